@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <rankloss/evaluate.hpp>
+
+#include <concepts>
+
+namespace rankloss {
+
+/// Which relevance the columns of a square matrix are ranked by.
+enum class column_relevance {
+  own,      ///< that of the pair: column j's query has relevance R_ij for row i (or the batch's column_relevance)
+  of_rows,  ///< column j takes row j of R, as in the published code of arXiv 2305.16566; right only where R is symmetric
+};
+
+/// bidirectional: a list loss over the rows and over the columns of a similarity matrix.
+///
+///     loss(S) = 1/2 mean_i loss(row i, relevance of row i) + 1/2 mean_j loss(column j, relevance of column j)
+///
+/// Under reduction::sum it is the sum over all rows and columns. Zhang et al. 2023, arXiv 2305.16566, for S-NDCG.
+///
+/// - Time and scratch of the list loss; nothing of the matrix's size is made. Without relevance each pair counts 1 where it matches, else 0.
+/// - Rectangular matrices, several matches a row or column, and weights of rows and columns are all right.
+/// - Edge cases: as the list loss; an empty matrix has value 0.
+/// @throws std::invalid_argument from `evaluate` when the matrix is not square and neither relevance nor matches are given.
+template <class ListLoss>
+struct bidirectional {
+  ListLoss loss{};                                                          ///< what each row and column is measured by
+  rankloss::column_relevance columns_by = rankloss::column_relevance::own;  ///< relevance of the columns
+
+  static constexpr bool has_hessian = requires { requires ListLoss::has_hessian; };
+
+  void validate() const {
+    if constexpr (requires { loss.validate(); }) loss.validate();
+  }
+
+  template <class T, class R>
+  void validate(const similarity_batch<T, R>& batch) const {
+    if (batch.relevance.empty()) detail::check_matches(batch);
+    detail::require(columns_by == rankloss::column_relevance::own || batch.rows == batch.columns, "columns_by: of_rows for ", batch.rows,
+                    " rows and ", batch.columns, " columns, expected a square matrix");
+  }
+
+  template <std::floating_point T, class R, class Arch = xsimd::default_arch>
+  double run(const similarity_batch<T, R>& batch, const outputs& out, context& ctx, double share) const {
+    const auto kind = columns_by == rankloss::column_relevance::own ? detail::grades::relevance : detail::grades::relevance_as_rows;
+    return detail::run_both_directions<Arch>(loss, batch, kind, out, ctx, share);
+  }
+};
+
+}  // namespace rankloss

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <rankloss/batch.hpp>
+#include <rankloss/detail/check_data.hpp>
+#include <rankloss/detail/simd.hpp>
+#include <rankloss/workspace.hpp>
+
+#include <array>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <type_traits>
+#include <utility>
+
+namespace rankloss::detail {
+
+template <class T>
+using key_of = std::conditional_t<sizeof(T) == 4, std::uint32_t, std::uint64_t>;
+
+/// An unsigned integer that rises as the value falls; +0 and -0 give the same one.
+template <class T>
+[[nodiscard]] inline key_of<T> descending_key(T value) noexcept {
+  using key = key_of<T>;
+  constexpr key sign = key{1} << (8 * sizeof(key) - 1);
+  const key bits = std::bit_cast<key>(value + T{0});
+  return (bits & sign) != 0 ? bits : static_cast<key>(~(bits | sign));
+}
+
+template <class T>
+[[nodiscard]] inline T value_of(key_of<T> descending) noexcept {
+  using key = key_of<T>;
+  constexpr key sign = key{1} << (8 * sizeof(key) - 1);
+  return std::bit_cast<T>((descending & sign) != 0 ? descending : static_cast<key>(~descending & ~sign));
+}
+
+/// A key and what moves along with it.
+template <class Key, class Payload>
+struct keyed {
+  Key key;
+  [[no_unique_address]] Payload payload;
+};
+struct nothing {};
+
+/// Stable least-significant-digit radix sort by key, ascending; returns the one of the two buffers that holds the result.
+/// A digit that is the same in all keys costs nothing, so few distinct values (grades) sort in one or two passes.
+template <unsigned Bits, class Record>
+std::span<Record> radix_sort(std::span<Record> records, std::span<Record> buffer, workspace& scratch) {
+  using key = decltype(Record::key);
+  constexpr unsigned digits = (8 * sizeof(key) + Bits - 1) / Bits;
+  constexpr std::size_t buckets = std::size_t{1} << Bits;
+  const workspace::scope scope(scratch);
+  const std::span<std::uint32_t> counts = scratch.take<std::uint32_t>(digits * buckets);
+  std::fill(counts.begin(), counts.end(), 0u);
+  for (const Record& r : records) unrolled<digits>([&]<std::size_t d> { ++counts[d * buckets + ((r.key >> (d * Bits)) & (buckets - 1))]; });
+
+  for (unsigned d = 0; d < digits; ++d) {
+    std::uint32_t* count = counts.data() + d * buckets;
+    const unsigned shift = d * Bits;
+    if (count[(records[0].key >> shift) & (buckets - 1)] == records.size()) continue;
+    std::uint32_t start = 0;
+    for (std::size_t b = 0; b < buckets; ++b) start += std::exchange(count[b], start);
+    for (const Record& r : records) buffer[count[(r.key >> shift) & (buckets - 1)]++] = r;
+    std::swap(records, buffer);
+  }
+  return records;
+}
+
+template <class Record>
+std::span<Record> sort_by_key(std::span<Record> records, std::span<Record> buffer, workspace& scratch) {
+  // Clearing and summing 2048 counts a digit pays from some thousands of items on (docs/algorithms.md).
+  if (records.size() < 4096) return radix_sort<8>(records, buffer, scratch);
+  return radix_sort<11>(records, buffer, scratch);
+}
+
+/// Batcher's merge exchange for any n (Knuth, The Art of Computer Programming 3, 5.2.2, algorithm M): calls exchange(i, j), i < j, so that
+/// if each call orders its pair the sequence ends sorted. No data decide, so many sequences can go through it at once.
+template <class Exchange>
+[[gnu::always_inline]] inline void merge_exchange(std::size_t n, Exchange exchange) {
+  if (n < 2) return;
+  const std::size_t top = std::bit_ceil(n) / 2;
+  for (std::size_t p = top; p > 0; p /= 2) {
+    std::size_t q = top;
+    std::size_t r = 0;
+    for (std::size_t d = p;;) {
+      // i runs over [0, n - d) with (i & p) == r: blocks of p, every other one.
+      for (std::size_t block = r; block + d < n; block += 2 * p) {
+        const std::size_t end = block + p < n - d ? block + p : n - d;
+        for (std::size_t i = block; i < end; ++i) exchange(i, i + d);
+      }
+      if (q == p) break;
+      d = q - p;
+      q /= 2;
+      r = p;
+    }
+  }
+}
+
+}  // namespace rankloss::detail

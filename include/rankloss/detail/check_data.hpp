@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <rankloss/batch.hpp>
+#include <rankloss/detail/require.hpp>
+
+#include <bit>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+#include <type_traits>
+
+namespace rankloss::detail {
+
+// The tests look at bits, so that they hold in hosts built with -ffast-math, where x != x is folded to false.
+template <std::floating_point T>
+[[nodiscard]] inline bool is_nan(T value) noexcept {
+  if constexpr (sizeof(T) == 4) {
+    return (std::bit_cast<std::uint32_t>(value) & 0x7fffffffu) > 0x7f800000u;
+  } else {
+    return (std::bit_cast<std::uint64_t>(value) & 0x7fffffffffffffffu) > 0x7ff0000000000000u;
+  }
+}
+
+template <std::floating_point T>
+[[nodiscard]] inline bool is_finite(T value) noexcept {
+  if constexpr (sizeof(T) == 4) {
+    return (std::bit_cast<std::uint32_t>(value) & 0x7fffffffu) < 0x7f800000u;
+  } else {
+    return (std::bit_cast<std::uint64_t>(value) & 0x7fffffffffffffffu) < 0x7ff0000000000000u;
+  }
+}
+
+/// Position of the first item for which `bad` holds, or n. Blocks are tested as a whole first, so that clean data cost one vectorised read.
+template <class T, class Bad>
+[[nodiscard]] std::size_t find_first(const strided<const T>& items, Bad bad) {
+  constexpr std::size_t block = 256;
+  const std::size_t n = items.size();
+  for (std::size_t begin = 0; begin < n; begin += block) {
+    const std::size_t end = begin + block < n ? begin + block : n;
+    unsigned any = 0;
+    if (items.stride() == 1) {
+      const T* item = items.data();
+      for (std::size_t i = begin; i < end; ++i) any |= static_cast<unsigned>(bad(item[i]));
+    } else {
+      for (std::size_t i = begin; i < end; ++i) any |= static_cast<unsigned>(bad(items[i]));
+    }
+    if (any == 0) continue;
+    for (std::size_t i = begin; i < end; ++i)
+      if (bad(items[i])) return i;
+  }
+  return n;
+}
+
+/// Weights are few or rare: read one by one.
+inline void check_weights(std::string_view field, const reals& weights, std::size_t expected, std::string_view unit, bool check_values) {
+  if (weights.empty()) return;
+  require(weights.size() == expected, field, ": size ", weights.size(), ", expected ", expected, " (one a ", unit, ")");
+  if (!check_values) return;
+  for (std::size_t i = 0; i < weights.size(); ++i)
+    require(is_finite(weights[i]) && weights[i] >= 0.0, field, ": ", weights[i], " at ", unit, " ", i, ", expected a finite number >= 0");
+}
+
+}  // namespace rankloss::detail

@@ -1,0 +1,261 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <rankloss/batch.hpp>
+#include <rankloss/context.hpp>
+#include <rankloss/detail/check_data.hpp>
+#include <rankloss/workspace.hpp>
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <numeric>
+#include <span>
+#include <type_traits>
+
+namespace rankloss::detail {
+
+/// A loss that takes several short lists at once, one a SIMD lane: up to `group_size<Arch>` lists of at most `group_longest` items.
+/// What it computes of a list must not depend on the others of the group.
+template <class Loss, class Arch>
+concept grouped_loss = requires {
+  { Loss::template group_size<Arch>() } -> std::convertible_to<std::size_t>;
+  { Loss::group_longest } -> std::convertible_to<std::size_t>;
+};
+
+template <class Loss, class Arch>
+consteval std::size_t most_lists() {
+  if constexpr (grouped_loss<Loss, Arch>)
+    return Loss::template group_size<Arch>();
+  else
+    return 1;
+}
+
+template <class Loss, class Arch>
+consteval std::size_t longest_grouped() {
+  if constexpr (grouped_loss<Loss, Arch>)
+    return Loss::group_longest;
+  else
+    return 0;
+}
+
+/// Whether a list holds something to rank, by the loss's own rule where it has one.
+template <class Loss, class T, class Relevance>
+[[nodiscard]] bool has_relevance(const Loss& loss, const list<T, Relevance>& items) {
+  if constexpr (requires { loss.has_relevance(items); }) {
+    return loss.has_relevance(items);
+  } else {
+    for (std::size_t i = 0; i < items.size(); ++i)
+      if (items.relevance[i] > Relevance{0}) return true;
+    return false;
+  }
+}
+
+/// Runs a list loss over the lists of a source, in parallel and in any order, and sums in list order.
+///
+/// A source is a view of lists in the host's memory: lists(), size(l), scores(l), relevance(l, scratch), weights(l, scratch), list_weight(l),
+/// masked(), kept(l, i), place(l) (first item and step of the list's outputs).
+/// Lists go to the loss as they lie; masked ones are first packed into scratch. A gradient goes straight to the host's memory where
+/// its type and the update mode allow, else by way of scratch.
+template <class Arch, class Loss, class Source>
+class list_run {
+  using T = typename Source::score_type;
+  using Relevance = typename Source::relevance_type;
+  using list_type = list<T, Relevance>;
+  static constexpr std::size_t group_size = most_lists<Loss, Arch>();
+  static constexpr std::size_t group_longest = longest_grouped<Loss, Arch>();
+  static constexpr std::size_t task_items = 4096;  // enough work a task to hide the cost of handing it out
+
+ public:
+  list_run(const Loss& loss, const Source& source, rankloss::reduction reduction, const outputs& out, context& ctx)
+      : loss_(loss), source_(source), reduction_(reduction), out_(out), context_(ctx), scope_(ctx.scratch()) {}
+
+  /// @param share  factor on the value and on what is written, such as a direction's share of a mean
+  double operator()(double share = 1.0) {
+    const std::size_t lists = source_.lists();
+    if (lists == 0) return 0.0;
+    workspace& scratch = context_.scratch();
+    sizes_ = scratch.take<std::size_t>(lists);
+    order_ = scratch.take<std::size_t>(lists);
+    bounds_ = scratch.take<std::size_t>(lists + 1);
+    values_ = scratch.take<double>(lists);
+    plan();
+
+    double total = 1.0;
+    if (reduction_ != reduction::sum) {
+      total = 0.0;
+      const bool relevant_only = reduction_ == reduction::mean_of_relevant;
+      if (relevant_only) count_relevant();
+      for (std::size_t l = 0; l < lists; ++l)
+        if (!relevant_only || values_[l] != 0.0) total += source_.list_weight(l);
+    }
+    share_ = total > 0.0 ? share / total : 0.0;
+
+    context_.run(tasks_, [this](std::size_t worker, std::size_t task) {
+      for (std::size_t at = bounds_[task]; at < bounds_[task + 1];) at += run_some(at, bounds_[task + 1], context_.scratch(worker));
+    });
+
+    double sum = 0.0;
+    for (std::size_t l = 0; l < lists; ++l) sum += source_.list_weight(l) * values_[l];
+    if (!out_.per_list.empty()) std::copy(values_.begin(), values_.end(), out_.per_list.begin());
+    return sum * share_;
+  }
+
+ private:
+  /// Orders the lists, short ones by size so that groups are even, and cuts the order into tasks.
+  void plan() {
+    const std::size_t lists = source_.lists();
+    std::array<std::size_t, group_longest + 3> start{};  // start[size + 1]: where lists of that size begin in the order
+    const auto rank = [](std::size_t size) { return std::min(size, group_longest + 1); };
+    for (std::size_t l = 0; l < lists; ++l) {
+      sizes_[l] = kept_size(l);
+      ++start[rank(sizes_[l]) + 1];
+    }
+    std::partial_sum(start.begin(), start.end(), start.begin());
+    for (std::size_t l = 0; l < lists; ++l) order_[start[rank(sizes_[l])]++] = l;
+
+    tasks_ = 0;
+    bounds_[0] = 0;
+    std::size_t items = 0;
+    std::size_t begin = 0;
+    for (std::size_t at = 0; at < lists; ++at) {
+      items += sizes_[order_[at]] + 1;
+      const bool whole_group = (at + 1 - begin) % group_size == 0 || sizes_[order_[at]] > group_longest;
+      if (at + 1 < lists && (items < task_items || !whole_group)) continue;
+      bounds_[++tasks_] = begin = at + 1;
+      items = 0;
+    }
+  }
+
+  [[nodiscard]] std::size_t kept_size(std::size_t l) const {
+    const std::size_t size = source_.size(l);
+    if (!source_.masked()) return size;
+    std::size_t kept = 0;
+    for (std::size_t i = 0; i < size; ++i) kept += source_.kept(l, i) ? 1 : 0;
+    return kept;
+  }
+
+  /// values_[l] = 1 for the lists that have relevance, else 0.
+  void count_relevant() {
+    context_.run(tasks_, [this](std::size_t worker, std::size_t task) {
+      for (std::size_t at = bounds_[task]; at < bounds_[task + 1]; ++at) {
+        const workspace::scope scope(context_.scratch(worker));
+        values_[order_[at]] = has_relevance(loss_, view(order_[at], context_.scratch(worker))) ? 1.0 : 0.0;
+      }
+    });
+  }
+
+  /// One list as the loss sees it: the host's memory, or the items that the mask keeps, packed.
+  [[nodiscard]] list_type view(std::size_t l, workspace& scratch) const {
+    list_type items{source_.scores(l), source_.relevance(l, scratch), source_.weights(l, scratch)};
+    if (!source_.masked()) return items;
+    const std::size_t n = sizes_[l];
+    const std::span<T> scores = scratch.take<T>(n);
+    const std::span<Relevance> relevance = scratch.take<Relevance>(n);
+    const std::span<double> weights = scratch.take<double>(items.weights.empty() ? 0 : n);
+    std::size_t to = 0;
+    for (std::size_t i = 0; i < items.size(); ++i) {
+      if (!source_.kept(l, i)) continue;
+      scores[to] = items.scores[i];
+      relevance[to] = items.relevance[i];
+      if (!weights.empty()) weights[to] = items.weights[i];
+      ++to;
+    }
+    return {{scores.data(), n}, {relevance.data(), n}, {weights.data(), weights.size()}};
+  }
+
+  [[nodiscard]] bool direct(const real_output& out) const {
+    return out_.update == update::overwrite && !source_.masked() && out.visit([](auto* memory) { return std::is_same_v<decltype(memory), T*>; });
+  }
+
+  /// Where the loss is to write: the host's memory or scratch.
+  [[nodiscard]] strided<T> target(const real_output& out, std::size_t l, workspace& scratch) const {
+    if (out.empty()) return {};
+    const std::size_t n = sizes_[l];
+    if (!direct(out)) return {scratch.take<T>(n)};
+    const auto [first, step] = source_.place(l);
+    return out.visit([&](auto* memory) -> strided<T> {
+      if constexpr (std::is_same_v<decltype(memory), T*>)
+        return {memory + first, n, step};
+      else
+        return {};
+    });
+  }
+
+  /// Brings what the loss has written to its final place and scale.
+  void commit(const real_output& out, std::size_t l, const strided<T>& written) const {
+    if (out.empty()) return;
+    const double factor = out_.scale * share_ * source_.list_weight(l);
+    if (direct(out)) {
+      if (factor == 1.0) return;
+      if (written.stride() == 1) {
+        T* memory = written.data();
+        for (std::size_t i = 0; i < written.size(); ++i) memory[i] *= static_cast<T>(factor);
+      } else {
+        for (std::size_t i = 0; i < written.size(); ++i) written[i] *= static_cast<T>(factor);
+      }
+      return;
+    }
+    out.visit([&](auto* memory) {
+      using G = std::remove_pointer_t<decltype(memory)>;
+      const auto [first, step] = source_.place(l);
+      std::size_t from = 0;
+      for (std::size_t i = 0; i < source_.size(l); ++i) {
+        G& to = memory[first + static_cast<std::ptrdiff_t>(i) * step];
+        const bool kept = !source_.masked() || source_.kept(l, i);
+        using wide = std::common_type_t<G, T>;
+        const wide g = kept ? static_cast<wide>(written[from++]) * static_cast<wide>(factor) : wide{0};
+        to = static_cast<G>(out_.update == update::add ? static_cast<wide>(to) + g : g);
+      }
+    });
+  }
+
+  /// Runs the next list or group of lists of the order; returns how many it took.
+  std::size_t run_some(std::size_t at, std::size_t end, workspace& scratch) {
+    const workspace::scope scope(scratch);
+    const std::size_t size = sizes_[order_[at]];
+    std::size_t count = 1;
+    if (size > 0 && size <= group_longest)
+      while (count < group_size && at + count < end && sizes_[order_[at + count]] <= group_longest) ++count;
+
+    std::array<list_type, group_size> lists;
+    std::array<list_outputs<T>, group_size> written;
+    for (std::size_t i = 0; i < count; ++i) {
+      const std::size_t l = order_[at + i];
+      lists[i] = view(l, scratch);
+      written[i] = {target(out_.gradient, l, scratch), target(out_.hessian, l, scratch)};
+    }
+    if (size == 0) {
+      values_[order_[at]] = 0.0;
+    } else if (size <= group_longest) {
+      if constexpr (grouped_loss<Loss, Arch>) {
+        std::array<double, group_size> values;
+        loss_(std::span<const list_type>(lists.data(), count), std::span<const list_outputs<T>>(written.data(), count),
+              std::span<double>(values.data(), count), scratch);
+        for (std::size_t i = 0; i < count; ++i) values_[order_[at + i]] = values[i];
+      }
+    } else {
+      values_[order_[at]] = loss_(lists[0], written[0], scratch);
+    }
+    for (std::size_t i = 0; i < count; ++i) {
+      commit(out_.gradient, order_[at + i], written[i].gradient);
+      commit(out_.hessian, order_[at + i], written[i].hessian);
+    }
+    return count;
+  }
+
+  const Loss& loss_;
+  const Source& source_;
+  rankloss::reduction reduction_;
+  const outputs& out_;
+  context& context_;
+  workspace::scope scope_;
+  std::span<std::size_t> sizes_;   // [lists] items that the mask keeps
+  std::span<std::size_t> order_;   // [lists] the order in which lists are run
+  std::span<std::size_t> bounds_;  // [tasks + 1] into the order
+  std::span<double> values_;
+  std::size_t tasks_ = 0;
+  double share_ = 1.0;
+};
+
+}  // namespace rankloss::detail

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <concepts>
+#include <cstdio>
+#include <cstdlib>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+
+namespace rankloss::detail {
+
+template <class Part>
+void append(std::string& message, const Part& part) {
+  if constexpr (std::floating_point<Part>) {
+    char digits[32];
+    std::snprintf(digits, sizeof digits, "%.9g", static_cast<double>(part));
+    message += digits;
+  } else if constexpr (std::integral<Part>) {
+    message += std::to_string(part);
+  } else {
+    message += std::string_view(part);
+  }
+}
+
+/// Throws std::invalid_argument with the parts strung together; where exceptions are off, prints them and aborts.
+template <class... Parts>
+[[noreturn]] void fail(const Parts&... parts) {
+  std::string message = "rankloss: ";
+  (append(message, parts), ...);
+#if defined(__cpp_exceptions) || defined(_CPPUNWIND)
+  throw std::invalid_argument(message);
+#else
+  std::fprintf(stderr, "%s\n", message.c_str());
+  std::abort();
+#endif
+}
+
+/// The message is put together only when the requirement is not met, so a check costs one branch.
+template <class... Parts>
+void require(bool met, const Parts&... parts) {
+  if (!met) [[unlikely]]
+    fail(parts...);
+}
+
+}  // namespace rankloss::detail

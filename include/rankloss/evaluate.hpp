@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <rankloss/batch.hpp>
+#include <rankloss/context.hpp>
+#include <rankloss/detail/check_data.hpp>
+#include <rankloss/detail/evaluate_lists.hpp>
+#include <rankloss/detail/require.hpp>
+
+#include <xsimd/xsimd.hpp>
+
+#include <concepts>
+#include <cstddef>
+#include <span>
+#include <utility>
+
+namespace rankloss {
+
+/// ranking_loss: computes one list: returns its value and writes its gradient to `out.gradient` when that is not empty.
+/// It may offer `validate()` (option ranges), a Hessian diagonal (`has_hessian`), `has_relevance(list)`, and an operator that takes a
+/// group of short lists at once (see docs/adding_a_loss.md).
+template <class Loss, class T, class Relevance = T>
+concept ranking_loss = requires(const Loss& loss, const list<T, Relevance>& items, const list_outputs<T>& out, workspace& scratch) {
+  { loss(items, out, scratch) } -> std::convertible_to<double>;
+};
+
+/// similarity_loss: computes a similarity matrix. `validate(batch)` checks what is its own to check; `run(batch, out, context, share)`
+/// returns share * value and writes share * out.scale * gradient.
+template <class Loss, class T, class Relevance = T>
+concept similarity_loss = requires(const Loss& loss, const similarity_batch<T, Relevance>& batch, const outputs& out, context& ctx) {
+  { loss.run(batch, out, ctx, 1.0) } -> std::convertible_to<double>;
+};
+
+namespace detail {
+
+/// The lists of a list_batch, as list_run reads them.
+template <class T, class R>
+class batch_source {
+ public:
+  using score_type = T;
+  using relevance_type = R;
+
+  explicit batch_source(const list_batch<T, R>& batch) : batch_(batch) {
+    if (batch.length > 0) {
+      stride_ = batch.stride > 0 ? batch.stride : batch.length;
+      lists_ = (batch.scores.size() + stride_ - batch.length) / stride_;
+    } else {
+      lists_ = batch.offsets.empty() ? 1 : batch.offsets.size() - 1;
+    }
+  }
+
+  [[nodiscard]] std::size_t lists() const { return lists_; }
+  [[nodiscard]] std::size_t first(std::size_t l) const {
+    if (batch_.length > 0) return l * stride_;
+    return batch_.offsets.empty() ? 0 : static_cast<std::size_t>(batch_.offsets[l]);
+  }
+  [[nodiscard]] std::size_t size(std::size_t l) const {
+    if (batch_.length > 0) return batch_.length;
+    return batch_.offsets.empty() ? batch_.scores.size() : static_cast<std::size_t>(batch_.offsets[l + 1] - batch_.offsets[l]);
+  }
+  [[nodiscard]] strided<const T> scores(std::size_t l) const { return {batch_.scores.data() + first(l), size(l)}; }
+  [[nodiscard]] strided<const R> relevance(std::size_t l, workspace&) const { return {batch_.relevance.data() + first(l), size(l)}; }
+  [[nodiscard]] strided<const double> weights(std::size_t l, workspace& scratch) const {
+    if (batch_.item_weights.empty()) return {};
+    const std::span<double> copy = scratch.take<double>(size(l));
+    for (std::size_t i = 0; i < copy.size(); ++i) copy[i] = batch_.item_weights[first(l) + i];
+    return {copy.data(), copy.size()};
+  }
+  [[nodiscard]] double list_weight(std::size_t l) const { return batch_.list_weights.empty() ? 1.0 : batch_.list_weights[l]; }
+  [[nodiscard]] bool masked() const { return !batch_.mask.empty(); }
+  [[nodiscard]] bool kept(std::size_t l, std::size_t i) const { return !masked() || batch_.mask[first(l) + i]; }
+  [[nodiscard]] std::pair<std::size_t, std::ptrdiff_t> place(std::size_t l) const { return {first(l), 1}; }
+
+ private:
+  const list_batch<T, R>& batch_;
+  std::size_t lists_ = 0;
+  std::size_t stride_ = 0;
+};
+
+inline void check_output(std::string_view field, std::size_t size, std::size_t expected, std::string_view of) {
+  require(size == 0 || size == expected, field, ": size ", size, ", expected ", expected, " (", of, ")");
+}
+
+template <class T, class R>
+void check_shape(const list_batch<T, R>& batch, const outputs& out) {
+  const std::size_t items = batch.scores.size();
+  require(batch.relevance.size() == items, "relevance: size ", batch.relevance.size(), ", expected ", items, " (one a score)");
+  require(batch.mask.empty() || batch.mask.size() == items, "mask: size ", batch.mask.size(), ", expected ", items, " (one a score)");
+  if (batch.length > 0) {
+    const std::size_t stride = batch.stride > 0 ? batch.stride : batch.length;
+    require(batch.offsets.empty(), "offsets: given together with length; a batch is ragged or dense");
+    require(stride >= batch.length, "stride: ", stride, ", expected at least length ", batch.length);
+    const std::size_t rest = items % stride;
+    require(rest == 0 || rest == batch.length, "scores: size ", items, ", expected whole lists of length ", batch.length, " at stride ", stride);
+  } else {
+    require(batch.stride == 0, "stride: ", batch.stride, " without length");
+    if (!batch.offsets.empty()) {
+      const std::size_t lists = batch.offsets.size() - 1;
+      require(batch.offsets[0] == 0, "offsets: first is ", batch.offsets[0], ", expected 0");
+      for (std::size_t l = 0; l < lists; ++l)
+        require(batch.offsets[l] <= batch.offsets[l + 1], "offsets: ", batch.offsets[l + 1], " at ", l + 1, " after ", batch.offsets[l],
+                ", expected them to rise");
+      require(batch.offsets[lists] >= 0 && static_cast<std::size_t>(batch.offsets[lists]) == items, "offsets: last is ", batch.offsets[lists],
+              ", expected ", items, " (the number of scores)");
+    }
+  }
+  check_output("gradient", out.gradient.size(), items, "one a score");
+  check_output("hessian", out.hessian.size(), items, "one a score");
+  require(is_finite(out.scale), "scale: ", out.scale, ", expected a finite number");
+}
+
+/// One pass before anything is written: the reason that outputs are never partly updated.
+template <class Source>
+void check_values(const Source& source, context& ctx) {
+  using R = typename Source::relevance_type;
+  workspace& scratch = ctx.scratch();
+  for (std::size_t l = 0; l < source.lists(); ++l) {
+    const workspace::scope scope(scratch);
+    const auto scores = source.scores(l);
+    const auto report = [&](const auto& items, auto bad, std::string_view field, std::string_view expected) {
+      for (std::size_t from = 0; from < items.size();) {
+        const std::size_t i =
+            from + find_first(strided(items.data() + static_cast<std::ptrdiff_t>(from) * items.stride(), items.size() - from, items.stride()), bad);
+        if (i >= items.size()) return;
+        require(!source.kept(l, i), field, ": ", static_cast<double>(items[i]), " at list ", l, ", item ", i, ", expected ", expected);
+        from = i + 1;  // padding may hold anything
+      }
+    };
+    report(
+        scores, [](auto s) { return is_nan(s); }, "scores", "a number");
+    if constexpr (std::floating_point<R>)
+      report(
+          source.relevance(l, scratch), [](auto y) { return !is_finite(y); }, "relevance", "a finite number");
+  }
+}
+
+template <class Loss>
+void check_options(const Loss& loss, const outputs& out) {
+  if constexpr (requires { loss.validate(); }) loss.validate();
+  if constexpr (!requires { requires Loss::has_hessian; }) require(out.hessian.empty(), "hessian: this loss has none, expected an empty output");
+}
+
+}  // namespace detail
+
+/// evaluate: the value of a list loss over a batch, and on request its gradient.
+///
+///     value         = sum_l w_l loss(list l) / sum_l w_l           (reduction::mean; without the division for sum)
+///     gradient[i]   = out.scale * d(value) / d(scores[i])
+///
+/// - The same bits for any executor and on every run. Lists run in parallel; one list runs on one thread.
+/// - Scratch O(longest list) a worker and O(lists); after warm-up nothing is allocated.
+/// - Edge cases: no list, or only empty ones: 0. Weights that sum to 0: value 0, gradient 0.
+/// @throws std::invalid_argument naming the field when sizes, offsets, options or (data_checks::on) data do not fit; then no output
+/// has been written. std::bad_alloc while scratch grows; then outputs may be partly written.
+template <class Loss, std::floating_point T, class Relevance, class Arch = xsimd::default_arch>
+requires ranking_loss<Loss, T, Relevance>
+double evaluate(const Loss& loss, const list_batch<T, Relevance>& batch, const outputs& out, context& ctx) {
+  detail::check_options(loss, out);
+  detail::check_shape(batch, out);
+  const detail::batch_source<T, Relevance> source(batch);
+  detail::check_output("per_list", out.per_list.size(), source.lists(), "one a list");
+  const bool check = ctx.checks == data_checks::on;
+  detail::check_weights("list_weights", batch.list_weights, source.lists(), "list", check);
+  detail::check_weights("item_weights", batch.item_weights, batch.scores.size(), "item", check);
+  if (check) detail::check_values(source, ctx);
+  return detail::list_run<Arch, Loss, decltype(source)>(loss, source, batch.reduction, out, ctx)();
+}
+
+/// evaluate: the value of a similarity loss over a matrix, and on request its gradient; as for lists.
+template <class Loss, std::floating_point T, class Relevance>
+requires similarity_loss<Loss, T, Relevance>
+double evaluate(const Loss& loss, const similarity_batch<T, Relevance>& batch, const outputs& out, context& ctx);
+
+/// evaluate on the calling thread with scratch of its own: allocates at each call. For tests and one-off values.
+template <class Loss, class Batch>
+double evaluate(const Loss& loss, const Batch& batch, const outputs& out = {}) {
+  context ctx;
+  return evaluate(loss, batch, out, ctx);
+}
+
+}  // namespace rankloss
+
+#include <rankloss/detail/evaluate_similarity.hpp>

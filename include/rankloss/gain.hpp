@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <rankloss/batch.hpp>
+#include <rankloss/detail/require.hpp>
+#include <rankloss/detail/simd.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <concepts>
+#include <cstddef>
+#include <numbers>
+#include <span>
+
+namespace rankloss {
+
+/// What a relevance grade is worth in a DCG.
+enum class gain {
+  exponential,  ///< 2^y - 1
+  linear,       ///< y itself: the user's own values
+  table,        ///< gain_table[y], for whole grades
+};
+
+/// How the best possible DCG is counted.
+enum class ideal {
+  sorted,             ///< gains in descending order at positions 1, 2, 3, ...: the DCG of a best order
+  competition_ranks,  ///< each gain at 1 + the number of greater gains: ties share the best position, as in Listwise_ITR (2305.16566)
+};
+
+namespace detail {
+
+/// Gains of one list, times the item weights, scaled by one factor a list where they would overflow: an NDCG does not depend on it.
+template <class Arch, class R, class S>
+void fill_gains(gain kind, std::span<const double> table, const strided<const R>& relevance, const strided<const double>& weights,
+                std::span<S> gains) {
+  using batch = lanes<Arch>;
+  constexpr std::size_t w = lane_count<Arch>;
+  const std::size_t n = relevance.size();
+  if (kind == gain::table) {
+    for (std::size_t i = 0; i < n; ++i) {
+      const auto y = static_cast<double>(relevance[i]);
+      const bool inside = y >= 0.0 && y < static_cast<double>(table.size());
+      gains[i] = static_cast<S>(inside ? table[static_cast<std::size_t>(y)] : 0.0);  // out of range: caught by has_grades
+    }
+  } else if (kind == gain::linear) {
+    double largest = 0.0;
+    for (std::size_t i = 0; i < n; ++i) largest = std::max(largest, std::abs(static_cast<double>(relevance[i])));
+    const double factor = largest > 1e30 ? 1.0 / largest : 1.0;
+    for (std::size_t i = 0; i < n; ++i) gains[i] = static_cast<S>(factor * static_cast<double>(relevance[i]));
+  } else {
+    auto largest = R{0};
+    for (std::size_t i = 0; i < n; ++i) largest = std::max(largest, relevance[i]);
+    // Beyond 2^100 the "- 1" has long been rounded away.
+    const double shift = static_cast<double>(largest) > 100.0 ? static_cast<double>(largest) : 0.0;
+    const batch one(std::exp2(-shift));
+    for (std::size_t i = 0; i < n; i += w) {
+      alignas(64) double y[w]{};
+      const std::size_t count = std::min(w, n - i);
+      for (std::size_t l = 0; l < count; ++l) y[l] = static_cast<double>(relevance[i + l]);
+      const batch grade = batch::load_aligned(y);
+      batch value = xsimd::exp2(grade - shift) - one;
+      if constexpr (std::floating_point<R>)  // below 1/2 the difference would lose digits
+        value = xsimd::select(xsimd::abs(grade) < batch(0.5), xsimd::expm1(grade * std::numbers::ln2) * one, value);
+      value.store_aligned(y);
+      for (std::size_t l = 0; l < count; ++l) gains[i + l] = static_cast<S>(y[l]);
+    }
+  }
+  if (weights.empty()) return;
+  double largest = 0.0;
+  for (std::size_t i = 0; i < n; ++i) largest = std::max(largest, weights[i]);
+  const double factor = largest > 1e3 ? 1.0 / largest : 1.0;
+  for (std::size_t i = 0; i < n; ++i) gains[i] *= static_cast<S>(factor * weights[i]);
+}
+
+}  // namespace detail
+}  // namespace rankloss

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <rankloss/detail/require.hpp>
+
+#include <atomic>
+#include <condition_variable>
+#include <cstddef>
+#include <exception>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <type_traits>
+#include <vector>
+
+namespace rankloss {
+
+/// threads: an executor of its own threads, for hosts that have no pool to lend.
+///
+/// `run(tasks, body)` calls `body(worker, task)` once for each task in [0, tasks), `worker` in [0, workers()), and returns when all
+/// are done. The calling thread is worker 0. Which worker takes which task is left to chance; nothing in rankloss depends on it.
+///
+/// - An exception thrown by a task ends the run (tasks not yet begun are left out) and is thrown again to the caller.
+/// - `run` allocates nothing. One `run` at a time.
+/// @throws std::invalid_argument for 0 workers, std::system_error when a thread cannot be started.
+class threads {
+ public:
+  explicit threads(std::size_t workers) : shared_(std::make_unique<shared>()) {
+    detail::require(workers > 0, "threads: workers is 0, expected at least 1");
+    shared_->helpers.reserve(workers - 1);
+    for (std::size_t worker = 1; worker < workers; ++worker) shared_->helpers.emplace_back([state = shared_.get(), worker] { state->serve(worker); });
+  }
+
+  [[nodiscard]] std::size_t workers() const noexcept { return shared_->helpers.size() + 1; }
+
+  template <class Body>
+  void run(std::size_t tasks, Body&& body) {
+    shared_->run(tasks, {std::addressof(body), [](void* object, std::size_t worker, std::size_t task) {
+                           (*static_cast<std::remove_reference_t<Body>*>(object))(worker, task);
+                         }});
+  }
+
+ private:
+  struct job {
+    void* body = nullptr;
+    void (*call)(void*, std::size_t, std::size_t) = nullptr;
+  };
+
+  struct shared {
+    ~shared() {
+      {
+        const std::lock_guard lock(mutex);
+        stopping = true;
+      }
+      wake.notify_all();
+      for (std::thread& helper : helpers) helper.join();
+    }
+
+    void run(std::size_t count, job work) {
+      if (helpers.empty() || count <= 1) {
+        for (std::size_t task = 0; task < count; ++task) work.call(work.body, 0, task);
+        return;
+      }
+      {
+        const std::lock_guard lock(mutex);
+        current = work;
+        tasks = count;
+        next.store(0, std::memory_order_relaxed);
+        busy = helpers.size();
+        error = nullptr;
+        ++round;
+      }
+      wake.notify_all();
+      take_tasks(0);
+      std::unique_lock lock(mutex);
+      done.wait(lock, [&] { return busy == 0; });
+      if (error) std::rethrow_exception(error);
+    }
+
+    void serve(std::size_t worker) {
+      std::size_t seen = 0;
+      while (true) {
+        {
+          std::unique_lock lock(mutex);
+          wake.wait(lock, [&] { return stopping || round != seen; });
+          if (stopping) return;
+          seen = round;
+        }
+        take_tasks(worker);
+        const std::lock_guard lock(mutex);
+        if (--busy == 0) done.notify_one();
+      }
+    }
+
+    void take_tasks(std::size_t worker) {
+      for (std::size_t task = next.fetch_add(1); task < tasks; task = next.fetch_add(1)) {
+#if defined(__cpp_exceptions) || defined(_CPPUNWIND)
+        try {
+          current.call(current.body, worker, task);
+        } catch (...) {
+          const std::lock_guard lock(mutex);
+          if (!error) error = std::current_exception();
+          next.store(tasks);
+        }
+#else
+        current.call(current.body, worker, task);
+#endif
+      }
+    }
+
+    std::vector<std::thread> helpers;
+    std::mutex mutex;
+    std::condition_variable wake, done;
+    std::atomic<std::size_t> next{0};
+    job current;
+    std::size_t tasks = 0;
+    std::size_t busy = 0;
+    std::size_t round = 0;
+    bool stopping = false;
+    std::exception_ptr error;
+  };
+
+  std::unique_ptr<shared> shared_;
+};
+
+}  // namespace rankloss

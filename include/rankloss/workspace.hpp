@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <memory>
+#include <new>
+#include <span>
+#include <type_traits>
+#include <vector>
+
+namespace rankloss {
+
+/// workspace: scratch memory that grows to what the largest list needs and then never allocates again.
+///
+/// A bump allocator over a chain of blocks. `take` hands out uninitialised, 64-byte aligned memory; a `scope` gives back on
+/// its end all that was taken since its beginning. Blocks are kept until the workspace is destroyed or `clear` is called.
+///
+/// - Not for use from two threads at a time; a context holds one workspace a worker.
+class workspace {
+ public:
+  /// Gives back, on destruction, everything taken from the workspace after its construction.
+  class scope {
+   public:
+    explicit scope(workspace& owner) noexcept : owner_(owner), block_(owner.block_), used_(owner.used_) {}
+    ~scope() {
+      owner_.block_ = block_;
+      owner_.used_ = used_;
+    }
+    scope(const scope&) = delete;
+    scope& operator=(const scope&) = delete;
+
+   private:
+    workspace& owner_;
+    std::size_t block_;
+    std::size_t used_;
+  };
+
+  workspace() = default;
+  workspace(workspace&&) = default;
+  workspace& operator=(workspace&&) = default;
+
+  /// `count` objects of uninitialised memory. @throws std::bad_alloc when the memory to grow is not there.
+  template <class T>
+  [[nodiscard]] std::span<T> take(std::size_t count) {
+    static_assert(std::is_trivially_copyable_v<T> && std::is_trivially_destructible_v<T>);
+    static_assert(alignof(T) <= alignment);
+    const std::size_t bytes = (count * sizeof(T) + alignment - 1) / alignment * alignment;
+    while (block_ < blocks_.size() && used_ + bytes > blocks_[block_].size) {
+      ++block_;
+      used_ = 0;
+    }
+    if (block_ == blocks_.size()) grow(bytes);
+    std::byte* begin = blocks_[block_].memory.get() + used_;
+    used_ += bytes;
+    return {reinterpret_cast<T*>(begin), count};
+  }
+
+  /// Bytes held, in use or not.
+  [[nodiscard]] std::size_t capacity() const noexcept {
+    std::size_t total = 0;
+    for (const block& b : blocks_) total += b.size;
+    return total;
+  }
+
+  /// Gives all memory back. Nothing may be in use.
+  void clear() noexcept {
+    blocks_.clear();
+    block_ = used_ = 0;
+  }
+
+ private:
+  static constexpr std::size_t alignment = 64;
+  static constexpr std::size_t smallest_block = std::size_t{1} << 16;
+
+  struct free_aligned {
+    void operator()(std::byte* memory) const noexcept { ::operator delete (memory, std::align_val_t{alignment}); }
+  };
+  struct block {
+    std::unique_ptr<std::byte, free_aligned> memory;
+    std::size_t size;
+  };
+
+  void grow(std::size_t bytes) {
+    // A quarter of what is held keeps the chain short without holding much more than was asked for.
+    const std::size_t size = std::max({bytes, smallest_block, capacity() / 4 / alignment * alignment});
+    auto* memory = static_cast<std::byte*>(::operator new (size, std::align_val_t{alignment}));
+    blocks_.push_back({std::unique_ptr<std::byte, free_aligned>(memory), size});
+    used_ = 0;
+  }
+
+  std::vector<block> blocks_;
+  std::size_t block_ = 0;  // the block that is being filled
+  std::size_t used_ = 0;   // bytes of it that are taken
+};
+
+}  // namespace rankloss

@@ -1,0 +1,72 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSL-1.0
+"""Makes the constants of include/rankloss/detail/sorted_sums.hpp.
+
+Each kernel f(d), d >= 0, is u * q(u) with u = exp(-d) in (0, 1]. q is replaced by the polynomial of degree < K that is best in
+the largest error over [0, 1] (Remez exchange, 60 digits), so that f is a sum of K exponentials exp(-k d), k = 1..K.
+
+    python3 scripts/fit_terms.py            prints the C++ arrays and their errors (needs mpmath)
+"""
+from mpmath import mp, mpf, matrix, lu_solve, cos, pi
+
+mp.dps = 60
+
+KERNELS = {
+    "sigmoid": lambda u: 1 / (1 + u),                   # sigmoid(-d)      = u / (1 + u)
+    "slope": lambda u: 1 / (1 + u) ** 2,                # sigmoid'(d)      = u / (1 + u)^2
+    "curvature": lambda u: (1 - u) / (1 + u) ** 3,      # -sigmoid''(d)    = u (1 - u) / (1 + u)^3
+    "slope_squared": lambda u: u / (1 + u) ** 4,        # sigmoid'(d)^2    = u^2 / (1 + u)^4
+}
+
+
+def horner(c, u):
+    r = mpf(0)
+    for a in reversed(c):
+        r = r * u + a
+    return r
+
+
+def remez(q, terms, rounds=12):
+    """Coefficients, lowest first, and the largest error."""
+    nodes = [(1 - cos(pi * i / terms)) / 2 for i in range(terms + 1)]
+    for _ in range(rounds):
+        a = matrix(terms + 1, terms + 1)
+        b = matrix(terms + 1, 1)
+        for i, u in enumerate(nodes):
+            for k in range(terms):
+                a[i, k] = u**k
+            a[i, terms] = (-1) ** i
+            b[i] = q(u)
+        c = list(lu_solve(a, b))[:terms]
+        grid = [(1 - cos(pi * mpf(i) / (40 * terms))) / 2 for i in range(40 * terms + 1)]
+        error = [horner(c, u) - q(u) for u in grid]
+        # One extremum a run of equal sign: the next set of alternation points.
+        runs, best = [], None
+        for u, e in zip(grid, error):
+            if best is None or (e > 0) != (best[1] > 0):
+                if best is not None:
+                    runs.append(best)
+                best = (u, e)
+            elif abs(e) > abs(best[1]):
+                best = (u, e)
+        runs.append(best)
+        if len(runs) != terms + 1:
+            break
+        nodes = [u for u, _ in runs]
+    return c, max(abs(e) for e in error)
+
+
+def main():
+    for terms in (10, 20):
+        for name, q in KERNELS.items():
+            c, error = remez(q, terms)
+            size = sum(abs(float(a)) for a in c)
+            print(f"// {name}, {terms} terms: largest error {float(error):.1e}, sum of magnitudes {size:.1f}")
+            print(f"inline constexpr std::array<double, {terms}> {name}_{terms}{{")
+            for a in c:
+                print(f"    {float(a)!r},")
+            print("};")
+
+
+if __name__ == "__main__":
+    main()
