@@ -1,13 +1,15 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSL-1.0
-"""Makes the constants of include/rankloss/detail/sorted_sums.hpp.
+"""Makes the constants of include/rankloss/detail/sorted_sums.hpp and lane_math.hpp.
 
 Each kernel f(d), d >= 0, is u * q(u) with u = exp(-d) in (0, 1]. q is replaced by the polynomial of degree < K that is best in
 the largest error over [0, 1] (Remez exchange, 60 digits), so that f is a sum of K exponentials exp(-k d), k = 1..K.
 
+The elementary functions are fitted in the same way, each on the interval that its argument is reduced to.
+
     python3 scripts/fit_terms.py            prints the C++ arrays and their errors (needs mpmath)
 """
-from mpmath import mp, mpf, matrix, lu_solve, cos, pi
+from mpmath import atanh, cos, expm1, log, lu_solve, matrix, mp, mpf, pi, sqrt
 
 mp.dps = 60
 
@@ -19,6 +21,22 @@ KERNELS = {
 }
 
 
+def exp2m1(f):
+    """(2^f - 1) / f"""
+    return expm1(f * log(2)) / f if f else log(2)
+
+
+def log_tail(z):
+    """(log(m) / (2 s) - 1) / z with s = (m - 1) / (m + 1), z = s^2"""
+    s = sqrt(z)
+    return (atanh(s) / s - 1) / z if z else mpf(1) / 3
+
+
+FITS = [(f"{name}_{terms}", q, terms, mpf(0), mpf(1)) for terms in (10, 20) for name, q in KERNELS.items()]
+FITS += [("exp2m1_12", exp2m1, 12, -mpf(1) / 2, mpf(1) / 2)]
+FITS += [(f"log_tail_{terms}", log_tail, terms, mpf(0), ((sqrt(2) - 1) / (sqrt(2) + 1)) ** 2) for terms in (4, 7)]
+
+
 def horner(c, u):
     r = mpf(0)
     for a in reversed(c):
@@ -26,9 +44,9 @@ def horner(c, u):
     return r
 
 
-def remez(q, terms, rounds=12):
+def remez(q, terms, low, high, rounds=12):
     """Coefficients, lowest first, and the largest error."""
-    nodes = [(1 - cos(pi * i / terms)) / 2 for i in range(terms + 1)]
+    nodes = [low + (high - low) * (1 - cos(pi * i / terms)) / 2 for i in range(terms + 1)]
     for _ in range(rounds):
         a = matrix(terms + 1, terms + 1)
         b = matrix(terms + 1, 1)
@@ -38,7 +56,7 @@ def remez(q, terms, rounds=12):
             a[i, terms] = (-1) ** i
             b[i] = q(u)
         c = list(lu_solve(a, b))[:terms]
-        grid = [(1 - cos(pi * mpf(i) / (40 * terms))) / 2 for i in range(40 * terms + 1)]
+        grid = [low + (high - low) * (1 - cos(pi * mpf(i) / (40 * terms))) / 2 for i in range(40 * terms + 1)]
         error = [horner(c, u) - q(u) for u in grid]
         # One extremum a run of equal sign: the next set of alternation points.
         runs, best = [], None
@@ -57,15 +75,14 @@ def remez(q, terms, rounds=12):
 
 
 def main():
-    for terms in (10, 20):
-        for name, q in KERNELS.items():
-            c, error = remez(q, terms)
-            size = sum(abs(float(a)) for a in c)
-            print(f"// {name}, {terms} terms: largest error {float(error):.1e}, sum of magnitudes {size:.1f}")
-            print(f"inline constexpr std::array<double, {terms}> {name}_{terms}{{")
-            for a in c:
-                print(f"    {float(a)!r},")
-            print("};")
+    for name, q, terms, low, high in FITS:
+        c, error = remez(q, terms, low, high)
+        size = sum(abs(float(a)) for a in c)
+        print(f"// {name}: largest error {float(error):.1e}, sum of magnitudes {size:.1f}")
+        print(f"inline constexpr std::array<double, {terms}> {name}{{")
+        for a in c:
+            print(f"    {float(a)!r},")
+        print("};")
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <rankloss/batch.hpp>
+#include <rankloss/detail/lane_math.hpp>
 #include <rankloss/detail/require.hpp>
 #include <rankloss/detail/simd.hpp>
 
@@ -40,7 +41,7 @@ void fill_gains(gain kind, std::span<const double> table, const strided<const R>
     for (std::size_t i = 0; i < n; ++i) {
       const auto y = static_cast<double>(relevance[i]);
       const bool inside = y >= 0.0 && y < static_cast<double>(table.size());
-      gains[i] = static_cast<S>(inside ? table[static_cast<std::size_t>(y)] : 0.0);  // out of range: caught by has_grades
+      gains[i] = static_cast<S>(inside ? table[static_cast<std::size_t>(y)] : 0.0);
     }
   } else if (kind == gain::linear) {
     double largest = 0.0;
@@ -52,16 +53,19 @@ void fill_gains(gain kind, std::span<const double> table, const strided<const R>
     for (std::size_t i = 0; i < n; ++i) largest = std::max(largest, relevance[i]);
     // Beyond 2^100 the "- 1" has long been rounded away.
     const double shift = static_cast<double>(largest) > 100.0 ? static_cast<double>(largest) : 0.0;
-    const batch one(std::exp2(-shift));
-    for (std::size_t i = 0; i < n; i += w) {
+    const auto value = [&](const batch& y) {
+      const batch bounded = xsimd::max(y - batch(shift), batch(-1000.0));
+      return shift == 0.0 ? exp2_minus_1(bounded) : exp2_minus_1(bounded) + batch(1.0);
+    };
+    const R* grade = relevance.data();
+    std::size_t i = 0;
+    if (relevance.stride() == 1)
+      for (; i + w <= n; i += w) store_row<Arch>(gains.data() + i, value(load_row<Arch>(grade + i)));
+    for (; i < n; i += w) {
       alignas(64) double y[w]{};
       const std::size_t count = std::min(w, n - i);
       for (std::size_t l = 0; l < count; ++l) y[l] = static_cast<double>(relevance[i + l]);
-      const batch grade = batch::load_aligned(y);
-      batch value = xsimd::exp2(grade - shift) - one;
-      if constexpr (std::floating_point<R>)  // below 1/2 the difference would lose digits
-        value = xsimd::select(xsimd::abs(grade) < batch(0.5), xsimd::expm1(grade * std::numbers::ln2) * one, value);
-      value.store_aligned(y);
+      value(batch::load_aligned(y)).store_aligned(y);
       for (std::size_t l = 0; l < count; ++l) gains[i + l] = static_cast<S>(y[l]);
     }
   }

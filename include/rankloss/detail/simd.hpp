@@ -4,6 +4,8 @@
 #include <xsimd/xsimd.hpp>
 
 #include <cstddef>
+#include <cstdint>
+#include <type_traits>
 #include <utility>
 
 namespace rankloss::detail {
@@ -11,6 +13,9 @@ namespace rankloss::detail {
 /// Every kernel works on lanes of double, whatever the type of the scores: sums over long windows need the digits (docs/numerics.md).
 template <class Arch>
 using lanes = xsimd::batch<double, Arch>;
+
+template <class Arch>
+using bits = xsimd::batch<std::uint64_t, Arch>;
 
 template <class Arch>
 inline constexpr std::size_t lane_count = lanes<Arch>::size;
@@ -25,11 +30,29 @@ template <class T, class Arch>
 #endif
 }
 
-/// One row of lanes from memory of either type. The loop over a constant count becomes one conversion.
+/// The bit patterns of lanes; xsimd changed the template argument after 8.1.
+template <class Arch>
+[[nodiscard]] [[gnu::always_inline]] inline bits<Arch> to_bits(const lanes<Arch>& values) noexcept {
+#if XSIMD_VERSION_MAJOR >= 9
+  return xsimd::bitwise_cast<std::uint64_t>(values);
+#else
+  return xsimd::bitwise_cast<bits<Arch> >(values);
+#endif
+}
+template <class Arch>
+[[nodiscard]] [[gnu::always_inline]] inline lanes<Arch> from_bits(const bits<Arch>& patterns) noexcept {
+#if XSIMD_VERSION_MAJOR >= 9
+  return xsimd::bitwise_cast<double>(patterns);
+#else
+  return xsimd::bitwise_cast<lanes<Arch> >(patterns);
+#endif
+}
+
+/// One row of lanes from memory of any arithmetic type. The loop over a constant count becomes one conversion.
 template <class Arch, class S>
 [[gnu::always_inline]] inline lanes<Arch> load_row(const S* row) noexcept {
-  if constexpr (sizeof(S) == sizeof(double)) {
-    return lanes<Arch>::load_aligned(row);
+  if constexpr (std::is_same_v<S, double>) {
+    return lanes<Arch>::load_unaligned(row);
   } else {
     alignas(64) double wide[lane_count<Arch>];
     for (std::size_t l = 0; l < lane_count<Arch>; ++l) wide[l] = static_cast<double>(row[l]);
@@ -39,8 +62,8 @@ template <class Arch, class S>
 
 template <class Arch, class S>
 [[gnu::always_inline]] inline void store_row(S* row, const lanes<Arch>& values) noexcept {
-  if constexpr (sizeof(S) == sizeof(double)) {
-    values.store_aligned(row);
+  if constexpr (std::is_same_v<S, double>) {
+    values.store_unaligned(row);
   } else {
     alignas(64) double wide[lane_count<Arch>];
     values.store_aligned(wide);

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <rankloss/detail/simd.hpp>
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <numbers>
+
+/// The elementary functions of the kernels, on lanes of double. Those of xsimd handle every argument there is; these know theirs, have no
+/// branches, and take about a third of the time (docs/algorithms.md). The constants are made by scripts/fit_terms.py.
+namespace rankloss::detail {
+
+// exp2m1_12: largest error 1.6e-19, sum of magnitudes 1.0
+inline constexpr std::array<double, 12> exp2m1_12{0.6931471805599453,     0.24022650695910072,    0.055504108664821625,   0.009618129107628487,
+                                                  0.0013333558146406469,  0.00015403530393354775, 1.5252733841560124e-05, 1.3215486823296216e-06,
+                                                  1.0178057086201744e-07, 7.0548914678111154e-09, 4.4558181534903144e-10, 2.5737813502097133e-11};
+// log_tail_4: largest error 5.7e-10, sum of magnitudes 0.8
+inline constexpr std::array<double, 4> log_tail_4{0.3333333327653551, 0.2000006135746521, 0.14275370698756312, 0.1166613387561465};
+// log_tail_7: largest error 1.5e-16, sum of magnitudes 1.0
+inline constexpr std::array<double, 7> log_tail_7{0.3333333333333335, 0.19999999999949256, 0.14285714313185316, 0.1111110553872955,
+                                                  0.0909144644241891, 0.07665803999028241, 0.07308868395036501};
+
+template <std::size_t k = 0, class V, std::size_t N>
+[[gnu::always_inline]] inline V polynomial(const std::array<double, N>& c, const V& x) noexcept {
+  if constexpr (k + 1 < N)
+    return xsimd::fma(polynomial<k + 1>(c, x), x, V(c[k]));
+  else
+    return V(c[k]);
+}
+
+/// 2^k for whole k in [-1022, 1023]. The low bits of k + 3 * 2^51 are those of k; no compiler option folds this, there is no difference taken back.
+template <class Arch>
+[[gnu::always_inline]] inline lanes<Arch> power_of_two(const lanes<Arch>& k) noexcept {
+  const bits<Arch> shifted = to_bits(k + lanes<Arch>(6755399441055744.0));
+  return from_bits((shifted << 52) + to_bits(lanes<Arch>(1.0)));
+}
+
+/// exp(-x) for x >= 0, infinity included; 0 from x = 708 on, so that no result is subnormal. Relative error (2 + x) 2^-53.
+template <class Arch>
+[[gnu::always_inline]] inline lanes<Arch> exp_minus(const lanes<Arch>& x) noexcept {
+  using V = lanes<Arch>;
+  const V bounded = xsimd::min(x, V(708.0));
+  const V k = xsimd::nearbyint(bounded * V(-std::numbers::log2e));
+  const V f = xsimd::fma(bounded, V(-std::numbers::log2e), -k);
+  const V value = xsimd::fma(polynomial(exp2m1_12, f), f, V(1.0)) * power_of_two(k);
+  return xsimd::select(x >= V(708.0), V(0.0), value);
+}
+
+/// 2^x - 1 for |x| <= 1000, without cancellation near 0; exact for whole x up to 53.
+template <class Arch>
+[[gnu::always_inline]] inline lanes<Arch> exp2_minus_1(const lanes<Arch>& x) noexcept {
+  using V = lanes<Arch>;
+  const V k = xsimd::nearbyint(x);
+  const V f = x - k;
+  const V scale = power_of_two(k);
+  return xsimd::fma(polynomial(exp2m1_12, f) * f, scale, scale - V(1.0));
+}
+
+/// log(x) for normal x > 0. Terms: 7 for double, 4 for 1e-10.
+template <class Arch, std::size_t N>
+[[gnu::always_inline]] inline lanes<Arch> log_positive(const lanes<Arch>& x, const std::array<double, N>& terms) noexcept {
+  using V = lanes<Arch>;
+  using B = bits<Arch>;
+  // x = 2^k m with m in [sqrt(1/2), sqrt(2)): k << 52 is the exponent field of x / sqrt(1/2); k becomes a double by way of 2^52 + 1024 + k.
+  const B pattern = to_bits(x);
+  const B exponent = (pattern - B(0x3fe6a09e667f3bcdu)) & B(0xfff0000000000000u);
+  const V m = from_bits(pattern - exponent);
+  const V k = from_bits(((exponent + B(0x4000000000000000u)) >> 52) + B(0x4330000000000000u)) - V(4503599627370496.0 + 1024.0);
+  const V s = (m - V(1.0)) / (m + V(1.0));
+  const V z = s * s;
+  const V tail = s * z * polynomial(terms, z);
+  return xsimd::fma(k, V(std::numbers::ln2), V(2.0) * (s + tail));
+}
+
+}  // namespace rankloss::detail

@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <rankloss/batch.hpp>
+#include <rankloss/detail/argsort.hpp>
+#include <rankloss/detail/lane_math.hpp>
+#include <rankloss/detail/require.hpp>
+#include <rankloss/detail/simd.hpp>
+#include <rankloss/detail/sorted_sums.hpp>
+#include <rankloss/workspace.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <span>
+
+namespace rankloss::detail {
+
+/// Scores sorted, descending and stable, and laid in rows of lanes for the scans of sorted_sums.hpp: either one long list, cut into one
+/// stretch a lane, or several short lists, one a lane. What is computed of a short list does not depend on the others.
+///
+/// "Items" below are numbered as they lie in memory: item i of a single list is i; item i of list l of a group is l * rows + i, so that
+/// each list has room for `rows` items, of which those beyond its size are padding.
+template <class Arch>
+struct sorted_rows {
+  static constexpr std::size_t w = lane_count<Arch>;
+
+  std::size_t rows = 0;
+  std::size_t whole_rows = 0;                 ///< rows in which every lane holds an item (or a group's padding)
+  std::size_t items = 0;                      ///< size of arrays over items
+  std::span<const std::uint32_t> order;       ///< [rows][lanes] which item; beyond the whole rows, `items` where a lane has ended
+  std::span<const double> decay;              ///< [rows + 1][lanes] exp(-(x_{i-1} - x_i)) in units of temperature; 0 across a lane's end
+  lanes<Arch> first_rank = lanes<Arch>(1.0);  ///< [lanes] hard rank of the lane's first item
+  lanes<Arch> sizes = lanes<Arch>(1.0);       ///< [lanes] items of the list that the lane belongs to
+  bool single = false;                        ///< one list over all lanes: its scans start from `seams`
+  stretches seams{};
+
+  /// rows[i][l] = values[order[i][l]], 0 where a lane has ended.
+  template <class S, class Row>
+  void gather(const S* values, Row* to) const noexcept {
+    for (std::size_t i = 0; i < whole_rows; ++i)
+      for (std::size_t l = 0; l < w; ++l) to[i * w + l] = static_cast<Row>(values[order[i * w + l]]);
+    for (std::size_t at = whole_rows * w; at < rows * w; ++at) to[at] = order[at] < items ? static_cast<Row>(values[order[at]]) : Row{0};
+  }
+
+  /// values[order[i][l]] = row[l]
+  template <class T>
+  [[gnu::always_inline]] void scatter(std::size_t i, const lanes<Arch>& row, const strided<T>& values) const noexcept {
+    alignas(64) double from[w];
+    row.store_aligned(from);
+    const std::uint32_t* item = order.data() + i * w;
+    if (i < whole_rows) {
+      for (std::size_t l = 0; l < w; ++l) values[item[l]] = static_cast<T>(from[l]);
+    } else {
+      for (std::size_t l = 0; l < w; ++l)
+        if (item[l] < items) values[item[l]] = static_cast<T>(from[l]);
+    }
+  }
+};
+
+/// Infinite scores become the largest finite ones, so that equal infinities are ties and no difference is NaN.
+template <class T>
+[[nodiscard]] inline double bounded(T score) noexcept {
+  return std::clamp(static_cast<double>(score), std::numeric_limits<double>::lowest(), std::numeric_limits<double>::max());
+}
+
+/// decay row from two neighbouring rows of scores; padding is -infinity and ties with itself.
+template <class Arch>
+[[gnu::always_inline]] inline lanes<Arch> decay_between(const lanes<Arch>& upper, const lanes<Arch>& lower, double scale) noexcept {
+  using V = lanes<Arch>;
+  return exp_minus(xsimd::select(upper == lower, V(0.0), (upper - lower) * V(scale)));
+}
+
+/// One list of any length.
+template <class Arch, class T>
+[[nodiscard]] sorted_rows<Arch> sort_single(const strided<const T>& scores, double temperature, workspace& scratch) {
+  using V = lanes<Arch>;
+  using record = keyed<key_of<T>, std::uint32_t>;
+  constexpr std::size_t w = lane_count<Arch>;
+  const std::size_t n = scores.size();
+  require(n < std::numeric_limits<std::uint32_t>::max(), "scores: a list of ", n, " items, expected fewer than 2^32 - 1");
+  const std::size_t rows = (n + w - 1) / w;
+  const double scale = 1.0 / temperature;
+
+  sorted_rows<Arch> sorted;
+  const std::span<std::uint32_t> order = scratch.take<std::uint32_t>(rows * w);
+  const std::span<double> decay = scratch.take<double>((rows + 1) * w);
+  const workspace::scope sorting(scratch);
+  std::span<record> records = scratch.take<record>(n);
+  for (std::size_t i = 0; i < n; ++i) records[i] = {descending_key(scores[i]), static_cast<std::uint32_t>(i)};
+  records = sort_by_key(records, scratch.take<record>(n), scratch);
+  const auto x = [&](std::size_t at) { return bounded(value_of<T>(records[at].key)); };
+
+  // Rows in which the last lane still holds an item have no gap in any lane.
+  sorted.whole_rows = n > (w - 1) * rows ? n - (w - 1) * rows : 0;
+  alignas(64) double previous[w];
+  alignas(64) double current[w];
+  for (std::size_t l = 0; l < w; ++l) previous[l] = l > 0 && l * rows <= n ? x(l * rows - 1) : std::numeric_limits<double>::infinity();
+  V upper = V::load_aligned(previous);
+  for (std::size_t i = 0; i <= rows; ++i) {
+    if (i < sorted.whole_rows) {
+      for (std::size_t l = 0; l < w; ++l) {
+        const record& r = records[l * rows + i];
+        current[l] = bounded(value_of<T>(r.key));
+        order[i * w + l] = r.payload;
+      }
+    } else {
+      for (std::size_t l = 0; l < w; ++l) {
+        const std::size_t at = l * rows + i;
+        current[l] = at < n ? x(at) : -std::numeric_limits<double>::infinity();
+        if (i < rows) order[i * w + l] = at < n ? records[at].payload : static_cast<std::uint32_t>(n);
+      }
+    }
+    const V lower = V::load_aligned(current);
+    decay_between<Arch>(upper, lower, scale).store_aligned(decay.data() + i * w);
+    upper = lower;
+  }
+
+  stretches& seams = sorted.seams;
+  const double reach = (kernel_terms<T>::reach + std::log(static_cast<double>(n))) * temperature;
+  seams.warm_down = rows;
+  seams.warm_up = 0;
+  for (std::size_t l = 0; l < w; ++l) {
+    const std::size_t first = std::min(l * rows, n);
+    const std::size_t last = std::min(first + rows, n);
+    seams.decay_down[l] = seams.decay_up[l] = 0.0;
+    if (first == last) continue;
+    const auto begin = records.begin() + static_cast<std::ptrdiff_t>(first);
+    const auto end = records.begin() + static_cast<std::ptrdiff_t>(last);
+    if (last < n) {
+      const double next = x(last);
+      seams.decay_down[l] = std::exp(-scale * (x(first) - next));
+      const auto near = std::partition_point(begin, end, [&](const record& r) { return bounded(value_of<T>(r.key)) - next > reach; });
+      seams.warm_down = std::min(seams.warm_down, static_cast<std::size_t>(near - begin));
+    }
+    if (first > 0) {
+      const double before = x(first - 1);
+      seams.decay_up[l] = std::exp(-scale * (before - x(last - 1)));
+      const auto far = std::partition_point(begin, end, [&](const record& r) { return before - bounded(value_of<T>(r.key)) <= reach; });
+      seams.warm_up = std::max(seams.warm_up, static_cast<std::size_t>(far - begin));
+    }
+  }
+
+  alignas(64) double first_rank[w];
+  for (std::size_t l = 0; l < w; ++l) first_rank[l] = static_cast<double>(l * rows + 1);
+  sorted.rows = rows;
+  sorted.items = n;
+  sorted.order = order;
+  sorted.decay = decay;
+  sorted.first_rank = V::load_aligned(first_rank);
+  sorted.sizes = V(static_cast<double>(n));
+  sorted.single = true;
+  return sorted;
+}
+
+/// Up to `lane_count` lists.
+template <class Arch, class T, class R>
+[[nodiscard]] sorted_rows<Arch> sort_group(std::span<const list<T, R>> lists, double temperature, workspace& scratch) {
+  using V = lanes<Arch>;
+  constexpr std::size_t w = lane_count<Arch>;
+  std::size_t rows = 0;
+  for (const auto& items : lists) rows = std::max(rows, items.size());
+
+  sorted_rows<Arch> sorted;
+  const std::span<std::uint32_t> order = scratch.take<std::uint32_t>(rows * w);
+  const std::span<double> decay = scratch.take<double>((rows + 1) * w);
+  const workspace::scope sorting(scratch);
+  const std::span<double> x = scratch.take<double>(rows * w);
+  alignas(64) double sizes[w];
+  for (std::size_t l = 0; l < w; ++l) {
+    const std::size_t n = l < lists.size() ? lists[l].size() : 0;
+    sizes[l] = n > 0 ? static_cast<double>(n) : 1.0;
+    double* to = x.data() + l * rows;
+    if (n > 0 && lists[l].scores.stride() == 1) {
+      const T* score = lists[l].scores.data();
+      for (std::size_t i = 0; i < n; ++i) to[i] = bounded(score[i]);
+    } else {
+      for (std::size_t i = 0; i < n; ++i) to[i] = bounded(lists[l].scores[i]);
+    }
+    std::fill(to + n, to + rows, -std::numeric_limits<double>::infinity());
+  }
+
+  if constexpr (sizeof(T) == 4) {
+    // Key and position share one integer: one comparison decides both, and an exchange is a minimum and a maximum.
+    using I = xsimd::batch<std::int64_t, Arch>;
+    const std::span<std::int64_t> keys = scratch.take<std::int64_t>(rows * w);
+    for (std::size_t l = 0; l < w; ++l)
+      for (std::size_t i = 0; i < rows; ++i) {
+        const std::uint64_t key = descending_key(static_cast<float>(x[l * rows + i])) ^ 0x80000000u;  // in signed order
+        keys[i * w + l] = static_cast<std::int64_t>(key << 32 | (l * rows + i));
+      }
+    merge_exchange(rows, [&](std::size_t i, std::size_t j) {
+      const I a = I::load_aligned(keys.data() + i * w);
+      const I b = I::load_aligned(keys.data() + j * w);
+      xsimd::min(a, b).store_aligned(keys.data() + i * w);
+      xsimd::max(a, b).store_aligned(keys.data() + j * w);
+    });
+    for (std::size_t at = 0; at < rows * w; ++at) order[at] = static_cast<std::uint32_t>(keys[at]);
+  } else {
+    const std::span<double> keys = scratch.take<double>(rows * w);
+    const std::span<double> places = scratch.take<double>(rows * w);
+    for (std::size_t l = 0; l < w; ++l)
+      for (std::size_t i = 0; i < rows; ++i) {
+        keys[i * w + l] = x[l * rows + i];
+        places[i * w + l] = static_cast<double>(l * rows + i);
+      }
+    merge_exchange(rows, [&](std::size_t i, std::size_t j) {
+      const V a = V::load_aligned(keys.data() + i * w);
+      const V b = V::load_aligned(keys.data() + j * w);
+      const V pa = V::load_aligned(places.data() + i * w);
+      const V pb = V::load_aligned(places.data() + j * w);
+      const auto swap = b > a || (b == a && pb < pa);
+      xsimd::select(swap, b, a).store_aligned(keys.data() + i * w);
+      xsimd::select(swap, a, b).store_aligned(keys.data() + j * w);
+      xsimd::select(swap, pb, pa).store_aligned(places.data() + i * w);
+      xsimd::select(swap, pa, pb).store_aligned(places.data() + j * w);
+    });
+    for (std::size_t at = 0; at < rows * w; ++at) order[at] = static_cast<std::uint32_t>(places[at]);
+  }
+
+  V upper(std::numeric_limits<double>::infinity());
+  for (std::size_t i = 0; i < rows; ++i) {
+    alignas(64) double current[w];
+    for (std::size_t l = 0; l < w; ++l) current[l] = x[order[i * w + l]];
+    const V lower = V::load_aligned(current);
+    decay_between<Arch>(upper, lower, 1.0 / temperature).store_aligned(decay.data() + i * w);
+    upper = lower;
+  }
+  V(0.0).store_aligned(decay.data() + rows * w);
+
+  sorted.rows = sorted.whole_rows = rows;
+  sorted.items = rows * w;
+  sorted.order = order;
+  sorted.decay = decay;
+  sorted.sizes = V::load_aligned(sizes);
+  return sorted;
+}
+
+}  // namespace rankloss::detail
