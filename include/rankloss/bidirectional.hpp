@@ -28,7 +28,8 @@ struct bidirectional {
   ListLoss loss{};                                                          ///< what each row and column is measured by
   rankloss::column_relevance columns_by = rankloss::column_relevance::own;  ///< relevance of the columns
 
-  static constexpr bool has_hessian = requires { requires ListLoss::has_hessian; };
+  static constexpr bool has_hessian = detail::gives_hessian<ListLoss>;
+  static constexpr bool has_gradient = detail::gives_gradient<ListLoss>;
 
   void validate() const {
     if constexpr (requires { loss.validate(); }) loss.validate();

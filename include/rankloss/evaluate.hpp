@@ -18,7 +18,7 @@ namespace rankloss {
 
 /// ranking_loss: computes one list: returns its value and writes its gradient to `out.gradient` when that is not empty.
 /// It may offer `validate()` (option ranges), a Hessian diagonal (`has_hessian`), `has_relevance(list)`, and an operator that takes a
-/// group of short lists at once (see docs/adding_a_loss.md).
+/// group of short lists at once (see docs/adding_a_loss.md). A metric declares `has_gradient = false`.
 template <class Loss, class T, class Relevance = T>
 concept ranking_loss = requires(const Loss& loss, const list<T, Relevance>& items, const list_outputs<T>& out, workspace& scratch) {
   { loss(items, out, scratch) } -> std::convertible_to<double>;
@@ -135,9 +135,21 @@ void check_values(const Source& source, context& ctx) {
 }
 
 template <class Loss>
+inline constexpr bool gives_hessian = requires {
+  requires Loss::has_hessian;
+};
+
+/// Metrics have none: they are constant but for jumps.
+template <class Loss>
+inline constexpr bool gives_gradient = !requires {
+  requires !Loss::has_gradient;
+};
+
+template <class Loss>
 void check_options(const Loss& loss, const outputs& out) {
   if constexpr (requires { loss.validate(); }) loss.validate();
-  if constexpr (!requires { requires Loss::has_hessian; }) require(out.hessian.empty(), "hessian: this loss has none, expected an empty output");
+  if constexpr (!gives_gradient<Loss>) require(out.gradient.empty(), "gradient: a metric has none, expected an empty output");
+  if constexpr (!gives_hessian<Loss>) require(out.hessian.empty(), "hessian: this loss has none, expected an empty output");
 }
 
 }  // namespace detail

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <rankloss/batch.hpp>
+#include <rankloss/detail/cell_sums.hpp>
 #include <rankloss/detail/ideal_dcg.hpp>
 #include <rankloss/detail/lane_math.hpp>
 #include <rankloss/detail/require.hpp>
@@ -33,6 +34,25 @@ template <class V>
   const V t = xsimd::min(xsimd::max(rank - V(cutoff), V(0.0)), V(1.0));
   return {V(1.0) - t * t * (V(3.0) - V(2.0) * t), V(-6.0) * t * (V(1.0) - t), xsimd::select(t > V(0.0) && t < V(1.0), V(12.0) * t - V(6.0), V(0.0))};
 }
+
+/// What an item of gain g adds to the DCG at a smooth rank, and the derivatives of that by the rank.
+template <class T, class V>
+struct discounted {
+  V value, slope, inverse, inverse_log;
+
+  /// g D(r) and g D'(r) with D(r) = ln 2 / ln(1 + r)
+  [[gnu::always_inline]] discounted(const V& g, const V& rank) noexcept {
+    const V argument = V(1.0) + rank;
+    const V logarithm = log_positive(argument, kernel_terms<T>::log_tail);
+    const V both = V(1.0) / (logarithm * argument);  // one division for two
+    inverse_log = both * argument;
+    inverse = both * logarithm;
+    value = g * V(std::numbers::ln2) * inverse_log;
+    slope = -value * both;
+  }
+  /// g D''(r)
+  [[gnu::always_inline]] V curvature() const noexcept { return -slope * inverse * (V(1.0) + V(2.0) * inverse_log); }
+};
 
 enum class wanted { value, gradient, hessian };
 
@@ -73,7 +93,8 @@ lanes<Arch> smooth_dcg(const sorted_rows<Arch>& in, S* gains, double cutoff, wor
   }
 
   V dcg(0.0);
-  V total(0.0);
+  V mass(std::numeric_limits<double>::min());
+  V moment(0.0);
   {
     scan_states<Arch, K> states[1];
     if (in.single) {
@@ -83,40 +104,32 @@ lanes<Arch> smooth_dcg(const sorted_rows<Arch>& in, S* gains, double cutoff, wor
     scan_up(in.decay.data(), rows, states, unit, [&](std::size_t i, const auto& state) {
       const V rank = in.first_rank + V(static_cast<double>(i)) - load_row<Arch>(above + i * w) + state[0].dot(terms::sigmoid);
       const V g = load_row<Arch>(gains + i * w);
-      // discount D(r) = ln 2 / ln(1 + r) and its derivatives
-      const V argument = V(1.0) + rank;
-      const V logarithm = log_positive(argument, terms::log_tail);
-      const V both = V(1.0) / (logarithm * argument);  // one division for two
-      const V inverse_log = both * argument;
-      const V inverse = both * logarithm;
-      const V discount = V(std::numbers::ln2) * inverse_log;
-      const V discount1 = -discount * inverse_log * inverse;
-      if (cutoff == 0.0) {
-        dcg = xsimd::fma(g, discount, dcg);
-        if constexpr (gradient) store_row<Arch>(by_rank + i * w, g * discount1);
-        if constexpr (gradient) total = xsimd::fma(g, discount1, total);
-        if constexpr (hessian) store_row<Arch>(by_rank2 + i * w, -g * discount1 * inverse * (V(1.0) + V(2.0) * inverse_log));
-      } else {
+      discounted<T, V> item(g, rank);
+      V curvature(0.0);
+      if constexpr (hessian) curvature = item.curvature();
+      if (cutoff > 0.0) {
         const smooth_cut<V> cut = cut_at(rank, cutoff);
-        dcg = xsimd::fma(g, discount * cut.value, dcg);
-        if constexpr (gradient) {
-          const V slope = g * (discount1 * cut.value + discount * cut.slope);
-          store_row<Arch>(by_rank + i * w, slope);
-          total += slope;
-        }
-        if constexpr (hessian) {
-          const V discount2 = -discount1 * inverse * (V(1.0) + V(2.0) * inverse_log);
-          store_row<Arch>(by_rank2 + i * w, g * (discount2 * cut.value + V(2.0) * discount1 * cut.slope + discount * cut.curvature));
-        }
+        if constexpr (hessian) curvature = curvature * cut.value + V(2.0) * item.slope * cut.slope + item.value * cut.curvature;
+        item.slope = item.slope * cut.value + item.value * cut.slope;
+        item.value *= cut.value;
       }
-      if constexpr (gradient) store_row<Arch>(slopes + i * w, load_row<Arch>(slopes + i * w) + state[0].dot(terms::slope));
+      dcg += item.value;
+      if constexpr (gradient) {
+        const V slopes_here = load_row<Arch>(slopes + i * w) + state[0].dot(terms::slope);
+        store_row<Arch>(slopes + i * w, slopes_here);
+        store_row<Arch>(by_rank + i * w, item.slope);
+        mass += slopes_here;
+        moment = xsimd::fma(slopes_here, item.slope, moment);
+      }
+      if constexpr (hessian) store_row<Arch>(by_rank2 + i * w, curvature);
       if constexpr (hessian) store_row<Arch>(curvatures + i * w, load_row<Arch>(curvatures + i * w) - state[0].dot(terms::curvature));
     });
   }
 
   if constexpr (gradient) {
-    // sum_j (a_j - a_m) sigmoid' does not change when a constant is taken from all a, and loses fewer digits when they are small.
-    const V middle = in.single ? V(sum_of(total)) / in.sizes : total / in.sizes;
+    // sum_j (a_j - a_m) sigmoid' does not change when a constant is taken from all a, and loses fewest digits when that is the mean of
+    // those that act on others.
+    const V middle = in.single ? V(sum_of(moment) / sum_of(mass)) : moment / mass;
     const auto weights = [&](std::size_t i) {
       if constexpr (hessian)
         return std::array<V, 2>{load_row<Arch>(by_rank + i * w) - middle, load_row<Arch>(by_rank2 + i * w)};
@@ -157,6 +170,87 @@ lanes<Arch> smooth_dcg(const sorted_rows<Arch>& in, S* gains, double cutoff, wor
     });
   }
   return dcg;
+}
+
+/// The same for one sorted list cut into cells; `gains` [n] is used up, in sorted order; `emit(i, count, g)` gets the derivatives of items
+/// i .. i + count - 1.
+template <class T, wanted Wanted, class Arch, class Emit>
+double smooth_dcg(const cell_list<Arch, T>& cells, std::span<T> gains, double cutoff, workspace& scratch, Emit emit) {
+  using V = lanes<Arch>;
+  using terms = kernel_terms<T>;
+  using places = cell_terms<T>;
+  using list = cell_list<Arch, T>;
+  constexpr std::size_t w = lane_count<Arch>;
+  constexpr std::size_t P = places::places;
+  constexpr bool gradient = Wanted != wanted::value;
+  const workspace::scope scope(scratch);
+  const std::span<double> moments = scratch.take<double>(cells.moment_count());
+  const std::span<double> ranks = scratch.take<double>(cells.moment_count());
+  const std::span<double> slopes = scratch.take<double>(gradient ? cells.moment_count() : 0);
+  const std::span<double> by_rank_moments = scratch.take<double>(slopes.size());
+  const std::span<T> slope_sums = scratch.take<T>(gradient ? gains.size() : 0);
+  T* by_rank = gains.data();  // in place of the gains
+
+  cells.unit_moments(moments.data());
+  const typename list::kernel sigmoid{terms::sigmoid, -1.0, 1.0, places::near_sigmoid, ranks.data()};
+  const auto slope = [](std::span<double> local) { return typename list::kernel{terms::slope, 1.0, 1.0, places::near_slope, local.data()}; };
+  if constexpr (gradient)
+    cells.template spread<2>(moments.data(), {sigmoid, slope(slopes)});
+  else
+    cells.template spread<1>(moments.data(), {sigmoid});
+
+  const auto load = [](const T* from, std::size_t count) {
+    if (count == w) return load_row<Arch>(from);
+    alignas(64) double row[w]{};
+    for (std::size_t l = 0; l < count; ++l) row[l] = static_cast<double>(from[l]);
+    return V::load_aligned(row);
+  };
+  const auto store = [](T* to, std::size_t count, const V& values) {
+    if (count == w) return store_row<Arch>(to, values);
+    alignas(64) double row[w];
+    values.store_aligned(row);
+    for (std::size_t l = 0; l < count; ++l) to[l] = static_cast<T>(row[l]);
+  };
+
+  V dcg(0.0);
+  V mass(std::numeric_limits<double>::min());
+  V moment(0.0);
+  for (std::size_t at = 0; at < cells.cells().size(); ++at) {
+    const auto& cell = cells.cells()[at];
+    const V hard(static_cast<double>(cell.begin) + 0.5);  // 1 + the items of the cells above - this item's own 1/2
+    typename list::moment_sums sums;
+    cells.for_vectors(cell, [&](std::size_t i, std::size_t count, const V& place) {
+      const V rank = hard + list::at_place(ranks.data() + at * P, place);
+      discounted<T, V> item(load(gains.data() + i, count), rank);
+      if (cutoff > 0.0) {
+        const smooth_cut<V> cut = cut_at(rank, cutoff);
+        item.slope = item.slope * cut.value + item.value * cut.slope;
+        item.value *= cut.value;
+      }
+      dcg += item.value;
+      if constexpr (gradient) {
+        V own = list::at_place(slopes.data() + at * P, place);
+        if (count < w) own = xsimd::select(list::first_lanes(count), own, V(0.0));
+        mass += own;
+        moment = xsimd::fma(own, item.slope, moment);
+        sums.add(place, item.slope);
+        store(slope_sums.data() + i, count, own);
+        store(by_rank + i, count, item.slope);
+      }
+    });
+    if constexpr (gradient) sums.store(by_rank_moments.data() + at * P);
+  }
+  if constexpr (gradient) {
+    const double middle = sum_of(moment) / sum_of(mass);
+    for (std::size_t p = 0; p < moments.size(); ++p) by_rank_moments[p] -= middle * moments[p];
+    cells.template spread<1>(by_rank_moments.data(), {slope(slopes)});
+    for (std::size_t at = 0; at < cells.cells().size(); ++at)
+      cells.for_vectors(cells.cells()[at], [&](std::size_t i, std::size_t count, const V& place) {
+        const V a = load(by_rank + i, count) - V(middle);
+        emit(i, count, list::at_place(slopes.data() + at * P, place) - a * load(slope_sums.data() + i, count));
+      });
+  }
+  return sum_of(dcg);
 }
 
 }  // namespace detail
@@ -220,10 +314,17 @@ struct sndcg {
       for (std::size_t i = 0; i < out.hessian.size(); ++i) out.hessian[i] = T{0};
       return 0.0;
     }
-    const detail::sorted_rows<Arch> sorted = detail::sort_single<Arch, T>(items.scores, temperature, scratch);
-    const std::span<T> gain_rows = scratch.take<T>(sorted.rows * detail::lane_count<Arch>);
-    sorted.gather(gains.data(), gain_rows.data());
-    const V dcg = differentiate<T>(sorted, gain_rows.data(), V(1.0 / best), out, scratch);
+    const detail::sorted_list<T> sorted = detail::sort_list<T>(items.scores, scratch);
+    detail::cell_list<Arch, T> cells;
+    if (out.hessian.empty() && cells.cut(sorted.x, temperature, scratch)) {
+      const std::span<T> sorted_gains = scratch.take<T>(n);
+      for (std::size_t i = 0; i < n; ++i) sorted_gains[i] = gains[sorted.order[i]];
+      return 1.0 - differentiate(cells, sorted.order, sorted_gains, best, out.gradient, scratch) / best;
+    }
+    const detail::sorted_rows<Arch> rows = detail::lay_in_rows<Arch, T>(sorted, temperature, scratch);
+    const std::span<T> gain_rows = scratch.take<T>(rows.rows * detail::lane_count<Arch>);
+    rows.gather(gains.data(), gain_rows.data());
+    const V dcg = differentiate<T>(rows, gain_rows.data(), V(1.0 / best), out, scratch);
     return 1.0 - detail::sum_of(dcg) / best;
   }
 
@@ -297,6 +398,20 @@ struct sndcg {
       return detail::smooth_dcg<T, detail::wanted::gradient>(
           sorted, gains, k, scratch, [&](std::size_t i, const V& g, const V&) { sorted.scatter(i, g * first, out.gradient); });
     return detail::smooth_dcg<T, detail::wanted::value>(sorted, gains, k, scratch, [](std::size_t, const V&, const V&) {});
+  }
+
+  template <class T, class Arch>
+  double differentiate(const detail::cell_list<Arch, T>& cells, std::span<const std::uint32_t> order, std::span<T> gains, double best,
+                       const strided<T>& gradient, workspace& scratch) const {
+    using V = detail::lanes<Arch>;
+    const auto k = static_cast<double>(cutoff);
+    if (gradient.empty()) return detail::smooth_dcg<T, detail::wanted::value>(cells, gains, k, scratch, [](std::size_t, std::size_t, const V&) {});
+    const V factor(-1.0 / (best * temperature));
+    return detail::smooth_dcg<T, detail::wanted::gradient>(cells, gains, k, scratch, [&](std::size_t i, std::size_t count, const V& g) {
+      alignas(64) double row[detail::lane_count<Arch>];
+      (g * factor).store_aligned(row);
+      for (std::size_t l = 0; l < count; ++l) gradient[order[i + l]] = static_cast<T>(row[l]);
+    });
   }
 
   template <class T>

@@ -49,14 +49,14 @@ template <class Arch, class T>
     return sum;
   }
   V sum(0.0);
+  double rest = 0.0;
   std::size_t i = 0;
   for (; i + w <= n; i += w) {
-    if (gain(i) == 0.0 && gain(n - 1) == 0.0) break;  // only zeros are left
+    if (gain(i) == 0.0 && gain(n - 1) == 0.0) return sum_of(sum);  // only zeros are left
     alignas(64) double g[w];
     for (std::size_t l = 0; l < w; ++l) g[l] = gain(i + l);
     sum = xsimd::fma(V::load_aligned(g), discounts_from<Arch>(i + 1), sum);
   }
-  double rest = 0.0;
   for (; i < n; ++i) rest += gain(i) / std::log2(2.0 + static_cast<double>(i));
   return sum_of(sum) + rest;
 }

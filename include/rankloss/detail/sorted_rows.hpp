@@ -33,7 +33,6 @@ struct sorted_rows {
   std::span<const std::uint32_t> order;       ///< [rows][lanes] which item; beyond the whole rows, `items` where a lane has ended
   std::span<const double> decay;              ///< [rows + 1][lanes] exp(-(x_{i-1} - x_i)) in units of temperature; 0 across a lane's end
   lanes<Arch> first_rank = lanes<Arch>(1.0);  ///< [lanes] hard rank of the lane's first item
-  lanes<Arch> sizes = lanes<Arch>(1.0);       ///< [lanes] items of the list that the lane belongs to
   bool single = false;                        ///< one list over all lanes: its scans start from `seams`
   stretches seams{};
 
@@ -62,8 +61,8 @@ struct sorted_rows {
 
 /// Infinite scores become the largest finite ones, so that equal infinities are ties and no difference is NaN.
 template <class T>
-[[nodiscard]] inline double bounded(T score) noexcept {
-  return std::clamp(static_cast<double>(score), std::numeric_limits<double>::lowest(), std::numeric_limits<double>::max());
+[[nodiscard]] inline T bounded(T score) noexcept {
+  return std::clamp(score, std::numeric_limits<T>::lowest(), std::numeric_limits<T>::max());
 }
 
 /// decay row from two neighbouring rows of scores; padding is -infinity and ties with itself.
@@ -73,26 +72,44 @@ template <class Arch>
   return exp_minus(xsimd::select(upper == lower, V(0.0), (upper - lower) * V(scale)));
 }
 
-/// One list of any length.
-template <class Arch, class T>
-[[nodiscard]] sorted_rows<Arch> sort_single(const strided<const T>& scores, double temperature, workspace& scratch) {
-  using V = lanes<Arch>;
+/// One list, sorted.
+template <class T>
+struct sorted_list {
+  std::span<const T> x;                  ///< [n] scores, descending
+  std::span<const std::uint32_t> order;  ///< [n] which item
+};
+
+template <class T>
+[[nodiscard]] sorted_list<T> sort_list(const strided<const T>& scores, workspace& scratch) {
   using record = keyed<key_of<T>, std::uint32_t>;
-  constexpr std::size_t w = lane_count<Arch>;
   const std::size_t n = scores.size();
   require(n < std::numeric_limits<std::uint32_t>::max(), "scores: a list of ", n, " items, expected fewer than 2^32 - 1");
+  const std::span<T> x = scratch.take<T>(n);
+  const std::span<std::uint32_t> order = scratch.take<std::uint32_t>(n);
+  const workspace::scope sorting(scratch);
+  std::span<record> records = scratch.take<record>(n);
+  for (std::size_t i = 0; i < n; ++i) records[i] = {descending_key(bounded(scores[i])), static_cast<std::uint32_t>(i)};
+  records = sort_by_key(records, scratch.take<record>(n), scratch);
+  for (std::size_t i = 0; i < n; ++i) {
+    x[i] = value_of<T>(records[i].key);
+    order[i] = records[i].payload;
+  }
+  return {x, order};
+}
+
+/// One list over all lanes.
+template <class Arch, class T>
+[[nodiscard]] sorted_rows<Arch> lay_in_rows(const sorted_list<T>& list, double temperature, workspace& scratch) {
+  using V = lanes<Arch>;
+  constexpr std::size_t w = lane_count<Arch>;
+  const std::size_t n = list.x.size();
   const std::size_t rows = (n + w - 1) / w;
   const double scale = 1.0 / temperature;
+  const auto x = [&](std::size_t at) { return static_cast<double>(list.x[at]); };
 
   sorted_rows<Arch> sorted;
   const std::span<std::uint32_t> order = scratch.take<std::uint32_t>(rows * w);
   const std::span<double> decay = scratch.take<double>((rows + 1) * w);
-  const workspace::scope sorting(scratch);
-  std::span<record> records = scratch.take<record>(n);
-  for (std::size_t i = 0; i < n; ++i) records[i] = {descending_key(scores[i]), static_cast<std::uint32_t>(i)};
-  records = sort_by_key(records, scratch.take<record>(n), scratch);
-  const auto x = [&](std::size_t at) { return bounded(value_of<T>(records[at].key)); };
-
   // Rows in which the last lane still holds an item have no gap in any lane.
   sorted.whole_rows = n > (w - 1) * rows ? n - (w - 1) * rows : 0;
   alignas(64) double previous[w];
@@ -102,15 +119,14 @@ template <class Arch, class T>
   for (std::size_t i = 0; i <= rows; ++i) {
     if (i < sorted.whole_rows) {
       for (std::size_t l = 0; l < w; ++l) {
-        const record& r = records[l * rows + i];
-        current[l] = bounded(value_of<T>(r.key));
-        order[i * w + l] = r.payload;
+        current[l] = x(l * rows + i);
+        order[i * w + l] = list.order[l * rows + i];
       }
     } else {
       for (std::size_t l = 0; l < w; ++l) {
         const std::size_t at = l * rows + i;
         current[l] = at < n ? x(at) : -std::numeric_limits<double>::infinity();
-        if (i < rows) order[i * w + l] = at < n ? records[at].payload : static_cast<std::uint32_t>(n);
+        if (i < rows) order[i * w + l] = at < n ? list.order[at] : static_cast<std::uint32_t>(n);
       }
     }
     const V lower = V::load_aligned(current);
@@ -127,18 +143,18 @@ template <class Arch, class T>
     const std::size_t last = std::min(first + rows, n);
     seams.decay_down[l] = seams.decay_up[l] = 0.0;
     if (first == last) continue;
-    const auto begin = records.begin() + static_cast<std::ptrdiff_t>(first);
-    const auto end = records.begin() + static_cast<std::ptrdiff_t>(last);
+    const auto begin = list.x.begin() + static_cast<std::ptrdiff_t>(first);
+    const auto end = list.x.begin() + static_cast<std::ptrdiff_t>(last);
     if (last < n) {
       const double next = x(last);
       seams.decay_down[l] = std::exp(-scale * (x(first) - next));
-      const auto near = std::partition_point(begin, end, [&](const record& r) { return bounded(value_of<T>(r.key)) - next > reach; });
+      const auto near = std::partition_point(begin, end, [&](T s) { return static_cast<double>(s) - next > reach; });
       seams.warm_down = std::min(seams.warm_down, static_cast<std::size_t>(near - begin));
     }
     if (first > 0) {
       const double before = x(first - 1);
       seams.decay_up[l] = std::exp(-scale * (before - x(last - 1)));
-      const auto far = std::partition_point(begin, end, [&](const record& r) { return before - bounded(value_of<T>(r.key)) <= reach; });
+      const auto far = std::partition_point(begin, end, [&](T s) { return before - static_cast<double>(s) <= reach; });
       seams.warm_up = std::max(seams.warm_up, static_cast<std::size_t>(far - begin));
     }
   }
@@ -150,7 +166,6 @@ template <class Arch, class T>
   sorted.order = order;
   sorted.decay = decay;
   sorted.first_rank = V::load_aligned(first_rank);
-  sorted.sizes = V(static_cast<double>(n));
   sorted.single = true;
   return sorted;
 }
@@ -168,16 +183,14 @@ template <class Arch, class T, class R>
   const std::span<double> decay = scratch.take<double>((rows + 1) * w);
   const workspace::scope sorting(scratch);
   const std::span<double> x = scratch.take<double>(rows * w);
-  alignas(64) double sizes[w];
   for (std::size_t l = 0; l < w; ++l) {
     const std::size_t n = l < lists.size() ? lists[l].size() : 0;
-    sizes[l] = n > 0 ? static_cast<double>(n) : 1.0;
     double* to = x.data() + l * rows;
     if (n > 0 && lists[l].scores.stride() == 1) {
       const T* score = lists[l].scores.data();
-      for (std::size_t i = 0; i < n; ++i) to[i] = bounded(score[i]);
+      for (std::size_t i = 0; i < n; ++i) to[i] = static_cast<double>(bounded(score[i]));
     } else {
-      for (std::size_t i = 0; i < n; ++i) to[i] = bounded(lists[l].scores[i]);
+      for (std::size_t i = 0; i < n; ++i) to[i] = static_cast<double>(bounded(lists[l].scores[i]));
     }
     std::fill(to + n, to + rows, -std::numeric_limits<double>::infinity());
   }
@@ -234,7 +247,6 @@ template <class Arch, class T, class R>
   sorted.items = rows * w;
   sorted.order = order;
   sorted.decay = decay;
-  sorted.sizes = V::load_aligned(sizes);
   return sorted;
 }
 

@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <rankloss/batch.hpp>
+#include <rankloss/detail/argsort.hpp>
+#include <rankloss/detail/require.hpp>
+#include <rankloss/evaluate.hpp>
+#include <rankloss/gain.hpp>
+#include <rankloss/workspace.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <numbers>
+#include <span>
+
+namespace rankloss {
+namespace detail {
+
+inline void check_gain(gain kind, std::span<const double> table) {
+  require((kind == gain::table) == !table.empty(), "gain_table: size ", table.size(), ", expected ",
+          kind == gain::table ? "one gain a grade" : "none unless gain is gain::table");
+  for (std::size_t i = 0; i < table.size(); ++i)
+    require(table[i] >= 0.0 && table[i] <= 1e30, "gain_table: ", table[i], " at grade ", i, ", expected 0 to 1e30");
+}
+
+/// What a grade is worth, divided by 2^shift.
+[[nodiscard]] inline double gain_of(gain kind, std::span<const double> table, double y, double shift) {
+  if (kind == gain::table) return y >= 0.0 && y < static_cast<double>(table.size()) ? table[static_cast<std::size_t>(y)] : 0.0;
+  if (kind == gain::linear) return y * std::exp2(-shift);
+  // Below 1/2 the difference would lose digits.
+  if (std::abs(y) < 0.5) return std::expm1(y * std::numbers::ln2) * std::exp2(-shift);
+  return std::exp2(y - shift) - std::exp2(-shift);
+}
+
+/// Gains of a list times its item weights. Where `scaled`, both are brought to the order of 1 by powers of two, which keep the digits, so
+/// that no sum overflows: a quotient of two DCGs does not notice.
+template <class T, class R>
+void weighted_gains(const list<T, R>& items, gain kind, std::span<const double> table, bool scaled, std::span<double> gains) {
+  double shift = 0.0;
+  int weight_shift = 0;
+  if (scaled) {
+    double largest = 0.0;
+    for (std::size_t i = 0; i < items.size(); ++i) {
+      const auto y = static_cast<double>(items.relevance[i]);
+      largest = std::max(largest, kind == gain::linear ? std::abs(y) : y);
+    }
+    if (kind == gain::linear && largest > 0.0) shift = std::clamp(std::ilogb(largest), -1000, 1000);
+    if (kind == gain::exponential && largest > 500.0) shift = largest;
+    double heaviest = 0.0;
+    for (std::size_t i = 0; i < items.weights.size(); ++i) heaviest = std::max(heaviest, items.weights[i]);
+    if (heaviest > 0.0) weight_shift = std::ilogb(heaviest);
+  }
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    gains[i] = gain_of(kind, table, static_cast<double>(items.relevance[i]), shift);
+    if (!items.weights.empty()) gains[i] *= std::ldexp(items.weights[i], -weight_shift);
+  }
+}
+
+[[nodiscard]] inline double discount_at(std::size_t rank) noexcept { return 1.0 / std::log2(1.0 + static_cast<double>(rank)); }
+
+/// Expected DCG of the first k over the random order of equal scores: each of a run of them takes each of its positions equally often, so
+/// a run is worth its mean gain at the sum of its discounts.
+template <class T>
+[[nodiscard]] double expected_dcg(const strided<const T>& scores, std::span<const double> gains, std::size_t k, workspace& scratch) {
+  using record = keyed<key_of<T>, std::uint32_t>;
+  const std::size_t n = scores.size();
+  if (n == 0) return 0.0;
+  require(n < std::numeric_limits<std::uint32_t>::max(), "scores: a list of ", n, " items, expected fewer than 2^32 - 1");
+  const workspace::scope scope(scratch);
+  std::span<record> records = scratch.take<record>(n);
+  for (std::size_t i = 0; i < n; ++i) records[i] = {descending_key(scores[i]), static_cast<std::uint32_t>(i)};
+  records = sort_by_key(records, scratch.take<record>(n), scratch);
+
+  double sum = 0.0;
+  for (std::size_t begin = 0; begin < k;) {
+    double gain = 0.0;
+    double discount = 0.0;
+    std::size_t end = begin;
+    for (; end < n && records[end].key == records[begin].key; ++end) {
+      gain += gains[records[end].payload];
+      if (end < k) discount += discount_at(end + 1);
+    }
+    sum += gain * discount / static_cast<double>(end - begin);
+    begin = end;
+  }
+  return sum;
+}
+
+/// The best DCG of the first k that gains allow.
+[[nodiscard]] inline double ideal_dcg(ideal kind, std::span<const double> gains, std::size_t k, workspace& scratch) {
+  using record = keyed<std::uint64_t, nothing>;
+  const std::size_t n = gains.size();
+  if (n == 0) return 0.0;
+  const workspace::scope scope(scratch);
+  std::span<record> records = scratch.take<record>(n);
+  for (std::size_t i = 0; i < n; ++i) records[i].key = descending_key(gains[i]);
+  records = sort_by_key(records, scratch.take<record>(n), scratch);
+
+  double sum = 0.0;
+  std::size_t rank = 0;
+  for (std::size_t i = 0; i < n; ++i) {
+    if (kind == ideal::sorted || i == 0 || records[i].key != records[i - 1].key) rank = i + 1;
+    if (rank > k) break;
+    sum += value_of<double>(records[i].key) * discount_at(rank);
+  }
+  return sum;
+}
+
+template <class T, class R>
+[[nodiscard]] bool any_gain(const list<T, R>& items, gain kind, std::span<const double> table) {
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    if (!items.weights.empty() && !(items.weights[i] > 0.0)) continue;
+    const auto y = static_cast<double>(items.relevance[i]);
+    if (kind == gain::table ? gain_of(kind, table, y, 0.0) > 0.0 : y > 0.0) return true;
+  }
+  return false;
+}
+
+}  // namespace detail
+
+namespace metrics {
+
+/// dcg: discounted cumulative gain of the first k.
+///
+///     DCG@k = sum_{i: rank_i <= k} w_i G(y_i) / log2(1 + rank_i)
+///
+/// Jarvelin, Kekalainen: Cumulated gain-based evaluation of IR techniques, TOIS 20 (2002), with the discount of Burges et al. 2005. Items of
+/// equal score are in random order; the value is the expectation over it: McSherry, Najork: Computing information retrieval performance
+/// measures efficiently in the presence of tied scores, ECIR 2008.
+///
+/// - Time O(n) after a radix sort; scratch O(n). No gradient.
+/// - Edge cases: a list without gain has value 0 and is left out by reduction::mean_of_relevant. Infinite scores rank first or last.
+///   Exponential gains of grades beyond 1023 are infinite.
+/// @throws std::invalid_argument from `evaluate` when an option is out of its range.
+struct dcg {
+  rankloss::gain gain = rankloss::gain::exponential;  ///< what a grade is worth
+  std::span<const double> gain_table{};               ///< [grades] >= 0, for gain::table; a grade beyond it is worth 0
+  std::size_t cutoff = 0;                             ///< k; 0: the whole list
+
+  static constexpr bool has_gradient = false;
+
+  void validate() const { detail::check_gain(gain, gain_table); }
+
+  template <class T, class R>
+  double operator()(const list<T, R>& items, const list_outputs<T>&, workspace& scratch) const {
+    const workspace::scope scope(scratch);
+    const std::span<double> gains = scratch.take<double>(items.size());
+    detail::weighted_gains(items, gain, gain_table, false, gains);
+    return detail::expected_dcg(items.scores, gains, cutoff == 0 ? items.size() : std::min(cutoff, items.size()), scratch);
+  }
+
+  template <class T, class R>
+  [[nodiscard]] bool has_relevance(const list<T, R>& items) const {
+    return detail::any_gain(items, gain, gain_table);
+  }
+};
+
+/// ndcg: normalised discounted cumulative gain of the first k.
+///
+///     NDCG@k = DCG@k / ideal DCG@k,  between 0 and 1 where no gain is negative
+///
+/// As dcg; items of equal score are in random order, and the value is the expectation over it. 1 - ndcg is what sndcg tends to as its
+/// temperature goes to 0, but for lists without relevance.
+///
+/// - Time O(n) after two radix sorts; scratch O(n). No gradient.
+/// - Edge cases: a list without positive ideal DCG (empty, or nothing relevant) has value 0, not 1 and not NaN, and is left out by
+///   reduction::mean_of_relevant. Infinite scores rank first or last. Gains of any size: they are scaled, never overflow.
+/// @throws std::invalid_argument from `evaluate` when an option is out of its range.
+struct ndcg {
+  rankloss::gain gain = rankloss::gain::exponential;  ///< what a grade is worth
+  std::span<const double> gain_table{};               ///< [grades] >= 0, for gain::table; a grade beyond it is worth 0
+  std::size_t cutoff = 0;                             ///< k; 0: the whole list
+  rankloss::ideal ideal = rankloss::ideal::sorted;    ///< how the ideal DCG is counted
+
+  static constexpr bool has_gradient = false;
+
+  void validate() const { detail::check_gain(gain, gain_table); }
+
+  template <class T, class R>
+  double operator()(const list<T, R>& items, const list_outputs<T>&, workspace& scratch) const {
+    const workspace::scope scope(scratch);
+    const std::size_t k = cutoff == 0 ? items.size() : std::min(cutoff, items.size());
+    const std::span<double> gains = scratch.take<double>(items.size());
+    detail::weighted_gains(items, gain, gain_table, true, gains);
+    const double best = detail::ideal_dcg(ideal, gains, k, scratch);
+    return best > 0.0 ? detail::expected_dcg(items.scores, gains, k, scratch) / best : 0.0;
+  }
+
+  template <class T, class R>
+  [[nodiscard]] bool has_relevance(const list<T, R>& items) const {
+    return detail::any_gain(items, gain, gain_table);
+  }
+};
+
+}  // namespace metrics
+}  // namespace rankloss

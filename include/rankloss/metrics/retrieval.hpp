@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <rankloss/batch.hpp>
+#include <rankloss/context.hpp>
+#include <rankloss/detail/check_data.hpp>
+#include <rankloss/detail/require.hpp>
+#include <rankloss/evaluate.hpp>
+#include <rankloss/metrics/recall.hpp>
+#include <rankloss/workspace.hpp>
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+namespace rankloss {
+namespace detail {
+
+/// Finds the best match of every row and of every column of a matrix and counts what stands above it and beside it. Both directions read
+/// the matrix as it lies: rows one by one, columns a block at a time from the first row to the last.
+template <class T, class R>
+class best_matches {
+ public:
+  best_matches(const similarity_batch<T, R>& batch, context& ctx)
+      : batch_(batch),
+        stride_(row_stride(batch)),
+        rows_(ctx.scratch().take<best_match>(batch.rows)),
+        columns_(ctx.scratch().take<best_match>(batch.columns)),
+        column_classes_(ctx.scratch().take<std::int64_t>(batch.column_classes.size())) {
+    for (std::size_t j = 0; j < column_classes_.size(); ++j) column_classes_[j] = batch.column_classes[j];
+    const std::size_t rows_a_task = std::max<std::size_t>(1, task_pairs / std::max<std::size_t>(1, batch.columns));
+    const std::size_t row_tasks = (batch.rows + rows_a_task - 1) / rows_a_task;
+    const std::size_t column_tasks = (batch.columns + block - 1) / block;
+    ctx.run(row_tasks + column_tasks, [&](std::size_t, std::size_t task) {
+      if (task >= row_tasks) return run_columns((task - row_tasks) * block);
+      const std::size_t end = std::min(batch_.rows, (task + 1) * rows_a_task);
+      for (std::size_t i = task * rows_a_task; i < end; ++i) run_row(i);
+    });
+  }
+
+  [[nodiscard]] std::span<const best_match> rows() const noexcept { return rows_; }
+  [[nodiscard]] std::span<const best_match> columns() const noexcept { return columns_; }
+
+ private:
+  static constexpr std::size_t block = 512;            // columns whose counts stay in the nearest cache
+  static constexpr std::size_t task_pairs = 1u << 16;  // enough work a task to hide the cost of handing it out
+
+  /// Calls visit(j) for the matches of row i among the columns [begin, end).
+  template <class Visit>
+  void for_each_match(std::size_t i, std::size_t begin, std::size_t end, Visit visit) const {
+    if (!batch_.matches.empty()) {
+      for (std::size_t j = begin; j < end; ++j)
+        if (batch_.matches[i * batch_.columns + j]) visit(j);
+    } else if (!batch_.row_classes.empty()) {
+      const std::int64_t own = batch_.row_classes[i];
+      for (std::size_t j = begin; j < end; ++j)
+        if (column_classes_[j] == own) visit(j);
+    } else if (i >= begin && i < end) {
+      visit(i);
+    }
+  }
+
+  static void take(T s, T& best, std::uint32_t& matching) noexcept {
+    if (matching > 0 && !(s >= best)) return;
+    matching = matching > 0 && s == best ? matching + 1 : 1;
+    best = s;
+  }
+
+  void run_row(std::size_t i) {
+    const T* row = batch_.similarity.data() + i * stride_;
+    T best{};
+    std::uint32_t matching = 0;
+    for_each_match(i, 0, batch_.columns, [&](std::size_t j) { take(row[j], best, matching); });
+    std::uint32_t above = 0;
+    std::uint32_t tied = 0;
+    for (std::size_t j = 0; j < batch_.columns; ++j) {
+      above += row[j] > best ? 1 : 0;
+      tied += row[j] == best ? 1 : 0;
+    }
+    rows_[i] = {above, tied, matching};
+  }
+
+  void run_columns(std::size_t begin) {
+    const std::size_t end = std::min(batch_.columns, begin + block);
+    std::array<T, block> best{};
+    std::array<std::uint32_t, block> matching{};
+    std::array<std::uint32_t, block> above{};
+    std::array<std::uint32_t, block> tied{};
+    for (std::size_t i = 0; i < batch_.rows; ++i) {
+      const T* row = batch_.similarity.data() + i * stride_;
+      for_each_match(i, begin, end, [&](std::size_t j) { take(row[j], best[j - begin], matching[j - begin]); });
+    }
+    for (std::size_t i = 0; i < batch_.rows; ++i) {
+      const T* row = batch_.similarity.data() + i * stride_ + begin;
+      for (std::size_t j = 0; j < end - begin; ++j) {
+        above[j] += row[j] > best[j] ? 1 : 0;
+        tied[j] += row[j] == best[j] ? 1 : 0;
+      }
+    }
+    for (std::size_t j = begin; j < end; ++j) columns_[j] = {above[j - begin], tied[j - begin], matching[j - begin]};
+  }
+
+  const similarity_batch<T, R>& batch_;
+  std::size_t stride_;
+  std::span<best_match> rows_;
+  std::span<best_match> columns_;
+  std::span<std::int64_t> column_classes_;
+};
+
+}  // namespace detail
+
+namespace metrics {
+
+/// retrieval: how well the rows of a similarity matrix find the columns that match them, and the columns the rows.
+///
+///     recall[c]   = mean over queries of [a match stands among the first cutoffs[c]]
+///     mean_rank   = mean over queries of the first match's position, counted from 1
+///     median_rank = median over queries of the same; of an even number the mean of the middle two
+///     rsum        = 100 sum over c and over both directions of recall[c]
+///
+/// The measures of Recall@1/5/10 in image-text retrieval: Faghri et al.: VSE++, BMVC 2018, arXiv 1707.05612. Items of equal score are in
+/// random order; recall and rank of a query are expectations over it, so that a constant model scores as chance and not as perfect.
+///
+/// - Time O(rows columns), in parallel; scratch O(rows + columns). The same numbers for any executor. No gradient.
+/// - Row and column weights weigh the means and the median; relevance and reduction are not read.
+/// - Edge cases: queries without a match or of weight 0 are left out; where none is left every number is 0.
+/// @throws std::invalid_argument naming the field when sizes, cutoffs or (data_checks::on) data do not fit.
+template <std::size_t Cutoffs = 3>
+struct retrieval {
+  std::array<std::size_t, Cutoffs> cutoffs{1, 5, 10};  ///< k of each Recall@k, at least 1
+
+  /// Of one direction.
+  struct direction {
+    std::array<double, Cutoffs> recall{};  ///< 0 to 1, one a cutoff
+    double median_rank = 0.0;
+    double mean_rank = 0.0;
+    std::size_t queries = 0;  ///< how many count
+  };
+  struct result {
+    direction rows;     ///< each row finds columns
+    direction columns;  ///< each column finds rows
+    double rsum = 0.0;  ///< in percent: 0 to 200 a cutoff
+  };
+
+  template <class T, class R>
+  [[nodiscard]] result operator()(const similarity_batch<T, R>& batch, context& ctx) const {
+    for (std::size_t c = 0; c < Cutoffs; ++c) detail::require(cutoffs[c] > 0, "cutoffs: 0 at ", c, ", expected at least 1");
+    detail::check_shape(batch, outputs{});
+    detail::check_matches(batch);
+    const bool check = ctx.checks == data_checks::on;
+    detail::check_weights("row_weights", batch.row_weights, batch.rows, "row", check);
+    detail::check_weights("column_weights", batch.column_weights, batch.columns, "column", check);
+    if (check) detail::check_values(batch);
+
+    const workspace::scope scope(ctx.scratch());
+    const detail::best_matches<T, R> found(batch, ctx);
+    result all{summary(found.rows(), batch.row_weights, ctx.scratch()), summary(found.columns(), batch.column_weights, ctx.scratch())};
+    for (std::size_t c = 0; c < Cutoffs; ++c) all.rsum += 100.0 * (all.rows.recall[c] + all.columns.recall[c]);
+    return all;
+  }
+
+  /// On the calling thread with scratch of its own.
+  template <class T, class R>
+  [[nodiscard]] result operator()(const similarity_batch<T, R>& batch) const {
+    context ctx;
+    return (*this)(batch, ctx);
+  }
+
+ private:
+  struct ranked {
+    double rank;
+    double weight;
+  };
+
+  [[nodiscard]] direction summary(std::span<const detail::best_match> queries, const reals& weights, workspace& scratch) const {
+    const workspace::scope scope(scratch);
+    const std::span<ranked> all = scratch.take<ranked>(queries.size());
+    direction out;
+    double total = 0.0;
+    for (std::size_t q = 0; q < queries.size(); ++q) {
+      const double weight = weights.empty() ? 1.0 : weights[q];
+      if (queries[q].matching == 0 || !(weight > 0.0)) continue;
+      all[out.queries++] = {queries[q].rank(), weight};
+      total += weight;
+      out.mean_rank += weight * queries[q].rank();
+      for (std::size_t c = 0; c < Cutoffs; ++c) out.recall[c] += weight * queries[q].within(cutoffs[c]);
+    }
+    if (out.queries == 0) return out;
+    out.mean_rank /= total;
+    for (double& recall : out.recall) recall /= total;
+    out.median_rank = median(all.first(out.queries), total);
+    return out;
+  }
+
+  /// The rank that splits the weight in halves; between two that do, the middle.
+  [[nodiscard]] static double median(std::span<ranked> all, double total) {
+    std::sort(all.begin(), all.end(), [](const ranked& a, const ranked& b) { return a.rank < b.rank; });
+    double below = 0.0;
+    for (std::size_t q = 0;; ++q) {
+      below += all[q].weight;
+      if (q + 1 == all.size() || 2.0 * below > total) return all[q].rank;
+      if (2.0 * below == total) return 0.5 * (all[q].rank + all[q + 1].rank);
+    }
+  }
+};
+
+}  // namespace metrics
+}  // namespace rankloss

@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <rankloss/batch.hpp>
+#include <rankloss/detail/argsort.hpp>
+#include <rankloss/detail/check_data.hpp>
+#include <rankloss/detail/require.hpp>
+#include <rankloss/detail/simd.hpp>
+#include <rankloss/evaluate.hpp>
+#include <rankloss/workspace.hpp>
+
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <span>
+
+namespace rankloss {
+
+/// Which negatives a triplet loss looks at.
+enum class mining {
+  hardest,  ///< the negative with the highest score alone, as in VSE++
+  all,      ///< every negative
+};
+
+namespace detail {
+
+/// One query of `triplet`: the items of relevance > 0 are its positives, the others its negatives.
+struct triplet_query {
+  double margin;
+  rankloss::mining mine;
+
+  template <class T, class R, class Arch = xsimd::default_arch>
+  double operator()(const list<T, R>& items, const list_outputs<T>& out, workspace& scratch) const {
+    require(items.size() < std::numeric_limits<std::uint32_t>::max(), "scores: a list of ", items.size(), " items, expected fewer than 2^32 - 1");
+    for (std::size_t i = 0; i < out.gradient.size(); ++i) out.gradient[i] = T{0};
+    const workspace::scope scope(scratch);
+    return mine == rankloss::mining::hardest ? against_hardest(items, out.gradient, scratch) : against_all<Arch>(items, out.gradient, scratch);
+  }
+
+ private:
+  static constexpr double never = -std::numeric_limits<double>::infinity();
+
+  // Differences first: near each other they are exact, whatever all scores are shifted by.
+  [[nodiscard]] double hinge(double negative, double positive) const noexcept { return margin + (negative - positive); }
+
+  template <class T, class R>
+  double against_hardest(const list<T, R>& items, const strided<T>& gradient, workspace& scratch) const {
+    const std::size_t n = items.size();
+    const std::span<std::uint32_t> positives = scratch.take<std::uint32_t>(n);
+    std::size_t count = 0;
+    std::size_t at = n;
+    double hardest = never;
+    for (std::size_t i = 0; i < n; ++i) {
+      const auto s = static_cast<double>(items.scores[i]);
+      if (items.relevance[i] > R{0}) {
+        positives[count++] = static_cast<std::uint32_t>(i);
+      } else if (s > hardest) {
+        hardest = s;
+        at = i;
+      }
+    }
+    if (count == 0 || at == n) return 0.0;
+
+    const double share = 1.0 / static_cast<double>(count);
+    double sum = 0.0;
+    std::size_t active = 0;
+    for (const std::uint32_t p : positives.first(count)) {
+      const double h = hinge(hardest, static_cast<double>(items.scores[p]));
+      if (!(h > 0.0)) continue;
+      sum += h;
+      ++active;
+      if (!gradient.empty()) gradient[p] = static_cast<T>(-share);
+    }
+    if (!gradient.empty()) gradient[at] = static_cast<T>(share * static_cast<double>(active));
+    return share * sum;
+  }
+
+  template <class Arch, class T, class R>
+  double against_all(const list<T, R>& items, const strided<T>& gradient, workspace& scratch) const {
+    const std::size_t n = items.size();
+    const std::span<std::uint32_t> both = scratch.take<std::uint32_t>(n);  // positives from the front, negatives from the back
+    std::size_t front = 0;
+    std::size_t back = n;
+    bool finite = true;
+    for (std::size_t i = 0; i < n; ++i) {
+      const T s = items.scores[i];
+      if (items.relevance[i] > R{0}) {
+        both[front++] = static_cast<std::uint32_t>(i);
+      } else if (static_cast<double>(s) > never) {
+        both[--back] = static_cast<std::uint32_t>(i);
+      } else {
+        continue;
+      }
+      finite = finite && is_finite(s);
+    }
+    const std::span<const std::uint32_t> positives = both.first(front);
+    const std::span<const std::uint32_t> negatives = both.subspan(back);
+    if (positives.empty() || negatives.empty()) return 0.0;
+    const double sum = positives.size() <= few_positives || !finite ? each_with_each<Arch>(items, positives, negatives, gradient, scratch)
+                                                                    : in_sorted_order(items, positives, negatives, gradient, scratch);
+    return sum / static_cast<double>(positives.size());
+  }
+
+  static constexpr std::size_t few_positives = 32;  // up to about here a pass for each is faster than a sort
+
+  template <class Arch, class T, class R>
+  double each_with_each(const list<T, R>& items, std::span<const std::uint32_t> positives, std::span<const std::uint32_t> negatives,
+                        const strided<T>& gradient, workspace& scratch) const {
+    using V = lanes<Arch>;
+    constexpr std::size_t w = lane_count<Arch>;
+    const std::size_t padded = (negatives.size() + w - 1) / w * w;
+    const std::span<double> scores = scratch.take<double>(padded);
+    const std::span<double> active = scratch.take<double>(padded);  // positives that a negative comes too near to
+    for (std::size_t i = 0; i < padded; ++i) {
+      scores[i] = i < negatives.size() ? static_cast<double>(items.scores[negatives[i]]) : never;
+      active[i] = 0.0;
+    }
+    const double share = 1.0 / static_cast<double>(positives.size());
+    const V zero(0.0);
+    V sum = zero;
+    for (const std::uint32_t p : positives) {
+      const V s(static_cast<double>(items.scores[p]));
+      V count = zero;
+      for (std::size_t i = 0; i < padded; i += w) {
+        const V h = V(margin) + (V::load_aligned(scores.data() + i) - s);
+        const auto on = h > zero;
+        const V one = xsimd::select(on, V(1.0), zero);
+        sum += xsimd::select(on, h, zero);
+        count += one;
+        (V::load_aligned(active.data() + i) + one).store_aligned(active.data() + i);
+      }
+      if (!gradient.empty()) gradient[p] = static_cast<T>(-share * sum_of(count));
+    }
+    if (!gradient.empty())
+      for (std::size_t i = 0; i < negatives.size(); ++i) gradient[negatives[i]] = static_cast<T>(share * active[i]);
+    return sum_of(sum);
+  }
+
+  /// With both sides in descending order the negatives that are too near to a positive are the first ones, and only ever more of them as
+  /// the positives fall. The sum of hinges moves along by terms >= 0 alone, so nothing cancels.
+  template <class T, class R>
+  double in_sorted_order(const list<T, R>& items, std::span<const std::uint32_t> positives, std::span<const std::uint32_t> negatives,
+                         const strided<T>& gradient, workspace& scratch) const {
+    using record = keyed<key_of<T>, std::uint32_t>;
+    const auto sorted = [&](std::span<const std::uint32_t> side) {
+      const std::span<record> records = scratch.take<record>(side.size());
+      for (std::size_t i = 0; i < side.size(); ++i) records[i] = {descending_key(items.scores[side[i]]), side[i]};
+      return sort_by_key(records, scratch.take<record>(side.size()), scratch);
+    };
+    const auto score = [](const record& r) { return static_cast<double>(value_of<T>(r.key)); };
+    const std::span<const record> p = sorted(positives);
+    const std::span<const record> q = sorted(negatives);
+    const double share = 1.0 / static_cast<double>(p.size());
+
+    double sum = 0.0;
+    double hinges = 0.0;  // of the positive at hand
+    double previous = score(p[0]);
+    std::size_t near = 0;
+    for (const record& positive : p) {
+      const double s = score(positive);
+      hinges += static_cast<double>(near) * (previous - s);
+      for (; near < q.size() && hinge(score(q[near]), s) > 0.0; ++near) hinges += hinge(score(q[near]), s);
+      sum += hinges;
+      previous = s;
+      if (!gradient.empty()) gradient[positive.payload] = static_cast<T>(-share * static_cast<double>(near));
+    }
+    if (gradient.empty()) return sum;
+    std::size_t clear = 0;  // positives that stand clear of the negative at hand
+    for (const record& negative : q) {
+      while (clear < p.size() && !(hinge(score(negative), score(p[clear])) > 0.0)) ++clear;
+      gradient[negative.payload] = static_cast<T>(share * static_cast<double>(p.size() - clear));
+    }
+    return sum;
+  }
+};
+
+}  // namespace detail
+
+/// triplet: hinge loss between what matches a query and what does not, over the rows and over the columns of a similarity matrix.
+///
+///     query(s)  = mean over positives p of  max(0, margin - s_p + max_n s_n)            mining::hardest
+///               = mean over positives p of  sum_n max(0, margin - s_p + s_n)            mining::all, n over the negatives
+///     loss(S)   = 1/2 mean_i query(row i) + 1/2 mean_j query(column j)
+///
+/// Under reduction::sum it is the sum over all rows and columns. Faghri et al.: VSE++: Improving Visual-Semantic Embeddings with Hard
+/// Negatives, BMVC 2018, arXiv 1707.05612, has both forms, as sums; Zhang et al. 2023, arXiv 2305.16566, take the mean.
+///
+/// - Time O(n) a query of n items for the hardest negative, and for all negatives of one positive; for all negatives of P positives
+///   O(n min(P, log n)), with infinite scores O(n P). Scratch O(n). Nothing of the matrix's size is made.
+/// - Invariant under shifts of all scores of a query. Convex and piecewise linear.
+/// - Edge cases: a query without positives or without negatives has value 0. The hardest of equally hard negatives is the first. At the
+///   kink of a hinge the slope is 0. A negative of score -infinity counts as absent, which masks a pair; other infinities make a hinge 0
+///   or infinite as the limit says, and 0 between a positive and a negative that are both +infinity.
+/// @throws std::invalid_argument from `evaluate` when the margin is out of range, or when the matrix is not square and no matches are given.
+struct triplet {
+  double margin = 0.2;                                ///< >= 0, in units of the similarities
+  rankloss::mining mine = rankloss::mining::hardest;  ///< which negatives count
+
+  void validate() const {
+    detail::require(margin >= 0.0 && margin <= std::numeric_limits<double>::max(), "margin: ", margin, ", expected a finite number >= 0");
+  }
+
+  template <class T, class R>
+  void validate(const similarity_batch<T, R>& batch) const {
+    detail::check_matches(batch);
+  }
+
+  template <std::floating_point T, class R, class Arch = xsimd::default_arch>
+  double run(const similarity_batch<T, R>& batch, const outputs& out, context& ctx, double share) const {
+    const detail::triplet_query query{margin, mine};
+    return detail::run_both_directions<Arch>(query, batch, detail::grades::matches, out, ctx, share);
+  }
+};
+
+}  // namespace rankloss
