@@ -9,7 +9,7 @@ The elementary functions are fitted in the same way, each on the interval that i
 
     python3 scripts/fit_terms.py            prints the C++ arrays and their errors (needs mpmath)
 """
-from mpmath import atanh, cos, expm1, log, lu_solve, matrix, mp, mpf, pi, sqrt
+from mpmath import atanh, cos, exp, expm1, log, lu_solve, matrix, mp, mpf, pi, sqrt
 
 mp.dps = 60
 
@@ -32,7 +32,9 @@ def log_tail(z):
     return (atanh(s) / s - 1) / z if z else mpf(1) / 3
 
 
-FITS = [(f"{name}_{terms}", q, terms, mpf(0), mpf(1)) for terms in (10, 20) for name, q in KERNELS.items()]
+FITS = [(f"{name}_{terms}", q, terms, mpf(0), mpf(1)) for terms in (10, 22) for name, q in KERNELS.items()]
+# Cells that touch act on each other through a Taylor series: the exponentials begin half a temperature away.
+FITS += [(f"far_{name}_{terms}", KERNELS[name], terms, mpf(0), exp(-mpf(1) / 2)) for terms in (8, 18) for name in ("sigmoid", "slope")]
 FITS += [("exp2m1_12", exp2m1, 12, -mpf(1) / 2, mpf(1) / 2)]
 FITS += [(f"log_tail_{terms}", log_tail, terms, mpf(0), ((sqrt(2) - 1) / (sqrt(2) + 1)) ** 2) for terms in (4, 7)]
 

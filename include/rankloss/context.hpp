@@ -45,13 +45,13 @@ class context {
  public:
   context() : context(calling_thread{}) {}
 
-  explicit context(data_checks checks) : context(calling_thread{}, checks) {}
+  explicit context(data_checks data) : context(calling_thread{}, data) {}
 
   /// A host's own pool goes in as a small object with `workers` and `run`.
   template <class Executor>
   requires executor<std::remove_cvref_t<Executor>> &&
-      (!std::same_as<std::remove_cvref_t<Executor>, context>)explicit context(Executor&& e, data_checks checks = data_checks::on)
-      : checks(checks), runner_(std::make_unique<holder<std::remove_cvref_t<Executor>>>(std::forward<Executor>(e))), scratch_(runner_->workers()) {}
+      (!std::same_as<std::remove_cvref_t<Executor>, context>)explicit context(Executor&& e, data_checks data = data_checks::on)
+      : checks(data), runner_(std::make_unique<holder<std::remove_cvref_t<Executor>>>(std::forward<Executor>(e))), scratch_(runner_->workers()) {}
 
   [[nodiscard]] std::size_t workers() const noexcept { return scratch_.size(); }
 

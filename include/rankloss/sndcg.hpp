@@ -177,7 +177,6 @@ lanes<Arch> smooth_dcg(const sorted_rows<Arch>& in, S* gains, double cutoff, wor
 template <class T, wanted Wanted, class Arch, class Emit>
 double smooth_dcg(const cell_list<Arch, T>& cells, std::span<T> gains, double cutoff, workspace& scratch, Emit emit) {
   using V = lanes<Arch>;
-  using terms = kernel_terms<T>;
   using places = cell_terms<T>;
   using list = cell_list<Arch, T>;
   constexpr std::size_t w = lane_count<Arch>;
@@ -192,20 +191,18 @@ double smooth_dcg(const cell_list<Arch, T>& cells, std::span<T> gains, double cu
   T* by_rank = gains.data();  // in place of the gains
 
   cells.unit_moments(moments.data());
-  const typename list::kernel sigmoid{terms::sigmoid, -1.0, 1.0, places::near_sigmoid, ranks.data()};
-  const auto slope = [](std::span<double> local) { return typename list::kernel{terms::slope, 1.0, 1.0, places::near_slope, local.data()}; };
   if constexpr (gradient)
-    cells.template spread<2>(moments.data(), {sigmoid, slope(slopes)});
+    cells.template spread<2>(moments.data(), {{{places::for_sigmoid, ranks.data()}, {places::for_slope, slopes.data()}}});
   else
-    cells.template spread<1>(moments.data(), {sigmoid});
+    cells.template spread<1>(moments.data(), {{{places::for_sigmoid, ranks.data()}}});
 
-  const auto load = [](const T* from, std::size_t count) {
+  const auto load = [&](const T* from, std::size_t count) {
     if (count == w) return load_row<Arch>(from);
     alignas(64) double row[w]{};
     for (std::size_t l = 0; l < count; ++l) row[l] = static_cast<double>(from[l]);
     return V::load_aligned(row);
   };
-  const auto store = [](T* to, std::size_t count, const V& values) {
+  const auto store = [&](T* to, std::size_t count, const V& values) {
     if (count == w) return store_row<Arch>(to, values);
     alignas(64) double row[w];
     values.store_aligned(row);
@@ -243,7 +240,7 @@ double smooth_dcg(const cell_list<Arch, T>& cells, std::span<T> gains, double cu
   if constexpr (gradient) {
     const double middle = sum_of(moment) / sum_of(mass);
     for (std::size_t p = 0; p < moments.size(); ++p) by_rank_moments[p] -= middle * moments[p];
-    cells.template spread<1>(by_rank_moments.data(), {slope(slopes)});
+    cells.template spread<1>(by_rank_moments.data(), {{{places::for_slope, slopes.data()}}});
     for (std::size_t at = 0; at < cells.cells().size(); ++at)
       cells.for_vectors(cells.cells()[at], [&](std::size_t i, std::size_t count, const V& place) {
         const V a = load(by_rank + i, count) - V(middle);

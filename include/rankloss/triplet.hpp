@@ -90,7 +90,7 @@ struct triplet_query {
       } else if (static_cast<double>(s) > never) {
         both[--back] = static_cast<std::uint32_t>(i);
       } else {
-        continue;
+        continue;  // masked pairs must not keep the others from being sorted
       }
       finite = finite && is_finite(s);
     }

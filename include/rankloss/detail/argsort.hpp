@@ -6,6 +6,7 @@
 #include <rankloss/detail/simd.hpp>
 #include <rankloss/workspace.hpp>
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cstddef>
@@ -43,25 +44,52 @@ struct keyed {
 };
 struct nothing {};
 
+/// One counting pass for `Digits` digits of `Bits` bits from `low` on: counts[digit][bucket].
+template <unsigned Digits, unsigned Bits, class Record>
+void count_digits(std::span<const Record> records, unsigned low, std::uint32_t* counts) {
+  constexpr std::size_t buckets = std::size_t{1} << Bits;
+  const auto bucket = [low](const Record& r, unsigned d) { return static_cast<std::size_t>(r.key >> (low + d * Bits)) & (buckets - 1); };
+  if constexpr (Digits == 1) {
+    // Few distinct keys hit the same count again and again: a second table halves the wait.
+    std::uint32_t* second = counts + buckets;
+    std::size_t i = 0;
+    for (; i + 1 < records.size(); i += 2) {
+      ++counts[bucket(records[i], 0)];
+      ++second[bucket(records[i + 1], 0)];
+    }
+    if (i < records.size()) ++counts[bucket(records[i], 0)];
+    for (std::size_t b = 0; b < buckets; ++b) counts[b] += second[b];
+  } else {
+    for (const Record& r : records)
+      for (unsigned d = 0; d < Digits; ++d) ++counts[d * buckets + bucket(r, d)];
+  }
+}
+
 /// Stable least-significant-digit radix sort by key, ascending; returns the one of the two buffers that holds the result.
-/// A digit that is the same in all keys costs nothing, so few distinct values (grades) sort in one or two passes.
+/// Only the bits in which the keys differ are sorted by: grades, which are few, take one pass.
 template <unsigned Bits, class Record>
 std::span<Record> radix_sort(std::span<Record> records, std::span<Record> buffer, workspace& scratch) {
   using key = decltype(Record::key);
-  constexpr unsigned digits = (8 * sizeof(key) + Bits - 1) / Bits;
+  constexpr unsigned most_digits = (8 * sizeof(key) + Bits - 1) / Bits;
   constexpr std::size_t buckets = std::size_t{1} << Bits;
-  const workspace::scope scope(scratch);
-  const std::span<std::uint32_t> counts = scratch.take<std::uint32_t>(digits * buckets);
-  std::fill(counts.begin(), counts.end(), 0u);
-  for (const Record& r : records) unrolled<digits>([&]<std::size_t d> { ++counts[d * buckets + ((r.key >> (d * Bits)) & (buckets - 1))]; });
+  key differing = 0;
+  for (const Record& r : records) differing |= static_cast<key>(r.key ^ records[0].key);
+  if (differing == 0) return records;
+  const auto low = static_cast<unsigned>(std::countr_zero(differing));
+  const unsigned digits = (static_cast<unsigned>(std::bit_width(differing)) - low + Bits - 1) / Bits;
 
+  const workspace::scope scope(scratch);
+  const std::span<std::uint32_t> counts = scratch.take<std::uint32_t>(std::max(digits, 2u) * buckets);
+  std::fill(counts.begin(), counts.end(), 0u);
+  unrolled<most_digits>([&]<std::size_t d> {
+    if (digits == d + 1) count_digits<d + 1, Bits, Record>(records, low, counts.data());
+  });
   for (unsigned d = 0; d < digits; ++d) {
     std::uint32_t* count = counts.data() + d * buckets;
-    const unsigned shift = d * Bits;
-    if (count[(records[0].key >> shift) & (buckets - 1)] == records.size()) continue;
+    const unsigned shift = low + d * Bits;
     std::uint32_t start = 0;
     for (std::size_t b = 0; b < buckets; ++b) start += std::exchange(count[b], start);
-    for (const Record& r : records) buffer[count[(r.key >> shift) & (buckets - 1)]++] = r;
+    for (const Record& r : records) buffer[count[static_cast<std::size_t>(r.key >> shift) & (buckets - 1)]++] = r;
     std::swap(records, buffer);
   }
   return records;
@@ -70,8 +98,8 @@ std::span<Record> radix_sort(std::span<Record> records, std::span<Record> buffer
 template <class Record>
 std::span<Record> sort_by_key(std::span<Record> records, std::span<Record> buffer, workspace& scratch) {
   // Clearing and summing 2048 counts a digit pays from some thousands of items on (docs/algorithms.md).
-  if (records.size() < 4096) return radix_sort<8>(records, buffer, scratch);
-  return radix_sort<11>(records, buffer, scratch);
+  if (records.size() < 4096) return radix_sort<8, Record>(records, buffer, scratch);
+  return radix_sort<11, Record>(records, buffer, scratch);
 }
 
 /// Batcher's merge exchange for any n (Knuth, The Art of Computer Programming 3, 5.2.2, algorithm M): calls exchange(i, j), i < j, so that

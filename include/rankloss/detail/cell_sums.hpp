@@ -25,32 +25,46 @@
 /// It takes a third of the operations of the scans an item, and sums of thousands of items lose no digits to long chains.
 namespace rankloss::detail {
 
+// Made by scripts/fit_terms.py: the kernels of sorted_sums.hpp for distances from half a temperature on.
+// far_sigmoid_8: largest error 6.0e-08, sum of magnitudes 6.3
+inline constexpr std::array<double, 8> far_sigmoid_8{0.9999999399902658, -0.9999864731091652, 0.9994979209486863, -0.9928133402299542,
+                                                     0.9482179917983524, -0.7875039088337982, 0.467917127582478,  -0.13801413676973642};
+// far_slope_8: largest error 4.3e-07, sum of magnitudes 22.7
+inline constexpr std::array<double, 8> far_slope_8{0.9999995712123922, -1.9999025529943686, 2.9963521157083055, -3.9472519122434733,
+                                                   4.614765688356976,  -4.387486316641912,  2.8322359889474455, -0.8772315273575575};
+// far_sigmoid_18: largest error 3.1e-17, sum of magnitudes 14.2
+inline constexpr std::array<double, 18> far_sigmoid_18{1.0,
+                                                       -0.9999999999999656,
+                                                       0.9999999999936958,
+                                                       -0.9999999995426194,
+                                                       0.9999999824688635,
+                                                       -0.9999995900705424,
+                                                       0.9999936311172956,
+                                                       -0.9999305073592049,
+                                                       0.9994469416518927,
+                                                       -0.9967031094117641,
+                                                       0.9849973981745891,
+                                                       -0.9471672166539745,
+                                                       0.8545078693245837,
+                                                       -0.6837275631161384,
+                                                       0.4508305340782118,
+                                                       -0.22304563225109542,
+                                                       0.07200409053278839,
+                                                       -0.011210354514353224};
+// far_slope_18: largest error 4.7e-16, sum of magnitudes 107.0
+inline constexpr std::array<double, 18> far_slope_18{
+    0.9999999999999996, -1.9999999999994809, 2.999999999904884,  -3.9999999930865355, 4.999999734491971,  -5.999993778284238,
+    6.999903101440745,  -7.998939738810346,  8.991533622475657,  -9.94932298457675,   10.76819615321185,  -11.17815888440786,
+    10.716122086925308, -8.972061518331728,  6.1104592773437245, -3.0923229249702,    1.0142353362168366, -0.15970162447504038};
+
 template <class T>
 struct cell_terms {
-  static constexpr std::size_t places = sizeof(T) == 4 ? 8 : 16;               // P
-  static constexpr std::size_t exponents = sizeof(T) == 4 ? 16 : 24;           // K, padded to whole vectors
-  static constexpr std::size_t K = kernel_terms<T>::count;
-  static constexpr double half_width = 0.25;                                   // of a cell, in temperatures
+  static constexpr std::size_t places = sizeof(T) == 4 ? 8 : 16;  // P
+  static constexpr std::size_t K = sizeof(T) == 4 ? 8 : 18;
+  static constexpr std::size_t exponents = sizeof(T) == 4 ? 8 : 24;  // K, padded to whole vectors
+  static constexpr double half_width = 0.25;                         // of a cell, in temperatures
 
   using by_place = std::array<double, places>;
-
-  /// Taylor coefficients of sigmoid(-x) at 0 up to the order that products of two series reach.
-  static constexpr std::array<double, 2 * places + 2> sigmoid_series() {
-    // 1 / (1 + e^x) by inverting the series of the denominator.
-    std::array<double, 2 * places + 2> denominator{};
-    std::array<double, 2 * places + 2> series{};
-    double term = 1.0;
-    for (std::size_t p = 0; p < denominator.size(); ++p) {
-      denominator[p] = term + (p == 0 ? 1.0 : 0.0);
-      term /= static_cast<double>(p + 1);
-    }
-    for (std::size_t p = 0; p < series.size(); ++p) {
-      double sum = p == 0 ? 1.0 : 0.0;
-      for (std::size_t q = 1; q <= p; ++q) sum -= denominator[q] * series[p - q];
-      series[p] = sum / denominator[0];
-    }
-    return series;
-  }
 
   /// (k h)^p / p!, the series of exp(k h d) in d.
   static constexpr std::array<by_place, K> exponential_series() {
@@ -75,35 +89,88 @@ struct cell_terms {
   }
   static constexpr auto exponential_by_place = transposed_series();
 
-  /// near[q][p]: what moment q of a cell adds to place p of the same cell, for f(x_j - x_i) with f = sigmoid or, differentiated, sigmoid'.
-  static constexpr std::array<by_place, places> near_series(bool slope) {
-    const auto sigmoid = sigmoid_series();
-    std::array<by_place, places> near{};
+  /// Taylor coefficients of the kernel f at x: f(x + z) = sum_n c_n z^n, for f = sigmoid or sigmoid'.
+  static constexpr std::array<double, 2 * places> kernel_series(bool slope, double exp_minus_x) {
+    // 1 / (1 + e^-x e^-z), by inverting the series of the denominator.
+    std::array<double, 2 * places + 1> denominator{}, sigmoid{};
+    double term = exp_minus_x;
+    for (std::size_t p = 0; p < sigmoid.size(); ++p) {
+      denominator[p] = term + (p == 0 ? 1.0 : 0.0);
+      term *= -1.0 / static_cast<double>(p + 1);
+    }
+    for (std::size_t p = 0; p < sigmoid.size(); ++p) {
+      double sum = p == 0 ? 1.0 : 0.0;
+      for (std::size_t q = 1; q <= p; ++q) sum -= denominator[q] * sigmoid[p - q];
+      sigmoid[p] = sum / denominator[0];
+    }
+    std::array<double, 2 * places> series{};
+    for (std::size_t n = 0; n < series.size(); ++n) series[n] = slope ? static_cast<double>(n + 1) * sigmoid[n + 1] : sigmoid[n];
+    return series;
+  }
+
+  /// [q][p]: what moment q of a cell adds to place p of another one, or of itself, for f(x_j - x_i) = f(x + h (d_j - d_i)).
+  using matrix = std::array<by_place, places>;
+  static constexpr matrix direct_terms(bool slope, double exp_minus_x) {
+    const auto series = kernel_series(slope, exp_minus_x);
+    matrix direct{};
     for (std::size_t q = 0; q < places; ++q)
       for (std::size_t p = 0; p < places; ++p) {
-        double term = 1.0;  // (p + q)! / (p! q!) h^(p + q) (-1)^p
+        double term = series[p + q];  // (p + q)! / (p! q!) h^(p + q) (-1)^p
         for (std::size_t r = 1; r <= p; ++r) term *= -static_cast<double>(q + r) / static_cast<double>(r) * half_width;
         for (std::size_t r = 0; r < q; ++r) term *= half_width;
-        // sigmoid(x) has the coefficients of sigmoid(-x), every odd one with the other sign.
-        const std::size_t n = p + q;
-        const std::size_t m = slope ? n + 1 : n;
-        const double coefficient = sigmoid[m] * (m % 2 == 1 ? -1.0 : 1.0);
-        near[q][p] = term * coefficient * (slope ? static_cast<double>(n + 1) : 1.0);
+        direct[q][p] = term;
       }
-    return near;
+    return direct;
   }
-  static constexpr auto near_sigmoid = near_series(false);
-  static constexpr auto near_slope = near_series(true);
+
+  /// A kernel as cells need it: from a cell on itself, on the one below and above that touch it, and on those further away.
+  struct kernel {
+    matrix own, on_below, on_above;
+    const std::array<double, K>& far;
+    double above, below;  ///< factors of the far terms for items above and below; where they are not 1, the rest is counted by the caller
+  };
+  static constexpr double exp_half = 1.6487212707001281468;
+  static constexpr const std::array<double, K>& far_sigmoid() {
+    if constexpr (sizeof(T) == 4)
+      return far_sigmoid_8;
+    else
+      return far_sigmoid_18;
+  }
+  static constexpr const std::array<double, K>& far_slope() {
+    if constexpr (sizeof(T) == 4)
+      return far_slope_8;
+    else
+      return far_slope_18;
+  }
+  /// sigmoid(x_j - x_i) less the 1 of an item above: what is added to the hard rank.
+  static constexpr kernel make_sigmoid() {
+    kernel f{direct_terms(false, 1.0), direct_terms(false, 1.0 / exp_half), direct_terms(false, exp_half), far_sigmoid(), -1.0, 1.0};
+    f.on_below[0][0] -= 1.0;
+    return f;
+  }
+  static constexpr kernel for_sigmoid = make_sigmoid();
+  static constexpr kernel for_slope{direct_terms(true, 1.0), direct_terms(true, 1.0 / exp_half), direct_terms(true, exp_half), far_slope(), 1.0, 1.0};
 };
 
-/// y += factor * x, over whole vectors.
+/// N doubles in registers: what a cell's matrices are multiplied with.
 template <class Arch, std::size_t N>
-[[gnu::always_inline]] inline void add_scaled(double* y, double factor, const double* x) noexcept {
-  using V = lanes<Arch>;
+struct wide_row {
+  static constexpr std::size_t vectors = N / lane_count<Arch>;
   static_assert(N % lane_count<Arch> == 0);
-  for (std::size_t i = 0; i < N; i += lane_count<Arch>)
-    xsimd::fma(V(factor), V::load_unaligned(x + i), V::load_unaligned(y + i)).store_unaligned(y + i);
-}
+  lanes<Arch> v[vectors];
+
+  wide_row() noexcept { std::fill(std::begin(v), std::end(v), lanes<Arch>(0.0)); }
+
+  [[gnu::always_inline]] void add_scaled(double factor, const double* row) noexcept {
+    for (std::size_t i = 0; i < vectors; ++i) v[i] = xsimd::fma(lanes<Arch>(factor), lanes<Arch>::load_unaligned(row + i * lane_count<Arch>), v[i]);
+  }
+  [[gnu::always_inline]] void load(const double* row) noexcept {
+    for (std::size_t i = 0; i < vectors; ++i) v[i] = lanes<Arch>::load_unaligned(row + i * lane_count<Arch>);
+  }
+  [[gnu::always_inline]] void store(double* row) const noexcept {
+    for (std::size_t i = 0; i < vectors; ++i) v[i].store_unaligned(row + i * lane_count<Arch>);
+  }
+};
 
 /// A sorted list cut into cells.
 template <class Arch, class T>
@@ -112,6 +179,7 @@ class cell_list {
   using V = lanes<Arch>;
   static constexpr std::size_t w = lane_count<Arch>;
   static constexpr std::size_t P = terms::places;
+  static constexpr double width = 2.0 * terms::half_width;
 
  public:
   struct cell {
@@ -122,12 +190,11 @@ class cell_list {
 
   /// Cuts x [n], sorted and descending, into cells; `false` where they would hold too few items to pay.
   [[nodiscard]] bool cut(std::span<const T> x, double temperature, workspace& scratch) {
-    constexpr std::size_t fewest_items = 24;  // a cell, on average (docs/algorithms.md)
+    constexpr std::size_t fewest_items = 8;  // a cell, on average (docs/algorithms.md)
     x_ = x;
     scale_ = 1.0 / temperature;
     const std::size_t n = x.size();
     const std::span<cell> cells = scratch.take<cell>(n / fewest_items);
-    constexpr double width = 2.0 * terms::half_width;
     std::size_t count = 0;
     for (std::size_t begin = 0; begin < n;) {
       if (count == cells.size()) return false;
@@ -140,8 +207,9 @@ class cell_list {
         const double gap = distance(above.begin, begin);
         // Next to the cell above where that holds the first item, so that centres are never closer than a cell's width.
         const double offset = above.offset - gap + width;
-        if (offset >= -terms::half_width) c.offset = std::min(offset, terms::half_width);
-        c.distance = gap - above.offset + c.offset;
+        const bool next = offset >= -terms::half_width;
+        if (next) c.offset = std::min(offset, terms::half_width);
+        c.distance = next ? width : gap - above.offset + c.offset;
       }
       // The first item below the cell, by doubling steps and then halving.
       const auto inside = [&](std::size_t i) { return distance(begin, i) <= c.offset + terms::half_width; };
@@ -214,58 +282,69 @@ class cell_list {
     }
   }
 
-  /// local_p = coefficients of sum_j w_j f(x_j - x_i) at place d_i, from the moments of all cells, for each kernel of `Far`.
-  /// A kernel gives far terms (for items above: `above` times the sum, for items below: `below` times it) and near ones.
-  struct kernel {
-    const std::array<double, terms::K>& far;
-    double above, below;
-    const std::array<typename terms::by_place, P>& near;
+  /// A kernel, and where its sums go: local [cells][P], coefficients of sum_j w_j f(x_j - x_i) by the place d_i.
+  struct target {
+    const typename terms::kernel& kernel;
     double* local;
   };
-  template <std::size_t Kernels>
-  void spread(const double* moments, const std::array<kernel, Kernels>& kernels) const {
-    constexpr std::size_t E = terms::exponents;
-    alignas(64) double states[E]{};
-    const auto emit = [&](std::size_t at, bool above) {
-      for (const kernel& f : kernels) {
-        double* local = f.local + at * P;
-        const double sign = above ? f.above : f.below;
-        alignas(64) double sum[P]{};
-        for (std::size_t k = 0; k < terms::K; ++k) add_scaled<Arch, P>(sum, sign * f.far[k] * states[k], terms::exponential[k].data());
-        // Seen from below its source, a term is exp(k h d); from above exp(-k h d).
-        for (std::size_t p = 0; p < P; ++p) local[p] += above || p % 2 == 0 ? sum[p] : -sum[p];
-      }
-    };
-    const auto absorb = [&](std::size_t at, bool above) {
-      const double* m = moments + at * P;
-      for (std::size_t p = 0; p < P; ++p) add_scaled<Arch, E>(states, above && p % 2 == 1 ? -m[p] : m[p], terms::exponential_by_place[p].data());
-    };
-    const auto move = [&](double distance) {
-      const double q = std::exp(-distance);
-      const double factor = q < 0x1p-51 ? 0.0 : q;
-      double power = q;
-      for (std::size_t k = 0; k < terms::K; ++k) {
-        states[k] *= power;
-        power *= factor;
-      }
-    };
 
-    const std::size_t count = cells_.size();
-    for (std::size_t at = 0; at < count; ++at) {
-      for (const kernel& f : kernels) {
-        double* local = f.local + at * P;
-        std::fill_n(local, P, 0.0);
-        for (std::size_t q = 0; q < P; ++q) add_scaled<Arch, P>(local, moments[at * P + q], f.near[q].data());
+  /// From the moments of all cells to the sums in all cells.
+  template <std::size_t Kernels>
+  void spread(const double* moments, const std::array<target, Kernels>& targets) const {
+    constexpr std::size_t E = terms::exponents;
+    for (const target& f : targets) std::fill_n(f.local, moment_count(), 0.0);
+    alignas(64) double whole_step[E];  // of the states, over a cell's width: the most frequent one by far
+    powers(width, whole_step);
+
+    // Downwards, then upwards. Seen from above a cell, a place d stands as exp(k h d), from below as exp(-k h d): the sign of odd places.
+    for (const bool down : {true, false}) {
+      wide_row<Arch, E> states;   // of the cells at least one further away than the last
+      wide_row<Arch, E> pending;  // of the last cell
+      const V flip = down ? V(1.0) : alternating();
+      const std::size_t count = cells_.size();
+      for (std::size_t step = 0; step < count; ++step) {
+        const std::size_t at = down ? step : count - 1 - step;
+        const double distance = step == 0 ? width : cells_[down ? at : at + 1].distance;
+        const bool touching = step > 0 && distance == width;
+        alignas(64) double other_step[E];
+        if (distance != width) powers(distance, other_step);
+        for (std::size_t i = 0; i < states.vectors; ++i) {
+          const V q = V::load_aligned((distance == width ? whole_step : other_step) + i * w);
+          pending.v[i] = pending.v[i] * q;
+          states.v[i] = states.v[i] * q;
+          if (!touching) states.v[i] = states.v[i] + pending.v[i];
+        }
+        alignas(64) double by_exponent[E];
+        states.store(by_exponent);
+        const double* last = moments + (down ? at - 1 : at + 1) * P;  // read only where the cells touch
+        const double* own = moments + at * P;
+        for (const target& f : targets) {
+          const double sign = down ? f.kernel.above : f.kernel.below;
+          wide_row<Arch, P> low, high;  // two sums, as in scan_states::dot
+          for (std::size_t k = 0; k < terms::K / 2; ++k) {
+            const std::size_t j = k + terms::K / 2;
+            low.add_scaled(sign * f.kernel.far[k] * by_exponent[k], terms::exponential[k].data());
+            high.add_scaled(sign * f.kernel.far[j] * by_exponent[j], terms::exponential[j].data());
+          }
+          wide_row<Arch, P> local;
+          local.load(f.local + at * P);
+          for (std::size_t i = 0; i < local.vectors; ++i) local.v[i] = xsimd::fma(low.v[i] + high.v[i], flip, local.v[i]);
+          if (touching)
+            for (std::size_t q = 0; q < P; ++q) local.add_scaled(last[q], (down ? f.kernel.on_below : f.kernel.on_above)[q].data());
+          if (down)
+            for (std::size_t q = 0; q < P; ++q) local.add_scaled(own[q], f.kernel.own[q].data());
+          local.store(f.local + at * P);
+        }
+        wide_row<Arch, E> even, odd;
+        for (std::size_t p = 0; p < P; p += 2) {
+          even.add_scaled(own[p], terms::exponential_by_place[p].data());
+          odd.add_scaled(own[p + 1], terms::exponential_by_place[p + 1].data());
+        }
+        for (std::size_t i = 0; i < states.vectors; ++i) {
+          if (touching) states.v[i] = states.v[i] + pending.v[i];
+          pending.v[i] = down ? even.v[i] - odd.v[i] : even.v[i] + odd.v[i];
+        }
       }
-      if (at > 0) move(cells_[at].distance);
-      emit(at, true);
-      absorb(at, true);
-    }
-    std::fill(std::begin(states), std::end(states), 0.0);
-    for (std::size_t at = count; at-- > 0;) {
-      emit(at, false);
-      absorb(at, false);
-      if (at > 0) move(cells_[at].distance);
     }
   }
 
@@ -279,6 +358,24 @@ class cell_list {
   }
 
  private:
+  /// exp(-k distance), k = 1 .. K
+  static void powers(double distance, double* to) noexcept {
+    const double q = std::exp(-distance);
+    const double factor = q < 0x1p-51 ? 0.0 : q;  // no subnormal numbers, as in `advance`
+    double power = q;
+    for (std::size_t k = 0; k < terms::exponents; ++k) {
+      to[k] = power;
+      power *= factor;
+    }
+  }
+
+  /// 1, -1, 1, -1, ...
+  [[nodiscard]] static V alternating() noexcept {
+    alignas(64) double sign[w];
+    for (std::size_t l = 0; l < w; ++l) sign[l] = l % 2 == 0 ? 1.0 : -1.0;
+    return V::load_aligned(sign);
+  }
+
   [[nodiscard]] double distance(std::size_t upper, std::size_t lower) const noexcept {
     return (static_cast<double>(x_[upper]) - static_cast<double>(x_[lower])) * scale_;
   }

@@ -174,7 +174,7 @@ class list_run {
     const std::size_t n = sizes_[l];
     if (!direct(out)) return {scratch.take<T>(n)};
     const auto [first, step] = source_.place(l);
-    return out.visit([&](auto* memory) -> strided<T> {
+    return out.visit([&, first = first, step = step](auto* memory) -> strided<T> {
       if constexpr (std::is_same_v<decltype(memory), T*>)
         return {memory + first, n, step};
       else
@@ -201,7 +201,7 @@ class list_run {
       const auto [first, step] = source_.place(l);
       std::size_t from = 0;
       for (std::size_t i = 0; i < source_.size(l); ++i) {
-        G& to = memory[first + static_cast<std::ptrdiff_t>(i) * step];
+        G& to = *(memory + first + static_cast<std::ptrdiff_t>(i) * step);
         const bool kept = !source_.masked() || source_.kept(l, i);
         using wide = std::common_type_t<G, T>;
         const wide g = kept ? static_cast<wide>(written[from++]) * static_cast<wide>(factor) : wide{0};

@@ -34,7 +34,6 @@ struct best_match {
   [[nodiscard]] double within(std::size_t k) const noexcept {
     if (matching == 0 || k <= above) return 0.0;
     const std::size_t slots = std::min(k - above, tied);
-    if (slots + matching > tied) return 1.0;
     double none = 1.0;
     const std::size_t many = std::max(slots, matching);
     for (std::size_t i = 0; i < std::min(slots, matching) && none > 0.0; ++i)
