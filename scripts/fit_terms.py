@@ -32,7 +32,7 @@ def log_tail(z):
     return (atanh(s) / s - 1) / z if z else mpf(1) / 3
 
 
-FITS = [(f"{name}_{terms}", q, terms, mpf(0), mpf(1)) for terms in (10, 22) for name, q in KERNELS.items()]
+FITS = [(f"{name}_{terms}", q, terms, mpf(0), mpf(1)) for terms in (12, 22) for name, q in KERNELS.items()]
 # Cells that touch act on each other through a Taylor series: the exponentials begin half a temperature away.
 FITS += [(f"far_{name}_{terms}", KERNELS[name], terms, mpf(0), exp(-mpf(1) / 2)) for terms in (8, 18) for name in ("sigmoid", "slope")]
 FITS += [("exp2m1_12", exp2m1, 12, -mpf(1) / 2, mpf(1) / 2)]
@@ -47,18 +47,18 @@ def horner(c, u):
 
 
 def remez(q, terms, low, high, rounds=12):
-    """Coefficients, lowest first, and the largest error."""
-    nodes = [low + (high - low) * (1 - cos(pi * i / terms)) / 2 for i in range(terms + 1)]
+    """Coefficients, lowest first, and the largest error. At `high` the polynomial is exact: for the kernels that is u = 1, equal scores."""
+    nodes = [low + (high - low) * (1 - cos(pi * i / terms)) / 2 for i in range(terms)]
     for _ in range(rounds):
         a = matrix(terms + 1, terms + 1)
         b = matrix(terms + 1, 1)
-        for i, u in enumerate(nodes):
+        for i, u in enumerate(nodes + [high]):
             for k in range(terms):
                 a[i, k] = u**k
-            a[i, terms] = (-1) ** i
+            a[i, terms] = (-1) ** i if i < terms else 0
             b[i] = q(u)
         c = list(lu_solve(a, b))[:terms]
-        grid = [low + (high - low) * (1 - cos(pi * mpf(i) / (40 * terms))) / 2 for i in range(40 * terms + 1)]
+        grid = [low + (high - low) * (1 - cos(pi * mpf(i) / (40 * terms))) / 2 for i in range(40 * terms)]
         error = [horner(c, u) - q(u) for u in grid]
         # One extremum a run of equal sign: the next set of alternation points.
         runs, best = [], None
@@ -70,7 +70,7 @@ def remez(q, terms, low, high, rounds=12):
             elif abs(e) > abs(best[1]):
                 best = (u, e)
         runs.append(best)
-        if len(runs) != terms + 1:
+        if len(runs) != terms:
             break
         nodes = [u for u, _ in runs]
     return c, max(abs(e) for e in error)

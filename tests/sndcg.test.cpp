@@ -1,0 +1,299 @@
+// SPDX-License-Identifier: BSL-1.0
+#include <rankloss/sndcg.hpp>
+
+#include <catch2/catch.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <limits>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "support/reference.hpp"
+
+namespace {
+
+using reference::real;
+
+/// Scores that are hard on the kernels in different ways; the spread of most of them is about 1.
+enum class shape { normal, ties, few_far_away, crowd_and_loners, equal, clusters };
+
+template <class T>
+std::vector<T> make_scores(shape kind, std::size_t n, unsigned seed) {
+  std::mt19937_64 random(seed);
+  std::normal_distribution<double> normal;
+  std::vector<T> s(n);
+  for (T& x : s) {
+    double v = normal(random);
+    switch (kind) {
+      case shape::normal: break;
+      case shape::ties: v = std::round(4 * v) / 4; break;
+      case shape::few_far_away: v *= random() % 20 == 0 ? 1e6 : 1; break;
+      case shape::crowd_and_loners: v *= random() % 5 == 0 ? 1e5 : 0.3; break;
+      case shape::equal: v = 0.75; break;
+      case shape::clusters: v = 1e-6 * v + static_cast<double>(random() % 3) * 50; break;
+    }
+    x = static_cast<T>(v);
+  }
+  return s;
+}
+
+std::vector<real> exponential_gains(const auto& grades) {
+  std::vector<real> gains;
+  for (const auto y : grades) gains.push_back(std::expm1(real(y) * std::numbers::ln2_v<real>));
+  return gains;
+}
+
+template <class T>
+std::vector<real> widen(const std::vector<T>& values) {
+  return {values.begin(), values.end()};
+}
+
+/// Largest error relative to the largest entry. What the type cannot hold as a normal number counts as nothing.
+template <class T>
+double relative_error(const std::vector<T>& got, const std::vector<real>& expected) {
+  real largest = std::numeric_limits<T>::min() / std::numeric_limits<T>::epsilon();
+  real error = 0;
+  for (std::size_t i = 0; i < got.size(); ++i) {
+    largest = std::max(largest, std::abs(expected[i]));
+    error = std::max(error, std::abs(real(got[i]) - expected[i]));
+  }
+  return static_cast<double>(error / largest);
+}
+
+template <class T>
+constexpr double gradient_bound = sizeof(T) == 4 ? 2e-6 : 1e-13;
+
+template <class T>
+void check_against_reference(shape kind, std::size_t n, double temperature, bool graded = true) {
+  const auto seed = static_cast<unsigned>(n * 31 + static_cast<unsigned>(kind));
+  const std::vector<T> s = make_scores<T>(kind, n, seed);
+  const auto [lowest, highest] = std::minmax_element(s.begin(), s.end());
+  const double spread = static_cast<double>(*highest) - static_cast<double>(*lowest);
+  if (spread > 0 && temperature > 10 * spread) return;  // ranks then differ by so little that their own last digits decide
+  std::mt19937_64 random(seed + 1);
+  std::vector<T> y(n);
+  for (T& grade : y) grade = graded ? static_cast<T>(random() % 5) : static_cast<T>(0x1p-32 * static_cast<double>(random() >> 32));
+  std::vector<T> g(n);
+  const double value =
+      rankloss::evaluate(rankloss::sndcg{.temperature = temperature}, rankloss::list_batch<T>{.scores = s, .relevance = y}, {.gradient = g});
+  const reference::derivatives expected = reference::sndcg(widen(s), exponential_gains(y), temperature);
+  INFO("n " << n << ", temperature " << temperature << ", shape " << static_cast<int>(kind));
+  CHECK(std::abs(static_cast<double>(value - expected.value)) <= (sizeof(T) == 4 ? 2e-7 : 1e-14));
+  CHECK(relative_error(g, expected.gradient) <= gradient_bound<T>);
+}
+
+}  // namespace
+
+TEMPLATE_TEST_CASE("sndcg: value and gradient are those of the O(n^2) sums", "[sndcg]", float, double) {
+  // Up to 256 items a list is one of a group, beyond it is cut into lanes or cells, as its density asks for.
+  for (const shape kind : {shape::normal, shape::ties, shape::few_far_away, shape::crowd_and_loners, shape::equal, shape::clusters})
+    for (const double temperature : {1e-3, 1e-2, 0.3, 10.0})
+      for (const std::size_t n : {1, 2, 3, 7, 16, 33, 128, 255, 256, 257, 600})
+        check_against_reference<TestType>(kind, n, temperature, n % 2 == 0);
+}
+
+TEMPLATE_TEST_CASE("sndcg: long lists", "[sndcg]", float, double) {
+  for (const double temperature : {1e-4, 1e-2, 10.0}) check_against_reference<TestType>(shape::normal, 3000, temperature);
+  check_against_reference<TestType>(shape::ties, 3000, 0.1);
+}
+
+TEMPLATE_TEST_CASE("sndcg: sampled entries of a list of 100 000", "[sndcg]", float, double) {
+  // The whole reference would take minutes: ranks of all items in O(n^2) are needed for one gradient entry, so ranks come from double
+  // sums over a window that holds everything within 50 temperatures.
+  const std::size_t n = 100000;
+  const double t = 0.003;
+  const std::vector<TestType> s = make_scores<TestType>(shape::normal, n, 7);
+  std::mt19937_64 random(8);
+  std::vector<int> y(n);
+  for (int& grade : y) grade = static_cast<int>(random() % 5);
+  std::vector<std::size_t> order(n);
+  for (std::size_t i = 0; i < n; ++i) order[i] = i;
+  std::sort(order.begin(), order.end(), [&](std::size_t i, std::size_t j) { return s[i] > s[j]; });
+  std::vector<double> x(n);
+  for (std::size_t i = 0; i < n; ++i) x[i] = static_cast<double>(s[order[i]]);
+
+  const auto window = [&](std::size_t i) {
+    const auto first = std::partition_point(x.begin(), x.end(), [&](double v) { return v > x[i] + 45 * t; });
+    const auto last = std::partition_point(x.begin(), x.end(), [&](double v) { return v >= x[i] - 45 * t; });
+    return std::pair(static_cast<std::size_t>(first - x.begin()), static_cast<std::size_t>(last - x.begin()));
+  };
+  std::vector<double> a(n, std::numeric_limits<double>::quiet_NaN());
+  const auto by_rank = [&](std::size_t i) {  // d(DCG) / d(rank), negative
+    if (!std::isnan(a[i])) return a[i];
+    const auto [first, last] = window(i);
+    double rank = 1 + static_cast<double>(first);
+    for (std::size_t j = first; j < last; ++j)
+      if (j != i) rank += 1 / (1 + std::exp((x[i] - x[j]) / t));
+    const double l = std::log1p(rank);
+    return a[i] = (std::exp2(y[order[i]]) - 1) * std::numbers::ln2 / ((1 + rank) * l * l);
+  };
+  std::vector<int> best = y;
+  std::sort(best.begin(), best.end(), std::greater<>());
+  real ideal = 0;
+  for (std::size_t i = 0; i < n; ++i) ideal += (std::exp2(best[i]) - 1) / std::log2(real(i) + 2);
+
+  std::vector<TestType> g(n);
+  rankloss::evaluate(rankloss::sndcg{.temperature = t}, rankloss::list_batch<TestType, int>{.scores = s, .relevance = y}, {.gradient = g});
+  double largest = 0;
+  for (const TestType v : g) largest = std::max(largest, std::abs(static_cast<double>(v)));
+  for (const std::size_t i : {std::size_t{0}, std::size_t{1}, std::size_t{2}, std::size_t{5}, std::size_t{40}, n - 1}) {
+    const auto [first, last] = window(i);
+    real sum = 0;
+    for (std::size_t j = first; j < last; ++j)
+      if (j != i) sum += (by_rank(j) - by_rank(i)) * reference::sigmoid((real(x[j]) - real(x[i])) / real(t)).slope;
+    INFO("position " << i);
+    CHECK(std::abs(static_cast<double>(sum / ideal / t) - static_cast<double>(g[order[i]])) <= gradient_bound<TestType> * largest);
+  }
+}
+
+TEMPLATE_TEST_CASE("sndcg: cutoff, gains, weights, competition ranks and the Hessian diagonal", "[sndcg]", float, double) {
+  using T = TestType;
+  for (const std::size_t n : {1, 2, 6, 40, 200, 257, 700})
+    for (const double temperature : {0.05, 1.0}) {
+      const std::vector<T> s = make_scores<T>(n % 2 == 0 ? shape::normal : shape::ties, n, 3);
+      std::mt19937_64 random(n);
+      std::vector<int> y(n);
+      std::vector<double> w(n);
+      for (int& grade : y) grade = static_cast<int>(random() % 4);
+      for (double& weight : w) weight = static_cast<double>(random() % 3);
+      const std::vector<double> table{0, 0.5, 3, 10};
+      const auto check = [&](const rankloss::sndcg& loss, auto&& gain_of, bool weighted) {
+        std::vector<real> gains(n);
+        for (std::size_t i = 0; i < n; ++i) gains[i] = gain_of(y[i]) * (weighted ? real(w[i]) : real(1));
+        const auto expected = reference::sndcg(widen(s), gains, loss.temperature, loss.cutoff, loss.ideal == rankloss::ideal::competition_ranks);
+        rankloss::list_batch<T, int> batch{.scores = s, .relevance = y};
+        if (weighted) batch.item_weights = w;
+        std::vector<T> g(n), h(n), g_alone(n);
+        const double value = rankloss::evaluate(loss, batch, {.gradient = g, .hessian = h});
+        CHECK(value == rankloss::evaluate(loss, batch, {.hessian = h}));
+        CHECK(rankloss::evaluate(loss, batch, {.gradient = g_alone}) == Approx(value).margin(sizeof(T) == 4 ? 1e-6 : 1e-13));
+        INFO("n " << n << ", temperature " << temperature << ", cutoff " << loss.cutoff);
+        CHECK(std::abs(static_cast<double>(value - expected.value)) <= (sizeof(T) == 4 ? 1e-6 : 1e-13));
+        const double slack = loss.cutoff > 0 ? 10 : 1;  // the cut's own slope of up to 3/2 a rank magnifies the error of a rank
+        CHECK(relative_error(g, expected.gradient) <= slack * gradient_bound<T>);
+        CHECK(relative_error(g_alone, expected.gradient) <= slack * gradient_bound<T>);
+        CHECK(relative_error(h, expected.hessian) <= (sizeof(T) == 4 ? 1e-4 : 1e-10));
+      };
+      const auto exponential = [](int v) { return std::exp2(real(v)) - 1; };
+      check({.temperature = temperature}, exponential, false);
+      check({.temperature = temperature}, exponential, true);
+      check(
+          {.temperature = temperature, .gain = rankloss::gain::linear}, [](int v) { return real(v); }, false);
+      check(
+          {.temperature = temperature, .gain = rankloss::gain::table, .gain_table = table},
+          [&](int v) { return real(table[static_cast<std::size_t>(v)]); }, true);
+      check({.temperature = temperature, .cutoff = 5}, exponential, false);
+      check({.temperature = temperature, .cutoff = 5, .ideal = rankloss::ideal::competition_ranks}, exponential, true);
+      check({.temperature = temperature, .ideal = rankloss::ideal::competition_ranks}, exponential, false);
+    }
+}
+
+TEST_CASE("sndcg: values worked by hand", "[sndcg]") {
+  // One relevant item of two, the other above it by d: rank = 1 + sigmoid(d).
+  const std::vector<double> s{3.0, 1.0};
+  const std::vector<int> y{0, 2};
+  const double rank = 1 + 1 / (1 + std::exp(-2.0));
+  CHECK(rankloss::evaluate(rankloss::sndcg{.temperature = 1}, rankloss::list_batch<double, int>{.scores = s, .relevance = y}) ==
+        Approx(1 - 1 / std::log2(1 + rank)).epsilon(1e-14));
+
+  // ApproxNDCG as TF-Ranking and allRank compute it, negated there.
+  const auto ndcg = [](std::vector<double> scores, std::vector<double> grades) {
+    return 1 - rankloss::evaluate(rankloss::sndcg{.temperature = 1}, rankloss::list_batch<double>{.scores = scores, .relevance = grades});
+  };
+  CHECK(ndcg({1, 3, 2}, {0, 0, 1}) == Approx(0.63093).epsilon(1e-5));
+  CHECK(ndcg({1, 3}, {0, 2}) == Approx(0.922917).epsilon(1e-5));
+  CHECK(ndcg({1, 2, 3}, {0, 0, 2}) == Approx(0.796248).epsilon(1e-5));
+  CHECK(ndcg({0.5, 0.3, 0.5}, {0.5, 0.3, 0.5}) == Approx(0.8499219417).epsilon(1e-7));
+}
+
+TEMPLATE_TEST_CASE("sndcg: edge cases are finite and as documented", "[sndcg]", float, double) {
+  using T = TestType;
+  const T huge = std::numeric_limits<T>::max();
+  const T infinite = std::numeric_limits<T>::infinity();
+  for (const std::size_t n : {4, 300}) {
+    std::vector<T> y(n, T{0});
+    y[0] = 1, y[1] = 3;
+    std::vector<T> g(n, T{9});
+    const auto value = [&](const std::vector<T>& s, const std::vector<T>& grades, double temperature = 0.01) {
+      const double v =
+          rankloss::evaluate(rankloss::sndcg{.temperature = temperature}, rankloss::list_batch<T>{.scores = s, .relevance = grades}, {.gradient = g});
+      CHECK(std::isfinite(v));
+      CHECK(std::all_of(g.begin(), g.end(), [](T x) { return std::isfinite(x); }));
+      return v;
+    };
+    std::vector<T> s(n, T{0});
+    // Nothing relevant: no loss, and the gradient is written.
+    CHECK(value(s, std::vector<T>(n, T{0})) == 0.0);
+    CHECK(std::all_of(g.begin(), g.end(), [](T x) { return x == 0; }));
+    // Everything the same and all alike: any order is the best one.
+    value(s, std::vector<T>(n, T{2}));
+    // Scores at the ends of the type, and beyond.
+    s[0] = -huge / 2, s[1] = huge / 2, s[2] = infinite, s[3] = -infinite;
+    value(s, y);
+    CHECK(std::abs(g[2]) < 1e-6);  // nothing is near them
+    CHECK(std::abs(g[3]) < 1e-6);
+    value(s, y, 1e30);
+    // Two equal infinities are a tie: both are at rank 1.5.
+    std::fill(s.begin(), s.end(), -infinite);
+    s[0] = s[1] = infinite;
+    CHECK(value(s, y) == Approx(1 - 8 / std::log2(2.5) / (7 + 1 / std::log2(3))).epsilon(1e-6));
+    // Grades whose gains would overflow: only the ratio counts.
+    std::vector<T> large(n, T{0});
+    large[0] = 999, large[1] = 1000;
+    std::vector<T> distinct(n);
+    for (std::size_t i = 0; i < n; ++i) distinct[i] = static_cast<T>(n - i);
+    CHECK(value(distinct, large) == Approx(1 - (0.5 + 1 / std::log2(3)) / (1 + 0.5 / std::log2(3))).epsilon(1e-6));
+  }
+}
+
+TEST_CASE("sndcg: as the temperature falls it becomes 1 - NDCG@k", "[sndcg]") {
+  std::mt19937_64 random(5);
+  std::vector<double> s(400);
+  std::vector<int> y(s.size());
+  for (std::size_t i = 0; i < s.size(); ++i)
+    s[i] = static_cast<double>(i) + 0.3 * static_cast<double>(random() % 2), y[i] = static_cast<int>(random() % 5);
+  for (const std::size_t k : {std::size_t{1}, std::size_t{10}, std::size_t{400}}) {
+    std::vector<int> by_score(y.rbegin(), y.rend());
+    std::vector<int> best = y;
+    std::sort(best.begin(), best.end(), std::greater<>());
+    double dcg = 0;
+    double ideal = 0;
+    for (std::size_t i = 0; i < k; ++i) {
+      dcg += (std::exp2(by_score[i]) - 1) / std::log2(2.0 + static_cast<double>(i));
+      ideal += (std::exp2(best[i]) - 1) / std::log2(2.0 + static_cast<double>(i));
+    }
+    CHECK(rankloss::evaluate(rankloss::sndcg{.temperature = 1e-3, .cutoff = k}, rankloss::list_batch<double, int>{.scores = s, .relevance = y}) ==
+          Approx(1 - dcg / ideal).margin(1e-12));
+  }
+}
+
+TEST_CASE("sndcg: scratch is linear in the list", "[sndcg]") {
+  // One bound for float lists of every density, in bytes an item; at the second, three times larger call nothing is left over.
+  for (const double temperature : {1e-5, 1e-2, 10.0})
+    for (const std::size_t n : {std::size_t{20000}, std::size_t{200000}}) {
+      const std::vector<float> s = make_scores<float>(shape::normal, n, 1);
+      const std::vector<float> y(n, 1.0F);
+      std::vector<float> g(n);
+      rankloss::context context;
+      rankloss::evaluate(rankloss::sndcg{.temperature = temperature}, rankloss::list_batch<float>{.scores = s, .relevance = y}, {.gradient = g},
+                         context);
+      INFO("n " << n << ", temperature " << temperature << ": " << static_cast<double>(context.scratch_capacity()) / static_cast<double>(n)
+                << " bytes an item");
+      CHECK(context.scratch_capacity() <= 160 * n);
+    }
+}
+
+TEST_CASE("sndcg: options out of range are refused", "[sndcg]") {
+  const std::vector<float> s{1, 2};
+  const rankloss::list_batch<float> batch{.scores = s, .relevance = s};
+  const auto with = [&](const rankloss::sndcg& loss) { return rankloss::evaluate(loss, batch); };
+  CHECK_THROWS_WITH(with({.temperature = 0}), "rankloss: temperature: 0, expected a finite number > 0");
+  CHECK_THROWS_WITH(with({.temperature = std::numeric_limits<double>::quiet_NaN()}),
+                    Catch::Contains("temperature: ") && Catch::Contains("expected a finite number > 0"));
+  CHECK_THROWS_WITH(with({.gain = rankloss::gain::table}), "rankloss: gain_table: size 0, expected one gain a grade");
+  const std::vector<double> table{1, -1};
+  CHECK_THROWS_WITH(with({.gain = rankloss::gain::table, .gain_table = table}), "rankloss: gain_table: -1 at grade 1, expected 0 to 1e30");
+}
