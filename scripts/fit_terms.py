@@ -33,6 +33,8 @@ def log_tail(z):
 
 
 FITS = [(f"{name}_{terms}", q, terms, mpf(0), mpf(1)) for terms in (12, 22) for name, q in KERNELS.items()]
+# The gradient's own sums need fewer terms than ranks do: see docs/algorithms.md.
+FITS += [("slope_10", KERNELS["slope"], 10, mpf(0), mpf(1))]
 # Cells that touch act on each other through a Taylor series: the exponentials begin half a temperature away.
 FITS += [(f"far_{name}_{terms}", KERNELS[name], terms, mpf(0), exp(-mpf(1) / 2)) for terms in (8, 18) for name in ("sigmoid", "slope")]
 FITS += [("exp2m1_12", exp2m1, 12, -mpf(1) / 2, mpf(1) / 2)]

@@ -49,24 +49,25 @@ void fill_gains(gain kind, std::span<const double> table, const strided<const R>
     const double factor = largest > 1e30 ? 1.0 / largest : 1.0;
     for (std::size_t i = 0; i < n; ++i) gains[i] = static_cast<S>(factor * static_cast<double>(relevance[i]));
   } else {
-    auto largest = R{0};
-    for (std::size_t i = 0; i < n; ++i) largest = std::max(largest, relevance[i]);
+    S largest{0};
+    if (relevance.stride() == 1) {
+      const R* grade = relevance.data();
+      for (std::size_t i = 0; i < n; ++i) gains[i] = static_cast<S>(grade[i]);
+    } else {
+      for (std::size_t i = 0; i < n; ++i) gains[i] = static_cast<S>(relevance[i]);
+    }
+    for (std::size_t i = 0; i < n; ++i) largest = std::max(largest, gains[i]);
     // Beyond 2^100 the "- 1" has long been rounded away.
-    const double shift = static_cast<double>(largest) > 100.0 ? static_cast<double>(largest) : 0.0;
-    const auto value = [&](const batch& y) {
-      const batch bounded = xsimd::max(y - batch(shift), batch(-1000.0));
-      return shift == 0.0 ? exp2_minus_1(bounded) : exp2_minus_1(bounded) + batch(1.0);
-    };
-    const R* grade = relevance.data();
+    const batch shift(largest > S{100} ? static_cast<double>(largest) : 0.0);
+    const batch back(largest > S{100} ? 1.0 : 0.0);
+    const auto value = [&](const batch& y) { return exp2_minus_1(xsimd::max(y - shift, batch(-1000.0))) + back; };
     std::size_t i = 0;
-    if (relevance.stride() == 1)
-      for (; i + w <= n; i += w) store_row<Arch>(gains.data() + i, value(load_row<Arch>(grade + i)));
-    for (; i < n; i += w) {
+    for (; i + w <= n; i += w) store_row<Arch>(gains.data() + i, value(load_row<Arch>(gains.data() + i)));
+    if (i < n) {
       alignas(64) double y[w]{};
-      const std::size_t count = std::min(w, n - i);
-      for (std::size_t l = 0; l < count; ++l) y[l] = static_cast<double>(relevance[i + l]);
+      for (std::size_t l = 0; i + l < n; ++l) y[l] = static_cast<double>(gains[i + l]);
       value(batch::load_aligned(y)).store_aligned(y);
-      for (std::size_t l = 0; l < count; ++l) gains[i + l] = static_cast<S>(y[l]);
+      for (std::size_t l = 0; i + l < n; ++l) gains[i + l] = static_cast<S>(y[l]);
     }
   }
   if (weights.empty()) return;

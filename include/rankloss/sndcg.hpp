@@ -137,8 +137,9 @@ lanes<Arch> smooth_dcg(const sorted_rows<Arch>& in, S* gains, double cutoff, wor
         return std::array<V, 1>{load_row<Arch>(by_rank + i * w) - middle};
     };
     constexpr std::size_t channels = hessian ? 2 : 1;
+    constexpr std::size_t backward = hessian ? K : terms::slope_count;
     {
-      scan_states<Arch, K> states[channels];
+      scan_states<Arch, backward> states[channels];
       if (in.single) {
         scan_down(in.decay.data(), in.seams.warm_down, rows, states, weights, nothing);
         chain_down(states, in.seams.decay_down);
@@ -151,7 +152,7 @@ lanes<Arch> smooth_dcg(const sorted_rows<Arch>& in, S* gains, double cutoff, wor
         }
       });
     }
-    scan_states<Arch, K> states[channels];
+    scan_states<Arch, backward> states[channels];
     if (in.single) {
       scan_up(in.decay.data(), in.seams.warm_up, states, weights, nothing);
       chain_up(states, in.seams.decay_up);

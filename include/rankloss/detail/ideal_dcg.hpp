@@ -70,8 +70,8 @@ template <class Arch, class T>
   const std::span<double> sorted = scratch.take<double>(rows * w);
   const std::span<double> discount = scratch.take<double>(rows + w);
   for (std::size_t i = 0; i < rows; i += w) store_row<Arch>(discount.data() + i, discounts_from<Arch>(i + 1));
-  for (std::size_t l = 0; l < w; ++l)
-    for (std::size_t i = 0; i < rows; ++i) sorted[i * w + l] = static_cast<double>(gains[l * rows + i]);
+  for (std::size_t i = 0; i < rows; ++i)
+    for (std::size_t l = 0; l < w; ++l) sorted[i * w + l] = static_cast<double>(gains[l * rows + i]);
   merge_exchange(rows, [&](std::size_t i, std::size_t j) {
     const V a = V::load_aligned(sorted.data() + i * w);
     const V b = V::load_aligned(sorted.data() + j * w);

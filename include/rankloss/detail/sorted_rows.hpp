@@ -182,28 +182,27 @@ template <class Arch, class T, class R>
   const std::span<std::uint32_t> order = scratch.take<std::uint32_t>(rows * w);
   const std::span<double> decay = scratch.take<double>((rows + 1) * w);
   const workspace::scope sorting(scratch);
-  const std::span<double> x = scratch.take<double>(rows * w);
+  const std::span<T> x = scratch.take<T>(rows * w);  // [lane][row]; padding is below every score
   for (std::size_t l = 0; l < w; ++l) {
     const std::size_t n = l < lists.size() ? lists[l].size() : 0;
-    double* to = x.data() + l * rows;
+    T* to = x.data() + l * rows;
     if (n > 0 && lists[l].scores.stride() == 1) {
       const T* score = lists[l].scores.data();
-      for (std::size_t i = 0; i < n; ++i) to[i] = static_cast<double>(bounded(score[i]));
+      for (std::size_t i = 0; i < n; ++i) to[i] = bounded(score[i]);
     } else {
-      for (std::size_t i = 0; i < n; ++i) to[i] = static_cast<double>(bounded(lists[l].scores[i]));
+      for (std::size_t i = 0; i < n; ++i) to[i] = bounded(lists[l].scores[i]);
     }
-    std::fill(to + n, to + rows, -std::numeric_limits<double>::infinity());
+    std::fill(to + n, to + rows, -std::numeric_limits<T>::infinity());
   }
 
   if constexpr (sizeof(T) == 4) {
     // Key and position share one integer: one comparison decides both, and an exchange is a minimum and a maximum.
     using I = xsimd::batch<std::int64_t, Arch>;
+    const std::span<std::uint32_t> ranked = scratch.take<std::uint32_t>(rows * w);
+    for (std::size_t at = 0; at < rows * w; ++at) ranked[at] = descending_key(x[at]) ^ 0x80000000u;  // in signed order
     const std::span<std::int64_t> keys = scratch.take<std::int64_t>(rows * w);
-    for (std::size_t l = 0; l < w; ++l)
-      for (std::size_t i = 0; i < rows; ++i) {
-        const std::uint64_t key = descending_key(static_cast<float>(x[l * rows + i])) ^ 0x80000000u;  // in signed order
-        keys[i * w + l] = static_cast<std::int64_t>(key << 32 | (l * rows + i));
-      }
+    for (std::size_t i = 0; i < rows; ++i)
+      for (std::size_t l = 0; l < w; ++l) keys[i * w + l] = static_cast<std::int64_t>(std::uint64_t{ranked[l * rows + i]} << 32 | (l * rows + i));
     merge_exchange(rows, [&](std::size_t i, std::size_t j) {
       const I a = I::load_aligned(keys.data() + i * w);
       const I b = I::load_aligned(keys.data() + j * w);
@@ -236,7 +235,7 @@ template <class Arch, class T, class R>
   V upper(std::numeric_limits<double>::infinity());
   for (std::size_t i = 0; i < rows; ++i) {
     alignas(64) double current[w];
-    for (std::size_t l = 0; l < w; ++l) current[l] = x[order[i * w + l]];
+    for (std::size_t l = 0; l < w; ++l) current[l] = static_cast<double>(x[order[i * w + l]]);
     const V lower = V::load_aligned(current);
     decay_between<Arch>(upper, lower, 1.0 / temperature).store_aligned(decay.data() + i * w);
     upper = lower;
