@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: BSL-1.0
+#include "support.hpp"
+
+#include <benchmark/benchmark.h>
+
+int main(int argc, char** argv) {
+  bench::add_sndcg();
+  bench::add_bidirectional_sndcg();
+  bench::add_triplet();
+  bench::add_std_sort();
+  benchmark::Initialize(&argc, argv);
+  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
+  const bool some_run = benchmark::RunSpecifiedBenchmarks() > 0;
+  benchmark::Shutdown();
+  return some_run ? 0 : 1;
+}

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: BSL-1.0
+#include <rankloss/triplet.hpp>
+
+#include "support.hpp"
+
+#include <benchmark/benchmark.h>
+
+#include <cstddef>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace bench {
+namespace {
+
+/// Row i matches column i.
+template <class T>
+void matrix(benchmark::State& state, const rankloss::triplet& loss, std::size_t n, wanted what) {
+  rankloss::context context;
+  std::vector<T> gradient(what == wanted::gradient ? n * n : 0);
+  measure(state, matrices<T>(n), n * n, [&](const matrix_data<T>& matrix) {
+    const rankloss::similarity_batch<T> batch{.similarity = matrix.similarity, .rows = n, .columns = n};
+    return rankloss::evaluate(loss, batch, {.gradient = gradient}, context);
+  });
+}
+
+template <class T>
+void add_type() {
+  for (const auto& [name, mine] : {std::pair{"triplet", rankloss::mining::hardest}, {"triplet_all", rankloss::mining::all}})
+    for (const std::size_t n : {std::size_t{128}, std::size_t{512}})
+      for (const wanted what : both_wanted)
+        add<T>(name, std::to_string(n), to_string(what), [=, mine = mine](benchmark::State& state) { matrix<T>(state, {.mine = mine}, n, what); });
+}
+
+}  // namespace
+
+void add_triplet() {
+  add_type<float>();
+  add_type<double>();
+}
+
+}  // namespace bench

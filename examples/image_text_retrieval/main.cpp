@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: BSL-1.0
+// Image-text retrieval with two towers on frozen features; README.md says what to see here.
+#include "../support/progress.hpp"
+#include "cca.hpp"
+#include "data.hpp"
+#include "model.hpp"
+#include "options.hpp"
+#include "report.hpp"
+#include "train.hpp"
+
+#include <rankloss/context.hpp>
+#include <rankloss/relevance_scores.hpp>
+#include <rankloss/threads.hpp>
+
+#include <algorithm>
+#include <cstdio>
+#include <exception>
+#include <filesystem>
+#include <iostream>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace retrieval {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct named_loss {
+  std::string option;
+  std::string name;
+  retrieval_loss loss;
+};
+
+std::vector<named_loss> losses(const options& o) {
+  const auto mix = [&](double weight) {
+    return retrieval_loss{rankloss::weighted{1.0 - weight, rankloss::triplet{.margin = o.margin}},
+                          rankloss::weighted{weight, rankloss::bidirectional<rankloss::sndcg>{{.temperature = o.temperature}}}};
+  };
+  std::vector<named_loss> all{{"triplet", "triplet", mix(0.0)}, {"sndcg", "S-NDCG", mix(1.0)}, {"both", "both", mix(o.weight)}};
+  if (o.loss != "all") std::erase_if(all, [&](const named_loss& l) { return l.option != o.loss; });
+  return all;
+}
+
+/// The emoji set lies where the program was built from, or beside the program.
+fs::path own_data() {
+  const fs::path source(RANKLOSS_EXAMPLE_DATA);
+  if (fs::exists(source)) return source;
+  std::error_code error;
+  return fs::read_symlink("/proc/self/exe", error).parent_path() / "data";
+}
+
+dataset load_data(const options& o) {
+  if (!o.data.empty()) return load(o.data);
+  // RANKLOSS_DATA serves all examples, so it need not hold what this one looks for.
+  return load(has_set(o.shared_data) ? fs::path(o.shared_data) : own_data());
+}
+
+std::vector<float> grades_to_learn(const options& o, const pairs& train, rankloss::context& context) {
+  if (o.relevance == relevance::matches) return {};
+  std::vector<float> grades(train.image_count() * train.caption_count());
+  const std::span<const float> captions(train.captions.data(), static_cast<std::size_t>(train.captions.size()));
+  rankloss::relevance_scores<float>({.captions = captions,
+                                     .texts = captions,
+                                     .dimension = static_cast<std::size_t>(train.captions.cols()),
+                                     .captions_per_image = train.captions_per_image,
+                                     .pairing = rankloss::pairing::by_caption},
+                                    grades, context);
+  return grades;
+}
+
+two_towers towers_at_start(const options& o, const pairs& train, const cca& fit, std::uint64_t seed) {
+  const examples::random_stream for_images(seed, 2);
+  const examples::random_stream for_captions(seed, 3);
+  if (o.start == start::cca) return {head<float>(fit.images, o.image_hidden, for_images), head<float>(fit.captions, o.text_hidden, for_captions)};
+  const auto shape = [&](const matrix<float>& features, std::size_t hidden) {
+    return head<float>::shape{
+        .features = static_cast<std::size_t>(features.cols()), .outputs = o.dimensions, .hidden = hidden, .linear = hidden == 0};
+  };
+  return {head<float>(shape(train.images, o.image_hidden), for_images), head<float>(shape(train.captions, o.text_hidden), for_captions)};
+}
+
+std::string progress_line(const named_loss& loss, const train_state& state, const options& o, std::size_t run, std::size_t runs) {
+  const double rate = static_cast<double>(state.pairs) / state.seconds;
+  const double left = static_cast<double>(state.pairs_in_all * (runs - run) - state.pairs) / rate;
+  char text[160];
+  std::snprintf(text, sizeof text, "%s, run %zu of %zu: epoch %zu/%zu, loss %.4f, %.0f pairs/s, %.0f s left", loss.name.c_str(), run + 1, runs,
+                state.epoch, o.train.epochs, state.loss, rate, left);
+  return text;
+}
+
+void run(const options& o) {
+  std::optional<curve> csv;
+  if (!o.csv.empty()) csv.emplace(o.csv);
+  dataset data = load_data(o);
+  if (o.hold_out > 0.0) data = hold_out(data, o.hold_out, o.train.seed);
+  rankloss::context context{rankloss::threads(o.threads > 0 ? o.threads : std::max(1U, std::thread::hardware_concurrency()))};
+
+  std::cout << data.name << ": " << data.train.image_count() << " images with " << data.train.caption_count() << " captions to train on, "
+            << data.test.image_count() << " with " << data.test.caption_count() << " to test on\n"
+            << "NDCG by " << data.grades << "\n\n"
+            << std::flush;
+
+  const evaluator measure(data.test, context);
+  const auto measured = [&](const two_towers& towers) { return measure(towers.images(data.test.images), towers.captions(data.test.captions)); };
+  const cca fit = fit_cca(data.train, o.dimensions, o.ridge, 1.0);
+  options linear = o;
+  linear.start = start::cca;
+  linear.image_hidden = linear.text_hidden = 0;
+  const two_towers cca_alone = towers_at_start(linear, data.train, fit, o.train.seed);
+  std::vector<result> results{{"chance", {measure.chance()}, {}}};
+  results.push_back({"CCA", {measured(cca_alone)}, {}});
+
+  const std::vector<float> grades = grades_to_learn(o, data.train, context);
+  const std::vector<named_loss> chosen = losses(o);
+  const std::size_t runs = chosen.size() * o.seeds;
+  examples::progress progress;
+  for (const named_loss& loss : chosen) {
+    result trained{.name = loss.name, .runs = {}, .seconds = {}};
+    for (std::size_t s = 0; s < o.seeds; ++s) {
+      train_options how = o.train;
+      how.seed += s;
+      two_towers towers = towers_at_start(o, data.train, fit, how.seed);
+      double seconds = 0.0;
+      const std::size_t run = (results.size() - 2) * o.seeds + s;
+      train(towers, data.train, grades, loss.loss, how, context, [&](const train_state& state) {
+        seconds = state.seconds;
+        if (progress.due()) progress.show(progress_line(loss, state, o, run, runs));
+        if (csv && state.epoch_ends) csv->add(loss.option, how.seed, state.epoch, state.seconds, state.loss, measured(towers));
+      });
+      trained.runs.push_back(measured(towers));
+      trained.seconds.push_back(seconds);
+    }
+    results.push_back(std::move(trained));
+  }
+  progress.clear();
+  print_table(std::cout, results);
+}
+
+}  // namespace
+}  // namespace retrieval
+
+int main(int argc, char** argv) {
+  try {
+    if (const auto options = retrieval::parse(argc, argv)) retrieval::run(*options);
+    return 0;
+  } catch (const std::exception& error) {
+    std::cout.flush();
+    std::cerr << "image_text_retrieval: " << error.what() << '\n';
+    return 1;
+  }
+}

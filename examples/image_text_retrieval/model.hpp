@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include "../support/random.hpp"
+#include "cca.hpp"
+#include "data.hpp"
+
+#include <Eigen/Core>
+
+#include <cmath>
+#include <cstddef>
+#include <utility>
+
+namespace retrieval {
+
+/// What an optimiser moves. Eigen aligns it, and so do all results come out the same wherever the memory happens to lie: the ends of
+/// unaligned arrays are computed by other instructions than their middle, which round differently.
+template <class T>
+using parameter_array = Eigen::Array<T, Eigen::Dynamic, 1>;
+
+/// head: frozen features to unit vectors, by a linear map, through a hidden layer, or by the sum of both.
+///
+///     z      = a + x S + max(0, x B + b) A         with the parts that its shape has
+///     output = z / |z|                             0 where z = 0
+///
+/// All parameters lie in one array, which is all that an optimiser needs to know: a, S, B, b, A.
+template <class T>
+class head {
+ public:
+  struct shape {
+    std::size_t features = 0;
+    std::size_t outputs = 0;
+    std::size_t hidden = 0;  ///< units of the hidden layer; 0: none
+    bool linear = true;      ///< whether there is a linear map
+  };
+
+  /// What `backward` needs to know of `forward`.
+  struct tape {
+    matrix<T> hidden;                           ///< [rows, hidden] after the ReLU
+    matrix<T> output;                           ///< [rows, outputs] of unit length
+    Eigen::Matrix<T, Eigen::Dynamic, 1> scale;  ///< [rows] 1 / |z|
+  };
+
+  /// Weights uniform in +-sqrt(6 / (inputs + outputs)) (Glorot and Bengio 2010), biases 0.
+  head(shape form, examples::random_stream random) : shape_(form), parameters_(parameter_array<T>::Zero(index(layout(form).end))) {
+    for (const block& weights : {layout(form).S, layout(form).B, layout(form).A}) fill(at(weights), random);
+  }
+
+  /// The head that does what a projection does. A hidden layer beside it starts with A = 0, so that it has no say yet.
+  head(const projection& start, std::size_t hidden, examples::random_stream random)
+      : head({.features = size(start.weights.rows()), .outputs = size(start.weights.cols()), .hidden = hidden}, random) {
+    at(layout(shape_).S) = start.weights.template cast<T>();
+    at(layout(shape_).a) = -(start.mean * start.weights).template cast<T>();
+    at(layout(shape_).A).setZero();
+  }
+
+  [[nodiscard]] parameter_array<T>& parameters() { return parameters_; }
+  [[nodiscard]] const parameter_array<T>& parameters() const { return parameters_; }
+
+  void forward(const matrix<T>& features, tape& kept) const {
+    const parts has = layout(shape_);
+    kept.output = at(has.a).row(0).replicate(features.rows(), 1);
+    if (shape_.linear) kept.output.noalias() += features * at(has.S);
+    if (shape_.hidden > 0) {
+      kept.hidden.noalias() = features * at(has.B);
+      kept.hidden = (kept.hidden.rowwise() + at(has.b).row(0)).cwiseMax(T{0});
+      kept.output.noalias() += kept.hidden * at(has.A);
+    }
+    kept.scale = kept.output.rowwise().norm();
+    for (T& length : kept.scale) length = length > T{0} ? T{1} / length : T{0};
+    kept.output.array().colwise() *= kept.scale.array();
+  }
+
+  [[nodiscard]] matrix<T> operator()(const matrix<T>& features) const {
+    tape kept;
+    forward(features, kept);
+    return std::move(kept.output);
+  }
+
+  /// `gradient` [parameters] becomes that of the parameters; `upstream` [rows, outputs], that of the outputs, is used up.
+  void backward(const matrix<T>& features, const tape& kept, matrix<T>& upstream, parameter_array<T>& gradient) const {
+    const parts has = layout(shape_);
+    gradient.resize(parameters_.size());
+    const auto place = [&](const block& b) { return Eigen::Map<matrix<T>>(gradient.data() + b.first, index(b.rows), index(b.columns)); };
+
+    // Of the length of z the output knows nothing: d z = (d output - output <output, d output>) / |z|.
+    const Eigen::Matrix<T, Eigen::Dynamic, 1> along = (kept.output.array() * upstream.array()).rowwise().sum();
+    upstream -= along.asDiagonal() * kept.output;
+    upstream.array().colwise() *= kept.scale.array();
+
+    place(has.a) = upstream.colwise().sum();
+    if (shape_.linear) place(has.S).noalias() = features.transpose() * upstream;
+    if (shape_.hidden == 0) return;
+    place(has.A).noalias() = kept.hidden.transpose() * upstream;
+    matrix<T> below(upstream.rows(), kept.hidden.cols());
+    below.noalias() = upstream * at(has.A).transpose();
+    below.array() *= (kept.hidden.array() > T{0}).template cast<T>();
+    place(has.B).noalias() = features.transpose() * below;
+    place(has.b) = below.colwise().sum();
+  }
+
+ private:
+  /// Where a matrix lies in the array of parameters.
+  struct block {
+    std::size_t first, rows, columns;
+  };
+  struct parts {
+    block a, S, B, b, A;
+    std::size_t end;
+  };
+  static parts layout(const shape& form) {
+    std::size_t end = 0;
+    const auto next = [&end](std::size_t rows, std::size_t columns) {
+      const block here{end, rows, columns};
+      end += rows * columns;
+      return here;
+    };
+    const block a = next(1, form.outputs);
+    const block S = next(form.linear ? form.features : 0, form.outputs);
+    const block B = next(form.features, form.hidden);
+    const block b = next(1, form.hidden);
+    const block A = next(form.hidden, form.outputs);
+    return {a, S, B, b, A, end};
+  }
+  [[nodiscard]] auto at(const block& b) { return Eigen::Map<matrix<T>>(parameters_.data() + b.first, index(b.rows), index(b.columns)); }
+  [[nodiscard]] auto at(const block& b) const { return Eigen::Map<const matrix<T>>(parameters_.data() + b.first, index(b.rows), index(b.columns)); }
+
+  static void fill(auto weights, examples::random_stream& random) {
+    const double limit = std::sqrt(6.0 / static_cast<double>(weights.rows() + weights.cols()));
+    for (Eigen::Index i = 0; i < weights.size(); ++i) weights.data()[i] = static_cast<T>(limit * (2.0 * random.uniform() - 1.0));
+  }
+  static Eigen::Index index(std::size_t i) { return static_cast<Eigen::Index>(i); }
+  static std::size_t size(Eigen::Index i) { return static_cast<std::size_t>(i); }
+
+  shape shape_;
+  parameter_array<T> parameters_;
+};
+
+/// adam: Kingma and Ba 2015, with decay apart from the gradient (Loshchilov and Hutter 2019) that pulls towards where the parameters started.
+template <class T>
+class adam {
+ public:
+  adam(const parameter_array<T>& start, double decay)
+      : start_(start), first_(parameter_array<T>::Zero(start.size())), second_(first_), decay_(decay) {}
+
+  void step(parameter_array<T>& parameters, const parameter_array<T>& gradient, double rate) {
+    ++steps_;
+    first_ = T(beta1) * first_ + T(1.0 - beta1) * gradient;
+    second_ = T(beta2) * second_ + T(1.0 - beta2) * gradient.square();
+    const T stride = static_cast<T>(rate / (1.0 - std::pow(beta1, steps_)));
+    const T unbias = static_cast<T>(1.0 / (1.0 - std::pow(beta2, steps_)));
+    const T pull = static_cast<T>(rate * decay_);
+    parameters -= stride * first_ / ((unbias * second_).sqrt() + T(1e-8)) + pull * (parameters - start_);
+  }
+
+ private:
+  static constexpr double beta1 = 0.9;
+  static constexpr double beta2 = 0.999;
+
+  parameter_array<T> start_;
+  parameter_array<T> first_;
+  parameter_array<T> second_;
+  double decay_;
+  int steps_ = 0;
+};
+
+/// Two heads whose outputs are compared by their cosine.
+struct two_towers {
+  head<float> images;
+  head<float> captions;
+};
+
+}  // namespace retrieval

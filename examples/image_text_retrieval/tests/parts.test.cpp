@@ -1,0 +1,368 @@
+// SPDX-License-Identifier: BSL-1.0
+#define CATCH_CONFIG_MAIN
+#include <catch2/catch.hpp>
+
+#include "../../support/csv.hpp"
+#include "../../support/npy.hpp"
+#include "../../support/random.hpp"
+#include "../cca.hpp"
+#include "../data.hpp"
+#include "../model.hpp"
+#include "../report.hpp"
+#include "../train.hpp"
+
+#include <rankloss/threads.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+#include <limits>
+#include <numeric>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace {
+
+using namespace retrieval;
+using examples::random_stream;
+namespace fs = std::filesystem;
+
+matrix<double> random_matrix(Eigen::Index rows, Eigen::Index columns, random_stream& random) {
+  matrix<double> m(rows, columns);
+  for (Eigen::Index i = 0; i < m.size(); ++i) m.data()[i] = random.normal();
+  return m;
+}
+
+/// A folder that is gone after the test.
+struct scratch {
+  fs::path path = fs::temp_directory_path() / ("image_text_retrieval_" + std::to_string(reinterpret_cast<std::uintptr_t>(this)));
+  scratch() { fs::create_directories(path); }
+  scratch(const scratch&) = delete;
+  scratch& operator=(const scratch&) = delete;
+  ~scratch() { fs::remove_all(path); }
+};
+
+void write(const fs::path& path, const std::string& bytes) { std::ofstream(path, std::ios::binary) << bytes; }
+
+template <class T>
+std::string npy(std::string shape, const std::vector<T>& values, const std::string& type = "<f4", const std::string& order = "False") {
+  std::string header = "{'descr': '" + type + "', 'fortran_order': " + order + ", 'shape': " + shape + ", }";
+  header.append(63 - (10 + header.size()) % 64, ' ');
+  header += '\n';
+  const auto size = static_cast<std::uint16_t>(header.size());
+  std::string bytes("\x93NUMPY\x01\x00", 8);
+  bytes.append(reinterpret_cast<const char*>(&size), 2);
+  bytes += header;
+  bytes.append(reinterpret_cast<const char*>(values.data()), values.size() * sizeof(T));
+  return bytes;
+}
+
+/// A small set: images of 3 groups, captions that are noisy copies of another view of them.
+pairs toy_pairs(std::size_t images, std::uint64_t seed) {
+  random_stream random(seed, 0);
+  pairs set;
+  set.captions_per_image = 2;
+  const auto n = static_cast<Eigen::Index>(images);
+  set.images = random_matrix(n, 6, random).cast<float>();
+  const matrix<float> mixing = random_matrix(6, 5, random).cast<float>();
+  set.captions.resize(2 * n, 5);
+  for (Eigen::Index c = 0; c < 2 * n; ++c) set.captions.row(c) = set.images.row(c / 2) * mixing + 0.3F * random_matrix(1, 5, random).cast<float>();
+  for (std::size_t i = 0; i < images; ++i) {
+    set.categories.push_back(static_cast<int>(i % 3));
+    set.subcategories.push_back(static_cast<int>(i % 6));
+  }
+  return set;
+}
+
+retrieval_loss mixed_loss() {
+  return {rankloss::weighted{0.5, rankloss::triplet{}}, rankloss::weighted{0.5, rankloss::bidirectional<rankloss::sndcg>{{.temperature = 0.1}}}};
+}
+
+}  // namespace
+
+TEST_CASE("gradients of a head are the slopes of its output") {
+  const auto [hidden, linear] =
+      GENERATE(std::pair<std::size_t, bool>{0, true}, std::pair<std::size_t, bool>{7, false}, std::pair<std::size_t, bool>{7, true});
+  CAPTURE(hidden, linear);
+  random_stream random(3, hidden);
+  head<double> tower({.features = 5, .outputs = 4, .hidden = hidden, .linear = linear}, random);
+  for (double& p : tower.parameters()) p += 0.1 * random.normal();  // biases too
+  matrix<double> features = random_matrix(6, 5, random);
+  features.row(2).setZero();
+  const matrix<double> weights = random_matrix(6, 4, random);
+  const auto value = [&] { return (tower(features).array() * weights.array()).sum(); };
+
+  head<double>::tape kept;
+  tower.forward(features, kept);
+  parameter_array<double> gradient;
+  matrix<double> upstream = weights;
+  tower.backward(features, kept, upstream, gradient);
+
+  const double step = 1e-6;
+  REQUIRE(gradient.size() == tower.parameters().size());
+  for (Eigen::Index i = 0; i < gradient.size(); ++i) {
+    double& p = tower.parameters()[i];
+    const double at = p;
+    p = at + step;
+    const double above = value();
+    p = at - step;
+    const double below = value();
+    p = at;
+    INFO("parameter " << i);
+    REQUIRE(gradient[i] == Approx((above - below) / (2.0 * step)).margin(1e-7));
+  }
+}
+
+TEST_CASE("a head that gives nothing has output 0 and gradient 0") {
+  head<double> tower({.features = 3, .outputs = 2}, random_stream(1, 1));
+  const matrix<double> features = matrix<double>::Zero(2, 3);
+  head<double>::tape kept;
+  tower.forward(features, kept);
+  matrix<double> upstream = matrix<double>::Ones(2, 2);
+  parameter_array<double> gradient;
+  tower.backward(features, kept, upstream, gradient);
+  REQUIRE(kept.output.isZero(0.0));
+  REQUIRE(gradient.isZero(0.0));
+}
+
+TEST_CASE("a head made of a projection does what it does") {
+  random_stream random(5, 0);
+  const projection start{random_matrix(1, 5, random), random_matrix(5, 3, random)};
+  const matrix<double> features = random_matrix(4, 5, random);
+  const matrix<double> embedded = ((features.rowwise() - start.mean) * start.weights).rowwise().normalized();
+  REQUIRE(head<double>(start, 0, random)(features).isApprox(embedded, 1e-12));
+  REQUIRE(head<double>(start, 9, random)(features).isApprox(embedded, 1e-12));
+}
+
+TEST_CASE("Adam walks down a bowl, and decay leads back to the start") {
+  using array = parameter_array<double>;
+  array x{{3.0, -2.0}};
+  const array lowest{{1.0, 0.5}};
+  const array steepness{{1.0, 4.0}};
+  adam<double> free(x, 0.0);
+  for (int i = 0; i < 2000; ++i) free.step(x, steepness * (x - lowest), 0.02);
+  REQUIRE(x.isApprox(lowest, 1e-3));
+
+  array y{{3.0}};
+  adam<double> pulled(y, 1.0);
+  y[0] = 5.0;
+  for (int i = 0; i < 1000; ++i) pulled.step(y, array::Zero(1), 0.02);
+  REQUIRE(y[0] == Approx(3.0).margin(1e-6));
+}
+
+TEST_CASE("CCA finds the directions that two views share") {
+  // Both views hold the same signal, hidden in larger noise of their own.
+  random_stream random(7, 0);
+  const Eigen::Index n = 2000;
+  pairs set;
+  const matrix<double> signal = random_matrix(n, 1, random);
+  matrix<double> images = 3.0 * random_matrix(n, 3, random);
+  matrix<double> captions = 3.0 * random_matrix(n, 4, random);
+  images.col(1) = signal;
+  captions.col(2) = signal;
+  set.images = images.cast<float>();
+  set.captions = captions.cast<float>();
+  const cca fit = fit_cca(set, 1, 1e-6, 0.0);
+  const matrix<double> u = (images.rowwise() - fit.images.mean) * fit.images.weights;
+  const matrix<double> v = (captions.rowwise() - fit.captions.mean) * fit.captions.weights;
+  REQUIRE(u.squaredNorm() / static_cast<double>(n) == Approx(1.0).margin(1e-3));
+  REQUIRE((u.array() * v.array()).sum() / static_cast<double>(n) > 0.99);
+}
+
+TEST_CASE("training is the same for any number of threads and anywhere in memory, and depends on the seed") {
+  const pairs set = toy_pairs(40, 11);
+  const auto trained = [&](std::size_t threads, std::uint64_t seed) {
+    two_towers towers{head<float>({.features = 6, .outputs = 7}, random_stream(1, 2)),
+                      head<float>({.features = 5, .outputs = 7, .hidden = 9}, random_stream(1, 3))};
+    rankloss::context context{rankloss::threads(threads)};
+    train(towers, set, {}, mixed_loss(), {.epochs = 3, .batch = 32, .seed = seed}, context, [](const train_state&) {});
+    return towers.captions.parameters();
+  };
+  const parameter_array<float> one = trained(1, 1);
+  std::vector<std::vector<char>> clutter;
+  for (std::size_t i = 1; i < 20; ++i) {
+    clutter.emplace_back(24 + 16 * i);  // moves what is allocated next
+    REQUIRE((one == trained(1 + i % 3, 1)).all());
+  }
+  REQUIRE((one != trained(1, 2)).any());
+}
+
+TEST_CASE("training tells of every pair once an epoch and brings the loss down") {
+  const pairs set = toy_pairs(40, 13);
+  two_towers towers{head<float>({.features = 6, .outputs = 4}, random_stream(1, 2)), head<float>({.features = 5, .outputs = 4}, random_stream(1, 3))};
+  rankloss::context context;
+  std::vector<double> losses;
+  std::size_t pairs_seen = 0;
+  train(towers, set, {}, mixed_loss(), {.epochs = 30, .batch = 0, .rate = 0.05}, context, [&](const train_state& state) {
+    pairs_seen = state.pairs;
+    if (state.epoch_ends) losses.push_back(state.loss);
+  });
+  REQUIRE(losses.size() == 30);
+  REQUIRE(pairs_seen == 30 * 80);
+  REQUIRE(losses.back() < 0.5 * losses.front());
+}
+
+TEST_CASE("the evaluator knows a perfect model, and what chance is") {
+  const pairs set = toy_pairs(30, 17);
+  rankloss::context context;
+  const evaluator measure(set, context);
+  matrix<float> images = matrix<float>::Identity(30, 30);
+  matrix<float> captions(60, 30);
+  for (Eigen::Index c = 0; c < 60; ++c) captions.row(c) = images.row(c / 2);
+  const quality best = measure(images, captions);
+  REQUIRE(best.values[quality::rsum] == Approx(600.0));
+  const quality chance = measure.chance();
+  REQUIRE(chance.values[quality::text_r1] == Approx(100.0 / 30.0));
+  REQUIRE(chance.values[quality::text_r10] == Approx(1000.0 / 30.0));
+  REQUIRE(chance.values[quality::image_r1] == Approx(100.0 * 2.0 / 60.0));
+  REQUIRE(chance.values[quality::image_ndcg] < best.values[quality::image_ndcg]);
+}
+
+TEST_CASE("NDCG of judged pairs looks at these alone") {
+  pairs set;
+  set.images = matrix<float>::Zero(3, 1);
+  set.captions = matrix<float>::Zero(3, 1);
+  set.judged = {{0, 0, 3.0F}, {0, 2, 1.0F}, {1, 2, 0.0F}};
+  rankloss::context context;
+  const evaluator measure(set, context);
+  // Image 0 puts the unjudged caption 1 first, then 2, then 0: of the judged the lesser one first. Image 1 has no relevant caption.
+  matrix<float> images(3, 3);
+  images << 0.1F, 0.9F, 0.5F, 0.0F, 0.0F, 0.0F, 0.0F, 0.0F, 0.0F;
+  const quality q = measure(images, matrix<float>::Identity(3, 3));
+  const double log3 = std::log2(3.0);
+  REQUIRE(q.values[quality::image_ndcg] == Approx(100.0 * (1.0 + 7.0 / log3) / (7.0 + 1.0 / log3)));
+  REQUIRE(q.values[quality::text_ndcg] == Approx(100.0));
+}
+
+TEST_CASE("mean and deviation of several runs") {
+  result r{.name = "x", .runs = std::vector<quality>(3), .seconds = {}};
+  r.runs[0].values[quality::rsum] = 1.0;
+  r.runs[1].values[quality::rsum] = 2.0;
+  r.runs[2].values[quality::rsum] = 6.0;
+  REQUIRE(r.mean(quality::rsum) == Approx(3.0));
+  REQUIRE(r.deviation(quality::rsum) == Approx(std::sqrt(7.0)));
+}
+
+TEST_CASE("the emoji set is what it says") {
+  const dataset data = load(RANKLOSS_EXAMPLE_DATA);
+  REQUIRE(data.train.image_count() == 1172);
+  REQUIRE(data.test.image_count() == 400);
+  REQUIRE(data.test.captions_per_image == 4);
+  const graded_relevance graded = grade(data.test);
+  REQUIRE(graded.captions_of_image.grades.size() == 400 * 1600);
+  REQUIRE(std::set<float>(graded.captions_of_image.grades.begin(), graded.captions_of_image.grades.end()) == std::set<float>{0, 1, 2, 3});
+  REQUIRE(std::count(graded.images_of_caption.grades.begin(), graded.images_of_caption.grades.end(), 3.0F) == 1600);
+}
+
+TEST_CASE("held-out images are training images that are no longer trained on") {
+  dataset data;
+  data.train = toy_pairs(50, 19);
+  data.test = toy_pairs(10, 23);
+  data.train.judged = {{0, 0, 3.0F}, {1, 99, 1.0F}};
+  const dataset part = hold_out(data, 0.2, 1);
+  REQUIRE(part.test.image_count() == 10);
+  REQUIRE(part.train.image_count() == 40);
+  const auto place_of = [&](const matrix<float>& images, Eigen::Index row) {
+    for (Eigen::Index i = 0; i < data.train.images.rows(); ++i)
+      if (data.train.images.row(i) == images.row(row)) return i;
+    return Eigen::Index{-1};
+  };
+  std::set<Eigen::Index> seen;
+  for (const pairs* side : {&part.train, &part.test})
+    for (Eigen::Index i = 0; i < side->images.rows(); ++i) {
+      const Eigen::Index from = place_of(side->images, i);
+      REQUIRE(from >= 0);
+      REQUIRE(seen.insert(from).second);
+      REQUIRE(side->captions.middleRows(2 * i, 2) == data.train.captions.middleRows(2 * from, 2));
+      REQUIRE(side->subcategories[static_cast<std::size_t>(i)] == data.train.subcategories[static_cast<std::size_t>(from)]);
+    }
+  for (const pairs* side : {&part.train, &part.test})
+    for (const judgement& j : side->judged) REQUIRE(j.grade == (place_of(side->images, static_cast<Eigen::Index>(j.image)) == 0 ? 3.0F : 1.0F));
+  const dataset other = hold_out(data, 0.2, 2);
+  REQUIRE(other.test.images != part.test.images);
+}
+
+TEST_CASE("Flickr8k folders are checked before anything is trained") {
+  const scratch folder;
+  const auto fill = [&](const std::string& judgements) {
+    for (const char* split : {"train", "test"}) {
+      write(folder.path / (std::string(split) + "_images.npy"), npy("(2, 3)", std::vector<float>(6, 0.5F)));
+      write(folder.path / (std::string(split) + "_captions.npy"), npy("(4, 2)", std::vector<float>(8, 0.5F)));
+    }
+    write(folder.path / "judgements.csv", "source,image_split,image_row,caption_split,caption_row,score\n" + judgements);
+  };
+  using Catch::Contains;
+
+  fill("expert,test,1,test,3,2.5\ncrowd,test,1,test,3,0\ncrowd,test,0,test,0,1\nexpert,train,0,test,1,4\n");
+  const dataset data = load(folder.path);
+  REQUIRE(data.train.judged.empty());
+  REQUIRE(data.test.judged.size() == 2);
+  REQUIRE(data.test.judged[0].grade == 3.0F);
+  REQUIRE(data.test.judged[1].grade == 1.5F);  // the expert is believed
+
+  fill("expert,test,1,test\n");
+  REQUIRE_THROWS_WITH(load(folder.path), Contains("judgements.csv, line 2: 4 fields, expected 6"));
+  fill("expert,test,1,test,4,2\n");
+  REQUIRE_THROWS_WITH(load(folder.path), Contains("line 2: caption row 4, expected less than 4"));
+  fill("expert,test,1,test,3,2\nexpert,test,1,test,3,5\n");
+  REQUIRE_THROWS_WITH(load(folder.path), Contains("line 3: score 5, expected 1 to 4"));
+  fill("neighbour,test,1,test,3,2\n");
+  REQUIRE_THROWS_WITH(load(folder.path), Contains("source 'neighbour', expected expert or crowd"));
+  fill("crowd,test,1,test,3,nan\n");
+  REQUIRE_THROWS_WITH(load(folder.path), Contains("score nan"));
+  fill("");
+  write(folder.path / "test_captions.npy", npy("(3, 2)", std::vector<float>(6)));
+  REQUIRE_THROWS_WITH(load(folder.path), Contains("test_captions.npy: 3 rows, expected a multiple of the 2 rows"));
+  fill("");
+  write(folder.path / "test_images.npy", npy("(2, 4)", std::vector<float>(8)));
+  REQUIRE_THROWS_WITH(load(folder.path), Contains("test_images.npy: 4 columns, expected 3"));
+  fill("");
+  write(folder.path / "train_images.npy", npy("(2, 3)", std::vector<float>{0, 0, 0, 0, std::numeric_limits<float>::quiet_NaN(), 0}));
+  REQUIRE_THROWS_WITH(load(folder.path), Contains("train_images.npy: row 1, column 1 is not a finite number"));
+  fill("");
+  fs::remove(folder.path / "judgements.csv");
+  REQUIRE_THROWS_WITH(load(folder.path), Contains("judgements.csv: cannot be read"));
+}
+
+TEST_CASE("npy files are read, and what is none is refused") {
+  const scratch folder;
+  const fs::path path = folder.path / "x.npy";
+  const std::vector<float> values{1, 2, 3, 4, 5, 6};
+  using Catch::Contains;
+  const auto read = [&](const std::string& bytes) {
+    write(path, bytes);
+    return examples::read_npy<float>(path);
+  };
+  const auto array = read(npy("(2, 3)", values));
+  REQUIRE(array.shape == std::vector<std::size_t>{2, 3});
+  REQUIRE(array.values == values);
+  REQUIRE(read(npy("(6,)", values)).shape == std::vector<std::size_t>{6});
+  REQUIRE(read(npy("()", std::vector<float>{7})).values == std::vector<float>{7});
+  REQUIRE_THROWS_WITH(read(npy("(2, 3)", values, "<f8")), Contains("holds type '<f8', expected '<f4'"));
+  REQUIRE_THROWS_WITH(read(npy("(2, 3)", values, ">f4")), Contains("holds type '>f4'"));
+  REQUIRE_THROWS_WITH(read(npy("(2, 3)", values, "<f4", "True")), Contains("is not in C order"));
+  REQUIRE_THROWS_WITH(read(npy("(2, 4)", values)), Contains("holds 24 bytes of data, expected 32 for shape [2, 4]"));
+  REQUIRE_THROWS_WITH(read(npy("(4294967296, 4294967296)", values)), Contains("the shape is too large"));
+  REQUIRE_THROWS_WITH(read(npy("(2, 3)", values).substr(0, 30)), Contains("the header is cut off"));
+  REQUIRE_THROWS_WITH(read("PK"), Contains("does not begin with the .npy signature"));
+  REQUIRE_THROWS_WITH(examples::read_npy<float>(folder.path / "none.npy"), Contains("cannot be read"));
+}
+
+TEST_CASE("random streams: the published values of Philox, and a fair shuffle") {
+  random_stream random(0, 0);
+  for (const std::uint32_t expected : {0x6627e8d5U, 0xe169c58dU, 0xbc57ac4cU, 0x9b00dbd8U}) REQUIRE(random.bits() == expected);
+  REQUIRE(random_stream(1, 0).bits() != random_stream(0, 0).bits());
+  REQUIRE(random_stream(0, 1).bits() != random_stream(0, 0).bits());
+
+  std::vector<int> first(4);
+  random_stream shuffles(9, 9);
+  for (int i = 0; i < 40000; ++i) {
+    std::vector<int> items{0, 1, 2, 3};
+    shuffles.shuffle(items);
+    ++first[static_cast<std::size_t>(items[0])];
+  }
+  for (const int count : first) REQUIRE(std::abs(count - 10000) < 400);  // 4.6 deviations
+}

@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: BSL-1.0
+
+# One name, one place: for each public header the umbrella's line, the test and the row in docs/losses.md. Names all that is missing.
+#
+#     cmake -D root=$PWD -P tests/structure.cmake
+cmake_minimum_required(VERSION 3.25)
+
+# Headers that hold no loss and no metric need no row.
+set(frame batch context evaluate gain threads workspace)
+# The one verb and what it takes are tested with every loss.
+set(tested_by_all batch evaluate gain)
+# Tests of no header in particular.
+set(about_all promises)
+
+file(GLOB_RECURSE headers RELATIVE ${root}/include/rankloss ${root}/include/rankloss/*.hpp)
+list(FILTER headers EXCLUDE REGEX "^detail/")
+list(REMOVE_ITEM headers rankloss.hpp version.hpp)
+if(NOT headers)
+  message(FATAL_ERROR "no headers in ${root}/include/rankloss")
+endif()
+
+set(umbrella "")
+set(table "")
+if(EXISTS ${root}/include/rankloss/rankloss.hpp)
+  file(READ ${root}/include/rankloss/rankloss.hpp umbrella)
+endif()
+if(EXISTS ${root}/docs/losses.md)
+  file(STRINGS ${root}/docs/losses.md table REGEX "^\\|")
+endif()
+
+set(missing "")
+foreach(header IN LISTS headers)
+  string(REGEX REPLACE "\\.hpp$" "" name ${header})
+  string(REPLACE "." "\\." pattern ${header})
+  if(NOT header MATCHES "^hosts/" AND NOT umbrella MATCHES "#include <rankloss/${pattern}>")
+    string(APPEND missing "\n  include/rankloss/rankloss.hpp: no line includes <rankloss/${header}>")
+  endif()
+  if(NOT name IN_LIST tested_by_all AND NOT EXISTS ${root}/tests/${name}.test.cpp)
+    string(APPEND missing "\n  tests/${name}.test.cpp: missing, expected for include/rankloss/${header}")
+  endif()
+  if(NOT name IN_LIST frame AND NOT table MATCHES "(rankloss/|[^a-z_/])${pattern}")
+    string(APPEND missing "\n  docs/losses.md: no row of a table names ${header}")
+  endif()
+endforeach()
+
+# The other way round: a test whose header has gone.
+file(GLOB_RECURSE tests RELATIVE ${root}/tests ${root}/tests/*.test.cpp)
+foreach(test IN LISTS tests)
+  string(REGEX REPLACE "\\.test\\.cpp$" "" name ${test})
+  if(NOT name IN_LIST about_all AND NOT EXISTS ${root}/include/rankloss/${name}.hpp)
+    string(APPEND missing "\n  include/rankloss/${name}.hpp: missing, expected for tests/${test}")
+  endif()
+endforeach()
+
+if(missing)
+  message(FATAL_ERROR "One name, one place:${missing}")
+endif()
