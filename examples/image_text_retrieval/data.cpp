@@ -57,7 +57,7 @@ std::vector<judgement> read_judgements(const fs::path& path, const std::string& 
   while (csv.next()) {
     const bool expert = csv[0] == "expert";
     if (!expert && csv[0] != "crowd") csv.fail("source '" + csv[0] + "', expected expert or crowd");
-    for (const std::size_t field : {1, 3})
+    for (const std::size_t field : {std::size_t{1}, std::size_t{3}})
       if (csv[field] != "train" && csv[field] != "test") csv.fail("split '" + csv[field] + "', expected train or test");
     const auto image = csv.number<std::size_t>(2);
     const auto caption = csv.number<std::size_t>(4);

@@ -4,8 +4,8 @@
 #include <CLI/CLI.hpp>
 
 #include <cstdlib>
-#include <map>
 #include <stdexcept>
+#include <string>
 
 namespace retrieval {
 
@@ -29,8 +29,8 @@ std::optional<options> parse(int argc, char** argv) {
   app.add_option("--hold-out", o.hold_out, "measure on this share of the training images, not on the test images: for choosing options")
       ->check(CLI::Range(0.0, 0.9));
 
-  const std::map<std::string, start> starts{{"cca", start::cca}, {"random", start::random}};
-  app.add_option("--start", o.start, "where the heads start: cca or random")->transform(CLI::Transformer(starts))->default_str("cca");
+  std::string start_name = "cca";
+  app.add_option("--start", start_name, "where the heads start: cca or random")->check(CLI::IsMember({"cca", "random"}))->capture_default_str();
   app.add_option("--dims", o.dimensions, "dimensions of the joint space")->check(CLI::Range(1, 4096))->capture_default_str();
   app.add_option("--ridge", o.ridge, "regularisation of CCA, in units of a feature's mean variance")
       ->check(CLI::Range(1e-6, 1e6))
@@ -47,10 +47,10 @@ std::optional<options> parse(int argc, char** argv) {
   app.add_option("--decay", o.train.decay, "pull of the weights towards their start")->check(CLI::Range(0.0, 1e4))->capture_default_str();
   app.add_option("--seed", o.train.seed, "of the order of the captions and of a random start")->capture_default_str();
 
-  const std::map<std::string, relevance> kinds{{"rsc", relevance::rsc}, {"matches", relevance::matches}};
-  app.add_option("--relevance", o.relevance, "what S-NDCG ranks by: rsc (similarity of the captions) or matches (1 or 0)")
-      ->transform(CLI::Transformer(kinds))
-      ->default_str("rsc");
+  std::string relevance_name = "rsc";
+  app.add_option("--relevance", relevance_name, "what S-NDCG ranks by: rsc (similarity of the captions) or matches (1 or 0)")
+      ->check(CLI::IsMember({"rsc", "matches"}))
+      ->capture_default_str();
   app.add_option("--weight", o.weight, "share of S-NDCG in --loss both")->check(CLI::Range(0.0, 1.0))->capture_default_str();
   app.add_option("--margin", o.margin, "of the triplet loss")->check(CLI::Range(0.0, 2.0))->capture_default_str();
   app.add_option("--temperature", o.temperature, "of S-NDCG")->check(CLI::Range(1e-6, 1e3))->capture_default_str();
@@ -62,6 +62,8 @@ std::optional<options> parse(int argc, char** argv) {
     app.exit(error);
     return std::nullopt;
   }
+  o.start = start_name == "cca" ? start::cca : start::random;
+  o.relevance = relevance_name == "rsc" ? relevance::rsc : relevance::matches;
   if (const char* folder = std::getenv("RANKLOSS_DATA")) o.shared_data = folder;
   return o;
 }
