@@ -203,38 +203,34 @@ struct listwise_case {
   double ndcg_of_rows, ndcg_of_columns;
 };
 
-TEMPLATE_TEST_CASE("bidirectional S-NDCG agrees with Listwise_ITR", "", float, double) {
-  using T = TestType;
+TEST_CASE("bidirectional S-NDCG agrees with Listwise_ITR") {
   reals relevance(peers::pairs * peers::pairs);
   rankloss::relevance_scores(rankloss::caption_batch<double>{.captions = peers::captions,
                                                              .texts = peers::text_captions,
                                                              .dimension = peers::caption_dimension,
                                                              .captions_per_image = peers::captions_per_image},
                              relevance);
-  const auto exact = peers::similarity();
-  const std::vector<T> s(exact.begin(), exact.end());
-  const std::vector<T> r(relevance.begin(), relevance.end());
-  const similarity_batch<T> batch{.similarity = s, .rows = peers::pairs, .columns = peers::pairs, .relevance = r};
+  const auto s = peers::similarity();
+  const similarity_batch<double> batch{.similarity = s, .rows = peers::pairs, .columns = peers::pairs, .relevance = relevance};
   const listwise_case cases[] = {{0.01, peers::sndcg_001, 0.928524196, 0.931051672}, {0.1, peers::sndcg_01, 0.901390254, 0.893438518}};
   for (const listwise_case& c : cases) {
     INFO("temperature " << c.temperature);
     const sndcg by{.temperature = c.temperature, .ideal = rankloss::ideal::competition_ranks};
-    std::vector<T> gradient(s.size());
+    reals gradient(s.size());
     reals per_list(2 * peers::pairs);
     const double value = evaluate(bidirectional<sndcg>{by, column_relevance::of_rows}, batch, {.gradient = gradient, .per_list = per_list});
-    CHECK(value == Approx(c.expected.value).epsilon(3e-6));
+    CHECK(value == Approx(c.expected.value).epsilon(1e-6));
     const auto mean = [&](std::size_t first) {
       const auto begin = per_list.begin() + static_cast<std::ptrdiff_t>(first);
       return std::accumulate(begin, begin + static_cast<std::ptrdiff_t>(peers::pairs), 0.0) / static_cast<double>(peers::pairs);
     };
     CHECK(1.0 - mean(0) == Approx(c.ndcg_of_rows).epsilon(1e-6));
     CHECK(1.0 - mean(peers::pairs) == Approx(c.ndcg_of_columns).epsilon(1e-6));
-    const reals wide(gradient.begin(), gradient.end());
-    const auto by_images = peers::by_images(wide);
-    const auto by_texts = peers::by_texts(wide);
+    const auto by_images = peers::by_images(gradient);
+    const auto by_texts = peers::by_texts(gradient);
     for (std::size_t k = 0; k < by_images.size(); ++k) {
-      CHECK(by_images[k] == Approx(c.expected.by_images[k]).epsilon(2e-5).margin(2e-6));
-      CHECK(by_texts[k] == Approx(c.expected.by_texts[k]).epsilon(2e-5).margin(2e-6));
+      CHECK(by_images[k] == Approx(c.expected.by_images[k]).epsilon(1e-5).margin(1e-6));
+      CHECK(by_texts[k] == Approx(c.expected.by_texts[k]).epsilon(1e-5).margin(1e-6));
     }
     // Their relevance is not symmetric, so the right form is another number.
     CHECK(evaluate(bidirectional<sndcg>{by}, batch) != Approx(c.expected.value).epsilon(1e-4));
@@ -264,7 +260,7 @@ TEST_CASE("bidirectional names what does not fit, before it writes") {
   CHECK_THROWS_WITH(evaluate(bidirectional<sndcg>{{}, column_relevance::of_rows}, batch, {.gradient = gradient}),
                     "rankloss: columns_by: of_rows for 2 rows and 3 columns, expected a square matrix");
   CHECK_THROWS_WITH(evaluate(bidirectional<sndcg>{sndcg{.temperature = -1.0}}, batch, {.gradient = gradient}),
-                    "rankloss: temperature: -1, expected a finite number > 0");
+                    "rankloss: temperature: -1, expected 1e-15 to 1e300");
   CHECK(gradient == reals(6, 9.0));
   CHECK(evaluate(bidirectional<sndcg>{}, batch, {.gradient = gradient}) > 0.0);
 }

@@ -89,35 +89,35 @@ TEST_CASE("evaluate: sizes that do not fit are refused by name") {
   door d(6, 3);
   const std::span<const double> few(six.data(), 5);
   list_batch<double> batch{.scores = six, .relevance = few, .offsets = three_lists};
-  CHECK(d.says(batch) == "rankloss: relevance: size 5, expected 6 (one a score)");
+  CHECK(d.says(batch) == "rankloss: relevance: size 5, expected 6 (one per score)");
   batch.relevance = {};
-  CHECK(d.says(batch) == "rankloss: relevance: size 0, expected 6 (one a score)");
+  CHECK(d.says(batch) == "rankloss: relevance: size 0, expected 6 (one per score)");
   batch.relevance = grades;
 
   const std::vector<std::uint8_t> mask(7, 1);
   batch.mask = mask;
-  CHECK(d.says(batch) == "rankloss: mask: size 7, expected 6 (one a score)");
+  CHECK(d.says(batch) == "rankloss: mask: size 7, expected 6 (one per score)");
   batch.mask = {};
 
   const reals two(2, 1.0);
   batch.list_weights = two;
-  CHECK(d.says(batch) == "rankloss: list_weights: size 2, expected 3 (one a list)");
+  CHECK(d.says(batch) == "rankloss: list_weights: size 2, expected 3 (one per list)");
   batch.list_weights = {};
   batch.item_weights = two;
-  CHECK(d.says(batch) == "rankloss: item_weights: size 2, expected 6 (one a item)");
+  CHECK(d.says(batch) == "rankloss: item_weights: size 2, expected 6 (one per item)");
   batch.item_weights = {};
 
   reals wrong(5, 7.0);
-  CHECK(d.says(sndcg{}, batch, {.gradient = wrong, .per_list = d.per_list}) == "rankloss: gradient: size 5, expected 6 (one a score)");
-  CHECK(d.says(sndcg{}, batch, {.gradient = d.gradient, .hessian = wrong}) == "rankloss: hessian: size 5, expected 6 (one a score)");
-  CHECK(d.says(sndcg{}, batch, {.gradient = d.narrow, .per_list = wrong}) == "rankloss: per_list: size 5, expected 3 (one a list)");
+  CHECK(d.says(sndcg{}, batch, {.gradient = wrong, .per_list = d.per_list}) == "rankloss: gradient: size 5, expected 6 (one per score)");
+  CHECK(d.says(sndcg{}, batch, {.gradient = d.gradient, .hessian = wrong}) == "rankloss: hessian: size 5, expected 6 (one per score)");
+  CHECK(d.says(sndcg{}, batch, {.gradient = d.narrow, .per_list = wrong}) == "rankloss: per_list: size 5, expected 3 (one per list)");
   CHECK(wrong == reals(5, 7.0));
   CHECK(d.says(sndcg{}, batch, {.gradient = d.gradient, .scale = nan}) == "rankloss: scale: nan, expected a finite number");
   CHECK(d.says(sndcg{}, batch, {.gradient = d.gradient, .scale = -infinity}) == "rankloss: scale: -inf, expected a finite number");
 
   // Unchecked data does not mean unchecked sizes.
   rankloss::context unchecked{rankloss::data_checks::off};
-  CHECK_THROWS_WITH(evaluate(sndcg{}, batch, {.per_list = wrong}, unchecked), "rankloss: per_list: size 5, expected 3 (one a list)");
+  CHECK_THROWS_WITH(evaluate(sndcg{}, batch, {.per_list = wrong}, unchecked), "rankloss: per_list: size 5, expected 3 (one per list)");
   CHECK(d.says(batch) == "accepted");
 }
 
@@ -169,7 +169,7 @@ TEST_CASE("evaluate: dense forms that do not fit are refused") {
   batch.stride = 5;
   CHECK(d.says(batch) == "rankloss: scores: size 6, expected whole lists of length 2 at stride 5");
   batch.stride = 3;
-  CHECK(d.says(batch) == "rankloss: per_list: size 3, expected 2 (one a list)");
+  CHECK(d.says(batch) == "rankloss: per_list: size 3, expected 2 (one per list)");
   batch.offsets = three_lists;
   CHECK(d.says(batch) == "rankloss: offsets: given together with length; a batch is ragged or dense");
   batch.length = 0;
@@ -187,9 +187,10 @@ TEST_CASE("evaluate: weights are finite and not negative") {
   CHECK(lists(reals{1, -0.5, 2}) == "rankloss: list_weights: -0.5 at list 1, expected a finite number >= 0");
   CHECK(lists(reals{1, 1, nan}) == "rankloss: list_weights: nan at list 2, expected a finite number >= 0");
   CHECK(lists(std::vector<float>{static_cast<float>(infinity), 1, 1}) == "rankloss: list_weights: inf at list 0, expected a finite number >= 0");
-  CHECK(items(reals{1, 1, 1, 1, 1, -1}) == "rankloss: item_weights: -1 at item 5, expected a finite number >= 0");
-  CHECK(items(std::vector<float>{1, static_cast<float>(nan), 1, 1, 1, 1}) == "rankloss: item_weights: nan at item 1, expected a finite number >= 0");
-  CHECK(items(reals{infinity, 1, 1, 1, 1, 1}) == "rankloss: item_weights: inf at item 0, expected a finite number >= 0");
+  CHECK(items(reals{1, 1, 1, 1, 1, -1}) == "rankloss: item_weights: -1 at list 2, item 3, expected a finite number >= 0");
+  CHECK(items(std::vector<float>{1, static_cast<float>(nan), 1, 1, 1, 1}) ==
+        "rankloss: item_weights: nan at list 0, item 1, expected a finite number >= 0");
+  CHECK(items(reals{infinity, 1, 1, 1, 1, 1}) == "rankloss: item_weights: inf at list 0, item 0, expected a finite number >= 0");
   CHECK(lists(reals{0, -0.0, 0}) == "accepted");
 }
 
@@ -208,10 +209,10 @@ TEST_CASE("evaluate: options out of their range are refused") {
   door d(6, 1);
   const list_batch<double> batch{.scores = six, .relevance = grades};
   const auto says = [&](const sndcg& loss) { return d.says(loss, batch, d.all()); };
-  CHECK(says({.temperature = 0.0}) == "rankloss: temperature: 0, expected a finite number > 0");
-  CHECK(says({.temperature = -2.5}) == "rankloss: temperature: -2.5, expected a finite number > 0");
-  CHECK(says({.temperature = nan}) == "rankloss: temperature: nan, expected a finite number > 0");
-  CHECK(says({.temperature = infinity}) == "rankloss: temperature: inf, expected a finite number > 0");
+  CHECK(says({.temperature = 0.0}) == "rankloss: temperature: 0, expected 1e-15 to 1e300");
+  CHECK(says({.temperature = -2.5}) == "rankloss: temperature: -2.5, expected 1e-15 to 1e300");
+  CHECK(says({.temperature = nan}) == "rankloss: temperature: nan, expected 1e-15 to 1e300");
+  CHECK(says({.temperature = infinity}) == "rankloss: temperature: inf, expected 1e-15 to 1e300");
   const reals table{0.0, 1.0, 3.0};
   CHECK(says({.gain = rankloss::gain::table}) == "rankloss: gain_table: size 0, expected one gain a grade");
   CHECK(says({.gain_table = table}) == "rankloss: gain_table: size 3, expected none unless gain is gain::table");
@@ -277,22 +278,22 @@ TEST_CASE("evaluate: a similarity_batch that does not fit is refused by name") {
   bad = batch;
   const reals weights{1, -1}, long_weights{1, 1, nan};
   bad.row_weights = long_weights;
-  CHECK(says(bad) == "rankloss: row_weights: size 3, expected 2 (one a row)");
+  CHECK(says(bad) == "rankloss: row_weights: size 3, expected 2 (one per row)");
   bad.row_weights = weights;
   CHECK(says(bad) == "rankloss: row_weights: -1 at row 1, expected a finite number >= 0");
   bad.row_weights = {};
   bad.column_weights = long_weights;
   CHECK(says(bad) == "rankloss: column_weights: nan at column 2, expected a finite number >= 0");
   bad.column_weights = weights;
-  CHECK(says(bad) == "rankloss: column_weights: size 2, expected 3 (one a column)");
+  CHECK(says(bad) == "rankloss: column_weights: size 2, expected 3 (one per column)");
 
   reals wrong(5, 7.0), four(4, 7.0);
   const bidirectional<sndcg> loss{};
-  CHECK(d.says(loss, batch, {.gradient = wrong}) == "rankloss: gradient: size 5, expected 6 (one a similarity)");
-  CHECK(d.says(loss, batch, {.hessian = wrong}) == "rankloss: hessian: size 5, expected 6 (one a similarity)");
+  CHECK(d.says(loss, batch, {.gradient = wrong}) == "rankloss: gradient: size 5, expected 6 (one per similarity)");
+  CHECK(d.says(loss, batch, {.hessian = wrong}) == "rankloss: hessian: size 5, expected 6 (one per similarity)");
   CHECK(d.says(loss, batch, {.gradient = d.gradient, .per_list = four}) == "rankloss: per_list: size 4, expected 5 (rows, then columns)");
   CHECK(d.says(loss, batch, {.gradient = d.gradient, .scale = infinity}) == "rankloss: scale: inf, expected a finite number");
-  CHECK(d.says(bidirectional<sndcg>{sndcg{.temperature = 0.0}}, batch, d.all()) == "rankloss: temperature: 0, expected a finite number > 0");
+  CHECK(d.says(bidirectional<sndcg>{sndcg{.temperature = 0.0}}, batch, d.all()) == "rankloss: temperature: 0, expected 1e-15 to 1e300");
   CHECK(d.says(bidirectional<squared_error>{}, batch, d.all()) == "rankloss: hessian: this loss has none, expected an empty output");
   CHECK(says(batch) == "accepted");
 }
@@ -366,13 +367,13 @@ TEST_CASE("evaluate: a list without relevance takes no part in mean_of_relevant,
 TEST_CASE("evaluate: relevance of any arithmetic type counts alike") {
   std::mt19937_64 random(1);
   const std::vector<int> offsets{0, 3, 100, 700};
-  const auto s = support::numbers<float>(random, 700);
+  const auto s = support::numbers<double>(random, 700);
   const auto whole = support::whole_numbers<int>(random, 700, 5);
-  const std::vector<float> real(whole.begin(), whole.end());
+  const reals real(whole.begin(), whole.end());
   const sndcg loss{.temperature = 0.1};
-  std::vector<float> g(700), expected(700);
-  const double value = evaluate(loss, list_batch<float>{.scores = s, .relevance = real, .offsets = offsets}, {.gradient = expected});
-  CHECK(evaluate(loss, list_batch<float, int>{.scores = s, .relevance = whole, .offsets = offsets}, {.gradient = g}) == value);
+  reals g(700), expected(700);
+  const double value = evaluate(loss, list_batch<double>{.scores = s, .relevance = real, .offsets = offsets}, {.gradient = expected});
+  CHECK(evaluate(loss, list_batch<double, int>{.scores = s, .relevance = whole, .offsets = offsets}, {.gradient = g}) == value);
   CHECK(g == expected);
 }
 

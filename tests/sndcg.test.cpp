@@ -82,6 +82,7 @@ void check_against_reference(shape kind, std::size_t n, double temperature, bool
   const reference::derivatives expected = reference::sndcg(widen(s), exponential_gains(y), temperature);
   INFO("n " << n << ", temperature " << temperature << ", shape " << static_cast<int>(kind));
   CHECK(std::abs(static_cast<double>(value - expected.value)) <= (sizeof(T) == 4 ? 2e-7 : 1e-14));
+  INFO("error " << std::to_string(1e13 * relative_error(g, expected.gradient)) << "e-13");
   CHECK(relative_error(g, expected.gradient) <= gradient_bound<T>);
 }
 
@@ -91,8 +92,7 @@ TEMPLATE_TEST_CASE("sndcg: value and gradient are those of the O(n^2) sums", "[s
   // Up to 256 items a list is one of a group, beyond it is cut into lanes or cells, as its density asks for.
   for (const shape kind : {shape::normal, shape::ties, shape::few_far_away, shape::crowd_and_loners, shape::equal, shape::clusters})
     for (const double temperature : {1e-3, 1e-2, 0.3, 10.0})
-      for (const std::size_t n : {1, 2, 3, 7, 16, 33, 128, 255, 256, 257, 600})
-        check_against_reference<TestType>(kind, n, temperature, n % 2 == 0);
+      for (const std::size_t n : {1, 2, 3, 7, 16, 33, 128, 255, 256, 257, 600}) check_against_reference<TestType>(kind, n, temperature, n % 2 == 0);
 }
 
 TEMPLATE_TEST_CASE("sndcg: long lists", "[sndcg]", float, double) {
@@ -290,9 +290,9 @@ TEST_CASE("sndcg: options out of range are refused", "[sndcg]") {
   const std::vector<float> s{1, 2};
   const rankloss::list_batch<float> batch{.scores = s, .relevance = s};
   const auto with = [&](const rankloss::sndcg& loss) { return rankloss::evaluate(loss, batch); };
-  CHECK_THROWS_WITH(with({.temperature = 0}), "rankloss: temperature: 0, expected a finite number > 0");
+  CHECK_THROWS_WITH(with({.temperature = 0}), "rankloss: temperature: 0, expected 1e-15 to 1e300");
   CHECK_THROWS_WITH(with({.temperature = std::numeric_limits<double>::quiet_NaN()}),
-                    Catch::Contains("temperature: ") && Catch::Contains("expected a finite number > 0"));
+                    Catch::Contains("temperature: ") && Catch::Contains("expected 1e-15 to 1e300"));
   CHECK_THROWS_WITH(with({.gain = rankloss::gain::table}), "rankloss: gain_table: size 0, expected one gain a grade");
   const std::vector<double> table{1, -1};
   CHECK_THROWS_WITH(with({.gain = rankloss::gain::table, .gain_table = table}), "rankloss: gain_table: -1 at grade 1, expected 0 to 1e30");

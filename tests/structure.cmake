@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: BSL-1.0
 
-# One name, one place: for each public header the umbrella's line, the test and the row in docs/losses.md. Names all that is missing.
+# One name, one place: for each public header the umbrella's line, the test and, in docs/losses.md, a loss's row in the table or a metric's
+# name. Names all that is missing.
 #
 #     cmake -D root=$PWD -P tests/structure.cmake
 cmake_minimum_required(VERSION 3.25)
 
-# Headers that hold no loss and no metric need no row.
+# Headers that docs/losses.md has nothing to say of.
 set(frame batch context evaluate gain threads workspace)
+# Headers of no loss: named there, without a row. Metrics are too.
+set(without_row relevance_scores)
 # The one verb and what it takes are tested with every loss.
 set(tested_by_all batch evaluate gain)
 # Tests of no header in particular.
@@ -20,11 +23,13 @@ if(NOT headers)
 endif()
 
 set(umbrella "")
+set(text "")
 set(table "")
 if(EXISTS ${root}/include/rankloss/rankloss.hpp)
   file(READ ${root}/include/rankloss/rankloss.hpp umbrella)
 endif()
 if(EXISTS ${root}/docs/losses.md)
+  file(READ ${root}/docs/losses.md text)
   file(STRINGS ${root}/docs/losses.md table REGEX "^\\|")
 endif()
 
@@ -38,7 +43,12 @@ foreach(header IN LISTS headers)
   if(NOT name IN_LIST tested_by_all AND NOT EXISTS ${root}/tests/${name}.test.cpp)
     string(APPEND missing "\n  tests/${name}.test.cpp: missing, expected for include/rankloss/${header}")
   endif()
-  if(NOT name IN_LIST frame AND NOT table MATCHES "(rankloss/|[^a-z_/])${pattern}")
+  if(name IN_LIST without_row OR name MATCHES "^metrics/")
+    cmake_path(GET name FILENAME word)
+    if(NOT text MATCHES "`${word}`")
+      string(APPEND missing "\n  docs/losses.md: nothing names `${word}`, expected for include/rankloss/${header}")
+    endif()
+  elseif(NOT name IN_LIST frame AND NOT table MATCHES "(rankloss/|[^a-z_/])${pattern}")
     string(APPEND missing "\n  docs/losses.md: no row of a table names ${header}")
   endif()
 endforeach()

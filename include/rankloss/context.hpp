@@ -51,7 +51,9 @@ class context {
   template <class Executor>
   requires executor<std::remove_cvref_t<Executor>> &&
       (!std::same_as<std::remove_cvref_t<Executor>, context>)explicit context(Executor&& e, data_checks data = data_checks::on)
-      : checks(data), runner_(std::make_unique<holder<std::remove_cvref_t<Executor>>>(std::forward<Executor>(e))), scratch_(runner_->workers()) {}
+      : checks(data), runner_(std::make_unique<holder<std::remove_cvref_t<Executor>>>(std::forward<Executor>(e))), scratch_(runner_->workers()) {
+    detail::require(!scratch_.empty(), "executor: workers() is 0, expected at least 1");
+  }
 
   [[nodiscard]] std::size_t workers() const noexcept { return scratch_.size(); }
 
@@ -68,7 +70,7 @@ class context {
   template <class Body>
   void run(std::size_t tasks, Body&& body) {
     if (tasks == 0) return;
-    runner_->run(tasks, {std::addressof(body), [](void* object, std::size_t worker, std::size_t task) {
+    runner_->run(tasks, {const_cast<void*>(static_cast<const void*>(std::addressof(body))), [](void* object, std::size_t worker, std::size_t task) {
                            (*static_cast<std::remove_reference_t<Body>*>(object))(worker, task);
                          }});
   }

@@ -84,8 +84,8 @@ inline void check_output(std::string_view field, std::size_t size, std::size_t e
 template <class T, class R>
 void check_shape(const list_batch<T, R>& batch, const outputs& out) {
   const std::size_t items = batch.scores.size();
-  require(batch.relevance.size() == items, "relevance: size ", batch.relevance.size(), ", expected ", items, " (one a score)");
-  require(batch.mask.empty() || batch.mask.size() == items, "mask: size ", batch.mask.size(), ", expected ", items, " (one a score)");
+  require(batch.relevance.size() == items, "relevance: size ", batch.relevance.size(), ", expected ", items, " (one per score)");
+  require(batch.mask.empty() || batch.mask.size() == items, "mask: size ", batch.mask.size(), ", expected ", items, " (one per score)");
   if (batch.length > 0) {
     const std::size_t stride = batch.stride > 0 ? batch.stride : batch.length;
     require(batch.offsets.empty(), "offsets: given together with length; a batch is ragged or dense");
@@ -104,8 +104,8 @@ void check_shape(const list_batch<T, R>& batch, const outputs& out) {
               ", expected ", items, " (the number of scores)");
     }
   }
-  check_output("gradient", out.gradient.size(), items, "one a score");
-  check_output("hessian", out.hessian.size(), items, "one a score");
+  check_output("gradient", out.gradient.size(), items, "one per score");
+  check_output("hessian", out.hessian.size(), items, "one per score");
   require(is_finite(out.scale), "scale: ", out.scale, ", expected a finite number");
 }
 
@@ -131,6 +131,8 @@ void check_values(const Source& source, context& ctx) {
     if constexpr (std::floating_point<R>)
       report(
           source.relevance(l, scratch), [](auto y) { return !is_finite(y); }, "relevance", "a finite number");
+    report(
+        source.weights(l, scratch), [](double w) { return !(is_finite(w) && w >= 0.0); }, "item_weights", "a finite number >= 0");
   }
 }
 
@@ -170,10 +172,10 @@ double evaluate(const Loss& loss, const list_batch<T, Relevance>& batch, const o
   detail::check_options(loss, out);
   detail::check_shape(batch, out);
   const detail::batch_source<T, Relevance> source(batch);
-  detail::check_output("per_list", out.per_list.size(), source.lists(), "one a list");
+  detail::check_output("per_list", out.per_list.size(), source.lists(), "one per list");
   const bool check = ctx.checks == data_checks::on;
   detail::check_weights("list_weights", batch.list_weights, source.lists(), "list", check);
-  detail::check_weights("item_weights", batch.item_weights, batch.scores.size(), "item", check);
+  detail::check_weights("item_weights", batch.item_weights, batch.scores.size(), "item", false);
   if (check) detail::check_values(source, ctx);
   return detail::list_run<Arch, Loss, decltype(source)>(loss, source, batch.reduction, out, ctx)();
 }

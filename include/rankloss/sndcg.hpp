@@ -275,14 +275,19 @@ double smooth_dcg(const cell_list<Arch, T>& cells, std::span<T> gains, double cu
 ///   rank in the middle. Infinite scores rank first or last and get no gradient. Gains of any size: they are scaled, never overflow.
 /// @throws std::invalid_argument from `evaluate` when an option is out of its range.
 struct sndcg {
-  double temperature = 0.01;                          ///< > 0, in units of the scores
+  double temperature = 0.01;                          ///< 1e-15 to 1e300, in units of the scores
   rankloss::gain gain = rankloss::gain::exponential;  ///< what a grade is worth
   std::span<const double> gain_table{};               ///< [grades] >= 0, for gain::table; a grade beyond it is worth 0
   std::size_t cutoff = 0;                             ///< k of NDCG@k; 0: the whole list
   rankloss::ideal ideal = rankloss::ideal::sorted;    ///< how the ideal DCG is counted
 
   static constexpr bool has_hessian = true;
-  static constexpr std::size_t group_longest = 256;  ///< longer lists fill the lanes by themselves (docs/algorithms.md)
+
+  /// Longer lists are laid over all lanes or cut into cells. In double the chains of a scan lose digits where more items than this crowd.
+  template <class T>
+  static constexpr std::size_t group_longest() noexcept {
+    return sizeof(T) == 4 ? 256 : 64;
+  }
 
   template <class Arch>
   static constexpr std::size_t group_size() noexcept {
@@ -290,8 +295,7 @@ struct sndcg {
   }
 
   void validate() const {
-    detail::require(temperature > 0.0 && temperature <= std::numeric_limits<double>::max(), "temperature: ", temperature,
-                    ", expected a finite number > 0");
+    detail::require(temperature >= 1e-15 && temperature <= 1e300, "temperature: ", temperature, ", expected 1e-15 to 1e300");
     detail::require((gain == rankloss::gain::table) == !gain_table.empty(), "gain_table: size ", gain_table.size(), ", expected ",
                     gain == rankloss::gain::table ? "one gain a grade" : "none unless gain is gain::table");
     for (std::size_t i = 0; i < gain_table.size(); ++i)

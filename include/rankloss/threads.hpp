@@ -35,7 +35,7 @@ class threads {
 
   template <class Body>
   void run(std::size_t tasks, Body&& body) {
-    shared_->run(tasks, {std::addressof(body), [](void* object, std::size_t worker, std::size_t task) {
+    shared_->run(tasks, {const_cast<void*>(static_cast<const void*>(std::addressof(body))), [](void* object, std::size_t worker, std::size_t task) {
                            (*static_cast<std::remove_reference_t<Body>*>(object))(worker, task);
                          }});
   }

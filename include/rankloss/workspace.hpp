@@ -3,10 +3,12 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdlib>
 #include <memory>
 #include <new>
 #include <span>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 namespace rankloss {
@@ -37,14 +39,21 @@ class workspace {
   };
 
   workspace() = default;
-  workspace(workspace&&) = default;
-  workspace& operator=(workspace&&) = default;
+  workspace(workspace&& other) noexcept
+      : blocks_(std::exchange(other.blocks_, {})), block_(std::exchange(other.block_, 0)), used_(std::exchange(other.used_, 0)) {}
+  workspace& operator=(workspace&& other) noexcept {
+    blocks_ = std::exchange(other.blocks_, {});
+    block_ = std::exchange(other.block_, 0);
+    used_ = std::exchange(other.used_, 0);
+    return *this;
+  }
 
   /// `count` objects of uninitialised memory. @throws std::bad_alloc when the memory to grow is not there.
   template <class T>
   [[nodiscard]] std::span<T> take(std::size_t count) {
     static_assert(std::is_trivially_copyable_v<T> && std::is_trivially_destructible_v<T>);
     static_assert(alignof(T) <= alignment);
+    if (count > (std::size_t{1} << 62) / sizeof(T)) throw_bad_alloc();
     const std::size_t bytes = (count * sizeof(T) + alignment - 1) / alignment * alignment;
     while (block_ < blocks_.size() && used_ + bytes > blocks_[block_].size) {
       ++block_;
@@ -80,6 +89,14 @@ class workspace {
     std::unique_ptr<std::byte, free_aligned> memory;
     std::size_t size;
   };
+
+  [[noreturn]] static void throw_bad_alloc() {
+#if defined(__cpp_exceptions) || defined(_CPPUNWIND)
+    throw std::bad_alloc();
+#else
+    std::abort();
+#endif
+  }
 
   void grow(std::size_t bytes) {
     // A quarter of what is held keeps the chain short without holding much more than was asked for.

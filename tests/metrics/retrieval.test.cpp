@@ -235,7 +235,7 @@ TEST_CASE("retrieval names what does not fit") {
   CHECK_THROWS_WITH(retrieval{}(wrong), "rankloss: row_weights: -1 at row 1, expected a finite number >= 0");
   wrong = fitting;
   wrong.column_weights = weights;
-  CHECK_THROWS_WITH(retrieval{}(wrong), "rankloss: column_weights: size 2, expected 3 (one a column)");
+  CHECK_THROWS_WITH(retrieval{}(wrong), "rankloss: column_weights: size 2, expected 3 (one per column)");
   wrong = fitting;
   auto bad = s;
   bad[4] = std::numeric_limits<float>::quiet_NaN();

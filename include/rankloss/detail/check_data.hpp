@@ -56,7 +56,7 @@ template <class T, class Bad>
 /// Weights are few or rare: read one by one.
 inline void check_weights(std::string_view field, const reals& weights, std::size_t expected, std::string_view unit, bool check_values) {
   if (weights.empty()) return;
-  require(weights.size() == expected, field, ": size ", weights.size(), ", expected ", expected, " (one a ", unit, ")");
+  require(weights.size() == expected, field, ": size ", weights.size(), ", expected ", expected, " (one per ", unit, ")");
   if (!check_values) return;
   for (std::size_t i = 0; i < weights.size(); ++i)
     require(is_finite(weights[i]) && weights[i] >= 0.0, field, ": ", weights[i], " at ", unit, " ", i, ", expected a finite number >= 0");

@@ -15,12 +15,12 @@
 
 namespace rankloss::detail {
 
-/// A loss that takes several short lists at once, one a SIMD lane: up to `group_size<Arch>` lists of at most `group_longest` items.
+/// A loss that takes several short lists at once, one a SIMD lane: up to `group_size<Arch>()` lists of at most `group_longest<T>()` items.
 /// What it computes of a list must not depend on the others of the group.
 template <class Loss, class Arch>
 concept grouped_loss = requires {
   { Loss::template group_size<Arch>() } -> std::convertible_to<std::size_t>;
-  { Loss::group_longest } -> std::convertible_to<std::size_t>;
+  { Loss::template group_longest<double>() } -> std::convertible_to<std::size_t>;
 };
 
 template <class Loss, class Arch>
@@ -31,10 +31,10 @@ consteval std::size_t most_lists() {
     return 1;
 }
 
-template <class Loss, class Arch>
+template <class Loss, class Arch, class T>
 consteval std::size_t longest_grouped() {
   if constexpr (grouped_loss<Loss, Arch>)
-    return Loss::group_longest;
+    return Loss::template group_longest<T>();
   else
     return 0;
 }
@@ -63,7 +63,7 @@ class list_run {
   using Relevance = typename Source::relevance_type;
   using list_type = list<T, Relevance>;
   static constexpr std::size_t group_size = most_lists<Loss, Arch>();
-  static constexpr std::size_t group_longest = longest_grouped<Loss, Arch>();
+  static constexpr std::size_t group_longest = longest_grouped<Loss, Arch, T>();
   static constexpr std::size_t task_items = 4096;  // enough work a task to hide the cost of handing it out
 
  public:
@@ -84,10 +84,11 @@ class list_run {
     double total = 1.0;
     if (reduction_ != reduction::sum) {
       total = 0.0;
-      const bool relevant_only = reduction_ == reduction::mean_of_relevant;
-      if (relevant_only) count_relevant();
-      for (std::size_t l = 0; l < lists; ++l)
-        if (!relevant_only || values_[l] != 0.0) total += source_.list_weight(l);
+      if (reduction_ == reduction::mean_of_relevant) {
+        counts_ = scratch.take<double>(lists);
+        count_relevant();
+      }
+      for (std::size_t l = 0; l < lists; ++l) total += weight(l);
     }
     share_ = total > 0.0 ? share / total : 0.0;
 
@@ -96,12 +97,14 @@ class list_run {
     });
 
     double sum = 0.0;
-    for (std::size_t l = 0; l < lists; ++l) sum += source_.list_weight(l) * values_[l];
+    for (std::size_t l = 0; l < lists; ++l) sum += weight(l) * values_[l];
     if (!out_.per_list.empty()) std::copy(values_.begin(), values_.end(), out_.per_list.begin());
     return sum * share_;
   }
 
  private:
+  [[nodiscard]] double weight(std::size_t l) const { return counts_.empty() ? source_.list_weight(l) : counts_[l] * source_.list_weight(l); }
+
   /// Orders the lists, short ones by size so that groups are even, and cuts the order into tasks.
   void plan() {
     const std::size_t lists = source_.lists();
@@ -135,12 +138,12 @@ class list_run {
     return kept;
   }
 
-  /// values_[l] = 1 for the lists that have relevance, else 0.
+  /// counts_[l] = 1 for the lists that have relevance, else 0.
   void count_relevant() {
     context_.run(tasks_, [this](std::size_t worker, std::size_t task) {
       for (std::size_t at = bounds_[task]; at < bounds_[task + 1]; ++at) {
         const workspace::scope scope(context_.scratch(worker));
-        values_[order_[at]] = has_relevance(loss_, view(order_[at], context_.scratch(worker))) ? 1.0 : 0.0;
+        counts_[order_[at]] = has_relevance(loss_, view(order_[at], context_.scratch(worker))) ? 1.0 : 0.0;
       }
     });
   }
@@ -185,7 +188,7 @@ class list_run {
   /// Brings what the loss has written to its final place and scale.
   void commit(const real_output& out, std::size_t l, const strided<T>& written) const {
     if (out.empty()) return;
-    const double factor = out_.scale * share_ * source_.list_weight(l);
+    const double factor = out_.scale * share_ * weight(l);
     if (direct(out)) {
       if (factor == 1.0) return;
       if (written.stride() == 1) {
@@ -253,6 +256,7 @@ class list_run {
   std::span<std::size_t> sizes_;   // [lists] items that the mask keeps
   std::span<std::size_t> order_;   // [lists] the order in which lists are run
   std::span<std::size_t> bounds_;  // [tasks + 1] into the order
+  std::span<double> counts_;       // [lists] whether a list counts, where not all do
   std::span<double> values_;
   std::size_t tasks_ = 0;
   double share_ = 1.0;

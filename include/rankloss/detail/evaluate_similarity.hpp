@@ -102,8 +102,8 @@ void check_shape(const similarity_batch<T, R>& batch, const outputs& out) {
           columns, " (columns)");
   require(pairs == 0 || batch.row_classes.empty() == batch.column_classes.empty(), "row_classes, column_classes: only one of them is given");
   require(batch.column_relevance.empty() || !batch.relevance.empty(), "column_relevance: given without relevance");
-  check_output("gradient", out.gradient.size(), size, "one a similarity");
-  check_output("hessian", out.hessian.size(), size, "one a similarity");
+  check_output("gradient", out.gradient.size(), size, "one per similarity");
+  check_output("hessian", out.hessian.size(), size, "one per similarity");
   check_output("per_list", out.per_list.size(), rows + columns, "rows, then columns");
   require(is_finite(out.scale), "scale: ", out.scale, ", expected a finite number");
 }
@@ -111,8 +111,8 @@ void check_shape(const similarity_batch<T, R>& batch, const outputs& out) {
 /// Matching by position needs as many rows as columns.
 template <class T, class R>
 void check_matches(const similarity_batch<T, R>& batch) {
-  require(!batch.matches.empty() || !batch.row_classes.empty() || batch.rows == batch.columns, "matches: none given for ", batch.rows, " rows and ",
-          batch.columns, " columns, expected a square matrix, matches or classes");
+  require(batch.rows * batch.columns == 0 || !batch.matches.empty() || !batch.row_classes.empty() || batch.rows == batch.columns,
+          "matches: none given for ", batch.rows, " rows and ", batch.columns, " columns, expected a square matrix, matches or classes");
 }
 
 template <class T, class R>

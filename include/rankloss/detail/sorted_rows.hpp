@@ -65,11 +65,12 @@ template <class T>
   return std::clamp(score, std::numeric_limits<T>::lowest(), std::numeric_limits<T>::max());
 }
 
-/// decay row from two neighbouring rows of scores; padding is -infinity and ties with itself.
+/// decay row from two neighbouring rows of scores; 0 into padding, which is -infinity, so that it acts on nothing and not on itself.
 template <class Arch>
 [[gnu::always_inline]] inline lanes<Arch> decay_between(const lanes<Arch>& upper, const lanes<Arch>& lower, double scale) noexcept {
   using V = lanes<Arch>;
-  return exp_minus(xsimd::select(upper == lower, V(0.0), (upper - lower) * V(scale)));
+  const V gap = xsimd::select(upper == lower, V(0.0), (upper - lower) * V(scale));
+  return xsimd::select(lower == V(-std::numeric_limits<double>::infinity()), V(0.0), exp_minus(gap));
 }
 
 /// One list, sorted.
