@@ -29,8 +29,10 @@ template <class V>
 struct smooth_cut {
   V value, slope, curvature;
 };
+/// Kept out of line: inlined into the scans, GCC 12 at -O3 with AVX-512 makes wrong code of it (float lists of more than 256 items with a cutoff;
+/// right at -O2, without AVX-512, and with either of its vectorisers off).
 template <class V>
-[[gnu::always_inline]] inline smooth_cut<V> cut_at(const V& rank, double cutoff) noexcept {
+[[gnu::noinline]] smooth_cut<V> cut_at(const V& rank, double cutoff) noexcept {
   const V t = xsimd::min(xsimd::max(rank - V(cutoff), V(0.0)), V(1.0));
   return {V(1.0) - t * t * (V(3.0) - V(2.0) * t), V(-6.0) * t * (V(1.0) - t), xsimd::select(t > V(0.0) && t < V(1.0), V(12.0) * t - V(6.0), V(0.0))};
 }
