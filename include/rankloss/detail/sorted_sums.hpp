@@ -121,31 +121,10 @@ struct scan_states {
   [[gnu::always_inline]] lanes<Arch> dot(const std::array<double, N>& c) const noexcept {
     static_assert(N % 2 == 0 && N <= K);
     // Two sums, so that the additions do not wait for each other; of neighbours, since signs alternate and each sum so stays small.
-    if constexpr (N <= 12) {
-      return sum_terms<0, N / 2>(c) + sum_terms<N / 2, N>(c);
-    } else {
-      // Double: among equal scores all S_k are the same, and what then cancels between the c_k is better never added.
-      return xsimd::fma(lanes<Arch>(sum_at_one(c)), s[0], sum_differences<1, N / 2>(c) + sum_differences<N / 2, N>(c));
-    }
+    return sum_terms<0, N / 2>(c) + sum_terms<N / 2, N>(c);
   }
 
  private:
-  /// sum_k c_k: the kernel at d = 0, which is a whole number of sixteenths.
-  template <std::size_t N>
-  static constexpr double sum_at_one(const std::array<double, N>& c) noexcept {
-    double sum = 0.0;
-    for (const double term : c) sum += term;
-    return static_cast<double>(static_cast<long>(16.0 * sum + 0.5)) / 16.0;
-  }
-
-  template <std::size_t k, std::size_t end, std::size_t N>
-  [[gnu::always_inline]] lanes<Arch> sum_differences(const std::array<double, N>& c) const noexcept {
-    if constexpr (k + 1 == end)
-      return lanes<Arch>(c[k]) * (s[k] - s[0]);
-    else
-      return xsimd::fma(lanes<Arch>(c[k]), s[k] - s[0], sum_differences<k + 1, end>(c));
-  }
-
   template <std::size_t k, std::size_t end, std::size_t N>
   [[gnu::always_inline]] lanes<Arch> sum_terms(const std::array<double, N>& c) const noexcept {
     if constexpr (k + 1 == end)
