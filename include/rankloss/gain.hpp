@@ -37,6 +37,7 @@ void fill_gains(gain kind, std::span<const double> table, const strided<const R>
   using batch = lanes<Arch>;
   constexpr std::size_t w = lane_count<Arch>;
   const std::size_t n = relevance.size();
+  if (n == 0) return;
   if (kind == gain::table) {
     for (std::size_t i = 0; i < n; ++i) {
       const auto y = static_cast<double>(relevance[i]);
@@ -44,35 +45,29 @@ void fill_gains(gain kind, std::span<const double> table, const strided<const R>
       gains[i] = static_cast<S>(inside ? table[static_cast<std::size_t>(y)] : 0.0);
     }
   } else if (kind == gain::linear) {
-    double largest = 0.0;
-    for (std::size_t i = 0; i < n; ++i) largest = std::max(largest, std::abs(static_cast<double>(relevance[i])));
+    const auto [least, most] = extremes_of(relevance);
+    const double largest = std::max(std::abs(static_cast<double>(least)), std::abs(static_cast<double>(most)));
     const double factor = largest > 1e30 ? 1.0 / largest : 1.0;
     for (std::size_t i = 0; i < n; ++i) gains[i] = static_cast<S>(factor * static_cast<double>(relevance[i]));
   } else {
-    S largest{0};
-    if (relevance.stride() == 1) {
-      const R* grade = relevance.data();
-      for (std::size_t i = 0; i < n; ++i) gains[i] = static_cast<S>(grade[i]);
-    } else {
-      for (std::size_t i = 0; i < n; ++i) gains[i] = static_cast<S>(relevance[i]);
-    }
-    for (std::size_t i = 0; i < n; ++i) largest = std::max(largest, gains[i]);
+    const auto largest = static_cast<double>(extremes_of(relevance).most);
     // Beyond 2^100 the "- 1" has long been rounded away.
-    const batch shift(largest > S{100} ? static_cast<double>(largest) : 0.0);
-    const batch back(largest > S{100} ? 1.0 : 0.0);
+    const batch shift(largest > 100.0 ? largest : 0.0);
+    const batch back(largest > 100.0 ? 1.0 : 0.0);
     const auto value = [&](const batch& y) { return exp2_minus_1(xsimd::max(y - shift, batch(-1000.0))) + back; };
     std::size_t i = 0;
-    for (; i + w <= n; i += w) store_row<Arch>(gains.data() + i, value(load_row<Arch>(gains.data() + i)));
-    if (i < n) {
+    if (relevance.stride() == 1)
+      for (; i + w <= n; i += w) store_row<Arch>(gains.data() + i, value(load_row<Arch>(relevance.data() + i)));
+    for (; i < n; i += w) {
+      const std::size_t count = std::min(w, n - i);
       alignas(64) double y[w]{};
-      for (std::size_t l = 0; i + l < n; ++l) y[l] = static_cast<double>(gains[i + l]);
+      for (std::size_t l = 0; l < count; ++l) y[l] = static_cast<double>(relevance[i + l]);
       value(batch::load_aligned(y)).store_aligned(y);
-      for (std::size_t l = 0; i + l < n; ++l) gains[i + l] = static_cast<S>(y[l]);
+      for (std::size_t l = 0; l < count; ++l) gains[i + l] = static_cast<S>(y[l]);
     }
   }
   if (weights.empty()) return;
-  double largest = 0.0;
-  for (std::size_t i = 0; i < n; ++i) largest = std::max(largest, weights[i]);
+  const double largest = extremes_of(weights).most;
   const double factor = largest > 1e3 ? 1.0 / largest : 1.0;
   for (std::size_t i = 0; i < n; ++i) gains[i] *= static_cast<S>(factor * weights[i]);
 }

@@ -175,10 +175,9 @@ lanes<Arch> smooth_dcg(const sorted_rows<Arch>& in, S* gains, double cutoff, wor
   return dcg;
 }
 
-/// The same for one sorted list cut into cells; `gains` [n] is used up, in sorted order; `emit(i, count, g)` gets the derivatives of items
-/// i .. i + count - 1.
-template <class T, wanted Wanted, class Arch, class Emit>
-double smooth_dcg(const cell_list<Arch, T>& cells, std::span<T> gains, double cutoff, workspace& scratch, Emit emit) {
+/// The same for one list cut into cells. `gains` [n], by slot, become `factor` times the derivatives.
+template <class T, wanted Wanted, class Arch>
+double smooth_dcg(const cell_list<Arch, T>& cells, std::span<T> gains, double cutoff, workspace& scratch, const lanes<Arch>& factor) {
   using V = lanes<Arch>;
   using places = cell_terms<T>;
   using list = cell_list<Arch, T>;
@@ -190,7 +189,7 @@ double smooth_dcg(const cell_list<Arch, T>& cells, std::span<T> gains, double cu
   const std::span<double> ranks = scratch.take<double>(cells.moment_count());
   const std::span<double> slopes = scratch.take<double>(gradient ? cells.moment_count() : 0);
   const std::span<double> by_rank_moments = scratch.take<double>(slopes.size());
-  const std::span<T> slope_sums = scratch.take<T>(gradient ? gains.size() : 0);
+  const std::span<double> by_rank_slopes = scratch.take<double>(slopes.size());
   T* by_rank = gains.data();  // in place of the gains
 
   cells.unit_moments(moments.data());
@@ -234,7 +233,6 @@ double smooth_dcg(const cell_list<Arch, T>& cells, std::span<T> gains, double cu
         mass += own;
         moment = xsimd::fma(own, item.slope, moment);
         sums.add(place, item.slope);
-        store(slope_sums.data() + i, count, own);
         store(by_rank + i, count, item.slope);
       }
     });
@@ -243,11 +241,13 @@ double smooth_dcg(const cell_list<Arch, T>& cells, std::span<T> gains, double cu
   if constexpr (gradient) {
     const double middle = sum_of(moment) / sum_of(mass);
     for (std::size_t p = 0; p < moments.size(); ++p) by_rank_moments[p] -= middle * moments[p];
-    cells.template spread<1>(by_rank_moments.data(), {{{places::for_slope, slopes.data()}}});
+    cells.template spread<1>(by_rank_moments.data(), {{{places::for_slope, by_rank_slopes.data()}}});
     for (std::size_t at = 0; at < cells.cells().size(); ++at)
       cells.for_vectors(cells.cells()[at], [&](std::size_t i, std::size_t count, const V& place) {
         const V a = load(by_rank + i, count) - V(middle);
-        emit(i, count, list::at_place(slopes.data() + at * P, place) - a * load(slope_sums.data() + i, count));
+        // The sum of slopes once more: computing it takes less time than keeping it.
+        const V own = list::at_place(slopes.data() + at * P, place);
+        store(by_rank + i, count, factor * (list::at_place(by_rank_slopes.data() + at * P, place) - a * own));
       });
   }
   return sum_of(dcg);
@@ -318,13 +318,14 @@ struct sndcg {
       for (std::size_t i = 0; i < out.hessian.size(); ++i) out.hessian[i] = T{0};
       return 0.0;
     }
-    const detail::sorted_list<T> sorted = detail::sort_list<T>(items.scores, scratch);
     detail::cell_list<Arch, T> cells;
-    if (out.hessian.empty() && cells.cut(sorted.x, temperature, scratch)) {
-      const std::span<T> sorted_gains = scratch.take<T>(n);
-      for (std::size_t i = 0; i < n; ++i) sorted_gains[i] = gains[sorted.order[i]];
-      return 1.0 - differentiate(cells, sorted.order, sorted_gains, best, out.gradient, scratch) / best;
-    }
+    const bool by_cells = out.hessian.empty();
+    const std::span<T> by_slot = scratch.take<T>(by_cells ? n : 0);
+    if (by_cells && cells.cut_by_grid(items.scores, temperature, gains, by_slot, scratch))
+      return 1.0 - differentiate(cells, by_slot, best, out.gradient, scratch) / best;
+    const detail::sorted_list<T> sorted = detail::sort_list<T>(items.scores, scratch);
+    if (by_cells && cells.cut_sorted(sorted.x, sorted.order, temperature, gains, by_slot, scratch))
+      return 1.0 - differentiate(cells, by_slot, best, out.gradient, scratch) / best;
     const detail::sorted_rows<Arch> rows = detail::lay_in_rows<Arch, T>(sorted, temperature, scratch);
     const std::span<T> gain_rows = scratch.take<T>(rows.rows * detail::lane_count<Arch>);
     rows.gather(gains.data(), gain_rows.data());
@@ -405,17 +406,18 @@ struct sndcg {
   }
 
   template <class T, class Arch>
-  double differentiate(const detail::cell_list<Arch, T>& cells, std::span<const std::uint32_t> order, std::span<T> gains, double best,
-                       const strided<T>& gradient, workspace& scratch) const {
+  double differentiate(const detail::cell_list<Arch, T>& cells, std::span<T> by_slot, double best, const strided<T>& gradient,
+                       workspace& scratch) const {
     using V = detail::lanes<Arch>;
+    const std::span<const std::uint32_t> slots = cells.slots();
     const auto k = static_cast<double>(cutoff);
-    if (gradient.empty()) return detail::smooth_dcg<T, detail::wanted::value>(cells, gains, k, scratch, [](std::size_t, std::size_t, const V&) {});
-    const V factor(-1.0 / (best * temperature));
-    return detail::smooth_dcg<T, detail::wanted::gradient>(cells, gains, k, scratch, [&](std::size_t i, std::size_t count, const V& g) {
-      alignas(64) double row[detail::lane_count<Arch>];
-      (g * factor).store_aligned(row);
-      for (std::size_t l = 0; l < count; ++l) gradient[order[i + l]] = static_cast<T>(row[l]);
-    });
+    if (gradient.empty()) return detail::smooth_dcg<T, detail::wanted::value>(cells, by_slot, k, scratch, V(0.0));
+    const double dcg = detail::smooth_dcg<T, detail::wanted::gradient>(cells, by_slot, k, scratch, V(-1.0 / (best * temperature)));
+    for (std::size_t i = 0; i < slots.size(); ++i) {
+      gradient[i] = by_slot[slots[i]];
+      detail::prefetch_ahead(by_slot.data() + slots[i]);
+    }
+    return dcg;
   }
 
   template <class T>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <rankloss/batch.hpp>
 #include <rankloss/detail/simd.hpp>
 #include <rankloss/detail/sorted_sums.hpp>
 #include <rankloss/workspace.hpp>
@@ -11,8 +12,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <utility>
 
-/// Sums over all pairs of a long, dense, sorted list by cells: what sorted_sums.hpp does item by item, done cell by cell.
+/// Sums over all pairs of a long, dense list by cells: what sorted_sums.hpp does item by item, done cell by cell.
 ///
 /// A cell holds the items of a stretch of half a temperature. The sigmoid is smooth on that scale (its nearest singularity is pi away), so
 /// items act and are acted on through a polynomial in their place d in [-1, 1] within the cell:
@@ -172,7 +174,7 @@ struct wide_row {
   }
 };
 
-/// A sorted list cut into cells.
+/// A list cut into cells. Items are kept cell by cell, in `slots`; within a cell their order means nothing.
 template <class Arch, class T>
 class cell_list {
   using terms = cell_terms<T>;
@@ -180,18 +182,83 @@ class cell_list {
   static constexpr std::size_t w = lane_count<Arch>;
   static constexpr std::size_t P = terms::places;
   static constexpr double width = 2.0 * terms::half_width;
+  static constexpr std::size_t fewest_items = 8;  // a cell, on average, where it pays (docs/algorithms.md)
 
  public:
   struct cell {
-    std::uint32_t begin, end;  // items
-    double offset;             // from the centre up to the first item, in temperatures
+    std::uint32_t begin, end;  // slots
+    double offset;             // from the centre up to the item in the first slot, in temperatures
     double distance;           // from the centre of the cell above to this one's, in temperatures
   };
 
-  /// Cuts x [n], sorted and descending, into cells; `false` where they hold too few items to pay. A list in which some crowd while many
-  /// stand alone is cut all the same up to a point: the scans would lose digits in the crowd (docs/numerics.md).
-  [[nodiscard]] bool cut(std::span<const T> x, double temperature, workspace& scratch) {
-    constexpr std::size_t fewest_items = 8;  // a cell, on average, where it pays (docs/algorithms.md)
+  /// Cuts scores [n], in any order, by a grid of half temperatures down from the highest; `false` where its cells would hold too few items
+  /// to pay. No sort: one count of the cells and one pass that moves each item to its slot, and with it its value: by_slot[slot] = values[i].
+  [[nodiscard]] bool cut_by_grid(const strided<const T>& scores, double temperature, std::span<const T> values, std::span<T> by_slot,
+                                 workspace& scratch) {
+    const std::size_t n = scores.size();
+    if (n == 0) return false;
+    scale_ = 1.0 / temperature;
+    const auto [least, most] = extremes_of(scores);
+    const auto top = static_cast<double>(most);
+    const double cells_a_unit = scale_ / width;
+    const double last = (top - static_cast<double>(least)) * cells_a_unit;
+    if (!(last < static_cast<double>(n / fewest_items))) return false;
+
+    const std::span<T> x = scratch.take<T>(n);
+    const std::span<std::uint32_t> slots = scratch.take<std::uint32_t>(n);
+    const std::span<cell> cells = scratch.take<cell>(n / fewest_items);
+    {
+      const workspace::scope counting(scratch);
+      const std::span<std::uint32_t> starts = scratch.take<std::uint32_t>(static_cast<std::size_t>(last) + 1);
+      std::fill(starts.begin(), starts.end(), 0u);
+      for (std::size_t i = 0; i < n; ++i) {
+        slots[i] = static_cast<std::uint32_t>(static_cast<std::int32_t>((top - static_cast<double>(scores[i])) * cells_a_unit));
+        ++starts[slots[i]];
+      }
+      std::uint32_t start = 0;
+      std::size_t count = 0;
+      for (std::size_t at = 0; at < starts.size(); ++at) {
+        const std::uint32_t items = std::exchange(starts[at], start);
+        if (items == 0) continue;
+        // Which cell of the grid, for now.
+        cells[count++] = {.begin = start, .end = start + items, .offset = static_cast<double>(at), .distance = 0.0};
+        start += items;
+      }
+      cells_ = cells.first(count);
+      for (std::size_t i = 0; i < n; ++i) {
+        const std::uint32_t slot = starts[slots[i]]++;
+        slots[i] = slot;
+        x[slot] = scores[i];
+        prefetch_ahead(x.data() + slot);
+      }
+      for (std::size_t i = 0; i < n; ++i) {
+        by_slot[slots[i]] = values[i];
+        prefetch_ahead(by_slot.data() + slots[i]);
+      }
+    }
+    x_ = x;
+    slots_ = slots;
+
+    // Places are taken from an item of the cell and carried from cell to cell by differences of neighbours, which are exact where those to
+    // the top are not.
+    double above_at = 0.0;
+    for (std::size_t c = 0; c < cells_.size(); ++c) {
+      const double at = std::exchange(cells[c].offset, 0.0);
+      const double gap = c > 0 ? distance(cells[c - 1].begin, cells[c].begin) : 0.0;
+      const bool next = c > 0 && at == above_at + 1.0;
+      const double offset = next ? cells[c - 1].offset - gap + width : (at + 0.5) * width - (top - static_cast<double>(x[cells[c].begin])) * scale_;
+      cells[c].offset = std::clamp(offset, -terms::half_width, terms::half_width);
+      cells[c].distance = next ? width : c > 0 ? gap - cells[c - 1].offset + cells[c].offset : 0.0;
+      above_at = at;
+    }
+    return true;
+  }
+
+  /// Cuts x [n], sorted and descending, into cells, wherever they begin; `order` tells which item is where. `false` where they hold too few
+  /// items to pay. A list in which some crowd while many stand alone is cut all the same up to a point: the scans would lose digits in the
+  /// crowd (docs/numerics.md).
+  [[nodiscard]] bool cut_sorted(std::span<const T> x, std::span<const std::uint32_t> order, double temperature, std::span<const T> values,
+                                std::span<T> by_slot, workspace& scratch) {
     constexpr std::size_t crowd = 256;
     x_ = x;
     scale_ = 1.0 / temperature;
@@ -229,26 +296,35 @@ class cell_list {
       begin = high;
       ++count;
     }
+    if (count * fewest_items > n && largest < crowd) return false;
+    const std::span<std::uint32_t> slots = scratch.take<std::uint32_t>(n);
+    for (std::size_t i = 0; i < n; ++i) {
+      slots[order[i]] = static_cast<std::uint32_t>(i);
+      by_slot[i] = values[order[i]];
+    }
     cells_ = cells.first(count);
-    return count * fewest_items <= n || largest >= crowd;
+    slots_ = slots;
+    return true;
   }
 
   [[nodiscard]] std::span<const cell> cells() const noexcept { return cells_; }
+  /// [n] where each item is kept.
+  [[nodiscard]] std::span<const std::uint32_t> slots() const noexcept { return slots_; }
   [[nodiscard]] std::size_t moment_count() const noexcept { return cells_.size() * P; }
 
   /// Calls body(first item, number of them, places d of the items) for the vectors of a cell; the places of missing items are 0.
   template <class Body>
   [[gnu::always_inline]] void for_vectors(const cell& c, Body body) const {
-    const V top(static_cast<double>(x_[c.begin]));
+    const V first(static_cast<double>(x_[c.begin]));
     const V centre(c.offset / terms::half_width);
     const V factor(scale_ / terms::half_width);
     const T* x = x_.data();
     std::size_t i = c.begin;
-    for (; i + w <= c.end; i += w) body(i, w, centre - (top - load_row<Arch>(x + i)) * factor);
+    for (; i + w <= c.end; i += w) body(i, w, centre - (first - load_row<Arch>(x + i)) * factor);
     if (i == c.end) return;
     alignas(64) double rest[w];
     for (std::size_t l = 0; l < w; ++l) rest[l] = static_cast<double>(x[std::min<std::size_t>(i + l, c.end - 1)]);
-    const V place = centre - (top - V::load_aligned(rest)) * factor;
+    const V place = centre - (first - V::load_aligned(rest)) * factor;
     body(i, c.end - i, xsimd::select(first_lanes(c.end - i), place, V(0.0)));
   }
 
@@ -384,7 +460,8 @@ class cell_list {
     return (static_cast<double>(x_[upper]) - static_cast<double>(x_[lower])) * scale_;
   }
 
-  std::span<const T> x_;
+  std::span<const T> x_;  // by slot
+  std::span<const std::uint32_t> slots_;
   std::span<const cell> cells_;
   double scale_ = 1.0;
 };

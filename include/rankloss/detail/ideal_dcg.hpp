@@ -8,8 +8,9 @@
 #include <rankloss/workspace.hpp>
 
 #include <algorithm>
-#include <cmath>
+#include <bit>
 #include <cstddef>
+#include <cstdint>
 #include <limits>
 #include <numbers>
 #include <span>
@@ -25,40 +26,88 @@ template <class Arch>
   return lanes<Arch>(std::numbers::ln2) / log_positive(lanes<Arch>(static_cast<double>(first)) + lanes<Arch>::load_aligned(step), log_tail_7);
 }
 
+/// Calls run(gain, begin, end) for positions [begin, end), counted from 0, of equal gains in descending order. Grades, which are few, are
+/// counted, not sorted: their keys differ in a few bits only.
+template <class T, class Run>
+void runs_of_equals(std::span<const T> gains, workspace& scratch, Run run) {
+  using key = key_of<T>;
+  const std::size_t n = gains.size();
+  if (n == 0) return;
+  const key first = descending_key(gains[0]);
+  key differing = 0;
+  for (std::size_t i = 0; i < n; ++i) differing |= static_cast<key>(descending_key(gains[i]) ^ first);
+  const unsigned low = differing == 0 ? 0 : static_cast<unsigned>(std::countr_zero(differing));
+  const unsigned differing_bits = static_cast<unsigned>(std::bit_width(differing)) - low;
+  const workspace::scope scope(scratch);
+  if (differing_bits <= std::min(static_cast<unsigned>(std::bit_width(n)), 16u)) {  // no more counts than there are items
+    // Every other item in a table of its own: the same count again and again waits for itself.
+    const std::size_t buckets = std::size_t{1} << differing_bits;
+    const std::span<std::uint32_t> counts = scratch.take<std::uint32_t>(2 * buckets);
+    std::fill(counts.begin(), counts.end(), 0u);
+    for (std::size_t i = 0; i < n; ++i) ++counts[i % 2 * buckets + (static_cast<std::size_t>(descending_key(gains[i]) >> low) & (buckets - 1))];
+    const key common = first & static_cast<key>(~(static_cast<key>(buckets - 1) << low));
+    std::size_t begin = 0;
+    for (std::size_t b = 0; b < buckets; ++b) {
+      const std::size_t count = std::size_t{counts[b]} + counts[buckets + b];
+      if (count > 0) run(static_cast<double>(value_of<T>(common | static_cast<key>(static_cast<key>(b) << low))), begin, begin + count);
+      begin += count;
+    }
+    return;
+  }
+  using record = keyed<key, nothing>;
+  std::span<record> records = scratch.take<record>(n);
+  for (std::size_t i = 0; i < n; ++i) records[i].key = descending_key(gains[i]);
+  records = sort_by_key(records, scratch.take<record>(n), scratch);
+  for (std::size_t begin = 0; begin < n;) {
+    std::size_t end = begin + 1;
+    while (end < n && records[end].key == records[begin].key) ++end;
+    run(static_cast<double>(value_of<T>(records[begin].key)), begin, end);
+    begin = end;
+  }
+}
+
+/// Discounts of positions, a vector of them at a time.
+template <class Arch>
+class discount_row {
+ public:
+  /// Sum over positions [begin, end), counted from 0; calls go from the first position to the last.
+  [[nodiscard]] double sum(std::size_t begin, std::size_t end) noexcept {
+    double total = 0.0;
+    while (begin < end && begin % w != 0) total += one(begin++);
+    lanes<Arch> whole(0.0);
+    for (; begin + w <= end; begin += w) whole += discounts_from<Arch>(begin + 1);
+    for (total += sum_of(whole); begin < end; ++begin) total += one(begin);
+    return total;
+  }
+
+ private:
+  static constexpr std::size_t w = lane_count<Arch>;
+  double one(std::size_t at) noexcept {
+    if (at / w != held_) {
+      held_ = at / w;
+      discounts_from<Arch>(held_ * w + 1).store_aligned(row_);
+    }
+    return row_[at % w];
+  }
+
+  alignas(64) double row_[w];
+  std::size_t held_ = static_cast<std::size_t>(-1);
+};
+
 /// Ideal DCG of one list at a cutoff (0: none).
 template <class Arch, class T>
 [[nodiscard]] double ideal_dcg(ideal kind, std::size_t cutoff, std::span<const T> gains, workspace& scratch) {
-  using V = lanes<Arch>;
-  constexpr std::size_t w = lane_count<Arch>;
-  using record = keyed<key_of<T>, nothing>;
-  const workspace::scope scope(scratch);
-  std::span<record> records = scratch.take<record>(gains.size());
-  for (std::size_t i = 0; i < gains.size(); ++i) records[i].key = descending_key(gains[i]);
-  records = sort_by_key(records, scratch.take<record>(gains.size()), scratch);
-
-  const auto gain = [&](std::size_t i) { return static_cast<double>(value_of<T>(records[i].key)); };
-  const std::size_t n = cutoff > 0 ? std::min(cutoff, gains.size()) : gains.size();
-  if (kind == ideal::competition_ranks) {
-    double sum = 0.0;
-    std::size_t rank = 0;
-    for (std::size_t i = 0; i < gains.size(); ++i) {
-      if (i == 0 || records[i].key != records[i - 1].key) rank = i + 1;
-      if (rank > n) break;
-      sum += gain(i) / std::log2(1.0 + static_cast<double>(rank));
-    }
-    return sum;
-  }
-  V sum(0.0);
-  double rest = 0.0;
-  std::size_t i = 0;
-  for (; i + w <= n; i += w) {
-    if (gain(i) == 0.0 && gain(n - 1) == 0.0) return sum_of(sum);  // only zeros are left
-    alignas(64) double g[w];
-    for (std::size_t l = 0; l < w; ++l) g[l] = gain(i + l);
-    sum = xsimd::fma(V::load_aligned(g), discounts_from<Arch>(i + 1), sum);
-  }
-  for (; i < n; ++i) rest += gain(i) / std::log2(2.0 + static_cast<double>(i));
-  return sum_of(sum) + rest;
+  const std::size_t last = cutoff > 0 ? std::min(cutoff, gains.size()) : gains.size();
+  discount_row<Arch> discounts;
+  double sum = 0.0;
+  runs_of_equals(gains, scratch, [&](double gain, std::size_t begin, std::size_t end) {
+    if (gain == 0.0 || begin >= last) return;
+    if (kind == ideal::competition_ranks)
+      sum += gain * static_cast<double>(end - begin) * discounts.sum(begin, begin + 1);
+    else
+      sum += gain * discounts.sum(begin, std::min(end, last));
+  });
+  return sum;
 }
 
 /// Ideal DCGs of lists in lanes. gains: [lane][rows], `lowest` where a list has ended; they are sorted in place of a copy.
