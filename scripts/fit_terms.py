@@ -32,9 +32,10 @@ def log_tail(z):
     return (atanh(s) / s - 1) / z if z else mpf(1) / 3
 
 
-FITS = [(f"{name}_{terms}", q, terms, mpf(0), mpf(1)) for terms in (12, 22) for name, q in KERNELS.items()]
-# The gradient's own sums need fewer terms than ranks do: see docs/algorithms.md.
-FITS += [("slope_10", KERNELS["slope"], 10, mpf(0), mpf(1))]
+# Of float, the Hessian takes more terms than ranks and slopes do: docs/algorithms.md.
+FITS = [(f"{name}_10", KERNELS[name], 10, mpf(0), mpf(1)) for name in ("sigmoid", "slope")]
+FITS += [(f"{name}_12", KERNELS[name], 12, mpf(0), mpf(1)) for name in ("curvature", "slope_squared")]
+FITS += [(f"{name}_22", q, 22, mpf(0), mpf(1)) for name, q in KERNELS.items()]
 # Cells that touch act on each other through a Taylor series: the exponentials begin half a temperature away.
 FITS += [(f"far_{name}_{terms}", KERNELS[name], terms, mpf(0), exp(-mpf(1) / 2)) for terms in (8, 18) for name in ("sigmoid", "slope")]
 FITS += [("exp2m1_12", exp2m1, 12, -mpf(1) / 2, mpf(1) / 2)]

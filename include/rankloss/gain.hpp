@@ -50,20 +50,25 @@ void fill_gains(gain kind, std::span<const double> table, const strided<const R>
     const double factor = largest > 1e30 ? 1.0 / largest : 1.0;
     for (std::size_t i = 0; i < n; ++i) gains[i] = static_cast<S>(factor * static_cast<double>(relevance[i]));
   } else {
-    const auto largest = static_cast<double>(extremes_of(relevance).most);
-    // Beyond 2^100 the "- 1" has long been rounded away.
-    const batch shift(largest > 100.0 ? largest : 0.0);
-    const batch back(largest > 100.0 ? 1.0 : 0.0);
-    const auto value = [&](const batch& y) { return exp2_minus_1(xsimd::max(y - shift, batch(-1000.0))) + back; };
-    std::size_t i = 0;
-    if (relevance.stride() == 1)
-      for (; i + w <= n; i += w) store_row<Arch>(gains.data() + i, value(load_row<Arch>(relevance.data() + i)));
-    for (; i < n; i += w) {
-      const std::size_t count = std::min(w, n - i);
+    const auto fill_from = [&](auto grades) {
+      const auto largest = static_cast<double>(extremes_of(grades).most);
+      // Beyond 2^100 the "- 1" has long been rounded away.
+      const batch shift(largest > 100.0 ? largest : 0.0);
+      const batch back(largest > 100.0 ? 1.0 : 0.0);
+      const auto value = [&](const batch& y) { return exp2_minus_1(xsimd::max(y - shift, batch(-1000.0))) + back; };
+      std::size_t i = 0;
+      for (; i + w <= n; i += w) store_row<Arch>(gains.data() + i, value(load_row<Arch>(grades.data() + i)));
+      if (i == n) return;
       alignas(64) double y[w]{};
-      for (std::size_t l = 0; l < count; ++l) y[l] = static_cast<double>(relevance[i + l]);
+      for (std::size_t l = 0; i + l < n; ++l) y[l] = static_cast<double>(grades[i + l]);
       value(batch::load_aligned(y)).store_aligned(y);
-      for (std::size_t l = 0; l < count; ++l) gains[i + l] = static_cast<S>(y[l]);
+      for (std::size_t l = 0; i + l < n; ++l) gains[i + l] = static_cast<S>(y[l]);
+    };
+    if (relevance.stride() == 1) {
+      fill_from(std::span<const R>(relevance.data(), n));
+    } else {
+      for (std::size_t i = 0; i < n; ++i) gains[i] = static_cast<S>(relevance[i]);
+      fill_from(std::span<const S>(gains));
     }
   }
   if (weights.empty()) return;

@@ -64,9 +64,9 @@ lanes<Arch> smooth_dcg(const sorted_rows<Arch>& in, S* gains, double cutoff, wor
   using V = lanes<Arch>;
   using terms = kernel_terms<T>;
   constexpr std::size_t w = lane_count<Arch>;
-  constexpr std::size_t K = terms::count;
   constexpr bool gradient = Wanted != wanted::value;
   constexpr bool hessian = Wanted == wanted::hessian;
+  constexpr std::size_t K = hessian ? terms::hessian_count : terms::count;
   const std::size_t rows = in.rows;
   const workspace::scope scope(scratch);
   const auto buffer = [&](bool needed) { return scratch.take<S>(needed ? rows * w : 0).data(); };
@@ -139,9 +139,8 @@ lanes<Arch> smooth_dcg(const sorted_rows<Arch>& in, S* gains, double cutoff, wor
         return std::array<V, 1>{load_row<Arch>(by_rank + i * w) - middle};
     };
     constexpr std::size_t channels = hessian ? 2 : 1;
-    constexpr std::size_t backward = hessian ? K : terms::slope_count;
     {
-      scan_states<Arch, backward> states[channels];
+      scan_states<Arch, K> states[channels];
       if (in.single) {
         scan_down(in.decay.data(), in.seams.warm_down, rows, states, weights, nothing);
         chain_down(states, in.seams.decay_down);
@@ -154,7 +153,7 @@ lanes<Arch> smooth_dcg(const sorted_rows<Arch>& in, S* gains, double cutoff, wor
         }
       });
     }
-    scan_states<Arch, backward> states[channels];
+    scan_states<Arch, K> states[channels];
     if (in.single) {
       scan_up(in.decay.data(), in.seams.warm_up, states, weights, nothing);
       chain_up(states, in.seams.decay_up);

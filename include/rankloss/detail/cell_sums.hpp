@@ -212,7 +212,8 @@ class cell_list {
       const std::span<std::uint32_t> starts = scratch.take<std::uint32_t>(static_cast<std::size_t>(last) + 1);
       std::fill(starts.begin(), starts.end(), 0u);
       for (std::size_t i = 0; i < n; ++i) {
-        slots[i] = static_cast<std::uint32_t>(static_cast<std::int32_t>((top - static_cast<double>(scores[i])) * cells_a_unit));
+        const double at = (top - static_cast<double>(scores[i])) * cells_a_unit;
+        slots[i] = static_cast<std::uint32_t>(static_cast<std::int32_t>(at < last ? at : last));  // NaN, where data are unchecked, goes last
         ++starts[slots[i]];
       }
       std::uint32_t start = 0;

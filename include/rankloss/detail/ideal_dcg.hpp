@@ -116,17 +116,21 @@ template <class Arch, class T>
   using V = lanes<Arch>;
   constexpr std::size_t w = lane_count<Arch>;
   const workspace::scope scope(scratch);
-  const std::span<double> sorted = scratch.take<double>(rows * w);
+  const std::size_t all_rows = network_rows(rows);
+  const std::span<double> sorted = scratch.take<double>(all_rows * w);
   const std::span<double> discount = scratch.take<double>(rows + w);
   for (std::size_t i = 0; i < rows; i += w) store_row<Arch>(discount.data() + i, discounts_from<Arch>(i + 1));
   for (std::size_t i = 0; i < rows; ++i)
     for (std::size_t l = 0; l < w; ++l) sorted[i * w + l] = static_cast<double>(gains[l * rows + i]);
-  merge_exchange(rows, [&](std::size_t i, std::size_t j) {
-    const V a = V::load_aligned(sorted.data() + i * w);
-    const V b = V::load_aligned(sorted.data() + j * w);
-    xsimd::max(a, b).store_aligned(sorted.data() + i * w);
-    xsimd::min(a, b).store_aligned(sorted.data() + j * w);
-  });
+  std::fill(sorted.begin() + static_cast<std::ptrdiff_t>(rows * w), sorted.end(), -std::numeric_limits<double>::infinity());
+  sort_rows(
+      all_rows, [&](std::size_t i) { return V::load_aligned(sorted.data() + i * w); },
+      [&](std::size_t i, const V& row) { row.store_aligned(sorted.data() + i * w); },
+      [](V& greater, V& less) {
+        const V g = xsimd::max(greater, less);
+        less = xsimd::min(greater, less);
+        greater = g;
+      });
 
   const V ended(static_cast<double>(std::numeric_limits<T>::lowest()));
   const std::size_t k = cutoff > 0 ? std::min(cutoff, rows) : rows;

@@ -178,6 +178,7 @@ template <class Arch, class T, class R>
   constexpr std::size_t w = lane_count<Arch>;
   std::size_t rows = 0;
   for (const auto& items : lists) rows = std::max(rows, items.size());
+  const std::size_t all_rows = network_rows(rows);
 
   sorted_rows<Arch> sorted;
   const std::span<std::uint32_t> order = scratch.take<std::uint32_t>(rows * w);
@@ -201,35 +202,48 @@ template <class Arch, class T, class R>
     using I = xsimd::batch<std::int64_t, Arch>;
     const std::span<std::uint32_t> ranked = scratch.take<std::uint32_t>(rows * w);
     for (std::size_t at = 0; at < rows * w; ++at) ranked[at] = descending_key(x[at]) ^ 0x80000000u;  // in signed order
-    const std::span<std::int64_t> keys = scratch.take<std::int64_t>(rows * w);
+    const std::span<std::int64_t> keys = scratch.take<std::int64_t>(all_rows * w);
     for (std::size_t i = 0; i < rows; ++i)
       for (std::size_t l = 0; l < w; ++l) keys[i * w + l] = static_cast<std::int64_t>(std::uint64_t{ranked[l * rows + i]} << 32 | (l * rows + i));
-    merge_exchange(rows, [&](std::size_t i, std::size_t j) {
-      const I a = I::load_aligned(keys.data() + i * w);
-      const I b = I::load_aligned(keys.data() + j * w);
-      xsimd::min(a, b).store_aligned(keys.data() + i * w);
-      xsimd::max(a, b).store_aligned(keys.data() + j * w);
-    });
+    std::fill(keys.begin() + static_cast<std::ptrdiff_t>(rows * w), keys.end(), std::numeric_limits<std::int64_t>::max());
+    sort_rows(
+        all_rows, [&](std::size_t i) { return I::load_aligned(keys.data() + i * w); },
+        [&](std::size_t i, const I& row) { row.store_aligned(keys.data() + i * w); },
+        [](I& first, I& second) {
+          const I f = xsimd::min(first, second);
+          second = xsimd::max(first, second);
+          first = f;
+        });
     for (std::size_t at = 0; at < rows * w; ++at) order[at] = static_cast<std::uint32_t>(keys[at]);
   } else {
-    const std::span<double> keys = scratch.take<double>(rows * w);
-    const std::span<double> places = scratch.take<double>(rows * w);
+    struct keyed_row {
+      V key, place;
+    };
+    const std::span<double> keys = scratch.take<double>(all_rows * w);
+    const std::span<double> places = scratch.take<double>(all_rows * w);
     for (std::size_t l = 0; l < w; ++l)
       for (std::size_t i = 0; i < rows; ++i) {
         keys[i * w + l] = x[l * rows + i];
         places[i * w + l] = static_cast<double>(l * rows + i);
       }
-    merge_exchange(rows, [&](std::size_t i, std::size_t j) {
-      const V a = V::load_aligned(keys.data() + i * w);
-      const V b = V::load_aligned(keys.data() + j * w);
-      const V pa = V::load_aligned(places.data() + i * w);
-      const V pb = V::load_aligned(places.data() + j * w);
-      const auto swap = b > a || (b == a && pb < pa);
-      xsimd::select(swap, b, a).store_aligned(keys.data() + i * w);
-      xsimd::select(swap, a, b).store_aligned(keys.data() + j * w);
-      xsimd::select(swap, pb, pa).store_aligned(places.data() + i * w);
-      xsimd::select(swap, pa, pb).store_aligned(places.data() + j * w);
-    });
+    // Below every item, padding of its own list included.
+    std::fill(keys.begin() + static_cast<std::ptrdiff_t>(rows * w), keys.end(), -std::numeric_limits<double>::infinity());
+    std::fill(places.begin() + static_cast<std::ptrdiff_t>(rows * w), places.end(), static_cast<double>(rows * w));
+    sort_rows(
+        all_rows,
+        [&](std::size_t i) {
+          return keyed_row{V::load_aligned(keys.data() + i * w), V::load_aligned(places.data() + i * w)};
+        },
+        [&](std::size_t i, const keyed_row& row) {
+          row.key.store_aligned(keys.data() + i * w);
+          row.place.store_aligned(places.data() + i * w);
+        },
+        [](keyed_row& first, keyed_row& second) {
+          const auto swap = second.key > first.key || (second.key == first.key && second.place < first.place);
+          const keyed_row f{xsimd::select(swap, second.key, first.key), xsimd::select(swap, second.place, first.place)};
+          second = {xsimd::select(swap, first.key, second.key), xsimd::select(swap, first.place, second.place)};
+          first = f;
+        });
     for (std::size_t at = 0; at < rows * w; ++at) order[at] = static_cast<std::uint32_t>(places[at]);
   }
 
