@@ -68,7 +68,9 @@ void add_type() {
   for (const std::size_t n : lengths)
     if (n <= 4096) add<T>("sndcg_plain", std::to_string(n), "gradient", [=](benchmark::State& state) { one_list_plain<T>(state, n); });
 
-  add<T>("sndcg_batch", "64x128", "gradient", [](benchmark::State& state) { batch<T>(state, 64, 128); });
+  for (const std::size_t n : {4, 8, 12, 13, 16, 32, 64, 128})
+    add<T>("sndcg_batch", std::to_string(8192 / n) + "x" + std::to_string(n), "gradient",
+           [=](benchmark::State& state) { batch<T>(state, 8192 / n, n); });
 
   // How the time depends on the data: gradients of lists that differ in nothing else.
   constexpr std::size_t n = 65536;

@@ -37,23 +37,27 @@ template <class V>
   return {V(1.0) - t * t * (V(3.0) - V(2.0) * t), V(-6.0) * t * (V(1.0) - t), xsimd::select(t > V(0.0) && t < V(1.0), V(12.0) * t - V(6.0), V(0.0))};
 }
 
-/// What an item of gain g adds to the DCG at a smooth rank, and the derivatives of that by the rank.
+/// What an item of gain g adds to the DCG at a smooth rank, g D(r) with D(r) = ln 2 / ln(1 + r) and the cut, and its derivatives by r.
 template <class T, class V>
-struct discounted {
-  V value, slope, inverse, inverse_log;
+struct discounted_gain {
+  V value, slope, curvature;
 
-  /// g D(r) and g D'(r) with D(r) = ln 2 / ln(1 + r)
-  [[gnu::always_inline]] discounted(const V& g, const V& rank) noexcept {
+  [[gnu::always_inline]] discounted_gain(const V& g, const V& rank, double cutoff) noexcept {
     const V argument = V(1.0) + rank;
     const V logarithm = log_positive(argument, kernel_terms<T>::log_tail);
     const V both = V(1.0) / (logarithm * argument);  // one division for two
-    inverse_log = both * argument;
-    inverse = both * logarithm;
+    const V inverse_log = both * argument;
+    const V inverse = both * logarithm;
     value = g * V(std::numbers::ln2) * inverse_log;
     slope = -value * both;
+    curvature = -slope * inverse * (V(1.0) + V(2.0) * inverse_log);
+    if (cutoff > 0.0) {
+      const smooth_cut<V> cut = cut_at(rank, cutoff);
+      curvature = curvature * cut.value + V(2.0) * slope * cut.slope + value * cut.curvature;
+      slope = slope * cut.value + value * cut.slope;
+      value *= cut.value;
+    }
   }
-  /// g D''(r)
-  [[gnu::always_inline]] V curvature() const noexcept { return -slope * inverse * (V(1.0) + V(2.0) * inverse_log); }
 };
 
 enum class wanted { value, gradient, hessian };
@@ -106,15 +110,7 @@ lanes<Arch> smooth_dcg(const sorted_rows<Arch>& in, S* gains, double cutoff, wor
     scan_up(in.decay.data(), rows, states, unit, [&](std::size_t i, const auto& state) {
       const V rank = in.first_rank + V(static_cast<double>(i)) - load_row<Arch>(above + i * w) + state[0].dot(terms::sigmoid);
       const V g = load_row<Arch>(gains + i * w);
-      discounted<T, V> item(g, rank);
-      V curvature(0.0);
-      if constexpr (hessian) curvature = item.curvature();
-      if (cutoff > 0.0) {
-        const smooth_cut<V> cut = cut_at(rank, cutoff);
-        if constexpr (hessian) curvature = curvature * cut.value + V(2.0) * item.slope * cut.slope + item.value * cut.curvature;
-        item.slope = item.slope * cut.value + item.value * cut.slope;
-        item.value *= cut.value;
-      }
+      const discounted_gain<T, V> item(g, rank, cutoff);
       dcg += item.value;
       if constexpr (gradient) {
         const V slopes_here = load_row<Arch>(slopes + i * w) + state[0].dot(terms::slope);
@@ -123,7 +119,7 @@ lanes<Arch> smooth_dcg(const sorted_rows<Arch>& in, S* gains, double cutoff, wor
         mass += slopes_here;
         moment = xsimd::fma(slopes_here, item.slope, moment);
       }
-      if constexpr (hessian) store_row<Arch>(by_rank2 + i * w, curvature);
+      if constexpr (hessian) store_row<Arch>(by_rank2 + i * w, item.curvature);
       if constexpr (hessian) store_row<Arch>(curvatures + i * w, load_row<Arch>(curvatures + i * w) - state[0].dot(terms::curvature));
     });
   }
@@ -174,6 +170,84 @@ lanes<Arch> smooth_dcg(const sorted_rows<Arch>& in, S* gains, double cutoff, wor
   return dcg;
 }
 
+/// The same for groups of the shortest lists, pair by pair: no sort, and each sigmoid and slope is computed once.
+template <class T, wanted Wanted, class Arch, class S, class Emit>
+lanes<Arch> smooth_dcg(const plain_rows<Arch>& in, double temperature, const S* gains, double cutoff, workspace& scratch, Emit emit) {
+  using V = lanes<Arch>;
+  constexpr std::size_t w = lane_count<Arch>;
+  constexpr bool gradient = Wanted != wanted::value;
+  constexpr bool hessian = Wanted == wanted::hessian;
+  const std::size_t rows = in.rows.rows;
+  const std::size_t pairs = rows * (rows - 1) / 2;
+  const workspace::scope scope(scratch);
+  struct sums {
+    V rank = V(1.0);                                                  // and sigmoids
+    V slope = V(0.0), curvature = V(0.0);                             // sums of sigmoid' and +-sigmoid'' over the other items
+    V by_rank = V(0.0), by_rank2 = V(0.0);                            // derivatives of the DCG
+    V gradient = V(0.0), square = V(0.0), bend = V(0.0);              // by s / temperature
+  };
+  const std::span<sums> item = scratch.take<sums>(rows);
+  const std::span<V> slopes = scratch.take<V>(gradient ? pairs : 0);
+  const std::span<V> bends = scratch.take<V>(hessian ? pairs : 0);
+  std::fill(item.begin(), item.end(), sums());
+  const V scale(1.0 / temperature);
+  std::size_t at = 0;
+  for (std::size_t i = 0; i < rows; ++i) {
+    const V x = V::load_aligned(in.x.data() + i * w);
+    for (std::size_t j = i + 1; j < rows; ++j, ++at) {
+      const V other = V::load_aligned(in.x.data() + j * w);
+      const V gap = xsimd::select(x == other, V(0.0), (x - other) * scale);  // padding is -infinity
+      const V u = exp_minus(xsimd::abs(gap));
+      const V high = V(1.0) / (V(1.0) + u);
+      const V low = u * high;
+      const auto first = gap > V(0.0);
+      item[i].rank += xsimd::select(first, low, high);
+      item[j].rank += xsimd::select(first, high, low);
+      if constexpr (gradient) {
+        const V slope = low * high;
+        item[i].slope += slope;
+        item[j].slope += slope;
+        slopes[at] = slope;
+        if constexpr (hessian) {
+          const V curvature = slope * (high - low);
+          const V bend = xsimd::select(first, curvature, -curvature);
+          item[i].curvature -= bend;
+          item[j].curvature += bend;
+          bends[at] = bend;
+        }
+      }
+    }
+  }
+  V dcg(0.0);
+  for (std::size_t i = 0; i < rows; ++i) {
+    const discounted_gain<T, V> here(load_row<Arch>(gains + i * w), item[i].rank, cutoff);
+    dcg += here.value;
+    item[i].by_rank = here.slope;
+    item[i].by_rank2 = here.curvature;
+  }
+  if constexpr (gradient) {
+    at = 0;
+    for (std::size_t i = 0; i < rows; ++i)
+      for (std::size_t j = i + 1; j < rows; ++j, ++at) {
+        const V pull = (item[j].by_rank - item[i].by_rank) * slopes[at];
+        item[i].gradient += pull;
+        item[j].gradient -= pull;
+        if constexpr (hessian) {
+          const V square = slopes[at] * slopes[at];
+          item[i].square = xsimd::fma(item[j].by_rank2, square, item[i].square);
+          item[j].square = xsimd::fma(item[i].by_rank2, square, item[j].square);
+          item[i].bend -= item[j].by_rank * bends[at];
+          item[j].bend += item[i].by_rank * bends[at];
+        }
+      }
+    for (std::size_t i = 0; i < rows; ++i) {
+      const sums& own = item[i];
+      emit(i, own.gradient, own.square + own.by_rank2 * own.slope * own.slope + own.bend - own.by_rank * own.curvature);
+    }
+  }
+  return dcg;
+}
+
 /// The same for one list cut into cells. `gains` [n], by slot, become `factor` times the derivatives.
 template <class T, wanted Wanted, class Arch>
 double smooth_dcg(const cell_list<Arch, T>& cells, std::span<T> gains, double cutoff, workspace& scratch, const lanes<Arch>& factor) {
@@ -219,12 +293,7 @@ double smooth_dcg(const cell_list<Arch, T>& cells, std::span<T> gains, double cu
     typename list::moment_sums sums;
     cells.for_vectors(cell, [&](std::size_t i, std::size_t count, const V& place) {
       const V rank = hard + list::at_place(ranks.data() + at * P, place);
-      discounted<T, V> item(load(gains.data() + i, count), rank);
-      if (cutoff > 0.0) {
-        const smooth_cut<V> cut = cut_at(rank, cutoff);
-        item.slope = item.slope * cut.value + item.value * cut.slope;
-        item.value *= cut.value;
-      }
+      const discounted_gain<T, V> item(load(gains.data() + i, count), rank, cutoff);
       dcg += item.value;
       if constexpr (gradient) {
         V own = list::at_place(slopes.data() + at * P, place);
@@ -290,6 +359,12 @@ struct sndcg {
     return sizeof(T) == 4 ? 256 : 64;
   }
 
+  /// Up to so many items all pairs take less time than sort and scans (docs/algorithms.md).
+  template <class T>
+  static constexpr std::size_t group_shortest() noexcept {
+    return sizeof(T) == 4 ? 8 : 12;
+  }
+
   template <class Arch>
   static constexpr std::size_t group_size() noexcept {
     return detail::lane_count<Arch>;
@@ -338,7 +413,9 @@ struct sndcg {
     using V = detail::lanes<Arch>;
     constexpr std::size_t w = detail::lane_count<Arch>;
     const workspace::scope scope(scratch);
-    const detail::sorted_rows<Arch> sorted = detail::sort_group<Arch, T, R>(lists, temperature, scratch);
+    const bool plain = detail::longest_of(lists) <= group_shortest<T>();
+    const detail::plain_rows<Arch> unsorted = plain ? detail::lay_group<Arch, T, R>(lists, scratch) : detail::plain_rows<Arch>{};
+    const detail::sorted_rows<Arch> sorted = plain ? unsorted.rows : detail::sort_group<Arch, T, R>(lists, temperature, scratch);
     const std::size_t rows = sorted.rows;
     const std::span<T> gains = scratch.take<T>(rows * w);
     for (std::size_t l = 0; l < w; ++l) {
@@ -363,7 +440,9 @@ struct sndcg {
     const std::span<T> hessians = scratch.take<T>(hessian ? rows * w : 0);
     const V share = xsimd::select(ideals > V(0.0), V(1.0) / ideals, V(0.0));
     alignas(64) double dcg[w];
-    differentiate<T>(sorted, gain_rows.data(), share, {{gradients}, {hessians}}, scratch).store_aligned(dcg);
+    const list_outputs<T> by_item{{gradients}, {hessians}};
+    (plain ? differentiate<T>(unsorted, gain_rows.data(), share, by_item, scratch) : differentiate<T>(sorted, gain_rows.data(), share, by_item, scratch))
+        .store_aligned(dcg);
     for (std::size_t l = 0; l < lists.size(); ++l) {
       values[l] = best[l] > 0.0 ? 1.0 - dcg[l] / best[l] : 0.0;
       if (gradient) copy(gradients.data() + l * rows, out[l].gradient);
@@ -389,19 +468,33 @@ struct sndcg {
   template <class T, class Arch, class S>
   detail::lanes<Arch> differentiate(const detail::sorted_rows<Arch>& sorted, S* gains, const detail::lanes<Arch>& share, const list_outputs<T>& out,
                                     workspace& scratch) const {
+    return differentiate<T>(sorted, share, out, [&]<detail::wanted Wanted>(auto emit) {
+      return detail::smooth_dcg<T, Wanted>(sorted, gains, static_cast<double>(cutoff), scratch, emit);
+    });
+  }
+  template <class T, class Arch, class S>
+  detail::lanes<Arch> differentiate(const detail::plain_rows<Arch>& unsorted, S* gains, const detail::lanes<Arch>& share, const list_outputs<T>& out,
+                                    workspace& scratch) const {
+    return differentiate<T>(unsorted.rows, share, out, [&]<detail::wanted Wanted>(auto emit) {
+      return detail::smooth_dcg<T, Wanted>(unsorted, temperature, gains, static_cast<double>(cutoff), scratch, emit);
+    });
+  }
+  /// run.operator()<what is wanted>(emit)
+  template <class T, class Arch, class Run>
+  detail::lanes<Arch> differentiate(const detail::sorted_rows<Arch>& rows, const detail::lanes<Arch>& share, const list_outputs<T>& out,
+                                    Run run) const {
     using V = detail::lanes<Arch>;
-    const auto k = static_cast<double>(cutoff);
+    using detail::wanted;
     const V first = -share / V(temperature);
     const V second = first / V(temperature);
     if (!out.hessian.empty())
-      return detail::smooth_dcg<T, detail::wanted::hessian>(sorted, gains, k, scratch, [&](std::size_t i, const V& g, const V& h) {
-        if (!out.gradient.empty()) sorted.scatter(i, g * first, out.gradient);
-        sorted.scatter(i, h * second, out.hessian);
+      return run.template operator()<wanted::hessian>([&](std::size_t i, const V& g, const V& h) {
+        if (!out.gradient.empty()) rows.scatter(i, g * first, out.gradient);
+        rows.scatter(i, h * second, out.hessian);
       });
     if (!out.gradient.empty())
-      return detail::smooth_dcg<T, detail::wanted::gradient>(
-          sorted, gains, k, scratch, [&](std::size_t i, const V& g, const V&) { sorted.scatter(i, g * first, out.gradient); });
-    return detail::smooth_dcg<T, detail::wanted::value>(sorted, gains, k, scratch, [](std::size_t, const V&, const V&) {});
+      return run.template operator()<wanted::gradient>([&](std::size_t i, const V& g, const V&) { rows.scatter(i, g * first, out.gradient); });
+    return run.template operator()<wanted::value>([](std::size_t, const V&, const V&) {});
   }
 
   template <class T, class Arch>

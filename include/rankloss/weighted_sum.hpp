@@ -8,6 +8,8 @@
 #include <rankloss/evaluate.hpp>
 #include <rankloss/workspace.hpp>
 
+#include <xsimd/xsimd.hpp>
+
 #include <algorithm>
 #include <concepts>
 #include <cstddef>
@@ -106,27 +108,37 @@ requires(sizeof...(Losses) > 0) struct weighted_sum {
   /// One list.
   template <class T, class R>
   requires(ranking_loss<Losses, T, R>&&...) double operator()(const list<T, R>& items, const list_outputs<T>& out, workspace& scratch) const {
-    const workspace::scope scope(scratch);
     double value = 0.0;
-    bool first = true;
-    list_outputs<T> own = out;
-    const auto add = [&](double weight, const strided<T>& from, const strided<T>& to) {
-      const T factor = static_cast<T>(weight);
-      for (std::size_t i = 0; i < to.size(); ++i) to[i] = first ? factor * from[i] : to[i] + factor * from[i];
-    };
-    for_each([&](const auto& term) {
-      if (term.weight == 0.0) return;
-      value += term.weight * term.loss(items, own, scratch);
-      add(term.weight, own.gradient, out.gradient);
-      add(term.weight, own.hessian, out.hessian);
-      if (first) own = {scratch.take<T>(out.gradient.size()), scratch.take<T>(out.hessian.size())};
-      first = false;
-    });
-    if (first) {
-      for (std::size_t i = 0; i < out.gradient.size(); ++i) out.gradient[i] = T{0};
-      for (std::size_t i = 0; i < out.hessian.size(); ++i) out.hessian[i] = T{0};
-    }
+    add_up<T>(std::span(&items, 1), std::span(&out, 1), std::span(&value, 1), scratch,
+              [&](const auto& loss, std::span<const list_outputs<T>> own, std::span<double> own_value) {
+                own_value[0] = loss(items, own[0], scratch);
+              });
     return value;
+  }
+
+  /// Short lists, one a lane, where every term takes them so.
+  template <class T, class R>
+  requires(detail::grouped_loss<Losses, xsimd::default_arch>&&...) void operator()(std::span<const list<T, R>> lists,
+                                                                                    std::span<const list_outputs<T>> out, std::span<double> values,
+                                                                                    workspace& scratch) const {
+    add_up<T>(lists, out, values, scratch, [&](const auto& loss, std::span<const list_outputs<T>> own, std::span<double> own_values) {
+      loss(lists, own, own_values, scratch);
+    });
+  }
+  template <class Arch>
+  requires(detail::grouped_loss<Losses, Arch>&&...) static constexpr std::size_t group_size() noexcept {
+    return std::min({Losses::template group_size<Arch>()...});
+  }
+  /// Where the terms disagree about the shortest lists none is grouped: what is computed of a list must not depend on its group.
+  template <class T>
+  static constexpr std::size_t group_longest() noexcept {
+    constexpr std::size_t shortest[] = {detail::shortest_grouped<Losses, T>()...};
+    if (!std::ranges::all_of(shortest, [&](std::size_t s) { return s == shortest[0]; })) return 0;
+    return std::min({Losses::template group_longest<T>()...});
+  }
+  template <class T>
+  static constexpr std::size_t group_shortest() noexcept {
+    return std::max({detail::shortest_grouped<Losses, T>()...});
   }
 
   template <class T, class R>
@@ -137,6 +149,38 @@ requires(sizeof...(Losses) > 0) struct weighted_sum {
   }
 
  private:
+  /// run(loss, outputs, values) of every term, times its weight, added up in `out` and `values`.
+  template <class T, class Lists, class Run>
+  void add_up(Lists lists, std::span<const list_outputs<T>> out, std::span<double> values, workspace& scratch, Run run) const {
+    const workspace::scope scope(scratch);
+    const std::size_t count = lists.size();
+    const std::span<list_outputs<T>> own = scratch.take<list_outputs<T>>(count);
+    const std::span<double> own_values = scratch.take<double>(count);
+    std::copy(out.begin(), out.end(), own.begin());  // the first term writes in place
+    std::fill_n(values.begin(), count, 0.0);
+    bool first = true;
+    const auto add = [&](double weight, const strided<T>& from, const strided<T>& to) {
+      const T factor = static_cast<T>(weight);
+      for (std::size_t i = 0; i < to.size(); ++i) to[i] = first ? factor * from[i] : to[i] + factor * from[i];
+    };
+    for_each([&](const auto& term) {
+      if (term.weight == 0.0) return;
+      run(term.loss, std::span<const list_outputs<T>>(own), own_values);
+      for (std::size_t l = 0; l < count; ++l) {
+        values[l] += term.weight * own_values[l];
+        add(term.weight, own[l].gradient, out[l].gradient);
+        add(term.weight, own[l].hessian, out[l].hessian);
+        if (first) own[l] = {{scratch.take<T>(out[l].gradient.size())}, {scratch.take<T>(out[l].hessian.size())}};
+      }
+      first = false;
+    });
+    if (!first) return;
+    for (const list_outputs<T>& o : out) {
+      for (std::size_t i = 0; i < o.gradient.size(); ++i) o.gradient[i] = T{0};
+      for (std::size_t i = 0; i < o.hessian.size(); ++i) o.hessian[i] = T{0};
+    }
+  }
+
   template <class Visit>
   void for_each(Visit visit) const {
     std::apply([&](const auto&... term) { (visit(term), ...); }, terms);

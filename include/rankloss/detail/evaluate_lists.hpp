@@ -16,7 +16,8 @@
 namespace rankloss::detail {
 
 /// A loss that takes several short lists at once, one a SIMD lane: up to `group_size<Arch>()` lists of at most `group_longest<T>()` items.
-/// What it computes of a list must not depend on the others of the group.
+/// What it computes of a list must not depend on the others of the group; lists of up to `group_shortest<T>()` items, where the loss has
+/// that, never share a group with longer ones.
 template <class Loss, class Arch>
 concept grouped_loss = requires {
   { Loss::template group_size<Arch>() } -> std::convertible_to<std::size_t>;
@@ -35,6 +36,14 @@ template <class Loss, class Arch, class T>
 consteval std::size_t longest_grouped() {
   if constexpr (grouped_loss<Loss, Arch>)
     return Loss::template group_longest<T>();
+  else
+    return 0;
+}
+
+template <class Loss, class T>
+consteval std::size_t shortest_grouped() {
+  if constexpr (requires { Loss::template group_shortest<T>(); })
+    return Loss::template group_shortest<T>();
   else
     return 0;
 }
@@ -64,6 +73,7 @@ class list_run {
   using list_type = list<T, Relevance>;
   static constexpr std::size_t group_size = most_lists<Loss, Arch>();
   static constexpr std::size_t group_longest = longest_grouped<Loss, Arch, T>();
+  static constexpr std::size_t group_shortest = shortest_grouped<Loss, T>();
   static constexpr std::size_t task_items = 4096;  // enough work a task to hide the cost of handing it out
 
  public:
@@ -218,8 +228,10 @@ class list_run {
     const workspace::scope scope(scratch);
     const std::size_t size = sizes_[order_[at]];
     std::size_t count = 1;
-    if (size > 0 && size <= group_longest)
-      while (count < group_size && at + count < end && sizes_[order_[at + count]] <= group_longest) ++count;
+    if (size > 0 && size <= group_longest) {
+      const std::size_t longest = size <= group_shortest ? group_shortest : group_longest;
+      while (count < group_size && at + count < end && sizes_[order_[at + count]] <= longest) ++count;
+    }
 
     std::array<list_type, group_size> lists;
     std::array<list_outputs<T>, group_size> written;

@@ -10,6 +10,7 @@
 #include <rankloss/workspace.hpp>
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -171,20 +172,11 @@ template <class Arch, class T>
   return sorted;
 }
 
-/// Up to `lane_count` lists.
+/// Scores of up to `lane_count` lists, [lane][row]; padding is below every score.
 template <class Arch, class T, class R>
-[[nodiscard]] sorted_rows<Arch> sort_group(std::span<const list<T, R>> lists, double temperature, workspace& scratch) {
-  using V = lanes<Arch>;
+[[nodiscard]] std::span<T> lay_in_lanes(std::span<const list<T, R>> lists, std::size_t rows, workspace& scratch) {
   constexpr std::size_t w = lane_count<Arch>;
-  std::size_t rows = 0;
-  for (const auto& items : lists) rows = std::max(rows, items.size());
-  const std::size_t all_rows = network_rows(rows);
-
-  sorted_rows<Arch> sorted;
-  const std::span<std::uint32_t> order = scratch.take<std::uint32_t>(rows * w);
-  const std::span<double> decay = scratch.take<double>((rows + 1) * w);
-  const workspace::scope sorting(scratch);
-  const std::span<T> x = scratch.take<T>(rows * w);  // [lane][row]; padding is below every score
+  const std::span<T> x = scratch.take<T>(rows * w);
   for (std::size_t l = 0; l < w; ++l) {
     const std::size_t n = l < lists.size() ? lists[l].size() : 0;
     T* to = x.data() + l * rows;
@@ -196,25 +188,79 @@ template <class Arch, class T, class R>
     }
     std::fill(to + n, to + rows, -std::numeric_limits<T>::infinity());
   }
+  return x;
+}
+
+template <class T, class R>
+[[nodiscard]] std::size_t longest_of(std::span<const list<T, R>> lists) noexcept {
+  std::size_t rows = 0;
+  for (const auto& items : lists) rows = std::max(rows, items.size());
+  return rows;
+}
+
+/// Up to `lane_count` lists as they are, for the plain O(n^2) form: unsorted rows and the scores in them, [row][lane].
+template <class Arch>
+struct plain_rows {
+  sorted_rows<Arch> rows;
+  std::span<const double> x;
+};
+template <class Arch, class T, class R>
+[[nodiscard]] plain_rows<Arch> lay_group(std::span<const list<T, R>> lists, workspace& scratch) {
+  constexpr std::size_t w = lane_count<Arch>;
+  const std::size_t rows = longest_of(lists);
+  const std::span<std::uint32_t> order = scratch.take<std::uint32_t>(rows * w);
+  const std::span<double> x = scratch.take<double>(rows * w);
+  const workspace::scope laying(scratch);
+  const std::span<const T> by_lane = lay_in_lanes<Arch>(lists, rows, scratch);
+  for (std::size_t i = 0; i < rows; ++i)
+    for (std::size_t l = 0; l < w; ++l) {
+      order[i * w + l] = static_cast<std::uint32_t>(l * rows + i);
+      x[i * w + l] = static_cast<double>(by_lane[l * rows + i]);
+    }
+  plain_rows<Arch> group;
+  group.rows.rows = group.rows.whole_rows = rows;
+  group.rows.items = rows * w;
+  group.rows.order = order;
+  group.x = x;
+  return group;
+}
+
+/// Up to `lane_count` lists, sorted.
+template <class Arch, class T, class R>
+[[nodiscard]] sorted_rows<Arch> sort_group(std::span<const list<T, R>> lists, double temperature, workspace& scratch) {
+  using V = lanes<Arch>;
+  constexpr std::size_t w = lane_count<Arch>;
+  const std::size_t rows = longest_of(lists);
+  const std::size_t all_rows = network_rows(rows);
+
+  sorted_rows<Arch> sorted;
+  const std::span<std::uint32_t> order = scratch.take<std::uint32_t>(rows * w);
+  const std::span<double> decay = scratch.take<double>((rows + 1) * w);
+  const workspace::scope sorting(scratch);
+  const std::span<const T> x = lay_in_lanes<Arch>(lists, rows, scratch);
 
   if constexpr (sizeof(T) == 4) {
-    // Key and position share one integer: one comparison decides both, and an exchange is a minimum and a maximum.
-    using I = xsimd::batch<std::int64_t, Arch>;
+    // Key and position share the digits of a double in [1, 2): one comparison decides both, and an exchange is a minimum and a maximum.
+    constexpr unsigned place_bits = 20;
+    constexpr std::uint64_t one = 0x3ff0000000000000u;
+    require(rows * w <= std::size_t{1} << place_bits, "a group of ", rows * w, " items, expected at most 2^20");
     const std::span<std::uint32_t> ranked = scratch.take<std::uint32_t>(rows * w);
-    for (std::size_t at = 0; at < rows * w; ++at) ranked[at] = descending_key(x[at]) ^ 0x80000000u;  // in signed order
-    const std::span<std::int64_t> keys = scratch.take<std::int64_t>(all_rows * w);
+    for (std::size_t at = 0; at < rows * w; ++at) ranked[at] = descending_key(x[at]);
+    const std::span<double> keys = scratch.take<double>(all_rows * w);
     for (std::size_t i = 0; i < rows; ++i)
-      for (std::size_t l = 0; l < w; ++l) keys[i * w + l] = static_cast<std::int64_t>(std::uint64_t{ranked[l * rows + i]} << 32 | (l * rows + i));
-    std::fill(keys.begin() + static_cast<std::ptrdiff_t>(rows * w), keys.end(), std::numeric_limits<std::int64_t>::max());
+      for (std::size_t l = 0; l < w; ++l)
+        keys[i * w + l] = std::bit_cast<double>(one | std::uint64_t{ranked[l * rows + i]} << place_bits | (l * rows + i));
+    std::fill(keys.begin() + static_cast<std::ptrdiff_t>(rows * w), keys.end(), 2.0);
     sort_rows(
-        all_rows, [&](std::size_t i) { return I::load_aligned(keys.data() + i * w); },
-        [&](std::size_t i, const I& row) { row.store_aligned(keys.data() + i * w); },
-        [](I& first, I& second) {
-          const I f = xsimd::min(first, second);
+        all_rows, [&](std::size_t i) { return V::load_aligned(keys.data() + i * w); },
+        [&](std::size_t i, const V& row) { row.store_aligned(keys.data() + i * w); },
+        [](V& first, V& second) {
+          const V f = xsimd::min(first, second);
           second = xsimd::max(first, second);
           first = f;
         });
-    for (std::size_t at = 0; at < rows * w; ++at) order[at] = static_cast<std::uint32_t>(keys[at]);
+    constexpr std::uint64_t place_mask = (std::uint64_t{1} << place_bits) - 1;
+    for (std::size_t at = 0; at < rows * w; ++at) order[at] = static_cast<std::uint32_t>(std::bit_cast<std::uint64_t>(keys[at]) & place_mask);
   } else {
     struct keyed_row {
       V key, place;
