@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <rankloss/batch.hpp>
+#include <rankloss/context.hpp>
+#include <rankloss/detail/check_data.hpp>
+#include <rankloss/detail/require.hpp>
+#include <rankloss/workspace.hpp>
+
+#include <concepts>
+#include <cstddef>
+#include <span>
+#include <string_view>
+
+namespace rankloss {
+
+/// Which score has the first rank.
+enum class rank_order {
+  descending,  ///< the greatest
+  ascending,   ///< the least
+};
+
+/// smooth_ranks: ranks of a list as a function of its scores, with derivatives. `how(scores, scratch)` computes the ranks of n scores and
+/// returns an object, in scratch of the caller's scope, that offers
+///
+///     values()                       [n] the ranks
+///     pullback(cotangent, gradient)  gradient_i = sum_j cotangent_j d(rank_j) / d(s_i)      a product with the Jacobian from the left
+///     push(tangent, change)          change_j   = sum_i d(rank_j) / d(s_i) tangent_i        and from the right
+///
+/// Arrays are doubles in the order of the scores, whatever the type of the scores; outputs may not overlap inputs. Ranks of the best score
+/// begin at `base`. Those that are no function with derivatives declare `has_gradient = false` and offer values() alone.
+template <class Ranks, class T>
+concept smooth_ranks = requires(const Ranks& how, const strided<const T>& scores, workspace& scratch) {
+  { how(scores, scratch).values() } -> std::convertible_to<std::span<const double>>;
+};
+
+namespace detail {
+
+/// The door of functions over one list of scores: option ranges, sizes and NaN, before anything is written.
+template <class How, class T>
+void check_scores(const How& how, std::span<const T> scores, const context& ctx) {
+  if constexpr (requires { how.validate(); }) how.validate();
+  if (ctx.checks == data_checks::off) return;
+  const std::size_t bad = find_first(strided<const T>(scores.data(), scores.size()), [](T s) { return is_nan(s); });
+  require(bad == scores.size(), "scores: ", bad < scores.size() ? static_cast<double>(scores[bad]) : 0.0, " at item ", bad, ", expected a number");
+}
+
+template <class T>
+void check_array(std::string_view field, std::span<const T> values, std::size_t expected, const context& ctx) {
+  require(values.size() == expected, field, ": size ", values.size(), ", expected ", expected, " (one per score)");
+  if (ctx.checks == data_checks::off) return;
+  const std::size_t bad = find_first(strided<const T>(values.data(), values.size()), [](T v) { return !is_finite(v); });
+  require(bad == values.size(), field, ": ", bad < values.size() ? static_cast<double>(values[bad]) : 0.0, " at item ", bad,
+          ", expected a finite number");
+}
+
+/// Doubles of any real array.
+template <class T>
+[[nodiscard]] std::span<const double> widened(std::span<const T> values, workspace& scratch) {
+  if constexpr (std::same_as<T, double>) {
+    return values;
+  } else {
+    const std::span<double> wide = scratch.take<double>(values.size());
+    for (std::size_t i = 0; i < values.size(); ++i) wide[i] = static_cast<double>(values[i]);
+    return wide;
+  }
+}
+
+template <class T>
+void narrow(std::span<const double> from, std::span<T> to) {
+  for (std::size_t i = 0; i < to.size(); ++i) to[i] = static_cast<T>(from[i]);
+}
+
+}  // namespace detail
+
+/// rank: the ranks of one list of scores, `how` being sigmoid_ranks, laplace_ranks, projected_ranks or hard_ranks.
+///
+/// - Scratch O(n) of the context's first worker. Cost and accuracy: those of `how`.
+/// - Edge cases: an empty list has no ranks.
+/// @throws std::invalid_argument naming the field when a size or an option does not fit or (data_checks::on) a score is NaN; then nothing
+/// has been written.
+template <class Ranks, std::floating_point T>
+requires smooth_ranks<Ranks, T>
+void rank(const Ranks& how, std::span<const T> scores, std::span<T> ranks, context& ctx) {
+  detail::check_scores(how, scores, ctx);
+  detail::require(ranks.size() == scores.size(), "ranks: size ", ranks.size(), ", expected ", scores.size(), " (one per score)");
+  workspace& scratch = ctx.scratch();
+  const workspace::scope scope(scratch);
+  if (scores.empty()) return;
+  detail::narrow(std::span<const double>(how(strided<const T>(scores.data(), scores.size()), scratch).values()), ranks);
+}
+
+/// rank_pullback: gradient_i = sum_j cotangent_j d(rank_j) / d(s_i), overwritten; as rank.
+template <class Ranks, std::floating_point T>
+requires smooth_ranks<Ranks, T>
+void rank_pullback(const Ranks& how, std::span<const T> scores, std::span<const T> cotangent, std::span<T> gradient, context& ctx) {
+  detail::check_scores(how, scores, ctx);
+  detail::check_array("cotangent", cotangent, scores.size(), ctx);
+  detail::require(gradient.size() == scores.size(), "gradient: size ", gradient.size(), ", expected ", scores.size(), " (one per score)");
+  workspace& scratch = ctx.scratch();
+  const workspace::scope scope(scratch);
+  if (scores.empty()) return;
+  const std::span<double> wide = scratch.take<double>(scores.size());
+  how(strided<const T>(scores.data(), scores.size()), scratch).pullback(detail::widened(cotangent, scratch), wide);
+  detail::narrow(std::span<const double>(wide), gradient);
+}
+
+/// rank_push: change_j = sum_i d(rank_j) / d(s_i) tangent_i, overwritten; as rank.
+template <class Ranks, std::floating_point T>
+requires smooth_ranks<Ranks, T>
+void rank_push(const Ranks& how, std::span<const T> scores, std::span<const T> tangent, std::span<T> change, context& ctx) {
+  detail::check_scores(how, scores, ctx);
+  detail::check_array("tangent", tangent, scores.size(), ctx);
+  detail::require(change.size() == scores.size(), "change: size ", change.size(), ", expected ", scores.size(), " (one per score)");
+  workspace& scratch = ctx.scratch();
+  const workspace::scope scope(scratch);
+  if (scores.empty()) return;
+  const std::span<double> wide = scratch.take<double>(scores.size());
+  how(strided<const T>(scores.data(), scores.size()), scratch).push(detail::widened(tangent, scratch), wide);
+  detail::narrow(std::span<const double>(wide), change);
+}
+
+}  // namespace rankloss

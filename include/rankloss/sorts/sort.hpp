@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <rankloss/batch.hpp>
+#include <rankloss/context.hpp>
+#include <rankloss/detail/require.hpp>
+#include <rankloss/ranks/rank.hpp>
+#include <rankloss/workspace.hpp>
+
+#include <concepts>
+#include <cstddef>
+#include <span>
+
+namespace rankloss {
+
+/// soft_sort_operator: a soft permutation P(scores) [n, n], row i for the i-th greatest score, that is applied and not formed.
+/// `how(scores, scratch)` returns an object, in scratch of the caller's scope, that offers
+///
+///     apply(values, out)                                  out_i = sum_j P_ij values_j
+///     apply_transposed(values, out)                       out_j = sum_i P_ij values_i
+///     pullback(values, cotangent, gradient)               gradient_k = d(sum_ij cotangent_i P_ij values_j) / d(s_k)
+///     to_matrix(out)                                      out[i * n + j] = P_ij: n^2 numbers, for who wants to see them
+///
+/// Columns and all arrays are in the order of the scores, as doubles; outputs may not overlap inputs. The bilinear form is linear in both
+/// vectors, so the pullbacks by values and by cotangent are apply_transposed(cotangent) and apply(values), and that of apply_transposed is
+/// `pullback` with its two vectors exchanged.
+template <class Sort, class T>
+concept soft_sort_operator = requires(const Sort& how, const strided<const T>& scores, workspace& scratch, std::span<const double> in,
+                                      std::span<double> out) {
+  how(scores, scratch).apply(in, out);
+  how(scores, scratch).apply_transposed(in, out);
+  how(scores, scratch).pullback(in, in, out);
+  how(scores, scratch).to_matrix(out);
+};
+
+/// sort_apply: P(scores) values, such as the soft-sorted scores when values are the scores; `how` is neural_sort, soft_sort, ...
+///
+/// - Scratch of the context's first worker. Cost and accuracy: those of `how`.
+/// @throws std::invalid_argument naming the field when a size or an option does not fit or (data_checks::on) a number is NaN; then nothing
+/// has been written.
+template <class Sort, std::floating_point T>
+requires soft_sort_operator<Sort, T>
+void sort_apply(const Sort& how, std::span<const T> scores, std::span<const T> values, std::span<T> out, context& ctx) {
+  detail::check_scores(how, scores, ctx);
+  detail::check_array("values", values, scores.size(), ctx);
+  detail::require(out.size() == scores.size(), "out: size ", out.size(), ", expected ", scores.size(), " (one per score)");
+  workspace& scratch = ctx.scratch();
+  const workspace::scope scope(scratch);
+  if (scores.empty()) return;
+  const std::span<double> wide = scratch.take<double>(scores.size());
+  how(strided<const T>(scores.data(), scores.size()), scratch).apply(detail::widened(values, scratch), wide);
+  detail::narrow(std::span<const double>(wide), out);
+}
+
+/// sort_apply_transposed: the transpose of P(scores) times values; as sort_apply.
+template <class Sort, std::floating_point T>
+requires soft_sort_operator<Sort, T>
+void sort_apply_transposed(const Sort& how, std::span<const T> scores, std::span<const T> values, std::span<T> out, context& ctx) {
+  detail::check_scores(how, scores, ctx);
+  detail::check_array("values", values, scores.size(), ctx);
+  detail::require(out.size() == scores.size(), "out: size ", out.size(), ", expected ", scores.size(), " (one per score)");
+  workspace& scratch = ctx.scratch();
+  const workspace::scope scope(scratch);
+  if (scores.empty()) return;
+  const std::span<double> wide = scratch.take<double>(scores.size());
+  how(strided<const T>(scores.data(), scores.size()), scratch).apply_transposed(detail::widened(values, scratch), wide);
+  detail::narrow(std::span<const double>(wide), out);
+}
+
+/// sort_pullback: the gradient by the scores of sum_ij cotangent_i P_ij values_j; as sort_apply.
+template <class Sort, std::floating_point T>
+requires soft_sort_operator<Sort, T>
+void sort_pullback(const Sort& how, std::span<const T> scores, std::span<const T> values, std::span<const T> cotangent, std::span<T> gradient,
+                   context& ctx) {
+  detail::check_scores(how, scores, ctx);
+  detail::check_array("values", values, scores.size(), ctx);
+  detail::check_array("cotangent", cotangent, scores.size(), ctx);
+  detail::require(gradient.size() == scores.size(), "gradient: size ", gradient.size(), ", expected ", scores.size(), " (one per score)");
+  workspace& scratch = ctx.scratch();
+  const workspace::scope scope(scratch);
+  if (scores.empty()) return;
+  const std::span<double> wide = scratch.take<double>(scores.size());
+  how(strided<const T>(scores.data(), scores.size()), scratch).pullback(detail::widened(values, scratch), detail::widened(cotangent, scratch), wide);
+  detail::narrow(std::span<const double>(wide), gradient);
+}
+
+/// sort_matrix: P(scores) itself, [n, n] by rows; as sort_apply.
+template <class Sort, std::floating_point T>
+requires soft_sort_operator<Sort, T>
+void sort_matrix(const Sort& how, std::span<const T> scores, std::span<T> matrix, context& ctx) {
+  const std::size_t n = scores.size();
+  detail::check_scores(how, scores, ctx);
+  detail::require(matrix.size() == n * n, "matrix: size ", matrix.size(), ", expected ", n * n, " (scores times scores)");
+  workspace& scratch = ctx.scratch();
+  const workspace::scope scope(scratch);
+  if (scores.empty()) return;
+  const std::span<double> wide = scratch.take<double>(n * n);
+  how(strided<const T>(scores.data(), scores.size()), scratch).to_matrix(wide);
+  detail::narrow(std::span<const double>(wide), matrix);
+}
+
+}  // namespace rankloss
