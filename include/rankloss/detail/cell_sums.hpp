@@ -192,7 +192,8 @@ class cell_list {
   };
 
   /// Cuts scores [n], in any order, by a grid of half temperatures down from the highest; `false` where its cells would hold too few items
-  /// to pay. No sort: one count of the cells and one pass that moves each item to its slot, and with it its value: by_slot[slot] = values[i].
+  /// to pay. No sort: one count of the cells and one pass that moves each item to its slot, and with it its value where there is one:
+  /// by_slot[slot] = values[i].
   [[nodiscard]] bool cut_by_grid(const strided<const T>& scores, double temperature, std::span<const T> values, std::span<T> by_slot,
                                  workspace& scratch) {
     const std::size_t n = scores.size();
@@ -232,7 +233,7 @@ class cell_list {
         x[slot] = scores[i];
         prefetch_ahead(x.data() + slot);
       }
-      for (std::size_t i = 0; i < n; ++i) {
+      for (std::size_t i = 0; i < values.size(); ++i) {
         by_slot[slots[i]] = values[i];
         prefetch_ahead(by_slot.data() + slots[i]);
       }
@@ -299,10 +300,8 @@ class cell_list {
     }
     if (count * fewest_items > n && largest < crowd) return false;
     const std::span<std::uint32_t> slots = scratch.take<std::uint32_t>(n);
-    for (std::size_t i = 0; i < n; ++i) {
-      slots[order[i]] = static_cast<std::uint32_t>(i);
-      by_slot[i] = values[order[i]];
-    }
+    for (std::size_t i = 0; i < n; ++i) slots[order[i]] = static_cast<std::uint32_t>(i);
+    for (std::size_t i = 0; i < values.size(); ++i) by_slot[i] = values[order[i]];
     cells_ = cells.first(count);
     slots_ = slots;
     return true;

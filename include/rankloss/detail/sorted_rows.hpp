@@ -136,6 +136,7 @@ template <class Arch, class T>
     upper = lower;
   }
 
+  // What is out of reach of the stretch's own nearest item is nothing beside it, however far the next stretch is.
   stretches& seams = sorted.seams;
   const double reach = (kernel_terms<T>::reach + std::log(static_cast<double>(n))) * temperature;
   seams.warm_down = rows;
@@ -150,13 +151,13 @@ template <class Arch, class T>
     if (last < n) {
       const double next = x(last);
       seams.decay_down[l] = std::exp(-scale * (x(first) - next));
-      const auto near = std::partition_point(begin, end, [&](T s) { return static_cast<double>(s) - next > reach; });
+      const auto near = std::partition_point(begin, end, [&](T s) { return static_cast<double>(s) - x(last - 1) > reach; });
       seams.warm_down = std::min(seams.warm_down, static_cast<std::size_t>(near - begin));
     }
     if (first > 0) {
       const double before = x(first - 1);
       seams.decay_up[l] = std::exp(-scale * (before - x(last - 1)));
-      const auto far = std::partition_point(begin, end, [&](T s) { return before - static_cast<double>(s) <= reach; });
+      const auto far = std::partition_point(begin, end, [&](T s) { return x(first) - static_cast<double>(s) <= reach; });
       seams.warm_up = std::max(seams.warm_up, static_cast<std::size_t>(far - begin));
     }
   }
