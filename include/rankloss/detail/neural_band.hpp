@@ -1,0 +1,266 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <rankloss/detail/lane_math.hpp>
+#include <rankloss/detail/simd.hpp>
+#include <rankloss/workspace.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <limits>
+#include <span>
+
+namespace rankloss::detail {
+
+/// NeuralSort in sorted coordinates. With scores descending and gaps g_l = (s_l - s_{l+1}) / t >= 0 the logits of row i peak at column i, and
+///
+///     L_{i,i} - L_{i,i+m} = sum_{l=0}^{m-1} (2 l + 1) g_{i+l},        L_{i,i} - L_{i,i-m} = sum_{l=1}^{m} (2 l - 1) g_{i-l}
+///
+/// so that no row sums of distances are needed, nothing cancels, and what lies outside a band around the diagonal is below the rounding error
+/// of the peak. Entries are computed as they are needed: rows are walked for products with P, columns for those with its transpose, and both
+/// only read, so that no sum is scattered.
+///
+/// Lanes: either several lists, one a lane, or one long list cut into one stretch a lane. Arrays over items, "columns" below, have a row of
+/// lanes an item and a halo of rows before and after, where a stretch sees its neighbours.
+template <class Arch>
+class neural_band {
+  using V = lanes<Arch>;
+  static constexpr std::size_t w = lane_count<Arch>;
+  static constexpr double infinity = std::numeric_limits<double>::infinity();
+
+ public:
+  /// Entries below exp(-reach) of their row's peak are dropped.
+  template <class T>
+  static constexpr double reach() noexcept {
+    return sizeof(T) == 4 ? 20.0 : 39.0;
+  }
+
+  neural_band() = default;
+
+  /// One list: x [n] sorted, descending.
+  template <class T>
+  neural_band(std::span<const T> x, double temperature, workspace& scratch)
+      : rows_((x.size() + w - 1) / w), items_(x.size()), single_(true), reach_(reach<T>()), scratch_(&scratch) {
+    const std::size_t n = x.size();
+    const double scale = 1.0 / temperature;
+    {
+      // How wide the band is at its widest: a walk over all rows without the exponentials.
+      const workspace::scope scope(scratch);
+      const std::span<double> gaps = scratch.take<double>(n + 2 * w + 2);
+      std::fill(gaps.begin(), gaps.end(), infinity);
+      double* gap = gaps.data() + w + 1;
+      for (std::size_t i = 0; i + 1 < n; ++i) gap[i] = (static_cast<double>(x[i]) - static_cast<double>(x[i + 1])) * scale;
+      const V limit(reach_);
+      for (std::size_t i = 0; i < n; i += w) {
+        V down(0.0), up(0.0), factor(1.0);
+        for (std::size_t m = 1;; ++m) {
+          if (i + m - 1 < n) up = xsimd::fma(V::load_unaligned(gap + i + m - 1), factor, up);
+          if (m <= i + w) down = xsimd::fma(V::load_unaligned(gap + static_cast<std::ptrdiff_t>(i) - static_cast<std::ptrdiff_t>(m)), factor, down);
+          const bool ended = (i + m - 1 >= n || xsimd::all(up > limit)) && (m > i + w || xsimd::all(down > limit));
+          if (ended) break;
+          width_ = std::max(width_, m);
+          factor += V(2.0);
+        }
+      }
+    }
+    width_ = std::min(width_, n - 1);
+    halo_ = width_ + 1;
+    gaps_ = take();
+    for (std::ptrdiff_t i = -static_cast<std::ptrdiff_t>(halo_); i < static_cast<std::ptrdiff_t>(rows_ + halo_); ++i)
+      for (std::size_t l = 0; l < w; ++l) {
+        const std::ptrdiff_t at = static_cast<std::ptrdiff_t>(l * rows_) + i;
+        const bool inside = at >= 0 && at + 1 < static_cast<std::ptrdiff_t>(n);
+        const auto p = static_cast<std::size_t>(at);
+        gaps_[index(i) + l] = inside ? (static_cast<double>(x[p]) - static_cast<double>(x[p + 1])) * scale : infinity;
+      }
+    inverse_sums_ = take();
+  }
+
+  /// Several lists: x [rows][lanes] sorted, descending, -infinity where a list has ended.
+  neural_band(std::span<const double> x, double temperature, double reach, workspace& scratch)
+      : rows_(x.size() / w), items_(x.size()), reach_(reach), scratch_(&scratch) {
+    const V scale(1.0 / temperature);
+    halo_ = rows_ + 1;
+    gaps_ = take();
+    std::fill(gaps_.begin(), gaps_.end(), infinity);
+    for (std::size_t i = 0; i + 1 < rows_; ++i) {
+      const V below = V::load_aligned(x.data() + (i + 1) * w);
+      const V gap = (V::load_aligned(x.data() + i * w) - below) * scale;
+      xsimd::select(below == V(-infinity), V(infinity), gap).store_aligned(gaps_.data() + index(static_cast<std::ptrdiff_t>(i)));
+    }
+    for (std::size_t i = 0; i < rows_; ++i) {
+      walk_rows(i, [&](std::ptrdiff_t m, const V&, std::size_t) { width_ = std::max(width_, static_cast<std::size_t>(m < 0 ? -m : m)); });
+    }
+    inverse_sums_ = take();
+  }
+
+  [[nodiscard]] std::size_t rows() const noexcept { return rows_; }
+  /// Entries on each side of the diagonal, at most.
+  [[nodiscard]] std::size_t width() const noexcept { return width_; }
+  /// An array over items, with its halo; what it holds is not set.
+  [[nodiscard]] std::span<double> take() const { return scratch_->take<double>((rows_ + 2 * halo_) * w); }
+  /// Where row i begins in such an array.
+  [[nodiscard]] std::size_t index(std::ptrdiff_t i) const noexcept { return static_cast<std::size_t>(i + static_cast<std::ptrdiff_t>(halo_)) * w; }
+  [[nodiscard]] std::size_t index(std::size_t i) const noexcept { return (i + halo_) * w; }
+
+  /// From slots, [lane][row] (of one list: in sorted order), to an array over items, and back. Beyond a list's end there are zeros.
+  void load(std::span<const double> slots, std::span<double> to) const noexcept {
+    for (std::size_t i = 0; i < rows_; ++i)
+      for (std::size_t l = 0; l < w; ++l) to[index(i) + l] = l * rows_ + i < slots.size() ? slots[l * rows_ + i] : 0.0;
+    spread(to);
+  }
+  void store(std::span<const double> from, std::span<double> slots) const noexcept {
+    for (std::size_t l = 0; l < w; ++l)
+      for (std::size_t i = 0; i < rows_ && l * rows_ + i < slots.size(); ++i) slots[l * rows_ + i] = from[index(i) + l];
+  }
+  /// Fills the halo: what neighbouring stretches hold, or zeros.
+  void spread(std::span<double> columns) const noexcept {
+    const auto rows = static_cast<std::ptrdiff_t>(rows_);
+    const auto fill = [&](std::ptrdiff_t i) {
+      for (std::size_t l = 0; l < w; ++l) {
+        const std::ptrdiff_t at = static_cast<std::ptrdiff_t>(l) * rows + i;
+        const bool inside = single_ && at >= 0 && at < static_cast<std::ptrdiff_t>(items_);
+        columns[index(i) + l] = inside ? columns[index(at % rows) + static_cast<std::size_t>(at / rows)] : 0.0;
+      }
+    };
+    for (std::ptrdiff_t m = 1; m <= static_cast<std::ptrdiff_t>(halo_); ++m) {
+      fill(-m);
+      fill(rows + m - 1);
+    }
+  }
+
+  /// Calls body(m, e, at) for the entries of row i off the diagonal: column i + m, exp(L_{i,i+m} - L_{i,i}), index of the column's items.
+  template <class Body>
+  [[gnu::always_inline]] void walk_rows(std::size_t i, Body body) const {
+    V sum(0.0), factor(1.0);
+    for (std::size_t m = 1;; ++m) {
+      const std::size_t at = index(i) + m * w;
+      sum = xsimd::fma(V::load_aligned(gaps_.data() + at - w), factor, sum);
+      if (xsimd::all(sum > V(reach_))) break;
+      body(static_cast<std::ptrdiff_t>(m), exp_minus(sum), at);
+      factor += V(2.0);
+    }
+    sum = V(0.0);
+    factor = V(1.0);
+    for (std::size_t m = 1;; ++m) {
+      const std::size_t at = index(i) - m * w;
+      sum = xsimd::fma(V::load_aligned(gaps_.data() + at), factor, sum);
+      if (xsimd::all(sum > V(reach_))) break;
+      body(-static_cast<std::ptrdiff_t>(m), exp_minus(sum), at);
+      factor += V(2.0);
+    }
+  }
+
+  /// Calls body(m, e, at) for the entries of column j off the diagonal: row j + m, exp(L_{j+m,j} - L_{j+m,j+m}), index of the row's items.
+  template <class Body>
+  [[gnu::always_inline]] void walk_columns(std::size_t j, Body body) const {
+    // One row further away, the weights of all gaps so far grow by 2, and the new gap comes with weight 1.
+    V sum(0.0), distance(0.0);
+    for (std::size_t m = 1;; ++m) {
+      const std::size_t at = index(j) + m * w;
+      const V gap = V::load_aligned(gaps_.data() + at - w);
+      sum += xsimd::fma(V(2.0), distance, gap);
+      distance += gap;
+      if (xsimd::all(sum > V(reach_))) break;
+      body(static_cast<std::ptrdiff_t>(m), exp_minus(sum), at);
+    }
+    sum = V(0.0);
+    distance = V(0.0);
+    for (std::size_t m = 1;; ++m) {
+      const std::size_t at = index(j) - m * w;
+      const V gap = V::load_aligned(gaps_.data() + at);
+      sum += xsimd::fma(V(2.0), distance, gap);
+      distance += gap;
+      if (xsimd::all(sum > V(reach_))) break;
+      body(-static_cast<std::ptrdiff_t>(m), exp_minus(sum), at);
+    }
+  }
+
+  /// out_i = sum_j P_ij values_j, and the row sums, which the other products need.
+  void apply(std::span<const double> values, std::span<double> out) {
+    for (std::size_t i = 0; i < rows_; ++i) {
+      V total(1.0);
+      V product = V::load_aligned(values.data() + index(i));
+      walk_rows(i, [&](std::ptrdiff_t, const V& e, std::size_t at) {
+        total += e;
+        product = xsimd::fma(e, V::load_aligned(values.data() + at), product);
+      });
+      const V inverse = V(1.0) / total;
+      inverse.store_aligned(inverse_sums_.data() + index(i));
+      (product * inverse).store_aligned(out.data() + index(i));
+    }
+    spread(inverse_sums_);
+  }
+
+  /// After `apply`: 1 / sum_j exp(L_ij - L_ii) of each row.
+  [[nodiscard]] std::span<const double> inverse_sums() const noexcept { return inverse_sums_; }
+
+  /// out_j = sum_i P_ij values_i, after `apply`.
+  void apply_transposed(std::span<const double> values, std::span<double> out) const {
+    for (std::size_t j = 0; j < rows_; ++j) {
+      const auto scaled = [&](std::size_t at) { return V::load_aligned(values.data() + at) * V::load_aligned(inverse_sums_.data() + at); };
+      V product = scaled(index(j));
+      walk_columns(j, [&](std::ptrdiff_t, const V& e, std::size_t at) { product = xsimd::fma(e, scaled(at), product); });
+      product.store_aligned(out.data() + index(j));
+    }
+  }
+
+  /// Column sums of D = d(f)/d(L) and their first moments, sum_i D_ij (i - j), for f = sum_ij cotangent_i P_ij values_j:
+  /// D_ij = P_ij cotangent_i (values_j - (P values)_i).
+  void pull(std::span<const double> values, std::span<const double> product, std::span<const double> cotangent, std::span<double> sums,
+            std::span<double> moments) const {
+    for (std::size_t j = 0; j < rows_; ++j) {
+      const V value = V::load_aligned(values.data() + index(j));
+      const auto entry = [&](std::size_t at) {
+        return V::load_aligned(inverse_sums_.data() + at) * V::load_aligned(cotangent.data() + at) * (value - V::load_aligned(product.data() + at));
+      };
+      V sum = entry(index(j));
+      V moment(0.0);
+      walk_columns(j, [&](std::ptrdiff_t m, const V& e, std::size_t at) {
+        const V d = e * entry(at);
+        sum += d;
+        moment = xsimd::fma(d, V(static_cast<double>(m)), moment);
+      });
+      sum.store_aligned(sums.data() + index(j));
+      moment.store_aligned(moments.data() + index(j));
+    }
+  }
+
+ private:
+  std::size_t rows_ = 0;
+  std::size_t items_ = 0;
+  std::size_t halo_ = 0;
+  std::size_t width_ = 0;
+  bool single_ = false;
+  double reach_ = 0.0;
+  workspace* scratch_ = nullptr;
+  std::span<double> gaps_;          // in units of temperature; infinite beyond a list's end
+  std::span<double> inverse_sums_;  // of rows
+};
+
+/// From the column sums and moments of D = d(f)/d(L), whose rows sum to 0, to the gradient of f by the n sorted scores x, in place of the
+/// moments. L_ij = ((n + 1 - 2 i) x_j - sum_k |x_j - x_k|) / t makes it
+///
+///     d(f)/d(x_j) = (1/t) [ sums_j (begin + end - 1 - 2 j) - 2 moments_j + sum_{k < begin} sums_k - sum_{k >= end} sums_k ]
+///
+/// for the item j (from 0) of a run [begin, end) of equal scores; |x_j - x_k| counts as flat where they are equal.
+template <class X>
+void neural_gradient(const X& x, std::size_t n, double temperature, const double* sums, double* moments) noexcept {
+  double before = 0.0;
+  double after = 0.0;
+  for (std::size_t j = 0; j < n; ++j) after += sums[j];
+  for (std::size_t begin = 0; begin < n;) {
+    std::size_t end = begin;
+    double run = 0.0;
+    for (; end < n && x(end) == x(begin); ++end) run += sums[end];
+    after -= run;
+    for (std::size_t j = begin; j < end; ++j) {
+      const double offset = static_cast<double>(begin + end) - 1.0 - 2.0 * static_cast<double>(j);
+      moments[j] = (sums[j] * offset - 2.0 * moments[j] + before - after) / temperature;
+    }
+    before += run;
+    begin = end;
+  }
+}
+
+}  // namespace rankloss::detail

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <rankloss/batch.hpp>
+#include <rankloss/detail/require.hpp>
+#include <rankloss/metrics/recall.hpp>
+#include <rankloss/ranks/rank.hpp>
+#include <rankloss/ranks/sigmoid_ranks.hpp>
+#include <rankloss/workspace.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <span>
+
+namespace rankloss {
+
+/// smooth_metric: a ranking metric of smooth ranks in place of hard ones, as a loss.
+///
+///     loss           = best - metric(ranks(s), y)            best: 1, or 0 for DCG; metric itself where less is better
+///     d(loss)/d(s_m) = - sum_i d(metric)/d(rank_i) d(rank_i)/d(s_m)
+///
+///     const rankloss::smooth_metric<rankloss::metrics::ndcg, rankloss::projected_ranks> loss{.metric = {.cutoff = 10}, .ranks = {.temperature = 0.5}};
+///
+/// Metric: ndcg, dcg, average_precision, reciprocal_rank, expected_reciprocal_rank, rank_biased_precision, average_relevance_position,
+/// precision or recall of `metrics`; Ranks: sigmoid_ranks, laplace_ranks or projected_ranks. Qin, Liu, Li: A general approximation framework
+/// for direct optimization of information retrieval measures, Information Retrieval 13 (2010); Jagerman et al.: Rax, KDD 2022.
+///
+/// - Time and scratch: those of the ranks, O(n) for the metric; twice that for average_precision, which ranks the relevant items apart.
+/// - As the temperature of the ranks -> 0 the loss tends to that of the exact metric where no scores are equal.
+/// - With a cutoff k an item counts by a factor of 1 up to smooth rank k, 0 from k + 1, a cubic between.
+/// - Edge cases: a list without relevance has loss 0 and gradient 0. Infinite scores rank first or last.
+/// @throws std::invalid_argument from `evaluate` when an option is out of its range; the ranks' order and base have to stay at their defaults.
+template <class Metric, class Ranks = sigmoid_ranks>
+struct smooth_metric {
+  Metric metric{};
+  Ranks ranks{};
+
+  void validate() const {
+    if constexpr (requires { metric.validate(); }) metric.validate();
+    if constexpr (requires { ranks.validate(); }) ranks.validate();
+    detail::require(ranks.order == rank_order::descending, "ranks: ascending, expected descending: a metric counts from the best score down");
+    detail::require(ranks.base == 1.0, "ranks: base ", ranks.base, ", expected 1: a metric counts from 1");
+  }
+
+  template <class T, class R>
+  double operator()(const list<T, R>& items, const list_outputs<T>& out, workspace& scratch) const {
+    const std::size_t n = items.size();
+    for (std::size_t i = 0; i < out.gradient.size(); ++i) out.gradient[i] = T{0};
+    if (!metric.has_relevance(items)) return 0.0;
+    const workspace::scope scope(scratch);
+    const std::span<double> by_rank = scratch.take<double>(out.gradient.size());
+    const auto soft = ranks(items.scores, scratch);
+    double value = 0.0;
+    if constexpr (requires { requires Metric::needs_relevant_ranks; }) {
+      // The relevant items as a list of their own.
+      const std::span<std::size_t> which = scratch.take<std::size_t>(n);
+      std::size_t count = 0;
+      for (std::size_t i = 0; i < n; ++i)
+        if (detail::relevant(items, i)) which[count++] = i;
+      const std::span<T> scores = scratch.take<T>(count);
+      for (std::size_t r = 0; r < count; ++r) scores[r] = items.scores[which[r]];
+      const auto among = ranks(strided<const T>(scores.data(), count), scratch);
+      const std::span<double> relevant_ranks = scratch.take<double>(n);
+      std::fill(relevant_ranks.begin(), relevant_ranks.end(), 1.0);
+      for (std::size_t r = 0; r < count; ++r) relevant_ranks[which[r]] = among.values()[r];
+      const std::span<double> by_relevant_rank = scratch.take<double>(by_rank.size());
+      value = metric.of_ranks(soft.values(), relevant_ranks, items, by_rank, by_relevant_rank, scratch);
+      if (!by_rank.empty()) {
+        const std::span<double> cotangent = scratch.take<double>(count);
+        const std::span<double> gradient = scratch.take<double>(count);
+        for (std::size_t r = 0; r < count; ++r) cotangent[r] = by_relevant_rank[which[r]];
+        among.pullback(cotangent, gradient);
+        const std::span<double> all = scratch.take<double>(n);
+        soft.pullback(by_rank, all);
+        for (std::size_t r = 0; r < count; ++r) all[which[r]] += gradient[r];
+        for (std::size_t i = 0; i < n; ++i) out.gradient[i] = static_cast<T>(sign * all[i]);
+      }
+    } else {
+      value = metric.of_ranks(soft.values(), items, by_rank, scratch);
+      if (!by_rank.empty()) {
+        const std::span<double> all = scratch.take<double>(n);
+        soft.pullback(by_rank, all);
+        for (std::size_t i = 0; i < n; ++i) out.gradient[i] = static_cast<T>(sign * all[i]);
+      }
+    }
+    if constexpr (less_is_better)
+      return value;
+    else
+      return Metric::best - value;
+  }
+
+  /// Whether the list counts in reduction::mean_of_relevant, by the metric's own rule.
+  template <class T, class R>
+  [[nodiscard]] bool has_relevance(const list<T, R>& items) const {
+    return metric.has_relevance(items);
+  }
+
+ private:
+  static constexpr bool less_is_better = requires { requires Metric::lower_is_better; };
+  static constexpr double sign = less_is_better ? 1.0 : -1.0;
+};
+
+}  // namespace rankloss
