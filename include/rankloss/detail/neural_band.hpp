@@ -80,17 +80,24 @@ class neural_band {
   neural_band(std::span<const double> x, double temperature, double reach, workspace& scratch)
       : rows_(x.size() / w), items_(x.size()), reach_(reach), scratch_(&scratch) {
     const V scale(1.0 / temperature);
-    halo_ = rows_ + 1;
-    gaps_ = take();
-    std::fill(gaps_.begin(), gaps_.end(), infinity);
-    for (std::size_t i = 0; i + 1 < rows_; ++i) {
-      const V below = V::load_aligned(x.data() + (i + 1) * w);
-      const V gap = (V::load_aligned(x.data() + i * w) - below) * scale;
-      xsimd::select(below == V(-infinity), V(infinity), gap).store_aligned(gaps_.data() + index(static_cast<std::ptrdiff_t>(i)));
+    const auto measure = [&] {
+      gaps_ = take();
+      std::fill(gaps_.begin(), gaps_.end(), infinity);
+      for (std::size_t i = 0; i + 1 < rows_; ++i) {
+        const V below = V::load_aligned(x.data() + (i + 1) * w);
+        const V gap = (V::load_aligned(x.data() + i * w) - below) * scale;
+        xsimd::select(below == V(-infinity), V(infinity), gap).store_aligned(gaps_.data() + index(i));
+      }
+    };
+    {
+      const workspace::scope scope(scratch);
+      halo_ = rows_ + 1;  // as far as a band can reach
+      measure();
+      for (std::size_t i = 0; i < rows_; ++i)
+        walk_rows(i, [&](std::ptrdiff_t m, const V&, std::size_t) { width_ = std::max(width_, static_cast<std::size_t>(m < 0 ? -m : m)); });
     }
-    for (std::size_t i = 0; i < rows_; ++i) {
-      walk_rows(i, [&](std::ptrdiff_t m, const V&, std::size_t) { width_ = std::max(width_, static_cast<std::size_t>(m < 0 ? -m : m)); });
-    }
+    halo_ = width_ + 1;
+    measure();
     inverse_sums_ = take();
   }
 
@@ -115,11 +122,16 @@ class neural_band {
   }
   /// Fills the halo: what neighbouring stretches hold, or zeros.
   void spread(std::span<double> columns) const noexcept {
+    if (!single_) {
+      std::fill_n(columns.begin(), halo_ * w, 0.0);
+      std::fill_n(columns.end() - static_cast<std::ptrdiff_t>(halo_ * w), halo_ * w, 0.0);
+      return;
+    }
     const auto rows = static_cast<std::ptrdiff_t>(rows_);
     const auto fill = [&](std::ptrdiff_t i) {
       for (std::size_t l = 0; l < w; ++l) {
         const std::ptrdiff_t at = static_cast<std::ptrdiff_t>(l) * rows + i;
-        const bool inside = single_ && at >= 0 && at < static_cast<std::ptrdiff_t>(items_);
+        const bool inside = at >= 0 && at < static_cast<std::ptrdiff_t>(items_);
         columns[index(i) + l] = inside ? columns[index(at % rows) + static_cast<std::size_t>(at / rows)] : 0.0;
       }
     };

@@ -199,12 +199,14 @@ template <class T, class R>
   return rows;
 }
 
-/// Up to `lane_count` lists as they are, for the plain O(n^2) form: unsorted rows and the scores in them, [row][lane].
+/// Rows and the scores in them, [row][lane].
 template <class Arch>
 struct plain_rows {
   sorted_rows<Arch> rows;
   std::span<const double> x;
 };
+
+/// Up to `lane_count` lists as they are, for the plain O(n^2) form.
 template <class Arch, class T, class R>
 [[nodiscard]] plain_rows<Arch> lay_group(std::span<const list<T, R>> lists, workspace& scratch) {
   constexpr std::size_t w = lane_count<Arch>;
@@ -226,17 +228,15 @@ template <class Arch, class T, class R>
   return group;
 }
 
-/// Up to `lane_count` lists, sorted.
+/// Up to `lane_count` lists, sorted: rows without decay, and the scores in them, [row][lane]; -infinity where a list has ended.
 template <class Arch, class T, class R>
-[[nodiscard]] sorted_rows<Arch> sort_group(std::span<const list<T, R>> lists, double temperature, workspace& scratch) {
+[[nodiscard]] plain_rows<Arch> sort_lanes(std::span<const list<T, R>> lists, workspace& scratch) {
   using V = lanes<Arch>;
   constexpr std::size_t w = lane_count<Arch>;
   const std::size_t rows = longest_of(lists);
   const std::size_t all_rows = network_rows(rows);
-
-  sorted_rows<Arch> sorted;
   const std::span<std::uint32_t> order = scratch.take<std::uint32_t>(rows * w);
-  const std::span<double> decay = scratch.take<double>((rows + 1) * w);
+  const std::span<double> sorted_x = scratch.take<double>(rows * w);
   const workspace::scope sorting(scratch);
   const std::span<const T> x = lay_in_lanes<Arch>(lists, rows, scratch);
 
@@ -294,21 +294,32 @@ template <class Arch, class T, class R>
     for (std::size_t at = 0; at < rows * w; ++at) order[at] = static_cast<std::uint32_t>(places[at]);
   }
 
+  for (std::size_t at = 0; at < rows * w; ++at) sorted_x[at] = static_cast<double>(x[order[at]]);
+  plain_rows<Arch> sorted;
+  sorted.rows.rows = sorted.rows.whole_rows = rows;
+  sorted.rows.items = rows * w;
+  sorted.rows.order = order;
+  sorted.x = sorted_x;
+  return sorted;
+}
+
+/// The same, with the decay from row to row.
+template <class Arch, class T, class R>
+[[nodiscard]] sorted_rows<Arch> sort_group(std::span<const list<T, R>> lists, double temperature, workspace& scratch) {
+  using V = lanes<Arch>;
+  constexpr std::size_t w = lane_count<Arch>;
+  const plain_rows<Arch> sorted = sort_lanes<Arch, T, R>(lists, scratch);
+  sorted_rows<Arch> group = sorted.rows;
+  const std::span<double> decay = scratch.take<double>((group.rows + 1) * w);
   V upper(std::numeric_limits<double>::infinity());
-  for (std::size_t i = 0; i < rows; ++i) {
-    alignas(64) double current[w];
-    for (std::size_t l = 0; l < w; ++l) current[l] = static_cast<double>(x[order[i * w + l]]);
-    const V lower = V::load_aligned(current);
+  for (std::size_t i = 0; i < group.rows; ++i) {
+    const V lower = V::load_aligned(sorted.x.data() + i * w);
     decay_between<Arch>(upper, lower, 1.0 / temperature).store_aligned(decay.data() + i * w);
     upper = lower;
   }
-  V(0.0).store_aligned(decay.data() + rows * w);
-
-  sorted.rows = sorted.whole_rows = rows;
-  sorted.items = rows * w;
-  sorted.order = order;
-  sorted.decay = decay;
-  return sorted;
+  V(0.0).store_aligned(decay.data() + group.rows * w);
+  group.decay = decay;
+  return group;
 }
 
 }  // namespace rankloss::detail
