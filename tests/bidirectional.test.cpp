@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <rankloss/bidirectional.hpp>
 
-#include <rankloss/relevance_scores.hpp>
 #include <rankloss/sndcg.hpp>
 
 #include "support/peer_retrieval.hpp"
@@ -204,12 +203,7 @@ struct listwise_case {
 };
 
 TEST_CASE("bidirectional S-NDCG agrees with Listwise_ITR") {
-  reals relevance(peers::pairs * peers::pairs);
-  rankloss::relevance_scores(rankloss::caption_batch<double>{.captions = peers::captions,
-                                                             .texts = peers::text_captions,
-                                                             .dimension = peers::caption_dimension,
-                                                             .captions_per_image = peers::captions_per_image},
-                             relevance);
+  const auto relevance = peers::relevance();
   const auto s = peers::similarity();
   const similarity_batch<double> batch{.similarity = s, .rows = peers::pairs, .columns = peers::pairs, .relevance = relevance};
   const listwise_case cases[] = {{0.01, peers::sndcg_001, 0.928524196, 0.931051672}, {0.1, peers::sndcg_01, 0.901390254, 0.893438518}};
@@ -226,12 +220,7 @@ TEST_CASE("bidirectional S-NDCG agrees with Listwise_ITR") {
     };
     CHECK(1.0 - mean(0) == Approx(c.ndcg_of_rows).epsilon(1e-6));
     CHECK(1.0 - mean(peers::pairs) == Approx(c.ndcg_of_columns).epsilon(1e-6));
-    const auto by_images = peers::by_images(gradient);
-    const auto by_texts = peers::by_texts(gradient);
-    for (std::size_t k = 0; k < by_images.size(); ++k) {
-      CHECK(by_images[k] == Approx(c.expected.by_images[k]).epsilon(1e-5).margin(1e-6));
-      CHECK(by_texts[k] == Approx(c.expected.by_texts[k]).epsilon(1e-5).margin(1e-6));
-    }
+    peers::check_gradient(gradient, c.expected);
     // Their relevance is not symmetric, so the right form is another number.
     CHECK(evaluate(bidirectional<sndcg>{by}, batch) != Approx(c.expected.value).epsilon(1e-4));
   }

@@ -16,6 +16,7 @@
 namespace {
 
 using reference::real;
+using reference::widen;
 
 /// Scores that are hard on the kernels in different ways; the spread of most of them is about 1.
 enum class shape { normal, ties, few_far_away, crowd_and_loners, equal, clusters };
@@ -44,11 +45,6 @@ std::vector<real> exponential_gains(const auto& grades) {
   std::vector<real> gains;
   for (const auto y : grades) gains.push_back(std::expm1(real(y) * std::numbers::ln2_v<real>));
   return gains;
-}
-
-template <class T>
-std::vector<real> widen(const std::vector<T>& values) {
-  return {values.begin(), values.end()};
 }
 
 /// Largest error relative to the largest entry. What the type cannot hold as a normal number counts as nothing.

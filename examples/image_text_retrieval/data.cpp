@@ -3,7 +3,7 @@
 
 #include "../support/csv.hpp"
 #include "../support/npy.hpp"
-#include "../support/random.hpp"
+#include <rankloss/random.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -73,6 +73,7 @@ std::vector<judgement> read_judgements(const fs::path& path, const std::string& 
     grade = expert ? score - 1.0F : 3.0F * score;
   }
   std::vector<judgement> judged;
+  judged.reserve(found.size());
   for (const auto& [pair, verdict] : found) judged.push_back({pair.first, pair.second, verdict.second});
   return judged;
 }
@@ -212,7 +213,7 @@ dataset hold_out(const dataset& data, double share, std::uint64_t seed) {
   constexpr std::uint64_t stream = 1;
   std::vector<std::size_t> images(data.train.image_count());
   std::iota(images.begin(), images.end(), std::size_t{0});
-  examples::random_stream(seed, stream).shuffle(images);
+  rankloss::random_stream(seed, stream).shuffle(images);
   const auto held = static_cast<std::size_t>(std::lround(share * static_cast<double>(images.size())));
   if (held == 0 || held == images.size()) throw std::runtime_error("--hold-out: leaves no image on one side");
   std::vector<std::size_t> rest(images.begin() + static_cast<std::ptrdiff_t>(held), images.end());

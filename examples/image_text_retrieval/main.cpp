@@ -45,7 +45,7 @@ std::vector<named_loss> losses(const options& o) {
 
 /// The emoji set lies where the program was built from, or beside the program.
 fs::path own_data() {
-  const fs::path source(RANKLOSS_EXAMPLE_DATA);
+  fs::path source(RANKLOSS_EXAMPLE_DATA);
   if (fs::exists(source)) return source;
   std::error_code error;
   return fs::read_symlink("/proc/self/exe", error).parent_path() / "data";
@@ -71,8 +71,8 @@ std::vector<float> grades_to_learn(const options& o, const pairs& train, ranklos
 }
 
 two_towers towers_at_start(const options& o, const pairs& train, const cca& fit, std::uint64_t seed) {
-  const examples::random_stream for_images(seed, 2);
-  const examples::random_stream for_captions(seed, 3);
+  const rankloss::random_stream for_images(seed, 2);
+  const rankloss::random_stream for_captions(seed, 3);
   if (o.start == start::cca) return {head<float>(fit.images, o.image_hidden, for_images), head<float>(fit.captions, o.text_hidden, for_captions)};
   const auto shape = [&](const matrix<float>& features, std::size_t hidden) {
     return head<float>::shape{

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include "../support/random.hpp"
+#include <rankloss/random.hpp>
 #include "cca.hpp"
 #include "data.hpp"
 
@@ -42,12 +42,12 @@ class head {
   };
 
   /// Weights uniform in +-sqrt(6 / (inputs + outputs)) (Glorot and Bengio 2010), biases 0.
-  head(shape form, examples::random_stream random) : shape_(form), parameters_(parameter_array<T>::Zero(index(layout(form).end))) {
+  head(shape form, rankloss::random_stream random) : shape_(form), parameters_(parameter_array<T>::Zero(index(layout(form).end))) {
     for (const block& weights : {layout(form).S, layout(form).B, layout(form).A}) fill(at(weights), random);
   }
 
   /// The head that does what a projection does. A hidden layer beside it starts with A = 0, so that it has no say yet.
-  head(const projection& start, std::size_t hidden, examples::random_stream random)
+  head(const projection& start, std::size_t hidden, rankloss::random_stream random)
       : head({.features = size(start.weights.rows()), .outputs = size(start.weights.cols()), .hidden = hidden}, random) {
     at(layout(shape_).S) = start.weights.template cast<T>();
     at(layout(shape_).a) = -(start.mean * start.weights).template cast<T>();
@@ -125,7 +125,7 @@ class head {
   [[nodiscard]] auto at(const block& b) { return Eigen::Map<matrix<T>>(parameters_.data() + b.first, index(b.rows), index(b.columns)); }
   [[nodiscard]] auto at(const block& b) const { return Eigen::Map<const matrix<T>>(parameters_.data() + b.first, index(b.rows), index(b.columns)); }
 
-  static void fill(auto weights, examples::random_stream& random) {
+  static void fill(auto weights, rankloss::random_stream& random) {
     const double limit = std::sqrt(6.0 / static_cast<double>(weights.rows() + weights.cols()));
     for (Eigen::Index i = 0; i < weights.size(); ++i) weights.data()[i] = static_cast<T>(limit * (2.0 * random.uniform() - 1.0));
   }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "train.hpp"
 
-#include "../support/random.hpp"
+#include <rankloss/random.hpp>
 
 #include <algorithm>
 #include <chrono>
@@ -73,7 +73,7 @@ void train(two_towers& towers, const pairs& set, const std::vector<float>& relev
   std::size_t step = 0;
   for (state.epoch = 1; state.epoch <= options.epochs; ++state.epoch) {
     std::iota(order.begin(), order.end(), std::size_t{0});
-    examples::random_stream(options.seed, first_stream + state.epoch).shuffle(order);
+    rankloss::random_stream(options.seed, first_stream + state.epoch).shuffle(order);
     double sum = 0.0;
     std::size_t done = 0;
     while (done < count) {

@@ -58,7 +58,7 @@ requires std::same_as<T, float> || std::same_as<T, std::int32_t> npy_array<T> re
   char start[8]{};
   file.read(start, 8);
   if (!file || std::string_view(start, 6) != std::string_view("\x93NUMPY", 6)) fail("does not begin with the .npy signature");
-  const int version = start[6];
+  const auto version = static_cast<unsigned>(static_cast<unsigned char>(start[6]));
   if (version < 1 || version > 3) fail("format version " + std::to_string(version) + ", expected 1, 2 or 3");
   std::uint32_t length = 0;
   file.read(reinterpret_cast<char*>(&length), version == 1 ? 2 : 4);

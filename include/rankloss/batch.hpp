@@ -209,6 +209,7 @@ struct list {
   strided<const T> scores;             ///< [n]
   strided<const Relevance> relevance;  ///< [n]
   strided<const double> weights{};     ///< [n] or empty: all 1
+  std::size_t number = 0;              ///< which list of its batch it is, from 0: what random numbers are keyed by
 
   [[nodiscard]] std::size_t size() const noexcept { return scores.size(); }
 };

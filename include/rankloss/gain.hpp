@@ -12,6 +12,7 @@
 #include <cstddef>
 #include <numbers>
 #include <span>
+#include <type_traits>
 
 namespace rankloss {
 
@@ -29,6 +30,25 @@ enum class ideal {
 };
 
 namespace detail {
+
+/// What the fields `gain` and `gain_table` of a loss or metric may hold.
+inline void check_gain(gain kind, std::span<const double> table) {
+  require((kind == gain::table) == !table.empty(), "gain_table: size ", table.size(), ", expected ",
+          kind == gain::table ? "one gain a grade" : "none unless gain is gain::table");
+  for (std::size_t i = 0; i < table.size(); ++i)
+    require(table[i] >= 0.0 && table[i] <= 1e30, "gain_table: ", table[i], " at grade ", i, ", expected 0 to 1e30");
+}
+
+/// Whether something in a list is worth more than 0.
+template <class T, class R>
+[[nodiscard]] bool any_gain(const list<T, R>& items, gain kind, std::span<const double> table) noexcept {
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    if (!items.weights.empty() && !(items.weights[i] > 0.0)) continue;
+    const auto y = static_cast<double>(items.relevance[i]);
+    if (kind == gain::table ? y >= 0.0 && y < static_cast<double>(table.size()) && table[static_cast<std::size_t>(y)] > 0.0 : y > 0.0) return true;
+  }
+  return false;
+}
 
 /// Gains of one list, times the item weights, scaled by one factor a list where they would overflow: an NDCG does not depend on it.
 template <class Arch, class R, class S>
@@ -50,14 +70,14 @@ void fill_gains(gain kind, std::span<const double> table, const strided<const R>
     const double factor = largest > 1e30 ? 1.0 / largest : 1.0;
     for (std::size_t i = 0; i < n; ++i) gains[i] = static_cast<S>(factor * static_cast<double>(relevance[i]));
   } else {
-    const auto fill_from = [&](auto grades) {
+    const auto fill_from = [&](const auto& grades, const auto& row_at) {
       const auto largest = static_cast<double>(extremes_of(grades).most);
       // Beyond 2^100 the "- 1" has long been rounded away.
       const batch shift(largest > 100.0 ? largest : 0.0);
       const batch back(largest > 100.0 ? 1.0 : 0.0);
       const auto value = [&](const batch& y) { return exp2_minus_1(xsimd::max(y - shift, batch(-1000.0))) + back; };
       std::size_t i = 0;
-      for (; i + w <= n; i += w) store_row<Arch>(gains.data() + i, value(load_row<Arch>(grades.data() + i)));
+      for (; i + w <= n; i += w) store_row<Arch>(gains.data() + i, value(row_at(i)));
       if (i == n) return;
       alignas(64) double y[w]{};
       for (std::size_t l = 0; i + l < n; ++l) y[l] = static_cast<double>(grades[i + l]);
@@ -65,10 +85,17 @@ void fill_gains(gain kind, std::span<const double> table, const strided<const R>
       for (std::size_t l = 0; i + l < n; ++l) gains[i + l] = static_cast<S>(y[l]);
     };
     if (relevance.stride() == 1) {
-      fill_from(std::span<const R>(relevance.data(), n));
-    } else {
+      fill_from(std::span<const R>(relevance.data(), n), [&](std::size_t i) { return load_row<Arch>(relevance.data() + i); });
+    } else if constexpr (std::is_same_v<R, S>) {
+      // A column is copied first: loading it row by row of lanes takes twice the time.
       for (std::size_t i = 0; i < n; ++i) gains[i] = static_cast<S>(relevance[i]);
-      fill_from(std::span<const S>(gains));
+      fill_from(std::span<const S>(gains), [&](std::size_t i) { return load_row<Arch>(gains.data() + i); });
+    } else {
+      fill_from(relevance, [&](std::size_t i) {
+        alignas(64) double y[w];
+        for (std::size_t l = 0; l < w; ++l) y[l] = static_cast<double>(relevance[i + l]);
+        return batch::load_aligned(y);
+      });
     }
   }
   if (weights.empty()) return;

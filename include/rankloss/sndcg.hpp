@@ -372,10 +372,7 @@ struct sndcg {
 
   void validate() const {
     detail::require(temperature >= 1e-15 && temperature <= 1e300, "temperature: ", temperature, ", expected 1e-15 to 1e300");
-    detail::require((gain == rankloss::gain::table) == !gain_table.empty(), "gain_table: size ", gain_table.size(), ", expected ",
-                    gain == rankloss::gain::table ? "one gain a grade" : "none unless gain is gain::table");
-    for (std::size_t i = 0; i < gain_table.size(); ++i)
-      detail::require(gain_table[i] >= 0.0 && gain_table[i] <= 1e30, "gain_table: ", gain_table[i], " at grade ", i, ", expected 0 to 1e30");
+    detail::check_gain(gain, gain_table);
   }
 
   /// One list.
@@ -418,18 +415,9 @@ struct sndcg {
     const detail::sorted_rows<Arch> sorted = plain ? unsorted.rows : detail::sort_group<Arch, T, R>(lists, temperature, scratch);
     const std::size_t rows = sorted.rows;
     const std::span<T> gains = scratch.take<T>(rows * w);
-    for (std::size_t l = 0; l < w; ++l) {
-      const std::size_t n = l < lists.size() ? lists[l].size() : 0;
-      if (n > 0) detail::fill_gains<Arch>(gain, gain_table, lists[l].relevance, lists[l].weights, gains.subspan(l * rows, n));
-      std::fill_n(gains.data() + l * rows + n, rows - n, std::numeric_limits<T>::lowest());
-    }
     alignas(64) double best[w];
-    const V ideals = detail::ideal_dcg<Arch>(ideal, cutoff, gains.data(), rows, scratch);
+    const V ideals = detail::group_gains<Arch>(gain, gain_table, ideal, cutoff, lists, rows, gains, scratch);
     ideals.store_aligned(best);
-    for (std::size_t l = 0; l < w; ++l) {
-      const std::size_t n = l < lists.size() ? lists[l].size() : 0;
-      std::fill_n(gains.data() + l * rows + n, rows - n, T{0});
-    }
     const std::span<T> gain_rows = scratch.take<T>(rows * w);
     sorted.gather(gains.data(), gain_rows.data());
 
@@ -453,14 +441,7 @@ struct sndcg {
   /// Whether the list counts in reduction::mean_of_relevant: something in it is worth more than 0.
   template <class T, class R>
   [[nodiscard]] bool has_relevance(const list<T, R>& items) const noexcept {
-    for (std::size_t i = 0; i < items.size(); ++i) {
-      if (!items.weights.empty() && !(items.weights[i] > 0.0)) continue;
-      const auto y = static_cast<double>(items.relevance[i]);
-      if (gain != rankloss::gain::table ? y > 0.0
-                                        : y >= 0.0 && y < static_cast<double>(gain_table.size()) && gain_table[static_cast<std::size_t>(y)] > 0.0)
-        return true;
-    }
-    return false;
+    return detail::any_gain(items, gain, gain_table);
   }
 
  private:

@@ -3,6 +3,7 @@
 
 #include <rankloss/batch.hpp>
 #include <rankloss/detail/require.hpp>
+#include <rankloss/evaluate.hpp>
 #include <rankloss/ranks/hard_ranks.hpp>
 #include <rankloss/ranks/rank.hpp>
 #include <rankloss/ranks/sigmoid_ranks.hpp>

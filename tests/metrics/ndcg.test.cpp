@@ -2,11 +2,12 @@
 #include <rankloss/metrics/ndcg.hpp>
 
 #include <rankloss/bidirectional.hpp>
-#include <rankloss/relevance_scores.hpp>
 #include <rankloss/sndcg.hpp>
 #include <rankloss/threads.hpp>
 
+#include "../support/one_list.hpp"
 #include "../support/peer_retrieval.hpp"
+#include "../support/rank_functions.hpp"
 #include "../support/tied_orders.hpp"
 
 #include <catch2/catch.hpp>
@@ -27,15 +28,11 @@ using rankloss::list_batch;
 using rankloss::reduction;
 using rankloss::metrics::dcg;
 using rankloss::metrics::ndcg;
+using support::of;
 
 constexpr double infinity = std::numeric_limits<double>::infinity();
 
 double discount(double rank) { return 1.0 / std::log2(1.0 + rank); }
-
-template <class Metric, class T, class R>
-double of(const Metric& metric, const std::vector<T>& scores, const std::vector<R>& relevance) {
-  return evaluate(metric, list_batch<T, R>{.scores = scores, .relevance = relevance});
-}
 
 TEST_CASE("dcg and ndcg of Rax's examples") {
   const std::vector<double> s{0, 3, 1, 2};
@@ -193,12 +190,7 @@ TEST_CASE("ndcg by competition ranks lets equal gains share the best position") 
 }
 
 TEST_CASE("ndcg of both directions of a matrix agrees with Listwise_ITR") {
-  std::vector<double> relevance(peers::pairs * peers::pairs);
-  rankloss::relevance_scores(rankloss::caption_batch<double>{.captions = peers::captions,
-                                                             .texts = peers::text_captions,
-                                                             .dimension = peers::caption_dimension,
-                                                             .captions_per_image = peers::captions_per_image},
-                             relevance);
+  const auto relevance = peers::relevance();
   const auto s = peers::similarity();
   const rankloss::similarity_batch<double> batch{.similarity = s, .rows = peers::pairs, .columns = peers::pairs, .relevance = relevance};
   const rankloss::bidirectional<ndcg> metric{ndcg{.ideal = rankloss::ideal::competition_ranks}, rankloss::column_relevance::of_rows};
@@ -266,6 +258,46 @@ TEST_CASE("ndcg over dense lists with a mask is that of the lists alone") {
   evaluate(ndcg{}, list_batch<float>{.scores = s, .relevance = y, .length = 3, .stride = 4, .mask = mask}, {.per_list = per_list});
   CHECK(per_list[0] == of(ndcg{}, std::vector<float>{1, 2}, std::vector<float>{1, 0}));
   CHECK(per_list[1] == of(ndcg{}, std::vector<float>{3, 1, 2}, std::vector<float>{0, 2, 1}));
+}
+
+TEMPLATE_TEST_CASE("dcg and ndcg as functions of ranks", "", float, double) {
+  const std::vector<double> table{0.0, 0.5, 4.0};
+  for (const gain kind : {gain::exponential, gain::linear, gain::table}) {
+    const std::vector<double> grades = kind == gain::table ? table : std::vector<double>{};
+    support::check_rank_function<TestType>([&](std::size_t k) { return dcg{.gain = kind, .gain_table = grades, .cutoff = k}; }, 4);
+    for (const auto ideal : {rankloss::ideal::sorted, rankloss::ideal::competition_ranks})
+      support::check_rank_function<TestType>([&](std::size_t k) { return ndcg{.gain = kind, .gain_table = grades, .cutoff = k, .ideal = ideal}; }, 4);
+  }
+  support::check_nothing_relevant(dcg{.cutoff = 2});
+  support::check_nothing_relevant(ndcg{.cutoff = 2});
+}
+
+TEST_CASE("dcg and ndcg of ranks by hand") {
+  const std::vector<double> s{0, 0, 0};
+  const std::vector<int> y{1, 2, 0};
+  const auto items = support::list_of(s, y);
+  std::vector<double> by_rank(3, 99.0);
+  const double value = discount(2.5) + 3 * discount(1.25);
+  CHECK(support::of_ranks(dcg{}, {2.5, 1.25, 1.5}, items, by_rank) == Approx(value).epsilon(1e-14));
+  CHECK(by_rank[0] == Approx(-discount(2.5) * discount(2.5) / (std::log(2.0) * 3.5)).epsilon(1e-14));
+  CHECK(by_rank[2] == 0.0);
+  CHECK(support::of_ranks(ndcg{}, {2.5, 1.25, 1.5}, items, by_rank) == Approx(value / (3 + discount(2))).epsilon(1e-14));
+  CHECK(by_rank[1] == Approx(-3 * discount(1.25) * discount(1.25) / (std::log(2.0) * 2.25) / (3 + discount(2))).epsilon(1e-14));
+  CHECK(support::of_ranks(ndcg{.cutoff = 2}, {2.5, 1.25, 1.5}, items) ==
+        Approx((0.5 * discount(2.5) + 3 * discount(1.25)) / (3 + discount(2))).epsilon(1e-14));
+}
+
+TEST_CASE("dcg of infinite gains is infinite or 0, never NaN") {
+  const std::vector<double> s{3, 2, 1};
+  const std::vector<int> y{1, 2000, 2000};
+  const std::vector<double> w{1, 0, 1};
+  CHECK(of(dcg{}, s, y) == infinity);
+  CHECK(evaluate(dcg{.cutoff = 2}, list_batch<double, int>{.scores = s, .relevance = y, .item_weights = w}) == 1.0);
+  std::vector<double> by_rank(3, 99.0);
+  CHECK(support::of_ranks(dcg{.cutoff = 2}, {1, 2, 3}, support::list_of(s, y, w), by_rank) == 1.0);
+  CHECK(by_rank[0] < 0.0);
+  CHECK(by_rank[1] == 0.0);
+  CHECK(by_rank[2] == 0.0);
 }
 
 TEST_CASE("ndcg gives the same bits on any number of threads") {

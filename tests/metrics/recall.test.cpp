@@ -3,6 +3,8 @@
 
 #include <rankloss/threads.hpp>
 
+#include "../support/one_list.hpp"
+#include "../support/rank_functions.hpp"
 #include "../support/tied_orders.hpp"
 
 #include <catch2/catch.hpp>
@@ -23,13 +25,9 @@ using rankloss::reduction;
 using rankloss::metrics::first_rank;
 using rankloss::metrics::hit;
 using rankloss::metrics::recall;
+using support::of;
 
 constexpr double infinity = std::numeric_limits<double>::infinity();
-
-template <class Metric, class T, class R>
-double of(const Metric& metric, const std::vector<T>& scores, const std::vector<R>& relevance) {
-  return evaluate(metric, list_batch<T, R>{.scores = scores, .relevance = relevance});
-}
 
 TEST_CASE("recall, hit and first_rank of Rax's examples") {
   const std::vector<double> s{0, 3, 1, 2};
@@ -118,6 +116,30 @@ TEST_CASE("hit among very many equal scores") {
       CHECK(of(recall{.cutoff = k}, s, y) == Approx(static_cast<double>(k) / n).epsilon(1e-13));
       CHECK(of(first_rank{}, s, y) == Approx((n + 1.0) / (static_cast<double>(matches) + 1.0)).epsilon(1e-13));
     }
+}
+
+TEMPLATE_TEST_CASE("recall as a function of ranks", "", float, double) {
+  support::check_rank_function<TestType>([](std::size_t k) { return recall{.cutoff = k}; }, 3);
+  support::check_nothing_relevant(recall{});
+  support::check_nothing_relevant(recall{.cutoff = 2});
+}
+
+TEST_CASE("recall of ranks by hand") {
+  const std::vector<double> s{0, 0, 0};
+  const std::vector<int> y{1, 0, 1};
+  const std::vector<double> w{1, 1, 3};
+  std::vector<double> by_rank(3, 99.0);
+  CHECK(support::of_ranks(recall{.cutoff = 2}, {2.5, 2.25, 1.75}, support::list_of(s, y, w), by_rank) == (0.5 + 3.0) / 4.0);
+  CHECK(by_rank == std::vector<double>{-1.5 / 4.0, 0.0, 0.0});
+}
+
+TEST_CASE("recall of weights of any size") {
+  const std::vector<double> s{3, 2, 1};
+  const std::vector<int> y{1, 1, 1};
+  for (const double unit : {1e-310, 1e-30, 1e307}) {
+    const std::vector<double> w{3 * unit, unit, 16 * unit};
+    CHECK(evaluate(recall{.cutoff = 2}, list_batch<double, int>{.scores = s, .relevance = y, .item_weights = w}) == Approx(0.2).epsilon(1e-12));
+  }
 }
 
 TEST_CASE("lists without relevance count as 0, and a mean can leave them out") {

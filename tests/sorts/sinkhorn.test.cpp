@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <rankloss/sorts/sinkhorn.hpp>
 
+#include "data/allrank_vectors.hpp"
 #include "support/reference.hpp"
 
 #include <catch2/catch.hpp>
@@ -149,5 +150,17 @@ TEST_CASE("sinkhorn: the implicit derivative is the limit of the unrolled one") 
     double largest = 0;
     for (const double g : unrolled) largest = std::max(largest, std::abs(g));
     for (std::size_t i = 0; i < n; ++i) CHECK(std::abs(unrolled[i] - implicit[i]) < 1e-9 * largest);
+  }
+}
+
+TEST_CASE("sinkhorn: matrices of allRank, with and without steps") {
+  context ctx;
+  for (const allrank::matrix_case& c : allrank::matrices) {
+    const sinkhorn how{.sort = {.temperature = c.temperature}, .steps = c.steps, .tolerance = 0.0};
+    std::vector<double> first(25), second(9);
+    sort_matrix(how, cspan(allrank::scores).first(5), std::span(first), ctx);
+    sort_matrix(how, cspan(allrank::scores).subspan(5, 3), std::span(second), ctx);
+    for (std::size_t i = 0; i < 25; ++i) CHECK(first[i] == Approx(c.first[i]).margin(3e-6));
+    for (std::size_t i = 0; i < 9; ++i) CHECK(second[i] == Approx(c.second[i]).margin(3e-6));
   }
 }

@@ -4,6 +4,10 @@
 // Values of the published PyTorch losses, in float32: ContrastiveLoss of VSE++ (fartashf/vsepp at abe382f) and TripletSNDCGLoss of
 // Listwise_ITR (AAA-Zheng/Listwise_ITR at 9c5d9fa), on one batch of four images and four texts.
 
+#include <rankloss/relevance_scores.hpp>
+
+#include <catch2/catch.hpp>
+
 #include <array>
 #include <cstddef>
 #include <vector>
@@ -62,6 +66,16 @@ inline std::vector<double> similarity() {
   return s;
 }
 
+/// [pairs, pairs] what the texts are worth to the images.
+inline std::vector<double> relevance() {
+  std::vector<double> y(pairs * pairs);
+  rankloss::relevance_scores(
+      rankloss::caption_batch<double>{
+          .captions = captions, .texts = text_captions, .dimension = caption_dimension, .captions_per_image = captions_per_image},
+      y);
+  return y;
+}
+
 /// Chain rule from a gradient by the similarities to the one by the images.
 inline std::vector<double> by_images(const std::vector<double>& gradient) {
   std::vector<double> g(images.size());
@@ -77,6 +91,16 @@ inline std::vector<double> by_texts(const std::vector<double>& gradient) {
     for (std::size_t j = 0; j < pairs; ++j)
       for (std::size_t k = 0; k < dimension; ++k) g[j * dimension + k] += gradient[i * pairs + j] * images[i * dimension + k];
   return g;
+}
+
+/// Against a gradient by the similarities.
+inline void check_gradient(const std::vector<double>& gradient, const expected& peer) {
+  const auto found_by_images = by_images(gradient);
+  const auto found_by_texts = by_texts(gradient);
+  for (std::size_t k = 0; k < found_by_images.size(); ++k) {
+    CHECK(found_by_images[k] == Approx(peer.by_images[k]).epsilon(1e-5).margin(1e-6));
+    CHECK(found_by_texts[k] == Approx(peer.by_texts[k]).epsilon(1e-5).margin(1e-6));
+  }
 }
 
 inline constexpr expected vse_sum_of_hinges{15.7339039,

@@ -12,6 +12,11 @@ namespace reference {
 
 using real = long double;
 
+template <class T>
+std::vector<real> widen(const std::vector<T>& values) {
+  return {values.begin(), values.end()};
+}
+
 /// sigmoid(x) and its first two derivatives, without cancellation on either side.
 struct sigmoid {
   real value, slope, curvature;

@@ -4,7 +4,7 @@
 
 #include "../../support/csv.hpp"
 #include "../../support/npy.hpp"
-#include "../../support/random.hpp"
+#include <rankloss/random.hpp>
 #include "../cca.hpp"
 #include "../data.hpp"
 #include "../model.hpp"
@@ -27,7 +27,7 @@
 namespace {
 
 using namespace retrieval;
-using examples::random_stream;
+using rankloss::random_stream;
 namespace fs = std::filesystem;
 
 matrix<double> random_matrix(Eigen::Index rows, Eigen::Index columns, random_stream& random) {

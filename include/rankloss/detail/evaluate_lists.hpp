@@ -160,7 +160,7 @@ class list_run {
 
   /// One list as the loss sees it: the host's memory, or the items that the mask keeps, packed.
   [[nodiscard]] list_type view(std::size_t l, workspace& scratch) const {
-    list_type items{source_.scores(l), source_.relevance(l, scratch), source_.weights(l, scratch)};
+    list_type items{source_.scores(l), source_.relevance(l, scratch), source_.weights(l, scratch), l};
     if (!source_.masked()) return items;
     const std::size_t n = sizes_[l];
     const std::span<T> scores = scratch.take<T>(n);
@@ -174,7 +174,7 @@ class list_run {
       if (!weights.empty()) weights[to] = items.weights[i];
       ++to;
     }
-    return {{scores.data(), n}, {relevance.data(), n}, {weights.data(), weights.size()}};
+    return {{scores.data(), n}, {relevance.data(), n}, {weights.data(), weights.size()}, l};
   }
 
   [[nodiscard]] bool direct(const real_output& out) const {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <rankloss/batch.hpp>
 #include <rankloss/detail/argsort.hpp>
 #include <rankloss/detail/lane_math.hpp>
 #include <rankloss/detail/simd.hpp>
@@ -145,6 +146,22 @@ template <class Arch, class T>
     sum = xsimd::fma(xsimd::select(g == ended, V(0.0), g), shared, sum);
   }
   return sum;
+}
+
+/// Gains of lists in lanes, [lane][rows], 0 where a list has ended; returns their ideal DCGs.
+template <class Arch, class T, class R>
+[[nodiscard]] lanes<Arch> group_gains(gain kind, std::span<const double> table, ideal best, std::size_t cutoff, std::span<const list<T, R>> lists,
+                                      std::size_t rows, std::span<T> gains, workspace& scratch) {
+  constexpr std::size_t w = lane_count<Arch>;
+  const auto size = [&](std::size_t l) { return l < lists.size() ? lists[l].size() : 0; };
+  for (std::size_t l = 0; l < w; ++l) {
+    const std::size_t n = size(l);
+    if (n > 0) fill_gains<Arch>(kind, table, lists[l].relevance, lists[l].weights, gains.subspan(l * rows, n));
+    std::fill_n(gains.data() + l * rows + n, rows - n, std::numeric_limits<T>::lowest());
+  }
+  const lanes<Arch> ideals = ideal_dcg<Arch>(best, cutoff, gains.data(), rows, scratch);
+  for (std::size_t l = 0; l < w; ++l) std::fill_n(gains.data() + l * rows + size(l), rows - size(l), T{0});
+  return ideals;
 }
 
 }  // namespace rankloss::detail

@@ -149,7 +149,7 @@ class neural_band {
       const std::size_t at = index(i) + m * w;
       sum = xsimd::fma(V::load_aligned(gaps_.data() + at - w), factor, sum);
       if (xsimd::all(sum > V(reach_))) break;
-      body(static_cast<std::ptrdiff_t>(m), exp_minus(sum), at);
+      body(static_cast<std::ptrdiff_t>(m), entry(sum), at);
       factor += V(2.0);
     }
     sum = V(0.0);
@@ -158,7 +158,7 @@ class neural_band {
       const std::size_t at = index(i) - m * w;
       sum = xsimd::fma(V::load_aligned(gaps_.data() + at), factor, sum);
       if (xsimd::all(sum > V(reach_))) break;
-      body(-static_cast<std::ptrdiff_t>(m), exp_minus(sum), at);
+      body(-static_cast<std::ptrdiff_t>(m), entry(sum), at);
       factor += V(2.0);
     }
   }
@@ -174,7 +174,7 @@ class neural_band {
       sum += xsimd::fma(V(2.0), distance, gap);
       distance += gap;
       if (xsimd::all(sum > V(reach_))) break;
-      body(static_cast<std::ptrdiff_t>(m), exp_minus(sum), at);
+      body(static_cast<std::ptrdiff_t>(m), entry(sum), at);
     }
     sum = V(0.0);
     distance = V(0.0);
@@ -184,7 +184,7 @@ class neural_band {
       sum += xsimd::fma(V(2.0), distance, gap);
       distance += gap;
       if (xsimd::all(sum > V(reach_))) break;
-      body(-static_cast<std::ptrdiff_t>(m), exp_minus(sum), at);
+      body(-static_cast<std::ptrdiff_t>(m), entry(sum), at);
     }
   }
 
@@ -239,6 +239,9 @@ class neural_band {
   }
 
  private:
+  /// 0 beyond the reach, also where another lane's list reaches further: no bit of a list depends on its neighbours.
+  [[gnu::always_inline]] V entry(const V& sum) const noexcept { return xsimd::select(sum > V(reach_), V(0.0), exp_minus(sum)); }
+
   std::size_t rows_ = 0;
   std::size_t items_ = 0;
   std::size_t halo_ = 0;

@@ -103,6 +103,7 @@ template <class Values>
 template <class T>
 [[gnu::always_inline]] inline void prefetch_ahead([[maybe_unused]] const T* item) noexcept {
 #if defined(__GNUC__)
+  // By way of an integer, since a pointer may not go beyond the end of its array. NOLINTNEXTLINE(performance-no-int-to-ptr)
   __builtin_prefetch(reinterpret_cast<const void*>(reinterpret_cast<std::uintptr_t>(item) + 128));
 #endif
 }

@@ -25,6 +25,7 @@ template <class Arch>
 class sinkhorn_band {
   using V = lanes<Arch>;
   static constexpr std::size_t w = lane_count<Arch>;
+  static constexpr auto row_step = static_cast<std::ptrdiff_t>(w);
 
  public:
   enum class derivative { unrolled, implicit };
@@ -45,9 +46,9 @@ class sinkhorn_band {
       const V own = V::load_aligned(inverse.data() + band.index(i));
       own.store_aligned(row);
       own.store_aligned(column);
-      band.walk_rows(i, [&](std::ptrdiff_t m, const V& e, std::size_t) { (e * own).store_aligned(row + m * static_cast<std::ptrdiff_t>(w)); });
+      band.walk_rows(i, [&](std::ptrdiff_t m, const V& e, std::size_t) { (e * own).store_aligned(row + m * row_step); });
       band.walk_columns(i, [&](std::ptrdiff_t m, const V& e, std::size_t at) {
-        (e * V::load_aligned(inverse.data() + at)).store_aligned(column + m * static_cast<std::ptrdiff_t>(w));
+        (e * V::load_aligned(inverse.data() + at)).store_aligned(column + m * row_step);
       });
     }
     scale(steps);
@@ -118,42 +119,63 @@ class sinkhorn_band {
     band_.spread(x);
   }
 
-  /// sum_m entries[m] x[m], in four sums, since each addition waits for the one before it.
+  /// Sums over the entries of a row or column: from the diagonal outwards, so that where a list's own band ends only zeros follow, however wide
+  /// its neighbours' are; in four sums, since each addition waits for the one before it.
   [[gnu::always_inline]] V dot(const double* entries, const double* x) const {
-    V sum[4]{V(0.0), V(0.0), V(0.0), V(0.0)};
-    std::size_t m = 0;
-    for (; m + 4 <= entries_; m += 4)
-      unrolled<4>([&]<std::size_t k> {
-        sum[k] = xsimd::fma(V::load_aligned(entries + (m + k) * w), V::load_aligned(x + (m + k) * w), sum[k]);
-      });
-    for (; m < entries_; ++m) sum[0] = xsimd::fma(V::load_aligned(entries + m * w), V::load_aligned(x + m * w), sum[0]);
-    return (sum[0] + sum[1]) + (sum[2] + sum[3]);
+    const auto term = [&](const V& sum, std::ptrdiff_t m) {
+      return xsimd::fma(V::load_aligned(entries + m * row_step), V::load_aligned(x + m * row_step), sum);
+    };
+    V up[2]{term(V(0.0), 0), V(0.0)};
+    V down[2]{V(0.0), V(0.0)};
+    const auto width = static_cast<std::ptrdiff_t>(band_.width());
+    std::ptrdiff_t m = 1;
+    for (; m + 1 <= width; m += 2) {
+      up[0] = term(up[0], m);
+      down[0] = term(down[0], -m);
+      up[1] = term(up[1], m + 1);
+      down[1] = term(down[1], -m - 1);
+    }
+    if (m <= width) {
+      up[0] = term(up[0], m);
+      down[0] = term(down[0], -m);
+    }
+    return (up[0] + up[1]) + (down[0] + down[1]);
   }
   /// sum_j P_ij x_j
   [[gnu::always_inline]] V row_sum(std::size_t i, std::span<const double> x) const {
-    return dot(by_rows_.data() + i * entries_ * w, x.data() + band_.index(i) - band_.width() * w);
+    return dot(by_rows_.data() + (i * entries_ + band_.width()) * w, x.data() + band_.index(i));
   }
   /// sum_i P_ij x_i
   [[gnu::always_inline]] V column_sum(std::size_t j, std::span<const double> x) const {
-    return dot(by_columns_.data() + j * entries_ * w, x.data() + band_.index(j) - band_.width() * w);
+    return dot(by_columns_.data() + (j * entries_ + band_.width()) * w, x.data() + band_.index(j));
   }
   struct sum_and_moment {
     V sum, moment;
   };
   /// The same, and sum_i P_ij (i - j) x_i.
   [[gnu::always_inline]] sum_and_moment column_moments(std::size_t j, std::span<const double> x) const {
-    const double* entries = by_columns_.data() + j * entries_ * w;
-    const double* from = x.data() + band_.index(j) - band_.width() * w;
-    V sum[2]{V(0.0), V(0.0)};
+    const double* entries = by_columns_.data() + (j * entries_ + band_.width()) * w;
+    const double* from = x.data() + band_.index(j);
+    const auto term = [&](std::ptrdiff_t m) { return V::load_aligned(entries + m * row_step) * V::load_aligned(from + m * row_step); };
+    V sum[2]{term(0), V(0.0)};
     V moment[2]{V(0.0), V(0.0)};
-    V offset(-static_cast<double>(band_.width()));
-    for (std::size_t m = 0; m < entries_; ++m) {
-      const V term = V::load_aligned(entries + m * w) * V::load_aligned(from + m * w);
-      sum[m % 2] += term;
-      moment[m % 2] = xsimd::fma(term, offset, moment[m % 2]);
+    V offset(1.0);
+    for (std::ptrdiff_t m = 1; m <= static_cast<std::ptrdiff_t>(band_.width()); ++m) {
+      const V up = term(m);
+      const V down = term(-m);
+      sum[0] += up;
+      sum[1] += down;
+      moment[0] = xsimd::fma(up, offset, moment[0]);
+      moment[1] = xsimd::fma(-down, offset, moment[1]);
       offset += V(1.0);
     }
     return {sum[0] + sum[1], moment[0] + moment[1]};
+  }
+
+  [[nodiscard]] static double most_of(const V& values) noexcept {
+    alignas(64) double all[w];
+    values.store_aligned(all);
+    return *std::max_element(all, all + w);
   }
 
   [[nodiscard]] std::span<const double> c() const noexcept { return c_of(steps_); }
@@ -187,11 +209,7 @@ class sinkhorn_band {
         xsimd::select(whole, V(1.0) / xsimd::select(whole, sum, V(1.0)), before).store_aligned(c_now.data() + at);
       });
       if (k > 1) {
-        if (one_list_) {
-          alignas(64) double all[w];
-          worst.store_aligned(all);
-          worst = V(*std::max_element(all, all + w));
-        }
+        if (one_list_) worst = V(most_of(worst));
         going = xsimd::select(worst > V(tolerance_), going, V(0.0));
       }
       if (xsimd::all(going == V(0.0))) break;
@@ -253,20 +271,19 @@ class sinkhorn_band {
     const std::span<double> columns = band_.take();
     std::fill(rows.begin(), rows.end(), 0.0);
     std::fill(columns.begin(), columns.end(), 0.0);
-    double first = 0.0;
+    V first(0.0);
+    V going(1.0);  // 1 in the lanes that still change
     for (std::size_t k = 0; k < most; ++k) {
       V largest(0.0);
       for_rows([&](std::size_t, std::size_t at) {
         const V ratio = V::load_aligned(r().data() + at) * V::load_aligned(r_bar.data() + at);
         largest = xsimd::max(largest, xsimd::abs(ratio));
-        const V row = -V::load_aligned(r().data() + at) * ratio;
+        const V row = -going * V::load_aligned(r().data() + at) * ratio;
         row.store_aligned(x.data() + at);
         (V::load_aligned(rows.data() + at) + row).store_aligned(rows.data() + at);
       });
-      alignas(64) double all[w];
-      largest.store_aligned(all);
-      const double change = *std::max_element(all, all + w);
-      if (k == 0) first = change;
+      if (one_list_) largest = V(most_of(largest));
+      if (k == 0) first = largest;
       band_.spread(x);
       for_rows([&](std::size_t j, std::size_t at) {
         const V scaling = V::load_aligned(c().data() + at);
@@ -276,8 +293,10 @@ class sinkhorn_band {
         V(0.0).store_aligned(c_bar.data() + at);
       });
       band_.spread(y);
-      for_rows([&](std::size_t i, std::size_t at) { row_sum(i, y).store_aligned(r_bar.data() + at); });
-      if (k > 0 && !(change > tolerance_ * first)) break;
+      for_rows([&](std::size_t i, std::size_t at) { (going * row_sum(i, y)).store_aligned(r_bar.data() + at); });
+      if (k == 0) continue;
+      going = xsimd::select(largest > V(tolerance_) * first, going, V(0.0));
+      if (xsimd::all(going == V(0.0))) break;
     }
     band_.spread(rows);
     band_.spread(columns);

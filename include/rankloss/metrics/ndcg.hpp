@@ -3,7 +3,8 @@
 
 #include <rankloss/batch.hpp>
 #include <rankloss/detail/argsort.hpp>
-#include <rankloss/detail/require.hpp>
+#include <rankloss/detail/rank_cut.hpp>
+#include <rankloss/detail/score_runs.hpp>
 #include <rankloss/evaluate.hpp>
 #include <rankloss/gain.hpp>
 #include <rankloss/workspace.hpp>
@@ -12,19 +13,11 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <limits>
 #include <numbers>
 #include <span>
 
 namespace rankloss {
 namespace detail {
-
-inline void check_gain(gain kind, std::span<const double> table) {
-  require((kind == gain::table) == !table.empty(), "gain_table: size ", table.size(), ", expected ",
-          kind == gain::table ? "one gain a grade" : "none unless gain is gain::table");
-  for (std::size_t i = 0; i < table.size(); ++i)
-    require(table[i] >= 0.0 && table[i] <= 1e30, "gain_table: ", table[i], " at grade ", i, ", expected 0 to 1e30");
-}
 
 /// What a grade is worth, divided by 2^shift.
 [[nodiscard]] inline double gain_of(gain kind, std::span<const double> table, double y, double shift) {
@@ -55,7 +48,8 @@ void weighted_gains(const list<T, R>& items, gain kind, std::span<const double> 
   }
   for (std::size_t i = 0; i < items.size(); ++i) {
     gains[i] = gain_of(kind, table, static_cast<double>(items.relevance[i]), shift);
-    if (!items.weights.empty()) gains[i] *= std::ldexp(items.weights[i], -weight_shift);
+    if (items.weights.empty()) continue;
+    gains[i] = items.weights[i] > 0.0 ? gains[i] * std::ldexp(items.weights[i], -weight_shift) : 0.0;  // gains may be infinite
   }
 }
 
@@ -65,26 +59,29 @@ void weighted_gains(const list<T, R>& items, gain kind, std::span<const double> 
 /// a run is worth its mean gain at the sum of its discounts.
 template <class T>
 [[nodiscard]] double expected_dcg(const strided<const T>& scores, std::span<const double> gains, std::size_t k, workspace& scratch) {
-  using record = keyed<key_of<T>, std::uint32_t>;
-  const std::size_t n = scores.size();
-  if (n == 0) return 0.0;
-  require(n < std::numeric_limits<std::uint32_t>::max(), "scores: a list of ", n, " items, expected fewer than 2^32 - 1");
-  const workspace::scope scope(scratch);
-  std::span<record> records = scratch.take<record>(n);
-  for (std::size_t i = 0; i < n; ++i) records[i] = {descending_key(scores[i]), static_cast<std::uint32_t>(i)};
-  records = sort_by_key(records, scratch.take<record>(n), scratch);
-
   double sum = 0.0;
-  for (std::size_t begin = 0; begin < k;) {
+  for_each_run(scores, k, scratch, [&](const score_run<T>& run) {
     double gain = 0.0;
+    for (const auto& item : run.items) gain += gains[item.payload];
     double discount = 0.0;
-    std::size_t end = begin;
-    for (; end < n && records[end].key == records[begin].key; ++end) {
-      gain += gains[records[end].payload];
-      if (end < k) discount += discount_at(end + 1);
-    }
-    sum += gain * discount / static_cast<double>(end - begin);
-    begin = end;
+    for (std::size_t p = run.begin; p < std::min(run.end, k); ++p) discount += discount_at(p + 1);
+    sum += gain * discount / static_cast<double>(run.items.size());
+  });
+  return sum;
+}
+
+/// sum_i gains_i cut(rank_i) / log2(1 + rank_i) / best, and its derivatives by the ranks unless by_rank is empty.
+[[nodiscard]] inline double dcg_of_ranks(std::span<const double> ranks, std::span<const double> gains, std::size_t cutoff, double best,
+                                         std::span<double> by_rank) noexcept {
+  double sum = 0.0;
+  std::fill(by_rank.begin(), by_rank.end(), 0.0);
+  for (std::size_t i = 0; i < ranks.size(); ++i) {
+    const rank_cut cut(ranks[i], cutoff);
+    if (cut.value == 0.0) continue;  // gains may be infinite
+    const double logarithm = std::log2(1.0 + ranks[i]);
+    const double discounted = gains[i] / (logarithm * best);
+    sum += discounted * cut.value;
+    if (!by_rank.empty()) by_rank[i] = discounted * (cut.slope - cut.value / (logarithm * std::numbers::ln2 * (1.0 + ranks[i])));
   }
   return sum;
 }
@@ -109,16 +106,6 @@ template <class T>
   return sum;
 }
 
-template <class T, class R>
-[[nodiscard]] bool any_gain(const list<T, R>& items, gain kind, std::span<const double> table) {
-  for (std::size_t i = 0; i < items.size(); ++i) {
-    if (!items.weights.empty() && !(items.weights[i] > 0.0)) continue;
-    const auto y = static_cast<double>(items.relevance[i]);
-    if (kind == gain::table ? gain_of(kind, table, y, 0.0) > 0.0 : y > 0.0) return true;
-  }
-  return false;
-}
-
 }  // namespace detail
 
 namespace metrics {
@@ -131,7 +118,7 @@ namespace metrics {
 /// equal score are in random order; the value is the expectation over it: McSherry, Najork: Computing information retrieval performance
 /// measures efficiently in the presence of tied scores, ECIR 2008.
 ///
-/// - Time O(n) after a radix sort; scratch O(n). No gradient.
+/// - Time O(n) after a radix sort; scratch O(n). No gradient by scores.
 /// - Edge cases: a list without gain has value 0 and is left out by reduction::mean_of_relevant. Infinite scores rank first or last.
 ///   Exponential gains of grades beyond 1023 are infinite.
 /// @throws std::invalid_argument from `evaluate` when an option is out of its range.
@@ -141,6 +128,7 @@ struct dcg {
   std::size_t cutoff = 0;                             ///< k; 0: the whole list
 
   static constexpr bool has_gradient = false;
+  static constexpr double best = 0.0;  ///< a loss is the DCG's negative: what a list allows is not known without its ideal
 
   void validate() const { detail::check_gain(gain, gain_table); }
 
@@ -150,6 +138,20 @@ struct dcg {
     const std::span<double> gains = scratch.take<double>(items.size());
     detail::weighted_gains(items, gain, gain_table, false, gains);
     return detail::expected_dcg(items.scores, gains, cutoff == 0 ? items.size() : std::min(cutoff, items.size()), scratch);
+  }
+
+  /// As a function of real ranks >= 1:
+  ///
+  ///     DCG@k      = sum_i w_i G(y_i) cut(rank_i) / log2(1 + rank_i)
+  ///     by_rank[i] = d(DCG@k) / d(rank_i)    [n] or empty: not wanted
+  ///
+  /// cut is 1 up to rank k, 0 from k + 1, a cubic between. At whole, distinct ranks it is the metric.
+  template <class T, class R>
+  double of_ranks(std::span<const double> ranks, const list<T, R>& items, std::span<double> by_rank, workspace& scratch) const {
+    const workspace::scope scope(scratch);
+    const std::span<double> gains = scratch.take<double>(items.size());
+    detail::weighted_gains(items, gain, gain_table, false, gains);
+    return detail::dcg_of_ranks(ranks, gains, cutoff, 1.0, by_rank);
   }
 
   template <class T, class R>
@@ -165,7 +167,7 @@ struct dcg {
 /// As dcg; items of equal score are in random order, and the value is the expectation over it. 1 - ndcg is what sndcg tends to as its
 /// temperature goes to 0, but for lists without relevance.
 ///
-/// - Time O(n) after two radix sorts; scratch O(n). No gradient.
+/// - Time O(n) after two radix sorts; scratch O(n). No gradient by scores.
 /// - Edge cases: a list without positive ideal DCG (empty, or nothing relevant) has value 0, not 1 and not NaN, and is left out by
 ///   reduction::mean_of_relevant. Infinite scores rank first or last. Gains of any size: they are scaled, never overflow.
 /// @throws std::invalid_argument from `evaluate` when an option is out of its range.
@@ -176,6 +178,7 @@ struct ndcg {
   rankloss::ideal ideal = rankloss::ideal::sorted;    ///< how the ideal DCG is counted
 
   static constexpr bool has_gradient = false;
+  static constexpr double best = 1.0;
 
   void validate() const { detail::check_gain(gain, gain_table); }
 
@@ -185,8 +188,23 @@ struct ndcg {
     const std::size_t k = cutoff == 0 ? items.size() : std::min(cutoff, items.size());
     const std::span<double> gains = scratch.take<double>(items.size());
     detail::weighted_gains(items, gain, gain_table, true, gains);
-    const double best = detail::ideal_dcg(ideal, gains, k, scratch);
-    return best > 0.0 ? detail::expected_dcg(items.scores, gains, k, scratch) / best : 0.0;
+    const double most = detail::ideal_dcg(ideal, gains, k, scratch);
+    return most > 0.0 ? detail::expected_dcg(items.scores, gains, k, scratch) / most : 0.0;
+  }
+
+  /// As a function of real ranks >= 1: dcg's over the ideal DCG.
+  ///
+  ///     by_rank[i] = d(NDCG@k) / d(rank_i)    [n] or empty: not wanted
+  template <class T, class R>
+  double of_ranks(std::span<const double> ranks, const list<T, R>& items, std::span<double> by_rank, workspace& scratch) const {
+    const workspace::scope scope(scratch);
+    const std::size_t k = cutoff == 0 ? items.size() : std::min(cutoff, items.size());
+    const std::span<double> gains = scratch.take<double>(items.size());
+    detail::weighted_gains(items, gain, gain_table, true, gains);
+    const double most = detail::ideal_dcg(ideal, gains, k, scratch);
+    if (most > 0.0) return detail::dcg_of_ranks(ranks, gains, cutoff, most, by_rank);
+    std::fill(by_rank.begin(), by_rank.end(), 0.0);
+    return 0.0;
   }
 
   template <class T, class R>

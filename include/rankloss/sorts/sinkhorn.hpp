@@ -35,6 +35,7 @@ enum class sinkhorn_derivative {
 ///
 /// - The band is kept once, by rows and by columns; a step costs two products with it and two vectors. Time O(steps * band), scratch
 ///   O(band + steps * n); implicit: the adjoint takes as many steps as it needs, at most 10 000.
+/// - The unrolled derivative converges later than the sums by which a list stops: see neural_ndcg.
 /// - Edge cases: as neural_sort. `steps` of 0 leaves its matrix as it is.
 /// @throws std::invalid_argument from the verbs of sort.hpp when an option is out of its range.
 struct sinkhorn {

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <array>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <numbers>
+#include <utility>
+#include <vector>
+
+namespace rankloss {
+
+namespace detail {
+
+[[nodiscard]] constexpr std::uint32_t low_half(std::uint64_t x) noexcept { return static_cast<std::uint32_t>(x); }
+[[nodiscard]] constexpr std::uint32_t high_half(std::uint64_t x) noexcept { return static_cast<std::uint32_t>(x >> 32); }
+
+}  // namespace detail
+
+/// philox: 128 random bits that are a function of a 128-bit counter and a 64-bit key: the same on every machine, in any order, for any number
+/// of threads.
+///
+/// Philox4x32-10 of Salmon, Moraes, Dror, Shaw: Parallel random numbers: as easy as 1, 2, 3, SC 2011.
+[[nodiscard]] constexpr std::array<std::uint32_t, 4> philox(std::array<std::uint32_t, 4> counter, std::array<std::uint32_t, 2> key) noexcept {
+  for (int round = 0; round < 10; ++round) {
+    const std::uint64_t a = std::uint64_t{0xD2511F53} * counter[0];
+    const std::uint64_t b = std::uint64_t{0xCD9E8D57} * counter[2];
+    counter = {detail::high_half(b) ^ counter[1] ^ key[0], detail::low_half(b), detail::high_half(a) ^ counter[3] ^ key[1], detail::low_half(a)};
+    key[0] += 0x9E3779B9;  // the golden ratio and the square root of 3, less 1
+    key[1] += 0xBB67AE85;
+  }
+  return counter;
+}
+
+/// random_stream: numbers of one stream of a seed, one after the other, each a function of (seed, stream, position) alone.
+class random_stream {
+ public:
+  random_stream(std::uint64_t seed, std::uint64_t stream)
+      : key_{detail::low_half(seed), detail::high_half(seed)}, counter_{0, 0, detail::low_half(stream), detail::high_half(stream)} {}
+
+  /// 32 random bits.
+  std::uint32_t bits() {
+    if (used_ == 4) {
+      block_ = philox(counter_, key_);
+      used_ = 0;
+      if (++counter_[0] == 0) ++counter_[1];
+    }
+    return block_[used_++];
+  }
+
+  /// In (0, 1).
+  double uniform() { return (static_cast<double>(bits()) + 0.5) * 0x1p-32; }
+
+  /// In [0, count), count <= 2^32. Rejects the few values that would favour small results (Lemire 2019).
+  std::size_t below(std::size_t count) {
+    const std::uint64_t n = count;
+    std::uint64_t product = bits() * n;
+    while (detail::low_half(product) < (std::uint64_t{1} << 32) % n) product = bits() * n;
+    return static_cast<std::size_t>(product >> 32);
+  }
+
+  /// Of mean 0 and deviation 1 (Box and Muller).
+  double normal() {
+    const double radius = std::sqrt(-2.0 * std::log(uniform()));
+    return radius * std::cos(2.0 * std::numbers::pi * uniform());
+  }
+
+  template <class T>
+  void shuffle(std::vector<T>& items) {
+    for (std::size_t i = items.size(); i > 1; --i) std::swap(items[i - 1], items[below(i)]);
+  }
+
+ private:
+  std::array<std::uint32_t, 2> key_;
+  std::array<std::uint32_t, 4> counter_;
+  std::array<std::uint32_t, 4> block_{};
+  std::size_t used_ = 4;
+};
+
+}  // namespace rankloss

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <rankloss/batch.hpp>
+#include <rankloss/detail/evaluate_lists.hpp>
+#include <rankloss/detail/require.hpp>
+#include <rankloss/evaluate.hpp>
+#include <rankloss/random.hpp>
+#include <rankloss/workspace.hpp>
+
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+namespace rankloss {
+
+/// A Gumbel variable, -log(-log(u)), as a function of what it is keyed by. Finite: u is never 0 or 1.
+[[nodiscard]] inline double gumbel(std::uint64_t seed, std::uint64_t list, std::uint32_t item, std::uint32_t sample) noexcept {
+  const auto bits = philox({item, sample, detail::low_half(list), detail::high_half(list)}, {detail::low_half(seed), detail::high_half(seed)});
+  const double u = (static_cast<double>(std::uint64_t{bits[0]} << 20 | bits[1] >> 12) + 0.5) * 0x1p-52;
+  return -std::log(-std::log(u));
+}
+
+/// stochastic: a list loss averaged over scores with Gumbel noise.
+///
+///     loss(s) = 1/samples sum_k L(s + noise G^k),   G^k_i = gumbel(seed, list, i, k)
+///
+///     const rankloss::stochastic<rankloss::neural_ndcg> loss{.loss = {.temperature = 1}, .noise = 0.1, .samples = 32, .seed = 7};
+///
+/// Sorting s + G samples an order from the Plackett-Luce model of s (Yellott 1977); Bruch, Han, Bendersky, Najork: A stochastic treatment of
+/// learning to rank scoring functions, WSDM 2020; the stochastic form of NeuralNDCG, arXiv 2102.07831. allRank there takes the logarithm of
+/// scores shifted by the least of the whole batch first, so that lists depend on each other: give it such scores if that is wanted.
+///
+/// - Time: `samples` times the loss; scratch that of the loss and O(n). Differentiable: the noise does not depend on the scores.
+/// - Random numbers are Philox of (seed, number of the list in its batch, number of the item among those the mask keeps, sample): the same for
+///   any number of threads. A host changes the seed from step to step.
+/// - Edge cases: those of the loss. An infinite score stays infinite.
+/// @throws std::invalid_argument from `evaluate` when an option is out of its range.
+template <class Loss>
+struct stochastic {
+  Loss loss{};
+  double noise = 0.1;         ///< factor on the Gumbel variables, in units of the scores, >= 0
+  std::size_t samples = 32;   ///< 1 to 2^32 - 1
+  std::uint64_t seed = 0;     ///< of the noise
+
+  static constexpr bool has_hessian = detail::gives_hessian<Loss>;
+
+  void validate() const {
+    detail::require(noise >= 0.0 && detail::is_finite(noise), "noise: ", noise, ", expected a finite number >= 0");
+    detail::require(samples > 0 && samples <= 0xffffffffu, "samples: ", samples, ", expected 1 to 2^32 - 1");
+    if constexpr (requires { loss.validate(); }) loss.validate();
+  }
+
+  template <class T, class R>
+  requires ranking_loss<Loss, T, R>
+  double operator()(const list<T, R>& items, const list_outputs<T>& out, workspace& scratch) const {
+    const std::size_t n = items.size();
+    const workspace::scope scope(scratch);
+    const std::span<T> scores = scratch.take<T>(n);
+    const list_outputs<T> own{{scratch.take<T>(out.gradient.size())}, {scratch.take<T>(out.hessian.size())}};
+    const std::span<double> gradient = scratch.take<double>(out.gradient.size());
+    const std::span<double> hessian = scratch.take<double>(out.hessian.size());
+    for (double& g : gradient) g = 0.0;
+    for (double& h : hessian) h = 0.0;
+    double value = 0.0;
+    list<T, R> perturbed = items;
+    perturbed.scores = strided<const T>(scores.data(), n);
+    for (std::size_t k = 0; k < samples; ++k) {
+      for (std::size_t i = 0; i < n; ++i) {
+        const double g = gumbel(seed, items.number, static_cast<std::uint32_t>(i), static_cast<std::uint32_t>(k));
+        scores[i] = static_cast<T>(static_cast<double>(items.scores[i]) + noise * g);
+      }
+      value += loss(perturbed, own, scratch);
+      for (std::size_t i = 0; i < gradient.size(); ++i) gradient[i] += static_cast<double>(own.gradient[i]);
+      for (std::size_t i = 0; i < hessian.size(); ++i) hessian[i] += static_cast<double>(own.hessian[i]);
+    }
+    const auto count = static_cast<double>(samples);
+    for (std::size_t i = 0; i < gradient.size(); ++i) out.gradient[i] = static_cast<T>(gradient[i] / count);
+    for (std::size_t i = 0; i < hessian.size(); ++i) out.hessian[i] = static_cast<T>(hessian[i] / count);
+    return value / count;
+  }
+
+  /// Whether the list counts in reduction::mean_of_relevant, by the loss's own rule.
+  template <class T, class R>
+  [[nodiscard]] bool has_relevance(const list<T, R>& items) const {
+    return detail::has_relevance(loss, items);
+  }
+};
+
+}  // namespace rankloss
