@@ -7,6 +7,8 @@ int main(int argc, char** argv) {
   bench::add_sndcg();
   bench::add_bidirectional_sndcg();
   bench::add_triplet();
+  bench::add_neural_sort();
+  bench::add_neural_ndcg();
   bench::add_std_sort();
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;

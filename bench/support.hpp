@@ -137,6 +137,8 @@ void add(const std::string& loss, const std::string& length, const std::string& 
 void add_sndcg();
 void add_bidirectional_sndcg();
 void add_triplet();
+void add_neural_sort();
+void add_neural_ndcg();
 void add_std_sort();
 
 /// Lengths of single lists.
