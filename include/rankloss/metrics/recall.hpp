@@ -3,10 +3,12 @@
 
 #include <rankloss/batch.hpp>
 #include <rankloss/detail/argsort.hpp>
+#include <rankloss/detail/rank_cut.hpp>
 #include <rankloss/evaluate.hpp>
 #include <rankloss/workspace.hpp>
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <span>
 
@@ -68,6 +70,55 @@ template <class T, class R>
   return false;
 }
 
+/// Weights of the relevant items, 0 for the others. Where `scaled`, they are brought to the order of 1 by a power of two, which keeps the
+/// digits, so that no sum overflows: a quotient does not notice.
+template <class T, class R>
+void relevant_weights(const list<T, R>& items, bool scaled, std::span<double> out) {
+  double heaviest = 0.0;
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    out[i] = !relevant(items, i) ? 0.0 : items.weights.empty() ? 1.0 : items.weights[i];
+    heaviest = std::max(heaviest, out[i]);
+  }
+  if (!scaled || items.weights.empty() || !(heaviest > 0.0)) return;
+  const int shift = std::ilogb(heaviest);
+  for (double& w : out) w = std::ldexp(w, -shift);
+}
+
+/// Expected sum of the values at the first k positions, 1 <= k <= n, over the random order of equal scores.
+template <class T>
+[[nodiscard]] double expected_sum_of_first(const strided<const T>& scores, std::span<const double> values, std::size_t k, workspace& scratch) {
+  const workspace::scope scope(scratch);
+  const std::span<key_of<T>> keys = scratch.take<key_of<T>>(scores.size());
+  for (std::size_t i = 0; i < keys.size(); ++i) keys[i] = descending_key(scores[i]);
+  const auto last = keys.begin() + static_cast<std::ptrdiff_t>(k - 1);
+  std::nth_element(keys.begin(), last, keys.end());
+  const key_of<T> border = *last;
+
+  std::size_t above = 0;
+  std::size_t tied = 0;
+  double inside = 0.0;
+  double at_border = 0.0;
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    const key_of<T> key = descending_key(scores[i]);
+    if (key > border) continue;
+    (key < border ? above : tied) += 1;
+    (key < border ? inside : at_border) += values[i];
+  }
+  return inside + at_border * (static_cast<double>(k - above) / static_cast<double>(tied));
+}
+
+/// factor * sum_i values_i cut(rank_i), and its derivatives by the ranks unless by_rank is empty.
+[[nodiscard]] inline double sum_of_cut(std::span<const double> ranks, std::span<const double> values, std::size_t cutoff, double factor,
+                                       std::span<double> by_rank) noexcept {
+  double sum = 0.0;
+  for (std::size_t i = 0; i < ranks.size(); ++i) {
+    const rank_cut cut(ranks[i], cutoff);
+    sum += values[i] * cut.value;
+    if (!by_rank.empty()) by_rank[i] = factor * values[i] * cut.slope;
+  }
+  return factor * sum;
+}
+
 }  // namespace detail
 
 namespace metrics {
@@ -84,39 +135,44 @@ struct recall {
   std::size_t cutoff = 0;  ///< k; 0: the whole list
 
   static constexpr bool has_gradient = false;
+  static constexpr double best = 1.0;
 
   template <class T, class R>
   double operator()(const list<T, R>& items, const list_outputs<T>&, workspace& scratch) const {
-    using key = detail::key_of<T>;
-    const std::size_t n = items.size();
-    const auto weight = [&](std::size_t i) { return !detail::relevant(items, i) ? 0.0 : items.weights.empty() ? 1.0 : items.weights[i]; };
-    double total = 0.0;
-    for (std::size_t i = 0; i < n; ++i) total += weight(i);
-    if (!(total > 0.0) || cutoff == 0 || cutoff >= n) return total > 0.0 ? 1.0 : 0.0;
-
     const workspace::scope scope(scratch);
-    const std::span<key> keys = scratch.take<key>(n);
-    for (std::size_t i = 0; i < n; ++i) keys[i] = detail::descending_key(items.scores[i]);
-    const auto last = keys.begin() + static_cast<std::ptrdiff_t>(cutoff - 1);
-    std::nth_element(keys.begin(), last, keys.end());
-    const key border = *last;
+    const std::span<double> weights = scratch.take<double>(items.size());
+    const double total = weigh(items, weights);
+    if (!(total > 0.0) || cutoff == 0 || cutoff >= items.size()) return total > 0.0 ? 1.0 : 0.0;
+    return detail::expected_sum_of_first(items.scores, weights, cutoff, scratch) / total;
+  }
 
-    std::size_t above = 0;
-    std::size_t tied = 0;
-    double inside = 0.0;
-    double at_border = 0.0;
-    for (std::size_t i = 0; i < n; ++i) {
-      const key k = detail::descending_key(items.scores[i]);
-      if (k > border) continue;
-      (k < border ? above : tied) += 1;
-      (k < border ? inside : at_border) += weight(i);
-    }
-    return (inside + at_border * (static_cast<double>(cutoff - above) / static_cast<double>(tied))) / total;
+  /// As a function of real ranks >= 1:
+  ///
+  ///     recall@k   = sum_{i relevant} w_i cut(rank_i) / sum_{i relevant} w_i
+  ///     by_rank[i] = d(recall@k) / d(rank_i)    [n] or empty: not wanted
+  ///
+  /// cut is 1 up to rank k, 0 from k + 1, a cubic between. At whole, distinct ranks it is the metric.
+  template <class T, class R>
+  double of_ranks(std::span<const double> ranks, const list<T, R>& items, std::span<double> by_rank, workspace& scratch) const {
+    const workspace::scope scope(scratch);
+    const std::span<double> weights = scratch.take<double>(items.size());
+    const double total = weigh(items, weights);
+    return detail::sum_of_cut(ranks, weights, cutoff, total > 0.0 ? 1.0 / total : 0.0, by_rank);
   }
 
   template <class T, class R>
   [[nodiscard]] bool has_relevance(const list<T, R>& items) const noexcept {
     return detail::any_relevant(items);
+  }
+
+ private:
+  /// Fills in the weights of the relevant items up to one factor; returns their sum.
+  template <class T, class R>
+  static double weigh(const list<T, R>& items, std::span<double> weights) {
+    detail::relevant_weights(items, true, weights);
+    double total = 0.0;
+    for (const double w : weights) total += w;
+    return total;
   }
 };
 

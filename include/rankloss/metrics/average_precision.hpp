@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <rankloss/batch.hpp>
+#include <rankloss/detail/rank_cut.hpp>
+#include <rankloss/detail/score_runs.hpp>
+#include <rankloss/metrics/recall.hpp>
+#include <rankloss/workspace.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <functional>
+#include <span>
+
+namespace rankloss::metrics {
+
+/// What the precisions at the relevant items are divided by.
+enum class average_precision_over {
+  relevant,    ///< all relevant items, whether or not k of them suffice, as in Rax, TF-Ranking, XGBoost and trec_eval
+  attainable,  ///< min(k, relevant items), by which a best order has value 1; with weights, the sum of the k greatest
+};
+
+/// average_precision: the mean, over the relevant items, of the precision at the position of each.
+///
+///     AP@k = sum_{i relevant, rank_i <= k} w_i c_i / rank_i / sum_{i relevant} w_i
+///     c_i  = number of relevant items at positions 1 to rank_i
+///
+/// Relevant are items of relevance > 0 and weight > 0; weights weigh the mean, precisions count items. Items of equal score are in random
+/// order; the value is the expectation over it: McSherry, Najork: Computing information retrieval performance measures efficiently in the
+/// presence of tied scores, ECIR 2008. of_ranks is the function of ranks of Brown et al.: Smooth-AP, ECCV 2020, arXiv 2007.12163, eq. 5.
+///
+/// - Time O(n) after a radix sort; scratch O(n). No gradient by scores.
+/// - Edge cases: a list without relevant items has value 0 and is left out by reduction::mean_of_relevant. Infinite scores rank first or last.
+struct average_precision {
+  std::size_t cutoff = 0;                                          ///< k; 0: the whole list
+  average_precision_over over = average_precision_over::relevant;  ///< the normaliser
+
+  static constexpr bool has_gradient = false;
+  static constexpr double best = 1.0;
+  static constexpr bool needs_relevant_ranks = true;
+
+  template <class T, class R>
+  double operator()(const list<T, R>& items, const list_outputs<T>&, workspace& scratch) const {
+    const workspace::scope scope(scratch);
+    const std::size_t k = cutoff == 0 ? items.size() : std::min(cutoff, items.size());
+    const std::span<double> weights = scratch.take<double>(items.size());
+    const double total = share_of(items, weights, scratch);
+    if (!(total > 0.0)) return 0.0;
+    double sum = 0.0;
+    std::size_t above = 0;
+    detail::for_each_run(items.scores, k, scratch, [&](const detail::score_run<T>& run) {
+      std::size_t relevant = 0;
+      double weight = 0.0;
+      for (const auto& item : run.items) {
+        relevant += detail::relevant(items, item.payload) ? 1 : 0;
+        weight += weights[item.payload];
+      }
+      if (relevant > 0) {
+        // A relevant item is at each place of the run equally often, and then each place before it holds another with this probability.
+        const double others = static_cast<double>(run.items.size() - 1);
+        const double density = others > 0.0 ? static_cast<double>(relevant - 1) / others : 0.0;
+        double precisions = 0.0;
+        for (std::size_t p = run.begin; p < std::min(run.end, k); ++p)
+          precisions += (static_cast<double>(above + 1) + density * static_cast<double>(p - run.begin)) / static_cast<double>(p + 1);
+        sum += weight * precisions / static_cast<double>(run.items.size());
+      }
+      above += relevant;
+    });
+    return sum / total;
+  }
+
+  /// As a function of real ranks >= 1 among all items and of those among the relevant ones, which are not read of the others:
+  ///
+  ///     AP@k                      = sum_{i relevant} w_i cut(rank_i) relevant_rank_i / rank_i / sum_{i relevant} w_i
+  ///     by_rank[i]                = d(AP@k) / d(rank_i)             [n] or empty: not wanted
+  ///     by_relevant_rank[i]       = d(AP@k) / d(relevant_rank_i)    [n] or empty: not wanted
+  ///
+  /// cut is 1 up to rank k, 0 from k + 1, a cubic between. At whole, distinct ranks it is the metric.
+  template <class T, class R>
+  double of_ranks(std::span<const double> ranks, std::span<const double> relevant_ranks, const list<T, R>& items, std::span<double> by_rank,
+                  std::span<double> by_relevant_rank, workspace& scratch) const {
+    const workspace::scope scope(scratch);
+    const std::span<double> weights = scratch.take<double>(items.size());
+    const double total = share_of(items, weights, scratch);
+    std::fill(by_rank.begin(), by_rank.end(), 0.0);
+    std::fill(by_relevant_rank.begin(), by_relevant_rank.end(), 0.0);
+    double sum = 0.0;
+    for (std::size_t i = 0; i < items.size(); ++i) {
+      if (!(weights[i] > 0.0)) continue;
+      const detail::rank_cut cut(ranks[i], cutoff);
+      const double share = weights[i] / total;
+      const double precision = relevant_ranks[i] / ranks[i];
+      sum += share * cut.value * precision;
+      if (!by_rank.empty()) by_rank[i] = share * precision * (cut.slope - cut.value / ranks[i]);
+      if (!by_relevant_rank.empty()) by_relevant_rank[i] = share * cut.value / ranks[i];
+    }
+    return sum;
+  }
+
+  template <class T, class R>
+  [[nodiscard]] bool has_relevance(const list<T, R>& items) const noexcept {
+    return detail::any_relevant(items);
+  }
+
+ private:
+  /// Fills in the weights of the relevant items, 0 for the others; returns what they are divided by.
+  template <class T, class R>
+  double share_of(const list<T, R>& items, std::span<double> weights, workspace& scratch) const {
+    detail::relevant_weights(items, true, weights);
+    std::span<double> counted = weights;
+    const workspace::scope scope(scratch);
+    if (over == average_precision_over::attainable && cutoff > 0 && cutoff < weights.size()) {
+      counted = scratch.take<double>(weights.size());
+      std::copy(weights.begin(), weights.end(), counted.begin());
+      std::nth_element(counted.begin(), counted.begin() + static_cast<std::ptrdiff_t>(cutoff), counted.end(), std::greater<>{});
+      counted = counted.first(cutoff);
+    }
+    double total = 0.0;
+    for (const double w : counted) total += w;
+    return total;
+  }
+};
+
+}  // namespace rankloss::metrics

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <rankloss/batch.hpp>
+#include <rankloss/detail/score_runs.hpp>
+#include <rankloss/gain.hpp>
+#include <rankloss/metrics/ndcg.hpp>
+#include <rankloss/metrics/recall.hpp>
+#include <rankloss/workspace.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <span>
+
+namespace rankloss::metrics {
+
+/// average_relevance_position: the mean position of the items, weighed by their relevance. Lower is better.
+///
+///     ARP = sum_i w_i y_i rank_i / sum_i w_i y_i
+///
+/// Zhu et al.: Recall, precision and average precision, 2004; as in TF-Ranking. A relevance below 0 counts as 0. Items of equal score are in
+/// random order; the value is the expectation over it.
+///
+/// - Time O(n) after a radix sort; scratch O(n). No gradient by scores.
+/// - Edge cases: a list without relevant items has value 0, although lower is better, and is left out by reduction::mean_of_relevant.
+///   Infinite scores rank first or last. Relevance and weights of any size: they are scaled, never overflow.
+struct average_relevance_position {
+  static constexpr bool has_gradient = false;
+  static constexpr bool lower_is_better = true;
+
+  template <class T, class R>
+  double operator()(const list<T, R>& items, const list_outputs<T>&, workspace& scratch) const {
+    const workspace::scope scope(scratch);
+    const std::span<double> shares = scratch.take<double>(items.size());
+    const double total = weigh(items, shares);
+    if (!(total > 0.0)) return 0.0;
+    double sum = 0.0;
+    detail::for_each_run(items.scores, items.size(), scratch, [&](const detail::score_run<T>& run) {
+      double share = 0.0;
+      for (const auto& item : run.items) share += shares[item.payload];
+      sum += share * 0.5 * static_cast<double>(run.begin + 1 + run.end);
+    });
+    return sum / total;
+  }
+
+  /// As a function of real ranks: the formula as it stands.
+  ///
+  ///     by_rank[i] = d(ARP) / d(rank_i) = w_i y_i / sum_j w_j y_j    [n] or empty: not wanted
+  template <class T, class R>
+  double of_ranks(std::span<const double> ranks, const list<T, R>& items, std::span<double> by_rank, workspace& scratch) const {
+    const workspace::scope scope(scratch);
+    const std::span<double> shares = scratch.take<double>(items.size());
+    const double total = weigh(items, shares);
+    std::fill(by_rank.begin(), by_rank.end(), 0.0);
+    if (!(total > 0.0)) return 0.0;
+    double sum = 0.0;
+    for (std::size_t i = 0; i < items.size(); ++i) {
+      sum += shares[i] * ranks[i];
+      if (!by_rank.empty()) by_rank[i] = shares[i] / total;
+    }
+    return sum / total;
+  }
+
+  template <class T, class R>
+  [[nodiscard]] bool has_relevance(const list<T, R>& items) const noexcept {
+    return detail::any_relevant(items);
+  }
+
+ private:
+  /// Fills in w y up to one factor; returns the sum.
+  template <class T, class R>
+  static double weigh(const list<T, R>& items, std::span<double> shares) {
+    detail::weighted_gains(items, gain::linear, {}, true, shares);
+    double total = 0.0;
+    for (double& share : shares) total += share = std::max(share, 0.0);
+    return total;
+  }
+};
+
+}  // namespace rankloss::metrics

@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <rankloss/batch.hpp>
+#include <rankloss/detail/rank_cut.hpp>
+#include <rankloss/detail/require.hpp>
+#include <rankloss/detail/score_runs.hpp>
+#include <rankloss/metrics/ndcg.hpp>
+#include <rankloss/metrics/recall.hpp>
+#include <rankloss/workspace.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <span>
+
+namespace rankloss::metrics {
+
+/// expected_reciprocal_rank: the expected 1 / position at which a user stops who reads from the top and is satisfied by each item with a
+/// probability that rises with its grade.
+///
+///     p_i   = (2^y_i - 1) / 2^y_max
+///     ERR@k = sum_{r = 1..k} 1 / r p_(r) prod_{j < r} (1 - p_(j)),  (r): the item at position r
+///
+/// Chapelle, Metzler, Zhang, Grinspan: Expected reciprocal rank for graded relevance, CIKM 2009. Items of equal score are in random order; the
+/// value is the expectation over it. Of m items of equal score, r of them relevant, the (t + 1)-th stops a user who comes to the first with
+/// probability
+///
+///     sum_s h_t(s) (r - s) / (m - t) (D_{s+1} - D_s)
+///     h_t(s) = probability that s of the first t are relevant
+///     D_s    = mean over all sets of s relevant ones of 1 - prod (1 - p_i)
+///
+/// where h of t + 1 follows from h of t, and D of one item more from D, by weighted means: nothing cancels.
+///
+/// - Time O(n) after a radix sort, and for each run O((r + min(m, k, 42 / mean p)) min(r, k, 42 / mean p of the relevant)): what less than
+///   2^-60 of the users reach is left out. That is O(n) for a constant model with grades of the order of y_max, O(m r) at worst.
+///   Scratch O(n). No gradient by scores.
+/// - An item of weight 0 is not relevant, nor is one of relevance <= 0: p = 0. Other weights say nothing here.
+/// - Edge cases: a list without relevant items has value 0 and is left out by reduction::mean_of_relevant. Infinite scores rank first or last.
+/// @throws std::invalid_argument from `evaluate` when max_grade is out of its range.
+struct expected_reciprocal_rank {
+  std::size_t cutoff = 0;  ///< k; 0: the whole list
+  double max_grade = 0.0;  ///< y_max, 0 to 1e300; greater grades count as it; 0: the list's own greatest
+
+  static constexpr bool has_gradient = false;
+  static constexpr double best = 1.0;
+
+  void validate() const { detail::require(max_grade >= 0.0 && max_grade <= 1e300, "max_grade: ", max_grade, ", expected 0 to 1e300"); }
+
+  template <class T, class R>
+  double operator()(const list<T, R>& items, const list_outputs<T>&, workspace& scratch) const {
+    const workspace::scope scope(scratch);
+    const std::size_t k = cutoff == 0 ? items.size() : std::min(cutoff, items.size());
+    const std::span<double> stops = scratch.take<double>(items.size());
+    if (!stopping(items, stops)) return 0.0;
+    double sum = 0.0;
+    double reached = 1.0;
+    const std::span<double> relevant = scratch.take<double>(items.size());
+    detail::for_each_run(items.scores, k, scratch, [&](const detail::score_run<T>& run) {
+      std::size_t r = 0;
+      for (const auto& item : run.items)
+        if (stops[item.payload] > 0.0) relevant[r++] = stops[item.payload];
+      if (r == 0) return;
+      sum += reached * of_run(run.begin, run.items.size(), std::min(run.end, k), relevant.first(r), scratch);
+      for (const double p : relevant.first(r)) reached *= 1.0 - p;
+    });
+    return sum;
+  }
+
+  /// As a function of real ranks >= 1, of which equal ones are taken in the order of the items:
+  ///
+  ///     ERR@k      = sum_i p_i cut(rank_i) / rank_i prod_{j before i} (1 - p_j)    before: by rank
+  ///     by_rank[i] = its derivative by the rank_i in cut(rank_i) / rank_i          [n] or empty: not wanted
+  ///
+  /// cut is 1 up to rank k, 0 from k + 1, a cubic between. The order by which items come before each other is taken for constant: the
+  /// function jumps where two ranks pass each other. At whole, distinct ranks it is the metric.
+  template <class T, class R>
+  double of_ranks(std::span<const double> ranks, const list<T, R>& items, std::span<double> by_rank, workspace& scratch) const {
+    const workspace::scope scope(scratch);
+    const std::size_t n = items.size();
+    const std::span<double> stops = scratch.take<double>(n);
+    const std::span<double> from_last = scratch.take<double>(n);
+    std::fill(by_rank.begin(), by_rank.end(), 0.0);
+    if (!stopping(items, stops)) return 0.0;
+    for (std::size_t i = 0; i < n; ++i) from_last[i] = -ranks[i];
+    double sum = 0.0;
+    double reached = 1.0;
+    detail::for_each_run(strided<const double>(from_last.data(), n), n, scratch, [&](const detail::score_run<double>& run) {
+      for (const auto& item : run.items) {
+        const std::size_t i = item.payload;
+        const detail::rank_cut cut(ranks[i], cutoff);
+        const double here = reached * stops[i] / ranks[i];
+        sum += here * cut.value;
+        if (!by_rank.empty()) by_rank[i] = here * (cut.slope - cut.value / ranks[i]);
+        reached *= 1.0 - stops[i];
+      }
+    });
+    return sum;
+  }
+
+  template <class T, class R>
+  [[nodiscard]] bool has_relevance(const list<T, R>& items) const noexcept {
+    return detail::any_relevant(items);
+  }
+
+ private:
+  /// Fills in p; whether any is to be stopped at.
+  template <class T, class R>
+  bool stopping(const list<T, R>& items, std::span<double> p) const {
+    double greatest = 0.0;
+    for (std::size_t i = 0; i < items.size(); ++i)
+      if (detail::relevant(items, i)) greatest = std::max(greatest, static_cast<double>(items.relevance[i]));
+    const double most = max_grade > 0.0 ? max_grade : greatest;
+    for (std::size_t i = 0; i < items.size(); ++i)
+      p[i] = detail::relevant(items, i) ? detail::gain_of(gain::exponential, {}, std::min(static_cast<double>(items.relevance[i]), most), most) : 0.0;
+    return greatest > 0.0;
+  }
+
+  /// What a run of m equal scores at the positions from `begin` on adds for who comes to it, of its positions before `end`.
+  static double of_run(std::size_t begin, std::size_t m, std::size_t end, std::span<const double> relevant, workspace& scratch) {
+    double p = 0.0;
+    for (const double q : relevant) p += q;
+    const std::size_t r = relevant.size();
+    const std::size_t places = enough(p / static_cast<double>(m), end - begin);
+    const std::size_t steps = enough(p / static_cast<double>(r), std::min(r, places));
+    const workspace::scope scope(scratch);
+    const std::span<const double> stopped = stopped_by(relevant, steps, scratch);
+    const std::span<double> h = scratch.take<double>(steps);
+    std::fill(h.begin(), h.end(), 0.0);
+    h[0] = 1.0;
+    double sum = 0.0;
+    for (std::size_t t = 0; t < places; ++t) {
+      const auto left = static_cast<double>(m - t);
+      const double one = 1.0 / left;
+      double here = 0.0;
+      for (std::size_t s = std::min(t + 2, steps); s-- > 0;) {
+        const auto left_relevant = static_cast<double>(r - s);
+        here += h[s] * left_relevant * (stopped[s + 1] - stopped[s]);
+        h[s] *= std::max(left - left_relevant, 0.0) * one;
+        if (s > 0) h[s] += h[s - 1] * (left_relevant + 1.0) * one;
+      }
+      sum += here * one / static_cast<double>(begin + t + 1);
+    }
+    return sum;
+  }
+
+  /// After how many of at most `count` items less than 2^-60 of the users go on: (1 - mean p)^t at most, by Maclaurin's inequality.
+  static std::size_t enough(double mean, std::size_t count) noexcept {
+    const double t = -42.0 / std::log1p(-std::min(mean, 0.5));
+    return t < static_cast<double>(count) ? static_cast<std::size_t>(t) + 1 : count;
+  }
+
+  /// D_0 to D_count.
+  static std::span<const double> stopped_by(std::span<const double> relevant, std::size_t count, workspace& scratch) {
+    const std::span<double> d = scratch.take<double>(count + 1);
+    std::fill(d.begin(), d.end(), 0.0);
+    for (std::size_t r = 1; r <= relevant.size(); ++r) {
+      const double p = relevant[r - 1];
+      const double one = 1.0 / static_cast<double>(r);
+      for (std::size_t s = std::min(r, count); s > 0; --s) {
+        const double with = static_cast<double>(s) * one;  // of the sets of s, those that hold the new item
+        d[s] = (1.0 - with) * d[s] + with * (p + (1.0 - p) * d[s - 1]);
+      }
+    }
+    return d;
+  }
+};
+
+}  // namespace rankloss::metrics

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <rankloss/batch.hpp>
+#include <rankloss/detail/rank_cut.hpp>
+#include <rankloss/metrics/recall.hpp>
+#include <rankloss/workspace.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <span>
+
+namespace rankloss::metrics {
+
+/// What the relevant items among the first k are divided by, where the list is shorter than k.
+enum class precision_over {
+  cutoff,     ///< k, as in trec_eval: the places that the list leaves empty count as misses
+  retrieved,  ///< min(k, n), as in Rax and TF-Ranking
+};
+
+/// precision: the fraction of the first k positions that hold a relevant item.
+///
+///     precision@k = sum_{i relevant, rank_i <= k} w_i / k
+///
+/// Relevant are items of relevance > 0 and weight > 0. Items of equal score are in random order; the value is the expectation over it.
+///
+/// - Time O(n), scratch O(n). No gradient by scores.
+/// - Between 0 and 1 without weights above 1.
+/// - Edge cases: a list without relevant items has value 0 and is left out by reduction::mean_of_relevant. Infinite scores rank first or last.
+struct precision {
+  std::size_t cutoff = 0;                        ///< k; 0: the whole list
+  precision_over over = precision_over::cutoff;  ///< the denominator
+
+  static constexpr bool has_gradient = false;
+  static constexpr double best = 1.0;
+
+  template <class T, class R>
+  double operator()(const list<T, R>& items, const list_outputs<T>&, workspace& scratch) const {
+    const workspace::scope scope(scratch);
+    const std::span<double> weights = scratch.take<double>(items.size());
+    detail::relevant_weights(items, false, weights);
+    const std::size_t k = cutoff == 0 ? items.size() : std::min(cutoff, items.size());
+    return items.size() > 0 ? detail::expected_sum_of_first(items.scores, weights, k, scratch) / denominator(items.size()) : 0.0;
+  }
+
+  /// As a function of real ranks >= 1:
+  ///
+  ///     precision@k = sum_{i relevant} w_i cut(rank_i) / k
+  ///     by_rank[i]  = d(precision@k) / d(rank_i)    [n] or empty: not wanted
+  ///
+  /// cut is 1 up to rank k, 0 from k + 1, a cubic between. At whole, distinct ranks it is the metric.
+  template <class T, class R>
+  double of_ranks(std::span<const double> ranks, const list<T, R>& items, std::span<double> by_rank, workspace& scratch) const {
+    const workspace::scope scope(scratch);
+    const std::span<double> weights = scratch.take<double>(items.size());
+    detail::relevant_weights(items, false, weights);
+    return items.size() > 0 ? detail::sum_of_cut(ranks, weights, cutoff, 1.0 / denominator(items.size()), by_rank) : 0.0;
+  }
+
+  template <class T, class R>
+  [[nodiscard]] bool has_relevance(const list<T, R>& items) const noexcept {
+    return detail::any_relevant(items);
+  }
+
+ private:
+  [[nodiscard]] double denominator(std::size_t n) const noexcept {
+    const bool shortened = cutoff == 0 || (over == precision_over::retrieved && n < cutoff);
+    return static_cast<double>(shortened ? n : cutoff);
+  }
+};
+
+}  // namespace rankloss::metrics

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <rankloss/batch.hpp>
+#include <rankloss/detail/rank_cut.hpp>
+#include <rankloss/detail/require.hpp>
+#include <rankloss/detail/score_runs.hpp>
+#include <rankloss/gain.hpp>
+#include <rankloss/metrics/ndcg.hpp>
+#include <rankloss/workspace.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <span>
+
+namespace rankloss::metrics {
+
+/// rank_biased_precision: what a user gains a step who goes on from each item to the next with probability `persistence`.
+///
+///     RBP@k = (1 - persistence) sum_{i: rank_i <= k} w_i G(y_i) persistence^(rank_i - 1)
+///
+/// Moffat, Zobel: Rank-biased precision for measurement of retrieval effectiveness, TOIS 27 (2008), with relevance of 0 to 1 and no cutoff.
+/// Items of equal score are in random order; the value is the expectation over it.
+///
+/// - Time O(n) after a radix sort; scratch O(n). No gradient by scores.
+/// - Between 0 and 1 where the weighted gains are; a list of n items with gains of 1 has value 1 - persistence^n.
+/// - Edge cases: a list without gain has value 0 and is left out by reduction::mean_of_relevant. Infinite scores rank first or last.
+/// @throws std::invalid_argument from `evaluate` when an option is out of its range.
+struct rank_biased_precision {
+  double persistence = 0.8;                      ///< 0 to 1, both excluded; 0.5 impatient, 0.95 patient
+  rankloss::gain gain = rankloss::gain::linear;  ///< what a grade is worth
+  std::span<const double> gain_table{};          ///< [grades] >= 0, for gain::table; a grade beyond it is worth 0
+  std::size_t cutoff = 0;                        ///< k; 0: the whole list
+
+  static constexpr bool has_gradient = false;
+  static constexpr double best = 1.0;
+
+  void validate() const {
+    detail::require(persistence > 0.0 && persistence < 1.0, "persistence: ", persistence, ", expected between 0 and 1");
+    detail::check_gain(gain, gain_table);
+  }
+
+  template <class T, class R>
+  double operator()(const list<T, R>& items, const list_outputs<T>&, workspace& scratch) const {
+    const workspace::scope scope(scratch);
+    const std::size_t k = cutoff == 0 ? items.size() : std::min(cutoff, items.size());
+    const std::span<double> gains = scratch.take<double>(items.size());
+    detail::weighted_gains(items, gain, gain_table, false, gains);
+    const double log_persistence = std::log(persistence);
+    double sum = 0.0;
+    detail::for_each_run(items.scores, k, scratch, [&](const detail::score_run<T>& run) {
+      const double reached = std::exp(static_cast<double>(run.begin) * log_persistence);
+      if (reached == 0.0) return;  // gains may be infinite
+      double mean = 0.0;
+      for (const auto& item : run.items) mean += gains[item.payload] / static_cast<double>(run.items.size());
+      // (1 - p) (p^begin + ... + p^(end - 1)) = p^begin (1 - p^(end - begin))
+      const auto places = static_cast<double>(std::min(run.end, k) - run.begin);
+      sum -= mean * reached * std::expm1(places * log_persistence);
+    });
+    return sum;
+  }
+
+  /// As a function of real ranks >= 1:
+  ///
+  ///     RBP@k      = (1 - persistence) sum_i w_i G(y_i) cut(rank_i) persistence^(rank_i - 1)
+  ///     by_rank[i] = d(RBP@k) / d(rank_i)    [n] or empty: not wanted
+  ///
+  /// cut is 1 up to rank k, 0 from k + 1, a cubic between. At whole, distinct ranks it is the metric.
+  template <class T, class R>
+  double of_ranks(std::span<const double> ranks, const list<T, R>& items, std::span<double> by_rank, workspace& scratch) const {
+    const workspace::scope scope(scratch);
+    const std::span<double> gains = scratch.take<double>(items.size());
+    detail::weighted_gains(items, gain, gain_table, false, gains);
+    const double log_persistence = std::log(persistence);
+    double sum = 0.0;
+    std::fill(by_rank.begin(), by_rank.end(), 0.0);
+    for (std::size_t i = 0; i < items.size(); ++i) {
+      const detail::rank_cut cut(ranks[i], cutoff);
+      const double reached = std::exp((ranks[i] - 1.0) * log_persistence);
+      if (reached == 0.0 || cut.value == 0.0) continue;  // gains may be infinite
+      const double here = (1.0 - persistence) * gains[i] * reached;
+      sum += here * cut.value;
+      if (!by_rank.empty()) by_rank[i] = here * (cut.slope + cut.value * log_persistence);
+    }
+    return sum;
+  }
+
+  template <class T, class R>
+  [[nodiscard]] bool has_relevance(const list<T, R>& items) const {
+    return detail::any_gain(items, gain, gain_table);
+  }
+};
+
+}  // namespace rankloss::metrics

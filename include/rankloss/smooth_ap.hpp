@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <rankloss/metrics/average_precision.hpp>
+#include <rankloss/smooth_metric.hpp>
+
+namespace rankloss {
+
+/// smooth_ap: one minus average precision, of smooth ranks among all items and among the relevant ones.
+///
+///     loss = 1 - 1/P sum_{i relevant} rank among relevant_i / rank_i
+///
+///     const rankloss::smooth_ap loss{.ranks = {.temperature = 0.01}};
+///
+/// Brown, Xie, Kalogeiton, Zisserman: Smooth-AP: Smoothing the path towards large-scale image retrieval, ECCV 2020, arXiv 2007.12163, with
+/// temperature 0.01. Their query is an item of its own list, relevant to itself: put it there to have their numbers. O(n K), where theirs
+/// takes O(n^2) a query; everything else as smooth_metric.
+using smooth_ap = smooth_metric<metrics::average_precision>;
+
+}  // namespace rankloss

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <rankloss/metrics/precision.hpp>
+#include <rankloss/smooth_metric.hpp>
+
+namespace rankloss {
+
+/// smooth_precision_at_k: one minus the fraction of the first k places that relevant items hold, by smooth ranks.
+///
+///     loss = 1 - 1/k sum_{i relevant} cut(rank_i)
+///
+///     const rankloss::smooth_precision_at_k loss{.metric = {.cutoff = 10}, .ranks = {.temperature = 0.05}};
+///
+/// As smooth_recall_at_k, whose remark on the cut holds here too. Everything else as smooth_metric.
+using smooth_precision_at_k = smooth_metric<metrics::precision>;
+
+}  // namespace rankloss
