@@ -107,12 +107,6 @@ struct neural_sort_cross_entropy {
     }
     return value / count;
   }
-
-  /// Every list counts in reduction::mean_of_relevant that is not empty: there is an order to learn even among irrelevant items, that of none.
-  template <class T, class R>
-  [[nodiscard]] bool has_relevance(const list<T, R>& items) const noexcept {
-    return items.size() > 0;
-  }
 };
 
 }  // namespace rankloss

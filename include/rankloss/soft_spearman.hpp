@@ -40,7 +40,7 @@ struct soft_spearman {
   double operator()(const list<T, R>& items, const list_outputs<T>& out, workspace& scratch) const {
     const std::size_t n = items.size();
     for (std::size_t i = 0; i < out.gradient.size(); ++i) out.gradient[i] = T{0};
-    if (!has_relevance(items)) return 0.0;
+    if (all_equal(items.relevance)) return 0.0;
     const workspace::scope scope(scratch);
     const std::span<double> relevance = scratch.take<double>(n);
     for (std::size_t i = 0; i < n; ++i) relevance[i] = static_cast<double>(items.relevance[i]);
@@ -62,15 +62,13 @@ struct soft_spearman {
     return 1.0 - rho;
   }
 
-  /// Whether the list counts in reduction::mean_of_relevant: its relevance is not all equal.
-  template <class T, class R>
-  [[nodiscard]] bool has_relevance(const list<T, R>& items) const noexcept {
-    for (std::size_t i = 1; i < items.size(); ++i)
-      if (items.relevance[i] != items.relevance[0]) return true;
-    return false;
-  }
-
  private:
+  template <class R>
+  [[nodiscard]] static bool all_equal(const strided<const R>& relevance) noexcept {
+    for (std::size_t i = 1; i < relevance.size(); ++i)
+      if (relevance[i] != relevance[0]) return false;
+    return true;
+  }
   [[nodiscard]] static std::span<double> centred(std::span<const double> values, workspace& scratch) {
     const std::span<double> moved = scratch.take<double>(values.size());
     double sum = 0.0;

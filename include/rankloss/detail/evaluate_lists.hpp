@@ -48,14 +48,14 @@ consteval std::size_t shortest_grouped() {
     return 0;
 }
 
-/// Whether a list holds something to rank, by the loss's own rule where it has one.
+/// Whether a list holds something relevant, by the loss's own rule where it has one.
 template <class Loss, class T, class Relevance>
 [[nodiscard]] bool has_relevance(const Loss& loss, const list<T, Relevance>& items) {
   if constexpr (requires { loss.has_relevance(items); }) {
     return loss.has_relevance(items);
   } else {
     for (std::size_t i = 0; i < items.size(); ++i)
-      if (items.relevance[i] > Relevance{0}) return true;
+      if (items.relevance[i] > Relevance{0} && (items.weights.empty() || items.weights[i] > 0.0)) return true;
     return false;
   }
 }

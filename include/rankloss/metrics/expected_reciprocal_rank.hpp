@@ -67,9 +67,9 @@ struct expected_reciprocal_rank {
     return sum;
   }
 
-  /// As a function of real ranks >= 1, of which equal ones are taken in the order of the items:
+  /// As a function of real ranks >= 1; each of equal ones comes before the others in half of all orders:
   ///
-  ///     ERR@k      = sum_i p_i cut(rank_i) / rank_i prod_{j before i} (1 - p_j)    before: by rank
+  ///     ERR@k      = sum_i p_i cut(rank_i) / rank_i prod_{j before i} (1 - p_j) prod_{j tied with i} (1 - p_j / 2)     before: by rank
   ///     by_rank[i] = its derivative by the rank_i in cut(rank_i) / rank_i          [n] or empty: not wanted
   ///
   /// cut is 1 up to rank k, 0 from k + 1, a cubic between. The order by which items come before each other is taken for constant: the
@@ -86,14 +86,17 @@ struct expected_reciprocal_rank {
     double sum = 0.0;
     double reached = 1.0;
     detail::for_each_run(strided<const double>(from_last.data(), n), n, scratch, [&](const detail::score_run<double>& run) {
+      // The product over the others of a run is that over all of it without the item's own factor, which is at least 1/2.
+      double tied = 1.0;
+      for (const auto& item : run.items) tied *= 1.0 - stops[item.payload] / 2.0;
       for (const auto& item : run.items) {
         const std::size_t i = item.payload;
         const detail::rank_cut cut(ranks[i], cutoff);
-        const double here = reached * stops[i] / ranks[i];
+        const double here = reached * stops[i] / ranks[i] * (tied / (1.0 - stops[i] / 2.0));
         sum += here * cut.value;
         if (!by_rank.empty()) by_rank[i] = here * (cut.slope - cut.value / ranks[i]);
-        reached *= 1.0 - stops[i];
       }
+      for (const auto& item : run.items) reached *= 1.0 - stops[item.payload];
     });
     return sum;
   }

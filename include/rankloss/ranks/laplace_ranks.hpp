@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <rankloss/batch.hpp>
+#include <rankloss/detail/check_data.hpp>
+#include <rankloss/detail/lane_math.hpp>
+#include <rankloss/detail/require.hpp>
+#include <rankloss/detail/simd.hpp>
+#include <rankloss/detail/sorted_rows.hpp>
+#include <rankloss/ranks/rank.hpp>
+#include <rankloss/workspace.hpp>
+
+#include <xsimd/xsimd.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+namespace rankloss {
+
+/// laplace_ranks: smooth ranks, each item counting the others above it by the distribution function of Laplace.
+///
+///     rank_i             = base + sum_{j != i} F((s_j - s_i) / temperature)       descending; s_i - s_j when ascending
+///     F(z)               = e^z / 2 for z < 0, 1 - e^-z / 2 otherwise
+///     d(rank_i) / d(s_j) = e^-|(s_j - s_i) / temperature| / (2 temperature)       j != i, and minus their sum for j = i
+///
+/// Struski, Bednarczyk, Podolak, Tabor: LapSum - One Method to Differentiate Them All: Ranking, Sorting and Top-k Selection, ICML 2025,
+/// arXiv 2503.06242, whose ranks are ascending from base 0. Their derivatives come in O(n^2) there.
+///
+/// - Exact to rounding. Time O(n) after the sort: one exponential an item and two running sums for the ranks, two more for a product with
+///   the Jacobian; scratch O(n).
+/// - Invariant under shifts; the Jacobian is symmetric, its rows sum to 0, and so does a gradient, up to rounding: it is made of
+///   differences of cotangents. Ranks sum to n (n - 1) / 2 + n base.
+/// - Edge cases: equal scores share the rank in the middle. Infinite scores rank first or last. As temperature -> 0 these are the ranks of
+///   hard_ranks with ties by average.
+/// @throws std::invalid_argument from the verbs of rank.hpp when an option is out of its range.
+struct laplace_ranks {
+  double temperature = 1.0;                   ///< 1e-15 to 1e300, in units of the scores
+  rank_order order = rank_order::descending;  ///< which score has the first rank
+  double base = 1.0;                          ///< rank of the first
+
+  void validate() const {
+    detail::require(temperature >= 1e-15 && temperature <= 1e300, "temperature: ", temperature, ", expected 1e-15 to 1e300");
+    detail::require(detail::is_finite(base), "base: ", base, ", expected a finite number");
+  }
+
+  /// Ranks of one list; see smooth_ranks.
+  template <class T, class Arch = xsimd::default_arch>
+  class result {
+   public:
+    result(const laplace_ranks& how, const strided<const T>& scores, workspace& scratch)
+        : scratch_(scratch),
+          values_(scratch.take<double>(scores.size())),
+          slope_((how.order == rank_order::descending ? 0.5 : -0.5) / how.temperature) {
+      const std::size_t n = scores.size();
+      const detail::sorted_list<T> sorted = detail::sort_list<T>(scores, scratch);
+      order_ = sorted.order;
+      decay_ = decays(sorted.x, 1.0 / how.temperature, scratch);
+      const workspace::scope scope(scratch);
+      const std::span<double> above = scratch.take<double>(n);
+      double others = 0.0;
+      for (std::size_t i = 0; i < n; ++i) above[i] = others = decay_[i] * others + decay_[i];
+      const double sign = how.order == rank_order::descending ? 1.0 : -1.0;
+      const double first = how.order == rank_order::descending ? how.base : how.base + static_cast<double>(n) - 1.0;
+      others = 0.0;
+      for (std::size_t i = n; i-- > 0;) {
+        others = decay_[i + 1] * others + decay_[i + 1];
+        values_[order_[i]] = first + sign * (static_cast<double>(i) + 0.5 * (others - above[i]));
+      }
+    }
+
+    [[nodiscard]] std::span<const double> values() const noexcept { return values_; }
+
+    void pullback(std::span<const double> cotangent, std::span<double> gradient) const {
+      const std::size_t n = order_.size();
+      const workspace::scope scope(scratch_);
+      const std::span<double> c = scratch_.take<double>(n);
+      const std::span<double> from_above = scratch_.take<double>(n);
+      // Over the items above, and then below: sum_j e^-|x_j - x_i| and sum_j (c_j - c_i) e^-|x_j - x_i|, each out of the neighbour's.
+      double others = 0.0;
+      double sum = 0.0;
+      double neighbour = 0.0;  // the first item has none: its decay is 0
+      for (std::size_t i = 0; i < n; ++i) {
+        c[i] = cotangent[order_[i]];
+        others = decay_[i] * others + decay_[i];
+        from_above[i] = sum = decay_[i] * sum + (neighbour - c[i]) * others;
+        neighbour = c[i];
+      }
+      others = sum = 0.0;
+      for (std::size_t i = n; i-- > 0;) {
+        others = decay_[i + 1] * others + decay_[i + 1];
+        sum = decay_[i + 1] * sum + (neighbour - c[i]) * others;
+        neighbour = c[i];
+        gradient[order_[i]] = slope_ * (from_above[i] + sum);
+      }
+    }
+    void push(std::span<const double> tangent, std::span<double> change) const { pullback(tangent, change); }  // the Jacobian is symmetric
+
+   private:
+    /// e^-(x_{i-1} - x_i) at i, 0 at both ends.
+    static std::span<const double> decays(std::span<const T> x, double scale, workspace& scratch) {
+      using V = detail::lanes<Arch>;
+      constexpr std::size_t w = detail::lane_count<Arch>;
+      const std::size_t n = x.size();
+      const std::span<double> decay = scratch.take<double>(n + 1);
+      const auto between = [scale](const T* upper, const T* lower) {
+        return detail::exp_minus((detail::load_row<Arch>(upper) - detail::load_row<Arch>(lower)) * V(scale));
+      };
+      std::size_t i = 1;
+      for (; i + w <= n; i += w) between(x.data() + i - 1, x.data() + i).store_unaligned(decay.data() + i);
+      T rest[w + 1]{};
+      alignas(64) double last[w];
+      for (std::size_t l = 0; i - 1 + l < n; ++l) rest[l] = x[i - 1 + l];
+      between(rest, rest + 1).store_aligned(last);
+      for (std::size_t l = 0; i < n; ++i, ++l) decay[i] = last[l];
+      decay[0] = decay[n] = 0.0;
+      return decay;
+    }
+
+    workspace& scratch_;
+    std::span<double> values_;
+    double slope_;
+    std::span<const std::uint32_t> order_;
+    std::span<const double> decay_;  // [n + 1]
+  };
+
+  template <class T, class Arch = xsimd::default_arch>
+  [[nodiscard]] result<T, Arch> operator()(const strided<const T>& scores, workspace& scratch) const {
+    return {*this, scores, scratch};
+  }
+};
+
+}  // namespace rankloss

@@ -1,0 +1,330 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <rankloss/batch.hpp>
+#include <rankloss/detail/lane_math.hpp>
+#include <rankloss/detail/require.hpp>
+#include <rankloss/detail/simd.hpp>
+#include <rankloss/detail/sorted_rows.hpp>
+#include <rankloss/sorts/sort.hpp>
+#include <rankloss/workspace.hpp>
+
+#include <xsimd/xsimd.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <limits>
+#include <span>
+#include <type_traits>
+
+namespace rankloss {
+
+/// How far two scores are from each other.
+enum class sort_distance {
+  absolute,  ///< |s_i - s_j|; temperature is in units of the scores
+  squared,   ///< (s_i - s_j)^2; temperature is in units of their squares
+};
+
+/// What a soft sort gives forwards. Gradients by the scores are those of the soft permutation either way.
+enum class sort_forward {
+  soft,  ///< the soft permutation
+  hard,  ///< the exact one, its rows the argmax of the soft ones: the straight-through estimator
+};
+
+/// soft_sort: SoftSort, each row a softmax over how far the scores are from the i-th greatest one, s_[i].
+///
+///     P_ij                  = softmax_j(-|s_[i] - s_j|^p / temperature)                           p = 1 or 2
+///     d(c^T P v) / d(s_k)   = sum_ij c_i P_ij (v_j - (P v)_i) d(-|s_[i] - s_j|^p / temperature) / d(s_k)
+///
+/// Prillo, Eisenschlos: SoftSort: A Continuous Relaxation for the argsort Operator, ICML 2020, arXiv 2006.16038.
+///
+/// - p = 1: time O(n) after the sort, an exponential an item; scratch O(n). Exact to rounding.
+/// - p = 2: time O(n + band) exponentials, the band being the pairs within sqrt((40 + log n) temperature) of each other; what is left out is
+///   below 1e-17 of a row. Scratch O(n). Where all scores lie within a temperature, equal ones among them, the band is all n^2 pairs.
+/// - to_matrix is O(n^2).
+/// - Rows sum to 1, columns do not. Invariant under shifts of all scores; gradients sum to 0 up to rounding. p = 1 and two items: NeuralSort.
+/// - Edge cases: equal scores share their rows evenly, and get no gradient from each other; with sort_forward::hard they are in the order of
+///   the list. Infinite scores are at the ends of the type's range. As temperature -> 0 this is the exact sort.
+/// @throws std::invalid_argument from the verbs of sort.hpp when an option is out of its range.
+struct soft_sort {
+  double temperature = 1.0;                          ///< 1e-15 to 1e300, in units of the distance
+  sort_distance distance = sort_distance::absolute;  ///< p
+  sort_forward forward = sort_forward::soft;         ///< what apply, apply_transposed and to_matrix use
+
+  void validate() const { detail::require(temperature >= 1e-15 && temperature <= 1e300, "temperature: ", temperature, ", expected 1e-15 to 1e300"); }
+
+  /// The permutation of one list; see soft_sort_operator.
+  template <class T, class Arch = xsimd::default_arch>
+  class result {
+    using V = detail::lanes<Arch>;
+    static constexpr std::size_t w = detail::lane_count<Arch>;
+
+   public:
+    result(const soft_sort& how, const strided<const T>& scores, workspace& scratch)
+        : temperature_(how.temperature),
+          distance_(how.distance),
+          forward_(how.forward),
+          scratch_(scratch),
+          n_(scores.size()),
+          sorted_(detail::sort_list<T>(scores, scratch)) {
+      if (how.distance == sort_distance::squared) {
+        x_ = padded(n_);
+        for (std::size_t i = 0; i < n_; ++i) x_[i] = static_cast<double>(sorted_.x[i]);
+      } else {
+        decay_ = padded(n_);
+        for (std::size_t i = 0; i < n_; i += w) {
+          alignas(64) double gaps[w];
+          for (std::size_t l = 0; l < w; ++l) gaps[l] = i + l > 0 && i + l < n_ ? difference(i + l - 1, i + l) : 0.0;
+          const V gap = V::load_aligned(gaps);
+          const V decay = detail::exp_minus(gap * V(1.0 / how.temperature));
+          detail::store_row<Arch>(decay_.data() + i, xsimd::select(gap > V(0.0), decay, V(-1.0)));
+        }
+      }
+    }
+
+    void apply(std::span<const double> values, std::span<double> out) const {
+      if (forward_ == sort_forward::hard) {
+        for (std::size_t i = 0; i < n_; ++i) out[i] = values[sorted_.order[i]];
+        return;
+      }
+      const workspace::scope scope(scratch_);
+      const std::span<const double> v = gather(values);
+      sum_rows<false>(unit_items{}, v.data(), [&](std::size_t i, const sums& row, const sums&) { out[i] = v[i] + row.moved / row.mass; });
+    }
+
+    void apply_transposed(std::span<const double> values, std::span<double> out) const {
+      if (forward_ == sort_forward::hard) {
+        for (std::size_t i = 0; i < n_; ++i) out[sorted_.order[i]] = values[i];
+        return;
+      }
+      const workspace::scope scope(scratch_);
+      const std::span<double> weights = padded(n_);
+      const std::span<double> zeros = padded(n_);
+      std::fill(zeros.begin(), zeros.end(), 0.0);
+      sum_rows<false>(unit_items{}, zeros.data(), [&](std::size_t i, const sums& row, const sums&) { weights[i] = values[i] / row.mass; });
+      sum_rows<false>(weighted_items{weights.data(), zeros.data()}, zeros.data(),
+                      [&](std::size_t j, const sums& row, const sums&) { out[sorted_.order[j]] = row.mass; });
+    }
+
+    void pullback(std::span<const double> values, std::span<const double> cotangent, std::span<double> gradient) const {
+      const workspace::scope scope(scratch_);
+      const std::span<const double> v = gather(values);
+      const std::span<double> weights = padded(n_);                // a_i = cotangent_i / row sum
+      const std::span<double> rests = padded(n_);                  // a_i ((P v)_i - v_i)
+      const std::span<double> as_row = scratch_.take<double>(n_);  // the part of a score as s_[i]; the other is as s_j
+      sum_rows<true>(unit_items{}, v.data(), [&](std::size_t i, const sums& row, const sums& sided) {
+        const double moved = row.moved / row.mass;
+        weights[i] = cotangent[i] / row.mass;
+        rests[i] = weights[i] * moved;
+        as_row[i] = weights[i] * (sided.moved - moved * sided.mass);
+      });
+      const double slope = 1.0 / temperature_;
+      sum_rows<true>(weighted_items{weights.data(), rests.data()}, v.data(),
+                     [&](std::size_t k, const sums&, const sums& sided) { gradient[sorted_.order[k]] = slope * (sided.moved - as_row[k]); });
+    }
+
+    void to_matrix(std::span<double> out) const {
+      const workspace::scope scope(scratch_);
+      const std::span<double> row = scratch_.take<double>(n_ + w);
+      for (std::size_t i = 0; i < n_; ++i) {
+        double* to = out.data() + i * n_;
+        if (forward_ == sort_forward::hard) {
+          std::fill(to, to + n_, 0.0);
+          to[sorted_.order[i]] = 1.0;
+          continue;
+        }
+        double sum = 0.0;
+        for (std::size_t j = 0; j < n_; j += w) {
+          alignas(64) double apart[w];
+          for (std::size_t l = 0; l < w; ++l) apart[l] = j + l < n_ ? std::abs(difference(i, j + l)) : std::numeric_limits<double>::infinity();
+          const V d = V::load_aligned(apart);
+          const V kernel = detail::exp_minus((distance_ == sort_distance::squared ? d * d : d) * V(1.0 / temperature_));
+          detail::store_row<Arch>(row.data() + j, kernel);
+          sum += detail::sum_of(kernel);
+        }
+        for (std::size_t j = 0; j < n_; ++j) to[sorted_.order[j]] = row[j] / sum;
+      }
+    }
+
+   private:
+    /// Sums over all j, of weights a_j, rests r_j and values v_j, for item k: of the kernel alone, and times the sign (p = 1) or twice the size
+    /// (p = 2) of x_k - x_j. Differences of values, since where these are smooth the sum of the values themselves would lose the digits.
+    struct sums {
+      double mass = 0.0;   ///< sum_j a_j kernel
+      double moved = 0.0;  ///< sum_j (r_j + a_j (v_j - v_k)) kernel
+    };
+    struct unit_items {
+      template <class U>
+      U weight(std::size_t) const noexcept {
+        return U(1.0);
+      }
+      template <class U>
+      U rest(std::size_t) const noexcept {
+        return U(0.0);
+      }
+    };
+    struct weighted_items {
+      const double* weights;
+      const double* rests;
+      template <class U>
+      U weight(std::size_t j) const noexcept {
+        return load<U>(weights + j);
+      }
+      template <class U>
+      U rest(std::size_t j) const noexcept {
+        return load<U>(rests + j);
+      }
+    };
+
+    template <class U>
+    static U load(const double* from) noexcept {
+      if constexpr (std::is_same_v<U, double>)
+        return *from;
+      else
+        return U::load_unaligned(from);
+    }
+
+    [[nodiscard]] double difference(std::size_t upper, std::size_t lower) const noexcept {
+      return static_cast<double>(sorted_.x[upper]) - static_cast<double>(sorted_.x[lower]);
+    }
+
+    /// Memory that may be read a row of lanes beyond its end, where there are zeros.
+    [[nodiscard]] std::span<double> padded(std::size_t count) const {
+      const std::span<double> memory = scratch_.take<double>(count + w);
+      std::fill_n(memory.data() + count, w, 0.0);
+      return memory.first(count);
+    }
+
+    [[nodiscard]] std::span<const double> gather(std::span<const double> values) const {
+      const std::span<double> sorted = padded(n_);
+      for (std::size_t i = 0; i < n_; ++i) sorted[i] = values[sorted_.order[i]];
+      return sorted;
+    }
+
+    /// Calls emit(k, sums, sided sums) once an item; the latter only where they are wanted.
+    template <bool sided, class Items, class Emit>
+    void sum_rows(const Items& items, const double* v, Emit emit) const {
+      if (distance_ == sort_distance::squared)
+        sum_band(items, v, emit);
+      else
+        sum_both_ways<sided>(items, v, emit);
+    }
+
+    /// p = 1. One scan downwards and one upwards, side by side until they meet: what each has passed by then waits for the other.
+    template <bool sided, class Items, class Emit>
+    void sum_both_ways(const Items& items, const double* v, Emit emit) const {
+      struct state {
+        sums all, unequal;  // of the items passed, and of those whose score is another: equal ones have no side
+      };
+      const workspace::scope scope(scratch_);
+      const std::span<sums> all = scratch_.take<sums>(n_);
+      const std::span<sums> unequal = scratch_.take<sums>(sided ? n_ : 0);
+      const std::size_t half = n_ / 2;
+      state above;
+      state below;
+      const auto advance = [&](state& passed, std::size_t from, std::size_t to, double decay) {
+        const double q = std::abs(decay);
+        const double weight = items.template weight<double>(from);
+        const double nearer = v[from] - v[to];
+        const double moved = items.template rest<double>(from) + nearer * (passed.all.mass + weight);
+        passed.all = {q * passed.all.mass + q * weight, q * passed.all.moved + q * moved};
+        const sums kept{passed.unequal.mass, passed.unequal.moved + nearer * passed.unequal.mass};
+        passed.unequal = decay < 0.0 ? kept : passed.all;
+      };
+      const auto step = [&](std::size_t i) {
+        const std::size_t j = n_ - 1 - i;
+        advance(above, i, i + 1, decay_[i + 1]);
+        advance(below, j, j - 1, decay_[j]);
+      };
+      const auto keep = [&](std::size_t k, const state& passed) {
+        all[k] = passed.all;
+        if constexpr (sided) unequal[k] = passed.unequal;
+      };
+      const auto kept = [&](std::size_t k) {
+        if constexpr (sided)
+          return state{all[k], unequal[k]};
+        else
+          return state{all[k], {}};
+      };
+      const auto both = [&](std::size_t k, const state& up, const state& down) {
+        emit(k, sums{items.template weight<double>(k) + up.all.mass + down.all.mass, items.template rest<double>(k) + up.all.moved + down.all.moved},
+             sums{down.unequal.mass - up.unequal.mass, down.unequal.moved - up.unequal.moved});
+      };
+      for (std::size_t i = 0; i < half; ++i) {
+        keep(i, above);
+        keep(n_ - 1 - i, below);
+        step(i);
+      }
+      for (std::size_t i = half; i < n_; ++i) {
+        const std::size_t j = n_ - 1 - i;
+        if (i == j) {
+          both(i, above, below);
+        } else {
+          both(i, above, kept(i));
+          both(j, kept(j), below);
+        }
+        if (i + 1 < n_) step(i);
+      }
+    }
+
+    /// p = 2. Row by row, over the scores within reach.
+    template <class Items, class Emit>
+    void sum_band(const Items& items, const double* v, Emit emit) const {
+      // As many entries as there are items may be left out: together they are to be nothing beside the peak, which is 1.
+      const double reach = std::sqrt((40.0 + std::log(static_cast<double>(n_))) * temperature_);
+      const V scale(1.0 / temperature_);
+      alignas(64) double places[w];
+      for (std::size_t l = 0; l < w; ++l) places[l] = static_cast<double>(l);
+      const V place = V::load_aligned(places);
+      const double* x = x_.data();
+      std::size_t begin = 0;
+      std::size_t end = 0;
+      for (std::size_t k = 0; k < n_; ++k) {
+        while (x[begin] - x[k] > reach) ++begin;
+        while (end < n_ && x[k] - x[end] <= reach) ++end;
+        V mass(0.0);
+        V moved(0.0);
+        V sided_mass(0.0);
+        V sided_moved(0.0);
+        const V own_x(x[k]);
+        const V own_v(v[k]);
+        const auto add = [&](std::size_t j, const V& d, const V& kernel) {
+          const V own_mass = kernel * items.template weight<V>(j);
+          const V own_moved = xsimd::fma(own_mass, V::load_unaligned(v + j) - own_v, kernel * items.template rest<V>(j));
+          mass += own_mass;
+          moved += own_moved;
+          sided_mass = xsimd::fma(d, own_mass, sided_mass);
+          sided_moved = xsimd::fma(d, own_moved, sided_moved);
+        };
+        std::size_t j = begin;
+        for (; j + w <= end; j += w) {
+          const V d = own_x - V::load_unaligned(x + j);
+          add(j, d, detail::exp_minus(d * d * scale));
+        }
+        if (j < end) {
+          const auto inside = place < V(static_cast<double>(end - j));
+          const V d = xsimd::select(inside, own_x - V::load_unaligned(x + j), V(0.0));
+          add(j, d, xsimd::select(inside, detail::exp_minus(d * d * scale), V(0.0)));
+        }
+        emit(k, sums{detail::sum_of(mass), detail::sum_of(moved)}, sums{2.0 * detail::sum_of(sided_mass), 2.0 * detail::sum_of(sided_moved)});
+      }
+    }
+
+    double temperature_;
+    sort_distance distance_;
+    sort_forward forward_;
+    workspace& scratch_;
+    std::size_t n_;
+    detail::sorted_list<T> sorted_;
+    std::span<double> x_;      // p = 2: the scores, descending
+    std::span<double> decay_;  // p = 1: [i] exp(-(x_{i-1} - x_i) / temperature), -1 where the two are equal
+  };
+
+  template <class T, class Arch = xsimd::default_arch>
+  [[nodiscard]] result<T, Arch> operator()(const strided<const T>& scores, workspace& scratch) const {
+    return {*this, scores, scratch};
+  }
+};
+
+}  // namespace rankloss
