@@ -11,7 +11,6 @@
 
 namespace bench {
 
-void add_argsort();
 
 namespace {
 

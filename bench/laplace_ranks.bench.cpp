@@ -12,7 +12,6 @@
 
 namespace bench {
 
-void add_laplace_ranks();
 
 namespace {
 

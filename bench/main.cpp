@@ -8,6 +8,12 @@ int main(int argc, char** argv) {
   bench::add_bidirectional_sndcg();
   bench::add_triplet();
   bench::add_neural_sort();
+  bench::add_argsort();
+  bench::add_laplace_ranks();
+  bench::add_projected_ranks();
+  bench::add_soft_sort();
+  bench::add_soft_top_k();
+  bench::add_sorting_network();
   bench::add_neural_ndcg();
   bench::add_std_sort();
   benchmark::Initialize(&argc, argv);

@@ -13,7 +13,6 @@
 
 namespace bench {
 
-void add_projected_ranks();
 
 namespace {
 

@@ -11,7 +11,6 @@
 
 namespace bench {
 
-void add_soft_top_k();
 
 namespace {
 

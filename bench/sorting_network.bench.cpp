@@ -15,7 +15,6 @@
 
 namespace bench {
 
-void add_sorting_network();
 
 namespace {
 

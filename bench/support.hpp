@@ -138,6 +138,12 @@ void add_sndcg();
 void add_bidirectional_sndcg();
 void add_triplet();
 void add_neural_sort();
+void add_argsort();
+void add_laplace_ranks();
+void add_projected_ranks();
+void add_soft_sort();
+void add_soft_top_k();
+void add_sorting_network();
 void add_neural_ndcg();
 void add_std_sort();
 

@@ -7,11 +7,11 @@
 cmake_minimum_required(VERSION 3.25)
 
 # Headers that docs/losses.md has nothing to say of.
-set(frame batch context evaluate gain threads workspace)
+set(frame batch context evaluate gain random ranks/rank sorts/sort threads workspace)
 # Headers of no loss: named there, without a row. Metrics are too.
 set(without_row relevance_scores)
 # What the one verb takes is tested with it.
-set(tested_with_another batch)
+set(tested_with_another batch ranks/rank sorts/sort)
 # Tests of no header in particular.
 set(about_all promises)
 

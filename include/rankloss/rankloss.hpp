@@ -3,16 +3,45 @@
 
 // Everything that needs no optional dependency.
 
+#include <rankloss/approx_ndcg.hpp>
 #include <rankloss/batch.hpp>
 #include <rankloss/bidirectional.hpp>
 #include <rankloss/context.hpp>
 #include <rankloss/evaluate.hpp>
 #include <rankloss/gain.hpp>
+#include <rankloss/metrics/average_precision.hpp>
+#include <rankloss/metrics/average_relevance_position.hpp>
+#include <rankloss/metrics/expected_reciprocal_rank.hpp>
 #include <rankloss/metrics/ndcg.hpp>
+#include <rankloss/metrics/precision.hpp>
+#include <rankloss/metrics/rank_biased_precision.hpp>
 #include <rankloss/metrics/recall.hpp>
+#include <rankloss/metrics/reciprocal_rank.hpp>
 #include <rankloss/metrics/retrieval.hpp>
+#include <rankloss/neural_ndcg.hpp>
+#include <rankloss/neural_sort_cross_entropy.hpp>
+#include <rankloss/random.hpp>
+#include <rankloss/ranks/hard_ranks.hpp>
+#include <rankloss/ranks/laplace_ranks.hpp>
+#include <rankloss/ranks/projected_ranks.hpp>
+#include <rankloss/ranks/rank.hpp>
+#include <rankloss/ranks/sigmoid_ranks.hpp>
 #include <rankloss/relevance_scores.hpp>
+#include <rankloss/smooth_ap.hpp>
+#include <rankloss/smooth_metric.hpp>
+#include <rankloss/smooth_mrr.hpp>
+#include <rankloss/smooth_precision_at_k.hpp>
+#include <rankloss/smooth_recall_at_k.hpp>
 #include <rankloss/sndcg.hpp>
+#include <rankloss/soft_spearman.hpp>
+#include <rankloss/sorts/neural_sort.hpp>
+#include <rankloss/sorts/projected_sort.hpp>
+#include <rankloss/sorts/sinkhorn.hpp>
+#include <rankloss/sorts/soft_sort.hpp>
+#include <rankloss/sorts/soft_top_k.hpp>
+#include <rankloss/sorts/sort.hpp>
+#include <rankloss/sorts/sorting_network.hpp>
+#include <rankloss/stochastic.hpp>
 #include <rankloss/threads.hpp>
 #include <rankloss/triplet.hpp>
 #include <rankloss/version.hpp>

@@ -38,7 +38,7 @@ namespace rankloss {
 struct projected_ranks {
   double temperature = 1.0;                                                       ///< 1e-15 to 1e300, in units of the scores
   rank_order order = rank_order::descending;                                      ///< which score has the first rank
-  double base = 1.0;                                                              ///< rank of the first; taken off after the projection
+  double base = 1.0;                                                              ///< rank of the first; ranks are shifted after the projection
   rankloss::regularization regularization = rankloss::regularization::quadratic;  ///< the distance that is least
 
   void validate() const {
