@@ -38,7 +38,7 @@ FITS += [(f"{name}_12", KERNELS[name], 12, mpf(0), mpf(1)) for name in ("curvatu
 FITS += [(f"{name}_22", q, 22, mpf(0), mpf(1)) for name, q in KERNELS.items()]
 # Cells that touch act on each other through a Taylor series: the exponentials begin half a temperature away.
 FITS += [(f"far_{name}_{terms}", KERNELS[name], terms, mpf(0), exp(-mpf(1) / 2)) for terms in (8, 18) for name in ("sigmoid", "slope")]
-FITS += [("exp2m1_12", exp2m1, 12, -mpf(1) / 2, mpf(1) / 2)]
+FITS += [(f"exp2m1_{terms}", exp2m1, terms, -mpf(1) / 2, mpf(1) / 2) for terms in (7, 12)]
 FITS += [(f"log_tail_{terms}", log_tail, terms, mpf(0), ((sqrt(2) - 1) / (sqrt(2) + 1)) ** 2) for terms in (4, 7)]
 
 

@@ -79,7 +79,7 @@ struct neural_ndcg {
       return 0.0;
     }
     const detail::sorted_list<T> sorted = detail::sort_list<T>(items.scores, scratch);
-    detail::neural_band<Arch> band(sorted.x, temperature, scratch);
+    detail::neural_band<Arch, T> band(sorted.x, temperature, scratch);
     const std::span<double> slots = scratch.take<double>(n);
     const std::span<double> values = band.take();
     for (std::size_t i = 0; i < n; ++i) slots[i] = static_cast<double>(gains[sorted.order[i]]);
@@ -110,7 +110,7 @@ struct neural_ndcg {
     alignas(64) double best[w];
     detail::group_gains<Arch>(gain, gain_table, ideal::sorted, cutoff, lists, rows, gains, scratch).store_aligned(best);
 
-    detail::neural_band<Arch> band(sorted.x, temperature, detail::neural_band<Arch>::template reach<T>(), scratch);
+    detail::neural_band<Arch, T> band(sorted, temperature, scratch);
     const std::span<double> by_column = band.take();
     const std::span<double> discounts = band.take();
     std::fill(by_column.begin(), by_column.end(), 0.0);
@@ -147,8 +147,8 @@ struct neural_ndcg {
   struct sums_and_moments {
     std::span<double> sums, moments;
   };
-  template <class Arch>
-  static sums_and_moments sums_of(const detail::neural_band<Arch>& band, bool wanted) {
+  template <class Arch, class T>
+  static sums_and_moments sums_of(const detail::neural_band<Arch, T>& band, bool wanted) {
     if (!wanted) return {};
     const std::span<double> sums = band.take();
     return {sums, band.take()};
@@ -159,14 +159,14 @@ struct neural_ndcg {
   }
 
   /// DCG of each lane; of its derivative by the logits, the column sums and moments.
-  template <class Arch>
-  detail::lanes<Arch> differentiate(detail::neural_band<Arch>& band, bool one_list, std::span<const double> gains, std::span<const double> discounts,
+  template <class Arch, class T>
+  detail::lanes<Arch> differentiate(detail::neural_band<Arch, T>& band, bool one_list, std::span<const double> gains, std::span<const double> discounts,
                                     const sums_and_moments& d, workspace& scratch) const {
     using V = detail::lanes<Arch>;
     const std::span<double> product = band.take();
     band.apply(gains, product);
     if (steps > 0) {
-      using scaled = detail::sinkhorn_band<Arch>;
+      using scaled = detail::sinkhorn_band<Arch, T>;
       const scaled matrix(band, one_list, steps, tolerance, scratch);
       const std::span<double> used_up = band.take();
       std::copy(gains.begin(), gains.end(), used_up.begin());

@@ -66,7 +66,7 @@ struct neural_sort_cross_entropy {
       for (std::size_t j = 0; j < n; ++j) target_moments[j] = by_item[sorted.order[j]] - target_sums[j] * static_cast<double>(j);
     }
 
-    detail::neural_band<Arch> band(sorted.x, temperature, scratch);
+    detail::neural_band<Arch, T> band(sorted.x, temperature, scratch);
     const std::span<double> ones = band.take();
     const std::span<double> zeros = band.take();
     const std::span<double> row_sums = scratch.take<double>(n);

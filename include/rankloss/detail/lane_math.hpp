@@ -12,6 +12,9 @@
 /// branches, and take about a third of the time (docs/algorithms.md). The constants are made by scripts/fit_terms.py.
 namespace rankloss::detail {
 
+// exp2m1_7: largest error 1.8e-10, sum of magnitudes 1.0
+inline constexpr std::array<double, 7> exp2m1_7{0.6931471805376672,    0.24022650939133777,    0.0555041107740715,    0.009618053177850316,
+                                                0.0013333262215383035, 0.00015462809920406155, 1.5369930148679753e-05};
 // exp2m1_12: largest error 1.7e-19, sum of magnitudes 1.0
 inline constexpr std::array<double, 12> exp2m1_12{0.6931471805599453,     0.24022650695910072,    0.05550410866482163,    0.009618129107628506,
                                                   0.0013333558146405731,  0.00015403530393304403, 1.5252733842494798e-05, 1.321548687457335e-06,
@@ -46,6 +49,15 @@ template <class Arch>
   const V f = xsimd::fma(bounded, V(-std::numbers::log2e), -k);
   const V value = xsimd::fma(polynomial(exp2m1_12, f), f, V(1.0)) * power_of_two(k);
   return xsimd::select(x >= V(708.0), V(0.0), value);
+}
+
+/// exp(-x) for 0 <= x <= 700; beyond it anything. Terms: 12 for double, 7 for 2e-10.
+template <class Arch, std::size_t N>
+[[gnu::always_inline]] inline lanes<Arch> exp_minus_near(const lanes<Arch>& x, const std::array<double, N>& terms) noexcept {
+  using V = lanes<Arch>;
+  const V k = xsimd::nearbyint(x * V(-std::numbers::log2e));
+  const V f = xsimd::fma(x, V(-std::numbers::log2e), -k);
+  return xsimd::fma(polynomial(terms, f), f, V(1.0)) * power_of_two(k);
 }
 
 /// 2^x - 1 for |x| <= 1000, without cancellation near 0; exact for whole x up to 53.

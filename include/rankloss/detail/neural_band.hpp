@@ -3,6 +3,7 @@
 
 #include <rankloss/detail/lane_math.hpp>
 #include <rankloss/detail/simd.hpp>
+#include <rankloss/detail/sorted_rows.hpp>
 #include <rankloss/workspace.hpp>
 
 #include <algorithm>
@@ -22,25 +23,21 @@ namespace rankloss::detail {
 ///
 /// Lanes: either several lists, one a lane, or one long list cut into one stretch a lane. Arrays over items, "columns" below, have a row of
 /// lanes an item and a halo of rows before and after, where a stretch sees its neighbours.
-template <class Arch>
+template <class Arch, class T>
 class neural_band {
   using V = lanes<Arch>;
   static constexpr std::size_t w = lane_count<Arch>;
   static constexpr double infinity = std::numeric_limits<double>::infinity();
 
  public:
-  /// Entries below exp(-reach) of their row's peak are dropped.
-  template <class T>
-  static constexpr double reach() noexcept {
-    return sizeof(T) == 4 ? 20.0 : 39.0;
-  }
+  /// Entries below exp(-reach) of their row's peak are dropped: less than T's rounding error of it.
+  static constexpr double reach = sizeof(T) == 4 ? 17.0 : 39.0;
 
   neural_band() = default;
 
   /// One list: x [n] sorted, descending.
-  template <class T>
   neural_band(std::span<const T> x, double temperature, workspace& scratch)
-      : rows_((x.size() + w - 1) / w), items_(x.size()), single_(true), reach_(reach<T>()), scratch_(&scratch) {
+      : rows_((x.size() + w - 1) / w), items_(x.size()), single_(true), scratch_(&scratch) {
     const std::size_t n = x.size();
     const double scale = 1.0 / temperature;
     {
@@ -50,7 +47,7 @@ class neural_band {
       std::fill(gaps.begin(), gaps.end(), infinity);
       double* gap = gaps.data() + w + 1;
       for (std::size_t i = 0; i + 1 < n; ++i) gap[i] = (static_cast<double>(x[i]) - static_cast<double>(x[i + 1])) * scale;
-      const V limit(reach_);
+      const V limit(reach);
       for (std::size_t i = 0; i < n; i += w) {
         V down(0.0), up(0.0), factor(1.0);
         for (std::size_t m = 1;; ++m) {
@@ -76,9 +73,10 @@ class neural_band {
     inverse_sums_ = take();
   }
 
-  /// Several lists: x [rows][lanes] sorted, descending, -infinity where a list has ended.
-  neural_band(std::span<const double> x, double temperature, double reach, workspace& scratch)
-      : rows_(x.size() / w), items_(x.size()), reach_(reach), scratch_(&scratch) {
+  /// Several lists, sorted, descending, -infinity where one has ended.
+  neural_band(const plain_rows<Arch>& lists, double temperature, workspace& scratch)
+      : rows_(lists.rows.rows), items_(lists.x.size()), scratch_(&scratch) {
+    const std::span<const double> x = lists.x;
     const V scale(1.0 / temperature);
     const auto measure = [&] {
       gaps_ = take();
@@ -148,7 +146,7 @@ class neural_band {
     for (std::size_t m = 1;; ++m) {
       const std::size_t at = index(i) + m * w;
       sum = xsimd::fma(V::load_aligned(gaps_.data() + at - w), factor, sum);
-      if (xsimd::all(sum > V(reach_))) break;
+      if (xsimd::all(sum > V(reach))) break;
       body(static_cast<std::ptrdiff_t>(m), entry(sum), at);
       factor += V(2.0);
     }
@@ -157,7 +155,7 @@ class neural_band {
     for (std::size_t m = 1;; ++m) {
       const std::size_t at = index(i) - m * w;
       sum = xsimd::fma(V::load_aligned(gaps_.data() + at), factor, sum);
-      if (xsimd::all(sum > V(reach_))) break;
+      if (xsimd::all(sum > V(reach))) break;
       body(-static_cast<std::ptrdiff_t>(m), entry(sum), at);
       factor += V(2.0);
     }
@@ -173,7 +171,7 @@ class neural_band {
       const V gap = V::load_aligned(gaps_.data() + at - w);
       sum += xsimd::fma(V(2.0), distance, gap);
       distance += gap;
-      if (xsimd::all(sum > V(reach_))) break;
+      if (xsimd::all(sum > V(reach))) break;
       body(static_cast<std::ptrdiff_t>(m), entry(sum), at);
     }
     sum = V(0.0);
@@ -183,7 +181,7 @@ class neural_band {
       const V gap = V::load_aligned(gaps_.data() + at);
       sum += xsimd::fma(V(2.0), distance, gap);
       distance += gap;
-      if (xsimd::all(sum > V(reach_))) break;
+      if (xsimd::all(sum > V(reach))) break;
       body(-static_cast<std::ptrdiff_t>(m), entry(sum), at);
     }
   }
@@ -240,14 +238,18 @@ class neural_band {
 
  private:
   /// 0 beyond the reach, also where another lane's list reaches further: no bit of a list depends on its neighbours.
-  [[gnu::always_inline]] V entry(const V& sum) const noexcept { return xsimd::select(sum > V(reach_), V(0.0), exp_minus(sum)); }
+  [[gnu::always_inline]] V entry(const V& sum) const noexcept { 
+    if constexpr (sizeof(T) == 4)
+      return xsimd::select(sum > V(reach), V(0.0), exp_minus_near(sum, exp2m1_7));
+    else
+      return xsimd::select(sum > V(reach), V(0.0), exp_minus_near(sum, exp2m1_12));
+  }
 
   std::size_t rows_ = 0;
   std::size_t items_ = 0;
   std::size_t halo_ = 0;
   std::size_t width_ = 0;
   bool single_ = false;
-  double reach_ = 0.0;
   workspace* scratch_ = nullptr;
   std::span<double> gaps_;          // in units of temperature; infinite beyond a list's end
   std::span<double> inverse_sums_;  // of rows

@@ -49,27 +49,36 @@ template <class Arch>
 #endif
 }
 
-/// One row of lanes from memory of any arithmetic type. The loop over a constant count becomes one conversion.
+/// One row of lanes from memory of any arithmetic type, and back. Between float and double it is one instruction, which compilers do not
+/// always find in the loop.
 template <class Arch, class S>
 [[gnu::always_inline]] inline lanes<Arch> load_row(const S* row) noexcept {
-  if constexpr (std::is_same_v<S, double>) {
-    return lanes<Arch>::load_unaligned(row);
-  } else {
-    alignas(64) double wide[lane_count<Arch>];
-    for (std::size_t l = 0; l < lane_count<Arch>; ++l) wide[l] = static_cast<double>(row[l]);
-    return lanes<Arch>::load_aligned(wide);
-  }
+  constexpr std::size_t w = lane_count<Arch>;
+  if constexpr (std::is_same_v<S, double>) return lanes<Arch>::load_unaligned(row);
+#if defined(__AVX512F__)
+  if constexpr (std::is_same_v<S, float> && w == 8) return lanes<Arch>(_mm512_cvtps_pd(_mm256_loadu_ps(row)));
+#endif
+#if defined(__AVX__)
+  if constexpr (std::is_same_v<S, float> && w == 4) return lanes<Arch>(_mm256_cvtps_pd(_mm_loadu_ps(row)));
+#endif
+  alignas(64) double wide[w];
+  for (std::size_t l = 0; l < w; ++l) wide[l] = static_cast<double>(row[l]);
+  return lanes<Arch>::load_aligned(wide);
 }
 
 template <class Arch, class S>
 [[gnu::always_inline]] inline void store_row(S* row, const lanes<Arch>& values) noexcept {
-  if constexpr (std::is_same_v<S, double>) {
-    values.store_unaligned(row);
-  } else {
-    alignas(64) double wide[lane_count<Arch>];
-    values.store_aligned(wide);
-    for (std::size_t l = 0; l < lane_count<Arch>; ++l) row[l] = static_cast<S>(wide[l]);
-  }
+  constexpr std::size_t w = lane_count<Arch>;
+  if constexpr (std::is_same_v<S, double>) return values.store_unaligned(row);
+#if defined(__AVX512F__)
+  if constexpr (std::is_same_v<S, float> && w == 8) return _mm256_storeu_ps(row, _mm512_cvtpd_ps(values.data));
+#endif
+#if defined(__AVX__)
+  if constexpr (std::is_same_v<S, float> && w == 4) return _mm_storeu_ps(row, _mm256_cvtpd_ps(values.data));
+#endif
+  alignas(64) double wide[w];
+  values.store_aligned(wide);
+  for (std::size_t l = 0; l < w; ++l) row[l] = static_cast<S>(wide[l]);
 }
 
 template <class S>

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
 #include <limits>
 #include <span>
 #include <utility>
@@ -16,12 +17,12 @@ namespace rankloss::detail {
 
 /// Sinkhorn's scaling of a NeuralSort band to row and column sums of 1. It only ever scales rows and columns, so the scaled matrix is
 /// diag(r) P diag(c) at every step: P is kept once, by rows and by columns so that all products are sums in registers, and a step is two
-/// vectors.
+/// vectors. P is kept in the type of the scores, half the memory for float, which is what the steps wait for.
 ///
 ///     c_j = 1 / sum_i r_i P_ij,   r_i = 1 / sum_j P_ij c_j            columns, then rows; from r = 1
 ///
 /// A list, which is a lane or all lanes, stops by itself where all its column sums are within the tolerance of 1, or at the last step.
-template <class Arch>
+template <class Arch, class T>
 class sinkhorn_band {
   using V = lanes<Arch>;
   static constexpr std::size_t w = lane_count<Arch>;
@@ -31,25 +32,36 @@ class sinkhorn_band {
   enum class derivative { unrolled, implicit };
 
   /// @param band  whose row sums are known: after `apply`
-  sinkhorn_band(const neural_band<Arch>& band, bool one_list, std::size_t steps, double tolerance, workspace& scratch)
+  sinkhorn_band(const neural_band<Arch, T>& band, bool one_list, std::size_t steps, double tolerance, workspace& scratch)
       : band_(band), one_list_(one_list), tolerance_(tolerance), scratch_(scratch), entries_(2 * band.width() + 1) {
     const std::size_t rows = band.rows();
     const std::size_t width = band.width();
-    by_rows_ = scratch.take<double>(rows * entries_ * w);
-    by_columns_ = scratch.take<double>(rows * entries_ * w);
-    std::fill(by_rows_.begin(), by_rows_.end(), 0.0);
-    std::fill(by_columns_.begin(), by_columns_.end(), 0.0);
+    by_rows_ = scratch.take<T>(rows * entries_ * w);
+    by_columns_ = scratch.take<T>(rows * entries_ * w);
+    row_width_ = scratch.take<std::uint32_t>(rows);
+    column_width_ = scratch.take<std::uint32_t>(rows);
+    std::fill(by_rows_.begin(), by_rows_.end(), T{0});
+    std::fill(by_columns_.begin(), by_columns_.end(), T{0});
     const std::span<const double> inverse = band.inverse_sums();
     for (std::size_t i = 0; i < rows; ++i) {
-      double* row = by_rows_.data() + (i * entries_ + width) * w;
-      double* column = by_columns_.data() + (i * entries_ + width) * w;
+      T* row = by_rows_.data() + (i * entries_ + width) * w;
+      T* column = by_columns_.data() + (i * entries_ + width) * w;
       const V own = V::load_aligned(inverse.data() + band.index(i));
-      own.store_aligned(row);
-      own.store_aligned(column);
-      band.walk_rows(i, [&](std::ptrdiff_t m, const V& e, std::size_t) { (e * own).store_aligned(row + m * row_step); });
-      band.walk_columns(i, [&](std::ptrdiff_t m, const V& e, std::size_t at) {
-        (e * V::load_aligned(inverse.data() + at)).store_aligned(column + m * row_step);
+      store_row<Arch>(row, own);
+      store_row<Arch>(column, own);
+      std::ptrdiff_t reached = 0;
+      const auto note = [&](std::ptrdiff_t m) { reached = std::max(reached, m < 0 ? -m : m); };
+      band.walk_rows(i, [&](std::ptrdiff_t m, const V& e, std::size_t) {
+        note(m);
+        store_row<Arch>(row + m * row_step, e * own);
       });
+      row_width_[i] = static_cast<std::uint32_t>(reached);
+      reached = 0;
+      band.walk_columns(i, [&](std::ptrdiff_t m, const V& e, std::size_t at) {
+        note(m);
+        store_row<Arch>(column + m * row_step, e * V::load_aligned(inverse.data() + at));
+      });
+      column_width_[i] = static_cast<std::uint32_t>(reached);
     }
     scale(steps);
   }
@@ -121,13 +133,13 @@ class sinkhorn_band {
 
   /// Sums over the entries of a row or column: from the diagonal outwards, so that where a list's own band ends only zeros follow, however wide
   /// its neighbours' are; in four sums, since each addition waits for the one before it.
-  [[gnu::always_inline]] V dot(const double* entries, const double* x) const {
+  [[gnu::always_inline]] V dot(const T* entries, const double* x, std::uint32_t reached) const {
     const auto term = [&](const V& sum, std::ptrdiff_t m) {
-      return xsimd::fma(V::load_aligned(entries + m * row_step), V::load_aligned(x + m * row_step), sum);
+      return xsimd::fma(load_row<Arch>(entries + m * row_step), V::load_aligned(x + m * row_step), sum);
     };
     V up[2]{term(V(0.0), 0), V(0.0)};
     V down[2]{V(0.0), V(0.0)};
-    const auto width = static_cast<std::ptrdiff_t>(band_.width());
+    const auto width = static_cast<std::ptrdiff_t>(reached);
     std::ptrdiff_t m = 1;
     for (; m + 1 <= width; m += 2) {
       up[0] = term(up[0], m);
@@ -143,24 +155,24 @@ class sinkhorn_band {
   }
   /// sum_j P_ij x_j
   [[gnu::always_inline]] V row_sum(std::size_t i, std::span<const double> x) const {
-    return dot(by_rows_.data() + (i * entries_ + band_.width()) * w, x.data() + band_.index(i));
+    return dot(by_rows_.data() + (i * entries_ + band_.width()) * w, x.data() + band_.index(i), row_width_[i]);
   }
   /// sum_i P_ij x_i
   [[gnu::always_inline]] V column_sum(std::size_t j, std::span<const double> x) const {
-    return dot(by_columns_.data() + (j * entries_ + band_.width()) * w, x.data() + band_.index(j));
+    return dot(by_columns_.data() + (j * entries_ + band_.width()) * w, x.data() + band_.index(j), column_width_[j]);
   }
   struct sum_and_moment {
     V sum, moment;
   };
   /// The same, and sum_i P_ij (i - j) x_i.
   [[gnu::always_inline]] sum_and_moment column_moments(std::size_t j, std::span<const double> x) const {
-    const double* entries = by_columns_.data() + (j * entries_ + band_.width()) * w;
+    const T* entries = by_columns_.data() + (j * entries_ + band_.width()) * w;
     const double* from = x.data() + band_.index(j);
-    const auto term = [&](std::ptrdiff_t m) { return V::load_aligned(entries + m * row_step) * V::load_aligned(from + m * row_step); };
+    const auto term = [&](std::ptrdiff_t m) { return load_row<Arch>(entries + m * row_step) * V::load_aligned(from + m * row_step); };
     V sum[2]{term(0), V(0.0)};
     V moment[2]{V(0.0), V(0.0)};
     V offset(1.0);
-    for (std::ptrdiff_t m = 1; m <= static_cast<std::ptrdiff_t>(band_.width()); ++m) {
+    for (std::ptrdiff_t m = 1; m <= static_cast<std::ptrdiff_t>(column_width_[j]); ++m) {
       const V up = term(m);
       const V down = term(-m);
       sum[0] += up;
@@ -180,13 +192,14 @@ class sinkhorn_band {
 
   [[nodiscard]] std::span<const double> c() const noexcept { return c_of(steps_); }
   [[nodiscard]] std::span<const double> r() const noexcept { return r_of(steps_); }
-  [[nodiscard]] std::span<double> c_of(std::size_t step) const noexcept { return history_.subspan(2 * step * size_, size_); }
-  [[nodiscard]] std::span<double> r_of(std::size_t step) const noexcept { return history_.subspan((2 * step + 1) * size_, size_); }
+  [[nodiscard]] std::span<double> c_of(std::size_t step) const noexcept { return history_.subspan(3 * step * size_, size_); }
+  [[nodiscard]] std::span<double> r_of(std::size_t step) const noexcept { return history_.subspan((3 * step + 1) * size_, size_); }
+  [[nodiscard]] std::span<double> moment_of(std::size_t step) const noexcept { return history_.subspan((3 * step + 2) * size_, size_); }
   [[nodiscard]] V running(std::size_t step) const noexcept { return V::load_aligned(running_.data() + step * w); }
 
   void scale(std::size_t most) {
     size_ = band_.index(band_.rows()) + band_.index(std::size_t{0});
-    history_ = scratch_.take<double>(2 * (most + 1) * size_);
+    history_ = scratch_.take<double>(3 * (most + 1) * size_);
     running_ = scratch_.take<double>((most + 1) * w);
     std::fill_n(history_.begin(), 2 * size_, 0.0);
     for_rows([&](std::size_t, std::size_t at) {
@@ -201,7 +214,8 @@ class sinkhorn_band {
       const std::span<double> r_now = r_of(k);
       V worst(0.0);
       for_rows([&](std::size_t j, std::size_t at) {
-        const V sum = column_sum(j, r_of(k - 1));
+        const auto [sum, moment] = column_moments(j, r_of(k - 1));
+        moment.store_aligned(moment_of(k).data() + at);
         const V before = V::load_aligned(c_of(k - 1).data() + at);
         worst = xsimd::max(worst, xsimd::abs(before * sum - V(1.0)));
         // A column out of every row's reach has no sum to speak of: it stays as it is.
@@ -244,13 +258,14 @@ class sinkhorn_band {
     band_.spread(x);
     for_rows([&](std::size_t j, std::size_t at) {
       const auto [sum, moment] = column_moments(j, x);
-      const auto before = column_moments(j, r_before);
       const V scaling = V::load_aligned(c_now.data() + at);
       const V all = V::load_aligned(c_bar.data() + at) + sum;
       const V column = -going * scaling * scaling * all;  // d(f)/d(column sum)
       column.store_aligned(y.data() + at);
-      (V::load_aligned(sums.data() + at) + xsimd::fma(scaling, sum, column * before.sum)).store_aligned(sums.data() + at);
-      (V::load_aligned(moments.data() + at) + xsimd::fma(scaling, moment, column * before.moment)).store_aligned(moments.data() + at);
+      // Of the r that led to this step, the sum by columns is 1 / scaling (or nothing where the column stayed as it was), the moment kept.
+      const V before = V::load_aligned(moment_of(k).data() + at);
+      (V::load_aligned(sums.data() + at) + xsimd::fma(scaling, sum, column / scaling)).store_aligned(sums.data() + at);
+      (V::load_aligned(moments.data() + at) + xsimd::fma(scaling, moment, column * before)).store_aligned(moments.data() + at);
       xsimd::select(going != V(0.0), V(0.0), V::load_aligned(c_bar.data() + at)).store_aligned(c_bar.data() + at);
     });
     band_.spread(y);
@@ -317,16 +332,17 @@ class sinkhorn_band {
 
   using bool_row = decltype(std::declval<V>() > std::declval<V>());
 
-  const neural_band<Arch>& band_;
+  const neural_band<Arch, T>& band_;
   bool one_list_;
   double tolerance_;
   workspace& scratch_;
   std::size_t entries_;            // a row: 2 width + 1
-  std::span<double> by_rows_;      // P_{i, i - width + m}
-  std::span<double> by_columns_;   // P_{j - width + m, j}
+  std::span<T> by_rows_;           // P_{i, i - width + m}
+  std::span<T> by_columns_;        // P_{j - width + m, j}
+  std::span<std::uint32_t> row_width_, column_width_;  // how far from the diagonal there are any
   std::size_t steps_ = 0;
   std::size_t size_ = 0;
-  std::span<double> history_;      // c and r of each step
+  std::span<double> history_;      // c and r of each step, and sum_i P_ij (i - j) r_i of the r before it
   std::span<double> running_;      // which lanes took the step
 };
 

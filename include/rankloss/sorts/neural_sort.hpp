@@ -127,7 +127,7 @@ struct neural_sort {
 
     double temperature_;
     detail::sorted_list<T> sorted_;
-    detail::neural_band<Arch> band_;
+    detail::neural_band<Arch, T> band_;
     workspace& scratch_;
     std::span<double> values_;   // the last multiplied
     std::span<double> product_;  // and P times them

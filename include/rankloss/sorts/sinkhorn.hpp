@@ -52,8 +52,8 @@ struct sinkhorn {
   /// The operator of one list; see soft_sort_operator.
   template <class T, class Arch = xsimd::default_arch>
   class result {
-    using band_type = detail::neural_band<Arch>;
-    using scaled_type = detail::sinkhorn_band<Arch>;
+    using band_type = detail::neural_band<Arch, T>;
+    using scaled_type = detail::sinkhorn_band<Arch, T>;
 
    public:
     result(const sinkhorn& how, const strided<const T>& scores, workspace& scratch)
