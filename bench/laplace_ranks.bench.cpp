@@ -1,54 +1,13 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <rankloss/ranks/laplace_ranks.hpp>
-#include <rankloss/workspace.hpp>
 
-#include "support.hpp"
-
-#include <benchmark/benchmark.h>
-
-#include <cstddef>
-#include <string>
-#include <vector>
+#include "ranks.hpp"
 
 namespace bench {
 
-
-namespace {
-
-/// Ranks of `count` lists, one after the other, and with `gradient` the product of each Jacobian with a vector.
-template <class T>
-void ranks(benchmark::State& state, const rankloss::laplace_ranks& how, std::size_t count, std::size_t n, wanted what) {
-  rankloss::workspace scratch;
-  std::vector<double> gradient(n);
-  const std::vector<double> cotangent(lists<double>(n).front().scores);
-  measure(state, lists<T>(count * n), count * n, [&](const list_data<T>& all) {
-    double last = 0.0;
-    for (std::size_t l = 0; l < count; ++l) {
-      const rankloss::workspace::scope scope(scratch);
-      const auto soft = how(rankloss::strided<const T>(all.scores.data() + l * n, n), scratch);
-      if (what == wanted::gradient) soft.pullback(cotangent, gradient);
-      last += soft.values()[0];
-    }
-    benchmark::DoNotOptimize(gradient.data());
-    return last;
-  });
-}
-
-template <class T>
-void add_type() {
-  const rankloss::laplace_ranks how{.temperature = 0.1};
-  for (const wanted what : both_wanted) {
-    for (const std::size_t n : {128, 100000, 1000000})
-      add<T>("laplace_ranks", std::to_string(n), to_string(what), [=](benchmark::State& state) { ranks<T>(state, how, 1, n, what); });
-    add<T>("laplace_ranks", "64x128", to_string(what), [=](benchmark::State& state) { ranks<T>(state, how, 64, 128, what); });
-  }
-}
-
-}  // namespace
-
 void add_laplace_ranks() {
-  add_type<float>();
-  add_type<double>();
+  add_ranks<float>("laplace_ranks", rankloss::laplace_ranks{.temperature = 0.1});
+  add_ranks<double>("laplace_ranks", rankloss::laplace_ranks{.temperature = 0.1});
 }
 
 }  // namespace bench

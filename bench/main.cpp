@@ -10,6 +10,7 @@ int main(int argc, char** argv) {
   bench::add_neural_sort();
   bench::add_argsort();
   bench::add_laplace_ranks();
+  bench::add_sigmoid_ranks();
   bench::add_projected_ranks();
   bench::add_soft_sort();
   bench::add_soft_top_k();

@@ -38,8 +38,8 @@ void batch_plain(benchmark::State& state, std::size_t n) {
     return sum / count;
   };
   const list_data<T>& first = lists<T>(count * n).front();
-  const double value = rankloss::evaluate(rankloss::neural_ndcg{},
-                                          rankloss::list_batch<T>{.scores = first.scores, .relevance = first.relevance, .length = n});
+  const double value =
+      rankloss::evaluate(rankloss::neural_ndcg{}, rankloss::list_batch<T>{.scores = first.scores, .relevance = first.relevance, .length = n});
   if (std::abs(run(first) - value) > 1e-4) return state.SkipWithError(disagreement);
   measure(state, lists<T>(count * n), count * n, run);
 }

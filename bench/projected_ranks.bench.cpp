@@ -1,50 +1,20 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <rankloss/ranks/projected_ranks.hpp>
-#include <rankloss/workspace.hpp>
 
-#include "support.hpp"
+#include "ranks.hpp"
 
 #include <benchmark/benchmark.h>
 
 #include <cstddef>
 #include <string>
-#include <utility>
-#include <vector>
 
 namespace bench {
-
-
 namespace {
-
-/// Ranks of `count` lists, one after the other, and with `gradient` the product of each Jacobian with a vector.
-template <class T>
-void ranks(benchmark::State& state, const rankloss::projected_ranks& how, std::size_t count, std::size_t n, wanted what) {
-  rankloss::workspace scratch;
-  std::vector<double> gradient(n);
-  const std::vector<double> cotangent(lists<double>(n).front().scores);
-  measure(state, lists<T>(count * n), count * n, [&](const list_data<T>& all) {
-    double last = 0.0;
-    for (std::size_t l = 0; l < count; ++l) {
-      const rankloss::workspace::scope scope(scratch);
-      const auto soft = how(rankloss::strided<const T>(all.scores.data() + l * n, n), scratch);
-      if (what == wanted::gradient) soft.pullback(cotangent, gradient);
-      last += soft.values()[0];
-    }
-    benchmark::DoNotOptimize(gradient.data());
-    return last;
-  });
-}
 
 template <class T>
 void add_type() {
-  for (const auto& [name, kind] :
-       {std::pair{"projected_ranks", rankloss::regularization::quadratic}, {"entropic_ranks", rankloss::regularization::entropic}})
-    for (const wanted what : both_wanted) {
-      const rankloss::projected_ranks how{.temperature = 0.1, .regularization = kind};
-      for (const std::size_t n : {128, 100000, 1000000})
-        add<T>(name, std::to_string(n), to_string(what), [=](benchmark::State& state) { ranks<T>(state, how, 1, n, what); });
-      add<T>(name, "64x128", to_string(what), [=](benchmark::State& state) { ranks<T>(state, how, 64, 128, what); });
-    }
+  add_ranks<T>("projected_ranks", rankloss::projected_ranks{.temperature = 0.1});
+  add_ranks<T>("entropic_ranks", rankloss::projected_ranks{.temperature = 0.1, .regularization = rankloss::regularization::entropic});
 
   // How the time depends on the blocks: none, few items each, all in one.
   constexpr std::size_t n = 100000;

@@ -13,7 +13,6 @@
 
 namespace bench {
 
-
 namespace {
 
 /// value: the soft-sorted relevance; gradient: that and the pullback of its sum weighted by the scores.

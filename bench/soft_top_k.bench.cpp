@@ -11,7 +11,6 @@
 
 namespace bench {
 
-
 namespace {
 
 /// A tenth of the list.

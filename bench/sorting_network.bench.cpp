@@ -15,7 +15,6 @@
 
 namespace bench {
 
-
 namespace {
 
 constexpr double temperature = 0.1;

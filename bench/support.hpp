@@ -140,6 +140,7 @@ void add_triplet();
 void add_neural_sort();
 void add_argsort();
 void add_laplace_ranks();
+void add_sigmoid_ranks();
 void add_projected_ranks();
 void add_soft_sort();
 void add_soft_top_k();

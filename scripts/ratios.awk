@@ -51,6 +51,16 @@ END {
   ratio("sndcg/float/1000000/gradient", "sndcg/float/100000/gradient", "<=", "14", wide)
   ratio("sndcg/double/1000000/gradient", "sndcg/double/100000/gradient", "<=", "14", native)
   ratio("bidirectional_sndcg_plain/float/128/gradient", "bidirectional_sndcg/float/128/gradient", ">=", "10", wide)
+  ratio("neural_sort_plain/float/4096/gradient", "neural_sort/float/4096/gradient", ">=", "20", native)
+  ratio("neural_ndcg_plain/float/16x128/gradient", "neural_ndcg/float/16x128/gradient", ">=", "10", native)
+  ratio("laplace_ranks/float/1000000/gradient", "argsort/float/1000000", "<=", "2", native)
+  ratio("soft_sort/float/1000000/gradient", "argsort/float/1000000", "<=", "2", native)
+  ratio("laplace_ranks/double/1000000/gradient", "argsort/double/1000000", "<=", "2", native)
+  ratio("soft_sort/double/1000000/gradient", "argsort/double/1000000", "<=", "2", native)
+  ratio("projected_ranks/float/100000/gradient", "argsort/float/100000", "<=", "3", native)
+  ratio("projected_ranks/float/64x128/gradient", "argsort/float/64x128", "<=", "3", native)
+  ratio("bitonic_matrix_plain/float/128", "bitonic_matrix/float/128", ">=", "50", native)
+  ratio("bitonic_matrix_plain/double/128", "bitonic_matrix/double/128", ">=", "50", native)
   if (!rows) print "None of the benchmarks that they are made of were run."
   for (name in errors) {
     print "ERROR " name ": " errors[name]

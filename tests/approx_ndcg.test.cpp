@@ -30,7 +30,7 @@ TEST_CASE("approx_ndcg: values of peers' own tests") {
     return evaluate(approx_ndcg{.temperature = temperature}, list_batch<double>{.scores = s, .relevance = y});
   };
   CHECK(loss(1, {0.5, 0.3, 0.5}, {0.5, 0.3, 0.5}) == Approx(1 - 0.8499219417));  // allRank
-  CHECK(loss(1, {1, 3, 2}, {0, 0, 1}) == Approx(1 - 0.63093).margin(1e-6));       // TensorFlow Ranking
+  CHECK(loss(1, {1, 3, 2}, {0, 0, 1}) == Approx(1 - 0.63093).margin(1e-6));      // TensorFlow Ranking
   CHECK(loss(1, {1, 3}, {0, 2}) == Approx(1 - 0.922917).margin(1e-6));
   CHECK(loss(1, {1, 2, 3}, {0, 0, 2}) == Approx(1 - 0.796248).margin(1e-6));
 }

@@ -31,8 +31,8 @@ void check(const allrank::ndcg_case& expected, bool float_scores) {
   const auto agree = [&](const auto& s) {
     using T = typename std::remove_cvref_t<decltype(s)>::value_type;
     std::vector<T> g(10);
-    const double value = evaluate(loss, list_batch<T, double>{.scores = s, .relevance = allrank::relevance, .length = 5, .mask = allrank::mask},
-                                  {.gradient = g});
+    const double value =
+        evaluate(loss, list_batch<T, double>{.scores = s, .relevance = allrank::relevance, .length = 5, .mask = allrank::mask}, {.gradient = g});
     CHECK(value == Approx(1.0 + expected.value).margin(2e-6));
     for (std::size_t i = 0; i < 10; ++i) CHECK(static_cast<double>(g[i]) == Approx(expected.gradient[i]).margin(2e-6));
   };
@@ -108,8 +108,9 @@ TEMPLATE_TEST_CASE("neural_ndcg: a list in a group, alone and beyond the groups'
           auto up = s, down = s;
           up[k] += h;
           down[k] -= h;
-          const double slope = (evaluate(loss, list_batch<T>{.scores = up, .relevance = y}) - evaluate(loss, list_batch<T>{.scores = down, .relevance = y})) /
-                               (up[k] - down[k]);
+          const double slope =
+              (evaluate(loss, list_batch<T>{.scores = up, .relevance = y}) - evaluate(loss, list_batch<T>{.scores = down, .relevance = y})) /
+              (up[k] - down[k]);
           CHECK(std::abs(g[k] - slope) <= 1e-6 * largest + 1e-9);
         }
       }

@@ -50,8 +50,7 @@ real plain(const reals& s, const reals& y, real t, real ty) {
 TEST_CASE("neural_sort_cross_entropy: TF-Ranking's values") {
   CHECK(evaluate(neural_sort_cross_entropy{}, list_batch<double>{.scores = reals{1, 3, 2}, .relevance = reals{0, 0, 1}}) ==
         Approx(1.816267).margin(1e-6));
-  CHECK(evaluate(neural_sort_cross_entropy{}, list_batch<double>{.scores = reals{1, 3}, .relevance = reals{0, 2}}) ==
-        Approx(0.365334).margin(1e-6));
+  CHECK(evaluate(neural_sort_cross_entropy{}, list_batch<double>{.scores = reals{1, 3}, .relevance = reals{0, 2}}) == Approx(0.365334).margin(1e-6));
 }
 
 TEST_CASE("neural_sort_cross_entropy: value and gradient are those of the matrices") {

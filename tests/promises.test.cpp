@@ -114,9 +114,11 @@ const std::vector<list_loss>& list_losses() {
        {.length = 0.3, .step = 0.0001, .smooth = false},
        rankloss::smooth_metric<metrics::ndcg, rankloss::projected_ranks>{{}, {.temperature = 0.3}}},
       {"soft_spearman", {.length = 1.0, .step = 0.003, .smooth = false}, rankloss::soft_spearman<>{{.temperature = 1.0}}},
-      {"neural_ndcg", {.length = 0.5, .step = 0.002, .smooth = false, .rounding = 10}, rankloss::neural_ndcg{.steps = 5, .tolerance = 0.0}},
-      {"neural_ndcg without Sinkhorn", {.length = 0.5, .step = 0.002, .smooth = false, .rounding = 10}, rankloss::neural_ndcg{.cutoff = 5, .steps = 0}},
-      {"neural_sort_cross_entropy", {.length = 0.5, .step = 0.002, .smooth = false, .rounding = 10}, rankloss::neural_sort_cross_entropy{}},
+      {"neural_ndcg", {.length = 0.15, .step = 0.001, .smooth = false, .rounding = 10}, rankloss::neural_ndcg{.temperature = 0.3, .steps = 3, .tolerance = 0.0}},
+      {"neural_ndcg without Sinkhorn",
+       {.length = 0.15, .step = 0.001, .smooth = false, .rounding = 10},
+       rankloss::neural_ndcg{.temperature = 0.3, .cutoff = 5, .steps = 0}},
+      {"neural_sort_cross_entropy", {.length = 0.15, .step = 0.001, .smooth = false, .rounding = 10}, rankloss::neural_sort_cross_entropy{.temperature = 0.3}},
   };
   return all;
 }
@@ -357,7 +359,7 @@ lists<T> all_lists() {
   for (const std::size_t n : {33u, 64u, 100u, 128u, 256u, 257u}) data.add(n, kind::tied);
   for (const kind k : {kind::distinct, kind::tied, kind::clusters}) {
     data.add(300, k);
-    data.add(3000, k);
+    data.add(1200, k);
   }
   data.add(300, kind::same_grade);
   data.add(300, kind::irrelevant);

@@ -41,7 +41,8 @@ class neural_ndcg {
     for (std::size_t i = 0; i < n_; ++i) {
       sort_.row_of_logits(i);
       for (std::size_t j = 0; j < stride_; j += w)
-        (xsimd::exp(lanes::load_aligned(&sort_.logits_[j]) - lanes(sort_.top_[i])) * lanes(sort_.scale_[i])).store_aligned(matrix(0) + i * stride_ + j);
+        (xsimd::exp(lanes::load_aligned(&sort_.logits_[j]) - lanes(sort_.top_[i])) * lanes(sort_.scale_[i]))
+            .store_aligned(matrix(0) + i * stride_ + j);
     }
     std::size_t taken = 0;
     while (taken < steps_) {
@@ -50,7 +51,8 @@ class neural_ndcg {
       T* by_rows = matrix(2 * taken + 2);
       T* columns = &column_sums_[taken * stride_];
       add_rows(from, columns);
-      for (std::size_t j = 0; j < stride_; j += w) (lanes(T{1}) / xsimd::max(lanes::load_aligned(columns + j), lanes(static_cast<T>(1e-10)))).store_aligned(columns + j);
+      for (std::size_t j = 0; j < stride_; j += w)
+        (lanes(T{1}) / xsimd::max(lanes::load_aligned(columns + j), lanes(static_cast<T>(1e-10)))).store_aligned(columns + j);
       for (std::size_t i = 0; i < n_; ++i) {
         lanes sum(T{0});
         for (std::size_t j = 0; j < stride_; j += w) {
@@ -99,7 +101,8 @@ class neural_ndcg {
       std::fill(work_.begin(), work_.end(), T{0});
       for (std::size_t i = 0; i < n_; ++i)
         for (std::size_t j = 0; j < stride_; j += w)
-          (lanes::load_aligned(&work_[j]) + lanes::load_aligned(by_columns + i * stride_ + j) * lanes::load_aligned(&bar_[i * stride_ + j])).store_aligned(&work_[j]);
+          (lanes::load_aligned(&work_[j]) + lanes::load_aligned(by_columns + i * stride_ + j) * lanes::load_aligned(&bar_[i * stride_ + j]))
+              .store_aligned(&work_[j]);
       for (std::size_t i = 0; i < n_; ++i)
         for (std::size_t j = 0; j < stride_; j += w)
           ((lanes::load_aligned(&bar_[i * stride_ + j]) - lanes::load_aligned(&work_[j])) * lanes::load_aligned(&column_sums_[k * stride_ + j]))
@@ -133,7 +136,8 @@ class neural_ndcg {
   void add_rows(const T* from, T* sums) {
     std::fill_n(sums, stride_, T{0});
     for (std::size_t i = 0; i < n_; ++i)
-      for (std::size_t j = 0; j < stride_; j += w) (lanes::load_aligned(sums + j) + lanes::load_aligned(from + i * stride_ + j)).store_aligned(sums + j);
+      for (std::size_t j = 0; j < stride_; j += w)
+        (lanes::load_aligned(sums + j) + lanes::load_aligned(from + i * stride_ + j)).store_aligned(sums + j);
   }
   void dot_out(const T* row, T* bar, T inverse) {
     lanes sum(T{0});

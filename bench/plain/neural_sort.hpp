@@ -21,7 +21,16 @@ template <class T>
 class neural_sort {
  public:
   neural_sort(double temperature, std::size_t longest)
-      : temperature_(static_cast<T>(temperature)), s_(padded(longest)), distance_(s_), v_(s_), sums_(s_), moments_(s_), logits_(s_), product_(s_), scale_(s_), top_(s_) {}
+      : temperature_(static_cast<T>(temperature)),
+        s_(padded(longest)),
+        distance_(s_),
+        v_(s_),
+        sums_(s_),
+        moments_(s_),
+        logits_(s_),
+        product_(s_),
+        scale_(s_),
+        top_(s_) {}
 
   /// out_i = sum_j P_ij values_j
   void apply(std::span<const T> scores, std::span<const T> values, std::span<T> out) {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "data.hpp"
 
+#include <rankloss/random.hpp>
 #include "../support/csv.hpp"
 #include "../support/npy.hpp"
-#include <rankloss/random.hpp>
 
 #include <algorithm>
 #include <cmath>

@@ -75,7 +75,8 @@ std::vector<relaxation> soft_permutations() {
           own_places("bitonic network", [](double t) { return sorting_network{.temperature = t}; })};
 }
 
-void print_table(const std::string& title, const std::vector<relaxation>& rows, const numbers& scores, double temperature, rankloss::context& context) {
+void print_table(const std::string& title, const std::vector<relaxation>& rows, const numbers& scores, double temperature,
+                 rankloss::context& context) {
   std::printf("\n%-24s", title.c_str());
   for (const double s : scores) std::printf(" %8.2f", s);
   std::printf("\n");
@@ -141,8 +142,8 @@ int run(int argc, char** argv) {
   write_curves(out / "ranks.dat", soft_ranks(), scores, context);
   write_curves(out / "permutations.dat", soft_permutations(), scores, context);
   write_script(out / "relaxations.gp", "relaxations.svg", scores.size());
-  std::printf("\nWritten to %s: ranks.dat, permutations.dat, relaxations.gp. Draw with\n\n    cd %s && gnuplot relaxations.gp\n", out.string().c_str(),
-              out.string().c_str());
+  std::printf("\nWritten to %s: ranks.dat, permutations.dat, relaxations.gp. Draw with\n\n    cd %s && gnuplot relaxations.gp\n",
+              out.string().c_str(), out.string().c_str());
   return 0;
 }
 

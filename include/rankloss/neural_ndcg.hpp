@@ -160,8 +160,8 @@ struct neural_ndcg {
 
   /// DCG of each lane; of its derivative by the logits, the column sums and moments.
   template <class Arch, class T>
-  detail::lanes<Arch> differentiate(detail::neural_band<Arch, T>& band, bool one_list, std::span<const double> gains, std::span<const double> discounts,
-                                    const sums_and_moments& d, workspace& scratch) const {
+  detail::lanes<Arch> differentiate(detail::neural_band<Arch, T>& band, bool one_list, std::span<const double> gains,
+                                    std::span<const double> discounts, const sums_and_moments& d, workspace& scratch) const {
     using V = detail::lanes<Arch>;
     const std::span<double> product = band.take();
     band.apply(gains, product);

@@ -20,7 +20,8 @@ namespace rankloss {
 ///     loss           = best - metric(ranks(s), y)            best: 1, or 0 for DCG; metric itself where less is better
 ///     d(loss)/d(s_m) = - sum_i d(metric)/d(rank_i) d(rank_i)/d(s_m)
 ///
-///     const rankloss::smooth_metric<rankloss::metrics::ndcg, rankloss::projected_ranks> loss{.metric = {.cutoff = 10}, .ranks = {.temperature = 0.5}};
+///     const rankloss::smooth_metric<rankloss::metrics::ndcg, rankloss::projected_ranks> loss{.metric = {.cutoff = 10}, .ranks = {.temperature =
+///     0.5}};
 ///
 /// Metric: ndcg, dcg, average_precision, reciprocal_rank, expected_reciprocal_rank, rank_biased_precision, average_relevance_position,
 /// precision or recall of `metrics`; Ranks: sigmoid_ranks, laplace_ranks or projected_ranks. Qin, Liu, Li: A general approximation framework

@@ -181,10 +181,10 @@ lanes<Arch> smooth_dcg(const plain_rows<Arch>& in, double temperature, const S* 
   const std::size_t pairs = rows * (rows - 1) / 2;
   const workspace::scope scope(scratch);
   struct sums {
-    V rank = V(1.0);                                                  // and sigmoids
-    V slope = V(0.0), curvature = V(0.0);                             // sums of sigmoid' and +-sigmoid'' over the other items
-    V by_rank = V(0.0), by_rank2 = V(0.0);                            // derivatives of the DCG
-    V gradient = V(0.0), square = V(0.0), bend = V(0.0);              // by s / temperature
+    V rank = V(1.0);                                      // and sigmoids
+    V slope = V(0.0), curvature = V(0.0);                 // sums of sigmoid' and +-sigmoid'' over the other items
+    V by_rank = V(0.0), by_rank2 = V(0.0);                // derivatives of the DCG
+    V gradient = V(0.0), square = V(0.0), bend = V(0.0);  // by s / temperature
   };
   const std::span<sums> item = scratch.take<sums>(rows);
   const std::span<V> slopes = scratch.take<V>(gradient ? pairs : 0);
@@ -429,7 +429,8 @@ struct sndcg {
     const V share = xsimd::select(ideals > V(0.0), V(1.0) / ideals, V(0.0));
     alignas(64) double dcg[w];
     const list_outputs<T> by_item{{gradients}, {hessians}};
-    (plain ? differentiate<T>(unsorted, gain_rows.data(), share, by_item, scratch) : differentiate<T>(sorted, gain_rows.data(), share, by_item, scratch))
+    (plain ? differentiate<T>(unsorted, gain_rows.data(), share, by_item, scratch)
+           : differentiate<T>(sorted, gain_rows.data(), share, by_item, scratch))
         .store_aligned(dcg);
     for (std::size_t l = 0; l < lists.size(); ++l) {
       values[l] = best[l] > 0.0 ? 1.0 - dcg[l] / best[l] : 0.0;

@@ -40,9 +40,9 @@ namespace rankloss {
 template <class Loss>
 struct stochastic {
   Loss loss{};
-  double noise = 0.1;         ///< factor on the Gumbel variables, in units of the scores, >= 0
-  std::size_t samples = 32;   ///< 1 to 2^32 - 1
-  std::uint64_t seed = 0;     ///< of the noise
+  double noise = 0.1;        ///< factor on the Gumbel variables, in units of the scores, >= 0
+  std::size_t samples = 32;  ///< 1 to 2^32 - 1
+  std::uint64_t seed = 0;    ///< of the noise
 
   static constexpr bool has_hessian = detail::gives_hessian<Loss>;
 

@@ -109,21 +109,19 @@ requires(sizeof...(Losses) > 0) struct weighted_sum {
   template <class T, class R>
   requires(ranking_loss<Losses, T, R>&&...) double operator()(const list<T, R>& items, const list_outputs<T>& out, workspace& scratch) const {
     double value = 0.0;
-    add_up<T>(std::span(&items, 1), std::span(&out, 1), std::span(&value, 1), scratch,
-              [&](const auto& loss, std::span<const list_outputs<T>> own, std::span<double> own_value) {
-                own_value[0] = loss(items, own[0], scratch);
-              });
+    add_up<T>(
+        std::span(&items, 1), std::span(&out, 1), std::span(&value, 1), scratch,
+        [&](const auto& loss, std::span<const list_outputs<T>> own, std::span<double> own_value) { own_value[0] = loss(items, own[0], scratch); });
     return value;
   }
 
   /// Short lists, one a lane, where every term takes them so.
   template <class T, class R>
   requires(detail::grouped_loss<Losses, xsimd::default_arch>&&...) void operator()(std::span<const list<T, R>> lists,
-                                                                                    std::span<const list_outputs<T>> out, std::span<double> values,
-                                                                                    workspace& scratch) const {
-    add_up<T>(lists, out, values, scratch, [&](const auto& loss, std::span<const list_outputs<T>> own, std::span<double> own_values) {
-      loss(lists, own, own_values, scratch);
-    });
+                                                                                   std::span<const list_outputs<T>> out, std::span<double> values,
+                                                                                   workspace& scratch) const {
+    add_up<T>(lists, out, values, scratch,
+              [&](const auto& loss, std::span<const list_outputs<T>> own, std::span<double> own_values) { loss(lists, own, own_values, scratch); });
   }
   template <class Arch>
   requires(detail::grouped_loss<Losses, Arch>&&...) static constexpr std::size_t group_size() noexcept {

@@ -2,9 +2,9 @@
 #define CATCH_CONFIG_MAIN
 #include <catch2/catch.hpp>
 
+#include <rankloss/random.hpp>
 #include "../../support/csv.hpp"
 #include "../../support/npy.hpp"
-#include <rankloss/random.hpp>
 #include "../cca.hpp"
 #include "../data.hpp"
 #include "../model.hpp"

@@ -131,13 +131,19 @@ template <std::size_t n, std::size_t first_phase>
 struct exchanges {
   static constexpr std::size_t count = [] {
     std::size_t c = 0;
-    merge_exchange(n, [&](std::size_t, std::size_t) { ++c; }, first_phase);
+    merge_exchange(
+        n, [&](std::size_t, std::size_t) { ++c; }, first_phase);
     return c;
   }();
   static constexpr auto pairs = [] {
     std::array<std::array<std::size_t, 2>, count> all{};
     std::size_t c = 0;
-    merge_exchange(n, [&](std::size_t i, std::size_t j) { all[c++] = {i, j}; }, first_phase);
+    merge_exchange(
+        n,
+        [&](std::size_t i, std::size_t j) {
+          all[c++] = {i, j};
+        },
+        first_phase);
     return all;
   }();
 

@@ -203,11 +203,12 @@ class cell_list {
     const auto top = static_cast<double>(most);
     const double cells_a_unit = scale_ / width;
     const double last = (top - static_cast<double>(least)) * cells_a_unit;
-    if (!(last < static_cast<double>(n / fewest_items))) return false;
+    const std::size_t most_cells = n / fewest_items;
+    if (!(last < static_cast<double>(most_cells))) return false;
 
     const std::span<T> x = scratch.take<T>(n);
     const std::span<std::uint32_t> slots = scratch.take<std::uint32_t>(n);
-    const std::span<cell> cells = scratch.take<cell>(n / fewest_items);
+    const std::span<cell> cells = scratch.take<cell>(most_cells);
     {
       const workspace::scope counting(scratch);
       const std::span<std::uint32_t> starts = scratch.take<std::uint32_t>(static_cast<std::size_t>(last) + 1);

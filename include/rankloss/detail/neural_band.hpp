@@ -238,7 +238,7 @@ class neural_band {
 
  private:
   /// 0 beyond the reach, also where another lane's list reaches further: no bit of a list depends on its neighbours.
-  [[gnu::always_inline]] V entry(const V& sum) const noexcept { 
+  [[gnu::always_inline]] V entry(const V& sum) const noexcept {
     if constexpr (sizeof(T) == 4)
       return xsimd::select(sum > V(reach), V(0.0), exp_minus_near(sum, exp2m1_7));
     else

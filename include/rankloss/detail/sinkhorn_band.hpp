@@ -86,11 +86,11 @@ class sinkhorn_band {
   void pull(std::span<const double> values, std::span<const double> cotangent, std::span<double> sums, std::span<double> moments,
             derivative how) const {
     const workspace::scope scope(scratch_);
-    const std::span<double> x = band_.take();        // by rows
-    const std::span<double> y = band_.take();        // by columns
-    const std::span<double> r_bar = band_.take();    // d(f)/d(r)
-    const std::span<double> c_bar = band_.take();    // d(f)/d(c)
-    const std::span<double> by_row = band_.take();   // sum_j P_ij d(f)/d(P_ij)
+    const std::span<double> x = band_.take();       // by rows
+    const std::span<double> y = band_.take();       // by columns
+    const std::span<double> r_bar = band_.take();   // d(f)/d(r)
+    const std::span<double> c_bar = band_.take();   // d(f)/d(c)
+    const std::span<double> by_row = band_.take();  // sum_j P_ij d(f)/d(P_ij)
     copy(cotangent, x);
     multiply(x, r());
     copy(values, y);
@@ -278,8 +278,8 @@ class sinkhorn_band {
 
   /// The same steps at the last scalings, as often as they still change anything: the derivative of the fixed point. Rows' and columns'
   /// numbers are added up, so that P's moments are taken once.
-  void at_fixed_point(std::span<double> r_bar, std::span<double> c_bar, std::span<double> by_row, std::span<double> sums,
-                      std::span<double> moments, std::span<double> x, std::span<double> y) const {
+  void at_fixed_point(std::span<double> r_bar, std::span<double> c_bar, std::span<double> by_row, std::span<double> sums, std::span<double> moments,
+                      std::span<double> x, std::span<double> y) const {
     constexpr std::size_t most = 10000;
     const workspace::scope scope(scratch_);
     const std::span<double> rows = band_.take();
@@ -336,14 +336,14 @@ class sinkhorn_band {
   bool one_list_;
   double tolerance_;
   workspace& scratch_;
-  std::size_t entries_;            // a row: 2 width + 1
-  std::span<T> by_rows_;           // P_{i, i - width + m}
-  std::span<T> by_columns_;        // P_{j - width + m, j}
+  std::size_t entries_;                                // a row: 2 width + 1
+  std::span<T> by_rows_;                               // P_{i, i - width + m}
+  std::span<T> by_columns_;                            // P_{j - width + m, j}
   std::span<std::uint32_t> row_width_, column_width_;  // how far from the diagonal there are any
   std::size_t steps_ = 0;
   std::size_t size_ = 0;
-  std::span<double> history_;      // c and r of each step, and sum_i P_ij (i - j) r_i of the r before it
-  std::span<double> running_;      // which lanes took the step
+  std::span<double> history_;  // c and r of each step, and sum_i P_ij (i - j) r_i of the r before it
+  std::span<double> running_;  // which lanes took the step
 };
 
 }  // namespace rankloss::detail

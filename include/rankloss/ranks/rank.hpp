@@ -7,8 +7,10 @@
 #include <rankloss/detail/require.hpp>
 #include <rankloss/workspace.hpp>
 
+#include <algorithm>
 #include <concepts>
 #include <cstddef>
+#include <initializer_list>
 #include <span>
 #include <string_view>
 
@@ -71,6 +73,28 @@ void narrow(std::span<const double> from, std::span<T> to) {
   for (std::size_t i = 0; i < to.size(); ++i) to[i] = static_cast<T>(from[i]);
 }
 
+/// What the verbs over one list of scores share: all checks, then `body(object, out)` with the object of `how` and an output of doubles,
+/// which comes to the host's memory last. Nothing is written where something does not fit, nor for an empty list.
+template <class T>
+struct named_input {
+  std::string_view field;
+  std::span<const T> values;  // [n]
+};
+template <class How, class T, class Body>
+void with_object(const How& how, std::span<const T> scores, std::initializer_list<named_input<T>> inputs, std::string_view field, std::span<T> out,
+                 std::size_t expected, std::string_view unit, context& ctx, Body body) {
+  check_scores(how, scores, ctx);
+  for (const named_input<T>& input : inputs) check_array(input.field, input.values, scores.size(), ctx);
+  require(out.size() == expected, field, ": size ", out.size(), ", expected ", expected, " (", unit, ")");
+  if (scores.empty()) return;
+  workspace& scratch = ctx.scratch();
+  const workspace::scope scope(scratch);
+  const std::span<double> wide = scratch.take<double>(expected);
+  auto object = how(strided<const T>(scores.data(), scores.size()), scratch);
+  body(object, wide, scratch);
+  narrow(std::span<const double>(wide), out);
+}
+
 }  // namespace detail
 
 /// rank: the ranks of one list of scores, `how` being sigmoid_ranks, laplace_ranks, projected_ranks or hard_ranks.
@@ -82,42 +106,24 @@ void narrow(std::span<const double> from, std::span<T> to) {
 template <class Ranks, std::floating_point T>
 requires smooth_ranks<Ranks, T>
 void rank(const Ranks& how, std::span<const T> scores, std::span<T> ranks, context& ctx) {
-  detail::check_scores(how, scores, ctx);
-  detail::require(ranks.size() == scores.size(), "ranks: size ", ranks.size(), ", expected ", scores.size(), " (one per score)");
-  workspace& scratch = ctx.scratch();
-  const workspace::scope scope(scratch);
-  if (scores.empty()) return;
-  detail::narrow(std::span<const double>(how(strided<const T>(scores.data(), scores.size()), scratch).values()), ranks);
+  detail::with_object(how, scores, {}, "ranks", ranks, scores.size(), "one per score", ctx,
+                      [](auto& object, std::span<double> out, workspace&) { std::ranges::copy(object.values(), out.begin()); });
 }
 
 /// rank_pullback: gradient_i = sum_j cotangent_j d(rank_j) / d(s_i), overwritten; as rank.
 template <class Ranks, std::floating_point T>
 requires smooth_ranks<Ranks, T>
 void rank_pullback(const Ranks& how, std::span<const T> scores, std::span<const T> cotangent, std::span<T> gradient, context& ctx) {
-  detail::check_scores(how, scores, ctx);
-  detail::check_array("cotangent", cotangent, scores.size(), ctx);
-  detail::require(gradient.size() == scores.size(), "gradient: size ", gradient.size(), ", expected ", scores.size(), " (one per score)");
-  workspace& scratch = ctx.scratch();
-  const workspace::scope scope(scratch);
-  if (scores.empty()) return;
-  const std::span<double> wide = scratch.take<double>(scores.size());
-  how(strided<const T>(scores.data(), scores.size()), scratch).pullback(detail::widened(cotangent, scratch), wide);
-  detail::narrow(std::span<const double>(wide), gradient);
+  detail::with_object(how, scores, {{"cotangent", cotangent}}, "gradient", gradient, scores.size(), "one per score", ctx,
+                      [&](auto& object, std::span<double> out, workspace& scratch) { object.pullback(detail::widened(cotangent, scratch), out); });
 }
 
 /// rank_push: change_j = sum_i d(rank_j) / d(s_i) tangent_i, overwritten; as rank.
 template <class Ranks, std::floating_point T>
 requires smooth_ranks<Ranks, T>
 void rank_push(const Ranks& how, std::span<const T> scores, std::span<const T> tangent, std::span<T> change, context& ctx) {
-  detail::check_scores(how, scores, ctx);
-  detail::check_array("tangent", tangent, scores.size(), ctx);
-  detail::require(change.size() == scores.size(), "change: size ", change.size(), ", expected ", scores.size(), " (one per score)");
-  workspace& scratch = ctx.scratch();
-  const workspace::scope scope(scratch);
-  if (scores.empty()) return;
-  const std::span<double> wide = scratch.take<double>(scores.size());
-  how(strided<const T>(scores.data(), scores.size()), scratch).push(detail::widened(tangent, scratch), wide);
-  detail::narrow(std::span<const double>(wide), change);
+  detail::with_object(how, scores, {{"tangent", tangent}}, "change", change, scores.size(), "one per score", ctx,
+                      [&](auto& object, std::span<double> out, workspace& scratch) { object.push(detail::widened(tangent, scratch), out); });
 }
 
 }  // namespace rankloss

@@ -28,9 +28,9 @@ namespace rankloss {
 ///   hard_ranks with ties by average.
 /// @throws std::invalid_argument from the verbs of rank.hpp when an option is out of its range.
 struct sigmoid_ranks {
-  double temperature = 1.0;                        ///< 1e-15 to 1e300, in units of the scores
-  rank_order order = rank_order::descending;       ///< which score has the first rank
-  double base = 1.0;                               ///< rank of the first
+  double temperature = 1.0;                   ///< 1e-15 to 1e300, in units of the scores
+  rank_order order = rank_order::descending;  ///< which score has the first rank
+  double base = 1.0;                          ///< rank of the first
 
   void validate() const {
     detail::require(temperature >= 1e-15 && temperature <= 1e300, "temperature: ", temperature, ", expected 1e-15 to 1e300");

@@ -34,9 +34,7 @@ namespace rankloss {
 struct neural_sort {
   double temperature = 1.0;  ///< 1e-15 to 1e300, in units of the scores
 
-  void validate() const {
-    detail::require(temperature >= 1e-15 && temperature <= 1e300, "temperature: ", temperature, ", expected 1e-15 to 1e300");
-  }
+  void validate() const { detail::require(temperature >= 1e-15 && temperature <= 1e300, "temperature: ", temperature, ", expected 1e-15 to 1e300"); }
 
   /// The operator of one list; see soft_sort_operator.
   template <class T, class Arch = xsimd::default_arch>

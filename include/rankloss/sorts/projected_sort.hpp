@@ -125,12 +125,8 @@ struct projected_sort {
 /// has been written.
 template <std::floating_point T>
 void sort_values(const projected_sort& how, std::span<const T> scores, std::span<T> values, context& ctx) {
-  detail::check_scores(how, scores, ctx);
-  detail::require(values.size() == scores.size(), "values: size ", values.size(), ", expected ", scores.size(), " (one per score)");
-  workspace& scratch = ctx.scratch();
-  const workspace::scope scope(scratch);
-  if (scores.empty()) return;
-  detail::narrow(how(strided<const T>(scores.data(), scores.size()), scratch).values(), values);
+  detail::with_object(how, scores, {}, "values", values, scores.size(), "one per score", ctx,
+                      [](auto& object, std::span<double> out, workspace&) { std::ranges::copy(object.values(), out.begin()); });
 }
 
 /// sort_values_pullback: gradient_k = sum_i cotangent_i d(value_i) / d(s_k), overwritten; as sort_values.

@@ -39,10 +39,10 @@ enum class sinkhorn_derivative {
 /// - Edge cases: as neural_sort. `steps` of 0 leaves its matrix as it is.
 /// @throws std::invalid_argument from the verbs of sort.hpp when an option is out of its range.
 struct sinkhorn {
-  neural_sort sort{};                                                  ///< the matrix that is scaled
-  std::size_t steps = 50;                                              ///< at most
-  double tolerance = 1e-6;                                             ///< of the column sums, 0 to 1: closer to 1 than that it stops
-  sinkhorn_derivative derivative = sinkhorn_derivative::unrolled;      ///< how it is differentiated
+  neural_sort sort{};                                              ///< the matrix that is scaled
+  std::size_t steps = 50;                                          ///< at most
+  double tolerance = 1e-6;                                         ///< of the column sums, 0 to 1: closer to 1 than that it stops
+  sinkhorn_derivative derivative = sinkhorn_derivative::unrolled;  ///< how it is differentiated
 
   void validate() const {
     sort.validate();
@@ -57,7 +57,11 @@ struct sinkhorn {
 
    public:
     result(const sinkhorn& how, const strided<const T>& scores, workspace& scratch)
-        : temperature_(how.sort.temperature), derivative_(how.derivative), scratch_(scratch), sorted_(detail::sort_list<T>(scores, scratch)), band_(sorted_.x, how.sort.temperature, scratch) {
+        : temperature_(how.sort.temperature),
+          derivative_(how.derivative),
+          scratch_(scratch),
+          sorted_(detail::sort_list<T>(scores, scratch)),
+          band_(sorted_.x, how.sort.temperature, scratch) {
       const std::span<double> sums = band_.take();
       std::fill(sums.begin(), sums.end(), 0.0);
       band_.apply(sums, sums);

@@ -200,26 +200,14 @@ struct soft_top_k {
 /// has been written.
 template <std::floating_point T>
 void top_k(const soft_top_k& how, std::span<const T> scores, std::span<T> values, context& ctx) {
-  detail::check_scores(how, scores, ctx);
-  detail::require(values.size() == scores.size(), "values: size ", values.size(), ", expected ", scores.size(), " (one per score)");
-  workspace& scratch = ctx.scratch();
-  const workspace::scope scope(scratch);
-  if (scores.empty()) return;
-  detail::narrow(how(strided<const T>(scores.data(), scores.size()), scratch).values(), values);
+  detail::with_object(how, scores, {}, "values", values, scores.size(), "one per score", ctx,
+                      [](auto& object, std::span<double> out, workspace&) { std::ranges::copy(object.values(), out.begin()); });
 }
 
 /// top_k_pullback: gradient_j = sum_i cotangent_i d(p_i) / d(s_j), overwritten; as top_k.
 template <std::floating_point T>
 void top_k_pullback(const soft_top_k& how, std::span<const T> scores, std::span<const T> cotangent, std::span<T> gradient, context& ctx) {
-  detail::check_scores(how, scores, ctx);
-  detail::check_array("cotangent", cotangent, scores.size(), ctx);
-  detail::require(gradient.size() == scores.size(), "gradient: size ", gradient.size(), ", expected ", scores.size(), " (one per score)");
-  workspace& scratch = ctx.scratch();
-  const workspace::scope scope(scratch);
-  if (scores.empty()) return;
-  const std::span<double> wide = scratch.take<double>(scores.size());
-  how(strided<const T>(scores.data(), scores.size()), scratch).pullback(detail::widened(cotangent, scratch), wide);
-  detail::narrow(std::span<const double>(wide), gradient);
+  rank_pullback(how, scores, cotangent, gradient, ctx);
 }
 
 }  // namespace rankloss

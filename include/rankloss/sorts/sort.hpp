@@ -41,30 +41,17 @@ concept soft_sort_operator = requires(const Sort& how, const strided<const T>& s
 template <class Sort, std::floating_point T>
 requires soft_sort_operator<Sort, T>
 void sort_apply(const Sort& how, std::span<const T> scores, std::span<const T> values, std::span<T> out, context& ctx) {
-  detail::check_scores(how, scores, ctx);
-  detail::check_array("values", values, scores.size(), ctx);
-  detail::require(out.size() == scores.size(), "out: size ", out.size(), ", expected ", scores.size(), " (one per score)");
-  workspace& scratch = ctx.scratch();
-  const workspace::scope scope(scratch);
-  if (scores.empty()) return;
-  const std::span<double> wide = scratch.take<double>(scores.size());
-  how(strided<const T>(scores.data(), scores.size()), scratch).apply(detail::widened(values, scratch), wide);
-  detail::narrow(std::span<const double>(wide), out);
+  detail::with_object(how, scores, {{"values", values}}, "out", out, scores.size(), "one per score", ctx,
+                      [&](auto& object, std::span<double> wide, workspace& scratch) { object.apply(detail::widened(values, scratch), wide); });
 }
 
 /// sort_apply_transposed: the transpose of P(scores) times values; as sort_apply.
 template <class Sort, std::floating_point T>
 requires soft_sort_operator<Sort, T>
 void sort_apply_transposed(const Sort& how, std::span<const T> scores, std::span<const T> values, std::span<T> out, context& ctx) {
-  detail::check_scores(how, scores, ctx);
-  detail::check_array("values", values, scores.size(), ctx);
-  detail::require(out.size() == scores.size(), "out: size ", out.size(), ", expected ", scores.size(), " (one per score)");
-  workspace& scratch = ctx.scratch();
-  const workspace::scope scope(scratch);
-  if (scores.empty()) return;
-  const std::span<double> wide = scratch.take<double>(scores.size());
-  how(strided<const T>(scores.data(), scores.size()), scratch).apply_transposed(detail::widened(values, scratch), wide);
-  detail::narrow(std::span<const double>(wide), out);
+  detail::with_object(
+      how, scores, {{"values", values}}, "out", out, scores.size(), "one per score", ctx,
+      [&](auto& object, std::span<double> wide, workspace& scratch) { object.apply_transposed(detail::widened(values, scratch), wide); });
 }
 
 /// sort_pullback: the gradient by the scores of sum_ij cotangent_i P_ij values_j; as sort_apply.
@@ -72,31 +59,18 @@ template <class Sort, std::floating_point T>
 requires soft_sort_operator<Sort, T>
 void sort_pullback(const Sort& how, std::span<const T> scores, std::span<const T> values, std::span<const T> cotangent, std::span<T> gradient,
                    context& ctx) {
-  detail::check_scores(how, scores, ctx);
-  detail::check_array("values", values, scores.size(), ctx);
-  detail::check_array("cotangent", cotangent, scores.size(), ctx);
-  detail::require(gradient.size() == scores.size(), "gradient: size ", gradient.size(), ", expected ", scores.size(), " (one per score)");
-  workspace& scratch = ctx.scratch();
-  const workspace::scope scope(scratch);
-  if (scores.empty()) return;
-  const std::span<double> wide = scratch.take<double>(scores.size());
-  how(strided<const T>(scores.data(), scores.size()), scratch).pullback(detail::widened(values, scratch), detail::widened(cotangent, scratch), wide);
-  detail::narrow(std::span<const double>(wide), gradient);
+  detail::with_object(how, scores, {{"values", values}, {"cotangent", cotangent}}, "gradient", gradient, scores.size(), "one per score", ctx,
+                      [&](auto& object, std::span<double> wide, workspace& scratch) {
+                        object.pullback(detail::widened(values, scratch), detail::widened(cotangent, scratch), wide);
+                      });
 }
 
 /// sort_matrix: P(scores) itself, [n, n] by rows; as sort_apply.
 template <class Sort, std::floating_point T>
 requires soft_sort_operator<Sort, T>
 void sort_matrix(const Sort& how, std::span<const T> scores, std::span<T> matrix, context& ctx) {
-  const std::size_t n = scores.size();
-  detail::check_scores(how, scores, ctx);
-  detail::require(matrix.size() == n * n, "matrix: size ", matrix.size(), ", expected ", n * n, " (scores times scores)");
-  workspace& scratch = ctx.scratch();
-  const workspace::scope scope(scratch);
-  if (scores.empty()) return;
-  const std::span<double> wide = scratch.take<double>(n * n);
-  how(strided<const T>(scores.data(), scores.size()), scratch).to_matrix(wide);
-  detail::narrow(std::span<const double>(wide), matrix);
+  detail::with_object(how, scores, {}, "matrix", matrix, scores.size() * scores.size(), "scores times scores", ctx,
+                      [](auto& object, std::span<double> wide, workspace&) { object.to_matrix(wide); });
 }
 
 }  // namespace rankloss

@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: BSL-1.0
+#include <rankloss/ranks/sigmoid_ranks.hpp>
+
+#include "ranks.hpp"
+
+namespace bench {
+
+void add_sigmoid_ranks() {
+  add_ranks<float>("sigmoid_ranks", rankloss::sigmoid_ranks{.temperature = 0.1});
+  add_ranks<double>("sigmoid_ranks", rankloss::sigmoid_ranks{.temperature = 0.1});
+}
+
+}  // namespace bench
