@@ -22,6 +22,14 @@ namespace rankloss {
   return -std::log(-std::log(u));
 }
 
+/// perturb: scores with Gumbel noise, out_i = s_i + noise * gumbel(seed, list, i, sample): what stochastic sorts and ranks are computed of, such as
+/// the stochastic form of neural_sort. The noise is a constant to the gradient.
+template <class T>
+void perturb(const strided<const T>& scores, double noise, std::uint64_t seed, std::uint64_t list, std::uint32_t sample, std::span<T> out) {
+  for (std::size_t i = 0; i < out.size(); ++i)
+    out[i] = static_cast<T>(static_cast<double>(scores[i]) + noise * gumbel(seed, list, static_cast<std::uint32_t>(i), sample));
+}
+
 /// stochastic: a list loss averaged over scores with Gumbel noise.
 ///
 ///     loss(s) = 1/samples sum_k L(s + noise G^k),   G^k_i = gumbel(seed, list, i, k)
@@ -67,10 +75,7 @@ struct stochastic {
     list<T, R> perturbed = items;
     perturbed.scores = strided<const T>(scores.data(), n);
     for (std::size_t k = 0; k < samples; ++k) {
-      for (std::size_t i = 0; i < n; ++i) {
-        const double g = gumbel(seed, items.number, static_cast<std::uint32_t>(i), static_cast<std::uint32_t>(k));
-        scores[i] = static_cast<T>(static_cast<double>(items.scores[i]) + noise * g);
-      }
+      perturb<T>(items.scores, noise, seed, items.number, static_cast<std::uint32_t>(k), scores);
       value += loss(perturbed, own, scratch);
       for (std::size_t i = 0; i < gradient.size(); ++i) gradient[i] += static_cast<double>(own.gradient[i]);
       for (std::size_t i = 0; i < hessian.size(); ++i) hessian[i] += static_cast<double>(own.hessian[i]);
