@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <limits>
 #include <random>
 #include <vector>
 
@@ -89,6 +90,11 @@ TEST_CASE("neural_sort_cross_entropy: edge cases") {
   CHECK(std::isfinite(evaluate(neural_sort_cross_entropy{}, list_batch<double>{.scores = huge, .relevance = y}, {.gradient = g})));
   for (const double x : g) CHECK(std::isfinite(x));
   CHECK(evaluate(neural_sort_cross_entropy{}, list_batch<double>{.scores = none, .relevance = none}) == 0.0);
+  const double infinity = std::numeric_limits<double>::infinity();
+  for (const reals& far : {reals{1e308, 1e308, -1e308}, reals{infinity, 0, -infinity}, reals{infinity, infinity, -infinity}}) {
+    CHECK(std::isfinite(evaluate(neural_sort_cross_entropy{}, list_batch<double>{.scores = far, .relevance = y}, {.gradient = g})));
+    for (const double x : g) CHECK(std::isfinite(x));
+  }
   // Scores far apart in the right order: only the relevance's own softness costs anything, and its size is the distance.
   CHECK(evaluate(neural_sort_cross_entropy{.relevance_temperature = 1e-6}, list_batch<double>{.scores = reals{-1e4, 0, 1e4}, .relevance = y}) ==
         Approx(0.0).margin(1e-9));

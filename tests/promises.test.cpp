@@ -359,7 +359,7 @@ lists<T> all_lists() {
   for (const std::size_t n : {33u, 64u, 100u, 128u, 256u, 257u}) data.add(n, kind::tied);
   for (const kind k : {kind::distinct, kind::tied, kind::clusters}) {
     data.add(300, k);
-    data.add(1200, k);
+    data.add(700, k);
   }
   data.add(300, kind::same_grade);
   data.add(300, kind::irrelevant);

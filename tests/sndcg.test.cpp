@@ -293,3 +293,16 @@ TEST_CASE("sndcg: options out of range are refused", "[sndcg]") {
   const std::vector<double> table{1, -1};
   CHECK_THROWS_WITH(with({.gain = rankloss::gain::table, .gain_table = table}), "rankloss: gain_table: -1 at grade 1, expected 0 to 1e30");
 }
+
+TEST_CASE("sndcg: weights of any size", "[sndcg]") {
+  const std::vector<double> s{1, 2, 3}, y{1, 0, 2}, ones(3, 1.0);
+  std::vector<double> expected(3), g(3);
+  const double value =
+      rankloss::evaluate(rankloss::sndcg{.temperature = 1}, rankloss::list_batch<double>{.scores = s, .relevance = y}, {.gradient = expected});
+  for (const double size : {1e-310, 1e-300, 1e-46, 1e200}) {
+    const std::vector<double> w(3, size);
+    CHECK(rankloss::evaluate(rankloss::sndcg{.temperature = 1}, rankloss::list_batch<double>{.scores = s, .relevance = y, .item_weights = w},
+                             {.gradient = g}) == Approx(value).epsilon(1e-12));
+    for (std::size_t i = 0; i < 3; ++i) CHECK(g[i] == Approx(expected[i]).epsilon(1e-12));
+  }
+}

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
+#include <rankloss/metrics/ndcg.hpp>
 #include <rankloss/neural_ndcg.hpp>
 #include <rankloss/sndcg.hpp>
 #include <rankloss/stochastic.hpp>
@@ -97,4 +98,6 @@ TEST_CASE("stochastic: options out of range are refused") {
   CHECK_THROWS_AS(evaluate(stochastic<sndcg>{.samples = 0}, batch), std::invalid_argument);
   CHECK_THROWS_AS(evaluate(stochastic<sndcg>{.noise = -1}, batch), std::invalid_argument);
   CHECK_THROWS_AS(evaluate(stochastic<sndcg>{.loss = {.temperature = 0}}, batch), std::invalid_argument);
+  reals g(6);
+  CHECK_THROWS_AS(evaluate(stochastic<rankloss::metrics::ndcg>{}, batch, {.gradient = g}), std::invalid_argument);
 }

@@ -100,7 +100,7 @@ void fill_gains(gain kind, std::span<const double> table, const strided<const R>
   }
   if (weights.empty()) return;
   const double largest = extremes_of(weights).most;
-  const double factor = largest > 1e3 ? 1.0 / largest : 1.0;
+  const double factor = largest > 1e3 || (largest > 0.0 && largest < 1e-3) ? 1.0 / std::max(largest, 1e-300) : 1.0;
   for (std::size_t i = 0; i < n; ++i) gains[i] *= static_cast<S>(factor * weights[i]);
 }
 

@@ -34,7 +34,8 @@ namespace rankloss {
 /// paper's transposed form is the same number, sum_j g_j (P' d)_j with d the discounts, and has no option of its own; its stochastic form is
 /// stochastic<neural_ndcg>.
 ///
-/// - On the band of neural_sort: time O(steps * band), scratch O(band + steps * n); without steps the band is not kept and scratch is O(n).
+/// - On the band of neural_sort: time O(steps * band), scratch O(n * widest row + steps taken * n); without steps the band is not kept and scratch is
+/// O(n).
 ///   Lists of up to 256 items go one a SIMD lane. A list stops scaling by itself, not with its batch.
 /// - Invariant under shifts; the gradient of a list sums to 0 up to rounding. As temperature -> 0 this is 1 - NDCG@k.
 /// - The unrolled derivative is that of the steps taken, and converges later than the sums by which a list stops: on a list of equal gaps it
@@ -47,7 +48,7 @@ struct neural_ndcg {
   rankloss::gain gain = rankloss::gain::exponential;               ///< what a grade is worth
   std::span<const double> gain_table{};                            ///< [grades] >= 0, for gain::table; a grade beyond it is worth 0
   std::size_t cutoff = 0;                                          ///< k of NDCG@k; 0: the whole list
-  std::size_t steps = 50;                                          ///< of Sinkhorn's scaling, at most; 0: none
+  std::size_t steps = 50;                                          ///< of Sinkhorn's scaling, at most, 0 (none) to 1e6
   double tolerance = 1e-6;                                         ///< of the column sums, 0 to 1: closer to 1 than that it stops
   sinkhorn_derivative derivative = sinkhorn_derivative::unrolled;  ///< how the scaling is differentiated
 
@@ -167,7 +168,8 @@ struct neural_ndcg {
     band.apply(gains, product);
     if (steps > 0) {
       using scaled = detail::sinkhorn_band<Arch, T>;
-      const scaled matrix(band, one_list, steps, tolerance, scratch);
+      const bool keep = !d.sums.empty() && derivative == sinkhorn_derivative::unrolled;
+      const scaled matrix(band, one_list, steps, tolerance, keep, scratch);
       const std::span<double> used_up = band.take();
       std::copy(gains.begin(), gains.end(), used_up.begin());
       matrix.apply(used_up, product);

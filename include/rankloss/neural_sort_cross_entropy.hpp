@@ -14,6 +14,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <limits>
 #include <span>
 
 namespace rankloss {
@@ -28,6 +29,8 @@ namespace rankloss {
 /// - Logits are linear in row numbers, so of Q its column sums and their first moments suffice: two bands, none of them kept. Time
 ///   O(n log n + bands), scratch O(n).
 /// - Invariant under shifts of the scores; the gradient sums to 0 up to rounding. At least the entropy of Q.
+/// - Item weights are not used. Infinite scores count as the type's largest finite number, and are pulled like it; a loss beyond the largest
+///   double is that.
 /// - Edge cases: an empty list has loss 0. Equal relevance shares its rows equally; a list of equal relevance pulls its scores together.
 ///   Scores far apart give losses as large as their distance in temperatures.
 /// @throws std::invalid_argument from `evaluate` when an option is out of its range.
@@ -77,15 +80,17 @@ struct neural_sort_cross_entropy {
     // With c_j and m_j those sums and moments, and L_jj = (sum_{k > j} x_k - sum_{k < j} x_k) / t,
     //   n loss = sum_i log sum_j exp(L_ij - L_ii) + sum_j (1 - c_j) L_jj + 2/t sum_j m_j x_j
     // in which a shift of x cancels: that to the middle score keeps the digits.
-    const double middle = x(n / 2);
+    constexpr double scale = 0x1p-64;  // so that no sum of finite scores overflows
+    const double middle = scale * x(n / 2);
+    const double unit = scale * temperature;
     double above = 0.0;
     double below = 0.0;
-    for (std::size_t j = 0; j < n; ++j) below += x(j) - middle;
+    for (std::size_t j = 0; j < n; ++j) below += scale * x(j) - middle;
     double value = 0.0;
     for (std::size_t j = 0; j < n; ++j) {
-      const double own = x(j) - middle;
+      const double own = scale * x(j) - middle;
       below -= own;
-      value += ((1.0 - target_sums[j]) * (below - above) + 2.0 * target_moments[j] * own) / temperature - std::log(row_sums[j]);
+      value += ((1.0 - target_sums[j]) * (below - above) + 2.0 * target_moments[j] * own) / unit - std::log(row_sums[j]);
       above += own;
     }
     const auto count = static_cast<double>(n);
@@ -106,7 +111,7 @@ struct neural_sort_cross_entropy {
       detail::neural_gradient(x, n, temperature, sum.data(), moment.data());
       for (std::size_t j = 0; j < n; ++j) out.gradient[sorted.order[j]] = static_cast<T>(moment[j] / count);
     }
-    return value / count;
+    return std::min(value / count, std::numeric_limits<double>::max());
   }
 };
 

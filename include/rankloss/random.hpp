@@ -52,7 +52,7 @@ class random_stream {
   /// In (0, 1).
   double uniform() { return (static_cast<double>(bits()) + 0.5) * 0x1p-32; }
 
-  /// In [0, count), count <= 2^32. Rejects the few values that would favour small results (Lemire 2019).
+  /// In [0, count), count from 1 to 2^32. Rejects the few values that would favour small results (Lemire 2019).
   std::size_t below(std::size_t count) {
     const std::uint64_t n = count;
     std::uint64_t product = bits() * n;

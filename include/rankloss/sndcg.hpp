@@ -29,8 +29,8 @@ template <class V>
 struct smooth_cut {
   V value, slope, curvature;
 };
-/// Kept out of line: inlined into the scans, GCC 12 at -O3 with AVX-512 makes wrong code of it (float lists of more than 256 items with a cutoff;
-/// right at -O2, without AVX-512, and with either of its vectorisers off).
+/// Kept out of line: inlined into an earlier form of the scans, GCC 12 at -O3 with AVX-512 made wrong code of it (float lists of more than 256
+/// items with a cutoff; right at -O2, without AVX-512, and with either of its vectorisers off).
 template <class V>
 [[gnu::noinline]] smooth_cut<V> cut_at(const V& rank, double cutoff) noexcept {
   const V t = xsimd::min(xsimd::max(rank - V(cutoff), V(0.0)), V(1.0));
@@ -336,8 +336,8 @@ double smooth_dcg(const cell_list<Arch, T>& cells, std::span<T> gains, double cu
 /// as S-NDCG with temperature 0.01. From the latter it differs in the ideal DCG (`ideal::competition_ranks` gives theirs) and in that
 /// exponents are not clamped.
 ///
-/// - Time O(n K) after the sort, K = 10 (float) or 20 (double) exponentials; scratch O(n). Float gradients are within 2e-6, double within
-///   1e-13 of the O(n^2) sum, relative to the largest entry.
+/// - Time O(n K) after a sort, K = 10 (float) or 22 (double) exponentials, and without a sort where scores are dense; scratch O(n). Float
+///   gradients are within 2e-6, double within 1e-13 of the O(n^2) sum, relative to the largest entry (docs/numerics.md names the exceptions).
 /// - Invariant under shifts of all scores; the gradient of a list sums to 0 up to rounding. Not convex.
 /// - With a cutoff k, an item counts by a factor of 1 up to smooth rank k, 0 from k + 1, a cubic between; the ideal DCG is that of the
 ///   first k. As temperature -> 0 this is NDCG@k.

@@ -43,6 +43,7 @@ void perturb(const strided<const T>& scores, double noise, std::uint64_t seed, s
 /// - Time: `samples` times the loss; scratch that of the loss and O(n). Differentiable: the noise does not depend on the scores.
 /// - Random numbers are Philox of (seed, number of the list in its batch, number of the item among those the mask keeps, sample): the same for
 ///   any number of threads. A host changes the seed from step to step.
+/// - Lists of the same number share their noise: row l and column l of a matrix, and two terms of a weighted_sum of the same seed.
 /// - Edge cases: those of the loss. An infinite score stays infinite.
 /// @throws std::invalid_argument from `evaluate` when an option is out of its range.
 template <class Loss>
@@ -53,6 +54,7 @@ struct stochastic {
   std::uint64_t seed = 0;    ///< of the noise
 
   static constexpr bool has_hessian = detail::gives_hessian<Loss>;
+  static constexpr bool has_gradient = detail::gives_gradient<Loss>;
 
   void validate() const {
     detail::require(noise >= 0.0 && detail::is_finite(noise), "noise: ", noise, ", expected a finite number >= 0");

@@ -158,8 +158,8 @@ requires(sizeof...(Losses) > 0) struct weighted_sum {
     std::fill_n(values.begin(), count, 0.0);
     bool first = true;
     const auto add = [&](double weight, const strided<T>& from, const strided<T>& to) {
-      const T factor = static_cast<T>(weight);
-      for (std::size_t i = 0; i < to.size(); ++i) to[i] = first ? factor * from[i] : to[i] + factor * from[i];
+      for (std::size_t i = 0; i < to.size(); ++i)
+        to[i] = static_cast<T>((first ? 0.0 : static_cast<double>(to[i])) + weight * static_cast<double>(from[i]));
     };
     for_each([&](const auto& term) {
       if (term.weight == 0.0) return;

@@ -3,6 +3,7 @@
 
 #include <rankloss/batch.hpp>
 #include <rankloss/detail/check_data.hpp>
+#include <rankloss/detail/require.hpp>
 #include <rankloss/detail/simd.hpp>
 #include <rankloss/workspace.hpp>
 
@@ -11,6 +12,7 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <span>
 #include <type_traits>
 #include <utility>
@@ -34,6 +36,11 @@ template <class T>
   using key = key_of<T>;
   constexpr key sign = key{1} << (8 * sizeof(key) - 1);
   return std::bit_cast<T>((descending & sign) != 0 ? descending : static_cast<key>(~descending & ~sign));
+}
+
+/// Items are counted in 32 bits.
+inline void require_countable(std::size_t n) {
+  require(n < std::numeric_limits<std::uint32_t>::max(), "scores: a list of ", n, " items, expected fewer than 2^32 - 1");
 }
 
 /// A key and what moves along with it.

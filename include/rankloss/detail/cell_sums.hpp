@@ -2,6 +2,7 @@
 #pragma once
 
 #include <rankloss/batch.hpp>
+#include <rankloss/detail/argsort.hpp>
 #include <rankloss/detail/simd.hpp>
 #include <rankloss/detail/sorted_sums.hpp>
 #include <rankloss/workspace.hpp>
@@ -198,6 +199,7 @@ class cell_list {
                                  workspace& scratch) {
     const std::size_t n = scores.size();
     if (n == 0) return false;
+    require_countable(n);
     scale_ = 1.0 / temperature;
     const auto [least, most] = extremes_of(scores);
     const auto top = static_cast<double>(most);

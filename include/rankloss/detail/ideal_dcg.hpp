@@ -34,13 +34,14 @@ void runs_of_equals(std::span<const T> gains, workspace& scratch, Run run) {
   using key = key_of<T>;
   const std::size_t n = gains.size();
   if (n == 0) return;
+  require_countable(n);
   const key first = descending_key(gains[0]);
   key differing = 0;
   for (std::size_t i = 0; i < n; ++i) differing |= static_cast<key>(descending_key(gains[i]) ^ first);
   const unsigned low = differing == 0 ? 0 : static_cast<unsigned>(std::countr_zero(differing));
   const unsigned differing_bits = static_cast<unsigned>(std::bit_width(differing)) - low;
   const workspace::scope scope(scratch);
-  if (differing_bits <= std::min(static_cast<unsigned>(std::bit_width(n)), 16u)) {  // no more counts than there are items
+  if (differing_bits <= std::min(static_cast<unsigned>(std::bit_width(n)), 16u)) {  // not many more counts than there are items
     // Every other item in a table of its own: the same count again and again waits for itself.
     const std::size_t buckets = std::size_t{1} << differing_bits;
     const std::span<std::uint32_t> counts = scratch.take<std::uint32_t>(2 * buckets);

@@ -49,11 +49,24 @@ class neural_band {
       for (std::size_t i = 0; i + 1 < n; ++i) gap[i] = (static_cast<double>(x[i]) - static_cast<double>(x[i + 1])) * scale;
       const V limit(reach);
       for (std::size_t i = 0; i < n; i += w) {
+        // Rows and columns add up the same gaps in different orders: an entry at the very edge may be within the reach of one walk alone.
         V down(0.0), up(0.0), factor(1.0);
+        V column_down(0.0), column_up(0.0), distance_down(0.0), distance_up(0.0);
         for (std::size_t m = 1;; ++m) {
-          if (i + m - 1 < n) up = xsimd::fma(V::load_unaligned(gap + i + m - 1), factor, up);
-          if (m <= i + w) down = xsimd::fma(V::load_unaligned(gap + static_cast<std::ptrdiff_t>(i) - static_cast<std::ptrdiff_t>(m)), factor, down);
-          const bool ended = (i + m - 1 >= n || xsimd::all(up > limit)) && (m > i + w || xsimd::all(down > limit));
+          if (i + m - 1 < n) {
+            const V g = V::load_unaligned(gap + i + m - 1);
+            up = xsimd::fma(g, factor, up);
+            column_up += xsimd::fma(V(2.0), distance_up, g);
+            distance_up += g;
+          }
+          if (m <= i + w) {
+            const V g = V::load_unaligned(gap + static_cast<std::ptrdiff_t>(i) - static_cast<std::ptrdiff_t>(m));
+            down = xsimd::fma(g, factor, down);
+            column_down += xsimd::fma(V(2.0), distance_down, g);
+            distance_down += g;
+          }
+          const auto beyond = [&](const V& row, const V& column) { return xsimd::all(xsimd::min(row, column) > limit); };
+          const bool ended = (i + m - 1 >= n || beyond(up, column_up)) && (m > i + w || beyond(down, column_down));
           if (ended) break;
           width_ = std::max(width_, m);
           factor += V(2.0);
@@ -91,8 +104,11 @@ class neural_band {
       const workspace::scope scope(scratch);
       halo_ = rows_ + 1;  // as far as a band can reach
       measure();
-      for (std::size_t i = 0; i < rows_; ++i)
-        walk_rows(i, [&](std::ptrdiff_t m, const V&, std::size_t) { width_ = std::max(width_, static_cast<std::size_t>(m < 0 ? -m : m)); });
+      const auto note = [&](std::ptrdiff_t m, const V&, std::size_t) { width_ = std::max(width_, static_cast<std::size_t>(m < 0 ? -m : m)); };
+      for (std::size_t i = 0; i < rows_; ++i) {
+        walk_rows(i, note);
+        walk_columns(i, note);  // the same gaps added up in another order: at the very edge one may reach further
+      }
     }
     halo_ = width_ + 1;
     measure();

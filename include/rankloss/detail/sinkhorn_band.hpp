@@ -30,9 +30,11 @@ class sinkhorn_band {
 
  public:
   enum class derivative { unrolled, implicit };
+  static constexpr std::size_t most_steps = 1000000;
 
   /// @param band  whose row sums are known: after `apply`
-  sinkhorn_band(const neural_band<Arch, T>& band, bool one_list, std::size_t steps, double tolerance, workspace& scratch)
+  /// @param keep  whether all steps are kept, as the unrolled derivative needs them, or only the last
+  sinkhorn_band(const neural_band<Arch, T>& band, bool one_list, std::size_t steps, double tolerance, bool keep, workspace& scratch)
       : band_(band), one_list_(one_list), tolerance_(tolerance), scratch_(scratch), entries_(2 * band.width() + 1) {
     const std::size_t rows = band.rows();
     const std::size_t width = band.width();
@@ -63,7 +65,7 @@ class sinkhorn_band {
       });
       column_width_[i] = static_cast<std::uint32_t>(reached);
     }
-    scale(steps);
+    scale(std::min(steps, most_steps), keep);
   }
 
   [[nodiscard]] std::size_t steps() const noexcept { return steps_; }
@@ -192,24 +194,30 @@ class sinkhorn_band {
 
   [[nodiscard]] std::span<const double> c() const noexcept { return c_of(steps_); }
   [[nodiscard]] std::span<const double> r() const noexcept { return r_of(steps_); }
-  [[nodiscard]] std::span<double> c_of(std::size_t step) const noexcept { return history_.subspan(3 * step * size_, size_); }
-  [[nodiscard]] std::span<double> r_of(std::size_t step) const noexcept { return history_.subspan((3 * step + 1) * size_, size_); }
-  [[nodiscard]] std::span<double> moment_of(std::size_t step) const noexcept { return history_.subspan((3 * step + 2) * size_, size_); }
-  [[nodiscard]] V running(std::size_t step) const noexcept { return V::load_aligned(running_.data() + step * w); }
+  [[nodiscard]] std::span<double> c_of(std::size_t step) const noexcept { return {history_[step].c, size_}; }
+  [[nodiscard]] std::span<double> r_of(std::size_t step) const noexcept { return {history_[step].r, size_}; }
+  [[nodiscard]] std::span<double> moment_of(std::size_t step) const noexcept { return {history_[step].moment, size_}; }
+  [[nodiscard]] V running(std::size_t step) const noexcept { return V::load_aligned(history_[step].going); }
 
-  void scale(std::size_t most) {
+  void scale(std::size_t most, bool keep) {
     size_ = band_.index(band_.rows()) + band_.index(std::size_t{0});
-    history_ = scratch_.take<double>(3 * (most + 1) * size_);
-    running_ = scratch_.take<double>((most + 1) * w);
-    std::fill_n(history_.begin(), 2 * size_, 0.0);
+    history_ = scratch_.take<generation>(most + 1);
+    const auto take = [&] {
+      return generation{scratch_.take<double>(size_).data(), scratch_.take<double>(size_).data(), scratch_.take<double>(size_).data(),
+                        scratch_.take<double>(w).data()};
+    };
+    history_[0] = take();
+    std::fill_n(history_[0].c, size_, 0.0);
+    std::fill_n(history_[0].r, size_, 0.0);
     for_rows([&](std::size_t, std::size_t at) {
-      V(1.0).store_aligned(history_.data() + at);
-      V(1.0).store_aligned(history_.data() + size_ + at);
+      V(1.0).store_aligned(history_[0].c + at);
+      V(1.0).store_aligned(history_[0].r + at);
     });
     band_.spread(c_of(0));
     band_.spread(r_of(0));
     V going(1.0);  // 1 in the lanes that have not stopped
     for (std::size_t k = 1; k <= most; ++k) {
+      history_[k] = keep || k == 1 ? take() : history_[k - 2];
       const std::span<double> c_now = c_of(k);
       const std::span<double> r_now = r_of(k);
       V worst(0.0);
@@ -238,7 +246,7 @@ class sinkhorn_band {
       for_rows([&](std::size_t i, std::size_t at) { (V(1.0) / row_sum(i, c_now)).store_aligned(r_now.data() + at); });
       keep_stopped(r_now, r_of(k - 1));
       band_.spread(r_now);
-      going.store_aligned(running_.data() + k * w);
+      going.store_aligned(history_[k].going);
       steps_ = k;
     }
   }
@@ -330,6 +338,14 @@ class sinkhorn_band {
     });
   }
 
+  /// What a step leaves behind: c, r, sum_i P_ij (i - j) r_i of the r before it, and which lanes took it.
+  struct generation {
+    double* c;
+    double* r;
+    double* moment;
+    double* going;
+  };
+
   using bool_row = decltype(std::declval<V>() > std::declval<V>());
 
   const neural_band<Arch, T>& band_;
@@ -342,8 +358,7 @@ class sinkhorn_band {
   std::span<std::uint32_t> row_width_, column_width_;  // how far from the diagonal there are any
   std::size_t steps_ = 0;
   std::size_t size_ = 0;
-  std::span<double> history_;  // c and r of each step, and sum_i P_ij (i - j) r_i of the r before it
-  std::span<double> running_;  // which lanes took the step
+  std::span<generation> history_;
 };
 
 }  // namespace rankloss::detail

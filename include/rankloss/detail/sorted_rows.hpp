@@ -85,7 +85,7 @@ template <class T>
 [[nodiscard]] sorted_list<T> sort_list(const strided<const T>& scores, workspace& scratch) {
   using record = keyed<key_of<T>, std::uint32_t>;
   const std::size_t n = scores.size();
-  require(n < std::numeric_limits<std::uint32_t>::max(), "scores: a list of ", n, " items, expected fewer than 2^32 - 1");
+  require_countable(n);
   const std::span<T> x = scratch.take<T>(n);
   const std::span<std::uint32_t> order = scratch.take<std::uint32_t>(n);
   const workspace::scope sorting(scratch);

@@ -22,7 +22,7 @@
 /// which never overflows, whatever the scores. B is the same scan upwards.
 ///
 /// Lanes: a scan is a chain of dependent steps, so each SIMD lane scans a sequence of its own: either a list of its own, or one
-/// stretch of a long list, whose states at its beginning are then computed by a scan without outputs (`seeds_down`, `seeds_up`).
+/// stretch of a long list, whose states at its beginning are then computed by a scan without outputs (`chain_down`, `chain_up`).
 /// Both use the same inner loop, over rows of lanes: row i holds item i of every lane.
 namespace rankloss::detail {
 
@@ -178,7 +178,6 @@ template <class Arch, std::size_t K, std::size_t C, class Weights, class Emit>
 
 /// How one long sorted list lies in lanes: lane l holds items [l * rows, (l + 1) * rows), the last lanes perhaps fewer.
 struct stretches {
-  std::size_t rows;
   std::size_t warm_down;              ///< first row from which every lane's end is within reach
   std::size_t warm_up;                ///< rows from each lane's beginning that are within its reach
   std::array<double, 16> decay_down;  ///< [l] over the whole of lane l, from its first item to the first of lane l + 1

@@ -22,7 +22,7 @@ namespace rankloss {
 /// How Sinkhorn's scaling is differentiated.
 enum class sinkhorn_derivative {
   unrolled,  ///< through the steps taken: the derivative of exactly what was computed
-  implicit,  ///< at the fixed point: exact in the limit of many steps, whatever their number; O(n) memory beside the band
+  implicit,  ///< at the fixed point: exact in the limit of many steps, whatever their number; two vectors beside the band
 };
 
 /// sinkhorn: the soft permutation of neural_sort, scaled until its columns sum to 1 as its rows do.
@@ -40,12 +40,13 @@ enum class sinkhorn_derivative {
 /// @throws std::invalid_argument from the verbs of sort.hpp when an option is out of its range.
 struct sinkhorn {
   neural_sort sort{};                                              ///< the matrix that is scaled
-  std::size_t steps = 50;                                          ///< at most
+  std::size_t steps = 50;                                          ///< at most, 0 to 1e6
   double tolerance = 1e-6;                                         ///< of the column sums, 0 to 1: closer to 1 than that it stops
   sinkhorn_derivative derivative = sinkhorn_derivative::unrolled;  ///< how it is differentiated
 
   void validate() const {
     sort.validate();
+    detail::require(steps <= 1000000, "steps: ", steps, ", expected at most 1000000");
     detail::require(tolerance >= 0.0 && tolerance <= 1.0, "tolerance: ", tolerance, ", expected 0 to 1");
   }
 
@@ -65,7 +66,7 @@ struct sinkhorn {
       const std::span<double> sums = band_.take();
       std::fill(sums.begin(), sums.end(), 0.0);
       band_.apply(sums, sums);
-      scaled_.emplace(band_, true, how.steps, how.tolerance, scratch);
+      scaled_.emplace(band_, true, how.steps, how.tolerance, how.derivative == sinkhorn_derivative::unrolled, scratch);
     }
     result(const result&) = delete;
     result& operator=(const result&) = delete;

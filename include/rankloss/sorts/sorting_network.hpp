@@ -85,7 +85,7 @@ struct sorting_network {
           n_(scores.size()),
           pairs_((n_ / 2 + w - 1) / w * w),
           values_(scratch.take<double>(n_)) {
-      const auto stages = static_cast<std::size_t>(std::bit_width(n_ - 1));
+      const auto stages = static_cast<std::size_t>(n_ < 2 ? 0 : std::bit_width(n_ - 1));
       layers_ = network_ == network::odd_even ? n_ : stages * (stages + 1) / 2;
       kept_ = scratch.take<double>(layers_ * pairs_);
       apart_ = scratch.take<double>(layers_ * pairs_);
