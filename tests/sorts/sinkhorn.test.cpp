@@ -185,7 +185,7 @@ TEST_CASE("sinkhorn: rows and columns may end one entry apart") {
       forth += static_cast<double>(b[i]) * static_cast<double>(pa[i]);
       back += static_cast<double>(pb[i]) * static_cast<double>(a[i]);
     }
-    CHECK(forth == Approx(back).margin(1e-6));
+    CHECK(std::abs(forth - back) <= 4e-6);
   }
 }
 
