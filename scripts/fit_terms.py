@@ -32,6 +32,11 @@ def log_tail(z):
     return (atanh(s) / s - 1) / z if z else mpf(1) / 3
 
 
+def log_share(p):
+    """-log(1 - p) / p"""
+    return -log(1 - p) / p if p else mpf(1)
+
+
 # Of float, the Hessian takes more terms than ranks and slopes do: docs/algorithms.md.
 FITS = [(f"{name}_10", KERNELS[name], 10, mpf(0), mpf(1)) for name in ("sigmoid", "slope")]
 FITS += [(f"{name}_12", KERNELS[name], 12, mpf(0), mpf(1)) for name in ("curvature", "slope_squared")]
@@ -39,6 +44,7 @@ FITS += [(f"{name}_22", q, 22, mpf(0), mpf(1)) for name, q in KERNELS.items()]
 # Cells that touch act on each other through a Taylor series: the exponentials begin half a temperature away.
 FITS += [(f"far_{name}_{terms}", KERNELS[name], terms, mpf(0), exp(-mpf(1) / 2)) for terms in (8, 18) for name in ("sigmoid", "slope")]
 FITS += [(f"exp2m1_{terms}", exp2m1, terms, -mpf(1) / 2, mpf(1) / 2) for terms in (7, 12)]
+FITS += [(f"log_share_{terms}", log_share, terms, mpf(0), mpf(1) / 2) for terms in (9, 21)]
 FITS += [(f"log_tail_{terms}", log_tail, terms, mpf(0), ((sqrt(2) - 1) / (sqrt(2) + 1)) ** 2) for terms in (4, 7)]
 
 

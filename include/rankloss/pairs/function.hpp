@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <rankloss/detail/lane_math.hpp>
+#include <rankloss/detail/require.hpp>
+
+#include <xsimd/xsimd.hpp>
+
+#include <cmath>
+#include <limits>
+#include <numbers>
+
+/// Functions of a pair: what `pairwise` adds up over pairs of which one item is more relevant than the other.
+///
+/// Each is called with vectors d = s_winner - s_loser, the score of the more relevant item less that of the other, and gap = y_winner - y_loser >= 0,
+/// and gives its value and its first two derivatives by d. At a kink the slope is 0 where that is a subgradient.
+namespace rankloss::pairs {
+
+/// A function's value and its derivatives by the difference of scores.
+template <class V>
+struct terms {
+  V value, slope, curvature;
+};
+
+/// In which unit a logarithm is taken.
+enum class logarithm {
+  natural,  ///< nats
+  binary,   ///< bits, as in the LambdaLoss papers' code
+};
+
+namespace detail {
+
+inline void check_length(const char* field, double value) {
+  rankloss::detail::require(value >= 1e-15 && value <= 1e300, field, ": ", value, ", expected 1e-15 to 1e300");
+}
+/// Large, but a sum with weight 0 stays a number.
+template <class V>
+[[nodiscard]] V finite(const V& value) {
+  return xsimd::min(value, V(std::numeric_limits<typename V::value_type>::max()));
+}
+
+}  // namespace detail
+
+/// logistic: log(1 + exp(-d / temperature)); of RankNet and the LambdaLoss family. Convex; slope in (-1, 0) / temperature.
+struct logistic {
+  double temperature = 1.0;                           ///< 1e-15 to 1e300, in units of the scores
+  pairs::logarithm unit = pairs::logarithm::natural;  ///< of the value, and so of the gradient
+
+  void validate() const { detail::check_length("temperature", temperature); }
+  [[nodiscard]] double length() const noexcept { return temperature; }
+  [[nodiscard]] double factor() const noexcept { return unit == pairs::logarithm::binary ? std::numbers::log2e : 1.0; }
+
+  template <class V>
+  [[nodiscard]] terms<V> operator()(const V& d, const V&) const noexcept {
+    using S = typename V::value_type;
+    const V x = d * V(static_cast<S>(1.0 / temperature));
+    const V u = xsimd::exp(-xsimd::abs(x));
+    const V high = V(S(1)) / (V(S(1)) + u);
+    const V low = u * high;
+    const V f(static_cast<S>(factor()));
+    const V by_x(static_cast<S>(factor() / temperature));
+    return {f * (xsimd::max(-x, V(S(0))) + xsimd::log1p(u)), -by_x * xsimd::select(x > V(S(0)), low, high),
+            by_x * V(static_cast<S>(1.0 / temperature)) * low * high};
+  }
+
+  /// The same from the loser's share sigmoid(-d / temperature), the less of both shares, and -d.
+  template <class V>
+  [[nodiscard]] terms<V> of_shares(const V& share, const V& less, const V& minus_d) const noexcept {
+    using S = typename V::value_type;
+    const V f(static_cast<S>(factor()));
+    const V by_d(static_cast<S>(factor() / temperature));
+    const V wrong = xsimd::max(minus_d * V(static_cast<S>(1.0 / temperature)), V(S(0)));
+    return {f * (wrong + rankloss::detail::minus_log_rest(less)), -by_d * share,
+            by_d * V(static_cast<S>(1.0 / temperature)) * less * (V(S(1)) - less)};
+  }
+};
+
+/// soft_zero_one: sigmoid(-d / temperature): the number of wrongly ordered pairs, smoothed. Bounded, not convex.
+struct soft_zero_one {
+  double temperature = 1.0;  ///< 1e-15 to 1e300, in units of the scores
+
+  void validate() const { detail::check_length("temperature", temperature); }
+  [[nodiscard]] double length() const noexcept { return temperature; }
+
+  template <class V>
+  [[nodiscard]] terms<V> operator()(const V& d, const V&) const noexcept {
+    using S = typename V::value_type;
+    const V scale(static_cast<S>(1.0 / temperature));
+    const V x = d * scale;
+    const V u = xsimd::exp(-xsimd::abs(x));
+    const V high = V(S(1)) / (V(S(1)) + u);
+    const V low = u * high;
+    const V bend = scale * scale * low * high * (high - low);
+    return {xsimd::select(x > V(S(0)), low, high), -scale * low * high, xsimd::select(x > V(S(0)), bend, -bend)};
+  }
+
+  /// The same from the loser's share sigmoid(-d / temperature), the less of both shares, and -d.
+  template <class V>
+  [[nodiscard]] terms<V> of_shares(const V& share, const V& less, const V& minus_d) const noexcept {
+    using S = typename V::value_type;
+    const V scale(static_cast<S>(1.0 / temperature));
+    const V slope = scale * less * (V(S(1)) - less);
+    const V bend = scale * slope * (V(S(1)) - less - less);
+    return {share, -slope, xsimd::select(minus_d < V(S(0)), bend, -bend)};
+  }
+};
+
+/// hinge: max(0, margin - d). Convex; its curvature is 0 where it has one.
+struct hinge {
+  double margin = 1.0;  ///< 0 to 1e300, in units of the scores
+
+  void validate() const { rankloss::detail::require(margin >= 0.0 && margin <= 1e300, "margin: ", margin, ", expected 0 to 1e300"); }
+  [[nodiscard]] double length() const noexcept { return margin > 0.0 ? margin : 1.0; }
+
+  template <class V>
+  [[nodiscard]] terms<V> operator()(const V& d, const V&) const noexcept {
+    using S = typename V::value_type;
+    const V rest = V(static_cast<S>(margin)) - d;
+    return {xsimd::max(rest, V(S(0))), xsimd::select(rest > V(S(0)), V(S(-1)), V(S(0))), V(S(0))};
+  }
+};
+
+/// squared_hinge: max(0, margin - d)^2. Convex.
+struct squared_hinge {
+  double margin = 1.0;  ///< 0 to 1e300, in units of the scores
+
+  void validate() const { rankloss::detail::require(margin >= 0.0 && margin <= 1e300, "margin: ", margin, ", expected 0 to 1e300"); }
+  [[nodiscard]] double length() const noexcept { return margin > 0.0 ? margin : 1.0; }
+
+  template <class V>
+  [[nodiscard]] terms<V> operator()(const V& d, const V&) const noexcept {
+    using S = typename V::value_type;
+    const V rest = xsimd::max(V(static_cast<S>(margin)) - d, V(S(0)));
+    return {detail::finite(rest * rest), detail::finite(rest + rest) * V(S(-1)), xsimd::select(rest > V(S(0)), V(S(2)), V(S(0)))};
+  }
+};
+
+/// exponential: exp(-d / temperature), of RankBoost. Convex; values beyond the largest number count as that.
+struct exponential {
+  double temperature = 1.0;  ///< 1e-15 to 1e300, in units of the scores
+
+  void validate() const { detail::check_length("temperature", temperature); }
+  [[nodiscard]] double length() const noexcept { return temperature; }
+
+  template <class V>
+  [[nodiscard]] terms<V> operator()(const V& d, const V&) const noexcept {
+    using S = typename V::value_type;
+    const V scale(static_cast<S>(1.0 / temperature));
+    const V value = detail::finite(xsimd::exp(-d * scale));
+    return {value, -detail::finite(value * scale), detail::finite(detail::finite(value * scale) * scale)};
+  }
+};
+
+/// squared_difference: (d - gap)^2: differences of scores are to be those of the relevance. Convex.
+struct squared_difference {
+  void validate() const noexcept {}
+  [[nodiscard]] double length() const noexcept { return 1.0; }
+
+  template <class V>
+  [[nodiscard]] terms<V> operator()(const V& d, const V& gap) const noexcept {
+    using S = typename V::value_type;
+    const V rest = d - gap;
+    return {detail::finite(rest * rest), xsimd::max(detail::finite(rest + rest), V(std::numeric_limits<S>::lowest())), V(S(2))};
+  }
+};
+
+/// quantile: the pinball function of gap - d: tau (gap - d) where that is positive, (1 - tau) (d - gap) where not. Convex.
+struct quantile {
+  double tau = 0.5;  ///< 0 to 1: which quantile of the differences of relevance the differences of scores estimate
+
+  void validate() const { rankloss::detail::require(tau >= 0.0 && tau <= 1.0, "tau: ", tau, ", expected 0 to 1"); }
+  [[nodiscard]] double length() const noexcept { return 1.0; }
+
+  template <class V>
+  [[nodiscard]] terms<V> operator()(const V& d, const V& gap) const noexcept {
+    using S = typename V::value_type;
+    const V rest = gap - d;
+    const V above(static_cast<S>(tau));
+    const V below(static_cast<S>(1.0 - tau));
+    const V zero(S(0));
+    return {xsimd::max(above * rest, -below * rest), xsimd::select(rest > zero, -above, xsimd::select(rest < zero, below, zero)), zero};
+  }
+};
+
+}  // namespace rankloss::pairs

@@ -1,0 +1,418 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <rankloss/batch.hpp>
+#include <rankloss/detail/ideal_dcg.hpp>
+#include <rankloss/detail/require.hpp>
+#include <rankloss/detail/simd.hpp>
+#include <rankloss/gain.hpp>
+#include <rankloss/workspace.hpp>
+
+#include <xsimd/xsimd.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <numbers>
+#include <span>
+
+/// Weights of pairs: what `pairwise` multiplies a pair's function with. Those that look at positions take them from the order of the scores,
+/// equal scores in the order of the items, and are constants to the gradient: they jump where two items change places.
+namespace rankloss::pairs {
+
+/// Whether weights are divided by the ideal DCG of the list.
+enum class scale_by {
+  ideal,  ///< a list counts the same however many relevant items it has; without gain its weights are 0
+  none,   ///< as they are; grades up to 100
+};
+
+namespace detail {
+
+template <class S, class Arch>
+using row_of = xsimd::batch<S, Arch>;
+
+/// Values by place, padded so that a whole vector can be read from any place.
+template <class S, class Arch>
+[[nodiscard]] std::span<S> padded(std::size_t n, workspace& scratch) {
+  constexpr std::size_t w = row_of<S, Arch>::size;
+  const std::span<S> values = scratch.take<S>(n + w);
+  std::fill_n(values.data() + n, w, S{0});
+  return values;
+}
+
+/// One weight a pair is a sum of products over channels, weight(upper, lower) = sum_c upper_c(item above) lower_c(item below); where the item
+/// above is the less relevant one, `wrong_sign` times that. What sums over all pairs are made of.
+template <class S, std::size_t Channels>
+struct channels {
+  static constexpr std::size_t count = Channels;
+  std::span<S> upper[Channels];
+  std::span<S> lower[Channels];
+};
+
+/// Gains by place, over the ideal DCG on request. `false` when all weights are 0.
+template <class Arch, class S, class T, class R>
+[[nodiscard]] bool gains_by_place(gain kind, std::span<const double> table, scale_by scale, std::size_t cutoff, const list<T, R>& items,
+                                  std::span<const std::uint32_t> order, std::span<S> to, workspace& scratch) {
+  const workspace::scope scope(scratch);
+  const std::span<double> gains = scratch.take<double>(items.size());
+  rankloss::detail::fill_gains<Arch>(kind, table, items.relevance, strided<const double>{}, gains);
+  double factor = 1.0;
+  if (scale == scale_by::ideal) {
+    const double best = rankloss::detail::ideal_dcg<Arch, double>(ideal::sorted, cutoff, gains, scratch);
+    factor = best > 0.0 ? 1.0 / best : 0.0;
+  }
+  for (std::size_t p = 0; p < order.size(); ++p) to[p] = static_cast<S>(factor * gains[order[p]]);
+  return factor > 0.0;
+}
+
+/// Discounts 1 / log2(1 + rank) by place; 0 from rank cutoff + 1 on.
+template <class Arch, class S>
+void fill_discounts(std::size_t cutoff, std::size_t n, std::span<S> to) {
+  constexpr std::size_t w = rankloss::detail::lane_count<Arch>;
+  const std::size_t k = cutoff > 0 ? std::min(cutoff, n) : n;
+  for (std::size_t p = 0; p < k; p += w) {
+    alignas(64) double row[w];
+    rankloss::detail::discounts_from<Arch>(p + 1).store_aligned(row);
+    for (std::size_t l = 0; l < w && p + l < k; ++l) to[p + l] = static_cast<S>(row[l]);
+  }
+  std::fill(to.begin() + static_cast<std::ptrdiff_t>(k), to.end(), S{0});
+}
+
+/// |G_i - G_j| (by_discounts |1/D_i - 1/D_j| + by_distance |1/D(|i - j|) - 1/D(|i - j| + 1)|)
+template <class Arch, class S>
+struct gain_difference {
+  using V = row_of<S, Arch>;
+  std::span<const S> gains, discounts, steps;  ///< steps: by_distance times the difference of two neighbouring discounts; empty: not wanted
+  bool by_discounts = false;
+
+  struct row {
+    const gain_difference& all;
+    V gain, discount;
+    const S* steps;
+    [[gnu::always_inline]] V operator()(std::size_t j) const noexcept {
+      V factor(S(0));
+      if (all.by_discounts) factor = xsimd::abs(discount - V::load_unaligned(all.discounts.data() + j));
+      if (steps != nullptr) factor = factor + V::load_unaligned(steps + j);
+      return factor * xsimd::abs(gain - V::load_unaligned(all.gains.data() + j));
+    }
+  };
+  [[nodiscard]] row at(std::size_t i) const noexcept {
+    return {*this, V(gains[i]), V(by_discounts ? discounts[i] : S(0)), steps.empty() ? nullptr : steps.data() - i};
+  }
+};
+
+template <class Arch, class S, class T, class R>
+[[nodiscard]] gain_difference<Arch, S> prepare_gain_difference(gain kind, std::span<const double> table, scale_by scale, std::size_t cutoff,
+                                                               std::size_t discount_cutoff, double by_discounts, double by_distance,
+                                                               const list<T, R>& items, std::span<const std::uint32_t> order, workspace& scratch) {
+  const std::size_t n = order.size();
+  gain_difference<Arch, S> rows;
+  const std::span<S> gains = padded<S, Arch>(n, scratch);
+  static_cast<void>(gains_by_place<Arch>(kind, table, scale, cutoff, items, order, gains, scratch));
+  rows.gains = gains;
+  rows.by_discounts = by_discounts > 0.0;
+  if (rows.by_discounts) {
+    const std::span<S> discounts = padded<S, Arch>(n, scratch);
+    fill_discounts<Arch>(discount_cutoff, n, discounts.first(n));
+    rows.discounts = discounts;
+  }
+  if (by_distance > 0.0) {
+    // [m]: of places m apart. Small differences of discounts: each from its own quotient, not from two rounded discounts.
+    const std::span<S> steps = padded<S, Arch>(n + 1, scratch);
+    for (std::size_t m = 1; m <= n; ++m) {
+      const double here = std::log2(1.0 + static_cast<double>(m));
+      const double next = std::log2(2.0 + static_cast<double>(m));
+      steps[m] = static_cast<S>(by_distance * std::log1p(1.0 / (1.0 + static_cast<double>(m))) / std::numbers::ln2 / (here * next));
+    }
+    steps[0] = S(0);
+    rows.steps = steps;
+  }
+  return rows;
+}
+
+}  // namespace detail
+
+/// equal: every pair counts 1.
+struct equal {
+  static constexpr bool unit = true;
+  void validate() const noexcept {}
+
+  template <class Arch, class S>
+  struct rows {
+    struct row {
+      [[gnu::always_inline]] detail::row_of<S, Arch> operator()(std::size_t) const noexcept { return detail::row_of<S, Arch>(S(1)); }
+    };
+    [[nodiscard]] row at(std::size_t) const noexcept { return {}; }
+  };
+  template <class Arch, class S, class T, class R>
+  [[nodiscard]] rows<Arch, S> prepare(const list<T, R>&, std::span<const std::uint32_t>, workspace&) const noexcept {
+    return {};
+  }
+
+  static constexpr std::size_t channel_count = 1;
+  static constexpr double wrong_sign = 1.0;
+  template <class Arch, class S, class T, class R>
+  void fill(const list<T, R>&, std::span<const std::uint32_t>, const detail::channels<S, 1>& to, workspace&) const {
+    std::fill(to.upper[0].begin(), to.upper[0].end(), S{1});
+    std::fill(to.lower[0].begin(), to.lower[0].end(), S{1});
+  }
+};
+
+/// Of what a difference is taken.
+enum class difference_of {
+  relevance,  ///< y
+  squares,    ///< y^2
+};
+
+/// relevance_difference: |y_i - y_j|, of ARP-Loss2, or |y_i^2 - y_j^2|.
+struct relevance_difference {
+  difference_of of = difference_of::relevance;
+  void validate() const noexcept {}
+
+  template <class Arch, class S>
+  struct rows {
+    using V = detail::row_of<S, Arch>;
+    std::span<const S> y;
+    struct row {
+      const S* y;
+      V own;
+      [[gnu::always_inline]] V operator()(std::size_t j) const noexcept { return xsimd::abs(own - V::load_unaligned(y + j)); }
+    };
+    [[nodiscard]] row at(std::size_t i) const noexcept { return {y.data(), V(y[i])}; }
+  };
+  template <class Arch, class S, class T, class R>
+  [[nodiscard]] rows<Arch, S> prepare(const list<T, R>& items, std::span<const std::uint32_t> order, workspace& scratch) const {
+    const std::span<S> y = detail::padded<S, Arch>(order.size(), scratch);
+    for (std::size_t p = 0; p < order.size(); ++p) y[p] = static_cast<S>(value(items, order[p]));
+    return {y};
+  }
+
+  static constexpr std::size_t channel_count = 2;
+  static constexpr double wrong_sign = -1.0;
+  template <class Arch, class S, class T, class R>
+  void fill(const list<T, R>& items, std::span<const std::uint32_t> order, const detail::channels<S, 2>& to, workspace&) const {
+    for (std::size_t p = 0; p < order.size(); ++p) {
+      to.upper[0][p] = static_cast<S>(value(items, order[p]));
+      to.lower[1][p] = -to.upper[0][p];
+      to.lower[0][p] = to.upper[1][p] = S(1);
+    }
+  }
+
+ private:
+  template <class T, class R>
+  [[nodiscard]] double value(const list<T, R>& items, std::size_t i) const noexcept {
+    const auto y = static_cast<double>(items.relevance[i]);
+    return of == difference_of::squares ? y * y : y;
+  }
+};
+
+/// delta_ndcg: by how much NDCG changes when the two items change places: |G_i - G_j| |1/D(r_i) - 1/D(r_j)|, D(r) = log2(1 + r). Of LambdaRank.
+struct delta_ndcg {
+  rankloss::gain gain = rankloss::gain::exponential;  ///< what a grade is worth
+  std::span<const double> gain_table{};               ///< [grades] >= 0, for gain::table
+  std::size_t cutoff = 0;                             ///< k of NDCG@k: discounts beyond it are 0; 0: the whole list
+  pairs::scale_by scale = pairs::scale_by::ideal;     ///< NDCG or DCG
+
+  static constexpr bool by_position = true;
+  void validate() const { rankloss::detail::check_gain(gain, gain_table); }
+
+  template <class Arch, class S, class T, class R>
+  [[nodiscard]] auto prepare(const list<T, R>& items, std::span<const std::uint32_t> order, workspace& scratch) const {
+    return detail::prepare_gain_difference<Arch, S>(gain, gain_table, scale, cutoff, cutoff, 1.0, 0.0, items, order, scratch);
+  }
+
+  static constexpr std::size_t channel_count = 4;
+  static constexpr double wrong_sign = -1.0;
+  /// (G_u - G_l) (d_u - d_l)
+  template <class Arch, class S, class T, class R>
+  void fill(const list<T, R>& items, std::span<const std::uint32_t> order, const detail::channels<S, 4>& to, workspace& scratch) const {
+    const std::size_t n = order.size();
+    static_cast<void>(detail::gains_by_place<Arch>(gain, gain_table, scale, cutoff, items, order, to.lower[2], scratch));
+    detail::fill_discounts<Arch>(cutoff, n, to.lower[1]);
+    for (std::size_t p = 0; p < n; ++p) {
+      const S g = to.lower[2][p];
+      const S d = to.lower[1][p];
+      to.upper[0][p] = to.lower[3][p] = g * d;
+      to.upper[1][p] = -g;
+      to.upper[2][p] = -d;
+      to.upper[3][p] = to.lower[0][p] = S(1);
+    }
+  }
+};
+
+/// ndcg_loss2: |G_i - G_j| |1/D(|r_i - r_j|) - 1/D(|r_i - r_j| + 1)|, the tighter bound on NDCG of the LambdaLoss framework.
+struct ndcg_loss2 {
+  rankloss::gain gain = rankloss::gain::exponential;  ///< what a grade is worth
+  std::span<const double> gain_table{};               ///< [grades] >= 0, for gain::table
+  std::size_t cutoff = 0;                             ///< k of the ideal DCG@k; 0: the whole list
+  pairs::scale_by scale = pairs::scale_by::ideal;     ///< NDCG or DCG
+
+  static constexpr bool by_position = true;
+  void validate() const { rankloss::detail::check_gain(gain, gain_table); }
+
+  template <class Arch, class S, class T, class R>
+  [[nodiscard]] auto prepare(const list<T, R>& items, std::span<const std::uint32_t> order, workspace& scratch) const {
+    return detail::prepare_gain_difference<Arch, S>(gain, gain_table, scale, cutoff, 0, 0.0, 1.0, items, order, scratch);
+  }
+};
+
+/// ndcg_loss2_plus: delta_ndcg's weight and mu times ndcg_loss2's, of NDCG-Loss2++.
+struct ndcg_loss2_plus {
+  rankloss::gain gain = rankloss::gain::exponential;  ///< what a grade is worth
+  std::span<const double> gain_table{};               ///< [grades] >= 0, for gain::table
+  double mu = 10.0;                                   ///< 0 to 1e30
+  std::size_t cutoff = 0;                             ///< k of the ideal DCG@k; 0: the whole list
+  pairs::scale_by scale = pairs::scale_by::ideal;     ///< NDCG or DCG
+
+  static constexpr bool by_position = true;
+  void validate() const {
+    rankloss::detail::check_gain(gain, gain_table);
+    rankloss::detail::require(mu >= 0.0 && mu <= 1e30, "mu: ", mu, ", expected 0 to 1e30");
+  }
+
+  template <class Arch, class S, class T, class R>
+  [[nodiscard]] auto prepare(const list<T, R>& items, std::span<const std::uint32_t> order, workspace& scratch) const {
+    return detail::prepare_gain_difference<Arch, S>(gain, gain_table, scale, cutoff, 0, 1.0, mu, items, order, scratch);
+  }
+};
+
+/// ndcg_loss1: G_i / D(r_i) of the first item of every ordered pair, equal relevance and the item with itself included.
+struct ndcg_loss1 {
+  rankloss::gain gain = rankloss::gain::exponential;  ///< what a grade is worth
+  std::span<const double> gain_table{};               ///< [grades] >= 0, for gain::table
+  std::size_t cutoff = 0;                             ///< k of the ideal DCG@k; 0: the whole list
+  pairs::scale_by scale = pairs::scale_by::ideal;     ///< NDCG or DCG
+
+  static constexpr bool by_position = true;
+  static constexpr bool all_pairs = true;
+  void validate() const { rankloss::detail::check_gain(gain, gain_table); }
+
+  template <class Arch, class S, class T, class R>
+  [[nodiscard]] std::span<const S> prepare(const list<T, R>& items, std::span<const std::uint32_t> order, workspace& scratch) const {
+    const std::size_t n = order.size();
+    const std::span<S> weights = detail::padded<S, Arch>(n, scratch);
+    static_cast<void>(detail::gains_by_place<Arch>(gain, gain_table, scale, cutoff, items, order, weights, scratch));
+    const workspace::scope scope(scratch);
+    const std::span<S> discounts = scratch.take<S>(n);
+    detail::fill_discounts<Arch>(0, n, discounts);
+    for (std::size_t p = 0; p < n; ++p) weights[p] *= discounts[p];
+    return weights;
+  }
+};
+
+/// arp_loss1: y_i of the first item of every ordered pair, equal relevance and the item with itself included.
+struct arp_loss1 {
+  static constexpr bool all_pairs = true;
+  void validate() const noexcept {}
+
+  template <class Arch, class S, class T, class R>
+  [[nodiscard]] std::span<const S> prepare(const list<T, R>& items, std::span<const std::uint32_t> order, workspace& scratch) const {
+    const std::span<S> weights = detail::padded<S, Arch>(order.size(), scratch);
+    for (std::size_t p = 0; p < order.size(); ++p) weights[p] = static_cast<S>(items.relevance[order[p]]);
+    return weights;
+  }
+};
+
+namespace detail {
+
+/// weight(i above j) = upper0_i lower0_j + upper1_i lower1_j
+template <class Arch, class S>
+struct two_channels {
+  using V = row_of<S, Arch>;
+  channels<S, 2> c;
+  struct row {
+    const channels<S, 2>& c;
+    V first, second;
+    [[gnu::always_inline]] V operator()(std::size_t j) const noexcept {
+      return xsimd::fma(first, V::load_unaligned(c.lower[0].data() + j), second * V::load_unaligned(c.lower[1].data() + j));
+    }
+  };
+  [[nodiscard]] row at(std::size_t i) const noexcept { return {c, V(c.upper[0][i]), V(c.upper[1][i])}; }
+};
+
+template <class Arch, class S, class Weight, class T, class R>
+[[nodiscard]] two_channels<Arch, S> prepare_two(const Weight& weight, const list<T, R>& items, std::span<const std::uint32_t> order,
+                                                workspace& scratch) {
+  two_channels<Arch, S> rows;
+  for (auto* side : {rows.c.upper, rows.c.lower})
+    for (std::size_t k = 0; k < 2; ++k) side[k] = padded<S, Arch>(order.size(), scratch);
+  weight.template fill<Arch>(items, order, rows.c, scratch);
+  return rows;
+}
+
+}  // namespace detail
+
+/// delta_map: by how much average precision changes when the two items change places; relevant is what has relevance > 0, and pairs of two
+/// relevant items weigh nothing.
+struct delta_map {
+  static constexpr bool by_position = true;
+  static constexpr bool binary = true;
+  void validate() const noexcept {}
+
+  template <class Arch, class S, class T, class R>
+  [[nodiscard]] auto prepare(const list<T, R>& items, std::span<const std::uint32_t> order, workspace& scratch) const {
+    return detail::prepare_two<Arch, S>(*this, items, order, scratch);
+  }
+
+  static constexpr std::size_t channel_count = 2;
+  static constexpr double wrong_sign = 1.0;
+  /// With c_r the relevant items among the first r and h_r the sum of 1/r over them, bringing a relevant item from rank q up to p < q, or down
+  /// from p to q, changes c_r / r at both ends and 1 / r for each relevant item between.
+  template <class Arch, class S, class T, class R>
+  void fill(const list<T, R>& items, std::span<const std::uint32_t> order, const detail::channels<S, 2>& to, workspace&) const {
+    double relevant = 0.0;
+    for (std::size_t i = 0; i < items.size(); ++i) relevant += items.relevance[i] > R{0} ? 1.0 : 0.0;
+    const double share = relevant > 0.0 ? 1.0 / relevant : 0.0;
+    double count = 0.0;
+    double harmonic = 0.0;
+    for (std::size_t p = 0; p < order.size(); ++p) {
+      const double rank = static_cast<double>(p + 1);
+      const bool is_relevant = items.relevance[order[p]] > R{0};
+      const double before = harmonic;
+      if (is_relevant) {
+        count += 1.0;
+        harmonic += 1.0 / rank;
+      }
+      to.upper[0][p] = static_cast<S>(share * ((is_relevant ? count : count + 1.0) / rank - harmonic));
+      to.lower[0][p] = S(1);
+      to.upper[1][p] = S(1);
+      to.lower[1][p] = static_cast<S>(share * (before - count / rank));
+    }
+  }
+};
+
+/// delta_mrr: by how much the reciprocal rank of the first relevant item changes when the two items change places; relevant is what has
+/// relevance > 0.
+struct delta_mrr {
+  static constexpr bool by_position = true;
+  static constexpr bool binary = true;
+  void validate() const noexcept {}
+
+  template <class Arch, class S, class T, class R>
+  [[nodiscard]] auto prepare(const list<T, R>& items, std::span<const std::uint32_t> order, workspace& scratch) const {
+    return detail::prepare_two<Arch, S>(*this, items, order, scratch);
+  }
+
+  static constexpr std::size_t channel_count = 2;
+  static constexpr double wrong_sign = 1.0;
+  /// An item brought up above the first relevant one, and the first relevant one brought down.
+  template <class Arch, class S, class T, class R>
+  void fill(const list<T, R>& items, std::span<const std::uint32_t> order, const detail::channels<S, 2>& to, workspace&) const {
+    const auto relevant = [&](std::size_t p) { return items.relevance[order[p]] > R{0}; };
+    const std::size_t n = order.size();
+    std::size_t first = 0;
+    while (first < n && !relevant(first)) ++first;
+    std::size_t second = first + 1;
+    while (second < n && !relevant(second)) ++second;
+    const auto reciprocal = [](std::size_t p) { return 1.0 / static_cast<double>(p + 1); };
+    for (std::size_t p = 0; p < n; ++p) {
+      to.upper[0][p] = static_cast<S>(p < first && first < n ? reciprocal(p) - reciprocal(first) : 0.0);
+      to.lower[0][p] = S(relevant(p) ? 1 : 0);
+      to.upper[1][p] = S(p == first ? 1 : 0);
+      to.lower[1][p] = static_cast<S>(relevant(p) || first >= n ? 0.0 : reciprocal(first) - reciprocal(std::min(p, second)));
+    }
+  }
+};
+
+}  // namespace rankloss::pairs
