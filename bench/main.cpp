@@ -16,6 +16,7 @@ int main(int argc, char** argv) {
   bench::add_soft_top_k();
   bench::add_sorting_network();
   bench::add_neural_ndcg();
+  bench::add_ranknet();
   bench::add_std_sort();
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;

@@ -146,6 +146,7 @@ void add_soft_sort();
 void add_soft_top_k();
 void add_sorting_network();
 void add_neural_ndcg();
+void add_ranknet();
 void add_std_sort();
 
 /// Lengths of single lists.

@@ -10,6 +10,7 @@
 #include <rankloss/workspace.hpp>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <concepts>
 #include <cstddef>
@@ -71,15 +72,15 @@ struct pairwise {
   template <class T, class R, class Arch = xsimd::default_arch>
   double operator()(const list<T, R>& items, const list_outputs<T>& out, workspace& scratch) const {
     const workspace::scope scope(scratch);
-    std::span<const std::uint32_t> order = order_of<T>(items.scores, scratch);
-    const std::size_t k = cutoff > 0 ? std::min(cutoff, order.size()) : order.size();
-    if (cut == pairs::cut::both) order = order.first(k);
+    places at = place(items, scratch);
+    const std::size_t k = cutoff > 0 ? std::min(cutoff, at.size()) : at.size();
+    if (cut == pairs::cut::both && cutoff > 0) at = {at.item.first(k), at.rank.first(at.rank.empty() ? 0 : k)};
     for (std::size_t i = 0; i < out.gradient.size(); ++i) out.gradient[i] = T{0};
     for (std::size_t i = 0; i < out.hessian.size(); ++i) out.hessian[i] = T{0};
     if constexpr (std::is_same_v<T, float>) {
-      if (fits_float(items, order)) return run<Arch, float>(items, order, k, out, scratch);
+      if (fits_float(items, at)) return run<Arch, float>(items, at, k, out, scratch);
     }
-    return run<Arch, double>(items, order, k, out, scratch);
+    return run<Arch, double>(items, at, k, out, scratch);
   }
 
   /// Whether the list counts in reduction::mean_of_relevant: it has a pair.
@@ -109,21 +110,74 @@ struct pairwise {
       return static_cast<double>(items.relevance[i]);
   }
 
-  /// Which item is at which place: by score where positions matter, else as they come.
-  template <class T>
-  [[nodiscard]] std::span<const std::uint32_t> order_of(const strided<const T>& scores, workspace& scratch) const {
-    if (by_position || cutoff > 0) return detail::sort_list<T>(scores, scratch).order;
-    detail::require_countable(scores.size());
-    const std::span<std::uint32_t> order = scratch.take<std::uint32_t>(scores.size());
-    std::iota(order.begin(), order.end(), 0u);
-    return order;
+  using places = pairs::detail::places;
+  static constexpr bool by_place = requires { requires Weight::by_place; };
+
+  /// By score where places are ranks or a cutoff counts them, else by level: pairs then need not be looked for. All pairs: as they come.
+  template <class T, class R>
+  [[nodiscard]] places place(const list<T, R>& items, workspace& scratch) const {
+    const std::size_t n = items.size();
+    detail::require_countable(n);
+    const std::span<std::uint32_t> rank = scratch.take<std::uint32_t>(by_position ? n : 0);
+    const std::span<std::uint32_t> item = scratch.take<std::uint32_t>(n);
+    const workspace::scope scope(scratch);
+    if (by_place || cutoff > 0) {
+      const std::span<const std::uint32_t> order = detail::sort_list<T>(items.scores, scratch).order;
+      std::copy(order.begin(), order.end(), item.begin());
+      std::iota(rank.begin(), rank.end(), 0u);
+      return {item, rank};
+    }
+    if constexpr (by_position) {
+      // Ranks by item, for now in `item`.
+      const std::span<const std::uint32_t> order = detail::sort_list<T>(items.scores, scratch).order;
+      for (std::size_t p = 0; p < n; ++p) item[order[p]] = static_cast<std::uint32_t>(p);
+    }
+    const std::span<std::uint32_t> order = scratch.take<std::uint32_t>(n);
+    if (all_pairs)
+      std::iota(order.begin(), order.end(), 0u);
+    else if (!order_by_grade(items, order))
+      order_by_level(items, order, scratch);
+    if constexpr (by_position)
+      for (std::size_t p = 0; p < n; ++p) rank[p] = item[order[p]];
+    std::copy(order.begin(), order.end(), item.begin());
+    return {item, rank};
+  }
+
+  /// Levels that are small whole numbers are counted. `false` where they are not.
+  template <class T, class R>
+  [[nodiscard]] static bool order_by_grade(const list<T, R>& items, std::span<std::uint32_t> order) noexcept {
+    constexpr std::size_t grades = 64;
+    std::array<std::uint32_t, grades + 1> start{};  // the highest grade first
+    bool all_whole = true;
+    for (std::size_t i = 0; i < order.size(); ++i) {
+      const double y = level(items, i);
+      const bool inside = y >= 0.0 && y < static_cast<double>(grades);
+      const auto grade = inside ? static_cast<std::size_t>(y) : 0;
+      all_whole = all_whole && inside && static_cast<double>(grade) == y;
+      ++start[grades - grade];
+    }
+    if (!all_whole) return false;
+    std::partial_sum(start.begin(), start.end(), start.begin());
+    for (std::size_t i = 0; i < order.size(); ++i)
+      order[start[grades - 1 - static_cast<std::size_t>(level(items, i))]++] = static_cast<std::uint32_t>(i);
+    return true;
+  }
+  template <class T, class R>
+  static void order_by_level(const list<T, R>& items, std::span<std::uint32_t> order, workspace& scratch) {
+    using key_type = std::conditional_t<std::is_same_v<R, float>, float, double>;
+    using record = detail::keyed<detail::key_of<key_type>, std::uint32_t>;
+    std::span<record> records = scratch.take<record>(order.size());
+    for (std::size_t i = 0; i < order.size(); ++i)
+      records[i] = {detail::descending_key(static_cast<key_type>(level(items, i))), static_cast<std::uint32_t>(i)};
+    records = detail::sort_by_key(records, scratch.take<record>(order.size()), scratch);
+    for (std::size_t p = 0; p < order.size(); ++p) order[p] = records[p].payload;
   }
 
   /// Lanes of float take half the time, where no sum is long, no number large, and no two grades become one.
   template <class T, class R>
-  [[nodiscard]] bool fits_float(const list<T, R>& items, std::span<const std::uint32_t> order) const noexcept {
+  [[nodiscard]] bool fits_float(const list<T, R>& items, const places& at) const noexcept {
     constexpr std::size_t longest = 1024;
-    if (order.size() > longest || items.size() == 0) return false;
+    if (at.size() > longest || items.size() == 0) return false;
     const auto [least, most] = detail::extremes_of(items.scores);
     if (!(static_cast<double>(most) - static_cast<double>(least) <= 160.0 * function.length())) return false;
     if (!(function.length() >= 1e-15 && function.length() <= 1e15)) return false;
@@ -135,9 +189,8 @@ struct pairwise {
   }
 
   template <class Arch, class S, class T, class R>
-  double run(const list<T, R>& items, std::span<const std::uint32_t> order, std::size_t first_end, const list_outputs<T>& out,
-             workspace& scratch) const {
-    const std::size_t n = order.size();
+  double run(const list<T, R>& items, const places& at, std::size_t first_end, const list_outputs<T>& out, workspace& scratch) const {
+    const std::size_t n = at.size();
     const auto take = [&] { return pairs::detail::padded<S, Arch>(n, scratch); };
     const std::span<S> scores = take();
     const std::span<S> levels = take();
@@ -145,9 +198,9 @@ struct pairwise {
     // The difference of two scores has to be finite.
     constexpr T bound = sizeof(T) == sizeof(S) ? std::numeric_limits<T>::max() / 2 : std::numeric_limits<T>::max();
     for (std::size_t p = 0; p < n; ++p) {
-      scores[p] = static_cast<S>(std::clamp(items.scores[order[p]], -bound, bound));
-      levels[p] = static_cast<S>(level(items, order[p]));
-      if (!weights.empty()) weights[p] = static_cast<S>(items.weights[order[p]]);
+      scores[p] = static_cast<S>(std::clamp(items.scores[at.item[p]], -bound, bound));
+      levels[p] = static_cast<S>(level(items, at.item[p]));
+      if (!weights.empty()) weights[p] = static_cast<S>(items.weights[at.item[p]]);
     }
     std::fill(levels.begin() + static_cast<std::ptrdiff_t>(n), levels.end(), std::numeric_limits<S>::quiet_NaN());
     const std::span<S> gradient = take();
@@ -156,13 +209,14 @@ struct pairwise {
     std::fill(hessian.begin(), hessian.end(), S{0});
     const detail::pair_items<S> arrays{n, scores, levels, weights, gradient, hessian};
 
-    const auto prepared = weight.template prepare<Arch, S>(items, order, scratch);
+    const auto prepared = weight.template prepare<Arch, S>(items, at, scratch);
     const auto sum = [&](const auto& f) {
       const auto loop = [&]<bool Hessian> {
         if constexpr (all_pairs)
           return detail::loop_over_all_pairs<Arch, Hessian>(arrays, first_end, f, prepared);
         else
-          return detail::loop_over_ordered_pairs<Arch, Hessian>(arrays, first_end, f, prepared);
+          return by_place || cutoff > 0 ? detail::loop_over_places<Arch, Hessian>(arrays, first_end, f, prepared)
+                                        : detail::loop_over_levels<Arch, Hessian>(arrays, f, prepared);
       };
       return hessian.empty() ? loop.template operator()<false>() : loop.template operator()<true>();
     };
@@ -180,7 +234,7 @@ struct pairwise {
     const auto write = [&](std::span<const S> from, const strided<T>& to) {
       constexpr auto most = static_cast<double>(std::numeric_limits<T>::max());
       if (to.empty()) return;
-      for (std::size_t p = 0; p < n; ++p) to[order[p]] = static_cast<T>(std::clamp(share * static_cast<double>(from[p]), -most, most));
+      for (std::size_t p = 0; p < n; ++p) to[at.item[p]] = static_cast<T>(std::clamp(share * static_cast<double>(from[p]), -most, most));
     };
     write(gradient, out.gradient);
     write(hessian, out.hessian);

@@ -31,13 +31,18 @@ struct pair_totals {
   double count = 0.0;   ///< number of the pairs
 };
 
-/// A function of `pairs` as the loop calls it: at(i)(j, wins, d, gap), whether the item at i wins, its score less the other's.
+/// A function of `pairs` as the loops call it: at(i)(j, d, gap) where the item at i wins all, at(i)(j, wins, d, gap) where it may not; d is its score
+/// less the other's.
 template <class Function>
 struct by_difference {
   const Function& function;
 
   struct row {
     const Function& function;
+    template <class V>
+    [[gnu::always_inline]] auto operator()(std::size_t, const V& d, const V& gap) const noexcept {
+      return function(d, gap);
+    }
     template <class Wins, class V>
     [[gnu::always_inline]] auto operator()(std::size_t, const Wins& wins, const V& d, const V& gap) const noexcept {
       return function(xsimd::select(wins, d, -d), gap);
@@ -57,6 +62,11 @@ struct by_shares {
   struct row {
     const by_shares& all;
     V own;
+    [[gnu::always_inline]] auto operator()(std::size_t j, const V& d, const V&) const noexcept {
+      const V other = V::load_unaligned(all.exponentials.data() + j);
+      const V inverse = V(S(1)) / (own + other);
+      return all.function.of_shares(other * inverse, xsimd::min(own, other) * inverse, -d);
+    }
     template <class Wins>
     [[gnu::always_inline]] auto operator()(std::size_t j, const Wins& wins, const V& d, const V&) const noexcept {
       const V other = V::load_unaligned(all.exponentials.data() + j);
@@ -67,48 +77,126 @@ struct by_shares {
   [[nodiscard]] row at(std::size_t i) const noexcept { return {*this, V(exponentials[i])}; }
 };
 
-/// Sums of w(i, j) f(s_winner - s_loser) over the pairs of different level of places i < first_end, j > i. What is added at i goes in
-/// registers, what is added at j in memory.
+/// What pairs add up to in registers: gradient and Hessian over a row of pairs, the rest over some rows.
+template <class V>
+struct row_sums {
+  using S = typename V::value_type;
+  V value = V(S(0)), weight = V(S(0)), gradient = V(S(0)), hessian = V(S(0));
+
+  /// The end of row i: sums across lanes cost as much as some vectors of pairs, and a lane of float may hold those of a few rows.
+  template <bool Hessian>
+  [[gnu::always_inline]] void end_row(const pair_items<S>& items, std::size_t i, pair_totals& totals) {
+    items.gradient[i] += sum_of(gradient);
+    gradient = V(S(0));
+    if constexpr (Hessian) {
+      items.hessian[i] += sum_of(hessian);
+      hessian = V(S(0));
+    }
+    if (i % 8 == 7) flush(totals);
+  }
+  void flush(pair_totals& totals) {
+    totals.value += static_cast<double>(sum_of(value));
+    totals.weight += static_cast<double>(sum_of(weight));
+    value = weight = V(S(0));
+  }
+};
+
+/// Adds pairs of one item with the items from j on: what is added to the item itself in registers, what is added to the others in memory.
+template <bool Hessian, class S, class V>
+[[gnu::always_inline]] inline void add_pairs(const pair_items<S>& items, std::size_t j, const V& value, const V& slope, const V& bend,
+                                             row_sums<V>& own) {
+  own.value = own.value + value;
+  own.gradient = own.gradient + slope;
+  (V::load_unaligned(items.gradient.data() + j) - slope).store_unaligned(items.gradient.data() + j);
+  if constexpr (Hessian) {
+    own.hessian = own.hessian + bend;
+    (V::load_unaligned(items.hessian.data() + j) + bend).store_unaligned(items.hessian.data() + j);
+  }
+}
+
+/// Lanes 0, 1, 2, ...
+template <class V>
+[[nodiscard]] V lane_numbers() noexcept {
+  using S = typename V::value_type;
+  alignas(64) S index[V::size];
+  for (std::size_t l = 0; l < V::size; ++l) index[l] = static_cast<S>(l);
+  return V::load_aligned(index);
+}
+
+/// Sums of w(i, j) f(s_i - s_j) over the pairs of different level, of items in the order of their levels, the highest first: every item wins
+/// over all that begin after its own level.
 template <class Arch, bool Hessian, class S, class Function, class Weights>
-pair_totals loop_over_ordered_pairs(const pair_items<S>& items, std::size_t first_end, const Function& function, const Weights& weights) {
+pair_totals loop_over_levels(const pair_items<S>& items, const Function& function, const Weights& weights) {
+  using V = xsimd::batch<S, Arch>;
+  constexpr std::size_t w = V::size;
+  const V zero(S(0));
+  const V lane = lane_numbers<V>();
+  pair_totals totals;
+  row_sums<V> own;
+  for (std::size_t i = 0, next = 0; i < items.n; ++i) {
+    if (i == next)
+      while (next < items.n && items.levels[next] == items.levels[i]) ++next;
+    if (next == items.n) break;
+    const V score(items.scores[i]);
+    const V level(items.levels[i]);
+    const V own_weight(items.weights.empty() ? S(1) : items.weights[i]);
+    const auto own_function = function.at(i);
+    const auto own_weights = weights.at(i);
+    const auto add = [&](std::size_t j, auto keep) {
+      const auto f = own_function(j, score - V::load_unaligned(items.scores.data() + j), level - V::load_unaligned(items.levels.data() + j));
+      const V factor = own_weight * own_weights(j);
+      own.weight = own.weight + keep(factor);
+      V bend(zero);
+      if constexpr (Hessian) bend = keep(factor * f.curvature);
+      add_pairs<Hessian>(items, j, keep(factor * f.value), keep(factor * f.slope), bend, own);
+    };
+    std::size_t j = next;
+    for (; j + w <= items.n; j += w) add(j, [](const V& v) { return v; });
+    if (j < items.n) {
+      const auto inside = lane < V(static_cast<S>(items.n - j));
+      add(j, [&](const V& v) { return xsimd::select(inside, v, zero); });
+    }
+    totals.count += static_cast<double>(items.n - next);
+    own.template end_row<Hessian>(items, i, totals);
+  }
+  own.flush(totals);
+  return totals;
+}
+
+/// The same for items in any order of levels: over the pairs of places i < first_end, j > i.
+template <class Arch, bool Hessian, class S, class Function, class Weights>
+pair_totals loop_over_places(const pair_items<S>& items, std::size_t first_end, const Function& function, const Weights& weights) {
   using V = xsimd::batch<S, Arch>;
   constexpr std::size_t w = V::size;
   const V zero(S(0));
   pair_totals totals;
+  row_sums<V> own;
   for (std::size_t i = 0; i < first_end; ++i) {
     const V score(items.scores[i]);
     const V level(items.levels[i]);
     const V own_weight(items.weights.empty() ? S(1) : items.weights[i]);
     const auto own_function = function.at(i);
     const auto own_weights = weights.at(i);
-    V value(zero), weight(zero), count(zero), gradient(zero), hessian(zero);
+    V count(zero);
     for (std::size_t j = i + 1; j < items.n; j += w) {
       const V other = V::load_unaligned(items.levels.data() + j);
       const auto wins = level > other;
-      const auto counts = wins || level < other;
-      const auto f = own_function(j, wins, score - V::load_unaligned(items.scores.data() + j), xsimd::abs(level - other));
+      const auto counts = wins || level < other;  // neither in the padding
+      const V d = score - V::load_unaligned(items.scores.data() + j);
+      const auto f = own_function(j, wins, d, xsimd::abs(level - other));
       V factor = own_weights(j);
       if (!items.weights.empty()) factor = factor * xsimd::select(wins, own_weight, V::load_unaligned(items.weights.data() + j));
-      factor = xsimd::select(counts, factor, zero);
-      value = value + xsimd::select(counts, factor * f.value, zero);
-      weight = weight + factor;
-      count = count + xsimd::select(counts, V(S(1)), zero);
       const V slope = xsimd::select(counts, factor * f.slope, zero);
-      const V pull = xsimd::select(wins, slope, -slope);
-      gradient = gradient + pull;
-      (V::load_unaligned(items.gradient.data() + j) - pull).store_unaligned(items.gradient.data() + j);
-      if constexpr (Hessian) {
-        const V bend = xsimd::select(counts, factor * f.curvature, zero);
-        hessian = hessian + bend;
-        (V::load_unaligned(items.hessian.data() + j) + bend).store_unaligned(items.hessian.data() + j);
-      }
+      own.weight = own.weight + xsimd::select(counts, factor, zero);
+      count = count + xsimd::select(counts, V(S(1)), zero);
+      V bend(zero);
+      if constexpr (Hessian) bend = xsimd::select(counts, factor * f.curvature, zero);
+      add_pairs<Hessian>(items, j, xsimd::select(counts, factor * f.value, zero), xsimd::select(wins, slope, -slope), bend, own);
     }
-    totals.value += static_cast<double>(sum_of(value));
-    totals.weight += static_cast<double>(sum_of(weight));
     totals.count += static_cast<double>(sum_of(count));
-    items.gradient[i] += sum_of(gradient);
-    if constexpr (Hessian) items.hessian[i] += sum_of(hessian);
+    own.template end_row<Hessian>(items, i, totals);
   }
+  own.flush(totals);
   return totals;
 }
 
@@ -119,15 +207,13 @@ pair_totals loop_over_all_pairs(const pair_items<S>& items, std::size_t first_en
   using V = xsimd::batch<S, Arch>;
   constexpr std::size_t w = V::size;
   const V zero(S(0));
+  const V lane = lane_numbers<V>();
   pair_totals totals;
-  alignas(64) S index[w];
-  for (std::size_t l = 0; l < w; ++l) index[l] = static_cast<S>(l);
-  const V lane = V::load_aligned(index);
+  row_sums<V> own;
   for (std::size_t i = 0; i < first_end; ++i) {
     const V score(items.scores[i]);
-    const S own = items.weights.empty() ? weights[i] : weights[i] * items.weights[i];
+    const S own_weight = items.weights.empty() ? weights[i] : weights[i] * items.weights[i];
     const auto own_function = function.at(i);
-    V value(zero), weight(zero), gradient(zero), hessian(zero);
     for (std::size_t j = i + 1; j < items.n; j += w) {
       const auto inside = lane < V(static_cast<S>(std::min(items.n - j, w)));
       V other = V::load_unaligned(weights.data() + j);
@@ -135,25 +221,20 @@ pair_totals loop_over_all_pairs(const pair_items<S>& items, std::size_t first_en
       const V d = score - V::load_unaligned(items.scores.data() + j);
       const auto f = own_function(j, lane >= zero, d, zero);
       const auto g = own_function(j, lane < zero, d, zero);
-      value = value + xsimd::select(inside, V(own) * f.value + other * g.value, zero);
-      weight = weight + xsimd::select(inside, V(own) + other, zero);
-      const V pull = xsimd::select(inside, V(own) * f.slope - other * g.slope, zero);
-      gradient = gradient + pull;
-      (V::load_unaligned(items.gradient.data() + j) - pull).store_unaligned(items.gradient.data() + j);
-      if constexpr (Hessian) {
-        const V bend = xsimd::select(inside, V(own) * f.curvature + other * g.curvature, zero);
-        hessian = hessian + bend;
-        (V::load_unaligned(items.hessian.data() + j) + bend).store_unaligned(items.hessian.data() + j);
-      }
+      own.weight = own.weight + xsimd::select(inside, V(own_weight) + other, zero);
+      V bend(zero);
+      if constexpr (Hessian) bend = xsimd::select(inside, V(own_weight) * f.curvature + other * g.curvature, zero);
+      add_pairs<Hessian>(items, j, xsimd::select(inside, V(own_weight) * f.value + other * g.value, zero),
+                         xsimd::select(inside, V(own_weight) * f.slope - other * g.slope, zero), bend, own);
     }
     alignas(64) S with_itself[w];
-    own_function(i, lane >= zero, zero, zero).value.store_aligned(with_itself);
-    totals.value += static_cast<double>(sum_of(value)) + static_cast<double>(own * with_itself[0]);
-    totals.weight += static_cast<double>(sum_of(weight)) + static_cast<double>(own);
+    own_function(i, zero, zero).value.store_aligned(with_itself);
+    totals.value += static_cast<double>(own_weight * with_itself[0]);
+    totals.weight += static_cast<double>(own_weight);
     totals.count += 2.0 * static_cast<double>(items.n - i) - 1.0;
-    items.gradient[i] += sum_of(gradient);
-    if constexpr (Hessian) items.hessian[i] += sum_of(hessian);
+    own.template end_row<Hessian>(items, i, totals);
   }
+  own.flush(totals);
   return totals;
 }
 

@@ -32,6 +32,14 @@ namespace detail {
 template <class S, class Arch>
 using row_of = xsimd::batch<S, Arch>;
 
+/// Which item is at which place, and where it ranks by score, from 0. For weights that say `by_place` places are those ranks.
+struct places {
+  std::span<const std::uint32_t> item;  ///< [n]
+  std::span<const std::uint32_t> rank;  ///< [n], for weights that say `by_position`
+
+  [[nodiscard]] std::size_t size() const noexcept { return item.size(); }
+};
+
 /// Values by place, padded so that a whole vector can be read from any place.
 template <class S, class Arch>
 [[nodiscard]] std::span<S> padded(std::size_t n, workspace& scratch) {
@@ -53,7 +61,7 @@ struct channels {
 /// Gains by place, over the ideal DCG on request. `false` when all weights are 0.
 template <class Arch, class S, class T, class R>
 [[nodiscard]] bool gains_by_place(gain kind, std::span<const double> table, scale_by scale, std::size_t cutoff, const list<T, R>& items,
-                                  std::span<const std::uint32_t> order, std::span<S> to, workspace& scratch) {
+                                  const places& at, std::span<S> to, workspace& scratch) {
   const workspace::scope scope(scratch);
   const std::span<double> gains = scratch.take<double>(items.size());
   rankloss::detail::fill_gains<Arch>(kind, table, items.relevance, strided<const double>{}, gains);
@@ -62,21 +70,23 @@ template <class Arch, class S, class T, class R>
     const double best = rankloss::detail::ideal_dcg<Arch, double>(ideal::sorted, cutoff, gains, scratch);
     factor = best > 0.0 ? 1.0 / best : 0.0;
   }
-  for (std::size_t p = 0; p < order.size(); ++p) to[p] = static_cast<S>(factor * gains[order[p]]);
+  for (std::size_t p = 0; p < at.size(); ++p) to[p] = static_cast<S>(factor * gains[at.item[p]]);
   return factor > 0.0;
 }
 
 /// Discounts 1 / log2(1 + rank) by place; 0 from rank cutoff + 1 on.
 template <class Arch, class S>
-void fill_discounts(std::size_t cutoff, std::size_t n, std::span<S> to) {
+void discounts_by_place(std::size_t cutoff, const places& at, std::span<S> to, workspace& scratch) {
   constexpr std::size_t w = rankloss::detail::lane_count<Arch>;
+  const workspace::scope scope(scratch);
+  std::uint32_t last = 0;
+  for (const std::uint32_t rank : at.rank) last = std::max(last, rank);
+  const std::size_t n = at.size() > 0 ? std::size_t{last} + 1 : 0;
   const std::size_t k = cutoff > 0 ? std::min(cutoff, n) : n;
-  for (std::size_t p = 0; p < k; p += w) {
-    alignas(64) double row[w];
-    rankloss::detail::discounts_from<Arch>(p + 1).store_aligned(row);
-    for (std::size_t l = 0; l < w && p + l < k; ++l) to[p + l] = static_cast<S>(row[l]);
-  }
-  std::fill(to.begin() + static_cast<std::ptrdiff_t>(k), to.end(), S{0});
+  const std::span<S> table = scratch.take<S>(n + w);
+  for (std::size_t r = 0; r < k; r += w) rankloss::detail::store_row<Arch>(table.data() + r, rankloss::detail::discounts_from<Arch>(r + 1));
+  std::fill(table.begin() + static_cast<std::ptrdiff_t>(k), table.end(), S{0});
+  for (std::size_t p = 0; p < at.size(); ++p) to[p] = table[at.rank[p]];
 }
 
 /// |G_i - G_j| (by_discounts |1/D_i - 1/D_j| + by_distance |1/D(|i - j|) - 1/D(|i - j| + 1)|)
@@ -105,16 +115,16 @@ struct gain_difference {
 template <class Arch, class S, class T, class R>
 [[nodiscard]] gain_difference<Arch, S> prepare_gain_difference(gain kind, std::span<const double> table, scale_by scale, std::size_t cutoff,
                                                                std::size_t discount_cutoff, double by_discounts, double by_distance,
-                                                               const list<T, R>& items, std::span<const std::uint32_t> order, workspace& scratch) {
-  const std::size_t n = order.size();
+                                                               const list<T, R>& items, const places& at, workspace& scratch) {
+  const std::size_t n = at.size();
   gain_difference<Arch, S> rows;
   const std::span<S> gains = padded<S, Arch>(n, scratch);
-  static_cast<void>(gains_by_place<Arch>(kind, table, scale, cutoff, items, order, gains, scratch));
+  static_cast<void>(gains_by_place<Arch>(kind, table, scale, cutoff, items, at, gains, scratch));
   rows.gains = gains;
   rows.by_discounts = by_discounts > 0.0;
   if (rows.by_discounts) {
     const std::span<S> discounts = padded<S, Arch>(n, scratch);
-    fill_discounts<Arch>(discount_cutoff, n, discounts.first(n));
+    discounts_by_place<Arch>(discount_cutoff, at, discounts.first(n), scratch);
     rows.discounts = discounts;
   }
   if (by_distance > 0.0) {
@@ -146,14 +156,14 @@ struct equal {
     [[nodiscard]] row at(std::size_t) const noexcept { return {}; }
   };
   template <class Arch, class S, class T, class R>
-  [[nodiscard]] rows<Arch, S> prepare(const list<T, R>&, std::span<const std::uint32_t>, workspace&) const noexcept {
+  [[nodiscard]] rows<Arch, S> prepare(const list<T, R>&, const detail::places&, workspace&) const noexcept {
     return {};
   }
 
   static constexpr std::size_t channel_count = 1;
   static constexpr double wrong_sign = 1.0;
   template <class Arch, class S, class T, class R>
-  void fill(const list<T, R>&, std::span<const std::uint32_t>, const detail::channels<S, 1>& to, workspace&) const {
+  void fill(const list<T, R>&, const detail::places&, const detail::channels<S, 1>& to, workspace&) const {
     std::fill(to.upper[0].begin(), to.upper[0].end(), S{1});
     std::fill(to.lower[0].begin(), to.lower[0].end(), S{1});
   }
@@ -182,18 +192,18 @@ struct relevance_difference {
     [[nodiscard]] row at(std::size_t i) const noexcept { return {y.data(), V(y[i])}; }
   };
   template <class Arch, class S, class T, class R>
-  [[nodiscard]] rows<Arch, S> prepare(const list<T, R>& items, std::span<const std::uint32_t> order, workspace& scratch) const {
-    const std::span<S> y = detail::padded<S, Arch>(order.size(), scratch);
-    for (std::size_t p = 0; p < order.size(); ++p) y[p] = static_cast<S>(value(items, order[p]));
+  [[nodiscard]] rows<Arch, S> prepare(const list<T, R>& items, const detail::places& at, workspace& scratch) const {
+    const std::span<S> y = detail::padded<S, Arch>(at.size(), scratch);
+    for (std::size_t p = 0; p < at.size(); ++p) y[p] = static_cast<S>(value(items, at.item[p]));
     return {y};
   }
 
   static constexpr std::size_t channel_count = 2;
   static constexpr double wrong_sign = -1.0;
   template <class Arch, class S, class T, class R>
-  void fill(const list<T, R>& items, std::span<const std::uint32_t> order, const detail::channels<S, 2>& to, workspace&) const {
-    for (std::size_t p = 0; p < order.size(); ++p) {
-      to.upper[0][p] = static_cast<S>(value(items, order[p]));
+  void fill(const list<T, R>& items, const detail::places& at, const detail::channels<S, 2>& to, workspace&) const {
+    for (std::size_t p = 0; p < at.size(); ++p) {
+      to.upper[0][p] = static_cast<S>(value(items, at.item[p]));
       to.lower[1][p] = -to.upper[0][p];
       to.lower[0][p] = to.upper[1][p] = S(1);
     }
@@ -218,18 +228,18 @@ struct delta_ndcg {
   void validate() const { rankloss::detail::check_gain(gain, gain_table); }
 
   template <class Arch, class S, class T, class R>
-  [[nodiscard]] auto prepare(const list<T, R>& items, std::span<const std::uint32_t> order, workspace& scratch) const {
-    return detail::prepare_gain_difference<Arch, S>(gain, gain_table, scale, cutoff, cutoff, 1.0, 0.0, items, order, scratch);
+  [[nodiscard]] auto prepare(const list<T, R>& items, const detail::places& at, workspace& scratch) const {
+    return detail::prepare_gain_difference<Arch, S>(gain, gain_table, scale, cutoff, cutoff, 1.0, 0.0, items, at, scratch);
   }
 
   static constexpr std::size_t channel_count = 4;
   static constexpr double wrong_sign = -1.0;
   /// (G_u - G_l) (d_u - d_l)
   template <class Arch, class S, class T, class R>
-  void fill(const list<T, R>& items, std::span<const std::uint32_t> order, const detail::channels<S, 4>& to, workspace& scratch) const {
-    const std::size_t n = order.size();
-    static_cast<void>(detail::gains_by_place<Arch>(gain, gain_table, scale, cutoff, items, order, to.lower[2], scratch));
-    detail::fill_discounts<Arch>(cutoff, n, to.lower[1]);
+  void fill(const list<T, R>& items, const detail::places& at, const detail::channels<S, 4>& to, workspace& scratch) const {
+    const std::size_t n = at.size();
+    static_cast<void>(detail::gains_by_place<Arch>(gain, gain_table, scale, cutoff, items, at, to.lower[2], scratch));
+    detail::discounts_by_place<Arch>(cutoff, at, to.lower[1].first(n), scratch);
     for (std::size_t p = 0; p < n; ++p) {
       const S g = to.lower[2][p];
       const S d = to.lower[1][p];
@@ -249,11 +259,12 @@ struct ndcg_loss2 {
   pairs::scale_by scale = pairs::scale_by::ideal;     ///< NDCG or DCG
 
   static constexpr bool by_position = true;
+  static constexpr bool by_place = true;
   void validate() const { rankloss::detail::check_gain(gain, gain_table); }
 
   template <class Arch, class S, class T, class R>
-  [[nodiscard]] auto prepare(const list<T, R>& items, std::span<const std::uint32_t> order, workspace& scratch) const {
-    return detail::prepare_gain_difference<Arch, S>(gain, gain_table, scale, cutoff, 0, 0.0, 1.0, items, order, scratch);
+  [[nodiscard]] auto prepare(const list<T, R>& items, const detail::places& at, workspace& scratch) const {
+    return detail::prepare_gain_difference<Arch, S>(gain, gain_table, scale, cutoff, 0, 0.0, 1.0, items, at, scratch);
   }
 };
 
@@ -266,14 +277,15 @@ struct ndcg_loss2_plus {
   pairs::scale_by scale = pairs::scale_by::ideal;     ///< NDCG or DCG
 
   static constexpr bool by_position = true;
+  static constexpr bool by_place = true;
   void validate() const {
     rankloss::detail::check_gain(gain, gain_table);
     rankloss::detail::require(mu >= 0.0 && mu <= 1e30, "mu: ", mu, ", expected 0 to 1e30");
   }
 
   template <class Arch, class S, class T, class R>
-  [[nodiscard]] auto prepare(const list<T, R>& items, std::span<const std::uint32_t> order, workspace& scratch) const {
-    return detail::prepare_gain_difference<Arch, S>(gain, gain_table, scale, cutoff, 0, 1.0, mu, items, order, scratch);
+  [[nodiscard]] auto prepare(const list<T, R>& items, const detail::places& at, workspace& scratch) const {
+    return detail::prepare_gain_difference<Arch, S>(gain, gain_table, scale, cutoff, 0, 1.0, mu, items, at, scratch);
   }
 };
 
@@ -289,13 +301,13 @@ struct ndcg_loss1 {
   void validate() const { rankloss::detail::check_gain(gain, gain_table); }
 
   template <class Arch, class S, class T, class R>
-  [[nodiscard]] std::span<const S> prepare(const list<T, R>& items, std::span<const std::uint32_t> order, workspace& scratch) const {
-    const std::size_t n = order.size();
+  [[nodiscard]] std::span<const S> prepare(const list<T, R>& items, const detail::places& at, workspace& scratch) const {
+    const std::size_t n = at.size();
     const std::span<S> weights = detail::padded<S, Arch>(n, scratch);
-    static_cast<void>(detail::gains_by_place<Arch>(gain, gain_table, scale, cutoff, items, order, weights, scratch));
+    static_cast<void>(detail::gains_by_place<Arch>(gain, gain_table, scale, cutoff, items, at, weights, scratch));
     const workspace::scope scope(scratch);
     const std::span<S> discounts = scratch.take<S>(n);
-    detail::fill_discounts<Arch>(0, n, discounts);
+    detail::discounts_by_place<Arch>(0, at, discounts, scratch);
     for (std::size_t p = 0; p < n; ++p) weights[p] *= discounts[p];
     return weights;
   }
@@ -307,9 +319,9 @@ struct arp_loss1 {
   void validate() const noexcept {}
 
   template <class Arch, class S, class T, class R>
-  [[nodiscard]] std::span<const S> prepare(const list<T, R>& items, std::span<const std::uint32_t> order, workspace& scratch) const {
-    const std::span<S> weights = detail::padded<S, Arch>(order.size(), scratch);
-    for (std::size_t p = 0; p < order.size(); ++p) weights[p] = static_cast<S>(items.relevance[order[p]]);
+  [[nodiscard]] std::span<const S> prepare(const list<T, R>& items, const detail::places& at, workspace& scratch) const {
+    const std::span<S> weights = detail::padded<S, Arch>(at.size(), scratch);
+    for (std::size_t p = 0; p < at.size(); ++p) weights[p] = static_cast<S>(items.relevance[at.item[p]]);
     return weights;
   }
 };
@@ -332,12 +344,11 @@ struct two_channels {
 };
 
 template <class Arch, class S, class Weight, class T, class R>
-[[nodiscard]] two_channels<Arch, S> prepare_two(const Weight& weight, const list<T, R>& items, std::span<const std::uint32_t> order,
-                                                workspace& scratch) {
+[[nodiscard]] two_channels<Arch, S> prepare_two(const Weight& weight, const list<T, R>& items, const detail::places& at, workspace& scratch) {
   two_channels<Arch, S> rows;
   for (auto* side : {rows.c.upper, rows.c.lower})
-    for (std::size_t k = 0; k < 2; ++k) side[k] = padded<S, Arch>(order.size(), scratch);
-  weight.template fill<Arch>(items, order, rows.c, scratch);
+    for (std::size_t k = 0; k < 2; ++k) side[k] = padded<S, Arch>(at.size(), scratch);
+  weight.template fill<Arch>(items, at, rows.c, scratch);
   return rows;
 }
 
@@ -347,12 +358,13 @@ template <class Arch, class S, class Weight, class T, class R>
 /// relevant items weigh nothing.
 struct delta_map {
   static constexpr bool by_position = true;
+  static constexpr bool by_place = true;
   static constexpr bool binary = true;
   void validate() const noexcept {}
 
   template <class Arch, class S, class T, class R>
-  [[nodiscard]] auto prepare(const list<T, R>& items, std::span<const std::uint32_t> order, workspace& scratch) const {
-    return detail::prepare_two<Arch, S>(*this, items, order, scratch);
+  [[nodiscard]] auto prepare(const list<T, R>& items, const detail::places& at, workspace& scratch) const {
+    return detail::prepare_two<Arch, S>(*this, items, at, scratch);
   }
 
   static constexpr std::size_t channel_count = 2;
@@ -360,15 +372,15 @@ struct delta_map {
   /// With c_r the relevant items among the first r and h_r the sum of 1/r over them, bringing a relevant item from rank q up to p < q, or down
   /// from p to q, changes c_r / r at both ends and 1 / r for each relevant item between.
   template <class Arch, class S, class T, class R>
-  void fill(const list<T, R>& items, std::span<const std::uint32_t> order, const detail::channels<S, 2>& to, workspace&) const {
+  void fill(const list<T, R>& items, const detail::places& at, const detail::channels<S, 2>& to, workspace&) const {
     double relevant = 0.0;
     for (std::size_t i = 0; i < items.size(); ++i) relevant += items.relevance[i] > R{0} ? 1.0 : 0.0;
     const double share = relevant > 0.0 ? 1.0 / relevant : 0.0;
     double count = 0.0;
     double harmonic = 0.0;
-    for (std::size_t p = 0; p < order.size(); ++p) {
+    for (std::size_t p = 0; p < at.size(); ++p) {
       const double rank = static_cast<double>(p + 1);
-      const bool is_relevant = items.relevance[order[p]] > R{0};
+      const bool is_relevant = items.relevance[at.item[p]] > R{0};
       const double before = harmonic;
       if (is_relevant) {
         count += 1.0;
@@ -386,21 +398,22 @@ struct delta_map {
 /// relevance > 0.
 struct delta_mrr {
   static constexpr bool by_position = true;
+  static constexpr bool by_place = true;
   static constexpr bool binary = true;
   void validate() const noexcept {}
 
   template <class Arch, class S, class T, class R>
-  [[nodiscard]] auto prepare(const list<T, R>& items, std::span<const std::uint32_t> order, workspace& scratch) const {
-    return detail::prepare_two<Arch, S>(*this, items, order, scratch);
+  [[nodiscard]] auto prepare(const list<T, R>& items, const detail::places& at, workspace& scratch) const {
+    return detail::prepare_two<Arch, S>(*this, items, at, scratch);
   }
 
   static constexpr std::size_t channel_count = 2;
   static constexpr double wrong_sign = 1.0;
   /// An item brought up above the first relevant one, and the first relevant one brought down.
   template <class Arch, class S, class T, class R>
-  void fill(const list<T, R>& items, std::span<const std::uint32_t> order, const detail::channels<S, 2>& to, workspace&) const {
-    const auto relevant = [&](std::size_t p) { return items.relevance[order[p]] > R{0}; };
-    const std::size_t n = order.size();
+  void fill(const list<T, R>& items, const detail::places& at, const detail::channels<S, 2>& to, workspace&) const {
+    const auto relevant = [&](std::size_t p) { return items.relevance[at.item[p]] > R{0}; };
+    const std::size_t n = at.size();
     std::size_t first = 0;
     while (first < n && !relevant(first)) ++first;
     std::size_t second = first + 1;
