@@ -24,6 +24,7 @@
 
 namespace {
 
+using namespace std::string_view_literals;
 using rankloss::parse_svmlight;
 using rankloss::read_svmlight;
 using rankloss::svmlight_data;
@@ -204,10 +205,7 @@ TEST_CASE("svmlight: errors name the line, the field, what came and what was exp
   check("1 1:5,5\r\n", "text:1: feature 1: '5,5', expected a finite number");
   check("1 1:1:1\n", "text:1: feature 1: '1:1', expected a finite number");
   check("1 1:0x1p3\n", "text:1: feature 1: '0x1p3', expected a finite number");
-  check(std::string_view("1 1:\0\x80"
-                         "2\n",
-                         8),
-        "text:1: feature 1: '??2', expected a finite number");
+  check("1 1:\0\x80z\n"sv, "text:1: feature 1: '??z', expected a finite number");
   check("1 1:" + std::string(40, 'z') + "\n", "text:1: feature 1: 'zzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzz...', expected a finite number");
 }
 
@@ -312,10 +310,7 @@ TEST_CASE("svmlight: what is written is read, to the bit") {
 
 TEST_CASE("svmlight: a spoilt text is read or refused, whole") {
   std::mt19937_64 random(4);
-  const std::string characters(
-      "0123456789.:+-eE# \t\r\nqid\0\xff"
-      "n",
-      29);
+  const std::string_view characters = "0123456789.:+-eE# \t\r\nqid\0\xff"sv;
   std::size_t read = 0;
   std::size_t refused = 0;
   for (int round = 0; round < 3000; ++round) {
