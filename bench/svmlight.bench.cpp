@@ -36,7 +36,7 @@ std::string letor_text(std::size_t bytes) {
 
 void parse(benchmark::State& state, rankloss::svmlight_form form) {
   const std::string text = letor_text(10'000'000);
-  for (auto _ : state) {
+  while (state.KeepRunning()) {
     const rankloss::svmlight_data data = rankloss::parse_svmlight(text, {.form = form});
     benchmark::DoNotOptimize(data.features.data());
   }

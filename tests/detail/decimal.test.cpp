@@ -68,6 +68,10 @@ TEST_CASE("read_decimal ends where the number does") {
 TEST_CASE("read_decimal beyond what a double holds") {
   const std::string zeros(400, '0');
   CHECK(read("1e400") == infinity);
+  CHECK(read("2e308") == infinity);
+  CHECK(read("0.002e311") == infinity);
+  CHECK(read("2e-324") == 0.0);
+  CHECK(read("2000e-327") == 0.0);
   CHECK(read("-1e400") == -infinity);
   CHECK(read("1" + zeros) == infinity);
   CHECK(read("1" + zeros + "e-400") == 1.0);
@@ -75,6 +79,7 @@ TEST_CASE("read_decimal beyond what a double holds") {
   CHECK(read("0." + zeros + "1e401") == 1.0);
   CHECK(read("1" + zeros + ".5e-1000") == 0.0);
   CHECK(read("1e-400") == 0.0);
+  CHECK(read(zeros + "1e-400") == 0.0);
   CHECK(read("0e99999") == 0.0);
   CHECK(read("0.000e400") == 0.0);
   CHECK(read("1e99999999999999999999999") == infinity);

@@ -74,11 +74,11 @@ TEST_CASE("svmlight: comments on request, one an item") {
 
 TEST_CASE("svmlight: ends of lines, tabs, blanks, byte order mark") {
   const std::vector<float> features{1, 2, 3, 4};
+  const std::string_view lines = "1 qid:1 1:1 2:2\n0 qid:1 1:3 2:4";
+  const std::string marked = "\xEF\xBB\xBF" + std::string(lines);
   for (const std::string_view text :
-       {"1 qid:1 1:1 2:2\n0 qid:1 1:3 2:4", "1 qid:1 1:1 2:2\n0 qid:1 1:3 2:4\n", "1 qid:1 1:1 2:2\r\n0 qid:1 1:3 2:4\r\n",
-        "\r\n \t\n1 qid:1 1:1 2:2\r\n\r\n0 qid:1 1:3 2:4\r", "  1\tqid:1\t\t1:1   2:2  \n0 qid:1 1:3 2:4#\n\n",
-        "\xEF\xBB\xBF"
-        "1 qid:1 1:1 2:2\n0 qid:1 1:3 2:4\n"}) {
+       {lines, "1 qid:1 1:1 2:2\n0 qid:1 1:3 2:4\n"sv, "1 qid:1 1:1 2:2\r\n0 qid:1 1:3 2:4\r\n"sv,
+        "\r\n \t\n1 qid:1 1:1 2:2\r\n\r\n0 qid:1 1:3 2:4\r"sv, "  1\tqid:1\t\t1:1   2:2  \n0 qid:1 1:3 2:4#\n\n"sv, std::string_view(marked)}) {
     const svmlight_data data = parse_svmlight(text);
     CHECK(data.features == features);
     CHECK(data.relevance == std::vector<float>{1, 0});

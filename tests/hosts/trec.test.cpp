@@ -93,6 +93,18 @@ TEST_CASE("trec: runs") {
   CHECK(run.tag == "mine");
 }
 
+TEST_CASE("trec: lines of topics in turns keep their order") {
+  std::string text;
+  for (int i = 0; i < 300; ++i) text += "t" + std::to_string(i % 3) + " 0 d" + std::to_string(i * 7 % 300) + " " + std::to_string(i) + "\n";
+  const trec_qrels qrels = parse_trec_qrels(text);
+  CHECK(qrels.offsets == sizes{0, 100, 200, 300});
+  for (std::size_t k = 0; k < 300; ++k) {
+    const std::size_t i = k % 100 * 3 + k / 100;
+    CHECK(qrels.relevance[k] == static_cast<std::int32_t>(i));
+    CHECK(qrels.documents[k] == "d" + std::to_string(i * 7 % 300));
+  }
+}
+
 TEST_CASE("trec: empty texts") {
   for (const char* const text : {"", "\n", " \r\n\t\n"}) {
     const trec_run run = parse_trec_run(text);
@@ -285,6 +297,12 @@ TEST_CASE("trec: files") {
   CHECK_THROWS_WITH(read_trec_qrels(missing), missing + ": cannot be read, expected a text file");
 }
 
+std::string line(const words& fields) {
+  std::string text;
+  for (const std::string& field : fields) text.append(text.empty() ? "" : " ").append(field);
+  return text + "\n";
+}
+
 /// trec_eval's way, with maps.
 struct plain {
   std::map<std::string, std::map<std::string, int>> judged;
@@ -304,7 +322,7 @@ struct plain {
       for (const std::string& document : documents) {
         const int relevance = static_cast<int>(random() % 5) - 1;
         judged[topic][document] = relevance;
-        qrels_lines.push_back(topic + " 0 " + document + " " + std::to_string(relevance) + "\n");
+        qrels_lines.push_back(line({topic, "0", document, std::to_string(relevance)}));
       }
       documents.clear();
       if (random() % 5 != 0)
@@ -312,15 +330,15 @@ struct plain {
       for (const std::string& document : documents) {
         const double score = static_cast<double>(random() % 6) / 4.0;
         answers[topic].emplace_back(score, document);
-        run_lines.push_back(topic + " Q0 " + document + " 0 " + std::to_string(score) + " r\n");
+        run_lines.push_back(line({topic, "Q0", document, "0", std::to_string(score), "r"}));
       }
       std::sort(answers[topic].rbegin(), answers[topic].rend());
       if (documents.empty()) answers.erase(topic);
     }
     std::shuffle(run_lines.begin(), run_lines.end(), random);
     std::shuffle(qrels_lines.begin(), qrels_lines.end(), random);
-    for (const std::string& line : run_lines) run += line;
-    for (const std::string& line : qrels_lines) qrels += line;
+    for (const std::string& text : run_lines) run += text;
+    for (const std::string& text : qrels_lines) qrels += text;
   }
 
   struct values {
