@@ -23,17 +23,23 @@ void append(std::string& message, const Part& part) {
   }
 }
 
-/// Throws std::invalid_argument with the parts strung together; where exceptions are off, prints them and aborts.
-template <class... Parts>
-[[noreturn]] void fail(const Parts&... parts) {
-  std::string message = "rankloss: ";
-  (append(message, parts), ...);
+/// Throws an Error of the message; where exceptions are off, prints it and aborts.
+template <class Error>
+[[noreturn]] void throw_or_abort(const std::string& message) {
 #if defined(__cpp_exceptions) || defined(_CPPUNWIND)
-  throw std::invalid_argument(message);
+  throw Error(message);
 #else
   std::fprintf(stderr, "%s\n", message.c_str());
   std::abort();
 #endif
+}
+
+/// Throws std::invalid_argument with the parts strung together.
+template <class... Parts>
+[[noreturn]] void fail(const Parts&... parts) {
+  std::string message = "rankloss: ";
+  (append(message, parts), ...);
+  throw_or_abort<std::invalid_argument>(message);
 }
 
 /// The message is put together only when the requirement is not met, so a check costs one branch.

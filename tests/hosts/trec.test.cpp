@@ -1,0 +1,442 @@
+// SPDX-License-Identifier: BSL-1.0
+#include <rankloss/hosts/trec.hpp>
+
+#include <rankloss/evaluate.hpp>
+#include <rankloss/metrics/average_precision.hpp>
+#include <rankloss/metrics/ndcg.hpp>
+#include <rankloss/metrics/precision.hpp>
+#include <rankloss/metrics/recall.hpp>
+#include <rankloss/metrics/reciprocal_rank.hpp>
+
+#include "../support/text_file.hpp"
+
+#include <catch2/catch.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <limits>
+#include <map>
+#include <random>
+#include <set>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace {
+
+using namespace std::string_view_literals;
+using rankloss::evaluate;
+using rankloss::gain;
+using rankloss::join;
+using rankloss::parse_trec_qrels;
+using rankloss::parse_trec_run;
+using rankloss::read_trec_qrels;
+using rankloss::read_trec_run;
+using rankloss::trec_join_options;
+using rankloss::trec_lists;
+using rankloss::trec_missing;
+using rankloss::trec_names;
+using rankloss::trec_qrels;
+using rankloss::trec_run;
+using rankloss::trec_ties;
+using rankloss::trec_topics;
+using rankloss::metrics::average_precision;
+using rankloss::metrics::hit;
+using rankloss::metrics::ndcg;
+using rankloss::metrics::precision;
+using rankloss::metrics::recall;
+using rankloss::metrics::reciprocal_rank;
+
+constexpr double infinity = std::numeric_limits<double>::infinity();
+constexpr double lowest = std::numeric_limits<double>::lowest();
+
+double discount(double rank) { return 1.0 / std::log2(1.0 + rank); }
+
+std::vector<std::string> strings(const trec_names& names) {
+  std::vector<std::string> all;
+  for (std::size_t i = 0; i < names.size(); ++i) all.emplace_back(names[i]);
+  return all;
+}
+
+using words = std::vector<std::string>;
+using sizes = std::vector<std::size_t>;
+
+TEST_CASE("trec: qrels") {
+  const trec_qrels qrels = parse_trec_qrels(
+      "301 0 FR940202-2-00150 1\r\n"
+      "301\t0\tCR93E-10505 \t -2\n"
+      "\n"
+      "b 0 x 0\n"
+      "301 7 FBIS4-50478 +3\n"
+      "   b Q0 FBIS4-50478 2147483647");
+  CHECK(strings(qrels.topics) == words{"301", "b"});
+  CHECK(qrels.offsets == sizes{0, 3, 5});
+  CHECK(strings(qrels.documents) == words{"FR940202-2-00150", "CR93E-10505", "FBIS4-50478", "x", "FBIS4-50478"});
+  CHECK(qrels.relevance == std::vector<std::int32_t>{1, -2, 3, 0, 2147483647});
+}
+
+TEST_CASE("trec: runs") {
+  const trec_run run = parse_trec_run(
+      "2 Q0 a 1 3.5 mine\n"
+      "1 Q0 b 1 -1e-3 mine\r\n"
+      "2 Q0 c x +.25 other\n"
+      "2 Q0 b 1 3.5 mine\n");
+  CHECK(strings(run.topics) == words{"2", "1"});
+  CHECK(run.offsets == sizes{0, 3, 4});
+  CHECK(strings(run.documents) == words{"a", "c", "b", "b"});
+  CHECK(run.scores == std::vector<double>{3.5, 0.25, 3.5, -0.001});
+  CHECK(run.tag == "mine");
+}
+
+TEST_CASE("trec: lines of topics in turns keep their order") {
+  std::string text;
+  for (int i = 0; i < 300; ++i) text += "t" + std::to_string(i % 3) + " 0 d" + std::to_string(i * 7 % 300) + " " + std::to_string(i) + "\n";
+  const trec_qrels qrels = parse_trec_qrels(text);
+  CHECK(qrels.offsets == sizes{0, 100, 200, 300});
+  for (std::size_t k = 0; k < 300; ++k) {
+    const std::size_t i = k % 100 * 3 + k / 100;
+    CHECK(qrels.relevance[k] == static_cast<std::int32_t>(i));
+    CHECK(qrels.documents[k] == "d" + std::to_string(i * 7 % 300));
+  }
+}
+
+TEST_CASE("trec: empty texts") {
+  for (const char* const text : {"", "\n", " \r\n\t\n"}) {
+    const trec_run run = parse_trec_run(text);
+    const trec_qrels qrels = parse_trec_qrels(text);
+    CHECK(run.topics.empty());
+    CHECK(run.offsets == sizes{0});
+    CHECK(qrels.offsets == sizes{0});
+    const trec_lists lists = join(run, qrels);
+    CHECK(lists.offsets == sizes{0});
+    CHECK(evaluate(ndcg{}, lists.batch()) == 0.0);
+  }
+}
+
+TEST_CASE("trec: the rankit fixture, as a run and its judgements") {
+  const std::vector<int> graded{3, 0, 2, 0, 0, 1, 0, 0, 2, 0, 1, 0};
+  const std::vector<std::size_t> relevant{0, 2, 5, 8};
+  std::string run_text;
+  std::string graded_text;
+  std::string binary_text;
+  for (const std::size_t i : {7u, 0u, 3u, 11u, 5u, 1u, 10u, 2u, 9u, 4u, 8u, 6u}) {  // the order of lines and the ranks say nothing
+    const std::string document = "doc" + std::to_string(i);
+    run_text += "q Q0 " + document + " 1 " + std::to_string(12 - i) + ".5 tag\n";
+    if (graded[i] > 0) graded_text += "q 0 " + document + " " + std::to_string(graded[i]) + "\n";
+    const bool is_relevant = std::find(relevant.begin(), relevant.end(), i) != relevant.end();
+    binary_text += "q 0 " + document + (is_relevant ? " 1\n" : " 0\n");
+  }
+  for (const trec_ties ties : {trec_ties::expected, trec_ties::by_name}) {
+    const trec_lists binary = join(parse_trec_run(run_text), parse_trec_qrels(binary_text), {.ties = ties});
+    const trec_lists grades = join(parse_trec_run(run_text), parse_trec_qrels(graded_text), {.ties = ties});
+    CHECK(binary.offsets == sizes{0, 12});
+    CHECK(binary.depth == 12);
+    CHECK(binary.retrieved == sizes{12});
+    CHECK(binary.relevant == sizes{4});
+    CHECK(grades.relevance == std::vector<std::int32_t>(graded.begin(), graded.end()));
+    CHECK(evaluate(ndcg{.cutoff = 5}, binary.batch()) == Approx(0.5855700749881525).epsilon(1e-14));
+    CHECK(evaluate(ndcg{.cutoff = 10}, binary.batch()) == Approx(0.8421423592553552).epsilon(1e-14));
+    CHECK(evaluate(ndcg{.gain = gain::linear, .cutoff = 5}, grades.batch()) == Approx(0.6579608713840076).epsilon(1e-14));
+    CHECK(evaluate(ndcg{.gain = gain::linear, .cutoff = 10}, grades.batch()) == Approx(0.8155864483196162).epsilon(1e-14));
+    CHECK(evaluate(average_precision{.cutoff = binary.depth}, binary.batch()) == Approx(0.6527777777777777).epsilon(1e-14));
+    CHECK(evaluate(reciprocal_rank{.cutoff = binary.depth}, binary.batch()) == 1.0);
+    CHECK(evaluate(precision{.cutoff = 5}, binary.batch()) == Approx(0.4).epsilon(1e-14));
+  }
+}
+
+/// Two topics of the run are judged, one is not; one that is judged is not answered.
+constexpr std::string_view some_run =
+    "t2 Q0 a 1 2.0 r\n"
+    "t2 Q0 b 2 1.0 r\n"
+    "t9 Q0 a 1 1.0 r\n"
+    "t1 Q0 c 1 0.5 r\n"
+    "t1 Q0 d 2 0.7 r\n"
+    "t1 Q0 e 3 0.5 r\n";
+constexpr std::string_view some_qrels =
+    "t1 0 c 2\n"
+    "t1 0 d -1\n"
+    "t1 0 z 1\n"
+    "t1 0 y 0\n"
+    "t3 0 a 1\n"
+    "t2 0 b 1\n"
+    "t2 0 x 3\n"
+    "t2 0 w 1\n";
+
+TEST_CASE("trec: the lists that a join makes") {
+  const trec_run run = parse_trec_run(some_run);
+  const trec_qrels qrels = parse_trec_qrels(some_qrels);
+
+  const trec_lists lists = join(run, qrels);
+  CHECK(strings(lists.topics) == words{"t1", "t2"});
+  CHECK(lists.depth == 3);
+  CHECK(lists.offsets == sizes{0, 4, 9});
+  CHECK(lists.scores == std::vector<double>{0.7, 0.5, 0.5, -infinity, 2.0, 1.0, lowest, -infinity, -infinity});
+  CHECK(lists.relevance == std::vector<std::int32_t>{0, 0, 2, 1, 0, 1, 0, 3, 1});
+  CHECK(lists.retrieved == sizes{3, 2});
+  CHECK(lists.relevant == sizes{2, 3});
+  CHECK(lists.unjudged_topics == 1);
+  CHECK(lists.unanswered_topics == 1);
+
+  const trec_lists bare = join(run, qrels, {.missing = trec_missing::left_out, .unjudged = 4});
+  CHECK(bare.offsets == sizes{0, 3, 5});
+  CHECK(bare.scores == std::vector<double>{0.7, 0.5, 0.5, 2.0, 1.0});
+  CHECK(bare.relevance == std::vector<std::int32_t>{0, 4, 2, 4, 1});
+  CHECK(bare.retrieved == sizes{3, 2});
+  CHECK(bare.relevant == sizes{3, 4});
+
+  const trec_lists named = join(run, qrels, {.ties = trec_ties::by_name, .topics = trec_topics::of_qrels, .depth = 4});
+  CHECK(strings(named.topics) == words{"t1", "t3", "t2"});
+  CHECK(named.depth == 4);
+  CHECK(named.offsets == sizes{0, 5, 10, 16});
+  CHECK(named.scores ==
+        std::vector<double>{0, -1, -2, lowest, -infinity, lowest, lowest, lowest, lowest, -infinity, 0, -1, lowest, lowest, -infinity, -infinity});
+  CHECK(named.relevance == std::vector<std::int32_t>{0, 0, 2, 0, 1, 0, 0, 0, 0, 1, 0, 1, 0, 0, 3, 1});
+  CHECK(named.retrieved == sizes{3, 0, 2});
+  CHECK(named.relevant == sizes{2, 1, 3});
+  CHECK(named.unanswered_topics == 1);
+
+  CHECK_THROWS_WITH(join(run, qrels, {.unjudged = -1}), "rankloss: unjudged: -1, expected at least 0");
+  CHECK_THROWS_AS(join(run, qrels, {.unjudged = -1}), std::invalid_argument);
+}
+
+TEST_CASE("trec: relevant documents that were not retrieved count") {
+  const trec_run run = parse_trec_run(some_run);
+  const trec_qrels qrels = parse_trec_qrels(some_qrels);
+  const trec_lists lists = join(run, qrels, {.ties = trec_ties::by_name});
+  std::vector<double> each(2);
+  const auto per_list = [&](const auto& metric) {
+    evaluate(metric, lists.batch(), {.per_list = each});
+    return each;
+  };
+  // t1: d e c, of which c at 3 is relevant, and z is missed. t2: a b, of which b at 2 is, and x and w are missed.
+  CHECK(per_list(average_precision{.cutoff = lists.depth}) == std::vector<double>{1.0 / 3 / 2, 1.0 / 2 / 3});
+  CHECK(per_list(recall{.cutoff = lists.depth}) == std::vector<double>{1.0 / 2, 1.0 / 3});
+  CHECK(per_list(recall{.cutoff = 2}) == std::vector<double>{0.0, 1.0 / 3});
+  CHECK(per_list(reciprocal_rank{.cutoff = lists.depth}) == std::vector<double>{1.0 / 3, 1.0 / 2});
+  CHECK(per_list(precision{.cutoff = 3}) == std::vector<double>{1.0 / 3, 1.0 / 3});
+  CHECK(per_list(hit{.cutoff = 2}) == std::vector<double>{0.0, 1.0});
+  per_list(ndcg{.gain = gain::linear, .cutoff = 3});
+  CHECK(each[0] == Approx(2 * discount(3) / (2 * discount(1) + discount(2))).epsilon(1e-14));
+  CHECK(each[1] == Approx(discount(2) / (3 * discount(1) + discount(2) + discount(3))).epsilon(1e-14));
+}
+
+TEST_CASE("trec: topics without an answer count as 0, or not") {
+  const trec_run run = parse_trec_run(some_run);
+  const trec_qrels qrels = parse_trec_qrels(some_qrels);
+  for (const trec_missing missing : {trec_missing::appended, trec_missing::left_out}) {
+    const trec_lists both = join(run, qrels, {.missing = missing});
+    const trec_lists all = join(run, qrels, {.missing = missing, .topics = trec_topics::of_qrels});
+    const double of_both = evaluate(ndcg{.cutoff = both.depth}, both.batch());
+    CHECK(of_both > 0.0);
+    CHECK(evaluate(ndcg{.cutoff = all.depth}, all.batch()) == Approx(of_both * 2 / 3).epsilon(1e-14));
+    CHECK(evaluate(average_precision{.cutoff = all.depth}, all.batch()) ==
+          Approx(evaluate(average_precision{.cutoff = both.depth}, both.batch()) * 2 / 3).epsilon(1e-14));
+  }
+  // Nothing is answered at all.
+  const trec_lists none = join(parse_trec_run(""), qrels, {.topics = trec_topics::of_qrels});
+  CHECK(none.depth == 1);
+  CHECK(none.topics.size() == 3);
+  CHECK(none.unanswered_topics == 3);
+  CHECK(evaluate(average_precision{.cutoff = none.depth}, none.batch()) == 0.0);
+  CHECK(join(run, parse_trec_qrels("")).unjudged_topics == 3);
+}
+
+TEST_CASE("trec: equal scores are in random order, or in that of their names") {
+  const trec_run run = parse_trec_run("1 Q0 B 1 5 r\n1 Q0 a 2 5 r\n1 Q0 A 3 5 r\n1 Q0 \xC3\xA4 4 5 r\n");
+  const trec_qrels qrels = parse_trec_qrels("1 0 a 1\n");
+  const trec_lists named = join(run, qrels, {.ties = trec_ties::by_name});
+  CHECK(named.relevance == std::vector<std::int32_t>{0, 1, 0, 0});  // bytes from 0x80 on, then a, B, A
+  CHECK(evaluate(reciprocal_rank{}, named.batch()) == 0.5);
+  const trec_lists expected = join(run, qrels);
+  CHECK(evaluate(reciprocal_rank{}, expected.batch()) == Approx((1.0 + 1.0 / 2 + 1.0 / 3 + 1.0 / 4) / 4).epsilon(1e-14));
+}
+
+TEST_CASE("trec: errors name the line, the field, what came and what was expected") {
+  const auto qrels = [](std::string_view text, const char* message) {
+    CHECK_THROWS_WITH(parse_trec_qrels(text), message);
+    CHECK_THROWS_AS(parse_trec_qrels(text), std::runtime_error);
+  };
+  const auto run = [](std::string_view text, const char* message) {
+    CHECK_THROWS_WITH(parse_trec_run(text), message);
+    CHECK_THROWS_AS(parse_trec_run(text), std::runtime_error);
+  };
+  qrels("1 0 a 1\n\n1 0 b\n", "text:3: fields: 3, expected 4 (topic iteration document relevance)");
+  qrels("1 Q0 a 1 0.5 tag\n", "text:1: fields: 6, expected 4 (topic iteration document relevance)");
+  qrels("1 0 a 1.5\n", "text:1: relevance: '1.5', expected a whole number of 32 bits");
+  qrels("1 0 a +-1\n", "text:1: relevance: '+-1', expected a whole number of 32 bits");
+  qrels("1 0 a +\n", "text:1: relevance: '+', expected a whole number of 32 bits");
+  qrels("1 0 a nan\r\n", "text:1: relevance: 'nan', expected a whole number of 32 bits");
+  qrels("1 0 a 2147483648\n", "text:1: relevance: '2147483648', expected a whole number of 32 bits");
+  qrels("1 0 a 1\n2 0 a 1\n\n1 0 a 1\n", "text:4: document: 'a' again for topic '1', expected once; first at line 1");
+  run("1 Q0 a 1 0.5\n", "text:1: fields: 5, expected 6 (topic Q0 document rank score tag)");
+  run("1 Q0 a 1 0.5 my tag\n", "text:1: fields: 7, expected 6 (topic Q0 document rank score tag)");
+  run("1 Q0 a 1 0.5 t\n1 Q0 b 1 high t\n", "text:2: score: 'high', expected a finite number");
+  run("1 Q0 a 1 inf t\n", "text:1: score: 'inf', expected a finite number");
+  run("1 Q0 a 1 NaN t\n", "text:1: score: 'NaN', expected a finite number");
+  run("1 Q0 a 1 1e999 t\n", "text:1: score: '1e999', expected a finite number");
+  run("1 Q0 a 1 -1.7976931348623157e308 t\n", "text:1: score: '-1.7976931348623157e308', expected a finite number");
+  run("1 Q0 a 1 1,5 t\n", "text:1: score: '1,5', expected a finite number");
+  run("1 Q0 a 1 1 t\n1 Q0 b 1 1 t\n1 Q0 b 1 2 t\n", "text:3: document: 'b' again for topic '1', expected once; first at line 2");
+  CHECK_NOTHROW(parse_trec_run("1 Q0 a 1 1 t\n2 Q0 a 1 1 t\n"));
+  CHECK_THROWS_WITH(parse_trec_run("x", "a name"), "a name:1: fields: 1, expected 6 (topic Q0 document rank score tag)");
+}
+
+TEST_CASE("trec: files") {
+  const support::text_file run("run", some_run);
+  const support::text_file qrels("qrels", some_qrels);
+  const trec_lists lists = join(read_trec_run(run.path()), read_trec_qrels(qrels.path()));
+  CHECK(lists.scores == join(parse_trec_run(some_run), parse_trec_qrels(some_qrels)).scores);
+  CHECK_THROWS_WITH(read_trec_run(qrels.path()), qrels.path().string() + ":1: fields: 4, expected 6 (topic Q0 document rank score tag)");
+  const auto missing = run.path().string() + ".missing";
+  CHECK_THROWS_WITH(read_trec_run(missing), missing + ": cannot be read, expected a text file");
+  CHECK_THROWS_WITH(read_trec_qrels(missing), missing + ": cannot be read, expected a text file");
+}
+
+std::string line(const words& fields) {
+  std::string text;
+  for (const std::string& field : fields) text.append(text.empty() ? "" : " ").append(field);
+  return text + "\n";
+}
+
+/// trec_eval's way, with maps.
+struct plain {
+  std::map<std::string, std::map<std::string, int>> judged;
+  std::map<std::string, std::vector<std::pair<double, std::string>>> answers;
+  std::string run;
+  std::string qrels;
+
+  explicit plain(std::mt19937_64& random) {
+    std::vector<std::string> run_lines;
+    std::vector<std::string> qrels_lines;
+    for (int t = 0; t < 8; ++t) {
+      const std::string topic = "t" + std::to_string(random() % 1000);
+      if (judged.contains(topic) || answers.contains(topic)) continue;
+      std::set<std::string> documents;
+      if (random() % 5 != 0)
+        for (std::size_t i = 0, n = 1 + random() % 12; i < n; ++i) documents.insert("d" + std::to_string(random() % 30));
+      for (const std::string& document : documents) {
+        const int relevance = static_cast<int>(random() % 5) - 1;
+        judged[topic][document] = relevance;
+        qrels_lines.push_back(line({topic, "0", document, std::to_string(relevance)}));
+      }
+      documents.clear();
+      if (random() % 5 != 0)
+        for (std::size_t i = 0, n = 1 + random() % 20; i < n; ++i) documents.insert("d" + std::to_string(random() % 30));
+      for (const std::string& document : documents) {
+        const double score = static_cast<double>(random() % 6) / 4.0;
+        answers[topic].emplace_back(score, document);
+        run_lines.push_back(line({topic, "Q0", document, "0", std::to_string(score), "r"}));
+      }
+      std::sort(answers[topic].rbegin(), answers[topic].rend());
+      if (documents.empty()) answers.erase(topic);
+    }
+    std::shuffle(run_lines.begin(), run_lines.end(), random);
+    std::shuffle(qrels_lines.begin(), qrels_lines.end(), random);
+    for (const std::string& text : run_lines) run += text;
+    for (const std::string& text : qrels_lines) qrels += text;
+  }
+
+  struct values {
+    double ap = 0, ndcg = 0, recall = 0, precision = 0, rr = 0;
+  };
+
+  [[nodiscard]] values of(const std::string& topic, std::size_t k) const {
+    values out;
+    const auto& grades = judged.at(topic);
+    std::vector<double> gains;
+    for (const auto& [document, relevance] : grades)
+      if (relevance > 0) gains.push_back(relevance);
+    std::sort(gains.rbegin(), gains.rend());
+    double ideal = 0.0;
+    for (std::size_t p = 0; p < std::min(k, gains.size()); ++p) ideal += gains[p] * discount(static_cast<double>(p + 1));
+    double found = 0.0;
+    if (!answers.contains(topic)) return out;
+    const auto& answer = answers.at(topic);
+    for (std::size_t p = 0; p < answer.size(); ++p) {
+      const auto at = grades.find(answer[p].second);
+      if (at == grades.end() || at->second <= 0) continue;
+      const auto place = static_cast<double>(p + 1);
+      found += 1.0;
+      out.ap += found / place;
+      if (out.rr == 0.0) out.rr = 1.0 / place;
+      if (p >= k) continue;
+      out.ndcg += at->second * discount(place);
+      out.recall += 1.0;
+      out.precision += 1.0 / static_cast<double>(k);
+    }
+    if (gains.empty()) return values{};
+    out.ap /= static_cast<double>(gains.size());
+    out.recall /= static_cast<double>(gains.size());
+    out.ndcg /= ideal;
+    return out;
+  }
+};
+
+TEST_CASE("trec: metrics of random runs are those of trec_eval's definitions") {
+  std::mt19937_64 random(1);
+  for (int round = 0; round < 200; ++round) {
+    const plain reference(random);
+    const bool all = round % 2 == 0;
+    const std::size_t k = 1 + random() % 15;
+    const trec_lists lists = join(parse_trec_run(reference.run), parse_trec_qrels(reference.qrels),
+                                  {.ties = trec_ties::by_name, .topics = all ? trec_topics::of_qrels : trec_topics::of_both, .depth = 15});
+    std::size_t expected_lists = 0;
+    for (const auto& [topic, grades] : reference.judged) expected_lists += all || reference.answers.contains(topic) ? 1 : 0;
+    REQUIRE(lists.topics.size() == expected_lists);
+    const auto check = [&](const auto& metric, std::size_t cutoff, auto member) {
+      std::vector<double> each(lists.topics.size());
+      evaluate(metric, lists.batch(), {.per_list = each});
+      for (std::size_t t = 0; t < each.size(); ++t)
+        CHECK(each[t] == Approx(reference.of(std::string(lists.topics[t]), cutoff).*member).epsilon(1e-13));
+    };
+    check(average_precision{.cutoff = lists.depth}, lists.depth, &plain::values::ap);
+    check(reciprocal_rank{.cutoff = lists.depth}, lists.depth, &plain::values::rr);
+    check(ndcg{.gain = gain::linear, .cutoff = k}, k, &plain::values::ndcg);
+    check(recall{.cutoff = k}, k, &plain::values::recall);
+    check(precision{.cutoff = k}, k, &plain::values::precision);
+  }
+}
+
+TEST_CASE("trec: a spoilt text is read or refused, whole") {
+  std::mt19937_64 random(2);
+  constexpr std::string_view characters = "0123456789.:+-eEtdQ# \t\r\n\0\xff"sv;
+  std::size_t read = 0;
+  std::size_t refused = 0;
+  for (int round = 0; round < 2000; ++round) {
+    const plain reference(random);
+    const auto spoilt = [&](std::string text) {
+      for (std::size_t change = 0, n = random() % 4; change < n && !text.empty(); ++change) {
+        const std::size_t at = random() % text.size();
+        switch (random() % 4) {
+          case 0: text[at] = characters[random() % characters.size()]; break;
+          case 1: text.insert(at, 1, characters[random() % characters.size()]); break;
+          case 2: text.erase(at, 1 + random() % 5); break;
+          default: text.resize(at); break;
+        }
+      }
+      return std::vector<char>(text.begin(), text.end());  // to the byte, so that a sanitizer sees a read behind the end
+    };
+    const auto run_text = spoilt(reference.run);
+    const auto qrels_text = spoilt(reference.qrels);
+    try {
+      const trec_run run = parse_trec_run({run_text.data(), run_text.size()});
+      const trec_qrels qrels = parse_trec_qrels({qrels_text.data(), qrels_text.size()});
+      const trec_lists lists = join(run, qrels, {.topics = trec_topics::of_qrels});
+      const double map = evaluate(average_precision{.cutoff = lists.depth}, lists.batch());
+      CHECK((map >= 0.0 && map <= 1.0));
+      ++read;
+    } catch (const std::runtime_error& error) {
+      CHECK(std::strncmp(error.what(), "text:", 5) == 0);
+      ++refused;
+    }
+  }
+  CHECK(read > 200);
+  CHECK(refused > 200);
+}
+
+}  // namespace
