@@ -18,6 +18,7 @@ int main(int argc, char** argv) {
   bench::add_neural_ndcg();
   bench::add_ranknet();
   bench::add_std_sort();
+  bench::add_svmlight();
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
   const bool some_run = benchmark::RunSpecifiedBenchmarks() > 0;

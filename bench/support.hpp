@@ -148,6 +148,7 @@ void add_sorting_network();
 void add_neural_ndcg();
 void add_ranknet();
 void add_std_sort();
+void add_svmlight();
 
 /// Lengths of single lists.
 inline constexpr std::size_t lengths[] = {16, 64, 128, 256, 512, 1024, 4096, 16384, 65536, 100000, 262144, 1000000};
