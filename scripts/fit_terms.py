@@ -9,7 +9,7 @@ The elementary functions are fitted in the same way, each on the interval that i
 
     python3 scripts/fit_terms.py            prints the C++ arrays and their errors (needs mpmath)
 """
-from mpmath import atanh, cos, exp, expm1, log, lu_solve, matrix, mp, mpf, pi, sqrt
+from mpmath import atanh, cos, exp, expm1, log, log1p, lu_solve, matrix, mp, mpf, pi, sqrt
 
 mp.dps = 60
 
@@ -17,6 +17,7 @@ KERNELS = {
     "sigmoid": lambda u: 1 / (1 + u),                   # sigmoid(-d)      = u / (1 + u)
     "slope": lambda u: 1 / (1 + u) ** 2,                # sigmoid'(d)      = u / (1 + u)^2
     "curvature": lambda u: (1 - u) / (1 + u) ** 3,      # -sigmoid''(d)    = u (1 - u) / (1 + u)^3
+    "softplus": lambda u: log1p(u) / u if u else mpf(1),  # log(1 + e^-d)   = log1p(u)
     "slope_squared": lambda u: u / (1 + u) ** 4,        # sigmoid'(d)^2    = u^2 / (1 + u)^4
 }
 
@@ -38,7 +39,7 @@ def log_share(p):
 
 
 # Of float, the Hessian takes more terms than ranks and slopes do: docs/algorithms.md.
-FITS = [(f"{name}_10", KERNELS[name], 10, mpf(0), mpf(1)) for name in ("sigmoid", "slope")]
+FITS = [(f"{name}_10", KERNELS[name], 10, mpf(0), mpf(1)) for name in ("sigmoid", "slope", "softplus")]
 FITS += [(f"{name}_12", KERNELS[name], 12, mpf(0), mpf(1)) for name in ("curvature", "slope_squared")]
 FITS += [(f"{name}_22", q, 22, mpf(0), mpf(1)) for name, q in KERNELS.items()]
 # Cells that touch act on each other through a Taylor series: the exponentials begin half a temperature away.

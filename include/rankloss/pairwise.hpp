@@ -3,6 +3,7 @@
 
 #include <rankloss/batch.hpp>
 #include <rankloss/detail/pair_loop.hpp>
+#include <rankloss/detail/pair_scan.hpp>
 #include <rankloss/detail/sorted_rows.hpp>
 #include <rankloss/evaluate.hpp>
 #include <rankloss/pairs/function.hpp>
@@ -72,6 +73,8 @@ struct pairwise {
   template <class T, class R, class Arch = xsimd::default_arch>
   double operator()(const list<T, R>& items, const list_outputs<T>& out, workspace& scratch) const {
     const workspace::scope scope(scratch);
+    if constexpr (has_scan)
+      if (out.hessian.empty() && items.size() >= shortest_scan) return run_scan<Arch>(items, out, scratch);
     places at = place(items, scratch);
     const std::size_t k = cutoff > 0 ? std::min(cutoff, at.size()) : at.size();
     if (cut == pairs::cut::both && cutoff > 0) at = {at.item.first(k), at.rank.first(at.rank.empty() ? 0 : k)};
@@ -100,6 +103,11 @@ struct pairwise {
   static constexpr bool by_position = requires { requires Weight::by_position; };
   static constexpr bool all_pairs = requires { requires Weight::all_pairs; };
   static constexpr bool binary = requires { requires Weight::binary; };
+  static constexpr bool has_scan = requires {
+    Weight::channel_count;
+    Function::kernel;
+  };
+  static constexpr std::size_t shortest_scan = 512;
   static constexpr bool has_shares = requires(const Function& f, const xsimd::batch<double>& v) { f.of_shares(v, v, v); };
 
   template <class T, class R>
@@ -188,6 +196,78 @@ struct pairwise {
     return true;
   }
 
+  /// Numbers of the levels of relevance by item, rising with it; returns how many there are.
+  template <class T, class R>
+  [[nodiscard]] static std::uint32_t number_levels(const list<T, R>& items, std::span<std::uint32_t> numbers, workspace& scratch) {
+    const workspace::scope scope(scratch);
+    const std::span<std::uint32_t> order = scratch.take<std::uint32_t>(items.size());
+    if (!order_by_grade(items, order)) order_by_level(items, order, scratch);
+    std::uint32_t number = 0;
+    for (std::size_t p = order.size(); p-- > 0;) {
+      if (p + 1 < order.size() && level(items, order[p]) != level(items, order[p + 1])) ++number;
+      numbers[order[p]] = number;
+    }
+    return number + 1;
+  }
+
+  /// Long lists, by the sums of pair_scan.hpp.
+  template <class Arch, class T, class R>
+  double run_scan(const list<T, R>& items, const list_outputs<T>& out, workspace& scratch) const {
+    constexpr std::size_t C = Weight::channel_count;
+    const std::size_t all = items.size();
+    const std::span<std::uint32_t> numbers = scratch.take<std::uint32_t>(all);
+    const std::uint32_t level_count = number_levels(items, numbers, scratch);
+    const detail::sorted_list<T> sorted = detail::sort_list<T>(items.scores, scratch);
+    const std::size_t k = cutoff > 0 ? std::min(cutoff, all) : all;
+    const std::size_t n = cut == pairs::cut::both ? k : all;
+    const std::span<std::uint32_t> ranks = scratch.take<std::uint32_t>(n);
+    std::iota(ranks.begin(), ranks.end(), 0u);
+    const std::span<const std::uint32_t> order = sorted.order.first(n);
+
+    detail::scan_list<T, C> places_of;
+    places_of.n = n;
+    places_of.counted = k;
+    places_of.scores = scratch.take<double>(n);
+    places_of.levels = scratch.take<std::uint32_t>(n);
+    places_of.items = scratch.take<std::uint32_t>(n);
+    pairs::detail::channels<T, C> channels;
+    for (std::size_t c = 0; c < C; ++c) {
+      channels.upper[c] = places_of.upper[c] = pairs::detail::padded<T, Arch>(n, scratch);
+      channels.lower[c] = places_of.lower[c] = pairs::detail::padded<T, Arch>(n, scratch);
+    }
+    weight.template fill<Arch>(items, places{order, ranks}, channels, scratch);
+    if (!items.weights.empty()) places_of.weights = pairs::detail::padded<T, Arch>(n, scratch);
+    constexpr double bound = std::numeric_limits<double>::max() / 2;
+    for (std::size_t p = 0; p < n; ++p) {
+      places_of.scores[p] = std::clamp(static_cast<double>(sorted.x[p]), -bound, bound);
+      places_of.levels[p] = numbers[order[p]];
+      places_of.items[p] = order[p];
+      if (!items.weights.empty()) places_of.weights[p] = static_cast<T>(items.weights[order[p]]);
+    }
+    const std::span<double> gradient = scratch.take<double>(all);
+    std::fill(gradient.begin(), gradient.end(), 0.0);
+    const auto sum = [&]<bool Weighted> {
+      detail::pair_scan<Arch, T, C, Weighted, Function> scan(function, Weight::wrong_sign, gradient, scratch);
+      scan.run(places_of, level_count);
+      return scan.totals();
+    };
+    const detail::pair_totals totals = items.weights.empty() ? sum.template operator()<false>() : sum.template operator()<true>();
+    const double share = share_of(totals) * function.factor();
+    write<T>(gradient, share / function.length(), out.gradient);
+    return std::min(share * totals.value, std::numeric_limits<double>::max());
+  }
+
+  /// 1 / Z
+  [[nodiscard]] double share_of(const detail::pair_totals& totals) const noexcept {
+    const double divisor = average == pairs::average::none ? 1.0 : average == pairs::average::pairs ? totals.count : totals.weight;
+    return divisor > 0.0 ? 1.0 / divisor : 0.0;
+  }
+  template <class T, class S>
+  static void write(std::span<S> from, double factor, const strided<T>& to) noexcept {
+    constexpr auto most = static_cast<double>(std::numeric_limits<T>::max());
+    for (std::size_t i = 0; i < to.size(); ++i) to[i] = static_cast<T>(std::clamp(factor * static_cast<double>(from[i]), -most, most));
+  }
+
   template <class Arch, class S, class T, class R>
   double run(const list<T, R>& items, const places& at, std::size_t first_end, const list_outputs<T>& out, workspace& scratch) const {
     const std::size_t n = at.size();
@@ -202,12 +282,11 @@ struct pairwise {
       levels[p] = static_cast<S>(level(items, at.item[p]));
       if (!weights.empty()) weights[p] = static_cast<S>(items.weights[at.item[p]]);
     }
-    std::fill(levels.begin() + static_cast<std::ptrdiff_t>(n), levels.end(), std::numeric_limits<S>::quiet_NaN());
     const std::span<S> gradient = take();
     const std::span<S> hessian = out.hessian.empty() ? std::span<S>() : take();
     std::fill(gradient.begin(), gradient.end(), S{0});
     std::fill(hessian.begin(), hessian.end(), S{0});
-    const detail::pair_items<S> arrays{n, scores, levels, weights, gradient, hessian};
+    const detail::pair_items<S> arrays{0, n, scores, levels, weights, gradient, hessian};
 
     const auto prepared = weight.template prepare<Arch, S>(items, at, scratch);
     const auto sum = [&](const auto& f) {
@@ -229,15 +308,14 @@ struct pairwise {
     }
     if (!done) totals = sum(detail::by_difference<Function>{function});
 
-    const double divisor = average == pairs::average::none ? 1.0 : average == pairs::average::pairs ? totals.count : totals.weight;
-    const double share = divisor > 0.0 ? 1.0 / divisor : 0.0;
-    const auto write = [&](std::span<const S> from, const strided<T>& to) {
+    const double share = share_of(totals);
+    const auto write_places = [&](std::span<const S> from, const strided<T>& to) {
       constexpr auto most = static_cast<double>(std::numeric_limits<T>::max());
       if (to.empty()) return;
       for (std::size_t p = 0; p < n; ++p) to[at.item[p]] = static_cast<T>(std::clamp(share * static_cast<double>(from[p]), -most, most));
     };
-    write(gradient, out.gradient);
-    write(hessian, out.hessian);
+    write_places(gradient, out.gradient);
+    write_places(hessian, out.hessian);
     return std::min(share * totals.value, std::numeric_limits<double>::max());
   }
 

@@ -13,12 +13,13 @@
 /// needs no more digits than its scores have, only long sums do.
 namespace rankloss::detail {
 
-/// What the loop reads and writes of the items; all arrays by place, with one vector of padding.
+/// What the loops read and write of the items at places [begin, end); of all arrays a vector beyond the end may be read, and added 0 to.
 template <class S>
 struct pair_items {
-  std::size_t n = 0;
-  std::span<const S> scores;   ///< 0 in the padding
-  std::span<const S> levels;   ///< who is more relevant; NaN in the padding, so that it is neither more nor less
+  std::size_t begin = 0;
+  std::size_t end = 0;
+  std::span<const S> scores;
+  std::span<const S> levels;   ///< who is more relevant
   std::span<const S> weights;  ///< of a pair's more relevant item; empty: all 1
   std::span<S> gradient;       ///< added to
   std::span<S> hessian;        ///< added to; empty: not wanted
@@ -133,10 +134,10 @@ pair_totals loop_over_levels(const pair_items<S>& items, const Function& functio
   const V lane = lane_numbers<V>();
   pair_totals totals;
   row_sums<V> own;
-  for (std::size_t i = 0, next = 0; i < items.n; ++i) {
+  for (std::size_t i = items.begin, next = i; i < items.end; ++i) {
     if (i == next)
-      while (next < items.n && items.levels[next] == items.levels[i]) ++next;
-    if (next == items.n) break;
+      while (next < items.end && items.levels[next] == items.levels[i]) ++next;
+    if (next == items.end) break;
     const V score(items.scores[i]);
     const V level(items.levels[i]);
     const V own_weight(items.weights.empty() ? S(1) : items.weights[i]);
@@ -151,48 +152,55 @@ pair_totals loop_over_levels(const pair_items<S>& items, const Function& functio
       add_pairs<Hessian>(items, j, keep(factor * f.value), keep(factor * f.slope), bend, own);
     };
     std::size_t j = next;
-    for (; j + w <= items.n; j += w) add(j, [](const V& v) { return v; });
-    if (j < items.n) {
-      const auto inside = lane < V(static_cast<S>(items.n - j));
+    for (; j + w <= items.end; j += w) add(j, [](const V& v) { return v; });
+    if (j < items.end) {
+      const auto inside = lane < V(static_cast<S>(items.end - j));
       add(j, [&](const V& v) { return xsimd::select(inside, v, zero); });
     }
-    totals.count += static_cast<double>(items.n - next);
+    totals.count += static_cast<double>(items.end - next);
     own.template end_row<Hessian>(items, i, totals);
   }
   own.flush(totals);
   return totals;
 }
 
-/// The same for items in any order of levels: over the pairs of places i < first_end, j > i.
+/// The same for items in any order of levels: over the pairs of places i < first_end, j > i. Where the item at j wins, the weight is times
+/// `later_wins`.
 template <class Arch, bool Hessian, class S, class Function, class Weights>
-pair_totals loop_over_places(const pair_items<S>& items, std::size_t first_end, const Function& function, const Weights& weights) {
+pair_totals loop_over_places(const pair_items<S>& items, std::size_t first_end, const Function& function, const Weights& weights,
+                             S later_wins = S(1)) {
   using V = xsimd::batch<S, Arch>;
   constexpr std::size_t w = V::size;
   const V zero(S(0));
+  const V lane = lane_numbers<V>();
   pair_totals totals;
   row_sums<V> own;
-  for (std::size_t i = 0; i < first_end; ++i) {
+  for (std::size_t i = items.begin; i < first_end; ++i) {
     const V score(items.scores[i]);
     const V level(items.levels[i]);
     const V own_weight(items.weights.empty() ? S(1) : items.weights[i]);
     const auto own_function = function.at(i);
     const auto own_weights = weights.at(i);
     V count(zero);
-    for (std::size_t j = i + 1; j < items.n; j += w) {
-      const V other = V::load_unaligned(items.levels.data() + j);
+    const auto add = [&](std::size_t j, const V& other) {
       const auto wins = level > other;
-      const auto counts = wins || level < other;  // neither in the padding
+      const auto counts = wins || level < other;
       const V d = score - V::load_unaligned(items.scores.data() + j);
       const auto f = own_function(j, wins, d, xsimd::abs(level - other));
       V factor = own_weights(j);
       if (!items.weights.empty()) factor = factor * xsimd::select(wins, own_weight, V::load_unaligned(items.weights.data() + j));
+      if (later_wins != S(1)) factor = xsimd::select(wins, factor, V(later_wins) * factor);
       const V slope = xsimd::select(counts, factor * f.slope, zero);
       own.weight = own.weight + xsimd::select(counts, factor, zero);
       count = count + xsimd::select(counts, V(S(1)), zero);
       V bend(zero);
       if constexpr (Hessian) bend = xsimd::select(counts, factor * f.curvature, zero);
       add_pairs<Hessian>(items, j, xsimd::select(counts, factor * f.value, zero), xsimd::select(wins, slope, -slope), bend, own);
-    }
+    };
+    std::size_t j = i + 1;
+    for (; j + w <= items.end; j += w) add(j, V::load_unaligned(items.levels.data() + j));
+    // Beyond the end nothing is more or less relevant.
+    if (j < items.end) add(j, xsimd::select(lane < V(static_cast<S>(items.end - j)), V::load_unaligned(items.levels.data() + j), level));
     totals.count += static_cast<double>(sum_of(count));
     own.template end_row<Hessian>(items, i, totals);
   }
@@ -210,12 +218,12 @@ pair_totals loop_over_all_pairs(const pair_items<S>& items, std::size_t first_en
   const V lane = lane_numbers<V>();
   pair_totals totals;
   row_sums<V> own;
-  for (std::size_t i = 0; i < first_end; ++i) {
+  for (std::size_t i = items.begin; i < first_end; ++i) {
     const V score(items.scores[i]);
     const S own_weight = items.weights.empty() ? weights[i] : weights[i] * items.weights[i];
     const auto own_function = function.at(i);
-    for (std::size_t j = i + 1; j < items.n; j += w) {
-      const auto inside = lane < V(static_cast<S>(std::min(items.n - j, w)));
+    for (std::size_t j = i + 1; j < items.end; j += w) {
+      const auto inside = lane < V(static_cast<S>(std::min(items.end - j, w)));
       V other = V::load_unaligned(weights.data() + j);
       if (!items.weights.empty()) other = other * V::load_unaligned(items.weights.data() + j);
       const V d = score - V::load_unaligned(items.scores.data() + j);
@@ -231,7 +239,7 @@ pair_totals loop_over_all_pairs(const pair_items<S>& items, std::size_t first_en
     own_function(i, zero, zero).value.store_aligned(with_itself);
     totals.value += static_cast<double>(own_weight * with_itself[0]);
     totals.weight += static_cast<double>(own_weight);
-    totals.count += 2.0 * static_cast<double>(items.n - i) - 1.0;
+    totals.count += 2.0 * static_cast<double>(items.end - i) - 1.0;
     own.template end_row<Hessian>(items, i, totals);
   }
   own.flush(totals);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <rankloss/detail/lane_math.hpp>
+#include <rankloss/detail/pair_kernel.hpp>
 #include <rankloss/detail/require.hpp>
 
 #include <xsimd/xsimd.hpp>
@@ -49,6 +50,7 @@ struct logistic {
   void validate() const { detail::check_length("temperature", temperature); }
   [[nodiscard]] double length() const noexcept { return temperature; }
   [[nodiscard]] double factor() const noexcept { return unit == pairs::logarithm::binary ? std::numbers::log2e : 1.0; }
+  static constexpr auto kernel = rankloss::detail::pair_kernel::logistic;
 
   template <class V>
   [[nodiscard]] terms<V> operator()(const V& d, const V&) const noexcept {
@@ -81,6 +83,8 @@ struct soft_zero_one {
 
   void validate() const { detail::check_length("temperature", temperature); }
   [[nodiscard]] double length() const noexcept { return temperature; }
+  [[nodiscard]] double factor() const noexcept { return 1.0; }
+  static constexpr auto kernel = rankloss::detail::pair_kernel::sigmoid;
 
   template <class V>
   [[nodiscard]] terms<V> operator()(const V& d, const V&) const noexcept {
