@@ -229,7 +229,6 @@ struct pairwise {
     places_of.counted = k;
     places_of.scores = scratch.take<double>(n);
     places_of.levels = scratch.take<std::uint32_t>(n);
-    places_of.items = scratch.take<std::uint32_t>(n);
     pairs::detail::channels<T, C> channels;
     for (std::size_t c = 0; c < C; ++c) {
       channels.upper[c] = places_of.upper[c] = pairs::detail::padded<T, Arch>(n, scratch);
@@ -241,20 +240,34 @@ struct pairwise {
     for (std::size_t p = 0; p < n; ++p) {
       places_of.scores[p] = std::clamp(static_cast<double>(sorted.x[p]), -bound, bound);
       places_of.levels[p] = numbers[order[p]];
-      places_of.items[p] = order[p];
       if (!items.weights.empty()) places_of.weights[p] = static_cast<T>(items.weights[order[p]]);
     }
-    const std::span<double> gradient = scratch.take<double>(all);
+    const std::span<double> gradient = scratch.take<double>(n);
     std::fill(gradient.begin(), gradient.end(), 0.0);
     const auto sum = [&]<bool Weighted> {
-      detail::pair_scan<Arch, T, C, Weighted, Function> scan(function, Weight::wrong_sign, gradient, scratch);
-      scan.run(places_of, level_count);
+      detail::pair_scan<Arch, T, C, Weighted, by_position, Function> scan(function, Weight::wrong_sign, scratch);
+      scan.run(places_of, level_count, gradient);
       return scan.totals();
     };
-    const detail::pair_totals totals = items.weights.empty() ? sum.template operator()<false>() : sum.template operator()<true>();
+    detail::pair_totals totals = items.weights.empty() ? sum.template operator()<false>() : sum.template operator()<true>();
+    if (average == pairs::average::pairs) totals.count = count_pairs(places_of.levels, k, level_count, scratch);
     const double share = share_of(totals) * function.factor();
-    write<T>(gradient, share / function.length(), out.gradient);
+    for (std::size_t i = 0; i < out.gradient.size() && n < all; ++i) out.gradient[i] = T{0};
+    write<T>(gradient, share / function.length(), order, out.gradient);
     return std::min(share * totals.value, std::numeric_limits<double>::max());
+  }
+
+  /// Pairs of different level of which an item is among the first k.
+  [[nodiscard]] static double count_pairs(std::span<const std::uint32_t> levels, std::size_t k, std::uint32_t level_count, workspace& scratch) {
+    const workspace::scope scope(scratch);
+    const std::span<std::uint32_t> seen = scratch.take<std::uint32_t>(level_count);
+    std::fill(seen.begin(), seen.end(), 0u);
+    double count = 0.0;
+    for (std::size_t i = 0; i < levels.size(); ++i) {
+      count += static_cast<double>(std::min(i, k) - seen[levels[i]]);
+      if (i < k) ++seen[levels[i]];
+    }
+    return count;
   }
 
   /// 1 / Z
@@ -262,10 +275,12 @@ struct pairwise {
     const double divisor = average == pairs::average::none ? 1.0 : average == pairs::average::pairs ? totals.count : totals.weight;
     return divisor > 0.0 ? 1.0 / divisor : 0.0;
   }
+  /// From places to items.
   template <class T, class S>
-  static void write(std::span<S> from, double factor, const strided<T>& to) noexcept {
+  static void write(std::span<S> from, double factor, std::span<const std::uint32_t> item, const strided<T>& to) noexcept {
     constexpr auto most = static_cast<double>(std::numeric_limits<T>::max());
-    for (std::size_t i = 0; i < to.size(); ++i) to[i] = static_cast<T>(std::clamp(factor * static_cast<double>(from[i]), -most, most));
+    if (to.empty()) return;
+    for (std::size_t p = 0; p < item.size(); ++p) to[item[p]] = static_cast<T>(std::clamp(factor * static_cast<double>(from[p]), -most, most));
   }
 
   template <class Arch, class S, class T, class R>
@@ -309,13 +324,8 @@ struct pairwise {
     if (!done) totals = sum(detail::by_difference<Function>{function});
 
     const double share = share_of(totals);
-    const auto write_places = [&](std::span<const S> from, const strided<T>& to) {
-      constexpr auto most = static_cast<double>(std::numeric_limits<T>::max());
-      if (to.empty()) return;
-      for (std::size_t p = 0; p < n; ++p) to[at.item[p]] = static_cast<T>(std::clamp(share * static_cast<double>(from[p]), -most, most));
-    };
-    write_places(gradient, out.gradient);
-    write_places(hessian, out.hessian);
+    write<T>(gradient, share, at.item, out.gradient);
+    if (!hessian.empty()) write<T>(hessian, share, at.item, out.hessian);
     return std::min(share * totals.value, std::numeric_limits<double>::max());
   }
 

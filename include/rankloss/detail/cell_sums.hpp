@@ -167,6 +167,14 @@ struct wide_row {
   [[gnu::always_inline]] void add_scaled(double factor, const double* row) noexcept {
     for (std::size_t i = 0; i < vectors; ++i) v[i] = xsimd::fma(lanes<Arch>(factor), lanes<Arch>::load_unaligned(row + i * lane_count<Arch>), v[i]);
   }
+  [[gnu::always_inline]] void add(double factor, const wide_row& other) noexcept {
+    for (std::size_t i = 0; i < vectors; ++i) v[i] = xsimd::fma(lanes<Arch>(factor), other.v[i], v[i]);
+  }
+  [[nodiscard]] [[gnu::always_inline]] double dot(const wide_row& other) const noexcept {
+    lanes<Arch> sum = v[0] * other.v[0];
+    for (std::size_t i = 1; i < vectors; ++i) sum = xsimd::fma(v[i], other.v[i], sum);
+    return sum_of(sum);
+  }
   [[gnu::always_inline]] void load(const double* row) noexcept {
     for (std::size_t i = 0; i < vectors; ++i) v[i] = lanes<Arch>::load_unaligned(row + i * lane_count<Arch>);
   }

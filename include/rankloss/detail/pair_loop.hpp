@@ -82,7 +82,7 @@ struct by_shares {
 template <class V>
 struct row_sums {
   using S = typename V::value_type;
-  V value = V(S(0)), weight = V(S(0)), gradient = V(S(0)), hessian = V(S(0));
+  V value = V(S(0)), weight = V(S(0)), count = V(S(0)), gradient = V(S(0)), hessian = V(S(0));
 
   /// The end of row i: sums across lanes cost as much as some vectors of pairs, and a lane of float may hold those of a few rows.
   template <bool Hessian>
@@ -98,7 +98,8 @@ struct row_sums {
   void flush(pair_totals& totals) {
     totals.value += static_cast<double>(sum_of(value));
     totals.weight += static_cast<double>(sum_of(weight));
-    value = weight = V(S(0));
+    totals.count += static_cast<double>(sum_of(count));
+    value = weight = count = V(S(0));
   }
 };
 
@@ -181,7 +182,6 @@ pair_totals loop_over_places(const pair_items<S>& items, std::size_t first_end, 
     const V own_weight(items.weights.empty() ? S(1) : items.weights[i]);
     const auto own_function = function.at(i);
     const auto own_weights = weights.at(i);
-    V count(zero);
     const auto add = [&](std::size_t j, const V& other) {
       const auto wins = level > other;
       const auto counts = wins || level < other;
@@ -192,7 +192,7 @@ pair_totals loop_over_places(const pair_items<S>& items, std::size_t first_end, 
       if (later_wins != S(1)) factor = xsimd::select(wins, factor, V(later_wins) * factor);
       const V slope = xsimd::select(counts, factor * f.slope, zero);
       own.weight = own.weight + xsimd::select(counts, factor, zero);
-      count = count + xsimd::select(counts, V(S(1)), zero);
+      own.count = own.count + xsimd::select(counts, V(S(1)), zero);
       V bend(zero);
       if constexpr (Hessian) bend = xsimd::select(counts, factor * f.curvature, zero);
       add_pairs<Hessian>(items, j, xsimd::select(counts, factor * f.value, zero), xsimd::select(wins, slope, -slope), bend, own);
@@ -201,7 +201,6 @@ pair_totals loop_over_places(const pair_items<S>& items, std::size_t first_end, 
     for (; j + w <= items.end; j += w) add(j, V::load_unaligned(items.levels.data() + j));
     // Beyond the end nothing is more or less relevant.
     if (j < items.end) add(j, xsimd::select(lane < V(static_cast<S>(items.end - j)), V::load_unaligned(items.levels.data() + j), level));
-    totals.count += static_cast<double>(sum_of(count));
     own.template end_row<Hessian>(items, i, totals);
   }
   own.flush(totals);

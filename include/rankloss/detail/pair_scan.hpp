@@ -48,7 +48,8 @@ struct scan_terms {
   static constexpr std::size_t exponents = sizeof(T) == 4 ? 16 : 24;  // K, padded to whole vectors
   static constexpr std::size_t places = sizeof(T) == 4 ? 8 : 16;      // P
   static constexpr double half_width = 0.125;                         // of a block, in temperatures
-  static constexpr std::size_t block_items = 64;
+  static constexpr std::size_t block_items = 32;                      // where the pairs of a block go one by one
+  static constexpr std::size_t large_block = 4096;                    // where they do not
   static constexpr std::size_t most_levels = 16;
 
   /// [k][p]: c_k exp(-k (h + h z)) = sum_p .. z^p
@@ -84,16 +85,47 @@ struct scan_terms {
     return rows;
   }
   static constexpr auto to_states = from_moments();
+
+  /// [q][p]: what moment q of a block's losers adds to place p of its winners, f(h (z_winner - z_loser)) with f the Taylor series from 0 of the
+  /// sigmoid (its integral, its derivative): scores fall as places rise.
+  using within = std::array<std::array<double, places>, places>;
+  static constexpr within own_terms(int derivative) {
+    // sigmoid = 1/2 + s, s' = 1/4 - s^2
+    std::array<double, 2 * places + 2> sigmoid{};
+    for (std::size_t n = 0; n + 1 < sigmoid.size(); ++n) {
+      double square = 0.0;
+      for (std::size_t m = 0; m <= n; ++m) square += (m == 0 ? 0.0 : sigmoid[m]) * (m == n ? 0.0 : sigmoid[n - m]);
+      sigmoid[n + 1] = ((n == 0 ? 0.25 : 0.0) - square) / static_cast<double>(n + 1);
+    }
+    sigmoid[0] = 0.5;
+    std::array<double, 2 * places> series{};
+    for (std::size_t n = 0; n < series.size(); ++n)
+      series[n] = derivative == 0   ? sigmoid[n]
+                  : derivative == 1 ? static_cast<double>(n + 1) * sigmoid[n + 1]
+                  : n == 0          ? 0.69314718055994530942
+                                    : sigmoid[n - 1] / static_cast<double>(n);
+    within rows{};
+    for (std::size_t q = 0; q < places; ++q)
+      for (std::size_t p = 0; p < places; ++p) {
+        double term = series[p + q];  // (p + q)! / (p! q!) h^(p + q) (-1)^q
+        for (std::size_t r = 1; r <= p; ++r) term *= static_cast<double>(q + r) / static_cast<double>(r) * half_width;
+        for (std::size_t r = 0; r < q; ++r) term *= -half_width;
+        rows[q][p] = term;
+      }
+    return rows;
+  }
+  static constexpr auto own_sigmoid = own_terms(0);
+  static constexpr auto own_slope = own_terms(1);
+  static constexpr auto own_softplus = own_terms(-1);
 };
 
-/// A list of items in the order of their scores, and where its sums go.
+/// A list of items in the order of their scores.
 template <class T, std::size_t C>
 struct scan_list {
   std::size_t n = 0;
   std::size_t counted = 0;            ///< pairs count of which the upper item is among the first so many
   std::span<double> scores;           ///< [n] descending
   std::span<std::uint32_t> levels;    ///< [n] numbers of the levels of relevance, rising with it
-  std::span<std::uint32_t> items;     ///< [n] where the item's sums go
   std::array<std::span<T>, C> upper;  ///< [n] factors of the weight, see pairs::detail::channels
   std::array<std::span<T>, C> lower;  ///< [n]
   std::span<T> weights;               ///< [n] of a pair's more relevant item, or empty
@@ -123,7 +155,7 @@ struct channel_weights {
 };
 
 /// The sums of one list. `Function` is a function of pairs, of temperature `length()`, with `of_shares` and `kernel`; by default of temperature 1.
-template <class Arch, class T, std::size_t C, bool Weighted, class Function>
+template <class Arch, class T, std::size_t C, bool Weighted, bool Oriented, class Function>
 class pair_scan {
   using terms = scan_terms<T>;
   using V = lanes<Arch>;
@@ -139,19 +171,21 @@ class pair_scan {
 
  public:
   /// @param wrong_sign  factor on the weight of pairs whose upper item is the less relevant one
-  /// @param gradient    [items] added to: derivatives by s / temperature, before `function.factor`
-  pair_scan(const Function& function, double wrong_sign, std::span<double> gradient, workspace& scratch)
-      : function_(function), scale_(1.0 / function.length()), wrong_sign_(wrong_sign), gradient_(gradient), scratch_(scratch) {}
+  pair_scan(const Function& function, double wrong_sign, workspace& scratch)
+      : scale_(1.0 / function.length()), wrong_sign_(wrong_sign), scratch_(scratch) {}
 
-  void run(const list_type& list, std::uint32_t level_count) { descend(list, 0, level_count); }
+  /// @param gradient  [n] by place, added to: derivatives by s / temperature, in natural logarithms
+  void run(const list_type& list, std::uint32_t level_count, std::span<double> gradient) { descend(list, 0, level_count, gradient); }
 
+  /// But for the count.
   [[nodiscard]] const pair_totals& totals() const noexcept { return totals_; }
 
  private:
   /// The pairs of a list whose levels are numbered from `first_level` to `end_level`.
-  void descend(const list_type& list, std::uint32_t first_level, std::uint32_t end_level) {
+  void descend(const list_type& list, std::uint32_t first_level, std::uint32_t end_level, std::span<double> gradient) {
     if (list.n < 2 || end_level - first_level < 2) return;
     const workspace::scope scope(scratch_);
+    gradient_ = gradient;
     const std::size_t level_count = end_level - first_level;
     const std::span<std::uint32_t> bucket_of = scratch_.take<std::uint32_t>(level_count);
     std::size_t buckets = level_count;
@@ -178,7 +212,7 @@ class pair_scan {
     }
     levels_of(list, first_level, bucket_of);
     sum(list, buckets);
-    if (level_count > terms::most_levels) split(list, first_level, bucket_of, buckets);
+    if (level_count > terms::most_levels) split(list, first_level, bucket_of, buckets, gradient);
   }
 
   /// The buckets by place, as the pair loop compares them.
@@ -200,7 +234,8 @@ class pair_scan {
   }
 
   /// The pairs of each bucket, as lists of their own.
-  void split(const list_type& list, std::uint32_t first_level, std::span<const std::uint32_t> bucket_of, std::size_t buckets) {
+  void split(const list_type& list, std::uint32_t first_level, std::span<const std::uint32_t> bucket_of, std::size_t buckets,
+             std::span<double> gradient) {
     std::array<std::size_t, terms::most_levels + 1> start{};
     std::array<std::size_t, terms::most_levels> counted{};
     std::array<std::uint32_t, terms::most_levels + 1> first{};
@@ -218,7 +253,9 @@ class pair_scan {
     const auto take = [&] { return scratch_.take<T>(list.n + padding); };
     all.scores = scratch_.take<double>(list.n);
     all.levels = scratch_.take<std::uint32_t>(list.n);
-    all.items = scratch_.take<std::uint32_t>(list.n);
+    const std::span<std::uint32_t> from = scratch_.take<std::uint32_t>(list.n);
+    const std::span<double> sums = scratch_.take<double>(list.n);
+    std::fill(sums.begin(), sums.end(), 0.0);
     for (std::size_t c = 0; c < C; ++c) {
       all.upper[c] = take();
       all.lower[c] = take();
@@ -229,7 +266,7 @@ class pair_scan {
       const std::size_t to = next[buckets_[i]]++;
       all.scores[to] = list.scores[i];
       all.levels[to] = list.levels[i];
-      all.items[to] = list.items[i];
+      from[to] = static_cast<std::uint32_t>(i);
       for (std::size_t c = 0; c < C; ++c) {
         all.upper[c][to] = list.upper[c][i];
         all.lower[c][to] = list.lower[c][i];
@@ -242,14 +279,14 @@ class pair_scan {
       part.counted = counted[b];
       part.scores = all.scores.subspan(start[b], part.n);
       part.levels = all.levels.subspan(start[b], part.n);
-      part.items = all.items.subspan(start[b], part.n);
       for (std::size_t c = 0; c < C; ++c) {
         part.upper[c] = all.upper[c].subspan(start[b]);
         part.lower[c] = all.lower[c].subspan(start[b]);
       }
       if (Weighted) part.weights = all.weights.subspan(start[b]);
-      descend(part, first[b], first[b + 1]);
+      descend(part, first[b], first[b + 1], sums.subspan(start[b], part.n));
     }
+    for (std::size_t i = 0; i < list.n; ++i) gradient[from[i]] += sums[i];
   }
 
   /// States of one channel of one level: exponentials, the sum of the weights, and that of the distances.
@@ -262,7 +299,7 @@ class pair_scan {
   struct action {
     polynomial slope;
     polynomial value;
-    double weight;
+    double weight = 0.0;
   };
 
   /// The pairs of different buckets.
@@ -272,9 +309,11 @@ class pair_scan {
     std::size_t blocks = 0;
     for (std::size_t begin = 0; begin < list.n; ++blocks) {
       starts[blocks] = static_cast<std::uint32_t>(begin);
+      // No block is cut by the cutoff.
+      const std::size_t last = std::min(begin + (Oriented ? terms::block_items : terms::large_block), begin < list.counted ? list.counted : list.n);
       std::size_t end = begin + 1;
-      while (end < list.n && end - begin < terms::block_items && (list.scores[begin] - list.scores[end]) * scale_ <= 2.0 * terms::half_width) ++end;
-      near_pairs(list, begin, end);
+      while (end < last && (list.scores[begin] - list.scores[end]) * scale_ <= 2.0 * terms::half_width) ++end;
+      if constexpr (Oriented) near_pairs(list, begin, end);
       begin = end;
     }
     starts[blocks] = static_cast<std::uint32_t>(list.n);
@@ -289,6 +328,8 @@ class pair_scan {
     const std::span<state> states = scratch_.take<state>(sets * levels * C);  // [set][level][channel]
     const std::span<action> actions = scratch_.take<action>(sets * levels * C);
     const std::span<polynomial> moments = scratch_.take<polynomial>(sets * levels * C);
+    const std::span<polynomial> losers = scratch_.take<polynomial>(Down && !Oriented ? levels * C : 0);  // of a block's own pairs
+    const std::span<action> own_actions = scratch_.take<action>(losers.size());
     std::fill(states.begin(), states.end(), state{});
     const auto index = [&](std::size_t set, std::size_t level, std::size_t c) { return (set * levels + level) * C + c; };
     const std::size_t blocks = starts.size() - 1;
@@ -305,73 +346,81 @@ class pair_scan {
       }
       anchor = next_anchor;
 
-      std::fill(moments.begin(), moments.end(), polynomial{});
-      for (std::size_t i = begin; i < end; ++i) {
-        const double place = std::abs(list.scores[i] - anchor) * scale_ / terms::half_width - 1.0;
-        const polynomial powers = powers_of(place);
-        const std::size_t level = buckets_[i];
-        // On the way up only items that count as upper ones are acted on; on the way down only they act.
-        const bool counts = i < list.counted;
-        if (step > 0 && (Down || counts)) {
-          polynomial slope, value;
-          for (std::size_t set = 0; set < sets; ++set) {
-            // As a winner over the levels below the item's weight counts, as a loser that of the others.
-            const double role = Weighted && set == 0 ? static_cast<double>(list.weights[i]) : 1.0;
-            for (std::size_t c = 0; c < C; ++c) {
-              const action& a = actions[index(set, level, c)];
-              const double factor = role * static_cast<double>((Down ? list.lower : list.upper)[c][i]);
-              for (std::size_t v = 0; v < slope.vectors; ++v) slope.v[v] = xsimd::fma(V(factor), a.slope.v[v], slope.v[v]);
-              if constexpr (Down) {
-                for (std::size_t v = 0; v < slope.vectors; ++v) value.v[v] = xsimd::fma(V(factor), a.value.v[v], value.v[v]);
-                totals_.weight += factor * a.weight;
-              }
-            }
+      const auto powers_at = [&](std::size_t i) { return powers_of(std::abs(list.scores[i] - anchor) * scale_ / terms::half_width - 1.0); };
+      // Below the cutoff items are acted on, but do not act.
+      const bool counts = begin < list.counted;
+      const bool own = Down && !Oriented && counts;
+      if (counts || !Down) {
+        std::fill(moments.begin(), moments.end(), polynomial{});
+        for (std::size_t i = begin; i < end; ++i) {
+          const polynomial powers = powers_at(i);
+          for (std::size_t c = 0; c < C; ++c) {
+            const auto factor = static_cast<double>((Down ? list.upper : list.lower)[c][i]);
+            moments[index(0, buckets_[i], c)].add(factor, powers);
+            if (Weighted) moments[index(1, buckets_[i], c)].add(factor * static_cast<double>(list.weights[i]), powers);  // where it is the winner
           }
-          V sum(0.0);
-          for (std::size_t v = 0; v < slope.vectors; ++v) {
-            sum = xsimd::fma(slope.v[v], powers.v[v], sum);
-            if constexpr (Down) value_sum.v[v] = xsimd::fma(value.v[v], powers.v[v], value_sum.v[v]);
-          }
-          gradient_[list.items[i]] += sum_of(sum);
-        }
-        if (!Down || counts) {
-          for (std::size_t set = 0; set < sets; ++set)
-            for (std::size_t c = 0; c < C; ++c) {
-              double factor = static_cast<double>((Down ? list.upper : list.lower)[c][i]);
-              if (Weighted && set == 1) factor *= static_cast<double>(list.weights[i]);  // where it is the winner
-              polynomial& m = moments[index(set, level, c)];
-              for (std::size_t v = 0; v < m.vectors; ++v) m.v[v] = xsimd::fma(V(factor), powers.v[v], m.v[v]);
-            }
         }
       }
+      if (own) {
+        std::fill(losers.begin(), losers.end(), polynomial{});
+        for (std::size_t i = begin; i < end; ++i) {
+          const polynomial powers = powers_at(i);
+          for (std::size_t c = 0; c < C; ++c) losers[buckets_[i] * C + c].add(static_cast<double>(list.lower[c][i]), powers);
+        }
+        act_within(moments, losers, levels, step > 0, actions, own_actions);
+      }
+      if (Down ? step > 0 || own : step > 0 && counts) {
+        for (std::size_t i = begin; i < end; ++i) {
+          polynomial slope, value;
+          const std::size_t level = buckets_[i];
+          const double weight = Weighted ? static_cast<double>(list.weights[i]) : 1.0;
+          const auto add = [&](const action& a, double factor) {
+            slope.add(factor, a.slope);
+            if constexpr (Down) {
+              value.add(factor, a.value);
+              totals_.weight += factor * a.weight;
+            }
+          };
+          for (std::size_t c = 0; c < C; ++c) {
+            const auto factor = static_cast<double>((Down ? list.lower : list.upper)[c][i]);
+            // As a winner over the levels below the item's weight counts, as a loser that of the others.
+            add(actions[index(0, level, c)], Weighted ? weight * factor : factor);
+            if (Weighted) add(actions[index(1, level, c)], factor);
+            if (own) add(own_actions[level * C + c], weight * static_cast<double>(list.upper[c][i]));
+          }
+          const polynomial powers = powers_at(i);
+          gradient_[i] += slope.dot(powers);
+          if constexpr (Down)
+            for (std::size_t v = 0; v < value.vectors; ++v) value_sum.v[v] = xsimd::fma(value.v[v], powers.v[v], value_sum.v[v]);
+        }
+      }
+      if (Down && !counts) continue;
       for (std::size_t k = 0; k < states.size(); ++k) enter(moments[k], states[k]);
     }
     if constexpr (Down)
       for (std::size_t v = 0; v < value_sum.vectors; ++v) totals_.value += sum_of(value_sum.v[v]);
-    if constexpr (Down) count_far(list, starts);
-  }
-
-  /// Pairs of different buckets and blocks.
-  void count_far(const list_type& list, std::span<const std::uint32_t> starts) {
-    std::array<double, terms::most_levels> above{};
-    double all = 0.0;
-    for (std::size_t b = 0; b + 1 < starts.size(); ++b) {
-      for (std::size_t i = starts[b]; i < starts[b + 1]; ++i) totals_.count += all - above[buckets_[i]];
-      for (std::size_t i = starts[b]; i < starts[b + 1] && i < list.counted; ++i) {
-        above[buckets_[i]] += 1.0;
-        all += 1.0;
-      }
-    }
   }
 
   /// 1, z, z^2, ...
   [[gnu::always_inline]] static polynomial powers_of(double z) noexcept {
-    alignas(64) double p[P];
-    p[0] = 1.0;
-    p[1] = z;
-    for (std::size_t k = 2; k < P; ++k) p[k] = p[k / 2] * p[k - k / 2];
+    // z^p from the bits of p.
+    static constexpr auto factors = [] {
+      std::array<std::array<double, P>, 4> bit{};
+      for (std::size_t k = 0; k < 4; ++k)
+        for (std::size_t p = 0; p < P; ++p) bit[k][p] = (p >> k & 1) != 0 ? 1.0 : 0.0;
+      return bit;
+    }();
     polynomial powers;
-    powers.load(p);
+    for (std::size_t v = 0; v < powers.vectors; ++v) {
+      V square(z);
+      V product(1.0);
+      for (std::size_t k = 0; (std::size_t{1} << k) < P; ++k) {
+        const V has = V::load_unaligned(factors[k].data() + v * w);
+        product = product * xsimd::fma(has, square - V(1.0), V(1.0));
+        square = square * square;
+      }
+      powers.v[v] = product;
+    }
     return powers;
   }
 
@@ -483,6 +532,56 @@ class pair_scan {
       }
     }
   }
+
+  /// Of a block's own pairs, where the weight does not ask which item is above: what its losers do to a winner goes to `own`, with the weight's
+  /// upper factor, what its winners do to a loser to `actions`, with the lower one.
+  void act_within(std::span<const polynomial> winners, std::span<const polynomial> losers, std::size_t levels, bool add, std::span<action> actions,
+                  std::span<action> own) const {
+    constexpr bool logistic = Function::kernel == pair_kernel::logistic;
+    constexpr const auto& slope_rows = logistic ? terms::own_sigmoid : terms::own_slope;
+    constexpr const auto& value_rows = logistic ? terms::own_softplus : terms::own_sigmoid;
+    const auto expand = [](const polynomial& moments, const typename terms::within& rows) {
+      alignas(64) double m[P];
+      moments.store(m);
+      polynomial sum;
+      for (std::size_t q = 0; q < P; ++q) sum.add_scaled(m[q], rows[q].data());
+      return sum;
+    };
+    for (std::size_t c = 0; c < C; ++c) {
+      polynomial below;
+      for (std::size_t level = 0; level < levels; ++level) {
+        action& a = own[level * C + c];
+        a.slope = polynomial{};
+        a.slope.add(-1.0, expand(below, slope_rows));
+        a.value = expand(below, value_rows);
+        alignas(64) double m[P];
+        below.store(m);
+        a.weight = m[0];
+        below.add(1.0, losers[level * C + c]);
+      }
+      polynomial above;
+      for (std::size_t level = levels; level-- > 0;) {
+        action& a = actions[((sets - 1) * levels + level) * C + c];
+        if (!add) {
+          a = action{};
+          if (Weighted) actions[level * C + c] = action{};
+        }
+        // The same from the other side: places are mirrored, which changes the sign of odd powers on both sides.
+        alignas(64) double m[P];
+        above.store(m);
+        for (std::size_t q = 1; q < P; q += 2) m[q] = -m[q];
+        polynomial mirrored;
+        mirrored.load(m);
+        polynomial acted = expand(mirrored, slope_rows);
+        acted.store(m);
+        for (std::size_t p = 1; p < P; p += 2) m[p] = -m[p];
+        acted.load(m);
+        a.slope.add(1.0, acted);
+        above.add(1.0, winners[((sets - 1) * levels + level) * C + c]);
+      }
+    }
+  }
+
   static void add(state& to, const state& from, double factor) noexcept {
     for (std::size_t v = 0; v < to.s.vectors; ++v) to.s.v[v] = xsimd::fma(V(factor), from.s.v[v], to.s.v[v]);
     to.hard += factor * from.hard;
@@ -512,13 +611,11 @@ class pair_scan {
     }
     totals_.value += near.value;
     totals_.weight += near.weight;
-    totals_.count += near.count;
     for (std::size_t i = begin; i < end; ++i) {
-      gradient_[list.items[i]] += static_cast<double>(near_gradient_[i]);
+      gradient_[i] += static_cast<double>(near_gradient_[i]);
       near_gradient_[i] = T{0};
     }
   }
-  const Function& function_;
   double scale_;
   double wrong_sign_;
   std::span<double> gradient_;
