@@ -178,16 +178,17 @@ struct pointwise {
     const double share = over_items == item_reduction::mean ? 1.0 / total : most;
     const V largest(static_cast<double>(std::numeric_limits<T>::max()));
     const auto held = [&](const V& x) { return xsimd::min(xsimd::max(x, -largest), largest); };
+    const auto clipped = [](const V& x) { return xsimd::min(xsimd::max(x, V(-detail::largest_term)), V(detail::largest_term)); };
     V sum(0.0);
     detail::for_rows<Arch>(n, [&](std::size_t i, auto count) {
       const V score = held(detail::load_items<Arch>(s + i, count));
       const auto f = function(score, detail::load_items<Arch>(y + i, count));
       V weight(share);
       if (weights != nullptr) weight *= detail::load_items<Arch>(weights + i, count) / V(most);
-      const V bounded = xsimd::min(xsimd::max(f.value, V(-detail::largest_term)), V(detail::largest_term));
-      sum += detail::only_items<Arch>(count, weight * bounded);
-      if (g != nullptr) detail::store_items<Arch>(g + i, count, held(weight * f.slope));
-      if (h != nullptr) detail::store_items<Arch>(h + i, count, held(weight * f.curvature));
+      sum += detail::only_items<Arch>(count, clipped(weight * clipped(f.value)));
+      // What is infinite is made finite before a weight of 0 meets it.
+      if (g != nullptr) detail::store_items<Arch>(g + i, count, held(weight * held(f.slope)));
+      if (h != nullptr) detail::store_items<Arch>(h + i, count, held(weight * held(f.curvature)));
     });
     detail::spread(g, out.gradient);
     detail::spread(h, out.hessian);

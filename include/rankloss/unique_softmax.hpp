@@ -16,6 +16,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <numbers>
 #include <span>
 
 namespace rankloss {
@@ -105,7 +106,8 @@ struct unique_softmax {
  private:
   [[nodiscard]] double worth(double y) const noexcept {
     if (gain == rankloss::gain::table) return y >= 0.0 && y < static_cast<double>(gain_table.size()) ? gain_table[static_cast<std::size_t>(y)] : 0.0;
-    return std::max(gain == rankloss::gain::linear ? y : std::exp2(y) - 1.0, 0.0);
+    // expm1 keeps the digits of small grades.
+    return std::clamp(gain == rankloss::gain::linear ? y : std::expm1(std::numbers::ln2 * std::min(y, 1000.0)), 0.0, detail::largest_term);
   }
 };
 

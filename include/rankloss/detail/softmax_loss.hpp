@@ -77,13 +77,18 @@ template <class Arch, class T, class R>
 ///     q_i = v_i / sum v,  p = softmax(s / temperature)
 ///     mass * -sum_i q_i log p_i + poly * (1 - sum_i q_i p_i)
 template <class Arch, class T>
-double softmax_loss(const strided<const T>& scores, const softmax_target& target, double mass, double poly, double temperature,
+double softmax_loss(const strided<const T>& scores, softmax_target target, double mass, double poly, double temperature,
                     const list_outputs<T>& out, workspace& scratch) {
   using V = lanes<Arch>;
   const std::size_t n = scores.size();
-  if (!(target.total > 0.0)) {
+  if (n == 1 || !(target.total > 0.0)) {
     clear(out);
     return 0.0;
+  }
+  // So that the inverse of the sum is no infinity.
+  if (target.total < 1e-200) {
+    for (double& x : target.v) x *= 0x1p600;
+    target.total *= 0x1p600;
   }
   const workspace::scope scope(scratch);
   const T* s = contiguous_items(scores, scratch);
