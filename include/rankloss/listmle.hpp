@@ -88,7 +88,7 @@ struct listmle {
     if (ties == tie_order::exact) {
       const detail::order_outputs<T> outputs(out, order, 1.0, temperature);
       const detail::rest_sums rests = detail::sum_rests(items.scores, order, temperature, scratch);
-      return std::min(detail::grades_loss(rests, y, order, out, outputs, scratch), detail::largest_term);
+      return std::min(detail::grades_loss<Arch, T>(rests, y, order, out, outputs, scratch), detail::largest_term);
     }
     const std::span<double> c = scratch.take<double>(n);
     const double mass = fill_weights(items.weights, order, c);

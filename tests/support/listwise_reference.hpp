@@ -72,9 +72,11 @@ derivatives draws(const std::vector<real>& s, const std::vector<real>& c, real t
     const auto p = softmax(
         x, [&](std::size_t j) { return among(i, j); }, log_sum);
     out.value += c[i] * (log_sum - x[i]);
+    real others = 0;  // 1 - p_i, with the digits of a small one
+    for (std::size_t m = 0; m < n; ++m) others += m == i ? 0 : p[m];
     for (std::size_t m = 0; m < n; ++m) {
-      out.gradient[m] += c[i] * (p[m] - (m == i ? 1 : 0)) / t;
-      out.hessian[m] += c[i] * p[m] * (1 - p[m]) / (t * t);
+      out.gradient[m] += c[i] * (m == i ? -others : p[m]) / t;
+      out.hessian[m] += c[i] * p[m] * (m == i ? others : 1 - p[m]) / (t * t);
     }
   }
   return out;

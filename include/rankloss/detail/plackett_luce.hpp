@@ -166,7 +166,7 @@ template <class Arch, class T>
 }
 
 /// -log of the probability of all orders that fall in relevance.
-template <class T, class R>
+template <class Arch, class T, class R>
 [[nodiscard]] double grades_loss(const rest_sums& rests, const R* y, std::span<const std::uint32_t> order, const list_outputs<T>& wanted,
                                  const order_outputs<T>& out, workspace& scratch) {
   const std::size_t n = order.size();
@@ -187,7 +187,7 @@ template <class T, class R>
     if (end < n) {
       const double others = std::log(rests.sum[end]);
       for (std::size_t j = 0; j < g; ++j) d[j] = rests.between(rests.s[begin + j], rests.most[end]) - others;
-      draw = draw_together(d.first(g), slope, curvature);
+      draw = draw_together<Arch>(d.first(g), slope, curvature, scratch);
       value += draw.loss;
     }
     if (!derivatives) return;
