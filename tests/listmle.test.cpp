@@ -122,8 +122,8 @@ TEST_CASE("listmle: relevance that is no grade is sorted all the same") {
 TEST_CASE("listmle: exact ties are the sum over all their orders") {
   const reals six = reference::normal_scores<double>(6, 3);
   for (const double t : {0.05, 1.0, 20.0})
-    for (const reals& y : {reals{1, 1, 0, 0, 0, 0}, reals{1, 1, 1, 1, 1, 0}, reals{2, 1, 2, 1, 0, 1}, reals{0, 0, 0, 0, 0, 0}, reals{5, 4, 3, 2, 1, 0},
-                           reals{1, 1, 1, 1, 2, 0}}) {
+    for (const reals& y : {reals{1, 1, 0, 0, 0, 0}, reals{1, 1, 1, 1, 1, 0}, reals{2, 1, 2, 1, 0, 1}, reals{0, 0, 0, 0, 0, 0},
+                           reals{5, 4, 3, 2, 1, 0}, reals{1, 1, 1, 1, 2, 0}}) {
       const listmle loss{.temperature = t, .ties = tie_order::exact};
       const real expected = reference::all_tied_orders(widen(six), y, t);
       INFO("temperature " << t);
@@ -152,7 +152,8 @@ TEST_CASE("listmle: exact ties of large groups") {
     for (const std::size_t m : {1u, 5u, 3000u}) {
       reals s(g + m, 0.25), y(g + m, 0.0), gradient(g + m);
       std::fill_n(y.begin(), g, 1.0);
-      const double expected = std::lgamma(static_cast<double>(g + m + 1)) - std::lgamma(static_cast<double>(g + 1)) - std::lgamma(static_cast<double>(m + 1));
+      const double expected =
+          std::lgamma(static_cast<double>(g + m + 1)) - std::lgamma(static_cast<double>(g + 1)) - std::lgamma(static_cast<double>(m + 1));
       INFO(g << " above " << m);
       CHECK(evaluate(listmle{.ties = tie_order::exact}, list_batch<double>{.scores = s, .relevance = y}, {.gradient = gradient}) ==
             Approx(expected).epsilon(1e-11));
@@ -181,7 +182,8 @@ TEST_CASE("listmle: random ties take each order alike, by seed, list and item") 
   const reals level(2 * n, 1.0);
   const std::vector<int> offsets{0, static_cast<int>(n), static_cast<int>(2 * n)};
   reals first(2);
-  evaluate(listmle{.ties = tie_order::random, .seed = 9}, list_batch<double>{.scores = scores, .relevance = level, .offsets = offsets}, {.per_list = first});
+  evaluate(listmle{.ties = tie_order::random, .seed = 9}, list_batch<double>{.scores = scores, .relevance = level, .offsets = offsets},
+           {.per_list = first});
   for (std::uint32_t list = 0; list < 2; ++list) {
     // As documented: by the word i % 4 of block i / 4 of the list's stream.
     std::vector<std::uint32_t> key(n);

@@ -90,9 +90,7 @@ TEMPLATE_TEST_CASE("pointwise: value, gradient and Hessian are those of the form
     const auto k = static_cast<std::size_t>(y);
     const reference::sigmoid above(k < 4 ? real(thresholds[k]) - s : real(1e4)), below(k > 0 ? real(thresholds[k - 1]) - s : real(-1e4));
     const real log_gap = k > 0 && k < 4 ? std::log(-std::expm1(real(thresholds[k - 1]) - real(thresholds[k]))) : 0;
-    return derivatives{-std::log(above.value) - std::log(1 - below.value) - log_gap,
-                       {(1 - above.value) - below.value},
-                       {above.slope + below.slope}};
+    return derivatives{-std::log(above.value) - std::log(1 - below.value) - log_gap, {(1 - above.value) - below.value}, {above.slope + below.slope}};
   });
 }
 

@@ -56,7 +56,8 @@ TEMPLATE_TEST_CASE("softmax_cross_entropy: value, gradient and Hessian are those
       const auto v = widen(y);
       const real total = std::accumulate(v.begin(), v.end(), real(0));
       support::agrees(softmax_cross_entropy{.temperature = t}, s, y, reference::cross_entropy(widen(s), v, t), {}, t);
-      support::agrees(softmax_cross_entropy{.temperature = t, .target = target::relevance}, s, y, reference::cross_entropy(widen(s), v, t, total), {}, t);
+      support::agrees(softmax_cross_entropy{.temperature = t, .target = target::relevance}, s, y, reference::cross_entropy(widen(s), v, t, total), {},
+                      t);
       support::agrees(softmax_cross_entropy{.temperature = t, .target = target::relevance, .poly = 2.5}, s, y,
                       reference::cross_entropy(widen(s), v, t, total, total > 0 ? 2.5 : 0), {}, t);
       std::vector<real> exponentials, weighted;
@@ -102,8 +103,7 @@ TEMPLATE_TEST_CASE("softmax_cross_entropy: finite for any finite input, and righ
     }
   const std::vector<float> s{0, -2.1e26f, 3.4e37f, 42}, y{0, 1, 1, 0};
   std::vector<float> g(4);
-  const double value =
-      evaluate(softmax_cross_entropy{.target = target::relevance}, list_batch<float>{.scores = s, .relevance = y}, {.gradient = g});
+  const double value = evaluate(softmax_cross_entropy{.target = target::relevance}, list_batch<float>{.scores = s, .relevance = y}, {.gradient = g});
   CHECK(value == Approx(static_cast<double>(3.4e37f) + static_cast<double>(2.1e26f)).epsilon(1e-15));
   CHECK(g == std::vector<float>{0, -1, 1, 0});
   // The difference of these is beyond the largest double, in temperatures it is not.

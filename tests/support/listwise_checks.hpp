@@ -43,7 +43,8 @@ void agrees(const Loss& loss, const std::vector<T>& s, const std::vector<R>& y, 
 template <class Loss>
 void agrees_with_allrank(const Loss& loss, const allrank_listwise::vectors& expected) {
   std::vector<double> g(10);
-  const rankloss::list_batch<double> batch{.scores = allrank_listwise::scores, .relevance = expected.relevance, .length = 5, .mask = allrank_listwise::mask};
+  const rankloss::list_batch<double> batch{
+      .scores = allrank_listwise::scores, .relevance = expected.relevance, .length = 5, .mask = allrank_listwise::mask};
   CHECK(rankloss::evaluate(loss, batch, {.gradient = g}) == Approx(expected.value).margin(1e-6));
   for (std::size_t i = 0; i < g.size(); ++i) CHECK(g[i] == Approx(expected.gradient[i]).margin(1e-6));
 }
@@ -53,10 +54,15 @@ template <class T, class Loss>
 void stays_finite(const Loss& loss) {
   const T big = std::numeric_limits<T>::max();
   const T infinity = std::numeric_limits<T>::infinity();
-  const std::vector<std::vector<T>> scores{{T(0), T(-2.1e26), T(3.4e37), T(42)}, {big, -big, T(0), T(1)},   {big, big, big, big},
-                                           {infinity, T(0), -infinity, T(1)},    {-infinity, -infinity, -infinity, -infinity},
-                                           {infinity, infinity, -infinity, big}, {-big, -big, T(0), T(0)}};
-  const std::vector<std::vector<T>> relevances{{0, 1, 1, 0}, {0, 0, 0, 0}, {big, 0, big, 1}, {-big, big, 0, -1}, {3, 2, 1, 0}, {T(0.5), T(1e-30), 1, 1}};
+  const std::vector<std::vector<T>> scores{{T(0), T(-2.1e26), T(3.4e37), T(42)},
+                                           {big, -big, T(0), T(1)},
+                                           {big, big, big, big},
+                                           {infinity, T(0), -infinity, T(1)},
+                                           {-infinity, -infinity, -infinity, -infinity},
+                                           {infinity, infinity, -infinity, big},
+                                           {-big, -big, T(0), T(0)}};
+  const std::vector<std::vector<T>> relevances{{0, 1, 1, 0},       {0, 0, 0, 0}, {big, 0, big, 1},
+                                               {-big, big, 0, -1}, {3, 2, 1, 0}, {T(0.5), T(1e-30), 1, 1}};
   const std::vector<std::vector<double>> weights{{}, {1e308, 0, 1, 1e308}, {0, 0, 0, 0}, {1e-308, 1e-308, 0, 1}};
   for (const auto& s : scores)
     for (const auto& y : relevances)

@@ -77,8 +77,8 @@ template <class Arch, class T, class R>
 ///     q_i = v_i / sum v,  p = softmax(s / temperature)
 ///     mass * -sum_i q_i log p_i + poly * (1 - sum_i q_i p_i)
 template <class Arch, class T>
-double softmax_loss(const strided<const T>& scores, softmax_target target, double mass, double poly, double temperature,
-                    const list_outputs<T>& out, workspace& scratch) {
+double softmax_loss(const strided<const T>& scores, softmax_target target, double mass, double poly, double temperature, const list_outputs<T>& out,
+                    workspace& scratch) {
   using V = lanes<Arch>;
   const std::size_t n = scores.size();
   if (n == 1 || !(target.total > 0.0)) {
