@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <rankloss/batch.hpp>
+#include <rankloss/detail/item_rows.hpp>
+#include <rankloss/detail/lane_math.hpp>
+#include <rankloss/detail/require.hpp>
+#include <rankloss/detail/simd.hpp>
+#include <rankloss/workspace.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <limits>
+#include <numbers>
+#include <span>
+
+namespace rankloss::detail {
+
+inline void check_temperature(std::string_view field, double temperature) {
+  require(temperature >= 1e-15 && temperature <= 1e300, field, ": ", temperature, ", expected 1e-15 to 1e300");
+}
+
+/// What the scores' softmax is held against: v_i >= 0, padded with 0 to whole rows of lanes, and their sum.
+struct softmax_target {
+  std::span<double> v;
+  double total = 0.0;
+};
+
+/// v_i = weight_i * of(y_i), at most largest_term; `of` takes and gives lanes.
+template <class Arch, class R, class Of>
+[[nodiscard]] softmax_target make_target(const strided<const R>& relevance, const strided<const double>& weights, workspace& scratch, Of of) {
+  using V = lanes<Arch>;
+  const std::size_t n = relevance.size();
+  const std::span<double> v = scratch.take<double>(padded_rows(n, lane_count<Arch>));
+  const workspace::scope copies(scratch);
+  const R* y = contiguous_items(relevance, scratch);
+  const double* w = weights.empty() ? nullptr : contiguous_items(weights, scratch);
+  V sum(0.0);
+  for_rows<Arch>(n, [&](std::size_t i, auto count) {
+    V value = of(i, load_items<Arch>(y + i, count));
+    if (w != nullptr) value = value * load_items<Arch>(w + i, count);
+    value = only_items<Arch>(count, xsimd::min(value, V(largest_term)));
+    value.store_aligned(v.data() + i);
+    sum += value;
+  });
+  return {v, sum_of(sum)};
+}
+
+/// The relevance itself; what is negative counts as 0.
+template <class Arch, class R>
+[[nodiscard]] softmax_target target_of_relevance(const strided<const R>& relevance, const strided<const double>& weights, workspace& scratch) {
+  using V = lanes<Arch>;
+  return make_target<Arch>(relevance, weights, scratch, [](std::size_t, const V& y) { return xsimd::max(y, V(0.0)); });
+}
+
+/// exp(y / temperature), divided by the greatest of them among the items that weigh something.
+template <class Arch, class T, class R>
+[[nodiscard]] softmax_target target_of_softmax(const strided<const R>& relevance, const strided<const double>& weights, double temperature,
+                                               workspace& scratch) {
+  using V = lanes<Arch>;
+  const std::size_t n = relevance.size();
+  double most = std::numeric_limits<double>::lowest();
+  if (weights.empty()) {
+    const workspace::scope copies(scratch);
+    most = static_cast<double>(largest_of<Arch>(contiguous_items(relevance, scratch), n));
+  } else {
+    for (std::size_t i = 0; i < n; ++i)
+      if (weights[i] > 0.0) most = std::max(most, static_cast<double>(relevance[i]));
+  }
+  const score_distance<Arch, double> below(most, temperature);
+  return make_target<Arch>(relevance, weights, scratch, [&](std::size_t, const V& y) { return exp_below<T>(below(y)); });
+}
+
+/// The cross entropy of a target with the softmax of the scores, and the first term of its polynomial:
+///
+///     q_i = v_i / sum v,  p = softmax(s / temperature)
+///     mass * -sum_i q_i log p_i + poly * (1 - sum_i q_i p_i)
+template <class Arch, class T>
+double softmax_loss(const strided<const T>& scores, softmax_target target, double mass, double poly, double temperature, const list_outputs<T>& out,
+                    workspace& scratch) {
+  using V = lanes<Arch>;
+  const std::size_t n = scores.size();
+  if (n == 1 || !(target.total > 0.0)) {
+    clear(out);
+    return 0.0;
+  }
+  // So that the inverse of the sum is no infinity.
+  if (target.total < 1e-200) {
+    for (double& x : target.v) x *= 0x1p600;
+    target.total *= 0x1p600;
+  }
+  const workspace::scope scope(scratch);
+  const T* s = contiguous_items(scores, scratch);
+  const score_distance<Arch, T> below(largest_of<Arch>(s, n), temperature);
+  const bool derivatives = !out.gradient.empty() || !out.hessian.empty();
+  const std::span<double> exponentials = scratch.take<double>(derivatives ? target.v.size() : 0);
+  double* e = exponentials.data();
+  const double* v = target.v.data();
+
+  V sum(0.0), distance(0.0), agreement(0.0);
+  for_rows<Arch>(n, [&](std::size_t i, auto count) {
+    const V d = below(load_items<Arch>(s + i, count, below.greatest()));
+    const V own = only_items<Arch>(count, exp_below<T>(d));
+    const V held = V::load_aligned(v + i);
+    if (derivatives) own.store_aligned(e + i);
+    sum += own;
+    distance += held * d;
+    agreement = xsimd::fma(held, own, agreement);
+  });
+  const double z = sum_of(sum);
+  const double q = 1.0 / target.total;
+  // v d may be beyond the largest double; nothing is taken from it.
+  const double cross = std::min(sum_of(distance) * q, largest_term) + std::log(z);
+  const double agreed = sum_of(agreement) * q / z;
+  const double value = std::clamp(mass * cross + poly * (1.0 - agreed), -largest_term, largest_term);
+  if (!derivatives) return value;
+
+  const V share(1.0 / z), normal(q), whole(agreed);
+  if (!out.gradient.empty()) {
+    T* g = contiguous_output(out.gradient, scratch);
+    const V first(bounded_factor<T>(mass / temperature));
+    if (poly == 0.0) {
+      const V by_e = first * share, by_v = first * normal;
+      for_rows<Arch>(
+          n, [&](std::size_t i, auto count) { store_items<Arch>(g + i, count, V::load_aligned(e + i) * by_e - V::load_aligned(v + i) * by_v); });
+    } else {
+      const V second(bounded_factor<T>(poly / temperature));
+      for_rows<Arch>(n, [&](std::size_t i, auto count) {
+        const V p = V::load_aligned(e + i) * share;
+        const V held = V::load_aligned(v + i) * normal;
+        store_items<Arch>(g + i, count, first * (p - held) - second * p * (held - whole));
+      });
+    }
+    spread(g, out.gradient);
+  }
+  if (!out.hessian.empty()) {
+    T* h = contiguous_output(out.hessian, scratch);
+    const V first(bounded_factor<T>(mass / temperature / temperature));
+    const V second(bounded_factor<T>(poly / temperature / temperature));
+    for_rows<Arch>(n, [&](std::size_t i, auto count) {
+      const V p = V::load_aligned(e + i) * share;
+      const V held = V::load_aligned(v + i) * normal;
+      store_items<Arch>(h + i, count, p * (first * (V(1.0) - p) - second * (V(1.0) - V(2.0) * p) * (held - whole)));
+    });
+    spread(h, out.hessian);
+  }
+  return value;
+}
+
+}  // namespace rankloss::detail

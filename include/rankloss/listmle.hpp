@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <rankloss/batch.hpp>
+#include <rankloss/detail/argsort.hpp>
+#include <rankloss/detail/plackett_luce.hpp>
+#include <rankloss/detail/random_bits.hpp>
+#include <rankloss/detail/relevance_order.hpp>
+#include <rankloss/detail/require.hpp>
+#include <rankloss/detail/softmax_loss.hpp>
+#include <rankloss/evaluate.hpp>
+#include <rankloss/workspace.hpp>
+
+#include <xsimd/xsimd.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <span>
+
+namespace rankloss {
+
+/// In which order items of equal relevance are to be drawn.
+enum class tie_order {
+  stable,  ///< as they lie in the list
+  random,  ///< drawn anew for each seed, list and item
+  exact,   ///< in any: the loss is that of all such orders together
+};
+
+/// How much each place of the order counts.
+enum class position_weights {
+  none,         ///< 1 each
+  exponential,  ///< (2^(n - i) - 1) / sum_k (2^(n - k) - 1) at place i of 1 ... n: the first half, the next a quarter, ...
+};
+
+/// listmle: minus the log likelihood of the order by relevance under the Plackett-Luce model of the scores.
+///
+///     pi               sorts y, descending
+///     p_ik             = exp(s_pi(k) / t) / sum_{j >= i} exp(s_pi(j) / t),  k >= i,  t = temperature
+///     loss             = - sum_{i <= cutoff} c_i log p_ii
+///     d(loss)/d(s)     of item pi(k) = (sum_{i <= min(k, cutoff)} c_i p_ik - c_k [k <= cutoff]) / t
+///     d2(loss)/d(s)2   of item pi(k) = sum_{i <= min(k, cutoff)} c_i p_ik (1 - p_ik) / t^2
+///
+/// and with tie_order::exact
+///
+///     loss             = - log sum_pi prod_i p_ii,  over all pi that sort y
+///
+/// Xia, Liu, Wang, Zhang, Li: Listwise approach to learning to rank: theory and algorithm, ICML 2008; position weights: Lan, Zhu, Guo, Niu,
+/// Cheng: Position-aware ListMLE, UAI 2014, here divided by their sum, so that no list is too long for them; cutoff: Xia, Liu, Li: Statistical
+/// consistency of top-k ranking, NIPS 2009. The sum over tied orders as an integral: DeLong, Guirguis, So, Biometrika 81 (1994).
+///
+/// - Time: a sort by relevance, which whole grades make a count, and O(n); scratch O(n). Exact ties: O(60 g) for g tied items, whatever g.
+///   Float gradients are within 2e-6 of the largest entry. Sums are taken relative to the greatest score of what is left: right for scores
+///   however far apart.
+/// - Invariant under shifts of the scores; the gradient sums to 0 up to rounding. Convex, but for exact ties.
+/// - Random orders are a function of (seed, number of the list in its batch, number of the item among those the mask keeps): the same for any
+///   number of threads. A host changes the seed from step to step.
+/// - c_i is the place's weight times the item weight of pi(i). Exact ties take no cutoff and no place's weights, and do not look at item
+///   weights: an order has none.
+/// - Edge cases: a list without relevance counts as any other: the order is then that of the ties alone, exact ties give 0. One item: 0.
+///   Infinite scores count as the type's largest finite number. A loss beyond 1e290 is that; derivatives that the type cannot hold are scaled
+///   down until it can.
+/// @throws std::invalid_argument from `evaluate` when an option is out of its range.
+struct listmle {
+  double temperature = 1.0;                                               ///< 1e-15 to 1e300, in units of the scores
+  std::size_t cutoff = 0;                                                 ///< places that count; 0: all
+  rankloss::position_weights weights = rankloss::position_weights::none;  ///< of places
+  tie_order ties = tie_order::stable;                                     ///< of items of equal relevance
+  std::uint64_t seed = 0;                                                 ///< of tie_order::random
+
+  static constexpr bool has_hessian = true;
+
+  void validate() const {
+    detail::check_temperature("temperature", temperature);
+    detail::require(ties != tie_order::exact || cutoff == 0, "cutoff: ", cutoff, ", expected 0 with tie_order::exact");
+    detail::require(ties != tie_order::exact || weights == position_weights::none, "weights: exponential, expected none with tie_order::exact");
+  }
+
+  template <class T, class R, class Arch = xsimd::default_arch>
+  double operator()(const list<T, R>& items, const list_outputs<T>& out, workspace& scratch) const {
+    const std::size_t n = items.size();
+    const workspace::scope scope(scratch);
+    const R* y = detail::contiguous_items(items.relevance, scratch);
+    const std::uint32_t* first = ties == tie_order::random ? shuffled(n, items.number, scratch).data() : nullptr;
+    const std::span<const std::uint32_t> order = detail::order_by_relevance(y, n, first, scratch);
+    if (ties == tie_order::exact) {
+      const detail::order_outputs<T> outputs(out, order, 1.0, temperature);
+      const detail::rest_sums rests = detail::sum_rests(items.scores, order, temperature, scratch);
+      return std::min(detail::grades_loss<Arch, T>(rests, y, order, out, outputs, scratch), detail::largest_term);
+    }
+    const std::span<double> c = scratch.take<double>(n);
+    const double mass = fill_weights(items.weights, order, c);
+    if (!(mass > 0.0)) {
+      detail::clear(out);
+      return 0.0;
+    }
+    const detail::order_outputs<T> outputs(out, order, mass, temperature);
+    if (const auto value = detail::order_loss_near<Arch, T>(items.scores, order, temperature, c, out, outputs.first(), outputs.second(), scratch))
+      return std::min(mass * *value, detail::largest_term);
+    const detail::rest_sums rests = detail::sum_rests(items.scores, order, temperature, scratch);
+    return std::min(mass * detail::order_loss_apart<T>(rests, c, outputs), detail::largest_term);
+  }
+
+ private:
+  /// The items in random order.
+  [[nodiscard]] std::span<const std::uint32_t> shuffled(std::size_t n, std::uint64_t list, workspace& scratch) const {
+    using record = detail::keyed<std::uint32_t, std::uint32_t>;
+    detail::require_countable(n);
+    const std::span<std::uint32_t> order = scratch.take<std::uint32_t>(n);
+    const workspace::scope sorting(scratch);
+    std::span<record> records = scratch.take<record>(n);
+    detail::random_bits(seed, list, order);
+    for (std::size_t i = 0; i < n; ++i) records[i] = {order[i], static_cast<std::uint32_t>(i)};
+    records = detail::sort_by_key(records, scratch.take<record>(n), scratch);
+    for (std::size_t i = 0; i < n; ++i) order[i] = records[i].payload;
+    return order;
+  }
+
+  /// c_i divided by the greatest of them, which is returned.
+  [[nodiscard]] double fill_weights(const strided<const double>& own, std::span<const std::uint32_t> order, std::span<double> c) const noexcept {
+    const std::size_t n = c.size();
+    const std::size_t k = cutoff > 0 ? std::min(cutoff, n) : n;
+    if (weights == position_weights::none) {
+      std::fill_n(c.begin(), k, 1.0);
+    } else {
+      // Numerator and denominator are divided by 2^n.
+      const double least = std::ldexp(1.0, -static_cast<int>(std::min<std::size_t>(n, 4096)));
+      const double sum = 1.0 - (1.0 + static_cast<double>(n)) * least;
+      double half = 1.0;
+      for (std::size_t i = 0; i < k; ++i) c[i] = n > 1 ? ((half *= 0.5) - least) / sum : 0.0;
+    }
+    std::fill(c.begin() + static_cast<std::ptrdiff_t>(k), c.end(), 0.0);
+    if (own.empty()) return weights == position_weights::none ? 1.0 : n > 1 ? 1.0 : 0.0;
+    double most = 0.0;
+    for (std::size_t i = 0; i < k; ++i) most = std::max(most, own[order[i]]);
+    if (!(most > 0.0)) return 0.0;
+    for (std::size_t i = 0; i < k; ++i) c[i] *= own[order[i]] / most;
+    return most;
+  }
+};
+
+}  // namespace rankloss

@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <rankloss/batch.hpp>
+#include <rankloss/detail/check_data.hpp>
+#include <rankloss/detail/item_rows.hpp>
+#include <rankloss/detail/lane_math.hpp>
+#include <rankloss/detail/require.hpp>
+#include <rankloss/detail/simd.hpp>
+#include <rankloss/evaluate.hpp>
+#include <rankloss/workspace.hpp>
+
+#include <xsimd/xsimd.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <limits>
+#include <span>
+
+namespace rankloss {
+
+namespace detail {
+
+/// f(s, y) of one item a lane and its first two derivatives by s.
+template <class V>
+struct item_term {
+  V value, slope, curvature;
+};
+
+/// log(1 + e^x) and its first two derivatives, for any x.
+template <class Arch>
+[[nodiscard]] [[gnu::always_inline]] inline item_term<lanes<Arch>> softplus(const lanes<Arch>& x) noexcept {
+  using V = lanes<Arch>;
+  const V u = exp_minus(xsimd::abs(x));
+  const V high = V(1.0) / (V(1.0) + u);
+  // log(1 + u) = 2 atanh(u / (2 + u)) would keep the digits of small u, which beside the other items' terms nobody sees.
+  return {xsimd::max(x, V(0.0)) + log_positive(V(1.0) + u, log_tail_7), xsimd::select(x >= V(0.0), high, u * high), u * high * high};
+}
+
+}  // namespace detail
+
+/// Losses of single items, f(s, y).
+namespace item_functions {
+
+/// (s - y)^2
+struct squared {
+  template <class V>
+  detail::item_term<V> operator()(const V& s, const V& y) const noexcept {
+    const V d = s - y;
+    return {d * d, V(2.0) * d, V(2.0)};
+  }
+};
+
+/// Binary cross entropy with sigmoid(s): log(1 + e^s) - y s. Relevance is taken as it is: a probability in [0, 1], or, as TensorFlow Ranking
+/// does, a grade, by which the function is not bounded from below where y > 1 or y < 0.
+struct logistic {
+  template <class Arch>
+  detail::item_term<detail::lanes<Arch>> operator()(const detail::lanes<Arch>& s, const detail::lanes<Arch>& y) const noexcept {
+    const auto f = detail::softplus(s);
+    return {f.value - y * s, f.slope - y, f.curvature};
+  }
+};
+
+/// Ordinal regression on one score, with fixed thresholds t_0 < t_1 < ...: the grade is y with probability
+/// sigmoid(t_y - s) - sigmoid(t_{y-1} - s), with t_{-1} = -infinity and infinity after the last. f is minus its logarithm,
+///
+///     softplus(s - t_y) + softplus(t_{y-1} - s) - log(1 - exp(t_{y-1} - t_y))
+///
+/// McCullagh: Regression models for ordinal data, JRSS B 42 (1980). TensorFlow Ranking's ordinal loss takes several scores an item instead.
+/// Relevance is rounded down to a grade; what is below 0 counts as 0, what is beyond the thresholds' number as that.
+struct ordinal {
+  std::span<const double> thresholds{};  ///< [grades - 1] finite, rising, in units of the scores
+
+  void validate() const {
+    detail::require(!thresholds.empty(), "thresholds: size 0, expected one less than there are grades");
+    for (std::size_t k = 0; k < thresholds.size(); ++k) {
+      detail::require(detail::is_finite(thresholds[k]), "thresholds: ", thresholds[k], " at ", k, ", expected a finite number");
+      detail::require(k == 0 || thresholds[k] > thresholds[k - 1], "thresholds: ", thresholds[k], " at ", k, ", expected more than ",
+                      thresholds[k > 0 ? k - 1 : 0]);
+    }
+  }
+
+  template <class Arch>
+  detail::item_term<detail::lanes<Arch>> operator()(const detail::lanes<Arch>& s, const detail::lanes<Arch>& y) const noexcept {
+    using V = detail::lanes<Arch>;
+    constexpr std::size_t w = detail::lane_count<Arch>;
+    constexpr double infinity = std::numeric_limits<double>::infinity();
+    alignas(64) double grade[w], below[w], above[w], gap[w];
+    y.store_aligned(grade);
+    const auto last = static_cast<double>(thresholds.size());
+    for (std::size_t l = 0; l < w; ++l) {
+      const double bounded = std::min(std::max(grade[l], 0.0), last);
+      const auto k = static_cast<std::size_t>(bounded > 0.0 ? bounded : 0.0);
+      below[l] = k > 0 ? thresholds[k - 1] : -infinity;
+      above[l] = k < thresholds.size() ? thresholds[k] : infinity;
+      gap[l] = k > 0 && k < thresholds.size() ? -std::log(-std::expm1(below[l] - above[l])) : 0.0;
+    }
+    const auto f = detail::softplus<Arch>(s - V::load_aligned(above));
+    const auto g = detail::softplus<Arch>(V::load_aligned(below) - s);
+    return {f.value + g.value + V::load_aligned(gap), f.slope - g.slope, f.curvature + g.curvature};
+  }
+};
+
+/// (s - y)^2 / (2 beta) where |s - y| < beta, else |s - y| - beta / 2.
+struct smooth_l1 {
+  double beta = 1.0;  ///< 1e-15 to 1e300, in units of the scores
+
+  void validate() const { detail::require(beta >= 1e-15 && beta <= 1e300, "beta: ", beta, ", expected 1e-15 to 1e300"); }
+
+  template <class V>
+  detail::item_term<V> operator()(const V& s, const V& y) const noexcept {
+    const V d = s - y;
+    const V size = xsimd::abs(d);
+    const V share = xsimd::min(size, V(beta)) / V(beta);
+    const auto near = size < V(beta);
+    return {xsimd::select(near, V(0.5) * size * share, size - V(0.5 * beta)), xsimd::select(d < V(0.0), -share, share),
+            xsimd::select(near, V(1.0 / beta), V(0.0))};
+  }
+};
+
+}  // namespace item_functions
+
+/// How the items of a list become its value.
+enum class item_reduction {
+  mean,  ///< sum of weight * f over sum of weights
+  sum,   ///< sum of weight * f
+};
+
+/// pointwise: a loss of each item by itself, averaged over the list.
+///
+///     loss             = sum_i w_i f(s_i, y_i) / sum_i w_i        (without the division for item_reduction::sum)
+///     d(loss)/d(s_m)   = w_m f'(s_m, y_m) / sum_i w_i
+///     d2(loss)/d(s_m)2 = w_m f''(s_m, y_m) / sum_i w_i
+///
+///     const rankloss::pointwise<rankloss::item_functions::smooth_l1> loss{.function = {.beta = 0.1}};
+///
+/// f is one of `item_functions`: squared, logistic, ordinal, smooth_l1. Cossock, Zhang: Subset ranking using regression, COLT 2006.
+///
+/// - Time O(n); scratch none but for columns. Not invariant under shifts; convex.
+/// - Edge cases: every item counts, relevant or not. Weights that sum to 0: value 0, gradient 0. Infinite scores count as the type's largest
+///   finite number, and so does a derivative beyond it; a loss beyond 1e290 is that.
+/// @throws std::invalid_argument from `evaluate` when an option is out of its range.
+template <class Function = item_functions::squared>
+struct pointwise {
+  Function function{};
+  item_reduction over_items = item_reduction::mean;  ///< how items are added up
+
+  static constexpr bool has_hessian = true;
+
+  void validate() const {
+    if constexpr (requires { function.validate(); }) function.validate();
+  }
+
+  template <class T, class R, class Arch = xsimd::default_arch>
+  double operator()(const list<T, R>& items, const list_outputs<T>& out, workspace& scratch) const {
+    using V = detail::lanes<Arch>;
+    const std::size_t n = items.size();
+    const workspace::scope scope(scratch);
+    const T* s = detail::contiguous_items(items.scores, scratch);
+    const R* y = detail::contiguous_items(items.relevance, scratch);
+    const double* weights = items.weights.empty() ? nullptr : detail::contiguous_items(items.weights, scratch);
+    T* g = detail::contiguous_output(out.gradient, scratch);
+    T* h = detail::contiguous_output(out.hessian, scratch);
+
+    // Weights are divided by their greatest first: their sum may be beyond the largest double.
+    double most = 1.0;
+    double total = static_cast<double>(n);
+    if (weights != nullptr) {
+      most = detail::largest_of<Arch>(weights, n);
+      total = 0.0;
+      for (std::size_t i = 0; i < n && most > 0.0; ++i) total += weights[i] / most;
+    }
+    if (!(total > 0.0)) {
+      detail::clear(out);
+      return 0.0;
+    }
+    const double share = over_items == item_reduction::mean ? 1.0 / total : most;
+    const V largest(static_cast<double>(std::numeric_limits<T>::max()));
+    const auto held = [&](const V& x) { return xsimd::min(xsimd::max(x, -largest), largest); };
+    const auto clipped = [](const V& x) { return xsimd::min(xsimd::max(x, V(-detail::largest_term)), V(detail::largest_term)); };
+    V sum(0.0);
+    detail::for_rows<Arch>(n, [&](std::size_t i, auto count) {
+      const V score = held(detail::load_items<Arch>(s + i, count));
+      const auto f = function(score, detail::load_items<Arch>(y + i, count));
+      V weight(share);
+      if (weights != nullptr) weight *= detail::load_items<Arch>(weights + i, count) / V(most);
+      sum += detail::only_items<Arch>(count, clipped(weight * clipped(f.value)));
+      // What is infinite is made finite before a weight of 0 meets it.
+      if (g != nullptr) detail::store_items<Arch>(g + i, count, held(weight * held(f.slope)));
+      if (h != nullptr) detail::store_items<Arch>(h + i, count, held(weight * held(f.curvature)));
+    });
+    detail::spread(g, out.gradient);
+    detail::spread(h, out.hessian);
+    return std::clamp(detail::sum_of(sum), -detail::largest_term, detail::largest_term);
+  }
+};
+
+using pointwise_squared = pointwise<item_functions::squared>;
+using pointwise_logistic = pointwise<item_functions::logistic>;
+using pointwise_ordinal = pointwise<item_functions::ordinal>;
+using pointwise_smooth_l1 = pointwise<item_functions::smooth_l1>;
+
+}  // namespace rankloss

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <rankloss/batch.hpp>
+#include <rankloss/detail/require.hpp>
+#include <rankloss/detail/softmax_loss.hpp>
+#include <rankloss/evaluate.hpp>
+#include <rankloss/workspace.hpp>
+
+#include <xsimd/xsimd.hpp>
+
+namespace rankloss {
+
+/// What the softmax of the scores is held against.
+enum class target {
+  relevance,   ///< y as it is: lists count by the sum of their relevance
+  normalised,  ///< y / sum y: every list that has relevance counts alike
+  softmax,     ///< softmax(y / relevance_temperature): lists without relevance count too, and are pulled together
+};
+
+/// softmax_cross_entropy: the cross entropy between the relevance and the softmax of the scores.
+///
+///     p                = softmax(s / temperature)
+///     q_i              = y_i / sum_j y_j,  mass = 1                 (target::normalised)
+///                        the same,         mass = sum_j y_j         (target::relevance)
+///                        softmax(y / relevance_temperature)_i, 1    (target::softmax)
+///     loss             = - mass sum_i q_i log p_i + poly (1 - sum_i q_i p_i)
+///     d(loss)/d(s_m)   = (mass (p_m - q_m) - poly p_m (q_m - sum_i q_i p_i)) / temperature
+///     d2(loss)/d(s_m)2 = (mass p_m (1 - p_m) - poly p_m (1 - 2 p_m) (q_m - sum_i q_i p_i)) / temperature^2
+///
+/// target::softmax is ListNet: see listnet.hpp. Bruch, Wang, Bendersky, Najork: An analysis of the softmax cross entropy loss for
+/// learning-to-rank with binary relevance, ICTIR 2019; poly: Leng et al.: PolyLoss, ICLR 2022, arXiv 2204.12511, its first term. Rax sums as
+/// target::relevance does; TensorFlow Ranking divides by the sum and takes it for the list's weight.
+///
+/// - Time O(n), scratch O(n). Exponentials of differences to the greatest score: never overflows. Float gradients are within 2e-6 of the
+///   largest entry.
+/// - Invariant under shifts of the scores; the gradient sums to 0 up to rounding; convex where poly is 0.
+/// - Negative relevance counts as 0, but for target::softmax, which takes any number. Item weights multiply y, or its exponential.
+/// - Edge cases: without relevance the loss is 0 and the gradient 0, but for target::softmax, where the target is then uniform. One item: no
+///   gradient. Infinite scores count as the type's largest finite number. A loss beyond 1e290 is that, as is a product of weight and
+///   relevance; derivatives that the type cannot hold are scaled down until it can.
+/// @throws std::invalid_argument from `evaluate` when an option is out of its range.
+struct softmax_cross_entropy {
+  double temperature = 1.0;                                ///< 1e-15 to 1e300, in units of the scores
+  rankloss::target target = rankloss::target::normalised;  ///< what p is held against
+  double relevance_temperature = 1.0;                      ///< of target::softmax, 1e-15 to 1e300
+  double poly = 0.0;                                       ///< factor of the polynomial's first term, -1 to 1e30
+
+  static constexpr bool has_hessian = true;
+
+  void validate() const {
+    detail::check_temperature("temperature", temperature);
+    detail::check_temperature("relevance_temperature", relevance_temperature);
+    detail::require(poly >= -1.0 && poly <= 1e30, "poly: ", poly, ", expected -1 to 1e30");
+  }
+
+  template <class T, class R, class Arch = xsimd::default_arch>
+  double operator()(const list<T, R>& items, const list_outputs<T>& out, workspace& scratch) const {
+    const workspace::scope scope(scratch);
+    const detail::softmax_target held = target == rankloss::target::softmax
+                                            ? detail::target_of_softmax<Arch, T>(items.relevance, items.weights, relevance_temperature, scratch)
+                                            : detail::target_of_relevance<Arch>(items.relevance, items.weights, scratch);
+    const double mass = target == rankloss::target::relevance ? held.total : 1.0;
+    return detail::softmax_loss<Arch>(items.scores, held, mass, poly, temperature, out, scratch);
+  }
+};
+
+}  // namespace rankloss
