@@ -9,7 +9,7 @@ The elementary functions are fitted in the same way, each on the interval that i
 
     python3 scripts/fit_terms.py            prints the C++ arrays and their errors (needs mpmath)
 """
-from mpmath import atanh, cos, exp, expm1, log, lu_solve, matrix, mp, mpf, pi, sqrt
+from mpmath import atan, atanh, cos, exp, expm1, log, lu_solve, matrix, mp, mpf, pi, sqrt
 
 mp.dps = 60
 
@@ -32,6 +32,12 @@ def log_tail(z):
     return (atanh(s) / s - 1) / z if z else mpf(1) / 3
 
 
+def atan_tail(z):
+    """(atan(q) / q - 1) / z with z = q^2"""
+    q = sqrt(z)
+    return (atan(q) / q - 1) / z if z else -mpf(1) / 3
+
+
 # Of float, the Hessian takes more terms than ranks and slopes do: docs/algorithms.md.
 FITS = [(f"{name}_10", KERNELS[name], 10, mpf(0), mpf(1)) for name in ("sigmoid", "slope")]
 FITS += [(f"{name}_12", KERNELS[name], 12, mpf(0), mpf(1)) for name in ("curvature", "slope_squared")]
@@ -40,6 +46,7 @@ FITS += [(f"{name}_22", q, 22, mpf(0), mpf(1)) for name, q in KERNELS.items()]
 FITS += [(f"far_{name}_{terms}", KERNELS[name], terms, mpf(0), exp(-mpf(1) / 2)) for terms in (8, 18) for name in ("sigmoid", "slope")]
 FITS += [(f"exp2m1_{terms}", exp2m1, terms, -mpf(1) / 2, mpf(1) / 2) for terms in (7, 12)]
 FITS += [(f"log_tail_{terms}", log_tail, terms, mpf(0), ((sqrt(2) - 1) / (sqrt(2) + 1)) ** 2) for terms in (4, 7)]
+FITS += [("atan_tail_11", atan_tail, 11, mpf(0), (sqrt(2) - 1) ** 2)]
 
 
 def horner(c, u):
