@@ -55,7 +55,7 @@ struct laplace_ranks {
       const std::size_t n = scores.size();
       const detail::sorted_list<T> sorted = detail::sort_list<T>(scores, scratch);
       order_ = sorted.order;
-      decay_ = decays(sorted.x, 1.0 / how.temperature, scratch);
+      decay_ = detail::neighbour_decays<Arch>(sorted.x, 1.0 / how.temperature, 1.0, scratch);
       const workspace::scope scope(scratch);
       const std::span<double> above = scratch.take<double>(n);
       double others = 0.0;
@@ -97,26 +97,6 @@ struct laplace_ranks {
     void push(std::span<const double> tangent, std::span<double> change) const { pullback(tangent, change); }  // the Jacobian is symmetric
 
    private:
-    /// e^-(x_{i-1} - x_i) at i, 0 at both ends.
-    static std::span<const double> decays(std::span<const T> x, double scale, workspace& scratch) {
-      using V = detail::lanes<Arch>;
-      constexpr std::size_t w = detail::lane_count<Arch>;
-      const std::size_t n = x.size();
-      const std::span<double> decay = scratch.take<double>(n + 1);
-      const auto between = [scale](const T* upper, const T* lower) {
-        return detail::exp_minus((detail::load_row<Arch>(upper) - detail::load_row<Arch>(lower)) * V(scale));
-      };
-      std::size_t i = 1;
-      for (; i + w <= n; i += w) between(x.data() + i - 1, x.data() + i).store_unaligned(decay.data() + i);
-      T rest[w + 1]{};
-      alignas(64) double last[w];
-      for (std::size_t l = 0; i - 1 + l < n; ++l) rest[l] = x[i - 1 + l];
-      between(rest, rest + 1).store_aligned(last);
-      for (std::size_t l = 0; i < n; ++i, ++l) decay[i] = last[l];
-      decay[0] = decay[n] = 0.0;
-      return decay;
-    }
-
     workspace& scratch_;
     std::span<double> values_;
     double slope_;
