@@ -338,8 +338,8 @@ struct sorting_network {
     };
 
     /// Mixes the rows of [first, last) through layers that follow one another, whose pairs are 2^(log_rows - 1 - which) nearest wires apart: so
-    /// 2^log_rows rows at a time are mixed with each other alone, in registers. Which wire of a pair is the lower one makes no difference. Not
-    /// inlined: with all of to_matrix around it the compiler runs out of registers.
+    /// 2^log_rows rows at a time are mixed with each other alone, in registers. Which wire of a pair is the lower one makes no difference.
+    /// Not inlined: with all of to_matrix around it the compiler runs out of registers.
     template <std::size_t width, std::size_t log_rows, std::size_t... which>
     [[gnu::noinline]] static void mix_rows(const shares<T>& mixed, std::size_t layer, std::size_t first, std::size_t last, std::size_t nearest,
                                            T* columns) {
