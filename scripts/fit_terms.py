@@ -9,7 +9,7 @@ The elementary functions are fitted in the same way, each on the interval that i
 
     python3 scripts/fit_terms.py            prints the C++ arrays and their errors (needs mpmath)
 """
-from mpmath import atanh, cos, exp, expm1, log, log1p, lu_solve, matrix, mp, mpf, pi, sqrt
+from mpmath import atan, atanh, cos, exp, expm1, log, log1p, lu_solve, matrix, mp, mpf, pi, sqrt
 
 mp.dps = 60
 
@@ -38,6 +38,12 @@ def log_share(p):
     return -log(1 - p) / p if p else mpf(1)
 
 
+def atan_tail(z):
+    """(atan(q) / q - 1) / z with z = q^2"""
+    q = sqrt(z)
+    return (atan(q) / q - 1) / z if z else -mpf(1) / 3
+
+
 # Of float, the Hessian takes more terms than ranks and slopes do: docs/algorithms.md.
 FITS = [(f"{name}_10", KERNELS[name], 10, mpf(0), mpf(1)) for name in ("sigmoid", "slope", "softplus")]
 FITS += [(f"{name}_12", KERNELS[name], 12, mpf(0), mpf(1)) for name in ("curvature", "slope_squared")]
@@ -47,6 +53,7 @@ FITS += [(f"far_{name}_{terms}", KERNELS[name], terms, mpf(0), exp(-mpf(1) / 2))
 FITS += [(f"exp2m1_{terms}", exp2m1, terms, -mpf(1) / 2, mpf(1) / 2) for terms in (7, 12)]
 FITS += [(f"log_share_{terms}", log_share, terms, mpf(0), mpf(1) / 2) for terms in (9, 21)]
 FITS += [(f"log_tail_{terms}", log_tail, terms, mpf(0), ((sqrt(2) - 1) / (sqrt(2) + 1)) ** 2) for terms in (4, 7)]
+FITS += [("atan_tail_11", atan_tail, 11, mpf(0), (sqrt(2) - 1) ** 2)]
 
 
 def horner(c, u):

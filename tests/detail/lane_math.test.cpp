@@ -122,3 +122,14 @@ TEST_CASE("lane_math: log_positive is right over all normal numbers and close to
   CHECK(in_lanes({1.0}, log_7)[0] == 0.0);
   CHECK(in_lanes({1.0}, log_4)[0] == 0.0);
 }
+
+TEST_CASE("lane_math: arc_cotangent is right over all orders of magnitude and where its argument is reduced otherwise") {
+  const auto arc_cotangent = [](const row& x) { return rankloss::detail::arc_cotangent(x); };
+  const auto expected = [](real x) { return std::atan2(real(1), x); };
+  const auto bound = [](double) { return 4 * 0x1p-53; };
+  std::vector<double> besides{0.0, 1.0, 1e100, 1e300};
+  for (const double at : {std::numbers::sqrt2 - 1.0, 1.0, std::numbers::sqrt2 + 1.0})
+    for (const double to : {0.0, infinity}) besides.push_back(std::nextafter(at, to));
+  check(spread(0.0, 10.0, besides), arc_cotangent, expected, bound);
+  check(spread(0.0, 1e100, {}), arc_cotangent, expected, bound);
+}

@@ -58,11 +58,22 @@ struct pooled_block {
 template <class Pool>
 [[nodiscard]] std::span<const pooled_block> pool_adjacent(std::size_t n, double sum_of_one, workspace& scratch, Pool pool) {
   const std::span<pooled_block> blocks = scratch.take<pooled_block>(n + 1);
-  std::size_t count = 0;
-  for (std::size_t i = 0; i < n; ++i) {
-    blocks[count++] = {sum_of_one, static_cast<std::uint32_t>(i)};
-    while (count > 1 && pool(blocks[count - 2], blocks[count - 1], i + 1)) --count;
+  if (n == 0) {
+    blocks[0] = {0.0, 0};
+    return blocks.first(1);
   }
+  std::size_t count = 0;  // of the blocks that are kept; the last one of all is not, since most items join it: memory would make them wait
+  pooled_block last{sum_of_one, 0};
+  for (std::size_t i = 1; i < n; ++i) {
+    const pooled_block one{sum_of_one, static_cast<std::uint32_t>(i)};
+    if (!pool(last, one, i + 1)) {
+      blocks[count++] = last;
+      last = one;
+      continue;
+    }
+    while (count > 0 && pool(blocks[count - 1], last, i + 1)) last = blocks[--count];
+  }
+  blocks[count++] = last;
   blocks[count] = {0.0, static_cast<std::uint32_t>(n)};
   return blocks.first(count + 1);
 }

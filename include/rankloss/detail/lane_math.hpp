@@ -24,6 +24,10 @@ inline constexpr std::array<double, 4> log_tail_4{0.3333333326690074, 0.20000069
 // log_tail_7: largest error 1.7e-16, sum of magnitudes 1.0
 inline constexpr std::array<double, 7> log_tail_7{0.3333333333333335,  0.19999999999945214, 0.1428571431500185, 0.11111105244710158,
                                                   0.09091467692553253, 0.07665103068835803, 0.0731746792303213};
+// atan_tail_11: largest error 3.1e-17, sum of magnitudes 1.2
+inline constexpr std::array<double, 11> atan_tail_11{-0.3333333333333333,  0.1999999999999557,   -0.14285714284672538, 0.11111111015416242,
+                                                     -0.09090904573434884, 0.07692182857484327,  -0.06664503996666248, 0.058580631590046964,
+                                                     -0.05084903631426215, 0.039213377994990355, -0.019151756014613348};
 
 // log_share_9: largest error 3.0e-08, sum of magnitudes 7.3
 inline constexpr std::array<double, 9> log_share_9{1.000000029697763,   0.4999910102207384,  0.33378037226832036,
@@ -122,6 +126,20 @@ template <class V>
     return p * polynomial(log_share_9, p);
   else
     return p * polynomial(log_share_21, p);
+}
+
+/// atan(1 / x) for finite x >= 0: pi / 2 at 0. Relative error 4 * 2^-53.
+template <class Arch>
+[[gnu::always_inline]] inline lanes<Arch> arc_cotangent(const lanes<Arch>& x) noexcept {
+  using V = lanes<Arch>;
+  // That of 1 / x, of (1 - x) / (1 + x) and pi / 4, or of -x and pi / 2, whichever is within sqrt(2) - 1 of 0.
+  const V one(1.0);
+  const auto far = x > V(std::numbers::sqrt2 + 1.0);
+  const auto near = x < V(std::numbers::sqrt2 - 1.0);
+  const V q = xsimd::select(far, one, xsimd::select(near, -x, one - x)) / xsimd::select(far, x, xsimd::select(near, one, one + x));
+  const V z = q * q;
+  const V angle = xsimd::fma(q * z, polynomial(atan_tail_11, z), q);
+  return angle + xsimd::select(far, V(0.0), xsimd::select(near, V(std::numbers::pi / 2.0), V(std::numbers::pi / 4.0)));
 }
 
 }  // namespace rankloss::detail

@@ -99,6 +99,28 @@ template <class T>
   return {x, order};
 }
 
+/// [n + 1] exp(-scale (x_{i-1} - x_i)) at i, `equal` where the two are equal, 0 at both ends; x falls.
+template <class Arch, class T>
+[[nodiscard]] std::span<const double> neighbour_decays(std::span<const T> x, double scale, double equal, workspace& scratch) {
+  using V = lanes<Arch>;
+  constexpr std::size_t w = lane_count<Arch>;
+  const std::size_t n = x.size();
+  const std::span<double> decay = scratch.take<double>(n + 1);
+  const auto between = [scale, equal](const T* upper, const T* lower) {
+    const V gap = load_row<Arch>(upper) - load_row<Arch>(lower);
+    return xsimd::select(gap > V(0.0), exp_minus(gap * V(scale)), V(equal));
+  };
+  std::size_t i = 1;
+  for (; i + w <= n; i += w) between(x.data() + i - 1, x.data() + i).store_unaligned(decay.data() + i);
+  T rest[w + 1]{};
+  alignas(64) double last[w];
+  for (std::size_t l = 0; i - 1 + l < n; ++l) rest[l] = x[i - 1 + l];
+  between(rest, rest + 1).store_aligned(last);
+  for (std::size_t l = 0; i < n; ++i, ++l) decay[i] = last[l];
+  decay[0] = decay[n] = 0.0;
+  return decay;
+}
+
 /// One list over all lanes.
 template <class Arch, class T>
 [[nodiscard]] sorted_rows<Arch> lay_in_rows(const sorted_list<T>& list, double temperature, workspace& scratch) {

@@ -5,6 +5,7 @@
 #include <rankloss/detail/check_data.hpp>
 #include <rankloss/detail/lane_math.hpp>
 #include <rankloss/detail/require.hpp>
+#include <rankloss/detail/scan_both_ways.hpp>
 #include <rankloss/detail/simd.hpp>
 #include <rankloss/detail/sorted_rows.hpp>
 #include <rankloss/ranks/rank.hpp>
@@ -55,18 +56,13 @@ struct laplace_ranks {
       const std::size_t n = scores.size();
       const detail::sorted_list<T> sorted = detail::sort_list<T>(scores, scratch);
       order_ = sorted.order;
-      decay_ = decays(sorted.x, 1.0 / how.temperature, scratch);
-      const workspace::scope scope(scratch);
-      const std::span<double> above = scratch.take<double>(n);
-      double others = 0.0;
-      for (std::size_t i = 0; i < n; ++i) above[i] = others = decay_[i] * others + decay_[i];
+      decay_ = detail::neighbour_decays<Arch>(sorted.x, 1.0 / how.temperature, 1.0, scratch);
       const double sign = how.order == rank_order::descending ? 1.0 : -1.0;
       const double first = how.order == rank_order::descending ? how.base : how.base + static_cast<double>(n) - 1.0;
-      others = 0.0;
-      for (std::size_t i = n; i-- > 0;) {
-        others = decay_[i + 1] * others + decay_[i + 1];
-        values_[order_[i]] = first + sign * (static_cast<double>(i) + 0.5 * (others - above[i]));
-      }
+      const workspace::scope scope(scratch);
+      detail::scan_both_ways(
+          n, others{decay_.data()}, others{decay_.data() + 1}, scratch.take<double>(n),
+          [&](std::size_t i, double above, double below) { values_[order_[i]] = first + sign * (static_cast<double>(i) + 0.5 * (below - above)); });
     }
 
     [[nodiscard]] std::span<const double> values() const noexcept { return values_; }
@@ -75,47 +71,33 @@ struct laplace_ranks {
       const std::size_t n = order_.size();
       const workspace::scope scope(scratch_);
       const std::span<double> c = scratch_.take<double>(n);
-      const std::span<double> from_above = scratch_.take<double>(n);
-      // Over the items above, and then below: sum_j e^-|x_j - x_i| and sum_j (c_j - c_i) e^-|x_j - x_i|, each out of the neighbour's.
-      double others = 0.0;
-      double sum = 0.0;
-      double neighbour = 0.0;  // the first item has none: its decay is 0
-      for (std::size_t i = 0; i < n; ++i) {
-        c[i] = cotangent[order_[i]];
-        others = decay_[i] * others + decay_[i];
-        from_above[i] = sum = decay_[i] * sum + (neighbour - c[i]) * others;
-        neighbour = c[i];
-      }
-      others = sum = 0.0;
-      for (std::size_t i = n; i-- > 0;) {
-        others = decay_[i + 1] * others + decay_[i + 1];
-        sum = decay_[i + 1] * sum + (neighbour - c[i]) * others;
-        neighbour = c[i];
-        gradient[order_[i]] = slope_ * (from_above[i] + sum);
-      }
+      for (std::size_t i = 0; i < n; ++i) c[i] = cotangent[order_[i]];
+      detail::scan_both_ways(n, differences{{decay_.data()}, c.data()}, differences{{decay_.data() + 1}, c.data()}, scratch_.take<double>(n),
+                             [&](std::size_t i, double above, double below) { gradient[order_[i]] = slope_ * (above + below); });
     }
     void push(std::span<const double> tangent, std::span<double> change) const { pullback(tangent, change); }  // the Jacobian is symmetric
 
    private:
-    /// e^-(x_{i-1} - x_i) at i, 0 at both ends.
-    static std::span<const double> decays(std::span<const T> x, double scale, workspace& scratch) {
-      using V = detail::lanes<Arch>;
-      constexpr std::size_t w = detail::lane_count<Arch>;
-      const std::size_t n = x.size();
-      const std::span<double> decay = scratch.take<double>(n + 1);
-      const auto between = [scale](const T* upper, const T* lower) {
-        return detail::exp_minus((detail::load_row<Arch>(upper) - detail::load_row<Arch>(lower)) * V(scale));
-      };
-      std::size_t i = 1;
-      for (; i + w <= n; i += w) between(x.data() + i - 1, x.data() + i).store_unaligned(decay.data() + i);
-      T rest[w + 1]{};
-      alignas(64) double last[w];
-      for (std::size_t l = 0; i - 1 + l < n; ++l) rest[l] = x[i - 1 + l];
-      between(rest, rest + 1).store_aligned(last);
-      for (std::size_t l = 0; i < n; ++i, ++l) decay[i] = last[l];
-      decay[0] = decay[n] = 0.0;
-      return decay;
-    }
+    /// sum_j e^-|x_j - x_i| over the items above or below, out of the neighbour's; `decay` is the one between the two, and 0 where there is none.
+    struct others {
+      const double* decay;
+      double sum = 0.0;
+
+      [[gnu::always_inline]] double step(std::size_t i) noexcept { return sum = decay[i] * sum + decay[i]; }
+    };
+    /// sum_j (c_j - c_i) e^-|x_j - x_i|, likewise.
+    struct differences {
+      others counted;
+      const double* c;
+      double sum = 0.0;
+      double neighbour = 0.0;
+
+      [[gnu::always_inline]] double step(std::size_t i) noexcept {
+        sum = counted.decay[i] * sum + (neighbour - c[i]) * counted.step(i);
+        neighbour = c[i];
+        return sum;
+      }
+    };
 
     workspace& scratch_;
     std::span<double> values_;

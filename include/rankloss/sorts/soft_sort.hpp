@@ -72,14 +72,7 @@ struct soft_sort {
         x_ = padded(n_);
         for (std::size_t i = 0; i < n_; ++i) x_[i] = static_cast<double>(sorted_.x[i]);
       } else {
-        decay_ = padded(n_);
-        for (std::size_t i = 0; i < n_; i += w) {
-          alignas(64) double gaps[w];
-          for (std::size_t l = 0; l < w; ++l) gaps[l] = i + l > 0 && i + l < n_ ? difference(i + l - 1, i + l) : 0.0;
-          const V gap = V::load_aligned(gaps);
-          const V decay = detail::exp_minus(gap * V(1.0 / how.temperature));
-          detail::store_row<Arch>(decay_.data() + i, xsimd::select(gap > V(0.0), decay, V(-1.0)));
-        }
+        decay_ = detail::neighbour_decays<Arch>(sorted_.x, 1.0 / how.temperature, -1.0, scratch);
       }
     }
 
@@ -90,7 +83,7 @@ struct soft_sort {
       }
       const workspace::scope scope(scratch_);
       const std::span<const double> v = gather(values);
-      sum_rows<false>(unit_items{}, v.data(), [&](std::size_t i, const sums& row, const sums&) { out[i] = v[i] + row.moved / row.mass; });
+      sum_rows<needed::all>(unit_items{}, v.data(), [&](std::size_t i, const sums& row, const sums&) { out[i] = v[i] + row.moved / row.mass; });
     }
 
     void apply_transposed(std::span<const double> values, std::span<double> out) const {
@@ -102,9 +95,9 @@ struct soft_sort {
       const std::span<double> weights = padded(n_);
       const std::span<double> zeros = padded(n_);
       std::fill(zeros.begin(), zeros.end(), 0.0);
-      sum_rows<false>(unit_items{}, zeros.data(), [&](std::size_t i, const sums& row, const sums&) { weights[i] = values[i] / row.mass; });
-      sum_rows<false>(weighted_items{weights.data(), zeros.data()}, zeros.data(),
-                      [&](std::size_t j, const sums& row, const sums&) { out[sorted_.order[j]] = row.mass; });
+      sum_rows<needed::all>(unit_items{}, zeros.data(), [&](std::size_t i, const sums& row, const sums&) { weights[i] = values[i] / row.mass; });
+      sum_rows<needed::all>(weighted_items{weights.data(), zeros.data()}, zeros.data(),
+                            [&](std::size_t j, const sums& row, const sums&) { out[sorted_.order[j]] = row.mass; });
     }
 
     void pullback(std::span<const double> values, std::span<const double> cotangent, std::span<double> gradient) const {
@@ -113,15 +106,17 @@ struct soft_sort {
       const std::span<double> weights = padded(n_);                // a_i = cotangent_i / row sum
       const std::span<double> rests = padded(n_);                  // a_i ((P v)_i - v_i)
       const std::span<double> as_row = scratch_.take<double>(n_);  // the part of a score as s_[i]; the other is as s_j
-      sum_rows<true>(unit_items{}, v.data(), [&](std::size_t i, const sums& row, const sums& sided) {
-        const double moved = row.moved / row.mass;
-        weights[i] = cotangent[i] / row.mass;
+      sum_rows<needed::all_and_sided>(unit_items{}, v.data(), [&](std::size_t i, const sums& row, const sums& sided) {
+        const double inverse = 1.0 / row.mass;
+        const double moved = row.moved * inverse;
+        weights[i] = cotangent[i] * inverse;
         rests[i] = weights[i] * moved;
         as_row[i] = weights[i] * (sided.moved - moved * sided.mass);
       });
       const double slope = 1.0 / temperature_;
-      sum_rows<true>(weighted_items{weights.data(), rests.data()}, v.data(),
-                     [&](std::size_t k, const sums&, const sums& sided) { gradient[sorted_.order[k]] = slope * (sided.moved - as_row[k]); });
+      sum_rows<needed::sided_moved>(weighted_items{weights.data(), rests.data()}, v.data(), [&](std::size_t k, const sums&, const sums& sided) {
+        gradient[sorted_.order[k]] = slope * (sided.moved - as_row[k]);
+      });
     }
 
     void to_matrix(std::span<double> out) const {
@@ -202,69 +197,97 @@ struct soft_sort {
       return sorted;
     }
 
-    /// Calls emit(k, sums, sided sums) once an item; the latter only where they are wanted.
-    template <bool sided, class Items, class Emit>
+    /// What of the sums is kept until the other direction comes by: the rest is memory traffic for nothing.
+    enum class needed { all, all_and_sided, sided_moved };
+
+    /// Calls emit(k, sums, sided sums) once an item; what is not needed of these is not set.
+    template <needed what, class Items, class Emit>
     void sum_rows(const Items& items, const double* v, Emit emit) const {
       if (distance_ == sort_distance::squared)
         sum_band(items, v, emit);
       else
-        sum_both_ways<sided>(items, v, emit);
+        sum_both_ways<what>(items, v, emit);
     }
 
-    /// p = 1. One scan downwards and one upwards, side by side until they meet: what each has passed by then waits for the other.
-    template <bool sided, class Items, class Emit>
-    void sum_both_ways(const Items& items, const double* v, Emit emit) const {
-      struct state {
-        sums all, unequal;  // of the items passed, and of those whose score is another: equal ones have no side
-      };
-      const workspace::scope scope(scratch_);
-      const std::span<sums> all = scratch_.take<sums>(n_);
-      const std::span<sums> unequal = scratch_.take<sums>(sided ? n_ : 0);
-      const std::size_t half = n_ / 2;
-      state above;
-      state below;
-      const auto advance = [&](state& passed, std::size_t from, std::size_t to, double decay) {
-        const double q = std::abs(decay);
-        const double weight = items.template weight<double>(from);
-        const double nearer = v[from] - v[to];
-        const double moved = items.template rest<double>(from) + nearer * (passed.all.mass + weight);
-        passed.all = {q * passed.all.mass + q * weight, q * passed.all.moved + q * moved};
-        const sums kept{passed.unequal.mass, passed.unequal.moved + nearer * passed.unequal.mass};
-        passed.unequal = decay < 0.0 ? kept : passed.all;
-      };
-      const auto step = [&](std::size_t i) {
-        const std::size_t j = n_ - 1 - i;
-        advance(above, i, i + 1, decay_[i + 1]);
-        advance(below, j, j - 1, decay_[j]);
-      };
-      const auto keep = [&](std::size_t k, const state& passed) {
-        all[k] = passed.all;
-        if constexpr (sided) unequal[k] = passed.unequal;
-      };
-      const auto kept = [&](std::size_t k) {
-        if constexpr (sided)
-          return state{all[k], unequal[k]};
-        else
-          return state{all[k], {}};
-      };
-      const auto both = [&](std::size_t k, const state& up, const state& down) {
-        emit(k, sums{items.template weight<double>(k) + up.all.mass + down.all.mass, items.template rest<double>(k) + up.all.moved + down.all.moved},
-             sums{down.unequal.mass - up.unequal.mass, down.unequal.moved - up.unequal.moved});
-      };
-      for (std::size_t i = 0; i < half; ++i) {
-        keep(i, above);
-        keep(n_ - 1 - i, below);
-        step(i);
+    /// What a scan in one direction has passed by: all items, and those whose score is another: equal ones have no side.
+    struct passed {
+      sums all, unequal;
+    };
+    /// From one item to the next. Numbers and no references, here and below, so that they stay in registers: each step waits for the one before.
+    template <class Items>
+    [[gnu::always_inline]] static passed advance(passed before, const Items& items, const double* v, std::size_t from, std::size_t to,
+                                                 double decay) noexcept {
+      const double q = std::abs(decay);
+      const bool tied = decay < 0.0;
+      const double weight = items.template weight<double>(from);
+      const double nearer = v[from] - v[to];
+      const double mass = q * before.all.mass + q * weight;
+      const double moved = q * before.all.moved + q * (items.template rest<double>(from) + nearer * (before.all.mass + weight));
+      const double unequal_moved = before.unequal.moved + nearer * before.unequal.mass;
+      return {{mass, moved}, {tied ? before.unequal.mass : mass, tied ? unequal_moved : moved}};
+    }
+    template <class Items, class Emit>
+    [[gnu::always_inline]] static void meet(std::size_t k, passed above, passed below, const Items& items, Emit& emit) {
+      emit(k,
+           sums{items.template weight<double>(k) + above.all.mass + below.all.mass,
+                items.template rest<double>(k) + above.all.moved + below.all.moved},
+           sums{below.unequal.mass - above.unequal.mass, below.unequal.moved - above.unequal.moved});
+    }
+    /// Memory for the states that wait for the other direction, of which only what is needed is kept: the rest is traffic for nothing.
+    template <needed what>
+    class waiting {
+     public:
+      waiting(std::size_t n, workspace& scratch) {
+        if constexpr (what == needed::sided_moved) moved_ = scratch.take<double>(n);
+        if constexpr (what != needed::sided_moved) all_ = scratch.take<sums>(n);
+        if constexpr (what == needed::all_and_sided) unequal_ = scratch.take<sums>(n);
       }
-      for (std::size_t i = half; i < n_; ++i) {
-        const std::size_t j = n_ - 1 - i;
-        if (i == j) {
-          both(i, above, below);
+      /// `decay` is the one that the state came by: the two sums differ only where it is that of a tie.
+      [[gnu::always_inline]] void keep(std::size_t k, passed state, [[maybe_unused]] double decay) const noexcept {
+        if constexpr (what == needed::sided_moved) {
+          moved_[k] = state.unequal.moved;
         } else {
-          both(i, above, kept(i));
-          both(j, kept(j), below);
+          all_[k] = state.all;
+          if constexpr (what == needed::all_and_sided)
+            if (decay < 0.0) unequal_[k] = state.unequal;
         }
-        if (i + 1 < n_) step(i);
+      }
+      [[gnu::always_inline]] passed operator()(std::size_t k, [[maybe_unused]] double decay) const noexcept {
+        if constexpr (what == needed::sided_moved) return {{}, {0.0, moved_[k]}};
+        if constexpr (what == needed::all) return {all_[k], {}};
+        if constexpr (what == needed::all_and_sided) return {all_[k], decay < 0.0 ? unequal_[k] : all_[k]};
+      }
+
+     private:
+      std::span<double> moved_;
+      std::span<sums> all_, unequal_;
+    };
+
+    /// p = 1. One scan downwards and one upwards, side by side until they meet: what each has passed by then waits for the other.
+    template <needed what, class Items, class Emit>
+    void sum_both_ways(const Items& items, const double* v, Emit emit) const {
+      const workspace::scope scope(scratch_);
+      const waiting<what> waits(n_, scratch_);
+      const double* decay = decay_.data();
+      const std::size_t half = n_ / 2;
+      passed above;
+      passed below;
+      for (std::size_t i = 0; i < half; ++i) {
+        const std::size_t j = n_ - 1 - i;
+        waits.keep(i, above, decay[i]);
+        waits.keep(j, below, decay[j + 1]);
+        above = advance(above, items, v, i, i + 1, decay[i + 1]);
+        below = advance(below, items, v, j, j - 1, decay[j]);
+      }
+      if (n_ % 2 == 1) waits.keep(half, below, decay[half + 1]);
+      for (std::size_t i = half; i < n_; ++i) {
+        meet(i, above, waits(i, decay[i + 1]), items, emit);
+        above = advance(above, items, v, i, i + 1, decay[i + 1]);
+      }
+      if (n_ % 2 == 1 && half > 0) below = advance(below, items, v, half, half - 1, decay[half]);
+      for (std::size_t j = half; j-- > 0;) {
+        meet(j, waits(j, decay[j]), below, items, emit);
+        if (j > 0) below = advance(below, items, v, j, j - 1, decay[j]);
       }
     }
 
@@ -317,8 +340,8 @@ struct soft_sort {
     workspace& scratch_;
     std::size_t n_;
     detail::sorted_list<T> sorted_;
-    std::span<double> x_;      // p = 2: the scores, descending
-    std::span<double> decay_;  // p = 1: [i] exp(-(x_{i-1} - x_i) / temperature), -1 where the two are equal
+    std::span<double> x_;            // p = 2: the scores, descending
+    std::span<const double> decay_;  // p = 1: [n + 1], -1 where the two are equal
   };
 
   template <class T, class Arch = xsimd::default_arch>

@@ -18,6 +18,8 @@
 #include <limits>
 #include <numbers>
 #include <span>
+#include <type_traits>
+#include <utility>
 
 namespace rankloss {
 
@@ -53,6 +55,7 @@ enum class comparator {
 ///
 /// - Time and scratch O(n) a layer, recorded in the forward pass: O(n log^2 n) bitonic, O(n^2) odd_even, for values, products with P and
 ///   pullbacks; to_matrix O(n^2) a layer, two rows a comparator. There is no sort.
+/// - Exact to rounding, of double in all but to_matrix, which works in the type of the scores: of float scores its entries are within 1e-6.
 /// - Rows and columns of P sum to 1. Invariant under shifts. Ascending order gives the same rows as descending, the last first. Values and P
 ///   depend on the order of the list; with the last three comparators the sorted values are monotonic in the scores.
 /// - Edge cases: equal scores mix evenly. As temperature -> 0 this is the exact sort of distinct scores. Infinite scores are at the ends of the
@@ -73,6 +76,7 @@ struct sorting_network {
   template <class T, class Arch = xsimd::default_arch>
   class result {
     using V = detail::lanes<Arch>;
+    using scores_lanes = xsimd::batch<T, Arch>;
     static constexpr std::size_t w = detail::lane_count<Arch>;
 
    public:
@@ -83,6 +87,7 @@ struct sorting_network {
           order_(how.order),
           scratch_(scratch),
           n_(scores.size()),
+          unused_(how.network == network::bitonic ? std::bit_ceil(n_) - n_ : 0),
           pairs_((n_ / 2 + w - 1) / w * w),
           values_(scratch.take<double>(n_)) {
       const auto stages = static_cast<std::size_t>(n_ < 2 ? 0 : std::bit_width(n_ - 1));
@@ -184,37 +189,52 @@ struct sorting_network {
     }
 
     void to_matrix(std::span<double> out) const {
-      constexpr std::size_t vectors = 4;
-      constexpr std::size_t width = vectors * w;
+      constexpr std::size_t width = 32;  // columns at a time: they stay in the cache for all layers
       const workspace::scope scope(scratch_);
-      const std::span<double> columns = scratch_.take<double>(n_ * width);  // so many at a time stay in the cache for all layers
+      const std::size_t size = unused_ + n_;
+      const shares<T> mixed = mixed_shares();
+      const std::span<T> columns = scratch_.take<T>(size * width);
       for (std::size_t begin = 0; begin < n_; begin += width) {
         const std::size_t end = std::min(begin + width, n_);
-        std::fill(columns.begin(), columns.end(), 0.0);
-        for (std::size_t j = begin; j < end; ++j) columns[j * width + j - begin] = 1.0;
-        std::size_t least = begin;  // no wire before it and none after `most` holds anything of these columns yet
-        std::size_t most = end - 1;
-        for (std::size_t layer = 0; layer < layers_; ++layer) {
-          const double* kept = kept_.data() + layer * pairs_;
-          for_pairs(layer, [&](std::size_t c, std::size_t lower, std::size_t upper) {
-            const std::size_t first = std::min(lower, upper);
-            const std::size_t second = std::max(lower, upper);
-            if (second < least || first > most) return;
-            least = std::min(least, first);
-            most = std::max(most, second);
-            double* const a = columns.data() + lower * width;
-            double* const b = columns.data() + upper * width;
-            const V stay(kept[c]);
-            const V go(1.0 - kept[c]);
-            detail::unrolled<vectors>([&]<std::size_t k> {
-              const V own = V::load_aligned(a + k * w);
-              const V other = V::load_aligned(b + k * w);
-              xsimd::fma(stay, own, go * other).store_aligned(a + k * w);
-              xsimd::fma(go, own, stay * other).store_aligned(b + k * w);
-            });
-          });
+        std::fill(columns.begin(), columns.end(), T{0});
+        for (std::size_t j = begin; j < end; ++j) columns[(unused_ + j) * width + j - begin] = T{1};
+        if (network_ == network::odd_even) {
+          for (std::size_t layer = 0; layer < layers_; ++layer) {
+            const std::size_t reached = begin - std::min(begin, layer + 1);
+            mix_rows<width, 1, 0>(mixed, layer, reached + (reached + layer) % 2, std::min(end + layer, n_ - 1), 1, columns.data());
+          }
+        } else {
+          std::size_t block = 2;  // those of the last stage; only these that the columns begin in hold anything of them
+          std::size_t layer = 0;
+          const auto next = [&]<std::size_t log_rows, std::size_t... which>(std::size_t nearest, std::index_sequence<which...>) {
+            const std::size_t rows = nearest << log_rows;
+            const std::size_t first = std::max((unused_ + begin) / block * block, unused_ / rows * rows);
+            const std::size_t last = (unused_ + end + block - 1) / block * block;
+            mix_rows<width, log_rows, which...>(mixed, layer, first, last, nearest, columns.data());
+            layer += sizeof...(which);
+          };
+          if (size >= 8) {
+            block = 8;
+            next.template operator()<3>(1, std::index_sequence<2, 1, 2, 0, 1, 2>());
+            block = 16;
+          }
+          for (; layer < layers_; block *= 2)
+            for (std::size_t left = block; left > 1;) {
+              const std::size_t log_rows = left >= 8 ? 3 : left / 2;
+              left >>= log_rows;
+              if (log_rows == 3) next.template operator()<3>(left, std::index_sequence<0, 1, 2>());
+              if (log_rows == 2) next.template operator()<2>(left, std::index_sequence<0, 1>());
+              if (log_rows == 1) next.template operator()<1>(left, std::index_sequence<0>());
+            }
         }
-        for (std::size_t i = 0; i < n_; ++i) std::copy_n(columns.data() + wire(i) * width, end - begin, out.data() + i * n_ + begin);
+        for (std::size_t i = 0; i < n_; ++i) {
+          const T* from = columns.data() + (unused_ + wire(i)) * width;
+          double* to = out.data() + i * n_ + begin;
+          if (end - begin == width)
+            for (std::size_t j = 0; j < width; j += w) detail::load_row<Arch>(from + j).store_unaligned(to + j);
+          else
+            std::copy_n(from, end - begin, to);
+        }
       }
     }
 
@@ -250,9 +270,7 @@ struct sorting_network {
           return {tail, tail * tail * scale};
         }
         case comparator::cauchy: {
-          const auto far = z > one;
-          const V angle = xsimd::atan(xsimd::select(far, one / z, z)) * V(std::numbers::inv_pi);
-          return {xsimd::select(far, angle, V(0.5) - angle), V(std::numbers::inv_pi) * scale / xsimd::fma(z, z, one)};
+          return {detail::arc_cotangent(z) * V(std::numbers::inv_pi), V(std::numbers::inv_pi) * scale / xsimd::fma(z, z, one)};
         }
         default: {
           const auto far = z > V(0.25);
@@ -267,6 +285,80 @@ struct sorting_network {
         mix(xsimd::abs(V::load_unaligned(apart_.data() + layer * pairs_ + c))).slope.store_aligned(slopes.data() + c);
     }
 
+    /// What each wire keeps and what goes to the other one, [layers][size / 2], of all pairs of the network's 2^k wires: unused ones keep all.
+    template <class S>
+    struct shares {
+      std::span<const S> stay, go;
+      std::size_t pairs;
+    };
+    [[nodiscard]] shares<T> mixed_shares() const {
+      const std::size_t pairs = (unused_ + n_) / 2;
+      const std::span<T> stay = scratch_.take<T>(layers_ * pairs);
+      const std::span<T> go = scratch_.take<T>(layers_ * pairs);
+      std::fill(stay.begin(), stay.end(), T{1});
+      std::fill(go.begin(), go.end(), T{0});
+      for (std::size_t layer = 0; layer < layers_; ++layer) {
+        const double* kept = kept_.data() + layer * pairs_;
+        const std::size_t first = first_pair(layer);
+        const std::size_t count = network_ == network::odd_even ? (n_ - layer % 2) / 2 : pairs - first;
+        T* s = stay.data() + layer * pairs + first;
+        T* g = go.data() + layer * pairs + first;
+        for (std::size_t c = 0; c < count; ++c) {
+          s[c] = static_cast<T>(kept[c]);
+          g[c] = static_cast<T>(1.0 - kept[c]);
+        }
+      }
+      return {stay, go, pairs};
+    }
+
+    /// Rows of columns, `apart` numbers from each other. Members of an object, since those stay in registers.
+    template <std::size_t count>
+    struct row_block {
+      scores_lanes row[count];
+
+      [[gnu::always_inline]] void load(const T* from, std::size_t apart) noexcept {
+        detail::unrolled<count>([&]<std::size_t k> { row[k] = scores_lanes::load_aligned(from + k * apart); });
+      }
+      [[gnu::always_inline]] void store(T* to, std::size_t apart) const noexcept {
+        detail::unrolled<count>([&]<std::size_t k> { row[k].store_aligned(to + k * apart); });
+      }
+      /// One layer, whose pairs are count / 2^(which + 1) rows apart.
+      template <std::size_t which, std::size_t... p>
+      [[gnu::always_inline]] void mix(const T* stay, const T* go, std::size_t nearest, std::index_sequence<p...>) noexcept {
+        constexpr std::size_t apart = count >> (which + 1);
+        (exchange(row[p / apart * 2 * apart + p % apart], row[p / apart * 2 * apart + p % apart + apart], scores_lanes(stay[p * nearest]),
+                  scores_lanes(go[p * nearest])),
+         ...);
+      }
+      [[gnu::always_inline]] static void exchange(scores_lanes& a, scores_lanes& b, const scores_lanes& stays, const scores_lanes& goes) noexcept {
+        const scores_lanes own = a;
+        a = xsimd::fma(stays, own, goes * b);
+        b = xsimd::fma(stays, b, goes * own);
+      }
+    };
+
+    /// Mixes the rows of [first, last) through layers that follow one another, whose pairs are 2^(log_rows - 1 - which) nearest wires apart: so
+    /// 2^log_rows rows at a time are mixed with each other alone, in registers. Which wire of a pair is the lower one makes no difference.
+    /// Not inlined: with all of to_matrix around it the compiler runs out of registers.
+    template <std::size_t width, std::size_t log_rows, std::size_t... which>
+    [[gnu::noinline]] static void mix_rows(const shares<T>& mixed, std::size_t layer, std::size_t first, std::size_t last, std::size_t nearest,
+                                           T* columns) {
+      constexpr std::size_t rows = std::size_t{1} << log_rows;
+      for (std::size_t start = first; start < last; start += rows * nearest)
+        for (std::size_t wire = start; wire < start + nearest; ++wire) {
+          const std::size_t pair = layer * mixed.pairs + start / 2 + wire - start;
+          for (std::size_t j = 0; j < width; j += scores_lanes::size) {
+            T* const at = columns + wire * width + j;
+            const T* stay = mixed.stay.data() + pair;
+            const T* go = mixed.go.data() + pair;
+            row_block<rows> block;
+            block.load(at, nearest * width);
+            ((block.template mix<which>(stay, go, nearest, std::make_index_sequence<rows / 2>()), stay += mixed.pairs, go += mixed.pairs), ...);
+            block.store(at, nearest * width);
+          }
+        }
+    }
+
     static void exchange(double& lower, double& upper, double kept) noexcept {
       const double a = lower;
       const double b = upper;
@@ -278,6 +370,24 @@ struct sorting_network {
       for_pairs(layer, [&](std::size_t c, std::size_t lower, std::size_t upper) { exchange(v[lower], v[upper], kept[c]); });
     }
 
+    /// The bitonic network's stage, which sorts blocks of 2^(stage + 1) wires, every other one downwards, in stage + 1 layers, and how far apart
+    /// the pairs of this layer are.
+    struct step {
+      std::size_t stage, distance;
+    };
+    [[nodiscard]] static step step_of(std::size_t layer) noexcept {
+      std::size_t stage = 0;
+      while (layer > stage) layer -= ++stage;
+      return {stage, std::size_t{1} << (stage - layer)};
+    }
+    /// Number of comparator 0 among all pairs of the layer, those of unused wires included.
+    [[nodiscard]] std::size_t first_pair(std::size_t layer) const noexcept {
+      if (network_ == network::odd_even) return 0;
+      const std::size_t distance = step_of(layer).distance;
+      const std::size_t block = unused_ / (2 * distance) * (2 * distance);
+      return block / 2 + std::min(unused_ - block, distance);
+    }
+
     /// Calls body(c, lower, upper) for the comparators c = 0, 1, ... of a layer, the lesser score being sent to wire `lower`.
     template <class Body>
     void for_pairs(std::size_t layer, Body body) const {
@@ -286,21 +396,26 @@ struct sorting_network {
         for (std::size_t i = layer % 2; i + 1 < n_; i += 2) body(c++, i, i + 1);
         return;
       }
-      std::size_t stage = 0;  // sorts blocks of 2^(stage + 1) wires, every other one downwards, in stage + 1 layers
-      while (layer > stage) layer -= ++stage;
-      const std::size_t distance = std::size_t{1} << (stage - layer);
-      const std::size_t size = std::bit_ceil(n_);
-      const std::size_t unused = size - n_;
-      for (std::size_t i = unused / (2 * distance) * (2 * distance); i < size; i += 2 * distance) {
-        const std::size_t block = i >> (stage + 1);
-        // Unused wires hold, as it were, what is less than all scores, so it stays where it is only if it belongs at the beginning.
-        const bool upwards = block % 2 == 0 || block << (stage + 1) < unused;
-        const std::size_t begin = std::max(i, unused) - unused;
-        const std::size_t end = std::max(i + distance, unused) - unused;
-        if (upwards)
-          for (std::size_t a = begin; a < end; ++a) body(c++, a, a + distance);
-        else
-          for (std::size_t a = begin; a < end; ++a) body(c++, a + distance, a);
+      const std::size_t stage = step_of(layer).stage;
+      // The shortest distances are constants: their loops of one, two and four steps would cost more than what is done in them.
+      const auto blocks = [&](const auto distance) {
+        for (std::size_t i = unused_ / (2 * distance) * (2 * distance); i < unused_ + n_; i += 2 * distance) {
+          const std::size_t block = i >> (stage + 1);
+          // Unused wires hold, as it were, what is less than all scores, so it stays where it is only if it belongs at the beginning.
+          const bool upwards = block % 2 == 0 || block << (stage + 1) < unused_;
+          const std::size_t begin = std::max(i, unused_) - unused_;
+          const std::size_t lower = upwards ? begin : begin + distance;
+          const std::size_t upper = upwards ? begin + distance : begin;
+          const std::size_t count = distance - std::min<std::size_t>(begin + unused_ - i, distance);
+          for (std::size_t l = 0; l < count; ++l) body(c + l, lower + l, upper + l);
+          c += count;
+        }
+      };
+      switch (const std::size_t distance = step_of(layer).distance) {
+        case 1: return blocks(std::integral_constant<std::size_t, 1>());
+        case 2: return blocks(std::integral_constant<std::size_t, 2>());
+        case 4: return blocks(std::integral_constant<std::size_t, 4>());
+        default: return blocks(distance);
       }
     }
 
@@ -319,7 +434,8 @@ struct sorting_network {
     rank_order order_;
     workspace& scratch_;
     std::size_t n_;
-    std::size_t pairs_;  // of a layer, at most, in whole rows of lanes
+    std::size_t unused_;  // wires before the first score's
+    std::size_t pairs_;   // of a layer, at most, in whole rows of lanes
     std::size_t layers_ = 0;
     std::span<double> values_;
     std::span<double> kept_;   // [layers][pairs] q: what of its own each wire keeps
