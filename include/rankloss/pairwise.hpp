@@ -20,6 +20,7 @@
 #include <numeric>
 #include <span>
 #include <type_traits>
+#include <utility>
 
 namespace rankloss {
 
@@ -143,7 +144,7 @@ struct pairwise {
     const std::span<std::uint32_t> order = scratch.take<std::uint32_t>(n);
     if (all_pairs)
       std::iota(order.begin(), order.end(), 0u);
-    else if (!order_by_grade(items, order))
+    else
       order_by_level(items, order, scratch);
     if constexpr (by_position)
       for (std::size_t p = 0; p < n; ++p) rank[p] = item[order[p]];
@@ -151,27 +152,33 @@ struct pairwise {
     return {item, rank};
   }
 
-  /// Levels that are small whole numbers are counted. `false` where they are not.
+  static constexpr std::size_t most_grades = 64;
+
+  /// How many items there are of each grade, where all levels are small whole numbers.
   template <class T, class R>
-  [[nodiscard]] static bool order_by_grade(const list<T, R>& items, std::span<std::uint32_t> order) noexcept {
-    constexpr std::size_t grades = 64;
-    std::array<std::uint32_t, grades + 1> start{};  // the highest grade first
+  [[nodiscard]] static bool count_grades(const list<T, R>& items, std::array<std::uint32_t, most_grades>& counts) noexcept {
     bool all_whole = true;
-    for (std::size_t i = 0; i < order.size(); ++i) {
+    for (std::size_t i = 0; i < items.size(); ++i) {
       const double y = level(items, i);
-      const bool inside = y >= 0.0 && y < static_cast<double>(grades);
-      const auto grade = inside ? static_cast<std::size_t>(y) : 0;
+      const bool inside = y >= 0.0 && y < static_cast<double>(most_grades);
+      const auto grade = static_cast<std::size_t>(inside ? y : 0.0);
       all_whole = all_whole && inside && static_cast<double>(grade) == y;
-      ++start[grades - grade];
+      ++counts[grade];
     }
-    if (!all_whole) return false;
-    std::partial_sum(start.begin(), start.end(), start.begin());
-    for (std::size_t i = 0; i < order.size(); ++i)
-      order[start[grades - 1 - static_cast<std::size_t>(level(items, i))]++] = static_cast<std::uint32_t>(i);
-    return true;
+    return all_whole;
   }
+
+  /// The items, the most relevant first, and of equal relevance as they come.
   template <class T, class R>
   static void order_by_level(const list<T, R>& items, std::span<std::uint32_t> order, workspace& scratch) {
+    std::array<std::uint32_t, most_grades> counts{};
+    if (!count_grades(items, counts)) return sort_by_level(items, order, scratch);
+    std::uint32_t start = 0;
+    for (std::size_t grade = most_grades; grade-- > 0;) start += std::exchange(counts[grade], start);
+    for (std::size_t i = 0; i < order.size(); ++i) order[counts[static_cast<std::size_t>(level(items, i))]++] = static_cast<std::uint32_t>(i);
+  }
+  template <class T, class R>
+  static void sort_by_level(const list<T, R>& items, std::span<std::uint32_t> order, workspace& scratch) {
     using key_type = std::conditional_t<std::is_same_v<R, float>, float, double>;
     using record = detail::keyed<detail::key_of<key_type>, std::uint32_t>;
     std::span<record> records = scratch.take<record>(order.size());
@@ -199,9 +206,16 @@ struct pairwise {
   /// Numbers of the levels of relevance by item, rising with it; returns how many there are.
   template <class T, class R>
   [[nodiscard]] static std::uint32_t number_levels(const list<T, R>& items, std::span<std::uint32_t> numbers, workspace& scratch) {
+    std::array<std::uint32_t, most_grades> grades{};
+    if (count_grades(items, grades)) {
+      std::uint32_t count = 0;
+      for (std::uint32_t& grade : grades) grade = grade > 0 ? count++ : 0;
+      for (std::size_t i = 0; i < items.size(); ++i) numbers[i] = grades[static_cast<std::size_t>(level(items, i))];
+      return count;
+    }
     const workspace::scope scope(scratch);
     const std::span<std::uint32_t> order = scratch.take<std::uint32_t>(items.size());
-    if (!order_by_grade(items, order)) order_by_level(items, order, scratch);
+    sort_by_level(items, order, scratch);
     std::uint32_t number = 0;
     for (std::size_t p = order.size(); p-- > 0;) {
       if (p + 1 < order.size() && level(items, order[p]) != level(items, order[p + 1])) ++number;

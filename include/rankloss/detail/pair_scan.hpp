@@ -48,7 +48,7 @@ struct scan_terms {
   static constexpr std::size_t exponents = sizeof(T) == 4 ? 16 : 24;  // K, padded to whole vectors
   static constexpr std::size_t places = sizeof(T) == 4 ? 8 : 16;      // P
   static constexpr double half_width = 0.125;                         // of a block, in temperatures
-  static constexpr std::size_t block_items = 32;                      // where the pairs of a block go one by one
+  static constexpr std::size_t block_items = 64;                      // where the pairs of a block go one by one
   static constexpr std::size_t large_block = 4096;                    // where they do not
   static constexpr std::size_t most_levels = 16;
 
