@@ -17,6 +17,8 @@ int main(int argc, char** argv) {
   bench::add_sorting_network();
   bench::add_neural_ndcg();
   bench::add_ranknet();
+  bench::add_listnet();
+  bench::add_listmle();
   bench::add_std_sort();
   bench::add_svmlight();
   benchmark::Initialize(&argc, argv);

@@ -147,6 +147,8 @@ void add_soft_top_k();
 void add_sorting_network();
 void add_neural_ndcg();
 void add_ranknet();
+void add_listnet();
+void add_listmle();
 void add_std_sort();
 void add_svmlight();
 

@@ -61,6 +61,17 @@ END {
   ratio("projected_ranks/float/64x128/gradient", "argsort/float/64x128", "<=", "3", native)
   ratio("bitonic_matrix_plain/float/128", "bitonic_matrix/float/128", ">=", "50", native)
   ratio("bitonic_matrix_plain/double/128", "bitonic_matrix/double/128", ">=", "50", native)
+  for (i = 1; i <= 2; ++i) {
+    loss = i == 1 ? "ranknet" : "lambdarank"
+    ratio(loss "/float/100000/gradient", "argsort/float/100000", "<=", "8", native)
+    ratio(loss "_plain/float/100000/gradient", loss "/float/100000/gradient", ">=", "500", native)
+    ratio(loss "_plain/float/64x128/gradient", loss "/float/64x128/gradient", ">=", "3", native)
+    ratio(loss "/float/1000000/gradient", loss "/float/100000/gradient", "<=", "14", native)
+  }
+  ratio("ranknet_real/float/100000/gradient", "argsort/float/100000", "<=", "40", native)
+  ratio("lambdarank_real/float/100000/gradient", "argsort/float/100000", "<=", "40", native)
+  ratio("listnet_plain/float/1024/gradient", "listnet/float/1024/gradient", ">=", "1", native)
+  ratio("listmle_plain/float/1024/gradient", "listmle/float/1024/gradient", ">=", "1", native)
   if (!rows) print "None of the benchmarks that they are made of were run."
   for (name in errors) {
     print "ERROR " name ": " errors[name]

@@ -3,10 +3,17 @@
 // What every loss promises. A new loss joins by a line in `list_losses` or `similarity_losses`.
 
 #include <rankloss/bidirectional.hpp>
+#include <rankloss/lambda_loss.hpp>
+#include <rankloss/lambdarank.hpp>
+#include <rankloss/listmle.hpp>
+#include <rankloss/listnet.hpp>
 #include <rankloss/metrics/ndcg.hpp>
 #include <rankloss/metrics/rank_biased_precision.hpp>
 #include <rankloss/neural_ndcg.hpp>
 #include <rankloss/neural_sort_cross_entropy.hpp>
+#include <rankloss/pairwise.hpp>
+#include <rankloss/pointwise.hpp>
+#include <rankloss/ranknet.hpp>
 #include <rankloss/ranks/laplace_ranks.hpp>
 #include <rankloss/ranks/projected_ranks.hpp>
 #include <rankloss/smooth_ap.hpp>
@@ -14,9 +21,12 @@
 #include <rankloss/smooth_recall_at_k.hpp>
 #include <rankloss/sndcg.hpp>
 #include <rankloss/soft_spearman.hpp>
+#include <rankloss/softmax_cross_entropy.hpp>
 #include <rankloss/threads.hpp>
 #include <rankloss/triplet.hpp>
+#include <rankloss/unique_softmax.hpp>
 #include <rankloss/weighted_sum.hpp>
+#include <rankloss/xe_ndcg.hpp>
 
 #include "support/allocations.hpp"
 #include "support/tied_orders.hpp"
@@ -59,6 +69,7 @@ struct claims {
   bool shift_invariant = true;  ///< the value does not change when all scores are shifted
   bool zero_sum = true;         ///< the gradient of a list sums to 0
   double rounding = 1.0;        ///< how many times the roundings of others its sum may show: gaps of ranks magnify those of a band
+  bool by_place = false;        ///< the order of the items decides among equals
   bool rectangular = true;      ///< takes matrices that are not square
   bool transposable = true;     ///< of a matrix: rows and columns are measured alike
 };
@@ -93,6 +104,7 @@ const std::vector<list_loss>& list_losses() {
   using rankloss::weighted;
   namespace metrics = rankloss::metrics;
   static const std::vector<double> table{0.0, 0.5, 3.0, 1.0};  // the highest grade is worth nothing
+  static const std::vector<double> thresholds{-3.1, -0.6, 1.2};
   static const std::vector<list_loss> all{
       {"sndcg, temperature 1", {.length = 1.0, .step = 0.01}, sndcg{.temperature = 1.0}},
       {"sndcg, temperature 0.1", {.length = 0.1, .step = 0.001}, sndcg{.temperature = 0.1}},
@@ -114,11 +126,50 @@ const std::vector<list_loss>& list_losses() {
        {.length = 0.3, .step = 0.0001, .smooth = false},
        rankloss::smooth_metric<metrics::ndcg, rankloss::projected_ranks>{{}, {.temperature = 0.3}}},
       {"soft_spearman", {.length = 1.0, .step = 0.003, .smooth = false}, rankloss::soft_spearman<>{{.temperature = 1.0}}},
-      {"neural_ndcg", {.length = 0.15, .step = 0.001, .smooth = false, .rounding = 10}, rankloss::neural_ndcg{.temperature = 0.3, .steps = 3, .tolerance = 0.0}},
+      {"neural_ndcg",
+       {.length = 0.15, .step = 0.001, .smooth = false, .rounding = 10},
+       rankloss::neural_ndcg{.temperature = 0.3, .steps = 3, .tolerance = 0.0}},
       {"neural_ndcg without Sinkhorn",
        {.length = 0.15, .step = 0.001, .smooth = false, .rounding = 10},
        rankloss::neural_ndcg{.temperature = 0.3, .cutoff = 5, .steps = 0}},
-      {"neural_sort_cross_entropy", {.length = 0.15, .step = 0.001, .smooth = false, .rounding = 10}, rankloss::neural_sort_cross_entropy{.temperature = 0.3}},
+      {"softmax_cross_entropy", {.length = 1.0, .step = 0.003}, rankloss::softmax_cross_entropy{}},
+      {"softmax_cross_entropy, relevance as it is",
+       {.length = 0.5, .step = 0.003},
+       rankloss::softmax_cross_entropy{.temperature = 0.5, .target = rankloss::target::relevance, .poly = 0.7}},
+      {"listnet", {.length = 0.5, .step = 0.003}, rankloss::listnet{.temperature = 0.5, .relevance_temperature = 2.0}},
+      {"xe_ndcg, constant gammas", {.length = 1.0, .step = 0.003}, rankloss::xe_ndcg{.gammas = rankloss::gammas::constant}},
+      {"listmle", {.length = 0.5, .step = 0.003, .by_place = true}, rankloss::listmle{.temperature = 0.5}},
+      {"listmle, position weights and cutoff",
+       {.length = 1.0, .step = 0.003, .by_place = true},
+       rankloss::listmle{.cutoff = 5, .weights = rankloss::position_weights::exponential}},
+      {"listmle, exact ties", {.length = 1.0, .step = 0.01}, rankloss::listmle{.ties = rankloss::tie_order::exact}},
+      {"unique_softmax", {.length = 1.0, .step = 0.01}, rankloss::unique_softmax{}},
+      {"pointwise squared", {.length = 1.0, .step = 0.01, .shift_invariant = false, .zero_sum = false}, rankloss::pointwise_squared{}},
+      {"pointwise logistic", {.length = 1.0, .step = 0.01, .shift_invariant = false, .zero_sum = false}, rankloss::pointwise_logistic{}},
+      {"pointwise ordinal",
+       {.length = 1.0, .step = 0.01, .shift_invariant = false, .zero_sum = false},
+       rankloss::pointwise_ordinal{.function = {.thresholds = thresholds}}},
+      {"pointwise smooth_l1, sum",
+       {.length = 0.2, .step = 0.001, .smooth = false, .shift_invariant = false, .zero_sum = false},
+       rankloss::pointwise_smooth_l1{.function = {.beta = 0.2}, .over_items = rankloss::item_reduction::sum}},
+      {"ranknet", {.length = 1.0, .step = 0.01}, rankloss::ranknet{}},
+      {"soft zero one, mean of pairs",
+       {.length = 0.5, .step = 0.005},
+       rankloss::pairwise<rankloss::pairs::soft_zero_one>{.function = {.temperature = 0.5}, .average = rankloss::pairs::average::pairs}},
+      {"squared hinge without margin",
+       {.length = 1.0, .step = 0.001, .smooth = false},
+       rankloss::pairwise<rankloss::pairs::squared_hinge>{.function = {.margin = 0.0}}},
+      {"squared difference, by differences of relevance",
+       {.length = 1.0, .step = 0.1},
+       rankloss::pairwise<rankloss::pairs::squared_difference, rankloss::pairs::relevance_difference>{}},
+      {"lambdarank", {.length = 0.5, .step = 0.0005, .smooth = false, .by_place = true}, rankloss::lambdarank{.function = {.temperature = 0.5}}},
+      {"lambdarank_map, cutoff 5", {.length = 1.0, .step = 0.0005, .smooth = false, .by_place = true}, rankloss::lambdarank_map{.cutoff = 5}},
+      {"ndcg_loss2_plus", {.length = 1.0, .step = 0.0005, .smooth = false, .by_place = true}, rankloss::ndcg_loss2_plus{}},
+      {"ndcg_loss1", {.length = 1.0, .step = 0.001, .smooth = false, .by_place = true}, rankloss::ndcg_loss1{}},
+      {"arp_loss1", {.length = 1.0, .step = 0.01}, rankloss::arp_loss1{}},
+      {"neural_sort_cross_entropy",
+       {.length = 0.15, .step = 0.001, .smooth = false, .rounding = 10},
+       rankloss::neural_sort_cross_entropy{.temperature = 0.3}},
   };
   return all;
 }
@@ -135,6 +186,10 @@ const std::vector<matrix_loss>& similarity_losses() {
       {"bidirectional sndcg, columns by relevance of rows",
        {.length = 0.1, .step = 0.001, .rectangular = false, .transposable = false},
        bidirectional<sndcg>{sndcg{.temperature = 0.1, .ideal = rankloss::ideal::competition_ranks}, rankloss::column_relevance::of_rows}},
+      {"bidirectional softmax_cross_entropy", {.length = 1.0, .step = 0.003}, bidirectional<rankloss::softmax_cross_entropy>{}},
+      {"bidirectional listmle, exact ties", {.length = 1.0, .step = 0.003}, bidirectional<rankloss::listmle>{{.ties = rankloss::tie_order::exact}}},
+      {"bidirectional unique_softmax", {.length = 1.0, .step = 0.003}, bidirectional<rankloss::unique_softmax>{}},
+      {"bidirectional ranknet", {.length = 1.0, .step = 0.003}, bidirectional<rankloss::ranknet>{}},
       {"triplet, hardest", kinked, triplet{}},
       {"triplet, all", kinked, triplet{.mine = mining::all}},
       {"weighted_sum of triplet and bidirectional sndcg",
@@ -762,6 +817,7 @@ TEMPLATE_TEST_CASE("lists: permuting the items permutes the gradient", "", float
     moved.item_weights[i] = data.item_weights[from[i]];
   }
   for (const list_loss& loss : list_losses()) {
+    if (loss.claimed.by_place) continue;
     INFO(loss.name);
     for (const wanted want : offered(loss)) {
       const auto expected = run(loss, data.weighted(reduction::sum), want);

@@ -87,19 +87,6 @@ struct pairwise {
     return run<Arch, double>(items, at, k, out, scratch);
   }
 
-  /// Whether the list counts in reduction::mean_of_relevant: it has a pair.
-  template <class T, class R>
-  [[nodiscard]] bool has_relevance(const list<T, R>& items) const noexcept {
-    if constexpr (all_pairs) {
-      for (std::size_t i = 0; i < items.size(); ++i)
-        if (items.relevance[i] > R{0}) return true;
-    } else {
-      for (std::size_t i = 1; i < items.size(); ++i)
-        if (level(items, i) != level(items, 0)) return true;
-    }
-    return false;
-  }
-
  private:
   static constexpr bool by_position = requires { requires Weight::by_position; };
   static constexpr bool all_pairs = requires { requires Weight::all_pairs; };
@@ -191,7 +178,7 @@ struct pairwise {
   /// Lanes of float take half the time, where no sum is long, no number large, and no two grades become one.
   template <class T, class R>
   [[nodiscard]] bool fits_float(const list<T, R>& items, const places& at) const noexcept {
-    constexpr std::size_t longest = 1024;
+    constexpr std::size_t longest = 256;  // more summands that round the same way would show
     if (at.size() > longest || items.size() == 0) return false;
     const auto [least, most] = detail::extremes_of(items.scores);
     if (!(static_cast<double>(most) - static_cast<double>(least) <= 160.0 * function.length())) return false;

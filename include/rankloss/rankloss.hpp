@@ -9,6 +9,10 @@
 #include <rankloss/context.hpp>
 #include <rankloss/evaluate.hpp>
 #include <rankloss/gain.hpp>
+#include <rankloss/lambda_loss.hpp>
+#include <rankloss/lambdarank.hpp>
+#include <rankloss/listmle.hpp>
+#include <rankloss/listnet.hpp>
 #include <rankloss/metrics/average_precision.hpp>
 #include <rankloss/metrics/average_relevance_position.hpp>
 #include <rankloss/metrics/expected_reciprocal_rank.hpp>
@@ -20,7 +24,12 @@
 #include <rankloss/metrics/retrieval.hpp>
 #include <rankloss/neural_ndcg.hpp>
 #include <rankloss/neural_sort_cross_entropy.hpp>
+#include <rankloss/pairs/function.hpp>
+#include <rankloss/pairs/weight.hpp>
+#include <rankloss/pairwise.hpp>
+#include <rankloss/pointwise.hpp>
 #include <rankloss/random.hpp>
+#include <rankloss/ranknet.hpp>
 #include <rankloss/ranks/hard_ranks.hpp>
 #include <rankloss/ranks/laplace_ranks.hpp>
 #include <rankloss/ranks/projected_ranks.hpp>
@@ -34,6 +43,7 @@
 #include <rankloss/smooth_recall_at_k.hpp>
 #include <rankloss/sndcg.hpp>
 #include <rankloss/soft_spearman.hpp>
+#include <rankloss/softmax_cross_entropy.hpp>
 #include <rankloss/sorts/neural_sort.hpp>
 #include <rankloss/sorts/projected_sort.hpp>
 #include <rankloss/sorts/sinkhorn.hpp>
@@ -44,6 +54,8 @@
 #include <rankloss/stochastic.hpp>
 #include <rankloss/threads.hpp>
 #include <rankloss/triplet.hpp>
+#include <rankloss/unique_softmax.hpp>
 #include <rankloss/version.hpp>
 #include <rankloss/weighted_sum.hpp>
 #include <rankloss/workspace.hpp>
+#include <rankloss/xe_ndcg.hpp>

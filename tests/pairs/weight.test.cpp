@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: BSL-1.0
+#include <rankloss/lambda_loss.hpp>
+#include <rankloss/lambdarank.hpp>
+#include <rankloss/pairs/weight.hpp>
+#include <rankloss/ranknet.hpp>
+
+#include "../support/pair_checks.hpp"
+
+#include <catch2/catch.hpp>
+
+#include <cmath>
+#include <cstddef>
+#include <limits>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+namespace {
+
+using namespace rankloss;
+using namespace support;
+using reference::real;
+
+}  // namespace
+
+TEST_CASE("weights of pairs against their formulas, at any length and cutoff") {
+  for (const std::size_t n : {1u, 2u, 16u, 17u, 130u, 700u}) {
+    CAPTURE(n);
+    const random_list list = make_list(n, 2.0, 5, static_cast<unsigned>(n));
+    const std::vector<std::size_t> position = reference::positions(reference::widen(list.scores));
+    const auto y = [&](std::size_t i) { return real(list.relevance[i]); };
+    const auto gain = [&](std::size_t i) { return std::exp2(y(i)) - 1; };
+    std::vector<real> gains(n);
+    for (std::size_t i = 0; i < n; ++i) gains[i] = gain(i);
+    const auto f = reference::logistic(1);
+    for (const std::size_t cutoff : {0u, 1u, 10u}) {
+      CAPTURE(cutoff);
+      const real best = reference::ideal_dcg(gains, cutoff);
+      const real whole = reference::ideal_dcg(gains, 0);
+      const auto d = [&](std::size_t i) { return cutoff > 0 && position[i] > cutoff ? real(0) : reference::discount(position[i]); };
+      const auto delta = [&](std::size_t i, std::size_t j) {
+        const std::size_t m = position[i] > position[j] ? position[i] - position[j] : position[j] - position[i];
+        return reference::discount(m) - reference::discount(m + 1);
+      };
+      for (const pairs::cut cut : {pairs::cut::either, pairs::cut::both}) {
+        check_ordered(ranknet{.cutoff = cutoff, .cut = cut, .average = pairs::average::pairs}, list, f, one);
+        check_ordered(lambdarank{.cutoff = cutoff, .cut = cut}, list, f, [&](std::size_t i, std::size_t j) {
+          return whole > 0 ? (gain(i) - gain(j)) * std::abs(reference::discount(position[i]) - reference::discount(position[j])) / whole : 0;
+        });
+        check_ordered(lambdarank_map{.cutoff = cutoff, .cut = cut}, list, f, [&](std::size_t i, std::size_t j) {
+          return reference::change(reference::average_precision, position, reference::widen(list.relevance), i, j);
+        });
+        check_ordered(arp_loss2{.cutoff = cutoff, .cut = cut, .average = pairs::average::weight}, list, f,
+                      [&](std::size_t i, std::size_t j) { return y(i) - y(j); });
+      }
+      if (n > 130) continue;
+      check_ordered(lambdarank{.weight = {.cutoff = cutoff}}, list, f,
+                    [&](std::size_t i, std::size_t j) { return best > 0 ? (gain(i) - gain(j)) * std::abs(d(i) - d(j)) / best : 0; });
+      check_ordered(lambdarank{.weight = {.gain = gain::linear, .cutoff = cutoff, .scale = pairs::scale_by::none}}, list, f,
+                    [&](std::size_t i, std::size_t j) { return (y(i) - y(j)) * std::abs(d(i) - d(j)); });
+      check_ordered(ndcg_loss2{.weight = {.cutoff = cutoff}}, list, f,
+                    [&](std::size_t i, std::size_t j) { return best > 0 ? (gain(i) - gain(j)) * delta(i, j) / best : 0; });
+      check_ordered(ndcg_loss2_plus{.weight = {.mu = 3.0}}, list, f, [&](std::size_t i, std::size_t j) {
+        const real both = 3 * delta(i, j) + std::abs(reference::discount(position[i]) - reference::discount(position[j]));
+        return whole > 0 ? (gain(i) - gain(j)) * both / whole : 0;
+      });
+      check_ordered(pairwise<pairs::logistic, pairs::relevance_difference>{.weight = {pairs::difference_of::squares}}, list, f,
+                    [&](std::size_t i, std::size_t j) { return y(i) * y(i) - y(j) * y(j); });
+      check_ordered(lambdarank_mrr{}, list, f, [&](std::size_t i, std::size_t j) {
+        return reference::change(reference::reciprocal_rank, position, reference::widen(list.relevance), i, j);
+      });
+    }
+    if (n > 130) continue;
+    // All ordered pairs, an item with itself included.
+    const real whole = reference::ideal_dcg(gains, 0);
+    for (const bool weighted : {false, true}) {
+      const auto v = [&](std::size_t i) { return weighted ? real(list.weights[i]) : real(1); };
+      const auto all = [](std::size_t, std::size_t) { return true; };
+      check(ndcg_loss1{}, list, weighted,
+            reference::sum_over_pairs(
+                reference::widen(list.scores), reference::widen(list.relevance), f,
+                [&](std::size_t i, std::size_t) { return whole > 0 ? v(i) * gain(i) * reference::discount(position[i]) / whole : 0; }, all));
+      check(arp_loss1{}, list, weighted,
+            reference::sum_over_pairs(
+                reference::widen(list.scores), reference::widen(list.relevance), f, [&](std::size_t i, std::size_t) { return v(i) * y(i); }, all));
+    }
+  }
+}
