@@ -50,7 +50,7 @@ struct scan_terms {
   static constexpr double half_width = 0.125;                         // of a block, in temperatures
   static constexpr std::size_t block_items = 64;                      // where the pairs of a block go one by one
   static constexpr std::size_t large_block = 4096;                    // where they do not
-  static constexpr std::size_t most_levels = 16;
+  static constexpr std::size_t most_levels = 16;                      // of which each has states of its own
 
   /// [k][p]: c_k exp(-k (h + h z)) = sum_p .. z^p
   using from_states = std::array<std::array<double, places>, K>;
@@ -129,34 +129,39 @@ struct scan_list {
   std::array<std::span<T>, C> upper;  ///< [n] factors of the weight, see pairs::detail::channels
   std::array<std::span<T>, C> lower;  ///< [n]
   std::span<T> weights;               ///< [n] of a pair's more relevant item, or empty
+  std::span<const double> gains;      ///< [levels] or empty: the weight of a pair is times the difference of those of its levels
 };
 
 /// weight(i, j) of places i < j from channels, for the pair loop.
-template <class Arch, class T, std::size_t C>
+template <class Arch, class T, std::size_t C, bool Graded>
 struct channel_weights {
   using V = xsimd::batch<T, Arch>;
   const std::array<std::span<T>, C>& upper;
   const std::array<std::span<T>, C>& lower;
+  std::span<const T> gains;  ///< [n], where Graded
 
   struct row {
     const channel_weights& all;
     V own[C];
+    V gain;
     [[gnu::always_inline]] V operator()(std::size_t j) const noexcept {
       V sum = own[0] * V::load_unaligned(all.lower[0].data() + j);
       for (std::size_t c = 1; c < C; ++c) sum = xsimd::fma(own[c], V::load_unaligned(all.lower[c].data() + j), sum);
+      if constexpr (Graded) sum = sum * xsimd::abs(gain - V::load_unaligned(all.gains.data() + j));
       return sum;
     }
   };
   [[nodiscard]] row at(std::size_t i) const noexcept {
-    row r{*this, {}};
+    row r{*this, {}, V(Graded ? gains[i] : T{0})};
     for (std::size_t c = 0; c < C; ++c) r.own[c] = V(upper[c][i]);
     return r;
   }
 };
 
 /// The sums of one list. `Function` is a function of pairs, of temperature `length()`, with `of_shares` and `kernel`; by default of temperature 1.
-template <class Arch, class T, std::size_t C, bool Weighted, bool Oriented, class Function>
+template <class Arch, class T, std::size_t C, bool Weighted, bool Oriented, bool Graded, class Function>
 class pair_scan {
+  static_assert(!Graded || Oriented);
   using terms = scan_terms<T>;
   using V = lanes<Arch>;
   static constexpr std::size_t w = lane_count<Arch>;
@@ -196,6 +201,7 @@ class pair_scan {
       near_pairs(list, 0, list.n);
       return;
     }
+    // Graded lists have no more levels than that.
     if (level_count <= terms::most_levels) {
       std::iota(bucket_of.begin(), bucket_of.end(), 0u);
     } else {
@@ -220,6 +226,8 @@ class pair_scan {
     constexpr std::size_t padding = xsimd::batch<T, Arch>::size;
     buckets_ = scratch_.take<std::uint32_t>(list.n);
     near_levels_ = scratch_.take<T>(list.n + padding);
+    near_gains_ = scratch_.take<T>(Graded ? list.n + padding : 0);
+    gains_ = list.gains;
     near_scores_ = scratch_.take<T>(list.n + padding);
     near_exponentials_ = scratch_.take<T>(list.n + padding);
     near_gradient_ = scratch_.take<T>(list.n + padding);
@@ -227,7 +235,9 @@ class pair_scan {
     for (std::size_t i = 0; i < list.n; ++i) {
       buckets_[i] = bucket_of[list.levels[i] - first_level];
       near_levels_[i] = static_cast<T>(buckets_[i]);
+      if constexpr (Graded) near_gains_[i] = static_cast<T>(list.gains[list.levels[i]]);
     }
+    if constexpr (Graded) std::fill_n(near_gains_.data() + list.n, padding, T{0});
     std::fill_n(near_levels_.data() + list.n, padding, T{0});
     std::fill_n(near_scores_.data() + list.n, padding, T{0});
     std::fill_n(near_exponentials_.data() + list.n, padding, T{1});
@@ -472,15 +482,12 @@ class pair_scan {
     const double above_sign = Down ? 1.0 : wrong_sign_;
     for (std::size_t c = 0; c < C; ++c) {
       const auto of = [&](std::size_t set, std::size_t level) -> const state& { return states[(set * levels + level) * C + c]; };
-      state above;  // the levels above, of the set of winners
-      for (std::size_t level = 1; level < levels; ++level) add(above, of(sets - 1, level), 1.0);
-      state below;  // the levels below, of the set of losers
       for (std::size_t level = 0; level < levels; ++level) {
-        if (level > 0) {
-          // Summed anew, since a difference would leave rest of what is gone.
-          above = state{};
-          for (std::size_t other = level + 1; other < levels; ++other) add(above, of(sets - 1, other), 1.0);
-        }
+        // Summed anew for each level, since a difference of sums would leave a rest of what is gone.
+        state below;  // of the set of losers
+        for (std::size_t other = 0; other < level; ++other) add(below, of(0, other), difference(level, other));
+        state above;  // of the set of winners
+        for (std::size_t other = level + 1; other < levels; ++other) add(above, of(sets - 1, other), difference(level, other));
         const auto make = [&](double of_below, double of_above) {
           state both;
           add(both, below, of_below);
@@ -528,9 +535,13 @@ class pair_scan {
         } else {
           actions[level * C + c] = make(below_sign, above_sign);
         }
-        add(below, of(0, level), 1.0);
       }
     }
+  }
+
+  /// What the weight of a pair of two levels is times.
+  [[nodiscard]] double difference(std::size_t level, std::size_t other) const noexcept {
+    return Graded ? std::abs(gains_[level] - gains_[other]) : 1.0;
   }
 
   /// Of a block's own pairs, where the weight does not ask which item is above: what its losers do to a winner goes to `own`, with the weight's
@@ -598,7 +609,7 @@ class pair_scan {
     const bool shares = (list.scores[begin] - list.scores[end - 1]) * scale_ <= widest;
     for (std::size_t i = begin; i < end; ++i) near_scores_[i] = static_cast<T>(std::clamp((list.scores[i] - middle) * scale_, -1e30, 1e30));
     const pair_items<T> items{begin, end, near_scores_, near_levels_, list.weights, near_gradient_, {}};
-    const channel_weights<Arch, T, C> weights{list.upper, list.lower};
+    const channel_weights<Arch, T, C, Graded> weights{list.upper, list.lower, near_gains_};
     const Function unit{};  // temperature 1, natural logarithms
     pair_totals near;
     if (shares) {
@@ -623,7 +634,8 @@ class pair_scan {
   pair_totals totals_;
   // Of the list at hand, by place.
   std::span<std::uint32_t> buckets_;
-  std::span<T> near_levels_, near_scores_, near_exponentials_, near_gradient_;
+  std::span<const double> gains_;
+  std::span<T> near_levels_, near_gains_, near_scores_, near_exponentials_, near_gradient_;
 };
 
 }  // namespace rankloss::detail

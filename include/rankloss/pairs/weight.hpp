@@ -249,6 +249,23 @@ struct delta_ndcg {
       to.upper[3][p] = to.lower[0][p] = S(1);
     }
   }
+
+  /// Where levels are few, their gains are told apart by level and half the channels do: |G_u - G_l| (d_u - d_l).
+  static constexpr std::size_t graded_channel_count = 2;
+  template <class Arch, class S, class T, class R>
+  void fill_graded(const list<T, R>& items, const detail::places& at, std::span<const std::uint32_t> levels, const detail::channels<S, 2>& to,
+                   std::span<double> gains, workspace& scratch) const {
+    const std::size_t n = at.size();
+    // The gains by place go where the discounts will be.
+    static_cast<void>(detail::gains_by_place<Arch>(gain, gain_table, scale, cutoff, items, at, to.upper[0], scratch));
+    std::fill(gains.begin(), gains.end(), 0.0);
+    for (std::size_t p = 0; p < n; ++p) gains[levels[p]] = static_cast<double>(to.upper[0][p]);
+    detail::discounts_by_place<Arch>(cutoff, at, to.upper[0].first(n), scratch);
+    for (std::size_t p = 0; p < n; ++p) {
+      to.lower[1][p] = -to.upper[0][p];
+      to.lower[0][p] = to.upper[1][p] = S(1);
+    }
+  }
 };
 
 /// ndcg_loss2: |G_i - G_j| |1/D(|r_i - r_j|) - 1/D(|r_i - r_j| + 1)|, the tighter bound on NDCG of the LambdaLoss framework.
