@@ -437,6 +437,10 @@ TEST_CASE("conventions: pairs of float lists, long lists and a batch without pai
   const grades offsets{0, 700, 700};
   const list_batch<float, int> none{.scores = s, .relevance = alike, .offsets = offsets};
   CHECK(conventions::pair_counts(ranknet{}, none) == doubles{0, 0});
+  const grades wrong{0, 701};
+  const list_batch<float, int> beyond{.scores = s, .relevance = y, .offsets = wrong};
+  CHECK_THROWS_WITH(conventions::pair_counts(ranknet{}, beyond), "rankloss: offsets: last is 701, expected 700 (the number of scores)");
+  CHECK_THROWS_WITH(conventions::item_weights(beyond), "rankloss: offsets: last is 701, expected 700 (the number of scores)");
 }
 
 TEST_CASE("conventions: each is told in words") {

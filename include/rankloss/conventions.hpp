@@ -159,9 +159,11 @@ struct all_alike {
   }
 };
 
-/// sum over the kept items of each list of term(first item's index + i)
+/// sum of term(index) over the kept items of each list
 template <class T, class R, class Term>
 [[nodiscard]] std::vector<double> sums_over_items(const list_batch<T, R>& batch, Term term) {
+  detail::check_shape(batch, {});
+  detail::check_weights("item_weights", batch.item_weights, batch.scores.size(), "item", false);
   const detail::batch_source<T, R> lists(batch);
   std::vector<double> sums(lists.lists());
   for (std::size_t l = 0; l < sums.size(); ++l)
@@ -173,7 +175,8 @@ template <class T, class R, class Term>
 }  // namespace counting
 
 /// The sum of the weights of each list's pairs, item weights included, by the loss's own cutoff. As list_weights of a loss with
-/// pairs::average::weight under reduction::mean they give the mean over all pairs of the batch. Takes as long as the loss's value, without its scan.
+/// pairs::average::weight under reduction::mean they give the mean over all pairs of the batch. Pair by pair: time O(n^2) a list.
+/// @throws std::invalid_argument as `evaluate` does, as do all that count here.
 template <class Function, class Weight, class T, class R>
 [[nodiscard]] std::vector<double> pair_weights(const pairwise<Function, Weight>& loss, const list_batch<T, R>& batch) {
   const pairwise<counting::one, Weight> sum{.weight = loss.weight, .cutoff = loss.cutoff, .cut = loss.cut};
@@ -186,9 +189,10 @@ template <class Function, class Weight, class T, class R>
 /// > 0 alone (delta_map, delta_mrr).
 template <class Function, class Weight, class T, class R>
 [[nodiscard]] std::vector<double> pair_counts(const pairwise<Function, Weight>& loss, list_batch<T, R> batch) {
-  static_assert(!requires { requires Weight::binary; });
-  using alike = std::conditional_t < requires { requires Weight::all_pairs; }
-  , counting::all_alike, pairs::equal > ;
+  constexpr bool binary = requires { requires Weight::binary; };
+  static_assert(!binary, "pairs by relevance > 0 are not counted");
+  constexpr bool all_pairs = requires { requires Weight::all_pairs; };
+  using alike = std::conditional_t<all_pairs, counting::all_alike, pairs::equal>;
   batch.item_weights = {};
   return pair_weights(pairwise<Function, alike>{.cutoff = loss.cutoff, .cut = loss.cut}, batch);
 }
@@ -444,7 +448,7 @@ inline constexpr rankloss::reduction reduction = rankloss::reduction::mean;
 [[nodiscard]] constexpr value_without_relevance<metrics::average_precision> map(std::size_t k = 0, double otherwise = 1.0) {
   return {.metric = {.cutoff = k, .over = metrics::average_precision_over::relevant}, .otherwise = otherwise};
 }
-/// pre@k; divides by min(k, n), in versions before 2 by k.
+/// pre@k; divides by min(k, n), as versions with its ranking caches do; older ones by k.
 [[nodiscard]] constexpr metrics::precision pre(std::size_t k = 0) { return {.cutoff = k, .over = metrics::precision_over::retrieved}; }
 
 }  // namespace xgboost
@@ -469,7 +473,7 @@ inline constexpr rankloss::reduction reduction = rankloss::reduction::mean;
 [[nodiscard]] constexpr value_without_relevance<metrics::ndcg> ndcg(std::size_t k, std::span<const double> label_gain = {}) {
   return {.metric = {.gain = label_gain.empty() ? gain::exponential : gain::table, .gain_table = label_gain, .cutoff = k}, .otherwise = 1.0};
 }
-/// map@k; divides by min(k, relevant items), but where the list is shorter than k.
+/// map@k; divides by min(k, relevant items). Relevant there is y > 1/2, here y > 0.
 [[nodiscard]] constexpr value_without_relevance<metrics::average_precision> map(std::size_t k) {
   return {.metric = {.cutoff = k, .over = metrics::average_precision_over::attainable}, .otherwise = 1.0};
 }
