@@ -7,6 +7,7 @@
 #include <rankloss/batch.hpp>
 #include <rankloss/bidirectional.hpp>
 #include <rankloss/context.hpp>
+#include <rankloss/conventions.hpp>
 #include <rankloss/evaluate.hpp>
 #include <rankloss/gain.hpp>
 #include <rankloss/lambda_loss.hpp>

@@ -1,0 +1,520 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <rankloss/batch.hpp>
+#include <rankloss/bidirectional.hpp>
+#include <rankloss/evaluate.hpp>
+#include <rankloss/gain.hpp>
+#include <rankloss/lambda_loss.hpp>
+#include <rankloss/lambdarank.hpp>
+#include <rankloss/listmle.hpp>
+#include <rankloss/listnet.hpp>
+#include <rankloss/metrics/average_precision.hpp>
+#include <rankloss/metrics/average_relevance_position.hpp>
+#include <rankloss/metrics/ndcg.hpp>
+#include <rankloss/metrics/precision.hpp>
+#include <rankloss/metrics/recall.hpp>
+#include <rankloss/metrics/reciprocal_rank.hpp>
+#include <rankloss/neural_ndcg.hpp>
+#include <rankloss/neural_sort_cross_entropy.hpp>
+#include <rankloss/pairwise.hpp>
+#include <rankloss/pointwise.hpp>
+#include <rankloss/ranknet.hpp>
+#include <rankloss/ranks/sigmoid_ranks.hpp>
+#include <rankloss/smooth_metric.hpp>
+#include <rankloss/smooth_mrr.hpp>
+#include <rankloss/sndcg.hpp>
+#include <rankloss/softmax_cross_entropy.hpp>
+#include <rankloss/triplet.hpp>
+#include <rankloss/unique_softmax.hpp>
+#include <rankloss/weighted_sum.hpp>
+
+#include <xsimd/xsimd.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <vector>
+
+/// Our losses and metrics, set as other libraries have them by default.
+///
+///     namespace peer = rankloss::conventions::rax;
+///     const auto loss = peer::pairwise_logistic();
+///     const std::vector<double> pairs = rankloss::conventions::pair_counts(loss, batch);   // batch.reduction = peer::reduction
+///     batch.list_weights = pairs;                                                          // the mean over all pairs of the batch
+///     evaluate(loss, batch);
+///
+/// Each preset says what it sets, and what no option reaches. What all have in common:
+///
+/// - A loss that is minus a metric there is one minus it here, so that theirs is ours - 1 for a list that holds something relevant; a list
+///   that does not is 0 in both. Gradients are the same.
+/// - Clamps of probabilities and sigmoids, which stop gradients, and numbers added to logarithms are left out.
+/// - Equal scores share their places here: metrics are expectations over their random order. Peers sort them, stably or not.
+/// - Padding is masked by the batch, never by a label.
+///
+/// What is in peers a mean over all pairs or items of the batch is here a mean over lists whose weights are their pairs or items.
+/// docs/conventions.md has it all in one table; `describe` gives a row of it as text.
+namespace rankloss::conventions {
+
+/// How a library has what there is more than one way to have: a row of the table.
+struct convention {
+  std::string_view name;
+  std::string_view value;              ///< of a loss that stands for a metric
+  std::string_view gain;               ///< of grade y
+  std::string_view discount;           ///< of rank r, from 1
+  std::string_view ties;               ///< equal scores; equal relevance where it matters
+  std::string_view without_relevance;  ///< what a list that holds nothing relevant counts
+  std::string_view reduction;
+  std::string_view cutoff;
+  std::string_view logarithm;    ///< of logistic losses
+  std::string_view temperature;  ///< of scores in losses
+};
+
+inline constexpr convention ours{.name = "rankloss",
+                                 .value = "1 - metric",
+                                 .gain = "2^y - 1",
+                                 .discount = "1 / log2(1 + r)",
+                                 .ties = "metrics: the expectation over their order; listmle: as they lie",
+                                 .without_relevance = "0, in the mean",
+                                 .reduction = "mean over lists",
+                                 .cutoff = "none; a smooth cut between ranks k and k + 1",
+                                 .logarithm = "natural",
+                                 .temperature = "divides; sndcg 0.01, others 1"};
+
+/// A row as lines of "what: how".
+[[nodiscard]] inline std::string describe(const convention& row) {
+  std::string text(row.name);
+  const auto add = [&](std::string_view what, std::string_view how) { text.append("\n  ").append(what).append(": ").append(how); };
+  add("value", row.value);
+  add("gain", row.gain);
+  add("discount", row.discount);
+  add("ties", row.ties);
+  add("lists without relevance", row.without_relevance);
+  add("reduction", row.reduction);
+  add("cutoff", row.cutoff);
+  add("logarithm", row.logarithm);
+  add("temperature", row.temperature);
+  return text;
+}
+
+/// value_without_relevance: a metric that gives lists without relevance a value of their own.
+///
+///     value = metric(list) where the list holds something relevant, else `otherwise`
+///
+///     const rankloss::conventions::value_without_relevance<rankloss::metrics::ndcg> metric{.metric = {.cutoff = 10}, .otherwise = 1.0};
+///
+/// What is relevant is the metric's own rule. Lists without relevance count in reduction::mean; mean_of_relevant leaves them out, as ever.
+/// An empty list has value 0.
+template <class Metric>
+struct value_without_relevance {
+  Metric metric{};
+  double otherwise = 1.0;  ///< any finite number
+
+  static constexpr bool has_gradient = false;
+
+  void validate() const {
+    if constexpr (requires { metric.validate(); }) metric.validate();
+    detail::require(detail::is_finite(otherwise), "otherwise: ", otherwise, ", expected a finite number");
+  }
+
+  template <class T, class R>
+  double operator()(const list<T, R>& items, const list_outputs<T>& out, workspace& scratch) const {
+    return metric.has_relevance(items) ? metric(items, out, scratch) : otherwise;
+  }
+
+  template <class T, class R>
+  [[nodiscard]] bool has_relevance(const list<T, R>& items) const {
+    return metric.has_relevance(items);
+  }
+};
+
+namespace counting {
+
+/// A pair's function that is 1.
+struct one {
+  void validate() const noexcept {}
+  [[nodiscard]] double length() const noexcept { return 1.0; }
+
+  template <class V>
+  [[nodiscard]] pairs::terms<V> operator()(const V&, const V&) const noexcept {
+    using S = typename V::value_type;
+    return {V(S(1)), V(S(0)), V(S(0))};
+  }
+};
+
+/// A weight of 1 of all ordered pairs, an item with itself included.
+struct all_alike {
+  static constexpr bool all_pairs = true;
+  void validate() const noexcept {}
+
+  template <class Arch, class S, class T, class R>
+  [[nodiscard]] std::span<const S> prepare(const list<T, R>&, const pairs::detail::places& at, workspace& scratch) const {
+    const std::span<S> weights = pairs::detail::padded<S, Arch>(at.size(), scratch);
+    std::fill_n(weights.data(), at.size(), S(1));
+    return weights;
+  }
+};
+
+/// sum of term(index) over the kept items of each list
+template <class T, class R, class Term>
+[[nodiscard]] std::vector<double> sums_over_items(const list_batch<T, R>& batch, Term term) {
+  detail::check_shape(batch, {});
+  detail::check_weights("item_weights", batch.item_weights, batch.scores.size(), "item", false);
+  const detail::batch_source<T, R> lists(batch);
+  std::vector<double> sums(lists.lists());
+  for (std::size_t l = 0; l < sums.size(); ++l)
+    for (std::size_t i = 0; i < lists.size(l); ++i)
+      if (lists.kept(l, i)) sums[l] += term(lists.first(l) + i);
+  return sums;
+}
+
+}  // namespace counting
+
+/// The sum of the weights of each list's pairs, item weights included, by the loss's own cutoff. As list_weights of a loss with
+/// pairs::average::weight under reduction::mean they give the mean over all pairs of the batch. Pair by pair: time O(n^2) a list.
+/// @throws std::invalid_argument as `evaluate` does, as do all that count here.
+template <class Function, class Weight, class T, class R>
+[[nodiscard]] std::vector<double> pair_weights(const pairwise<Function, Weight>& loss, const list_batch<T, R>& batch) {
+  const pairwise<counting::one, Weight> sum{.weight = loss.weight, .cutoff = loss.cutoff, .cut = loss.cut};
+  std::vector<double> sums(detail::batch_source<T, R>(batch).lists());
+  evaluate(sum, batch, {.per_list = sums});
+  return sums;
+}
+
+/// The number of each list's pairs, by the loss's own cutoff: list_weights for pairs::average::pairs. Not of weights that look at relevance
+/// > 0 alone (delta_map, delta_mrr).
+template <class Function, class Weight, class T, class R>
+[[nodiscard]] std::vector<double> pair_counts(const pairwise<Function, Weight>& loss, list_batch<T, R> batch) {
+  constexpr bool binary = requires { requires Weight::binary; };
+  static_assert(!binary, "pairs by relevance > 0 are not counted");
+  constexpr bool all_pairs = requires { requires Weight::all_pairs; };
+  using alike = std::conditional_t<all_pairs, counting::all_alike, pairs::equal>;
+  batch.item_weights = {};
+  return pair_weights(pairwise<Function, alike>{.cutoff = loss.cutoff, .cut = loss.cut}, batch);
+}
+
+/// The sum of each list's item weights, without them its number of items: list_weights of `pointwise` for the mean over all items of the batch.
+template <class T, class R>
+[[nodiscard]] std::vector<double> item_weights(const list_batch<T, R>& batch) {
+  return counting::sums_over_items(batch, [&](std::size_t at) { return batch.item_weights.empty() ? 1.0 : batch.item_weights[at]; });
+}
+
+/// allRank, at c884756.
+namespace allrank {
+
+inline constexpr convention row{.name = "allRank",
+                                .value = "-metric",
+                                .gain = "2^y - 1",
+                                .discount = "1 / log2(1 + r)",
+                                .ties = "in the order of the sort; listMLE: shuffled",
+                                .without_relevance = "losses 0, in the mean (neuralNDCG: left out); ndcg 1",
+                                .reduction = "mean over lists; rankNet: over the pairs of the batch; lambdaLoss: their sum",
+                                .cutoff = "lambdaLoss: both items among the first k; approxNDCG: none",
+                                .logarithm = "binary in lambdaLoss, natural in rankNet",
+                                .temperature = "alpha and sigma multiply, 1"};
+
+/// Of list losses, and of rankNet with pair_counts. lambdaLoss sums by default, and neuralNDCG leaves lists without relevance out.
+inline constexpr rankloss::reduction reduction = rankloss::reduction::mean;
+inline constexpr rankloss::reduction lambda_loss_reduction = rankloss::reduction::sum;
+inline constexpr rankloss::reduction neural_ndcg_reduction = rankloss::reduction::mean_of_relevant;
+
+/// approxNDCGLoss: its alpha multiplies scores. Its sigmoids are at least 1e-10.
+[[nodiscard]] constexpr rankloss::sndcg approx_ndcg(double alpha = 1.0) { return {.temperature = 1.0 / alpha}; }
+
+/// listNet: a target for lists without relevance too. It adds 1e-10 to probabilities.
+[[nodiscard]] constexpr rankloss::listnet listnet() { return {}; }
+
+/// binary_listNet: relevance over its sum.
+[[nodiscard]] constexpr softmax_cross_entropy binary_listnet() { return {.target = target::normalised}; }
+
+/// listMLE: equal relevance in random order; its random numbers are its own. It adds 1e-10 within the logarithm: wide lists differ.
+[[nodiscard]] constexpr rankloss::listmle listmle(std::uint64_t seed = 0) { return {.ties = tie_order::random, .seed = seed}; }
+
+/// neuralNDCG, and its transposed form: at most 50 steps of Sinkhorn's scaling. Its lists stop all together, its padding has to be last.
+[[nodiscard]] constexpr rankloss::neural_ndcg neural_ndcg(double tau = 1.0, std::size_t k = 0) {
+  return {.temperature = tau, .cutoff = k, .steps = 50, .tolerance = 1e-6};
+}
+
+/// rankNet; weightByDiff and weightByDiff_powed. The mean over all pairs of the batch with pair_counts.
+[[nodiscard]] constexpr rankloss::ranknet ranknet() { return {.average = pairs::average::pairs}; }
+[[nodiscard]] constexpr pairwise<pairs::logistic, pairs::relevance_difference> ranknet_by_difference(
+    pairs::difference_of of = pairs::difference_of::relevance) {
+  return {.weight = {of}, .average = pairs::average::pairs};
+}
+
+/// The weighing schemes of lambdaLoss. rankNet_scheme is that of none.
+enum class scheme { none, ndcg_loss1, ndcg_loss2, ndcg_loss2_plus, lambdarank, difference, difference_of_squares };
+
+/// lambdaLoss with weighing_scheme, k, sigma, mu: both items of a pair among the first k, ideal DCG@k, bits. Its reduction "sum" under
+/// lambda_loss_reduction; "mean" with average = pairs::average::pairs, pair_counts and `reduction`. Its probabilities are at least 1e-10: no
+/// gradient of pairs further apart than 23 / sigma.
+template <scheme Scheme = scheme::none>
+[[nodiscard]] constexpr auto lambda_loss(std::size_t k = 0, double sigma = 1.0, double mu = 10.0) {
+  const auto weighed = [&](const auto& weight) {
+    pairwise<pairs::logistic, std::remove_cvref_t<decltype(weight)>> loss{
+        .function = {.temperature = 1.0 / sigma, .unit = pairs::logarithm::binary}, .weight = weight, .cutoff = k, .cut = pairs::cut::both};
+    if constexpr (requires { loss.weight.cutoff; }) loss.weight.cutoff = k;
+    if constexpr (requires { loss.weight.mu; }) loss.weight.mu = mu;
+    return loss;
+  };
+  using enum scheme;
+  if constexpr (Scheme == ndcg_loss1) return weighed(pairs::ndcg_loss1{});
+  if constexpr (Scheme == ndcg_loss2) return weighed(pairs::ndcg_loss2{});
+  if constexpr (Scheme == ndcg_loss2_plus) return weighed(pairs::ndcg_loss2_plus{});
+  if constexpr (Scheme == lambdarank) return weighed(pairs::delta_ndcg{});
+  if constexpr (Scheme == difference) return weighed(pairs::relevance_difference{});
+  if constexpr (Scheme == difference_of_squares) return weighed(pairs::relevance_difference{pairs::difference_of::squares});
+  if constexpr (Scheme == none) return weighed(pairs::equal{});
+}
+
+/// metrics.ndcg: lists without relevance count 1, its filler value. (metrics.mrr looks for the highest grade only: relevance 1 there, else 0.)
+[[nodiscard]] constexpr value_without_relevance<metrics::ndcg> ndcg(std::size_t k = 0) { return {.metric = {.cutoff = k}, .otherwise = 1.0}; }
+
+}  // namespace allrank
+
+/// TensorFlow Ranking, at 5b1d133: its per-list losses and weights.
+///
+/// Its estimators divide the sum of weight * loss by the number of lists that have weight, its Keras losses by the number of lists; ours by the
+/// sum of the weights. For weights of 0 and 1 the first is ours; the second is ours without list_weights.
+namespace tf_ranking {
+
+inline constexpr convention row{.name = "TensorFlow Ranking",
+                                .value = "-metric",
+                                .gain = "2^y - 1; y in DCGLambdaWeight",
+                                .discount = "1 / ln(1 + r), which cancels in NDCG; 1 / r in DCGLambdaWeight",
+                                .ties = "shuffled",
+                                .without_relevance = "losses: weight 0; metrics: 0, in the mean",
+                                .reduction = "weighted mean; a list's weight is sum w y / sum y",
+                                .cutoff = "topn of metrics and lambda weights; losses: none",
+                                .logarithm = "natural",
+                                .temperature = "divides; ApproxNDCG and ApproxMRR 0.1, others 1"};
+
+inline constexpr rankloss::reduction reduction = rankloss::reduction::mean;  ///< with the list weights below
+
+/// Weights of lists for listwise losses, where item weights do not go into the loss: sum w y / sum y, 0 without relevance.
+template <class T, class R>
+[[nodiscard]] std::vector<double> list_weights(const list_batch<T, R>& batch) {
+  const auto relevance = [&](std::size_t at) { return std::max(static_cast<double>(batch.relevance[at]), 0.0); };
+  const auto weight = [&](std::size_t at) { return batch.item_weights.empty() ? 1.0 : batch.item_weights[at]; };
+  std::vector<double> weights = counting::sums_over_items(batch, [&](std::size_t at) { return weight(at) * relevance(at); });
+  const std::vector<double> totals = counting::sums_over_items(batch, relevance);
+  for (std::size_t l = 0; l < weights.size(); ++l) weights[l] = totals[l] > 0.0 ? weights[l] / totals[l] : 0.0;
+  return weights;
+}
+
+/// Weights of lists for `softmax`, where item weights multiply relevance: sum w y.
+template <class T, class R>
+[[nodiscard]] std::vector<double> softmax_list_weights(const list_batch<T, R>& batch) {
+  return counting::sums_over_items(batch, [&](std::size_t at) {
+    return std::max(static_cast<double>(batch.relevance[at]), 0.0) * (batch.item_weights.empty() ? 1.0 : batch.item_weights[at]);
+  });
+}
+
+/// approx_ranks, of scores already divided by the temperature: it adds the item itself and 1/2, the same number.
+[[nodiscard]] constexpr sigmoid_ranks approx_ranks(double temperature = 1.0) { return {.temperature = temperature}; }
+
+/// ApproxNDCGLoss, with list_weights.
+[[nodiscard]] constexpr rankloss::sndcg approx_ndcg(double temperature = 0.1) { return {.temperature = temperature}; }
+
+/// ApproxMRRLoss, where one item of a list is relevant; of several it takes the mean of 1 / rank by relevance, ours the first. With list_weights.
+[[nodiscard]] constexpr rankloss::smooth_mrr approx_mrr(double temperature = 0.1) { return {.ranks = {.temperature = temperature}}; }
+
+/// SoftmaxLoss: relevance, times item weights, over its sum, which is the list's weight: softmax_list_weights.
+[[nodiscard]] constexpr softmax_cross_entropy softmax(double temperature = 1.0) { return {.temperature = temperature, .target = target::normalised}; }
+
+/// UniqueSoftmaxLoss, with list_weights.
+[[nodiscard]] constexpr rankloss::unique_softmax unique_softmax(double temperature = 1.0) { return {.temperature = temperature}; }
+
+/// ListMLELoss: equal relevance in random order, its random numbers are its own; with list_weights. Its padding adds to the value.
+[[nodiscard]] constexpr rankloss::listmle list_mle(std::uint64_t seed = 0) { return {.ties = tie_order::random, .seed = seed}; }
+
+/// NeuralSortCrossEntropyLoss and NeuralSortNDCGLoss, with list_weights: NeuralSort without Sinkhorn's scaling.
+[[nodiscard]] constexpr rankloss::neural_sort_cross_entropy neural_sort_cross_entropy(double temperature = 1.0) {
+  return {.temperature = temperature};
+}
+[[nodiscard]] constexpr rankloss::neural_ndcg neural_sort_ndcg(double temperature = 1.0) { return {.temperature = temperature, .steps = 0}; }
+
+/// PairwiseHingeLoss, PairwiseLogisticLoss, PairwiseSoftZeroOneLoss: the mean over pairs, weighted by the item weight of the more relevant one;
+/// list weights are pair_weights. Lambda weights are not set: they count list length times ours, and default to discounts of 1 / r.
+[[nodiscard]] constexpr pairwise<pairs::hinge> pairwise_hinge() { return {.average = pairs::average::weight}; }
+[[nodiscard]] constexpr pairwise<pairs::logistic> pairwise_logistic(double temperature = 1.0) {
+  return {.function = {.temperature = temperature}, .average = pairs::average::weight};
+}
+[[nodiscard]] constexpr pairwise<pairs::soft_zero_one> pairwise_soft_zero_one(double temperature = 1.0) {
+  return {.function = {.temperature = temperature}, .average = pairs::average::weight};
+}
+
+/// MeanSquaredLoss, SigmoidCrossEntropyLoss: the weighted mean over items; list weights are item_weights.
+[[nodiscard]] constexpr pointwise_squared mean_squared() { return {}; }
+[[nodiscard]] constexpr pointwise_logistic sigmoid_cross_entropy() { return {}; }
+
+/// Metrics: a list without relevance is 0 and counts. Relevant there is y >= 1, here y > 0; precision divides by what there is.
+[[nodiscard]] constexpr metrics::ndcg ndcg(std::size_t topn = 0) { return {.cutoff = topn}; }
+[[nodiscard]] constexpr metrics::reciprocal_rank mrr(std::size_t topn = 0) { return {.cutoff = topn}; }
+[[nodiscard]] constexpr metrics::average_precision mean_average_precision(std::size_t topn = 0) { return {.cutoff = topn}; }
+[[nodiscard]] constexpr metrics::precision precision(std::size_t topn = 0) { return {.cutoff = topn, .over = metrics::precision_over::retrieved}; }
+[[nodiscard]] constexpr metrics::recall recall(std::size_t topn = 0) { return {.cutoff = topn}; }
+[[nodiscard]] constexpr metrics::average_relevance_position average_relevance_position() { return {}; }
+
+}  // namespace tf_ranking
+
+/// Rax, at af92de1.
+namespace rax {
+
+inline constexpr convention row{.name = "Rax",
+                                .value = "-metric",
+                                .gain = "2^y - 1",
+                                .discount = "1 / log2(1 + r)",
+                                .ties = "as they lie, or by a random key",
+                                .without_relevance = "0, in the mean",
+                                .reduction = "mean over lists, pairs or items of the batch",
+                                .cutoff = "topn; in losses a sigmoid between the scores of ranks n and n + 1",
+                                .logarithm = "natural",
+                                .temperature = "divides, 1"};
+
+inline constexpr rankloss::reduction reduction = rankloss::reduction::mean;  ///< with pair_counts or item_weights for pairs and items
+
+/// softmax_loss: the relevance as it is. poly1_softmax_loss adds epsilon (1 - sum y p / sum y), which there is not 0 without relevance.
+[[nodiscard]] constexpr softmax_cross_entropy softmax() { return {.target = target::relevance}; }
+[[nodiscard]] constexpr softmax_cross_entropy poly1_softmax(double epsilon = 1.0) { return {.target = target::relevance, .poly = epsilon}; }
+
+[[nodiscard]] constexpr rankloss::unique_softmax unique_softmax() { return {}; }             ///< unique_softmax_loss
+[[nodiscard]] constexpr rankloss::listmle listmle() { return {.ties = tie_order::stable}; }  ///< listmle_loss
+
+/// pairwise_hinge_loss, pairwise_logistic_loss, pairwise_soft_zero_one_loss: the mean over all pairs of the batch with pair_counts.
+/// pairwise_mse_loss counts equal relevance and the item with itself too, and has no preset.
+[[nodiscard]] constexpr pairwise<pairs::hinge> pairwise_hinge() { return {.average = pairs::average::pairs}; }
+[[nodiscard]] constexpr pairwise<pairs::logistic> pairwise_logistic() { return {.average = pairs::average::pairs}; }
+[[nodiscard]] constexpr pairwise<pairs::soft_zero_one> pairwise_soft_zero_one() { return {.average = pairs::average::pairs}; }
+
+/// pairwise_logistic_loss with labeldiff_, dcg_ and dcg2_lambdaweight; the mean over all pairs as above. The latter two are there the length of
+/// the list times ours, one factor where lists are equally long. normalise: over the ideal DCG. No topn: it cuts discounts, ours the ideal too.
+[[nodiscard]] constexpr arp_loss2 labeldiff_lambda() { return {.average = pairs::average::pairs}; }
+[[nodiscard]] constexpr lambdarank dcg_lambda(bool normalise = false) {
+  return {.weight = {.scale = normalise ? pairs::scale_by::ideal : pairs::scale_by::none}, .average = pairs::average::pairs};
+}
+[[nodiscard]] constexpr ndcg_loss2 dcg2_lambda(bool normalise = false) {
+  return {.weight = {.scale = normalise ? pairs::scale_by::ideal : pairs::scale_by::none}, .average = pairs::average::pairs};
+}
+
+/// pointwise_mse_loss, pointwise_sigmoid_loss: the mean over all items of the batch with item_weights.
+[[nodiscard]] constexpr pointwise_squared pointwise_mse() { return {}; }
+[[nodiscard]] constexpr pointwise_logistic pointwise_sigmoid() { return {}; }
+
+/// approx_t12n of ndcg_metric, and of any metric below. Its topn is approx_cutoff, a sigmoid of scores; ours a cut of the smooth ranks:
+/// without cutoff they agree. bound_t12n, ranks by hinges, has no counterpart.
+[[nodiscard]] constexpr rankloss::sndcg approx_ndcg(double temperature = 1.0) { return {.temperature = temperature}; }
+template <class Metric>
+[[nodiscard]] constexpr smooth_metric<Metric> approx(const Metric& metric, double temperature = 1.0) {
+  return {.metric = metric, .ranks = {.temperature = temperature}};
+}
+
+/// Metrics. Relevant there is y >= 1, here y > 0; precision divides by what is retrieved, average precision by all relevant items.
+[[nodiscard]] constexpr metrics::ndcg ndcg(std::size_t topn = 0) { return {.cutoff = topn}; }
+[[nodiscard]] constexpr metrics::dcg dcg(std::size_t topn = 0) { return {.cutoff = topn}; }
+[[nodiscard]] constexpr metrics::reciprocal_rank mrr(std::size_t topn = 0) { return {.cutoff = topn}; }
+[[nodiscard]] constexpr metrics::average_precision ap(std::size_t topn = 0) { return {.cutoff = topn}; }
+[[nodiscard]] constexpr metrics::precision precision(std::size_t topn = 0) { return {.cutoff = topn, .over = metrics::precision_over::retrieved}; }
+[[nodiscard]] constexpr metrics::recall recall(std::size_t topn = 0) { return {.cutoff = topn}; }
+
+}  // namespace rax
+
+/// XGBoost's metrics, at 379b29f08. Its gradients are hosts/xgboost.hpp.
+namespace xgboost {
+
+inline constexpr convention row{.name = "XGBoost",
+                                .value = "metrics alone",
+                                .gain = "2^y - 1, grades to 31; y without ndcg_exp_gain",
+                                .discount = "1 / log2(1 + r)",
+                                .ties = "as they lie",
+                                .without_relevance = "ndcg and map 1, with the suffix - 0; pre 0",
+                                .reduction = "mean over lists by their weights",
+                                .cutoff = "ndcg@k, map@k, pre@k",
+                                .logarithm = "natural",
+                                .temperature = "1"};
+
+inline constexpr rankloss::reduction reduction = rankloss::reduction::mean;
+
+/// ndcg@k; `otherwise` 0 is its `ndcg@k-`. gain::linear is ndcg_exp_gain = false.
+[[nodiscard]] constexpr value_without_relevance<metrics::ndcg> ndcg(std::size_t k = 0, rankloss::gain gain = rankloss::gain::exponential,
+                                                                    double otherwise = 1.0) {
+  return {.metric = {.gain = gain, .cutoff = k}, .otherwise = otherwise};
+}
+/// map@k; divides by all relevant items.
+[[nodiscard]] constexpr value_without_relevance<metrics::average_precision> map(std::size_t k = 0, double otherwise = 1.0) {
+  return {.metric = {.cutoff = k, .over = metrics::average_precision_over::relevant}, .otherwise = otherwise};
+}
+/// pre@k; divides by min(k, n), as versions with its ranking caches do; older ones by k.
+[[nodiscard]] constexpr metrics::precision pre(std::size_t k = 0) { return {.cutoff = k, .over = metrics::precision_over::retrieved}; }
+
+}  // namespace xgboost
+
+/// LightGBM's metrics, at bae0b7ba9. Its gradients are hosts/lightgbm.hpp; its rank_xendcg is rankloss::xe_ndcg, by random numbers of its own.
+namespace lightgbm {
+
+inline constexpr convention row{.name = "LightGBM",
+                                .value = "metrics alone",
+                                .gain = "a table, 2^y - 1 up to 30",
+                                .discount = "1 / log2(1 + r)",
+                                .ties = "as they lie",
+                                .without_relevance = "ndcg and map 1",
+                                .reduction = "mean over lists by their weights",
+                                .cutoff = "metrics at 1 to 5",
+                                .logarithm = "natural",
+                                .temperature = "1"};
+
+inline constexpr rankloss::reduction reduction = rankloss::reduction::mean;
+
+/// ndcg@k; its label_gain is a gain_table. A list without relevance adds 1 whatever its weight there, to a sum over the weights.
+[[nodiscard]] constexpr value_without_relevance<metrics::ndcg> ndcg(std::size_t k, std::span<const double> label_gain = {}) {
+  return {.metric = {.gain = label_gain.empty() ? gain::exponential : gain::table, .gain_table = label_gain, .cutoff = k}, .otherwise = 1.0};
+}
+/// map@k; divides by min(k, relevant items). Relevant there is y > 1/2, here y > 0.
+[[nodiscard]] constexpr value_without_relevance<metrics::average_precision> map(std::size_t k) {
+  return {.metric = {.cutoff = k, .over = metrics::average_precision_over::attainable}, .otherwise = 1.0};
+}
+
+}  // namespace lightgbm
+
+/// Listwise_ITR, at 9c5d9fa: the published code of S-NDCG, arXiv 2305.16566. Of square matrices, with the relevance of rows for both
+/// directions and an ideal DCG in which ties share the best rank: both are options of ours, and both are off elsewhere. Relevance:
+/// relevance_scores. Its exponents are held within 50.
+namespace listwise_itr {
+
+inline constexpr convention row{.name = "Listwise_ITR",
+                                .value = "1 - metric",
+                                .gain = "2^y - 1",
+                                .discount = "1 / log2(1 + r)",
+                                .ties = "relevance: share the best rank of the ideal DCG",
+                                .without_relevance = "none: a pair is relevant to itself",
+                                .reduction = "half the mean of either direction",
+                                .cutoff = "none",
+                                .logarithm = "none",
+                                .temperature = "divides, 0.01"};
+
+inline constexpr rankloss::reduction reduction = rankloss::reduction::mean;
+
+/// The listwise part: tau divides, the ideal DCG by competition ranks, columns by the relevance of rows.
+[[nodiscard]] constexpr bidirectional<rankloss::sndcg> sndcg(double tau = 0.01) {
+  return {.loss = {.temperature = tau, .ideal = ideal::competition_ranks}, .columns_by = column_relevance::of_rows};
+}
+/// The pairwise part: the hinge to the hardest other, its mean (VSE++: its sum).
+[[nodiscard]] constexpr rankloss::triplet triplet(double margin = 0.2) { return {.margin = margin, .mine = mining::hardest}; }
+
+/// TripletSNDCGLoss: (1 - w) of the pairwise part and w of the listwise one.
+[[nodiscard]] inline weighted_sum<rankloss::triplet, bidirectional<rankloss::sndcg>> triplet_sndcg(double w, double tau = 0.01, double margin = 0.2) {
+  return {weighted{1.0 - w, triplet(margin)}, weighted{w, sndcg(tau)}};
+}
+
+/// The NDCG it reports beside the loss: mean of both directions.
+[[nodiscard]] constexpr bidirectional<metrics::ndcg> ndcg() {
+  return {.loss = {.ideal = ideal::competition_ranks}, .columns_by = column_relevance::of_rows};
+}
+
+}  // namespace listwise_itr
+
+}  // namespace rankloss::conventions
