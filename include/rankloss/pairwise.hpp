@@ -50,14 +50,15 @@ enum class average {
 /// 1, the number of the pairs or the sum of their weights. `ranknet`, `lambdarank` and the LambdaLoss family are this.
 ///
 /// - Lists of at least 512 items go in near-linear time where f is logistic or soft_zero_one and w is equal, relevance_difference or one of the
-///   delta weights: a sort and O(n) for few grades, O(n log n) for real-valued relevance (detail/pair_scan.hpp). All else, and Hessians, pair
-///   by pair: O(n^2), with a cutoff k O(n k). Scratch O(n) always.
+///   delta weights: a sort and O(n) for few grades, O(n log n) for real-valued relevance (detail/pair_scan.hpp); lists of at least 256 where f is
+///   hinge, squared_hinge, squared_difference or quantile, w is equal, and no cutoff is given: O(n log L) for L levels (detail/pair_merge.hpp).
+///   All else, and Hessians of the former, pair by pair: O(n^2), with a cutoff k O(n k). Scratch O(n) always.
 /// - Float gradients are within 2e-6, double within 1e-13 of the O(n^2) sum, relative to the largest entry.
 /// - Invariant under shifts of all scores; the gradient of a list sums to 0 up to rounding. As convex as f, where w does not look at positions.
 /// - Weights are constants to the gradient. Those by position jump where two items change places, and with them the value; between jumps the
 ///   gradient is its slope. Positions of equal scores are in the order of the items.
-/// - Edge cases: without a pair, value and gradient are 0. Infinite scores count as the largest finite numbers; a value beyond the largest double
-///   is that.
+/// - Edge cases: without a pair, value and gradient are 0. Infinite scores count as the largest finite numbers (1e150 where hinges are merged); a
+///   value beyond the largest double is that.
 /// @throws std::invalid_argument from `evaluate` when an option is out of its range.
 template <class Function = pairs::logistic, class Weight = pairs::equal>
 struct pairwise {
@@ -79,6 +80,8 @@ struct pairwise {
     const workspace::scope scope(scratch);
     if constexpr (has_scan)
       if (out.hessian.empty() && items.size() >= shortest_scan) return run_scan<Arch>(items, out, scratch);
+    if constexpr (has_hinges)
+      if (cutoff == 0 && items.size() >= shortest_merge) return run_merge(items, out, scratch);
     places at = place(items, scratch);
     const std::size_t k = cutoff > 0 ? std::min(cutoff, at.size()) : at.size();
     if (cut == pairs::cut::both && cutoff > 0) at = {at.item.first(k), at.rank.first(at.rank.empty() ? 0 : k)};
@@ -99,6 +102,8 @@ struct pairwise {
     Function::kernel;
   };
   static constexpr std::size_t shortest_scan = 512;
+  static constexpr bool has_hinges = std::same_as<Weight, pairs::equal> && requires(const Function& f) { f.hinges(); };
+  static constexpr std::size_t shortest_merge = 256;
   static constexpr bool has_shares = requires(const Function& f, const xsimd::batch<double>& v) { f.of_shares(v, v, v); };
 
   template <class T, class R>
@@ -272,6 +277,55 @@ struct pairwise {
     const double share = share_of(totals) * function.factor();
     for (std::size_t i = 0; i < out.gradient.size() && n < all; ++i) out.gradient[i] = T{0};
     write<T>(gradient, share / function.length(), at.item, out.gradient);
+    return std::min(share * totals.value, std::numeric_limits<double>::max());
+  }
+
+  /// Long lists, by the sums of pair_merge.hpp.
+  template <class T, class R>
+  double run_merge(const list<T, R>& items, const list_outputs<T>& out, workspace& scratch) const {
+    using record = detail::keyed<std::uint64_t, std::uint32_t>;
+    const std::size_t n = items.size();
+    const std::span<std::uint32_t> numbers = scratch.take<std::uint32_t>(n);
+    const std::uint32_t level_count = number_levels(items, numbers, scratch);
+    constexpr double bound = 1e150;  // its squares can be summed
+    std::span<record> records = scratch.take<record>(n);
+    const auto place_of = [&](std::size_t i) {
+      return std::clamp(static_cast<double>(items.scores[i]), -bound, bound) - Function::relevance_shift * level(items, i);
+    };
+    for (std::size_t i = 0; i < n; ++i) records[i] = {detail::descending_key(place_of(i)), static_cast<std::uint32_t>(i)};
+    records = detail::sort_by_key(records, scratch.take<record>(n), scratch);
+
+    // Level by level, the most relevant first.
+    const std::span<std::uint32_t> starts = scratch.take<std::uint32_t>(level_count + 1);
+    std::fill(starts.begin(), starts.end(), 0u);
+    for (std::size_t i = 0; i < n; ++i) ++starts[level_count - numbers[i]];
+    std::partial_sum(starts.begin(), starts.end(), starts.begin());
+    const std::span<std::uint32_t> next = scratch.take<std::uint32_t>(level_count);
+    std::copy_n(starts.begin(), level_count, next.begin());
+    const std::span<detail::merge_item> by_level = scratch.take<detail::merge_item>(n);
+    for (const record& r : records) {
+      const std::uint32_t i = r.payload;
+      by_level[next[level_count - 1 - numbers[i]]++] = {place_of(i), items.weights.empty() ? 1.0 : items.weights[i], i};
+    }
+    detail::pair_totals totals;
+    double all_weight = 0.0;
+    for (std::uint32_t l = 0; l < level_count; ++l) {
+      const auto losers = static_cast<double>(n - starts[l + 1]);
+      for (std::size_t p = starts[l]; p < starts[l + 1]; ++p) all_weight += by_level[p].weight * losers;
+      totals.count += losers * static_cast<double>(starts[l + 1] - starts[l]);
+    }
+    totals.weight = all_weight;
+    const std::span<double> gradient = scratch.take<double>(n);
+    const std::span<double> hessian = scratch.take<double>(out.hessian.empty() ? 0 : n);
+    std::fill(gradient.begin(), gradient.end(), 0.0);
+    std::fill(hessian.begin(), hessian.end(), 0.0);
+    const auto hinges = function.hinges();
+    totals.value = detail::merge_hinges(by_level, starts, hinges, scratch.take<detail::merge_item>(n), gradient, hessian);
+    const double share = share_of(totals);
+    const std::span<std::uint32_t> itself = numbers;
+    std::iota(itself.begin(), itself.end(), 0u);
+    write<T>(gradient, share, itself, out.gradient);
+    write<T>(hessian, share, itself, out.hessian);
     return std::min(share * totals.value, std::numeric_limits<double>::max());
   }
 

@@ -22,8 +22,11 @@ using reference::real;
 }  // namespace
 
 TEST_CASE("functions of pairs against their formulas") {
-  for (const int grades : {5, 0}) {
-    const random_list list = make_list(83, 1.5, grades, 3);
+  // 83 items go pair by pair, 300 by merging where the function can.
+  for (const std::size_t n : {std::size_t{83}, std::size_t{300}, std::size_t{301}}) {
+    const int grades = n == 301 ? 0 : 5;
+    CAPTURE(n);
+    const random_list list = make_list(n, 1.5, grades, 3);
     check_ordered(pairwise<pairs::logistic>{.function = {.temperature = 0.7}}, list, reference::logistic(0.7L), one);
     check_ordered(
         pairwise<pairs::soft_zero_one>{.function = {.temperature = 0.7}}, list,

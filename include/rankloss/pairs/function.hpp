@@ -3,10 +3,12 @@
 
 #include <rankloss/detail/lane_math.hpp>
 #include <rankloss/detail/pair_kernel.hpp>
+#include <rankloss/detail/pair_merge.hpp>
 #include <rankloss/detail/require.hpp>
 
 #include <xsimd/xsimd.hpp>
 
+#include <array>
 #include <cmath>
 #include <limits>
 #include <numbers>
@@ -116,6 +118,10 @@ struct hinge {
   void validate() const { rankloss::detail::require(margin >= 0.0 && margin <= 1e300, "margin: ", margin, ", expected 0 to 1e300"); }
   [[nodiscard]] double length() const noexcept { return margin > 0.0 ? margin : 1.0; }
 
+  /// What it is as sums of hinges of places: of the scores.
+  [[nodiscard]] std::array<rankloss::detail::hinge_sum, 1> hinges() const noexcept { return {{{.margin = margin}}}; }
+  static constexpr double relevance_shift = 0.0;
+
   template <class V>
   [[nodiscard]] terms<V> operator()(const V& d, const V&) const noexcept {
     using S = typename V::value_type;
@@ -130,6 +136,9 @@ struct squared_hinge {
 
   void validate() const { rankloss::detail::require(margin >= 0.0 && margin <= 1e300, "margin: ", margin, ", expected 0 to 1e300"); }
   [[nodiscard]] double length() const noexcept { return margin > 0.0 ? margin : 1.0; }
+
+  [[nodiscard]] std::array<rankloss::detail::hinge_sum, 1> hinges() const noexcept { return {{{.margin = margin, .power = 2}}}; }
+  static constexpr double relevance_shift = 0.0;
 
   template <class V>
   [[nodiscard]] terms<V> operator()(const V& d, const V&) const noexcept {
@@ -160,6 +169,10 @@ struct squared_difference {
   void validate() const noexcept {}
   [[nodiscard]] double length() const noexcept { return 1.0; }
 
+  /// Of places s - y: the squares of both signs of their difference.
+  [[nodiscard]] std::array<rankloss::detail::hinge_sum, 2> hinges() const noexcept { return {{{.power = 2}, {.power = 2, .first_wins = false}}}; }
+  static constexpr double relevance_shift = 1.0;
+
   template <class V>
   [[nodiscard]] terms<V> operator()(const V& d, const V& gap) const noexcept {
     using S = typename V::value_type;
@@ -174,6 +187,12 @@ struct quantile {
 
   void validate() const { rankloss::detail::require(tau >= 0.0 && tau <= 1.0, "tau: ", tau, ", expected 0 to 1"); }
   [[nodiscard]] double length() const noexcept { return 1.0; }
+
+  /// Of places s - y: one way where they lie, the other way where they do not.
+  [[nodiscard]] std::array<rankloss::detail::hinge_sum, 2> hinges() const noexcept {
+    return {{{.factor = tau}, {.factor = 1.0 - tau, .first_wins = false}}};
+  }
+  static constexpr double relevance_shift = 1.0;
 
   template <class V>
   [[nodiscard]] terms<V> operator()(const V& d, const V& gap) const noexcept {
