@@ -181,6 +181,7 @@ TEST_CASE("lightgbm: rank_xendcg by hand and against the plain form") {
   for (const double gap : {40.0, 100.0, 1e5})
     for (std::size_t i = 0; i < 4; ++i) CHECK(far(gap).gradient[i] == Approx(static_cast<double>(expected.gradient[i])).epsilon(0.01));
   CHECK(far(1e5).gradient == far(1e300).gradient);
+  CHECK(far(100.0).hessian[0] == Approx((1.0 + std::exp(0.5) + std::exp(-0.5)) * std::exp(-100.0)).epsilon(1e-12));
   // Another seed, another list of the batch: other numbers.
   CHECK(one(rank_xendcg{.seed = 1}, {0, 1, 2}, {1, 0, 0}).gradient != one(rank_xendcg{.seed = 2}, {0, 1, 2}, {1, 0, 0}).gradient);
   const std::vector<double> s{0, 1, 2, 0, 1, 2};

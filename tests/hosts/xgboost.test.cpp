@@ -162,9 +162,9 @@ TEST_CASE("xgboost: pairs drawn at random") {
   CHECK(drawn(1) != drawn(2));
   const std::vector<double> lists = drawn(1);
   CHECK(std::vector<double>(lists.begin(), lists.begin() + 6) != std::vector<double>(lists.begin() + 6, lists.end()));
-  // Two items have but each other: their pair comes twice.
+  // Two items have but each other: their pair comes twice. The ideal DCG is that of both, also with one draw an item.
   const std::vector<double> two{0.0, 1.0};
-  const std::vector<int> labels{1, 0};
+  const std::vector<int> labels{2, 1};
   std::vector<double> once(2), both(2);
   evaluate(xgboost::ndcg{.list_normalization = normalize::off}, list_batch<double, int>{.scores = two, .relevance = labels}, {.gradient = once});
   evaluate(xgboost::ndcg{.pairs = pair_method::mean}, list_batch<double, int>{.scores = two, .relevance = labels}, {.gradient = both});

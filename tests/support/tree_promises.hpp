@@ -180,8 +180,11 @@ void check_promises(const Loss& loss, int grades) {
     list_batch<double, float> far = batch;
     far.scores = scores;
     const tree_result<double> r = run<double>(loss, far);
+    std::vector<double> per_list(lists);
+    rankloss::evaluate(loss, far, {.per_list = per_list});
     const auto finite = [](double x) { return std::isfinite(x); };
     CHECK(!std::isnan(r.value));
+    CHECK(std::all_of(per_list.begin(), per_list.end(), finite));
     CHECK(std::all_of(r.gradient.begin(), r.gradient.end(), finite));
     CHECK(std::all_of(r.hessian.begin(), r.hessian.end(), finite));
   }

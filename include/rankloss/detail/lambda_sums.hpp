@@ -74,7 +74,7 @@ class lambda_sums {
   [[nodiscard]] double value() const noexcept { return value_; }    ///< sum of the pairs' functions
   [[nodiscard]] double lambda() const noexcept { return lambda_; }  ///< sum of |gradient| over both items of all pairs
 
-  /// Adds the pairs of place i with the places [begin, end), all behind it, that are of another level. weight(j): the change of the metric.
+  /// Adds the pairs of place i with the places [begin, end), all behind it, that are of another level. weight(j) >= 0: the change of the metric.
   template <class Weight>
   void add_pairs(const lambda_rule& rule, const Weight& weight, std::size_t i, std::size_t begin, std::size_t end) {
     const V zero(0.0);
@@ -92,7 +92,7 @@ class lambda_sums {
       const V u = exp_minus(x);
       const V high = one / (one + u);
       const V low = u * high;
-      V change = xsimd::abs(weight(j));
+      V change = weight(j);
       if (rule.near > 0.0) change = change / (distance + V(rule.near));
       change = xsimd::select(counts, change, zero);
       const V pull = change * sigmoid * xsimd::select(wins, low, high);
