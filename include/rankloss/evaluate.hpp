@@ -110,8 +110,8 @@ void check_shape(const list_batch<T, R>& batch, const outputs& out) {
 }
 
 /// One pass before anything is written: the reason that outputs are never partly updated.
-template <class Source>
-void check_values(const Source& source, context& ctx) {
+template <class Loss, class Source>
+void check_values(const Loss& loss, const Source& source, context& ctx) {
   using R = typename Source::relevance_type;
   workspace& scratch = ctx.scratch();
   for (std::size_t l = 0; l < source.lists(); ++l) {
@@ -131,6 +131,9 @@ void check_values(const Source& source, context& ctx) {
     if constexpr (std::floating_point<R>)
       report(
           source.relevance(l, scratch), [](auto y) { return !is_finite(y); }, "relevance", "a finite number");
+    if constexpr (requires { loss.takes(0.0); })
+      report(
+          source.relevance(l, scratch), [&](auto y) { return !loss.takes(static_cast<double>(y)); }, "relevance", loss.expects());
     report(
         source.weights(l, scratch), [](double w) { return !(is_finite(w) && w >= 0.0); }, "item_weights", "a finite number >= 0");
   }
@@ -176,7 +179,7 @@ double evaluate(const Loss& loss, const list_batch<T, Relevance>& batch, const o
   const bool check = ctx.checks == data_checks::on;
   detail::check_weights("list_weights", batch.list_weights, source.lists(), "list", check);
   detail::check_weights("item_weights", batch.item_weights, batch.scores.size(), "item", false);
-  if (check) detail::check_values(source, ctx);
+  if (check) detail::check_values(loss, source, ctx);
   return detail::list_run<Arch, Loss, decltype(source)>(loss, source, batch.reduction, out, ctx)();
 }
 

@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <rankloss/batch.hpp>
+#include <rankloss/detail/argsort.hpp>
+#include <rankloss/detail/lambda_sums.hpp>
+#include <rankloss/detail/require.hpp>
+#include <rankloss/evaluate.hpp>
+#include <rankloss/gain.hpp>
+#include <rankloss/pairs/weight.hpp>
+#include <rankloss/random.hpp>
+#include <rankloss/workspace.hpp>
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <span>
+#include <string_view>
+
+/// The ranking objectives of XGBoost, for hosts that grow trees: gradients and Hessians by the rules of XGBoost's src/objective/lambdarank_obj.cc
+/// (commit 06282d6), lambdarank_obj.h (205d2e6) and src/common/ranking_utils.h (135c067), without position bias. Nothing of XGBoost is needed.
+namespace rankloss::xgboost {
+
+/// How pairs are made (`lambdarank_pair_method`).
+enum class pair_method {
+  topk,  ///< each of the first k items by score with all behind it
+  mean,  ///< each item with some items of other relevance, drawn at random
+};
+
+/// Whether a normalization is applied.
+enum class normalize { off, on };
+
+/// delta_ndcg: the change of NDCG; the ideal DCG is cut off where `topk` cuts the pairs, the discounts are not.
+struct delta_ndcg {
+  rankloss::gain gain = rankloss::gain::exponential;  ///< exponential: 2^y - 1 for grades 0 to 31; linear: `ndcg_exp_gain=false`
+  std::span<const double> gain_table{};               ///< [grades] >= 0, for gain::table, which XGBoost does not have
+
+  void validate() const { rankloss::detail::check_gain(gain, gain_table); }
+  [[nodiscard]] bool takes(double y) const noexcept { return rankloss::detail::takes_grade(gain, gain_table, 31.0, y); }
+  [[nodiscard]] std::string_view expects() const noexcept {
+    return gain == rankloss::gain::table ? "a whole number, 0 to the last of gain_table" : "a whole number, 0 to 31, or gain::linear";
+  }
+
+  template <class Arch, class T, class R>
+  [[nodiscard]] auto prepare(const list<T, R>& items, const pairs::detail::places& at, std::size_t cutoff, workspace& scratch) const {
+    return pairs::detail::prepare_gain_difference<Arch, double>(gain, gain_table, pairs::scale_by::ideal, cutoff, 0, 1.0, 0.0, items, at, scratch);
+  }
+};
+
+/// delta_map: the change of average precision, for relevance 0 and 1.
+struct delta_map {
+  void validate() const noexcept {}
+  [[nodiscard]] bool takes(double y) const noexcept { return y == 0.0 || y == 1.0; }
+  [[nodiscard]] std::string_view expects() const noexcept { return "0 or 1"; }
+
+  template <class Arch, class T, class R>
+  [[nodiscard]] auto prepare(const list<T, R>& items, const pairs::detail::places& at, std::size_t, workspace& scratch) const {
+    return pairs::delta_map{}.prepare<Arch, double>(items, at, scratch);
+  }
+};
+
+/// equal: 1.
+struct equal {
+  void validate() const noexcept {}
+  [[nodiscard]] bool takes(double) const noexcept { return true; }
+  [[nodiscard]] std::string_view expects() const noexcept { return "a finite number"; }
+
+  template <class Arch, class T, class R>
+  [[nodiscard]] auto prepare(const list<T, R>& items, const pairs::detail::places& at, std::size_t, workspace& scratch) const {
+    return pairs::equal{}.prepare<Arch, double>(items, at, scratch);
+  }
+};
+
+/// lambdamart: logistic losses of pairs, weighted by the change of a metric.
+///
+///     loss       = Z sum over the pairs i, j with y_i > y_j:  w_ij log(1 + exp(-(s_i - s_j)))
+///     gradient_i = that loss's slope, w and Z held constant
+///     hessian_i  = Z sum over the pairs of i:  2 w_ij max(p (1 - p), 1e-16),   p = sigmoid(s_i - s_j)
+///     w_ij       = change of the metric / (0.01 + |s_i - s_j|)
+///     Z          = log2(1 + L) / L,  L the sum of |gradient| over both items of all pairs;   with pair_method::mean 1 / pairs_per_item
+///
+/// `score_normalization = off`, or a list whose scores are all equal, is w without the division; `list_normalization = off` is Z = 1.
+///
+///     const rankloss::xgboost::ndcg loss{.weight = {.gain = rankloss::gain::linear}, .pairs_per_item = 10};
+///
+/// Burges: From RankNet to LambdaRank to LambdaMART: an overview, MSR-TR-2010-82; the rest is XGBoost's.
+///
+/// - Not the slope of a value: w and Z move with the scores. The value is the loss above, for a log.
+/// - XGBoost's weights of groups are `list_weights`: with G lists it writes what `reduction::mean` does with `scale = G`, and that is, without
+///   weights, `reduction::sum`. Item weights, which XGBoost does not have, multiply what is written of their items.
+/// - In double throughout: XGBoost takes the sigmoid and adds up pairs in float. L is not lost beside 1.
+/// - pair_method::mean draws with Philox of (seed, number of the list, number of the item, draw), not with XGBoost's generator: change the seed
+///   from round to round. The ideal DCG is then of the whole list.
+/// - Pair by pair: time O(k n), or O(n pairs_per_item), after a sort; scratch O(n). Equal scores in the order of the items.
+/// - Invariant under shifts of all scores; without item weights the gradient of a list sums to 0 up to rounding. The Hessian is never negative.
+/// - Edge cases: a list without pairs, or without gain, 0. Infinite scores count as the largest finite numbers.
+/// @throws std::invalid_argument from `evaluate` when an option is out of its range or a relevance is none that the metric takes.
+template <class Weight>
+struct lambdamart {
+  Weight weight{};                                ///< the metric
+  pair_method pairs = pair_method::topk;          ///< which pairs
+  std::size_t pairs_per_item = 0;                 ///< topk: k; mean: draws an item; up to 2^32 - 1; 0: 32 and 1, as in XGBoost
+  normalize list_normalization = normalize::on;   ///< `lambdarank_normalization`
+  normalize score_normalization = normalize::on;  ///< `lambdarank_score_normalization`
+  std::uint64_t seed = 0;                         ///< of pair_method::mean
+
+  static constexpr bool has_hessian = true;
+  static constexpr bool is_slope = false;
+
+  void validate() const {
+    weight.validate();
+    rankloss::detail::require(pairs_per_item <= std::numeric_limits<std::uint32_t>::max(), "pairs_per_item: ", pairs_per_item,
+                              ", expected at most 2^32 - 1");
+  }
+  [[nodiscard]] bool takes(double y) const noexcept { return weight.takes(y); }
+  [[nodiscard]] std::string_view expects() const noexcept { return weight.expects(); }
+
+  template <class T, class R, class Arch = xsimd::default_arch>
+  double operator()(const list<T, R>& items, const list_outputs<T>& out, workspace& scratch) const {
+    const workspace::scope scope(scratch);
+    rankloss::detail::lambda_sums<Arch> sums(items, scratch);
+    const bool spread = sums.score(0) != sums.score(sums.size() - 1);
+    const rankloss::detail::lambda_rule rule{
+        .near = score_normalization == normalize::on && spread ? 0.01 : 0.0, .hessian_factor = 2.0, .hessian_floor = 1e-16};
+    const auto weights = weight.template prepare<Arch>(items, sums.places(), pairs == pair_method::topk ? count() : 0, scratch);
+    double norm = 1.0;
+    if (pairs == pair_method::topk) {
+      sums.add_top(rule, weights, count(), sums.size());
+      if (list_normalization == normalize::on) norm = sums.list_norm();
+    } else {
+      add_drawn(rule, weights, items.number, sums, scratch);
+      if (list_normalization == normalize::on) norm = 1.0 / static_cast<double>(count());
+    }
+    return sums.write(items, out, norm);
+  }
+
+  /// Whether the list counts in reduction::mean_of_relevant: it has a pair.
+  template <class T, class R>
+  [[nodiscard]] bool has_relevance(const list<T, R>& items) const noexcept {
+    return rankloss::detail::has_pair(items);
+  }
+
+ private:
+  [[nodiscard]] std::size_t count() const noexcept { return pairs_per_item > 0 ? pairs_per_item : pairs == pair_method::topk ? 32 : 1; }
+
+  template <class Arch, class Weights>
+  void add_drawn(const rankloss::detail::lambda_rule& rule, const Weights& weights, std::size_t number, rankloss::detail::lambda_sums<Arch>& sums,
+                 workspace& scratch) const {
+    using record = rankloss::detail::keyed<rankloss::detail::key_of<double>, std::uint32_t>;
+    const std::size_t n = sums.size();
+    const std::span<const double> levels = sums.levels();
+    const workspace::scope scope(scratch);
+    std::span<record> by_level = scratch.take<record>(n);
+    for (std::size_t p = 0; p < n; ++p) by_level[p] = {rankloss::detail::descending_key(levels[p]), static_cast<std::uint32_t>(p)};
+    by_level = rankloss::detail::sort_by_key(by_level, scratch.take<record>(n), scratch);
+    for (std::size_t begin = 0; begin < n;) {
+      std::size_t end = begin + 1;
+      while (end < n && by_level[end].key == by_level[begin].key) ++end;
+      const std::size_t others = n - (end - begin);
+      for (std::size_t at = begin; at < end && others > 0; ++at) {
+        const std::size_t place = by_level[at].payload;
+        for (std::size_t k = 0; k < count(); ++k) {
+          const std::size_t drawn = draw(number, sums.places().item[place], static_cast<std::uint32_t>(k), others);
+          const std::size_t other = by_level[drawn < begin ? drawn : drawn + (end - begin)].payload;
+          const std::size_t first = std::min(place, other);
+          const std::size_t second = std::max(place, other);
+          sums.add_pairs(rule, weights.at(first), first, second, second + 1);
+        }
+      }
+      begin = end;
+    }
+  }
+
+  /// In [0, below), below < 2^32, from 64 random bits.
+  [[nodiscard]] std::size_t draw(std::uint64_t number, std::uint32_t item, std::uint32_t k, std::uint64_t below) const noexcept {
+    const std::array<std::uint32_t, 4> bits = philox({item, k, rankloss::detail::low_half(number), rankloss::detail::high_half(number)},
+                                                     {rankloss::detail::low_half(seed), rankloss::detail::high_half(seed)});
+    return static_cast<std::size_t>((bits[0] * below + (bits[1] * below >> 32)) >> 32);
+  }
+};
+
+/// ndcg, map, pairwise: `rank:ndcg`, `rank:map` and `rank:pairwise`.
+using ndcg = lambdamart<delta_ndcg>;
+using map = lambdamart<delta_map>;
+using pairwise = lambdamart<equal>;
+
+}  // namespace rankloss::xgboost
