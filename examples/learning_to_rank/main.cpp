@@ -14,6 +14,7 @@
 #include <chrono>
 #include <cstdio>
 #include <exception>
+#include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <mutex>
@@ -36,6 +37,8 @@ dataset load_data(const options& o) {
                                " in it");
     return load(folder, o.set);
   }
+  if (!o.data.empty() && !std::filesystem::is_directory(o.data))
+    throw std::runtime_error(o.data + ": no such folder, expected one with mq2008 or clueweb09 in it");
   const std::vector<std::string> found = folder.empty() ? std::vector<std::string>{} : sets_in(folder);
   if (!found.empty()) return load(folder, found.front());
   // RANKLOSS_DATA serves all examples, so it need not hold what this one looks for.
@@ -63,23 +66,22 @@ void describe(const options& o, const dataset& data) {
               data.name.c_str(), data.about.c_str(), all, longest, items, data.parts.front().features.cols());
   std::printf("%s, %zu of 5 folds (three parts to train on, one to stop by, one to measure on), %zu seed%s, measured on the %s lists\n",
               model_name(o, data).c_str(), o.folds, o.seeds, o.seeds == 1 ? "" : "s", o.on_validation ? "validation" : "test");
-  std::printf("The %zu lists without a relevant item are left out of all means; counted as 0 they would make every figure %.3f of what it is\n\n",
+  std::printf("Lists without a relevant item (%zu) are left out of all means; counted as 0 they would make every figure %.3f of what it is\n\n",
               all - relevant, static_cast<double>(relevant) / static_cast<double>(all));
   std::fflush(stdout);
 }
 
-/// One training: a loss, a fold and a seed, each of the loss's scales in turn.
+/// A loss on one fold: with the first seed each of its settings is tried, the best on the validation lists then serves all seeds.
 struct outcome {
-  std::vector<quality> measured;
-  double scale = 0.0;
-  double validation = -1.0;
+  std::vector<std::vector<quality>> measured;  ///< [seed]
+  setting chosen;
   double seconds = 0.0;
 };
 
 /// What several threads tell of their runs.
 class teller {
  public:
-  teller(bool verbose, std::size_t runs) : verbose_(verbose), runs_(runs) {}
+  teller(bool verbose, std::size_t trainings) : verbose_(verbose), trainings_(trainings) {}
 
   void epoch(const std::string& run, const train_state& state) {
     const std::lock_guard lock(mutex_);
@@ -94,12 +96,12 @@ class teller {
     }
     if (!progress_.due()) return;
     const double spent = std::chrono::duration<double>(clock::now() - begin_).count();
-    const double left = done_ == 0 ? 0.0 : spent / static_cast<double>(done_) * static_cast<double>(runs_ - done_);
+    const double left = done_ == 0 ? 0.0 : spent / static_cast<double>(done_) * static_cast<double>(trainings_ - done_);
     char place[64];
-    std::snprintf(place, sizeof place, done_ == 0 ? "%zu of %zu done; " : "%zu of %zu done, %.0f s left; ", done_, runs_, left);
+    std::snprintf(place, sizeof place, done_ == 0 ? "%zu of %zu done; " : "%zu of %zu done, %.0f s left; ", done_, trainings_, left);
     progress_.show(place + std::string(line));
   }
-  void run_ends() {
+  void training_ends() {
     const std::lock_guard lock(mutex_);
     ++done_;
   }
@@ -108,34 +110,43 @@ class teller {
  private:
   using clock = std::chrono::steady_clock;
   bool verbose_;
-  std::size_t runs_;
+  std::size_t trainings_;
   std::size_t done_ = 0;
   std::mutex mutex_;
   examples::progress progress_;
   clock::time_point begin_ = clock::now();
 };
 
-outcome run_one(const options& o, const loss_entry& loss, const fold& data, std::size_t fold_number, std::size_t seed_number,
-                rankloss::context& context, teller& progress) {
-  train_options how = o.train;
-  how.seed += seed_number;
-  outcome best;
-  double seconds = 0.0;
+outcome run_one(const options& o, const loss_entry& loss, const fold& data, std::size_t fold_number, rankloss::context& context, teller& progress) {
+  outcome result;
   const lists& test = o.on_validation ? data.validation : data.test;
-  for (const double scale : loss.scales) {
+  const auto train_with = [&](const setting& with, std::size_t seed) {
+    train_options how = o.train;
+    how.seed += seed;
+    how.rate = with.rate;
     char name[120];
-    std::snprintf(name, sizeof name, "%s, fold %zu, seed %zu, scale %g", loss.name.c_str(), fold_number + 1, seed_number + 1, scale);
-    double last = 0.0;
-    const trained found = train(data, loss.make(scale), how, context, [&](const train_state& state) {
-      last = state.seconds;
+    std::snprintf(name, sizeof name, "%s, fold %zu, seed %zu, scale %g, rate %g", loss.name.c_str(), fold_number + 1, seed + 1, with.scale,
+                  with.rate);
+    double seconds = 0.0;
+    trained found = train(data, loss.make(with.scale), how, context, [&](const train_state& state) {
+      seconds = state.seconds;
       progress.epoch(name, state);
     });
-    seconds += last;
-    if (found.validation > best.validation) best = {measure(test, found.model(test.features), context), scale, found.validation, 0.0};
-  }
-  best.seconds = seconds;
-  progress.run_ends();
-  return best;
+    result.seconds += seconds;
+    progress.training_ends();
+    return found;
+  };
+  double best = -1.0;
+  for (const double scale : loss.scales)
+    for (const double rate : o.rates) {
+      const trained found = train_with({scale, rate}, 0);
+      if (found.validation <= best) continue;
+      best = found.validation;
+      result.chosen = {scale, rate};
+      result.measured = {measure(test, found.model(test.features), context)};
+    }
+  for (std::size_t s = 1; s < o.seeds; ++s) result.measured.push_back(measure(test, train_with(result.chosen, s).model(test.features), context));
+  return result;
 }
 
 /// All scores equal: the mean over all orders.
@@ -171,17 +182,16 @@ void run(const options& o) {
   std::vector<fold> folds;
   for (std::size_t f = 0; f < o.folds; ++f) folds.push_back(make_fold(data, f));
 
-  // Runs are independent: one thread each, with a context of its own.
-  const std::size_t runs = o.losses.size() * o.folds * o.seeds;
+  // Tasks are independent: one thread each, with a context of its own.
+  std::size_t trainings = 0;
+  for (const loss_entry& l : o.losses) trainings += o.folds * (l.scales.size() * o.rates.size() + o.seeds - 1);
   rankloss::threads pool(o.threads > 0 ? o.threads : std::max(1U, std::thread::hardware_concurrency()));
   std::vector<rankloss::context> contexts(pool.workers());
-  std::vector<outcome> outcomes(runs);
-  teller progress(o.verbose, runs);
-  pool.run(runs, [&](std::size_t worker, std::size_t task) {
-    const std::size_t l = task / (o.folds * o.seeds);
-    const std::size_t s = task / o.folds % o.seeds;
+  std::vector<outcome> outcomes(o.losses.size() * o.folds);
+  teller progress(o.verbose, trainings);
+  pool.run(outcomes.size(), [&](std::size_t worker, std::size_t task) {
     const std::size_t f = task % o.folds;
-    outcomes[task] = run_one(o, o.losses[l], folds[f], f, s, contexts[worker], progress);
+    outcomes[task] = run_one(o, o.losses[task / o.folds], folds[f], f, contexts[worker], progress);
   });
   progress.clear();
 
@@ -197,13 +207,12 @@ void run(const options& o) {
   r.rows = {by_chance, by_feature};
   for (std::size_t l = 0; l < o.losses.size(); ++l) {
     result row{.name = o.losses[l].name, .runs = std::vector<std::vector<quality>>(o.seeds)};
-    for (std::size_t s = 0; s < o.seeds; ++s)
-      for (std::size_t f = 0; f < o.folds; ++f) {
-        const outcome& one = outcomes[(l * o.seeds + s) * o.folds + f];
-        row.runs[s].insert(row.runs[s].end(), one.measured.begin(), one.measured.end());
-        row.seconds += one.seconds;
-        ++row.scales[one.scale];
-      }
+    for (std::size_t f = 0; f < o.folds; ++f) {
+      const outcome& one = outcomes[l * o.folds + f];
+      for (std::size_t i = 0; i < o.seeds; ++i) row.runs[i].insert(row.runs[i].end(), one.measured[i].begin(), one.measured[i].end());
+      row.seconds += one.seconds;
+      ++row.chosen[one.chosen];
+    }
     r.rows.push_back(std::move(row));
   }
   r.compare(o.resamples, o.train.seed);

@@ -37,12 +37,14 @@ std::optional<options> parse(int argc, char** argv) {
   app.add_option("--patience", o.train.patience, "stop after so many epochs without a better validation NDCG@10")
       ->check(CLI::Range(1, 100000))
       ->capture_default_str();
-  app.add_option("--rate", o.train.rate, "learning rate of Adam")->check(CLI::Range(0.0, 10.0))->capture_default_str();
+  app.add_option("--rate", o.rates, "learning rates of Adam, of which the validation lists choose one")
+      ->check(CLI::Range(1e-9, 10.0))
+      ->capture_default_str();
   app.add_option("--decay", o.train.decay, "decay of the weights")->check(CLI::Range(0.0, 100.0))->capture_default_str();
   app.add_option("--batch", o.train.batch, "lists a step")->check(CLI::Range(1, 1000000))->capture_default_str();
   app.add_option("--seed", o.train.seed, "of the starting weights, the order of the lists and the made lists")->capture_default_str();
   double scale = 0.0;
-  app.add_option("--scale", scale, "the one temperature (or margin) of all losses, in place of a choice on the validation lists")
+  app.add_option("--scale", scale, "one temperature (or margin) for all losses, in place of those that the validation lists choose from")
       ->check(CLI::Range(1e-6, 1e6));
   app.add_option("--resamples", o.resamples, "of the queries, for the intervals")->check(CLI::Range(100, 10000000))->capture_default_str();
   app.add_flag("--on-validation", o.on_validation, "measure on the validation lists, not on the test lists: for choosing options");

@@ -27,7 +27,8 @@ struct options {
   bool verbose = false;
   std::string model = "mlp";
 
-  train_options train;
+  std::vector<double> rates{1e-3, 3e-3, 1e-2};  ///< of Adam, of which the validation lists choose one
+  train_options train;                          ///< but for the rate
 };
 
 /// Reads the command line and RANKLOSS_DATA. Without a value (after --help) the program has nothing more to do.

@@ -36,10 +36,10 @@ void finish(std::ofstream& file, const std::string& path) {
   if (!file.flush()) throw std::runtime_error(path + ": cannot be written to its end");
 }
 
-/// "0.1 (3), 1 (2)": which scales the validation lists chose, and how often.
-std::string scales_of(const result& r) {
+/// "3x 0.1/0.01, 2x 1/0.001": scale and rate, and in how many folds they were chosen.
+std::string chosen_of(const result& r) {
   std::string all;
-  for (const auto& [scale, count] : r.scales) all += text("%s%g (%zu)", all.empty() ? "" : ", ", scale, count);
+  for (const auto& [what, count] : r.chosen) all += text("%s%zux %g/%g", all.empty() ? "" : ", ", count, what.scale, what.rate);
   return all;
 }
 
@@ -96,7 +96,7 @@ void print_table(std::ostream& out, const report& r) {
   const bool seeds = std::any_of(r.rows.begin(), r.rows.end(), [](const result& row) { return row.runs.size() > 1; });
   out << text("%-16s%7s%8s%8s%9s%s%7s", "", "NDCG@1", "NDCG@3", "NDCG@5", "NDCG@10", seeds ? "   seeds" : "", "MAP");
   if (!r.differences.empty()) out << text("   %-25s", ("NDCG@10 less " + r.against + "'s").c_str());
-  out << "  train  scales chosen\n";
+  out << "  train  scale/rate chosen\n";
   for (std::size_t i = 0; i < r.rows.size(); ++i) {
     const result& row = r.rows[i];
     out << text("%-16s", row.name.c_str());
@@ -111,7 +111,7 @@ void print_table(std::ostream& out, const report& r) {
       else
         out << text("   %+6.2f (%+6.2f to %+6.2f)", 100.0 * d.value, 100.0 * d.low, 100.0 * d.high);
     }
-    if (!row.scales.empty()) out << text("%5.0f s  %s", row.seconds, scales_of(row).c_str());
+    if (!row.chosen.empty()) out << text("%5.0f s  %s", row.seconds, chosen_of(row).c_str());
     out << '\n';
   }
   out.flush();
@@ -119,7 +119,7 @@ void print_table(std::ostream& out, const report& r) {
 
 void write_csv(const std::string& path, const report& r) {
   std::ofstream file = open(path, "table");
-  file << "set,model,measured_on,loss,seeds,lists,ndcg1,ndcg3,ndcg5,ndcg10,map,ndcg10_deviation,against,difference,low,high,seconds,scales\n";
+  file << "set,model,measured_on,loss,seeds,lists,ndcg1,ndcg3,ndcg5,ndcg10,map,ndcg10_deviation,against,difference,low,high,seconds,chosen\n";
   for (std::size_t i = 0; i < r.rows.size(); ++i) {
     const result& row = r.rows[i];
     file << r.set << ',' << r.model << ',' << r.measured_on << ',' << row.name << ',' << row.runs.size() << ',' << row.runs.front().size();
@@ -129,7 +129,7 @@ void write_csv(const std::string& path, const report& r) {
       file << ",,,,";
     else
       file << ',' << r.against << text(",%.6f,%.6f,%.6f", r.differences[i].value, r.differences[i].low, r.differences[i].high);
-    file << text(",%.1f", row.seconds) << ",\"" << scales_of(row) << "\"\n";
+    file << text(",%.1f", row.seconds) << ",\"" << chosen_of(row) << "\"\n";
   }
   finish(file, path);
 }
@@ -139,7 +139,7 @@ void write_picture(const std::string& path, const report& r) {
   const std::string svg = std::filesystem::path(path).stem().string() + ".svg";
   std::vector<std::size_t> order;
   for (std::size_t i = 0; i < r.rows.size(); ++i)
-    if (!r.rows[i].scales.empty() && r.rows[i].name != r.against) order.push_back(i);
+    if (!r.rows[i].chosen.empty() && r.rows[i].name != r.against) order.push_back(i);
   std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return r.differences[a].value < r.differences[b].value; });
   file << "$rows << END\n";
   for (const std::size_t i : order) {

@@ -3,6 +3,7 @@
 
 #include "train.hpp"
 
+#include <compare>
 #include <cstddef>
 #include <cstdint>
 #include <iosfwd>
@@ -12,11 +13,19 @@
 
 namespace ranker {
 
+/// What the validation lists choose.
+struct setting {
+  double scale = 0.0;  ///< of the loss
+  double rate = 0.0;   ///< of Adam
+
+  auto operator<=>(const setting&) const = default;
+};
+
 /// One row of the table: a loss, measured once a seed on the lists of all folds.
 struct result {
   std::string name;
   std::vector<std::vector<quality>> runs{};  ///< [seed][list], the lists of one fold after the other
-  std::map<double, std::size_t> scales{};    ///< which scale was chosen how often; none: not trained
+  std::map<setting, std::size_t> chosen{};   ///< in how many folds; none: not trained
   double seconds = 0.0;                      ///< of training, all runs together
 
   [[nodiscard]] double mean(quality::column c) const;
