@@ -149,9 +149,10 @@ void write_picture(const std::string& path, const report& r) {
     file << '"' << name << '"' << text(" %.3f %.3f %.3f\n", 100.0 * d.value, 100.0 * d.low, 100.0 * d.high);
   }
   file << "END\n"
-       << "set terminal svg size 760," << 110 + 24 * order.size() << " font 'sans-serif,13' background '#ffffff'\n"
+       << "set terminal svg size 760," << 130 + 24 * order.size() << " font 'sans-serif,13' background '#ffffff'\n"
        << "set output '" << svg << "'\n"
-       << "set title '" << r.set << ", " << r.model << ": NDCG\\@10 less that of " << r.against << ", in percent, 95 % intervals' noenhanced\n"
+       << "set title '" << r.set << ", " << r.model << "'\n"
+       << "set xlabel 'NDCG\\@10 less that of " << r.against << ", in percent, with 95 % intervals'\n"
        << "unset key\nset border 1\nset xtics nomirror out\nset grid xtics lc rgb '#dddddd'\nset ytics nomirror scale 0\n"
        << "set yrange [-0.7:" << order.size() << "-0.3]\nset arrow from 0,graph 0 to 0,graph 1 nohead lw 1.5 lc rgb '#555555'\n"
        << "plot $rows using 2:0:3:4:ytic(1) with xerrorbars pt 7 ps 0.7 lw 1.6 lc rgb '#1b6ca8'\n";

@@ -3,12 +3,12 @@
 
 #include "train.hpp"
 
-#include <compare>
 #include <cstddef>
 #include <cstdint>
 #include <iosfwd>
 #include <map>
 #include <string>
+#include <tuple>
 #include <vector>
 
 namespace ranker {
@@ -18,7 +18,7 @@ struct setting {
   double scale = 0.0;  ///< of the loss
   double rate = 0.0;   ///< of Adam
 
-  auto operator<=>(const setting&) const = default;
+  bool operator<(const setting& other) const { return std::tie(scale, rate) < std::tie(other.scale, other.rate); }
 };
 
 /// One row of the table: a loss, measured once a seed on the lists of all folds.

@@ -98,7 +98,7 @@ elseif(case STREQUAL "mq2008" OR case STREQUAL "clueweb09")
     message("skipped: RANKLOSS_DATA names no folder with ${case} in it")
     return()
   endif()
-  run_well(--data ${folder_of_all} --set ${case} --folds 1 --epochs 10)
+  run_well(--data ${folder_of_all} --set ${case} --folds 1 --epochs 10 --rate 0.003)
   expect_all_better()
 
 elseif(case STREQUAL "bad_input")
