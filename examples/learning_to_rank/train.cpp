@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: BSL-1.0
+#include "train.hpp"
+
+#include <rankloss/evaluate.hpp>
+#include <rankloss/metrics/average_precision.hpp>
+#include <rankloss/metrics/ndcg.hpp>
+#include <rankloss/random.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <numeric>
+#include <span>
+
+namespace ranker {
+
+trained train(const fold& data, const list_loss& loss, const train_options& options, rankloss::context& context, const observer& tell) {
+  using clock = std::chrono::steady_clock;
+  constexpr std::uint64_t of_weights = 1;
+  constexpr std::uint64_t of_first_epoch = 1000;  // one stream an epoch
+
+  const auto begin = clock::now();
+  net<float> model(static_cast<std::size_t>(data.train.features.cols()), options.hidden, rankloss::random_stream(options.seed, of_weights));
+  adam<float> optimiser(model.parameters().size(), options.rate, options.decay);
+  const auto validate = [&] {
+    const rankloss::metrics::ndcg ndcg10{.cutoff = 10};
+    return rankloss::evaluate(ndcg10, data.validation.with(model(data.validation.features)), {}, context);
+  };
+  trained best{.model = model, .validation = validate()};
+
+  std::vector<std::size_t> order(data.train.count());
+  lists batch;
+  net<float>::tape tape;
+  vector<float> slopes;
+  parameter_array<float> gradient;
+  for (train_state state{.epoch = 1}; state.epoch <= options.epochs; ++state.epoch) {
+    std::iota(order.begin(), order.end(), std::size_t{0});
+    rankloss::random_stream(options.seed, of_first_epoch + state.epoch).shuffle(order);
+    double sum = 0.0;
+    for (std::size_t done = 0; done < order.size();) {
+      const std::size_t size = std::min(options.batch, order.size() - done);
+      batch.take(data.train, std::span(order).subspan(done, size));
+      model.forward(batch.features, tape);
+      slopes.resize(tape.scores.size());
+      const std::span<float> by_score(slopes.data(), static_cast<std::size_t>(slopes.size()));
+      sum += static_cast<double>(size) * loss(batch.with(tape.scores), {.gradient = by_score}, context);
+      model.backward(batch.features, tape, slopes, gradient);
+      optimiser.step(model.parameters(), gradient);
+      done += size;
+    }
+    state.loss = sum / static_cast<double>(order.size());
+    state.validation = validate();
+    if (state.validation > best.validation) best = {model, state.validation, state.epoch};
+    state.best = best.validation;
+    state.seconds = std::chrono::duration<double>(clock::now() - begin).count();
+    tell(state);
+    if (state.epoch >= best.epoch + options.patience) break;
+  }
+  return best;
+}
+
+std::vector<quality> measure(const lists& set, const vector<float>& scores, rankloss::context& context) {
+  std::vector<quality> all(set.count());
+  std::vector<double> per_list(set.count());
+  const auto fill = [&](quality::column column, const auto& metric) {
+    (void)rankloss::evaluate(metric, set.with(scores), {.per_list = per_list}, context);
+    for (std::size_t q = 0; q < all.size(); ++q) all[q].values[column] = per_list[q];
+  };
+  using rankloss::metrics::ndcg;
+  fill(quality::ndcg1, ndcg{.cutoff = 1});
+  fill(quality::ndcg3, ndcg{.cutoff = 3});
+  fill(quality::ndcg5, ndcg{.cutoff = 5});
+  fill(quality::ndcg10, ndcg{.cutoff = 10});
+  fill(quality::map, rankloss::metrics::average_precision{});
+  std::vector<quality> counted;
+  for (std::size_t q = 0; q < all.size(); ++q)
+    if (set.has_relevance(q)) counted.push_back(all[q]);
+  return counted;
+}
+
+}  // namespace ranker
