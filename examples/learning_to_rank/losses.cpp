@@ -5,13 +5,19 @@
 #include <rankloss/evaluate.hpp>
 #include <rankloss/lambda_loss.hpp>
 #include <rankloss/lambdarank.hpp>
+#include <rankloss/listmle.hpp>
+#include <rankloss/listnet.hpp>
 #include <rankloss/neural_ndcg.hpp>
 #include <rankloss/pairwise.hpp>
+#include <rankloss/pointwise.hpp>
 #include <rankloss/ranknet.hpp>
 #include <rankloss/smooth_ap.hpp>
 #include <rankloss/smooth_mrr.hpp>
 #include <rankloss/sndcg.hpp>
 #include <rankloss/soft_spearman.hpp>
+#include <rankloss/softmax_cross_entropy.hpp>
+#include <rankloss/unique_softmax.hpp>
+#include <rankloss/xe_ndcg.hpp>
 
 #include <algorithm>
 #include <stdexcept>
@@ -45,6 +51,12 @@ std::vector<loss_entry> make_table() {
       {"ndcg_loss2_plus", gaps, of([](double t) { return ndcg_loss2_plus{.function = {.temperature = t}}; })},
       {"arp_loss1", gaps, of([](double t) { return arp_loss1{.function = {.temperature = t}, .average = average::pairs}; })},
       {"arp_loss2", gaps, of([](double t) { return arp_loss2{.function = {.temperature = t}, .average = average::pairs}; })},
+      {"softmax_cross_entropy", gaps, of([](double t) { return softmax_cross_entropy{.temperature = t}; })},
+      {"listnet", gaps, of([](double t) { return listnet{.temperature = t}; })},
+      {"xe_ndcg", gaps, of([](double t) { return xe_ndcg{.temperature = t}; })},
+      {"listmle", gaps, of([](double t) { return listmle{.temperature = t}; })},
+      {"unique_softmax", gaps, of([](double t) { return unique_softmax{.temperature = t}; })},
+      {"pointwise_squared", {1.0}, of([](double) { return pointwise_squared{}; })},
       {"sndcg", ranks, of([](double t) { return sndcg{.temperature = t}; })},
       {"approx_ndcg", ranks, of([](double t) { return approx_ndcg{.temperature = t, .cutoff = 10}; })},
       {"neural_ndcg", ranks, of([](double t) { return neural_ndcg{.temperature = t}; })},

@@ -54,8 +54,8 @@ function(expect_complaint pattern)
 endfunction()
 
 function(expect_all_better)
-  foreach(loss ranknet hinge lambdarank lambdarank_map ndcg_loss1 ndcg_loss2 ndcg_loss2_plus arp_loss1 arp_loss2 sndcg approx_ndcg neural_ndcg smooth_ap
-          smooth_mrr soft_spearman)
+  foreach(loss ranknet hinge lambdarank lambdarank_map ndcg_loss1 ndcg_loss2 ndcg_loss2_plus arp_loss1 arp_loss2 softmax_cross_entropy listnet xe_ndcg listmle
+          unique_softmax pointwise_squared sndcg approx_ndcg neural_ndcg smooth_ap smooth_mrr soft_spearman)
     expect_better(${loss} chance)
   endforeach()
   expect_better("best feature" chance)
