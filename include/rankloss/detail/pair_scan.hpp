@@ -19,14 +19,16 @@
 /// Sums over the pairs of different relevance of a long list in near-linear time: the exponential states of sorted_sums.hpp, one set a level of
 /// relevance, carried from block to block of the sorted scores.
 ///
-///     a block    up to 64 neighbouring items within a quarter temperature; its own pairs are summed one by one
+///     a block    neighbouring items within a quarter temperature. Its own pairs act through moments, by the Taylor series of the kernel at 0; where
+///                the weight asks which item is above, a block has up to 64 items and its pairs go one by one
 ///     its past   what lies above it (below it, on the way back) acts through the states, a sum of K exponentials per level and channel of the
 ///                weight, which in the block are a polynomial of P terms in the place z of an item: the levels below an item's own and those
 ///                above it are added up once a block, so that an item costs P operations a channel and not K a level
 ///     its items  enter the states by their moments, sum of z^p a level and channel
 ///
-/// Both ways take O(n (P C + 64) + blocks L C K P) for L levels and C channels. With more than 16 levels, as real-valued relevance has, neighbouring
-/// levels share a bucket; the pairs of each bucket are a smaller list of the same kind, its items in the same order.
+/// A sort apart, O(n P C + blocks L C (K P + L K)) for L levels and C channels, and O(64 n) where pairs go one by one. With more than 16 levels, as
+/// real-valued relevance has, neighbouring levels share a bucket; the pairs of each bucket are a smaller list of the same kind, its items in
+/// the same order.
 namespace rankloss::detail {
 
 /// exp(x) at compile time, by halving: the series converges at once for small arguments.
@@ -606,8 +608,9 @@ class pair_scan {
     if (begin >= first_end) return;
     const double middle = list.scores[begin + (end - begin) / 2];
     const double widest = sizeof(T) == 4 ? 160.0 : 1300.0;
+    constexpr double farthest = sizeof(T) == 4 ? 1e30 : 1e290;
     const bool shares = (list.scores[begin] - list.scores[end - 1]) * scale_ <= widest;
-    for (std::size_t i = begin; i < end; ++i) near_scores_[i] = static_cast<T>(std::clamp((list.scores[i] - middle) * scale_, -1e30, 1e30));
+    for (std::size_t i = begin; i < end; ++i) near_scores_[i] = static_cast<T>(std::clamp((list.scores[i] - middle) * scale_, -farthest, farthest));
     const pair_items<T> items{begin, end, near_scores_, near_levels_, list.weights, near_gradient_, {}};
     const channel_weights<Arch, T, C, Graded> weights{list.upper, list.lower, near_gains_};
     const Function unit{};  // temperature 1, natural logarithms
