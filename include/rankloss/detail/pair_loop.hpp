@@ -36,10 +36,10 @@ struct pair_totals {
 /// less the other's.
 template <class Function>
 struct by_difference {
-  const Function& function;
+  Function function;
 
   struct row {
-    const Function& function;
+    Function function;  // by value: what is written through pointers to numbers might else change it, for all the compiler knows
     template <class V>
     [[gnu::always_inline]] auto operator()(std::size_t, const V& d, const V& gap) const noexcept {
       return function(d, gap);
@@ -57,25 +57,26 @@ struct by_difference {
 template <class Arch, class S, class Function>
 struct by_shares {
   using V = xsimd::batch<S, Arch>;
-  const Function& function;
+  Function function;
   std::span<const S> exponentials;  ///< [n], and a vector of padding that is not 0
 
   struct row {
-    const by_shares& all;
+    Function function;
+    const S* exponentials;
     V own;
     [[gnu::always_inline]] auto operator()(std::size_t j, const V& d, const V&) const noexcept {
-      const V other = V::load_unaligned(all.exponentials.data() + j);
+      const V other = V::load_unaligned(exponentials + j);
       const V inverse = V(S(1)) / (own + other);
-      return all.function.of_shares(other * inverse, xsimd::min(own, other) * inverse, -d);
+      return function.of_shares(other * inverse, xsimd::min(own, other) * inverse, -d);
     }
     template <class Wins>
     [[gnu::always_inline]] auto operator()(std::size_t j, const Wins& wins, const V& d, const V&) const noexcept {
-      const V other = V::load_unaligned(all.exponentials.data() + j);
+      const V other = V::load_unaligned(exponentials + j);
       const V inverse = V(S(1)) / (own + other);
-      return all.function.of_shares(xsimd::select(wins, other, own) * inverse, xsimd::min(own, other) * inverse, xsimd::select(wins, -d, d));
+      return function.of_shares(xsimd::select(wins, other, own) * inverse, xsimd::min(own, other) * inverse, xsimd::select(wins, -d, d));
     }
   };
-  [[nodiscard]] row at(std::size_t i) const noexcept { return {*this, V(exponentials[i])}; }
+  [[nodiscard]] row at(std::size_t i) const noexcept { return {function, exponentials.data(), V(exponentials[i])}; }
 };
 
 /// What pairs add up to in registers: gradient and Hessian over a row of pairs, the rest over some rows.
@@ -128,7 +129,7 @@ template <class V>
 /// Sums of w(i, j) f(s_i - s_j) over the pairs of different level, of items in the order of their levels, the highest first: every item wins
 /// over all that begin after its own level.
 template <class Arch, bool Hessian, class S, class Function, class Weights>
-pair_totals loop_over_levels(const pair_items<S>& items, const Function& function, const Weights& weights) {
+pair_totals loop_over_levels(const pair_items<S> items, const Function& function, const Weights& weights) {
   using V = xsimd::batch<S, Arch>;
   constexpr std::size_t w = V::size;
   const V zero(S(0));
@@ -168,7 +169,7 @@ pair_totals loop_over_levels(const pair_items<S>& items, const Function& functio
 /// The same for items in any order of levels: over the pairs of places i < first_end, j > i. Where the item at j wins, the weight is times
 /// `later_wins`.
 template <class Arch, bool Hessian, class S, class Function, class Weights>
-pair_totals loop_over_places(const pair_items<S>& items, std::size_t first_end, const Function& function, const Weights& weights,
+pair_totals loop_over_places(const pair_items<S> items, std::size_t first_end, const Function& function, const Weights& weights,
                              S later_wins = S(1)) {
   using V = xsimd::batch<S, Arch>;
   constexpr std::size_t w = V::size;
@@ -210,7 +211,7 @@ pair_totals loop_over_places(const pair_items<S>& items, std::size_t first_end, 
 /// The same over all ordered pairs of places of which the first is below first_end or the second is, an item with itself included:
 /// weights[i] f(s_i - s_j).
 template <class Arch, bool Hessian, class S, class Function>
-pair_totals loop_over_all_pairs(const pair_items<S>& items, std::size_t first_end, const Function& function, std::span<const S> weights) {
+pair_totals loop_over_all_pairs(const pair_items<S> items, std::size_t first_end, const Function& function, std::span<const S> weights) {
   using V = xsimd::batch<S, Arch>;
   constexpr std::size_t w = V::size;
   const V zero(S(0));

@@ -143,19 +143,23 @@ struct channel_weights {
   std::span<const T> gains;  ///< [n], where Graded
 
   struct row {
-    const channel_weights& all;
+    const T* lower[C];
+    const T* gains;
     V own[C];
     V gain;
     [[gnu::always_inline]] V operator()(std::size_t j) const noexcept {
-      V sum = own[0] * V::load_unaligned(all.lower[0].data() + j);
-      for (std::size_t c = 1; c < C; ++c) sum = xsimd::fma(own[c], V::load_unaligned(all.lower[c].data() + j), sum);
-      if constexpr (Graded) sum = sum * xsimd::abs(gain - V::load_unaligned(all.gains.data() + j));
+      V sum = own[0] * V::load_unaligned(lower[0] + j);
+      for (std::size_t c = 1; c < C; ++c) sum = xsimd::fma(own[c], V::load_unaligned(lower[c] + j), sum);
+      if constexpr (Graded) sum = sum * xsimd::abs(gain - V::load_unaligned(gains + j));
       return sum;
     }
   };
   [[nodiscard]] row at(std::size_t i) const noexcept {
-    row r{*this, {}, V(Graded ? gains[i] : T{0})};
-    for (std::size_t c = 0; c < C; ++c) r.own[c] = V(upper[c][i]);
+    row r{{}, gains.data(), {}, V(Graded ? gains[i] : T{0})};
+    for (std::size_t c = 0; c < C; ++c) {
+      r.lower[c] = lower[c].data();
+      r.own[c] = V(upper[c][i]);
+    }
     return r;
   }
 };

@@ -97,18 +97,20 @@ struct gain_difference {
   bool by_discounts = false;
 
   struct row {
-    const gain_difference& all;
+    const S* gains;
+    const S* discounts;  // null: not wanted
+    const S* steps;      // null: not wanted
     V gain, discount;
-    const S* steps;
     [[gnu::always_inline]] V operator()(std::size_t j) const noexcept {
       V factor(S(0));
-      if (all.by_discounts) factor = xsimd::abs(discount - V::load_unaligned(all.discounts.data() + j));
+      if (discounts != nullptr) factor = xsimd::abs(discount - V::load_unaligned(discounts + j));
       if (steps != nullptr) factor = factor + V::load_unaligned(steps + j);
-      return factor * xsimd::abs(gain - V::load_unaligned(all.gains.data() + j));
+      return factor * xsimd::abs(gain - V::load_unaligned(gains + j));
     }
   };
   [[nodiscard]] row at(std::size_t i) const noexcept {
-    return {*this, V(gains[i]), V(by_discounts ? discounts[i] : S(0)), steps.empty() ? nullptr : steps.data() - i};
+    return {gains.data(), by_discounts ? discounts.data() : nullptr, steps.empty() ? nullptr : steps.data() - i, V(gains[i]),
+            V(by_discounts ? discounts[i] : S(0))};
   }
 };
 
@@ -351,13 +353,14 @@ struct two_channels {
   using V = row_of<S, Arch>;
   channels<S, 2> c;
   struct row {
-    const channels<S, 2>& c;
+    const S* lower0;
+    const S* lower1;
     V first, second;
     [[gnu::always_inline]] V operator()(std::size_t j) const noexcept {
-      return xsimd::fma(first, V::load_unaligned(c.lower[0].data() + j), second * V::load_unaligned(c.lower[1].data() + j));
+      return xsimd::fma(first, V::load_unaligned(lower0 + j), second * V::load_unaligned(lower1 + j));
     }
   };
-  [[nodiscard]] row at(std::size_t i) const noexcept { return {c, V(c.upper[0][i]), V(c.upper[1][i])}; }
+  [[nodiscard]] row at(std::size_t i) const noexcept { return {c.lower[0].data(), c.lower[1].data(), V(c.upper[0][i]), V(c.upper[1][i])}; }
 };
 
 template <class Arch, class S, class Weight, class T, class R>
