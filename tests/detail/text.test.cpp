@@ -23,8 +23,8 @@ using rankloss::detail::skip_blanks;
 using rankloss::detail::text_lines;
 using rankloss::detail::token_at;
 
-/// Called with a std::string, std::quoted would be found as well.
-std::string quoted(std::string_view token) { return rankloss::detail::quoted(token); }
+/// By another name: of a std::string, std::quoted would be found as well.
+std::string shown(std::string_view token) { return rankloss::detail::quoted(token); }
 
 std::vector<std::string> lines_of(std::string_view text) {
   std::vector<std::string> out;
@@ -41,15 +41,15 @@ std::vector<std::string> lines_of(std::string_view text) {
 
 TEST_CASE("text: fail_at names the place") {
   CHECK_THROWS_AS(fail_at("f", 1), std::runtime_error);
-  CHECK_THROWS_WITH(fail_at("some.txt", 12, "label: ", quoted("x"), ", expected ", 3), "some.txt:12: label: 'x', expected 3");
+  CHECK_THROWS_WITH(fail_at("some.txt", 12, "label: ", shown("x"), ", expected ", 3), "some.txt:12: label: 'x', expected 3");
 }
 
 TEST_CASE("text: quoted shows what prints, and no more than 32 bytes") {
-  CHECK(quoted("") == "''");
-  CHECK(quoted(" ~aZ9") == "' ~aZ9'");
-  CHECK(quoted("\x1f\x7f\t\n\0\xff"s) == "'" + std::string(6, '?') + "'");
-  CHECK(quoted(std::string(32, 'a')) == "'" + std::string(32, 'a') + "'");
-  CHECK(quoted(std::string(33, 'a')) == "'" + std::string(32, 'a') + "...'");
+  CHECK(shown("") == "''");
+  CHECK(shown(" ~aZ9") == "' ~aZ9'");
+  CHECK(shown("\x1f\x7f\t\n\0\xff"s) == "'" + std::string(6, '?') + "'");
+  CHECK(shown(std::string(32, 'a')) == "'" + std::string(32, 'a') + "'");
+  CHECK(shown(std::string(33, 'a')) == "'" + std::string(32, 'a') + "...'");
 }
 
 TEST_CASE("text: read_text is all of a file, byte by byte") {
