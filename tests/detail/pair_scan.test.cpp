@@ -106,8 +106,9 @@ struct sums {
   std::vector<real> gradient;
 };
 
+/// Without item weights, and with them.
 template <class Loss>
-sums pair_by_pair(const Loss& loss, const drawn_list& items, bool weighted) {
+std::array<sums, 2> pair_by_pair(const Loss& loss, const drawn_list& items) {
   const std::size_t n = items.scores.size();
   const std::vector<std::size_t> position = reference::positions(reference::widen(items.scores));
   std::vector<std::size_t> order(n);
@@ -122,24 +123,30 @@ sums pair_by_pair(const Loss& loss, const drawn_list& items, bool weighted) {
   const auto weight = formula(loss.weight, y);
   const std::size_t k = loss.cutoff > 0 ? loss.cutoff : n;
   const real t = loss.function.temperature;
-  sums out;
-  out.gradient.assign(n, 0);
+  std::array<sums, 2> out;
+  for (sums& to : out) to.gradient.assign(n, 0);
   for (std::size_t p = 0; p < std::min(n, k); ++p)
     for (std::size_t q = p + 1; q < (loss.cut == pairs::cut::both ? std::min(n, k) : n); ++q) {
       if (y[p] == y[q]) continue;
       const std::size_t winner = y[p] > y[q] ? p : q, loser = p + q - winner;
       const auto [value, slope] = of(loss.function, (s[winner] - s[loser]) / t);
-      const real w = weight(winner, loser) * (weighted ? real(items.weights[order[winner]]) : real(1));
-      out.value += w * value;
-      out.weight += w;
-      out.count += 1;
-      out.gradient[order[winner]] += w * slope / t;
-      out.gradient[order[loser]] -= w * slope / t;
+      const real by_rank = weight(winner, loser);
+      for (const bool weighted : {false, true}) {
+        const real w = weighted ? by_rank * real(items.weights[order[winner]]) : by_rank;
+        sums& to = out[weighted ? 1 : 0];
+        to.value += w * value;
+        to.weight += w;
+        to.count += 1;
+        to.gradient[order[winner]] += w * slope / t;
+        to.gradient[order[loser]] -= w * slope / t;
+      }
     }
-  const real divisor = loss.average == pairs::average::none ? 1 : loss.average == pairs::average::pairs ? out.count : out.weight;
-  const real factor = divisor > 0 ? real(loss.function.factor()) / divisor : 0;
-  out.value *= factor;
-  for (real& g : out.gradient) g *= factor;
+  for (sums& to : out) {
+    const real divisor = loss.average == pairs::average::none ? 1 : loss.average == pairs::average::pairs ? to.count : to.weight;
+    const real factor = divisor > 0 ? real(loss.function.factor()) / divisor : 0;
+    to.value *= factor;
+    for (real& g : to.gradient) g *= factor;
+  }
   return out;
 }
 
@@ -160,8 +167,9 @@ result<T> run(const Loss& loss, const drawn_list& items, bool weighted, bool hes
 
 template <class Loss>
 void check(const Loss& loss, const drawn_list& items) {
+  const std::array<sums, 2> both = pair_by_pair(loss, items);
   for (const bool weighted : {false, true}) {
-    const sums expected = pair_by_pair(loss, items, weighted);
+    const sums& expected = both[weighted ? 1 : 0];
     const auto compare = [&]<class T>(T) {
       INFO("weighted " << weighted << ", bytes " << sizeof(T) << ", items " << items.scores.size());
       const result<T> found = run<T>(loss, items, weighted, false);
@@ -260,6 +268,12 @@ TEMPLATE_TEST_CASE("pair_scan: all scores equal, crowds far apart, gaps that not
   check(TestType{}, draw_list(700, spread(2e5), real_valued));
 }
 
+TEST_CASE("pair_scan: items each alone, whose neighbours' second powers still count") {
+  drawn_list items = draw_list(520, spread(1.0), grades(3));
+  for (std::size_t i = 0; i < items.scores.size(); ++i) items.scores[i] = 18.0F * static_cast<float>(i * 7 % 520);
+  check(soft_difference{}, items);
+}
+
 TEMPLATE_TEST_CASE("pair_scan: infinite scores count as the largest numbers", "", wrong_pairs, soft_map) {
   constexpr float infinity = std::numeric_limits<float>::infinity();
   drawn_list items = draw_list(520, spread(2.0), grades(3));
@@ -268,6 +282,8 @@ TEMPLATE_TEST_CASE("pair_scan: infinite scores count as the largest numbers", ""
   items = draw_list(600, spread(2.0), real_valued);
   for (std::size_t i = 0; i < items.scores.size(); i += 9) items.scores[i] = i % 2 == 0 ? infinity : -infinity;
   check(TestType{}, items);
+  // In temperatures they are beyond the largest float.
+  check(with<TestType>(0, pairs::cut::either, pairs::average::none, 0.1), items);
 }
 
 TEMPLATE_TEST_CASE("pair_scan: no value, no slope where nothing differs, and finite whatever the scores", "", float, double) {

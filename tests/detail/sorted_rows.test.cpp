@@ -182,7 +182,7 @@ TEMPLATE_TEST_CASE("sorted_rows: gather and scatter go by the order, and leave o
     workspace scratch;
     const auto sorted = rankloss::detail::sort_list<TestType>(strided<const TestType>(s.data(), n), scratch);
     const auto rows = rankloss::detail::lay_in_rows<arch>(sorted, 1.0, scratch);
-    std::vector<double> in_rows(rows.rows * w, 99.0), back(2 * n, -1.0);
+    std::vector<double> in_rows(rows.rows * w, 99.0), back(2 * n + 1, -1.0);
     rows.gather(s.data(), in_rows.data());
     for (std::size_t at = 0; at < in_rows.size(); ++at) CHECK(in_rows[at] == (rows.order[at] < n ? static_cast<double>(s[rows.order[at]]) : 0.0));
     for (std::size_t i = 0; i < rows.rows; ++i) rows.scatter(i, row::load_unaligned(in_rows.data() + i * w), strided<double>(back.data(), n, 2));
@@ -190,6 +190,7 @@ TEMPLATE_TEST_CASE("sorted_rows: gather and scatter go by the order, and leave o
       CHECK(back[2 * i] == static_cast<double>(s[i]));
       CHECK(back[2 * i + 1] == -1.0);
     }
+    CHECK(back[2 * n] == -1.0);  // the place of what has ended
   }
 }
 
