@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSL-1.0
 
 # One name, one place: for each public header the umbrella's line, the test and, in docs/losses.md, a loss's row in the table or a metric's
-# name. Names all that is missing.
+# name; for each header of detail/ the test. Names all that is missing.
 #
 #     cmake -D root=$PWD -P tests/structure.cmake
 cmake_minimum_required(VERSION 3.25)
@@ -13,6 +13,8 @@ list(APPEND frame hosts/svmlight hosts/trec) # they read data, for losses and me
 set(without_row relevance_scores)
 # What the one verb takes is tested with it.
 set(tested_with_another batch ranks/rank sorts/sort)
+# Headers of detail/ that hold nothing that could be wrong by itself.
+set(only_declares pair_kernel)
 # Tests of no header in particular.
 set(about_all promises)
 
@@ -51,6 +53,17 @@ foreach(header IN LISTS headers)
     endif()
   elseif(NOT name IN_LIST frame AND NOT table MATCHES "(rankloss/|[^a-z_/])${pattern}")
     string(APPEND missing "\n  docs/losses.md: no row of a table names ${header}")
+  endif()
+endforeach()
+
+file(GLOB details RELATIVE ${root}/include/rankloss/detail ${root}/include/rankloss/detail/*.hpp)
+if(NOT details)
+  message(FATAL_ERROR "no headers in ${root}/include/rankloss/detail")
+endif()
+foreach(header IN LISTS details)
+  string(REGEX REPLACE "\\.hpp$" "" name ${header})
+  if(NOT name IN_LIST only_declares AND NOT EXISTS ${root}/tests/detail/${name}.test.cpp)
+    string(APPEND missing "\n  tests/detail/${name}.test.cpp: missing, expected for include/rankloss/detail/${header}")
   endif()
 endforeach()
 

@@ -165,7 +165,8 @@ double relative_error(const std::vector<T>& got, const std::vector<real>& expect
   real error = 0;
   for (std::size_t i = 0; i < got.size(); ++i) {
     largest = std::max(largest, std::abs(expected[i]));
-    error = std::max(error, std::abs(real(got[i]) - expected[i]));
+    const real off = std::abs(real(got[i]) - expected[i]);
+    if (!(off <= error)) error = off;  // NaN is an error
   }
   return static_cast<double>(error / largest);
 }

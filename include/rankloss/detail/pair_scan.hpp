@@ -31,19 +31,6 @@
 /// the same order.
 namespace rankloss::detail {
 
-/// exp(x) at compile time, by halving: the series converges at once for small arguments.
-constexpr double exp_of(double x) {
-  double half = x / 64.0;
-  double sum = 1.0;
-  double term = 1.0;
-  for (int p = 1; p < 16; ++p) {
-    term *= half / p;
-    sum += term;
-  }
-  for (int i = 0; i < 6; ++i) sum *= sum;
-  return sum;
-}
-
 template <class T>
 struct scan_terms {
   static constexpr std::size_t K = kernel_terms<T>::count;
@@ -54,14 +41,14 @@ struct scan_terms {
   static constexpr std::size_t large_block = 4096;                    // where they do not
   static constexpr std::size_t most_levels = 16;                      // of which each has states of its own
 
-  /// [k][p]: c_k exp(-k (h + h z)) = sum_p .. z^p
+  /// [k][p]: c_k exp(-k h z) = sum_p .. z^p
   using from_states = std::array<std::array<double, places>, K>;
   template <std::size_t N>
   static constexpr from_states expand(const std::array<double, N>& kernel) {
     from_states rows{};
     for (std::size_t k = 0; k < K; ++k) {
       const double rate = static_cast<double>(k + 1) * half_width;
-      double term = kernel[k] * exp_of(-rate);
+      double term = kernel[k];
       for (std::size_t p = 0; p < places; ++p) {
         rows[k][p] = term;
         term *= -rate / static_cast<double>(p + 1);
@@ -73,12 +60,12 @@ struct scan_terms {
   static constexpr auto slope_of_sigmoid = expand(kernel_terms<T>::slope);
   static constexpr auto value_of_logistic = expand(kernel_terms<T>::softplus);
 
-  /// [p][k]: what moment p adds to state k, exp(k (h + h z)) = sum_p .. z^p
+  /// [p][k]: what moment p adds to state k, exp(k h z) = sum_p .. z^p
   static constexpr std::array<std::array<double, exponents>, places> from_moments() {
     std::array<std::array<double, exponents>, places> rows{};
     for (std::size_t k = 0; k < K; ++k) {
       const double rate = static_cast<double>(k + 1) * half_width;
-      double term = exp_of(rate);
+      double term = 1.0;
       for (std::size_t p = 0; p < places; ++p) {
         rows[p][k] = term;
         term *= rate / static_cast<double>(p + 1);
@@ -349,20 +336,22 @@ class pair_scan {
     std::fill(states.begin(), states.end(), state{});
     const auto index = [&](std::size_t set, std::size_t level, std::size_t c) { return (set * levels + level) * C + c; };
     const std::size_t blocks = starts.size() - 1;
-    double anchor = list.scores[Down ? 0 : list.n - 1];
+    double anchor = 0.0;  // the block's centre: the places of a narrow block are near 0, where no term is cut off
     polynomial value_sum;
     for (std::size_t step = 0; step < blocks; ++step) {
       const std::size_t b = Down ? step : blocks - 1 - step;
       const std::size_t begin = starts[b];
       const std::size_t end = starts[b + 1];
-      const double next_anchor = list.scores[Down ? begin : end - 1];
+      const double next_anchor = 0.5 * list.scores[begin] + 0.5 * list.scores[end - 1];
       if (step > 0) {
         carry(states, std::min(std::abs(anchor - next_anchor) * scale_, 1e290));
         act<Down>(states, levels, actions);
       }
       anchor = next_anchor;
 
-      const auto powers_at = [&](std::size_t i) { return powers_of(std::abs(list.scores[i] - anchor) * scale_ / terms::half_width - 1.0); };
+      const auto powers_at = [&](std::size_t i) {
+        return powers_of((Down ? anchor - list.scores[i] : list.scores[i] - anchor) * scale_ / terms::half_width);
+      };
       // Below the cutoff items are acted on, but do not act.
       const bool counts = begin < list.counted;
       const bool own = Down && !Oriented && counts;
@@ -464,7 +453,7 @@ class pair_scan {
     moments.store(m);
     for (std::size_t p = 0; p < P; ++p) to.s.add_scaled(m[p], terms::to_states[p].data());
     to.hard += m[0];
-    to.distance -= terms::half_width * (m[0] + m[1]);  // they are further on by h + h z
+    to.distance -= terms::half_width * m[1];  // they are further on by h z
   }
 
   /// From the states to what they do, by level: the levels below an item's own and those above it.
@@ -519,7 +508,7 @@ class pair_scan {
             if constexpr (logistic) {
               a.value = expand(both.s, terms::value_of_logistic);
               a.value.store(p);
-              p[0] += of_below * (below.distance + terms::half_width * below.hard);
+              p[0] += of_below * below.distance;
               p[1] += of_below * terms::half_width * below.hard;
             } else {
               // Right: p; wrong: 1 - p.
