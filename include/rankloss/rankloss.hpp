@@ -9,6 +9,7 @@
 #include <rankloss/context.hpp>
 #include <rankloss/conventions.hpp>
 #include <rankloss/evaluate.hpp>
+#include <rankloss/gae.hpp>
 #include <rankloss/gain.hpp>
 #include <rankloss/lambda_loss.hpp>
 #include <rankloss/lambdarank.hpp>
