@@ -30,6 +30,7 @@
 #include <rankloss/pairs/weight.hpp>
 #include <rankloss/pairwise.hpp>
 #include <rankloss/pointwise.hpp>
+#include <rankloss/ppo.hpp>
 #include <rankloss/random.hpp>
 #include <rankloss/ranknet.hpp>
 #include <rankloss/ranks/hard_ranks.hpp>
