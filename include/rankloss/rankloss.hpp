@@ -29,6 +29,7 @@
 #include <rankloss/pairs/function.hpp>
 #include <rankloss/pairs/weight.hpp>
 #include <rankloss/pairwise.hpp>
+#include <rankloss/plackett_luce_policy.hpp>
 #include <rankloss/pointwise.hpp>
 #include <rankloss/ppo.hpp>
 #include <rankloss/random.hpp>
