@@ -9,6 +9,7 @@
 #include <rankloss/context.hpp>
 #include <rankloss/conventions.hpp>
 #include <rankloss/evaluate.hpp>
+#include <rankloss/gae.hpp>
 #include <rankloss/gain.hpp>
 #include <rankloss/lambda_loss.hpp>
 #include <rankloss/lambdarank.hpp>
@@ -28,7 +29,9 @@
 #include <rankloss/pairs/function.hpp>
 #include <rankloss/pairs/weight.hpp>
 #include <rankloss/pairwise.hpp>
+#include <rankloss/plackett_luce_policy.hpp>
 #include <rankloss/pointwise.hpp>
+#include <rankloss/ppo.hpp>
 #include <rankloss/random.hpp>
 #include <rankloss/ranknet.hpp>
 #include <rankloss/ranks/hard_ranks.hpp>

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <rankloss/batch.hpp>
+#include <rankloss/detail/check_data.hpp>
+#include <rankloss/detail/require.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <limits>
+#include <string_view>
+
+namespace rankloss::detail {
+
+// Arrays of steps, as policy losses and advantages take them.
+
+template <class T>
+[[nodiscard]] T held_as(double x) noexcept {
+  constexpr double largest = static_cast<double>(std::numeric_limits<T>::max());
+  return static_cast<T>(std::clamp(x, -largest, largest));
+}
+
+[[nodiscard]] inline bool keeps(const flags& mask, std::size_t i) { return mask.empty() || mask[i]; }
+
+inline void check_steps(std::string_view field, std::size_t size, std::size_t expected, std::string_view of) {
+  require(size == expected, field, ": size ", size, ", expected ", expected, " (", of, ")");
+}
+
+/// Masked steps may hold anything.
+template <class Steps>
+void check_finite(std::string_view field, const Steps& values, const flags& mask, std::string_view unit = "step") {
+  for (std::size_t i = 0; i < values.size(); ++i)
+    if (!is_finite(values[i])) require(!keeps(mask, i), field, ": ", values[i], " at ", unit, " ", i, ", expected a finite number");
+}
+
+inline void check_offsets(const positions& offsets, std::size_t items, std::string_view unit) {
+  if (offsets.empty()) return;
+  const std::size_t last = offsets.size() - 1;
+  require(offsets[0] == 0, "offsets: first is ", offsets[0], ", expected 0");
+  for (std::size_t l = 0; l < last; ++l)
+    require(offsets[l] <= offsets[l + 1], "offsets: ", offsets[l + 1], " at ", l + 1, " after ", offsets[l], ", expected them to rise");
+  require(static_cast<std::size_t>(offsets[last]) == items, "offsets: last is ", offsets[last], ", expected ", items, " (the number of ", unit, ")");
+}
+
+/// What part of a mean each step is; parts sum to 1, or are all 0 when nothing counts. No weights are too large for their sum.
+class step_shares {
+ public:
+  step_shares(const reals& weights, const flags& mask, std::size_t steps) : weights_(weights), mask_(mask) {
+    for (std::size_t i = 0; i < steps && !weights.empty(); ++i)
+      if (keeps(mask, i)) most_ = std::max(most_, weights[i]);
+    if (weights.empty()) most_ = 1.0;
+    if (!(most_ > 0.0)) return;
+    for (std::size_t i = 0; i < steps; ++i)
+      if (keeps(mask, i)) sum_ += weights.empty() ? 1.0 : weights[i] / most_;
+  }
+
+  [[nodiscard]] double operator[](std::size_t i) const {
+    if (!(sum_ > 0.0) || !keeps(mask_, i)) return 0.0;
+    return (weights_.empty() ? 1.0 : weights_[i] / most_) / sum_;
+  }
+
+ private:
+  const reals& weights_;
+  const flags& mask_;
+  double most_ = 0.0;
+  double sum_ = 0.0;
+};
+
+}  // namespace rankloss::detail

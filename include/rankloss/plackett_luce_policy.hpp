@@ -1,0 +1,271 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <rankloss/batch.hpp>
+#include <rankloss/context.hpp>
+#include <rankloss/detail/argsort.hpp>
+#include <rankloss/detail/check_data.hpp>
+#include <rankloss/detail/policy_steps.hpp>
+#include <rankloss/detail/relevance_order.hpp>
+#include <rankloss/detail/require.hpp>
+#include <rankloss/detail/softmax_loss.hpp>
+#include <rankloss/evaluate.hpp>
+#include <rankloss/stochastic.hpp>
+#include <rankloss/workspace.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <type_traits>
+
+namespace rankloss {
+
+/// order_batch: lists of scored items and an order of each, over the host's own memory. List q is [offsets[q], offsets[q + 1]); empty lists are
+/// allowed, and without offsets there is one.
+template <std::floating_point T>
+struct order_batch {
+  std::span<const T> scores;  ///< [items] any number but NaN
+  positions orders{};         ///< [items] the items of each list, numbered from 0 in it, from the first place to the last; all of them
+  positions offsets{};        ///< [lists + 1] rising from 0 to the number of items
+};
+
+/// order_results: what evaluate_orders writes. Empty spans are not written.
+struct order_results {
+  std::span<double> log_probabilities{};  ///< [lists]
+  std::span<double> entropies{};          ///< [lists]
+  real_output gradient{};                 ///< [items] d(sum over lists of upstream log P + entropy_upstream H) / d(score)
+  reals upstream{};                       ///< [lists] read: factors on log probabilities, such as a policy loss's gradient; none: all 1
+  reals entropy_upstream{};               ///< [lists] read: factors on entropies; none: all 0
+  rankloss::update update = rankloss::update::overwrite;  ///< of the gradient
+};
+
+/// plackett_luce_policy: a policy whose actions are orders of a list, drawn place by place from the softmax of the scores of what is left.
+///
+///     p_kj             = exp(s_j / t) / sum over the items i at places k ... n of exp(s_i / t),   item j among them, t = temperature
+///     log P            = sum_{k <= cutoff} log p_k,order(k)
+///     H                = sum_{k <= cutoff} H_k,   H_k = -sum_j p_kj log p_kj
+///     d(log P)/d(s_j)  = ([place of j <= cutoff] - sum_k p_kj) / t,            k <= cutoff and <= place of j
+///     d(H)/d(s_j)      = -sum_k p_kj (log p_kj + H_k) / t,                     of the same k
+///
+/// Plackett: The analysis of permutations, Applied Statistics 24 (1975); policy gradients over it: Wei, Xu, Lan, Guo, Cheng: Reinforcement learning
+/// to rank with Markov decision process, SIGIR 2017. Sampling by Gumbel noise: Yellott, 1977.
+///
+/// - What H is: the entropies of the choices that were met on the way along the given order. It depends on the order; for an order drawn from
+///   the policy its expectation is the entropy of the policy's orders (of their first `cutoff` places). Its gradient holds the order fixed:
+///   the expectation of that lacks the part that comes from the orders' probabilities, which is H as a reward.
+/// - Time O(n) a list, in double, in parallel over lists; the same bits for any executor. Scratch O(longest list) a worker.
+/// - Sums are taken relative to the greatest score of what is left: right for scores however far apart. Invariant under shifts.
+/// - Edge cases: empty list: both 0. Infinite scores count as the type's largest finite number. A log probability below -1e290 is that.
+struct plackett_luce_policy {
+  double temperature = 1.0;  ///< 1e-15 to 1e300, in units of the scores
+  std::size_t cutoff = 0;    ///< places that count; 0: all. The order of the others has no part in anything
+  std::uint64_t seed = 0;    ///< of sample_orders
+
+  void validate() const { detail::check_temperature("temperature", temperature); }
+};
+
+namespace detail {
+
+struct order_lists {
+  const positions& offsets;
+  std::size_t items;
+
+  [[nodiscard]] std::size_t count() const { return offsets.empty() ? 1 : offsets.size() - 1; }
+  [[nodiscard]] std::size_t first(std::size_t l) const { return offsets.empty() ? 0 : static_cast<std::size_t>(offsets[l]); }
+  [[nodiscard]] std::size_t size(std::size_t l) const { return offsets.empty() ? items : first(l + 1) - first(l); }
+
+  /// Calls body(worker, list), several lists a task.
+  template <class Body>
+  void run(context& ctx, Body body) const {
+    constexpr std::size_t block = 64;
+    const std::size_t lists = count();
+    ctx.run((lists + block - 1) / block, [&](std::size_t worker, std::size_t task) {
+      for (std::size_t l = task * block; l < std::min(lists, (task + 1) * block); ++l) body(worker, l);
+    });
+  }
+};
+
+template <class T>
+void check_policy_scores(std::span<const T> scores, bool check) {
+  if (!check) return;
+  for (std::size_t i = 0; i < scores.size(); ++i) require(!is_nan(scores[i]), "scores: nan at item ", i, ", expected a number");
+}
+
+/// Orders are looked at whatever the context says: what they hold is where memory is read.
+inline void check_orders(const positions& orders, const order_lists& lists, workspace& scratch) {
+  check_steps("orders", orders.size(), lists.items, "one per score");
+  for (std::size_t l = 0; l < lists.count(); ++l) {
+    const workspace::scope scope(scratch);
+    const std::size_t n = lists.size(l);
+    require_countable(n);
+    const std::span<std::uint8_t> seen = scratch.take<std::uint8_t>(n);
+    std::fill(seen.begin(), seen.end(), std::uint8_t{0});
+    for (std::size_t k = 0; k < n; ++k) {
+      const std::int64_t item = orders[lists.first(l) + k];
+      require(item >= 0 && static_cast<std::size_t>(item) < n, "orders: ", item, " at list ", l, ", place ", k, ", expected an item from 0 to ",
+              n - 1);
+      require(seen[static_cast<std::size_t>(item)] == 0, "orders: ", item, " at list ", l, ", place ", k, ", expected each item once");
+      seen[static_cast<std::size_t>(item)] = 1;
+    }
+  }
+}
+
+inline void check_upstream(std::string_view field, const reals& upstream, std::size_t lists) {
+  if (upstream.empty()) return;
+  check_steps(field, upstream.size(), lists, "one per list");
+  check_finite(field, upstream, {}, "list");
+}
+
+struct order_chances {
+  double log_probability = 0.0;
+  double entropy = 0.0;
+};
+
+/// One list; write(item, slope of upstream log P + entropy_upstream H) once an item, when `sloped`.
+template <class T, class Write>
+order_chances along_order(const strided<const T>& scores, std::span<const std::uint32_t> order, const plackett_luce_policy& policy, bool sloped,
+                          double upstream, double entropy_upstream, Write write, workspace& scratch) {
+  const workspace::scope scope(scratch);
+  const std::size_t n = order.size();
+  const std::size_t places = policy.cutoff > 0 ? std::min(policy.cutoff, n) : n;
+  const rest_sums rests = sum_rests(scores, order, policy.temperature, scratch);
+  // The mean distance, in temperatures, of what is left from the greatest of it: H_k = log sum + mean.
+  const std::span<double> mean = scratch.take<double>(n);
+  double distance = 0.0;
+  for (std::size_t k = n; k-- > 0;) {
+    if (k + 1 < n && rests.most[k] > rests.most[k + 1]) {
+      const double rise = rests.between(rests.most[k], rests.most[k + 1]);
+      const double fall = std::exp(-rise);
+      distance = fall * distance + (fall * rise) * rests.sum[k + 1];
+    } else {
+      const double own = rests.between(rests.most[k], rests.s[k]);
+      distance += own * std::exp(-own);
+    }
+    mean[k] = distance / rests.sum[k];
+  }
+  order_chances found;
+  for (std::size_t k = 0; k < places; ++k) {
+    const double log_sum = std::log(rests.sum[k]);
+    found.log_probability -= log_sum + rests.between(rests.most[k], rests.s[k]);
+    found.entropy += log_sum + mean[k];
+  }
+  found.log_probability = std::max(found.log_probability, -1e290);
+  if (!sloped) return found;
+
+  // Sums over the places so far of p and of p (log p + H), for an item as great as the greatest of what is left.
+  double p = 0.0;
+  double bent = 0.0;
+  double greatest = 0.0;
+  for (std::size_t k = 0; k < n; ++k) {
+    if (k < places) {
+      if (k > 0) {
+        const double drop = rests.between(greatest, rests.most[k]);
+        const double fall = std::exp(-drop);
+        bent = fall * bent - (fall * drop) * p;
+        p *= fall;
+      }
+      greatest = rests.most[k];
+      p += 1.0 / rests.sum[k];
+      bent += mean[k] / rests.sum[k];
+    }
+    const double below = rests.between(greatest, rests.s[k]);
+    const double share = std::exp(-below);
+    const double of_log = (k < places ? 1.0 : 0.0) - share * p;
+    const double of_entropy = (share * below) * p - share * bent;
+    write(order[k], (held_as<double>(upstream * of_log) + held_as<double>(entropy_upstream * of_entropy)) / policy.temperature);
+  }
+  return found;
+}
+
+}  // namespace detail
+
+/// evaluate_orders: log probabilities of orders under a policy, entropies along them, and gradients by the scores.
+///
+///     evaluate_orders(policy, orders, {.log_probabilities = now}, context);
+///     evaluate(ppo{}, policy_batch<double>{now, old, advantages}, {.gradient = upstream}, context);
+///     evaluate_orders(policy, orders, {.gradient = gradient, .upstream = upstream}, context);
+///
+/// @throws std::invalid_argument naming the field when sizes, offsets, options, orders or (data_checks::on) data do not fit; then nothing has
+/// been written. std::bad_alloc while scratch grows; then results may be partly written.
+template <std::floating_point T>
+void evaluate_orders(const plackett_luce_policy& policy, const order_batch<T>& batch, const order_results& out, context& ctx) {
+  policy.validate();
+  const std::size_t items = batch.scores.size();
+  detail::check_offsets(batch.offsets, items, "scores");
+  const detail::order_lists lists{batch.offsets, items};
+  detail::check_output("log_probabilities", out.log_probabilities.size(), lists.count(), "one per list");
+  detail::check_output("entropies", out.entropies.size(), lists.count(), "one per list");
+  detail::check_output("gradient", out.gradient.size(), items, "one per score");
+  detail::check_upstream("upstream", out.upstream, lists.count());
+  detail::check_upstream("entropy_upstream", out.entropy_upstream, lists.count());
+  detail::check_policy_scores(batch.scores, ctx.checks == data_checks::on);
+  detail::check_orders(batch.orders, lists, ctx.scratch());
+
+  lists.run(ctx, [&](std::size_t worker, std::size_t l) {
+    workspace& scratch = ctx.scratch(worker);
+    const workspace::scope scope(scratch);
+    const std::size_t first = lists.first(l);
+    const std::size_t n = lists.size(l);
+    const std::span<std::uint32_t> order = scratch.take<std::uint32_t>(n);
+    for (std::size_t k = 0; k < n; ++k) order[k] = static_cast<std::uint32_t>(batch.orders[first + k]);
+    const double upstream = out.upstream.empty() ? 1.0 : out.upstream[l];
+    const double entropy_upstream = out.entropy_upstream.empty() ? 0.0 : out.entropy_upstream[l];
+    const strided<const T> scores(batch.scores.data() + first, n);
+    const auto found = out.gradient.visit([&](auto* gradient) {
+      using G = std::remove_pointer_t<decltype(gradient)>;
+      const bool add = out.update == update::add;
+      const auto write = [&](std::size_t i, double slope) {
+        G& g = gradient[first + i];
+        g = detail::held_as<G>((add ? static_cast<double>(g) : 0.0) + detail::held_as<double>(slope));
+      };
+      return detail::along_order(scores, order, policy, !out.gradient.empty(), upstream, entropy_upstream, write, scratch);
+    });
+    if (!out.log_probabilities.empty()) out.log_probabilities[l] = found.log_probability;
+    if (!out.entropies.empty()) out.entropies[l] = found.entropy;
+  });
+}
+
+/// evaluate_orders on the calling thread with scratch of its own.
+template <std::floating_point T>
+void evaluate_orders(const plackett_luce_policy& policy, const order_batch<T>& batch, const order_results& out) {
+  context ctx;
+  evaluate_orders(policy, batch, out, ctx);
+}
+
+/// sample_orders: an order of each list, drawn from the policy: the items by falling score + temperature * gumbel(seed, list, item, sample).
+///
+/// - Every item has its place, whatever the cutoff. A function of (seed, number of the list, number of the item, sample): the same for any
+///   number of threads. Time: a sort.
+/// @throws std::invalid_argument naming the field when sizes, offsets, options or (data_checks::on) scores do not fit; then nothing has been
+/// written. std::bad_alloc while scratch grows; then orders may be partly written.
+template <std::floating_point T>
+void sample_orders(const plackett_luce_policy& policy, std::span<const T> scores, const positions& offsets, std::uint32_t sample,
+                   std::span<std::uint32_t> orders, context& ctx) {
+  using record = detail::keyed<detail::key_of<double>, std::uint32_t>;
+  policy.validate();
+  detail::check_offsets(offsets, scores.size(), "scores");
+  detail::check_steps("orders", orders.size(), scores.size(), "one per score");
+  detail::check_policy_scores(scores, ctx.checks == data_checks::on);
+  const detail::order_lists lists{offsets, scores.size()};
+  for (std::size_t l = 0; l < lists.count(); ++l) detail::require_countable(lists.size(l));
+
+  lists.run(ctx, [&](std::size_t worker, std::size_t l) {
+    workspace& scratch = ctx.scratch(worker);
+    const workspace::scope scope(scratch);
+    const std::size_t first = lists.first(l);
+    const std::size_t n = lists.size(l);
+    std::span<record> records = scratch.take<record>(n);
+    for (std::size_t i = 0; i < n; ++i) {
+      const auto item = static_cast<std::uint32_t>(i);
+      records[i] = {detail::descending_key(static_cast<double>(scores[first + i]) + policy.temperature * gumbel(policy.seed, l, item, sample)), item};
+    }
+    records = detail::sort_by_key(records, scratch.take<record>(n), scratch);
+    for (std::size_t k = 0; k < n; ++k) orders[first + k] = records[k].payload;
+  });
+}
+
+}  // namespace rankloss

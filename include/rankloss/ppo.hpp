@@ -1,0 +1,322 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <rankloss/batch.hpp>
+#include <rankloss/context.hpp>
+#include <rankloss/detail/check_data.hpp>
+#include <rankloss/detail/policy_steps.hpp>
+#include <rankloss/detail/require.hpp>
+#include <rankloss/evaluate.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <concepts>
+#include <cstddef>
+#include <span>
+#include <type_traits>
+
+namespace rankloss {
+
+/// policy_batch: actions, and how probable the policy that learns and the one that acted find them, over the host's own memory.
+template <std::floating_point T>
+struct policy_batch {
+  std::span<const T> log_probabilities;      ///< [n] of the policy that learns, finite; densities may pass 0
+  std::span<const T> old_log_probabilities;  ///< [n] of the policy that acted, finite
+  std::span<const T> advantages;             ///< [n] finite
+  reals weights{};                           ///< [n] >= 0, finite; none: all 1
+  flags mask{};                              ///< [n] zero: the action does not count; none: all do
+};
+
+/// value_batch: what states were said to be worth and what came of them, over the host's own memory.
+template <std::floating_point T>
+struct value_batch {
+  std::span<const T> values;        ///< [n] of the critic that learns, finite
+  std::span<const T> returns;       ///< [n] finite
+  std::span<const T> old_values{};  ///< [n] of the critic when the policy acted, finite; none: nothing is clipped
+  reals weights{};                  ///< [n] >= 0, finite; none: all 1
+  flags mask{};                     ///< [n] zero: the state does not count; none: all do
+};
+
+/// Estimates of the divergence KL(old, new) from actions of the old policy, by the ratio rho = new / old of their probabilities.
+enum class kl_estimator {
+  k1,  ///< -log rho: unbiased, may be negative
+  k2,  ///< (log rho)^2 / 2: biased, never negative
+  k3,  ///< rho - 1 - log rho: unbiased, never negative
+};
+
+namespace detail {
+
+/// One action's part of a policy loss.
+struct policy_term {
+  double value;  ///< to be summed
+  double slope;  ///< d(value) / d(log probability)
+  bool clipped;  ///< the bounds on the ratio, not the ratio, say what the advantage counts
+};
+
+[[nodiscard]] inline double bounded_term(double x) noexcept { return std::clamp(x, -1e290, 1e290); }
+
+/// log rho of action i and its ratio, both bounded: no product of theirs with a finite number is a NaN.
+struct policy_ratio {
+  template <class T>
+  policy_ratio(const policy_batch<T>& batch, std::size_t i)
+      : log(bounded_term(static_cast<double>(batch.log_probabilities[i]) - static_cast<double>(batch.old_log_probabilities[i]))),
+        ratio(std::exp(std::min(log, most))),
+        above(std::expm1(std::min(log, most))) {}
+
+  static constexpr double most = 600.0;
+  double log;
+  double ratio;
+  double above;  ///< ratio - 1, without its cancellation
+
+  [[nodiscard]] double kl(kl_estimator estimator) const noexcept {
+    switch (estimator) {
+      case kl_estimator::k1: return -log;
+      case kl_estimator::k2: return bounded_term(0.5 * log * log);
+      default: return std::max(above - log, 0.0);
+    }
+  }
+  [[nodiscard]] double kl_slope(kl_estimator estimator) const noexcept {
+    switch (estimator) {
+      case kl_estimator::k1: return -1.0;
+      case kl_estimator::k2: return log;
+      default: return above;
+    }
+  }
+};
+
+/// Sums over the steps that count, each by its share, and on request the gradient. `term(i)` returns a value and a slope.
+template <class Term>
+double mean_of_terms(std::size_t n, const step_shares& shares, const outputs& out, Term term) {
+  double value = 0.0;
+  const auto run = [&](auto write) {
+    for (std::size_t i = 0; i < n; ++i) {
+      const double share = shares[i];
+      if (!(share > 0.0)) {
+        write(i, 0.0);
+        continue;
+      }
+      const auto one = term(i);
+      value += share * one.value;
+      write(i, share * one.slope);
+    }
+  };
+  if (out.gradient.empty()) {
+    run([](std::size_t, double) {});
+    return value;
+  }
+  out.gradient.visit([&](auto* g) {
+    using G = std::remove_pointer_t<decltype(g)>;
+    run([&](std::size_t i, double slope) {
+      const double change = held_as<double>(out.scale * slope);
+      g[i] = held_as<G>(out.update == update::add ? static_cast<double>(g[i]) + change : change);
+    });
+  });
+  return value;
+}
+
+inline void check_policy_outputs(const outputs& out, std::size_t n) {
+  require(out.per_list.empty(), "per_list: steps have none, expected an empty output");
+  require(out.hessian.empty(), "hessian: this loss has none, expected an empty output");
+  check_output("gradient", out.gradient.size(), n, "one per step");
+  require(is_finite(out.scale), "scale: ", out.scale, ", expected a finite number");
+}
+
+inline void check_step_weights(const reals& weights, const flags& mask, std::size_t n, bool check) {
+  check_weights("weights", weights, n, "step", check);
+  if (!mask.empty()) check_steps("mask", mask.size(), n, "one per step");
+}
+
+template <class T>
+void check_policy(const policy_batch<T>& batch, bool check) {
+  const std::size_t n = batch.log_probabilities.size();
+  check_steps("old_log_probabilities", batch.old_log_probabilities.size(), n, "one per step");
+  check_steps("advantages", batch.advantages.size(), n, "one per step");
+  check_step_weights(batch.weights, batch.mask, n, check);
+  if (!check) return;
+  check_finite("log_probabilities", batch.log_probabilities, batch.mask);
+  check_finite("old_log_probabilities", batch.old_log_probabilities, batch.mask);
+  check_finite("advantages", batch.advantages, batch.mask);
+}
+
+template <class T>
+void check_critic(const value_batch<T>& batch, bool check) {
+  const std::size_t n = batch.values.size();
+  check_steps("returns", batch.returns.size(), n, "one per step");
+  if (!batch.old_values.empty()) check_steps("old_values", batch.old_values.size(), n, "one per step");
+  check_step_weights(batch.weights, batch.mask, n, check);
+  if (!check) return;
+  check_finite("values", batch.values, batch.mask);
+  check_finite("returns", batch.returns, batch.mask);
+  check_finite("old_values", batch.old_values, batch.mask);
+}
+
+}  // namespace detail
+
+/// ppo: the clipped surrogate of proximal policy optimisation, with a penalty on the way from the old policy.
+///
+///     rho_i            = exp(new_i - old_i), of log probabilities
+///     loss             = mean_i of -min(rho_i A_i, clamp(rho_i, 1 - clip, 1 + clip) A_i) + kl_coefficient k(rho_i)
+///     the same, by sign: A >= 0: -A min(rho, 1 + clip);  A < 0: -A min(max(rho, 1 - clip), dual_clip)
+///     d(loss)/d(new_i) = part of i in the mean times (-rho_i A_i where rho_i is inside these bounds, else 0) + kl_coefficient k'
+///     k'               = -1 (k1), log rho (k2), rho - 1 (k3)
+///
+/// Schulman, Wolski, Dhariwal, Radford, Klimov: Proximal policy optimization algorithms, 2017, arXiv 1707.06347; dual clip: Ye et al.: Mastering
+/// complex control in MOBA games with deep reinforcement learning, AAAI 2020; estimators: Schulman: Approximating KL divergence, 2020.
+///
+///     rankloss::evaluate(rankloss::ppo{.clip = 0.2}, batch, {.gradient = gradient}, context);
+///
+/// - Time O(n), no scratch, on the calling thread. The mean is weighted: sum w x / sum w over the actions that the mask keeps.
+/// - Where the two policies are equal every rho is 1, and the gradient is that of REINFORCE: -A_i times the part of i.
+/// - A bound itself is inside: at a kink the gradient is that of the unclipped side. Advantages and old log probabilities are constants to it.
+/// - The estimators' slopes are those of the estimates. In the mean over actions of the old policy that of k1 is 0 where the policies are equal,
+///   as is that of the divergence, but it does not vanish action by action as those of k2 and k3 do.
+/// - Edge cases: nothing that counts: value 0, gradient 0. A ratio beyond e^600 counts as that, an estimate beyond 1e290 as that, and
+///   derivatives are bounded by what the type holds: finite input never gives a NaN.
+/// @throws std::invalid_argument from `evaluate` when sizes, options or (data_checks::on) data do not fit; then nothing has been written.
+struct ppo {
+  double clip = 0.2;            ///< >= 0: how far from 1 a ratio counts
+  double dual_clip = 0.0;       ///< > 1: to where a ratio counts for negative advantages; 0: to any
+  double kl_coefficient = 0.0;  ///< >= 0, factor on the estimate
+  kl_estimator estimator = kl_estimator::k3;
+
+  void validate() const {
+    detail::require(clip >= 0.0 && detail::is_finite(clip), "clip: ", clip, ", expected a finite number >= 0");
+    detail::require(dual_clip == 0.0 || (dual_clip > 1.0 && detail::is_finite(dual_clip)), "dual_clip: ", dual_clip,
+                    ", expected 0 or a finite number > 1");
+    detail::require(kl_coefficient >= 0.0 && detail::is_finite(kl_coefficient), "kl_coefficient: ", kl_coefficient,
+                    ", expected a finite number >= 0");
+  }
+
+  /// What an action of this ratio and advantage adds, without the penalty.
+  [[nodiscard]] detail::policy_term surrogate(double ratio, double advantage) const noexcept {
+    double counted = ratio;
+    if (advantage >= 0.0) {
+      counted = std::min(ratio, 1.0 + clip);
+    } else {
+      counted = std::max(ratio, 1.0 - clip);
+      if (dual_clip > 0.0) counted = std::min(counted, dual_clip);
+    }
+    const bool clipped = advantage != 0.0 && counted != ratio;
+    return {detail::bounded_term(-advantage * counted), clipped ? 0.0 : detail::bounded_term(-advantage * ratio), clipped};
+  }
+};
+
+/// policy_diagnostics: where a policy has got to, means over the actions that count, by their weights; all 0 when none does.
+struct policy_diagnostics {
+  double mean_ratio = 0.0;     ///< of rho
+  double clip_fraction = 0.0;  ///< of the actions that a bound of the surrogate keeps from counting
+  double kl_k1 = 0.0;          ///< estimates of KL(old, new)
+  double kl_k3 = 0.0;
+};
+
+/// critic: half the mean squared error of values, with or without a bound on how far from the old ones they may get at a gain.
+///
+///     clipped_i          = clamp(V_i, old_i - clip, old_i + clip)
+///     loss               = mean_i of 1/2 max((V_i - R_i)^2, (clipped_i - R_i)^2)
+///     d(loss)/d(V_i)     = part of i in the mean times (V_i - R_i where its square is not the smaller one, else 0)
+///
+/// Schulman et al., as ppo; the bound on values is that of their published code.
+///
+/// - Time O(n), no scratch. Weighted mean as in ppo. At a kink the gradient is that of the unclipped square. Without old_values: mean of
+///   squares, no clipping.
+/// - Edge cases: nothing that counts: value 0, gradient 0. A square beyond 1e290 counts as that.
+/// @throws std::invalid_argument from `evaluate` when sizes, options or (data_checks::on) data do not fit; then nothing has been written.
+struct critic {
+  double clip = 0.2;  ///< >= 0, in units of the values; not looked at without old_values
+
+  void validate() const { detail::require(clip >= 0.0 && detail::is_finite(clip), "clip: ", clip, ", expected a finite number >= 0"); }
+};
+
+/// evaluate: the value of a policy's loss over actions, and on request its gradient by the log probabilities.
+template <std::floating_point T>
+double evaluate(const ppo& loss, const policy_batch<T>& batch, const outputs& out, context& ctx) {
+  loss.validate();
+  detail::check_policy(batch, ctx.checks == data_checks::on);
+  detail::check_policy_outputs(out, batch.log_probabilities.size());
+  const detail::step_shares shares(batch.weights, batch.mask, batch.log_probabilities.size());
+  return detail::mean_of_terms(batch.log_probabilities.size(), shares, out, [&](std::size_t i) {
+    const detail::policy_ratio rho(batch, i);
+    detail::policy_term term = loss.surrogate(rho.ratio, static_cast<double>(batch.advantages[i]));
+    if (loss.kl_coefficient > 0.0) {
+      term.value = detail::bounded_term(term.value + loss.kl_coefficient * rho.kl(loss.estimator));
+      term.slope = detail::bounded_term(term.slope + loss.kl_coefficient * rho.kl_slope(loss.estimator));
+    }
+    return term;
+  });
+}
+
+/// evaluate: the value of a critic's loss over states, and on request its gradient by the values.
+template <std::floating_point T>
+double evaluate(const critic& loss, const value_batch<T>& batch, const outputs& out, context& ctx) {
+  loss.validate();
+  detail::check_critic(batch, ctx.checks == data_checks::on);
+  detail::check_policy_outputs(out, batch.values.size());
+  const detail::step_shares shares(batch.weights, batch.mask, batch.values.size());
+  return detail::mean_of_terms(batch.values.size(), shares, out, [&](std::size_t i) {
+    const double v = static_cast<double>(batch.values[i]);
+    const double r = static_cast<double>(batch.returns[i]);
+    const double error = detail::held_as<double>(v - r);
+    double counted = error;
+    if (!batch.old_values.empty()) {
+      const double old = static_cast<double>(batch.old_values[i]);
+      const double other = detail::held_as<double>(std::clamp(v, old - loss.clip, old + loss.clip) - r);
+      if (std::abs(other) > std::abs(error)) counted = other;
+    }
+    const bool clipped = std::abs(counted) > std::abs(error);
+    return detail::policy_term{detail::bounded_term(0.5 * counted * counted), clipped ? 0.0 : error, clipped};
+  });
+}
+
+/// diagnose: ratios, clipping and divergence of the policies, to be watched while one learns.
+/// @throws std::invalid_argument as evaluate.
+template <std::floating_point T>
+[[nodiscard]] policy_diagnostics diagnose(const ppo& loss, const policy_batch<T>& batch, data_checks checks = data_checks::on) {
+  loss.validate();
+  detail::check_policy(batch, checks == data_checks::on);
+  const detail::step_shares shares(batch.weights, batch.mask, batch.log_probabilities.size());
+  policy_diagnostics found;
+  for (std::size_t i = 0; i < batch.log_probabilities.size(); ++i) {
+    const double share = shares[i];
+    if (!(share > 0.0)) continue;
+    const detail::policy_ratio rho(batch, i);
+    found.mean_ratio += share * rho.ratio;
+    if (loss.surrogate(rho.ratio, static_cast<double>(batch.advantages[i])).clipped) found.clip_fraction += share;
+    found.kl_k1 += share * rho.kl(kl_estimator::k1);
+    found.kl_k3 += share * rho.kl(kl_estimator::k3);
+  }
+  return found;
+}
+
+/// explained_variance: what part of the returns' variance the values account for, 1 - Var(R - V) / Var(R), weighted: 1 for values that are right
+/// but for a constant, 0 for constant ones, below 0 for worse. 0 where the returns are equal, or nothing counts.
+/// @throws std::invalid_argument as evaluate.
+template <std::floating_point T>
+[[nodiscard]] double explained_variance(const value_batch<T>& batch, data_checks checks = data_checks::on) {
+  detail::check_critic(batch, checks == data_checks::on);
+  const detail::step_shares shares(batch.weights, batch.mask, batch.values.size());
+  const std::size_t n = batch.values.size();
+  double largest = 0.0;
+  std::size_t first = n;
+  for (std::size_t i = 0; i < n; ++i)
+    if (shares[i] > 0.0) {
+      if (first == n) first = i;
+      largest = std::max({largest, std::abs(static_cast<double>(batch.values[i])), std::abs(static_cast<double>(batch.returns[i]))});
+    }
+  if (!(largest > 0.0)) return 0.0;
+  // In units of the largest no square overflows, and relative to the first equal numbers have a mean without rounding.
+  const auto return_of = [&](std::size_t i) { return static_cast<double>(batch.returns[i]) / largest; };
+  const auto rest_of = [&](std::size_t i) { return return_of(i) - static_cast<double>(batch.values[i]) / largest; };
+  const auto variance = [&](auto of) {
+    double mean = 0.0;
+    double squares = 0.0;
+    for (std::size_t i = first; i < n; ++i)
+      if (shares[i] > 0.0) mean += shares[i] * (of(i) - of(first));
+    for (std::size_t i = first; i < n; ++i)
+      if (shares[i] > 0.0) squares += shares[i] * (of(i) - of(first) - mean) * (of(i) - of(first) - mean);
+    return squares;
+  };
+  const double whole = variance(return_of);
+  return whole > 0.0 ? std::max(1.0 - variance(rest_of) / whole, -1e290) : 0.0;
+}
+
+}  // namespace rankloss

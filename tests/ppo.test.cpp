@@ -1,0 +1,301 @@
+// SPDX-License-Identifier: BSL-1.0
+#include <rankloss/ppo.hpp>
+
+#include "support/tied_orders.hpp"
+
+#include <catch2/catch.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <random>
+#include <vector>
+
+namespace {
+
+using rankloss::critic;
+using rankloss::diagnose;
+using rankloss::evaluate;
+using rankloss::explained_variance;
+using rankloss::kl_estimator;
+using rankloss::policy_batch;
+using rankloss::ppo;
+using rankloss::value_batch;
+using numbers = std::vector<double>;
+
+template <class T>
+void check_near(const std::vector<T>& found, const numbers& expected, double margin) {
+  REQUIRE(found.size() == expected.size());
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    INFO("step " << i);
+    CHECK(static_cast<double>(found[i]) == Approx(expected[i]).margin(margin));
+  }
+}
+
+/// Slopes of value(x) by each x, by differences.
+template <class Value>
+numbers differences(numbers x, Value value) {
+  constexpr double h = 1e-6;
+  numbers out(x.size());
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    const double at = x[i];
+    x[i] = at + h;
+    const double above = value(x);
+    x[i] = at - h;
+    out[i] = (above - value(x)) / (2 * h);
+    x[i] = at;
+  }
+  return out;
+}
+
+const std::vector<std::uint8_t> all_but_last{1, 1, 1, 1, 1, 1, 1, 0};
+
+}  // namespace
+
+TEST_CASE("ppo: rlax's values") {
+  const auto log_softmax = [](const numbers& s, std::size_t k) {
+    double sum = 0;
+    for (const double x : s) sum += std::exp(x);
+    return s[k] - std::log(sum);
+  };
+  const numbers now{log_softmax({1, 1, 1}, 0), log_softmax({2, 0, 0}, 1), log_softmax({-1, -2, -3}, 2)};
+  const numbers old{log_softmax({1, 1, 1}, 0), log_softmax({2, 0, 0}, 1), log_softmax({-3, -2, -1}, 2)};
+  const numbers a{0.3, 0.2, 0.1}, negative{-0.3, -0.2, -0.1};
+  CHECK(evaluate(ppo{}, policy_batch<double>{now, old, a}) == Approx(-0.1711778).margin(1e-7));
+  CHECK(evaluate(ppo{}, policy_batch<double>{now, old, a}) == Approx(-(0.5 + 0.1 * std::exp(-2.0)) / 3).epsilon(1e-14));
+  CHECK(evaluate(ppo{}, policy_batch<double>{now, old, negative}) == Approx((0.5 + 0.1 * 0.8) / 3).epsilon(1e-14));
+}
+
+TEMPLATE_TEST_CASE("ppo and critic: TRL's numbers", "", float, double) {
+  using T = TestType;
+  const T padding = std::numeric_limits<T>::quiet_NaN();
+  {
+    const std::vector<T> now{T(-1), T(-0.5), T(-2), T(-0.1), T(-0.3), T(-1.2), T(-0.8), padding};
+    const std::vector<T> old{T(-1.2), T(-0.9), T(-1), T(-0.3), T(-0.3), T(-0.2), T(-1.9), padding};
+    const std::vector<T> a{T(1), T(-0.5), T(0.3), T(2), T(-1), T(0.7), T(0.2), padding};
+    const policy_batch<T> batch{.log_probabilities = now, .old_log_probabilities = old, .advantages = a, .mask = all_but_last};
+    std::vector<T> g(8, T(9));
+    CHECK(evaluate(ppo{}, batch, {.gradient = g}) == Approx(-0.3517096).margin(1e-6));
+    check_near(g, {0, 0.1065589040517807, -0.015766264870762825, 0, 0.1428571492433548, -0.03678794577717781, 0, 0}, 1e-7);
+    CHECK(g[7] == T(0));
+    CHECK(diagnose(ppo{}, batch).clip_fraction == Approx(3.0 / 7).epsilon(1e-14));
+  }
+  const std::vector<T> v{T(0.5), T(0.1), T(-0.4), T(0.9), T(0.3), T(0.4), T(0.2), padding};
+  const std::vector<T> old{T(0.2), T(0.1), T(0), T(0.4), T(0.3), T(-0.1), T(0.2), padding};
+  const std::vector<T> returns{T(0.1), T(-0.2), T(0.3), T(1), T(0), T(0.5), T(-1), padding};
+  std::vector<T> g(8, T(9));
+  const value_batch<T> batch{.values = v, .returns = returns, .old_values = old, .mask = all_but_last};
+  CHECK(evaluate(critic{}, batch, {.gradient = g}) == Approx(0.185).margin(1e-6));
+  check_near(g, {0.05714286118745804, 0.04285714775323868, -0.10000000894069672, 0, 0.04285714775323868, 0, 0.1714285910129547, 0}, 1e-7);
+}
+
+TEST_CASE("critic: LR2PPO's value and slopes, which are twice these, and plain squares without old values") {
+  const numbers v{0.5, -0.2, 1}, returns{0.9, 0.1, -0.3}, old{0.1, 0, 0.2};
+  numbers g(3);
+  CHECK(2 * evaluate(critic{.clip = 0.5}, value_batch<double>{v, returns, old}, {.gradient = g, .scale = 2}) == Approx(0.6466666).margin(1e-7));
+  check_near(g, {-0.2666666507720947, -0.2, 0.8666666746139526}, 1e-7);
+  CHECK(evaluate(critic{}, value_batch<double>{v, returns}, {.gradient = g}) == Approx((0.16 + 0.09 + 1.69) / 6).epsilon(1e-14));
+  check_near(g, {-0.4 / 3, -0.1, 1.3 / 3}, 1e-15);
+}
+
+TEST_CASE("ppo: at the first step the ratio is 1 and the gradient that of REINFORCE") {
+  std::mt19937_64 random(1);
+  const numbers now = support::numbers<double>(random, 20), a = support::numbers<double>(random, 20);
+  const policy_batch<double> batch{now, now, a};
+  for (const double clip : {0.0, 0.2})
+    for (const double coefficient : {0.0, 3.0}) {
+      numbers g(20);
+      const ppo loss{.clip = clip, .dual_clip = 2, .kl_coefficient = coefficient};
+      double mean = 0;
+      for (const double x : a) mean += x / 20;
+      CHECK(evaluate(loss, batch, {.gradient = g}) == Approx(-mean).epsilon(1e-12));
+      for (std::size_t i = 0; i < 20; ++i) CHECK(g[i] == Approx(-a[i] / 20).epsilon(1e-14));
+      const auto found = diagnose(loss, batch);
+      CHECK(found.mean_ratio == Approx(1).epsilon(1e-14));
+      CHECK(found.clip_fraction == 0.0);
+      CHECK(found.kl_k1 == 0.0);
+      CHECK(found.kl_k3 == 0.0);
+    }
+}
+
+TEST_CASE("ppo and critic: gradients are slopes of the value, values their formula") {
+  std::mt19937_64 random(2);
+  const std::size_t n = 60;
+  const numbers now = support::numbers<double>(random, n), old = support::numbers<double>(random, n), a = support::numbers<double>(random, n);
+  numbers weights = support::numbers<double>(random, n);
+  for (double& w : weights) w = std::abs(w);
+  const auto mask = support::whole_numbers<std::uint8_t>(random, n, 3);
+  long double total = 0;
+  for (std::size_t i = 0; i < n; ++i)
+    if (mask[i] != 0) total += weights[i];
+  for (const double clip : {0.1, 0.5, 1.5})
+    for (const double dual : {0.0, 1.7})
+      for (const kl_estimator k : {kl_estimator::k1, kl_estimator::k2, kl_estimator::k3})
+        for (const double coefficient : {0.0, 0.3}) {
+          const ppo loss{.clip = clip, .dual_clip = dual, .kl_coefficient = coefficient, .estimator = k};
+          const auto value = [&](const numbers& x) {
+            return evaluate(
+                loss, policy_batch<double>{.log_probabilities = x, .old_log_probabilities = old, .advantages = a, .weights = weights, .mask = mask});
+          };
+          long double expected = 0;
+          for (std::size_t i = 0; i < n; ++i) {
+            if (mask[i] == 0) continue;
+            const long double d = static_cast<long double>(now[i]) - old[i], rho = std::exp(d), e = clip;
+            long double gain = std::min(rho * a[i], std::clamp(rho, 1 - e, 1 + e) * a[i]);
+            if (dual > 0 && a[i] < 0) gain = std::max(gain, static_cast<long double>(dual) * a[i]);
+            const long double kl = k == kl_estimator::k1 ? -d : k == kl_estimator::k2 ? d * d / 2 : rho - 1 - d;
+            expected += weights[i] / total * (coefficient * kl - gain);
+          }
+          CHECK(value(now) == Approx(static_cast<double>(expected)).epsilon(1e-12).margin(1e-14));
+          numbers g(n, 1.0);
+          evaluate(loss,
+                   policy_batch<double>{.log_probabilities = now, .old_log_probabilities = old, .advantages = a, .weights = weights, .mask = mask},
+                   {.gradient = g, .scale = -2, .update = rankloss::update::add});
+          numbers slopes = differences(now, value);
+          for (double& x : slopes) x = 1 - 2 * x;
+          check_near(g, slopes, 1e-8);
+        }
+  for (const double clip : {0.0, 0.2, 0.8}) {
+    const auto value = [&](const numbers& x) {
+      return evaluate(critic{.clip = clip}, value_batch<double>{.values = x, .returns = a, .old_values = old, .weights = weights, .mask = mask});
+    };
+    numbers g(n);
+    evaluate(critic{.clip = clip}, value_batch<double>{.values = now, .returns = a, .old_values = old, .weights = weights, .mask = mask},
+             {.gradient = g});
+    check_near(g, differences(now, value), 1e-8);
+  }
+}
+
+TEST_CASE("ppo: at a bound the gradient is that of the unclipped side") {
+  const numbers zero{0, 0}, a{1, -1};
+  numbers g(2);
+  evaluate(ppo{.clip = 0}, policy_batch<double>{zero, zero, a}, {.gradient = g});
+  CHECK(g == numbers{-0.5, 0.5});
+  const numbers v{1}, r{0}, old{0.5};
+  numbers slope(1);
+  evaluate(critic{.clip = 0.5}, value_batch<double>{v, r, old}, {.gradient = slope});
+  CHECK(slope[0] == 1.0);
+}
+
+TEST_CASE("ppo: the dual clip bounds what a negative advantage costs") {
+  const numbers now{2}, old{0}, a{-0.5};
+  numbers g(1);
+  CHECK(evaluate(ppo{}, policy_batch<double>{now, old, a}, {.gradient = g}) == Approx(0.5 * std::exp(2.0)));
+  CHECK(g[0] == Approx(0.5 * std::exp(2.0)));
+  CHECK(evaluate(ppo{.dual_clip = 3}, policy_batch<double>{now, old, a}, {.gradient = g}) == Approx(1.5));
+  CHECK(g[0] == 0.0);
+  CHECK(diagnose(ppo{}, policy_batch<double>{now, old, a}).clip_fraction == 0.0);
+  CHECK(diagnose(ppo{.dual_clip = 3}, policy_batch<double>{now, old, a}).clip_fraction == 1.0);
+}
+
+TEST_CASE("diagnose: ratios and estimates are their means") {
+  const numbers now{-1, -0.5, -2, 5}, old{-1.2, -0.9, -1, 0}, a{1, -1, 1, 1}, weights{1, 2, 1, 0};
+  const auto found =
+      diagnose(ppo{}, policy_batch<double>{.log_probabilities = now, .old_log_probabilities = old, .advantages = a, .weights = weights});
+  const double mean_ratio = (std::exp(0.2) + 2 * std::exp(0.4) + std::exp(-1.0)) / 4;
+  CHECK(found.mean_ratio == Approx(mean_ratio).epsilon(1e-14));
+  CHECK(found.kl_k1 == Approx(0).margin(1e-15));
+  CHECK(found.kl_k3 == Approx(mean_ratio - 1).epsilon(1e-13));
+  CHECK(found.clip_fraction == Approx(0.25));
+  // What is small stays exact: half the square of the difference.
+  const numbers near{1e-9}, zero{0};
+  CHECK(diagnose(ppo{}, policy_batch<double>{near, zero, zero}).kl_k3 == Approx(5e-19).margin(1e-24));
+}
+
+TEST_CASE("explained_variance: 1 for right values, 0 for constant ones") {
+  const numbers r{1, 2, 4, 9}, constant(4, 0.1), shifted{2, 3, 5, 10}, opposite{-1, -2, -4, -9};
+  CHECK(explained_variance(value_batch<double>{r, r}) == 1.0);
+  CHECK(explained_variance(value_batch<double>{shifted, r}) == Approx(1).epsilon(1e-14));
+  CHECK(explained_variance(value_batch<double>{constant, r}) == Approx(0).margin(1e-14));
+  CHECK(explained_variance(value_batch<double>{opposite, r}) == Approx(-3).epsilon(1e-14));
+  CHECK(explained_variance(value_batch<double>{r, constant}) == 0.0);
+  CHECK(explained_variance(value_batch<double>{}) == 0.0);
+  const numbers huge{1e308, -1e308, 1e308}, values{-1e308, 1e308, -1e308};
+  CHECK(explained_variance(value_batch<double>{values, huge}) == Approx(-3).epsilon(1e-14));
+  const numbers weights{1, 1, 0, 0}, wrong{1, 2, 0, 0};
+  CHECK(explained_variance(value_batch<double>{.values = wrong, .returns = r, .weights = weights}) == 1.0);
+}
+
+TEMPLATE_TEST_CASE("ppo and critic: no ratio and no square overflows to a NaN", "", float, double) {
+  using T = TestType;
+  const T huge = std::numeric_limits<T>::max();
+  const std::vector<T> now{huge, -huge, T(1000), T(-1000), huge, T(1000), T(1000)};
+  const std::vector<T> old{-huge, huge, 0, 0, -huge, 0, 0};
+  const std::vector<T> a{huge, huge, -huge, -huge, 0, 0, T(-1)};
+  for (const kl_estimator k : {kl_estimator::k1, kl_estimator::k2, kl_estimator::k3})
+    for (const double coefficient : {0.0, 1.0, 1e300}) {
+      std::vector<T> g(7);
+      const policy_batch<T> batch{.log_probabilities = now, .old_log_probabilities = old, .advantages = a};
+      const double value = evaluate(ppo{.kl_coefficient = coefficient, .estimator = k}, batch, {.gradient = g});
+      CHECK(std::isfinite(value));
+      for (const T x : g) CHECK(std::isfinite(x));
+      if (coefficient == 0.0) CHECK(g[4] == T(0));
+      if (coefficient == 0.0) CHECK(g[5] == T(0));
+      const auto found = diagnose(ppo{}, batch);
+      CHECK(std::isfinite(found.mean_ratio));
+      CHECK(std::isfinite(found.kl_k1));
+      CHECK(std::isfinite(found.kl_k3));
+    }
+  std::vector<T> g(7);
+  CHECK(std::isfinite(evaluate(critic{}, value_batch<T>{now, old, a}, {.gradient = g})));
+  for (const T x : g) CHECK(std::isfinite(x));
+}
+
+TEST_CASE("ppo and critic: where nothing counts, 0") {
+  const numbers x{1, 2};
+  const std::vector<std::uint8_t> none(2, 0);
+  const numbers zero{0, 0};
+  numbers g(2, 9.0);
+  CHECK(evaluate(ppo{}, policy_batch<double>{}) == 0.0);
+  CHECK(evaluate(ppo{}, policy_batch<double>{.log_probabilities = x, .old_log_probabilities = x, .advantages = x, .mask = none}, {.gradient = g}) ==
+        0.0);
+  CHECK(g == zero);
+  g = {9, 9};
+  CHECK(evaluate(critic{}, value_batch<double>{.values = x, .returns = x, .weights = zero}, {.gradient = g}) == 0.0);
+  CHECK(g == zero);
+}
+
+TEST_CASE("ppo and critic name what does not fit, before they write") {
+  const numbers x(4, -1.0), three(3, -1.0);
+  numbers unsound = x;
+  unsound[2] = std::nan("");
+  numbers g(4, 9.0);
+  const policy_batch<double> good{.log_probabilities = x, .old_log_probabilities = x, .advantages = x};
+  auto bad = good;
+  const auto run = [&](const ppo& loss = {}) { return evaluate(loss, bad, {.gradient = g}); };
+  CHECK_THROWS_WITH(run({.clip = -1}), "rankloss: clip: -1, expected a finite number >= 0");
+  CHECK_THROWS_WITH(run({.dual_clip = 1}), "rankloss: dual_clip: 1, expected 0 or a finite number > 1");
+  CHECK_THROWS_WITH(run({.kl_coefficient = -0.5}), "rankloss: kl_coefficient: -0.5, expected a finite number >= 0");
+  bad.old_log_probabilities = three;
+  CHECK_THROWS_WITH(run(), "rankloss: old_log_probabilities: size 3, expected 4 (one per step)");
+  CHECK_THROWS_WITH(diagnose(ppo{}, bad), "rankloss: old_log_probabilities: size 3, expected 4 (one per step)");
+  bad = good;
+  bad.advantages = three;
+  CHECK_THROWS_WITH(run(), "rankloss: advantages: size 3, expected 4 (one per step)");
+  bad = good;
+  bad.weights = x;
+  CHECK_THROWS_WITH(run(), "rankloss: weights: -1 at step 0, expected a finite number >= 0");
+  bad = good;
+  bad.log_probabilities = unsound;
+  CHECK_THROWS_WITH(run(), "rankloss: log_probabilities: nan at step 2, expected a finite number");
+  bad = good;
+  bad.advantages = unsound;
+  CHECK_THROWS_WITH(run(), "rankloss: advantages: nan at step 2, expected a finite number");
+  const std::vector<std::uint8_t> mask{1, 1, 0};
+  bad = good;
+  bad.mask = mask;
+  CHECK_THROWS_WITH(run(), "rankloss: mask: size 3, expected 4 (one per step)");
+  numbers few(2, 9.0);
+  CHECK_THROWS_WITH(evaluate(ppo{}, good, {.gradient = few}), "rankloss: gradient: size 2, expected 4 (one per step)");
+  CHECK_THROWS_WITH(evaluate(ppo{}, good, {.hessian = g}), "rankloss: hessian: this loss has none, expected an empty output");
+  CHECK_THROWS_WITH(evaluate(ppo{}, good, {.per_list = g}), "rankloss: per_list: steps have none, expected an empty output");
+
+  CHECK_THROWS_WITH(evaluate(critic{}, value_batch<double>{x, three}), "rankloss: returns: size 3, expected 4 (one per step)");
+  CHECK_THROWS_WITH(evaluate(critic{}, value_batch<double>{x, x, three}), "rankloss: old_values: size 3, expected 4 (one per step)");
+  CHECK_THROWS_WITH(evaluate(critic{}, value_batch<double>{x, unsound}, {.gradient = g}),
+                    "rankloss: returns: nan at step 2, expected a finite number");
+  CHECK_THROWS_WITH(evaluate(critic{.clip = std::nan("")}, value_batch<double>{x, x}), "rankloss: clip: nan, expected a finite number >= 0");
+  CHECK(g == numbers(4, 9.0));
+}
