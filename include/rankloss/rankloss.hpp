@@ -17,12 +17,15 @@
 #include <rankloss/metrics/average_precision.hpp>
 #include <rankloss/metrics/average_relevance_position.hpp>
 #include <rankloss/metrics/expected_reciprocal_rank.hpp>
+#include <rankloss/metrics/kendall_tau.hpp>
 #include <rankloss/metrics/ndcg.hpp>
+#include <rankloss/metrics/pairwise_accuracy.hpp>
 #include <rankloss/metrics/precision.hpp>
 #include <rankloss/metrics/rank_biased_precision.hpp>
 #include <rankloss/metrics/recall.hpp>
 #include <rankloss/metrics/reciprocal_rank.hpp>
 #include <rankloss/metrics/retrieval.hpp>
+#include <rankloss/metrics/spearman.hpp>
 #include <rankloss/neural_ndcg.hpp>
 #include <rankloss/neural_sort_cross_entropy.hpp>
 #include <rankloss/pairs/function.hpp>
