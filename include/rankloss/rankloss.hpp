@@ -6,6 +6,7 @@
 #include <rankloss/approx_ndcg.hpp>
 #include <rankloss/batch.hpp>
 #include <rankloss/bidirectional.hpp>
+#include <rankloss/bradley_terry.hpp>
 #include <rankloss/context.hpp>
 #include <rankloss/conventions.hpp>
 #include <rankloss/evaluate.hpp>
@@ -14,6 +15,7 @@
 #include <rankloss/lambdarank.hpp>
 #include <rankloss/listmle.hpp>
 #include <rankloss/listnet.hpp>
+#include <rankloss/margin_ranking.hpp>
 #include <rankloss/metrics/average_precision.hpp>
 #include <rankloss/metrics/average_relevance_position.hpp>
 #include <rankloss/metrics/expected_reciprocal_rank.hpp>
@@ -32,6 +34,7 @@
 #include <rankloss/pairs/weight.hpp>
 #include <rankloss/pairwise.hpp>
 #include <rankloss/pointwise.hpp>
+#include <rankloss/preference_batch.hpp>
 #include <rankloss/random.hpp>
 #include <rankloss/ranknet.hpp>
 #include <rankloss/ranks/hard_ranks.hpp>
