@@ -6,6 +6,7 @@
 #include <rankloss/approx_ndcg.hpp>
 #include <rankloss/batch.hpp>
 #include <rankloss/bidirectional.hpp>
+#include <rankloss/bradley_terry.hpp>
 #include <rankloss/context.hpp>
 #include <rankloss/conventions.hpp>
 #include <rankloss/evaluate.hpp>
@@ -15,15 +16,19 @@
 #include <rankloss/lambdarank.hpp>
 #include <rankloss/listmle.hpp>
 #include <rankloss/listnet.hpp>
+#include <rankloss/margin_ranking.hpp>
 #include <rankloss/metrics/average_precision.hpp>
 #include <rankloss/metrics/average_relevance_position.hpp>
 #include <rankloss/metrics/expected_reciprocal_rank.hpp>
+#include <rankloss/metrics/kendall_tau.hpp>
 #include <rankloss/metrics/ndcg.hpp>
+#include <rankloss/metrics/pairwise_accuracy.hpp>
 #include <rankloss/metrics/precision.hpp>
 #include <rankloss/metrics/rank_biased_precision.hpp>
 #include <rankloss/metrics/recall.hpp>
 #include <rankloss/metrics/reciprocal_rank.hpp>
 #include <rankloss/metrics/retrieval.hpp>
+#include <rankloss/metrics/spearman.hpp>
 #include <rankloss/neural_ndcg.hpp>
 #include <rankloss/neural_sort_cross_entropy.hpp>
 #include <rankloss/pairs/function.hpp>
@@ -32,6 +37,7 @@
 #include <rankloss/plackett_luce_policy.hpp>
 #include <rankloss/pointwise.hpp>
 #include <rankloss/ppo.hpp>
+#include <rankloss/preference_batch.hpp>
 #include <rankloss/random.hpp>
 #include <rankloss/ranknet.hpp>
 #include <rankloss/ranks/hard_ranks.hpp>

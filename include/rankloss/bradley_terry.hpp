@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <rankloss/detail/item_rows.hpp>
+#include <rankloss/detail/require.hpp>
+#include <rankloss/preference_batch.hpp>
+
+#include <algorithm>
+#include <cmath>
+
+namespace rankloss {
+
+/// bradley_terry: minus the log probability that the preferred item wins, under the Bradley-Terry model of the rewards.
+///
+///     z              = (r_preferred - r_other - margin of the pair) / t,  t = temperature
+///     loss           = -(1 - e) log sigmoid(z) - e log sigmoid(-z) + c (r_preferred + r_other)^2,  e = smoothing, c = centring
+///     d(loss)/d(r)   = +-(e sigmoid(z) - (1 - e) sigmoid(-z)) / t + 2 c (r_preferred + r_other),  + for the preferred item
+///     d2(loss)/d(r)2 = sigmoid(z) sigmoid(-z) / t^2 + 2 c
+///
+/// Bradley, Terry: Rank analysis of incomplete block designs, Biometrika 39 (1952); as the loss of reward models: Ouyang et al.: Training
+/// language models to follow instructions with human feedback, NeurIPS 2022, arXiv 2203.02155. Margins: Touvron et al.: Llama 2, arXiv
+/// 2307.09288. Centring: Eisenstein et al.: Helping or herding?, arXiv 2312.09244. Smoothing takes each label to be wrong with probability e.
+///
+/// - Time O(1) a pair. No difference of rewards is too large or too small: log sigmoid is formed from its larger term.
+/// - Convex in the rewards. Without centring invariant under shifts of all of them, and the gradient sums to 0 up to rounding.
+/// - A loss beyond 1e290 is that, and so is a slope.
+/// @throws std::invalid_argument from `evaluate` when an option is out of its range.
+struct bradley_terry {
+  double temperature = 1.0;  ///< 1e-15 to 1e300, in units of the rewards
+  double smoothing = 0.0;    ///< e: 0 to 1/2
+  double centring = 0.0;     ///< c: 0 to 1e100
+
+  static constexpr bool has_hessian = true;
+
+  void validate() const {
+    detail::require(temperature >= 1e-15 && temperature <= 1e300, "temperature: ", temperature, ", expected 1e-15 to 1e300");
+    detail::require(smoothing >= 0.0 && smoothing <= 0.5, "smoothing: ", smoothing, ", expected 0 to 0.5");
+    detail::require(centring >= 0.0 && centring <= 1e100, "centring: ", centring, ", expected 0 to 1e100");
+  }
+
+  [[nodiscard]] preference_term operator()(double preferred, double other, double margin) const noexcept {
+    const double z = held((preferred - other - margin) / temperature);
+    const double small = std::exp(-std::abs(z));
+    const double near_one = 1.0 / (1.0 + small);
+    const double near_zero = small / (1.0 + small);
+    const double right = z >= 0.0 ? near_one : near_zero;  // sigmoid(z)
+    const double wrong = z >= 0.0 ? near_zero : near_one;
+    const double pull = (smoothing * right - (1.0 - smoothing) * wrong) / temperature;
+    const double bend = right * wrong / temperature / temperature;
+    const double both = preferred + other;
+    const double push = held(2.0 * centring * both);
+    const double value = std::log1p(small) + (1.0 - smoothing) * std::max(-z, 0.0) + smoothing * std::max(z, 0.0) + held(centring * both * both);
+    return {std::min(value, detail::largest_term), held(push + pull), held(push - pull), bend + 2.0 * centring, bend + 2.0 * centring};
+  }
+
+ private:
+  [[nodiscard]] static double held(double x) noexcept { return std::clamp(x, -detail::largest_term, detail::largest_term); }
+};
+
+}  // namespace rankloss

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <rankloss/detail/check_data.hpp>
+#include <rankloss/detail/item_rows.hpp>
+#include <rankloss/detail/require.hpp>
+#include <rankloss/preference_batch.hpp>
+
+#include <algorithm>
+
+namespace rankloss {
+
+/// margin_ranking: how far the preferred item is from being ahead by the margin.
+///
+///     loss         = max(0, m - (r_preferred - r_other)),  m = margin + margin of the pair
+///     d(loss)/d(r) = -1 for the preferred item, 1 for the other, while the loss is above 0; else 0
+///
+/// Herbrich, Graepel, Obermayer: Large margin rank boundaries for ordinal regression, 2000; the loss of LR2PPO's reward model: Guo et al.,
+/// arXiv 2407.13221, whose ranking loss of lists of two is this with reduction::mean_of_relevant: the mean over the pairs that fall short.
+///
+/// - Time O(1) a pair. Convex; invariant under shifts of all rewards; the gradient sums to 0 up to rounding. At the kink the slope is 0.
+/// - A loss beyond 1e290 is that.
+/// @throws std::invalid_argument from `evaluate` when an option is out of its range.
+struct margin_ranking {
+  double margin = 1.0;  ///< any finite number, in units of the rewards
+
+  void validate() const { detail::require(detail::is_finite(margin), "margin: ", margin, ", expected a finite number"); }
+
+  [[nodiscard]] preference_term operator()(double preferred, double other, double own_margin) const noexcept {
+    const double gap = std::min(margin + own_margin - (preferred - other), detail::largest_term);
+    if (!(gap > 0.0)) return {};
+    return {gap, -1.0, 1.0, 0.0, 0.0};
+  }
+};
+
+}  // namespace rankloss

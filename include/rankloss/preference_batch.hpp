@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <rankloss/batch.hpp>
+#include <rankloss/context.hpp>
+#include <rankloss/detail/check_data.hpp>
+#include <rankloss/detail/require.hpp>
+#include <rankloss/evaluate.hpp>
+#include <rankloss/workspace.hpp>
+
+#include <algorithm>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <span>
+#include <string_view>
+#include <type_traits>
+
+namespace rankloss {
+
+/// preference_batch: rewards of items, and pairs of items of which one is preferred to the other, over the host's own memory.
+///
+/// Pair k prefers item preferred[k] to item other[k]. An item may be in any number of pairs, or in none: its gradient is then 0.
+/// T is float or double. An infinite reward counts as the largest finite number, but as no more than 1e300.
+///
+/// reduction::mean divides by the sum of the weights of all pairs, mean_of_relevant by that of the pairs whose value is above 0.
+template <std::floating_point T>
+struct preference_batch {
+  using score_type = T;
+
+  std::span<const T> rewards;  ///< [items] any finite number
+  positions preferred{};       ///< [pairs] item, from 0
+  positions other{};           ///< [pairs] item, another one
+  reals pair_weights{};        ///< [pairs] >= 0, finite; none: all 1
+  reals margins{};             ///< [pairs] by how much the preferred item is to be ahead, as each loss documents, finite; none: all 0
+  rankloss::reduction reduction = rankloss::reduction::mean;
+};
+
+/// What a preference loss says of one pair.
+struct preference_term {
+  double value = 0.0;
+  double slope_preferred = 0.0;      ///< d(value) / d(reward of the preferred item)
+  double slope_other = 0.0;          ///< d(value) / d(reward of the other)
+  double curvature_preferred = 0.0;  ///< d2(value) / d(reward of the preferred item)^2
+  double curvature_other = 0.0;      ///< d2(value) / d(reward of the other)^2
+};
+
+/// preference_loss: the value and the derivatives of one pair, from the rewards of the preferred item and of the other and the pair's margin.
+/// It may offer `validate()` and a Hessian diagonal (`has_hessian`). What it returns is no larger than 1e290 for any finite numbers.
+template <class Loss>
+concept preference_loss = requires(const Loss& loss, double reward) {
+  { loss(reward, reward, reward) } -> std::same_as<preference_term>;
+};
+
+namespace detail {
+
+inline void check_items(std::string_view field, const positions& items, std::size_t count) {
+  for (std::size_t k = 0; k < items.size(); ++k)
+    require(items[k] >= 0 && static_cast<std::uint64_t>(items[k]) < count, field, ": ", items[k], " at pair ", k,
+            ", expected an item from 0 to below ", count, " (the number of rewards)");
+}
+
+template <class T>
+void check_preferences(const preference_batch<T>& batch, const outputs& out, bool check_values) {
+  const std::size_t items = batch.rewards.size();
+  const std::size_t pairs = batch.preferred.size();
+  require(batch.other.size() == pairs, "other: size ", batch.other.size(), ", expected ", pairs, " (one per preferred)");
+  require(batch.margins.empty() || batch.margins.size() == pairs, "margins: size ", batch.margins.size(), ", expected ", pairs, " (one per pair)");
+  check_output("gradient", out.gradient.size(), items, "one per reward");
+  check_output("hessian", out.hessian.size(), items, "one per reward");
+  check_output("per_list", out.per_list.size(), pairs, "one per pair");
+  require(is_finite(out.scale), "scale: ", out.scale, ", expected a finite number");
+  check_items("preferred", batch.preferred, items);
+  check_items("other", batch.other, items);
+  for (std::size_t k = 0; k < pairs; ++k)
+    require(batch.preferred[k] != batch.other[k], "other: ", batch.other[k], " at pair ", k, ", expected an item other than the preferred one");
+  check_weights("pair_weights", batch.pair_weights, pairs, "pair", check_values);
+  if (!check_values) return;
+  const std::size_t bad = find_first(strided<const T>(batch.rewards.data(), items), [](T r) { return is_nan(r); });
+  require(bad == items, "rewards: nan at item ", bad, ", expected a number");
+  for (std::size_t k = 0; k < batch.margins.size(); ++k)
+    require(is_finite(batch.margins[k]), "margins: ", batch.margins[k], " at pair ", k, ", expected a finite number");
+}
+
+/// Writes factor * sums to an output, held to what its type can hold.
+inline void write_scaled(const real_output& out, std::span<const double> sums, double factor, update how) {
+  out.visit([&](auto* memory) {
+    using G = std::remove_pointer_t<decltype(memory)>;
+    constexpr double largest = static_cast<double>(std::numeric_limits<G>::max());
+    for (std::size_t i = 0; i < sums.size(); ++i) {
+      const double before = how == update::add ? static_cast<double>(memory[i]) : 0.0;
+      memory[i] = static_cast<G>(std::clamp(before + factor * sums[i], -largest, largest));
+    }
+  });
+}
+
+}  // namespace detail
+
+/// evaluate: the value of a preference loss over pairs, and on request its gradient by the rewards.
+///
+///     value         = sum_k w_k loss(pair k) / sum_k w_k           (reduction::mean; without the division for sum)
+///     gradient[i]   = out.scale * d(value) / d(rewards[i])
+///
+/// - Time O(pairs + items) on the calling thread, pair by pair in the order given: the same bits for any executor and on every run.
+/// - Sums are in double; scratch O(items), after warm-up nothing is allocated. out.per_list takes the value of each pair.
+/// - Edge cases: no pair, or weights that sum to 0: value 0, gradient 0.
+/// @throws std::invalid_argument naming the field when sizes, indices, options or (data_checks::on) data do not fit; then no output has been
+/// written.
+template <class Loss, std::floating_point T>
+requires preference_loss<Loss>
+double evaluate(const Loss& loss, const preference_batch<T>& batch, const outputs& out, context& ctx) {
+  detail::check_options(loss, out);
+  detail::check_preferences(batch, out, ctx.checks == data_checks::on);
+
+  workspace& scratch = ctx.scratch();
+  const workspace::scope scope(scratch);
+  const std::span<double> gradient = scratch.take<double>(out.gradient.size());
+  const std::span<double> hessian = scratch.take<double>(out.hessian.size());
+  std::fill(gradient.begin(), gradient.end(), 0.0);
+  std::fill(hessian.begin(), hessian.end(), 0.0);
+
+  const std::size_t pairs = batch.preferred.size();
+  double most = batch.pair_weights.empty() ? 1.0 : 0.0;
+  for (std::size_t k = 0; k < batch.pair_weights.size(); ++k) most = std::max(most, batch.pair_weights[k]);
+  constexpr double largest = std::min(static_cast<double>(std::numeric_limits<T>::max()), 1e300);
+  const auto reward = [&](std::size_t i) { return std::clamp(static_cast<double>(batch.rewards[i]), -largest, largest); };
+  double sum = 0.0;
+  double mass = 0.0;
+  for (std::size_t k = 0; k < pairs; ++k) {
+    const auto p = static_cast<std::size_t>(batch.preferred[k]);
+    const auto o = static_cast<std::size_t>(batch.other[k]);
+    const preference_term term = loss(reward(p), reward(o), batch.margins.empty() ? 0.0 : batch.margins[k]);
+    if (!out.per_list.empty()) out.per_list[k] = term.value;
+    // Of the greatest weight: no sum of weights is too large, or too small.
+    const double w = batch.pair_weights.empty() ? 1.0 : most > 0.0 ? batch.pair_weights[k] / most : 0.0;
+    if (!(w > 0.0)) continue;
+    if (batch.reduction != reduction::mean_of_relevant || term.value > 0.0) mass += w;
+    sum += w * term.value;
+    if (!gradient.empty()) {
+      gradient[p] += w * term.slope_preferred;
+      gradient[o] += w * term.slope_other;
+    }
+    if (!hessian.empty()) {
+      hessian[p] += w * term.curvature_preferred;
+      hessian[o] += w * term.curvature_other;
+    }
+  }
+  const bool summed = batch.reduction == reduction::sum;
+  const double share = summed ? most : mass > 0.0 ? 1.0 / mass : 0.0;
+  constexpr double finite = std::numeric_limits<double>::max();
+  const double factor = std::clamp(out.scale * share, -finite, finite);
+  if (!out.gradient.empty()) detail::write_scaled(out.gradient, gradient, factor, out.update);
+  if (!out.hessian.empty()) detail::write_scaled(out.hessian, hessian, factor, out.update);
+  return std::min(summed ? sum * most : mass > 0.0 ? sum / mass : 0.0, finite);
+}
+
+}  // namespace rankloss

@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: BSL-1.0
+#include <rankloss/preference_batch.hpp>
+
+#include <rankloss/bradley_terry.hpp>
+#include <rankloss/margin_ranking.hpp>
+#include <rankloss/threads.hpp>
+
+#include "support/tied_orders.hpp"
+
+#include <catch2/catch.hpp>
+
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <random>
+#include <string>
+#include <vector>
+
+namespace {
+
+using rankloss::evaluate;
+using rankloss::margin_ranking;
+using rankloss::preference_batch;
+using rankloss::reduction;
+
+using reals = std::vector<double>;
+constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+constexpr double infinity = std::numeric_limits<double>::infinity();
+
+/// r_preferred^2 + 3 r_other + margin: every field of a term is its own.
+struct probe {
+  static constexpr bool has_hessian = true;
+  rankloss::preference_term operator()(double preferred, double other, double margin) const {
+    return {preferred * preferred + 3.0 * other + margin, 2.0 * preferred, 3.0, 2.0, 0.5};
+  }
+};
+
+const reals rewards{1, 2, 3, 10};
+const std::vector<int> better{0, 1, 0}, worse{1, 2, 2};
+
+TEST_CASE("preference_batch: values, weights, margins and reductions") {
+  preference_batch<double> batch{.rewards = rewards, .preferred = better, .other = worse};
+  reals g(4, 9.0), h(4, 9.0), pairs(3);
+  // Pairs: 1 + 6, 4 + 9, 1 + 9.
+  CHECK(evaluate(probe{}, batch, {.gradient = g, .per_list = pairs, .hessian = h}) == 10.0);
+  CHECK(pairs == reals{7, 13, 10});
+  CHECK(g[0] == Approx(4.0 / 3.0).epsilon(1e-15));
+  CHECK(g[1] == Approx(7.0 / 3.0).epsilon(1e-15));
+  CHECK(g[2] == Approx(6.0 / 3.0).epsilon(1e-15));
+  CHECK(g[3] == 0.0);
+  CHECK(h[0] == Approx(4.0 / 3.0).epsilon(1e-15));
+  CHECK(h[1] == Approx(2.5 / 3.0).epsilon(1e-15));
+  CHECK(h[2] == Approx(1.0 / 3.0).epsilon(1e-15));
+
+  const reals weights{2, 0, 6}, margins{0.5, 100, -1};
+  batch.pair_weights = weights;
+  batch.margins = margins;
+  CHECK(evaluate(probe{}, batch) == Approx((2 * 7.5 + 6 * 9.0) / 8.0).epsilon(1e-15));
+  batch.reduction = reduction::sum;
+  std::vector<float> added(4, 1.0f);
+  CHECK(evaluate(probe{}, batch, {.gradient = added, .scale = -0.5, .update = rankloss::update::add}) == Approx(2 * 7.5 + 6 * 9.0).epsilon(1e-15));
+  CHECK(added == std::vector<float>{1.0f - 8.0f, 1.0f - 3.0f, 1.0f - 9.0f, 1.0f});
+}
+
+TEST_CASE("preference_batch: mean_of_relevant is over the pairs of value above 0") {
+  const reals r{0, 1, 5};
+  const std::vector<std::int64_t> p{0, 2}, o{1, 0};
+  preference_batch<double> batch{.rewards = r, .preferred = p, .other = o};
+  CHECK(evaluate(margin_ranking{}, batch) == 1.0);
+  batch.reduction = reduction::mean_of_relevant;
+  reals g(3);
+  CHECK(evaluate(margin_ranking{}, batch, {.gradient = g}) == 2.0);
+  CHECK(g == reals{-1, 1, 0});
+}
+
+TEST_CASE("preference_batch: indices of any width") {
+  const auto value = [](const auto& p, const auto& o) {
+    return evaluate(probe{}, preference_batch<double>{.rewards = rewards, .preferred = p, .other = o});
+  };
+  CHECK(value(std::vector<std::uint32_t>{0, 1, 0}, std::vector<std::int64_t>{1, 2, 2}) == 10.0);
+  CHECK(value(std::vector<std::size_t>{0, 1, 0}, std::vector<int>{1, 2, 2}) == 10.0);
+}
+
+TEST_CASE("preference_batch: nothing to sum is 0") {
+  reals g(4, 9.0);
+  const std::vector<int> none;
+  for (const auto how : {reduction::mean, reduction::mean_of_relevant, reduction::sum}) {
+    CHECK(evaluate(probe{}, preference_batch<double>{.rewards = rewards, .preferred = none, .other = none, .reduction = how}, {.gradient = g}) ==
+          0.0);
+    CHECK(g == reals(4, 0.0));
+    const reals zero(3, 0.0);
+    g.assign(4, 9.0);
+    CHECK(evaluate(probe{}, preference_batch<double>{.rewards = rewards, .preferred = better, .other = worse, .pair_weights = zero, .reduction = how},
+                   {.gradient = g}) == 0.0);
+    for (const double x : g) CHECK(x == 0.0);
+  }
+  CHECK(evaluate(probe{}, preference_batch<float>{}) == 0.0);
+}
+
+TEST_CASE("preference_batch: errors name the field and the place, and nothing is written") {
+  const auto check = [](preference_batch<double> batch, const std::string& words) {
+    reals g(4, 9.0), h(4, 9.0), pairs(3, 9.0);
+    rankloss::context ctx;
+    CHECK_THROWS_WITH(evaluate(probe{}, batch, {.gradient = g, .per_list = pairs, .hessian = h}, ctx), "rankloss: " + words);
+    CHECK(g == reals(4, 9.0));
+    CHECK(h == reals(4, 9.0));
+    CHECK(pairs == reals(3, 9.0));
+  };
+  const preference_batch<double> good{.rewards = rewards, .preferred = better, .other = worse};
+  const std::vector<int> two{0, 1}, low{0, -1, 0}, high{1, 2, 4}, same{1, 1, 2};
+  const reals one_nan{1, nan, 3, 4}, few{1, 2}, negative{1, 1, -1}, unlimited{0, 0, infinity};
+  auto batch = good;
+  batch.other = two;
+  check(batch, "other: size 2, expected 3 (one per preferred)");
+  batch = good;
+  batch.preferred = low;
+  check(batch, "preferred: -1 at pair 1, expected an item from 0 to below 4 (the number of rewards)");
+  batch = good;
+  batch.other = high;
+  check(batch, "other: 4 at pair 2, expected an item from 0 to below 4 (the number of rewards)");
+  batch.other = same;
+  check(batch, "other: 1 at pair 1, expected an item other than the preferred one");
+  batch = good;
+  batch.rewards = one_nan;
+  check(batch, "rewards: nan at item 1, expected a number");
+  batch = good;
+  batch.margins = few;
+  check(batch, "margins: size 2, expected 3 (one per pair)");
+  batch.margins = unlimited;
+  check(batch, "margins: inf at pair 2, expected a finite number");
+  batch = good;
+  batch.pair_weights = few;
+  check(batch, "pair_weights: size 2, expected 3 (one per pair)");
+  batch.pair_weights = negative;
+  check(batch, "pair_weights: -1 at pair 2, expected a finite number >= 0");
+  reals g(3), pairs(2);
+  CHECK_THROWS_WITH(evaluate(probe{}, good, {.gradient = g}), "rankloss: gradient: size 3, expected 4 (one per reward)");
+  CHECK_THROWS_WITH(evaluate(probe{}, good, {.per_list = pairs}), "rankloss: per_list: size 2, expected 3 (one per pair)");
+  CHECK_THROWS_WITH(evaluate(probe{}, good, {.scale = nan}), "rankloss: scale: nan, expected a finite number");
+  reals h(4);
+  CHECK_THROWS_WITH(evaluate(margin_ranking{}, good, {.hessian = h}), "rankloss: hessian: this loss has none, expected an empty output");
+  // The range of indices is checked even where data are not.
+  batch = good;
+  batch.other = high;
+  rankloss::context unchecked{rankloss::data_checks::off};
+  CHECK_THROWS(evaluate(probe{}, batch, {}, unchecked));
+}
+
+TEST_CASE("preference_batch: the same bits for any number of threads, and no allocation once warm") {
+  std::mt19937_64 random(1);
+  const auto r = support::numbers<float>(random, 500);
+  std::vector<int> p, o;
+  for (std::size_t k = 0; k < 4000; ++k) {
+    p.push_back(static_cast<int>(random() % 500));
+    o.push_back(static_cast<int>((static_cast<std::size_t>(p.back()) + 1 + random() % 499) % 500));
+  }
+  const preference_batch<float> batch{.rewards = r, .preferred = p, .other = o};
+  std::vector<float> one(500), many(500);
+  rankloss::context threads{rankloss::threads(3)};
+  const double value = evaluate(rankloss::bradley_terry{}, batch, {.gradient = one});
+  CHECK(evaluate(rankloss::bradley_terry{}, batch, {.gradient = many}, threads) == value);
+  CHECK(one == many);
+  const std::size_t held = threads.scratch_capacity();
+  evaluate(rankloss::bradley_terry{}, batch, {.gradient = many}, threads);
+  CHECK(threads.scratch_capacity() == held);
+}
+
+}  // namespace
