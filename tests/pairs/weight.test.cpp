@@ -24,7 +24,7 @@ using reference::real;
 }  // namespace
 
 TEST_CASE("weights of pairs against their formulas, at any length and cutoff") {
-  for (const std::size_t n : {1u, 2u, 16u, 17u, 130u, 700u}) {
+  for (const std::size_t n : {1u, 2u, 16u, 17u, 130u, 520u}) {
     CAPTURE(n);
     const random_list list = make_list(n, 2.0, 5, static_cast<unsigned>(n));
     const std::vector<std::size_t> position = reference::positions(reference::widen(list.scores));
@@ -47,9 +47,11 @@ TEST_CASE("weights of pairs against their formulas, at any length and cutoff") {
         check_ordered(lambdarank{.cutoff = cutoff, .cut = cut}, list, f, [&](std::size_t i, std::size_t j) {
           return whole > 0 ? (gain(i) - gain(j)) * std::abs(reference::discount(position[i]) - reference::discount(position[j])) / whole : 0;
         });
-        check_ordered(lambdarank_map{.cutoff = cutoff, .cut = cut}, list, f, [&](std::size_t i, std::size_t j) {
-          return reference::change(reference::average_precision, position, reference::widen(list.relevance), i, j);
-        });
+        // The reference counts the metric anew for each pair: once is enough for the longest list.
+        if (n <= 130 || (cutoff == 10 && cut == pairs::cut::either))
+          check_ordered(lambdarank_map{.cutoff = cutoff, .cut = cut}, list, f, [&](std::size_t i, std::size_t j) {
+            return reference::change(reference::average_precision, position, reference::widen(list.relevance), i, j);
+          });
         check_ordered(arp_loss2{.cutoff = cutoff, .cut = cut, .average = pairs::average::weight}, list, f,
                       [&](std::size_t i, std::size_t j) { return y(i) - y(j); });
       }
