@@ -14,7 +14,7 @@ set(without_row relevance_scores)
 # What the one verb takes is tested with it.
 set(tested_with_another batch ranks/rank sorts/sort)
 # Headers of detail/ that hold nothing that could be wrong by itself.
-set(only_declares pair_kernel sinkhorn_band)  # sinkhorn_band: by sorts/sinkhorn, until its own test holds in optimised builds
+set(only_declares pair_kernel)
 # Tests of no header in particular.
 set(about_all promises)
 
