@@ -11,6 +11,17 @@
 #include <utility>
 #include <vector>
 
+#if defined(__SANITIZE_ADDRESS__)
+#define RANKLOSS_POISONS_WORKSPACE
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define RANKLOSS_POISONS_WORKSPACE
+#endif
+#endif
+#if defined(RANKLOSS_POISONS_WORKSPACE)
+#include <sanitizer/asan_interface.h>
+#endif
+
 namespace rankloss {
 
 /// workspace: scratch memory that grows to what the largest list needs and then never allocates again.
@@ -19,6 +30,8 @@ namespace rankloss {
 /// its end all that was taken since its beginning. Blocks are kept until the workspace is destroyed or `clear` is called.
 ///
 /// - Not for use from two threads at a time; a context holds one workspace a worker.
+/// - Under AddressSanitizer what is not taken is poisoned, and a gap of 64 bytes is left after each piece: who reads past a piece, or after its
+///   scope, is found.
 class workspace {
  public:
   /// Gives back, on destruction, everything taken from the workspace after its construction.
@@ -26,6 +39,7 @@ class workspace {
    public:
     explicit scope(workspace& owner) noexcept : owner_(owner), block_(owner.block_), used_(owner.used_) {}
     ~scope() {
+      owner_.poison_after(block_, used_);
       owner_.block_ = block_;
       owner_.used_ = used_;
     }
@@ -54,7 +68,7 @@ class workspace {
     static_assert(std::is_trivially_copyable_v<T> && std::is_trivially_destructible_v<T>);
     static_assert(alignof(T) <= alignment);
     if (count > (std::size_t{1} << 62) / sizeof(T)) throw_bad_alloc();
-    const std::size_t bytes = (count * sizeof(T) + alignment - 1) / alignment * alignment;
+    const std::size_t bytes = (count * sizeof(T) + alignment - 1) / alignment * alignment + gap;
     while (block_ < blocks_.size() && used_ + bytes > blocks_[block_].size) {
       ++block_;
       used_ = 0;
@@ -62,6 +76,9 @@ class workspace {
     if (block_ == blocks_.size()) grow(bytes);
     std::byte* begin = blocks_[block_].memory.get() + used_;
     used_ += bytes;
+#if defined(RANKLOSS_POISONS_WORKSPACE)
+    ASAN_UNPOISON_MEMORY_REGION(begin, count * sizeof(T));
+#endif
     return {reinterpret_cast<T*>(begin), count};
   }
 
@@ -81,6 +98,11 @@ class workspace {
  private:
   static constexpr std::size_t alignment = 64;
   static constexpr std::size_t smallest_block = std::size_t{1} << 16;
+#if defined(RANKLOSS_POISONS_WORKSPACE)
+  static constexpr std::size_t gap = alignment;
+#else
+  static constexpr std::size_t gap = 0;
+#endif
 
   struct free_aligned {
     void operator()(std::byte* memory) const noexcept { ::operator delete (memory, std::align_val_t{alignment}); }
@@ -104,6 +126,14 @@ class workspace {
     auto* memory = static_cast<std::byte*>(::operator new (size, std::align_val_t{alignment}));
     blocks_.push_back({std::unique_ptr<std::byte, free_aligned>(memory), size});
     used_ = 0;
+    poison_after(blocks_.size() - 1, 0);
+  }
+
+  /// Nothing from here on is in use.
+  void poison_after([[maybe_unused]] std::size_t block, [[maybe_unused]] std::size_t used) noexcept {
+#if defined(RANKLOSS_POISONS_WORKSPACE)
+    for (; block < blocks_.size(); ++block, used = 0) ASAN_POISON_MEMORY_REGION(blocks_[block].memory.get() + used, blocks_[block].size - used);
+#endif
   }
 
   std::vector<block> blocks_;
