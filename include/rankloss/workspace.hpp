@@ -130,9 +130,9 @@ class workspace {
   }
 
   /// Nothing from here on is in use.
-  void poison_after([[maybe_unused]] std::size_t block, [[maybe_unused]] std::size_t used) noexcept {
+  void poison_after([[maybe_unused]] std::size_t at, [[maybe_unused]] std::size_t used) noexcept {
 #if defined(RANKLOSS_POISONS_WORKSPACE)
-    for (; block < blocks_.size(); ++block, used = 0) ASAN_POISON_MEMORY_REGION(blocks_[block].memory.get() + used, blocks_[block].size - used);
+    for (; at < blocks_.size(); ++at, used = 0) ASAN_POISON_MEMORY_REGION(blocks_[at].memory.get() + used, blocks_[at].size - used);
 #endif
   }
 
