@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <limits>
 #include <random>
+#include <utility>
 #include <vector>
 
 namespace {
@@ -298,4 +299,67 @@ TEST_CASE("ppo and critic name what does not fit, before they write") {
                     "rankloss: returns: nan at step 2, expected a finite number");
   CHECK_THROWS_WITH(evaluate(critic{.clip = std::nan("")}, value_batch<double>{x, x}), "rankloss: clip: nan, expected a finite number >= 0");
   CHECK(g == numbers(4, 9.0));
+}
+
+TEST_CASE("ppo: a penalty on the way from a reference, by estimates whose ratio is the other way up") {
+  std::mt19937_64 random(5);
+  const numbers now = support::numbers<double>(random, 9), old = support::numbers<double>(random, 9), a = support::numbers<double>(random, 9),
+                reference = support::numbers<double>(random, 9), entropies = support::numbers<double>(random, 9);
+  const auto batch_of = [&](const numbers& x) {
+    return policy_batch<double>{
+        .log_probabilities = x, .old_log_probabilities = old, .advantages = a, .reference_log_probabilities = reference, .entropies = entropies};
+  };
+  double k1 = 0, k2 = 0, k3 = 0, entropy = 0;
+  for (std::size_t i = 0; i < 9; ++i) {
+    const double away = now[i] - reference[i];
+    k1 += away / 9;
+    k2 += away * away / 18;
+    k3 += (std::exp(-away) - 1 + away) / 9;
+    entropy += entropies[i] / 9;
+  }
+  const auto found = diagnose(ppo{}, batch_of(now));
+  CHECK(found.reference_kl_k1 == Approx(k1).epsilon(1e-13));
+  CHECK(found.reference_kl_k3 == Approx(k3).epsilon(1e-13));
+  CHECK(found.entropy == Approx(entropy).epsilon(1e-13));
+  const double bare = evaluate(ppo{}, batch_of(now));
+  for (const auto& [estimator, expected] : {std::pair{kl_estimator::k1, k1}, std::pair{kl_estimator::k2, k2}, std::pair{kl_estimator::k3, k3}}) {
+    const ppo loss{.kl_coefficient = 0.3, .estimator = estimator};
+    numbers g(9);
+    CHECK(evaluate(loss, batch_of(now), {.gradient = g}) == Approx(bare + 0.3 * expected).epsilon(1e-13));
+    check_near(g, differences(now, [&](const numbers& x) { return evaluate(loss, batch_of(x)); }), 1e-8);
+  }
+  // Where the policy is the reference nothing is paid, and k3 pulls nowhere.
+  numbers g(9), plain(9);
+  policy_batch<double> same = batch_of(now);
+  same.reference_log_probabilities = now;
+  CHECK(evaluate(ppo{.kl_coefficient = 3}, same, {.gradient = g}) == bare);
+  evaluate(ppo{}, same, {.gradient = plain});
+  CHECK(g == plain);
+  // Without these nothing is told of them.
+  CHECK(diagnose(ppo{}, policy_batch<double>{now, old, a}).reference_kl_k3 == 0.0);
+  CHECK(diagnose(ppo{}, policy_batch<double>{now, old, a}).entropy == 0.0);
+  const numbers short_reference(8);
+  same.reference_log_probabilities = short_reference;
+  CHECK_THROWS_WITH(evaluate(ppo{}, same), "rankloss: reference_log_probabilities: size 8, expected 9 (one per step)");
+}
+
+TEMPLATE_TEST_CASE("shape_rewards: rewards less the estimate, in place as well", "", float, double) {
+  using T = TestType;
+  const std::vector<T> rewards{T(1), T(2), T(-1)}, acted{T(-1), T(-0.5), T(-2)}, reference{T(-1.5), T(-0.5), T(-1)};
+  std::vector<T> shaped(3);
+  // As TRL pays it: 0.05 (log p - log p_reference) a token.
+  rankloss::shape_rewards<T>(rewards, acted, reference, 0.05, kl_estimator::k1, shaped);
+  check_near(shaped, {1 - 0.05 * 0.5, 2, -1 + 0.05}, 1e-7);
+  shaped = rewards;
+  rankloss::shape_rewards<T>(shaped, acted, reference, 0.5, kl_estimator::k3, shaped);
+  check_near(shaped, {1 - 0.5 * (std::exp(-0.5) - 0.5), 2, -1 - 0.5 * (std::exp(1.0) - 2)}, 1e-6);
+  const std::vector<T> before = shaped, two(2);
+  CHECK_THROWS_WITH(rankloss::shape_rewards<T>(rewards, two, reference, 1, kl_estimator::k1, shaped),
+                    "rankloss: log_probabilities: size 2, expected 3 (one per shaped reward)");
+  CHECK_THROWS_WITH(rankloss::shape_rewards<T>(rewards, acted, reference, -1, kl_estimator::k1, shaped),
+                    "rankloss: coefficient: -1, expected a finite number >= 0");
+  const std::vector<T> with_nan{0, std::numeric_limits<T>::quiet_NaN(), 0};
+  CHECK_THROWS_WITH(rankloss::shape_rewards<T>(rewards, acted, with_nan, 1, kl_estimator::k1, shaped),
+                    "rankloss: reference_log_probabilities: nan at step 1, expected a finite number");
+  CHECK(shaped == before);
 }

@@ -90,9 +90,8 @@ struct order_lists {
 };
 
 template <class T>
-void check_policy_scores(std::span<const T> scores, bool check) {
-  if (!check) return;
-  for (std::size_t i = 0; i < scores.size(); ++i) require(!is_nan(scores[i]), "scores: nan at item ", i, ", expected a number");
+void check_policy_scores(std::string_view field, std::span<const T> scores) {
+  for (std::size_t i = 0; i < scores.size(); ++i) require(!is_nan(scores[i]), field, ": nan at item ", i, ", expected a number");
 }
 
 /// Orders are looked at whatever the context says: what they hold is where memory is read.
@@ -202,7 +201,7 @@ void evaluate_orders(const plackett_luce_policy& policy, const order_batch<T>& b
   detail::check_output("gradient", out.gradient.size(), items, "one per score");
   detail::check_upstream("upstream", out.upstream, lists.count());
   detail::check_upstream("entropy_upstream", out.entropy_upstream, lists.count());
-  detail::check_policy_scores(batch.scores, ctx.checks == data_checks::on);
+  if (ctx.checks == data_checks::on) detail::check_policy_scores("scores", batch.scores);
   detail::check_orders(batch.orders, lists, ctx.scratch());
 
   lists.run(ctx, [&](std::size_t worker, std::size_t l) {
@@ -249,7 +248,7 @@ void sample_orders(const plackett_luce_policy& policy, std::span<const T> scores
   policy.validate();
   detail::check_offsets(offsets, scores.size(), "scores");
   detail::check_steps("orders", orders.size(), scores.size(), "one per score");
-  detail::check_policy_scores(scores, ctx.checks == data_checks::on);
+  if (ctx.checks == data_checks::on) detail::check_policy_scores("scores", scores);
   const detail::order_lists lists{offsets, scores.size()};
   for (std::size_t l = 0; l < lists.count(); ++l) detail::require_countable(lists.size(l));
 

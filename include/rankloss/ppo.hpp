@@ -20,11 +20,13 @@ namespace rankloss {
 /// policy_batch: actions, and how probable the policy that learns and the one that acted find them, over the host's own memory.
 template <std::floating_point T>
 struct policy_batch {
-  std::span<const T> log_probabilities;      ///< [n] of the policy that learns, finite; densities may pass 0
-  std::span<const T> old_log_probabilities;  ///< [n] of the policy that acted, finite
-  std::span<const T> advantages;             ///< [n] finite
-  reals weights{};                           ///< [n] >= 0, finite; none: all 1
-  flags mask{};                              ///< [n] zero: the action does not count; none: all do
+  std::span<const T> log_probabilities;              ///< [n] of the policy that learns, finite; densities may pass 0
+  std::span<const T> old_log_probabilities;          ///< [n] of the policy that acted, finite
+  std::span<const T> advantages;                     ///< [n] finite
+  reals weights{};                                   ///< [n] >= 0, finite; none: all 1
+  flags mask{};                                      ///< [n] zero: the action does not count; none: all do
+  std::span<const T> reference_log_probabilities{};  ///< [n] of the policy that the penalty holds on to, finite; none: the policy that acted
+  reals entropies{};                                 ///< [n] of the policy that learns, where it acted, finite: for diagnose; none: not told
 };
 
 /// value_batch: what states were said to be worth and what came of them, over the host's own memory.
@@ -37,11 +39,12 @@ struct value_batch {
   flags mask{};                     ///< [n] zero: the state does not count; none: all do
 };
 
-/// Estimates of the divergence KL(old, new) from actions of the old policy, by the ratio rho = new / old of their probabilities.
+/// Estimates of the divergence KL(acting, other) of a policy from another by its own actions, from the ratio q = other / acting of their
+/// probabilities.
 enum class kl_estimator {
-  k1,  ///< -log rho: unbiased, may be negative
-  k2,  ///< (log rho)^2 / 2: biased, never negative
-  k3,  ///< rho - 1 - log rho: unbiased, never negative
+  k1,  ///< -log q: unbiased, may be negative
+  k2,  ///< (log q)^2 / 2: biased, never negative
+  k3,  ///< q - 1 - log q: unbiased, never negative
 };
 
 namespace detail {
@@ -53,15 +56,10 @@ struct policy_term {
   bool clipped;  ///< the bounds on the ratio, not the ratio, say what the advantage counts
 };
 
-[[nodiscard]] inline double bounded_term(double x) noexcept { return std::clamp(x, -1e290, 1e290); }
-
-/// log rho of action i and its ratio, both bounded: no product of theirs with a finite number is a NaN.
+/// The log of a ratio of probabilities and the ratio, both bounded: no product of theirs with a finite number is a NaN.
 struct policy_ratio {
-  template <class T>
-  policy_ratio(const policy_batch<T>& batch, std::size_t i)
-      : log(bounded_term(static_cast<double>(batch.log_probabilities[i]) - static_cast<double>(batch.old_log_probabilities[i]))),
-        ratio(std::exp(std::min(log, most))),
-        above(std::expm1(std::min(log, most))) {}
+  policy_ratio(double upper, double lower)
+      : log(bounded_term(upper - lower)), ratio(std::exp(std::min(log, most))), above(std::expm1(std::min(log, most))) {}
 
   static constexpr double most = 600.0;
   double log;
@@ -75,6 +73,7 @@ struct policy_ratio {
       default: return std::max(above - log, 0.0);
     }
   }
+  /// By the log of the ratio.
   [[nodiscard]] double kl_slope(kl_estimator estimator) const noexcept {
     switch (estimator) {
       case kl_estimator::k1: return -1.0;
@@ -83,6 +82,21 @@ struct policy_ratio {
     }
   }
 };
+
+/// rho of action i.
+template <class T>
+[[nodiscard]] policy_ratio ratio_of(const policy_batch<T>& batch, std::size_t i) {
+  return {static_cast<double>(batch.log_probabilities[i]), static_cast<double>(batch.old_log_probabilities[i])};
+}
+
+/// What the penalty says of action i, before its coefficient.
+template <class T>
+[[nodiscard]] policy_term penalty_of(const policy_batch<T>& batch, const policy_ratio& rho, kl_estimator estimator, std::size_t i) {
+  if (batch.reference_log_probabilities.empty()) return {rho.kl(estimator), rho.kl_slope(estimator), false};
+  // The policy that learns is the one that acts, and its log probability is below the line.
+  const policy_ratio q(static_cast<double>(batch.reference_log_probabilities[i]), static_cast<double>(batch.log_probabilities[i]));
+  return {q.kl(estimator), -q.kl_slope(estimator), false};
+}
 
 /// Sums over the steps that count, each by its share, and on request the gradient. `term(i)` returns a value and a slope.
 template <class Term>
@@ -131,8 +145,13 @@ void check_policy(const policy_batch<T>& batch, bool check) {
   const std::size_t n = batch.log_probabilities.size();
   check_steps("old_log_probabilities", batch.old_log_probabilities.size(), n, "one per step");
   check_steps("advantages", batch.advantages.size(), n, "one per step");
+  if (!batch.reference_log_probabilities.empty())
+    check_steps("reference_log_probabilities", batch.reference_log_probabilities.size(), n, "one per step");
+  if (!batch.entropies.empty()) check_steps("entropies", batch.entropies.size(), n, "one per step");
   check_step_weights(batch.weights, batch.mask, n, check);
   if (!check) return;
+  check_finite("reference_log_probabilities", batch.reference_log_probabilities, batch.mask);
+  check_finite("entropies", batch.entropies, batch.mask);
   check_finite("log_probabilities", batch.log_probabilities, batch.mask);
   check_finite("old_log_probabilities", batch.old_log_probabilities, batch.mask);
   check_finite("advantages", batch.advantages, batch.mask);
@@ -152,13 +171,14 @@ void check_critic(const value_batch<T>& batch, bool check) {
 
 }  // namespace detail
 
-/// ppo: the clipped surrogate of proximal policy optimisation, with a penalty on the way from the old policy.
+/// ppo: the clipped surrogate of proximal policy optimisation, with a penalty on the way from the old policy, or from a reference.
 ///
 ///     rho_i            = exp(new_i - old_i), of log probabilities
-///     loss             = mean_i of -min(rho_i A_i, clamp(rho_i, 1 - clip, 1 + clip) A_i) + kl_coefficient k(rho_i)
+///     loss             = mean_i of -min(rho_i A_i, clamp(rho_i, 1 - clip, 1 + clip) A_i) + kl_coefficient k(q_i)
+///     q_i              = rho_i, an estimate of KL(old, new); with reference_log_probabilities exp(reference_i - new_i), of KL(new, reference)
 ///     the same, by sign: A >= 0: -A min(rho, 1 + clip);  A < 0: -A min(max(rho, 1 - clip), dual_clip)
 ///     d(loss)/d(new_i) = part of i in the mean times (-rho_i A_i where rho_i is inside these bounds, else 0) + kl_coefficient k'
-///     k'               = -1 (k1), log rho (k2), rho - 1 (k3)
+///     k'               = -1 (k1), log q (k2), q - 1 (k3); with a reference the negative of these
 ///
 /// Schulman, Wolski, Dhariwal, Radford, Klimov: Proximal policy optimization algorithms, 2017, arXiv 1707.06347; dual clip: Ye et al.: Mastering
 /// complex control in MOBA games with deep reinforcement learning, AAAI 2020; estimators: Schulman: Approximating KL divergence, 2020.
@@ -170,6 +190,7 @@ void check_critic(const value_batch<T>& batch, bool check) {
 /// - A bound itself is inside: at a kink the gradient is that of the unclipped side. Advantages and old log probabilities are constants to it.
 /// - The estimators' slopes are those of the estimates. In the mean over actions of the old policy that of k1 is 0 where the policies are equal,
 ///   as is that of the divergence, but it does not vanish action by action as those of k2 and k3 do.
+/// - An entropy bonus is the caller's, whose entropies have gradients of their own (plackett_luce_policy: entropy_upstream).
 /// - Edge cases: nothing that counts: value 0, gradient 0. A ratio beyond e^600 counts as that, an estimate beyond 1e290 as that, and
 ///   derivatives are bounded by what the type holds: finite input never gives a NaN.
 /// @throws std::invalid_argument from `evaluate` when sizes, options or (data_checks::on) data do not fit; then nothing has been written.
@@ -207,6 +228,9 @@ struct policy_diagnostics {
   double clip_fraction = 0.0;  ///< of the actions that a bound of the surrogate keeps from counting
   double kl_k1 = 0.0;          ///< estimates of KL(old, new)
   double kl_k3 = 0.0;
+  double reference_kl_k1 = 0.0;  ///< estimates of KL(new, reference); without reference_log_probabilities 0
+  double reference_kl_k3 = 0.0;
+  double entropy = 0.0;  ///< of the batch's entropies; without them 0
 };
 
 /// critic: half the mean squared error of values, with or without a bound on how far from the old ones they may get at a gain.
@@ -235,11 +259,12 @@ double evaluate(const ppo& loss, const policy_batch<T>& batch, const outputs& ou
   detail::check_policy_outputs(out, batch.log_probabilities.size());
   const detail::step_shares shares(batch.weights, batch.mask, batch.log_probabilities.size());
   return detail::mean_of_terms(batch.log_probabilities.size(), shares, out, [&](std::size_t i) {
-    const detail::policy_ratio rho(batch, i);
+    const detail::policy_ratio rho = detail::ratio_of(batch, i);
     detail::policy_term term = loss.surrogate(rho.ratio, static_cast<double>(batch.advantages[i]));
     if (loss.kl_coefficient > 0.0) {
-      term.value = detail::bounded_term(term.value + loss.kl_coefficient * rho.kl(loss.estimator));
-      term.slope = detail::bounded_term(term.slope + loss.kl_coefficient * rho.kl_slope(loss.estimator));
+      const detail::policy_term penalty = detail::penalty_of(batch, rho, loss.estimator, i);
+      term.value = detail::bounded_term(term.value + loss.kl_coefficient * penalty.value);
+      term.slope = detail::bounded_term(term.slope + loss.kl_coefficient * penalty.slope);
     }
     return term;
   });
@@ -278,13 +303,47 @@ template <std::floating_point T>
   for (std::size_t i = 0; i < batch.log_probabilities.size(); ++i) {
     const double share = shares[i];
     if (!(share > 0.0)) continue;
-    const detail::policy_ratio rho(batch, i);
+    const detail::policy_ratio rho = detail::ratio_of(batch, i);
     found.mean_ratio += share * rho.ratio;
     if (loss.surrogate(rho.ratio, static_cast<double>(batch.advantages[i])).clipped) found.clip_fraction += share;
     found.kl_k1 += share * rho.kl(kl_estimator::k1);
     found.kl_k3 += share * rho.kl(kl_estimator::k3);
+    if (!batch.reference_log_probabilities.empty()) {
+      found.reference_kl_k1 += share * detail::penalty_of(batch, rho, kl_estimator::k1, i).value;
+      found.reference_kl_k3 += share * detail::penalty_of(batch, rho, kl_estimator::k3, i).value;
+    }
+    if (!batch.entropies.empty()) found.entropy += share * batch.entropies[i];
   }
   return found;
+}
+
+/// shape_rewards: rewards less a penalty on what the policy that acted is away from a reference, as trainers of language models pay it step by
+/// step.
+///
+///     shaped_i = rewards_i - coefficient k(q_i),   q_i = exp(reference_i - acted_i), of log probabilities: an estimate of KL(acted, reference)
+///
+/// - Time O(n). `shaped` may be `rewards` itself. Values beyond what T holds are its largest. Ziegler et al.: Fine-tuning language models from
+///   human preferences, 2019, arXiv 1909.08593.
+/// @throws std::invalid_argument naming the field when sizes, the coefficient or (data_checks::on) data do not fit; then nothing has been written.
+template <std::floating_point T>
+void shape_rewards(std::type_identity_t<std::span<const T>> rewards, std::type_identity_t<std::span<const T>> log_probabilities,
+                   std::type_identity_t<std::span<const T>> reference_log_probabilities, double coefficient, kl_estimator estimator,
+                   std::span<T> shaped, data_checks checks = data_checks::on) {
+  const std::size_t n = shaped.size();
+  detail::check_steps("rewards", rewards.size(), n, "one per shaped reward");
+  detail::check_steps("log_probabilities", log_probabilities.size(), n, "one per shaped reward");
+  detail::check_steps("reference_log_probabilities", reference_log_probabilities.size(), n, "one per shaped reward");
+  detail::require(coefficient >= 0.0 && detail::is_finite(coefficient), "coefficient: ", coefficient, ", expected a finite number >= 0");
+  if (checks == data_checks::on) {
+    detail::check_finite("rewards", rewards, {});
+    detail::check_finite("log_probabilities", log_probabilities, {});
+    detail::check_finite("reference_log_probabilities", reference_log_probabilities, {});
+  }
+  for (std::size_t i = 0; i < n; ++i) {
+    const detail::policy_ratio q(static_cast<double>(reference_log_probabilities[i]), static_cast<double>(log_probabilities[i]));
+    const double penalty = detail::held_as<double>(coefficient * q.kl(estimator));
+    shaped[i] = detail::held_as<T>(static_cast<double>(rewards[i]) - penalty);
+  }
 }
 
 /// explained_variance: what part of the returns' variance the values account for, 1 - Var(R - V) / Var(R), weighted: 1 for values that are right

@@ -20,6 +20,9 @@ template <class T>
   return static_cast<T>(std::clamp(x, -largest, largest));
 }
 
+/// A value of one step: no sum of these is infinite.
+[[nodiscard]] inline double bounded_term(double x) noexcept { return std::clamp(x, -1e290, 1e290); }
+
 [[nodiscard]] inline bool keeps(const flags& mask, std::size_t i) { return mask.empty() || mask[i]; }
 
 inline void check_steps(std::string_view field, std::size_t size, std::size_t expected, std::string_view of) {
