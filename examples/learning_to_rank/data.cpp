@@ -74,45 +74,6 @@ lists make_part(std::size_t count, rankloss::random_stream random) {
 
 }  // namespace
 
-bool lists::has_relevance(std::size_t list) const {
-  return std::any_of(grades.begin() + static_cast<std::ptrdiff_t>(offsets[list]), grades.begin() + static_cast<std::ptrdiff_t>(offsets[list + 1]),
-                     [](float y) { return y > 0.0F; });
-}
-
-void lists::take(const lists& from, std::span<const std::size_t> chosen) {
-  std::size_t total = 0;
-  for (const std::size_t q : chosen) total += from.offsets[q + 1] - from.offsets[q];
-  features.resize(index(total), from.features.cols());
-  grades.clear();
-  offsets.assign(1, 0);
-  for (const std::size_t q : chosen) {
-    const std::size_t first = from.offsets[q];
-    const std::size_t size = from.offsets[q + 1] - first;
-    features.middleRows(index(offsets.back()), index(size)) = from.features.middleRows(index(first), index(size));
-    grades.insert(grades.end(), from.grades.begin() + static_cast<std::ptrdiff_t>(first),
-                  from.grades.begin() + static_cast<std::ptrdiff_t>(first + size));
-    offsets.push_back(offsets.back() + size);
-  }
-}
-
-void standardise(lists& set) {
-  for (std::size_t q = 0; q < set.count(); ++q) {
-    const std::size_t size = set.offsets[q + 1] - set.offsets[q];
-    for (Eigen::Index f = 0; f < set.features.cols(); ++f) {
-      auto column = set.features.col(f).segment(index(set.offsets[q]), index(size));
-      double sum = 0.0;
-      for (const float x : column) sum += static_cast<double>(x);
-      const double mean = sum / static_cast<double>(size);
-      double squares = 0.0;
-      for (const float x : column) squares += (static_cast<double>(x) - mean) * (static_cast<double>(x) - mean);
-      const double deviation = std::sqrt(squares / static_cast<double>(size));
-      // Below that they differ by the rounding of the mean.
-      const double scale = deviation > 1e-6 * (1e-6 + std::abs(mean)) ? 1.0 / deviation : 0.0;
-      for (float& x : column) x = static_cast<float>(scale * (static_cast<double>(x) - mean));
-    }
-  }
-}
-
 fold make_fold(const dataset& data, std::size_t number) {
   const auto part = [&](std::size_t ahead) -> const lists& { return data.parts[(number + ahead) % part_count]; };
   fold result;

@@ -67,24 +67,6 @@ std::vector<double> result::per_list(quality::column c) const {
   return values;
 }
 
-interval bootstrap(const std::vector<double>& a, const std::vector<double>& b, std::size_t resamples, std::uint64_t seed) {
-  constexpr std::uint64_t first_stream = std::uint64_t{1} << 40;  // clear of what training draws from
-  const std::size_t n = a.size();
-  std::vector<double> difference(n);
-  for (std::size_t q = 0; q < n; ++q) difference[q] = a[q] - b[q];
-  if (n == 0) return {};
-  std::vector<double> means(resamples);
-  for (std::size_t r = 0; r < resamples; ++r) {
-    rankloss::random_stream random(seed, first_stream + r);
-    double sum = 0.0;
-    for (std::size_t q = 0; q < n; ++q) sum += difference[random.below(n)];
-    means[r] = sum / static_cast<double>(n);
-  }
-  std::sort(means.begin(), means.end());
-  const auto at = [&](double share) { return means[static_cast<std::size_t>(std::lround(share * static_cast<double>(resamples - 1)))]; };
-  return {mean_of(difference), at(0.025), at(0.975)};
-}
-
 void report::compare(std::size_t resamples, std::uint64_t seed) {
   const auto base = std::find_if(rows.begin(), rows.end(), [&](const result& r) { return r.name == against; });
   if (base == rows.end()) return;

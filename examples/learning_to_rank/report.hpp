@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include "../support/bootstrap.hpp"
 #include "train.hpp"
 
 #include <cstddef>
@@ -33,16 +34,8 @@ struct result {
   [[nodiscard]] std::vector<double> per_list(quality::column c) const;  ///< mean over the seeds
 };
 
-/// A difference of means with its 95 % interval.
-struct interval {
-  double value = 0.0;
-  double low = 0.0;
-  double high = 0.0;
-};
-
-/// bootstrap: the mean of a[q] - b[q] over the lists, and where the middle 95 % of `resamples` draws of as many lists with replacement lie.
-/// Resample r draws from stream r of the seed, whatever a and b are.
-[[nodiscard]] interval bootstrap(const std::vector<double>& a, const std::vector<double>& b, std::size_t resamples, std::uint64_t seed);
+using examples::bootstrap;
+using examples::interval;
 
 /// What is printed about a table and written in each line of a CSV file.
 struct report {

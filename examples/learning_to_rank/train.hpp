@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include "../support/net.hpp"
 #include "data.hpp"
 #include "losses.hpp"
-#include "model.hpp"
 
 #include <rankloss/context.hpp>
 
@@ -14,6 +14,10 @@
 #include <vector>
 
 namespace ranker {
+
+using examples::adam;
+using examples::net;
+using examples::parameter_array;
 
 struct train_options {
   std::vector<std::size_t> hidden;  ///< units of each hidden layer; none: a linear model

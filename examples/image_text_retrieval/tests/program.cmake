@@ -4,62 +4,16 @@
 #
 #     cmake -D program=... -D data=... -D scratch=... -D case=... -P program.cmake
 
-set(folder_of_all "$ENV{RANKLOSS_DATA}")
-unset(ENV{RANKLOSS_DATA})
-
-function(run)
-  execute_process(COMMAND ${program} ${ARGN} OUTPUT_VARIABLE out ERROR_VARIABLE err RESULT_VARIABLE code)
-  set(out "${out}" PARENT_SCOPE)
-  set(err "${err}" PARENT_SCOPE)
-  set(code "${code}" PARENT_SCOPE)
-endfunction()
-
-function(run_well)
-  run(${ARGN})
-  if(NOT code STREQUAL "0" OR NOT err STREQUAL "")
-    message(FATAL_ERROR "${ARGN}: exit code ${code}, expected 0 and nothing on standard error\n${out}${err}")
-  endif()
-  message("${out}")
-  set(out "${out}" PARENT_SCOPE)
-endfunction()
-
-# The last number before the training time of a row of the table.
-function(rsum_of name variable)
-  if(NOT out MATCHES "\n${name} +[^\n]* ([0-9]+\\.[0-9])( +[0-9.]+ s)?\n")
-    message(FATAL_ERROR "no row '${name}' in\n${out}")
-  endif()
-  set(${variable} ${CMAKE_MATCH_1} PARENT_SCOPE)
-endfunction()
-
-function(expect_better name than)
-  rsum_of(${name} better)
-  rsum_of(${than} worse)
-  if(NOT better GREATER worse)
-    message(FATAL_ERROR "rsum of ${name} is ${better}, expected more than the ${worse} of ${than}")
-  endif()
-endfunction()
-
-# One line on standard error that matches, nothing of a table, and a failing exit code.
-function(expect_complaint pattern)
-  run(${ARGN})
-  if(code STREQUAL "0")
-    message(FATAL_ERROR "${ARGN}: exit code 0, expected a failure\n${out}")
-  endif()
-  if(NOT err MATCHES "^image_text_retrieval: [^\n]*${pattern}[^\n]*\n$")
-    message(FATAL_ERROR "${ARGN}: said\n${err}expected one line with '${pattern}'")
-  endif()
-  if(out MATCHES "rsum")
-    message(FATAL_ERROR "${ARGN}: printed a table all the same\n${out}")
-  endif()
-endfunction()
-
-file(REMOVE_RECURSE ${scratch})
-file(MAKE_DIRECTORY ${scratch})
+set(program_name image_text_retrieval)
+set(figure "rsum")
+set(figure_after "[^\n]* ")
+set(figure_before "( +[0-9.]+ s)?\n")
+include(${CMAKE_CURRENT_LIST_DIR}/../../support/program.cmake)
 
 if(case STREQUAL "one_epoch")
   run_well(--data ${data} --epochs 1 --seeds 2 --csv ${scratch}/curve.csv)
   foreach(loss triplet S-NDCG both)
-    rsum_of(${loss} rsum)
+    figure_of(${loss} rsum)
   endforeach()
   file(STRINGS ${scratch}/curve.csv lines)
   list(LENGTH lines count)

@@ -7,7 +7,6 @@
 #include <rankloss/random.hpp>
 #include "../data.hpp"
 #include "../losses.hpp"
-#include "../model.hpp"
 #include "../report.hpp"
 #include "../train.hpp"
 

@@ -4,54 +4,11 @@
 #
 #     cmake -D program=... -D scratch=... -D case=... -P program.cmake
 
-set(folder_of_all "$ENV{RANKLOSS_DATA}")
-unset(ENV{RANKLOSS_DATA})
-
-function(run)
-  execute_process(COMMAND ${program} ${ARGN} OUTPUT_VARIABLE out ERROR_VARIABLE err RESULT_VARIABLE code)
-  set(out "${out}" PARENT_SCOPE)
-  set(err "${err}" PARENT_SCOPE)
-  set(code "${code}" PARENT_SCOPE)
-endfunction()
-
-function(run_well)
-  run(${ARGN})
-  if(NOT code STREQUAL "0" OR NOT err STREQUAL "")
-    message(FATAL_ERROR "${ARGN}: exit code ${code}, expected 0 and nothing on standard error\n${out}${err}")
-  endif()
-  message("${out}")
-  set(out "${out}" PARENT_SCOPE)
-endfunction()
-
-# NDCG@10, the fourth number of a row of the table.
-function(ndcg_of name variable)
-  if(NOT out MATCHES "\n${name} +[0-9.]+ +[0-9.]+ +[0-9.]+ +([0-9]+\\.[0-9]+) ")
-    message(FATAL_ERROR "no row '${name}' in\n${out}")
-  endif()
-  set(${variable} ${CMAKE_MATCH_1} PARENT_SCOPE)
-endfunction()
-
-function(expect_better name than)
-  ndcg_of(${name} better)
-  ndcg_of(${than} worse)
-  if(NOT better GREATER worse)
-    message(FATAL_ERROR "NDCG@10 of ${name} is ${better}, expected more than the ${worse} of ${than}")
-  endif()
-endfunction()
-
-# One line on standard error that matches, nothing of a table, and a failing exit code.
-function(expect_complaint pattern)
-  run(${ARGN})
-  if(code STREQUAL "0")
-    message(FATAL_ERROR "${ARGN}: exit code 0, expected a failure\n${out}")
-  endif()
-  if(NOT err MATCHES "^learning_to_rank: [^\n]*${pattern}[^\n]*\n$")
-    message(FATAL_ERROR "${ARGN}: said\n${err}expected one line with '${pattern}'")
-  endif()
-  if(out MATCHES "NDCG@10 ")
-    message(FATAL_ERROR "${ARGN}: printed a table all the same\n${out}")
-  endif()
-endfunction()
+set(program_name learning_to_rank)
+set(figure "NDCG@10")
+set(figure_after "[0-9.]+ +[0-9.]+ +[0-9.]+ +")
+set(figure_before " ")
+include(${CMAKE_CURRENT_LIST_DIR}/../../support/program.cmake)
 
 function(expect_all_better)
   foreach(loss ranknet hinge lambdarank lambdarank_map ndcg_loss1 ndcg_loss2 ndcg_loss2_plus arp_loss1 arp_loss2 softmax_cross_entropy listnet xe_ndcg listmle
@@ -61,9 +18,6 @@ function(expect_all_better)
   expect_better("best feature" chance)
   expect_better(ranknet "best feature")
 endfunction()
-
-file(REMOVE_RECURSE ${scratch})
-file(MAKE_DIRECTORY ${scratch})
 
 if(case STREQUAL "made")
   run_well(--folds 2 --epochs 15 --rate 0.003 0.01 --csv ${scratch}/table.csv --picture ${scratch}/table.gp)

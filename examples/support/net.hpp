@@ -2,7 +2,6 @@
 #pragma once
 
 #include <rankloss/random.hpp>
-#include "data.hpp"
 
 #include <Eigen/Core>
 
@@ -11,7 +10,12 @@
 #include <utility>
 #include <vector>
 
-namespace ranker {
+namespace examples {
+
+template <class T>
+using matrix = Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+template <class T>
+using vector = Eigen::Matrix<T, Eigen::Dynamic, 1>;
 
 /// What an optimiser moves. Eigen aligns it, so that results are the same wherever the memory happens to lie.
 template <class T>
@@ -135,4 +139,4 @@ class adam {
   int steps_ = 0;
 };
 
-}  // namespace ranker
+}  // namespace examples
