@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <rankloss/ppo.hpp>
 
+#include <rankloss/gae.hpp>
+#include <rankloss/plackett_luce_policy.hpp>
+
 #include "support/tied_orders.hpp"
 
 #include <catch2/catch.hpp>
@@ -9,7 +12,10 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <limits>
+#include <map>
+#include <numeric>
 #include <random>
 #include <utility>
 #include <vector>
@@ -362,4 +368,83 @@ TEMPLATE_TEST_CASE("shape_rewards: rewards less the estimate, in place as well",
   CHECK_THROWS_WITH(rankloss::shape_rewards<T>(rewards, acted, with_nan, 1, kl_estimator::k1, shaped),
                     "rankloss: reference_log_probabilities: nan at step 1, expected a finite number");
   CHECK(shaped == before);
+}
+
+TEST_CASE("ppo: finds the best of 5! orders from every seed") {
+  // An arm is an order. What it pays grows with the pairs that it has in common with the best one, by no more than chance may take away.
+  constexpr std::size_t n = 5, orders_a_step = 64, steps = 150, passes = 3;
+  using order_type = std::vector<std::uint32_t>;
+  rankloss::context ctx;
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    INFO("seed " << seed);
+    std::mt19937_64 random(seed);
+    order_type best(n);
+    std::iota(best.begin(), best.end(), 0u);
+    std::shuffle(best.begin(), best.end(), random);
+    std::map<order_type, double> pays;
+    order_type arm(n);
+    std::iota(arm.begin(), arm.end(), 0u);
+    do {
+      double common = 0;
+      for (std::size_t a = 0; a < n; ++a)
+        for (std::size_t b = a + 1; b < n; ++b)
+          if (std::find(best.begin(), best.end(), arm[a]) < std::find(best.begin(), best.end(), arm[b])) common += 0.1;
+      pays[arm] = common - 0.09 * static_cast<double>(random() % 1000) / 1000;
+    } while (std::next_permutation(arm.begin(), arm.end()));
+    pays[best] = 1;
+    REQUIRE(pays.size() == 120);
+    for (const auto& [order, reward] : pays) REQUIRE((order == best || reward < 1));
+
+    numbers scores(n), spread(n * orders_a_step), old(orders_a_step), now(orders_a_step), entropies(orders_a_step), rewards(orders_a_step),
+        baseline(orders_a_step), advantages(orders_a_step), upstream(orders_a_step), gradient(n * orders_a_step);
+    order_type orders(n * orders_a_step), offsets(orders_a_step + 1);
+    for (std::size_t q = 0; q <= orders_a_step; ++q) offsets[q] = static_cast<std::uint32_t>(n * q);
+    const rankloss::plackett_luce_policy policy{.seed = seed};
+    const ppo loss{.clip = 0.2};
+    double first_entropy = 0, last_entropy = 0;
+    for (std::size_t step = 0; step < steps; ++step) {
+      const auto fill = [&] {
+        for (std::size_t i = 0; i < spread.size(); ++i) spread[i] = scores[i % n];
+      };
+      fill();
+      rankloss::sample_orders<double>(policy, spread, offsets, static_cast<std::uint32_t>(step), orders, ctx);
+      const rankloss::order_batch<double> acted{spread, orders, offsets};
+      rankloss::evaluate_orders(policy, acted, {.log_probabilities = old}, ctx);
+      for (std::size_t q = 0; q < orders_a_step; ++q)
+        rewards[q] =
+            pays.at(order_type(orders.begin() + static_cast<std::ptrdiff_t>(n * q), orders.begin() + static_cast<std::ptrdiff_t>(n * (q + 1))));
+      std::fill(baseline.begin(), baseline.end(), std::accumulate(rewards.begin(), rewards.end(), 0.0) / orders_a_step);
+      rankloss::estimate_advantages(rankloss::trajectory_batch<double>{.rewards = rewards, .values = baseline},
+                                    {.discount = 0, .whitening = rankloss::whitening::population}, advantages, {}, ctx);
+      for (std::size_t pass = 0; pass < passes; ++pass) {
+        fill();
+        rankloss::evaluate_orders(policy, acted, {.log_probabilities = now, .entropies = entropies}, ctx);
+        const policy_batch<double> batch{.log_probabilities = now, .old_log_probabilities = old, .advantages = advantages, .entropies = entropies};
+        evaluate(loss, batch, {.gradient = upstream}, ctx);
+        rankloss::evaluate_orders(policy, acted, {.gradient = gradient, .upstream = upstream}, ctx);
+        for (std::size_t i = 0; i < gradient.size(); ++i) scores[i % n] -= 0.5 * gradient[i];
+        const auto found = diagnose(loss, batch);
+        if (pass == 0) {
+          CHECK(found.mean_ratio == Approx(1).epsilon(1e-12));
+          CHECK(found.clip_fraction == 0.0);
+          CHECK(found.kl_k3 == Approx(0).margin(1e-12));
+          last_entropy = found.entropy;
+          if (step == 0) first_entropy = last_entropy;
+        } else {
+          CHECK(found.kl_k3 < 0.5);
+          CHECK(found.clip_fraction <= 1.0);
+        }
+      }
+    }
+    order_type likeliest(n);
+    std::iota(likeliest.begin(), likeliest.end(), 0u);
+    std::sort(likeliest.begin(), likeliest.end(), [&](std::uint32_t a, std::uint32_t b) { return scores[a] > scores[b]; });
+    CHECK(likeliest == best);
+    numbers log_probability(1);
+    rankloss::evaluate_orders(policy, rankloss::order_batch<double>{scores, best}, {.log_probabilities = log_probability}, ctx);
+    CHECK(std::exp(log_probability[0]) > 0.8);
+    // It began without a preference: log 5!.
+    CHECK(first_entropy == Approx(std::log(120.0)).epsilon(1e-12));
+    CHECK(last_entropy < 1.0);
+  }
 }
