@@ -21,6 +21,10 @@ int main(int argc, char** argv) {
   bench::add_listmle();
   bench::add_std_sort();
   bench::add_svmlight();
+  bench::add_bradley_terry();
+  bench::add_gae();
+  bench::add_ppo();
+  bench::add_plackett_luce_policy();
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
   const bool some_run = benchmark::RunSpecifiedBenchmarks() > 0;

@@ -151,6 +151,10 @@ void add_listnet();
 void add_listmle();
 void add_std_sort();
 void add_svmlight();
+void add_bradley_terry();
+void add_gae();
+void add_ppo();
+void add_plackett_luce_policy();
 
 /// Lengths of single lists.
 inline constexpr std::size_t lengths[] = {16, 64, 128, 256, 512, 1024, 4096, 16384, 65536, 100000, 262144, 1000000};

@@ -72,6 +72,7 @@ END {
   ratio("lambdarank_real/float/100000/gradient", "argsort/float/100000", "<=", "40", native)
   ratio("listnet_plain/float/1024/gradient", "listnet/float/1024/gradient", ">=", "1", native)
   ratio("listmle_plain/float/1024/gradient", "listmle/float/1024/gradient", ">=", "1", native)
+  ratio("plackett_luce_policy/float/1000000/gradient", "argsort/float/1000000", "<=", "2", native)
   if (!rows) print "None of the benchmarks that they are made of were run."
   for (name in errors) {
     print "ERROR " name ": " errors[name]

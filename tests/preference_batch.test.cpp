@@ -36,6 +36,20 @@ struct probe {
   }
 };
 
+/// The same, and ties: r_preferred + r_other; slopes by the tie parameter are 100 and 1.
+struct tie_probe {
+  bool possible = true;
+
+  static constexpr bool has_hessian = true;
+  rankloss::preference_term operator()(double preferred, double other, double margin) const {
+    rankloss::preference_term term = probe{}(preferred, other, margin);
+    term.slope_of_ties = 100.0;
+    return term;
+  }
+  rankloss::preference_term tie(double preferred, double other, double margin) const { return {preferred + other + margin, 1.0, 1.0, 0.0, 0.0, 1.0}; }
+  void validate_tie(std::size_t pair) const { rankloss::detail::require(possible, "possible: false, for the tie at pair ", pair); }
+};
+
 const reals rewards{1, 2, 3, 10};
 const std::vector<int> better{0, 1, 0}, worse{1, 2, 2};
 
@@ -61,6 +75,59 @@ TEST_CASE("preference_batch: values, weights, margins and reductions") {
   std::vector<float> added(4, 1.0f);
   CHECK(evaluate(probe{}, batch, {.gradient = added, .scale = -0.5, .update = rankloss::update::add}) == Approx(2 * 7.5 + 6 * 9.0).epsilon(1e-15));
   CHECK(added == std::vector<float>{1.0f - 8.0f, 1.0f - 3.0f, 1.0f - 9.0f, 1.0f});
+}
+
+TEST_CASE("preference_batch: ties, and the slope by their parameter") {
+  // Pairs: 1 + 6, a tie of 2 and 3, 1 + 9.
+  const std::vector<std::uint8_t> ties{0, 255, 0};
+  const reals weights{2, 3, 5}, margins{0, 0.5, 0};
+  preference_batch<double> batch{.rewards = rewards, .preferred = better, .other = worse, .ties = ties};
+  rankloss::context ctx;
+  reals g(4, 9.0), h(4, 9.0), pairs(3);
+  double by_ties = 9.0;
+  CHECK(evaluate(tie_probe{}, batch, {.gradient = g, .per_list = pairs, .hessian = h}, by_ties, ctx) == Approx(22.0 / 3.0).epsilon(1e-15));
+  CHECK(pairs == reals{7, 5, 10});
+  CHECK(by_ties == Approx(201.0 / 3.0).epsilon(1e-15));
+  CHECK(g[1] == Approx(4.0 / 3.0).epsilon(1e-15));
+  CHECK(g[2] == Approx(4.0 / 3.0).epsilon(1e-15));
+  CHECK(h[1] == Approx(0.5 / 3.0).epsilon(1e-15));
+  // Scaled, reduced and added as the gradient is.
+  batch.pair_weights = weights;
+  batch.margins = margins;
+  CHECK(evaluate(tie_probe{}, batch, {.scale = -2.0}, by_ties, ctx) == Approx((14 + 16.5 + 50) / 10.0).epsilon(1e-15));
+  CHECK(by_ties == Approx(-2 * 703.0 / 10.0).epsilon(1e-15));
+  batch.reduction = reduction::sum;
+  by_ties = 9.0;
+  evaluate(tie_probe{}, batch, {.update = rankloss::update::add}, by_ties, ctx);
+  CHECK(by_ties == 9.0 + 703.0);
+  // Flags of 0 are no ties, and any loss takes them.
+  const std::vector<char> none(3, 0);
+  batch.ties = none;
+  const double value = evaluate(probe{}, batch);
+  batch.ties = {};
+  CHECK(evaluate(probe{}, batch) == value);
+  CHECK(evaluate(tie_probe{}, batch) == value);
+}
+
+TEST_CASE("preference_batch: ties that do not fit are refused whatever the checks, and nothing is written") {
+  const std::vector<std::uint8_t> last{0, 0, 1}, few{0, 0};
+  preference_batch<double> batch{.rewards = rewards, .preferred = better, .other = worse, .ties = last};
+  for (const auto checks : {rankloss::data_checks::on, rankloss::data_checks::off}) {
+    rankloss::context ctx{checks};
+    reals g(4, 9.0);
+    double by_ties = 9.0;
+    batch.ties = last;
+    const std::string unknown = "rankloss: ties: a tie at pair 2, expected none: this loss does not know ties";
+    CHECK_THROWS_WITH(evaluate(probe{}, batch, {.gradient = g}, ctx), unknown);
+    CHECK_THROWS_WITH(evaluate(rankloss::bradley_terry{}, batch, {.gradient = g}, ctx), unknown);
+    CHECK_THROWS_WITH(evaluate(margin_ranking{}, batch, {.gradient = g}, ctx), unknown);
+    CHECK_THROWS_WITH(evaluate(tie_probe{.possible = false}, batch, {.gradient = g}, by_ties, ctx),
+                      "rankloss: possible: false, for the tie at pair 2");
+    batch.ties = few;
+    CHECK_THROWS_WITH(evaluate(tie_probe{}, batch, {.gradient = g}, by_ties, ctx), "rankloss: ties: size 2, expected 3 (one per pair)");
+    CHECK(g == reals(4, 9.0));
+    CHECK(by_ties == 9.0);
+  }
 }
 
 TEST_CASE("preference_batch: mean_of_relevant is over the pairs of value above 0") {

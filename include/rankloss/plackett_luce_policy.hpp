@@ -5,19 +5,26 @@
 #include <rankloss/context.hpp>
 #include <rankloss/detail/argsort.hpp>
 #include <rankloss/detail/check_data.hpp>
+#include <rankloss/detail/item_rows.hpp>
+#include <rankloss/detail/lane_math.hpp>
+#include <rankloss/detail/plackett_luce.hpp>
 #include <rankloss/detail/policy_steps.hpp>
 #include <rankloss/detail/relevance_order.hpp>
 #include <rankloss/detail/require.hpp>
+#include <rankloss/detail/simd.hpp>
 #include <rankloss/detail/softmax_loss.hpp>
 #include <rankloss/evaluate.hpp>
 #include <rankloss/stochastic.hpp>
 #include <rankloss/workspace.hpp>
+
+#include <xsimd/xsimd.hpp>
 
 #include <algorithm>
 #include <cmath>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <span>
 #include <string_view>
 #include <type_traits>
@@ -58,7 +65,9 @@ struct order_results {
 ///   the policy its expectation is the entropy of the policy's orders (of their first `cutoff` places). Its gradient holds the order fixed:
 ///   the expectation of that lacks the part that comes from the orders' probabilities, which is H as a reward.
 /// - Time O(n) a list, in double, in parallel over lists; the same bits for any executor. Scratch O(longest list) a worker.
-/// - Sums are taken relative to the greatest score of what is left: right for scores however far apart. Invariant under shifts.
+/// - Sums are taken relative to the greatest score of what is left: right for scores however far apart. Where no two are further apart than 64
+///   temperatures, they are taken relative to the greatest of all, in rows of lanes: each choice's part is then right to 2e-14. Invariant under
+///   shifts.
 /// - Edge cases: empty list: both 0. Infinite scores count as the type's largest finite number. A log probability below -1e290 is that.
 struct plackett_luce_policy {
   double temperature = 1.0;  ///< 1e-15 to 1e300, in units of the scores
@@ -99,12 +108,13 @@ inline void check_orders(const positions& orders, const order_lists& lists, work
   check_steps("orders", orders.size(), lists.items, "one per score");
   for (std::size_t l = 0; l < lists.count(); ++l) {
     const workspace::scope scope(scratch);
+    const std::size_t first = lists.first(l);
     const std::size_t n = lists.size(l);
     require_countable(n);
     const std::span<std::uint8_t> seen = scratch.take<std::uint8_t>(n);
     std::fill(seen.begin(), seen.end(), std::uint8_t{0});
     for (std::size_t k = 0; k < n; ++k) {
-      const std::int64_t item = orders[lists.first(l) + k];
+      const std::int64_t item = orders[first + k];
       require(item >= 0 && static_cast<std::size_t>(item) < n, "orders: ", item, " at list ", l, ", place ", k, ", expected an item from 0 to ",
               n - 1);
       require(seen[static_cast<std::size_t>(item)] == 0, "orders: ", item, " at list ", l, ", place ", k, ", expected each item once");
@@ -124,10 +134,16 @@ struct order_chances {
   double entropy = 0.0;
 };
 
-/// One list; write(item, slope of upstream log P + entropy_upstream H) once an item, when `sloped`.
+/// What is asked of one list.
+struct order_wants {
+  bool slopes, entropy;
+  double upstream, entropy_upstream;
+};
+
+/// One list; write(item, slope of upstream log P + entropy_upstream H) once an item, when slopes are wanted. For scores however far apart.
 template <class T, class Write>
-order_chances along_order(const strided<const T>& scores, std::span<const std::uint32_t> order, const plackett_luce_policy& policy, bool sloped,
-                          double upstream, double entropy_upstream, Write write, workspace& scratch) {
+order_chances along_order_apart(const strided<const T>& scores, std::span<const std::uint32_t> order, const plackett_luce_policy& policy,
+                                const order_wants& want, Write write, workspace& scratch) {
   const workspace::scope scope(scratch);
   const std::size_t n = order.size();
   const std::size_t places = policy.cutoff > 0 ? std::min(policy.cutoff, n) : n;
@@ -153,7 +169,7 @@ order_chances along_order(const strided<const T>& scores, std::span<const std::u
     found.entropy += log_sum + mean[k];
   }
   found.log_probability = std::max(found.log_probability, -1e290);
-  if (!sloped) return found;
+  if (!want.slopes) return found;
 
   // Sums over the places so far of p and of p (log p + H), for an item as great as the greatest of what is left.
   double p = 0.0;
@@ -175,9 +191,110 @@ order_chances along_order(const strided<const T>& scores, std::span<const std::u
     const double share = std::exp(-below);
     const double of_log = (k < places ? 1.0 : 0.0) - share * p;
     const double of_entropy = (share * below) * p - share * bent;
-    write(order[k], (held_as<double>(upstream * of_log) + held_as<double>(entropy_upstream * of_entropy)) / policy.temperature);
+    write(order[k], (held_as<double>(want.upstream * of_log) + held_as<double>(want.entropy_upstream * of_entropy)) / policy.temperature);
   }
   return found;
+}
+
+/// The same by sums of exponentials relative to the greatest score of all, in rows of lanes, where no score is so far below that their digits
+/// are lost: `near_enough`. Block by block, so that of each item no more than its exponential and the inverse of its rest goes to memory and back.
+template <class Arch, class T, class Write>
+order_chances along_order_near(std::span<const T> scores, std::span<const std::uint32_t> order, const plackett_luce_policy& policy, T greatest,
+                               const order_wants& want, Write write, workspace& scratch) {
+  using V = lanes<Arch>;
+  constexpr std::size_t w = lane_count<Arch>;
+  constexpr std::size_t block = 512;
+  static_assert(block % w == 0);
+  const workspace::scope scope(scratch);
+  const std::size_t n = order.size();
+  const std::size_t places = policy.cutoff > 0 ? std::min(policy.cutoff, n) : n;
+  const std::size_t padded = padded_rows(n, w);
+  const score_distance<Arch, T> below(greatest, policy.temperature);
+  const bool bends = want.slopes && want.entropy;
+  double* e = scratch.take<double>(padded).data();                     // exp(-d)
+  double* r = scratch.take<double>(padded).data();                     // sums over the rest, their inverses, sums of these
+  double* m = scratch.take<double>(want.entropy ? padded : 0).data();  // the same of d exp(-d), over the sum over the rest
+  double* far = scratch.take<double>(bends ? padded : block).data();   // d, below the greatest in temperatures
+  alignas(64) T x[block];
+  alignas(64) double slopes[block];
+  const T* s = scores.data();
+  std::fill(r + n, r + padded, 1.0);  // is computed along with the last row, and left out
+
+  // Of a row at place k: what counts, else 0.
+  const auto counted = [&](std::size_t k, const V& values) {
+    return k + w <= places ? values : only_items<Arch>(places > k ? places - k : 0, values);
+  };
+  V losses(0.0);
+  V entropies(0.0);
+  double rest = 0.0;
+  double moment = 0.0;
+  for (std::size_t begin = padded_rows(n, block); begin > 0;) {
+    begin -= block;
+    const std::size_t count = std::min(block, n - begin);
+    double* d = far + (bends ? begin : 0);
+    for (std::size_t k = 0; k < count; ++k) x[k] = s[order[begin + k]];
+    for_rows<Arch>(count, [&](std::size_t k, auto items) {
+      const V own = below(load_items<Arch>(x + k, items, below.greatest()));
+      const V share = exp_minus(own);
+      own.store_aligned(d + k);
+      share.store_aligned(e + begin + k);
+      if (want.entropy) (own * share).store_aligned(m + begin + k);
+    });
+    rest = sums_from_the_end(e + begin, count, rest, r + begin);
+    if (want.entropy) moment = sums_from_the_end(m + begin, count, moment, m + begin);
+    for (std::size_t k = 0; k < count; k += w) {
+      const std::size_t at = begin + k;
+      const V sum = V::load_aligned(r + at);
+      const V inverse = V(1.0) / sum;
+      const V log_sum = log_positive(sum, log_tail_7);
+      losses += counted(at, log_sum + V::load_aligned(d + k));
+      counted(at, inverse).store_aligned(r + at);
+      if (!want.entropy) continue;
+      const V mean = V::load_aligned(m + at) * inverse;
+      entropies += counted(at, log_sum + mean);
+      counted(at, mean * inverse).store_aligned(m + at);
+    }
+  }
+  const order_chances found{0.0 - std::max(sum_of(losses), 0.0), std::max(sum_of(entropies), 0.0)};
+  if (!want.slopes) return found;
+
+  const auto held = [](const V& values) {
+    constexpr double largest = std::numeric_limits<double>::max();
+    return xsimd::min(xsimd::max(values, V(-largest)), V(largest));
+  };
+  double pull = 0.0;
+  double bent = 0.0;
+  for (std::size_t begin = 0; begin < n; begin += block) {
+    const std::size_t count = std::min(block, n - begin);
+    pull = running_sums(r + begin, count, pull);
+    if (bends) bent = running_sums(m + begin, count, bent);
+    for (std::size_t k = 0; k < count; k += w) {
+      const std::size_t at = begin + k;
+      const V share = V::load_aligned(e + at);
+      const V p = V::load_aligned(r + at);
+      V slope = held(V(want.upstream) * (counted(at, V(1.0)) - share * p));
+      if (bends) slope += held(V(want.entropy_upstream) * (share * (V::load_aligned(far + at) * p - V::load_aligned(m + at))));
+      (slope / V(policy.temperature)).store_aligned(slopes + k);
+    }
+    for (std::size_t k = 0; k < count; ++k) write(order[begin + k], slopes[k]);
+  }
+  return found;
+}
+
+/// Whether sums of exponentials relative to the greatest keep their digits.
+template <class T>
+[[nodiscard]] bool near_enough(T least, T most, double temperature) noexcept {
+  return is_finite(least) && is_finite(most) && (0.5 * static_cast<double>(most) - 0.5 * static_cast<double>(least)) * 2.0 <= 64.0 * temperature;
+}
+
+/// One list, whichever way.
+template <class Arch, class T, class Write>
+order_chances along_order(std::span<const T> scores, std::span<const std::uint32_t> order, const plackett_luce_policy& policy,
+                          const order_wants& want, Write write, workspace& scratch) {
+  if (scores.empty()) return {};
+  const auto [least, most] = extremes_of(scores);
+  if (near_enough(least, most, policy.temperature)) return along_order_near<Arch>(scores, order, policy, most, want, write, scratch);
+  return along_order_apart(strided<const T>(scores), order, policy, want, write, scratch);
 }
 
 }  // namespace detail
@@ -190,7 +307,7 @@ order_chances along_order(const strided<const T>& scores, std::span<const std::u
 ///
 /// @throws std::invalid_argument naming the field when sizes, offsets, options, orders or (data_checks::on) data do not fit; then nothing has
 /// been written. std::bad_alloc while scratch grows; then results may be partly written.
-template <std::floating_point T>
+template <std::floating_point T, class Arch = xsimd::default_arch>
 void evaluate_orders(const plackett_luce_policy& policy, const order_batch<T>& batch, const order_results& out, context& ctx) {
   policy.validate();
   const std::size_t items = batch.scores.size();
@@ -211,9 +328,10 @@ void evaluate_orders(const plackett_luce_policy& policy, const order_batch<T>& b
     const std::size_t n = lists.size(l);
     const std::span<std::uint32_t> order = scratch.take<std::uint32_t>(n);
     for (std::size_t k = 0; k < n; ++k) order[k] = static_cast<std::uint32_t>(batch.orders[first + k]);
-    const double upstream = out.upstream.empty() ? 1.0 : out.upstream[l];
-    const double entropy_upstream = out.entropy_upstream.empty() ? 0.0 : out.entropy_upstream[l];
-    const strided<const T> scores(batch.scores.data() + first, n);
+    const detail::order_wants want{.slopes = !out.gradient.empty(),
+                                   .entropy = !out.entropies.empty() || !out.entropy_upstream.empty(),
+                                   .upstream = out.upstream.empty() ? 1.0 : out.upstream[l],
+                                   .entropy_upstream = out.entropy_upstream.empty() ? 0.0 : out.entropy_upstream[l]};
     const auto found = out.gradient.visit([&](auto* gradient) {
       using G = std::remove_pointer_t<decltype(gradient)>;
       const bool add = out.update == update::add;
@@ -221,7 +339,7 @@ void evaluate_orders(const plackett_luce_policy& policy, const order_batch<T>& b
         G& g = gradient[first + i];
         g = detail::held_as<G>((add ? static_cast<double>(g) : 0.0) + detail::held_as<double>(slope));
       };
-      return detail::along_order(scores, order, policy, !out.gradient.empty(), upstream, entropy_upstream, write, scratch);
+      return detail::along_order<Arch>(batch.scores.subspan(first, n), std::span<const std::uint32_t>(order), policy, want, write, scratch);
     });
     if (!out.log_probabilities.empty()) out.log_probabilities[l] = found.log_probability;
     if (!out.entropies.empty()) out.entropies[l] = found.entropy;

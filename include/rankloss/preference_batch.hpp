@@ -21,7 +21,8 @@ namespace rankloss {
 
 /// preference_batch: rewards of items, and pairs of items of which one is preferred to the other, over the host's own memory.
 ///
-/// Pair k prefers item preferred[k] to item other[k]. An item may be in any number of pairs, or in none: its gradient is then 0.
+/// Pair k prefers item preferred[k] to item other[k], or neither where it is a tie: then the two are on a par, and only the pair's margin tells
+/// one from the other. An item may be in any number of pairs, or in none: its gradient is then 0.
 /// T is float or double. An infinite reward counts as the largest finite number, but as no more than 1e300.
 ///
 /// reduction::mean divides by the sum of the weights of all pairs, mean_of_relevant by that of the pairs whose value is above 0.
@@ -34,6 +35,7 @@ struct preference_batch {
   positions other{};           ///< [pairs] item, another one
   reals pair_weights{};        ///< [pairs] >= 0, finite; none: all 1
   reals margins{};             ///< [pairs] by how much the preferred item is to be ahead, as each loss documents, finite; none: all 0
+  flags ties{};                ///< [pairs] not zero: a tie, refused by losses that do not know ties; none: no ties
   rankloss::reduction reduction = rankloss::reduction::mean;
 };
 
@@ -44,6 +46,7 @@ struct preference_term {
   double slope_other = 0.0;          ///< d(value) / d(reward of the other)
   double curvature_preferred = 0.0;  ///< d2(value) / d(reward of the preferred item)^2
   double curvature_other = 0.0;      ///< d2(value) / d(reward of the other)^2
+  double slope_of_ties = 0.0;        ///< d(value) / d(tie parameter), of losses that know ties
 };
 
 /// preference_loss: the value and the derivatives of one pair, from the rewards of the preferred item and of the other and the pair's margin.
@@ -53,12 +56,35 @@ concept preference_loss = requires(const Loss& loss, double reward) {
   { loss(reward, reward, reward) } -> std::same_as<preference_term>;
 };
 
+/// tie_loss: a preference loss that knows ties. `tie(preferred, other, margin)` is the term of a pair that neither wins,
+/// `validate_tie(pair)` throws when the options leave ties no probability; it is asked for the first tie of a batch. One of the options is
+/// the tie parameter, by which both terms give their slope.
+template <class Loss>
+concept tie_loss = preference_loss<Loss> && requires(const Loss& loss, double reward, std::size_t pair) {
+  { loss.tie(reward, reward, reward) } -> std::same_as<preference_term>;
+  loss.validate_tie(pair);
+};
+
 namespace detail {
 
 inline void check_items(std::string_view field, const positions& items, std::size_t count) {
   for (std::size_t k = 0; k < items.size(); ++k)
     require(items[k] >= 0 && static_cast<std::uint64_t>(items[k]) < count, field, ": ", items[k], " at pair ", k,
             ", expected an item from 0 to below ", count, " (the number of rewards)");
+}
+
+/// Looked at whatever the context says: to count a tie as a win would be another loss.
+template <class Loss>
+void check_ties(const Loss& loss, const flags& ties, std::size_t pairs) {
+  if (ties.empty()) return;
+  require(ties.size() == pairs, "ties: size ", ties.size(), ", expected ", pairs, " (one per pair)");
+  std::size_t first = 0;
+  while (first < pairs && !ties[first]) ++first;
+  if (first == pairs) return;
+  if constexpr (tie_loss<Loss>)
+    loss.validate_tie(first);
+  else
+    fail("ties: a tie at pair ", first, ", expected none: this loss does not know ties");
 }
 
 template <class T>
@@ -95,6 +121,64 @@ inline void write_scaled(const real_output& out, std::span<const double> sums, d
   });
 }
 
+/// @param tie_gradient  null: not wanted
+template <class Loss, class T>
+double evaluate_preferences(const Loss& loss, const preference_batch<T>& batch, const outputs& out, double* tie_gradient, context& ctx) {
+  check_options(loss, out);
+  check_preferences(batch, out, ctx.checks == data_checks::on);
+  check_ties(loss, batch.ties, batch.preferred.size());
+
+  workspace& scratch = ctx.scratch();
+  const workspace::scope scope(scratch);
+  const std::span<double> gradient = scratch.take<double>(out.gradient.size());
+  const std::span<double> hessian = scratch.take<double>(out.hessian.size());
+  std::fill(gradient.begin(), gradient.end(), 0.0);
+  std::fill(hessian.begin(), hessian.end(), 0.0);
+
+  const std::size_t pairs = batch.preferred.size();
+  double most = batch.pair_weights.empty() ? 1.0 : 0.0;
+  for (std::size_t k = 0; k < batch.pair_weights.size(); ++k) most = std::max(most, batch.pair_weights[k]);
+  constexpr double largest = std::min(static_cast<double>(std::numeric_limits<T>::max()), 1e300);
+  const auto reward = [&](std::size_t i) { return std::clamp(static_cast<double>(batch.rewards[i]), -largest, largest); };
+  const auto term_of = [&](std::size_t k, double preferred, double other) {
+    const double margin = batch.margins.empty() ? 0.0 : batch.margins[k];
+    if constexpr (tie_loss<Loss>)
+      if (!batch.ties.empty() && batch.ties[k]) return loss.tie(preferred, other, margin);
+    return loss(preferred, other, margin);
+  };
+  double sum = 0.0;
+  double mass = 0.0;
+  double by_ties = 0.0;
+  for (std::size_t k = 0; k < pairs; ++k) {
+    const auto p = static_cast<std::size_t>(batch.preferred[k]);
+    const auto o = static_cast<std::size_t>(batch.other[k]);
+    const preference_term term = term_of(k, reward(p), reward(o));
+    if (!out.per_list.empty()) out.per_list[k] = term.value;
+    // Of the greatest weight: no sum of weights is too large, or too small.
+    const double w = batch.pair_weights.empty() ? 1.0 : most > 0.0 ? batch.pair_weights[k] / most : 0.0;
+    if (!(w > 0.0)) continue;
+    if (batch.reduction != reduction::mean_of_relevant || term.value > 0.0) mass += w;
+    sum += w * term.value;
+    by_ties += w * term.slope_of_ties;
+    if (!gradient.empty()) {
+      gradient[p] += w * term.slope_preferred;
+      gradient[o] += w * term.slope_other;
+    }
+    if (!hessian.empty()) {
+      hessian[p] += w * term.curvature_preferred;
+      hessian[o] += w * term.curvature_other;
+    }
+  }
+  const bool summed = batch.reduction == reduction::sum;
+  const double share = summed ? most : mass > 0.0 ? 1.0 / mass : 0.0;
+  constexpr double finite = std::numeric_limits<double>::max();
+  const double factor = std::clamp(out.scale * share, -finite, finite);
+  if (!out.gradient.empty()) write_scaled(out.gradient, gradient, factor, out.update);
+  if (!out.hessian.empty()) write_scaled(out.hessian, hessian, factor, out.update);
+  if (tie_gradient != nullptr) write_scaled(std::span(tie_gradient, 1), std::span(&by_ties, 1), factor, out.update);
+  return std::min(summed ? sum * most : mass > 0.0 ? sum / mass : 0.0, finite);
+}
+
 }  // namespace detail
 
 /// evaluate: the value of a preference loss over pairs, and on request its gradient by the rewards.
@@ -110,49 +194,15 @@ inline void write_scaled(const real_output& out, std::span<const double> sums, d
 template <class Loss, std::floating_point T>
 requires preference_loss<Loss>
 double evaluate(const Loss& loss, const preference_batch<T>& batch, const outputs& out, context& ctx) {
-  detail::check_options(loss, out);
-  detail::check_preferences(batch, out, ctx.checks == data_checks::on);
+  return detail::evaluate_preferences(loss, batch, out, nullptr, ctx);
+}
 
-  workspace& scratch = ctx.scratch();
-  const workspace::scope scope(scratch);
-  const std::span<double> gradient = scratch.take<double>(out.gradient.size());
-  const std::span<double> hessian = scratch.take<double>(out.hessian.size());
-  std::fill(gradient.begin(), gradient.end(), 0.0);
-  std::fill(hessian.begin(), hessian.end(), 0.0);
-
-  const std::size_t pairs = batch.preferred.size();
-  double most = batch.pair_weights.empty() ? 1.0 : 0.0;
-  for (std::size_t k = 0; k < batch.pair_weights.size(); ++k) most = std::max(most, batch.pair_weights[k]);
-  constexpr double largest = std::min(static_cast<double>(std::numeric_limits<T>::max()), 1e300);
-  const auto reward = [&](std::size_t i) { return std::clamp(static_cast<double>(batch.rewards[i]), -largest, largest); };
-  double sum = 0.0;
-  double mass = 0.0;
-  for (std::size_t k = 0; k < pairs; ++k) {
-    const auto p = static_cast<std::size_t>(batch.preferred[k]);
-    const auto o = static_cast<std::size_t>(batch.other[k]);
-    const preference_term term = loss(reward(p), reward(o), batch.margins.empty() ? 0.0 : batch.margins[k]);
-    if (!out.per_list.empty()) out.per_list[k] = term.value;
-    // Of the greatest weight: no sum of weights is too large, or too small.
-    const double w = batch.pair_weights.empty() ? 1.0 : most > 0.0 ? batch.pair_weights[k] / most : 0.0;
-    if (!(w > 0.0)) continue;
-    if (batch.reduction != reduction::mean_of_relevant || term.value > 0.0) mass += w;
-    sum += w * term.value;
-    if (!gradient.empty()) {
-      gradient[p] += w * term.slope_preferred;
-      gradient[o] += w * term.slope_other;
-    }
-    if (!hessian.empty()) {
-      hessian[p] += w * term.curvature_preferred;
-      hessian[o] += w * term.curvature_other;
-    }
-  }
-  const bool summed = batch.reduction == reduction::sum;
-  const double share = summed ? most : mass > 0.0 ? 1.0 / mass : 0.0;
-  constexpr double finite = std::numeric_limits<double>::max();
-  const double factor = std::clamp(out.scale * share, -finite, finite);
-  if (!out.gradient.empty()) detail::write_scaled(out.gradient, gradient, factor, out.update);
-  if (!out.hessian.empty()) detail::write_scaled(out.hessian, hessian, factor, out.update);
-  return std::min(summed ? sum * most : mass > 0.0 ? sum / mass : 0.0, finite);
+/// evaluate, and the slope by the loss's tie parameter: tie_gradient = out.scale * d(value) / d(parameter), or that added to it under
+/// update::add. Not written when evaluate throws.
+template <class Loss, std::floating_point T>
+requires tie_loss<Loss>
+double evaluate(const Loss& loss, const preference_batch<T>& batch, const outputs& out, double& tie_gradient, context& ctx) {
+  return detail::evaluate_preferences(loss, batch, out, &tie_gradient, ctx);
 }
 
 }  // namespace rankloss

@@ -9,6 +9,7 @@
 #include <rankloss/bradley_terry.hpp>
 #include <rankloss/context.hpp>
 #include <rankloss/conventions.hpp>
+#include <rankloss/davidson.hpp>
 #include <rankloss/evaluate.hpp>
 #include <rankloss/gae.hpp>
 #include <rankloss/gain.hpp>
@@ -16,6 +17,7 @@
 #include <rankloss/lambdarank.hpp>
 #include <rankloss/listmle.hpp>
 #include <rankloss/listnet.hpp>
+#include <rankloss/lr2ppo.hpp>
 #include <rankloss/margin_ranking.hpp>
 #include <rankloss/metrics/average_precision.hpp>
 #include <rankloss/metrics/average_relevance_position.hpp>
@@ -34,6 +36,8 @@
 #include <rankloss/pairs/function.hpp>
 #include <rankloss/pairs/weight.hpp>
 #include <rankloss/pairwise.hpp>
+#include <rankloss/partial_order.hpp>
+#include <rankloss/plackett_luce.hpp>
 #include <rankloss/plackett_luce_policy.hpp>
 #include <rankloss/pointwise.hpp>
 #include <rankloss/ppo.hpp>
@@ -45,6 +49,7 @@
 #include <rankloss/ranks/projected_ranks.hpp>
 #include <rankloss/ranks/rank.hpp>
 #include <rankloss/ranks/sigmoid_ranks.hpp>
+#include <rankloss/rao_kupper.hpp>
 #include <rankloss/relevance_scores.hpp>
 #include <rankloss/smooth_ap.hpp>
 #include <rankloss/smooth_metric.hpp>

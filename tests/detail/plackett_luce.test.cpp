@@ -80,6 +80,23 @@ std::vector<std::uint32_t> shuffled(std::mt19937_64& random, std::size_t n) {
 
 }  // namespace
 
+TEST_CASE("sums from the end and from the beginning, of any length, in place or not") {
+  std::mt19937_64 random(21);
+  for (std::size_t n = 0; n <= 13; ++n) {
+    const auto x = support::whole_numbers<double>(random, n, 100);  // sums are exact
+    std::vector<double> ends(n), begins = x, in_place = x;
+    CHECK(rankloss::detail::sums_from_the_end(x.data(), n, 1000.0, ends.data()) == std::accumulate(x.begin(), x.end(), 1000.0));
+    CHECK(rankloss::detail::running_sums(begins.data(), n, 2000.0) == std::accumulate(x.begin(), x.end(), 2000.0));
+    for (std::size_t k = 0; k < n; ++k) {
+      const auto at = x.begin() + static_cast<std::ptrdiff_t>(k);
+      CHECK(ends[k] == std::accumulate(at, x.end(), 1000.0));
+      CHECK(begins[k] == std::accumulate(x.begin(), at + 1, 2000.0));
+    }
+    rankloss::detail::sums_from_the_end(in_place.data(), n, 1000.0, in_place.data());
+    CHECK(in_place == ends);
+  }
+}
+
 TEMPLATE_TEST_CASE("plackett_luce: the loss of an order, for near scores and for any", "", float, double) {
   using T = TestType;
   std::mt19937_64 random(1);

@@ -19,6 +19,45 @@
 
 namespace rankloss::detail {
 
+/// to[k] = from[k] + ... + from[n - 1] + after, in place or not; returns the last it made, to[0]. By fours, since each sum waits for the one
+/// before it.
+inline double sums_from_the_end(const double* from, std::size_t n, double after, double* to) noexcept {
+  double sum = after;
+  std::size_t k = n;
+  for (; k >= 4; k -= 4) {
+    const double last = from[k - 1];
+    const double two = last + from[k - 2];
+    const double three = two + from[k - 3];
+    const double four = two + (from[k - 3] + from[k - 4]);
+    to[k - 1] = sum + last;
+    to[k - 2] = sum + two;
+    to[k - 3] = sum + three;
+    sum += four;
+    to[k - 4] = sum;
+  }
+  for (; k > 0; --k) to[k - 1] = sum += from[k - 1];
+  return sum;
+}
+
+/// x[k] becomes before + x[0] + ... + x[k]; returns the last.
+inline double running_sums(double* x, std::size_t n, double before) noexcept {
+  double sum = before;
+  std::size_t k = 0;
+  for (; k + 4 <= n; k += 4) {
+    const double one = x[k];
+    const double two = one + x[k + 1];
+    const double three = two + x[k + 2];
+    const double four = two + (x[k + 2] + x[k + 3]);
+    x[k] = sum + one;
+    x[k + 1] = sum + two;
+    x[k + 2] = sum + three;
+    sum += four;
+    x[k + 3] = sum;
+  }
+  for (; k < n; ++k) x[k] = sum += x[k];
+  return sum;
+}
+
 /// -log of a Plackett-Luce probability and its derivatives, written to the items of an order.
 template <class T>
 class order_outputs {
@@ -96,21 +135,7 @@ template <class Arch, class T>
   farthest.store_aligned(row);
   if (!(*std::max_element(row, row + w) <= (out.hessian.empty() ? 600.0 : 300.0))) return std::nullopt;
 
-  // Sums over the rest; by fours, since each sum waits for the one before it.
-  double sum = 0.0;
-  std::size_t k = n;
-  for (; k >= 4; k -= 4) {
-    const double last = e[k - 1];
-    const double two = last + e[k - 2];
-    const double three = two + e[k - 3];
-    const double four = two + (e[k - 3] + e[k - 4]);
-    r[k - 1] = sum + last;
-    r[k - 2] = sum + two;
-    r[k - 3] = sum + three;
-    sum += four;
-    r[k - 4] = sum;
-  }
-  for (; k > 0; --k) r[k - 1] = sum += e[k - 1];
+  sums_from_the_end(e, n, 0.0, r);
   std::fill(r + n, r + rests.size(), 1.0);
 
   V logs(0.0);
@@ -136,20 +161,7 @@ template <class Arch, class T>
     }
   }
   if (!out.gradient.empty()) {
-    double pull = 0.0;
-    std::size_t i = 0;
-    for (; i + 4 <= n; i += 4) {
-      const double one = r[i];
-      const double two = one + r[i + 1];
-      const double three = two + r[i + 2];
-      const double four = two + (r[i + 2] + r[i + 3]);
-      r[i] = pull + one;
-      r[i + 1] = pull + two;
-      r[i + 2] = pull + three;
-      pull += four;
-      r[i + 3] = pull;
-    }
-    for (; i < n; ++i) r[i] = pull += r[i];
+    running_sums(r, n, 0.0);
     const V factor(first);
     for_rows<Arch>(n, [&](std::size_t at, auto count) {
       const V own = load_items<Arch>(c.data() + at, count);
@@ -165,39 +177,60 @@ template <class Arch, class T>
   return value;
 }
 
+/// Items [begin, end) of an order that are drawn before all later ones, in whatever order.
+/// @param d                 [end - begin] scratch
+/// @param slope, curvature  [end - begin] zeros, or empty, as draw_together takes them
+template <class Arch>
+[[nodiscard]] tied_draw draw_block(const rest_sums& rests, std::size_t begin, std::size_t end, std::span<double> d, std::span<double> slope,
+                                   std::span<double> curvature, workspace& scratch) {
+  if (end == rests.s.size()) return {0.0, 0.0, 0.0};
+  const double others = std::log(rests.sum[end]);
+  for (std::size_t j = 0; j < d.size(); ++j) d[j] = rests.between(rests.s[begin + j], rests.most[end]) - others;
+  return draw_together<Arch>(d, slope, curvature, scratch);
+}
+
+/// -log of the probability that the blocks of an order are drawn one after the other, each in the orders that `draw` allows.
+///
+/// for_each_block(visit) calls visit(begin, end); draw(begin, end, d, slope, curvature) is as draw_block, and write(k, first, second) takes the
+/// derivatives by item k of the order, in units of the temperature.
+template <class Blocks, class Draw, class Write>
+[[nodiscard]] double blocks_loss(const rest_sums& rests, bool sloped, bool curved, Blocks for_each_block, Draw draw, Write write,
+                                 workspace& scratch) {
+  const std::size_t n = rests.s.size();
+  const workspace::scope scope(scratch);
+  const std::span<double> d = scratch.take<double>(n);
+  const std::span<double> slopes = scratch.take<double>(sloped || curved ? n : 0);
+  const std::span<double> curvatures = scratch.take<double>(curved ? n : 0);
+  rest_pulls pulls(rests);
+  double value = 0.0;
+  for_each_block([&](std::size_t begin, std::size_t end) {
+    const std::size_t g = end - begin;
+    const std::span<double> slope = slopes.first(slopes.empty() ? 0 : g);
+    const std::span<double> curvature = curvatures.first(curved ? g : 0);
+    std::fill(slope.begin(), slope.end(), 0.0);
+    std::fill(curvature.begin(), curvature.end(), 0.0);
+    const tied_draw drawn = draw(begin, end, d.first(g), slope, curvature);
+    value += drawn.loss;
+    if (slopes.empty()) return;
+    for (std::size_t j = 0; j < g; ++j) {
+      const auto [first, second] = pulls.at(begin + j);
+      write(begin + j, first - slope[j], first - second - (curved ? curvature[j] : 0.0));
+    }
+    if (end < n) pulls.add(end, drawn.pull, drawn.pull + drawn.bend);
+  });
+  return value;
+}
+
 /// -log of the probability of all orders that fall in relevance.
 template <class Arch, class T, class R>
 [[nodiscard]] double grades_loss(const rest_sums& rests, const R* y, std::span<const std::uint32_t> order, const list_outputs<T>& wanted,
                                  const order_outputs<T>& out, workspace& scratch) {
-  const std::size_t n = order.size();
-  const workspace::scope scope(scratch);
-  const bool derivatives = !wanted.gradient.empty() || !wanted.hessian.empty();
-  const std::span<double> d = scratch.take<double>(n);
-  const std::span<double> slopes = scratch.take<double>(derivatives ? n : 0);
-  const std::span<double> curvatures = scratch.take<double>(wanted.hessian.empty() ? 0 : n);
-  rest_pulls pulls(rests);
-  double value = 0.0;
-  for_each_grade(y, order, [&](std::size_t begin, std::size_t end) {
-    const std::size_t g = end - begin;
-    tied_draw draw{0.0, 0.0, 0.0};
-    const std::span<double> slope = slopes.first(derivatives ? g : 0);
-    const std::span<double> curvature = curvatures.first(wanted.hessian.empty() ? 0 : g);
-    std::fill(slope.begin(), slope.end(), 0.0);
-    std::fill(curvature.begin(), curvature.end(), 0.0);
-    if (end < n) {
-      const double others = std::log(rests.sum[end]);
-      for (std::size_t j = 0; j < g; ++j) d[j] = rests.between(rests.s[begin + j], rests.most[end]) - others;
-      draw = draw_together<Arch>(d.first(g), slope, curvature, scratch);
-      value += draw.loss;
-    }
-    if (!derivatives) return;
-    for (std::size_t j = 0; j < g; ++j) {
-      const auto [first, second] = pulls.at(begin + j);
-      out.write(begin + j, first - slope[j], first - second - (curvature.empty() ? 0.0 : curvature[j]));
-    }
-    if (end < n) pulls.add(end, draw.pull, draw.pull + draw.bend);
-  });
-  return value;
+  return blocks_loss(
+      rests, !wanted.gradient.empty(), !wanted.hessian.empty(), [&](auto visit) { for_each_grade(y, order, visit); },
+      [&](std::size_t begin, std::size_t end, std::span<double> d, std::span<double> slope, std::span<double> curvature) {
+        return draw_block<Arch>(rests, begin, end, d, slope, curvature, scratch);
+      },
+      [&](std::size_t k, double first, double second) { out.write(k, first, second); }, scratch);
 }
 
 }  // namespace rankloss::detail

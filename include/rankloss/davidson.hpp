@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <rankloss/detail/check_data.hpp>
+#include <rankloss/detail/item_rows.hpp>
+#include <rankloss/detail/require.hpp>
+#include <rankloss/detail/softmax_loss.hpp>
+#include <rankloss/preference_batch.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <limits>
+
+namespace rankloss {
+
+/// davidson: minus the log probability of what a pair came to, a win or a tie, under Bradley-Terry with ties as a third outcome, whose weight
+/// is nu times the geometric mean of the two others'.
+///
+///     z                = (r_preferred - r_other - margin of the pair) / t,  t = temperature;   nu = e^log_prevalence
+///     P(win)           = 1 / (1 + e^-z + nu e^(-z / 2))
+///     P(lose), P(tie)  = the same times e^-z, times nu e^(-z / 2)
+///     loss             = -log P(win), or -log P(tie) where the pair is a tie
+///     win: d/dz        = -P(lose) - P(tie) / 2,       d/d(log nu) = P(tie)
+///     tie: d/dz        = (P(win) - P(lose)) / 2,      d/d(log nu) = P(tie) - 1
+///     either: d2/dz2   = P(win) P(lose) + P(tie) (P(win) + P(lose)) / 4
+///
+/// Davidson: On extending the Bradley-Terry model to accommodate ties in paired comparison experiments, JASA 65 (1970), where p_i = e^(r_i) and
+/// P(i beats j) = p_i / (p_i + p_j + nu sqrt(p_i p_j)). Satisfies Luce's axiom: ties do not change the odds of a win to a loss.
+///
+/// - The tie parameter is log nu, without a unit: any number will do, and the loss is convex in rewards and log nu together.
+///   `evaluate(loss, batch, out, tie_gradient, ctx)` gives the slope by it; nu has the slope of log nu over nu.
+/// - Time O(1) a pair. No difference of rewards and no log nu is too large: sums of exponentials are formed from their largest term.
+/// - Invariant under shifts of all rewards; the gradient sums to 0 up to rounding. A tie's margin is the lead at which ties are most probable.
+/// - log nu = -infinity, which allows of no tie: bradley_terry, up to rounding. The default gives a pair of equals three outcomes of
+///   probability 1/3.
+/// - A loss beyond 1e290 is that.
+/// @throws std::invalid_argument from `evaluate` when an option is out of its range, or log_prevalence is -infinity and the batch has a tie.
+struct davidson {
+  double temperature = 1.0;     ///< 1e-15 to 1e300, in units of the rewards
+  double log_prevalence = 0.0;  ///< log nu: -1e100 to 1e100; -infinity: nu = 0, where there are no ties
+
+  static constexpr bool has_hessian = true;
+
+  void validate() const {
+    detail::check_temperature("temperature", temperature);
+    detail::require(never_ties() || (log_prevalence >= -1e100 && log_prevalence <= 1e100), "log_prevalence: ", log_prevalence,
+                    ", expected -1e100 to 1e100, or -inf");
+  }
+  void validate_tie(std::size_t pair) const {
+    detail::require(!never_ties(), "log_prevalence: -inf, expected a finite number, for the tie at pair ", pair);
+  }
+
+  [[nodiscard]] preference_term operator()(double preferred, double other, double margin) const noexcept {
+    const outcomes of(*this, preferred, other, margin);
+    return of.term(of.win, -(of.lose.probability + 0.5 * of.tie.probability), of.tie.probability, temperature);
+  }
+
+  [[nodiscard]] preference_term tie(double preferred, double other, double margin) const noexcept {
+    const outcomes of(*this, preferred, other, margin);
+    return of.term(of.tie, 0.5 * of.lead, -(of.win.probability + of.lose.probability), temperature);
+  }
+
+ private:
+  struct outcome {
+    double loss;  ///< -log of the probability
+    double probability;
+  };
+
+  struct outcomes {
+    outcomes(const davidson& loss, double preferred, double other, double margin) noexcept {
+      constexpr double largest = detail::largest_term;
+      const double z = std::clamp((preferred - other - margin) / loss.temperature, -largest, largest);
+      // Logarithms of weights, relative to the one that is ahead: 0, -a and those of ties.
+      const double a = std::abs(z);
+      const double ties = loss.never_ties() ? -std::numeric_limits<double>::max() : loss.log_prevalence - 0.5 * a;
+      const double most = std::max(ties, 0.0);
+      const double small = std::exp(-std::abs(ties));
+      const double last = std::exp(-a - most);
+      const double rest = last + small;  // the greatest of the three is 1
+      const double log_sum = std::log1p(rest);
+      const auto of = [&](double below, double weight) { return outcome{below + log_sum, weight / (1.0 + rest)}; };
+      const outcome ahead = of(most, ties > 0.0 ? small : 1.0);
+      const outcome behind = of(most + a, last);
+      tie = of(most - ties, ties > 0.0 ? 1.0 : small);
+      win = z >= 0.0 ? ahead : behind;
+      lose = z >= 0.0 ? behind : ahead;
+      lead = std::copysign(ahead.probability * -std::expm1(-a), z);
+    }
+
+    [[nodiscard]] preference_term term(const outcome& came, double slope, double slope_of_ties, double t) const noexcept {
+      const double pull = slope / t;
+      const double apart = win.probability * lose.probability + 0.25 * tie.probability * (win.probability + lose.probability);
+      const double bend = apart / t / t;
+      return {std::min(came.loss, detail::largest_term), pull, -pull, bend, bend, slope_of_ties};
+    }
+
+    outcome win, lose, tie;
+    double lead;  ///< P(win) - P(lose), without its cancellation
+  };
+
+  [[nodiscard]] bool never_ties() const noexcept {
+    return log_prevalence < 0.0 && !detail::is_finite(log_prevalence) && !detail::is_nan(log_prevalence);
+  }
+};
+
+}  // namespace rankloss

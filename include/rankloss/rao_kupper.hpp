@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <rankloss/bradley_terry.hpp>
+#include <rankloss/detail/item_rows.hpp>
+#include <rankloss/detail/require.hpp>
+#include <rankloss/preference_batch.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <limits>
+
+namespace rankloss {
+
+/// rao_kupper: minus the log probability of what a pair came to, a win or a tie, under Bradley-Terry with a threshold: who is ahead by less
+/// than that does not show it.
+///
+///     z              = (r_preferred - r_other - margin of the pair) / t,  t = temperature;   eta = threshold / t
+///     P(win)         = sigmoid(z - eta)
+///     P(tie)         = (e^(2 eta) - 1) sigmoid(z - eta) sigmoid(-z - eta)
+///     loss           = -log P(win), or -log P(tie) where the pair is a tie
+///     win: d/dz      = -sigmoid(eta - z),                    d2/dz2 = sigmoid(z - eta) sigmoid(eta - z)
+///          d/d(eta)  = sigmoid(eta - z)
+///     tie: d/dz      = sigmoid(z - eta) - sigmoid(-z - eta), d2/dz2 = sigmoid(z - eta) sigmoid(eta - z) + sigmoid(z + eta) sigmoid(-z - eta)
+///          d/d(eta)  = -sigmoid(z - eta) - sigmoid(-z - eta) - 2 / (e^(2 eta) - 1)
+///
+/// Rao, Kupper: Ties in paired-comparison experiments: a generalization of the Bradley-Terry model, JASA 62 (1967). Their theta is e^eta:
+/// P(i beats j) = e^(r_i) / (e^(r_i) + theta e^(r_j)).
+///
+/// - The tie parameter is the threshold, in units of the rewards like a margin; `evaluate(loss, batch, out, tie_gradient, ctx)` gives the slope by
+///   it. The loss is convex in rewards and threshold together. A tie costs -log(2 eta) near a threshold of 0, with a slope of -1 / eta: it keeps
+///   an optimiser away from there, whose steps have to stay above 0.
+/// - Time O(1) a pair. No difference is too large and no threshold too small: no two terms of like size are subtracted.
+/// - Invariant under shifts of all rewards; the gradient sums to 0 up to rounding. A tie's margin is the lead at which ties are most probable.
+/// - Threshold 0, which allows of no tie: bradley_terry, to the bit. The default gives a pair of equals three outcomes of probability 1/3.
+/// - A loss beyond 1e290 is that, and so is a slope.
+/// @throws std::invalid_argument from `evaluate` when an option is out of its range, or the threshold is 0 and the batch has a tie.
+struct rao_kupper {
+  double temperature = 1.0;               ///< 1e-15 to 1e300, in units of the rewards
+  double threshold = 0.6931471805599453;  ///< 0 to 1e100, in units of the rewards; above 0 where there are ties
+
+  static constexpr bool has_hessian = true;
+
+  void validate() const {
+    win().validate();
+    detail::require(threshold >= 0.0 && threshold <= 1e100, "threshold: ", threshold, ", expected 0 to 1e100");
+  }
+  void validate_tie(std::size_t pair) const { detail::require(threshold > 0.0, "threshold: 0, expected above 0, for the tie at pair ", pair); }
+
+  [[nodiscard]] preference_term operator()(double preferred, double other, double margin) const noexcept {
+    preference_term term = win()(preferred, other, margin + threshold);
+    term.slope_of_ties = term.slope_other;
+    return term;
+  }
+
+  [[nodiscard]] preference_term tie(double preferred, double other, double margin) const noexcept {
+    constexpr double largest = detail::largest_term;
+    const double z = std::clamp((preferred - other - margin) / temperature, -largest, largest);
+    const double eta = std::max(threshold / temperature, std::numeric_limits<double>::min());
+    // By the one that is ahead, a = |z|: softplus(eta - a) + softplus(eta + a) - 2 eta, with the 2 eta taken out of both.
+    const double apart = std::abs(z) - eta;
+    const double near = std::exp(-std::abs(apart));
+    const double far = std::exp(-(std::abs(z) + eta));
+    const double ahead = (apart >= 0.0 ? 1.0 : near) / (1.0 + near);  // sigmoid(a - eta)
+    const double behind = far / (1.0 + far);                          // sigmoid(-a - eta)
+    // log(1 - e^(-2 eta)), to all digits on either side.
+    const double grown = eta > 0.35 ? std::log1p(-std::exp(-2.0 * eta)) : std::log(-std::expm1(-2.0 * eta));
+    const double value = std::max(apart, 0.0) + std::log1p(near) + std::log1p(far) - grown;
+    // ahead - behind, without its cancellation near z = 0.
+    const double pull = std::copysign(ahead / (1.0 + far) * -std::expm1(-2.0 * std::abs(z)), z) / temperature;
+    const double bend = (near / (1.0 + near) / (1.0 + near) + behind / (1.0 + far)) / temperature / temperature;
+    const double slope_of_ties = -(ahead + behind + 2.0 / std::expm1(2.0 * eta)) / temperature;
+    return {std::min(value, largest), pull, -pull, bend, bend, std::max(slope_of_ties, -largest)};
+  }
+
+ private:
+  [[nodiscard]] bradley_terry win() const noexcept { return {.temperature = temperature}; }
+};
+
+}  // namespace rankloss
