@@ -313,7 +313,9 @@ template <class Arch, class T, class R>
           second = {xsimd::select(swap, first.key, second.key), xsimd::select(swap, first.place, second.place)};
           first = f;
         });
-    for (std::size_t at = 0; at < rows * w; ++at) order[at] = static_cast<std::uint32_t>(places[at]);
+    // A NaN that nobody checked for may have left padding among the items: the first of the list stands for it, so that no other list is touched.
+    for (std::size_t at = 0; at < rows * w; ++at)
+      order[at] = static_cast<std::uint32_t>(places[at] < static_cast<double>(rows * w) ? places[at] : static_cast<double>(at % w * rows));
   }
 
   for (std::size_t at = 0; at < rows * w; ++at) sorted_x[at] = static_cast<double>(x[order[at]]);
