@@ -55,6 +55,7 @@ std::vector<loss_entry> make_table() {
       {"listnet", gaps, of([](double t) { return listnet{.temperature = t}; })},
       {"xe_ndcg", gaps, of([](double t) { return xe_ndcg{.temperature = t}; })},
       {"listmle", gaps, of([](double t) { return listmle{.temperature = t}; })},
+      {"listmle_exact", gaps, of([](double t) { return listmle{.temperature = t, .ties = tie_order::exact}; })},
       {"unique_softmax", gaps, of([](double t) { return unique_softmax{.temperature = t}; })},
       {"pointwise_squared", {1.0}, of([](double) { return pointwise_squared{}; })},
       {"sndcg", ranks, of([](double t) { return sndcg{.temperature = t}; })},

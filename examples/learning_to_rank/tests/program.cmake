@@ -11,7 +11,7 @@ set(figure_before " ")
 include(${CMAKE_CURRENT_LIST_DIR}/../../support/program.cmake)
 
 function(expect_all_better)
-  foreach(loss ranknet hinge lambdarank lambdarank_map ndcg_loss1 ndcg_loss2 ndcg_loss2_plus arp_loss1 arp_loss2 softmax_cross_entropy listnet xe_ndcg listmle
+  foreach(loss ranknet hinge lambdarank lambdarank_map ndcg_loss1 ndcg_loss2 ndcg_loss2_plus arp_loss1 arp_loss2 softmax_cross_entropy listnet xe_ndcg listmle listmle_exact
           unique_softmax pointwise_squared sndcg approx_ndcg neural_ndcg smooth_ap smooth_mrr soft_spearman)
     expect_better(${loss} chance)
   endforeach()

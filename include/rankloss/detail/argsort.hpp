@@ -22,20 +22,22 @@ namespace rankloss::detail {
 template <class T>
 using key_of = std::conditional_t<sizeof(T) == 4, std::uint32_t, std::uint64_t>;
 
+/// Turns the bits below the sign of what has the sign bit not set, and back. No branch: signs of scores are not to be foretold.
+template <class Key>
+[[nodiscard]] constexpr Key turn_below_sign(Key bits) noexcept {
+  constexpr unsigned sign_bit = 8 * sizeof(Key) - 1;
+  return bits ^ (((bits >> sign_bit) - 1) & ~(Key{1} << sign_bit));
+}
+
 /// An unsigned integer that rises as the value falls; +0 and -0 give the same one.
 template <class T>
 [[nodiscard]] inline key_of<T> descending_key(T value) noexcept {
-  using key = key_of<T>;
-  constexpr key sign = key{1} << (8 * sizeof(key) - 1);
-  const key bits = std::bit_cast<key>(value + T{0});
-  return (bits & sign) != 0 ? bits : static_cast<key>(~(bits | sign));
+  return turn_below_sign(std::bit_cast<key_of<T>>(value + T{0}));
 }
 
 template <class T>
 [[nodiscard]] inline T value_of(key_of<T> descending) noexcept {
-  using key = key_of<T>;
-  constexpr key sign = key{1} << (8 * sizeof(key) - 1);
-  return std::bit_cast<T>((descending & sign) != 0 ? descending : static_cast<key>(~descending & ~sign));
+  return std::bit_cast<T>(turn_below_sign(descending));
 }
 
 /// Items are counted in 32 bits.
