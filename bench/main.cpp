@@ -24,6 +24,8 @@ int main(int argc, char** argv) {
   bench::add_bradley_terry();
   bench::add_gae();
   bench::add_ppo();
+  bench::add_lr2ppo();
+  bench::add_plackett_luce();
   bench::add_plackett_luce_policy();
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;

@@ -44,12 +44,11 @@ void pair_lists_plain(benchmark::State& state, const Loss& loss, plain::pair_wei
   std::vector<T> expected(count * n);
   std::vector<std::int64_t> offsets;
   for (std::size_t l = 0; l <= count; ++l) offsets.push_back(static_cast<std::int64_t>(l * n));
-  const double value = rankloss::evaluate(loss,
-                                          rankloss::list_batch<T>{.scores = pool.front().scores,
-                                                                  .relevance = pool.front().relevance,
-                                                                  .offsets = offsets,
-                                                                  .reduction = rankloss::reduction::sum},
-                                          {.gradient = expected});
+  const double value = rankloss::evaluate(
+      loss,
+      rankloss::list_batch<T>{
+          .scores = pool.front().scores, .relevance = pool.front().relevance, .offsets = offsets, .reduction = rankloss::reduction::sum},
+      {.gradient = expected});
   const double plain_value = run(pool.front());
   if (!agree<T>(value, plain_value, expected, gradient)) return state.SkipWithError(disagreement);
   measure(state, pool, count * n, run);

@@ -154,6 +154,8 @@ void add_svmlight();
 void add_bradley_terry();
 void add_gae();
 void add_ppo();
+void add_lr2ppo();
+void add_plackett_luce();
 void add_plackett_luce_policy();
 
 /// Lengths of single lists.

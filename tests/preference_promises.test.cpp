@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: BSL-1.0
 
-// What every loss of pairs and every loss of policy steps promises. A new one joins by a line in `pair_losses` or `step_losses`.
+// What every loss of pairs, of policy steps and of orders promises. A new one joins by a line in `pair_losses`, `step_losses` or `order_losses`.
 
 #include <rankloss/bradley_terry.hpp>
 #include <rankloss/davidson.hpp>
+#include <rankloss/lr2ppo.hpp>
 #include <rankloss/margin_ranking.hpp>
+#include <rankloss/plackett_luce.hpp>
 #include <rankloss/ppo.hpp>
 #include <rankloss/preference_batch.hpp>
 #include <rankloss/rao_kupper.hpp>
@@ -191,6 +193,75 @@ steps<T> some_steps(unsigned seed, std::size_t n = 120) {
   return s;
 }
 
+/// Scores of a few lists, one of them empty and one of one item, partial orders of them, and what an old policy made of them.
+template <class T>
+struct orders {
+  std::vector<T> scores, old_scores;
+  std::vector<std::int32_t> offsets{0, 2, 4, 9, 9, 10, 17, 25, 40};
+  std::vector<std::int32_t> acted;
+  std::vector<double> rewards{2, -2, 1, 5, 1, -1, 3, -3};
+  std::vector<double> weights{1, 2, 0.5, 1, 1, 0, 3, 1};
+  rankloss::partial_order by_pairs, by_levels;
+
+  explicit orders(unsigned seed) {
+    std::mt19937_64 random(seed);
+    const auto n = static_cast<std::size_t>(offsets.back());
+    scores = on_grid<T>(random, n);
+    old_scores = on_grid<T>(random, n);
+    std::vector<std::int32_t> preferred, other;
+    for (std::size_t q = 0; q + 1 < offsets.size(); ++q) {
+      const std::int32_t first = offsets[q], size = offsets[q + 1] - first;
+      for (std::int32_t k = size; k-- > 0;) acted.push_back(k);
+      for (std::int32_t k = 0; k < size / 2; ++k) {
+        const auto a = static_cast<std::int32_t>(random() % static_cast<std::uint64_t>(size - 1));
+        preferred.push_back(first + a);
+        other.push_back(first + a + 1 + static_cast<std::int32_t>(random() % static_cast<std::uint64_t>(size - 1 - a)));
+      }
+    }
+    by_pairs = rankloss::partial_order::from_pairs(offsets, preferred, other);
+    by_levels = rankloss::partial_order::from_grades(offsets, support::whole_numbers<std::uint8_t>(random, n, 4));
+  }
+};
+
+template <class T>
+struct order_loss {
+  std::string name;
+  bool has_hessian;
+  std::function<double(std::span<const T>, const orders<T>&, const outputs&, context&)> call;
+
+  order_loss(std::string label, const rankloss::lr2ppo& loss)
+      : name(std::move(label)), has_hessian(false), call([=](std::span<const T> x, const orders<T>& o, const outputs& out, context& ctx) {
+          return evaluate(
+              loss,
+              rankloss::label_policy_batch<T>{.scores = x, .old_scores = o.old_scores, .orders = o.acted, .offsets = o.offsets, .rewards = o.rewards},
+              out, ctx);
+        }) {}
+  order_loss(std::string label, const rankloss::plackett_luce& loss, bool levels, reduction how)
+      : name(std::move(label)), has_hessian(true), call([=](std::span<const T> x, const orders<T>& o, const outputs& out, context& ctx) {
+          return evaluate(
+              loss,
+              rankloss::partial_order_batch<T>{.scores = x, .order = levels ? o.by_levels : o.by_pairs, .list_weights = o.weights, .reduction = how},
+              out, ctx);
+        }) {}
+};
+
+template <class T>
+const std::vector<order_loss<T>>& order_losses() {
+  using rankloss::lr2ppo;
+  using rankloss::order_likelihood;
+  using rankloss::plackett_luce;
+  static const std::vector<order_loss<T>> all{
+      // Where there is a penalty the corrected form's gradient is not the slope of its value: advantages are constants to it.
+      {"lr2ppo", lr2ppo{.margin = 0.51, .kl_coefficient = 0.0, .entropy_coefficient = 0.2}},
+      {"lr2ppo, published", lr2ppo{.form = rankloss::lr2ppo_form::published, .margin = 0.51, .kl_coefficient = 0.01, .entropy_coefficient = 0.2}},
+      {"plackett_luce, levels", plackett_luce{}, true, reduction::mean},
+      {"plackett_luce, pairs", plackett_luce{.temperature = 0.5}, false, reduction::mean_of_relevant},
+      {"plackett_luce, by levels' pairs", plackett_luce{.likelihood = order_likelihood::by_pairs}, true, reduction::sum},
+      {"plackett_luce, by pairs", plackett_luce{.likelihood = order_likelihood::by_pairs}, false, reduction::mean},
+  };
+  return all;
+}
+
 /// A loss and its data as a function of what it has a gradient by: what all promises but those of the data's own kind are about.
 template <class T>
 struct subject {
@@ -231,6 +302,10 @@ std::vector<subject<T>> subjects() {
   for (const step_loss<T>& loss : step_losses<T>())
     all.push_back({loss.name, of_steps.x, 0, false, true,
                    [&loss](std::span<const T> x, const outputs& out, context& ctx) { return loss.call(x, of_steps, out, ctx); }});
+  static const orders<T> of_orders(3);
+  for (const order_loss<T>& loss : order_losses<T>())
+    all.push_back({loss.name, of_orders.scores, of_orders.rewards.size(), loss.has_hessian, true,
+                   [&loss](std::span<const T> x, const outputs& out, context& ctx) { return loss.call(x, of_orders, out, ctx); }});
   return all;
 }
 

@@ -25,13 +25,20 @@ template <class T>
 class pair_loss {
  public:
   pair_loss(pair_weight weight, std::size_t longest)
-      : weight_(weight), scores_(longest + w), relevance_(longest + w), gains_(longest + w), discounts_(longest + w), sums_(longest + w), order_(longest) {}
+      : weight_(weight),
+        scores_(longest + w),
+        relevance_(longest + w),
+        gains_(longest + w),
+        discounts_(longest + w),
+        sums_(longest + w),
+        order_(longest) {}
 
   double operator()(std::span<const T> scores, std::span<const T> relevance, std::span<T> gradient) {
     const std::size_t n = scores.size();
     std::iota(order_.begin(), order_.begin() + static_cast<std::ptrdiff_t>(n), 0u);
     if (weight_ == pair_weight::delta_ndcg)
-      std::stable_sort(order_.begin(), order_.begin() + static_cast<std::ptrdiff_t>(n), [&](std::uint32_t a, std::uint32_t b) { return scores[a] > scores[b]; });
+      std::stable_sort(order_.begin(), order_.begin() + static_cast<std::ptrdiff_t>(n),
+                       [&](std::uint32_t a, std::uint32_t b) { return scores[a] > scores[b]; });
     T ideal(0);
     if (weight_ == pair_weight::delta_ndcg) {
       for (std::size_t p = 0; p < n; ++p) gains_[p] = std::exp2(relevance[p]) - T(1);
