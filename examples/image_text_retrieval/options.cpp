@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "options.hpp"
-
-#include <CLI/CLI.hpp>
+#include "../support/cli.hpp"
 
 #include <cstdlib>
-#include <stdexcept>
 #include <string>
 
 namespace retrieval {
@@ -55,13 +53,7 @@ std::optional<options> parse(int argc, char** argv) {
   app.add_option("--margin", o.margin, "of the triplet loss")->check(CLI::Range(0.0, 2.0))->capture_default_str();
   app.add_option("--temperature", o.temperature, "of S-NDCG")->check(CLI::Range(1e-6, 1e3))->capture_default_str();
 
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    if (error.get_exit_code() != 0) throw std::runtime_error(std::string(error.what()) + " (--help lists the options)");
-    app.exit(error);
-    return std::nullopt;
-  }
+  if (!examples::parse(app, argc, argv)) return std::nullopt;
   o.start = start_name == "cca" ? start::cca : start::random;
   o.relevance = relevance_name == "rsc" ? relevance::rsc : relevance::matches;
   if (const char* folder = std::getenv("RANKLOSS_DATA")) o.shared_data = folder;

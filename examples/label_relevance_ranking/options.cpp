@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "options.hpp"
-
-#include <CLI/CLI.hpp>
+#include "../support/cli.hpp"
 
 #include <cstdlib>
-#include <stdexcept>
 
 namespace label_ranker {
 
@@ -36,13 +34,7 @@ std::optional<options> parse(int argc, char** argv) {
   app.add_option("--resamples", o.resamples, "of the lists, for the intervals")->check(CLI::Range(100, 10000000))->capture_default_str();
   app.add_flag("--on-validation", o.on_validation, "measure on the validation lists, not on the test lists: for choosing options");
 
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    if (error.get_exit_code() != 0) throw std::runtime_error(std::string(error.what()) + " (--help lists the options)");
-    app.exit(error);
-    return std::nullopt;
-  }
+  if (!examples::parse(app, argc, argv)) return std::nullopt;
   if (const char* folder = std::getenv("RANKLOSS_DATA")) o.shared_data = folder;
   return o;
 }

@@ -441,25 +441,15 @@ tuned tune_by_ppo(const net<float>& base, const net<float>& reward, const lists&
 }
 
 std::vector<quality> measure(const lists& set, const vector<float>& scores, rankloss::context& context) {
-  std::vector<quality> all(set.count());
-  std::vector<double> per_list(set.count());
-  const auto fill = [&](quality::column column, const auto& metric) {
-    (void)rankloss::evaluate(metric, set.with(scores), {.per_list = per_list}, context);
-    for (std::size_t q = 0; q < all.size(); ++q) all[q].values[column] = per_list[q];
-  };
   using rankloss::metrics::ndcg;
-  fill(quality::ndcg1, ndcg{.cutoff = 1});
-  fill(quality::ndcg3, ndcg{.cutoff = 3});
-  fill(quality::ndcg5, ndcg{.cutoff = 5});
-  fill(quality::ndcg10, ndcg{.cutoff = 10});
-  fill(quality::ndcg20, ndcg{.cutoff = 20});
-  fill(quality::pairs, rankloss::metrics::pairwise_accuracy{});
+  const auto all = examples::measure_each(set, scores, context, ndcg{.cutoff = 1}, ndcg{.cutoff = 3}, ndcg{.cutoff = 5}, ndcg{.cutoff = 10},
+                                          ndcg{.cutoff = 20}, rankloss::metrics::pairwise_accuracy{});
   // A list with one grade in it has no pair and no order to find.
   std::vector<quality> counted;
   for (std::size_t q = 0; q < all.size(); ++q) {
     const auto begin = set.grades.begin() + static_cast<std::ptrdiff_t>(set.offsets[q]),
                end = set.grades.begin() + static_cast<std::ptrdiff_t>(set.offsets[q + 1]);
-    if (std::adjacent_find(begin, end, std::not_equal_to<>()) != end) counted.push_back(all[q]);
+    if (std::adjacent_find(begin, end, std::not_equal_to<>()) != end) counted.push_back({all[q]});
   }
   return counted;
 }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "options.hpp"
-
-#include <CLI/CLI.hpp>
+#include "../support/cli.hpp"
 
 #include <algorithm>
 #include <cstdlib>
@@ -49,13 +48,7 @@ std::optional<options> parse(int argc, char** argv) {
   app.add_option("--resamples", o.resamples, "of the queries, for the intervals")->check(CLI::Range(100, 10000000))->capture_default_str();
   app.add_flag("--on-validation", o.on_validation, "measure on the validation lists, not on the test lists: for choosing options");
 
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    if (error.get_exit_code() != 0) throw std::runtime_error(std::string(error.what()) + " (--help lists the options)");
-    app.exit(error);
-    return std::nullopt;
-  }
+  if (!examples::parse(app, argc, argv)) return std::nullopt;
   o.losses = find_losses(loss);
   const bool there = std::any_of(o.losses.begin(), o.losses.end(), [&](const loss_entry& l) { return l.name == o.against; });
   if (!there && (app.count("--against") > 0 || !o.picture.empty()))

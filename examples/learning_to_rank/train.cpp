@@ -59,21 +59,12 @@ trained train(const fold& data, const list_loss& loss, const train_options& opti
 }
 
 std::vector<quality> measure(const lists& set, const vector<float>& scores, rankloss::context& context) {
-  std::vector<quality> all(set.count());
-  std::vector<double> per_list(set.count());
-  const auto fill = [&](quality::column column, const auto& metric) {
-    (void)rankloss::evaluate(metric, set.with(scores), {.per_list = per_list}, context);
-    for (std::size_t q = 0; q < all.size(); ++q) all[q].values[column] = per_list[q];
-  };
   using rankloss::metrics::ndcg;
-  fill(quality::ndcg1, ndcg{.cutoff = 1});
-  fill(quality::ndcg3, ndcg{.cutoff = 3});
-  fill(quality::ndcg5, ndcg{.cutoff = 5});
-  fill(quality::ndcg10, ndcg{.cutoff = 10});
-  fill(quality::map, rankloss::metrics::average_precision{});
+  const auto all = examples::measure_each(set, scores, context, ndcg{.cutoff = 1}, ndcg{.cutoff = 3}, ndcg{.cutoff = 5}, ndcg{.cutoff = 10},
+                                          rankloss::metrics::average_precision{});
   std::vector<quality> counted;
   for (std::size_t q = 0; q < all.size(); ++q)
-    if (set.has_relevance(q)) counted.push_back(all[q]);
+    if (set.has_relevance(q)) counted.push_back({all[q]});
   return counted;
 }
 

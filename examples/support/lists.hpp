@@ -2,9 +2,12 @@
 #pragma once
 
 #include <rankloss/batch.hpp>
+#include <rankloss/context.hpp>
+#include <rankloss/evaluate.hpp>
 #include "net.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstddef>
 #include <span>
@@ -73,6 +76,22 @@ inline void standardise(lists& set) {
       for (float& x : column) x = static_cast<float>(scale * (static_cast<double>(x) - mean));
     }
   }
+}
+
+/// What each metric says of each list.
+template <class... Metrics>
+[[nodiscard]] std::vector<std::array<double, sizeof...(Metrics)>> measure_each(const lists& set, const vector<float>& scores,
+                                                                               rankloss::context& context, const Metrics&... metrics) {
+  std::vector<std::array<double, sizeof...(Metrics)>> all(set.count());
+  std::vector<double> per_list(set.count());
+  std::size_t column = 0;
+  const auto fill = [&](const auto& metric) {
+    (void)rankloss::evaluate(metric, set.with(scores), {.per_list = per_list}, context);
+    for (std::size_t q = 0; q < all.size(); ++q) all[q][column] = per_list[q];
+    ++column;
+  };
+  (fill(metrics), ...);
+  return all;
 }
 
 }  // namespace examples
