@@ -62,8 +62,10 @@ void add_loss(const std::string& name, const Loss& loss, plain::pair_weight weig
       add<T>(name + suffix + "_plain", length, "gradient",
              [=](benchmark::State& state) { pair_lists_plain<T>(state, loss, weight, count, n, kind); });
   };
+  // Of 100 000 items the plain loop adds up too many roundings of float, where weights differ, to be a yardstick.
+  const bool sums_long = weight == plain::pair_weight::one || sizeof(T) == 8;
   for (const std::size_t n : lengths)
-    if (n >= 64) both(std::to_string(n), 1, n, "", relevance::grades, n <= 4096 || n == 100000);
+    if (n >= 64) both(std::to_string(n), 1, n, "", relevance::grades, n <= 4096 || (n == 100000 && sums_long));
   both("64x128", 64, 128, "", relevance::grades, true);
   for (const std::size_t n : {1024, 100000, 1000000}) both(std::to_string(n), 1, n, "_real", relevance::real, n == 1024);
   both("64x128", 64, 128, "_real", relevance::real, true);

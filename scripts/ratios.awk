@@ -64,7 +64,8 @@ END {
   for (i = 1; i <= 2; ++i) {
     loss = i == 1 ? "ranknet" : "lambdarank"
     ratio(loss "/float/100000/gradient", "argsort/float/100000", "<=", "8", native)
-    ratio(loss "_plain/float/100000/gradient", loss "/float/100000/gradient", ">=", "500", native)
+    type = i == 1 ? "float" : "double"
+    ratio(loss "_plain/" type "/100000/gradient", loss "/" type "/100000/gradient", ">=", "500", native)
     ratio(loss "_plain/float/64x128/gradient", loss "/float/64x128/gradient", ">=", "3", native)
     ratio(loss "/float/1000000/gradient", loss "/float/100000/gradient", "<=", "14", native)
   }
