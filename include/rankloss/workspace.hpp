@@ -39,7 +39,7 @@ class workspace {
    public:
     explicit scope(workspace& owner) noexcept : owner_(owner), block_(owner.block_), used_(owner.used_) {}
     ~scope() {
-      owner_.poison_after(block_, used_);
+      owner_.poison_from(block_, used_);
       owner_.block_ = block_;
       owner_.used_ = used_;
     }
@@ -126,13 +126,18 @@ class workspace {
     auto* memory = static_cast<std::byte*>(::operator new (size, std::align_val_t{alignment}));
     blocks_.push_back({std::unique_ptr<std::byte, free_aligned>(memory), size});
     used_ = 0;
-    poison_after(blocks_.size() - 1, 0);
+#if defined(RANKLOSS_POISONS_WORKSPACE)
+    ASAN_POISON_MEMORY_REGION(memory, size);
+#endif
   }
 
-  /// Nothing from here on is in use.
-  void poison_after([[maybe_unused]] std::size_t at, [[maybe_unused]] std::size_t used) noexcept {
+  /// What was taken from here on is no longer in use; the rest has not been.
+  void poison_from([[maybe_unused]] std::size_t at, [[maybe_unused]] std::size_t used) noexcept {
 #if defined(RANKLOSS_POISONS_WORKSPACE)
-    for (; at < blocks_.size(); ++at, used = 0) ASAN_POISON_MEMORY_REGION(blocks_[at].memory.get() + used, blocks_[at].size - used);
+    for (; at <= block_ && at < blocks_.size(); ++at, used = 0) {
+      const std::size_t end = at == block_ ? used_ : blocks_[at].size;
+      ASAN_POISON_MEMORY_REGION(blocks_[at].memory.get() + used, end - used);
+    }
 #endif
   }
 
