@@ -169,3 +169,26 @@ TEST_CASE("workspace: memory that is not there is bad_alloc, and what was taken 
   std::fill(more.begin(), more.end(), 4);
   CHECK(std::all_of(kept.begin(), kept.end(), [](int x) { return x == 3; }));
 }
+
+#if defined(RANKLOSS_POISONS_WORKSPACE)
+TEST_CASE("workspace: what is not taken, or no longer, is poisoned") {
+  rankloss::workspace scratch;
+  const std::span<char> kept = scratch.take<char>(64);
+  const auto poisoned = [](const char* at) { return __asan_address_is_poisoned(at) != 0; };
+  std::span<char> gone, far;
+  {
+    const rankloss::workspace::scope scope(scratch);
+    gone = scratch.take<char>(10);
+    far = scratch.take<char>(std::size_t{1} << 20);  // in a block of its own
+    CHECK_FALSE(poisoned(gone.data() + 9));
+    CHECK(poisoned(gone.data() + 10));
+    CHECK_FALSE(poisoned(far.data() + far.size() - 1));
+  }
+  CHECK(poisoned(gone.data()));
+  CHECK(poisoned(far.data()));
+  CHECK(poisoned(far.data() + far.size() - 1));
+  CHECK_FALSE(poisoned(kept.data() + 63));
+  CHECK(poisoned(kept.data() + 64));
+  CHECK_FALSE(poisoned(scratch.take<char>(10).data() + 9));
+}
+#endif
