@@ -34,8 +34,7 @@ namespace rankloss {
 /// paper's transposed form is the same number, sum_j g_j (P' d)_j with d the discounts, and has no option of its own; its stochastic form is
 /// stochastic<neural_ndcg>.
 ///
-/// - On the band of neural_sort: time O(steps * band), scratch O(n * widest row + steps taken * n); without steps the band is not kept and scratch is
-/// O(n).
+/// - On the band of neural_sort: time O(steps * band), scratch O(band + steps taken * n); without steps the band is not kept and scratch is O(n).
 ///   Lists of up to 256 items go one a SIMD lane. A list stops scaling by itself, not with its batch.
 /// - Invariant under shifts; the gradient of a list sums to 0 up to rounding. As temperature -> 0 this is 1 - NDCG@k.
 /// - The unrolled derivative is that of the steps taken, and converges later than the sums by which a list stops: on a list of equal gaps it
@@ -170,9 +169,7 @@ struct neural_ndcg {
       using scaled = detail::sinkhorn_band<Arch, T>;
       const bool keep = !d.sums.empty() && derivative == sinkhorn_derivative::unrolled;
       const scaled matrix(band, one_list, steps, tolerance, keep, scratch);
-      const std::span<double> used_up = band.take();
-      std::copy(gains.begin(), gains.end(), used_up.begin());
-      matrix.apply(used_up, product);
+      matrix.apply(gains, product);
       if (!d.sums.empty())
         matrix.pull(gains, discounts, d.sums, d.moments,
                     derivative == sinkhorn_derivative::unrolled ? scaled::derivative::unrolled : scaled::derivative::implicit);

@@ -208,3 +208,37 @@ TEST_CASE("sinkhorn_band: the implicit derivative is that of the fixed point") {
   check<double>({falling(random, 9)}, true, 300, 1e-13, random);
   check<double>({falling(random, 4), falling(random, 5)}, false, 300, 1e-13, random);
 }
+
+TEST_CASE("sinkhorn_band: the implicit derivative is the unrolled one of many steps, where these are slow and where items are islands") {
+  using sinkhorn = sinkhorn_band<arch, double>;
+  std::mt19937_64 random(4);
+  std::vector<std::vector<double>> lists{falling(random, 30), {100.0, 99.7, 99.6, 0.0, -0.4, -200.0}, {1e300, 0.0, -1e300}, falling(random, 2), {3.0}};
+  const std::vector<double> even = [] {
+    std::vector<double> x(37);
+    for (std::size_t i = 0; i < x.size(); ++i) x[i] = -0.05 * static_cast<double>(i);
+    return x;
+  }();
+  const auto compare = [&](const std::vector<std::vector<double>>& of, bool one_list) {
+    bands<double> in(of, one_list, 1.0);
+    std::vector<double> values(in.slots, 0.0), cotangent(in.slots, 0.0);
+    for (std::size_t l = 0; l < of.size(); ++l)
+      for (std::size_t i = 0; i < of[l].size(); ++i) {
+        const std::size_t at = (one_list ? 0 : l * in.band.rows()) + i;
+        values[at] = static_cast<double>((7 * i + l) % 5);
+        cotangent[at] = 1.0 / std::log2(2.0 + static_cast<double>(i));
+      }
+    const sinkhorn scaling(in.band, one_list, 3000, -1.0, true, in.scratch);
+    const auto us = in.band.take(), um = in.band.take(), is = in.band.take(), im = in.band.take();
+    scaling.pull(in.load(values), in.load(cotangent), us, um, sinkhorn::derivative::unrolled);
+    scaling.pull(in.load(values), in.load(cotangent), is, im, sinkhorn::derivative::implicit);
+    const auto s = in.store(us), m = in.store(um), fs = in.store(is), fm = in.store(im);
+    for (std::size_t j = 0; j < s.size(); ++j) {
+      INFO("slot " << j << " of " << s.size() << ", first item " << of[0][0]);
+      CHECK(fs[j] == Approx(s[j]).margin(1e-9));
+      CHECK(fm[j] == Approx(m[j]).margin(1e-8));
+    }
+  };
+  compare(std::vector(lists.begin(), lists.begin() + static_cast<std::ptrdiff_t>(std::min(w, lists.size()))), false);
+  for (const auto& x : lists) compare({x}, true);
+  compare({even}, true);
+}

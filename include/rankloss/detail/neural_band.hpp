@@ -155,6 +155,22 @@ class neural_band {
     }
   }
 
+  /// The transpose of spread: what was added in the halo goes to the items it stands for. Of lists in lanes nothing is.
+  void gather(std::span<double> columns) const noexcept {
+    if (!single_) return;
+    const auto rows = static_cast<std::ptrdiff_t>(rows_);
+    const auto fold = [&](std::ptrdiff_t i) {
+      for (std::size_t l = 0; l < w; ++l) {
+        const std::ptrdiff_t at = static_cast<std::ptrdiff_t>(l) * rows + i;
+        if (at >= 0 && at < static_cast<std::ptrdiff_t>(items_)) columns[index(at % rows) + static_cast<std::size_t>(at / rows)] += columns[index(i) + l];
+      }
+    };
+    for (std::ptrdiff_t m = 1; m <= static_cast<std::ptrdiff_t>(halo_); ++m) {
+      fold(-m);
+      fold(rows + m - 1);
+    }
+  }
+
   /// Calls body(m, e, at) for the entries of row i off the diagonal: column i + m, exp(L_{i,i+m} - L_{i,i}), index of the column's items.
   template <class Body>
   [[gnu::always_inline]] void walk_rows(std::size_t i, Body body) const {

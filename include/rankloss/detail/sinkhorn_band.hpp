@@ -6,9 +6,9 @@
 #include <rankloss/workspace.hpp>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstddef>
-#include <cstdint>
 #include <limits>
 #include <span>
 #include <utility>
@@ -16,17 +16,21 @@
 namespace rankloss::detail {
 
 /// Sinkhorn's scaling of a NeuralSort band to row and column sums of 1. It only ever scales rows and columns, so the scaled matrix is
-/// diag(r) P diag(c) at every step: P is kept once, by rows and by columns so that all products are sums in registers, and a step is two
-/// vectors. P is kept in the type of the scores, half the memory for float, which is what the steps wait for.
+/// diag(r) P diag(c) at every step: P is kept once, and a step is two vectors.
 ///
 ///     c_j = 1 / sum_i r_i P_ij,   r_i = 1 / sum_j P_ij c_j            columns, then rows; from r = 1
+///
+/// What a step waits for is P coming from the cache, so a step reads it once: in blocks of a few rows, whose products with c give their r,
+/// which go at once into the column sums of the next step. Steps back go the same way (`walk`). P is kept in the type of the scores, half
+/// the memory for float.
 ///
 /// A list, which is a lane or all lanes, stops by itself where all its column sums are within the tolerance of 1, or at the last step.
 template <class Arch, class T>
 class sinkhorn_band {
   using V = lanes<Arch>;
+  using bool_row = decltype(std::declval<V>() > std::declval<V>());
   static constexpr std::size_t w = lane_count<Arch>;
-  static constexpr auto row_step = static_cast<std::ptrdiff_t>(w);
+  static constexpr std::size_t height = 4;  // rows of a block: their sums, two each, fit the registers of every target
 
  public:
   enum class derivative { unrolled, implicit };
@@ -35,50 +39,56 @@ class sinkhorn_band {
   /// @param band  whose row sums are known: after `apply`
   /// @param keep  whether all steps are kept, as the unrolled derivative needs them, or only the last
   sinkhorn_band(const neural_band<Arch, T>& band, bool one_list, std::size_t steps, double tolerance, bool keep, workspace& scratch)
-      : band_(band), one_list_(one_list), tolerance_(tolerance), scratch_(scratch), entries_(2 * band.width() + 1) {
+      : band_(band), one_list_(one_list), tolerance_(tolerance), scratch_(scratch) {
     const std::size_t rows = band.rows();
-    const std::size_t width = band.width();
-    by_rows_ = scratch.take<T>(rows * entries_ * w);
-    by_columns_ = scratch.take<T>(rows * entries_ * w);
-    row_width_ = scratch.take<std::uint32_t>(rows);
-    column_width_ = scratch.take<std::uint32_t>(rows);
-    std::fill(by_rows_.begin(), by_rows_.end(), T{0});
-    std::fill(by_columns_.begin(), by_columns_.end(), T{0});
+    blocks_ = scratch.take<block>((rows + height - 1) / height);
+    std::size_t columns = 0;
+    for (std::size_t b = 0; b < blocks_.size(); ++b) {
+      const auto top = static_cast<std::ptrdiff_t>(b * height);
+      std::ptrdiff_t begin = top;
+      std::ptrdiff_t end = top + 1;
+      for (std::size_t i = b * height; i < std::min(rows, (b + 1) * height); ++i) {
+        const auto row = static_cast<std::ptrdiff_t>(i);
+        end = std::max(end, row + 1);
+        band.walk_rows(i, [&](std::ptrdiff_t m, const V&, std::size_t) {
+          begin = std::min(begin, row + m);
+          end = std::max(end, row + m + 1);
+        });
+      }
+      // An even number of columns from an even one on: which of the two sums of `product` an entry goes to does not depend on other lanes.
+      begin -= begin & 1;
+      end += end & 1;
+      blocks_[b] = {top, begin, end, columns * height * w};
+      columns += static_cast<std::size_t>(end - begin);
+    }
+    entries_ = scratch.take<T>(columns * height * w);
+    std::fill(entries_.begin(), entries_.end(), T{0});
     const std::span<const double> inverse = band.inverse_sums();
     for (std::size_t i = 0; i < rows; ++i) {
-      T* row = by_rows_.data() + (i * entries_ + width) * w;
-      T* column = by_columns_.data() + (i * entries_ + width) * w;
-      const V own = V::load_aligned(inverse.data() + band.index(i));
-      store_row<Arch>(row, own);
-      store_row<Arch>(column, own);
-      std::ptrdiff_t reached = 0;
-      const auto note = [&](std::ptrdiff_t m) { reached = std::max(reached, m < 0 ? -m : m); };
+      const block& own = blocks_[i / height];
+      T* diagonal = entries_.data() + own.entries + (i % height) * w + static_cast<std::size_t>(static_cast<std::ptrdiff_t>(i) - own.begin) * height * w;
+      const V scale = V::load_aligned(inverse.data() + band.index(i));
+      store_row<Arch>(diagonal, scale);
       band.walk_rows(i, [&](std::ptrdiff_t m, const V& e, std::size_t) {
-        note(m);
-        store_row<Arch>(row + m * row_step, e * own);
+        store_row<Arch>(diagonal + m * static_cast<std::ptrdiff_t>(height * w), e * scale);
       });
-      row_width_[i] = static_cast<std::uint32_t>(reached);
-      reached = 0;
-      band.walk_columns(i, [&](std::ptrdiff_t m, const V& e, std::size_t at) {
-        note(m);
-        store_row<Arch>(column + m * row_step, e * V::load_aligned(inverse.data() + at));
-      });
-      column_width_[i] = static_cast<std::uint32_t>(reached);
     }
     scale(std::min(steps, most_steps), keep);
   }
 
   [[nodiscard]] std::size_t steps() const noexcept { return steps_; }
 
-  /// out_i = r_i sum_j P_ij c_j values_j. `values` are used up.
-  void apply(std::span<double> values, std::span<double> out) const {
-    multiply(values, c());
-    for_rows([&](std::size_t i, std::size_t at) { (V::load_aligned(r().data() + at) * row_sum(i, values)).store_aligned(out.data() + at); });
+  /// out_i = r_i sum_j P_ij c_j values_j
+  void apply(std::span<const double> values, std::span<double> out) const {
+    const workspace::scope scope(scratch_);
+    const std::span<double> y = band_.take();
+    times_c(values, y);
+    products(y, [&](std::size_t at, const V& product) { (V::load_aligned(r().data() + at) * product).store_aligned(out.data() + at); });
   }
-  /// out_j = c_j sum_i P_ij r_i values_i. `values` are used up.
-  void apply_transposed(std::span<double> values, std::span<double> out) const {
-    multiply(values, r());
-    for_rows([&](std::size_t j, std::size_t at) { (V::load_aligned(c().data() + at) * column_sum(j, values)).store_aligned(out.data() + at); });
+  /// out_j = c_j sum_i P_ij r_i values_i
+  void apply_transposed(std::span<const double> values, std::span<double> out) const {
+    column_sums([&](std::size_t at) { return V::load_aligned(values.data() + at) * V::load_aligned(r().data() + at); }, out, {});
+    for_rows([&](std::size_t at) { (V::load_aligned(c().data() + at) * V::load_aligned(out.data() + at)).store_aligned(out.data() + at); });
   }
 
   /// Column sums and first moments of d(f)/d(logits), as neural_band::pull, for f = sum_ij cotangent_i r_i P_ij c_j values_j.
@@ -88,108 +98,152 @@ class sinkhorn_band {
   void pull(std::span<const double> values, std::span<const double> cotangent, std::span<double> sums, std::span<double> moments,
             derivative how) const {
     const workspace::scope scope(scratch_);
-    const std::span<double> x = band_.take();       // by rows
-    const std::span<double> y = band_.take();       // by columns
-    const std::span<double> r_bar = band_.take();   // d(f)/d(r)
-    const std::span<double> c_bar = band_.take();   // d(f)/d(c)
-    const std::span<double> by_row = band_.take();  // sum_j P_ij d(f)/d(P_ij)
-    copy(cotangent, x);
-    multiply(x, r());
-    copy(values, y);
-    multiply(y, c());
-    for_rows([&](std::size_t i, std::size_t at) {
-      const V product = row_sum(i, y);
-      (V::load_aligned(cotangent.data() + at) * product).store_aligned(r_bar.data() + at);
-      (V::load_aligned(x.data() + at) * product).store_aligned(by_row.data() + at);
-    });
-    for_rows([&](std::size_t j, std::size_t at) {
-      const auto [sum, moment] = column_moments(j, x);
-      (V::load_aligned(values.data() + at) * sum).store_aligned(c_bar.data() + at);
-      const V column = V::load_aligned(y.data() + at);
+    adjoint bar{.r = band_.take(), .c = band_.take(), .by_row = band_.take(), .sums = sums, .moments = moments};
+    const columns_of own = take_columns();
+    times_c(values, own.y);
+    walk(
+        own.y,
+        [&](std::size_t at, const V& product) {
+          const V weight = V::load_aligned(cotangent.data() + at);
+          const V row = weight * V::load_aligned(r().data() + at);
+          (weight * product).store_aligned(bar.r.data() + at);
+          (row * product).store_aligned(bar.by_row.data() + at);
+          return row;
+        },
+        own.sums, own.moments);
+    for_rows([&](std::size_t at) {
+      const V sum = V::load_aligned(own.sums.data() + at);
+      const V column = V::load_aligned(own.y.data() + at);
+      (V::load_aligned(values.data() + at) * sum).store_aligned(bar.c.data() + at);
       (column * sum).store_aligned(sums.data() + at);
-      (column * moment).store_aligned(moments.data() + at);
+      (column * V::load_aligned(own.moments.data() + at)).store_aligned(moments.data() + at);
     });
-    if (how == derivative::unrolled)
-      for (std::size_t k = steps_; k > 0; --k) step_back(k, r_bar, c_bar, by_row, sums, moments, x, y);
-    else if (steps_ > 0)
-      at_fixed_point(r_bar, c_bar, by_row, sums, moments, x, y);
+    if (steps_ > 0) how == derivative::unrolled ? steps_back(bar, own) : at_fixed_point(bar, own);
     // The softmax of the rows: D_ij = P_ij (d(f)/d(P_ij) - by_row_i).
-    band_.spread(by_row);
-    for_rows([&](std::size_t j, std::size_t at) {
-      const auto [sum, moment] = column_moments(j, by_row);
-      (V::load_aligned(sums.data() + at) - sum).store_aligned(sums.data() + at);
-      (V::load_aligned(moments.data() + at) - moment).store_aligned(moments.data() + at);
+    column_sums([&](std::size_t at) { return V::load_aligned(bar.by_row.data() + at); }, own.sums, own.moments);
+    for_rows([&](std::size_t at) {
+      (V::load_aligned(sums.data() + at) - V::load_aligned(own.sums.data() + at)).store_aligned(sums.data() + at);
+      (V::load_aligned(moments.data() + at) - V::load_aligned(own.moments.data() + at)).store_aligned(moments.data() + at);
     });
   }
 
  private:
-  template <class Body>
-  [[gnu::always_inline]] void for_rows(Body body) const {
-    for (std::size_t i = 0; i < band_.rows(); ++i) body(i, band_.index(i));
-  }
-  static void copy(std::span<const double> from, std::span<double> to) noexcept { std::copy(from.begin(), from.end(), to.begin()); }
-  void multiply(std::span<double> x, std::span<const double> by) const {
-    for_rows([&](std::size_t, std::size_t at) { (V::load_aligned(x.data() + at) * V::load_aligned(by.data() + at)).store_aligned(x.data() + at); });
-    band_.spread(x);
-  }
-
-  /// Sums over the entries of a row or column: from the diagonal outwards, so that where a list's own band ends only zeros follow, however wide
-  /// its neighbours' are; in four sums, since each addition waits for the one before it.
-  [[gnu::always_inline]] V dot(const T* entries, const double* x, std::uint32_t reached) const {
-    const auto term = [&](const V& sum, std::ptrdiff_t m) {
-      return xsimd::fma(load_row<Arch>(entries + m * row_step), V::load_aligned(x + m * row_step), sum);
-    };
-    V up[2]{term(V(0.0), 0), V(0.0)};
-    V down[2]{V(0.0), V(0.0)};
-    const auto width = static_cast<std::ptrdiff_t>(reached);
-    std::ptrdiff_t m = 1;
-    for (; m + 1 <= width; m += 2) {
-      up[0] = term(up[0], m);
-      down[0] = term(down[0], -m);
-      up[1] = term(up[1], m + 1);
-      down[1] = term(down[1], -m - 1);
-    }
-    if (m <= width) {
-      up[0] = term(up[0], m);
-      down[0] = term(down[0], -m);
-    }
-    return (up[0] + up[1]) + (down[0] + down[1]);
-  }
-  /// sum_j P_ij x_j
-  [[gnu::always_inline]] V row_sum(std::size_t i, std::span<const double> x) const {
-    return dot(by_rows_.data() + (i * entries_ + band_.width()) * w, x.data() + band_.index(i), row_width_[i]);
-  }
-  /// sum_i P_ij x_i
-  [[gnu::always_inline]] V column_sum(std::size_t j, std::span<const double> x) const {
-    return dot(by_columns_.data() + (j * entries_ + band_.width()) * w, x.data() + band_.index(j), column_width_[j]);
-  }
-  struct sum_and_moment {
-    V sum, moment;
+  /// Columns [begin, end) of `height` rows from `top` on: a column's entries one after the other, zero where a row ends sooner.
+  struct block {
+    std::ptrdiff_t top, begin, end;
+    std::size_t entries;  // where they start
   };
-  /// The same, and sum_i P_ij (i - j) x_i.
-  [[gnu::always_inline]] sum_and_moment column_moments(std::size_t j, std::span<const double> x) const {
-    const T* entries = by_columns_.data() + (j * entries_ + band_.width()) * w;
-    const double* from = x.data() + band_.index(j);
-    const auto term = [&](std::ptrdiff_t m) { return load_row<Arch>(entries + m * row_step) * V::load_aligned(from + m * row_step); };
-    V sum[2]{term(0), V(0.0)};
-    V moment[2]{V(0.0), V(0.0)};
-    V offset(1.0);
-    for (std::ptrdiff_t m = 1; m <= static_cast<std::ptrdiff_t>(column_width_[j]); ++m) {
-      const V up = term(m);
-      const V down = term(-m);
-      sum[0] += up;
-      sum[1] += down;
-      moment[0] = xsimd::fma(up, offset, moment[0]);
-      moment[1] = xsimd::fma(-down, offset, moment[1]);
-      offset += V(1.0);
-    }
-    return {sum[0] + sum[1], moment[0] + moment[1]};
-  }
+  /// What a step leaves behind: c, r, sum_i P_ij (i - j) r_i (where kept), and which lanes took it.
+  struct generation {
+    double* c;
+    double* r;
+    double* moment;
+    double* going;
+  };
+  /// d(f)/d(r), d(f)/d(c), and of d(f)/d(P_ij) what `pull` adds up: sum_j P_ij d(f)/d(P_ij), the same by columns, and with i - j.
+  struct adjoint {
+    std::span<double> r, c, by_row, sums, moments;
+  };
+  /// Scratch of a walk: what it multiplies P with, and what it adds up by columns.
+  struct columns_of {
+    std::span<double> y, sums, moments;
+  };
+  [[nodiscard]] columns_of take_columns() const { return {band_.take(), band_.take(), band_.take()}; }
 
   [[nodiscard]] static double most_of(const V& values) noexcept {
     alignas(64) double all[w];
     values.store_aligned(all);
     return *std::max_element(all, all + w);
+  }
+  template <class Body>
+  [[gnu::always_inline]] void for_rows(Body body) const {
+    for (std::size_t i = 0; i < band_.rows(); ++i) body(band_.index(i));
+  }
+  void times_c(std::span<const double> values, std::span<double> y) const {
+    for_rows([&](std::size_t at) { (V::load_aligned(values.data() + at) * V::load_aligned(c().data() + at)).store_aligned(y.data() + at); });
+    band_.spread(y);
+  }
+
+  /// sum_j P_ij y_j of a block's rows.
+  [[gnu::noinline]] std::array<V, height> product(const block of, const double* y) const {
+    std::array<V, height> even;
+    std::array<V, height> odd;
+    even.fill(V(0.0));
+    odd.fill(V(0.0));
+    const T* entry = entries_.data() + of.entries;
+    const double* from = y + band_.index(of.begin);
+    for (std::ptrdiff_t j = of.begin; j < of.end; j += 2, entry += 2 * height * w, from += 2 * w) {
+      const V left = V::load_aligned(from);
+      const V right = V::load_aligned(from + w);
+      for (std::size_t h = 0; h < height; ++h) even[h] = xsimd::fma(load_row<Arch>(entry + h * w), left, even[h]);
+      for (std::size_t h = 0; h < height; ++h) odd[h] = xsimd::fma(load_row<Arch>(entry + (height + h) * w), right, odd[h]);
+    }
+    for (std::size_t h = 0; h < height; ++h) even[h] += odd[h];
+    return even;
+  }
+  /// Adds a block's part to sums_j = sum_i P_ij x_i and, where wanted, moments_j = sum_i P_ij (i - j) x_i.
+  [[gnu::noinline]] void add_columns(const block of, const std::array<V, height>& x, double* sums, double* moments) const {
+    static_assert(height == 4);
+    const V x0 = x[0], x1 = x[1], x2 = x[2], x3 = x[3];  // copies: for all the compiler knows, the sums could be stored into x
+    const T* entry = entries_.data() + of.entries;
+    double* sum_to = sums + band_.index(of.begin);
+    const auto add = [](double* to, const V& more) { (V::load_aligned(to) + more).store_aligned(to); };
+    const auto sum_of_column = [&](const V& a, const V& b, const V& c, const V& d) {
+      return xsimd::fma(a, x0, b * x1) + xsimd::fma(c, x2, d * x3);
+    };
+    if (moments == nullptr) {
+      for (std::ptrdiff_t j = of.begin; j < of.end; ++j, entry += height * w, sum_to += w)
+        add(sum_to, sum_of_column(load_row<Arch>(entry), load_row<Arch>(entry + w), load_row<Arch>(entry + 2 * w), load_row<Arch>(entry + 3 * w)));
+      return;
+    }
+    double* moment_to = moments + band_.index(of.begin);
+    const V twice = V(2.0) * x2;
+    const V thrice = V(3.0) * x3;
+    // i - j is how far i is from the block's first row, and that from j.
+    V offset(static_cast<double>(of.top - of.begin));
+    for (std::ptrdiff_t j = of.begin; j < of.end; ++j, entry += height * w, sum_to += w, moment_to += w) {
+      const V b = load_row<Arch>(entry + w);
+      const V c = load_row<Arch>(entry + 2 * w);
+      const V d = load_row<Arch>(entry + 3 * w);
+      const V sum = sum_of_column(load_row<Arch>(entry), b, c, d);
+      add(sum_to, sum);
+      add(moment_to, xsimd::fma(offset, sum, xsimd::fma(b, x1, xsimd::fma(c, twice, d * thrice))));
+      offset -= V(1.0);
+    }
+  }
+
+  /// One reading of P. x_i = body(index of row i, sum_j P_ij y_j), and of these x the sums and moments by columns. No y: its products are 0.
+  /// No sums, no moments: they are left out. The halo of y is read.
+  template <class Body>
+  [[gnu::always_inline]] void walk(std::span<const double> y, Body body, std::span<double> sums, std::span<double> moments) const {
+    std::fill(sums.begin(), sums.end(), 0.0);
+    std::fill(moments.begin(), moments.end(), 0.0);
+    std::array<V, height> x;
+    for (std::size_t b = 0; b < blocks_.size(); ++b) {
+      x.fill(V(0.0));
+      if (!y.empty()) x = product(blocks_[b], y.data());
+      for (std::size_t h = 0; h < height; ++h) {
+        const std::size_t i = b * height + h;
+        if (i < band_.rows()) x[h] = body(band_.index(i), x[h]);
+      }
+      if (!sums.empty()) add_columns(blocks_[b], x, sums.data(), moments.empty() ? nullptr : moments.data());
+    }
+    if (!sums.empty()) band_.gather(sums);
+    if (!moments.empty()) band_.gather(moments);
+  }
+  /// Only the products.
+  template <class Body>
+  [[gnu::always_inline]] void products(std::span<const double> y, Body body) const {
+    const auto no_x = [&](std::size_t at, const V& product) {
+      body(at, product);
+      return V(0.0);
+    };
+    walk(y, no_x, {}, {});
+  }
+  /// Only the sums by columns.
+  template <class Body>
+  [[gnu::always_inline]] void column_sums(Body x, std::span<double> sums, std::span<double> moments) const {
+    walk({}, [&](std::size_t at, const V&) { return x(at); }, sums, moments);
   }
 
   [[nodiscard]] std::span<const double> c() const noexcept { return c_of(steps_); }
@@ -203,159 +257,181 @@ class sinkhorn_band {
     size_ = band_.index(band_.rows()) + band_.index(std::size_t{0});
     history_ = scratch_.take<generation>(most + 1);
     const auto take = [&] {
-      return generation{scratch_.take<double>(size_).data(), scratch_.take<double>(size_).data(), scratch_.take<double>(size_).data(),
-                        scratch_.take<double>(w).data()};
+      return generation{band_.take().data(), band_.take().data(), keep ? band_.take().data() : nullptr, scratch_.take<double>(w).data()};
     };
+    const auto moments = [&](std::size_t k) { return keep ? moment_of(k) : std::span<double>{}; };
     history_[0] = take();
-    std::fill_n(history_[0].c, size_, 0.0);
-    std::fill_n(history_[0].r, size_, 0.0);
-    for_rows([&](std::size_t, std::size_t at) {
+    for_rows([&](std::size_t at) {
       V(1.0).store_aligned(history_[0].c + at);
       V(1.0).store_aligned(history_[0].r + at);
     });
-    band_.spread(c_of(0));
-    band_.spread(r_of(0));
+    if (most == 0) return;
+    const std::span<double> sums = band_.take();
+    column_sums([](std::size_t) { return V(1.0); }, sums, moments(0));
     V going(1.0);  // 1 in the lanes that have not stopped
     for (std::size_t k = 1; k <= most; ++k) {
-      history_[k] = keep || k == 1 ? take() : history_[k - 2];
-      const std::span<double> c_now = c_of(k);
-      const std::span<double> r_now = r_of(k);
-      V worst(0.0);
-      for_rows([&](std::size_t j, std::size_t at) {
-        const auto [sum, moment] = column_moments(j, r_of(k - 1));
-        moment.store_aligned(moment_of(k).data() + at);
-        const V before = V::load_aligned(c_of(k - 1).data() + at);
-        worst = xsimd::max(worst, xsimd::abs(before * sum - V(1.0)));
-        // A column out of every row's reach has no sum to speak of: it stays as it is.
-        const bool_row whole = sum > V(std::numeric_limits<double>::min());
-        xsimd::select(whole, V(1.0) / xsimd::select(whole, sum, V(1.0)), before).store_aligned(c_now.data() + at);
-      });
       if (k > 1) {
+        V worst(0.0);
+        for_rows([&](std::size_t at) {
+          worst = xsimd::max(worst, xsimd::abs(V::load_aligned(c_of(k - 1).data() + at) * V::load_aligned(sums.data() + at) - V(1.0)));
+        });
         if (one_list_) worst = V(most_of(worst));
         going = xsimd::select(worst > V(tolerance_), going, V(0.0));
+        if (xsimd::all(going == V(0.0))) break;
       }
-      if (xsimd::all(going == V(0.0))) break;
-      const auto keep_stopped = [&](std::span<double> now, std::span<const double> before) {
-        if (xsimd::all(going != V(0.0))) return;
-        for_rows([&](std::size_t, std::size_t at) {
-          xsimd::select(going != V(0.0), V::load_aligned(now.data() + at), V::load_aligned(before.data() + at)).store_aligned(now.data() + at);
-        });
-      };
-      keep_stopped(c_now, c_of(k - 1));
-      band_.spread(c_now);
-      for_rows([&](std::size_t i, std::size_t at) { (V(1.0) / row_sum(i, c_now)).store_aligned(r_now.data() + at); });
-      keep_stopped(r_now, r_of(k - 1));
-      band_.spread(r_now);
+      history_[k] = keep || k == 1 ? take() : history_[k - 2];
       going.store_aligned(history_[k].going);
+      const bool_row goes = going != V(0.0);
+      for_rows([&](std::size_t at) {
+        const V before = V::load_aligned(c_of(k - 1).data() + at);
+        const V sum = V::load_aligned(sums.data() + at);
+        // A column out of every row's reach has no sum to speak of: it stays as it is.
+        const bool_row moves = goes && sum > V(std::numeric_limits<double>::min());
+        xsimd::select(moves, V(1.0) / xsimd::select(moves, sum, V(1.0)), before).store_aligned(c_of(k).data() + at);
+      });
+      band_.spread(c_of(k));
+      walk(
+          c_of(k),
+          [&](std::size_t at, const V& sum) {
+            const V row = xsimd::select(goes, V(1.0) / sum, V::load_aligned(r_of(k - 1).data() + at));
+            row.store_aligned(r_of(k).data() + at);
+            return row;
+          },
+          k < most ? sums : std::span<double>{}, k < most ? moments(k) : std::span<double>{});
       steps_ = k;
     }
   }
 
-  /// From d(f)/d(r_k, c_k) to d(f)/d(r_{k-1}); what P adds on the way goes to by_row, sums and moments.
-  void step_back(std::size_t k, std::span<double> r_bar, std::span<double> c_bar, std::span<double> by_row, std::span<double> sums,
-                 std::span<double> moments, std::span<double> x, std::span<double> y) const {
-    const V going = running(k);
-    const std::span<const double> c_now = c_of(k);
-    const std::span<const double> r_now = r_of(k);
-    const std::span<const double> r_before = r_of(k - 1);
-    for_rows([&](std::size_t, std::size_t at) {
-      const V ratio = going * V::load_aligned(r_now.data() + at) * V::load_aligned(r_bar.data() + at);
-      (-V::load_aligned(r_now.data() + at) * ratio).store_aligned(x.data() + at);  // d(f)/d(row sum)
-      (V::load_aligned(by_row.data() + at) - ratio).store_aligned(by_row.data() + at);
-    });
-    band_.spread(x);
-    for_rows([&](std::size_t j, std::size_t at) {
-      const auto [sum, moment] = column_moments(j, x);
-      const V scaling = V::load_aligned(c_now.data() + at);
-      const V all = V::load_aligned(c_bar.data() + at) + sum;
-      const V column = -going * scaling * scaling * all;  // d(f)/d(column sum)
-      column.store_aligned(y.data() + at);
-      // Of the r that led to this step, the sum by columns is 1 / scaling (or nothing where the column stayed as it was), the moment kept.
-      const V before = V::load_aligned(moment_of(k).data() + at);
-      (V::load_aligned(sums.data() + at) + xsimd::fma(scaling, sum, column / scaling)).store_aligned(sums.data() + at);
-      (V::load_aligned(moments.data() + at) + xsimd::fma(scaling, moment, column * before)).store_aligned(moments.data() + at);
-      xsimd::select(going != V(0.0), V(0.0), V::load_aligned(c_bar.data() + at)).store_aligned(c_bar.data() + at);
-    });
-    band_.spread(y);
-    for_rows([&](std::size_t i, std::size_t at) {
-      const V product = row_sum(i, y);
-      xsimd::select(going != V(0.0), product, V::load_aligned(r_bar.data() + at)).store_aligned(r_bar.data() + at);
-      (V::load_aligned(by_row.data() + at) + V::load_aligned(r_before.data() + at) * product).store_aligned(by_row.data() + at);
-    });
-  }
-
-  /// The same steps at the last scalings, as often as they still change anything: the derivative of the fixed point. Rows' and columns'
-  /// numbers are added up, so that P's moments are taken once.
-  void at_fixed_point(std::span<double> r_bar, std::span<double> c_bar, std::span<double> by_row, std::span<double> sums, std::span<double> moments,
-                      std::span<double> x, std::span<double> y) const {
-    constexpr std::size_t most = 10000;
-    const workspace::scope scope(scratch_);
-    const std::span<double> rows = band_.take();
-    const std::span<double> columns = band_.take();
-    std::fill(rows.begin(), rows.end(), 0.0);
-    std::fill(columns.begin(), columns.end(), 0.0);
-    V first(0.0);
-    V going(1.0);  // 1 in the lanes that still change
-    for (std::size_t k = 0; k < most; ++k) {
-      V largest(0.0);
-      for_rows([&](std::size_t, std::size_t at) {
-        const V ratio = V::load_aligned(r().data() + at) * V::load_aligned(r_bar.data() + at);
-        largest = xsimd::max(largest, xsimd::abs(ratio));
-        const V row = -going * V::load_aligned(r().data() + at) * ratio;
-        row.store_aligned(x.data() + at);
-        (V::load_aligned(rows.data() + at) + row).store_aligned(rows.data() + at);
+  /// From d(f)/d(r, c) of the last step to that of the first, through every step; what P adds on the way goes to by_row, sums and moments.
+  void steps_back(const adjoint& bar, const columns_of& own) const {
+    // What step k makes of d(f)/d(r_k): d(f)/d(row sum).
+    const auto row_of = [&](std::size_t k, std::size_t at) {
+      const V scaling = V::load_aligned(r_of(k).data() + at);
+      const V ratio = running(k) * scaling * V::load_aligned(bar.r.data() + at);
+      (V::load_aligned(bar.by_row.data() + at) - ratio).store_aligned(bar.by_row.data() + at);
+      return -scaling * ratio;
+    };
+    column_sums([&](std::size_t at) { return row_of(steps_, at); }, own.sums, own.moments);
+    for (std::size_t k = steps_; k > 0; --k) {
+      const V going = running(k);
+      const bool_row goes = going != V(0.0);
+      for_rows([&](std::size_t at) {
+        const V scaling = V::load_aligned(c_of(k).data() + at);
+        const V sum = V::load_aligned(own.sums.data() + at);
+        const V all = V::load_aligned(bar.c.data() + at) + sum;
+        const V ratio = -going * scaling * all;
+        const V column = scaling * ratio;  // d(f)/d(column sum)
+        column.store_aligned(own.y.data() + at);
+        // Of the r that led to this step, the sum by columns is 1 / scaling (or nothing where the column stayed as it was), the moment kept.
+        const V moment = V::load_aligned(moment_of(k - 1).data() + at);
+        (V::load_aligned(bar.sums.data() + at) + xsimd::fma(scaling, sum, ratio)).store_aligned(bar.sums.data() + at);
+        (V::load_aligned(bar.moments.data() + at) + xsimd::fma(scaling, V::load_aligned(own.moments.data() + at), column * moment))
+            .store_aligned(bar.moments.data() + at);
+        xsimd::select(goes, V(0.0), V::load_aligned(bar.c.data() + at)).store_aligned(bar.c.data() + at);
       });
-      if (one_list_) largest = V(most_of(largest));
-      if (k == 0) first = largest;
-      band_.spread(x);
-      for_rows([&](std::size_t j, std::size_t at) {
-        const V scaling = V::load_aligned(c().data() + at);
-        const V column = -scaling * scaling * (V::load_aligned(c_bar.data() + at) + column_sum(j, x));
-        column.store_aligned(y.data() + at);
-        (V::load_aligned(columns.data() + at) + column).store_aligned(columns.data() + at);
-        V(0.0).store_aligned(c_bar.data() + at);
-      });
-      band_.spread(y);
-      for_rows([&](std::size_t i, std::size_t at) { (going * row_sum(i, y)).store_aligned(r_bar.data() + at); });
-      if (k == 0) continue;
-      going = xsimd::select(largest > V(tolerance_) * first, going, V(0.0));
-      if (xsimd::all(going == V(0.0))) break;
+      band_.spread(own.y);
+      const auto row_before = [&](std::size_t at, const V& product) {
+        xsimd::select(goes, product, V::load_aligned(bar.r.data() + at)).store_aligned(bar.r.data() + at);
+        xsimd::fma(V::load_aligned(r_of(k - 1).data() + at), product, V::load_aligned(bar.by_row.data() + at)).store_aligned(bar.by_row.data() + at);
+      };
+      if (k == 1) {
+        products(own.y, row_before);
+        break;
+      }
+      walk(
+          own.y,
+          [&](std::size_t at, const V& product) {
+            row_before(at, product);
+            return row_of(k - 1, at);
+          },
+          own.sums, own.moments);
     }
-    band_.spread(rows);
-    band_.spread(columns);
-    for_rows([&](std::size_t j, std::size_t at) {
-      const auto [sum, moment] = column_moments(j, rows);
-      const auto own = column_moments(j, r());
-      const V scaling = V::load_aligned(c().data() + at);
-      const V column = V::load_aligned(columns.data() + at);
-      (V::load_aligned(sums.data() + at) + xsimd::fma(scaling, sum, column * own.sum)).store_aligned(sums.data() + at);
-      (V::load_aligned(moments.data() + at) + xsimd::fma(scaling, moment, column * own.moment)).store_aligned(moments.data() + at);
-    });
-    for_rows([&](std::size_t i, std::size_t at) {
-      const V row = V::load_aligned(rows.data() + at) * row_sum(i, c());
-      const V product = V::load_aligned(r().data() + at) * row_sum(i, columns);
-      (V::load_aligned(by_row.data() + at) + row + product).store_aligned(by_row.data() + at);
-    });
   }
 
-  /// What a step leaves behind: c, r, sum_i P_ij (i - j) r_i of the r before it, and which lanes took it.
-  struct generation {
-    double* c;
-    double* r;
-    double* moment;
-    double* going;
-  };
-
-  using bool_row = decltype(std::declval<V>() > std::declval<V>());
+  /// The derivative of the fixed point, taken at the last scalings. With A = diag(r) P diag(c), u = r d(f)/d(r) and v = c d(f)/d(c) it is that of
+  /// all steps back together, a geometric series,
+  ///
+  ///     s = u + A (A' u - v) + A A' A (A' u - v) + ... = u + (I - A A')^-1 A (A' u - v)
+  ///
+  /// which conjugate gradients solve in about the square root of the terms it takes to add it up. I - A A' is singular (A 1 = 1), but what
+  /// lies along 1 has no effect on f, and they stop where they come to see nothing else.
+  void at_fixed_point(const adjoint& bar, const columns_of& own) const {
+    constexpr std::size_t most = 10000;
+    constexpr double solved = 1e-12;  // of the residual's first norm
+    constexpr double flat = 1e-14;    // curvature that is rounding error
+    const workspace::scope scope(scratch_);
+    const std::span<double> solution = band_.take();
+    const std::span<double> residual = band_.take();
+    const std::span<double> direction = band_.take();
+    const std::span<double> image = band_.take();
+    const auto load = [](std::span<const double> from, std::size_t at) { return V::load_aligned(from.data() + at); };
+    const auto dot = [&](std::span<const double> a, std::span<const double> b) {
+      V sum(0.0);
+      for_rows([&](std::size_t at) { sum = xsimd::fma(load(a, at), load(b, at), sum); });
+      return one_list_ ? V(sum_of(sum)) : sum;
+    };
+    // image = A (A' x - minus)
+    const auto multiply = [&](std::span<const double> x, auto minus) {
+      column_sums([&](std::size_t at) { return load(r(), at) * load(x, at); }, own.sums, {});
+      for_rows([&](std::size_t at) { (load(c(), at) * (load(c(), at) * load(own.sums, at) - minus(at))).store_aligned(own.y.data() + at); });
+      band_.spread(own.y);
+      products(own.y, [&](std::size_t at, const V& product) { (load(r(), at) * product).store_aligned(image.data() + at); });
+    };
+    for_rows([&](std::size_t at) { (load(r(), at) * load(bar.r, at)).store_aligned(solution.data() + at); });
+    multiply(solution, [&](std::size_t at) { return load(c(), at) * load(bar.c, at); });
+    for_rows([&](std::size_t at) {
+      load(image, at).store_aligned(residual.data() + at);
+      load(image, at).store_aligned(direction.data() + at);
+    });
+    V norm = dot(residual, residual);
+    const V enough = norm * V(solved * solved);
+    bool_row goes = norm > V(0.0);
+    for (std::size_t k = 0; k < most && xsimd::any(goes); ++k) {
+      multiply(direction, [](std::size_t) { return V(0.0); });
+      for_rows([&](std::size_t at) { (load(direction, at) - load(image, at)).store_aligned(image.data() + at); });
+      const V curvature = dot(direction, image);
+      goes = goes && curvature > V(flat) * dot(direction, direction);
+      const V length = xsimd::select(goes, norm / xsimd::select(goes, curvature, V(1.0)), V(0.0));
+      for_rows([&](std::size_t at) {
+        xsimd::fma(length, load(direction, at), load(solution, at)).store_aligned(solution.data() + at);
+        xsimd::fnma(length, load(image, at), load(residual, at)).store_aligned(residual.data() + at);
+      });
+      const V now = dot(residual, residual);
+      goes = goes && now > enough;
+      const V turn = xsimd::select(goes, now / xsimd::select(goes, norm, V(1.0)), V(0.0));
+      for_rows([&](std::size_t at) { xsimd::fma(turn, load(direction, at), load(residual, at)).store_aligned(direction.data() + at); });
+      norm = now;
+    }
+    // Rows get -r s, columns c (A' s - v), each once for all steps; what they do to P, as in a step back.
+    const auto row = [&](std::size_t at) { return -load(r(), at) * load(solution, at); };
+    column_sums(row, own.sums, own.moments);
+    for_rows([&](std::size_t at) {
+      const V scaling = load(c(), at);
+      (-scaling * scaling * (load(bar.c, at) + load(own.sums, at))).store_aligned(own.y.data() + at);
+      xsimd::fma(scaling, load(own.sums, at), load(bar.sums, at)).store_aligned(bar.sums.data() + at);
+      xsimd::fma(scaling, load(own.moments, at), load(bar.moments, at)).store_aligned(bar.moments.data() + at);
+    });
+    band_.spread(own.y);
+    walk(
+        own.y,
+        [&](std::size_t at, const V& product) {
+          xsimd::fma(load(r(), at), product, load(bar.by_row, at)).store_aligned(bar.by_row.data() + at);
+          return load(r(), at);
+        },
+        own.sums, own.moments);
+    for_rows([&](std::size_t at) {
+      xsimd::fma(load(own.y, at), load(own.sums, at), load(bar.sums, at)).store_aligned(bar.sums.data() + at);
+      xsimd::fma(load(own.y, at), load(own.moments, at), load(bar.moments, at)).store_aligned(bar.moments.data() + at);
+    });
+    products(c(), [&](std::size_t at, const V& product) { xsimd::fma(row(at), product, load(bar.by_row, at)).store_aligned(bar.by_row.data() + at); });
+  }
 
   const neural_band<Arch, T>& band_;
   bool one_list_;
   double tolerance_;
   workspace& scratch_;
-  std::size_t entries_;                                // a row: 2 width + 1
-  std::span<T> by_rows_;                               // P_{i, i - width + m}
-  std::span<T> by_columns_;                            // P_{j - width + m, j}
-  std::span<std::uint32_t> row_width_, column_width_;  // how far from the diagonal there are any
+  std::span<block> blocks_;
+  std::span<T> entries_;
   std::size_t steps_ = 0;
   std::size_t size_ = 0;
   std::span<generation> history_;

@@ -22,7 +22,7 @@ namespace rankloss {
 /// How Sinkhorn's scaling is differentiated.
 enum class sinkhorn_derivative {
   unrolled,  ///< through the steps taken: the derivative of exactly what was computed
-  implicit,  ///< at the fixed point: exact in the limit of many steps, whatever their number; two vectors beside the band
+  implicit,  ///< at the fixed point: exact in the limit of many steps, whatever their number; a few vectors beside the band
 };
 
 /// sinkhorn: the soft permutation of neural_sort, scaled until its columns sum to 1 as its rows do.
@@ -33,8 +33,8 @@ enum class sinkhorn_derivative {
 /// Mathematical Statistics 35 (1964); order and stopping as in NeuralNDCG (Pobrotyn, Bialobrzeski 2021, arXiv 2102.07831), but a list stops
 /// by itself, not with its batch.
 ///
-/// - The band is kept once, by rows and by columns; a step costs two products with it and two vectors. Time O(steps * band), scratch
-///   O(band + steps * n); implicit: the adjoint takes as many steps as it needs, at most 10 000.
+/// - The band is kept once and read once a step, forward and back; what is kept of a step is three vectors. Time O(steps * band), scratch
+///   O(band + steps * n); implicit: two vectors, and as many steps of conjugate gradients as the adjoint needs, at most 10 000.
 /// - The unrolled derivative converges later than the sums by which a list stops: see neural_ndcg.
 /// - Edge cases: as neural_sort. `steps` of 0 leaves its matrix as it is.
 /// @throws std::invalid_argument from the verbs of sort.hpp when an option is out of its range.
