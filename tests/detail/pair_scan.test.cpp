@@ -322,4 +322,14 @@ TEMPLATE_TEST_CASE("pair_scan: long lists, whose blocks are full, are those of t
   same(ranknet{}, draw_list(4500, spread(0.05), grades(3)));
   same(with<ranknet>(4200, pairs::cut::either, pairs::average::none), draw_list(4500, spread(0.05), grades(3)));
   same(lambdarank{}, draw_list(2000, spread(0.05), real_valued));
+  // Crowded: blocks of many items a hundredth of a temperature wide, next to sparse ones.
+  const draw crowded = [](std::mt19937_64& random) { return random() % 4 == 0 ? 8.0 * uniform(random) : 0.1 * uniform(random); };
+  for (const unsigned count : {5u, 8u, 9u}) {
+    same(lambdarank{}, draw_list(1200, crowded, grades(count)));
+    same(soft_lambdarank{}, draw_list(1200, crowded, grades(count)));
+  }
+  same(by_map{}, draw_list(1200, crowded, grades(2)));
+  same(soft_map{}, draw_list(1200, crowded, grades(2)));
+  for (const std::size_t k : {40u, 500u})
+    same(with<lambdarank>(k, pairs::cut::either, pairs::average::weight, 0.5), draw_list(1200, crowded, grades(5)));
 }

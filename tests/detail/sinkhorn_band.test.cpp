@@ -212,7 +212,8 @@ TEST_CASE("sinkhorn_band: the implicit derivative is that of the fixed point") {
 TEST_CASE("sinkhorn_band: the implicit derivative is the unrolled one of many steps, where these are slow and where items are islands") {
   using sinkhorn = sinkhorn_band<arch, double>;
   std::mt19937_64 random(4);
-  std::vector<std::vector<double>> lists{falling(random, 30), {100.0, 99.7, 99.6, 0.0, -0.4, -200.0}, {1e300, 0.0, -1e300}, falling(random, 2), {3.0}};
+  std::vector<std::vector<double>> lists{
+      falling(random, 30), {100.0, 99.7, 99.6, 0.0, -0.4, -200.0}, {1e300, 0.0, -1e300}, falling(random, 2), {3.0}};
   const std::vector<double> even = [] {
     std::vector<double> x(37);
     for (std::size_t i = 0; i < x.size(); ++i) x[i] = -0.05 * static_cast<double>(i);

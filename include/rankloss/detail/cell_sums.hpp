@@ -170,6 +170,14 @@ struct wide_row {
   [[gnu::always_inline]] void add(double factor, const wide_row& other) noexcept {
     for (std::size_t i = 0; i < vectors; ++i) v[i] = xsimd::fma(lanes<Arch>(factor), other.v[i], v[i]);
   }
+  [[gnu::always_inline]] void add_product(const wide_row& a, const wide_row& b) noexcept {
+    for (std::size_t i = 0; i < vectors; ++i) v[i] = xsimd::fma(a.v[i], b.v[i], v[i]);
+  }
+  [[nodiscard]] [[gnu::always_inline]] double sum() const noexcept {
+    lanes<Arch> all = v[0];
+    for (std::size_t i = 1; i < vectors; ++i) all = all + v[i];
+    return sum_of(all);
+  }
   [[nodiscard]] [[gnu::always_inline]] double dot(const wide_row& other) const noexcept {
     lanes<Arch> sum = v[0] * other.v[0];
     for (std::size_t i = 1; i < vectors; ++i) sum = xsimd::fma(v[i], other.v[i], sum);

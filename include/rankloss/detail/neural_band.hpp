@@ -162,7 +162,8 @@ class neural_band {
     const auto fold = [&](std::ptrdiff_t i) {
       for (std::size_t l = 0; l < w; ++l) {
         const std::ptrdiff_t at = static_cast<std::ptrdiff_t>(l) * rows + i;
-        if (at >= 0 && at < static_cast<std::ptrdiff_t>(items_)) columns[index(at % rows) + static_cast<std::size_t>(at / rows)] += columns[index(i) + l];
+        if (at >= 0 && at < static_cast<std::ptrdiff_t>(items_))
+          columns[index(at % rows) + static_cast<std::size_t>(at / rows)] += columns[index(i) + l];
       }
     };
     for (std::ptrdiff_t m = 1; m <= static_cast<std::ptrdiff_t>(halo_); ++m) {

@@ -20,26 +20,39 @@
 /// relevance, carried from block to block of the sorted scores.
 ///
 ///     a block    neighbouring items within a quarter temperature. Its own pairs act through moments, by the Taylor series of the kernel at 0; where
-///                the weight asks which item is above, a block has up to 64 items and its pairs go one by one
+///                the weight asks which item is above, through those of the items above and below each item, for which the block is narrow and the
+///                series short, or, where scores are sparse, one by one in blocks of up to 64 items
 ///     its past   what lies above it (below it, on the way back) acts through the states, a sum of K exponentials per level and channel of the
 ///                weight, which in the block are a polynomial of P terms in the place z of an item: the levels below an item's own and those
 ///                above it are added up once a block, so that an item costs P operations a channel and not K a level
 ///     its items  enter the states by their moments, sum of z^p a level and channel
 ///
-/// A sort apart, O(n P C + blocks L C (K P + L K)) for L levels and C channels, and O(64 n) where pairs go one by one. With more than 16 levels, as
-/// real-valued relevance has, neighbouring levels share a bucket; the pairs of each bucket are a smaller list of the same kind, its items in
-/// the same order.
+/// A sort apart, O(n P C + blocks L C (K P + L K)) for L levels and C channels, and O(64 n) where pairs go one by one: where the weight asks which
+/// item is above and scores are sparse, there are more than eight levels, or the weight changes its sign with the order of a pair. With more than 16
+/// levels, as real-valued relevance has, neighbouring levels share a bucket; the pairs of each bucket are a smaller list of the same kind, its items
+/// in the same order.
 namespace rankloss::detail {
 
 template <class T>
 struct scan_terms {
   static constexpr std::size_t K = kernel_terms<T>::count;
-  static constexpr std::size_t exponents = sizeof(T) == 4 ? 16 : 24;  // K, padded to whole vectors
-  static constexpr std::size_t places = sizeof(T) == 4 ? 8 : 16;      // P
-  static constexpr double half_width = 0.125;                         // of a block, in temperatures
-  static constexpr std::size_t block_items = 64;                      // where the pairs of a block go one by one
-  static constexpr std::size_t large_block = 4096;                    // where they do not
-  static constexpr std::size_t most_levels = 16;                      // of which each has states of its own
+  static constexpr std::size_t exponents = sizeof(T) == 4 ? 16 : 24;    // K, padded to whole vectors
+  static constexpr std::size_t places = sizeof(T) == 4 ? 8 : 16;        // P
+  static constexpr double half_width = 0.125;                           // of a block, in temperatures
+  static constexpr std::size_t block_items = 64;                        // where the pairs of a block go one by one
+  static constexpr std::size_t large_block = 4096;                      // where they do not
+  static constexpr double narrow_width = sizeof(T) == 4 ? 0.02 : 0.01;  // of a block whose kernel is a short series, in temperatures
+  static constexpr std::size_t narrow_terms = sizeof(T) == 4 ? 3 : 6;   // of that series
+  static constexpr std::size_t narrow_levels = 8;                       // of which it knows at most
+  static constexpr std::size_t narrow_items = 32;                       // of a block, where it pays: at least
+  static constexpr std::size_t most_levels = 16;                        // of which each has states of its own
+
+  /// [p]: z^p itself
+  static constexpr auto unit = [] {
+    std::array<std::array<double, places>, places> rows{};
+    for (std::size_t p = 0; p < places; ++p) rows[p][p] = 1.0;
+    return rows;
+  }();
 
   /// [k][p]: c_k exp(-k h z) = sum_p .. z^p
   using from_states = std::array<std::array<double, places>, K>;
@@ -79,6 +92,19 @@ struct scan_terms {
   /// sigmoid (its integral, its derivative): scores fall as places rise.
   using within = std::array<std::array<double, places>, places>;
   static constexpr within own_terms(int derivative) {
+    const auto series = series_of(derivative);
+    within rows{};
+    for (std::size_t q = 0; q < places; ++q)
+      for (std::size_t p = 0; p < places; ++p) {
+        double term = series[p + q];  // (p + q)! / (p! q!) h^(p + q) (-1)^q
+        for (std::size_t r = 1; r <= p; ++r) term *= static_cast<double>(q + r) / static_cast<double>(r) * half_width;
+        for (std::size_t r = 0; r < q; ++r) term *= -half_width;
+        rows[q][p] = term;
+      }
+    return rows;
+  }
+  /// The Taylor series from 0 of the sigmoid, or of its derivative or, for -1, of its integral softplus.
+  static constexpr std::array<double, 2 * places> series_of(int derivative) {
     // sigmoid = 1/2 + s, s' = 1/4 - s^2
     std::array<double, 2 * places + 2> sigmoid{};
     for (std::size_t n = 0; n + 1 < sigmoid.size(); ++n) {
@@ -93,19 +119,26 @@ struct scan_terms {
                   : derivative == 1 ? static_cast<double>(n + 1) * sigmoid[n + 1]
                   : n == 0          ? 0.69314718055994530942
                                     : sigmoid[n - 1] / static_cast<double>(n);
-    within rows{};
-    for (std::size_t q = 0; q < places; ++q)
-      for (std::size_t p = 0; p < places; ++p) {
-        double term = series[p + q];  // (p + q)! / (p! q!) h^(p + q) (-1)^q
-        for (std::size_t r = 1; r <= p; ++r) term *= static_cast<double>(q + r) / static_cast<double>(r) * half_width;
-        for (std::size_t r = 0; r < q; ++r) term *= -half_width;
-        rows[q][p] = term;
-      }
-    return rows;
+    return series;
   }
   static constexpr auto own_sigmoid = own_terms(0);
   static constexpr auto own_slope = own_terms(1);
   static constexpr auto own_softplus = own_terms(-1);
+
+  /// [q][n - q]: what power n of a difference x_i - x_j makes of power q of x_j: factors of the powers of x_i. Only even n, or odd ones.
+  using narrow_series = std::array<std::array<double, narrow_terms>, narrow_terms>;
+  /// f(d) = sign * (the series above at -d)
+  static constexpr narrow_series narrow_of(int derivative, double sign, std::size_t parity) {
+    const auto series = series_of(derivative);
+    narrow_series rows{};
+    for (std::size_t n = parity; n < narrow_terms; n += 2)
+      for (std::size_t q = 0; q <= n; ++q) {
+        double term = sign * (parity == 0 ? 1.0 : -1.0) * (q % 2 == 0 ? 1.0 : -1.0) * series[n];
+        for (std::size_t r = 1; r <= q; ++r) term *= static_cast<double>(n - q + r) / static_cast<double>(r);
+        rows[q][n - q] = term;
+      }
+    return rows;
+  }
 };
 
 /// A list of items in the order of their scores.
@@ -163,6 +196,8 @@ class pair_scan {
   static constexpr std::size_t P = terms::places;
   static constexpr std::size_t sets = Weighted ? 2 : 1;  // of the levels below an item and above it
   static constexpr std::size_t smallest = 256;           // lists that go pair by pair
+  // The change of NDCG where levels are many is a product of differences in four channels, whose sign a narrow block could not tell.
+  static constexpr bool has_narrow = Oriented && C <= 2;
   using list_type = scan_list<T, C>;
   using exponents = wide_row<Arch, E>;
   using polynomial = wide_row<Arch, P>;
@@ -310,12 +345,31 @@ class pair_scan {
     const workspace::scope scope(scratch_);
     const std::span<std::uint32_t> starts = scratch_.take<std::uint32_t>(list.n + 1);
     std::size_t blocks = 0;
+    bool series_fit = false;
+    level_differences by_difference;
+    if constexpr (has_narrow) {
+      series_fit = wrong_sign_ == 1.0 && levels <= terms::narrow_levels;
+      if (series_fit) by_difference = differences(levels);
+    }
     for (std::size_t begin = 0; begin < list.n; ++blocks) {
       starts[blocks] = static_cast<std::uint32_t>(begin);
       // No block is cut by the cutoff.
-      const std::size_t last = std::min(begin + (Oriented ? terms::block_items : terms::large_block), begin < list.counted ? list.counted : list.n);
+      const std::size_t last = begin < list.counted ? list.counted : list.n;
       std::size_t end = begin + 1;
-      while (end < last && (list.scores[begin] - list.scores[end]) * scale_ <= 2.0 * terms::half_width) ++end;
+      const auto grow = [&](double width, std::size_t most) {
+        const std::size_t stop = std::min(begin + most, last);
+        while (end < stop && (list.scores[begin] - list.scores[end]) * scale_ <= width) ++end;
+      };
+      grow(2.0 * terms::half_width, Oriented ? terms::block_items : terms::large_block);
+      if constexpr (has_narrow) {
+        const double width = (list.scores[begin] - list.scores[end - 1]) * scale_;
+        if (series_fit && end - begin >= terms::narrow_items && width <= terms::narrow_width) {
+          grow(terms::narrow_width, terms::large_block);
+          narrow_pairs(list, begin, end, by_difference);
+          begin = end;
+          continue;
+        }
+      }
       if constexpr (Oriented) near_pairs(list, begin, end);
       begin = end;
     }
@@ -477,49 +531,58 @@ class pair_scan {
     const double above_sign = Down ? 1.0 : wrong_sign_;
     for (std::size_t c = 0; c < C; ++c) {
       const auto of = [&](std::size_t set, std::size_t level) -> const state& { return states[(set * levels + level) * C + c]; };
+      // Sums of what is there, never differences, which would leave a rest of what is gone.
+      std::array<state, terms::most_levels> all_above;  // of the set of winners
+      if (!Graded) {
+        exponents sum;
+        double hard = 0.0;
+        double distance = 0.0;
+        for (std::size_t level = levels - 1; level > 0; --level) {
+          const state& next = of(sets - 1, level);
+          sum.add(1.0, next.s);
+          hard += next.hard;
+          distance += next.distance;
+          all_above[level - 1] = {sum, hard, distance};
+        }
+      }
+      state below;  // of the set of losers
       for (std::size_t level = 0; level < levels; ++level) {
-        // Summed anew for each level, since a difference of sums would leave a rest of what is gone.
-        state below;  // of the set of losers
-        for (std::size_t other = 0; other < level; ++other) add(below, of(0, other), difference(level, other));
-        state above;  // of the set of winners
-        for (std::size_t other = level + 1; other < levels; ++other) add(above, of(sets - 1, other), difference(level, other));
+        if (Graded) {
+          below = state{};
+          for (std::size_t other = 0; other < level; ++other) add(below, of(0, other), difference(level, other));
+          for (std::size_t other = level + 1; other < levels; ++other) add(all_above[level], of(sets - 1, other), difference(level, other));
+        } else if (level > 0) {
+          add(below, of(0, level - 1), 1.0);
+        }
+        const state& above = all_above[level];
         const auto make = [&](double of_below, double of_above) {
           state both;
           add(both, below, of_below);
           add(both, above, of_above);
           action a;
-          a.slope = expand(both.s, slope_rows);
           const double wrong = Down ? of_below * below.hard : of_above * above.hard;
-          alignas(64) double p[P];
-          a.slope.store(p);
           if constexpr (logistic) {
             // Down: a winner is pulled by -(1 - p) of what is wrongly above, a loser by +p; up: a winner by -p, a loser by 1 - p.
-            for (double& x : p) x = Down ? x : -x;
-            p[0] += Down ? -wrong : wrong;
+            a.slope.add(Down ? 1.0 : -1.0, expand(both.s, slope_rows));
+            a.slope.add_scaled(Down ? -wrong : wrong, terms::unit[0].data());
           } else {
             // A winner is pulled by -slope, a loser by +slope.
-            const polynomial winner = expand(below.s, slope_rows);
-            alignas(64) double own[P];
-            winner.store(own);
-            for (std::size_t k = 0; k < P; ++k) p[k] -= 2.0 * of_below * own[k];
+            a.slope = expand(both.s, slope_rows);
+            a.slope.add(-2.0 * of_below, expand(below.s, slope_rows));
           }
-          a.slope.load(p);
           if constexpr (Down) {
             if constexpr (logistic) {
               a.value = expand(both.s, terms::value_of_logistic);
-              a.value.store(p);
-              p[0] += of_below * below.distance;
-              p[1] += of_below * terms::half_width * below.hard;
+              a.value.add_scaled(of_below * below.distance, terms::unit[0].data());
+              a.value.add_scaled(of_below * terms::half_width * below.hard, terms::unit[1].data());
             } else {
               // Right: p; wrong: 1 - p.
               state signed_sum;
               add(signed_sum, below, -of_below);
               add(signed_sum, above, of_above);
               a.value = expand(signed_sum.s, terms::slope_of_logistic);
-              a.value.store(p);
-              p[0] += wrong;
+              a.value.add_scaled(wrong, terms::unit[0].data());
             }
-            a.value.load(p);
           }
           a.weight = of_below * below.hard + of_above * above.hard;
           return a;
@@ -592,6 +655,102 @@ class pair_scan {
     for (std::size_t v = 0; v < to.s.vectors; ++v) to.s.v[v] = xsimd::fma(V(factor), from.s.v[v], to.s.v[v]);
     to.hard += factor * from.hard;
     to.distance += factor * from.distance;
+  }
+
+  using by_level = wide_row<Arch, terms::narrow_levels>;
+  /// By set and level: what the weight of pairs with the other levels is times, and that with the sign of the level's difference to them. The
+  /// first set is of the levels below, the last of those above.
+  struct level_differences {
+    std::array<std::array<by_level, terms::narrow_levels>, sets> size, signed_size;
+  };
+  [[nodiscard]] level_differences differences(std::size_t levels) const {
+    level_differences all;
+    for (std::size_t set = 0; set < sets; ++set)
+      for (std::size_t level = 0; level < levels; ++level) {
+        alignas(64) double size[terms::narrow_levels]{};
+        alignas(64) double signed_size[terms::narrow_levels]{};
+        for (std::size_t other = 0; other < levels; ++other) {
+          if (other == level || (sets == 2 && (set == 0) != (other < level))) continue;
+          size[other] = difference(level, other);
+          signed_size[other] = other < level ? size[other] : -size[other];
+        }
+        all.size[set][level].load(size);
+        all.signed_size[set][level].load(signed_size);
+      }
+    return all;
+  }
+
+  /// Pairs of places [begin, end), whose scores are so near that f is a short series in their difference. An item takes the sums of powers of
+  /// the scores above it and below it, kept by level. The pull on it is by f' at its score less theirs, of which pairs that it wins and those
+  /// that it loses share the odd part and differ in the sign of the even one; so with f itself, the other way round.
+  void narrow_pairs(const list_type& list, std::size_t begin, std::size_t end, const level_differences& weight) {
+    if (begin >= list.counted) return;
+    constexpr std::size_t Q = terms::narrow_terms;
+    constexpr bool logistic = Function::kernel == pair_kernel::logistic;
+    static constexpr auto even_slope = terms::narrow_of(logistic ? 0 : 1, -1.0, 0);
+    static constexpr auto odd_slope = terms::narrow_of(logistic ? 0 : 1, -1.0, 1);
+    static constexpr auto even_value = terms::narrow_of(logistic ? -1 : 0, 1.0, 0);
+    static constexpr auto odd_value = terms::narrow_of(logistic ? -1 : 0, 1.0, 1);
+    static constexpr auto unit = [] {
+      std::array<std::array<double, terms::narrow_levels>, terms::narrow_levels> rows{};
+      for (std::size_t level = 0; level < rows.size(); ++level) rows[level][level] = 1.0;
+      return rows;
+    }();
+    const double middle = 0.5 * list.scores[begin] + 0.5 * list.scores[end - 1];
+    by_level above[sets][C][Q];
+    by_level below[sets][C][Q];
+    const auto enter = [&](by_level(&sums)[sets][C][Q], const std::array<std::span<T>, C>& factors, std::size_t i, double sign) {
+      const double* own = unit[buckets_[i]].data();
+      const double x = (list.scores[i] - middle) * scale_;
+      for (std::size_t set = 0; set < sets; ++set)
+        for (std::size_t c = 0; c < C; ++c) {
+          double term = sign * static_cast<double>(factors[c][i]);
+          if (Weighted && set == 1) term *= static_cast<double>(list.weights[i]);  // as the winner
+          for (std::size_t q = 0; q < Q; ++q, term *= x) sums[set][c][q].add_scaled(term, own);
+        }
+    };
+    for (std::size_t i = begin; i < end; ++i) enter(below, list.lower, i, 1.0);
+    by_level value_sum, weight_sum;
+    for (std::size_t i = begin; i < end; ++i) {
+      enter(below, list.lower, i, -1.0);
+      double x[Q]{1.0};
+      for (std::size_t q = 1; q < Q; ++q) x[q] = x[q - 1] * (list.scores[i] - middle) * scale_;
+      const std::size_t level = buckets_[i];
+      by_level pull;
+      for (std::size_t set = 0; set < sets; ++set) {
+        const double own = Weighted && set == 0 ? static_cast<double>(list.weights[i]) : 1.0;
+        by_level of_above[Q], of_both[Q];
+        for (std::size_t q = 0; q < Q; ++q) {
+          for (std::size_t c = 0; c < C; ++c) of_above[q].add(own * static_cast<double>(list.lower[c][i]), above[set][c][q]);
+          of_both[q] = of_above[q];
+          for (std::size_t c = 0; c < C; ++c) of_both[q].add(own * static_cast<double>(list.upper[c][i]), below[set][c][q]);
+        }
+        const auto series_of = [&]<const auto & series>(const by_level(&powers)[Q]) {
+          by_level sum;
+          unrolled<Q>([&]<std::size_t q> {
+            if constexpr (series[q] != std::array<double, Q>{}) {
+              double factor = 0.0;
+              unrolled<Q>([&]<std::size_t p> {
+                if constexpr (series[q][p] != 0.0) factor += series[q][p] * x[p];
+              });
+              sum.add(factor, powers[q]);
+            }
+          });
+          return sum;
+        };
+        const by_level& size = weight.size[set][level];
+        const by_level& signed_size = weight.signed_size[set][level];
+        pull.add_product(signed_size, series_of.template operator()<even_slope>(of_both));
+        pull.add_product(size, series_of.template operator()<odd_slope>(of_both));
+        value_sum.add_product(size, series_of.template operator()<even_value>(of_above));
+        value_sum.add_product(signed_size, series_of.template operator()<odd_value>(of_above));
+        weight_sum.add_product(size, of_above[0]);
+      }
+      gradient_[i] += pull.sum();
+      enter(above, list.upper, i, 1.0);
+    }
+    totals_.value += value_sum.sum();
+    totals_.weight += weight_sum.sum();
   }
 
   /// Pairs of places [begin, end), one by one.

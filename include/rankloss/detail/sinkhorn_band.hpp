@@ -66,12 +66,12 @@ class sinkhorn_band {
     const std::span<const double> inverse = band.inverse_sums();
     for (std::size_t i = 0; i < rows; ++i) {
       const block& own = blocks_[i / height];
-      T* diagonal = entries_.data() + own.entries + (i % height) * w + static_cast<std::size_t>(static_cast<std::ptrdiff_t>(i) - own.begin) * height * w;
+      T* diagonal =
+          entries_.data() + own.entries + (i % height) * w + static_cast<std::size_t>(static_cast<std::ptrdiff_t>(i) - own.begin) * height * w;
       const V scale = V::load_aligned(inverse.data() + band.index(i));
       store_row<Arch>(diagonal, scale);
-      band.walk_rows(i, [&](std::ptrdiff_t m, const V& e, std::size_t) {
-        store_row<Arch>(diagonal + m * static_cast<std::ptrdiff_t>(height * w), e * scale);
-      });
+      band.walk_rows(
+          i, [&](std::ptrdiff_t m, const V& e, std::size_t) { store_row<Arch>(diagonal + m * static_cast<std::ptrdiff_t>(height * w), e * scale); });
     }
     scale(std::min(steps, most_steps), keep);
   }
@@ -188,9 +188,7 @@ class sinkhorn_band {
     const T* entry = entries_.data() + of.entries;
     double* sum_to = sums + band_.index(of.begin);
     const auto add = [](double* to, const V& more) { (V::load_aligned(to) + more).store_aligned(to); };
-    const auto sum_of_column = [&](const V& a, const V& b, const V& c, const V& d) {
-      return xsimd::fma(a, x0, b * x1) + xsimd::fma(c, x2, d * x3);
-    };
+    const auto sum_of_column = [&](const V& a, const V& b, const V& c, const V& d) { return xsimd::fma(a, x0, b * x1) + xsimd::fma(c, x2, d * x3); };
     if (moments == nullptr) {
       for (std::ptrdiff_t j = of.begin; j < of.end; ++j, entry += height * w, sum_to += w)
         add(sum_to, sum_of_column(load_row<Arch>(entry), load_row<Arch>(entry + w), load_row<Arch>(entry + 2 * w), load_row<Arch>(entry + 3 * w)));
@@ -243,7 +241,8 @@ class sinkhorn_band {
   /// Only the sums by columns.
   template <class Body>
   [[gnu::always_inline]] void column_sums(Body x, std::span<double> sums, std::span<double> moments) const {
-    walk({}, [&](std::size_t at, const V&) { return x(at); }, sums, moments);
+    walk(
+        {}, [&](std::size_t at, const V&) { return x(at); }, sums, moments);
   }
 
   [[nodiscard]] std::span<const double> c() const noexcept { return c_of(steps_); }
@@ -423,7 +422,8 @@ class sinkhorn_band {
       xsimd::fma(load(own.y, at), load(own.sums, at), load(bar.sums, at)).store_aligned(bar.sums.data() + at);
       xsimd::fma(load(own.y, at), load(own.moments, at), load(bar.moments, at)).store_aligned(bar.moments.data() + at);
     });
-    products(c(), [&](std::size_t at, const V& product) { xsimd::fma(row(at), product, load(bar.by_row, at)).store_aligned(bar.by_row.data() + at); });
+    products(c(),
+             [&](std::size_t at, const V& product) { xsimd::fma(row(at), product, load(bar.by_row, at)).store_aligned(bar.by_row.data() + at); });
   }
 
   const neural_band<Arch, T>& band_;
