@@ -102,7 +102,12 @@ TEMPLATE_TEST_CASE("argsort: sort_by_key is right and keeps the order of ties", 
   using key = TestType;
   constexpr unsigned width = 8 * sizeof(key);
   std::mt19937_64 random(2);
-  // From 4096 on digits have 11 bits, below it 8.
+  // From 4096 on digits have 11 bits, below it and from 2^19 + 1 on 8.
+  {
+    std::vector<key> keys((std::size_t{1} << 19) + 1);
+    for (key& k : keys) k = static_cast<key>(random());
+    check_sort(keys);
+  }
   for (const std::size_t n : {0u, 1u, 2u, 3u, 254u, 255u, 256u, 4095u, 4096u, 4097u, 5000u}) {
     std::vector<key> keys(n);
     const auto fill = [&](auto next) {
