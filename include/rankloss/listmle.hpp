@@ -97,7 +97,11 @@ struct listmle {
       return 0.0;
     }
     const detail::order_outputs<T> outputs(out, order, mass, temperature);
-    if (const auto value = detail::order_loss_near<Arch, T>(items.scores, order, temperature, c, out, outputs.first(), outputs.second(), scratch))
+    const auto near = [&]<bool Unit> {
+      return detail::order_loss_near<Arch, Unit, T>(items.scores, order, temperature, c, out, outputs.first(), outputs.second(), scratch);
+    };
+    const bool unit = weights == position_weights::none && items.weights.empty() && (cutoff == 0 || cutoff >= n);
+    if (const auto value = unit ? near.template operator()<true>() : near.template operator()<false>())
       return std::min(mass * *value, detail::largest_term);
     const detail::rest_sums rests = detail::sum_rests(items.scores, order, temperature, scratch);
     return std::min(mass * detail::order_loss_apart<T>(rests, c, outputs), detail::largest_term);

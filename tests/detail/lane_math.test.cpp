@@ -123,6 +123,33 @@ TEST_CASE("lane_math: log_positive is right over all normal numbers and close to
   CHECK(in_lanes({1.0}, log_4)[0] == 0.0);
 }
 
+TEST_CASE("lane_math: log_product is the sum of logarithms, of as many numbers as there are") {
+  std::mt19937_64 random(2);
+  std::uniform_real_distribution<double> order(-307.0, 308.0);
+  const auto compare = [](std::size_t rows, auto next) {
+    rankloss::detail::log_product<arch> product;
+    real expected[row::size]{};
+    alignas(64) double lane[row::size];
+    for (std::size_t i = 0; i < rows; ++i) {
+      for (std::size_t l = 0; l < row::size; ++l) {
+        lane[l] = next();
+        expected[l] += std::log(real(lane[l]));
+      }
+      product.multiply(row::load_aligned(lane));
+    }
+    product.sum().store_aligned(lane);
+    for (std::size_t l = 0; l < row::size; ++l) CHECK(lane[l] == Approx(static_cast<double>(expected[l])).epsilon(1e-12).margin(1e-13));
+  };
+  for (const std::size_t rows : {0u, 1u, 1023u, 1024u, 5000u}) {
+    compare(rows, [&] { return std::pow(10.0, order(random)); });
+    // Each mantissa at one end of its range.
+    compare(rows, [] { return 1.41421356237309; });
+    compare(rows, [] { return 0.70710678118655; });
+    compare(rows, [] { return least; });
+    compare(rows, [] { return most; });
+  }
+}
+
 TEST_CASE("lane_math: arc_cotangent is right over all orders of magnitude and where its argument is reduced otherwise") {
   const auto arc_cotangent = [](const row& x) { return rankloss::detail::arc_cotangent(x); };
   const auto expected = [](real x) { return std::atan2(real(1), x); };

@@ -103,21 +103,58 @@ template <class Arch>
   return xsimd::fma(polynomial(exp2m1_12, f) * f, scale, scale - V(1.0));
 }
 
+/// x = 2^exponent mantissa
+template <class Arch>
+struct scaled_lanes {
+  lanes<Arch> exponent, mantissa;
+};
+/// Of normal x > 0, with a mantissa in [sqrt(1/2), sqrt(2)).
+template <class Arch>
+[[gnu::always_inline]] inline scaled_lanes<Arch> split_positive(const lanes<Arch>& x) noexcept {
+  using V = lanes<Arch>;
+  using B = bits<Arch>;
+  // exponent << 52 is the exponent field of x / sqrt(1/2); it becomes a double by way of 2^52 + 1024 + exponent.
+  const B pattern = to_bits(x);
+  const B exponent = (pattern - B(0x3fe6a09e667f3bcdu)) & B(0xfff0000000000000u);
+  return {from_bits(((exponent + B(0x4000000000000000u)) >> 52) + B(0x4330000000000000u)) - V(4503599627370496.0 + 1024.0),
+          from_bits(pattern - exponent)};
+}
+
 /// log(x) for normal x > 0. Terms: 7 for double, 4 for 1e-10.
 template <class Arch, std::size_t N>
 [[gnu::always_inline]] inline lanes<Arch> log_positive(const lanes<Arch>& x, const std::array<double, N>& terms) noexcept {
   using V = lanes<Arch>;
-  using B = bits<Arch>;
-  // x = 2^k m with m in [sqrt(1/2), sqrt(2)): k << 52 is the exponent field of x / sqrt(1/2); k becomes a double by way of 2^52 + 1024 + k.
-  const B pattern = to_bits(x);
-  const B exponent = (pattern - B(0x3fe6a09e667f3bcdu)) & B(0xfff0000000000000u);
-  const V m = from_bits(pattern - exponent);
-  const V k = from_bits(((exponent + B(0x4000000000000000u)) >> 52) + B(0x4330000000000000u)) - V(4503599627370496.0 + 1024.0);
+  const auto [k, m] = split_positive(x);
   const V s = (m - V(1.0)) / (m + V(1.0));
   const V z = s * s;
   const V tail = s * z * polynomial(terms, z);
   return xsimd::fma(k, V(std::numbers::ln2), V(2.0) * (s + tail));
 }
+
+/// Sums of logarithms of normal numbers > 0, as the logarithm of their product.
+template <class Arch>
+class log_product {
+  using V = lanes<Arch>;
+
+ public:
+  [[gnu::always_inline]] void multiply(const V& x) noexcept {
+    const auto [k, m] = split_positive(x);
+    exponent_ += k;
+    mantissa_ = mantissa_ * m;
+    // So many factors below sqrt(2) and not below its inverse are far from the ends of double.
+    if (++factors_ == 1024) *this = log_product(split_positive(mantissa_), exponent_);
+  }
+  [[nodiscard]] V sum() const noexcept { return xsimd::fma(exponent_, V(std::numbers::ln2), log_positive(mantissa_, log_tail_7)); }
+
+  log_product() = default;
+
+ private:
+  log_product(const scaled_lanes<Arch>& product, const V& exponent) noexcept : exponent_(exponent + product.exponent), mantissa_(product.mantissa) {}
+
+  V exponent_ = V(0.0);
+  V mantissa_ = V(1.0);
+  std::size_t factors_ = 0;
+};
 
 /// -log(1 - p) for p in [0, 1/2], without cancellation for small p; lanes of float or double.
 template <class V>

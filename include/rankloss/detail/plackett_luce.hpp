@@ -99,8 +99,8 @@ template <class T>
 }
 
 /// The same by plain sums of exponentials relative to the greatest score, where the scores are near enough to each other; else nothing, and
-/// nothing is written.
-template <class Arch, class T>
+/// nothing is written. Unit: all c_k are 1.
+template <class Arch, bool Unit, class T>
 [[nodiscard]] std::optional<double> order_loss_near(const strided<const T>& scores, std::span<const std::uint32_t> order, double temperature,
                                                     std::span<const double> c, const list_outputs<T>& out, double first, double second,
                                                     workspace& scratch) {
@@ -121,13 +121,19 @@ template <class Arch, class T>
   double* e = exponentials.data();
   double* r = rests.data();
 
+  const auto weights = [&]([[maybe_unused]] std::size_t k, [[maybe_unused]] auto count) {
+    if constexpr (Unit)
+      return V(1.0);  // also behind the end, where distances and logarithms are 0
+    else
+      return load_items<Arch>(c.data() + k, count);
+  };
   const score_distance<Arch, T> below(largest_of<Arch>(x, n), temperature);
   V farthest(0.0);
   V distances(0.0);
   for_rows<Arch>(n, [&](std::size_t k, auto count) {
     const V d = below(load_items<Arch>(x + k, count, below.greatest()));
     farthest = xsimd::max(farthest, d);
-    distances = xsimd::fma(load_items<Arch>(c.data() + k, count), d, distances);
+    distances = xsimd::fma(weights(k, count), d, distances);
     exp_below<T>(d).store_aligned(e + k);
   });
   // The inverse of a sum, times a number of items and squared for the Hessian, has to be far from the largest double.
@@ -139,15 +145,19 @@ template <class Arch, class T>
   std::fill(r + n, r + rests.size(), 1.0);
 
   V logs(0.0);
+  log_product<Arch> product;
   for_rows<Arch>(n, [&](std::size_t i, auto count) {
     const V rest = V::load_aligned(r + i);
-    const V own = load_items<Arch>(c.data() + i, count);
-    if constexpr (sizeof(T) == 4)
+    const V own = weights(i, count);
+    if constexpr (Unit)
+      product.multiply(rest);
+    else if constexpr (sizeof(T) == 4)
       logs = xsimd::fma(own, log_positive(rest, log_tail_4), logs);
     else
       logs = xsimd::fma(own, log_positive(rest, log_tail_7), logs);
     (own / rest).store_aligned(r + i);
   });
+  if (Unit) logs = product.sum();
   const double value = sum_of(distances + logs);
   if (out.gradient.empty() && out.hessian.empty()) return value;
 
@@ -164,7 +174,7 @@ template <class Arch, class T>
     running_sums(r, n, 0.0);
     const V factor(first);
     for_rows<Arch>(n, [&](std::size_t at, auto count) {
-      const V own = load_items<Arch>(c.data() + at, count);
+      const V own = weights(at, count);
       store_items<Arch>(x + at, count, factor * (V::load_aligned(e + at) * V::load_aligned(r + at) - own));
     });
     if (out.gradient.stride() == 1) {

@@ -37,23 +37,35 @@ template <class R>
 /// Items in the order of rising grades, those of equal grade as they come: grade(k) is that of the k-th, items[k], or k itself.
 template <class Grade>
 void count_grades(std::size_t n, std::size_t grades, std::span<std::uint32_t> order, const std::uint32_t* items, Grade grade) noexcept {
-  // Equal grades in a row hit the same count again and again: four tables, so that none waits for the one before.
+  // Equal grades in a row hit the same count again and again, each waiting for the one before: the two halves of the list go side by side, each
+  // with two tables to count and one to place.
   std::uint32_t counts[4][256];
   for (auto& table : counts) std::fill_n(table, grades, 0u);
+  const std::size_t half = n / 2;
   std::size_t k = 0;
-  for (; k + 4 <= n; k += 4)
-    for (std::size_t t = 0; t < 4; ++t) ++counts[t][grade(k + t)];
-  for (; k < n; ++k) ++counts[0][grade(k)];
+  for (; k + 2 <= half; k += 2)
+    for (std::size_t t = 0; t < 2; ++t) {
+      ++counts[t][grade(k + t)];
+      ++counts[2 + t][grade(half + k + t)];
+    }
+  for (std::size_t i = k; i < half; ++i) ++counts[0][grade(i)];
+  for (std::size_t i = half + k; i < n; ++i) ++counts[2][grade(i)];
   std::uint32_t start = 0;
   for (std::size_t g = 0; g < grades; ++g) {
-    const std::uint32_t here = counts[0][g] + counts[1][g] + counts[2][g] + counts[3][g];
+    const std::uint32_t before = counts[0][g] + counts[1][g];
+    const std::uint32_t after = counts[2][g] + counts[3][g];
     counts[0][g] = start;
-    start += here;
+    counts[2][g] = start + before;
+    start += before + after;
   }
-  if (items == nullptr)
-    for (std::size_t i = 0; i < n; ++i) order[counts[0][grade(i)]++] = static_cast<std::uint32_t>(i);
-  else
-    for (std::size_t i = 0; i < n; ++i) order[counts[0][grade(i)]++] = items[i];
+  const auto place = [&](std::uint32_t* next, std::size_t i) {
+    order[next[grade(i)]++] = items == nullptr ? static_cast<std::uint32_t>(i) : items[i];
+  };
+  for (std::size_t i = 0; i < half; ++i) {
+    place(counts[0], i);
+    place(counts[2], half + i);
+  }
+  if (n % 2 == 1) place(counts[2], n - 1);
 }
 
 /// The items by relevance, the greatest first. Equal relevance keeps the order of `items`, a permutation; none: that of the list.
