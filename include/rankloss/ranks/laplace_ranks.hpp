@@ -26,7 +26,7 @@ namespace rankloss {
 ///     d(rank_i) / d(s_j) = e^-|(s_j - s_i) / temperature| / (2 temperature)       j != i, and minus their sum for j = i
 ///
 /// Struski, Bednarczyk, Podolak, Tabor: LapSum - One Method to Differentiate Them All: Ranking, Sorting and Top-k Selection, ICML 2025,
-/// arXiv 2503.06242, whose ranks are ascending from base 0. Their derivatives come in O(n^2) there.
+/// arXiv 2503.06242, whose ranks are ascending from base 0; the code published with it takes O(n^2) for their derivatives.
 ///
 /// - Exact to rounding. Time O(n) after the sort: one exponential an item and two running sums for the ranks, two more for a product with
 ///   the Jacobian; scratch O(n).

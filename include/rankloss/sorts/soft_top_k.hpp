@@ -29,7 +29,7 @@ namespace rankloss {
 ///     d(p_i) / dk       = f_i / sum f
 ///     d(p_i) / d(temperature) = -f_i (s_i - sum_j f_j s_j / sum f) / temperature
 ///
-/// Struski, Bednarczyk, Podolak, Tabor: LapSum - One Method to Differentiate Them All: Ranking, Sorting and Top-k Selection, 2025,
+/// Struski, Bednarczyk, Podolak, Tabor: LapSum - One Method to Differentiate Them All: Ranking, Sorting and Top-k Selection, ICML 2025,
 /// arXiv 2503.06242. Derivatives as there, in O(n) each.
 ///
 /// - Time O(n) after the sort, two exponentials an item; scratch O(n). Exact to rounding: between two scores the equation for b is a quadratic
