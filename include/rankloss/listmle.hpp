@@ -91,7 +91,7 @@ struct listmle {
       return std::min(detail::grades_loss<Arch, T>(rests, y, order, out, outputs, scratch), detail::largest_term);
     }
     const std::span<double> c = scratch.take<double>(n);
-    const double mass = fill_weights(items.weights, order, c);
+    const auto [mass, equal] = fill_weights(items.weights, order, c);
     if (!(mass > 0.0)) {
       detail::clear(out);
       return 0.0;
@@ -100,8 +100,7 @@ struct listmle {
     const auto near = [&]<bool Unit> {
       return detail::order_loss_near<Arch, Unit, T>(items.scores, order, temperature, c, out, outputs.first(), outputs.second(), scratch);
     };
-    const bool unit = weights == position_weights::none && items.weights.empty() && (cutoff == 0 || cutoff >= n);
-    if (const auto value = unit ? near.template operator()<true>() : near.template operator()<false>())
+    if (const auto value = equal ? near.template operator()<true>() : near.template operator()<false>())
       return std::min(mass * *value, detail::largest_term);
     const detail::rest_sums rests = detail::sum_rests(items.scores, order, temperature, scratch);
     return std::min(mass * detail::order_loss_apart<T>(rests, c, outputs), detail::largest_term);
@@ -122,11 +121,15 @@ struct listmle {
     return order;
   }
 
-  /// c_i divided by the greatest of them, which is returned.
-  [[nodiscard]] double fill_weights(const strided<const double>& own, std::span<const std::uint32_t> order, std::span<double> c) const noexcept {
+  struct masses {
+    double most;  ///< c_i is divided by it
+    bool equal;   ///< then all are 1
+  };
+  [[nodiscard]] masses fill_weights(const strided<const double>& own, std::span<const std::uint32_t> order, std::span<double> c) const noexcept {
     const std::size_t n = c.size();
     const std::size_t k = cutoff > 0 ? std::min(cutoff, n) : n;
-    if (weights == position_weights::none) {
+    const bool by_place = weights != position_weights::none;
+    if (!by_place) {
       std::fill_n(c.begin(), k, 1.0);
     } else {
       // Numerator and denominator are divided by 2^n.
@@ -136,12 +139,17 @@ struct listmle {
       for (std::size_t i = 0; i < k; ++i) c[i] = n > 1 ? ((half *= 0.5) - least) / sum : 0.0;
     }
     std::fill(c.begin() + static_cast<std::ptrdiff_t>(k), c.end(), 0.0);
-    if (own.empty()) return weights == position_weights::none ? 1.0 : n > 1 ? 1.0 : 0.0;
+    const bool whole = !by_place && k == n;
+    if (own.empty()) return {by_place && n <= 1 ? 0.0 : 1.0, whole};
     double most = 0.0;
-    for (std::size_t i = 0; i < k; ++i) most = std::max(most, own[order[i]]);
-    if (!(most > 0.0)) return 0.0;
+    double least = std::numeric_limits<double>::infinity();
+    for (std::size_t i = 0; i < k; ++i) {
+      most = std::max(most, own[order[i]]);
+      least = std::min(least, own[order[i]]);
+    }
+    if (!(most > 0.0)) return {0.0, false};
     for (std::size_t i = 0; i < k; ++i) c[i] *= own[order[i]] / most;
-    return most;
+    return {most, whole && least == most};
   }
 };
 
