@@ -234,7 +234,7 @@ struct pairwise {
     const std::span<std::uint32_t> numbers = scratch.take<std::uint32_t>(items.size());
     const std::uint32_t level_count = number_levels(items, numbers, scratch);
     if constexpr (requires { Weight::graded_channel_count; })
-      if (level_count <= detail::scan_terms<T>::most_levels)
+      if (level_count <= detail::scan_terms<T>::most_graded)
         return run_scan<Arch, true, Weight::graded_channel_count>(items, numbers, level_count, out, scratch);
     return run_scan<Arch, false, Weight::channel_count>(items, numbers, level_count, out, scratch);
   }

@@ -224,13 +224,16 @@ TEMPLATE_TEST_CASE("pair_scan: every function and weight, from crowded scores to
   }
 }
 
-TEMPLATE_TEST_CASE("pair_scan: levels in one bucket each, in 16 buckets and in buckets of buckets", "", ranknet, soft_difference, lambdarank) {
-  for (const unsigned count : {1u, 2u, 16u, 17u}) {
+TEMPLATE_TEST_CASE("pair_scan: levels in one bucket each, in buckets and in buckets of buckets", "", ranknet, soft_difference, lambdarank) {
+  for (const unsigned count : {1u, 2u, 16u, 17u, 33u}) {
     INFO("levels " << count);
     check(TestType{}, draw_list(512, spread(3.0), grades(count)));
   }
   check(TestType{}, draw_list(600, spread(3.0), real_valued));
   check(TestType{}, draw_list(801, spread(2.0), uneven));
+#if !defined(RANKLOSS_POISONS_WORKSPACE)
+  check(TestType{}, draw_list(4500, spread(2.0), real_valued));  // two rounds of buckets
+#endif
 }
 
 TEMPLATE_TEST_CASE("pair_scan: cutoffs, of either item or of both", "", ranknet, soft_difference, lambdarank, soft_map) {

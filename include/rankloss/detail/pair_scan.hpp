@@ -28,7 +28,7 @@
 ///     its items  enter the states by their moments, sum of z^p a level and channel
 ///
 /// A sort apart, O(n P C + blocks L C (K P + L K)) for L levels and C channels, and O(64 n) where pairs go one by one: where the weight asks which
-/// item is above and scores are sparse, there are more than eight levels, or the weight changes its sign with the order of a pair. With more than 16
+/// item is above and scores are sparse, there are more than eight levels, or the weight changes its sign with the order of a pair. With more than 32
 /// levels, as real-valued relevance has, neighbouring levels share a bucket; the pairs of each bucket are a smaller list of the same kind, its items
 /// in the same order.
 namespace rankloss::detail {
@@ -45,7 +45,8 @@ struct scan_terms {
   static constexpr std::size_t narrow_terms = sizeof(T) == 4 ? 3 : 6;   // of that series
   static constexpr std::size_t narrow_levels = 8;                       // of which it knows at most
   static constexpr std::size_t narrow_items = 32;                       // of a block, where it pays: at least
-  static constexpr std::size_t most_levels = 16;                        // of which each has states of its own
+  static constexpr std::size_t most_levels = 32;                        // of which each has states of its own
+  static constexpr std::size_t most_graded = 16;                        // of which each looks at every other: quadratic
 
   /// [p]: z^p itself
   static constexpr auto unit = [] {
@@ -233,7 +234,7 @@ class pair_scan {
     if (level_count <= terms::most_levels) {
       std::iota(bucket_of.begin(), bucket_of.end(), 0u);
     } else {
-      buckets = terms::most_levels;
+      buckets = buckets_for(list.n);
       std::fill(bucket_of.begin(), bucket_of.end(), 0u);
       for (std::size_t i = 0; i < list.n; ++i) ++bucket_of[list.levels[i] - first_level];
       // Buckets of about as many items each; one level is never cut.
@@ -247,6 +248,13 @@ class pair_scan {
     levels_of(list, first_level, bucket_of);
     sum(list, buckets);
     if (level_count > terms::most_levels) split(list, first_level, bucket_of, buckets, gradient);
+  }
+
+  /// As many buckets as make, in the fewest rounds, lists of about a hundred items, which go pair by pair.
+  [[nodiscard]] static std::size_t buckets_for(std::size_t n) noexcept {
+    const double lists = static_cast<double>(n) / 128.0;
+    const double rounds = std::max(std::ceil(std::log(lists) / std::log(static_cast<double>(terms::most_levels))), 1.0);
+    return std::clamp(static_cast<std::size_t>(std::ceil(std::pow(lists, 1.0 / rounds))), std::size_t{2}, terms::most_levels);
   }
 
   /// The buckets by place, as the pair loop compares them.
@@ -384,6 +392,7 @@ class pair_scan {
     const workspace::scope scope(scratch_);
     const std::span<state> states = scratch_.take<state>(sets * levels * C);  // [set][level][channel]
     const std::span<action> actions = scratch_.take<action>(sets * levels * C);
+    const std::span<state> above = scratch_.take<state>(levels);
     const std::span<polynomial> moments = scratch_.take<polynomial>(sets * levels * C);
     const std::span<polynomial> losers = scratch_.take<polynomial>(Down && !Oriented ? levels * C : 0);  // of a block's own pairs
     const std::span<action> own_actions = scratch_.take<action>(losers.size());
@@ -399,7 +408,7 @@ class pair_scan {
       const double next_anchor = 0.5 * list.scores[begin] + 0.5 * list.scores[end - 1];
       if (step > 0) {
         carry(states, std::min(std::abs(anchor - next_anchor) * scale_, 1e290));
-        act<Down>(states, levels, actions);
+        act<Down>(states, levels, actions, above);
       }
       anchor = next_anchor;
 
@@ -510,9 +519,10 @@ class pair_scan {
     to.distance -= terms::half_width * m[1];  // they are further on by h z
   }
 
-  /// From the states to what they do, by level: the levels below an item's own and those above it.
+  /// From the states to what they do, by level: the levels below an item's own and those above it. `all_above` is scratch, one a level, and
+  /// will hold the sums over the latter, of the set of winners.
   template <bool Down>
-  void act(std::span<const state> states, std::size_t levels, std::span<action> actions) const {
+  void act(std::span<const state> states, std::size_t levels, std::span<action> actions, std::span<state> all_above) const {
     constexpr bool logistic = Function::kernel == pair_kernel::logistic;
     constexpr const auto& slope_rows = logistic ? terms::slope_of_logistic : terms::slope_of_sigmoid;
     const auto expand = [](const exponents& s, const typename terms::from_states& rows) {
@@ -532,11 +542,11 @@ class pair_scan {
     for (std::size_t c = 0; c < C; ++c) {
       const auto of = [&](std::size_t set, std::size_t level) -> const state& { return states[(set * levels + level) * C + c]; };
       // Sums of what is there, never differences, which would leave a rest of what is gone.
-      std::array<state, terms::most_levels> all_above;  // of the set of winners
       if (!Graded) {
         exponents sum;
         double hard = 0.0;
         double distance = 0.0;
+        all_above[levels - 1] = state{};
         for (std::size_t level = levels - 1; level > 0; --level) {
           const state& next = of(sets - 1, level);
           sum.add(1.0, next.s);
@@ -549,6 +559,7 @@ class pair_scan {
       for (std::size_t level = 0; level < levels; ++level) {
         if (Graded) {
           below = state{};
+          all_above[level] = state{};
           for (std::size_t other = 0; other < level; ++other) add(below, of(0, other), difference(level, other));
           for (std::size_t other = level + 1; other < levels; ++other) add(all_above[level], of(sets - 1, other), difference(level, other));
         } else if (level > 0) {
