@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <rankloss/detail/check_data.hpp>
 #include <rankloss/evaluate.hpp>
 
 #include <concepts>
@@ -40,6 +41,12 @@ struct bidirectional {
     if (batch.relevance.empty()) detail::check_matches(batch);
     detail::require(columns_by == rankloss::column_relevance::own || batch.rows == batch.columns, "columns_by: of_rows for ", batch.rows,
                     " rows and ", batch.columns, " columns, expected a square matrix");
+  }
+
+  /// The list loss, for the checks of data that are its own.
+  template <class Visit>
+  void for_each_part(const Visit& visit) const {
+    detail::for_each_part(loss, visit);
   }
 
   template <std::floating_point T, class R, class Arch = xsimd::default_arch>

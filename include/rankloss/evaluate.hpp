@@ -131,9 +131,11 @@ void check_values(const Loss& loss, const Source& source, context& ctx) {
     if constexpr (std::floating_point<R>)
       report(
           source.relevance(l, scratch), [](auto y) { return !is_finite(y); }, "relevance", "a finite number");
-    if constexpr (requires { loss.takes(0.0); })
-      report(
-          source.relevance(l, scratch), [&](auto y) { return !loss.takes(static_cast<double>(y)); }, "relevance", loss.expects());
+    for_each_part(loss, [&](const auto& part) {
+      if constexpr (requires { part.takes(0.0); })
+        report(
+            source.relevance(l, scratch), [&](auto y) { return !part.takes(static_cast<double>(y)); }, "relevance", part.expects());
+    });
     report(
         source.weights(l, scratch), [](double w) { return !(is_finite(w) && w >= 0.0); }, "item_weights", "a finite number >= 0");
   }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <rankloss/batch.hpp>
+#include <rankloss/detail/check_data.hpp>
 #include <rankloss/detail/evaluate_lists.hpp>
 #include <rankloss/detail/require.hpp>
 #include <rankloss/evaluate.hpp>
@@ -86,6 +87,12 @@ struct stochastic {
     for (std::size_t i = 0; i < gradient.size(); ++i) out.gradient[i] = static_cast<T>(gradient[i] / count);
     for (std::size_t i = 0; i < hessian.size(); ++i) out.hessian[i] = static_cast<T>(hessian[i] / count);
     return value / count;
+  }
+
+  /// The loss, for the checks of data that are its own.
+  template <class Visit>
+  void for_each_part(const Visit& visit) const {
+    detail::for_each_part(loss, visit);
   }
 
   /// Whether the list counts in reduction::mean_of_relevant, by the loss's own rule.

@@ -139,6 +139,12 @@ requires(sizeof...(Losses) > 0) struct weighted_sum {
     return std::max({detail::shortest_grouped<Losses, T>()...});
   }
 
+  /// The terms, for the checks of data that are theirs.
+  template <class Visit>
+  void for_each_part(const Visit& visit) const {
+    for_each([&](const auto& term) { detail::for_each_part(term.loss, visit); });
+  }
+
   template <class T, class R>
   requires(ranking_loss<Losses, T, R>&&...) [[nodiscard]] bool has_relevance(const list<T, R>& items) const {
     bool any = false;

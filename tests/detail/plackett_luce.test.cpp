@@ -109,13 +109,21 @@ TEMPLATE_TEST_CASE("plackett_luce: the loss of an order, for near scores and for
         const auto order = shuffled(random, n);
         std::vector<double> c(n);
         for (double& x : c) x = static_cast<double>(random() % 4) / 3.0;  // some are 0
-        const auto expected = reference::listmle(reference::widen(s), {order.begin(), order.end()}, reference::widen(c), temperature);
-
-        ordered_list<T> near(s, order, (wanted & 4U) != 0);
-        const auto value = rankloss::detail::order_loss_near<arch, T>(near.scores(), near.order, temperature, c, near.outputs(gradient, hessian),
-                                                                      1.0 / temperature, 1.0 / temperature / temperature, near.scratch);
-        REQUIRE(value.has_value());
-        near.check(expected, *value, gradient, hessian, temperature);
+        const auto check_near = [&]<bool Unit>(const std::vector<double>& weights, const reference::derivatives& expected) {
+          ordered_list<T> near(s, order, (wanted & 4U) != 0);
+          const auto value =
+              rankloss::detail::order_loss_near<arch, Unit, T>(near.scores(), near.order, temperature, weights, near.outputs(gradient, hessian),
+                                                               1.0 / temperature, 1.0 / temperature / temperature, near.scratch);
+          REQUIRE(value.has_value());
+          near.check(expected, *value, gradient, hessian, temperature);
+        };
+        const auto expected_of = [&](const std::vector<double>& weights) {
+          return reference::listmle(reference::widen(s), {order.begin(), order.end()}, reference::widen(weights), temperature);
+        };
+        const std::vector<double> ones(n, 1.0);
+        check_near.template operator()<true>(ones, expected_of(ones));
+        const auto expected = expected_of(c);
+        check_near.template operator()<false>(c, expected);
 
         ordered_list<T> apart(s, order, (wanted & 4U) != 0);
         const auto out = apart.outputs(gradient, hessian);
@@ -131,7 +139,7 @@ TEMPLATE_TEST_CASE("plackett_luce: scores too far apart for plain sums are left 
     ordered_list<T> in({T(0), -distance}, {0, 1}, false);
     const std::vector<double> c{1, 1};
     const bool done =
-        rankloss::detail::order_loss_near<arch, T>(in.scores(), in.order, 1.0, c, in.outputs(true, hessian), 1.0, 1.0, in.scratch).has_value();
+        rankloss::detail::order_loss_near<arch, true, T>(in.scores(), in.order, 1.0, c, in.outputs(true, hessian), 1.0, 1.0, in.scratch).has_value();
     CHECK((in.g[0] == T(7)) != done);
     return done;
   };

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: BSL-1.0
+#include <rankloss/bidirectional.hpp>
 #include <rankloss/hosts/xgboost.hpp>
 #include <rankloss/metrics/ndcg.hpp>
+#include <rankloss/ranknet.hpp>
+#include <rankloss/stochastic.hpp>
+#include <rankloss/weighted_sum.hpp>
 
 #include "support/tree_promises.hpp"
 
@@ -219,6 +223,21 @@ TEST_CASE("xgboost: relevance and options out of their ranges") {
         "rankloss: relevance: 31 at list 0, item 1, expected a whole number, 0 to the last of gain_table");
   CHECK(support::message(xgboost::ndcg{.weight = {.gain_table = table}}, batch(fraction)) ==
         "rankloss: gain_table: size 2, expected none unless gain is gain::table");
+  // Losses made of others ask each of them.
+  const stochastic<xgboost::ndcg> noisy{.samples = 2};
+  CHECK(support::message(noisy, batch(fraction)) == support::message(xgboost::ndcg{}, batch(fraction)));
+  CHECK(support::message(weighted_sum{weighted{0.5, ranknet{}}, weighted{0.5, xgboost::map{}}}, batch(large)) ==
+        support::message(xgboost::map{}, batch(large)));
+  CHECK(support::message(weighted_sum{weighted{0.5, noisy}, weighted{0.5, ranknet{}}}, batch(negative)) ==
+        support::message(xgboost::ndcg{}, batch(negative)));
+  const std::vector<float> grades{0, 1, 2, 31}, by_column{0, 1, 1.5f, 2};
+  const auto matrix = [&](const std::vector<float>& columns) {
+    return similarity_batch<float>{.similarity = s, .rows = 2, .columns = 2, .relevance = grades, .column_relevance = columns};
+  };
+  CHECK(support::message(bidirectional<xgboost::map>{}, matrix(grades)) == "rankloss: relevance: 2 at row 1, column 0, expected 0 or 1");
+  CHECK(support::message(bidirectional<xgboost::ndcg>{}, matrix(grades)).empty());
+  CHECK(support::message(bidirectional<xgboost::ndcg>{}, matrix(by_column)) ==
+        "rankloss: column_relevance: 1.5 at row 1, column 0, expected a whole number, 0 to 31, or gain::linear");
   // Nothing has been written, and nothing overflows where the host vouches for data that do not fit.
   std::vector<float> g(4, 9.0f);
   CHECK_THROWS(evaluate(xgboost::ndcg{}, batch(large), {.gradient = g}));

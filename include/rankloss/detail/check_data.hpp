@@ -53,6 +53,15 @@ template <class T, class Bad>
   return n;
 }
 
+/// Calls visit for a loss, or for each of those that it is made of.
+template <class Loss, class Visit>
+void for_each_part(const Loss& loss, const Visit& visit) {
+  if constexpr (requires { loss.for_each_part(visit); })
+    loss.for_each_part(visit);
+  else
+    visit(loss);
+}
+
 /// Weights are few or rare: read one by one.
 inline void check_weights(std::string_view field, const reals& weights, std::size_t expected, std::string_view unit, bool check_values) {
   if (weights.empty()) return;

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <limits>
 #include <span>
+#include <string_view>
 #include <utility>
 
 namespace rankloss::detail {
@@ -115,24 +116,29 @@ void check_matches(const similarity_batch<T, R>& batch) {
           "matches: none given for ", batch.rows, " rows and ", batch.columns, " columns, expected a square matrix, matches or classes");
 }
 
+/// Names the first bad item of a matrix, whose rows are `stride` apart; nothing is no matrix.
+template <class T, class R, class Item, class Bad>
+void check_items(const similarity_batch<T, R>& batch, std::span<const Item> items, std::size_t stride, Bad bad, std::string_view field,
+                 std::string_view expected) {
+  for (std::size_t i = 0; i < batch.rows && !items.empty(); ++i) {
+    const strided<const Item> row(items.data() + i * stride, batch.columns);
+    const std::size_t j = find_first(row, bad);
+    require(j == batch.columns, field, ": ", j < batch.columns ? static_cast<double>(row[j]) : 0.0, " at row ", i, ", column ", j, ", expected ",
+            expected);
+  }
+}
+template <class T, class R, class Bad>
+void check_relevance(const similarity_batch<T, R>& batch, Bad bad, std::string_view expected) {
+  check_items(batch, std::span<const R>(batch.relevance), batch.columns, bad, "relevance", expected);
+  check_items(batch, std::span<const R>(batch.column_relevance), batch.columns, bad, "column_relevance", expected);
+}
 template <class T, class R>
 void check_values(const similarity_batch<T, R>& batch) {
-  const auto report = [&](const auto* data, std::size_t stride, auto bad, std::string_view field, std::string_view expected) {
-    using item = std::remove_cvref_t<decltype(*data)>;
-    for (std::size_t i = 0; i < batch.rows; ++i) {
-      const strided<const item> row(data + i * stride, batch.columns);
-      const std::size_t j = find_first(row, bad);
-      require(j == batch.columns, field, ": ", j < batch.columns ? static_cast<double>(row[j]) : 0.0, " at row ", i, ", column ", j, ", expected ",
-              expected);
-    }
-  };
-  report(
-      batch.similarity.data(), row_stride(batch), [](T s) { return is_nan(s); }, "similarity", "a number");
-  if constexpr (std::floating_point<R>) {
-    const auto bad = [](R y) { return !is_finite(y); };
-    if (!batch.relevance.empty()) report(batch.relevance.data(), batch.columns, bad, "relevance", "a finite number");
-    if (!batch.column_relevance.empty()) report(batch.column_relevance.data(), batch.columns, bad, "column_relevance", "a finite number");
-  }
+  check_items(
+      batch, std::span<const T>(batch.similarity), row_stride(batch), [](T s) { return is_nan(s); }, "similarity", "a number");
+  if constexpr (std::floating_point<R>)
+    check_relevance(
+        batch, [](R y) { return !is_finite(y); }, "a finite number");
 }
 
 /// A list loss over the rows and over the columns of a matrix: the mean of the two directions' means, or under reduction::sum their sum.
@@ -165,7 +171,14 @@ double evaluate(const Loss& loss, const similarity_batch<T, Relevance>& batch, c
   const bool check = ctx.checks == data_checks::on;
   detail::check_weights("row_weights", batch.row_weights, batch.rows, "row", check);
   detail::check_weights("column_weights", batch.column_weights, batch.columns, "column", check);
-  if (check) detail::check_values(batch);
+  if (check) {
+    detail::check_values(batch);
+    detail::for_each_part(loss, [&](const auto& part) {
+      if constexpr (requires { part.takes(0.0); })
+        detail::check_relevance(
+            batch, [&](Relevance y) { return !part.takes(static_cast<double>(y)); }, part.expects());
+    });
+  }
   return loss.run(batch, out, ctx, 1.0);
 }
 
