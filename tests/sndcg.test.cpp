@@ -16,6 +16,7 @@
 namespace {
 
 using reference::real;
+using reference::relative_error;
 using reference::widen;
 
 /// Scores that are hard on the kernels in different ways; the spread of most of them is about 1.
@@ -45,18 +46,6 @@ std::vector<real> exponential_gains(const auto& grades) {
   std::vector<real> gains;
   for (const auto y : grades) gains.push_back(std::expm1(real(y) * std::numbers::ln2_v<real>));
   return gains;
-}
-
-/// Largest error relative to the largest entry. What the type cannot hold as a normal number counts as nothing.
-template <class T>
-double relative_error(const std::vector<T>& got, const std::vector<real>& expected) {
-  real largest = std::numeric_limits<T>::min() / std::numeric_limits<T>::epsilon();
-  real error = 0;
-  for (std::size_t i = 0; i < got.size(); ++i) {
-    largest = std::max(largest, std::abs(expected[i]));
-    error = std::max(error, std::abs(real(got[i]) - expected[i]));
-  }
-  return static_cast<double>(error / largest);
 }
 
 template <class T>

@@ -139,10 +139,12 @@ requires(sizeof...(Losses) > 0) struct weighted_sum {
     return std::max({detail::shortest_grouped<Losses, T>()...});
   }
 
-  /// The terms, for the checks of data that are theirs.
+  /// The terms that are not left out, for the checks of data that are theirs.
   template <class Visit>
   void for_each_part(const Visit& visit) const {
-    for_each([&](const auto& term) { detail::for_each_part(term.loss, visit); });
+    for_each([&](const auto& term) {
+      if (term.weight != 0.0) detail::for_each_part(term.loss, visit);
+    });
   }
 
   template <class T, class R>

@@ -53,7 +53,7 @@ TEST_CASE("isotonic: pooled means are those of the minimax form") {
     for (const std::size_t n : {2, 3, 10, 100}) {
       std::vector<double> y(n);
       for (std::size_t i = 0; i < n; ++i) y[i] = trend * static_cast<double>(i) + normal(random);
-      CHECK(reference::largest_error(pooled(y), reference::isotonic(regularization::quadratic, reference::widen(y), std::vector<real>(n, 0))) <=
+      CHECK(reference::relative_error(pooled(y), reference::isotonic(regularization::quadratic, reference::widen(y), std::vector<real>(n, 0))) <=
             1e-13);
     }
 }

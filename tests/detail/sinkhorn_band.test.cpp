@@ -243,3 +243,36 @@ TEST_CASE("sinkhorn_band: the implicit derivative is the unrolled one of many st
   for (const auto& x : lists) compare({x}, true);
   compare({even}, true);
 }
+
+TEST_CASE("sinkhorn_band: the implicit derivative comes near its limit as the scaling does, whatever the size of what is pulled") {
+  using sinkhorn = sinkhorn_band<arch, double>;
+  std::mt19937_64 random(5);
+  std::vector<std::vector<double>> lists;
+  for (std::size_t l = 0; l < w; ++l) lists.push_back(falling(random, 12 + 5 * l));
+  const auto pulled = [&](std::size_t steps, double size, sinkhorn::derivative how) {
+    bands<double> in(lists, false, 1.0);
+    std::vector<double> values(in.slots, 0.0), cotangent(in.slots, 0.0);
+    for (std::size_t l = 0; l < lists.size(); ++l)
+      for (std::size_t i = 0; i < lists[l].size(); ++i) {
+        values[l * in.band.rows() + i] = size * static_cast<double>((7 * i + l) % 5);
+        cotangent[l * in.band.rows() + i] = 1.0 / std::log2(2.0 + static_cast<double>(i));
+      }
+    const sinkhorn scaling(in.band, false, steps, 1e-14, true, in.scratch);
+    const auto sums = in.band.take(), moments = in.band.take();
+    scaling.pull(in.load(values), in.load(cotangent), sums, moments, how);
+    return in.store(moments);
+  };
+  const auto limit = pulled(20000, 1.0, sinkhorn::derivative::implicit);
+  const auto error = [&](const std::vector<double>& found, double size) {
+    double worst = 0.0;
+    for (std::size_t i = 0; i < limit.size(); ++i) worst = std::max(worst, std::abs(found[i] / size - limit[i]));
+    return worst;
+  };
+  CHECK(*std::max_element(limit.begin(), limit.end()) > 0.1);
+  // Also far from the fixed point it is not worse than what it is the limit of.
+  for (const std::size_t steps : {1u, 3u, 10u, 50u, 200u})
+    CHECK(error(pulled(steps, 1.0, sinkhorn::derivative::implicit), 1.0) <=
+          1.2 * error(pulled(steps, 1.0, sinkhorn::derivative::unrolled), 1.0) + 1e-9);
+  // Squares of these are no numbers.
+  for (const double size : {1e-200, 1e200}) CHECK(error(pulled(20000, size, sinkhorn::derivative::implicit), size) <= 1e-9);
+}

@@ -230,6 +230,7 @@ TEST_CASE("xgboost: relevance and options out of their ranges") {
         support::message(xgboost::map{}, batch(large)));
   CHECK(support::message(weighted_sum{weighted{0.5, noisy}, weighted{0.5, ranknet{}}}, batch(negative)) ==
         support::message(xgboost::ndcg{}, batch(negative)));
+  CHECK(support::message(weighted_sum{weighted{0.0, xgboost::map{}}, weighted{1.0, ranknet{}}}, batch(large)).empty());
   const std::vector<float> grades{0, 1, 2, 31}, by_column{0, 1, 1.5f, 2};
   const auto matrix = [&](const std::vector<float>& columns) {
     return similarity_batch<float>{.similarity = s, .rows = 2, .columns = 2, .relevance = grades, .column_relevance = columns};

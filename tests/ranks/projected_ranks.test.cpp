@@ -70,10 +70,11 @@ TEMPLATE_TEST_CASE("projected_ranks: ranks and derivatives are those of the defi
           const std::vector<real> x = reference::widen(s);
           INFO("entropic " << (kind == regularization::entropic) << ", ascending " << (order == rank_order::ascending) << ", n " << n
                            << ", temperature " << temperature);
-          CHECK(reference::largest_error(ranks_of(how, s), plain(x)) <= (single ? 1.2e-7 : 1e-14));
+          CHECK(reference::relative_error(ranks_of(how, s), plain(x)) <= (single ? 1.2e-7 : 1e-14));
           const auto jacobian = reference::jacobian(plain, x, 1e-5L * temperature);
-          CHECK(reference::largest_error(pulled(how, s, c), reference::product_from_left(jacobian, c), 0.1L / temperature) <= (single ? 2e-7 : 1e-9));
-          CHECK(reference::largest_error(pushed(how, s, c), reference::product(jacobian, c), 0.1L / temperature) <= (single ? 2e-7 : 1e-9));
+          CHECK(reference::relative_error(pulled(how, s, c), reference::product_from_left(jacobian, c), 0.1L / temperature) <=
+                (single ? 2e-7 : 1e-9));
+          CHECK(reference::relative_error(pushed(how, s, c), reference::product(jacobian, c), 0.1L / temperature) <= (single ? 2e-7 : 1e-9));
         }
 }
 
@@ -98,8 +99,8 @@ TEST_CASE("projected_ranks: blocks begin and end where they should") {
       for (double& x : c) x = normal(random);
       const auto plain = [&](const std::vector<real>& x) { return reference::projected_ranks(kind, rank_order::descending, 1, x); };
       const projected_ranks how{.regularization = kind};
-      CHECK(reference::largest_error(ranks_of(how, s), plain(reference::widen(s))) <= 1e-14);
-      CHECK(reference::largest_error(pulled(how, s, c), reference::product_from_left(reference::jacobian(plain, reference::widen(s), 1e-6L), c)) <=
+      CHECK(reference::relative_error(ranks_of(how, s), plain(reference::widen(s))) <= 1e-14);
+      CHECK(reference::relative_error(pulled(how, s, c), reference::product_from_left(reference::jacobian(plain, reference::widen(s), 1e-6L), c)) <=
             1e-9);
     }
 }
@@ -158,8 +159,8 @@ TEMPLATE_TEST_CASE("projected_ranks: entropic ranks of any spread", "", float, d
       const auto plain = [&](const std::vector<real>& x) { return reference::projected_ranks(how.regularization, order, 1, x); };
       const std::vector<real> x = reference::widen(s);
       const std::vector<T> ranks = ranks_of(how, s), gradient = pulled(how, s, c);
-      CHECK(reference::largest_error(ranks, plain(x)) <= (sizeof(T) == 4 ? 1e-7 : 1e-12));
-      CHECK(reference::largest_error(gradient, reference::product_from_left(reference::jacobian(plain, x, 1e-6L), c)) <= 1e-6);
+      CHECK(reference::relative_error(ranks, plain(x)) <= (sizeof(T) == 4 ? 1e-7 : 1e-12));
+      CHECK(reference::relative_error(gradient, reference::product_from_left(reference::jacobian(plain, x, 1e-6L), c)) <= 1e-6);
       CHECK(std::abs(gradient[0]) > T{0.125});
       // Those between do not see how far away the others are.
       for (T& score : s)

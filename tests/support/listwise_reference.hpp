@@ -158,17 +158,4 @@ std::vector<T> whole_grades(std::size_t n, unsigned seed, unsigned count = 5) {
   return y;
 }
 
-/// Largest error relative to the largest entry, or to `least` if that is larger. What the type cannot hold as a normal number counts as nothing.
-template <class T>
-double relative_error(const std::vector<T>& got, const std::vector<real>& expected, real least = 0) {
-  real largest = std::max(least, real(std::numeric_limits<T>::min() / std::numeric_limits<T>::epsilon()));
-  real error = 0;
-  for (std::size_t i = 0; i < got.size(); ++i) {
-    largest = std::max(largest, std::abs(expected[i]));
-    const real off = std::abs(real(got[i]) - expected[i]);
-    if (!(off <= error)) error = off;  // NaN is an error
-  }
-  return static_cast<double>(error / largest);
-}
-
 }  // namespace reference

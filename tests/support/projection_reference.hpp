@@ -120,16 +120,4 @@ std::vector<real> product_from_left(const std::vector<std::vector<real>>& rows, 
   return out;
 }
 
-/// Largest error relative to the largest expected entry, or to `least` if that is more.
-template <class T>
-double largest_error(const std::vector<T>& got, const std::vector<real>& expected, real least = 0) {
-  real largest = least, error = 0;
-  for (std::size_t i = 0; i < got.size(); ++i) {
-    largest = std::max(largest, std::abs(expected[i]));
-    const real off = std::abs(real(got[i]) - expected[i]);
-    if (!(off <= error)) error = off;  // NaN is an error
-  }
-  return static_cast<double>(largest > 0 ? error / largest : error);
-}
-
 }  // namespace reference

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <limits>
 #include <numbers>
 #include <vector>
 
@@ -89,6 +90,19 @@ inline derivatives sndcg(const std::vector<real>& s, const std::vector<real>& ga
     out.hessian[m] += b[m] * slopes * slopes / (temperature * temperature);
   }
   return out;
+}
+
+/// Largest error relative to the largest entry, or to `least` if that is larger. What the type cannot hold as a normal number counts as nothing.
+template <class T>
+double relative_error(const std::vector<T>& got, const std::vector<real>& expected, real least = 0) {
+  real largest = std::max(least, real(std::numeric_limits<T>::min() / std::numeric_limits<T>::epsilon()));
+  real error = 0;
+  for (std::size_t i = 0; i < got.size(); ++i) {
+    largest = std::max(largest, std::abs(expected[i]));
+    const real off = std::abs(real(got[i]) - expected[i]);
+    if (!(off <= error)) error = std::isnan(off) ? std::numeric_limits<real>::infinity() : off;
+  }
+  return static_cast<double>(error / largest);
 }
 
 }  // namespace reference

@@ -19,7 +19,7 @@ namespace rankloss::detail {
 ///
 /// so that no row sums of distances are needed, nothing cancels, and what lies outside a band around the diagonal is below the rounding error
 /// of the peak. Entries are computed as they are needed: rows are walked for products with P, columns for those with its transpose, and both
-/// only read, so that no sum is scattered.
+/// only read, so that no sum is scattered. (sinkhorn_band keeps them, and scatters its sums by columns: `gather`.)
 ///
 /// Lanes: either several lists, one a lane, or one long list cut into one stretch a lane. Arrays over items, "columns" below, have a row of
 /// lanes an item and a halo of rows before and after, where a stretch sees its neighbours.

@@ -27,10 +27,10 @@
 ///                above it are added up once a block, so that an item costs P operations a channel and not K a level
 ///     its items  enter the states by their moments, sum of z^p a level and channel
 ///
-/// A sort apart, O(n P C + blocks L C (K P + L K)) for L levels and C channels, and O(64 n) where pairs go one by one: where the weight asks which
-/// item is above and scores are sparse, there are more than eight levels, or the weight changes its sign with the order of a pair. With more than 32
-/// levels, as real-valued relevance has, neighbouring levels share a bucket; the pairs of each bucket are a smaller list of the same kind, its items
-/// in the same order.
+/// A sort apart, O(n P C + blocks L C K P) for L levels and C channels (L C (K P + L K) where gains weigh the differences of levels), and O(64 n)
+/// where pairs go one by one: where the weight asks which item is above and scores are sparse, there are more than eight levels, or the weight
+/// changes its sign with the order of a pair. With more than 32 levels, as real-valued relevance has, neighbouring levels share a bucket; the pairs
+/// of each bucket are a smaller list of the same kind, its items in the same order.
 namespace rankloss::detail {
 
 template <class T>

@@ -133,12 +133,10 @@ class sinkhorn_band {
     std::ptrdiff_t top, begin, end;
     std::size_t entries;  // where they start
   };
-  /// What a step leaves behind: c, r, sum_i P_ij (i - j) r_i (where kept), and which lanes took it.
+  /// What a step leaves behind: c, r, sum_i P_ij (i - j) r_i (where kept), which lanes took it, and the step before it.
   struct generation {
-    double* c;
-    double* r;
-    double* moment;
-    double* going;
+    std::span<double> c, r, moment, going;
+    generation* before;
   };
   /// d(f)/d(r), d(f)/d(c), and of d(f)/d(P_ij) what `pull` adds up: sum_j P_ij d(f)/d(P_ij), the same by columns, and with i - j.
   struct adjoint {
@@ -245,95 +243,96 @@ class sinkhorn_band {
         {}, [&](std::size_t at, const V&) { return x(at); }, sums, moments);
   }
 
-  [[nodiscard]] std::span<const double> c() const noexcept { return c_of(steps_); }
-  [[nodiscard]] std::span<const double> r() const noexcept { return r_of(steps_); }
-  [[nodiscard]] std::span<double> c_of(std::size_t step) const noexcept { return {history_[step].c, size_}; }
-  [[nodiscard]] std::span<double> r_of(std::size_t step) const noexcept { return {history_[step].r, size_}; }
-  [[nodiscard]] std::span<double> moment_of(std::size_t step) const noexcept { return {history_[step].moment, size_}; }
-  [[nodiscard]] V running(std::size_t step) const noexcept { return V::load_aligned(history_[step].going); }
+  [[nodiscard]] std::span<const double> c() const noexcept { return last_->c; }
+  [[nodiscard]] std::span<const double> r() const noexcept { return last_->r; }
+
+  /// 1 / sum. A column out of every row's reach has no sum to speak of: it stays as it is.
+  [[gnu::always_inline]] static V next_c(const V& sum, const V& before) noexcept {
+    const bool_row moves = sum > V(std::numeric_limits<double>::min());
+    return xsimd::select(moves, V(1.0) / xsimd::select(moves, sum, V(1.0)), before);
+  }
 
   void scale(std::size_t most, bool keep) {
-    size_ = band_.index(band_.rows()) + band_.index(std::size_t{0});
-    history_ = scratch_.take<generation>(most + 1);
-    const auto take = [&] {
-      return generation{band_.take().data(), band_.take().data(), keep ? band_.take().data() : nullptr, scratch_.take<double>(w).data()};
+    const auto take = [&](generation* before) {
+      const std::span<generation> one = scratch_.take<generation>(1);
+      one[0] = {band_.take(), band_.take(), keep ? band_.take() : std::span<double>{}, scratch_.take<double>(w), before};
+      return one.data();
     };
-    const auto moments = [&](std::size_t k) { return keep ? moment_of(k) : std::span<double>{}; };
-    history_[0] = take();
+    last_ = take(nullptr);
     for_rows([&](std::size_t at) {
-      V(1.0).store_aligned(history_[0].c + at);
-      V(1.0).store_aligned(history_[0].r + at);
+      V(1.0).store_aligned(last_->c.data() + at);
+      V(1.0).store_aligned(last_->r.data() + at);
     });
     if (most == 0) return;
     const std::span<double> sums = band_.take();
-    column_sums([](std::size_t) { return V(1.0); }, sums, moments(0));
+    column_sums([](std::size_t) { return V(1.0); }, sums, last_->moment);
     V going(1.0);  // 1 in the lanes that have not stopped
-    for (std::size_t k = 1; k <= most; ++k) {
-      if (k > 1) {
+    for (; steps_ < most; ++steps_) {
+      const generation& before = *last_;
+      if (steps_ > 0) {
         V worst(0.0);
         for_rows([&](std::size_t at) {
-          worst = xsimd::max(worst, xsimd::abs(V::load_aligned(c_of(k - 1).data() + at) * V::load_aligned(sums.data() + at) - V(1.0)));
+          worst = xsimd::max(worst, xsimd::abs(V::load_aligned(before.c.data() + at) * V::load_aligned(sums.data() + at) - V(1.0)));
         });
         if (one_list_) worst = V(most_of(worst));
         going = xsimd::select(worst > V(tolerance_), going, V(0.0));
         if (xsimd::all(going == V(0.0))) break;
       }
-      history_[k] = keep || k == 1 ? take() : history_[k - 2];
-      going.store_aligned(history_[k].going);
+      // Where steps are not kept, two take turns.
+      generation& now = keep || steps_ < 1 ? *take(last_) : *last_->before;
+      if (!keep) now.before = last_;
+      going.store_aligned(now.going.data());
       const bool_row goes = going != V(0.0);
       for_rows([&](std::size_t at) {
-        const V before = V::load_aligned(c_of(k - 1).data() + at);
-        const V sum = V::load_aligned(sums.data() + at);
-        // A column out of every row's reach has no sum to speak of: it stays as it is.
-        const bool_row moves = goes && sum > V(std::numeric_limits<double>::min());
-        xsimd::select(moves, V(1.0) / xsimd::select(moves, sum, V(1.0)), before).store_aligned(c_of(k).data() + at);
+        const V c = V::load_aligned(before.c.data() + at);
+        xsimd::select(goes, next_c(V::load_aligned(sums.data() + at), c), c).store_aligned(now.c.data() + at);
       });
-      band_.spread(c_of(k));
+      band_.spread(now.c);
+      const bool another = steps_ + 1 < most;
       walk(
-          c_of(k),
+          now.c,
           [&](std::size_t at, const V& sum) {
-            const V row = xsimd::select(goes, V(1.0) / sum, V::load_aligned(r_of(k - 1).data() + at));
-            row.store_aligned(r_of(k).data() + at);
+            const V row = xsimd::select(goes, V(1.0) / sum, V::load_aligned(before.r.data() + at));
+            row.store_aligned(now.r.data() + at);
             return row;
           },
-          k < most ? sums : std::span<double>{}, k < most ? moments(k) : std::span<double>{});
-      steps_ = k;
+          another ? sums : std::span<double>{}, another ? now.moment : std::span<double>{});
+      last_ = &now;
     }
   }
 
   /// From d(f)/d(r, c) of the last step to that of the first, through every step; what P adds on the way goes to by_row, sums and moments.
   void steps_back(const adjoint& bar, const columns_of& own) const {
-    // What step k makes of d(f)/d(r_k): d(f)/d(row sum).
-    const auto row_of = [&](std::size_t k, std::size_t at) {
-      const V scaling = V::load_aligned(r_of(k).data() + at);
-      const V ratio = running(k) * scaling * V::load_aligned(bar.r.data() + at);
+    // What a step makes of d(f)/d(its r): d(f)/d(row sum).
+    const auto row_of = [&](const generation& step, std::size_t at) {
+      const V scaling = V::load_aligned(step.r.data() + at);
+      const V ratio = V::load_aligned(step.going.data()) * scaling * V::load_aligned(bar.r.data() + at);
       (V::load_aligned(bar.by_row.data() + at) - ratio).store_aligned(bar.by_row.data() + at);
       return -scaling * ratio;
     };
-    column_sums([&](std::size_t at) { return row_of(steps_, at); }, own.sums, own.moments);
-    for (std::size_t k = steps_; k > 0; --k) {
-      const V going = running(k);
+    column_sums([&](std::size_t at) { return row_of(*last_, at); }, own.sums, own.moments);
+    for (const generation* step = last_; step->before != nullptr; step = step->before) {
+      const generation& before = *step->before;
+      const V going = V::load_aligned(step->going.data());
       const bool_row goes = going != V(0.0);
       for_rows([&](std::size_t at) {
-        const V scaling = V::load_aligned(c_of(k).data() + at);
+        const V scaling = V::load_aligned(step->c.data() + at);
         const V sum = V::load_aligned(own.sums.data() + at);
-        const V all = V::load_aligned(bar.c.data() + at) + sum;
-        const V ratio = -going * scaling * all;
+        const V ratio = -going * scaling * (V::load_aligned(bar.c.data() + at) + sum);
         const V column = scaling * ratio;  // d(f)/d(column sum)
         column.store_aligned(own.y.data() + at);
-        // Of the r that led to this step, the sum by columns is 1 / scaling (or nothing where the column stayed as it was), the moment kept.
-        const V moment = V::load_aligned(moment_of(k - 1).data() + at);
+        // Of the r that led to this step, the sum by columns is 1 / scaling, the moment kept.
         (V::load_aligned(bar.sums.data() + at) + xsimd::fma(scaling, sum, ratio)).store_aligned(bar.sums.data() + at);
-        (V::load_aligned(bar.moments.data() + at) + xsimd::fma(scaling, V::load_aligned(own.moments.data() + at), column * moment))
-            .store_aligned(bar.moments.data() + at);
+        const V moment = xsimd::fma(scaling, V::load_aligned(own.moments.data() + at), column * V::load_aligned(before.moment.data() + at));
+        (V::load_aligned(bar.moments.data() + at) + moment).store_aligned(bar.moments.data() + at);
         xsimd::select(goes, V(0.0), V::load_aligned(bar.c.data() + at)).store_aligned(bar.c.data() + at);
       });
       band_.spread(own.y);
       const auto row_before = [&](std::size_t at, const V& product) {
         xsimd::select(goes, product, V::load_aligned(bar.r.data() + at)).store_aligned(bar.r.data() + at);
-        xsimd::fma(V::load_aligned(r_of(k - 1).data() + at), product, V::load_aligned(bar.by_row.data() + at)).store_aligned(bar.by_row.data() + at);
+        xsimd::fma(V::load_aligned(before.r.data() + at), product, V::load_aligned(bar.by_row.data() + at)).store_aligned(bar.by_row.data() + at);
       };
-      if (k == 1) {
+      if (before.before == nullptr) {
         products(own.y, row_before);
         break;
       }
@@ -341,19 +340,19 @@ class sinkhorn_band {
           own.y,
           [&](std::size_t at, const V& product) {
             row_before(at, product);
-            return row_of(k - 1, at);
+            return row_of(before, at);
           },
           own.sums, own.moments);
     }
   }
 
-  /// The derivative of the fixed point, taken at the last scalings. With A = diag(r) P diag(c), u = r d(f)/d(r) and v = c d(f)/d(c) it is that of
-  /// all steps back together, a geometric series,
+  /// The derivative of the fixed point, taken at the last scalings: with the rows summing to 1, the columns to k near 1. With A = diag(r) P
+  /// diag(c), K = diag(k), u = r d(f)/d(r) and v = c d(f)/d(c) it is that of steps back without end, a geometric series,
   ///
-  ///     s = u + A (A' u - v) + A A' A (A' u - v) + ... = u + (I - A A')^-1 A (A' u - v)
+  ///     s = u + M (A' u - v) + M A' M (A' u - v) + ... = u + (I - M A')^-1 M (A' u - v),       M = A K^-1
   ///
-  /// which conjugate gradients solve in about the square root of the terms it takes to add it up. I - A A' is singular (A 1 = 1), but what
-  /// lies along 1 has no effect on f, and they stop where they come to see nothing else.
+  /// which conjugate gradients solve in about the square root of the terms it takes to add it up. With K, I - M A' is symmetric, nowhere negative,
+  /// and singular along 1 only (along each island's 1), where there is nothing on the right and from where nothing reaches f, converged or not.
   void at_fixed_point(const adjoint& bar, const columns_of& own) const {
     constexpr std::size_t most = 10000;
     constexpr double solved = 1e-12;  // of the residual's first norm
@@ -363,28 +362,37 @@ class sinkhorn_band {
     const std::span<double> residual = band_.take();
     const std::span<double> direction = band_.take();
     const std::span<double> image = band_.take();
+    const std::span<double> both_c = band_.take();  // c times what the next step would make of it
     const auto load = [](std::span<const double> from, std::size_t at) { return V::load_aligned(from.data() + at); };
     const auto dot = [&](std::span<const double> a, std::span<const double> b) {
       V sum(0.0);
       for_rows([&](std::size_t at) { sum = xsimd::fma(load(a, at), load(b, at), sum); });
       return one_list_ ? V(sum_of(sum)) : sum;
     };
-    // image = A (A' x - minus)
+    column_sums([&](std::size_t at) { return load(r(), at); }, own.sums, {});
+    for_rows([&](std::size_t at) { (load(c(), at) * next_c(load(own.sums, at), load(c(), at))).store_aligned(both_c.data() + at); });
+    // image = M (A' x - minus)
     const auto multiply = [&](std::span<const double> x, auto minus) {
       column_sums([&](std::size_t at) { return load(r(), at) * load(x, at); }, own.sums, {});
-      for_rows([&](std::size_t at) { (load(c(), at) * (load(c(), at) * load(own.sums, at) - minus(at))).store_aligned(own.y.data() + at); });
+      for_rows([&](std::size_t at) { (load(both_c, at) * (load(own.sums, at) - minus(at))).store_aligned(own.y.data() + at); });
       band_.spread(own.y);
       products(own.y, [&](std::size_t at, const V& product) { (load(r(), at) * product).store_aligned(image.data() + at); });
     };
     for_rows([&](std::size_t at) { (load(r(), at) * load(bar.r, at)).store_aligned(solution.data() + at); });
-    multiply(solution, [&](std::size_t at) { return load(c(), at) * load(bar.c, at); });
+    multiply(solution, [&](std::size_t at) { return load(bar.c, at); });
+    // In units of the largest, whose squares are numbers.
+    V largest(0.0);
+    for_rows([&](std::size_t at) { largest = xsimd::max(largest, xsimd::abs(load(image, at))); });
+    if (one_list_) largest = V(most_of(largest));
+    bool_row goes = largest > V(std::numeric_limits<double>::min());
+    const V unit = xsimd::select(goes, largest, V(1.0));
     for_rows([&](std::size_t at) {
-      load(image, at).store_aligned(residual.data() + at);
-      load(image, at).store_aligned(direction.data() + at);
+      const V first = load(image, at) / unit;
+      first.store_aligned(residual.data() + at);
+      first.store_aligned(direction.data() + at);
     });
     V norm = dot(residual, residual);
     const V enough = norm * V(solved * solved);
-    bool_row goes = norm > V(0.0);
     for (std::size_t k = 0; k < most && xsimd::any(goes); ++k) {
       multiply(direction, [](std::size_t) { return V(0.0); });
       for_rows([&](std::size_t at) { (load(direction, at) - load(image, at)).store_aligned(image.data() + at); });
@@ -392,7 +400,7 @@ class sinkhorn_band {
       goes = goes && curvature > V(flat) * dot(direction, direction);
       const V length = xsimd::select(goes, norm / xsimd::select(goes, curvature, V(1.0)), V(0.0));
       for_rows([&](std::size_t at) {
-        xsimd::fma(length, load(direction, at), load(solution, at)).store_aligned(solution.data() + at);
+        xsimd::fma(length * unit, load(direction, at), load(solution, at)).store_aligned(solution.data() + at);
         xsimd::fnma(length, load(image, at), load(residual, at)).store_aligned(residual.data() + at);
       });
       const V now = dot(residual, residual);
@@ -401,12 +409,12 @@ class sinkhorn_band {
       for_rows([&](std::size_t at) { xsimd::fma(turn, load(direction, at), load(residual, at)).store_aligned(direction.data() + at); });
       norm = now;
     }
-    // Rows get -r s, columns c (A' s - v), each once for all steps; what they do to P, as in a step back.
+    // Rows get -r s, columns c K^-1 (A' s - v), each once for all steps; what they do to P, as in a step back.
     const auto row = [&](std::size_t at) { return -load(r(), at) * load(solution, at); };
     column_sums(row, own.sums, own.moments);
     for_rows([&](std::size_t at) {
       const V scaling = load(c(), at);
-      (-scaling * scaling * (load(bar.c, at) + load(own.sums, at))).store_aligned(own.y.data() + at);
+      (-load(both_c, at) * (load(bar.c, at) + load(own.sums, at))).store_aligned(own.y.data() + at);
       xsimd::fma(scaling, load(own.sums, at), load(bar.sums, at)).store_aligned(bar.sums.data() + at);
       xsimd::fma(scaling, load(own.moments, at), load(bar.moments, at)).store_aligned(bar.moments.data() + at);
     });
@@ -433,8 +441,7 @@ class sinkhorn_band {
   std::span<block> blocks_;
   std::span<T> entries_;
   std::size_t steps_ = 0;
-  std::size_t size_ = 0;
-  std::span<generation> history_;
+  generation* last_ = nullptr;
 };
 
 }  // namespace rankloss::detail

@@ -34,8 +34,9 @@ enum class sinkhorn_derivative {
 /// by itself, not with its batch.
 ///
 /// - The band is kept once and read once a step, forward and back; what is kept of a step is three vectors. Time O(steps * band), scratch
-///   O(band + steps * n); implicit: two vectors, and as many steps of conjugate gradients as the adjoint needs, at most 10 000.
-/// - The unrolled derivative converges later than the sums by which a list stops: see neural_ndcg.
+///   O(band + steps * n); implicit: O(band + n), and as many rounds of conjugate gradients as the adjoint needs, at most 10 000.
+/// - The unrolled derivative converges later than the sums by which a list stops: see neural_ndcg. The implicit one is no farther from the limit
+///   than the scaling is (docs/numerics.md).
 /// - Edge cases: as neural_sort. `steps` of 0 leaves its matrix as it is.
 /// @throws std::invalid_argument from the verbs of sort.hpp when an option is out of its range.
 struct sinkhorn {
