@@ -38,7 +38,7 @@ namespace rankloss {
 ///   Lists of up to 256 items go one a SIMD lane. A list stops scaling by itself, not with its batch.
 /// - Invariant under shifts; the gradient of a list sums to 0 up to rounding. As temperature -> 0 this is 1 - NDCG@k.
 /// - The unrolled derivative is that of the steps taken, and converges later than the sums by which a list stops: on a list of equal gaps it
-///   was seen 2 % off its limit. The implicit one is the limit, as near as the scaling is to its own (docs/numerics.md), and takes less time.
+///   was seen 2 % off its limit. The implicit one is the limit, as near as the scaling is to its own (docs/numerics.md).
 /// - Edge cases: a list without positive ideal DCG has loss 0 and gradient 0. Equal scores share places. Infinite scores count as the type's
 ///   largest finite number. All scores equal is the dense worst case.
 /// @throws std::invalid_argument from `evaluate` when an option is out of its range.
