@@ -638,7 +638,7 @@ void writes_what_outputs_ask_for(const Loss& loss, const Batch& batch) {
 
 /// Of the lists that go through every loss. Some of these take all pairs: under the sanitizers, where each instruction counts for many, lists are
 /// just longer than where losses change from one way to another; the release preset has the long ones.
-#if defined(RANKLOSS_POISONS_WORKSPACE)
+#if defined(RANKLOSS_ADDRESS_SANITIZER)
 constexpr std::size_t longest = 700;
 #else
 constexpr std::size_t longest = 3000;

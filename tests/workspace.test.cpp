@@ -170,7 +170,7 @@ TEST_CASE("workspace: memory that is not there is bad_alloc, and what was taken 
   CHECK(std::all_of(kept.begin(), kept.end(), [](int x) { return x == 3; }));
 }
 
-#if defined(RANKLOSS_POISONS_WORKSPACE)
+#if defined(RANKLOSS_ADDRESS_SANITIZER)
 TEST_CASE("workspace: what is not taken, or no longer, is poisoned") {
   rankloss::workspace scratch;
   const std::span<char> kept = scratch.take<char>(64);

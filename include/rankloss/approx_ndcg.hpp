@@ -3,7 +3,7 @@
 
 #include <rankloss/sndcg.hpp>
 
-namespace rankloss {
+namespace rankloss::inline RANKLOSS_ABI {
 
 /// approx_ndcg: one minus the NDCG of sigmoid ranks. The same function as sndcg, by the name and with the temperatures of its origin:
 /// 1 (allRank, whose alpha multiplies: temperature = 1 / alpha) or 0.1 (TensorFlow Ranking), where image-text retrieval takes 0.01.
@@ -15,4 +15,4 @@ namespace rankloss {
 /// -NDCG; their lists without relevance count 0 in the mean, as ours do by reduction::mean.
 using approx_ndcg = sndcg;
 
-}  // namespace rankloss
+}  // namespace rankloss::inline RANKLOSS_ABI

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <rankloss/detail/abi.hpp>
+
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -10,7 +12,7 @@
 #include <span>
 #include <type_traits>
 
-namespace rankloss {
+namespace rankloss::inline RANKLOSS_ABI {
 
 namespace detail {
 
@@ -221,4 +223,4 @@ struct list_outputs {
   strided<T> hessian{};   ///< [n]
 };
 
-}  // namespace rankloss
+}  // namespace rankloss::inline RANKLOSS_ABI

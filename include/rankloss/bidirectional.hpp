@@ -6,7 +6,7 @@
 
 #include <concepts>
 
-namespace rankloss {
+namespace rankloss::inline RANKLOSS_ABI {
 
 /// Which relevance the columns of a square matrix are ranked by.
 enum class column_relevance {
@@ -49,11 +49,11 @@ struct bidirectional {
     detail::for_each_part(loss, visit);
   }
 
-  template <std::floating_point T, class R, class Arch = xsimd::default_arch>
+  template <std::floating_point T, class R>
   double run(const similarity_batch<T, R>& batch, const outputs& out, context& ctx, double share) const {
     const auto kind = columns_by == rankloss::column_relevance::own ? detail::grades::relevance : detail::grades::relevance_as_rows;
-    return detail::run_both_directions<Arch>(loss, batch, kind, out, ctx, share);
+    return detail::run_both_directions(loss, batch, kind, out, ctx, share);
   }
 };
 
-}  // namespace rankloss
+}  // namespace rankloss::inline RANKLOSS_ABI

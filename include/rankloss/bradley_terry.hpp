@@ -8,7 +8,7 @@
 #include <algorithm>
 #include <cmath>
 
-namespace rankloss {
+namespace rankloss::inline RANKLOSS_ABI {
 
 /// bradley_terry: minus the log probability that the preferred item wins, under the Bradley-Terry model of the rewards.
 ///
@@ -57,4 +57,4 @@ struct bradley_terry {
   [[nodiscard]] static double held(double x) noexcept { return std::clamp(x, -detail::largest_term, detail::largest_term); }
 };
 
-}  // namespace rankloss
+}  // namespace rankloss::inline RANKLOSS_ABI

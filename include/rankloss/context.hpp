@@ -11,7 +11,7 @@
 #include <utility>
 #include <vector>
 
-namespace rankloss {
+namespace rankloss::inline RANKLOSS_ABI {
 
 /// Whether scores, relevance and weights are read for NaN before anything is written.
 enum class data_checks {
@@ -100,4 +100,4 @@ class context {
   std::vector<workspace> scratch_;
 };
 
-}  // namespace rankloss
+}  // namespace rankloss::inline RANKLOSS_ABI

@@ -58,7 +58,7 @@
 ///
 /// What is in peers a mean over all pairs or items of the batch is here a mean over lists whose weights are their pairs or items.
 /// docs/conventions.md has it all in one table; `describe` gives a row of it as text.
-namespace rankloss::conventions {
+namespace rankloss::inline RANKLOSS_ABI::conventions {
 
 /// How a library has what there is more than one way to have: a row of the table.
 struct convention {
@@ -517,4 +517,4 @@ inline constexpr rankloss::reduction reduction = rankloss::reduction::mean;
 
 }  // namespace listwise_itr
 
-}  // namespace rankloss::conventions
+}  // namespace rankloss::inline RANKLOSS_ABI::conventions

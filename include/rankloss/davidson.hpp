@@ -12,7 +12,7 @@
 #include <cstddef>
 #include <limits>
 
-namespace rankloss {
+namespace rankloss::inline RANKLOSS_ABI {
 
 /// davidson: minus the log probability of what a pair came to, a win or a tie, under Bradley-Terry with ties as a third outcome, whose weight
 /// is nu times the geometric mean of the two others'.
@@ -104,4 +104,4 @@ struct davidson {
   }
 };
 
-}  // namespace rankloss
+}  // namespace rankloss::inline RANKLOSS_ABI

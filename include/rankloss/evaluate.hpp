@@ -7,14 +7,12 @@
 #include <rankloss/detail/evaluate_lists.hpp>
 #include <rankloss/detail/require.hpp>
 
-#include <xsimd/xsimd.hpp>
-
 #include <concepts>
 #include <cstddef>
 #include <span>
 #include <utility>
 
-namespace rankloss {
+namespace rankloss::inline RANKLOSS_ABI {
 
 /// ranking_loss: computes one list: returns its value and writes its gradient to `out.gradient` when that is not empty.
 /// It may offer `validate()` (option ranges), a Hessian diagonal (`has_hessian`), `has_relevance(list)`, and an operator that takes a
@@ -171,7 +169,7 @@ void check_options(const Loss& loss, const outputs& out) {
 /// - Edge cases: no list, or only empty ones: 0. Weights that sum to 0: value 0, gradient 0.
 /// @throws std::invalid_argument naming the field when sizes, offsets, options or (data_checks::on) data do not fit; then no output
 /// has been written. std::bad_alloc while scratch grows; then outputs may be partly written.
-template <class Loss, std::floating_point T, class Relevance, class Arch = xsimd::default_arch>
+template <class Loss, std::floating_point T, class Relevance>
 requires ranking_loss<Loss, T, Relevance>
 double evaluate(const Loss& loss, const list_batch<T, Relevance>& batch, const outputs& out, context& ctx) {
   detail::check_options(loss, out);
@@ -182,7 +180,7 @@ double evaluate(const Loss& loss, const list_batch<T, Relevance>& batch, const o
   detail::check_weights("list_weights", batch.list_weights, source.lists(), "list", check);
   detail::check_weights("item_weights", batch.item_weights, batch.scores.size(), "item", false);
   if (check) detail::check_values(loss, source, ctx);
-  return detail::list_run<Arch, Loss, decltype(source)>(loss, source, batch.reduction, out, ctx)();
+  return detail::list_run<Loss, decltype(source)>(loss, source, batch.reduction, out, ctx)();
 }
 
 /// evaluate: the value of a similarity loss over a matrix, and on request its gradient; as for lists.
@@ -197,6 +195,6 @@ double evaluate(const Loss& loss, const Batch& batch, const outputs& out = {}) {
   return evaluate(loss, batch, out, ctx);
 }
 
-}  // namespace rankloss
+}  // namespace rankloss::inline RANKLOSS_ABI
 
 #include <rankloss/detail/evaluate_similarity.hpp>

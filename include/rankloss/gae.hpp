@@ -15,7 +15,7 @@
 #include <span>
 #include <type_traits>
 
-namespace rankloss {
+namespace rankloss::inline RANKLOSS_ABI {
 
 /// Whether advantages are shifted and scaled to mean 0 and deviation 1, over all steps that count.
 enum class whitening {
@@ -181,4 +181,4 @@ void estimate_advantages(const trajectory_batch<T>& batch, const gae& options, s
   estimate_advantages(batch, options, advantages, returns, ctx);
 }
 
-}  // namespace rankloss
+}  // namespace rankloss::inline RANKLOSS_ABI

@@ -14,7 +14,7 @@
 #include <span>
 #include <type_traits>
 
-namespace rankloss {
+namespace rankloss::inline RANKLOSS_ABI {
 
 /// What a relevance grade is worth in a DCG.
 enum class gain {
@@ -105,4 +105,4 @@ void fill_gains(gain kind, std::span<const double> table, const strided<const R>
 }
 
 }  // namespace detail
-}  // namespace rankloss
+}  // namespace rankloss::inline RANKLOSS_ABI

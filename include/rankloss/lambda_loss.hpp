@@ -3,7 +3,7 @@
 
 #include <rankloss/pairwise.hpp>
 
-namespace rankloss {
+namespace rankloss::inline RANKLOSS_ABI {
 
 /// The LambdaLoss family: logistic losses of pairs whose weighted sums bound a metric.
 ///
@@ -23,4 +23,4 @@ using ndcg_loss2_plus = pairwise<pairs::logistic, pairs::ndcg_loss2_plus>;
 using arp_loss1 = pairwise<pairs::logistic, pairs::arp_loss1>;
 using arp_loss2 = pairwise<pairs::logistic, pairs::relevance_difference>;
 
-}  // namespace rankloss
+}  // namespace rankloss::inline RANKLOSS_ABI

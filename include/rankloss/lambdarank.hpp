@@ -3,7 +3,7 @@
 
 #include <rankloss/pairwise.hpp>
 
-namespace rankloss {
+namespace rankloss::inline RANKLOSS_ABI {
 
 /// lambdarank: the logistic loss of label-ordered pairs, each weighted by the change of NDCG when its items change places.
 ///
@@ -19,4 +19,4 @@ using lambdarank = pairwise<pairs::logistic, pairs::delta_ndcg>;
 using lambdarank_map = pairwise<pairs::logistic, pairs::delta_map>;
 using lambdarank_mrr = pairwise<pairs::logistic, pairs::delta_mrr>;
 
-}  // namespace rankloss
+}  // namespace rankloss::inline RANKLOSS_ABI

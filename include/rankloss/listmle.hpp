@@ -20,7 +20,7 @@
 #include <limits>
 #include <span>
 
-namespace rankloss {
+namespace rankloss::inline RANKLOSS_ABI {
 
 /// In which order items of equal relevance are to be drawn.
 enum class tie_order {
@@ -153,4 +153,4 @@ struct listmle {
   }
 };
 
-}  // namespace rankloss
+}  // namespace rankloss::inline RANKLOSS_ABI

@@ -7,7 +7,7 @@
 
 #include <xsimd/xsimd.hpp>
 
-namespace rankloss {
+namespace rankloss::inline RANKLOSS_ABI {
 
 /// listnet: the cross entropy between the top-one probabilities of the relevance and of the scores.
 ///
@@ -39,4 +39,4 @@ struct listnet {
   }
 };
 
-}  // namespace rankloss
+}  // namespace rankloss::inline RANKLOSS_ABI

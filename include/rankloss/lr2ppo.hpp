@@ -19,7 +19,7 @@
 #include <span>
 #include <type_traits>
 
-namespace rankloss {
+namespace rankloss::inline RANKLOSS_ABI {
 
 /// label_policy_batch: states, which are lists of labels, the order that the old policy gave each, and what came of it, over the host's own
 /// memory. List q is [offsets[q], offsets[q + 1]); empty lists are allowed, and without offsets there is one. Published states are lists of two.
@@ -268,4 +268,4 @@ void shape_rewards(const lr2ppo& loss, const label_policy_batch<T>& batch, std::
     shaped[q] = detail::held_as<double>(batch.rewards[q] - loss.kl_coefficient * states.at(q, loss.kl_coefficient).divergence);
 }
 
-}  // namespace rankloss
+}  // namespace rankloss::inline RANKLOSS_ABI

@@ -8,7 +8,7 @@
 
 #include <algorithm>
 
-namespace rankloss {
+namespace rankloss::inline RANKLOSS_ABI {
 
 /// margin_ranking: how far the preferred item is from being ahead by the margin.
 ///
@@ -33,4 +33,4 @@ struct margin_ranking {
   }
 };
 
-}  // namespace rankloss
+}  // namespace rankloss::inline RANKLOSS_ABI

@@ -21,7 +21,7 @@
 #include <limits>
 #include <span>
 
-namespace rankloss {
+namespace rankloss::inline RANKLOSS_ABI {
 
 /// neural_ndcg: smooth NDCG, one minus the NDCG of gains sorted by NeuralSort.
 ///
@@ -184,4 +184,4 @@ struct neural_ndcg {
   }
 };
 
-}  // namespace rankloss
+}  // namespace rankloss::inline RANKLOSS_ABI

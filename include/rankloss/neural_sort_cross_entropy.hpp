@@ -17,7 +17,7 @@
 #include <limits>
 #include <span>
 
-namespace rankloss {
+namespace rankloss::inline RANKLOSS_ABI {
 
 /// neural_sort_cross_entropy: the cross entropy between the soft permutations that sort the relevance and the scores.
 ///
@@ -115,4 +115,4 @@ struct neural_sort_cross_entropy {
   }
 };
 
-}  // namespace rankloss
+}  // namespace rankloss::inline RANKLOSS_ABI

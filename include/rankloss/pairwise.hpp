@@ -22,7 +22,7 @@
 #include <type_traits>
 #include <utility>
 
-namespace rankloss {
+namespace rankloss::inline RANKLOSS_ABI {
 
 namespace pairs {
 
@@ -427,4 +427,4 @@ struct pairwise {
   }
 };
 
-}  // namespace rankloss
+}  // namespace rankloss::inline RANKLOSS_ABI

@@ -27,7 +27,7 @@
 #include <utility>
 #include <vector>
 
-namespace rankloss {
+namespace rankloss::inline RANKLOSS_ABI {
 
 /// How sample_pairs spreads its pairs.
 enum class pair_balance {
@@ -625,4 +625,4 @@ requires std::floating_point<detail::element_of<Scores>> pair_agreement agreemen
   return agreement(order, scores, per_list, ctx);
 }
 
-}  // namespace rankloss
+}  // namespace rankloss::inline RANKLOSS_ABI

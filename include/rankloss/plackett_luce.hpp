@@ -27,7 +27,7 @@
 #include <limits>
 #include <span>
 
-namespace rankloss {
+namespace rankloss::inline RANKLOSS_ABI {
 
 /// partial_order_batch: lists of scored items and a partial order of each. T is float or double.
 ///
@@ -444,4 +444,4 @@ double evaluate(const plackett_luce& loss, const partial_order_batch<T>& batch, 
   return std::min(summed ? sum * most : mass > 0.0 ? sum / mass : 0.0, finite);
 }
 
-}  // namespace rankloss
+}  // namespace rankloss::inline RANKLOSS_ABI

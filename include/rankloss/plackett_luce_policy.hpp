@@ -29,7 +29,7 @@
 #include <string_view>
 #include <type_traits>
 
-namespace rankloss {
+namespace rankloss::inline RANKLOSS_ABI {
 
 /// order_batch: lists of scored items and an order of each, over the host's own memory. List q is [offsets[q], offsets[q + 1]); empty lists are
 /// allowed, and without offsets there is one.
@@ -385,4 +385,4 @@ void sample_orders(const plackett_luce_policy& policy, std::span<const T> scores
   });
 }
 
-}  // namespace rankloss
+}  // namespace rankloss::inline RANKLOSS_ABI

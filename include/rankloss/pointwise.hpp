@@ -18,7 +18,7 @@
 #include <limits>
 #include <span>
 
-namespace rankloss {
+namespace rankloss::inline RANKLOSS_ABI {
 
 namespace detail {
 
@@ -201,4 +201,4 @@ using pointwise_logistic = pointwise<item_functions::logistic>;
 using pointwise_ordinal = pointwise<item_functions::ordinal>;
 using pointwise_smooth_l1 = pointwise<item_functions::smooth_l1>;
 
-}  // namespace rankloss
+}  // namespace rankloss::inline RANKLOSS_ABI

@@ -15,7 +15,7 @@
 #include <span>
 #include <type_traits>
 
-namespace rankloss {
+namespace rankloss::inline RANKLOSS_ABI {
 
 /// policy_batch: actions, and how probable the policy that learns and the one that acted find them, over the host's own memory.
 template <std::floating_point T>
@@ -378,4 +378,4 @@ template <std::floating_point T>
   return whole > 0.0 ? std::max(1.0 - variance(rest_of) / whole, -1e290) : 0.0;
 }
 
-}  // namespace rankloss
+}  // namespace rankloss::inline RANKLOSS_ABI

@@ -17,7 +17,7 @@
 #include <string_view>
 #include <type_traits>
 
-namespace rankloss {
+namespace rankloss::inline RANKLOSS_ABI {
 
 /// preference_batch: rewards of items, and pairs of items of which one is preferred to the other, over the host's own memory.
 ///
@@ -205,4 +205,4 @@ double evaluate(const Loss& loss, const preference_batch<T>& batch, const output
   return detail::evaluate_preferences(loss, batch, out, &tie_gradient, ctx);
 }
 
-}  // namespace rankloss
+}  // namespace rankloss::inline RANKLOSS_ABI

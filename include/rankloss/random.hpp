@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <rankloss/detail/abi.hpp>
+
 #include <array>
 #include <cmath>
 #include <cstddef>
@@ -9,7 +11,7 @@
 #include <utility>
 #include <vector>
 
-namespace rankloss {
+namespace rankloss::inline RANKLOSS_ABI {
 
 namespace detail {
 
@@ -78,4 +80,4 @@ class random_stream {
   std::size_t used_ = 4;
 };
 
-}  // namespace rankloss
+}  // namespace rankloss::inline RANKLOSS_ABI

@@ -3,7 +3,7 @@
 
 #include <rankloss/pairwise.hpp>
 
-namespace rankloss {
+namespace rankloss::inline RANKLOSS_ABI {
 
 /// ranknet: the logistic loss of label-ordered pairs.
 ///
@@ -14,4 +14,4 @@ namespace rankloss {
 /// Burges et al.: Learning to rank using gradient descent, ICML 2005. Everything else as `pairwise` says.
 using ranknet = pairwise<pairs::logistic, pairs::equal>;
 
-}  // namespace rankloss
+}  // namespace rankloss::inline RANKLOSS_ABI

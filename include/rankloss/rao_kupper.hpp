@@ -11,7 +11,7 @@
 #include <cstddef>
 #include <limits>
 
-namespace rankloss {
+namespace rankloss::inline RANKLOSS_ABI {
 
 /// rao_kupper: minus the log probability of what a pair came to, a win or a tie, under Bradley-Terry with a threshold: who is ahead by less
 /// than that does not show it.
@@ -78,4 +78,4 @@ struct rao_kupper {
   [[nodiscard]] bradley_terry win() const noexcept { return {.temperature = temperature}; }
 };
 
-}  // namespace rankloss
+}  // namespace rankloss::inline RANKLOSS_ABI

@@ -19,7 +19,7 @@
 #include <string_view>
 #include <type_traits>
 
-namespace rankloss {
+namespace rankloss::inline RANKLOSS_ABI {
 
 /// Which texts belong to which image.
 enum class pairing {
@@ -248,4 +248,4 @@ void relevance_scores(const caption_batch<T>& batch, std::type_identity_t<std::s
   relevance_scores(batch, relevance, ctx);
 }
 
-}  // namespace rankloss
+}  // namespace rankloss::inline RANKLOSS_ABI

@@ -4,7 +4,7 @@
 #include <rankloss/metrics/average_precision.hpp>
 #include <rankloss/smooth_metric.hpp>
 
-namespace rankloss {
+namespace rankloss::inline RANKLOSS_ABI {
 
 /// smooth_ap: one minus average precision, of smooth ranks among all items and among the relevant ones.
 ///
@@ -17,4 +17,4 @@ namespace rankloss {
 /// takes O(n^2) a query; everything else as smooth_metric.
 using smooth_ap = smooth_metric<metrics::average_precision>;
 
-}  // namespace rankloss
+}  // namespace rankloss::inline RANKLOSS_ABI

@@ -13,7 +13,7 @@
 #include <cstddef>
 #include <span>
 
-namespace rankloss {
+namespace rankloss::inline RANKLOSS_ABI {
 
 /// smooth_metric: a ranking metric of smooth ranks in place of hard ones, as a loss.
 ///
@@ -102,4 +102,4 @@ struct smooth_metric {
   static constexpr double sign = less_is_better ? 1.0 : -1.0;
 };
 
-}  // namespace rankloss
+}  // namespace rankloss::inline RANKLOSS_ABI

@@ -4,7 +4,7 @@
 #include <rankloss/metrics/reciprocal_rank.hpp>
 #include <rankloss/smooth_metric.hpp>
 
-namespace rankloss {
+namespace rankloss::inline RANKLOSS_ABI {
 
 /// smooth_mrr: one minus the reciprocal rank of the first relevant item, of smooth ranks.
 ///
@@ -16,4 +16,4 @@ namespace rankloss {
 /// items, the same where there is one. Everything else as smooth_metric.
 using smooth_mrr = smooth_metric<metrics::reciprocal_rank>;
 
-}  // namespace rankloss
+}  // namespace rankloss::inline RANKLOSS_ABI

@@ -4,7 +4,7 @@
 #include <rankloss/metrics/precision.hpp>
 #include <rankloss/smooth_metric.hpp>
 
-namespace rankloss {
+namespace rankloss::inline RANKLOSS_ABI {
 
 /// smooth_precision_at_k: one minus the fraction of the first k places that relevant items hold, by smooth ranks.
 ///
@@ -15,4 +15,4 @@ namespace rankloss {
 /// As smooth_recall_at_k, whose remark on the cut holds here too. Everything else as smooth_metric.
 using smooth_precision_at_k = smooth_metric<metrics::precision>;
 
-}  // namespace rankloss
+}  // namespace rankloss::inline RANKLOSS_ABI

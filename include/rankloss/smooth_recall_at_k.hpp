@@ -4,7 +4,7 @@
 #include <rankloss/metrics/recall.hpp>
 #include <rankloss/smooth_metric.hpp>
 
-namespace rankloss {
+namespace rankloss::inline RANKLOSS_ABI {
 
 /// smooth_recall_at_k: one minus the fraction of the relevant items whose smooth rank is within k.
 ///
@@ -17,4 +17,4 @@ namespace rankloss {
 /// blur ranks by some places. Everything else as smooth_metric.
 using smooth_recall_at_k = smooth_metric<metrics::recall>;
 
-}  // namespace rankloss
+}  // namespace rankloss::inline RANKLOSS_ABI

@@ -21,7 +21,7 @@
 #include <numbers>
 #include <span>
 
-namespace rankloss {
+namespace rankloss::inline RANKLOSS_ABI {
 namespace detail {
 
 /// Smooth form of [rank <= cutoff]: 1 up to cutoff, 0 from cutoff + 1, a cubic between, so that whole ranks count exactly as in NDCG@k.
@@ -500,4 +500,4 @@ struct sndcg {
   }
 };
 
-}  // namespace rankloss
+}  // namespace rankloss::inline RANKLOSS_ABI

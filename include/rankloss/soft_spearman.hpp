@@ -13,7 +13,7 @@
 #include <cstddef>
 #include <span>
 
-namespace rankloss {
+namespace rankloss::inline RANKLOSS_ABI {
 
 /// soft_spearman: one minus Spearman's correlation of the smooth ranks of the scores with the ranks of the relevance.
 ///
@@ -84,4 +84,4 @@ struct soft_spearman {
   }
 };
 
-}  // namespace rankloss
+}  // namespace rankloss::inline RANKLOSS_ABI

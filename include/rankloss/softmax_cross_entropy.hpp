@@ -9,7 +9,7 @@
 
 #include <xsimd/xsimd.hpp>
 
-namespace rankloss {
+namespace rankloss::inline RANKLOSS_ABI {
 
 /// What the softmax of the scores is held against.
 enum class target {
@@ -65,4 +65,4 @@ struct softmax_cross_entropy {
   }
 };
 
-}  // namespace rankloss
+}  // namespace rankloss::inline RANKLOSS_ABI

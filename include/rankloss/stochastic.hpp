@@ -14,7 +14,7 @@
 #include <cstdint>
 #include <span>
 
-namespace rankloss {
+namespace rankloss::inline RANKLOSS_ABI {
 
 /// A Gumbel variable, -log(-log(u)), as a function of what it is keyed by. Finite: u is never 0 or 1.
 [[nodiscard]] inline double gumbel(std::uint64_t seed, std::uint64_t list, std::uint32_t item, std::uint32_t sample) noexcept {
@@ -102,4 +102,4 @@ struct stochastic {
   }
 };
 
-}  // namespace rankloss
+}  // namespace rankloss::inline RANKLOSS_ABI

@@ -13,7 +13,7 @@
 #include <type_traits>
 #include <vector>
 
-namespace rankloss {
+namespace rankloss::inline RANKLOSS_ABI {
 
 /// threads: an executor of its own threads, for hosts that have no pool to lend.
 ///
@@ -123,4 +123,4 @@ class threads {
   std::unique_ptr<shared> shared_;
 };
 
-}  // namespace rankloss
+}  // namespace rankloss::inline RANKLOSS_ABI

@@ -15,7 +15,7 @@
 #include <limits>
 #include <span>
 
-namespace rankloss {
+namespace rankloss::inline RANKLOSS_ABI {
 
 /// Which negatives a triplet loss looks at.
 enum class mining {
@@ -206,11 +206,11 @@ struct triplet {
     detail::check_matches(batch);
   }
 
-  template <std::floating_point T, class R, class Arch = xsimd::default_arch>
+  template <std::floating_point T, class R>
   double run(const similarity_batch<T, R>& batch, const outputs& out, context& ctx, double share) const {
     const detail::triplet_query query{margin, mine};
-    return detail::run_both_directions<Arch>(query, batch, detail::grades::matches, out, ctx, share);
+    return detail::run_both_directions(query, batch, detail::grades::matches, out, ctx, share);
   }
 };
 
-}  // namespace rankloss
+}  // namespace rankloss::inline RANKLOSS_ABI

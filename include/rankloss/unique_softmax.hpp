@@ -19,7 +19,7 @@
 #include <numbers>
 #include <span>
 
-namespace rankloss {
+namespace rankloss::inline RANKLOSS_ABI {
 
 /// unique_softmax: each item against all that are less relevant than it, by softmax.
 ///
@@ -111,4 +111,4 @@ struct unique_softmax {
   }
 };
 
-}  // namespace rankloss
+}  // namespace rankloss::inline RANKLOSS_ABI

@@ -17,7 +17,7 @@
 #include <tuple>
 #include <utility>
 
-namespace rankloss {
+namespace rankloss::inline RANKLOSS_ABI {
 
 namespace detail {
 
@@ -193,4 +193,4 @@ requires(sizeof...(Losses) > 0) struct weighted_sum {
   }
 };
 
-}  // namespace rankloss
+}  // namespace rankloss::inline RANKLOSS_ABI

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <rankloss/detail/abi.hpp>
+
 #include <algorithm>
 #include <cstddef>
 #include <cstdlib>
@@ -11,18 +13,11 @@
 #include <utility>
 #include <vector>
 
-#if defined(__SANITIZE_ADDRESS__)
-#define RANKLOSS_POISONS_WORKSPACE
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define RANKLOSS_POISONS_WORKSPACE
-#endif
-#endif
-#if defined(RANKLOSS_POISONS_WORKSPACE)
+#if defined(RANKLOSS_ADDRESS_SANITIZER)
 #include <sanitizer/asan_interface.h>
 #endif
 
-namespace rankloss {
+namespace rankloss::inline RANKLOSS_ABI {
 
 /// workspace: scratch memory that grows to what the largest list needs and then never allocates again.
 ///
@@ -76,7 +71,7 @@ class workspace {
     if (block_ == blocks_.size()) grow(bytes);
     std::byte* begin = blocks_[block_].memory.get() + used_;
     used_ += bytes;
-#if defined(RANKLOSS_POISONS_WORKSPACE)
+#if defined(RANKLOSS_ADDRESS_SANITIZER)
     ASAN_UNPOISON_MEMORY_REGION(begin, count * sizeof(T));
 #endif
     return {reinterpret_cast<T*>(begin), count};
@@ -98,7 +93,7 @@ class workspace {
  private:
   static constexpr std::size_t alignment = 64;
   static constexpr std::size_t smallest_block = std::size_t{1} << 16;
-#if defined(RANKLOSS_POISONS_WORKSPACE)
+#if defined(RANKLOSS_ADDRESS_SANITIZER)
   static constexpr std::size_t gap = alignment;
 #else
   static constexpr std::size_t gap = 0;
@@ -126,14 +121,14 @@ class workspace {
     auto* memory = static_cast<std::byte*>(::operator new (size, std::align_val_t{alignment}));
     blocks_.push_back({std::unique_ptr<std::byte, free_aligned>(memory), size});
     used_ = 0;
-#if defined(RANKLOSS_POISONS_WORKSPACE)
+#if defined(RANKLOSS_ADDRESS_SANITIZER)
     ASAN_POISON_MEMORY_REGION(memory, size);
 #endif
   }
 
   /// What was taken from here on is no longer in use; the rest has not been.
   void poison_from([[maybe_unused]] std::size_t at, [[maybe_unused]] std::size_t used) noexcept {
-#if defined(RANKLOSS_POISONS_WORKSPACE)
+#if defined(RANKLOSS_ADDRESS_SANITIZER)
     for (; at <= block_ && at < blocks_.size(); ++at, used = 0) {
       const std::size_t end = at == block_ ? used_ : blocks_[at].size;
       ASAN_POISON_MEMORY_REGION(blocks_[at].memory.get() + used, end - used);
@@ -146,4 +141,4 @@ class workspace {
   std::size_t used_ = 0;   // bytes of it that are taken
 };
 
-}  // namespace rankloss
+}  // namespace rankloss::inline RANKLOSS_ABI

@@ -16,7 +16,7 @@
 #include <cstdint>
 #include <span>
 
-namespace rankloss {
+namespace rankloss::inline RANKLOSS_ABI {
 
 /// Where xe_ndcg takes its gammas from.
 enum class gammas {
@@ -82,4 +82,4 @@ struct xe_ndcg {
   }
 };
 
-}  // namespace rankloss
+}  // namespace rankloss::inline RANKLOSS_ABI

@@ -108,7 +108,7 @@ template <class Loss>
 double run(const Loss& loss, const list_batch<float, int>& batch, const outputs& out, double share = 1.0) {
   rankloss::context ctx;
   const rankloss::detail::batch_source<float, int> source(batch);
-  return rankloss::detail::list_run<xsimd::default_arch, Loss, std::remove_cvref_t<decltype(source)>>(loss, source, batch.reduction, out, ctx)(share);
+  return rankloss::detail::list_run<Loss, std::remove_cvref_t<decltype(source)>>(loss, source, batch.reduction, out, ctx)(share);
 }
 
 const std::vector<std::size_t> some_sizes{3, 0, 7, 1, 6, 2, 2, 0, 5, 9, 4, 1, 6, 2, 3};

@@ -180,7 +180,7 @@ TEST_CASE("evaluate_similarity: both directions, as a mean of means or a sum") {
       std::vector<double> per_list(5);
       rankloss::context ctx;
       const outputs out{.gradient = g, .per_list = per_list, .update = add ? rankloss::update::add : rankloss::update::overwrite};
-      const double value = rankloss::detail::run_both_directions<xsimd::default_arch>(plain_sum{}, batch, grades::relevance, out, ctx, 2.0);
+      const double value = rankloss::detail::run_both_directions(plain_sum{}, batch, grades::relevance, out, ctx, 2.0);
       CHECK(value == Approx(mean ? 91.0 / 2 + 91.0 / 3 : 4 * 91.0));
       CHECK(per_list == std::vector<double>{14, 77, 17, 29, 45});
       for (std::size_t i = 0; i < 2; ++i)

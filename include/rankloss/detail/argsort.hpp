@@ -17,7 +17,7 @@
 #include <type_traits>
 #include <utility>
 
-namespace rankloss::detail {
+namespace rankloss::inline RANKLOSS_ABI::detail {
 
 template <class T>
 using key_of = std::conditional_t<sizeof(T) == 4, std::uint32_t, std::uint64_t>;
@@ -196,4 +196,4 @@ void sort_rows(std::size_t count, Load load, Store store, Order order) {
 /// The next multiple of network_block.
 [[nodiscard]] constexpr std::size_t network_rows(std::size_t rows) noexcept { return (rows + network_block - 1) / network_block * network_block; }
 
-}  // namespace rankloss::detail
+}  // namespace rankloss::inline RANKLOSS_ABI::detail

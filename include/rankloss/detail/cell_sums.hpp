@@ -26,7 +26,7 @@
 ///
 /// Cutting both series after P terms leaves an error of (h / (pi - h))^P with h = 1/4 the half width: 3e-9 for P = 8, 1e-17 for P = 16.
 /// It takes a third of the operations of the scans an item, and sums of thousands of items lose no digits to long chains.
-namespace rankloss::detail {
+namespace rankloss::inline RANKLOSS_ABI::detail {
 
 // Made by scripts/fit_terms.py: the kernels of sorted_sums.hpp for distances from half a temperature on.
 // far_sigmoid_8: largest error 6.4e-08, sum of magnitudes 6.3
@@ -485,4 +485,4 @@ class cell_list {
   double scale_ = 1.0;
 };
 
-}  // namespace rankloss::detail
+}  // namespace rankloss::inline RANKLOSS_ABI::detail

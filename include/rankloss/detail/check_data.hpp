@@ -11,7 +11,7 @@
 #include <string_view>
 #include <type_traits>
 
-namespace rankloss::detail {
+namespace rankloss::inline RANKLOSS_ABI::detail {
 
 // The tests look at bits, so that they hold in hosts built with -ffast-math, where x != x is folded to false.
 template <std::floating_point T>
@@ -71,4 +71,4 @@ inline void check_weights(std::string_view field, const reals& weights, std::siz
     require(is_finite(weights[i]) && weights[i] >= 0.0, field, ": ", weights[i], " at ", unit, " ", i, ", expected a finite number >= 0");
 }
 
-}  // namespace rankloss::detail
+}  // namespace rankloss::inline RANKLOSS_ABI::detail

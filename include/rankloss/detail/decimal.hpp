@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <rankloss/detail/abi.hpp>
+
 #include <cfloat>
 #include <charconv>
 #include <cmath>
@@ -9,7 +11,7 @@
 #include <limits>
 #include <system_error>
 
-namespace rankloss::detail {
+namespace rankloss::inline RANKLOSS_ABI::detail {
 
 [[nodiscard]] constexpr bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
 
@@ -73,4 +75,4 @@ namespace rankloss::detail {
 /// Whether a double rounds to a finite float.
 [[nodiscard]] inline bool fits_float(double value) noexcept { return std::abs(value) < 0x1.ffffffp127; }
 
-}  // namespace rankloss::detail
+}  // namespace rankloss::inline RANKLOSS_ABI::detail

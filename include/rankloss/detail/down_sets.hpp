@@ -13,7 +13,7 @@
 #include <limits>
 #include <span>
 
-namespace rankloss::detail {
+namespace rankloss::inline RANKLOSS_ABI::detail {
 
 /// The down-sets of a partial order of m items: the sets that hold with an item all that come before it, numbered by how many items of each chain
 /// of a partition into the fewest chains they hold (Dilworth: A decomposition theorem for partially ordered sets, Annals of Mathematics 51, 1950;
@@ -335,4 +335,4 @@ template <class Between>
   return draw;
 }
 
-}  // namespace rankloss::detail
+}  // namespace rankloss::inline RANKLOSS_ABI::detail

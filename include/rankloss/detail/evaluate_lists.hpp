@@ -6,6 +6,8 @@
 #include <rankloss/detail/check_data.hpp>
 #include <rankloss/workspace.hpp>
 
+#include <xsimd/xsimd.hpp>
+
 #include <algorithm>
 #include <array>
 #include <cstddef>
@@ -13,7 +15,7 @@
 #include <span>
 #include <type_traits>
 
-namespace rankloss::detail {
+namespace rankloss::inline RANKLOSS_ABI::detail {
 
 /// A loss that takes several short lists at once, one a SIMD lane: up to `group_size<Arch>()` lists of at most `group_longest<T>()` items.
 /// What it computes of a list must not depend on the others of the group; lists of up to `group_shortest<T>()` items, where the loss has
@@ -66,8 +68,9 @@ template <class Loss, class T, class Relevance>
 /// masked(), kept(l, i), place(l) (first item and step of the list's outputs).
 /// Lists go to the loss as they lie; masked ones are first packed into scratch. A gradient goes straight to the host's memory where
 /// its type and the update mode allow, else by way of scratch.
-template <class Arch, class Loss, class Source>
+template <class Loss, class Source>
 class list_run {
+  using Arch = xsimd::default_arch;  // of this translation unit, as the inline namespace says
   using T = typename Source::score_type;
   using Relevance = typename Source::relevance_type;
   using list_type = list<T, Relevance>;
@@ -274,4 +277,4 @@ class list_run {
   double share_ = 1.0;
 };
 
-}  // namespace rankloss::detail
+}  // namespace rankloss::inline RANKLOSS_ABI::detail

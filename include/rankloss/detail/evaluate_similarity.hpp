@@ -10,7 +10,7 @@
 #include <string_view>
 #include <utility>
 
-namespace rankloss::detail {
+namespace rankloss::inline RANKLOSS_ABI::detail {
 
 /// Whether row i matches column j: by mask, by class, or by position.
 template <class T, class R>
@@ -142,7 +142,7 @@ void check_values(const similarity_batch<T, R>& batch) {
 }
 
 /// A list loss over the rows and over the columns of a matrix: the mean of the two directions' means, or under reduction::sum their sum.
-template <class Arch, class Loss, class T, class R>
+template <class Loss, class T, class R>
 double run_both_directions(const Loss& loss, const similarity_batch<T, R>& batch, grades kind, const outputs& out, context& ctx, double share) {
   const double direction = batch.reduction == reduction::sum ? share : 0.5 * share;
   outputs rows_out = out;
@@ -154,13 +154,13 @@ double run_both_directions(const Loss& loss, const similarity_batch<T, R>& batch
   }
   const matrix_source<T, R> rows(batch, false, kind);
   const matrix_source<T, R> columns(batch, true, kind);
-  const double by_rows = list_run<Arch, Loss, matrix_source<T, R>>(loss, rows, batch.reduction, rows_out, ctx)(direction);
-  return by_rows + list_run<Arch, Loss, matrix_source<T, R>>(loss, columns, batch.reduction, columns_out, ctx)(direction);
+  const double by_rows = list_run<Loss, matrix_source<T, R>>(loss, rows, batch.reduction, rows_out, ctx)(direction);
+  return by_rows + list_run<Loss, matrix_source<T, R>>(loss, columns, batch.reduction, columns_out, ctx)(direction);
 }
 
-}  // namespace rankloss::detail
+}  // namespace rankloss::inline RANKLOSS_ABI::detail
 
-namespace rankloss {
+namespace rankloss::inline RANKLOSS_ABI {
 
 template <class Loss, std::floating_point T, class Relevance>
 requires similarity_loss<Loss, T, Relevance>
@@ -182,4 +182,4 @@ double evaluate(const Loss& loss, const similarity_batch<T, Relevance>& batch, c
   return loss.run(batch, out, ctx, 1.0);
 }
 
-}  // namespace rankloss
+}  // namespace rankloss::inline RANKLOSS_ABI

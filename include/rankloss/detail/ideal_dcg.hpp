@@ -16,7 +16,7 @@
 #include <numbers>
 #include <span>
 
-namespace rankloss::detail {
+namespace rankloss::inline RANKLOSS_ABI::detail {
 
 /// 1 / log2(1 + position) of w positions from `first` (counted from 1) on.
 template <class Arch>
@@ -165,4 +165,4 @@ template <class Arch, class T, class R>
   return ideals;
 }
 
-}  // namespace rankloss::detail
+}  // namespace rankloss::inline RANKLOSS_ABI::detail

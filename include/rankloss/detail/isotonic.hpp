@@ -12,7 +12,7 @@
 #include <cstdint>
 #include <span>
 
-namespace rankloss {
+namespace rankloss::inline RANKLOSS_ABI {
 
 /// By which distance a projection onto the permutahedron is nearest.
 enum class regularization {
@@ -119,4 +119,4 @@ template <class Arch, class T>
 }
 
 }  // namespace detail
-}  // namespace rankloss
+}  // namespace rankloss::inline RANKLOSS_ABI

@@ -16,7 +16,7 @@
 #include <type_traits>
 
 /// Walks over the items of one list, a row of lanes at a time, for losses that are sums over the items.
-namespace rankloss::detail {
+namespace rankloss::inline RANKLOSS_ABI::detail {
 
 /// A loss of one list, or a target before it is divided by its sum, beyond this counts as this: sums over lists stay finite.
 inline constexpr double largest_term = 1e290;
@@ -166,4 +166,4 @@ template <class T>
   return std::clamp(factor, -limit, limit);
 }
 
-}  // namespace rankloss::detail
+}  // namespace rankloss::inline RANKLOSS_ABI::detail

@@ -26,7 +26,7 @@
 
 /// What the LambdaMART objectives of the tree libraries have in common: gradients and Hessians of pairs of places, weighted by the change of a
 /// metric.
-namespace rankloss::detail {
+namespace rankloss::inline RANKLOSS_ABI::detail {
 
 /// What is made of a pair whose metric changes by m and whose scores are d = s_winner - s_loser apart.
 struct lambda_rule {
@@ -167,4 +167,4 @@ template <class T, class R>
   return y >= 0.0 && y <= most && std::floor(y) == y;
 }
 
-}  // namespace rankloss::detail
+}  // namespace rankloss::inline RANKLOSS_ABI::detail

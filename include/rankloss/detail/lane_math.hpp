@@ -10,7 +10,7 @@
 
 /// The elementary functions of the kernels, on lanes of double. Those of xsimd handle every argument there is; these know theirs, have no
 /// branches, and take about a third of the time (docs/algorithms.md). The constants are made by scripts/fit_terms.py.
-namespace rankloss::detail {
+namespace rankloss::inline RANKLOSS_ABI::detail {
 
 // exp2m1_7: largest error 1.8e-10, sum of magnitudes 1.0
 inline constexpr std::array<double, 7> exp2m1_7{0.6931471805376672,    0.24022650939133777,    0.0555041107740715,    0.009618053177850316,
@@ -179,4 +179,4 @@ template <class Arch>
   return angle + xsimd::select(far, V(0.0), xsimd::select(near, V(std::numbers::pi / 2.0), V(std::numbers::pi / 4.0)));
 }
 
-}  // namespace rankloss::detail
+}  // namespace rankloss::inline RANKLOSS_ABI::detail

@@ -11,7 +11,7 @@
 #include <limits>
 #include <span>
 
-namespace rankloss::detail {
+namespace rankloss::inline RANKLOSS_ABI::detail {
 
 /// NeuralSort in sorted coordinates. With scores descending and gaps g_l = (s_l - s_{l+1}) / t >= 0 the logits of row i peak at column i, and
 ///
@@ -313,4 +313,4 @@ void neural_gradient(const X& x, std::size_t n, double temperature, const double
   }
 }
 
-}  // namespace rankloss::detail
+}  // namespace rankloss::inline RANKLOSS_ABI::detail

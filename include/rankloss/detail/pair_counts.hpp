@@ -13,7 +13,7 @@
 #include <span>
 #include <utility>
 
-namespace rankloss::detail {
+namespace rankloss::inline RANKLOSS_ABI::detail {
 
 /// What the pairs of a list weigh, by how scores and relevance order them. Sums of terms >= 0 alone: what has no pair is 0, not nearly 0.
 struct pair_counts {
@@ -153,4 +153,4 @@ template <class T, class R>
   return false;
 }
 
-}  // namespace rankloss::detail
+}  // namespace rankloss::inline RANKLOSS_ABI::detail

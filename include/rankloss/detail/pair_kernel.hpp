@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-namespace rankloss::detail {
+#include <rankloss/detail/abi.hpp>
+
+namespace rankloss::inline RANKLOSS_ABI::detail {
 
 /// Functions of pairs whose sums are made of exponentials; d >= 0 is the distance of the scores in temperatures.
 enum class pair_kernel {
@@ -9,4 +11,4 @@ enum class pair_kernel {
   sigmoid,   ///< sigmoid(-d); of a wrongly ordered pair 1 less that
 };
 
-}  // namespace rankloss::detail
+}  // namespace rankloss::inline RANKLOSS_ABI::detail

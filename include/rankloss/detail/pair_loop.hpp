@@ -11,7 +11,7 @@
 
 /// Sums over the pairs of a list, pair by pair: O(n^2) time and O(n) memory, a vector of pairs at a time. Lanes are of float or of double: a pair
 /// needs no more digits than its scores have, only long sums do.
-namespace rankloss::detail {
+namespace rankloss::inline RANKLOSS_ABI::detail {
 
 /// What the loops read and write of the items at places [begin, end); of all arrays a vector beyond the end may be read, and added 0 to.
 template <class S>
@@ -246,4 +246,4 @@ pair_totals loop_over_all_pairs(const pair_items<S> items, std::size_t first_end
   return totals;
 }
 
-}  // namespace rankloss::detail
+}  // namespace rankloss::inline RANKLOSS_ABI::detail

@@ -16,7 +16,7 @@
 ///
 /// holds for a part of the losers that only grows from winner to winner. What it grows by is added to the sums of 1, e and e^2; nothing is ever
 /// taken away, so that no digit is lost.
-namespace rankloss::detail {
+namespace rankloss::inline RANKLOSS_ABI::detail {
 
 /// One item of a merge.
 struct merge_item {
@@ -95,4 +95,4 @@ inline double merge_hinges(std::span<merge_item> items, std::span<const std::uin
   return value;
 }
 
-}  // namespace rankloss::detail
+}  // namespace rankloss::inline RANKLOSS_ABI::detail

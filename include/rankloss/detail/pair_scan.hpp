@@ -31,7 +31,7 @@
 /// where pairs go one by one: where the weight asks which item is above and scores are sparse, there are more than eight levels, or the weight
 /// changes its sign with the order of a pair. With more than 32 levels, as real-valued relevance has, neighbouring levels share a bucket; the pairs
 /// of each bucket are a smaller list of the same kind, its items in the same order.
-namespace rankloss::detail {
+namespace rankloss::inline RANKLOSS_ABI::detail {
 
 template <class T>
 struct scan_terms {
@@ -804,4 +804,4 @@ class pair_scan {
   std::span<T> near_levels_, near_gains_, near_scores_, near_exponentials_, near_gradient_;
 };
 
-}  // namespace rankloss::detail
+}  // namespace rankloss::inline RANKLOSS_ABI::detail

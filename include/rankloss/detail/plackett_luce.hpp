@@ -17,7 +17,7 @@
 #include <optional>
 #include <span>
 
-namespace rankloss::detail {
+namespace rankloss::inline RANKLOSS_ABI::detail {
 
 /// to[k] = from[k] + ... + from[n - 1] + after, in place or not; returns the last it made, to[0]. By fours, since each sum waits for the one
 /// before it.
@@ -243,4 +243,4 @@ template <class Arch, class T, class R>
       [&](std::size_t k, double first, double second) { out.write(k, first, second); }, scratch);
 }
 
-}  // namespace rankloss::detail
+}  // namespace rankloss::inline RANKLOSS_ABI::detail

@@ -10,7 +10,7 @@
 #include <limits>
 #include <string_view>
 
-namespace rankloss::detail {
+namespace rankloss::inline RANKLOSS_ABI::detail {
 
 // Arrays of steps, as policy losses and advantages take them.
 
@@ -69,4 +69,4 @@ class step_shares {
   double sum_ = 0.0;
 };
 
-}  // namespace rankloss::detail
+}  // namespace rankloss::inline RANKLOSS_ABI::detail

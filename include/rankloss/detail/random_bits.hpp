@@ -9,7 +9,7 @@
 #include <cstdint>
 #include <span>
 
-namespace rankloss::detail {
+namespace rankloss::inline RANKLOSS_ABI::detail {
 
 /// 32 random bits an item, of (seed, number of the list, item), written to all of `bits`. The second word of the counter is one that no sample
 /// of `stochastic` has: the two never share their numbers.
@@ -21,4 +21,4 @@ inline void random_bits(std::uint64_t seed, std::uint64_t list, std::span<std::u
   }
 }
 
-}  // namespace rankloss::detail
+}  // namespace rankloss::inline RANKLOSS_ABI::detail

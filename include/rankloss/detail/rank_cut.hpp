@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <rankloss/detail/abi.hpp>
+
 #include <algorithm>
 #include <cstddef>
 
-namespace rankloss::detail {
+namespace rankloss::inline RANKLOSS_ABI::detail {
 
 /// Smooth form of [rank <= cutoff] for a real rank, with its slope: 1 up to cutoff, 0 from cutoff + width, a cubic between, so that with
 /// widths up to 1 whole ranks count as in a metric@cutoff. A cutoff of 0 cuts nothing.
@@ -20,4 +22,4 @@ struct rank_cut {
   }
 };
 
-}  // namespace rankloss::detail
+}  // namespace rankloss::inline RANKLOSS_ABI::detail

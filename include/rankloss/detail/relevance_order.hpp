@@ -15,7 +15,7 @@
 #include <span>
 #include <type_traits>
 
-namespace rankloss::detail {
+namespace rankloss::inline RANKLOSS_ABI::detail {
 
 /// Whole grades as bytes, 0 for the greatest. Returns how many there may be; 0 when some are not whole or too far apart.
 template <class R>
@@ -183,4 +183,4 @@ class rest_pulls {
   bool any_ = false;
 };
 
-}  // namespace rankloss::detail
+}  // namespace rankloss::inline RANKLOSS_ABI::detail

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <rankloss/detail/abi.hpp>
+
 #include <concepts>
 #include <cstdio>
 #include <cstdlib>
@@ -8,7 +10,7 @@
 #include <string>
 #include <string_view>
 
-namespace rankloss::detail {
+namespace rankloss::inline RANKLOSS_ABI::detail {
 
 template <class Part>
 void append(std::string& message, const Part& part) {
@@ -49,4 +51,4 @@ void require(bool met, const Parts&... parts) {
     fail(parts...);
 }
 
-}  // namespace rankloss::detail
+}  // namespace rankloss::inline RANKLOSS_ABI::detail

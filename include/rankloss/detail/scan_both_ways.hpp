@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <rankloss/detail/abi.hpp>
+
 #include <cstddef>
 
-namespace rankloss::detail {
+namespace rankloss::inline RANKLOSS_ABI::detail {
 
 /// One scan down a list and one up, side by side until they meet, since each is a chain of steps that wait for the one before: what each has
 /// summed up at an item then waits there for the other. above.step(k), for k = 0, 1, ..., n - 1, and below.step(k), for k = n - 1, ..., 0, return
@@ -22,4 +24,4 @@ void scan_both_ways(std::size_t n, Above above, Below below, Waiting waiting, Em
   for (std::size_t j = half; j-- > 0;) emit(j, waiting[j], below.step(j));
 }
 
-}  // namespace rankloss::detail
+}  // namespace rankloss::inline RANKLOSS_ABI::detail

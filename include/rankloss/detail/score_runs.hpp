@@ -11,7 +11,7 @@
 #include <limits>
 #include <span>
 
-namespace rankloss::detail {
+namespace rankloss::inline RANKLOSS_ABI::detail {
 
 /// The positions [begin, end), counted from 0, that items of equal score share, and those items: items[j].payload.
 template <class T>
@@ -38,4 +38,4 @@ void for_each_run(const strided<const T>& scores, std::size_t k, workspace& scra
   }
 }
 
-}  // namespace rankloss::detail
+}  // namespace rankloss::inline RANKLOSS_ABI::detail

@@ -14,7 +14,7 @@
 #include <limits>
 #include <span>
 
-namespace rankloss::detail {
+namespace rankloss::inline RANKLOSS_ABI::detail {
 
 /// Sums over all pairs of one list, in O(n K), by cells where it is dense and by scans where it is not:
 ///
@@ -184,4 +184,4 @@ class sigmoid_sums {
   std::span<double> slopes_;   // sum_j sigmoid': local coefficients of the cells, or rows
 };
 
-}  // namespace rankloss::detail
+}  // namespace rankloss::inline RANKLOSS_ABI::detail

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <rankloss/detail/abi.hpp>
+
 #include <xsimd/xsimd.hpp>
 
 #include <algorithm>
@@ -9,7 +11,7 @@
 #include <type_traits>
 #include <utility>
 
-namespace rankloss::detail {
+namespace rankloss::inline RANKLOSS_ABI::detail {
 
 /// Every kernel works on lanes of double, whatever the type of the scores: sums over long windows need the digits (docs/numerics.md).
 template <class Arch>
@@ -124,4 +126,4 @@ template <std::size_t N, class Body>
   (std::make_index_sequence<N>{});
 }
 
-}  // namespace rankloss::detail
+}  // namespace rankloss::inline RANKLOSS_ABI::detail

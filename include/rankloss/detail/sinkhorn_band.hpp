@@ -13,7 +13,7 @@
 #include <span>
 #include <utility>
 
-namespace rankloss::detail {
+namespace rankloss::inline RANKLOSS_ABI::detail {
 
 /// Sinkhorn's scaling of a NeuralSort band to row and column sums of 1. It only ever scales rows and columns, so the scaled matrix is
 /// diag(r) P diag(c) at every step: P is kept once, and a step is two vectors.
@@ -444,4 +444,4 @@ class sinkhorn_band {
   generation* last_ = nullptr;
 };
 
-}  // namespace rankloss::detail
+}  // namespace rankloss::inline RANKLOSS_ABI::detail

@@ -15,7 +15,7 @@
 #include <numbers>
 #include <span>
 
-namespace rankloss::detail {
+namespace rankloss::inline RANKLOSS_ABI::detail {
 
 inline void check_temperature(std::string_view field, double temperature) {
   require(temperature >= 1e-15 && temperature <= 1e300, field, ": ", temperature, ", expected 1e-15 to 1e300");
@@ -148,4 +148,4 @@ double softmax_loss(const strided<const T>& scores, softmax_target target, doubl
   return value;
 }
 
-}  // namespace rankloss::detail
+}  // namespace rankloss::inline RANKLOSS_ABI::detail

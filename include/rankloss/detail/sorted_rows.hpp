@@ -17,7 +17,7 @@
 #include <limits>
 #include <span>
 
-namespace rankloss::detail {
+namespace rankloss::inline RANKLOSS_ABI::detail {
 
 /// Scores sorted, descending and stable, and laid in rows of lanes for the scans of sorted_sums.hpp: either one long list, cut into one
 /// stretch a lane, or several short lists, one a lane. What is computed of a short list does not depend on the others.
@@ -346,4 +346,4 @@ template <class Arch, class T, class R>
   return group;
 }
 
-}  // namespace rankloss::detail
+}  // namespace rankloss::inline RANKLOSS_ABI::detail

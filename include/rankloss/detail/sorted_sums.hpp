@@ -24,7 +24,7 @@
 /// Lanes: a scan is a chain of dependent steps, so each SIMD lane scans a sequence of its own: either a list of its own, or one
 /// stretch of a long list, whose states at its beginning are then computed by a scan without outputs (`chain_down`, `chain_up`).
 /// Both use the same inner loop, over rows of lanes: row i holds item i of every lane.
-namespace rankloss::detail {
+namespace rankloss::inline RANKLOSS_ABI::detail {
 
 // Made by scripts/fit_terms.py.
 // sigmoid_10: largest error 3.4e-08, sum of magnitudes 7.1
@@ -79,9 +79,9 @@ inline constexpr std::array<double, 22> curvature_22{
     151.86032273815016, -154.1454720845086,  139.91873521155483, -109.65170478506131, 71.54561316105325,  -37.36487750141042,
     14.885134233069321, -4.222291090814148,  0.7563820799220417, -0.06412898262088558};
 // softplus_10: largest error 4.2e-09, sum of magnitudes 2.6
-inline constexpr std::array<double, 10> softplus_10{0.9999999958273258,   -0.4999991069129459, 0.3333017047874908,   -0.24956144163726576,
-                                                    0.19685640261259965,  -0.15331789990439273, 0.10645036620143997, -0.05733864755583213,
-                                                    0.02003769971124267,  -0.0032818925697170186};
+inline constexpr std::array<double, 10> softplus_10{0.9999999958273258,  -0.4999991069129459,   0.3333017047874908,  -0.24956144163726576,
+                                                    0.19685640261259965, -0.15331789990439273,  0.10645036620143997, -0.05733864755583213,
+                                                    0.02003769971124267, -0.0032818925697170186};
 // softplus_22: largest error 1.3e-18, sum of magnitudes 3.4
 inline constexpr std::array<double, 22> softplus_22{1.0,
                                                     -0.4999999999999987,
@@ -256,4 +256,4 @@ void chain_up(scan_states<Arch, K> (&states)[C], const std::array<double, 16>& d
   }
 }
 
-}  // namespace rankloss::detail
+}  // namespace rankloss::inline RANKLOSS_ABI::detail

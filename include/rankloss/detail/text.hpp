@@ -12,7 +12,7 @@
 #include <string_view>
 #include <system_error>
 
-namespace rankloss::detail {
+namespace rankloss::inline RANKLOSS_ABI::detail {
 
 /// Throws std::runtime_error: "NAME:LINE: " and the parts strung together.
 template <class... Parts>
@@ -99,4 +99,4 @@ class text_lines {
   return {p, static_cast<std::size_t>(after - p)};
 }
 
-}  // namespace rankloss::detail
+}  // namespace rankloss::inline RANKLOSS_ABI::detail

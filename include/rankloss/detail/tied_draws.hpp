@@ -12,7 +12,7 @@
 #include <numbers>
 #include <span>
 
-namespace rankloss::detail {
+namespace rankloss::inline RANKLOSS_ABI::detail {
 
 /// The probability that a Plackett-Luce draw takes a group of items, in whatever order, before all others, as an integral over the time of an
 /// exponential race (DeLong, Guirguis, So: Efficient computation of subset selection probabilities with application to Cox regression,
@@ -155,4 +155,4 @@ template <class Arch>
   return race<Arch>(d, scratch)(slope, curvature, scratch);
 }
 
-}  // namespace rankloss::detail
+}  // namespace rankloss::inline RANKLOSS_ABI::detail

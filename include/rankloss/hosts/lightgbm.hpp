@@ -23,7 +23,7 @@
 
 /// The ranking objectives of LightGBM, for hosts that grow trees: gradients and Hessians by the rules of LightGBM's
 /// src/objective/rank_objective.hpp (commit 7e18687), without the position bias that came later. Nothing of LightGBM is needed.
-namespace rankloss::lightgbm {
+namespace rankloss::inline RANKLOSS_ABI::lightgbm {
 
 /// Whether a normalization is applied.
 enum class normalize { off, on };
@@ -210,4 +210,4 @@ struct rank_xendcg {
   }
 };
 
-}  // namespace rankloss::lightgbm
+}  // namespace rankloss::inline RANKLOSS_ABI::lightgbm

@@ -19,7 +19,7 @@
 #include <utility>
 #include <vector>
 
-namespace rankloss {
+namespace rankloss::inline RANKLOSS_ABI {
 
 /// How the features of the items are laid out.
 enum class svmlight_form {
@@ -299,4 +299,4 @@ class svmlight_reader {
   return parse_svmlight(detail::read_text(path), options, path.string());
 }
 
-}  // namespace rankloss
+}  // namespace rankloss::inline RANKLOSS_ABI

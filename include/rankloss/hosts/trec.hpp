@@ -23,7 +23,7 @@
 #include <utility>
 #include <vector>
 
-namespace rankloss {
+namespace rankloss::inline RANKLOSS_ABI {
 
 /// trec_names: strings one after the other in one piece of memory.
 class trec_names {
@@ -364,4 +364,4 @@ class judged_documents {
   return lists;
 }
 
-}  // namespace rankloss
+}  // namespace rankloss::inline RANKLOSS_ABI

@@ -21,7 +21,7 @@
 
 /// The ranking objectives of XGBoost, for hosts that grow trees: gradients and Hessians by the rules of XGBoost's src/objective/lambdarank_obj.cc
 /// (commit 06282d6), lambdarank_obj.h (205d2e6) and src/common/ranking_utils.h (135c067), without position bias. Nothing of XGBoost is needed.
-namespace rankloss::xgboost {
+namespace rankloss::inline RANKLOSS_ABI::xgboost {
 
 /// How pairs are made (`lambdarank_pair_method`).
 enum class pair_method {
@@ -186,4 +186,4 @@ using ndcg = lambdamart<delta_ndcg>;
 using map = lambdamart<delta_map>;
 using pairwise = lambdamart<equal>;
 
-}  // namespace rankloss::xgboost
+}  // namespace rankloss::inline RANKLOSS_ABI::xgboost

@@ -12,7 +12,7 @@
 #include <functional>
 #include <span>
 
-namespace rankloss::metrics {
+namespace rankloss::inline RANKLOSS_ABI::metrics {
 
 /// What the precisions at the relevant items are divided by.
 enum class average_precision_over {
@@ -121,4 +121,4 @@ struct average_precision {
   }
 };
 
-}  // namespace rankloss::metrics
+}  // namespace rankloss::inline RANKLOSS_ABI::metrics

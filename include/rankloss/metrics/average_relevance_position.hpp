@@ -12,7 +12,7 @@
 #include <cstddef>
 #include <span>
 
-namespace rankloss::metrics {
+namespace rankloss::inline RANKLOSS_ABI::metrics {
 
 /// average_relevance_position: the mean position of the items, weighed by their relevance. Lower is better.
 ///
@@ -77,4 +77,4 @@ struct average_relevance_position {
   }
 };
 
-}  // namespace rankloss::metrics
+}  // namespace rankloss::inline RANKLOSS_ABI::metrics

@@ -14,7 +14,7 @@
 #include <cstddef>
 #include <span>
 
-namespace rankloss::metrics {
+namespace rankloss::inline RANKLOSS_ABI::metrics {
 
 /// expected_reciprocal_rank: the expected 1 / position at which a user stops who reads from the top and is satisfied by each item with a
 /// probability that rises with its grade.
@@ -169,4 +169,4 @@ struct expected_reciprocal_rank {
   }
 };
 
-}  // namespace rankloss::metrics
+}  // namespace rankloss::inline RANKLOSS_ABI::metrics

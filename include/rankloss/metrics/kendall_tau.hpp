@@ -9,7 +9,7 @@
 #include <cmath>
 #include <cstddef>
 
-namespace rankloss::metrics {
+namespace rankloss::inline RANKLOSS_ABI::metrics {
 
 /// What the difference of concordant and discordant pairs is divided by.
 enum class tau {
@@ -69,4 +69,4 @@ struct kendall_tau {
   }
 };
 
-}  // namespace rankloss::metrics
+}  // namespace rankloss::inline RANKLOSS_ABI::metrics

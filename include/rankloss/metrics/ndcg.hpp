@@ -16,7 +16,7 @@
 #include <numbers>
 #include <span>
 
-namespace rankloss {
+namespace rankloss::inline RANKLOSS_ABI {
 namespace detail {
 
 /// What a grade is worth, divided by 2^shift.
@@ -214,4 +214,4 @@ struct ndcg {
 };
 
 }  // namespace metrics
-}  // namespace rankloss
+}  // namespace rankloss::inline RANKLOSS_ABI

@@ -5,7 +5,7 @@
 #include <rankloss/detail/pair_counts.hpp>
 #include <rankloss/workspace.hpp>
 
-namespace rankloss::metrics {
+namespace rankloss::inline RANKLOSS_ABI::metrics {
 
 /// What a pair of equal scores and different relevance counts.
 enum class tied_pairs {
@@ -44,4 +44,4 @@ struct pairwise_accuracy {
   }
 };
 
-}  // namespace rankloss::metrics
+}  // namespace rankloss::inline RANKLOSS_ABI::metrics

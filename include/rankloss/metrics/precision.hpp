@@ -10,7 +10,7 @@
 #include <cstddef>
 #include <span>
 
-namespace rankloss::metrics {
+namespace rankloss::inline RANKLOSS_ABI::metrics {
 
 /// What the relevant items among the first k are divided by, where the list is shorter than k.
 enum class precision_over {
@@ -69,4 +69,4 @@ struct precision {
   }
 };
 
-}  // namespace rankloss::metrics
+}  // namespace rankloss::inline RANKLOSS_ABI::metrics

@@ -14,7 +14,7 @@
 #include <cstddef>
 #include <span>
 
-namespace rankloss::metrics {
+namespace rankloss::inline RANKLOSS_ABI::metrics {
 
 /// rank_biased_precision: what a user gains a step who goes on from each item to the next with probability `persistence`.
 ///
@@ -92,4 +92,4 @@ struct rank_biased_precision {
   }
 };
 
-}  // namespace rankloss::metrics
+}  // namespace rankloss::inline RANKLOSS_ABI::metrics

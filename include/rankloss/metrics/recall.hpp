@@ -12,7 +12,7 @@
 #include <cstddef>
 #include <span>
 
-namespace rankloss {
+namespace rankloss::inline RANKLOSS_ABI {
 namespace detail {
 
 /// Whether item i is one to be found.
@@ -224,4 +224,4 @@ struct first_rank {
 };
 
 }  // namespace metrics
-}  // namespace rankloss
+}  // namespace rankloss::inline RANKLOSS_ABI

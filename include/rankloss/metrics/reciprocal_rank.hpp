@@ -11,7 +11,7 @@
 #include <limits>
 #include <span>
 
-namespace rankloss::metrics {
+namespace rankloss::inline RANKLOSS_ABI::metrics {
 
 /// reciprocal_rank: one over the position of the first relevant item; its mean over lists is the MRR.
 ///
@@ -74,4 +74,4 @@ struct reciprocal_rank {
   }
 };
 
-}  // namespace rankloss::metrics
+}  // namespace rankloss::inline RANKLOSS_ABI::metrics

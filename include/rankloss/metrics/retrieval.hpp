@@ -15,7 +15,7 @@
 #include <cstdint>
 #include <span>
 
-namespace rankloss {
+namespace rankloss::inline RANKLOSS_ABI {
 namespace detail {
 
 /// Finds the best match of every row and of every column of a matrix and counts what stands above it and beside it. Both directions read
@@ -207,4 +207,4 @@ struct retrieval {
 };
 
 }  // namespace metrics
-}  // namespace rankloss
+}  // namespace rankloss::inline RANKLOSS_ABI

@@ -10,7 +10,7 @@
 #include <cstddef>
 #include <span>
 
-namespace rankloss::metrics {
+namespace rankloss::inline RANKLOSS_ABI::metrics {
 
 /// spearman: the correlation of the ranks of the scores with those of the relevance.
 ///
@@ -66,4 +66,4 @@ struct spearman {
   }
 };
 
-}  // namespace rankloss::metrics
+}  // namespace rankloss::inline RANKLOSS_ABI::metrics

@@ -17,7 +17,7 @@
 ///
 /// Each is called with vectors d = s_winner - s_loser, the score of the more relevant item less that of the other, and gap = y_winner - y_loser >= 0,
 /// and gives its value and its first two derivatives by d. At a kink the slope is 0 where that is a subgradient.
-namespace rankloss::pairs {
+namespace rankloss::inline RANKLOSS_ABI::pairs {
 
 /// A function's value and its derivatives by the difference of scores.
 template <class V>
@@ -205,4 +205,4 @@ struct quantile {
   }
 };
 
-}  // namespace rankloss::pairs
+}  // namespace rankloss::inline RANKLOSS_ABI::pairs

@@ -19,7 +19,7 @@
 
 /// Weights of pairs: what `pairwise` multiplies a pair's function with. Those that look at positions take them from the order of the scores,
 /// equal scores in the order of the items, and are constants to the gradient: they jump where two items change places.
-namespace rankloss::pairs {
+namespace rankloss::inline RANKLOSS_ABI::pairs {
 
 /// Whether weights are divided by the ideal DCG of the list.
 enum class scale_by {
@@ -448,4 +448,4 @@ struct delta_mrr {
   }
 };
 
-}  // namespace rankloss::pairs
+}  // namespace rankloss::inline RANKLOSS_ABI::pairs

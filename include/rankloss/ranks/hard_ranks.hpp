@@ -11,7 +11,7 @@
 #include <cstddef>
 #include <span>
 
-namespace rankloss {
+namespace rankloss::inline RANKLOSS_ABI {
 
 /// Which of the ranks that equal scores take together each of them gets.
 enum class rank_ties {
@@ -68,4 +68,4 @@ struct hard_ranks {
   }
 };
 
-}  // namespace rankloss
+}  // namespace rankloss::inline RANKLOSS_ABI

@@ -17,7 +17,7 @@
 #include <cstdint>
 #include <span>
 
-namespace rankloss {
+namespace rankloss::inline RANKLOSS_ABI {
 
 /// laplace_ranks: smooth ranks, each item counting the others above it by the distribution function of Laplace.
 ///
@@ -112,4 +112,4 @@ struct laplace_ranks {
   }
 };
 
-}  // namespace rankloss
+}  // namespace rankloss::inline RANKLOSS_ABI

@@ -14,7 +14,7 @@
 #include <cstddef>
 #include <span>
 
-namespace rankloss {
+namespace rankloss::inline RANKLOSS_ABI {
 
 /// projected_ranks: smooth ranks, the scores projected onto the orders of the ranks 1..n and their mixtures (the permutahedron).
 ///
@@ -122,4 +122,4 @@ struct projected_ranks {
   }
 };
 
-}  // namespace rankloss
+}  // namespace rankloss::inline RANKLOSS_ABI

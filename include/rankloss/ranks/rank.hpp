@@ -14,7 +14,7 @@
 #include <span>
 #include <string_view>
 
-namespace rankloss {
+namespace rankloss::inline RANKLOSS_ABI {
 
 /// Which score has the first rank.
 enum class rank_order {
@@ -126,4 +126,4 @@ void rank_push(const Ranks& how, std::span<const T> scores, std::span<const T> t
                       [&](auto& object, std::span<double> out, workspace& scratch) { object.push(detail::widened(tangent, scratch), out); });
 }
 
-}  // namespace rankloss
+}  // namespace rankloss::inline RANKLOSS_ABI

@@ -12,7 +12,7 @@
 #include <cstddef>
 #include <span>
 
-namespace rankloss {
+namespace rankloss::inline RANKLOSS_ABI {
 
 /// sigmoid_ranks: smooth ranks, each item counting the others above it by a sigmoid.
 ///
@@ -69,4 +69,4 @@ struct sigmoid_ranks {
   }
 };
 
-}  // namespace rankloss
+}  // namespace rankloss::inline RANKLOSS_ABI

@@ -15,7 +15,7 @@
 #include <cstdint>
 #include <span>
 
-namespace rankloss {
+namespace rankloss::inline RANKLOSS_ABI {
 
 /// neural_sort: the soft permutation of NeuralSort, on the band that it is.
 ///
@@ -138,4 +138,4 @@ struct neural_sort {
   }
 };
 
-}  // namespace rankloss
+}  // namespace rankloss::inline RANKLOSS_ABI

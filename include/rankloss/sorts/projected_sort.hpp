@@ -15,7 +15,7 @@
 #include <cstddef>
 #include <span>
 
-namespace rankloss {
+namespace rankloss::inline RANKLOSS_ABI {
 
 /// projected_sort: soft-sorted scores, the ranks n..1 over temperature projected onto the orders of the scores and their mixtures.
 ///
@@ -141,4 +141,4 @@ void sort_values_push(const projected_sort& how, std::span<const T> scores, std:
   rank_push(how, scores, tangent, change, ctx);
 }
 
-}  // namespace rankloss
+}  // namespace rankloss::inline RANKLOSS_ABI

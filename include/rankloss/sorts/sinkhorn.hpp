@@ -17,7 +17,7 @@
 #include <optional>
 #include <span>
 
-namespace rankloss {
+namespace rankloss::inline RANKLOSS_ABI {
 
 /// How Sinkhorn's scaling is differentiated.
 enum class sinkhorn_derivative {
@@ -150,4 +150,4 @@ struct sinkhorn {
   }
 };
 
-}  // namespace rankloss
+}  // namespace rankloss::inline RANKLOSS_ABI

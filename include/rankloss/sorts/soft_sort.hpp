@@ -18,7 +18,7 @@
 #include <span>
 #include <type_traits>
 
-namespace rankloss {
+namespace rankloss::inline RANKLOSS_ABI {
 
 /// How far two scores are from each other.
 enum class sort_distance {
@@ -350,4 +350,4 @@ struct soft_sort {
   }
 };
 
-}  // namespace rankloss
+}  // namespace rankloss::inline RANKLOSS_ABI

@@ -19,7 +19,7 @@
 #include <limits>
 #include <span>
 
-namespace rankloss {
+namespace rankloss::inline RANKLOSS_ABI {
 
 /// soft_top_k: how much of each item is among the k greatest, by a Laplace distribution around a threshold b.
 ///
@@ -210,4 +210,4 @@ void top_k_pullback(const soft_top_k& how, std::span<const T> scores, std::span<
   rank_pullback(how, scores, cotangent, gradient, ctx);
 }
 
-}  // namespace rankloss
+}  // namespace rankloss::inline RANKLOSS_ABI

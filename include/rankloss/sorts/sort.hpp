@@ -11,7 +11,7 @@
 #include <cstddef>
 #include <span>
 
-namespace rankloss {
+namespace rankloss::inline RANKLOSS_ABI {
 
 /// soft_sort_operator: a soft permutation P(scores) [n, n], row i for the i-th greatest score, that is applied and not formed.
 /// `how(scores, scratch)` returns an object, in scratch of the caller's scope, that offers
@@ -73,4 +73,4 @@ void sort_matrix(const Sort& how, std::span<const T> scores, std::span<T> matrix
                       [](auto& object, std::span<double> wide, workspace&) { object.to_matrix(wide); });
 }
 
-}  // namespace rankloss
+}  // namespace rankloss::inline RANKLOSS_ABI

@@ -21,7 +21,7 @@
 #include <type_traits>
 #include <utility>
 
-namespace rankloss {
+namespace rankloss::inline RANKLOSS_ABI {
 
 /// Which pairs of wires are compared, in which order.
 enum class network {
@@ -448,4 +448,4 @@ struct sorting_network {
   }
 };
 
-}  // namespace rankloss
+}  // namespace rankloss::inline RANKLOSS_ABI
