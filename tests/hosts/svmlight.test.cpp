@@ -95,6 +95,18 @@ TEST_CASE("svmlight: without qid all items are one list") {
   CHECK(data.features == std::vector<float>{2, 0, 0, 3, 0, 0});
 }
 
+TEST_CASE("svmlight: items without judgement are masked") {
+  const svmlight_data data = parse_svmlight("1 qid:1 1:0.9\n0 qid:1 1:0.5\n-1 qid:1 1:1\n-1 qid:2 1:1\n-0.5 qid:3 1:0.1\n-0 qid:3\n2 qid:3 1:0.4\n");
+  const std::vector<std::uint8_t> judged = data.judged();
+  CHECK(judged == std::vector<std::uint8_t>{1, 1, 0, 0, 0, 1, 1});
+  CHECK(parse_svmlight("").judged().empty());
+
+  std::vector<double> values(3);
+  const rankloss::list_batch<float> batch{.scores = data.features, .relevance = data.relevance, .offsets = data.offsets, .mask = judged};
+  rankloss::evaluate(rankloss::metrics::ndcg{}, batch, {.per_list = values});
+  CHECK(values == std::vector<double>{1.0, 0.0, 1.0});
+}
+
 TEST_CASE("svmlight: texts without items or features") {
   for (const std::string_view text : {"", "\n", "# nothing\n\r\n"}) {
     const svmlight_data data = parse_svmlight(text);

@@ -45,6 +45,14 @@ struct svmlight_data {
   std::vector<std::int64_t> queries;   ///< [lists] the numbers behind "qid:"; empty when the text has none
   std::vector<std::size_t> offsets;    ///< [lists + 1] list q is the items offsets[q] to offsets[q + 1]; never empty
   std::vector<std::string> comments;   ///< [items] without '#' and the blanks around; empty unless asked for
+
+  /// The mask of a list_batch that leaves out the items of relevance < 0: sets with items that nobody judged mark them so, as LETOR's MQ2007-semi
+  /// does by -1. [items] 1 where the relevance is at least 0, else 0.
+  [[nodiscard]] std::vector<std::uint8_t> judged() const {
+    std::vector<std::uint8_t> mask(relevance.size());
+    for (std::size_t i = 0; i < mask.size(); ++i) mask[i] = relevance[i] >= 0.0f ? 1 : 0;
+    return mask;
+  }
 };
 
 namespace detail {
