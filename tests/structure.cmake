@@ -1,21 +1,21 @@
-#SPDX - License - Identifier : BSL - 1.0
+# SPDX-License-Identifier: BSL-1.0
 
-#One name, one place : for each public header the umbrella 's line, the test and, in docs/losses.md, a loss' s row in the table or a metric's
-#name; for each header of detail / the test.Names all that is missing.
+# One name, one place: for each public header the umbrella's line, the test and, in docs/losses.md, a loss's row in the table or a metric's
+# name; for each header of detail/ the test. Names all that is missing.
 #
-#cmake - D root = $PWD - P tests / structure.cmake
+#     cmake -D root=$PWD -P tests/structure.cmake
 cmake_minimum_required(VERSION 3.25)
 
-#Headers that docs / losses.md has nothing to say of.
+# Headers that docs/losses.md has nothing to say of.
 set(frame batch context evaluate gain random ranks/rank sorts/sort threads workspace)
 list(APPEND frame hosts/svmlight hosts/trec) # they read data, for losses and metrics alike
-#Headers of no loss : named there, without a row.Metrics are too.
+# Headers of no loss: named there, without a row. Metrics are too.
 set(without_row relevance_scores)
-#What the one verb takes is tested with it.
+# What the one verb takes is tested with it.
 set(tested_with_another batch ranks/rank sorts/sort)
-#Headers of detail / that hold nothing that could be wrong by itself.
+# Headers of detail/ that hold nothing that could be wrong by itself.
 set(only_declares abi pair_kernel)
-#Tests of no header in particular.
+# Tests of no header in particular.
 set(about_all promises preference_promises)
 
 file(GLOB_RECURSE headers RELATIVE ${root}/include/rankloss ${root}/include/rankloss/*.hpp)
