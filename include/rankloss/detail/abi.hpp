@@ -40,13 +40,15 @@
 #define RANKLOSS_DIGIT_1110 e
 #define RANKLOSS_DIGIT_1111 f
 
-#if defined(__has_feature)
+// What the workspace needs to poison what is not taken; clang's packages leave that header out where its run-time library is a package of its own.
+#if __has_include(<sanitizer/asan_interface.h>)
+#if defined(__SANITIZE_ADDRESS__)
+#define RANKLOSS_ADDRESS_SANITIZER 1
+#elif defined(__has_feature)
 #if __has_feature(address_sanitizer)
 #define RANKLOSS_ADDRESS_SANITIZER 1
 #endif
 #endif
-#if defined(__SANITIZE_ADDRESS__)
-#define RANKLOSS_ADDRESS_SANITIZER 1
 #endif
 
 #if defined(__x86_64__) || defined(__i386__) || defined(_M_X64)
@@ -74,9 +76,10 @@
 #define RANKLOSS_HOST RANKLOSS_DIGIT(__EXCEPTIONS, RANKLOSS_ADDRESS_SANITIZER, _GLIBCXX_ASSERTIONS, _GLIBCXX_DEBUG)
 
 #define RANKLOSS_PASTE4(a, b, c, d) RANKLOSS_PASTE(RANKLOSS_PASTE(a, b), RANKLOSS_PASTE(c, d))
-#define RANKLOSS_ABI_VERSION \
-  RANKLOSS_PASTE(RANKLOSS_PASTE4(v, RANKLOSS_VERSION_MAJOR, _, RANKLOSS_VERSION_MINOR), RANKLOSS_PASTE4(_, RANKLOSS_VERSION_PATCH, _, RANKLOSS_MACHINE))
-#define RANKLOSS_FEATURES                                                                                      \
+#define RANKLOSS_ABI_VERSION                                                            \
+  RANKLOSS_PASTE(RANKLOSS_PASTE4(v, RANKLOSS_VERSION_MAJOR, _, RANKLOSS_VERSION_MINOR), \
+                 RANKLOSS_PASTE4(_, RANKLOSS_VERSION_PATCH, _, RANKLOSS_MACHINE))
+#define RANKLOSS_FEATURES                                                                                             \
   RANKLOSS_PASTE(RANKLOSS_PASTE4(RANKLOSS_FEATURES_1, RANKLOSS_FEATURES_2, RANKLOSS_FEATURES_3, RANKLOSS_FEATURES_4), \
                  RANKLOSS_PASTE4(RANKLOSS_FEATURES_5, RANKLOSS_FEATURES_6, RANKLOSS_FEATURES_7, RANKLOSS_FEATURES_8))
 #define RANKLOSS_ABI \
