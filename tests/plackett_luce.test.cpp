@@ -315,7 +315,10 @@ TEST_CASE("plackett_luce: weights, reductions and outputs") {
   CHECK(with(reduction::mean_of_relevant, w) == Approx((two + 3 * three) / 4).epsilon(1e-15));
   CHECK(with(reduction::sum, w) == Approx(two + 3 * three).epsilon(1e-15));
   CHECK(with(reduction::mean, reals(4, 0.0)) == 0.0);
-  CHECK(with(reduction::mean, reals(4, 1e308)) == Approx((two + three) / 4).epsilon(1e-15));
+  for (const double same : {1e308, std::numeric_limits<double>::min(), 1e-320, 5e-324}) {
+    CHECK(with(reduction::mean, reals(4, same)) == Approx((two + three) / 4).epsilon(1e-15));
+    CHECK(with(reduction::mean_of_relevant, reals(4, same)) == Approx((two + three) / 2).epsilon(1e-15));
+  }
 
   reals g(7);
   std::vector<float> added(7, 1.0f);

@@ -77,6 +77,22 @@ TEST_CASE("preference_batch: values, weights, margins and reductions") {
   CHECK(added == std::vector<float>{1.0f - 8.0f, 1.0f - 3.0f, 1.0f - 9.0f, 1.0f});
 }
 
+TEST_CASE("preference_batch: weights of any size have the shares of the plain mean") {
+  for (const double w : {1e308, std::numeric_limits<double>::max(), std::numeric_limits<double>::min(), 1e-320, 5e-324}) {
+    INFO("weights of " << w);
+    const reals weights(3, w);
+    reals g(4, 9.0);
+    const preference_batch<double> batch{.rewards = rewards, .preferred = better, .other = worse, .pair_weights = weights};
+    CHECK(evaluate(probe{}, batch, {.gradient = g}) == Approx(10.0).epsilon(1e-15));
+    CHECK(g[0] == Approx(4.0 / 3.0).epsilon(1e-15));
+    CHECK(g[2] == Approx(6.0 / 3.0).epsilon(1e-15));
+    const preference_batch<double> relevant{
+        .rewards = rewards, .preferred = better, .other = worse, .pair_weights = weights, .reduction = reduction::mean_of_relevant};
+    CHECK(evaluate(probe{}, relevant, {.gradient = g}) == Approx(10.0).epsilon(1e-15));
+    CHECK(g[1] == Approx(7.0 / 3.0).epsilon(1e-15));
+  }
+}
+
 TEST_CASE("preference_batch: ties, and the slope by their parameter") {
   // Pairs: 1 + 6, a tie of 2 and 3, 1 + 9.
   const std::vector<std::uint8_t> ties{0, 255, 0};

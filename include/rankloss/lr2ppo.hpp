@@ -6,6 +6,7 @@
 #include <rankloss/detail/check_data.hpp>
 #include <rankloss/detail/policy_steps.hpp>
 #include <rankloss/detail/require.hpp>
+#include <rankloss/detail/weighted_mean.hpp>
 #include <rankloss/evaluate.hpp>
 #include <rankloss/plackett_luce_policy.hpp>
 #include <rankloss/preference_batch.hpp>
@@ -205,7 +206,7 @@ double evaluate(const lr2ppo& loss, const label_policy_batch<T>& batch, const ou
   const detail::label_states<T> states(batch, scratch);
   const bool published = loss.form == lr2ppo_form::published;
   const double reversed_below = published ? -0.1 : 0.0;
-  const double part = lists.count() > 0 ? 1.0 / static_cast<double>(lists.count()) : 0.0;
+  const double part = detail::weighted_mean(lists.count(), reduction::mean).part(1.0);
   const auto hinges = [&](std::size_t q, double advantage, detail::hinge_sums& to, auto slope) {
     detail::add_hinges(batch, lists.first(q), lists.size(q), advantage < reversed_below, loss.margin, to, slope);
   };

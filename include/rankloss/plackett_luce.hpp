@@ -12,6 +12,7 @@
 #include <rankloss/detail/relevance_order.hpp>
 #include <rankloss/detail/require.hpp>
 #include <rankloss/detail/softmax_loss.hpp>
+#include <rankloss/detail/weighted_mean.hpp>
 #include <rankloss/evaluate.hpp>
 #include <rankloss/partial_order.hpp>
 #include <rankloss/preference_batch.hpp>
@@ -405,10 +406,11 @@ double evaluate(const plackett_luce& loss, const partial_order_batch<T>& batch, 
   const std::span<detail::block_excess> excess = scratch.take<detail::block_excess>(lists);
   const std::span<double> gradient = scratch.take<double>(out.gradient.size());
   const std::span<double> hessian = scratch.take<double>(out.hessian.size());
-  double most = batch.list_weights.empty() ? 1.0 : 0.0;
-  for (std::size_t l = 0; l < batch.list_weights.size(); ++l) most = std::max(most, batch.list_weights[l]);
-  // Of the greatest weight: no sum of weights is too large, or too small.
-  const auto weight = [&](std::size_t l) { return batch.list_weights.empty() ? 1.0 : most > 0.0 ? batch.list_weights[l] / most : 0.0; };
+  const auto weight = [&](std::size_t l) {
+    if (batch.reduction == reduction::mean_of_relevant && !order.has_pair(l)) return 0.0;
+    return batch.list_weights.empty() ? 1.0 : batch.list_weights[l];
+  };
+  const detail::weighted_mean mean(lists, weight, batch.reduction);
 
   constexpr std::size_t lists_a_task = 16;
   ctx.run((lists + lists_a_task - 1) / lists_a_task, [&](std::size_t worker, std::size_t task) {
@@ -417,8 +419,9 @@ double evaluate(const plackett_luce& loss, const partial_order_batch<T>& batch, 
       excess[l] = {};
       const strided<const T> scores(batch.scores.subspan(order.first(l), order.size(l)));
       values[l] = detail::order_loss<Arch>(loss, order, l, scores, of_list(gradient), of_list(hessian), excess[l], ctx.scratch(worker));
-      for (double& g : of_list(gradient)) g *= weight(l);
-      for (double& h : of_list(hessian)) h *= weight(l);
+      const double w = mean.scaled(weight(l));
+      for (double& g : of_list(gradient)) g *= w;
+      for (double& h : of_list(hessian)) h *= w;
     }
   });
   for (std::size_t l = 0; l < lists; ++l) {
@@ -429,19 +432,11 @@ double evaluate(const plackett_luce& loss, const partial_order_batch<T>& batch, 
                  loss.most_sets, " (most_sets); order_likelihood::by_pairs has no limit");
   }
 
-  double sum = 0.0;
-  double mass = 0.0;
-  for (std::size_t l = 0; l < lists; ++l) {
-    sum += weight(l) * values[l];
-    if (batch.reduction != reduction::mean_of_relevant || order.has_pair(l)) mass += weight(l);
-  }
-  const bool summed = batch.reduction == reduction::sum;
-  constexpr double finite = std::numeric_limits<double>::max();
-  const double factor = std::clamp(out.scale * (summed ? most : mass > 0.0 ? 1.0 / mass : 0.0), -finite, finite);
+  const double factor = detail::held_as<double>(out.scale * mean.share());
   if (!out.gradient.empty()) detail::write_scaled(out.gradient, gradient, factor, out.update);
   if (!out.hessian.empty()) detail::write_scaled(out.hessian, hessian, factor, out.update);
   std::copy_n(values.begin(), out.per_list.size(), out.per_list.begin());
-  return std::min(summed ? sum * most : mass > 0.0 ? sum / mass : 0.0, finite);
+  return mean(lists, weight, [&](std::size_t l) { return values[l]; });
 }
 
 }  // namespace rankloss::inline RANKLOSS_ABI

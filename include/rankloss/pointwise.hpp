@@ -7,6 +7,7 @@
 #include <rankloss/detail/lane_math.hpp>
 #include <rankloss/detail/require.hpp>
 #include <rankloss/detail/simd.hpp>
+#include <rankloss/detail/weighted_mean.hpp>
 #include <rankloss/evaluate.hpp>
 #include <rankloss/workspace.hpp>
 
@@ -163,19 +164,13 @@ struct pointwise {
     T* g = detail::contiguous_output(out.gradient, scratch);
     T* h = detail::contiguous_output(out.hessian, scratch);
 
-    // Weights are divided by their greatest first: their sum may be beyond the largest double.
-    double most = 1.0;
-    double total = static_cast<double>(n);
-    if (weights != nullptr) {
-      most = detail::largest_of<Arch>(weights, n);
-      total = 0.0;
-      for (std::size_t i = 0; i < n && most > 0.0; ++i) total += weights[i] / most;
-    }
-    if (!(total > 0.0)) {
-      detail::clear(out);
-      return 0.0;
-    }
-    const double share = over_items == item_reduction::mean ? 1.0 / total : most;
+    const bool summed = over_items == item_reduction::sum;
+    const reduction how = summed ? reduction::sum : reduction::mean;
+    const detail::weighted_mean mean = weights == nullptr ? detail::weighted_mean(n, how)
+                                                          : detail::weighted_mean(
+                                                                n, [&](std::size_t i) { return weights[i]; }, how);
+    const double unit = summed ? 1.0 : mean.scaled(1.0);
+    const double share = summed ? 1.0 : mean.share();
     const V largest(static_cast<double>(std::numeric_limits<T>::max()));
     const auto held = [&](const V& x) { return xsimd::min(xsimd::max(x, -largest), largest); };
     const auto clipped = [](const V& x) { return xsimd::min(xsimd::max(x, V(-detail::largest_term)), V(detail::largest_term)); };
@@ -184,7 +179,7 @@ struct pointwise {
       const V score = held(detail::load_items<Arch>(s + i, count));
       const auto f = function(score, detail::load_items<Arch>(y + i, count));
       V weight(share);
-      if (weights != nullptr) weight *= detail::load_items<Arch>(weights + i, count) / V(most);
+      if (weights != nullptr) weight *= detail::load_items<Arch>(weights + i, count) * V(unit);
       sum += detail::only_items<Arch>(count, clipped(weight * clipped(f.value)));
       // What is infinite is made finite before a weight of 0 meets it.
       if (g != nullptr) detail::store_items<Arch>(g + i, count, held(weight * held(f.slope)));

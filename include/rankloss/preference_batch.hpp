@@ -5,6 +5,7 @@
 #include <rankloss/context.hpp>
 #include <rankloss/detail/check_data.hpp>
 #include <rankloss/detail/require.hpp>
+#include <rankloss/detail/weighted_mean.hpp>
 #include <rankloss/evaluate.hpp>
 #include <rankloss/workspace.hpp>
 
@@ -113,10 +114,9 @@ void check_preferences(const preference_batch<T>& batch, const outputs& out, boo
 inline void write_scaled(const real_output& out, std::span<const double> sums, double factor, update how) {
   out.visit([&](auto* memory) {
     using G = std::remove_pointer_t<decltype(memory)>;
-    constexpr double largest = static_cast<double>(std::numeric_limits<G>::max());
     for (std::size_t i = 0; i < sums.size(); ++i) {
       const double before = how == update::add ? static_cast<double>(memory[i]) : 0.0;
-      memory[i] = static_cast<G>(std::clamp(before + factor * sums[i], -largest, largest));
+      memory[i] = held_as<G>(before + held_as<double>(factor * sums[i]));
     }
   });
 }
@@ -136,29 +136,31 @@ double evaluate_preferences(const Loss& loss, const preference_batch<T>& batch, 
   std::fill(hessian.begin(), hessian.end(), 0.0);
 
   const std::size_t pairs = batch.preferred.size();
-  double most = batch.pair_weights.empty() ? 1.0 : 0.0;
-  for (std::size_t k = 0; k < batch.pair_weights.size(); ++k) most = std::max(most, batch.pair_weights[k]);
   constexpr double largest = std::min(static_cast<double>(std::numeric_limits<T>::max()), 1e300);
   const auto reward = [&](std::size_t i) { return std::clamp(static_cast<double>(batch.rewards[i]), -largest, largest); };
-  const auto term_of = [&](std::size_t k, double preferred, double other) {
+  const auto term_of = [&](std::size_t k) {
+    const double preferred = reward(static_cast<std::size_t>(batch.preferred[k]));
+    const double other = reward(static_cast<std::size_t>(batch.other[k]));
     const double margin = batch.margins.empty() ? 0.0 : batch.margins[k];
     if constexpr (tie_loss<Loss>)
       if (!batch.ties.empty() && batch.ties[k]) return loss.tie(preferred, other, margin);
     return loss(preferred, other, margin);
   };
-  double sum = 0.0;
-  double mass = 0.0;
+  const std::span<double> values = out.per_list.empty() ? scratch.take<double>(pairs) : out.per_list;
+  const bool of_relevant = batch.reduction == reduction::mean_of_relevant;
+  for (std::size_t k = 0; of_relevant && k < pairs; ++k) values[k] = term_of(k).value;
+  const auto weight = [&](std::size_t k) {
+    return of_relevant && !(values[k] > 0.0) ? 0.0 : batch.pair_weights.empty() ? 1.0 : batch.pair_weights[k];
+  };
+  const weighted_mean mean(pairs, weight, batch.reduction);
   double by_ties = 0.0;
   for (std::size_t k = 0; k < pairs; ++k) {
     const auto p = static_cast<std::size_t>(batch.preferred[k]);
     const auto o = static_cast<std::size_t>(batch.other[k]);
-    const preference_term term = term_of(k, reward(p), reward(o));
-    if (!out.per_list.empty()) out.per_list[k] = term.value;
-    // Of the greatest weight: no sum of weights is too large, or too small.
-    const double w = batch.pair_weights.empty() ? 1.0 : most > 0.0 ? batch.pair_weights[k] / most : 0.0;
+    const double w = mean.scaled(weight(k));
+    const preference_term term = term_of(k);
+    values[k] = term.value;
     if (!(w > 0.0)) continue;
-    if (batch.reduction != reduction::mean_of_relevant || term.value > 0.0) mass += w;
-    sum += w * term.value;
     by_ties += w * term.slope_of_ties;
     if (!gradient.empty()) {
       gradient[p] += w * term.slope_preferred;
@@ -169,14 +171,11 @@ double evaluate_preferences(const Loss& loss, const preference_batch<T>& batch, 
       hessian[o] += w * term.curvature_other;
     }
   }
-  const bool summed = batch.reduction == reduction::sum;
-  const double share = summed ? most : mass > 0.0 ? 1.0 / mass : 0.0;
-  constexpr double finite = std::numeric_limits<double>::max();
-  const double factor = std::clamp(out.scale * share, -finite, finite);
+  const double factor = held_as<double>(out.scale * mean.share());
   if (!out.gradient.empty()) write_scaled(out.gradient, gradient, factor, out.update);
   if (!out.hessian.empty()) write_scaled(out.hessian, hessian, factor, out.update);
   if (tie_gradient != nullptr) write_scaled(std::span(tie_gradient, 1), std::span(&by_ties, 1), factor, out.update);
-  return std::min(summed ? sum * most : mass > 0.0 ? sum / mass : 0.0, finite);
+  return mean(pairs, weight, [&](std::size_t k) { return values[k]; });
 }
 
 }  // namespace detail
@@ -187,7 +186,7 @@ double evaluate_preferences(const Loss& loss, const preference_batch<T>& batch, 
 ///     gradient[i]   = out.scale * d(value) / d(rewards[i])
 ///
 /// - Time O(pairs + items) on the calling thread, pair by pair in the order given: the same bits for any executor and on every run.
-/// - Sums are in double; scratch O(items), after warm-up nothing is allocated. out.per_list takes the value of each pair.
+/// - Sums are in double; scratch O(items + pairs), after warm-up nothing is allocated. out.per_list takes the value of each pair.
 /// - Edge cases: no pair, or weights that sum to 0: value 0, gradient 0.
 /// @throws std::invalid_argument naming the field when sizes, indices, options or (data_checks::on) data do not fit; then no output has been
 /// written.

@@ -97,3 +97,9 @@ TEST_CASE("check_data: weights are as many as there are units, finite and not ne
   CHECK(complaint(std::vector<float>{1, not_numbers<float>()[0]}, 2, true).find("at list 1") != std::string::npos);
   CHECK(complaint(std::vector<double>{-1, infinity}, 2, false).empty());
 }
+
+TEST_CASE("check_data: numbers beyond the type are its largest") {
+  CHECK(rankloss::detail::held_as<float>(1e300) == std::numeric_limits<float>::max());
+  CHECK(rankloss::detail::held_as<float>(-1e300) == std::numeric_limits<float>::lowest());
+  CHECK(rankloss::detail::held_as<double>(0.5) == 0.5);
+}

@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <random>
 #include <span>
 #include <type_traits>
@@ -222,4 +223,59 @@ TEST_CASE("evaluate_lists: nothing to run is 0, and so is a total weight of 0") 
   std::vector<float> g(2, 7.0F);
   CHECK(run(plain_sum{}, {.scores = s, .relevance = y, .list_weights = zero}, {.gradient = g}) == 0.0);
   CHECK(g == std::vector<float>(2, 0.0F));
+}
+
+TEST_CASE("evaluate_lists: weights and scales at the ends of a double") {
+  const std::vector<std::int64_t> offsets{0, 2, 4};
+  const std::vector<float> s{1, 2, 3, 0};
+  const std::vector<int> y{1, 2, 0, 7};
+  const std::vector<std::uint8_t> all(4, 1);
+  const std::vector<double> values{5, 0};
+  constexpr double largest = std::numeric_limits<double>::max();
+  for (const bool masked : {false, true})  // written straight to the caller's memory, and by way of scratch
+    for (const double w : {1.0, 1e308, largest, std::numeric_limits<double>::min(), 1e-320, std::numeric_limits<double>::denorm_min()})
+      for (const reduction by : {reduction::mean, reduction::mean_of_relevant}) {
+        INFO("weights of " << w << ", masked " << masked << ", reduction " << static_cast<int>(by));
+        const std::vector<double> weights{w, w};
+        list_batch<float, int> batch{.scores = s, .relevance = y, .offsets = offsets, .list_weights = weights, .reduction = by};
+        if (masked) batch.mask = all;
+        std::vector<float> g(4, 9.0F);
+        std::vector<double> per_list(2);
+        CHECK(run(plain_sum{}, batch, {.gradient = g, .per_list = per_list}) == Approx(2.5).epsilon(1e-15));
+        CHECK(per_list == values);
+        CHECK(g == std::vector<float>{0.5F, 1.0F, 0.0F, 3.5F});
+        // Shares of a third and two thirds.
+        const std::vector<double> uneven{w / 2, w};
+        batch.list_weights = uneven;
+        if (w / 2 > 0.0) {
+          CHECK(run(plain_sum{}, batch, {.gradient = g}) == Approx(5.0 / 3.0).epsilon(1e-15));
+          CHECK(static_cast<double>(g[3]) == Approx(14.0 / 3.0).epsilon(1e-6));
+        }
+      }
+
+  // Beyond what the gradient's type holds it is the largest number, and 0 stays 0.
+  constexpr float most = std::numeric_limits<float>::max();
+  const std::vector<double> weights{1e308, 1e-320};
+  for (const bool masked : {false, true}) {
+    INFO("masked " << masked);
+    list_batch<float, int> batch{.scores = s, .relevance = y, .offsets = offsets, .reduction = reduction::sum};
+    if (masked) batch.mask = all;
+    std::vector<float> g(4, 9.0F);
+    CHECK(run(plain_sum{}, batch, {.gradient = g, .scale = -1e300}) == 5.0);
+    CHECK(g == std::vector<float>{-most, -most, 0.0F, -most});
+    run(plain_sum{}, batch, {.gradient = g, .scale = -1e300, .update = update::add});
+    CHECK(g == std::vector<float>{-most, -most, 0.0F, -most});
+    std::vector<double> wide(4, 9.0);
+    run(plain_sum{}, batch, {.gradient = wide, .scale = 1e308});
+    CHECK(wide == std::vector<double>{1e308, largest, 0.0, largest});
+    // A factor that is subnormal in float, on a number that brings it back.
+    const std::vector<int> large{1 << 30, 0, 0, 0};
+    batch.relevance = large;
+    run(plain_sum{}, batch, {.gradient = g, .scale = 1e-41});
+    CHECK(static_cast<double>(g[0]) == Approx(1e-41 * (1 << 30)).epsilon(1e-6));
+    batch.relevance = y;
+    batch.list_weights = weights;
+    CHECK(run(plain_sum{}, batch, {.gradient = g}) == largest);
+    CHECK(g == std::vector<float>{most, most, 0.0F, 0.0F});
+  }
 }

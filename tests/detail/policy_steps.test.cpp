@@ -42,16 +42,15 @@ TEST_CASE("policy_steps: shares of a mean sum to 1 over what counts, however lar
   CHECK(even[1] == 0.25);
   const step_shares masked(none_w, m, 4);
   CHECK(masked[1] == Approx(1.0 / 3.0));
+  const std::vector<double> small{5e-324, 5e-324, 1e-323, 5e-324};
+  const rankloss::reals subnormal(small);
+  const step_shares tiny(subnormal, m, 4);
+  CHECK(tiny[0] == Approx(0.25));
+  CHECK(tiny[2] == Approx(0.5));
   const std::vector<double> zeros{0.0, 0.0};
   const rankloss::reals z(zeros);
   const step_shares nothing(z, none_m, 2);
   CHECK(nothing[0] == 0.0);
-}
-
-TEST_CASE("policy_steps: numbers beyond the type are its largest") {
-  CHECK(held_as<float>(1e300) == std::numeric_limits<float>::max());
-  CHECK(held_as<float>(-1e300) == std::numeric_limits<float>::lowest());
-  CHECK(held_as<double>(0.5) == 0.5);
 }
 
 TEST_CASE("policy_steps: what does not fit is named; padding may hold anything") {

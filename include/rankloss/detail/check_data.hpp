@@ -4,10 +4,12 @@
 #include <rankloss/batch.hpp>
 #include <rankloss/detail/require.hpp>
 
+#include <algorithm>
 #include <bit>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <string_view>
 #include <type_traits>
 
@@ -30,6 +32,13 @@ template <std::floating_point T>
   } else {
     return (std::bit_cast<std::uint64_t>(value) & 0x7fffffffffffffffu) < 0x7ff0000000000000u;
   }
+}
+
+/// The number of T that is nearest to x: the largest one where x is beyond it.
+template <std::floating_point T>
+[[nodiscard]] inline T held_as(double x) noexcept {
+  constexpr double largest = static_cast<double>(std::numeric_limits<T>::max());
+  return static_cast<T>(std::clamp(x, -largest, largest));
 }
 
 /// Position of the first item for which `bad` holds, or n. Blocks are tested as a whole first, so that clean data cost one vectorised read.

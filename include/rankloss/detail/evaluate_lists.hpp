@@ -4,13 +4,16 @@
 #include <rankloss/batch.hpp>
 #include <rankloss/context.hpp>
 #include <rankloss/detail/check_data.hpp>
+#include <rankloss/detail/weighted_mean.hpp>
 #include <rankloss/workspace.hpp>
 
 #include <xsimd/xsimd.hpp>
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstddef>
+#include <limits>
 #include <numeric>
 #include <span>
 #include <type_traits>
@@ -94,25 +97,19 @@ class list_run {
     values_ = scratch.take<double>(lists);
     plan();
 
-    double total = 1.0;
-    if (reduction_ != reduction::sum) {
-      total = 0.0;
-      if (reduction_ == reduction::mean_of_relevant) {
-        counts_ = scratch.take<double>(lists);
-        count_relevant();
-      }
-      for (std::size_t l = 0; l < lists; ++l) total += weight(l);
+    if (reduction_ == reduction::mean_of_relevant) {
+      counts_ = scratch.take<double>(lists);
+      count_relevant();
     }
-    share_ = total > 0.0 ? share / total : 0.0;
+    const auto weight_of = [this](std::size_t l) { return weight(l); };
+    mean_ = weighted_mean(lists, weight_of, reduction_, share);
 
     context_.run(tasks_, [this](std::size_t worker, std::size_t task) {
       for (std::size_t at = bounds_[task]; at < bounds_[task + 1];) at += run_some(at, bounds_[task + 1], context_.scratch(worker));
     });
 
-    double sum = 0.0;
-    for (std::size_t l = 0; l < lists; ++l) sum += weight(l) * values_[l];
     if (!out_.per_list.empty()) std::copy(values_.begin(), values_.end(), out_.per_list.begin());
-    return sum * share_;
+    return mean_(lists, weight_of, [this](std::size_t l) { return values_[l]; });
   }
 
  private:
@@ -198,13 +195,21 @@ class list_run {
     });
   }
 
+  /// Whether a factor may be applied in S: it keeps its digits in S, and no number of S times it is beyond the largest.
+  template <class S>
+  [[nodiscard]] static bool narrow(double factor) noexcept {
+    return std::abs(factor) <= 1.0 && std::abs(factor) >= static_cast<double>(std::numeric_limits<S>::min());
+  }
+
   /// Brings what the loss has written to its final place and scale.
   void commit(const real_output& out, std::size_t l, const strided<T>& written) const {
     if (out.empty()) return;
-    const double factor = out_.scale * share_ * weight(l);
+    const double factor = held_as<double>(out_.scale * mean_.part(weight(l)));
     if (direct(out)) {
       if (factor == 1.0) return;
-      if (written.stride() == 1) {
+      if (!narrow<T>(factor)) {
+        for (std::size_t i = 0; i < written.size(); ++i) written[i] = held_as<T>(static_cast<double>(written[i]) * factor);
+      } else if (written.stride() == 1) {
         T* memory = written.data();
         for (std::size_t i = 0; i < written.size(); ++i) memory[i] *= static_cast<T>(factor);
       } else {
@@ -214,14 +219,15 @@ class list_run {
     }
     out.visit([&](auto* memory) {
       using G = std::remove_pointer_t<decltype(memory)>;
+      using wide = std::common_type_t<G, T>;
+      const double rounded = narrow<wide>(factor) ? static_cast<double>(static_cast<wide>(factor)) : factor;
       const auto [first, step] = source_.place(l);
       std::size_t from = 0;
       for (std::size_t i = 0; i < source_.size(l); ++i) {
         G& to = *(memory + first + static_cast<std::ptrdiff_t>(i) * step);
         const bool kept = !source_.masked() || source_.kept(l, i);
-        using wide = std::common_type_t<G, T>;
-        const wide g = kept ? static_cast<wide>(written[from++]) * static_cast<wide>(factor) : wide{0};
-        to = static_cast<G>(out_.update == update::add ? static_cast<wide>(to) + g : g);
+        const wide g = kept ? held_as<wide>(static_cast<double>(written[from++]) * rounded) : wide{0};
+        to = held_as<G>(out_.update == update::add ? static_cast<double>(to) + static_cast<double>(g) : static_cast<double>(g));
       }
     });
   }
@@ -274,7 +280,7 @@ class list_run {
   std::span<double> counts_;       // [lists] whether a list counts, where not all do
   std::span<double> values_;
   std::size_t tasks_ = 0;
-  double share_ = 1.0;
+  weighted_mean mean_{0, reduction::mean};
 };
 
 }  // namespace rankloss::inline RANKLOSS_ABI::detail

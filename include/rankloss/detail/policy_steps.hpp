@@ -4,21 +4,15 @@
 #include <rankloss/batch.hpp>
 #include <rankloss/detail/check_data.hpp>
 #include <rankloss/detail/require.hpp>
+#include <rankloss/detail/weighted_mean.hpp>
 
 #include <algorithm>
 #include <cstddef>
-#include <limits>
 #include <string_view>
 
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
 // Arrays of steps, as policy losses and advantages take them.
-
-template <class T>
-[[nodiscard]] T held_as(double x) noexcept {
-  constexpr double largest = static_cast<double>(std::numeric_limits<T>::max());
-  return static_cast<T>(std::clamp(x, -largest, largest));
-}
 
 /// A value of one step: no sum of these is infinite.
 [[nodiscard]] inline double bounded_term(double x) noexcept { return std::clamp(x, -1e290, 1e290); }
@@ -45,28 +39,23 @@ inline void check_offsets(const positions& offsets, std::size_t items, std::stri
   require(static_cast<std::size_t>(offsets[last]) == items, field, ": last is ", offsets[last], ", expected ", items, " (the number of ", unit, ")");
 }
 
-/// What part of a mean each step is; parts sum to 1, or are all 0 when nothing counts. No weights are too large for their sum.
+/// What part of a mean each step is; parts sum to 1, or are all 0 when nothing counts.
 class step_shares {
  public:
-  step_shares(const reals& weights, const flags& mask, std::size_t steps) : weights_(weights), mask_(mask) {
-    for (std::size_t i = 0; i < steps && !weights.empty(); ++i)
-      if (keeps(mask, i)) most_ = std::max(most_, weights[i]);
-    if (weights.empty()) most_ = 1.0;
-    if (!(most_ > 0.0)) return;
-    for (std::size_t i = 0; i < steps; ++i)
-      if (keeps(mask, i)) sum_ += weights.empty() ? 1.0 : weights[i] / most_;
-  }
+  step_shares(const reals& weights, const flags& mask, std::size_t steps)
+      : weights_(weights),
+        mask_(mask),
+        mean_(
+            steps, [this](std::size_t i) { return weight(i); }, reduction::mean) {}
 
-  [[nodiscard]] double operator[](std::size_t i) const {
-    if (!(sum_ > 0.0) || !keeps(mask_, i)) return 0.0;
-    return (weights_.empty() ? 1.0 : weights_[i] / most_) / sum_;
-  }
+  [[nodiscard]] double operator[](std::size_t i) const { return mean_.part(weight(i)); }
 
  private:
+  [[nodiscard]] double weight(std::size_t i) const { return !keeps(mask_, i) ? 0.0 : weights_.empty() ? 1.0 : weights_[i]; }
+
   const reals& weights_;
   const flags& mask_;
-  double most_ = 0.0;
-  double sum_ = 0.0;
+  weighted_mean mean_;
 };
 
 }  // namespace rankloss::inline RANKLOSS_ABI::detail
