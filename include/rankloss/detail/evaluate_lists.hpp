@@ -17,6 +17,7 @@
 #include <numeric>
 #include <span>
 #include <type_traits>
+#include <utility>
 
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
@@ -186,10 +187,10 @@ class list_run {
     if (out.empty()) return {};
     const std::size_t n = sizes_[l];
     if (!direct(out)) return {scratch.take<T>(n)};
-    const auto [first, step] = source_.place(l);
-    return out.visit([&, first = first, step = step](auto* memory) -> strided<T> {
+    const std::pair<std::size_t, std::ptrdiff_t> at = source_.place(l);
+    return out.visit([&](auto* memory) -> strided<T> {
       if constexpr (std::is_same_v<decltype(memory), T*>)
-        return {memory + first, n, step};
+        return {memory + at.first, n, at.second};
       else
         return {};
     });

@@ -52,11 +52,12 @@ class matrix_source {
     return {l * stride_, 1};
   }
   [[nodiscard]] strided<const T> scores(std::size_t l) const {
+    if (size(l) == 0) return {};  // the host may have no memory for a matrix without entries
     const auto [first, step] = place(l);
     return {batch_.similarity.data() + first, size(l), step};
   }
   [[nodiscard]] strided<const R> relevance(std::size_t l, workspace& scratch) const {
-    if (grade_ != nullptr) {
+    if (grade_ != nullptr && size(l) > 0) {
       if (!columns_ || grades_ == grades::relevance_as_rows) return {grade_ + l * batch_.columns, size(l)};
       return {grade_ + l, size(l), static_cast<std::ptrdiff_t>(batch_.columns)};
     }
