@@ -28,7 +28,7 @@ std::string shown(std::string_view token) { return rankloss::detail::quoted(toke
 
 std::vector<std::string> lines_of(std::string_view text) {
   std::vector<std::string> out;
-  text_lines lines(text);
+  text_lines lines(text, "text");
   CHECK(lines.number() == 0);
   while (lines.next()) {
     out.emplace_back(lines.line());
@@ -85,7 +85,12 @@ TEST_CASE("text: lines without their ends, the last with or without one") {
   CHECK(lines_of("\n") == all{""});
   CHECK(lines_of("a") == all{"a"});
   CHECK(lines_of("a\n") == all{"a"});
-  CHECK(lines_of("a\n\nb\r\n c") == all{"a", "", "b\r", " c"});
+  CHECK(lines_of("a\n\nb\r\n c") == all{"a", "", "b", " c"});
+  CHECK(lines_of("\r") == all{""});
+  CHECK(lines_of("a\r\rb") == all{"a", "", "b"});
+  CHECK(lines_of("a\rb\r") == all{"a", "b"});
+  CHECK(lines_of("a\r\nb\r\n") == all{"a", "b"});
+  CHECK(lines_of("a\n\rb\r\n\nc\rd\n") == all{"a", "", "b", "", "c", "d"});
   CHECK(lines_of("\xEF\xBB\xBF") == all{});
   CHECK(lines_of("\xEF\xBB\xBF"
                  "a\n\xEF\xBB\xBF"
@@ -97,9 +102,58 @@ TEST_CASE("text: lines without their ends, the last with or without one") {
                              "a"});
 }
 
+TEST_CASE("text: lines that end in CR alone cost one search of the text") {
+  std::string text;
+  for (int i = 0; i < 300000; ++i) text += "a\r";  // searched for LF at each line: 90e9 bytes
+  std::size_t count = 0;
+  for (text_lines lines(text, "text"); lines.next();) count += lines.line() == "a" ? 1 : 0;
+  CHECK(count == 300000);
+}
+
+TEST_CASE("text: what is compressed, UTF-16 or UTF-32 is refused in one line that says so") {
+  struct sample {
+    std::string bytes;
+    const char* what;
+  };
+  const std::string gzip("\x1F\x8B\x08\0\0\0\0\0\0\x03", 10);
+  const sample samples[] = {
+      {gzip, "compressed by gzip"},
+      {"\x1F\x8B"s, "compressed by gzip"},
+      {"BZh91AY&SY\x01\x02"s, "compressed by bzip2"},
+      {"BZh1\x17\x72\x45\x38\x50\x90"s, "compressed by bzip2"},
+      {"\xFD\x37zXZ\0\0\x04"s, "compressed by xz"},
+      {"\x28\xB5\x2F\xFD\x24"s, "compressed by zstd"},
+      {"\x50\x2A\x4D\x18"s, "compressed by zstd"},
+      {"\x5F\x2A\x4D\x18xyz"s, "compressed by zstd"},
+      {"\x04\x22\x4D\x18\x64"s, "compressed by lz4"},
+      {"\x1F\x9D\x90"s, "compressed by compress"},
+      {"LZIP\x01\x0C"s, "compressed by lzip"},
+      {"PK\x03\x04\x14"s, "a zip archive"},
+      {"PK\x05\x06\0\0"s, "a zip archive"},
+      {"7z\xBC\xAF\x27\x1C\0\x04"s, "a 7z archive"},
+      {"\xFF\xFE"s, "UTF-16"},
+      {"\xFE\xFF\0\x31"s, "UTF-16"},
+      {"\xFF\xFE\x31\0\x20\0"s, "UTF-16"},
+      {"1\0 \0q\0"s, "UTF-16"},
+      {"\0\x31\0 \0q"s, "UTF-16"},
+      {"1\0"s, "UTF-16"},
+      {"\xFF\xFE\0\0\x31\0\0\0"s, "UTF-32"},
+      {"\0\0\xFE\xFF\0\0\0\x31"s, "UTF-32"},
+      {"1\0\0\0 \0\0\0"s, "UTF-32"},
+      {"\0\0\0\x31\0\0\0 "s, "UTF-32"},
+  };
+  for (const auto& [bytes, what] : samples) {
+    INFO(what);
+    CHECK_THROWS_WITH(text_lines(bytes, "some.txt"), "some.txt: "s + what + ", expected plain text in ASCII or UTF-8");
+    CHECK_THROWS_AS(text_lines(bytes, "some.txt"), std::runtime_error);
+  }
+  for (const std::string& text : {""s, "1"s, "BZh9 Q0 a"s, "BZh"s, "PK 0 d 1"s, "7z"s, "P*M"s, "LZIP 1"s, "\0\0"s, "\0"s, "a b\0"s, "\xC3\xA4"s})
+    CHECK_NOTHROW(text_lines(text, "some.txt"));
+}
+
 TEST_CASE("text: tokens between blanks") {
-  for (int c = 0; c < 256; ++c) CHECK(is_blank(static_cast<char>(c)) == (c == ' ' || c == '\t' || c == '\r'));
-  const std::string_view text = " \t\r one\ttwo\r three";
+  for (int c = 0; c < 256; ++c) CHECK(is_blank(static_cast<char>(c)) == (c == ' ' || c == '\t'));
+  const std::string_view text = " \t\t one\ttwo\t three";
   const char* const end = text.data() + text.size();
   const char* p = skip_blanks(text.data(), end);
   CHECK(p == text.data() + 4);

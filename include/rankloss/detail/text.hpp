@@ -3,6 +3,7 @@
 
 #include <rankloss/detail/require.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstring>
 #include <filesystem>
@@ -56,21 +57,73 @@ template <class... Parts>
   }
 }
 
-/// The lines of a text, without their ends; numbered from 1. A byte order mark before the first is no part of it.
+/// What bytes are that begin no text of one byte a character, such as "compressed by gzip"; empty: nothing of the kind is found. Files are known
+/// by what they begin with; UTF-16 and UTF-32 without a byte order mark by the zero bytes of a first character of ASCII.
+[[nodiscard]] inline std::string_view other_than_text(std::string_view bytes) noexcept {
+  using namespace std::string_view_literals;
+  struct form {
+    std::string_view name;
+    std::string_view mark;
+  };
+  static constexpr form forms[] = {
+      {"compressed by gzip", "\x1F\x8B"sv},
+      {"compressed by bzip2", "BZh"sv},
+      {"compressed by xz", "\xFD\x37zXZ\0"sv},
+      {"compressed by zstd", "\x28\xB5\x2F\xFD"sv},
+      {"compressed by lz4", "\x04\x22\x4D\x18"sv},
+      {"compressed by compress", "\x1F\x9D"sv},
+      {"compressed by lzip", "LZIP\x01"sv},
+      {"a zip archive", "PK\x03\x04"sv},
+      {"a zip archive", "PK\x05\x06"sv},
+      {"a 7z archive", "7z\xBC\xAF\x27\x1C"sv},
+      {"UTF-32", "\xFF\xFE\0\0"sv},
+      {"UTF-32", "\0\0\xFE\xFF"sv},
+      {"UTF-16", "\xFF\xFE"sv},
+      {"UTF-16", "\xFE\xFF"sv},
+  };
+  for (const auto& [name, mark] : forms) {
+    if (!bytes.starts_with(mark)) continue;
+    if (mark != "BZh"sv) return name;
+    // A word may begin so: it is bzip2 when the first block, or the end of an empty file, follows the level.
+    const std::string_view block = bytes.substr(std::min<std::size_t>(bytes.size(), 4));
+    if (block.starts_with("1AY&SY"sv) || block.starts_with("\x17\x72\x45\x38\x50\x90"sv)) return name;
+  }
+  if (bytes.size() >= 4 && (static_cast<unsigned char>(bytes[0]) & 0xF0u) == 0x50u && bytes.substr(1, 3) == "\x2A\x4D\x18"sv)
+    return "compressed by zstd";  // one of sixteen marks of a frame to be skipped
+
+  const auto zero = [&](std::size_t i) { return bytes[i] == '\0'; };
+  if (bytes.size() >= 4 && zero(1) && zero(2) && zero(0) != zero(3)) return "UTF-32";
+  if (bytes.size() >= 2 && zero(0) != zero(1)) return "UTF-16";
+  return {};
+}
+
+/// The lines of a text, without their ends, which are LF, CRLF or CR, each line's its own; numbered from 1. A byte order mark of UTF-8 before
+/// the first line is no part of it.
 class text_lines {
  public:
-  explicit text_lines(std::string_view text) noexcept : rest_(text) {
+  /// @throws std::runtime_error "NAME: what came, expected what" when the text is compressed, UTF-16 or UTF-32.
+  text_lines(std::string_view text, std::string_view name) : next_(text.data()), end_(text.data() + text.size()) {
     constexpr std::string_view mark = "\xEF\xBB\xBF";
-    if (rest_.starts_with(mark)) rest_.remove_prefix(mark.size());
+    if (text.starts_with(mark)) next_ += mark.size();
+    if (const std::string_view other = other_than_text(text); !other.empty()) [[unlikely]] {
+      std::string message(name);
+      append(message, ": ");
+      append(message, other);
+      append(message, ", expected plain text in ASCII or UTF-8");
+      throw_or_abort<std::runtime_error>(message);
+    }
+    feed_ = find(next_, end_, '\n');
   }
 
   /// Goes to the next line, if there is one.
   [[nodiscard]] bool next() noexcept {
-    if (rest_.empty()) return false;
-    const void* const found = std::memchr(rest_.data(), '\n', rest_.size());
-    const std::size_t length = found == nullptr ? rest_.size() : static_cast<std::size_t>(static_cast<const char*>(found) - rest_.data());
-    line_ = rest_.substr(0, length);
-    rest_.remove_prefix(found == nullptr ? length : length + 1);
+    if (next_ == end_) return false;
+    if (feed_ < next_) feed_ = find(next_, end_, '\n');  // once a line feed: without any, a text is not searched again for each line
+    const char* const stop = find(next_, feed_, '\r');
+    line_ = {next_, static_cast<std::size_t>(stop - next_)};
+    next_ = stop;
+    if (next_ != end_ && *next_ == '\r') ++next_;
+    if (next_ != end_ && *next_ == '\n') ++next_;
     ++number_;
     return true;
   }
@@ -79,13 +132,21 @@ class text_lines {
   [[nodiscard]] std::size_t number() const noexcept { return number_; }
 
  private:
-  std::string_view rest_;
+  /// The first c in [from, to), or `to`.
+  static const char* find(const char* from, const char* to, char c) noexcept {
+    const void* const found = from == to ? nullptr : std::memchr(from, c, static_cast<std::size_t>(to - from));
+    return found == nullptr ? to : static_cast<const char*>(found);
+  }
+
+  const char* next_;
+  const char* end_;
+  const char* feed_;  // the first line feed from next_ on, or end_; before next_ where it is not looked for yet
   std::string_view line_;
   std::size_t number_ = 0;
 };
 
-/// What separates the tokens of a line; a carriage return is one, so that lines may end in CRLF.
-[[nodiscard]] constexpr bool is_blank(char c) noexcept { return c == ' ' || c == '\t' || c == '\r'; }
+/// What separates the tokens of a line.
+[[nodiscard]] constexpr bool is_blank(char c) noexcept { return c == ' ' || c == '\t'; }
 
 [[nodiscard]] inline const char* skip_blanks(const char* p, const char* end) noexcept {
   while (p != end && is_blank(*p)) ++p;

@@ -133,7 +133,7 @@ class growing_matrix {
 class svmlight_reader {
  public:
   svmlight_reader(std::string_view text, const svmlight_options& options, std::string_view name)
-      : lines_(text),
+      : lines_(text, name),
         options_(options),
         name_(name),
         count_(static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n')) + 1),

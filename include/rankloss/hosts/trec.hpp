@@ -153,7 +153,7 @@ std::vector<trec_line<Value>> read_trec_lines(std::string_view text, std::string
   all.reserve(static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n')) + 1);
   name_numbers topics;
   std::size_t bytes = 0;
-  for (text_lines lines(text); lines.next();) {
+  for (text_lines lines(text, name); lines.next();) {
     const char* const end = lines.line().data() + lines.line().size();
     std::array<std::string_view, fields> tokens;
     std::size_t count = 0;
@@ -220,7 +220,7 @@ class judged_documents {
 ///     TOPIC ITERATION DOCUMENT RELEVANCE
 ///
 /// - The relevance is a whole number. The iteration is not looked at. Topics and documents are any words; a topic's lines need not be together.
-/// - Blank lines are skipped. Lines end in LF or CRLF, the last one as it likes.
+/// - Blank lines are skipped. Lines end in LF, CRLF or CR, the last one as it likes.
 /// - Time O(n log n), memory O(bytes).
 /// @throws std::runtime_error "NAME:LINE: field: what came, expected what"; a document judged twice for a topic is one. Nothing half-read is
 /// returned.
@@ -249,7 +249,7 @@ class judged_documents {
 ///
 /// - The score is a decimal number, read as a double; NaN and infinity are errors. Q0 and the rank are not looked at: the order is that of the
 ///   scores, as in trec_eval. A topic's lines need not be together.
-/// - Blank lines are skipped. Lines end in LF or CRLF, the last one as it likes.
+/// - Blank lines are skipped. Lines end in LF, CRLF or CR, the last one as it likes.
 /// - Time O(n log n), memory O(bytes).
 /// @throws std::runtime_error "NAME:LINE: field: what came, expected what"; a document retrieved twice for a topic is one. Nothing half-read is
 /// returned.
