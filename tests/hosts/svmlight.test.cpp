@@ -77,7 +77,8 @@ TEST_CASE("svmlight: ends of lines, tabs, blanks, byte order mark") {
   const std::string_view lines = "1 qid:1 1:1 2:2\n0 qid:1 1:3 2:4";
   const std::string marked = "\xEF\xBB\xBF" + std::string(lines);
   for (const std::string_view text :
-       {lines, "1 qid:1 1:1 2:2\n0 qid:1 1:3 2:4\n"sv, "1 qid:1 1:1 2:2\r\n0 qid:1 1:3 2:4\r\n"sv,
+       {lines, "1 qid:1 1:1 2:2\n0 qid:1 1:3 2:4\n"sv, "1 qid:1 1:1 2:2\r\n0 qid:1 1:3 2:4\r\n"sv, "1 qid:1 1:1 2:2\r0 qid:1 1:3 2:4\r"sv,
+        "1 qid:1 1:1 2:2 # a\r0 qid:1 1:3 2:4 # b"sv, "\r1 qid:1 1:1 2:2\n\r0 qid:1 1:3 2:4\r\n"sv,
         "\r\n \t\n1 qid:1 1:1 2:2\r\n\r\n0 qid:1 1:3 2:4\r"sv, "  1\tqid:1\t\t1:1   2:2  \n0 qid:1 1:3 2:4#\n\n"sv, std::string_view(marked)}) {
     const svmlight_data data = parse_svmlight(text);
     CHECK(data.features == features);
@@ -85,6 +86,14 @@ TEST_CASE("svmlight: ends of lines, tabs, blanks, byte order mark") {
     CHECK(data.queries == std::vector<std::int64_t>{1});
     CHECK(data.offsets == std::vector<std::size_t>{0, 2});
   }
+}
+
+TEST_CASE("svmlight: lines that end in CR alone, with comments") {
+  const svmlight_data data = parse_svmlight("2 qid:1 1:0.5 # a\r1 qid:1 1:0.25 # b\r0 qid:1 1:0 # c\r", {.comments = true});
+  CHECK(data.relevance == std::vector<float>{2, 1, 0});
+  CHECK(data.features == std::vector<float>{0.5f, 0.25f, 0.0f});
+  CHECK(data.comments == std::vector<std::string>{"a", "b", "c"});
+  CHECK_THROWS_WITH(parse_svmlight("1 1:1\r1 1:2\r1 1:x\r"), "text:3: feature 1: 'x', expected a finite number");
 }
 
 TEST_CASE("svmlight: without qid all items are one list") {
