@@ -26,6 +26,22 @@ TEST_CASE("pairs: lists wider than the exponentials of their items, and the long
   check_ordered(ranknet{}, make_list(1500, 1.0, 4, 12), reference::logistic(1), one);
 }
 
+TEMPLATE_TEST_CASE("ranknet: scores with nothing between them to be a centre, a hundred temperatures apart or a thousand", "", float, double) {
+  const TestType offset = TestType(2) / std::numeric_limits<TestType>::epsilon();
+  const double widest = sizeof(TestType) == 4 ? 160.0 : 1300.0;  // of exponentials
+  const std::vector<TestType> s{offset, offset + 2, offset};
+  const std::vector<int> y{2, 1, 0};
+  std::vector<TestType> g(3);
+  for (const double far : {0.6 * widest, widest, 1.1 * widest}) {
+    const double value =
+        evaluate(ranknet{.function = {.temperature = 2.0 / far}}, list_batch<TestType, int>{.scores = s, .relevance = y}, {.gradient = g});
+    CHECK(value == Approx(far + std::log(2.0)));
+    CHECK(static_cast<double>(g[0]) == Approx(-0.75 * far));
+    CHECK(static_cast<double>(g[1]) == Approx(0.5 * far));
+    CHECK(static_cast<double>(g[2]) == Approx(0.25 * far));
+  }
+}
+
 TEST_CASE("ranknet: long lists, of few grades and of real relevance, crowded and far apart") {
   for (const int grades : {2, 5, 40, 0})
     for (const double spread : {1e-6, 1.0, 300.0, 1e6}) {

@@ -399,7 +399,11 @@ struct pairwise {
     bool done = false;
     if constexpr (has_shares) {
       const std::span<S> exponentials = take();
-      done = fill_exponentials<Arch>(std::span<const S>(scores).first(n), exponentials);
+      const std::span<const S> kept = scores.first(n);
+      if (n > 0) {
+        const auto [least, most] = detail::extremes_of(kept);
+        done = detail::fill_exponentials<Arch>(kept, least, most, 1.0 / function.length(), exponentials);
+      }
       if (done) totals = sum(detail::by_shares<Arch, S, Function>{function, exponentials});
     }
     if (!done) totals = sum(detail::by_difference<Function>{function});
@@ -408,22 +412,6 @@ struct pairwise {
     write<T>(gradient, share, at.item, out.gradient);
     if (!hessian.empty()) write<T>(hessian, share, at.item, out.hessian);
     return std::min(share * totals.value, std::numeric_limits<double>::max());
-  }
-
-  /// exp(s / t), from the middle of the scores; `false` where they do not fit.
-  template <class Arch, class S>
-  [[nodiscard]] bool fill_exponentials(std::span<const S> scores, std::span<S> to) const {
-    using V = xsimd::batch<S, Arch>;
-    constexpr S widest = sizeof(S) == 4 ? S(160) : S(1300);
-    if (scores.empty()) return false;
-    const auto [least, most] = detail::extremes_of(scores);
-    const S scale = static_cast<S>(1.0 / function.length());
-    if (!((most - least) * scale <= widest)) return false;
-    const S middle = least + (most - least) / 2;
-    for (std::size_t p = 0; p < scores.size(); p += V::size)
-      xsimd::exp((V::load_unaligned(scores.data() + p) - V(middle)) * V(scale)).store_unaligned(to.data() + p);
-    std::fill(to.begin() + static_cast<std::ptrdiff_t>(scores.size()), to.end(), S{1});
-    return true;
   }
 };
 

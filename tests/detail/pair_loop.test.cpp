@@ -252,6 +252,32 @@ TEMPLATE_TEST_CASE("pair_loop: by shares of exponentials, functions are those of
   check_function(rankloss::pairs::soft_zero_one{.temperature = 2.0}, plain_zero_one);
 }
 
+TEMPLATE_TEST_CASE("pair_loop: exponentials of scores fit their type up to the widest range that is taken, wherever the scores lie", "", float,
+                   double) {
+  using S = TestType;
+  const S widest = sizeof(S) == 4 ? S(160) : S(1300);
+  const real digits = 4 * real(std::numeric_limits<S>::epsilon()) * (sizeof(S) == 4 ? 1 : 650);
+  // From a unit of offset on, scores an even number apart have no middle between them.
+  for (const S unit : {S(1), S(1) / std::numeric_limits<S>::epsilon()})
+    for (const std::size_t n : {2u, 3u, 17u, 40u}) {
+      const double scale = 0.5 * static_cast<double>(widest);
+      const S least = unit == S(1) ? S(-1) : S(2) * unit;
+      std::vector<S> scores, to(n + row<S>::size, S(7));
+      for (std::size_t i = 0; i < n; ++i) scores.push_back(least + S(i % 2 == 0 ? 0 : 2));
+      REQUIRE(rankloss::detail::fill_exponentials<arch, S, S>(scores, least, least + S(2), scale, to));
+      for (std::size_t i = 0; i < n; ++i) {
+        const real expected = std::exp(real(i % 2 == 0 ? -0.5 : 0.5) * real(widest));
+        CHECK(std::abs(real(to[i]) - expected) <= digits * expected);
+      }
+      CHECK(std::all_of(to.begin() + static_cast<std::ptrdiff_t>(n), to.end(), [](S x) { return x == S(1); }));
+      CHECK(std::isnormal(S(1) / (to[1] + to[1])));
+      CHECK(std::isnormal(S(1) / (to[0] + to[0])));
+      std::fill(to.begin(), to.end(), S(7));
+      CHECK_FALSE(rankloss::detail::fill_exponentials<arch, S, S>(scores, least, least + S(2), 1.001 * scale, to));
+      CHECK(std::all_of(to.begin(), to.end(), [](S x) { return x == S(7); }));
+    }
+}
+
 TEMPLATE_TEST_CASE("pair_loop: lane_numbers are 0, 1, 2", "", float, double) {
   std::vector<TestType> found(w<TestType>);
   rankloss::detail::lane_numbers<row<TestType>>().store_unaligned(found.data());

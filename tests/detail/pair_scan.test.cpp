@@ -271,6 +271,85 @@ TEMPLATE_TEST_CASE("pair_scan: all scores equal, crowds far apart, gaps that not
   check(TestType{}, draw_list(700, spread(2e5), real_valued));
 }
 
+TEMPLATE_TEST_CASE("pair_scan: buckets whose scores span more than their exponentials do, most of them near one end", "", ranknet, wrong_pairs,
+                   by_difference, soft_difference, lambdarank) {
+  // 600 levels in buckets of some thirty: what acts within a bucket is made of exponentials by the widths below, and of none above 160.
+  for (const double outlier : {80.0, 100.0, 159.0, 1e3, -100.0}) {
+    INFO("outliers at " << outlier);
+    drawn_list items;
+    for (int i = 0; i < 600; ++i) {
+      items.scores.push_back(static_cast<float>(i % 10 != 0 ? i % 97 / 97.0 : outlier));
+      items.relevance.push_back(static_cast<float>(i * 7 % 600) / 600.0F);
+      items.weights.push_back(static_cast<float>(i % 3));
+    }
+    check(TestType{}, items);
+  }
+  for (const double mean : {15.0, 40.0, 300.0}) {
+    INFO("tail of mean " << mean);
+    const draw tail = [=](std::mt19937_64& random) { return -mean * std::log(uniform(random)); };
+    check(TestType{}, draw_list(600, tail, real_valued));
+    check(TestType{}, draw_list(
+                          601, [=](std::mt19937_64& random) { return -tail(random); }, real_valued));
+  }
+  // Crowds so far apart that a difference to the middle would have no digits left for what happens within them.
+  const draw crowds = [](std::mt19937_64& random) {
+    return std::ldexp(static_cast<double>(random() % 3), 20) + std::round(64.0 * uniform(random)) / 16.0;
+  };
+  check(TestType{}, draw_list(600, crowds, real_valued));
+  check(TestType{}, draw_list(600, crowds, grades(3)));
+}
+
+TEMPLATE_TEST_CASE("pair_scan: scores whose neighbours in their type are a fifth of a temperature apart or a thousand", "", ranknet, soft_difference,
+                   lambdarank) {
+  for (const double temperature : {10.0, 0.5, 0.02, 2e-3}) {
+    INFO("temperature " << temperature);
+    // 2 apart are neighbours in float above 2^24 and in double above 2^53, which have nothing between them to be a centre.
+    for (const double offset : {0x1p24, 0x1p53}) {
+      const draw neighbours = [](std::mt19937_64& random) { return 2.0 * static_cast<double>(random() % 2); };
+      for (const draw& grade : {grades(3), real_valued}) {
+        const drawn_list near_0 = draw_list(600, neighbours, grade);
+        const std::array<sums, 2> expected = pair_by_pair(with<TestType>(0, pairs::cut::either, pairs::average::none, temperature), near_0);
+        const auto compare = [&]<class T>(T) {
+          std::vector<T> s, g(600);
+          for (const float x : near_0.scores) s.push_back(static_cast<T>(offset + static_cast<double>(x)));
+          const double value = evaluate(with<TestType>(0, pairs::cut::either, pairs::average::none, temperature),
+                                        list_batch<T, float>{.scores = s, .relevance = near_0.relevance}, {.gradient = g});
+          CHECK(value == Approx(static_cast<double>(expected[0].value)).epsilon(digits<T>).margin(1e-300));
+          CHECK(reference::relative_error(g, expected[0].gradient) <= digits<T>);
+        };
+        compare(1.0);
+        if (offset == 0x1p24) compare(1.0F);
+      }
+    }
+  }
+}
+
+TEMPLATE_TEST_CASE("pair_scan: levels are told apart whatever their numbers", "", float, double) {
+  // As of a list of many levels of which a cutoff has kept a few items.
+  constexpr std::uint32_t many = (1u << 24) + 8;
+  workspace scratch;
+  const workspace::scope scope(scratch);
+  constexpr std::size_t n = 4;
+  detail::scan_list<TestType, 1> list;
+  list.n = list.counted = n;
+  list.scores = scratch.take<double>(n);
+  list.levels = scratch.take<std::uint32_t>(n);
+  list.upper[0] = scratch.take<TestType>(n + 64);
+  list.lower[0] = scratch.take<TestType>(n + 64);
+  std::fill(list.upper[0].begin(), list.upper[0].end(), TestType{1});
+  std::fill(list.lower[0].begin(), list.lower[0].end(), TestType{1});
+  for (std::size_t i = 0; i < n; ++i) {
+    list.scores[i] = 1.0;
+    list.levels[i] = many - 1 - static_cast<std::uint32_t>(i);
+  }
+  std::vector<double> gradient(n, 0.0);
+  detail::pair_scan<xsimd::default_arch, TestType, 1, false, false, false, pairs::logistic> scan(pairs::logistic{}, 1.0, scratch);
+  scan.run(list, many, gradient);
+  CHECK(scan.totals().weight == 6.0);
+  CHECK(scan.totals().value == Approx(6.0 * std::log(2.0)).epsilon(digits<TestType>));
+  for (std::size_t i = 0; i < n; ++i) CHECK(gradient[i] == Approx(-1.5 + static_cast<double>(i)).epsilon(digits<TestType>));
+}
+
 TEST_CASE("pair_scan: items each alone, whose neighbours' second powers still count") {
   drawn_list items = draw_list(520, spread(1.0), grades(3));
   for (std::size_t i = 0; i < items.scores.size(); ++i) items.scores[i] = 18.0F * static_cast<float>(i * 7 % 520);

@@ -84,7 +84,7 @@ template <class Arch>
   return xsimd::select(x >= V(708.0), V(0.0), value);
 }
 
-/// exp(-x) for 0 <= x <= 700; beyond it anything. Terms: 12 for double, 7 for 2e-10.
+/// exp(-x) for |x| <= 700; beyond it anything. Terms: 12 for double, 7 for 2e-10.
 template <class Arch, std::size_t N>
 [[gnu::always_inline]] inline lanes<Arch> exp_minus_near(const lanes<Arch>& x, const std::array<double, N>& terms) noexcept {
   using V = lanes<Arch>;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <rankloss/detail/lane_math.hpp>
 #include <rankloss/detail/simd.hpp>
 
 #include <xsimd/xsimd.hpp>
@@ -52,8 +53,43 @@ struct by_difference {
   [[nodiscard]] row at(std::size_t) const noexcept { return {function}; }
 };
 
+/// Exponentials of scores, exp(scale (s - c)) with c the middle of [least, most], by place, and a vector of ones behind them; `false`, and nothing
+/// written, where the range is too wide. Sums of two of them, and their reciprocals, are normal numbers of S: distances below the greatest score
+/// are in [0, 2 half] as rounded, and so their exponents in [-half, half], half <= 80 (650 in double), whatever a centre that is itself a score
+/// would round to; exp(80) = 5.6e34, exp(650) = 2e282. They are taken in double, where an exponent of 80 has digits to spare for float.
+template <class Arch, class S, class Score>
+[[nodiscard]] bool fill_exponentials(std::span<const Score> scores, Score least, Score most, double scale, std::span<S> to) {
+  using V = lanes<Arch>;
+  constexpr std::size_t w = lane_count<Arch>;
+  constexpr double widest = sizeof(S) == 4 ? 160.0 : 1300.0;
+  const double width = (static_cast<double>(most) - static_cast<double>(least)) * scale;
+  if (!(width <= widest)) return false;
+  const V top(static_cast<double>(most));
+  const V half(0.5 * width);
+  const auto exponentials = [&](const Score* from) {
+    const V below = xsimd::fma(top - load_row<Arch>(from), V(scale), -half);
+    if constexpr (sizeof(S) == 4)
+      return exp_minus_near<Arch>(below, exp2m1_7);
+    else
+      return exp_minus_near<Arch>(below, exp2m1_12);
+  };
+  const std::size_t n = scores.size();
+  std::size_t i = 0;
+  for (; i + w <= n; i += w) store_row<Arch>(to.data() + i, exponentials(scores.data() + i));
+  if (i < n) {
+    Score rest[w];
+    S last[w];
+    std::fill_n(rest, w, most);
+    std::copy_n(scores.data() + i, n - i, rest);
+    store_row<Arch>(last, exponentials(rest));
+    std::copy_n(last, n - i, to.data() + i);
+  }
+  std::fill_n(to.data() + n, xsimd::batch<S, Arch>::size, S{1});
+  return true;
+}
+
 /// Logistic and sigmoid functions from one exponential an item instead of one a pair: with E_i = exp(s_i / t), sigmoid((s_i - s_j) / t) is the
-/// share E_i / (E_i + E_j). For lists whose E are all within the type's range.
+/// share E_i / (E_i + E_j). For lists whose E `fill_exponentials` can make.
 template <class Arch, class S, class Function>
 struct by_shares {
   using V = xsimd::batch<S, Arch>;

@@ -13,6 +13,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <numeric>
 #include <span>
 
@@ -209,12 +210,30 @@ class pair_scan {
       : scale_(1.0 / function.length()), wrong_sign_(wrong_sign), scratch_(scratch) {}
 
   /// @param gradient  [n] by place, added to: derivatives by s / temperature, in natural logarithms
-  void run(const list_type& list, std::uint32_t level_count, std::span<double> gradient) { descend(list, 0, level_count, gradient); }
+  void run(list_type list, std::uint32_t level_count, std::span<double> gradient) {
+    const workspace::scope scope(scratch_);
+    // Levels that no item has, as where a cutoff has taken most items, only cost; and beyond 2^24 float does not tell neighbours apart.
+    if (!Graded && level_count > list.n) level_count = renumber(list);
+    descend(list, 0, level_count, gradient);
+  }
 
   /// But for the count.
   [[nodiscard]] const pair_totals& totals() const noexcept { return totals_; }
 
  private:
+  /// Numbers the levels that the items have from 0; returns how many there are.
+  std::uint32_t renumber(list_type& list) {
+    const std::span<std::uint32_t> levels = scratch_.take<std::uint32_t>(list.n);
+    const std::span<std::uint32_t> present = scratch_.take<std::uint32_t>(list.n);
+    std::copy_n(list.levels.begin(), list.n, present.begin());
+    std::sort(present.begin(), present.end());
+    const auto end = std::unique(present.begin(), present.end());
+    for (std::size_t i = 0; i < list.n; ++i)
+      levels[i] = static_cast<std::uint32_t>(std::lower_bound(present.begin(), end, list.levels[i]) - present.begin());
+    list.levels = levels;
+    return static_cast<std::uint32_t>(end - present.begin());
+  }
+
   /// The pairs of a list whose levels are numbered from `first_level` to `end_level`.
   void descend(const list_type& list, std::uint32_t first_level, std::uint32_t end_level, std::span<double> gradient) {
     if (list.n < 2 || end_level - first_level < 2) return;
@@ -266,17 +285,21 @@ class pair_scan {
     gains_ = list.gains;
     near_scores_ = scratch_.take<T>(list.n + padding);
     near_exponentials_ = scratch_.take<T>(list.n + padding);
+    // The pair loop takes differences of scores, which are exact where those to a centre are not, so they are only scaled by a power of two, which
+    // rounds nothing: the one below 1 / temperature, or less where differences would not be finite.
+    const double largest = std::max({std::abs(list.scores[0]), std::abs(list.scores[list.n - 1]), std::numeric_limits<double>::min()});
+    near_unit_ = std::ldexp(1.0, std::min(std::ilogb(scale_), std::numeric_limits<T>::max_exponent - 3 - std::ilogb(largest)));
     near_gradient_ = scratch_.take<T>(list.n + padding);
     std::fill(near_gradient_.begin(), near_gradient_.end(), T{0});
     for (std::size_t i = 0; i < list.n; ++i) {
       buckets_[i] = bucket_of[list.levels[i] - first_level];
       near_levels_[i] = static_cast<T>(buckets_[i]);
+      near_scores_[i] = static_cast<T>(list.scores[i] * near_unit_);
       if constexpr (Graded) near_gains_[i] = static_cast<T>(list.gains[list.levels[i]]);
     }
     if constexpr (Graded) std::fill_n(near_gains_.data() + list.n, padding, T{0});
     std::fill_n(near_levels_.data() + list.n, padding, T{0});
     std::fill_n(near_scores_.data() + list.n, padding, T{0});
-    std::fill_n(near_exponentials_.data() + list.n, padding, T{1});
   }
 
   /// The pairs of each bucket, as lists of their own.
@@ -399,21 +422,28 @@ class pair_scan {
     std::fill(states.begin(), states.end(), state{});
     const auto index = [&](std::size_t set, std::size_t level, std::size_t c) { return (set * levels + level) * C + c; };
     const std::size_t blocks = starts.size() - 1;
-    double anchor = 0.0;  // the block's centre: the places of a narrow block are near 0, where no term is cut off
+    // Places are seen from the block's centre, where those of a narrow block are near 0 and no term is cut off. It is kept as the score of the
+    // block's first item and what lies between, in temperatures: a score would round by more than a block, where scores are far from 0.
+    double top = 0.0;
+    double half = 0.0;
     polynomial value_sum;
     for (std::size_t step = 0; step < blocks; ++step) {
       const std::size_t b = Down ? step : blocks - 1 - step;
       const std::size_t begin = starts[b];
       const std::size_t end = starts[b + 1];
-      const double next_anchor = 0.5 * list.scores[begin] + 0.5 * list.scores[end - 1];
+      const double next_top = list.scores[begin];
+      const double next_half = 0.5 * (next_top - list.scores[end - 1]) * scale_;
       if (step > 0) {
-        carry(states, std::min(std::abs(anchor - next_anchor) * scale_, 1e290));
+        carry(states, std::min(std::abs((top - next_top) * scale_ - half + next_half), 1e290));
         act<Down>(states, levels, actions, above);
       }
-      anchor = next_anchor;
+      top = next_top;
+      half = next_half;
 
+      // In [-1, 1], as the block is not wider than twice half_width.
       const auto powers_at = [&](std::size_t i) {
-        return powers_of((Down ? anchor - list.scores[i] : list.scores[i] - anchor) * scale_ / terms::half_width);
+        const double below = (top - list.scores[i]) * scale_ - half;
+        return powers_of((Down ? below : -below) / terms::half_width);
       };
       // Below the cutoff items are acted on, but do not act.
       const bool counts = begin < list.counted;
@@ -766,33 +796,26 @@ class pair_scan {
 
   /// Pairs of places [begin, end), one by one.
   void near_pairs(const list_type& list, std::size_t begin, std::size_t end) {
-    using N = xsimd::batch<T, Arch>;
     const std::size_t first_end = std::min(end, list.counted);
     if (begin >= first_end) return;
-    const double middle = list.scores[begin + (end - begin) / 2];
-    const double widest = sizeof(T) == 4 ? 160.0 : 1300.0;
-    constexpr double farthest = sizeof(T) == 4 ? 1e30 : 1e290;
-    const bool shares = (list.scores[begin] - list.scores[end - 1]) * scale_ <= widest;
-    for (std::size_t i = begin; i < end; ++i) near_scores_[i] = static_cast<T>(std::clamp((list.scores[i] - middle) * scale_, -farthest, farthest));
     const pair_items<T> items{begin, end, near_scores_, near_levels_, list.weights, near_gradient_, {}};
     const channel_weights<Arch, T, C, Graded> weights{list.upper, list.lower, near_gains_};
-    const Function unit{};  // temperature 1, natural logarithms
-    pair_totals near;
-    if (shares) {
-      for (std::size_t i = begin; i < end; i += N::size)
-        xsimd::exp(N::load_unaligned(near_scores_.data() + i)).store_unaligned(near_exponentials_.data() + i);
-      near = loop_over_places<Arch, false>(items, first_end, by_shares<Arch, T, Function>{unit, near_exponentials_}, weights,
-                                           static_cast<T>(wrong_sign_));
-    } else {
-      near = loop_over_places<Arch, false>(items, first_end, by_difference<Function>{unit}, weights, static_cast<T>(wrong_sign_));
-    }
+    Function function{};  // natural logarithms
+    function.temperature = near_unit_ / scale_;
+    const auto loop = [&](const auto& of_pair) {
+      return loop_over_places<Arch, false>(items, first_end, of_pair, weights, static_cast<T>(wrong_sign_));
+    };
+    const std::span<const double> scores = list.scores.subspan(begin, end - begin);
+    const bool shares = fill_exponentials<Arch, T>(scores, scores.back(), scores.front(), scale_, near_exponentials_.subspan(begin));
+    const pair_totals near = shares ? loop(by_shares<Arch, T, Function>{function, near_exponentials_}) : loop(by_difference<Function>{function});
     totals_.value += near.value;
     totals_.weight += near.weight;
     for (std::size_t i = begin; i < end; ++i) {
-      gradient_[i] += static_cast<double>(near_gradient_[i]);
+      gradient_[i] += function.temperature * static_cast<double>(near_gradient_[i]);
       near_gradient_[i] = T{0};
     }
   }
+
   double scale_;
   double wrong_sign_;
   std::span<double> gradient_;
@@ -802,6 +825,7 @@ class pair_scan {
   std::span<std::uint32_t> buckets_;
   std::span<const double> gains_;
   std::span<T> near_levels_, near_gains_, near_scores_, near_exponentials_, near_gradient_;
+  double near_unit_ = 1.0;  ///< near_scores_ are the scores times that
 };
 
 }  // namespace rankloss::inline RANKLOSS_ABI::detail

@@ -36,6 +36,12 @@ namespace detail {
 inline void check_length(const char* field, double value) {
   rankloss::detail::require(value >= 1e-15 && value <= 1e300, field, ": ", value, ", expected 1e-15 to 1e300");
 }
+/// A distance of scores in lengths, at most 1e30 in float and 1e290 in double: times a weight of 0 it is nothing, and sums of it are numbers.
+template <class V>
+[[nodiscard]] V distance_of(const V& d, const V& scale) {
+  using S = typename V::value_type;
+  return xsimd::min(xsimd::abs(d) * scale, V(sizeof(S) == 4 ? S(1e30F) : S(1e290)));
+}
 /// Large, but a sum with weight 0 stays a number.
 template <class V>
 [[nodiscard]] V finite(const V& value) {
@@ -57,13 +63,14 @@ struct logistic {
   template <class V>
   [[nodiscard]] terms<V> operator()(const V& d, const V&) const noexcept {
     using S = typename V::value_type;
-    const V x = d * V(static_cast<S>(1.0 / temperature));
-    const V u = xsimd::exp(-xsimd::abs(x));
+    const V distance = detail::distance_of(d, V(static_cast<S>(1.0 / temperature)));
+    const auto right = d > V(S(0));
+    const V u = xsimd::exp(-distance);
     const V high = V(S(1)) / (V(S(1)) + u);
     const V low = u * high;
     const V f(static_cast<S>(factor()));
     const V by_x(static_cast<S>(factor() / temperature));
-    return {f * (xsimd::max(-x, V(S(0))) + xsimd::log1p(u)), -by_x * xsimd::select(x > V(S(0)), low, high),
+    return {f * (xsimd::select(right, V(S(0)), distance) + xsimd::log1p(u)), -by_x * xsimd::select(right, low, high),
             by_x * V(static_cast<S>(1.0 / temperature)) * low * high};
   }
 
@@ -92,12 +99,12 @@ struct soft_zero_one {
   [[nodiscard]] terms<V> operator()(const V& d, const V&) const noexcept {
     using S = typename V::value_type;
     const V scale(static_cast<S>(1.0 / temperature));
-    const V x = d * scale;
-    const V u = xsimd::exp(-xsimd::abs(x));
+    const auto right = d > V(S(0));
+    const V u = xsimd::exp(-detail::distance_of(d, scale));
     const V high = V(S(1)) / (V(S(1)) + u);
     const V low = u * high;
     const V bend = scale * scale * low * high * (high - low);
-    return {xsimd::select(x > V(S(0)), low, high), -scale * low * high, xsimd::select(x > V(S(0)), bend, -bend)};
+    return {xsimd::select(right, low, high), -scale * low * high, xsimd::select(right, bend, -bend)};
   }
 
   /// The same from the loser's share sigmoid(-d / temperature), the less of both shares, and -d.
