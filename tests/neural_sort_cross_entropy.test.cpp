@@ -95,6 +95,51 @@ TEST_CASE("neural_sort_cross_entropy: edge cases") {
     CHECK(std::isfinite(evaluate(neural_sort_cross_entropy{}, list_batch<double>{.scores = far, .relevance = y}, {.gradient = g})));
     for (const double x : g) CHECK(std::isfinite(x));
   }
+  // By exact rational arithmetic: scores at the ends of their type count as its largest finite number, alone or several together.
+  const reals order{0, 0, 2, 1};
+  const auto largest = static_cast<double>(std::numeric_limits<float>::max());
+  const struct {
+    reals s;
+    double of_double, of_float;
+    reals gradient;
+  } ends[] = {{{-infinity, -infinity, 0.5, 0.75},
+               2.9805308600215864e+307,
+               5.641797343540374e+37,
+               {-0.08289876626385026, -0.08289876626385026, -0.06463423482576786, 0.2304317673534683}},
+              {{-infinity, -infinity, infinity, infinity},
+               5.961061720043173e+307,
+               1.1283594687080749e+38,
+               {-0.08289876626385023, -0.08289876626385023, -0.08093159968656448, 0.24672913221426493}},
+              {{-infinity, -infinity, -infinity, 3},
+               8.077817555450192e+307,
+               1.5290366638113798e+38,
+               {0.1644712214546116, 0.1644712214546116, -0.7782859598197924, 0.4493435169105693}},
+              {{-infinity, -infinity, -infinity, -infinity},
+               1.3862943611198906,
+               1.3862943611198906,
+               {0.4171012337361497, 0.4171012337361497, -0.5756715751234881, -0.2585308923488113}},
+              {{infinity, infinity, 0.5, 0.25},
+               std::numeric_limits<double>::max(),
+               6.241467198416539e+38,
+               {0.9171012337361497, 0.9171012337361497, -1.0867089154212084, -0.747493552051091}}};
+  for (const auto& end : ends)
+    for (const bool lowest : {false, true}) {
+      INFO("scores " << Catch::StringMaker<reals>::convert(end.s));
+      reals s = end.s;
+      for (double& x : s)
+        if (lowest && !std::isfinite(x)) x = x < 0 ? std::numeric_limits<double>::lowest() : std::numeric_limits<double>::max();
+      reals at_ends(4);
+      CHECK(evaluate(neural_sort_cross_entropy{}, list_batch<double>{.scores = s, .relevance = order}, {.gradient = at_ends}) ==
+            Approx(end.of_double).epsilon(1e-12));
+      std::vector<float> narrow, grades(order.begin(), order.end()), slopes(4);
+      for (const double x : s) narrow.push_back(static_cast<float>(std::clamp(x, -largest, largest)));
+      CHECK(evaluate(neural_sort_cross_entropy{}, list_batch<float>{.scores = narrow, .relevance = grades}, {.gradient = slopes}) ==
+            Approx(end.of_float).epsilon(1e-6));
+      for (std::size_t k = 0; k < 4; ++k) {
+        CHECK(at_ends[k] == Approx(end.gradient[k]).margin(1e-12));
+        CHECK(static_cast<double>(slopes[k]) == Approx(end.gradient[k]).margin(1e-5));
+      }
+    }
   // Scores far apart in the right order: only the relevance's own softness costs anything, and its size is the distance.
   CHECK(evaluate(neural_sort_cross_entropy{.relevance_temperature = 1e-6}, list_batch<double>{.scores = reals{-1e4, 0, 1e4}, .relevance = y}) ==
         Approx(0.0).margin(1e-9));

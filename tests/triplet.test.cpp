@@ -204,9 +204,10 @@ TEST_CASE("few and many positives give the same gradient") {
   CHECK(by_order.back() == 0.0);
 }
 
-TEST_CASE("of equally hard negatives the first gets the gradient") {
-  CHECK(query_gradient({.margin = 0.5}, {0.25, 1.0, 0.0, 1.0}, {1, 0, 0, 0}) == std::vector<double>{-1, 1, 0, 0});
-  CHECK(query_gradient({.margin = 0.5}, {0.0, 1.0, 0.25, 1.0, 0.5}, {0, 0, 1, 0, 1}) == std::vector<double>{0, 1, -0.5, 0, -0.5});
+TEST_CASE("equally hard negatives share the gradient equally") {
+  CHECK(query_gradient({.margin = 0.5}, {0.25, 1.0, 0.0, 1.0}, {1, 0, 0, 0}) == std::vector<double>{-1, 0.5, 0, 0.5});
+  CHECK(query_gradient({.margin = 0.5}, {0.0, 1.0, 0.25, 1.0, 0.5}, {0, 0, 1, 0, 1}) == std::vector<double>{0, 0.5, -0.5, 0.5, -0.5});
+  CHECK(query_gradient({.margin = 0.5}, {1.0, 1.0, 0.5, 1.0, 1.0}, {0, 0, 1, 0, 0}) == std::vector<double>{0.25, 0.25, -1, 0.25, 0.25});
   CHECK(query_gradient({.margin = 0.5, .mine = mining::all}, {0.25, 1.0, 0.0, 1.0}, {1, 0, 0, 0}) == std::vector<double>{-3, 1, 1, 1});
 }
 
@@ -278,6 +279,30 @@ TEST_CASE("triplet with infinite scores") {
   CHECK(value == Approx(0.5 * 49 / 50));
   CHECK(gradient[7] == 0.0);
   CHECK(gradient[50] == Approx(49.0 / 50));
+}
+
+TEST_CASE("triplet at the ends of a double: finite scores have a finite loss") {
+  constexpr double most = std::numeric_limits<double>::max();
+  for (const mining mine : {mining::hardest, mining::all})
+    for (const std::size_t positives : {std::size_t{2}, std::size_t{40}}) {  // pair by pair and in sorted order
+      std::vector<double> s(positives + 3, -most);
+      std::vector<std::uint8_t> positive(s.size(), 1);
+      for (std::size_t i = positives; i < s.size(); ++i) {
+        s[i] = most;
+        positive[i] = 0;
+      }
+      s[0] = most;  // clear of the negatives by a margin of 0
+      double value = 0.0;
+      const auto gradient = query_gradient({.margin = 0.0, .mine = mine}, s, positive, &value);
+      CHECK(value >= 1e289);
+      CHECK(std::isfinite(value));
+      CHECK(gradient[0] == 0.0);
+      const double each = (mine == mining::all ? 3.0 : 1.0) / static_cast<double>(positives);
+      CHECK(gradient[1] == Approx(-each));
+      CHECK(gradient.back() == Approx(static_cast<double>(positives - 1) / static_cast<double>(positives) / (mine == mining::all ? 1.0 : 3.0)));
+      CHECK(std::isfinite(evaluate(triplet{.margin = most, .mine = mine},
+                                   similarity_batch<double>{.similarity = s, .rows = 1, .columns = s.size(), .matches = positive})));
+    }
 }
 
 TEST_CASE("triplet does not see a shift of all scores") {

@@ -100,8 +100,9 @@ struct listmle {
     const auto near = [&]<bool Unit> {
       return detail::order_loss_near<Arch, Unit, T>(items.scores, order, temperature, c, out, outputs.first(), outputs.second(), scratch);
     };
-    if (const auto value = equal ? near.template operator()<true>() : near.template operator()<false>())
-      return std::min(mass * *value, detail::largest_term);
+    if (outputs.within(n))
+      if (const auto value = equal ? near.template operator()<true>() : near.template operator()<false>())
+        return std::min(mass * *value, detail::largest_term);
     const detail::rest_sums rests = detail::sum_rests(items.scores, order, temperature, scratch);
     return std::min(mass * detail::order_loss_apart<T>(rests, c, outputs), detail::largest_term);
   }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <rankloss/batch.hpp>
+#include <rankloss/detail/check_data.hpp>
 #include <rankloss/detail/neural_band.hpp>
 #include <rankloss/detail/require.hpp>
 #include <rankloss/detail/sorted_rows.hpp>
@@ -80,20 +81,23 @@ struct neural_sort_cross_entropy {
     // With c_j and m_j those sums and moments, and L_jj = (sum_{k > j} x_k - sum_{k < j} x_k) / t,
     //   n loss = sum_i log sum_j exp(L_ij - L_ii) + sum_j (1 - c_j) L_jj + 2/t sum_j m_j x_j
     // in which a shift of x cancels: that to the middle score keeps the digits.
-    constexpr double scale = 0x1p-64;  // so that no sum of finite scores overflows
+    // The terms in x are added up apart from the logarithms and in units of their own, in which no sum of finite scores overflows.
+    constexpr double scale = 0x1p-128;
     const double middle = scale * x(n / 2);
-    const double unit = scale * temperature;
     double above = 0.0;
     double below = 0.0;
     for (std::size_t j = 0; j < n; ++j) below += scale * x(j) - middle;
-    double value = 0.0;
+    double distances = 0.0;
+    double logarithms = 0.0;
     for (std::size_t j = 0; j < n; ++j) {
       const double own = scale * x(j) - middle;
       below -= own;
-      value += ((1.0 - target_sums[j]) * (below - above) + 2.0 * target_moments[j] * own) / unit - std::log(row_sums[j]);
+      distances += (1.0 - target_sums[j]) * (below - above) + 2.0 * target_moments[j] * own;
+      logarithms -= std::log(row_sums[j]);
       above += own;
     }
     const auto count = static_cast<double>(n);
+    const double value = detail::held_as<double>(distances / count / temperature / scale) + logarithms / count;
     if (!out.gradient.empty()) {
       // d(n loss)/d(L) = P - Q, whose rows sum to 0.
       const std::span<double> sums = band.take();
@@ -109,9 +113,9 @@ struct neural_sort_cross_entropy {
         moment[j] -= target_moments[j];
       }
       detail::neural_gradient(x, n, temperature, sum.data(), moment.data());
-      for (std::size_t j = 0; j < n; ++j) out.gradient[sorted.order[j]] = static_cast<T>(moment[j] / count);
+      for (std::size_t j = 0; j < n; ++j) out.gradient[sorted.order[j]] = detail::held_as<T>(moment[j] / count);
     }
-    return std::min(value / count, std::numeric_limits<double>::max());
+    return std::min(value, std::numeric_limits<double>::max());
   }
 };
 

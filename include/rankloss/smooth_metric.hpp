@@ -2,7 +2,10 @@
 #pragma once
 
 #include <rankloss/batch.hpp>
+#include <rankloss/detail/check_data.hpp>
 #include <rankloss/detail/require.hpp>
+#include <rankloss/detail/sorted_rows.hpp>
+#include <rankloss/detail/weighted_mean.hpp>
 #include <rankloss/evaluate.hpp>
 #include <rankloss/metrics/recall.hpp>
 #include <rankloss/ranks/rank.hpp>
@@ -10,6 +13,7 @@
 #include <rankloss/workspace.hpp>
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <span>
 
@@ -29,6 +33,9 @@ namespace rankloss::inline RANKLOSS_ABI {
 ///
 /// - Time and scratch: those of the ranks, O(n) for the metric; twice that for average_precision, which ranks the relevant items apart.
 /// - As the temperature of the ranks -> 0 the loss tends to that of the exact metric where no scores are equal.
+/// - Items of equal score have equal ranks, and equal gradients where they are alike in relevance and weight too: the least rank of
+///   reciprocal_rank is shared by all that have it, and of equal ranks of expected_reciprocal_rank each comes before the others in half of all
+///   orders. projected_ranks and the cut are as their headers say where they have kinks.
 /// - With a cutoff k an item counts by a factor of 1 up to smooth rank k, 0 from k + 1, a cubic between.
 /// - Edge cases: a list without relevance has loss 0 and gradient 0. Infinite scores rank first or last.
 /// @throws std::invalid_argument from `evaluate` when an option is out of its range; the ranks' order and base have to stay at their defaults.
@@ -75,20 +82,25 @@ struct smooth_metric {
         const std::span<double> all = scratch.take<double>(n);
         soft.pullback(by_rank, all);
         for (std::size_t r = 0; r < count; ++r) all[which[r]] += gradient[r];
-        for (std::size_t i = 0; i < n; ++i) out.gradient[i] = static_cast<T>(sign * all[i]);
+        for (std::size_t i = 0; i < n; ++i) out.gradient[i] = detail::held_as<T>(sign * all[i]);
       }
     } else {
-      value = metric.of_ranks(soft.values(), items, by_rank, scratch);
+      value = metric.of_ranks(ranks_of(soft.values(), items.scores, scratch), items, by_rank, scratch);
       if (!by_rank.empty()) {
+        // Of a metric that weights or gains multiply the derivatives are of any size: no sum of scaled ones overflows.
+        double largest = 0.0;
+        for (const double d : by_rank) largest = std::max(largest, std::abs(d));
+        const double unit = largest > 1e200 ? detail::unit_of(largest) : 1.0;
+        for (double& d : by_rank) d *= unit;
         const std::span<double> all = scratch.take<double>(n);
         soft.pullback(by_rank, all);
-        for (std::size_t i = 0; i < n; ++i) out.gradient[i] = static_cast<T>(sign * all[i]);
+        for (std::size_t i = 0; i < n; ++i) out.gradient[i] = detail::held_as<T>(sign * all[i] / unit);
       }
     }
     if constexpr (less_is_better)
       return value;
     else
-      return Metric::best - value;
+      return detail::held_as<double>(Metric::best - value);
   }
 
   /// Whether the list counts in reduction::mean_of_relevant, by the metric's own rule.
@@ -98,6 +110,24 @@ struct smooth_metric {
   }
 
  private:
+  /// The ranks; those of equal scores have the same bits where the metric asks which of two ranks comes first.
+  template <class T>
+  [[nodiscard]] static std::span<const double> ranks_of(std::span<const double> values, const strided<const T>& scores, workspace& scratch) {
+    if constexpr (requires { requires Metric::compares_ranks; }) {
+      const std::span<double> united = scratch.take<double>(values.size());
+      const workspace::scope sorting(scratch);
+      const detail::sorted_list<T> sorted = detail::sort_list<T>(scores, scratch);
+      double rank = 0.0;
+      for (std::size_t p = 0; p < values.size(); ++p) {
+        if (p == 0 || sorted.x[p] != sorted.x[p - 1]) rank = values[sorted.order[p]];
+        united[sorted.order[p]] = rank;
+      }
+      return united;
+    } else {
+      return values;
+    }
+  }
+
   static constexpr bool less_is_better = requires { requires Metric::lower_is_better; };
   static constexpr double sign = less_is_better ? 1.0 : -1.0;
 };

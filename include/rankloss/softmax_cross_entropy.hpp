@@ -37,8 +37,8 @@ enum class target {
 /// - Invariant under shifts of the scores; the gradient sums to 0 up to rounding; convex where poly is 0.
 /// - Negative relevance counts as 0, but for target::softmax, which takes any number. Item weights multiply y, or its exponential.
 /// - Edge cases: without relevance the loss is 0 and the gradient 0, but for target::softmax, where the target is then uniform. One item: no
-///   gradient. Infinite scores count as the type's largest finite number. A loss beyond 1e290 is that, as is a product of weight and
-///   relevance; derivatives that the type cannot hold are scaled down until it can.
+///   gradient. Infinite scores count as the type's largest finite number. A loss beyond 1e290 is that, as is the sum of the
+///   relevance with target::relevance; derivatives that the type cannot hold are scaled down until it can.
 /// @throws std::invalid_argument from `evaluate` when an option is out of its range.
 struct softmax_cross_entropy {
   double temperature = 1.0;                                ///< 1e-15 to 1e300, in units of the scores
@@ -60,7 +60,7 @@ struct softmax_cross_entropy {
     const detail::softmax_target held = target == rankloss::target::softmax
                                             ? detail::target_of_softmax<Arch, T>(items.relevance, items.weights, relevance_temperature, scratch)
                                             : detail::target_of_relevance<Arch>(items.relevance, items.weights, scratch);
-    const double mass = target == rankloss::target::relevance ? held.total : 1.0;
+    const double mass = target == rankloss::target::relevance ? held.mass() : 1.0;
     return detail::softmax_loss<Arch>(items.scores, held, mass, poly, temperature, out, scratch);
   }
 };

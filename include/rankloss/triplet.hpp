@@ -9,6 +9,7 @@
 #include <rankloss/evaluate.hpp>
 #include <rankloss/workspace.hpp>
 
+#include <algorithm>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -41,26 +42,28 @@ struct triplet_query {
  private:
   static constexpr double never = -std::numeric_limits<double>::infinity();
 
+  static constexpr double largest = 1e290;  // of a hinge between finite scores: no sum of these is infinite
+
   // Differences first: near each other they are exact, whatever all scores are shifted by.
-  [[nodiscard]] double hinge(double negative, double positive) const noexcept { return margin + (negative - positive); }
+  [[nodiscard]] double hinge(double negative, double positive) const noexcept {
+    const double h = margin + (negative - positive);
+    return is_finite(negative) && is_finite(positive) ? std::min(h, largest) : h;
+  }
 
   template <class T, class R>
   double against_hardest(const list<T, R>& items, const strided<T>& gradient, workspace& scratch) const {
     const std::size_t n = items.size();
     const std::span<std::uint32_t> positives = scratch.take<std::uint32_t>(n);
     std::size_t count = 0;
-    std::size_t at = n;
     double hardest = never;
     for (std::size_t i = 0; i < n; ++i) {
       const auto s = static_cast<double>(items.scores[i]);
-      if (items.relevance[i] > R{0}) {
+      if (items.relevance[i] > R{0})
         positives[count++] = static_cast<std::uint32_t>(i);
-      } else if (s > hardest) {
+      else if (s > hardest)
         hardest = s;
-        at = i;
-      }
     }
-    if (count == 0 || at == n) return 0.0;
+    if (count == 0 || !(hardest > never)) return 0.0;
 
     const double share = 1.0 / static_cast<double>(count);
     double sum = 0.0;
@@ -72,8 +75,18 @@ struct triplet_query {
       ++active;
       if (!gradient.empty()) gradient[p] = static_cast<T>(-share);
     }
-    if (!gradient.empty()) gradient[at] = static_cast<T>(share * static_cast<double>(active));
+    if (!gradient.empty() && active > 0) share_among_hardest(items, hardest, share * static_cast<double>(active), gradient);
     return share * sum;
+  }
+
+  /// Among equally hard negatives the slope is shared equally: the mean of those that one of them alone would have.
+  template <class T, class R>
+  static void share_among_hardest(const list<T, R>& items, double hardest, double slope, const strided<T>& gradient) {
+    std::size_t tied = 0;
+    const auto is_hardest = [&](std::size_t i) { return !(items.relevance[i] > R{0}) && static_cast<double>(items.scores[i]) == hardest; };
+    for (std::size_t i = 0; i < items.size(); ++i) tied += is_hardest(i) ? 1 : 0;
+    for (std::size_t i = 0; i < items.size(); ++i)
+      if (is_hardest(i)) gradient[i] = static_cast<T>(slope / static_cast<double>(tied));
   }
 
   template <class Arch, class T, class R>
@@ -97,7 +110,7 @@ struct triplet_query {
     const std::span<const std::uint32_t> positives = both.first(front);
     const std::span<const std::uint32_t> negatives = both.subspan(back);
     if (positives.empty() || negatives.empty()) return 0.0;
-    const double sum = positives.size() <= few_positives || !finite ? each_with_each<Arch>(items, positives, negatives, gradient, scratch)
+    const double sum = positives.size() <= few_positives || !finite ? each_with_each<Arch>(items, positives, negatives, finite, gradient, scratch)
                                                                     : in_sorted_order(items, positives, negatives, gradient, scratch);
     return sum / static_cast<double>(positives.size());
   }
@@ -105,7 +118,7 @@ struct triplet_query {
   static constexpr std::size_t few_positives = 32;  // up to about here a pass for each is faster than a sort
 
   template <class Arch, class T, class R>
-  double each_with_each(const list<T, R>& items, std::span<const std::uint32_t> positives, std::span<const std::uint32_t> negatives,
+  double each_with_each(const list<T, R>& items, std::span<const std::uint32_t> positives, std::span<const std::uint32_t> negatives, bool finite,
                         const strided<T>& gradient, workspace& scratch) const {
     using V = lanes<Arch>;
     constexpr std::size_t w = lane_count<Arch>;
@@ -118,6 +131,7 @@ struct triplet_query {
     }
     const double share = 1.0 / static_cast<double>(positives.size());
     const V zero(0.0);
+    const V most(finite ? largest : std::numeric_limits<double>::infinity());
     V sum = zero;
     for (const std::uint32_t p : positives) {
       const V s(static_cast<double>(items.scores[p]));
@@ -126,7 +140,7 @@ struct triplet_query {
         const V h = V(margin) + (V::load_aligned(scores.data() + i) - s);
         const auto on = h > zero;
         const V one = xsimd::select(on, V(1.0), zero);
-        sum += xsimd::select(on, h, zero);
+        sum += xsimd::select(on, xsimd::min(h, most), zero);
         count += one;
         (V::load_aligned(active.data() + i) + one).store_aligned(active.data() + i);
       }
@@ -159,7 +173,7 @@ struct triplet_query {
     std::size_t near = 0;
     for (const record& positive : p) {
       const double s = score(positive);
-      hinges += static_cast<double>(near) * (previous - s);
+      if (near > 0) hinges = std::min(hinges + static_cast<double>(near) * std::min(previous - s, largest), static_cast<double>(near) * largest);
       for (; near < q.size() && hinge(score(q[near]), s) > 0.0; ++near) hinges += hinge(score(q[near]), s);
       sum += hinges;
       previous = s;
@@ -189,9 +203,11 @@ struct triplet_query {
 /// - Time O(n) a query of n items for the hardest negative, and for all negatives of one positive; for all negatives of P positives
 ///   O(n min(P, log n)), with infinite scores O(n P). Scratch O(n). Nothing of the matrix's size is made.
 /// - Invariant under shifts of all scores of a query. Convex and piecewise linear.
-/// - Edge cases: a query without positives or without negatives has value 0. The hardest of equally hard negatives is the first. At the
-///   kink of a hinge the slope is 0. A negative of score -infinity counts as absent, which masks a pair; other infinities make a hinge 0
-///   or infinite as the limit says, and 0 between a positive and a negative that are both +infinity.
+/// - A hinge between finite scores that is beyond 1e290 counts as that.
+/// - Edge cases: a query without positives or without negatives has value 0. Equally hard negatives share the slope
+///   of the hardest equally, the mean of what each alone would have. At the kink of a hinge the slope is 0. A negative of score -infinity counts as
+///   absent, which masks a pair; other infinities make a hinge 0 or infinite as the limit says, and 0 between a positive and a negative that are both
+///   +infinity.
 /// @throws std::invalid_argument from `evaluate` when the margin is out of range, or when the matrix is not square and no matches are given.
 struct triplet {
   double margin = 0.2;                                ///< >= 0, in units of the similarities

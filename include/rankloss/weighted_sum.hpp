@@ -93,8 +93,8 @@ requires(sizeof...(Losses) > 0) struct weighted_sum {
     bool first = true;
     for_each([&](const auto& term) {
       if (term.weight == 0.0) return;
-      value += term.loss.run(batch, term_out, ctx, term.weight * share);
-      for (std::size_t l = 0; l < own.size(); ++l) out.per_list[l] += term.weight * own[l];
+      value = detail::held_sum(value, term.loss.run(batch, term_out, ctx, times(term.weight, share)));
+      for (std::size_t l = 0; l < own.size(); ++l) out.per_list[l] = detail::held_sum(out.per_list[l], times(term.weight, own[l]));
       term_out.update = update::add;
       first = false;
     });
@@ -155,6 +155,11 @@ requires(sizeof...(Losses) > 0) struct weighted_sum {
   }
 
  private:
+  /// A term's value times its weight, where that is finite held to the largest number.
+  [[nodiscard]] static double times(double weight, double value) noexcept {
+    return detail::is_finite(value) ? detail::held_as<double>(weight * value) : weight * value;
+  }
+
   /// run(loss, outputs, values) of every term, times its weight, added up in `out` and `values`.
   template <class T, class Lists, class Run>
   void add_up(Lists lists, std::span<const list_outputs<T>> out, std::span<double> values, workspace& scratch, Run run) const {
@@ -167,13 +172,13 @@ requires(sizeof...(Losses) > 0) struct weighted_sum {
     bool first = true;
     const auto add = [&](double weight, const strided<T>& from, const strided<T>& to) {
       for (std::size_t i = 0; i < to.size(); ++i)
-        to[i] = static_cast<T>((first ? 0.0 : static_cast<double>(to[i])) + weight * static_cast<double>(from[i]));
+        to[i] = detail::held_as<T>((first ? 0.0 : static_cast<double>(to[i])) + detail::held_as<double>(weight * static_cast<double>(from[i])));
     };
     for_each([&](const auto& term) {
       if (term.weight == 0.0) return;
       run(term.loss, std::span<const list_outputs<T>>(own), own_values);
       for (std::size_t l = 0; l < count; ++l) {
-        values[l] += term.weight * own_values[l];
+        values[l] = detail::held_sum(values[l], times(term.weight, own_values[l]));
         add(term.weight, own[l].gradient, out[l].gradient);
         add(term.weight, own[l].hessian, out[l].hessian);
         if (first) own[l] = {{scratch.take<T>(out[l].gradient.size())}, {scratch.take<T>(out[l].hessian.size())}};

@@ -71,13 +71,17 @@ struct xe_ndcg {
     const V shift(most > 100.0 ? most : 0.0);
     const auto power = [](const V& x) { return detail::exp2_minus_1(xsimd::max(x, V(-1000.0))) + V(1.0); };
     const V unit = power(-shift);
-    const detail::softmax_target held = detail::make_target<Arch>(items.relevance, items.weights, scratch, [&](std::size_t i, const V& y) {
-      const V less = drawn.empty() ? V(gamma) : V::load_aligned(drawn.data() + i);
-      // 2^y - 1 + (1 - gamma) keeps the digits of small y.
-      const V gain =
-          most > 100.0 ? power(xsimd::max(y, V(0.0)) - shift) - less * unit : detail::exp2_minus_1(xsimd::max(y, V(0.0))) + (V(1.0) - less);
-      return xsimd::max(gain, V(0.0));
-    });
+    // With a gamma of 1 gains of very small relevance are in proportion to it.
+    const bool small = drawn.empty() && gamma == 1.0 && most < 1e-100;
+    const detail::softmax_target held =
+        detail::make_target<Arch>(items.relevance, items.weights, small, scratch, [&](std::size_t i, const V& y, double own_unit) {
+          if (small) return xsimd::max(y, V(0.0)) * V(own_unit);
+          const V less = drawn.empty() ? V(gamma) : V::load_aligned(drawn.data() + i);
+          // 2^y - 1 + (1 - gamma) keeps the digits of small y.
+          const V gain =
+              most > 100.0 ? power(xsimd::max(y, V(0.0)) - shift) - less * unit : detail::exp2_minus_1(xsimd::max(y, V(0.0))) + (V(1.0) - less);
+          return xsimd::max(gain, V(0.0));
+        });
     return detail::softmax_loss<Arch>(items.scores, held, 1.0, 0.0, temperature, out, scratch);
   }
 };

@@ -41,6 +41,9 @@ template <std::floating_point T>
   return static_cast<T>(std::clamp(x, -largest, largest));
 }
 
+/// a + b, where both are finite held to the largest number.
+[[nodiscard]] inline double held_sum(double a, double b) noexcept { return is_finite(a) && is_finite(b) ? held_as<double>(a + b) : a + b; }
+
 /// Position of the first item for which `bad` holds, or n. Blocks are tested as a whole first, so that clean data cost one vectorised read.
 template <class T, class Bad>
 [[nodiscard]] std::size_t find_first(const strided<const T>& items, Bad bad) {

@@ -156,7 +156,7 @@ double run_both_directions(const Loss& loss, const similarity_batch<T, R>& batch
   const matrix_source<T, R> rows(batch, false, kind);
   const matrix_source<T, R> columns(batch, true, kind);
   const double by_rows = list_run<Loss, matrix_source<T, R>>(loss, rows, batch.reduction, rows_out, ctx)(direction);
-  return by_rows + list_run<Loss, matrix_source<T, R>>(loss, columns, batch.reduction, columns_out, ctx)(direction);
+  return held_sum(by_rows, list_run<Loss, matrix_source<T, R>>(loss, columns, batch.reduction, columns_out, ctx)(direction));
 }
 
 }  // namespace rankloss::inline RANKLOSS_ABI::detail

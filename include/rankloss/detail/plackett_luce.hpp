@@ -72,6 +72,11 @@ class order_outputs {
   }
   [[nodiscard]] double first() const noexcept { return first_; }
   [[nodiscard]] double second() const noexcept { return second_; }
+  /// Whether T holds the derivatives of any list of n items, which need not be held to its largest number then.
+  [[nodiscard]] bool within(std::size_t n) const noexcept {
+    constexpr double limit = 0.25 * static_cast<double>(std::numeric_limits<T>::max());
+    return std::max(first_, second_) * static_cast<double>(n) <= limit;
+  }
 
  private:
   [[nodiscard]] static T held(double x) noexcept {

@@ -6,6 +6,7 @@
 #include <rankloss/detail/lane_math.hpp>
 #include <rankloss/detail/require.hpp>
 #include <rankloss/detail/simd.hpp>
+#include <rankloss/detail/weighted_mean.hpp>
 #include <rankloss/workspace.hpp>
 
 #include <algorithm>
@@ -21,37 +22,52 @@ inline void check_temperature(std::string_view field, double temperature) {
   require(temperature >= 1e-15 && temperature <= 1e300, field, ": ", temperature, ", expected 1e-15 to 1e300");
 }
 
-/// What the scores' softmax is held against: v_i >= 0, padded with 0 to whole rows of lanes, and their sum.
+/// What the scores' softmax is held against: v_i >= 0, padded with 0 to whole rows of lanes, and their sum. Both are in units of their own where
+/// the products of weight and relevance are very large or very small.
 struct softmax_target {
   std::span<double> v;
   double total = 0.0;
+  double weight_unit = 1.0, relevance_unit = 1.0;  ///< powers of two that v is multiplied by
+
+  /// The sum as it is, at most largest_term.
+  [[nodiscard]] double mass() const noexcept { return std::min(total / weight_unit / relevance_unit, largest_term); }
 };
 
-/// v_i = weight_i * of(y_i), at most largest_term; `of` takes and gives lanes.
+/// v_i = weight_i * of(i, y_i, unit), `of` of lanes and in units of a power of two, by which it is to multiply where `scales` says that it can.
 template <class Arch, class R, class Of>
-[[nodiscard]] softmax_target make_target(const strided<const R>& relevance, const strided<const double>& weights, workspace& scratch, Of of) {
+[[nodiscard]] softmax_target make_target(const strided<const R>& relevance, const strided<const double>& weights, bool scales, workspace& scratch,
+                                         Of of) {
   using V = lanes<Arch>;
   const std::size_t n = relevance.size();
   const std::span<double> v = scratch.take<double>(padded_rows(n, lane_count<Arch>));
   const workspace::scope copies(scratch);
   const R* y = contiguous_items(relevance, scratch);
   const double* w = weights.empty() ? nullptr : contiguous_items(weights, scratch);
-  V sum(0.0);
-  for_rows<Arch>(n, [&](std::size_t i, auto count) {
-    V value = of(i, load_items<Arch>(y + i, count));
-    if (w != nullptr) value = value * load_items<Arch>(w + i, count);
-    value = only_items<Arch>(count, xsimd::min(value, V(largest_term)));
-    value.store_aligned(v.data() + i);
-    sum += value;
-  });
-  return {v, sum_of(sum)};
+  const auto fill = [&](double weight_unit, double relevance_unit) {
+    V sum(0.0);
+    const auto put = [&](std::size_t i, auto count, const V& value) {
+      const V own = only_items<Arch>(count, value);
+      own.store_aligned(v.data() + i);
+      sum += own;
+    };
+    if (w == nullptr)
+      for_rows<Arch>(n, [&](std::size_t i, auto count) { put(i, count, of(i, load_items<Arch>(y + i, count), relevance_unit)); });
+    else
+      for_rows<Arch>(n, [&](std::size_t i, auto count) {
+        put(i, count, of(i, load_items<Arch>(y + i, count), relevance_unit) * (load_items<Arch>(w + i, count) * V(weight_unit)));
+      });
+    return softmax_target{v, sum_of(sum), weight_unit, relevance_unit};
+  };
+  const softmax_target plain = fill(1.0, 1.0);
+  if (n == 0 || (plain.total >= 1e-200 && plain.total <= 1e200)) return plain;
+  return fill(w == nullptr ? 1.0 : unit_of(largest_of<Arch>(w, n)), scales ? unit_of(static_cast<double>(largest_of<Arch>(y, n))) : 1.0);
 }
 
 /// The relevance itself; what is negative counts as 0.
 template <class Arch, class R>
 [[nodiscard]] softmax_target target_of_relevance(const strided<const R>& relevance, const strided<const double>& weights, workspace& scratch) {
   using V = lanes<Arch>;
-  return make_target<Arch>(relevance, weights, scratch, [](std::size_t, const V& y) { return xsimd::max(y, V(0.0)); });
+  return make_target<Arch>(relevance, weights, true, scratch, [](std::size_t, const V& y, double unit) { return xsimd::max(y, V(0.0)) * V(unit); });
 }
 
 /// exp(y / temperature), divided by the greatest of them among the items that weigh something.
@@ -69,7 +85,7 @@ template <class Arch, class T, class R>
       if (weights[i] > 0.0) most = std::max(most, static_cast<double>(relevance[i]));
   }
   const score_distance<Arch, double> below(most, temperature);
-  return make_target<Arch>(relevance, weights, scratch, [&](std::size_t, const V& y) { return exp_below<T>(below(y)); });
+  return make_target<Arch>(relevance, weights, false, scratch, [&](std::size_t, const V& y, double) { return exp_below<T>(below(y)); });
 }
 
 /// The cross entropy of a target with the softmax of the scores, and the first term of its polynomial:

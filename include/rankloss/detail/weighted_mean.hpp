@@ -11,6 +11,11 @@
 
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
+/// The power of two that brings a number > 0 near 1, so that it and its inverse are normal numbers whatever the number is; 1 for others.
+[[nodiscard]] inline double unit_of(double largest) noexcept {
+  return largest > 0.0 && is_finite(largest) ? std::ldexp(1.0, -std::clamp(std::ilogb(largest), -1022, 1022)) : 1.0;
+}
+
 /// weighted_mean: from weights to shares to a value, for lists, pairs, steps and items alike.
 ///
 ///     value = share * sum_k w_k x_k / sum_k w_k,      part(w_k) = share * w_k / sum w      (reduction::sum: without the divisions)
@@ -29,8 +34,7 @@ class weighted_mean {
   weighted_mean(std::size_t count, Weight weight, reduction how, double share = 1.0) : weighted_mean(how, share) {
     double most = 0.0;
     for (std::size_t k = 0; k < count; ++k) most = std::max(most, weight(k));
-    // Both the factor and its inverse are normal numbers, whatever the greatest weight is.
-    if (most > 0.0) unit_ = std::ldexp(1.0, -std::clamp(std::ilogb(most), -1022, 1022));
+    unit_ = unit_of(most);
     double total = 0.0;
     for (std::size_t k = 0; k < count; ++k) total += scaled(weight(k));
     divide_by(total);
@@ -43,7 +47,7 @@ class weighted_mean {
   /// What one element's number is multiplied by in the value.
   [[nodiscard]] double part(double weight) const noexcept { return held((summed_ ? weight : scaled(weight)) * share_); }
 
-  /// The value: of weight(k) and x(k) for k < count, the weights those of the constructor, the x finite.
+  /// The value: of weight(k) and x(k) for k < count, the weights those of the constructor. Where an x that weighs something is infinite, it is.
   template <class Weight, class X>
   [[nodiscard]] double operator()(std::size_t count, Weight weight, X x) const {
     double sum = 0.0;
@@ -51,7 +55,11 @@ class weighted_mean {
     const double value = sum * share_;
     if (is_finite(value)) return value;
     sum = 0.0;
-    for (std::size_t k = 0; k < count; ++k) sum += scaled(weight(k)) * (x(k) * 0x1p-600);
+    for (std::size_t k = 0; k < count; ++k) {
+      if (!(weight(k) > 0.0)) continue;
+      if (!is_finite(x(k))) return share_ < 0.0 ? -x(k) : share_ > 0.0 ? x(k) : 0.0;
+      sum += scaled(weight(k)) * (x(k) * 0x1p-600);
+    }
     return held(held(sum * share()) * 0x1p600);
   }
 

@@ -44,6 +44,7 @@ struct expected_reciprocal_rank {
 
   static constexpr bool has_gradient = false;
   static constexpr double best = 1.0;
+  static constexpr bool compares_ranks = true;  ///< of_ranks: whether two ranks are equal
 
   void validate() const { detail::require(max_grade >= 0.0 && max_grade <= 1e300, "max_grade: ", max_grade, ", expected 0 to 1e300"); }
 

@@ -3,6 +3,7 @@
 
 #include <rankloss/batch.hpp>
 #include <rankloss/detail/argsort.hpp>
+#include <rankloss/detail/check_data.hpp>
 #include <rankloss/detail/rank_cut.hpp>
 #include <rankloss/detail/score_runs.hpp>
 #include <rankloss/evaluate.hpp>
@@ -49,7 +50,8 @@ void weighted_gains(const list<T, R>& items, gain kind, std::span<const double> 
   for (std::size_t i = 0; i < items.size(); ++i) {
     gains[i] = gain_of(kind, table, static_cast<double>(items.relevance[i]), shift);
     if (items.weights.empty()) continue;
-    gains[i] = items.weights[i] > 0.0 ? gains[i] * std::ldexp(items.weights[i], -weight_shift) : 0.0;  // gains may be infinite
+    const double product = items.weights[i] > 0.0 ? gains[i] * std::ldexp(items.weights[i], -weight_shift) : 0.0;
+    gains[i] = is_finite(gains[i]) ? held_as<double>(product) : product;
   }
 }
 
@@ -62,10 +64,12 @@ template <class T>
   double sum = 0.0;
   for_each_run(scores, k, scratch, [&](const score_run<T>& run) {
     double gain = 0.0;
-    for (const auto& item : run.items) gain += gains[item.payload];
+    for (const auto& item : run.items) gain = held_sum(gain, gains[item.payload]);
     double discount = 0.0;
     for (std::size_t p = run.begin; p < std::min(run.end, k); ++p) discount += discount_at(p + 1);
-    sum += gain * discount / static_cast<double>(run.items.size());
+    const auto size = static_cast<double>(run.items.size());
+    const double worth = gain * discount / size;
+    sum = held_sum(sum, is_finite(gain) && !is_finite(worth) ? gain * (discount / size) : worth);
   });
   return sum;
 }
@@ -77,13 +81,12 @@ template <class T>
   std::fill(by_rank.begin(), by_rank.end(), 0.0);
   for (std::size_t i = 0; i < ranks.size(); ++i) {
     const rank_cut cut(ranks[i], cutoff);
-    if (cut.value == 0.0) continue;  // gains may be infinite
     const double logarithm = std::log2(1.0 + ranks[i]);
-    const double discounted = gains[i] / (logarithm * best);
+    const double discounted = held_as<double>(gains[i] / (logarithm * best));
     sum += discounted * cut.value;
-    if (!by_rank.empty()) by_rank[i] = discounted * (cut.slope - cut.value / (logarithm * std::numbers::ln2 * (1.0 + ranks[i])));
+    if (!by_rank.empty()) by_rank[i] = held_as<double>(discounted * (cut.slope - cut.value / (logarithm * std::numbers::ln2 * (1.0 + ranks[i]))));
   }
-  return sum;
+  return held_as<double>(sum);
 }
 
 /// The best DCG of the first k that gains allow.
@@ -120,7 +123,8 @@ namespace metrics {
 ///
 /// - Time O(n) after a radix sort; scratch O(n). No gradient by scores.
 /// - Edge cases: a list without gain has value 0 and is left out by reduction::mean_of_relevant. Infinite scores rank first or last.
-///   Exponential gains of grades beyond 1023 are infinite.
+///   Exponential gains of grades beyond 1023 are infinite; other products and sums beyond the largest double count as that, and as functions of
+///   ranks infinite gains too.
 /// @throws std::invalid_argument from `evaluate` when an option is out of its range.
 struct dcg {
   rankloss::gain gain = rankloss::gain::exponential;  ///< what a grade is worth

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <rankloss/batch.hpp>
+#include <rankloss/detail/check_data.hpp>
 #include <rankloss/detail/rank_cut.hpp>
 #include <rankloss/detail/require.hpp>
 #include <rankloss/detail/score_runs.hpp>
@@ -25,7 +26,9 @@ namespace rankloss::inline RANKLOSS_ABI::metrics {
 ///
 /// - Time O(n) after a radix sort; scratch O(n). No gradient by scores.
 /// - Between 0 and 1 where the weighted gains are; a list of n items with gains of 1 has value 1 - persistence^n.
-/// - Edge cases: a list without gain has value 0 and is left out by reduction::mean_of_relevant. Infinite scores rank first or last.
+/// - Edge cases: a list without gain has value 0 and is left out by reduction::mean_of_relevant. Infinite scores rank first or last. Exponential
+///   gains of grades beyond 1023 are infinite; other products and sums beyond the largest double count as that, and as functions of ranks infinite
+///   gains too.
 /// @throws std::invalid_argument from `evaluate` when an option is out of its range.
 struct rank_biased_precision {
   double persistence = 0.8;                      ///< 0 to 1, both excluded; 0.5 impatient, 0.95 patient
@@ -56,7 +59,7 @@ struct rank_biased_precision {
       for (const auto& item : run.items) mean += gains[item.payload] / static_cast<double>(run.items.size());
       // (1 - p) (p^begin + ... + p^(end - 1)) = p^begin (1 - p^(end - begin))
       const auto places = static_cast<double>(std::min(run.end, k) - run.begin);
-      sum -= mean * reached * std::expm1(places * log_persistence);
+      sum = detail::held_sum(sum, -mean * reached * std::expm1(places * log_persistence));
     });
     return sum;
   }
@@ -78,12 +81,11 @@ struct rank_biased_precision {
     for (std::size_t i = 0; i < items.size(); ++i) {
       const detail::rank_cut cut(ranks[i], cutoff);
       const double reached = std::exp((ranks[i] - 1.0) * log_persistence);
-      if (reached == 0.0 || cut.value == 0.0) continue;  // gains may be infinite
-      const double here = (1.0 - persistence) * gains[i] * reached;
+      const double here = (1.0 - persistence) * detail::held_as<double>(gains[i]) * reached;
       sum += here * cut.value;
-      if (!by_rank.empty()) by_rank[i] = here * (cut.slope + cut.value * log_persistence);
+      if (!by_rank.empty()) by_rank[i] = detail::held_as<double>(here * (cut.slope + cut.value * log_persistence));
     }
-    return sum;
+    return detail::held_as<double>(sum);
   }
 
   template <class T, class R>

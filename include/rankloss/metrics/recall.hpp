@@ -104,7 +104,7 @@ template <class T>
     (key < border ? above : tied) += 1;
     (key < border ? inside : at_border) += values[i];
   }
-  return inside + at_border * (static_cast<double>(k - above) / static_cast<double>(tied));
+  return held_as<double>(inside + held_as<double>(at_border) * (static_cast<double>(k - above) / static_cast<double>(tied)));
 }
 
 /// factor * sum_i values_i cut(rank_i), and its derivatives by the ranks unless by_rank is empty.
@@ -114,9 +114,9 @@ template <class T>
   for (std::size_t i = 0; i < ranks.size(); ++i) {
     const rank_cut cut(ranks[i], cutoff);
     sum += values[i] * cut.value;
-    if (!by_rank.empty()) by_rank[i] = factor * values[i] * cut.slope;
+    if (!by_rank.empty()) by_rank[i] = held_as<double>(factor * values[i] * cut.slope);
   }
-  return factor * sum;
+  return held_as<double>(factor * sum);
 }
 
 }  // namespace detail

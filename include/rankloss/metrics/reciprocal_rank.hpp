@@ -27,6 +27,7 @@ struct reciprocal_rank {
 
   static constexpr bool has_gradient = false;
   static constexpr double best = 1.0;
+  static constexpr bool compares_ranks = true;  ///< of_ranks: whether two ranks are equal
 
   template <class T, class R>
   double operator()(const list<T, R>& items, const list_outputs<T>&, workspace&) const noexcept {
