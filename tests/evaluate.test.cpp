@@ -155,6 +155,13 @@ TEST_CASE("evaluate: offsets are 32 or 64 bit, signed or not, and rise from 0 to
         "rankloss: offsets: -1 at 1 after 0, expected them to rise");
   const std::vector<std::int64_t> below{-2, 0, 2, 6};
   CHECK(d.says(list_batch<double>{.scores = six, .relevance = grades, .offsets = below}) == "rankloss: offsets: first is -2, expected 0");
+  const std::uint64_t most = std::numeric_limits<std::uint64_t>::max();
+  const auto says = [&](const std::vector<std::uint64_t>& offsets) {
+    return d.says(list_batch<double>{.scores = six, .relevance = grades, .offsets = offsets});
+  };
+  CHECK(says({most, 2, 2, 6}) == "rankloss: offsets: first is 18446744073709551615, expected 0");
+  CHECK(says({0, 2, most, 6}) == "rankloss: offsets: 6 at 3 after 18446744073709551615, expected them to rise");
+  CHECK(says({0, 2, 2, most}) == "rankloss: offsets: last is 18446744073709551615, expected 6 (the number of scores)");
 }
 
 TEST_CASE("evaluate: dense forms that do not fit are refused") {
@@ -352,6 +359,43 @@ TEST_CASE("evaluate: a loss of ten lines works with every form of batch") {
   const similarity_batch<double> matrix{.similarity = six, .rows = 2, .columns = 3, .relevance = grades};
   CHECK(evaluate(rankloss::bidirectional<squared_error>{}, matrix, {.gradient = g}) == Approx(0.5 * 0.78125 / 2 + 0.5 * 0.78125 / 3));
   CHECK(g[1] == Approx(-1.0 * (0.25 + 1.0 / 6)));
+}
+
+TEST_CASE("evaluate: arguments in the forms that come to mind first") {
+  const squared_error loss;
+  rankloss::context context;
+  CHECK(evaluate(loss, list_batch<double>{.scores = six, .relevance = grades}, context) == 0.78125);
+  const similarity_batch<double> matrix{.similarity = six, .rows = 2, .columns = 3, .relevance = grades};
+  CHECK(evaluate(rankloss::bidirectional<squared_error>{}, matrix, context) == evaluate(rankloss::bidirectional<squared_error>{}, matrix));
+
+  // A pointer and a size, signed or not, in every field.
+  const int n = 6;
+  const double list_weights[] = {1, 5, 2};
+  const float item_weights[] = {1, 2, 1, 4, 1, 0};
+  const std::uint8_t mask[] = {1, 1, 1, 1, 1, 1};
+  double g[6], h[6], per_list[3];
+  CHECK(evaluate(loss,
+                 list_batch<double>{.scores = {six.data(), n},
+                                    .relevance = {grades.data(), grades.size()},
+                                    .offsets = {three_lists.data(), 4},
+                                    .list_weights = {list_weights, 3},
+                                    .item_weights = {item_weights, n},
+                                    .mask = {mask, n}},
+                 {.gradient = {g, n}, .per_list = {per_list, 3}, .hessian = {h, 0}, .scale = 8.0}, context) == (1.125 + 2 * 0.125) / 8);
+  CHECK(std::vector<double>(g, g + 6) == reals{-0.5, -2.0, 0.0, 2.0, 0.0, 0.0});
+  CHECK(std::vector<double>(per_list, per_list + 3) == reals{1.125, 0.0, 0.125});
+  CHECK(evaluate(rankloss::bidirectional<squared_error>{}, similarity_batch<double>{.similarity = {six.data(), n},
+                                                                                    .rows = 2,
+                                                                                    .columns = 3,
+                                                                                    .relevance = {grades.data(), n},
+                                                                                    .row_weights = {list_weights, 2},
+                                                                                    .column_weights = {list_weights, 3}}) > 0.0);
+
+  // C arrays: errors of 0, 5 and 0.
+  const double three[] = {1, 0, 2};
+  double slopes[3];
+  CHECK(evaluate(loss, list_batch<double>{.scores = list_weights, .relevance = three}, {.gradient = slopes}) == 12.5);
+  CHECK(slopes[1] == 5.0);
 }
 
 TEST_CASE("evaluate: a list without relevance takes no part in mean_of_relevant, whatever its loss") {

@@ -7,7 +7,7 @@
 cmake_minimum_required(VERSION 3.25)
 
 # Headers that docs/losses.md has nothing to say of.
-set(frame batch context evaluate gain random ranks/rank sorts/sort threads workspace)
+set(frame arrays batch context evaluate gain random ranks/rank sorts/sort threads workspace)
 list(APPEND frame hosts/svmlight hosts/trec) # they read data, for losses and metrics alike
 # Headers of no loss: named there, without a row. Metrics are too.
 set(without_row relevance_scores)

@@ -49,7 +49,7 @@ struct bidirectional {
     detail::for_each_part(loss, visit);
   }
 
-  template <std::floating_point T, class R>
+  template <score T, class R>
   double run(const similarity_batch<T, R>& batch, const outputs& out, context& ctx, double share) const {
     const auto kind = columns_by == rankloss::column_relevance::own ? detail::grades::relevance : detail::grades::relevance_as_rows;
     return detail::run_both_directions(loss, batch, kind, out, ctx, share);

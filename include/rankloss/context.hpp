@@ -7,6 +7,7 @@
 #include <concepts>
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -99,5 +100,24 @@ class context {
   std::unique_ptr<runner> runner_;
   std::vector<workspace> scratch_;
 };
+
+namespace detail {
+
+/// The context that a call is given, or one of its own.
+class call_context {
+ public:
+  call_context() : context_(own_.emplace()) {}
+  call_context(context& given) noexcept : context_(given) {}
+  call_context(const call_context& other) noexcept : context_(other.context_) {}  // handed on
+  call_context& operator=(const call_context&) = delete;
+
+  operator context&() const noexcept { return context_; }
+
+ private:
+  std::optional<context> own_;
+  context& context_;
+};
+
+}  // namespace detail
 
 }  // namespace rankloss::inline RANKLOSS_ABI

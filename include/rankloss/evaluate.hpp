@@ -92,15 +92,7 @@ void check_shape(const list_batch<T, R>& batch, const outputs& out) {
     require(rest == 0 || rest == batch.length, "scores: size ", items, ", expected whole lists of length ", batch.length, " at stride ", stride);
   } else {
     require(batch.stride == 0, "stride: ", batch.stride, " without length");
-    if (!batch.offsets.empty()) {
-      const std::size_t lists = batch.offsets.size() - 1;
-      require(batch.offsets[0] == 0, "offsets: first is ", batch.offsets[0], ", expected 0");
-      for (std::size_t l = 0; l < lists; ++l)
-        require(batch.offsets[l] <= batch.offsets[l + 1], "offsets: ", batch.offsets[l + 1], " at ", l + 1, " after ", batch.offsets[l],
-                ", expected them to rise");
-      require(batch.offsets[lists] >= 0 && static_cast<std::size_t>(batch.offsets[lists]) == items, "offsets: last is ", batch.offsets[lists],
-              ", expected ", items, " (the number of scores)");
-    }
+    check_offsets(batch.offsets, items, "scores");
   }
   check_output("gradient", out.gradient.size(), items, "one per score");
   check_output("hessian", out.hessian.size(), items, "one per score");
@@ -169,7 +161,7 @@ void check_options(const Loss& loss, const outputs& out) {
 /// - Edge cases: no list, or only empty ones: 0. Weights that sum to 0: value 0, gradient 0.
 /// @throws std::invalid_argument naming the field when sizes, offsets, options or (data_checks::on) data do not fit; then no output
 /// has been written. std::bad_alloc while scratch grows; then outputs may be partly written.
-template <class Loss, std::floating_point T, class Relevance>
+template <class Loss, score T, class Relevance>
 requires ranking_loss<Loss, T, Relevance>
 double evaluate(const Loss& loss, const list_batch<T, Relevance>& batch, const outputs& out, context& ctx) {
   detail::check_options(loss, out);
@@ -184,7 +176,7 @@ double evaluate(const Loss& loss, const list_batch<T, Relevance>& batch, const o
 }
 
 /// evaluate: the value of a similarity loss over a matrix, and on request its gradient; as for lists.
-template <class Loss, std::floating_point T, class Relevance>
+template <class Loss, score T, class Relevance>
 requires similarity_loss<Loss, T, Relevance>
 double evaluate(const Loss& loss, const similarity_batch<T, Relevance>& batch, const outputs& out, context& ctx);
 
@@ -193,6 +185,12 @@ template <class Loss, class Batch>
 double evaluate(const Loss& loss, const Batch& batch, const outputs& out = {}) {
   context ctx;
   return evaluate(loss, batch, out, ctx);
+}
+
+/// evaluate for the value alone.
+template <class Loss, class Batch>
+double evaluate(const Loss& loss, const Batch& batch, context& ctx) {
+  return evaluate(loss, batch, outputs{}, ctx);
 }
 
 }  // namespace rankloss::inline RANKLOSS_ABI

@@ -26,14 +26,14 @@ enum class whitening {
 
 /// trajectory_batch: steps of trajectories, over the host's own memory. Trajectory q is [offsets[q], offsets[q + 1]); empty ones are allowed,
 /// and without offsets there is one. A masked step is skipped as if it were not there: the step before it is followed by the one after it.
-template <std::floating_point T>
+template <score T>
 struct trajectory_batch {
-  std::span<const T> rewards;  ///< [steps] of the step, finite
-  std::span<const T> values;   ///< [steps] of the state before the step, finite
-  positions offsets{};         ///< [trajectories + 1] rising from 0 to the number of steps
-  reals last_values{};         ///< [trajectories] of the state after the last step: 0 where it ended, its value where it was cut off; none: all ended
-  reals discounts{};           ///< [steps] in [0, 1], of what follows the step; none: the option's
-  flags mask{};                ///< [steps] zero: the step is skipped; none: all count
+  array_view<const T> rewards;  ///< [steps] of the step, finite
+  array_view<const T> values;   ///< [steps] of the state before the step, finite
+  positions offsets{};          ///< [trajectories + 1] rising from 0 to the number of steps
+  reals last_values{};  ///< [trajectories] of the state after the last step: 0 where it ended, its value where it was cut off; none: all ended
+  reals discounts{};    ///< [steps] in [0, 1], of what follows the step; none: the option's
+  flags mask{};         ///< [steps] zero: the step is skipped; none: all count
 };
 
 /// gae: options of estimate_advantages.
@@ -146,9 +146,9 @@ inline void whiten(std::span<double> a, const flags& mask, whitening how, double
 /// - Edge cases: no step, empty trajectories: nothing. Sums beyond the type's largest number are that.
 /// @throws std::invalid_argument naming the field when sizes, offsets, options or (data_checks::on) data do not fit, std::bad_alloc while
 /// scratch grows; then nothing has been written.
-template <std::floating_point T>
-void estimate_advantages(const trajectory_batch<T>& batch, const gae& options, std::type_identity_t<std::span<T>> advantages,
-                         std::type_identity_t<std::span<T>> returns, context& ctx) {
+template <score T>
+void estimate_advantages(const trajectory_batch<T>& batch, const gae& options, std::type_identity_t<array_view<T>> advantages,
+                         std::type_identity_t<array_view<T>> returns, context& ctx) {
   options.validate();
   detail::check_trajectories(batch, advantages.size(), returns.size(), ctx.checks == data_checks::on);
   const bool whiten = options.whitening != whitening::none && !advantages.empty();
@@ -174,9 +174,9 @@ void estimate_advantages(const trajectory_batch<T>& batch, const gae& options, s
 }
 
 /// estimate_advantages with scratch of its own: allocates at each call with whitening.
-template <std::floating_point T>
-void estimate_advantages(const trajectory_batch<T>& batch, const gae& options, std::type_identity_t<std::span<T>> advantages,
-                         std::type_identity_t<std::span<T>> returns = {}) {
+template <score T>
+void estimate_advantages(const trajectory_batch<T>& batch, const gae& options, std::type_identity_t<array_view<T>> advantages,
+                         std::type_identity_t<array_view<T>> returns = {}) {
   context ctx;
   estimate_advantages(batch, options, advantages, returns, ctx);
 }

@@ -24,14 +24,14 @@ namespace rankloss::inline RANKLOSS_ABI {
 
 /// label_policy_batch: states, which are lists of labels, the order that the old policy gave each, and what came of it, over the host's own
 /// memory. List q is [offsets[q], offsets[q + 1]); empty lists are allowed, and without offsets there is one. Published states are lists of two.
-template <std::floating_point T>
+template <score T>
 struct label_policy_batch {
-  std::span<const T> scores;      ///< [items] of the policy that learns, any number but NaN
-  std::span<const T> old_scores;  ///< [items] of the policy that acted, likewise
-  positions orders{};             ///< [items] the action: the items of each list, numbered from 0 in it, from the first place to the last
-  positions offsets{};            ///< [lists + 1] rising from 0 to the number of items
-  reals rewards{};                ///< [lists] what the reward model says of the order, finite
-  reals old_values{};             ///< [lists] what the critic said of the state, finite; none: all 0
+  array_view<const T> scores;      ///< [items] of the policy that learns, any number but NaN
+  array_view<const T> old_scores;  ///< [items] of the policy that acted, likewise
+  positions orders{};              ///< [items] the action: the items of each list, numbered from 0 in it, from the first place to the last
+  positions offsets{};             ///< [lists + 1] rising from 0 to the number of items
+  reals rewards{};                 ///< [lists] what the reward model says of the order, finite
+  reals old_values{};              ///< [lists] what the critic said of the state, finite; none: all 0
 };
 
 /// How lr2ppo is put together.
@@ -190,7 +190,7 @@ void add_hinges(const label_policy_batch<T>& batch, std::size_t first, std::size
 }  // namespace detail
 
 /// evaluate: the value of LR2PPO's policy loss over states, and on request its gradient by the scores and the part of each state (per_list).
-template <std::floating_point T>
+template <score T>
 double evaluate(const lr2ppo& loss, const label_policy_batch<T>& batch, const outputs& out, context& ctx) {
   const std::size_t items = batch.scores.size();
   loss.validate();
@@ -256,8 +256,8 @@ double evaluate(const lr2ppo& loss, const label_policy_batch<T>& batch, const ou
 
 /// shape_rewards: what the critic of LR2PPO is to learn, and its advantage is made from: rewards_q - kl_coefficient KL_q.
 /// @throws std::invalid_argument as evaluate; then nothing has been written.
-template <std::floating_point T>
-void shape_rewards(const lr2ppo& loss, const label_policy_batch<T>& batch, std::type_identity_t<std::span<double>> shaped, context& ctx) {
+template <score T>
+void shape_rewards(const lr2ppo& loss, const label_policy_batch<T>& batch, std::type_identity_t<array_view<double>> shaped, context& ctx) {
   loss.validate();
   workspace& scratch = ctx.scratch();
   detail::check_label_policy(batch, scratch, ctx.checks == data_checks::on);

@@ -68,7 +68,7 @@ class partial_order {
     detail::require(other.size() == pairs, "other: size ", other.size(), ", expected ", pairs, " (one per preferred)");
     std::vector<edge> edges(pairs);
     for (std::size_t k = 0; k < pairs; ++k) {
-      edges[k] = {order.checked(preferred[k], "preferred", "pair", k), order.checked(other[k], "other", "pair", k)};
+      edges[k] = {order.checked(preferred, "preferred", "pair", k), order.checked(other, "other", "pair", k)};
       detail::require(edges[k].better != edges[k].worse, "other: ", edges[k].worse, " at pair ", k,
                       ", expected an item other than the preferred one");
       const std::size_t l = order.list_of(edges[k].better);
@@ -89,7 +89,7 @@ class partial_order {
     std::size_t chain = 0;
     std::size_t before = 0;
     for (std::size_t k = 0; k < chains.size(); ++k) {
-      const std::size_t item = order.checked(chains[k], "chains", "place", k);
+      const std::size_t item = order.checked(chains, "chains", "place", k);
       const std::size_t chain_before = chain;
       while (chain < chain_offsets.size() && static_cast<std::size_t>(chain_offsets[chain]) <= k) ++chain;
       if (k > 0 && chain == chain_before) {
@@ -108,13 +108,13 @@ class partial_order {
   /// which whole grades make a count.
   /// @param grades  [items] any arithmetic type, finite; whole numbers of 64 bits that a double rounds together are equal
   /// @throws std::invalid_argument naming the field when sizes, offsets or grades do not fit.
-  template <detail::contiguous Range>
+  template <detail::array Range>
   requires std::is_arithmetic_v<detail::element_of<Range>>
   [[nodiscard]] static partial_order from_grades(const positions& offsets, const Range& grades) { return of_levels(offsets, grades, "grades", 1.0); }
 
   /// Of two items of a list the one of the smaller rank is better; equal ranks are not ordered. Ranks, or numbers of buckets from the best.
   /// A top-k order: ranks 1 to k, and k + 1 for all others. Everything else as from_grades.
-  template <detail::contiguous Range>
+  template <detail::array Range>
   requires std::is_arithmetic_v<detail::element_of<Range>>
   [[nodiscard]] static partial_order from_ranks(const positions& offsets, const Range& ranks) { return of_levels(offsets, ranks, "ranks", -1.0); }
 
@@ -274,8 +274,9 @@ class partial_order {
     for (std::size_t l = 0; l < lists(); ++l) detail::require_countable(size(l));
   }
 
-  [[nodiscard]] std::size_t checked(std::int64_t item, std::string_view field, std::string_view unit, std::size_t k) const {
-    detail::require(item >= 0 && static_cast<std::size_t>(item) < items(), field, ": ", item, " at ", unit, " ", k,
+  [[nodiscard]] std::size_t checked(const positions& all, std::string_view field, std::string_view unit, std::size_t k) const {
+    const std::int64_t item = all[k];
+    detail::require(item >= 0 && static_cast<std::size_t>(item) < items(), field, ": ", all.number(k), " at ", unit, " ", k,
                     ", expected an item from 0 to below ", items(), " (the number of items)");
     return static_cast<std::size_t>(item);
   }
@@ -286,8 +287,8 @@ class partial_order {
 
   template <class Range>
   [[nodiscard]] static partial_order of_levels(const positions& offsets, const Range& values, std::string_view field, double sign) {
-    const auto* value = std::ranges::data(values);
-    partial_order order(offsets, std::ranges::size(values));
+    const auto* value = detail::first_of(values);
+    partial_order order(offsets, detail::size_of(values));
     order.sorted_.resize(order.items());
     order.levels_.resize(order.items());
     workspace scratch;
@@ -585,11 +586,11 @@ struct pair_agreement {
 ///   executor. Scratch O(longest list) a worker. Infinite scores are first or last.
 /// @param per_list  [lists] or empty
 /// @throws std::invalid_argument naming the field when sizes or (data_checks::on) scores do not fit; then nothing has been written.
-template <detail::contiguous Scores>
-requires std::floating_point<detail::element_of<Scores>> pair_agreement agreement(const partial_order& order, const Scores& values,
-                                                                                  std::span<pair_agreement> per_list, context& ctx) {
+template <detail::array Scores>
+requires score<detail::element_of<Scores>> pair_agreement agreement(const partial_order& order, const Scores& values,
+                                                                    std::span<pair_agreement> per_list, context& ctx) {
   using T = detail::element_of<Scores>;
-  const std::span<const T> scores(values);
+  const array_view<const T> scores(values);
   detail::check_steps("scores", scores.size(), order.items(), "one per item of the order");
   detail::require(per_list.empty() || per_list.size() == order.lists(), "per_list: size ", per_list.size(), ", expected ", order.lists(),
                   " (one per list)");
@@ -618,9 +619,9 @@ requires std::floating_point<detail::element_of<Scores>> pair_agreement agreemen
 }
 
 /// agreement on the calling thread with scratch of its own.
-template <detail::contiguous Scores>
-requires std::floating_point<detail::element_of<Scores>> pair_agreement agreement(const partial_order& order, const Scores& scores,
-                                                                                  std::span<pair_agreement> per_list = {}) {
+template <detail::array Scores>
+requires score<detail::element_of<Scores>> pair_agreement agreement(const partial_order& order, const Scores& scores,
+                                                                    std::span<pair_agreement> per_list = {}) {
   context ctx;
   return agreement(order, scores, per_list, ctx);
 }

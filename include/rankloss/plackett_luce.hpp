@@ -33,11 +33,11 @@ namespace rankloss::inline RANKLOSS_ABI {
 /// partial_order_batch: lists of scored items and a partial order of each. T is float or double.
 ///
 /// reduction::mean divides by the weights of all lists, mean_of_relevant by those of the lists with a pair.
-template <std::floating_point T>
+template <score T>
 struct partial_order_batch {
   using score_type = T;
 
-  std::span<const T> scores;   ///< [items] any number but NaN
+  array_view<const T> scores;  ///< [items] any number but NaN
   const partial_order& order;  ///< of as many items; its lists are the lists
   reals list_weights{};        ///< [lists] >= 0, finite; none: all 1
   rankloss::reduction reduction = rankloss::reduction::mean;
@@ -384,7 +384,7 @@ double order_loss(const plackett_luce& loss, const partial_order& order, std::si
 /// - Edge cases: no list, or weights that sum to 0: value 0, gradient 0.
 /// @throws std::invalid_argument naming the field when sizes, options, (data_checks::on) data or the blocks of an order do not fit; then no output
 /// has been written. std::bad_alloc while scratch grows; then neither.
-template <std::floating_point T, class Arch = xsimd::default_arch>
+template <score T, class Arch = xsimd::default_arch>
 double evaluate(const plackett_luce& loss, const partial_order_batch<T>& batch, const outputs& out, context& ctx) {
   detail::check_options(loss, out);
   const partial_order& order = batch.order;

@@ -33,20 +33,20 @@ namespace rankloss::inline RANKLOSS_ABI {
 
 /// order_batch: lists of scored items and an order of each, over the host's own memory. List q is [offsets[q], offsets[q + 1]); empty lists are
 /// allowed, and without offsets there is one.
-template <std::floating_point T>
+template <score T>
 struct order_batch {
-  std::span<const T> scores;  ///< [items] any number but NaN
-  positions orders{};         ///< [items] the items of each list, numbered from 0 in it, from the first place to the last; all of them
-  positions offsets{};        ///< [lists + 1] rising from 0 to the number of items
+  array_view<const T> scores;  ///< [items] any number but NaN
+  positions orders{};          ///< [items] the items of each list, numbered from 0 in it, from the first place to the last; all of them
+  positions offsets{};         ///< [lists + 1] rising from 0 to the number of items
 };
 
 /// order_results: what evaluate_orders writes. Empty spans are not written.
 struct order_results {
-  std::span<double> log_probabilities{};  ///< [lists]
-  std::span<double> entropies{};          ///< [lists]
-  real_output gradient{};                 ///< [items] d(sum over lists of upstream log P + entropy_upstream H) / d(score)
-  reals upstream{};                       ///< [lists] read: factors on log probabilities, such as a policy loss's gradient; none: all 1
-  reals entropy_upstream{};               ///< [lists] read: factors on entropies; none: all 0
+  array_view<double> log_probabilities{};  ///< [lists]
+  array_view<double> entropies{};          ///< [lists]
+  real_output gradient{};                  ///< [items] d(sum over lists of upstream log P + entropy_upstream H) / d(score)
+  reals upstream{};                        ///< [lists] read: factors on log probabilities, such as a policy loss's gradient; none: all 1
+  reals entropy_upstream{};                ///< [lists] read: factors on entropies; none: all 0
   rankloss::update update = rankloss::update::overwrite;  ///< of the gradient
 };
 
@@ -115,8 +115,8 @@ inline void check_orders(const positions& orders, const order_lists& lists, work
     std::fill(seen.begin(), seen.end(), std::uint8_t{0});
     for (std::size_t k = 0; k < n; ++k) {
       const std::int64_t item = orders[first + k];
-      require(item >= 0 && static_cast<std::size_t>(item) < n, "orders: ", item, " at list ", l, ", place ", k, ", expected an item from 0 to ",
-              n - 1);
+      require(item >= 0 && static_cast<std::size_t>(item) < n, "orders: ", orders.number(first + k), " at list ", l, ", place ", k,
+              ", expected an item from 0 to ", n - 1);
       require(seen[static_cast<std::size_t>(item)] == 0, "orders: ", item, " at list ", l, ", place ", k, ", expected each item once");
       seen[static_cast<std::size_t>(item)] = 1;
     }
@@ -307,7 +307,7 @@ order_chances along_order(std::span<const T> scores, std::span<const std::uint32
 ///
 /// @throws std::invalid_argument naming the field when sizes, offsets, options, orders or (data_checks::on) data do not fit; then nothing has
 /// been written. std::bad_alloc while scratch grows; then results may be partly written.
-template <std::floating_point T, class Arch = xsimd::default_arch>
+template <score T, class Arch = xsimd::default_arch>
 void evaluate_orders(const plackett_luce_policy& policy, const order_batch<T>& batch, const order_results& out, context& ctx) {
   policy.validate();
   const std::size_t items = batch.scores.size();
@@ -347,7 +347,7 @@ void evaluate_orders(const plackett_luce_policy& policy, const order_batch<T>& b
 }
 
 /// evaluate_orders on the calling thread with scratch of its own.
-template <std::floating_point T>
+template <score T>
 void evaluate_orders(const plackett_luce_policy& policy, const order_batch<T>& batch, const order_results& out) {
   context ctx;
   evaluate_orders(policy, batch, out, ctx);
@@ -359,9 +359,9 @@ void evaluate_orders(const plackett_luce_policy& policy, const order_batch<T>& b
 ///   number of threads. Time: a sort.
 /// @throws std::invalid_argument naming the field when sizes, offsets, options or (data_checks::on) scores do not fit; then nothing has been
 /// written. std::bad_alloc while scratch grows; then orders may be partly written.
-template <std::floating_point T>
-void sample_orders(const plackett_luce_policy& policy, std::span<const T> scores, const positions& offsets, std::uint32_t sample,
-                   std::span<std::uint32_t> orders, context& ctx) {
+template <score T>
+void sample_orders(const plackett_luce_policy& policy, array_view<const T> scores, const positions& offsets, std::uint32_t sample,
+                   array_view<std::uint32_t> orders, context& ctx) {
   using record = detail::keyed<detail::key_of<double>, std::uint32_t>;
   policy.validate();
   detail::check_offsets(offsets, scores.size(), "scores");
@@ -383,6 +383,13 @@ void sample_orders(const plackett_luce_policy& policy, std::span<const T> scores
     records = detail::sort_by_key(records, scratch.take<record>(n), scratch);
     for (std::size_t k = 0; k < n; ++k) orders[first + k] = records[k].payload;
   });
+}
+
+/// sample_orders of scores in anything that has data() and size().
+template <detail::array Scores>
+void sample_orders(const plackett_luce_policy& policy, const Scores& scores, const positions& offsets, std::uint32_t sample,
+                   array_view<std::uint32_t> orders, context& ctx) {
+  sample_orders<detail::element_of<const Scores>>(policy, scores, offsets, sample, orders, ctx);
 }
 
 }  // namespace rankloss::inline RANKLOSS_ABI

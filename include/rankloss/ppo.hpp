@@ -18,25 +18,25 @@
 namespace rankloss::inline RANKLOSS_ABI {
 
 /// policy_batch: actions, and how probable the policy that learns and the one that acted find them, over the host's own memory.
-template <std::floating_point T>
+template <score T>
 struct policy_batch {
-  std::span<const T> log_probabilities;              ///< [n] of the policy that learns, finite; densities may pass 0
-  std::span<const T> old_log_probabilities;          ///< [n] of the policy that acted, finite
-  std::span<const T> advantages;                     ///< [n] finite
-  reals weights{};                                   ///< [n] >= 0, finite; none: all 1
-  flags mask{};                                      ///< [n] zero: the action does not count; none: all do
-  std::span<const T> reference_log_probabilities{};  ///< [n] of the policy that the penalty holds on to, finite; none: the policy that acted
-  reals entropies{};                                 ///< [n] of the policy that learns, where it acted, finite: for diagnose; none: not told
+  array_view<const T> log_probabilities;              ///< [n] of the policy that learns, finite; densities may pass 0
+  array_view<const T> old_log_probabilities;          ///< [n] of the policy that acted, finite
+  array_view<const T> advantages;                     ///< [n] finite
+  reals weights{};                                    ///< [n] >= 0, finite; none: all 1
+  flags mask{};                                       ///< [n] zero: the action does not count; none: all do
+  array_view<const T> reference_log_probabilities{};  ///< [n] of the policy that the penalty holds on to, finite; none: the policy that acted
+  reals entropies{};                                  ///< [n] of the policy that learns, where it acted, finite: for diagnose; none: not told
 };
 
 /// value_batch: what states were said to be worth and what came of them, over the host's own memory.
-template <std::floating_point T>
+template <score T>
 struct value_batch {
-  std::span<const T> values;        ///< [n] of the critic that learns, finite
-  std::span<const T> returns;       ///< [n] finite
-  std::span<const T> old_values{};  ///< [n] of the critic when the policy acted, finite; none: nothing is clipped
-  reals weights{};                  ///< [n] >= 0, finite; none: all 1
-  flags mask{};                     ///< [n] zero: the state does not count; none: all do
+  array_view<const T> values;        ///< [n] of the critic that learns, finite
+  array_view<const T> returns;       ///< [n] finite
+  array_view<const T> old_values{};  ///< [n] of the critic when the policy acted, finite; none: nothing is clipped
+  reals weights{};                   ///< [n] >= 0, finite; none: all 1
+  flags mask{};                      ///< [n] zero: the state does not count; none: all do
 };
 
 /// Estimates of the divergence KL(acting, other) of a policy from another by its own actions, from the ratio q = other / acting of their
@@ -252,7 +252,7 @@ struct critic {
 };
 
 /// evaluate: the value of a policy's loss over actions, and on request its gradient by the log probabilities.
-template <std::floating_point T>
+template <score T>
 double evaluate(const ppo& loss, const policy_batch<T>& batch, const outputs& out, context& ctx) {
   loss.validate();
   detail::check_policy(batch, ctx.checks == data_checks::on);
@@ -271,7 +271,7 @@ double evaluate(const ppo& loss, const policy_batch<T>& batch, const outputs& ou
 }
 
 /// evaluate: the value of a critic's loss over states, and on request its gradient by the values.
-template <std::floating_point T>
+template <score T>
 double evaluate(const critic& loss, const value_batch<T>& batch, const outputs& out, context& ctx) {
   loss.validate();
   detail::check_critic(batch, ctx.checks == data_checks::on);
@@ -294,7 +294,7 @@ double evaluate(const critic& loss, const value_batch<T>& batch, const outputs& 
 
 /// diagnose: ratios, clipping and divergence of the policies, to be watched while one learns.
 /// @throws std::invalid_argument as evaluate.
-template <std::floating_point T>
+template <score T>
 [[nodiscard]] policy_diagnostics diagnose(const ppo& loss, const policy_batch<T>& batch, data_checks checks = data_checks::on) {
   loss.validate();
   detail::check_policy(batch, checks == data_checks::on);
@@ -325,9 +325,9 @@ template <std::floating_point T>
 /// - Time O(n). `shaped` may be `rewards` itself. Values beyond what T holds are its largest. Ziegler et al.: Fine-tuning language models from
 ///   human preferences, 2019, arXiv 1909.08593.
 /// @throws std::invalid_argument naming the field when sizes, the coefficient or (data_checks::on) data do not fit; then nothing has been written.
-template <std::floating_point T>
-void shape_rewards(std::type_identity_t<std::span<const T>> rewards, std::type_identity_t<std::span<const T>> log_probabilities,
-                   std::type_identity_t<std::span<const T>> reference_log_probabilities, double coefficient, kl_estimator estimator,
+template <score T>
+void shape_rewards(std::type_identity_t<array_view<const T>> rewards, std::type_identity_t<array_view<const T>> log_probabilities,
+                   std::type_identity_t<array_view<const T>> reference_log_probabilities, double coefficient, kl_estimator estimator,
                    std::span<T> shaped, data_checks checks = data_checks::on) {
   const std::size_t n = shaped.size();
   detail::check_steps("rewards", rewards.size(), n, "one per shaped reward");
@@ -349,7 +349,7 @@ void shape_rewards(std::type_identity_t<std::span<const T>> rewards, std::type_i
 /// explained_variance: what part of the returns' variance the values account for, 1 - Var(R - V) / Var(R), weighted: 1 for values that are right
 /// but for a constant, 0 for constant ones, below 0 for worse. 0 where the returns are equal, or nothing counts.
 /// @throws std::invalid_argument as evaluate.
-template <std::floating_point T>
+template <score T>
 [[nodiscard]] double explained_variance(const value_batch<T>& batch, data_checks checks = data_checks::on) {
   detail::check_critic(batch, checks == data_checks::on);
   const detail::step_shares shares(batch.weights, batch.mask, batch.values.size());

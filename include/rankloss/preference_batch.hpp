@@ -27,16 +27,16 @@ namespace rankloss::inline RANKLOSS_ABI {
 /// T is float or double. An infinite reward counts as the largest finite number, but as no more than 1e300.
 ///
 /// reduction::mean divides by the sum of the weights of all pairs, mean_of_relevant by that of the pairs whose value is above 0.
-template <std::floating_point T>
+template <score T>
 struct preference_batch {
   using score_type = T;
 
-  std::span<const T> rewards;  ///< [items] any finite number
-  positions preferred{};       ///< [pairs] item, from 0
-  positions other{};           ///< [pairs] item, another one
-  reals pair_weights{};        ///< [pairs] >= 0, finite; none: all 1
-  reals margins{};             ///< [pairs] by how much the preferred item is to be ahead, as each loss documents, finite; none: all 0
-  flags ties{};                ///< [pairs] not zero: a tie, refused by losses that do not know ties; none: no ties
+  array_view<const T> rewards;  ///< [items] any finite number
+  positions preferred{};        ///< [pairs] item, from 0
+  positions other{};            ///< [pairs] item, another one
+  reals pair_weights{};         ///< [pairs] >= 0, finite; none: all 1
+  reals margins{};              ///< [pairs] by how much the preferred item is to be ahead, as each loss documents, finite; none: all 0
+  flags ties{};                 ///< [pairs] not zero: a tie, refused by losses that do not know ties; none: no ties
   rankloss::reduction reduction = rankloss::reduction::mean;
 };
 
@@ -70,7 +70,7 @@ namespace detail {
 
 inline void check_items(std::string_view field, const positions& items, std::size_t count) {
   for (std::size_t k = 0; k < items.size(); ++k)
-    require(items[k] >= 0 && static_cast<std::uint64_t>(items[k]) < count, field, ": ", items[k], " at pair ", k,
+    require(items[k] >= 0 && static_cast<std::uint64_t>(items[k]) < count, field, ": ", items.number(k), " at pair ", k,
             ", expected an item from 0 to below ", count, " (the number of rewards)");
 }
 
@@ -146,7 +146,7 @@ double evaluate_preferences(const Loss& loss, const preference_batch<T>& batch, 
       if (!batch.ties.empty() && batch.ties[k]) return loss.tie(preferred, other, margin);
     return loss(preferred, other, margin);
   };
-  const std::span<double> values = out.per_list.empty() ? scratch.take<double>(pairs) : out.per_list;
+  const std::span<double> values = out.per_list.empty() ? scratch.take<double>(pairs) : std::span<double>(out.per_list);
   const bool of_relevant = batch.reduction == reduction::mean_of_relevant;
   for (std::size_t k = 0; of_relevant && k < pairs; ++k) values[k] = term_of(k).value;
   const auto weight = [&](std::size_t k) {
@@ -190,7 +190,7 @@ double evaluate_preferences(const Loss& loss, const preference_batch<T>& batch, 
 /// - Edge cases: no pair, or weights that sum to 0: value 0, gradient 0.
 /// @throws std::invalid_argument naming the field when sizes, indices, options or (data_checks::on) data do not fit; then no output has been
 /// written.
-template <class Loss, std::floating_point T>
+template <class Loss, score T>
 requires preference_loss<Loss>
 double evaluate(const Loss& loss, const preference_batch<T>& batch, const outputs& out, context& ctx) {
   return detail::evaluate_preferences(loss, batch, out, nullptr, ctx);
@@ -198,7 +198,7 @@ double evaluate(const Loss& loss, const preference_batch<T>& batch, const output
 
 /// evaluate, and the slope by the loss's tie parameter: tie_gradient = out.scale * d(value) / d(parameter), or that added to it under
 /// update::add. Not written when evaluate throws.
-template <class Loss, std::floating_point T>
+template <class Loss, score T>
 requires tie_loss<Loss>
 double evaluate(const Loss& loss, const preference_batch<T>& batch, const outputs& out, double& tie_gradient, context& ctx) {
   return detail::evaluate_preferences(loss, batch, out, &tie_gradient, ctx);

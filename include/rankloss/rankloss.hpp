@@ -4,6 +4,7 @@
 // Everything that needs no optional dependency.
 
 #include <rankloss/approx_ndcg.hpp>
+#include <rankloss/arrays.hpp>
 #include <rankloss/batch.hpp>
 #include <rankloss/bidirectional.hpp>
 #include <rankloss/bradley_terry.hpp>

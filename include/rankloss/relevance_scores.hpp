@@ -30,10 +30,10 @@ enum class pairing {
 
 /// caption_batch: what relevance_scores reads, over the host's own memory: sentence embeddings of the captions that images have and of the
 /// texts that are ranked for the images.
-template <std::floating_point T>
+template <score T>
 struct caption_batch {
-  std::span<const T> captions;                                 ///< [captions, dimension] image after image; of any length, finite
-  std::span<const T> texts;                                    ///< [texts, dimension] of any length, finite
+  array_view<const T> captions;                                ///< [captions, dimension] image after image; of any length, finite
+  array_view<const T> texts;                                   ///< [texts, dimension] of any length, finite
   std::size_t dimension = 0;                                   ///< components a vector, at least 1
   std::size_t captions_per_image = 1;                          ///< where every image has as many; read without offsets only
   positions offsets{};                                         ///< [images + 1] image i has captions offsets[i] to offsets[i + 1]
@@ -57,12 +57,7 @@ struct caption_shape {
       return;
     }
     images = batch.offsets.size() - 1;
-    require(batch.offsets[0] == 0, "offsets: first is ", batch.offsets[0], ", expected 0");
-    for (std::size_t i = 0; i < images; ++i)
-      require(batch.offsets[i] <= batch.offsets[i + 1], "offsets: ", batch.offsets[i + 1], " at ", i + 1, " after ", batch.offsets[i],
-              ", expected them to rise");
-    require(static_cast<std::size_t>(batch.offsets[images]) == captions, "offsets: last is ", batch.offsets[images], ", expected ", captions,
-            " (the number of captions)");
+    check_offsets(batch.offsets, captions, "captions");
   }
 
   /// First caption of image i.
@@ -222,8 +217,8 @@ void caption_similarity(const caption_batch<T>& batch, const caption_shape<T>& s
 /// - Invariant under positive scaling of any vector.
 /// - Edge cases: the cosine with a zero vector is 0, never NaN; so is that of an image without captions.
 /// @throws std::invalid_argument naming the field when sizes, offsets or (data_checks::on) data do not fit; then nothing has been written.
-template <std::floating_point T, class Arch = xsimd::default_arch>
-void relevance_scores(const caption_batch<T>& batch, std::type_identity_t<std::span<T>> relevance, context& ctx) {
+template <score T, class Arch = xsimd::default_arch>
+void relevance_scores(const caption_batch<T>& batch, std::type_identity_t<array_view<T>> relevance, context& ctx) {
   const detail::caption_shape<T> shape(batch);
   shape.check(relevance);
   if (ctx.checks == data_checks::on) shape.check_values();
@@ -242,8 +237,8 @@ void relevance_scores(const caption_batch<T>& batch, std::type_identity_t<std::s
 }
 
 /// relevance_scores on the calling thread with scratch of its own.
-template <std::floating_point T>
-void relevance_scores(const caption_batch<T>& batch, std::type_identity_t<std::span<T>> relevance) {
+template <score T>
+void relevance_scores(const caption_batch<T>& batch, std::type_identity_t<array_view<T>> relevance) {
   context ctx;
   relevance_scores(batch, relevance, ctx);
 }

@@ -222,7 +222,7 @@ struct triplet {
     detail::check_matches(batch);
   }
 
-  template <std::floating_point T, class R>
+  template <score T, class R>
   double run(const similarity_batch<T, R>& batch, const outputs& out, context& ctx, double share) const {
     const detail::triplet_query query{margin, mine};
     return detail::run_both_directions(query, batch, detail::grades::matches, out, ctx, share);

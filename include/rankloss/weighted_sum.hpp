@@ -82,7 +82,7 @@ requires(sizeof...(Losses) > 0) struct weighted_sum {
   }
 
   /// A similarity matrix.
-  template <std::floating_point T, class R>
+  template <score T, class R>
   requires(similarity_loss<Losses, T, R>&&...) double run(const similarity_batch<T, R>& batch, const outputs& out, context& ctx, double share) const {
     const workspace::scope scope(ctx.scratch());
     const std::span<double> own = ctx.scratch().take<double>(out.per_list.size());

@@ -328,9 +328,9 @@ TEST_CASE("ndcg refuses what it cannot do") {
   CHECK_THROWS_WITH(evaluate(ndcg{.gain = gain::table, .gain_table = negative}, batch), "rankloss: gain_table: -1 at grade 1, expected 0 to 1e30");
   const std::vector<double> bad{1, std::numeric_limits<double>::quiet_NaN()};
   CHECK_THROWS_WITH(of(ndcg{}, bad, y), "rankloss: scores: nan at list 0, item 1, expected a number");
-  const std::vector<double> square(4);
+  std::vector<double> square(4);
   CHECK_THROWS_WITH(evaluate(rankloss::bidirectional<ndcg>{}, rankloss::similarity_batch<double>{.similarity = square, .rows = 2, .columns = 2},
-                             {.gradient = std::vector<double>(4)}),
+                             {.gradient = square}),
                     "rankloss: gradient: a metric has none, expected an empty output");
 
   // Whatever comes of NaN when the host vouches for its data, nothing else is touched.

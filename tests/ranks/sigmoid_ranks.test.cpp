@@ -124,3 +124,24 @@ TEST_CASE("sigmoid_ranks: what does not fit is named") {
                        Message("rankloss: cotangent: nan at item 1, expected a finite number"));
   CHECK(out == std::vector<double>(3, 0.0));
 }
+
+TEST_CASE("sigmoid_ranks: vectors and arrays as they are, with a context or without") {
+  context ctx;
+  const sigmoid_ranks how{.temperature = 0.5};
+  const std::vector<double> s{0.5, -1, 2}, c{1, 0, 2};
+  std::vector<double> expected(3), found(3);
+  rank(how, cspan<double>(s), std::span(expected), ctx);
+  rank(how, s, found);
+  CHECK(found == expected);
+  double plain[3];
+  rank(how, s, plain, ctx);
+  CHECK(std::vector<double>(plain, plain + 3) == expected);
+  rank(how, s, {found.data(), 3});
+  CHECK(found == expected);
+  rank_pullback(how, cspan<double>(s), cspan<double>(c), std::span(expected), ctx);
+  rank_pullback(how, s, c, found);
+  CHECK(found == expected);
+  rank_push(how, cspan<double>(s), cspan<double>(c), std::span(expected), ctx);
+  rank_push(how, s, {c.data(), 3}, found);
+  CHECK(found == expected);
+}

@@ -177,3 +177,25 @@ TEST_CASE("neural_sort: as the temperature falls it sorts, in memory linear in t
   CHECK(std::abs(sum) <= 1e-9 * size);
   CHECK(ctx.scratch_capacity() < n * sizeof(double) * 40);
 }
+
+TEST_CASE("neural_sort: vectors and arrays as they are, with a context or without") {
+  context ctx;
+  const neural_sort how{.temperature = 0.5};
+  const std::vector<float> s{0.5, -1, 2}, v{3, 1, 2}, c{1, 0, 2};
+  std::vector<float> expected(3), found(3), matrix(9), found_matrix(9);
+  sort_apply(how, cspan<float>(s), cspan<float>(v), std::span(expected), ctx);
+  sort_apply(how, s, v, found);
+  CHECK(found == expected);
+  float plain[3];
+  sort_apply(how, s, v, plain, ctx);
+  CHECK(std::vector<float>(plain, plain + 3) == expected);
+  sort_apply_transposed(how, cspan<float>(s), cspan<float>(v), std::span(expected), ctx);
+  sort_apply_transposed(how, s, v, found);
+  CHECK(found == expected);
+  sort_pullback(how, cspan<float>(s), cspan<float>(v), cspan<float>(c), std::span(expected), ctx);
+  sort_pullback(how, s, v, {c.data(), 3}, found);
+  CHECK(found == expected);
+  sort_matrix(how, cspan<float>(s), std::span(matrix), ctx);
+  sort_matrix(how, s, found_matrix);
+  CHECK(found_matrix == matrix);
+}

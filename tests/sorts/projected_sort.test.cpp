@@ -257,3 +257,19 @@ TEST_CASE("projected_sort: what does not fit is named") {
                        Message("rankloss: tangent: size 2, expected 3 (one per score)"));
   CHECK(out == std::vector<double>(3, 0.0));
 }
+
+TEST_CASE("projected_sort: vectors as they are, without a context") {
+  context ctx;
+  const projected_sort how{.temperature = 0.5};
+  const std::vector<double> s{0.5, -1, 2}, c{1, 0, 2};
+  std::vector<double> expected(3), found(3);
+  sort_values(how, cspan<double>(s), std::span(expected), ctx);
+  sort_values(how, s, found);
+  CHECK(found == expected);
+  sort_values_pullback(how, cspan<double>(s), cspan<double>(c), std::span(expected), ctx);
+  sort_values_pullback(how, s, c, found);
+  CHECK(found == expected);
+  sort_values_push(how, cspan<double>(s), cspan<double>(c), std::span(expected), ctx);
+  sort_values_push(how, s, c, found);
+  CHECK(found == expected);
+}

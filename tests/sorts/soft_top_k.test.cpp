@@ -270,3 +270,16 @@ TEMPLATE_TEST_CASE("soft_top_k: through its verbs", "[sorts]", float, double) {
   CHECK_THROWS_MATCHES(top_k(how, cspan<T>(s), std::span(p), ctx), std::invalid_argument,
                        Message("rankloss: scores: nan at item 1, expected a number"));
 }
+
+TEST_CASE("soft_top_k: vectors as they are, without a context") {
+  context ctx;
+  const soft_top_k how{.k = 2};
+  const std::vector<double> s{0.5, -1, 2}, c{1, 0, 2};
+  std::vector<double> expected(3), found(3);
+  top_k(how, cspan<double>(s), std::span(expected), ctx);
+  top_k(how, s, found);
+  CHECK(found == expected);
+  top_k_pullback(how, cspan<double>(s), cspan<double>(c), std::span(expected), ctx);
+  top_k_pullback(how, s, c, found);
+  CHECK(found == expected);
+}

@@ -65,6 +65,18 @@ template <class T, class Bad>
   return n;
 }
 
+/// Offsets rise from 0 to the number of items.
+inline void check_offsets(const positions& offsets, std::size_t items, std::string_view unit, std::string_view field = "offsets") {
+  if (offsets.empty()) return;
+  const std::size_t last = offsets.size() - 1;
+  require(offsets[0] == 0, field, ": first is ", offsets.number(0), ", expected 0");
+  for (std::size_t l = 0; l < last; ++l)
+    require(offsets.number(l) <= offsets.number(l + 1), field, ": ", offsets.number(l + 1), " at ", l + 1, " after ", offsets.number(l),
+            ", expected them to rise");
+  require(static_cast<std::size_t>(offsets[last]) == items, field, ": last is ", offsets.number(last), ", expected ", items, " (the number of ", unit,
+          ")");
+}
+
 /// Calls visit for a loss, or for each of those that it is made of.
 template <class Loss, class Visit>
 void for_each_part(const Loss& loss, const Visit& visit) {

@@ -163,7 +163,7 @@ double run_both_directions(const Loss& loss, const similarity_batch<T, R>& batch
 
 namespace rankloss::inline RANKLOSS_ABI {
 
-template <class Loss, std::floating_point T, class Relevance>
+template <class Loss, score T, class Relevance>
 requires similarity_loss<Loss, T, Relevance>
 double evaluate(const Loss& loss, const similarity_batch<T, Relevance>& batch, const outputs& out, context& ctx) {
   detail::check_options(loss, out);

@@ -30,15 +30,6 @@ void check_finite(std::string_view field, const Steps& values, const flags& mask
     if (!is_finite(values[i])) require(!keeps(mask, i), field, ": ", values[i], " at ", unit, " ", i, ", expected a finite number");
 }
 
-inline void check_offsets(const positions& offsets, std::size_t items, std::string_view unit, std::string_view field = "offsets") {
-  if (offsets.empty()) return;
-  const std::size_t last = offsets.size() - 1;
-  require(offsets[0] == 0, field, ": first is ", offsets[0], ", expected 0");
-  for (std::size_t l = 0; l < last; ++l)
-    require(offsets[l] <= offsets[l + 1], field, ": ", offsets[l + 1], " at ", l + 1, " after ", offsets[l], ", expected them to rise");
-  require(static_cast<std::size_t>(offsets[last]) == items, field, ": last is ", offsets[last], ", expected ", items, " (the number of ", unit, ")");
-}
-
 /// What part of a mean each step is; parts sum to 1, or are all 0 when nothing counts.
 class step_shares {
  public:

@@ -20,6 +20,8 @@ void append(std::string& message, const Part& part) {
     message += digits;
   } else if constexpr (std::integral<Part>) {
     message += std::to_string(part);
+  } else if constexpr (requires { part.append_to(message); }) {
+    part.append_to(message);
   } else {
     message += std::string_view(part);
   }

@@ -80,8 +80,8 @@ struct named_input {
   std::string_view field;
   std::span<const T> values;  // [n]
 };
-template <class How, class T, class Body>
-void with_object(const How& how, std::span<const T> scores, std::initializer_list<named_input<T>> inputs, std::string_view field, std::span<T> out,
+template <class T, class How, class Body>
+void with_object(const How& how, array_view<const T> scores, std::initializer_list<named_input<T>> inputs, std::string_view field, std::span<T> out,
                  std::size_t expected, std::string_view unit, context& ctx, Body body) {
   check_scores(how, scores, ctx);
   for (const named_input<T>& input : inputs) check_array(input.field, input.values, scores.size(), ctx);
@@ -99,31 +99,33 @@ void with_object(const How& how, std::span<const T> scores, std::initializer_lis
 
 /// rank: the ranks of one list of scores, `how` being sigmoid_ranks, laplace_ranks, projected_ranks or hard_ranks.
 ///
-/// - Scratch O(n) of the context's first worker. Cost and accuracy: those of `how`.
+/// - Scratch O(n) of the context's first worker; without a context, of the call's own, which is allocated each time.
+/// - Arrays are anything that an array_view is made of: vectors, spans, C arrays, Eigen's vectors. Cost and accuracy: those of `how`.
 /// - Edge cases: an empty list has no ranks.
 /// @throws std::invalid_argument naming the field when a size or an option does not fit or (data_checks::on) a score is NaN; then nothing
 /// has been written.
-template <class Ranks, std::floating_point T>
+template <class Ranks, detail::array Scores, score T = detail::element_of<Scores>>
 requires smooth_ranks<Ranks, T>
-void rank(const Ranks& how, std::span<const T> scores, std::span<T> ranks, context& ctx) {
-  detail::with_object(how, scores, {}, "ranks", ranks, scores.size(), "one per score", ctx,
-                      [](auto& object, std::span<double> out, workspace&) { std::ranges::copy(object.values(), out.begin()); });
+void rank(const Ranks& how, const Scores& scores, detail::view_of<T> ranks, detail::call_context ctx = {}) {
+  detail::with_object<T>(how, scores, {}, "ranks", ranks, detail::size_of(scores), "one per score", ctx,
+                         [](auto& object, std::span<double> out, workspace&) { std::ranges::copy(object.values(), out.begin()); });
 }
 
 /// rank_pullback: gradient_i = sum_j cotangent_j d(rank_j) / d(s_i), overwritten; as rank.
-template <class Ranks, std::floating_point T>
+template <class Ranks, detail::array Scores, score T = detail::element_of<Scores>>
 requires smooth_ranks<Ranks, T>
-void rank_pullback(const Ranks& how, std::span<const T> scores, std::span<const T> cotangent, std::span<T> gradient, context& ctx) {
-  detail::with_object(how, scores, {{"cotangent", cotangent}}, "gradient", gradient, scores.size(), "one per score", ctx,
-                      [&](auto& object, std::span<double> out, workspace& scratch) { object.pullback(detail::widened(cotangent, scratch), out); });
+void rank_pullback(const Ranks& how, const Scores& scores, detail::view_of<const T> cotangent, detail::view_of<T> gradient,
+                   detail::call_context ctx = {}) {
+  detail::with_object<T>(how, scores, {{"cotangent", cotangent}}, "gradient", gradient, detail::size_of(scores), "one per score", ctx,
+                         [&](auto& object, std::span<double> out, workspace& scratch) { object.pullback(detail::widened(cotangent, scratch), out); });
 }
 
 /// rank_push: change_j = sum_i d(rank_j) / d(s_i) tangent_i, overwritten; as rank.
-template <class Ranks, std::floating_point T>
+template <class Ranks, detail::array Scores, score T = detail::element_of<Scores>>
 requires smooth_ranks<Ranks, T>
-void rank_push(const Ranks& how, std::span<const T> scores, std::span<const T> tangent, std::span<T> change, context& ctx) {
-  detail::with_object(how, scores, {{"tangent", tangent}}, "change", change, scores.size(), "one per score", ctx,
-                      [&](auto& object, std::span<double> out, workspace& scratch) { object.push(detail::widened(tangent, scratch), out); });
+void rank_push(const Ranks& how, const Scores& scores, detail::view_of<const T> tangent, detail::view_of<T> change, detail::call_context ctx = {}) {
+  detail::with_object<T>(how, scores, {{"tangent", tangent}}, "change", change, detail::size_of(scores), "one per score", ctx,
+                         [&](auto& object, std::span<double> out, workspace& scratch) { object.push(detail::widened(tangent, scratch), out); });
 }
 
 }  // namespace rankloss::inline RANKLOSS_ABI

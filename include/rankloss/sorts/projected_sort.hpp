@@ -123,21 +123,23 @@ struct projected_sort {
 /// - Edge cases: an empty list has no values.
 /// @throws std::invalid_argument naming the field when a size or an option does not fit or (data_checks::on) a score is NaN; then nothing
 /// has been written.
-template <std::floating_point T>
-void sort_values(const projected_sort& how, std::span<const T> scores, std::span<T> values, context& ctx) {
-  detail::with_object(how, scores, {}, "values", values, scores.size(), "one per score", ctx,
-                      [](auto& object, std::span<double> out, workspace&) { std::ranges::copy(object.values(), out.begin()); });
+template <detail::array Scores, score T = detail::element_of<Scores>>
+void sort_values(const projected_sort& how, const Scores& scores, detail::view_of<T> values, detail::call_context ctx = {}) {
+  detail::with_object<T>(how, scores, {}, "values", values, detail::size_of(scores), "one per score", ctx,
+                         [](auto& object, std::span<double> out, workspace&) { std::ranges::copy(object.values(), out.begin()); });
 }
 
 /// sort_values_pullback: gradient_k = sum_i cotangent_i d(value_i) / d(s_k), overwritten; as sort_values.
-template <std::floating_point T>
-void sort_values_pullback(const projected_sort& how, std::span<const T> scores, std::span<const T> cotangent, std::span<T> gradient, context& ctx) {
+template <detail::array Scores, score T = detail::element_of<Scores>>
+void sort_values_pullback(const projected_sort& how, const Scores& scores, detail::view_of<const T> cotangent, detail::view_of<T> gradient,
+                          detail::call_context ctx = {}) {
   rank_pullback(how, scores, cotangent, gradient, ctx);
 }
 
 /// sort_values_push: change_i = sum_k d(value_i) / d(s_k) tangent_k, overwritten; as sort_values.
-template <std::floating_point T>
-void sort_values_push(const projected_sort& how, std::span<const T> scores, std::span<const T> tangent, std::span<T> change, context& ctx) {
+template <detail::array Scores, score T = detail::element_of<Scores>>
+void sort_values_push(const projected_sort& how, const Scores& scores, detail::view_of<const T> tangent, detail::view_of<T> change,
+                      detail::call_context ctx = {}) {
   rank_push(how, scores, tangent, change, ctx);
 }
 

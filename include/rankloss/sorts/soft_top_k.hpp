@@ -198,15 +198,16 @@ struct soft_top_k {
 /// - Scratch of the context's first worker.
 /// @throws std::invalid_argument naming the field when a size or an option does not fit or (data_checks::on) a score is NaN; then nothing
 /// has been written.
-template <std::floating_point T>
-void top_k(const soft_top_k& how, std::span<const T> scores, std::span<T> values, context& ctx) {
-  detail::with_object(how, scores, {}, "values", values, scores.size(), "one per score", ctx,
-                      [](auto& object, std::span<double> out, workspace&) { std::ranges::copy(object.values(), out.begin()); });
+template <detail::array Scores, score T = detail::element_of<Scores>>
+void top_k(const soft_top_k& how, const Scores& scores, detail::view_of<T> values, detail::call_context ctx = {}) {
+  detail::with_object<T>(how, scores, {}, "values", values, detail::size_of(scores), "one per score", ctx,
+                         [](auto& object, std::span<double> out, workspace&) { std::ranges::copy(object.values(), out.begin()); });
 }
 
 /// top_k_pullback: gradient_j = sum_i cotangent_i d(p_i) / d(s_j), overwritten; as top_k.
-template <std::floating_point T>
-void top_k_pullback(const soft_top_k& how, std::span<const T> scores, std::span<const T> cotangent, std::span<T> gradient, context& ctx) {
+template <detail::array Scores, score T = detail::element_of<Scores>>
+void top_k_pullback(const soft_top_k& how, const Scores& scores, detail::view_of<const T> cotangent, detail::view_of<T> gradient,
+                    detail::call_context ctx = {}) {
   rank_pullback(how, scores, cotangent, gradient, ctx);
 }
 

@@ -38,39 +38,40 @@ concept soft_sort_operator = requires(const Sort& how, const strided<const T>& s
 /// - Scratch of the context's first worker. Cost and accuracy: those of `how`.
 /// @throws std::invalid_argument naming the field when a size or an option does not fit or (data_checks::on) a number is NaN; then nothing
 /// has been written.
-template <class Sort, std::floating_point T>
+template <class Sort, detail::array Scores, score T = detail::element_of<Scores>>
 requires soft_sort_operator<Sort, T>
-void sort_apply(const Sort& how, std::span<const T> scores, std::span<const T> values, std::span<T> out, context& ctx) {
-  detail::with_object(how, scores, {{"values", values}}, "out", out, scores.size(), "one per score", ctx,
-                      [&](auto& object, std::span<double> wide, workspace& scratch) { object.apply(detail::widened(values, scratch), wide); });
+void sort_apply(const Sort& how, const Scores& scores, detail::view_of<const T> values, detail::view_of<T> out, detail::call_context ctx = {}) {
+  detail::with_object<T>(how, scores, {{"values", values}}, "out", out, detail::size_of(scores), "one per score", ctx,
+                         [&](auto& object, std::span<double> wide, workspace& scratch) { object.apply(detail::widened(values, scratch), wide); });
 }
 
 /// sort_apply_transposed: the transpose of P(scores) times values; as sort_apply.
-template <class Sort, std::floating_point T>
+template <class Sort, detail::array Scores, score T = detail::element_of<Scores>>
 requires soft_sort_operator<Sort, T>
-void sort_apply_transposed(const Sort& how, std::span<const T> scores, std::span<const T> values, std::span<T> out, context& ctx) {
-  detail::with_object(
-      how, scores, {{"values", values}}, "out", out, scores.size(), "one per score", ctx,
+void sort_apply_transposed(const Sort& how, const Scores& scores, detail::view_of<const T> values, detail::view_of<T> out,
+                           detail::call_context ctx = {}) {
+  detail::with_object<T>(
+      how, scores, {{"values", values}}, "out", out, detail::size_of(scores), "one per score", ctx,
       [&](auto& object, std::span<double> wide, workspace& scratch) { object.apply_transposed(detail::widened(values, scratch), wide); });
 }
 
 /// sort_pullback: the gradient by the scores of sum_ij cotangent_i P_ij values_j; as sort_apply.
-template <class Sort, std::floating_point T>
+template <class Sort, detail::array Scores, score T = detail::element_of<Scores>>
 requires soft_sort_operator<Sort, T>
-void sort_pullback(const Sort& how, std::span<const T> scores, std::span<const T> values, std::span<const T> cotangent, std::span<T> gradient,
-                   context& ctx) {
-  detail::with_object(how, scores, {{"values", values}, {"cotangent", cotangent}}, "gradient", gradient, scores.size(), "one per score", ctx,
-                      [&](auto& object, std::span<double> wide, workspace& scratch) {
-                        object.pullback(detail::widened(values, scratch), detail::widened(cotangent, scratch), wide);
-                      });
+void sort_pullback(const Sort& how, const Scores& scores, detail::view_of<const T> values, detail::view_of<const T> cotangent,
+                   detail::view_of<T> gradient, detail::call_context ctx = {}) {
+  detail::with_object<T>(how, scores, {{"values", values}, {"cotangent", cotangent}}, "gradient", gradient, detail::size_of(scores), "one per score",
+                         ctx, [&](auto& object, std::span<double> wide, workspace& scratch) {
+                           object.pullback(detail::widened(values, scratch), detail::widened(cotangent, scratch), wide);
+                         });
 }
 
 /// sort_matrix: P(scores) itself, [n, n] by rows; as sort_apply.
-template <class Sort, std::floating_point T>
+template <class Sort, detail::array Scores, score T = detail::element_of<Scores>>
 requires soft_sort_operator<Sort, T>
-void sort_matrix(const Sort& how, std::span<const T> scores, std::span<T> matrix, context& ctx) {
-  detail::with_object(how, scores, {}, "matrix", matrix, scores.size() * scores.size(), "scores times scores", ctx,
-                      [](auto& object, std::span<double> wide, workspace&) { object.to_matrix(wide); });
+void sort_matrix(const Sort& how, const Scores& scores, detail::view_of<T> matrix, detail::call_context ctx = {}) {
+  detail::with_object<T>(how, scores, {}, "matrix", matrix, detail::size_of(scores) * detail::size_of(scores), "scores times scores", ctx,
+                         [](auto& object, std::span<double> wide, workspace&) { object.to_matrix(wide); });
 }
 
 }  // namespace rankloss::inline RANKLOSS_ABI

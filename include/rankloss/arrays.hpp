@@ -1,0 +1,446 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <rankloss/detail/abi.hpp>
+#include <rankloss/detail/require.hpp>
+
+#include <array>
+#include <compare>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <iterator>
+#include <memory>
+#include <ranges>
+#include <span>
+#include <string>
+#include <type_traits>
+#include <vector>
+
+// RANKLOSS_LIFETIMEBOUND marks a parameter whose memory the result points into: compilers that know the attribute warn of a view of a temporary.
+#if defined(__has_cpp_attribute)
+#if __has_cpp_attribute(clang::lifetimebound)
+#define RANKLOSS_LIFETIMEBOUND [[clang::lifetimebound]]
+#elif __has_cpp_attribute(msvc::lifetimebound)
+#define RANKLOSS_LIFETIMEBOUND [[msvc::lifetimebound]]
+#endif
+#endif
+#if !defined(RANKLOSS_LIFETIMEBOUND)
+#define RANKLOSS_LIFETIMEBOUND
+#endif
+
+namespace rankloss::inline RANKLOSS_ABI {
+
+/// score: what losses compute with.
+template <class T>
+concept score = std::same_as<T, float> || std::same_as<T, double>;
+
+/// grade: what says how relevant an item is: any arithmetic type but long double, which has more digits than the doubles that sums are taken in.
+template <class T>
+concept grade = std::is_arithmetic_v<T> && !std::same_as<std::remove_cv_t<T>, long double>;
+
+namespace detail {
+
+template <class Source>
+concept contiguous = std::ranges::contiguous_range<Source> && std::ranges::sized_range<Source>;
+
+/// Says by a member how far its items are apart: Eigen's and xtensor's arrays, tensors, our own `strided`.
+template <class Source>
+concept has_strides = requires(const Source& source) {
+  source.strides();
+}
+|| requires(const Source& source) { source.stride(); }
+|| requires(const Source& source) { source.innerStride(); };
+
+/// Eigen's vectors whose items are neighbours by their type.
+template <class Source>
+concept unit_stride_vector = requires {
+  requires static_cast<bool>(Source::IsVectorAtCompileTime) && static_cast<int>(Source::InnerStrideAtCompileTime) == 1;
+};
+
+/// data() and size(), as Eigen's vectors have them, whose iterators are not contiguous before Eigen 5.
+template <class Source>
+concept data_and_size = (!contiguous<Source>)&&(!has_strides<Source> || unit_stride_vector<Source>)&&requires(Source& source) {
+  requires std::is_object_v<std::remove_pointer_t<decltype(source.data())>> && std::is_pointer_v<decltype(source.data())>;
+  requires std::integral<std::remove_cvref_t<decltype(source.size())>>;
+};
+
+/// array: what a view can be made of: items of one type, one behind the other.
+template <class Source>
+concept array = contiguous<Source> || data_and_size<Source>;
+
+/// The first item. Ranges are asked for their iterator: data() of a view of xtensor is where the viewed array begins, not the view.
+template <array Source>
+[[nodiscard]] constexpr auto first_of(Source& source) noexcept {
+  if constexpr (contiguous<Source>) {
+    using pointer = std::add_pointer_t<std::ranges::range_reference_t<Source>>;
+    return std::ranges::empty(source) ? pointer{} : pointer{std::to_address(std::ranges::begin(source))};
+  } else {
+    return source.data();
+  }
+}
+
+template <array Source>
+[[nodiscard]] constexpr std::size_t size_of(Source& source) noexcept {
+  if constexpr (contiguous<Source>)
+    return static_cast<std::size_t>(std::ranges::size(source));
+  else
+    return static_cast<std::size_t>(source.size());
+}
+
+/// What an array holds, const where it cannot be written.
+template <class Source>
+using item_of = std::remove_pointer_t<decltype(first_of(std::declval<std::remove_reference_t<Source>&>()))>;
+
+template <class Source>
+using element_of = std::remove_cv_t<item_of<Source>>;
+
+/// Whether the items die with the object: containers, C arrays and std::array, unlike views.
+template <class Source>
+inline constexpr bool owns_items = !std::ranges::borrowed_range<Source> && !std::is_trivially_destructible_v<Source>;
+template <class T, std::size_t N>
+inline constexpr bool owns_items<T[N]> = true;
+template <class T, std::size_t N>
+inline constexpr bool owns_items<std::array<T, N>> = true;
+template <class T>
+inline constexpr bool owns_items<std::initializer_list<T>> = true;
+
+template <class Source>
+concept owner = owns_items<std::remove_cv_t<Source>>;
+
+template <class Source, class View>
+concept other_than = !std::derived_from<std::remove_cvref_t<Source>, View>;
+
+/// Items of a host.
+template <class T>
+struct memory {
+  T* data = nullptr;
+  std::size_t size = 0;
+};
+
+/// Items as a view takes them. Of others there are none: then the view has said why, in a static_assert.
+template <class View, class Source>
+[[nodiscard]] constexpr auto memory_of(Source& source) noexcept {
+  if constexpr (!array<Source>) {
+    return memory<typename View::any_item>{};
+  } else if constexpr (!View::template takes<item_of<Source>>) {
+    return memory<typename View::any_item>{};
+  } else {
+    return memory<item_of<Source>>{first_of(source), size_of(source)};
+  }
+}
+template <class View, class Item, class Size>
+[[nodiscard]] constexpr auto memory_of(Item* data, Size size) {
+  if constexpr (std::signed_integral<Size>) {
+    if (size < 0) fail("size: ", size, " of an array, expected 0 or more");
+  }
+  if constexpr (View::template takes<Item>)
+    return memory<Item>{data, static_cast<std::size_t>(size)};
+  else
+    return memory<typename View::any_item>{};
+}
+
+template <class Source>
+constexpr void expect_array() noexcept {
+  constexpr bool bits = std::same_as<std::remove_cv_t<Source>, std::vector<bool>>;
+  static_assert(!bits,
+                "rankloss: std::vector<bool> packs its items into bits, which no view can read; use std::vector<std::uint8_t> or an array of bool");
+  static_assert(
+      bits || array<Source>,
+      "rankloss: expected an array: a pointer and a size, or what has data() and size(), or contiguous iterators, with its items one behind "
+      "the other (no matrix of columns, no strided view)");
+}
+
+/// Whether an array's items, if it has any, are such as the view takes.
+template <class View, class Source>
+[[nodiscard]] consteval bool takes_items_of() {
+  if constexpr (array<Source>)
+    return View::template takes<item_of<Source>>;
+  else
+    return true;
+}
+template <class Source>
+[[nodiscard]] consteval bool has_const_items() {
+  if constexpr (array<Source>)
+    return std::is_const_v<item_of<Source>>;
+  else
+    return false;
+}
+
+/// Outputs have to be there when somebody reads them.
+template <class Source>
+constexpr void expect_output() noexcept {
+  expect_array<std::remove_reference_t<Source>>();
+  static_assert(!has_const_items<std::remove_reference_t<Source>>(), "rankloss: this output is const, expected memory that can be written");
+  static_assert(std::is_lvalue_reference_v<Source> || !owner<std::remove_reference_t<Source>>,
+                "rankloss: this output is a temporary, which is gone before it can be read; expected memory that stays");
+}
+
+}  // namespace detail
+
+/// array_view: items of type T that the host owns, one behind the other: a std::span that is also made of anything with data() and size(), such as
+/// Eigen's vectors. Read only where T is const. Empty means "not given" or "not wanted", where a field may be.
+/// @throws std::invalid_argument for a negative size.
+template <class T>
+class array_view : public std::span<T> {
+ public:
+  /// What it is made of.
+  template <class Item>
+  static constexpr bool takes = std::is_convertible_v<Item (*)[], T (*)[]>;
+  using any_item = T;
+
+  constexpr array_view() = default;
+  template <std::contiguous_iterator First, std::integral Size>
+  constexpr array_view(First first, Size size) : array_view(detail::memory_of<array_view>(std::to_address(first), size)) {
+    static_assert(takes<std::remove_reference_t<std::iter_reference_t<First>>>,
+                  "rankloss: expected a pointer to items of the type that the batch or function names, such as float in list_batch<float>");
+  }
+  template <std::contiguous_iterator First, std::sized_sentinel_for<First> Last>
+  requires(!std::is_convertible_v<Last, std::size_t>) constexpr array_view(First first, Last last) : array_view(first, last - first) {}
+
+  template <detail::other_than<array_view> Source>
+  requires(std::is_const_v<T> && !detail::owner<Source>) constexpr array_view(const Source& items) noexcept
+      : array_view(detail::memory_of<array_view>(items)) {
+    expect<const Source>();
+  }
+  template <detail::other_than<array_view> Source>
+  requires(std::is_const_v<T>&& detail::owner<Source>) constexpr array_view(const Source& items RANKLOSS_LIFETIMEBOUND) noexcept
+      : array_view(detail::memory_of<array_view>(items)) {
+    expect<const Source>();
+  }
+  template <detail::other_than<array_view> Source>
+  requires(!std::is_const_v<T>) constexpr array_view(Source&& items) noexcept : array_view(detail::memory_of<array_view>(items)) {
+    detail::expect_output<Source>();
+    if constexpr (!detail::has_const_items<std::remove_reference_t<Source>>()) expect<std::remove_reference_t<Source>>();
+  }
+
+ private:
+  template <class U>
+  constexpr explicit array_view(detail::memory<U> items) noexcept : std::span<T>(items.data, items.size) {}
+
+  template <class Source>
+  static constexpr void expect() noexcept {
+    detail::expect_array<Source>();
+    static_assert(detail::takes_items_of<array_view, Source>(),
+                  "rankloss: expected items of the type that the batch or function names, such as float and int in list_batch<float, int>");
+  }
+};
+
+namespace detail {
+
+/// The view that a parameter is, of a type that other arguments decide.
+template <class T>
+using view_of = std::type_identity_t<array_view<T>>;
+
+}  // namespace detail
+
+/// reals: floats or doubles that the host owns, read only. Empty means "not given".
+class reals {
+ public:
+  template <class Item>
+  static constexpr bool takes = score<std::remove_const_t<Item>>;
+  using any_item = const float;
+
+  reals() = default;
+  template <class Item, std::integral Size>
+  reals(Item* items, Size size) : reals(detail::memory_of<reals>(items, size)) {
+    static_assert(takes<Item>, "rankloss: expected a pointer to floats or doubles");
+  }
+  template <detail::other_than<reals> Source>
+  requires(!detail::owner<Source>) reals(const Source& items)
+  noexcept : reals(detail::memory_of<reals>(items)) { expect<const Source>(); }
+  template <detail::other_than<reals> Source>
+  requires detail::owner<Source> reals(const Source& items RANKLOSS_LIFETIMEBOUND)
+  noexcept : reals(detail::memory_of<reals>(items)) { expect<const Source>(); }
+
+  [[nodiscard]] std::size_t size() const noexcept { return size_; }
+  [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
+  [[nodiscard]] double operator[](std::size_t i) const noexcept {
+    return wide_ ? static_cast<const double*>(data_)[i] : static_cast<double>(static_cast<const float*>(data_)[i]);
+  }
+
+ private:
+  template <class Item>
+  explicit reals(detail::memory<Item> items) noexcept : data_(items.data), size_(items.size), wide_(sizeof(Item) == sizeof(double)) {}
+
+  template <class Source>
+  static constexpr void expect() noexcept {
+    detail::expect_array<Source>();
+    static_assert(detail::takes_items_of<reals, Source>(), "rankloss: expected an array of floats or doubles");
+  }
+
+  const void* data_ = nullptr;
+  std::size_t size_ = 0;
+  bool wide_ = false;
+};
+
+/// real_output: floats or doubles that the host owns, to be written. Empty means "not wanted".
+class real_output {
+ public:
+  template <class Item>
+  static constexpr bool takes = score<Item>;
+  using any_item = float;
+
+  real_output() = default;
+  template <class Item, std::integral Size>
+  real_output(Item* items, Size size) : real_output(detail::memory_of<real_output>(items, size)) {
+    static_assert(takes<Item>, "rankloss: an output is floats or doubles that can be written, expected a pointer to such");
+  }
+  template <detail::other_than<real_output> Source>
+  real_output(Source&& items) noexcept : real_output(detail::memory_of<real_output>(items)) {
+    detail::expect_output<Source>();
+    static_assert(
+        detail::has_const_items<std::remove_reference_t<Source>>() || detail::takes_items_of<real_output, std::remove_reference_t<Source>>(),
+        "rankloss: an output is floats or doubles, expected an array of such");
+  }
+
+  [[nodiscard]] std::size_t size() const noexcept { return size_; }
+  [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
+
+  /// Calls `visitor(pointer)` with a float* or a double*.
+  template <class Visitor>
+  decltype(auto) visit(Visitor&& visitor) const {
+    return wide_ ? visitor(static_cast<double*>(data_)) : visitor(static_cast<float*>(data_));
+  }
+
+ private:
+  template <class Item>
+  explicit real_output(detail::memory<Item> items) noexcept : data_(items.data), size_(items.size), wide_(sizeof(Item) == sizeof(double)) {}
+
+  void* data_ = nullptr;
+  std::size_t size_ = 0;
+  bool wide_ = false;
+};
+
+/// One of `positions` as it is, for comparison and for messages: signed, or unsigned and beyond what is signed.
+struct position {
+  std::int64_t bits = 0;
+  bool beyond = false;  ///< an unsigned number of 2^63 or more, whose bits these are
+
+  friend bool operator==(const position&, const position&) = default;
+  friend std::strong_ordering operator<=>(const position& a, const position& b) noexcept {
+    return a.beyond == b.beyond ? a.bits <=> b.bits : a.beyond <=> b.beyond;
+  }
+  void append_to(std::string& message) const { message += beyond ? std::to_string(static_cast<std::uint64_t>(bits)) : std::to_string(bits); }
+};
+
+/// positions: offsets or class ids as the host holds them: 32 or 64 bit, signed or not. Empty means "not given".
+class positions {
+ public:
+  template <class Item>
+  static constexpr bool takes = std::integral<Item> && (sizeof(Item) == 4 || sizeof(Item) == 8);
+  using any_item = const std::int32_t;
+
+  positions() = default;
+  template <class Item, std::integral Size>
+  positions(Item* items, Size size) : positions(detail::memory_of<positions>(items, size)) {
+    static_assert(takes<Item>, "rankloss: expected a pointer to integers of 32 or 64 bits");
+  }
+  template <detail::other_than<positions> Source>
+  requires(!detail::owner<Source>) positions(const Source& items)
+  noexcept : positions(detail::memory_of<positions>(items)) { expect<const Source>(); }
+  template <detail::other_than<positions> Source>
+  requires detail::owner<Source> positions(const Source& items RANKLOSS_LIFETIMEBOUND)
+  noexcept : positions(detail::memory_of<positions>(items)) { expect<const Source>(); }
+
+  [[nodiscard]] std::size_t size() const noexcept { return size_; }
+  [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
+
+  /// Unsigned numbers from 2^63 on come as negative ones: none of them is a position in memory. `number` has them as they are.
+  [[nodiscard]] std::int64_t operator[](std::size_t i) const noexcept {
+    switch (kind_) {
+      case kind::signed32: return static_cast<const std::int32_t*>(data_)[i];
+      case kind::unsigned32: return static_cast<const std::uint32_t*>(data_)[i];
+      default: return static_cast<const std::int64_t*>(data_)[i];
+    }
+  }
+  [[nodiscard]] position number(std::size_t i) const noexcept {
+    const std::int64_t bits = (*this)[i];
+    return {bits, kind_ == kind::unsigned64 && bits < 0};
+  }
+
+ private:
+  enum class kind { signed32, unsigned32, signed64, unsigned64 };
+
+  template <class Item>
+  explicit positions(detail::memory<Item> items) noexcept
+      : data_(items.data),
+        size_(items.size),
+        kind_(sizeof(Item) == 8 ? (std::signed_integral<Item> ? kind::signed64 : kind::unsigned64)
+                                : (std::signed_integral<Item> ? kind::signed32 : kind::unsigned32)) {}
+
+  template <class Source>
+  static constexpr void expect() noexcept {
+    detail::expect_array<Source>();
+    static_assert(detail::takes_items_of<positions, Source>(), "rankloss: expected an array of integers of 32 or 64 bits");
+  }
+
+  const void* data_ = nullptr;
+  std::size_t size_ = 0;
+  kind kind_ = kind::signed64;
+};
+
+/// flags: one byte an item, zero or not (bool, char, std::uint8_t, a NumPy bool array). Empty means "not given".
+class flags {
+ public:
+  template <class Item>
+  static constexpr bool takes = std::integral<Item> && sizeof(Item) == 1;
+  using any_item = const unsigned char;
+
+  flags() = default;
+  template <class Item, std::integral Size>
+  flags(Item* items, Size size) : flags(detail::memory_of<flags>(items, size)) {
+    static_assert(takes<Item>, "rankloss: expected a pointer to flags of one byte, such as bool or std::uint8_t");
+  }
+  template <detail::other_than<flags> Source>
+  requires(!detail::owner<Source>) flags(const Source& items)
+  noexcept : flags(detail::memory_of<flags>(items)) { expect<const Source>(); }
+  template <detail::other_than<flags> Source>
+  requires detail::owner<Source> flags(const Source& items RANKLOSS_LIFETIMEBOUND)
+  noexcept : flags(detail::memory_of<flags>(items)) { expect<const Source>(); }
+
+  [[nodiscard]] std::size_t size() const noexcept { return size_; }
+  [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
+  [[nodiscard]] bool operator[](std::size_t i) const noexcept { return data_[i] != 0; }
+
+ private:
+  template <class Item>
+  explicit flags(detail::memory<Item> items) noexcept : data_(reinterpret_cast<const unsigned char*>(items.data)), size_(items.size) {}
+
+  template <class Source>
+  static constexpr void expect() noexcept {
+    detail::expect_array<Source>();
+    static_assert(detail::takes_items_of<flags, Source>(), "rankloss: expected an array of flags of one byte, such as bool or std::uint8_t");
+  }
+
+  const unsigned char* data_ = nullptr;
+  std::size_t size_ = 0;
+};
+
+/// strided: items at a constant distance in memory; a row, a column or a plain array.
+template <class T>
+class strided {
+ public:
+  strided() = default;
+  strided(T* data, std::size_t size, std::ptrdiff_t stride = 1) noexcept : data_(data), size_(size), stride_(stride) {}
+  strided(std::span<T> items) noexcept : data_(items.data()), size_(items.size()) {}
+  operator strided<const T>() const noexcept requires(!std::is_const_v<T>) { return {data_, size_, stride_}; }
+
+  [[nodiscard]] T& operator[](std::size_t i) const noexcept { return data_[static_cast<std::ptrdiff_t>(i) * stride_]; }
+  [[nodiscard]] std::size_t size() const noexcept { return size_; }
+  [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
+  [[nodiscard]] T* data() const noexcept { return data_; }
+  [[nodiscard]] std::ptrdiff_t stride() const noexcept { return stride_; }
+
+ private:
+  T* data_ = nullptr;
+  std::size_t size_ = 0;
+  std::ptrdiff_t stride_ = 1;
+};
+
+}  // namespace rankloss::inline RANKLOSS_ABI
+
+template <class T>
+inline constexpr bool std::ranges::enable_borrowed_range<rankloss::array_view<T>> = true;
+template <class T>
+inline constexpr bool std::ranges::enable_view<rankloss::array_view<T>> = true;
