@@ -2,9 +2,11 @@
 #pragma once
 
 #include <rankloss/batch.hpp>
+#include <rankloss/detail/alike.hpp>
 #include <rankloss/detail/pair_loop.hpp>
 #include <rankloss/detail/pair_scan.hpp>
 #include <rankloss/detail/sorted_rows.hpp>
+#include <rankloss/detail/weighted_mean.hpp>
 #include <rankloss/evaluate.hpp>
 #include <rankloss/pairs/function.hpp>
 #include <rankloss/pairs/weight.hpp>
@@ -56,9 +58,10 @@ enum class average {
 /// - Float gradients are within 2e-6, double within 1e-13 of the O(n^2) sum, relative to the largest entry.
 /// - Invariant under shifts of all scores; the gradient of a list sums to 0 up to rounding. As convex as f, where w does not look at positions.
 /// - Weights are constants to the gradient. Those by position jump where two items change places, and with them the value; between jumps the
-///   gradient is its slope. Positions of equal scores are in the order of the items.
-/// - Edge cases: without a pair, value and gradient are 0. Infinite scores count as the largest finite numbers (1e150 where hinges are merged); a
-///   value beyond the largest double is that.
+///   gradient is its slope. Positions of equal scores, for weights and cutoffs, are in the order of the items; those that are alike in score,
+///   relevance and weight then have the mean of their slopes, which is that over all orders of these items (detail/alike.hpp).
+/// - Edge cases: without a pair, value and gradient are 0. Infinite scores count as the largest finite numbers (1e150 where hinges are merged), a
+///   pair's value beyond 1e290 as that, a value or a derivative beyond the largest number of its type as that. Weights are of any size.
 /// @throws std::invalid_argument from `evaluate` when an option is out of its range.
 template <class Function = pairs::logistic, class Weight = pairs::equal>
 struct pairwise {
@@ -82,15 +85,21 @@ struct pairwise {
       if (out.hessian.empty() && items.size() >= shortest_scan) return run_scan<Arch>(items, out, scratch);
     if constexpr (has_hinges)
       if (cutoff == 0 && items.size() >= shortest_merge) return run_merge(items, out, scratch);
-    places at = place(items, scratch);
+    const detail::sorted_list<T> by_score = at_places() ? detail::sort_list<T>(items.scores, scratch) : detail::sorted_list<T>{};
+    places at = place(items, by_score, scratch);
     const std::size_t k = cutoff > 0 ? std::min(cutoff, at.size()) : at.size();
     if (cut == pairs::cut::both && cutoff > 0) at = {at.item.first(k), at.rank.first(at.rank.empty() ? 0 : k)};
     for (std::size_t i = 0; i < out.gradient.size(); ++i) out.gradient[i] = T{0};
     for (std::size_t i = 0; i < out.hessian.size(); ++i) out.hessian[i] = T{0};
+    double value = 0.0;
+    bool narrow = false;
     if constexpr (std::is_same_v<T, float>) {
-      if (fits_float(items, at)) return run<Arch, float>(items, at, k, out, scratch);
+      narrow = fits_float(items, at);
+      if (narrow) value = run<Arch, float>(items, at, k, out, scratch);
     }
-    return run<Arch, double>(items, at, k, out, scratch);
+    if (!narrow) value = run<Arch, double>(items, at, k, out, scratch);
+    if (at_places()) detail::share_among_alike(items, by_score, out, scratch);
+    return value;
   }
 
  private:
@@ -114,27 +123,28 @@ struct pairwise {
       return static_cast<double>(items.relevance[i]);
   }
 
+  /// Whether the order of the items decides among equal scores.
+  [[nodiscard]] bool at_places() const noexcept { return by_position || cutoff > 0; }
+
   using places = pairs::detail::places;
   static constexpr bool by_place = requires { requires Weight::by_place; };
 
   /// By score where places are ranks or a cutoff counts them, else by level: pairs then need not be looked for. All pairs: as they come.
   template <class T, class R>
-  [[nodiscard]] places place(const list<T, R>& items, workspace& scratch) const {
+  [[nodiscard]] places place(const list<T, R>& items, const detail::sorted_list<T>& by_score, workspace& scratch) const {
     const std::size_t n = items.size();
     detail::require_countable(n);
     const std::span<std::uint32_t> rank = scratch.take<std::uint32_t>(by_position ? n : 0);
     const std::span<std::uint32_t> item = scratch.take<std::uint32_t>(n);
     const workspace::scope scope(scratch);
     if (by_place || cutoff > 0) {
-      const std::span<const std::uint32_t> order = detail::sort_list<T>(items.scores, scratch).order;
-      std::copy(order.begin(), order.end(), item.begin());
+      std::copy(by_score.order.begin(), by_score.order.end(), item.begin());
       std::iota(rank.begin(), rank.end(), 0u);
       return {item, rank};
     }
     if constexpr (by_position) {
       // Ranks by item, for now in `item`.
-      const std::span<const std::uint32_t> order = detail::sort_list<T>(items.scores, scratch).order;
-      for (std::size_t p = 0; p < n; ++p) item[order[p]] = static_cast<std::uint32_t>(p);
+      for (std::size_t p = 0; p < n; ++p) item[by_score.order[p]] = static_cast<std::uint32_t>(p);
     }
     const std::span<std::uint32_t> order = scratch.take<std::uint32_t>(n);
     if (all_pairs)
@@ -189,8 +199,13 @@ struct pairwise {
     constexpr std::size_t longest = 256;  // more summands that round the same way would show
     if (at.size() > longest || items.size() == 0) return false;
     const auto [least, most] = detail::extremes_of(items.scores);
-    if (!(static_cast<double>(most) - static_cast<double>(least) <= 160.0 * function.length())) return false;
-    if (!(function.length() >= 1e-15 && function.length() <= 1e15)) return false;
+    double range = 160.0;
+    if constexpr (requires { Function::float_range; }) range = Function::float_range;
+    if (!(static_cast<double>(most) - static_cast<double>(least) <= range * function.length())) return false;
+    constexpr double largest = 1e10;  // squares of what is added up, over all pairs, are far from the largest float
+    if (!(function.length() >= 1.0 / largest && function.length() <= largest)) return false;
+    const auto levels = detail::extremes_of(items.relevance);
+    if (!(static_cast<double>(levels.least) >= -largest && static_cast<double>(levels.most) <= largest)) return false;
     if constexpr (!std::is_same_v<R, float> && !(std::integral<R> && sizeof(R) <= 2)) {
       for (std::size_t i = 0; i < items.size(); ++i)
         if (static_cast<double>(static_cast<float>(items.relevance[i])) != static_cast<double>(items.relevance[i])) return false;
@@ -255,12 +270,13 @@ struct pairwise {
     list_of.scores = scratch.take<double>(n);
     list_of.levels = scratch.take<std::uint32_t>(n);
     const bool weighted = !items.weights.empty();
+    const double unit = weight_unit(items);
     if (weighted) list_of.weights = pairs::detail::padded<T, Arch>(n, scratch);
     constexpr double bound = std::numeric_limits<double>::max() / 2;
     for (std::size_t p = 0; p < n; ++p) {
       list_of.scores[p] = std::clamp(static_cast<double>(sorted.x[p]), -bound, bound);
       list_of.levels[p] = numbers[at.item[p]];
-      if (weighted) list_of.weights[p] = static_cast<T>(items.weights[at.item[p]]);
+      if (weighted) list_of.weights[p] = static_cast<T>(items.weights[at.item[p]] * unit);
     }
     pairs::detail::channels<T, C> channels;
     for (std::size_t c = 0; c < C; ++c) {
@@ -283,10 +299,11 @@ struct pairwise {
     };
     detail::pair_totals totals = weighted ? sum.template operator()<true>() : sum.template operator()<false>();
     if (average == pairs::average::pairs) totals.count = count_pairs(list_of.levels, k, level_count, scratch);
-    const double share = share_of(totals) * function.factor();
+    const scaled_share share = share_of(totals, items, unit, function.factor());
     for (std::size_t i = 0; i < out.gradient.size() && n < all; ++i) out.gradient[i] = T{0};
-    write<T>(gradient, share / function.length(), at.item, out.gradient);
-    return std::min(share * totals.value, std::numeric_limits<double>::max());
+    write<T>(gradient, share.over(function.length()), at.item, out.gradient);
+    if (at_places()) detail::share_among_alike(items, sorted, out, scratch);
+    return share.of(totals.value);
   }
 
   /// Long lists, by the sums of pair_merge.hpp.
@@ -299,7 +316,7 @@ struct pairwise {
     constexpr double bound = 1e150;  // its squares can be summed
     std::span<record> records = scratch.take<record>(n);
     const auto place_of = [&](std::size_t i) {
-      return std::clamp(static_cast<double>(items.scores[i]), -bound, bound) - Function::relevance_shift * level(items, i);
+      return std::clamp(static_cast<double>(items.scores[i]), -bound, bound) - Function::relevance_shift * std::clamp(level(items, i), -bound, bound);
     };
     for (std::size_t i = 0; i < n; ++i) records[i] = {detail::descending_key(place_of(i)), static_cast<std::uint32_t>(i)};
     records = detail::sort_by_key(records, scratch.take<record>(n), scratch);
@@ -311,10 +328,11 @@ struct pairwise {
     std::partial_sum(starts.begin(), starts.end(), starts.begin());
     const std::span<std::uint32_t> next = scratch.take<std::uint32_t>(level_count);
     std::copy_n(starts.begin(), level_count, next.begin());
+    const double unit = weight_unit(items);
     const std::span<detail::merge_item> by_level = scratch.take<detail::merge_item>(n);
     for (const record& r : records) {
       const std::uint32_t i = r.payload;
-      by_level[next[level_count - 1 - numbers[i]]++] = {place_of(i), items.weights.empty() ? 1.0 : items.weights[i], i};
+      by_level[next[level_count - 1 - numbers[i]]++] = {place_of(i), items.weights.empty() ? 1.0 : items.weights[i] * unit, i};
     }
     detail::pair_totals totals;
     double all_weight = 0.0;
@@ -330,12 +348,12 @@ struct pairwise {
     std::fill(hessian.begin(), hessian.end(), 0.0);
     const auto hinges = function.hinges();
     totals.value = detail::merge_hinges(by_level, starts, hinges, scratch.take<detail::merge_item>(n), gradient, hessian);
-    const double share = share_of(totals);
+    const scaled_share share = share_of(totals, items, unit);
     const std::span<std::uint32_t> itself = numbers;
     std::iota(itself.begin(), itself.end(), 0u);
     write<T>(gradient, share, itself, out.gradient);
     write<T>(hessian, share, itself, out.hessian);
-    return std::min(share * totals.value, std::numeric_limits<double>::max());
+    return share.of(totals.value);
   }
 
   /// Pairs of different level of which an item is among the first k.
@@ -351,17 +369,38 @@ struct pairwise {
     return count;
   }
 
-  /// 1 / Z
-  [[nodiscard]] double share_of(const detail::pair_totals& totals) const noexcept {
+  /// What item weights are multiplied by, a power of two: no sum of weighted pairs overflows, and none is lost in a float.
+  template <class T, class R>
+  [[nodiscard]] static double weight_unit(const list<T, R>& items) noexcept {
+    return items.weights.empty() ? 1.0 : detail::unit_of(static_cast<double>(detail::extremes_of(items.weights).most));
+  }
+
+  /// A factor on what pairs add up to, in two: their product may be beyond the largest double, and what it multiplies so small that it is not.
+  struct scaled_share {
+    double first, second;  // the second one is a power of two
+
+    [[nodiscard]] double of(double sum) const noexcept { return detail::held_as<double>(detail::held_as<double>(sum) * first * second); }
+    [[nodiscard]] scaled_share over(double length) const noexcept { return {first / length, second}; }
+  };
+
+  /// factor / Z, without the units of the weights.
+  template <class T, class R>
+  [[nodiscard]] scaled_share share_of(const detail::pair_totals& totals, const list<T, R>& items, double unit, double factor = 1.0) const noexcept {
     const double divisor = average == pairs::average::none ? 1.0 : average == pairs::average::pairs ? totals.count : totals.weight;
-    return divisor > 0.0 ? 1.0 / divisor : 0.0;
+    const double share = divisor > 0.0 ? factor / divisor : 0.0;
+    if (average == pairs::average::weight) return {share, 1.0};
+    int exponent = -std::ilogb(unit);
+    if constexpr (requires { weight.exponent(items); }) exponent += weight.exponent(items);
+    exponent = std::clamp(exponent, -2000, 2000);
+    return {share * std::ldexp(1.0, exponent / 2), std::ldexp(1.0, exponent - exponent / 2)};
   }
   /// From places to items.
   template <class T, class S>
-  static void write(std::span<S> from, double factor, std::span<const std::uint32_t> item, const strided<T>& to) noexcept {
+  static void write(std::span<S> from, const scaled_share& share, std::span<const std::uint32_t> item, const strided<T>& to) noexcept {
     constexpr auto most = static_cast<double>(std::numeric_limits<T>::max());
     if (to.empty()) return;
-    for (std::size_t p = 0; p < item.size(); ++p) to[item[p]] = static_cast<T>(std::clamp(factor * static_cast<double>(from[p]), -most, most));
+    for (std::size_t p = 0; p < item.size(); ++p)
+      to[item[p]] = static_cast<T>(std::clamp(static_cast<double>(from[p]) * share.first * share.second, -most, most));
   }
 
   template <class Arch, class S, class T, class R>
@@ -371,12 +410,13 @@ struct pairwise {
     const std::span<S> scores = take();
     const std::span<S> levels = take();
     const std::span<S> weights = items.weights.empty() ? std::span<S>() : take();
+    const double unit = weight_unit(items);
     // The difference of two scores has to be finite.
     constexpr T bound = sizeof(T) == sizeof(S) ? std::numeric_limits<T>::max() / 2 : std::numeric_limits<T>::max();
     for (std::size_t p = 0; p < n; ++p) {
       scores[p] = static_cast<S>(std::clamp(items.scores[at.item[p]], -bound, bound));
       levels[p] = static_cast<S>(level(items, at.item[p]));
-      if (!weights.empty()) weights[p] = static_cast<S>(items.weights[at.item[p]]);
+      if (!weights.empty()) weights[p] = static_cast<S>(items.weights[at.item[p]] * unit);
     }
     const std::span<S> gradient = take();
     const std::span<S> hessian = out.hessian.empty() ? std::span<S>() : take();
@@ -408,10 +448,10 @@ struct pairwise {
     }
     if (!done) totals = sum(detail::by_difference<Function>{function});
 
-    const double share = share_of(totals);
+    const scaled_share share = share_of(totals, items, unit);
     write<T>(gradient, share, at.item, out.gradient);
     if (!hessian.empty()) write<T>(hessian, share, at.item, out.hessian);
-    return std::min(share * totals.value, std::numeric_limits<double>::max());
+    return share.of(totals.value);
   }
 };
 

@@ -48,7 +48,10 @@ inline double largest(const std::vector<real>& values) {
 
 /// The loss against a reference, in both types; weighted or not.
 template <class Loss>
-void check(const Loss& loss, const random_list& list, bool weighted, const reference::pair_sums& expected) {
+void check(const Loss& loss, const random_list& list, bool weighted, reference::pair_sums expected) {
+  if (loss.cutoff > 0 || requires { requires decltype(loss.weight)::by_position; })
+    for (std::vector<real>* derivatives : {&expected.total.gradient, &expected.total.hessian})
+      reference::share_among_alike(*derivatives, list.scores, list.relevance, weighted ? list.weights : std::vector<double>{});
   real divisor = 1;
   if (loss.average == pairs::average::pairs) divisor = expected.count;
   if (loss.average == pairs::average::weight) divisor = expected.weight;

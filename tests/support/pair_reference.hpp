@@ -7,7 +7,9 @@
 #include <cmath>
 #include <cstddef>
 #include <functional>
+#include <map>
 #include <numeric>
+#include <tuple>
 #include <vector>
 
 /// Sums over pairs, pair by pair in long double.
@@ -54,6 +56,18 @@ inline pair_sums sum_over_pairs(const std::vector<real>& s, const std::vector<re
       out.total.hessian[j] += w * t.curvature;
     }
   return out;
+}
+
+/// The mean for all items that are alike in score, relevance and weight (none: all 1): what items have whose order decides on their positions.
+template <class S, class Y, class W>
+void share_among_alike(std::vector<real>& derivatives, const std::vector<S>& s, const std::vector<Y>& y, const std::vector<W>& weights) {
+  std::map<std::tuple<S, Y, W>, std::vector<std::size_t>> alike;
+  for (std::size_t i = 0; i < derivatives.size(); ++i) alike[{s[i], y[i], weights.empty() ? W(1) : weights[i]}].push_back(i);
+  for (const auto& [kind, items] : alike) {
+    real sum = 0;
+    for (const std::size_t i : items) sum += derivatives[i];
+    for (const std::size_t i : items) derivatives[i] = sum / real(items.size());
+  }
 }
 
 /// Positions by score from 1, equal scores in the order of the items.

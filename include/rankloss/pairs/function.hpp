@@ -16,7 +16,8 @@
 /// Functions of a pair: what `pairwise` adds up over pairs of which one item is more relevant than the other.
 ///
 /// Each is called with vectors d = s_winner - s_loser, the score of the more relevant item less that of the other, and gap = y_winner - y_loser >= 0,
-/// and gives its value and its first two derivatives by d. At a kink the slope is 0 where that is a subgradient.
+/// and gives its value and its first two derivatives by d. At a kink the slope is 0 where that is a subgradient: for hinge, squared_hinge and
+/// quantile. A value or a derivative of a pair beyond 1e290 counts as that.
 namespace rankloss::inline RANKLOSS_ABI::pairs {
 
 /// A function's value and its derivatives by the difference of scores.
@@ -42,10 +43,12 @@ template <class V>
   using S = typename V::value_type;
   return xsimd::min(xsimd::abs(d) * scale, V(sizeof(S) == 4 ? S(1e30F) : S(1e290)));
 }
-/// Large, but a sum with weight 0 stays a number.
+/// What one pair may have at most: sums of it over all pairs, times weights of any size below 4, are numbers. Floats are taken where nothing
+/// comes near it.
 template <class V>
 [[nodiscard]] V finite(const V& value) {
-  return xsimd::min(value, V(std::numeric_limits<typename V::value_type>::max()));
+  using S = typename V::value_type;
+  return xsimd::min(value, V(sizeof(S) == 4 ? S(1e33F) : S(1e290)));
 }
 
 }  // namespace detail
@@ -133,7 +136,7 @@ struct hinge {
   [[nodiscard]] terms<V> operator()(const V& d, const V&) const noexcept {
     using S = typename V::value_type;
     const V rest = V(static_cast<S>(margin)) - d;
-    return {xsimd::max(rest, V(S(0))), xsimd::select(rest > V(S(0)), V(S(-1)), V(S(0))), V(S(0))};
+    return {detail::finite(xsimd::max(rest, V(S(0)))), xsimd::select(rest > V(S(0)), V(S(-1)), V(S(0))), V(S(0))};
   }
 };
 
@@ -155,12 +158,13 @@ struct squared_hinge {
   }
 };
 
-/// exponential: exp(-d / temperature), of RankBoost. Convex; values beyond the largest number count as that.
+/// exponential: exp(-d / temperature), of RankBoost. Convex.
 struct exponential {
   double temperature = 1.0;  ///< 1e-15 to 1e300, in units of the scores
 
   void validate() const { detail::check_length("temperature", temperature); }
   [[nodiscard]] double length() const noexcept { return temperature; }
+  static constexpr double float_range = 30.0;  ///< lengths that scores may span in lanes of float
 
   template <class V>
   [[nodiscard]] terms<V> operator()(const V& d, const V&) const noexcept {
@@ -184,7 +188,8 @@ struct squared_difference {
   [[nodiscard]] terms<V> operator()(const V& d, const V& gap) const noexcept {
     using S = typename V::value_type;
     const V rest = d - gap;
-    return {detail::finite(rest * rest), xsimd::max(detail::finite(rest + rest), V(std::numeric_limits<S>::lowest())), V(S(2))};
+    const V size = detail::finite(xsimd::abs(rest));
+    return {detail::finite(size * size), detail::finite(size + size) * xsimd::select(rest < V(S(0)), V(S(-1)), V(S(1))), V(S(2))};
   }
 };
 
@@ -204,7 +209,8 @@ struct quantile {
   template <class V>
   [[nodiscard]] terms<V> operator()(const V& d, const V& gap) const noexcept {
     using S = typename V::value_type;
-    const V rest = gap - d;
+    const V apart = gap - d;
+    const V rest = xsimd::select(apart < V(S(0)), -detail::finite(-apart), detail::finite(apart));
     const V above(static_cast<S>(tau));
     const V below(static_cast<S>(1.0 - tau));
     const V zero(S(0));

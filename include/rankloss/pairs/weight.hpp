@@ -18,7 +18,8 @@
 #include <span>
 
 /// Weights of pairs: what `pairwise` multiplies a pair's function with. Those that look at positions take them from the order of the scores,
-/// equal scores in the order of the items, and are constants to the gradient: they jump where two items change places.
+/// equal scores in the order of the items, and are constants to the gradient: they jump where two items change places. Items that are alike in
+/// score, relevance and weight have the mean of the slopes that they have in all orders of these items.
 namespace rankloss::inline RANKLOSS_ABI::pairs {
 
 /// Whether weights are divided by the ideal DCG of the list.
@@ -39,6 +40,15 @@ struct places {
 
   [[nodiscard]] std::size_t size() const noexcept { return item.size(); }
 };
+
+/// Weights that are made of the relevance are in units of a power of two where it is very large or very small: minus its exponent.
+template <class T, class R>
+[[nodiscard]] int relevance_exponent(const list<T, R>& items) noexcept {
+  if (items.size() == 0) return 0;
+  const auto [least, most] = rankloss::detail::extremes_of(items.relevance);
+  const double largest = std::max(std::abs(static_cast<double>(least)), std::abs(static_cast<double>(most)));
+  return largest > 0.0 && !(largest >= 1e-10 && largest <= 1e10) ? std::clamp(std::ilogb(largest), -1022, 1022) : 0;
+}
 
 /// Values by place, padded so that a whole vector can be read from any place.
 template <class S, class Arch>
@@ -196,7 +206,8 @@ struct relevance_difference {
   template <class Arch, class S, class T, class R>
   [[nodiscard]] rows<Arch, S> prepare(const list<T, R>& items, const detail::places& at, workspace& scratch) const {
     const std::span<S> y = detail::padded<S, Arch>(at.size(), scratch);
-    for (std::size_t p = 0; p < at.size(); ++p) y[p] = static_cast<S>(value(items, at.item[p]));
+    const double unit = std::ldexp(1.0, -detail::relevance_exponent(items));
+    for (std::size_t p = 0; p < at.size(); ++p) y[p] = static_cast<S>(value(items, at.item[p], unit));
     return {y};
   }
 
@@ -204,17 +215,24 @@ struct relevance_difference {
   static constexpr double wrong_sign = -1.0;
   template <class Arch, class S, class T, class R>
   void fill(const list<T, R>& items, const detail::places& at, const detail::channels<S, 2>& to, workspace&) const {
+    const double unit = std::ldexp(1.0, -detail::relevance_exponent(items));
     for (std::size_t p = 0; p < at.size(); ++p) {
-      to.upper[0][p] = static_cast<S>(value(items, at.item[p]));
+      to.upper[0][p] = static_cast<S>(value(items, at.item[p], unit));
       to.lower[1][p] = -to.upper[0][p];
       to.lower[0][p] = to.upper[1][p] = S(1);
     }
   }
 
+  /// Weights are divided by 2^exponent.
+  template <class T, class R>
+  [[nodiscard]] int exponent(const list<T, R>& items) const noexcept {
+    return (of == difference_of::squares ? 2 : 1) * detail::relevance_exponent(items);
+  }
+
  private:
   template <class T, class R>
-  [[nodiscard]] double value(const list<T, R>& items, std::size_t i) const noexcept {
-    const auto y = static_cast<double>(items.relevance[i]);
+  [[nodiscard]] double value(const list<T, R>& items, std::size_t i, double unit) const noexcept {
+    const double y = static_cast<double>(items.relevance[i]) * unit;
     return of == difference_of::squares ? y * y : y;
   }
 };
@@ -340,8 +358,15 @@ struct arp_loss1 {
   template <class Arch, class S, class T, class R>
   [[nodiscard]] std::span<const S> prepare(const list<T, R>& items, const detail::places& at, workspace& scratch) const {
     const std::span<S> weights = detail::padded<S, Arch>(at.size(), scratch);
-    for (std::size_t p = 0; p < at.size(); ++p) weights[p] = static_cast<S>(items.relevance[at.item[p]]);
+    const double unit = std::ldexp(1.0, -exponent(items));
+    for (std::size_t p = 0; p < at.size(); ++p) weights[p] = static_cast<S>(static_cast<double>(items.relevance[at.item[p]]) * unit);
     return weights;
+  }
+
+  /// Weights are divided by 2^exponent.
+  template <class T, class R>
+  [[nodiscard]] int exponent(const list<T, R>& items) const noexcept {
+    return detail::relevance_exponent(items);
   }
 };
 
