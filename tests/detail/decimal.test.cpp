@@ -19,7 +19,7 @@
 
 namespace {
 
-using rankloss::detail::fits_float;
+using rankloss::detail::fits;
 using rankloss::detail::nearest_double;
 using rankloss::detail::read_decimal;
 
@@ -237,14 +237,19 @@ TEST_CASE("read_decimal around the greatest integer that takes the short way") {
   CHECK(read("9007199254740993e2") == 9007199254740993e2);
 }
 
-TEST_CASE("fits_float is whether rounding gives a finite float") {
-  CHECK(fits_float(3.40282347e38));  // the greatest float as nine digits write it, which is more than it
-  CHECK(fits_float(-3.40282347e38));
+TEST_CASE("fits is whether rounding gives a finite number") {
+  CHECK(fits<float>(3.40282347e38));  // the greatest float as nine digits write it, which is more than it
+  CHECK(fits<float>(-3.40282347e38));
   CHECK(std::isfinite(static_cast<float>(std::nextafter(0x1.ffffffp127, 0.0))));
-  CHECK(fits_float(std::nextafter(0x1.ffffffp127, 0.0)));
-  CHECK(!fits_float(0x1.ffffffp127));
-  CHECK(!fits_float(infinity));
-  CHECK(!fits_float(std::numeric_limits<double>::quiet_NaN()));
+  CHECK(fits<float>(std::nextafter(0x1.ffffffp127, 0.0)));
+  CHECK(!fits<float>(0x1.ffffffp127));
+  CHECK(!fits<float>(infinity));
+  CHECK(!fits<float>(std::numeric_limits<double>::quiet_NaN()));
+  CHECK(fits<double>(std::numeric_limits<double>::max()));
+  CHECK(fits<double>(std::numeric_limits<double>::lowest()));
+  CHECK(!fits<double>(infinity));
+  CHECK(!fits<double>(-infinity));
+  CHECK(!fits<double>(std::numeric_limits<double>::quiet_NaN()));
 }
 
 }  // namespace

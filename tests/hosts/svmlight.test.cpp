@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
+#include <iterator>
 #include <limits>
 #include <random>
 #include <stdexcept>
@@ -30,6 +31,7 @@ using rankloss::read_svmlight;
 using rankloss::svmlight_data;
 using rankloss::svmlight_form;
 using rankloss::svmlight_options;
+using rankloss::svmlight_overflow;
 
 constexpr std::string_view letor =
     "2 qid:10 1:0.5 2:1.25 3:-3 # docid = a\n"
@@ -194,7 +196,7 @@ TEST_CASE("svmlight: errors name the line, the field, what came and what was exp
   check("qid:1 1:1\n", "text:1: relevance: 'qid:1', expected a finite number");
   check("nan 1:1\n", "text:1: relevance: 'nan', expected a finite number");
   check("-inf 1:1\n", "text:1: relevance: '-inf', expected a finite number");
-  check("1e39 1:1\n", "text:1: relevance: '1e39', expected a finite number");
+  check("1e39 1:1\n", "text:1: relevance: '1e39' is beyond the range of float, expected at most 3.40282347e+38 in size");
   check("1x 1:1\n", "text:1: relevance: '1x', expected a finite number");
   check("1 qid: 1:1\n", "text:1: qid: '', expected a whole number of 64 bits");
   check("1 qid:1.5 1:1\n", "text:1: qid: '1.5', expected a whole number of 64 bits");
@@ -216,18 +218,78 @@ TEST_CASE("svmlight: errors name the line, the field, what came and what was exp
   check("1 3:1\n", "text:1: feature: index 3, expected at most 2 (feature_count)", {.first_feature = 0, .feature_count = 3});
   check("1 4294967296:1\n", "text:1: feature: index 4294967296, expected at most 4294967295");
   check("1 9999999999999999999:1\n", "text:1: feature: index 9999999999999999999, expected at most 4294967295");
-  check("1 1:1 12:nan\n", "text:1: feature 12: 'nan', expected a finite number");
+  check("1 1:1 12:nan\n", "text:1: feature 12: 'nan', expected a finite number, or the option `missing` to say what it becomes");
   check("1 1:inf\n", "text:1: feature 1: 'inf', expected a finite number");
-  check("1 1:-NaN\n", "text:1: feature 1: '-NaN', expected a finite number");
-  check("1 1:1e39\n", "text:1: feature 1: '1e39', expected a finite number");
-  check("1 1:1e400\n", "text:1: feature 1: '1e400', expected a finite number");
-  check("1 1:\n", "text:1: feature 1: '', expected a finite number");
-  check("1 1: 5\n", "text:1: feature 1: '', expected a finite number");
+  check("1 1:-NaN\n", "text:1: feature 1: '-NaN', expected a finite number, or the option `missing` to say what it becomes");
+  check("1 120:1e137\n",
+        "text:1: feature 120: '1e137' is beyond the range of float, expected at most 3.40282347e+38 in size, or the option `overflow` to clip it, or "
+        "features read as double");
+  check("1 1:-1e400\n",
+        "text:1: feature 1: '-1e400' is beyond the range of float, expected at most 3.40282347e+38 in size, or the option `overflow` to clip it");
+  check("1 1:nan4\n", "text:1: feature 1: 'nan4', expected a finite number");
+  check("1 1:\n", "text:1: feature 1: '', expected a finite number, or the option `missing` to say what it becomes");
+  check("1 1: 5\n", "text:1: feature 1: '', expected a finite number, or the option `missing` to say what it becomes");
   check("1 1:5,5\r\n", "text:1: feature 1: '5,5', expected a finite number");
   check("1 1:1:1\n", "text:1: feature 1: '1:1', expected a finite number");
   check("1 1:0x1p3\n", "text:1: feature 1: '0x1p3', expected a finite number");
   check("1 1:\0\x80z\n"sv, "text:1: feature 1: '??z', expected a finite number");
   check("1 1:" + std::string(40, 'z') + "\n", "text:1: feature 1: 'zzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzz...', expected a finite number");
+}
+
+TEST_CASE("svmlight: missing values become what the option says") {
+  const std::string_view text =
+      "1 1: 2:nan 3:5\n"
+      "0 1:NA 2:-nan(ind) 3:+NaN # n\n"
+      "2 1:? 2:NULL 3:None\r"
+      "1 2:n/a 3:\n";
+  for (const auto form : {svmlight_form::dense, svmlight_form::sparse}) {
+    const svmlight_data data = parse_svmlight(text, {.form = form, .missing = -7.5});
+    CHECK(data.relevance == std::vector<float>{1, 0, 2, 1});
+    if (form == svmlight_form::dense)
+      CHECK(data.features == std::vector<float>{-7.5f, -7.5f, 5, -7.5f, -7.5f, -7.5f, -7.5f, -7.5f, -7.5f, 0, -7.5f, -7.5f});
+    if (form == svmlight_form::sparse) {
+      CHECK(data.features == std::vector<float>{-7.5f, -7.5f, 5, -7.5f, -7.5f, -7.5f, -7.5f, -7.5f, -7.5f, -7.5f, -7.5f});
+      CHECK(data.rows == std::vector<std::size_t>{0, 3, 6, 9, 11});
+    }
+    const auto kept = parse_svmlight<double>(text, {.form = form, .missing = std::numeric_limits<double>::quiet_NaN()});
+    for (std::size_t i = 0; i < data.features.size(); ++i) CHECK(std::isnan(kept.features[i]) == (data.features[i] == -7.5f));
+  }
+  CHECK(parse_svmlight("1 1:nan 2:3\n", {.missing = 0.0}).features == std::vector<float>{0, 3});
+  for (const char* const none :
+       {"1 1:nana\n", "1 1:nan(\n", "1 1:--nan\n", "1 1:+NA\n", "1 1:inf\n", "1 1:-\n", "1 1:n\n", "1 1:nulls\n", "1 1:??\n"}) {
+    INFO(none);
+    CHECK_THROWS_WITH(parse_svmlight(none, {.missing = 0.0}), Catch::EndsWith("', expected a finite number"));
+  }
+  CHECK_THROWS_WITH(parse_svmlight("nan 1:1\n", {.missing = 0.0}), "text:1: relevance: 'nan', expected a finite number");
+  CHECK_THROWS_WITH(parse_svmlight("", {.missing = 1e39}), "rankloss: missing: 1e+39, expected NaN or a number that a feature can be");
+  CHECK_NOTHROW(parse_svmlight<double>("", {.missing = 1e39}));
+  CHECK_THROWS_AS(parse_svmlight<double>("", {.missing = std::numeric_limits<double>::infinity()}), std::invalid_argument);
+}
+
+TEST_CASE("svmlight: features beyond float, as double or clipped") {
+  const std::string_view text = "1 1:1e137 2:-1e39 3:3.40282347e38 4:1e-300 5:0.1\n";
+  for (const auto form : {svmlight_form::dense, svmlight_form::sparse}) {
+    CHECK(parse_svmlight<double>(text, {.form = form}).features == std::vector<double>{1e137, -1e39, 3.40282347e38, 1e-300, 0.1});
+    constexpr float most = std::numeric_limits<float>::max();
+    CHECK(parse_svmlight(text, {.form = form, .overflow = svmlight_overflow::clipped}).features == std::vector<float>{most, -most, most, 0.0f, 0.1f});
+    CHECK_THROWS_WITH(
+        parse_svmlight<double>("1 1:1e400\n", {.form = form}),
+        "text:1: feature 1: '1e400' is beyond the range of double, expected at most 1.79769313e+308 in size, or the option `overflow` to "
+        "clip it");
+    constexpr double widest = std::numeric_limits<double>::max();
+    CHECK(parse_svmlight<double>("1 1:1e400 2:-1e999\n", {.form = form, .overflow = svmlight_overflow::clipped}).features ==
+          std::vector<double>{widest, -widest});
+  }
+  CHECK_THROWS_WITH(parse_svmlight("1 1:inf\n", {.overflow = svmlight_overflow::clipped}), "text:1: feature 1: 'inf', expected a finite number");
+  CHECK_THROWS_AS(parse_svmlight("1e39 1:1\n", {.overflow = svmlight_overflow::clipped}), std::runtime_error);
+}
+
+TEST_CASE("svmlight: a compressed or wide text ends in one line that says so") {
+  CHECK_THROWS_WITH(parse_svmlight("\x1F\x8B\x08\0\n"sv, {}, "train.txt.gz"),
+                    "train.txt.gz: compressed by gzip, expected plain text in ASCII or UTF-8");
+  CHECK_THROWS_WITH(parse_svmlight("\xFF\xFE\x31\0\n\0"sv), "text: UTF-16, expected plain text in ASCII or UTF-8");
+  const support::text_file file("svmlight", "1\0\0\0 \0\0\0"sv);
+  CHECK_THROWS_WITH(read_svmlight<double>(file.path()), file.path().string() + ": UTF-32, expected plain text in ASCII or UTF-8");
 }
 
 TEST_CASE("svmlight: errors of the dense form and of options") {
@@ -329,48 +391,70 @@ TEST_CASE("svmlight: what is written is read, to the bit") {
   }
 }
 
+/// What holds of anything that is read; of a text that is refused: the message names the text. Returns whether it was read.
+template <class Feature>
+bool sound_or_refused(std::string_view view, const svmlight_options& options) {
+  try {
+    const auto data = rankloss::parse_svmlight<Feature>(view, options);
+    const std::size_t items = data.relevance.size();
+    bool sound = data.offsets.front() == 0 && data.offsets.back() == items && data.comments.size() == items &&
+                 std::is_sorted(data.offsets.begin(), data.offsets.end()) && (data.queries.empty() || data.offsets.size() == data.queries.size() + 1);
+    if (options.form == svmlight_form::dense) sound = sound && data.features.size() == items * data.feature_count;
+    if (options.form == svmlight_form::sparse) {
+      sound = sound && data.rows.size() == items + 1 && data.rows.back() == data.features.size() && data.columns.size() == data.features.size();
+      for (const std::uint32_t column : data.columns) sound = sound && column < data.feature_count;
+    }
+    for (const Feature value : data.features) sound = sound && std::isfinite(value);
+    CHECK(sound);
+    return true;
+  } catch (const std::runtime_error& error) {
+    CHECK(std::strncmp(error.what(), "text:", 5) == 0);
+    CHECK(std::string_view(error.what()).find('\n') == std::string_view::npos);
+    return false;
+  }
+}
+
 TEST_CASE("svmlight: a spoilt text is read or refused, whole") {
   std::mt19937_64 random(4);
-  const std::string_view characters = "0123456789.:+-eE# \t\r\nqid\0\xff"sv;
+  const std::string_view characters = "0123456789.:+-eE# \t\r\nqid\0\xffna/?"sv;
   std::size_t read = 0;
   std::size_t refused = 0;
-  for (int round = 0; round < 3000; ++round) {
-    std::string text = random_text(random, 1 + random() % 4, 1 + random() % 6, random() % 2 == 0).text;
-    for (std::size_t change = 0, n = 1 + random() % 3; change < n && !text.empty(); ++change) {
-      const std::size_t at = random() % text.size();
-      switch (random() % 4) {
-        case 0: text[at] = characters[random() % characters.size()]; break;
-        case 1: text.insert(at, 1, characters[random() % characters.size()]); break;
-        case 2: text.erase(at, 1 + random() % 5); break;
-        default: text.resize(at); break;
+  for (int round = 0; round < 6000; ++round) {
+    std::string text;
+    if (round % 4 == 0) {  // of bytes by chance: any, those of numbers and lines, or these behind the first bytes of other files
+      const std::string_view begins[] = {"", "", "1 qid:1 1:", "\xEF\xBB\xBF", "\x1F\x8B", "\xFF\xFE", "BZh9", "1\0"sv, "\0\0"sv, "\x50*M"};
+      text = begins[random() % std::size(begins)];
+      const bool any = random() % 2 == 0;
+      for (std::size_t i = 0, n = random() % 40; i < n; ++i)
+        text += any ? static_cast<char>(random() % 256) : characters[random() % characters.size()];
+    } else {
+      text = random_text(random, 1 + random() % 4, 1 + random() % 6, random() % 2 == 0).text;
+      if (round % 8 == 1) std::replace(text.begin(), text.end(), '\n', '\r');
+      for (std::size_t change = 0, n = 1 + random() % 3; change < n && !text.empty(); ++change) {
+        const std::size_t at = random() % text.size();
+        switch (random() % 5) {
+          case 0: text[at] = characters[random() % characters.size()]; break;
+          case 1: text.insert(at, 1, characters[random() % characters.size()]); break;
+          case 2: text.erase(at, 1 + random() % 5); break;
+          case 3: text.insert(at, random() % 2 == 0 ? "e999" : "99999999999999999999"); break;
+          default: text.resize(at); break;
+        }
       }
     }
     // To the byte, so that a sanitizer sees a read behind the end.
     const std::vector<char> exact(text.begin(), text.end());
     const std::string_view view(exact.data(), exact.size());
+    svmlight_options options{.first_feature = random() % 2, .dense_limit = 1 << 16, .comments = true};
+    if (random() % 2 == 0) options.missing = -1.0;
+    if (random() % 2 == 0) options.overflow = svmlight_overflow::clipped;
     for (const svmlight_form form : {svmlight_form::dense, svmlight_form::sparse}) {
-      try {
-        const svmlight_data data = parse_svmlight(view, {.form = form, .first_feature = random() % 2, .dense_limit = 1 << 16, .comments = true});
-        const std::size_t items = data.relevance.size();
-        bool sound = data.offsets.front() == 0 && data.offsets.back() == items && data.comments.size() == items &&
-                     std::is_sorted(data.offsets.begin(), data.offsets.end()) &&
-                     (data.queries.empty() || data.offsets.size() == data.queries.size() + 1);
-        if (form == svmlight_form::dense) sound = sound && data.features.size() == items * data.feature_count;
-        if (form == svmlight_form::sparse) {
-          sound = sound && data.rows.size() == items + 1 && data.rows.back() == data.features.size() && data.columns.size() == data.features.size();
-          for (const std::uint32_t column : data.columns) sound = sound && column < data.feature_count;
-        }
-        for (const float value : data.features) sound = sound && std::isfinite(value);
-        CHECK(sound);
-        ++read;
-      } catch (const std::runtime_error& error) {
-        CHECK(std::strncmp(error.what(), "text:", 5) == 0);
-        ++refused;
-      }
+      options.form = form;
+      const bool is_read = random() % 2 == 0 ? sound_or_refused<float>(view, options) : sound_or_refused<double>(view, options);
+      ++(is_read ? read : refused);
     }
   }
-  CHECK(read > 500);
-  CHECK(refused > 500);
+  CHECK(read > 1000);
+  CHECK(refused > 1000);
 }
 
 TEST_CASE("svmlight: lines cost no allocation") {

@@ -9,6 +9,7 @@
 #include <cfloat>
 #include <charconv>
 #include <cmath>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <system_error>
@@ -217,7 +218,15 @@ template <class T>
   return p;
 }
 
-/// Whether a double rounds to a finite float.
-[[nodiscard]] inline bool fits_float(double value) noexcept { return std::abs(value) < 0x1.ffffffp127; }
+/// Whether a double rounds to a finite T, which is float or double.
+template <class T>
+[[nodiscard]] bool fits(double value) noexcept {
+  static_assert(std::same_as<T, float> || std::same_as<T, double>);
+  if constexpr (std::same_as<T, float>) {
+    return std::abs(value) < 0x1.ffffffp127;  // halfway from the largest float to 2^128
+  } else {
+    return (std::bit_cast<std::uint64_t>(value) & 0x7fffffffffffffffu) < 0x7ff0000000000000u;  // -ffast-math takes any number for finite
+  }
+}
 
 }  // namespace rankloss::inline RANKLOSS_ABI::detail

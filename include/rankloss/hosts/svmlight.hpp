@@ -1,17 +1,20 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <rankloss/detail/check_data.hpp>
 #include <rankloss/detail/decimal.hpp>
 #include <rankloss/detail/require.hpp>
 #include <rankloss/detail/text.hpp>
 
 #include <algorithm>
 #include <charconv>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <filesystem>
 #include <limits>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -27,17 +30,26 @@ enum class svmlight_form {
   sparse,  ///< the named features alone, item after item (CSR)
 };
 
-struct svmlight_options {
-  svmlight_form form = svmlight_form::dense;       ///< the layout of the features
-  std::size_t first_feature = 1;                   ///< 0 or 1: the index in the text of the first column
-  std::size_t feature_count = 0;                   ///< columns; a greater index is an error; 0: as many as the text names
-  std::size_t dense_limit = std::size_t{1} << 30;  ///< values that the dense form may have: one mistyped index would fill the memory
-  bool comments = false;                           ///< keep what stands behind '#'
+/// What becomes of a feature that the type of the features cannot hold.
+enum class svmlight_overflow {
+  refused,  ///< an error that names it
+  clipped,  ///< the largest number of the type, with the feature's sign
 };
 
-/// svmlight_data: queries and their items as an SVMlight or LETOR file lists them; `relevance` and `offsets` are a list_batch's.
-struct svmlight_data {
-  std::vector<float> features;         ///< dense: [items, feature_count]; sparse: [values]
+struct svmlight_options {
+  svmlight_form form = svmlight_form::dense;                ///< the layout of the features
+  std::size_t first_feature = 1;                            ///< 0 or 1: the index in the text of the first column
+  std::size_t feature_count = 0;                            ///< columns; a greater index is an error; 0: as many as the text names
+  std::size_t dense_limit = std::size_t{1} << 30;           ///< values that the dense form may have: one mistyped index would fill the memory
+  bool comments = false;                                    ///< keep what stands behind '#'
+  std::optional<double> missing = std::nullopt;             ///< what a missing feature becomes, a number or NaN; none: a missing feature is an error
+  svmlight_overflow overflow = svmlight_overflow::refused;  ///< features beyond the range of their type
+};
+
+/// basic_svmlight_data: queries and their items as an SVMlight or LETOR file lists them; `relevance` and `offsets` are a list_batch's.
+template <class Feature>
+struct basic_svmlight_data {
+  std::vector<Feature> features;       ///< dense: [items, feature_count]; sparse: [values]
   std::vector<std::uint32_t> columns;  ///< sparse: [values] column of each value, from 0, rising within an item; dense: empty
   std::vector<std::size_t> rows;       ///< sparse: [items + 1] item i has the values rows[i] to rows[i + 1]; dense: empty
   std::size_t feature_count = 0;       ///< columns
@@ -55,9 +67,26 @@ struct svmlight_data {
   }
 };
 
+/// svmlight_data: features as float, which is what trainers take.
+using svmlight_data = basic_svmlight_data<float>;
+
 namespace detail {
 
+/// Whether a token stands for a missing value: it is empty, or nan, na, n/a, null, none or ? in letters of any case. A sign before nan and
+/// something in parentheses behind it, as C libraries print, change nothing.
+[[nodiscard]] inline bool stands_for_missing(std::string_view token) noexcept {
+  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; };
+  const auto begins = [&](std::string_view word) {
+    return token.size() >= word.size() && std::equal(word.begin(), word.end(), token.begin(), [&](char a, char b) { return a == lower(b); });
+  };
+  for (const std::string_view word : {"", "?", "na", "n/a", "null", "none"})
+    if (token.size() == word.size() && begins(word)) return true;
+  if (token.starts_with('-') || token.starts_with('+')) token.remove_prefix(1);
+  return begins("nan") && (token.size() == 3 || (token[3] == '(' && token.ends_with(')')));
+}
+
 /// A matrix of which neither height nor width is known while it is filled row by row.
+template <class Feature>
 class growing_matrix {
  public:
   /// `fixed` columns, or 0: as many as come; room is made for `lines` rows up to `likely` values.
@@ -77,7 +106,7 @@ class growing_matrix {
   }
 
   /// Sets a value of the last row; false: there is no room.
-  [[nodiscard]] bool set(std::size_t column, float value) {
+  [[nodiscard]] bool set(std::size_t column, Feature value) {
     if (column >= width_) {
       if (column >= stride_ && !widen(column + 1)) return false;
       width_ = column + 1;
@@ -89,7 +118,7 @@ class growing_matrix {
   [[nodiscard]] std::size_t rows() const noexcept { return rows_; }
   [[nodiscard]] std::size_t width() const noexcept { return width_; }
 
-  [[nodiscard]] std::vector<float> release() {
+  [[nodiscard]] std::vector<Feature> release() {
     set_stride(width_);
     return std::move(values_);
   }
@@ -112,16 +141,16 @@ class growing_matrix {
     if (stride > from) {
       values_.resize(rows_ * stride);
       for (std::size_t r = rows_; r-- > 0;) {
-        if (from > 0) std::memmove(values_.data() + r * stride, values_.data() + r * from, from * sizeof(float));
-        std::fill_n(values_.data() + r * stride + from, stride - from, 0.0f);
+        if (from > 0) std::memmove(values_.data() + r * stride, values_.data() + r * from, from * sizeof(Feature));
+        std::fill_n(values_.data() + r * stride + from, stride - from, Feature{0});
       }
     } else {
-      for (std::size_t r = 1; r < rows_; ++r) std::memmove(values_.data() + r * stride, values_.data() + r * from, stride * sizeof(float));
+      for (std::size_t r = 1; r < rows_; ++r) std::memmove(values_.data() + r * stride, values_.data() + r * from, stride * sizeof(Feature));
       values_.resize(rows_ * stride);
     }
   }
 
-  std::vector<float> values_;  // [rows, stride], of which the first `width` are used, the others 0
+  std::vector<Feature> values_;  // [rows, stride], of which the first `width` are used, the others 0
   std::size_t rows_ = 0;
   std::size_t width_ = 0;
   std::size_t stride_ = 0;
@@ -130,6 +159,7 @@ class growing_matrix {
   std::size_t likely_;
 };
 
+template <class Feature>
 class svmlight_reader {
  public:
   svmlight_reader(std::string_view text, const svmlight_options& options, std::string_view name)
@@ -148,7 +178,7 @@ class svmlight_reader {
     }
   }
 
-  svmlight_data run() {
+  basic_svmlight_data<Feature> run() {
     while (lines_.next()) read_line(lines_.line());
     if (!data_.relevance.empty() || data_.offsets.empty()) data_.offsets.push_back(data_.relevance.size());
     if (options_.form == svmlight_form::dense) {
@@ -175,7 +205,8 @@ class svmlight_reader {
 
     double relevance = 0.0;
     const char* const after = read_decimal(p, end, relevance);
-    if (after == nullptr || !ends(after, end) || !fits_float(relevance)) fail("relevance: ", quoted(token_at(p, end)), ", expected a finite number");
+    if (after == nullptr || !ends(after, end)) fail("relevance: ", quoted(token_at(p, end)), ", expected a finite number");
+    if (!fits<float>(relevance)) fail("relevance: ", quoted(token_at(p, end)), beyond<float>());
     p = skip_blanks(after, end);
     p = read_query(p, end);
     read_features(p, end);
@@ -227,21 +258,50 @@ class svmlight_reader {
       if (column >= most_columns()) fail_index(index, next);
       next = index + 1;
 
-      double value = 0.0;
-      const char* const after = read_decimal(p + 1, end, value);
-      if (after == nullptr || !ends(after, end) || !fits_float(value))
-        fail("feature ", index, ": ", quoted(token_at(p + 1, end)), ", expected a finite number");
-      p = after;
+      Feature value{};
+      p = read_value(p + 1, end, index, value);
       if (dense) {
-        if (!matrix_.set(static_cast<std::size_t>(column), static_cast<float>(value))) fail_dense(static_cast<std::size_t>(column) + 1);
+        if (!matrix_.set(static_cast<std::size_t>(column), value)) fail_dense(static_cast<std::size_t>(column) + 1);
       } else {
-        data_.features.push_back(static_cast<float>(value));
+        data_.features.push_back(value);
         data_.columns.push_back(static_cast<std::uint32_t>(column));
       }
     }
     if (dense) return;
     data_.rows.push_back(data_.features.size());
     if (next > options_.first_feature) width_ = std::max(width_, static_cast<std::size_t>(next - options_.first_feature));
+  }
+
+  /// Reads the value of a feature; returns where it ends.
+  const char* read_value(const char* p, const char* end, std::uint64_t index, Feature& value) const {
+    double number = 0.0;
+    const char* const after = read_decimal(p, end, number);
+    if (after == nullptr || !ends(after, end)) [[unlikely]] {
+      const std::string_view token = token_at(p, end);
+      const bool missing = stands_for_missing(token);
+      if (!missing || !options_.missing) {
+        fail("feature ", index, ": ", quoted(token), ", expected a finite number", missing ? ", or the option `missing` to say what it becomes" : "");
+      }
+      value = static_cast<Feature>(*options_.missing);
+      return p + token.size();
+    }
+    if (!fits<Feature>(number)) [[unlikely]] {
+      if (options_.overflow == svmlight_overflow::refused) {
+        constexpr bool wider = std::same_as<Feature, float>;
+        fail("feature ", index, ": ", quoted(token_at(p, end)), beyond<Feature>(), ", or the option `overflow` to clip it",
+             wider && fits<double>(number) ? ", or features read as double" : "");
+      }
+      number = held_as<Feature>(number);
+    }
+    value = static_cast<Feature>(number);
+    return after;
+  }
+
+  /// What is said of a number that T cannot hold.
+  template <class T>
+  static constexpr std::string_view beyond() noexcept {
+    return std::same_as<T, float> ? " is beyond the range of float, expected at most 3.40282347e+38 in size"
+                                  : " is beyond the range of double, expected at most 1.79769313e+308 in size";
   }
 
   [[nodiscard]] std::uint64_t most_columns() const noexcept {
@@ -266,12 +326,12 @@ class svmlight_reader {
     data_.comments.emplace_back(p, end);
   }
 
-  svmlight_data data_;
+  basic_svmlight_data<Feature> data_;
   text_lines lines_;
   const svmlight_options& options_;
   std::string_view name_;
   std::size_t count_;  // lines, at most
-  growing_matrix matrix_;
+  growing_matrix<Feature> matrix_;
   std::size_t width_ = 0;  // sparse: columns named so far
   std::size_t first_line_ = 0;
   std::size_t last_line_ = 0;
@@ -288,23 +348,37 @@ class svmlight_reader {
 ///
 /// - Consecutive lines of the same qid are one list; a qid that comes again later is an error. Without any qid all items are one list.
 /// - Indices rise within a line. Numbers are decimal, with an exponent and a sign if they like; each becomes the nearest double, and that the
-///   nearest float. NaN, infinity and what overflows a float are errors.
-/// - Blank lines and those of a comment alone are no items. Lines end in LF or CRLF, the last one as it likes.
+///   nearest Feature. Infinity is an error.
+/// - A number that is beyond the range of Feature is an error, or clipped (`overflow`). The relevance is a float in any case.
+/// - A feature without a value is missing, and so is one with nan, NA, N/A, null, none or ? in letters of any case: an error, or what `missing`
+///   says. A feature that a line does not name is not missing: it is 0.
+/// - Blank lines and those of a comment alone are no items. Lines end in LF, CRLF or CR, the last one as it likes. A byte
+///   order mark of UTF-8 is skipped.
 /// - Time O(bytes). Memory: the result, and a dense one is moved where later lines are wider than the first. Allocates for lists, not for
 ///   lines, but for their comments.
-/// @throws std::runtime_error "NAME:LINE: field: what came, expected what" at the first line that does not fit;
-/// std::invalid_argument naming the option that is out of its range. Nothing half-read is returned.
-[[nodiscard]] inline svmlight_data parse_svmlight(std::string_view text, const svmlight_options& options = {}, std::string_view name = "text") {
+/// @tparam Feature the type of the features: float or double.
+/// @throws std::runtime_error "NAME:LINE: field: what came, expected what" at the first line that does not fit, and "NAME: what came, expected
+/// what" of a text that is compressed, UTF-16 or UTF-32; std::invalid_argument naming the option that is out of its range. Nothing half-read is
+/// returned.
+template <class Feature = float>
+requires(std::same_as<Feature, float> || std::same_as<Feature, double>)
+    [[nodiscard]] basic_svmlight_data<Feature> parse_svmlight(std::string_view text, const svmlight_options& options = {},
+                                                              std::string_view name = "text") {
   detail::require(options.first_feature <= 1, "first_feature: ", options.first_feature, ", expected 0 or 1");
   detail::require(options.feature_count <= std::numeric_limits<std::uint32_t>::max(), "feature_count: ", options.feature_count,
                   ", expected less than 2^32");
-  return detail::svmlight_reader(text, options, name).run();
+  if (options.missing)
+    detail::require(detail::is_nan(*options.missing) || detail::fits<Feature>(*options.missing), "missing: ", *options.missing,
+                    ", expected NaN or a number that a feature can be");
+  return detail::svmlight_reader<Feature>(text, options, name).run();
 }
 
 /// read_svmlight: parse_svmlight of a file, which is held in memory as a whole while it is read.
 /// @throws as parse_svmlight; std::runtime_error naming a file that cannot be read.
-[[nodiscard]] inline svmlight_data read_svmlight(const std::filesystem::path& path, const svmlight_options& options = {}) {
-  return parse_svmlight(detail::read_text(path), options, path.string());
+template <class Feature = float>
+requires(std::same_as<Feature, float> || std::same_as<Feature, double>)
+    [[nodiscard]] basic_svmlight_data<Feature> read_svmlight(const std::filesystem::path& path, const svmlight_options& options = {}) {
+  return parse_svmlight<Feature>(detail::read_text(path), options, path.string());
 }
 
 }  // namespace rankloss::inline RANKLOSS_ABI
