@@ -107,7 +107,7 @@ TEST_CASE("read_decimal is the C library's number on random decimals") {
     if (decimals > 0 || whole == 0) text += '.';
     for (std::size_t i = 0; i < decimals + (whole == 0 ? 1 : 0); ++i) text += static_cast<char>('0' + random() % 10);
     if (random() % 8 == 0) text += "e" + std::to_string(static_cast<int>(random() % 580) - 290);
-    if (random() % 2 == 0) text.insert(0, "-");
+    if (random() % 2 == 0) text.insert(text.begin(), '-');
     const double expected = by_library(text);
     double found = 0.0;
     CHECK(read_decimal(text.data(), text.data() + text.size(), found) == text.data() + text.size());
@@ -126,7 +126,7 @@ TEST_CASE("nearest_double of any digits and exponents is the C library's number"
     std::string digits;
     for (std::size_t i = 0, n = 1 + random() % (round % 100 == 0 ? 900 : 24); i < n; ++i) digits += static_cast<char>('0' + random() % 10);
     const std::size_t point = random() % (digits.size() + 1);
-    if (random() % 2 == 0) digits.insert(point, ".");
+    if (random() % 2 == 0) digits.insert(point, 1, '.');
     if (digits == ".") continue;
     const int exponent = static_cast<int>(random() % 700) - 370;
     const double expected = by_library(digits + "e" + std::to_string(exponent));
