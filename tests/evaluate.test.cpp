@@ -183,6 +183,26 @@ TEST_CASE("evaluate: dense forms that do not fit are refused") {
   CHECK(d.says(batch) == "rankloss: stride: 3 without length");
 }
 
+TEST_CASE("evaluate: lengths that do not fit are refused") {
+  door d(6, 3);
+  list_batch<double> batch{.scores = six, .relevance = grades, .length = 2};
+  const auto says = [&](const auto& lengths) {
+    batch.lengths = lengths;
+    return d.says(batch);
+  };
+  CHECK(says(std::vector<int>{1, 2}) == "rankloss: lengths: size 2, expected 3 (one per list)");
+  CHECK(says(std::vector<int>{1, 2, 3}) == "rankloss: lengths: 3 at list 2, expected 0 to 2 (length)");
+  CHECK(says(std::vector<int>{1, -1, 2}) == "rankloss: lengths: -1 at list 1, expected 0 to 2 (length)");
+  CHECK(says(std::vector<std::uint64_t>{1, 2, std::numeric_limits<std::uint64_t>::max()}) ==
+        "rankloss: lengths: 18446744073709551615 at list 2, expected 0 to 2 (length)");
+  CHECK(says(std::vector<std::uint32_t>{1, 2, 0}) == "accepted");
+  d = door(6, 3);
+  const std::vector<int> lengths{2, 2, 2};
+  batch.lengths = lengths;
+  batch.length = 0;
+  CHECK(d.says(batch) == "rankloss: lengths: given without length; lists of a ragged batch end where offsets say");
+}
+
 TEST_CASE("evaluate: weights are finite and not negative") {
   door d(6, 3);
   const auto lists = [&](const auto& weights) {
@@ -210,6 +230,39 @@ TEST_CASE("evaluate: what lies in padding and between lists is never read, weigh
   const list_batch<double> batch{.scores = s, .relevance = y, .item_weights = w, .length = 3, .stride = 4, .mask = mask};
   CHECK(evaluate(squared_error{}, batch, {.gradient = gradient}) == (0.125 + 1.0 + 0.0625) / 2);
   CHECK(gradient == reals{-0.25, -1.0, 0.0, 7.0, 0.0, 0.0, 0.125});
+}
+
+TEST_CASE("evaluate: of padded rows the first items count, and the rest is never read") {
+  const std::vector<std::int64_t> lengths{2, 0, 3};
+  const std::vector<int> offsets{0, 2, 2, 5};
+  const std::vector<std::uint8_t> mask{1, 1, 0, 0, 0, 0, 0, 0, 1, 1, 1};
+  const reals s{0.5, -1.0, nan, 9, nan, infinity, 3, 9, 0.0, 1.5, 2};  // three lists of three, four apart
+  const reals y{1, 0, nan, 9, infinity, nan, -1, 9, 0, 1, 1};
+  const reals w{1, 2, nan, 9, -1, infinity, 1, 9, 1, 0.5, 2};
+  list_batch<double> batch{.scores = s, .relevance = y, .item_weights = w, .length = 3, .stride = 4, .lengths = lengths};
+  for (const reduction by : {reduction::mean, reduction::mean_of_relevant, reduction::sum}) {
+    batch.reduction = by;
+    reals g(11, 7.0), per_list(3), expected_per_list(3);
+    const reals few_s{0.5, -1.0, 0.0, 1.5, 2}, few_y{1, 0, 0, 1, 1}, few_w{1, 2, 1, 0.5, 2};
+    reals few_g(5);
+    const double expected =
+        evaluate(squared_error{}, list_batch<double>{.scores = few_s, .relevance = few_y, .offsets = offsets, .item_weights = few_w, .reduction = by},
+                 {.gradient = few_g, .per_list = expected_per_list});
+    CHECK(evaluate(squared_error{}, batch, {.gradient = g, .per_list = per_list}) == expected);
+    CHECK(per_list == expected_per_list);
+    CHECK(g == reals{few_g[0], few_g[1], 0.0, 7.0, 0.0, 0.0, 0.0, 7.0, few_g[2], few_g[3], few_g[4]});
+  }
+  // With a mask, which has a say of what is left.
+  batch.mask = mask;
+  batch.reduction = reduction::sum;
+  reals g(11, 7.0);
+  CHECK(evaluate(squared_error{}, batch, {.gradient = g}) == 0.125 + 1.0 + 0.0625 + 1.0);
+  CHECK(g == reals{-0.5, -2.0, 0.0, 7.0, 0.0, 0.0, 0.0, 7.0, 0.0, 0.25, 2.0});
+  // An error is named by its place in the row.
+  reals bad = s;
+  bad[9] = nan;
+  batch.scores = bad;
+  CHECK_THROWS_WITH(evaluate(squared_error{}, batch), "rankloss: scores: nan at list 2, item 1, expected a number");
 }
 
 TEST_CASE("evaluate: options out of their range are refused") {

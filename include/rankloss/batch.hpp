@@ -21,8 +21,9 @@ enum class update { overwrite, add };
 /// list_batch: lists of scored items, over the host's own memory.
 ///
 /// Ragged: list q is [offsets[q], offsets[q + 1]); empty lists are allowed; without offsets there is one list.
-/// Dense: `length` items a list, lists `stride` apart; what lies between a list's end and the next one's beginning is never read.
-/// Every array "of items" has the same layout as `scores`. A masked item takes no part; its gradient is 0.
+/// Dense: `length` items a list, lists `stride` apart; what lies between a list's end and the next one's beginning is never read. Of padded rows
+/// `lengths` says how many items of each count: what lies behind them is padding.
+/// Every array "of items" has the same layout as `scores`. A masked item and padding take no part, may hold anything and have a gradient of 0.
 ///
 /// T is float or double; Relevance is any arithmetic type.
 template <score T, grade Relevance = T>
@@ -37,7 +38,8 @@ struct list_batch {
   reals item_weights{};                   ///< [items] >= 0, finite; none: all 1
   std::size_t length = 0;                 ///< dense form: items a list; 0: ragged form
   std::size_t stride = 0;                 ///< dense form: items from one list's start to the next; 0: length
-  flags mask{};                           ///< [items] zero: the item is padding; none: all count
+  positions lengths{};                    ///< [lists] dense form: 0 to length, items of the list that count, the first ones; none: all
+  flags mask{};                           ///< [items] zero: the item takes no part; none: all count
   rankloss::reduction reduction = rankloss::reduction::mean;
 };
 

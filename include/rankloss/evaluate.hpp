@@ -53,9 +53,11 @@ class batch_source {
     return batch_.offsets.empty() ? 0 : static_cast<std::size_t>(batch_.offsets[l]);
   }
   [[nodiscard]] std::size_t size(std::size_t l) const {
-    if (batch_.length > 0) return batch_.length;
+    if (batch_.length > 0) return batch_.lengths.empty() ? batch_.length : static_cast<std::size_t>(batch_.lengths[l]);
     return batch_.offsets.empty() ? batch_.scores.size() : static_cast<std::size_t>(batch_.offsets[l + 1] - batch_.offsets[l]);
   }
+  /// Items behind the list's last one that have a gradient of 0.
+  [[nodiscard]] std::size_t padding(std::size_t l) const { return batch_.lengths.empty() ? 0 : batch_.length - size(l); }
   [[nodiscard]] strided<const T> scores(std::size_t l) const { return {batch_.scores.data() + first(l), size(l)}; }
   [[nodiscard]] strided<const R> relevance(std::size_t l, workspace&) const { return {batch_.relevance.data() + first(l), size(l)}; }
   [[nodiscard]] strided<const double> weights(std::size_t l, workspace& scratch) const {
@@ -90,8 +92,14 @@ void check_shape(const list_batch<T, R>& batch, const outputs& out) {
     require(stride >= batch.length, "stride: ", stride, ", expected at least length ", batch.length);
     const std::size_t rest = items % stride;
     require(rest == 0 || rest == batch.length, "scores: size ", items, ", expected whole lists of length ", batch.length, " at stride ", stride);
+    const std::size_t lists = batch_source<T, R>(batch).lists();
+    require(batch.lengths.empty() || batch.lengths.size() == lists, "lengths: size ", batch.lengths.size(), ", expected ", lists, " (one per list)");
+    for (std::size_t l = 0; l < batch.lengths.size(); ++l)
+      require(batch.lengths[l] >= 0 && static_cast<std::size_t>(batch.lengths[l]) <= batch.length, "lengths: ", batch.lengths.number(l), " at list ",
+              l, ", expected 0 to ", batch.length, " (length)");
   } else {
     require(batch.stride == 0, "stride: ", batch.stride, " without length");
+    require(batch.lengths.empty(), "lengths: given without length; lists of a ragged batch end where offsets say");
     check_offsets(batch.offsets, items, "scores");
   }
   check_output("gradient", out.gradient.size(), items, "one per score");

@@ -166,6 +166,44 @@ TEMPLATE_TEST_CASE("evaluate_lists: what is written, for every mask, weight, red
         }
 }
 
+TEMPLATE_TEST_CASE("evaluate_lists: rows cut by their lengths are as rows with that mask, in every mode", "", float, double) {
+  using G = TestType;
+  constexpr std::size_t length = 7, stride = 9;
+  std::mt19937_64 random(8);
+  const std::size_t lists = 40, items = (lists - 1) * stride + length;
+  const auto s = support::whole_numbers<float>(random, items, 9);
+  const auto y = support::whole_numbers<int>(random, items, 3);
+  const auto list_weights = support::whole_numbers<double>(random, lists, 3);
+  const auto lengths = support::whole_numbers<int>(random, lists, length + 1);
+  const auto mask = support::whole_numbers<std::uint8_t>(random, items, 2);
+  std::vector<std::uint8_t> within(items, 0), both(items, 0);
+  for (std::size_t l = 0; l < lists; ++l)
+    for (std::size_t i = l * stride; i < l * stride + static_cast<std::size_t>(lengths[l]); ++i) {
+      within[i] = 1;
+      both[i] = mask[i];
+    }
+  std::vector<std::vector<std::size_t>> calls;
+  grouped_sum loss;
+  loss.calls = &calls;
+  for (const bool masked : {false, true})
+    for (const reduction by : {reduction::mean, reduction::mean_of_relevant, reduction::sum})
+      for (const update mode : {update::overwrite, update::add})
+        for (const double scale : {1.0, 3.0}) {
+          INFO("masked " << masked << ", reduction " << static_cast<int>(by) << ", mode " << static_cast<int>(mode) << ", scale " << scale);
+          list_batch<float, int> batch{
+              .scores = s, .relevance = y, .list_weights = list_weights, .length = length, .stride = stride, .reduction = by};
+          std::vector<G> g(items, G(10)), h(items, G(20)), expected_g(items, G(10)), expected_h(items, G(20));
+          batch.mask = masked ? both : within;
+          const double expected = run(loss, batch, {.gradient = expected_g, .hessian = expected_h, .scale = scale, .update = mode});
+          batch.lengths = lengths;
+          batch.mask = {};
+          if (masked) batch.mask = mask;
+          CHECK(run(loss, batch, {.gradient = g, .hessian = h, .scale = scale, .update = mode}) == expected);
+          CHECK(g == expected_g);
+          CHECK(h == expected_h);
+        }
+}
+
 TEST_CASE("evaluate_lists: groups hold lists of like size, each list once, and change no number") {
   for (const bool masked : {false, true}) {
     std::vector<std::vector<std::size_t>> calls;

@@ -69,7 +69,7 @@ template <class Loss, class T, class Relevance>
 /// Runs a list loss over the lists of a source, in parallel and in any order, and sums in list order.
 ///
 /// A source is a view of lists in the host's memory: lists(), size(l), scores(l), relevance(l, scratch), weights(l, scratch), list_weight(l),
-/// masked(), kept(l, i), place(l) (first item and step of the list's outputs).
+/// masked(), kept(l, i), place(l) (first item and step of the list's outputs), padding(l) (items behind the list whose outputs are 0).
 /// Lists go to the loss as they lie; masked ones are first packed into scratch. A gradient goes straight to the host's memory where
 /// its type and the update mode allow, else by way of scratch.
 template <class Loss, class Source>
@@ -233,6 +233,16 @@ class list_run {
     });
   }
 
+  void clear_padding(const real_output& out, std::size_t l) const {
+    const std::size_t padding = source_.padding(l);
+    if (out.empty() || padding == 0 || out_.update == update::add) return;
+    const std::pair<std::size_t, std::ptrdiff_t> at = source_.place(l);
+    out.visit([&](auto* memory) {
+      for (std::size_t i = 0; i < padding; ++i)
+        memory[static_cast<std::ptrdiff_t>(at.first) + static_cast<std::ptrdiff_t>(source_.size(l) + i) * at.second] = 0;
+    });
+  }
+
   /// Runs the next list or group of lists of the order; returns how many it took.
   std::size_t run_some(std::size_t at, std::size_t end, workspace& scratch) {
     const workspace::scope scope(scratch);
@@ -265,6 +275,8 @@ class list_run {
     for (std::size_t i = 0; i < count; ++i) {
       commit(out_.gradient, order_[at + i], written[i].gradient);
       commit(out_.hessian, order_[at + i], written[i].hessian);
+      clear_padding(out_.gradient, order_[at + i]);
+      clear_padding(out_.hessian, order_[at + i]);
     }
     return count;
   }

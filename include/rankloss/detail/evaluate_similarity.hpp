@@ -70,6 +70,7 @@ class matrix_source {
     const reals& weights = columns_ ? batch_.column_weights : batch_.row_weights;
     return weights.empty() ? 1.0 : weights[l];
   }
+  [[nodiscard]] std::size_t padding(std::size_t) const { return 0; }
   [[nodiscard]] bool masked() const { return false; }
   [[nodiscard]] bool kept(std::size_t, std::size_t) const { return true; }
 
