@@ -286,6 +286,8 @@ TEST_CASE("partial_order: what does not fit is named") {
   CHECK_THROWS_WITH(partial_order::from_chains(ints{0, 3}, ints{0, 2}, ints{0, 1}),
                     "rankloss: chain_offsets: last is 1, expected 2 (the number of places in chains)");
   CHECK_THROWS_WITH(partial_order::from_grades(ints{0, 1, 3}, reals{0, 1, nan}), "rankloss: grades: nan at list 1, item 1, expected a finite number");
+  CHECK_THROWS_WITH(partial_order::from_grades(ints{0, 2, 4}, reals{0, 1, nan, 2}),
+                    "rankloss: grades: nan at list 1, item 0, expected a finite number");
   CHECK_THROWS_WITH(partial_order::from_ranks(ints{0, 2}, reals{1, infinity}), "rankloss: ranks: inf at list 0, item 1, expected a finite number");
   CHECK_THROWS_WITH(partial_order::from_ranks(ints{0, 2}, reals{1}), "rankloss: offsets: last is 2, expected 1 (the number of items)");
 

@@ -225,6 +225,39 @@ TEST_CASE("explained_variance: 1 for right values, 0 for constant ones") {
   CHECK(explained_variance(value_batch<double>{.values = wrong, .returns = r, .weights = weights}) == 1.0);
 }
 
+TEST_CASE("explained_variance: by its definition, whatever the means and the weights") {
+  const numbers v{0.5, -3, 2, 7.25, 1, 4}, r{11, 8, 17.5, 19, 8, 30}, w{0, 1, 2.5, 1, 0, 3};
+  const auto variance = [](const numbers& x, const numbers& weights) {
+    double total = 0, mean = 0, squares = 0;
+    for (std::size_t i = 0; i < x.size(); ++i) total += weights[i];
+    for (std::size_t i = 0; i < x.size(); ++i) mean += weights[i] * x[i] / total;
+    for (std::size_t i = 0; i < x.size(); ++i) squares += weights[i] * (x[i] - mean) * (x[i] - mean) / total;
+    return squares;
+  };
+  numbers rest(r.size());
+  for (std::size_t i = 0; i < r.size(); ++i) rest[i] = r[i] - v[i];
+  const numbers ones(r.size(), 1.0);
+  CHECK(explained_variance(value_batch<double>{v, r}) == Approx(1 - variance(rest, ones) / variance(r, ones)).epsilon(1e-14));
+  const value_batch<double> weighted{.values = v, .returns = r, .weights = w};
+  CHECK(explained_variance(weighted) == Approx(1 - variance(rest, w) / variance(r, w)).epsilon(1e-14));
+  // Steps that do not count are not looked at, whatever they hold.
+  const std::vector<std::uint8_t> mask{0, 1, 1, 0, 1, 1};
+  const numbers kept{0, 1, 1, 0, 1, 1};
+  numbers with_holes = v;
+  with_holes[0] = with_holes[3] = std::numeric_limits<double>::quiet_NaN();
+  const value_batch<double> masked{.values = with_holes, .returns = r, .mask = mask};
+  CHECK(explained_variance(masked) == Approx(1 - variance(rest, kept) / variance(r, kept)).epsilon(1e-14));
+}
+
+TEST_CASE("explained_variance: keeps its digits where numbers are close to each other and far from 0") {
+  // The first step hardly counts and lies far from the rest, which differ by 1e-8.
+  constexpr double unit = 0x1p-27;
+  const numbers r{-2, 1, 1 + unit, 1 + 3 * unit}, v{0, 0, 0, 2 * unit};
+  const numbers weights{1e-30, 1, 1, 1};
+  const value_batch<double> batch{.values = v, .returns = r, .weights = weights};
+  CHECK(explained_variance(batch) == Approx(1 - 1.0 / 7).epsilon(1e-12));  // of 0, 1, 1 and of 0, 1, 3
+}
+
 TEMPLATE_TEST_CASE("ppo and critic: no ratio and no square overflows to a NaN", "", float, double) {
   using T = TestType;
   const T huge = std::numeric_limits<T>::max();

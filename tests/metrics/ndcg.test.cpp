@@ -212,7 +212,8 @@ TEST_CASE("ndcg of gains and weights of any size") {
   CHECK(of(ndcg{}, s, std::vector<double>{2000, 2001, 1999}) ==
         Approx((0.5 + discount(2) + 0.25 * discount(3)) / (1 + 0.5 * discount(2) + 0.25 * discount(3))).epsilon(1e-14));
   CHECK(of(ndcg{}, s, std::vector<double>{1e-12, 2e-12, 0}) == Approx((1 + 2 * discount(2)) / (2 + discount(2))).epsilon(1e-10));
-  for (const double unit : {1e-310, 1e-30, 1e300})
+  // The smallest of all numbers: no digit of a gain is lost on the way.
+  for (const double unit : {std::numeric_limits<double>::denorm_min(), 1e-310, 1e-30, 0.3, 1e300})
     CHECK(of(ndcg{.gain = gain::linear}, s, std::vector<double>{unit, 2 * unit, 0}) ==
           Approx((1 + 2 * discount(2)) / (2 + discount(2))).epsilon(1e-12));
   const std::vector<int> y{3, 1, 0};
