@@ -47,6 +47,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 INCLUDE = pathlib.Path("include/rankloss")
 CORE = ["sndcg", "detail/sorted_sums", "detail/cell_sums", "detail/pair_scan", "detail/neural_band", "detail/sinkhorn_band",
         "detail/evaluate_lists", "detail/argsort", "ppo", "partial_order", "metrics/ndcg"]
+KINDS = ["arithmetic", "comparison", "constant", "extreme", "dropped", "negated"]
 NOTICED, MISSED, BROKEN, WITHOUT_EFFECT = "noticed", "not noticed", "does not compile", "without effect"
 
 
@@ -115,8 +116,8 @@ def closing_angle(text, at):
     return None
 
 
-LITERALS = re.compile(r"""//[^\n]*|/\*.*?\*/|(?:u8|[uUL])?R"(?P<delimiter>[^()\\\s]*)\(.*?\)(?P=delimiter)"|"(?:\\.|[^"\\\n])*"|(?<![0-9a-fA-F])'(?:\\.|[^'\\\n])+'""",
-                      re.S)
+RAW_STRING = r'(?:u8|[uUL])?R"(?P<delimiter>[^()\\\s]*)\(.*?\)(?P=delimiter)"'
+LITERALS = re.compile(r"//[^\n]*|/\*.*?\*/|" + RAW_STRING + r"""|"(?:\\.|[^"\\\n])*"|(?<![0-9a-fA-F])'(?:\\.|[^'\\\n])+'""", re.S)
 PREPROCESSOR = re.compile(r"^[ \t]*#(?:[^\n]*\\\n)*[^\n]*", re.M)
 CHECKED_BY_COMPILER = re.compile(r"\b(?:static_assert|noexcept|decltype|alignas|sizeof|requires)\s*\(")
 DECLARATIONS = re.compile(r"\b(?:using|concept|namespace|friend|enum)\b[^;{]*")
@@ -241,7 +242,8 @@ def faults_of(name):
         else:
             title = f"{old} -> {new}"
         number = seen[line, title] = seen.get((line, title), 0) + 1
-        found.append(Fault(f"{name}.hpp", line + 1, lines[line], occurrences[line], kind, title if number == 1 else f"{title} #{number}", begin, end, new))
+        title = title if number == 1 else f"{title} #{number}"
+        found.append(Fault(f"{name}.hpp", line + 1, lines[line], occurrences[line], kind, title, begin, end, new))
     return found
 
 
@@ -305,12 +307,16 @@ class Workplace:
         self.lock = threading.Lock()
         self.support = []
 
+    def compile(self, source, out, folder):
+        """As `command`. Headers are found relative to the folder, so that copies of one header in other folders give the same object."""
+        return self.command([*self.compiler, *self.flags, "-Iinclude", f"-I{ROOT / 'tests'}", "-c", str(source), "-o", out], folder, None)
+
     def build_support(self):
         for source in sorted((ROOT / "tests/support").glob("*.cpp")):
             out = self.folder / f"{source.stem}.o"
-            built = self.command([*self.compiler, *self.flags, f"-I{ROOT / 'include'}", f"-I{ROOT / 'tests'}", "-c", str(source), "-o", str(out)], self.folder, None)
-            if built[0] != 0:
-                sys.exit(f"{source.relative_to(ROOT)}: does not compile:\n{built[1]}")
+            status, printed, _ = self.compile(source, str(out), self.copy())
+            if status != 0:
+                sys.exit(f"{source.relative_to(ROOT)}: does not compile:\n{printed}")
             self.support.append(str(out))
 
     def copy(self):
@@ -329,8 +335,8 @@ class Workplace:
             command = ["sh", "-c", f'ulimit -c 0; ulimit -v {self.args.memory << 20}; exec "$0" "$@"', *command]
         start = time.monotonic()
         environment = dict(os.environ, TMPDIR=str(folder / "tmp" if (folder / "tmp").exists() else folder), LC_ALL="C")
-        process = subprocess.Popen(command, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
-                                   env=environment, text=True, errors="replace")
+        process = subprocess.Popen(command, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                   start_new_session=True, env=environment, text=True, errors="replace")
         try:
             printed, _ = process.communicate(timeout=limit)
             status = process.returncode
@@ -347,9 +353,7 @@ class Workplace:
         """Builds a test against this thread's include/; (the program or None, what was printed, the object's digest)."""
         folder = self.copy()
         out, program = folder / "test.o", folder / "test"
-        # Paths are relative, so that copies in other folders give the same objects.
-        status, printed, _ = self.command([*self.compiler, *self.flags, "-Iinclude", f"-I{ROOT / 'tests'}", "-c", str(ROOT / "tests" / f"{test}.test.cpp"), "-o", "test.o"],
-                                          folder, None)
+        status, printed, _ = self.compile(ROOT / "tests" / f"{test}.test.cpp", "test.o", folder)
         if status != 0:
             return None, printed, None
         digest = hashlib.sha256(out.read_bytes()).digest()
@@ -446,22 +450,27 @@ def positive(text):
 
 
 def arguments():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("headers", nargs="*", metavar="NAME", help="headers below include/rankloss, such as ppo or detail/pair_scan; none: the core headers")
-    parser.add_argument("--tests", nargs="+", default=[], metavar="NAME", help="further tests for faults that the test of the header's name does not notice, such as evaluate")
-    parser.add_argument("--sample", type=positive, metavar="N", help="so many faults of each header, drawn at random; without it all of them")
-    parser.add_argument("--seed", type=int, default=1, help="which sample; one of 20 faults holds that of 10 (default 1)")
-    parser.add_argument("--line", type=positive, action="append", metavar="N", help="only faults that begin in this line; may be given again")
-    parser.add_argument("--kind", choices=["arithmetic", "comparison", "constant", "extreme", "dropped", "negated"], action="append", help="only faults of this kind; may be given again")
-    parser.add_argument("--list", action="store_true", help="print the faults and end")
-    parser.add_argument("--compiler", default="g++", metavar="COMMAND", help="(default g++)")
-    parser.add_argument("--flags", default="-O1 -march=native", metavar="FLAGS", help="(default \"-O1 -march=native\": -O0 compiles in three quarters of the time and runs 10 to 300 times as long)")
-    parser.add_argument("--jobs", type=positive, default=1, metavar="N", help="how many faults are tried at the same time (default 1)")
-    parser.add_argument("--time-limit", type=float, metavar="SECONDS", help="for one run of a test (default: 10, and five times what it takes without a fault)")
-    parser.add_argument("--memory", type=positive, default=4, metavar="GIB", help="for one run of a test (default 4)")
-    parser.add_argument("--record", type=pathlib.Path, metavar="FILE.csv", help="write each outcome there at once, and take from it what is there already")
-    parser.add_argument("--again", action="store_true", help="with --record: try the faults once more that were not noticed")
-    parser.add_argument("--without-effect", type=pathlib.Path, default=ROOT / "tests/seeded_faults_without_effect.txt", metavar="FILE", help="faults that are known to change no result (default: tests/seeded_faults_without_effect.txt)")
+    parser = argparse.ArgumentParser(usage="seed_faults.py [options] [NAME ...]", description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    add = parser.add_argument
+    add("headers", nargs="*", metavar="NAME", help="headers below include/rankloss, such as ppo or detail/pair_scan; none: the core headers")
+    add("--tests", nargs="+", default=[], metavar="NAME",
+        help="further tests for faults that the test of the header's name does not notice, such as evaluate")
+    add("--sample", type=positive, metavar="N", help="so many faults of each header, drawn at random; without it all of them")
+    add("--seed", type=int, default=1, help="which sample; one of 20 faults holds that of 10 (default 1)")
+    add("--line", type=positive, action="append", metavar="N", help="only faults that begin in this line; may be given again")
+    add("--kind", choices=KINDS, action="append", help="only faults of this kind; may be given again")
+    add("--list", action="store_true", help="print the faults and end; fails where the list of faults without effect names one that is not there")
+    add("--compiler", default="g++", metavar="COMMAND", help="(default g++)")
+    add("--flags", default="-O1 -march=native", metavar="FLAGS",
+        help='(default "-O1 -march=native": -O0 compiles in three quarters of the time and runs 10 to 300 times as long)')
+    add("--jobs", type=positive, default=1, metavar="N", help="how many faults are tried at the same time (default 1)")
+    add("--time-limit", type=float, metavar="SECONDS", help="for one run of a test (default: 10, and five times what it takes without a fault)")
+    add("--memory", type=positive, default=4, metavar="GIB", help="for one run of a test (default 4)")
+    add("--record", type=pathlib.Path, metavar="FILE.csv", help="write each outcome there at once, and take from it what is there already")
+    add("--again", action="store_true", help="with --record: try the faults once more that were not noticed")
+    add("--without-effect", type=pathlib.Path, default=ROOT / "tests/seeded_faults_without_effect.txt", metavar="FILE",
+        help="faults that are known to change no result (default: tests/seeded_faults_without_effect.txt)")
     args = parser.parse_args()
 
     args.headers = [name.removesuffix(".hpp") for name in args.headers or CORE]
@@ -490,6 +499,7 @@ def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))  # the temporary folder goes too
     known = read_without_effect(args.without_effect)
     places, chosen = {}, {}
+    stale = False
     for name in args.headers:
         faults = faults_of(name)
         places[name] = len(faults)
@@ -497,6 +507,7 @@ def main():
         there = {(fault.header, fault.text, fault.name) for fault in faults}
         for entry in known:
             if entry[0] == header and entry not in there:
+                stale = True
                 print(f"{args.without_effect.name}: nothing in {header} is `{entry[1]}` with the fault `{entry[2]}`", file=sys.stderr)
         faults = [fault for fault in faults if (not args.line or fault.line in args.line) and (not args.kind or fault.kind in args.kind)]
         if args.sample is not None:
@@ -508,11 +519,12 @@ def main():
             for fault in faults:
                 mark = "  (without effect)" if (fault.header, fault.text, fault.name) in known else ""
                 print(f"{fault.header}:{fault.line}: {fault.name}{mark}\n    {fault.text}")
-        return 0
+        return 1 if stale else 0
 
     tests_of = lambda header: " ".join(dict.fromkeys([header.removesuffix(".hpp"), *args.tests]))
     done = read_record(args.record, tests_of, args.again) if args.record else {}
-    counts = {name: {"places": places[name], "seeded": len(faults), NOTICED: 0, MISSED: 0, BROKEN: 0, WITHOUT_EFFECT: 0} for name, faults in chosen.items()}
+    counts = {name: {"places": places[name], "seeded": len(faults), **dict.fromkeys((NOTICED, MISSED, BROKEN, WITHOUT_EFFECT), 0)}
+              for name, faults in chosen.items()}
     missed = []
 
     def count(fault, outcome, note):
@@ -557,7 +569,8 @@ def main():
                             writer = csv.writer(file)
                             if new:
                                 writer.writerow(COLUMNS)
-                            writer.writerow([fault.header, fault.line, fault.text, fault.occurrence, fault.kind, fault.name, outcome, note, tests_of(fault.header)])
+                            writer.writerow([fault.header, fault.line, fault.text, fault.occurrence, fault.kind, fault.name, outcome, note,
+                                             tests_of(fault.header)])
             except BaseException:
                 pool.shutdown(cancel_futures=True)
                 raise
