@@ -5,6 +5,7 @@
 #include <rankloss/detail/lane_math.hpp>
 #include <rankloss/detail/require.hpp>
 #include <rankloss/detail/simd.hpp>
+#include <rankloss/detail/weighted_mean.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -50,7 +51,32 @@ template <class T, class R>
   return false;
 }
 
-/// Gains of one list, times the item weights, scaled by one factor a list where they would overflow: an NDCG does not depend on it.
+/// The factor that brings gains or relevance whose greatest is very small or very large near 1; 1 for others.
+[[nodiscard]] inline double gain_unit(double largest) noexcept {
+  return largest > 0.0 && !(largest >= 1e-30 && largest <= 1e30) ? unit_of(largest) : 1.0;
+}
+
+/// What a grade is worth by a table: 0 beyond it.
+[[nodiscard]] inline double worth_in(std::span<const double> table, double y) noexcept {
+  return y >= 0.0 && y < static_cast<double>(table.size()) ? table[static_cast<std::size_t>(y)] : 0.0;
+}
+
+/// The factor on the gains of fill_gains, a power of two. That of exponential gains of grades beyond 100, 2^-grade of the greatest, is not in it.
+template <class R>
+[[nodiscard]] double unit_of_gains(gain kind, std::span<const double> table, const strided<const R>& relevance) {
+  double largest = 0.0;
+  if (kind == gain::table) {
+    for (std::size_t i = 0; i < relevance.size(); ++i) largest = std::max(largest, worth_in(table, static_cast<double>(relevance[i])));
+  } else if (relevance.size() > 0) {
+    const auto [least, most] = extremes_of(relevance);
+    largest = static_cast<double>(most);
+    if (kind == gain::exponential && largest >= 1e-30) return 1.0;
+    if (kind == gain::linear) largest = std::max(largest, -static_cast<double>(least));
+  }
+  return gain_unit(largest);
+}
+
+/// Gains of one list, times the item weights, scaled by factors of the list where they would overflow or lose digits: an NDCG does not depend on it.
 template <class Arch, class R, class S>
 void fill_gains(gain kind, std::span<const double> table, const strided<const R>& relevance, const strided<const double>& weights,
                 std::span<S> gains) {
@@ -59,19 +85,19 @@ void fill_gains(gain kind, std::span<const double> table, const strided<const R>
   const std::size_t n = relevance.size();
   if (n == 0) return;
   if (kind == gain::table) {
-    for (std::size_t i = 0; i < n; ++i) {
-      const auto y = static_cast<double>(relevance[i]);
-      const bool inside = y >= 0.0 && y < static_cast<double>(table.size());
-      gains[i] = static_cast<S>(inside ? table[static_cast<std::size_t>(y)] : 0.0);
-    }
+    const double unit = unit_of_gains(kind, table, relevance);
+    for (std::size_t i = 0; i < n; ++i) gains[i] = static_cast<S>(unit * worth_in(table, static_cast<double>(relevance[i])));
   } else if (kind == gain::linear) {
-    const auto [least, most] = extremes_of(relevance);
-    const double largest = std::max(std::abs(static_cast<double>(least)), std::abs(static_cast<double>(most)));
-    const double factor = largest > 1e30 ? 1.0 / largest : 1.0;
-    for (std::size_t i = 0; i < n; ++i) gains[i] = static_cast<S>(factor * static_cast<double>(relevance[i]));
+    const double unit = unit_of_gains(kind, table, relevance);
+    for (std::size_t i = 0; i < n; ++i) gains[i] = static_cast<S>(unit * static_cast<double>(relevance[i]));
   } else {
     const auto fill_from = [&](const auto& grades, const auto& row_at) {
       const auto largest = static_cast<double>(extremes_of(grades).most);
+      if (largest > 0.0 && largest < 1e-30) {  // 2^y - 1 = y ln 2
+        const double unit = gain_unit(largest);
+        for (std::size_t i = 0; i < n; ++i) gains[i] = static_cast<S>(std::numbers::ln2 * (unit * static_cast<double>(grades[i])));
+        return;
+      }
       // Beyond 2^100 the "- 1" has long been rounded away.
       const batch shift(largest > 100.0 ? largest : 0.0);
       const batch back(largest > 100.0 ? 1.0 : 0.0);
@@ -100,7 +126,7 @@ void fill_gains(gain kind, std::span<const double> table, const strided<const R>
   }
   if (weights.empty()) return;
   const double largest = extremes_of(weights).most;
-  const double factor = largest > 1e3 || (largest > 0.0 && largest < 1e-3) ? 1.0 / std::max(largest, 1e-300) : 1.0;
+  const double factor = largest > 1e3 || largest < 1e-3 ? unit_of(largest) : 1.0;
   for (std::size_t i = 0; i < n; ++i) gains[i] *= static_cast<S>(factor * weights[i]);
 }
 

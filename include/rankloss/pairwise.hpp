@@ -60,7 +60,7 @@ enum class average {
 /// - Weights are constants to the gradient. Those by position jump where two items change places, and with them the value; between jumps the
 ///   gradient is its slope. Positions of equal scores, for weights and cutoffs, are in the order of the items; those that are alike in score,
 ///   relevance and weight then have the mean of their slopes, which is that over all orders of these items (detail/alike.hpp).
-/// - Edge cases: without a pair, value and gradient are 0. Infinite scores count as the largest finite numbers (1e150 where hinges are merged), a
+/// - Edge cases: without a pair, value and gradient are 0. Infinite scores count as the largest finite numbers, a
 ///   pair's value beyond 1e290 as that, a value or a derivative beyond the largest number of its type as that. Weights are of any size.
 /// @throws std::invalid_argument from `evaluate` when an option is out of its range.
 template <class Function = pairs::logistic, class Weight = pairs::equal>
@@ -313,10 +313,21 @@ struct pairwise {
     const std::size_t n = items.size();
     const std::span<std::uint32_t> numbers = scratch.take<std::uint32_t>(n);
     const std::uint32_t level_count = number_levels(items, numbers, scratch);
-    constexpr double bound = 1e150;  // its squares can be summed
+    // In units in which squares of scores, margins and relevance can be summed.
+    auto hinges = function.hinges();
+    constexpr double bound = static_cast<double>(std::numeric_limits<T>::max());
+    double largest = 0.0;
+    for (std::size_t i = 0; i < n; ++i) {
+      largest = std::max(largest, std::min(std::abs(static_cast<double>(items.scores[i])), bound));
+      if (Function::relevance_shift > 0.0) largest = std::max(largest, std::abs(level(items, i)));
+    }
+    for (const detail::hinge_sum& f : hinges) largest = std::max(largest, f.margin);
+    const int far = largest > 0x1p480 ? std::ilogb(largest) - 480 : 0;
+    const double near = std::ldexp(1.0, -far);
+    for (detail::hinge_sum& f : hinges) f.margin *= near;
     std::span<record> records = scratch.take<record>(n);
     const auto place_of = [&](std::size_t i) {
-      return std::clamp(static_cast<double>(items.scores[i]), -bound, bound) - Function::relevance_shift * std::clamp(level(items, i), -bound, bound);
+      return near * std::clamp(static_cast<double>(items.scores[i]), -bound, bound) - near * (Function::relevance_shift * level(items, i));
     };
     for (std::size_t i = 0; i < n; ++i) records[i] = {detail::descending_key(place_of(i)), static_cast<std::uint32_t>(i)};
     records = detail::sort_by_key(records, scratch.take<record>(n), scratch);
@@ -346,14 +357,13 @@ struct pairwise {
     const std::span<double> hessian = scratch.take<double>(out.hessian.empty() ? 0 : n);
     std::fill(gradient.begin(), gradient.end(), 0.0);
     std::fill(hessian.begin(), hessian.end(), 0.0);
-    const auto hinges = function.hinges();
     totals.value = detail::merge_hinges(by_level, starts, hinges, scratch.take<detail::merge_item>(n), gradient, hessian);
-    const scaled_share share = share_of(totals, items, unit);
+    const auto share = [&](int degree) { return share_of(totals, items, unit, 1.0, degree * far); };
     const std::span<std::uint32_t> itself = numbers;
     std::iota(itself.begin(), itself.end(), 0u);
-    write<T>(gradient, share, itself, out.gradient);
-    write<T>(hessian, share, itself, out.hessian);
-    return share.of(totals.value);
+    write<T>(gradient, share(hinges[0].power - 1), itself, out.gradient);
+    write<T>(hessian, share(0), itself, out.hessian);
+    return share(hinges[0].power).of(totals.value);
   }
 
   /// Pairs of different level of which an item is among the first k.
@@ -383,14 +393,16 @@ struct pairwise {
     [[nodiscard]] scaled_share over(double length) const noexcept { return {first / length, second}; }
   };
 
-  /// factor / Z, without the units of the weights.
+  /// 2^exponent factor / Z, without the units of the weights.
   template <class T, class R>
-  [[nodiscard]] scaled_share share_of(const detail::pair_totals& totals, const list<T, R>& items, double unit, double factor = 1.0) const noexcept {
+  [[nodiscard]] scaled_share share_of(const detail::pair_totals& totals, const list<T, R>& items, double unit, double factor = 1.0,
+                                      int exponent = 0) const noexcept {
     const double divisor = average == pairs::average::none ? 1.0 : average == pairs::average::pairs ? totals.count : totals.weight;
     const double share = divisor > 0.0 ? factor / divisor : 0.0;
-    if (average == pairs::average::weight) return {share, 1.0};
-    int exponent = -std::ilogb(unit);
-    if constexpr (requires { weight.exponent(items); }) exponent += weight.exponent(items);
+    if (average != pairs::average::weight) {
+      exponent -= std::ilogb(unit);
+      if constexpr (requires { weight.exponent(items); }) exponent += weight.exponent(items);
+    }
     exponent = std::clamp(exponent, -2000, 2000);
     return {share * std::ldexp(1.0, exponent / 2), std::ldexp(1.0, exponent - exponent / 2)};
   }

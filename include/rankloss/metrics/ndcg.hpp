@@ -22,7 +22,7 @@ namespace detail {
 
 /// What a grade is worth, divided by 2^shift.
 [[nodiscard]] inline double gain_of(gain kind, std::span<const double> table, double y, double shift) {
-  if (kind == gain::table) return y >= 0.0 && y < static_cast<double>(table.size()) ? table[static_cast<std::size_t>(y)] : 0.0;
+  if (kind == gain::table) return worth_in(table, y);
   if (kind == gain::linear) return y * std::exp2(-shift);
   // Below 1/2 the difference would lose digits.
   if (std::abs(y) < 0.5) return std::expm1(y * std::numbers::ln2) * std::exp2(-shift);
@@ -34,13 +34,16 @@ namespace detail {
 template <class T, class R>
 void weighted_gains(const list<T, R>& items, gain kind, std::span<const double> table, bool scaled, std::span<double> gains) {
   double shift = 0.0;
+  double unit = 1.0;
   int weight_shift = 0;
   if (scaled) {
     double largest = 0.0;
     for (std::size_t i = 0; i < items.size(); ++i) {
       const auto y = static_cast<double>(items.relevance[i]);
-      largest = std::max(largest, kind == gain::linear ? std::abs(y) : y);
+      largest = std::max(largest, kind == gain::linear ? std::abs(y) : kind == gain::table ? gain_of(kind, table, y, 0.0) : y);
     }
+    if (kind == gain::table) unit = gain_unit(largest);
+    if (kind == gain::exponential && largest > 0.0 && largest < 1e-30) kind = gain::linear;  // 2^y - 1 is in proportion to y
     if (kind == gain::linear && largest > 0.0) shift = std::clamp(std::ilogb(largest), -1000, 1000);
     if (kind == gain::exponential && largest > 500.0) shift = largest;
     double heaviest = 0.0;
@@ -48,7 +51,7 @@ void weighted_gains(const list<T, R>& items, gain kind, std::span<const double> 
     if (heaviest > 0.0) weight_shift = std::ilogb(heaviest);
   }
   for (std::size_t i = 0; i < items.size(); ++i) {
-    gains[i] = gain_of(kind, table, static_cast<double>(items.relevance[i]), shift);
+    gains[i] = gain_of(kind, table, static_cast<double>(items.relevance[i]), shift) * unit;
     if (items.weights.empty()) continue;
     const double product = items.weights[i] > 0.0 ? gains[i] * std::ldexp(items.weights[i], -weight_shift) : 0.0;
     gains[i] = is_finite(gains[i]) ? held_as<double>(product) : product;

@@ -68,6 +68,12 @@ struct channels {
   std::span<S> lower[Channels];
 };
 
+/// Minus the exponent of the unit that gains_by_place gives gains in, which shows where they are not divided by the ideal DCG.
+template <class T, class R>
+[[nodiscard]] int gain_exponent(gain kind, std::span<const double> table, scale_by scale, const list<T, R>& items) {
+  return scale == scale_by::none ? -std::ilogb(rankloss::detail::unit_of_gains(kind, table, items.relevance)) : 0;
+}
+
 /// Gains by place, over the ideal DCG on request. `false` when all weights are 0.
 template <class Arch, class S, class T, class R>
 [[nodiscard]] bool gains_by_place(gain kind, std::span<const double> table, scale_by scale, std::size_t cutoff, const list<T, R>& items,
@@ -247,6 +253,12 @@ struct delta_ndcg {
   static constexpr bool by_position = true;
   void validate() const { rankloss::detail::check_gain(gain, gain_table); }
 
+  /// Weights are divided by 2^exponent.
+  template <class T, class R>
+  [[nodiscard]] int exponent(const list<T, R>& items) const {
+    return detail::gain_exponent(gain, gain_table, scale, items);
+  }
+
   template <class Arch, class S, class T, class R>
   [[nodiscard]] auto prepare(const list<T, R>& items, const detail::places& at, workspace& scratch) const {
     return detail::prepare_gain_difference<Arch, S>(gain, gain_table, scale, cutoff, cutoff, 1.0, 0.0, items, at, scratch);
@@ -299,6 +311,12 @@ struct ndcg_loss2 {
   static constexpr bool by_place = true;
   void validate() const { rankloss::detail::check_gain(gain, gain_table); }
 
+  /// Weights are divided by 2^exponent.
+  template <class T, class R>
+  [[nodiscard]] int exponent(const list<T, R>& items) const {
+    return detail::gain_exponent(gain, gain_table, scale, items);
+  }
+
   template <class Arch, class S, class T, class R>
   [[nodiscard]] auto prepare(const list<T, R>& items, const detail::places& at, workspace& scratch) const {
     return detail::prepare_gain_difference<Arch, S>(gain, gain_table, scale, cutoff, 0, 0.0, 1.0, items, at, scratch);
@@ -320,6 +338,12 @@ struct ndcg_loss2_plus {
     rankloss::detail::require(mu >= 0.0 && mu <= 1e30, "mu: ", mu, ", expected 0 to 1e30");
   }
 
+  /// Weights are divided by 2^exponent.
+  template <class T, class R>
+  [[nodiscard]] int exponent(const list<T, R>& items) const {
+    return detail::gain_exponent(gain, gain_table, scale, items);
+  }
+
   template <class Arch, class S, class T, class R>
   [[nodiscard]] auto prepare(const list<T, R>& items, const detail::places& at, workspace& scratch) const {
     return detail::prepare_gain_difference<Arch, S>(gain, gain_table, scale, cutoff, 0, 1.0, mu, items, at, scratch);
@@ -336,6 +360,12 @@ struct ndcg_loss1 {
   static constexpr bool by_position = true;
   static constexpr bool all_pairs = true;
   void validate() const { rankloss::detail::check_gain(gain, gain_table); }
+
+  /// Weights are divided by 2^exponent.
+  template <class T, class R>
+  [[nodiscard]] int exponent(const list<T, R>& items) const {
+    return detail::gain_exponent(gain, gain_table, scale, items);
+  }
 
   template <class Arch, class S, class T, class R>
   [[nodiscard]] std::span<const S> prepare(const list<T, R>& items, const detail::places& at, workspace& scratch) const {
