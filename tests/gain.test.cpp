@@ -172,6 +172,32 @@ TEMPLATE_TEST_CASE("gain: huge grades and weights do not overflow and keep their
   check(gain::linear, std::vector<double>{1e30, 1e30}, {1e3, 5e2}, {1.0, 0.5});
 }
 
+TEMPLATE_TEST_CASE("gain: very small grades, gains and weights keep their ratios", "", float, double) {
+  using S = TestType;
+  const auto ratios = [](const std::vector<S>& gains) {
+    CHECK(gains[0] == S{0});
+    CHECK(gains[1] >= std::numeric_limits<S>::min());
+    CHECK(static_cast<double>(gains[2]) == Approx(3 * static_cast<double>(gains[1])).epsilon(rounding<S>));
+  };
+  for (const double least : {1e-200, std::numeric_limits<double>::min(), std::numeric_limits<double>::denorm_min()}) {
+    INFO("least " << least);
+    const std::vector<double> y{0, least, 3 * least};
+    ratios(gains_of<S>(gain::linear, {}, y));
+    ratios(gains_of<S>(gain::exponential, {}, y));
+    ratios(gains_of<S>(gain::table, y, std::vector<int>{0, 1, 2}));
+    ratios(gains_of<S>(gain::linear, {}, std::vector<int>{1, 1, 1}, y));
+    ratios(gains_of<S>(gain::linear, {}, std::vector<double>{1e308, 1e308, 1e308}, y));
+  }
+  // The unit is the one that fill_gains takes.
+  const std::vector<double> small{1e-300, 2e-300}, plain_grades{1, 2};
+  for (const gain kind : {gain::linear, gain::exponential}) {
+    const double unit = rankloss::detail::unit_of_gains(kind, {}, strided<const double>(small.data(), 2));
+    CHECK(static_cast<double>(gains_of<S>(kind, {}, small)[1]) ==
+          Approx(static_cast<double>(plain(kind, {}, real(2e-300)) * real(unit))).epsilon(rounding<S>));
+    CHECK(rankloss::detail::unit_of_gains(kind, {}, strided<const double>(plain_grades.data(), 2)) == 1.0);
+  }
+}
+
 TEST_CASE("gain: the largest gains that are not scaled fit a float") {
   CHECK(gains_of<float>(gain::exponential, {}, std::vector<int>{100}, {1e3})[0] == Approx(std::exp2(100.0) * 1e3).epsilon(1e-6));
   CHECK(gains_of<float>(gain::table, table, std::vector<int>{3}, {1e3})[0] == Approx(1e33).epsilon(1e-6));

@@ -227,6 +227,16 @@ TEMPLATE_TEST_CASE("lr2ppo: nothing overflows to a NaN, and sums stay with their
   const numbers rewards{1e308, -1e308, 0.0}, values{-1e308, 1e308, 1.0};
   const label_policy_batch<T> batch{
       .scores = scores, .old_scores = old, .orders = orders, .offsets = offsets, .rewards = rewards, .old_values = values};
+  // Orders of two that both softmaxes agree on, where what the divergence is multiplied by is beyond the largest double.
+  {
+    const std::vector<T> same{T(1), T(2)};
+    const std::vector<int> order{1, 0}, one{0, 2};
+    const numbers reward{1e308}, value{-1e308};
+    std::vector<T> g(2, T(7));
+    const label_policy_batch<T> alike{.scores = same, .old_scores = same, .orders = order, .offsets = one, .rewards = reward, .old_values = value};
+    CHECK(std::isfinite(evaluate(published(1e290, 1e308, 1e308), alike, {.gradient = g})));
+    for (const T x : g) CHECK(std::isfinite(x));
+  }
   for (const lr2ppo loss : {published(1e300, 1e300, 1e300), published(-1e308), lr2ppo{.margin = 1e308}, lr2ppo{.kl_coefficient = 1e308}}) {
     std::vector<T> g(6, T(7));
     numbers per_list(3), shaped(3);

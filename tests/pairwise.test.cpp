@@ -56,6 +56,63 @@ TEST_CASE("pairs: values that can be worked by hand") {
   CHECK(value(pairwise<pairs::squared_difference>{}, s, y) == Approx(0.0 + 9.0 + 1.0 + 4.0));
 }
 
+TEST_CASE("pairs: items alike have the mean of their slopes where places count") {
+  // Equal scores: the two items of grade 0 change places without a change of value, and so each has half of what both have.
+  const std::vector<double> s{1, 1, 1}, y{0, 2, 0}, w{1, 1, 2};
+  std::vector<double> g(3), h(3), weighted(3);
+  evaluate(lambdarank{}, list_batch<double>{.scores = s, .relevance = y}, {.gradient = g, .hessian = h});
+  // At places 2 and 1, 2 and 3, of discounts 1, 1 / log2(3) and 1/2.
+  const double above = 1.0 - 1.0 / std::log2(3.0), below = 1.0 / std::log2(3.0) - 0.5;
+  CHECK(g[0] == Approx(0.25 * (above + below)));
+  CHECK(g[1] == Approx(-0.5 * (above + below)));
+  CHECK(g[2] == g[0]);
+  CHECK(h[0] == Approx(0.125 * (above + below)));
+  CHECK(h[2] == h[0]);
+  evaluate(lambdarank{}, list_batch<double>{.scores = s, .relevance = y, .item_weights = w}, {.gradient = weighted});
+  CHECK(weighted[0] == Approx(0.5 * above));
+  CHECK(weighted[2] == Approx(0.5 * below));
+  evaluate(ranknet{.cutoff = 1}, list_batch<double>{.scores = s, .relevance = y}, {.gradient = g});
+  CHECK(g == std::vector<double>{0.25, -0.5, 0.25});  // the pairs of the first place alone
+}
+
+TEST_CASE("pairs: weights, relevance, scores and margins at the ends of their types") {
+  const std::vector<double> s{1, 3, 2}, y{0, 0, 2};
+  std::vector<double> g(3), plain(3);
+  const double alone = evaluate(ranknet{}, list_batch<double>{.scores = s, .relevance = y}, {.gradient = plain});
+  for (const double w : {1e280, std::numeric_limits<double>::min(), 1e-320}) {
+    INFO("weight " << w);
+    const std::vector<double> weights(3, w);
+    CHECK(evaluate(ranknet{}, list_batch<double>{.scores = s, .relevance = y, .item_weights = weights}, {.gradient = g}) ==
+          Approx(w * alone).epsilon(1e-3));
+    CHECK(g[1] == Approx(w * plain[1]).epsilon(1e-3));
+    CHECK(evaluate(ranknet{.average = pairs::average::weight}, list_batch<double>{.scores = s, .relevance = y, .item_weights = weights}) ==
+          Approx(alone / 2));
+  }
+  const std::vector<double> most(3, std::numeric_limits<double>::max());
+  CHECK(evaluate(ranknet{}, list_batch<double>{.scores = s, .relevance = y, .item_weights = most}) == std::numeric_limits<double>::max());
+  // Long lists of hinges: scores beyond 1e150 count as they are, and so do margins.
+  std::vector<double> far(300), grades(300), slopes(300);
+  for (std::size_t i = 0; i < 300; ++i) {
+    far[i] = i % 3 == 0 ? 1e200 : i % 3 == 1 ? -1e200 : 0.5;
+    grades[i] = static_cast<double>(i % 2);
+  }
+  const list_batch<double> hinges{.scores = far, .relevance = grades};
+  std::vector<double> expected(300, 0.0);
+  double sum = 0.0;
+  for (std::size_t i = 1; i < 300; i += 2)
+    for (std::size_t j = 0; j < 300; j += 2) {
+      const double rest = 1.0 - (far[i] - far[j]);
+      if (!(rest > 0.0)) continue;
+      sum += rest;
+      expected[i] -= 1.0;
+      expected[j] += 1.0;
+    }
+  CHECK(evaluate(pairwise<pairs::hinge>{}, hinges, {.gradient = slopes}) == Approx(sum).epsilon(1e-12));
+  CHECK(slopes == expected);
+  CHECK(std::isfinite(evaluate(pairwise<pairs::squared_hinge>{.function = {.margin = 1e300}}, hinges, {.gradient = slopes})));
+  for (const double x : slopes) CHECK(std::isfinite(x));
+}
+
 TEST_CASE("pairs: lists without pairs, infinite scores, and options out of range") {
   std::vector<float> g{5, 5, 5};
   const std::vector<float> s{1, 2, 3};

@@ -57,6 +57,8 @@ enum class position_weights {
 /// - Invariant under shifts of the scores; the gradient sums to 0 up to rounding. Convex, but for exact ties.
 /// - Random orders are a function of (seed, number of the list in its batch, number of the item among those the mask keeps): the same for any
 ///   number of threads. A host changes the seed from step to step.
+/// - Among items of equal relevance the order that the ties are put in is part of the definition: with tie_order::stable and tie_order::random
+///   items that are alike in score, relevance and weight have the slopes of their places, which differ; with tie_order::exact the same.
 /// - c_i is the place's weight times the item weight of pi(i). Exact ties take no cutoff and no place's weights, and do not look at item
 ///   weights: an order has none.
 /// - Edge cases: a list without relevance counts as any other: the order is then that of the ties alone, exact ties give 0. One item: 0.

@@ -238,16 +238,16 @@ double evaluate(const lr2ppo& loss, const label_policy_batch<T>& batch, const ou
 
     const double count = published ? all.count : own.count;
     const double of_hinge = count > 0.0 ? (published ? mean_advantage : part * size) / count : 0.0;
-    const double of_divergence = published ? part * rank_loss * loss.kl_coefficient *
-                                                 (state.advantage < 0.0   ? -1.0
-                                                  : state.advantage > 0.0 ? 1.0
-                                                                          : 0.0)
-                                           : 0.0;
+    const double sign = state.advantage < 0.0 ? -1.0 : state.advantage > 0.0 ? 1.0 : 0.0;
+    const double of_divergence = published ? detail::held_as<double>(part * rank_loss * loss.kl_coefficient) * sign : 0.0;
     for (std::size_t i = first; i < first + lists.size(q); ++i) {
       const double p = std::exp(states.logs[i]);
       const double away = p - std::exp(states.old_logs[i]);
       const double of_entropy = p > 0.0 ? p * (states.logs[i] + state.entropy) : 0.0;
-      slopes[i] = detail::held_as<double>(of_hinge * slopes[i] + part * loss.entropy_coefficient * of_entropy - of_divergence * away);
+      // Each term held: an infinity less another would be a NaN.
+      const double by_hinges = detail::held_as<double>(of_hinge * slopes[i]);
+      const double by_entropy = detail::held_as<double>(part * loss.entropy_coefficient * of_entropy);
+      slopes[i] = detail::held_sum(detail::held_sum(by_hinges, by_entropy), -detail::held_as<double>(of_divergence * away));
     }
   }
   if (!out.gradient.empty()) detail::write_scaled(out.gradient, slopes, out.scale, out.update);

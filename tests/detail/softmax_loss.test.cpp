@@ -79,8 +79,26 @@ TEMPLATE_TEST_CASE("softmax_loss: the target of relevance is what is positive, t
   }
   workspace scratch;
   const std::vector<double> huge{1e308, 1.0};
-  CHECK(numbers_of(rankloss::detail::target_of_relevance<arch>(view(huge), view(huge), scratch), 2) ==
-        std::vector<double>{rankloss::detail::largest_term, 1.0});
+  const softmax_target scaled = rankloss::detail::target_of_relevance<arch>(view(huge), view(huge), scratch);
+  CHECK(numbers_of(scaled, 2)[1] == 0.0);  // 1e-616 of the other
+  CHECK(scaled.mass() == rankloss::detail::largest_term);
+}
+
+TEST_CASE("softmax_loss: products of weight and relevance of any size have the right shares") {
+  workspace scratch;
+  const std::vector<double> y{1, 0, 3, 2}, w0{2, 1, 1, 2};
+  const std::vector<double> shares{2.0 / 9, 0, 3.0 / 9, 4.0 / 9};
+  for (const int of_y : {0, 1020, -1060})
+    for (const int of_w : {0, 1020, -1060}) {
+      INFO("relevance times 2^" << of_y << ", weights times 2^" << of_w);
+      std::vector<double> relevance = y, weights = w0;
+      for (double& x : relevance) x = std::ldexp(x, of_y);
+      for (double& x : weights) x = std::ldexp(x, of_w);
+      const workspace::scope scope(scratch);
+      const softmax_target target = rankloss::detail::target_of_relevance<arch>(view(relevance), view(weights), scratch);
+      for (std::size_t i = 0; i < 4; ++i) CHECK(target.v[i] / target.total == Approx(shares[i]).epsilon(1e-15));
+      CHECK(target.mass() == Approx(std::min(std::ldexp(9.0, of_y + of_w), rankloss::detail::largest_term)).epsilon(1e-15));
+    }
 }
 
 TEMPLATE_TEST_CASE("softmax_loss: the target of a softmax is relative to the greatest that weighs something", "", float, double) {

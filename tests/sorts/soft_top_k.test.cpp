@@ -207,6 +207,16 @@ TEST_CASE("soft_top_k: none and all", "[sorts]") {
   // Next to it everything is continuous.
   CHECK(selection(s, {.k = 1e-300}, c).finite());
   CHECK(selection(s, {.k = 1e-300}, c).by_k[0] == Approx(1 / (1 + std::exp(-1) + std::exp(-2))));
+  // A sum that is subnormal, and nothing beside the number of items that share it.
+  for (const double k : {std::numeric_limits<double>::denorm_min(), std::numeric_limits<double>::min()})
+    for (const double temperature : {1e-15, 1.0, 1e300}) {
+      INFO("k " << k << ", temperature " << temperature);
+      const selection least(std::vector<double>{2, 2, 2, 1}, {.k = k, .temperature = temperature}, {1, 2, 3, 4});
+      CHECK(least.finite());
+      for (const double p : least.p) CHECK(p <= k);
+      CHECK(std::accumulate(least.by_k.begin(), least.by_k.end(), 0.0) == Approx(1));
+      CHECK(least.by_k[0] == least.by_k[2]);
+    }
   const selection most(s, {.k = std::nextafter(3.0, 0.0)}, c);
   CHECK(most.finite());
   CHECK(most.by_k[1] == Approx(1 / (1 + std::exp(-1) + std::exp(-2))));

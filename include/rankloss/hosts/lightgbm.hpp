@@ -49,7 +49,8 @@ enum class normalize { off, on };
 ///   beside 1. Lists may have more than LightGBM's 10000 items.
 /// - A pair counts by the size of its change also where gain_table falls; LightGBM would turn its sign.
 /// - Discounts divide, as on LightGBM's CPU; its CUDA kernel multiplies with log2(1 + r) (src/objective/cuda/cuda_rank_objective.cu, 20996c9).
-/// - Pair by pair: time O(k n) after a sort, k the truncation level; scratch O(n). Equal scores in the order of the items.
+/// - Pair by pair: time O(k n) after a sort, k the truncation level; scratch O(n). Equal scores in the order of the items, as
+///   LightGBM puts them: items that are alike have the gradients of their places.
 /// - Invariant under shifts of all scores; without item weights the gradient of a list sums to 0 up to rounding. The Hessian is never negative.
 /// - Edge cases: a list without pairs, or without gain, 0. An item of score -infinity takes no part in pairs, but in the ideal DCG;
 ///   one such item does not count for whether all scores are equal, more do. Other infinite scores count as the largest finite numbers.

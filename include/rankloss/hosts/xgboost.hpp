@@ -93,7 +93,8 @@ struct equal {
 /// - In double throughout: XGBoost takes the sigmoid and adds up pairs in float. L is not lost beside 1.
 /// - pair_method::mean draws with Philox of (seed, number of the list, number of the item, draw), not with XGBoost's generator: change the seed
 ///   from round to round. The ideal DCG is then of the whole list.
-/// - Pair by pair: time O(k n), or O(n pairs_per_item), after a sort; scratch O(n). Equal scores in the order of the items.
+/// - Pair by pair: time O(k n), or O(n pairs_per_item), after a sort; scratch O(n). Equal scores in the order of the
+///   items, as XGBoost puts them: items that are alike have the gradients of their places.
 /// - Invariant under shifts of all scores; without item weights the gradient of a list sums to 0 up to rounding. The Hessian is never negative.
 /// - Edge cases: a list without pairs, or without gain, 0. Infinite scores count as the largest finite numbers.
 /// @throws std::invalid_argument from `evaluate` when an option is out of its range or a relevance is none that the metric takes.

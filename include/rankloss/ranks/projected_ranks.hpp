@@ -31,7 +31,8 @@ namespace rankloss::inline RANKLOSS_ABI {
 ///   each block's largest term: scores of any spread do.
 /// - Invariant under shifts; the Jacobian is symmetric, and a gradient sums to 0 up to rounding. Ranks sum to n (n - 1) / 2 + n base.
 ///   Quadratic ascending ranks are n - 1 + 2 base minus the descending ones; entropic ones are not.
-/// - Piecewise linear (quadratic) or smooth (entropic) as long as the blocks stay; where they change, derivatives are those of one side.
+/// - Piecewise linear (quadratic) or smooth (entropic) as long as the blocks stay; where two blocks just meet they count as apart,
+///   whose derivatives are then taken. Equal scores are in one block.
 /// - Edge cases: equal scores have equal ranks. Scores much further apart than temperature have hard ranks and no gradient, infinite
 ///   scores too.
 /// @throws std::invalid_argument from the verbs of rank.hpp when an option is out of its range.

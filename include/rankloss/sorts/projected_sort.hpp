@@ -34,6 +34,7 @@ namespace rankloss::inline RANKLOSS_ABI {
 /// - Quadratic values sum to the sum of the scores, and shift with them; entropic ones keep the sum of exponentials instead (of minus the
 ///   scores when ascending), so that they close up around the score that comes first: they are not for scores much further apart than 1.
 /// - Gaps up to 1 / temperature stay as they are, wider ones close: small temperatures sort hard, large ones mix.
+/// - Where two blocks just meet they count as apart, whose derivatives are then taken; equal scores in different blocks have those of their places.
 /// - Edge cases: infinite scores count as the largest finite ones of their type.
 /// @throws std::invalid_argument from the verbs below when an option is out of its range.
 struct projected_sort {

@@ -166,6 +166,10 @@ struct soft_top_k {
         found.above = std::min(lower_sum * h / root, 1.0);
         found.below = std::min(root / lower_sum, 1.0);
       }
+      if (!(std::max(found.above, found.below) > 0.0)) {  // a wanted sum, or a rest of it, that is nothing beside the number of items that share it
+        (excess >= 0.0 ? found.above : found.below) = 1.0;
+        found.vanishes = true;
+      }
       return found;
     }
 
