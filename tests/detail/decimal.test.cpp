@@ -106,8 +106,8 @@ TEST_CASE("read_decimal is the C library's number on random decimals") {
     for (std::size_t i = 0; i < whole; ++i) text += static_cast<char>('0' + random() % 10);
     if (decimals > 0 || whole == 0) text += '.';
     for (std::size_t i = 0; i < decimals + (whole == 0 ? 1 : 0); ++i) text += static_cast<char>('0' + random() % 10);
-    if (random() % 8 == 0) text += "e" + std::to_string(static_cast<int>(random() % 580) - 290);
-    if (random() % 2 == 0) text.insert(text.begin(), '-');
+    if (random() % 8 == 0) (text += 'e') += std::to_string(static_cast<int>(random() % 580) - 290);
+    if (random() % 2 == 0) text.insert(0, 1, '-');
     const double expected = by_library(text);
     double found = 0.0;
     CHECK(read_decimal(text.data(), text.data() + text.size(), found) == text.data() + text.size());
