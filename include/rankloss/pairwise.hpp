@@ -204,8 +204,12 @@ struct pairwise {
     if (!(static_cast<double>(most) - static_cast<double>(least) <= range * function.length())) return false;
     constexpr double largest = 1e10;  // squares of what is added up, over all pairs, are far from the largest float
     if (!(function.length() >= 1.0 / largest && function.length() <= largest)) return false;
-    const auto levels = detail::extremes_of(items.relevance);
-    if (!(static_cast<double>(levels.least) >= -largest && static_cast<double>(levels.most) <= largest)) return false;
+    if constexpr (requires { Function::relevance_shift; }) {
+      if (Function::relevance_shift > 0.0) {  // differences of relevance are among it
+        const auto levels = detail::extremes_of(items.relevance);
+        if (!(static_cast<double>(levels.least) >= -largest && static_cast<double>(levels.most) <= largest)) return false;
+      }
+    }
     if constexpr (!std::is_same_v<R, float> && !(std::integral<R> && sizeof(R) <= 2)) {
       for (std::size_t i = 0; i < items.size(); ++i)
         if (static_cast<double>(static_cast<float>(items.relevance[i])) != static_cast<double>(items.relevance[i])) return false;
@@ -400,9 +404,10 @@ struct pairwise {
     const double divisor = average == pairs::average::none ? 1.0 : average == pairs::average::pairs ? totals.count : totals.weight;
     const double share = divisor > 0.0 ? factor / divisor : 0.0;
     if (average != pairs::average::weight) {
-      exponent -= std::ilogb(unit);
+      if (unit != 1.0) exponent -= std::ilogb(unit);
       if constexpr (requires { weight.exponent(items); }) exponent += weight.exponent(items);
     }
+    if (exponent == 0) return {share, 1.0};
     exponent = std::clamp(exponent, -2000, 2000);
     return {share * std::ldexp(1.0, exponent / 2), std::ldexp(1.0, exponent - exponent / 2)};
   }
