@@ -3,8 +3,10 @@
 
 #include <rankloss/bidirectional.hpp>
 #include <rankloss/metrics/ndcg.hpp>
+#include <rankloss/metrics/recall.hpp>
 #include <rankloss/sndcg.hpp>
 #include <rankloss/threads.hpp>
+#include <rankloss/weighted_sum.hpp>
 
 #include "support/tied_orders.hpp"
 
@@ -98,6 +100,9 @@ TEST_CASE("evaluate: sizes that do not fit are refused by name") {
   batch.mask = mask;
   CHECK(d.says(batch) == "rankloss: mask: size 7, expected 6 (one per score)");
   batch.mask = {};
+  batch.missed = mask;
+  CHECK(d.says(rankloss::metrics::ndcg{}, batch, {.per_list = d.per_list}) == "rankloss: missed: size 7, expected 6 (one per score)");
+  batch.missed = {};
 
   const reals two(2, 1.0);
   batch.list_weights = two;
@@ -292,6 +297,21 @@ TEST_CASE("evaluate: what a loss does not have is refused") {
   CHECK(d.says(rankloss::metrics::ndcg{}, batch, {.gradient = d.gradient}) == "rankloss: gradient: a metric has none, expected an empty output");
   CHECK(d.says(rankloss::metrics::ndcg{}, batch, {.hessian = d.hessian}) == "rankloss: hessian: this loss has none, expected an empty output");
   CHECK(d.says(squared_error{}, batch, {.gradient = d.gradient, .per_list = d.per_list}) == "accepted");
+}
+
+TEST_CASE("evaluate: items without a rank are refused by what has no value for them") {
+  door d(6, 1);
+  const std::vector<std::uint8_t> none(6, 0);
+  const list_batch<double> batch{.scores = six, .relevance = grades, .missed = none};
+  const std::string refusal = "rankloss: missed: given, expected none: a loss, or a metric without a value for items that have no rank";
+  CHECK(d.says(batch) == refusal);
+  CHECK(d.says(squared_error{}, batch, {.gradient = d.gradient}) == refusal);
+  CHECK(d.says(rankloss::metrics::first_rank{}, batch, {.per_list = d.per_list}) == refusal);
+  CHECK(d.says(rankloss::weighted_sum(rankloss::weighted{1.0, rankloss::metrics::ndcg{}}, rankloss::weighted{1.0, sndcg{}}), batch,
+               {.per_list = d.per_list}) == refusal);
+  CHECK(d.says(rankloss::metrics::ndcg{}, batch, {.per_list = d.per_list}) == "accepted");
+  CHECK(d.says(rankloss::weighted_sum(rankloss::weighted{1.0, rankloss::metrics::ndcg{}}, rankloss::weighted{1.0, rankloss::metrics::recall{}}),
+               batch, {.per_list = d.per_list}) == "accepted");
 }
 
 TEST_CASE("evaluate: a similarity_batch that does not fit is refused by name") {

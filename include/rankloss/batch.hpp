@@ -25,6 +25,10 @@ enum class update { overwrite, add };
 /// `lengths` says how many items of each count: what lies behind them is padding.
 /// Every array "of items" has the same layout as `scores`. A masked item and padding take no part, may hold anything and have a gradient of 0.
 ///
+/// A missed item is relevance without a rank: what a search did not retrieve, say. Metrics count it in what could have been found (the ideal DCG,
+/// the number of relevant items), and it never takes a position, at any cutoff or none; its score is not used. Losses, and metrics that have
+/// no value for such an item, refuse the field.
+///
 /// T is float or double; Relevance is any arithmetic type.
 template <score T, grade Relevance = T>
 struct list_batch {
@@ -40,6 +44,7 @@ struct list_batch {
   std::size_t stride = 0;                 ///< dense form: items from one list's start to the next; 0: length
   positions lengths{};                    ///< [lists] dense form: 0 to length, items of the list that count, the first ones; none: all
   flags mask{};                           ///< [items] zero: the item takes no part; none: all count
+  flags missed{};                         ///< [items] not zero: the item has relevance and no rank; none: all have a rank
   rankloss::reduction reduction = rankloss::reduction::mean;
 };
 
@@ -79,11 +84,12 @@ struct outputs {
 template <class T, class Relevance>
 struct list {
   strided<const T> scores;             ///< [n]
-  strided<const Relevance> relevance;  ///< [n]
-  strided<const double> weights{};     ///< [n] or empty: all 1
+  strided<const Relevance> relevance;  ///< [n]; for metrics that count missed items [n + missed], these last
+  strided<const double> weights{};     ///< as relevance, or empty: all 1
   std::size_t number = 0;              ///< which list of its batch it is, from 0: what random numbers are keyed by
 
   [[nodiscard]] std::size_t size() const noexcept { return scores.size(); }
+  [[nodiscard]] std::size_t size_with_missed() const noexcept { return relevance.size(); }
 };
 
 /// list_outputs: where a loss writes what it computes of one list; an empty one is not wanted.

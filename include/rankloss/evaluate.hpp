@@ -16,7 +16,8 @@ namespace rankloss::inline RANKLOSS_ABI {
 
 /// ranking_loss: computes one list: returns its value and writes its gradient to `out.gradient` when that is not empty.
 /// It may offer `validate()` (option ranges), a Hessian diagonal (`has_hessian`), `has_relevance(list)`, and an operator that takes a
-/// group of short lists at once (see docs/adding_a_loss.md). A metric declares `has_gradient = false`.
+/// group of short lists at once (see docs/adding_a_loss.md). A metric declares `has_gradient = false`, and `counts_missed = true` where it
+/// takes lists whose relevance goes on, behind the scores, with that of missed items.
 template <class Loss, class T, class Relevance = T>
 concept ranking_loss = requires(const Loss& loss, const list<T, Relevance>& items, const list_outputs<T>& out, workspace& scratch) {
   { loss(items, out, scratch) } -> std::convertible_to<double>;
@@ -69,6 +70,8 @@ class batch_source {
   [[nodiscard]] double list_weight(std::size_t l) const { return batch_.list_weights.empty() ? 1.0 : batch_.list_weights[l]; }
   [[nodiscard]] bool masked() const { return !batch_.mask.empty(); }
   [[nodiscard]] bool kept(std::size_t l, std::size_t i) const { return !masked() || batch_.mask[first(l) + i]; }
+  [[nodiscard]] bool any_missed() const { return !batch_.missed.empty(); }
+  [[nodiscard]] bool missed(std::size_t l, std::size_t i) const { return any_missed() && batch_.missed[first(l) + i]; }
   [[nodiscard]] std::pair<std::size_t, std::ptrdiff_t> place(std::size_t l) const { return {first(l), 1}; }
 
  private:
@@ -86,6 +89,7 @@ void check_shape(const list_batch<T, R>& batch, const outputs& out) {
   const std::size_t items = batch.scores.size();
   require(batch.relevance.size() == items, "relevance: size ", batch.relevance.size(), ", expected ", items, " (one per score)");
   require(batch.mask.empty() || batch.mask.size() == items, "mask: size ", batch.mask.size(), ", expected ", items, " (one per score)");
+  require(batch.missed.empty() || batch.missed.size() == items, "missed: size ", batch.missed.size(), ", expected ", items, " (one per score)");
   if (batch.length > 0) {
     const std::size_t stride = batch.stride > 0 ? batch.stride : batch.length;
     require(batch.offsets.empty(), "offsets: given together with length; a batch is ragged or dense");
@@ -150,6 +154,12 @@ inline constexpr bool gives_gradient = !requires {
   requires !Loss::has_gradient;
 };
 
+/// Whether a metric counts relevance that has no rank.
+template <class Loss>
+inline constexpr bool counts_missed = requires {
+  requires Loss::counts_missed;
+};
+
 template <class Loss>
 void check_options(const Loss& loss, const outputs& out) {
   if constexpr (requires { loss.validate(); }) loss.validate();
@@ -174,6 +184,8 @@ requires ranking_loss<Loss, T, Relevance>
 double evaluate(const Loss& loss, const list_batch<T, Relevance>& batch, const outputs& out, context& ctx) {
   detail::check_options(loss, out);
   detail::check_shape(batch, out);
+  if constexpr (!detail::counts_missed<Loss>)
+    detail::require(batch.missed.empty(), "missed: given, expected none: a loss, or a metric without a value for items that have no rank");
   const detail::batch_source<T, Relevance> source(batch);
   detail::check_output("per_list", out.per_list.size(), source.lists(), "one per list");
   const bool check = ctx.checks == data_checks::on;

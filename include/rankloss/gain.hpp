@@ -43,7 +43,7 @@ inline void check_gain(gain kind, std::span<const double> table) {
 /// Whether something in a list is worth more than 0.
 template <class T, class R>
 [[nodiscard]] bool any_gain(const list<T, R>& items, gain kind, std::span<const double> table) noexcept {
-  for (std::size_t i = 0; i < items.size(); ++i) {
+  for (std::size_t i = 0; i < items.size_with_missed(); ++i) {
     if (!items.weights.empty() && !(items.weights[i] > 0.0)) continue;
     const auto y = static_cast<double>(items.relevance[i]);
     if (kind == gain::table ? y >= 0.0 && y < static_cast<double>(table.size()) && table[static_cast<std::size_t>(y)] > 0.0 : y > 0.0) return true;

@@ -22,11 +22,13 @@
 #include <rankloss/margin_ranking.hpp>
 #include <rankloss/metrics/average_precision.hpp>
 #include <rankloss/metrics/average_relevance_position.hpp>
+#include <rankloss/metrics/bpref.hpp>
 #include <rankloss/metrics/expected_reciprocal_rank.hpp>
 #include <rankloss/metrics/kendall_tau.hpp>
 #include <rankloss/metrics/ndcg.hpp>
 #include <rankloss/metrics/pairwise_accuracy.hpp>
 #include <rankloss/metrics/precision.hpp>
+#include <rankloss/metrics/r_precision.hpp>
 #include <rankloss/metrics/rank_biased_precision.hpp>
 #include <rankloss/metrics/recall.hpp>
 #include <rankloss/metrics/reciprocal_rank.hpp>

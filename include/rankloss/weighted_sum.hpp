@@ -64,6 +64,7 @@ requires(sizeof...(Losses) > 0) struct weighted_sum {
 
   static constexpr bool has_hessian = (detail::gives_hessian<Losses> && ...);
   static constexpr bool has_gradient = (detail::gives_gradient<Losses> && ...);
+  static constexpr bool counts_missed = (detail::counts_missed<Losses> && ...);
 
   void validate() const {
     std::size_t k = 0;

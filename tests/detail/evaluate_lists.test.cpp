@@ -204,6 +204,45 @@ TEMPLATE_TEST_CASE("evaluate_lists: rows cut by their lengths are as rows with t
         }
 }
 
+/// Notes what it is given.
+struct noting {
+  struct seen {
+    std::vector<float> scores;
+    std::vector<int> relevance;
+    std::vector<double> weights;
+  };
+  std::vector<seen>* lists;
+  static constexpr bool counts_missed = true;
+  static constexpr bool has_gradient = false;
+  template <class T, class R>
+  double operator()(const list<T, R>& items, const list_outputs<T>&, workspace&) const {
+    seen& here = (*lists)[items.number];
+    for (std::size_t i = 0; i < items.size(); ++i) here.scores.push_back(items.scores[i]);
+    for (std::size_t i = 0; i < items.size_with_missed(); ++i) here.relevance.push_back(items.relevance[i]);
+    for (std::size_t i = 0; i < items.weights.size(); ++i) here.weights.push_back(items.weights[i]);
+    return 1.0;
+  }
+};
+
+TEST_CASE("evaluate_lists: missed items come last, without a score") {
+  std::vector<noting::seen> lists(3);
+  const std::vector<float> s{9, 8, 7, 6, 5, 4, 3, 2};
+  const std::vector<int> y{1, 2, 3, 4, 5, 6, 7, 8};
+  const std::vector<double> w{.1, .2, .3, .4, .5, .6, .7, .8};
+  const std::vector<int> offsets{0, 5, 6, 8};
+  const std::vector<std::uint8_t> missed{1, 0, 0, 1, 0, 1, 0, 0};
+  const std::vector<std::uint8_t> mask{1, 0, 1, 1, 1, 1, 1, 0};
+  list_batch<float, int> batch{.scores = s, .relevance = y, .offsets = offsets, .item_weights = w, .mask = mask, .missed = missed};
+  std::vector<double> values(3);
+  run(noting{&lists}, batch, {.per_list = values});
+  CHECK(lists[0].scores == std::vector<float>{7, 5});
+  CHECK(lists[0].relevance == std::vector<int>{3, 5, 1, 4});
+  CHECK(lists[0].weights == std::vector<double>{.3, .5, .1, .4});
+  CHECK(lists[2].scores == std::vector<float>{3});
+  CHECK(lists[2].relevance == std::vector<int>{7});
+  CHECK(values == std::vector<double>{1.0, 0.0, 1.0});  // a list of nothing with a rank is 0
+}
+
 TEST_CASE("evaluate_lists: groups hold lists of like size, each list once, and change no number") {
   for (const bool masked : {false, true}) {
     std::vector<std::vector<std::size_t>> calls;

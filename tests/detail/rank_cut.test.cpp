@@ -35,4 +35,12 @@ TEST_CASE("rank_cut falls by a cubic from k to k + width") {
     }
 }
 
+TEST_CASE("cut_at lets by as many as there are, or all") {
+  CHECK(rankloss::detail::cut_at(0, 7) == 7);
+  CHECK(rankloss::detail::cut_at(3, 7) == 3);
+  CHECK(rankloss::detail::cut_at(7, 7) == 7);
+  CHECK(rankloss::detail::cut_at(8, 7) == 7);
+  CHECK(rankloss::detail::cut_at(8, 0) == 0);
+}
+
 }  // namespace

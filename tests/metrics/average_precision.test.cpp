@@ -3,6 +3,7 @@
 
 #include <rankloss/threads.hpp>
 
+#include "../support/missed_checks.hpp"
 #include "../support/one_list.hpp"
 #include "../support/rank_functions.hpp"
 #include "../support/tied_orders.hpp"
@@ -229,6 +230,11 @@ TEST_CASE("average_precision gives the same bits on any number of threads, and r
   CHECK(evaluate(average_precision{.cutoff = 10}, batch, {}, context) == evaluate(average_precision{.cutoff = 10}, batch));
   std::vector<float> out(s.size());
   CHECK_THROWS_WITH(evaluate(average_precision{}, batch, {.gradient = out}), "rankloss: gradient: a metric has none, expected an empty output");
+}
+
+TEMPLATE_TEST_CASE("average_precision of lists that miss items", "", float, double) {
+  support::check_missed<TestType>([](std::size_t k) { return average_precision{.cutoff = k}; });
+  support::check_missed<TestType>([](std::size_t k) { return average_precision{.cutoff = k, .over = average_precision_over::attainable}; });
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 
 #include <rankloss/threads.hpp>
 
+#include "../support/missed_checks.hpp"
 #include "../support/one_list.hpp"
 #include "../support/rank_functions.hpp"
 #include "../support/tied_orders.hpp"
@@ -184,6 +185,11 @@ TEST_CASE("expected_reciprocal_rank gives the same bits on any number of threads
   const list_batch<float, int> batch{.scores = s, .relevance = y, .offsets = offsets};
   rankloss::context context{rankloss::threads(5)};
   CHECK(evaluate(expected_reciprocal_rank{.cutoff = 10}, batch, {}, context) == evaluate(expected_reciprocal_rank{.cutoff = 10}, batch));
+}
+
+TEMPLATE_TEST_CASE("expected_reciprocal_rank of lists that miss items", "", float, double) {
+  support::check_missed<TestType>([](std::size_t k) { return expected_reciprocal_rank{.cutoff = k}; });
+  support::check_missed<TestType>([](std::size_t k) { return expected_reciprocal_rank{.cutoff = k, .max_grade = 4.0}; });
 }
 
 }  // namespace

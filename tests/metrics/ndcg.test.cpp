@@ -5,6 +5,7 @@
 #include <rankloss/sndcg.hpp>
 #include <rankloss/threads.hpp>
 
+#include "../support/missed_checks.hpp"
 #include "../support/one_list.hpp"
 #include "../support/peer_retrieval.hpp"
 #include "../support/rank_functions.hpp"
@@ -338,6 +339,12 @@ TEST_CASE("ndcg refuses what it cannot do") {
   rankloss::context unchecked{rankloss::data_checks::off};
   CHECK_NOTHROW(evaluate(ndcg{}, list_batch<double, int>{.scores = bad, .relevance = y}, {}, unchecked));
   CHECK_NOTHROW(evaluate(ndcg{}, list_batch<double>{.scores = s, .relevance = bad}, {}, unchecked));
+}
+
+TEMPLATE_TEST_CASE("dcg and ndcg of lists that miss items", "", float, double) {
+  support::check_missed<TestType>([](std::size_t k) { return dcg{.cutoff = k}; });
+  support::check_missed<TestType>([](std::size_t k) { return ndcg{.cutoff = k}; });
+  support::check_missed<TestType>([](std::size_t k) { return ndcg{.gain = gain::linear, .cutoff = k, .ideal = rankloss::ideal::competition_ranks}; });
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <rankloss/metrics/precision.hpp>
 
+#include "../support/missed_checks.hpp"
 #include "../support/one_list.hpp"
 #include "../support/rank_functions.hpp"
 #include "../support/tied_orders.hpp"
@@ -102,6 +103,16 @@ TEST_CASE("precision at the edges") {
   CHECK(evaluate(precision{.cutoff = 1}, batch) == 1.0);
   std::vector<double> out(4);
   CHECK_THROWS_WITH(evaluate(precision{}, batch, {.gradient = out}), "rankloss: gradient: a metric has none, expected an empty output");
+}
+
+TEMPLATE_TEST_CASE("precision of lists that miss items", "", float, double) {
+  support::check_missed<TestType>([](std::size_t k) { return precision{.cutoff = k}; }, false);
+  const std::vector<TestType> s{3, 2, 1, 4};
+  const std::vector<int> y{1, 1, 0, 1};
+  const std::vector<unsigned char> missed{0, 1, 0, 1};
+  const list_batch<TestType, int> batch{.scores = s, .relevance = y, .missed = missed};
+  CHECK(evaluate(precision{}, batch) == 0.5);  // of what has a rank
+  CHECK(evaluate(precision{.cutoff = 4, .over = precision_over::retrieved}, batch) == 0.5);
 }
 
 }  // namespace

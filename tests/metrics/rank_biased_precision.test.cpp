@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <rankloss/metrics/rank_biased_precision.hpp>
 
+#include "../support/missed_checks.hpp"
 #include "../support/one_list.hpp"
 #include "../support/rank_functions.hpp"
 #include "../support/tied_orders.hpp"
@@ -119,6 +120,10 @@ TEST_CASE("rank_biased_precision at the edges") {
   CHECK_THROWS_WITH(evaluate(rank_biased_precision{.gain = gain::table}, batch), "rankloss: gain_table: size 0, expected one gain a grade");
   std::vector<double> out(4);
   CHECK_THROWS_WITH(evaluate(rank_biased_precision{}, batch, {.gradient = out}), "rankloss: gradient: a metric has none, expected an empty output");
+}
+
+TEMPLATE_TEST_CASE("rank_biased_precision of lists that miss items", "", float, double) {
+  support::check_missed<TestType>([](std::size_t k) { return rank_biased_precision{.persistence = 0.4, .cutoff = k}; });
 }
 
 }  // namespace

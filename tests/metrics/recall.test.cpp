@@ -3,6 +3,7 @@
 
 #include <rankloss/threads.hpp>
 
+#include "../support/missed_checks.hpp"
 #include "../support/one_list.hpp"
 #include "../support/rank_functions.hpp"
 #include "../support/tied_orders.hpp"
@@ -205,6 +206,11 @@ TEST_CASE("recall, hit and first_rank refuse what they cannot do") {
   CHECK_NOTHROW(evaluate(recall{.cutoff = 1}, unsound, {}, unchecked));
   CHECK_NOTHROW(evaluate(hit{.cutoff = 1}, unsound, {}, unchecked));
   CHECK_NOTHROW(evaluate(first_rank{}, unsound, {}, unchecked));
+}
+
+TEMPLATE_TEST_CASE("recall and hit of lists that miss items", "", float, double) {
+  support::check_missed<TestType>([](std::size_t k) { return recall{.cutoff = k}; });
+  support::check_missed<TestType>([](std::size_t k) { return hit{.cutoff = k}; });
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <rankloss/metrics/reciprocal_rank.hpp>
 
+#include "../support/missed_checks.hpp"
 #include "../support/one_list.hpp"
 #include "../support/rank_functions.hpp"
 #include "../support/tied_orders.hpp"
@@ -124,6 +125,10 @@ TEST_CASE("reciprocal_rank at the edges") {
   const std::vector<int> two{1, 1};
   rankloss::context unchecked{rankloss::data_checks::off};
   CHECK_NOTHROW(evaluate(reciprocal_rank{}, list_batch<double, int>{.scores = bad, .relevance = two}, {}, unchecked));
+}
+
+TEMPLATE_TEST_CASE("reciprocal_rank of lists that miss items", "", float, double) {
+  support::check_missed<TestType>([](std::size_t k) { return reciprocal_rank{.cutoff = k}; });
 }
 
 }  // namespace

@@ -69,9 +69,10 @@ template <class Loss, class T, class Relevance>
 /// Runs a list loss over the lists of a source, in parallel and in any order, and sums in list order.
 ///
 /// A source is a view of lists in the host's memory: lists(), size(l), scores(l), relevance(l, scratch), weights(l, scratch), list_weight(l),
-/// masked(), kept(l, i), place(l) (first item and step of the list's outputs), padding(l) (items behind the list whose outputs are 0).
-/// Lists go to the loss as they lie; masked ones are first packed into scratch. A gradient goes straight to the host's memory where
-/// its type and the update mode allow, else by way of scratch.
+/// masked(), kept(l, i), any_missed(), missed(l, i), place(l) (first item and step of the list's outputs), padding(l) (items behind the list whose
+/// outputs are 0).
+/// Lists go to the loss as they lie; those with masked or missed items are first packed into scratch. A gradient goes straight to the host's memory
+/// where its type and the update mode allow, else by way of scratch.
 template <class Loss, class Source>
 class list_run {
   using Arch = xsimd::default_arch;  // of this translation unit, as the inline namespace says
@@ -141,11 +142,15 @@ class list_run {
     }
   }
 
+  /// Whether a list goes to the loss as a copy.
+  [[nodiscard]] bool packed() const { return source_.masked() || source_.any_missed(); }
+
+  /// Items that have a rank.
   [[nodiscard]] std::size_t kept_size(std::size_t l) const {
     const std::size_t size = source_.size(l);
-    if (!source_.masked()) return size;
+    if (!packed()) return size;
     std::size_t kept = 0;
-    for (std::size_t i = 0; i < size; ++i) kept += source_.kept(l, i) ? 1 : 0;
+    for (std::size_t i = 0; i < size; ++i) kept += source_.kept(l, i) && !source_.missed(l, i) ? 1 : 0;
     return kept;
   }
 
@@ -159,23 +164,28 @@ class list_run {
     });
   }
 
-  /// One list as the loss sees it: the host's memory, or the items that the mask keeps, packed.
+  /// One list as the loss sees it: the host's memory, or the items that the mask keeps, packed, the missed ones last.
   [[nodiscard]] list_type view(std::size_t l, workspace& scratch) const {
     list_type items{source_.scores(l), source_.relevance(l, scratch), source_.weights(l, scratch), l};
-    if (!source_.masked()) return items;
+    if (!packed()) return items;
     const std::size_t n = sizes_[l];
+    std::size_t all = n;
+    if (source_.any_missed())
+      for (std::size_t i = 0; i < items.size(); ++i) all += source_.kept(l, i) && source_.missed(l, i) ? 1 : 0;
     const std::span<T> scores = scratch.take<T>(n);
-    const std::span<Relevance> relevance = scratch.take<Relevance>(n);
-    const std::span<double> weights = scratch.take<double>(items.weights.empty() ? 0 : n);
-    std::size_t to = 0;
+    const std::span<Relevance> relevance = scratch.take<Relevance>(all);
+    const std::span<double> weights = scratch.take<double>(items.weights.empty() ? 0 : all);
+    std::size_t ranked = 0;
+    std::size_t missed = n;
     for (std::size_t i = 0; i < items.size(); ++i) {
       if (!source_.kept(l, i)) continue;
-      scores[to] = items.scores[i];
+      const bool has_rank = !source_.missed(l, i);
+      const std::size_t to = has_rank ? ranked++ : missed++;
+      if (has_rank) scores[to] = items.scores[i];
       relevance[to] = items.relevance[i];
       if (!weights.empty()) weights[to] = items.weights[i];
-      ++to;
     }
-    return {{scores.data(), n}, {relevance.data(), n}, {weights.data(), weights.size()}, l};
+    return {{scores.data(), n}, {relevance.data(), all}, {weights.data(), weights.size()}, l};
   }
 
   [[nodiscard]] bool direct(const real_output& out) const {
@@ -287,7 +297,7 @@ class list_run {
   const outputs& out_;
   context& context_;
   workspace::scope scope_;
-  std::span<std::size_t> sizes_;   // [lists] items that the mask keeps
+  std::span<std::size_t> sizes_;   // [lists] items that have a rank
   std::span<std::size_t> order_;   // [lists] the order in which lists are run
   std::span<std::size_t> bounds_;  // [tasks + 1] into the order
   std::span<double> counts_;       // [lists] whether a list counts, where not all do

@@ -73,6 +73,8 @@ class matrix_source {
   [[nodiscard]] std::size_t padding(std::size_t) const { return 0; }
   [[nodiscard]] bool masked() const { return false; }
   [[nodiscard]] bool kept(std::size_t, std::size_t) const { return true; }
+  [[nodiscard]] bool any_missed() const { return false; }
+  [[nodiscard]] bool missed(std::size_t, std::size_t) const { return false; }
 
  private:
   const similarity_batch<T, R>& batch_;

@@ -8,6 +8,9 @@
 
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
+/// How many of the first n a cutoff lets by; one of 0 cuts nothing.
+[[nodiscard]] inline std::size_t cut_at(std::size_t cutoff, std::size_t n) noexcept { return cutoff == 0 ? n : std::min(cutoff, n); }
+
 /// Smooth form of [rank <= cutoff] for a real rank, with its slope: 1 up to cutoff, 0 from cutoff + width, a cubic between, so that with
 /// widths up to 1 whole ranks count as in a metric@cutoff. A cutoff of 0 cuts nothing.
 struct rank_cut {

@@ -36,14 +36,15 @@ struct average_precision {
   average_precision_over over = average_precision_over::relevant;  ///< the normaliser
 
   static constexpr bool has_gradient = false;
+  static constexpr bool counts_missed = true;
   static constexpr double best = 1.0;
   static constexpr bool needs_relevant_ranks = true;
 
   template <class T, class R>
   double operator()(const list<T, R>& items, const list_outputs<T>&, workspace& scratch) const {
     const workspace::scope scope(scratch);
-    const std::size_t k = cutoff == 0 ? items.size() : std::min(cutoff, items.size());
-    const std::span<double> weights = scratch.take<double>(items.size());
+    const std::size_t k = detail::cut_at(cutoff, items.size());
+    const std::span<double> weights = scratch.take<double>(items.size_with_missed());
     const double total = share_of(items, weights, scratch);
     if (!(total > 0.0)) return 0.0;
     double sum = 0.0;
@@ -80,7 +81,7 @@ struct average_precision {
   double of_ranks(std::span<const double> ranks, std::span<const double> relevant_ranks, const list<T, R>& items, std::span<double> by_rank,
                   std::span<double> by_relevant_rank, workspace& scratch) const {
     const workspace::scope scope(scratch);
-    const std::span<double> weights = scratch.take<double>(items.size());
+    const std::span<double> weights = scratch.take<double>(items.size_with_missed());
     const double total = share_of(items, weights, scratch);
     std::fill(by_rank.begin(), by_rank.end(), 0.0);
     std::fill(by_relevant_rank.begin(), by_relevant_rank.end(), 0.0);

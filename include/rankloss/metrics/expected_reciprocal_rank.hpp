@@ -43,6 +43,7 @@ struct expected_reciprocal_rank {
   double max_grade = 0.0;  ///< y_max, 0 to 1e300; greater grades count as it; 0: the list's own greatest
 
   static constexpr bool has_gradient = false;
+  static constexpr bool counts_missed = true;
   static constexpr double best = 1.0;
   static constexpr bool compares_ranks = true;  ///< of_ranks: whether two ranks are equal
 
@@ -51,8 +52,8 @@ struct expected_reciprocal_rank {
   template <class T, class R>
   double operator()(const list<T, R>& items, const list_outputs<T>&, workspace& scratch) const {
     const workspace::scope scope(scratch);
-    const std::size_t k = cutoff == 0 ? items.size() : std::min(cutoff, items.size());
-    const std::span<double> stops = scratch.take<double>(items.size());
+    const std::size_t k = detail::cut_at(cutoff, items.size());
+    const std::span<double> stops = scratch.take<double>(items.size_with_missed());
     if (!stopping(items, stops)) return 0.0;
     double sum = 0.0;
     double reached = 1.0;
@@ -112,10 +113,10 @@ struct expected_reciprocal_rank {
   template <class T, class R>
   bool stopping(const list<T, R>& items, std::span<double> p) const {
     double greatest = 0.0;
-    for (std::size_t i = 0; i < items.size(); ++i)
+    for (std::size_t i = 0; i < items.size_with_missed(); ++i)
       if (detail::relevant(items, i)) greatest = std::max(greatest, static_cast<double>(items.relevance[i]));
     const double most = max_grade > 0.0 ? max_grade : greatest;
-    for (std::size_t i = 0; i < items.size(); ++i)
+    for (std::size_t i = 0; i < items.size_with_missed(); ++i)
       p[i] = detail::relevant(items, i) ? detail::gain_of(gain::exponential, {}, std::min(static_cast<double>(items.relevance[i]), most), most) : 0.0;
     return greatest > 0.0;
   }

@@ -29,8 +29,8 @@ namespace detail {
   return std::exp2(y - shift) - std::exp2(-shift);
 }
 
-/// Gains of a list times its item weights. Where `scaled`, both are brought to the order of 1 by powers of two, which keep the digits, so
-/// that no sum overflows: a quotient of two DCGs does not notice.
+/// Gains of a list, missed items too, times its item weights. Where `scaled`, both are brought to the order of 1 by powers of two, which keep the
+/// digits, so that no sum overflows: a quotient of two DCGs does not notice.
 template <class T, class R>
 void weighted_gains(const list<T, R>& items, gain kind, std::span<const double> table, bool scaled, std::span<double> gains) {
   double shift = 0.0;
@@ -38,7 +38,7 @@ void weighted_gains(const list<T, R>& items, gain kind, std::span<const double> 
   int weight_shift = 0;
   if (scaled) {
     double largest = 0.0;
-    for (std::size_t i = 0; i < items.size(); ++i) {
+    for (std::size_t i = 0; i < items.size_with_missed(); ++i) {
       const auto y = static_cast<double>(items.relevance[i]);
       largest = std::max(largest, kind == gain::linear ? std::abs(y) : kind == gain::table ? gain_of(kind, table, y, 0.0) : y);
     }
@@ -50,7 +50,7 @@ void weighted_gains(const list<T, R>& items, gain kind, std::span<const double> 
     for (std::size_t i = 0; i < items.weights.size(); ++i) heaviest = std::max(heaviest, items.weights[i]);
     if (heaviest > 0.0) weight_shift = std::ilogb(heaviest);
   }
-  for (std::size_t i = 0; i < items.size(); ++i) {
+  for (std::size_t i = 0; i < items.size_with_missed(); ++i) {
     gains[i] = gain_of(kind, table, static_cast<double>(items.relevance[i]), shift) * unit;
     if (items.weights.empty()) continue;
     const double product = items.weights[i] > 0.0 ? gains[i] * std::ldexp(items.weights[i], -weight_shift) : 0.0;
@@ -135,6 +135,7 @@ struct dcg {
   std::size_t cutoff = 0;                             ///< k; 0: the whole list
 
   static constexpr bool has_gradient = false;
+  static constexpr bool counts_missed = true;
   static constexpr double best = 0.0;  ///< a loss is the DCG's negative: what a list allows is not known without its ideal
 
   void validate() const { detail::check_gain(gain, gain_table); }
@@ -142,9 +143,9 @@ struct dcg {
   template <class T, class R>
   double operator()(const list<T, R>& items, const list_outputs<T>&, workspace& scratch) const {
     const workspace::scope scope(scratch);
-    const std::span<double> gains = scratch.take<double>(items.size());
+    const std::span<double> gains = scratch.take<double>(items.size_with_missed());
     detail::weighted_gains(items, gain, gain_table, false, gains);
-    return detail::expected_dcg(items.scores, gains, cutoff == 0 ? items.size() : std::min(cutoff, items.size()), scratch);
+    return detail::expected_dcg(items.scores, gains, detail::cut_at(cutoff, items.size()), scratch);
   }
 
   /// As a function of real ranks >= 1:
@@ -156,7 +157,7 @@ struct dcg {
   template <class T, class R>
   double of_ranks(std::span<const double> ranks, const list<T, R>& items, std::span<double> by_rank, workspace& scratch) const {
     const workspace::scope scope(scratch);
-    const std::span<double> gains = scratch.take<double>(items.size());
+    const std::span<double> gains = scratch.take<double>(items.size_with_missed());
     detail::weighted_gains(items, gain, gain_table, false, gains);
     return detail::dcg_of_ranks(ranks, gains, cutoff, 1.0, by_rank);
   }
@@ -185,6 +186,7 @@ struct ndcg {
   rankloss::ideal ideal = rankloss::ideal::sorted;    ///< how the ideal DCG is counted
 
   static constexpr bool has_gradient = false;
+  static constexpr bool counts_missed = true;
   static constexpr double best = 1.0;
 
   void validate() const { detail::check_gain(gain, gain_table); }
@@ -192,11 +194,10 @@ struct ndcg {
   template <class T, class R>
   double operator()(const list<T, R>& items, const list_outputs<T>&, workspace& scratch) const {
     const workspace::scope scope(scratch);
-    const std::size_t k = cutoff == 0 ? items.size() : std::min(cutoff, items.size());
-    const std::span<double> gains = scratch.take<double>(items.size());
+    const std::span<double> gains = scratch.take<double>(items.size_with_missed());
     detail::weighted_gains(items, gain, gain_table, true, gains);
-    const double most = detail::ideal_dcg(ideal, gains, k, scratch);
-    return most > 0.0 ? detail::expected_dcg(items.scores, gains, k, scratch) / most : 0.0;
+    const double most = detail::ideal_dcg(ideal, gains, detail::cut_at(cutoff, gains.size()), scratch);
+    return most > 0.0 ? detail::expected_dcg(items.scores, gains, detail::cut_at(cutoff, items.size()), scratch) / most : 0.0;
   }
 
   /// As a function of real ranks >= 1: dcg's over the ideal DCG.
@@ -205,10 +206,9 @@ struct ndcg {
   template <class T, class R>
   double of_ranks(std::span<const double> ranks, const list<T, R>& items, std::span<double> by_rank, workspace& scratch) const {
     const workspace::scope scope(scratch);
-    const std::size_t k = cutoff == 0 ? items.size() : std::min(cutoff, items.size());
-    const std::span<double> gains = scratch.take<double>(items.size());
+    const std::span<double> gains = scratch.take<double>(items.size_with_missed());
     detail::weighted_gains(items, gain, gain_table, true, gains);
-    const double most = detail::ideal_dcg(ideal, gains, k, scratch);
+    const double most = detail::ideal_dcg(ideal, gains, detail::cut_at(cutoff, gains.size()), scratch);
     if (most > 0.0) return detail::dcg_of_ranks(ranks, gains, cutoff, most, by_rank);
     std::fill(by_rank.begin(), by_rank.end(), 0.0);
     return 0.0;

@@ -32,14 +32,15 @@ struct precision {
   precision_over over = precision_over::cutoff;  ///< the denominator
 
   static constexpr bool has_gradient = false;
+  static constexpr bool counts_missed = true;
   static constexpr double best = 1.0;
 
   template <class T, class R>
   double operator()(const list<T, R>& items, const list_outputs<T>&, workspace& scratch) const {
     const workspace::scope scope(scratch);
-    const std::span<double> weights = scratch.take<double>(items.size());
+    const std::span<double> weights = scratch.take<double>(items.size_with_missed());
     detail::relevant_weights(items, false, weights);
-    const std::size_t k = cutoff == 0 ? items.size() : std::min(cutoff, items.size());
+    const std::size_t k = detail::cut_at(cutoff, items.size());
     return items.size() > 0 ? detail::expected_sum_of_first(items.scores, weights, k, scratch) / denominator(items.size()) : 0.0;
   }
 
@@ -52,7 +53,7 @@ struct precision {
   template <class T, class R>
   double of_ranks(std::span<const double> ranks, const list<T, R>& items, std::span<double> by_rank, workspace& scratch) const {
     const workspace::scope scope(scratch);
-    const std::span<double> weights = scratch.take<double>(items.size());
+    const std::span<double> weights = scratch.take<double>(items.size_with_missed());
     detail::relevant_weights(items, false, weights);
     return items.size() > 0 ? detail::sum_of_cut(ranks, weights, cutoff, 1.0 / denominator(items.size()), by_rank) : 0.0;
   }

@@ -37,6 +37,7 @@ struct rank_biased_precision {
   std::size_t cutoff = 0;                        ///< k; 0: the whole list
 
   static constexpr bool has_gradient = false;
+  static constexpr bool counts_missed = true;
   static constexpr double best = 1.0;
 
   void validate() const {
@@ -47,8 +48,8 @@ struct rank_biased_precision {
   template <class T, class R>
   double operator()(const list<T, R>& items, const list_outputs<T>&, workspace& scratch) const {
     const workspace::scope scope(scratch);
-    const std::size_t k = cutoff == 0 ? items.size() : std::min(cutoff, items.size());
-    const std::span<double> gains = scratch.take<double>(items.size());
+    const std::size_t k = detail::cut_at(cutoff, items.size());
+    const std::span<double> gains = scratch.take<double>(items.size_with_missed());
     detail::weighted_gains(items, gain, gain_table, false, gains);
     const double log_persistence = std::log(persistence);
     double sum = 0.0;
@@ -73,7 +74,7 @@ struct rank_biased_precision {
   template <class T, class R>
   double of_ranks(std::span<const double> ranks, const list<T, R>& items, std::span<double> by_rank, workspace& scratch) const {
     const workspace::scope scope(scratch);
-    const std::span<double> gains = scratch.take<double>(items.size());
+    const std::span<double> gains = scratch.take<double>(items.size_with_missed());
     detail::weighted_gains(items, gain, gain_table, false, gains);
     const double log_persistence = std::log(persistence);
     double sum = 0.0;

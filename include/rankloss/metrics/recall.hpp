@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <numeric>
 #include <span>
 
 namespace rankloss::inline RANKLOSS_ABI {
@@ -65,17 +66,17 @@ template <class T, class R>
 
 template <class T, class R>
 [[nodiscard]] bool any_relevant(const list<T, R>& items) noexcept {
-  for (std::size_t i = 0; i < items.size(); ++i)
+  for (std::size_t i = 0; i < items.size_with_missed(); ++i)
     if (relevant(items, i)) return true;
   return false;
 }
 
-/// Weights of the relevant items, 0 for the others. Where `scaled`, they are brought to the order of 1 by a power of two, which keeps the
-/// digits, so that no sum overflows: a quotient does not notice.
+/// Weights of the relevant items, missed ones too, 0 for the others. Where `scaled`, they are brought to the order of 1 by a power of two, which
+/// keeps the digits, so that no sum overflows: a quotient does not notice.
 template <class T, class R>
 void relevant_weights(const list<T, R>& items, bool scaled, std::span<double> out) {
   double heaviest = 0.0;
-  for (std::size_t i = 0; i < items.size(); ++i) {
+  for (std::size_t i = 0; i < items.size_with_missed(); ++i) {
     out[i] = !relevant(items, i) ? 0.0 : items.weights.empty() ? 1.0 : items.weights[i];
     heaviest = std::max(heaviest, out[i]);
   }
@@ -135,15 +136,20 @@ struct recall {
   std::size_t cutoff = 0;  ///< k; 0: the whole list
 
   static constexpr bool has_gradient = false;
+  static constexpr bool counts_missed = true;
   static constexpr double best = 1.0;
 
   template <class T, class R>
   double operator()(const list<T, R>& items, const list_outputs<T>&, workspace& scratch) const {
     const workspace::scope scope(scratch);
-    const std::span<double> weights = scratch.take<double>(items.size());
+    const std::span<double> weights = scratch.take<double>(items.size_with_missed());
     const double total = weigh(items, weights);
-    if (!(total > 0.0) || cutoff == 0 || cutoff >= items.size()) return total > 0.0 ? 1.0 : 0.0;
-    return detail::expected_sum_of_first(items.scores, weights, cutoff, scratch) / total;
+    if (!(total > 0.0)) return 0.0;
+    const std::size_t k = detail::cut_at(cutoff, items.size());
+    // The sum of all in the order of the total: 1 where nothing is missed.
+    const double found = k < items.size() ? detail::expected_sum_of_first(items.scores, weights, k, scratch)
+                                          : std::accumulate(weights.begin(), weights.begin() + static_cast<std::ptrdiff_t>(k), 0.0);
+    return found / total;
   }
 
   /// As a function of real ranks >= 1:
@@ -155,7 +161,7 @@ struct recall {
   template <class T, class R>
   double of_ranks(std::span<const double> ranks, const list<T, R>& items, std::span<double> by_rank, workspace& scratch) const {
     const workspace::scope scope(scratch);
-    const std::span<double> weights = scratch.take<double>(items.size());
+    const std::span<double> weights = scratch.take<double>(items.size_with_missed());
     const double total = weigh(items, weights);
     return detail::sum_of_cut(ranks, weights, cutoff, total > 0.0 ? 1.0 / total : 0.0, by_rank);
   }
@@ -188,6 +194,7 @@ struct hit {
   std::size_t cutoff = 0;  ///< k; 0: the whole list
 
   static constexpr bool has_gradient = false;
+  static constexpr bool counts_missed = true;
 
   template <class T, class R>
   double operator()(const list<T, R>& items, const list_outputs<T>&, workspace&) const noexcept {

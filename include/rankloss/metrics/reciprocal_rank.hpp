@@ -26,6 +26,7 @@ struct reciprocal_rank {
   std::size_t cutoff = 0;  ///< k; 0: the whole list
 
   static constexpr bool has_gradient = false;
+  static constexpr bool counts_missed = true;
   static constexpr double best = 1.0;
   static constexpr bool compares_ranks = true;  ///< of_ranks: whether two ranks are equal
 

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <rankloss/batch.hpp>
+#include <rankloss/metrics/recall.hpp>
+#include <rankloss/workspace.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <numeric>
+#include <span>
+
+namespace rankloss::inline RANKLOSS_ABI::metrics {
+
+/// r_precision: the precision of the first R positions, where R is the number of relevant items; there it equals the recall.
+///
+///     R-precision = sum_{i relevant, rank_i <= R} w_i / sum_{i relevant} w_i,  R = number of relevant items, missed ones too
+///
+/// Relevant are items of relevance > 0 and weight > 0. Items of equal score are in random order; the value is the expectation over it. trec_eval's
+/// Rprec.
+///
+/// - Time O(n), scratch O(n). No gradient by scores.
+/// - Between 0 and 1. Weights of any size: they are scaled, never overflow.
+/// - Edge cases: a list without relevant items has value 0 and is left out by reduction::mean_of_relevant. Infinite scores rank first or last.
+struct r_precision {
+  static constexpr bool has_gradient = false;
+  static constexpr bool counts_missed = true;
+  static constexpr double best = 1.0;
+
+  template <class T, class R>
+  double operator()(const list<T, R>& items, const list_outputs<T>&, workspace& scratch) const {
+    const workspace::scope scope(scratch);
+    const std::span<double> weights = scratch.take<double>(items.size_with_missed());
+    detail::relevant_weights(items, true, weights);
+    const double total = std::accumulate(weights.begin(), weights.end(), 0.0);
+    if (!(total > 0.0) || items.size() == 0) return 0.0;
+    std::size_t relevant = 0;
+    for (std::size_t i = 0; i < weights.size(); ++i) relevant += detail::relevant(items, i) ? 1 : 0;
+    return detail::expected_sum_of_first(items.scores, weights, std::min(relevant, items.size()), scratch) / total;
+  }
+
+  template <class T, class R>
+  [[nodiscard]] bool has_relevance(const list<T, R>& items) const noexcept {
+    return detail::any_relevant(items);
+  }
+};
+
+}  // namespace rankloss::inline RANKLOSS_ABI::metrics
