@@ -12,6 +12,7 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <string_view>
 #include <system_error>
 
 namespace rankloss::inline RANKLOSS_ABI::detail {
@@ -227,6 +228,13 @@ template <class T>
   } else {
     return (std::bit_cast<std::uint64_t>(value) & 0x7fffffffffffffffu) < 0x7ff0000000000000u;  // -ffast-math takes any number for finite
   }
+}
+
+/// What errors say of a number that does not fit T.
+template <class T>
+[[nodiscard]] constexpr std::string_view beyond() noexcept {
+  return std::same_as<T, float> ? " is beyond the range of float, expected at most 3.40282347e+38 in size"
+                                : " is beyond the range of double, expected at most 1.79769313e+308 in size";
 }
 
 }  // namespace rankloss::inline RANKLOSS_ABI::detail

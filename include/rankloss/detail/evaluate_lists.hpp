@@ -150,7 +150,7 @@ class list_run {
     const std::size_t size = source_.size(l);
     if (!packed()) return size;
     std::size_t kept = 0;
-    for (std::size_t i = 0; i < size; ++i) kept += source_.kept(l, i) && !source_.missed(l, i) ? 1 : 0;
+    for (std::size_t i = 0; i < size; ++i) kept += source_.kept(l, i) && !source_.missed(l, i) ? 1u : 0u;
     return kept;
   }
 
@@ -171,7 +171,7 @@ class list_run {
     const std::size_t n = sizes_[l];
     std::size_t all = n;
     if (source_.any_missed())
-      for (std::size_t i = 0; i < items.size(); ++i) all += source_.kept(l, i) && source_.missed(l, i) ? 1 : 0;
+      for (std::size_t i = 0; i < items.size(); ++i) all += source_.kept(l, i) && source_.missed(l, i) ? 1u : 0u;
     const std::span<T> scores = scratch.take<T>(n);
     const std::span<Relevance> relevance = scratch.take<Relevance>(all);
     const std::span<double> weights = scratch.take<double>(items.weights.empty() ? 0 : all);

@@ -297,13 +297,6 @@ class svmlight_reader {
     return after;
   }
 
-  /// What is said of a number that T cannot hold.
-  template <class T>
-  static constexpr std::string_view beyond() noexcept {
-    return std::same_as<T, float> ? " is beyond the range of float, expected at most 3.40282347e+38 in size"
-                                  : " is beyond the range of double, expected at most 1.79769313e+308 in size";
-  }
-
   [[nodiscard]] std::uint64_t most_columns() const noexcept {
     return options_.feature_count > 0 ? options_.feature_count : std::numeric_limits<std::uint32_t>::max();
   }

@@ -53,7 +53,7 @@ struct average_precision {
       std::size_t relevant = 0;
       double weight = 0.0;
       for (const auto& item : run.items) {
-        relevant += detail::relevant(items, item.payload) ? 1 : 0;
+        relevant += detail::relevant(items, item.payload) ? 1u : 0u;
         weight += weights[item.payload];
       }
       if (relevant > 0) {

@@ -42,8 +42,8 @@ struct bpref {
     std::size_t relevant = 0;
     std::size_t others = 0;
     for (std::size_t i = 0; i < weights.size(); ++i) {
-      relevant += detail::relevant(items, i) ? 1 : 0;
-      others += judged_not_relevant(items, i) ? 1 : 0;
+      relevant += detail::relevant(items, i) ? 1u : 0u;
+      others += judged_not_relevant(items, i) ? 1u : 0u;
     }
     double sum = 0.0;
     std::size_t above = 0;
@@ -52,7 +52,7 @@ struct bpref {
       std::size_t tied = 0;
       for (const auto& item : run.items) {
         weight += weights[item.payload];
-        tied += judged_not_relevant(items, item.payload) ? 1 : 0;
+        tied += judged_not_relevant(items, item.payload) ? 1u : 0u;
       }
       const double most = static_cast<double>(std::min(others, relevant));
       sum += weight * (above + tied > 0 ? 1.0 - expected_above(above, tied, relevant) / most : 1.0);
