@@ -254,4 +254,23 @@ TEST_CASE("bidirectional names what does not fit, before it writes") {
   CHECK(evaluate(bidirectional<sndcg>{}, batch, {.gradient = gradient}) > 0.0);
 }
 
+TEST_CASE("bidirectional refuses gains below 0 by row and column, in what is read") {
+  const reals s{1, 2, 3, 4}, y{1, 0, -1, 2}, mild{1, 0, 0.5, 2};
+  reals gradient(4, 9.0);
+  similarity_batch<double> batch{.similarity = s, .rows = 2, .columns = 2, .relevance = y};
+  CHECK_THROWS_WITH(evaluate(bidirectional<sndcg>{}, batch, {.gradient = gradient}),
+                    "rankloss: relevance: -1 at row 1, column 0, expected at least 0; a matrix has no mask: give pairs without judgement 0");
+  batch.relevance = mild;
+  batch.column_relevance = y;
+  CHECK_THROWS_WITH(evaluate(bidirectional<sndcg>{}, batch, {.gradient = gradient}),
+                    "rankloss: column_relevance: -1 at row 1, column 0, expected at least 0; a matrix has no mask: give pairs without judgement 0");
+  CHECK(gradient == reals(4, 9.0));
+  const reals table{0, 1, 2};
+  CHECK(evaluate(bidirectional<sndcg>{{.gain = rankloss::gain::table, .gain_table = table}}, batch) > 0.0);
+  rankloss::context unchecked;
+  unchecked.checks = rankloss::data_checks::off;
+  CHECK(std::isfinite(evaluate(bidirectional<sndcg>{}, batch, {.gradient = gradient}, unchecked)));
+  CHECK(std::all_of(gradient.begin(), gradient.end(), [](double x) { return std::isfinite(x); }));
+}
+
 }  // namespace

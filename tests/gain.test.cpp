@@ -38,8 +38,9 @@ std::vector<S> gains_of(gain kind, const std::vector<double>& table, const std::
   return gains;
 }
 
-/// The formula.
+/// The formula; what is below 0, which no checked data hold, counts as 0.
 real plain(gain kind, const std::vector<double>& table, real y) {
+  if (kind != gain::table) y = std::max(y, real(0));
   if (kind == gain::linear) return y;
   if (kind == gain::table) return y >= 0 && y < static_cast<real>(table.size()) ? real(table[static_cast<std::size_t>(y)]) : 0;
   return std::expm1(y * std::numbers::ln2_v<real>);
@@ -163,7 +164,7 @@ TEMPLATE_TEST_CASE("gain: huge grades and weights do not overflow and keep their
     check(gain::exponential, std::vector<double>{top, top - 1, top - 3, 0.0, top, -1e300}, {}, {1.0, 0.5, 0.125, 0.0, 1.0, 0.0});
   check(gain::exponential, std::vector<int>{2000000000, 1999999999, 5}, {}, {1.0, 0.5, 0.0});
   for (const double top : {2e30, 1e39, std::numeric_limits<double>::max()})
-    check(gain::linear, std::vector<double>{top, top / 2, -top, 0.0}, {}, {1.0, 0.5, -1.0, 0.0});
+    check(gain::linear, std::vector<double>{top, top / 2, -top, 0.0}, {}, {1.0, 0.5, 0.0, 0.0});
   check(gain::linear, std::vector<std::uint64_t>{1ULL << 63, 1ULL << 62, 0}, {}, {1.0, 0.5, 0.0});
   const double most = std::numeric_limits<double>::max();
   check(gain::linear, std::vector<float>{2.0F, 2.0F, 1.0F}, {most, most / 4, most}, {1.0, 0.25, 0.5});
@@ -201,6 +202,16 @@ TEMPLATE_TEST_CASE("gain: very small grades, gains and weights keep their ratios
 TEST_CASE("gain: the largest gains that are not scaled fit a float") {
   CHECK(gains_of<float>(gain::exponential, {}, std::vector<int>{100}, {1e3})[0] == Approx(std::exp2(100.0) * 1e3).epsilon(1e-6));
   CHECK(gains_of<float>(gain::table, table, std::vector<int>{3}, {1e3})[0] == Approx(1e33).epsilon(1e-6));
+}
+
+TEST_CASE("gain: relevance below 0 has a gain by a table alone") {
+  for (const double y : {0.0, -0.0, 1e-320, 3.0, 1e300})
+    for (const gain kind : kinds) CHECK(rankloss::detail::takes_gain(kind, y));
+  for (const double y : {-1e-320, -0.5, -1.0, -1e300}) {
+    CHECK_FALSE(rankloss::detail::takes_gain(gain::exponential, y));
+    CHECK_FALSE(rankloss::detail::takes_gain(gain::linear, y));
+    CHECK(rankloss::detail::takes_gain(gain::table, y));
+  }
 }
 
 TEST_CASE("gain: a table is asked for, and refused, by name") {

@@ -4,6 +4,8 @@
 
 #include "data/allrank_vectors.hpp"
 
+#include "support/below_zero.hpp"
+
 #include <catch2/catch.hpp>
 
 #include <algorithm>
@@ -40,6 +42,11 @@ void check(const allrank::ndcg_case& expected, bool float_scores) {
     agree(std::vector<float>(allrank::scores.begin(), allrank::scores.end()));
   else
     agree(allrank::scores);
+}
+
+TEST_CASE("neural_ndcg refuses gains below 0") {
+  support::refuses_below_0(neural_ndcg{});
+  support::refuses_below_0(neural_ndcg{.gain = rankloss::gain::linear, .cutoff = 2, .steps = 0});
 }
 
 }  // namespace

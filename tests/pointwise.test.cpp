@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <rankloss/pointwise.hpp>
 
+#include "support/below_zero.hpp"
 #include "support/listwise_checks.hpp"
 #include "support/one_list.hpp"
 
@@ -59,6 +60,14 @@ void agrees(Loss loss, F f) {
   }
 }
 
+TEST_CASE("pointwise: probabilities and grades are not below 0, targets of a regression may be") {
+  const reals thresholds{-1, 0.5, 2};
+  support::refuses_below_0(pointwise_logistic{});
+  support::refuses_below_0(pointwise_ordinal{.function = {.thresholds = thresholds}});
+  CHECK(support::said_of_below_0(pointwise_squared{}).empty());
+  CHECK(support::said_of_below_0(pointwise_smooth_l1{}).empty());
+}
+
 }  // namespace
 
 TEST_CASE("pointwise: TensorFlow Ranking's values") {
@@ -94,7 +103,7 @@ TEMPLATE_TEST_CASE("pointwise: value, gradient and Hessian are those of the form
   });
 }
 
-TEST_CASE("pointwise: ordinal probabilities sum to 1, and grades out of range are the outer ones") {
+TEST_CASE("pointwise: ordinal probabilities sum to 1, and grades beyond the last are the last") {
   const reals thresholds{-1, 0.5, 2};
   const pointwise_ordinal loss{.function = {.thresholds = thresholds}};
   for (const double s : {-40.0, -3.0, 0.0, 0.7, 5.0, 40.0}) {
@@ -102,7 +111,6 @@ TEST_CASE("pointwise: ordinal probabilities sum to 1, and grades out of range ar
     for (const double y : {0.0, 1.0, 2.0, 3.0}) sum += std::exp(-of(loss, reals{s}, reals{y}));
     CHECK(sum == Approx(1.0).epsilon(1e-13));
     CHECK(std::exp(-of(loss, reals{s}, reals{1})) == Approx(1 / (1 + std::exp(s - 0.5)) - 1 / (1 + std::exp(s + 1))).epsilon(1e-9).margin(1e-15));
-    CHECK(of(loss, reals{s}, reals{-2}) == of(loss, reals{s}, reals{0}));
     CHECK(of(loss, reals{s}, reals{0.99}) == of(loss, reals{s}, reals{0}));
     CHECK(of(loss, reals{s}, reals{1e9}) == of(loss, reals{s}, reals{3}));
   }

@@ -252,4 +252,18 @@ TEST_CASE("relevance_scores names what does not fit, before it writes") {
   CHECK_NOTHROW(relevance_scores(nothing, {}));
 }
 
+TEMPLATE_TEST_CASE("relevance_scores: opposite vectors of any length give no relevance below 0", "", float, double) {
+  std::mt19937_64 random(17);
+  for (const std::size_t d : {1u, 2u, 3u, 7u, 30u, 300u}) {
+    const std::size_t n = 40;
+    std::vector<TestType> captions(n * d), texts(n * d), relevance(n * n);
+    for (TestType& x : captions) x = static_cast<TestType>(static_cast<double>(random() >> 11) * 0x1p-52 - 1.0);
+    for (std::size_t i = 0; i < texts.size(); ++i) texts[i] = TestType(-3) * captions[i];
+    rankloss::relevance_scores(
+        rankloss::caption_batch<TestType>{.captions = captions, .texts = texts, .dimension = d, .pairing = rankloss::pairing::none}, relevance);
+    for (std::size_t i = 0; i < n; ++i) CHECK(static_cast<double>(relevance[i * n + i]) == Approx(0.0).margin(1e-6));
+    CHECK(*std::min_element(relevance.begin(), relevance.end()) >= TestType(0));
+  }
+}
+
 }  // namespace

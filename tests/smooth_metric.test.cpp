@@ -12,6 +12,8 @@
 #include <rankloss/smooth_metric.hpp>
 #include <rankloss/sndcg.hpp>
 
+#include "support/below_zero.hpp"
+
 #include <catch2/catch.hpp>
 
 #include <algorithm>
@@ -84,6 +86,12 @@ void tends_to(const Metric& metric) {
     CHECK(evaluate(smooth_metric<Metric, projected_ranks>{metric, {.temperature = 1e-9}}, data.batch()) ==
           Approx(loss_of(exact)).epsilon(1e-10).margin(1e-10));
   }
+}
+
+TEST_CASE("smooth_metric takes the relevance that its metric takes") {
+  support::refuses_below_0(smooth_metric<metrics::dcg>{});
+  support::refuses_below_0(smooth_metric<metrics::average_relevance_position>{});
+  CHECK(support::said_of_below_0(smooth_metric<metrics::average_precision>{}).empty());
 }
 
 }  // namespace

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "support/below_zero.hpp"
 #include "support/reference.hpp"
 
 namespace {
@@ -69,6 +70,15 @@ void check_against_reference(shape kind, std::size_t n, double temperature, bool
   CHECK(std::abs(static_cast<double>(value - expected.value)) <= (sizeof(T) == 4 ? 2e-7 : 1e-14));
   INFO("error " << std::to_string(1e13 * relative_error(g, expected.gradient)) << "e-13");
   CHECK(relative_error(g, expected.gradient) <= gradient_bound<T>);
+}
+
+TEST_CASE("sndcg refuses gains below 0") {
+  for (const rankloss::gain kind : {rankloss::gain::exponential, rankloss::gain::linear}) {
+    support::refuses_below_0(rankloss::sndcg{.temperature = 0.5, .gain = kind});
+    support::refuses_below_0(rankloss::sndcg{.temperature = 0.5, .gain = kind, .cutoff = 2, .ideal = rankloss::ideal::competition_ranks});
+  }
+  const std::vector<double> table{0, 1};
+  CHECK(support::said_of_below_0(rankloss::sndcg{.gain = rankloss::gain::table, .gain_table = table}).empty());
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <rankloss/softmax_cross_entropy.hpp>
 
+#include "support/below_zero.hpp"
 #include "support/listwise_checks.hpp"
 #include "support/one_list.hpp"
 
@@ -79,17 +80,18 @@ TEMPLATE_TEST_CASE("softmax_cross_entropy: value, gradient and Hessian are those
     }
 }
 
-TEST_CASE("softmax_cross_entropy: nothing relevant, negative relevance, one item") {
+TEST_CASE("softmax_cross_entropy: nothing relevant, relevance below 0, one item") {
   reals g(3, 7), h(3, 7);
   const reals s{1, 2, 3};
-  for (const target kind : {target::relevance, target::normalised})
-    for (const reals& y : {reals{0, 0, 0}, reals{-1, -2, 0}}) {
-      CHECK(evaluate(softmax_cross_entropy{.target = kind, .poly = 1}, list_batch<double>{.scores = s, .relevance = y},
-                     {.gradient = g, .hessian = h}) == 0.0);
-      CHECK(g == reals{0, 0, 0});
-      CHECK(h == reals{0, 0, 0});
-    }
-  CHECK(of(softmax_cross_entropy{}, s, reals{-5, 1, 1}) == of(softmax_cross_entropy{}, s, reals{0, 1, 1}));
+  const reals y{0, 0, 0};
+  for (const target kind : {target::relevance, target::normalised}) {
+    CHECK(evaluate(softmax_cross_entropy{.target = kind, .poly = 1}, list_batch<double>{.scores = s, .relevance = y},
+                   {.gradient = g, .hessian = h}) == 0.0);
+    CHECK(g == reals{0, 0, 0});
+    CHECK(h == reals{0, 0, 0});
+    support::refuses_below_0(softmax_cross_entropy{.target = kind, .poly = 1});
+  }
+  CHECK(support::said_of_below_0(softmax_cross_entropy{.target = target::softmax}).empty());
   const double log_z = std::log(std::exp(1) + std::exp(2) + std::exp(3));
   CHECK(of(softmax_cross_entropy{.target = target::softmax}, s, reals{0, 0, 0}) == Approx(log_z - 2).epsilon(1e-14));
   CHECK(of(softmax_cross_entropy{}, reals{5}, reals{3}) == 0.0);

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <rankloss/unique_softmax.hpp>
 
+#include "support/below_zero.hpp"
 #include "support/listwise_checks.hpp"
 #include "support/one_list.hpp"
 
 #include <catch2/catch.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <vector>
@@ -21,6 +23,13 @@ using support::of;
 namespace {
 
 using reals = std::vector<double>;
+
+TEST_CASE("unique_softmax refuses gains below 0") {
+  support::refuses_below_0(unique_softmax{});
+  support::refuses_below_0(unique_softmax{.gain = gain::linear});
+  const reals table{0, 1};
+  CHECK(support::said_of_below_0(unique_softmax{.gain = gain::table, .gain_table = table}).empty());
+}
 
 }  // namespace
 
@@ -52,14 +61,15 @@ TEMPLATE_TEST_CASE("unique_softmax: value, gradient and Hessian are those of the
       }
       support::agrees(unique_softmax{}, s, y, reference::unique_softmax(widen(s), y, gains, 1));
       support::agrees(unique_softmax{.temperature = 0.3}, s, y, reference::unique_softmax(widen(s), y, weighted, real(0.3)), w, 0.3);
-      const auto smooth = reference::normal_scores<T>(n, 5);
-      for (std::size_t i = 0; i < n; ++i) gains[i] = std::max(real(smooth[i]), real(0));
+      auto smooth = reference::normal_scores<T>(n, 5);
+      for (T& y_i : smooth) y_i = std::max(y_i, T(0));
+      for (std::size_t i = 0; i < n; ++i) gains[i] = real(smooth[i]);
       support::agrees(unique_softmax{.gain = gain::linear}, s, smooth, reference::unique_softmax(widen(s), smooth, gains, 1));
     }
 }
 
 TEST_CASE("unique_softmax: nothing relevant, or nothing below") {
-  for (const reals& y : {reals{0, 0, 0}, reals{-1, 0, -2}, reals{2, 2, 2}}) {
+  for (const reals& y : {reals{0, 0, 0}, reals{2, 2, 2}}) {
     reals g(3, 7), h(3, 7);
     const reals s{1, 2, 3};
     CHECK(evaluate(unique_softmax{}, list_batch<double>{.scores = s, .relevance = y}, {.gradient = g, .hessian = h}) == 0.0);

@@ -119,12 +119,13 @@ void check_values(const Loss& loss, const Source& source, context& ctx) {
   for (std::size_t l = 0; l < source.lists(); ++l) {
     const workspace::scope scope(scratch);
     const auto scores = source.scores(l);
-    const auto report = [&](const auto& items, auto bad, std::string_view field, std::string_view expected) {
+    const auto report = [&](const auto& items, auto bad, std::string_view field, std::string_view expected, std::string_view below_0 = {}) {
       for (std::size_t from = 0; from < items.size();) {
         const std::size_t i =
             from + find_first(strided(items.data() + static_cast<std::ptrdiff_t>(from) * items.stride(), items.size() - from, items.stride()), bad);
         if (i >= items.size()) return;
-        require(!source.kept(l, i), field, ": ", static_cast<double>(items[i]), " at list ", l, ", item ", i, ", expected ", expected);
+        require(!source.kept(l, i), field, ": ", static_cast<double>(items[i]), " at list ", l, ", item ", i, ", expected ", expected,
+                static_cast<double>(items[i]) < 0.0 ? below_0 : std::string_view());
         from = i + 1;  // padding may hold anything
       }
     };
@@ -136,7 +137,8 @@ void check_values(const Loss& loss, const Source& source, context& ctx) {
     for_each_part(loss, [&](const auto& part) {
       if constexpr (requires { part.takes(0.0); })
         report(
-            source.relevance(l, scratch), [&](auto y) { return !part.takes(static_cast<double>(y)); }, "relevance", part.expects());
+            source.relevance(l, scratch), [&](auto y) { return !part.takes(static_cast<double>(y)); }, "relevance", part.expects(),
+            "; mask items without judgement");
     });
     report(
         source.weights(l, scratch), [](double w) { return !(is_finite(w) && w >= 0.0); }, "item_weights", "a finite number >= 0");

@@ -8,11 +8,11 @@
 #include <rankloss/detail/weighted_mean.hpp>
 
 #include <algorithm>
-#include <cmath>
 #include <concepts>
 #include <cstddef>
 #include <numbers>
 #include <span>
+#include <string_view>
 #include <type_traits>
 
 namespace rankloss::inline RANKLOSS_ABI {
@@ -39,6 +39,10 @@ inline void check_gain(gain kind, std::span<const double> table) {
   for (std::size_t i = 0; i < table.size(); ++i)
     require(table[i] >= 0.0 && table[i] <= 1e30, "gain_table: ", table[i], " at grade ", i, ", expected 0 to 1e30");
 }
+
+/// Whether a relevance has a gain, which is at least 0. A table gives every relevance one: 0 where it has no entry.
+[[nodiscard]] constexpr bool takes_gain(gain kind, double y) noexcept { return kind == gain::table || y >= 0.0; }
+inline constexpr std::string_view expects_gain = "at least 0";
 
 /// Whether something in a list is worth more than 0.
 template <class T, class R>
@@ -68,15 +72,14 @@ template <class R>
   if (kind == gain::table) {
     for (std::size_t i = 0; i < relevance.size(); ++i) largest = std::max(largest, worth_in(table, static_cast<double>(relevance[i])));
   } else if (relevance.size() > 0) {
-    const auto [least, most] = extremes_of(relevance);
-    largest = static_cast<double>(most);
+    largest = static_cast<double>(extremes_of(relevance).most);
     if (kind == gain::exponential && largest >= 1e-30) return 1.0;
-    if (kind == gain::linear) largest = std::max(largest, -static_cast<double>(least));
   }
   return gain_unit(largest);
 }
 
 /// Gains of one list, times the item weights, scaled by factors of the list where they would overflow or lose digits: an NDCG does not depend on it.
+/// A relevance below 0, which data checks refuse, counts as 0 where it comes unchecked, so that quotients of gains stay finite.
 template <class Arch, class R, class S>
 void fill_gains(gain kind, std::span<const double> table, const strided<const R>& relevance, const strided<const double>& weights,
                 std::span<S> gains) {
@@ -89,19 +92,20 @@ void fill_gains(gain kind, std::span<const double> table, const strided<const R>
     for (std::size_t i = 0; i < n; ++i) gains[i] = static_cast<S>(unit * worth_in(table, static_cast<double>(relevance[i])));
   } else if (kind == gain::linear) {
     const double unit = unit_of_gains(kind, table, relevance);
-    for (std::size_t i = 0; i < n; ++i) gains[i] = static_cast<S>(unit * static_cast<double>(relevance[i]));
+    for (std::size_t i = 0; i < n; ++i) gains[i] = static_cast<S>(unit * std::max(static_cast<double>(relevance[i]), 0.0));
   } else {
     const auto fill_from = [&](const auto& grades, const auto& row_at) {
       const auto largest = static_cast<double>(extremes_of(grades).most);
       if (largest > 0.0 && largest < 1e-30) {  // 2^y - 1 = y ln 2
         const double unit = gain_unit(largest);
-        for (std::size_t i = 0; i < n; ++i) gains[i] = static_cast<S>(std::numbers::ln2 * (unit * static_cast<double>(grades[i])));
+        for (std::size_t i = 0; i < n; ++i) gains[i] = static_cast<S>(std::numbers::ln2 * (unit * std::max(static_cast<double>(grades[i]), 0.0)));
         return;
       }
       // Beyond 2^100 the "- 1" has long been rounded away.
       const batch shift(largest > 100.0 ? largest : 0.0);
+      const batch lowest(largest > 100.0 ? -1000.0 : 0.0);
       const batch back(largest > 100.0 ? 1.0 : 0.0);
-      const auto value = [&](const batch& y) { return exp2_minus_1(xsimd::max(y - shift, batch(-1000.0))) + back; };
+      const auto value = [&](const batch& y) { return exp2_minus_1(xsimd::max(y - shift, lowest)) + back; };
       std::size_t i = 0;
       for (; i + w <= n; i += w) store_row<Arch>(gains.data() + i, value(row_at(i)));
       if (i == n) return;

@@ -20,6 +20,7 @@
 #include <cstddef>
 #include <limits>
 #include <span>
+#include <string_view>
 
 namespace rankloss::inline RANKLOSS_ABI {
 
@@ -41,11 +42,11 @@ namespace rankloss::inline RANKLOSS_ABI {
 ///   was seen 2 % off its limit. The implicit one is the limit, as near as the scaling is to its own (docs/numerics.md).
 /// - Edge cases: a list without positive ideal DCG has loss 0 and gradient 0. Equal scores share places. Infinite scores count as the type's
 ///   largest finite number. All scores equal is the dense worst case.
-/// @throws std::invalid_argument from `evaluate` when an option is out of its range.
+/// @throws std::invalid_argument from `evaluate` when an option is out of its range or a relevance is below 0, unless by gain::table.
 struct neural_ndcg {
   double temperature = 1.0;                                        ///< 1e-15 to 1e300, in units of the scores
   rankloss::gain gain = rankloss::gain::exponential;               ///< what a grade is worth
-  std::span<const double> gain_table{};                            ///< [grades] >= 0, for gain::table; a grade beyond it is worth 0
+  std::span<const double> gain_table{};                            ///< [grades] >= 0, for gain::table; other relevance is worth 0
   std::size_t cutoff = 0;                                          ///< k of NDCG@k; 0: the whole list
   std::size_t steps = 50;                                          ///< of Sinkhorn's scaling, at most, 0 (none) to 1e6
   double tolerance = 1e-6;                                         ///< of the column sums, 0 to 1: closer to 1 than that it stops
@@ -64,6 +65,8 @@ struct neural_ndcg {
     sinkhorn{.sort = {.temperature = temperature}, .steps = steps, .tolerance = tolerance}.validate();
     detail::check_gain(gain, gain_table);
   }
+  [[nodiscard]] bool takes(double y) const noexcept { return detail::takes_gain(gain, y); }
+  [[nodiscard]] std::string_view expects() const noexcept { return detail::expects_gain; }
 
   /// One list.
   template <class T, class R, class Arch = xsimd::default_arch>

@@ -62,7 +62,7 @@ enum class average {
 ///   relevance and weight then have the mean of their slopes, which is that over all orders of these items (detail/alike.hpp).
 /// - Edge cases: without a pair, value and gradient are 0. Infinite scores count as the largest finite numbers, a
 ///   pair's value beyond 1e290 as that, a value or a derivative beyond the largest number of its type as that. Weights are of any size.
-/// @throws std::invalid_argument from `evaluate` when an option is out of its range.
+/// @throws std::invalid_argument from `evaluate` when an option is out of its range or a relevance is none that the weight takes.
 template <class Function = pairs::logistic, class Weight = pairs::equal>
 struct pairwise {
   Function function{};                            ///< f, of the score of the more relevant item less that of the other
@@ -76,6 +76,12 @@ struct pairwise {
   void validate() const {
     function.validate();
     weight.validate();
+  }
+
+  /// The weight, for the checks of data that are its own.
+  template <class Visit>
+  void for_each_part(const Visit& visit) const {
+    detail::for_each_part(weight, visit);
   }
 
   template <class T, class R, class Arch = xsimd::default_arch>

@@ -53,9 +53,12 @@ struct squared {
   }
 };
 
-/// Binary cross entropy with sigmoid(s): log(1 + e^s) - y s. Relevance is taken as it is: a probability in [0, 1], or, as TensorFlow Ranking
-/// does, a grade, by which the function is not bounded from below where y > 1 or y < 0.
+/// Binary cross entropy with sigmoid(s): log(1 + e^s) - y s. Relevance is taken as it is, from 0 on: a probability in [0, 1], or, as TensorFlow
+/// Ranking does, a grade, by which the function is not bounded from below where y > 1.
 struct logistic {
+  [[nodiscard]] bool takes(double y) const noexcept { return y >= 0.0; }
+  [[nodiscard]] std::string_view expects() const noexcept { return "at least 0"; }
+
   template <class Arch>
   detail::item_term<detail::lanes<Arch>> operator()(const detail::lanes<Arch>& s, const detail::lanes<Arch>& y) const noexcept {
     const auto f = detail::softplus(s);
@@ -69,7 +72,7 @@ struct logistic {
 ///     softplus(s - t_y) + softplus(t_{y-1} - s) - log(1 - exp(t_{y-1} - t_y))
 ///
 /// McCullagh: Regression models for ordinal data, JRSS B 42 (1980). TensorFlow Ranking's ordinal loss takes several scores an item instead.
-/// Relevance is rounded down to a grade; what is below 0 counts as 0, what is beyond the thresholds' number as that.
+/// Relevance is at least 0 and rounded down to a grade; what is beyond the thresholds' number counts as that.
 struct ordinal {
   std::span<const double> thresholds{};  ///< [grades - 1] finite, rising, in units of the scores
 
@@ -81,6 +84,8 @@ struct ordinal {
                       thresholds[k > 0 ? k - 1 : 0]);
     }
   }
+  [[nodiscard]] bool takes(double y) const noexcept { return y >= 0.0; }
+  [[nodiscard]] std::string_view expects() const noexcept { return "at least 0"; }
 
   template <class Arch>
   detail::item_term<detail::lanes<Arch>> operator()(const detail::lanes<Arch>& s, const detail::lanes<Arch>& y) const noexcept {
@@ -141,7 +146,7 @@ enum class item_reduction {
 /// - Time O(n); scratch none but for columns. Not invariant under shifts; convex.
 /// - Edge cases: every item counts, relevant or not. Weights that sum to 0: value 0, gradient 0. Infinite scores count as the type's largest
 ///   finite number, and so does a derivative beyond it; a loss beyond 1e290 is that.
-/// @throws std::invalid_argument from `evaluate` when an option is out of its range.
+/// @throws std::invalid_argument from `evaluate` when an option is out of its range or a relevance is none that the function takes.
 template <class Function = item_functions::squared>
 struct pointwise {
   Function function{};
@@ -151,6 +156,12 @@ struct pointwise {
 
   void validate() const {
     if constexpr (requires { function.validate(); }) function.validate();
+  }
+
+  /// The function, for the checks of data that are its own.
+  template <class Visit>
+  void for_each_part(const Visit& visit) const {
+    detail::for_each_part(function, visit);
   }
 
   template <class T, class R, class Arch = xsimd::default_arch>

@@ -38,7 +38,8 @@ namespace rankloss::inline RANKLOSS_ABI {
 ///   orders. projected_ranks and the cut are as their headers say where they have kinks.
 /// - With a cutoff k an item counts by a factor of 1 up to smooth rank k, 0 from k + 1, a cubic between.
 /// - Edge cases: a list without relevance has loss 0 and gradient 0. Infinite scores rank first or last.
-/// @throws std::invalid_argument from `evaluate` when an option is out of its range; the ranks' order and base have to stay at their defaults.
+/// @throws std::invalid_argument from `evaluate` when an option is out of its range or a relevance is none that the metric takes; the ranks'
+/// order and base have to stay at their defaults.
 template <class Metric, class Ranks = sigmoid_ranks>
 struct smooth_metric {
   Metric metric{};
@@ -49,6 +50,12 @@ struct smooth_metric {
     if constexpr (requires { ranks.validate(); }) ranks.validate();
     detail::require(ranks.order == rank_order::descending, "ranks: ascending, expected descending: a metric counts from the best score down");
     detail::require(ranks.base == 1.0, "ranks: base ", ranks.base, ", expected 1: a metric counts from 1");
+  }
+
+  /// The metric, for the checks of data that are its own.
+  template <class Visit>
+  void for_each_part(const Visit& visit) const {
+    detail::for_each_part(metric, visit);
   }
 
   template <class T, class R>

@@ -20,6 +20,7 @@
 #include <limits>
 #include <numbers>
 #include <span>
+#include <string_view>
 
 namespace rankloss::inline RANKLOSS_ABI {
 namespace detail {
@@ -343,11 +344,11 @@ double smooth_dcg(const cell_list<Arch, T>& cells, std::span<T> gains, double cu
 ///   first k. As temperature -> 0 this is NDCG@k.
 /// - Edge cases: a list without positive ideal DCG (empty, or nothing relevant) has loss 0 and gradient 0. Equal scores share the
 ///   rank in the middle. Infinite scores rank first or last and get no gradient. Gains of any size: they are scaled, never overflow.
-/// @throws std::invalid_argument from `evaluate` when an option is out of its range.
+/// @throws std::invalid_argument from `evaluate` when an option is out of its range or a relevance is below 0, unless by gain::table.
 struct sndcg {
   double temperature = 0.01;                          ///< 1e-15 to 1e300, in units of the scores
   rankloss::gain gain = rankloss::gain::exponential;  ///< what a grade is worth
-  std::span<const double> gain_table{};               ///< [grades] >= 0, for gain::table; a grade beyond it is worth 0
+  std::span<const double> gain_table{};               ///< [grades] >= 0, for gain::table; other relevance is worth 0
   std::size_t cutoff = 0;                             ///< k of NDCG@k; 0: the whole list
   rankloss::ideal ideal = rankloss::ideal::sorted;    ///< how the ideal DCG is counted
 
@@ -374,6 +375,8 @@ struct sndcg {
     detail::require(temperature >= 1e-15 && temperature <= 1e300, "temperature: ", temperature, ", expected 1e-15 to 1e300");
     detail::check_gain(gain, gain_table);
   }
+  [[nodiscard]] bool takes(double y) const noexcept { return detail::takes_gain(gain, y); }
+  [[nodiscard]] std::string_view expects() const noexcept { return detail::expects_gain; }
 
   /// One list.
   template <class T, class R, class Arch = xsimd::default_arch>

@@ -9,6 +9,8 @@
 
 #include <xsimd/xsimd.hpp>
 
+#include <string_view>
+
 namespace rankloss::inline RANKLOSS_ABI {
 
 /// What the softmax of the scores is held against.
@@ -35,11 +37,12 @@ enum class target {
 /// - Time O(n), scratch O(n). Exponentials of differences to the greatest score: never overflows. Float gradients are within 2e-6 of the
 ///   largest entry.
 /// - Invariant under shifts of the scores; the gradient sums to 0 up to rounding; convex where poly is 0.
-/// - Negative relevance counts as 0, but for target::softmax, which takes any number. Item weights multiply y, or its exponential.
+/// - Item weights multiply y, or its exponential.
 /// - Edge cases: without relevance the loss is 0 and the gradient 0, but for target::softmax, where the target is then uniform. One item: no
 ///   gradient. Infinite scores count as the type's largest finite number. A loss beyond 1e290 is that, as is the sum of the
 ///   relevance with target::relevance; derivatives that the type cannot hold are scaled down until it can.
-/// @throws std::invalid_argument from `evaluate` when an option is out of its range.
+/// @throws std::invalid_argument from `evaluate` when an option is out of its range or a relevance is below 0, but for
+/// target::softmax, which takes any number.
 struct softmax_cross_entropy {
   double temperature = 1.0;                                ///< 1e-15 to 1e300, in units of the scores
   rankloss::target target = rankloss::target::normalised;  ///< what p is held against
@@ -53,6 +56,8 @@ struct softmax_cross_entropy {
     detail::check_temperature("relevance_temperature", relevance_temperature);
     detail::require(poly >= -1.0 && poly <= 1e30, "poly: ", poly, ", expected -1 to 1e30");
   }
+  [[nodiscard]] bool takes(double y) const noexcept { return target == rankloss::target::softmax || y >= 0.0; }
+  [[nodiscard]] std::string_view expects() const noexcept { return "at least 0"; }
 
   template <class T, class R, class Arch = xsimd::default_arch>
   double operator()(const list<T, R>& items, const list_outputs<T>& out, workspace& scratch) const {

@@ -18,6 +18,7 @@
 #include <cstdint>
 #include <numbers>
 #include <span>
+#include <string_view>
 
 namespace rankloss::inline RANKLOSS_ABI {
 
@@ -35,13 +36,13 @@ namespace rankloss::inline RANKLOSS_ABI {
 /// - Time: a sort by relevance and O(n), scratch O(n). Sums are taken relative to the greatest score of what is left: right for scores however
 ///   far apart.
 /// - Invariant under shifts of the scores; the gradient sums to 0 up to rounding. Convex.
-/// - Edge cases: a list without relevance, or with nothing below what is relevant, has loss 0 and gradient 0. A gain below 0 counts as 0, one
-///   beyond 1e290, or beyond the table, as 1e290 and 0. Infinite scores count as the type's largest finite number. A loss beyond 1e290 is that.
-/// @throws std::invalid_argument from `evaluate` when an option is out of its range.
+/// - Edge cases: a list without relevance, or with nothing below what is relevant, has loss 0 and gradient 0. A gain beyond
+///   1e290 counts as that. Infinite scores count as the type's largest finite number. A loss beyond 1e290 is that.
+/// @throws std::invalid_argument from `evaluate` when an option is out of its range or a relevance is below 0, unless by gain::table.
 struct unique_softmax {
   double temperature = 1.0;                           ///< 1e-15 to 1e300, in units of the scores
   rankloss::gain gain = rankloss::gain::exponential;  ///< what a grade is worth
-  std::span<const double> gain_table{};               ///< [grades] >= 0, for gain::table; a grade beyond it is worth 0
+  std::span<const double> gain_table{};               ///< [grades] >= 0, for gain::table; other relevance is worth 0
 
   static constexpr bool has_hessian = true;
 
@@ -49,6 +50,8 @@ struct unique_softmax {
     detail::check_temperature("temperature", temperature);
     detail::check_gain(gain, gain_table);
   }
+  [[nodiscard]] bool takes(double y) const noexcept { return detail::takes_gain(gain, y); }
+  [[nodiscard]] std::string_view expects() const noexcept { return detail::expects_gain; }
 
   template <class T, class R, class Arch = xsimd::default_arch>
   double operator()(const list<T, R>& items, const list_outputs<T>& out, workspace& scratch) const {

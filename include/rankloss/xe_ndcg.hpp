@@ -15,6 +15,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string_view>
 
 namespace rankloss::inline RANKLOSS_ABI {
 
@@ -36,9 +37,9 @@ enum class gammas {
 /// - Time O(n), with random gammas a quarter of a Philox block an item; scratch O(n). Otherwise as softmax_cross_entropy.
 /// - Random gammas are a function of (seed, number of the list in its batch, number of the item among those the mask keeps): the same for any
 ///   number of threads. A host changes the seed from step to step. Lists of the same number share theirs, as with `stochastic`.
-/// - Negative relevance counts as 0. Item weights multiply 2^y_i - gamma_i. Every list counts, also one without relevance, whose target is
+/// - Item weights multiply 2^y_i - gamma_i. Every list counts, also one without relevance, whose target is
 ///   nearly uniform; with a constant gamma of 1 it has loss 0 and gradient 0.
-/// @throws std::invalid_argument from `evaluate` when an option is out of its range.
+/// @throws std::invalid_argument from `evaluate` when an option is out of its range or a relevance is below 0.
 struct xe_ndcg {
   double temperature = 1.0;                            ///< 1e-15 to 1e300, in units of the scores
   rankloss::gammas gammas = rankloss::gammas::random;  ///< drawn or given
@@ -51,6 +52,8 @@ struct xe_ndcg {
     detail::check_temperature("temperature", temperature);
     detail::require(gamma >= 0.0 && gamma <= 1.0, "gamma: ", gamma, ", expected 0 to 1");
   }
+  [[nodiscard]] bool takes(double y) const noexcept { return y >= 0.0; }
+  [[nodiscard]] std::string_view expects() const noexcept { return "at least 0"; }
 
   template <class T, class R, class Arch = xsimd::default_arch>
   double operator()(const list<T, R>& items, const list_outputs<T>& out, workspace& scratch) const {

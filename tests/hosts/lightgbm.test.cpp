@@ -220,6 +220,12 @@ TEST_CASE("lightgbm: relevance and options out of their ranges") {
   CHECK(support::message(rank_xendcg{}, batch).empty());
   CHECK(support::message(rank_xendcg{}, list_batch<float>{.scores = s, .relevance = large}) ==
         "rankloss: relevance: 2000 at list 0, item 1, expected 0 to 1000, of which the whole part counts");
+  const std::vector<float> unjudged{0, 2, -1};
+  const list_batch<float> below_0{.scores = s, .relevance = unjudged};
+  CHECK(support::message(lambdarank{.gain = gain::linear}, below_0) ==
+        "rankloss: relevance: -1 at list 0, item 2, expected at least 0; mask items without judgement");
+  CHECK(support::message(rank_xendcg{}, below_0) ==
+        "rankloss: relevance: -1 at list 0, item 2, expected 0 to 1000, of which the whole part counts; mask items without judgement");
   // Padding may hold anything.
   const std::vector<std::uint8_t> mask{1, 0, 1};
   CHECK(support::message(lambdarank{}, list_batch<float>{.scores = s, .relevance = y, .mask = mask}).empty());

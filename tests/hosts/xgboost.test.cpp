@@ -214,8 +214,10 @@ TEST_CASE("xgboost: relevance and options out of their ranges") {
   CHECK(support::message(xgboost::ndcg{}, batch(fraction)) ==
         "rankloss: relevance: 1.5 at list 0, item 1, expected a whole number, 0 to 31, or gain::linear");
   CHECK(support::message(xgboost::ndcg{}, batch(negative)) ==
-        "rankloss: relevance: -1 at list 1, item 1, expected a whole number, 0 to 31, or gain::linear");
+        "rankloss: relevance: -1 at list 1, item 1, expected a whole number, 0 to 31, or gain::linear; mask items without judgement");
   CHECK(support::message(xgboost::ndcg{.weight = {.gain = gain::linear}}, batch(large)).empty());
+  CHECK(support::message(xgboost::ndcg{.weight = {.gain = gain::linear}}, batch(negative)) ==
+        "rankloss: relevance: -1 at list 1, item 1, expected at least 0; mask items without judgement");
   CHECK(support::message(xgboost::map{}, batch(large)) == "rankloss: relevance: 31 at list 0, item 1, expected 0 or 1");
   CHECK(support::message(xgboost::pairwise{}, batch(negative)).empty());
   const std::vector<double> table{0.0, 1.0};

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <rankloss/metrics/average_relevance_position.hpp>
 
+#include "../support/below_zero.hpp"
 #include "../support/one_list.hpp"
 #include "../support/rank_functions.hpp"
 #include "../support/tied_orders.hpp"
@@ -38,14 +39,13 @@ TEMPLATE_TEST_CASE("average_relevance_position is the mean over all orders of eq
   for (int round = 0; round < 60; ++round) {
     const std::size_t n = 1 + random() % 7;
     const auto s = support::whole_numbers<TestType>(random, n, 1 + static_cast<unsigned>(round) % 4);
-    auto y = support::whole_numbers<TestType>(random, n, 4);
-    for (auto& grade : y) grade -= TestType(1);  // below 0: nothing
+    const auto y = support::whole_numbers<TestType>(random, n, 3);
     const auto w = support::whole_numbers<double>(random, n, 3);
     double total = 0.0;
-    for (std::size_t i = 0; i < n; ++i) total += w[i] * std::max(static_cast<double>(y[i]), 0.0);
+    for (std::size_t i = 0; i < n; ++i) total += w[i] * static_cast<double>(y[i]);
     const double expected = support::mean_over_tied_orders(s, [&](const auto& order) {
       double sum = 0.0;
-      for (std::size_t p = 0; p < n; ++p) sum += w[order[p]] * std::max(static_cast<double>(y[order[p]]), 0.0) * static_cast<double>(p + 1);
+      for (std::size_t p = 0; p < n; ++p) sum += w[order[p]] * static_cast<double>(y[order[p]]) * static_cast<double>(p + 1);
       return total > 0.0 ? sum / total : 0.0;
     });
     CHECK(evaluate(average_relevance_position{}, list_batch<TestType>{.scores = s, .relevance = y, .item_weights = w}) ==
@@ -83,5 +83,7 @@ TEST_CASE("average_relevance_position at the edges") {
   CHECK_THROWS_WITH(evaluate(average_relevance_position{}, batch, {.gradient = out}),
                     "rankloss: gradient: a metric has none, expected an empty output");
 }
+
+TEST_CASE("average_relevance_position refuses relevance below 0") { support::refuses_below_0(average_relevance_position{}); }
 
 }  // namespace

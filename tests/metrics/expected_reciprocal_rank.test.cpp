@@ -3,6 +3,7 @@
 
 #include <rankloss/threads.hpp>
 
+#include "../support/below_zero.hpp"
 #include "../support/missed_checks.hpp"
 #include "../support/one_list.hpp"
 #include "../support/rank_functions.hpp"
@@ -59,7 +60,7 @@ TEMPLATE_TEST_CASE("expected_reciprocal_rank is the mean over all orders of equa
     const std::size_t n = 1 + random() % 7;
     const auto s = support::whole_numbers<TestType>(random, n, 1 + static_cast<unsigned>(round) % 4);
     auto y = support::whole_numbers<TestType>(random, n, 5);
-    for (auto& grade : y) grade = grade / 2 - TestType(0.5);
+    for (auto& grade : y) grade = std::max(grade / 2 - TestType(0.5), TestType(0));
     const auto w = support::whole_numbers<double>(random, n, 3);
     const list_batch<TestType> batch{.scores = s, .relevance = y, .item_weights = w};
     for (const double max_grade : {0.0, 1.0, 4.0}) {
@@ -135,7 +136,7 @@ TEST_CASE("expected_reciprocal_rank keeps the digits of small probabilities") {
 TEST_CASE("expected_reciprocal_rank of grades of any size") {
   const std::vector<double> s{3, 2, 1};
   CHECK(of(expected_reciprocal_rank{}, s, std::vector<double>{2000, 1e300, 0}) == Approx(0.5).epsilon(1e-14));
-  CHECK(of(expected_reciprocal_rank{}, s, std::vector<double>{1999, 2000, -1e300}) == Approx(0.5 + 0.5 / 2.0).epsilon(1e-14));
+  CHECK(of(expected_reciprocal_rank{}, s, std::vector<double>{1999, 2000, 0}) == Approx(0.5 + 0.5 / 2.0).epsilon(1e-14));
 }
 
 TEMPLATE_TEST_CASE("expected_reciprocal_rank as a function of ranks", "", float, double) {
@@ -190,6 +191,11 @@ TEST_CASE("expected_reciprocal_rank gives the same bits on any number of threads
 TEMPLATE_TEST_CASE("expected_reciprocal_rank of lists that miss items", "", float, double) {
   support::check_missed<TestType>([](std::size_t k) { return expected_reciprocal_rank{.cutoff = k}; });
   support::check_missed<TestType>([](std::size_t k) { return expected_reciprocal_rank{.cutoff = k, .max_grade = 4.0}; });
+}
+
+TEST_CASE("expected_reciprocal_rank refuses relevance below 0") {
+  support::refuses_below_0(expected_reciprocal_rank{});
+  support::refuses_below_0(expected_reciprocal_rank{.cutoff = 2, .max_grade = 4});
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <rankloss/sndcg.hpp>
 #include <rankloss/threads.hpp>
 
+#include "../support/below_zero.hpp"
 #include "../support/missed_checks.hpp"
 #include "../support/one_list.hpp"
 #include "../support/peer_retrieval.hpp"
@@ -135,10 +136,21 @@ TEMPLATE_TEST_CASE("ndcg is the mean over all orders of equal scores", "", float
   }
 }
 
-TEST_CASE("ndcg keeps gains below 0 where they rank") {
-  const std::vector<double> s{3, 2, 1};
-  const std::vector<double> y{-1, 0, 2};
-  CHECK(of(ndcg{.gain = gain::linear}, s, y) == Approx((-1 * discount(1) + 2 * discount(3)) / (2 * discount(1) - discount(3))).epsilon(1e-14));
+TEST_CASE("ndcg refuses gains below 0, and a mask takes them out") {
+  for (const gain kind : {gain::exponential, gain::linear}) {
+    support::refuses_below_0(ndcg{.gain = kind});
+    support::refuses_below_0(ndcg{.gain = kind, .cutoff = 2, .ideal = rankloss::ideal::competition_ranks});
+    support::refuses_below_0(dcg{.gain = kind, .cutoff = 2});
+  }
+  // The gain of a table is never below 0, and 0 for what it has no entry for.
+  const std::vector<double> table{0, 1, 3};
+  CHECK(support::said_of_below_0(ndcg{.gain = gain::table, .gain_table = table}).empty());
+  CHECK(of(ndcg{.gain = gain::table, .gain_table = table}, std::vector<double>{3, 2, 1}, std::vector<double>{-1, 0, 2}) ==
+        Approx(0.5).epsilon(1e-14));
+
+  const std::vector<double> s{0.9, 0.5, 1, 1}, y{1, 0, -1, -1};
+  const std::vector<std::uint8_t> judged{1, 1, 0, 0};
+  CHECK(evaluate(ndcg{}, list_batch<double>{.scores = s, .relevance = y, .mask = judged}) == 1.0);
 }
 
 TEST_CASE("ndcg of lists without relevance is 0, and a mean can leave them out") {

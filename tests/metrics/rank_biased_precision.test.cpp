@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <rankloss/metrics/rank_biased_precision.hpp>
 
+#include "../support/below_zero.hpp"
 #include "../support/missed_checks.hpp"
 #include "../support/one_list.hpp"
 #include "../support/rank_functions.hpp"
@@ -124,6 +125,12 @@ TEST_CASE("rank_biased_precision at the edges") {
 
 TEMPLATE_TEST_CASE("rank_biased_precision of lists that miss items", "", float, double) {
   support::check_missed<TestType>([](std::size_t k) { return rank_biased_precision{.persistence = 0.4, .cutoff = k}; });
+}
+
+TEST_CASE("rank_biased_precision refuses gains below 0") {
+  support::refuses_below_0(rank_biased_precision{});
+  const std::vector<double> table{0, 1};
+  CHECK(support::said_of_below_0(rank_biased_precision{.gain = gain::table, .gain_table = table}).empty());
 }
 
 }  // namespace

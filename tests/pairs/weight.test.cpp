@@ -4,6 +4,7 @@
 #include <rankloss/pairs/weight.hpp>
 #include <rankloss/ranknet.hpp>
 
+#include "../support/below_zero.hpp"
 #include "../support/pair_checks.hpp"
 
 #include <catch2/catch.hpp>
@@ -20,6 +21,24 @@ namespace {
 using namespace rankloss;
 using namespace support;
 using reference::real;
+
+TEST_CASE("weights of pairs by gains, or by relevance as a factor, refuse what is below 0; those by comparison take it") {
+  for (const gain kind : {gain::exponential, gain::linear}) {
+    support::refuses_below_0(lambdarank{.weight = {.gain = kind}});
+    support::refuses_below_0(lambdarank{.weight = {.gain = kind, .scale = pairs::scale_by::none}, .average = pairs::average::weight});
+    support::refuses_below_0(ndcg_loss2{.weight = {.gain = kind}});
+    support::refuses_below_0(ndcg_loss2_plus{.weight = {.gain = kind}});
+    support::refuses_below_0(ndcg_loss1{.weight = {.gain = kind}, .average = pairs::average::weight});
+  }
+  support::refuses_below_0(arp_loss1{.average = pairs::average::weight});
+  CHECK(support::said_of_below_0(pairwise<pairs::logistic, pairs::relevance_difference>{.weight = {pairs::difference_of::squares}}) != "");
+  const std::vector<double> table{0, 1};
+  CHECK(support::said_of_below_0(lambdarank{.weight = {.gain = gain::table, .gain_table = table}}).empty());
+  CHECK(support::said_of_below_0(ranknet{}).empty());
+  CHECK(support::said_of_below_0(arp_loss2{}).empty());
+  CHECK(support::said_of_below_0(lambdarank_map{}).empty());
+  CHECK(support::said_of_below_0(lambdarank_mrr{}).empty());
+}
 
 }  // namespace
 

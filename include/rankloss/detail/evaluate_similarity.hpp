@@ -120,21 +120,21 @@ void check_matches(const similarity_batch<T, R>& batch) {
           "matches: none given for ", batch.rows, " rows and ", batch.columns, " columns, expected a square matrix, matches or classes");
 }
 
-/// Names the first bad item of a matrix, whose rows are `stride` apart; nothing is no matrix.
+/// Names the first bad item of a matrix, whose rows are `stride` apart; nothing is no matrix. `below_0` says what to do of one below 0.
 template <class T, class R, class Item, class Bad>
 void check_items(const similarity_batch<T, R>& batch, std::span<const Item> items, std::size_t stride, Bad bad, std::string_view field,
-                 std::string_view expected) {
+                 std::string_view expected, std::string_view below_0 = {}) {
   for (std::size_t i = 0; i < batch.rows && !items.empty(); ++i) {
     const strided<const Item> row(items.data() + i * stride, batch.columns);
     const std::size_t j = find_first(row, bad);
     require(j == batch.columns, field, ": ", j < batch.columns ? static_cast<double>(row[j]) : 0.0, " at row ", i, ", column ", j, ", expected ",
-            expected);
+            expected, j < batch.columns && static_cast<double>(row[j]) < 0.0 ? below_0 : std::string_view());
   }
 }
 template <class T, class R, class Bad>
-void check_relevance(const similarity_batch<T, R>& batch, Bad bad, std::string_view expected) {
-  check_items(batch, std::span<const R>(batch.relevance), batch.columns, bad, "relevance", expected);
-  check_items(batch, std::span<const R>(batch.column_relevance), batch.columns, bad, "column_relevance", expected);
+void check_relevance(const similarity_batch<T, R>& batch, Bad bad, std::string_view expected, std::string_view below_0 = {}) {
+  check_items(batch, std::span<const R>(batch.relevance), batch.columns, bad, "relevance", expected, below_0);
+  check_items(batch, std::span<const R>(batch.column_relevance), batch.columns, bad, "column_relevance", expected, below_0);
 }
 template <class T, class R>
 void check_values(const similarity_batch<T, R>& batch) {
@@ -180,7 +180,8 @@ double evaluate(const Loss& loss, const similarity_batch<T, Relevance>& batch, c
     detail::for_each_part(loss, [&](const auto& part) {
       if constexpr (requires { part.takes(0.0); })
         detail::check_relevance(
-            batch, [&](Relevance y) { return !part.takes(static_cast<double>(y)); }, part.expects());
+            batch, [&](Relevance y) { return !part.takes(static_cast<double>(y)); }, part.expects(),
+            "; a matrix has no mask: give pairs without judgement 0");
     });
   }
   return loss.run(batch, out, ctx, 1.0);

@@ -71,6 +71,7 @@ struct lambdarank {
   }
   [[nodiscard]] bool takes(double y) const noexcept { return rankloss::detail::takes_grade(gain, gain_table, 30.0, y); }
   [[nodiscard]] std::string_view expects() const noexcept {
+    if (gain == rankloss::gain::linear) return "at least 0";
     return gain == rankloss::gain::table ? "a whole number, 0 to the last of gain_table" : "a whole number, 0 to 30, or gain::table";
   }
 

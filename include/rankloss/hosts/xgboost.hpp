@@ -40,6 +40,7 @@ struct delta_ndcg {
   void validate() const { rankloss::detail::check_gain(gain, gain_table); }
   [[nodiscard]] bool takes(double y) const noexcept { return rankloss::detail::takes_grade(gain, gain_table, 31.0, y); }
   [[nodiscard]] std::string_view expects() const noexcept {
+    if (gain == rankloss::gain::linear) return "at least 0";
     return gain == rankloss::gain::table ? "a whole number, 0 to the last of gain_table" : "a whole number, 0 to 31, or gain::linear";
   }
 
@@ -64,8 +65,6 @@ struct delta_map {
 /// equal: 1.
 struct equal {
   void validate() const noexcept {}
-  [[nodiscard]] bool takes(double) const noexcept { return true; }
-  [[nodiscard]] std::string_view expects() const noexcept { return "a finite number"; }
 
   template <class Arch, class T, class R>
   [[nodiscard]] auto prepare(const list<T, R>& items, const pairs::detail::places& at, std::size_t, workspace& scratch) const {
@@ -115,8 +114,12 @@ struct lambdamart {
     rankloss::detail::require(pairs_per_item <= std::numeric_limits<std::uint32_t>::max(), "pairs_per_item: ", pairs_per_item,
                               ", expected at most 2^32 - 1");
   }
-  [[nodiscard]] bool takes(double y) const noexcept { return weight.takes(y); }
-  [[nodiscard]] std::string_view expects() const noexcept { return weight.expects(); }
+
+  /// The metric, for the checks of data that are its own.
+  template <class Visit>
+  void for_each_part(const Visit& visit) const {
+    rankloss::detail::for_each_part(weight, visit);
+  }
 
   template <class T, class R, class Arch = xsimd::default_arch>
   double operator()(const list<T, R>& items, const list_outputs<T>& out, workspace& scratch) const {

@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <span>
+#include <string_view>
 
 namespace rankloss::inline RANKLOSS_ABI::metrics {
 
@@ -18,15 +19,19 @@ namespace rankloss::inline RANKLOSS_ABI::metrics {
 ///
 ///     ARP = sum_i w_i y_i rank_i / sum_i w_i y_i
 ///
-/// Zhu et al.: Recall, precision and average precision, 2004; as in TF-Ranking. A relevance below 0 counts as 0. Items of equal score are in
-/// random order; the value is the expectation over it.
+/// Zhu et al.: Recall, precision and average precision, 2004; as in TF-Ranking. Items of equal score are in random order; the value is the
+/// expectation over it.
 ///
 /// - Time O(n) after a radix sort; scratch O(n). No gradient by scores.
 /// - Edge cases: a list without relevant items has value 0, although lower is better, and is left out by reduction::mean_of_relevant.
 ///   Infinite scores rank first or last. Relevance and weights of any size: they are scaled, never overflow.
+/// @throws std::invalid_argument from `evaluate` when a relevance is below 0.
 struct average_relevance_position {
   static constexpr bool has_gradient = false;
   static constexpr bool lower_is_better = true;
+
+  [[nodiscard]] bool takes(double y) const noexcept { return y >= 0.0; }
+  [[nodiscard]] std::string_view expects() const noexcept { return "at least 0"; }
 
   template <class T, class R>
   double operator()(const list<T, R>& items, const list_outputs<T>&, workspace& scratch) const {
@@ -72,7 +77,7 @@ struct average_relevance_position {
   static double weigh(const list<T, R>& items, std::span<double> shares) {
     detail::weighted_gains(items, gain::linear, {}, true, shares);
     double total = 0.0;
-    for (double& share : shares) total += share = std::max(share, 0.0);
+    for (const double share : shares) total += share;
     return total;
   }
 };

@@ -13,6 +13,7 @@
 #include <cmath>
 #include <cstddef>
 #include <span>
+#include <string_view>
 
 namespace rankloss::inline RANKLOSS_ABI::metrics {
 
@@ -35,9 +36,9 @@ namespace rankloss::inline RANKLOSS_ABI::metrics {
 /// - Time O(n) after a radix sort, and for each run O((r + min(m, k, 42 / mean p)) min(r, k, 42 / mean p of the relevant)): what less than
 ///   2^-60 of the users reach is left out. That is O(n) for a constant model with grades of the order of y_max, O(m r) at worst.
 ///   Scratch O(n). No gradient by scores.
-/// - An item of weight 0 is not relevant, nor is one of relevance <= 0: p = 0. Other weights say nothing here.
+/// - An item of weight 0 is not relevant: p = 0. Other weights say nothing here.
 /// - Edge cases: a list without relevant items has value 0 and is left out by reduction::mean_of_relevant. Infinite scores rank first or last.
-/// @throws std::invalid_argument from `evaluate` when max_grade is out of its range.
+/// @throws std::invalid_argument from `evaluate` when max_grade is out of its range or a relevance is below 0.
 struct expected_reciprocal_rank {
   std::size_t cutoff = 0;  ///< k; 0: the whole list
   double max_grade = 0.0;  ///< y_max, 0 to 1e300; greater grades count as it; 0: the list's own greatest
@@ -48,6 +49,8 @@ struct expected_reciprocal_rank {
   static constexpr bool compares_ranks = true;  ///< of_ranks: whether two ranks are equal
 
   void validate() const { detail::require(max_grade >= 0.0 && max_grade <= 1e300, "max_grade: ", max_grade, ", expected 0 to 1e300"); }
+  [[nodiscard]] bool takes(double y) const noexcept { return y >= 0.0; }
+  [[nodiscard]] std::string_view expects() const noexcept { return "at least 0"; }
 
   template <class T, class R>
   double operator()(const list<T, R>& items, const list_outputs<T>&, workspace& scratch) const {

@@ -16,16 +16,18 @@
 #include <cstdint>
 #include <numbers>
 #include <span>
+#include <string_view>
 
 namespace rankloss::inline RANKLOSS_ABI {
 namespace detail {
 
-/// What a grade is worth, divided by 2^shift.
+/// What a relevance is worth, divided by 2^shift. Below 0, which data checks refuse, it counts as 0 where it comes unchecked.
 [[nodiscard]] inline double gain_of(gain kind, std::span<const double> table, double y, double shift) {
   if (kind == gain::table) return worth_in(table, y);
+  y = std::max(y, 0.0);
   if (kind == gain::linear) return y * std::exp2(-shift);
   // Below 1/2 the difference would lose digits.
-  if (std::abs(y) < 0.5) return std::expm1(y * std::numbers::ln2) * std::exp2(-shift);
+  if (y < 0.5) return std::expm1(y * std::numbers::ln2) * std::exp2(-shift);
   return std::exp2(y - shift) - std::exp2(-shift);
 }
 
@@ -40,7 +42,7 @@ void weighted_gains(const list<T, R>& items, gain kind, std::span<const double> 
     double largest = 0.0;
     for (std::size_t i = 0; i < items.size_with_missed(); ++i) {
       const auto y = static_cast<double>(items.relevance[i]);
-      largest = std::max(largest, kind == gain::linear ? std::abs(y) : kind == gain::table ? gain_of(kind, table, y, 0.0) : y);
+      largest = std::max(largest, kind == gain::table ? gain_of(kind, table, y, 0.0) : y);
     }
     if (kind == gain::table) unit = gain_unit(largest);
     if (kind == gain::exponential && largest > 0.0 && largest < 1e-30) kind = gain::linear;  // 2^y - 1 is in proportion to y
@@ -128,10 +130,10 @@ namespace metrics {
 /// - Edge cases: a list without gain has value 0 and is left out by reduction::mean_of_relevant. Infinite scores rank first or last.
 ///   Exponential gains of grades beyond 1023 are infinite; other products and sums beyond the largest double count as that, and as functions of
 ///   ranks infinite gains too.
-/// @throws std::invalid_argument from `evaluate` when an option is out of its range.
+/// @throws std::invalid_argument from `evaluate` when an option is out of its range or a relevance is below 0, unless by gain::table.
 struct dcg {
   rankloss::gain gain = rankloss::gain::exponential;  ///< what a grade is worth
-  std::span<const double> gain_table{};               ///< [grades] >= 0, for gain::table; a grade beyond it is worth 0
+  std::span<const double> gain_table{};               ///< [grades] >= 0, for gain::table; other relevance is worth 0
   std::size_t cutoff = 0;                             ///< k; 0: the whole list
 
   static constexpr bool has_gradient = false;
@@ -139,6 +141,8 @@ struct dcg {
   static constexpr double best = 0.0;  ///< a loss is the DCG's negative: what a list allows is not known without its ideal
 
   void validate() const { detail::check_gain(gain, gain_table); }
+  [[nodiscard]] bool takes(double y) const noexcept { return detail::takes_gain(gain, y); }
+  [[nodiscard]] std::string_view expects() const noexcept { return detail::expects_gain; }
 
   template <class T, class R>
   double operator()(const list<T, R>& items, const list_outputs<T>&, workspace& scratch) const {
@@ -170,7 +174,7 @@ struct dcg {
 
 /// ndcg: normalised discounted cumulative gain of the first k.
 ///
-///     NDCG@k = DCG@k / ideal DCG@k,  between 0 and 1 where no gain is negative
+///     NDCG@k = DCG@k / ideal DCG@k,  between 0 and 1
 ///
 /// As dcg; items of equal score are in random order, and the value is the expectation over it. 1 - ndcg is what sndcg tends to as its
 /// temperature goes to 0, but for lists without relevance.
@@ -178,10 +182,10 @@ struct dcg {
 /// - Time O(n) after two radix sorts; scratch O(n). No gradient by scores.
 /// - Edge cases: a list without positive ideal DCG (empty, or nothing relevant) has value 0, not 1 and not NaN, and is left out by
 ///   reduction::mean_of_relevant. Infinite scores rank first or last. Gains of any size: they are scaled, never overflow.
-/// @throws std::invalid_argument from `evaluate` when an option is out of its range.
+/// @throws std::invalid_argument from `evaluate` when an option is out of its range or a relevance is below 0, unless by gain::table.
 struct ndcg {
   rankloss::gain gain = rankloss::gain::exponential;  ///< what a grade is worth
-  std::span<const double> gain_table{};               ///< [grades] >= 0, for gain::table; a grade beyond it is worth 0
+  std::span<const double> gain_table{};               ///< [grades] >= 0, for gain::table; other relevance is worth 0
   std::size_t cutoff = 0;                             ///< k; 0: the whole list
   rankloss::ideal ideal = rankloss::ideal::sorted;    ///< how the ideal DCG is counted
 
@@ -190,6 +194,8 @@ struct ndcg {
   static constexpr double best = 1.0;
 
   void validate() const { detail::check_gain(gain, gain_table); }
+  [[nodiscard]] bool takes(double y) const noexcept { return detail::takes_gain(gain, y); }
+  [[nodiscard]] std::string_view expects() const noexcept { return detail::expects_gain; }
 
   template <class T, class R>
   double operator()(const list<T, R>& items, const list_outputs<T>&, workspace& scratch) const {

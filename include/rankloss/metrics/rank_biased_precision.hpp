@@ -14,6 +14,7 @@
 #include <cmath>
 #include <cstddef>
 #include <span>
+#include <string_view>
 
 namespace rankloss::inline RANKLOSS_ABI::metrics {
 
@@ -29,11 +30,11 @@ namespace rankloss::inline RANKLOSS_ABI::metrics {
 /// - Edge cases: a list without gain has value 0 and is left out by reduction::mean_of_relevant. Infinite scores rank first or last. Exponential
 ///   gains of grades beyond 1023 are infinite; other products and sums beyond the largest double count as that, and as functions of ranks infinite
 ///   gains too.
-/// @throws std::invalid_argument from `evaluate` when an option is out of its range.
+/// @throws std::invalid_argument from `evaluate` when an option is out of its range or a relevance is below 0, unless by gain::table.
 struct rank_biased_precision {
   double persistence = 0.8;                      ///< 0 to 1, both excluded; 0.5 impatient, 0.95 patient
   rankloss::gain gain = rankloss::gain::linear;  ///< what a grade is worth
-  std::span<const double> gain_table{};          ///< [grades] >= 0, for gain::table; a grade beyond it is worth 0
+  std::span<const double> gain_table{};          ///< [grades] >= 0, for gain::table; other relevance is worth 0
   std::size_t cutoff = 0;                        ///< k; 0: the whole list
 
   static constexpr bool has_gradient = false;
@@ -44,6 +45,8 @@ struct rank_biased_precision {
     detail::require(persistence > 0.0 && persistence < 1.0, "persistence: ", persistence, ", expected between 0 and 1");
     detail::check_gain(gain, gain_table);
   }
+  [[nodiscard]] bool takes(double y) const noexcept { return detail::takes_gain(gain, y); }
+  [[nodiscard]] std::string_view expects() const noexcept { return detail::expects_gain; }
 
   template <class T, class R>
   double operator()(const list<T, R>& items, const list_outputs<T>&, workspace& scratch) const {

@@ -16,10 +16,12 @@
 #include <cstdint>
 #include <numbers>
 #include <span>
+#include <string_view>
 
 /// Weights of pairs: what `pairwise` multiplies a pair's function with. Those that look at positions take them from the order of the scores,
 /// equal scores in the order of the items, and are constants to the gradient: they jump where two items change places. Items that are alike in
-/// score, relevance and weight have the mean of the slopes that they have in all orders of these items.
+/// score, relevance and weight have the mean of the slopes that they have in all orders of these items. Those that are made of gains, or
+/// of relevance as a factor, take none below 0.
 namespace rankloss::inline RANKLOSS_ABI::pairs {
 
 /// Whether weights are divided by the ideal DCG of the list.
@@ -193,10 +195,13 @@ enum class difference_of {
   squares,    ///< y^2
 };
 
-/// relevance_difference: |y_i - y_j|, of ARP-Loss2, or |y_i^2 - y_j^2|.
+/// relevance_difference: |y_i - y_j|, of ARP-Loss2, or |y_i^2 - y_j^2|, which rises with the difference where no relevance is below 0, and takes
+/// none that is.
 struct relevance_difference {
   difference_of of = difference_of::relevance;
   void validate() const noexcept {}
+  [[nodiscard]] bool takes(double y) const noexcept { return of == difference_of::relevance || y >= 0.0; }
+  [[nodiscard]] std::string_view expects() const noexcept { return "at least 0"; }
 
   template <class Arch, class S>
   struct rows {
@@ -252,6 +257,8 @@ struct delta_ndcg {
 
   static constexpr bool by_position = true;
   void validate() const { rankloss::detail::check_gain(gain, gain_table); }
+  [[nodiscard]] bool takes(double y) const noexcept { return rankloss::detail::takes_gain(gain, y); }
+  [[nodiscard]] std::string_view expects() const noexcept { return rankloss::detail::expects_gain; }
 
   /// Weights are divided by 2^exponent.
   template <class T, class R>
@@ -310,6 +317,8 @@ struct ndcg_loss2 {
   static constexpr bool by_position = true;
   static constexpr bool by_place = true;
   void validate() const { rankloss::detail::check_gain(gain, gain_table); }
+  [[nodiscard]] bool takes(double y) const noexcept { return rankloss::detail::takes_gain(gain, y); }
+  [[nodiscard]] std::string_view expects() const noexcept { return rankloss::detail::expects_gain; }
 
   /// Weights are divided by 2^exponent.
   template <class T, class R>
@@ -337,6 +346,8 @@ struct ndcg_loss2_plus {
     rankloss::detail::check_gain(gain, gain_table);
     rankloss::detail::require(mu >= 0.0 && mu <= 1e30, "mu: ", mu, ", expected 0 to 1e30");
   }
+  [[nodiscard]] bool takes(double y) const noexcept { return rankloss::detail::takes_gain(gain, y); }
+  [[nodiscard]] std::string_view expects() const noexcept { return rankloss::detail::expects_gain; }
 
   /// Weights are divided by 2^exponent.
   template <class T, class R>
@@ -360,6 +371,8 @@ struct ndcg_loss1 {
   static constexpr bool by_position = true;
   static constexpr bool all_pairs = true;
   void validate() const { rankloss::detail::check_gain(gain, gain_table); }
+  [[nodiscard]] bool takes(double y) const noexcept { return rankloss::detail::takes_gain(gain, y); }
+  [[nodiscard]] std::string_view expects() const noexcept { return rankloss::detail::expects_gain; }
 
   /// Weights are divided by 2^exponent.
   template <class T, class R>
@@ -384,12 +397,14 @@ struct ndcg_loss1 {
 struct arp_loss1 {
   static constexpr bool all_pairs = true;
   void validate() const noexcept {}
+  [[nodiscard]] bool takes(double y) const noexcept { return y >= 0.0; }
+  [[nodiscard]] std::string_view expects() const noexcept { return "at least 0"; }
 
   template <class Arch, class S, class T, class R>
   [[nodiscard]] std::span<const S> prepare(const list<T, R>& items, const detail::places& at, workspace& scratch) const {
     const std::span<S> weights = detail::padded<S, Arch>(at.size(), scratch);
     const double unit = std::ldexp(1.0, -exponent(items));
-    for (std::size_t p = 0; p < at.size(); ++p) weights[p] = static_cast<S>(static_cast<double>(items.relevance[at.item[p]]) * unit);
+    for (std::size_t p = 0; p < at.size(); ++p) weights[p] = static_cast<S>(std::max(static_cast<double>(items.relevance[at.item[p]]), 0.0) * unit);
     return weights;
   }
 
