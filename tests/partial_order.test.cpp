@@ -27,6 +27,7 @@ using rankloss::ordered_pairs;
 using rankloss::pair_agreement;
 using rankloss::pair_balance;
 using rankloss::partial_order;
+using rankloss::rank_zero;
 
 using reals = std::vector<double>;
 using ints = std::vector<int>;
@@ -90,7 +91,7 @@ TEST_CASE("partial_order: from grades and from ranks") {
   CHECK(listed(by_grade.reduction().pairs()) == pair_list{{0, 2}, {1, 0}, {3, 0}});
   CHECK(listed(by_grade.reduction().closure().pairs()) == expected);
   CHECK(listed(partial_order::from_ranks(ints{0, 4, 4, 6}, ints{2, 1, 9, 1, 5, 5}).pairs()) == expected);
-  CHECK(listed(partial_order::from_ranks(ints{0, 4, 4, 6}, std::vector<float>{0.5f, 0, 1, -0.0f, 5, 5}).pairs()) == expected);
+  CHECK(listed(partial_order::from_ranks(ints{0, 4, 4, 6}, std::vector<float>{0.5f, 0, 1, -0.0f, 5, 5}, rank_zero::best).pairs()) == expected);
   CHECK(listed(partial_order::from_grades({}, std::vector<std::uint8_t>{1, 0}).pairs()) == pair_list{{0, 1}});
   CHECK(partial_order{}.lists() == 0);
   CHECK(partial_order{}.pairs().other.empty());
@@ -124,6 +125,51 @@ TEST_CASE("partial_order: closure and reduction are those of plain search") {
       for (std::size_t k = 0; k < n; ++k) place[order.sorted(0)[k]] = k;
       CHECK(std::all_of(all.begin(), all.end(), [&](const auto& p) { return place[p.first] < place[p.second]; }));
     }
+}
+
+TEST_CASE("partial_order: what rank 0 means") {
+  // The second list has nobody ranked, the third one item; 0 > 2, 3 > 2 of the first.
+  const ints offsets{0, 5, 7, 9}, ranks{1, 0, 4, 1, 0, 0, 0, 0, 3};
+  const auto apart = partial_order::from_ranks(offsets, ranks, rank_zero::unranked);
+  CHECK(apart.by_levels());
+  CHECK(listed(apart.pairs()) == pair_list{{0, 2}, {3, 2}});
+  CHECK(listed(apart.reduction().pairs()) == pair_list{{0, 2}, {3, 2}});
+  CHECK(listed(apart.closure().pairs()) == pair_list{{0, 2}, {3, 2}});
+  CHECK(apart.count_pairs(0) == 2);
+  CHECK(apart.has_pair(0));
+  CHECK_FALSE(apart.has_pair(1));
+  CHECK_FALSE(apart.has_pair(2));
+  CHECK(apart.precedes(0, 2));
+  for (const std::size_t i : {0u, 2u, 3u, 4u}) {
+    CHECK_FALSE(apart.precedes(i, 1));
+    CHECK_FALSE(apart.precedes(1, i));
+  }
+  constexpr std::uint32_t none = partial_order::no_level;
+  CHECK(std::vector<std::uint32_t>(apart.levels(0).begin(), apart.levels(0).end()) == std::vector<std::uint32_t>{0, none, 1, 0, none});
+  CHECK(std::vector<std::uint32_t>(apart.sorted(0).begin(), apart.sorted(0).end()) == std::vector<std::uint32_t>{0, 3, 2});
+  CHECK(apart.sorted(1).empty());
+  CHECK(listed(apart.sample_pairs(1, 7)).size() == 1);
+  CHECK(agreement(apart, reals{3, 9, 1, 1, -9, 1, 2, 3, 4}) == rankloss::pair_agreement{1, 0, 1});
+
+  const auto last = partial_order::from_ranks(offsets, ranks, rank_zero::last);
+  CHECK(listed(last.pairs()) == listed(partial_order::from_ranks(offsets, ints{1, 5, 4, 1, 5, 1, 1, 4, 3}).pairs()));
+  const auto best = partial_order::from_ranks(offsets, ranks, rank_zero::best);
+  CHECK(listed(best.pairs()) == listed(partial_order::from_ranks(offsets, ints{2, 1, 5, 2, 1, 1, 1, 1, 4}).pairs()));
+
+  // Of many items, drawn: the pairs are those of the ranked ones.
+  std::mt19937_64 random(4);
+  ints many(300);
+  for (int& rank : many) rank = static_cast<int>(random() % 7);
+  const auto order = partial_order::from_ranks({}, many, rank_zero::unranked);
+  for (const pair_balance balance : {pair_balance::none, pair_balance::by_gap}) {
+    const pair_list drawn = listed(order.sample_pairs(500, 3, balance));
+    CHECK(drawn.size() == 500);
+    CHECK(std::all_of(drawn.begin(), drawn.end(), [&](const auto& p) { return many[p.first] > 0 && many[p.first] < many[p.second]; }));
+  }
+  std::size_t pairs = 0;
+  for (const int a : many)
+    for (const int b : many) pairs += a > 0 && a < b ? 1 : 0;
+  CHECK(order.count_pairs(0) == pairs);
 }
 
 TEST_CASE("partial_order: pairs go into a preference batch") {
@@ -289,6 +335,11 @@ TEST_CASE("partial_order: what does not fit is named") {
   CHECK_THROWS_WITH(partial_order::from_grades(ints{0, 2, 4}, reals{0, 1, nan, 2}),
                     "rankloss: grades: nan at list 1, item 0, expected a finite number");
   CHECK_THROWS_WITH(partial_order::from_ranks(ints{0, 2}, reals{1, infinity}), "rankloss: ranks: inf at list 0, item 1, expected a finite number");
+  CHECK_THROWS_WITH(partial_order::from_ranks(ints{0, 1, 3}, ints{1, 2, 0}),
+                    "rankloss: ranks: 0 at list 1, item 1, expected above 0; say what 0 means: rank_zero::unranked, rank_zero::last or "
+                    "rank_zero::best");
+  for (const rank_zero zero : {rank_zero::refused, rank_zero::unranked, rank_zero::last, rank_zero::best})
+    CHECK_THROWS_WITH(partial_order::from_ranks(ints{0, 1, 3}, ints{1, 2, -1}, zero), "rankloss: ranks: -1 at list 1, item 1, expected above 0");
   CHECK_THROWS_WITH(partial_order::from_ranks(ints{0, 2}, reals{1}), "rankloss: offsets: last is 2, expected 1 (the number of items)");
 
   const auto order = of_pairs({0, 2}, {0}, {1});

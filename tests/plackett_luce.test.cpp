@@ -177,7 +177,7 @@ TEMPLATE_TEST_CASE("plackett_luce: full orders are listmle, buckets listmle with
       const auto s = support::numbers<TestType>(random, n);
       const auto y = support::whole_numbers<int>(random, n, grades);
       std::vector<int> ranks;
-      for (const int grade : y) ranks.push_back(-3 * grade);
+      for (const int grade : y) ranks.push_back(3 * (static_cast<int>(grades) - grade));
       const rankloss::listmle like{.temperature = 0.5, .ties = rankloss::tie_order::exact};
       reals g(n), h(n);
       const double value =
@@ -196,6 +196,43 @@ TEMPLATE_TEST_CASE("plackett_luce: full orders are listmle, buckets listmle with
     }
 }
 
+TEMPLATE_TEST_CASE("plackett_luce: items that nobody ranked have no say, those of rank 0 may be the last", "", float, double) {
+  using T = TestType;
+  std::mt19937_64 random(8);
+  for (const std::size_t n : {1u, 2u, 3u, 9u, 200u, 700u})
+    for (const unsigned grades : {2u, 4u, 1000u})
+      for (const order_likelihood likelihood : {order_likelihood::exact, order_likelihood::by_pairs}) {
+        CAPTURE(n, grades, likelihood == order_likelihood::exact);
+        const auto s = support::numbers<T>(random, n);
+        const auto ranks = support::whole_numbers<int>(random, n, grades);
+        std::vector<T> ranked;
+        std::vector<int> their_ranks, lower = ranks;
+        for (std::size_t i = 0; i < n; ++i) {
+          if (ranks[i] == 0) lower[i] = 2000;
+          if (ranks[i] == 0) continue;
+          ranked.push_back(s[i]);
+          their_ranks.push_back(ranks[i]);
+        }
+        const plackett_luce loss{.temperature = 0.5, .likelihood = likelihood};
+        const auto got = derivatives_of<T>(loss, s, partial_order::from_ranks({}, ranks, rankloss::rank_zero::unranked));
+        const auto alone = derivatives_of<T>(loss, ranked, partial_order::from_ranks({}, their_ranks));
+        CHECK(got.value == alone.value);
+        std::size_t k = 0;
+        std::size_t wrong = 0;
+        for (std::size_t i = 0; i < n; ++i) {
+          wrong += got.gradient[i] != (ranks[i] == 0 ? 0.0 : alone.gradient[k]);
+          wrong += got.hessian[i] != (ranks[i] == 0 ? 0.0 : alone.hessian[k]);
+          k += ranks[i] == 0 ? 0 : 1;
+        }
+        CHECK(wrong == 0);
+
+        const auto last = derivatives_of<T>(loss, s, partial_order::from_ranks({}, ranks, rankloss::rank_zero::last));
+        const auto as_last = derivatives_of<T>(loss, s, partial_order::from_ranks({}, lower));
+        CHECK(last.value == as_last.value);
+        CHECK(last.gradient == as_last.gradient);
+      }
+}
+
 TEST_CASE("plackett_luce: a long chain and a deep tree go without down-sets") {
   constexpr std::size_t n = 3000;
   std::mt19937_64 random(5);
@@ -203,7 +240,7 @@ TEST_CASE("plackett_luce: a long chain and a deep tree go without down-sets") {
   std::vector<std::size_t> chain(n);
   std::iota(chain.begin(), chain.end(), std::size_t{0});
   const auto by_chain = partial_order::from_chains(std::vector<std::size_t>{0, n}, chain);
-  CHECK(of({.most_sets = 2}, s, by_chain) == Approx(of({}, s, partial_order::from_ranks({}, chain))).epsilon(1e-13));
+  CHECK(of({.most_sets = 2}, s, by_chain) == Approx(of({}, s, partial_order::from_ranks({}, chain, rankloss::rank_zero::best))).epsilon(1e-13));
   // Item i over items 2 i + 1 and 2 i + 2: P is the product of w_i over what is in its tree.
   pair_list pairs;
   for (std::size_t i = 1; i < n; ++i) pairs.emplace_back((i - 1) / 2, i);

@@ -76,6 +76,7 @@ struct claims {
   bool jumps = false;           ///< where ranks that differ by a rounding pass each other: only equal bits give equal values
   bool rectangular = true;      ///< takes matrices that are not square
   bool transposable = true;     ///< of a matrix: rows and columns are measured alike
+  bool takes_below_0 = false;   ///< takes relevance below 0: it compares relevance, or asks whether it is above 0, or has gains in a table
 };
 
 /// A loss whose type has been forgotten.
@@ -113,24 +114,28 @@ const std::vector<list_loss>& list_losses() {
       {"sndcg, temperature 1", {.length = 1.0, .step = 0.01}, sndcg{.temperature = 1.0}},
       {"sndcg, temperature 0.1", {.length = 0.1, .step = 0.001}, sndcg{.temperature = 0.1}},
       {"sndcg, linear gain", {.length = 0.1, .step = 0.001}, sndcg{.temperature = 0.1, .gain = gain::linear}},
-      {"sndcg, table of gains", {.length = 1.0, .step = 0.01}, sndcg{.temperature = 1.0, .gain = gain::table, .gain_table = table}},
+      {"sndcg, table of gains",
+       {.length = 1.0, .step = 0.01, .takes_below_0 = true},
+       sndcg{.temperature = 1.0, .gain = gain::table, .gain_table = table}},
       {"sndcg, cutoff 5", {.length = 0.1, .step = 0.0002}, sndcg{.temperature = 0.1, .cutoff = 5}},
       {"sndcg, competition ranks", {.length = 0.1, .step = 0.001}, sndcg{.temperature = 0.1, .ideal = ideal::competition_ranks}},
       {"weighted_sum of two sndcg",
        {.length = 0.3, .step = 0.003},
        rankloss::weighted_sum{weighted{0.3, sndcg{.temperature = 0.3}}, weighted{0.7, sndcg{.temperature = 1.0, .gain = gain::linear}}}},
       // Not stochastic, whose noise is keyed by places: it has tests of its own.
-      {"smooth_ap", {.length = 0.3, .step = 0.003}, rankloss::smooth_ap{.ranks = {.temperature = 0.3}}},
-      {"smooth_recall_at_k", {.length = 0.3, .step = 0.0005}, rankloss::smooth_recall_at_k{.metric = {.cutoff = 5}, .ranks = {.temperature = 0.3}}},
+      {"smooth_ap", {.length = 0.3, .step = 0.003, .takes_below_0 = true}, rankloss::smooth_ap{.ranks = {.temperature = 0.3}}},
+      {"smooth_recall_at_k",
+       {.length = 0.3, .step = 0.0005, .takes_below_0 = true},
+       rankloss::smooth_recall_at_k{.metric = {.cutoff = 5}, .ranks = {.temperature = 0.3}}},
       {"smooth_metric of RBP and Laplace ranks",
        {.length = 0.3, .step = 0.001, .smooth = false},
        rankloss::smooth_metric<metrics::rank_biased_precision, rankloss::laplace_ranks>{{}, {.temperature = 0.3}}},
       {"smooth_metric of NDCG and projected ranks",
        {.length = 0.3, .step = 0.0001, .smooth = false},
        rankloss::smooth_metric<metrics::ndcg, rankloss::projected_ranks>{{}, {.temperature = 0.3}}},
-      {"smooth_mrr", {.length = 0.3, .jumps = true}, rankloss::smooth_mrr{.ranks = {.temperature = 0.3}}},
+      {"smooth_mrr", {.length = 0.3, .jumps = true, .takes_below_0 = true}, rankloss::smooth_mrr{.ranks = {.temperature = 0.3}}},
       {"smooth_metric of ERR", {.length = 0.3, .jumps = true}, rankloss::smooth_metric<metrics::expected_reciprocal_rank>{{}, {.temperature = 0.3}}},
-      {"soft_spearman", {.length = 1.0, .step = 0.003, .smooth = false}, rankloss::soft_spearman<>{{.temperature = 1.0}}},
+      {"soft_spearman", {.length = 1.0, .step = 0.003, .smooth = false, .takes_below_0 = true}, rankloss::soft_spearman<>{{.temperature = 1.0}}},
       {"neural_ndcg",
        {.length = 0.15, .step = 0.001, .smooth = false, .rounding = 10},
        rankloss::neural_ndcg{.temperature = 0.3, .steps = 3, .tolerance = 0.0}},
@@ -144,39 +149,43 @@ const std::vector<list_loss>& list_losses() {
       {"softmax_cross_entropy, relevance as it is",
        {.length = 0.5, .step = 0.003},
        rankloss::softmax_cross_entropy{.temperature = 0.5, .target = rankloss::target::relevance, .poly = 0.7}},
-      {"listnet", {.length = 0.5, .step = 0.003}, rankloss::listnet{.temperature = 0.5, .relevance_temperature = 2.0}},
+      {"listnet", {.length = 0.5, .step = 0.003, .takes_below_0 = true}, rankloss::listnet{.temperature = 0.5, .relevance_temperature = 2.0}},
       {"xe_ndcg, constant gammas", {.length = 1.0, .step = 0.003}, rankloss::xe_ndcg{.gammas = rankloss::gammas::constant}},
-      {"listmle", {.length = 0.5, .step = 0.003, .by_place = true}, rankloss::listmle{.temperature = 0.5}},
+      {"listmle", {.length = 0.5, .step = 0.003, .by_place = true, .takes_below_0 = true}, rankloss::listmle{.temperature = 0.5}},
       {"listmle, position weights and cutoff",
-       {.length = 1.0, .step = 0.003, .by_place = true},
+       {.length = 1.0, .step = 0.003, .by_place = true, .takes_below_0 = true},
        rankloss::listmle{.cutoff = 5, .weights = rankloss::position_weights::exponential}},
-      {"listmle, exact ties", {.length = 1.0, .step = 0.01}, rankloss::listmle{.ties = rankloss::tie_order::exact}},
+      {"listmle, exact ties", {.length = 1.0, .step = 0.01, .takes_below_0 = true}, rankloss::listmle{.ties = rankloss::tie_order::exact}},
       {"unique_softmax", {.length = 1.0, .step = 0.01}, rankloss::unique_softmax{}},
-      {"pointwise squared", {.length = 1.0, .step = 0.01, .shift_invariant = false, .zero_sum = false}, rankloss::pointwise_squared{}},
+      {"pointwise squared",
+       {.length = 1.0, .step = 0.01, .shift_invariant = false, .zero_sum = false, .takes_below_0 = true},
+       rankloss::pointwise_squared{}},
       {"pointwise logistic", {.length = 1.0, .step = 0.01, .shift_invariant = false, .zero_sum = false}, rankloss::pointwise_logistic{}},
       {"pointwise ordinal",
        {.length = 1.0, .step = 0.01, .shift_invariant = false, .zero_sum = false},
        rankloss::pointwise_ordinal{.function = {.thresholds = thresholds}}},
       {"pointwise smooth_l1, sum",
-       {.length = 0.2, .step = 0.001, .smooth = false, .shift_invariant = false, .zero_sum = false},
+       {.length = 0.2, .step = 0.001, .smooth = false, .shift_invariant = false, .zero_sum = false, .takes_below_0 = true},
        rankloss::pointwise_smooth_l1{.function = {.beta = 0.2}, .over_items = rankloss::item_reduction::sum}},
-      {"ranknet", {.length = 1.0, .step = 0.01}, rankloss::ranknet{}},
+      {"ranknet", {.length = 1.0, .step = 0.01, .takes_below_0 = true}, rankloss::ranknet{}},
       {"soft zero one, mean of pairs",
-       {.length = 0.5, .step = 0.005},
+       {.length = 0.5, .step = 0.005, .takes_below_0 = true},
        rankloss::pairwise<rankloss::pairs::soft_zero_one>{.function = {.temperature = 0.5}, .average = rankloss::pairs::average::pairs}},
       {"squared hinge without margin",
-       {.length = 1.0, .step = 0.001, .smooth = false},
+       {.length = 1.0, .step = 0.001, .smooth = false, .takes_below_0 = true},
        rankloss::pairwise<rankloss::pairs::squared_hinge>{.function = {.margin = 0.0}}},
       {"squared difference, by differences of relevance",
-       {.length = 1.0, .step = 0.1},
+       {.length = 1.0, .step = 0.1, .takes_below_0 = true},
        rankloss::pairwise<rankloss::pairs::squared_difference, rankloss::pairs::relevance_difference>{}},
       {"lambdarank", {.length = 0.5, .step = 0.0005, .smooth = false, .by_place = true}, rankloss::lambdarank{.function = {.temperature = 0.5}}},
-      {"lambdarank_map, cutoff 5", {.length = 1.0, .step = 0.0005, .smooth = false, .by_place = true}, rankloss::lambdarank_map{.cutoff = 5}},
+      {"lambdarank_map, cutoff 5",
+       {.length = 1.0, .step = 0.0005, .smooth = false, .by_place = true, .takes_below_0 = true},
+       rankloss::lambdarank_map{.cutoff = 5}},
       {"ndcg_loss2_plus", {.length = 1.0, .step = 0.0005, .smooth = false, .by_place = true}, rankloss::ndcg_loss2_plus{}},
       {"ndcg_loss1", {.length = 1.0, .step = 0.001, .smooth = false, .by_place = true}, rankloss::ndcg_loss1{}},
       {"arp_loss1", {.length = 1.0, .step = 0.01}, rankloss::arp_loss1{}},
       {"neural_sort_cross_entropy",
-       {.length = 0.15, .step = 0.001, .smooth = false, .rounding = 10},
+       {.length = 0.15, .step = 0.001, .smooth = false, .rounding = 10, .takes_below_0 = true},
        rankloss::neural_sort_cross_entropy{.temperature = 0.3}},
   };
   return all;
@@ -188,16 +197,18 @@ const std::vector<matrix_loss>& similarity_losses() {
   using rankloss::sndcg;
   using rankloss::triplet;
   using rankloss::weighted;
-  const claims kinked{.smooth = false};
+  const claims kinked{.smooth = false, .takes_below_0 = true};
   static const std::vector<matrix_loss> all{
       {"bidirectional sndcg", {.length = 0.1, .step = 0.001}, bidirectional<sndcg>{sndcg{.temperature = 0.1}}},
       {"bidirectional sndcg, columns by relevance of rows",
        {.length = 0.1, .step = 0.001, .rectangular = false, .transposable = false},
        bidirectional<sndcg>{sndcg{.temperature = 0.1, .ideal = rankloss::ideal::competition_ranks}, rankloss::column_relevance::of_rows}},
       {"bidirectional softmax_cross_entropy", {.length = 1.0, .step = 0.003}, bidirectional<rankloss::softmax_cross_entropy>{}},
-      {"bidirectional listmle, exact ties", {.length = 1.0, .step = 0.003}, bidirectional<rankloss::listmle>{{.ties = rankloss::tie_order::exact}}},
+      {"bidirectional listmle, exact ties",
+       {.length = 1.0, .step = 0.003, .takes_below_0 = true},
+       bidirectional<rankloss::listmle>{{.ties = rankloss::tie_order::exact}}},
       {"bidirectional unique_softmax", {.length = 1.0, .step = 0.003}, bidirectional<rankloss::unique_softmax>{}},
-      {"bidirectional ranknet", {.length = 1.0, .step = 0.003}, bidirectional<rankloss::ranknet>{}},
+      {"bidirectional ranknet", {.length = 1.0, .step = 0.003, .takes_below_0 = true}, bidirectional<rankloss::ranknet>{}},
       {"triplet, hardest", kinked, triplet{}},
       {"triplet, all", kinked, triplet{.mine = mining::all}},
       {"weighted_sum of triplet and bidirectional sndcg",
@@ -1114,6 +1125,44 @@ TEMPLATE_TEST_CASE("lists: a NaN is refused by the name of its list and item, an
   }
 }
 
+TEMPLATE_TEST_CASE("lists: relevance below 0 is refused by list and item, unless claimed to be taken, and finite where it comes unchecked", "", float,
+                   double) {
+  using T = TestType;
+  const auto data = short_lists<T>(true);
+  const std::size_t l = 4, i = 12;  // of 17
+  REQUIRE(data.size(l) == 17);
+  auto broken = data;
+  broken.relevance[data.offsets[l] + i] = T(-0.5);
+  for (const list_loss& loss : list_losses()) {
+    INFO(loss.name);
+    if (loss.claimed.takes_below_0)
+      CHECK(std::isfinite(run(loss, broken.batch()).value));
+    else
+      refuses(loss, broken.weighted(reduction::mean),
+              "rankloss: relevance: -0.5 at list 4, item 12, expected at least 0; mask items without judgement");
+    std::vector<std::uint8_t> mask(broken.scores.size(), 1);
+    mask[data.offsets[l] + i] = 0;
+    auto masked = broken.batch();
+    masked.mask = mask;
+    CHECK(std::isfinite(run(loss, masked).value));
+
+    context unchecked;
+    unchecked.checks = rankloss::data_checks::off;
+    for (const double below : {-0.5, -1.0, -1e30}) {
+      auto all = data;
+      for (std::size_t at = 0; at < all.relevance.size(); ++at)
+        if (at % 3 != 0 || at / 30 == 1) all.relevance[at] = static_cast<T>(below);
+      for (const wanted want : offered(loss)) {
+        const auto r = run(loss, all.weighted(reduction::mean), want, unchecked);
+        CHECK(std::isfinite(r.value));
+        CHECK(all_finite(r.gradient));
+        CHECK(all_finite(r.hessian));
+        CHECK(all_finite(r.per_list));
+      }
+    }
+  }
+}
+
 TEMPLATE_TEST_CASE("lists: shifts change nothing and gradients sum to 0, where claimed", "", float, double) {
   using T = TestType;
   const auto data = all_lists<T>();
@@ -1426,6 +1475,26 @@ TEMPLATE_TEST_CASE("matrices: a NaN is refused by the name of its row and column
       broken = m;
       broken.column_relevance[i * m.columns + j] = std::numeric_limits<T>::infinity();
       refuses(loss, broken.batch(), "rankloss: column_relevance: inf" + place + "finite number");
+    }
+  }
+}
+
+TEMPLATE_TEST_CASE("matrices: relevance below 0 is refused by row and column, unless claimed to be taken", "", float, double) {
+  using T = TestType;
+  std::mt19937_64 random(12);
+  matrix<T> m(random, 9, 9);
+  m.grades(random, true);
+  for (const matrix_loss& loss : similarity_losses()) {
+    INFO(loss.name);
+    auto broken = m;
+    broken.column_relevance[3 * 9 + 7] = T(-0.5);
+    const std::string rest = "relevance: -0.5 at row 3, column 7, expected at least 0; a matrix has no mask: give pairs without judgement 0";
+    for (const std::string field : {"rankloss: column_", "rankloss: "}) {
+      if (loss.claimed.takes_below_0)
+        CHECK(std::isfinite(run(loss, broken.batch()).value));
+      else
+        refuses(loss, broken.batch(), field + rest);
+      broken.relevance[3 * 9 + 7] = T(-0.5);
     }
   }
 }

@@ -35,6 +35,14 @@ enum class pair_balance {
   by_gap,  ///< as many of each gap as there are, a gap being by how many of the list's levels the two items are apart; for orders by levels
 };
 
+/// What a rank of 0 says of its item.
+enum class rank_zero {
+  refused,   ///< nothing: it is an error
+  unranked,  ///< it was not ranked and is neither better nor worse than any other, as in the R package PlackettLuce
+  last,      ///< it is worse than all that have another rank: of lists of the first k
+  best,      ///< it is the best: ranks count from 0
+};
+
 /// ordered_pairs: pairs of items by their positions among all items, as preference_batch takes them.
 struct ordered_pairs {
   std::vector<std::size_t> preferred;  ///< [pairs]
@@ -46,7 +54,8 @@ struct ordered_pairs {
 /// List q is [offsets[q], offsets[q + 1]), as in list_batch; an item is named by its position among all items. The order is held in one of two
 /// forms:
 ///
-/// - by levels (from_grades, from_ranks): an item is better than every item of a lower level; O(items) memory, however many pairs that is;
+/// - by levels (from_grades, from_ranks): an item is better than every item of a lower level, and those of no level are in no pair; O(items)
+///   memory, however many pairs that is;
 /// - by pairs (from_pairs, from_chains): those that were given, each once; what follows from them, a > c from a > b and b > c, is part of the
 ///   order and not stored. O(items + pairs) memory.
 ///
@@ -110,13 +119,32 @@ class partial_order {
   /// @throws std::invalid_argument naming the field when sizes, offsets or grades do not fit.
   template <detail::array Range>
   requires std::is_arithmetic_v<detail::element_of<Range>>
-  [[nodiscard]] static partial_order from_grades(const positions& offsets, const Range& grades) { return of_levels(offsets, grades, "grades", 1.0); }
+  [[nodiscard]] static partial_order from_grades(const positions& offsets, const Range& grades) {
+    const auto* grade = detail::first_of(grades);
+    return of_levels(offsets, detail::size_of(grades), [&](const partial_order& order, std::size_t l, std::size_t i) {
+      const auto y = static_cast<double>(grade[order.first(l) + i]);
+      detail::require(detail::is_finite(y), "grades: ", y, " at list ", l, ", item ", i, ", expected a finite number");
+      return place_of{place_of::by_value, y};
+    });
+  }
 
   /// Of two items of a list the one of the smaller rank is better; equal ranks are not ordered. Ranks, or numbers of buckets from the best.
-  /// A top-k order: ranks 1 to k, and k + 1 for all others. Everything else as from_grades.
+  /// A top-k order: ranks 1 to k, and k + 1 for all others, or 0 for them with rank_zero::last. Everything else as from_grades.
+  /// @param ranks  [items] any arithmetic type, finite, above 0, or 0 where `zero` says what that means
   template <detail::array Range>
   requires std::is_arithmetic_v<detail::element_of<Range>>
-  [[nodiscard]] static partial_order from_ranks(const positions& offsets, const Range& ranks) { return of_levels(offsets, ranks, "ranks", -1.0); }
+  [[nodiscard]] static partial_order from_ranks(const positions& offsets, const Range& ranks, rank_zero zero = rank_zero::refused) {
+    const auto* rank = detail::first_of(ranks);
+    return of_levels(offsets, detail::size_of(ranks), [&](const partial_order& order, std::size_t l, std::size_t i) {
+      const auto r = static_cast<double>(rank[order.first(l) + i]);
+      detail::require(detail::is_finite(r), "ranks: ", r, " at list ", l, ", item ", i, ", expected a finite number");
+      detail::require(zero != rank_zero::refused || r != 0.0, "ranks: 0 at list ", l, ", item ", i,
+                      ", expected above 0; say what 0 means: rank_zero::unranked, rank_zero::last or rank_zero::best");
+      detail::require(r >= 0.0, "ranks: ", r, " at list ", l, ", item ", i, ", expected above 0");
+      if (r != 0.0 || zero == rank_zero::best) return place_of{place_of::by_value, -r};
+      return place_of{zero == rank_zero::last ? place_of::last : place_of::none, 0.0};
+    });
+  }
 
   [[nodiscard]] std::size_t lists() const noexcept { return offsets_.size() - 1; }
   [[nodiscard]] std::size_t items() const noexcept { return offsets_.back(); }
@@ -125,10 +153,15 @@ class partial_order {
   [[nodiscard]] std::size_t size(std::size_t list) const noexcept { return offsets_[list + 1] - offsets_[list]; }
   [[nodiscard]] bool by_levels() const noexcept { return begin_.empty(); }
 
-  /// An order of the list's items, numbered from 0 in it, that the partial order allows; by levels: level after level.
-  [[nodiscard]] std::span<const std::uint32_t> sorted(std::size_t list) const noexcept { return {sorted_.data() + first(list), size(list)}; }
+  /// An order of the list's items, numbered from 0 in it, that the partial order allows; by levels: level after level, without the items of none.
+  [[nodiscard]] std::span<const std::uint32_t> sorted(std::size_t list) const noexcept {
+    return {sorted_.data() + first(list), ranked_.empty() ? size(list) : ranked_[list]};
+  }
 
-  /// [n] of an order by levels: the level of each item of the list, 0 the best, every one up to the last with an item in it.
+  /// The level of an item that has none, in an order by levels.
+  static constexpr std::uint32_t no_level = 0xffffffffu;
+
+  /// [n] of an order by levels: the level of each item of the list, 0 the best, every one up to the last with an item in it, or no_level.
   [[nodiscard]] std::span<const std::uint32_t> levels(std::size_t list) const noexcept { return {levels_.data() + first(list), size(list)}; }
 
   /// Of an order by pairs: the items that item i of the list is better than by a stored pair, rising; numbers from 0 in the list.
@@ -139,16 +172,16 @@ class partial_order {
 
   /// Whether some item of the list is better than another. O(1).
   [[nodiscard]] bool has_pair(std::size_t list) const noexcept {
-    const std::size_t n = size(list);
-    if (n == 0) return false;
-    return by_levels() ? levels(list)[sorted(list)[n - 1]] > 0 : begin_[offsets_[list + 1]] > begin_[first(list)];
+    if (!by_levels()) return begin_[offsets_[list + 1]] > begin_[first(list)];
+    const std::span<const std::uint32_t> items = sorted(list);
+    return !items.empty() && levels(list)[items.back()] > 0;
   }
 
   /// The number of stored pairs of the list. O(1), by levels O(n).
   [[nodiscard]] std::uint64_t count_pairs(std::size_t list) const {
     if (!by_levels()) return begin_[offsets_[list + 1]] - begin_[first(list)];
     std::uint64_t count = 0;
-    for_each_level(list, [&](std::size_t begin, std::size_t end) { count += static_cast<std::uint64_t>(end - begin) * (size(list) - end); });
+    for_each_level(list, [&](std::size_t begin, std::size_t end) { count += static_cast<std::uint64_t>(end - begin) * (sorted(list).size() - end); });
     return count;
   }
 
@@ -160,7 +193,7 @@ class partial_order {
     if (list_of(b) != list) return false;
     const auto from = static_cast<std::uint32_t>(a - first(list));
     const auto to = static_cast<std::uint32_t>(b - first(list));
-    if (by_levels()) return levels(list)[from] < levels(list)[to];
+    if (by_levels()) return levels(list)[from] < levels(list)[to] && levels(list)[to] != no_level;
     std::vector<bool> seen(size(list), false);
     std::vector<std::uint32_t> open{from};
     while (!open.empty()) {
@@ -285,30 +318,56 @@ class partial_order {
     return static_cast<std::size_t>(std::upper_bound(offsets_.begin(), offsets_.end(), item) - offsets_.begin()) - 1;
   }
 
-  template <class Range>
-  [[nodiscard]] static partial_order of_levels(const positions& offsets, const Range& values, std::string_view field, double sign) {
-    const auto* value = detail::first_of(values);
-    partial_order order(offsets, detail::size_of(values));
+  /// Where an item stands among those of its list: by how much it is better, behind all that have a value, or nowhere.
+  struct place_of {
+    enum { by_value, last, none } kind;
+    double value;  // of by_value: the greater, the better
+  };
+
+  /// An order by levels of place(order, list, item).
+  template <class Place>
+  [[nodiscard]] static partial_order of_levels(const positions& offsets, std::size_t items, Place place) {
+    partial_order order(offsets, items);
     order.sorted_.resize(order.items());
     order.levels_.resize(order.items());
+    std::vector<std::size_t> ranked(order.lists());
     workspace scratch;
     for (std::size_t l = 0; l < order.lists(); ++l) {
       const workspace::scope scope(scratch);
       const std::size_t n = order.size(l);
-      if (n == 0) continue;
       const std::span<double> y = scratch.take<double>(n);
+      const std::span<std::uint32_t> which = scratch.take<std::uint32_t>(n);  // items that have a value, from the front, and the last, from the back
+      std::uint32_t* const to = order.sorted_.data() + order.first(l);
+      std::uint32_t* const levels = order.levels_.data() + order.first(l);
+      std::size_t valued = 0;
+      std::size_t last = 0;
       for (std::size_t i = 0; i < n; ++i) {
-        y[i] = sign * static_cast<double>(value[order.first(l) + i]);
-        detail::require(detail::is_finite(y[i]), field, ": ", sign * y[i], " at list ", l, ", item ", i, ", expected a finite number");
+        const place_of at = place(order, l, i);
+        levels[i] = no_level;
+        if (at.kind == place_of::last) which[n - ++last] = static_cast<std::uint32_t>(i);
+        if (at.kind != place_of::by_value) continue;
+        which[valued] = static_cast<std::uint32_t>(i);
+        y[valued++] = at.value;
       }
-      const std::span<const std::uint32_t> sorted = detail::order_by_relevance(y.data(), n, nullptr, scratch);
-      std::copy(sorted.begin(), sorted.end(), order.sorted_.begin() + static_cast<std::ptrdiff_t>(order.first(l)));
+      ranked[l] = valued + last;
       std::uint32_t level = 0;
-      detail::for_each_grade(y.data(), sorted, [&](std::size_t begin, std::size_t end) {
-        for (std::size_t k = begin; k < end; ++k) order.levels_[order.first(l) + sorted[k]] = level;
-        ++level;
-      });
+      if (valued > 0) {
+        const std::span<const std::uint32_t> sorted = detail::order_by_relevance(y.data(), valued, nullptr, scratch);
+        detail::for_each_grade(y.data(), sorted, [&](std::size_t begin, std::size_t end) {
+          for (std::size_t k = begin; k < end; ++k) {
+            to[k] = which[sorted[k]];
+            levels[to[k]] = level;
+          }
+          ++level;
+        });
+      }
+      for (std::size_t k = 0; k < last; ++k) {
+        to[valued + k] = which[n - 1 - k];
+        levels[to[valued + k]] = level;
+      }
+      if (ranked[l] < n && order.ranked_.empty()) order.ranked_.resize(order.lists());
     }
+    if (!order.ranked_.empty()) order.ranked_ = std::move(ranked);
     return order;
   }
 
@@ -439,6 +498,7 @@ class partial_order {
     for (std::size_t i = 0; i < size(list); ++i) {
       std::span<const std::uint32_t> others;
       if (by_levels()) {
+        if (levels(list)[i] == no_level) continue;
         const std::span<const std::uint32_t> below = sorted(list).subspan(starts[levels(list)[i] + 1]);
         lower.assign(below.begin(), below.end());
         std::sort(lower.begin(), lower.end());
@@ -555,8 +615,9 @@ class partial_order {
   }
 
   std::vector<std::size_t> offsets_{0};
-  std::vector<std::uint32_t> sorted_;  // [items] of each list in an order that is allowed
+  std::vector<std::uint32_t> sorted_;  // [items] of each list in an order that is allowed; by levels those of no level are left out, at its end
   std::vector<std::uint32_t> levels_;  // [items] or empty
+  std::vector<std::size_t> ranked_;    // [lists] by levels: how many have one; empty: all
   std::vector<std::size_t> begin_;     // [items + 1] into worse_, or empty: by levels
   std::vector<std::uint32_t> worse_;   // [pairs]
 };
@@ -603,8 +664,14 @@ requires score<detail::element_of<Scores>> pair_agreement agreement(const partia
     pair_agreement own;
     const std::span<const T> s = scores.subspan(order.first(l), order.size(l));
     if (order.by_levels() && order.has_pair(l)) {
-      // Levels rise as items get worse.
-      const detail::pair_counts counts = detail::count_pairs(list<T, std::uint32_t>{s, order.levels(l)}, false, ctx.scratch(worker));
+      workspace& scratch = ctx.scratch(worker);
+      const workspace::scope counting(scratch);
+      // Levels rise as items get worse; those of none take no part.
+      const std::span<const std::uint32_t> levels = order.levels(l);
+      const std::span<double> weights = scratch.template take<double>(order.sorted(l).size() < s.size() ? s.size() : 0);
+      for (std::size_t i = 0; i < weights.size(); ++i) weights[i] = levels[i] == partial_order::no_level ? 0.0 : 1.0;
+      const list<T, std::uint32_t> items{s, levels, std::span<const double>(weights)};
+      const detail::pair_counts counts = detail::count_pairs(items, false, scratch);
       own = {counts.discordant, counts.concordant, counts.tied_scores};
     } else if (!order.by_levels()) {
       for (std::size_t i = 0; i < s.size(); ++i)

@@ -339,10 +339,24 @@ double order_loss(const plackett_luce& loss, const partial_order& order, std::si
     const std::span<double> s = scratch.take<double>(n);
     for (std::size_t i = 0; i < n; ++i) s[i] = std::clamp(static_cast<double>(scores[i]), -largest, largest);
     if (order.by_levels()) {
+      // The items of some level, one after the other; what they get is moved back to where they are.
+      const std::span<const std::uint32_t> levels = order.levels(l);
       const std::span<double> y = scratch.take<double>(n);
-      for (std::size_t i = 0; i < n; ++i) y[i] = -static_cast<double>(order.levels(l)[i]);
-      const list<double, double> items{std::span<const double>(s), std::span<const double>(y)};
-      return std::min(ranknet{.function = {.temperature = t}}(items, list_outputs<double>{gradient, hessian}, scratch), largest_term);
+      std::size_t count = 0;
+      for (std::size_t i = 0; i < n; ++i) {
+        if (levels[i] == partial_order::no_level) continue;
+        s[count] = s[i];
+        y[count++] = -static_cast<double>(levels[i]);
+      }
+      const list<double, double> items{std::span<const double>(s).first(count), std::span<const double>(y).first(count)};
+      const list_outputs<double> out{gradient.first(std::min(count, gradient.size())), hessian.first(std::min(count, hessian.size()))};
+      value = ranknet{.function = {.temperature = t}}(items, out, scratch);
+      for (const std::span<double> derivatives : {gradient, hessian}) {
+        std::size_t from = count;
+        for (std::size_t i = derivatives.size(); i-- > 0 && from <= i;)
+          derivatives[i] = levels[i] == partial_order::no_level ? 0.0 : derivatives[--from];
+      }
+      return std::min(value, largest_term);
     }
     const bradley_terry of_pair{.temperature = t};
     for (std::size_t i = 0; i < n; ++i)
