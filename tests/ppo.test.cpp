@@ -401,6 +401,22 @@ TEMPLATE_TEST_CASE("shape_rewards: rewards less the estimate, in place as well",
   CHECK_THROWS_WITH(rankloss::shape_rewards<T>(rewards, acted, with_nan, 1, kl_estimator::k1, shaped),
                     "rankloss: reference_log_probabilities: nan at step 1, expected a finite number");
   CHECK(shaped == before);
+
+  // Padding may hold anything, and gets nothing.
+  const T nan = std::numeric_limits<T>::quiet_NaN();
+  const std::vector<T> padded{T(1), nan, T(2), T(-1)}, padded_acted{T(-1), T(5), T(-0.5), T(-2)}, padded_reference{T(-1.5), nan, T(-0.5), T(-1)};
+  const std::vector<std::uint8_t> mask{1, 0, 1, 1}, short_mask(3, 1);
+  std::vector<T> all(4, T(9)), some(3);
+  rankloss::shape_rewards<T>(rewards, acted, reference, 0.5, kl_estimator::k3, some);
+  rankloss::shape_rewards<T>(padded, padded_acted, padded_reference, 0.5, kl_estimator::k3, all, mask);
+  CHECK(all == std::vector<T>{some[0], T(0), some[1], some[2]});
+  all = padded;
+  rankloss::shape_rewards<T>(all, padded_acted, padded_reference, 0.5, kl_estimator::k3, all, mask);
+  CHECK(all == std::vector<T>{some[0], T(0), some[1], some[2]});
+  CHECK_THROWS_WITH(rankloss::shape_rewards<T>(padded, padded_acted, padded_reference, 0.5, kl_estimator::k3, all, short_mask),
+                    "rankloss: mask: size 3, expected 4 (one per shaped reward)");
+  CHECK_THROWS_WITH(rankloss::shape_rewards<T>(padded, padded_acted, padded_reference, 0.5, kl_estimator::k3, all),
+                    "rankloss: rewards: nan at step 1, expected a finite number");
 }
 
 TEST_CASE("ppo: finds the best of 5! orders from every seed") {

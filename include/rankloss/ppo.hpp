@@ -321,25 +321,32 @@ template <score T>
 /// step.
 ///
 ///     shaped_i = rewards_i - coefficient k(q_i),   q_i = exp(reference_i - acted_i), of log probabilities: an estimate of KL(acted, reference)
+///     shaped_i = 0 of steps that the mask leaves out, whatever they hold
 ///
 /// - Time O(n). `shaped` may be `rewards` itself. Values beyond what T holds are its largest. Ziegler et al.: Fine-tuning language models from
 ///   human preferences, 2019, arXiv 1909.08593.
+/// @param mask  [n] zero: the step is padding; none: all count
 /// @throws std::invalid_argument naming the field when sizes, the coefficient or (data_checks::on) data do not fit; then nothing has been written.
 template <score T>
 void shape_rewards(std::type_identity_t<array_view<const T>> rewards, std::type_identity_t<array_view<const T>> log_probabilities,
                    std::type_identity_t<array_view<const T>> reference_log_probabilities, double coefficient, kl_estimator estimator,
-                   std::span<T> shaped, data_checks checks = data_checks::on) {
+                   std::span<T> shaped, const flags& mask = {}, data_checks checks = data_checks::on) {
   const std::size_t n = shaped.size();
   detail::check_steps("rewards", rewards.size(), n, "one per shaped reward");
   detail::check_steps("log_probabilities", log_probabilities.size(), n, "one per shaped reward");
   detail::check_steps("reference_log_probabilities", reference_log_probabilities.size(), n, "one per shaped reward");
+  if (!mask.empty()) detail::check_steps("mask", mask.size(), n, "one per shaped reward");
   detail::require(coefficient >= 0.0 && detail::is_finite(coefficient), "coefficient: ", coefficient, ", expected a finite number >= 0");
   if (checks == data_checks::on) {
-    detail::check_finite("rewards", rewards, {});
-    detail::check_finite("log_probabilities", log_probabilities, {});
-    detail::check_finite("reference_log_probabilities", reference_log_probabilities, {});
+    detail::check_finite("rewards", rewards, mask);
+    detail::check_finite("log_probabilities", log_probabilities, mask);
+    detail::check_finite("reference_log_probabilities", reference_log_probabilities, mask);
   }
   for (std::size_t i = 0; i < n; ++i) {
+    if (!detail::keeps(mask, i)) {
+      shaped[i] = T{0};
+      continue;
+    }
     const detail::policy_ratio q(static_cast<double>(reference_log_probabilities[i]), static_cast<double>(log_probabilities[i]));
     const double penalty = detail::held_as<double>(coefficient * q.kl(estimator));
     shaped[i] = detail::held_as<T>(static_cast<double>(rewards[i]) - penalty);
