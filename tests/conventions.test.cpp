@@ -16,9 +16,11 @@
 #include <cstdint>
 #include <limits>
 #include <numbers>
+#include <random>
 #include <span>
 #include <string>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 namespace {
@@ -135,6 +137,39 @@ TEST_CASE("conventions: allRank's rankNet and lambdaLoss over all pairs of the b
     if (c.scheme == "rankNetWeightedByGTDiff_scheme") check_lambda<difference>(c);
     if (c.scheme == "rankNetWeightedByGTDiffPowed_scheme") check_lambda<difference_of_squares>(c);
   }
+}
+
+TEST_CASE("conventions: allRank's lambdaLoss saturates by the weighted sigmoid, ours does not") {
+  namespace peer = conventions::allrank;
+  // One pair in the wrong order by `gap`, as lambdaLoss.py has it.
+  const auto clamped = [](double weight, double sigma, double gap) {
+    return -std::log2(std::max(std::pow(std::max(sigmoid(-sigma * gap), 1e-10), weight), 1e-10));
+  };
+  const double end = std::log(1e10);
+  for (const double sigma : {1.0, 0.5})
+    for (const int grade : {1, 2, 3, 4}) {
+      const double weight = grade * grade;
+      // Where what conventions.hpp says comes true: weight log(1 + exp(sigma gap)) = log 1e10.
+      const double last = std::log(std::expm1(end / weight)) / sigma;
+      CAPTURE(sigma, grade, last);
+      const auto loss = peer::lambda_loss<peer::scheme::difference_of_squares>(0, sigma);
+      const auto ours = [&](double gap, doubles& gradient) {
+        const doubles s{0, gap};
+        const grades y{grade, 0};
+        return evaluate(loss, list_batch<double, int>{.scores = s, .relevance = y}, {.gradient = gradient});
+      };
+      doubles near(2), far(2);
+      CHECK(ours(0.999 * last, near) == Approx(clamped(weight, sigma, 0.999 * last)).epsilon(1e-12));
+      CHECK(clamped(weight, sigma, 0.999 * last) < clamped(weight, sigma, last));
+      CHECK(clamped(weight, sigma, 1.001 * last) == clamped(weight, sigma, 2 * last));
+      CHECK(clamped(weight, sigma, 2 * last) == Approx(end / std::numbers::ln2).epsilon(1e-14));
+      CHECK(ours(2 * last, far) > 1.3 * end / std::numbers::ln2);
+      CHECK(far[0] < near[0]);
+      CHECK(far[0] < -0.7 * weight * sigma / std::numbers::ln2);
+    }
+  // Of weights below 1 the sigmoid's own clamp is what counts.
+  CHECK(clamped(0.25, 1.0, 23.1) == clamped(0.25, 1.0, 50.0));
+  CHECK(clamped(0.25, 1.0, 22.9) < clamped(0.25, 1.0, 23.1));
 }
 
 TEST_CASE("conventions: allRank's ndcg, and the 1 of its lists without relevance") {
@@ -420,6 +455,86 @@ TEST_CASE("conventions: a value for lists without relevance") {
   CHECK(evaluate(metric, batch) == 1.0);
   const conventions::value_without_relevance<metrics::ndcg> broken{.otherwise = std::numeric_limits<double>::infinity()};
   CHECK_THROWS_WITH(evaluate(broken, batch), "rankloss: otherwise: inf, expected a finite number");
+  const grades unjudged{0, 0, 1, 0, -1, 0};
+  batch.relevance = unjudged;
+  CHECK_THROWS_WITH(evaluate(metric, batch), "rankloss: relevance: -1 at list 1, item 1, expected at least 0; mask items without judgement");
+}
+
+namespace {
+
+/// Every ordered pair one by one: those of different relevance, or all, that a cutoff keeps, by their number and by the weight of the more
+/// relevant item. Equal scores are in the order of the items.
+template <class T, class R>
+std::pair<double, double> pairs_one_by_one(const std::vector<T>& s, const std::vector<R>& y, const doubles& w, std::size_t cutoff, pairs::cut cut,
+                                           bool all) {
+  const std::size_t n = s.size();
+  std::vector<std::size_t> rank(n, 0);
+  for (std::size_t i = 0; i < n; ++i)
+    for (std::size_t j = 0; j < n; ++j) rank[i] += s[j] > s[i] || (s[j] == s[i] && j < i) ? 1 : 0;
+  double count = 0.0;
+  double weight = 0.0;
+  for (std::size_t i = 0; i < n; ++i)
+    for (std::size_t j = 0; j < n; ++j) {
+      const bool one = cutoff == 0 || rank[i] < cutoff, other = cutoff == 0 || rank[j] < cutoff;
+      if (!(cut == pairs::cut::both ? one && other : one || other) || !(all || y[i] > y[j])) continue;
+      count += 1.0;
+      weight += w[i];
+    }
+  return {count, weight};
+}
+
+template <class R>
+void check_pair_counts(std::size_t n, unsigned scores, unsigned levels, std::mt19937_64& random) {
+  std::vector<float> s(n);
+  std::vector<R> y(n);
+  doubles w(n);
+  for (std::size_t i = 0; i < n; ++i) {
+    s[i] = static_cast<float>(random() % scores);
+    y[i] = static_cast<R>(static_cast<R>(random() % levels) / R(2) - R(1));
+    w[i] = static_cast<double>(random() % 5) / 4.0;  // whose sums are exact
+  }
+  list_batch<float, R> batch{.scores = s, .relevance = y};
+  for (const std::size_t cutoff : {std::size_t{0}, std::size_t{1}, std::size_t{7}, n, n + 3})
+    for (const pairs::cut cut : {pairs::cut::either, pairs::cut::both}) {
+      CAPTURE(n, scores, levels, cutoff, cut == pairs::cut::both);
+      const auto [count, weight] = pairs_one_by_one(s, y, w, cutoff, cut, false);
+      const ranknet loss{.cutoff = cutoff, .cut = cut};
+      CHECK(conventions::pair_counts(loss, batch) == doubles{count});
+      CHECK(conventions::pair_counts(arp_loss2{.cutoff = cutoff, .cut = cut}, batch) == doubles{count});
+      CHECK(conventions::pair_weights(loss, batch) == doubles{count});
+      const double all = pairs_one_by_one(s, y, w, cutoff, cut, true).first;
+      CHECK(conventions::pair_counts(ndcg_loss1{.cutoff = cutoff, .cut = cut}, batch) == doubles{all});
+      batch.item_weights = w;
+      CHECK(conventions::pair_counts(loss, batch) == doubles{count});
+      CHECK(conventions::pair_weights(loss, batch) == doubles{weight});
+      batch.item_weights = {};
+    }
+}
+
+}  // namespace
+
+TEST_CASE("conventions: pairs are counted as one by one, by sorting") {
+  std::mt19937_64 random(6);
+  for (std::size_t n = 0; n <= 20; ++n) {
+    check_pair_counts<float>(n, 5, 4, random);
+    check_pair_counts<int>(n, 1000, 9, random);
+  }
+  for (const std::size_t n : {63u, 64u, 65u, 255u, 256u, 257u, 511u, 512u, 600u})
+    for (const unsigned scores : {3u, 100000u})
+      for (const unsigned levels : {1u, 2u, 40u, 100000u}) {
+        check_pair_counts<float>(n, scores, levels, random);
+        if (levels == 40) check_pair_counts<double>(n, scores, levels, random);
+      }
+
+  // Lists, masks and list weights.
+  const doubles s{3, 1, 9, 2, 5, 5, 4}, y{1, 0, 7, 2, 1, 0, 0};
+  const std::vector<std::uint8_t> mask{1, 1, 0, 1, 1, 1, 1};
+  const std::vector<std::size_t> offsets{0, 4, 4, 7};
+  const doubles weights{0, 1, 5};
+  const list_batch<double> lists{.scores = s, .relevance = y, .offsets = offsets, .list_weights = weights, .mask = mask};
+  CHECK(conventions::pair_counts(ranknet{}, lists) == doubles{3, 0, 2});
+  CHECK(conventions::pair_counts(ranknet{.cutoff = 1}, lists) == doubles{2, 0, 2});
+  CHECK(conventions::pair_counts(ndcg_loss1{}, lists) == doubles{9, 0, 9});
 }
 
 TEST_CASE("conventions: pairs of float lists, long lists and a batch without pairs") {

@@ -3,6 +3,8 @@
 
 #include <rankloss/batch.hpp>
 #include <rankloss/bidirectional.hpp>
+#include <rankloss/detail/argsort.hpp>
+#include <rankloss/detail/sorted_rows.hpp>
 #include <rankloss/evaluate.hpp>
 #include <rankloss/gain.hpp>
 #include <rankloss/lambda_loss.hpp>
@@ -34,6 +36,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <span>
 #include <string>
 #include <string_view>
@@ -54,7 +57,8 @@
 ///   that does not is 0 in both. Gradients are the same.
 /// - Clamps of probabilities and sigmoids, which stop gradients, and numbers added to logarithms are left out.
 /// - Equal scores share their places here: metrics are expectations over their random order. Peers sort them, stably or not.
-/// - Padding is masked by the batch, never by a label.
+/// - Padding is masked by the batch, never by a label. Labels below 0, which are padding in TensorFlow Ranking and, where they are -1, in
+///   allRank, are refused by losses and metrics that take relevance for a gain; losses that compare take them for the least relevant.
 ///
 /// What is in peers a mean over all pairs or items of the batch is here a mean over lists whose weights are their pairs or items.
 /// docs/conventions.md has it all in one table; `describe` gives a row of it as text.
@@ -121,6 +125,12 @@ struct value_without_relevance {
     detail::require(detail::is_finite(otherwise), "otherwise: ", otherwise, ", expected a finite number");
   }
 
+  /// The metric, for the checks of data that are its own.
+  template <class Visit>
+  void for_each_part(const Visit& visit) const {
+    detail::for_each_part(metric, visit);
+  }
+
   template <class T, class R>
   double operator()(const list<T, R>& items, const list_outputs<T>& out, workspace& scratch) const {
     return metric.has_relevance(items) ? metric(items, out, scratch) : otherwise;
@@ -146,18 +156,63 @@ struct one {
   }
 };
 
-/// A weight of 1 of all ordered pairs, an item with itself included.
-struct all_alike {
-  static constexpr bool all_pairs = true;
-  void validate() const noexcept {}
+/// The sum of the item weights of a list's pairs, each that of the more relevant item; of all pairs, of the first one. Without item weights the
+/// number of pairs, exact up to 2^53. Sorts, then O(n); scratch O(n).
+struct equal_pairs {
+  std::size_t cutoff;
+  pairs::cut cut;
+  bool all;  ///< all ordered pairs, an item with itself included
 
-  template <class Arch, class S, class T, class R>
-  [[nodiscard]] std::span<const S> prepare(const list<T, R>&, const pairs::detail::places& at, workspace& scratch) const {
-    const std::span<S> weights = pairs::detail::padded<S, Arch>(at.size(), scratch);
-    std::fill_n(weights.data(), at.size(), S(1));
-    return weights;
+  static constexpr bool has_gradient = false;
+
+  template <class T, class R>
+  double operator()(const list<T, R>& items, const list_outputs<T>&, workspace& scratch) const {
+    const std::size_t n = items.size();
+    detail::require_countable(n);
+    const workspace::scope scope(scratch);
+    const std::size_t k = cutoff > 0 ? std::min(cutoff, n) : n;
+    const std::span<std::uint8_t> first = scratch.take<std::uint8_t>(n);
+    std::fill(first.begin(), first.end(), static_cast<std::uint8_t>(k == n));
+    if (k < n)
+      for (const std::uint32_t i : detail::sort_list<T>(items.scores, scratch).order.first(k)) first[i] = 1;
+    const auto weight = [&](std::size_t i) { return items.weights.empty() ? 1.0 : items.weights[i]; };
+    const bool both = cut == pairs::cut::both;
+    double sum = 0.0;
+    if (all) {
+      for (std::size_t i = 0; i < n; ++i) sum += weight(i) * static_cast<double>(first[i] != 0 ? (both ? k : n) : (both ? 0 : k));
+      return std::min(sum, std::numeric_limits<double>::max());
+    }
+
+    using record = detail::keyed<std::uint64_t, std::uint32_t>;
+    std::span<record> sorted = scratch.take<record>(n);
+    const auto level = [&](std::size_t i) { return static_cast<double>(items.relevance[i]); };
+    for (std::size_t i = 0; i < n; ++i) sorted[i] = {detail::descending_key(level(i)), static_cast<std::uint32_t>(i)};
+    sorted = detail::sort_by_key(sorted, scratch.take<record>(n), scratch);
+    // From the least relevant up: an item among the first k goes with all below it, another with those of the first k.
+    std::size_t below_first = 0;
+    std::size_t below = 0;
+    for (std::size_t end = n; end > 0;) {
+      std::size_t begin = end;
+      for (; begin > 0 && level(sorted[begin - 1].payload) == level(sorted[end - 1].payload); --begin) {
+        const std::uint32_t i = sorted[begin - 1].payload;
+        const std::size_t others = first[i] != 0 ? (both ? below_first : below) : (both ? 0 : below_first);
+        sum += weight(i) * static_cast<double>(others);
+      }
+      for (std::size_t p = begin; p < end; ++p) below_first += first[sorted[p].payload];
+      below += end - begin;
+      end = begin;
+    }
+    return std::min(sum, std::numeric_limits<double>::max());
   }
 };
+
+/// The values of a loss, list by list.
+template <class Loss, class T, class R>
+[[nodiscard]] std::vector<double> values(const Loss& loss, const list_batch<T, R>& batch) {
+  std::vector<double> all(detail::batch_source<T, R>(batch).lists());
+  evaluate(loss, batch, {.per_list = all});
+  return all;
+}
 
 /// sum of term(index) over the kept items of each list
 template <class T, class R, class Term>
@@ -175,26 +230,26 @@ template <class T, class R, class Term>
 }  // namespace counting
 
 /// The sum of the weights of each list's pairs, item weights included, by the loss's own cutoff. As list_weights of a loss with
-/// pairs::average::weight under reduction::mean they give the mean over all pairs of the batch. Pair by pair: time O(n^2) a list.
+/// pairs::average::weight under reduction::mean they give the mean over all pairs of the batch. Time: of pairs::equal two sorts of each list, of
+/// other weights pair by pair, O(n^2).
 /// @throws std::invalid_argument as `evaluate` does, as do all that count here.
 template <class Function, class Weight, class T, class R>
 [[nodiscard]] std::vector<double> pair_weights(const pairwise<Function, Weight>& loss, const list_batch<T, R>& batch) {
-  const pairwise<counting::one, Weight> sum{.weight = loss.weight, .cutoff = loss.cutoff, .cut = loss.cut};
-  std::vector<double> sums(detail::batch_source<T, R>(batch).lists());
-  evaluate(sum, batch, {.per_list = sums});
-  return sums;
+  if constexpr (std::is_same_v<Weight, pairs::equal>)
+    return counting::values(counting::equal_pairs{loss.cutoff, loss.cut, false}, batch);
+  else
+    return counting::values(pairwise<counting::one, Weight>{.weight = loss.weight, .cutoff = loss.cutoff, .cut = loss.cut}, batch);
 }
 
-/// The number of each list's pairs, by the loss's own cutoff: list_weights for pairs::average::pairs. Not of weights that look at relevance
-/// > 0 alone (delta_map, delta_mrr).
+/// The number of each list's pairs, by the loss's own cutoff: list_weights for pairs::average::pairs. Two sorts of each list. Not of weights
+/// that look at relevance > 0 alone (delta_map, delta_mrr).
 template <class Function, class Weight, class T, class R>
 [[nodiscard]] std::vector<double> pair_counts(const pairwise<Function, Weight>& loss, list_batch<T, R> batch) {
   constexpr bool binary = requires { requires Weight::binary; };
   static_assert(!binary, "pairs by relevance > 0 are not counted");
   constexpr bool all_pairs = requires { requires Weight::all_pairs; };
-  using alike = std::conditional_t<all_pairs, counting::all_alike, pairs::equal>;
   batch.item_weights = {};
-  return pair_weights(pairwise<Function, alike>{.cutoff = loss.cutoff, .cut = loss.cut}, batch);
+  return counting::values(counting::equal_pairs{loss.cutoff, loss.cut, all_pairs}, batch);
 }
 
 /// The sum of each list's item weights, without them its number of items: list_weights of `pointwise` for the mean over all items of the batch.
@@ -250,8 +305,12 @@ inline constexpr rankloss::reduction neural_ndcg_reduction = rankloss::reduction
 enum class scheme { none, ndcg_loss1, ndcg_loss2, ndcg_loss2_plus, lambdarank, difference, difference_of_squares };
 
 /// lambdaLoss with weighing_scheme, k, sigma, mu: both items of a pair among the first k, ideal DCG@k, bits. Its reduction "sum" under
-/// lambda_loss_reduction; "mean" with average = pairs::average::pairs, pair_counts and `reduction`. Its probabilities are at least 1e-10: no
-/// gradient of pairs further apart than 23 / sigma.
+/// lambda_loss_reduction; "mean" with average = pairs::average::pairs, pair_counts and `reduction`.
+///
+/// Its sigmoids p are at least 1e-10, and so are their powers p^w with w the weight of the pair; nothing is clamped here. A pair in the wrong
+/// order by a gap d has no gradient there where log(1 + exp(sigma d)) or w times that exceeds log 1e10 = 23.03: from d = 23 / sigma on, and of
+/// weights above 1 from about 23 / (w sigma) on (1.17 / sigma for the squares of the grades 0 and 4). Its loss stays at 33.2 bits, or at w times that
+/// where w < 1.
 template <scheme Scheme = scheme::none>
 [[nodiscard]] constexpr auto lambda_loss(std::size_t k = 0, double sigma = 1.0, double mu = 10.0) {
   const auto weighed = [&](const auto& weight) {
