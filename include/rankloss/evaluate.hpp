@@ -119,29 +119,23 @@ void check_values(const Loss& loss, const Source& source, context& ctx) {
   for (std::size_t l = 0; l < source.lists(); ++l) {
     const workspace::scope scope(scratch);
     const auto scores = source.scores(l);
-    const auto report = [&](const auto& items, auto bad, std::string_view field, std::string_view expected, std::string_view below_0 = {}) {
+    const auto report = [&](const auto& items, auto bad, std::string_view field, auto expected) {
       for (std::size_t from = 0; from < items.size();) {
         const std::size_t i =
             from + find_first(strided(items.data() + static_cast<std::ptrdiff_t>(from) * items.stride(), items.size() - from, items.stride()), bad);
         if (i >= items.size()) return;
-        require(!source.kept(l, i), field, ": ", static_cast<double>(items[i]), " at list ", l, ", item ", i, ", expected ", expected,
-                static_cast<double>(items[i]) < 0.0 ? below_0 : std::string_view());
+        if (source.kept(l, i)) fail(field, ": ", static_cast<double>(items[i]), " at list ", l, ", item ", i, ", expected ", expected(items[i]));
         from = i + 1;  // padding may hold anything
       }
     };
     report(
-        scores, [](auto s) { return is_nan(s); }, "scores", "a number");
-    if constexpr (std::floating_point<R>)
-      report(
-          source.relevance(l, scratch), [](auto y) { return !is_finite(y); }, "relevance", "a finite number");
-    for_each_part(loss, [&](const auto& part) {
-      if constexpr (requires { part.takes(0.0); })
-        report(
-            source.relevance(l, scratch), [&](auto y) { return !part.takes(static_cast<double>(y)); }, "relevance", part.expects(),
-            "; mask items without judgement");
-    });
+        scores, [](auto s) { return is_nan(s); }, "scores", [](auto) { return "a number"; });
     report(
-        source.weights(l, scratch), [](double w) { return !(is_finite(w) && w >= 0.0); }, "item_weights", "a finite number >= 0");
+        source.relevance(l, scratch), [&](R y) { return refuses_relevance(loss, y); }, "relevance",
+        [&](R y) { return expected_relevance(loss, y, "; mask items without judgement"); });
+    report(
+        source.weights(l, scratch), [](double w) { return !(is_finite(w) && w >= 0.0); }, "item_weights",
+        [](double) { return "a finite number >= 0"; });
   }
 }
 

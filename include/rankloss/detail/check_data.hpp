@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <string>
 #include <string_view>
 #include <type_traits>
 
@@ -84,6 +85,31 @@ void for_each_part(const Loss& loss, const Visit& visit) {
     loss.for_each_part(visit);
   else
     visit(loss);
+}
+
+/// Whether a relevance is not finite, or none that the loss takes. Without a branch, so that find_first reads vectors.
+template <class Loss, class R>
+[[nodiscard]] bool refuses_relevance(const Loss& loss, R y) {
+  unsigned refused = 0;
+  if constexpr (std::floating_point<R>) refused |= static_cast<unsigned>(!is_finite(y));
+  for_each_part(loss, [&](const auto& part) {
+    if constexpr (requires { part.takes(0.0); }) refused |= static_cast<unsigned>(!part.takes(static_cast<double>(y)));
+  });
+  return refused != 0;
+}
+
+/// What is expected instead of a relevance that is refused, and what to do of one below 0.
+template <class Loss, class R>
+[[nodiscard]] std::string expected_relevance(const Loss& loss, R y, std::string_view below_0) {
+  if constexpr (std::floating_point<R>)
+    if (!is_finite(y)) return "a finite number";
+  std::string text;
+  for_each_part(loss, [&](const auto& part) {
+    if constexpr (requires { part.takes(0.0); })
+      if (text.empty() && !part.takes(static_cast<double>(y))) text = part.expects();
+  });
+  if (static_cast<double>(y) < 0.0) text += below_0;
+  return text;
 }
 
 /// Weights are few or rare: read one by one.

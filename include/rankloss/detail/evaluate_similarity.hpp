@@ -120,29 +120,24 @@ void check_matches(const similarity_batch<T, R>& batch) {
           "matches: none given for ", batch.rows, " rows and ", batch.columns, " columns, expected a square matrix, matches or classes");
 }
 
-/// Names the first bad item of a matrix, whose rows are `stride` apart; nothing is no matrix. `below_0` says what to do of one below 0.
-template <class T, class R, class Item, class Bad>
+/// Names the first bad item of a matrix, whose rows are `stride` apart; nothing is no matrix.
+template <class T, class R, class Item, class Bad, class Expected>
 void check_items(const similarity_batch<T, R>& batch, std::span<const Item> items, std::size_t stride, Bad bad, std::string_view field,
-                 std::string_view expected, std::string_view below_0 = {}) {
+                 Expected expected) {
   for (std::size_t i = 0; i < batch.rows && !items.empty(); ++i) {
     const strided<const Item> row(items.data() + i * stride, batch.columns);
     const std::size_t j = find_first(row, bad);
-    require(j == batch.columns, field, ": ", j < batch.columns ? static_cast<double>(row[j]) : 0.0, " at row ", i, ", column ", j, ", expected ",
-            expected, j < batch.columns && static_cast<double>(row[j]) < 0.0 ? below_0 : std::string_view());
+    if (j < batch.columns) fail(field, ": ", static_cast<double>(row[j]), " at row ", i, ", column ", j, ", expected ", expected(row[j]));
   }
 }
-template <class T, class R, class Bad>
-void check_relevance(const similarity_batch<T, R>& batch, Bad bad, std::string_view expected, std::string_view below_0 = {}) {
-  check_items(batch, std::span<const R>(batch.relevance), batch.columns, bad, "relevance", expected, below_0);
-  check_items(batch, std::span<const R>(batch.column_relevance), batch.columns, bad, "column_relevance", expected, below_0);
-}
-template <class T, class R>
-void check_values(const similarity_batch<T, R>& batch) {
+template <class Loss, class T, class R>
+void check_values(const Loss& loss, const similarity_batch<T, R>& batch) {
   check_items(
-      batch, std::span<const T>(batch.similarity), row_stride(batch), [](T s) { return is_nan(s); }, "similarity", "a number");
-  if constexpr (std::floating_point<R>)
-    check_relevance(
-        batch, [](R y) { return !is_finite(y); }, "a finite number");
+      batch, std::span<const T>(batch.similarity), row_stride(batch), [](T s) { return is_nan(s); }, "similarity", [](T) { return "a number"; });
+  const auto refused = [&](R y) { return refuses_relevance(loss, y); };
+  const auto expected = [&](R y) { return expected_relevance(loss, y, "; a matrix has no mask: give pairs without judgement 0"); };
+  check_items(batch, std::span<const R>(batch.relevance), batch.columns, refused, "relevance", expected);
+  check_items(batch, std::span<const R>(batch.column_relevance), batch.columns, refused, "column_relevance", expected);
 }
 
 /// A list loss over the rows and over the columns of a matrix: the mean of the two directions' means, or under reduction::sum their sum.
@@ -175,15 +170,7 @@ double evaluate(const Loss& loss, const similarity_batch<T, Relevance>& batch, c
   const bool check = ctx.checks == data_checks::on;
   detail::check_weights("row_weights", batch.row_weights, batch.rows, "row", check);
   detail::check_weights("column_weights", batch.column_weights, batch.columns, "column", check);
-  if (check) {
-    detail::check_values(batch);
-    detail::for_each_part(loss, [&](const auto& part) {
-      if constexpr (requires { part.takes(0.0); })
-        detail::check_relevance(
-            batch, [&](Relevance y) { return !part.takes(static_cast<double>(y)); }, part.expects(),
-            "; a matrix has no mask: give pairs without judgement 0");
-    });
-  }
+  if (check) detail::check_values(loss, batch);
   return loss.run(batch, out, ctx, 1.0);
 }
 

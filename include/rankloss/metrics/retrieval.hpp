@@ -152,7 +152,7 @@ struct retrieval {
     const bool check = ctx.checks == data_checks::on;
     detail::check_weights("row_weights", batch.row_weights, batch.rows, "row", check);
     detail::check_weights("column_weights", batch.column_weights, batch.columns, "column", check);
-    if (check) detail::check_values(batch);
+    if (check) detail::check_values(*this, batch);
 
     const workspace::scope scope(ctx.scratch());
     const detail::best_matches<T, R> found(batch, ctx);
