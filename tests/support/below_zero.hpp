@@ -46,8 +46,9 @@ void refuses_below_0(const Loss& loss, const std::string& expected = "at least 0
 
   rankloss::context unchecked;
   unchecked.checks = rankloss::data_checks::off;
-  const std::vector<std::vector<double>> all{{1, 0, -1, -1, -1, -1}, {-0.886, -0.53, -0.47, 0.39, 0.56},   {-1, -1, -1}, {-1e300, 1e-300, -1e300, 0},
-                                             {1e-30, -1e-300, -1e9},   {1e-320, -1e-300, -1e9}, {1, -0.63092975357145743, -1e308, 2}, {-1100, 101}, {-0.5, 1023, 1022, -3}};
+  const std::vector<std::vector<double>> all{
+      {1, 0, -1, -1, -1, -1},  {-0.886, -0.53, -0.47, 0.39, 0.56},   {-1, -1, -1}, {-1e300, 1e-300, -1e300, 0}, {1e-30, -1e-300, -1e9},
+      {1e-320, -1e-300, -1e9}, {1, -0.63092975357145743, -1e308, 2}, {-1100, 101}, {-0.5, 1023, 1022, -3}};
   for (const std::vector<double>& relevance : all) {
     const std::size_t n = relevance.size();
     std::vector<double> scores(n), gradient(differentiable<Loss> ? n : 0, 7.0);
