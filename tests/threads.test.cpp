@@ -119,6 +119,40 @@ TEST_CASE("threads: moving leaves the threads at work") {
   CHECK(runs == 10);
 }
 
+TEST_CASE("threads: a run during another one is an error, and the first is not disturbed") {
+  threads pool(3);
+  std::atomic<bool> begun{false}, tried{false};
+  std::atomic<int> runs{0};
+  std::thread first([&] {
+    pool.run(2, [&](std::size_t, std::size_t) {
+      begun = true;
+      while (!tried) std::this_thread::yield();
+      ++runs;
+    });
+  });
+  while (!begun) std::this_thread::yield();
+  const auto nothing = [](std::size_t, std::size_t) {};
+  CHECK_THROWS_AS(pool.run(2, nothing), std::logic_error);
+  CHECK_THROWS_WITH(pool.run(2, nothing), "rankloss: threads: run during another run, expected one at a time");
+  tried = true;
+  first.join();
+  CHECK(runs == 2);
+  auto inside = [&](std::size_t, std::size_t) { pool.run(2, nothing); };
+  CHECK_THROWS_WITH(pool.run(2, inside), "rankloss: threads: run during another run, expected one at a time");
+  runs = 0;
+  pool.run(100, [&](std::size_t, std::size_t) { ++runs; });
+  CHECK(runs == 100);
+}
+
+TEST_CASE("threads: those that have been moved from are refused") {
+  threads pool(2);
+  const threads moved(std::move(pool));
+  CHECK(pool.workers() == 0);
+  CHECK_THROWS_AS(pool.run(1, [](std::size_t, std::size_t) {}), std::logic_error);
+  CHECK_THROWS_WITH(pool.run(1, [](std::size_t, std::size_t) {}), "rankloss: threads: they have been moved from, expected threads that are there");
+  CHECK(moved.workers() == 2);
+}
+
 TEST_CASE("threads: no worker is an error") {
   CHECK_THROWS_AS(threads(0), std::invalid_argument);
   CHECK_THROWS_WITH(threads(0), "rankloss: threads: workers is 0, expected at least 1");

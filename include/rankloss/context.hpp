@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <rankloss/detail/require.hpp>
 #include <rankloss/threads.hpp>
 #include <rankloss/workspace.hpp>
 
+#include <atomic>
 #include <concepts>
 #include <cstddef>
 #include <memory>
 #include <optional>
+#include <stdexcept>
+#include <thread>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -20,7 +24,9 @@ enum class data_checks {
   off,  ///< the host vouches for its data; with NaN the results are unspecified, but memory is safe
 };
 
-/// executor: what runs tasks. `run(tasks, body)` calls `body(worker, task)` once a task, worker < workers(), and returns when all are done.
+/// executor: what runs tasks. `run(tasks, body)` calls `body(worker, task)` once for each task below `tasks`, with a worker below workers() and no
+/// two tasks of one worker at a time, and returns when all are done; in what order and on which threads is its own affair. An executor that does
+/// otherwise is found out, and the call ends in a std::logic_error that names what it did.
 template <class E>
 concept executor = requires(E& e, const E& c, void (*body)(std::size_t, std::size_t)) {
   { c.workers() } -> std::convertible_to<std::size_t>;
@@ -36,10 +42,140 @@ struct calling_thread {
   }
 };
 
+namespace detail {
+
+/// Which tasks of a run have begun and which workers are at work: what admits a task, and says what an executor did wrong.
+///
+/// Nothing throws inside of a task that is not admitted: the host's threads would have to carry it. The first fault is kept and told at the end.
+class task_ledger {
+  struct alignas(64) slot {
+    std::atomic<bool> taken{false};
+  };
+
+ public:
+  explicit task_ledger(std::size_t workers) : workers_(workers), busy_(std::make_unique<slot[]>(workers)) {}
+
+  [[nodiscard]] std::size_t workers() const noexcept { return workers_; }
+
+  /// One run, closed on destruction: a task that comes later is not admitted, and one that is at work is waited for.
+  class round {
+   public:
+    round(task_ledger& ledger, std::size_t tasks) : ledger_(ledger) {
+      if (ledger.capacity_ < tasks) {
+        ledger.begun_ = std::make_unique<std::atomic<bool>[]>(tasks);
+        ledger.capacity_ = tasks;
+      }
+      for (std::size_t task = 0; task < tasks; ++task) ledger.begun_[task].store(false, std::memory_order_relaxed);
+      ledger.tasks_ = tasks;
+      ledger.noted_.clear();
+      ledger.faulty_ = false;
+      ledger.open_ = ++ledger.number_;
+    }
+    ~round() {
+      ledger_.open_ = 0;
+      for (std::size_t worker = 0; worker < ledger_.workers_; ++worker)
+        while (ledger_.busy_[worker].taken) std::this_thread::yield();
+    }
+    round(const round&) = delete;
+    round& operator=(const round&) = delete;
+
+    [[nodiscard]] std::size_t number() const noexcept { return ledger_.number_; }
+
+   private:
+    task_ledger& ledger_;
+  };
+
+  /// A task at work, if it is admitted.
+  class entry {
+   public:
+    entry(task_ledger& ledger, std::size_t number, std::size_t worker, std::size_t task) noexcept
+        : slot_(ledger.admit(number, worker, task) ? &ledger.busy_[worker] : nullptr) {}
+    ~entry() {
+      if (slot_ != nullptr) slot_->taken.store(false, std::memory_order_release);
+    }
+    entry(const entry&) = delete;
+    entry& operator=(const entry&) = delete;
+
+    [[nodiscard]] bool admitted() const noexcept { return slot_ != nullptr; }
+
+   private:
+    slot* slot_;
+  };
+
+  /// @throws std::logic_error naming what the executor did wrong in the last round.
+  void check() const {
+    if (faulty_) tell();
+    for (std::size_t task = 0; task < tasks_; ++task)
+      if (!begun_[task].load(std::memory_order_relaxed)) [[unlikely]]
+        fail<std::logic_error>("executor: task ", task, " of ", tasks_, " was left out, expected each to be done when run returns");
+  }
+
+ private:
+  enum class fault { worker, task, busy, twice };
+
+  [[nodiscard]] bool admit(std::size_t number, std::size_t worker, std::size_t task) noexcept {
+    if (worker >= workers_) return note(fault::worker, worker, task);
+    if (busy_[worker].taken.exchange(true)) return note(fault::busy, worker, task);
+    // Only then: a round is not closed between this look at it and the end of the task.
+    if (open_ == number && (task < tasks_ || note(fault::task, worker, task))) {
+      if (!begun_[task].exchange(true, std::memory_order_relaxed)) return true;
+      note(fault::twice, worker, task);
+    }
+    busy_[worker].taken = false;
+    return false;
+  }
+
+  bool note(fault kind, std::size_t worker, std::size_t task) noexcept {
+    if (noted_.test_and_set()) return false;
+    fault_ = kind;
+    fault_worker_ = worker;
+    fault_task_ = task;
+    faulty_ = true;
+    return false;
+  }
+
+  [[noreturn]] void tell() const {
+    switch (fault_) {
+      case fault::worker:
+        fail<std::logic_error>("executor: worker ", fault_worker_, " was named, expected one below ", workers_,
+                               ", which is what workers() said when the context was made");
+      case fault::task: fail<std::logic_error>("executor: task ", fault_task_, " was run, expected those below ", tasks_);
+      case fault::busy:
+        fail<std::logic_error>("executor: worker ", fault_worker_, " began task ", fault_task_,
+                               " before its last task had ended, expected one task of a worker at a time");
+      default: fail<std::logic_error>("executor: task ", fault_task_, " was run twice, expected each to be run once");
+    }
+  }
+
+  std::size_t workers_;
+  std::unique_ptr<slot[]> busy_;                // [workers]
+  std::unique_ptr<std::atomic<bool>[]> begun_;  // [capacity], of which the first tasks_ count
+  std::size_t capacity_ = 0;
+  std::size_t tasks_ = 0;
+  std::size_t number_ = 0;            // of the last round
+  std::atomic<std::size_t> open_{0};  // the round that admits tasks; 0: none
+  std::atomic_flag noted_{};
+  std::atomic<bool> faulty_{false};
+  fault fault_ = fault::worker;
+  std::size_t fault_worker_ = 0;
+  std::size_t fault_task_ = 0;
+};
+
+/// Something that differs from thread to thread.
+inline const void* this_thread() noexcept {
+  static thread_local char mark = 0;
+  return &mark;
+}
+
+class sole_use;
+
+}  // namespace detail
+
 /// context: what a call to `evaluate` may use: an executor, one workspace a worker, and whether data are checked.
 ///
 /// Made once and passed to each call; after the first calls it has grown to the largest batch and allocates nothing more.
-/// One call at a time; results never depend on the executor.
+/// One call at a time: a second one, of another thread or from inside a task, is refused by a std::logic_error and changes nothing of the first.
+/// So is the use of a context that has been moved from. Results never depend on the executor.
 ///
 ///     rankloss::context context{rankloss::threads(8)};
 class context {
@@ -48,18 +184,22 @@ class context {
 
   explicit context(data_checks data) : context(calling_thread{}, data) {}
 
-  /// A host's own pool goes in as a small object with `workers` and `run`.
+  /// A host's own pool goes in as a small object with `workers` and `run`. What workers() says here is how many workspaces there are.
   template <class Executor>
   requires executor<std::remove_cvref_t<Executor>> &&
       (!std::same_as<std::remove_cvref_t<Executor>, context>)explicit context(Executor&& e, data_checks data = data_checks::on)
-      : checks(data), runner_(std::make_unique<holder<std::remove_cvref_t<Executor>>>(std::forward<Executor>(e))), scratch_(runner_->workers()) {
-    detail::require(!scratch_.empty(), "executor: workers() is 0, expected at least 1");
-  }
+      : checks(data),
+        runner_(std::make_unique<holder<std::remove_cvref_t<Executor>>>(std::forward<Executor>(e))),
+        scratch_(runner_->ledger.workers()) {}
 
   [[nodiscard]] std::size_t workers() const noexcept { return scratch_.size(); }
 
-  /// Scratch of one worker.
-  [[nodiscard]] workspace& scratch(std::size_t worker = 0) noexcept { return scratch_[worker]; }
+  /// Scratch of one worker. @throws std::logic_error for a worker beyond workers(), such as any of a context that has been moved from.
+  [[nodiscard]] workspace& scratch(std::size_t worker = 0) {
+    if (worker >= scratch_.size()) [[unlikely]]
+      fail_without_scratch(worker);
+    return scratch_[worker];
+  }
 
   /// Bytes of scratch held by all workers.
   [[nodiscard]] std::size_t scratch_capacity() const noexcept {
@@ -68,40 +208,121 @@ class context {
     return total;
   }
 
+  /// Calls body(worker, task) once for each task, by way of the executor; a single task is run on the calling thread.
+  /// @throws std::logic_error where the executor does not keep to what it has to do, or from inside a task; what the executor or a task throws.
   template <class Body>
   void run(std::size_t tasks, Body&& body) {
+    const running now(runner_.get(), tasks);
     if (tasks == 0) return;
-    runner_->run(tasks, {const_cast<void*>(static_cast<const void*>(std::addressof(body))), [](void* object, std::size_t worker, std::size_t task) {
-                           (*static_cast<std::remove_reference_t<Body>*>(object))(worker, task);
-                         }});
+    if (tasks == 1) {
+      body(std::size_t{0}, std::size_t{0});
+      return;
+    }
+    {
+      const detail::task_ledger::round round(runner_->ledger, tasks);
+      runner_->run(
+          tasks, {runner_.get(), round.number(), const_cast<void*>(static_cast<const void*>(std::addressof(body))),
+                  [](void* object, std::size_t worker, std::size_t task) { (*static_cast<std::remove_reference_t<Body>*>(object))(worker, task); }});
+    }
+    runner_->ledger.check();
   }
 
   data_checks checks = data_checks::on;
 
  private:
+  friend class detail::sole_use;
+
+  struct runner;
   struct task_body {
+    runner* of;
+    std::size_t round;
     void* body;
     void (*call)(void*, std::size_t, std::size_t);
-    void operator()(std::size_t worker, std::size_t task) const { call(body, worker, task); }
+    void operator()(std::size_t worker, std::size_t task) const {
+      const detail::task_ledger::entry entry(of->ledger, round, worker, task);
+      if (entry.admitted()) call(body, worker, task);
+    }
   };
   struct runner {
+    explicit runner(std::size_t workers) : ledger(workers) {}
     virtual ~runner() = default;
-    [[nodiscard]] virtual std::size_t workers() const = 0;
     virtual void run(std::size_t tasks, task_body body) = 0;
+
+    std::atomic<const void*> user{nullptr};  // the thread whose call this is; null: none
+    std::atomic<bool> running{false};        // tasks are
+    detail::task_ledger ledger;
   };
   template <class Executor>
   struct holder final : runner {
-    explicit holder(Executor e) : executor_(std::move(e)) {}
-    [[nodiscard]] std::size_t workers() const override { return executor_.workers(); }
+    explicit holder(Executor e) : runner(checked_workers(e)), executor_(std::move(e)) {}
     void run(std::size_t tasks, task_body body) override { executor_.run(tasks, body); }
     Executor executor_;
   };
+
+  /// The time between begin and end of a run.
+  class running {
+   public:
+    running(runner* of, std::size_t tasks) : of_(of) {
+      if (of == nullptr) [[unlikely]]
+        fail_moved();
+      // Of one task it is enough to be seen from inside of it.
+      const bool before = tasks > 1 ? of->running.exchange(true) : of->running.load(std::memory_order_relaxed);
+      if (before) [[unlikely]]
+        fail_in_use();
+      if (tasks <= 1) of->running.store(true, std::memory_order_relaxed);
+    }
+    ~running() { of_->running.store(false, std::memory_order_release); }
+    running(const running&) = delete;
+    running& operator=(const running&) = delete;
+
+   private:
+    runner* of_;
+  };
+
+  template <class Executor>
+  [[nodiscard]] static std::size_t checked_workers(const Executor& e) {
+    const std::size_t workers = e.workers();
+    detail::require(workers > 0, "executor: workers() is 0, expected at least 1");
+    return workers;
+  }
+
+  [[noreturn]] static void fail_moved() { detail::fail<std::logic_error>("context: it has been moved from, expected one that holds its executor"); }
+  [[noreturn]] static void fail_in_use() {
+    detail::fail<std::logic_error>(
+        "context: it is in use by another call, expected one call at a time: a context for each thread, and another one inside of a task");
+  }
+  [[noreturn]] void fail_without_scratch(std::size_t worker) const {
+    if (runner_ == nullptr) fail_moved();
+    detail::fail<std::logic_error>("context: scratch of worker ", worker, ", expected one below ", workers());
+  }
 
   std::unique_ptr<runner> runner_;
   std::vector<workspace> scratch_;
 };
 
 namespace detail {
+
+/// The time in which a context is for one call. Calls of the same thread may lie within it, but not from inside of a task.
+class sole_use {
+ public:
+  explicit sole_use(context& of) : runner_(of.runner_.get()) {
+    if (runner_ == nullptr) [[unlikely]]
+      context::fail_moved();
+    const void* user = nullptr;
+    outermost_ = runner_->user.compare_exchange_strong(user, this_thread(), std::memory_order_acquire, std::memory_order_relaxed);
+    if (!outermost_ && (user != this_thread() || runner_->running.load(std::memory_order_relaxed))) [[unlikely]]
+      context::fail_in_use();
+  }
+  ~sole_use() {
+    if (outermost_) runner_->user.store(nullptr, std::memory_order_release);
+  }
+  sole_use(const sole_use&) = delete;
+  sole_use& operator=(const sole_use&) = delete;
+
+ private:
+  context::runner* runner_;
+  bool outermost_;
+};
 
 /// The context that a call is given, or one of its own.
 class call_context {

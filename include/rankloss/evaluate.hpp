@@ -178,6 +178,7 @@ void check_options(const Loss& loss, const outputs& out) {
 template <class Loss, score T, class Relevance>
 requires ranking_loss<Loss, T, Relevance>
 double evaluate(const Loss& loss, const list_batch<T, Relevance>& batch, const outputs& out, context& ctx) {
+  const detail::sole_use alone(ctx);
   detail::check_options(loss, out);
   detail::check_shape(batch, out);
   if constexpr (!detail::counts_missed<Loss>)

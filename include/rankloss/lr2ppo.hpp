@@ -192,6 +192,7 @@ void add_hinges(const label_policy_batch<T>& batch, std::size_t first, std::size
 /// evaluate: the value of LR2PPO's policy loss over states, and on request its gradient by the scores and the part of each state (per_list).
 template <score T>
 double evaluate(const lr2ppo& loss, const label_policy_batch<T>& batch, const outputs& out, context& ctx) {
+  const detail::sole_use alone(ctx);
   const std::size_t items = batch.scores.size();
   loss.validate();
   workspace& scratch = ctx.scratch();
@@ -258,6 +259,7 @@ double evaluate(const lr2ppo& loss, const label_policy_batch<T>& batch, const ou
 /// @throws std::invalid_argument as evaluate; then nothing has been written.
 template <score T>
 void shape_rewards(const lr2ppo& loss, const label_policy_batch<T>& batch, std::type_identity_t<array_view<double>> shaped, context& ctx) {
+  const detail::sole_use alone(ctx);
   loss.validate();
   workspace& scratch = ctx.scratch();
   detail::check_label_policy(batch, scratch, ctx.checks == data_checks::on);

@@ -651,6 +651,7 @@ template <detail::array Scores>
 requires score<detail::element_of<Scores>> pair_agreement agreement(const partial_order& order, const Scores& values,
                                                                     std::span<pair_agreement> per_list, context& ctx) {
   using T = detail::element_of<Scores>;
+  const detail::sole_use alone(ctx);
   const array_view<const T> scores(values);
   detail::check_steps("scores", scores.size(), order.items(), "one per item of the order");
   detail::require(per_list.empty() || per_list.size() == order.lists(), "per_list: size ", per_list.size(), ", expected ", order.lists(),

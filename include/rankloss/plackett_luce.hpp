@@ -400,6 +400,7 @@ double order_loss(const plackett_luce& loss, const partial_order& order, std::si
 /// has been written. std::bad_alloc while scratch grows; then neither.
 template <score T, class Arch = xsimd::default_arch>
 double evaluate(const plackett_luce& loss, const partial_order_batch<T>& batch, const outputs& out, context& ctx) {
+  const detail::sole_use alone(ctx);
   detail::check_options(loss, out);
   const partial_order& order = batch.order;
   const std::size_t lists = order.lists();

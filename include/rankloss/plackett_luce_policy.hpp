@@ -309,6 +309,7 @@ order_chances along_order(std::span<const T> scores, std::span<const std::uint32
 /// been written. std::bad_alloc while scratch grows; then results may be partly written.
 template <score T, class Arch = xsimd::default_arch>
 void evaluate_orders(const plackett_luce_policy& policy, const order_batch<T>& batch, const order_results& out, context& ctx) {
+  const detail::sole_use alone(ctx);
   policy.validate();
   const std::size_t items = batch.scores.size();
   detail::check_offsets(batch.offsets, items, "scores");
@@ -363,6 +364,7 @@ template <score T>
 void sample_orders(const plackett_luce_policy& policy, array_view<const T> scores, const positions& offsets, std::uint32_t sample,
                    array_view<std::uint32_t> orders, context& ctx) {
   using record = detail::keyed<detail::key_of<double>, std::uint32_t>;
+  const detail::sole_use alone(ctx);
   policy.validate();
   detail::check_offsets(offsets, scores.size(), "scores");
   detail::check_steps("orders", orders.size(), scores.size(), "one per score");

@@ -124,6 +124,7 @@ inline void write_scaled(const real_output& out, std::span<const double> sums, d
 /// @param tie_gradient  null: not wanted
 template <class Loss, class T>
 double evaluate_preferences(const Loss& loss, const preference_batch<T>& batch, const outputs& out, double* tie_gradient, context& ctx) {
+  const sole_use alone(ctx);
   check_options(loss, out);
   check_preferences(batch, out, ctx.checks == data_checks::on);
   check_ties(loss, batch.ties, batch.preferred.size());

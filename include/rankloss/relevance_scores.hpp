@@ -219,6 +219,7 @@ void caption_similarity(const caption_batch<T>& batch, const caption_shape<T>& s
 /// @throws std::invalid_argument naming the field when sizes, offsets or (data_checks::on) data do not fit; then nothing has been written.
 template <score T, class Arch = xsimd::default_arch>
 void relevance_scores(const caption_batch<T>& batch, std::type_identity_t<array_view<T>> relevance, context& ctx) {
+  const detail::sole_use alone(ctx);
   const detail::caption_shape<T> shape(batch);
   shape.check(relevance);
   if (ctx.checks == data_checks::on) shape.check_values();

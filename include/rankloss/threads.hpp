@@ -9,6 +9,7 @@
 #include <exception>
 #include <memory>
 #include <mutex>
+#include <stdexcept>
 #include <thread>
 #include <type_traits>
 #include <vector>
@@ -21,8 +22,9 @@ namespace rankloss::inline RANKLOSS_ABI {
 /// are done. The calling thread is worker 0. Which worker takes which task is left to chance; nothing in rankloss depends on it.
 ///
 /// - An exception thrown by a task ends the run (tasks not yet begun are left out) and is thrown again to the caller.
-/// - `run` allocates nothing. One `run` at a time.
-/// @throws std::invalid_argument for 0 workers, std::system_error when a thread cannot be started.
+/// - `run` allocates nothing. One `run` at a time: another one, of another thread or from inside a task, is refused, and so is one of threads that
+///   have been moved from.
+/// @throws std::invalid_argument for 0 workers, std::system_error when a thread cannot be started; `run` throws std::logic_error when refused.
 class threads {
  public:
   explicit threads(std::size_t workers) : shared_(std::make_unique<shared>()) {
@@ -31,10 +33,12 @@ class threads {
     for (std::size_t worker = 1; worker < workers; ++worker) shared_->helpers.emplace_back([state = shared_.get(), worker] { state->serve(worker); });
   }
 
-  [[nodiscard]] std::size_t workers() const noexcept { return shared_->helpers.size() + 1; }
+  /// 0 of threads that have been moved from.
+  [[nodiscard]] std::size_t workers() const noexcept { return shared_ ? shared_->helpers.size() + 1 : 0; }
 
   template <class Body>
   void run(std::size_t tasks, Body&& body) {
+    if (!shared_) detail::fail<std::logic_error>("threads: they have been moved from, expected threads that are there");
     shared_->run(tasks, {const_cast<void*>(static_cast<const void*>(std::addressof(body))), [](void* object, std::size_t worker, std::size_t task) {
                            (*static_cast<std::remove_reference_t<Body>*>(object))(worker, task);
                          }});
@@ -63,6 +67,8 @@ class threads {
       }
       {
         const std::lock_guard lock(mutex);
+        if (running) detail::fail<std::logic_error>("threads: run during another run, expected one at a time");
+        running = true;
         current = work;
         tasks = count;
         next.store(0, std::memory_order_relaxed);
@@ -74,6 +80,7 @@ class threads {
       take_tasks(0);
       std::unique_lock lock(mutex);
       done.wait(lock, [&] { return busy == 0; });
+      running = false;
       if (error) std::rethrow_exception(error);
     }
 
@@ -116,6 +123,7 @@ class threads {
     std::size_t tasks = 0;
     std::size_t busy = 0;
     std::size_t round = 0;
+    bool running = false;
     bool stopping = false;
     std::exception_ptr error;
   };

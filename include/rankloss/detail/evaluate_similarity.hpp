@@ -164,6 +164,7 @@ namespace rankloss::inline RANKLOSS_ABI {
 template <class Loss, score T, class Relevance>
 requires similarity_loss<Loss, T, Relevance>
 double evaluate(const Loss& loss, const similarity_batch<T, Relevance>& batch, const outputs& out, context& ctx) {
+  const detail::sole_use alone(ctx);
   detail::check_options(loss, out);
   detail::check_shape(batch, out);
   if constexpr (requires { loss.validate(batch); }) loss.validate(batch);

@@ -38,12 +38,12 @@ template <class Error>
 #endif
 }
 
-/// Throws std::invalid_argument with the parts strung together.
-template <class... Parts>
+/// Throws an Error with the parts strung together.
+template <class Error = std::invalid_argument, class... Parts>
 [[noreturn]] void fail(const Parts&... parts) {
   std::string message = "rankloss: ";
   (append(message, parts), ...);
-  throw_or_abort<std::invalid_argument>(message);
+  throw_or_abort<Error>(message);
 }
 
 /// The message is put together only when the requirement is not met, so a check costs one branch.

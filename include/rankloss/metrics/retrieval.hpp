@@ -146,6 +146,7 @@ struct retrieval {
 
   template <class T, class R>
   [[nodiscard]] result operator()(const similarity_batch<T, R>& batch, context& ctx) const {
+    const detail::sole_use alone(ctx);
     for (std::size_t c = 0; c < Cutoffs; ++c) detail::require(cutoffs[c] > 0, "cutoffs: 0 at ", c, ", expected at least 1");
     detail::check_shape(batch, outputs{});
     detail::check_matches(batch);

@@ -83,6 +83,7 @@ struct named_input {
 template <class T, class How, class Body>
 void with_object(const How& how, array_view<const T> scores, std::initializer_list<named_input<T>> inputs, std::string_view field, std::span<T> out,
                  std::size_t expected, std::string_view unit, context& ctx, Body body) {
+  const sole_use alone(ctx);
   check_scores(how, scores, ctx);
   for (const named_input<T>& input : inputs) check_array(input.field, input.values, scores.size(), ctx);
   require(out.size() == expected, field, ": size ", out.size(), ", expected ", expected, " (", unit, ")");
