@@ -280,6 +280,8 @@ TEST_CASE("plackett_luce_policy: the same bits on any number of threads, by list
   CHECK(order == other);
   CHECK(log_probabilities == again);
   CHECK(g == same);
+  sample_orders(policy, s, offsets, 0, other, context);  // of the scores' own type
+  CHECK(order == other);
   // The first 10 lists are drawn alike without the others.
   const auto few = static_cast<std::size_t>(offsets[10]);
   order_type part(few);

@@ -165,6 +165,28 @@ TEST_CASE("preference_batch: indices of any width") {
   CHECK(value(std::vector<std::size_t>{0, 1, 0}, std::vector<int>{1, 2, 2}) == 10.0);
 }
 
+TEST_CASE("preference_batch: a pointer and a size in every field, and the value alone with a context") {
+  const int items = 4, pairs = 3;
+  const double weights[] = {1, 2, 1}, margins[] = {0, 1, 0};
+  const std::uint8_t ties[] = {0, 0, 0};
+  double g[4], per_pair[3];
+  rankloss::context context;
+  const preference_batch<double> batch{.rewards = {rewards.data(), items},
+                                       .preferred = {better.data(), pairs},
+                                       .other = {worse.data(), worse.size()},
+                                       .pair_weights = {weights, pairs},
+                                       .margins = {margins, pairs},
+                                       .ties = {ties, pairs}};
+  const double value = (7.0 + 2.0 * 14.0 + 10.0) / 4.0;
+  CHECK(evaluate(probe{}, batch, {.gradient = {g, items}, .per_list = {per_pair, pairs}}, context) == value);
+  CHECK(per_pair[1] == 14.0);
+  CHECK(g[2] == Approx(9.0 / 4.0));
+  CHECK(evaluate(probe{}, batch, context) == value);
+  const std::vector<std::uint64_t> beyond{0, 1, std::numeric_limits<std::uint64_t>::max()};
+  CHECK_THROWS_WITH(evaluate(probe{}, preference_batch<double>{.rewards = rewards, .preferred = beyond, .other = worse}),
+                    "rankloss: preferred: 18446744073709551615 at pair 2, expected an item from 0 to below 4 (the number of rewards)");
+}
+
 TEST_CASE("preference_batch: nothing to sum is 0") {
   reals g(4, 9.0);
   const std::vector<int> none;

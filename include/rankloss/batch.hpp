@@ -29,7 +29,7 @@ enum class update { overwrite, add };
 /// the number of relevant items), and it never takes a position, at any cutoff or none; its score is not used. Losses, and metrics that have
 /// no value for such an item, refuse the field.
 ///
-/// T is float or double; Relevance is any arithmetic type.
+/// T is float or double; Relevance is any arithmetic type but long double.
 template <score T, grade Relevance = T>
 struct list_batch {
   using score_type = T;

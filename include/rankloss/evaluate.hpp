@@ -173,8 +173,10 @@ void check_options(const Loss& loss, const outputs& out) {
 /// - The same bits for any executor and on every run. Lists run in parallel; one list runs on one thread.
 /// - Scratch O(longest list) a worker and O(lists); after warm-up nothing is allocated.
 /// - Edge cases: no list, or only empty ones: 0. Weights that sum to 0: value 0, gradient 0.
-/// @throws std::invalid_argument naming the field when sizes, offsets, options or (data_checks::on) data do not fit; then no output
-/// has been written. std::bad_alloc while scratch grows; then outputs may be partly written.
+/// @throws std::invalid_argument naming the field when sizes, offsets, options or (data_checks::on) data do not fit, std::logic_error when the
+/// context is in use or has been moved from; then no output has been written. std::bad_alloc while scratch grows, std::logic_error when the
+/// executor does not keep to what it has to do, whatever it or a loss throws; then gradient and hessian may be written of some lists, per_list is as
+/// before, and the context is as good as before.
 template <class Loss, score T, class Relevance>
 requires ranking_loss<Loss, T, Relevance>
 double evaluate(const Loss& loss, const list_batch<T, Relevance>& batch, const outputs& out, context& ctx) {
