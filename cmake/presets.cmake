@@ -13,12 +13,6 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_L
   add_compile_options(-Wno-uninitialized -Wno-maybe-uninitialized)
 endif()
 
-# The vectoriser of straight-line code of GCC 12 makes wrong sums of some plain code (docs/numerics.md). The kernels say their vectors themselves
-# and do not need it.
-if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
-  add_compile_options(-fno-tree-slp-vectorize)
-endif()
-
 find_program(RANKLOSS_CCACHE ccache)
 if(RANKLOSS_CCACHE)
   set(CMAKE_CXX_COMPILER_LAUNCHER ${RANKLOSS_CCACHE})

@@ -198,7 +198,8 @@ order_chances along_order_apart(const strided<const T>& scores, std::span<const 
 
 /// The same by sums of exponentials relative to the greatest score of all, in rows of lanes, where no score is so far below that their digits
 /// are lost: `near_enough`. Block by block, so that of each item no more than its exponential and the inverse of its rest goes to memory and back.
-template <class Arch, class T, class Write>
+/// Entropy: whether entropies, or slopes of them, are wanted.
+template <class Arch, bool Entropy, class T, class Write>
 order_chances along_order_near(std::span<const T> scores, std::span<const std::uint32_t> order, const plackett_luce_policy& policy, T greatest,
                                const order_wants& want, Write write, workspace& scratch) {
   using V = lanes<Arch>;
@@ -210,19 +211,20 @@ order_chances along_order_near(std::span<const T> scores, std::span<const std::u
   const std::size_t places = policy.cutoff > 0 ? std::min(policy.cutoff, n) : n;
   const std::size_t padded = padded_rows(n, w);
   const score_distance<Arch, T> below(greatest, policy.temperature);
-  const bool bends = want.slopes && want.entropy;
-  double* e = scratch.take<double>(padded).data();                     // exp(-d)
-  double* r = scratch.take<double>(padded).data();                     // sums over the rest, their inverses, sums of these
-  double* m = scratch.take<double>(want.entropy ? padded : 0).data();  // the same of d exp(-d), over the sum over the rest
-  double* far = scratch.take<double>(bends ? padded : block).data();   // d, below the greatest in temperatures
+  const bool bends = Entropy && want.slopes;
+  double* e = scratch.take<double>(padded).data();                    // exp(-d)
+  double* r = scratch.take<double>(padded).data();                    // sums over the rest, their inverses, sums of these
+  double* m = scratch.take<double>(Entropy ? padded : 0).data();      // the same of d exp(-d), over the sum over the rest
+  double* far = scratch.take<double>(bends ? padded : block).data();  // d, below the greatest in temperatures
   alignas(64) T x[block];
   alignas(64) double slopes[block];
   const T* s = scores.data();
   std::fill(r + n, r + padded, 1.0);  // is computed along with the last row, and left out
 
   // Of a row at place k: what counts, else 0.
+  const V lane = lane_numbers<V>();
   const auto counted = [&](std::size_t k, const V& values) {
-    return k + w <= places ? values : only_items<Arch>(places > k ? places - k : 0, values);
+    return xsimd::select(lane < V(static_cast<double>(places) - static_cast<double>(k)), values, V(0.0));
   };
   V losses(0.0);
   V entropies(0.0);
@@ -238,10 +240,10 @@ order_chances along_order_near(std::span<const T> scores, std::span<const std::u
       const V share = exp_minus(own);
       own.store_aligned(d + k);
       share.store_aligned(e + begin + k);
-      if (want.entropy) (own * share).store_aligned(m + begin + k);
+      if constexpr (Entropy) (own * share).store_aligned(m + begin + k);
     });
     rest = sums_from_the_end(e + begin, count, rest, r + begin);
-    if (want.entropy) moment = sums_from_the_end(m + begin, count, moment, m + begin);
+    if constexpr (Entropy) moment = sums_from_the_end(m + begin, count, moment, m + begin);
     for (std::size_t k = 0; k < count; k += w) {
       const std::size_t at = begin + k;
       const V sum = V::load_aligned(r + at);
@@ -249,10 +251,11 @@ order_chances along_order_near(std::span<const T> scores, std::span<const std::u
       const V log_sum = log_positive(sum, log_tail_7);
       losses += counted(at, log_sum + V::load_aligned(d + k));
       counted(at, inverse).store_aligned(r + at);
-      if (!want.entropy) continue;
-      const V mean = V::load_aligned(m + at) * inverse;
-      entropies += counted(at, log_sum + mean);
-      counted(at, mean * inverse).store_aligned(m + at);
+      if constexpr (Entropy) {
+        const V mean = V::load_aligned(m + at) * inverse;
+        entropies += counted(at, log_sum + mean);
+        counted(at, mean * inverse).store_aligned(m + at);
+      }
     }
   }
   const order_chances found{0.0 - std::max(sum_of(losses), 0.0), std::max(sum_of(entropies), 0.0)};
@@ -267,13 +270,13 @@ order_chances along_order_near(std::span<const T> scores, std::span<const std::u
   for (std::size_t begin = 0; begin < n; begin += block) {
     const std::size_t count = std::min(block, n - begin);
     pull = running_sums(r + begin, count, pull);
-    if (bends) bent = running_sums(m + begin, count, bent);
+    if constexpr (Entropy) bent = running_sums(m + begin, count, bent);
     for (std::size_t k = 0; k < count; k += w) {
       const std::size_t at = begin + k;
       const V share = V::load_aligned(e + at);
       const V p = V::load_aligned(r + at);
       V slope = held(V(want.upstream) * (counted(at, V(1.0)) - share * p));
-      if (bends) slope += held(V(want.entropy_upstream) * (share * (V::load_aligned(far + at) * p - V::load_aligned(m + at))));
+      if constexpr (Entropy) slope += held(V(want.entropy_upstream) * (share * (V::load_aligned(far + at) * p - V::load_aligned(m + at))));
       (slope / V(policy.temperature)).store_aligned(slopes + k);
     }
     for (std::size_t k = 0; k < count; ++k) write(order[begin + k], slopes[k]);
@@ -293,7 +296,9 @@ order_chances along_order(std::span<const T> scores, std::span<const std::uint32
                           const order_wants& want, Write write, workspace& scratch) {
   if (scores.empty()) return {};
   const auto [least, most] = extremes_of(scores);
-  if (near_enough(least, most, policy.temperature)) return along_order_near<Arch>(scores, order, policy, most, want, write, scratch);
+  if (near_enough(least, most, policy.temperature))
+    return want.entropy ? along_order_near<Arch, true>(scores, order, policy, most, want, write, scratch)
+                        : along_order_near<Arch, false>(scores, order, policy, most, want, write, scratch);
   return along_order_apart(strided<const T>(scores), order, policy, want, write, scratch);
 }
 

@@ -186,16 +186,32 @@ struct pointwise {
     const auto held = [&](const V& x) { return xsimd::min(xsimd::max(x, -largest), largest); };
     const auto clipped = [](const V& x) { return xsimd::min(xsimd::max(x, V(-detail::largest_term)), V(detail::largest_term)); };
     V sum(0.0);
-    detail::for_rows<Arch>(n, [&](std::size_t i, auto count) {
-      const V score = held(detail::load_items<Arch>(s + i, count));
-      const auto f = function(score, detail::load_items<Arch>(y + i, count));
-      V weight(share);
-      if (weights != nullptr) weight *= detail::load_items<Arch>(weights + i, count) * V(unit);
-      sum += detail::only_items<Arch>(count, clipped(weight * clipped(f.value)));
-      // What is infinite is made finite before a weight of 0 meets it.
-      if (g != nullptr) detail::store_items<Arch>(g + i, count, held(weight * held(f.slope)));
-      if (h != nullptr) detail::store_items<Arch>(h + i, count, held(weight * held(f.curvature)));
-    });
+    const auto add_up = [&](const auto& weight_at, const auto& write) {
+      detail::for_rows<Arch>(n, [&](std::size_t i, auto count) {
+        const V score = held(detail::load_items<Arch>(s + i, count));
+        const auto f = function(score, detail::load_items<Arch>(y + i, count));
+        const V weight = weight_at(i, count);
+        sum += detail::only_items<Arch>(count, clipped(weight * clipped(f.value)));
+        // What is infinite is made finite before a weight of 0 meets it.
+        write(i, count, weight, f);
+      });
+    };
+    const auto with_outputs = [&](const auto& weight_at) {
+      const auto gradient = [&](std::size_t i, auto count, const V& weight, const auto& f) {
+        detail::store_items<Arch>(g + i, count, held(weight * held(f.slope)));
+      };
+      if (g == nullptr && h == nullptr) return add_up(weight_at, [](std::size_t, auto, const V&, const auto&) {});
+      if (h == nullptr) return add_up(weight_at, gradient);
+      if (g == nullptr) g = scratch.take<T>(n).data();  // a Hessian alone is rare: its gradient is written and forgotten
+      add_up(weight_at, [&](std::size_t i, auto count, const V& weight, const auto& f) {
+        gradient(i, count, weight, f);
+        detail::store_items<Arch>(h + i, count, held(weight * held(f.curvature)));
+      });
+    };
+    if (weights == nullptr)
+      with_outputs([&](std::size_t, auto) { return V(share); });
+    else
+      with_outputs([&](std::size_t i, auto count) { return V(share) * (detail::load_items<Arch>(weights + i, count) * V(unit)); });
     detail::spread(g, out.gradient);
     detail::spread(h, out.hessian);
     return std::clamp(detail::sum_of(sum), -detail::largest_term, detail::largest_term);

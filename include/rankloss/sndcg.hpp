@@ -4,6 +4,7 @@
 #include <rankloss/batch.hpp>
 #include <rankloss/detail/cell_sums.hpp>
 #include <rankloss/detail/ideal_dcg.hpp>
+#include <rankloss/detail/item_rows.hpp>
 #include <rankloss/detail/lane_math.hpp>
 #include <rankloss/detail/require.hpp>
 #include <rankloss/detail/simd.hpp>
@@ -30,20 +31,19 @@ template <class V>
 struct smooth_cut {
   V value, slope, curvature;
 };
-/// Kept out of line: inlined into an earlier form of the scans, GCC 12 at -O3 with AVX-512 made wrong code of it (float lists of more than 256
-/// items with a cutoff; right at -O2, without AVX-512, and with either of its vectorisers off).
 template <class V>
-[[gnu::noinline]] smooth_cut<V> cut_at(const V& rank, double cutoff) noexcept {
+[[nodiscard]] [[gnu::always_inline]] inline smooth_cut<V> cut_at(const V& rank, double cutoff) noexcept {
   const V t = xsimd::min(xsimd::max(rank - V(cutoff), V(0.0)), V(1.0));
   return {V(1.0) - t * t * (V(3.0) - V(2.0) * t), V(-6.0) * t * (V(1.0) - t), xsimd::select(t > V(0.0) && t < V(1.0), V(12.0) * t - V(6.0), V(0.0))};
 }
 
-/// What an item of gain g adds to the DCG at a smooth rank, g D(r) with D(r) = ln 2 / ln(1 + r) and the cut, and its derivatives by r.
-template <class T, class V>
+/// What an item of gain g adds to the DCG at a smooth rank, g D(r) with D(r) = ln 2 / ln(1 + r) and the cut, if there is one, and its derivatives
+/// by r.
+template <class T, bool Cut, class V>
 struct discounted_gain {
   V value, slope, curvature;
 
-  [[gnu::always_inline]] discounted_gain(const V& g, const V& rank, double cutoff) noexcept {
+  [[gnu::always_inline]] discounted_gain(const V& g, const V& rank, [[maybe_unused]] double cutoff) noexcept {
     const V argument = V(1.0) + rank;
     const V logarithm = log_positive(argument, kernel_terms<T>::log_tail);
     const V both = V(1.0) / (logarithm * argument);  // one division for two
@@ -52,7 +52,7 @@ struct discounted_gain {
     value = g * V(std::numbers::ln2) * inverse_log;
     slope = -value * both;
     curvature = -slope * inverse * (V(1.0) + V(2.0) * inverse_log);
-    if (cutoff > 0.0) {
+    if constexpr (Cut) {
       const smooth_cut<V> cut = cut_at(rank, cutoff);
       curvature = curvature * cut.value + V(2.0) * slope * cut.slope + value * cut.curvature;
       slope = slope * cut.value + value * cut.slope;
@@ -62,6 +62,15 @@ struct discounted_gain {
 };
 
 enum class wanted { value, gradient, hessian };
+
+/// run.operator()<whether there is a cutoff>(): decided outside of the loops over the items.
+template <class Run>
+[[gnu::always_inline]] inline void with_cut(double cutoff, const Run& run) {
+  if (cutoff > 0.0)
+    run.template operator()<true>();
+  else
+    run.template operator()<false>();
+}
 
 /// Smooth DCG of each lane. `gains` [rows][lanes] is used up. `emit(i, g, h)` gets, for row i, the derivatives of the DCG by s / temperature.
 template <class T, wanted Wanted, class Arch, class S, class Emit>
@@ -108,20 +117,22 @@ lanes<Arch> smooth_dcg(const sorted_rows<Arch>& in, S* gains, double cutoff, wor
       scan_up(in.decay.data(), in.seams.warm_up, states, unit, nothing);
       chain_up(states, in.seams.decay_up);
     }
-    scan_up(in.decay.data(), rows, states, unit, [&](std::size_t i, const auto& state) {
-      const V rank = in.first_rank + V(static_cast<double>(i)) - load_row<Arch>(above + i * w) + state[0].dot(terms::sigmoid);
-      const V g = load_row<Arch>(gains + i * w);
-      const discounted_gain<T, V> item(g, rank, cutoff);
-      dcg += item.value;
-      if constexpr (gradient) {
-        const V slopes_here = load_row<Arch>(slopes + i * w) + state[0].dot(terms::slope);
-        store_row<Arch>(slopes + i * w, slopes_here);
-        store_row<Arch>(by_rank + i * w, item.slope);
-        mass += slopes_here;
-        moment = xsimd::fma(slopes_here, item.slope, moment);
-      }
-      if constexpr (hessian) store_row<Arch>(by_rank2 + i * w, item.curvature);
-      if constexpr (hessian) store_row<Arch>(curvatures + i * w, load_row<Arch>(curvatures + i * w) - state[0].dot(terms::curvature));
+    with_cut(cutoff, [&]<bool Cut> {
+      scan_up(in.decay.data(), rows, states, unit, [&](std::size_t i, const auto& state) {
+        const V rank = in.first_rank + V(static_cast<double>(i)) - load_row<Arch>(above + i * w) + state[0].dot(terms::sigmoid);
+        const V g = load_row<Arch>(gains + i * w);
+        const discounted_gain<T, Cut, V> item(g, rank, cutoff);
+        dcg += item.value;
+        if constexpr (gradient) {
+          const V slopes_here = load_row<Arch>(slopes + i * w) + state[0].dot(terms::slope);
+          store_row<Arch>(slopes + i * w, slopes_here);
+          store_row<Arch>(by_rank + i * w, item.slope);
+          mass += slopes_here;
+          moment = xsimd::fma(slopes_here, item.slope, moment);
+        }
+        if constexpr (hessian) store_row<Arch>(by_rank2 + i * w, item.curvature);
+        if constexpr (hessian) store_row<Arch>(curvatures + i * w, load_row<Arch>(curvatures + i * w) - state[0].dot(terms::curvature));
+      });
     });
   }
 
@@ -220,12 +231,14 @@ lanes<Arch> smooth_dcg(const plain_rows<Arch>& in, double temperature, const S* 
     }
   }
   V dcg(0.0);
-  for (std::size_t i = 0; i < rows; ++i) {
-    const discounted_gain<T, V> here(load_row<Arch>(gains + i * w), item[i].rank, cutoff);
-    dcg += here.value;
-    item[i].by_rank = here.slope;
-    item[i].by_rank2 = here.curvature;
-  }
+  with_cut(cutoff, [&]<bool Cut> {
+    for (std::size_t i = 0; i < rows; ++i) {
+      const discounted_gain<T, Cut, V> here(load_row<Arch>(gains + i * w), item[i].rank, cutoff);
+      dcg += here.value;
+      item[i].by_rank = here.slope;
+      item[i].by_rank2 = here.curvature;
+    }
+  });
   if constexpr (gradient) {
     at = 0;
     for (std::size_t i = 0; i < rows; ++i)
@@ -272,19 +285,6 @@ double smooth_dcg(const cell_list<Arch, T>& cells, std::span<T> gains, double cu
   else
     cells.template spread<1>(moments.data(), {{{places::for_sigmoid, ranks.data()}}});
 
-  const auto load = [&](const T* from, std::size_t count) {
-    if (count == w) return load_row<Arch>(from);
-    alignas(64) double row[w]{};
-    for (std::size_t l = 0; l < count; ++l) row[l] = static_cast<double>(from[l]);
-    return V::load_aligned(row);
-  };
-  const auto store = [&](T* to, std::size_t count, const V& values) {
-    if (count == w) return store_row<Arch>(to, values);
-    alignas(64) double row[w];
-    values.store_aligned(row);
-    for (std::size_t l = 0; l < count; ++l) to[l] = static_cast<T>(row[l]);
-  };
-
   V dcg(0.0);
   V mass(std::numeric_limits<double>::min());
   V moment(0.0);
@@ -292,18 +292,19 @@ double smooth_dcg(const cell_list<Arch, T>& cells, std::span<T> gains, double cu
     const auto& cell = cells.cells()[at];
     const V hard(static_cast<double>(cell.begin) + 0.5);  // 1 + the items of the cells above - this item's own 1/2
     typename list::moment_sums sums;
-    cells.for_vectors(cell, [&](std::size_t i, std::size_t count, const V& place) {
-      const V rank = hard + list::at_place(ranks.data() + at * P, place);
-      const discounted_gain<T, V> item(load(gains.data() + i, count), rank, cutoff);
-      dcg += item.value;
-      if constexpr (gradient) {
-        V own = list::at_place(slopes.data() + at * P, place);
-        if (count < w) own = xsimd::select(list::first_lanes(count), own, V(0.0));
-        mass += own;
-        moment = xsimd::fma(own, item.slope, moment);
-        sums.add(place, item.slope);
-        store(by_rank + i, count, item.slope);
-      }
+    with_cut(cutoff, [&]<bool Cut> {
+      cells.for_vectors(cell, [&](std::size_t i, auto count, const V& place) {
+        const V rank = hard + list::at_place(ranks.data() + at * P, place);
+        const discounted_gain<T, Cut, V> item(load_items<Arch>(gains.data() + i, count), rank, cutoff);
+        dcg += item.value;
+        if constexpr (gradient) {
+          const V own = only_items<Arch>(count, list::at_place(slopes.data() + at * P, place));
+          mass += own;
+          moment = xsimd::fma(own, item.slope, moment);
+          sums.add(place, item.slope);
+          store_items<Arch>(by_rank + i, count, item.slope);
+        }
+      });
     });
     if constexpr (gradient) sums.store(by_rank_moments.data() + at * P);
   }
@@ -312,11 +313,11 @@ double smooth_dcg(const cell_list<Arch, T>& cells, std::span<T> gains, double cu
     for (std::size_t p = 0; p < moments.size(); ++p) by_rank_moments[p] -= middle * moments[p];
     cells.template spread<1>(by_rank_moments.data(), {{{places::for_slope, by_rank_slopes.data()}}});
     for (std::size_t at = 0; at < cells.cells().size(); ++at)
-      cells.for_vectors(cells.cells()[at], [&](std::size_t i, std::size_t count, const V& place) {
-        const V a = load(by_rank + i, count) - V(middle);
+      cells.for_vectors(cells.cells()[at], [&](std::size_t i, auto count, const V& place) {
+        const V a = load_items<Arch>(by_rank + i, count) - V(middle);
         // The sum of slopes once more: computing it takes less time than keeping it.
         const V own = list::at_place(slopes.data() + at * P, place);
-        store(by_rank + i, count, factor * (list::at_place(by_rank_slopes.data() + at * P, place) - a * own));
+        store_items<Arch>(by_rank + i, count, factor * (list::at_place(by_rank_slopes.data() + at * P, place) - a * own));
       });
   }
   return sum_of(dcg);

@@ -61,8 +61,10 @@ struct xe_ndcg {
     constexpr std::size_t w = detail::lane_count<Arch>;
     const std::size_t n = items.size();
     const workspace::scope scope(scratch);
-    const std::span<double> drawn = scratch.take<double>(gammas == rankloss::gammas::random ? detail::padded_rows(n, w) : 0);
-    if (!drawn.empty()) {
+    const std::span<double> drawn = scratch.take<double>(detail::padded_rows(n, w));
+    if (gammas == rankloss::gammas::constant) {
+      std::fill(drawn.begin(), drawn.end(), gamma);
+    } else {
       const workspace::scope drawing(scratch);
       const std::span<std::uint32_t> bits = scratch.take<std::uint32_t>(drawn.size());
       detail::random_bits(seed, items.number, bits);
@@ -75,16 +77,17 @@ struct xe_ndcg {
     const auto power = [](const V& x) { return detail::exp2_minus_1(xsimd::max(x, V(-1000.0))) + V(1.0); };
     const V unit = power(-shift);
     // With a gamma of 1 gains of very small relevance are in proportion to it.
-    const bool small = drawn.empty() && gamma == 1.0 && most < 1e-100;
+    const bool small = gammas == rankloss::gammas::constant && gamma == 1.0 && most < 1e-100;
+    const auto target = [&](const auto& gain) {
+      return detail::make_target<Arch>(items.relevance, items.weights, small, scratch, [&](std::size_t i, const V& y, double own_unit) {
+        return xsimd::max(gain(xsimd::max(y, V(0.0)), V::load_aligned(drawn.data() + i), own_unit), V(0.0));
+      });
+    };
     const detail::softmax_target held =
-        detail::make_target<Arch>(items.relevance, items.weights, small, scratch, [&](std::size_t i, const V& y, double own_unit) {
-          if (small) return xsimd::max(y, V(0.0)) * V(own_unit);
-          const V less = drawn.empty() ? V(gamma) : V::load_aligned(drawn.data() + i);
-          // 2^y - 1 + (1 - gamma) keeps the digits of small y.
-          const V gain =
-              most > 100.0 ? power(xsimd::max(y, V(0.0)) - shift) - less * unit : detail::exp2_minus_1(xsimd::max(y, V(0.0))) + (V(1.0) - less);
-          return xsimd::max(gain, V(0.0));
-        });
+        small          ? target([](const V& y, const V&, double own_unit) { return y * V(own_unit); })
+        : most > 100.0 ? target([&](const V& y, const V& less, double) { return power(y - shift) - less * unit; })
+                       // 2^y - 1 + (1 - gamma) keeps the digits of small y.
+                       : target([](const V& y, const V& less, double) { return detail::exp2_minus_1(y) + (V(1.0) - less); });
     return detail::softmax_loss<Arch>(items.scores, held, 1.0, 0.0, temperature, out, scratch);
   }
 };

@@ -136,6 +136,7 @@ TEST_CASE("lane_math: log_product is the sum of logarithms, of as many numbers a
         expected[l] += std::log(real(lane[l]));
       }
       product.multiply(row::load_aligned(lane));
+      if (i % product.most_factors == product.most_factors - 1) product.settle();
     }
     product.sum().store_aligned(lane);
     for (std::size_t l = 0; l < row::size; ++l) CHECK(lane[l] == Approx(static_cast<double>(expected[l])).epsilon(1e-12).margin(1e-13));

@@ -277,9 +277,3 @@ TEMPLATE_TEST_CASE("pair_loop: exponentials of scores fit their type up to the w
       CHECK(std::all_of(to.begin(), to.end(), [](S x) { return x == S(7); }));
     }
 }
-
-TEMPLATE_TEST_CASE("pair_loop: lane_numbers are 0, 1, 2", "", float, double) {
-  std::vector<TestType> found(w<TestType>);
-  rankloss::detail::lane_numbers<row<TestType>>().store_unaligned(found.data());
-  for (std::size_t l = 0; l < found.size(); ++l) CHECK(found[l] == static_cast<TestType>(l));
-}

@@ -105,3 +105,10 @@ TEST_CASE("simd: prefetching beyond the end of an array is no access") {
   rankloss::detail::prefetch_ahead(values.data());
   CHECK(values[0] == 2.0);
 }
+
+TEMPLATE_TEST_CASE("simd: lane_numbers are 0, 1, 2", "", float, double) {
+  using V = xsimd::batch<TestType, arch>;
+  std::vector<TestType> found(V::size);
+  rankloss::detail::lane_numbers<V>().store_unaligned(found.data());
+  for (std::size_t l = 0; l < found.size(); ++l) CHECK(found[l] == static_cast<TestType>(l));
+}

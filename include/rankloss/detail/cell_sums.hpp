@@ -3,6 +3,7 @@
 
 #include <rankloss/batch.hpp>
 #include <rankloss/detail/argsort.hpp>
+#include <rankloss/detail/item_rows.hpp>
 #include <rankloss/detail/simd.hpp>
 #include <rankloss/detail/sorted_sums.hpp>
 #include <rankloss/workspace.hpp>
@@ -170,6 +171,9 @@ struct wide_row {
   [[gnu::always_inline]] void add(double factor, const wide_row& other) noexcept {
     for (std::size_t i = 0; i < vectors; ++i) v[i] = xsimd::fma(lanes<Arch>(factor), other.v[i], v[i]);
   }
+  [[gnu::always_inline]] void add(const wide_row& other) noexcept {
+    for (std::size_t i = 0; i < vectors; ++i) v[i] = v[i] + other.v[i];
+  }
   [[gnu::always_inline]] void add_product(const wide_row& a, const wide_row& b) noexcept {
     for (std::size_t i = 0; i < vectors; ++i) v[i] = xsimd::fma(a.v[i], b.v[i], v[i]);
   }
@@ -331,7 +335,8 @@ class cell_list {
   [[nodiscard]] std::span<const std::uint32_t> slots() const noexcept { return slots_; }
   [[nodiscard]] std::size_t moment_count() const noexcept { return cells_.size() * P; }
 
-  /// Calls body(first item, number of them, places d of the items) for the vectors of a cell; the places of missing items are 0.
+  /// Calls body(first item, number of them, places d of the items) for the vectors of a cell; the number is a whole_row but for the last, whose
+  /// missing items have place 0.
   template <class Body>
   [[gnu::always_inline]] void for_vectors(const cell& c, Body body) const {
     const V first(static_cast<double>(x_[c.begin]));
@@ -339,19 +344,12 @@ class cell_list {
     const V factor(scale_ / terms::half_width);
     const T* x = x_.data();
     std::size_t i = c.begin;
-    for (; i + w <= c.end; i += w) body(i, w, centre - (first - load_row<Arch>(x + i)) * factor);
+    for (; i + w <= c.end; i += w) body(i, whole_row<Arch>{}, centre - (first - load_row<Arch>(x + i)) * factor);
     if (i == c.end) return;
     alignas(64) double rest[w];
     for (std::size_t l = 0; l < w; ++l) rest[l] = static_cast<double>(x[std::min<std::size_t>(i + l, c.end - 1)]);
     const V place = centre - (first - V::load_aligned(rest)) * factor;
-    body(i, c.end - i, xsimd::select(first_lanes(c.end - i), place, V(0.0)));
-  }
-
-  /// The first `count` lanes.
-  [[nodiscard]] static auto first_lanes(std::size_t count) noexcept {
-    alignas(64) double index[w];
-    for (std::size_t l = 0; l < w; ++l) index[l] = static_cast<double>(l);
-    return V::load_aligned(index) < V(static_cast<double>(count));
+    body(i, c.end - i, only_items<Arch>(c.end - i, place));
   }
 
   /// Sums w d^p over a cell: call `add` for each vector, then `store`.
@@ -373,9 +371,7 @@ class cell_list {
   void unit_moments(double* moments) const {
     for (const cell& c : cells_) {
       moment_sums sums;
-      for_vectors(c, [&](std::size_t, std::size_t count, const V& place) {
-        sums.add(place, count == w ? V(1.0) : xsimd::select(first_lanes(count), V(1.0), V(0.0)));
-      });
+      for_vectors(c, [&](std::size_t, auto count, const V& place) { sums.add(place, only_items<Arch>(count, V(1.0))); });
       sums.store(moments);
       moments += P;
     }
@@ -411,8 +407,8 @@ class cell_list {
           const V q = V::load_aligned((distance == width ? whole_step : other_step) + i * w);
           pending.v[i] = pending.v[i] * q;
           states.v[i] = states.v[i] * q;
-          if (!touching) states.v[i] = states.v[i] + pending.v[i];
         }
+        if (!touching) states.add(pending);
         alignas(64) double by_exponent[E];
         states.store(by_exponent);
         const double* last = moments + (down ? at - 1 : at + 1) * P;  // read only where the cells touch
@@ -439,10 +435,9 @@ class cell_list {
           even.add_scaled(own[p], terms::exponential_by_place[p].data());
           odd.add_scaled(own[p + 1], terms::exponential_by_place[p + 1].data());
         }
-        for (std::size_t i = 0; i < states.vectors; ++i) {
-          if (touching) states.v[i] = states.v[i] + pending.v[i];
-          pending.v[i] = down ? even.v[i] - odd.v[i] : even.v[i] + odd.v[i];
-        }
+        if (touching) states.add(pending);
+        const V odd_sign(down ? -1.0 : 1.0);
+        for (std::size_t i = 0; i < states.vectors; ++i) pending.v[i] = xsimd::fma(odd_sign, odd.v[i], even.v[i]);
       }
     }
   }

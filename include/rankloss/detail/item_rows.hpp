@@ -65,9 +65,7 @@ template <class Arch, class Count>
   if constexpr (std::is_same_v<Count, whole_row<Arch>>) {
     return values;
   } else {
-    alignas(64) double place[lane_count<Arch>];
-    for (std::size_t l = 0; l < lane_count<Arch>; ++l) place[l] = static_cast<double>(l);
-    return xsimd::select(V::load_aligned(place) < V(static_cast<double>(count)), values, V(0.0));
+    return xsimd::select(lane_numbers<V>() < V(static_cast<double>(count)), values, V(0.0));
   }
 }
 

@@ -77,38 +77,7 @@ class lambda_sums {
   /// Adds the pairs of place i with the places [begin, end), all behind it, that are of another level. weight(j) >= 0: the change of the metric.
   template <class Weight>
   void add_pairs(const lambda_rule& rule, const Weight& weight, std::size_t i, std::size_t begin, std::size_t end) {
-    const V zero(0.0);
-    const V one(1.0);
-    const V score(scores_[i]);
-    const V level(levels_[i]);
-    const V sigmoid(rule.sigmoid);
-    V value(zero), lambda(zero), gradient(zero), hessian(zero);
-    for (std::size_t j = begin; j < end; j += w) {
-      const V other = V::load_unaligned(levels_.data() + j);
-      const auto wins = level > other;
-      const auto counts = (wins || level < other) && lane_ < V(static_cast<double>(end - j));
-      const V distance = score - V::load_unaligned(scores_.data() + j);  // not negative
-      const V x = xsimd::min(sigmoid * distance, V(std::numeric_limits<double>::max()));
-      const V u = exp_minus(x);
-      const V high = one / (one + u);
-      const V low = u * high;
-      V change = weight(j);
-      if (rule.near > 0.0) change = change / (distance + V(rule.near));
-      change = xsimd::select(counts, change, zero);
-      const V pull = change * sigmoid * xsimd::select(wins, low, high);
-      const V slope = xsimd::select(wins, -pull, pull);
-      const V bend = change * V(rule.hessian_factor) * xsimd::max(low * high, V(rule.hessian_floor));
-      value = value + change * (xsimd::select(wins, zero, x) + minus_log_rest(low));
-      lambda = lambda + pull;
-      gradient = gradient + slope;
-      hessian = hessian + bend;
-      (V::load_unaligned(gradient_.data() + j) - slope).store_unaligned(gradient_.data() + j);
-      (V::load_unaligned(hessian_.data() + j) + bend).store_unaligned(hessian_.data() + j);
-    }
-    value_ += sum_of(value);
-    lambda_ += 2.0 * sum_of(lambda);
-    gradient_[i] += sum_of(gradient);
-    hessian_[i] += sum_of(hessian);
+    rule.near > 0.0 ? add_pairs<true>(rule, weight, i, begin, end) : add_pairs<false>(rule, weight, i, begin, end);
   }
 
   /// Adds the pairs of the first `end` places that have one of the first k.
@@ -137,17 +106,47 @@ class lambda_sums {
   }
 
  private:
-  [[nodiscard]] static V lanes_from_0() noexcept {
-    alignas(64) double index[w];
-    std::iota(index, index + w, 0.0);
-    return V::load_aligned(index);
+  template <bool Near, class Weight>
+  void add_pairs(const lambda_rule& rule, const Weight& weight, std::size_t i, std::size_t begin, std::size_t end) {
+    const V zero(0.0);
+    const V one(1.0);
+    const V score(scores_[i]);
+    const V level(levels_[i]);
+    const V sigmoid(rule.sigmoid);
+    V value(zero), lambda(zero), gradient(zero), hessian(zero);
+    for (std::size_t j = begin; j < end; j += w) {
+      const V other = V::load_unaligned(levels_.data() + j);
+      const auto wins = level > other;
+      const auto counts = (wins || level < other) && lane_ < V(static_cast<double>(end - j));
+      const V distance = score - V::load_unaligned(scores_.data() + j);  // not negative
+      const V x = xsimd::min(sigmoid * distance, V(std::numeric_limits<double>::max()));
+      const V u = exp_minus(x);
+      const V high = one / (one + u);
+      const V low = u * high;
+      V change = weight(j);
+      if constexpr (Near) change = change / (distance + V(rule.near));
+      change = xsimd::select(counts, change, zero);
+      const V pull = change * sigmoid * xsimd::select(wins, low, high);
+      const V slope = xsimd::select(wins, -pull, pull);
+      const V bend = change * V(rule.hessian_factor) * xsimd::max(low * high, V(rule.hessian_floor));
+      value = value + change * (xsimd::select(wins, zero, x) + minus_log_rest(low));
+      lambda = lambda + pull;
+      gradient = gradient + slope;
+      hessian = hessian + bend;
+      (V::load_unaligned(gradient_.data() + j) - slope).store_unaligned(gradient_.data() + j);
+      (V::load_unaligned(hessian_.data() + j) + bend).store_unaligned(hessian_.data() + j);
+    }
+    value_ += sum_of(value);
+    lambda_ += 2.0 * sum_of(lambda);
+    gradient_[i] += sum_of(gradient);
+    hessian_[i] += sum_of(hessian);
   }
 
   std::size_t n_ = 0;
   std::span<const std::uint32_t> item_, rank_;  // [n]
   std::span<double> scores_, levels_;           // [n], and a vector of padding
   std::span<double> gradient_, hessian_;        // [n], and a vector of padding
-  V lane_ = lanes_from_0();
+  V lane_ = lane_numbers<V>();
   double value_ = 0.0;
   double lambda_ = 0.0;
 };

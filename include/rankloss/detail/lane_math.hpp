@@ -141,19 +141,19 @@ class log_product {
     const auto [k, m] = split_positive(x);
     exponent_ += k;
     mantissa_ = mantissa_ * m;
-    // So many factors below sqrt(2) and not below its inverse are far from the ends of double.
-    if (++factors_ == 1024) *this = log_product(split_positive(mantissa_), exponent_);
+  }
+  /// Due after at most that many factors, which are below sqrt(2) and not below its inverse: their product is far from the ends of double.
+  static constexpr std::size_t most_factors = 1024;
+  [[gnu::always_inline]] void settle() noexcept {
+    const auto [k, m] = split_positive(mantissa_);
+    exponent_ += k;
+    mantissa_ = m;
   }
   [[nodiscard]] V sum() const noexcept { return xsimd::fma(exponent_, V(std::numbers::ln2), log_positive(mantissa_, log_tail_7)); }
 
-  log_product() = default;
-
  private:
-  log_product(const scaled_lanes<Arch>& product, const V& exponent) noexcept : exponent_(exponent + product.exponent), mantissa_(product.mantissa) {}
-
   V exponent_ = V(0.0);
   V mantissa_ = V(1.0);
-  std::size_t factors_ = 0;
 };
 
 /// -log(1 - p) for p in [0, 1/2], without cancellation for small p; lanes of float or double.

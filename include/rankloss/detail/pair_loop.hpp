@@ -153,14 +153,25 @@ template <bool Hessian, class S, class V>
   }
 }
 
-/// Lanes 0, 1, 2, ...
-template <class V>
-[[nodiscard]] V lane_numbers() noexcept {
-  using S = typename V::value_type;
-  alignas(64) S index[V::size];
-  for (std::size_t l = 0; l < V::size; ++l) index[l] = static_cast<S>(l);
-  return V::load_aligned(index);
-}
+/// Weights of items as the loops read them: 1 where there are none, by reading the same row of ones again and again, so that no loop has to ask.
+template <class Arch, class S>
+class item_weights {
+  using V = xsimd::batch<S, Arch>;
+
+ public:
+  explicit item_weights(std::span<const S> given) noexcept : from_(given.empty() ? ones_ : given.data()), step_(given.empty() ? 0 : 1) {
+    std::fill_n(ones_, V::size, S{1});
+  }
+  item_weights(const item_weights&) = delete;
+  item_weights& operator=(const item_weights&) = delete;
+  [[nodiscard]] [[gnu::always_inline]] V operator()(std::size_t j) const noexcept { return V::load_unaligned(from_ + j * step_); }
+  [[nodiscard]] S at(std::size_t i) const noexcept { return from_[i * step_]; }
+
+ private:
+  alignas(64) S ones_[V::size];
+  const S* from_;
+  std::size_t step_;
+};
 
 /// Sums of w(i, j) f(s_i - s_j) over the pairs of different level, of items in the order of their levels, the highest first: every item wins
 /// over all that begin after its own level.
@@ -203,12 +214,13 @@ pair_totals loop_over_levels(const pair_items<S> items, const Function& function
 }
 
 /// The same for items in any order of levels: over the pairs of places i < first_end, j > i. Where the item at j wins, the weight is times
-/// `later_wins`.
-template <class Arch, bool Hessian, class S, class Function, class Weights>
-pair_totals loop_over_places(const pair_items<S> items, std::size_t first_end, const Function& function, const Weights& weights,
-                             S later_wins = S(1)) {
+/// `later_wins`. Factors: whether there are item weights, or later_wins is not 1.
+template <class Arch, bool Hessian, bool Factors, class S, class Function, class Weights>
+pair_totals loop_over_places(const pair_items<S> items, std::size_t first_end, const Function& function, const Weights& weights, S later_wins) {
   using V = xsimd::batch<S, Arch>;
   constexpr std::size_t w = V::size;
+  const item_weights<Arch, S> given(items.weights);
+  const V later(later_wins);
   const V zero(S(0));
   const V lane = lane_numbers<V>();
   pair_totals totals;
@@ -216,7 +228,7 @@ pair_totals loop_over_places(const pair_items<S> items, std::size_t first_end, c
   for (std::size_t i = items.begin; i < first_end; ++i) {
     const V score(items.scores[i]);
     const V level(items.levels[i]);
-    const V own_weight(items.weights.empty() ? S(1) : items.weights[i]);
+    const V own_weight(given.at(i));
     const auto own_function = function.at(i);
     const auto own_weights = weights.at(i);
     const auto add = [&](std::size_t j, const V& other) {
@@ -225,8 +237,7 @@ pair_totals loop_over_places(const pair_items<S> items, std::size_t first_end, c
       const V d = score - V::load_unaligned(items.scores.data() + j);
       const auto f = own_function(j, wins, d, xsimd::abs(level - other));
       V factor = own_weights(j);
-      if (!items.weights.empty()) factor = factor * xsimd::select(wins, own_weight, V::load_unaligned(items.weights.data() + j));
-      if (later_wins != S(1)) factor = xsimd::select(wins, factor, V(later_wins) * factor);
+      if constexpr (Factors) factor = factor * xsimd::select(wins, own_weight, later * given(j));
       const V slope = xsimd::select(counts, factor * f.slope, zero);
       own.weight = own.weight + xsimd::select(counts, factor, zero);
       own.count = own.count + xsimd::select(counts, V(S(1)), zero);
@@ -244,24 +255,30 @@ pair_totals loop_over_places(const pair_items<S> items, std::size_t first_end, c
   return totals;
 }
 
+template <class Arch, bool Hessian, class S, class Function, class Weights>
+pair_totals loop_over_places(const pair_items<S> items, std::size_t first_end, const Function& function, const Weights& weights,
+                             S later_wins = S(1)) {
+  return items.weights.empty() && later_wins == S(1) ? loop_over_places<Arch, Hessian, false>(items, first_end, function, weights, later_wins)
+                                                     : loop_over_places<Arch, Hessian, true>(items, first_end, function, weights, later_wins);
+}
 /// The same over all ordered pairs of places of which the first is below first_end or the second is, an item with itself included:
 /// weights[i] f(s_i - s_j).
 template <class Arch, bool Hessian, class S, class Function>
 pair_totals loop_over_all_pairs(const pair_items<S> items, std::size_t first_end, const Function& function, std::span<const S> weights) {
   using V = xsimd::batch<S, Arch>;
   constexpr std::size_t w = V::size;
+  const item_weights<Arch, S> given(items.weights);
   const V zero(S(0));
   const V lane = lane_numbers<V>();
   pair_totals totals;
   row_sums<V> own;
   for (std::size_t i = items.begin; i < first_end; ++i) {
     const V score(items.scores[i]);
-    const S own_weight = items.weights.empty() ? weights[i] : weights[i] * items.weights[i];
+    const S own_weight = weights[i] * given.at(i);
     const auto own_function = function.at(i);
     for (std::size_t j = i + 1; j < items.end; j += w) {
       const auto inside = lane < V(static_cast<S>(std::min(items.end - j, w)));
-      V other = V::load_unaligned(weights.data() + j);
-      if (!items.weights.empty()) other = other * V::load_unaligned(items.weights.data() + j);
+      const V other = V::load_unaligned(weights.data() + j) * given(j);
       const V d = score - V::load_unaligned(items.scores.data() + j);
       const auto f = own_function(j, lane >= zero, d, zero);
       const auto g = own_function(j, lane < zero, d, zero);

@@ -151,17 +151,22 @@ template <class Arch, bool Unit, class T>
 
   V logs(0.0);
   log_product<Arch> product;
-  for_rows<Arch>(n, [&](std::size_t i, auto count) {
-    const V rest = V::load_aligned(r + i);
-    const V own = weights(i, count);
-    if constexpr (Unit)
-      product.multiply(rest);
-    else if constexpr (sizeof(T) == 4)
-      logs = xsimd::fma(own, log_positive(rest, log_tail_4), logs);
-    else
-      logs = xsimd::fma(own, log_positive(rest, log_tail_7), logs);
-    (own / rest).store_aligned(r + i);
-  });
+  constexpr std::size_t block = log_product<Arch>::most_factors * w;
+  for (std::size_t begin = 0; begin < n; begin += block) {
+    for_rows<Arch>(std::min(block, n - begin), [&](std::size_t k, auto count) {
+      const std::size_t i = begin + k;
+      const V rest = V::load_aligned(r + i);
+      const V own = weights(i, count);
+      if constexpr (Unit)
+        product.multiply(rest);
+      else if constexpr (sizeof(T) == 4)
+        logs = xsimd::fma(own, log_positive(rest, log_tail_4), logs);
+      else
+        logs = xsimd::fma(own, log_positive(rest, log_tail_7), logs);
+      (own / rest).store_aligned(r + i);
+    });
+    if constexpr (Unit) product.settle();
+  }
   if (Unit) logs = product.sum();
   const double value = sum_of(distances + logs);
   if (out.gradient.empty() && out.hessian.empty()) return value;

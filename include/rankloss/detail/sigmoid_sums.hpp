@@ -3,6 +3,7 @@
 
 #include <rankloss/batch.hpp>
 #include <rankloss/detail/cell_sums.hpp>
+#include <rankloss/detail/item_rows.hpp>
 #include <rankloss/detail/simd.hpp>
 #include <rankloss/detail/sorted_rows.hpp>
 #include <rankloss/detail/sorted_sums.hpp>
@@ -58,8 +59,8 @@ class sigmoid_sums {
       for (std::size_t at = 0; at < cells_.cells().size(); ++at) {
         const auto& cell = cells_.cells()[at];
         const V hard(static_cast<double>(cell.begin) + 0.5);  // 1 + the items of the cells above - this item's own 1/2
-        cells_.for_vectors(cell, [&](std::size_t i, std::size_t count, const V& place) {
-          store_some(by_slot.data() + i, count, hard + list::at_place(local.data() + at * P, place));
+        cells_.for_vectors(cell, [&](std::size_t i, auto count, const V& place) {
+          store_items<Arch>(by_slot.data() + i, count, hard + list::at_place(local.data() + at * P, place));
         });
       }
       from_slots(by_slot, out);
@@ -102,10 +103,9 @@ class sigmoid_sums {
       for (std::size_t i = 0; i < n_; ++i) by_slot[slots[i]] = weights[i];
       for (std::size_t at = 0; at < cells_.cells().size(); ++at) {
         typename list::moment_sums sums;
-        cells_.for_vectors(cells_.cells()[at], [&](std::size_t i, std::size_t count, const V& place) {
-          V own = list::at_place(slopes_.data() + at * P, place);
-          if (count < w) own = xsimd::select(list::first_lanes(count), own, V(0.0));
-          const V weight = load_some(by_slot.data() + i, count);
+        cells_.for_vectors(cells_.cells()[at], [&](std::size_t i, auto count, const V& place) {
+          const V own = only_items<Arch>(count, list::at_place(slopes_.data() + at * P, place));
+          const V weight = load_items<Arch>(by_slot.data() + i, count);
           mass += own;
           moment = xsimd::fma(own, weight, moment);
           sums.add(place, weight);
@@ -116,10 +116,10 @@ class sigmoid_sums {
       for (std::size_t p = 0; p < moments.size(); ++p) moments[p] -= middle * moments_[p];
       cells_.template spread<1>(moments.data(), {{{places::for_slope, local.data()}}});
       for (std::size_t at = 0; at < cells_.cells().size(); ++at)
-        cells_.for_vectors(cells_.cells()[at], [&](std::size_t i, std::size_t count, const V& place) {
+        cells_.for_vectors(cells_.cells()[at], [&](std::size_t i, auto count, const V& place) {
           const V own = list::at_place(slopes_.data() + at * P, place);
-          const V weight = load_some(by_slot.data() + i, count) - V(middle);
-          store_some(by_slot.data() + i, count, list::at_place(local.data() + at * P, place) - weight * own);
+          const V weight = load_items<Arch>(by_slot.data() + i, count) - V(middle);
+          store_items<Arch>(by_slot.data() + i, count, list::at_place(local.data() + at * P, place) - weight * own);
         });
       from_slots(by_slot, out);
       return;
@@ -155,18 +155,6 @@ class sigmoid_sums {
  private:
   using list = cell_list<Arch, T>;
 
-  [[gnu::always_inline]] static V load_some(const double* from, std::size_t count) {
-    if (count == w) return V::load_unaligned(from);
-    alignas(64) double row[w]{};
-    for (std::size_t l = 0; l < count; ++l) row[l] = from[l];
-    return V::load_aligned(row);
-  }
-  [[gnu::always_inline]] static void store_some(double* to, std::size_t count, const V& values) {
-    if (count == w) return values.store_unaligned(to);
-    alignas(64) double row[w];
-    values.store_aligned(row);
-    for (std::size_t l = 0; l < count; ++l) to[l] = row[l];
-  }
   void from_slots(std::span<const double> by_slot, std::span<double> out) const {
     const std::span<const std::uint32_t> slots = cells_.slots();
     for (std::size_t i = 0; i < n_; ++i) {

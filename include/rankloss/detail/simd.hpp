@@ -51,6 +51,15 @@ template <class Arch>
 #endif
 }
 
+/// Lanes 0, 1, 2, ...
+template <class V>
+[[nodiscard]] [[gnu::always_inline]] inline V lane_numbers() noexcept {
+  using S = typename V::value_type;
+  alignas(64) S index[V::size];
+  for (std::size_t l = 0; l < V::size; ++l) index[l] = static_cast<S>(l);
+  return V::load_aligned(index);
+}
+
 /// One row of lanes from memory of any arithmetic type, and back. Between float and double it is one instruction, which compilers do not
 /// always find in the loop.
 template <class Arch, class S>

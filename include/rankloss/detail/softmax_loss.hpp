@@ -115,15 +115,21 @@ double softmax_loss(const strided<const T>& scores, softmax_target target, doubl
   const double* v = target.v.data();
 
   V sum(0.0), distance(0.0), agreement(0.0);
-  for_rows<Arch>(n, [&](std::size_t i, auto count) {
-    const V d = below(load_items<Arch>(s + i, count, below.greatest()));
-    const V own = only_items<Arch>(count, exp_below<T>(d));
-    const V held = V::load_aligned(v + i);
-    if (derivatives) own.store_aligned(e + i);
-    sum += own;
-    distance += held * d;
-    agreement = xsimd::fma(held, own, agreement);
-  });
+  const auto add_up = [&](const auto& keep) {
+    for_rows<Arch>(n, [&](std::size_t i, auto count) {
+      const V d = below(load_items<Arch>(s + i, count, below.greatest()));
+      const V own = only_items<Arch>(count, exp_below<T>(d));
+      const V held = V::load_aligned(v + i);
+      keep(i, own);
+      sum += own;
+      distance += held * d;
+      agreement = xsimd::fma(held, own, agreement);
+    });
+  };
+  if (derivatives)
+    add_up([e](std::size_t i, const V& own) { own.store_aligned(e + i); });
+  else
+    add_up([](std::size_t, const V&) {});
   const double z = sum_of(sum);
   const double q = 1.0 / target.total;
   // v d may be beyond the largest double; nothing is taken from it.

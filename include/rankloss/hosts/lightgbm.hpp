@@ -89,8 +89,8 @@ struct lambdarank {
     const rankloss::detail::lambda_rule rule{.sigmoid = sigmoid,
                                              .near = norm == normalize::on && spread ? static_cast<double>(0.01f) : 0.0,  // it is a float in LightGBM
                                              .hessian_factor = sigmoid * sigmoid};
-    const auto weights = pairs::detail::prepare_gain_difference<Arch, double>(gain, gain_table, pairs::scale_by::ideal, truncation_level, 0, 1.0, 0.0,
-                                                                              items, sums.places(), scratch);
+    const auto weights = pairs::detail::prepare_gain_difference<Arch, double, true, false>(gain, gain_table, pairs::scale_by::ideal, truncation_level,
+                                                                                           0, 0.0, items, sums.places(), scratch);
     sums.add_top(rule, weights, truncation_level > 0 ? truncation_level : n, end);
     return sums.write(items, out, norm == normalize::on ? sums.list_norm() : 1.0);
   }

@@ -46,7 +46,8 @@ struct delta_ndcg {
 
   template <class Arch, class T, class R>
   [[nodiscard]] auto prepare(const list<T, R>& items, const pairs::detail::places& at, std::size_t cutoff, workspace& scratch) const {
-    return pairs::detail::prepare_gain_difference<Arch, double>(gain, gain_table, pairs::scale_by::ideal, cutoff, 0, 1.0, 0.0, items, at, scratch);
+    return pairs::detail::prepare_gain_difference<Arch, double, true, false>(gain, gain_table, pairs::scale_by::ideal, cutoff, 0, 0.0, items, at,
+                                                                             scratch);
   }
 };
 

@@ -108,11 +108,10 @@ void discounts_by_place(std::size_t cutoff, const places& at, std::span<S> to, w
 }
 
 /// |G_i - G_j| (by_discounts |1/D_i - 1/D_j| + by_distance |1/D(|i - j|) - 1/D(|i - j| + 1)|)
-template <class Arch, class S>
+template <class Arch, class S, bool ByDiscounts, bool ByDistance>
 struct gain_difference {
   using V = row_of<S, Arch>;
-  std::span<const S> gains, discounts, steps;  ///< steps: by_distance times the difference of two neighbouring discounts; empty: not wanted
-  bool by_discounts = false;
+  std::span<const S> gains, discounts, steps;  ///< steps: by_distance times the difference of two neighbouring discounts; empty where not wanted
 
   struct row {
     const S* gains;
@@ -120,34 +119,40 @@ struct gain_difference {
     const S* steps;      // null: not wanted
     V gain, discount;
     [[gnu::always_inline]] V operator()(std::size_t j) const noexcept {
-      V factor(S(0));
-      if (discounts != nullptr) factor = xsimd::abs(discount - V::load_unaligned(discounts + j));
-      if (steps != nullptr) factor = factor + V::load_unaligned(steps + j);
-      return factor * xsimd::abs(gain - V::load_unaligned(gains + j));
+      const V gap = xsimd::abs(gain - V::load_unaligned(gains + j));
+      if constexpr (!ByDiscounts) {
+        return V::load_unaligned(steps + j) * gap;
+      } else {
+        const V factor = xsimd::abs(discount - V::load_unaligned(discounts + j));
+        if constexpr (ByDistance)
+          return (factor + V::load_unaligned(steps + j)) * gap;
+        else
+          return factor * gap;
+      }
     }
   };
   [[nodiscard]] row at(std::size_t i) const noexcept {
-    return {gains.data(), by_discounts ? discounts.data() : nullptr, steps.empty() ? nullptr : steps.data() - i, V(gains[i]),
-            V(by_discounts ? discounts[i] : S(0))};
+    return {gains.data(), discounts.data(), ByDistance ? steps.data() - i : nullptr, V(gains[i]), V(ByDiscounts ? discounts[i] : S(0))};
   }
 };
 
-template <class Arch, class S, class T, class R>
-[[nodiscard]] gain_difference<Arch, S> prepare_gain_difference(gain kind, std::span<const double> table, scale_by scale, std::size_t cutoff,
-                                                               std::size_t discount_cutoff, double by_discounts, double by_distance,
-                                                               const list<T, R>& items, const places& at, workspace& scratch) {
+template <class Arch, class S, bool ByDiscounts, bool ByDistance, class T, class R>
+[[nodiscard]] gain_difference<Arch, S, ByDiscounts, ByDistance> prepare_gain_difference(gain kind, std::span<const double> table, scale_by scale,
+                                                                                        std::size_t cutoff, std::size_t discount_cutoff,
+                                                                                        double by_distance, const list<T, R>& items, const places& at,
+                                                                                        workspace& scratch) {
+  static_assert(ByDiscounts || ByDistance);
   const std::size_t n = at.size();
-  gain_difference<Arch, S> rows;
+  gain_difference<Arch, S, ByDiscounts, ByDistance> rows;
   const std::span<S> gains = padded<S, Arch>(n, scratch);
   static_cast<void>(gains_by_place<Arch>(kind, table, scale, cutoff, items, at, gains, scratch));
   rows.gains = gains;
-  rows.by_discounts = by_discounts > 0.0;
-  if (rows.by_discounts) {
+  if constexpr (ByDiscounts) {
     const std::span<S> discounts = padded<S, Arch>(n, scratch);
     discounts_by_place<Arch>(discount_cutoff, at, discounts.first(n), scratch);
     rows.discounts = discounts;
   }
-  if (by_distance > 0.0) {
+  if constexpr (ByDistance) {
     // [m]: of places m apart. Small differences of discounts: each from its own quotient, not from two rounded discounts.
     const std::span<S> steps = padded<S, Arch>(n + 1, scratch);
     for (std::size_t m = 1; m <= n; ++m) {
@@ -268,7 +273,7 @@ struct delta_ndcg {
 
   template <class Arch, class S, class T, class R>
   [[nodiscard]] auto prepare(const list<T, R>& items, const detail::places& at, workspace& scratch) const {
-    return detail::prepare_gain_difference<Arch, S>(gain, gain_table, scale, cutoff, cutoff, 1.0, 0.0, items, at, scratch);
+    return detail::prepare_gain_difference<Arch, S, true, false>(gain, gain_table, scale, cutoff, cutoff, 0.0, items, at, scratch);
   }
 
   static constexpr std::size_t channel_count = 4;
@@ -328,7 +333,7 @@ struct ndcg_loss2 {
 
   template <class Arch, class S, class T, class R>
   [[nodiscard]] auto prepare(const list<T, R>& items, const detail::places& at, workspace& scratch) const {
-    return detail::prepare_gain_difference<Arch, S>(gain, gain_table, scale, cutoff, 0, 0.0, 1.0, items, at, scratch);
+    return detail::prepare_gain_difference<Arch, S, false, true>(gain, gain_table, scale, cutoff, 0, 1.0, items, at, scratch);
   }
 };
 
@@ -357,7 +362,7 @@ struct ndcg_loss2_plus {
 
   template <class Arch, class S, class T, class R>
   [[nodiscard]] auto prepare(const list<T, R>& items, const detail::places& at, workspace& scratch) const {
-    return detail::prepare_gain_difference<Arch, S>(gain, gain_table, scale, cutoff, 0, 1.0, mu, items, at, scratch);
+    return detail::prepare_gain_difference<Arch, S, true, true>(gain, gain_table, scale, cutoff, 0, mu, items, at, scratch);
   }
 };
 
