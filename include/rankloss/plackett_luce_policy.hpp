@@ -284,6 +284,13 @@ order_chances along_order_near(std::span<const T> scores, std::span<const std::u
   return found;
 }
 
+template <class Arch, class T, class Write>
+order_chances along_order_near(std::span<const T> scores, std::span<const std::uint32_t> order, const plackett_luce_policy& policy, T greatest,
+                               const order_wants& want, Write write, workspace& scratch) {
+  return want.entropy ? along_order_near<Arch, true>(scores, order, policy, greatest, want, write, scratch)
+                      : along_order_near<Arch, false>(scores, order, policy, greatest, want, write, scratch);
+}
+
 /// Whether sums of exponentials relative to the greatest keep their digits.
 template <class T>
 [[nodiscard]] bool near_enough(T least, T most, double temperature) noexcept {
@@ -296,9 +303,7 @@ order_chances along_order(std::span<const T> scores, std::span<const std::uint32
                           const order_wants& want, Write write, workspace& scratch) {
   if (scores.empty()) return {};
   const auto [least, most] = extremes_of(scores);
-  if (near_enough(least, most, policy.temperature))
-    return want.entropy ? along_order_near<Arch, true>(scores, order, policy, most, want, write, scratch)
-                        : along_order_near<Arch, false>(scores, order, policy, most, want, write, scratch);
+  if (near_enough(least, most, policy.temperature)) return along_order_near<Arch>(scores, order, policy, most, want, write, scratch);
   return along_order_apart(strided<const T>(scores), order, policy, want, write, scratch);
 }
 

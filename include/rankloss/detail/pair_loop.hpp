@@ -261,6 +261,7 @@ pair_totals loop_over_places(const pair_items<S> items, std::size_t first_end, c
   return items.weights.empty() && later_wins == S(1) ? loop_over_places<Arch, Hessian, false>(items, first_end, function, weights, later_wins)
                                                      : loop_over_places<Arch, Hessian, true>(items, first_end, function, weights, later_wins);
 }
+
 /// The same over all ordered pairs of places of which the first is below first_end or the second is, an item with itself included:
 /// weights[i] f(s_i - s_j).
 template <class Arch, bool Hessian, class S, class Function>
