@@ -268,7 +268,6 @@ double smooth_dcg(const cell_list<Arch, T>& cells, std::span<T> gains, double cu
   using V = lanes<Arch>;
   using places = cell_terms<T>;
   using list = cell_list<Arch, T>;
-  constexpr std::size_t w = lane_count<Arch>;
   constexpr std::size_t P = places::places;
   constexpr bool gradient = Wanted != wanted::value;
   const workspace::scope scope(scratch);
