@@ -133,7 +133,7 @@ struct basic_trec_lists {
   std::size_t unanswered_topics = 0;    ///< topics of the qrels that the run lacks
 
   /// The lists as `evaluate` takes them; a view of this object.
-  [[nodiscard]] list_batch<double, Relevance> batch() const {
+  [[nodiscard]] list_batch<double, Relevance> batch() const RANKLOSS_LIFETIMEBOUND {
     return {.scores = scores, .relevance = relevance, .offsets = offsets, .item_weights = weights, .missed = missed};
   }
 };
