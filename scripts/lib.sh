@@ -24,7 +24,8 @@ as_root() {
 needs='a C++20 compiler (g++ 12 or clang++ 14 or later), cmake 3.25 or later, ninja, and the libraries xsimd 8.1 or later, Catch2 2.13,
 Google Benchmark, Eigen 3.4 and CLI11'
 
-# Brings in what is not there of what every script needs and of the packages that are named. On Debian with apt; elsewhere says what is needed and goes on if the tools are there.
+# Brings in what is not there, and the packages that are named besides. On Debian with apt; elsewhere says what is needed and goes on if the tools
+# are there.
 install_missing() {
   local packages=(g++ cmake ninja-build libxsimd-dev catch2 libbenchmark-dev libeigen3-dev libcli11-dev "$@")
   local missing=() package tool version
