@@ -16,7 +16,7 @@ set(tested_with_another batch ranks/rank sorts/sort)
 # Headers of detail/ that hold nothing that could be wrong by itself.
 set(only_declares abi pair_kernel)
 # Tests of no header in particular.
-set(about_all promises preference_promises extreme_promises)
+set(about_all outlier_promises promises preference_promises extreme_promises)
 
 file(GLOB_RECURSE headers RELATIVE ${root}/include/rankloss ${root}/include/rankloss/*.hpp)
 list(FILTER headers EXCLUDE REGEX "^detail/")
