@@ -48,6 +48,8 @@ INCLUDE = pathlib.Path("include/rankloss")
 CORE = ["sndcg", "detail/sorted_sums", "detail/cell_sums", "detail/pair_scan", "detail/neural_band", "detail/sinkhorn_band",
         "detail/evaluate_lists", "detail/argsort", "ppo", "partial_order", "metrics/ndcg"]
 KINDS = ["arithmetic", "comparison", "constant", "extreme", "dropped", "negated"]
+SAME_CODE = "the same object code"
+SANITIZERS = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
 NOTICED, MISSED, BROKEN, WITHOUT_EFFECT = "noticed", "not noticed", "does not compile", "without effect"
 
 
@@ -259,8 +261,8 @@ def sample_of(faults, seed, size):
 # ---- Faults that are known to change no result ----
 
 def read_without_effect(path):
-    """{(header, line text, fault): reason}. Records of `header:`, `line:`, one or more `fault:` and `reason:`, apart by empty lines; # begins a
-    comment, and a line that begins with a blank goes on with the field before."""
+    """{(header, line text, fault): reason}. Records of `header:`, `line:`, one or more `fault:` and `reason:`, apart by empty lines; the fault
+    `any` is every fault of such a line, # begins a comment, and a line that begins with a blank goes on with the field before."""
     known = {}
     fields = {}
 
@@ -292,20 +294,31 @@ def read_without_effect(path):
     return known
 
 
+def reason_of(fault, known):
+    """Why a fault has no effect, or None where that is not known."""
+    return known.get((fault.header, fault.text, fault.name), known.get((fault.header, fault.text, "any")))
+
+
 # ---- Building and running ----
 
 class Workplace:
     """A temporary folder with objects that all builds share, and one copy of include/ for each job."""
 
-    def __init__(self, folder, args):
+    def __init__(self, folder, args, sanitizers=()):
         self.folder = folder
-        self.args = args
         self.compiler = shlex.split(args.compiler)
-        self.flags = ["-std=c++20", *shlex.split(args.flags), "-Wfatal-errors"]
+        self.flags = ["-std=c++20", *shlex.split(args.flags), "-Wfatal-errors", *sanitizers]
+        self.time_limit = args.time_limit
+        # The address sanitizer sets aside more addresses than there is memory.
+        self.memory = "unlimited" if sanitizers else args.memory << 20
         self.local = threading.local()
         self.copies = 0
         self.lock = threading.Lock()
+        self.locks = {}
+        self.baselines = {}
         self.support = []
+        folder.mkdir()
+        self.build_support()
 
     def compile(self, source, out, folder):
         """As `command`. Headers are found relative to the folder, so that copies of one header in other folders give the same object."""
@@ -332,7 +345,7 @@ class Workplace:
     def command(self, command, folder, limit):
         """(exit status or None for out of time, what was printed, seconds)"""
         if limit is not None:  # a test; a compiler may take what it needs
-            command = ["sh", "-c", f'ulimit -c 0; ulimit -v {self.args.memory << 20}; exec "$0" "$@"', *command]
+            command = ["sh", "-c", f'ulimit -c 0; ulimit -v {self.memory}; exec "$0" "$@"', *command]
         start = time.monotonic()
         environment = dict(os.environ, TMPDIR=str(folder / "tmp" if (folder / "tmp").exists() else folder), LC_ALL="C")
         process = subprocess.Popen(command, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
@@ -361,41 +374,50 @@ class Workplace:
         return (program if status == 0 else None), printed, digest
 
     def baseline(self, test):
-        """Builds and runs a test against the headers as they are: (digest, seconds). It must pass."""
-        program, printed, digest = self.build(test)
-        if program is None:
-            sys.exit(f"tests/{test}.test.cpp: does not compile without any fault:\n{printed}")
-        status, printed, seconds = self.command([str(program), "--abort"], self.copy(), 3600)
-        if status != 0:
-            sys.exit(f"tests/{test}.test.cpp: fails without any fault:\n{printed[-4000:]}")
-        return digest, seconds
+        """Builds and runs a test against the headers as they are, once: (digest, seconds). It must pass."""
+        with self.lock_of(test):
+            if test not in self.baselines:
+                program, printed, digest = self.build(test)
+                if program is None:
+                    sys.exit(f"tests/{test}.test.cpp: does not compile without any fault:\n{printed}")
+                status, printed, seconds = self.command([str(program), "--abort"], self.copy(), 3600)
+                if status != 0:
+                    sys.exit(f"tests/{test}.test.cpp: fails without any fault:\n{printed[-4000:]}")
+                self.baselines[test] = (digest, seconds)
+        return self.baselines[test]
 
-    def attempt(self, fault, tests, baselines):
+    def lock_of(self, test):
+        with self.lock:
+            return self.locks.setdefault(test, threading.Lock())
+
+    def attempt(self, fault, tests):
         """(outcome, note)"""
+        baselines = [self.baseline(test) for test in tests]
         folder = self.copy()
         header = folder / INCLUDE / fault.header
-        original = (ROOT / INCLUDE / fault.header).read_text(encoding="utf-8")
+        original = header.read_text(encoding="utf-8")
         header.write_text(original[:fault.begin] + fault.new + original[fault.end:], encoding="utf-8")
         try:
             same = True
-            for test in tests:
+            for test, (whole, seconds) in zip(tests, baselines):
                 program, printed, digest = self.build(test)
                 if program is None:
                     return BROKEN, next((line for line in printed.split("\n") if "error" in line), "")[:200]
-                whole, seconds = baselines[test].result()
                 if digest == whole:  # the compiler made the same code: nothing of this test can tell
                     continue
                 same = False
-                limit = self.args.time_limit or 10.0 + 5.0 * seconds
+                limit = self.time_limit or 10.0 + 5.0 * seconds
                 status, printed, _ = self.command([str(program), "--abort"], folder, limit)
                 if status is None:
                     return NOTICED, f"{test}: out of time"
                 if status < 0:
                     return NOTICED, f"{test}: {signal.Signals(-status).name}"
+                if status > 0 and ("Sanitizer" in printed or "runtime error:" in printed):
+                    return NOTICED, f"{test}: by a sanitizer"
                 if status > 0:
                     where = re.search(r"(\S+\.(?:cpp|hpp):\d+): FAILED", printed)
                     return NOTICED, f"{test}: {pathlib.Path(where.group(1)).name if where else 'failed'}"
-            return MISSED, "the same object code" if same else ""
+            return MISSED, SAME_CODE if same else ""
         finally:
             header.write_text(original, encoding="utf-8")
 
@@ -465,6 +487,8 @@ def arguments():
     add("--flags", default="-O1 -march=native", metavar="FLAGS",
         help='(default "-O1 -march=native": -O0 compiles in three quarters of the time and runs 10 to 300 times as long)')
     add("--jobs", type=positive, default=1, metavar="N", help="how many faults are tried at the same time (default 1)")
+    add("--sanitize", action="store_true",
+        help="try a fault that is not noticed once more with the address and undefined behaviour sanitizers, as the preset debug runs the tests")
     add("--time-limit", type=float, metavar="SECONDS", help="for one run of a test (default: 10, and five times what it takes without a fault)")
     add("--memory", type=positive, default=4, metavar="GIB", help="for one run of a test (default 4)")
     add("--record", type=pathlib.Path, metavar="FILE.csv", help="write each outcome there at once, and take from it what is there already")
@@ -504,7 +528,7 @@ def main():
         faults = faults_of(name)
         places[name] = len(faults)
         header = f"{name}.hpp"
-        there = {(fault.header, fault.text, fault.name) for fault in faults}
+        there = {(fault.header, fault.text, name) for fault in faults for name in (fault.name, "any")}
         for entry in known:
             if entry[0] == header and entry not in there:
                 stale = True
@@ -517,7 +541,7 @@ def main():
     if args.list:
         for faults in chosen.values():
             for fault in faults:
-                mark = "  (without effect)" if (fault.header, fault.text, fault.name) in known else ""
+                mark = "  (without effect)" if reason_of(fault, known) else ""
                 print(f"{fault.header}:{fault.line}: {fault.name}{mark}\n    {fault.text}")
         return 1 if stale else 0
 
@@ -536,7 +560,7 @@ def main():
     open_faults = []
     for faults in chosen.values():
         for fault in faults:
-            reason = known.get((fault.header, fault.text, fault.name))
+            reason = reason_of(fault, known)
             if reason is not None:
                 count(fault, WITHOUT_EFFECT, reason)
             elif fault.key in done:
@@ -546,18 +570,18 @@ def main():
 
     if open_faults:
         with tempfile.TemporaryDirectory(prefix="seeded_faults_") as folder, ThreadPoolExecutor(args.jobs) as pool:
-            place = Workplace(pathlib.Path(folder), args)
-            place.build_support()
-            needed = dict.fromkeys(test for fault in open_faults for test in tests_of(fault.header).split())
-            baselines = {test: pool.submit(place.baseline, test) for test in needed}
-            for test in baselines:
-                try:
-                    digest, seconds = baselines[test].result()
-                    print(f"tests/{test}.test.cpp passes without a fault, in {seconds:.1f} s", flush=True)
-                except BaseException:
-                    pool.shutdown(cancel_futures=True)
-                    raise
-            running = {pool.submit(place.attempt, fault, tests_of(fault.header).split(), baselines): fault for fault in open_faults}
+            places = [Workplace(pathlib.Path(folder, "plain"), args)]
+            if args.sanitize:
+                places.append(Workplace(pathlib.Path(folder, "sanitized"), args, SANITIZERS))
+
+            def attempt(fault):
+                for place in places:
+                    outcome, note = place.attempt(fault, tests_of(fault.header).split())
+                    if outcome != MISSED or note == SAME_CODE:
+                        break
+                return outcome, note
+
+            running = {pool.submit(attempt, fault): fault for fault in open_faults}
             try:
                 for future in as_completed(running):
                     fault = running[future]

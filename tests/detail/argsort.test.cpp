@@ -217,3 +217,9 @@ TEST_CASE("argsort: sort_rows sorts each lane by itself") {
       CHECK(wrong == 0);
     }
 }
+
+TEST_CASE("argsort: a list has fewer items than 32 bits count") {
+  constexpr std::size_t most = std::numeric_limits<std::uint32_t>::max();
+  CHECK_NOTHROW(rankloss::detail::require_countable(most - 1));
+  CHECK_THROWS_WITH(rankloss::detail::require_countable(most), "rankloss: scores: a list of 4294967295 items, expected fewer than 2^32 - 1");
+}
