@@ -327,7 +327,7 @@ TEST_CASE("neural_band: the halo holds what neighbouring stretches hold, and gat
   const lanes_of_lists in(random, 9);
   workspace scratch;
   const neural_band<arch, double> band(in.rows, 3.0, scratch);
-  const std::span<double> columns = band.take(), before = band.take();
+  const std::span<double> columns = band.take();
   std::fill(columns.begin(), columns.end(), 5.0);
   band.spread(columns);
   const std::size_t halo = (band.width() + 1) * w;

@@ -234,8 +234,9 @@ std::vector<trec_line<Value>> read_trec_lines(std::string_view text, std::string
     bytes += document.size();
   }
 
-  const auto before = [](const auto& a, const auto& b) { return a.topic < b.topic; };
-  if (!std::is_sorted(all.begin(), all.end(), before)) std::stable_sort(all.begin(), all.end(), before);
+  // By the line where topics are equal. Not std::stable_sort, of which Clang says that libstdc++ 12 has it by way of deprecated functions.
+  const auto before = [](const auto& a, const auto& b) { return a.topic != b.topic ? a.topic < b.topic : a.number < b.number; };
+  if (!std::is_sorted(all.begin(), all.end(), before)) std::sort(all.begin(), all.end(), before);
 
   // Documents that come again in their topic.
   std::vector<char> dropped(all.size(), 0);
