@@ -2,6 +2,7 @@
 #pragma once
 
 #include <rankloss/detail/abi.hpp>
+#include <rankloss/detail/finite.hpp>
 #include <rankloss/detail/require.hpp>
 
 #include <array>
@@ -257,6 +258,9 @@ class reals {
   [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
   [[nodiscard]] double operator[](std::size_t i) const noexcept {
     return wide_ ? static_cast<const double*>(data_)[i] : static_cast<double>(static_cast<const float*>(data_)[i]);
+  }
+  [[nodiscard]] bool is_finite(std::size_t i) const noexcept {
+    return wide_ ? detail::is_finite(static_cast<const double*>(data_)[i]) : detail::is_finite(static_cast<const float*>(data_)[i]);
   }
 
  private:

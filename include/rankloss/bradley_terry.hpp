@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <rankloss/detail/finite.hpp>
 #include <rankloss/detail/item_rows.hpp>
 #include <rankloss/detail/require.hpp>
 #include <rankloss/preference_batch.hpp>
@@ -33,9 +34,9 @@ struct bradley_terry {
   static constexpr bool has_hessian = true;
 
   void validate() const {
-    detail::require(temperature >= 1e-15 && temperature <= 1e300, "temperature: ", temperature, ", expected 1e-15 to 1e300");
-    detail::require(smoothing >= 0.0 && smoothing <= 0.5, "smoothing: ", smoothing, ", expected 0 to 0.5");
-    detail::require(centring >= 0.0 && centring <= 1e100, "centring: ", centring, ", expected 0 to 1e100");
+    detail::require(detail::within(temperature, 1e-15, 1e300), "temperature: ", temperature, ", expected 1e-15 to 1e300");
+    detail::require(detail::within(smoothing, 0.0, 0.5), "smoothing: ", smoothing, ", expected 0 to 0.5");
+    detail::require(detail::within(centring, 0.0, 1e100), "centring: ", centring, ", expected 0 to 1e100");
   }
 
   [[nodiscard]] preference_term operator()(double preferred, double other, double margin) const noexcept {

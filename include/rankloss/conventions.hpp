@@ -4,6 +4,7 @@
 #include <rankloss/batch.hpp>
 #include <rankloss/bidirectional.hpp>
 #include <rankloss/detail/argsort.hpp>
+#include <rankloss/detail/finite.hpp>
 #include <rankloss/detail/sorted_rows.hpp>
 #include <rankloss/evaluate.hpp>
 #include <rankloss/gain.hpp>

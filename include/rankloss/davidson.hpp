@@ -2,6 +2,7 @@
 #pragma once
 
 #include <rankloss/detail/check_data.hpp>
+#include <rankloss/detail/finite.hpp>
 #include <rankloss/detail/item_rows.hpp>
 #include <rankloss/detail/require.hpp>
 #include <rankloss/detail/softmax_loss.hpp>
@@ -44,7 +45,7 @@ struct davidson {
 
   void validate() const {
     detail::check_temperature("temperature", temperature);
-    detail::require(never_ties() || (log_prevalence >= -1e100 && log_prevalence <= 1e100), "log_prevalence: ", log_prevalence,
+    detail::require(never_ties() || (detail::within(log_prevalence, -1e100, 1e100)), "log_prevalence: ", log_prevalence,
                     ", expected -1e100 to 1e100, or -inf");
   }
   void validate_tie(std::size_t pair) const {
@@ -99,9 +100,7 @@ struct davidson {
     double lead;  ///< P(win) - P(lose), without its cancellation
   };
 
-  [[nodiscard]] bool never_ties() const noexcept {
-    return log_prevalence < 0.0 && !detail::is_finite(log_prevalence) && !detail::is_nan(log_prevalence);
-  }
+  [[nodiscard]] bool never_ties() const noexcept { return detail::is_minus_infinity(log_prevalence); }
 };
 
 }  // namespace rankloss::inline RANKLOSS_ABI

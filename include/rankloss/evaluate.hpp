@@ -129,12 +129,12 @@ void check_values(const Loss& loss, const Source& source, context& ctx) {
       }
     };
     report(
-        scores, [](auto s) { return is_nan(s); }, "scores", [](auto) { return "a number"; });
+        scores, [](const auto& s) { return is_nan(s); }, "scores", [](auto) { return "a number"; });
     report(
-        source.relevance(l, scratch), [&](R y) { return refuses_relevance(loss, y); }, "relevance",
-        [&](R y) { return expected_relevance(loss, y, "; mask items without judgement"); });
+        source.relevance(l, scratch), [&](const R& y) { return refuses_relevance(loss, y); }, "relevance",
+        [&](const R& y) { return expected_relevance(loss, y, "; mask items without judgement"); });
     report(
-        source.weights(l, scratch), [](double w) { return !(is_finite(w) && w >= 0.0); }, "item_weights",
+        source.weights(l, scratch), [](const double& w) { return !(is_finite(w) && w >= 0.0); }, "item_weights",
         [](double) { return "a finite number >= 0"; });
   }
 }
@@ -215,3 +215,4 @@ double evaluate(const Loss& loss, const Batch& batch, context& ctx) {
 }  // namespace rankloss::inline RANKLOSS_ABI
 
 #include <rankloss/detail/evaluate_similarity.hpp>
+#include <rankloss/detail/finite.hpp>

@@ -4,6 +4,7 @@
 #include <rankloss/batch.hpp>
 #include <rankloss/context.hpp>
 #include <rankloss/detail/check_data.hpp>
+#include <rankloss/detail/finite.hpp>
 #include <rankloss/detail/policy_steps.hpp>
 #include <rankloss/detail/require.hpp>
 #include <rankloss/workspace.hpp>
@@ -43,8 +44,8 @@ struct gae {
   rankloss::whitening whitening = rankloss::whitening::none;  ///< of advantages, never of returns
 
   void validate() const {
-    detail::require(discount >= 0.0 && discount <= 1.0, "discount: ", discount, ", expected 0 to 1");
-    detail::require(lambda >= 0.0 && lambda <= 1.0, "lambda: ", lambda, ", expected 0 to 1");
+    detail::require(detail::within(discount, 0.0, 1.0), "discount: ", discount, ", expected 0 to 1");
+    detail::require(detail::within(lambda, 0.0, 1.0), "lambda: ", lambda, ", expected 0 to 1");
   }
 };
 
@@ -66,8 +67,8 @@ void check_trajectories(const trajectory_batch<T>& batch, std::size_t advantages
   check_finite("values", batch.values, batch.mask);
   check_finite("last_values", batch.last_values, {}, "trajectory");
   for (std::size_t i = 0; i < batch.discounts.size(); ++i)
-    require(!keeps(batch.mask, i) || (batch.discounts[i] >= 0.0 && batch.discounts[i] <= 1.0), "discounts: ", batch.discounts[i], " at step ", i,
-            ", expected 0 to 1");
+    require(!keeps(batch.mask, i) || (batch.discounts.is_finite(i) && batch.discounts[i] >= 0.0 && batch.discounts[i] <= 1.0),
+            "discounts: ", batch.discounts[i], " at step ", i, ", expected 0 to 1");
 }
 
 /// Calls write(step, advantage, value) for every step that counts, and returns the largest number that an advantage was added up from.

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <rankloss/batch.hpp>
+#include <rankloss/detail/finite.hpp>
 #include <rankloss/detail/lane_math.hpp>
 #include <rankloss/detail/require.hpp>
 #include <rankloss/detail/simd.hpp>
@@ -37,7 +38,7 @@ inline void check_gain(gain kind, std::span<const double> table) {
   require((kind == gain::table) == !table.empty(), "gain_table: size ", table.size(), ", expected ",
           kind == gain::table ? "one gain a grade" : "none unless gain is gain::table");
   for (std::size_t i = 0; i < table.size(); ++i)
-    require(table[i] >= 0.0 && table[i] <= 1e30, "gain_table: ", table[i], " at grade ", i, ", expected 0 to 1e30");
+    require(within(table[i], 0.0, 1e30), "gain_table: ", table[i], " at grade ", i, ", expected 0 to 1e30");
 }
 
 /// Whether a relevance has a gain, which is at least 0. A table gives every relevance one: 0 where it has no entry.

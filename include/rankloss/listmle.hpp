@@ -3,6 +3,7 @@
 
 #include <rankloss/batch.hpp>
 #include <rankloss/detail/argsort.hpp>
+#include <rankloss/detail/finite.hpp>
 #include <rankloss/detail/plackett_luce.hpp>
 #include <rankloss/detail/random_bits.hpp>
 #include <rankloss/detail/relevance_order.hpp>
@@ -145,7 +146,7 @@ struct listmle {
     const bool whole = !by_place && k == n;
     if (own.empty()) return {by_place && n <= 1 ? 0.0 : 1.0, whole};
     double most = 0.0;
-    double least = std::numeric_limits<double>::infinity();
+    double least = std::numeric_limits<double>::max();
     for (std::size_t i = 0; i < k; ++i) {
       most = std::max(most, own[order[i]]);
       least = std::min(least, own[order[i]]);

@@ -4,6 +4,7 @@
 #include <rankloss/batch.hpp>
 #include <rankloss/context.hpp>
 #include <rankloss/detail/check_data.hpp>
+#include <rankloss/detail/finite.hpp>
 #include <rankloss/detail/policy_steps.hpp>
 #include <rankloss/detail/require.hpp>
 #include <rankloss/detail/weighted_mean.hpp>
@@ -78,7 +79,7 @@ struct lr2ppo {
   double threshold = 0.0;              ///< >= 0, in units of the rewards: an advantage nearer to 0 says nothing. Published: 0
 
   void validate() const {
-    const auto at_least_0 = [](double x) { return x >= 0.0 && detail::is_finite(x); };
+    const auto at_least_0 = [](const double& x) { return detail::is_finite(x) && x >= 0.0; };
     detail::require(detail::is_finite(margin), "margin: ", margin, ", expected a finite number");
     detail::require(at_least_0(kl_coefficient), "kl_coefficient: ", kl_coefficient, ", expected a finite number >= 0");
     detail::require(at_least_0(entropy_coefficient), "entropy_coefficient: ", entropy_coefficient, ", expected a finite number >= 0");
@@ -111,7 +112,7 @@ void log_softmax(std::span<const T> scores, std::span<double> logs) {
   constexpr double largest = std::min(static_cast<double>(std::numeric_limits<T>::max()), 1e300);
   double most = -largest;
   for (std::size_t i = 0; i < scores.size(); ++i) {
-    logs[i] = std::clamp(static_cast<double>(scores[i]), -largest, largest);
+    logs[i] = std::clamp(static_cast<double>(detail::bounded(scores[i])), -largest, largest);
     most = std::max(most, logs[i]);
   }
   double sum = 0.0;
@@ -175,7 +176,7 @@ template <class T, class Slope>
 void add_hinges(const label_policy_batch<T>& batch, std::size_t first, std::size_t n, bool reversed, double margin, hinge_sums& to, Slope slope) {
   constexpr double largest = std::min(static_cast<double>(std::numeric_limits<T>::max()), 1e290);
   const auto item = [&](std::size_t place) { return static_cast<std::size_t>(batch.orders[first + (reversed ? n - 1 - place : place)]); };
-  const auto score = [&](std::size_t i) { return std::clamp(static_cast<double>(batch.scores[first + i]), -largest, largest); };
+  const auto score = [&](std::size_t i) { return std::clamp(static_cast<double>(detail::bounded(batch.scores[first + i])), -largest, largest); };
   for (std::size_t a = 0; a < n; ++a)
     for (std::size_t b = a + 1; b < n; ++b) {
       const double h = margin - (score(item(a)) - score(item(b)));

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <rankloss/detail/check_data.hpp>
+#include <rankloss/detail/finite.hpp>
 #include <rankloss/detail/item_rows.hpp>
 #include <rankloss/detail/require.hpp>
 #include <rankloss/preference_batch.hpp>

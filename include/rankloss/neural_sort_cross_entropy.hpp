@@ -3,6 +3,7 @@
 
 #include <rankloss/batch.hpp>
 #include <rankloss/detail/check_data.hpp>
+#include <rankloss/detail/finite.hpp>
 #include <rankloss/detail/neural_band.hpp>
 #include <rankloss/detail/require.hpp>
 #include <rankloss/detail/sorted_rows.hpp>
@@ -41,7 +42,7 @@ struct neural_sort_cross_entropy {
 
   void validate() const {
     neural_sort{.temperature = temperature}.validate();
-    detail::require(relevance_temperature >= 1e-15 && relevance_temperature <= 1e300, "relevance_temperature: ", relevance_temperature,
+    detail::require(detail::within(relevance_temperature, 1e-15, 1e300), "relevance_temperature: ", relevance_temperature,
                     ", expected 1e-15 to 1e300");
   }
 
@@ -115,7 +116,7 @@ struct neural_sort_cross_entropy {
       detail::neural_gradient(x, n, temperature, sum.data(), moment.data());
       for (std::size_t j = 0; j < n; ++j) out.gradient[sorted.order[j]] = detail::held_as<T>(moment[j] / count);
     }
-    return std::min(value, std::numeric_limits<double>::max());
+    return detail::held_as<double>(value);
   }
 };
 

@@ -3,6 +3,7 @@
 
 #include <rankloss/batch.hpp>
 #include <rankloss/detail/alike.hpp>
+#include <rankloss/detail/finite.hpp>
 #include <rankloss/detail/pair_loop.hpp>
 #include <rankloss/detail/pair_scan.hpp>
 #include <rankloss/detail/sorted_rows.hpp>
@@ -325,10 +326,9 @@ struct pairwise {
     const std::uint32_t level_count = number_levels(items, numbers, scratch);
     // In units in which squares of scores, margins and relevance can be summed.
     auto hinges = function.hinges();
-    constexpr double bound = static_cast<double>(std::numeric_limits<T>::max());
     double largest = 0.0;
     for (std::size_t i = 0; i < n; ++i) {
-      largest = std::max(largest, std::min(std::abs(static_cast<double>(items.scores[i])), bound));
+      largest = std::max(largest, std::abs(static_cast<double>(detail::bounded(items.scores[i]))));
       if (Function::relevance_shift > 0.0) largest = std::max(largest, std::abs(level(items, i)));
     }
     for (const detail::hinge_sum& f : hinges) largest = std::max(largest, f.margin);
@@ -337,7 +337,7 @@ struct pairwise {
     for (detail::hinge_sum& f : hinges) f.margin *= near;
     std::span<record> records = scratch.take<record>(n);
     const auto place_of = [&](std::size_t i) {
-      return near * std::clamp(static_cast<double>(items.scores[i]), -bound, bound) - near * (Function::relevance_shift * level(items, i));
+      return near * static_cast<double>(detail::bounded(items.scores[i])) - near * (Function::relevance_shift * level(items, i));
     };
     for (std::size_t i = 0; i < n; ++i) records[i] = {detail::descending_key(place_of(i)), static_cast<std::uint32_t>(i)};
     records = detail::sort_by_key(records, scratch.take<record>(n), scratch);
@@ -420,10 +420,8 @@ struct pairwise {
   /// From places to items.
   template <class T, class S>
   static void write(std::span<S> from, const scaled_share& share, std::span<const std::uint32_t> item, const strided<T>& to) noexcept {
-    constexpr auto most = static_cast<double>(std::numeric_limits<T>::max());
     if (to.empty()) return;
-    for (std::size_t p = 0; p < item.size(); ++p)
-      to[item[p]] = static_cast<T>(std::clamp(static_cast<double>(from[p]) * share.first * share.second, -most, most));
+    for (std::size_t p = 0; p < item.size(); ++p) to[item[p]] = detail::held_as<T>(static_cast<double>(from[p]) * share.first * share.second);
   }
 
   template <class Arch, class S, class T, class R>
@@ -437,7 +435,7 @@ struct pairwise {
     // The difference of two scores has to be finite.
     constexpr T bound = sizeof(T) == sizeof(S) ? std::numeric_limits<T>::max() / 2 : std::numeric_limits<T>::max();
     for (std::size_t p = 0; p < n; ++p) {
-      scores[p] = static_cast<S>(std::clamp(items.scores[at.item[p]], -bound, bound));
+      scores[p] = static_cast<S>(std::clamp(detail::bounded(items.scores[at.item[p]]), -bound, bound));
       levels[p] = static_cast<S>(level(items, at.item[p]));
       if (!weights.empty()) weights[p] = static_cast<S>(items.weights[at.item[p]] * unit);
     }

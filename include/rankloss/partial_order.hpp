@@ -5,6 +5,7 @@
 #include <rankloss/context.hpp>
 #include <rankloss/detail/argsort.hpp>
 #include <rankloss/detail/check_data.hpp>
+#include <rankloss/detail/finite.hpp>
 #include <rankloss/detail/pair_counts.hpp>
 #include <rankloss/detail/policy_steps.hpp>
 #include <rankloss/detail/random_bits.hpp>

@@ -6,6 +6,7 @@
 #include <rankloss/context.hpp>
 #include <rankloss/detail/check_data.hpp>
 #include <rankloss/detail/down_sets.hpp>
+#include <rankloss/detail/finite.hpp>
 #include <rankloss/detail/item_rows.hpp>
 #include <rankloss/detail/plackett_luce.hpp>
 #include <rankloss/detail/policy_steps.hpp>
@@ -337,7 +338,7 @@ double order_loss(const plackett_luce& loss, const partial_order& order, std::si
     const std::size_t n = order.size(l);
     constexpr double largest = std::min(static_cast<double>(std::numeric_limits<T>::max()), 1e300);
     const std::span<double> s = scratch.take<double>(n);
-    for (std::size_t i = 0; i < n; ++i) s[i] = std::clamp(static_cast<double>(scores[i]), -largest, largest);
+    for (std::size_t i = 0; i < n; ++i) s[i] = std::clamp(static_cast<double>(detail::bounded(scores[i])), -largest, largest);
     if (order.by_levels()) {
       // The items of some level, one after the other; what they get is moved back to where they are.
       const std::span<const std::uint32_t> levels = order.levels(l);

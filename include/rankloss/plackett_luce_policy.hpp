@@ -5,6 +5,7 @@
 #include <rankloss/context.hpp>
 #include <rankloss/detail/argsort.hpp>
 #include <rankloss/detail/check_data.hpp>
+#include <rankloss/detail/finite.hpp>
 #include <rankloss/detail/item_rows.hpp>
 #include <rankloss/detail/lane_math.hpp>
 #include <rankloss/detail/plackett_luce.hpp>

@@ -3,6 +3,7 @@
 
 #include <rankloss/batch.hpp>
 #include <rankloss/detail/check_data.hpp>
+#include <rankloss/detail/finite.hpp>
 #include <rankloss/detail/item_rows.hpp>
 #include <rankloss/detail/lane_math.hpp>
 #include <rankloss/detail/require.hpp>
@@ -91,19 +92,26 @@ struct ordinal {
   detail::item_term<detail::lanes<Arch>> operator()(const detail::lanes<Arch>& s, const detail::lanes<Arch>& y) const noexcept {
     using V = detail::lanes<Arch>;
     constexpr std::size_t w = detail::lane_count<Arch>;
-    constexpr double infinity = std::numeric_limits<double>::infinity();
-    alignas(64) double grade[w], below[w], above[w], gap[w];
+    alignas(64) double grade[w], below[w], above[w], gap[w], has_below[w], has_above[w];
     y.store_aligned(grade);
     const auto last = static_cast<double>(thresholds.size());
     for (std::size_t l = 0; l < w; ++l) {
       const double bounded = std::min(std::max(grade[l], 0.0), last);
       const auto k = static_cast<std::size_t>(bounded > 0.0 ? bounded : 0.0);
-      below[l] = k > 0 ? thresholds[k - 1] : -infinity;
-      above[l] = k < thresholds.size() ? thresholds[k] : infinity;
+      has_below[l] = k > 0 ? 1.0 : 0.0;
+      has_above[l] = k < thresholds.size() ? 1.0 : 0.0;
+      below[l] = k > 0 ? thresholds[k - 1] : 0.0;
+      above[l] = k < thresholds.size() ? thresholds[k] : 0.0;
       gap[l] = k > 0 && k < thresholds.size() ? -std::log(-std::expm1(below[l] - above[l])) : 0.0;
     }
-    const auto f = detail::softplus<Arch>(s - V::load_aligned(above));
-    const auto g = detail::softplus<Arch>(V::load_aligned(below) - s);
+    const auto from = [&](const V& x, const double* has) {
+      const auto counts = V::load_aligned(has) > V(0.0);
+      const auto f = detail::softplus<Arch>(x);
+      return detail::item_term<V>{xsimd::select(counts, f.value, V(0.0)), xsimd::select(counts, f.slope, V(0.0)),
+                                  xsimd::select(counts, f.curvature, V(0.0))};
+    };
+    const auto f = from(s - V::load_aligned(above), has_above);
+    const auto g = from(V::load_aligned(below) - s, has_below);
     return {f.value + g.value + V::load_aligned(gap), f.slope - g.slope, f.curvature + g.curvature};
   }
 };
@@ -112,7 +120,7 @@ struct ordinal {
 struct smooth_l1 {
   double beta = 1.0;  ///< 1e-15 to 1e300, in units of the scores
 
-  void validate() const { detail::require(beta >= 1e-15 && beta <= 1e300, "beta: ", beta, ", expected 1e-15 to 1e300"); }
+  void validate() const { detail::require(detail::within(beta, 1e-15, 1e300), "beta: ", beta, ", expected 1e-15 to 1e300"); }
 
   template <class V>
   detail::item_term<V> operator()(const V& s, const V& y) const noexcept {

@@ -4,6 +4,7 @@
 #include <rankloss/batch.hpp>
 #include <rankloss/context.hpp>
 #include <rankloss/detail/check_data.hpp>
+#include <rankloss/detail/finite.hpp>
 #include <rankloss/detail/policy_steps.hpp>
 #include <rankloss/detail/require.hpp>
 #include <rankloss/evaluate.hpp>
@@ -201,10 +202,10 @@ struct ppo {
   kl_estimator estimator = kl_estimator::k3;
 
   void validate() const {
-    detail::require(clip >= 0.0 && detail::is_finite(clip), "clip: ", clip, ", expected a finite number >= 0");
-    detail::require(dual_clip == 0.0 || (dual_clip > 1.0 && detail::is_finite(dual_clip)), "dual_clip: ", dual_clip,
+    detail::require(detail::is_finite(clip) && clip >= 0.0, "clip: ", clip, ", expected a finite number >= 0");
+    detail::require(dual_clip == 0.0 || (detail::is_finite(dual_clip) && dual_clip > 1.0), "dual_clip: ", dual_clip,
                     ", expected 0 or a finite number > 1");
-    detail::require(kl_coefficient >= 0.0 && detail::is_finite(kl_coefficient), "kl_coefficient: ", kl_coefficient,
+    detail::require(detail::is_finite(kl_coefficient) && kl_coefficient >= 0.0, "kl_coefficient: ", kl_coefficient,
                     ", expected a finite number >= 0");
   }
 
@@ -248,7 +249,7 @@ struct policy_diagnostics {
 struct critic {
   double clip = 0.2;  ///< >= 0, in units of the values; not looked at without old_values
 
-  void validate() const { detail::require(clip >= 0.0 && detail::is_finite(clip), "clip: ", clip, ", expected a finite number >= 0"); }
+  void validate() const { detail::require(detail::is_finite(clip) && clip >= 0.0, "clip: ", clip, ", expected a finite number >= 0"); }
 };
 
 /// evaluate: the value of a policy's loss over actions, and on request its gradient by the log probabilities.
@@ -336,7 +337,7 @@ void shape_rewards(std::type_identity_t<array_view<const T>> rewards, std::type_
   detail::check_steps("log_probabilities", log_probabilities.size(), n, "one per shaped reward");
   detail::check_steps("reference_log_probabilities", reference_log_probabilities.size(), n, "one per shaped reward");
   if (!mask.empty()) detail::check_steps("mask", mask.size(), n, "one per shaped reward");
-  detail::require(coefficient >= 0.0 && detail::is_finite(coefficient), "coefficient: ", coefficient, ", expected a finite number >= 0");
+  detail::require(detail::is_finite(coefficient) && coefficient >= 0.0, "coefficient: ", coefficient, ", expected a finite number >= 0");
   if (checks == data_checks::on) {
     detail::check_finite("rewards", rewards, mask);
     detail::check_finite("log_probabilities", log_probabilities, mask);

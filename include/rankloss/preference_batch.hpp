@@ -4,6 +4,7 @@
 #include <rankloss/batch.hpp>
 #include <rankloss/context.hpp>
 #include <rankloss/detail/check_data.hpp>
+#include <rankloss/detail/finite.hpp>
 #include <rankloss/detail/require.hpp>
 #include <rankloss/detail/weighted_mean.hpp>
 #include <rankloss/evaluate.hpp>
@@ -104,10 +105,10 @@ void check_preferences(const preference_batch<T>& batch, const outputs& out, boo
     require(batch.preferred[k] != batch.other[k], "other: ", batch.other[k], " at pair ", k, ", expected an item other than the preferred one");
   check_weights("pair_weights", batch.pair_weights, pairs, "pair", check_values);
   if (!check_values) return;
-  const std::size_t bad = find_first(strided<const T>(batch.rewards.data(), items), [](T r) { return is_nan(r); });
+  const std::size_t bad = find_first(strided<const T>(batch.rewards.data(), items), [](const T& r) { return is_nan(r); });
   require(bad == items, "rewards: nan at item ", bad, ", expected a number");
   for (std::size_t k = 0; k < batch.margins.size(); ++k)
-    require(is_finite(batch.margins[k]), "margins: ", batch.margins[k], " at pair ", k, ", expected a finite number");
+    require(batch.margins.is_finite(k), "margins: ", batch.margins[k], " at pair ", k, ", expected a finite number");
 }
 
 /// Writes factor * sums to an output, held to what its type can hold.
@@ -138,7 +139,7 @@ double evaluate_preferences(const Loss& loss, const preference_batch<T>& batch, 
 
   const std::size_t pairs = batch.preferred.size();
   constexpr double largest = std::min(static_cast<double>(std::numeric_limits<T>::max()), 1e300);
-  const auto reward = [&](std::size_t i) { return std::clamp(static_cast<double>(batch.rewards[i]), -largest, largest); };
+  const auto reward = [&](std::size_t i) { return std::clamp(static_cast<double>(bounded(batch.rewards[i])), -largest, largest); };
   const auto term_of = [&](std::size_t k) {
     const double preferred = reward(static_cast<std::size_t>(batch.preferred[k]));
     const double other = reward(static_cast<std::size_t>(batch.other[k]));

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <rankloss/bradley_terry.hpp>
+#include <rankloss/detail/finite.hpp>
 #include <rankloss/detail/item_rows.hpp>
 #include <rankloss/detail/require.hpp>
 #include <rankloss/preference_batch.hpp>
@@ -44,7 +45,7 @@ struct rao_kupper {
 
   void validate() const {
     win().validate();
-    detail::require(threshold >= 0.0 && threshold <= 1e100, "threshold: ", threshold, ", expected 0 to 1e100");
+    detail::require(detail::within(threshold, 0.0, 1e100), "threshold: ", threshold, ", expected 0 to 1e100");
   }
   void validate_tie(std::size_t pair) const { detail::require(threshold > 0.0, "threshold: 0, expected above 0, for the tie at pair ", pair); }
 

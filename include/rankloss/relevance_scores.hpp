@@ -4,6 +4,7 @@
 #include <rankloss/batch.hpp>
 #include <rankloss/context.hpp>
 #include <rankloss/detail/check_data.hpp>
+#include <rankloss/detail/finite.hpp>
 #include <rankloss/detail/require.hpp>
 #include <rankloss/detail/simd.hpp>
 #include <rankloss/workspace.hpp>
@@ -79,7 +80,7 @@ struct caption_shape {
 
   void check_values() const {
     const auto report = [&](std::span<const T> all, std::string_view field, std::string_view unit) {
-      const std::size_t at = find_first(strided<const T>(all), [](T x) { return !is_finite(x); });
+      const std::size_t at = find_first(strided<const T>(all), [](const T& x) { return !is_finite(x); });
       require(at == all.size(), field, ": ", at < all.size() ? all[at] : T{0}, " at ", unit, " ", at / batch_.dimension, ", component ",
               at % batch_.dimension, ", expected a finite number");
     };

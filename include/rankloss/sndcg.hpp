@@ -3,6 +3,7 @@
 
 #include <rankloss/batch.hpp>
 #include <rankloss/detail/cell_sums.hpp>
+#include <rankloss/detail/finite.hpp>
 #include <rankloss/detail/ideal_dcg.hpp>
 #include <rankloss/detail/item_rows.hpp>
 #include <rankloss/detail/lane_math.hpp>
@@ -208,7 +209,7 @@ lanes<Arch> smooth_dcg(const plain_rows<Arch>& in, double temperature, const S* 
     const V x = V::load_aligned(in.x.data() + i * w);
     for (std::size_t j = i + 1; j < rows; ++j, ++at) {
       const V other = V::load_aligned(in.x.data() + j * w);
-      const V gap = xsimd::select(x == other, V(0.0), (x - other) * scale);  // padding is -infinity
+      const V gap = xsimd::select(in.holds(j), (x - other) * scale, V(1e300));  // padding is far below
       const V u = exp_minus(xsimd::abs(gap));
       const V high = V(1.0) / (V(1.0) + u);
       const V low = u * high;
@@ -372,7 +373,7 @@ struct sndcg {
   }
 
   void validate() const {
-    detail::require(temperature >= 1e-15 && temperature <= 1e300, "temperature: ", temperature, ", expected 1e-15 to 1e300");
+    detail::require(detail::within(temperature, 1e-15, 1e300), "temperature: ", temperature, ", expected 1e-15 to 1e300");
     detail::check_gain(gain, gain_table);
   }
   [[nodiscard]] bool takes(double y) const noexcept { return detail::takes_gain(gain, y); }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <rankloss/batch.hpp>
+#include <rankloss/detail/finite.hpp>
 #include <rankloss/detail/require.hpp>
 #include <rankloss/detail/softmax_loss.hpp>
 #include <rankloss/evaluate.hpp>
@@ -54,7 +55,7 @@ struct softmax_cross_entropy {
   void validate() const {
     detail::check_temperature("temperature", temperature);
     detail::check_temperature("relevance_temperature", relevance_temperature);
-    detail::require(poly >= -1.0 && poly <= 1e30, "poly: ", poly, ", expected -1 to 1e30");
+    detail::require(detail::within(poly, -1.0, 1e30), "poly: ", poly, ", expected -1 to 1e30");
   }
   [[nodiscard]] bool takes(double y) const noexcept { return target == rankloss::target::softmax || y >= 0.0; }
   [[nodiscard]] std::string_view expects() const noexcept { return "at least 0"; }

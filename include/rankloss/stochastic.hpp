@@ -4,6 +4,7 @@
 #include <rankloss/batch.hpp>
 #include <rankloss/detail/check_data.hpp>
 #include <rankloss/detail/evaluate_lists.hpp>
+#include <rankloss/detail/finite.hpp>
 #include <rankloss/detail/require.hpp>
 #include <rankloss/evaluate.hpp>
 #include <rankloss/random.hpp>
@@ -58,7 +59,7 @@ struct stochastic {
   static constexpr bool has_gradient = detail::gives_gradient<Loss>;
 
   void validate() const {
-    detail::require(noise >= 0.0 && detail::is_finite(noise), "noise: ", noise, ", expected a finite number >= 0");
+    detail::require(detail::is_finite(noise) && noise >= 0.0, "noise: ", noise, ", expected a finite number >= 0");
     detail::require(samples > 0 && samples <= 0xffffffffu, "samples: ", samples, ", expected 1 to 2^32 - 1");
     if constexpr (requires { loss.validate(); }) loss.validate();
   }

@@ -4,6 +4,7 @@
 #include <rankloss/batch.hpp>
 #include <rankloss/detail/argsort.hpp>
 #include <rankloss/detail/check_data.hpp>
+#include <rankloss/detail/finite.hpp>
 #include <rankloss/detail/require.hpp>
 #include <rankloss/detail/simd.hpp>
 #include <rankloss/evaluate.hpp>
@@ -40,14 +41,15 @@ struct triplet_query {
   }
 
  private:
-  static constexpr double never = -std::numeric_limits<double>::infinity();
-
   static constexpr double largest = 1e290;  // of a hinge between finite scores: no sum of these is infinite
 
   // Differences first: near each other they are exact, whatever all scores are shifted by.
-  [[nodiscard]] double hinge(double negative, double positive) const noexcept {
-    const double h = margin + (negative - positive);
-    return is_finite(negative) && is_finite(positive) ? std::min(h, largest) : h;
+  template <class T>
+  [[nodiscard]] double hinge(const T& negative, const T& positive) const noexcept {
+    if (is_finite(negative) && is_finite(positive))
+      return std::min(margin + (static_cast<double>(negative) - static_cast<double>(positive)), largest);
+    if (is_minus_infinity(negative) || (!is_finite(positive) && !is_minus_infinity(positive))) return 0.0;
+    return infinity();
   }
 
   template <class T, class R>
@@ -55,36 +57,35 @@ struct triplet_query {
     const std::size_t n = items.size();
     const std::span<std::uint32_t> positives = scratch.take<std::uint32_t>(n);
     std::size_t count = 0;
-    double hardest = never;
+    std::size_t hardest = n;
     for (std::size_t i = 0; i < n; ++i) {
-      const auto s = static_cast<double>(items.scores[i]);
       if (items.relevance[i] > R{0})
         positives[count++] = static_cast<std::uint32_t>(i);
-      else if (s > hardest)
-        hardest = s;
+      else if (!is_minus_infinity(items.scores[i]) && (hardest == n || items.scores[i] > items.scores[hardest]))
+        hardest = i;
     }
-    if (count == 0 || !(hardest > never)) return 0.0;
+    if (count == 0 || hardest == n) return 0.0;
 
     const double share = 1.0 / static_cast<double>(count);
     double sum = 0.0;
     std::size_t active = 0;
     for (const std::uint32_t p : positives.first(count)) {
-      const double h = hinge(hardest, static_cast<double>(items.scores[p]));
+      const double h = hinge(items.scores[hardest], items.scores[p]);
       if (!(h > 0.0)) continue;
       sum += h;
       ++active;
       if (!gradient.empty()) gradient[p] = static_cast<T>(-share);
     }
-    if (!gradient.empty() && active > 0) share_among_hardest(items, hardest, share * static_cast<double>(active), gradient);
+    if (!gradient.empty() && active > 0) share_among_hardest(items, items.scores[hardest], share * static_cast<double>(active), gradient);
     return share * sum;
   }
 
   /// Among equally hard negatives the slope is shared equally: the mean of those that one of them alone would have.
   template <class T, class R>
-  static void share_among_hardest(const list<T, R>& items, double hardest, double slope, const strided<T>& gradient) {
+  static void share_among_hardest(const list<T, R>& items, const T& hardest, double slope, const strided<T>& gradient) {
     std::size_t tied = 0;
-    const auto is_hardest = [&](std::size_t i) { return !(items.relevance[i] > R{0}) && static_cast<double>(items.scores[i]) == hardest; };
-    for (std::size_t i = 0; i < items.size(); ++i) tied += is_hardest(i) ? 1 : 0;
+    const auto is_hardest = [&](std::size_t i) { return !(items.relevance[i] > R{0}) && items.scores[i] == hardest; };
+    for (std::size_t i = 0; i < items.size(); ++i) tied += is_hardest(i) ? 1u : 0u;
     for (std::size_t i = 0; i < items.size(); ++i)
       if (is_hardest(i)) gradient[i] = static_cast<T>(slope / static_cast<double>(tied));
   }
@@ -97,10 +98,10 @@ struct triplet_query {
     std::size_t back = n;
     bool finite = true;
     for (std::size_t i = 0; i < n; ++i) {
-      const T s = items.scores[i];
+      const T& s = items.scores[i];
       if (items.relevance[i] > R{0}) {
         both[front++] = static_cast<std::uint32_t>(i);
-      } else if (static_cast<double>(s) > never) {
+      } else if (!is_minus_infinity(s)) {
         both[--back] = static_cast<std::uint32_t>(i);
       } else {
         continue;  // masked pairs must not keep the others from being sorted
@@ -110,15 +111,36 @@ struct triplet_query {
     const std::span<const std::uint32_t> positives = both.first(front);
     const std::span<const std::uint32_t> negatives = both.subspan(back);
     if (positives.empty() || negatives.empty()) return 0.0;
-    const double sum = positives.size() <= few_positives || !finite ? each_with_each<Arch>(items, positives, negatives, finite, gradient, scratch)
-                                                                    : in_sorted_order(items, positives, negatives, gradient, scratch);
+    const double sum = !finite                             ? one_by_one(items, positives, negatives, gradient)
+                       : positives.size() <= few_positives ? each_with_each<Arch>(items, positives, negatives, gradient, scratch)
+                                                           : in_sorted_order(items, positives, negatives, gradient, scratch);
     return sum / static_cast<double>(positives.size());
   }
 
   static constexpr std::size_t few_positives = 32;  // up to about here a pass for each is faster than a sort
 
+  /// Where scores are infinite.
+  template <class T, class R>
+  double one_by_one(const list<T, R>& items, std::span<const std::uint32_t> positives, std::span<const std::uint32_t> negatives,
+                    const strided<T>& gradient) const {
+    const double share = 1.0 / static_cast<double>(positives.size());
+    double sum = 0.0;
+    for (const bool by_positives : {true, false})
+      for (const std::uint32_t own : by_positives ? positives : negatives) {
+        std::size_t active = 0;
+        for (const std::uint32_t other : by_positives ? negatives : positives) {
+          const double h = by_positives ? hinge(items.scores[other], items.scores[own]) : hinge(items.scores[own], items.scores[other]);
+          if (!(h > 0.0)) continue;
+          ++active;
+          if (by_positives) sum += h;
+        }
+        if (!gradient.empty()) gradient[own] = static_cast<T>((by_positives ? -share : share) * static_cast<double>(active));
+      }
+    return sum;
+  }
+
   template <class Arch, class T, class R>
-  double each_with_each(const list<T, R>& items, std::span<const std::uint32_t> positives, std::span<const std::uint32_t> negatives, bool finite,
+  double each_with_each(const list<T, R>& items, std::span<const std::uint32_t> positives, std::span<const std::uint32_t> negatives,
                         const strided<T>& gradient, workspace& scratch) const {
     using V = lanes<Arch>;
     constexpr std::size_t w = lane_count<Arch>;
@@ -126,24 +148,24 @@ struct triplet_query {
     const std::span<double> scores = scratch.take<double>(padded);
     const std::span<double> active = scratch.take<double>(padded);  // positives that a negative comes too near to
     for (std::size_t i = 0; i < padded; ++i) {
-      scores[i] = i < negatives.size() ? static_cast<double>(items.scores[negatives[i]]) : never;
+      scores[i] = static_cast<double>(items.scores[negatives[std::min(i, negatives.size() - 1)]]);
       active[i] = 0.0;
     }
     const double share = 1.0 / static_cast<double>(positives.size());
     const V zero(0.0);
-    const V most(finite ? largest : std::numeric_limits<double>::infinity());
+    const V most(largest);
     V sum = zero;
     for (const std::uint32_t p : positives) {
       const V s(static_cast<double>(items.scores[p]));
       V count = zero;
-      for (std::size_t i = 0; i < padded; i += w) {
+      for_rows<Arch>(negatives.size(), [&](std::size_t i, auto inside) {
         const V h = V(margin) + (V::load_aligned(scores.data() + i) - s);
         const auto on = h > zero;
-        const V one = xsimd::select(on, V(1.0), zero);
-        sum += xsimd::select(on, xsimd::min(h, most), zero);
+        const V one = only_items<Arch>(inside, xsimd::select(on, V(1.0), zero));
+        sum += only_items<Arch>(inside, xsimd::select(on, xsimd::min(h, most), zero));
         count += one;
         (V::load_aligned(active.data() + i) + one).store_aligned(active.data() + i);
-      }
+      });
       if (!gradient.empty()) gradient[p] = static_cast<T>(-share * sum_of(count));
     }
     if (!gradient.empty())
@@ -162,7 +184,7 @@ struct triplet_query {
       for (std::size_t i = 0; i < side.size(); ++i) records[i] = {descending_key(items.scores[side[i]]), side[i]};
       return sort_by_key(records, scratch.take<record>(side.size()), scratch);
     };
-    const auto score = [](const record& r) { return static_cast<double>(value_of<T>(r.key)); };
+    const auto score = [](const record& r) { return static_cast<double>(value_of<T>(r.key)); };  // finite
     const std::span<const record> p = sorted(positives);
     const std::span<const record> q = sorted(negatives);
     const double share = 1.0 / static_cast<double>(p.size());
@@ -213,9 +235,7 @@ struct triplet {
   double margin = 0.2;                                ///< >= 0, in units of the similarities
   rankloss::mining mine = rankloss::mining::hardest;  ///< which negatives count
 
-  void validate() const {
-    detail::require(margin >= 0.0 && margin <= std::numeric_limits<double>::max(), "margin: ", margin, ", expected a finite number >= 0");
-  }
+  void validate() const { detail::require(detail::is_finite(margin) && margin >= 0.0, "margin: ", margin, ", expected a finite number >= 0"); }
 
   template <class T, class R>
   void validate(const similarity_batch<T, R>& batch) const {

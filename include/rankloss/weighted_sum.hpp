@@ -4,6 +4,7 @@
 #include <rankloss/batch.hpp>
 #include <rankloss/context.hpp>
 #include <rankloss/detail/check_data.hpp>
+#include <rankloss/detail/finite.hpp>
 #include <rankloss/detail/require.hpp>
 #include <rankloss/evaluate.hpp>
 #include <rankloss/workspace.hpp>
@@ -158,7 +159,7 @@ requires(sizeof...(Losses) > 0) struct weighted_sum {
  private:
   /// A term's value times its weight, where that is finite held to the largest number.
   [[nodiscard]] static double times(double weight, double value) noexcept {
-    return detail::is_finite(value) ? detail::held_as<double>(weight * value) : weight * value;
+    return detail::is_finite(detail::opaque(value)) ? detail::held_as<double>(weight * value) : weight * value;
   }
 
   /// run(loss, outputs, values) of every term, times its weight, added up in `out` and `values`.

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <rankloss/batch.hpp>
+#include <rankloss/detail/finite.hpp>
 #include <rankloss/detail/random_bits.hpp>
 #include <rankloss/detail/require.hpp>
 #include <rankloss/detail/simd.hpp>
@@ -50,7 +51,7 @@ struct xe_ndcg {
 
   void validate() const {
     detail::check_temperature("temperature", temperature);
-    detail::require(gamma >= 0.0 && gamma <= 1.0, "gamma: ", gamma, ", expected 0 to 1");
+    detail::require(detail::within(gamma, 0.0, 1.0), "gamma: ", gamma, ", expected 0 to 1");
   }
   [[nodiscard]] bool takes(double y) const noexcept { return y >= 0.0; }
   [[nodiscard]] std::string_view expects() const noexcept { return "at least 0"; }
@@ -83,11 +84,11 @@ struct xe_ndcg {
         return xsimd::max(gain(xsimd::max(y, V(0.0)), V::load_aligned(drawn.data() + i), own_unit), V(0.0));
       });
     };
-    const detail::softmax_target held =
-        small          ? target([](const V& y, const V&, double own_unit) { return y * V(own_unit); })
-        : most > 100.0 ? target([&](const V& y, const V& less, double) { return power(y - shift) - less * unit; })
-                       // 2^y - 1 + (1 - gamma) keeps the digits of small y.
-                       : target([](const V& y, const V& less, double) { return detail::exp2_minus_1(y) + (V(1.0) - less); });
+    const detail::softmax_target held = small ? target([](const V& y, const V&, double own_unit) { return y * V(own_unit); })
+                                        : most > 100.0
+                                            ? target([&](const V& y, const V& less, double) { return power(y - shift) - less * unit; })
+                                            // 2^y - 1 + (1 - gamma) keeps the digits of small y.
+                                            : target([](const V& y, const V& less, double) { return detail::exp2_minus_1(y) + (V(1.0) - less); });
     return detail::softmax_loss<Arch>(items.scores, held, 1.0, 0.0, temperature, out, scratch);
   }
 };

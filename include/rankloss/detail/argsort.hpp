@@ -31,8 +31,10 @@ template <class Key>
 
 /// An unsigned integer that rises as the value falls; +0 and -0 give the same one.
 template <class T>
-[[nodiscard]] inline key_of<T> descending_key(T value) noexcept {
-  return turn_below_sign(std::bit_cast<key_of<T>>(value + T{0}));
+[[nodiscard]] inline key_of<T> descending_key(const T& value) noexcept {
+  // By bits, since value + 0 is folded to value where a compiler is told that the sign of 0 means nothing.
+  const auto bits = std::bit_cast<key_of<T>>(value);
+  return turn_below_sign(static_cast<key_of<T>>(bits << 1) == 0 ? key_of<T>{0} : bits);
 }
 
 template <class T>

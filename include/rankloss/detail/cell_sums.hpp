@@ -3,6 +3,7 @@
 
 #include <rankloss/batch.hpp>
 #include <rankloss/detail/argsort.hpp>
+#include <rankloss/detail/finite.hpp>
 #include <rankloss/detail/item_rows.hpp>
 #include <rankloss/detail/simd.hpp>
 #include <rankloss/detail/sorted_sums.hpp>
@@ -222,6 +223,7 @@ class cell_list {
     require_countable(n);
     scale_ = 1.0 / temperature;
     const auto [least, most] = extremes_of(scores);
+    if (!is_finite(least) || !is_finite(most)) return false;
     const auto top = static_cast<double>(most);
     const double cells_a_unit = scale_ / width;
     const double last = (top - static_cast<double>(least)) * cells_a_unit;
@@ -233,11 +235,13 @@ class cell_list {
     const std::span<cell> cells = scratch.take<cell>(most_cells);
     {
       const workspace::scope counting(scratch);
-      const std::span<std::uint32_t> starts = scratch.take<std::uint32_t>(static_cast<std::size_t>(last) + 1);
+      const auto last_cell = static_cast<std::uint32_t>(last);
+      const std::span<std::uint32_t> starts = scratch.take<std::uint32_t>(std::size_t{last_cell} + 1);
       std::fill(starts.begin(), starts.end(), 0u);
       for (std::size_t i = 0; i < n; ++i) {
         const double at = (top - static_cast<double>(scores[i])) * cells_a_unit;
-        slots[i] = static_cast<std::uint32_t>(static_cast<std::int32_t>(at < last ? at : last));  // NaN, where data are unchecked, goes last
+        // A NaN, where data are unchecked, goes to some cell, also where the compiler makes nothing of the first comparison.
+        slots[i] = std::min(static_cast<std::uint32_t>(static_cast<std::int32_t>(at < last ? at : last)), last_cell);
         ++starts[slots[i]];
       }
       std::uint32_t start = 0;

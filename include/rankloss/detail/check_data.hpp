@@ -2,48 +2,15 @@
 #pragma once
 
 #include <rankloss/batch.hpp>
+#include <rankloss/detail/finite.hpp>
 #include <rankloss/detail/require.hpp>
 
-#include <algorithm>
-#include <bit>
 #include <concepts>
 #include <cstddef>
-#include <cstdint>
-#include <limits>
 #include <string>
 #include <string_view>
-#include <type_traits>
 
 namespace rankloss::inline RANKLOSS_ABI::detail {
-
-// The tests look at bits, so that they hold in hosts built with -ffast-math, where x != x is folded to false.
-template <std::floating_point T>
-[[nodiscard]] inline bool is_nan(T value) noexcept {
-  if constexpr (sizeof(T) == 4) {
-    return (std::bit_cast<std::uint32_t>(value) & 0x7fffffffu) > 0x7f800000u;
-  } else {
-    return (std::bit_cast<std::uint64_t>(value) & 0x7fffffffffffffffu) > 0x7ff0000000000000u;
-  }
-}
-
-template <std::floating_point T>
-[[nodiscard]] inline bool is_finite(T value) noexcept {
-  if constexpr (sizeof(T) == 4) {
-    return (std::bit_cast<std::uint32_t>(value) & 0x7fffffffu) < 0x7f800000u;
-  } else {
-    return (std::bit_cast<std::uint64_t>(value) & 0x7fffffffffffffffu) < 0x7ff0000000000000u;
-  }
-}
-
-/// The number of T that is nearest to x: the largest one where x is beyond it.
-template <std::floating_point T>
-[[nodiscard]] inline T held_as(double x) noexcept {
-  constexpr double largest = static_cast<double>(std::numeric_limits<T>::max());
-  return static_cast<T>(std::clamp(x, -largest, largest));
-}
-
-/// a + b, where both are finite held to the largest number.
-[[nodiscard]] inline double held_sum(double a, double b) noexcept { return is_finite(a) && is_finite(b) ? held_as<double>(a + b) : a + b; }
 
 /// Position of the first item for which `bad` holds, or n. Blocks are tested as a whole first, so that clean data cost one vectorised read.
 template <class T, class Bad>
@@ -89,7 +56,7 @@ void for_each_part(const Loss& loss, const Visit& visit) {
 
 /// Whether a relevance is not finite, or none that the loss takes. Without a branch, so that find_first reads vectors.
 template <class Loss, class R>
-[[nodiscard]] bool refuses_relevance(const Loss& loss, R y) {
+[[nodiscard]] bool refuses_relevance(const Loss& loss, const R& y) {
   unsigned refused = 0;
   if constexpr (std::floating_point<R>) refused |= static_cast<unsigned>(!is_finite(y));
   for_each_part(loss, [&](const auto& part) {
@@ -100,7 +67,7 @@ template <class Loss, class R>
 
 /// What is expected instead of a relevance that is refused, and what to do of one below 0.
 template <class Loss, class R>
-[[nodiscard]] std::string expected_relevance(const Loss& loss, R y, std::string_view below_0) {
+[[nodiscard]] std::string expected_relevance(const Loss& loss, const R& y, std::string_view below_0) {
   if constexpr (std::floating_point<R>)
     if (!is_finite(y)) return "a finite number";
   std::string text;
@@ -118,7 +85,7 @@ inline void check_weights(std::string_view field, const reals& weights, std::siz
   require(weights.size() == expected, field, ": size ", weights.size(), ", expected ", expected, " (one per ", unit, ")");
   if (!check_values) return;
   for (std::size_t i = 0; i < weights.size(); ++i)
-    require(is_finite(weights[i]) && weights[i] >= 0.0, field, ": ", weights[i], " at ", unit, " ", i, ", expected a finite number >= 0");
+    require(weights.is_finite(i) && weights[i] >= 0.0, field, ": ", weights[i], " at ", unit, " ", i, ", expected a finite number >= 0");
 }
 
 }  // namespace rankloss::inline RANKLOSS_ABI::detail

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <rankloss/detail/finite.hpp>
 #include <rankloss/evaluate.hpp>
 
 #include <concepts>
@@ -133,9 +134,9 @@ void check_items(const similarity_batch<T, R>& batch, std::span<const Item> item
 template <class Loss, class T, class R>
 void check_values(const Loss& loss, const similarity_batch<T, R>& batch) {
   check_items(
-      batch, std::span<const T>(batch.similarity), row_stride(batch), [](T s) { return is_nan(s); }, "similarity", [](T) { return "a number"; });
-  const auto refused = [&](R y) { return refuses_relevance(loss, y); };
-  const auto expected = [&](R y) { return expected_relevance(loss, y, "; a matrix has no mask: give pairs without judgement 0"); };
+      batch, std::span<const T>(batch.similarity), row_stride(batch), [](const T& s) { return is_nan(s); }, "similarity", [](T) { return "a number"; });
+  const auto refused = [&](const R& y) { return refuses_relevance(loss, y); };
+  const auto expected = [&](const R& y) { return expected_relevance(loss, y, "; a matrix has no mask: give pairs without judgement 0"); };
   check_items(batch, std::span<const R>(batch.relevance), batch.columns, refused, "relevance", expected);
   check_items(batch, std::span<const R>(batch.column_relevance), batch.columns, refused, "column_relevance", expected);
 }

@@ -124,7 +124,7 @@ template <class Arch, class T>
   for (std::size_t i = 0; i < rows; i += w) store_row<Arch>(discount.data() + i, discounts_from<Arch>(i + 1));
   for (std::size_t i = 0; i < rows; ++i)
     for (std::size_t l = 0; l < w; ++l) sorted[i * w + l] = static_cast<double>(gains[l * rows + i]);
-  std::fill(sorted.begin() + static_cast<std::ptrdiff_t>(rows * w), sorted.end(), -std::numeric_limits<double>::infinity());
+  std::fill(sorted.begin() + static_cast<std::ptrdiff_t>(rows * w), sorted.end(), std::numeric_limits<double>::lowest());
   sort_rows(
       all_rows, [&](std::size_t i) { return V::load_aligned(sorted.data() + i * w); },
       [&](std::size_t i, const V& row) { row.store_aligned(sorted.data() + i * w); },
@@ -137,7 +137,7 @@ template <class Arch, class T>
   const V ended(static_cast<double>(std::numeric_limits<T>::lowest()));
   const std::size_t k = cutoff > 0 ? std::min(cutoff, rows) : rows;
   V sum(0.0);
-  V previous(std::numeric_limits<double>::infinity());
+  V previous(ended);
   V shared(0.0);  // discount of the best position among equals; 0 beyond the cutoff
   for (std::size_t i = 0; i < (kind == ideal::sorted ? k : rows); ++i) {
     const V g = V::load_aligned(sorted.data() + i * w);

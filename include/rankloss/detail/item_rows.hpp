@@ -2,6 +2,7 @@
 #pragma once
 
 #include <rankloss/batch.hpp>
+#include <rankloss/detail/finite.hpp>
 #include <rankloss/detail/lane_math.hpp>
 #include <rankloss/detail/simd.hpp>
 #include <rankloss/workspace.hpp>
@@ -129,7 +130,7 @@ struct score_distance {
 
   // By halves: the difference of two doubles may be beyond the largest.
   score_distance(T greatest, double temperature)
-      : greatest_(std::clamp(static_cast<double>(greatest), -largest_score, largest_score)), half_(0.5 * greatest_), unit_(2.0 / temperature) {}
+      : greatest_(static_cast<double>(bounded(greatest))), half_(0.5 * greatest_), unit_(2.0 / temperature) {}
 
   /// The score that is at no distance.
   [[nodiscard]] double greatest() const noexcept { return greatest_; }

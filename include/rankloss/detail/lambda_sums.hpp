@@ -3,6 +3,7 @@
 
 #include <rankloss/batch.hpp>
 #include <rankloss/detail/check_data.hpp>
+#include <rankloss/detail/finite.hpp>
 #include <rankloss/detail/lane_math.hpp>
 #include <rankloss/detail/require.hpp>
 #include <rankloss/detail/simd.hpp>
@@ -92,17 +93,16 @@ class lambda_sums {
   /// Writes `factor` times the sums, times the items' weights; returns `factor` times the value.
   template <class T, class R>
   double write(const list<T, R>& items, const list_outputs<T>& out, double factor) const {
-    constexpr auto most = static_cast<double>(std::numeric_limits<T>::max());
     const auto put = [&](std::span<const double> from, const strided<T>& to) {
       if (to.empty()) return;
       for (std::size_t p = 0; p < n_; ++p) {
         const double weight = items.weights.empty() ? 1.0 : items.weights[item_[p]];
-        to[item_[p]] = static_cast<T>(std::clamp(factor * from[p] * weight, -most, most));
+        to[item_[p]] = held_as<T>(factor * from[p] * weight);
       }
     };
     put(gradient_, out.gradient);
     put(hessian_, out.hessian);
-    return std::min(factor * value_, std::numeric_limits<double>::max());
+    return held_as<double>(factor * value_);
   }
 
  private:

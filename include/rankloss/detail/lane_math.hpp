@@ -66,6 +66,23 @@ template <std::size_t k = 0, class V, std::size_t N>
     return V(static_cast<typename V::value_type>(c[k]));
 }
 
+/// The nearest whole numbers, of two the even one; for |x| < 2^50 (2^20 in float).
+///
+/// Where there is no instruction for it, by adding a number whose last digit is 1: the bits of the sum count. Its difference to that number comes
+/// by way of integers, so that no compiler option takes back what was added; xsimd's own is slower and relies on __FAST_MATH__.
+template <class S, class Arch>
+[[nodiscard]] [[gnu::always_inline]] inline xsimd::batch<S, Arch> rounded(const xsimd::batch<S, Arch>& x) noexcept {
+#if (defined(__SSE2__) || defined(_M_X64)) && !defined(__SSE4_1__)
+  using V = xsimd::batch<S, Arch>;
+  using B = decltype(to_bits(x));
+  constexpr S unit = sizeof(S) == 4 ? S(0x1p23) : S(0x1p52);
+  constexpr auto quarter = static_cast<typename B::value_type>(typename B::value_type{1} << (sizeof(S) == 4 ? 21 : 50));
+  return from_bits(to_bits(x + V(S(1.5) * unit)) - B(quarter)) - V(S(1.25) * unit);
+#else
+  return xsimd::nearbyint(x);
+#endif
+}
+
 /// 2^k for whole k in [-1022, 1023]. The low bits of k + 3 * 2^51 are those of k; no compiler option folds this, there is no difference taken back.
 template <class Arch>
 [[gnu::always_inline]] inline lanes<Arch> power_of_two(const lanes<Arch>& k) noexcept {
@@ -78,7 +95,7 @@ template <class Arch>
 [[gnu::always_inline]] inline lanes<Arch> exp_minus(const lanes<Arch>& x) noexcept {
   using V = lanes<Arch>;
   const V bounded = xsimd::min(x, V(708.0));
-  const V k = xsimd::nearbyint(bounded * V(-std::numbers::log2e));
+  const V k = rounded(bounded * V(-std::numbers::log2e));
   const V f = xsimd::fma(bounded, V(-std::numbers::log2e), -k);
   const V value = xsimd::fma(polynomial(exp2m1_12, f), f, V(1.0)) * power_of_two(k);
   return xsimd::select(x >= V(708.0), V(0.0), value);
@@ -88,16 +105,40 @@ template <class Arch>
 template <class Arch, std::size_t N>
 [[gnu::always_inline]] inline lanes<Arch> exp_minus_near(const lanes<Arch>& x, const std::array<double, N>& terms) noexcept {
   using V = lanes<Arch>;
-  const V k = xsimd::nearbyint(x * V(-std::numbers::log2e));
+  const V k = rounded(x * V(-std::numbers::log2e));
   const V f = xsimd::fma(x, V(-std::numbers::log2e), -k);
   return xsimd::fma(polynomial(terms, f), f, V(1.0)) * power_of_two(k);
+}
+
+/// exp(-x) of floats x >= 0; 0 from x = 87 on, so that no result is subnormal. Relative error 4 * 2^-24.
+template <class Arch>
+[[nodiscard]] [[gnu::always_inline]] inline xsimd::batch<float, Arch> exp_minus(const xsimd::batch<float, Arch>& x) noexcept {
+  using V = xsimd::batch<float, Arch>;
+  using B = xsimd::batch<std::uint32_t, Arch>;
+  const V bounded = xsimd::min(x, V(87.0f));
+  const V k = rounded(bounded * V(-std::numbers::log2e_v<float>));
+  // -x - k ln 2, whose first part is exact.
+  const V r = xsimd::fma(k, V(2.12194440e-4f), xsimd::fma(k, V(-0.693359375f), -bounded));
+  const V f = r * V(std::numbers::log2e_v<float>);
+  const B power = (to_bits(k + V(12582912.0f)) << 23) + to_bits(V(1.0f));
+  return xsimd::select(x < V(87.0f), xsimd::fma(polynomial(exp2m1_7, f), f, V(1.0f)) * from_bits(power), V(0.0f));
+}
+
+/// exp(x) of floats or doubles; infinite beyond their largest.
+template <class S, class Arch>
+[[nodiscard]] [[gnu::always_inline]] inline xsimd::batch<S, Arch> exp_of(const xsimd::batch<S, Arch>& x) noexcept {
+  using V = xsimd::batch<S, Arch>;
+  // The square of exp(x / 2), which cannot overflow, and whose inverse can be formed.
+  const V half = exp_minus(xsimd::min(xsimd::abs(x) * V(S(0.5)), V(sizeof(S) == 4 ? S(80) : S(700))));
+  const V root = xsimd::select(x > V(S(0)), V(S(1)) / half, half);
+  return root * root;
 }
 
 /// 2^x - 1 for |x| <= 1000, without cancellation near 0; exact for whole x up to 53.
 template <class Arch>
 [[gnu::always_inline]] inline lanes<Arch> exp2_minus_1(const lanes<Arch>& x) noexcept {
   using V = lanes<Arch>;
-  const V k = xsimd::nearbyint(x);
+  const V k = rounded(x);
   const V f = x - k;
   const V scale = power_of_two(k);
   return xsimd::fma(polynomial(exp2m1_12, f) * f, scale, scale - V(1.0));

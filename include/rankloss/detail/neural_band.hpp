@@ -27,7 +27,7 @@ template <class Arch, class T>
 class neural_band {
   using V = lanes<Arch>;
   static constexpr std::size_t w = lane_count<Arch>;
-  static constexpr double infinity = std::numeric_limits<double>::infinity();
+  static constexpr double beyond = 1e100;  // a gap that no band reaches across, and as large as any counts
 
  public:
   /// Entries below exp(-reach) of their row's peak are dropped: less than T's rounding error of it.
@@ -44,9 +44,9 @@ class neural_band {
       // How wide the band is at its widest: a walk over all rows without the exponentials.
       const workspace::scope scope(scratch);
       const std::span<double> gaps = scratch.take<double>(n + 2 * w + 2);
-      std::fill(gaps.begin(), gaps.end(), infinity);
+      std::fill(gaps.begin(), gaps.end(), beyond);
       double* gap = gaps.data() + w + 1;
-      for (std::size_t i = 0; i + 1 < n; ++i) gap[i] = (static_cast<double>(x[i]) - static_cast<double>(x[i + 1])) * scale;
+      for (std::size_t i = 0; i + 1 < n; ++i) gap[i] = std::min((static_cast<double>(x[i]) - static_cast<double>(x[i + 1])) * scale, beyond);
       const V limit(reach);
       for (std::size_t i = 0; i < n; i += w) {
         // Rows and columns add up the same gaps in different orders: an entry at the very edge may be within the reach of one walk alone.
@@ -65,8 +65,8 @@ class neural_band {
             column_down += xsimd::fma(V(2.0), distance_down, g);
             distance_down += g;
           }
-          const auto beyond = [&](const V& row, const V& column) { return xsimd::all(xsimd::min(row, column) > limit); };
-          const bool ended = (i + m - 1 >= n || beyond(up, column_up)) && (m > i + w || beyond(down, column_down));
+          const auto past = [&](const V& row, const V& column) { return xsimd::all(xsimd::min(row, column) > limit); };
+          const bool ended = (i + m - 1 >= n || past(up, column_up)) && (m > i + w || past(down, column_down));
           if (ended) break;
           width_ = std::max(width_, m);
           factor += V(2.0);
@@ -81,23 +81,22 @@ class neural_band {
         const std::ptrdiff_t at = static_cast<std::ptrdiff_t>(l * rows_) + i;
         const bool inside = at >= 0 && at + 1 < static_cast<std::ptrdiff_t>(n);
         const auto p = static_cast<std::size_t>(at);
-        gaps_[index(i) + l] = inside ? (static_cast<double>(x[p]) - static_cast<double>(x[p + 1])) * scale : infinity;
+        gaps_[index(i) + l] = inside ? std::min((static_cast<double>(x[p]) - static_cast<double>(x[p + 1])) * scale, beyond) : beyond;
       }
     inverse_sums_ = take();
   }
 
-  /// Several lists, sorted, descending, -infinity where one has ended.
+  /// Several lists, sorted, descending.
   neural_band(const plain_rows<Arch>& lists, double temperature, workspace& scratch)
       : rows_(lists.rows.rows), items_(lists.x.size()), scratch_(&scratch) {
     const std::span<const double> x = lists.x;
     const V scale(1.0 / temperature);
     const auto measure = [&] {
       gaps_ = take();
-      std::fill(gaps_.begin(), gaps_.end(), infinity);
+      std::fill(gaps_.begin(), gaps_.end(), beyond);
       for (std::size_t i = 0; i + 1 < rows_; ++i) {
-        const V below = V::load_aligned(x.data() + (i + 1) * w);
-        const V gap = (V::load_aligned(x.data() + i * w) - below) * scale;
-        xsimd::select(below == V(-infinity), V(infinity), gap).store_aligned(gaps_.data() + index(i));
+        const V gap = xsimd::min((V::load_aligned(x.data() + i * w) - V::load_aligned(x.data() + (i + 1) * w)) * scale, V(beyond));
+        xsimd::select(lists.holds(i + 1), gap, V(beyond)).store_aligned(gaps_.data() + index(i));
       }
     };
     {
@@ -284,7 +283,7 @@ class neural_band {
   std::size_t width_ = 0;
   bool single_ = false;
   workspace* scratch_ = nullptr;
-  std::span<double> gaps_;          // in units of temperature; infinite beyond a list's end
+  std::span<double> gaps_;          // in units of temperature; `beyond` behind a list's end
   std::span<double> inverse_sums_;  // of rows
 };
 

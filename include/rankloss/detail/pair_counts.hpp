@@ -123,7 +123,7 @@ template <class T, class R>
   std::fill(start.begin(), start.end(), 0u);
   for (const std::uint32_t i : kept) ++start[level[i] + 1];
   for (std::size_t l = 0; l < levels; ++l) {
-    counts.scores += start[l + 1] > 0 ? 1 : 0;
+    counts.scores += start[l + 1] > 0 ? 1u : 0u;
     start[l + 1] += start[l];
   }
   for (const std::uint32_t i : kept) by_level[start[level[i]]++] = i;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <rankloss/batch.hpp>
+#include <rankloss/detail/finite.hpp>
 #include <rankloss/detail/item_rows.hpp>
 #include <rankloss/detail/lane_math.hpp>
 #include <rankloss/detail/relevance_order.hpp>
@@ -79,10 +80,7 @@ class order_outputs {
   }
 
  private:
-  [[nodiscard]] static T held(double x) noexcept {
-    constexpr double largest = static_cast<double>(std::numeric_limits<T>::max());
-    return static_cast<T>(std::clamp(x, -largest, largest));
-  }
+  [[nodiscard]] static T held(double x) noexcept { return held_as<T>(x); }
 
   const list_outputs<T>& out_;
   std::span<const std::uint32_t> order_;

@@ -3,6 +3,7 @@
 
 #include <rankloss/batch.hpp>
 #include <rankloss/detail/check_data.hpp>
+#include <rankloss/detail/finite.hpp>
 #include <rankloss/detail/require.hpp>
 #include <rankloss/detail/weighted_mean.hpp>
 
@@ -23,11 +24,20 @@ inline void check_steps(std::string_view field, std::size_t size, std::size_t ex
   require(size == expected, field, ": size ", size, ", expected ", expected, " (", of, ")");
 }
 
+/// By the bits in memory.
+template <class Steps>
+[[nodiscard]] bool finite_at(const Steps& values, std::size_t i) noexcept {
+  if constexpr (requires { values.is_finite(i); })
+    return values.is_finite(i);
+  else
+    return is_finite(values[i]);
+}
+
 /// Masked steps may hold anything.
 template <class Steps>
 void check_finite(std::string_view field, const Steps& values, const flags& mask, std::string_view unit = "step") {
   for (std::size_t i = 0; i < values.size(); ++i)
-    if (!is_finite(values[i])) require(!keeps(mask, i), field, ": ", values[i], " at ", unit, " ", i, ", expected a finite number");
+    if (!finite_at(values, i)) require(!keeps(mask, i), field, ": ", values[i], " at ", unit, " ", i, ", expected a finite number");
 }
 
 /// What part of a mean each step is; parts sum to 1, or are all 0 when nothing counts.

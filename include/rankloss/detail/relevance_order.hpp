@@ -3,6 +3,7 @@
 
 #include <rankloss/batch.hpp>
 #include <rankloss/detail/argsort.hpp>
+#include <rankloss/detail/finite.hpp>
 #include <rankloss/detail/item_rows.hpp>
 #include <rankloss/detail/simd.hpp>
 #include <rankloss/workspace.hpp>
@@ -114,24 +115,20 @@ struct rest_sums {
   double temperature;
 
   /// (a - b) / temperature for a, b among the scores, finite.
-  [[nodiscard]] double between(double a, double b) const noexcept {
-    constexpr double largest = std::numeric_limits<double>::max();
-    return std::clamp((0.5 * a - 0.5 * b) * (2.0 / temperature), -largest, largest);
-  }
+  [[nodiscard]] double between(double a, double b) const noexcept { return held_as<double>((0.5 * a - 0.5 * b) * (2.0 / temperature)); }
   /// exp((s_k - most[from]) / temperature)
   [[nodiscard]] double share(std::size_t k, std::size_t from) const noexcept { return std::exp(between(s[k], most[from])); }
 };
 
 template <class T>
 [[nodiscard]] rest_sums sum_rests(const strided<const T>& scores, std::span<const std::uint32_t> order, double temperature, workspace& scratch) {
-  constexpr double largest = static_cast<double>(std::numeric_limits<T>::max());
   const std::size_t n = order.size();
   const std::span<double> s = scratch.take<double>(n);
   const std::span<double> most = scratch.take<double>(n);
   const std::span<double> sum = scratch.take<double>(n);
   const rest_sums rests{s, most, sum, temperature};
   for (std::size_t k = n; k-- > 0;) {
-    s[k] = std::clamp(static_cast<double>(scores[order[k]]), -largest, largest);
+    s[k] = static_cast<double>(bounded(scores[order[k]]));
     if (k + 1 == n) {
       most[k] = s[k];
       sum[k] = 1.0;

@@ -34,20 +34,22 @@ template <class T, class Arch>
 }
 
 /// The bit patterns of lanes; xsimd changed the template argument after 8.1.
-template <class Arch>
-[[nodiscard]] [[gnu::always_inline]] inline bits<Arch> to_bits(const lanes<Arch>& values) noexcept {
+template <class Arch, class S>
+[[nodiscard]] [[gnu::always_inline]] inline auto to_bits(const xsimd::batch<S, Arch>& values) noexcept {
+  using unsigned_type = std::conditional_t<sizeof(S) == 4, std::uint32_t, std::uint64_t>;
 #if XSIMD_VERSION_MAJOR >= 9
-  return xsimd::bitwise_cast<std::uint64_t>(values);
+  return xsimd::bitwise_cast<unsigned_type>(values);
 #else
-  return xsimd::bitwise_cast<bits<Arch> >(values);
+  return xsimd::bitwise_cast<xsimd::batch<unsigned_type, Arch> >(values);
 #endif
 }
-template <class Arch>
-[[nodiscard]] [[gnu::always_inline]] inline lanes<Arch> from_bits(const bits<Arch>& patterns) noexcept {
+template <class Arch, class B>
+[[nodiscard]] [[gnu::always_inline]] inline auto from_bits(const xsimd::batch<B, Arch>& patterns) noexcept {
+  using real = std::conditional_t<sizeof(B) == 4, float, double>;
 #if XSIMD_VERSION_MAJOR >= 9
-  return xsimd::bitwise_cast<double>(patterns);
+  return xsimd::bitwise_cast<real>(patterns);
 #else
-  return xsimd::bitwise_cast<lanes<Arch> >(patterns);
+  return xsimd::bitwise_cast<xsimd::batch<real, Arch> >(patterns);
 #endif
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <rankloss/batch.hpp>
+#include <rankloss/detail/finite.hpp>
 #include <rankloss/detail/item_rows.hpp>
 #include <rankloss/detail/lane_math.hpp>
 #include <rankloss/detail/require.hpp>
@@ -19,7 +20,7 @@
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
 inline void check_temperature(std::string_view field, double temperature) {
-  require(temperature >= 1e-15 && temperature <= 1e300, field, ": ", temperature, ", expected 1e-15 to 1e300");
+  require(within(temperature, 1e-15, 1e300), field, ": ", temperature, ", expected 1e-15 to 1e300");
 }
 
 /// What the scores' softmax is held against: v_i >= 0, padded with 0 to whole rows of lanes, and their sum. Both are in units of their own where

@@ -3,6 +3,7 @@
 
 #include <rankloss/batch.hpp>
 #include <rankloss/detail/argsort.hpp>
+#include <rankloss/detail/finite.hpp>
 #include <rankloss/detail/lane_math.hpp>
 #include <rankloss/detail/require.hpp>
 #include <rankloss/detail/simd.hpp>
@@ -59,20 +60,6 @@ struct sorted_rows {
     }
   }
 };
-
-/// Infinite scores become the largest finite ones, so that equal infinities are ties and no difference is NaN.
-template <class T>
-[[nodiscard]] inline T bounded(T score) noexcept {
-  return std::clamp(score, std::numeric_limits<T>::lowest(), std::numeric_limits<T>::max());
-}
-
-/// decay row from two neighbouring rows of scores; 0 into padding, which is -infinity, so that it acts on nothing and not on itself.
-template <class Arch>
-[[gnu::always_inline]] inline lanes<Arch> decay_between(const lanes<Arch>& upper, const lanes<Arch>& lower, double scale) noexcept {
-  using V = lanes<Arch>;
-  const V gap = xsimd::select(upper == lower, V(0.0), (upper - lower) * V(scale));
-  return xsimd::select(lower == V(-std::numeric_limits<double>::infinity()), V(0.0), exp_minus(gap));
-}
 
 /// One list, sorted.
 template <class T>
@@ -136,25 +123,28 @@ template <class Arch, class T>
   const std::span<double> decay = scratch.take<double>((rows + 1) * w);
   // Rows in which the last lane still holds an item have no gap in any lane.
   sorted.whole_rows = n > (w - 1) * rows ? n - (w - 1) * rows : 0;
-  alignas(64) double previous[w];
+  // Into padding and across a lane's end the decay is 0: what is there acts on nothing.
   alignas(64) double current[w];
-  for (std::size_t l = 0; l < w; ++l) previous[l] = l > 0 && l * rows <= n ? x(l * rows - 1) : std::numeric_limits<double>::infinity();
-  V upper = V::load_aligned(previous);
+  alignas(64) double kept[w];
+  for (std::size_t l = 0; l < w; ++l) current[l] = l > 0 && l * rows <= n ? x(l * rows - 1) : x(0);
+  V upper = V::load_aligned(current);
   for (std::size_t i = 0; i <= rows; ++i) {
     if (i < sorted.whole_rows) {
       for (std::size_t l = 0; l < w; ++l) {
         current[l] = x(l * rows + i);
+        kept[l] = l * rows + i > 0 ? 1.0 : 0.0;
         order[i * w + l] = list.order[l * rows + i];
       }
     } else {
       for (std::size_t l = 0; l < w; ++l) {
         const std::size_t at = l * rows + i;
-        current[l] = at < n ? x(at) : -std::numeric_limits<double>::infinity();
+        current[l] = at < n ? x(at) : x(n - 1);
+        kept[l] = at > 0 && at < n ? 1.0 : 0.0;
         if (i < rows) order[i * w + l] = at < n ? list.order[at] : static_cast<std::uint32_t>(n);
       }
     }
     const V lower = V::load_aligned(current);
-    decay_between<Arch>(upper, lower, scale).store_aligned(decay.data() + i * w);
+    (exp_minus((upper - lower) * V(scale)) * V::load_aligned(kept)).store_aligned(decay.data() + i * w);
     upper = lower;
   }
 
@@ -195,7 +185,7 @@ template <class Arch, class T>
   return sorted;
 }
 
-/// Scores of up to `lane_count` lists, [lane][row]; padding is below every score.
+/// Scores of up to `lane_count` lists, [lane][row]; padding is below no score and behind all.
 template <class Arch, class T, class R>
 [[nodiscard]] std::span<T> lay_in_lanes(std::span<const list<T, R>> lists, std::size_t rows, workspace& scratch) {
   constexpr std::size_t w = lane_count<Arch>;
@@ -209,7 +199,7 @@ template <class Arch, class T, class R>
     } else {
       for (std::size_t i = 0; i < n; ++i) to[i] = bounded(lists[l].scores[i]);
     }
-    std::fill(to + n, to + rows, -std::numeric_limits<T>::infinity());
+    std::fill(to + n, to + rows, std::numeric_limits<T>::lowest());
   }
   return x;
 }
@@ -221,12 +211,24 @@ template <class T, class R>
   return rows;
 }
 
-/// Rows and the scores in them, [row][lane].
+/// Rows and the scores in them, [row][lane]; the lowest number where a list has ended.
 template <class Arch>
 struct plain_rows {
   sorted_rows<Arch> rows;
   std::span<const double> x;
+  lanes<Arch> sizes = lanes<Arch>(0.0);  ///< items of each lane's list
+
+  /// Which lanes hold an item in row i.
+  [[nodiscard]] auto holds(std::size_t i) const noexcept { return sizes > lanes<Arch>(static_cast<double>(i)); }
 };
+
+/// Items of up to `lane_count` lists, 0 in the lanes beyond.
+template <class Arch, class T, class R>
+[[nodiscard]] lanes<Arch> sizes_of(std::span<const list<T, R>> lists) noexcept {
+  alignas(64) double sizes[lane_count<Arch>]{};
+  for (std::size_t l = 0; l < lists.size(); ++l) sizes[l] = static_cast<double>(lists[l].size());
+  return lanes<Arch>::load_aligned(sizes);
+}
 
 /// Up to `lane_count` lists as they are, for the plain O(n^2) form.
 template <class Arch, class T, class R>
@@ -247,10 +249,11 @@ template <class Arch, class T, class R>
   group.rows.items = rows * w;
   group.rows.order = order;
   group.x = x;
+  group.sizes = sizes_of<Arch>(lists);
   return group;
 }
 
-/// Up to `lane_count` lists, sorted: rows without decay, and the scores in them, [row][lane]; -infinity where a list has ended.
+/// Up to `lane_count` lists, sorted: rows without decay, and the scores in them, [row][lane].
 template <class Arch, class T, class R>
 [[nodiscard]] plain_rows<Arch> sort_lanes(std::span<const list<T, R>> lists, workspace& scratch) {
   using V = lanes<Arch>;
@@ -295,8 +298,8 @@ template <class Arch, class T, class R>
         keys[i * w + l] = x[l * rows + i];
         places[i * w + l] = static_cast<double>(l * rows + i);
       }
-    // Below every item, padding of its own list included.
-    std::fill(keys.begin() + static_cast<std::ptrdiff_t>(rows * w), keys.end(), -std::numeric_limits<double>::infinity());
+    // Behind every item, as the padding of a list is, too: equal keys are told apart by their places.
+    std::fill(keys.begin() + static_cast<std::ptrdiff_t>(rows * w), keys.end(), std::numeric_limits<double>::lowest());
     std::fill(places.begin() + static_cast<std::ptrdiff_t>(rows * w), places.end(), static_cast<double>(rows * w));
     sort_rows(
         all_rows,
@@ -324,6 +327,7 @@ template <class Arch, class T, class R>
   sorted.rows.items = rows * w;
   sorted.rows.order = order;
   sorted.x = sorted_x;
+  sorted.sizes = sizes_of<Arch>(lists);
   return sorted;
 }
 
@@ -335,12 +339,13 @@ template <class Arch, class T, class R>
   const plain_rows<Arch> sorted = sort_lanes<Arch, T, R>(lists, scratch);
   sorted_rows<Arch> group = sorted.rows;
   const std::span<double> decay = scratch.take<double>((group.rows + 1) * w);
-  V upper(std::numeric_limits<double>::infinity());
-  for (std::size_t i = 0; i < group.rows; ++i) {
-    const V lower = V::load_aligned(sorted.x.data() + i * w);
-    decay_between<Arch>(upper, lower, 1.0 / temperature).store_aligned(decay.data() + i * w);
-    upper = lower;
+  // 0 into padding, so that it acts on nothing and not on itself.
+  const V scale(1.0 / temperature);
+  for (std::size_t i = 1; i < group.rows; ++i) {
+    const V gap = (V::load_aligned(sorted.x.data() + (i - 1) * w) - V::load_aligned(sorted.x.data() + i * w)) * scale;
+    xsimd::select(sorted.holds(i), exp_minus(gap), V(0.0)).store_aligned(decay.data() + i * w);
   }
+  V(0.0).store_aligned(decay.data());
   V(0.0).store_aligned(decay.data() + group.rows * w);
   group.decay = decay;
   return group;

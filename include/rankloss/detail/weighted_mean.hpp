@@ -3,6 +3,7 @@
 
 #include <rankloss/batch.hpp>
 #include <rankloss/detail/check_data.hpp>
+#include <rankloss/detail/finite.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -13,7 +14,7 @@ namespace rankloss::inline RANKLOSS_ABI::detail {
 
 /// The power of two that brings a number > 0 near 1, so that it and its inverse are normal numbers whatever the number is; 1 for others.
 [[nodiscard]] inline double unit_of(double largest) noexcept {
-  return largest > 0.0 && is_finite(largest) ? std::ldexp(1.0, -std::clamp(std::ilogb(largest), -1022, 1022)) : 1.0;
+  return is_finite(opaque(largest)) && largest > 0.0 ? std::ldexp(1.0, -std::clamp(std::ilogb(largest), -1022, 1022)) : 1.0;
 }
 
 /// weighted_mean: from weights to shares to a value, for lists, pairs, steps and items alike.
@@ -53,11 +54,11 @@ class weighted_mean {
     double sum = 0.0;
     for (std::size_t k = 0; k < count; ++k) sum += (summed_ ? weight(k) : scaled(weight(k))) * x(k);
     const double value = sum * share_;
-    if (is_finite(value)) return value;
+    if (is_finite(opaque(value))) return value;
     sum = 0.0;
     for (std::size_t k = 0; k < count; ++k) {
       if (!(weight(k) > 0.0)) continue;
-      if (!is_finite(x(k))) return share_ < 0.0 ? -x(k) : share_ > 0.0 ? x(k) : 0.0;
+      if (!is_finite(opaque(x(k)))) return share_ < 0.0 ? -x(k) : share_ > 0.0 ? x(k) : 0.0;
       sum += scaled(weight(k)) * (x(k) * 0x1p-600);
     }
     return held(held(sum * share()) * 0x1p600);

@@ -3,6 +3,7 @@
 
 #include <rankloss/batch.hpp>
 #include <rankloss/detail/check_data.hpp>
+#include <rankloss/detail/finite.hpp>
 #include <rankloss/detail/lambda_sums.hpp>
 #include <rankloss/detail/require.hpp>
 #include <rankloss/detail/sorted_rows.hpp>
@@ -66,7 +67,7 @@ struct lambdarank {
   static constexpr bool is_slope = false;
 
   void validate() const {
-    rankloss::detail::require(sigmoid >= 1e-15 && sigmoid <= 1e15, "sigmoid: ", sigmoid, ", expected 1e-15 to 1e15");
+    rankloss::detail::require(rankloss::detail::within(sigmoid, 1e-15, 1e15), "sigmoid: ", sigmoid, ", expected 1e-15 to 1e15");
     rankloss::detail::check_gain(gain, gain_table);
   }
   [[nodiscard]] bool takes(double y) const noexcept { return rankloss::detail::takes_grade(gain, gain_table, 30.0, y); }
@@ -81,7 +82,9 @@ struct lambdarank {
     rankloss::detail::lambda_sums<Arch> sums(items, scratch);
     const std::size_t n = sums.size();
     const std::span<const std::uint32_t> item = sums.places().item;
-    const auto ends = [&](std::size_t p) { return !rankloss::detail::is_finite(items.scores[item[p]]) && items.scores[item[p]] < T{0}; };
+    const auto ends = [&](std::size_t p) {
+      return !rankloss::detail::is_finite(items.scores[item[p]]) && rankloss::detail::bounded(items.scores[item[p]]) < T{0};
+    };
     const std::size_t worst = n > 1 && ends(n - 1) ? n - 2 : n - 1;
     std::size_t end = n;
     while (end > 0 && ends(end - 1)) --end;
@@ -189,7 +192,7 @@ struct rank_xendcg {
       if (!out.gradient.empty()) out.gradient[i] = narrow<T>(gradient[i] * weight);
       if (!out.hessian.empty()) out.hessian[i] = narrow<T>(rho(i) * outside(i) * weight);
     }
-    return std::min(value, std::numeric_limits<double>::max());
+    return rankloss::detail::held_as<double>(value);
   }
 
  private:

@@ -3,6 +3,7 @@
 
 #include <rankloss/detail/check_data.hpp>
 #include <rankloss/detail/decimal.hpp>
+#include <rankloss/detail/finite.hpp>
 #include <rankloss/detail/require.hpp>
 #include <rankloss/detail/text.hpp>
 

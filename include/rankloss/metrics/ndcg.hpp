@@ -4,6 +4,7 @@
 #include <rankloss/batch.hpp>
 #include <rankloss/detail/argsort.hpp>
 #include <rankloss/detail/check_data.hpp>
+#include <rankloss/detail/finite.hpp>
 #include <rankloss/detail/rank_cut.hpp>
 #include <rankloss/detail/score_runs.hpp>
 #include <rankloss/evaluate.hpp>
@@ -56,7 +57,7 @@ void weighted_gains(const list<T, R>& items, gain kind, std::span<const double> 
     gains[i] = gain_of(kind, table, static_cast<double>(items.relevance[i]), shift) * unit;
     if (items.weights.empty()) continue;
     const double product = items.weights[i] > 0.0 ? gains[i] * std::ldexp(items.weights[i], -weight_shift) : 0.0;
-    gains[i] = is_finite(gains[i]) ? held_as<double>(product) : product;
+    gains[i] = is_finite(opaque(gains[i])) ? held_as<double>(product) : product;
   }
 }
 
@@ -74,7 +75,7 @@ template <class T>
     for (std::size_t p = run.begin; p < std::min(run.end, k); ++p) discount += discount_at(p + 1);
     const auto size = static_cast<double>(run.items.size());
     const double worth = gain * discount / size;
-    sum = held_sum(sum, is_finite(gain) && !is_finite(worth) ? gain * (discount / size) : worth);
+    sum = held_sum(sum, is_finite(opaque(gain)) && !is_finite(opaque(worth)) ? gain * (discount / size) : worth);
   });
   return sum;
 }

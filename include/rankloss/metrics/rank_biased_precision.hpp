@@ -3,6 +3,7 @@
 
 #include <rankloss/batch.hpp>
 #include <rankloss/detail/check_data.hpp>
+#include <rankloss/detail/finite.hpp>
 #include <rankloss/detail/rank_cut.hpp>
 #include <rankloss/detail/require.hpp>
 #include <rankloss/detail/score_runs.hpp>
@@ -42,7 +43,8 @@ struct rank_biased_precision {
   static constexpr double best = 1.0;
 
   void validate() const {
-    detail::require(persistence > 0.0 && persistence < 1.0, "persistence: ", persistence, ", expected between 0 and 1");
+    detail::require(detail::is_finite(persistence) && persistence > 0.0 && persistence < 1.0, "persistence: ", persistence,
+                    ", expected between 0 and 1");
     detail::check_gain(gain, gain_table);
   }
   [[nodiscard]] bool takes(double y) const noexcept { return detail::takes_gain(gain, y); }

@@ -3,6 +3,7 @@
 
 #include <rankloss/batch.hpp>
 #include <rankloss/detail/argsort.hpp>
+#include <rankloss/detail/finite.hpp>
 #include <rankloss/detail/rank_cut.hpp>
 #include <rankloss/evaluate.hpp>
 #include <rankloss/workspace.hpp>
@@ -58,8 +59,8 @@ template <class T, class R>
   }
   if (found.matching == 0) return found;
   for (std::size_t i = 0; i < items.size(); ++i) {
-    found.above += items.scores[i] > best ? 1 : 0;
-    found.tied += items.scores[i] == best ? 1 : 0;
+    found.above += items.scores[i] > best ? 1u : 0u;
+    found.tied += items.scores[i] == best ? 1u : 0u;
   }
   return found;
 }

@@ -55,7 +55,7 @@ struct reciprocal_rank {
   template <class T, class R>
   double of_ranks(std::span<const double> ranks, const list<T, R>& items, std::span<double> by_rank, workspace&) const noexcept {
     std::fill(by_rank.begin(), by_rank.end(), 0.0);
-    double least = std::numeric_limits<double>::infinity();
+    double least = std::numeric_limits<double>::max();
     double sharing = 0.0;
     for (std::size_t i = 0; i < items.size(); ++i) {
       if (!detail::relevant(items, i) || ranks[i] > least) continue;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <rankloss/detail/finite.hpp>
 #include <rankloss/detail/lane_math.hpp>
 #include <rankloss/detail/pair_kernel.hpp>
 #include <rankloss/detail/pair_merge.hpp>
@@ -35,7 +36,7 @@ enum class logarithm {
 namespace detail {
 
 inline void check_length(const char* field, double value) {
-  rankloss::detail::require(value >= 1e-15 && value <= 1e300, field, ": ", value, ", expected 1e-15 to 1e300");
+  rankloss::detail::require(rankloss::detail::within(value, 1e-15, 1e300), field, ": ", value, ", expected 1e-15 to 1e300");
 }
 /// A distance of scores in lengths, at most 1e30 in float and 1e290 in double: times a weight of 0 it is nothing, and sums of it are numbers.
 template <class V>
@@ -68,12 +69,12 @@ struct logistic {
     using S = typename V::value_type;
     const V distance = detail::distance_of(d, V(static_cast<S>(1.0 / temperature)));
     const auto right = d > V(S(0));
-    const V u = xsimd::exp(-distance);
+    const V u = rankloss::detail::exp_minus(distance);
     const V high = V(S(1)) / (V(S(1)) + u);
     const V low = u * high;
     const V f(static_cast<S>(factor()));
     const V by_x(static_cast<S>(factor() / temperature));
-    return {f * (xsimd::select(right, V(S(0)), distance) + xsimd::log1p(u)), -by_x * xsimd::select(right, low, high),
+    return {f * (xsimd::select(right, V(S(0)), distance) + rankloss::detail::minus_log_rest(low)), -by_x * xsimd::select(right, low, high),
             by_x * V(static_cast<S>(1.0 / temperature)) * low * high};
   }
 
@@ -103,7 +104,7 @@ struct soft_zero_one {
     using S = typename V::value_type;
     const V scale(static_cast<S>(1.0 / temperature));
     const auto right = d > V(S(0));
-    const V u = xsimd::exp(-detail::distance_of(d, scale));
+    const V u = rankloss::detail::exp_minus(detail::distance_of(d, scale));
     const V high = V(S(1)) / (V(S(1)) + u);
     const V low = u * high;
     const V bend = scale * scale * low * high * (high - low);
@@ -125,7 +126,7 @@ struct soft_zero_one {
 struct hinge {
   double margin = 1.0;  ///< 0 to 1e300, in units of the scores
 
-  void validate() const { rankloss::detail::require(margin >= 0.0 && margin <= 1e300, "margin: ", margin, ", expected 0 to 1e300"); }
+  void validate() const { rankloss::detail::require(rankloss::detail::within(margin, 0.0, 1e300), "margin: ", margin, ", expected 0 to 1e300"); }
   [[nodiscard]] double length() const noexcept { return margin > 0.0 ? margin : 1.0; }
 
   /// What it is as sums of hinges of places: of the scores.
@@ -144,7 +145,7 @@ struct hinge {
 struct squared_hinge {
   double margin = 1.0;  ///< 0 to 1e300, in units of the scores
 
-  void validate() const { rankloss::detail::require(margin >= 0.0 && margin <= 1e300, "margin: ", margin, ", expected 0 to 1e300"); }
+  void validate() const { rankloss::detail::require(rankloss::detail::within(margin, 0.0, 1e300), "margin: ", margin, ", expected 0 to 1e300"); }
   [[nodiscard]] double length() const noexcept { return margin > 0.0 ? margin : 1.0; }
 
   [[nodiscard]] std::array<rankloss::detail::hinge_sum, 1> hinges() const noexcept { return {{{.margin = margin, .power = 2}}}; }
@@ -170,7 +171,7 @@ struct exponential {
   [[nodiscard]] terms<V> operator()(const V& d, const V&) const noexcept {
     using S = typename V::value_type;
     const V scale(static_cast<S>(1.0 / temperature));
-    const V value = detail::finite(xsimd::exp(-d * scale));
+    const V value = detail::finite(rankloss::detail::exp_of(-d * scale));
     return {value, -detail::finite(value * scale), detail::finite(detail::finite(value * scale) * scale)};
   }
 };
@@ -197,7 +198,7 @@ struct squared_difference {
 struct quantile {
   double tau = 0.5;  ///< 0 to 1: which quantile of the differences of relevance the differences of scores estimate
 
-  void validate() const { rankloss::detail::require(tau >= 0.0 && tau <= 1.0, "tau: ", tau, ", expected 0 to 1"); }
+  void validate() const { rankloss::detail::require(rankloss::detail::within(tau, 0.0, 1.0), "tau: ", tau, ", expected 0 to 1"); }
   [[nodiscard]] double length() const noexcept { return 1.0; }
 
   /// Of places s - y: one way where they lie, the other way where they do not.

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <rankloss/batch.hpp>
+#include <rankloss/detail/finite.hpp>
 #include <rankloss/detail/ideal_dcg.hpp>
 #include <rankloss/detail/require.hpp>
 #include <rankloss/detail/simd.hpp>
@@ -349,7 +350,7 @@ struct ndcg_loss2_plus {
   static constexpr bool by_place = true;
   void validate() const {
     rankloss::detail::check_gain(gain, gain_table);
-    rankloss::detail::require(mu >= 0.0 && mu <= 1e30, "mu: ", mu, ", expected 0 to 1e30");
+    rankloss::detail::require(rankloss::detail::within(mu, 0.0, 1e30), "mu: ", mu, ", expected 0 to 1e30");
   }
   [[nodiscard]] bool takes(double y) const noexcept { return rankloss::detail::takes_gain(gain, y); }
   [[nodiscard]] std::string_view expects() const noexcept { return rankloss::detail::expects_gain; }

@@ -3,6 +3,7 @@
 
 #include <rankloss/batch.hpp>
 #include <rankloss/detail/check_data.hpp>
+#include <rankloss/detail/finite.hpp>
 #include <rankloss/detail/isotonic.hpp>
 #include <rankloss/detail/require.hpp>
 #include <rankloss/ranks/rank.hpp>
@@ -43,7 +44,7 @@ struct projected_ranks {
   rankloss::regularization regularization = rankloss::regularization::quadratic;  ///< the distance that is least
 
   void validate() const {
-    detail::require(temperature >= 1e-15 && temperature <= 1e300, "temperature: ", temperature, ", expected 1e-15 to 1e300");
+    detail::require(detail::within(temperature, 1e-15, 1e300), "temperature: ", temperature, ", expected 1e-15 to 1e300");
     detail::require(detail::is_finite(base), "base: ", base, ", expected a finite number");
   }
 

@@ -4,6 +4,7 @@
 #include <rankloss/batch.hpp>
 #include <rankloss/context.hpp>
 #include <rankloss/detail/check_data.hpp>
+#include <rankloss/detail/finite.hpp>
 #include <rankloss/detail/require.hpp>
 #include <rankloss/workspace.hpp>
 
@@ -43,7 +44,7 @@ template <class How, class T>
 void check_scores(const How& how, std::span<const T> scores, const context& ctx) {
   if constexpr (requires { how.validate(); }) how.validate();
   if (ctx.checks == data_checks::off) return;
-  const std::size_t bad = find_first(strided<const T>(scores.data(), scores.size()), [](T s) { return is_nan(s); });
+  const std::size_t bad = find_first(strided<const T>(scores.data(), scores.size()), [](const T& s) { return is_nan(s); });
   require(bad == scores.size(), "scores: ", bad < scores.size() ? static_cast<double>(scores[bad]) : 0.0, " at item ", bad, ", expected a number");
 }
 
@@ -51,7 +52,7 @@ template <class T>
 void check_array(std::string_view field, std::span<const T> values, std::size_t expected, const context& ctx) {
   require(values.size() == expected, field, ": size ", values.size(), ", expected ", expected, " (one per score)");
   if (ctx.checks == data_checks::off) return;
-  const std::size_t bad = find_first(strided<const T>(values.data(), values.size()), [](T v) { return !is_finite(v); });
+  const std::size_t bad = find_first(strided<const T>(values.data(), values.size()), [](const T& v) { return !is_finite(v); });
   require(bad == values.size(), field, ": ", bad < values.size() ? static_cast<double>(values[bad]) : 0.0, " at item ", bad,
           ", expected a finite number");
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <rankloss/batch.hpp>
+#include <rankloss/detail/finite.hpp>
 #include <rankloss/detail/require.hpp>
 #include <rankloss/detail/sigmoid_sums.hpp>
 #include <rankloss/ranks/rank.hpp>
@@ -33,7 +34,7 @@ struct sigmoid_ranks {
   double base = 1.0;                          ///< rank of the first
 
   void validate() const {
-    detail::require(temperature >= 1e-15 && temperature <= 1e300, "temperature: ", temperature, ", expected 1e-15 to 1e300");
+    detail::require(detail::within(temperature, 1e-15, 1e300), "temperature: ", temperature, ", expected 1e-15 to 1e300");
     detail::require(detail::is_finite(base), "base: ", base, ", expected a finite number");
   }
 

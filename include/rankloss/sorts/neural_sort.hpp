@@ -2,6 +2,7 @@
 #pragma once
 
 #include <rankloss/batch.hpp>
+#include <rankloss/detail/finite.hpp>
 #include <rankloss/detail/neural_band.hpp>
 #include <rankloss/detail/require.hpp>
 #include <rankloss/detail/sorted_rows.hpp>
@@ -34,7 +35,7 @@ namespace rankloss::inline RANKLOSS_ABI {
 struct neural_sort {
   double temperature = 1.0;  ///< 1e-15 to 1e300, in units of the scores
 
-  void validate() const { detail::require(temperature >= 1e-15 && temperature <= 1e300, "temperature: ", temperature, ", expected 1e-15 to 1e300"); }
+  void validate() const { detail::require(detail::within(temperature, 1e-15, 1e300), "temperature: ", temperature, ", expected 1e-15 to 1e300"); }
 
   /// The operator of one list; see soft_sort_operator.
   template <class T, class Arch = xsimd::default_arch>

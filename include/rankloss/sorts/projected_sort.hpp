@@ -3,6 +3,7 @@
 
 #include <rankloss/batch.hpp>
 #include <rankloss/context.hpp>
+#include <rankloss/detail/finite.hpp>
 #include <rankloss/detail/isotonic.hpp>
 #include <rankloss/detail/require.hpp>
 #include <rankloss/ranks/rank.hpp>
@@ -42,7 +43,7 @@ struct projected_sort {
   rank_order order = rank_order::descending;                                      ///< which score comes first
   rankloss::regularization regularization = rankloss::regularization::quadratic;  ///< the distance that is least
 
-  void validate() const { detail::require(temperature >= 1e-15 && temperature <= 1e300, "temperature: ", temperature, ", expected 1e-15 to 1e300"); }
+  void validate() const { detail::require(detail::within(temperature, 1e-15, 1e300), "temperature: ", temperature, ", expected 1e-15 to 1e300"); }
 
   /// Soft-sorted values of one list, and products with the Jacobian as in smooth_ranks: values and cotangents by place, tangents and gradients
   /// by item.

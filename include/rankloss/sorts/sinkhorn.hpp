@@ -2,6 +2,7 @@
 #pragma once
 
 #include <rankloss/batch.hpp>
+#include <rankloss/detail/finite.hpp>
 #include <rankloss/detail/neural_band.hpp>
 #include <rankloss/detail/require.hpp>
 #include <rankloss/detail/sinkhorn_band.hpp>
@@ -48,7 +49,7 @@ struct sinkhorn {
   void validate() const {
     sort.validate();
     detail::require(steps <= 1000000, "steps: ", steps, ", expected at most 1000000");
-    detail::require(tolerance >= 0.0 && tolerance <= 1.0, "tolerance: ", tolerance, ", expected 0 to 1");
+    detail::require(detail::within(tolerance, 0.0, 1.0), "tolerance: ", tolerance, ", expected 0 to 1");
   }
 
   /// The operator of one list; see soft_sort_operator.

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <rankloss/batch.hpp>
+#include <rankloss/detail/finite.hpp>
 #include <rankloss/detail/lane_math.hpp>
 #include <rankloss/detail/require.hpp>
 #include <rankloss/detail/simd.hpp>
@@ -52,7 +53,7 @@ struct soft_sort {
   sort_distance distance = sort_distance::absolute;  ///< p
   sort_forward forward = sort_forward::soft;         ///< what apply, apply_transposed and to_matrix use
 
-  void validate() const { detail::require(temperature >= 1e-15 && temperature <= 1e300, "temperature: ", temperature, ", expected 1e-15 to 1e300"); }
+  void validate() const { detail::require(detail::within(temperature, 1e-15, 1e300), "temperature: ", temperature, ", expected 1e-15 to 1e300"); }
 
   /// The permutation of one list; see soft_sort_operator.
   template <class T, class Arch = xsimd::default_arch>
@@ -132,9 +133,11 @@ struct soft_sort {
         double sum = 0.0;
         for (std::size_t j = 0; j < n_; j += w) {
           alignas(64) double apart[w];
-          for (std::size_t l = 0; l < w; ++l) apart[l] = j + l < n_ ? std::abs(difference(i, j + l)) : std::numeric_limits<double>::infinity();
-          const V d = V::load_aligned(apart);
-          const V kernel = detail::exp_minus((distance_ == sort_distance::squared ? d * d : d) * V(1.0 / temperature_));
+          for (std::size_t l = 0; l < w; ++l) {
+            const double d = j + l < n_ ? std::abs(difference(i, j + l)) : 0.0;
+            apart[l] = distance_ == sort_distance::squared ? d * d : d;
+          }
+          const V kernel = detail::only_items<Arch>(std::min(w, n_ - j), detail::exp_minus(V::load_aligned(apart) * V(1.0 / temperature_)));
           detail::store_row<Arch>(row.data() + j, kernel);
           sum += detail::sum_of(kernel);
         }

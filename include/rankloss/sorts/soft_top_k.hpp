@@ -3,6 +3,7 @@
 
 #include <rankloss/batch.hpp>
 #include <rankloss/context.hpp>
+#include <rankloss/detail/finite.hpp>
 #include <rankloss/detail/lane_math.hpp>
 #include <rankloss/detail/require.hpp>
 #include <rankloss/detail/simd.hpp>
@@ -44,8 +45,8 @@ struct soft_top_k {
   double temperature = 1.0;  ///< 1e-15 to 1e300, in units of the scores
 
   void validate() const {
-    detail::require(k >= 0.0, "k: ", k, ", expected >= 0");
-    detail::require(temperature >= 1e-15 && temperature <= 1e300, "temperature: ", temperature, ", expected 1e-15 to 1e300");
+    detail::require(!detail::is_nan(k) && k >= 0.0, "k: ", k, ", expected >= 0");
+    detail::require(detail::within(temperature, 1e-15, 1e300), "temperature: ", temperature, ", expected 1e-15 to 1e300");
   }
 
   /// The selection from one list, in scratch of the caller's scope. Arrays are doubles in the order of the scores.
@@ -82,7 +83,7 @@ struct soft_top_k {
         alignas(64) double s[w];
         for (std::size_t l = 0; l < w; ++l) s[l] = score(std::min(i + l, n - 1));
         const V own = V::load_aligned(s);
-        const auto is_above = own >= V(found.upper);
+        const auto is_above = own >= V(found.upper) && V(found.any_above ? 1.0 : 0.0) > V(0.0);
         const V apart = xsimd::abs(own - xsimd::select(is_above, V(found.upper), V(found.lower)));
         const V share =
             detail::exp_minus(apart * V(1.0 / temperature_)) * xsimd::select(is_above, V(found.above / greatest), V(found.below / greatest));
@@ -120,6 +121,7 @@ struct soft_top_k {
       double upper, lower;
       double above, below;
       std::size_t last_above = 0, first_below = 0;  ///< the items of these scores
+      bool any_above = true;                        ///< `upper` is a score
       bool vanishes = false;                        ///< both are 0 to the type; `above` and `below` are then in proportion
     };
 
@@ -134,8 +136,8 @@ struct soft_top_k {
       const std::span<double> decay = scratch.take<double>(n + w);  // [i] exp(-(x_{i-1} - x_i) / t), 0 at both ends
       for (std::size_t i = 0; i <= n; i += w) {
         alignas(64) double gaps[w];
-        for (std::size_t l = 0; l < w; ++l) gaps[l] = i + l > 0 && i + l < n ? x(i + l - 1) - x(i + l) : std::numeric_limits<double>::infinity();
-        detail::exp_minus(V::load_aligned(gaps) * V(1.0 / temperature_)).store_unaligned(decay.data() + i);
+        for (std::size_t l = 0; l < w; ++l) gaps[l] = i + l > 0 && i + l < n ? (x(i + l - 1) - x(i + l)) * (1.0 / temperature_) : 1e300;
+        detail::exp_minus(V::load_aligned(gaps)).store_unaligned(decay.data() + i);
       }
       const std::span<double> lower_sums = scratch.take<double>(n + 1);  // [m] L if m scores are above b
       lower_sums[n] = 0.0;
@@ -153,8 +155,13 @@ struct soft_top_k {
       const double h = decay[m];
       const double excess = static_cast<double>(m) - wanted;
       const double root = std::abs(excess) + std::sqrt(excess * excess + upper_sum * lower_sum * h);
-      const double infinity = std::numeric_limits<double>::infinity();
-      threshold found{m > 0 ? x(m - 1) : infinity, m < n ? x(m) : -infinity, 0.0, 0.0, m > 0 ? sorted.order[m - 1] : 0, m < n ? sorted.order[m] : 0};
+      threshold found{.upper = x(m > 0 ? m - 1 : 0),
+                      .lower = x(std::min(m, n - 1)),
+                      .above = 0.0,
+                      .below = 0.0,
+                      .last_above = m > 0 ? sorted.order[m - 1] : 0,
+                      .first_below = m < n ? sorted.order[m] : 0,
+                      .any_above = m > 0};
       if (!(root > 0.0)) {
         found.above = lower_sum;
         found.below = upper_sum;

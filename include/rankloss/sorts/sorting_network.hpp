@@ -2,6 +2,7 @@
 #pragma once
 
 #include <rankloss/batch.hpp>
+#include <rankloss/detail/finite.hpp>
 #include <rankloss/detail/lane_math.hpp>
 #include <rankloss/detail/require.hpp>
 #include <rankloss/detail/simd.hpp>
@@ -67,7 +68,7 @@ struct sorting_network {
   rankloss::comparator comparator = rankloss::comparator::cauchy;  ///< how they are exchanged
   rank_order order = rank_order::descending;                       ///< which score is first
 
-  void validate() const { detail::require(temperature >= 1e-15 && temperature <= 1e300, "temperature: ", temperature, ", expected 1e-15 to 1e300"); }
+  void validate() const { detail::require(detail::within(temperature, 1e-15, 1e300), "temperature: ", temperature, ", expected 1e-15 to 1e300"); }
 
   /// The permutation of one list; see soft_sort_operator. And the scores as the network leaves them:
   ///
