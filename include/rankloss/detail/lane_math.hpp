@@ -66,18 +66,27 @@ template <std::size_t k = 0, class V, std::size_t N>
     return V(static_cast<typename V::value_type>(c[k]));
 }
 
+/// The same lanes, of which the compiler knows nothing: told that sums may be taken in any order, it takes back by another way what is added to find
+/// digits, and that is not zero.
+template <class S, class Arch>
+[[nodiscard]] [[gnu::always_inline]] inline xsimd::batch<S, Arch> opaque(xsimd::batch<S, Arch> x) noexcept {
+#if defined(__GNUC__) && defined(__SSE2__)
+  __asm__("" : "+x"(x.data));
+#elif defined(__GNUC__) && defined(__aarch64__)
+  __asm__("" : "+w"(x.data));
+#endif
+  return x;
+}
+
 /// The nearest whole numbers, of two the even one; for |x| < 2^50 (2^20 in float).
 ///
-/// Where there is no instruction for it, by adding a number whose last digit is 1: the bits of the sum count. Its difference to that number comes
-/// by way of integers, so that no compiler option takes back what was added; xsimd's own is slower and relies on __FAST_MATH__.
+/// Where there is no instruction for it, by adding a number whose last digit is 1.
 template <class S, class Arch>
 [[nodiscard]] [[gnu::always_inline]] inline xsimd::batch<S, Arch> rounded(const xsimd::batch<S, Arch>& x) noexcept {
 #if (defined(__SSE2__) || defined(_M_X64)) && !defined(__SSE4_1__)
   using V = xsimd::batch<S, Arch>;
-  using B = decltype(to_bits(x));
-  constexpr S unit = sizeof(S) == 4 ? S(0x1p23) : S(0x1p52);
-  constexpr auto quarter = static_cast<typename B::value_type>(typename B::value_type{1} << (sizeof(S) == 4 ? 21 : 50));
-  return from_bits(to_bits(x + V(S(1.5) * unit)) - B(quarter)) - V(S(1.25) * unit);
+  constexpr S unit = S(1.5) * (sizeof(S) == 4 ? S(0x1p23) : S(0x1p52));
+  return opaque(opaque(x + V(unit)) - V(unit));
 #else
   return xsimd::nearbyint(x);
 #endif
@@ -157,7 +166,7 @@ template <class Arch>
   // exponent << 52 is the exponent field of x / sqrt(1/2); it becomes a double by way of 2^52 + 1024 + exponent.
   const B pattern = to_bits(x);
   const B exponent = (pattern - B(0x3fe6a09e667f3bcdu)) & B(0xfff0000000000000u);
-  return {from_bits(((exponent + B(0x4000000000000000u)) >> 52) + B(0x4330000000000000u)) - V(4503599627370496.0 + 1024.0),
+  return {opaque(from_bits(((exponent + B(0x4000000000000000u)) >> 52) + B(0x4330000000000000u)) - V(4503599627370496.0 + 1024.0)),
           from_bits(pattern - exponent)};
 }
 
