@@ -21,7 +21,7 @@ as_root() {
   if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo "$@"; fi
 }
 
-needs='a C++20 compiler (g++ 12 or clang++ 14 or later), cmake 3.25 or later, ninja, and the libraries xsimd 8.1 or later, Catch2 2.13,
+needs='a C++20 compiler (g++ 11 or clang++ 14 or later), cmake 3.25 or later, ninja, and the libraries xsimd 8.1 or later, Catch2 2.13,
 Google Benchmark, Eigen 3.4 and CLI11'
 
 # Brings in what is not there, and the packages that are named besides. On Debian with apt; elsewhere says what is needed and goes on if the tools

@@ -157,7 +157,7 @@ TEST_CASE("evaluate_similarity: values that are none are refused by row and colu
   std::vector<double> s{1, infinity, none, 4, -5, none};
   std::vector<double> y{1, 2, 3, 4}, other{1, 2, 3, 4};
   similarity_batch<double> batch{.similarity = s, .rows = 2, .columns = 2, .stride = 3, .relevance = y, .column_relevance = other};
-  const auto found = [&] { return complaint([&] { rankloss::detail::check_values(batch); }); };
+  const auto found = [&] { return complaint([&] { rankloss::detail::check_values(plain_sum{}, batch); }); };
   CHECK(found().empty());
   s[4] = none;
   CHECK(found() == "rankloss: similarity: nan at row 1, column 1, expected a number");
