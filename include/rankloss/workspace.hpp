@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdlib>
+#include <limits>
 #include <memory>
 #include <new>
 #include <span>
@@ -18,6 +19,8 @@
 #endif
 
 namespace rankloss::inline RANKLOSS_ABI {
+
+static_assert(sizeof(std::size_t) >= 8, "rankloss: sizes of 64 bits are expected; 32-bit machines are not supported");
 
 /// workspace: scratch memory that grows to what the largest list needs and then never allocates again.
 ///
@@ -62,7 +65,7 @@ class workspace {
   [[nodiscard]] std::span<T> take(std::size_t count) {
     static_assert(std::is_trivially_copyable_v<T> && std::is_trivially_destructible_v<T>);
     static_assert(alignof(T) <= alignment);
-    if (count > (std::size_t{1} << 62) / sizeof(T)) throw_bad_alloc();
+    if (count > std::numeric_limits<std::size_t>::max() / 4 / sizeof(T)) throw_bad_alloc();
     const std::size_t bytes = (count * sizeof(T) + alignment - 1) / alignment * alignment + gap;
     while (block_ < blocks_.size() && used_ + bytes > blocks_[block_].size) {
       ++block_;
