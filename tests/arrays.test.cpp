@@ -213,3 +213,67 @@ TEST_CASE("arrays: positions are compared and printed as the numbers they are") 
   CHECK(positions(negative).number(0) != view.number(3));
   CHECK(view[3] == -1);  // no position in memory
 }
+
+TEST_CASE("arrays: a shaped view knows what a matrix says, and nothing of a plain array") {
+  std::vector<float> memory(20);
+  using shaped = rankloss::shaped<array_view<const float>>;
+  const shaped plain = memory;
+  CHECK(plain.data() == memory.data());
+  CHECK(plain.size() == 20);
+  CHECK(!plain.shape());
+  CHECK(!shaped(memory.data(), 3).shape());
+  CHECK(!shaped(memory.begin(), memory.end()).shape());
+  CHECK(!shaped(array_view<const float>(memory)).shape());
+  CHECK(shaped{}.empty());
+  const rankloss::matrix_view<float> block(memory.data() + 1, 3, 2, 5, 2);
+  const shaped part = block;
+  CHECK(part.data() == memory.data() + 1);
+  CHECK(part.size() == 13);
+  REQUIRE(part.shape());
+  CHECK(part.shape()->rows == 3);
+  CHECK(part.shape()->columns == 2);
+  CHECK(part.shape()->row_stride == 5);
+  CHECK(part.shape()->column_stride == 2);
+  CHECK(plain.as({4, 5, 1, 4}).shape()->column_stride == 4);
+  CHECK(plain.as({4, 5, 1, 4}).data() == memory.data());
+  const rankloss::shaped<real_output> output = block;
+  CHECK(output.shape()->row_stride == 5);
+  output.visit([&](auto* to) { CHECK(static_cast<void*>(to) == memory.data() + 1); });
+  shaped again = block;
+  again = {};
+  CHECK(!again.shape());
+  again = plain;
+  CHECK(!again.shape());
+}
+
+TEST_CASE("arrays: a matrix is an array where its items stand one behind the other in the order of rows") {
+  std::vector<float> memory(20);
+  float* const m = memory.data();
+  const auto view = [](const rankloss::matrix_view<float>& matrix) { return array_view<float>(matrix); };
+  CHECK(view({m, 4, 5}).size() == 20);
+  CHECK(view({m + 5, 1, 5, 99, 1}).data() == m + 5);
+  CHECK(view({m, 5, 1, 1, 99}).size() == 5);
+  CHECK(view({m, 0, 5, 7, 7}).empty());
+  CHECK_THROWS_WITH(view({m, 5, 1, 4, 1}), "rankloss: stride: 4 of an array of 5 items, expected 1 (its items one behind the other)");
+  CHECK_THROWS_WITH(view({m, 1, 5, 1, 4}), "rankloss: stride: 4 of an array of 5 items, expected 1 (its items one behind the other)");
+  CHECK_THROWS_WITH(view({m, 4, 3, 5, 1}), Catch::Contains("strides: 5 and 1 of an array of 4 rows and 3 columns, expected 3 and 1"));
+  CHECK_THROWS_WITH(view({m, 4, 5, 1, 4}), Catch::Contains("strides: 1 and 4"));
+}
+
+TEST_CASE("arrays: the rows or columns of a matrix as the memory of lists") {
+  std::vector<float> memory(20);
+  const rankloss::matrix_view<float> block(memory.data() + 1, 3, 2, 5, 1);
+  CHECK(rankloss::rows_of(block).data() == memory.data() + 1);
+  CHECK(rankloss::rows_of(block).size() == 12);
+  CHECK(rankloss::rows_of(rankloss::matrix_view<const float>(block)).size() == 12);
+  const rankloss::matrix_view<float> turned(memory.data() + 1, 2, 3, 1, 5);
+  CHECK(rankloss::columns_of(turned).size() == 12);
+  CHECK(rankloss::rows_of(rankloss::matrix_view<float>(memory.data(), 1, 7, 3, 1)).size() == 7);
+  CHECK(rankloss::rows_of(rankloss::matrix_view<float>(memory.data(), 0, 7)).empty());
+  CHECK_THROWS_WITH(rankloss::rows_of(turned),
+                    "rankloss: column stride: 5 of a matrix whose rows are lists, expected 1 (the items of a list one behind the other)");
+  CHECK_THROWS_WITH(rankloss::columns_of(block),
+                    "rankloss: row stride: 5 of a matrix whose columns are lists, expected 1 (the items of a list one behind the other)");
+  CHECK_THROWS_WITH(rankloss::rows_of(rankloss::matrix_view<float>(memory.data(), 3, 4, 2, 1)),
+                    "rankloss: row stride: 2 of a matrix whose rows are lists, expected at least their length 4");
+}

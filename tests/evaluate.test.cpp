@@ -12,6 +12,7 @@
 
 #include <catch2/catch.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -20,15 +21,21 @@
 #include <span>
 #include <stdexcept>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
 namespace {
 
+using rankloss::column_lists;
+using rankloss::columns_of;
 using rankloss::evaluate;
 using rankloss::list_batch;
+using rankloss::matrix_view;
 using rankloss::outputs;
 using rankloss::reduction;
+using rankloss::row_lists;
+using rankloss::rows_of;
 using rankloss::similarity_batch;
 using rankloss::sndcg;
 
@@ -539,3 +546,42 @@ TEST_CASE("evaluate: with unchecked data a NaN harms nothing but the results") {
 }
 
 }  // namespace
+
+TEST_CASE("evaluate: the rows or columns of matrices as lists") {
+  const std::vector<double> s{9, 1, 2, 9, 9, 3, 4, 9, 9, 5, 6, 9};  // 3 lists of 2, 4 apart
+  const std::vector<int> y{0, 1, 0, 0, 0, 2, 1, 0, 0, 0, 1, 0};
+  const matrix_view s_rows(s.data() + 1, 3, 2, 4, 1), s_columns(s.data() + 1, 2, 3, 1, 4);
+  const matrix_view y_rows(y.data() + 1, 3, 2, 4, 1), y_columns(y.data() + 1, 2, 3, 1, 4);
+  const auto rows = row_lists(s_rows, y_rows);
+  const auto columns = column_lists(s_columns, y_columns);
+  CHECK(std::is_same_v<decltype(rows), const list_batch<double, int>>);
+  CHECK(rows.length == 2);
+  CHECK(rows.stride == 4);
+  CHECK(rows.scores.data() == s.data() + 1);
+  CHECK(rows.scores.size() == 10);
+  CHECK(columns.length == 2);
+  CHECK(columns.relevance.size() == 10);
+  const std::vector<double> packed_s{1, 2, 3, 4, 5, 6};
+  const std::vector<int> packed_y{1, 0, 2, 1, 0, 1};
+  std::vector<double> expected(6), g(12, 7.0);
+  const double value = evaluate(sndcg{}, list_batch<double, int>{.scores = packed_s, .relevance = packed_y, .length = 2}, {.gradient = expected});
+  const matrix_view g_rows(g.data() + 1, 3, 2, 4, 1), g_columns(g.data() + 1, 2, 3, 1, 4);
+  const auto written = [&](const auto& batch, const outputs& out) {
+    std::fill(g.begin(), g.end(), 7.0);
+    CHECK(evaluate(sndcg{}, batch, out) == value);
+    for (std::size_t i = 0; i < 12; ++i) CHECK(g[i] == (i % 4 == 0 || i % 4 == 3 ? 7.0 : expected[i / 4 * 2 + i % 4 - 1]));
+  };
+  written(rows, {.gradient = rows_of(g_rows)});
+  written(rows, {.gradient = g_rows});
+  written(columns, {.gradient = columns_of(g_columns)});
+  CHECK_THROWS_WITH(evaluate(sndcg{}, columns, {.gradient = g_columns}),
+                    Catch::Contains("gradient: a matrix with strides 1 and 4, expected 4 and 1"));
+  CHECK_THROWS_WITH(evaluate(sndcg{}, rows, {.gradient = matrix_view(g.data(), 3, 2, 3, 1)}), Catch::Contains("gradient: a matrix with strides 3"));
+  CHECK(evaluate(sndcg{}, row_lists(matrix_view(s.data() + 1, 1, 2), matrix_view(y.data() + 1, 1, 2, 9, 1))) ==
+        evaluate(sndcg{}, list_batch<double, int>{.scores = {s.data() + 1, 2}, .relevance = {y.data() + 1, 2}}));
+  CHECK(evaluate(sndcg{}, row_lists(matrix_view(s.data(), 3, 0), matrix_view(y.data(), 3, 0))) == 0.0);
+  CHECK_THROWS_WITH(row_lists(s_rows, matrix_view(y.data(), 3, 2)),
+                    "rankloss: relevance: lists 2 items apart, expected 4, as those of the scores are");
+  CHECK_THROWS_WITH(row_lists(s_rows, matrix_view(y.data(), 2, 2, 4, 1)),
+                    "rankloss: relevance: 2 lists of 2 items, expected 3 of 2, as the scores have");
+}

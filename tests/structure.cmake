@@ -7,8 +7,8 @@
 cmake_minimum_required(VERSION 3.25)
 
 # Headers that docs/losses.md has nothing to say of.
-set(frame arrays batch context evaluate gain random ranks/rank sorts/sort threads workspace)
-list(APPEND frame hosts/svmlight hosts/trec) # they read data, for losses and metrics alike
+set(frame arrays batch context evaluate gain matrix_view random ranks/rank sorts/sort threads workspace)
+list(APPEND frame hosts/eigen hosts/svmlight hosts/trec hosts/xtensor) # they read data or arrays, for losses and metrics alike
 # Headers of no loss: named there, without a row. Metrics are too.
 set(without_row relevance_scores)
 # What the one verb takes is tested with it.

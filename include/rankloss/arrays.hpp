@@ -4,6 +4,7 @@
 #include <rankloss/detail/abi.hpp>
 #include <rankloss/detail/finite.hpp>
 #include <rankloss/detail/require.hpp>
+#include <rankloss/matrix_view.hpp>
 
 #include <array>
 #include <compare>
@@ -12,10 +13,12 @@
 #include <cstdint>
 #include <iterator>
 #include <memory>
+#include <optional>
 #include <ranges>
 #include <span>
 #include <string>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 // RANKLOSS_LIFETIMEBOUND marks a parameter whose memory the result points into: compilers that know the attribute warn of a view of a temporary.
@@ -66,27 +69,38 @@ concept data_and_size = (!contiguous<Source>)&&(!has_strides<Source> || unit_str
   requires std::integral<std::remove_cvref_t<decltype(source.size())>>;
 };
 
+/// What only a header of hosts/ can read, and may find in the order of rows.
+template <class Source>
+concept rows_of_host = (!contiguous<Source>)&&(!data_and_size<Source>)&&host_array<Source>&& host_matrix<std::remove_cv_t<Source>>::in_rows;
+
 /// array: what a view can be made of: items of one type, one behind the other.
 template <class Source>
-concept array = contiguous<Source> || data_and_size<Source>;
+concept array = contiguous<Source> || data_and_size<Source> || rows_of_host<Source>;
 
 /// The first item. Ranges are asked for their iterator: data() of a view of xtensor is where the viewed array begins, not the view.
+/// @throws std::invalid_argument where a host's array turns out not to lie as a view needs it.
 template <array Source>
-[[nodiscard]] constexpr auto first_of(Source& source) noexcept {
+[[nodiscard]] constexpr auto first_of(Source& source) noexcept(!rows_of_host<Source>) {
   if constexpr (contiguous<Source>) {
     using pointer = std::add_pointer_t<std::ranges::range_reference_t<Source>>;
     return std::ranges::empty(source) ? pointer{} : pointer{std::to_address(std::ranges::begin(source))};
-  } else {
+  } else if constexpr (data_and_size<Source>) {
     return source.data();
+  } else {
+    return first_in_rows(matrix_of(source));
   }
 }
 
 template <array Source>
-[[nodiscard]] constexpr std::size_t size_of(Source& source) noexcept {
-  if constexpr (contiguous<Source>)
+[[nodiscard]] constexpr std::size_t size_of(Source& source) noexcept(!rows_of_host<Source>) {
+  if constexpr (contiguous<Source>) {
     return static_cast<std::size_t>(std::ranges::size(source));
-  else
+  } else if constexpr (data_and_size<Source>) {
     return static_cast<std::size_t>(source.size());
+  } else {
+    const auto matrix = matrix_of(source);
+    return matrix.rows() * matrix.columns();
+  }
 }
 
 /// What an array holds, const where it cannot be written.
@@ -95,6 +109,10 @@ using item_of = std::remove_pointer_t<decltype(first_of(std::declval<std::remove
 
 template <class Source>
 using element_of = std::remove_cv_t<item_of<Source>>;
+
+/// The same of what a header of hosts/ reads.
+template <host_array Source>
+using host_item = std::remove_pointer_t<decltype(matrix_of(std::declval<Source&>()).data())>;
 
 /// Whether the items die with the object: containers, C arrays and std::array, unlike views.
 template <class Source>
@@ -121,7 +139,7 @@ struct memory {
 
 /// Items as a view takes them. Of others there are none: then the view has said why, in a static_assert.
 template <class View, class Source>
-[[nodiscard]] constexpr auto memory_of(Source& source) noexcept {
+[[nodiscard]] constexpr auto memory_of(Source& source) noexcept(!rows_of_host<Source>) {
   if constexpr (!array<Source>) {
     return memory<typename View::any_item>{};
   } else if constexpr (!View::template takes<item_of<Source>>) {
@@ -146,8 +164,9 @@ constexpr void expect_array() noexcept {
   constexpr bool bits = std::same_as<std::remove_cv_t<Source>, std::vector<bool>>;
   static_assert(!bits,
                 "rankloss: std::vector<bool> packs its items into bits, which no view can read; use std::vector<std::uint8_t> or an array of bool");
+  if constexpr (known_to_host<Source> && !array<Source>) host_matrix<std::remove_cv_t<Source>>::explain();
   static_assert(
-      bits || array<Source>,
+      bits || array<Source> || known_to_host<Source>,
       "rankloss: expected an array: a pointer and a size, or what has data() and size(), or contiguous iterators, with its items one behind "
       "the other (no matrix of columns, no strided view)");
 }
@@ -157,6 +176,8 @@ template <class View, class Source>
 [[nodiscard]] consteval bool takes_items_of() {
   if constexpr (array<Source>)
     return View::template takes<item_of<Source>>;
+  else if constexpr (host_array<Source>)
+    return View::template takes<host_item<Source>>;
   else
     return true;
 }
@@ -164,17 +185,23 @@ template <class Source>
 [[nodiscard]] consteval bool has_const_items() {
   if constexpr (array<Source>)
     return std::is_const_v<item_of<Source>>;
+  else if constexpr (host_array<Source>)
+    return std::is_const_v<host_item<Source>>;
   else
     return false;
 }
 
 /// Outputs have to be there when somebody reads them.
 template <class Source>
-constexpr void expect_output() noexcept {
-  expect_array<std::remove_reference_t<Source>>();
+constexpr void expect_memory_that_stays() noexcept {
   static_assert(!has_const_items<std::remove_reference_t<Source>>(), "rankloss: this output is const, expected memory that can be written");
   static_assert(std::is_lvalue_reference_v<Source> || !owner<std::remove_reference_t<Source>>,
                 "rankloss: this output is a temporary, which is gone before it can be read; expected memory that stays");
+}
+template <class Source>
+constexpr void expect_output() noexcept {
+  expect_array<std::remove_reference_t<Source>>();
+  expect_memory_that_stays<Source>();
 }
 
 }  // namespace detail
@@ -200,17 +227,19 @@ class array_view : public std::span<T> {
   requires(!std::is_convertible_v<Last, std::size_t>) constexpr array_view(First first, Last last) : array_view(first, last - first) {}
 
   template <detail::other_than<array_view> Source>
-  requires(std::is_const_v<T> && !detail::owner<Source>) constexpr array_view(const Source& items) noexcept
+  requires(std::is_const_v<T> && !detail::owner<Source>) constexpr array_view(const Source& items) noexcept(!detail::rows_of_host<const Source>)
       : array_view(detail::memory_of<array_view>(items)) {
     expect<const Source>();
   }
   template <detail::other_than<array_view> Source>
-  requires(std::is_const_v<T>&& detail::owner<Source>) constexpr array_view(const Source& items RANKLOSS_LIFETIMEBOUND) noexcept
+  requires(std::is_const_v<T>&& detail::owner<Source>) constexpr array_view(const Source& items RANKLOSS_LIFETIMEBOUND) noexcept(
+      !detail::rows_of_host<const Source>)
       : array_view(detail::memory_of<array_view>(items)) {
     expect<const Source>();
   }
   template <detail::other_than<array_view> Source>
-  requires(!std::is_const_v<T>) constexpr array_view(Source&& items) noexcept : array_view(detail::memory_of<array_view>(items)) {
+  requires(!std::is_const_v<T>) constexpr array_view(Source&& items) noexcept(!detail::rows_of_host<std::remove_reference_t<Source>>)
+      : array_view(detail::memory_of<array_view>(items)) {
     detail::expect_output<Source>();
     if constexpr (!detail::has_const_items<std::remove_reference_t<Source>>()) expect<std::remove_reference_t<Source>>();
   }
@@ -226,6 +255,9 @@ class array_view : public std::span<T> {
                   "rankloss: expected items of the type that the batch or function names, such as float and int in list_batch<float, int>");
   }
 };
+
+template <class Item, class Size>
+array_view(Item*, Size) -> array_view<Item>;
 
 namespace detail {
 
@@ -249,10 +281,10 @@ class reals {
   }
   template <detail::other_than<reals> Source>
   requires(!detail::owner<Source>) reals(const Source& items)
-  noexcept : reals(detail::memory_of<reals>(items)) { expect<const Source>(); }
+  noexcept(!detail::rows_of_host<const Source>) : reals(detail::memory_of<reals>(items)) { expect<const Source>(); }
   template <detail::other_than<reals> Source>
   requires detail::owner<Source> reals(const Source& items RANKLOSS_LIFETIMEBOUND)
-  noexcept : reals(detail::memory_of<reals>(items)) { expect<const Source>(); }
+  noexcept(!detail::rows_of_host<const Source>) : reals(detail::memory_of<reals>(items)) { expect<const Source>(); }
 
   [[nodiscard]] std::size_t size() const noexcept { return size_; }
   [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
@@ -291,7 +323,7 @@ class real_output {
     static_assert(takes<Item>, "rankloss: an output is floats or doubles that can be written, expected a pointer to such");
   }
   template <detail::other_than<real_output> Source>
-  real_output(Source&& items) noexcept : real_output(detail::memory_of<real_output>(items)) {
+  real_output(Source&& items) noexcept(!detail::rows_of_host<std::remove_reference_t<Source>>) : real_output(detail::memory_of<real_output>(items)) {
     detail::expect_output<Source>();
     static_assert(
         detail::has_const_items<std::remove_reference_t<Source>>() || detail::takes_items_of<real_output, std::remove_reference_t<Source>>(),
@@ -342,10 +374,10 @@ class positions {
   }
   template <detail::other_than<positions> Source>
   requires(!detail::owner<Source>) positions(const Source& items)
-  noexcept : positions(detail::memory_of<positions>(items)) { expect<const Source>(); }
+  noexcept(!detail::rows_of_host<const Source>) : positions(detail::memory_of<positions>(items)) { expect<const Source>(); }
   template <detail::other_than<positions> Source>
   requires detail::owner<Source> positions(const Source& items RANKLOSS_LIFETIMEBOUND)
-  noexcept : positions(detail::memory_of<positions>(items)) { expect<const Source>(); }
+  noexcept(!detail::rows_of_host<const Source>) : positions(detail::memory_of<positions>(items)) { expect<const Source>(); }
 
   [[nodiscard]] std::size_t size() const noexcept { return size_; }
   [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
@@ -398,10 +430,10 @@ class flags {
   }
   template <detail::other_than<flags> Source>
   requires(!detail::owner<Source>) flags(const Source& items)
-  noexcept : flags(detail::memory_of<flags>(items)) { expect<const Source>(); }
+  noexcept(!detail::rows_of_host<const Source>) : flags(detail::memory_of<flags>(items)) { expect<const Source>(); }
   template <detail::other_than<flags> Source>
   requires detail::owner<Source> flags(const Source& items RANKLOSS_LIFETIMEBOUND)
-  noexcept : flags(detail::memory_of<flags>(items)) { expect<const Source>(); }
+  noexcept(!detail::rows_of_host<const Source>) : flags(detail::memory_of<flags>(items)) { expect<const Source>(); }
 
   [[nodiscard]] std::size_t size() const noexcept { return size_; }
   [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
@@ -420,6 +452,114 @@ class flags {
   const unsigned char* data_ = nullptr;
   std::size_t size_ = 0;
 };
+
+namespace detail {
+
+template <class View>
+inline constexpr bool writes = std::same_as<View, real_output>;
+
+template <class Given>
+constexpr void expect_matrix_that_stays() noexcept {
+  static_assert(std::is_lvalue_reference_v<Given> || !owner<std::remove_reference_t<Given>>,
+                "rankloss: this matrix is a temporary, which is gone before it can be read; expected memory that stays");
+}
+
+/// The items of a matrix whose lines, its rows or its columns, have theirs one behind the other: as a matrix whose rows these are.
+template <bool Columns, class Matrix>
+[[nodiscard]] auto matrix_of_lines(Matrix& matrix) {
+  static_assert(host_array<Matrix>,
+                "rankloss: expected a matrix: a matrix_view, or a matrix of Eigen or xtensor that has memory of its own, with hosts/eigen.hpp or "
+                "hosts/xtensor.hpp");
+  if constexpr (host_array<Matrix>) {
+    if constexpr (requires { host_matrix<std::remove_cv_t<Matrix>>::template expect_lines<Columns>(); })
+      host_matrix<std::remove_cv_t<Matrix>>::template expect_lines<Columns>();
+    const auto m = matrix_of(matrix);
+    const matrix_shape shape = Columns ? matrix_shape::of(m).transposed() : matrix_shape::of(m);
+    const bool one = shape.rows <= 1;  // whose stride has no meaning
+    require(shape.columns <= 1 || shape.empty() || shape.column_stride == 1, Columns ? "row" : "column", " stride: ", shape.column_stride,
+            " of a matrix whose ", Columns ? "columns" : "rows", " are lists, expected 1 (the items of a list one behind the other)");
+    require(one || shape.empty() || shape.row_stride >= shape.columns, Columns ? "column" : "row", " stride: ", shape.row_stride,
+            " of a matrix whose ", Columns ? "columns" : "rows", " are lists, expected at least their length ", shape.columns);
+    return matrix_view(m.data(), shape.rows, shape.columns, one ? shape.columns : shape.row_stride, std::size_t{1});
+  } else {
+    return matrix_view<const float>{};
+  }
+}
+
+template <bool Columns, class Given>
+[[nodiscard]] auto lines_of(std::remove_reference_t<Given>& matrix) {
+  expect_matrix_that_stays<Given>();
+  const auto lines = matrix_of_lines<Columns>(matrix);
+  return array_view(lines.data(), matrix_shape::of(lines).extent());
+}
+
+}  // namespace detail
+
+/// shaped: a view of a matrix's items, which knows rows, columns and strides where what it is made of says them: a matrix_view, a matrix of Eigen or
+/// xtensor (hosts/eigen.hpp, hosts/xtensor.hpp). Of plain arrays it knows nothing; then their field says how they lie.
+template <class View>
+class shaped : public View {
+ public:
+  shaped() = default;
+  shaped(const View& items) noexcept : View(items) {}
+  template <class First, class SizeOrLast>
+  requires std::constructible_from<View, First, SizeOrLast> shaped(First first, SizeOrLast last) : View(first, last) {}
+  template <detail::other_than<View> Source>
+  requires(!detail::writes<View> && !detail::owner<Source>) shaped(const Source& items) : shaped(made_of<const Source&>(items)) {}
+  template <detail::other_than<View> Source>
+  requires(!detail::writes<View> && detail::owner<Source>) shaped(const Source& items RANKLOSS_LIFETIMEBOUND)
+      : shaped(made_of<const Source&>(items)) {}
+  template <detail::other_than<View> Source>
+  requires(detail::writes<View>) shaped(Source&& items) : shaped(made_of<Source>(items)) {}
+
+  [[nodiscard]] const std::optional<matrix_shape>& shape() const noexcept { return shape_; }
+
+  /// The same items, where they are known to lie otherwise: rows of a plain array, say.
+  [[nodiscard]] shaped as(const matrix_shape& shape) const noexcept {
+    shaped items = *this;
+    items.shape_ = shape;
+    return items;
+  }
+
+ private:
+  template <class Given>
+  static shaped made_of(std::remove_reference_t<Given>& items) {
+    using source = std::remove_reference_t<Given>;
+    if constexpr (!detail::host_array<source>) {
+      return View(static_cast<Given&&>(items));
+    } else if constexpr (detail::has_const_items<source>() && detail::writes<View>) {
+      detail::expect_memory_that_stays<Given>();
+      return {};
+    } else if constexpr (!detail::takes_items_of<View, source>()) {
+      static_assert(detail::takes_items_of<View, source>(), "rankloss: expected a matrix with items of the type that the batch or function names");
+      return {};
+    } else {
+      if constexpr (detail::writes<View>) detail::expect_memory_that_stays<Given>();
+      if constexpr (detail::array<source>) {
+        if (!detail::host_matrix<std::remove_cv_t<source>>::is_matrix(items)) return View(static_cast<Given&&>(items));
+      }
+      const auto matrix = detail::matrix_of(items);
+      const matrix_shape shape = matrix_shape::of(matrix);
+      return shaped(View(matrix.data(), shape.extent())).as(shape);
+    }
+  }
+
+  std::optional<matrix_shape> shape_;
+};
+
+/// rows_of: the memory of a matrix whose rows have their items one behind the other, from its first item to its last: as `scores`, `mask` or
+/// `gradient` of lists that are its rows, row_stride() apart. What stands between the rows is in it too: row_lists makes a batch that leaves it out.
+/// @throws std::invalid_argument when the items of a row are apart, or rows overlap.
+template <class Matrix>
+[[nodiscard]] auto rows_of(Matrix&& matrix) {
+  return detail::lines_of<false, Matrix>(matrix);
+}
+
+/// columns_of: the same for a matrix whose columns have their items one behind the other, and are the lists.
+template <class Matrix>
+[[nodiscard]] auto columns_of(Matrix&& matrix) {
+  return detail::lines_of<true, Matrix>(matrix);
+}
 
 /// strided: items at a constant distance in memory; a row, a column or a plain array.
 template <class T>

@@ -72,7 +72,7 @@ class batch_source {
   [[nodiscard]] bool kept(std::size_t l, std::size_t i) const { return !masked() || batch_.mask[first(l) + i]; }
   [[nodiscard]] bool any_missed() const { return !batch_.missed.empty(); }
   [[nodiscard]] bool missed(std::size_t l, std::size_t i) const { return any_missed() && batch_.missed[first(l) + i]; }
-  [[nodiscard]] std::pair<std::size_t, std::ptrdiff_t> place(std::size_t l) const { return {first(l), 1}; }
+  [[nodiscard]] std::pair<std::size_t, std::ptrdiff_t> place(std::size_t l, const shaped<real_output>&) const { return {first(l), 1}; }
 
  private:
   const list_batch<T, R>& batch_;
@@ -82,6 +82,17 @@ class batch_source {
 
 inline void check_output(std::string_view field, std::size_t size, std::size_t expected, std::string_view of) {
   require(size == 0 || size == expected, field, ": size ", size, ", expected ", expected, " (", of, ")");
+}
+
+/// The same for what is written item by item: a matrix is such an output where it lies in the order of rows, or its rows are `stride` apart as those
+/// of a dense batch are.
+inline void check_output(std::string_view field, const shaped<real_output>& out, std::size_t expected, std::string_view of, std::size_t stride = 0) {
+  if (const auto& shape = out.shape()) {
+    const std::size_t apart = stride > 0 ? stride : shape->columns;
+    require(shape->lies_in_rows(shape->columns) || shape->lies_in_rows(apart), field, ": a matrix with strides ", shape->row_stride, " and ",
+            shape->column_stride, ", expected ", apart, " and 1, as the scores lie; of lists that are apart rows_of or columns_of make an output");
+  }
+  check_output(field, out.size(), expected, of);
 }
 
 template <class T, class R>
@@ -106,8 +117,9 @@ void check_shape(const list_batch<T, R>& batch, const outputs& out) {
     require(batch.lengths.empty(), "lengths: given without length; lists of a ragged batch end where offsets say");
     check_offsets(batch.offsets, items, "scores");
   }
-  check_output("gradient", out.gradient.size(), items, "one per score");
-  check_output("hessian", out.hessian.size(), items, "one per score");
+  const std::size_t apart = batch.stride > 0 ? batch.stride : batch.length;
+  check_output("gradient", out.gradient, items, "one per score", apart);
+  check_output("hessian", out.hessian, items, "one per score", apart);
   require(is_finite(out.scale), "scale: ", out.scale, ", expected a finite number");
 }
 

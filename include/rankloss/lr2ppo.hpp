@@ -200,7 +200,7 @@ double evaluate(const lr2ppo& loss, const label_policy_batch<T>& batch, const ou
   detail::check_label_policy(batch, scratch, ctx.checks == data_checks::on);
   const detail::order_lists lists{batch.offsets, items};
   detail::require(out.hessian.empty(), "hessian: this loss has none, expected an empty output");
-  detail::check_output("gradient", out.gradient.size(), items, "one per score");
+  detail::check_output("gradient", out.gradient, items, "one per score");
   detail::check_output("per_list", out.per_list.size(), lists.count(), "one per list");
   detail::require(detail::is_finite(out.scale), "scale: ", out.scale, ", expected a finite number");
 

@@ -407,8 +407,8 @@ double evaluate(const plackett_luce& loss, const partial_order_batch<T>& batch, 
   const std::size_t lists = order.lists();
   const bool check = ctx.checks == data_checks::on;
   detail::check_steps("scores", batch.scores.size(), order.items(), "one per item of the order");
-  detail::check_output("gradient", out.gradient.size(), order.items(), "one per score");
-  detail::check_output("hessian", out.hessian.size(), order.items(), "one per score");
+  detail::check_output("gradient", out.gradient, order.items(), "one per score");
+  detail::check_output("hessian", out.hessian, order.items(), "one per score");
   detail::check_output("per_list", out.per_list.size(), lists, "one per list");
   detail::require(detail::is_finite(out.scale), "scale: ", out.scale, ", expected a finite number");
   detail::check_weights("list_weights", batch.list_weights, lists, "list", check);

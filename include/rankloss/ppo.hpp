@@ -132,7 +132,7 @@ double mean_of_terms(std::size_t n, const step_shares& shares, const outputs& ou
 inline void check_policy_outputs(const outputs& out, std::size_t n) {
   require(out.per_list.empty(), "per_list: steps have none, expected an empty output");
   require(out.hessian.empty(), "hessian: this loss has none, expected an empty output");
-  check_output("gradient", out.gradient.size(), n, "one per step");
+  check_output("gradient", out.gradient, n, "one per step");
   require(is_finite(out.scale), "scale: ", out.scale, ", expected a finite number");
 }
 

@@ -95,8 +95,8 @@ void check_preferences(const preference_batch<T>& batch, const outputs& out, boo
   const std::size_t pairs = batch.preferred.size();
   require(batch.other.size() == pairs, "other: size ", batch.other.size(), ", expected ", pairs, " (one per preferred)");
   require(batch.margins.empty() || batch.margins.size() == pairs, "margins: size ", batch.margins.size(), ", expected ", pairs, " (one per pair)");
-  check_output("gradient", out.gradient.size(), items, "one per reward");
-  check_output("hessian", out.hessian.size(), items, "one per reward");
+  check_output("gradient", out.gradient, items, "one per reward");
+  check_output("hessian", out.hessian, items, "one per reward");
   check_output("per_list", out.per_list.size(), pairs, "one per pair");
   require(is_finite(out.scale), "scale: ", out.scale, ", expected a finite number");
   check_items("preferred", batch.preferred, items);

@@ -20,6 +20,7 @@
 #include <rankloss/listnet.hpp>
 #include <rankloss/lr2ppo.hpp>
 #include <rankloss/margin_ranking.hpp>
+#include <rankloss/matrix_view.hpp>
 #include <rankloss/metrics/average_precision.hpp>
 #include <rankloss/metrics/average_relevance_position.hpp>
 #include <rankloss/metrics/bpref.hpp>

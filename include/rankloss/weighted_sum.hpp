@@ -24,10 +24,12 @@ namespace detail {
 
 /// Zeroes what is written for the pairs of a matrix, and nothing between its rows.
 template <class T, class R>
-void clear_pairs(const similarity_batch<T, R>& batch, const real_output& out) {
+void clear_pairs(const similarity_batch<T, R>& batch, const shaped<real_output>& out) {
   if (out.empty()) return;
+  const pair_steps steps = output_steps(batch, out);
   out.visit([&](auto* memory) {
-    for (std::size_t i = 0; i < batch.rows; ++i) std::fill_n(memory + i * row_stride(batch), batch.columns, 0);
+    for (std::size_t i = 0; i < batch.rows; ++i)
+      for (std::size_t j = 0; j < batch.columns; ++j) memory[steps.at(i, j)] = 0;
   });
 }
 

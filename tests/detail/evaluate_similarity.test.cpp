@@ -78,9 +78,9 @@ TEST_CASE("evaluate_similarity: pairs match by mask, else by class, else by posi
 
 TEST_CASE("evaluate_similarity: rows and columns as lists, whatever they are ranked by") {
   auto batch = two_by_three();
-  CHECK(rankloss::detail::row_stride(batch) == 4);
+  CHECK(rankloss::detail::similarity_steps(batch).row == 4);
   batch.stride = 0;
-  CHECK(rankloss::detail::row_stride(batch) == 3);
+  CHECK(rankloss::detail::similarity_steps(batch).row == 3);
   batch.stride = 4;
   const std::vector<int> relevance{1, 2, 3, 4, 5, 6}, other{7, 8, 9, 10, 11, 12};
   const std::vector<double> row_weights{2, 3};
@@ -92,8 +92,8 @@ TEST_CASE("evaluate_similarity: rows and columns as lists, whatever they are ran
     CHECK(columns.lists() == 3);
     CHECK(rows.size(1) == 3);
     CHECK(columns.size(1) == 2);
-    CHECK(rows.place(1) == std::pair<std::size_t, std::ptrdiff_t>(4, 1));
-    CHECK(columns.place(2) == std::pair<std::size_t, std::ptrdiff_t>(2, 4));
+    CHECK(rows.place(1, {}) == std::pair<std::size_t, std::ptrdiff_t>(4, 1));
+    CHECK(columns.place(2, {}) == std::pair<std::size_t, std::ptrdiff_t>(2, 4));
     CHECK(items_of(rows.scores(1)) == std::vector<float>{4, 5, 6});
     CHECK(items_of(columns.scores(2)) == std::vector<float>{3, 6});
     CHECK(items_of(rows.relevance(1, scratch)) == std::vector<int>{0, 1, 0});
@@ -118,6 +118,79 @@ TEST_CASE("evaluate_similarity: rows and columns as lists, whatever they are ran
   const similarity_batch<float, int> four{.similarity = square, .rows = 2, .columns = 2, .relevance = own, .column_relevance = given};
   CHECK(items_of(source(four, true, grades::relevance_as_rows).relevance(1, scratch)) == std::vector<int>{3, 4});
   CHECK(items_of(source(four, false, grades::relevance_as_rows).relevance(1, scratch)) == std::vector<int>{3, 4});
+}
+
+TEST_CASE("evaluate_similarity: each matrix is read with the strides that it brings") {
+  const std::vector<float> by_columns{1, 4, 2, 5, 3, 6};
+  const std::vector<std::uint8_t> matches{0, 9, 1, 9, 0, 9, 1, 9, 0, 9, 0, 9};  // two apart
+  const std::vector<int> relevance{1, 4, 2, 5, 3, 6}, other{7, 8, 9, 10, 11, 12};
+  similarity_batch<float, int> batch{.similarity = rankloss::matrix_view(by_columns.data(), 2, 3, 1, 2)};
+  CHECK(batch.similarity.size() == 6);
+  CHECK(batch.rows == 0);
+  batch = rankloss::detail::with_shape(batch);
+  CHECK(batch.rows == 2);
+  CHECK(batch.columns == 3);
+  batch.matches = rankloss::matrix_view(matches.data(), 2, 3, 6, 2);
+  CHECK(matching(batch, 0, 1));
+  CHECK(matching(batch, 1, 0));
+  CHECK(!matching(batch, 0, 0));
+  CHECK(!matching(batch, 1, 1));
+  workspace scratch;
+  std::vector<double> memory(16);
+  const rankloss::shaped<rankloss::real_output> out = rankloss::matrix_view(memory.data(), 2, 3, 8, 2);
+  const source rows(batch, false, grades::relevance), columns(batch, true, grades::relevance);
+  CHECK(items_of(rows.scores(1)) == std::vector<float>{4, 5, 6});
+  CHECK(items_of(columns.scores(2)) == std::vector<float>{3, 6});
+  CHECK(rows.place(1, {}) == std::pair<std::size_t, std::ptrdiff_t>(1, 2));
+  CHECK(columns.place(2, {}) == std::pair<std::size_t, std::ptrdiff_t>(4, 1));
+  CHECK(rows.place(1, out) == std::pair<std::size_t, std::ptrdiff_t>(8, 2));
+  CHECK(columns.place(2, out) == std::pair<std::size_t, std::ptrdiff_t>(4, 8));
+  CHECK(items_of(rows.relevance(0, scratch)) == std::vector<int>{0, 1, 0});
+  batch.relevance = rankloss::matrix_view(relevance.data(), 2, 3, 1, 2);
+  batch.column_relevance = other;
+  CHECK(items_of(source(batch, false, grades::relevance).relevance(1, scratch)) == std::vector<int>{4, 5, 6});
+  CHECK(items_of(source(batch, true, grades::relevance).relevance(1, scratch)) == std::vector<int>{8, 11});
+  const similarity_batch<float, int> square{.similarity = rankloss::matrix_view(by_columns.data(), 2, 2, 1, 2),
+                                            .rows = 2,
+                                            .columns = 2,
+                                            .relevance = rankloss::matrix_view(relevance.data(), 2, 2, 1, 2)};
+  CHECK(items_of(source(square, true, grades::relevance_as_rows).relevance(1, scratch)) == std::vector<int>{4, 5});
+  CHECK(items_of(source(square, true, grades::relevance).relevance(1, scratch)) == std::vector<int>{2, 5});
+  const std::vector<float> one_row{1, 2, 3};  // as a row that is repeated
+  const similarity_batch<float, int> repeated{.similarity = rankloss::matrix_view(one_row.data(), 2, 3, 0, 1), .rows = 2, .columns = 3};
+  CHECK(items_of(source(repeated, true, grades::relevance).scores(1)) == std::vector<float>{2, 2});
+}
+
+TEST_CASE("evaluate_similarity: a matrix of another shape, or one that is written twice, is refused by name") {
+  const std::vector<float> s{1, 2, 3, 4, 5, 6};
+  std::vector<float> g(12);
+  const auto shape = [&](auto change) {
+    similarity_batch<float, int> batch{.similarity = rankloss::matrix_view(s.data(), 2, 3, 1, 2), .rows = 2, .columns = 3};
+    outputs out;
+    change(batch, out);
+    return complaint([&] { rankloss::detail::check_shape(rankloss::detail::with_shape(batch), out); });
+  };
+  CHECK(shape([](auto&, auto&) {}).empty());
+  CHECK(shape([](auto& b, auto&) { b.rows = 0, b.columns = 0; }).empty());
+  CHECK(shape([](auto& b, auto&) { b.rows = 3; }) == "rankloss: similarity: 2 rows of 3 columns, expected 3 of 3");
+  CHECK(shape([](auto& b, auto&) { b.stride = 3; }) == "rankloss: stride: 3, expected none: similarity is a matrix with strides of its own");
+  const std::vector<int> y(6);
+  const std::vector<std::uint8_t> matches(6);
+  CHECK(shape([&](auto& b, auto&) { b.relevance = rankloss::matrix_view(y.data(), 3, 2); }) ==
+        "rankloss: relevance: 3 rows of 2 columns, expected 2 of 3");
+  CHECK(shape([&](auto& b, auto&) { b.matches = rankloss::matrix_view(matches.data(), 2, 2); }) ==
+        "rankloss: matches: 2 rows of 2 columns, expected 2 of 3");
+  CHECK(shape([&](auto&, auto& out) { out.gradient = g; }) == "rankloss: gradient: size 12, expected 6 (one per similarity)");
+  CHECK(shape([&](auto&, auto& out) { out.gradient = rankloss::matrix_view(g.data(), 2, 3, 6, 2); }).empty());
+  CHECK(shape([&](auto&, auto& out) { out.hessian = rankloss::matrix_view(g.data(), 3, 2); }) ==
+        "rankloss: hessian: 3 rows of 2 columns, expected 2 of 3");
+  CHECK(shape([&](auto&, auto& out) { out.gradient = rankloss::matrix_view(g.data(), 2, 3, 2, 1); }) ==
+        "rankloss: gradient: strides 2 and 1 of 2 rows and 3 columns, expected items of their own, none of which is written twice");
+  CHECK(shape([&](auto& b, auto& out) {  // a plain gradient lies as the similarity, whose row is repeated
+          b.similarity = rankloss::matrix_view(s.data(), 2, 3, 0, 1);
+          out.gradient = {g.data(), 3};
+        })
+            .find("gradient: strides 0 and 1") != std::string::npos);
 }
 
 TEST_CASE("evaluate_similarity: shapes that do not fit are refused by name") {

@@ -139,6 +139,29 @@ TEMPLATE_TEST_CASE("retrieval is the plain definition over all orders of equal s
       double sum = 0.0;
       for (std::size_t c = 0; c < 4; ++c) sum += 100.0 * (found.rows.recall[c] + found.columns.recall[c]);
       CHECK(found.rsum == Approx(sum).epsilon(1e-13));
+
+      // The same by columns, and with strides both ways.
+      for (const std::size_t apart : {1u, 3u}) {
+        std::vector<TestType> turned(rows * columns * apart);
+        std::vector<std::uint8_t> turned_flags(rows * columns);
+        for (std::size_t i = 0; i < rows; ++i)
+          for (std::size_t j = 0; j < columns; ++j) {
+            turned[(j * rows + i) * apart] = s[i * stride + j];
+            turned_flags[j * rows + i] = by_flags[i * columns + j];
+          }
+        auto by_columns = batch;
+        by_columns.similarity = rankloss::matrix_view(turned.data(), rows, columns, apart, rows * apart);
+        by_columns.rows = by_columns.columns = by_columns.stride = 0;
+        const auto again = retrieval<4>{.cutoffs = cutoffs}(by_columns);
+        if (*how == 'f') by_columns.matches = rankloss::matrix_view(turned_flags.data(), rows, columns, 1, rows);
+        CHECK(again.rsum == found.rsum);
+        for (const auto& other : {again, retrieval<4>{.cutoffs = cutoffs}(by_columns)}) {
+          CHECK(other.rows.recall == found.rows.recall);
+          CHECK(other.columns.recall == found.columns.recall);
+          CHECK(other.rows.mean_rank == found.rows.mean_rank);
+          CHECK(other.columns.median_rank == found.columns.median_rank);
+        }
+      }
     }
   }
 }
@@ -173,6 +196,15 @@ TEST_CASE("retrieval of a large matrix agrees with the list metrics, on any numb
     const rankloss::bidirectional<rankloss::metrics::hit> hits{{.cutoff = retrieval{}.cutoffs[c]}};
     CHECK(0.5 * (found.rows.recall[c] + found.columns.recall[c]) == Approx(evaluate(hits, batch)).epsilon(1e-12));
   }
+
+  std::vector<float> turned(rows * columns);
+  for (std::size_t i = 0; i < rows; ++i)
+    for (std::size_t j = 0; j < columns; ++j) turned[j * rows + i] = s[i * columns + j];
+  auto by_columns = batch;
+  by_columns.similarity = rankloss::matrix_view(turned.data(), rows, columns, 1, rows);
+  by_columns.stride = 0;
+  CHECK(retrieval{}(by_columns).rsum == found.rsum);
+  CHECK(retrieval{}(by_columns).rows.mean_rank == found.rows.mean_rank);
 
   for (const std::size_t workers : {2u, 7u}) {
     rankloss::context context{rankloss::threads(workers)};

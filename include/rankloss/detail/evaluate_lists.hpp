@@ -70,10 +70,9 @@ template <class Loss, class T, class Relevance>
 /// Runs a list loss over the lists of a source, in parallel and in any order, and sums in list order.
 ///
 /// A source is a view of lists in the host's memory: lists(), size(l), scores(l), relevance(l, scratch), weights(l, scratch), list_weight(l),
-/// masked(), kept(l, i), any_missed(), missed(l, i), place(l) (first item and step of the list's outputs), padding(l) (items behind the list whose
-/// outputs are 0).
-/// Lists go to the loss as they lie; those with masked or missed items are first packed into scratch. A gradient goes straight to the host's memory
-/// where its type and the update mode allow, else by way of scratch.
+/// masked(), kept(l, i), any_missed(), missed(l, i), place(l, out) (first item and step of the list's part of an output), padding(l) (items behind
+/// the list whose outputs are 0). Lists go to the loss as they lie; those with masked or missed items are first packed into scratch. A gradient goes
+/// straight to the host's memory where its type and the update mode allow, else by way of scratch.
 template <class Loss, class Source>
 class list_run {
   using Arch = xsimd::default_arch;  // of this translation unit, as the inline namespace says
@@ -189,16 +188,16 @@ class list_run {
     return {{scores.data(), n}, {relevance.data(), all}, {weights.data(), weights.size()}, l};
   }
 
-  [[nodiscard]] bool direct(const real_output& out) const {
+  [[nodiscard]] bool direct(const shaped<real_output>& out) const {
     return out_.update == update::overwrite && !source_.masked() && out.visit([](auto* memory) { return std::is_same_v<decltype(memory), T*>; });
   }
 
   /// Where the loss is to write: the host's memory or scratch.
-  [[nodiscard]] strided<T> target(const real_output& out, std::size_t l, workspace& scratch) const {
+  [[nodiscard]] strided<T> target(const shaped<real_output>& out, std::size_t l, workspace& scratch) const {
     if (out.empty()) return {};
     const std::size_t n = sizes_[l];
     if (!direct(out)) return {scratch.take<T>(n)};
-    const std::pair<std::size_t, std::ptrdiff_t> at = source_.place(l);
+    const std::pair<std::size_t, std::ptrdiff_t> at = source_.place(l, out);
     return out.visit([&](auto* memory) -> strided<T> {
       if constexpr (std::is_same_v<decltype(memory), T*>)
         return {memory + at.first, n, at.second};
@@ -214,7 +213,7 @@ class list_run {
   }
 
   /// Brings what the loss has written to its final place and scale.
-  void commit(const real_output& out, std::size_t l, const strided<T>& written) const {
+  void commit(const shaped<real_output>& out, std::size_t l, const strided<T>& written) const {
     if (out.empty()) return;
     const double factor = held_as<double>(out_.scale * mean_.part(weight(l)));
     if (direct(out)) {
@@ -233,7 +232,7 @@ class list_run {
       using G = std::remove_pointer_t<decltype(memory)>;
       using wide = std::common_type_t<G, T>;
       const double rounded = narrow<wide>(factor) ? static_cast<double>(static_cast<wide>(factor)) : factor;
-      const auto [first, step] = source_.place(l);
+      const auto [first, step] = source_.place(l, out);
       std::size_t from = 0;
       for (std::size_t i = 0; i < source_.size(l); ++i) {
         G& to = *(memory + first + static_cast<std::ptrdiff_t>(i) * step);
@@ -244,10 +243,10 @@ class list_run {
     });
   }
 
-  void clear_padding(const real_output& out, std::size_t l) const {
+  void clear_padding(const shaped<real_output>& out, std::size_t l) const {
     const std::size_t padding = source_.padding(l);
     if (out.empty() || padding == 0 || out_.update == update::add) return;
-    const std::pair<std::size_t, std::ptrdiff_t> at = source_.place(l);
+    const std::pair<std::size_t, std::ptrdiff_t> at = source_.place(l, out);
     out.visit([&](auto* memory) {
       for (std::size_t i = 0; i < padding; ++i)
         memory[static_cast<std::ptrdiff_t>(at.first) + static_cast<std::ptrdiff_t>(source_.size(l) + i) * at.second] = 0;

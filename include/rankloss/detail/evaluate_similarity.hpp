@@ -13,17 +13,47 @@
 
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
+/// Where the items of a matrix stand: (i, j) at i * row + j * column.
+struct pair_steps {
+  std::size_t row;
+  std::size_t column;
+
+  [[nodiscard]] std::size_t at(std::size_t i, std::size_t j) const noexcept { return i * row + j * column; }
+};
+
+/// Steps of a field; of a plain array those of rows that are `stride` apart.
+template <class View>
+[[nodiscard]] pair_steps steps_of(const shaped<View>& field, std::size_t stride) {
+  if (const auto& shape = field.shape()) return {shape->row_stride, shape->column_stride};
+  return {stride, 1};
+}
+template <class T, class R>
+[[nodiscard]] pair_steps similarity_steps(const similarity_batch<T, R>& batch) {
+  return steps_of(batch.similarity, batch.stride > 0 ? batch.stride : batch.columns);
+}
+/// A plain output lies as the similarity does.
+template <class T, class R>
+[[nodiscard]] pair_steps output_steps(const similarity_batch<T, R>& batch, const shaped<real_output>& out) {
+  return out.shape() ? steps_of(out, 0) : similarity_steps(batch);
+}
+
+/// The batch with rows and columns given, which the similarity may have brought.
+template <class T, class R>
+[[nodiscard]] similarity_batch<T, R> with_shape(const similarity_batch<T, R>& batch) {
+  similarity_batch<T, R> known = batch;
+  if (const auto& shape = batch.similarity.shape()) {
+    if (batch.rows == 0) known.rows = shape->rows;
+    if (batch.columns == 0) known.columns = shape->columns;
+  }
+  return known;
+}
+
 /// Whether row i matches column j: by mask, by class, or by position.
 template <class T, class R>
 [[nodiscard]] bool matching(const similarity_batch<T, R>& batch, std::size_t i, std::size_t j) {
-  if (!batch.matches.empty()) return batch.matches[i * batch.columns + j];
+  if (!batch.matches.empty()) return batch.matches[steps_of(batch.matches, batch.columns).at(i, j)];
   if (!batch.row_classes.empty()) return batch.row_classes[i] == batch.column_classes[j];
   return i == j;
-}
-
-template <class T, class R>
-[[nodiscard]] std::size_t row_stride(const similarity_batch<T, R>& batch) {
-  return batch.stride > 0 ? batch.stride : batch.columns;
 }
 
 /// What the lists of a matrix are ranked by.
@@ -41,26 +71,27 @@ class matrix_source {
   using relevance_type = R;
 
   matrix_source(const similarity_batch<T, R>& batch, bool columns, grades kind)
-      : batch_(batch), columns_(columns), stride_(row_stride(batch)), grades_(kind) {
+      : batch_(batch), columns_(columns), steps_(similarity_steps(batch)), grades_(kind) {
     if (kind == grades::matches) return;
-    grade_ = columns && kind == grades::relevance && !batch.column_relevance.empty() ? batch.column_relevance.data() : batch.relevance.data();
+    const auto& own = columns && kind == grades::relevance && !batch.column_relevance.empty() ? batch.column_relevance : batch.relevance;
+    grade_ = own.data();
+    grade_steps_ = steps_of(own, batch.columns);
   }
 
   [[nodiscard]] std::size_t lists() const { return columns_ ? batch_.columns : batch_.rows; }
   [[nodiscard]] std::size_t size(std::size_t) const { return columns_ ? batch_.rows : batch_.columns; }
-  [[nodiscard]] std::pair<std::size_t, std::ptrdiff_t> place(std::size_t l) const {
-    if (columns_) return {l, static_cast<std::ptrdiff_t>(stride_)};
-    return {l * stride_, 1};
+  [[nodiscard]] std::pair<std::size_t, std::ptrdiff_t> place(std::size_t l, const shaped<real_output>& out) const {
+    return place(l, output_steps(batch_, out), columns_);
   }
   [[nodiscard]] strided<const T> scores(std::size_t l) const {
     if (size(l) == 0) return {};  // the host may have no memory for a matrix without entries
-    const auto [first, step] = place(l);
+    const auto [first, step] = place(l, steps_, columns_);
     return {batch_.similarity.data() + first, size(l), step};
   }
   [[nodiscard]] strided<const R> relevance(std::size_t l, workspace& scratch) const {
     if (grade_ != nullptr && size(l) > 0) {
-      if (!columns_ || grades_ == grades::relevance_as_rows) return {grade_ + l * batch_.columns, size(l)};
-      return {grade_ + l, size(l), static_cast<std::ptrdiff_t>(batch_.columns)};
+      const auto [first, step] = place(l, grade_steps_, columns_ && grades_ != grades::relevance_as_rows);
+      return {grade_ + first, size(l), step};
     }
     const std::span<R> own = scratch.take<R>(size(l));
     for (std::size_t i = 0; i < own.size(); ++i) own[i] = static_cast<R>(columns_ ? matching(batch_, i, l) : matching(batch_, l, i));
@@ -78,38 +109,64 @@ class matrix_source {
   [[nodiscard]] bool missed(std::size_t, std::size_t) const { return false; }
 
  private:
+  /// First item and step of a row or column.
+  [[nodiscard]] static std::pair<std::size_t, std::ptrdiff_t> place(std::size_t l, const pair_steps& steps, bool column) {
+    if (column) return {l * steps.column, static_cast<std::ptrdiff_t>(steps.row)};
+    return {l * steps.row, static_cast<std::ptrdiff_t>(steps.column)};
+  }
+
   const similarity_batch<T, R>& batch_;
   bool columns_;
-  std::size_t stride_;
+  pair_steps steps_;
+  pair_steps grade_steps_{};
   grades grades_;
   const R* grade_ = nullptr;
 };
 
+/// @param batch  as with_shape has it
 template <class T, class R>
 void check_shape(const similarity_batch<T, R>& batch, const outputs& out) {
   const std::size_t rows = batch.rows;
   const std::size_t columns = batch.columns;
-  const std::size_t stride = row_stride(batch);
   const std::size_t pairs = rows * columns;
-  require(stride >= columns, "stride: ", stride, ", expected at least columns ", columns);
-  const std::size_t least = pairs == 0 ? 0 : (rows - 1) * stride + columns;
-  const std::size_t size = batch.similarity.size();
-  require(size == least || size == rows * stride, "similarity: size ", size, ", expected ", rows * stride, " (rows ", rows, " at stride ", stride,
-          ")");
-  const auto per_pair = [&](std::string_view field, std::size_t given) {
-    require(given == 0 || given == pairs, field, ": size ", given, ", expected ", pairs, " (", rows, " rows of ", columns, " columns)");
+  const auto has_shape = [&](std::string_view field, const auto& given) {
+    if (const auto& shape = given.shape())
+      require(shape->rows == rows && shape->columns == columns, field, ": ", shape->rows, " rows of ", shape->columns, " columns, expected ", rows,
+              " of ", columns);
+    return given.shape().has_value();
   };
-  per_pair("matches", batch.matches.size());
-  per_pair("relevance", batch.relevance.size());
-  per_pair("column_relevance", batch.column_relevance.size());
+  const std::size_t size = batch.similarity.size();
+  if (has_shape("similarity", batch.similarity)) {
+    require(batch.stride == 0, "stride: ", batch.stride, ", expected none: similarity is a matrix with strides of its own");
+  } else {
+    const std::size_t stride = similarity_steps(batch).row;
+    require(stride >= columns, "stride: ", stride, ", expected at least columns ", columns);
+    const std::size_t least = pairs == 0 ? 0 : (rows - 1) * stride + columns;
+    require(size == least || size == rows * stride, "similarity: size ", size, ", expected ", rows * stride, " (rows ", rows, " at stride ", stride,
+            ")");
+  }
+  const auto per_pair = [&](std::string_view field, const auto& given) {
+    if (!given.empty() && !has_shape(field, given))
+      require(given.size() == pairs, field, ": size ", given.size(), ", expected ", pairs, " (", rows, " rows of ", columns, " columns)");
+  };
+  per_pair("matches", batch.matches);
+  per_pair("relevance", batch.relevance);
+  per_pair("column_relevance", batch.column_relevance);
   require(batch.row_classes.empty() || batch.row_classes.size() == rows, "row_classes: size ", batch.row_classes.size(), ", expected ", rows,
           " (rows)");
   require(batch.column_classes.empty() || batch.column_classes.size() == columns, "column_classes: size ", batch.column_classes.size(), ", expected ",
           columns, " (columns)");
   require(pairs == 0 || batch.row_classes.empty() == batch.column_classes.empty(), "row_classes, column_classes: only one of them is given");
   require(batch.column_relevance.empty() || !batch.relevance.empty(), "column_relevance: given without relevance");
-  check_output("gradient", out.gradient.size(), size, "one per similarity");
-  check_output("hessian", out.hessian.size(), size, "one per similarity");
+  const auto per_similarity = [&](std::string_view field, const shaped<real_output>& given) {
+    if (given.empty()) return;
+    if (!has_shape(field, given)) check_output(field, given.size(), size, "one per similarity");
+    const pair_steps steps = output_steps(batch, given);
+    require(matrix_shape{rows, columns, steps.row, steps.column}.has_distinct_items(), field, ": strides ", steps.row, " and ", steps.column, " of ",
+            rows, " rows and ", columns, " columns, expected items of their own, none of which is written twice");
+  };
+  per_similarity("gradient", out.gradient);
+  per_similarity("hessian", out.hessian);
   check_output("per_list", out.per_list.size(), rows + columns, "rows, then columns");
   require(is_finite(out.scale), "scale: ", out.scale, ", expected a finite number");
 }
@@ -121,12 +178,12 @@ void check_matches(const similarity_batch<T, R>& batch) {
           "matches: none given for ", batch.rows, " rows and ", batch.columns, " columns, expected a square matrix, matches or classes");
 }
 
-/// Names the first bad item of a matrix, whose rows are `stride` apart; nothing is no matrix.
+/// Names the first bad item of a matrix; nothing is no matrix.
 template <class T, class R, class Item, class Bad, class Expected>
-void check_items(const similarity_batch<T, R>& batch, std::span<const Item> items, std::size_t stride, Bad bad, std::string_view field,
+void check_items(const similarity_batch<T, R>& batch, std::span<const Item> items, const pair_steps& steps, Bad bad, std::string_view field,
                  Expected expected) {
   for (std::size_t i = 0; i < batch.rows && !items.empty(); ++i) {
-    const strided<const Item> row(items.data() + i * stride, batch.columns);
+    const strided<const Item> row(items.data() + i * steps.row, batch.columns, static_cast<std::ptrdiff_t>(steps.column));
     const std::size_t j = find_first(row, bad);
     if (j < batch.columns) fail(field, ": ", static_cast<double>(row[j]), " at row ", i, ", column ", j, ", expected ", expected(row[j]));
   }
@@ -134,11 +191,13 @@ void check_items(const similarity_batch<T, R>& batch, std::span<const Item> item
 template <class Loss, class T, class R>
 void check_values(const Loss& loss, const similarity_batch<T, R>& batch) {
   check_items(
-      batch, std::span<const T>(batch.similarity), row_stride(batch), [](const T& s) { return is_nan(s); }, "similarity", [](T) { return "a number"; });
+      batch, std::span<const T>(batch.similarity), similarity_steps(batch), [](const T& s) { return is_nan(s); }, "similarity",
+      [](T) { return "a number"; });
   const auto refused = [&](const R& y) { return refuses_relevance(loss, y); };
   const auto expected = [&](const R& y) { return expected_relevance(loss, y, "; a matrix has no mask: give pairs without judgement 0"); };
-  check_items(batch, std::span<const R>(batch.relevance), batch.columns, refused, "relevance", expected);
-  check_items(batch, std::span<const R>(batch.column_relevance), batch.columns, refused, "column_relevance", expected);
+  check_items(batch, std::span<const R>(batch.relevance), steps_of(batch.relevance, batch.columns), refused, "relevance", expected);
+  check_items(batch, std::span<const R>(batch.column_relevance), steps_of(batch.column_relevance, batch.columns), refused, "column_relevance",
+              expected);
 }
 
 /// A list loss over the rows and over the columns of a matrix: the mean of the two directions' means, or under reduction::sum their sum.
@@ -164,8 +223,9 @@ namespace rankloss::inline RANKLOSS_ABI {
 
 template <class Loss, score T, class Relevance>
 requires similarity_loss<Loss, T, Relevance>
-double evaluate(const Loss& loss, const similarity_batch<T, Relevance>& batch, const outputs& out, context& ctx) {
+double evaluate(const Loss& loss, const similarity_batch<T, Relevance>& given, const outputs& out, context& ctx) {
   const detail::sole_use alone(ctx);
+  const similarity_batch<T, Relevance> batch = detail::with_shape(given);
   detail::check_options(loss, out);
   detail::check_shape(batch, out);
   if constexpr (requires { loss.validate(batch); }) loss.validate(batch);

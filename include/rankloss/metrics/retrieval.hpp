@@ -19,14 +19,29 @@
 namespace rankloss::inline RANKLOSS_ABI {
 namespace detail {
 
+/// The same matrix with rows and columns in each other's place, as far as best_matches reads it.
+template <class T, class R>
+[[nodiscard]] similarity_batch<T, R> transposed(const similarity_batch<T, R>& batch) {
+  const auto turned = [&](const auto& field, const pair_steps& steps) {
+    return field.as(matrix_shape{batch.columns, batch.rows, steps.column, steps.row});
+  };
+  return {.similarity = turned(batch.similarity, similarity_steps(batch)),
+          .rows = batch.columns,
+          .columns = batch.rows,
+          .matches = turned(batch.matches, steps_of(batch.matches, batch.columns)),
+          .row_classes = batch.column_classes,
+          .column_classes = batch.row_classes};
+}
+
 /// Finds the best match of every row and of every column of a matrix and counts what stands above it and beside it. Both directions read
-/// the matrix as it lies: rows one by one, columns a block at a time from the first row to the last.
+/// the matrix as it lies: rows one by one, columns a block at a time from the first row to the last. Quick where the items of a row are neighbours.
 template <class T, class R>
 class best_matches {
  public:
   best_matches(const similarity_batch<T, R>& batch, context& ctx)
       : batch_(batch),
-        stride_(row_stride(batch)),
+        steps_(similarity_steps(batch)),
+        match_steps_(steps_of(batch.matches, batch.columns)),
         rows_(ctx.scratch().take<best_match>(batch.rows)),
         columns_(ctx.scratch().take<best_match>(batch.columns)),
         column_classes_(ctx.scratch().take<std::int64_t>(batch.column_classes.size())) {
@@ -35,9 +50,17 @@ class best_matches {
     const std::size_t row_tasks = (batch.rows + rows_a_task - 1) / rows_a_task;
     const std::size_t column_tasks = (batch.columns + block - 1) / block;
     ctx.run(row_tasks + column_tasks, [&](std::size_t, std::size_t task) {
-      if (task >= row_tasks) return run_columns((task - row_tasks) * block);
-      const std::size_t end = std::min(batch_.rows, (task + 1) * rows_a_task);
-      for (std::size_t i = task * rows_a_task; i < end; ++i) run_row(i);
+      const auto run = [&](auto row_of) {
+        if (task >= row_tasks) return run_columns((task - row_tasks) * block, row_of);
+        const std::size_t end = std::min(batch_.rows, (task + 1) * rows_a_task);
+        for (std::size_t i = task * rows_a_task; i < end; ++i) run_row(i, row_of(i));
+      };
+      if (steps_.column == 1)
+        run([this](std::size_t i) { return batch_.similarity.data() + i * steps_.row; });
+      else
+        run([this](std::size_t i) {
+          return strided<const T>(batch_.similarity.data() + i * steps_.row, batch_.columns, static_cast<std::ptrdiff_t>(steps_.column));
+        });
     });
   }
 
@@ -53,7 +76,7 @@ class best_matches {
   void for_each_match(std::size_t i, std::size_t begin, std::size_t end, Visit visit) const {
     if (!batch_.matches.empty()) {
       for (std::size_t j = begin; j < end; ++j)
-        if (batch_.matches[i * batch_.columns + j]) visit(j);
+        if (batch_.matches[match_steps_.at(i, j)]) visit(j);
     } else if (!batch_.row_classes.empty()) {
       const std::int64_t own = batch_.row_classes[i];
       for (std::size_t j = begin; j < end; ++j)
@@ -69,42 +92,44 @@ class best_matches {
     best = s;
   }
 
-  void run_row(std::size_t i) {
-    const T* row = batch_.similarity.data() + i * stride_;
+  template <class Row>
+  void run_row(std::size_t i, const Row& row) {
     T best{};
     std::uint32_t matching = 0;
     for_each_match(i, 0, batch_.columns, [&](std::size_t j) { take(row[j], best, matching); });
     std::uint32_t above = 0;
     std::uint32_t tied = 0;
     for (std::size_t j = 0; j < batch_.columns; ++j) {
-      above += row[j] > best ? 1 : 0;
-      tied += row[j] == best ? 1 : 0;
+      above += row[j] > best ? 1u : 0u;
+      tied += row[j] == best ? 1u : 0u;
     }
     rows_[i] = {above, tied, matching};
   }
 
-  void run_columns(std::size_t begin) {
+  template <class RowOf>
+  void run_columns(std::size_t begin, const RowOf& row_of) {
     const std::size_t end = std::min(batch_.columns, begin + block);
     std::array<T, block> best{};
     std::array<std::uint32_t, block> matching{};
     std::array<std::uint32_t, block> above{};
     std::array<std::uint32_t, block> tied{};
     for (std::size_t i = 0; i < batch_.rows; ++i) {
-      const T* row = batch_.similarity.data() + i * stride_;
+      const auto row = row_of(i);
       for_each_match(i, begin, end, [&](std::size_t j) { take(row[j], best[j - begin], matching[j - begin]); });
     }
     for (std::size_t i = 0; i < batch_.rows; ++i) {
-      const T* row = batch_.similarity.data() + i * stride_ + begin;
+      const auto row = row_of(i);
       for (std::size_t j = 0; j < end - begin; ++j) {
-        above[j] += row[j] > best[j] ? 1 : 0;
-        tied[j] += row[j] == best[j] ? 1 : 0;
+        above[j] += row[begin + j] > best[j] ? 1u : 0u;
+        tied[j] += row[begin + j] == best[j] ? 1u : 0u;
       }
     }
     for (std::size_t j = begin; j < end; ++j) columns_[j] = {above[j - begin], tied[j - begin], matching[j - begin]};
   }
 
   const similarity_batch<T, R>& batch_;
-  std::size_t stride_;
+  pair_steps steps_;
+  pair_steps match_steps_;
   std::span<best_match> rows_;
   std::span<best_match> columns_;
   std::span<std::int64_t> column_classes_;
@@ -146,8 +171,9 @@ struct retrieval {
   };
 
   template <class T, class R>
-  [[nodiscard]] result operator()(const similarity_batch<T, R>& batch, context& ctx) const {
+  [[nodiscard]] result operator()(const similarity_batch<T, R>& given, context& ctx) const {
     const detail::sole_use alone(ctx);
+    const similarity_batch<T, R> batch = detail::with_shape(given);
     for (std::size_t c = 0; c < Cutoffs; ++c) detail::require(cutoffs[c] > 0, "cutoffs: 0 at ", c, ", expected at least 1");
     detail::check_shape(batch, outputs{});
     detail::check_matches(batch);
@@ -157,8 +183,13 @@ struct retrieval {
     if (check) detail::check_values(*this, batch);
 
     const workspace::scope scope(ctx.scratch());
-    const detail::best_matches<T, R> found(batch, ctx);
-    result all{summary(found.rows(), batch.row_weights, ctx.scratch()), summary(found.columns(), batch.column_weights, ctx.scratch())};
+    // A matrix by columns is read as its transpose, whose rows they are.
+    const detail::pair_steps steps = detail::similarity_steps(batch);
+    const bool by_columns = steps.row < steps.column && batch.rows > 1 && batch.columns > 1;
+    const similarity_batch<T, R> read = by_columns ? detail::transposed(batch) : batch;
+    const detail::best_matches<T, R> found(read, ctx);
+    result all{summary(by_columns ? found.columns() : found.rows(), batch.row_weights, ctx.scratch()),
+               summary(by_columns ? found.rows() : found.columns(), batch.column_weights, ctx.scratch())};
     for (std::size_t c = 0; c < Cutoffs; ++c) all.rsum += 100.0 * (all.rows.recall[c] + all.columns.recall[c]);
     return all;
   }
