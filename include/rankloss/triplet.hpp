@@ -5,6 +5,7 @@
 #include <rankloss/detail/argsort.hpp>
 #include <rankloss/detail/check_data.hpp>
 #include <rankloss/detail/finite.hpp>
+#include <rankloss/detail/item_rows.hpp>
 #include <rankloss/detail/require.hpp>
 #include <rankloss/detail/simd.hpp>
 #include <rankloss/evaluate.hpp>

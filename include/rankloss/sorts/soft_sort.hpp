@@ -3,6 +3,7 @@
 
 #include <rankloss/batch.hpp>
 #include <rankloss/detail/finite.hpp>
+#include <rankloss/detail/item_rows.hpp>
 #include <rankloss/detail/lane_math.hpp>
 #include <rankloss/detail/require.hpp>
 #include <rankloss/detail/simd.hpp>
