@@ -307,7 +307,7 @@ class Workplace:
     def __init__(self, folder, args, sanitizers=()):
         self.folder = folder
         self.compiler = shlex.split(args.compiler)
-        self.flags = ["-std=c++20", *shlex.split(args.flags), "-Wfatal-errors", *sanitizers]
+        self.flags = ["-std=c++20", *shlex.split(args.flags), "-Wfatal-errors", "-DRANKLOSS_TESTS_SHARE_NOTHING", *sanitizers]
         self.time_limit = args.time_limit
         # The address sanitizer sets aside more addresses than there is memory.
         self.memory = "unlimited" if sanitizers else args.memory << 20

@@ -35,6 +35,8 @@
 #include <rankloss/weighted_sum.hpp>
 #include <rankloss/xe_ndcg.hpp>
 
+#include "support/shared_losses.hpp"
+
 #include <catch2/catch.hpp>
 
 #include <algorithm>

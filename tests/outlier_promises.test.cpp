@@ -32,6 +32,7 @@
 #include "support/projection_reference.hpp"
 #include "support/rank_reference.hpp"
 #include "support/reference.hpp"
+#include "support/shared_losses.hpp"
 
 #include <catch2/catch.hpp>
 
@@ -257,7 +258,7 @@ const std::vector<loss_case>& losses() {
       {"squared_hinge", {.size = 0}, rankloss::pairwise<pairs::squared_hinge>{}, by_pairs(squared_hinge, one)},
       // Ranks.
       {"sndcg",
-       {.digits = 4},
+       {.digits = 6},
        rankloss::sndcg{.temperature = 1.0},
        [](const reals& s, const reals& y) { return reference::sndcg(s, exponential_gains(y), 1); }},
       {"sndcg, cutoff 5",

@@ -111,5 +111,6 @@ TEST_CASE("lambda_sums: infinite scores keep all finite; pairs and grades are to
   CHECK_FALSE(takes_grade(gain::exponential, {}, 31, -1));
   CHECK(takes_grade(gain::table, table, 31, 1));
   CHECK_FALSE(takes_grade(gain::table, table, 31, 2));
-  CHECK(takes_grade(gain::linear, {}, 31, -0.5));
+  CHECK(takes_grade(gain::linear, {}, 31, 0.5));
+  CHECK_FALSE(takes_grade(gain::linear, {}, 31, -0.5));
 }

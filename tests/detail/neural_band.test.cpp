@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <rankloss/detail/neural_band.hpp>
 
+#include "../support/lay_lists.hpp"
+
 #include <catch2/catch.hpp>
 
 #include <algorithm>
@@ -132,19 +134,15 @@ void check_close(const std::vector<double>& found, const std::vector<double>& ex
   for (std::size_t i = 0; i < expected.size(); ++i) CHECK(found[i] == Approx(expected[i]).margin(error * largest).epsilon(0));
 }
 
-/// Lists of these sizes in lanes, -infinity where one has ended.
+/// Lists of at most this size, one a lane.
 struct lanes_of_lists {
   std::vector<std::vector<double>> lists;
-  std::vector<double, xsimd::aligned_allocator<double, 64>> x;
+  workspace scratch;
   rankloss::detail::plain_rows<arch> rows;
 
-  lanes_of_lists(std::mt19937_64& random, std::size_t longest) : x(longest * w, -std::numeric_limits<double>::infinity()) {
-    for (std::size_t l = 0; l < w; ++l) {
-      lists.push_back(random_list(random, l == 1 ? longest : random() % (longest + 1)));
-      for (std::size_t i = 0; i < lists[l].size(); ++i) x[i * w + l] = lists[l][i];
-    }
-    rows.rows.rows = longest;
-    rows.x = x;
+  lanes_of_lists(std::mt19937_64& random, std::size_t longest) {
+    for (std::size_t l = 0; l < w; ++l) lists.push_back(random_list(random, l == 1 ? longest : random() % (longest + 1)));
+    rows = support::lay_lists<arch>(lists, scratch);
   }
   /// A list's part of slots, [lane][row].
   [[nodiscard]] std::vector<double> part(const std::vector<double>& slots, std::size_t l) const {
@@ -200,13 +198,9 @@ TEMPLATE_TEST_CASE("neural_band: no walk goes beyond the width that arrays are m
         const neural_band<arch, T> alone(std::span<const T>(x), t, scratch);
         REQUIRE(furthest(alone) <= alone.width());
 
-        std::vector<double, xsimd::aligned_allocator<double, 64>> rows(n * w);
-        for (std::size_t i = 0; i < n; ++i)
-          for (std::size_t l = 0; l < w; ++l) rows[i * w + l] = l == 0 ? static_cast<double>(x[i]) : -std::numeric_limits<double>::infinity();
-        rankloss::detail::plain_rows<arch> group;
-        group.rows.rows = n;
-        group.x = rows;
-        const neural_band<arch, T> one_lane(group, t, scratch);
+        std::vector<std::vector<double>> lists(w);
+        lists[0].assign(x.begin(), x.end());
+        const neural_band<arch, T> one_lane(support::lay_lists<arch>(lists, scratch), t, scratch);
         REQUIRE(furthest(one_lane) <= one_lane.width());
       }
 }
@@ -368,12 +362,9 @@ TEMPLATE_TEST_CASE("neural_band: arrays are as wide as the walks of any list nee
       const neural_band<arch, T> alone(std::span<const T>(x), t, scratch);
       REQUIRE(furthest(alone) <= alone.width());
       REQUIRE(alone.width() <= widest);
-      std::vector<double, xsimd::aligned_allocator<double, 64>> rows(n * w, -std::numeric_limits<double>::infinity());
-      for (std::size_t i = 0; i < n; ++i) rows[i * w + static_cast<std::size_t>(round) % w] = static_cast<double>(x[i]);
-      rankloss::detail::plain_rows<arch> group;
-      group.rows.rows = n;
-      group.x = rows;
-      const neural_band<arch, T> one_lane(group, t, scratch);
+      std::vector<std::vector<double>> lists(w);
+      lists[static_cast<std::size_t>(round) % w].assign(x.begin(), x.end());
+      const neural_band<arch, T> one_lane(support::lay_lists<arch>(lists, scratch), t, scratch);
       REQUIRE(furthest(one_lane) <= one_lane.width());
       REQUIRE(one_lane.width() <= widest);
     }

@@ -3,6 +3,7 @@
 
 #include <rankloss/workspace.hpp>
 
+#include "../support/lay_lists.hpp"
 #include "../support/listwise_reference.hpp"
 #include "../support/tied_orders.hpp"
 
@@ -78,7 +79,6 @@ std::vector<double> falling(std::mt19937_64& random, std::size_t n) {
 template <class T>
 struct bands {
   workspace scratch;
-  std::vector<double, xsimd::aligned_allocator<double, 64>> rows;
   neural_band<arch, T> band;
   std::size_t slots = 0;
 
@@ -88,15 +88,8 @@ struct bands {
       slots = x.size();
       band = neural_band<arch, T>(std::span<const T>(x), t, scratch);
     } else {
-      std::size_t longest = 0;
-      for (const auto& x : lists) longest = std::max(longest, x.size());
-      rows.assign(longest * w, -std::numeric_limits<double>::infinity());
-      for (std::size_t l = 0; l < lists.size(); ++l)
-        for (std::size_t i = 0; i < lists[l].size(); ++i) rows[i * w + l] = lists[l][i];
-      rankloss::detail::plain_rows<arch> group;
-      group.rows.rows = longest;
-      group.x = rows;
-      slots = longest * w;
+      const auto group = support::lay_lists<arch>(lists, scratch);
+      slots = group.rows.items;
       band = neural_band<arch, T>(group, t, scratch);
     }
     const std::span<double> ones = band.take(), out = band.take();

@@ -218,14 +218,15 @@ TEMPLATE_TEST_CASE("sorted_rows: groups lie in lanes as they are, or sorted, eac
       for (std::size_t l = 0; l < w; ++l) {
         const std::vector<T> s = lists.of(l);
         const auto order = plain_order(s);
+        const double lowest = std::numeric_limits<T>::lowest();
         double before = infinity;
         for (std::size_t i = 0; i < longest; ++i) {
           const std::size_t at = i * w + l;
           CHECK(plain.rows.order[at] == l * longest + i);
-          CHECK(plain.x[at] == (i < s.size() ? kept_finite(s[i]) : -infinity));
+          CHECK(plain.x[at] == (i < s.size() ? kept_finite(s[i]) : lowest));
           // Padding comes last, in its own order.
           CHECK(sorted.rows.order[at] == l * longest + (i < s.size() ? order[i] : i));
-          const double x = i < s.size() ? kept_finite(s[order[i]]) : -infinity;
+          const double x = i < s.size() ? kept_finite(s[order[i]]) : lowest;
           CHECK(sorted.x[at] == x);
           CHECK(rows.order[at] == sorted.rows.order[at]);
           CHECK(rows.decay[at] == Approx(i > 0 && i < s.size() ? decay(before, x, temperature) : 0.0).epsilon(1e-13).margin(1e-300));

@@ -415,7 +415,7 @@ class cell_list {
         if (!touching) states.add(pending);
         alignas(64) double by_exponent[E];
         states.store(by_exponent);
-        const double* last = moments + (down ? at - 1 : at + 1) * P;  // read only where the cells touch
+        const double* last = moments + (step == 0 ? at : down ? at - 1 : at + 1) * P;  // read only where the cells touch
         const double* own = moments + at * P;
         for (const target& f : targets) {
           const double sign = down ? f.kernel.above : f.kernel.below;

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <rankloss/bidirectional.hpp>
+#include <rankloss/lambda_loss.hpp>
+#include <rankloss/lambdarank.hpp>
+#include <rankloss/listmle.hpp>
+#include <rankloss/listnet.hpp>
+#include <rankloss/metrics/average_relevance_position.hpp>
+#include <rankloss/metrics/expected_reciprocal_rank.hpp>
+#include <rankloss/metrics/ndcg.hpp>
+#include <rankloss/metrics/rank_biased_precision.hpp>
+#include <rankloss/neural_ndcg.hpp>
+#include <rankloss/neural_sort_cross_entropy.hpp>
+#include <rankloss/pairwise.hpp>
+#include <rankloss/pointwise.hpp>
+#include <rankloss/ranknet.hpp>
+#include <rankloss/ranks/laplace_ranks.hpp>
+#include <rankloss/ranks/projected_ranks.hpp>
+#include <rankloss/smooth_ap.hpp>
+#include <rankloss/smooth_metric.hpp>
+#include <rankloss/smooth_mrr.hpp>
+#include <rankloss/smooth_recall_at_k.hpp>
+#include <rankloss/sndcg.hpp>
+#include <rankloss/soft_spearman.hpp>
+#include <rankloss/softmax_cross_entropy.hpp>
+#include <rankloss/triplet.hpp>
+#include <rankloss/unique_softmax.hpp>
+#include <rankloss/weighted_sum.hpp>
+#include <rankloss/xe_ndcg.hpp>
+
+/// Losses that more than one suite of promises evaluates, in float and double: compiled once, in shared_losses_*.cpp, and not in each of them.
+/// Who changes a header for one test alone (scripts/seed_faults.py) defines RANKLOSS_TESTS_SHARE_NOTHING.
+namespace support::shared {
+
+using soft_zero_one = rankloss::pairwise<rankloss::pairs::soft_zero_one>;
+using squared_hinge = rankloss::pairwise<rankloss::pairs::squared_hinge>;
+using exponential = rankloss::pairwise<rankloss::pairs::exponential>;
+using smooth_rbp = rankloss::smooth_metric<rankloss::metrics::rank_biased_precision, rankloss::laplace_ranks>;
+using smooth_ndcg = rankloss::smooth_metric<rankloss::metrics::ndcg, rankloss::projected_ranks>;
+using smooth_err = rankloss::smooth_metric<rankloss::metrics::expected_reciprocal_rank>;
+using sum_of_two = rankloss::weighted_sum<rankloss::sndcg, rankloss::softmax_cross_entropy>;
+
+}  // namespace support::shared
+
+#define RANKLOSS_TESTS_PAIR_LOSSES(X) \
+  X(rankloss::ranknet)                \
+  X(rankloss::lambdarank)             \
+  X(rankloss::lambdarank_map)         \
+  X(rankloss::ndcg_loss1)             \
+  X(rankloss::ndcg_loss2_plus)        \
+  X(rankloss::arp_loss1)              \
+  X(rankloss::arp_loss2)              \
+  X(support::shared::soft_zero_one)   \
+  X(support::shared::squared_hinge)   \
+  X(support::shared::exponential)
+#define RANKLOSS_TESTS_RANK_LOSSES(X) \
+  X(rankloss::sndcg)                  \
+  X(rankloss::smooth_ap)              \
+  X(rankloss::smooth_recall_at_k)     \
+  X(rankloss::smooth_mrr)             \
+  X(rankloss::soft_spearman<>)        \
+  X(support::shared::smooth_rbp)      \
+  X(support::shared::smooth_ndcg)     \
+  X(support::shared::smooth_err)      \
+  X(rankloss::neural_ndcg)            \
+  X(rankloss::neural_sort_cross_entropy)
+#define RANKLOSS_TESTS_ITEM_LOSSES(X) \
+  X(rankloss::softmax_cross_entropy)  \
+  X(rankloss::listnet)                \
+  X(rankloss::xe_ndcg)                \
+  X(rankloss::listmle)                \
+  X(rankloss::unique_softmax)         \
+  X(rankloss::pointwise_squared)      \
+  X(rankloss::pointwise_logistic)     \
+  X(rankloss::pointwise_ordinal)      \
+  X(rankloss::pointwise_smooth_l1)
+#define RANKLOSS_TESTS_MATRIX_LOSSES(X)                       \
+  X(rankloss::bidirectional<rankloss::sndcg>)                 \
+  X(rankloss::bidirectional<rankloss::softmax_cross_entropy>) \
+  X(rankloss::triplet)
+
+/// `instantiate` is extern template, or template.
+#define RANKLOSS_TESTS_OF(instantiate, loss, batch) \
+  instantiate double rankloss::evaluate(const loss&, const rankloss::batch&, const rankloss::outputs&, rankloss::context&);
+#define RANKLOSS_TESTS_DECLARE_LISTS(loss)                    \
+  RANKLOSS_TESTS_OF(extern template, loss, list_batch<float>) \
+  RANKLOSS_TESTS_OF(extern template, loss, list_batch<double>)
+#define RANKLOSS_TESTS_DEFINE_LISTS(loss)              \
+  RANKLOSS_TESTS_OF(template, loss, list_batch<float>) \
+  RANKLOSS_TESTS_OF(template, loss, list_batch<double>)
+#define RANKLOSS_TESTS_DECLARE_MATRICES(loss)                       \
+  RANKLOSS_TESTS_OF(extern template, loss, similarity_batch<float>) \
+  RANKLOSS_TESTS_OF(extern template, loss, similarity_batch<double>)
+#define RANKLOSS_TESTS_DEFINE_MATRICES(loss)                 \
+  RANKLOSS_TESTS_OF(template, loss, similarity_batch<float>) \
+  RANKLOSS_TESTS_OF(template, loss, similarity_batch<double>)
+
+#if !defined(RANKLOSS_TESTS_SHARE_NOTHING)
+RANKLOSS_TESTS_PAIR_LOSSES(RANKLOSS_TESTS_DECLARE_LISTS)
+RANKLOSS_TESTS_RANK_LOSSES(RANKLOSS_TESTS_DECLARE_LISTS)
+RANKLOSS_TESTS_ITEM_LOSSES(RANKLOSS_TESTS_DECLARE_LISTS)
+RANKLOSS_TESTS_MATRIX_LOSSES(RANKLOSS_TESTS_DECLARE_MATRICES)
+#endif
