@@ -62,8 +62,7 @@ inline std::vector<std::size_t> falling_order(const std::vector<real>& x) {
 inline std::vector<real> projected_ranks(regularization how, rank_order direction, real temperature, const std::vector<real>& s) {
   const std::size_t n = s.size();
   std::vector<real> z(n), sorted(n), w(n), ranks(n);
-  // Relative to one of the scores, so that all of z's digits are theirs: a shift changes no rank.
-  for (std::size_t i = 0; i < n; ++i) z[i] = (direction == rank_order::ascending ? s[i] - s[0] : s[0] - s[i]) / temperature;
+  for (std::size_t i = 0; i < n; ++i) z[i] = (direction == rank_order::ascending ? s[i] : -s[i]) / temperature;
   const std::vector<std::size_t> order = falling_order(z);
   for (std::size_t i = 0; i < n; ++i) {
     sorted[i] = z[order[i]];
