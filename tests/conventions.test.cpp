@@ -7,6 +7,7 @@
 #include "data/listwise_vectors.hpp"
 #include "support/one_list.hpp"
 #include "support/peer_retrieval.hpp"
+#include "support/shared_losses.hpp"
 
 #include <catch2/catch.hpp>
 
@@ -29,7 +30,8 @@ using namespace rankloss;
 using support::of;
 
 using doubles = std::vector<double>;
-using grades = std::vector<int>;
+using grades = std::vector<double>;
+using integers = std::vector<int>;
 
 double softplus(double x) { return std::max(x, 0.0) + std::log1p(std::exp(-std::abs(x))); }
 double sigmoid(double x) { return 1.0 / (1.0 + std::exp(-x)); }
@@ -147,7 +149,7 @@ TEST_CASE("conventions: allRank's lambdaLoss saturates by the weighted sigmoid, 
   };
   const double end = std::log(1e10);
   for (const double sigma : {1.0, 0.5})
-    for (const int grade : {1, 2, 3, 4}) {
+    for (const double grade : {1.0, 2.0, 3.0, 4.0}) {
       const double weight = grade * grade;
       // Where what conventions.hpp says comes true: weight log(1 + exp(sigma gap)) = log 1e10.
       const double last = std::log(std::expm1(end / weight)) / sigma;
@@ -156,7 +158,7 @@ TEST_CASE("conventions: allRank's lambdaLoss saturates by the weighted sigmoid, 
       const auto ours = [&](double gap, doubles& gradient) {
         const doubles s{0, gap};
         const grades y{grade, 0};
-        return evaluate(loss, list_batch<double, int>{.scores = s, .relevance = y}, {.gradient = gradient});
+        return evaluate(loss, list_batch<double>{.scores = s, .relevance = y}, {.gradient = gradient});
       };
       doubles near(2), far(2);
       CHECK(ours(0.999 * last, near) == Approx(clamped(weight, sigma, 0.999 * last)).epsilon(1e-12));
@@ -194,10 +196,10 @@ TEST_CASE("conventions: TensorFlow Ranking's losses and weights of two lists") {
   const doubles s{1, 3, 2, 1, 3};
   const grades y{0, 0, 1, 0, 2};
   const doubles w{2, 3, 4, 1, 1};
-  const grades offsets{0, 3, 5};
-  const list_batch<double, int> plain{.scores = s, .relevance = y, .offsets = offsets};
-  const list_batch<double, int> weighted{.scores = s, .relevance = y, .offsets = offsets, .item_weights = w};
-  const auto check = [](const auto& loss, const list_batch<double, int>& batch, double first, double second) {
+  const integers offsets{0, 3, 5};
+  const list_batch<double> plain{.scores = s, .relevance = y, .offsets = offsets};
+  const list_batch<double> weighted{.scores = s, .relevance = y, .offsets = offsets, .item_weights = w};
+  const auto check = [](const auto& loss, const list_batch<double>& batch, double first, double second) {
     doubles per_list(2);
     evaluate(loss, batch, {.per_list = per_list});
     CHECK(per_list[0] == Approx(first).margin(1e-6));
@@ -239,8 +241,8 @@ TEST_CASE("conventions: TensorFlow Ranking leaves a list without relevance out o
   namespace peer = conventions::tf_ranking;
   const doubles s{1, 3, 2, 1, 3};
   const grades y{0, 0, 1, 0, 0};
-  const grades offsets{0, 3, 5};
-  list_batch<double, int> batch{.scores = s, .relevance = y, .offsets = offsets, .reduction = peer::reduction};
+  const integers offsets{0, 3, 5};
+  list_batch<double> batch{.scores = s, .relevance = y, .offsets = offsets, .reduction = peer::reduction};
   CHECK(evaluate(peer::ndcg(), batch) == Approx(discount(2) / 2));
   const doubles weights = peer::list_weights(batch);
   CHECK(weights == doubles{1, 0});
@@ -311,8 +313,8 @@ TEST_CASE("conventions: Rax's means over all pairs and items of lists of differe
   const doubles s{0, 3, 1, 2, 1, 3, 5};
   const grades y{0, 0, 1, 1, 0, 2, 0};
   const std::vector<std::uint8_t> mask{1, 1, 1, 1, 1, 1, 0};
-  const grades offsets{0, 4, 7};
-  list_batch<double, int> batch{.scores = s, .relevance = y, .offsets = offsets, .mask = mask, .reduction = peer::reduction};
+  const integers offsets{0, 4, 7};
+  list_batch<double> batch{.scores = s, .relevance = y, .offsets = offsets, .mask = mask, .reduction = peer::reduction};
   const doubles pairs = conventions::pair_counts(peer::pairwise_logistic(), batch);
   CHECK(pairs == doubles{4, 1});
   batch.list_weights = pairs;
@@ -367,7 +369,7 @@ TEST_CASE("conventions: Rax's metrics") {
   const doubles docs{2, 1, 3, 1, 0.5, 1.5};
   const grades labels{2, 0, 1, 0, 0, 1};
   doubles per_list(2);
-  const list_batch<double, int> batch{.scores = docs, .relevance = labels, .length = 3, .reduction = peer::reduction};
+  const list_batch<double> batch{.scores = docs, .relevance = labels, .length = 3, .reduction = peer::reduction};
   CHECK(evaluate(peer::ndcg(), batch, {.per_list = per_list}) == Approx(0.89835).margin(1e-5));
   CHECK(per_list[0] == Approx(0.79671).margin(1e-5));
 }
@@ -396,8 +398,8 @@ TEST_CASE("conventions: XGBoost's metrics") {
 
   const doubles grouped{0.1, 0.9, 0.2, 0.8, 0.4, 1.7};
   const grades hits{1, 1, 1, 0, 1, 0};
-  const grades offsets{0, 2, 5, 6};
-  const list_batch<double, int> batch{.scores = grouped, .relevance = hits, .offsets = offsets, .reduction = peer::reduction};
+  const integers offsets{0, 2, 5, 6};
+  const list_batch<double> batch{.scores = grouped, .relevance = hits, .offsets = offsets, .reduction = peer::reduction};
   CHECK(evaluate(peer::map(), batch) == Approx(0.8611).margin(5e-5));
   CHECK(evaluate(peer::map(0, 0.0), batch) == Approx((1 + 7.0 / 12) / 3));  // map-
   CHECK(of(peer::ndcg(), doubles{1, 2}, grades{0, 0}) == 1.0);
@@ -447,7 +449,7 @@ TEST_CASE("conventions: a value for lists without relevance") {
   const doubles s{1, 2, 3, 1, 2, 3};
   const grades y{0, 0, 1, 0, 0, 0};
   const conventions::value_without_relevance<metrics::ndcg> metric{.otherwise = 0.25};
-  list_batch<double, int> batch{.scores = s, .relevance = y, .length = 3};
+  list_batch<double> batch{.scores = s, .relevance = y, .length = 3};
   doubles per_list(2);
   CHECK(evaluate(metric, batch, {.per_list = per_list}) == Approx(1.25 / 2));
   CHECK(per_list == doubles{1, 0.25});
@@ -540,7 +542,7 @@ TEST_CASE("conventions: pairs are counted as one by one, by sorting") {
 TEST_CASE("conventions: pairs of float lists, long lists and a batch without pairs") {
   const std::size_t n = 700;
   std::vector<float> s(n);
-  grades y(n);
+  integers y(n);
   for (std::size_t i = 0; i < n; ++i) {
     s[i] = static_cast<float>((i * 37) % 101);
     y[i] = static_cast<int>(i % 2);
@@ -548,11 +550,11 @@ TEST_CASE("conventions: pairs of float lists, long lists and a batch without pai
   const list_batch<float, int> batch{.scores = s, .relevance = y};
   CHECK(conventions::pair_counts(ranknet{}, batch) == doubles{350.0 * 350.0});
   CHECK(conventions::pair_counts(ndcg_loss1{}, batch) == doubles{700.0 * 700.0});
-  const grades alike(n, 1);
-  const grades offsets{0, 700, 700};
+  const integers alike(n, 1);
+  const integers offsets{0, 700, 700};
   const list_batch<float, int> none{.scores = s, .relevance = alike, .offsets = offsets};
   CHECK(conventions::pair_counts(ranknet{}, none) == doubles{0, 0});
-  const grades wrong{0, 701};
+  const integers wrong{0, 701};
   const list_batch<float, int> beyond{.scores = s, .relevance = y, .offsets = wrong};
   CHECK_THROWS_WITH(conventions::pair_counts(ranknet{}, beyond), "rankloss: offsets: last is 701, expected 700 (the number of scores)");
   CHECK_THROWS_WITH(conventions::item_weights(beyond), "rankloss: offsets: last is 701, expected 700 (the number of scores)");

@@ -5,6 +5,7 @@
 #include <rankloss/pairwise.hpp>
 
 #include "../support/pair_reference.hpp"
+#include "../support/shared_losses.hpp"
 
 #include <catch2/catch.hpp>
 
@@ -162,9 +163,9 @@ struct result {
 
 template <class T, class Loss>
 result<T> run(const Loss& loss, const drawn_list& items, bool weighted, bool hessian) {
-  const std::vector<T> s(items.scores.begin(), items.scores.end());
+  const std::vector<T> s(items.scores.begin(), items.scores.end()), y(items.relevance.begin(), items.relevance.end());
   result<T> out{0.0, std::vector<T>(s.size(), T(7)), std::vector<T>(hessian ? s.size() : 0)};
-  const list_batch<T, float> batch{.scores = s, .relevance = items.relevance, .item_weights = weighted ? reals(items.weights) : reals{}};
+  const list_batch<T> batch{.scores = s, .relevance = y, .item_weights = weighted ? reals(items.weights) : reals{}};
   out.value = evaluate(loss, batch, {.gradient = out.gradient, .hessian = out.hessian});
   return out;
 }
@@ -314,10 +315,11 @@ TEMPLATE_TEST_CASE("pair_scan: scores whose neighbours in their type are a fifth
         const drawn_list near_0 = draw_list(600, neighbours, grade);
         const std::array<sums, 2> expected = pair_by_pair(with<TestType>(0, pairs::cut::either, pairs::average::none, temperature), near_0);
         const auto compare = [&]<class T>(T) {
+          const std::vector<T> y(near_0.relevance.begin(), near_0.relevance.end());
           std::vector<T> s, g(600);
           for (const float x : near_0.scores) s.push_back(static_cast<T>(offset + static_cast<double>(x)));
           const double value = evaluate(with<TestType>(0, pairs::cut::either, pairs::average::none, temperature),
-                                        list_batch<T, float>{.scores = s, .relevance = near_0.relevance}, {.gradient = g});
+                                        list_batch<T>{.scores = s, .relevance = y}, {.gradient = g});
           CHECK(value == Approx(static_cast<double>(expected[0].value)).epsilon(digits<T>).margin(1e-300));
           CHECK(reference::relative_error(g, expected[0].gradient) <= digits<T>);
         };
@@ -379,11 +381,12 @@ TEMPLATE_TEST_CASE("pair_scan: no value, no slope where nothing differs, and fin
 
   for (const draw& grade : {grades(3), real_valued}) {
     drawn_list items = draw_list(600, spread(2.0), grade);
+    const std::vector<TestType> y(items.relevance.begin(), items.relevance.end());
     std::vector<TestType> s(items.scores.begin(), items.scores.end()), g(s.size());
     constexpr TestType largest = std::numeric_limits<TestType>::max(), infinity = std::numeric_limits<TestType>::infinity();
     const std::array<TestType, 4> extremes{infinity, -infinity, largest, -largest};
     for (std::size_t i = 0; i < s.size(); i += 2) s[i] = extremes[i / 2 % 4];
-    const list_batch<TestType, float> batch{.scores = s, .relevance = items.relevance};
+    const list_batch<TestType> batch{.scores = s, .relevance = y};
     CHECK(std::isfinite(evaluate(ranknet{}, batch, {.gradient = g})));
     CHECK(std::all_of(g.begin(), g.end(), [](TestType x) { return std::isfinite(x); }));
     CHECK(std::isfinite(evaluate(lambdarank{}, batch, {.gradient = g})));

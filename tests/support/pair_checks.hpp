@@ -4,6 +4,7 @@
 #include <rankloss/pairwise.hpp>
 
 #include "pair_reference.hpp"
+#include "shared_losses.hpp"
 
 #include <catch2/catch.hpp>
 
@@ -57,11 +58,10 @@ void check(const Loss& loss, const random_list& list, bool weighted, reference::
   if (loss.average == pairs::average::weight) divisor = expected.weight;
   const real share = divisor > 0 ? 1 / divisor : 0;
   const auto run = [&]<class T>(T, double tolerance) {
-    const std::vector<T> s(list.scores.begin(), list.scores.end());
+    const std::vector<T> s(list.scores.begin(), list.scores.end()), y(list.relevance.begin(), list.relevance.end());
     std::vector<T> g(s.size(), T(7)), h(s.size(), T(7));
-    const double value =
-        evaluate(loss, list_batch<T, double>{.scores = s, .relevance = list.relevance, .item_weights = weighted ? reals(list.weights) : reals{}},
-                 {.gradient = g, .hessian = h});
+    const double value = evaluate(loss, list_batch<T>{.scores = s, .relevance = y, .item_weights = weighted ? reals(list.weights) : reals{}},
+                                  {.gradient = g, .hessian = h});
     CHECK(value == Approx(static_cast<double>(share * expected.total.value)).epsilon(tolerance).margin(1e-300));
     const double g_scale = largest(expected.total.gradient) * static_cast<double>(share);
     const double h_scale = largest(expected.total.hessian) * static_cast<double>(share);
@@ -75,8 +75,7 @@ void check(const Loss& loss, const random_list& list, bool weighted, reference::
     CHECK(h_error <= tolerance * h_scale);
     std::vector<T> only(s.size());
     const double again =
-        evaluate(loss, list_batch<T, double>{.scores = s, .relevance = list.relevance, .item_weights = weighted ? reals(list.weights) : reals{}},
-                 {.gradient = only});
+        evaluate(loss, list_batch<T>{.scores = s, .relevance = y, .item_weights = weighted ? reals(list.weights) : reals{}}, {.gradient = only});
     CHECK(again == Approx(value).epsilon(tolerance));
     for (std::size_t i = 0; i < s.size(); ++i) CHECK(std::abs(static_cast<double>(only[i] - g[i])) <= tolerance * g_scale);
   };

@@ -29,30 +29,38 @@
 #include <rankloss/weighted_sum.hpp>
 #include <rankloss/xe_ndcg.hpp>
 
-/// Losses that more than one suite of promises evaluates, in float and double: compiled once, in shared_losses_*.cpp, and not in each of them.
+/// Losses that more than one test evaluates, in float and double: compiled once, in shared_losses_*.cpp, and not in each of them.
 /// Who changes a header for one test alone (scripts/seed_faults.py) defines RANKLOSS_TESTS_SHARE_NOTHING.
 namespace support::shared {
 
 using soft_zero_one = rankloss::pairwise<rankloss::pairs::soft_zero_one>;
+using soft_difference = rankloss::pairwise<rankloss::pairs::soft_zero_one, rankloss::pairs::relevance_difference>;
+using hinge = rankloss::pairwise<rankloss::pairs::hinge>;
+using squared_difference = rankloss::pairwise<rankloss::pairs::squared_difference>;
+using quantile = rankloss::pairwise<rankloss::pairs::quantile>;
 using squared_hinge = rankloss::pairwise<rankloss::pairs::squared_hinge>;
 using exponential = rankloss::pairwise<rankloss::pairs::exponential>;
 using smooth_rbp = rankloss::smooth_metric<rankloss::metrics::rank_biased_precision, rankloss::laplace_ranks>;
 using smooth_ndcg = rankloss::smooth_metric<rankloss::metrics::ndcg, rankloss::projected_ranks>;
 using smooth_err = rankloss::smooth_metric<rankloss::metrics::expected_reciprocal_rank>;
-using sum_of_two = rankloss::weighted_sum<rankloss::sndcg, rankloss::softmax_cross_entropy>;
 
 }  // namespace support::shared
 
-#define RANKLOSS_TESTS_PAIR_LOSSES(X) \
-  X(rankloss::ranknet)                \
-  X(rankloss::lambdarank)             \
-  X(rankloss::lambdarank_map)         \
-  X(rankloss::ndcg_loss1)             \
-  X(rankloss::ndcg_loss2_plus)        \
-  X(rankloss::arp_loss1)              \
-  X(rankloss::arp_loss2)              \
-  X(support::shared::soft_zero_one)   \
-  X(support::shared::squared_hinge)   \
+#define RANKLOSS_TESTS_PAIR_LOSSES(X)    \
+  X(rankloss::ranknet)                   \
+  X(rankloss::lambdarank)                \
+  X(rankloss::lambdarank_map)            \
+  X(rankloss::ndcg_loss1)                \
+  X(rankloss::ndcg_loss2)                \
+  X(rankloss::ndcg_loss2_plus)           \
+  X(support::shared::soft_difference)    \
+  X(support::shared::hinge)              \
+  X(support::shared::squared_difference) \
+  X(support::shared::quantile)           \
+  X(rankloss::arp_loss1)                 \
+  X(rankloss::arp_loss2)                 \
+  X(support::shared::soft_zero_one)      \
+  X(support::shared::squared_hinge)      \
   X(support::shared::exponential)
 #define RANKLOSS_TESTS_RANK_LOSSES(X) \
   X(rankloss::sndcg)                  \
