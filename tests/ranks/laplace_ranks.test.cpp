@@ -25,8 +25,6 @@ namespace {
 template <class T>
 using cspan = std::span<const T>;
 
-real distribution(real z) { return z < 0 ? std::exp(z) / 2 : 1 - std::exp(-z) / 2; }
-
 /// Descending ranks from 1, and with `c` the product of the symmetric Jacobian.
 template <class T>
 struct plain_ranks {
@@ -37,8 +35,9 @@ struct plain_ranks {
       for (std::size_t j = 0; j < s.size(); ++j) {
         if (i == j) continue;
         const real z = (real(s[j]) - real(s[i])) / t;
-        ranks[i] += distribution(z);
-        product[i] += (real(c[j]) - real(c[i])) * std::exp(-std::abs(z)) / (2 * t);
+        const real tail = std::exp(-std::abs(z)) / 2;
+        ranks[i] += z < 0 ? tail : 1 - tail;
+        product[i] += (real(c[j]) - real(c[i])) * tail / t;
       }
   }
 };

@@ -65,7 +65,8 @@ struct plain_top_k {
   template <class U>
   std::vector<real> pullback(const std::vector<U>& c) const {
     std::vector<real> out;
-    for (std::size_t i = 0; i < s.size(); ++i) out.push_back(density[i] * (real(c[i]) - mean(c)));
+    const real middle = mean(c);
+    for (std::size_t i = 0; i < s.size(); ++i) out.push_back(density[i] * (real(c[i]) - middle));
     return out;
   }
   std::vector<real> by_k() const {
@@ -75,7 +76,8 @@ struct plain_top_k {
   }
   std::vector<real> by_temperature() const {
     std::vector<real> out;
-    for (std::size_t i = 0; i < s.size(); ++i) out.push_back(-density[i] * (s[i] - mean(s)) / t);
+    const real middle = mean(s);
+    for (std::size_t i = 0; i < s.size(); ++i) out.push_back(-density[i] * (s[i] - middle) / t);
     return out;
   }
 };

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: BSL-1.0
-#define CATCH_CONFIG_MAIN
 #include <catch2/catch.hpp>
 
 #include <rankloss/random.hpp>
