@@ -6,7 +6,6 @@
 #include <rankloss/lambdarank.hpp>
 #include <rankloss/listmle.hpp>
 #include <rankloss/listnet.hpp>
-#include <rankloss/metrics/average_relevance_position.hpp>
 #include <rankloss/metrics/expected_reciprocal_rank.hpp>
 #include <rankloss/metrics/ndcg.hpp>
 #include <rankloss/metrics/rank_biased_precision.hpp>
@@ -26,7 +25,6 @@
 #include <rankloss/softmax_cross_entropy.hpp>
 #include <rankloss/triplet.hpp>
 #include <rankloss/unique_softmax.hpp>
-#include <rankloss/weighted_sum.hpp>
 #include <rankloss/xe_ndcg.hpp>
 
 /// Losses that more than one test evaluates, in float and double: compiled once, in shared_losses_*.cpp, and not in each of them.
