@@ -9,7 +9,7 @@
 #include <cstddef>
 #include <string>
 
-namespace bench {
+namespace bench::argsort {
 
 namespace {
 
@@ -36,9 +36,9 @@ void add_type() {
 
 }  // namespace
 
-void add_argsort() {
+void add_all() {
   add_type<float>();
   add_type<double>();
 }
 
-}  // namespace bench
+}  // namespace bench::argsort

@@ -12,7 +12,7 @@
 #include <string>
 #include <vector>
 
-namespace bench {
+namespace bench::bidirectional_sndcg {
 namespace {
 
 constexpr rankloss::bidirectional<rankloss::sndcg> loss{.loss = {.temperature = 0.01}};
@@ -57,9 +57,9 @@ void add_type() {
 
 }  // namespace
 
-void add_bidirectional_sndcg() {
+void add_all() {
   add_type<float>();
   add_type<double>();
 }
 
-}  // namespace bench
+}  // namespace bench::bidirectional_sndcg

@@ -13,7 +13,7 @@
 #include <string>
 #include <vector>
 
-namespace bench {
+namespace bench::bradley_terry {
 namespace {
 
 /// Rewards of a tenth as many items as pairs, and pairs of any two of them, each fourth a tie.
@@ -70,9 +70,9 @@ void add_type() {
 
 }  // namespace
 
-void add_bradley_terry() {
+void add_all() {
   add_type<float>();
   add_type<double>();
 }
 
-}  // namespace bench
+}  // namespace bench::bradley_terry

@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-namespace bench {
+namespace bench::gae {
 namespace {
 
 /// Trajectories of 1000 steps each; scores and relevance stand for rewards and values.
@@ -37,9 +37,9 @@ void add_type() {
 
 }  // namespace
 
-void add_gae() {
+void add_all() {
   add_type<float>();
   add_type<double>();
 }
 
-}  // namespace bench
+}  // namespace bench::gae

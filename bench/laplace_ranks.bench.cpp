@@ -3,11 +3,11 @@
 
 #include "ranks.hpp"
 
-namespace bench {
+namespace bench::laplace_ranks {
 
-void add_laplace_ranks() {
+void add_all() {
   add_ranks<float>("laplace_ranks", rankloss::laplace_ranks{.temperature = 0.1});
   add_ranks<double>("laplace_ranks", rankloss::laplace_ranks{.temperature = 0.1});
 }
 
-}  // namespace bench
+}  // namespace bench::laplace_ranks

@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-namespace bench {
+namespace bench::listmle {
 namespace {
 
 template <class T>
@@ -74,9 +74,9 @@ void add_type() {
 
 }  // namespace
 
-void add_listmle() {
+void add_all() {
   add_type<float>();
   add_type<double>();
 }
 
-}  // namespace bench
+}  // namespace bench::listmle

@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-namespace bench {
+namespace bench::listnet {
 namespace {
 
 template <class T>
@@ -67,9 +67,9 @@ void add_type() {
 
 }  // namespace
 
-void add_listnet() {
+void add_all() {
   add_type<float>();
   add_type<double>();
 }
 
-}  // namespace bench
+}  // namespace bench::listnet

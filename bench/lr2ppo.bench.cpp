@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-namespace bench {
+namespace bench::lr2ppo {
 namespace {
 
 /// States of two labels, as published, each list of scores cut into them.
@@ -43,9 +43,9 @@ void add_type() {
 
 }  // namespace
 
-void add_lr2ppo() {
+void add_all() {
   add_type<float>();
   add_type<double>();
 }
 
-}  // namespace bench
+}  // namespace bench::lr2ppo

@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-namespace bench {
+namespace bench::neural_ndcg {
 namespace {
 
 constexpr std::size_t count = 16;
@@ -58,9 +58,9 @@ void add_type() {
 
 }  // namespace
 
-void add_neural_ndcg() {
+void add_all() {
   add_type<float>();
   add_type<double>();
 }
 
-}  // namespace bench
+}  // namespace bench::neural_ndcg

@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-namespace bench {
+namespace bench::neural_sort {
 namespace {
 
 constexpr double temperature = 0.1;
@@ -70,9 +70,9 @@ void add_type() {
 
 }  // namespace
 
-void add_neural_sort() {
+void add_all() {
   add_type<float>();
   add_type<double>();
 }
 
-}  // namespace bench
+}  // namespace bench::neural_sort

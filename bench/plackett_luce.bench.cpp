@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-namespace bench {
+namespace bench::plackett_luce {
 namespace {
 
 using rankloss::partial_order;
@@ -80,9 +80,9 @@ void add_type() {
 
 }  // namespace
 
-void add_plackett_luce() {
+void add_all() {
   add_type<float>();
   add_type<double>();
 }
 
-}  // namespace bench
+}  // namespace bench::plackett_luce

@@ -12,7 +12,7 @@
 #include <tuple>
 #include <vector>
 
-namespace bench {
+namespace bench::plackett_luce_policy {
 namespace {
 
 /// Scores, and orders drawn by them.
@@ -65,9 +65,9 @@ void add_type() {
 
 }  // namespace
 
-void add_plackett_luce_policy() {
+void add_all() {
   add_type<float>();
   add_type<double>();
 }
 
-}  // namespace bench
+}  // namespace bench::plackett_luce_policy

@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-namespace bench {
+namespace bench::ppo {
 namespace {
 
 /// Steps of a policy that has moved from the old one by some tenth of a logarithm, and of a critic.
@@ -72,9 +72,9 @@ void add_type() {
 
 }  // namespace
 
-void add_ppo() {
+void add_all() {
   add_type<float>();
   add_type<double>();
 }
 
-}  // namespace bench
+}  // namespace bench::ppo

@@ -8,7 +8,7 @@
 #include <cstddef>
 #include <string>
 
-namespace bench {
+namespace bench::projected_ranks {
 namespace {
 
 template <class T>
@@ -25,9 +25,9 @@ void add_type() {
 
 }  // namespace
 
-void add_projected_ranks() {
+void add_all() {
   add_type<float>();
   add_type<double>();
 }
 
-}  // namespace bench
+}  // namespace bench::projected_ranks

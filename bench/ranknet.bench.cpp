@@ -13,7 +13,7 @@
 #include <string>
 #include <vector>
 
-namespace bench {
+namespace bench::ranknet {
 namespace {
 
 /// Lists of n items in one call, by offsets.
@@ -73,11 +73,11 @@ void add_loss(const std::string& name, const Loss& loss, plain::pair_weight weig
 
 }  // namespace
 
-void add_ranknet() {
+void add_all() {
   add_loss<float>("ranknet", rankloss::ranknet{}, plain::pair_weight::one);
   add_loss<double>("ranknet", rankloss::ranknet{}, plain::pair_weight::one);
   add_loss<float>("lambdarank", rankloss::lambdarank{}, plain::pair_weight::delta_ndcg);
   add_loss<double>("lambdarank", rankloss::lambdarank{}, plain::pair_weight::delta_ndcg);
 }
 
-}  // namespace bench
+}  // namespace bench::ranknet

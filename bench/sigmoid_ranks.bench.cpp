@@ -3,11 +3,11 @@
 
 #include "ranks.hpp"
 
-namespace bench {
+namespace bench::sigmoid_ranks {
 
-void add_sigmoid_ranks() {
+void add_all() {
   add_ranks<float>("sigmoid_ranks", rankloss::sigmoid_ranks{.temperature = 0.1});
   add_ranks<double>("sigmoid_ranks", rankloss::sigmoid_ranks{.temperature = 0.1});
 }
 
-}  // namespace bench
+}  // namespace bench::sigmoid_ranks

@@ -13,7 +13,7 @@
 #include <utility>
 #include <vector>
 
-namespace bench {
+namespace bench::sndcg {
 namespace {
 
 constexpr double temperature = 0.1;
@@ -84,9 +84,9 @@ void add_type() {
 
 }  // namespace
 
-void add_sndcg() {
+void add_all() {
   add_type<float>();
   add_type<double>();
 }
 
-}  // namespace bench
+}  // namespace bench::sndcg

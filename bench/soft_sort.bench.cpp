@@ -11,7 +11,7 @@
 #include <utility>
 #include <vector>
 
-namespace bench {
+namespace bench::soft_sort {
 
 namespace {
 
@@ -48,9 +48,9 @@ void add_type() {
 
 }  // namespace
 
-void add_soft_sort() {
+void add_all() {
   add_type<float>();
   add_type<double>();
 }
 
-}  // namespace bench
+}  // namespace bench::soft_sort

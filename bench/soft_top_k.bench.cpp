@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-namespace bench {
+namespace bench::soft_top_k {
 
 namespace {
 
@@ -37,9 +37,9 @@ void add_type() {
 
 }  // namespace
 
-void add_soft_top_k() {
+void add_all() {
   add_type<float>();
   add_type<double>();
 }
 
-}  // namespace bench
+}  // namespace bench::soft_top_k

@@ -13,7 +13,7 @@
 #include <utility>
 #include <vector>
 
-namespace bench {
+namespace bench::sorting_network {
 
 namespace {
 
@@ -81,9 +81,9 @@ void add_type() {
 
 }  // namespace
 
-void add_sorting_network() {
+void add_all() {
   add_type<float>();
   add_type<double>();
 }
 
-}  // namespace bench
+}  // namespace bench::sorting_network

@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-namespace bench {
+namespace bench::std_sort {
 namespace {
 
 /// The yardstick: std::sort of (score, index) by descending score, over the lists that the losses are timed on.
@@ -45,9 +45,9 @@ void add_type() {
 
 }  // namespace
 
-void add_std_sort() {
+void add_all() {
   add_type<float>();
   add_type<double>();
 }
 
-}  // namespace bench
+}  // namespace bench::std_sort

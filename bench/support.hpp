@@ -134,29 +134,75 @@ void add(const std::string& loss, const std::string& length, const std::string& 
 }
 
 // The tables, a file each.
-void add_sndcg();
-void add_bidirectional_sndcg();
-void add_triplet();
-void add_neural_sort();
-void add_argsort();
-void add_laplace_ranks();
-void add_sigmoid_ranks();
-void add_projected_ranks();
-void add_soft_sort();
-void add_soft_top_k();
-void add_sorting_network();
-void add_neural_ndcg();
-void add_ranknet();
-void add_listnet();
-void add_listmle();
-void add_std_sort();
-void add_svmlight();
-void add_bradley_terry();
-void add_gae();
-void add_ppo();
-void add_lr2ppo();
-void add_plackett_luce();
-void add_plackett_luce_policy();
+namespace sndcg {
+void add_all();
+}
+namespace bidirectional_sndcg {
+void add_all();
+}
+namespace triplet {
+void add_all();
+}
+namespace neural_sort {
+void add_all();
+}
+namespace argsort {
+void add_all();
+}
+namespace laplace_ranks {
+void add_all();
+}
+namespace sigmoid_ranks {
+void add_all();
+}
+namespace projected_ranks {
+void add_all();
+}
+namespace soft_sort {
+void add_all();
+}
+namespace soft_top_k {
+void add_all();
+}
+namespace sorting_network {
+void add_all();
+}
+namespace neural_ndcg {
+void add_all();
+}
+namespace ranknet {
+void add_all();
+}
+namespace listnet {
+void add_all();
+}
+namespace listmle {
+void add_all();
+}
+namespace std_sort {
+void add_all();
+}
+namespace svmlight {
+void add_all();
+}
+namespace bradley_terry {
+void add_all();
+}
+namespace gae {
+void add_all();
+}
+namespace ppo {
+void add_all();
+}
+namespace lr2ppo {
+void add_all();
+}
+namespace plackett_luce {
+void add_all();
+}
+namespace plackett_luce_policy {
+void add_all();
+}
 
 /// Lengths of single lists.
 inline constexpr std::size_t lengths[] = {16, 64, 128, 256, 512, 1024, 4096, 16384, 65536, 100000, 262144, 1000000};

@@ -12,7 +12,7 @@
 #include <random>
 #include <string>
 
-namespace bench {
+namespace bench::svmlight {
 
 namespace {
 
@@ -49,9 +49,9 @@ void add_form(const char* name, rankloss::svmlight_form form) {
 
 }  // namespace
 
-void add_svmlight() {
+void add_all() {
   add_form("svmlight/dense/10MB", rankloss::svmlight_form::dense);
   add_form("svmlight/sparse/10MB", rankloss::svmlight_form::sparse);
 }
 
-}  // namespace bench
+}  // namespace bench::svmlight

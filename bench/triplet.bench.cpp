@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-namespace bench {
+namespace bench::triplet {
 namespace {
 
 /// Row i matches column i.
@@ -34,9 +34,9 @@ void add_type() {
 
 }  // namespace
 
-void add_triplet() {
+void add_all() {
   add_type<float>();
   add_type<double>();
 }
 
-}  // namespace bench
+}  // namespace bench::triplet

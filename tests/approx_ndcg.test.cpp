@@ -8,6 +8,8 @@
 #include <cstddef>
 #include <vector>
 
+namespace approx_ndcg_test {
+
 using rankloss::approx_ndcg;
 using rankloss::evaluate;
 using rankloss::list_batch;
@@ -34,3 +36,5 @@ TEST_CASE("approx_ndcg: values of peers' own tests") {
   CHECK(loss(1, {1, 3}, {0, 2}) == Approx(1 - 0.922917).margin(1e-6));
   CHECK(loss(1, {1, 2, 3}, {0, 0, 2}) == Approx(1 - 0.796248).margin(1e-6));
 }
+
+}  // namespace approx_ndcg_test

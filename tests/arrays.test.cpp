@@ -15,6 +15,8 @@
 #include <type_traits>
 #include <vector>
 
+namespace arrays_test {
+
 namespace {
 
 using rankloss::array_view;
@@ -277,3 +279,5 @@ TEST_CASE("arrays: the rows or columns of a matrix as the memory of lists") {
   CHECK_THROWS_WITH(rankloss::rows_of(rankloss::matrix_view<float>(memory.data(), 3, 4, 2, 1)),
                     "rankloss: row stride: 2 of a matrix whose rows are lists, expected at least their length 4");
 }
+
+}  // namespace arrays_test

@@ -18,6 +18,8 @@
 #include <utility>
 #include <vector>
 
+namespace bidirectional_test {
+
 namespace {
 
 using rankloss::bidirectional;
@@ -274,3 +276,5 @@ TEST_CASE("bidirectional refuses gains below 0 by row and column, in what is rea
 }
 
 }  // namespace
+
+}  // namespace bidirectional_test

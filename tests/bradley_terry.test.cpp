@@ -11,6 +11,8 @@
 #include <random>
 #include <vector>
 
+namespace bradley_terry_test {
+
 namespace {
 
 using rankloss::bradley_terry;
@@ -133,3 +135,5 @@ TEST_CASE("bradley_terry: options out of range are refused") {
 }
 
 }  // namespace
+
+}  // namespace bradley_terry_test

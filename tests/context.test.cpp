@@ -22,6 +22,8 @@
 #include <utility>
 #include <vector>
 
+namespace context_test {
+
 namespace {
 
 /// A host's pool that runs tasks from last to first and gives each to another worker; counts what passes through it.
@@ -520,3 +522,5 @@ TEST_CASE("context: an executor that throws leaves the context as good as before
   CHECK(lists.value(context, gradient) == value);
   CHECK(gradient == expected);
 }
+
+}  // namespace context_test

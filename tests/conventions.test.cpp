@@ -24,6 +24,8 @@
 #include <utility>
 #include <vector>
 
+namespace conventions_test {
+
 namespace {
 
 using namespace rankloss;
@@ -572,3 +574,5 @@ TEST_CASE("conventions: each is told in words") {
     }
   }
 }
+
+}  // namespace conventions_test

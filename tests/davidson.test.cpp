@@ -14,6 +14,8 @@
 #include <random>
 #include <vector>
 
+namespace davidson_test {
+
 namespace {
 
 using rankloss::bradley_terry;
@@ -129,3 +131,5 @@ TEST_CASE("davidson: options out of range are refused, and ties without a preval
 }
 
 }  // namespace
+
+}  // namespace davidson_test

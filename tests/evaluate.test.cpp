@@ -25,6 +25,8 @@
 #include <utility>
 #include <vector>
 
+namespace evaluate_test {
+
 namespace {
 
 using rankloss::column_lists;
@@ -585,3 +587,5 @@ TEST_CASE("evaluate: the rows or columns of matrices as lists") {
   CHECK_THROWS_WITH(row_lists(s_rows, matrix_view(y.data(), 2, 2, 4, 1)),
                     "rankloss: relevance: 2 lists of 2 items, expected 3 of 2, as the scores have");
 }
+
+}  // namespace evaluate_test

@@ -51,6 +51,8 @@
 #include <utility>
 #include <vector>
 
+namespace extreme_promises_test {
+
 namespace {
 
 using rankloss::list_batch;
@@ -482,3 +484,5 @@ TEST_CASE("alike: of a matrix, columns alike in similarity and match have the sa
   }
   check(rankloss::bidirectional<rankloss::lambdarank>{}, 9, 24);
 }
+
+}  // namespace extreme_promises_test

@@ -13,6 +13,8 @@
 #include <random>
 #include <vector>
 
+namespace gae_test {
+
 namespace {
 
 using rankloss::estimate_advantages;
@@ -247,3 +249,5 @@ TEST_CASE("estimate_advantages names what does not fit, before it writes") {
   CHECK(returns == numbers(4, 9.0));
   CHECK_NOTHROW(estimate_advantages(trajectory_batch<float>{}, gae{.whitening = whitening::bessel}, {}));
 }
+
+}  // namespace gae_test

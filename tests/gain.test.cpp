@@ -15,6 +15,8 @@
 #include <type_traits>
 #include <vector>
 
+namespace gain_test {
+
 namespace {
 
 using arch = xsimd::default_arch;
@@ -226,3 +228,5 @@ TEST_CASE("gain: a table is asked for, and refused, by name") {
   CHECK_THROWS_WITH(check(gain::table, {2e30}), "rankloss: gain_table: 2e+30 at grade 0, expected 0 to 1e30");
   CHECK_THROWS_WITH(check(gain::table, {nan}), Catch::Contains("nan at grade 0, expected 0 to 1e30"));
 }
+
+}  // namespace gain_test

@@ -16,6 +16,8 @@
 #include <string>
 #include <vector>
 
+namespace lambda_loss_test {
+
 namespace {
 
 using namespace rankloss;
@@ -106,3 +108,5 @@ TEST_CASE("pairs: pytorchltr, and the value it has wrong") {
   evaluate(ndcg_loss2{.function = bits}, own, {.per_list = per_list});
   CHECK(per_list[0] == Approx(0.74381).epsilon(1e-5));
 }
+
+}  // namespace lambda_loss_test

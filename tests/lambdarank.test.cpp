@@ -9,6 +9,8 @@
 #include <cstddef>
 #include <vector>
 
+namespace lambdarank_test {
+
 using namespace rankloss;
 using namespace support;
 using reference::real;
@@ -54,3 +56,5 @@ TEST_CASE("lambdarank: long lists, of few grades and of real relevance, in near-
     });
   }
 }
+
+}  // namespace lambdarank_test

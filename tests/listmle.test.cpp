@@ -17,6 +17,8 @@
 #include <numeric>
 #include <vector>
 
+namespace listmle_test {
+
 using rankloss::evaluate;
 using rankloss::list_batch;
 using rankloss::listmle;
@@ -233,3 +235,5 @@ TEST_CASE("listmle: options out of range are refused") {
   CHECK_THROWS_WITH(of(listmle{.weights = position_weights::exponential, .ties = tie_order::exact}, s, y),
                     "rankloss: weights: exponential, expected none with tie_order::exact");
 }
+
+}  // namespace listmle_test

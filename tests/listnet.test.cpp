@@ -10,6 +10,8 @@
 #include <cstddef>
 #include <vector>
 
+namespace listnet_test {
+
 using rankloss::evaluate;
 using rankloss::list_batch;
 using rankloss::listnet;
@@ -69,3 +71,5 @@ TEST_CASE("listnet: options out of range are refused") {
   CHECK_THROWS_WITH(of(listnet{.temperature = -1}, s, y), "rankloss: temperature: -1, expected 1e-15 to 1e300");
   CHECK_THROWS_WITH(of(listnet{.relevance_temperature = 0}, s, y), "rankloss: relevance_temperature: 0, expected 1e-15 to 1e300");
 }
+
+}  // namespace listnet_test

@@ -13,6 +13,8 @@
 #include <string>
 #include <vector>
 
+namespace lr2ppo_test {
+
 namespace {
 
 using rankloss::evaluate;
@@ -305,3 +307,5 @@ TEST_CASE("lr2ppo: bad input is named and nothing is written") {
   CHECK(said(good, {.form = lr2ppo_form::published, .threshold = 1}) == "rankloss: threshold: 1, expected 0 with lr2ppo_form::published");
   CHECK(said(good, {.margin = nan}) == "rankloss: margin: nan, expected a finite number");
 }
+
+}  // namespace lr2ppo_test

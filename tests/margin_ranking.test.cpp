@@ -7,6 +7,8 @@
 #include <limits>
 #include <vector>
 
+namespace margin_ranking_test {
+
 namespace {
 
 using rankloss::evaluate;
@@ -62,3 +64,5 @@ TEST_CASE("margin_ranking: options out of range are refused") {
 }
 
 }  // namespace
+
+}  // namespace margin_ranking_test

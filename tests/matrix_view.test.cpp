@@ -8,6 +8,8 @@
 #include <stdexcept>
 #include <type_traits>
 
+namespace matrix_view_test {
+
 using rankloss::matrix_shape;
 using rankloss::matrix_view;
 
@@ -83,3 +85,5 @@ TEST_CASE("matrix_view: items are distinct where none of two lines share one") {
   CHECK(matrix_shape{1, 1, 0, 0}.has_distinct_items());
   CHECK(matrix_shape{0, 4, 0, 0}.has_distinct_items());
 }
+
+}  // namespace matrix_view_test

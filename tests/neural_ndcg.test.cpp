@@ -16,6 +16,8 @@
 #include <span>
 #include <vector>
 
+namespace neural_ndcg_test {
+
 using rankloss::context;
 using rankloss::evaluate;
 using rankloss::list_batch;
@@ -153,3 +155,5 @@ TEST_CASE("neural_ndcg: edge cases") {
   const reals one{4}, grade{2};
   CHECK(evaluate(neural_ndcg{}, list_batch<double>{.scores = one, .relevance = grade}) == Approx(0.0).margin(1e-15));
 }
+
+}  // namespace neural_ndcg_test

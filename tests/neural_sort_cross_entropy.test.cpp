@@ -12,6 +12,8 @@
 #include <random>
 #include <vector>
 
+namespace neural_sort_cross_entropy_test {
+
 using rankloss::evaluate;
 using rankloss::list_batch;
 using rankloss::neural_sort_cross_entropy;
@@ -145,3 +147,5 @@ TEST_CASE("neural_sort_cross_entropy: edge cases") {
         Approx(0.0).margin(1e-9));
   CHECK(evaluate(neural_sort_cross_entropy{.relevance_temperature = 1e-6}, list_batch<double>{.scores = reals{1e4, 0, -1e4}, .relevance = y}) > 1e3);
 }
+
+}  // namespace neural_sort_cross_entropy_test

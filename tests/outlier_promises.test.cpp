@@ -52,6 +52,8 @@
 #include <utility>
 #include <vector>
 
+namespace outlier_promises_test {
+
 namespace {
 
 using rankloss::list_batch;
@@ -426,3 +428,5 @@ TEST_CASE("outliers: every loss at 3000 items is finite, and some sums over pair
     }
   }
 }
+
+}  // namespace outlier_promises_test

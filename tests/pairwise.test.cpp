@@ -15,6 +15,8 @@
 #include <string>
 #include <vector>
 
+namespace pairwise_test {
+
 namespace {
 
 using namespace rankloss;
@@ -142,3 +144,5 @@ TEST_CASE("pairs: lists without pairs, infinite scores, and options out of range
   CHECK(message(ndcg_loss2_plus{.weight = {.mu = -1.0}}) == "rankloss: mu: -1, expected 0 to 1e30");
   CHECK(message(lambdarank{.weight = {.gain = gain::table}}) == "rankloss: gain_table: size 0, expected one gain a grade");
 }
+
+}  // namespace pairwise_test

@@ -20,6 +20,8 @@
 #include <utility>
 #include <vector>
 
+namespace partial_order_test {
+
 namespace {
 
 using rankloss::agreement;
@@ -354,3 +356,5 @@ TEST_CASE("partial_order: what does not fit is named") {
 }
 
 }  // namespace
+
+}  // namespace partial_order_test

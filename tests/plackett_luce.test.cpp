@@ -19,6 +19,8 @@
 #include <utility>
 #include <vector>
 
+namespace plackett_luce_test {
+
 namespace {
 
 using rankloss::evaluate;
@@ -445,3 +447,5 @@ TEST_CASE("plackett_luce: what does not fit is named, and nothing is written") {
 }
 
 }  // namespace
+
+}  // namespace plackett_luce_test

@@ -19,6 +19,8 @@
 #include <span>
 #include <vector>
 
+namespace plackett_luce_policy_test {
+
 namespace {
 
 using rankloss::evaluate_orders;
@@ -336,3 +338,5 @@ TEST_CASE("plackett_luce_policy names what does not fit, before it writes") {
   CHECK_THROWS_WITH(sample_orders<double>({}, unsound, offsets, 0, orders, context), "rankloss: scores: nan at item 2, expected a number");
   CHECK(orders == order_type(4, 7u));
 }
+
+}  // namespace plackett_luce_policy_test

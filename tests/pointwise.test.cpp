@@ -12,6 +12,8 @@
 #include <limits>
 #include <vector>
 
+namespace pointwise_test {
+
 using rankloss::evaluate;
 using rankloss::item_reduction;
 using rankloss::list_batch;
@@ -136,3 +138,5 @@ TEST_CASE("pointwise: options out of range are refused") {
   CHECK_THROWS_WITH(of(pointwise_ordinal{.function = {.thresholds = falling}}, s, y), "rankloss: thresholds: 0 at 1, expected more than 1");
   CHECK_THROWS_WITH(of(pointwise_ordinal{.function = {.thresholds = infinite}}, s, y), "rankloss: thresholds: inf at 1, expected a finite number");
 }
+
+}  // namespace pointwise_test

@@ -20,6 +20,8 @@
 #include <utility>
 #include <vector>
 
+namespace ppo_test {
+
 namespace {
 
 using rankloss::critic;
@@ -497,3 +499,5 @@ TEST_CASE("ppo: finds the best of 5! orders from every seed") {
     CHECK(last_entropy < 1.0);
   }
 }
+
+}  // namespace ppo_test

@@ -17,6 +17,8 @@
 #include <string>
 #include <vector>
 
+namespace preference_batch_test {
+
 namespace {
 
 using rankloss::evaluate;
@@ -272,3 +274,5 @@ TEST_CASE("preference_batch: the same bits for any number of threads, and no all
 }
 
 }  // namespace
+
+}  // namespace preference_batch_test

@@ -33,6 +33,8 @@
 #include <utility>
 #include <vector>
 
+namespace preference_promises_test {
+
 namespace {
 
 using rankloss::context;
@@ -812,3 +814,5 @@ TEMPLATE_TEST_CASE("policies: a NaN is named with its field and place, and nothi
 }
 
 }  // namespace
+
+}  // namespace preference_promises_test

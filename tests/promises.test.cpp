@@ -52,6 +52,8 @@
 #include <utility>
 #include <vector>
 
+namespace promises_test {
+
 namespace {
 
 using rankloss::context;
@@ -1528,3 +1530,5 @@ TEMPLATE_TEST_CASE("matrices: shifts change nothing and gradients sum to 0, wher
 }
 
 }  // namespace
+
+}  // namespace promises_test

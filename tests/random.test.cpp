@@ -10,6 +10,8 @@
 #include <cstdint>
 #include <vector>
 
+namespace random_test {
+
 TEST_CASE("philox: the known answers of its authors") {
   using block = std::array<std::uint32_t, 4>;
   CHECK(rankloss::philox({0, 0, 0, 0}, {0, 0}) == block{0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8});
@@ -44,3 +46,5 @@ TEST_CASE("random_stream: a function of seed, stream and position, spread as it 
   CHECK(std::abs(sum / 100000) < 0.015);
   CHECK(squares / 100000 == Approx(1.0).epsilon(0.02));
 }
+
+}  // namespace random_test

@@ -12,6 +12,8 @@
 #include <string>
 #include <vector>
 
+namespace ranknet_test {
+
 namespace {
 
 using namespace rankloss;
@@ -75,3 +77,5 @@ TEST_CASE("ranknet: an item's weight is that of the pairs it wins, such as one o
            {.gradient = g});
   CHECK(g[0] == Approx(-4.0 * pull(-1.0) / 4.5));
 }
+
+}  // namespace ranknet_test

@@ -11,6 +11,8 @@
 #include <random>
 #include <vector>
 
+namespace rao_kupper_test {
+
 namespace {
 
 using rankloss::bradley_terry;
@@ -124,3 +126,5 @@ TEST_CASE("rao_kupper: options out of range are refused, and ties without a thre
 }
 
 }  // namespace
+
+}  // namespace rao_kupper_test

@@ -16,6 +16,8 @@
 #include <span>
 #include <vector>
 
+namespace relevance_scores_test {
+
 namespace {
 
 using rankloss::caption_batch;
@@ -267,3 +269,5 @@ TEMPLATE_TEST_CASE("relevance_scores: opposite vectors of any length give no rel
 }
 
 }  // namespace
+
+}  // namespace relevance_scores_test

@@ -8,6 +8,8 @@
 #include <cstddef>
 #include <vector>
 
+namespace smooth_ap_test {
+
 using rankloss::evaluate;
 using rankloss::list_batch;
 using rankloss::smooth_ap;
@@ -71,3 +73,5 @@ TEST_CASE("smooth_ap: values and gradients of the published code") {
       }
   }
 }
+
+}  // namespace smooth_ap_test

@@ -24,6 +24,8 @@
 #include <stdexcept>
 #include <vector>
 
+namespace smooth_metric_test {
+
 using rankloss::evaluate;
 using rankloss::laplace_ranks;
 using rankloss::list_batch;
@@ -147,3 +149,5 @@ TEST_CASE("smooth_metric: lists without relevance, and options that do not fit")
   CHECK_THROWS_AS(evaluate(from_zero, list_batch<double>{.scores = s, .relevance = none}), std::invalid_argument);
   CHECK_THROWS_AS(evaluate(frozen, list_batch<double>{.scores = s, .relevance = none}), std::invalid_argument);
 }
+
+}  // namespace smooth_metric_test

@@ -6,6 +6,8 @@
 
 #include <vector>
 
+namespace smooth_mrr_test {
+
 using rankloss::evaluate;
 using rankloss::list_batch;
 using rankloss::smooth_mrr;
@@ -25,3 +27,5 @@ TEST_CASE("smooth_mrr: of several relevant items the first counts") {
   CHECK(g[1] < 0);
   CHECK(g[0] > 0);
 }
+
+}  // namespace smooth_mrr_test

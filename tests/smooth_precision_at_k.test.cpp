@@ -7,6 +7,8 @@
 #include <cmath>
 #include <vector>
 
+namespace smooth_precision_at_k_test {
+
 using rankloss::evaluate;
 using rankloss::list_batch;
 using rankloss::smooth_precision_at_k;
@@ -21,3 +23,5 @@ TEST_CASE("smooth_precision_at_k: by hand") {
   CHECK(evaluate(smooth_precision_at_k{.metric = {.cutoff = 2}, .ranks = {.temperature = 1e-9}}, list_batch<double>{.scores = s, .relevance = y}) ==
         Approx(0.5));
 }
+
+}  // namespace smooth_precision_at_k_test

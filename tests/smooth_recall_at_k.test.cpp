@@ -7,6 +7,8 @@
 #include <cmath>
 #include <vector>
 
+namespace smooth_recall_at_k_test {
+
 using rankloss::evaluate;
 using rankloss::list_batch;
 using rankloss::smooth_recall_at_k;
@@ -23,3 +25,5 @@ TEST_CASE("smooth_recall_at_k: by hand") {
   evaluate(smooth_recall_at_k{.metric = {.cutoff = 2}}, list_batch<double>{.scores = s, .relevance = y}, {.gradient = g});
   CHECK(g[2] < 0);
 }
+
+}  // namespace smooth_recall_at_k_test

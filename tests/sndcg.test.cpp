@@ -14,6 +14,8 @@
 #include "support/below_zero.hpp"
 #include "support/reference.hpp"
 
+namespace sndcg_test {
+
 namespace {
 
 using reference::real;
@@ -324,3 +326,5 @@ TEST_CASE("sndcg: weights of any size", "[sndcg]") {
     for (std::size_t i = 0; i < 3; ++i) CHECK(g[i] == Approx(expected[i]).epsilon(1e-12));
   }
 }
+
+}  // namespace sndcg_test

@@ -9,6 +9,8 @@
 #include <random>
 #include <vector>
 
+namespace soft_spearman_test {
+
 using rankloss::evaluate;
 using rankloss::list_batch;
 using rankloss::soft_spearman;
@@ -57,3 +59,5 @@ TEST_CASE("soft_spearman: edge cases") {
   CHECK(evaluate(soft_spearman<>{}, list_batch<double>{.scores = reals{1, 1, 1}, .relevance = reals{1, 2, 3}}, {.gradient = g}) == 1.0);
   CHECK(g == reals{0, 0, 0});
 }
+
+}  // namespace soft_spearman_test

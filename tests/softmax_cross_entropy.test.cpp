@@ -13,6 +13,8 @@
 #include <random>
 #include <vector>
 
+namespace softmax_cross_entropy_test {
+
 using rankloss::evaluate;
 using rankloss::list_batch;
 using rankloss::softmax_cross_entropy;
@@ -118,3 +120,5 @@ TEST_CASE("softmax_cross_entropy: options out of range are refused") {
   CHECK_THROWS_WITH(of(softmax_cross_entropy{.relevance_temperature = -1}, s, y), "rankloss: relevance_temperature: -1, expected 1e-15 to 1e300");
   CHECK_THROWS_WITH(of(softmax_cross_entropy{.poly = -2}, s, y), "rankloss: poly: -2, expected -1 to 1e30");
 }
+
+}  // namespace softmax_cross_entropy_test

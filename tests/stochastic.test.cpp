@@ -12,6 +12,8 @@
 #include <stdexcept>
 #include <vector>
 
+namespace stochastic_test {
+
 using rankloss::context;
 using rankloss::evaluate;
 using rankloss::list_batch;
@@ -101,3 +103,5 @@ TEST_CASE("stochastic: options out of range are refused") {
   reals g(6);
   CHECK_THROWS_AS(evaluate(stochastic<rankloss::metrics::ndcg>{}, batch, {.gradient = g}), std::invalid_argument);
 }
+
+}  // namespace stochastic_test

@@ -67,12 +67,17 @@ foreach(header IN LISTS details)
   endif()
 endforeach()
 
-# The other way round: a test whose header has gone.
+# The other way round: a test whose header has gone. Several tests are compiled as one, so each has a namespace.
 file(GLOB_RECURSE tests RELATIVE ${root}/tests ${root}/tests/*.test.cpp)
 foreach(test IN LISTS tests)
   string(REGEX REPLACE "\\.test\\.cpp$" "" name ${test})
   if(NOT name IN_LIST about_all AND NOT EXISTS ${root}/include/rankloss/${name}.hpp)
     string(APPEND missing "\n  include/rankloss/${name}.hpp: missing, expected for tests/${test}")
+  endif()
+  string(REPLACE "/" "_" namespace ${name})
+  file(STRINGS ${root}/tests/${test} opens REGEX "^namespace ${namespace}_test {$")
+  if(NOT opens)
+    string(APPEND missing "\n  tests/${test}: no namespace ${namespace}_test")
   endif()
 endforeach()
 

@@ -17,6 +17,8 @@
 #include <utility>
 #include <vector>
 
+namespace threads_test {
+
 using rankloss::threads;
 
 TEST_CASE("threads: each task runs once, and all are done on return") {
@@ -157,3 +159,5 @@ TEST_CASE("threads: no worker is an error") {
   CHECK_THROWS_AS(threads(0), std::invalid_argument);
   CHECK_THROWS_WITH(threads(0), "rankloss: threads: workers is 0, expected at least 1");
 }
+
+}  // namespace threads_test

@@ -16,6 +16,8 @@
 #include <random>
 #include <vector>
 
+namespace triplet_test {
+
 namespace {
 
 using rankloss::evaluate;
@@ -405,3 +407,5 @@ TEST_CASE("triplet names what does not fit, before it writes") {
 }
 
 }  // namespace
+
+}  // namespace triplet_test

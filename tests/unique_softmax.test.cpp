@@ -12,6 +12,8 @@
 #include <cstddef>
 #include <vector>
 
+namespace unique_softmax_test {
+
 using rankloss::evaluate;
 using rankloss::gain;
 using rankloss::list_batch;
@@ -95,3 +97,5 @@ TEST_CASE("unique_softmax: options out of range are refused") {
   CHECK_THROWS_WITH(of(unique_softmax{.gain = gain::table}, s, y), "rankloss: gain_table: size 0, expected one gain a grade");
   CHECK_THROWS_WITH(of(unique_softmax{.gain = gain::table, .gain_table = table}, s, y), "rankloss: gain_table: -1 at grade 0, expected 0 to 1e30");
 }
+
+}  // namespace unique_softmax_test

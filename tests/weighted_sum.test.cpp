@@ -20,6 +20,8 @@
 #include <type_traits>
 #include <vector>
 
+namespace weighted_sum_test {
+
 namespace {
 
 using rankloss::bidirectional;
@@ -290,3 +292,5 @@ TEST_CASE("every term is checked before anything is written") {
 }
 
 }  // namespace
+
+}  // namespace weighted_sum_test

@@ -16,6 +16,8 @@
 #include <utility>
 #include <vector>
 
+namespace workspace_test {
+
 namespace {
 
 using rankloss::workspace;
@@ -192,3 +194,5 @@ TEST_CASE("workspace: what is not taken, or no longer, is poisoned") {
   CHECK_FALSE(poisoned(scratch.take<char>(10).data() + 9));
 }
 #endif
+
+}  // namespace workspace_test

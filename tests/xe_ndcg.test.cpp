@@ -14,6 +14,8 @@
 #include <cstdint>
 #include <vector>
 
+namespace xe_ndcg_test {
+
 using rankloss::evaluate;
 using rankloss::gammas;
 using rankloss::list_batch;
@@ -100,3 +102,5 @@ TEST_CASE("xe_ndcg: options out of range are refused") {
   CHECK_THROWS_WITH(of(xe_ndcg{.gamma = 1.5}, s, y), "rankloss: gamma: 1.5, expected 0 to 1");
   CHECK_THROWS_WITH(of(xe_ndcg{.gamma = -0.5}, s, y), "rankloss: gamma: -0.5, expected 0 to 1");
 }
+
+}  // namespace xe_ndcg_test

@@ -25,8 +25,6 @@ namespace fs = std::filesystem;
 constexpr std::array<const char*, 7> partial_sets{"glass", "libras", "satimage", "segment", "vehicle", "vowel", "yeast"};
 constexpr std::uint64_t split_seed = 1;  // splits are the same for every seed of the models
 
-Eigen::Index index(std::size_t i) { return static_cast<Eigen::Index>(i); }
-
 /// Every feature to mean 0 and deviation 1 on the source, and the others by the same numbers; where all are equal, to 0.
 void scale_by_source(transfer& data) {
   const auto n = static_cast<double>(data.source.features.rows());

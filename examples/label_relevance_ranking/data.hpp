@@ -12,6 +12,7 @@
 
 namespace label_ranker {
 
+using examples::index;
 using examples::lists;
 using examples::matrix;
 using examples::vector;

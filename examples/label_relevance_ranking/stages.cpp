@@ -25,7 +25,6 @@ rankloss::random_stream epoch_stream(const tune_options& how, stream stage, std:
   return {how.seed, 1000 * static_cast<std::uint64_t>(stage) + epoch};
 }
 
-Eigen::Index index(std::size_t i) { return static_cast<Eigen::Index>(i); }
 std::span<float> as_span(vector<float>& v) { return {v.data(), static_cast<std::size_t>(v.size())}; }
 
 /// A net and what moves it.

@@ -30,8 +30,6 @@ fs::path path_of(const fs::path& folder, const source& from, std::size_t part) {
   return folder / from.name / (from.file + std::to_string(part + 1) + ".txt");
 }
 
-Eigen::Index index(std::size_t i) { return static_cast<Eigen::Index>(i); }
-
 lists read_part(const fs::path& path, std::size_t features) {
   rankloss::svmlight_data data = rankloss::read_svmlight(path, {.feature_count = features});
   lists part;

@@ -11,6 +11,7 @@
 
 namespace ranker {
 
+using examples::index;
 using examples::lists;
 using examples::matrix;
 using examples::standardise;

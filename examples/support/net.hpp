@@ -21,6 +21,9 @@ using vector = Eigen::Matrix<T, Eigen::Dynamic, 1>;
 template <class T>
 using parameter_array = Eigen::Array<T, Eigen::Dynamic, 1>;
 
+/// Eigen's indices have a sign.
+[[nodiscard]] inline Eigen::Index index(std::size_t i) { return static_cast<Eigen::Index>(i); }
+
 /// net: features of an item to its score, through layers of ReLU units or, without hidden ones, by a linear map.
 ///
 ///     h_0 = x,  h_l = max(0, h_{l-1} W_l + b_l),  score = h_last w
@@ -106,7 +109,6 @@ class net {
   static auto biases_of(const layer& l, Array& array) {
     return map(array, l.first + l.inputs * l.units, 1, l.units);
   }
-  static Eigen::Index index(std::size_t i) { return static_cast<Eigen::Index>(i); }
 
   std::vector<layer> layers_;
   layer last_{};

@@ -33,7 +33,7 @@ struct smooth_cut {
   V value, slope, curvature;
 };
 template <class V>
-[[nodiscard]] [[gnu::always_inline]] inline smooth_cut<V> cut_at(const V& rank, double cutoff) noexcept {
+[[nodiscard]] [[gnu::always_inline]] inline smooth_cut<V> smooth_cut_at(const V& rank, double cutoff) noexcept {
   const V t = xsimd::min(xsimd::max(rank - V(cutoff), V(0.0)), V(1.0));
   return {V(1.0) - t * t * (V(3.0) - V(2.0) * t), V(-6.0) * t * (V(1.0) - t), xsimd::select(t > V(0.0) && t < V(1.0), V(12.0) * t - V(6.0), V(0.0))};
 }
@@ -54,7 +54,7 @@ struct discounted_gain {
     slope = -value * both;
     curvature = -slope * inverse * (V(1.0) + V(2.0) * inverse_log);
     if constexpr (Cut) {
-      const smooth_cut<V> cut = cut_at(rank, cutoff);
+      const smooth_cut<V> cut = smooth_cut_at(rank, cutoff);
       curvature = curvature * cut.value + V(2.0) * slope * cut.slope + value * cut.curvature;
       slope = slope * cut.value + value * cut.slope;
       value *= cut.value;

@@ -7,6 +7,8 @@
 #include <limits>
 #include <vector>
 
+namespace detail_alike_test {
+
 namespace {
 
 using reals = std::vector<double>;
@@ -41,3 +43,5 @@ TEST_CASE("alike: equal numbers keep their bits, and the largest are no infinity
   CHECK(shared({1, 1, 1}, {0, 0, 0}, {}, {most, most, most}) == reals{most, most, most});
   CHECK(shared({1, 1}, {0, 0}, {}, {most, -most}) == reals{0, 0});
 }
+
+}  // namespace detail_alike_test

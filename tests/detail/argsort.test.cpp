@@ -16,6 +16,8 @@
 #include <utility>
 #include <vector>
 
+namespace detail_argsort_test {
+
 namespace {
 
 using arch = xsimd::default_arch;
@@ -223,3 +225,5 @@ TEST_CASE("argsort: a list has fewer items than 32 bits count") {
   CHECK_NOTHROW(rankloss::detail::require_countable(most - 1));
   CHECK_THROWS_WITH(rankloss::detail::require_countable(most), "rankloss: scores: a list of 4294967295 items, expected fewer than 2^32 - 1");
 }
+
+}  // namespace detail_argsort_test

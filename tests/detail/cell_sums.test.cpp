@@ -19,6 +19,8 @@
 #include <span>
 #include <vector>
 
+namespace detail_cell_sums_test {
+
 namespace {
 
 using arch = xsimd::default_arch;
@@ -237,3 +239,5 @@ TEST_CASE("cell_sums: a wide_row adds, scales and multiplies all its numbers") {
   for (std::size_t i = 0; i < a.size(); ++i) CHECK(found[i] == -a[i]);
   CHECK(x.dot(y) == -16.0 * 17.0 * 33.0 / 6.0);
 }
+
+}  // namespace detail_cell_sums_test

@@ -12,6 +12,8 @@
 #include <type_traits>
 #include <vector>
 
+namespace detail_check_data_test {
+
 namespace {
 
 using rankloss::reals;
@@ -103,3 +105,5 @@ TEST_CASE("check_data: numbers beyond the type are its largest") {
   CHECK(rankloss::detail::held_as<float>(-1e300) == std::numeric_limits<float>::lowest());
   CHECK(rankloss::detail::held_as<double>(0.5) == 0.5);
 }
+
+}  // namespace detail_check_data_test

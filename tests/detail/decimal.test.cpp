@@ -17,6 +17,8 @@
 #include <string>
 #include <string_view>
 
+namespace detail_decimal_test {
+
 namespace {
 
 using rankloss::detail::fits;
@@ -253,3 +255,5 @@ TEST_CASE("fits is whether rounding gives a finite number") {
 }
 
 }  // namespace
+
+}  // namespace detail_decimal_test

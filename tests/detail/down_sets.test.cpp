@@ -14,6 +14,8 @@
 #include <utility>
 #include <vector>
 
+namespace detail_down_sets_test {
+
 namespace {
 
 using rankloss::workspace;
@@ -155,3 +157,5 @@ TEST_CASE("draw_in_order: all orders of a block before others, one by one") {
 }
 
 }  // namespace
+
+}  // namespace detail_down_sets_test

@@ -17,6 +17,8 @@
 #include <type_traits>
 #include <vector>
 
+namespace detail_evaluate_lists_test {
+
 namespace {
 
 using rankloss::list;
@@ -356,3 +358,5 @@ TEST_CASE("evaluate_lists: weights and scales at the ends of a double") {
     CHECK(g == std::vector<float>{most, most, 0.0F, 0.0F});
   }
 }
+
+}  // namespace detail_evaluate_lists_test

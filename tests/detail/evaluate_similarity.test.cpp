@@ -12,6 +12,8 @@
 #include <utility>
 #include <vector>
 
+namespace detail_evaluate_similarity_test {
+
 namespace {
 
 using rankloss::outputs;
@@ -262,3 +264,5 @@ TEST_CASE("evaluate_similarity: both directions, as a mean of means or a sum") {
       CHECK(g[3] == 100.0F);
     }
 }
+
+}  // namespace detail_evaluate_similarity_test

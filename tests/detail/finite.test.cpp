@@ -8,6 +8,8 @@
 #include <cstdint>
 #include <limits>
 
+namespace detail_finite_test {
+
 using namespace rankloss::detail;
 
 TEMPLATE_TEST_CASE("finite: numbers are told apart by their bits", "", float, double) {
@@ -59,3 +61,5 @@ TEST_CASE("finite: an option is within its range or not a number of it") {
   CHECK(!within(std::numeric_limits<double>::quiet_NaN(), 1.0, 2.0));
   CHECK(!within(std::numeric_limits<double>::infinity(), 1.0, std::numeric_limits<double>::infinity()));
 }
+
+}  // namespace detail_finite_test

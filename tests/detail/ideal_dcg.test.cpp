@@ -19,6 +19,8 @@
 #include <utility>
 #include <vector>
 
+namespace detail_ideal_dcg_test {
+
 namespace {
 
 using arch = xsimd::default_arch;
@@ -159,3 +161,5 @@ TEMPLATE_TEST_CASE("ideal_dcg: lists in lanes", "", float, double) {
           }
         }
 }
+
+}  // namespace detail_ideal_dcg_test

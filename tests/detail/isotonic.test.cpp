@@ -11,6 +11,8 @@
 #include <span>
 #include <vector>
 
+namespace detail_isotonic_test {
+
 using rankloss::regularization;
 using rankloss::strided;
 using rankloss::workspace;
@@ -91,3 +93,5 @@ TEST_CASE("isotonic: shares are the softmax of each block") {
       CHECK(shares[i] == Approx(static_cast<double>(std::exp(2 * (real(s[i]) - real(s[begin]))) / sum)).epsilon(1e-14).margin(1e-300));
   });
 }
+
+}  // namespace detail_isotonic_test

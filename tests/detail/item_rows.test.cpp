@@ -17,6 +17,8 @@
 #include <utility>
 #include <vector>
 
+namespace detail_item_rows_test {
+
 namespace {
 
 using arch = xsimd::default_arch;
@@ -151,3 +153,5 @@ TEMPLATE_TEST_CASE("item_rows: a bounded_factor times 2 can be held", "", float,
   CHECK(bounded_factor<TestType>(std::numeric_limits<double>::infinity()) == 0.25 * largest);
   CHECK(bounded_factor<TestType>(-std::numeric_limits<double>::max()) == -0.25 * largest);
 }
+
+}  // namespace detail_item_rows_test

@@ -11,6 +11,8 @@
 #include <random>
 #include <vector>
 
+namespace detail_lambda_sums_test {
+
 using rankloss::list;
 using rankloss::strided;
 using rankloss::detail::lambda_rule;
@@ -114,3 +116,5 @@ TEST_CASE("lambda_sums: infinite scores keep all finite; pairs and grades are to
   CHECK(takes_grade(gain::linear, {}, 31, 0.5));
   CHECK_FALSE(takes_grade(gain::linear, {}, 31, -0.5));
 }
+
+}  // namespace detail_lambda_sums_test

@@ -14,6 +14,8 @@
 #include <random>
 #include <vector>
 
+namespace detail_lane_math_test {
+
 namespace {
 
 using arch = xsimd::default_arch;
@@ -161,3 +163,5 @@ TEST_CASE("lane_math: arc_cotangent is right over all orders of magnitude and wh
   check(spread(0.0, 10.0, besides), arc_cotangent, expected, bound);
   check(spread(0.0, 1e100, {}), arc_cotangent, expected, bound);
 }
+
+}  // namespace detail_lane_math_test

@@ -13,6 +13,8 @@
 #include <span>
 #include <vector>
 
+namespace detail_neural_band_test {
+
 namespace {
 
 using arch = xsimd::default_arch;
@@ -370,3 +372,5 @@ TEMPLATE_TEST_CASE("neural_band: arrays are as wide as the walks of any list nee
     }
   }
 }
+
+}  // namespace detail_neural_band_test

@@ -8,6 +8,8 @@
 #include <set>
 #include <vector>
 
+namespace detail_pair_counts_test {
+
 TEST_CASE("pair_counts: every pair is counted once, by scores, relevance and weights") {
   std::mt19937 random(11);
   for (const std::size_t n : std::vector<std::size_t>{1, 2, 3, 17, 64, 65, 200})
@@ -63,3 +65,5 @@ TEST_CASE("pair_counts: every pair is counted once, by scores, relevance and wei
           CHECK(rankloss::detail::has_ordered_pair(items) == (all_grades.size() > 1));
         }
 }
+
+}  // namespace detail_pair_counts_test

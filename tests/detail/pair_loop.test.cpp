@@ -16,6 +16,8 @@
 #include <span>
 #include <vector>
 
+namespace detail_pair_loop_test {
+
 namespace {
 
 using arch = xsimd::default_arch;
@@ -277,3 +279,5 @@ TEMPLATE_TEST_CASE("pair_loop: exponentials of scores fit their type up to the w
       CHECK(std::all_of(to.begin(), to.end(), [](S x) { return x == S(7); }));
     }
 }
+
+}  // namespace detail_pair_loop_test

@@ -10,6 +10,8 @@
 #include <random>
 #include <vector>
 
+namespace detail_pair_merge_test {
+
 using rankloss::detail::add_hinges;
 using rankloss::detail::hinge_sum;
 using rankloss::detail::merge_hinges;
@@ -98,3 +100,5 @@ TEST_CASE("pair_merge: what is added lies on what was there, and no digit of a s
   CHECK(value == 0.0625);
   CHECK(gradient == std::vector<double>{10.0, 9.5, 10.5, 10.0});
 }
+
+}  // namespace detail_pair_merge_test

@@ -21,6 +21,8 @@
 #include <utility>
 #include <vector>
 
+namespace detail_pair_scan_test {
+
 // By way of the losses: without a Hessian, lists of 512 items and more take the scan, shorter ones and any with a Hessian go pair by pair.
 
 namespace {
@@ -422,3 +424,5 @@ TEMPLATE_TEST_CASE("pair_scan: long lists, whose blocks are full, are those of t
   for (const std::size_t k : {40u, 500u})
     same(with<lambdarank>(k, pairs::cut::either, pairs::average::weight, 0.5), draw_list(1200, crowded, grades(5)));
 }
+
+}  // namespace detail_pair_scan_test

@@ -18,6 +18,8 @@
 #include <span>
 #include <vector>
 
+namespace detail_plackett_luce_test {
+
 namespace {
 
 using arch = xsimd::default_arch;
@@ -223,3 +225,5 @@ TEMPLATE_TEST_CASE("plackett_luce: the loss of grades is that of all orders of t
         }
       }
 }
+
+}  // namespace detail_plackett_luce_test

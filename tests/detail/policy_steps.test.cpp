@@ -10,6 +10,8 @@
 #include <string>
 #include <vector>
 
+namespace detail_policy_steps_test {
+
 using namespace rankloss::detail;
 
 namespace {
@@ -70,3 +72,5 @@ TEST_CASE("policy_steps: what does not fit is named; padding may hold anything")
   CHECK(message_of([&] { check_offsets(falling, 4, "steps"); }) == "rankloss: offsets: 2 at 2 after 3, expected them to rise");
   CHECK(message_of([&] { check_offsets(open, 4, "steps"); }) == "rankloss: offsets: last is 3, expected 4 (the number of steps)");
 }
+
+}  // namespace detail_policy_steps_test

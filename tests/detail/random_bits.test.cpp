@@ -10,6 +10,8 @@
 #include <span>
 #include <vector>
 
+namespace detail_random_bits_test {
+
 namespace {
 
 constexpr std::uint64_t seed = 0x0123456789abcdefu, number = 0xfedcba9876543210u;
@@ -49,3 +51,5 @@ TEST_CASE("random_bits: none of a random_stream's numbers") {
 }
 
 }  // namespace
+
+}  // namespace detail_random_bits_test

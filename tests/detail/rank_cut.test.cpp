@@ -5,6 +5,8 @@
 
 #include <cstddef>
 
+namespace detail_rank_cut_test {
+
 namespace {
 
 using rankloss::detail::rank_cut;
@@ -44,3 +46,5 @@ TEST_CASE("cut_at lets by as many as there are, or all") {
 }
 
 }  // namespace
+
+}  // namespace detail_rank_cut_test

@@ -19,6 +19,8 @@
 #include <utility>
 #include <vector>
 
+namespace detail_relevance_order_test {
+
 namespace {
 
 using rankloss::strided;
@@ -183,3 +185,5 @@ TEST_CASE("relevance_order: rest_pulls are the sums of a p and b p^2 over the re
     }
   }
 }
+
+}  // namespace detail_relevance_order_test

@@ -10,6 +10,8 @@
 #include <string>
 #include <string_view>
 
+namespace detail_require_test {
+
 namespace {
 
 using rankloss::detail::fail;
@@ -58,3 +60,5 @@ TEST_CASE("require: fail always throws, throw_or_abort any error") {
 }
 
 }  // namespace
+
+}  // namespace detail_require_test

@@ -6,6 +6,8 @@
 #include <cstddef>
 #include <vector>
 
+namespace detail_scan_both_ways_test {
+
 namespace {
 
 /// A step that depends on all before it, and notes which were taken.
@@ -44,3 +46,5 @@ TEST_CASE("scan_both_ways: each item once, with what the scan from above and tha
 }
 
 }  // namespace
+
+}  // namespace detail_scan_both_ways_test

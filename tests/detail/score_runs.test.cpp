@@ -15,6 +15,8 @@
 #include <tuple>
 #include <vector>
 
+namespace detail_score_runs_test {
+
 namespace {
 
 using rankloss::strided;
@@ -77,3 +79,5 @@ TEMPLATE_TEST_CASE("score_runs: zeros of either sign are equal, infinities too, 
   const std::vector<TestType> matrix{3, -1, 1, -1, 3, -1};
   CHECK(runs_of(strided<const TestType>(matrix.data(), 3, 2), 9) == std::vector<run>{{0, 2, {0, 2}}, {2, 3, {1}}});
 }
+
+}  // namespace detail_score_runs_test

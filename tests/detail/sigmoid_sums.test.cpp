@@ -16,6 +16,8 @@
 #include <span>
 #include <vector>
 
+namespace detail_sigmoid_sums_test {
+
 namespace {
 
 using arch = xsimd::default_arch;
@@ -105,3 +107,5 @@ TEMPLATE_TEST_CASE("sigmoid_sums: infinite scores are first or last, tie with ea
     CHECK(std::abs(pull[0]) <= digits);
   }
 }
+
+}  // namespace detail_sigmoid_sums_test

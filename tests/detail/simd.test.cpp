@@ -12,6 +12,8 @@
 #include <span>
 #include <vector>
 
+namespace detail_simd_test {
+
 namespace {
 
 using arch = xsimd::default_arch;
@@ -112,3 +114,5 @@ TEMPLATE_TEST_CASE("simd: lane_numbers are 0, 1, 2", "", float, double) {
   rankloss::detail::lane_numbers<V>().store_unaligned(found.data());
   for (std::size_t l = 0; l < found.size(); ++l) CHECK(found[l] == static_cast<TestType>(l));
 }
+
+}  // namespace detail_simd_test

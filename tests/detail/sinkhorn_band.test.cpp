@@ -18,6 +18,8 @@
 #include <span>
 #include <vector>
 
+namespace detail_sinkhorn_band_test {
+
 namespace {
 
 using arch = xsimd::default_arch;
@@ -269,3 +271,5 @@ TEST_CASE("sinkhorn_band: the implicit derivative comes near its limit as the sc
   // Squares of these are no numbers.
   for (const double size : {1e-200, 1e200}) CHECK(error(pulled(20000, size, sinkhorn::derivative::implicit), size) <= 1e-9);
 }
+
+}  // namespace detail_sinkhorn_band_test

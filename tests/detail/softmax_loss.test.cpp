@@ -17,6 +17,8 @@
 #include <stdexcept>
 #include <vector>
 
+namespace detail_softmax_loss_test {
+
 namespace {
 
 using arch = xsimd::default_arch;
@@ -183,3 +185,5 @@ TEMPLATE_TEST_CASE("softmax_loss: 0 of one item and without a target, finite at 
     for (const T x : h) CHECK(std::isfinite(x));
   }
 }
+
+}  // namespace detail_softmax_loss_test

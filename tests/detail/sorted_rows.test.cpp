@@ -19,6 +19,8 @@
 #include <stdexcept>
 #include <vector>
 
+namespace detail_sorted_rows_test {
+
 namespace {
 
 using arch = xsimd::default_arch;
@@ -243,3 +245,5 @@ TEST_CASE("sorted_rows: a group of floats has to leave room for its places") {
   workspace scratch;
   CHECK_THROWS_AS((rankloss::detail::sort_lanes<arch, float, int>(lists, scratch)), std::invalid_argument);
 }
+
+}  // namespace detail_sorted_rows_test

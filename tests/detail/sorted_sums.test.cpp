@@ -16,6 +16,8 @@
 #include <span>
 #include <vector>
 
+namespace detail_sorted_sums_test {
+
 namespace {
 
 using arch = xsimd::default_arch;
@@ -241,3 +243,5 @@ TEST_CASE("sorted_sums: stretches of one list, chained, are that list") {
       }
     }
 }
+
+}  // namespace detail_sorted_sums_test

@@ -13,6 +13,8 @@
 #include <utility>
 #include <vector>
 
+namespace detail_text_test {
+
 namespace {
 
 using namespace std::string_literals;
@@ -170,3 +172,5 @@ TEST_CASE("text: tokens between blanks") {
 }
 
 }  // namespace
+
+}  // namespace detail_text_test

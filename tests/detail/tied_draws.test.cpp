@@ -15,6 +15,8 @@
 #include <random>
 #include <vector>
 
+namespace detail_tied_draws_test {
+
 namespace {
 
 using arch = xsimd::default_arch;
@@ -133,3 +135,5 @@ TEST_CASE("tied_draws: what is not wanted changes nothing else") {
     CHECK(slope.slope == all.slope);
   }
 }
+
+}  // namespace detail_tied_draws_test

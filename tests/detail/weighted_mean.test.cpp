@@ -9,6 +9,8 @@
 #include <random>
 #include <vector>
 
+namespace detail_weighted_mean_test {
+
 using rankloss::reduction;
 using rankloss::detail::weighted_mean;
 
@@ -114,3 +116,5 @@ TEST_CASE("weighted_mean: nothing that weighs anything is 0") {
   CHECK(zero.mean().part(0.0) == 0.0);
   CHECK(weighted_mean(0, reduction::mean).part(1.0) == 0.0);
 }
+
+}  // namespace detail_weighted_mean_test

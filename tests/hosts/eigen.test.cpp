@@ -19,6 +19,8 @@
 #include <utility>
 #include <vector>
 
+namespace hosts_eigen_test {
+
 namespace {
 
 using rankloss::array_view;
@@ -328,3 +330,5 @@ TEST_CASE("eigen: a matrix of another shape, or strides that write an item twice
   batch.similarity = with_nan;
   CHECK_THROWS_WITH(evaluate(loss, batch), Catch::Contains("row 3, column 1"));
 }
+
+}  // namespace hosts_eigen_test

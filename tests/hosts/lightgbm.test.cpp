@@ -17,6 +17,8 @@
 #include <random>
 #include <vector>
 
+namespace hosts_lightgbm_test {
+
 namespace {
 
 using namespace rankloss;
@@ -253,3 +255,5 @@ TEST_CASE("lightgbm: beside it, losses with an exact Hessian diagonal go down by
   steps(sndcg{.temperature = 1.0});
   steps(approx_ndcg{.temperature = 0.5});
 }
+
+}  // namespace hosts_lightgbm_test

@@ -23,6 +23,8 @@
 #include <utility>
 #include <vector>
 
+namespace hosts_svmlight_test {
+
 namespace {
 
 using namespace std::string_view_literals;
@@ -478,3 +480,5 @@ TEST_CASE("svmlight: lines cost no allocation") {
 }
 
 }  // namespace
+
+}  // namespace hosts_svmlight_test

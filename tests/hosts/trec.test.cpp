@@ -31,6 +31,8 @@
 #include <utility>
 #include <vector>
 
+namespace hosts_trec_test {
+
 namespace {
 
 using namespace std::string_view_literals;
@@ -657,3 +659,5 @@ TEST_CASE("trec: a spoilt text is read or refused, whole") {
 }
 
 }  // namespace
+
+}  // namespace hosts_trec_test

@@ -17,6 +17,8 @@
 #include <string>
 #include <vector>
 
+namespace hosts_xgboost_test {
+
 namespace {
 
 using namespace rankloss;
@@ -253,3 +255,5 @@ TEST_CASE("xgboost: relevance and options out of their ranges") {
   }
   static_assert(!xgboost::ndcg::is_slope && xgboost::ndcg::has_hessian);
 }
+
+}  // namespace hosts_xgboost_test

@@ -33,6 +33,8 @@
 #include <utility>
 #include <vector>
 
+namespace hosts_xtensor_test {
+
 namespace {
 
 using rankloss::array_view;
@@ -230,3 +232,5 @@ TEST_CASE("xtensor: similarity matrices of any layout and their views") {
   std::copy(s.data(), s.data() + 16, flat.data());
   check({.similarity = flat, .rows = 4, .columns = 4, .relevance = y}, g);
 }
+
+}  // namespace hosts_xtensor_test

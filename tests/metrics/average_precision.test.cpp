@@ -19,6 +19,8 @@
 #include <span>
 #include <vector>
 
+namespace metrics_average_precision_test {
+
 namespace {
 
 using rankloss::evaluate;
@@ -238,3 +240,5 @@ TEMPLATE_TEST_CASE("average_precision of lists that miss items", "", float, doub
 }
 
 }  // namespace
+
+}  // namespace metrics_average_precision_test

@@ -14,6 +14,8 @@
 #include <random>
 #include <vector>
 
+namespace metrics_average_relevance_position_test {
+
 namespace {
 
 using rankloss::evaluate;
@@ -87,3 +89,5 @@ TEST_CASE("average_relevance_position at the edges") {
 TEST_CASE("average_relevance_position refuses relevance below 0") { support::refuses_below_0(average_relevance_position{}); }
 
 }  // namespace
+
+}  // namespace metrics_average_relevance_position_test

@@ -12,6 +12,8 @@
 #include <random>
 #include <vector>
 
+namespace metrics_bpref_test {
+
 namespace {
 
 using rankloss::evaluate;
@@ -96,3 +98,5 @@ TEST_CASE("bpref at the edges") {
 }
 
 }  // namespace
+
+}  // namespace metrics_bpref_test

@@ -18,6 +18,8 @@
 #include <random>
 #include <vector>
 
+namespace metrics_expected_reciprocal_rank_test {
+
 namespace {
 
 using rankloss::evaluate;
@@ -199,3 +201,5 @@ TEST_CASE("expected_reciprocal_rank refuses relevance below 0") {
 }
 
 }  // namespace
+
+}  // namespace metrics_expected_reciprocal_rank_test

@@ -17,6 +17,8 @@
 #include <set>
 #include <vector>
 
+namespace metrics_kendall_tau_test {
+
 namespace {
 
 using rankloss::evaluate;
@@ -146,3 +148,5 @@ TEST_CASE("kendall_tau gives the same bits on any number of threads, and refuses
 }
 
 }  // namespace
+
+}  // namespace metrics_kendall_tau_test

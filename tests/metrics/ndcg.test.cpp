@@ -22,6 +22,8 @@
 #include <random>
 #include <vector>
 
+namespace metrics_ndcg_test {
+
 namespace {
 
 using rankloss::evaluate;
@@ -360,3 +362,5 @@ TEMPLATE_TEST_CASE("dcg and ndcg of lists that miss items", "", float, double) {
 }
 
 }  // namespace
+
+}  // namespace metrics_ndcg_test

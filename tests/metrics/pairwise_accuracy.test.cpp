@@ -11,6 +11,8 @@
 #include <random>
 #include <vector>
 
+namespace metrics_pairwise_accuracy_test {
+
 namespace {
 
 using rankloss::evaluate;
@@ -93,3 +95,5 @@ TEST_CASE("pairwise_accuracy at the edges") {
 }
 
 }  // namespace
+
+}  // namespace metrics_pairwise_accuracy_test

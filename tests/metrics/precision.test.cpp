@@ -14,6 +14,8 @@
 #include <random>
 #include <vector>
 
+namespace metrics_precision_test {
+
 namespace {
 
 using rankloss::evaluate;
@@ -116,3 +118,5 @@ TEMPLATE_TEST_CASE("precision of lists that miss items", "", float, double) {
 }
 
 }  // namespace
+
+}  // namespace metrics_precision_test

@@ -16,6 +16,8 @@
 #include <random>
 #include <vector>
 
+namespace metrics_r_precision_test {
+
 namespace {
 
 using rankloss::evaluate;
@@ -91,3 +93,5 @@ TEMPLATE_TEST_CASE("r_precision of lists that miss items", "", float, double) {
 }
 
 }  // namespace
+
+}  // namespace metrics_r_precision_test

@@ -16,6 +16,8 @@
 #include <random>
 #include <vector>
 
+namespace metrics_rank_biased_precision_test {
+
 namespace {
 
 using rankloss::evaluate;
@@ -134,3 +136,5 @@ TEST_CASE("rank_biased_precision refuses gains below 0") {
 }
 
 }  // namespace
+
+}  // namespace metrics_rank_biased_precision_test

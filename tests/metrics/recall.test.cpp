@@ -18,6 +18,8 @@
 #include <string>
 #include <vector>
 
+namespace metrics_recall_test {
+
 namespace {
 
 using rankloss::evaluate;
@@ -214,3 +216,5 @@ TEMPLATE_TEST_CASE("recall and hit of lists that miss items", "", float, double)
 }
 
 }  // namespace
+
+}  // namespace metrics_recall_test

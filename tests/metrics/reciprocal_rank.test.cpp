@@ -15,6 +15,8 @@
 #include <random>
 #include <vector>
 
+namespace metrics_reciprocal_rank_test {
+
 namespace {
 
 using rankloss::evaluate;
@@ -132,3 +134,5 @@ TEMPLATE_TEST_CASE("reciprocal_rank of lists that miss items", "", float, double
 }
 
 }  // namespace
+
+}  // namespace metrics_reciprocal_rank_test

@@ -15,6 +15,8 @@
 #include <random>
 #include <vector>
 
+namespace metrics_retrieval_test {
+
 namespace {
 
 using rankloss::evaluate;
@@ -278,3 +280,5 @@ TEST_CASE("retrieval names what does not fit") {
 }
 
 }  // namespace
+
+}  // namespace metrics_retrieval_test

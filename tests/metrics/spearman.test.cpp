@@ -12,6 +12,8 @@
 #include <random>
 #include <vector>
 
+namespace metrics_spearman_test {
+
 namespace {
 
 using rankloss::evaluate;
@@ -81,3 +83,5 @@ TEST_CASE("spearman at the edges") {
 }
 
 }  // namespace
+
+}  // namespace metrics_spearman_test

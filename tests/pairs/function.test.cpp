@@ -13,6 +13,8 @@
 #include <string>
 #include <vector>
 
+namespace pairs_function_test {
+
 namespace {
 
 using namespace rankloss;
@@ -70,3 +72,5 @@ TEST_CASE("functions of pairs against their formulas") {
         one);
   }
 }
+
+}  // namespace pairs_function_test

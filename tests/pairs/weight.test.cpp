@@ -16,6 +16,8 @@
 #include <string>
 #include <vector>
 
+namespace pairs_weight_test {
+
 namespace {
 
 using namespace rankloss;
@@ -107,3 +109,5 @@ TEST_CASE("weights of pairs against their formulas, at any length and cutoff") {
     }
   }
 }
+
+}  // namespace pairs_weight_test

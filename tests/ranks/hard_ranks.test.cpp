@@ -12,6 +12,8 @@
 #include <stdexcept>
 #include <vector>
 
+namespace ranks_hard_ranks_test {
+
 using rankloss::context;
 using rankloss::hard_ranks;
 using rankloss::rank_order;
@@ -99,3 +101,5 @@ TEST_CASE("hard_ranks: what does not fit is named") {
                        Message("rankloss: base: inf, expected a finite number"));
   CHECK(out == std::vector<double>(3, 0.0));
 }
+
+}  // namespace ranks_hard_ranks_test

@@ -14,6 +14,8 @@
 #include <stdexcept>
 #include <vector>
 
+namespace ranks_laplace_ranks_test {
+
 using rankloss::context;
 using rankloss::laplace_ranks;
 using rankloss::rank_order;
@@ -182,3 +184,5 @@ TEST_CASE("laplace_ranks: what does not fit is named") {
                        Message("rankloss: base: nan, expected a finite number"));
   CHECK(out == std::vector<double>(3, 0.0));
 }
+
+}  // namespace ranks_laplace_ranks_test

@@ -15,6 +15,8 @@
 #include <stdexcept>
 #include <vector>
 
+namespace ranks_projected_ranks_test {
+
 using rankloss::context;
 using rankloss::projected_ranks;
 using rankloss::rank_order;
@@ -252,3 +254,5 @@ TEST_CASE("projected_ranks: what does not fit is named") {
                        Message("rankloss: base: nan, expected a finite number"));
   CHECK(out == std::vector<double>(3, 0.0));
 }
+
+}  // namespace ranks_projected_ranks_test

@@ -14,6 +14,8 @@
 #include <stdexcept>
 #include <vector>
 
+namespace ranks_sigmoid_ranks_test {
+
 using rankloss::context;
 using rankloss::rank_order;
 using rankloss::sigmoid_ranks;
@@ -145,3 +147,5 @@ TEST_CASE("sigmoid_ranks: vectors and arrays as they are, with a context or with
   rank_push(how, s, {c.data(), 3}, found);
   CHECK(found == expected);
 }
+
+}  // namespace ranks_sigmoid_ranks_test

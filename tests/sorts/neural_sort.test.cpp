@@ -14,6 +14,8 @@
 #include <span>
 #include <vector>
 
+namespace sorts_neural_sort_test {
+
 using rankloss::context;
 using rankloss::neural_sort;
 using reference::real;
@@ -199,3 +201,5 @@ TEST_CASE("neural_sort: vectors and arrays as they are, with a context or withou
   sort_matrix(how, s, found_matrix);
   CHECK(found_matrix == matrix);
 }
+
+}  // namespace sorts_neural_sort_test

@@ -16,6 +16,8 @@
 #include <stdexcept>
 #include <vector>
 
+namespace sorts_projected_sort_test {
+
 using rankloss::context;
 using rankloss::projected_sort;
 using rankloss::rank_order;
@@ -273,3 +275,5 @@ TEST_CASE("projected_sort: vectors as they are, without a context") {
   sort_values_push(how, s, c, found);
   CHECK(found == expected);
 }
+
+}  // namespace sorts_projected_sort_test

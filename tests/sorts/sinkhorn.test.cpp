@@ -14,6 +14,8 @@
 #include <stdexcept>
 #include <vector>
 
+namespace sorts_sinkhorn_test {
+
 using rankloss::context;
 using rankloss::neural_sort;
 using rankloss::sinkhorn;
@@ -198,3 +200,5 @@ TEST_CASE("sinkhorn: many steps are allowed, and cost memory only where they are
   CHECK(ctx.scratch_capacity() < 16000000);
   CHECK_THROWS_AS(sort_apply(sinkhorn{.steps = 1000001}, cspan(s), cspan(s), std::span(y), ctx), std::invalid_argument);
 }
+
+}  // namespace sorts_sinkhorn_test

@@ -16,6 +16,8 @@
 #include <stdexcept>
 #include <vector>
 
+namespace sorts_soft_sort_test {
+
 using rankloss::context;
 using rankloss::soft_sort;
 using rankloss::sort_distance;
@@ -302,3 +304,5 @@ TEST_CASE("soft_sort: what does not fit is named", "[sorts]") {
   CHECK_THROWS_MATCHES(sort_apply(soft_sort{.temperature = std::nan("")}, cspan<double>(s), cspan<double>(s), std::span(out), ctx),
                        std::invalid_argument, Message("rankloss: temperature: nan, expected 1e-15 to 1e300"));
 }
+
+}  // namespace sorts_soft_sort_test

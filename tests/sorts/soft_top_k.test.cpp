@@ -15,6 +15,8 @@
 #include <stdexcept>
 #include <vector>
 
+namespace sorts_soft_top_k_test {
+
 using rankloss::context;
 using rankloss::soft_top_k;
 using rankloss::strided;
@@ -295,3 +297,5 @@ TEST_CASE("soft_top_k: vectors as they are, without a context") {
   top_k_pullback(how, s, c, found);
   CHECK(found == expected);
 }
+
+}  // namespace sorts_soft_top_k_test

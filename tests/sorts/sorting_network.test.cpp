@@ -20,6 +20,8 @@
 #include <utility>
 #include <vector>
 
+namespace sorts_sorting_network_test {
+
 using rankloss::comparator;
 using rankloss::context;
 using rankloss::network;
@@ -391,3 +393,5 @@ TEST_CASE("sorting_network: what does not fit is named", "[sorts]") {
   CHECK_THROWS_MATCHES(sort_apply(sorting_network{.temperature = -1}, cspan<double>(s), cspan<double>(s), std::span(out), ctx), std::invalid_argument,
                        Message("rankloss: temperature: -1, expected 1e-15 to 1e300"));
 }
+
+}  // namespace sorts_sorting_network_test

@@ -5,6 +5,7 @@
 
 #include <rankloss/preference_batch.hpp>
 
+#include "support/reference.hpp"
 #include "support/tied_orders.hpp"
 
 #include <catch2/catch.hpp>
@@ -17,6 +18,8 @@
 #include <vector>
 
 namespace support {
+
+using reference::real;
 
 /// What a call gives of one pair.
 struct pair_result {
@@ -44,7 +47,6 @@ pair_result of_pair(const Loss& loss, double preferred, double other, bool tie =
 /// `step` is a small piece.
 template <class T, class Loss, class Plain>
 void are_those_of_plain_sums(const Loss& loss, double spread, long double step_of_ties, Plain plain) {
-  using real = long double;
   std::mt19937_64 random(1);
   const std::size_t n = 12, pairs = 60;
   auto r = numbers<T>(random, n);
