@@ -45,8 +45,8 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 INCLUDE = pathlib.Path("include/rankloss")
-CORE = ["sndcg", "detail/sorted_sums", "detail/cell_sums", "detail/pair_scan", "detail/neural_band", "detail/sinkhorn_band",
-        "detail/evaluate_lists", "detail/argsort", "ppo", "partial_order", "metrics/ndcg"]
+CORE = ["sndcg", "detail/sigmoid/sorted_sums", "detail/sigmoid/cell_sums", "detail/pairs/pair_scan", "detail/band/neural_band", "detail/band/sinkhorn_band",
+        "detail/lists/list_run", "detail/sorting/argsort", "ppo", "partial_order", "metrics/ndcg"]
 KINDS = ["arithmetic", "comparison", "constant", "extreme", "dropped", "negated"]
 SAME_CODE = "the same object code"
 SANITIZERS = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
@@ -475,7 +475,7 @@ def arguments():
     parser = argparse.ArgumentParser(usage="seed_faults.py [options] [NAME ...]", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     add = parser.add_argument
-    add("headers", nargs="*", metavar="NAME", help="headers below include/rankloss, such as ppo or detail/pair_scan; none: the core headers")
+    add("headers", nargs="*", metavar="NAME", help="headers below include/rankloss, such as ppo or detail/pairs/pair_scan; none: the core headers")
     add("--tests", nargs="+", default=[], metavar="NAME",
         help="further tests for faults that the test of the header's name does not notice, such as evaluate")
     add("--sample", type=positive, metavar="N", help="so many faults of each header, drawn at random; without it all of them")

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <rankloss/arrays.hpp>
 
-#include <rankloss/detail/require.hpp>
+#include <rankloss/detail/base/require.hpp>
 
 #include <catch2/catch.hpp>
 

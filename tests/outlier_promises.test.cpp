@@ -3,7 +3,7 @@
 // What every loss of lists promises of scores as data have them and not as tests draw them: long tails, crowds and outliers, at temperatures from
 // far below to far above what lies between them. Values and gradients are finite, and those of the O(n^2) sum in long double.
 
-#include <rankloss/detail/check_data.hpp>
+#include <rankloss/detail/data/check_data.hpp>
 #include <rankloss/lambda_loss.hpp>
 #include <rankloss/lambdarank.hpp>
 #include <rankloss/listmle.hpp>

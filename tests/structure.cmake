@@ -14,7 +14,7 @@ set(without_row relevance_scores)
 # What the one verb takes is tested with it.
 set(tested_with_another batch ranks/rank sorts/sort)
 # Headers of detail/ that hold nothing that could be wrong by itself.
-set(only_declares abi pair_kernel)
+set(only_declares base/abi pairs/pair_kernel)
 # Tests of no header in particular.
 set(about_all outlier_promises promises preference_promises extreme_promises)
 
@@ -56,7 +56,7 @@ foreach(header IN LISTS headers)
   endif()
 endforeach()
 
-file(GLOB details RELATIVE ${root}/include/rankloss/detail ${root}/include/rankloss/detail/*.hpp)
+file(GLOB_RECURSE details RELATIVE ${root}/include/rankloss/detail ${root}/include/rankloss/detail/*.hpp)
 if(NOT details)
   message(FATAL_ERROR "no headers in ${root}/include/rankloss/detail")
 endif()

@@ -3,7 +3,7 @@
 
 #include "neural_sort.hpp"
 
-#include <rankloss/detail/simd.hpp>
+#include <rankloss/detail/simd/lanes.hpp>
 
 #include <xsimd/xsimd.hpp>
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <rankloss/detail/simd.hpp>
+#include <rankloss/detail/simd/lanes.hpp>
 
 #include <xsimd/xsimd.hpp>
 

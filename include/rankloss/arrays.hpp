@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <rankloss/detail/abi.hpp>
-#include <rankloss/detail/finite.hpp>
-#include <rankloss/detail/require.hpp>
+#include <rankloss/detail/base/abi.hpp>
+#include <rankloss/detail/base/finite.hpp>
+#include <rankloss/detail/base/require.hpp>
 #include <rankloss/matrix_view.hpp>
 
 #include <array>

@@ -2,7 +2,7 @@
 #pragma once
 
 #include <rankloss/arrays.hpp>
-#include <rankloss/detail/abi.hpp>
+#include <rankloss/detail/base/abi.hpp>
 
 #include <cstddef>
 #include <type_traits>

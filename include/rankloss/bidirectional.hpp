@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <rankloss/detail/check_data.hpp>
+#include <rankloss/detail/data/check_data.hpp>
 #include <rankloss/evaluate.hpp>
 
 #include <concepts>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <rankloss/detail/require.hpp>
+#include <rankloss/detail/base/require.hpp>
 #include <rankloss/threads.hpp>
 #include <rankloss/workspace.hpp>
 

@@ -3,9 +3,9 @@
 
 #include <rankloss/batch.hpp>
 #include <rankloss/bidirectional.hpp>
-#include <rankloss/detail/argsort.hpp>
-#include <rankloss/detail/finite.hpp>
-#include <rankloss/detail/sorted_rows.hpp>
+#include <rankloss/detail/base/finite.hpp>
+#include <rankloss/detail/sorting/argsort.hpp>
+#include <rankloss/detail/sorting/sorted_rows.hpp>
 #include <rankloss/evaluate.hpp>
 #include <rankloss/gain.hpp>
 #include <rankloss/lambda_loss.hpp>

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <rankloss/detail/check_data.hpp>
-#include <rankloss/detail/finite.hpp>
-#include <rankloss/detail/item_rows.hpp>
-#include <rankloss/detail/require.hpp>
-#include <rankloss/detail/softmax_loss.hpp>
+#include <rankloss/detail/base/finite.hpp>
+#include <rankloss/detail/base/require.hpp>
+#include <rankloss/detail/data/check_data.hpp>
+#include <rankloss/detail/draws/softmax_loss.hpp>
+#include <rankloss/detail/simd/item_rows.hpp>
 #include <rankloss/preference_batch.hpp>
 
 #include <algorithm>

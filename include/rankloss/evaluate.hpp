@@ -3,9 +3,9 @@
 
 #include <rankloss/batch.hpp>
 #include <rankloss/context.hpp>
-#include <rankloss/detail/check_data.hpp>
-#include <rankloss/detail/evaluate_lists.hpp>
-#include <rankloss/detail/require.hpp>
+#include <rankloss/detail/base/require.hpp>
+#include <rankloss/detail/data/check_data.hpp>
+#include <rankloss/detail/lists/list_run.hpp>
 
 #include <concepts>
 #include <cstddef>
@@ -226,5 +226,5 @@ double evaluate(const Loss& loss, const Batch& batch, context& ctx) {
 
 }  // namespace rankloss::inline RANKLOSS_ABI
 
-#include <rankloss/detail/evaluate_similarity.hpp>
-#include <rankloss/detail/finite.hpp>
+#include <rankloss/detail/base/finite.hpp>
+#include <rankloss/detail/lists/similarity_run.hpp>

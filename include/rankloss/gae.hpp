@@ -3,10 +3,10 @@
 
 #include <rankloss/batch.hpp>
 #include <rankloss/context.hpp>
-#include <rankloss/detail/check_data.hpp>
-#include <rankloss/detail/finite.hpp>
-#include <rankloss/detail/policy_steps.hpp>
-#include <rankloss/detail/require.hpp>
+#include <rankloss/detail/base/finite.hpp>
+#include <rankloss/detail/base/require.hpp>
+#include <rankloss/detail/data/check_data.hpp>
+#include <rankloss/detail/data/policy_steps.hpp>
 #include <rankloss/workspace.hpp>
 
 #include <algorithm>

@@ -2,13 +2,13 @@
 #pragma once
 
 #include <rankloss/batch.hpp>
-#include <rankloss/detail/argsort.hpp>
-#include <rankloss/detail/finite.hpp>
-#include <rankloss/detail/plackett_luce.hpp>
-#include <rankloss/detail/random_bits.hpp>
-#include <rankloss/detail/relevance_order.hpp>
-#include <rankloss/detail/require.hpp>
-#include <rankloss/detail/softmax_loss.hpp>
+#include <rankloss/detail/base/finite.hpp>
+#include <rankloss/detail/base/require.hpp>
+#include <rankloss/detail/data/random_bits.hpp>
+#include <rankloss/detail/draws/softmax_loss.hpp>
+#include <rankloss/detail/draws/stage_draws.hpp>
+#include <rankloss/detail/sorting/argsort.hpp>
+#include <rankloss/detail/sorting/relevance_order.hpp>
 #include <rankloss/evaluate.hpp>
 #include <rankloss/workspace.hpp>
 

@@ -3,11 +3,11 @@
 
 #include <rankloss/batch.hpp>
 #include <rankloss/context.hpp>
-#include <rankloss/detail/check_data.hpp>
-#include <rankloss/detail/finite.hpp>
-#include <rankloss/detail/policy_steps.hpp>
-#include <rankloss/detail/require.hpp>
-#include <rankloss/detail/weighted_mean.hpp>
+#include <rankloss/detail/base/finite.hpp>
+#include <rankloss/detail/base/require.hpp>
+#include <rankloss/detail/data/check_data.hpp>
+#include <rankloss/detail/data/policy_steps.hpp>
+#include <rankloss/detail/data/weighted_mean.hpp>
 #include <rankloss/evaluate.hpp>
 #include <rankloss/plackett_luce_policy.hpp>
 #include <rankloss/preference_batch.hpp>

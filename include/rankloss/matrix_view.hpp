@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <rankloss/detail/abi.hpp>
-#include <rankloss/detail/require.hpp>
+#include <rankloss/detail/base/abi.hpp>
+#include <rankloss/detail/base/require.hpp>
 
 #include <algorithm>
 #include <concepts>

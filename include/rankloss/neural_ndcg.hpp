@@ -2,12 +2,12 @@
 #pragma once
 
 #include <rankloss/batch.hpp>
-#include <rankloss/detail/ideal_dcg.hpp>
-#include <rankloss/detail/neural_band.hpp>
-#include <rankloss/detail/require.hpp>
-#include <rankloss/detail/simd.hpp>
-#include <rankloss/detail/sinkhorn_band.hpp>
-#include <rankloss/detail/sorted_rows.hpp>
+#include <rankloss/detail/band/neural_band.hpp>
+#include <rankloss/detail/band/sinkhorn_band.hpp>
+#include <rankloss/detail/base/require.hpp>
+#include <rankloss/detail/gains/ideal_dcg.hpp>
+#include <rankloss/detail/simd/lanes.hpp>
+#include <rankloss/detail/sorting/sorted_rows.hpp>
 #include <rankloss/evaluate.hpp>
 #include <rankloss/gain.hpp>
 #include <rankloss/sorts/sinkhorn.hpp>

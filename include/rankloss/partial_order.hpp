@@ -3,14 +3,14 @@
 
 #include <rankloss/batch.hpp>
 #include <rankloss/context.hpp>
-#include <rankloss/detail/argsort.hpp>
-#include <rankloss/detail/check_data.hpp>
-#include <rankloss/detail/finite.hpp>
-#include <rankloss/detail/pair_counts.hpp>
-#include <rankloss/detail/policy_steps.hpp>
-#include <rankloss/detail/random_bits.hpp>
-#include <rankloss/detail/relevance_order.hpp>
-#include <rankloss/detail/require.hpp>
+#include <rankloss/detail/base/finite.hpp>
+#include <rankloss/detail/base/require.hpp>
+#include <rankloss/detail/data/check_data.hpp>
+#include <rankloss/detail/data/policy_steps.hpp>
+#include <rankloss/detail/data/random_bits.hpp>
+#include <rankloss/detail/pairs/pair_counts.hpp>
+#include <rankloss/detail/sorting/argsort.hpp>
+#include <rankloss/detail/sorting/relevance_order.hpp>
 #include <rankloss/workspace.hpp>
 
 #include <algorithm>

@@ -4,16 +4,16 @@
 #include <rankloss/batch.hpp>
 #include <rankloss/bradley_terry.hpp>
 #include <rankloss/context.hpp>
-#include <rankloss/detail/check_data.hpp>
-#include <rankloss/detail/down_sets.hpp>
-#include <rankloss/detail/finite.hpp>
-#include <rankloss/detail/item_rows.hpp>
-#include <rankloss/detail/plackett_luce.hpp>
-#include <rankloss/detail/policy_steps.hpp>
-#include <rankloss/detail/relevance_order.hpp>
-#include <rankloss/detail/require.hpp>
-#include <rankloss/detail/softmax_loss.hpp>
-#include <rankloss/detail/weighted_mean.hpp>
+#include <rankloss/detail/base/finite.hpp>
+#include <rankloss/detail/base/require.hpp>
+#include <rankloss/detail/data/check_data.hpp>
+#include <rankloss/detail/data/policy_steps.hpp>
+#include <rankloss/detail/data/weighted_mean.hpp>
+#include <rankloss/detail/draws/down_sets.hpp>
+#include <rankloss/detail/draws/softmax_loss.hpp>
+#include <rankloss/detail/draws/stage_draws.hpp>
+#include <rankloss/detail/simd/item_rows.hpp>
+#include <rankloss/detail/sorting/relevance_order.hpp>
 #include <rankloss/evaluate.hpp>
 #include <rankloss/partial_order.hpp>
 #include <rankloss/preference_batch.hpp>
@@ -68,7 +68,7 @@ enum class order_likelihood {
 /// - parts of a list with no pair between them are independent: their losses add up, and items in no pair have no say;
 /// - where a part falls into blocks, each wholly better than the next, blocks are drawn one after the other, each against the sum of all later
 ///   items; the last one again falls into its independent parts. Of a single item that is the softmax, of items without an order among them
-///   the integral of listmle's exact ties, of anything else a sum over the block's down-sets (detail/down_sets.hpp).
+///   the integral of listmle's exact ties, of anything else a sum over the block's down-sets (detail/draws/down_sets.hpp).
 ///
 /// - Time: orders by levels as listmle with exact ties, O(60 n), and O(n) where no level but the last holds more than one item. Orders by pairs
 ///   O(n + pairs) for each time that parts fall into blocks and the last of them into parts: once for chains, the depth for trees in which

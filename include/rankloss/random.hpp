@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <rankloss/detail/abi.hpp>
+#include <rankloss/detail/base/abi.hpp>
 
 #include <array>
 #include <cmath>

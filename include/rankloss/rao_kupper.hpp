@@ -2,9 +2,9 @@
 #pragma once
 
 #include <rankloss/bradley_terry.hpp>
-#include <rankloss/detail/finite.hpp>
-#include <rankloss/detail/item_rows.hpp>
-#include <rankloss/detail/require.hpp>
+#include <rankloss/detail/base/finite.hpp>
+#include <rankloss/detail/base/require.hpp>
+#include <rankloss/detail/simd/item_rows.hpp>
 #include <rankloss/preference_batch.hpp>
 
 #include <algorithm>

@@ -2,11 +2,11 @@
 #pragma once
 
 #include <rankloss/batch.hpp>
-#include <rankloss/detail/check_data.hpp>
-#include <rankloss/detail/finite.hpp>
-#include <rankloss/detail/require.hpp>
-#include <rankloss/detail/sorted_rows.hpp>
-#include <rankloss/detail/weighted_mean.hpp>
+#include <rankloss/detail/base/finite.hpp>
+#include <rankloss/detail/base/require.hpp>
+#include <rankloss/detail/data/check_data.hpp>
+#include <rankloss/detail/data/weighted_mean.hpp>
+#include <rankloss/detail/sorting/sorted_rows.hpp>
 #include <rankloss/evaluate.hpp>
 #include <rankloss/metrics/recall.hpp>
 #include <rankloss/ranks/rank.hpp>

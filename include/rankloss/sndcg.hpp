@@ -2,15 +2,15 @@
 #pragma once
 
 #include <rankloss/batch.hpp>
-#include <rankloss/detail/cell_sums.hpp>
-#include <rankloss/detail/finite.hpp>
-#include <rankloss/detail/ideal_dcg.hpp>
-#include <rankloss/detail/item_rows.hpp>
-#include <rankloss/detail/lane_math.hpp>
-#include <rankloss/detail/require.hpp>
-#include <rankloss/detail/simd.hpp>
-#include <rankloss/detail/sorted_rows.hpp>
-#include <rankloss/detail/sorted_sums.hpp>
+#include <rankloss/detail/base/finite.hpp>
+#include <rankloss/detail/base/require.hpp>
+#include <rankloss/detail/gains/ideal_dcg.hpp>
+#include <rankloss/detail/sigmoid/cell_sums.hpp>
+#include <rankloss/detail/sigmoid/sorted_sums.hpp>
+#include <rankloss/detail/simd/item_rows.hpp>
+#include <rankloss/detail/simd/lane_math.hpp>
+#include <rankloss/detail/simd/lanes.hpp>
+#include <rankloss/detail/sorting/sorted_rows.hpp>
 #include <rankloss/evaluate.hpp>
 #include <rankloss/gain.hpp>
 #include <rankloss/workspace.hpp>

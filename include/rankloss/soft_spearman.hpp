@@ -2,7 +2,7 @@
 #pragma once
 
 #include <rankloss/batch.hpp>
-#include <rankloss/detail/require.hpp>
+#include <rankloss/detail/base/require.hpp>
 #include <rankloss/evaluate.hpp>
 #include <rankloss/ranks/hard_ranks.hpp>
 #include <rankloss/ranks/rank.hpp>

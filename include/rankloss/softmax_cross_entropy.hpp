@@ -2,9 +2,9 @@
 #pragma once
 
 #include <rankloss/batch.hpp>
-#include <rankloss/detail/finite.hpp>
-#include <rankloss/detail/require.hpp>
-#include <rankloss/detail/softmax_loss.hpp>
+#include <rankloss/detail/base/finite.hpp>
+#include <rankloss/detail/base/require.hpp>
+#include <rankloss/detail/draws/softmax_loss.hpp>
 #include <rankloss/evaluate.hpp>
 #include <rankloss/workspace.hpp>
 

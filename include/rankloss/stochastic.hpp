@@ -2,10 +2,10 @@
 #pragma once
 
 #include <rankloss/batch.hpp>
-#include <rankloss/detail/check_data.hpp>
-#include <rankloss/detail/evaluate_lists.hpp>
-#include <rankloss/detail/finite.hpp>
-#include <rankloss/detail/require.hpp>
+#include <rankloss/detail/base/finite.hpp>
+#include <rankloss/detail/base/require.hpp>
+#include <rankloss/detail/data/check_data.hpp>
+#include <rankloss/detail/lists/list_run.hpp>
 #include <rankloss/evaluate.hpp>
 #include <rankloss/random.hpp>
 #include <rankloss/workspace.hpp>

@@ -2,10 +2,10 @@
 #pragma once
 
 #include <rankloss/batch.hpp>
-#include <rankloss/detail/item_rows.hpp>
-#include <rankloss/detail/plackett_luce.hpp>
-#include <rankloss/detail/relevance_order.hpp>
-#include <rankloss/detail/softmax_loss.hpp>
+#include <rankloss/detail/draws/softmax_loss.hpp>
+#include <rankloss/detail/draws/stage_draws.hpp>
+#include <rankloss/detail/simd/item_rows.hpp>
+#include <rankloss/detail/sorting/relevance_order.hpp>
 #include <rankloss/evaluate.hpp>
 #include <rankloss/gain.hpp>
 #include <rankloss/workspace.hpp>

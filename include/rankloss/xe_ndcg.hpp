@@ -2,11 +2,11 @@
 #pragma once
 
 #include <rankloss/batch.hpp>
-#include <rankloss/detail/finite.hpp>
-#include <rankloss/detail/random_bits.hpp>
-#include <rankloss/detail/require.hpp>
-#include <rankloss/detail/simd.hpp>
-#include <rankloss/detail/softmax_loss.hpp>
+#include <rankloss/detail/base/finite.hpp>
+#include <rankloss/detail/base/require.hpp>
+#include <rankloss/detail/data/random_bits.hpp>
+#include <rankloss/detail/draws/softmax_loss.hpp>
+#include <rankloss/detail/simd/lanes.hpp>
 #include <rankloss/evaluate.hpp>
 #include <rankloss/workspace.hpp>
 

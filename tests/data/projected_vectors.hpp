@@ -4,7 +4,7 @@
 // Soft ranks and soft sorts of the published implementations of Blondel et al. 2020, in double: fast-soft-sort
 // (google-research/fast-soft-sort at 6a52ce7; l2 and kl) and torchsort (teddykoker/torchsort at 75df71d). Temperature is their epsilon.
 
-#include <rankloss/detail/isotonic.hpp>
+#include <rankloss/detail/sorting/isotonic.hpp>
 #include <rankloss/ranks/rank.hpp>
 
 #include <array>

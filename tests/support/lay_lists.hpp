@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <rankloss/detail/sorted_rows.hpp>
+#include <rankloss/detail/sorting/sorted_rows.hpp>
 #include <rankloss/workspace.hpp>
 
 #include <span>

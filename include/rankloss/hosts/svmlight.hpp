@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <rankloss/detail/check_data.hpp>
-#include <rankloss/detail/decimal.hpp>
-#include <rankloss/detail/finite.hpp>
-#include <rankloss/detail/require.hpp>
-#include <rankloss/detail/text.hpp>
+#include <rankloss/detail/base/finite.hpp>
+#include <rankloss/detail/base/require.hpp>
+#include <rankloss/detail/data/check_data.hpp>
+#include <rankloss/detail/text/decimal.hpp>
+#include <rankloss/detail/text/text.hpp>
 
 #include <algorithm>
 #include <charconv>

@@ -2,9 +2,9 @@
 #pragma once
 
 #include <rankloss/batch.hpp>
-#include <rankloss/detail/argsort.hpp>
-#include <rankloss/detail/lambda_sums.hpp>
-#include <rankloss/detail/require.hpp>
+#include <rankloss/detail/base/require.hpp>
+#include <rankloss/detail/pairs/lambda_sums.hpp>
+#include <rankloss/detail/sorting/argsort.hpp>
 #include <rankloss/evaluate.hpp>
 #include <rankloss/gain.hpp>
 #include <rankloss/pairs/weight.hpp>

@@ -2,8 +2,8 @@
 #pragma once
 
 #include <rankloss/batch.hpp>
-#include <rankloss/detail/rank_cut.hpp>
-#include <rankloss/detail/score_runs.hpp>
+#include <rankloss/detail/gains/rank_cut.hpp>
+#include <rankloss/detail/sorting/score_runs.hpp>
 #include <rankloss/metrics/recall.hpp>
 #include <rankloss/workspace.hpp>
 

@@ -2,10 +2,10 @@
 #pragma once
 
 #include <rankloss/batch.hpp>
-#include <rankloss/detail/finite.hpp>
-#include <rankloss/detail/rank_cut.hpp>
-#include <rankloss/detail/require.hpp>
-#include <rankloss/detail/score_runs.hpp>
+#include <rankloss/detail/base/finite.hpp>
+#include <rankloss/detail/base/require.hpp>
+#include <rankloss/detail/gains/rank_cut.hpp>
+#include <rankloss/detail/sorting/score_runs.hpp>
 #include <rankloss/metrics/ndcg.hpp>
 #include <rankloss/metrics/recall.hpp>
 #include <rankloss/workspace.hpp>

@@ -2,7 +2,7 @@
 #pragma once
 
 #include <rankloss/batch.hpp>
-#include <rankloss/detail/pair_counts.hpp>
+#include <rankloss/detail/pairs/pair_counts.hpp>
 #include <rankloss/workspace.hpp>
 
 #include <algorithm>

@@ -2,11 +2,11 @@
 #pragma once
 
 #include <rankloss/batch.hpp>
-#include <rankloss/detail/argsort.hpp>
-#include <rankloss/detail/check_data.hpp>
-#include <rankloss/detail/finite.hpp>
-#include <rankloss/detail/rank_cut.hpp>
-#include <rankloss/detail/score_runs.hpp>
+#include <rankloss/detail/base/finite.hpp>
+#include <rankloss/detail/data/check_data.hpp>
+#include <rankloss/detail/gains/rank_cut.hpp>
+#include <rankloss/detail/sorting/argsort.hpp>
+#include <rankloss/detail/sorting/score_runs.hpp>
 #include <rankloss/evaluate.hpp>
 #include <rankloss/gain.hpp>
 #include <rankloss/workspace.hpp>

@@ -2,9 +2,9 @@
 #pragma once
 
 #include <rankloss/batch.hpp>
-#include <rankloss/detail/argsort.hpp>
-#include <rankloss/detail/finite.hpp>
-#include <rankloss/detail/rank_cut.hpp>
+#include <rankloss/detail/base/finite.hpp>
+#include <rankloss/detail/gains/rank_cut.hpp>
+#include <rankloss/detail/sorting/argsort.hpp>
 #include <rankloss/evaluate.hpp>
 #include <rankloss/workspace.hpp>
 

@@ -2,7 +2,7 @@
 #pragma once
 
 #include <rankloss/batch.hpp>
-#include <rankloss/detail/rank_cut.hpp>
+#include <rankloss/detail/gains/rank_cut.hpp>
 #include <rankloss/metrics/recall.hpp>
 #include <rankloss/workspace.hpp>
 

@@ -2,7 +2,7 @@
 #pragma once
 
 #include <rankloss/batch.hpp>
-#include <rankloss/detail/score_runs.hpp>
+#include <rankloss/detail/sorting/score_runs.hpp>
 #include <rankloss/workspace.hpp>
 
 #include <algorithm>

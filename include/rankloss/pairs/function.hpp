@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <rankloss/detail/finite.hpp>
-#include <rankloss/detail/lane_math.hpp>
-#include <rankloss/detail/pair_kernel.hpp>
-#include <rankloss/detail/pair_merge.hpp>
-#include <rankloss/detail/require.hpp>
+#include <rankloss/detail/base/finite.hpp>
+#include <rankloss/detail/base/require.hpp>
+#include <rankloss/detail/pairs/pair_kernel.hpp>
+#include <rankloss/detail/pairs/pair_merge.hpp>
+#include <rankloss/detail/simd/lane_math.hpp>
 
 #include <xsimd/xsimd.hpp>
 

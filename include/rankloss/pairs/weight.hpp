@@ -2,10 +2,10 @@
 #pragma once
 
 #include <rankloss/batch.hpp>
-#include <rankloss/detail/finite.hpp>
-#include <rankloss/detail/ideal_dcg.hpp>
-#include <rankloss/detail/require.hpp>
-#include <rankloss/detail/simd.hpp>
+#include <rankloss/detail/base/finite.hpp>
+#include <rankloss/detail/base/require.hpp>
+#include <rankloss/detail/gains/ideal_dcg.hpp>
+#include <rankloss/detail/simd/lanes.hpp>
 #include <rankloss/gain.hpp>
 #include <rankloss/workspace.hpp>
 

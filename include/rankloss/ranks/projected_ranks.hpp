@@ -2,10 +2,10 @@
 #pragma once
 
 #include <rankloss/batch.hpp>
-#include <rankloss/detail/check_data.hpp>
-#include <rankloss/detail/finite.hpp>
-#include <rankloss/detail/isotonic.hpp>
-#include <rankloss/detail/require.hpp>
+#include <rankloss/detail/base/finite.hpp>
+#include <rankloss/detail/base/require.hpp>
+#include <rankloss/detail/data/check_data.hpp>
+#include <rankloss/detail/sorting/isotonic.hpp>
 #include <rankloss/ranks/rank.hpp>
 #include <rankloss/workspace.hpp>
 

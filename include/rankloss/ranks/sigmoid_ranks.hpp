@@ -2,9 +2,9 @@
 #pragma once
 
 #include <rankloss/batch.hpp>
-#include <rankloss/detail/finite.hpp>
-#include <rankloss/detail/require.hpp>
-#include <rankloss/detail/sigmoid_sums.hpp>
+#include <rankloss/detail/base/finite.hpp>
+#include <rankloss/detail/base/require.hpp>
+#include <rankloss/detail/sigmoid/sigmoid_sums.hpp>
 #include <rankloss/ranks/rank.hpp>
 #include <rankloss/workspace.hpp>
 

@@ -3,7 +3,7 @@
 
 #include <rankloss/batch.hpp>
 #include <rankloss/context.hpp>
-#include <rankloss/detail/require.hpp>
+#include <rankloss/detail/base/require.hpp>
 #include <rankloss/ranks/rank.hpp>
 #include <rankloss/workspace.hpp>
 

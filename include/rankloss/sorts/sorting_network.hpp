@@ -2,11 +2,11 @@
 #pragma once
 
 #include <rankloss/batch.hpp>
-#include <rankloss/detail/finite.hpp>
-#include <rankloss/detail/lane_math.hpp>
-#include <rankloss/detail/require.hpp>
-#include <rankloss/detail/simd.hpp>
-#include <rankloss/detail/sorted_rows.hpp>
+#include <rankloss/detail/base/finite.hpp>
+#include <rankloss/detail/base/require.hpp>
+#include <rankloss/detail/simd/lane_math.hpp>
+#include <rankloss/detail/simd/lanes.hpp>
+#include <rankloss/detail/sorting/sorted_rows.hpp>
 #include <rankloss/ranks/rank.hpp>
 #include <rankloss/sorts/sort.hpp>
 #include <rankloss/workspace.hpp>

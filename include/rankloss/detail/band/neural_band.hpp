@@ -1,0 +1,315 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <rankloss/detail/simd/lane_math.hpp>
+#include <rankloss/detail/simd/lanes.hpp>
+#include <rankloss/detail/sorting/sorted_rows.hpp>
+#include <rankloss/workspace.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <limits>
+#include <span>
+
+namespace rankloss::inline RANKLOSS_ABI::detail {
+
+/// NeuralSort in sorted coordinates. With scores descending and gaps g_l = (s_l - s_{l+1}) / t >= 0 the logits of row i peak at column i, and
+///
+///     L_{i,i} - L_{i,i+m} = sum_{l=0}^{m-1} (2 l + 1) g_{i+l},        L_{i,i} - L_{i,i-m} = sum_{l=1}^{m} (2 l - 1) g_{i-l}
+///
+/// so that no row sums of distances are needed, nothing cancels, and what lies outside a band around the diagonal is below the rounding error
+/// of the peak. Entries are computed as they are needed: rows are walked for products with P, columns for those with its transpose, and both
+/// only read, so that no sum is scattered. (sinkhorn_band keeps them, and scatters its sums by columns: `gather`.)
+///
+/// Lanes: either several lists, one a lane, or one long list cut into one stretch a lane. Arrays over items, "columns" below, have a row of
+/// lanes an item and a halo of rows before and after, where a stretch sees its neighbours.
+template <class Arch, class T>
+class neural_band {
+  using V = lanes<Arch>;
+  static constexpr std::size_t w = lane_count<Arch>;
+  static constexpr double beyond = 1e100;  // a gap that no band reaches across, and as large as any counts
+
+ public:
+  /// Entries below exp(-reach) of their row's peak are dropped: less than T's rounding error of it.
+  static constexpr double reach = sizeof(T) == 4 ? 17.0 : 39.0;
+
+  neural_band() = default;
+
+  /// One list: x [n] sorted, descending.
+  neural_band(std::span<const T> x, double temperature, workspace& scratch)
+      : rows_((x.size() + w - 1) / w), items_(x.size()), single_(true), scratch_(&scratch) {
+    const std::size_t n = x.size();
+    const double scale = 1.0 / temperature;
+    {
+      // How wide the band is at its widest: a walk over all rows without the exponentials.
+      const workspace::scope scope(scratch);
+      const std::span<double> gaps = scratch.take<double>(n + 2 * w + 2);
+      std::fill(gaps.begin(), gaps.end(), beyond);
+      double* gap = gaps.data() + w + 1;
+      for (std::size_t i = 0; i + 1 < n; ++i) gap[i] = std::min((static_cast<double>(x[i]) - static_cast<double>(x[i + 1])) * scale, beyond);
+      const V limit(reach);
+      for (std::size_t i = 0; i < n; i += w) {
+        // Rows and columns add up the same gaps in different orders: an entry at the very edge may be within the reach of one walk alone.
+        V down(0.0), up(0.0), factor(1.0);
+        V column_down(0.0), column_up(0.0), distance_down(0.0), distance_up(0.0);
+        for (std::size_t m = 1;; ++m) {
+          if (i + m - 1 < n) {
+            const V g = V::load_unaligned(gap + i + m - 1);
+            up = xsimd::fma(g, factor, up);
+            column_up += xsimd::fma(V(2.0), distance_up, g);
+            distance_up += g;
+          }
+          if (m <= i + w) {
+            const V g = V::load_unaligned(gap + static_cast<std::ptrdiff_t>(i) - static_cast<std::ptrdiff_t>(m));
+            down = xsimd::fma(g, factor, down);
+            column_down += xsimd::fma(V(2.0), distance_down, g);
+            distance_down += g;
+          }
+          const auto past = [&](const V& row, const V& column) { return xsimd::all(xsimd::min(row, column) > limit); };
+          const bool ended = (i + m - 1 >= n || past(up, column_up)) && (m > i + w || past(down, column_down));
+          if (ended) break;
+          width_ = std::max(width_, m);
+          factor += V(2.0);
+        }
+      }
+    }
+    width_ = std::min(width_, n - 1);
+    halo_ = width_ + 1;
+    gaps_ = take();
+    for (std::ptrdiff_t i = -static_cast<std::ptrdiff_t>(halo_); i < static_cast<std::ptrdiff_t>(rows_ + halo_); ++i)
+      for (std::size_t l = 0; l < w; ++l) {
+        const std::ptrdiff_t at = static_cast<std::ptrdiff_t>(l * rows_) + i;
+        const bool inside = at >= 0 && at + 1 < static_cast<std::ptrdiff_t>(n);
+        const auto p = static_cast<std::size_t>(at);
+        gaps_[index(i) + l] = inside ? std::min((static_cast<double>(x[p]) - static_cast<double>(x[p + 1])) * scale, beyond) : beyond;
+      }
+    inverse_sums_ = take();
+  }
+
+  /// Several lists, sorted, descending.
+  neural_band(const plain_rows<Arch>& lists, double temperature, workspace& scratch)
+      : rows_(lists.rows.rows), items_(lists.x.size()), scratch_(&scratch) {
+    const std::span<const double> x = lists.x;
+    const V scale(1.0 / temperature);
+    const auto measure = [&] {
+      gaps_ = take();
+      std::fill(gaps_.begin(), gaps_.end(), beyond);
+      for (std::size_t i = 0; i + 1 < rows_; ++i) {
+        const V gap = xsimd::min((V::load_aligned(x.data() + i * w) - V::load_aligned(x.data() + (i + 1) * w)) * scale, V(beyond));
+        xsimd::select(lists.holds(i + 1), gap, V(beyond)).store_aligned(gaps_.data() + index(i));
+      }
+    };
+    {
+      const workspace::scope scope(scratch);
+      halo_ = rows_ + 1;  // as far as a band can reach
+      measure();
+      const auto note = [&](std::ptrdiff_t m, const V&, std::size_t) { width_ = std::max(width_, static_cast<std::size_t>(m < 0 ? -m : m)); };
+      for (std::size_t i = 0; i < rows_; ++i) {
+        walk_rows(i, note);
+        walk_columns(i, note);  // the same gaps added up in another order: at the very edge one may reach further
+      }
+    }
+    halo_ = width_ + 1;
+    measure();
+    inverse_sums_ = take();
+  }
+
+  [[nodiscard]] std::size_t rows() const noexcept { return rows_; }
+  /// Entries on each side of the diagonal, at most.
+  [[nodiscard]] std::size_t width() const noexcept { return width_; }
+  /// An array over items, with its halo; what it holds is not set.
+  [[nodiscard]] std::span<double> take() const { return scratch_->take<double>((rows_ + 2 * halo_) * w); }
+  /// Where row i begins in such an array.
+  [[nodiscard]] std::size_t index(std::ptrdiff_t i) const noexcept { return static_cast<std::size_t>(i + static_cast<std::ptrdiff_t>(halo_)) * w; }
+  [[nodiscard]] std::size_t index(std::size_t i) const noexcept { return (i + halo_) * w; }
+
+  /// From slots, [lane][row] (of one list: in sorted order), to an array over items, and back. Beyond a list's end there are zeros.
+  void load(std::span<const double> slots, std::span<double> to) const noexcept {
+    for (std::size_t i = 0; i < rows_; ++i)
+      for (std::size_t l = 0; l < w; ++l) to[index(i) + l] = l * rows_ + i < slots.size() ? slots[l * rows_ + i] : 0.0;
+    spread(to);
+  }
+  void store(std::span<const double> from, std::span<double> slots) const noexcept {
+    for (std::size_t l = 0; l < w; ++l)
+      for (std::size_t i = 0; i < rows_ && l * rows_ + i < slots.size(); ++i) slots[l * rows_ + i] = from[index(i) + l];
+  }
+  /// Fills the halo: what neighbouring stretches hold, or zeros.
+  void spread(std::span<double> columns) const noexcept {
+    if (!single_) {
+      std::fill_n(columns.begin(), halo_ * w, 0.0);
+      std::fill_n(columns.end() - static_cast<std::ptrdiff_t>(halo_ * w), halo_ * w, 0.0);
+      return;
+    }
+    const auto rows = static_cast<std::ptrdiff_t>(rows_);
+    const auto fill = [&](std::ptrdiff_t i) {
+      for (std::size_t l = 0; l < w; ++l) {
+        const std::ptrdiff_t at = static_cast<std::ptrdiff_t>(l) * rows + i;
+        const bool inside = at >= 0 && at < static_cast<std::ptrdiff_t>(items_);
+        columns[index(i) + l] = inside ? columns[index(at % rows) + static_cast<std::size_t>(at / rows)] : 0.0;
+      }
+    };
+    for (std::ptrdiff_t m = 1; m <= static_cast<std::ptrdiff_t>(halo_); ++m) {
+      fill(-m);
+      fill(rows + m - 1);
+    }
+  }
+
+  /// The transpose of spread: what was added in the halo goes to the items it stands for. Of lists in lanes nothing is.
+  void gather(std::span<double> columns) const noexcept {
+    if (!single_) return;
+    const auto rows = static_cast<std::ptrdiff_t>(rows_);
+    const auto fold = [&](std::ptrdiff_t i) {
+      for (std::size_t l = 0; l < w; ++l) {
+        const std::ptrdiff_t at = static_cast<std::ptrdiff_t>(l) * rows + i;
+        if (at >= 0 && at < static_cast<std::ptrdiff_t>(items_))
+          columns[index(at % rows) + static_cast<std::size_t>(at / rows)] += columns[index(i) + l];
+      }
+    };
+    for (std::ptrdiff_t m = 1; m <= static_cast<std::ptrdiff_t>(halo_); ++m) {
+      fold(-m);
+      fold(rows + m - 1);
+    }
+  }
+
+  /// Calls body(m, e, at) for the entries of row i off the diagonal: column i + m, exp(L_{i,i+m} - L_{i,i}), index of the column's items.
+  template <class Body>
+  [[gnu::always_inline]] void walk_rows(std::size_t i, Body body) const {
+    V sum(0.0), factor(1.0);
+    for (std::size_t m = 1;; ++m) {
+      const std::size_t at = index(i) + m * w;
+      sum = xsimd::fma(V::load_aligned(gaps_.data() + at - w), factor, sum);
+      if (xsimd::all(sum > V(reach))) break;
+      body(static_cast<std::ptrdiff_t>(m), entry(sum), at);
+      factor += V(2.0);
+    }
+    sum = V(0.0);
+    factor = V(1.0);
+    for (std::size_t m = 1;; ++m) {
+      const std::size_t at = index(i) - m * w;
+      sum = xsimd::fma(V::load_aligned(gaps_.data() + at), factor, sum);
+      if (xsimd::all(sum > V(reach))) break;
+      body(-static_cast<std::ptrdiff_t>(m), entry(sum), at);
+      factor += V(2.0);
+    }
+  }
+
+  /// Calls body(m, e, at) for the entries of column j off the diagonal: row j + m, exp(L_{j+m,j} - L_{j+m,j+m}), index of the row's items.
+  template <class Body>
+  [[gnu::always_inline]] void walk_columns(std::size_t j, Body body) const {
+    // One row further away, the weights of all gaps so far grow by 2, and the new gap comes with weight 1.
+    V sum(0.0), distance(0.0);
+    for (std::size_t m = 1;; ++m) {
+      const std::size_t at = index(j) + m * w;
+      const V gap = V::load_aligned(gaps_.data() + at - w);
+      sum += xsimd::fma(V(2.0), distance, gap);
+      distance += gap;
+      if (xsimd::all(sum > V(reach))) break;
+      body(static_cast<std::ptrdiff_t>(m), entry(sum), at);
+    }
+    sum = V(0.0);
+    distance = V(0.0);
+    for (std::size_t m = 1;; ++m) {
+      const std::size_t at = index(j) - m * w;
+      const V gap = V::load_aligned(gaps_.data() + at);
+      sum += xsimd::fma(V(2.0), distance, gap);
+      distance += gap;
+      if (xsimd::all(sum > V(reach))) break;
+      body(-static_cast<std::ptrdiff_t>(m), entry(sum), at);
+    }
+  }
+
+  /// out_i = sum_j P_ij values_j, and the row sums, which the other products need.
+  void apply(std::span<const double> values, std::span<double> out) {
+    for (std::size_t i = 0; i < rows_; ++i) {
+      V total(1.0);
+      V product = V::load_aligned(values.data() + index(i));
+      walk_rows(i, [&](std::ptrdiff_t, const V& e, std::size_t at) {
+        total += e;
+        product = xsimd::fma(e, V::load_aligned(values.data() + at), product);
+      });
+      const V inverse = V(1.0) / total;
+      inverse.store_aligned(inverse_sums_.data() + index(i));
+      (product * inverse).store_aligned(out.data() + index(i));
+    }
+    spread(inverse_sums_);
+  }
+
+  /// After `apply`: 1 / sum_j exp(L_ij - L_ii) of each row.
+  [[nodiscard]] std::span<const double> inverse_sums() const noexcept { return inverse_sums_; }
+
+  /// out_j = sum_i P_ij values_i, after `apply`.
+  void apply_transposed(std::span<const double> values, std::span<double> out) const {
+    for (std::size_t j = 0; j < rows_; ++j) {
+      const auto scaled = [&](std::size_t at) { return V::load_aligned(values.data() + at) * V::load_aligned(inverse_sums_.data() + at); };
+      V product = scaled(index(j));
+      walk_columns(j, [&](std::ptrdiff_t, const V& e, std::size_t at) { product = xsimd::fma(e, scaled(at), product); });
+      product.store_aligned(out.data() + index(j));
+    }
+  }
+
+  /// Column sums of D = d(f)/d(L) and their first moments, sum_i D_ij (i - j), for f = sum_ij cotangent_i P_ij values_j:
+  /// D_ij = P_ij cotangent_i (values_j - (P values)_i).
+  void pull(std::span<const double> values, std::span<const double> product, std::span<const double> cotangent, std::span<double> sums,
+            std::span<double> moments) const {
+    for (std::size_t j = 0; j < rows_; ++j) {
+      const V value = V::load_aligned(values.data() + index(j));
+      const auto entry = [&](std::size_t at) {
+        return V::load_aligned(inverse_sums_.data() + at) * V::load_aligned(cotangent.data() + at) * (value - V::load_aligned(product.data() + at));
+      };
+      V sum = entry(index(j));
+      V moment(0.0);
+      walk_columns(j, [&](std::ptrdiff_t m, const V& e, std::size_t at) {
+        const V d = e * entry(at);
+        sum += d;
+        moment = xsimd::fma(d, V(static_cast<double>(m)), moment);
+      });
+      sum.store_aligned(sums.data() + index(j));
+      moment.store_aligned(moments.data() + index(j));
+    }
+  }
+
+ private:
+  /// 0 beyond the reach, also where another lane's list reaches further: no bit of a list depends on its neighbours.
+  [[gnu::always_inline]] V entry(const V& sum) const noexcept {
+    if constexpr (sizeof(T) == 4)
+      return xsimd::select(sum > V(reach), V(0.0), exp_minus_near(sum, exp2m1_7));
+    else
+      return xsimd::select(sum > V(reach), V(0.0), exp_minus_near(sum, exp2m1_12));
+  }
+
+  std::size_t rows_ = 0;
+  std::size_t items_ = 0;
+  std::size_t halo_ = 0;
+  std::size_t width_ = 0;
+  bool single_ = false;
+  workspace* scratch_ = nullptr;
+  std::span<double> gaps_;          // in units of temperature; `beyond` behind a list's end
+  std::span<double> inverse_sums_;  // of rows
+};
+
+/// From the column sums and moments of D = d(f)/d(L), whose rows sum to 0, to the gradient of f by the n sorted scores x, in place of the
+/// moments. L_ij = ((n + 1 - 2 i) x_j - sum_k |x_j - x_k|) / t makes it
+///
+///     d(f)/d(x_j) = (1/t) [ sums_j (begin + end - 1 - 2 j) - 2 moments_j + sum_{k < begin} sums_k - sum_{k >= end} sums_k ]
+///
+/// for the item j (from 0) of a run [begin, end) of equal scores; |x_j - x_k| counts as flat where they are equal.
+template <class X>
+void neural_gradient(const X& x, std::size_t n, double temperature, const double* sums, double* moments) noexcept {
+  double before = 0.0;
+  double after = 0.0;
+  for (std::size_t j = 0; j < n; ++j) after += sums[j];
+  for (std::size_t begin = 0; begin < n;) {
+    std::size_t end = begin;
+    double run = 0.0;
+    for (; end < n && x(end) == x(begin); ++end) run += sums[end];
+    after -= run;
+    for (std::size_t j = begin; j < end; ++j) {
+      const double offset = static_cast<double>(begin + end) - 1.0 - 2.0 * static_cast<double>(j);
+      moments[j] = (sums[j] * offset - 2.0 * moments[j] + before - after) / temperature;
+    }
+    before += run;
+    begin = end;
+  }
+}
+
+}  // namespace rankloss::inline RANKLOSS_ABI::detail

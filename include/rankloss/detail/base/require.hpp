@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <rankloss/detail/base/abi.hpp>
+
+#include <concepts>
+#include <cstdio>
+#include <cstdlib>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+
+namespace rankloss::inline RANKLOSS_ABI::detail {
+
+template <class Part>
+void append(std::string& message, const Part& part) {
+  if constexpr (std::floating_point<Part>) {
+    char digits[32];
+    std::snprintf(digits, sizeof digits, "%.9g", static_cast<double>(part));
+    message += digits;
+  } else if constexpr (std::integral<Part>) {
+    message += std::to_string(part);
+  } else if constexpr (requires { part.append_to(message); }) {
+    part.append_to(message);
+  } else {
+    message += std::string_view(part);
+  }
+}
+
+/// Throws an Error of the message; where exceptions are off, prints it and aborts.
+template <class Error>
+[[noreturn]] void throw_or_abort(const std::string& message) {
+#if defined(__cpp_exceptions) || defined(_CPPUNWIND)
+  throw Error(message);
+#else
+  std::fprintf(stderr, "%s\n", message.c_str());
+  std::abort();
+#endif
+}
+
+/// Throws an Error with the parts strung together.
+template <class Error = std::invalid_argument, class... Parts>
+[[noreturn]] void fail(const Parts&... parts) {
+  std::string message = "rankloss: ";
+  (append(message, parts), ...);
+  throw_or_abort<Error>(message);
+}
+
+/// The message is put together only when the requirement is not met, so a check costs one branch.
+template <class... Parts>
+void require(bool met, const Parts&... parts) {
+  if (!met) [[unlikely]]
+    fail(parts...);
+}
+
+}  // namespace rankloss::inline RANKLOSS_ABI::detail

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <rankloss/batch.hpp>
+#include <rankloss/detail/base/finite.hpp>
+#include <rankloss/detail/base/require.hpp>
+
+#include <concepts>
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+namespace rankloss::inline RANKLOSS_ABI::detail {
+
+/// Position of the first item for which `bad` holds, or n. Blocks are tested as a whole first, so that clean data cost one vectorised read.
+template <class T, class Bad>
+[[nodiscard]] std::size_t find_first(const strided<const T>& items, Bad bad) {
+  constexpr std::size_t block = 256;
+  const std::size_t n = items.size();
+  for (std::size_t begin = 0; begin < n; begin += block) {
+    const std::size_t end = begin + block < n ? begin + block : n;
+    unsigned any = 0;
+    if (items.stride() == 1) {
+      const T* item = items.data();
+      for (std::size_t i = begin; i < end; ++i) any |= static_cast<unsigned>(bad(item[i]));
+    } else {
+      for (std::size_t i = begin; i < end; ++i) any |= static_cast<unsigned>(bad(items[i]));
+    }
+    if (any == 0) continue;
+    for (std::size_t i = begin; i < end; ++i)
+      if (bad(items[i])) return i;
+  }
+  return n;
+}
+
+/// Offsets rise from 0 to the number of items.
+inline void check_offsets(const positions& offsets, std::size_t items, std::string_view unit, std::string_view field = "offsets") {
+  if (offsets.empty()) return;
+  const std::size_t last = offsets.size() - 1;
+  require(offsets[0] == 0, field, ": first is ", offsets.number(0), ", expected 0");
+  for (std::size_t l = 0; l < last; ++l)
+    require(offsets.number(l) <= offsets.number(l + 1), field, ": ", offsets.number(l + 1), " at ", l + 1, " after ", offsets.number(l),
+            ", expected them to rise");
+  require(static_cast<std::size_t>(offsets[last]) == items, field, ": last is ", offsets.number(last), ", expected ", items, " (the number of ", unit,
+          ")");
+}
+
+/// Calls visit for a loss, or for each of those that it is made of.
+template <class Loss, class Visit>
+void for_each_part(const Loss& loss, const Visit& visit) {
+  if constexpr (requires { loss.for_each_part(visit); })
+    loss.for_each_part(visit);
+  else
+    visit(loss);
+}
+
+/// Whether a relevance is not finite, or none that the loss takes. Without a branch, so that find_first reads vectors.
+template <class Loss, class R>
+[[nodiscard]] bool refuses_relevance(const Loss& loss, const R& y) {
+  unsigned refused = 0;
+  if constexpr (std::floating_point<R>) refused |= static_cast<unsigned>(!is_finite(y));
+  for_each_part(loss, [&](const auto& part) {
+    if constexpr (requires { part.takes(0.0); }) refused |= static_cast<unsigned>(!part.takes(static_cast<double>(y)));
+  });
+  return refused != 0;
+}
+
+/// What is expected instead of a relevance that is refused, and what to do of one below 0.
+template <class Loss, class R>
+[[nodiscard]] std::string expected_relevance(const Loss& loss, const R& y, std::string_view below_0) {
+  if constexpr (std::floating_point<R>)
+    if (!is_finite(y)) return "a finite number";
+  std::string text;
+  for_each_part(loss, [&](const auto& part) {
+    if constexpr (requires { part.takes(0.0); })
+      if (text.empty() && !part.takes(static_cast<double>(y))) text = part.expects();
+  });
+  if (static_cast<double>(y) < 0.0) text += below_0;
+  return text;
+}
+
+/// Weights are few or rare: read one by one.
+inline void check_weights(std::string_view field, const reals& weights, std::size_t expected, std::string_view unit, bool check_values) {
+  if (weights.empty()) return;
+  require(weights.size() == expected, field, ": size ", weights.size(), ", expected ", expected, " (one per ", unit, ")");
+  if (!check_values) return;
+  for (std::size_t i = 0; i < weights.size(); ++i)
+    require(weights.is_finite(i) && weights[i] >= 0.0, field, ": ", weights[i], " at ", unit, " ", i, ", expected a finite number >= 0");
+}
+
+}  // namespace rankloss::inline RANKLOSS_ABI::detail

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <rankloss/batch.hpp>
+#include <rankloss/detail/base/finite.hpp>
+#include <rankloss/detail/base/require.hpp>
+#include <rankloss/detail/data/check_data.hpp>
+#include <rankloss/detail/data/weighted_mean.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <string_view>
+
+namespace rankloss::inline RANKLOSS_ABI::detail {
+
+// Arrays of steps, as policy losses and advantages take them.
+
+/// A value of one step: no sum of these is infinite.
+[[nodiscard]] inline double bounded_term(double x) noexcept { return std::clamp(x, -1e290, 1e290); }
+
+[[nodiscard]] inline bool keeps(const flags& mask, std::size_t i) { return mask.empty() || mask[i]; }
+
+inline void check_steps(std::string_view field, std::size_t size, std::size_t expected, std::string_view of) {
+  require(size == expected, field, ": size ", size, ", expected ", expected, " (", of, ")");
+}
+
+/// By the bits in memory.
+template <class Steps>
+[[nodiscard]] bool finite_at(const Steps& values, std::size_t i) noexcept {
+  if constexpr (requires { values.is_finite(i); })
+    return values.is_finite(i);
+  else
+    return is_finite(values[i]);
+}
+
+/// Masked steps may hold anything.
+template <class Steps>
+void check_finite(std::string_view field, const Steps& values, const flags& mask, std::string_view unit = "step") {
+  for (std::size_t i = 0; i < values.size(); ++i)
+    if (!finite_at(values, i)) require(!keeps(mask, i), field, ": ", values[i], " at ", unit, " ", i, ", expected a finite number");
+}
+
+/// What part of a mean each step is; parts sum to 1, or are all 0 when nothing counts.
+class step_shares {
+ public:
+  step_shares(const reals& weights, const flags& mask, std::size_t steps)
+      : weights_(weights),
+        mask_(mask),
+        mean_(
+            steps, [this](std::size_t i) { return weight(i); }, reduction::mean) {}
+
+  [[nodiscard]] double operator[](std::size_t i) const { return mean_.part(weight(i)); }
+
+ private:
+  [[nodiscard]] double weight(std::size_t i) const { return !keeps(mask_, i) ? 0.0 : weights_.empty() ? 1.0 : weights_[i]; }
+
+  const reals& weights_;
+  const flags& mask_;
+  weighted_mean mean_;
+};
+
+}  // namespace rankloss::inline RANKLOSS_ABI::detail

@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <rankloss/batch.hpp>
+#include <rankloss/detail/base/finite.hpp>
+#include <rankloss/detail/draws/tied_draws.hpp>
+#include <rankloss/detail/simd/item_rows.hpp>
+#include <rankloss/detail/simd/lane_math.hpp>
+#include <rankloss/detail/simd/lanes.hpp>
+#include <rankloss/detail/sorting/relevance_order.hpp>
+#include <rankloss/workspace.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <optional>
+#include <span>
+
+namespace rankloss::inline RANKLOSS_ABI::detail {
+
+/// to[k] = from[k] + ... + from[n - 1] + after, in place or not; returns the last it made, to[0]. By fours, since each sum waits for the one
+/// before it.
+inline double sums_from_the_end(const double* from, std::size_t n, double after, double* to) noexcept {
+  double sum = after;
+  std::size_t k = n;
+  for (; k >= 4; k -= 4) {
+    const double last = from[k - 1];
+    const double two = last + from[k - 2];
+    const double three = two + from[k - 3];
+    const double four = two + (from[k - 3] + from[k - 4]);
+    to[k - 1] = sum + last;
+    to[k - 2] = sum + two;
+    to[k - 3] = sum + three;
+    sum += four;
+    to[k - 4] = sum;
+  }
+  for (; k > 0; --k) to[k - 1] = sum += from[k - 1];
+  return sum;
+}
+
+/// x[k] becomes before + x[0] + ... + x[k]; returns the last.
+inline double running_sums(double* x, std::size_t n, double before) noexcept {
+  double sum = before;
+  std::size_t k = 0;
+  for (; k + 4 <= n; k += 4) {
+    const double one = x[k];
+    const double two = one + x[k + 1];
+    const double three = two + x[k + 2];
+    const double four = two + (x[k + 2] + x[k + 3]);
+    x[k] = sum + one;
+    x[k + 1] = sum + two;
+    x[k + 2] = sum + three;
+    sum += four;
+    x[k + 3] = sum;
+  }
+  for (; k < n; ++k) x[k] = sum += x[k];
+  return sum;
+}
+
+/// -log of a Plackett-Luce probability and its derivatives, written to the items of an order.
+template <class T>
+class order_outputs {
+ public:
+  order_outputs(const list_outputs<T>& out, std::span<const std::uint32_t> order, double mass, double temperature)
+      : out_(out), order_(order), first_(bounded_factor<T>(mass / temperature)), second_(bounded_factor<T>(mass / temperature / temperature)) {}
+
+  /// The derivatives by the scores of item k of the order, in units of mass and temperature.
+  void write(std::size_t k, double gradient, double hessian) const noexcept {
+    if (!out_.gradient.empty()) out_.gradient[order_[k]] = held(first_ * gradient);
+    if (!out_.hessian.empty()) out_.hessian[order_[k]] = held(second_ * hessian);
+  }
+  [[nodiscard]] double first() const noexcept { return first_; }
+  [[nodiscard]] double second() const noexcept { return second_; }
+  /// Whether T holds the derivatives of any list of n items, which need not be held to its largest number then.
+  [[nodiscard]] bool within(std::size_t n) const noexcept {
+    constexpr double limit = 0.25 * static_cast<double>(std::numeric_limits<T>::max());
+    return std::max(first_, second_) * static_cast<double>(n) <= limit;
+  }
+
+ private:
+  [[nodiscard]] static T held(double x) noexcept { return held_as<T>(x); }
+
+  const list_outputs<T>& out_;
+  std::span<const std::uint32_t> order_;
+  double first_, second_;
+};
+
+/// sum_k c_k (log sum_{j >= k} exp(s_j / t) - s_k / t) over an order, c_k in [0, 1], for scores of any distance from each other.
+template <class T>
+[[nodiscard]] double order_loss_apart(const rest_sums& rests, std::span<const double> c, const order_outputs<T>& out) {
+  rest_pulls pulls(rests);
+  double value = 0.0;
+  for (std::size_t k = 0; k < c.size(); ++k) {
+    value += c[k] * (std::log(rests.sum[k]) + rests.between(rests.most[k], rests.s[k]));
+    pulls.add(k, c[k], c[k]);
+    const auto [first, second] = pulls.at(k);
+    out.write(k, first - c[k], first - second);
+  }
+  return value;
+}
+
+/// The same by plain sums of exponentials relative to the greatest score, where the scores are near enough to each other; else nothing, and
+/// nothing is written. Unit: all c_k are 1.
+template <class Arch, bool Unit, class T>
+[[nodiscard]] std::optional<double> order_loss_near(const strided<const T>& scores, std::span<const std::uint32_t> order, double temperature,
+                                                    std::span<const double> c, const list_outputs<T>& out, double first, double second,
+                                                    workspace& scratch) {
+  using V = lanes<Arch>;
+  constexpr std::size_t w = lane_count<Arch>;
+  const std::size_t n = order.size();
+  const workspace::scope scope(scratch);
+  const std::span<T> sorted = scratch.take<T>(n);
+  T* x = sorted.data();
+  if (scores.stride() == 1) {
+    const T* s = scores.data();
+    for (std::size_t k = 0; k < n; ++k) x[k] = s[order[k]];
+  } else {
+    for (std::size_t k = 0; k < n; ++k) x[k] = scores[order[k]];
+  }
+  const std::span<double> exponentials = scratch.take<double>(padded_rows(n, w));
+  const std::span<double> rests = scratch.take<double>(padded_rows(n, w));
+  double* e = exponentials.data();
+  double* r = rests.data();
+
+  const auto weights = [&]([[maybe_unused]] std::size_t k, [[maybe_unused]] auto count) {
+    if constexpr (Unit)
+      return V(1.0);  // also behind the end, where distances and logarithms are 0
+    else
+      return load_items<Arch>(c.data() + k, count);
+  };
+  const score_distance<Arch, T> below(largest_of<Arch>(x, n), temperature);
+  V farthest(0.0);
+  V distances(0.0);
+  for_rows<Arch>(n, [&](std::size_t k, auto count) {
+    const V d = below(load_items<Arch>(x + k, count, below.greatest()));
+    farthest = xsimd::max(farthest, d);
+    distances = xsimd::fma(weights(k, count), d, distances);
+    exp_below<T>(d).store_aligned(e + k);
+  });
+  // The inverse of a sum, times a number of items and squared for the Hessian, has to be far from the largest double.
+  alignas(64) double row[w];
+  farthest.store_aligned(row);
+  if (!(*std::max_element(row, row + w) <= (out.hessian.empty() ? 600.0 : 300.0))) return std::nullopt;
+
+  sums_from_the_end(e, n, 0.0, r);
+  std::fill(r + n, r + rests.size(), 1.0);
+
+  V logs(0.0);
+  log_product<Arch> product;
+  constexpr std::size_t block = log_product<Arch>::most_factors * w;
+  for (std::size_t begin = 0; begin < n; begin += block) {
+    for_rows<Arch>(std::min(block, n - begin), [&](std::size_t k, auto count) {
+      const std::size_t i = begin + k;
+      const V rest = V::load_aligned(r + i);
+      const V own = weights(i, count);
+      if constexpr (Unit)
+        product.multiply(rest);
+      else if constexpr (sizeof(T) == 4)
+        logs = xsimd::fma(own, log_positive(rest, log_tail_4), logs);
+      else
+        logs = xsimd::fma(own, log_positive(rest, log_tail_7), logs);
+      (own / rest).store_aligned(r + i);
+    });
+    if constexpr (Unit) product.settle();
+  }
+  if (Unit) logs = product.sum();
+  const double value = sum_of(distances + logs);
+  if (out.gradient.empty() && out.hessian.empty()) return value;
+
+  if (!out.hessian.empty()) {
+    double by_first = 0.0;
+    double by_second = 0.0;
+    for (std::size_t i = 0; i < n; ++i) {
+      by_first += r[i];
+      if (c[i] > 0.0) by_second += r[i] * r[i] / c[i];
+      out.hessian[order[i]] = static_cast<T>(second * (e[i] * by_first - e[i] * e[i] * by_second));
+    }
+  }
+  if (!out.gradient.empty()) {
+    running_sums(r, n, 0.0);
+    const V factor(first);
+    for_rows<Arch>(n, [&](std::size_t at, auto count) {
+      const V own = weights(at, count);
+      store_items<Arch>(x + at, count, factor * (V::load_aligned(e + at) * V::load_aligned(r + at) - own));
+    });
+    if (out.gradient.stride() == 1) {
+      T* g = out.gradient.data();
+      for (std::size_t j = 0; j < n; ++j) g[order[j]] = x[j];
+    } else {
+      for (std::size_t j = 0; j < n; ++j) out.gradient[order[j]] = x[j];
+    }
+  }
+  return value;
+}
+
+/// Items [begin, end) of an order that are drawn before all later ones, in whatever order.
+/// @param d                 [end - begin] scratch
+/// @param slope, curvature  [end - begin] zeros, or empty, as draw_together takes them
+template <class Arch>
+[[nodiscard]] tied_draw draw_block(const rest_sums& rests, std::size_t begin, std::size_t end, std::span<double> d, std::span<double> slope,
+                                   std::span<double> curvature, workspace& scratch) {
+  if (end == rests.s.size()) return {0.0, 0.0, 0.0};
+  const double others = std::log(rests.sum[end]);
+  for (std::size_t j = 0; j < d.size(); ++j) d[j] = rests.between(rests.s[begin + j], rests.most[end]) - others;
+  return draw_together<Arch>(d, slope, curvature, scratch);
+}
+
+/// -log of the probability that the blocks of an order are drawn one after the other, each in the orders that `draw` allows.
+///
+/// for_each_block(visit) calls visit(begin, end); draw(begin, end, d, slope, curvature) is as draw_block, and write(k, first, second) takes the
+/// derivatives by item k of the order, in units of the temperature.
+template <class Blocks, class Draw, class Write>
+[[nodiscard]] double blocks_loss(const rest_sums& rests, bool sloped, bool curved, Blocks for_each_block, Draw draw, Write write,
+                                 workspace& scratch) {
+  const std::size_t n = rests.s.size();
+  const workspace::scope scope(scratch);
+  const std::span<double> d = scratch.take<double>(n);
+  const std::span<double> slopes = scratch.take<double>(sloped || curved ? n : 0);
+  const std::span<double> curvatures = scratch.take<double>(curved ? n : 0);
+  rest_pulls pulls(rests);
+  double value = 0.0;
+  for_each_block([&](std::size_t begin, std::size_t end) {
+    const std::size_t g = end - begin;
+    const std::span<double> slope = slopes.first(slopes.empty() ? 0 : g);
+    const std::span<double> curvature = curvatures.first(curved ? g : 0);
+    std::fill(slope.begin(), slope.end(), 0.0);
+    std::fill(curvature.begin(), curvature.end(), 0.0);
+    const tied_draw drawn = draw(begin, end, d.first(g), slope, curvature);
+    value += drawn.loss;
+    if (slopes.empty()) return;
+    for (std::size_t j = 0; j < g; ++j) {
+      const auto [first, second] = pulls.at(begin + j);
+      write(begin + j, first - slope[j], first - second - (curved ? curvature[j] : 0.0));
+    }
+    if (end < n) pulls.add(end, drawn.pull, drawn.pull + drawn.bend);
+  });
+  return value;
+}
+
+/// -log of the probability of all orders that fall in relevance.
+template <class Arch, class T, class R>
+[[nodiscard]] double grades_loss(const rest_sums& rests, const R* y, std::span<const std::uint32_t> order, const list_outputs<T>& wanted,
+                                 const order_outputs<T>& out, workspace& scratch) {
+  return blocks_loss(
+      rests, !wanted.gradient.empty(), !wanted.hessian.empty(), [&](auto visit) { for_each_grade(y, order, visit); },
+      [&](std::size_t begin, std::size_t end, std::span<double> d, std::span<double> slope, std::span<double> curvature) {
+        return draw_block<Arch>(rests, begin, end, d, slope, curvature, scratch);
+      },
+      [&](std::size_t k, double first, double second) { out.write(k, first, second); }, scratch);
+}
+
+}  // namespace rankloss::inline RANKLOSS_ABI::detail

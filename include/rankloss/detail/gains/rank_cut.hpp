@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <rankloss/detail/base/abi.hpp>
+
+#include <algorithm>
+#include <cstddef>
+
+namespace rankloss::inline RANKLOSS_ABI::detail {
+
+/// How many of the first n a cutoff lets by; one of 0 cuts nothing.
+[[nodiscard]] inline std::size_t cut_at(std::size_t cutoff, std::size_t n) noexcept { return cutoff == 0 ? n : std::min(cutoff, n); }
+
+/// Smooth form of [rank <= cutoff] for a real rank, with its slope: 1 up to cutoff, 0 from cutoff + width, a cubic between, so that with
+/// widths up to 1 whole ranks count as in a metric@cutoff. A cutoff of 0 cuts nothing.
+struct rank_cut {
+  double value = 1.0;
+  double slope = 0.0;
+
+  rank_cut(double rank, std::size_t cutoff, double width = 1.0) noexcept {
+    if (cutoff == 0) return;
+    const double t = std::clamp((rank - static_cast<double>(cutoff)) / width, 0.0, 1.0);
+    value = 1.0 - t * t * (3.0 - 2.0 * t);
+    slope = -6.0 * t * (1.0 - t) / width;
+  }
+};
+
+}  // namespace rankloss::inline RANKLOSS_ABI::detail

@@ -1,0 +1,309 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <rankloss/batch.hpp>
+#include <rankloss/context.hpp>
+#include <rankloss/detail/base/finite.hpp>
+#include <rankloss/detail/data/check_data.hpp>
+#include <rankloss/detail/data/weighted_mean.hpp>
+#include <rankloss/workspace.hpp>
+
+#include <xsimd/xsimd.hpp>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstddef>
+#include <limits>
+#include <numeric>
+#include <span>
+#include <type_traits>
+#include <utility>
+
+namespace rankloss::inline RANKLOSS_ABI::detail {
+
+/// A loss that takes several short lists at once, one a SIMD lane: up to `group_size<Arch>()` lists of at most `group_longest<T>()` items.
+/// What it computes of a list must not depend on the others of the group; lists of up to `group_shortest<T>()` items, where the loss has
+/// that, never share a group with longer ones.
+template <class Loss, class Arch>
+concept grouped_loss = requires {
+  { Loss::template group_size<Arch>() } -> std::convertible_to<std::size_t>;
+  { Loss::template group_longest<double>() } -> std::convertible_to<std::size_t>;
+};
+
+template <class Loss, class Arch>
+consteval std::size_t most_lists() {
+  if constexpr (grouped_loss<Loss, Arch>)
+    return Loss::template group_size<Arch>();
+  else
+    return 1;
+}
+
+template <class Loss, class Arch, class T>
+consteval std::size_t longest_grouped() {
+  if constexpr (grouped_loss<Loss, Arch>)
+    return Loss::template group_longest<T>();
+  else
+    return 0;
+}
+
+template <class Loss, class T>
+consteval std::size_t shortest_grouped() {
+  if constexpr (requires { Loss::template group_shortest<T>(); })
+    return Loss::template group_shortest<T>();
+  else
+    return 0;
+}
+
+/// Whether a list holds something relevant, by the loss's own rule where it has one.
+template <class Loss, class T, class Relevance>
+[[nodiscard]] bool has_relevance(const Loss& loss, const list<T, Relevance>& items) {
+  if constexpr (requires { loss.has_relevance(items); }) {
+    return loss.has_relevance(items);
+  } else {
+    for (std::size_t i = 0; i < items.size(); ++i)
+      if (items.relevance[i] > Relevance{0} && (items.weights.empty() || items.weights[i] > 0.0)) return true;
+    return false;
+  }
+}
+
+/// Runs a list loss over the lists of a source, in parallel and in any order, and sums in list order.
+///
+/// A source is a view of lists in the host's memory: lists(), size(l), scores(l), relevance(l, scratch), weights(l, scratch), list_weight(l),
+/// masked(), kept(l, i), any_missed(), missed(l, i), place(l, out) (first item and step of the list's part of an output), padding(l) (items behind
+/// the list whose outputs are 0). Lists go to the loss as they lie; those with masked or missed items are first packed into scratch. A gradient goes
+/// straight to the host's memory where its type and the update mode allow, else by way of scratch.
+template <class Loss, class Source>
+class list_run {
+  using Arch = xsimd::default_arch;  // of this translation unit, as the inline namespace says
+  using T = typename Source::score_type;
+  using Relevance = typename Source::relevance_type;
+  using list_type = list<T, Relevance>;
+  static constexpr std::size_t group_size = most_lists<Loss, Arch>();
+  static constexpr std::size_t group_longest = longest_grouped<Loss, Arch, T>();
+  static constexpr std::size_t group_shortest = shortest_grouped<Loss, T>();
+  static constexpr std::size_t task_items = 4096;  // enough work a task to hide the cost of handing it out
+
+ public:
+  list_run(const Loss& loss, const Source& source, rankloss::reduction reduction, const outputs& out, context& ctx)
+      : loss_(loss), source_(source), reduction_(reduction), out_(out), context_(ctx), scope_(ctx.scratch()) {}
+
+  /// @param share  factor on the value and on what is written, such as a direction's share of a mean
+  double operator()(double share = 1.0) {
+    const std::size_t lists = source_.lists();
+    if (lists == 0) return 0.0;
+    workspace& scratch = context_.scratch();
+    sizes_ = scratch.take<std::size_t>(lists);
+    order_ = scratch.take<std::size_t>(lists);
+    bounds_ = scratch.take<std::size_t>(lists + 1);
+    values_ = scratch.take<double>(lists);
+    plan();
+
+    if (reduction_ == reduction::mean_of_relevant) {
+      counts_ = scratch.take<double>(lists);
+      count_relevant();
+    }
+    const auto weight_of = [this](std::size_t l) { return weight(l); };
+    mean_ = weighted_mean(lists, weight_of, reduction_, share);
+
+    context_.run(tasks_, [this](std::size_t worker, std::size_t task) {
+      for (std::size_t at = bounds_[task]; at < bounds_[task + 1];) at += run_some(at, bounds_[task + 1], context_.scratch(worker));
+    });
+
+    if (!out_.per_list.empty()) std::copy(values_.begin(), values_.end(), out_.per_list.begin());
+    return mean_(lists, weight_of, [this](std::size_t l) { return values_[l]; });
+  }
+
+ private:
+  [[nodiscard]] double weight(std::size_t l) const { return counts_.empty() ? source_.list_weight(l) : counts_[l] * source_.list_weight(l); }
+
+  /// Orders the lists, short ones by size so that groups are even, and cuts the order into tasks.
+  void plan() {
+    const std::size_t lists = source_.lists();
+    std::array<std::size_t, group_longest + 3> start{};  // start[size + 1]: where lists of that size begin in the order
+    const auto rank = [](std::size_t size) { return std::min(size, group_longest + 1); };
+    for (std::size_t l = 0; l < lists; ++l) {
+      sizes_[l] = kept_size(l);
+      ++start[rank(sizes_[l]) + 1];
+    }
+    std::partial_sum(start.begin(), start.end(), start.begin());
+    for (std::size_t l = 0; l < lists; ++l) order_[start[rank(sizes_[l])]++] = l;
+
+    tasks_ = 0;
+    bounds_[0] = 0;
+    std::size_t items = 0;
+    std::size_t begin = 0;
+    for (std::size_t at = 0; at < lists; ++at) {
+      items += sizes_[order_[at]] + 1;
+      const bool whole_group = (at + 1 - begin) % group_size == 0 || sizes_[order_[at]] > group_longest;
+      if (at + 1 < lists && (items < task_items || !whole_group)) continue;
+      bounds_[++tasks_] = begin = at + 1;
+      items = 0;
+    }
+  }
+
+  /// Whether a list goes to the loss as a copy.
+  [[nodiscard]] bool packed() const { return source_.masked() || source_.any_missed(); }
+
+  /// Items that have a rank.
+  [[nodiscard]] std::size_t kept_size(std::size_t l) const {
+    const std::size_t size = source_.size(l);
+    if (!packed()) return size;
+    std::size_t kept = 0;
+    for (std::size_t i = 0; i < size; ++i) kept += source_.kept(l, i) && !source_.missed(l, i) ? 1u : 0u;
+    return kept;
+  }
+
+  /// counts_[l] = 1 for the lists that have relevance, else 0.
+  void count_relevant() {
+    context_.run(tasks_, [this](std::size_t worker, std::size_t task) {
+      for (std::size_t at = bounds_[task]; at < bounds_[task + 1]; ++at) {
+        const workspace::scope scope(context_.scratch(worker));
+        counts_[order_[at]] = has_relevance(loss_, view(order_[at], context_.scratch(worker))) ? 1.0 : 0.0;
+      }
+    });
+  }
+
+  /// One list as the loss sees it: the host's memory, or the items that the mask keeps, packed, the missed ones last.
+  [[nodiscard]] list_type view(std::size_t l, workspace& scratch) const {
+    list_type items{source_.scores(l), source_.relevance(l, scratch), source_.weights(l, scratch), l};
+    if (!packed()) return items;
+    const std::size_t n = sizes_[l];
+    std::size_t all = n;
+    if (source_.any_missed())
+      for (std::size_t i = 0; i < items.size(); ++i) all += source_.kept(l, i) && source_.missed(l, i) ? 1u : 0u;
+    const std::span<T> scores = scratch.take<T>(n);
+    const std::span<Relevance> relevance = scratch.take<Relevance>(all);
+    const std::span<double> weights = scratch.take<double>(items.weights.empty() ? 0 : all);
+    std::size_t ranked = 0;
+    std::size_t missed = n;
+    for (std::size_t i = 0; i < items.size(); ++i) {
+      if (!source_.kept(l, i)) continue;
+      const bool has_rank = !source_.missed(l, i);
+      const std::size_t to = has_rank ? ranked++ : missed++;
+      if (has_rank) scores[to] = items.scores[i];
+      relevance[to] = items.relevance[i];
+      if (!weights.empty()) weights[to] = items.weights[i];
+    }
+    return {{scores.data(), n}, {relevance.data(), all}, {weights.data(), weights.size()}, l};
+  }
+
+  [[nodiscard]] bool direct(const shaped<real_output>& out) const {
+    return out_.update == update::overwrite && !source_.masked() && out.visit([](auto* memory) { return std::is_same_v<decltype(memory), T*>; });
+  }
+
+  /// Where the loss is to write: the host's memory or scratch.
+  [[nodiscard]] strided<T> target(const shaped<real_output>& out, std::size_t l, workspace& scratch) const {
+    if (out.empty()) return {};
+    const std::size_t n = sizes_[l];
+    if (!direct(out)) return {scratch.take<T>(n)};
+    const std::pair<std::size_t, std::ptrdiff_t> at = source_.place(l, out);
+    return out.visit([&](auto* memory) -> strided<T> {
+      if constexpr (std::is_same_v<decltype(memory), T*>)
+        return {memory + at.first, n, at.second};
+      else
+        return {};
+    });
+  }
+
+  /// Whether a factor may be applied in S: it keeps its digits in S, and no number of S times it is beyond the largest.
+  template <class S>
+  [[nodiscard]] static bool narrow(double factor) noexcept {
+    return std::abs(factor) <= 1.0 && std::abs(factor) >= static_cast<double>(std::numeric_limits<S>::min());
+  }
+
+  /// Brings what the loss has written to its final place and scale.
+  void commit(const shaped<real_output>& out, std::size_t l, const strided<T>& written) const {
+    if (out.empty()) return;
+    const double factor = held_as<double>(out_.scale * mean_.part(weight(l)));
+    if (direct(out)) {
+      if (factor == 1.0) return;
+      if (!narrow<T>(factor)) {
+        for (std::size_t i = 0; i < written.size(); ++i) written[i] = held_as<T>(static_cast<double>(written[i]) * factor);
+      } else if (written.stride() == 1) {
+        T* memory = written.data();
+        for (std::size_t i = 0; i < written.size(); ++i) memory[i] *= static_cast<T>(factor);
+      } else {
+        for (std::size_t i = 0; i < written.size(); ++i) written[i] *= static_cast<T>(factor);
+      }
+      return;
+    }
+    out.visit([&](auto* memory) {
+      using G = std::remove_pointer_t<decltype(memory)>;
+      using wide = std::common_type_t<G, T>;
+      const double rounded = narrow<wide>(factor) ? static_cast<double>(static_cast<wide>(factor)) : factor;
+      const auto [first, step] = source_.place(l, out);
+      std::size_t from = 0;
+      for (std::size_t i = 0; i < source_.size(l); ++i) {
+        G& to = *(memory + first + static_cast<std::ptrdiff_t>(i) * step);
+        const bool kept = !source_.masked() || source_.kept(l, i);
+        const wide g = kept ? held_as<wide>(static_cast<double>(written[from++]) * rounded) : wide{0};
+        to = held_as<G>(out_.update == update::add ? static_cast<double>(to) + static_cast<double>(g) : static_cast<double>(g));
+      }
+    });
+  }
+
+  void clear_padding(const shaped<real_output>& out, std::size_t l) const {
+    const std::size_t padding = source_.padding(l);
+    if (out.empty() || padding == 0 || out_.update == update::add) return;
+    const std::pair<std::size_t, std::ptrdiff_t> at = source_.place(l, out);
+    out.visit([&](auto* memory) {
+      for (std::size_t i = 0; i < padding; ++i)
+        memory[static_cast<std::ptrdiff_t>(at.first) + static_cast<std::ptrdiff_t>(source_.size(l) + i) * at.second] = 0;
+    });
+  }
+
+  /// Runs the next list or group of lists of the order; returns how many it took.
+  std::size_t run_some(std::size_t at, std::size_t end, workspace& scratch) {
+    const workspace::scope scope(scratch);
+    const std::size_t size = sizes_[order_[at]];
+    std::size_t count = 1;
+    if (size > 0 && size <= group_longest) {
+      const std::size_t longest = size <= group_shortest ? group_shortest : group_longest;
+      while (count < group_size && at + count < end && sizes_[order_[at + count]] <= longest) ++count;
+    }
+
+    std::array<list_type, group_size> lists;
+    std::array<list_outputs<T>, group_size> written;
+    for (std::size_t i = 0; i < count; ++i) {
+      const std::size_t l = order_[at + i];
+      lists[i] = view(l, scratch);
+      written[i] = {target(out_.gradient, l, scratch), target(out_.hessian, l, scratch)};
+    }
+    if (size == 0) {
+      values_[order_[at]] = 0.0;
+    } else if (size <= group_longest) {
+      if constexpr (grouped_loss<Loss, Arch>) {
+        std::array<double, group_size> values;
+        loss_(std::span<const list_type>(lists.data(), count), std::span<const list_outputs<T>>(written.data(), count),
+              std::span<double>(values.data(), count), scratch);
+        for (std::size_t i = 0; i < count; ++i) values_[order_[at + i]] = values[i];
+      }
+    } else {
+      values_[order_[at]] = loss_(lists[0], written[0], scratch);
+    }
+    for (std::size_t i = 0; i < count; ++i) {
+      commit(out_.gradient, order_[at + i], written[i].gradient);
+      commit(out_.hessian, order_[at + i], written[i].hessian);
+      clear_padding(out_.gradient, order_[at + i]);
+      clear_padding(out_.hessian, order_[at + i]);
+    }
+    return count;
+  }
+
+  const Loss& loss_;
+  const Source& source_;
+  rankloss::reduction reduction_;
+  const outputs& out_;
+  context& context_;
+  workspace::scope scope_;
+  std::span<std::size_t> sizes_;   // [lists] items that have a rank
+  std::span<std::size_t> order_;   // [lists] the order in which lists are run
+  std::span<std::size_t> bounds_;  // [tasks + 1] into the order
+  std::span<double> counts_;       // [lists] whether a list counts, where not all do
+  std::span<double> values_;
+  std::size_t tasks_ = 0;
+  weighted_mean mean_{0, reduction::mean};
+};
+
+}  // namespace rankloss::inline RANKLOSS_ABI::detail

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <rankloss/batch.hpp>
+#include <rankloss/detail/base/finite.hpp>
+#include <rankloss/detail/data/check_data.hpp>
+#include <rankloss/detail/sorting/sorted_rows.hpp>
+#include <rankloss/workspace.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+namespace rankloss::inline RANKLOSS_ABI::detail {
+
+/// Gives items that are alike in score, relevance and weight the mean of their derivatives. Where the order of the items decides on the places of
+/// equal scores, that is the mean over all orders of the items that are alike: the value is the same in each of them, and one's gradient is another's
+/// with the items exchanged. Sums stay as they are.
+///
+/// Time O(n), and O(m log m) for m items of equal score that are not all alike.
+template <class T, class R>
+void share_among_alike(const list<T, R>& items, const sorted_list<T>& by_score, const list_outputs<T>& out, workspace& scratch) {
+  if (out.gradient.empty() && out.hessian.empty()) return;
+  const std::size_t n = by_score.x.size();
+  const auto weight = [&](std::uint32_t i) { return items.weights.empty() ? 1.0 : items.weights[i]; };
+  const auto same = [&](std::uint32_t i, std::uint32_t j) { return items.relevance[i] == items.relevance[j] && weight(i) == weight(j); };
+  const auto share = [](const strided<T>& values, std::span<const std::uint32_t> alike) {
+    if (values.empty()) return;
+    const auto first = static_cast<double>(values[alike[0]]);
+    double sum = 0.0;
+    for (const std::uint32_t i : alike) sum += 0.5 * static_cast<double>(values[i]) - 0.5 * first;  // the difference of two halves is no infinity
+    const T mean = held_as<T>(first + 2.0 * (sum / static_cast<double>(alike.size())));
+    for (const std::uint32_t i : alike) values[i] = mean;
+  };
+  for (std::size_t begin = 0, end = 0; begin < n; begin = end) {
+    while (end < n && by_score.x[end] == by_score.x[begin]) ++end;
+    if (end - begin < 2) continue;
+    const workspace::scope scope(scratch);
+    std::span<const std::uint32_t> run = by_score.order.subspan(begin, end - begin);
+    if (!std::all_of(run.begin(), run.end(), [&](std::uint32_t i) { return same(i, run[0]); })) {
+      const std::span<std::uint32_t> sorted = scratch.take<std::uint32_t>(run.size());
+      std::copy(run.begin(), run.end(), sorted.begin());
+      std::sort(sorted.begin(), sorted.end(), [&](std::uint32_t i, std::uint32_t j) {
+        if (items.relevance[i] != items.relevance[j]) return items.relevance[i] > items.relevance[j];
+        return weight(i) != weight(j) ? weight(i) > weight(j) : i < j;
+      });
+      run = sorted;
+    }
+    for (std::size_t from = 0, to = 0; from < run.size(); from = to) {
+      while (to < run.size() && same(run[to], run[from])) ++to;
+      if (to - from < 2) continue;
+      share(out.gradient, run.subspan(from, to - from));
+      share(out.hessian, run.subspan(from, to - from));
+    }
+  }
+}
+
+}  // namespace rankloss::inline RANKLOSS_ABI::detail

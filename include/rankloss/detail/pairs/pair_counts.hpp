@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <rankloss/batch.hpp>
+#include <rankloss/detail/simd/item_rows.hpp>
+#include <rankloss/detail/sorting/relevance_order.hpp>
+#include <rankloss/detail/sorting/score_runs.hpp>
+#include <rankloss/workspace.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <utility>
+
+namespace rankloss::inline RANKLOSS_ABI::detail {
+
+/// What the pairs of a list weigh, by how scores and relevance order them. Sums of terms >= 0 alone: what has no pair is 0, not nearly 0.
+struct pair_counts {
+  double concordant = 0.0;      ///< the more relevant item has the greater score
+  double discordant = 0.0;      ///< the more relevant item has the smaller score
+  double tied_scores = 0.0;     ///< equal scores, different relevance
+  double tied_relevance = 0.0;  ///< equal relevance, different scores
+  double tied_both = 0.0;       ///< equal scores and relevance
+  std::size_t scores = 0;       ///< distinct scores
+  std::size_t grades = 0;       ///< distinct relevances
+};
+
+/// An item in a sequence whose ordered pairs are counted.
+struct pair_record {
+  double earlier;       // its mass where it is the earlier one of a pair
+  double later;         // its mass where it is the later one
+  std::uint32_t level;  // of its score, the greatest 0
+};
+
+/// sum of earlier_k later_l over k < l of which k has the lower level, by merging; sorts the records.
+[[nodiscard]] inline double count_rising(std::span<pair_record> records, std::span<pair_record> buffer) noexcept {
+  const std::size_t n = records.size();
+  double sum = 0.0;
+  for (std::size_t width = 1; width < n; width *= 2) {
+    for (std::size_t begin = 0; begin < n; begin += 2 * width) {
+      const std::size_t middle = std::min(begin + width, n);
+      const std::size_t end = std::min(middle + width, n);
+      double before = 0.0;
+      std::size_t left = begin;
+      std::size_t right = middle;
+      for (std::size_t to = begin; to < end; ++to) {
+        if (right == end || (left < middle && records[left].level < records[right].level)) {
+          before += records[left].earlier;
+          buffer[to] = records[left++];
+        } else {
+          sum += before * records[right].later;
+          buffer[to] = records[right++];
+        }
+      }
+    }
+    std::swap(records, buffer);
+  }
+  return sum;
+}
+
+/// A pair weighs as much as its more relevant item, or the product of both. Time O(n log n), scratch O(n); without weights exact up to 2^53
+/// pairs. Items of weight 0 take no part. Weights are divided by the greatest.
+///
+/// Knight: A computer method for calculating Kendall's tau with ungrouped data, Journal of the American Statistical Association 61 (1966).
+template <class T, class R>
+[[nodiscard]] pair_counts count_pairs(const list<T, R>& items, bool both_weights, workspace& scratch) {
+  pair_counts counts;
+  const workspace::scope scope(scratch);
+  const std::size_t all = items.size();
+  const R* y = contiguous_items(items.relevance, scratch);
+  const std::span<std::uint32_t> ascending = scratch.take<std::uint32_t>(all);
+  const std::span<std::uint32_t> level = scratch.take<std::uint32_t>(all);
+  std::size_t levels = 0;
+  for_each_run(items.scores, all, scratch, [&](const score_run<T>& run) {
+    for (std::size_t j = 0; j < run.items.size(); ++j) {
+      ascending[all - 1 - run.begin - j] = run.items[j].payload;
+      level[run.items[j].payload] = static_cast<std::uint32_t>(levels);
+    }
+    ++levels;
+  });
+
+  double most = 0.0;
+  for (std::size_t i = 0; i < items.weights.size(); ++i) most = std::max(most, items.weights[i]);
+  if (!items.weights.empty() && !(most > 0.0)) return counts;
+  const auto weight = [&](std::size_t i) { return items.weights.empty() ? 1.0 : items.weights[i] / most; };
+  const auto of_loser = [&](std::size_t i) { return both_weights ? weight(i) : 1.0; };
+
+  // The more relevant first, and of equal relevance the smaller score first.
+  const std::span<const std::uint32_t> sorted = order_by_relevance(y, all, ascending.data(), scratch);
+  const std::span<std::uint32_t> order = scratch.take<std::uint32_t>(all);
+  const std::size_t n = static_cast<std::size_t>(
+      std::copy_if(sorted.begin(), sorted.end(), order.begin(), [&](std::uint32_t i) { return weight(i) > 0.0; }) - order.begin());
+  const std::span<const std::uint32_t> kept = order.first(n);
+
+  const std::span<pair_record> records = scratch.take<pair_record>(n);
+  const std::span<pair_record> buffer = scratch.take<pair_record>(n);
+  for (std::size_t k = 0; k < n; ++k) records[k] = {weight(kept[k]), of_loser(kept[k]), level[kept[k]]};
+  counts.concordant = count_rising(records, buffer);
+
+  // The less relevant first, and of equal relevance again the smaller score.
+  const std::span<std::uint32_t> grade = scratch.take<std::uint32_t>(all);
+  for_each_grade(y, kept, [&](std::size_t begin, std::size_t end) {
+    double other = 0.0;
+    double same = 0.0;
+    for (std::size_t k = begin; k < end; ++k) {
+      const std::uint32_t i = kept[k];
+      grade[i] = static_cast<std::uint32_t>(counts.grades);
+      if (k > begin && level[kept[k - 1]] != level[i]) other += std::exchange(same, 0.0);
+      counts.tied_relevance += other * of_loser(i);
+      counts.tied_both += same * of_loser(i);
+      same += weight(i);
+      records[n - end + (k - begin)] = {of_loser(i), weight(i), level[i]};
+    }
+    ++counts.grades;
+  });
+  counts.discordant = count_rising(records, buffer);
+
+  // Equal scores, the more relevant first.
+  const workspace::scope placing(scratch);
+  const std::span<std::uint32_t> start = scratch.take<std::uint32_t>(levels + 1);
+  const std::span<std::uint32_t> by_level = scratch.take<std::uint32_t>(n);
+  std::fill(start.begin(), start.end(), 0u);
+  for (const std::uint32_t i : kept) ++start[level[i] + 1];
+  for (std::size_t l = 0; l < levels; ++l) {
+    counts.scores += start[l + 1] > 0 ? 1u : 0u;
+    start[l + 1] += start[l];
+  }
+  for (const std::uint32_t i : kept) by_level[start[level[i]]++] = i;
+  double other = 0.0;
+  double same = 0.0;
+  for (std::size_t k = 0; k < n; ++k) {
+    const std::uint32_t i = by_level[k];
+    if (k > 0 && level[by_level[k - 1]] != level[i])
+      other = same = 0.0;
+    else if (k > 0 && grade[by_level[k - 1]] != grade[i])
+      other += std::exchange(same, 0.0);
+    counts.tied_scores += other * of_loser(i);
+    same += weight(i);
+  }
+  return counts;
+}
+
+/// Whether two items of positive weight differ in relevance: what measures of agreement call a list with something to order.
+template <class T, class R>
+[[nodiscard]] bool has_ordered_pair(const list<T, R>& items) noexcept {
+  std::size_t first = items.size();
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    if (!items.weights.empty() && !(items.weights[i] > 0.0)) continue;
+    if (first == items.size()) first = i;
+    if (static_cast<double>(items.relevance[i]) != static_cast<double>(items.relevance[first])) return true;
+  }
+  return false;
+}
+
+}  // namespace rankloss::inline RANKLOSS_ABI::detail

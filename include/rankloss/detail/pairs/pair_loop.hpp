@@ -1,0 +1,303 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <rankloss/detail/simd/lane_math.hpp>
+#include <rankloss/detail/simd/lanes.hpp>
+
+#include <xsimd/xsimd.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <span>
+
+/// Sums over the pairs of a list, pair by pair: O(n^2) time and O(n) memory, a vector of pairs at a time. Lanes are of float or of double: a pair
+/// needs no more digits than its scores have, only long sums do.
+namespace rankloss::inline RANKLOSS_ABI::detail {
+
+/// What the loops read and write of the items at places [begin, end); of all arrays a vector beyond the end may be read, and added 0 to.
+template <class S>
+struct pair_items {
+  std::size_t begin = 0;
+  std::size_t end = 0;
+  std::span<const S> scores;
+  std::span<const S> levels;   ///< who is more relevant
+  std::span<const S> weights;  ///< of a pair's more relevant item; empty: all 1
+  std::span<S> gradient;       ///< added to
+  std::span<S> hessian;        ///< added to; empty: not wanted
+};
+
+/// What all pairs add up to.
+struct pair_totals {
+  double value = 0.0;
+  double weight = 0.0;  ///< of the pairs
+  double count = 0.0;   ///< number of the pairs
+};
+
+/// A function of `pairs` as the loops call it: at(i)(j, d, gap) where the item at i wins all, at(i)(j, wins, d, gap) where it may not; d is its score
+/// less the other's.
+template <class Function>
+struct by_difference {
+  Function function;
+
+  struct row {
+    Function function;  // by value: what is written through pointers to numbers might else change it, for all the compiler knows
+    template <class V>
+    [[gnu::always_inline]] auto operator()(std::size_t, const V& d, const V& gap) const noexcept {
+      return function(d, gap);
+    }
+    template <class Wins, class V>
+    [[gnu::always_inline]] auto operator()(std::size_t, const Wins& wins, const V& d, const V& gap) const noexcept {
+      return function(xsimd::select(wins, d, -d), gap);
+    }
+  };
+  [[nodiscard]] row at(std::size_t) const noexcept { return {function}; }
+};
+
+/// Exponentials of scores, exp(scale (s - c)) with c the middle of [least, most], by place, and a vector of ones behind them; `false`, and nothing
+/// written, where the range is too wide. Sums of two of them, and their reciprocals, are normal numbers of S: distances below the greatest score
+/// are in [0, 2 half] as rounded, and so their exponents in [-half, half], half <= 80 (650 in double), whatever a centre that is itself a score
+/// would round to; exp(80) = 5.6e34, exp(650) = 2e282. They are taken in double, where an exponent of 80 has digits to spare for float.
+template <class Arch, class S, class Score>
+[[nodiscard]] bool fill_exponentials(std::span<const Score> scores, Score least, Score most, double scale, std::span<S> to) {
+  using V = lanes<Arch>;
+  constexpr std::size_t w = lane_count<Arch>;
+  constexpr double widest = sizeof(S) == 4 ? 160.0 : 1300.0;
+  const double width = (static_cast<double>(most) - static_cast<double>(least)) * scale;
+  if (!(width <= widest)) return false;
+  const V top(static_cast<double>(most));
+  const V half(0.5 * width);
+  const auto exponentials = [&](const Score* from) {
+    const V below = xsimd::fma(top - load_row<Arch>(from), V(scale), -half);
+    if constexpr (sizeof(S) == 4)
+      return exp_minus_near<Arch>(below, exp2m1_7);
+    else
+      return exp_minus_near<Arch>(below, exp2m1_12);
+  };
+  const std::size_t n = scores.size();
+  std::size_t i = 0;
+  for (; i + w <= n; i += w) store_row<Arch>(to.data() + i, exponentials(scores.data() + i));
+  if (i < n) {
+    Score rest[w];
+    S last[w];
+    std::fill_n(rest, w, most);
+    std::copy_n(scores.data() + i, n - i, rest);
+    store_row<Arch>(last, exponentials(rest));
+    std::copy_n(last, n - i, to.data() + i);
+  }
+  std::fill_n(to.data() + n, xsimd::batch<S, Arch>::size, S{1});
+  return true;
+}
+
+/// Logistic and sigmoid functions from one exponential an item instead of one a pair: with E_i = exp(s_i / t), sigmoid((s_i - s_j) / t) is the
+/// share E_i / (E_i + E_j). For lists whose E `fill_exponentials` can make.
+template <class Arch, class S, class Function>
+struct by_shares {
+  using V = xsimd::batch<S, Arch>;
+  Function function;
+  std::span<const S> exponentials;  ///< [n], and a vector of padding that is not 0
+
+  struct row {
+    Function function;
+    const S* exponentials;
+    V own;
+    [[gnu::always_inline]] auto operator()(std::size_t j, const V& d, const V&) const noexcept {
+      const V other = V::load_unaligned(exponentials + j);
+      const V inverse = V(S(1)) / (own + other);
+      return function.of_shares(other * inverse, xsimd::min(own, other) * inverse, -d);
+    }
+    template <class Wins>
+    [[gnu::always_inline]] auto operator()(std::size_t j, const Wins& wins, const V& d, const V&) const noexcept {
+      const V other = V::load_unaligned(exponentials + j);
+      const V inverse = V(S(1)) / (own + other);
+      return function.of_shares(xsimd::select(wins, other, own) * inverse, xsimd::min(own, other) * inverse, xsimd::select(wins, -d, d));
+    }
+  };
+  [[nodiscard]] row at(std::size_t i) const noexcept { return {function, exponentials.data(), V(exponentials[i])}; }
+};
+
+/// What pairs add up to in registers: gradient and Hessian over a row of pairs, the rest over some rows.
+template <class V>
+struct row_sums {
+  using S = typename V::value_type;
+  V value = V(S(0)), weight = V(S(0)), count = V(S(0)), gradient = V(S(0)), hessian = V(S(0));
+
+  /// The end of row i: sums across lanes cost as much as some vectors of pairs, and a lane of float may hold those of a few rows.
+  template <bool Hessian>
+  [[gnu::always_inline]] void end_row(const pair_items<S>& items, std::size_t i, pair_totals& totals) {
+    items.gradient[i] += sum_of(gradient);
+    gradient = V(S(0));
+    if constexpr (Hessian) {
+      items.hessian[i] += sum_of(hessian);
+      hessian = V(S(0));
+    }
+    if (i % 8 == 7) flush(totals);
+  }
+  void flush(pair_totals& totals) {
+    totals.value += static_cast<double>(sum_of(value));
+    totals.weight += static_cast<double>(sum_of(weight));
+    totals.count += static_cast<double>(sum_of(count));
+    value = weight = count = V(S(0));
+  }
+};
+
+/// Adds pairs of one item with the items from j on: what is added to the item itself in registers, what is added to the others in memory.
+template <bool Hessian, class S, class V>
+[[gnu::always_inline]] inline void add_pairs(const pair_items<S>& items, std::size_t j, const V& value, const V& slope, const V& bend,
+                                             row_sums<V>& own) {
+  own.value = own.value + value;
+  own.gradient = own.gradient + slope;
+  (V::load_unaligned(items.gradient.data() + j) - slope).store_unaligned(items.gradient.data() + j);
+  if constexpr (Hessian) {
+    own.hessian = own.hessian + bend;
+    (V::load_unaligned(items.hessian.data() + j) + bend).store_unaligned(items.hessian.data() + j);
+  }
+}
+
+/// Weights of items as the loops read them: 1 where there are none, by reading the same row of ones again and again, so that no loop has to ask.
+template <class Arch, class S>
+class item_weights {
+  using V = xsimd::batch<S, Arch>;
+
+ public:
+  explicit item_weights(std::span<const S> given) noexcept : from_(given.empty() ? ones_ : given.data()), step_(given.empty() ? 0 : 1) {
+    std::fill_n(ones_, V::size, S{1});
+  }
+  item_weights(const item_weights&) = delete;
+  item_weights& operator=(const item_weights&) = delete;
+  [[nodiscard]] [[gnu::always_inline]] V operator()(std::size_t j) const noexcept { return V::load_unaligned(from_ + j * step_); }
+  [[nodiscard]] S at(std::size_t i) const noexcept { return from_[i * step_]; }
+
+ private:
+  alignas(64) S ones_[V::size];
+  const S* from_;
+  std::size_t step_;
+};
+
+/// Sums of w(i, j) f(s_i - s_j) over the pairs of different level, of items in the order of their levels, the highest first: every item wins
+/// over all that begin after its own level.
+template <class Arch, bool Hessian, class S, class Function, class Weights>
+pair_totals loop_over_levels(const pair_items<S> items, const Function& function, const Weights& weights) {
+  using V = xsimd::batch<S, Arch>;
+  constexpr std::size_t w = V::size;
+  const V zero(S(0));
+  const V lane = lane_numbers<V>();
+  pair_totals totals;
+  row_sums<V> own;
+  for (std::size_t i = items.begin, next = i; i < items.end; ++i) {
+    if (i == next)
+      while (next < items.end && items.levels[next] == items.levels[i]) ++next;
+    if (next == items.end) break;
+    const V score(items.scores[i]);
+    const V level(items.levels[i]);
+    const V own_weight(items.weights.empty() ? S(1) : items.weights[i]);
+    const auto own_function = function.at(i);
+    const auto own_weights = weights.at(i);
+    const auto add = [&](std::size_t j, auto keep) {
+      const auto f = own_function(j, score - V::load_unaligned(items.scores.data() + j), level - V::load_unaligned(items.levels.data() + j));
+      const V factor = own_weight * own_weights(j);
+      own.weight = own.weight + keep(factor);
+      V bend(zero);
+      if constexpr (Hessian) bend = keep(factor * f.curvature);
+      add_pairs<Hessian>(items, j, keep(factor * f.value), keep(factor * f.slope), bend, own);
+    };
+    std::size_t j = next;
+    for (; j + w <= items.end; j += w) add(j, [](const V& v) { return v; });
+    if (j < items.end) {
+      const auto inside = lane < V(static_cast<S>(items.end - j));
+      add(j, [&](const V& v) { return xsimd::select(inside, v, zero); });
+    }
+    totals.count += static_cast<double>(items.end - next);
+    own.template end_row<Hessian>(items, i, totals);
+  }
+  own.flush(totals);
+  return totals;
+}
+
+/// The same for items in any order of levels: over the pairs of places i < first_end, j > i. Where the item at j wins, the weight is times
+/// `later_wins`. Factors: whether there are item weights, or later_wins is not 1.
+template <class Arch, bool Hessian, bool Factors, class S, class Function, class Weights>
+pair_totals loop_over_places(const pair_items<S> items, std::size_t first_end, const Function& function, const Weights& weights, S later_wins) {
+  using V = xsimd::batch<S, Arch>;
+  constexpr std::size_t w = V::size;
+  const item_weights<Arch, S> given(items.weights);
+  const V later(later_wins);
+  const V zero(S(0));
+  const V lane = lane_numbers<V>();
+  pair_totals totals;
+  row_sums<V> own;
+  for (std::size_t i = items.begin; i < first_end; ++i) {
+    const V score(items.scores[i]);
+    const V level(items.levels[i]);
+    const V own_weight(given.at(i));
+    const auto own_function = function.at(i);
+    const auto own_weights = weights.at(i);
+    const auto add = [&](std::size_t j, const V& other) {
+      const auto wins = level > other;
+      const auto counts = wins || level < other;
+      const V d = score - V::load_unaligned(items.scores.data() + j);
+      const auto f = own_function(j, wins, d, xsimd::abs(level - other));
+      V factor = own_weights(j);
+      if constexpr (Factors) factor = factor * xsimd::select(wins, own_weight, later * given(j));
+      const V slope = xsimd::select(counts, factor * f.slope, zero);
+      own.weight = own.weight + xsimd::select(counts, factor, zero);
+      own.count = own.count + xsimd::select(counts, V(S(1)), zero);
+      V bend(zero);
+      if constexpr (Hessian) bend = xsimd::select(counts, factor * f.curvature, zero);
+      add_pairs<Hessian>(items, j, xsimd::select(counts, factor * f.value, zero), xsimd::select(wins, slope, -slope), bend, own);
+    };
+    std::size_t j = i + 1;
+    for (; j + w <= items.end; j += w) add(j, V::load_unaligned(items.levels.data() + j));
+    // Beyond the end nothing is more or less relevant.
+    if (j < items.end) add(j, xsimd::select(lane < V(static_cast<S>(items.end - j)), V::load_unaligned(items.levels.data() + j), level));
+    own.template end_row<Hessian>(items, i, totals);
+  }
+  own.flush(totals);
+  return totals;
+}
+
+template <class Arch, bool Hessian, class S, class Function, class Weights>
+pair_totals loop_over_places(const pair_items<S> items, std::size_t first_end, const Function& function, const Weights& weights,
+                             S later_wins = S(1)) {
+  return items.weights.empty() && later_wins == S(1) ? loop_over_places<Arch, Hessian, false>(items, first_end, function, weights, later_wins)
+                                                     : loop_over_places<Arch, Hessian, true>(items, first_end, function, weights, later_wins);
+}
+
+/// The same over all ordered pairs of places of which the first is below first_end or the second is, an item with itself included:
+/// weights[i] f(s_i - s_j).
+template <class Arch, bool Hessian, class S, class Function>
+pair_totals loop_over_all_pairs(const pair_items<S> items, std::size_t first_end, const Function& function, std::span<const S> weights) {
+  using V = xsimd::batch<S, Arch>;
+  constexpr std::size_t w = V::size;
+  const item_weights<Arch, S> given(items.weights);
+  const V zero(S(0));
+  const V lane = lane_numbers<V>();
+  pair_totals totals;
+  row_sums<V> own;
+  for (std::size_t i = items.begin; i < first_end; ++i) {
+    const V score(items.scores[i]);
+    const S own_weight = weights[i] * given.at(i);
+    const auto own_function = function.at(i);
+    for (std::size_t j = i + 1; j < items.end; j += w) {
+      const auto inside = lane < V(static_cast<S>(std::min(items.end - j, w)));
+      const V other = V::load_unaligned(weights.data() + j) * given(j);
+      const V d = score - V::load_unaligned(items.scores.data() + j);
+      const auto f = own_function(j, lane >= zero, d, zero);
+      const auto g = own_function(j, lane < zero, d, zero);
+      own.weight = own.weight + xsimd::select(inside, V(own_weight) + other, zero);
+      V bend(zero);
+      if constexpr (Hessian) bend = xsimd::select(inside, V(own_weight) * f.curvature + other * g.curvature, zero);
+      add_pairs<Hessian>(items, j, xsimd::select(inside, V(own_weight) * f.value + other * g.value, zero),
+                         xsimd::select(inside, V(own_weight) * f.slope - other * g.slope, zero), bend, own);
+    }
+    alignas(64) S with_itself[w];
+    own_function(i, zero, zero).value.store_aligned(with_itself);
+    totals.value += static_cast<double>(own_weight * with_itself[0]);
+    totals.weight += static_cast<double>(own_weight);
+    totals.count += 2.0 * static_cast<double>(items.end - i) - 1.0;
+    own.template end_row<Hessian>(items, i, totals);
+  }
+  own.flush(totals);
+  return totals;
+}
+
+}  // namespace rankloss::inline RANKLOSS_ABI::detail

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <rankloss/detail/pairs/pair_loop.hpp>
+#include <rankloss/workspace.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+/// Sums of hinges over the pairs of different level in O(n log L) for L levels: the levels are merged two by two, as in a merge sort. Where two
+/// sorted halves meet, one wins over the other, and
+///
+///     e = margin - z_winner + z_loser > 0
+///
+/// holds for a part of the losers that only grows from winner to winner. What it grows by is added to the sums of 1, e and e^2; nothing is ever
+/// taken away, so that no digit is lost.
+namespace rankloss::inline RANKLOSS_ABI::detail {
+
+/// One item of a merge.
+struct merge_item {
+  double place;   ///< z
+  double weight;  ///< of the pairs it wins
+  std::uint32_t item;
+};
+
+/// sum of factor * weight * max(0, e)^power, power 1 or 2, over pairs of an item of `first` and one of `second`, both descending,
+/// e = margin - z_first + z_second. The winner, whose weight counts, is of `first` or of `second`.
+struct hinge_sum {
+  double margin = 0.0;
+  double factor = 1.0;
+  int power = 1;
+  bool first_wins = true;
+};
+
+/// Derivatives by place: `gradient` and, unless empty, `hessian`, by item; added to. Returns the value.
+inline double add_hinges(std::span<const merge_item> first, std::span<const merge_item> second, const hinge_sum& f, std::span<double> gradient,
+                         std::span<double> hessian) {
+  const auto weight_of = [](const merge_item& item, bool wins) { return wins ? item.weight : 1.0; };
+  // sums of 1, e, e^2 over what has been reached
+  struct {
+    double count = 0.0, sum = 0.0, squares = 0.0;
+    void move(double by) noexcept {
+      squares += by * (2.0 * sum + count * by);
+      sum += count * by;
+    }
+    void add(double weight, double e) noexcept {
+      count += weight;
+      sum += weight * e;
+      squares += weight * e * e;
+    }
+  } down, up;
+  double value = 0.0;
+  const auto apply = [&](const merge_item& item, bool wins, const auto& reached, double sign) {
+    const double scale = f.factor * weight_of(item, wins);
+    gradient[item.item] += sign * scale * (f.power == 1 ? reached.count : 2.0 * reached.sum);
+    if (!hessian.empty() && f.power == 2) hessian[item.item] += scale * 2.0 * reached.count;
+    return scale > 0.0 ? scale * (f.power == 1 ? reached.sum : reached.squares) : 0.0;  // squares may be infinite
+  };
+  std::size_t next = 0;
+  for (std::size_t i = 0; i < first.size(); ++i) {
+    if (i > 0) down.move(first[i - 1].place - first[i].place);
+    for (double e; next < second.size() && (e = f.margin - (first[i].place - second[next].place)) > 0.0; ++next)
+      down.add(weight_of(second[next], !f.first_wins), e);
+    value += apply(first[i], f.first_wins, down, -1.0);
+  }
+  next = first.size();
+  for (std::size_t j = second.size(); j-- > 0;) {
+    if (j + 1 < second.size()) up.move(second[j].place - second[j + 1].place);
+    for (double e; next > 0 && (e = f.margin - (first[next - 1].place - second[j].place)) > 0.0; --next)
+      up.add(weight_of(first[next - 1], f.first_wins), e);
+    static_cast<void>(apply(second[j], !f.first_wins, up, 1.0));
+  }
+  return value;
+}
+
+/// The same over all pairs of different levels. `items` lie level by level, the most relevant first, each level descending; `starts` are the
+/// levels' beginnings and the end. `items` are sorted in the end; `buffer` is as large.
+inline double merge_hinges(std::span<merge_item> items, std::span<const std::uint32_t> starts, std::span<const hinge_sum> sums,
+                           std::span<merge_item> buffer, std::span<double> gradient, std::span<double> hessian) {
+  const std::size_t levels = starts.size() - 1;
+  if (levels < 2) return 0.0;
+  const std::size_t middle = levels / 2;
+  double value = merge_hinges(items, starts.first(middle + 1), sums, buffer, gradient, hessian) +
+                 merge_hinges(items, starts.subspan(middle), sums, buffer, gradient, hessian);
+  const auto winners = items.subspan(starts[0], starts[middle] - starts[0]);
+  const auto losers = items.subspan(starts[middle], starts[levels] - starts[middle]);
+  for (const hinge_sum& f : sums)
+    value += f.first_wins ? add_hinges(winners, losers, f, gradient, hessian) : add_hinges(losers, winners, f, gradient, hessian);
+  const auto to = buffer.subspan(starts[0], winners.size() + losers.size());
+  std::merge(winners.begin(), winners.end(), losers.begin(), losers.end(), to.begin(),
+             [](const merge_item& a, const merge_item& b) { return a.place > b.place; });
+  std::copy(to.begin(), to.end(), winners.begin());
+  return value;
+}
+
+}  // namespace rankloss::inline RANKLOSS_ABI::detail

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <rankloss/batch.hpp>
+#include <rankloss/detail/base/finite.hpp>
+#include <rankloss/detail/simd/lane_math.hpp>
+#include <rankloss/detail/simd/lanes.hpp>
+#include <rankloss/workspace.hpp>
+
+#include <xsimd/xsimd.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <limits>
+#include <span>
+#include <type_traits>
+
+/// Walks over the items of one list, a row of lanes at a time, for losses that are sums over the items.
+namespace rankloss::inline RANKLOSS_ABI::detail {
+
+/// A loss of one list, or a target before it is divided by its sum, beyond this counts as this: sums over lists stay finite.
+inline constexpr double largest_term = 1e290;
+
+/// A whole row; the last one of a list may hold fewer items, and its count is a std::size_t.
+template <class Arch>
+using whole_row = std::integral_constant<std::size_t, lane_count<Arch>>;
+
+/// Calls body(i, count) for the rows of n items; count is a whole_row but for the last.
+template <class Arch, class Body>
+[[gnu::always_inline]] inline void for_rows(std::size_t n, Body body) {
+  std::size_t i = 0;
+  for (; i + lane_count<Arch> <= n; i += lane_count<Arch>) body(i, whole_row<Arch>{});
+  if (i < n) body(i, n - i);
+}
+
+[[nodiscard]] constexpr std::size_t padded_rows(std::size_t n, std::size_t w) noexcept { return (n + w - 1) / w * w; }
+
+template <class Arch, class S, class Count>
+[[gnu::always_inline]] inline lanes<Arch> load_items(const S* items, Count count, double rest = 0.0) noexcept {
+  if constexpr (std::is_same_v<Count, whole_row<Arch>>) {
+    return load_row<Arch>(items);
+  } else {
+    alignas(64) double row[lane_count<Arch>];
+    std::fill_n(row, lane_count<Arch>, rest);
+    for (std::size_t l = 0; l < count; ++l) row[l] = static_cast<double>(items[l]);
+    return lanes<Arch>::load_aligned(row);
+  }
+}
+
+template <class Arch, class S, class Count>
+[[gnu::always_inline]] inline void store_items(S* items, Count count, const lanes<Arch>& values) noexcept {
+  if constexpr (std::is_same_v<Count, whole_row<Arch>>) {
+    store_row<Arch>(items, values);
+  } else {
+    alignas(64) double row[lane_count<Arch>];
+    values.store_aligned(row);
+    for (std::size_t l = 0; l < count; ++l) items[l] = static_cast<S>(row[l]);
+  }
+}
+
+/// 0 in the lanes that hold no item.
+template <class Arch, class Count>
+[[gnu::always_inline]] inline lanes<Arch> only_items(Count count, const lanes<Arch>& values) noexcept {
+  using V = lanes<Arch>;
+  if constexpr (std::is_same_v<Count, whole_row<Arch>>) {
+    return values;
+  } else {
+    return xsimd::select(lane_numbers<V>() < V(static_cast<double>(count)), values, V(0.0));
+  }
+}
+
+/// Items one after the other: as they lie, or a copy of a column.
+template <class T>
+[[nodiscard]] const T* contiguous_items(const strided<const T>& items, workspace& scratch) {
+  if (items.stride() == 1) return items.data();
+  const std::span<T> copy = scratch.take<T>(items.size());
+  for (std::size_t i = 0; i < copy.size(); ++i) copy[i] = items[i];
+  return copy.data();
+}
+
+/// Where to write items one after the other; `spread` brings them to where they belong, if that is elsewhere.
+template <class T>
+[[nodiscard]] T* contiguous_output(const strided<T>& to, workspace& scratch) {
+  if (to.empty()) return nullptr;
+  return to.stride() == 1 ? to.data() : scratch.take<T>(to.size()).data();
+}
+template <class T>
+void spread(const T* written, const strided<T>& to) noexcept {
+  if (to.empty() || to.stride() == 1) return;
+  for (std::size_t i = 0; i < to.size(); ++i) to[i] = written[i];
+}
+
+template <class T>
+void clear(const list_outputs<T>& out) noexcept {
+  for (std::size_t i = 0; i < out.gradient.size(); ++i) out.gradient[i] = T{0};
+  for (std::size_t i = 0; i < out.hessian.size(); ++i) out.hessian[i] = T{0};
+}
+
+/// The greatest of n > 0 numbers.
+template <class Arch, class S>
+[[nodiscard]] S largest_of(const S* items, std::size_t n) noexcept {
+  S most = items[0];
+  std::size_t i = 0;
+  if constexpr (std::is_same_v<S, float> || std::is_same_v<S, double>) {
+    using V = xsimd::batch<S, Arch>;
+    constexpr std::size_t w = V::size;
+    if (n >= 2 * w) {
+      V a = V::load_unaligned(items);
+      V b = V::load_unaligned(items + w);
+      for (i = 2 * w; i + 2 * w <= n; i += 2 * w) {
+        a = xsimd::max(a, V::load_unaligned(items + i));
+        b = xsimd::max(b, V::load_unaligned(items + i + w));
+      }
+      alignas(64) S row[w];
+      xsimd::max(a, b).store_aligned(row);
+      for (const S x : row) most = std::max(most, x);
+    }
+  }
+  for (; i < n; ++i) most = std::max(most, items[i]);
+  return most;
+}
+
+/// How far scores lie below the greatest, (m - s) / temperature >= 0, finite for all scores. Infinite ones count as the type's largest
+/// finite numbers.
+template <class Arch, class T>
+struct score_distance {
+  using V = lanes<Arch>;
+  static constexpr double largest_score = static_cast<double>(std::numeric_limits<T>::max());
+
+  // By halves: the difference of two doubles may be beyond the largest.
+  score_distance(T greatest, double temperature)
+      : greatest_(static_cast<double>(bounded(greatest))), half_(0.5 * greatest_), unit_(2.0 / temperature) {}
+
+  /// The score that is at no distance.
+  [[nodiscard]] double greatest() const noexcept { return greatest_; }
+
+  [[gnu::always_inline]] V operator()(const V& scores) const noexcept {
+    const V finite = xsimd::min(xsimd::max(scores, V(-largest_score)), V(greatest_));
+    const V distance = xsimd::fma(finite, V(-0.5), V(half_)) * V(unit_);
+    if constexpr (std::is_same_v<T, float>)
+      return distance;
+    else
+      return xsimd::min(distance, V(std::numeric_limits<double>::max()));
+  }
+
+ private:
+  double greatest_, half_, unit_;
+};
+
+/// exp(-x) for x >= 0, to the digits that scores of type T ask for; 0 where that would be less than exp(-700).
+template <class T, class Arch>
+[[gnu::always_inline]] inline lanes<Arch> exp_below(const lanes<Arch>& x) noexcept {
+  using V = lanes<Arch>;
+  if constexpr (sizeof(T) == 4)
+    return xsimd::select(x < V(700.0), exp_minus_near(xsimd::min(x, V(700.0)), exp2m1_7), V(0.0));
+  else
+    return exp_minus(x);
+}
+
+/// A factor on derivatives, kept so small that what it multiplies, at most 2, can be held by T.
+template <class T>
+[[nodiscard]] inline double bounded_factor(double factor) noexcept {
+  constexpr double limit = 0.25 * static_cast<double>(std::numeric_limits<T>::max());
+  return std::clamp(factor, -limit, limit);
+}
+
+}  // namespace rankloss::inline RANKLOSS_ABI::detail

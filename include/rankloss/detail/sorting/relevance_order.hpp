@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <rankloss/batch.hpp>
+#include <rankloss/detail/base/finite.hpp>
+#include <rankloss/detail/simd/item_rows.hpp>
+#include <rankloss/detail/simd/lanes.hpp>
+#include <rankloss/detail/sorting/argsort.hpp>
+#include <rankloss/workspace.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <span>
+#include <type_traits>
+
+namespace rankloss::inline RANKLOSS_ABI::detail {
+
+/// Whole grades as bytes, 0 for the greatest. Returns how many there may be; 0 when some are not whole or too far apart.
+template <class R>
+[[nodiscard]] std::size_t grades_from_top(const R* y, std::size_t n, std::uint8_t* from_top) noexcept {
+  const auto [least, most] = extremes_of(std::span<const R>(y, n));
+  // Small enough that differences are exact and can be held by an int.
+  if (!(static_cast<double>(least) >= -1e6 && static_cast<double>(most) <= 1e6 && static_cast<double>(most) - static_cast<double>(least) <= 255.0))
+    return 0;
+  const int top = static_cast<int>(most);
+  int odd = 0;
+  for (std::size_t i = 0; i < n; ++i) {
+    const int grade = static_cast<int>(y[i]);
+    odd |= static_cast<R>(grade) == y[i] ? 0 : 1;
+    from_top[i] = static_cast<std::uint8_t>(top - grade);
+  }
+  return odd == 0 ? static_cast<std::size_t>(top - static_cast<int>(least)) + 1 : 0;
+}
+
+/// Items in the order of rising grades, those of equal grade as they come: grade(k) is that of the k-th, items[k], or k itself.
+template <class Grade>
+void count_grades(std::size_t n, std::size_t grades, std::span<std::uint32_t> order, const std::uint32_t* items, Grade grade) noexcept {
+  // Equal grades in a row hit the same count again and again, each waiting for the one before: the two halves of the list go side by side, each
+  // with two tables to count and one to place.
+  std::uint32_t counts[4][256];
+  for (auto& table : counts) std::fill_n(table, grades, 0u);
+  const std::size_t half = n / 2;
+  std::size_t k = 0;
+  for (; k + 2 <= half; k += 2)
+    for (std::size_t t = 0; t < 2; ++t) {
+      ++counts[t][grade(k + t)];
+      ++counts[2 + t][grade(half + k + t)];
+    }
+  for (std::size_t i = k; i < half; ++i) ++counts[0][grade(i)];
+  for (std::size_t i = half + k; i < n; ++i) ++counts[2][grade(i)];
+  std::uint32_t start = 0;
+  for (std::size_t g = 0; g < grades; ++g) {
+    const std::uint32_t before = counts[0][g] + counts[1][g];
+    const std::uint32_t after = counts[2][g] + counts[3][g];
+    counts[0][g] = start;
+    counts[2][g] = start + before;
+    start += before + after;
+  }
+  const auto place = [&](std::uint32_t* next, std::size_t i) {
+    order[next[grade(i)]++] = items == nullptr ? static_cast<std::uint32_t>(i) : items[i];
+  };
+  for (std::size_t i = 0; i < half; ++i) {
+    place(counts[0], i);
+    place(counts[2], half + i);
+  }
+  if (n % 2 == 1) place(counts[2], n - 1);
+}
+
+/// The items by relevance, the greatest first. Equal relevance keeps the order of `items`, a permutation; none: that of the list.
+/// Whole grades within 255 of each other are counted, anything else is sorted by digits.
+template <class R>
+[[nodiscard]] std::span<const std::uint32_t> order_by_relevance(const R* y, std::size_t n, const std::uint32_t* items, workspace& scratch) {
+  require_countable(n);
+  const std::span<std::uint32_t> order = scratch.take<std::uint32_t>(n);
+  const workspace::scope sorting(scratch);
+  const std::span<std::uint8_t> from_top = scratch.take<std::uint8_t>(n);
+  if (const std::size_t grades = grades_from_top(y, n, from_top.data()); grades > 0) {
+    if (items == nullptr)
+      count_grades(n, grades, order, items, [&](std::size_t k) { return from_top[k]; });
+    else
+      count_grades(n, grades, order, items, [&](std::size_t k) { return from_top[items[k]]; });
+    return order;
+  }
+  // Integers of 64 bits that a double rounds together are ties.
+  using key_type = std::conditional_t<std::is_same_v<R, float>, float, double>;
+  using record = keyed<key_of<key_type>, std::uint32_t>;
+  std::span<record> records = scratch.take<record>(n);
+  for (std::size_t k = 0; k < n; ++k) {
+    const std::uint32_t i = items == nullptr ? static_cast<std::uint32_t>(k) : items[k];
+    records[k] = {descending_key(static_cast<key_type>(y[i])), i};
+  }
+  records = sort_by_key(records, scratch.take<record>(n), scratch);
+  for (std::size_t k = 0; k < n; ++k) order[k] = records[k].payload;
+  return order;
+}
+
+/// Calls visit(begin, end) for the runs of equal relevance of an order, from the first.
+template <class R, class Visit>
+void for_each_grade(const R* y, std::span<const std::uint32_t> order, Visit visit) {
+  for (std::size_t begin = 0, end = 0; begin < order.size(); begin = end) {
+    while (end < order.size() && static_cast<double>(y[order[end]]) == static_cast<double>(y[order[begin]])) ++end;
+    visit(begin, end);
+  }
+}
+
+/// Sums of exponentials over the rest of an order, each relative to the greatest score of that rest:
+/// most[k] = max_{j >= k} s_j and sum[k] = sum_{j >= k} exp((s_j - most[k]) / temperature), s in the order. No distance of scores is too large.
+struct rest_sums {
+  std::span<const double> s;     ///< [n] scores in the order, finite
+  std::span<const double> most;  ///< [n]
+  std::span<const double> sum;   ///< [n] in [1, n]
+  double temperature;
+
+  /// (a - b) / temperature for a, b among the scores, finite.
+  [[nodiscard]] double between(double a, double b) const noexcept { return held_as<double>((0.5 * a - 0.5 * b) * (2.0 / temperature)); }
+  /// exp((s_k - most[from]) / temperature)
+  [[nodiscard]] double share(std::size_t k, std::size_t from) const noexcept { return std::exp(between(s[k], most[from])); }
+};
+
+template <class T>
+[[nodiscard]] rest_sums sum_rests(const strided<const T>& scores, std::span<const std::uint32_t> order, double temperature, workspace& scratch) {
+  const std::size_t n = order.size();
+  const std::span<double> s = scratch.take<double>(n);
+  const std::span<double> most = scratch.take<double>(n);
+  const std::span<double> sum = scratch.take<double>(n);
+  const rest_sums rests{s, most, sum, temperature};
+  for (std::size_t k = n; k-- > 0;) {
+    s[k] = static_cast<double>(bounded(scores[order[k]]));
+    if (k + 1 == n) {
+      most[k] = s[k];
+      sum[k] = 1.0;
+    } else if (s[k] > most[k + 1]) {
+      most[k] = s[k];
+      sum[k] = 1.0 + sum[k + 1] * std::exp(rests.between(most[k + 1], s[k]));
+    } else {
+      most[k] = most[k + 1];
+      sum[k] = sum[k + 1] + std::exp(rests.between(s[k], most[k]));
+    }
+  }
+  return rests;
+}
+
+/// What an order's earlier items pull from the later ones: sums of a and of b over choices among the rests from `begin` on, by which item k
+/// of all those rests is pulled by a share(k)/sum and bent by b (share(k)/sum)^2.
+class rest_pulls {
+ public:
+  explicit rest_pulls(const rest_sums& rests) : rests_(rests) {}
+
+  /// A choice among the items from `from` on, which never falls.
+  void add(std::size_t from, double a, double b) noexcept {
+    if (any_) {
+      const double fall = std::exp(rests_.between(rests_.most[from], rests_.most[from_]));
+      a_ *= fall;
+      b_ *= fall * fall;
+    }
+    const double share = 1.0 / rests_.sum[from];
+    a_ += a * share;
+    b_ += b * share * share;
+    from_ = from;
+    any_ = true;
+  }
+
+  struct pull {
+    double first, second;
+  };
+  /// sum a p and sum b p^2 for item k, p its share of each rest that was added.
+  [[nodiscard]] pull at(std::size_t k) const noexcept {
+    if (!any_) return {0.0, 0.0};
+    const double e = rests_.share(k, from_);
+    return {e * a_, e * e * b_};
+  }
+
+ private:
+  const rest_sums& rests_;
+  double a_ = 0.0, b_ = 0.0;
+  std::size_t from_ = 0;
+  bool any_ = false;
+};
+
+}  // namespace rankloss::inline RANKLOSS_ABI::detail

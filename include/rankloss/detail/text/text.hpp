@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <rankloss/detail/base/require.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <system_error>
+
+namespace rankloss::inline RANKLOSS_ABI::detail {
+
+/// Throws std::runtime_error: "NAME:LINE: " and the parts strung together.
+template <class... Parts>
+[[noreturn]] void fail_at(std::string_view name, std::size_t line, const Parts&... parts) {
+  std::string message(name);
+  message += ":" + std::to_string(line) + ": ";
+  (append(message, parts), ...);
+  throw_or_abort<std::runtime_error>(message);
+}
+
+/// A token as errors show it: in quotes, what does not print as '?', and the first 32 bytes of a long one.
+[[nodiscard]] inline std::string quoted(std::string_view token) {
+  constexpr std::size_t most = 32;
+  std::string text = "'";
+  for (const char c : token.substr(0, most)) text += c >= ' ' && c <= '~' ? c : '?';
+  return text + (token.size() > most ? "...'" : "'");
+}
+
+/// All of a file.
+/// @throws std::runtime_error when it cannot be read.
+[[nodiscard]] inline std::string read_text(const std::filesystem::path& path) {
+  const auto fail = [&] { throw_or_abort<std::runtime_error>(path.string() + ": cannot be read, expected a text file"); };
+  std::error_code error;
+  if (std::filesystem::is_directory(path, error)) fail();
+  std::ifstream file(path, std::ios::binary);
+  if (!file) fail();
+  const bool sized = std::filesystem::is_regular_file(path, error);
+  std::size_t piece = sized ? static_cast<std::size_t>(std::filesystem::file_size(path, error)) : 0;
+  if (error) piece = 0;
+  std::string text;
+  for (std::size_t held = 0;;) {  // what has no size, such as a pipe, comes piece by piece
+    text.resize(held + piece + 1);
+    file.read(text.data() + held, static_cast<std::streamsize>(text.size() - held));
+    held += static_cast<std::size_t>(file.gcount());
+    if (file.bad()) fail();
+    if (!file) {
+      text.resize(held);
+      return text;
+    }
+    piece = held;
+  }
+}
+
+/// What bytes are that begin no text of one byte a character, such as "compressed by gzip"; empty: nothing of the kind is found. Files are known
+/// by what they begin with; UTF-16 and UTF-32 without a byte order mark by the zero bytes of a first character of ASCII.
+[[nodiscard]] inline std::string_view other_than_text(std::string_view bytes) noexcept {
+  using namespace std::string_view_literals;
+  struct form {
+    std::string_view name;
+    std::string_view mark;
+  };
+  static constexpr form forms[] = {
+      {"compressed by gzip", "\x1F\x8B"sv},
+      {"compressed by bzip2", "BZh"sv},
+      {"compressed by xz", "\xFD\x37zXZ\0"sv},
+      {"compressed by zstd", "\x28\xB5\x2F\xFD"sv},
+      {"compressed by lz4", "\x04\x22\x4D\x18"sv},
+      {"compressed by compress", "\x1F\x9D"sv},
+      {"compressed by lzip", "LZIP\x01"sv},
+      {"a zip archive", "PK\x03\x04"sv},
+      {"a zip archive", "PK\x05\x06"sv},
+      {"a 7z archive", "7z\xBC\xAF\x27\x1C"sv},
+      {"UTF-32", "\xFF\xFE\0\0"sv},
+      {"UTF-32", "\0\0\xFE\xFF"sv},
+      {"UTF-16", "\xFF\xFE"sv},
+      {"UTF-16", "\xFE\xFF"sv},
+  };
+  for (const auto& [name, mark] : forms) {
+    if (!bytes.starts_with(mark)) continue;
+    if (mark != "BZh"sv) return name;
+    // A word may begin so: it is bzip2 when the first block, or the end of an empty file, follows the level.
+    const std::string_view block = bytes.substr(std::min<std::size_t>(bytes.size(), 4));
+    if (block.starts_with("1AY&SY"sv) || block.starts_with("\x17\x72\x45\x38\x50\x90"sv)) return name;
+  }
+  if (bytes.size() >= 4 && (static_cast<unsigned char>(bytes[0]) & 0xF0u) == 0x50u && bytes.substr(1, 3) == "\x2A\x4D\x18"sv)
+    return "compressed by zstd";  // one of sixteen marks of a frame to be skipped
+
+  const auto zero = [&](std::size_t i) { return bytes[i] == '\0'; };
+  if (bytes.size() >= 4 && zero(1) && zero(2) && zero(0) != zero(3)) return "UTF-32";
+  if (bytes.size() >= 2 && zero(0) != zero(1)) return "UTF-16";
+  return {};
+}
+
+/// The lines of a text, without their ends, which are LF, CRLF or CR, each line's its own; numbered from 1. A byte order mark of UTF-8 before
+/// the first line is no part of it.
+class text_lines {
+ public:
+  /// @throws std::runtime_error "NAME: what came, expected what" when the text is compressed, UTF-16 or UTF-32.
+  text_lines(std::string_view text, std::string_view name) : next_(text.data()), end_(text.data() + text.size()) {
+    constexpr std::string_view mark = "\xEF\xBB\xBF";
+    if (text.starts_with(mark)) next_ += mark.size();
+    if (const std::string_view other = other_than_text(text); !other.empty()) [[unlikely]] {
+      std::string message(name);
+      append(message, ": ");
+      append(message, other);
+      append(message, ", expected plain text in ASCII or UTF-8");
+      throw_or_abort<std::runtime_error>(message);
+    }
+    feed_ = find(next_, end_, '\n');
+  }
+
+  /// Goes to the next line, if there is one.
+  [[nodiscard]] bool next() noexcept {
+    if (next_ == end_) return false;
+    if (feed_ < next_) feed_ = find(next_, end_, '\n');  // once a line feed: without any, a text is not searched again for each line
+    const char* const stop = find(next_, feed_, '\r');
+    line_ = {next_, static_cast<std::size_t>(stop - next_)};
+    next_ = stop;
+    if (next_ != end_ && *next_ == '\r') ++next_;
+    if (next_ != end_ && *next_ == '\n') ++next_;
+    ++number_;
+    return true;
+  }
+
+  [[nodiscard]] std::string_view line() const noexcept { return line_; }
+  [[nodiscard]] std::size_t number() const noexcept { return number_; }
+
+ private:
+  /// The first c in [from, to), or `to`.
+  static const char* find(const char* from, const char* to, char c) noexcept {
+    const void* const found = from == to ? nullptr : std::memchr(from, c, static_cast<std::size_t>(to - from));
+    return found == nullptr ? to : static_cast<const char*>(found);
+  }
+
+  const char* next_;
+  const char* end_;
+  const char* feed_;  // the first line feed from next_ on, or end_; before next_ where it is not looked for yet
+  std::string_view line_;
+  std::size_t number_ = 0;
+};
+
+/// What separates the tokens of a line.
+[[nodiscard]] constexpr bool is_blank(char c) noexcept { return c == ' ' || c == '\t'; }
+
+[[nodiscard]] inline const char* skip_blanks(const char* p, const char* end) noexcept {
+  while (p != end && is_blank(*p)) ++p;
+  return p;
+}
+
+/// The token that begins at p.
+[[nodiscard]] inline std::string_view token_at(const char* p, const char* end) noexcept {
+  const char* after = p;
+  while (after != end && !is_blank(*after)) ++after;
+  return {p, static_cast<std::size_t>(after - p)};
+}
+
+}  // namespace rankloss::inline RANKLOSS_ABI::detail

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: BSL-1.0
+#include <rankloss/detail/pairs/alike.hpp>
+
+#include <catch2/catch.hpp>
+
+#include <cstddef>
+#include <limits>
+#include <vector>
+
+namespace detail_pairs_alike_test {
+
+namespace {
+
+using reals = std::vector<double>;
+
+/// What becomes of derivatives of items.
+reals shared(const reals& scores, const reals& relevance, const reals& weights, reals derivatives, bool hessian = false) {
+  rankloss::workspace scratch;
+  const rankloss::list<double, double> items{{scores.data(), scores.size()}, {relevance.data(), relevance.size()}, {weights.data(), weights.size()}};
+  const rankloss::strided<double> to(derivatives.data(), derivatives.size());
+  const auto sorted = rankloss::detail::sort_list<double>(items.scores, scratch);
+  rankloss::detail::share_among_alike(items, sorted, hessian ? rankloss::list_outputs<double>{{}, to} : rankloss::list_outputs<double>{to, {}},
+                                      scratch);
+  return derivatives;
+}
+
+}  // namespace
+
+TEST_CASE("alike: items alike in score, relevance and weight share, others do not") {
+  const reals s{1, 2, 1, 1, 2, 1, 0};
+  const reals y{0, 1, 0, 1, 1, 0, 0};
+  CHECK(shared(s, y, {}, {1, 2, 3, 4, 6, 8, 16}) == reals{4, 4, 4, 4, 4, 4, 16});
+  CHECK(shared(s, y, {}, {1, 2, 3, 4, 6, 8, 16}, true) == reals{4, 4, 4, 4, 4, 4, 16});
+  CHECK(shared(s, y, {1, 1, 1, 1, 3, 2, 1}, {1, 2, 3, 4, 6, 8, 16}) == reals{2, 2, 2, 4, 6, 8, 16});
+  CHECK(shared({3, 2, 1}, {1, 1, 1}, {}, {1, 2, 3}) == reals{1, 2, 3});
+  CHECK(shared({1, 1}, {0, 1}, {}, {1, 2}) == reals{1, 2});
+  CHECK(shared({}, {}, {}, {}).empty());
+}
+
+TEST_CASE("alike: equal numbers keep their bits, and the largest are no infinity") {
+  constexpr double most = std::numeric_limits<double>::max();
+  CHECK(shared({1, 1, 1}, {0, 0, 0}, {}, {0.1, 0.1, 0.1}) == reals{0.1, 0.1, 0.1});
+  CHECK(shared({1, 1, 1}, {0, 0, 0}, {}, {most, most, most}) == reals{most, most, most});
+  CHECK(shared({1, 1}, {0, 0}, {}, {most, -most}) == reals{0, 0});
+}
+
+}  // namespace detail_pairs_alike_test

@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: BSL-1.0
+#include <rankloss/detail/sorting/argsort.hpp>
+
+#include <rankloss/workspace.hpp>
+
+#include <catch2/catch.hpp>
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <random>
+#include <span>
+#include <utility>
+#include <vector>
+
+namespace detail_sorting_argsort_test {
+
+namespace {
+
+using arch = xsimd::default_arch;
+using row = rankloss::detail::lanes<arch>;
+using rankloss::detail::descending_key;
+using rankloss::detail::key_of;
+using rankloss::detail::keyed;
+using rankloss::detail::merge_exchange;
+using rankloss::detail::value_of;
+
+/// What is told apart, from the greatest to the least.
+template <class T>
+std::vector<T> descending_values() {
+  using limits = std::numeric_limits<T>;
+  std::vector<T> values{limits::infinity(),
+                        limits::max(),
+                        std::nextafter(limits::max(), T{0}),
+                        T{2},
+                        std::nextafter(T{1}, T{2}),
+                        T{1},
+                        limits::min(),
+                        std::nextafter(limits::min(), T{0}),
+                        2 * limits::denorm_min(),
+                        limits::denorm_min()};
+  for (std::size_t i = values.size(); i-- > 0;) values.push_back(-values[i]);
+  values.insert(values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2), T{0});
+  return values;
+}
+
+/// Sorts keys that carry their places, and checks order and ties against the standard library.
+template <class Key>
+void check_sort(const std::vector<Key>& keys) {
+  using record = keyed<Key, std::uint32_t>;
+  std::vector<record> records(keys.size()), buffer(keys.size());
+  std::vector<std::pair<Key, std::uint32_t>> expected;
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    records[i] = {keys[i], static_cast<std::uint32_t>(i)};
+    expected.emplace_back(keys[i], static_cast<std::uint32_t>(i));
+  }
+  std::sort(expected.begin(), expected.end());  // by key, then by place: what a stable sort gives
+  rankloss::workspace scratch;
+  const std::span<record> sorted = rankloss::detail::sort_by_key(std::span(records), std::span(buffer), scratch);
+  REQUIRE(sorted.size() == keys.size());
+  CHECK(std::equal(sorted.begin(), sorted.end(), expected.begin(),
+                   [](const record& r, const auto& e) { return r.key == e.first && r.payload == e.second; }));
+}
+
+/// Sequences that are hard on a network in different ways.
+std::vector<std::vector<int>> sequences(std::mt19937& random, std::size_t n) {
+  std::vector<std::vector<int>> all(40, std::vector<int>(n));
+  for (std::size_t s = 0; s < all.size(); ++s)
+    for (std::size_t i = 0; i < n; ++i)
+      all[s][i] = s == 0 ? static_cast<int>(i) : s == 1 ? -static_cast<int>(i) : static_cast<int>(random() % (s % 2 == 0 ? 2 : 100));
+  return all;
+}
+
+}  // namespace
+
+TEMPLATE_TEST_CASE("argsort: keys rise as values fall, and give the values back", "", float, double) {
+  const std::vector<TestType> values = descending_values<TestType>();
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    if (i > 0) CHECK(descending_key(values[i - 1]) < descending_key(values[i]));
+    CHECK(value_of<TestType>(descending_key(values[i])) == values[i]);
+  }
+  CHECK(descending_key(TestType{0}) == descending_key(-TestType{0}));
+}
+
+TEMPLATE_TEST_CASE("argsort: keys of any bit pattern that is a number", "", float, double) {
+  using key = key_of<TestType>;
+  std::mt19937_64 random(1);
+  std::size_t wrong = 0;
+  auto previous = TestType{1};
+  for (int i = 0; i < 100000; ++i) {
+    const auto x = std::bit_cast<TestType>(static_cast<key>(random()));
+    if (std::isnan(x)) continue;
+    wrong += (descending_key(x) < descending_key(previous)) != (x > previous);
+    wrong += value_of<TestType>(descending_key(x)) != x;
+    previous = x;
+  }
+  CHECK(wrong == 0);
+}
+
+TEMPLATE_TEST_CASE("argsort: sort_by_key is right and keeps the order of ties", "", std::uint32_t, std::uint64_t) {
+  using key = TestType;
+  constexpr unsigned width = 8 * sizeof(key);
+  std::mt19937_64 random(2);
+  // From 4096 on digits have 11 bits, below it and from 2^19 + 1 on 8.
+  {
+    std::vector<key> keys((std::size_t{1} << 19) + 1);
+    for (key& k : keys) k = static_cast<key>(random());
+    check_sort(keys);
+  }
+  for (const std::size_t n : {0u, 1u, 2u, 3u, 254u, 255u, 256u, 4095u, 4096u, 4097u, 5000u}) {
+    std::vector<key> keys(n);
+    const auto fill = [&](auto next) {
+      std::generate(keys.begin(), keys.end(), [&] { return static_cast<key>(next()); });
+      INFO("n " << n);
+      check_sort(keys);
+    };
+    fill([&] { return random(); });
+    fill([&] { return key{7}; });
+    // Few distinct keys, in bits that are low, high, astride the border of digits, or at both ends.
+    fill([&] { return random() % 3; });
+    fill([&] { return static_cast<key>(random() % 4) << (width - 2); });
+    for (unsigned low = 5; low + 4 < width; low += 3) fill([&] { return (static_cast<key>(random() % 13) << low) + 1; });
+    fill([&] { return (static_cast<key>(random() % 2) << (width - 1)) + random() % 2; });
+    // As many digits as there may be, one more bit at a time.
+    for (unsigned bits = 1; bits <= width; ++bits) fill([&] { return static_cast<key>(random()) >> (width - bits); });
+  }
+}
+
+TEST_CASE("argsort: merge_exchange sorts any number of items") {
+  std::mt19937 random(3);
+  for (std::size_t n = 0; n <= 70; ++n)
+    for (std::vector<int>& items : sequences(random, n)) {
+      std::vector<int> expected = items;
+      std::sort(expected.begin(), expected.end());
+      bool in_range = true;
+      merge_exchange(n, [&](std::size_t i, std::size_t j) {
+        in_range = in_range && i < j && j < n;
+        if (in_range && items[j] < items[i]) std::swap(items[i], items[j]);
+      });
+      INFO("n " << n);
+      CHECK(in_range);
+      CHECK(items == expected);
+    }
+}
+
+TEST_CASE("argsort: merge_exchange sorts every sequence of zeros and ones, so every sequence") {
+  for (std::size_t n = 0; n <= 12; ++n) {
+    std::size_t wrong = 0;
+    for (unsigned bits = 0; bits < 1U << n; ++bits) {
+      unsigned b = bits;
+      merge_exchange(n, [&](std::size_t i, std::size_t j) {
+        if ((b >> i & 1U) > (b >> j & 1U)) b ^= 1U << i | 1U << j;
+      });
+      wrong += b != ((1U << std::popcount(bits)) - 1U) << (n - static_cast<std::size_t>(std::popcount(bits)));
+    }
+    INFO("n " << n);
+    CHECK(wrong == 0);
+  }
+}
+
+TEST_CASE("argsort: the last phase of merge_exchange merges even and odd places") {
+  std::mt19937 random(4);
+  for (std::size_t n = 0; n <= 70; ++n)
+    for (std::vector<int>& items : sequences(random, n)) {
+      std::vector<int> expected = items;
+      std::sort(expected.begin(), expected.end());
+      std::vector<int> halves[2];
+      for (std::size_t i = 0; i < n; ++i) halves[i % 2].push_back(items[i]);
+      for (std::vector<int>& half : halves) std::sort(half.begin(), half.end());
+      for (std::size_t i = 0; i < n; ++i) items[i] = halves[i % 2][i / 2];
+      merge_exchange(
+          n,
+          [&](std::size_t i, std::size_t j) {
+            if (items[j] < items[i]) std::swap(items[i], items[j]);
+          },
+          1);
+      INFO("n " << n);
+      CHECK(items == expected);
+    }
+}
+
+TEST_CASE("argsort: network_rows is the next multiple of 8") {
+  for (std::size_t n = 0; n <= 70; ++n) {
+    const std::size_t rows = rankloss::detail::network_rows(n);
+    CHECK(rows % 8 == 0);
+    CHECK(rows >= n);
+    CHECK(rows < n + 8);
+  }
+}
+
+TEST_CASE("argsort: sort_rows sorts each lane by itself") {
+  constexpr std::size_t w = row::size;
+  std::mt19937 random(5);
+  for (std::size_t n = 0; n <= 70; ++n)
+    for (const unsigned below : {2U, 10U, 1000000U}) {
+      const std::size_t count = rankloss::detail::network_rows(n);
+      std::vector<std::vector<double>> expected(w, std::vector<double>(count, std::numeric_limits<double>::infinity()));
+      std::vector<double> rows(count * w);
+      for (std::size_t l = 0; l < w; ++l) {
+        for (std::size_t i = 0; i < n; ++i) expected[l][i] = static_cast<double>(random() % below);
+        for (std::size_t i = 0; i < count; ++i) rows[i * w + l] = expected[l][i];
+        std::sort(expected[l].begin(), expected[l].end());
+      }
+      rankloss::detail::sort_rows(
+          count, [&](std::size_t i) { return row::load_unaligned(rows.data() + i * w); },
+          [&](std::size_t i, const row& r) { r.store_unaligned(rows.data() + i * w); },
+          [](row& a, row& b) {
+            const row lower = xsimd::min(a, b);
+            b = xsimd::max(a, b);
+            a = lower;
+          });
+      std::size_t wrong = 0;
+      for (std::size_t l = 0; l < w; ++l)
+        for (std::size_t i = 0; i < count; ++i) wrong += rows[i * w + l] != expected[l][i];
+      INFO("n " << n);
+      CHECK(wrong == 0);
+    }
+}
+
+TEST_CASE("argsort: a list has fewer items than 32 bits count") {
+  constexpr std::size_t most = std::numeric_limits<std::uint32_t>::max();
+  CHECK_NOTHROW(rankloss::detail::require_countable(most - 1));
+  CHECK_THROWS_WITH(rankloss::detail::require_countable(most), "rankloss: scores: a list of 4294967295 items, expected fewer than 2^32 - 1");
+}
+
+}  // namespace detail_sorting_argsort_test

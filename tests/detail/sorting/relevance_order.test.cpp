@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: BSL-1.0
+#include <rankloss/detail/sorting/relevance_order.hpp>
+
+#include <rankloss/workspace.hpp>
+
+#include "../support/listwise_reference.hpp"
+#include "../support/tied_orders.hpp"
+
+#include <catch2/catch.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <numeric>
+#include <random>
+#include <span>
+#include <utility>
+#include <vector>
+
+namespace detail_sorting_relevance_order_test {
+
+namespace {
+
+using rankloss::strided;
+using rankloss::workspace;
+using rankloss::detail::order_by_relevance;
+using rankloss::detail::rest_sums;
+using reference::real;
+
+using places = std::vector<std::uint32_t>;
+
+places plain_order(const auto& y, places items) {
+  std::stable_sort(items.begin(), items.end(),
+                   [&](std::uint32_t i, std::uint32_t j) { return static_cast<double>(y[i]) > static_cast<double>(y[j]); });
+  return items;
+}
+
+/// Against a stable sort, in the order of the list and in a random one.
+template <class R>
+void check_order(std::mt19937_64& random, const std::vector<R>& y) {
+  places items(y.size());
+  std::iota(items.begin(), items.end(), 0u);
+  const auto found = [&](const std::uint32_t* from) {
+    workspace scratch;
+    const std::span<const std::uint32_t> order = order_by_relevance(y.data(), y.size(), from, scratch);
+    return places(order.begin(), order.end());
+  };
+  CHECK(found(nullptr) == plain_order(y, items));
+  for (std::size_t i = items.size(); i > 1; --i) std::swap(items[i - 1], items[random() % i]);
+  CHECK(found(items.data()) == plain_order(y, items));
+}
+
+template <class T>
+struct ordered {
+  workspace scratch;
+  rest_sums sums;
+  ordered(const std::vector<T>& s, const places& order, double temperature)
+      : sums(rankloss::detail::sum_rests<T>(strided<const T>(s.data(), s.size()), order, temperature, scratch)) {}
+};
+
+}  // namespace
+
+TEMPLATE_TEST_CASE("relevance_order: grades_from_top counts whole grades within 255 of each other, and nothing else", "", float, double, int, long) {
+  using R = TestType;
+  const auto grades = [](const std::vector<R>& y) {
+    std::vector<std::uint8_t> from_top(y.size());
+    const std::size_t count = rankloss::detail::grades_from_top(y.data(), y.size(), from_top.data());
+    return std::pair(count, std::vector<int>(from_top.begin(), from_top.end()));
+  };
+  CHECK(grades({2, 0, 4, 2}) == std::pair(std::size_t{5}, std::vector<int>{2, 4, 0, 2}));
+  CHECK(grades({-3, -1}) == std::pair(std::size_t{3}, std::vector<int>{2, 0}));
+  CHECK(grades({7}).first == 1);
+  CHECK(grades({-100, 155}) == std::pair(std::size_t{256}, std::vector<int>{255, 0}));
+  CHECK(grades({-100, 156}).first == 0);
+  CHECK(grades({999999, 1000000}).first == 2);
+  CHECK(grades({1000000, 1000001}).first == 0);
+  CHECK(grades({-1000000, -999999}).first == 2);
+  CHECK(grades({-1000001, -1000000}).first == 0);
+  if constexpr (std::is_floating_point_v<R>) {
+    CHECK(grades({1, R(1.5), 2}).first == 0);
+    CHECK(grades({R(-0.0), 1}).first == 2);
+    CHECK(grades({0, std::numeric_limits<R>::infinity()}).first == 0);
+    CHECK(grades({-std::numeric_limits<R>::infinity(), 0}).first == 0);
+  }
+}
+
+TEMPLATE_TEST_CASE("relevance_order: the greatest first, and ties in the order of the items", "", float, double, int, std::int64_t, std::uint8_t) {
+  using R = TestType;
+  std::mt19937_64 random(1);
+  for (const std::size_t n : {0u, 1u, 2u, 3u, 4u, 5u, 6u, 7u, 100u, 1001u}) {
+    INFO("n " << n);
+    if (n > 0) check_order(random, support::whole_numbers<R>(random, n, 1));
+    if (n > 0) check_order(random, support::whole_numbers<R>(random, n, 5));
+    if (n > 0) check_order(random, support::whole_numbers<R>(random, n, 256));
+    if (n > 0 && sizeof(R) > 1) {
+      std::vector<R> wide(n);
+      for (R& y : wide) y = static_cast<R>(static_cast<int>(random() % 7) * 1000 - 3000);
+      check_order(random, wide);
+      if constexpr (std::is_floating_point_v<R>) check_order(random, support::numbers<R>(random, n));
+    }
+  }
+}
+
+TEST_CASE("relevance_order: integers that a double rounds together are ties, and one grade") {
+  std::mt19937_64 random(2);
+  const std::vector<std::int64_t> y{(std::int64_t{1} << 53) + 1, std::int64_t{1} << 53, (std::int64_t{1} << 53) + 2, 5, std::int64_t{1} << 53};
+  check_order(random, y);
+  const places order = plain_order(y, {0, 1, 2, 3, 4});
+  std::vector<std::pair<std::size_t, std::size_t>> runs;
+  rankloss::detail::for_each_grade(y.data(), std::span(order), [&](std::size_t begin, std::size_t end) { runs.emplace_back(begin, end); });
+  CHECK(runs == std::vector<std::pair<std::size_t, std::size_t>>{{0, 1}, {1, 4}, {4, 5}});
+}
+
+TEST_CASE("relevance_order: for_each_grade of an empty order is nothing") {
+  rankloss::detail::for_each_grade(static_cast<const double*>(nullptr), {}, [](std::size_t, std::size_t) { FAIL(); });
+}
+
+TEMPLATE_TEST_CASE("relevance_order: sum_rests are the sums over the rest, relative to its greatest score", "", float, double) {
+  using T = TestType;
+  std::mt19937_64 random(3);
+  for (const std::size_t n : {1u, 2u, 3u, 40u})
+    for (const double temperature : {0.01, 1.0, 30.0}) {
+      std::vector<T> s = support::numbers<T>(random, n);
+      for (std::size_t i = 0; i < n; i += 3) s[i] = s[0];
+      places order(n);
+      std::iota(order.rbegin(), order.rend(), 0u);
+      const ordered<T> found(s, order, temperature);
+      for (std::size_t k = 0; k < n; ++k) {
+        real most = real(s[order[k]]), sum = 0;
+        for (std::size_t j = k; j < n; ++j) most = std::max(most, real(s[order[j]]));
+        for (std::size_t j = k; j < n; ++j) sum += std::exp((real(s[order[j]]) - most) / temperature);
+        CHECK(found.sums.s[k] == static_cast<double>(s[order[k]]));
+        CHECK(found.sums.most[k] == static_cast<double>(most));
+        CHECK(found.sums.sum[k] == Approx(static_cast<double>(sum)).epsilon(1e-14));
+        CHECK(found.sums.share(k, 0) ==
+              Approx(static_cast<double>(std::exp((real(s[order[k]]) - real(found.sums.most[0])) / temperature))).epsilon(1e-13));
+      }
+    }
+}
+
+TEMPLATE_TEST_CASE("relevance_order: no distance of scores is too large", "", float, double) {
+  using limits = std::numeric_limits<TestType>;
+  constexpr auto largest = static_cast<double>(limits::max());
+  const std::vector<TestType> s{-limits::infinity(), limits::infinity(), limits::max(), limits::lowest()};
+  const ordered<TestType> found(s, {0, 1, 2, 3}, 0.5);
+  CHECK(std::vector<double>(found.sums.s.begin(), found.sums.s.end()) == std::vector<double>{-largest, largest, largest, -largest});
+  CHECK(std::vector<double>(found.sums.most.begin(), found.sums.most.end()) == std::vector<double>{largest, largest, largest, -largest});
+  CHECK(std::vector<double>(found.sums.sum.begin(), found.sums.sum.end()) == std::vector<double>{2, 2, 1, 1});
+  CHECK(std::isfinite(found.sums.between(largest, -largest)));
+  CHECK(found.sums.between(largest, -largest) >= largest);
+  CHECK(found.sums.share(0, 0) == 0.0);
+}
+
+TEST_CASE("relevance_order: rest_pulls are the sums of a p and b p^2 over the rests added") {
+  std::mt19937_64 random(4);
+  const std::size_t n = 30;
+  // Falling far: what the first items are relative to is nothing to the last ones.
+  std::vector<double> s = support::numbers<double>(random, n);
+  for (std::size_t k = 0; k < n; ++k) s[k] = 3.0 * s[k] - (k > 20 ? 900.0 : 0.0);
+  places order(n);
+  std::iota(order.begin(), order.end(), 0u);
+  const ordered<double> found(s, order, 0.7);
+  rankloss::detail::rest_pulls pulls(found.sums);
+  CHECK(pulls.at(3).first == 0.0);
+  CHECK(pulls.at(3).second == 0.0);
+  std::vector<std::size_t> added;
+  std::vector<std::pair<real, real>> factors;
+  for (const std::size_t from : {0u, 0u, 4u, 5u, 20u, 21u, 29u}) {
+    const double a = 0.3 + 0.1 * static_cast<double>(from), b = 1.7 - 0.01 * static_cast<double>(from);
+    pulls.add(from, a, b);
+    added.push_back(from);
+    factors.emplace_back(a, b);
+    for (std::size_t k = from; k < n; ++k) {
+      real first = 0, second = 0;
+      for (std::size_t m = 0; m < added.size(); ++m) {
+        real sum = 0;
+        for (std::size_t j = added[m]; j < n; ++j) sum += std::exp((real(s[j]) - real(s[k])) / 0.7);
+        first += factors[m].first / sum;
+        second += factors[m].second / sum / sum;
+      }
+      CHECK(pulls.at(k).first == Approx(static_cast<double>(first)).epsilon(1e-12).margin(1e-290));
+      CHECK(pulls.at(k).second == Approx(static_cast<double>(second)).epsilon(1e-12).margin(1e-290));
+    }
+  }
+}
+
+}  // namespace detail_sorting_relevance_order_test
