@@ -104,7 +104,7 @@ TEMPLATE_TEST_CASE("neural_ndcg: a list in a group, alone and beyond the groups'
       const double value = evaluate(loss, list_batch<T>{.scores = s, .relevance = y}, {.gradient = g});
       rankloss::workspace scratch;
       const rankloss::list<T, T> items{{s.data(), n}, {y.data(), n}};
-      const double other = loss(items, rankloss::list_outputs<T>{{std::span<T>(alone)}}, scratch);
+      const double other = rankloss::engine<neural_ndcg>::run(loss, items, rankloss::list_outputs<T>{{std::span<T>(alone)}}, scratch);
       CHECK(value == Approx(other).epsilon(sizeof(T) == 4 ? 1e-7 : 1e-12));
       double largest = 0;
       for (const T x : g) largest = std::max(largest, std::abs(static_cast<double>(x)));

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <rankloss/detail/data/check_data.hpp>
+#include <rankloss/detail/lists/similarity_run.hpp>
 #include <rankloss/evaluate.hpp>
 
 #include <concepts>

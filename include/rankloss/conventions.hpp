@@ -134,7 +134,7 @@ struct value_without_relevance {
 
   template <class T, class R>
   double operator()(const list<T, R>& items, const list_outputs<T>& out, workspace& scratch) const {
-    return metric.has_relevance(items) ? metric(items, out, scratch) : otherwise;
+    return metric.has_relevance(items) ? detail::compute(metric, items, out, scratch) : otherwise;
   }
 
   template <class T, class R>

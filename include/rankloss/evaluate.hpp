@@ -5,177 +5,12 @@
 #include <rankloss/context.hpp>
 #include <rankloss/detail/base/require.hpp>
 #include <rankloss/detail/data/check_data.hpp>
+#include <rankloss/detail/lists/batch_source.hpp>
 #include <rankloss/detail/lists/list_run.hpp>
-
-#include <concepts>
-#include <cstddef>
-#include <span>
-#include <utility>
+#include <rankloss/detail/lists/matrix_source.hpp>
+#include <rankloss/loss.hpp>
 
 namespace rankloss::inline RANKLOSS_ABI {
-
-/// ranking_loss: computes one list: returns its value and writes its gradient to `out.gradient` when that is not empty.
-/// It may offer `validate()` (option ranges), a Hessian diagonal (`has_hessian`), `has_relevance(list)`, and an operator that takes a
-/// group of short lists at once (see docs/adding_a_loss.md). A metric declares `has_gradient = false`, and `counts_missed = true` where it
-/// takes lists whose relevance goes on, behind the scores, with that of missed items.
-template <class Loss, class T, class Relevance = T>
-concept ranking_loss = requires(const Loss& loss, const list<T, Relevance>& items, const list_outputs<T>& out, workspace& scratch) {
-  { loss(items, out, scratch) } -> std::convertible_to<double>;
-};
-
-/// similarity_loss: computes a similarity matrix. `validate(batch)` checks what is its own to check; `run(batch, out, context, share)`
-/// returns share * value and writes share * out.scale * gradient.
-template <class Loss, class T, class Relevance = T>
-concept similarity_loss = requires(const Loss& loss, const similarity_batch<T, Relevance>& batch, const outputs& out, context& ctx) {
-  { loss.run(batch, out, ctx, 1.0) } -> std::convertible_to<double>;
-};
-
-namespace detail {
-
-/// The lists of a list_batch, as list_run reads them.
-template <class T, class R>
-class batch_source {
- public:
-  using score_type = T;
-  using relevance_type = R;
-
-  explicit batch_source(const list_batch<T, R>& batch) : batch_(batch) {
-    if (batch.length > 0) {
-      stride_ = batch.stride > 0 ? batch.stride : batch.length;
-      lists_ = (batch.scores.size() + stride_ - batch.length) / stride_;
-    } else {
-      lists_ = batch.offsets.empty() ? 1 : batch.offsets.size() - 1;
-    }
-  }
-
-  [[nodiscard]] std::size_t lists() const { return lists_; }
-  [[nodiscard]] std::size_t first(std::size_t l) const {
-    if (batch_.length > 0) return l * stride_;
-    return batch_.offsets.empty() ? 0 : static_cast<std::size_t>(batch_.offsets[l]);
-  }
-  [[nodiscard]] std::size_t size(std::size_t l) const {
-    if (batch_.length > 0) return batch_.lengths.empty() ? batch_.length : static_cast<std::size_t>(batch_.lengths[l]);
-    return batch_.offsets.empty() ? batch_.scores.size() : static_cast<std::size_t>(batch_.offsets[l + 1] - batch_.offsets[l]);
-  }
-  /// Items behind the list's last one that have a gradient of 0.
-  [[nodiscard]] std::size_t padding(std::size_t l) const { return batch_.lengths.empty() ? 0 : batch_.length - size(l); }
-  [[nodiscard]] strided<const T> scores(std::size_t l) const { return {batch_.scores.data() + first(l), size(l)}; }
-  [[nodiscard]] strided<const R> relevance(std::size_t l, workspace&) const { return {batch_.relevance.data() + first(l), size(l)}; }
-  [[nodiscard]] strided<const double> weights(std::size_t l, workspace& scratch) const {
-    if (batch_.item_weights.empty()) return {};
-    const std::span<double> copy = scratch.take<double>(size(l));
-    for (std::size_t i = 0; i < copy.size(); ++i) copy[i] = batch_.item_weights[first(l) + i];
-    return {copy.data(), copy.size()};
-  }
-  [[nodiscard]] double list_weight(std::size_t l) const { return batch_.list_weights.empty() ? 1.0 : batch_.list_weights[l]; }
-  [[nodiscard]] bool masked() const { return !batch_.mask.empty(); }
-  [[nodiscard]] bool kept(std::size_t l, std::size_t i) const { return !masked() || batch_.mask[first(l) + i]; }
-  [[nodiscard]] bool any_missed() const { return !batch_.missed.empty(); }
-  [[nodiscard]] bool missed(std::size_t l, std::size_t i) const { return any_missed() && batch_.missed[first(l) + i]; }
-  [[nodiscard]] std::pair<std::size_t, std::ptrdiff_t> place(std::size_t l, const shaped<real_output>&) const { return {first(l), 1}; }
-
- private:
-  const list_batch<T, R>& batch_;
-  std::size_t lists_ = 0;
-  std::size_t stride_ = 0;
-};
-
-inline void check_output(std::string_view field, std::size_t size, std::size_t expected, std::string_view of) {
-  require(size == 0 || size == expected, field, ": size ", size, ", expected ", expected, " (", of, ")");
-}
-
-/// The same for what is written item by item: a matrix is such an output where it lies in the order of rows, or its rows are `stride` apart as those
-/// of a dense batch are.
-inline void check_output(std::string_view field, const shaped<real_output>& out, std::size_t expected, std::string_view of, std::size_t stride = 0) {
-  if (const auto& shape = out.shape()) {
-    const std::size_t apart = stride > 0 ? stride : shape->columns;
-    require(shape->lies_in_rows(shape->columns) || shape->lies_in_rows(apart), field, ": a matrix with strides ", shape->row_stride, " and ",
-            shape->column_stride, ", expected ", apart, " and 1, as the scores lie; of lists that are apart rows_of or columns_of make an output");
-  }
-  check_output(field, out.size(), expected, of);
-}
-
-template <class T, class R>
-void check_shape(const list_batch<T, R>& batch, const outputs& out) {
-  const std::size_t items = batch.scores.size();
-  require(batch.relevance.size() == items, "relevance: size ", batch.relevance.size(), ", expected ", items, " (one per score)");
-  require(batch.mask.empty() || batch.mask.size() == items, "mask: size ", batch.mask.size(), ", expected ", items, " (one per score)");
-  require(batch.missed.empty() || batch.missed.size() == items, "missed: size ", batch.missed.size(), ", expected ", items, " (one per score)");
-  if (batch.length > 0) {
-    const std::size_t stride = batch.stride > 0 ? batch.stride : batch.length;
-    require(batch.offsets.empty(), "offsets: given together with length; a batch is ragged or dense");
-    require(stride >= batch.length, "stride: ", stride, ", expected at least length ", batch.length);
-    const std::size_t rest = items % stride;
-    require(rest == 0 || rest == batch.length, "scores: size ", items, ", expected whole lists of length ", batch.length, " at stride ", stride);
-    const std::size_t lists = batch_source<T, R>(batch).lists();
-    require(batch.lengths.empty() || batch.lengths.size() == lists, "lengths: size ", batch.lengths.size(), ", expected ", lists, " (one per list)");
-    for (std::size_t l = 0; l < batch.lengths.size(); ++l)
-      require(batch.lengths[l] >= 0 && static_cast<std::size_t>(batch.lengths[l]) <= batch.length, "lengths: ", batch.lengths.number(l), " at list ",
-              l, ", expected 0 to ", batch.length, " (length)");
-  } else {
-    require(batch.stride == 0, "stride: ", batch.stride, " without length");
-    require(batch.lengths.empty(), "lengths: given without length; lists of a ragged batch end where offsets say");
-    check_offsets(batch.offsets, items, "scores");
-  }
-  const std::size_t apart = batch.stride > 0 ? batch.stride : batch.length;
-  check_output("gradient", out.gradient, items, "one per score", apart);
-  check_output("hessian", out.hessian, items, "one per score", apart);
-  require(is_finite(out.scale), "scale: ", out.scale, ", expected a finite number");
-}
-
-/// One pass before anything is written: the reason that outputs are never partly updated.
-template <class Loss, class Source>
-void check_values(const Loss& loss, const Source& source, context& ctx) {
-  using R = typename Source::relevance_type;
-  workspace& scratch = ctx.scratch();
-  for (std::size_t l = 0; l < source.lists(); ++l) {
-    const workspace::scope scope(scratch);
-    const auto scores = source.scores(l);
-    const auto report = [&](const auto& items, auto bad, std::string_view field, auto expected) {
-      for (std::size_t from = 0; from < items.size();) {
-        const std::size_t i =
-            from + find_first(strided(items.data() + static_cast<std::ptrdiff_t>(from) * items.stride(), items.size() - from, items.stride()), bad);
-        if (i >= items.size()) return;
-        if (source.kept(l, i)) fail(field, ": ", static_cast<double>(items[i]), " at list ", l, ", item ", i, ", expected ", expected(items[i]));
-        from = i + 1;  // padding may hold anything
-      }
-    };
-    report(
-        scores, [](const auto& s) { return is_nan(s); }, "scores", [](auto) { return "a number"; });
-    report(
-        source.relevance(l, scratch), [&](const R& y) { return refuses_relevance(loss, y); }, "relevance",
-        [&](const R& y) { return expected_relevance(loss, y, "; mask items without judgement"); });
-    report(
-        source.weights(l, scratch), [](const double& w) { return !(is_finite(w) && w >= 0.0); }, "item_weights",
-        [](double) { return "a finite number >= 0"; });
-  }
-}
-
-template <class Loss>
-inline constexpr bool gives_hessian = requires {
-  requires Loss::has_hessian;
-};
-
-/// Metrics have none: they are constant but for jumps.
-template <class Loss>
-inline constexpr bool gives_gradient = !requires {
-  requires !Loss::has_gradient;
-};
-
-/// Whether a metric counts relevance that has no rank.
-template <class Loss>
-inline constexpr bool counts_missed = requires {
-  requires Loss::counts_missed;
-};
-
-template <class Loss>
-void check_options(const Loss& loss, const outputs& out) {
-  if constexpr (requires { loss.validate(); }) loss.validate();
-  if constexpr (!gives_gradient<Loss>) require(out.gradient.empty(), "gradient: a metric has none, expected an empty output");
-  if constexpr (!gives_hessian<Loss>) require(out.hessian.empty(), "hessian: this loss has none, expected an empty output");
-}
-
-}  // namespace detail
 
 /// evaluate: the value of a list loss over a batch, and on request its gradient.
 ///
@@ -209,7 +44,18 @@ double evaluate(const Loss& loss, const list_batch<T, Relevance>& batch, const o
 /// evaluate: the value of a similarity loss over a matrix, and on request its gradient; as for lists.
 template <class Loss, score T, class Relevance>
 requires similarity_loss<Loss, T, Relevance>
-double evaluate(const Loss& loss, const similarity_batch<T, Relevance>& batch, const outputs& out, context& ctx);
+double evaluate(const Loss& loss, const similarity_batch<T, Relevance>& given, const outputs& out, context& ctx) {
+  const detail::sole_use alone(ctx);
+  const similarity_batch<T, Relevance> batch = detail::with_shape(given);
+  detail::check_options(loss, out);
+  detail::check_shape(batch, out);
+  if constexpr (requires { loss.validate(batch); }) loss.validate(batch);
+  const bool check = ctx.checks == data_checks::on;
+  detail::check_weights("row_weights", batch.row_weights, batch.rows, "row", check);
+  detail::check_weights("column_weights", batch.column_weights, batch.columns, "column", check);
+  if (check) detail::check_values(loss, batch);
+  return detail::compute(loss, batch, out, ctx, 1.0);
+}
 
 /// evaluate on the calling thread with scratch of its own: allocates at each call. For tests and one-off values.
 template <class Loss, class Batch>
@@ -225,6 +71,3 @@ double evaluate(const Loss& loss, const Batch& batch, context& ctx) {
 }
 
 }  // namespace rankloss::inline RANKLOSS_ABI
-
-#include <rankloss/detail/base/finite.hpp>
-#include <rankloss/detail/lists/similarity_run.hpp>

@@ -1,24 +1,11 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <rankloss/batch.hpp>
-#include <rankloss/detail/band/neural_band.hpp>
-#include <rankloss/detail/band/sinkhorn_band.hpp>
-#include <rankloss/detail/base/require.hpp>
-#include <rankloss/detail/gains/ideal_dcg.hpp>
-#include <rankloss/detail/simd/lanes.hpp>
-#include <rankloss/detail/sorting/sorted_rows.hpp>
-#include <rankloss/evaluate.hpp>
 #include <rankloss/gain.hpp>
+#include <rankloss/loss.hpp>
 #include <rankloss/sorts/sinkhorn.hpp>
-#include <rankloss/workspace.hpp>
 
-#include <xsimd/xsimd.hpp>
-
-#include <algorithm>
-#include <cmath>
 #include <cstddef>
-#include <limits>
 #include <span>
 #include <string_view>
 
@@ -52,15 +39,6 @@ struct neural_ndcg {
   double tolerance = 1e-6;                                         ///< of the column sums, 0 to 1: closer to 1 than that it stops
   sinkhorn_derivative derivative = sinkhorn_derivative::unrolled;  ///< how the scaling is differentiated
 
-  template <class T>
-  static constexpr std::size_t group_longest() noexcept {
-    return 256;
-  }
-  template <class Arch>
-  static constexpr std::size_t group_size() noexcept {
-    return detail::lane_count<Arch>;
-  }
-
   void validate() const {
     sinkhorn{.sort = {.temperature = temperature}, .steps = steps, .tolerance = tolerance}.validate();
     detail::check_gain(gain, gain_table);
@@ -68,123 +46,15 @@ struct neural_ndcg {
   [[nodiscard]] bool takes(double y) const noexcept { return detail::takes_gain(gain, y); }
   [[nodiscard]] std::string_view expects() const noexcept { return detail::expects_gain; }
 
-  /// One list.
-  template <class T, class R, class Arch = xsimd::default_arch>
-  double operator()(const list<T, R>& items, const list_outputs<T>& out, workspace& scratch) const {
-    using V = detail::lanes<Arch>;
-    const std::size_t n = items.size();
-    const workspace::scope scope(scratch);
-    const std::span<T> gains = scratch.take<T>(n);
-    detail::fill_gains<Arch>(gain, gain_table, items.relevance, items.weights, gains);
-    const double best = detail::ideal_dcg<Arch, T>(ideal::sorted, cutoff, gains, scratch);
-    if (!(best > 0.0)) {
-      for (std::size_t i = 0; i < out.gradient.size(); ++i) out.gradient[i] = T{0};
-      return 0.0;
-    }
-    const detail::sorted_list<T> sorted = detail::sort_list<T>(items.scores, scratch);
-    detail::neural_band<Arch, T> band(sorted.x, temperature, scratch);
-    const std::span<double> slots = scratch.take<double>(n);
-    const std::span<double> values = band.take();
-    for (std::size_t i = 0; i < n; ++i) slots[i] = static_cast<double>(gains[sorted.order[i]]);
-    band.load(slots, values);
-    const std::span<double> discounts = band.take();
-    for (std::size_t i = 0; i < n; ++i) slots[i] = discount(i);
-    band.load(slots, discounts);
-    const sums_and_moments d = sums_of(band, !out.gradient.empty());
-    const V dcg = differentiate(band, true, values, discounts, d, scratch);
-    if (!out.gradient.empty()) {
-      const std::span<double> moment = scratch.take<double>(n);
-      band.store(d.sums, slots);
-      band.store(d.moments, moment);
-      detail::neural_gradient([&](std::size_t i) { return sorted.x[i]; }, n, temperature, slots.data(), moment.data());
-      for (std::size_t i = 0; i < n; ++i) out.gradient[sorted.order[i]] = static_cast<T>(-moment[i] / best);
-    }
-    return 1.0 - detail::sum_of(dcg) / best;
-  }
-
-  /// Short lists, one a lane.
-  template <class T, class R, class Arch = xsimd::default_arch>
-  void operator()(std::span<const list<T, R>> lists, std::span<const list_outputs<T>> out, std::span<double> values, workspace& scratch) const {
-    constexpr std::size_t w = detail::lane_count<Arch>;
-    const workspace::scope scope(scratch);
-    const detail::plain_rows<Arch> sorted = detail::sort_lanes<Arch, T, R>(lists, scratch);
-    const std::size_t rows = sorted.rows.rows;
-    const std::span<T> gains = scratch.take<T>(rows * w);
-    alignas(64) double best[w];
-    detail::group_gains<Arch>(gain, gain_table, ideal::sorted, cutoff, lists, rows, gains, scratch).store_aligned(best);
-
-    detail::neural_band<Arch, T> band(sorted, temperature, scratch);
-    const std::span<double> by_column = band.take();
-    const std::span<double> discounts = band.take();
-    std::fill(by_column.begin(), by_column.end(), 0.0);
-    std::fill(discounts.begin(), discounts.end(), 0.0);
-    sorted.rows.gather(gains.data(), by_column.data() + band.index(std::size_t{0}));
-    for (std::size_t i = 0; i < rows; ++i) detail::lanes<Arch>(discount(i)).store_aligned(discounts.data() + band.index(i));
-    const bool gradient = !out[0].gradient.empty();
-    const sums_and_moments d = sums_of(band, gradient);
-    alignas(64) double dcg[w];
-    differentiate(band, false, by_column, discounts, d, scratch).store_aligned(dcg);
-    const std::span<double> sum = scratch.take<double>(gradient ? rows : 0);
-    const std::span<double> moment = scratch.take<double>(gradient ? rows : 0);
-    for (std::size_t l = 0; l < lists.size(); ++l) {
-      values[l] = best[l] > 0.0 ? 1.0 - dcg[l] / best[l] : 0.0;
-      if (!gradient) continue;
-      const std::size_t n = lists[l].size();
-      for (std::size_t i = 0; i < n; ++i) {
-        sum[i] = d.sums[band.index(i) + l];
-        moment[i] = d.moments[band.index(i) + l];
-      }
-      detail::neural_gradient([&](std::size_t i) { return sorted.x[i * w + l]; }, n, temperature, sum.data(), moment.data());
-      const double factor = best[l] > 0.0 ? -1.0 / best[l] : 0.0;
-      for (std::size_t i = 0; i < n; ++i) out[l].gradient[sorted.rows.order[i * w + l] - l * rows] = static_cast<T>(factor * moment[i]);
-    }
-  }
-
   /// Whether the list counts in reduction::mean_of_relevant: something in it is worth more than 0.
   template <class T, class R>
   [[nodiscard]] bool has_relevance(const list<T, R>& items) const noexcept {
     return detail::any_gain(items, gain, gain_table);
   }
-
- private:
-  struct sums_and_moments {
-    std::span<double> sums, moments;
-  };
-  template <class Arch, class T>
-  static sums_and_moments sums_of(const detail::neural_band<Arch, T>& band, bool wanted) {
-    if (!wanted) return {};
-    const std::span<double> sums = band.take();
-    return {sums, band.take()};
-  }
-
-  [[nodiscard]] double discount(std::size_t position) const noexcept {
-    return cutoff > 0 && position >= cutoff ? 0.0 : 1.0 / std::log2(2.0 + static_cast<double>(position));
-  }
-
-  /// DCG of each lane; of its derivative by the logits, the column sums and moments.
-  template <class Arch, class T>
-  detail::lanes<Arch> differentiate(detail::neural_band<Arch, T>& band, bool one_list, std::span<const double> gains,
-                                    std::span<const double> discounts, const sums_and_moments& d, workspace& scratch) const {
-    using V = detail::lanes<Arch>;
-    const std::span<double> product = band.take();
-    band.apply(gains, product);
-    if (steps > 0) {
-      using scaled = detail::sinkhorn_band<Arch, T>;
-      const bool keep = !d.sums.empty() && derivative == sinkhorn_derivative::unrolled;
-      const scaled matrix(band, one_list, steps, tolerance, keep, scratch);
-      matrix.apply(gains, product);
-      if (!d.sums.empty())
-        matrix.pull(gains, discounts, d.sums, d.moments,
-                    derivative == sinkhorn_derivative::unrolled ? scaled::derivative::unrolled : scaled::derivative::implicit);
-    } else if (!d.sums.empty()) {
-      band.spread(product);
-      band.pull(gains, product, discounts, d.sums, d.moments);
-    }
-    V dcg(0.0);
-    for (std::size_t i = 0; i < band.rows(); ++i)
-      dcg = xsimd::fma(V::load_aligned(product.data() + band.index(i)), V::load_aligned(discounts.data() + band.index(i)), dcg);
-    return dcg;
-  }
 };
 
 }  // namespace rankloss::inline RANKLOSS_ABI
+
+#if !defined(RANKLOSS_FACES_ONLY)
+#include <rankloss/cpu/neural_ndcg.hpp>
+#endif

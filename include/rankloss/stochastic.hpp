@@ -80,7 +80,7 @@ struct stochastic {
     perturbed.scores = strided<const T>(scores.data(), n);
     for (std::size_t k = 0; k < samples; ++k) {
       perturb<T>(items.scores, noise, seed, items.number, static_cast<std::uint32_t>(k), scores);
-      value += loss(perturbed, own, scratch);
+      value += detail::compute(loss, perturbed, own, scratch);
       for (std::size_t i = 0; i < gradient.size(); ++i) gradient[i] += static_cast<double>(own.gradient[i]);
       for (std::size_t i = 0; i < hessian.size(); ++i) hessian[i] += static_cast<double>(own.hessian[i]);
     }

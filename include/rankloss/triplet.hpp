@@ -5,6 +5,7 @@
 #include <rankloss/detail/base/finite.hpp>
 #include <rankloss/detail/base/require.hpp>
 #include <rankloss/detail/data/check_data.hpp>
+#include <rankloss/detail/lists/similarity_run.hpp>
 #include <rankloss/detail/simd/item_rows.hpp>
 #include <rankloss/detail/simd/lanes.hpp>
 #include <rankloss/detail/sorting/argsort.hpp>

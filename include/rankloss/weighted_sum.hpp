@@ -97,7 +97,7 @@ requires(sizeof...(Losses) > 0) struct weighted_sum {
     bool first = true;
     for_each([&](const auto& term) {
       if (term.weight == 0.0) return;
-      value = detail::held_sum(value, term.loss.run(batch, term_out, ctx, times(term.weight, share)));
+      value = detail::held_sum(value, detail::compute(term.loss, batch, term_out, ctx, times(term.weight, share)));
       for (std::size_t l = 0; l < own.size(); ++l) out.per_list[l] = detail::held_sum(out.per_list[l], times(term.weight, own[l]));
       term_out.update = update::add;
       first = false;
@@ -113,30 +113,30 @@ requires(sizeof...(Losses) > 0) struct weighted_sum {
   template <class T, class R>
   requires(ranking_loss<Losses, T, R>&&...) double operator()(const list<T, R>& items, const list_outputs<T>& out, workspace& scratch) const {
     double value = 0.0;
-    add_up<T>(
-        std::span(&items, 1), std::span(&out, 1), std::span(&value, 1), scratch,
-        [&](const auto& loss, std::span<const list_outputs<T>> own, std::span<double> own_value) { own_value[0] = loss(items, own[0], scratch); });
+    add_up<T>(std::span(&items, 1), std::span(&out, 1), std::span(&value, 1), scratch,
+              [&](const auto& loss, std::span<const list_outputs<T>> own, std::span<double> own_value) {
+                own_value[0] = detail::compute(loss, items, own[0], scratch);
+              });
     return value;
   }
 
   /// Short lists, one a lane, where every term takes them so.
   template <class T, class R>
-  requires(detail::grouped_loss<Losses, xsimd::default_arch>&&...) void operator()(std::span<const list<T, R>> lists,
-                                                                                   std::span<const list_outputs<T>> out, std::span<double> values,
-                                                                                   workspace& scratch) const {
-    add_up<T>(lists, out, values, scratch,
-              [&](const auto& loss, std::span<const list_outputs<T>> own, std::span<double> own_values) { loss(lists, own, own_values, scratch); });
+  requires(detail::grouped_loss<Losses>&&...) void operator()(std::span<const list<T, R>> lists, std::span<const list_outputs<T>> out,
+                                                              std::span<double> values, workspace& scratch) const {
+    add_up<T>(lists, out, values, scratch, [&](const auto& loss, std::span<const list_outputs<T>> own, std::span<double> own_values) {
+      detail::compute(loss, lists, own, own_values, scratch);
+    });
   }
-  template <class Arch>
-  requires(detail::grouped_loss<Losses, Arch>&&...) static constexpr std::size_t group_size() noexcept {
-    return std::min({Losses::template group_size<Arch>()...});
+  static constexpr std::size_t group_size() noexcept requires(detail::grouped_loss<Losses>&&...) {
+    return std::min({engine<Losses, context>::group_size()...});
   }
   /// Where the terms disagree about the shortest lists none is grouped: what is computed of a list must not depend on its group.
   template <class T>
-  static constexpr std::size_t group_longest() noexcept {
+  requires(detail::grouped_loss<Losses>&&...) static constexpr std::size_t group_longest() noexcept {
     constexpr std::size_t shortest[] = {detail::shortest_grouped<Losses, T>()...};
     if (!std::ranges::all_of(shortest, [&](std::size_t s) { return s == shortest[0]; })) return 0;
-    return std::min({Losses::template group_longest<T>()...});
+    return std::min({engine<Losses, context>::template group_longest<T>()...});
   }
   template <class T>
   static constexpr std::size_t group_shortest() noexcept {

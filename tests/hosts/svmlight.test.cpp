@@ -3,8 +3,8 @@
 
 #include <rankloss/metrics/ndcg.hpp>
 
-#include "../support/allocations.hpp"
-#include "../support/text_file.hpp"
+#include "support/allocations.hpp"
+#include "support/text_file.hpp"
 
 #include <catch2/catch.hpp>
 

@@ -12,7 +12,7 @@
 #include <rankloss/metrics/recall.hpp>
 #include <rankloss/metrics/reciprocal_rank.hpp>
 
-#include "../support/text_file.hpp"
+#include "support/text_file.hpp"
 
 #include <catch2/catch.hpp>
 

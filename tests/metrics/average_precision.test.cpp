@@ -3,10 +3,10 @@
 
 #include <rankloss/threads.hpp>
 
-#include "../support/missed_checks.hpp"
-#include "../support/one_list.hpp"
-#include "../support/rank_functions.hpp"
-#include "../support/tied_orders.hpp"
+#include "support/missed_checks.hpp"
+#include "support/one_list.hpp"
+#include "support/rank_functions.hpp"
+#include "support/tied_orders.hpp"
 
 #include <catch2/catch.hpp>
 

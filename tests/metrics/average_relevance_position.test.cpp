@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <rankloss/metrics/average_relevance_position.hpp>
 
-#include "../support/below_zero.hpp"
-#include "../support/one_list.hpp"
-#include "../support/rank_functions.hpp"
-#include "../support/tied_orders.hpp"
+#include "support/below_zero.hpp"
+#include "support/one_list.hpp"
+#include "support/rank_functions.hpp"
+#include "support/tied_orders.hpp"
 
 #include <catch2/catch.hpp>
 

@@ -3,11 +3,11 @@
 
 #include <rankloss/threads.hpp>
 
-#include "../support/below_zero.hpp"
-#include "../support/missed_checks.hpp"
-#include "../support/one_list.hpp"
-#include "../support/rank_functions.hpp"
-#include "../support/tied_orders.hpp"
+#include "support/below_zero.hpp"
+#include "support/missed_checks.hpp"
+#include "support/one_list.hpp"
+#include "support/rank_functions.hpp"
+#include "support/tied_orders.hpp"
 
 #include <catch2/catch.hpp>
 

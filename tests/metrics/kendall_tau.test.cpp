@@ -3,8 +3,8 @@
 
 #include <rankloss/threads.hpp>
 
-#include "../support/one_list.hpp"
-#include "../support/tied_orders.hpp"
+#include "support/one_list.hpp"
+#include "support/tied_orders.hpp"
 
 #include <catch2/catch.hpp>
 

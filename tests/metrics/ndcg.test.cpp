@@ -5,12 +5,12 @@
 #include <rankloss/sndcg.hpp>
 #include <rankloss/threads.hpp>
 
-#include "../support/below_zero.hpp"
-#include "../support/missed_checks.hpp"
-#include "../support/one_list.hpp"
-#include "../support/peer_retrieval.hpp"
-#include "../support/rank_functions.hpp"
-#include "../support/tied_orders.hpp"
+#include "support/below_zero.hpp"
+#include "support/missed_checks.hpp"
+#include "support/one_list.hpp"
+#include "support/peer_retrieval.hpp"
+#include "support/rank_functions.hpp"
+#include "support/tied_orders.hpp"
 
 #include <catch2/catch.hpp>
 

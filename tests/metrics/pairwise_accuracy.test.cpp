@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <rankloss/metrics/pairwise_accuracy.hpp>
 
-#include "../support/one_list.hpp"
-#include "../support/tied_orders.hpp"
+#include "support/one_list.hpp"
+#include "support/tied_orders.hpp"
 
 #include <catch2/catch.hpp>
 

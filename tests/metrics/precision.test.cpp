@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <rankloss/metrics/precision.hpp>
 
-#include "../support/missed_checks.hpp"
-#include "../support/one_list.hpp"
-#include "../support/rank_functions.hpp"
-#include "../support/tied_orders.hpp"
+#include "support/missed_checks.hpp"
+#include "support/one_list.hpp"
+#include "support/rank_functions.hpp"
+#include "support/tied_orders.hpp"
 
 #include <catch2/catch.hpp>
 

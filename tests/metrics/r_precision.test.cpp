@@ -4,9 +4,9 @@
 #include <rankloss/metrics/precision.hpp>
 #include <rankloss/metrics/recall.hpp>
 
-#include "../support/missed_checks.hpp"
-#include "../support/one_list.hpp"
-#include "../support/tied_orders.hpp"
+#include "support/missed_checks.hpp"
+#include "support/one_list.hpp"
+#include "support/tied_orders.hpp"
 
 #include <catch2/catch.hpp>
 

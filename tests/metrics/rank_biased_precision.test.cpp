@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <rankloss/metrics/rank_biased_precision.hpp>
 
-#include "../support/below_zero.hpp"
-#include "../support/missed_checks.hpp"
-#include "../support/one_list.hpp"
-#include "../support/rank_functions.hpp"
-#include "../support/tied_orders.hpp"
+#include "support/below_zero.hpp"
+#include "support/missed_checks.hpp"
+#include "support/one_list.hpp"
+#include "support/rank_functions.hpp"
+#include "support/tied_orders.hpp"
 
 #include <catch2/catch.hpp>
 

@@ -4,7 +4,7 @@
 #include <rankloss/bidirectional.hpp>
 #include <rankloss/threads.hpp>
 
-#include "../support/tied_orders.hpp"
+#include "support/tied_orders.hpp"
 
 #include <catch2/catch.hpp>
 

@@ -2,7 +2,7 @@
 #include <rankloss/pairs/function.hpp>
 #include <rankloss/pairwise.hpp>
 
-#include "../support/pair_checks.hpp"
+#include "support/pair_checks.hpp"
 
 #include <catch2/catch.hpp>
 

@@ -4,8 +4,8 @@
 #include <rankloss/pairs/weight.hpp>
 #include <rankloss/ranknet.hpp>
 
-#include "../support/below_zero.hpp"
-#include "../support/pair_checks.hpp"
+#include "support/below_zero.hpp"
+#include "support/pair_checks.hpp"
 
 #include <catch2/catch.hpp>
 

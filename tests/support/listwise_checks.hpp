@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include "../data/listwise_vectors.hpp"
+#include "data/listwise_vectors.hpp"
 #include "listwise_reference.hpp"
 
 #include <rankloss/evaluate.hpp>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <rankloss/detail/band/neural_band.hpp>
 
-#include "../support/lay_lists.hpp"
+#include "support/lay_lists.hpp"
 
 #include <catch2/catch.hpp>
 

@@ -3,9 +3,9 @@
 
 #include <rankloss/workspace.hpp>
 
-#include "../support/lay_lists.hpp"
-#include "../support/listwise_reference.hpp"
-#include "../support/tied_orders.hpp"
+#include "support/lay_lists.hpp"
+#include "support/listwise_reference.hpp"
+#include "support/tied_orders.hpp"
 
 #include <catch2/catch.hpp>
 

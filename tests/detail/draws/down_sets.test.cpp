@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <rankloss/detail/draws/down_sets.hpp>
 
-#include "../support/order_reference.hpp"
-#include "../support/tied_orders.hpp"
+#include "support/order_reference.hpp"
+#include "support/tied_orders.hpp"
 
 #include <catch2/catch.hpp>
 

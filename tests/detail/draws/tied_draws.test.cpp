@@ -3,8 +3,8 @@
 
 #include <rankloss/workspace.hpp>
 
-#include "../support/listwise_reference.hpp"
-#include "../support/tied_orders.hpp"
+#include "support/listwise_reference.hpp"
+#include "support/tied_orders.hpp"
 
 #include <catch2/catch.hpp>
 

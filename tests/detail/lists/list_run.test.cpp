@@ -4,7 +4,7 @@
 #include <rankloss/evaluate.hpp>
 #include <rankloss/threads.hpp>
 
-#include "../support/tied_orders.hpp"
+#include "support/tied_orders.hpp"
 
 #include <catch2/catch.hpp>
 
@@ -49,10 +49,7 @@ struct plain_sum {
 struct grouped_sum : plain_sum {
   std::vector<std::vector<std::size_t>>* calls;
 
-  template <class Arch>
-  static constexpr std::size_t group_size() {
-    return 3;
-  }
+  static constexpr std::size_t group_size() { return 3; }
   template <class T>
   static constexpr std::size_t group_longest() {
     return 6;

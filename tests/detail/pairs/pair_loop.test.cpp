@@ -3,7 +3,7 @@
 
 #include <rankloss/pairs/function.hpp>
 
-#include "../support/reference.hpp"
+#include "support/reference.hpp"
 
 #include <catch2/catch.hpp>
 

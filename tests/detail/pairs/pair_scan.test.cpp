@@ -4,8 +4,8 @@
 #include <rankloss/evaluate.hpp>
 #include <rankloss/pairwise.hpp>
 
-#include "../support/pair_reference.hpp"
-#include "../support/shared_losses.hpp"
+#include "support/pair_reference.hpp"
+#include "support/shared_losses.hpp"
 
 #include <catch2/catch.hpp>
 

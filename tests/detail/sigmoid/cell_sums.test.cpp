@@ -4,8 +4,8 @@
 #include <rankloss/detail/sorting/sorted_rows.hpp>
 #include <rankloss/workspace.hpp>
 
-#include "../support/reference.hpp"
-#include "../support/tied_orders.hpp"
+#include "support/reference.hpp"
+#include "support/tied_orders.hpp"
 
 #include <catch2/catch.hpp>
 

@@ -3,8 +3,8 @@
 
 #include <rankloss/workspace.hpp>
 
-#include "../support/reference.hpp"
-#include "../support/tied_orders.hpp"
+#include "support/reference.hpp"
+#include "support/tied_orders.hpp"
 
 #include <catch2/catch.hpp>
 

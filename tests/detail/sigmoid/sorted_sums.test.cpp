@@ -3,7 +3,7 @@
 
 #include <rankloss/workspace.hpp>
 
-#include "../support/reference.hpp"
+#include "support/reference.hpp"
 
 #include <catch2/catch.hpp>
 

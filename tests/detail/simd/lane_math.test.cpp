@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <rankloss/detail/simd/lane_math.hpp>
 
-#include "../support/reference.hpp"
+#include "support/reference.hpp"
 
 #include <catch2/catch.hpp>
 

@@ -3,7 +3,7 @@
 
 #include <rankloss/workspace.hpp>
 
-#include "../support/tied_orders.hpp"
+#include "support/tied_orders.hpp"
 
 #include <catch2/catch.hpp>
 

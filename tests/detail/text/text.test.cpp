@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <rankloss/detail/text/text.hpp>
 
-#include "../support/text_file.hpp"
+#include "support/text_file.hpp"
 
 #include <catch2/catch.hpp>
 

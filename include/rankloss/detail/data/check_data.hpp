@@ -4,6 +4,7 @@
 #include <rankloss/batch.hpp>
 #include <rankloss/detail/base/finite.hpp>
 #include <rankloss/detail/base/require.hpp>
+#include <rankloss/loss.hpp>
 
 #include <concepts>
 #include <cstddef>
@@ -45,15 +46,6 @@ inline void check_offsets(const positions& offsets, std::size_t items, std::stri
           ")");
 }
 
-/// Calls visit for a loss, or for each of those that it is made of.
-template <class Loss, class Visit>
-void for_each_part(const Loss& loss, const Visit& visit) {
-  if constexpr (requires { loss.for_each_part(visit); })
-    loss.for_each_part(visit);
-  else
-    visit(loss);
-}
-
 /// Whether a relevance is not finite, or none that the loss takes. Without a branch, so that find_first reads vectors.
 template <class Loss, class R>
 [[nodiscard]] bool refuses_relevance(const Loss& loss, const R& y) {
@@ -86,6 +78,21 @@ inline void check_weights(std::string_view field, const reals& weights, std::siz
   if (!check_values) return;
   for (std::size_t i = 0; i < weights.size(); ++i)
     require(weights.is_finite(i) && weights[i] >= 0.0, field, ": ", weights[i], " at ", unit, " ", i, ", expected a finite number >= 0");
+}
+
+inline void check_output(std::string_view field, std::size_t size, std::size_t expected, std::string_view of) {
+  require(size == 0 || size == expected, field, ": size ", size, ", expected ", expected, " (", of, ")");
+}
+
+/// The same for what is written item by item: a matrix is such an output where it lies in the order of rows, or its rows are `stride` apart as those
+/// of a dense batch are.
+inline void check_output(std::string_view field, const shaped<real_output>& out, std::size_t expected, std::string_view of, std::size_t stride = 0) {
+  if (const auto& shape = out.shape()) {
+    const std::size_t apart = stride > 0 ? stride : shape->columns;
+    require(shape->lies_in_rows(shape->columns) || shape->lies_in_rows(apart), field, ": a matrix with strides ", shape->row_stride, " and ",
+            shape->column_stride, ", expected ", apart, " and 1, as the scores lie; of lists that are apart rows_of or columns_of make an output");
+  }
+  check_output(field, out.size(), expected, of);
 }
 
 }  // namespace rankloss::inline RANKLOSS_ABI::detail

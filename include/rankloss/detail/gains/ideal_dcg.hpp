@@ -2,6 +2,7 @@
 #pragma once
 
 #include <rankloss/batch.hpp>
+#include <rankloss/detail/gains/fill_gains.hpp>
 #include <rankloss/detail/simd/lane_math.hpp>
 #include <rankloss/detail/simd/lanes.hpp>
 #include <rankloss/detail/sorting/argsort.hpp>

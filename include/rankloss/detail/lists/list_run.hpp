@@ -3,12 +3,11 @@
 
 #include <rankloss/batch.hpp>
 #include <rankloss/context.hpp>
-#include <rankloss/detail/base/finite.hpp>
-#include <rankloss/detail/data/check_data.hpp>
 #include <rankloss/detail/data/weighted_mean.hpp>
+#include <rankloss/detail/lists/list_source.hpp>
+#include <rankloss/detail/lists/output_sink.hpp>
+#include <rankloss/loss.hpp>
 #include <rankloss/workspace.hpp>
-
-#include <xsimd/xsimd.hpp>
 
 #include <algorithm>
 #include <array>
@@ -22,71 +21,31 @@
 
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
-/// A loss that takes several short lists at once, one a SIMD lane: up to `group_size<Arch>()` lists of at most `group_longest<T>()` items.
-/// What it computes of a list must not depend on the others of the group; lists of up to `group_shortest<T>()` items, where the loss has
-/// that, never share a group with longer ones.
-template <class Loss, class Arch>
-concept grouped_loss = requires {
-  { Loss::template group_size<Arch>() } -> std::convertible_to<std::size_t>;
-  { Loss::template group_longest<double>() } -> std::convertible_to<std::size_t>;
-};
-
-template <class Loss, class Arch>
-consteval std::size_t most_lists() {
-  if constexpr (grouped_loss<Loss, Arch>)
-    return Loss::template group_size<Arch>();
-  else
-    return 1;
-}
-
-template <class Loss, class Arch, class T>
-consteval std::size_t longest_grouped() {
-  if constexpr (grouped_loss<Loss, Arch>)
-    return Loss::template group_longest<T>();
-  else
-    return 0;
-}
-
-template <class Loss, class T>
-consteval std::size_t shortest_grouped() {
-  if constexpr (requires { Loss::template group_shortest<T>(); })
-    return Loss::template group_shortest<T>();
-  else
-    return 0;
-}
-
-/// Whether a list holds something relevant, by the loss's own rule where it has one.
-template <class Loss, class T, class Relevance>
-[[nodiscard]] bool has_relevance(const Loss& loss, const list<T, Relevance>& items) {
-  if constexpr (requires { loss.has_relevance(items); }) {
-    return loss.has_relevance(items);
-  } else {
-    for (std::size_t i = 0; i < items.size(); ++i)
-      if (items.relevance[i] > Relevance{0} && (items.weights.empty() || items.weights[i] > 0.0)) return true;
-    return false;
-  }
-}
-
 /// Runs a list loss over the lists of a source, in parallel and in any order, and sums in list order.
 ///
-/// A source is a view of lists in the host's memory: lists(), size(l), scores(l), relevance(l, scratch), weights(l, scratch), list_weight(l),
-/// masked(), kept(l, i), any_missed(), missed(l, i), place(l, out) (first item and step of the list's part of an output), padding(l) (items behind
-/// the list whose outputs are 0). Lists go to the loss as they lie; those with masked or missed items are first packed into scratch. A gradient goes
-/// straight to the host's memory where its type and the update mode allow, else by way of scratch.
-template <class Loss, class Source>
+/// Lists go to the loss's engine as they lie; those with masked or missed items are first packed into scratch.
+template <class Loss, list_source Source>
 class list_run {
-  using Arch = xsimd::default_arch;  // of this translation unit, as the inline namespace says
   using T = typename Source::score_type;
   using Relevance = typename Source::relevance_type;
   using list_type = list<T, Relevance>;
-  static constexpr std::size_t group_size = most_lists<Loss, Arch>();
-  static constexpr std::size_t group_longest = longest_grouped<Loss, Arch, T>();
+  static constexpr std::size_t group_size = most_lists<Loss>();
+  static constexpr std::size_t group_longest = longest_grouped<Loss, T>();
   static constexpr std::size_t group_shortest = shortest_grouped<Loss, T>();
   static constexpr std::size_t task_items = 4096;  // enough work a task to hide the cost of handing it out
 
+  static_assert(list_sink<output_sink<Source>, T>);
+
  public:
   list_run(const Loss& loss, const Source& source, rankloss::reduction reduction, const outputs& out, context& ctx)
-      : loss_(loss), source_(source), reduction_(reduction), out_(out), context_(ctx), scope_(ctx.scratch()) {}
+      : loss_(loss),
+        source_(source),
+        reduction_(reduction),
+        out_(out),
+        gradient_(source, out.gradient, out),
+        hessian_(source, out.hessian, out),
+        context_(ctx),
+        scope_(ctx.scratch()) {}
 
   /// @param share  factor on the value and on what is written, such as a direction's share of a mean
   double operator()(double share = 1.0) {
@@ -188,71 +147,6 @@ class list_run {
     return {{scores.data(), n}, {relevance.data(), all}, {weights.data(), weights.size()}, l};
   }
 
-  [[nodiscard]] bool direct(const shaped<real_output>& out) const {
-    return out_.update == update::overwrite && !source_.masked() && out.visit([](auto* memory) { return std::is_same_v<decltype(memory), T*>; });
-  }
-
-  /// Where the loss is to write: the host's memory or scratch.
-  [[nodiscard]] strided<T> target(const shaped<real_output>& out, std::size_t l, workspace& scratch) const {
-    if (out.empty()) return {};
-    const std::size_t n = sizes_[l];
-    if (!direct(out)) return {scratch.take<T>(n)};
-    const std::pair<std::size_t, std::ptrdiff_t> at = source_.place(l, out);
-    return out.visit([&](auto* memory) -> strided<T> {
-      if constexpr (std::is_same_v<decltype(memory), T*>)
-        return {memory + at.first, n, at.second};
-      else
-        return {};
-    });
-  }
-
-  /// Whether a factor may be applied in S: it keeps its digits in S, and no number of S times it is beyond the largest.
-  template <class S>
-  [[nodiscard]] static bool narrow(double factor) noexcept {
-    return std::abs(factor) <= 1.0 && std::abs(factor) >= static_cast<double>(std::numeric_limits<S>::min());
-  }
-
-  /// Brings what the loss has written to its final place and scale.
-  void commit(const shaped<real_output>& out, std::size_t l, const strided<T>& written) const {
-    if (out.empty()) return;
-    const double factor = held_as<double>(out_.scale * mean_.part(weight(l)));
-    if (direct(out)) {
-      if (factor == 1.0) return;
-      if (!narrow<T>(factor)) {
-        for (std::size_t i = 0; i < written.size(); ++i) written[i] = held_as<T>(static_cast<double>(written[i]) * factor);
-      } else if (written.stride() == 1) {
-        T* memory = written.data();
-        for (std::size_t i = 0; i < written.size(); ++i) memory[i] *= static_cast<T>(factor);
-      } else {
-        for (std::size_t i = 0; i < written.size(); ++i) written[i] *= static_cast<T>(factor);
-      }
-      return;
-    }
-    out.visit([&](auto* memory) {
-      using G = std::remove_pointer_t<decltype(memory)>;
-      using wide = std::common_type_t<G, T>;
-      const double rounded = narrow<wide>(factor) ? static_cast<double>(static_cast<wide>(factor)) : factor;
-      const auto [first, step] = source_.place(l, out);
-      std::size_t from = 0;
-      for (std::size_t i = 0; i < source_.size(l); ++i) {
-        G& to = *(memory + first + static_cast<std::ptrdiff_t>(i) * step);
-        const bool kept = !source_.masked() || source_.kept(l, i);
-        const wide g = kept ? held_as<wide>(static_cast<double>(written[from++]) * rounded) : wide{0};
-        to = held_as<G>(out_.update == update::add ? static_cast<double>(to) + static_cast<double>(g) : static_cast<double>(g));
-      }
-    });
-  }
-
-  void clear_padding(const shaped<real_output>& out, std::size_t l) const {
-    const std::size_t padding = source_.padding(l);
-    if (out.empty() || padding == 0 || out_.update == update::add) return;
-    const std::pair<std::size_t, std::ptrdiff_t> at = source_.place(l, out);
-    out.visit([&](auto* memory) {
-      for (std::size_t i = 0; i < padding; ++i)
-        memory[static_cast<std::ptrdiff_t>(at.first) + static_cast<std::ptrdiff_t>(source_.size(l) + i) * at.second] = 0;
-    });
-  }
-
   /// Runs the next list or group of lists of the order; returns how many it took.
   std::size_t run_some(std::size_t at, std::size_t end, workspace& scratch) {
     const workspace::scope scope(scratch);
@@ -268,25 +162,25 @@ class list_run {
     for (std::size_t i = 0; i < count; ++i) {
       const std::size_t l = order_[at + i];
       lists[i] = view(l, scratch);
-      written[i] = {target(out_.gradient, l, scratch), target(out_.hessian, l, scratch)};
+      written[i] = {gradient_.target(l, sizes_[l], scratch), hessian_.target(l, sizes_[l], scratch)};
     }
     if (size == 0) {
       values_[order_[at]] = 0.0;
     } else if (size <= group_longest) {
-      if constexpr (grouped_loss<Loss, Arch>) {
+      if constexpr (grouped_loss<Loss>) {
         std::array<double, group_size> values;
-        loss_(std::span<const list_type>(lists.data(), count), std::span<const list_outputs<T>>(written.data(), count),
-              std::span<double>(values.data(), count), scratch);
+        compute(loss_, std::span<const list_type>(lists.data(), count), std::span<const list_outputs<T>>(written.data(), count),
+                std::span<double>(values.data(), count), scratch);
         for (std::size_t i = 0; i < count; ++i) values_[order_[at + i]] = values[i];
       }
     } else {
-      values_[order_[at]] = loss_(lists[0], written[0], scratch);
+      values_[order_[at]] = compute(loss_, lists[0], written[0], scratch);
     }
     for (std::size_t i = 0; i < count; ++i) {
-      commit(out_.gradient, order_[at + i], written[i].gradient);
-      commit(out_.hessian, order_[at + i], written[i].hessian);
-      clear_padding(out_.gradient, order_[at + i]);
-      clear_padding(out_.hessian, order_[at + i]);
+      const std::size_t l = order_[at + i];
+      const double factor = mean_.part(weight(l));
+      gradient_.commit(l, written[i].gradient, factor);
+      hessian_.commit(l, written[i].hessian, factor);
     }
     return count;
   }
@@ -295,6 +189,8 @@ class list_run {
   const Source& source_;
   rankloss::reduction reduction_;
   const outputs& out_;
+  output_sink<Source> gradient_;
+  output_sink<Source> hessian_;
   context& context_;
   workspace::scope scope_;
   std::span<std::size_t> sizes_;   // [lists] items that have a rank

@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <rankloss/batch.hpp>
+#include <rankloss/detail/gains/fill_gains.hpp>
+#include <rankloss/detail/gains/ideal_dcg.hpp>
+#include <rankloss/detail/sigmoid/cell_sums.hpp>
+#include <rankloss/detail/sigmoid/smooth_dcg.hpp>
+#include <rankloss/detail/simd/lanes.hpp>
+#include <rankloss/detail/sorting/sorted_rows.hpp>
+#include <rankloss/evaluate.hpp>
+#include <rankloss/sndcg.hpp>
+#include <rankloss/workspace.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+namespace rankloss::inline RANKLOSS_ABI {
+namespace detail {
+
+/// Short lists go one a lane, the shortest pair by pair; a long list is cut into cells where its scores are dense, and laid over all lanes where not.
+struct sndcg_engine {
+  using Arch = xsimd::default_arch;  // of this translation unit, as the inline namespace says
+
+  /// Longer lists are laid over all lanes or cut into cells. In double the chains of a scan lose digits where more items than this crowd.
+  template <class T>
+  static constexpr std::size_t group_longest() noexcept {
+    return sizeof(T) == 4 ? 256 : 64;
+  }
+
+  /// Up to so many items all pairs take less time than sort and scans (docs/algorithms.md).
+  template <class T>
+  static constexpr std::size_t group_shortest() noexcept {
+    return sizeof(T) == 4 ? 8 : 12;
+  }
+
+  static constexpr std::size_t group_size() noexcept { return lane_count<Arch>; }
+
+  /// One list.
+  template <class T, class R>
+  static double run(const sndcg& loss, const list<T, R>& items, const list_outputs<T>& out, workspace& scratch) {
+    using V = lanes<Arch>;
+    const std::size_t n = items.size();
+    const workspace::scope scope(scratch);
+    const std::span<T> gains = scratch.take<T>(n);
+    fill_gains<Arch>(loss.gain, loss.gain_table, items.relevance, items.weights, gains);
+    const double best = ideal_dcg<Arch, T>(loss.ideal, loss.cutoff, gains, scratch);
+    if (!(best > 0.0)) {
+      for (std::size_t i = 0; i < out.gradient.size(); ++i) out.gradient[i] = T{0};
+      for (std::size_t i = 0; i < out.hessian.size(); ++i) out.hessian[i] = T{0};
+      return 0.0;
+    }
+    cell_list<Arch, T> cells;
+    const bool by_cells = out.hessian.empty();
+    const std::span<T> by_slot = scratch.take<T>(by_cells ? n : 0);
+    if (by_cells && cells.cut_by_grid(items.scores, loss.temperature, gains, by_slot, scratch))
+      return 1.0 - differentiate(loss, cells, by_slot, best, out.gradient, scratch) / best;
+    const sorted_list<T> sorted = sort_list<T>(items.scores, scratch);
+    if (by_cells && cells.cut_sorted(sorted.x, sorted.order, loss.temperature, gains, by_slot, scratch))
+      return 1.0 - differentiate(loss, cells, by_slot, best, out.gradient, scratch) / best;
+    const sorted_rows<Arch> rows = lay_in_rows<Arch, T>(sorted, loss.temperature, scratch);
+    const std::span<T> gain_rows = scratch.take<T>(rows.rows * lane_count<Arch>);
+    rows.gather(gains.data(), gain_rows.data());
+    const V dcg = differentiate<T>(loss, rows, gain_rows.data(), V(1.0 / best), out, scratch);
+    return 1.0 - sum_of(dcg) / best;
+  }
+
+  /// Short lists, one a lane.
+  template <class T, class R>
+  static void run(const sndcg& loss, std::span<const list<T, R>> lists, std::span<const list_outputs<T>> out, std::span<double> values,
+                  workspace& scratch) {
+    using V = lanes<Arch>;
+    constexpr std::size_t w = lane_count<Arch>;
+    const workspace::scope scope(scratch);
+    const bool plain = longest_of(lists) <= group_shortest<T>();
+    const plain_rows<Arch> unsorted = plain ? lay_group<Arch, T, R>(lists, scratch) : plain_rows<Arch>{};
+    const sorted_rows<Arch> sorted = plain ? unsorted.rows : sort_group<Arch, T, R>(lists, loss.temperature, scratch);
+    const std::size_t rows = sorted.rows;
+    const std::span<T> gains = scratch.take<T>(rows * w);
+    alignas(64) double best[w];
+    const V ideals = group_gains<Arch>(loss.gain, loss.gain_table, loss.ideal, loss.cutoff, lists, rows, gains, scratch);
+    ideals.store_aligned(best);
+    const std::span<T> gain_rows = scratch.take<T>(rows * w);
+    sorted.gather(gains.data(), gain_rows.data());
+
+    // The lists' outputs are written by item, then copied to where each belongs.
+    const bool gradient = !out[0].gradient.empty();
+    const bool hessian = !out[0].hessian.empty();
+    const std::span<T> gradients = scratch.take<T>(gradient ? rows * w : 0);
+    const std::span<T> hessians = scratch.take<T>(hessian ? rows * w : 0);
+    const V share = xsimd::select(ideals > V(0.0), V(1.0) / ideals, V(0.0));
+    alignas(64) double dcg[w];
+    const list_outputs<T> by_item{{gradients}, {hessians}};
+    (plain ? differentiate<T>(loss, unsorted, gain_rows.data(), share, by_item, scratch)
+           : differentiate<T>(loss, sorted, gain_rows.data(), share, by_item, scratch))
+        .store_aligned(dcg);
+    for (std::size_t l = 0; l < lists.size(); ++l) {
+      values[l] = best[l] > 0.0 ? 1.0 - dcg[l] / best[l] : 0.0;
+      if (gradient) copy(gradients.data() + l * rows, out[l].gradient);
+      if (hessian) copy(hessians.data() + l * rows, out[l].hessian);
+    }
+  }
+
+ private:
+  /// DCG of each lane; writes the derivatives of the loss by item. `share` is 1 / ideal DCG.
+  template <class T, class S>
+  static lanes<Arch> differentiate(const sndcg& loss, const sorted_rows<Arch>& sorted, S* gains, const lanes<Arch>& share, const list_outputs<T>& out,
+                                   workspace& scratch) {
+    return differentiate<T>(loss, sorted, share, out, [&]<wanted Wanted>(auto emit) {
+      return smooth_dcg<T, Wanted>(sorted, gains, static_cast<double>(loss.cutoff), scratch, emit);
+    });
+  }
+  template <class T, class S>
+  static lanes<Arch> differentiate(const sndcg& loss, const plain_rows<Arch>& unsorted, S* gains, const lanes<Arch>& share,
+                                   const list_outputs<T>& out, workspace& scratch) {
+    return differentiate<T>(loss, unsorted.rows, share, out, [&]<wanted Wanted>(auto emit) {
+      return smooth_dcg<T, Wanted>(unsorted, loss.temperature, gains, static_cast<double>(loss.cutoff), scratch, emit);
+    });
+  }
+  /// run.operator()<what is wanted>(emit)
+  template <class T, class Run>
+  static lanes<Arch> differentiate(const sndcg& loss, const sorted_rows<Arch>& rows, const lanes<Arch>& share, const list_outputs<T>& out, Run run) {
+    using V = lanes<Arch>;
+    const V first = -share / V(loss.temperature);
+    const V second = first / V(loss.temperature);
+    if (!out.hessian.empty())
+      return run.template operator()<wanted::hessian>([&](std::size_t i, const V& g, const V& h) {
+        if (!out.gradient.empty()) rows.scatter(i, g * first, out.gradient);
+        rows.scatter(i, h * second, out.hessian);
+      });
+    if (!out.gradient.empty())
+      return run.template operator()<wanted::gradient>([&](std::size_t i, const V& g, const V&) { rows.scatter(i, g * first, out.gradient); });
+    return run.template operator()<wanted::value>([](std::size_t, const V&, const V&) {});
+  }
+
+  template <class T>
+  static double differentiate(const sndcg& loss, const cell_list<Arch, T>& cells, std::span<T> by_slot, double best, const strided<T>& gradient,
+                              workspace& scratch) {
+    using V = lanes<Arch>;
+    const std::span<const std::uint32_t> slots = cells.slots();
+    const auto k = static_cast<double>(loss.cutoff);
+    if (gradient.empty()) return smooth_dcg<T, wanted::value>(cells, by_slot, k, scratch, V(0.0));
+    const double dcg = smooth_dcg<T, wanted::gradient>(cells, by_slot, k, scratch, V(-1.0 / (best * loss.temperature)));
+    for (std::size_t i = 0; i < slots.size(); ++i) {
+      gradient[i] = by_slot[slots[i]];
+      prefetch_ahead(by_slot.data() + slots[i]);
+    }
+    return dcg;
+  }
+
+  template <class T>
+  static void copy(const T* from, const strided<T>& to) noexcept {
+    for (std::size_t i = 0; i < to.size(); ++i) to[i] = from[i];
+  }
+};
+
+}  // namespace detail
+
+template <>
+struct engine<sndcg, context> : detail::sndcg_engine {};
+
+}  // namespace rankloss::inline RANKLOSS_ABI

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <rankloss/batch.hpp>
+#include <rankloss/detail/data/weighted_mean.hpp>
+#include <rankloss/detail/simd/lane_math.hpp>
+#include <rankloss/detail/simd/lanes.hpp>
+#include <rankloss/gain.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <numbers>
+#include <span>
+#include <type_traits>
+
+namespace rankloss::inline RANKLOSS_ABI::detail {
+
+/// The factor that brings gains or relevance whose greatest is very small or very large near 1; 1 for others.
+[[nodiscard]] inline double gain_unit(double largest) noexcept {
+  return largest > 0.0 && !(largest >= 1e-30 && largest <= 1e30) ? unit_of(largest) : 1.0;
+}
+
+/// The factor on the gains of fill_gains, a power of two. That of exponential gains of grades beyond 100, 2^-grade of the greatest, is not in it.
+template <class R>
+[[nodiscard]] double unit_of_gains(gain kind, std::span<const double> table, const strided<const R>& relevance) {
+  double largest = 0.0;
+  if (kind == gain::table) {
+    for (std::size_t i = 0; i < relevance.size(); ++i) largest = std::max(largest, worth_in(table, static_cast<double>(relevance[i])));
+  } else if (relevance.size() > 0) {
+    largest = static_cast<double>(extremes_of(relevance).most);
+    if (kind == gain::exponential && largest >= 1e-30) return 1.0;
+  }
+  return gain_unit(largest);
+}
+
+/// Gains of one list, times the item weights, scaled by factors of the list where they would overflow or lose digits: an NDCG does not depend on it.
+/// A relevance below 0, which data checks refuse, counts as 0 where it comes unchecked, so that quotients of gains stay finite.
+template <class Arch, class R, class S>
+void fill_gains(gain kind, std::span<const double> table, const strided<const R>& relevance, const strided<const double>& weights,
+                std::span<S> gains) {
+  using batch = lanes<Arch>;
+  constexpr std::size_t w = lane_count<Arch>;
+  const std::size_t n = relevance.size();
+  if (n == 0) return;
+  if (kind == gain::table) {
+    const double unit = unit_of_gains(kind, table, relevance);
+    for (std::size_t i = 0; i < n; ++i) gains[i] = static_cast<S>(unit * worth_in(table, static_cast<double>(relevance[i])));
+  } else if (kind == gain::linear) {
+    const double unit = unit_of_gains(kind, table, relevance);
+    for (std::size_t i = 0; i < n; ++i) gains[i] = static_cast<S>(unit * std::max(static_cast<double>(relevance[i]), 0.0));
+  } else {
+    const auto fill_from = [&](const auto& grades, const auto& row_at) {
+      const auto largest = static_cast<double>(extremes_of(grades).most);
+      if (largest > 0.0 && largest < 1e-30) {  // 2^y - 1 = y ln 2
+        const double unit = gain_unit(largest);
+        for (std::size_t i = 0; i < n; ++i) gains[i] = static_cast<S>(std::numbers::ln2 * (unit * std::max(static_cast<double>(grades[i]), 0.0)));
+        return;
+      }
+      // Beyond 2^100 the "- 1" has long been rounded away.
+      const batch shift(largest > 100.0 ? largest : 0.0);
+      const batch lowest(largest > 100.0 ? -1000.0 : 0.0);
+      const batch back(largest > 100.0 ? 1.0 : 0.0);
+      const auto value = [&](const batch& y) { return exp2_minus_1(xsimd::max(y - shift, lowest)) + back; };
+      std::size_t i = 0;
+      for (; i + w <= n; i += w) store_row<Arch>(gains.data() + i, value(row_at(i)));
+      if (i == n) return;
+      alignas(64) double y[w]{};
+      for (std::size_t l = 0; i + l < n; ++l) y[l] = static_cast<double>(grades[i + l]);
+      value(batch::load_aligned(y)).store_aligned(y);
+      for (std::size_t l = 0; i + l < n; ++l) gains[i + l] = static_cast<S>(y[l]);
+    };
+    if (relevance.stride() == 1) {
+      fill_from(std::span<const R>(relevance.data(), n), [&](std::size_t i) { return load_row<Arch>(relevance.data() + i); });
+    } else if constexpr (std::is_same_v<R, S>) {
+      // A column is copied first: loading it row by row of lanes takes twice the time.
+      for (std::size_t i = 0; i < n; ++i) gains[i] = static_cast<S>(relevance[i]);
+      fill_from(std::span<const S>(gains), [&](std::size_t i) { return load_row<Arch>(gains.data() + i); });
+    } else {
+      fill_from(relevance, [&](std::size_t i) {
+        alignas(64) double y[w];
+        for (std::size_t l = 0; l < w; ++l) y[l] = static_cast<double>(relevance[i + l]);
+        return batch::load_aligned(y);
+      });
+    }
+  }
+  if (weights.empty()) return;
+  const double largest = extremes_of(weights).most;
+  const double factor = largest > 1e3 || largest < 1e-3 ? unit_of(largest) : 1.0;
+  for (std::size_t i = 0; i < n; ++i) gains[i] *= static_cast<S>(factor * weights[i]);
+}
+
+}  // namespace rankloss::inline RANKLOSS_ABI::detail

@@ -1,0 +1,317 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <rankloss/detail/sigmoid/cell_sums.hpp>
+#include <rankloss/detail/sigmoid/sorted_sums.hpp>
+#include <rankloss/detail/simd/item_rows.hpp>
+#include <rankloss/detail/simd/lane_math.hpp>
+#include <rankloss/detail/simd/lanes.hpp>
+#include <rankloss/detail/sorting/sorted_rows.hpp>
+#include <rankloss/workspace.hpp>
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <limits>
+#include <numbers>
+#include <span>
+
+namespace rankloss::inline RANKLOSS_ABI::detail {
+
+/// Smooth form of [rank <= cutoff]: 1 up to cutoff, 0 from cutoff + 1, a cubic between, so that whole ranks count exactly as in NDCG@k.
+template <class V>
+struct smooth_cut {
+  V value, slope, curvature;
+};
+template <class V>
+[[nodiscard]] [[gnu::always_inline]] inline smooth_cut<V> smooth_cut_at(const V& rank, double cutoff) noexcept {
+  const V t = xsimd::min(xsimd::max(rank - V(cutoff), V(0.0)), V(1.0));
+  return {V(1.0) - t * t * (V(3.0) - V(2.0) * t), V(-6.0) * t * (V(1.0) - t), xsimd::select(t > V(0.0) && t < V(1.0), V(12.0) * t - V(6.0), V(0.0))};
+}
+
+/// What an item of gain g adds to the DCG at a smooth rank, g D(r) with D(r) = ln 2 / ln(1 + r) and the cut, if there is one, and its derivatives
+/// by r.
+template <class T, bool Cut, class V>
+struct discounted_gain {
+  V value, slope, curvature;
+
+  [[gnu::always_inline]] discounted_gain(const V& g, const V& rank, [[maybe_unused]] double cutoff) noexcept {
+    const V argument = V(1.0) + rank;
+    const V logarithm = log_positive(argument, kernel_terms<T>::log_tail);
+    const V both = V(1.0) / (logarithm * argument);  // one division for two
+    const V inverse_log = both * argument;
+    const V inverse = both * logarithm;
+    value = g * V(std::numbers::ln2) * inverse_log;
+    slope = -value * both;
+    curvature = -slope * inverse * (V(1.0) + V(2.0) * inverse_log);
+    if constexpr (Cut) {
+      const smooth_cut<V> cut = smooth_cut_at(rank, cutoff);
+      curvature = curvature * cut.value + V(2.0) * slope * cut.slope + value * cut.curvature;
+      slope = slope * cut.value + value * cut.slope;
+      value *= cut.value;
+    }
+  }
+};
+
+enum class wanted { value, gradient, hessian };
+
+/// run.operator()<whether there is a cutoff>(): decided outside of the loops over the items.
+template <class Run>
+[[gnu::always_inline]] inline void with_cut(double cutoff, const Run& run) {
+  if (cutoff > 0.0)
+    run.template operator()<true>();
+  else
+    run.template operator()<false>();
+}
+
+/// Smooth DCG of each lane. `gains` [rows][lanes] is used up. `emit(i, g, h)` gets, for row i, the derivatives of the DCG by s / temperature.
+template <class T, wanted Wanted, class Arch, class S, class Emit>
+lanes<Arch> smooth_dcg(const sorted_rows<Arch>& in, S* gains, double cutoff, workspace& scratch, Emit emit) {
+  using V = lanes<Arch>;
+  using terms = kernel_terms<T>;
+  constexpr std::size_t w = lane_count<Arch>;
+  constexpr bool gradient = Wanted != wanted::value;
+  constexpr bool hessian = Wanted == wanted::hessian;
+  constexpr std::size_t K = hessian ? terms::hessian_count : terms::count;
+  const std::size_t rows = in.rows;
+  const workspace::scope scope(scratch);
+  const auto buffer = [&](bool needed) { return scratch.take<S>(needed ? rows * w : 0).data(); };
+  S* above = buffer(true);          // sum of sigmoids over the items above; later the gradient's own sums
+  S* slopes = buffer(gradient);     // sum_j sigmoid'
+  S* by_rank = gains;               // d(DCG) / d(rank), in place of the gains
+  S* curvatures = buffer(hessian);  // sum_{above} - sum_{below} of -sigmoid''
+  S* by_rank2 = buffer(hessian);    // d2(DCG) / d(rank)^2
+  S* squares = buffer(hessian);     // sum_j by_rank2_j sigmoid'^2
+  S* bends = buffer(hessian);       // sum_{above} - sum_{below} of by_rank_j -sigmoid''
+
+  const auto unit = [](std::size_t) { return unit_weights{}; };
+  const auto nothing = [](std::size_t, const auto&) {};
+
+  {
+    scan_states<Arch, K> states[1];
+    if (in.single) {
+      scan_down(in.decay.data(), in.seams.warm_down, rows, states, unit, nothing);
+      chain_down(states, in.seams.decay_down);
+    }
+    scan_down(in.decay.data(), 0, rows, states, unit, [&](std::size_t i, const auto& state) {
+      store_row<Arch>(above + i * w, state[0].dot(terms::sigmoid));
+      if constexpr (gradient) store_row<Arch>(slopes + i * w, state[0].dot(terms::slope));
+      if constexpr (hessian) store_row<Arch>(curvatures + i * w, state[0].dot(terms::curvature));
+    });
+  }
+
+  V dcg(0.0);
+  V mass(std::numeric_limits<double>::min());
+  V moment(0.0);
+  {
+    scan_states<Arch, K> states[1];
+    if (in.single) {
+      scan_up(in.decay.data(), in.seams.warm_up, states, unit, nothing);
+      chain_up(states, in.seams.decay_up);
+    }
+    with_cut(cutoff, [&]<bool Cut> {
+      scan_up(in.decay.data(), rows, states, unit, [&](std::size_t i, const auto& state) {
+        const V rank = in.first_rank + V(static_cast<double>(i)) - load_row<Arch>(above + i * w) + state[0].dot(terms::sigmoid);
+        const V g = load_row<Arch>(gains + i * w);
+        const discounted_gain<T, Cut, V> item(g, rank, cutoff);
+        dcg += item.value;
+        if constexpr (gradient) {
+          const V slopes_here = load_row<Arch>(slopes + i * w) + state[0].dot(terms::slope);
+          store_row<Arch>(slopes + i * w, slopes_here);
+          store_row<Arch>(by_rank + i * w, item.slope);
+          mass += slopes_here;
+          moment = xsimd::fma(slopes_here, item.slope, moment);
+        }
+        if constexpr (hessian) store_row<Arch>(by_rank2 + i * w, item.curvature);
+        if constexpr (hessian) store_row<Arch>(curvatures + i * w, load_row<Arch>(curvatures + i * w) - state[0].dot(terms::curvature));
+      });
+    });
+  }
+
+  if constexpr (gradient) {
+    // sum_j (a_j - a_m) sigmoid' does not change when a constant is taken from all a, and loses fewest digits when that is the mean of
+    // those that act on others.
+    const V middle = in.single ? V(sum_of(moment) / sum_of(mass)) : moment / mass;
+    const auto weights = [&](std::size_t i) {
+      if constexpr (hessian)
+        return std::array<V, 2>{load_row<Arch>(by_rank + i * w) - middle, load_row<Arch>(by_rank2 + i * w)};
+      else
+        return std::array<V, 1>{load_row<Arch>(by_rank + i * w) - middle};
+    };
+    constexpr std::size_t channels = hessian ? 2 : 1;
+    {
+      scan_states<Arch, K> states[channels];
+      if (in.single) {
+        scan_down(in.decay.data(), in.seams.warm_down, rows, states, weights, nothing);
+        chain_down(states, in.seams.decay_down);
+      }
+      scan_down(in.decay.data(), 0, rows, states, weights, [&](std::size_t i, const auto& state) {
+        store_row<Arch>(above + i * w, state[0].dot(terms::slope));
+        if constexpr (hessian) {
+          store_row<Arch>(bends + i * w, state[0].dot(terms::curvature));
+          store_row<Arch>(squares + i * w, state[1].dot(terms::slope_squared));
+        }
+      });
+    }
+    scan_states<Arch, K> states[channels];
+    if (in.single) {
+      scan_up(in.decay.data(), in.seams.warm_up, states, weights, nothing);
+      chain_up(states, in.seams.decay_up);
+    }
+    scan_up(in.decay.data(), rows, states, weights, [&](std::size_t i, const auto& state) {
+      const V a = load_row<Arch>(by_rank + i * w) - middle;
+      const V slope = load_row<Arch>(slopes + i * w);
+      const V g = load_row<Arch>(above + i * w) + state[0].dot(terms::slope) - a * slope;
+      V h(0.0);
+      if constexpr (hessian) {
+        const V bend = load_row<Arch>(bends + i * w) - state[0].dot(terms::curvature);
+        const V square = load_row<Arch>(squares + i * w) + state[1].dot(terms::slope_squared);
+        h = square + load_row<Arch>(by_rank2 + i * w) * slope * slope + bend - a * load_row<Arch>(curvatures + i * w);
+      }
+      emit(i, g, h);
+    });
+  }
+  return dcg;
+}
+
+/// The same for groups of the shortest lists, pair by pair: no sort, and each sigmoid and slope is computed once.
+template <class T, wanted Wanted, class Arch, class S, class Emit>
+lanes<Arch> smooth_dcg(const plain_rows<Arch>& in, double temperature, const S* gains, double cutoff, workspace& scratch, Emit emit) {
+  using V = lanes<Arch>;
+  constexpr std::size_t w = lane_count<Arch>;
+  constexpr bool gradient = Wanted != wanted::value;
+  constexpr bool hessian = Wanted == wanted::hessian;
+  const std::size_t rows = in.rows.rows;
+  const std::size_t pairs = rows * (rows - 1) / 2;
+  const workspace::scope scope(scratch);
+  struct sums {
+    V rank = V(1.0);                                      // and sigmoids
+    V slope = V(0.0), curvature = V(0.0);                 // sums of sigmoid' and +-sigmoid'' over the other items
+    V by_rank = V(0.0), by_rank2 = V(0.0);                // derivatives of the DCG
+    V gradient = V(0.0), square = V(0.0), bend = V(0.0);  // by s / temperature
+  };
+  const std::span<sums> item = scratch.take<sums>(rows);
+  const std::span<V> slopes = scratch.take<V>(gradient ? pairs : 0);
+  const std::span<V> bends = scratch.take<V>(hessian ? pairs : 0);
+  std::fill(item.begin(), item.end(), sums());
+  const V scale(1.0 / temperature);
+  std::size_t at = 0;
+  for (std::size_t i = 0; i < rows; ++i) {
+    const V x = V::load_aligned(in.x.data() + i * w);
+    for (std::size_t j = i + 1; j < rows; ++j, ++at) {
+      const V other = V::load_aligned(in.x.data() + j * w);
+      const V gap = xsimd::select(in.holds(j), (x - other) * scale, V(1e300));  // padding is far below
+      const V u = exp_minus(xsimd::abs(gap));
+      const V high = V(1.0) / (V(1.0) + u);
+      const V low = u * high;
+      const auto first = gap > V(0.0);
+      item[i].rank += xsimd::select(first, low, high);
+      item[j].rank += xsimd::select(first, high, low);
+      if constexpr (gradient) {
+        const V slope = low * high;
+        item[i].slope += slope;
+        item[j].slope += slope;
+        slopes[at] = slope;
+        if constexpr (hessian) {
+          const V curvature = slope * (high - low);
+          const V bend = xsimd::select(first, curvature, -curvature);
+          item[i].curvature -= bend;
+          item[j].curvature += bend;
+          bends[at] = bend;
+        }
+      }
+    }
+  }
+  V dcg(0.0);
+  with_cut(cutoff, [&]<bool Cut> {
+    for (std::size_t i = 0; i < rows; ++i) {
+      const discounted_gain<T, Cut, V> here(load_row<Arch>(gains + i * w), item[i].rank, cutoff);
+      dcg += here.value;
+      item[i].by_rank = here.slope;
+      item[i].by_rank2 = here.curvature;
+    }
+  });
+  if constexpr (gradient) {
+    at = 0;
+    for (std::size_t i = 0; i < rows; ++i)
+      for (std::size_t j = i + 1; j < rows; ++j, ++at) {
+        const V pull = (item[j].by_rank - item[i].by_rank) * slopes[at];
+        item[i].gradient += pull;
+        item[j].gradient -= pull;
+        if constexpr (hessian) {
+          const V square = slopes[at] * slopes[at];
+          item[i].square = xsimd::fma(item[j].by_rank2, square, item[i].square);
+          item[j].square = xsimd::fma(item[i].by_rank2, square, item[j].square);
+          item[i].bend -= item[j].by_rank * bends[at];
+          item[j].bend += item[i].by_rank * bends[at];
+        }
+      }
+    for (std::size_t i = 0; i < rows; ++i) {
+      const sums& own = item[i];
+      emit(i, own.gradient, own.square + own.by_rank2 * own.slope * own.slope + own.bend - own.by_rank * own.curvature);
+    }
+  }
+  return dcg;
+}
+
+/// The same for one list cut into cells. `gains` [n], by slot, become `factor` times the derivatives.
+template <class T, wanted Wanted, class Arch>
+double smooth_dcg(const cell_list<Arch, T>& cells, std::span<T> gains, double cutoff, workspace& scratch, const lanes<Arch>& factor) {
+  using V = lanes<Arch>;
+  using places = cell_terms<T>;
+  using list = cell_list<Arch, T>;
+  constexpr std::size_t P = places::places;
+  constexpr bool gradient = Wanted != wanted::value;
+  const workspace::scope scope(scratch);
+  const std::span<double> moments = scratch.take<double>(cells.moment_count());
+  const std::span<double> ranks = scratch.take<double>(cells.moment_count());
+  const std::span<double> slopes = scratch.take<double>(gradient ? cells.moment_count() : 0);
+  const std::span<double> by_rank_moments = scratch.take<double>(slopes.size());
+  const std::span<double> by_rank_slopes = scratch.take<double>(slopes.size());
+  T* by_rank = gains.data();  // in place of the gains
+
+  cells.unit_moments(moments.data());
+  if constexpr (gradient)
+    cells.template spread<2>(moments.data(), {{{places::for_sigmoid, ranks.data()}, {places::for_slope, slopes.data()}}});
+  else
+    cells.template spread<1>(moments.data(), {{{places::for_sigmoid, ranks.data()}}});
+
+  V dcg(0.0);
+  V mass(std::numeric_limits<double>::min());
+  V moment(0.0);
+  for (std::size_t at = 0; at < cells.cells().size(); ++at) {
+    const auto& cell = cells.cells()[at];
+    const V hard(static_cast<double>(cell.begin) + 0.5);  // 1 + the items of the cells above - this item's own 1/2
+    typename list::moment_sums sums;
+    with_cut(cutoff, [&]<bool Cut> {
+      cells.for_vectors(cell, [&](std::size_t i, auto count, const V& place) {
+        const V rank = hard + list::at_place(ranks.data() + at * P, place);
+        const discounted_gain<T, Cut, V> item(load_items<Arch>(gains.data() + i, count), rank, cutoff);
+        dcg += item.value;
+        if constexpr (gradient) {
+          const V own = only_items<Arch>(count, list::at_place(slopes.data() + at * P, place));
+          mass += own;
+          moment = xsimd::fma(own, item.slope, moment);
+          sums.add(place, item.slope);
+          store_items<Arch>(by_rank + i, count, item.slope);
+        }
+      });
+    });
+    if constexpr (gradient) sums.store(by_rank_moments.data() + at * P);
+  }
+  if constexpr (gradient) {
+    const double middle = sum_of(moment) / sum_of(mass);
+    for (std::size_t p = 0; p < moments.size(); ++p) by_rank_moments[p] -= middle * moments[p];
+    cells.template spread<1>(by_rank_moments.data(), {{{places::for_slope, by_rank_slopes.data()}}});
+    for (std::size_t at = 0; at < cells.cells().size(); ++at)
+      cells.for_vectors(cells.cells()[at], [&](std::size_t i, auto count, const V& place) {
+        const V a = load_items<Arch>(by_rank + i, count) - V(middle);
+        // The sum of slopes once more: computing it takes less time than keeping it.
+        const V own = list::at_place(slopes.data() + at * P, place);
+        store_items<Arch>(by_rank + i, count, factor * (list::at_place(by_rank_slopes.data() + at * P, place) - a * own));
+      });
+  }
+  return sum_of(dcg);
+}
+
+}  // namespace rankloss::inline RANKLOSS_ABI::detail

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <rankloss/batch.hpp>
+#include <rankloss/context.hpp>
+#include <rankloss/detail/base/require.hpp>
+
+#include <concepts>
+#include <cstddef>
+#include <span>
+#include <utility>
+
+namespace rankloss::inline RANKLOSS_ABI {
+
+/// engine: how a loss is computed in a context of a kind, the one place where `evaluate` asks for it.
+///
+/// In a `context`, so on this machine, it is the loss's own operators, or for losses whose kernels are more than a formula the specialisation in
+/// `cpu/NAME.hpp`. Its functions take the loss first:
+///
+///     run(loss, list, outputs, scratch)               value of one list; writes its gradient, and its Hessian where the loss has one
+///     run(loss, lists, outputs, values, scratch)      optional: several short lists at once, one a SIMD lane
+///     group_size(), group_longest<T>(), group_shortest<T>()      how many, and of which sizes (docs/adding_a_loss.md)
+///     run(loss, matrix, outputs, context, share)      of a similarity loss: share * value; writes share * outputs.scale * gradient
+template <class Loss, class Context = context>
+struct engine;
+
+template <class Loss>
+struct engine<Loss, context> {
+  template <class T, class R>
+  requires requires(const Loss& loss, const list<T, R>& items, const list_outputs<T>& out, workspace& scratch) {
+    { loss(items, out, scratch) } -> std::convertible_to<double>;
+  }
+  static double run(const Loss& loss, const list<T, R>& items, const list_outputs<T>& out, workspace& scratch) { return loss(items, out, scratch); }
+
+  template <class T, class R>
+  requires requires(const Loss& loss, std::span<const list<T, R>> lists, std::span<const list_outputs<T>> out, std::span<double> values,
+                    workspace& scratch) {
+    loss(lists, out, values, scratch);
+  }
+  static void run(const Loss& loss, std::span<const list<T, R>> lists, std::span<const list_outputs<T>> out, std::span<double> values,
+                  workspace& scratch) {
+    loss(lists, out, values, scratch);
+  }
+  static constexpr std::size_t group_size() noexcept requires requires { Loss::group_size(); }
+  { return Loss::group_size(); }
+  template <class T>
+  requires requires { Loss::template group_longest<T>(); }
+  static constexpr std::size_t group_longest() noexcept { return Loss::template group_longest<T>(); }
+  template <class T>
+  requires requires { Loss::template group_shortest<T>(); }
+  static constexpr std::size_t group_shortest() noexcept { return Loss::template group_shortest<T>(); }
+
+  template <class T, class R>
+  requires requires(const Loss& loss, const similarity_batch<T, R>& batch, const outputs& out, context& ctx) {
+    { loss.run(batch, out, ctx, 1.0) } -> std::convertible_to<double>;
+  }
+  static double run(const Loss& loss, const similarity_batch<T, R>& batch, const outputs& out, context& ctx, double share) {
+    return loss.run(batch, out, ctx, share);
+  }
+};
+
+/// ranking_loss: computes one list: returns its value and writes its gradient to `out.gradient` when that is not empty.
+/// It may offer `validate()` (option ranges), a Hessian diagonal (`has_hessian`) and `has_relevance(list)`; see docs/adding_a_loss.md. A metric
+/// declares `has_gradient = false`, and `counts_missed = true` where it takes lists whose relevance goes on, behind the scores, with that of
+/// missed items.
+template <class Loss, class T, class Relevance = T>
+concept ranking_loss = requires(const Loss& loss, const list<T, Relevance>& items, const list_outputs<T>& out, workspace& scratch) {
+  { engine<Loss, context>::run(loss, items, out, scratch) } -> std::convertible_to<double>;
+};
+
+/// similarity_loss: computes a similarity matrix. `validate(batch)` checks what is its own to check.
+template <class Loss, class T, class Relevance = T>
+concept similarity_loss = requires(const Loss& loss, const similarity_batch<T, Relevance>& batch, const outputs& out, context& ctx) {
+  { engine<Loss, context>::run(loss, batch, out, ctx, 1.0) } -> std::convertible_to<double>;
+};
+
+namespace detail {
+
+template <class Loss>
+inline constexpr bool gives_hessian = requires {
+  requires Loss::has_hessian;
+};
+
+/// Metrics have none: they are constant but for jumps.
+template <class Loss>
+inline constexpr bool gives_gradient = !requires {
+  requires !Loss::has_gradient;
+};
+
+/// Whether a metric counts relevance that has no rank.
+template <class Loss>
+inline constexpr bool counts_missed = requires {
+  requires Loss::counts_missed;
+};
+
+template <class Loss>
+void check_options(const Loss& loss, const outputs& out) {
+  if constexpr (requires { loss.validate(); }) loss.validate();
+  if constexpr (!gives_gradient<Loss>) require(out.gradient.empty(), "gradient: a metric has none, expected an empty output");
+  if constexpr (!gives_hessian<Loss>) require(out.hessian.empty(), "hessian: this loss has none, expected an empty output");
+}
+
+/// A loss that takes several short lists at once, one a SIMD lane: up to `group_size()` lists of at most `group_longest<T>()` items. What it computes
+/// of a list must not depend on the others of the group; lists of up to `group_shortest<T>()` items, where the engine has that, never share a group
+/// with longer ones.
+template <class Loss>
+concept grouped_loss = requires {
+  { engine<Loss, context>::group_size() } -> std::convertible_to<std::size_t>;
+  { engine<Loss, context>::template group_longest<double>() } -> std::convertible_to<std::size_t>;
+};
+
+template <class Loss>
+consteval std::size_t most_lists() {
+  if constexpr (grouped_loss<Loss>)
+    return engine<Loss, context>::group_size();
+  else
+    return 1;
+}
+
+template <class Loss, class T>
+consteval std::size_t longest_grouped() {
+  if constexpr (grouped_loss<Loss>)
+    return engine<Loss, context>::template group_longest<T>();
+  else
+    return 0;
+}
+
+template <class Loss, class T>
+consteval std::size_t shortest_grouped() {
+  if constexpr (requires { engine<Loss, context>::template group_shortest<T>(); })
+    return engine<Loss, context>::template group_shortest<T>();
+  else
+    return 0;
+}
+
+/// What the engine of a loss computes: for losses that are made of others.
+template <class Loss, class... Arguments>
+decltype(auto) compute(const Loss& loss, Arguments&&... arguments) {
+  return engine<Loss, context>::run(loss, std::forward<Arguments>(arguments)...);
+}
+
+/// Calls visit for a loss, or for each of those that it is made of.
+template <class Loss, class Visit>
+void for_each_part(const Loss& loss, const Visit& visit) {
+  if constexpr (requires { loss.for_each_part(visit); })
+    loss.for_each_part(visit);
+  else
+    visit(loss);
+}
+
+/// Whether a list holds something relevant, by the loss's own rule where it has one.
+template <class Loss, class T, class Relevance>
+[[nodiscard]] bool has_relevance(const Loss& loss, const list<T, Relevance>& items) {
+  if constexpr (requires { loss.has_relevance(items); }) {
+    return loss.has_relevance(items);
+  } else {
+    for (std::size_t i = 0; i < items.size(); ++i)
+      if (items.relevance[i] > Relevance{0} && (items.weights.empty() || items.weights[i] > 0.0)) return true;
+    return false;
+  }
+}
+
+}  // namespace detail
+}  // namespace rankloss::inline RANKLOSS_ABI
