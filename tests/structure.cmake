@@ -1,25 +1,30 @@
 # SPDX-License-Identifier: BSL-1.0
 
 # One name, one place: for each public header the umbrella's line, the test and, in docs/losses.md, a loss's row in the table or a metric's
-# name; for each header of detail/ the test. Names all that is missing.
+# name; for each header of detail/ the test; for each engine its face. And floors: no header includes one of a higher floor. Names all that is
+# missing or runs upwards.
 #
 #     cmake -D root=$PWD -P tests/structure.cmake
 cmake_minimum_required(VERSION 3.25)
 
 # Headers that docs/losses.md has nothing to say of.
-set(frame arrays batch context evaluate gain matrix_view random ranks/rank sorts/sort threads workspace)
+set(frame arrays batch context evaluate gain loss matrix_view random ranks/rank sorts/sort threads workspace)
 list(APPEND frame hosts/eigen hosts/svmlight hosts/trec hosts/xtensor) # they read data or arrays, for losses and metrics alike
 # Headers of no loss: named there, without a row. Metrics are too.
 set(without_row relevance_scores)
 # What the one verb takes is tested with it.
-set(tested_with_another batch ranks/rank sorts/sort)
+set(tested_with_another batch loss ranks/rank sorts/sort)
 # Headers of detail/ that hold nothing that could be wrong by itself.
-set(only_declares base/abi pairs/pair_kernel)
+set(only_declares base/abi lists/list_source pairs/pair_kernel)
+# HEADER:TEST of those of detail/ whose test has another name: that of what they were made for.
+set(tested_by base/loops:detail/sorting/argsort data/extremes:detail/simd/lanes gains/fill_gains:gain lists/batch_source:evaluate lists/matrix_source:detail/lists/similarity_run
+    lists/output_sink:detail/lists/list_run sigmoid/decay_rows:detail/sorting/sorted_rows sigmoid/smooth_dcg:sndcg
+    sorting/sort_network:detail/sorting/argsort)
 # Tests of no header in particular.
 set(about_all outlier_promises promises preference_promises extreme_promises)
 
 file(GLOB_RECURSE headers RELATIVE ${root}/include/rankloss ${root}/include/rankloss/*.hpp)
-list(FILTER headers EXCLUDE REGEX "^detail/")
+list(FILTER headers EXCLUDE REGEX "^(cpu|detail)/")
 list(REMOVE_ITEM headers rankloss.hpp version.hpp)
 if(NOT headers)
   message(FATAL_ERROR "no headers in ${root}/include/rankloss")
@@ -62,8 +67,14 @@ if(NOT details)
 endif()
 foreach(header IN LISTS details)
   string(REGEX REPLACE "\\.hpp$" "" name ${header})
-  if(NOT name IN_LIST only_declares AND NOT EXISTS ${root}/tests/detail/${name}.test.cpp)
-    string(APPEND missing "\n  tests/detail/${name}.test.cpp: missing, expected for include/rankloss/detail/${header}")
+  set(test detail/${name})
+  foreach(pair IN LISTS tested_by)
+    if(pair MATCHES "^${name}:(.*)$")
+      set(test ${CMAKE_MATCH_1})
+    endif()
+  endforeach()
+  if(NOT name IN_LIST only_declares AND NOT EXISTS ${root}/tests/${test}.test.cpp)
+    string(APPEND missing "\n  tests/${test}.test.cpp: missing, expected for include/rankloss/detail/${header}")
   endif()
 endforeach()
 
@@ -79,6 +90,57 @@ foreach(test IN LISTS tests)
   if(NOT opens)
     string(APPEND missing "\n  tests/${test}: no namespace ${namespace}_test")
   endif()
+endforeach()
+
+# Engines: each has a face of its name, which brings it in.
+file(GLOB_RECURSE engines RELATIVE ${root}/include/rankloss/cpu ${root}/include/rankloss/cpu/*.hpp)
+foreach(engine IN LISTS engines)
+  set(face "")
+  if(EXISTS ${root}/include/rankloss/${engine})
+    file(READ ${root}/include/rankloss/${engine} face)
+  endif()
+  if(NOT face MATCHES "#if !defined\\(RANKLOSS_FACES_ONLY\\)\n#include <rankloss/cpu/${engine}>\n#endif\n$")
+    string(APPEND missing "\n  include/rankloss/${engine}: does not end by including <rankloss/cpu/${engine}>")
+  endif()
+endforeach()
+
+# Floors, from the ground: a header includes headers of its own floor and of those below. A face's last line, which brings in its engine, is not counted.
+set(floors
+    "detail/base/|version"
+    "arrays|batch|context|gain|loss|matrix_view|random|threads|workspace"
+    "detail/data/|detail/text/"
+    "detail/simd/"
+    "detail/sorting/"
+    "detail/gains/|detail/sigmoid/"
+    "detail/pairs/|detail/band/|detail/draws/"
+    "detail/lists/"
+    "evaluate"
+    "[a-z0-9_]+|pairs/|ranks/|sorts/|metrics/"
+    "cpu/"
+    "conventions|hosts/|rankloss")
+function(floor_of header result)
+  set(at 0)
+  set(found "")
+  foreach(floor IN LISTS floors)
+    string(REGEX REPLACE "([a-z_]+)(\\||$)" "\\1\\\\.hpp\\2" floor "${floor}")
+    if(header MATCHES "^(${floor})" AND (found STREQUAL "" OR floor MATCHES "conventions"))
+      set(found ${at})
+    endif()
+    math(EXPR at "${at} + 1")
+  endforeach()
+  set(${result} ${found} PARENT_SCOPE)
+endfunction()
+file(GLOB_RECURSE all RELATIVE ${root}/include/rankloss ${root}/include/rankloss/*.hpp)
+foreach(header IN LISTS all)
+  floor_of(${header} own)
+  file(STRINGS ${root}/include/rankloss/${header} includes REGEX "^#include <rankloss/")
+  foreach(include IN LISTS includes)
+    string(REGEX REPLACE "^#include <rankloss/([^>]*)>.*" "\\1" include "${include}")
+    floor_of(${include} other)
+    if(other GREATER own AND NOT include STREQUAL "cpu/${header}")
+      string(APPEND missing "\n  include/rankloss/${header}: includes <rankloss/${include}>, which is on a higher floor")
+    endif()
+  endforeach()
 endforeach()
 
 if(missing)

@@ -3,6 +3,7 @@
 
 #include <rankloss/batch.hpp>
 #include <rankloss/detail/base/finite.hpp>
+#include <rankloss/detail/data/extremes.hpp>
 #include <rankloss/detail/data/weighted_mean.hpp>
 #include <rankloss/detail/pairs/alike.hpp>
 #include <rankloss/detail/pairs/pair_loop.hpp>

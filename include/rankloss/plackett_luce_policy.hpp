@@ -6,6 +6,7 @@
 #include <rankloss/detail/base/finite.hpp>
 #include <rankloss/detail/base/require.hpp>
 #include <rankloss/detail/data/check_data.hpp>
+#include <rankloss/detail/data/extremes.hpp>
 #include <rankloss/detail/data/policy_steps.hpp>
 #include <rankloss/detail/draws/softmax_loss.hpp>
 #include <rankloss/detail/draws/stage_draws.hpp>

@@ -18,6 +18,7 @@
 #include <rankloss/lambdarank.hpp>
 #include <rankloss/listmle.hpp>
 #include <rankloss/listnet.hpp>
+#include <rankloss/loss.hpp>
 #include <rankloss/lr2ppo.hpp>
 #include <rankloss/margin_ranking.hpp>
 #include <rankloss/matrix_view.hpp>

@@ -4,6 +4,7 @@
 #include <rankloss/batch.hpp>
 #include <rankloss/context.hpp>
 #include <rankloss/detail/base/finite.hpp>
+#include <rankloss/detail/base/loops.hpp>
 #include <rankloss/detail/base/require.hpp>
 #include <rankloss/detail/data/check_data.hpp>
 #include <rankloss/detail/simd/lanes.hpp>

@@ -2,9 +2,11 @@
 #pragma once
 
 #include <rankloss/batch.hpp>
+#include <rankloss/detail/base/loops.hpp>
 #include <rankloss/detail/gains/fill_gains.hpp>
 #include <rankloss/detail/gains/ideal_dcg.hpp>
 #include <rankloss/detail/sigmoid/cell_sums.hpp>
+#include <rankloss/detail/sigmoid/decay_rows.hpp>
 #include <rankloss/detail/sigmoid/smooth_dcg.hpp>
 #include <rankloss/detail/simd/lanes.hpp>
 #include <rankloss/detail/sorting/sorted_rows.hpp>

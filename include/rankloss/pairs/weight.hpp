@@ -4,6 +4,7 @@
 #include <rankloss/batch.hpp>
 #include <rankloss/detail/base/finite.hpp>
 #include <rankloss/detail/base/require.hpp>
+#include <rankloss/detail/data/extremes.hpp>
 #include <rankloss/detail/gains/fill_gains.hpp>
 #include <rankloss/detail/gains/ideal_dcg.hpp>
 #include <rankloss/detail/simd/lanes.hpp>

@@ -5,6 +5,7 @@
 #include <rankloss/detail/base/finite.hpp>
 #include <rankloss/detail/base/require.hpp>
 #include <rankloss/detail/data/check_data.hpp>
+#include <rankloss/detail/sigmoid/decay_rows.hpp>
 #include <rankloss/detail/simd/lane_math.hpp>
 #include <rankloss/detail/simd/lanes.hpp>
 #include <rankloss/detail/simd/scan_both_ways.hpp>

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
+#include <rankloss/detail/base/loops.hpp>
+#include <rankloss/detail/data/extremes.hpp>
 #include <rankloss/detail/simd/lanes.hpp>
 
 #include <catch2/catch.hpp>

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <rankloss/detail/sorting/argsort.hpp>
+#include <rankloss/detail/sorting/sort_network.hpp>
 
 #include <rankloss/workspace.hpp>
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
+#include <rankloss/detail/sigmoid/decay_rows.hpp>
 #include <rankloss/detail/sorting/sorted_rows.hpp>
 
 #include <rankloss/workspace.hpp>

@@ -6,6 +6,7 @@
 #include <rankloss/detail/simd/lane_math.hpp>
 #include <rankloss/detail/simd/lanes.hpp>
 #include <rankloss/detail/sorting/argsort.hpp>
+#include <rankloss/detail/sorting/sort_network.hpp>
 #include <rankloss/gain.hpp>
 #include <rankloss/workspace.hpp>
 

@@ -3,6 +3,8 @@
 
 #include <rankloss/batch.hpp>
 #include <rankloss/detail/base/finite.hpp>
+#include <rankloss/detail/base/loops.hpp>
+#include <rankloss/detail/data/extremes.hpp>
 #include <rankloss/detail/sigmoid/sorted_sums.hpp>
 #include <rankloss/detail/simd/item_rows.hpp>
 #include <rankloss/detail/simd/lanes.hpp>

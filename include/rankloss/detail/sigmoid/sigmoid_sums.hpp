@@ -2,7 +2,9 @@
 #pragma once
 
 #include <rankloss/batch.hpp>
+#include <rankloss/detail/base/loops.hpp>
 #include <rankloss/detail/sigmoid/cell_sums.hpp>
+#include <rankloss/detail/sigmoid/decay_rows.hpp>
 #include <rankloss/detail/sigmoid/sorted_sums.hpp>
 #include <rankloss/detail/simd/item_rows.hpp>
 #include <rankloss/detail/simd/lanes.hpp>

@@ -205,14 +205,6 @@ template <class Arch, std::size_t K, std::size_t C, class Weights, class Emit>
   }
 }
 
-/// How one long sorted list lies in lanes: lane l holds items [l * rows, (l + 1) * rows), the last lanes perhaps fewer.
-struct stretches {
-  std::size_t warm_down;              ///< first row from which every lane's end is within reach
-  std::size_t warm_up;                ///< rows from each lane's beginning that are within its reach
-  std::array<double, 16> decay_down;  ///< [l] over the whole of lane l, from its first item to the first of lane l + 1
-  std::array<double, 16> decay_up;    ///< [l] from the last item of lane l - 1 to the last of lane l
-};
-
 /// Turns the lanes' own sums, each relative to the next lane's first item, into the states at every lane's beginning.
 template <class Arch, std::size_t K, std::size_t C>
 void chain_down(scan_states<Arch, K> (&states)[C], const std::array<double, 16>& decay) {

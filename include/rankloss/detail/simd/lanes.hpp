@@ -5,11 +5,9 @@
 
 #include <xsimd/xsimd.hpp>
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <type_traits>
-#include <utility>
 
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
@@ -92,49 +90,6 @@ template <class Arch, class S>
   alignas(64) double wide[w];
   values.store_aligned(wide);
   for (std::size_t l = 0; l < w; ++l) row[l] = static_cast<S>(wide[l]);
-}
-
-template <class S>
-struct extremes {
-  S least, most;
-};
-/// The least and the greatest of n > 0 values, none NaN; by fours, since each comparison waits for the one before it.
-template <class Values>
-[[nodiscard]] inline auto extremes_of(const Values& values) noexcept {
-  using S = std::remove_cvref_t<decltype(values[0])>;
-  extremes<S> lane[4];
-  std::fill_n(lane, 4, extremes<S>{values[0], values[0]});
-  const auto take = [&](extremes<S>& e, std::size_t i) {
-    e.least = values[i] < e.least ? values[i] : e.least;
-    e.most = values[i] > e.most ? values[i] : e.most;
-  };
-  std::size_t i = 0;
-  for (; i + 4 <= values.size(); i += 4) {
-    take(lane[0], i);
-    take(lane[1], i + 1);
-    take(lane[2], i + 2);
-    take(lane[3], i + 3);
-  }
-  for (; i < values.size(); ++i) take(lane[0], i);
-  extremes<S> all = lane[0];
-  for (const extremes<S>& e : lane) all = {std::min(all.least, e.least), std::max(all.most, e.most)};
-  return all;
-}
-
-/// Asks for memory two cache lines ahead of an item: for walks along hundreds of streams, more than the machine follows by itself.
-template <class T>
-[[gnu::always_inline]] inline void prefetch_ahead([[maybe_unused]] const T* item) noexcept {
-#if defined(__GNUC__)
-  // By way of an integer, since a pointer may not go beyond the end of its array. NOLINTNEXTLINE(performance-no-int-to-ptr)
-  __builtin_prefetch(reinterpret_cast<const void*>(reinterpret_cast<std::uintptr_t>(item) + 128));
-#endif
-}
-
-/// Calls body.template operator()<k>() for k = 0 .. N - 1, unrolled.
-template <std::size_t N, class Body>
-[[gnu::always_inline]] inline void unrolled(Body&& body) {
-  [&]<std::size_t... k>(std::index_sequence<k...>) { (body.template operator()<k>(), ...); }
-  (std::make_index_sequence<N>{});
 }
 
 }  // namespace rankloss::inline RANKLOSS_ABI::detail

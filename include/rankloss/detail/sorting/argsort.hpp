@@ -2,9 +2,9 @@
 #pragma once
 
 #include <rankloss/batch.hpp>
+#include <rankloss/detail/base/loops.hpp>
 #include <rankloss/detail/base/require.hpp>
 #include <rankloss/detail/data/check_data.hpp>
-#include <rankloss/detail/simd/lanes.hpp>
 #include <rankloss/workspace.hpp>
 
 #include <algorithm>
@@ -113,89 +113,5 @@ std::span<Record> sort_by_key(std::span<Record> records, std::span<Record> buffe
   if (records.size() < 4096 || records.size() > (std::size_t{1} << 19)) return radix_sort<8, Record>(records, buffer, scratch);
   return radix_sort<11, Record>(records, buffer, scratch);
 }
-
-/// Batcher's merge exchange for any n (Knuth, The Art of Computer Programming 3, 5.2.2, algorithm M): calls exchange(i, j), i < j, so that
-/// if each call orders its pair the sequence ends sorted. No data decide, so many sequences can go through it at once. The last phase, p = 1,
-/// merges the sorted items at even and at odd places: that alone with `first_phase` = 1.
-template <class Exchange>
-constexpr void merge_exchange(std::size_t n, Exchange exchange, std::size_t first_phase = 0) {
-  if (n < 2) return;
-  const std::size_t top = std::bit_ceil(n) / 2;
-  for (std::size_t p = first_phase > 0 ? first_phase : top; p > 0; p /= 2) {
-    std::size_t q = top;
-    std::size_t r = 0;
-    for (std::size_t d = p;;) {
-      // i runs over [0, n - d) with (i & p) == r: blocks of p, every other one.
-      for (std::size_t block = r; block + d < n; block += 2 * p) {
-        const std::size_t end = block + p < n - d ? block + p : n - d;
-        for (std::size_t i = block; i < end; ++i) exchange(i, i + d);
-      }
-      if (q == p) break;
-      d = q - p;
-      q /= 2;
-      r = p;
-    }
-  }
-}
-
-/// The exchanges of merge_exchange for a small constant n, as constants.
-template <std::size_t n, std::size_t first_phase>
-struct exchanges {
-  static constexpr std::size_t count = [] {
-    std::size_t c = 0;
-    merge_exchange(
-        n, [&](std::size_t, std::size_t) { ++c; }, first_phase);
-    return c;
-  }();
-  static constexpr auto pairs = [] {
-    std::array<std::array<std::size_t, 2>, count> all{};
-    std::size_t c = 0;
-    merge_exchange(
-        n,
-        [&](std::size_t i, std::size_t j) {
-          all[c++] = {i, j};
-        },
-        first_phase);
-    return all;
-  }();
-
-  template <class Row, class Order>
-  [[gnu::always_inline]] static void run(Row* rows, Order order) {
-    unrolled<count>([&]<std::size_t c> { order(rows[pairs[c][0]], rows[pairs[c][1]]); });
-  }
-};
-
-/// Rows of a network are sorted by so many: they and those that they are merged with fit in registers.
-inline constexpr std::size_t network_block = 8;
-
-/// Sorts `count` rows, a multiple of network_block, by a network: load(i) gives a row, store(i, row) keeps it, order(a, b) puts the lower
-/// item of each lane in a, the higher one in b. A network of blocks: where it would exchange two items, two sorted blocks are merged and
-/// split, in registers.
-template <class Load, class Store, class Order>
-void sort_rows(std::size_t count, Load load, Store store, Order order) {
-  constexpr std::size_t b = network_block;
-  using row = decltype(load(std::size_t{}));
-  for (std::size_t i = 0; i < count; i += b) {
-    row rows[b];
-    unrolled<b>([&]<std::size_t k> { rows[k] = load(i + k); });
-    exchanges<b, 0>::run(rows, order);
-    unrolled<b>([&]<std::size_t k> { store(i + k, rows[k]); });
-  }
-  merge_exchange(count / b, [&](std::size_t i, std::size_t j) {
-    row rows[2 * b];
-    unrolled<b>([&]<std::size_t k> {
-      rows[2 * k] = load(i * b + k);
-      rows[2 * k + 1] = load(j * b + k);
-    });
-    exchanges<2 * b, 1>::run(rows, order);
-    unrolled<b>([&]<std::size_t k> {
-      store(i * b + k, rows[k]);
-      store(j * b + k, rows[b + k]);
-    });
-  });
-}
-
-/// The next multiple of network_block.
-[[nodiscard]] constexpr std::size_t network_rows(std::size_t rows) noexcept { return (rows + network_block - 1) / network_block * network_block; }
 
 }  // namespace rankloss::inline RANKLOSS_ABI::detail

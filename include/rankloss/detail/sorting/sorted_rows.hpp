@@ -4,10 +4,9 @@
 #include <rankloss/batch.hpp>
 #include <rankloss/detail/base/finite.hpp>
 #include <rankloss/detail/base/require.hpp>
-#include <rankloss/detail/sigmoid/sorted_sums.hpp>
-#include <rankloss/detail/simd/lane_math.hpp>
 #include <rankloss/detail/simd/lanes.hpp>
 #include <rankloss/detail/sorting/argsort.hpp>
+#include <rankloss/detail/sorting/sort_network.hpp>
 #include <rankloss/workspace.hpp>
 
 #include <algorithm>
@@ -19,6 +18,14 @@
 #include <span>
 
 namespace rankloss::inline RANKLOSS_ABI::detail {
+
+/// How one long sorted list lies in lanes: lane l holds items [l * rows, (l + 1) * rows), the last lanes perhaps fewer.
+struct stretches {
+  std::size_t warm_down;              ///< first row from which every lane's end is within reach
+  std::size_t warm_up;                ///< rows from each lane's beginning that are within its reach
+  std::array<double, 16> decay_down;  ///< [l] over the whole of lane l, from its first item to the first of lane l + 1
+  std::array<double, 16> decay_up;    ///< [l] from the last item of lane l - 1 to the last of lane l
+};
 
 /// Scores sorted, descending and stable, and laid in rows of lanes for the scans of sorted_sums.hpp: either one long list, cut into one
 /// stretch a lane, or several short lists, one a lane. What is computed of a short list does not depend on the others.
@@ -84,105 +91,6 @@ template <class T>
     order[i] = records[i].payload;
   }
   return {x, order};
-}
-
-/// [n + 1] exp(-scale (x_{i-1} - x_i)) at i, `equal` where the two are equal, 0 at both ends; x falls.
-template <class Arch, class T>
-[[nodiscard]] std::span<const double> neighbour_decays(std::span<const T> x, double scale, double equal, workspace& scratch) {
-  using V = lanes<Arch>;
-  constexpr std::size_t w = lane_count<Arch>;
-  const std::size_t n = x.size();
-  const std::span<double> decay = scratch.take<double>(n + 1);
-  const auto between = [scale, equal](const T* upper, const T* lower) {
-    const V gap = load_row<Arch>(upper) - load_row<Arch>(lower);
-    return xsimd::select(gap > V(0.0), exp_minus(gap * V(scale)), V(equal));
-  };
-  std::size_t i = 1;
-  for (; i + w <= n; i += w) between(x.data() + i - 1, x.data() + i).store_unaligned(decay.data() + i);
-  T rest[w + 1]{};
-  alignas(64) double last[w];
-  for (std::size_t l = 0; i - 1 + l < n; ++l) rest[l] = x[i - 1 + l];
-  between(rest, rest + 1).store_aligned(last);
-  for (std::size_t l = 0; i < n; ++i, ++l) decay[i] = last[l];
-  decay[0] = decay[n] = 0.0;
-  return decay;
-}
-
-/// One list over all lanes.
-template <class Arch, class T>
-[[nodiscard]] sorted_rows<Arch> lay_in_rows(const sorted_list<T>& list, double temperature, workspace& scratch) {
-  using V = lanes<Arch>;
-  constexpr std::size_t w = lane_count<Arch>;
-  const std::size_t n = list.x.size();
-  const std::size_t rows = (n + w - 1) / w;
-  const double scale = 1.0 / temperature;
-  const auto x = [&](std::size_t at) { return static_cast<double>(list.x[at]); };
-
-  sorted_rows<Arch> sorted;
-  const std::span<std::uint32_t> order = scratch.take<std::uint32_t>(rows * w);
-  const std::span<double> decay = scratch.take<double>((rows + 1) * w);
-  // Rows in which the last lane still holds an item have no gap in any lane.
-  sorted.whole_rows = n > (w - 1) * rows ? n - (w - 1) * rows : 0;
-  // Into padding and across a lane's end the decay is 0: what is there acts on nothing.
-  alignas(64) double current[w];
-  alignas(64) double kept[w];
-  for (std::size_t l = 0; l < w; ++l) current[l] = l > 0 && l * rows <= n ? x(l * rows - 1) : x(0);
-  V upper = V::load_aligned(current);
-  for (std::size_t i = 0; i <= rows; ++i) {
-    if (i < sorted.whole_rows) {
-      for (std::size_t l = 0; l < w; ++l) {
-        current[l] = x(l * rows + i);
-        kept[l] = l * rows + i > 0 ? 1.0 : 0.0;
-        order[i * w + l] = list.order[l * rows + i];
-      }
-    } else {
-      for (std::size_t l = 0; l < w; ++l) {
-        const std::size_t at = l * rows + i;
-        current[l] = at < n ? x(at) : x(n - 1);
-        kept[l] = at > 0 && at < n ? 1.0 : 0.0;
-        if (i < rows) order[i * w + l] = at < n ? list.order[at] : static_cast<std::uint32_t>(n);
-      }
-    }
-    const V lower = V::load_aligned(current);
-    (exp_minus((upper - lower) * V(scale)) * V::load_aligned(kept)).store_aligned(decay.data() + i * w);
-    upper = lower;
-  }
-
-  // What is out of reach of the stretch's own nearest item is nothing beside it, however far the next stretch is.
-  stretches& seams = sorted.seams;
-  const double reach = (kernel_terms<T>::reach + std::log(static_cast<double>(n))) * temperature;
-  seams.warm_down = rows;
-  seams.warm_up = 0;
-  for (std::size_t l = 0; l < w; ++l) {
-    const std::size_t first = std::min(l * rows, n);
-    const std::size_t last = std::min(first + rows, n);
-    seams.decay_down[l] = seams.decay_up[l] = 0.0;
-    if (first == last) continue;
-    const auto begin = list.x.begin() + static_cast<std::ptrdiff_t>(first);
-    const auto end = list.x.begin() + static_cast<std::ptrdiff_t>(last);
-    if (last < n) {
-      const double next = x(last);
-      seams.decay_down[l] = std::exp(-scale * (x(first) - next));
-      const auto near = std::partition_point(begin, end, [&](T s) { return static_cast<double>(s) - x(last - 1) > reach; });
-      seams.warm_down = std::min(seams.warm_down, static_cast<std::size_t>(near - begin));
-    }
-    if (first > 0) {
-      const double before = x(first - 1);
-      seams.decay_up[l] = std::exp(-scale * (before - x(last - 1)));
-      const auto far = std::partition_point(begin, end, [&](T s) { return x(first) - static_cast<double>(s) <= reach; });
-      seams.warm_up = std::max(seams.warm_up, static_cast<std::size_t>(far - begin));
-    }
-  }
-
-  alignas(64) double first_rank[w];
-  for (std::size_t l = 0; l < w; ++l) first_rank[l] = static_cast<double>(l * rows + 1);
-  sorted.rows = rows;
-  sorted.items = n;
-  sorted.order = order;
-  sorted.decay = decay;
-  sorted.first_rank = V::load_aligned(first_rank);
-  sorted.single = true;
-  return sorted;
 }
 
 /// Scores of up to `lane_count` lists, [lane][row]; padding is below no score and behind all.
@@ -329,26 +237,6 @@ template <class Arch, class T, class R>
   sorted.x = sorted_x;
   sorted.sizes = sizes_of<Arch>(lists);
   return sorted;
-}
-
-/// The same, with the decay from row to row.
-template <class Arch, class T, class R>
-[[nodiscard]] sorted_rows<Arch> sort_group(std::span<const list<T, R>> lists, double temperature, workspace& scratch) {
-  using V = lanes<Arch>;
-  constexpr std::size_t w = lane_count<Arch>;
-  const plain_rows<Arch> sorted = sort_lanes<Arch, T, R>(lists, scratch);
-  sorted_rows<Arch> group = sorted.rows;
-  const std::span<double> decay = scratch.take<double>((group.rows + 1) * w);
-  // 0 into padding, so that it acts on nothing and not on itself.
-  const V scale(1.0 / temperature);
-  for (std::size_t i = 1; i < group.rows; ++i) {
-    const V gap = (V::load_aligned(sorted.x.data() + (i - 1) * w) - V::load_aligned(sorted.x.data() + i * w)) * scale;
-    xsimd::select(sorted.holds(i), exp_minus(gap), V(0.0)).store_aligned(decay.data() + i * w);
-  }
-  V(0.0).store_aligned(decay.data());
-  V(0.0).store_aligned(decay.data() + group.rows * w);
-  group.decay = decay;
-  return group;
 }
 
 }  // namespace rankloss::inline RANKLOSS_ABI::detail
