@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
+#include <rankloss/detail/simd/lanes.hpp>
 #include <rankloss/detail/sorting/argsort.hpp>
 #include <rankloss/detail/sorting/sort_network.hpp>
 
