@@ -44,7 +44,7 @@ def atan_tail(z):
     return (atan(q) / q - 1) / z if z else -mpf(1) / 3
 
 
-# Of float, the Hessian takes more terms than ranks and slopes do: docs/algorithms.md.
+# Of float, the Hessian takes more terms than ranks and slopes do: docs/algorithms/sigmoid_sums.md.
 FITS = [(f"{name}_10", KERNELS[name], 10, mpf(0), mpf(1)) for name in ("sigmoid", "slope", "softplus")]
 FITS += [(f"{name}_12", KERNELS[name], 12, mpf(0), mpf(1)) for name in ("curvature", "slope_squared")]
 FITS += [(f"{name}_22", q, 22, mpf(0), mpf(1)) for name, q in KERNELS.items()]

@@ -31,7 +31,7 @@ struct sndcg_engine {
     return sizeof(T) == 4 ? 256 : 64;
   }
 
-  /// Up to so many items all pairs take less time than sort and scans (docs/algorithms.md).
+  /// Up to so many items all pairs take less time than sort and scans (docs/algorithms/sigmoid_sums.md).
   template <class T>
   static constexpr std::size_t group_shortest() noexcept {
     return sizeof(T) == 4 ? 8 : 12;

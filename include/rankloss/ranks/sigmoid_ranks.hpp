@@ -23,7 +23,7 @@ namespace rankloss::inline RANKLOSS_ABI {
 /// Qin, Liu, Li: A general approximation framework for direct optimization of information retrieval measures, Information Retrieval 13 (2010).
 ///
 /// - Time O(n K) after a sort, or without one where scores are dense; scratch O(n). Ranks are within 4e-8 a neighbour (float scores) or to
-///   rounding (double); the engine is that of sndcg (docs/algorithms.md).
+///   rounding (double); the engine is that of sndcg (docs/algorithms/sigmoid_sums.md).
 /// - Invariant under shifts; the Jacobian is symmetric, and its rows sum to 0. Ranks sum to n (n - 1) / 2 + n base.
 /// - Edge cases: equal scores share the rank in the middle. Infinite scores rank first or last. As temperature -> 0 these are the ranks of
 ///   hard_ranks with ties by average.

@@ -24,7 +24,7 @@ namespace rankloss::inline RANKLOSS_ABI {
 ///
 /// Row i is a distribution over the items, with its peak at the i-th greatest score; rows sum to 1, columns do not. Grover, Wang, Zweig, Ermon:
 /// Stochastic optimization of sorting networks via continuous relaxations, ICLR 2019, arXiv 1903.08850. What is new here is the form in sorted
-/// coordinates (docs/algorithms.md): entries below 4e-8 (float scores) or 1e-17 (double) of their row's peak are not computed.
+/// coordinates (docs/algorithms/neural_band.md): entries below 4e-8 (float scores) or 1e-17 (double) of their row's peak are not computed.
 ///
 /// - Time O(n log n + band) an operation, scratch O(n): a list of spread-out scores has a band of about sqrt(n) entries a row; one of equal
 ///   scores is dense, O(n^2) in time and O(n) in memory.

@@ -206,7 +206,7 @@ class cell_list {
   static constexpr std::size_t w = lane_count<Arch>;
   static constexpr std::size_t P = terms::places;
   static constexpr double width = 2.0 * terms::half_width;
-  static constexpr std::size_t fewest_items = 8;  // a cell, on average, where it pays (docs/algorithms.md)
+  static constexpr std::size_t fewest_items = 8;  // a cell, on average, where it pays (docs/algorithms/sigmoid_sums.md)
 
  public:
   struct cell {

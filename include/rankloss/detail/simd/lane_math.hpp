@@ -9,7 +9,7 @@
 #include <numbers>
 
 /// The elementary functions of the kernels, on lanes of double. Those of xsimd handle every argument there is; these know theirs, have no
-/// branches, and take about a third of the time (docs/algorithms.md). The constants are made by scripts/fit_terms.py.
+/// branches, and take about a third of the time (docs/algorithms/elementary_functions.md). The constants are made by scripts/fit_terms.py.
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
 // exp2m1_7: largest error 1.8e-10, sum of magnitudes 1.0

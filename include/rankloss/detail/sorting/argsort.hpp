@@ -109,7 +109,7 @@ std::span<Record> radix_sort(std::span<Record> records, std::span<Record> buffer
 template <class Record>
 std::span<Record> sort_by_key(std::span<Record> records, std::span<Record> buffer, workspace& scratch) {
   // Clearing and summing 2048 counts a digit pays from some thousands of items on; as many places to write to no longer do where their pages are
-  // more than the machine keeps the addresses of (docs/algorithms.md).
+  // more than the machine keeps the addresses of (docs/algorithms/sorting.md).
   if (records.size() < 4096 || records.size() > (std::size_t{1} << 19)) return radix_sort<8, Record>(records, buffer, scratch);
   return radix_sort<11, Record>(records, buffer, scratch);
 }
