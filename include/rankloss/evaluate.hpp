@@ -14,17 +14,20 @@
 
 namespace rankloss::inline RANKLOSS_ABI {
 
-/// ranking_loss: computes one list: returns its value and writes its gradient to `out.gradient` when that is not empty.
-/// It may offer `validate()` (option ranges), a Hessian diagonal (`has_hessian`), `has_relevance(list)`, and an operator that takes a
-/// group of short lists at once (see docs/adding_a_loss.md). A metric declares `has_gradient = false`, and `counts_missed = true` where it
-/// takes lists whose relevance goes on, behind the scores, with that of missed items.
+/// ranking_loss: computes one list. It returns the value of the list and writes its gradient to
+/// `out.gradient` when that is not empty.
+///
+/// It may have `validate()` (ranges of options), a Hessian diagonal (`has_hessian`), `has_relevance(list)`,
+/// and an operator that takes a group of short lists at once (see docs/adding_a_loss.md). A metric declares
+/// `has_gradient = false`, and `counts_missed = true` if it accepts lists whose relevance continues, behind
+/// the scores, with that of missed items.
 template <class Loss, class T, class Relevance = T>
 concept ranking_loss = requires(const Loss& loss, const list<T, Relevance>& items, const list_outputs<T>& out, workspace& scratch) {
   { loss(items, out, scratch) } -> std::convertible_to<double>;
 };
 
-/// similarity_loss: computes a similarity matrix. `validate(batch)` checks what is its own to check; `run(batch, out, context, share)`
-/// returns share * value and writes share * out.scale * gradient.
+/// similarity_loss: computes a similarity matrix. `validate(batch)` makes the loss's own checks;
+/// `run(batch, out, context, share)` returns share * value and writes share * out.scale * gradient.
 template <class Loss, class T, class Relevance = T>
 concept similarity_loss = requires(const Loss& loss, const similarity_batch<T, Relevance>& batch, const outputs& out, context& ctx) {
   { loss.run(batch, out, ctx, 1.0) } -> std::convertible_to<double>;
@@ -32,7 +35,7 @@ concept similarity_loss = requires(const Loss& loss, const similarity_batch<T, R
 
 namespace detail {
 
-/// The lists of a list_batch, as list_run reads them.
+/// The lists of a list_batch in the form in which list_run reads them.
 template <class T, class R>
 class batch_source {
  public:
@@ -57,7 +60,7 @@ class batch_source {
     if (batch_.length > 0) return batch_.lengths.empty() ? batch_.length : static_cast<std::size_t>(batch_.lengths[l]);
     return batch_.offsets.empty() ? batch_.scores.size() : static_cast<std::size_t>(batch_.offsets[l + 1] - batch_.offsets[l]);
   }
-  /// Items behind the list's last one that have a gradient of 0.
+  /// Items behind the last one of the list, whose gradient is 0.
   [[nodiscard]] std::size_t padding(std::size_t l) const { return batch_.lengths.empty() ? 0 : batch_.length - size(l); }
   [[nodiscard]] strided<const T> scores(std::size_t l) const { return {batch_.scores.data() + first(l), size(l)}; }
   [[nodiscard]] strided<const R> relevance(std::size_t l, workspace&) const { return {batch_.relevance.data() + first(l), size(l)}; }
@@ -84,8 +87,8 @@ inline void check_output(std::string_view field, std::size_t size, std::size_t e
   require(size == 0 || size == expected, field, ": size ", size, ", expected ", expected, " (", of, ")");
 }
 
-/// The same for what is written item by item: a matrix is such an output where it lies in the order of rows, or its rows are `stride` apart as those
-/// of a dense batch are.
+/// The same for an output that is written item by item. A matrix is such an output where it is contiguous in
+/// the order of rows, or where its rows are `stride` apart like those of a dense batch.
 inline void check_output(std::string_view field, const shaped<real_output>& out, std::size_t expected, std::string_view of, std::size_t stride = 0) {
   if (const auto& shape = out.shape()) {
     const std::size_t apart = stride > 0 ? stride : shape->columns;
@@ -123,7 +126,7 @@ void check_shape(const list_batch<T, R>& batch, const outputs& out) {
   require(is_finite(out.scale), "scale: ", out.scale, ", expected a finite number");
 }
 
-/// One pass before anything is written: the reason that outputs are never partly updated.
+/// Checks everything in one pass before anything is written, so that outputs are never partly updated.
 template <class Loss, class Source>
 void check_values(const Loss& loss, const Source& source, context& ctx) {
   using R = typename Source::relevance_type;
@@ -137,7 +140,7 @@ void check_values(const Loss& loss, const Source& source, context& ctx) {
             from + find_first(strided(items.data() + static_cast<std::ptrdiff_t>(from) * items.stride(), items.size() - from, items.stride()), bad);
         if (i >= items.size()) return;
         if (source.kept(l, i)) fail(field, ": ", static_cast<double>(items[i]), " at list ", l, ", item ", i, ", expected ", expected(items[i]));
-        from = i + 1;  // padding may hold anything
+        from = i + 1;  // padding may hold any value
       }
     };
     report(
@@ -156,13 +159,13 @@ inline constexpr bool gives_hessian = requires {
   requires Loss::has_hessian;
 };
 
-/// Metrics have none: they are constant but for jumps.
+/// Metrics have no gradient: they are constant except for jumps.
 template <class Loss>
 inline constexpr bool gives_gradient = !requires {
   requires !Loss::has_gradient;
 };
 
-/// Whether a metric counts relevance that has no rank.
+/// Whether a metric counts the relevance of items without a rank.
 template <class Loss>
 inline constexpr bool counts_missed = requires {
   requires Loss::counts_missed;
@@ -182,13 +185,15 @@ void check_options(const Loss& loss, const outputs& out) {
 ///     value         = sum_l w_l loss(list l) / sum_l w_l           (reduction::mean; without the division for sum)
 ///     gradient[i]   = out.scale * d(value) / d(scores[i])
 ///
-/// - The same bits for any executor and on every run. Lists run in parallel; one list runs on one thread.
-/// - Scratch O(longest list) a worker and O(lists); after warm-up nothing is allocated.
-/// - Edge cases: no list, or only empty ones: 0. Weights that sum to 0: value 0, gradient 0.
-/// @throws std::invalid_argument naming the field when sizes, offsets, options or (data_checks::on) data do not fit, std::logic_error when the
-/// context is in use or has been moved from; then no output has been written. std::bad_alloc while scratch grows, std::logic_error when the
-/// executor does not keep to what it has to do, whatever it or a loss throws; then gradient and hessian may be written of some lists, per_list is as
-/// before, and the context is as good as before.
+/// - The same bits for any executor and on every run. Lists run in parallel; each list runs on one thread.
+/// - Scratch O(longest list) for each worker, and O(lists). After the first calls nothing is allocated.
+/// - Edge cases: without lists, or with empty lists only, the value is 0. Weights that sum to 0: value 0,
+///   gradient 0.
+/// @throws std::invalid_argument naming the field when sizes, offsets, options or (data_checks::on) data are
+/// invalid, and std::logic_error when the context is in use or has been moved from; then no output has been
+/// written. std::bad_alloc while scratch grows, std::logic_error when the executor breaks its rules, and
+/// whatever the executor or a loss throws; then gradient and hessian may have been written for some lists,
+/// per_list is unchanged, and the context can be used again.
 template <class Loss, score T, class Relevance>
 requires ranking_loss<Loss, T, Relevance>
 double evaluate(const Loss& loss, const list_batch<T, Relevance>& batch, const outputs& out, context& ctx) {
@@ -206,12 +211,14 @@ double evaluate(const Loss& loss, const list_batch<T, Relevance>& batch, const o
   return detail::list_run<Loss, decltype(source)>(loss, source, batch.reduction, out, ctx)();
 }
 
-/// evaluate: the value of a similarity loss over a matrix, and on request its gradient; as for lists.
+/// evaluate: the value of a similarity loss over a matrix, and on request its gradient. Otherwise as for
+/// lists.
 template <class Loss, score T, class Relevance>
 requires similarity_loss<Loss, T, Relevance>
 double evaluate(const Loss& loss, const similarity_batch<T, Relevance>& batch, const outputs& out, context& ctx);
 
-/// evaluate on the calling thread with scratch of its own: allocates at each call. For tests and one-off values.
+/// evaluate on the calling thread with a context of its own, which allocates in each call. For tests and
+/// single values.
 template <class Loss, class Batch>
 double evaluate(const Loss& loss, const Batch& batch, const outputs& out = {}) {
   context ctx;

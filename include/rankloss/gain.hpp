@@ -18,22 +18,22 @@
 
 namespace rankloss::inline RANKLOSS_ABI {
 
-/// What a relevance grade is worth in a DCG.
+/// The gain of a relevance grade y in a DCG.
 enum class gain {
   exponential,  ///< 2^y - 1
   linear,       ///< y itself: the user's own values
   table,        ///< gain_table[y], for whole grades
 };
 
-/// How the best possible DCG is counted.
+/// How the ideal DCG is computed.
 enum class ideal {
-  sorted,             ///< gains in descending order at positions 1, 2, 3, ...: the DCG of a best order
-  competition_ranks,  ///< each gain at 1 + the number of greater gains: ties share the best position, as in Listwise_ITR (2305.16566)
+  sorted,             ///< gains in descending order at positions 1, 2, 3, ...
+  competition_ranks,  ///< each gain at 1 + the number of greater gains, as in Listwise_ITR (2305.16566)
 };
 
 namespace detail {
 
-/// What the fields `gain` and `gain_table` of a loss or metric may hold.
+/// Checks the fields `gain` and `gain_table` of a loss or metric.
 inline void check_gain(gain kind, std::span<const double> table) {
   require((kind == gain::table) == !table.empty(), "gain_table: size ", table.size(), ", expected ",
           kind == gain::table ? "one gain a grade" : "none unless gain is gain::table");
@@ -41,11 +41,12 @@ inline void check_gain(gain kind, std::span<const double> table) {
     require(within(table[i], 0.0, 1e30), "gain_table: ", table[i], " at grade ", i, ", expected 0 to 1e30");
 }
 
-/// Whether a relevance has a gain, which is at least 0. A table gives every relevance one: 0 where it has no entry.
+/// Whether a relevance has a gain; gains are at least 0. With a table every relevance has one: it is 0 where
+/// the table has no entry.
 [[nodiscard]] constexpr bool takes_gain(gain kind, double y) noexcept { return kind == gain::table || y >= 0.0; }
 inline constexpr std::string_view expects_gain = "at least 0";
 
-/// Whether something in a list is worth more than 0.
+/// Whether any item of the list has a gain above 0.
 template <class T, class R>
 [[nodiscard]] bool any_gain(const list<T, R>& items, gain kind, std::span<const double> table) noexcept {
   for (std::size_t i = 0; i < items.size_with_missed(); ++i) {
@@ -56,17 +57,19 @@ template <class T, class R>
   return false;
 }
 
-/// The factor that brings gains or relevance whose greatest is very small or very large near 1; 1 for others.
+/// The factor that brings gains or relevance near 1 where the largest is very small or very large; otherwise
+/// 1.
 [[nodiscard]] inline double gain_unit(double largest) noexcept {
   return largest > 0.0 && !(largest >= 1e-30 && largest <= 1e30) ? unit_of(largest) : 1.0;
 }
 
-/// What a grade is worth by a table: 0 beyond it.
+/// The gain of a grade in a table: 0 where it has no entry.
 [[nodiscard]] inline double worth_in(std::span<const double> table, double y) noexcept {
   return y >= 0.0 && y < static_cast<double>(table.size()) ? table[static_cast<std::size_t>(y)] : 0.0;
 }
 
-/// The factor on the gains of fill_gains, a power of two. That of exponential gains of grades beyond 100, 2^-grade of the greatest, is not in it.
+/// The power of two by which fill_gains multiplies the gains. Exponential gains of grades beyond 100 are also
+/// divided by 2^(largest grade); this factor does not contain that.
 template <class R>
 [[nodiscard]] double unit_of_gains(gain kind, std::span<const double> table, const strided<const R>& relevance) {
   double largest = 0.0;
@@ -79,8 +82,9 @@ template <class R>
   return gain_unit(largest);
 }
 
-/// Gains of one list, times the item weights, scaled by factors of the list where they would overflow or lose digits: an NDCG does not depend on it.
-/// A relevance below 0, which data checks refuse, counts as 0 where it comes unchecked, so that quotients of gains stay finite.
+/// Gains of one list times the item weights. Where they would overflow or lose digits they are scaled by a
+/// factor of the list, on which an NDCG does not depend. A relevance below 0, which data checks refuse,
+/// counts as 0 when data are not checked, so that quotients of gains stay finite.
 template <class Arch, class R, class S>
 void fill_gains(gain kind, std::span<const double> table, const strided<const R>& relevance, const strided<const double>& weights,
                 std::span<S> gains) {
@@ -102,7 +106,7 @@ void fill_gains(gain kind, std::span<const double> table, const strided<const R>
         for (std::size_t i = 0; i < n; ++i) gains[i] = static_cast<S>(std::numbers::ln2 * (unit * std::max(static_cast<double>(grades[i]), 0.0)));
         return;
       }
-      // Beyond 2^100 the "- 1" has long been rounded away.
+      // Beyond 2^100 the "- 1" is below the rounding error.
       const batch shift(largest > 100.0 ? largest : 0.0);
       const batch lowest(largest > 100.0 ? -1000.0 : 0.0);
       const batch back(largest > 100.0 ? 1.0 : 0.0);
@@ -118,7 +122,7 @@ void fill_gains(gain kind, std::span<const double> table, const strided<const R>
     if (relevance.stride() == 1) {
       fill_from(std::span<const R>(relevance.data(), n), [&](std::size_t i) { return load_row<Arch>(relevance.data() + i); });
     } else if constexpr (std::is_same_v<R, S>) {
-      // A column is copied first: loading it row by row of lanes takes twice the time.
+      // A column is copied first: loading it one row of lanes at a time takes twice the time.
       for (std::size_t i = 0; i < n; ++i) gains[i] = static_cast<S>(relevance[i]);
       fill_from(std::span<const S>(gains), [&](std::size_t i) { return load_row<Arch>(gains.data() + i); });
     } else {
