@@ -38,8 +38,8 @@ template <class V>
   return {V(1.0) - t * t * (V(3.0) - V(2.0) * t), V(-6.0) * t * (V(1.0) - t), xsimd::select(t > V(0.0) && t < V(1.0), V(12.0) * t - V(6.0), V(0.0))};
 }
 
-/// What an item of gain g adds to the DCG at a smooth rank, g D(r) with D(r) = ln 2 / ln(1 + r) and the cut, if there is one, and its derivatives
-/// by r.
+/// The term of an item of gain g in the DCG at a smooth rank, and its derivatives by r: g D(r) with D(r) = ln
+/// 2 / ln(1 + r), times the cut if there is one.
 template <class T, bool Cut, class V>
 struct discounted_gain {
   V value, slope, curvature;
@@ -47,7 +47,7 @@ struct discounted_gain {
   [[gnu::always_inline]] discounted_gain(const V& g, const V& rank, [[maybe_unused]] double cutoff) noexcept {
     const V argument = V(1.0) + rank;
     const V logarithm = log_positive(argument, kernel_terms<T>::log_tail);
-    const V both = V(1.0) / (logarithm * argument);  // one division for two
+    const V both = V(1.0) / (logarithm * argument);  // one division instead of two
     const V inverse_log = both * argument;
     const V inverse = both * logarithm;
     value = g * V(std::numbers::ln2) * inverse_log;
@@ -64,7 +64,7 @@ struct discounted_gain {
 
 enum class wanted { value, gradient, hessian };
 
-/// run.operator()<whether there is a cutoff>(): decided outside of the loops over the items.
+/// Calls run.operator()<whether there is a cutoff>(), so that the loops over the items do not test it.
 template <class Run>
 [[gnu::always_inline]] inline void with_cut(double cutoff, const Run& run) {
   if (cutoff > 0.0)
@@ -73,7 +73,8 @@ template <class Run>
     run.template operator()<false>();
 }
 
-/// Smooth DCG of each lane. `gains` [rows][lanes] is used up. `emit(i, g, h)` gets, for row i, the derivatives of the DCG by s / temperature.
+/// Smooth DCG of each lane. `gains` [rows][lanes] is overwritten. `emit(i, g, h)` receives, for row i, the
+/// derivatives of the DCG by s / temperature.
 template <class T, wanted Wanted, class Arch, class S, class Emit>
 lanes<Arch> smooth_dcg(const sorted_rows<Arch>& in, S* gains, double cutoff, workspace& scratch, Emit emit) {
   using V = lanes<Arch>;
@@ -85,9 +86,9 @@ lanes<Arch> smooth_dcg(const sorted_rows<Arch>& in, S* gains, double cutoff, wor
   const std::size_t rows = in.rows;
   const workspace::scope scope(scratch);
   const auto buffer = [&](bool needed) { return scratch.take<S>(needed ? rows * w : 0).data(); };
-  S* above = buffer(true);          // sum of sigmoids over the items above; later the gradient's own sums
+  S* above = buffer(true);          // sum of sigmoids over the items above; later sums of the gradient
   S* slopes = buffer(gradient);     // sum_j sigmoid'
-  S* by_rank = gains;               // d(DCG) / d(rank), in place of the gains
+  S* by_rank = gains;               // d(DCG) / d(rank), overwrites the gains
   S* curvatures = buffer(hessian);  // sum_{above} - sum_{below} of -sigmoid''
   S* by_rank2 = buffer(hessian);    // d2(DCG) / d(rank)^2
   S* squares = buffer(hessian);     // sum_j by_rank2_j sigmoid'^2
@@ -138,8 +139,9 @@ lanes<Arch> smooth_dcg(const sorted_rows<Arch>& in, S* gains, double cutoff, wor
   }
 
   if constexpr (gradient) {
-    // sum_j (a_j - a_m) sigmoid' does not change when a constant is taken from all a, and loses fewest digits when that is the mean of
-    // those that act on others.
+    // The sum over j of (a_j - a_m) sigmoid' does not change when a constant is subtracted from all a. The
+    // fewest digits are lost if this constant is the mean of a over the items, weighted by how much each acts
+    // on others.
     const V middle = in.single ? V(sum_of(moment) / sum_of(mass)) : moment / mass;
     const auto weights = [&](std::size_t i) {
       if constexpr (hessian)
@@ -183,7 +185,8 @@ lanes<Arch> smooth_dcg(const sorted_rows<Arch>& in, S* gains, double cutoff, wor
   return dcg;
 }
 
-/// The same for groups of the shortest lists, pair by pair: no sort, and each sigmoid and slope is computed once.
+/// The same for groups of the shortest lists, pair by pair: without a sort, and with each sigmoid and slope
+/// computed once.
 template <class T, wanted Wanted, class Arch, class S, class Emit>
 lanes<Arch> smooth_dcg(const plain_rows<Arch>& in, double temperature, const S* gains, double cutoff, workspace& scratch, Emit emit) {
   using V = lanes<Arch>;
@@ -263,7 +266,8 @@ lanes<Arch> smooth_dcg(const plain_rows<Arch>& in, double temperature, const S* 
   return dcg;
 }
 
-/// The same for one list cut into cells. `gains` [n], by slot, become `factor` times the derivatives.
+/// The same for one list that is cut into cells. `gains` [n], in the order of the slots, are overwritten by
+/// `factor` times the derivatives.
 template <class T, wanted Wanted, class Arch>
 double smooth_dcg(const cell_list<Arch, T>& cells, std::span<T> gains, double cutoff, workspace& scratch, const lanes<Arch>& factor) {
   using V = lanes<Arch>;
@@ -277,7 +281,7 @@ double smooth_dcg(const cell_list<Arch, T>& cells, std::span<T> gains, double cu
   const std::span<double> slopes = scratch.take<double>(gradient ? cells.moment_count() : 0);
   const std::span<double> by_rank_moments = scratch.take<double>(slopes.size());
   const std::span<double> by_rank_slopes = scratch.take<double>(slopes.size());
-  T* by_rank = gains.data();  // in place of the gains
+  T* by_rank = gains.data();  // overwrites the gains
 
   cells.unit_moments(moments.data());
   if constexpr (gradient)
@@ -315,7 +319,7 @@ double smooth_dcg(const cell_list<Arch, T>& cells, std::span<T> gains, double cu
     for (std::size_t at = 0; at < cells.cells().size(); ++at)
       cells.for_vectors(cells.cells()[at], [&](std::size_t i, auto count, const V& place) {
         const V a = load_items<Arch>(by_rank + i, count) - V(middle);
-        // The sum of slopes once more: computing it takes less time than keeping it.
+        // The sum of slopes is computed again: this takes less time than storing it.
         const V own = list::at_place(slopes.data() + at * P, place);
         store_items<Arch>(by_rank + i, count, factor * (list::at_place(by_rank_slopes.data() + at * P, place) - a * own));
       });
@@ -333,35 +337,41 @@ double smooth_dcg(const cell_list<Arch, T>& cells, std::span<T> gains, double cu
 ///     a_i          = w_i G(y_i) ln2 / ((1 + rank_i) ln^2(1 + rank_i)) / ideal DCG
 ///     d(loss)/ds_m = 1 / temperature * sum_j (a_j - a_m) sigmoid'((s_j - s_m) / temperature)
 ///
-/// Qin, Liu, Li: A general approximation framework for direct optimization of information retrieval measures, Information Retrieval 13
-/// (2010), as ApproxNDCG; Zhang et al.: Integrating Listwise Ranking into Pairwise-based Image-Text Retrieval, 2023, arXiv 2305.16566,
-/// as S-NDCG with temperature 0.01. From the latter it differs in the ideal DCG (`ideal::competition_ranks` gives theirs) and in that
+/// Qin, Liu, Li: A general approximation framework for direct optimization of information retrieval measures,
+/// Information Retrieval 13 (2010), as ApproxNDCG; Zhang et al.: Integrating Listwise Ranking into
+/// Pairwise-based Image-Text Retrieval, 2023, arXiv 2305.16566, as S-NDCG with temperature 0.01. It differs
+/// from the published S-NDCG in the ideal DCG (`ideal::competition_ranks` gives the published one), and
 /// exponents are not clamped.
 ///
-/// - Time O(n K) after a sort, K = 10 (float) or 22 (double) exponentials, and without a sort where scores are dense; scratch O(n). Float
-///   gradients are within 2e-6, double within 1e-13 of the O(n^2) sum, relative to the largest entry (docs/numerics.md names the exceptions).
+/// - Time O(n K) after a sort, with K = 10 (float) or 22 (double) exponentials, and without a sort where
+///   scores are dense; scratch O(n). Float gradients are within 2e-6 and double gradients within 1e-13 of the
+///   O(n^2) sum, relative to the largest entry (docs/numerics.md lists the exceptions).
 /// - Invariant under shifts of all scores; the gradient of a list sums to 0 up to rounding. Not convex.
-/// - With a cutoff k, an item counts by a factor of 1 up to smooth rank k, 0 from k + 1, a cubic between; the ideal DCG is that of the
-///   first k. As temperature -> 0 this is NDCG@k.
-/// - Edge cases: a list without positive ideal DCG (empty, or nothing relevant) has loss 0 and gradient 0. Equal scores share the
-///   rank in the middle. Infinite scores rank first or last and get no gradient. Gains of any size: they are scaled, never overflow.
-/// @throws std::invalid_argument from `evaluate` when an option is out of its range or a relevance is below 0, unless by gain::table.
+/// - With a cutoff k, an item counts by a factor that is 1 up to smooth rank k, 0 from k + 1 on, and a cubic
+///   between; the ideal DCG is that of the first k places. As temperature -> 0 this is NDCG@k.
+/// - Edge cases: a list without positive ideal DCG (empty, or without a relevant item) has loss 0 and
+///   gradient 0. Equal scores share the rank in the middle. Infinite scores rank first or last and get no
+///   gradient. Gains may have any size; they are scaled and never overflow.
+/// @throws std::invalid_argument from `evaluate` when an option is out of its range or a relevance is below
+/// 0, except with gain::table.
 struct sndcg {
   double temperature = 0.01;                          ///< 1e-15 to 1e300, in units of the scores
-  rankloss::gain gain = rankloss::gain::exponential;  ///< what a grade is worth
+  rankloss::gain gain = rankloss::gain::exponential;  ///< the gain of a grade
   std::span<const double> gain_table{};               ///< [grades] >= 0, for gain::table; other relevance is worth 0
   std::size_t cutoff = 0;                             ///< k of NDCG@k; 0: the whole list
-  rankloss::ideal ideal = rankloss::ideal::sorted;    ///< how the ideal DCG is counted
+  rankloss::ideal ideal = rankloss::ideal::sorted;    ///< how the ideal DCG is computed
 
   static constexpr bool has_hessian = true;
 
-  /// Longer lists are laid over all lanes or cut into cells. In double the chains of a scan lose digits where more items than this crowd.
+  /// Longer lists are spread over all lanes or cut into cells. In double, the long chains of a scan lose
+  /// digits if more items than this crowd together.
   template <class T>
   static constexpr std::size_t group_longest() noexcept {
     return sizeof(T) == 4 ? 256 : 64;
   }
 
-  /// Up to so many items all pairs take less time than sort and scans (docs/algorithms.md).
+  /// For lists of up to this size, computing all pairs takes less time than a sort and scans
+  /// (docs/algorithms.md).
   template <class T>
   static constexpr std::size_t group_shortest() noexcept {
     return sizeof(T) == 4 ? 8 : 12;
@@ -408,7 +418,7 @@ struct sndcg {
     return 1.0 - detail::sum_of(dcg) / best;
   }
 
-  /// Short lists, one a lane.
+  /// Short lists, one in each lane.
   template <class T, class R, class Arch = xsimd::default_arch>
   void operator()(std::span<const list<T, R>> lists, std::span<const list_outputs<T>> out, std::span<double> values, workspace& scratch) const {
     using V = detail::lanes<Arch>;
@@ -425,7 +435,7 @@ struct sndcg {
     const std::span<T> gain_rows = scratch.take<T>(rows * w);
     sorted.gather(gains.data(), gain_rows.data());
 
-    // The lists' outputs are written by item, then copied to where each belongs.
+    // The outputs of the lists are written by item, and then copied to their places.
     const bool gradient = !out[0].gradient.empty();
     const bool hessian = !out[0].hessian.empty();
     const std::span<T> gradients = scratch.take<T>(gradient ? rows * w : 0);
@@ -443,7 +453,7 @@ struct sndcg {
     }
   }
 
-  /// Whether the list counts in reduction::mean_of_relevant: something in it is worth more than 0.
+  /// Whether the list counts in reduction::mean_of_relevant: any item has a gain above 0.
   template <class T, class R>
   [[nodiscard]] bool has_relevance(const list<T, R>& items) const noexcept {
     return detail::any_gain(items, gain, gain_table);
@@ -465,7 +475,7 @@ struct sndcg {
       return detail::smooth_dcg<T, Wanted>(unsorted, temperature, gains, static_cast<double>(cutoff), scratch, emit);
     });
   }
-  /// run.operator()<what is wanted>(emit)
+  /// Calls run.operator()<which outputs are wanted>(emit).
   template <class T, class Arch, class Run>
   detail::lanes<Arch> differentiate(const detail::sorted_rows<Arch>& rows, const detail::lanes<Arch>& share, const list_outputs<T>& out,
                                     Run run) const {
