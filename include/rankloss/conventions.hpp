@@ -49,7 +49,7 @@
 ///     namespace peer = rankloss::conventions::rax;
 ///     const auto loss = peer::pairwise_logistic();
 ///     const std::vector<double> pairs = rankloss::conventions::pair_counts(loss, batch);
-///     batch.list_weights = pairs;  // with batch.reduction = peer::reduction: the mean over all pairs of the batch
+///     batch.list_weights = pairs;  // and batch.reduction = peer::reduction: the mean over all pairs
 ///     evaluate(loss, batch);
 ///
 /// Each preset documents what it sets and what no option reproduces. All of them have in common:
@@ -460,8 +460,7 @@ inline constexpr convention row{.name = "Rax",
                                 .logarithm = "natural",
                                 .temperature = "divides, 1"};
 
-inline constexpr rankloss::reduction reduction = rankloss::reduction::mean;  ///< for pairs with pair_counts,
-                                                                             ///< for items with item_weights
+inline constexpr rankloss::reduction reduction = rankloss::reduction::mean;  ///< with pair_counts or item_weights for pairs and items
 
 /// softmax_loss, with the relevance itself as target. poly1_softmax_loss adds epsilon (1 - sum y p / sum y),
 /// which in Rax is not 0 without relevance.
