@@ -212,7 +212,7 @@ struct sorting_network {
             mix_rows<width, 1, 0>(mixed, layer, reached + (reached + layer) % 2, std::min(end + layer, n_ - 1), 1, columns.data());
           }
         } else {
-          std::size_t block = 2;  // those of the last stage; only these that the columns begin in hold anything of them
+          std::size_t block = 2;  // a column is 0 outside of the block of this size that it begins in
           std::size_t layer = 0;
           const auto next = [&]<std::size_t log_rows, std::size_t... which>(std::size_t nearest, std::index_sequence<which...>) {
             const std::size_t rows = nearest << log_rows;
