@@ -21,7 +21,8 @@
 #include <utility>
 #include <vector>
 
-// RANKLOSS_LIFETIMEBOUND marks a parameter whose memory the result points into: compilers that know the attribute warn of a view of a temporary.
+// RANKLOSS_LIFETIMEBOUND marks a parameter whose memory the result points into. Compilers that know the
+// attribute warn when such a parameter is a temporary.
 #if defined(__has_cpp_attribute)
 #if __has_cpp_attribute(clang::lifetimebound)
 #define RANKLOSS_LIFETIMEBOUND [[clang::lifetimebound]]
@@ -35,11 +36,12 @@
 
 namespace rankloss::inline RANKLOSS_ABI {
 
-/// score: what losses compute with.
+/// score: the floating-point types in which losses compute.
 template <class T>
 concept score = std::same_as<T, float> || std::same_as<T, double>;
 
-/// grade: what says how relevant an item is: any arithmetic type but long double, which has more digits than the doubles that sums are taken in.
+/// grade: the types of relevance: any arithmetic type except long double, which has more digits than the
+/// doubles in which sums are computed.
 template <class T>
 concept grade = std::is_arithmetic_v<T> && !std::same_as<std::remove_cv_t<T>, long double>;
 
@@ -48,7 +50,8 @@ namespace detail {
 template <class Source>
 concept contiguous = std::ranges::contiguous_range<Source> && std::ranges::sized_range<Source>;
 
-/// Says by a member how far its items are apart: Eigen's and xtensor's arrays, tensors, our own `strided`.
+/// Sources with a member that returns the distance between items: arrays of Eigen and xtensor, tensors, our
+/// own `strided`.
 template <class Source>
 concept has_strides = requires(const Source& source) {
   source.strides();
@@ -56,29 +59,32 @@ concept has_strides = requires(const Source& source) {
 || requires(const Source& source) { source.stride(); }
 || requires(const Source& source) { source.innerStride(); };
 
-/// Eigen's vectors whose items are neighbours by their type.
+/// Vectors of Eigen whose type says that their items are contiguous.
 template <class Source>
 concept unit_stride_vector = requires {
   requires static_cast<bool>(Source::IsVectorAtCompileTime) && static_cast<int>(Source::InnerStrideAtCompileTime) == 1;
 };
 
-/// data() and size(), as Eigen's vectors have them, whose iterators are not contiguous before Eigen 5.
+/// Sources with data() and size(), such as vectors of Eigen, whose iterators are not contiguous before Eigen
+/// 5.
 template <class Source>
 concept data_and_size = (!contiguous<Source>)&&(!has_strides<Source> || unit_stride_vector<Source>)&&requires(Source& source) {
   requires std::is_object_v<std::remove_pointer_t<decltype(source.data())>> && std::is_pointer_v<decltype(source.data())>;
   requires std::integral<std::remove_cvref_t<decltype(source.size())>>;
 };
 
-/// What only a header of hosts/ can read, and may find in the order of rows.
+/// Sources that only a header of hosts/ can read, and that may turn out to be contiguous in the order of
+/// rows.
 template <class Source>
 concept rows_of_host = (!contiguous<Source>)&&(!data_and_size<Source>)&&host_array<Source>&& host_matrix<std::remove_cv_t<Source>>::in_rows;
 
-/// array: what a view can be made of: items of one type, one behind the other.
+/// array: what a view can be made from: contiguous items of one type.
 template <class Source>
 concept array = contiguous<Source> || data_and_size<Source> || rows_of_host<Source>;
 
-/// The first item. Ranges are asked for their iterator: data() of a view of xtensor is where the viewed array begins, not the view.
-/// @throws std::invalid_argument where a host's array turns out not to lie as a view needs it.
+/// The first item. Ranges are asked for their iterator, because data() of a view of xtensor is the beginning
+/// of the viewed array and not of the view.
+/// @throws std::invalid_argument when an array of a host is not contiguous as a view needs it.
 template <array Source>
 [[nodiscard]] constexpr auto first_of(Source& source) noexcept(!rows_of_host<Source>) {
   if constexpr (contiguous<Source>) {
@@ -103,18 +109,19 @@ template <array Source>
   }
 }
 
-/// What an array holds, const where it cannot be written.
+/// The type of an array's items, const where they cannot be written.
 template <class Source>
 using item_of = std::remove_pointer_t<decltype(first_of(std::declval<std::remove_reference_t<Source>&>()))>;
 
 template <class Source>
 using element_of = std::remove_cv_t<item_of<Source>>;
 
-/// The same of what a header of hosts/ reads.
+/// The same for what a header of hosts/ reads.
 template <host_array Source>
 using host_item = std::remove_pointer_t<decltype(matrix_of(std::declval<Source&>()).data())>;
 
-/// Whether the items die with the object: containers, C arrays and std::array, unlike views.
+/// Whether the items are destroyed with the object: true for containers, C arrays and std::array, unlike
+/// views.
 template <class Source>
 inline constexpr bool owns_items = !std::ranges::borrowed_range<Source> && !std::is_trivially_destructible_v<Source>;
 template <class T, std::size_t N>
@@ -137,7 +144,8 @@ struct memory {
   std::size_t size = 0;
 };
 
-/// Items as a view takes them. Of others there are none: then the view has said why, in a static_assert.
+/// The items in the form in which a view takes them. Empty for unsuitable items; the view reports those by a
+/// static_assert.
 template <class View, class Source>
 [[nodiscard]] constexpr auto memory_of(Source& source) noexcept(!rows_of_host<Source>) {
   if constexpr (!array<Source>) {
@@ -171,7 +179,7 @@ constexpr void expect_array() noexcept {
       "the other (no matrix of columns, no strided view)");
 }
 
-/// Whether an array's items, if it has any, are such as the view takes.
+/// Whether a view accepts the type of an array's items; true where the source is no array.
 template <class View, class Source>
 [[nodiscard]] consteval bool takes_items_of() {
   if constexpr (array<Source>)
@@ -191,7 +199,7 @@ template <class Source>
     return false;
 }
 
-/// Outputs have to be there when somebody reads them.
+/// Outputs must still exist when the caller reads them.
 template <class Source>
 constexpr void expect_memory_that_stays() noexcept {
   static_assert(!has_const_items<std::remove_reference_t<Source>>(), "rankloss: this output is const, expected memory that can be written");
@@ -206,13 +214,14 @@ constexpr void expect_output() noexcept {
 
 }  // namespace detail
 
-/// array_view: items of type T that the host owns, one behind the other: a std::span that is also made of anything with data() and size(), such as
-/// Eigen's vectors. Read only where T is const. Empty means "not given" or "not wanted", where a field may be.
+/// array_view: a view of contiguous items of type T that the host owns. It is a std::span that can also be
+/// made from anything with data() and size(), such as vectors of Eigen, or from a pointer and a size. Read
+/// only where T is const. Empty means "not given" or "not wanted", where a field allows it.
 /// @throws std::invalid_argument for a negative size.
 template <class T>
 class array_view : public std::span<T> {
  public:
-  /// What it is made of.
+  /// Whether a view can be made from items of this type.
   template <class Item>
   static constexpr bool takes = std::is_convertible_v<Item (*)[], T (*)[]>;
   using any_item = T;
@@ -261,7 +270,7 @@ array_view(Item*, Size) -> array_view<Item>;
 
 namespace detail {
 
-/// The view that a parameter is, of a type that other arguments decide.
+/// An array_view parameter whose item type is deduced from other arguments.
 template <class T>
 using view_of = std::type_identity_t<array_view<T>>;
 
@@ -348,10 +357,11 @@ class real_output {
   bool wide_ = false;
 };
 
-/// One of `positions` as it is, for comparison and for messages: signed, or unsigned and beyond what is signed.
+/// The exact value of one of `positions`, for comparison and for messages: a signed number, or an unsigned
+/// one beyond the signed range.
 struct position {
   std::int64_t bits = 0;
-  bool beyond = false;  ///< an unsigned number of 2^63 or more, whose bits these are
+  bool beyond = false;  ///< the number is unsigned and at least 2^63; `bits` holds its bits
 
   friend bool operator==(const position&, const position&) = default;
   friend std::strong_ordering operator<=>(const position& a, const position& b) noexcept {
@@ -360,7 +370,8 @@ struct position {
   void append_to(std::string& message) const { message += beyond ? std::to_string(static_cast<std::uint64_t>(bits)) : std::to_string(bits); }
 };
 
-/// positions: offsets or class ids as the host holds them: 32 or 64 bit, signed or not. Empty means "not given".
+/// positions: offsets or class ids as the host holds them: 32-bit or 64-bit integers, signed or unsigned.
+/// Empty means "not given".
 class positions {
  public:
   template <class Item>
@@ -382,7 +393,8 @@ class positions {
   [[nodiscard]] std::size_t size() const noexcept { return size_; }
   [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
 
-  /// Unsigned numbers from 2^63 on come as negative ones: none of them is a position in memory. `number` has them as they are.
+  /// Unsigned numbers of 2^63 or more are returned as negative numbers; none of them is a position in memory.
+  /// `number` returns the exact value.
   [[nodiscard]] std::int64_t operator[](std::size_t i) const noexcept {
     switch (kind_) {
       case kind::signed32: return static_cast<const std::int32_t*>(data_)[i];
@@ -416,7 +428,8 @@ class positions {
   kind kind_ = kind::signed64;
 };
 
-/// flags: one byte an item, zero or not (bool, char, std::uint8_t, a NumPy bool array). Empty means "not given".
+/// flags: one byte for each item, zero or not zero (bool, char, std::uint8_t, a NumPy bool array). Empty
+/// means "not given".
 class flags {
  public:
   template <class Item>
@@ -464,7 +477,8 @@ constexpr void expect_matrix_that_stays() noexcept {
                 "rankloss: this matrix is a temporary, which is gone before it can be read; expected memory that stays");
 }
 
-/// The items of a matrix whose lines, its rows or its columns, have theirs one behind the other: as a matrix whose rows these are.
+/// The items of a matrix as a matrix whose rows are contiguous: the rows of the matrix, or its columns where
+/// Columns is true.
 template <bool Columns, class Matrix>
 [[nodiscard]] auto matrix_of_lines(Matrix& matrix) {
   static_assert(host_array<Matrix>,
@@ -475,7 +489,7 @@ template <bool Columns, class Matrix>
       host_matrix<std::remove_cv_t<Matrix>>::template expect_lines<Columns>();
     const auto m = matrix_of(matrix);
     const matrix_shape shape = Columns ? matrix_shape::of(m).transposed() : matrix_shape::of(m);
-    const bool one = shape.rows <= 1;  // whose stride has no meaning
+    const bool one = shape.rows <= 1;  // its stride has no meaning
     require(shape.columns <= 1 || shape.empty() || shape.column_stride == 1, Columns ? "row" : "column", " stride: ", shape.column_stride,
             " of a matrix whose ", Columns ? "columns" : "rows", " are lists, expected 1 (the items of a list one behind the other)");
     require(one || shape.empty() || shape.row_stride >= shape.columns, Columns ? "column" : "row", " stride: ", shape.row_stride,
@@ -495,8 +509,9 @@ template <bool Columns, class Given>
 
 }  // namespace detail
 
-/// shaped: a view of a matrix's items, which knows rows, columns and strides where what it is made of says them: a matrix_view, a matrix of Eigen or
-/// xtensor (hosts/eigen.hpp, hosts/xtensor.hpp). Of plain arrays it knows nothing; then their field says how they lie.
+/// shaped: a view of the items of a matrix. It knows rows, columns and strides where its source has them: a
+/// matrix_view, or a matrix of Eigen or xtensor (hosts/eigen.hpp, hosts/xtensor.hpp). For a plain array it
+/// knows none of them; the field then defines the layout.
 template <class View>
 class shaped : public View {
  public:
@@ -514,7 +529,7 @@ class shaped : public View {
 
   [[nodiscard]] const std::optional<matrix_shape>& shape() const noexcept { return shape_; }
 
-  /// The same items, where they are known to lie otherwise: rows of a plain array, say.
+  /// The same items with another layout, such as the rows of a plain array.
   [[nodiscard]] shaped as(const matrix_shape& shape) const noexcept {
     shaped items = *this;
     items.shape_ = shape;
@@ -547,15 +562,16 @@ class shaped : public View {
   std::optional<matrix_shape> shape_;
 };
 
-/// rows_of: the memory of a matrix whose rows have their items one behind the other, from its first item to its last: as `scores`, `mask` or
-/// `gradient` of lists that are its rows, row_stride() apart. What stands between the rows is in it too: row_lists makes a batch that leaves it out.
-/// @throws std::invalid_argument when the items of a row are apart, or rows overlap.
+/// rows_of: the memory of a matrix with contiguous rows, from its first item to its last, for the fields
+/// `scores`, `mask` or `gradient` of lists that are its rows, row_stride() apart. The items between the rows
+/// are part of it; the batch that row_lists makes skips them.
+/// @throws std::invalid_argument when the items of a row are not contiguous, or when rows overlap.
 template <class Matrix>
 [[nodiscard]] auto rows_of(Matrix&& matrix) {
   return detail::lines_of<false, Matrix>(matrix);
 }
 
-/// columns_of: the same for a matrix whose columns have their items one behind the other, and are the lists.
+/// columns_of: the same for a matrix with contiguous columns, which are the lists.
 template <class Matrix>
 [[nodiscard]] auto columns_of(Matrix&& matrix) {
   return detail::lines_of<true, Matrix>(matrix);

@@ -9,22 +9,26 @@
 
 namespace rankloss::inline RANKLOSS_ABI {
 
-/// Which relevance the columns of a square matrix are ranked by.
+/// The relevance by which the columns of a square matrix are ranked.
 enum class column_relevance {
-  own,      ///< that of the pair: column j's query has relevance R_ij for row i (or the batch's column_relevance)
-  of_rows,  ///< column j takes row j of R, as in the published code of arXiv 2305.16566; right only where R is symmetric
+  own,      ///< row i has relevance R_ij for column j, or that of the batch's column_relevance
+  of_rows,  ///< column j has row j of R, as in the code of arXiv 2305.16566; correct only for symmetric R
 };
 
 /// bidirectional: a list loss over the rows and over the columns of a similarity matrix.
 ///
-///     loss(S) = 1/2 mean_i loss(row i, relevance of row i) + 1/2 mean_j loss(column j, relevance of column j)
+///     loss(S) = 1/2 mean_i loss(row i, relevance of row i)
+///             + 1/2 mean_j loss(column j, relevance of column j)
 ///
-/// Under reduction::sum it is the sum over all rows and columns. Zhang et al. 2023, arXiv 2305.16566, for S-NDCG.
+/// Under reduction::sum it is the sum over all rows and columns. Zhang et al. 2023, arXiv 2305.16566, for
+/// S-NDCG.
 ///
-/// - Time and scratch of the list loss; nothing of the matrix's size is made. Without relevance each pair counts 1 where it matches, else 0.
-/// - Rectangular matrices, several matches a row or column, and weights of rows and columns are all right.
+/// - Time and scratch are those of the list loss; no array of the size of the matrix is created. Without
+///   relevance a pair has relevance 1 where it matches, else 0.
+/// - Rectangular matrices, several matches in a row or column, and weights of rows and columns are supported.
 /// - Edge cases: as the list loss; an empty matrix has value 0.
-/// @throws std::invalid_argument from `evaluate` when the matrix is not square and neither relevance nor matches are given.
+/// @throws std::invalid_argument from `evaluate` when the matrix is not square and neither relevance nor
+/// matches are given.
 template <class ListLoss>
 struct bidirectional {
   ListLoss loss{};                                                          ///< what each row and column is measured by
@@ -44,7 +48,7 @@ struct bidirectional {
                     " rows and ", batch.columns, " columns, expected a square matrix");
   }
 
-  /// The list loss, for the checks of data that are its own.
+  /// The list loss, so that its own checks of the data are made.
   template <class Visit>
   void for_each_part(const Visit& visit) const {
     detail::for_each_part(loss, visit);

@@ -18,13 +18,16 @@ namespace rankloss::inline RANKLOSS_ABI {
 ///     d(loss)/d(r)   = +-(e sigmoid(z) - (1 - e) sigmoid(-z)) / t + 2 c (r_preferred + r_other),  + for the preferred item
 ///     d2(loss)/d(r)2 = sigmoid(z) sigmoid(-z) / t^2 + 2 c
 ///
-/// Bradley, Terry: Rank analysis of incomplete block designs, Biometrika 39 (1952); as the loss of reward models: Ouyang et al.: Training
-/// language models to follow instructions with human feedback, NeurIPS 2022, arXiv 2203.02155. Margins: Touvron et al.: Llama 2, arXiv
-/// 2307.09288. Centring: Eisenstein et al.: Helping or herding?, arXiv 2312.09244. Smoothing takes each label to be wrong with probability e.
+/// Bradley, Terry: Rank analysis of incomplete block designs, Biometrika 39 (1952); as the loss of reward
+/// models: Ouyang et al.: Training language models to follow instructions with human feedback, NeurIPS 2022,
+/// arXiv 2203.02155. Margins: Touvron et al.: Llama 2, arXiv 2307.09288. Centring: Eisenstein et al.: Helping
+/// or herding?, arXiv 2312.09244. Smoothing assumes that each label is wrong with probability e.
 ///
-/// - Time O(1) a pair. No difference of rewards is too large or too small: log sigmoid is formed from its larger term.
-/// - Convex in the rewards. Without centring invariant under shifts of all of them, and the gradient sums to 0 up to rounding.
-/// - A loss beyond 1e290 is that, and so is a slope.
+/// - Time O(1) for each pair. Any difference of rewards can be computed: log sigmoid is formed from its
+///   larger term.
+/// - Convex in the rewards. Without centring, invariant under shifts of all rewards, and the gradient sums to
+///   0 up to rounding.
+/// - Losses and derivatives beyond 1e290 are set to 1e290.
 /// @throws std::invalid_argument from `evaluate` when an option is out of its range.
 struct bradley_terry {
   double temperature = 1.0;  ///< 1e-15 to 1e300, in units of the rewards

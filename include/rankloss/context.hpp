@@ -18,15 +18,16 @@
 
 namespace rankloss::inline RANKLOSS_ABI {
 
-/// Whether scores, relevance and weights are read for NaN before anything is written.
+/// Whether scores, relevance and weights are checked for NaN before anything is written.
 enum class data_checks {
   on,   ///< a NaN is an error that names its list and item
-  off,  ///< the host vouches for its data; with NaN the results are unspecified, but memory is safe
+  off,  ///< data are not checked: results for NaN are unspecified, but memory is safe
 };
 
-/// executor: what runs tasks. `run(tasks, body)` calls `body(worker, task)` once for each task below `tasks`, with a worker below workers() and no
-/// two tasks of one worker at a time, and returns when all are done; in what order and on which threads is its own affair. An executor that does
-/// otherwise is found out, and the call ends in a std::logic_error that names what it did.
+/// executor: runs tasks. `run(tasks, body)` calls `body(worker, task)` once for each task below `tasks`, with
+/// a worker below workers() and no two tasks of one worker at the same time, and returns when all are done.
+/// The order of the tasks and the threads they run on are up to the executor. An executor that breaks these
+/// rules is detected, and the call ends in a std::logic_error that names what it did.
 template <class E>
 concept executor = requires(E& e, const E& c, void (*body)(std::size_t, std::size_t)) {
   { c.workers() } -> std::convertible_to<std::size_t>;
@@ -44,9 +45,11 @@ struct calling_thread {
 
 namespace detail {
 
-/// Which tasks of a run have begun and which workers are at work: what admits a task, and says what an executor did wrong.
+/// The tasks of a run that have begun and the workers that are busy. It admits a task, and reports what an
+/// executor did wrong.
 ///
-/// Nothing throws inside of a task that is not admitted: the host's threads would have to carry it. The first fault is kept and told at the end.
+/// A task that is not admitted does not throw, because the exception would have to pass through the threads
+/// of the host. The first fault is recorded and reported at the end of the run.
 class task_ledger {
   struct alignas(64) slot {
     std::atomic<bool> taken{false};
@@ -57,7 +60,8 @@ class task_ledger {
 
   [[nodiscard]] std::size_t workers() const noexcept { return workers_; }
 
-  /// One run, closed on destruction: a task that comes later is not admitted, and one that is at work is waited for.
+  /// One run. After its destruction no task is admitted; the destructor waits for tasks that are still
+  /// running.
   class round {
    public:
     round(task_ledger& ledger, std::size_t tasks) : ledger_(ledger) {
@@ -85,7 +89,7 @@ class task_ledger {
     task_ledger& ledger_;
   };
 
-  /// A task at work, if it is admitted.
+  /// A running task, if it is admitted.
   class entry {
    public:
     entry(task_ledger& ledger, std::size_t number, std::size_t worker, std::size_t task) noexcept
@@ -116,7 +120,8 @@ class task_ledger {
   [[nodiscard]] bool admit(std::size_t number, std::size_t worker, std::size_t task) noexcept {
     if (worker >= workers_) return note(fault::worker, worker, task);
     if (busy_[worker].taken.exchange(true)) return note(fault::busy, worker, task);
-    // Only then: a round is not closed between this look at it and the end of the task.
+    // The worker is marked busy first, so that a round cannot be closed between this check and the end of the
+    // task.
     if (open_ == number && (task < tasks_ || note(fault::task, worker, task))) {
       if (!begun_[task].exchange(true, std::memory_order_relaxed)) return true;
       note(fault::twice, worker, task);
@@ -152,8 +157,8 @@ class task_ledger {
   std::unique_ptr<std::atomic<bool>[]> begun_;  // [capacity], of which the first tasks_ count
   std::size_t capacity_ = 0;
   std::size_t tasks_ = 0;
-  std::size_t number_ = 0;            // of the last round
-  std::atomic<std::size_t> open_{0};  // the round that admits tasks; 0: none
+  std::size_t number_ = 0;            // number of the last round
+  std::atomic<std::size_t> open_{0};  // number of the round that admits tasks; 0: none
   std::atomic_flag noted_{};
   std::atomic<bool> faulty_{false};
   fault fault_ = fault::worker;
@@ -161,7 +166,7 @@ class task_ledger {
   std::size_t fault_task_ = 0;
 };
 
-/// Something that differs from thread to thread.
+/// A value that differs between threads.
 inline const void* this_thread() noexcept {
   static thread_local char mark = 0;
   return &mark;
@@ -171,11 +176,13 @@ class sole_use;
 
 }  // namespace detail
 
-/// context: what a call to `evaluate` may use: an executor, one workspace a worker, and whether data are checked.
+/// context: the resources of a call to `evaluate`: an executor, one workspace for each worker, and whether
+/// data are checked.
 ///
-/// Made once and passed to each call; after the first calls it has grown to the largest batch and allocates nothing more.
-/// One call at a time: a second one, of another thread or from inside a task, is refused by a std::logic_error and changes nothing of the first.
-/// So is the use of a context that has been moved from. Results never depend on the executor.
+/// Create it once and pass it to each call. After the first calls it has grown to the largest batch and
+/// allocates nothing more. It serves one call at a time: a second call, from another thread or from inside a
+/// task, is refused by a std::logic_error and does not affect the first. A context that has been moved from
+/// is refused in the same way. Results never depend on the executor.
 ///
 ///     rankloss::context context{rankloss::threads(8)};
 class context {
@@ -184,7 +191,8 @@ class context {
 
   explicit context(data_checks data) : context(calling_thread{}, data) {}
 
-  /// A host's own pool goes in as a small object with `workers` and `run`. What workers() says here is how many workspaces there are.
+  /// A thread pool of the host is passed as a small object with `workers` and `run`. The number of workspaces
+  /// is what workers() returns here.
   template <class Executor>
   requires executor<std::remove_cvref_t<Executor>> &&
       (!std::same_as<std::remove_cvref_t<Executor>, context>)explicit context(Executor&& e, data_checks data = data_checks::on)
@@ -194,7 +202,8 @@ class context {
 
   [[nodiscard]] std::size_t workers() const noexcept { return scratch_.size(); }
 
-  /// Scratch of one worker. @throws std::logic_error for a worker beyond workers(), such as any of a context that has been moved from.
+  /// Scratch of one worker. @throws std::logic_error for a worker that is not below workers(), which includes
+  /// every worker of a context that has been moved from.
   [[nodiscard]] workspace& scratch(std::size_t worker = 0) {
     if (worker >= scratch_.size()) [[unlikely]]
       fail_without_scratch(worker);
@@ -208,8 +217,10 @@ class context {
     return total;
   }
 
-  /// Calls body(worker, task) once for each task, by way of the executor; a single task is run on the calling thread.
-  /// @throws std::logic_error where the executor does not keep to what it has to do, or from inside a task; what the executor or a task throws.
+  /// Calls body(worker, task) once for each task, through the executor; a single task runs on the calling
+  /// thread.
+  /// @throws std::logic_error when the executor breaks its rules, or when called from inside a task; also
+  /// what the executor or a task throws.
   template <class Body>
   void run(std::size_t tasks, Body&& body) {
     const running now(runner_.get(), tasks);
@@ -248,8 +259,8 @@ class context {
     virtual ~runner() = default;
     virtual void run(std::size_t tasks, task_body body) = 0;
 
-    std::atomic<const void*> user{nullptr};  // the thread whose call this is; null: none
-    std::atomic<bool> running{false};        // tasks are
+    std::atomic<const void*> user{nullptr};  // the thread that makes the call; null: none
+    std::atomic<bool> running{false};        // whether tasks are running
     detail::task_ledger ledger;
   };
   template <class Executor>
@@ -259,13 +270,13 @@ class context {
     Executor executor_;
   };
 
-  /// The time between begin and end of a run.
+  /// The time from begin to end of a run.
   class running {
    public:
     running(runner* of, std::size_t tasks) : of_(of) {
       if (of == nullptr) [[unlikely]]
         fail_moved();
-      // Of one task it is enough to be seen from inside of it.
+      // A single task only has to be visible from inside itself, so no exchange is needed.
       const bool before = tasks > 1 ? of->running.exchange(true) : of->running.load(std::memory_order_relaxed);
       if (before) [[unlikely]]
         fail_in_use();
@@ -302,7 +313,8 @@ class context {
 
 namespace detail {
 
-/// The time in which a context is for one call. Calls of the same thread may lie within it, but not from inside of a task.
+/// The time in which a context belongs to one call. Calls of the same thread may be nested in it, but not
+/// from inside a task.
 class sole_use {
  public:
   explicit sole_use(context& of) : runner_(of.runner_.get()) {
@@ -324,12 +336,12 @@ class sole_use {
   bool outermost_;
 };
 
-/// The context that a call is given, or one of its own.
+/// The context that a call was given, or one of its own.
 class call_context {
  public:
   call_context() : context_(own_.emplace()) {}
   call_context(context& given) noexcept : context_(given) {}
-  call_context(const call_context& other) noexcept : context_(other.context_) {}  // handed on
+  call_context(const call_context& other) noexcept : context_(other.context_) {}  // passed on to another call
   call_context& operator=(const call_context&) = delete;
 
   operator context&() const noexcept { return context_; }

@@ -44,35 +44,40 @@
 #include <type_traits>
 #include <vector>
 
-/// Our losses and metrics, set as other libraries have them by default.
+/// Losses and metrics of rankloss, set as other libraries set them by default.
 ///
 ///     namespace peer = rankloss::conventions::rax;
 ///     const auto loss = peer::pairwise_logistic();
-///     const std::vector<double> pairs = rankloss::conventions::pair_counts(loss, batch);   // batch.reduction = peer::reduction
-///     batch.list_weights = pairs;                                                          // the mean over all pairs of the batch
+///     const std::vector<double> pairs = rankloss::conventions::pair_counts(loss, batch);
+///     batch.list_weights = pairs;  // and batch.reduction = peer::reduction: the mean over all pairs
 ///     evaluate(loss, batch);
 ///
-/// Each preset says what it sets, and what no option reaches. What all have in common:
+/// Each preset documents what it sets and what no option reproduces. All of them have in common:
 ///
-/// - A loss that is minus a metric there is one minus it here, so that theirs is ours - 1 for a list that holds something relevant; a list
-///   that does not is 0 in both. Gradients are the same.
-/// - Clamps of probabilities and sigmoids, which stop gradients, and numbers added to logarithms are left out.
-/// - Equal scores share their places here: metrics are expectations over their random order. Peers sort them, stably or not.
-/// - Padding is masked by the batch, never by a label. Labels below 0, which are padding in TensorFlow Ranking and, where they are -1, in
-///   allRank, are refused by losses and metrics that take relevance for a gain; losses that compare take them for the least relevant.
+/// - A loss that is minus a metric in the library is one minus the metric here. The library's value is ours -
+///   1 for a list that contains a relevant item; for a list that does not, both are 0. The gradients are the
+///   same.
+/// - Clamps of probabilities and sigmoids, which stop gradients, and constants added to logarithms are left
+///   out.
+/// - Equal scores share their places here, and metrics are expectations over their random order. Other
+///   libraries sort them, stably or not.
+/// - Padding is masked by the batch, never by a label. Labels below 0 mark padding in TensorFlow Ranking, and
+///   the label -1 does in allRank. Here losses and metrics that turn relevance into a gain refuse labels
+///   below 0; losses that only compare relevance take them as the least relevant.
 ///
-/// What is in peers a mean over all pairs or items of the batch is here a mean over lists whose weights are their pairs or items.
-/// docs/conventions.md has it all in one table; `describe` gives a row of it as text.
+/// Where a library takes the mean over all pairs or items of the batch, here the mean over lists is taken,
+/// with the numbers of their pairs or items as list weights. docs/conventions.md has all conventions as
+/// tables; `describe` returns those of one library as text.
 namespace rankloss::inline RANKLOSS_ABI::conventions {
 
-/// How a library has what there is more than one way to have: a row of the table.
+/// The conventions of one library where libraries differ: a row of the tables.
 struct convention {
   std::string_view name;
   std::string_view value;              ///< of a loss that stands for a metric
   std::string_view gain;               ///< of grade y
   std::string_view discount;           ///< of rank r, from 1
-  std::string_view ties;               ///< equal scores; equal relevance where it matters
-  std::string_view without_relevance;  ///< what a list that holds nothing relevant counts
+  std::string_view ties;               ///< of equal scores, and of equal relevance where it matters
+  std::string_view without_relevance;  ///< value of a list without a relevant item
   std::string_view reduction;
   std::string_view cutoff;
   std::string_view logarithm;    ///< of logistic losses
@@ -90,7 +95,7 @@ inline constexpr convention ours{.name = "rankloss",
                                  .logarithm = "natural",
                                  .temperature = "divides; sndcg 0.01, others 1"};
 
-/// A row as lines of "what: how".
+/// The conventions as lines of "name: text".
 [[nodiscard]] inline std::string describe(const convention& row) {
   std::string text(row.name);
   const auto add = [&](std::string_view what, std::string_view how) { text.append("\n  ").append(what).append(": ").append(how); };
@@ -106,14 +111,15 @@ inline constexpr convention ours{.name = "rankloss",
   return text;
 }
 
-/// value_without_relevance: a metric that gives lists without relevance a value of their own.
+/// value_without_relevance: a metric with another value for lists without relevance.
 ///
-///     value = metric(list) where the list holds something relevant, else `otherwise`
+///     value = metric(list) if the list contains a relevant item, else `otherwise`
 ///
-///     const rankloss::conventions::value_without_relevance<rankloss::metrics::ndcg> metric{.metric = {.cutoff = 10}, .otherwise = 1.0};
+///     const rankloss::conventions::value_without_relevance<rankloss::metrics::ndcg> metric{
+///         .metric = {.cutoff = 10}, .otherwise = 1.0};
 ///
-/// What is relevant is the metric's own rule. Lists without relevance count in reduction::mean; mean_of_relevant leaves them out, as ever.
-/// An empty list has value 0.
+/// The metric defines what is relevant. Lists without relevance count in reduction::mean;
+/// reduction::mean_of_relevant leaves them out as usual. An empty list has value 0.
 template <class Metric>
 struct value_without_relevance {
   Metric metric{};
@@ -126,7 +132,7 @@ struct value_without_relevance {
     detail::require(detail::is_finite(otherwise), "otherwise: ", otherwise, ", expected a finite number");
   }
 
-  /// The metric, for the checks of data that are its own.
+  /// The metric, so that its own checks of the data are made.
   template <class Visit>
   void for_each_part(const Visit& visit) const {
     detail::for_each_part(metric, visit);
@@ -145,7 +151,7 @@ struct value_without_relevance {
 
 namespace counting {
 
-/// A pair's function that is 1.
+/// The constant 1 as a function of pairs.
 struct one {
   void validate() const noexcept {}
   [[nodiscard]] double length() const noexcept { return 1.0; }
@@ -157,8 +163,9 @@ struct one {
   }
 };
 
-/// The sum of the item weights of a list's pairs, each that of the more relevant item; of all pairs, of the first one. Without item weights the
-/// number of pairs, exact up to 2^53. Sorts, then O(n); scratch O(n).
+/// The sum of the item weights over the pairs of a list. The weight of a pair is that of its more relevant
+/// item, or with `all` that of its first item. Without item weights this is the number of pairs, exact up to
+/// 2^53. Time: sorts, then O(n); scratch O(n).
 struct equal_pairs {
   std::size_t cutoff;
   pairs::cut cut;
@@ -189,7 +196,8 @@ struct equal_pairs {
     const auto level = [&](std::size_t i) { return static_cast<double>(items.relevance[i]); };
     for (std::size_t i = 0; i < n; ++i) sorted[i] = {detail::descending_key(level(i)), static_cast<std::uint32_t>(i)};
     sorted = detail::sort_by_key(sorted, scratch.take<record>(n), scratch);
-    // From the least relevant up: an item among the first k goes with all below it, another with those of the first k.
+    // From the least relevant up: an item among the first k is paired with all below it, any other item with
+    // those of the first k.
     std::size_t below_first = 0;
     std::size_t below = 0;
     for (std::size_t end = n; end > 0;) {
@@ -207,7 +215,7 @@ struct equal_pairs {
   }
 };
 
-/// The values of a loss, list by list.
+/// The values of a loss for each list.
 template <class Loss, class T, class R>
 [[nodiscard]] std::vector<double> values(const Loss& loss, const list_batch<T, R>& batch) {
   std::vector<double> all(detail::batch_source<T, R>(batch).lists());
@@ -230,10 +238,10 @@ template <class T, class R, class Term>
 
 }  // namespace counting
 
-/// The sum of the weights of each list's pairs, item weights included, by the loss's own cutoff. As list_weights of a loss with
-/// pairs::average::weight under reduction::mean they give the mean over all pairs of the batch. Time: of pairs::equal two sorts of each list, of
-/// other weights pair by pair, O(n^2).
-/// @throws std::invalid_argument as `evaluate` does, as do all that count here.
+/// The sum of the weights of each list's pairs, including item weights, with the cutoff of the loss. Passed
+/// as list_weights of a loss with pairs::average::weight under reduction::mean, they give the mean over all
+/// pairs of the batch. Time: two sorts of each list for pairs::equal, otherwise pair by pair in O(n^2).
+/// @throws std::invalid_argument as `evaluate` does; so do all functions here that count.
 template <class Function, class Weight, class T, class R>
 [[nodiscard]] std::vector<double> pair_weights(const pairwise<Function, Weight>& loss, const list_batch<T, R>& batch) {
   if constexpr (std::is_same_v<Weight, pairs::equal>)
@@ -242,8 +250,8 @@ template <class Function, class Weight, class T, class R>
     return counting::values(pairwise<counting::one, Weight>{.weight = loss.weight, .cutoff = loss.cutoff, .cut = loss.cut}, batch);
 }
 
-/// The number of each list's pairs, by the loss's own cutoff: list_weights for pairs::average::pairs. Two sorts of each list. Not of weights
-/// that look at relevance > 0 alone (delta_map, delta_mrr).
+/// The number of each list's pairs, with the cutoff of the loss: list_weights for pairs::average::pairs.
+/// Time: two sorts of each list. Not for weights that only look at relevance > 0 (delta_map, delta_mrr).
 template <class Function, class Weight, class T, class R>
 [[nodiscard]] std::vector<double> pair_counts(const pairwise<Function, Weight>& loss, list_batch<T, R> batch) {
   constexpr bool binary = requires { requires Weight::binary; };
@@ -253,7 +261,8 @@ template <class Function, class Weight, class T, class R>
   return counting::values(counting::equal_pairs{loss.cutoff, loss.cut, all_pairs}, batch);
 }
 
-/// The sum of each list's item weights, without them its number of items: list_weights of `pointwise` for the mean over all items of the batch.
+/// The sum of each list's item weights, or without them its number of items: list_weights of `pointwise` for
+/// the mean over all items of the batch.
 template <class T, class R>
 [[nodiscard]] std::vector<double> item_weights(const list_batch<T, R>& batch) {
   return counting::sums_over_items(batch, [&](std::size_t at) { return batch.item_weights.empty() ? 1.0 : batch.item_weights[at]; });
@@ -273,45 +282,51 @@ inline constexpr convention row{.name = "allRank",
                                 .logarithm = "binary in lambdaLoss, natural in rankNet",
                                 .temperature = "alpha and sigma multiply, 1"};
 
-/// Of list losses, and of rankNet with pair_counts. lambdaLoss sums by default, and neuralNDCG leaves lists without relevance out.
+/// For list losses, and for rankNet with pair_counts. By default lambdaLoss sums, and neuralNDCG leaves out
+/// lists without relevance.
 inline constexpr rankloss::reduction reduction = rankloss::reduction::mean;
 inline constexpr rankloss::reduction lambda_loss_reduction = rankloss::reduction::sum;
 inline constexpr rankloss::reduction neural_ndcg_reduction = rankloss::reduction::mean_of_relevant;
 
-/// approxNDCGLoss: its alpha multiplies scores. Its sigmoids are at least 1e-10.
+/// approxNDCGLoss, whose alpha multiplies scores. allRank's sigmoids are at least 1e-10.
 [[nodiscard]] constexpr rankloss::sndcg approx_ndcg(double alpha = 1.0) { return {.temperature = 1.0 / alpha}; }
 
-/// listNet: a target for lists without relevance too. It adds 1e-10 to probabilities.
+/// listNet, which has a target for lists without relevance too. allRank adds 1e-10 to probabilities.
 [[nodiscard]] constexpr rankloss::listnet listnet() { return {}; }
 
-/// binary_listNet: relevance over its sum.
+/// binary_listNet, whose target is the relevance divided by its sum.
 [[nodiscard]] constexpr softmax_cross_entropy binary_listnet() { return {.target = target::normalised}; }
 
-/// listMLE: equal relevance in random order; its random numbers are its own. It adds 1e-10 within the logarithm: wide lists differ.
+/// listMLE, with equal relevance in random order, by other random numbers. allRank adds 1e-10 inside the
+/// logarithm, which changes the value of lists with a wide spread of scores.
 [[nodiscard]] constexpr rankloss::listmle listmle(std::uint64_t seed = 0) { return {.ties = tie_order::random, .seed = seed}; }
 
-/// neuralNDCG, and its transposed form: at most 50 steps of Sinkhorn's scaling. Its lists stop all together, its padding has to be last.
+/// neuralNDCG, and its transposed form, with at most 50 steps of Sinkhorn's scaling. In allRank all lists of
+/// a batch stop together, and padding must be last.
 [[nodiscard]] constexpr rankloss::neural_ndcg neural_ndcg(double tau = 1.0, std::size_t k = 0) {
   return {.temperature = tau, .cutoff = k, .steps = 50, .tolerance = 1e-6};
 }
 
-/// rankNet; weightByDiff and weightByDiff_powed. The mean over all pairs of the batch with pair_counts.
+/// rankNet, and below it weightByDiff and weightByDiff_powed. With pair_counts the mean over all pairs of the
+/// batch.
 [[nodiscard]] constexpr rankloss::ranknet ranknet() { return {.average = pairs::average::pairs}; }
 [[nodiscard]] constexpr pairwise<pairs::logistic, pairs::relevance_difference> ranknet_by_difference(
     pairs::difference_of of = pairs::difference_of::relevance) {
   return {.weight = {of}, .average = pairs::average::pairs};
 }
 
-/// The weighing schemes of lambdaLoss. rankNet_scheme is that of none.
+/// The weighing schemes of lambdaLoss; rankNet_scheme is the same as none.
 enum class scheme { none, ndcg_loss1, ndcg_loss2, ndcg_loss2_plus, lambdarank, difference, difference_of_squares };
 
-/// lambdaLoss with weighing_scheme, k, sigma, mu: both items of a pair among the first k, ideal DCG@k, bits. Its reduction "sum" under
-/// lambda_loss_reduction; "mean" with average = pairs::average::pairs, pair_counts and `reduction`.
+/// lambdaLoss with weighing_scheme, k, sigma, mu: both items of a pair are among the first k, the ideal DCG
+/// is that of k places, and the logarithm is binary. For its reduction "sum" use lambda_loss_reduction; for
+/// "mean" use average = pairs::average::pairs, pair_counts and `reduction`.
 ///
-/// Its sigmoids p are at least 1e-10, and so are their powers p^w with w the weight of the pair; nothing is clamped here. A pair in the wrong
-/// order by a gap d has no gradient there where log(1 + exp(sigma d)) or w times that exceeds log 1e10 = 23.03: from d = 23 / sigma on, and of
-/// weights above 1 from about 23 / (w sigma) on (1.17 / sigma for the squares of the grades 0 and 4). Its loss stays at 33.2 bits, or at w times that
-/// where w < 1.
+/// In allRank the sigmoids p are at least 1e-10, and so are their powers p^w with w the weight of the pair;
+/// nothing is clamped here. A pair in the wrong order by a gap d has no gradient there where log(1 +
+/// exp(sigma d)), or w times that, exceeds log 1e10 = 23.03: from d = 23 / sigma on, and for weights above 1
+/// from about 23 / (w sigma) on (1.17 / sigma for the squares of the grades 0 and 4). Its loss stays at 33.2
+/// bits, or at w times that if w < 1.
 template <scheme Scheme = scheme::none>
 [[nodiscard]] constexpr auto lambda_loss(std::size_t k = 0, double sigma = 1.0, double mu = 10.0) {
   const auto weighed = [&](const auto& weight) {
@@ -331,15 +346,17 @@ template <scheme Scheme = scheme::none>
   if constexpr (Scheme == none) return weighed(pairs::equal{});
 }
 
-/// metrics.ndcg: lists without relevance count 1, its filler value. (metrics.mrr looks for the highest grade only: relevance 1 there, else 0.)
+/// metrics.ndcg: lists without relevance count 1, its filler value. (allRank's metrics.mrr takes only the
+/// highest grade as relevant: pass relevance 1 for it, else 0.)
 [[nodiscard]] constexpr value_without_relevance<metrics::ndcg> ndcg(std::size_t k = 0) { return {.metric = {.cutoff = k}, .otherwise = 1.0}; }
 
 }  // namespace allrank
 
 /// TensorFlow Ranking, at 5b1d133: its per-list losses and weights.
 ///
-/// Its estimators divide the sum of weight * loss by the number of lists that have weight, its Keras losses by the number of lists; ours by the
-/// sum of the weights. For weights of 0 and 1 the first is ours; the second is ours without list_weights.
+/// Its estimators divide the sum of weight * loss by the number of lists with a weight above 0, its Keras
+/// losses by the number of lists; here the divisor is the sum of the weights. For weights of 0 and 1 that is
+/// the same as in the estimators; without list_weights it is the same as in the Keras losses.
 namespace tf_ranking {
 
 inline constexpr convention row{.name = "TensorFlow Ranking",
@@ -355,7 +372,8 @@ inline constexpr convention row{.name = "TensorFlow Ranking",
 
 inline constexpr rankloss::reduction reduction = rankloss::reduction::mean;  ///< with the list weights below
 
-/// Weights of lists for listwise losses, where item weights do not go into the loss: sum w y / sum y, 0 without relevance.
+/// List weights for listwise losses, in which item weights are not part of the loss: sum w y / sum y, 0
+/// without relevance.
 template <class T, class R>
 [[nodiscard]] std::vector<double> list_weights(const list_batch<T, R>& batch) {
   const auto relevance = [&](std::size_t at) { return std::max(static_cast<double>(batch.relevance[at]), 0.0); };
@@ -366,7 +384,7 @@ template <class T, class R>
   return weights;
 }
 
-/// Weights of lists for `softmax`, where item weights multiply relevance: sum w y.
+/// List weights for `softmax`, in which item weights multiply the relevance: sum w y.
 template <class T, class R>
 [[nodiscard]] std::vector<double> softmax_list_weights(const list_batch<T, R>& batch) {
   return counting::sums_over_items(batch, [&](std::size_t at) {
@@ -374,22 +392,26 @@ template <class T, class R>
   });
 }
 
-/// approx_ranks, of scores already divided by the temperature: it adds the item itself and 1/2, the same number.
+/// approx_ranks, of scores already divided by the temperature. The library counts the item itself and adds
+/// 1/2, which gives the same number.
 [[nodiscard]] constexpr sigmoid_ranks approx_ranks(double temperature = 1.0) { return {.temperature = temperature}; }
 
 /// ApproxNDCGLoss, with list_weights.
 [[nodiscard]] constexpr rankloss::sndcg approx_ndcg(double temperature = 0.1) { return {.temperature = temperature}; }
 
-/// ApproxMRRLoss, where one item of a list is relevant; of several it takes the mean of 1 / rank by relevance, ours the first. With list_weights.
+/// ApproxMRRLoss, for lists with one relevant item. With several, the library takes the mean of 1 / rank
+/// weighted by relevance; here it is the first one. With list_weights.
 [[nodiscard]] constexpr rankloss::smooth_mrr approx_mrr(double temperature = 0.1) { return {.ranks = {.temperature = temperature}}; }
 
-/// SoftmaxLoss: relevance, times item weights, over its sum, which is the list's weight: softmax_list_weights.
+/// SoftmaxLoss: the target is the relevance, times item weights, divided by its sum; that sum is the weight
+/// of the list: softmax_list_weights.
 [[nodiscard]] constexpr softmax_cross_entropy softmax(double temperature = 1.0) { return {.temperature = temperature, .target = target::normalised}; }
 
 /// UniqueSoftmaxLoss, with list_weights.
 [[nodiscard]] constexpr rankloss::unique_softmax unique_softmax(double temperature = 1.0) { return {.temperature = temperature}; }
 
-/// ListMLELoss: equal relevance in random order, its random numbers are its own; with list_weights. Its padding adds to the value.
+/// ListMLELoss, with equal relevance in random order, by other random numbers; with list_weights. In the
+/// library padding adds to the value.
 [[nodiscard]] constexpr rankloss::listmle list_mle(std::uint64_t seed = 0) { return {.ties = tie_order::random, .seed = seed}; }
 
 /// NeuralSortCrossEntropyLoss and NeuralSortNDCGLoss, with list_weights: NeuralSort without Sinkhorn's scaling.
@@ -398,8 +420,9 @@ template <class T, class R>
 }
 [[nodiscard]] constexpr rankloss::neural_ndcg neural_sort_ndcg(double temperature = 1.0) { return {.temperature = temperature, .steps = 0}; }
 
-/// PairwiseHingeLoss, PairwiseLogisticLoss, PairwiseSoftZeroOneLoss: the mean over pairs, weighted by the item weight of the more relevant one;
-/// list weights are pair_weights. Lambda weights are not set: they count list length times ours, and default to discounts of 1 / r.
+/// PairwiseHingeLoss, PairwiseLogisticLoss, PairwiseSoftZeroOneLoss: the mean over pairs, weighted by the
+/// item weight of the more relevant item; list weights are pair_weights. Lambda weights are not set: in the
+/// library they are multiplied by the length of the list, and their default discounts are 1 / r.
 [[nodiscard]] constexpr pairwise<pairs::hinge> pairwise_hinge() { return {.average = pairs::average::weight}; }
 [[nodiscard]] constexpr pairwise<pairs::logistic> pairwise_logistic(double temperature = 1.0) {
   return {.function = {.temperature = temperature}, .average = pairs::average::weight};
@@ -412,7 +435,8 @@ template <class T, class R>
 [[nodiscard]] constexpr pointwise_squared mean_squared() { return {}; }
 [[nodiscard]] constexpr pointwise_logistic sigmoid_cross_entropy() { return {}; }
 
-/// Metrics: a list without relevance is 0 and counts. Relevant there is y >= 1, here y > 0; precision divides by what there is.
+/// Metrics: a list without relevance has value 0 and counts. Items are relevant there if y >= 1, here if y >
+/// 0; precision divides by the number of retrieved items.
 [[nodiscard]] constexpr metrics::ndcg ndcg(std::size_t topn = 0) { return {.cutoff = topn}; }
 [[nodiscard]] constexpr metrics::reciprocal_rank mrr(std::size_t topn = 0) { return {.cutoff = topn}; }
 [[nodiscard]] constexpr metrics::average_precision mean_average_precision(std::size_t topn = 0) { return {.cutoff = topn}; }
@@ -438,7 +462,8 @@ inline constexpr convention row{.name = "Rax",
 
 inline constexpr rankloss::reduction reduction = rankloss::reduction::mean;  ///< with pair_counts or item_weights for pairs and items
 
-/// softmax_loss: the relevance as it is. poly1_softmax_loss adds epsilon (1 - sum y p / sum y), which there is not 0 without relevance.
+/// softmax_loss, with the relevance itself as target. poly1_softmax_loss adds epsilon (1 - sum y p / sum y),
+/// which in Rax is not 0 without relevance.
 [[nodiscard]] constexpr softmax_cross_entropy softmax() { return {.target = target::relevance}; }
 [[nodiscard]] constexpr softmax_cross_entropy poly1_softmax(double epsilon = 1.0) { return {.target = target::relevance, .poly = epsilon}; }
 
@@ -446,13 +471,16 @@ inline constexpr rankloss::reduction reduction = rankloss::reduction::mean;  ///
 [[nodiscard]] constexpr rankloss::listmle listmle() { return {.ties = tie_order::stable}; }  ///< listmle_loss
 
 /// pairwise_hinge_loss, pairwise_logistic_loss, pairwise_soft_zero_one_loss: the mean over all pairs of the batch with pair_counts.
-/// pairwise_mse_loss counts equal relevance and the item with itself too, and has no preset.
+/// pairwise_mse_loss also counts pairs of equal relevance and pairs of an item with itself, and has no
+/// preset.
 [[nodiscard]] constexpr pairwise<pairs::hinge> pairwise_hinge() { return {.average = pairs::average::pairs}; }
 [[nodiscard]] constexpr pairwise<pairs::logistic> pairwise_logistic() { return {.average = pairs::average::pairs}; }
 [[nodiscard]] constexpr pairwise<pairs::soft_zero_one> pairwise_soft_zero_one() { return {.average = pairs::average::pairs}; }
 
-/// pairwise_logistic_loss with labeldiff_, dcg_ and dcg2_lambdaweight; the mean over all pairs as above. The latter two are there the length of
-/// the list times ours, one factor where lists are equally long. normalise: over the ideal DCG. No topn: it cuts discounts, ours the ideal too.
+/// pairwise_logistic_loss with labeldiff_, dcg_ and dcg2_lambdaweight; the mean over all pairs as above. In
+/// Rax the latter two are multiplied by the length of the list, which is one common factor if all lists are
+/// equally long. normalise: divided by the ideal DCG. There is no topn: in Rax it cuts the discounts, here it
+/// would also cut the ideal DCG.
 [[nodiscard]] constexpr arp_loss2 labeldiff_lambda() { return {.average = pairs::average::pairs}; }
 [[nodiscard]] constexpr lambdarank dcg_lambda(bool normalise = false) {
   return {.weight = {.scale = normalise ? pairs::scale_by::ideal : pairs::scale_by::none}, .average = pairs::average::pairs};
@@ -465,15 +493,17 @@ inline constexpr rankloss::reduction reduction = rankloss::reduction::mean;  ///
 [[nodiscard]] constexpr pointwise_squared pointwise_mse() { return {}; }
 [[nodiscard]] constexpr pointwise_logistic pointwise_sigmoid() { return {}; }
 
-/// approx_t12n of ndcg_metric, and of any metric below. Its topn is approx_cutoff, a sigmoid of scores; ours a cut of the smooth ranks:
-/// without cutoff they agree. bound_t12n, ranks by hinges, has no counterpart.
+/// approx_t12n of ndcg_metric, and of any metric below. In Rax its topn is approx_cutoff, a sigmoid of
+/// scores; here it is a cut of the smooth ranks, so the two agree only without a cutoff. bound_t12n, ranks by
+/// hinges, has no counterpart.
 [[nodiscard]] constexpr rankloss::sndcg approx_ndcg(double temperature = 1.0) { return {.temperature = temperature}; }
 template <class Metric>
 [[nodiscard]] constexpr smooth_metric<Metric> approx(const Metric& metric, double temperature = 1.0) {
   return {.metric = metric, .ranks = {.temperature = temperature}};
 }
 
-/// Metrics. Relevant there is y >= 1, here y > 0; precision divides by what is retrieved, average precision by all relevant items.
+/// Metrics. Items are relevant there if y >= 1, here if y > 0; precision divides by the number of retrieved
+/// items, average precision by that of all relevant items.
 [[nodiscard]] constexpr metrics::ndcg ndcg(std::size_t topn = 0) { return {.cutoff = topn}; }
 [[nodiscard]] constexpr metrics::dcg dcg(std::size_t topn = 0) { return {.cutoff = topn}; }
 [[nodiscard]] constexpr metrics::reciprocal_rank mrr(std::size_t topn = 0) { return {.cutoff = topn}; }
@@ -483,7 +513,7 @@ template <class Metric>
 
 }  // namespace rax
 
-/// XGBoost's metrics, at 379b29f08. Its gradients are hosts/xgboost.hpp.
+/// XGBoost's metrics, at 379b29f08. For its gradients see hosts/xgboost.hpp.
 namespace xgboost {
 
 inline constexpr convention row{.name = "XGBoost",
@@ -499,21 +529,23 @@ inline constexpr convention row{.name = "XGBoost",
 
 inline constexpr rankloss::reduction reduction = rankloss::reduction::mean;
 
-/// ndcg@k; `otherwise` 0 is its `ndcg@k-`. gain::linear is ndcg_exp_gain = false.
+/// ndcg@k; with `otherwise` = 0 it is `ndcg@k-`. gain::linear is ndcg_exp_gain = false.
 [[nodiscard]] constexpr value_without_relevance<metrics::ndcg> ndcg(std::size_t k = 0, rankloss::gain gain = rankloss::gain::exponential,
                                                                     double otherwise = 1.0) {
   return {.metric = {.gain = gain, .cutoff = k}, .otherwise = otherwise};
 }
-/// map@k; divides by all relevant items.
+/// map@k; divides by the number of all relevant items.
 [[nodiscard]] constexpr value_without_relevance<metrics::average_precision> map(std::size_t k = 0, double otherwise = 1.0) {
   return {.metric = {.cutoff = k, .over = metrics::average_precision_over::relevant}, .otherwise = otherwise};
 }
-/// pre@k; divides by min(k, n), as versions with its ranking caches do; older ones by k.
+/// pre@k; divides by min(k, n), like the versions of XGBoost that have ranking caches; older ones divide by
+/// k.
 [[nodiscard]] constexpr metrics::precision pre(std::size_t k = 0) { return {.cutoff = k, .over = metrics::precision_over::retrieved}; }
 
 }  // namespace xgboost
 
-/// LightGBM's metrics, at bae0b7ba9. Its gradients are hosts/lightgbm.hpp; its rank_xendcg is rankloss::xe_ndcg, by random numbers of its own.
+/// LightGBM's metrics, at bae0b7ba9. For its gradients see hosts/lightgbm.hpp. Its rank_xendcg is
+/// rankloss::xe_ndcg with other random numbers.
 namespace lightgbm {
 
 inline constexpr convention row{.name = "LightGBM",
@@ -529,20 +561,22 @@ inline constexpr convention row{.name = "LightGBM",
 
 inline constexpr rankloss::reduction reduction = rankloss::reduction::mean;
 
-/// ndcg@k; its label_gain is a gain_table. A list without relevance adds 1 whatever its weight there, to a sum over the weights.
+/// ndcg@k; label_gain is passed as a gain_table. In LightGBM a list without relevance adds 1 to the weighted
+/// sum, whatever its weight.
 [[nodiscard]] constexpr value_without_relevance<metrics::ndcg> ndcg(std::size_t k, std::span<const double> label_gain = {}) {
   return {.metric = {.gain = label_gain.empty() ? gain::exponential : gain::table, .gain_table = label_gain, .cutoff = k}, .otherwise = 1.0};
 }
-/// map@k; divides by min(k, relevant items). Relevant there is y > 1/2, here y > 0.
+/// map@k; divides by min(k, number of relevant items). Items are relevant there if y > 1/2, here if y > 0.
 [[nodiscard]] constexpr value_without_relevance<metrics::average_precision> map(std::size_t k) {
   return {.metric = {.cutoff = k, .over = metrics::average_precision_over::attainable}, .otherwise = 1.0};
 }
 
 }  // namespace lightgbm
 
-/// Listwise_ITR, at 9c5d9fa: the published code of S-NDCG, arXiv 2305.16566. Of square matrices, with the relevance of rows for both
-/// directions and an ideal DCG in which ties share the best rank: both are options of ours, and both are off elsewhere. Relevance:
-/// relevance_scores. Its exponents are held within 50.
+/// Listwise_ITR, at 9c5d9fa: the published code of S-NDCG, arXiv 2305.16566. It is for square matrices, uses
+/// the relevance of rows in both directions, and has an ideal DCG in which ties share the best rank; both are
+/// options here that are off by default. Relevance comes from relevance_scores. The published code clamps
+/// exponents at 50.
 namespace listwise_itr {
 
 inline constexpr convention row{.name = "Listwise_ITR",
@@ -558,11 +592,11 @@ inline constexpr convention row{.name = "Listwise_ITR",
 
 inline constexpr rankloss::reduction reduction = rankloss::reduction::mean;
 
-/// The listwise part: tau divides, the ideal DCG by competition ranks, columns by the relevance of rows.
+/// The listwise part: tau divides, the ideal DCG is by competition ranks, columns use the relevance of rows.
 [[nodiscard]] constexpr bidirectional<rankloss::sndcg> sndcg(double tau = 0.01) {
   return {.loss = {.temperature = tau, .ideal = ideal::competition_ranks}, .columns_by = column_relevance::of_rows};
 }
-/// The pairwise part: the hinge to the hardest other, its mean (VSE++: its sum).
+/// The pairwise part: the mean of the hinges to the hardest negative (VSE++ takes their sum).
 [[nodiscard]] constexpr rankloss::triplet triplet(double margin = 0.2) { return {.margin = margin, .mine = mining::hardest}; }
 
 /// TripletSNDCGLoss: (1 - w) of the pairwise part and w of the listwise one.
@@ -570,7 +604,7 @@ inline constexpr rankloss::reduction reduction = rankloss::reduction::mean;
   return {weighted{1.0 - w, triplet(margin)}, weighted{w, sndcg(tau)}};
 }
 
-/// The NDCG it reports beside the loss: mean of both directions.
+/// The NDCG that it reports beside the loss: the mean of both directions.
 [[nodiscard]] constexpr bidirectional<metrics::ndcg> ndcg() {
   return {.loss = {.ideal = ideal::competition_ranks}, .columns_by = column_relevance::of_rows};
 }

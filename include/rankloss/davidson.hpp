@@ -15,8 +15,8 @@
 
 namespace rankloss::inline RANKLOSS_ABI {
 
-/// davidson: minus the log probability of what a pair came to, a win or a tie, under Bradley-Terry with ties as a third outcome, whose weight
-/// is nu times the geometric mean of the two others'.
+/// davidson: minus the log probability of the outcome of a pair, a win or a tie. Ties are a third outcome of
+/// the Bradley-Terry model, whose weight is nu times the geometric mean of the other two.
 ///
 ///     z                = (r_preferred - r_other - margin of the pair) / t,  t = temperature;   nu = e^log_prevalence
 ///     P(win)           = 1 / (1 + e^-z + nu e^(-z / 2))
@@ -26,20 +26,25 @@ namespace rankloss::inline RANKLOSS_ABI {
 ///     tie: d/dz        = (P(win) - P(lose)) / 2,      d/d(log nu) = P(tie) - 1
 ///     either: d2/dz2   = P(win) P(lose) + P(tie) (P(win) + P(lose)) / 4
 ///
-/// Davidson: On extending the Bradley-Terry model to accommodate ties in paired comparison experiments, JASA 65 (1970), where p_i = e^(r_i) and
-/// P(i beats j) = p_i / (p_i + p_j + nu sqrt(p_i p_j)). Satisfies Luce's axiom: ties do not change the odds of a win to a loss.
+/// Davidson: On extending the Bradley-Terry model to accommodate ties in paired comparison experiments, JASA
+/// 65 (1970), where p_i = e^(r_i) and P(i beats j) = p_i / (p_i + p_j + nu sqrt(p_i p_j)). The model
+/// satisfies Luce's axiom: ties do not change the odds of a win to a loss.
 ///
-/// - The tie parameter is log nu, without a unit: any number will do, and the loss is convex in rewards and log nu together.
-///   `evaluate(loss, batch, out, tie_gradient, ctx)` gives the slope by it; nu has the slope of log nu over nu.
-/// - Time O(1) a pair. No difference of rewards and no log nu is too large: sums of exponentials are formed from their largest term.
-/// - Invariant under shifts of all rewards; the gradient sums to 0 up to rounding. A tie's margin is the lead at which ties are most probable.
-/// - log nu = -infinity, which allows of no tie: bradley_terry, up to rounding. The default gives a pair of equals three outcomes of
-///   probability 1/3.
-/// - A loss beyond 1e290 is that.
-/// @throws std::invalid_argument from `evaluate` when an option is out of its range, or log_prevalence is -infinity and the batch has a tie.
+/// - The tie parameter is log nu. It has no unit and may be any number in its range; the loss is convex in
+///   rewards and log nu together. `evaluate(loss, batch, out, tie_gradient, ctx)` returns the derivative by
+///   log nu; divided by nu it is that by nu.
+/// - Time O(1) for each pair. Any difference of rewards and any log nu can be computed: sums of exponentials
+///   are formed from their largest term.
+/// - Invariant under shifts of all rewards; the gradient sums to 0 up to rounding. The margin of a tie is the
+///   lead at which ties are most probable.
+/// - With log nu = -infinity ties have probability 0, and the loss is bradley_terry, up to rounding. With the
+///   default, a pair of equal rewards has three outcomes of probability 1/3.
+/// - Losses beyond 1e290 are set to 1e290.
+/// @throws std::invalid_argument from `evaluate` when an option is out of its range, or when log_prevalence
+/// is -infinity and the batch has a tie.
 struct davidson {
   double temperature = 1.0;     ///< 1e-15 to 1e300, in units of the rewards
-  double log_prevalence = 0.0;  ///< log nu: -1e100 to 1e100; -infinity: nu = 0, where there are no ties
+  double log_prevalence = 0.0;  ///< log nu: -1e100 to 1e100; -infinity: nu = 0, there are no ties
 
   static constexpr bool has_hessian = true;
 
@@ -72,13 +77,13 @@ struct davidson {
     outcomes(const davidson& loss, double preferred, double other, double margin) noexcept {
       constexpr double largest = detail::largest_term;
       const double z = std::clamp((preferred - other - margin) / loss.temperature, -largest, largest);
-      // Logarithms of weights, relative to the one that is ahead: 0, -a and those of ties.
+      // Logarithms of the three weights, relative to the larger of the first two: 0, -a and that of ties.
       const double a = std::abs(z);
       const double ties = loss.never_ties() ? -std::numeric_limits<double>::max() : loss.log_prevalence - 0.5 * a;
       const double most = std::max(ties, 0.0);
       const double small = std::exp(-std::abs(ties));
       const double last = std::exp(-a - most);
-      const double rest = last + small;  // the greatest of the three is 1
+      const double rest = last + small;  // the largest of the three is 1
       const double log_sum = std::log1p(rest);
       const auto of = [&](double below, double weight) { return outcome{below + log_sum, weight / (1.0 + rest)}; };
       const outcome ahead = of(most, ties > 0.0 ? small : 1.0);
@@ -97,7 +102,7 @@ struct davidson {
     }
 
     outcome win, lose, tie;
-    double lead;  ///< P(win) - P(lose), without its cancellation
+    double lead;  ///< P(win) - P(lose), computed without cancellation
   };
 
   [[nodiscard]] bool never_ties() const noexcept { return detail::is_minus_infinity(log_prevalence); }

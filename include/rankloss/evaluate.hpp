@@ -17,13 +17,15 @@ namespace rankloss::inline RANKLOSS_ABI {
 ///     value         = sum_l w_l loss(list l) / sum_l w_l           (reduction::mean; without the division for sum)
 ///     gradient[i]   = out.scale * d(value) / d(scores[i])
 ///
-/// - The same bits for any executor and on every run. Lists run in parallel; one list runs on one thread.
-/// - Scratch O(longest list) a worker and O(lists); after warm-up nothing is allocated.
-/// - Edge cases: no list, or only empty ones: 0. Weights that sum to 0: value 0, gradient 0.
-/// @throws std::invalid_argument naming the field when sizes, offsets, options or (data_checks::on) data do not fit, std::logic_error when the
-/// context is in use or has been moved from; then no output has been written. std::bad_alloc while scratch grows, std::logic_error when the
-/// executor does not keep to what it has to do, whatever it or a loss throws; then gradient and hessian may be written of some lists, per_list is as
-/// before, and the context is as good as before.
+/// - The same bits for any executor and on every run. Lists run in parallel; each list runs on one thread.
+/// - Scratch O(longest list) for each worker, and O(lists). After the first calls nothing is allocated.
+/// - Edge cases: without lists, or with empty lists only, the value is 0. Weights that sum to 0: value 0,
+///   gradient 0.
+/// @throws std::invalid_argument naming the field when sizes, offsets, options or (data_checks::on) data are
+/// invalid, and std::logic_error when the context is in use or has been moved from; then no output has been
+/// written. std::bad_alloc while scratch grows, std::logic_error when the executor breaks its rules, and
+/// whatever the executor or a loss throws; then gradient and hessian may have been written for some lists,
+/// per_list is unchanged, and the context can be used again.
 template <class Loss, score T, class Relevance>
 requires ranking_loss<Loss, T, Relevance>
 double evaluate(const Loss& loss, const list_batch<T, Relevance>& batch, const outputs& out, context& ctx) {
@@ -41,7 +43,8 @@ double evaluate(const Loss& loss, const list_batch<T, Relevance>& batch, const o
   return detail::list_run<Loss, decltype(source)>(loss, source, batch.reduction, out, ctx)();
 }
 
-/// evaluate: the value of a similarity loss over a matrix, and on request its gradient; as for lists.
+/// evaluate: the value of a similarity loss over a matrix, and on request its gradient. Otherwise as for
+/// lists.
 template <class Loss, score T, class Relevance>
 requires similarity_loss<Loss, T, Relevance>
 double evaluate(const Loss& loss, const similarity_batch<T, Relevance>& given, const outputs& out, context& ctx) {
@@ -57,7 +60,8 @@ double evaluate(const Loss& loss, const similarity_batch<T, Relevance>& given, c
   return detail::compute(loss, batch, out, ctx, 1.0);
 }
 
-/// evaluate on the calling thread with scratch of its own: allocates at each call. For tests and one-off values.
+/// evaluate on the calling thread with a context of its own, which allocates in each call. For tests and
+/// single values.
 template <class Loss, class Batch>
 double evaluate(const Loss& loss, const Batch& batch, const outputs& out = {}) {
   context ctx;

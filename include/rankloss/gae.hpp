@@ -18,28 +18,33 @@
 
 namespace rankloss::inline RANKLOSS_ABI {
 
-/// Whether advantages are shifted and scaled to mean 0 and deviation 1, over all steps that count.
+/// Whether advantages are shifted and scaled to mean 0 and standard deviation 1, over all steps that count.
 enum class whitening {
   none,
-  population,  ///< the variance is a mean: the sum of squares over n
-  bessel,      ///< the sum of squares over n - 1
+  population,  ///< the variance is the sum of squares / n
+  bessel,      ///< the variance is the sum of squares / (n - 1)
 };
 
-/// trajectory_batch: steps of trajectories, over the host's own memory. Trajectory q is [offsets[q], offsets[q + 1]); empty ones are allowed,
-/// and without offsets there is one. A masked step is skipped as if it were not there: the step before it is followed by the one after it.
+/// trajectory_batch: steps of trajectories, as views of the host's own memory. Trajectory q is [offsets[q],
+/// offsets[q + 1]). Empty trajectories are allowed; without offsets all steps are one trajectory. A masked
+/// step is skipped as if it did not exist: the step before it is followed by the step after it.
+///
+/// `last_values` are the values of the states after the last steps: 0 for a trajectory that ended there, the
+/// value of the state for one that was cut off. Without them all trajectories ended. Without `discounts` the
+/// discount of the options holds.
 template <score T>
 struct trajectory_batch {
-  array_view<const T> rewards;  ///< [steps] of the step, finite
-  array_view<const T> values;   ///< [steps] of the state before the step, finite
-  positions offsets{};          ///< [trajectories + 1] rising from 0 to the number of steps
-  reals last_values{};  ///< [trajectories] of the state after the last step: 0 where it ended, its value where it was cut off; none: all ended
-  reals discounts{};    ///< [steps] in [0, 1], of what follows the step; none: the option's
-  flags mask{};         ///< [steps] zero: the step is skipped; none: all count
+  array_view<const T> rewards;  ///< [steps] reward of the step, finite
+  array_view<const T> values;   ///< [steps] value of the state before the step, finite
+  positions offsets{};          ///< [trajectories + 1] non-decreasing, from 0 to the number of steps
+  reals last_values{};          ///< [trajectories] of the state after the last step; empty: all 0
+  reals discounts{};            ///< [steps] in [0, 1], on what follows the step; empty: the option's
+  flags mask{};                 ///< [steps] zero: the step is skipped; empty: all count
 };
 
 /// gae: options of estimate_advantages.
 struct gae {
-  double discount = 1.0;                                      ///< 0 to 1; not looked at where the batch has discounts
+  double discount = 1.0;                                      ///< 0 to 1; not used if the batch has discounts
   double lambda = 0.95;                                       ///< 0: one step ahead; 1: all rewards to come
   rankloss::whitening whitening = rankloss::whitening::none;  ///< of advantages, never of returns
 
@@ -71,7 +76,8 @@ void check_trajectories(const trajectory_batch<T>& batch, std::size_t advantages
             "discounts: ", batch.discounts[i], " at step ", i, ", expected 0 to 1");
 }
 
-/// Calls write(step, advantage, value) for every step that counts, and returns the largest number that an advantage was added up from.
+/// Calls write(step, advantage, value) for every step that counts. Returns the largest magnitude among the
+/// numbers from which an advantage was summed.
 template <class T, class Write>
 double scan_trajectories(const trajectory_batch<T>& batch, const gae& options, Write write) {
   const std::size_t trajectories = batch.offsets.empty() ? 1 : batch.offsets.size() - 1;
@@ -97,8 +103,9 @@ double scan_trajectories(const trajectory_batch<T>& batch, const gae& options, W
   return most;
 }
 
-/// Mean 0 and deviation 1, in place, of the `a` that the mask keeps. `most` is what they were added up from: what differs by its rounding only
-/// is equal.
+/// Shifts and scales the entries of `a` that the mask keeps to mean 0 and standard deviation 1, in place.
+/// `most` is the magnitude of the numbers from which they were summed; entries that differ only by the
+/// rounding of such numbers count as equal.
 inline void whiten(std::span<double> a, const flags& mask, whitening how, double most) {
   double largest = 0.0;
   double first = 0.0;
@@ -108,7 +115,8 @@ inline void whiten(std::span<double> a, const flags& mask, whitening how, double
       if (count++ == 0) first = a[i];
       largest = std::max(largest, std::abs(a[i]));
     }
-  // In units of the largest no square overflows, and relative to the first equal numbers have a mean without rounding.
+  // In units of the largest no square overflows. Taken relative to the first, equal numbers have a mean
+  // without rounding error.
   double mean = 0.0;
   double squares = 0.0;
   if (largest > 0.0) {
@@ -129,24 +137,30 @@ inline void whiten(std::span<double> a, const flags& mask, whitening how, double
 
 }  // namespace detail
 
-/// estimate_advantages: how much better each step went than its value said, by generalised advantage estimation.
+/// estimate_advantages: how much better each step turned out than its value predicted, by generalised
+/// advantage estimation (GAE).
 ///
 ///     delta_t      = r_t + discount_t V_(t+1) - V_t,     V after the last step: last_values
 ///     A_t          = delta_t + discount_t lambda A_(t+1),  A after the last step: 0
 ///     returns_t    = A_t + V_t
 ///     advantages_t = A_t, or whitened (A_t - mean) / deviation
 ///
-/// Schulman, Moritz, Levine, Jordan, Abbeel: High-dimensional continuous control using generalized advantage estimation, ICLR 2016.
+/// Schulman, Moritz, Levine, Jordan, Abbeel: High-dimensional continuous control using generalized advantage
+/// estimation, ICLR 2016.
 ///
-/// - Time O(steps), one scan from the end of each trajectory, in double; scratch O(steps) with whitening, else none.
-/// - Steps t are those that count: a masked one has no part in any sum, in particular neither a discount nor a lambda; what it holds is never
-///   read, its advantage and its return are 0. A reward at a masked step is lost: put it at the last one that counts.
-/// - A discount of 0 ends what came before: nothing beyond the step counts for it.
-/// - Whitening is over the steps that count, of all trajectories together. One step, or steps that are equal but for rounding (deviation up to
-///   1e-13 of the largest reward, value or sum that they come from): 0, never NaN.
-/// - Edge cases: no step, empty trajectories: nothing. Sums beyond the type's largest number are that.
-/// @throws std::invalid_argument naming the field when sizes, offsets, options or (data_checks::on) data do not fit, std::bad_alloc while
-/// scratch grows; then nothing has been written.
+/// - Time O(steps): one scan from the end of each trajectory, in double. Scratch O(steps) with whitening,
+///   else none.
+/// - The steps t are those that count. A masked step has no part in any sum, and no discount and no lambda is
+///   applied for it. Its data are never read; its advantage and its return are 0. A reward at a masked step
+///   is lost, so put it at the last step that counts.
+/// - A discount of 0 ends a trajectory after its step: nothing beyond the step counts for it.
+/// - Whitening is over the steps that count, of all trajectories together. With one step, or with steps that
+///   are equal except for rounding (a deviation of up to 1e-13 of the largest reward, value or sum from which
+///   they were computed), the result is 0, never NaN.
+/// - Edge cases: without steps, or with empty trajectories only, nothing is written. Sums beyond the largest
+///   number of the type are set to it.
+/// @throws std::invalid_argument naming the field when sizes, offsets, options or (data_checks::on) data are
+/// invalid, and std::bad_alloc while scratch grows; then nothing has been written.
 template <score T>
 void estimate_advantages(const trajectory_batch<T>& batch, const gae& options, std::type_identity_t<array_view<T>> advantages,
                          std::type_identity_t<array_view<T>> returns, context& ctx) {
@@ -175,7 +189,7 @@ void estimate_advantages(const trajectory_batch<T>& batch, const gae& options, s
   for (std::size_t i = 0; i < advantages.size(); ++i) advantages[i] = detail::held_as<T>(whitened[i]);
 }
 
-/// estimate_advantages with scratch of its own: allocates at each call with whitening.
+/// estimate_advantages with a context of its own, which allocates in each call with whitening.
 template <score T>
 void estimate_advantages(const trajectory_batch<T>& batch, const gae& options, std::type_identity_t<array_view<T>> advantages,
                          std::type_identity_t<array_view<T>> returns = {}) {

@@ -11,22 +11,22 @@
 
 namespace rankloss::inline RANKLOSS_ABI {
 
-/// What a relevance grade is worth in a DCG.
+/// The gain of a relevance grade y in a DCG.
 enum class gain {
   exponential,  ///< 2^y - 1
   linear,       ///< y itself: the user's own values
   table,        ///< gain_table[y], for whole grades
 };
 
-/// How the best possible DCG is counted.
+/// How the ideal DCG is computed.
 enum class ideal {
-  sorted,             ///< gains in descending order at positions 1, 2, 3, ...: the DCG of a best order
-  competition_ranks,  ///< each gain at 1 + the number of greater gains: ties share the best position, as in Listwise_ITR (2305.16566)
+  sorted,             ///< gains in descending order at positions 1, 2, 3, ...
+  competition_ranks,  ///< each gain at 1 + the number of greater gains, as in Listwise_ITR (2305.16566)
 };
 
 namespace detail {
 
-/// What the fields `gain` and `gain_table` of a loss or metric may hold.
+/// Checks the fields `gain` and `gain_table` of a loss or metric.
 inline void check_gain(gain kind, std::span<const double> table) {
   require((kind == gain::table) == !table.empty(), "gain_table: size ", table.size(), ", expected ",
           kind == gain::table ? "one gain a grade" : "none unless gain is gain::table");
@@ -34,11 +34,12 @@ inline void check_gain(gain kind, std::span<const double> table) {
     require(within(table[i], 0.0, 1e30), "gain_table: ", table[i], " at grade ", i, ", expected 0 to 1e30");
 }
 
-/// Whether a relevance has a gain, which is at least 0. A table gives every relevance one: 0 where it has no entry.
+/// Whether a relevance has a gain; gains are at least 0. With a table every relevance has one: it is 0 where
+/// the table has no entry.
 [[nodiscard]] constexpr bool takes_gain(gain kind, double y) noexcept { return kind == gain::table || y >= 0.0; }
 inline constexpr std::string_view expects_gain = "at least 0";
 
-/// Whether something in a list is worth more than 0.
+/// Whether any item of the list has a gain above 0.
 template <class T, class R>
 [[nodiscard]] bool any_gain(const list<T, R>& items, gain kind, std::span<const double> table) noexcept {
   for (std::size_t i = 0; i < items.size_with_missed(); ++i) {
@@ -49,7 +50,7 @@ template <class T, class R>
   return false;
 }
 
-/// What a grade is worth by a table: 0 beyond it.
+/// The gain of a grade in a table: 0 where it has no entry.
 [[nodiscard]] inline double worth_in(std::span<const double> table, double y) noexcept {
   return y >= 0.0 && y < static_cast<double>(table.size()) ? table[static_cast<std::size_t>(y)] : 0.0;
 }

@@ -23,17 +23,17 @@
 
 namespace rankloss::inline RANKLOSS_ABI {
 
-/// In which order items of equal relevance are to be drawn.
+/// The order of items of equal relevance.
 enum class tie_order {
-  stable,  ///< as they lie in the list
+  stable,  ///< the order of the items in the list
   random,  ///< drawn anew for each seed, list and item
-  exact,   ///< in any: the loss is that of all such orders together
+  exact,   ///< none: the likelihoods of all such orders are summed
 };
 
-/// How much each place of the order counts.
+/// The weight of each place of the order.
 enum class position_weights {
-  none,         ///< 1 each
-  exponential,  ///< (2^(n - i) - 1) / sum_k (2^(n - k) - 1) at place i of 1 ... n: the first half, the next a quarter, ...
+  none,         ///< all 1
+  exponential,  ///< (2^(n - i) - 1) / sum_k (2^(n - k) - 1) at place i of 1 ... n: about 1/2, 1/4, ...
 };
 
 /// listmle: minus the log likelihood of the order by relevance under the Plackett-Luce model of the scores.
@@ -48,28 +48,33 @@ enum class position_weights {
 ///
 ///     loss             = - log sum_pi prod_i p_ii,  over all pi that sort y
 ///
-/// Xia, Liu, Wang, Zhang, Li: Listwise approach to learning to rank: theory and algorithm, ICML 2008; position weights: Lan, Zhu, Guo, Niu,
-/// Cheng: Position-aware ListMLE, UAI 2014, here divided by their sum, so that no list is too long for them; cutoff: Xia, Liu, Li: Statistical
-/// consistency of top-k ranking, NIPS 2009. The sum over tied orders as an integral: DeLong, Guirguis, So, Biometrika 81 (1994).
+/// Xia, Liu, Wang, Zhang, Li: Listwise approach to learning to rank: theory and algorithm, ICML 2008.
+/// Position weights: Lan, Zhu, Guo, Niu, Cheng: Position-aware ListMLE, UAI 2014; here they are divided by
+/// their sum, so that they can be computed for lists of any length. Cutoff: Xia, Liu, Li: Statistical
+/// consistency of top-k ranking, NIPS 2009. The sum over tied orders as an integral: DeLong, Guirguis, So,
+/// Biometrika 81 (1994).
 ///
-/// - Time: a sort by relevance, which whole grades make a count, and O(n); scratch O(n). Exact ties: O(60 g) for g tied items, whatever g.
-///   Float gradients are within 2e-6 of the largest entry. Sums are taken relative to the greatest score of what is left: right for scores
-///   however far apart.
-/// - Invariant under shifts of the scores; the gradient sums to 0 up to rounding. Convex, but for exact ties.
-/// - Random orders are a function of (seed, number of the list in its batch, number of the item among those the mask keeps): the same for any
-///   number of threads. A host changes the seed from step to step.
-/// - Among items of equal relevance the order that the ties are put in is part of the definition: with tie_order::stable and tie_order::random
-///   items that are alike in score, relevance and weight have the slopes of their places, which differ; with tie_order::exact the same.
-/// - c_i is the place's weight times the item weight of pi(i). Exact ties take no cutoff and no place's weights, and do not look at item
-///   weights: an order has none.
-/// - Edge cases: a list without relevance counts as any other: the order is then that of the ties alone, exact ties give 0. One item: 0.
-///   Infinite scores count as the type's largest finite number. A loss beyond 1e290 is that; derivatives that the type cannot hold are scaled
-///   down until it can.
+/// - Time: a sort by relevance (counting for whole grades) and O(n); scratch O(n). Exact ties take O(60 g)
+///   for g tied items, for any g. Float gradients are within 2e-6 of the largest entry. Sums are taken
+///   relative to the largest score that remains, so scores may be any distance apart.
+/// - Invariant under shifts of the scores; the gradient sums to 0 up to rounding. Convex, except with exact
+///   ties.
+/// - Random orders are a function of (seed, number of the list in its batch, number of the item among those
+///   that the mask keeps): the same for any number of threads. Change the seed from step to step.
+/// - The order of items of equal relevance is part of the definition. With tie_order::stable and
+///   tie_order::random, items that are alike in score, relevance and weight have the derivatives of their
+///   places, which differ; with tie_order::exact they have the same derivative.
+/// - c_i is the weight of the place times the item weight of pi(i). Exact ties accept no cutoff and no
+///   weights of places, and ignore item weights.
+/// - Edge cases: a list without relevance counts like any other; its order is that of the ties alone, and
+///   exact ties have value 0. One item: 0. Infinite scores count as the largest finite number of the type.
+///   Losses beyond 1e290 are set to 1e290. Derivatives that the type cannot hold are scaled down until it
+///   can.
 /// @throws std::invalid_argument from `evaluate` when an option is out of its range.
 struct listmle {
   double temperature = 1.0;                                               ///< 1e-15 to 1e300, in units of the scores
   std::size_t cutoff = 0;                                                 ///< places that count; 0: all
-  rankloss::position_weights weights = rankloss::position_weights::none;  ///< of places
+  rankloss::position_weights weights = rankloss::position_weights::none;  ///< weights of the places
   tie_order ties = tie_order::stable;                                     ///< of items of equal relevance
   std::uint64_t seed = 0;                                                 ///< of tie_order::random
 
@@ -127,7 +132,7 @@ struct listmle {
 
   struct masses {
     double most;  ///< c_i is divided by it
-    bool equal;   ///< then all are 1
+    bool equal;   ///< whether all weights are 1
   };
   [[nodiscard]] masses fill_weights(const strided<const double>& own, std::span<const std::uint32_t> order, std::span<double> c) const noexcept {
     const std::size_t n = c.size();

@@ -14,10 +14,11 @@ namespace rankloss::inline RANKLOSS_ABI {
 ///     loss           = - sum_i q_i log p_i,  p = softmax(s / temperature),  q = softmax(y / relevance_temperature)
 ///     d(loss)/d(s_m) = (p_m - q_m) / temperature
 ///
-/// Cao, Qin, Liu, Tsai, Li: Learning to rank: from pairwise approach to listwise approach, ICML 2007. It is softmax_cross_entropy with
-/// target::softmax, and all that is said there holds.
+/// Cao, Qin, Liu, Tsai, Li: Learning to rank: from pairwise approach to listwise approach, ICML 2007. This is
+/// softmax_cross_entropy with target::softmax, and everything said there holds.
 ///
-/// - A list without relevance has a uniform target and counts in reduction::mean, as in allRank; reduction::mean_of_relevant leaves it out.
+/// - A list without relevance has a uniform target and counts in reduction::mean, as in allRank;
+///   reduction::mean_of_relevant leaves it out.
 /// - allRank adds 1e-10 to p before it takes the logarithm; nothing is added here.
 /// @throws std::invalid_argument from `evaluate` when an option is out of its range.
 struct listnet {

@@ -81,13 +81,13 @@ inline constexpr bool gives_hessian = requires {
   requires Loss::has_hessian;
 };
 
-/// Metrics have none: they are constant but for jumps.
+/// Metrics have no gradient: they are constant except for jumps.
 template <class Loss>
 inline constexpr bool gives_gradient = !requires {
   requires !Loss::has_gradient;
 };
 
-/// Whether a metric counts relevance that has no rank.
+/// Whether a metric counts the relevance of items without a rank.
 template <class Loss>
 inline constexpr bool counts_missed = requires {
   requires Loss::counts_missed;

@@ -23,25 +23,27 @@
 
 namespace rankloss::inline RANKLOSS_ABI {
 
-/// label_policy_batch: states, which are lists of labels, the order that the old policy gave each, and what came of it, over the host's own
-/// memory. List q is [offsets[q], offsets[q + 1]); empty lists are allowed, and without offsets there is one. Published states are lists of two.
+/// label_policy_batch: states, each a list of labels, with the order that the old policy gave to it and its
+/// reward, as views of the host's own memory. List q is [offsets[q], offsets[q + 1]). Empty lists are
+/// allowed; without offsets all items are one list. In the published code states are lists of two labels.
 template <score T>
 struct label_policy_batch {
-  array_view<const T> scores;      ///< [items] of the policy that learns, any number but NaN
-  array_view<const T> old_scores;  ///< [items] of the policy that acted, likewise
-  positions orders{};              ///< [items] the action: the items of each list, numbered from 0 in it, from the first place to the last
-  positions offsets{};             ///< [lists + 1] rising from 0 to the number of items
-  reals rewards{};                 ///< [lists] what the reward model says of the order, finite
-  reals old_values{};              ///< [lists] what the critic said of the state, finite; none: all 0
+  array_view<const T> scores;      ///< [items] of the policy that learns, any number except NaN
+  array_view<const T> old_scores;  ///< [items] of the policy that acted, any number except NaN
+  positions orders{};              ///< [items] the action: items of each list from 0, in order of their place
+  positions offsets{};             ///< [lists + 1] non-decreasing, from 0 to the number of items
+  reals rewards{};                 ///< [lists] output of the reward model for the order, finite
+  reals old_values{};              ///< [lists] output of the critic for the state, finite; empty: all 0
 };
 
-/// How lr2ppo is put together.
+/// Which form of the loss is computed.
 enum class lr2ppo_form {
-  corrected,  ///< each list by its own ranking loss; what the penalty changes of the advantage is a constant
-  published,  ///< all lists by one ranking loss; the penalty's slope goes through the size of the advantage
+  corrected,  ///< each list has its own ranking loss; the advantage is a constant
+  published,  ///< all lists share one ranking loss; the gradient passes through |A|
 };
 
-/// lr2ppo: the policy loss of LR2PPO: a hinge on the order that the old policy gave, or on its reverse where the order did worse than expected.
+/// lr2ppo: the policy loss of LR2PPO: a hinge on the order that the old policy gave, or on its reverse where
+/// the order did worse than expected.
 ///
 ///     KL_q       = KL(p_old, p) of the softmaxes of a list's scores, H_q = the entropy of p
 ///     A_q        = rewards_q - kl_coefficient KL_q - old_values_q
@@ -54,29 +56,36 @@ enum class lr2ppo_form {
 ///     |A_q|        0 below `threshold`; a constant                 through KL_q a function of the scores
 ///     reversed     where A_q < 0                                   where A_q < -0.1
 ///
-///     d(loss)/d(s) of item j of list q = mean's part times
-///         |A_q| (corrected), the mean |A| times the number of lists (published), times the slopes -+1 / #(h > 0) of L_q
+///     d(loss)/d(s) of item j of list q = (the share of the list in the mean) times
+///         |A_q| (corrected) or the mean |A| times the number of lists (published),
+///             times the slopes -+1 / #(h > 0) of L_q
 ///         + entropy_coefficient p_j (log p_j + H_q)
 ///         - sign(A_q) kl_coefficient L_q (p_j - p_old,j), published only
 ///
-/// Guo et al.: Multimodal label relevance ranking via reinforcement learning, ECCV 2024, arXiv 2407.13221, and its published code, which has
-/// neither a ratio of probabilities nor a clip. What `corrected` changes: one list's advantage no longer scales the other lists' hinges; the
-/// policy is not driven away from the old one where an advantage is negative, or to it at the price of the hinges, by the slope of |A|; and the
-/// threshold works: published it is -0.1 and compared with |A|, which no |A| is below, so that it only moves the sign.
+/// Guo et al.: Multimodal label relevance ranking via reinforcement learning, ECCV 2024, arXiv 2407.13221,
+/// and its published code, which has neither a ratio of probabilities nor a clip. `corrected` changes three
+/// things. The advantage of one list no longer scales the hinges of other lists. The gradient no longer
+/// passes through |A|; in the published form it drives the policy away from the old one where the advantage
+/// is positive, and towards it where it is negative. And the threshold works: the published one is -0.1 and
+/// is compared with |A|, which is never below it, so that it only decides from which A on an order is
+/// reversed.
 ///
-/// - For PPO's clipped surrogate over orders take `ppo` with `plackett_luce_policy` instead.
-/// - Time O(sum of the squares of the lengths), no more than O(n) scratch, on the calling thread: states are short lists. In double.
-/// - Piecewise linear in the hinges: at a kink the slope is 0. The gradient of each list sums to 0 up to rounding. Scores may be shifted.
-/// - Edge cases: no list: value 0. Lists of one item or none: their own part is 0, but they count in the mean. Infinite scores count as the
-///   type's largest finite number, in double as 1e300. A loss beyond 1e290 is that; derivatives are bounded by what the type holds.
-/// @throws std::invalid_argument from `evaluate` when sizes, offsets, orders, options or (data_checks::on) data do not fit; then nothing has
-/// been written.
+/// - For PPO's clipped surrogate over orders use `ppo` with `plackett_luce_policy` instead.
+/// - Time O(sum of the squares of the lengths), because states are short lists; scratch at most O(n).
+///   Computed in double on the calling thread.
+/// - Piecewise linear in the hinges; at a kink the slope is 0. The gradient of each list sums to 0 up to
+///   rounding. Invariant under shifts of the scores of a list.
+/// - Edge cases: without lists the value is 0. The part of lists of one item or none is 0, but they count in
+///   the mean. Infinite scores count as the largest finite number of the type, in double as 1e300. Losses
+///   beyond 1e290 are set to 1e290; derivatives are bounded by the largest number of the type.
+/// @throws std::invalid_argument from `evaluate` when sizes, offsets, orders, options or (data_checks::on)
+/// data are invalid; then nothing has been written.
 struct lr2ppo {
   lr2ppo_form form = lr2ppo_form::corrected;
   double margin = 0.01;                ///< any finite number, in units of the scores
   double kl_coefficient = 0.001;       ///< >= 0
   double entropy_coefficient = 0.001;  ///< >= 0
-  double threshold = 0.0;              ///< >= 0, in units of the rewards: an advantage nearer to 0 says nothing. Published: 0
+  double threshold = 0.0;              ///< >= 0, of the rewards: smaller |A| count as 0; published: 0
 
   void validate() const {
     const auto at_least_0 = [](const double& x) { return detail::is_finite(x) && x >= 0.0; };
@@ -121,14 +130,14 @@ void log_softmax(std::span<const T> scores, std::span<double> logs) {
   for (double& s : logs) s = s - most - log_sum;
 }
 
-/// What a list's two softmaxes and its reward come to.
+/// What the two softmaxes and the reward of a list yield.
 struct label_state {
   double divergence = 0.0;  ///< KL(old, new)
   double entropy = 0.0;
   double advantage = 0.0;
 };
 
-/// [items] of a batch: log probabilities of both policies, and a list at a time what they come to.
+/// Log probabilities [items] of both policies for a batch, and the state of one list at a time.
 template <class T>
 struct label_states {
   label_states(const label_policy_batch<T>& batch, workspace& scratch)
@@ -148,7 +157,7 @@ struct label_states {
   [[nodiscard]] label_state at(std::size_t q, double kl_coefficient) const {
     label_state s;
     for (std::size_t i = lists.first(q), end = i + lists.size(q); i < end; ++i) {
-      // No probability, no part: 0 log 0 = 0.
+      // A probability of 0 contributes nothing: 0 log 0 = 0.
       const double p = std::exp(logs[i]);
       const double old = std::exp(old_logs[i]);
       if (p > 0.0) s.entropy -= p * logs[i];
@@ -167,11 +176,11 @@ struct label_states {
 
 struct hinge_sums {
   double sum = 0.0;
-  double count = 0.0;  ///< of those above 0
+  double count = 0.0;  ///< number of hinges above 0
   [[nodiscard]] double mean() const noexcept { return count > 0.0 ? std::min(sum / count, 1e290) : 0.0; }
 };
 
-/// The hinges of one list, its items in the wanted order; slope(item, -+1) for each that is above 0.
+/// The hinges of one list, with its items in the wanted order; calls slope(item, -+1) for each hinge above 0.
 template <class T, class Slope>
 void add_hinges(const label_policy_batch<T>& batch, std::size_t first, std::size_t n, bool reversed, double margin, hinge_sums& to, Slope slope) {
   constexpr double largest = std::min(static_cast<double>(std::numeric_limits<T>::max()), 1e290);
@@ -190,7 +199,8 @@ void add_hinges(const label_policy_batch<T>& batch, std::size_t first, std::size
 
 }  // namespace detail
 
-/// evaluate: the value of LR2PPO's policy loss over states, and on request its gradient by the scores and the part of each state (per_list).
+/// evaluate: the value of LR2PPO's policy loss over states, and on request its gradient by the scores and the
+/// term of each state (per_list).
 template <score T>
 double evaluate(const lr2ppo& loss, const label_policy_batch<T>& batch, const outputs& out, context& ctx) {
   const detail::sole_use alone(ctx);
@@ -246,7 +256,7 @@ double evaluate(const lr2ppo& loss, const label_policy_batch<T>& batch, const ou
       const double p = std::exp(states.logs[i]);
       const double away = p - std::exp(states.old_logs[i]);
       const double of_entropy = p > 0.0 ? p * (states.logs[i] + state.entropy) : 0.0;
-      // Each term held: an infinity less another would be a NaN.
+      // Each term is limited to the type, because the difference of two infinities would be NaN.
       const double by_hinges = detail::held_as<double>(of_hinge * slopes[i]);
       const double by_entropy = detail::held_as<double>(part * loss.entropy_coefficient * of_entropy);
       slopes[i] = detail::held_sum(detail::held_sum(by_hinges, by_entropy), -detail::held_as<double>(of_divergence * away));
@@ -256,7 +266,8 @@ double evaluate(const lr2ppo& loss, const label_policy_batch<T>& batch, const ou
   return detail::bounded_term(value);
 }
 
-/// shape_rewards: what the critic of LR2PPO is to learn, and its advantage is made from: rewards_q - kl_coefficient KL_q.
+/// shape_rewards: the target of LR2PPO's critic, from which its advantage is computed: rewards_q -
+/// kl_coefficient KL_q.
 /// @throws std::invalid_argument as evaluate; then nothing has been written.
 template <score T>
 void shape_rewards(const lr2ppo& loss, const label_policy_batch<T>& batch, std::type_identity_t<array_view<double>> shaped, context& ctx) {

@@ -11,16 +11,18 @@
 
 namespace rankloss::inline RANKLOSS_ABI {
 
-/// margin_ranking: how far the preferred item is from being ahead by the margin.
+/// margin_ranking: a hinge on the reward difference of a pair.
 ///
 ///     loss         = max(0, m - (r_preferred - r_other)),  m = margin + margin of the pair
 ///     d(loss)/d(r) = -1 for the preferred item, 1 for the other, while the loss is above 0; else 0
 ///
-/// Herbrich, Graepel, Obermayer: Large margin rank boundaries for ordinal regression, 2000; the loss of LR2PPO's reward model: Guo et al.,
-/// arXiv 2407.13221, whose ranking loss of lists of two is this with reduction::mean_of_relevant: the mean over the pairs that fall short.
+/// Herbrich, Graepel, Obermayer: Large margin rank boundaries for ordinal regression, 2000. It is the loss of
+/// LR2PPO's reward model: Guo et al., arXiv 2407.13221, whose ranking loss of lists of two items is this loss
+/// with reduction::mean_of_relevant, the mean over the pairs whose loss is above 0.
 ///
-/// - Time O(1) a pair. Convex; invariant under shifts of all rewards; the gradient sums to 0 up to rounding. At the kink the slope is 0.
-/// - A loss beyond 1e290 is that.
+/// - Time O(1) for each pair. Convex; invariant under shifts of all rewards; the gradient sums to 0 up to
+///   rounding. At the kink the slope is 0.
+/// - Losses beyond 1e290 are set to 1e290.
 /// @throws std::invalid_argument from `evaluate` when an option is out of its range.
 struct margin_ranking {
   double margin = 1.0;  ///< any finite number, in units of the rewards

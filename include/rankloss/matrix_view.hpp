@@ -12,26 +12,29 @@
 
 namespace rankloss::inline RANKLOSS_ABI {
 
-/// matrix_view: a matrix in the host's memory, with any strides: item (i, j) stands at data()[i * row_stride() + j * column_stride()].
+/// matrix_view: a matrix in the host's memory, with any strides: item (i, j) is at data()[i * row_stride() +
+/// j * column_stride()].
 ///
-/// A matrix by rows has a column stride of 1, one by columns (Fortran, Eigen, a transposed tensor) a row stride of 1; a block of a larger matrix
-/// keeps the strides of that. Read only where T is const. Made of a pointer, of Eigen's matrices with hosts/eigen.hpp, of xtensor's with
-/// hosts/xtensor.hpp.
+/// A row-major matrix has a column stride of 1. A column-major matrix (Fortran, Eigen, a transposed tensor)
+/// has a row stride of 1. A block of a larger matrix has the strides of that matrix. Read only where T is
+/// const. It can be made from a pointer, from matrices of Eigen with hosts/eigen.hpp, and from those of
+/// xtensor with hosts/xtensor.hpp.
 ///
-///     const rankloss::matrix_view<const float> s(tensor.data_ptr<float>(), tensor.size(0), tensor.size(1), tensor.stride(0), tensor.stride(1));
+///     const rankloss::matrix_view<const float> s(tensor.data_ptr<float>(), tensor.size(0), tensor.size(1),
+///                                                tensor.stride(0), tensor.stride(1));
 ///
-/// @throws std::invalid_argument for a negative number of rows or columns or a negative stride.
+/// @throws std::invalid_argument for a negative number of rows or columns, or a negative stride.
 template <class T>
 class matrix_view {
  public:
   matrix_view() = default;
 
-  /// Rows one behind the other.
+  /// Contiguous rows that follow one another.
   template <std::integral Rows, std::integral Columns>
   matrix_view(T* data, Rows rows, Columns columns) : matrix_view(data, rows, columns, columns, 1) {}
 
-  /// @param row_stride  items from a row's start to the next row's; of a single row without meaning
-  /// @param column_stride  items from an item of a row to the next; of a single column without meaning
+  /// @param row_stride items from one row to the next; without meaning for a single row
+  /// @param column_stride items from one column to the next; without meaning for a single column
   template <std::integral Rows, std::integral Columns, std::integral RowStride, std::integral ColumnStride>
   matrix_view(T* data, Rows rows, Columns columns, RowStride row_stride, ColumnStride column_stride)
       : data_(data), rows_(checked("rows", rows)), columns_(checked("columns", columns)) {
@@ -67,7 +70,7 @@ matrix_view(T*, Rows, Columns) -> matrix_view<T>;
 template <class T, class Rows, class Columns, class RowStride, class ColumnStride>
 matrix_view(T*, Rows, Columns, RowStride, ColumnStride) -> matrix_view<T>;
 
-/// matrix_shape: what a matrix_view says besides its memory.
+/// matrix_shape: rows, columns and strides of a matrix_view, without its memory.
 struct matrix_shape {
   std::size_t rows = 0;
   std::size_t columns = 0;
@@ -81,15 +84,16 @@ struct matrix_shape {
 
   [[nodiscard]] bool empty() const noexcept { return rows == 0 || columns == 0; }
 
-  /// Items from the first one to the last, those between rows or columns included.
+  /// Items from the first one to the last, including those between rows or columns.
   [[nodiscard]] std::size_t extent() const noexcept { return empty() ? 0 : (rows - 1) * row_stride + (columns - 1) * column_stride + 1; }
 
-  /// Whether item (i, j) stands at i * stride + j.
+  /// Whether item (i, j) is at i * stride + j for all items.
   [[nodiscard]] bool lies_in_rows(std::size_t stride) const noexcept {
     return empty() || ((columns == 1 || column_stride == 1) && (rows == 1 || row_stride == stride));
   }
 
-  /// Whether all items are known to be distinct: those of a line stand in between two of the other lines. A row repeated by a stride of 0 is not.
+  /// Whether all items are known to be at different addresses: the items of one line fit between two items of
+  /// the other direction. A row repeated by a stride of 0 does not pass.
   [[nodiscard]] bool has_distinct_items() const noexcept {
     if (empty() || (rows == 1 && columns == 1)) return true;
     if (rows == 1) return column_stride > 0;
@@ -107,9 +111,10 @@ namespace detail {
 
 /// host_matrix: how the arrays of a library are read. The headers of hosts/ specialise it for their types:
 ///
-/// - of(source): a matrix_view; of a vector the single row or column, of an array of more dimensions a single row of all its items;
-/// - is_matrix(source): whether rows and columns are what the array has;
-/// - in_rows: whether its items may stand one behind the other in the order of rows, as far as the type says;
+/// - of(source): a matrix_view; for a vector its single row or column, for an array of more dimensions a
+///   single row of all its items;
+/// - is_matrix(source): whether the array has rows and columns;
+/// - in_rows: whether its items can be contiguous in the order of rows, as far as the type tells;
 /// - explain(): static_asserts that say why there is no `of`, or why in_rows is false.
 template <class Source>
 struct host_matrix {};
@@ -121,13 +126,13 @@ struct host_matrix<matrix_view<T>> {
   static bool is_matrix(const matrix_view<T>&) noexcept { return true; }
 };
 
-/// Whether a header of hosts/ knows the array.
+/// Whether a header of hosts/ supports the array.
 template <class Source>
 concept known_to_host = requires {
   host_matrix<std::remove_cv_t<Source>>::in_rows;
 };
 
-/// Whether it can be read where it lies.
+/// Whether the array can be read in place.
 template <class Source>
 concept host_array = known_to_host<Source> && requires(Source& source) {
   host_matrix<std::remove_cv_t<Source>>::of(source);
@@ -138,8 +143,8 @@ template <host_array Source>
   return host_matrix<std::remove_cv_t<Source>>::of(source);
 }
 
-/// The first item of a matrix whose items stand one behind the other in the order of rows.
-/// @throws std::invalid_argument where they do not.
+/// The first item of a matrix whose items are contiguous in the order of rows.
+/// @throws std::invalid_argument where they are not.
 template <class T>
 [[nodiscard]] T* first_in_rows(const matrix_view<T>& m) {
   if (!matrix_shape::of(m).lies_in_rows(m.columns())) {

@@ -25,16 +25,19 @@ namespace rankloss::inline RANKLOSS_ABI {
 ///
 ///     loss = - 1/n sum_ij Q_ij log P_ij,   P = NeuralSort(s / temperature),   Q = NeuralSort(y / relevance_temperature)
 ///
-/// Grover et al.: Stochastic optimization of sorting networks via continuous relaxations, ICLR 2019, arXiv 1903.08850; with both sides soft as
-/// in TensorFlow Ranking. The logarithm is that of the softmax itself, not of a clamped probability.
+/// Grover et al.: Stochastic optimization of sorting networks via continuous relaxations, ICLR 2019, arXiv
+/// 1903.08850; with both permutations soft, as in TensorFlow Ranking. The logarithm is that of the softmax
+/// itself, not of a clamped probability.
 ///
-/// - Logits are linear in row numbers, so of Q its column sums and their first moments suffice: two bands, none of them kept. Time
-///   O(n log n + bands), scratch O(n).
-/// - Invariant under shifts of the scores; the gradient sums to 0 up to rounding. At least the entropy of Q.
-/// - Item weights are not used. Infinite scores count as the type's largest finite number, and are pulled like it; a loss beyond the largest
-///   double is that.
-/// - Edge cases: an empty list has loss 0. Equal relevance shares its rows equally; a list of equal relevance pulls its scores together.
-///   Scores far apart give losses as large as their distance in temperatures.
+/// - The logits are linear in the row number, so only the column sums of Q and their first moments are
+///   needed: two bands, neither of them stored. Time O(n log n + bands), scratch O(n).
+/// - Invariant under shifts of the scores; the gradient sums to 0 up to rounding. The loss is at least the
+///   entropy of Q.
+/// - Item weights are not used. Infinite scores count as the largest finite number of the type and have a
+///   gradient like it. A loss beyond the largest double is set to it.
+/// - Edge cases: an empty list has loss 0. Items of equal relevance share their rows equally; in a list of
+///   equal relevance the gradient pulls all scores together. Scores far apart give losses as large as their
+///   distance in temperatures.
 /// @throws std::invalid_argument from `evaluate` when an option is out of its range.
 struct neural_sort_cross_entropy {
   double temperature = 1.0;            ///< of the scores, 1e-15 to 1e300
@@ -53,7 +56,8 @@ struct neural_sort_cross_entropy {
     const workspace::scope scope(scratch);
     const detail::sorted_list<T> sorted = detail::sort_list<T>(items.scores, scratch);
     const auto x = [&](std::size_t i) { return static_cast<double>(sorted.x[i]); };
-    // Of Q by columns, in the order of the scores: sums, and sums of Q_ij (i - j) with j the place of the column among the scores.
+    // Column sums of Q in the order of the scores, and the sums of Q_ij (i - j), where j is the place of the
+    // column among the scores.
     const std::span<double> target_sums = scratch.take<double>(n);
     const std::span<double> target_moments = scratch.take<double>(n);
     {
@@ -81,8 +85,9 @@ struct neural_sort_cross_entropy {
     band.store(band.inverse_sums(), row_sums);
     // With c_j and m_j those sums and moments, and L_jj = (sum_{k > j} x_k - sum_{k < j} x_k) / t,
     //   n loss = sum_i log sum_j exp(L_ij - L_ii) + sum_j (1 - c_j) L_jj + 2/t sum_j m_j x_j
-    // in which a shift of x cancels: that to the middle score keeps the digits.
-    // The terms in x are added up apart from the logarithms and in units of their own, in which no sum of finite scores overflows.
+    // in which a shift of x cancels. The shift that moves the middle score to 0 keeps the digits.
+    // The terms in x are summed separately from the logarithms, in units in which no sum of finite scores
+    // overflows.
     constexpr double scale = 0x1p-128;
     const double middle = scale * x(n / 2);
     double above = 0.0;

@@ -36,38 +36,48 @@ enum class cut {
   both,    ///< those with both items among the first k by score
 };
 
-/// What the sum over the pairs of a list is divided by.
+/// The divisor of the sum over the pairs of a list.
 enum class average {
-  none,    ///< 1: a list counts by its pairs
+  none,    ///< 1: lists with more pairs count more
   pairs,   ///< the number of its pairs
   weight,  ///< the sum of the weights of its pairs
 };
 
 }  // namespace pairs
 
-/// pairwise: a function of the score difference, summed over the pairs of which one item is more relevant than the other.
+/// pairwise: a function of the score difference, summed over the pairs in which one item is more relevant
+/// than the other.
 ///
 ///     loss         = sum_{i, j: y_i > y_j} w_ij f(s_i - s_j) / Z
 ///     d(loss)/ds_m = (sum_{j: y_m > y_j} w_mj f'(s_m - s_j) - sum_{i: y_i > y_m} w_im f'(s_i - s_m)) / Z
 ///
-/// f is one of pairs/function.hpp, w of pairs/weight.hpp times the item weight of i, the more relevant one: 1 / propensity of a click, say. Z is
-/// 1, the number of the pairs or the sum of their weights. `ranknet`, `lambdarank` and the LambdaLoss family are this.
+/// f is one of pairs/function.hpp. w is one of pairs/weight.hpp, times the item weight of i, the more
+/// relevant item; such a weight is, for example, 1 / propensity of a click. Z is 1, the number of the pairs,
+/// or the sum of their weights. `ranknet`, `lambdarank` and the LambdaLoss family are special cases.
 ///
-/// - Lists of at least 512 items go in near-linear time where f is logistic or soft_zero_one and w is equal, relevance_difference or one of the
-///   delta weights: a sort and O(n) for few grades, O(n log n) for real-valued relevance (detail/pairs/pair_scan.hpp); lists of at least 256 where f
-///   is hinge, squared_hinge, squared_difference or quantile, w is equal, and no cutoff is given: O(n log L) for L levels
-///   (detail/pairs/pair_merge.hpp). All else, and Hessians of the former, pair by pair: O(n^2), with a cutoff k O(n k). Scratch O(n) always.
-/// - Float gradients are within 2e-6, double within 1e-13 of the O(n^2) sum, relative to the largest entry.
-/// - Invariant under shifts of all scores; the gradient of a list sums to 0 up to rounding. As convex as f, where w does not look at positions.
-/// - Weights are constants to the gradient. Those by position jump where two items change places, and with them the value; between jumps the
-///   gradient is its slope. Positions of equal scores, for weights and cutoffs, are in the order of the items; those that are alike in score,
-///   relevance and weight then have the mean of their slopes, which is that over all orders of these items (detail/pairs/alike.hpp).
-/// - Edge cases: without a pair, value and gradient are 0. Infinite scores count as the largest finite numbers, a
-///   pair's value beyond 1e290 as that, a value or a derivative beyond the largest number of its type as that. Weights are of any size.
-/// @throws std::invalid_argument from `evaluate` when an option is out of its range or a relevance is none that the weight takes.
+/// - Lists of at least 512 items take near-linear time where f is logistic or soft_zero_one and w is equal,
+///   relevance_difference or one of the delta weights: a sort and O(n) for few grades, O(n log n) for
+///   real-valued relevance (detail/pairs/pair_scan.hpp). Lists of at least 256 items take O(n log L) for L levels
+///   where f is hinge, squared_hinge, squared_difference or quantile, w is equal, and no cutoff is given
+///   (detail/pairs/pair_merge.hpp). Everything else, and the Hessians of the first group, is computed pair by pair
+///   in O(n^2), or O(n k) with a cutoff k. Scratch is always O(n).
+/// - Float gradients are within 2e-6 and double gradients within 1e-13 of the O(n^2) sum, relative to the
+///   largest entry.
+/// - Invariant under shifts of all scores; the gradient of a list sums to 0 up to rounding. Convex if f is
+///   and w does not depend on positions.
+/// - The gradient takes weights as constants. Weights by position jump where two items change places, and the
+///   value jumps with them; between jumps the gradient is the derivative of the value. Positions of equal
+///   scores, for weights and cutoffs, are in the order of the items; items that are alike in score, relevance
+///   and weight get the mean of their derivatives, which is the mean over all orders of these items
+///   (detail/pairs/alike.hpp).
+/// - Edge cases: without a pair, value and gradient are 0. Infinite scores count as the largest finite
+///   numbers. The value of a pair beyond 1e290 counts as 1e290, and a value or derivative beyond the largest
+///   number of its type as that number. Weights may be of any size.
+/// @throws std::invalid_argument from `evaluate` when an option is out of its range or the weight does not
+/// accept a relevance.
 template <class Function = pairs::logistic, class Weight = pairs::equal>
 struct pairwise {
-  Function function{};                            ///< f, of the score of the more relevant item less that of the other
+  Function function{};                            ///< f, of the more relevant item's score less the other's
   Weight weight{};                                ///< w
   std::size_t cutoff = 0;                         ///< k; 0: all pairs
   pairs::cut cut = pairs::cut::either;            ///< which pairs the cutoff keeps
@@ -80,7 +90,7 @@ struct pairwise {
     weight.validate();
   }
 
-  /// The weight, for the checks of data that are its own.
+  /// The weight, so that its own checks of the data are made.
   template <class Visit>
   void for_each_part(const Visit& visit) const {
     detail::for_each_part(weight, visit);
@@ -131,13 +141,14 @@ struct pairwise {
       return static_cast<double>(items.relevance[i]);
   }
 
-  /// Whether the order of the items decides among equal scores.
+  /// Whether the order of the items decides between equal scores.
   [[nodiscard]] bool at_places() const noexcept { return by_position || cutoff > 0; }
 
   using places = pairs::detail::places;
   static constexpr bool by_place = requires { requires Weight::by_place; };
 
-  /// By score where places are ranks or a cutoff counts them, else by level: pairs then need not be looked for. All pairs: as they come.
+  /// The order of the items: by score where places are ranks or a cutoff counts them; otherwise by level, so
+  /// that no pair has to be searched for. For all pairs: the given order.
   template <class T, class R>
   [[nodiscard]] places place(const list<T, R>& items, const detail::sorted_list<T>& by_score, workspace& scratch) const {
     const std::size_t n = items.size();
@@ -151,7 +162,7 @@ struct pairwise {
       return {item, rank};
     }
     if constexpr (by_position) {
-      // Ranks by item, for now in `item`.
+      // Ranks by item, temporarily stored in `item`.
       for (std::size_t p = 0; p < n; ++p) item[by_score.order[p]] = static_cast<std::uint32_t>(p);
     }
     const std::span<std::uint32_t> order = scratch.take<std::uint32_t>(n);
@@ -167,7 +178,7 @@ struct pairwise {
 
   static constexpr std::size_t most_grades = 64;
 
-  /// How many items there are of each grade, where all levels are small whole numbers.
+  /// The number of items of each grade, where all levels are small whole numbers.
   template <class T, class R>
   [[nodiscard]] static bool count_grades(const list<T, R>& items, std::array<std::uint32_t, most_grades>& counts) noexcept {
     bool all_whole = true;
@@ -181,7 +192,7 @@ struct pairwise {
     return all_whole;
   }
 
-  /// The items, the most relevant first, and of equal relevance as they come.
+  /// The items in descending order of relevance; items of equal relevance keep their order.
   template <class T, class R>
   static void order_by_level(const list<T, R>& items, std::span<std::uint32_t> order, workspace& scratch) {
     std::array<std::uint32_t, most_grades> counts{};
@@ -201,19 +212,20 @@ struct pairwise {
     for (std::size_t p = 0; p < order.size(); ++p) order[p] = records[p].payload;
   }
 
-  /// Lanes of float take half the time, where no sum is long, no number large, and no two grades become one.
+  /// Lanes of float take half the time. They are used where no sum is long, no number is large, and no two
+  /// grades become equal in float.
   template <class T, class R>
   [[nodiscard]] bool fits_float(const list<T, R>& items, const places& at) const noexcept {
-    constexpr std::size_t longest = 256;  // more summands that round the same way would show
+    constexpr std::size_t longest = 256;  // with more summands, roundings in the same direction add up
     if (at.size() > longest || items.size() == 0) return false;
     const auto [least, most] = detail::extremes_of(items.scores);
     double range = 160.0;
     if constexpr (requires { Function::float_range; }) range = Function::float_range;
     if (!(static_cast<double>(most) - static_cast<double>(least) <= range * function.length())) return false;
-    constexpr double largest = 1e10;  // squares of what is added up, over all pairs, are far from the largest float
+    constexpr double largest = 1e10;  // squares of numbers up to this, summed over all pairs, fit in a float
     if (!(function.length() >= 1.0 / largest && function.length() <= largest)) return false;
     if constexpr (requires { Function::relevance_shift; }) {
-      if (Function::relevance_shift > 0.0) {  // differences of relevance are among it
+      if (Function::relevance_shift > 0.0) {  // the function sees differences of relevance
         const auto levels = detail::extremes_of(items.relevance);
         if (!(static_cast<double>(levels.least) >= -largest && static_cast<double>(levels.most) <= largest)) return false;
       }
@@ -225,11 +237,12 @@ struct pairwise {
     return true;
   }
 
-  /// Numbers of the levels of relevance by item, rising with it; returns how many there are.
+  /// Numbers the levels of relevance by item, in ascending order; returns how many there are.
   template <class T, class R>
   [[nodiscard]] static std::uint32_t number_levels(const list<T, R>& items, std::span<std::uint32_t> numbers, workspace& scratch) {
     if constexpr (binary) {
-      // No table of two: GCC 12 reads beside it where it vectorises the loop (docs/numerics.md).
+      // This is not a table of two entries: GCC 12 reads outside of such a table when it vectorises the loop
+      // (docs/numerics.md).
       const std::size_t n = items.size();
       std::size_t relevant = 0;
       for (std::size_t i = 0; i < n; ++i) relevant += items.relevance[i] > R{0} ? 1 : 0;
@@ -255,7 +268,7 @@ struct pairwise {
     return number + 1;
   }
 
-  /// Long lists, by the sums of pair_scan.hpp.
+  /// Long lists, by the sums in pair_scan.hpp.
   template <class Arch, class T, class R>
   double run_scan(const list<T, R>& items, const list_outputs<T>& out, workspace& scratch) const {
     const std::span<std::uint32_t> numbers = scratch.take<std::uint32_t>(items.size());
@@ -318,7 +331,7 @@ struct pairwise {
     return share.of(totals.value);
   }
 
-  /// Long lists, by the sums of pair_merge.hpp.
+  /// Long lists, by the sums in pair_merge.hpp.
   template <class T, class R>
   double run_merge(const list<T, R>& items, const list_outputs<T>& out, workspace& scratch) const {
     using record = detail::keyed<std::uint64_t, std::uint32_t>;
@@ -377,7 +390,7 @@ struct pairwise {
     return share(hinges[0].power).of(totals.value);
   }
 
-  /// Pairs of different level of which an item is among the first k.
+  /// Pairs of different level with an item among the first k.
   [[nodiscard]] static double count_pairs(std::span<const std::uint32_t> levels, std::size_t k, std::uint32_t level_count, workspace& scratch) {
     const workspace::scope scope(scratch);
     const std::span<std::uint32_t> seen = scratch.take<std::uint32_t>(level_count);
@@ -390,15 +403,17 @@ struct pairwise {
     return count;
   }
 
-  /// What item weights are multiplied by, a power of two: no sum of weighted pairs overflows, and none is lost in a float.
+  /// The factor on item weights, a power of two, with which no sum of weighted pairs overflows and none is
+  /// lost in a float.
   template <class T, class R>
   [[nodiscard]] static double weight_unit(const list<T, R>& items) noexcept {
     return items.weights.empty() ? 1.0 : detail::unit_of(static_cast<double>(detail::extremes_of(items.weights).most));
   }
 
-  /// A factor on what pairs add up to, in two: their product may be beyond the largest double, and what it multiplies so small that it is not.
+  /// A factor on the sums over pairs, in two parts: their product may exceed the largest double where the sum
+  /// is so small that the result does not.
   struct scaled_share {
-    double first, second;  // the second one is a power of two
+    double first, second;  // second is a power of two
 
     [[nodiscard]] double of(double sum) const noexcept { return detail::held_as<double>(detail::held_as<double>(sum) * first * second); }
     [[nodiscard]] scaled_share over(double length) const noexcept { return {first / length, second}; }

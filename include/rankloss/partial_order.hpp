@@ -30,48 +30,52 @@
 
 namespace rankloss::inline RANKLOSS_ABI {
 
-/// How sample_pairs spreads its pairs.
+/// How sample_pairs distributes its pairs.
 enum class pair_balance {
   none,    ///< all pairs of a list are equally likely
-  by_gap,  ///< as many of each gap as there are, a gap being by how many of the list's levels the two items are apart; for orders by levels
+  by_gap,  ///< each gap equally often, as far as there are pairs; for orders by levels
 };
 
-/// What a rank of 0 says of its item.
+/// The meaning of a rank of 0.
 enum class rank_zero {
-  refused,   ///< nothing: it is an error
-  unranked,  ///< it was not ranked and is neither better nor worse than any other, as in the R package PlackettLuce
-  last,      ///< it is worse than all that have another rank: of lists of the first k
-  best,      ///< it is the best: ranks count from 0
+  refused,   ///< none: it is an error
+  unranked,  ///< the item is not ranked and in no pair, as in the R package PlackettLuce
+  last,      ///< the item is worse than all that have another rank: for lists of the first k
+  best,      ///< the item is the best: ranks start at 0
 };
 
-/// ordered_pairs: pairs of items by their positions among all items, as preference_batch takes them.
+/// ordered_pairs: pairs of items by their positions among all items, in the form that preference_batch takes.
 struct ordered_pairs {
   std::vector<std::size_t> preferred;  ///< [pairs]
   std::vector<std::size_t> other;      ///< [pairs]
 };
 
-/// partial_order: which items of each list are better than which, for several lists, in one arena that it owns.
+/// partial_order: which items of each list are better than which, for several lists. It owns its memory.
 ///
-/// List q is [offsets[q], offsets[q + 1]), as in list_batch; an item is named by its position among all items. The order is held in one of two
-/// forms:
+/// List q is [offsets[q], offsets[q + 1]), as in list_batch. An item is named by its position among all
+/// items. The order is stored in one of two forms:
 ///
-/// - by levels (from_grades, from_ranks): an item is better than every item of a lower level, and those of no level are in no pair; O(items)
-///   memory, however many pairs that is;
-/// - by pairs (from_pairs, from_chains): those that were given, each once; what follows from them, a > c from a > b and b > c, is part of the
-///   order and not stored. O(items + pairs) memory.
+/// - by levels (from_grades, from_ranks): an item is better than every item of a lower level; items without a
+///   level are in no pair. O(items) memory for any number of pairs;
+/// - by pairs (from_pairs, from_chains): the given pairs, each once. Pairs that follow from them, such as a >
+///   c from a > b and b > c, are part of the order but not stored. O(items + pairs) memory.
 ///
-/// `pairs`, `sample_pairs`, `agreement` and likelihoods by pairs go over the pairs that are stored: all of an order by levels, else those given.
-/// closure() is the same order with all its pairs stored, reduction() with the fewest. What is said of the order itself (`precedes`, the exact
-/// likelihood of plackett_luce) is the same for all three.
+/// `pairs`, `sample_pairs`, `agreement` and likelihoods by pairs use the stored pairs: all pairs of an order
+/// by levels, otherwise the given ones. closure() is the same order with all its pairs stored, reduction()
+/// with as few as possible. Functions of the order itself (`precedes`, the exact likelihood of plackett_luce)
+/// have the same result for all three.
 ///
-/// Made once for a batch of data; what it says never changes. It allocates where it is made, and in what returns vectors or orders.
+/// An order is made once for a batch of data and never changes. It allocates when it is made, and in
+/// functions that return vectors or orders.
 class partial_order {
  public:
-  /// Of no list.
+  /// An order of no list.
   partial_order() = default;
 
-  /// Item preferred[k] is better than other[k], an item of the same list. A pair may be given more than once. Time O(items + pairs log pairs).
-  /// @throws std::invalid_argument naming the field when sizes, offsets or items do not fit, or naming a cycle.
+  /// Item preferred[k] is better than item other[k] of the same list. A pair may be given more than once.
+  /// Time O(items + pairs log pairs).
+  /// @throws std::invalid_argument naming the field when sizes, offsets or items are invalid, or naming a
+  /// cycle.
   [[nodiscard]] static partial_order from_pairs(const positions& offsets, const positions& preferred, const positions& other) {
     partial_order order(offsets);
     const std::size_t pairs = preferred.size();
@@ -89,9 +93,11 @@ class partial_order {
     return order;
   }
 
-  /// Chains of items of one list each, the best first: chain c is chains[chain_offsets[c]] to chains[chain_offsets[c + 1] - 1]. Without
-  /// chain_offsets there is one. An item may be in several, or in none. The pairs are those of neighbours. Time as from_pairs.
-  /// @throws std::invalid_argument naming the field when sizes, offsets or items do not fit, or naming a cycle.
+  /// Chains of items, each within one list, in descending order: chain c is chains[chain_offsets[c]] to
+  /// chains[chain_offsets[c + 1] - 1]. Without chain_offsets all are one chain. An item may be in several
+  /// chains, or in none. The pairs are those of neighbours in a chain. Time as from_pairs.
+  /// @throws std::invalid_argument naming the field when sizes, offsets or items are invalid, or naming a
+  /// cycle.
   [[nodiscard]] static partial_order from_chains(const positions& offsets, const positions& chains, const positions& chain_offsets = {}) {
     partial_order order(offsets);
     detail::check_offsets(chain_offsets, chains.size(), "places in chains", "chain_offsets");
@@ -114,10 +120,11 @@ class partial_order {
     return order;
   }
 
-  /// Of two items of a list the one of the greater grade is better; equal grades are not ordered. Without offsets there is one list. Time: a sort,
-  /// which whole grades make a count.
-  /// @param grades  [items] any arithmetic type, finite; whole numbers of 64 bits that a double rounds together are equal
-  /// @throws std::invalid_argument naming the field when sizes, offsets or grades do not fit.
+  /// Of two items of a list the one with the larger grade is better; equal grades are not ordered. Without
+  /// offsets all items are one list. Time: a sort, by counting for whole grades.
+  /// @param grades [items] any arithmetic type, finite; 64-bit integers that round to the same double are
+  /// equal
+  /// @throws std::invalid_argument naming the field when sizes, offsets or grades are invalid.
   template <detail::array Range>
   requires std::is_arithmetic_v<detail::element_of<Range>>
   [[nodiscard]] static partial_order from_grades(const positions& offsets, const Range& grades) {
@@ -129,9 +136,10 @@ class partial_order {
     });
   }
 
-  /// Of two items of a list the one of the smaller rank is better; equal ranks are not ordered. Ranks, or numbers of buckets from the best.
-  /// A top-k order: ranks 1 to k, and k + 1 for all others, or 0 for them with rank_zero::last. Everything else as from_grades.
-  /// @param ranks  [items] any arithmetic type, finite, above 0, or 0 where `zero` says what that means
+  /// Of two items of a list the one with the smaller rank is better; equal ranks are not ordered. Ranks may
+  /// also be numbers of buckets, the best first. A top-k order has ranks 1 to k, and for all other items k +
+  /// 1, or 0 with rank_zero::last. Everything else as in from_grades.
+  /// @param ranks [items] any arithmetic type, finite, above 0, or 0 if `zero` says what that means
   template <detail::array Range>
   requires std::is_arithmetic_v<detail::element_of<Range>>
   [[nodiscard]] static partial_order from_ranks(const positions& offsets, const Range& ranks, rank_zero zero = rank_zero::refused) {
@@ -154,31 +162,34 @@ class partial_order {
   [[nodiscard]] std::size_t size(std::size_t list) const noexcept { return offsets_[list + 1] - offsets_[list]; }
   [[nodiscard]] bool by_levels() const noexcept { return begin_.empty(); }
 
-  /// An order of the list's items, numbered from 0 in it, that the partial order allows; by levels: level after level, without the items of none.
+  /// One order of the list's items, numbered from 0 in the list, that the partial order allows. For orders by
+  /// levels: one level after the other, without the items that have none.
   [[nodiscard]] std::span<const std::uint32_t> sorted(std::size_t list) const noexcept {
     return {sorted_.data() + first(list), ranked_.empty() ? size(list) : ranked_[list]};
   }
 
-  /// The level of an item that has none, in an order by levels.
+  /// The level of an item without a level, in an order by levels.
   static constexpr std::uint32_t no_level = 0xffffffffu;
 
-  /// [n] of an order by levels: the level of each item of the list, 0 the best, every one up to the last with an item in it, or no_level.
+  /// [n] for an order by levels: the level of each item of the list, or no_level. 0 is the best, and every
+  /// level up to the last has an item.
   [[nodiscard]] std::span<const std::uint32_t> levels(std::size_t list) const noexcept { return {levels_.data() + first(list), size(list)}; }
 
-  /// Of an order by pairs: the items that item i of the list is better than by a stored pair, rising; numbers from 0 in the list.
+  /// For an order by pairs: the items that item i of the list is better than by a stored pair, in ascending
+  /// order, numbered from 0 in the list.
   [[nodiscard]] std::span<const std::uint32_t> worse(std::size_t list, std::size_t i) const noexcept {
     const std::size_t item = first(list) + i;
     return {worse_.data() + begin_[item], begin_[item + 1] - begin_[item]};
   }
 
-  /// Whether some item of the list is better than another. O(1).
+  /// Whether any item of the list is better than another. O(1).
   [[nodiscard]] bool has_pair(std::size_t list) const noexcept {
     if (!by_levels()) return begin_[offsets_[list + 1]] > begin_[first(list)];
     const std::span<const std::uint32_t> items = sorted(list);
     return !items.empty() && levels(list)[items.back()] > 0;
   }
 
-  /// The number of stored pairs of the list. O(1), by levels O(n).
+  /// The number of stored pairs of the list. O(1), for orders by levels O(n).
   [[nodiscard]] std::uint64_t count_pairs(std::size_t list) const {
     if (!by_levels()) return begin_[offsets_[list + 1]] - begin_[first(list)];
     std::uint64_t count = 0;
@@ -186,7 +197,8 @@ class partial_order {
     return count;
   }
 
-  /// Whether item a is better than item b, positions among all items. O(1) by levels; else it follows the stored pairs, O(n + pairs of the list).
+  /// Whether item a is better than item b; both are positions among all items. O(1) for orders by levels;
+  /// otherwise it follows the stored pairs in O(n + pairs of the list).
   /// @throws std::invalid_argument when there is no such item.
   [[nodiscard]] bool precedes(std::size_t a, std::size_t b) const {
     for (const std::size_t item : {a, b}) detail::require(item < items(), "item: ", item, ", expected one from 0 to below ", items());
@@ -209,19 +221,20 @@ class partial_order {
     return false;
   }
 
-  /// The same order with all its pairs stored. Time O(n pairs / 64) a list and, while a list is gone through, n^2 bits; an order by levels has all
-  /// already.
+  /// The same order with all its pairs stored. Time O(n pairs / 64) for each list, and n^2 bits of memory
+  /// while a list is computed. An order by levels has all its pairs already.
   [[nodiscard]] partial_order closure() const {
     if (by_levels()) return *this;
     return rebuilt([](std::size_t, std::size_t i, const bit_rows& below, std::span<const std::uint32_t>, auto add) { below.for_each(i, add); });
   }
 
-  /// The same order with the fewest pairs stored: of items with none between them. Time and memory as closure(); of an order by levels the pairs of
-  /// neighbouring levels, as many as the products of their sizes.
+  /// The same order with as few stored pairs as possible: those of items with no item between them. Time and
+  /// memory as closure(). For an order by levels these are the pairs of neighbouring levels, whose number is
+  /// the sum of the products of their sizes.
   [[nodiscard]] partial_order reduction() const {
     if (by_levels()) return neighbours();
     return rebuilt([this](std::size_t list, std::size_t i, const bit_rows& below, std::span<const std::uint32_t> place, auto add) {
-      // From the first place on: what another one is better than comes after it.
+      // From the first place on, so that whatever an item is better than comes later.
       std::vector<std::uint32_t> next(worse(list, i).begin(), worse(list, i).end());
       std::sort(next.begin(), next.end(), [&](std::uint32_t x, std::uint32_t y) { return place[x] < place[y]; });
       std::vector<std::uint64_t> implied(below.words, 0);
@@ -233,18 +246,22 @@ class partial_order {
     });
   }
 
-  /// All stored pairs: by list, then by the preferred item, then by the other. By levels O(n^2) of them.
+  /// All stored pairs, ordered by list, preferred item and other item. For orders by levels these are O(n^2).
   [[nodiscard]] ordered_pairs pairs() const {
     ordered_pairs found;
     for (std::size_t l = 0; l < lists(); ++l) append_pairs(l, found);
     return found;
   }
 
-  /// `per_list` of the stored pairs of each list, drawn at random and no pair twice; all of a list that has no more. In the order of `pairs`.
+  /// `per_list` of the stored pairs of each list, drawn at random without repetition, or all pairs of a list
+  /// that has no more. In the order of `pairs`.
   ///
-  /// - A function of (seed, number of the list) alone. Memory O(n + per_list) a list, by levels too: pairs are drawn by their numbers.
-  /// - pair_balance::by_gap: the same number of pairs of each gap, up to one, which ones is drawn; where a gap has too few, the others make up
-  ///   for it. Time O(levels min(levels, per_list)) a list beyond that of none, which is O(n + per_list log n).
+  /// - A function of (seed, number of the list) alone. Memory O(n + per_list) for each list, also for orders
+  ///   by levels, because pairs are drawn by their numbers.
+  /// - A gap is the number of levels by which the two items of a pair differ. With pair_balance::by_gap every
+  ///   gap gets the same number of pairs, except that some, drawn at random, get one more. Where a gap has
+  ///   too few pairs, the others make up for it. Time O(levels min(levels, per_list)) for each list in
+  ///   addition to that of pair_balance::none, which is O(n + per_list log n).
   /// @throws std::invalid_argument when pairs of an order that is not by levels are to be balanced.
   [[nodiscard]] ordered_pairs sample_pairs(std::size_t per_list, std::uint64_t seed, pair_balance balance = pair_balance::none) const {
     detail::require(balance == pair_balance::none || by_levels(), "balance: by_gap, expected none for an order that is not by grades or ranks");
@@ -273,7 +290,7 @@ class partial_order {
     friend auto operator<=>(const edge&, const edge&) = default;
   };
 
-  /// A row of bits an item of a list.
+  /// A row of bits for each item of a list.
   struct bit_rows {
     std::size_t words;
     std::vector<std::uint64_t> bits;
@@ -319,13 +336,13 @@ class partial_order {
     return static_cast<std::size_t>(std::upper_bound(offsets_.begin(), offsets_.end(), item) - offsets_.begin()) - 1;
   }
 
-  /// Where an item stands among those of its list: by how much it is better, behind all that have a value, or nowhere.
+  /// The place of an item in its list: by its value, behind all items with a value, or none.
   struct place_of {
     enum { by_value, last, none } kind;
-    double value;  // of by_value: the greater, the better
+    double value;  // for by_value: larger is better
   };
 
-  /// An order by levels of place(order, list, item).
+  /// An order by levels from place(order, list, item).
   template <class Place>
   [[nodiscard]] static partial_order of_levels(const positions& offsets, std::size_t items, Place place) {
     partial_order order(offsets, items);
@@ -372,7 +389,7 @@ class partial_order {
     return order;
   }
 
-  /// Takes pairs of items of one list each, positions among all items.
+  /// Stores pairs of items, each within one list, given as positions among all items.
   void store(std::vector<edge>& edges, std::string_view field) {
     std::sort(edges.begin(), edges.end());
     edges.erase(std::unique(edges.begin(), edges.end()), edges.end());
@@ -388,7 +405,7 @@ class partial_order {
     sort_items(field);
   }
 
-  /// The items of each list as soon as all that are better have come (Kahn 1962).
+  /// Sorts the items of each list topologically: an item is placed when all better ones are (Kahn 1962).
   void sort_items(std::string_view field) {
     sorted_.resize(items());
     std::vector<std::uint32_t> waits;
@@ -408,7 +425,7 @@ class partial_order {
     }
   }
 
-  /// @param waits  [n] not 0 where an item still has a better one that waits too
+  /// @param waits [n] not 0 where an item still waits for a better one that waits too
   [[noreturn]] void fail_with_cycle(std::size_t list, std::span<const std::uint32_t> waits, std::string_view field) const {
     const std::size_t n = size(list);
     const auto none = static_cast<std::uint32_t>(n);
@@ -433,20 +450,21 @@ class partial_order {
     detail::fail(field, ": list ", list, " has the cycle ", names, first(list) + cycle[0], ", expected none");
   }
 
-  /// Calls visit(begin, end) for the levels of a list, the places they take in `sorted`.
+  /// Calls visit(begin, end) for the levels of a list, as places in `sorted`.
   template <class Visit>
   void for_each_level(std::size_t list, Visit visit) const {
     detail::for_each_grade(levels(list).data(), sorted(list), visit);
   }
 
-  /// The places at which the levels of a list begin, and its size.
+  /// The places at which the levels of a list begin, and the size of the list.
   [[nodiscard]] std::vector<std::size_t> level_starts(std::size_t list) const {
     std::vector<std::size_t> starts{0};
     for_each_level(list, [&](std::size_t, std::size_t end) { starts.push_back(end); });
     return starts;
   }
 
-  /// An order of the pairs that choose(list, item, rows of what each item is better than, places in `sorted`, add) adds.
+  /// The order of the pairs that choose(list, item, rows of what each item is better than, places in
+  /// `sorted`, add) passes to add.
   template <class Choose>
   [[nodiscard]] partial_order rebuilt(Choose choose) const {
     partial_order order;
@@ -512,14 +530,14 @@ class partial_order {
     }
   }
 
-  /// `wanted` of `count` numbers, none twice, rising; as R. Floyd has it (Bentley: More programming pearls, CACM 30, 1987). Takes bits[0 ... 2
-  /// wanted).
+  /// `wanted` of `count` numbers without repetition, in ascending order, by R. Floyd's method (Bentley: More
+  /// programming pearls, CACM 30, 1987). Uses bits[0 ... 2 wanted).
   [[nodiscard]] static std::vector<std::uint64_t> draw_numbers(std::uint64_t count, std::uint64_t wanted, std::span<const std::uint32_t> bits) {
     std::unordered_set<std::uint64_t> drawn;
     drawn.reserve(static_cast<std::size_t>(wanted));
     std::size_t used = 0;
     for (std::uint64_t top = count - wanted; top < count; ++top, used += 2) {
-      // The favour that the remainder shows to small numbers is count / 2^64.
+      // The remainder favours small numbers by count / 2^64.
       const std::uint64_t number = ((std::uint64_t{bits[used]} << 32) | bits[used + 1]) % (top + 1);
       if (!drawn.insert(number).second) drawn.insert(top);
     }
@@ -545,7 +563,8 @@ class partial_order {
     return drawn;
   }
 
-  /// Pairs are numbered by the places of the better item and of the other among those of lower levels.
+  /// Pairs are numbered by the place of the better item, and then by that of the other among the items of
+  /// lower levels.
   [[nodiscard]] std::vector<edge> draw_of_levels(std::size_t list, std::size_t wanted, std::uint64_t seed) const {
     const std::vector<std::uint64_t> numbers = draw_numbers(count_pairs(list), wanted, bits_of(2 * wanted, seed, list));
     const std::span<const std::uint32_t> items = sorted(list);
@@ -565,7 +584,7 @@ class partial_order {
 
   [[nodiscard]] std::vector<edge> draw_by_gap(std::size_t list, std::size_t wanted, std::uint64_t seed) const {
     const std::vector<std::size_t> starts = level_starts(list);
-    const std::size_t gaps = starts.size() - 2;  // 1 ... gaps, each with a pair
+    const std::size_t gaps = starts.size() - 2;  // gaps 1 ... gaps, each with at least one pair
     const auto level_size = [&](std::size_t v) { return std::uint64_t{starts[v + 1] - starts[v]}; };
     const std::vector<std::uint32_t> bits = bits_of(2 * (wanted + std::min(gaps, wanted)), seed, list);
     const std::span<const std::uint32_t> of_pairs = std::span(bits).first(2 * wanted);
@@ -592,7 +611,7 @@ class partial_order {
       for (std::size_t v = 0; v + gap <= gaps; ++v) count += level_size(v) * level_size(v + gap);
       return count;
     };
-    if (wanted < gaps) {  // too few for the others to be counted
+    if (wanted < gaps) {  // too few to give every gap one
       for (const std::uint64_t gap : draw_numbers(gaps, wanted, of_gaps))
         draw(static_cast<std::size_t>(gap) + 1, count_of(static_cast<std::size_t>(gap) + 1), 1);
       return drawn;
@@ -600,7 +619,8 @@ class partial_order {
     std::vector<std::pair<std::uint64_t, std::size_t>> counts;
     for (std::size_t gap = 1; gap <= gaps; ++gap) counts.emplace_back(count_of(gap), gap);
     std::sort(counts.begin(), counts.end());
-    // The rarest first: what they lack falls to the others. Gaps that are not used up share to within one.
+    // The gaps with the fewest pairs come first; what they lack goes to the others. The other gaps get equal
+    // numbers to within one.
     std::uint64_t left = wanted;
     std::size_t c = 0;
     for (; c < gaps && counts[c].first * (gaps - c) <= left; ++c) {
@@ -616,21 +636,21 @@ class partial_order {
   }
 
   std::vector<std::size_t> offsets_{0};
-  std::vector<std::uint32_t> sorted_;  // [items] of each list in an order that is allowed; by levels those of no level are left out, at its end
+  std::vector<std::uint32_t> sorted_;  // [items] each list in an allowed order, items of no level at the end
   std::vector<std::uint32_t> levels_;  // [items] or empty
-  std::vector<std::size_t> ranked_;    // [lists] by levels: how many have one; empty: all
-  std::vector<std::size_t> begin_;     // [items + 1] into worse_, or empty: by levels
+  std::vector<std::size_t> ranked_;    // [lists] by levels: items with a level; empty: all
+  std::vector<std::size_t> begin_;     // [items + 1] into worse_; empty: by levels
   std::vector<std::uint32_t> worse_;   // [pairs]
 };
 
-/// pair_agreement: the pairs of an order, by how scores put them.
+/// pair_agreement: how scores order the pairs of a partial order.
 struct pair_agreement {
-  double concordant = 0.0;  ///< pairs of which the better item has the greater score
-  double discordant = 0.0;  ///< pairs of which it has the smaller one
+  double concordant = 0.0;  ///< pairs in which the better item has the larger score
+  double discordant = 0.0;  ///< pairs in which it has the smaller score
   double tied = 0.0;        ///< pairs of equal scores
 
   [[nodiscard]] double pairs() const noexcept { return concordant + discordant + tied; }
-  /// The part of the pairs that are right, equal scores half; 0 without a pair.
+  /// The share of the pairs that are in the right order, with equal scores as half; 0 without a pair.
   [[nodiscard]] double accuracy() const noexcept { return pairs() > 0.0 ? (concordant + 0.5 * tied) / pairs() : 0.0; }
 
   pair_agreement& operator+=(const pair_agreement& more) noexcept {
@@ -642,12 +662,15 @@ struct pair_agreement {
   friend bool operator==(const pair_agreement&, const pair_agreement&) = default;
 };
 
-/// agreement: how the scores put the stored pairs of an order, of all lists together and, where wanted, of each.
+/// agreement: how the scores order the stored pairs of an order, for all lists together and, if wanted, for
+/// each list.
 ///
-/// - Counts are exact up to 2^53 pairs. Time O(n log n) a list for orders by levels, else O(pairs); in parallel over lists, the same for any
-///   executor. Scratch O(longest list) a worker. Infinite scores are first or last.
-/// @param per_list  [lists] or empty
-/// @throws std::invalid_argument naming the field when sizes or (data_checks::on) scores do not fit; then nothing has been written.
+/// - Counts are exact up to 2^53 pairs. Time O(n log n) for each list of an order by levels, else O(pairs).
+///   Lists run in parallel, with the same result for any executor. Scratch O(longest list) for each worker.
+///   Infinite scores are first or last.
+/// @param per_list [lists] or empty
+/// @throws std::invalid_argument naming the field when sizes or (data_checks::on) scores are invalid; then
+/// nothing has been written.
 template <detail::array Scores>
 requires score<detail::element_of<Scores>> pair_agreement agreement(const partial_order& order, const Scores& values,
                                                                     std::span<pair_agreement> per_list, context& ctx) {
@@ -668,7 +691,7 @@ requires score<detail::element_of<Scores>> pair_agreement agreement(const partia
     if (order.by_levels() && order.has_pair(l)) {
       workspace& scratch = ctx.scratch(worker);
       const workspace::scope counting(scratch);
-      // Levels rise as items get worse; those of none take no part.
+      // Levels increase as items get worse; items without one take no part.
       const std::span<const std::uint32_t> levels = order.levels(l);
       const std::span<double> weights = scratch.template take<double>(order.sorted(l).size() < s.size() ? s.size() : 0);
       for (std::size_t i = 0; i < weights.size(); ++i) weights[i] = levels[i] == partial_order::no_level ? 0.0 : 1.0;
@@ -687,7 +710,7 @@ requires score<detail::element_of<Scores>> pair_agreement agreement(const partia
   return all;
 }
 
-/// agreement on the calling thread with scratch of its own.
+/// agreement on the calling thread with a context of its own.
 template <detail::array Scores>
 requires score<detail::element_of<Scores>> pair_agreement agreement(const partial_order& order, const Scores& scores,
                                                                     std::span<pair_agreement> per_list = {}) {

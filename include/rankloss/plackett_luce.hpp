@@ -33,24 +33,26 @@ namespace rankloss::inline RANKLOSS_ABI {
 
 /// partial_order_batch: lists of scored items and a partial order of each. T is float or double.
 ///
-/// reduction::mean divides by the weights of all lists, mean_of_relevant by those of the lists with a pair.
+/// reduction::mean divides by the sum of the weights of all lists, mean_of_relevant by that of the lists with
+/// a pair.
 template <score T>
 struct partial_order_batch {
   using score_type = T;
 
-  array_view<const T> scores;  ///< [items] any number but NaN
-  const partial_order& order;  ///< of as many items; its lists are the lists
-  reals list_weights{};        ///< [lists] >= 0, finite; none: all 1
+  array_view<const T> scores;  ///< [items] any number except NaN
+  const partial_order& order;  ///< of the same number of items; its lists are the lists
+  reals list_weights{};        ///< [lists] >= 0, finite; empty: all 1
   rankloss::reduction reduction = rankloss::reduction::mean;
 };
 
-/// What plackett_luce makes of a partial order.
+/// Which likelihood of a partial order plackett_luce computes.
 enum class order_likelihood {
-  exact,     ///< the probability of all orders that it allows, together
-  by_pairs,  ///< the product of the probabilities of its stored pairs: a composite likelihood
+  exact,     ///< the probability of all orders together that it allows
+  by_pairs,  ///< the product of the probabilities of its stored pairs, a composite likelihood
 };
 
-/// plackett_luce: minus the log probability that an order drawn from the Plackett-Luce model of the scores is one that a partial order allows.
+/// plackett_luce: minus the log probability that an order drawn from the Plackett-Luce model of the scores is
+/// one that a partial order allows.
 ///
 ///     P(pi)  = prod_k w_pi(k) / sum_{j >= k} w_pi(j),   w_i = exp(s_i / t),  t = temperature
 ///     loss   = - log sum_pi P(pi),   over all pi in which every item comes before those it is better than
@@ -63,28 +65,40 @@ enum class order_likelihood {
 /// Plackett-Luce mixtures from partial preferences, AAAI 2019. Counting by down-sets: De Loof, De Meyer, De Baets: Exploiting the lattice of
 /// ideals representation of a poset, Fundamenta Informaticae 71 (2006).
 ///
-/// How the exact sum is formed. Drawing is a race of exponential clocks, and so
+/// How the exact sum is formed. Drawing without replacement is a race of exponential clocks. Therefore
 ///
-/// - parts of a list with no pair between them are independent: their losses add up, and items in no pair have no say;
-/// - where a part falls into blocks, each wholly better than the next, blocks are drawn one after the other, each against the sum of all later
-///   items; the last one again falls into its independent parts. Of a single item that is the softmax, of items without an order among them
-///   the integral of listmle's exact ties, of anything else a sum over the block's down-sets (detail/draws/down_sets.hpp).
+/// - parts of a list with no pair between them are independent: their losses add up, and items in no pair
+///   have no influence;
+/// - a part may divide into blocks, each of which is wholly better than the next. Blocks are drawn one after
+///   the other, each against the sum of all later items, and the last block again divides into independent
+///   parts. A block of one item contributes a softmax term, a block of items without an order the integral of
+///   listmle's exact ties, and any other block a sum over its down-sets (detail/draws/down_sets.hpp).
 ///
-/// - Time: orders by levels as listmle with exact ties, O(60 n), and O(n) where no level but the last holds more than one item. Orders by pairs
-///   O(n + pairs) for each time that parts fall into blocks and the last of them into parts: once for chains, the depth for trees in which
-///   no item has two better ones directly, which need no down-sets. A block of another kind: O(sets * chains^2), with a Hessian O(items sets
-///   chains), where chains is the fewest that it can be covered by, and sets the product of their lengths + 1: at most 2^m for m items, but (m / 2 +
-///   1)^2 for two chains side by side. by_pairs: as `ranknet` by levels, else O(pairs).
-/// - Limits: a block of down-sets has at most `most_sets` sets, which any block of 20 items fits by default, and 2048 items.
-/// - Scratch O(items), O(n + pairs) a worker, and 5 numbers a set of a block. In double, in parallel over lists; the same bits for any executor.
-/// - Invariant under shifts; the gradient sums to 0 up to rounding. by_pairs is convex; the exact loss is for full and top-k orders.
-/// - Sums are relative to the greatest score of what is left: right for scores however far apart, but that among orders of a block of down-sets whose
-///   log probabilities are beyond 1e15 the shares are those of the rounded logarithms.
-/// - Edge cases: a list without a pair has loss 0. Infinite scores count as the type's largest finite number. A loss beyond 1e290 is that.
-/// @throws std::invalid_argument from `evaluate` when an option is out of its range, or a block beyond the limits.
+/// - Time for orders by levels: that of listmle with exact ties, O(60 n), and O(n) if only the last level
+///   holds more than one item.
+/// - Time for orders by pairs: O(n + pairs) for each time that parts divide into blocks and the last block
+///   into parts. This happens once for chains. For trees in which no item has two better ones directly it
+///   happens as often as the tree is deep, without down-sets.
+/// - Time for another block: O(sets * chains^2), with a Hessian O(items sets chains). `chains` is the
+///   smallest number of chains that covers the block, and `sets` is the product of their lengths + 1: at most
+///   2^m for m items, but only (m / 2 + 1)^2 for two chains side by side. Time of by_pairs: as `ranknet` for
+///   orders by levels, else O(pairs).
+/// - Limits: a block that needs down-sets has at most `most_sets` of them and 2048 items. By default any
+///   block of 20 items is within the limit.
+/// - Scratch O(items), O(n + pairs) for each worker, and 5 numbers for each set of a block. Computed in
+///   double, in parallel over lists; the same bits for any executor.
+/// - Invariant under shifts; the gradient sums to 0 up to rounding. by_pairs is convex; the exact loss is
+///   convex for full and top-k orders.
+/// - Sums are taken relative to the largest score that remains, so scores may be any distance apart. One
+///   limit: where the log probabilities of the orders of a block of down-sets exceed 1e15 in magnitude, the
+///   shares of these orders are those of the rounded logarithms.
+/// - Edge cases: a list without a pair has loss 0. Infinite scores count as the largest finite number of the
+///   type. Losses beyond 1e290 are set to 1e290.
+/// @throws std::invalid_argument from `evaluate` when an option is out of its range, or a block is beyond the
+/// limits.
 struct plackett_luce {
   double temperature = 1.0;                               ///< 1e-15 to 1e300, in units of the scores
-  order_likelihood likelihood = order_likelihood::exact;  ///< of what
+  order_likelihood likelihood = order_likelihood::exact;  ///< which likelihood
   std::size_t most_sets = std::size_t{1} << 20;           ///< 2 to 2^26: of a block that is summed over down-sets
 
   static constexpr bool has_hessian = true;
@@ -97,13 +111,13 @@ struct plackett_luce {
 
 namespace detail {
 
-/// A block that is beyond the limits; none: no items.
+/// A block that is beyond the limits; with 0 items: none.
 struct block_excess {
   std::size_t items = 0;
   double sets = 0.0;
 };
 
-/// The exact loss of one list whose order is by pairs.
+/// The exact loss of one list whose order is stored by pairs.
 template <class Arch, class T>
 class order_by_pairs {
  public:
@@ -130,7 +144,7 @@ class order_by_pairs {
       for (const std::uint32_t j : order.worse(list, i)) better_[next[j]++] = static_cast<std::uint32_t>(i);
   }
 
-  /// Adds the derivatives, in units of the temperature, to those of gradient and hessian that are not empty.
+  /// Adds the derivatives, in units of the temperature, to gradient and hessian where they are not empty.
   double operator()(std::span<double> gradient, std::span<double> hessian, block_excess& excess) {
     const std::span<const std::uint32_t> sorted = order_.sorted(list_);
     std::copy(sorted.begin(), sorted.end(), items_.begin());
@@ -139,7 +153,7 @@ class order_by_pairs {
       std::size_t begin, end;
     };
     const workspace::scope scope(scratch_);
-    // Segments are apart from each other, and none has fewer than two items.
+    // Segments are disjoint, and each has at least two items.
     const std::span<segment> open = scratch_.take<segment>(n_ / 2 + 1);
     std::size_t count = 0;
     if (n_ > 1) open[count++] = {0, n_};
@@ -165,7 +179,8 @@ class order_by_pairs {
   }
   [[nodiscard]] bool inside(std::uint32_t i, std::size_t begin, std::size_t end) const { return place_[i] >= begin && place_[i] < end; }
 
-  /// Brings the items of each part of [begin, end) together, in the order they had; ends_[k] for the first place k of each is its end.
+  /// Moves the items of each part of [begin, end) together, keeping their order. For the first place k of
+  /// each part, ends_[k] is its end.
   void split_into_parts(std::size_t begin, std::size_t end) {
     const workspace::scope scope(scratch_);
     const std::size_t m = end - begin;
@@ -180,7 +195,7 @@ class order_by_pairs {
         if (!inside(j, begin, end)) continue;
         const std::uint32_t a = find(static_cast<std::uint32_t>(k));
         const std::uint32_t b = find(place_[j] - static_cast<std::uint32_t>(begin));
-        root[std::max(a, b)] = std::min(a, b);  // the first place of a part stands for it
+        root[std::max(a, b)] = std::min(a, b);  // the first place of a part represents it
       }
     const std::span<std::uint32_t> size = scratch_.take<std::uint32_t>(m);
     const std::span<std::uint32_t> copy = scratch_.take<std::uint32_t>(m);
@@ -205,10 +220,12 @@ class order_by_pairs {
     }
   }
 
-  /// Finds the blocks of a part: ends_[k] for the first place k of each is its end. Returns where the last begins.
+  /// Finds the blocks of a part. For the first place k of each block, ends_[k] is its end. Returns where the
+  /// last block begins.
   ///
-  /// All up to a place are better than all that follows if and only if each last item of the former is directly better than each first item of
-  /// the latter: such pairs have nothing between them, so that they are stored whatever else is. They are counted as the place moves on.
+  /// All items up to a place are better than all items after it if and only if each last item of the former
+  /// is directly better than each first item of the latter. Such pairs have no item between them, so they are
+  /// stored in any form of the order. They are counted while the place moves on.
   std::size_t split_into_blocks(std::size_t begin, std::size_t end) {
     const workspace::scope scope(scratch_);
     const std::size_t m = end - begin;
@@ -270,7 +287,8 @@ class order_by_pairs {
           for (std::size_t at = begin; at < end && excess.items == 0; at = ends_[at]) visit(at - begin, ends_[at] - begin);
         },
         [&](std::size_t from, std::size_t to, std::span<double> d, std::span<double> slope, std::span<double> curvature) {
-          // The last of several blocks is taken apart by itself, what comes last is drawn anyhow.
+          // The last of several blocks is certain to come when the others have been drawn. The order within
+          // it is a segment of its own.
           if (begin + from == last && last > begin) return tied_draw{0.0, 0.0, 0.0};
           if (!has_pair(begin + from, begin + to)) return draw_block<Arch>(rests, from, to, d, slope, curvature, scratch_);
           return draw_over_sets(rests, begin, from, to, slope, curvature, excess);
@@ -317,14 +335,14 @@ class order_by_pairs {
   const plackett_luce& loss_;
   strided<const T> scores_;
   workspace& scratch_;
-  std::span<std::uint32_t> items_;  // [n] in an order that is allowed within each segment
-  std::span<std::uint32_t> place_;  // [n] of each item in it
+  std::span<std::uint32_t> items_;  // [n] in an allowed order within each segment
+  std::span<std::uint32_t> place_;  // [n] the place of each item in items_
   std::span<std::uint32_t> ends_;   // [n] at the first place of a part or block: its end
   std::span<std::size_t> better_begin_;
-  std::span<std::uint32_t> better_;  // [pairs] the items directly better than each
+  std::span<std::uint32_t> better_;  // [pairs] the items that are directly better than each item
 };
 
-/// The loss of one list; writes its derivatives to those of gradient and hessian that are not empty.
+/// The loss of one list; writes its derivatives to gradient and hessian where they are not empty.
 template <class Arch, class T>
 double order_loss(const plackett_luce& loss, const partial_order& order, std::size_t l, const strided<const T>& scores, std::span<double> gradient,
                   std::span<double> hessian, block_excess& excess, workspace& scratch) {
@@ -340,7 +358,8 @@ double order_loss(const plackett_luce& loss, const partial_order& order, std::si
     const std::span<double> s = scratch.take<double>(n);
     for (std::size_t i = 0; i < n; ++i) s[i] = std::clamp(static_cast<double>(detail::bounded(scores[i])), -largest, largest);
     if (order.by_levels()) {
-      // The items of some level, one after the other; what they get is moved back to where they are.
+      // The items that have a level are packed one after the other, and their results are moved back to where
+      // the items are.
       const std::span<const std::uint32_t> levels = order.levels(l);
       const std::span<double> y = scratch.take<double>(n);
       std::size_t count = 0;
@@ -395,10 +414,11 @@ double order_loss(const plackett_luce& loss, const partial_order& order, std::si
 ///     const auto order = partial_order::from_pairs(offsets, preferred, other);   // or from_chains, from_grades, from_ranks
 ///     evaluate(plackett_luce{}, partial_order_batch<double>{.scores = s, .order = order}, {.gradient = g}, context);
 ///
-/// - Scratch O(items), and what one list takes a worker; after warm-up nothing is allocated. The same bits for any executor and on every run.
-/// - Edge cases: no list, or weights that sum to 0: value 0, gradient 0.
-/// @throws std::invalid_argument naming the field when sizes, options, (data_checks::on) data or the blocks of an order do not fit; then no output
-/// has been written. std::bad_alloc while scratch grows; then neither.
+/// - Scratch O(items), and for each worker what one list takes; after the first calls nothing is allocated.
+///   The same bits for any executor and on every run.
+/// - Edge cases: without lists, or with weights that sum to 0: value 0, gradient 0.
+/// @throws std::invalid_argument naming the field when sizes, options, (data_checks::on) data or the blocks
+/// of an order are invalid, and std::bad_alloc while scratch grows; then no output has been written.
 template <score T, class Arch = xsimd::default_arch>
 double evaluate(const plackett_luce& loss, const partial_order_batch<T>& batch, const outputs& out, context& ctx) {
   const detail::sole_use alone(ctx);

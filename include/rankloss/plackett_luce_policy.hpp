@@ -33,26 +33,30 @@
 
 namespace rankloss::inline RANKLOSS_ABI {
 
-/// order_batch: lists of scored items and an order of each, over the host's own memory. List q is [offsets[q], offsets[q + 1]); empty lists are
-/// allowed, and without offsets there is one.
+/// order_batch: lists of scored items and an order of each, as views of the host's own memory. List q is
+/// [offsets[q], offsets[q + 1]). Empty lists are allowed; without offsets all items are one list.
 template <score T>
 struct order_batch {
-  array_view<const T> scores;  ///< [items] any number but NaN
-  positions orders{};          ///< [items] the items of each list, numbered from 0 in it, from the first place to the last; all of them
-  positions offsets{};         ///< [lists + 1] rising from 0 to the number of items
+  array_view<const T> scores;  ///< [items] any number except NaN
+  positions orders{};          ///< [items] all items of each list, from 0, in the order of their places
+  positions offsets{};         ///< [lists + 1] non-decreasing, from 0 to the number of items
 };
 
-/// order_results: what evaluate_orders writes. Empty spans are not written.
+/// order_results: what evaluate_orders writes, and the factors that it reads. Empty outputs are not written.
+///
+/// The gradient is d(sum over lists of upstream log P + entropy_upstream H) / d(score). `upstream` may be the
+/// gradient of a policy loss.
 struct order_results {
-  array_view<double> log_probabilities{};  ///< [lists]
-  array_view<double> entropies{};          ///< [lists]
-  real_output gradient{};                  ///< [items] d(sum over lists of upstream log P + entropy_upstream H) / d(score)
-  reals upstream{};                        ///< [lists] read: factors on log probabilities, such as a policy loss's gradient; none: all 1
-  reals entropy_upstream{};                ///< [lists] read: factors on entropies; none: all 0
+  array_view<double> log_probabilities{};                 ///< [lists]
+  array_view<double> entropies{};                         ///< [lists]
+  real_output gradient{};                                 ///< [items], see above
+  reals upstream{};                                       ///< [lists] read: factors on log P; empty: all 1
+  reals entropy_upstream{};                               ///< [lists] read: factors on H; empty: all 0
   rankloss::update update = rankloss::update::overwrite;  ///< of the gradient
 };
 
-/// plackett_luce_policy: a policy whose actions are orders of a list, drawn place by place from the softmax of the scores of what is left.
+/// plackett_luce_policy: a policy whose actions are orders of a list. An order is drawn place by place, each
+/// time from the softmax of the scores of the remaining items.
 ///
 ///     p_kj             = exp(s_j / t) / sum over the items i at places k ... n of exp(s_i / t),   item j among them, t = temperature
 ///     log P            = sum_{k <= cutoff} log p_k,order(k)
@@ -63,17 +67,21 @@ struct order_results {
 /// Plackett: The analysis of permutations, Applied Statistics 24 (1975); policy gradients over it: Wei, Xu, Lan, Guo, Cheng: Reinforcement learning
 /// to rank with Markov decision process, SIGIR 2017. Sampling by Gumbel noise: Yellott, 1977.
 ///
-/// - What H is: the entropies of the choices that were met on the way along the given order. It depends on the order; for an order drawn from
-///   the policy its expectation is the entropy of the policy's orders (of their first `cutoff` places). Its gradient holds the order fixed:
-///   the expectation of that lacks the part that comes from the orders' probabilities, which is H as a reward.
-/// - Time O(n) a list, in double, in parallel over lists; the same bits for any executor. Scratch O(longest list) a worker.
-/// - Sums are taken relative to the greatest score of what is left: right for scores however far apart. Where no two are further apart than 64
-///   temperatures, they are taken relative to the greatest of all, in rows of lanes: each choice's part is then right to 2e-14. Invariant under
-///   shifts.
-/// - Edge cases: empty list: both 0. Infinite scores count as the type's largest finite number. A log probability below -1e290 is that.
+/// - H is the sum of the entropies of the choices along the given order, so it depends on the order. For an
+///   order drawn from the policy, its expectation is the entropy of the policy's orders (of their first
+///   `cutoff` places). The gradient of H holds the order fixed. Its expectation therefore lacks one part of
+///   the gradient of that entropy, the part through the probabilities of the orders; it is obtained by using
+///   H as a reward.
+/// - Time O(n) for each list, in double, in parallel over lists; the same bits for any executor. Scratch
+///   O(longest list) for each worker.
+/// - Sums are taken relative to the largest score that remains, so scores may be any distance apart. Where no
+///   two scores are further apart than 64 temperatures, sums are taken relative to the largest score of the
+///   list, with SIMD; each choice's part is then accurate to 2e-14. Invariant under shifts.
+/// - Edge cases: for an empty list both are 0. Infinite scores count as the largest finite number of the
+///   type. A log probability below -1e290 is set to -1e290.
 struct plackett_luce_policy {
   double temperature = 1.0;  ///< 1e-15 to 1e300, in units of the scores
-  std::size_t cutoff = 0;    ///< places that count; 0: all. The order of the others has no part in anything
+  std::size_t cutoff = 0;    ///< places that count; 0: all. The order of the others has no effect
   std::uint64_t seed = 0;    ///< of sample_orders
 
   void validate() const { detail::check_temperature("temperature", temperature); }
@@ -89,7 +97,7 @@ struct order_lists {
   [[nodiscard]] std::size_t first(std::size_t l) const { return offsets.empty() ? 0 : static_cast<std::size_t>(offsets[l]); }
   [[nodiscard]] std::size_t size(std::size_t l) const { return offsets.empty() ? items : first(l + 1) - first(l); }
 
-  /// Calls body(worker, list), several lists a task.
+  /// Calls body(worker, list), with several lists in each task.
   template <class Body>
   void run(context& ctx, Body body) const {
     constexpr std::size_t block = 64;
@@ -105,7 +113,7 @@ void check_policy_scores(std::string_view field, std::span<const T> scores) {
   for (std::size_t i = 0; i < scores.size(); ++i) require(!is_nan(scores[i]), field, ": nan at item ", i, ", expected a number");
 }
 
-/// Orders are looked at whatever the context says: what they hold is where memory is read.
+/// Orders are checked also with data_checks::off, because memory is read at what they hold.
 inline void check_orders(const positions& orders, const order_lists& lists, workspace& scratch) {
   check_steps("orders", orders.size(), lists.items, "one per score");
   for (std::size_t l = 0; l < lists.count(); ++l) {
@@ -136,13 +144,14 @@ struct order_chances {
   double entropy = 0.0;
 };
 
-/// What is asked of one list.
+/// Which results are wanted of one list.
 struct order_wants {
   bool slopes, entropy;
   double upstream, entropy_upstream;
 };
 
-/// One list; write(item, slope of upstream log P + entropy_upstream H) once an item, when slopes are wanted. For scores however far apart.
+/// Computes one list. If slopes are wanted, calls write(item, slope of upstream log P + entropy_upstream H)
+/// once for each item. For scores at any distance.
 template <class T, class Write>
 order_chances along_order_apart(const strided<const T>& scores, std::span<const std::uint32_t> order, const plackett_luce_policy& policy,
                                 const order_wants& want, Write write, workspace& scratch) {
@@ -150,7 +159,8 @@ order_chances along_order_apart(const strided<const T>& scores, std::span<const 
   const std::size_t n = order.size();
   const std::size_t places = policy.cutoff > 0 ? std::min(policy.cutoff, n) : n;
   const rest_sums rests = sum_rests(scores, order, policy.temperature, scratch);
-  // The mean distance, in temperatures, of what is left from the greatest of it: H_k = log sum + mean.
+  // The mean distance, in temperatures, of the remaining items from the largest of them: H_k = log sum +
+  // mean.
   const std::span<double> mean = scratch.take<double>(n);
   double distance = 0.0;
   for (std::size_t k = n; k-- > 0;) {
@@ -173,7 +183,7 @@ order_chances along_order_apart(const strided<const T>& scores, std::span<const 
   found.log_probability = std::max(found.log_probability, -1e290);
   if (!want.slopes) return found;
 
-  // Sums over the places so far of p and of p (log p + H), for an item as great as the greatest of what is left.
+  // Sums over the places so far of p and of p (log p + H), for an item as large as the largest remaining one.
   double p = 0.0;
   double bent = 0.0;
   double greatest = 0.0;
@@ -198,8 +208,9 @@ order_chances along_order_apart(const strided<const T>& scores, std::span<const 
   return found;
 }
 
-/// The same by sums of exponentials relative to the greatest score of all, in rows of lanes, where no score is so far below that their digits
-/// are lost: `near_enough`. Block by block, so that of each item no more than its exponential and the inverse of its rest goes to memory and back.
+/// The same by sums of exponentials relative to the largest score of the list, in rows of lanes. It is used
+/// where no score is so far below the largest that digits are lost (`near_enough`). It goes block by block,
+/// so that for each item only its exponential and the inverse of its remaining sum go to memory and back.
 /// Entropy: whether entropies, or slopes of them, are wanted.
 template <class Arch, bool Entropy, class T, class Write>
 order_chances along_order_near(std::span<const T> scores, std::span<const std::uint32_t> order, const plackett_luce_policy& policy, T greatest,
@@ -221,9 +232,9 @@ order_chances along_order_near(std::span<const T> scores, std::span<const std::u
   alignas(64) T x[block];
   alignas(64) double slopes[block];
   const T* s = scores.data();
-  std::fill(r + n, r + padded, 1.0);  // is computed along with the last row, and left out
+  std::fill(r + n, r + padded, 1.0);  // computed along with the last row, and discarded
 
-  // Of a row at place k: what counts, else 0.
+  // For a row at place k: the values that count, else 0.
   const V lane = lane_numbers<V>();
   const auto counted = [&](std::size_t k, const V& values) {
     return xsimd::select(lane < V(static_cast<double>(places) - static_cast<double>(k)), values, V(0.0));
@@ -293,13 +304,13 @@ order_chances along_order_near(std::span<const T> scores, std::span<const std::u
                       : along_order_near<Arch, false>(scores, order, policy, greatest, want, write, scratch);
 }
 
-/// Whether sums of exponentials relative to the greatest keep their digits.
+/// Whether sums of exponentials relative to the largest score keep their digits.
 template <class T>
 [[nodiscard]] bool near_enough(T least, T most, double temperature) noexcept {
   return is_finite(least) && is_finite(most) && (0.5 * static_cast<double>(most) - 0.5 * static_cast<double>(least)) * 2.0 <= 64.0 * temperature;
 }
 
-/// One list, whichever way.
+/// One list, by the method that fits it.
 template <class Arch, class T, class Write>
 order_chances along_order(std::span<const T> scores, std::span<const std::uint32_t> order, const plackett_luce_policy& policy,
                           const order_wants& want, Write write, workspace& scratch) {
@@ -317,8 +328,9 @@ order_chances along_order(std::span<const T> scores, std::span<const std::uint32
 ///     evaluate(ppo{}, policy_batch<double>{now, old, advantages}, {.gradient = upstream}, context);
 ///     evaluate_orders(policy, orders, {.gradient = gradient, .upstream = upstream}, context);
 ///
-/// @throws std::invalid_argument naming the field when sizes, offsets, options, orders or (data_checks::on) data do not fit; then nothing has
-/// been written. std::bad_alloc while scratch grows; then results may be partly written.
+/// @throws std::invalid_argument naming the field when sizes, offsets, options, orders or (data_checks::on)
+/// data are invalid; then nothing has been written. std::bad_alloc while scratch grows; then results may be
+/// partly written.
 template <score T, class Arch = xsimd::default_arch>
 void evaluate_orders(const plackett_luce_policy& policy, const order_batch<T>& batch, const order_results& out, context& ctx) {
   const detail::sole_use alone(ctx);
@@ -359,19 +371,21 @@ void evaluate_orders(const plackett_luce_policy& policy, const order_batch<T>& b
   });
 }
 
-/// evaluate_orders on the calling thread with scratch of its own.
+/// evaluate_orders on the calling thread with a context of its own.
 template <score T>
 void evaluate_orders(const plackett_luce_policy& policy, const order_batch<T>& batch, const order_results& out) {
   context ctx;
   evaluate_orders(policy, batch, out, ctx);
 }
 
-/// sample_orders: an order of each list, drawn from the policy: the items by falling score + temperature * gumbel(seed, list, item, sample).
+/// sample_orders: an order of each list, drawn from the policy: the items by descending score + temperature *
+/// gumbel(seed, list, item, sample).
 ///
-/// - Every item has its place, whatever the cutoff. A function of (seed, number of the list, number of the item, sample): the same for any
-///   number of threads. Time: a sort.
-/// @throws std::invalid_argument naming the field when sizes, offsets, options or (data_checks::on) scores do not fit; then nothing has been
-/// written. std::bad_alloc while scratch grows; then orders may be partly written.
+/// - The order contains every item, whatever the cutoff. It is a function of (seed, number of the list,
+///   number of the item, sample): the same for any number of threads. Time: a sort.
+/// @throws std::invalid_argument naming the field when sizes, offsets, options or (data_checks::on) scores
+/// are invalid; then nothing has been written. std::bad_alloc while scratch grows; then orders may be partly
+/// written.
 template <score T>
 void sample_orders(const plackett_luce_policy& policy, array_view<const T> scores, const positions& offsets, std::uint32_t sample,
                    array_view<std::uint32_t> orders, context& ctx) {
@@ -399,7 +413,7 @@ void sample_orders(const plackett_luce_policy& policy, array_view<const T> score
   });
 }
 
-/// sample_orders of scores in anything that has data() and size().
+/// sample_orders for scores in any array with data() and size().
 template <detail::array Scores>
 void sample_orders(const plackett_luce_policy& policy, const Scores& scores, const positions& offsets, std::uint32_t sample,
                    array_view<std::uint32_t> orders, context& ctx) {

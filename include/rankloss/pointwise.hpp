@@ -24,7 +24,7 @@ namespace rankloss::inline RANKLOSS_ABI {
 
 namespace detail {
 
-/// f(s, y) of one item a lane and its first two derivatives by s.
+/// The values f(s, y) of one item in each lane, and the first two derivatives by s.
 template <class V>
 struct item_term {
   V value, slope, curvature;
@@ -36,7 +36,8 @@ template <class Arch>
   using V = lanes<Arch>;
   const V u = exp_minus(xsimd::abs(x));
   const V high = V(1.0) / (V(1.0) + u);
-  // log(1 + u) = 2 atanh(u / (2 + u)) would keep the digits of small u, which beside the other items' terms nobody sees.
+  // log(1 + u) = 2 atanh(u / (2 + u)) would keep the digits of small u, but they are lost anyway when the
+  // terms of other items are added.
   return {xsimd::max(x, V(0.0)) + log_positive(V(1.0) + u, log_tail_7), xsimd::select(x >= V(0.0), high, u * high), u * high * high};
 }
 
@@ -54,8 +55,9 @@ struct squared {
   }
 };
 
-/// Binary cross entropy with sigmoid(s): log(1 + e^s) - y s. Relevance is taken as it is, from 0 on: a probability in [0, 1], or, as TensorFlow
-/// Ranking does, a grade, by which the function is not bounded from below where y > 1.
+/// Binary cross entropy with sigmoid(s): log(1 + e^s) - y s. Relevance is at least 0 and used as it is: a
+/// probability in [0, 1], or a grade as in TensorFlow Ranking; for y > 1 the function is not bounded from
+/// below.
 struct logistic {
   [[nodiscard]] bool takes(double y) const noexcept { return y >= 0.0; }
   [[nodiscard]] std::string_view expects() const noexcept { return "at least 0"; }
@@ -68,12 +70,14 @@ struct logistic {
 };
 
 /// Ordinal regression on one score, with fixed thresholds t_0 < t_1 < ...: the grade is y with probability
-/// sigmoid(t_y - s) - sigmoid(t_{y-1} - s), with t_{-1} = -infinity and infinity after the last. f is minus its logarithm,
+/// sigmoid(t_y - s) - sigmoid(t_{y-1} - s), with t_{-1} = -infinity, and infinity after the last threshold. f
+/// is minus the logarithm of this probability,
 ///
 ///     softplus(s - t_y) + softplus(t_{y-1} - s) - log(1 - exp(t_{y-1} - t_y))
 ///
-/// McCullagh: Regression models for ordinal data, JRSS B 42 (1980). TensorFlow Ranking's ordinal loss takes several scores an item instead.
-/// Relevance is at least 0 and rounded down to a grade; what is beyond the thresholds' number counts as that.
+/// McCullagh: Regression models for ordinal data, JRSS B 42 (1980). TensorFlow Ranking's ordinal loss uses
+/// several scores for each item instead. Relevance is at least 0 and rounded down to a grade; grades beyond
+/// the number of thresholds count as that number.
 struct ordinal {
   std::span<const double> thresholds{};  ///< [grades - 1] finite, rising, in units of the scores
 
@@ -135,13 +139,13 @@ struct smooth_l1 {
 
 }  // namespace item_functions
 
-/// How the items of a list become its value.
+/// How the values of the items are combined into the value of a list.
 enum class item_reduction {
-  mean,  ///< sum of weight * f over sum of weights
+  mean,  ///< sum of weight * f / sum of weights
   sum,   ///< sum of weight * f
 };
 
-/// pointwise: a loss of each item by itself, averaged over the list.
+/// pointwise: a loss of each item separately, averaged over the list.
 ///
 ///     loss             = sum_i w_i f(s_i, y_i) / sum_i w_i        (without the division for item_reduction::sum)
 ///     d(loss)/d(s_m)   = w_m f'(s_m, y_m) / sum_i w_i
@@ -151,14 +155,16 @@ enum class item_reduction {
 ///
 /// f is one of `item_functions`: squared, logistic, ordinal, smooth_l1. Cossock, Zhang: Subset ranking using regression, COLT 2006.
 ///
-/// - Time O(n); scratch none but for columns. Not invariant under shifts; convex.
-/// - Edge cases: every item counts, relevant or not. Weights that sum to 0: value 0, gradient 0. Infinite scores count as the type's largest
-///   finite number, and so does a derivative beyond it; a loss beyond 1e290 is that.
-/// @throws std::invalid_argument from `evaluate` when an option is out of its range or a relevance is none that the function takes.
+/// - Time O(n). No scratch, except for the columns of a matrix. Not invariant under shifts; convex.
+/// - Edge cases: every item counts, whether relevant or not. Weights that sum to 0: value 0, gradient 0.
+///   Infinite scores count as the largest finite number of the type, and so does a derivative beyond it.
+///   Losses beyond 1e290 are set to 1e290.
+/// @throws std::invalid_argument from `evaluate` when an option is out of its range or the function does not
+/// accept a relevance.
 template <class Function = item_functions::squared>
 struct pointwise {
   Function function{};
-  item_reduction over_items = item_reduction::mean;  ///< how items are added up
+  item_reduction over_items = item_reduction::mean;  ///< how the items are combined
 
   static constexpr bool has_hessian = true;
 
@@ -166,7 +172,7 @@ struct pointwise {
     if constexpr (requires { function.validate(); }) function.validate();
   }
 
-  /// The function, for the checks of data that are its own.
+  /// The function, so that its own checks of the data are made.
   template <class Visit>
   void for_each_part(const Visit& visit) const {
     detail::for_each_part(function, visit);
@@ -200,7 +206,7 @@ struct pointwise {
         const auto f = function(score, detail::load_items<Arch>(y + i, count));
         const V weight = weight_at(i, count);
         sum += detail::only_items<Arch>(count, clipped(weight * clipped(f.value)));
-        // What is infinite is made finite before a weight of 0 meets it.
+        // Infinite numbers are made finite before they are multiplied by a weight that may be 0.
         write(i, count, weight, f);
       });
     };

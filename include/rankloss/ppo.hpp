@@ -18,30 +18,35 @@
 
 namespace rankloss::inline RANKLOSS_ABI {
 
-/// policy_batch: actions, and how probable the policy that learns and the one that acted find them, over the host's own memory.
+/// policy_batch: actions with their log probabilities under the policy that learns and under the policy that
+/// acted, as views of the host's own memory.
+///
+/// `entropies` are those of the policy that learns, in the states where it acted; only diagnose uses them.
+/// The penalty of ppo is towards the reference policy, or towards the policy that acted if there is none.
 template <score T>
 struct policy_batch {
-  array_view<const T> log_probabilities;              ///< [n] of the policy that learns, finite; densities may pass 0
+  array_view<const T> log_probabilities;              ///< [n] of the policy that learns, finite; may be > 0
   array_view<const T> old_log_probabilities;          ///< [n] of the policy that acted, finite
   array_view<const T> advantages;                     ///< [n] finite
-  reals weights{};                                    ///< [n] >= 0, finite; none: all 1
-  flags mask{};                                       ///< [n] zero: the action does not count; none: all do
-  array_view<const T> reference_log_probabilities{};  ///< [n] of the policy that the penalty holds on to, finite; none: the policy that acted
-  reals entropies{};                                  ///< [n] of the policy that learns, where it acted, finite: for diagnose; none: not told
+  reals weights{};                                    ///< [n] >= 0, finite; empty: all 1
+  flags mask{};                                       ///< [n] zero: it does not count; empty: all count
+  array_view<const T> reference_log_probabilities{};  ///< [n] of a reference policy, finite; or empty
+  reals entropies{};                                  ///< [n] finite, for diagnose; or empty
 };
 
-/// value_batch: what states were said to be worth and what came of them, over the host's own memory.
+/// value_batch: the values that a critic gave to states and the returns that followed, as views of the host's
+/// own memory.
 template <score T>
 struct value_batch {
   array_view<const T> values;        ///< [n] of the critic that learns, finite
   array_view<const T> returns;       ///< [n] finite
-  array_view<const T> old_values{};  ///< [n] of the critic when the policy acted, finite; none: nothing is clipped
-  reals weights{};                   ///< [n] >= 0, finite; none: all 1
-  flags mask{};                      ///< [n] zero: the state does not count; none: all do
+  array_view<const T> old_values{};  ///< [n] when the policy acted, finite; empty: no clipping
+  reals weights{};                   ///< [n] >= 0, finite; empty: all 1
+  flags mask{};                      ///< [n] zero: the state does not count; empty: all count
 };
 
-/// Estimates of the divergence KL(acting, other) of a policy from another by its own actions, from the ratio q = other / acting of their
-/// probabilities.
+/// Estimates of the divergence KL(acting, other) from actions of the acting policy, by the ratio q = other /
+/// acting of their probabilities.
 enum class kl_estimator {
   k1,  ///< -log q: unbiased, may be negative
   k2,  ///< (log q)^2 / 2: biased, never negative
@@ -50,14 +55,15 @@ enum class kl_estimator {
 
 namespace detail {
 
-/// One action's part of a policy loss.
+/// The term of one action in a policy loss.
 struct policy_term {
-  double value;  ///< to be summed
+  double value;  ///< the term of the sum
   double slope;  ///< d(value) / d(log probability)
-  bool clipped;  ///< the bounds on the ratio, not the ratio, say what the advantage counts
+  bool clipped;  ///< whether a bound replaces the ratio
 };
 
-/// The log of a ratio of probabilities and the ratio, both bounded: no product of theirs with a finite number is a NaN.
+/// The logarithm of a ratio of probabilities, and the ratio. Both are bounded, so that their product with a
+/// finite number is never NaN.
 struct policy_ratio {
   policy_ratio(double upper, double lower)
       : log(bounded_term(upper - lower)), ratio(std::exp(std::min(log, most))), above(std::expm1(std::min(log, most))) {}
@@ -65,7 +71,7 @@ struct policy_ratio {
   static constexpr double most = 600.0;
   double log;
   double ratio;
-  double above;  ///< ratio - 1, without its cancellation
+  double above;  ///< ratio - 1, computed without cancellation
 
   [[nodiscard]] double kl(kl_estimator estimator) const noexcept {
     switch (estimator) {
@@ -74,7 +80,7 @@ struct policy_ratio {
       default: return std::max(above - log, 0.0);
     }
   }
-  /// By the log of the ratio.
+  /// From the logarithm of the ratio.
   [[nodiscard]] double kl_slope(kl_estimator estimator) const noexcept {
     switch (estimator) {
       case kl_estimator::k1: return -1.0;
@@ -90,16 +96,17 @@ template <class T>
   return {static_cast<double>(batch.log_probabilities[i]), static_cast<double>(batch.old_log_probabilities[i])};
 }
 
-/// What the penalty says of action i, before its coefficient.
+/// The penalty on action i, without its coefficient.
 template <class T>
 [[nodiscard]] policy_term penalty_of(const policy_batch<T>& batch, const policy_ratio& rho, kl_estimator estimator, std::size_t i) {
   if (batch.reference_log_probabilities.empty()) return {rho.kl(estimator), rho.kl_slope(estimator), false};
-  // The policy that learns is the one that acts, and its log probability is below the line.
+  // The policy that learns is the acting one here, so its log probability is in the denominator.
   const policy_ratio q(static_cast<double>(batch.reference_log_probabilities[i]), static_cast<double>(batch.log_probabilities[i]));
   return {q.kl(estimator), -q.kl_slope(estimator), false};
 }
 
-/// Sums over the steps that count, each by its share, and on request the gradient. `term(i)` returns a value and a slope.
+/// Sums over the steps that count, each multiplied by its share, and on request computes the gradient.
+/// `term(i)` returns a value and a slope.
 template <class Term>
 double mean_of_terms(std::size_t n, const step_shares& shares, const outputs& out, Term term) {
   double value = 0.0;
@@ -172,7 +179,8 @@ void check_critic(const value_batch<T>& batch, bool check) {
 
 }  // namespace detail
 
-/// ppo: the clipped surrogate of proximal policy optimisation, with a penalty on the way from the old policy, or from a reference.
+/// ppo: the clipped surrogate of proximal policy optimisation, with a penalty on the divergence from the old
+/// policy or from a reference.
 ///
 ///     rho_i            = exp(new_i - old_i), of log probabilities
 ///     loss             = mean_i of -min(rho_i A_i, clamp(rho_i, 1 - clip, 1 + clip) A_i) + kl_coefficient k(q_i)
@@ -181,24 +189,32 @@ void check_critic(const value_batch<T>& batch, bool check) {
 ///     d(loss)/d(new_i) = part of i in the mean times (-rho_i A_i where rho_i is inside these bounds, else 0) + kl_coefficient k'
 ///     k'               = -1 (k1), log q (k2), q - 1 (k3); with a reference the negative of these
 ///
-/// Schulman, Wolski, Dhariwal, Radford, Klimov: Proximal policy optimization algorithms, 2017, arXiv 1707.06347; dual clip: Ye et al.: Mastering
-/// complex control in MOBA games with deep reinforcement learning, AAAI 2020; estimators: Schulman: Approximating KL divergence, 2020.
+/// Schulman, Wolski, Dhariwal, Radford, Klimov: Proximal policy optimization algorithms, 2017, arXiv
+/// 1707.06347; dual clip: Ye et al.: Mastering complex control in MOBA games with deep reinforcement
+/// learning, AAAI 2020; estimators: Schulman: Approximating KL divergence, 2020.
 ///
 ///     rankloss::evaluate(rankloss::ppo{.clip = 0.2}, batch, {.gradient = gradient}, context);
 ///
-/// - Time O(n), no scratch, on the calling thread. The mean is weighted: sum w x / sum w over the actions that the mask keeps.
-/// - Where the two policies are equal every rho is 1, and the gradient is that of REINFORCE: -A_i times the part of i.
-/// - A bound itself is inside: at a kink the gradient is that of the unclipped side. Advantages and old log probabilities are constants to it.
-/// - The estimators' slopes are those of the estimates. In the mean over actions of the old policy that of k1 is 0 where the policies are equal,
-///   as is that of the divergence, but it does not vanish action by action as those of k2 and k3 do.
-/// - An entropy bonus is the caller's, whose entropies have gradients of their own (plackett_luce_policy: entropy_upstream).
-/// - Edge cases: nothing that counts: value 0, gradient 0. A ratio beyond e^600 counts as that, an estimate beyond 1e290 as that, and
-///   derivatives are bounded by what the type holds: finite input never gives a NaN.
-/// @throws std::invalid_argument from `evaluate` when sizes, options or (data_checks::on) data do not fit; then nothing has been written.
+/// - Time O(n), no scratch, on the calling thread. The mean is weighted: sum w x / sum w over the actions
+///   that the mask keeps.
+/// - Where the two policies are equal every rho is 1, and the gradient is that of REINFORCE: -A_i times the
+///   share of i.
+/// - A ratio at a bound counts as inside: at a kink the gradient is that of the unclipped side. The gradient
+///   takes advantages and old log probabilities as constants.
+/// - The gradient of the penalty is that of the estimate. Where the policies are equal, the gradient of the
+///   divergence is 0. That of k1 is then 0 only in the mean over actions of the old policy, while those of k2
+///   and k3 are 0 for each action.
+/// - An entropy bonus is added by the caller, with the gradients of its own entropies (plackett_luce_policy:
+///   entropy_upstream).
+/// - Edge cases: if no action counts, value and gradient are 0. A ratio beyond e^600 counts as e^600, an
+///   estimate beyond 1e290 as 1e290, and derivatives are bounded by the largest number of the type. Finite
+///   input never gives a NaN.
+/// @throws std::invalid_argument from `evaluate` when sizes, options or (data_checks::on) data are invalid;
+/// then nothing has been written.
 struct ppo {
-  double clip = 0.2;            ///< >= 0: how far from 1 a ratio counts
-  double dual_clip = 0.0;       ///< > 1: to where a ratio counts for negative advantages; 0: to any
-  double kl_coefficient = 0.0;  ///< >= 0, factor on the estimate
+  double clip = 0.2;            ///< >= 0: the largest distance of a ratio from 1 that counts
+  double dual_clip = 0.0;       ///< > 1: the largest ratio that counts for negative advantages; 0: no limit
+  double kl_coefficient = 0.0;  ///< >= 0, factor on the estimate of the divergence
   kl_estimator estimator = kl_estimator::k3;
 
   void validate() const {
@@ -209,7 +225,7 @@ struct ppo {
                     ", expected a finite number >= 0");
   }
 
-  /// What an action of this ratio and advantage adds, without the penalty.
+  /// The term of an action with this ratio and advantage, without the penalty.
   [[nodiscard]] detail::policy_term surrogate(double ratio, double advantage) const noexcept {
     double counted = ratio;
     if (advantage >= 0.0) {
@@ -223,31 +239,34 @@ struct ppo {
   }
 };
 
-/// policy_diagnostics: where a policy has got to, means over the actions that count, by their weights; all 0 when none does.
+/// policy_diagnostics: the state of a policy. All numbers are weighted means over the actions that count, and
+/// 0 if none does.
 struct policy_diagnostics {
   double mean_ratio = 0.0;     ///< of rho
-  double clip_fraction = 0.0;  ///< of the actions that a bound of the surrogate keeps from counting
+  double clip_fraction = 0.0;  ///< share of actions whose ratio a bound replaces
   double kl_k1 = 0.0;          ///< estimates of KL(old, new)
   double kl_k3 = 0.0;
-  double reference_kl_k1 = 0.0;  ///< estimates of KL(new, reference); without reference_log_probabilities 0
+  double reference_kl_k1 = 0.0;  ///< estimates of KL(new, reference); 0 without a reference
   double reference_kl_k3 = 0.0;
-  double entropy = 0.0;  ///< of the batch's entropies; without them 0
+  double entropy = 0.0;  ///< of `entropies`; 0 without them
 };
 
-/// critic: half the mean squared error of values, with or without a bound on how far from the old ones they may get at a gain.
+/// critic: half the mean squared error of values. A bound may limit how far an improvement may move them from
+/// the old values.
 ///
 ///     clipped_i          = clamp(V_i, old_i - clip, old_i + clip)
 ///     loss               = mean_i of 1/2 max((V_i - R_i)^2, (clipped_i - R_i)^2)
-///     d(loss)/d(V_i)     = part of i in the mean times (V_i - R_i where its square is not the smaller one, else 0)
+///     d(loss)/d(V_i)     = share of i in the mean times (V_i - R_i if its square is not smaller, else 0)
 ///
-/// Schulman et al., as ppo; the bound on values is that of their published code.
+/// Schulman et al., as in ppo; the bound on values is that of their published code.
 ///
-/// - Time O(n), no scratch. Weighted mean as in ppo. At a kink the gradient is that of the unclipped square. Without old_values: mean of
-///   squares, no clipping.
-/// - Edge cases: nothing that counts: value 0, gradient 0. A square beyond 1e290 counts as that.
-/// @throws std::invalid_argument from `evaluate` when sizes, options or (data_checks::on) data do not fit; then nothing has been written.
+/// - Time O(n), no scratch. Weighted mean as in ppo. At a kink the gradient is that of the unclipped square.
+///   Without old_values: mean of squares, no clipping.
+/// - Edge cases: if no state counts, value and gradient are 0. A square beyond 1e290 counts as 1e290.
+/// @throws std::invalid_argument from `evaluate` when sizes, options or (data_checks::on) data are invalid;
+/// then nothing has been written.
 struct critic {
-  double clip = 0.2;  ///< >= 0, in units of the values; not looked at without old_values
+  double clip = 0.2;  ///< >= 0, in units of the values; not used without old_values
 
   void validate() const { detail::require(detail::is_finite(clip) && clip >= 0.0, "clip: ", clip, ", expected a finite number >= 0"); }
 };
@@ -293,7 +312,7 @@ double evaluate(const critic& loss, const value_batch<T>& batch, const outputs& 
   });
 }
 
-/// diagnose: ratios, clipping and divergence of the policies, to be watched while one learns.
+/// diagnose: ratios, clipping and divergences of the policies, for monitoring during training.
 /// @throws std::invalid_argument as evaluate.
 template <score T>
 [[nodiscard]] policy_diagnostics diagnose(const ppo& loss, const policy_batch<T>& batch, data_checks checks = data_checks::on) {
@@ -318,16 +337,19 @@ template <score T>
   return found;
 }
 
-/// shape_rewards: rewards less a penalty on what the policy that acted is away from a reference, as trainers of language models pay it step by
-/// step.
+/// shape_rewards: rewards minus a penalty on the divergence of the policy that acted from a reference, step
+/// by step as in the training of language models.
 ///
-///     shaped_i = rewards_i - coefficient k(q_i),   q_i = exp(reference_i - acted_i), of log probabilities: an estimate of KL(acted, reference)
-///     shaped_i = 0 of steps that the mask leaves out, whatever they hold
+///     shaped_i = rewards_i - coefficient k(q_i),   q_i = exp(reference_i - acted_i), of log probabilities
+///     shaped_i = 0 for steps that the mask leaves out, whatever they hold
 ///
-/// - Time O(n). `shaped` may be `rewards` itself. Values beyond what T holds are its largest. Ziegler et al.: Fine-tuning language models from
-///   human preferences, 2019, arXiv 1909.08593.
-/// @param mask  [n] zero: the step is padding; none: all count
-/// @throws std::invalid_argument naming the field when sizes, the coefficient or (data_checks::on) data do not fit; then nothing has been written.
+/// k(q_i) is an estimate of KL(acted, reference). Ziegler et al.: Fine-tuning language models from human
+/// preferences, 2019, arXiv 1909.08593.
+///
+/// - Time O(n). `shaped` may be `rewards` itself. Values beyond the largest number of T are set to it.
+/// @param mask [n] zero: the step is padding; empty: all count
+/// @throws std::invalid_argument naming the field when sizes, the coefficient or (data_checks::on) data are
+/// invalid; then nothing has been written.
 template <score T>
 void shape_rewards(std::type_identity_t<array_view<const T>> rewards, std::type_identity_t<array_view<const T>> log_probabilities,
                    std::type_identity_t<array_view<const T>> reference_log_probabilities, double coefficient, kl_estimator estimator,
@@ -354,8 +376,9 @@ void shape_rewards(std::type_identity_t<array_view<const T>> rewards, std::type_
   }
 }
 
-/// explained_variance: what part of the returns' variance the values account for, 1 - Var(R - V) / Var(R), weighted: 1 for values that are right
-/// but for a constant, 0 for constant ones, below 0 for worse. 0 where the returns are equal, or nothing counts.
+/// explained_variance: the share of the variance of the returns that the values explain, 1 - Var(R - V) /
+/// Var(R), weighted. It is 1 for values that are right up to a constant, 0 for constant values, below 0 for
+/// worse ones. It is 0 where all returns are equal, or none counts.
 /// @throws std::invalid_argument as evaluate.
 template <score T>
 [[nodiscard]] double explained_variance(const value_batch<T>& batch, data_checks checks = data_checks::on) {
@@ -370,7 +393,8 @@ template <score T>
       largest = std::max({largest, std::abs(static_cast<double>(batch.values[i])), std::abs(static_cast<double>(batch.returns[i]))});
     }
   if (!(largest > 0.0)) return 0.0;
-  // In units of the largest no square overflows, and relative to the first equal numbers have a mean without rounding.
+  // In units of the largest no square overflows. Taken relative to the first, equal numbers have a mean
+  // without rounding error.
   const auto return_of = [&](std::size_t i) { return static_cast<double>(batch.returns[i]) / largest; };
   const auto rest_of = [&](std::size_t i) { return return_of(i) - static_cast<double>(batch.values[i]) / largest; };
   const auto variance = [&](auto of) {

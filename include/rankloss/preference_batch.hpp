@@ -21,46 +21,50 @@
 
 namespace rankloss::inline RANKLOSS_ABI {
 
-/// preference_batch: rewards of items, and pairs of items of which one is preferred to the other, over the host's own memory.
+/// preference_batch: rewards of items, and pairs of items of which one is preferred to the other, as views of
+/// the host's own memory.
 ///
-/// Pair k prefers item preferred[k] to item other[k], or neither where it is a tie: then the two are on a par, and only the pair's margin tells
-/// one from the other. An item may be in any number of pairs, or in none: its gradient is then 0.
-/// T is float or double. An infinite reward counts as the largest finite number, but as no more than 1e300.
+/// Pair k prefers item preferred[k] to item other[k]. In a tie neither is preferred, and only the margin of
+/// the pair distinguishes the two. An item may be in any number of pairs; without a pair its gradient is 0. T
+/// is float or double. An infinite reward counts as the largest finite number, but at most as 1e300.
 ///
-/// reduction::mean divides by the sum of the weights of all pairs, mean_of_relevant by that of the pairs whose value is above 0.
+/// reduction::mean divides by the sum of the weights of all pairs, mean_of_relevant by that of the pairs
+/// whose value is above 0.
 template <score T>
 struct preference_batch {
   using score_type = T;
 
   array_view<const T> rewards;  ///< [items] any finite number
   positions preferred{};        ///< [pairs] item, from 0
-  positions other{};            ///< [pairs] item, another one
-  reals pair_weights{};         ///< [pairs] >= 0, finite; none: all 1
-  reals margins{};              ///< [pairs] by how much the preferred item is to be ahead, as each loss documents, finite; none: all 0
-  flags ties{};                 ///< [pairs] not zero: a tie, refused by losses that do not know ties; none: no ties
+  positions other{};            ///< [pairs] another item
+  reals pair_weights{};         ///< [pairs] >= 0, finite; empty: all 1
+  reals margins{};              ///< [pairs] wanted lead of the preferred item, finite; empty: all 0
+  flags ties{};                 ///< [pairs] not zero: a tie, which most losses refuse; empty: no ties
   rankloss::reduction reduction = rankloss::reduction::mean;
 };
 
-/// What a preference loss says of one pair.
+/// The value and derivatives of a preference loss for one pair.
 struct preference_term {
   double value = 0.0;
   double slope_preferred = 0.0;      ///< d(value) / d(reward of the preferred item)
   double slope_other = 0.0;          ///< d(value) / d(reward of the other)
   double curvature_preferred = 0.0;  ///< d2(value) / d(reward of the preferred item)^2
   double curvature_other = 0.0;      ///< d2(value) / d(reward of the other)^2
-  double slope_of_ties = 0.0;        ///< d(value) / d(tie parameter), of losses that know ties
+  double slope_of_ties = 0.0;        ///< d(value) / d(tie parameter), for losses with ties
 };
 
-/// preference_loss: the value and the derivatives of one pair, from the rewards of the preferred item and of the other and the pair's margin.
-/// It may offer `validate()` and a Hessian diagonal (`has_hessian`). What it returns is no larger than 1e290 for any finite numbers.
+/// preference_loss: the value and the derivatives of one pair, from the rewards of the preferred item and of
+/// the other and the margin of the pair. It may have `validate()` and a Hessian diagonal (`has_hessian`). No
+/// result is larger than 1e290 for finite arguments.
 template <class Loss>
 concept preference_loss = requires(const Loss& loss, double reward) {
   { loss(reward, reward, reward) } -> std::same_as<preference_term>;
 };
 
-/// tie_loss: a preference loss that knows ties. `tie(preferred, other, margin)` is the term of a pair that neither wins,
-/// `validate_tie(pair)` throws when the options leave ties no probability; it is asked for the first tie of a batch. One of the options is
-/// the tie parameter, by which both terms give their slope.
+/// tie_loss: a preference loss that supports ties. `tie(preferred, other, margin)` is the term of a pair that
+/// neither item wins. `validate_tie(pair)` throws when the options give ties no probability; it is called for
+/// the first tie of a batch. One of the options is the tie parameter, by which both terms return the
+/// derivative.
 template <class Loss>
 concept tie_loss = preference_loss<Loss> && requires(const Loss& loss, double reward, std::size_t pair) {
   { loss.tie(reward, reward, reward) } -> std::same_as<preference_term>;
@@ -75,7 +79,7 @@ inline void check_items(std::string_view field, const positions& items, std::siz
             ", expected an item from 0 to below ", count, " (the number of rewards)");
 }
 
-/// Looked at whatever the context says: to count a tie as a win would be another loss.
+/// Checked also with data_checks::off, because counting a tie as a win would be another loss.
 template <class Loss>
 void check_ties(const Loss& loss, const flags& ties, std::size_t pairs) {
   if (ties.empty()) return;
@@ -111,7 +115,7 @@ void check_preferences(const preference_batch<T>& batch, const outputs& out, boo
     require(batch.margins.is_finite(k), "margins: ", batch.margins[k], " at pair ", k, ", expected a finite number");
 }
 
-/// Writes factor * sums to an output, held to what its type can hold.
+/// Writes factor * sums to an output, limited to what its type can hold.
 inline void write_scaled(const real_output& out, std::span<const double> sums, double factor, update how) {
   out.visit([&](auto* memory) {
     using G = std::remove_pointer_t<decltype(memory)>;
@@ -187,19 +191,21 @@ double evaluate_preferences(const Loss& loss, const preference_batch<T>& batch, 
 ///     value         = sum_k w_k loss(pair k) / sum_k w_k           (reduction::mean; without the division for sum)
 ///     gradient[i]   = out.scale * d(value) / d(rewards[i])
 ///
-/// - Time O(pairs + items) on the calling thread, pair by pair in the order given: the same bits for any executor and on every run.
-/// - Sums are in double; scratch O(items + pairs), after warm-up nothing is allocated. out.per_list takes the value of each pair.
-/// - Edge cases: no pair, or weights that sum to 0: value 0, gradient 0.
-/// @throws std::invalid_argument naming the field when sizes, indices, options or (data_checks::on) data do not fit; then no output has been
-/// written.
+/// - Time O(pairs + items) on the calling thread, pair by pair in the given order: the same bits for any
+///   executor and on every run.
+/// - Sums are in double; scratch O(items + pairs), and after the first calls nothing is allocated.
+///   out.per_list receives the value of each pair.
+/// - Edge cases: without pairs, or with weights that sum to 0: value 0, gradient 0.
+/// @throws std::invalid_argument naming the field when sizes, indices, options or (data_checks::on) data are
+/// invalid; then no output has been written.
 template <class Loss, score T>
 requires preference_loss<Loss>
 double evaluate(const Loss& loss, const preference_batch<T>& batch, const outputs& out, context& ctx) {
   return detail::evaluate_preferences(loss, batch, out, nullptr, ctx);
 }
 
-/// evaluate, and the slope by the loss's tie parameter: tie_gradient = out.scale * d(value) / d(parameter), or that added to it under
-/// update::add. Not written when evaluate throws.
+/// evaluate, and the derivative by the tie parameter of the loss: tie_gradient = out.scale * d(value) /
+/// d(parameter), or with update::add this number added to it. Not written when evaluate throws.
 template <class Loss, score T>
 requires tie_loss<Loss>
 double evaluate(const Loss& loss, const preference_batch<T>& batch, const outputs& out, double& tie_gradient, context& ctx) {

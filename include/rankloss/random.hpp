@@ -20,8 +20,8 @@ namespace detail {
 
 }  // namespace detail
 
-/// philox: 128 random bits that are a function of a 128-bit counter and a 64-bit key: the same on every machine, in any order, for any number
-/// of threads.
+/// philox: 128 random bits as a function of a 128-bit counter and a 64-bit key. They are the same on every
+/// machine, in any order of calls and for any number of threads.
 ///
 /// Philox4x32-10 of Salmon, Moraes, Dror, Shaw: Parallel random numbers: as easy as 1, 2, 3, SC 2011.
 [[nodiscard]] constexpr std::array<std::uint32_t, 4> philox(std::array<std::uint32_t, 4> counter, std::array<std::uint32_t, 2> key) noexcept {
@@ -35,7 +35,8 @@ namespace detail {
   return counter;
 }
 
-/// random_stream: numbers of one stream of a seed, one after the other, each a function of (seed, stream, position) alone.
+/// random_stream: consecutive numbers of one stream of a seed, each a function of (seed, stream, position)
+/// alone.
 class random_stream {
  public:
   random_stream(std::uint64_t seed, std::uint64_t stream)
@@ -51,10 +52,11 @@ class random_stream {
     return block_[used_++];
   }
 
-  /// In (0, 1).
+  /// A number in (0, 1).
   double uniform() { return (static_cast<double>(bits()) + 0.5) * 0x1p-32; }
 
-  /// In [0, count), count from 1 to 2^32. Rejects the few values that would favour small results (Lemire 2019).
+  /// A whole number in [0, count), for a count from 1 to 2^32. Rejects the few values that would favour small
+  /// results (Lemire 2019).
   std::size_t below(std::size_t count) {
     const std::uint64_t n = count;
     std::uint64_t product = bits() * n;
@@ -62,7 +64,7 @@ class random_stream {
     return static_cast<std::size_t>(product >> 32);
   }
 
-  /// Of mean 0 and deviation 1 (Box and Muller).
+  /// A normal number with mean 0 and standard deviation 1 (Box and Muller).
   double normal() {
     const double radius = std::sqrt(-2.0 * std::log(uniform()));
     return radius * std::cos(2.0 * std::numbers::pi * uniform());

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// Everything that needs no optional dependency.
+// All headers that need no optional dependency.
 
 #include <rankloss/approx_ndcg.hpp>
 #include <rankloss/arrays.hpp>

@@ -11,7 +11,7 @@ namespace rankloss::inline RANKLOSS_ABI {
 ///
 ///     const rankloss::ranknet loss{.function = {.temperature = 1.0}, .average = rankloss::pairs::average::pairs};
 ///
-/// Burges et al.: Learning to rank using gradient descent, ICML 2005. Everything else as `pairwise` says.
+/// Burges et al.: Learning to rank using gradient descent, ICML 2005. Everything else as in `pairwise`.
 using ranknet = pairwise<pairs::logistic, pairs::equal>;
 
 }  // namespace rankloss::inline RANKLOSS_ABI

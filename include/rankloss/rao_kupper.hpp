@@ -14,8 +14,8 @@
 
 namespace rankloss::inline RANKLOSS_ABI {
 
-/// rao_kupper: minus the log probability of what a pair came to, a win or a tie, under Bradley-Terry with a threshold: who is ahead by less
-/// than that does not show it.
+/// rao_kupper: minus the log probability of the outcome of a pair, a win or a tie, under the Bradley-Terry
+/// model with a threshold: a lead smaller than the threshold may end in a tie.
 ///
 ///     z              = (r_preferred - r_other - margin of the pair) / t,  t = temperature;   eta = threshold / t
 ///     P(win)         = sigmoid(z - eta)
@@ -29,14 +29,19 @@ namespace rankloss::inline RANKLOSS_ABI {
 /// Rao, Kupper: Ties in paired-comparison experiments: a generalization of the Bradley-Terry model, JASA 62 (1967). Their theta is e^eta:
 /// P(i beats j) = e^(r_i) / (e^(r_i) + theta e^(r_j)).
 ///
-/// - The tie parameter is the threshold, in units of the rewards like a margin; `evaluate(loss, batch, out, tie_gradient, ctx)` gives the slope by
-///   it. The loss is convex in rewards and threshold together. A tie costs -log(2 eta) near a threshold of 0, with a slope of -1 / eta: it keeps
-///   an optimiser away from there, whose steps have to stay above 0.
-/// - Time O(1) a pair. No difference is too large and no threshold too small: no two terms of like size are subtracted.
-/// - Invariant under shifts of all rewards; the gradient sums to 0 up to rounding. A tie's margin is the lead at which ties are most probable.
-/// - Threshold 0, which allows of no tie: bradley_terry, to the bit. The default gives a pair of equals three outcomes of probability 1/3.
-/// - A loss beyond 1e290 is that, and so is a slope.
-/// @throws std::invalid_argument from `evaluate` when an option is out of its range, or the threshold is 0 and the batch has a tie.
+/// - The tie parameter is the threshold, in units of the rewards like a margin.
+///   `evaluate(loss, batch, out, tie_gradient, ctx)` returns the derivative by it. The loss is convex in
+///   rewards and threshold together. Near a threshold of 0 a tie has the loss -log(2 eta) and the slope -1 /
+///   eta, which keeps an optimiser away from 0; its steps must keep the threshold above 0.
+/// - Time O(1) for each pair. Any difference of rewards and any threshold can be computed: terms of similar
+///   size are never subtracted.
+/// - Invariant under shifts of all rewards; the gradient sums to 0 up to rounding. The margin of a tie is the
+///   lead at which ties are most probable.
+/// - With threshold 0 ties have probability 0, and the loss has the bits of bradley_terry. With the default,
+///   a pair of equal rewards has three outcomes of probability 1/3.
+/// - Losses and derivatives beyond 1e290 are set to 1e290.
+/// @throws std::invalid_argument from `evaluate` when an option is out of its range, or when the threshold is
+/// 0 and the batch has a tie.
 struct rao_kupper {
   double temperature = 1.0;               ///< 1e-15 to 1e300, in units of the rewards
   double threshold = 0.6931471805599453;  ///< 0 to 1e100, in units of the rewards; above 0 where there are ties
@@ -59,16 +64,17 @@ struct rao_kupper {
     constexpr double largest = detail::largest_term;
     const double z = std::clamp((preferred - other - margin) / temperature, -largest, largest);
     const double eta = std::max(threshold / temperature, std::numeric_limits<double>::min());
-    // By the one that is ahead, a = |z|: softplus(eta - a) + softplus(eta + a) - 2 eta, with the 2 eta taken out of both.
+    // By the distance a = |z| of the item that is ahead: softplus(eta - a) + softplus(eta + a) - 2 eta, with
+    // 2 eta taken out of both terms.
     const double apart = std::abs(z) - eta;
     const double near = std::exp(-std::abs(apart));
     const double far = std::exp(-(std::abs(z) + eta));
     const double ahead = (apart >= 0.0 ? 1.0 : near) / (1.0 + near);  // sigmoid(a - eta)
     const double behind = far / (1.0 + far);                          // sigmoid(-a - eta)
-    // log(1 - e^(-2 eta)), to all digits on either side.
+    // log(1 - e^(-2 eta)), accurate for small and for large eta.
     const double grown = eta > 0.35 ? std::log1p(-std::exp(-2.0 * eta)) : std::log(-std::expm1(-2.0 * eta));
     const double value = std::max(apart, 0.0) + std::log1p(near) + std::log1p(far) - grown;
-    // ahead - behind, without its cancellation near z = 0.
+    // ahead - behind, computed without cancellation near z = 0.
     const double pull = std::copysign(ahead / (1.0 + far) * -std::expm1(-2.0 * std::abs(z)), z) / temperature;
     const double bend = (near / (1.0 + near) / (1.0 + near) + behind / (1.0 + far)) / temperature / temperature;
     const double slope_of_ties = -(ahead + behind + 2.0 / std::expm1(2.0 * eta)) / temperature;

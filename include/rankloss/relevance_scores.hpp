@@ -25,22 +25,24 @@ namespace rankloss::inline RANKLOSS_ABI {
 
 /// Which texts belong to which image.
 enum class pairing {
-  by_position,  ///< text i to image i; as many texts as images
-  by_caption,   ///< the texts are the captions, in the same order: each belongs to the image that it is a caption of
-  none,         ///< none: relevance is similarity alone
+  by_position,  ///< text i belongs to image i; there are as many texts as images
+  by_caption,   ///< the texts are the captions, in the same order; each belongs to its image
+  none,         ///< no text belongs to an image; relevance is similarity alone
 };
 
-/// caption_batch: what relevance_scores reads, over the host's own memory: sentence embeddings of the captions that images have and of the
-/// texts that are ranked for the images.
+/// caption_batch: the input of relevance_scores, as views of the host's own memory: sentence embeddings of
+/// the captions of images, and of the texts that are ranked for the images. Their components are finite, and
+/// the vectors may have any length. `matches` says which texts belong to which image; without it `pairing`
+/// does.
 template <score T>
 struct caption_batch {
-  array_view<const T> captions;                                ///< [captions, dimension] image after image; of any length, finite
-  array_view<const T> texts;                                   ///< [texts, dimension] of any length, finite
-  std::size_t dimension = 0;                                   ///< components a vector, at least 1
-  std::size_t captions_per_image = 1;                          ///< where every image has as many; read without offsets only
+  array_view<const T> captions;                                ///< [captions, dimension] image after image
+  array_view<const T> texts;                                   ///< [texts, dimension]
+  std::size_t dimension = 0;                                   ///< components of a vector, at least 1
+  std::size_t captions_per_image = 1;                          ///< for equal numbers; used without offsets
   positions offsets{};                                         ///< [images + 1] image i has captions offsets[i] to offsets[i + 1]
-  flags matches{};                                             ///< [images, texts] not zero where they belong together; none: by pairing
-  rankloss::pairing pairing = rankloss::pairing::by_position;  ///< which belong together, without matches
+  flags matches{};                                             ///< [images, texts] not zero: a match
+  rankloss::pairing pairing = rankloss::pairing::by_position;  ///< used without matches
 };
 
 namespace detail {
@@ -106,7 +108,7 @@ struct caption_shape {
 template <class T>
 void normalise(const T* x, std::size_t dimension, T* to, std::size_t step) {
   double scale = 1.0;
-  if constexpr (sizeof(T) == sizeof(double)) {  // the squares of floats fit a double as they are
+  if constexpr (sizeof(T) == sizeof(double)) {  // the squares of floats fit in a double unscaled
     double largest = 0.0;
     for (std::size_t k = 0; k < dimension; ++k) largest = std::max(largest, std::abs(x[k]));
     if (largest > 0.0) scale = std::ldexp(1.0, -std::clamp(std::ilogb(largest), -1000, 1000));
@@ -122,12 +124,12 @@ void normalise(const T* x, std::size_t dimension, T* to, std::size_t step) {
   for (std::size_t k = 0; k < dimension; ++k) to[k * step] = static_cast<T>(scale * static_cast<double>(x[k]) * factor);
 }
 
-/// Dot products of a few captions with a panel of texts: as many accumulators as 16 registers have room for.
+/// Dot products of a few captions with a panel of texts, with as many accumulators as fit in 16 registers.
 template <class T, class Arch>
 struct dot_tile {
   using V = xsimd::batch<T, Arch>;
   static constexpr std::size_t captions = 6;
-  static constexpr std::size_t width = 2 * V::size;  // texts of a panel, component by component
+  static constexpr std::size_t width = 2 * V::size;  // texts in a panel, component by component
 
   static void run(const T* caption, std::size_t dimension, const T* panel, T* dots) {
     std::array<std::array<V, 2>, captions> sum;
@@ -148,7 +150,7 @@ struct dot_tile {
   }
 };
 
-/// relevance[i, t] by similarity alone.
+/// relevance[i, t] from similarity alone.
 template <class Arch, class T>
 void caption_similarity(const caption_batch<T>& batch, const caption_shape<T>& shape, std::span<T> relevance, context& ctx) {
   using tile = dot_tile<T, Arch>;
@@ -169,7 +171,7 @@ void caption_similarity(const caption_batch<T>& batch, const caption_shape<T>& s
     }
   });
 
-  // Images are taken so many at a time that their captions stay in the cache while all texts go by.
+  // As many images at a time as have captions that stay in the cache while all texts are read.
   constexpr std::size_t block = 8 * tile::captions;
   const std::span<std::size_t> bounds = ctx.scratch().take<std::size_t>(shape.images + 1);
   std::size_t tasks = 0;
@@ -208,17 +210,21 @@ void caption_similarity(const caption_batch<T>& batch, const caption_shape<T>& s
 
 }  // namespace detail
 
-/// relevance_scores: how relevant each text is to each image, by what is said of the image: the RSC of image-text retrieval.
+/// relevance_scores: the relevance of each text for each image, from the captions of the image: the RSC of
+/// image-text retrieval.
 ///
 ///     relevance[i, t] = 1                                              where text t belongs to image i
 ///                     = 1/2 + 1/2 max_c cos(captions[i, c], texts[t])  elsewhere, c over the captions of image i
 ///
 /// Zhang et al.: Integrating Listwise Ranking into Pairwise-based Image-Text Retrieval, 2023, arXiv 2305.16566.
 ///
-/// - Time O(captions texts dimension), in parallel over images; the same bits for any executor. Scratch O(texts dimension).
+/// - Time O(captions texts dimension), in parallel over images; the same bits for any executor. Scratch
+///   O(texts dimension).
 /// - Invariant under positive scaling of any vector.
-/// - Edge cases: the cosine with a zero vector is 0, never NaN; so is that of an image without captions.
-/// @throws std::invalid_argument naming the field when sizes, offsets or (data_checks::on) data do not fit; then nothing has been written.
+/// - Edge cases: the cosine with a zero vector counts as 0, never NaN, and so does the maximum over no
+///   captions.
+/// @throws std::invalid_argument naming the field when sizes, offsets or (data_checks::on) data are invalid;
+/// then nothing has been written.
 template <score T, class Arch = xsimd::default_arch>
 void relevance_scores(const caption_batch<T>& batch, std::type_identity_t<array_view<T>> relevance, context& ctx) {
   const detail::sole_use alone(ctx);
@@ -239,7 +245,7 @@ void relevance_scores(const caption_batch<T>& batch, std::type_identity_t<array_
   }
 }
 
-/// relevance_scores on the calling thread with scratch of its own.
+/// relevance_scores on the calling thread with a context of its own.
 template <score T>
 void relevance_scores(const caption_batch<T>& batch, std::type_identity_t<array_view<T>> relevance) {
   context ctx;

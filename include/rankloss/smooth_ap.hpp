@@ -6,15 +6,17 @@
 
 namespace rankloss::inline RANKLOSS_ABI {
 
-/// smooth_ap: one minus average precision, of smooth ranks among all items and among the relevant ones.
+/// smooth_ap: one minus average precision, computed with smooth ranks among all items and among the relevant
+/// items.
 ///
 ///     loss = 1 - 1/P sum_{i relevant} rank among relevant_i / rank_i
 ///
 ///     const rankloss::smooth_ap loss{.ranks = {.temperature = 0.01}};
 ///
-/// Brown, Xie, Kalogeiton, Zisserman: Smooth-AP: Smoothing the path towards large-scale image retrieval, ECCV 2020, arXiv 2007.12163, with
-/// temperature 0.01. Their query is an item of its own list, relevant to itself: put it there to have their numbers. O(n K), where theirs
-/// takes O(n^2) a query; everything else as smooth_metric.
+/// Brown, Xie, Kalogeiton, Zisserman: Smooth-AP: Smoothing the path towards large-scale image retrieval, ECCV
+/// 2020, arXiv 2007.12163, with temperature 0.01. In the paper a query is an item of its own list and
+/// relevant to itself; put it into the list to reproduce that. Time O(n K) for each query, where the paper's
+/// code takes O(n^2). Everything else as in smooth_metric.
 using smooth_ap = smooth_metric<metrics::average_precision>;
 
 }  // namespace rankloss::inline RANKLOSS_ABI

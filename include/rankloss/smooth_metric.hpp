@@ -20,27 +20,32 @@
 
 namespace rankloss::inline RANKLOSS_ABI {
 
-/// smooth_metric: a ranking metric of smooth ranks in place of hard ones, as a loss.
+/// smooth_metric: a ranking metric, computed with smooth ranks instead of hard ones, as a loss.
 ///
-///     loss           = best - metric(ranks(s), y)            best: 1, or 0 for DCG; metric itself where less is better
+///     loss           = best - metric(ranks(s), y)     best: 1, or 0 for DCG; metric itself if less is better
 ///     d(loss)/d(s_m) = - sum_i d(metric)/d(rank_i) d(rank_i)/d(s_m)
 ///
-///     const rankloss::smooth_metric<rankloss::metrics::ndcg, rankloss::projected_ranks> loss{.metric = {.cutoff = 10}, .ranks = {.temperature =
-///     0.5}};
+///     const rankloss::smooth_metric<rankloss::metrics::ndcg, rankloss::projected_ranks> loss{
+///         .metric = {.cutoff = 10}, .ranks = {.temperature = 0.5}};
 ///
-/// Metric: ndcg, dcg, average_precision, reciprocal_rank, expected_reciprocal_rank, rank_biased_precision, average_relevance_position,
-/// precision or recall of `metrics`; Ranks: sigmoid_ranks, laplace_ranks or projected_ranks. Qin, Liu, Li: A general approximation framework
-/// for direct optimization of information retrieval measures, Information Retrieval 13 (2010); Jagerman et al.: Rax, KDD 2022.
+/// Metric is one of ndcg, dcg, average_precision, reciprocal_rank, expected_reciprocal_rank,
+/// rank_biased_precision, average_relevance_position, precision or recall of `metrics`. Ranks is
+/// sigmoid_ranks, laplace_ranks or projected_ranks. Qin, Liu, Li: A general approximation framework for
+/// direct optimization of information retrieval measures, Information Retrieval 13 (2010); Jagerman et al.:
+/// Rax, KDD 2022.
 ///
-/// - Time and scratch: those of the ranks, O(n) for the metric; twice that for average_precision, which ranks the relevant items apart.
-/// - As the temperature of the ranks -> 0 the loss tends to that of the exact metric where no scores are equal.
-/// - Items of equal score have equal ranks, and equal gradients where they are alike in relevance and weight too: the least rank of
-///   reciprocal_rank is shared by all that have it, and of equal ranks of expected_reciprocal_rank each comes before the others in half of all
-///   orders. projected_ranks and the cut are as their headers say where they have kinks.
-/// - With a cutoff k an item counts by a factor of 1 up to smooth rank k, 0 from k + 1, a cubic between.
+/// - Time and scratch are those of the ranks, and O(n) for the metric; twice that for average_precision,
+///   which also ranks the relevant items among themselves.
+/// - As the temperature of the ranks -> 0 the loss tends to that of the exact metric, if no scores are equal.
+/// - Items of equal score have equal ranks, and equal gradients if they are also alike in relevance and
+///   weight: items that share the least rank of reciprocal_rank share its slope, and among equal ranks of
+///   expected_reciprocal_rank each item comes before the others in half of all orders. For the kinks of
+///   projected_ranks and of the cut see their headers.
+/// - With a cutoff k an item counts by a factor that is 1 up to smooth rank k, 0 from k + 1 on, and a cubic
+///   between.
 /// - Edge cases: a list without relevance has loss 0 and gradient 0. Infinite scores rank first or last.
-/// @throws std::invalid_argument from `evaluate` when an option is out of its range or a relevance is none that the metric takes; the ranks'
-/// order and base have to stay at their defaults.
+/// @throws std::invalid_argument from `evaluate` when an option is out of its range, when order or base of
+/// the ranks is not the default, or when the metric does not accept a relevance.
 template <class Metric, class Ranks = sigmoid_ranks>
 struct smooth_metric {
   Metric metric{};
@@ -53,7 +58,7 @@ struct smooth_metric {
     detail::require(ranks.base == 1.0, "ranks: base ", ranks.base, ", expected 1: a metric counts from 1");
   }
 
-  /// The metric, for the checks of data that are its own.
+  /// The metric, so that its own checks of the data are made.
   template <class Visit>
   void for_each_part(const Visit& visit) const {
     detail::for_each_part(metric, visit);
@@ -95,7 +100,8 @@ struct smooth_metric {
     } else {
       value = metric.of_ranks(ranks_of(soft.values(), items.scores, scratch), items, by_rank, scratch);
       if (!by_rank.empty()) {
-        // Of a metric that weights or gains multiply the derivatives are of any size: no sum of scaled ones overflows.
+        // The derivatives of a metric that is multiplied by weights or gains may have any size; scaled, no
+        // sum of them overflows.
         double largest = 0.0;
         for (const double d : by_rank) largest = std::max(largest, std::abs(d));
         const double unit = largest > 1e200 ? detail::unit_of(largest) : 1.0;
@@ -111,14 +117,14 @@ struct smooth_metric {
       return detail::held_as<double>(Metric::best - value);
   }
 
-  /// Whether the list counts in reduction::mean_of_relevant, by the metric's own rule.
+  /// Whether the list counts in reduction::mean_of_relevant, by the rule of the metric.
   template <class T, class R>
   [[nodiscard]] bool has_relevance(const list<T, R>& items) const {
     return metric.has_relevance(items);
   }
 
  private:
-  /// The ranks; those of equal scores have the same bits where the metric asks which of two ranks comes first.
+  /// The ranks. Those of equal scores have the same bits if the metric asks which of two ranks comes first.
   template <class T>
   [[nodiscard]] static std::span<const double> ranks_of(std::span<const double> values, const strided<const T>& scores, workspace& scratch) {
     if constexpr (requires { requires Metric::compares_ranks; }) {

@@ -6,13 +6,14 @@
 
 namespace rankloss::inline RANKLOSS_ABI {
 
-/// smooth_precision_at_k: one minus the fraction of the first k places that relevant items hold, by smooth ranks.
+/// smooth_precision_at_k: one minus the share of the first k places that relevant items have, by smooth
+/// ranks.
 ///
 ///     loss = 1 - 1/k sum_{i relevant} cut(rank_i)
 ///
 ///     const rankloss::smooth_precision_at_k loss{.metric = {.cutoff = 10}, .ranks = {.temperature = 0.05}};
 ///
-/// As smooth_recall_at_k, whose remark on the cut holds here too. Everything else as smooth_metric.
+/// The remark on the cut in smooth_recall_at_k holds here too. Everything else as in smooth_metric.
 using smooth_precision_at_k = smooth_metric<metrics::precision>;
 
 }  // namespace rankloss::inline RANKLOSS_ABI

@@ -20,12 +20,16 @@ namespace rankloss::inline RANKLOSS_ABI {
 ///     loss             = 1 - rho,  rho = sum_i a_i b_i / (|a| |b|),  a = ranks(s) - mean,  b = average ranks of y - mean
 ///     d(loss)/d(rank)  = (rho a / |a| - b / |b|) / |a|
 ///
-/// Spearman: The proof and measurement of association between two things, American Journal of Psychology 15 (1904), with the ranks of Blondel
-/// et al.: Fast differentiable sorting and ranking, ICML 2020, arXiv 2002.08871. Equal relevance shares the rank in the middle.
+/// Spearman: The proof and measurement of association between two things, American Journal of Psychology 15
+/// (1904), with the ranks of Blondel et al.: Fast differentiable sorting and ranking, ICML 2020, arXiv
+/// 2002.08871. Items of equal relevance share the rank in the middle.
 ///
-/// - Time and scratch: those of the ranks and of one sort. Values are in [0, 2]. Item weights are not used.
-/// - Edge cases: a list whose relevance is all equal (one item, none) has loss 0 and gradient 0; one whose smooth ranks are all equal has
-///   loss 1 and gradient 0.
+/// - Time and scratch are those of the ranks and of one sort. Values are in [0, 2]. Item weights are not
+///   used.
+/// - At temperatures far above the spread of the scores, digits are lost, because the loss divides by the
+///   spread of the ranks (docs/numerics.md).
+/// - Edge cases: a list whose relevance is all equal (also a list of one item, or of none) has loss 0 and
+///   gradient 0. A list whose smooth ranks are all equal has loss 1 and gradient 0.
 /// @throws std::invalid_argument from `evaluate` when an option is out of its range.
 template <class Ranks = sigmoid_ranks>
 struct soft_spearman {
@@ -50,7 +54,7 @@ struct soft_spearman {
     const std::span<double> a = centred(soft.values(), scratch);
     const double size_a = std::sqrt(product(a, a));
     const double size_b = std::sqrt(product(b, b));
-    // Ranks that differ by rounding alone have no order to speak of.
+    // Ranks that differ only by rounding count as equal.
     if (!(size_a > 1e-9 * static_cast<double>(n))) return 1.0;
     const double rho = product(a, b) / (size_a * size_b);
     if (!out.gradient.empty()) {

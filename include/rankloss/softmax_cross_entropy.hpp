@@ -14,11 +14,11 @@
 
 namespace rankloss::inline RANKLOSS_ABI {
 
-/// What the softmax of the scores is held against.
+/// The target with which the softmax of the scores is compared.
 enum class target {
-  relevance,   ///< y as it is: lists count by the sum of their relevance
-  normalised,  ///< y / sum y: every list that has relevance counts alike
-  softmax,     ///< softmax(y / relevance_temperature): lists without relevance count too, and are pulled together
+  relevance,   ///< y itself: a list counts by the sum of its relevance
+  normalised,  ///< y / sum y: all lists with relevance count equally
+  softmax,     ///< softmax(y / relevance_temperature); uniform for lists without relevance, which count
 };
 
 /// softmax_cross_entropy: the cross entropy between the relevance and the softmax of the scores.
@@ -31,22 +31,24 @@ enum class target {
 ///     d(loss)/d(s_m)   = (mass (p_m - q_m) - poly p_m (q_m - sum_i q_i p_i)) / temperature
 ///     d2(loss)/d(s_m)2 = (mass p_m (1 - p_m) - poly p_m (1 - 2 p_m) (q_m - sum_i q_i p_i)) / temperature^2
 ///
-/// target::softmax is ListNet: see listnet.hpp. Bruch, Wang, Bendersky, Najork: An analysis of the softmax cross entropy loss for
-/// learning-to-rank with binary relevance, ICTIR 2019; poly: Leng et al.: PolyLoss, ICLR 2022, arXiv 2204.12511, its first term. Rax sums as
-/// target::relevance does; TensorFlow Ranking divides by the sum and takes it for the list's weight.
+/// target::softmax is ListNet, see listnet.hpp. Bruch, Wang, Bendersky, Najork: An analysis of the softmax
+/// cross entropy loss for learning-to-rank with binary relevance, ICTIR 2019. poly is the first term of Leng
+/// et al.: PolyLoss, ICLR 2022, arXiv 2204.12511. Rax sums like target::relevance. TensorFlow Ranking divides
+/// by the sum and uses it as the weight of the list.
 ///
-/// - Time O(n), scratch O(n). Exponentials of differences to the greatest score: never overflows. Float gradients are within 2e-6 of the
-///   largest entry.
-/// - Invariant under shifts of the scores; the gradient sums to 0 up to rounding; convex where poly is 0.
-/// - Item weights multiply y, or its exponential.
-/// - Edge cases: without relevance the loss is 0 and the gradient 0, but for target::softmax, where the target is then uniform. One item: no
-///   gradient. Infinite scores count as the type's largest finite number. A loss beyond 1e290 is that, as is the sum of the
-///   relevance with target::relevance; derivatives that the type cannot hold are scaled down until it can.
-/// @throws std::invalid_argument from `evaluate` when an option is out of its range or a relevance is below 0, but for
-/// target::softmax, which takes any number.
+/// - Time O(n), scratch O(n). Exponentials are taken relative to the largest score and never overflow. Float
+///   gradients are within 2e-6 of the largest entry.
+/// - Invariant under shifts of the scores; the gradient sums to 0 up to rounding; convex if poly is 0.
+/// - Item weights multiply y, or its exponential with target::softmax.
+/// - Edge cases: without relevance the loss and the gradient are 0, except with target::softmax, where the
+///   target is uniform. A list of one item has no gradient. Infinite scores count as the largest finite
+///   number of the type. Losses beyond 1e290 are set to 1e290, and so is the sum of the relevance with
+///   target::relevance. Derivatives that the type cannot hold are scaled down until it can.
+/// @throws std::invalid_argument from `evaluate` when an option is out of its range or a relevance is below
+/// 0; target::softmax accepts any number.
 struct softmax_cross_entropy {
   double temperature = 1.0;                                ///< 1e-15 to 1e300, in units of the scores
-  rankloss::target target = rankloss::target::normalised;  ///< what p is held against
+  rankloss::target target = rankloss::target::normalised;  ///< what p is compared with
   double relevance_temperature = 1.0;                      ///< of target::softmax, 1e-15 to 1e300
   double poly = 0.0;                                       ///< factor of the polynomial's first term, -1 to 1e30
 

@@ -17,15 +17,16 @@
 
 namespace rankloss::inline RANKLOSS_ABI {
 
-/// A Gumbel variable, -log(-log(u)), as a function of what it is keyed by. Finite: u is never 0 or 1.
+/// A Gumbel variable, -log(-log(u)), as a function of its key. It is finite, because u is never 0 or 1.
 [[nodiscard]] inline double gumbel(std::uint64_t seed, std::uint64_t list, std::uint32_t item, std::uint32_t sample) noexcept {
   const auto bits = philox({item, sample, detail::low_half(list), detail::high_half(list)}, {detail::low_half(seed), detail::high_half(seed)});
   const double u = (static_cast<double>(std::uint64_t{bits[0]} << 20 | bits[1] >> 12) + 0.5) * 0x1p-52;
   return -std::log(-std::log(u));
 }
 
-/// perturb: scores with Gumbel noise, out_i = s_i + noise * gumbel(seed, list, i, sample): what stochastic sorts and ranks are computed of, such as
-/// the stochastic form of neural_sort. The noise is a constant to the gradient.
+/// perturb: scores with Gumbel noise, out_i = s_i + noise * gumbel(seed, list, i, sample). Stochastic sorts
+/// and ranks, such as the stochastic form of neural_sort, are computed from these. The noise is a constant
+/// for the gradient.
 template <class T>
 void perturb(const strided<const T>& scores, double noise, std::uint64_t seed, std::uint64_t list, std::uint32_t sample, std::span<T> out) {
   for (std::size_t i = 0; i < out.size(); ++i)
@@ -38,14 +39,18 @@ void perturb(const strided<const T>& scores, double noise, std::uint64_t seed, s
 ///
 ///     const rankloss::stochastic<rankloss::neural_ndcg> loss{.loss = {.temperature = 1}, .noise = 0.1, .samples = 32, .seed = 7};
 ///
-/// Sorting s + G samples an order from the Plackett-Luce model of s (Yellott 1977); Bruch, Han, Bendersky, Najork: A stochastic treatment of
-/// learning to rank scoring functions, WSDM 2020; the stochastic form of NeuralNDCG, arXiv 2102.07831. allRank there takes the logarithm of
-/// scores shifted by the least of the whole batch first, so that lists depend on each other: give it such scores if that is wanted.
+/// Sorting s + G samples an order from the Plackett-Luce model of s (Yellott 1977). Bruch, Han, Bendersky,
+/// Najork: A stochastic treatment of learning to rank scoring functions, WSDM 2020; the stochastic form of
+/// NeuralNDCG, arXiv 2102.07831. In its stochastic form allRank first takes the logarithm of scores that are
+/// shifted by the smallest score of the whole batch, so that lists depend on each other; pass such scores to
+/// reproduce this.
 ///
-/// - Time: `samples` times the loss; scratch that of the loss and O(n). Differentiable: the noise does not depend on the scores.
-/// - Random numbers are Philox of (seed, number of the list in its batch, number of the item among those the mask keeps, sample): the same for
-///   any number of threads. A host changes the seed from step to step.
-/// - Lists of the same number share their noise: row l and column l of a matrix, and two terms of a weighted_sum of the same seed.
+/// - Time: `samples` times that of the loss. Scratch: that of the loss and O(n). Differentiable, because the
+///   noise does not depend on the scores.
+/// - Random numbers are Philox of (seed, number of the list in its batch, number of the item among those that
+///   the mask keeps, sample): the same for any number of threads. Change the seed from step to step.
+/// - Lists of the same number have the same noise: row l and column l of a matrix, and two terms of a
+///   weighted_sum with the same seed.
 /// - Edge cases: those of the loss. An infinite score stays infinite.
 /// @throws std::invalid_argument from `evaluate` when an option is out of its range.
 template <class Loss>
@@ -90,13 +95,13 @@ struct stochastic {
     return value / count;
   }
 
-  /// The loss, for the checks of data that are its own.
+  /// The loss, so that its own checks of the data are made.
   template <class Visit>
   void for_each_part(const Visit& visit) const {
     detail::for_each_part(loss, visit);
   }
 
-  /// Whether the list counts in reduction::mean_of_relevant, by the loss's own rule.
+  /// Whether the list counts in reduction::mean_of_relevant, by the rule of the loss.
   template <class T, class R>
   [[nodiscard]] bool has_relevance(const list<T, R>& items) const {
     return detail::has_relevance(loss, items);

@@ -16,15 +16,18 @@
 
 namespace rankloss::inline RANKLOSS_ABI {
 
-/// threads: an executor of its own threads, for hosts that have no pool to lend.
+/// threads: an executor with its own threads, for hosts without a thread pool.
 ///
-/// `run(tasks, body)` calls `body(worker, task)` once for each task in [0, tasks), `worker` in [0, workers()), and returns when all
-/// are done. The calling thread is worker 0. Which worker takes which task is left to chance; nothing in rankloss depends on it.
+/// `run(tasks, body)` calls `body(worker, task)` once for each task in [0, tasks), with `worker` in [0,
+/// workers()), and returns when all are done. The calling thread is worker 0. Which worker takes which task
+/// depends on timing; no result of rankloss depends on it.
 ///
-/// - An exception thrown by a task ends the run (tasks not yet begun are left out) and is thrown again to the caller.
-/// - `run` allocates nothing. One `run` at a time: another one, of another thread or from inside a task, is refused, and so is one of threads that
-///   have been moved from.
-/// @throws std::invalid_argument for 0 workers, std::system_error when a thread cannot be started; `run` throws std::logic_error when refused.
+/// - An exception thrown by a task ends the run: tasks that have not begun are left out, and the exception is
+///   rethrown to the caller.
+/// - `run` allocates nothing. It serves one call at a time: a second call, from another thread or from inside
+///   a task, is refused, and so is a call after the threads have been moved from.
+/// @throws std::invalid_argument for 0 workers, std::system_error when a thread cannot be started; `run`
+/// throws std::logic_error when it is refused.
 class threads {
  public:
   explicit threads(std::size_t workers) : shared_(std::make_unique<shared>()) {
@@ -33,7 +36,7 @@ class threads {
     for (std::size_t worker = 1; worker < workers; ++worker) shared_->helpers.emplace_back([state = shared_.get(), worker] { state->serve(worker); });
   }
 
-  /// 0 of threads that have been moved from.
+  /// 0 after the threads have been moved from.
   [[nodiscard]] std::size_t workers() const noexcept { return shared_ ? shared_->helpers.size() + 1 : 0; }
 
   template <class Body>

@@ -21,9 +21,9 @@
 
 namespace rankloss::inline RANKLOSS_ABI {
 
-/// Which negatives a triplet loss looks at.
+/// Which negatives a triplet loss uses.
 enum class mining {
-  hardest,  ///< the negative with the highest score alone, as in VSE++
+  hardest,  ///< only the negative with the highest score, as in VSE++
   all,      ///< every negative
 };
 
@@ -43,9 +43,9 @@ struct triplet_query {
   }
 
  private:
-  static constexpr double largest = 1e290;  // of a hinge between finite scores: no sum of these is infinite
+  static constexpr double largest = 1e290;  // of a hinge of finite scores: no sum is infinite
 
-  // Differences first: near each other they are exact, whatever all scores are shifted by.
+  // Scores are subtracted first: the difference of near scores is exact, also when all scores are shifted.
   template <class T>
   [[nodiscard]] double hinge(const T& negative, const T& positive) const noexcept {
     if (is_finite(negative) && is_finite(positive))
@@ -82,7 +82,8 @@ struct triplet_query {
     return share * sum;
   }
 
-  /// Among equally hard negatives the slope is shared equally: the mean of those that one of them alone would have.
+  /// Equally hard negatives share the slope equally: each gets the mean of the slopes that each of them would
+  /// have alone.
   template <class T, class R>
   static void share_among_hardest(const list<T, R>& items, const T& hardest, double slope, const strided<T>& gradient) {
     std::size_t tied = 0;
@@ -106,7 +107,7 @@ struct triplet_query {
       } else if (!is_minus_infinity(s)) {
         both[--back] = static_cast<std::uint32_t>(i);
       } else {
-        continue;  // masked pairs must not keep the others from being sorted
+        continue;  // masked pairs do not prevent the others from being sorted
       }
       finite = finite && is_finite(s);
     }
@@ -119,9 +120,9 @@ struct triplet_query {
     return sum / static_cast<double>(positives.size());
   }
 
-  static constexpr std::size_t few_positives = 32;  // up to about here a pass for each is faster than a sort
+  static constexpr std::size_t few_positives = 32;  // beyond about this number a sort is faster
 
-  /// Where scores are infinite.
+  /// The case of infinite scores.
   template <class T, class R>
   double one_by_one(const list<T, R>& items, std::span<const std::uint32_t> positives, std::span<const std::uint32_t> negatives,
                     const strided<T>& gradient) const {
@@ -148,7 +149,7 @@ struct triplet_query {
     constexpr std::size_t w = lane_count<Arch>;
     const std::size_t padded = (negatives.size() + w - 1) / w * w;
     const std::span<double> scores = scratch.take<double>(padded);
-    const std::span<double> active = scratch.take<double>(padded);  // positives that a negative comes too near to
+    const std::span<double> active = scratch.take<double>(padded);  // for each: positives within the margin
     for (std::size_t i = 0; i < padded; ++i) {
       scores[i] = static_cast<double>(items.scores[negatives[std::min(i, negatives.size() - 1)]]);
       active[i] = 0.0;
@@ -175,8 +176,9 @@ struct triplet_query {
     return sum_of(sum);
   }
 
-  /// With both sides in descending order the negatives that are too near to a positive are the first ones, and only ever more of them as
-  /// the positives fall. The sum of hinges moves along by terms >= 0 alone, so nothing cancels.
+  /// With both sides in descending order, the negatives within the margin of a positive are the first ones,
+  /// and there are more of them for each lower positive. The sum of hinges changes by terms >= 0 only, so
+  /// nothing cancels.
   template <class T, class R>
   double in_sorted_order(const list<T, R>& items, std::span<const std::uint32_t> positives, std::span<const std::uint32_t> negatives,
                          const strided<T>& gradient, workspace& scratch) const {
@@ -192,7 +194,7 @@ struct triplet_query {
     const double share = 1.0 / static_cast<double>(p.size());
 
     double sum = 0.0;
-    double hinges = 0.0;  // of the positive at hand
+    double hinges = 0.0;  // of the current positive
     double previous = score(p[0]);
     std::size_t near = 0;
     for (const record& positive : p) {
@@ -204,7 +206,7 @@ struct triplet_query {
       if (!gradient.empty()) gradient[positive.payload] = static_cast<T>(-share * static_cast<double>(near));
     }
     if (gradient.empty()) return sum;
-    std::size_t clear = 0;  // positives that stand clear of the negative at hand
+    std::size_t clear = 0;  // positives that are not within the margin of the current negative
     for (const record& negative : q) {
       while (clear < p.size() && !(hinge(score(negative), score(p[clear])) > 0.0)) ++clear;
       gradient[negative.payload] = static_cast<T>(share * static_cast<double>(p.size() - clear));
@@ -215,24 +217,29 @@ struct triplet_query {
 
 }  // namespace detail
 
-/// triplet: hinge loss between what matches a query and what does not, over the rows and over the columns of a similarity matrix.
+/// triplet: a hinge loss between the matches and the non-matches of a query, over the rows and over the
+/// columns of a similarity matrix.
 ///
 ///     query(s)  = mean over positives p of  max(0, margin - s_p + max_n s_n)            mining::hardest
 ///               = mean over positives p of  sum_n max(0, margin - s_p + s_n)            mining::all, n over the negatives
 ///     loss(S)   = 1/2 mean_i query(row i) + 1/2 mean_j query(column j)
 ///
-/// Under reduction::sum it is the sum over all rows and columns. Faghri et al.: VSE++: Improving Visual-Semantic Embeddings with Hard
-/// Negatives, BMVC 2018, arXiv 1707.05612, has both forms, as sums; Zhang et al. 2023, arXiv 2305.16566, take the mean.
+/// Under reduction::sum it is the sum over all rows and columns. Faghri et al.: VSE++: Improving
+/// Visual-Semantic Embeddings with Hard Negatives, BMVC 2018, arXiv 1707.05612, has both forms, as sums;
+/// Zhang et al. 2023, arXiv 2305.16566, take the mean.
 ///
-/// - Time O(n) a query of n items for the hardest negative, and for all negatives of one positive; for all negatives of P positives
-///   O(n min(P, log n)), with infinite scores O(n P). Scratch O(n). Nothing of the matrix's size is made.
+/// - Time for a query of n items: O(n) for the hardest negative, and for all negatives of one positive; O(n
+///   min(P, log n)) for all negatives of P positives, O(n P) if scores are infinite. Scratch O(n). No array
+///   of the size of the matrix is created.
 /// - Invariant under shifts of all scores of a query. Convex and piecewise linear.
-/// - A hinge between finite scores that is beyond 1e290 counts as that.
-/// - Edge cases: a query without positives or without negatives has value 0. Equally hard negatives share the slope
-///   of the hardest equally, the mean of what each alone would have. At the kink of a hinge the slope is 0. A negative of score -infinity counts as
-///   absent, which masks a pair; other infinities make a hinge 0 or infinite as the limit says, and 0 between a positive and a negative that are both
-///   +infinity.
-/// @throws std::invalid_argument from `evaluate` when the margin is out of range, or when the matrix is not square and no matches are given.
+/// - A hinge between finite scores that is beyond 1e290 counts as 1e290.
+/// - Edge cases: a query without positives or without negatives has value 0. Equally hard negatives share the
+///   slope equally: each gets the mean of the slopes that each of them would have alone. At the kink of a
+///   hinge the slope is 0. A negative of score -infinity counts as absent, so -infinity masks a pair. Other
+///   infinities make a hinge 0 or infinite, as its limit; between a positive and a negative that are both
+///   +infinity it is 0.
+/// @throws std::invalid_argument from `evaluate` when the margin is out of its range, or when the matrix is
+/// not square and no matches are given.
 struct triplet {
   double margin = 0.2;                                ///< >= 0, in units of the similarities
   rankloss::mining mine = rankloss::mining::hardest;  ///< which negatives count

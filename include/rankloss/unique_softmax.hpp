@@ -22,7 +22,7 @@
 
 namespace rankloss::inline RANKLOSS_ABI {
 
-/// unique_softmax: each item against all that are less relevant than it, by softmax.
+/// unique_softmax: the softmax loss of each item against all items that are less relevant.
 ///
 ///     p_i              = exp(s_i / t) / (exp(s_i / t) + sum_{y_j < y_i} exp(s_j / t)),  t = temperature
 ///     p_ij             = the same with s_j above, for y_j < y_i
@@ -30,18 +30,20 @@ namespace rankloss::inline RANKLOSS_ABI {
 ///     d(loss)/d(s_m)   = (sum_{y_i > y_m} w_i G(y_i) p_im - w_m G(y_m) (1 - p_m)) / t
 ///     d2(loss)/d(s_m)2 = (sum_{y_i > y_m} w_i G(y_i) p_im (1 - p_im) + w_m G(y_m) p_m (1 - p_m)) / t^2
 ///
-/// Zhu, Klabjan: Listwise learning to rank by exploring unique ratings, WSDM 2020, arXiv 2001.01828, in the form of Rax and TensorFlow Ranking,
-/// where every item stands for itself; gains as theirs, 2^y - 1.
+/// Zhu, Klabjan: Listwise learning to rank by exploring unique ratings, WSDM 2020, arXiv 2001.01828, in the
+/// form of Rax and TensorFlow Ranking, in which each item has a term of its own; gains as there, 2^y - 1.
 ///
-/// - Time: a sort by relevance and O(n), scratch O(n). Sums are taken relative to the greatest score of what is left: right for scores however
-///   far apart.
+/// - Time: a sort by relevance and O(n); scratch O(n). Sums are taken relative to the largest score that
+///   remains, so scores may be any distance apart.
 /// - Invariant under shifts of the scores; the gradient sums to 0 up to rounding. Convex.
-/// - Edge cases: a list without relevance, or with nothing below what is relevant, has loss 0 and gradient 0. A gain beyond
-///   1e290 counts as that. Infinite scores count as the type's largest finite number. A loss beyond 1e290 is that.
-/// @throws std::invalid_argument from `evaluate` when an option is out of its range or a relevance is below 0, unless by gain::table.
+/// - Edge cases: a list without relevance, or in which no item is less relevant than a relevant one, has loss
+///   0 and gradient 0. A gain beyond 1e290 counts as 1e290. Infinite scores count as the largest finite
+///   number of the type. Losses beyond 1e290 are set to 1e290.
+/// @throws std::invalid_argument from `evaluate` when an option is out of its range or a relevance is below
+/// 0, except with gain::table.
 struct unique_softmax {
   double temperature = 1.0;                           ///< 1e-15 to 1e300, in units of the scores
-  rankloss::gain gain = rankloss::gain::exponential;  ///< what a grade is worth
+  rankloss::gain gain = rankloss::gain::exponential;  ///< the gain of a grade
   std::span<const double> gain_table{};               ///< [grades] >= 0, for gain::table; other relevance is worth 0
 
   static constexpr bool has_hessian = true;
@@ -100,7 +102,7 @@ struct unique_softmax {
     return std::min(mass * value, detail::largest_term);
   }
 
-  /// Whether the list counts in reduction::mean_of_relevant: something in it is worth more than 0.
+  /// Whether the list counts in reduction::mean_of_relevant: any item has a gain above 0.
   template <class T, class R>
   [[nodiscard]] bool has_relevance(const list<T, R>& items) const noexcept {
     return detail::any_gain(items, gain, gain_table);

@@ -22,7 +22,7 @@ namespace rankloss::inline RANKLOSS_ABI {
 
 namespace detail {
 
-/// Zeroes what is written for the pairs of a matrix, and nothing between its rows.
+/// Sets to 0 the outputs of the pairs of a matrix, and nothing between its rows.
 template <class T, class R>
 void clear_pairs(const similarity_batch<T, R>& batch, const shaped<real_output>& out) {
   if (out.empty()) return;
@@ -38,29 +38,34 @@ void clear_pairs(const similarity_batch<T, R>& batch, const shaped<real_output>&
 /// One term of a weighted_sum.
 template <class Loss>
 struct weighted {
-  double weight = 1.0;  ///< any finite number; 0 leaves the term out
+  double weight = 1.0;  ///< any finite number; a term of weight 0 is left out
   Loss loss{};
 };
 template <class Loss>
 weighted(double, Loss) -> weighted<Loss>;
 
-/// weighted_sum: several losses as one.
+/// weighted_sum: the weighted sum of several losses, as one loss.
 ///
 ///     loss = sum_k weight_k loss_k
 ///
 ///     const rankloss::weighted_sum loss{rankloss::weighted{0.1, rankloss::triplet{.margin = 0.2}},
 ///                                       rankloss::weighted{0.9, rankloss::bidirectional<rankloss::sndcg>{}}};
 ///
-/// Of similarity losses it is a similarity loss, of list losses a list loss; gradient, Hessian and per_list are the weighted sums of the
-/// terms'. Zhang et al. 2023, arXiv 2305.16566, for triplet and S-NDCG.
+/// A weighted_sum of similarity losses is a similarity loss, one of list losses a list loss. Gradient,
+/// Hessian and per_list are the weighted sums of those of the terms. Zhang et al. 2023, arXiv 2305.16566, for
+/// triplet and S-NDCG.
 ///
-/// - Time of the terms together; scratch of the greediest, and O(rows + columns) for per_list or O(n) a list.
-/// - A list counts in reduction::mean_of_relevant when it does for a term; over a matrix each term takes its own mean.
-/// - Edge cases: a term of weight 0 is not run; with no other the value, the gradient and per_list are 0.
-/// @throws std::invalid_argument from `evaluate` when a weight is not finite or a term finds fault, before anything is written.
+/// - Time: the sum over the terms. Scratch: that of the term that needs most, and O(rows + columns) for
+///   per_list or O(n) for a list.
+/// - A list counts in reduction::mean_of_relevant if it does for any term. Over a matrix each term has its
+///   own mean.
+/// - Edge cases: a term of weight 0 is not computed. If there is no other, the value, the gradient and
+///   per_list are 0.
+/// @throws std::invalid_argument from `evaluate` when a weight is not finite or a term refuses its options or
+/// data, before anything is written.
 template <class... Losses>
 requires(sizeof...(Losses) > 0) struct weighted_sum {
-  std::tuple<weighted<Losses>...> terms;  ///< what is added up
+  std::tuple<weighted<Losses>...> terms;  ///< the losses with their weights
 
   weighted_sum() = default;
   weighted_sum(weighted<Losses>... given) : terms(std::move(given)...) {}
@@ -120,7 +125,7 @@ requires(sizeof...(Losses) > 0) struct weighted_sum {
     return value;
   }
 
-  /// Short lists, one a lane, where every term takes them so.
+  /// Short lists, one in each lane, if every term supports that.
   template <class T, class R>
   requires(detail::grouped_loss<Losses>&&...) void operator()(std::span<const list<T, R>> lists, std::span<const list_outputs<T>> out,
                                                               std::span<double> values, workspace& scratch) const {
@@ -131,7 +136,8 @@ requires(sizeof...(Losses) > 0) struct weighted_sum {
   static constexpr std::size_t group_size() noexcept requires(detail::grouped_loss<Losses>&&...) {
     return std::min({engine<Losses, context>::group_size()...});
   }
-  /// Where the terms disagree about the shortest lists none is grouped: what is computed of a list must not depend on its group.
+  /// If the terms disagree about the shortest lists, none is grouped: the result for a list must not depend
+  /// on its group.
   template <class T>
   requires(detail::grouped_loss<Losses>&&...) static constexpr std::size_t group_longest() noexcept {
     constexpr std::size_t shortest[] = {detail::shortest_grouped<Losses, T>()...};
@@ -143,7 +149,7 @@ requires(sizeof...(Losses) > 0) struct weighted_sum {
     return std::max({detail::shortest_grouped<Losses, T>()...});
   }
 
-  /// The terms that are not left out, for the checks of data that are theirs.
+  /// The terms that are not left out, so that their own checks of the data are made.
   template <class Visit>
   void for_each_part(const Visit& visit) const {
     for_each([&](const auto& term) {
@@ -159,12 +165,13 @@ requires(sizeof...(Losses) > 0) struct weighted_sum {
   }
 
  private:
-  /// A term's value times its weight, where that is finite held to the largest number.
+  /// The value of a term times its weight; if the value is finite, limited to the largest number.
   [[nodiscard]] static double times(double weight, double value) noexcept {
     return detail::is_finite(detail::opaque(value)) ? detail::held_as<double>(weight * value) : weight * value;
   }
 
-  /// run(loss, outputs, values) of every term, times its weight, added up in `out` and `values`.
+  /// Calls run(loss, outputs, values) for every term, and sums the results times the weights in `out` and
+  /// `values`.
   template <class T, class Lists, class Run>
   void add_up(Lists lists, std::span<const list_outputs<T>> out, std::span<double> values, workspace& scratch, Run run) const {
     const workspace::scope scope(scratch);

@@ -22,14 +22,16 @@ namespace rankloss::inline RANKLOSS_ABI {
 
 static_assert(sizeof(std::size_t) >= 8, "rankloss: sizes of 64 bits are expected; 32-bit machines are not supported");
 
-/// workspace: scratch memory that grows to what the largest list needs and then never allocates again.
+/// workspace: scratch memory that grows to the size that the largest list needs and then never allocates
+/// again.
 ///
-/// A bump allocator over a chain of blocks. `take` hands out uninitialised, 64-byte aligned memory; a `scope` gives back on
-/// its end all that was taken since its beginning. Blocks are kept until the workspace is destroyed or `clear` is called.
+/// It is a bump allocator over a chain of blocks. `take` returns uninitialised, 64-byte aligned memory. When
+/// a `scope` ends, it gives back everything that was taken since it began. Blocks are kept until the
+/// workspace is destroyed or `clear` is called.
 ///
-/// - Not for use from two threads at a time; a context holds one workspace a worker.
-/// - Under AddressSanitizer what is not taken is poisoned, and a gap of 64 bytes is left after each piece: who reads past a piece, or after its
-///   scope, is found.
+/// - Not for use by two threads at a time; a context has one workspace for each worker.
+/// - Under AddressSanitizer all memory that is not taken is poisoned, and a gap of 64 bytes follows each
+///   piece, so that an access beyond a piece, or after the end of its scope, is reported.
 class workspace {
  public:
   /// Gives back, on destruction, everything taken from the workspace after its construction.
@@ -60,7 +62,8 @@ class workspace {
     return *this;
   }
 
-  /// `count` objects of uninitialised memory. @throws std::bad_alloc when the memory to grow is not there.
+  /// `count` objects of uninitialised memory. @throws std::bad_alloc when more memory is needed and not
+  /// available.
   template <class T>
   [[nodiscard]] std::span<T> take(std::size_t count) {
     static_assert(std::is_trivially_copyable_v<T> && std::is_trivially_destructible_v<T>);
@@ -80,14 +83,14 @@ class workspace {
     return {reinterpret_cast<T*>(begin), count};
   }
 
-  /// Bytes held, in use or not.
+  /// Bytes held, whether in use or not.
   [[nodiscard]] std::size_t capacity() const noexcept {
     std::size_t total = 0;
     for (const block& b : blocks_) total += b.size;
     return total;
   }
 
-  /// Gives all memory back. Nothing may be in use.
+  /// Frees all memory. None of it may be in use.
   void clear() noexcept {
     blocks_.clear();
     block_ = used_ = 0;
@@ -119,7 +122,7 @@ class workspace {
   }
 
   void grow(std::size_t bytes) {
-    // A quarter of what is held keeps the chain short without holding much more than was asked for.
+    // Growing by a quarter keeps the chain short without holding much more than was requested.
     const std::size_t size = std::max({bytes, smallest_block, capacity() / 4 / alignment * alignment});
     auto* memory = static_cast<std::byte*>(::operator new (size, std::align_val_t{alignment}));
     blocks_.push_back({std::unique_ptr<std::byte, free_aligned>(memory), size});
@@ -129,7 +132,7 @@ class workspace {
 #endif
   }
 
-  /// What was taken from here on is no longer in use; the rest has not been.
+  /// Poisons what was taken from this position on; memory beyond the taken part is poisoned already.
   void poison_from([[maybe_unused]] std::size_t at, [[maybe_unused]] std::size_t used) noexcept {
 #if defined(RANKLOSS_ADDRESS_SANITIZER)
     for (; at <= block_ && at < blocks_.size(); ++at, used = 0) {
@@ -141,7 +144,7 @@ class workspace {
 
   std::vector<block> blocks_;
   std::size_t block_ = 0;  // the block that is being filled
-  std::size_t used_ = 0;   // bytes of it that are taken
+  std::size_t used_ = 0;   // bytes of it that are in use
 };
 
 }  // namespace rankloss::inline RANKLOSS_ABI

@@ -20,27 +20,32 @@
 
 namespace rankloss::inline RANKLOSS_ABI {
 
-/// Where xe_ndcg takes its gammas from.
+/// The source of the gammas of xe_ndcg.
 enum class gammas {
-  random,    ///< uniform in (0, 1), one an item
+  random,    ///< uniform in (0, 1), one for each item
   constant,  ///< `gamma` for every item
 };
 
-/// xe_ndcg: the cross entropy between gains lessened at random and the softmax of the scores, a convex bound of NDCG.
+/// xe_ndcg: the cross entropy between the softmax of the scores and gains that are reduced by a random
+/// amount: a convex bound of NDCG.
 ///
 ///     p              = softmax(s / temperature)
 ///     q_i            = (2^y_i - gamma_i) / sum_j (2^y_j - gamma_j),  gamma_i in [0, 1]
 ///     loss           = - sum_i q_i log p_i
 ///     d(loss)/d(s_m) = (p_m - q_m) / temperature
 ///
-/// Bruch: An alternative cross entropy loss for learning-to-rank, WWW 2021, arXiv 1911.09798. The gammas are constants to the gradient.
+/// Bruch: An alternative cross entropy loss for learning-to-rank, WWW 2021, arXiv 1911.09798. The gradient
+/// takes the gammas as constants.
 ///
-/// - Time O(n), with random gammas a quarter of a Philox block an item; scratch O(n). Otherwise as softmax_cross_entropy.
-/// - Random gammas are a function of (seed, number of the list in its batch, number of the item among those the mask keeps): the same for any
-///   number of threads. A host changes the seed from step to step. Lists of the same number share theirs, as with `stochastic`.
+/// - Time O(n), with random gammas also a quarter of a Philox block for each item; scratch O(n). Otherwise as
+///   softmax_cross_entropy.
+/// - Random gammas are a function of (seed, number of the list in its batch, number of the item among those
+///   that the mask keeps): the same for any number of threads. Change the seed from step to step. Lists of
+///   the same number have the same gammas, as with `stochastic`.
 /// - Item weights multiply 2^y_i - gamma_i. Every list counts, also one without relevance, whose target is
-///   nearly uniform; with a constant gamma of 1 it has loss 0 and gradient 0.
-/// @throws std::invalid_argument from `evaluate` when an option is out of its range or a relevance is below 0.
+///   nearly uniform; with a constant gamma of 1 such a list has loss 0 and gradient 0.
+/// @throws std::invalid_argument from `evaluate` when an option is out of its range or a relevance is below
+/// 0.
 struct xe_ndcg {
   double temperature = 1.0;                            ///< 1e-15 to 1e300, in units of the scores
   rankloss::gammas gammas = rankloss::gammas::random;  ///< drawn or given
@@ -73,11 +78,12 @@ struct xe_ndcg {
     }
     double most = 0.0;
     for (std::size_t i = 0; i < n; ++i) most = std::max(most, static_cast<double>(items.relevance[i]));
-    // Divided by 2^shift, which a sum to 1 does not show; the differences of exponents are cut where nothing is left.
+    // All terms are divided by 2^shift, which cancels because they are normalised to sum 1. Differences of
+    // exponents are cut off where nothing is left.
     const V shift(most > 100.0 ? most : 0.0);
     const auto power = [](const V& x) { return detail::exp2_minus_1(xsimd::max(x, V(-1000.0))) + V(1.0); };
     const V unit = power(-shift);
-    // With a gamma of 1 gains of very small relevance are in proportion to it.
+    // With a gamma of 1 the gains of very small relevance are proportional to it.
     const bool small = gammas == rankloss::gammas::constant && gamma == 1.0 && most < 1e-100;
     const auto target = [&](const auto& gain) {
       return detail::make_target<Arch>(items.relevance, items.weights, small, scratch, [&](std::size_t i, const V& y, double own_unit) {

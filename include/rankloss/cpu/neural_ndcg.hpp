@@ -64,7 +64,7 @@ struct neural_ndcg_engine {
     return 1.0 - sum_of(dcg) / best;
   }
 
-  /// Short lists, one a lane.
+  /// Short lists, one in each lane.
   template <class T, class R>
   static void run(const neural_ndcg& loss, std::span<const list<T, R>> lists, std::span<const list_outputs<T>> out, std::span<double> values,
                   workspace& scratch) {
@@ -118,7 +118,7 @@ struct neural_ndcg_engine {
     return loss.cutoff > 0 && position >= loss.cutoff ? 0.0 : 1.0 / std::log2(2.0 + static_cast<double>(position));
   }
 
-  /// DCG of each lane; of its derivative by the logits, the column sums and moments.
+  /// DCG of each lane, and the column sums and moments of its derivative by the logits.
   template <class T>
   static lanes<Arch> differentiate(const neural_ndcg& loss, neural_band<Arch, T>& band, bool one_list, std::span<const double> gains,
                                    std::span<const double> discounts, const sums_and_moments& d, workspace& scratch) {

@@ -25,7 +25,8 @@ namespace detail {
 struct sndcg_engine {
   using Arch = xsimd::default_arch;  // of this translation unit, as the inline namespace says
 
-  /// Longer lists are laid over all lanes or cut into cells. In double the chains of a scan lose digits where more items than this crowd.
+  /// Longer lists are spread over all lanes or cut into cells. In double, the long chains of a scan lose
+  /// digits if more items than this crowd together.
   template <class T>
   static constexpr std::size_t group_longest() noexcept {
     return sizeof(T) == 4 ? 256 : 64;
@@ -68,7 +69,7 @@ struct sndcg_engine {
     return 1.0 - sum_of(dcg) / best;
   }
 
-  /// Short lists, one a lane.
+  /// Short lists, one in each lane.
   template <class T, class R>
   static void run(const sndcg& loss, std::span<const list<T, R>> lists, std::span<const list_outputs<T>> out, std::span<double> values,
                   workspace& scratch) {
@@ -86,7 +87,7 @@ struct sndcg_engine {
     const std::span<T> gain_rows = scratch.take<T>(rows * w);
     sorted.gather(gains.data(), gain_rows.data());
 
-    // The lists' outputs are written by item, then copied to where each belongs.
+    // The outputs of the lists are written by item, and then copied to their places.
     const bool gradient = !out[0].gradient.empty();
     const bool hessian = !out[0].hessian.empty();
     const std::span<T> gradients = scratch.take<T>(gradient ? rows * w : 0);
@@ -120,7 +121,7 @@ struct sndcg_engine {
       return smooth_dcg<T, Wanted>(unsorted, loss.temperature, gains, static_cast<double>(loss.cutoff), scratch, emit);
     });
   }
-  /// run.operator()<what is wanted>(emit)
+  /// Calls run.operator()<which outputs are wanted>(emit).
   template <class T, class Run>
   static lanes<Arch> differentiate(const sndcg& loss, const sorted_rows<Arch>& rows, const lanes<Arch>& share, const list_outputs<T>& out, Run run) {
     using V = lanes<Arch>;

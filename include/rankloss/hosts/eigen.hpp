@@ -10,18 +10,21 @@
 #include <concepts>
 #include <cstddef>
 
-/// Eigen's matrices, arrays, maps and blocks in every field, where they lie: nothing is copied.
+/// Passes Eigen's matrices, arrays, maps and blocks to every field in place, without copying them.
 ///
-/// - Fields of items (scores, relevance, weights, mask, outputs of lists) take what has its items one behind the other: vectors, and matrices by
-/// rows.
-/// - Fields of a similarity_batch, and the outputs for it, take matrices of any storage order and strides: (i, j) is row i and column j of each.
-/// - Lists that are the rows or columns of a matrix or block: row_lists and column_lists of batch.hpp.
+/// - Fields of items (scores, relevance, weights, mask, outputs of lists) accept whatever has contiguous
+///   items: vectors, and row-major matrices.
+/// - Fields of a similarity_batch, and its outputs, accept matrices of any storage order and strides; (i, j)
+///   is row i and column j of each.
+/// - For lists that are the rows or columns of a matrix or block see row_lists and column_lists in batch.hpp.
 ///
 ///     Eigen::MatrixXf similarity = images * texts.transpose(), gradient(similarity.rows(), similarity.cols());
-///     rankloss::evaluate(loss, rankloss::similarity_batch<float>{.similarity = similarity}, {.gradient = gradient}, context);
+///     rankloss::evaluate(loss, rankloss::similarity_batch<float>{.similarity = similarity},
+///                        {.gradient = gradient}, context);
 ///
-/// An expression has no memory of its own, and a matrix by columns no rows to read: both are refused when they are compiled. Strides that only the
-/// run of the program knows end in a std::invalid_argument that names them.
+/// An expression has no memory of its own, and in a field of items a column-major matrix is not in the order
+/// of rows; both are compile errors. Strides that are known only at run time are a std::invalid_argument that
+/// names them.
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
 template <class Source>
@@ -74,7 +77,7 @@ struct host_matrix<Source> {
                   "row_lists where they are the lists");
   }
 
-  /// Of row_lists and column_lists.
+  /// For row_lists and column_lists.
   template <bool Columns>
   static constexpr void expect_lines() noexcept {
     static_assert(neighbours,
@@ -88,7 +91,7 @@ struct host_matrix<Source> {
   }
 };
 
-/// Those of a size known to the compiler hold their items in themselves.
+/// Matrices own their items, also those of fixed size, which are trivially destructible.
 template <class Source>
 requires std::derived_from<Source, Eigen::PlainObjectBase<Source>>
 inline constexpr bool owns_items<Source> = true;

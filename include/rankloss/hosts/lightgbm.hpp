@@ -22,8 +22,9 @@
 #include <span>
 #include <string_view>
 
-/// The ranking objectives of LightGBM, for hosts that grow trees: gradients and Hessians by the rules of LightGBM's
-/// src/objective/rank_objective.hpp (commit 7e18687), without the position bias that came later. Nothing of LightGBM is needed.
+/// The ranking objectives of LightGBM, for hosts that grow trees: gradients and Hessians by the rules of
+/// LightGBM's src/objective/rank_objective.hpp (commit 7e18687), without the position bias of later versions.
+/// LightGBM itself is not needed.
 namespace rankloss::inline RANKLOSS_ABI::lightgbm {
 
 /// Whether a normalization is applied.
@@ -32,34 +33,43 @@ enum class normalize { off, on };
 /// lambdarank: logistic losses of pairs, weighted by the change of NDCG.
 ///
 ///     loss       = Z sum over the pairs i, j with y_i > y_j:  w_ij log(1 + exp(-sigmoid (s_i - s_j)))
-///     gradient_i = that loss's slope, w and Z held constant
-///     hessian_i  = that loss's second derivative, w and Z held constant
+///     gradient_i = derivative of that loss with w and Z held constant
+///     hessian_i  = its second derivative with w and Z held constant
 ///     w_ij       = |G_i - G_j| |1/D(r_i) - 1/D(r_j)| / ideal DCG@truncation_level / (0.01 + |s_i - s_j|)
 ///     Z          = log2(1 + L) / L,  L the sum of |gradient| over both items of all pairs
 ///
-/// Pairs are those with one of the first `truncation_level` items by score; D(r) = log2(1 + r). `norm = off` is w without the last division and
-/// Z = 1; that division is left out also where all scores of a list are equal.
+/// Pairs are those with one of the first `truncation_level` items by score; D(r) = log2(1 + r). With
+/// `norm = off`, w is not divided by 0.01 + |s_i - s_j|, and Z is 1. That division is also left out if all
+/// scores of a list are equal.
 ///
 ///     const rankloss::lightgbm::lambdarank loss{.truncation_level = 10};
 ///
-/// Burges: From RankNet to LambdaRank to LambdaMART: an overview, MSR-TR-2010-82; the rest is LightGBM's.
+/// Burges: From RankNet to LambdaRank to LambdaMART: an overview, MSR-TR-2010-82; the other rules are
+/// LightGBM's.
 ///
-/// - Not the slope of a value: w and Z move with the scores. The value is the loss above, for a log.
-/// - LightGBM sums over lists: `reduction::sum`. Its weights of items are `item_weights`: they multiply what is written of their items.
-/// - The sigmoid is exact: LightGBM reads it from a table of 2^20 steps of |sigmoid d| up to 25, and takes the last step beyond. L is not lost
-///   beside 1. Lists may have more than LightGBM's 10000 items.
-/// - A pair counts by the size of its change also where gain_table falls; LightGBM would turn its sign.
-/// - Discounts divide, as on LightGBM's CPU; its CUDA kernel multiplies with log2(1 + r) (src/objective/cuda/cuda_rank_objective.cu, 20996c9).
-/// - Pair by pair: time O(k n) after a sort, k the truncation level; scratch O(n). Equal scores in the order of the items, as
-///   LightGBM puts them: items that are alike have the gradients of their places.
-/// - Invariant under shifts of all scores; without item weights the gradient of a list sums to 0 up to rounding. The Hessian is never negative.
-/// - Edge cases: a list without pairs, or without gain, 0. An item of score -infinity takes no part in pairs, but in the ideal DCG;
-///   one such item does not count for whether all scores are equal, more do. Other infinite scores count as the largest finite numbers.
-/// @throws std::invalid_argument from `evaluate` when an option is out of its range or a relevance has no gain.
+/// - The gradient is not the derivative of a value, because w and Z depend on the scores. The value is the
+///   loss above, for logging.
+/// - LightGBM sums over lists: use `reduction::sum`. Its weights of items are `item_weights`: they multiply
+///   the outputs of their items.
+/// - The sigmoid is exact. LightGBM reads it from a table of 2^20 steps of |sigmoid d| up to 25, and uses the
+///   last step beyond. 1 + L keeps the digits of a small L. Lists may have more than LightGBM's 10000 items.
+/// - The weight of a pair is the magnitude of its change, also where gain_table decreases; LightGBM would
+///   change its sign there.
+/// - Discounts divide, as on LightGBM's CPU; its CUDA kernel multiplies with log2(1 + r)
+///   (src/objective/cuda/cuda_rank_objective.cu, 20996c9).
+/// - Computed pair by pair: time O(k n) after a sort, with k the truncation level; scratch O(n). Equal scores
+///   are in the order of the items, as in LightGBM, so alike items have the gradients of their places.
+/// - Invariant under shifts of all scores; without item weights the gradient of a list sums to 0 up to
+///   rounding. The Hessian is never negative.
+/// - Edge cases: for a list without pairs, or without gain, everything is 0. An item of score -infinity has
+///   no pairs but counts in the ideal DCG. For the question whether all scores are equal, one such item is
+///   ignored, and several are not. Other infinite scores count as the largest finite numbers.
+/// @throws std::invalid_argument from `evaluate` when an option is out of its range or a relevance has no
+/// gain.
 struct lambdarank {
-  double sigmoid = 1.0;                               ///< 1e-15 to 1e15, times the scores
+  double sigmoid = 1.0;                               ///< 1e-15 to 1e15, factor on the scores
   std::size_t truncation_level = 30;                  ///< k of pairs and of the ideal DCG; 0: the whole list
-  rankloss::gain gain = rankloss::gain::exponential;  ///< what a grade is worth; exponential: grades 0 to 30
+  rankloss::gain gain = rankloss::gain::exponential;  ///< the gain of a grade; exponential: grades 0 to 30
   std::span<const double> gain_table{};               ///< [grades] >= 0, for gain::table: LightGBM's `label_gain`
   normalize norm = normalize::on;                     ///< `lambdarank_norm`
 
@@ -98,33 +108,38 @@ struct lambdarank {
     return sums.write(items, out, norm == normalize::on ? sums.list_norm() : 1.0);
   }
 
-  /// Whether the list counts in reduction::mean_of_relevant: it has a pair.
+  /// Whether the list counts in reduction::mean_of_relevant: whether it has a pair.
   template <class T, class R>
   [[nodiscard]] bool has_relevance(const list<T, R>& items) const noexcept {
     return rankloss::detail::has_pair(items);
   }
 };
 
-/// rank_xendcg: cross-entropy between the softmax of the scores and a random distribution by relevance.
+/// rank_xendcg: the cross-entropy between the softmax of the scores and a random distribution by relevance.
 ///
 ///     loss       = -sum_i p_i log rho_i,   p_i = phi_i / sum phi,   phi_i = 2^y_i - gamma_i,   rho = softmax(s)
 ///     gradient_i = a_i + b_i + c_i
-///     a_i        = rho_i - p_i                                       the loss's slope
+///     a_i        = rho_i - p_i                                       the derivative of the loss
 ///     b_i        = rho_i sum_{j != i} a_j / (1 - rho_j)
 ///     c_i        = rho_i sum_{j != i} b_j / (1 - rho_j)
 ///     hessian_i  = rho_i (1 - rho_i)
 ///
 ///     const rankloss::lightgbm::rank_xendcg loss{.seed = round};
 ///
-/// Bruch: An alternative cross entropy loss for learning-to-rank, WWW 2021, arXiv 1911.09798; the terms b and c are LightGBM's.
+/// Bruch: An alternative cross entropy loss for learning-to-rank, WWW 2021, arXiv 1911.09798; the terms b and
+/// c are LightGBM's.
 ///
-/// - Not the slope of the value, whose slope a is; the value is the loss above, for a log.
-/// - LightGBM sums over lists: `reduction::sum`. Its weights of items are `item_weights`: they multiply what is written of their items.
-/// - gamma in (0, 1) is Philox of (seed, number of the list, number of the item), not LightGBM's generator, which goes on from round to round:
-///   change the seed with the round.
-/// - 1 - rho_i of the greatest score is a sum over the others, and b and c are taken in the limit where it vanishes; LightGBM divides by it.
+/// - The gradient is not the derivative of the value; that derivative is a. The value is the loss above, for
+///   logging.
+/// - LightGBM sums over lists: use `reduction::sum`. Its weights of items are `item_weights`: they multiply
+///   the outputs of their items.
+/// - gamma in (0, 1) is Philox of (seed, number of the list, number of the item). LightGBM's generator
+///   continues from round to round instead, so change the seed with the round.
+/// - 1 - rho_i of the largest score is computed as a sum over the others, and b and c are taken in the limit
+///   where it vanishes; LightGBM divides by it.
 /// - Time and scratch O(n). Invariant under shifts of all scores.
-/// - Edge cases: a list of one item, 0. Infinite scores count as the largest finite numbers; a value beyond the largest double is that.
+/// - Edge cases: for a list of one item everything is 0. Infinite scores count as the largest finite numbers;
+///   a value beyond the largest double is set to it.
 /// @throws std::invalid_argument from `evaluate` when a relevance is out of its range.
 struct rank_xendcg {
   std::uint64_t seed = 0;  ///< of gamma
@@ -163,12 +178,12 @@ struct rank_xendcg {
     double others = 0.0;
     for (std::size_t i = 0; i < n; ++i) others += share[i] = i == top ? 0.0 : std::exp(score(i) - second);
     const double gap = std::exp(second - score(top));
-    const double inverse = 1.0 / (1.0 + others * gap);  // rho of the greatest
-    const double rest = others * gap * inverse;         // 1 less that
+    const double inverse = 1.0 / (1.0 + others * gap);  // rho of the largest score
+    const double rest = others * gap * inverse;         // 1 minus that
     const auto rho = [&](std::size_t i) { return i == top ? inverse : share[i] * gap * inverse; };
     const auto outside = [&](std::size_t i) { return i == top ? rest : 1.0 - rho(i); };
 
-    // rho_j / (1 - rho_top) is j's share among the others, however far the greatest is above them.
+    // rho_j / (1 - rho_top) is the share of j among the others, however far the largest score is above them.
     const double top_a = inverse - p[top];
     double sum = 0.0;
     for (std::size_t i = 0; i < n; ++i) {

@@ -25,13 +25,13 @@
 
 namespace rankloss::inline RANKLOSS_ABI {
 
-/// How the features of the items are laid out.
+/// The layout of the features.
 enum class svmlight_form {
   dense,   ///< a matrix; a feature that a line does not name is 0
-  sparse,  ///< the named features alone, item after item (CSR)
+  sparse,  ///< only the named features, item after item (CSR)
 };
 
-/// What becomes of a feature that the type of the features cannot hold.
+/// How a feature that its type cannot hold is handled.
 enum class svmlight_overflow {
   refused,  ///< an error that names it
   clipped,  ///< the largest number of the type, with the feature's sign
@@ -39,15 +39,16 @@ enum class svmlight_overflow {
 
 struct svmlight_options {
   svmlight_form form = svmlight_form::dense;                ///< the layout of the features
-  std::size_t first_feature = 1;                            ///< 0 or 1: the index in the text of the first column
-  std::size_t feature_count = 0;                            ///< columns; a greater index is an error; 0: as many as the text names
-  std::size_t dense_limit = std::size_t{1} << 30;           ///< values that the dense form may have: one mistyped index would fill the memory
-  bool comments = false;                                    ///< keep what stands behind '#'
-  std::optional<double> missing = std::nullopt;             ///< what a missing feature becomes, a number or NaN; none: a missing feature is an error
+  std::size_t first_feature = 1;                            ///< 0 or 1: index of the first column
+  std::size_t feature_count = 0;                            ///< columns; 0: as many as the text has
+  std::size_t dense_limit = std::size_t{1} << 30;           ///< largest number of values of the dense form
+  bool comments = false;                                    ///< keep the text behind '#'
+  std::optional<double> missing = std::nullopt;             ///< value of missing features; none: an error
   svmlight_overflow overflow = svmlight_overflow::refused;  ///< features beyond the range of their type
 };
 
-/// basic_svmlight_data: queries and their items as an SVMlight or LETOR file lists them; `relevance` and `offsets` are a list_batch's.
+/// basic_svmlight_data: the queries and items of an SVMlight or LETOR file. `relevance` and `offsets` fit a
+/// list_batch.
 template <class Feature>
 struct basic_svmlight_data {
   std::vector<Feature> features;       ///< dense: [items, feature_count]; sparse: [values]
@@ -55,12 +56,12 @@ struct basic_svmlight_data {
   std::vector<std::size_t> rows;       ///< sparse: [items + 1] item i has the values rows[i] to rows[i + 1]; dense: empty
   std::size_t feature_count = 0;       ///< columns
   std::vector<float> relevance;        ///< [items] finite
-  std::vector<std::int64_t> queries;   ///< [lists] the numbers behind "qid:"; empty when the text has none
+  std::vector<std::int64_t> queries;   ///< [lists] the numbers behind "qid:"; empty if there are none
   std::vector<std::size_t> offsets;    ///< [lists + 1] list q is the items offsets[q] to offsets[q + 1]; never empty
   std::vector<std::string> comments;   ///< [items] without '#' and the blanks around; empty unless asked for
 
-  /// The mask of a list_batch that leaves out the items of relevance < 0: sets with items that nobody judged mark them so, as LETOR's MQ2007-semi
-  /// does by -1. [items] 1 where the relevance is at least 0, else 0.
+  /// The mask of a list_batch that leaves out the items of relevance < 0, by which data sets mark items that
+  /// nobody judged; LETOR's MQ2007-semi uses -1. [items] 1 where the relevance is at least 0, else 0.
   [[nodiscard]] std::vector<std::uint8_t> judged() const {
     std::vector<std::uint8_t> mask(relevance.size());
     for (std::size_t i = 0; i < mask.size(); ++i) mask[i] = relevance[i] >= 0.0f ? 1 : 0;
@@ -68,13 +69,13 @@ struct basic_svmlight_data {
   }
 };
 
-/// svmlight_data: features as float, which is what trainers take.
+/// svmlight_data: features as float, the type that trainers use.
 using svmlight_data = basic_svmlight_data<float>;
 
 namespace detail {
 
-/// Whether a token stands for a missing value: it is empty, or nan, na, n/a, null, none or ? in letters of any case. A sign before nan and
-/// something in parentheses behind it, as C libraries print, change nothing.
+/// Whether a token stands for a missing value: it is empty, or nan, na, n/a, null, none or ? in letters of
+/// any case. nan may have a sign, and text in parentheses behind it, as C libraries print it.
 [[nodiscard]] inline bool stands_for_missing(std::string_view token) noexcept {
   const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; };
   const auto begins = [&](std::string_view word) {
@@ -86,27 +87,28 @@ namespace detail {
   return begins("nan") && (token.size() == 3 || (token[3] == '(' && token.ends_with(')')));
 }
 
-/// A matrix of which neither height nor width is known while it is filled row by row.
+/// A matrix that is filled row by row, while neither its height nor its width is known.
 template <class Feature>
 class growing_matrix {
  public:
-  /// `fixed` columns, or 0: as many as come; room is made for `lines` rows up to `likely` values.
+  /// `fixed` columns, or 0: as many as are set. Memory is reserved for `lines` rows and up to `likely`
+  /// values.
   growing_matrix(std::size_t fixed, std::size_t limit, std::size_t lines, std::size_t likely) noexcept
       : width_(fixed), stride_(fixed), limit_(limit), lines_(lines), likely_(likely) {}
 
-  /// Adds a row of zeros; false: there is no room.
+  /// Adds a row of zeros; returns false if there is no room.
   [[nodiscard]] bool add_row() {
     if (stride_ > 0 && rows_ + 1 > limit_ / stride_) {
       if (width_ == 0 || rows_ + 1 > limit_ / width_) return false;
       set_stride(width_);
     }
     ++rows_;
-    if (rows_ <= 2) reserve();  // the first row told how wide they are
+    if (rows_ <= 2) reserve();  // the first row shows the width
     values_.resize(rows_ * stride_);
     return true;
   }
 
-  /// Sets a value of the last row; false: there is no room.
+  /// Sets a value of the last row; returns false if there is no room.
   [[nodiscard]] bool set(std::size_t column, Feature value) {
     if (column >= width_) {
       if (column >= stride_ && !widen(column + 1)) return false;
@@ -127,7 +129,8 @@ class growing_matrix {
  private:
   void reserve() { values_.reserve(std::min({lines_ * stride_, limit_, likely_})); }
 
-  /// Several rows are moved for more than one column at a time, so that ever wider rows cost O(their values).
+  /// Moving several rows makes room for more than one column, so that rows of growing width cost O(their
+  /// values).
   [[nodiscard]] bool widen(std::size_t width) {
     if (width > limit_ / rows_) return false;
     const std::size_t spare = rows_ > 1 ? stride_ / 2 : 0;
@@ -248,7 +251,7 @@ class svmlight_reader {
   void read_features(const char* p, const char* end) {
     const bool dense = options_.form == svmlight_form::dense;
     if (dense && !matrix_.add_row()) fail_dense(matrix_.width());
-    std::uint64_t next = options_.first_feature;  // the least index that may follow
+    std::uint64_t next = options_.first_feature;  // the smallest index that may follow
     for (; p != end; p = skip_blanks(p, end)) {
       const char* const token = p;
       std::uint64_t index = 0;
@@ -324,36 +327,41 @@ class svmlight_reader {
   text_lines lines_;
   const svmlight_options& options_;
   std::string_view name_;
-  std::size_t count_;  // lines, at most
+  std::size_t count_;  // largest number of lines
   growing_matrix<Feature> matrix_;
   std::size_t width_ = 0;  // sparse: columns named so far
   std::size_t first_line_ = 0;
   std::size_t last_line_ = 0;
-  std::unordered_map<std::int64_t, std::size_t> last_lines_;  // of the lists that have ended
+  std::unordered_map<std::int64_t, std::size_t> last_lines_;  // for lists that have ended
 };
 
 }  // namespace detail
 
-/// parse_svmlight: reads the text of an SVMlight or LETOR file, one item a line:
+/// parse_svmlight: reads the text of an SVMlight or LETOR file, with one item in each line:
 ///
 ///     RELEVANCE [qid:QUERY] INDEX:VALUE INDEX:VALUE ... # COMMENT
 ///
 /// Joachims: SVMlight, 1999; Qin et al.: LETOR, Information Retrieval 13 (2010).
 ///
-/// - Consecutive lines of the same qid are one list; a qid that comes again later is an error. Without any qid all items are one list.
-/// - Indices rise within a line. Numbers are decimal, with an exponent and a sign if they like; each becomes the nearest double, and that the
-///   nearest Feature. Infinity is an error.
-/// - A number that is beyond the range of Feature is an error, or clipped (`overflow`). The relevance is a float in any case.
-/// - A feature without a value is missing, and so is one with nan, NA, N/A, null, none or ? in letters of any case: an error, or what `missing`
-///   says. A feature that a line does not name is not missing: it is 0.
-/// - Blank lines and those of a comment alone are no items. Lines end in LF, CRLF or CR, the last one as it likes. A byte
-///   order mark of UTF-8 is skipped.
-/// - Time O(bytes). Memory: the result, and a dense one is moved where later lines are wider than the first. Allocates for lists, not for
-///   lines, but for their comments.
+/// - Consecutive lines of the same qid are one list; a qid that appears again later is an error. Without any
+///   qid all items are one list.
+/// - Indices increase within a line, and an index beyond `feature_count` is an error. Numbers are decimal,
+///   optionally with sign and exponent; each becomes the nearest double, and that the nearest Feature.
+///   Infinity is an error.
+/// - A number beyond the range of Feature is an error, or clipped (`overflow`). The relevance is a float in
+///   any case.
+/// - A feature is missing if its value is empty, or nan, NA, N/A, null, none or ? in letters of any case.
+///   That is an error, unless `missing` gives its value, a number or NaN. A feature that a line does not name
+///   is not missing: it is 0.
+/// - Blank lines and lines with only a comment are not items. Lines end in LF, CRLF or CR; the last line need
+///   not. A UTF-8 byte order mark is skipped.
+/// - `dense_limit` limits the values of the dense form, because one mistyped index would fill the memory.
+/// - Time O(bytes). Memory: the result; a dense one is moved if later lines are wider than the first.
+///   Allocates for lists, and for lines only if they have comments that are kept.
 /// @tparam Feature the type of the features: float or double.
-/// @throws std::runtime_error "NAME:LINE: field: what came, expected what" at the first line that does not fit, and "NAME: what came, expected
-/// what" of a text that is compressed, UTF-16 or UTF-32; std::invalid_argument naming the option that is out of its range. Nothing half-read is
-/// returned.
+/// @throws std::runtime_error "NAME:LINE: field: what was found, expected what" at the first line that cannot
+/// be read, and "NAME: what was found, expected what" for a text that is compressed, UTF-16 or UTF-32;
+/// std::invalid_argument naming an option that is out of its range. No partial result is returned.
 template <class Feature = float>
 requires(std::same_as<Feature, float> || std::same_as<Feature, double>)
     [[nodiscard]] basic_svmlight_data<Feature> parse_svmlight(std::string_view text, const svmlight_options& options = {},
@@ -367,7 +375,7 @@ requires(std::same_as<Feature, float> || std::same_as<Feature, double>)
   return detail::svmlight_reader<Feature>(text, options, name).run();
 }
 
-/// read_svmlight: parse_svmlight of a file, which is held in memory as a whole while it is read.
+/// read_svmlight: parse_svmlight for a file, which is held in memory as a whole while it is read.
 /// @throws as parse_svmlight; std::runtime_error naming a file that cannot be read.
 template <class Feature = float>
 requires(std::same_as<Feature, float> || std::same_as<Feature, double>)

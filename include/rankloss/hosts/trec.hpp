@@ -27,7 +27,7 @@
 
 namespace rankloss::inline RANKLOSS_ABI {
 
-/// trec_names: strings one after the other in one piece of memory.
+/// trec_names: strings stored one after the other in one block of memory.
 class trec_names {
  public:
   [[nodiscard]] std::size_t size() const noexcept { return ends_.size(); }
@@ -51,89 +51,94 @@ class trec_names {
   std::vector<std::size_t> ends_;
 };
 
-/// What a judgement may be: a grade as trec_eval reads it, or a real number.
+/// The types of a judgement: a grade, as in trec_eval, or a real number.
 template <class Relevance>
 concept trec_relevance = std::same_as<Relevance, std::int32_t> || std::same_as<Relevance, float> || std::same_as<Relevance, double>;
 
-/// trec_qrels: which documents were judged for which topics. Topics in the order of their first lines, documents in that of their lines.
-/// basic_trec_qrels<double> holds real-valued judgements.
+/// trec_qrels: which documents were judged for which topics. Topics are in the order of their first lines,
+/// documents in that of their lines. basic_trec_qrels<double> holds real-valued judgements.
 template <trec_relevance Relevance>
 struct basic_trec_qrels {
   trec_names topics;                    ///< [topics]
-  std::vector<std::size_t> offsets{0};  ///< [topics + 1] topic t has the judgements offsets[t] to offsets[t + 1]
+  std::vector<std::size_t> offsets{0};  ///< [topics + 1] topic t: judgements offsets[t] to offsets[t + 1]
   trec_names documents;                 ///< [judgements]
-  std::vector<Relevance> relevance;     ///< [judgements] as the file has it; below 0, which says that there is no judgement, too
+  std::vector<Relevance> relevance;     ///< [judgements] as in the file; below 0: not judged
 };
 using trec_qrels = basic_trec_qrels<std::int32_t>;
 
-/// trec_run: which documents a system retrieved for which topics. Topics in the order of their first lines, documents in that of their lines.
+/// trec_run: which documents a system retrieved for which topics. Topics are in the order of their first
+/// lines, documents in that of their lines.
 struct trec_run {
   trec_names topics;                    ///< [topics]
-  std::vector<std::size_t> offsets{0};  ///< [topics + 1] topic t has the documents offsets[t] to offsets[t + 1]
+  std::vector<std::size_t> offsets{0};  ///< [topics + 1] topic t: documents offsets[t] to offsets[t + 1]
   trec_names documents;                 ///< [retrieved]
   std::vector<double> scores;           ///< [retrieved] finite
-  std::vector<std::int64_t> ranks;      ///< [retrieved] the column of that name; -1 where that is no whole number >= 0
+  std::vector<std::int64_t> ranks;      ///< [retrieved] the rank column; -1: no whole number >= 0
   std::string tag;                      ///< the last column of the first line
 };
 
-/// What becomes of a document that a file has again for the same topic.
+/// How a document is handled that a file names twice for the same topic.
 enum class trec_repeats {
-  refused,            ///< it is an error
-  identical_dropped,  ///< the first counts, the others are dropped; another relevance or another score is an error still
+  refused,            ///< an error
+  identical_dropped,  ///< the first counts; another relevance or score is still an error
 };
 
 /// How a file is read.
 struct trec_read_options {
-  trec_repeats repeats = trec_repeats::refused;  ///< documents that come again
+  trec_repeats repeats = trec_repeats::refused;  ///< documents that appear again
 };
 
-/// What becomes of documents of equal score.
+/// The order of documents of equal score.
 enum class trec_ties {
-  expected,  ///< scores stay as they are: metrics give the expectation over the random order of equal ones
-  by_name,   ///< scores become places, those that are equal as floats in descending order of their names as bytes: what trec_eval up to 9 and
-             ///< pytrec_eval compute; trec_eval 10 compares doubles
-  by_rank,   ///< scores become places, equal ones in ascending order of the file's ranks, of equal ranks in that of their lines
+  expected,  ///< scores are unchanged; metrics give expectations over the random order
+  by_name,   ///< scores become places; those equal as floats by descending name, as bytes
+  by_rank,   ///< scores become places; equal ones by the ranks of the file, then by line
 };
 
-/// What becomes of judged documents that the run does not retrieve.
+/// How judged documents are handled that the run does not retrieve.
 enum class trec_missing {
-  appended,  ///< they stand last in their topic's list, as missed: they count, and have no rank
-  left_out,  ///< they are not there: a metric is one of what was retrieved
+  appended,  ///< last in their list, as missed items: they count and have no rank
+  left_out,  ///< left out: metrics are of the retrieved documents only
 };
 
-/// Which topics are lists.
+/// Which topics become lists.
 enum class trec_topics {
-  of_both,   ///< those of the qrels that the run answers, as trec_eval without -c
-  of_qrels,  ///< all of the qrels, as trec_eval -c: one without an answer has nothing retrieved, and counts as 0
+  of_both,   ///< topics of the qrels that the run answers, as trec_eval without -c
+  of_qrels,  ///< all topics of the qrels, as trec_eval -c; without an answer they count as 0
 };
 
-/// How a run and its judgements become lists.
+/// How a run and its judgements become lists. trec_ties::by_name is the order of trec_eval up to version 9
+/// and of pytrec_eval; trec_eval 10 compares doubles.
+///
+/// `judged_only` is trec_eval -J. `relevance_level` is trec_eval -l for measures that count relevant
+/// documents.
 struct trec_join_options {
   trec_ties ties = trec_ties::expected;           ///< equal scores
   trec_missing missing = trec_missing::appended;  ///< judged documents that were not retrieved
   trec_topics topics = trec_topics::of_both;      ///< topics that were not answered
-  std::int32_t unjudged = 0;                      ///< >= 0, the relevance of documents that were retrieved and not judged
-  bool judged_only = false;                       ///< documents that were retrieved and not judged are left out, as by trec_eval -J
-  double relevance_level = 0.0;                   ///< >= 0, finite; judgements below it become 0: trec_eval -l for what counts relevant documents
+  std::int32_t unjudged = 0;                      ///< >= 0, of retrieved documents without judgement
+  bool judged_only = false;                       ///< leave out retrieved documents without judgement
+  double relevance_level = 0.0;                   ///< >= 0, finite; judgements below it become 0
 };
 
-/// trec_lists: a run with its relevance, as metrics take it. Topics are in the order of the qrels; a list is in descending order of scores,
-/// equal ones in descending order of names, or as trec_ties says; what was missed comes last.
+/// trec_lists: a run with its relevance, in the form that metrics take. Topics are in the order of the qrels.
+/// A list is in descending order of scores, with equal scores in descending order of names, or as trec_ties
+/// says; missed documents are last.
 template <trec_relevance Relevance>
 struct basic_trec_lists {
   trec_names topics;                    ///< [lists]
-  std::vector<std::size_t> offsets{0};  ///< [lists + 1] topic t is the items offsets[t] to offsets[t + 1]
-  std::vector<double> scores;           ///< [items] of missed ones the lowest double, which nothing reads
-  std::vector<Relevance> relevance;     ///< [items] >= 0; what the qrels have below 0 is 0
-  std::vector<float> weights;           ///< [items] 1; 0 for documents without judgement whose relevance is 0: they take places, and are not judged
-  std::vector<unsigned char> missed;    ///< [items] 1 for what was not retrieved; empty where that is left out
-  std::vector<std::size_t> retrieved;   ///< [lists] the first so many items of a list were retrieved
-  std::vector<std::size_t> relevant;    ///< [lists] documents of relevance > 0, retrieved or not
-  std::size_t depth = 1;                ///< no list has more documents retrieved, or relevant: a metric with this cutoff sees them all
-  std::size_t unjudged_topics = 0;      ///< topics of the run that the qrels lack: they are not among the lists
-  std::size_t unanswered_topics = 0;    ///< topics of the qrels that the run lacks
+  std::vector<std::size_t> offsets{0};  ///< [lists + 1] list t: items offsets[t] to offsets[t + 1]
+  std::vector<double> scores;           ///< [items] for missed ones the lowest double, which is not read
+  std::vector<Relevance> relevance;     ///< [items] >= 0; judgements below 0 become 0
+  std::vector<float> weights;           ///< [items] 1; 0: not judged, and of relevance 0
+  std::vector<unsigned char> missed;    ///< [items] 1: not retrieved; empty if those are left out
+  std::vector<std::size_t> retrieved;   ///< [lists] number of retrieved documents, which are first
+  std::vector<std::size_t> relevant;    ///< [lists] number of documents of relevance > 0, retrieved or not
+  std::size_t depth = 1;                ///< cutoff that covers all retrieved and all relevant documents
+  std::size_t unjudged_topics = 0;      ///< topics of the run without judgements, which are not lists
+  std::size_t unanswered_topics = 0;    ///< topics of the qrels that the run does not answer
 
-  /// The lists as `evaluate` takes them; a view of this object.
+  /// The lists in the form that `evaluate` takes; a view of this object.
   [[nodiscard]] list_batch<double, Relevance> batch() const RANKLOSS_LIFETIMEBOUND {
     return {.scores = scores, .relevance = relevance, .offsets = offsets, .item_weights = weights, .missed = missed};
   }
@@ -142,7 +147,7 @@ using trec_lists = basic_trec_lists<std::int32_t>;
 
 namespace detail {
 
-/// A line of a file, while its topic is not yet grouped.
+/// A line of a file, before lines are grouped by topic.
 template <class Value>
 struct trec_line {
   std::size_t topic;
@@ -159,11 +164,11 @@ struct hashed_name {
 
 [[nodiscard]] inline std::size_t hash_of(std::string_view name) noexcept { return std::hash<std::string_view>{}(name); }
 
-/// Numbers of names in the order of their first coming.
+/// Numbers the names in the order of their first appearance.
 class name_numbers {
  public:
   std::size_t operator()(std::string_view name) {
-    if (last_ < names_.size() && names_[last_] == name) return last_;  // lines of a topic mostly stand together
+    if (last_ < names_.size() && names_[last_] == name) return last_;  // most lines of a topic are together
     last_ = numbers_.try_emplace(name, names_.size()).first->second;
     if (last_ == names_.size()) names_.push_back(name);
     return last_;
@@ -176,12 +181,12 @@ class name_numbers {
   std::size_t last_ = 0;
 };
 
-/// Which columns a file has.
+/// The columns of a file.
 struct trec_columns {
   std::size_t count;
-  std::size_t document;  ///< the topic is the first
+  std::size_t document;  ///< column of the document; the first is the topic
   std::string_view names;
-  bool header = false;  ///< whether the first line is that of the names
+  bool header = false;  ///< whether the first line has the names
 };
 
 inline constexpr trec_columns qrels_columns{4, 2, "topic iteration document relevance"};
@@ -189,7 +194,7 @@ inline constexpr trec_columns beir_columns{3, 1, "query-id corpus-id score", tru
 inline constexpr trec_columns run_columns{6, 2, "topic Q0 document rank score tag"};
 inline constexpr std::size_t most_columns = 6;
 
-/// The tokens of a line; those beyond the most that a file has are counted only.
+/// The tokens of a line; those beyond the largest number of columns are only counted.
 struct trec_tokens {
   explicit trec_tokens(std::string_view line) noexcept {
     const char* const end = line.data() + line.size();
@@ -205,7 +210,7 @@ struct trec_tokens {
   std::size_t count = 0;
 };
 
-/// Whether the first line that is not blank names BEIR's columns.
+/// Whether the first line that is not blank has BEIR's column names.
 [[nodiscard]] inline bool has_beir_header(std::string_view text, std::string_view name) {
   for (text_lines lines(text, name); lines.next();) {
     const trec_tokens tokens(lines.line());
@@ -214,8 +219,8 @@ struct trec_tokens {
   return false;
 }
 
-/// Reads lines of tokens; value(tokens, line number) is what the line says of its document in its topic. `out` receives topics, offsets and
-/// documents; returned are the lines in that order.
+/// Reads lines of tokens; value(tokens, line number) returns what the line says of its document. `out`
+/// receives topics, offsets and documents; the lines are returned in that order.
 template <class Value, class Read, class Out>
 std::vector<trec_line<Value>> read_trec_lines(std::string_view text, std::string_view name, const trec_columns& columns, trec_repeats repeats,
                                               std::string_view value_name, Read value, Out& out) {
@@ -235,11 +240,12 @@ std::vector<trec_line<Value>> read_trec_lines(std::string_view text, std::string
     bytes += document.size();
   }
 
-  // By the line where topics are equal. Not std::stable_sort, of which Clang says that libstdc++ 12 has it by way of deprecated functions.
+  // Ordered by line within a topic. Not std::stable_sort, because Clang warns that libstdc++ 12 implements it
+  // with deprecated functions.
   const auto before = [](const auto& a, const auto& b) { return a.topic != b.topic ? a.topic < b.topic : a.number < b.number; };
   if (!std::is_sorted(all.begin(), all.end(), before)) std::sort(all.begin(), all.end(), before);
 
-  // Documents that come again in their topic.
+  // Documents that appear again in their topic.
   std::vector<char> dropped(all.size(), 0);
   std::vector<hashed_name> names;
   for (std::size_t begin = 0, end = 0; begin < all.size(); begin = end) {
@@ -275,7 +281,7 @@ std::vector<trec_line<Value>> read_trec_lines(std::string_view text, std::string
   return all;
 }
 
-/// A decimal number in a field that is called `field`.
+/// A decimal number in the field named `field`.
 template <class T>
 [[nodiscard]] T read_trec_number(std::string_view token, std::string_view field, std::string_view name, std::size_t number) {
   const char* const end = token.data() + token.size();
@@ -285,7 +291,7 @@ template <class T>
   return static_cast<T>(value);
 }
 
-/// The judgements of one topic, to be found by name.
+/// The judgements of one topic, searchable by name.
 template <class Relevance>
 class judged_documents {
  public:
@@ -295,7 +301,7 @@ class judged_documents {
     std::sort(names_.begin(), names_.end());
   }
 
-  /// Number of the document's judgement; none: how many there are.
+  /// Index of the document's judgement; if there is none, the number of judgements.
   [[nodiscard]] std::size_t find(std::string_view document) const {
     const std::size_t hash = hash_of(document);
     for (auto at = std::lower_bound(names_.begin(), names_.end(), hashed_name{hash, 0}); at != names_.end() && at->hash == hash; ++at)
@@ -308,7 +314,7 @@ class judged_documents {
   std::vector<hashed_name>& names_;
 };
 
-/// What a line of a run says of its document; the rank does not make another of it.
+/// What a line of a run says of its document; lines that differ only in the rank are equal.
 struct trec_answer {
   double score;
   std::int64_t rank;
@@ -317,20 +323,21 @@ struct trec_answer {
 
 }  // namespace detail
 
-/// parse_trec_qrels: reads relevance judgements in TREC's form, one a line, the fields separated by blanks:
+/// parse_trec_qrels: reads relevance judgements in TREC's format, one in each line, with fields separated by
+/// blanks:
 ///
 ///     TOPIC ITERATION DOCUMENT RELEVANCE
 ///
-/// or in BEIR's, which a first line of its names says: "query-id corpus-id score".
+/// or in BEIR's format, if the first line has the names "query-id corpus-id score":
 ///
 ///     TOPIC DOCUMENT RELEVANCE
 ///
-/// - The relevance is a whole number of 32 bits; parse_trec_qrels<double> (or float) reads any. The iteration is not looked at. Topics and
-///   documents are any words; a topic's lines need not be together.
-/// - Blank lines are skipped. Lines end in LF, CRLF or CR, the last one as it likes.
+/// - The relevance is a whole number of 32 bits; parse_trec_qrels<double> (or float) reads any number. The
+///   iteration is ignored. Topics and documents are any words; the lines of a topic need not be together.
+/// - Blank lines are skipped. Lines end in LF, CRLF or CR; the last line need not.
 /// - Time O(n log n), memory O(bytes).
-/// @throws std::runtime_error "NAME:LINE: field: what came, expected what"; a document judged twice for a topic is one, but for
-/// trec_repeats::identical_dropped. Nothing half-read is returned.
+/// @throws std::runtime_error "NAME:LINE: field: what was found, expected what". A document judged twice for
+/// a topic is an error, except with trec_repeats::identical_dropped. No partial result is returned.
 template <trec_relevance Relevance = std::int32_t>
 [[nodiscard]] basic_trec_qrels<Relevance> parse_trec_qrels(std::string_view text, std::string_view name = "text",
                                                            const trec_read_options& options = {}) {
@@ -343,7 +350,7 @@ template <trec_relevance Relevance = std::int32_t>
         if constexpr (std::floating_point<Relevance>) {
           return detail::read_trec_number<Relevance>(token, "relevance", name, number);
         } else {
-          double relevance = 0.5;  // "2.0" is a whole number too
+          double relevance = 0.5;  // "2.0" is accepted as a whole number
           if (detail::read_decimal(token.data(), token.data() + token.size(), relevance) != token.data() + token.size()) relevance = 0.5;
           if (!(std::abs(relevance) <= 0x1p31) || relevance == 0x1p31 || relevance != std::trunc(relevance))
             detail::fail_at(name, number, "relevance: ", detail::quoted(token), ", expected a whole number of 32 bits");
@@ -356,16 +363,18 @@ template <trec_relevance Relevance = std::int32_t>
   return qrels;
 }
 
-/// parse_trec_run: reads a run in TREC's form, one retrieved document a line, the fields separated by blanks:
+/// parse_trec_run: reads a run in TREC's format, one retrieved document in each line, with fields separated
+/// by blanks:
 ///
 ///     TOPIC Q0 DOCUMENT RANK SCORE TAG
 ///
-/// - The score is a decimal number, read as a double; NaN and infinity are errors. Q0 is not looked at, and the rank by trec_ties::by_rank
-///   alone: the order is that of the scores, as in trec_eval. A topic's lines need not be together.
-/// - Blank lines are skipped. Lines end in LF, CRLF or CR, the last one as it likes.
+/// - The score is a decimal number, read as a double; NaN and infinity are errors. Q0 is ignored, and the
+///   rank is used by trec_ties::by_rank only: the order is that of the scores, as in trec_eval. The lines of
+///   a topic need not be together.
+/// - Blank lines are skipped. Lines end in LF, CRLF or CR; the last line need not.
 /// - Time O(n log n), memory O(bytes).
-/// @throws std::runtime_error "NAME:LINE: field: what came, expected what"; a document retrieved twice for a topic is one, but for
-/// trec_repeats::identical_dropped. Nothing half-read is returned.
+/// @throws std::runtime_error "NAME:LINE: field: what was found, expected what". A document retrieved twice
+/// for a topic is an error, except with trec_repeats::identical_dropped. No partial result is returned.
 [[nodiscard]] inline trec_run parse_trec_run(std::string_view text, std::string_view name = "text", const trec_read_options& options = {}) {
   trec_run run;
   const auto lines = detail::read_trec_lines<detail::trec_answer>(
@@ -389,38 +398,43 @@ template <trec_relevance Relevance = std::int32_t>
   return run;
 }
 
-/// read_trec_qrels: parse_trec_qrels of a file, which is held in memory as a whole while it is read.
+/// read_trec_qrels: parse_trec_qrels for a file, which is held in memory as a whole while it is read.
 /// @throws as parse_trec_qrels; std::runtime_error naming a file that cannot be read.
 template <trec_relevance Relevance = std::int32_t>
 [[nodiscard]] basic_trec_qrels<Relevance> read_trec_qrels(const std::filesystem::path& path, const trec_read_options& options = {}) {
   return parse_trec_qrels<Relevance>(detail::read_text(path), path.string(), options);
 }
 
-/// read_trec_run: parse_trec_run of a file, which is held in memory as a whole while it is read.
+/// read_trec_run: parse_trec_run for a file, which is held in memory as a whole while it is read.
 /// @throws as parse_trec_run; std::runtime_error naming a file that cannot be read.
 [[nodiscard]] inline trec_run read_trec_run(const std::filesystem::path& path, const trec_read_options& options = {}) {
   return parse_trec_run(detail::read_text(path), path.string(), options);
 }
 
-/// join: a run and the judgements of its documents become lists for metrics.
+/// join: combines a run and the judgements of its documents into lists for metrics.
 ///
 ///     const trec_lists lists = join(read_trec_run(a), read_trec_qrels(b));
 ///     const double map = evaluate(metrics::average_precision{}, lists.batch());
 ///
-/// Recall, average precision and the ideal DCG count relevant documents that were not retrieved. They are missed items of their lists: no
-/// metric gives them a rank, whatever its cutoff, and one without a cutoff counts all that was retrieved and all that is relevant. Metrics
-/// without a value for such items (first_rank, average_relevance_position, the correlations) refuse them; trec_missing::left_out is for these.
+/// Recall, average precision and the ideal DCG count relevant documents that were not retrieved. These are
+/// missed items of their lists: no metric gives them a rank, whatever its cutoff, and a metric without a
+/// cutoff counts all retrieved and all relevant documents. Metrics that are not defined for such items
+/// (first_rank, average_relevance_position, the correlations) refuse them; use trec_missing::left_out for
+/// these.
 ///
-/// trec_eval's figures are those of trec_ties::by_name: map is average_precision, recip_rank reciprocal_rank, Rprec r_precision, bpref bpref,
-/// P_k precision, recall_k recall, success_k hit, ndcg and ndcg_cut_k ndcg with gain::linear; with -l, all but ndcg, which has all grades there.
-/// The values under trec_ties::expected are the means over the orders of ties.
+/// trec_eval's figures are those of trec_ties::by_name: map is average_precision, recip_rank reciprocal_rank,
+/// Rprec r_precision, bpref bpref, P_k precision, recall_k recall, success_k hit, ndcg and ndcg_cut_k ndcg
+/// with gain::linear. With -l this holds for all except ndcg, which has all grades there. The values under
+/// trec_ties::expected are the means over the orders of ties.
 ///
-/// - Topics of the run without judgements are left out and counted; so are, by trec_topics::of_both, topics that the run does not answer.
-///   Names are equal byte by byte. What a topic's list is depends on that topic alone.
-/// - A judgement below 0 is none: the document is one without judgement.
+/// - Topics of the run without judgements are left out and counted. With trec_topics::of_both, topics that
+///   the run does not answer are left out and counted too. Names are compared byte by byte. The list of a
+///   topic depends on that topic alone.
+/// - A judgement below 0 counts as none: the document is one without judgement.
 /// - A topic without relevant documents is a list of value 0, which reduction::mean_of_relevant leaves out.
 /// - Time O(n log n). Memory O(retrieved and judged documents).
-/// @throws std::invalid_argument naming the option that is out of its range; by trec_ties::by_rank, a document of equal score that has no rank.
+/// @throws std::invalid_argument naming an option that is out of its range, or, with trec_ties::by_rank, a
+/// document of equal score that has no rank.
 template <trec_relevance Relevance>
 [[nodiscard]] basic_trec_lists<Relevance> join(const trec_run& run, const basic_trec_qrels<Relevance>& qrels, const trec_join_options& options = {}) {
   detail::require(options.unjudged >= 0, "unjudged: ", options.unjudged, ", expected at least 0");

@@ -19,22 +19,24 @@
 #include <span>
 #include <string_view>
 
-/// The ranking objectives of XGBoost, for hosts that grow trees: gradients and Hessians by the rules of XGBoost's src/objective/lambdarank_obj.cc
-/// (commit 06282d6), lambdarank_obj.h (205d2e6) and src/common/ranking_utils.h (135c067), without position bias. Nothing of XGBoost is needed.
+/// The ranking objectives of XGBoost, for hosts that grow trees: gradients and Hessians by the rules of
+/// XGBoost's src/objective/lambdarank_obj.cc (commit 06282d6), lambdarank_obj.h (205d2e6) and
+/// src/common/ranking_utils.h (135c067), without position bias. XGBoost itself is not needed.
 namespace rankloss::inline RANKLOSS_ABI::xgboost {
 
-/// How pairs are made (`lambdarank_pair_method`).
+/// How pairs are formed (`lambdarank_pair_method`).
 enum class pair_method {
-  topk,  ///< each of the first k items by score with all behind it
-  mean,  ///< each item with some items of other relevance, drawn at random
+  topk,  ///< each of the first k items by score with all later ones
+  mean,  ///< each item with randomly drawn items of other relevance
 };
 
 /// Whether a normalization is applied.
 enum class normalize { off, on };
 
-/// delta_ndcg: the change of NDCG; the ideal DCG is cut off where `topk` cuts the pairs, the discounts are not.
+/// delta_ndcg: the change of NDCG. The ideal DCG is cut off at the k of `topk`; the discounts are not cut
+/// off. gain::linear is XGBoost's `ndcg_exp_gain=false`.
 struct delta_ndcg {
-  rankloss::gain gain = rankloss::gain::exponential;  ///< exponential: 2^y - 1 for grades 0 to 31; linear: `ndcg_exp_gain=false`
+  rankloss::gain gain = rankloss::gain::exponential;  ///< 2^y - 1 for grades 0 to 31, or y (`linear`)
   std::span<const double> gain_table{};               ///< [grades] >= 0, for gain::table, which XGBoost does not have
 
   void validate() const { rankloss::detail::check_gain(gain, gain_table); }
@@ -63,7 +65,7 @@ struct delta_map {
   }
 };
 
-/// equal: 1.
+/// equal: all weights are 1.
 struct equal {
   void validate() const noexcept {}
 
@@ -76,33 +78,43 @@ struct equal {
 /// lambdamart: logistic losses of pairs, weighted by the change of a metric.
 ///
 ///     loss       = Z sum over the pairs i, j with y_i > y_j:  w_ij log(1 + exp(-(s_i - s_j)))
-///     gradient_i = that loss's slope, w and Z held constant
+///     gradient_i = derivative of that loss with w and Z held constant
 ///     hessian_i  = Z sum over the pairs of i:  2 w_ij max(p (1 - p), 1e-16),   p = sigmoid(s_i - s_j)
 ///     w_ij       = change of the metric / (0.01 + |s_i - s_j|)
-///     Z          = log2(1 + L) / L,  L the sum of |gradient| over both items of all pairs;   with pair_method::mean 1 / pairs_per_item
+///     Z          = log2(1 + L) / L,  L the sum of |gradient| over both items of all pairs;
+///                  1 / pairs_per_item with pair_method::mean
 ///
-/// `score_normalization = off`, or a list whose scores are all equal, is w without the division; `list_normalization = off` is Z = 1.
+/// With `score_normalization = off`, and for a list whose scores are all equal, w is not divided. With
+/// `list_normalization = off`, Z is 1.
 ///
 ///     const rankloss::xgboost::ndcg loss{.weight = {.gain = rankloss::gain::linear}, .pairs_per_item = 10};
 ///
-/// Burges: From RankNet to LambdaRank to LambdaMART: an overview, MSR-TR-2010-82; the rest is XGBoost's.
+/// Burges: From RankNet to LambdaRank to LambdaMART: an overview, MSR-TR-2010-82; the other rules are
+/// XGBoost's.
 ///
-/// - Not the slope of a value: w and Z move with the scores. The value is the loss above, for a log.
-/// - XGBoost's weights of groups are `list_weights`: with G lists it writes what `reduction::mean` does with `scale = G`, and that is, without
-///   weights, `reduction::sum`. Item weights, which XGBoost does not have, multiply what is written of their items.
-/// - In double throughout: XGBoost takes the sigmoid and adds up pairs in float. L is not lost beside 1.
-/// - pair_method::mean draws with Philox of (seed, number of the list, number of the item, draw), not with XGBoost's generator: change the seed
-///   from round to round. The ideal DCG is then of the whole list.
-/// - Pair by pair: time O(k n), or O(n pairs_per_item), after a sort; scratch O(n). Equal scores in the order of the
-///   items, as XGBoost puts them: items that are alike have the gradients of their places.
-/// - Invariant under shifts of all scores; without item weights the gradient of a list sums to 0 up to rounding. The Hessian is never negative.
-/// - Edge cases: a list without pairs, or without gain, 0. Infinite scores count as the largest finite numbers.
-/// @throws std::invalid_argument from `evaluate` when an option is out of its range or a relevance is none that the metric takes.
+/// - The gradient is not the derivative of a value, because w and Z depend on the scores. The value is the
+///   loss above, for logging.
+/// - XGBoost's weights of groups are `list_weights`: for G lists it computes what `reduction::mean` does with
+///   `scale = G`; without weights that is `reduction::sum`. Item weights, which XGBoost does not have,
+///   multiply the outputs of their items.
+/// - Everything is computed in double; XGBoost computes the sigmoid and sums pairs in float. 1 + L keeps the
+///   digits of a small L.
+/// - pair_method::mean draws with Philox of (seed, number of the list, number of the item, draw), not with
+///   XGBoost's generator. Change the seed from round to round. The ideal DCG is then that of the whole list.
+///   `pairs_per_item` is at most 2^32 - 1.
+/// - Computed pair by pair: time O(k n), or O(n pairs_per_item), after a sort; scratch O(n). Equal scores are
+///   in the order of the items, as in XGBoost, so alike items have the gradients of their places.
+/// - Invariant under shifts of all scores; without item weights the gradient of a list sums to 0 up to
+///   rounding. The Hessian is never negative.
+/// - Edge cases: for a list without pairs, or without gain, everything is 0. Infinite scores count as the
+///   largest finite numbers.
+/// @throws std::invalid_argument from `evaluate` when an option is out of its range or the metric does not
+/// accept a relevance.
 template <class Weight>
 struct lambdamart {
   Weight weight{};                                ///< the metric
-  pair_method pairs = pair_method::topk;          ///< which pairs
-  std::size_t pairs_per_item = 0;                 ///< topk: k; mean: draws an item; up to 2^32 - 1; 0: 32 and 1, as in XGBoost
+  pair_method pairs = pair_method::topk;          ///< how pairs are formed
+  std::size_t pairs_per_item = 0;                 ///< k, or draws for each item; 0: 32 and 1, as XGBoost
   normalize list_normalization = normalize::on;   ///< `lambdarank_normalization`
   normalize score_normalization = normalize::on;  ///< `lambdarank_score_normalization`
   std::uint64_t seed = 0;                         ///< of pair_method::mean
@@ -116,7 +128,7 @@ struct lambdamart {
                               ", expected at most 2^32 - 1");
   }
 
-  /// The metric, for the checks of data that are its own.
+  /// The metric, so that its own checks of the data are made.
   template <class Visit>
   void for_each_part(const Visit& visit) const {
     rankloss::detail::for_each_part(weight, visit);
@@ -141,7 +153,7 @@ struct lambdamart {
     return sums.write(items, out, norm);
   }
 
-  /// Whether the list counts in reduction::mean_of_relevant: it has a pair.
+  /// Whether the list counts in reduction::mean_of_relevant: whether it has a pair.
   template <class T, class R>
   [[nodiscard]] bool has_relevance(const list<T, R>& items) const noexcept {
     return rankloss::detail::has_pair(items);
@@ -178,7 +190,7 @@ struct lambdamart {
     }
   }
 
-  /// In [0, below), below < 2^32, from 64 random bits.
+  /// A number in [0, below), below < 2^32, from 64 random bits.
   [[nodiscard]] std::size_t draw(std::uint64_t number, std::uint32_t item, std::uint32_t k, std::uint64_t below) const noexcept {
     const std::array<std::uint32_t, 4> bits = philox({item, k, rankloss::detail::low_half(number), rankloss::detail::high_half(number)},
                                                      {rankloss::detail::low_half(seed), rankloss::detail::high_half(seed)});

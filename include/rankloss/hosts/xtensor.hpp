@@ -22,19 +22,23 @@
 #include <iterator>
 #include <type_traits>
 
-/// xtensor's arrays, tensors, adaptors and views in every field, where they lie and with their offset: nothing is copied.
+/// Passes xtensor's arrays, tensors, adaptors and views to every field in place, with their offset and
+/// without copying them.
 ///
-/// - Fields of items (scores, relevance, weights, mask, outputs of lists) take what has its items one behind the other, in the order of the last
-/// index.
-/// - Fields of a similarity_batch, and the outputs for it, take arrays of two dimensions of any layout and strides; (i, j) is (i, j) of each.
-/// - Lists that are the rows or columns of an array of two dimensions: row_lists and column_lists of batch.hpp.
+/// - Fields of items (scores, relevance, weights, mask, outputs of lists) accept whatever has contiguous
+///   items in the order of the last index.
+/// - Fields of a similarity_batch, and its outputs, accept two-dimensional arrays of any layout and strides;
+///   (i, j) is (i, j) of each.
+/// - For lists that are the rows or columns of a two-dimensional array see row_lists and column_lists in
+///   batch.hpp.
 ///
 ///     xt::xtensor<float, 2> scores = ..., gradient = ...;
-///     rankloss::evaluate(loss, rankloss::list_batch<float, int>{.scores = xt::row(scores, q), .relevance = xt::row(grades, q)},
-///                        {.gradient = xt::row(gradient, q)}, context);
+///     const rankloss::list_batch<float, int> batch{.scores = xt::row(scores, q),
+///                                                  .relevance = xt::row(grades, q)};
+///     rankloss::evaluate(loss, batch, {.gradient = xt::row(gradient, q)}, context);
 ///
-/// An expression, or a view by indices or of an expression, has no memory of its own: refused when it is compiled. Strides are known when the program
-/// runs; those that would need a copy end in a std::invalid_argument that names them.
+/// An expression, and a view by indices or of an expression, has no memory of its own and is a compile error.
+/// Strides are known at run time; those that would need a copy are a std::invalid_argument that names them.
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
 template <class Source>
@@ -82,7 +86,7 @@ struct host_matrix<Source> {
   }
 };
 
-/// A view of an array that lives elsewhere owns nothing, though it holds its shape.
+/// A view of an array that exists elsewhere owns no items, although it holds its own shape.
 template <class Array, class... Slices>
 inline constexpr bool owns_items<xt::xview<Array, Slices...>> = !std::is_lvalue_reference_v<Array>;
 template <class Array, class Shape, xt::layout_type Layout, class Storage>

@@ -14,10 +14,10 @@
 
 namespace rankloss::inline RANKLOSS_ABI::metrics {
 
-/// What the precisions at the relevant items are divided by.
+/// The divisor of the sum of precisions at the relevant items.
 enum class average_precision_over {
-  relevant,    ///< all relevant items, whether or not k of them suffice, as in Rax, TF-Ranking, XGBoost and trec_eval
-  attainable,  ///< min(k, relevant items), by which a best order has value 1; with weights, the sum of the k greatest
+  relevant,    ///< the number of all relevant items, as in Rax, TF-Ranking, XGBoost and trec_eval
+  attainable,  ///< min(k, relevant items), with which a best order has value 1
 };
 
 /// average_precision: the mean, over the relevant items, of the precision at the position of each.
@@ -25,12 +25,15 @@ enum class average_precision_over {
 ///     AP@k = sum_{i relevant, rank_i <= k} w_i c_i / rank_i / sum_{i relevant} w_i
 ///     c_i  = number of relevant items at positions 1 to rank_i
 ///
-/// Relevant are items of relevance > 0 and weight > 0; weights weigh the mean, precisions count items. Items of equal score are in random
-/// order; the value is the expectation over it: McSherry, Najork: Computing information retrieval performance measures efficiently in the
-/// presence of tied scores, ECIR 2008. of_ranks is the function of ranks of Brown et al.: Smooth-AP, ECCV 2020, arXiv 2007.12163, eq. 5.
+/// Items of relevance > 0 and weight > 0 are relevant. Weights apply to the mean; precisions count items.
+/// With average_precision_over::attainable and weights, the divisor is the sum of the k largest weights.
+/// Items of equal score are in random order, and the value is the expectation over it: McSherry, Najork:
+/// Computing information retrieval performance measures efficiently in the presence of tied scores, ECIR
+/// 2008. of_ranks is the function of ranks of Brown et al.: Smooth-AP, ECCV 2020, arXiv 2007.12163, eq. 5.
 ///
 /// - Time O(n) after a radix sort; scratch O(n). No gradient by scores.
-/// - Edge cases: a list without relevant items has value 0 and is left out by reduction::mean_of_relevant. Infinite scores rank first or last.
+/// - Edge cases: a list without relevant items has value 0 and is left out by reduction::mean_of_relevant.
+///   Infinite scores rank first or last.
 struct average_precision {
   std::size_t cutoff = 0;                                          ///< k; 0: the whole list
   average_precision_over over = average_precision_over::relevant;  ///< the normaliser
@@ -57,7 +60,8 @@ struct average_precision {
         weight += weights[item.payload];
       }
       if (relevant > 0) {
-        // A relevant item is at each place of the run equally often, and then each place before it holds another with this probability.
+        // A relevant item is equally often at each place of the run, and then each place before it holds
+        // another relevant item with this probability.
         const double others = static_cast<double>(run.items.size() - 1);
         const double density = others > 0.0 ? static_cast<double>(relevant - 1) / others : 0.0;
         double precisions = 0.0;
@@ -70,13 +74,15 @@ struct average_precision {
     return sum / total;
   }
 
-  /// As a function of real ranks >= 1 among all items and of those among the relevant ones, which are not read of the others:
+  /// As a function of real ranks >= 1 among all items and of ranks among the relevant items; the latter are
+  /// read for relevant items only:
   ///
   ///     AP@k                      = sum_{i relevant} w_i cut(rank_i) relevant_rank_i / rank_i / sum_{i relevant} w_i
   ///     by_rank[i]                = d(AP@k) / d(rank_i)             [n] or empty: not wanted
   ///     by_relevant_rank[i]       = d(AP@k) / d(relevant_rank_i)    [n] or empty: not wanted
   ///
-  /// cut is 1 up to rank k, 0 from k + 1, a cubic between. At whole, distinct ranks it is the metric.
+  /// cut is 1 up to rank k, 0 from k + 1 on, and a cubic between. At whole, distinct ranks this is the
+  /// metric.
   template <class T, class R>
   double of_ranks(std::span<const double> ranks, std::span<const double> relevant_ranks, const list<T, R>& items, std::span<double> by_rank,
                   std::span<double> by_relevant_rank, workspace& scratch) const {
@@ -104,7 +110,7 @@ struct average_precision {
   }
 
  private:
-  /// Fills in the weights of the relevant items, 0 for the others; returns what they are divided by.
+  /// Writes the weights of the relevant items, and 0 for the others; returns the divisor.
   template <class T, class R>
   double share_of(const list<T, R>& items, std::span<double> weights, workspace& scratch) const {
     detail::relevant_weights(items, true, weights);

@@ -15,7 +15,7 @@
 
 namespace rankloss::inline RANKLOSS_ABI::metrics {
 
-/// average_relevance_position: the mean position of the items, weighed by their relevance. Lower is better.
+/// average_relevance_position: the mean position of the items, weighted by their relevance. Lower is better.
 ///
 ///     ARP = sum_i w_i y_i rank_i / sum_i w_i y_i
 ///
@@ -23,8 +23,9 @@ namespace rankloss::inline RANKLOSS_ABI::metrics {
 /// expectation over it.
 ///
 /// - Time O(n) after a radix sort; scratch O(n). No gradient by scores.
-/// - Edge cases: a list without relevant items has value 0, although lower is better, and is left out by reduction::mean_of_relevant.
-///   Infinite scores rank first or last. Relevance and weights of any size: they are scaled, never overflow.
+/// - Edge cases: a list without relevant items has value 0, although lower is better, and is left out by
+///   reduction::mean_of_relevant. Infinite scores rank first or last. Relevance and weights may have any
+///   size; they are scaled and never overflow.
 /// @throws std::invalid_argument from `evaluate` when a relevance is below 0.
 struct average_relevance_position {
   static constexpr bool has_gradient = false;
@@ -48,7 +49,7 @@ struct average_relevance_position {
     return sum / total;
   }
 
-  /// As a function of real ranks: the formula as it stands.
+  /// As a function of real ranks: the same formula.
   ///
   ///     by_rank[i] = d(ARP) / d(rank_i) = w_i y_i / sum_j w_j y_j    [n] or empty: not wanted
   template <class T, class R>
@@ -72,7 +73,7 @@ struct average_relevance_position {
   }
 
  private:
-  /// Fills in w y up to one factor; returns the sum.
+  /// Writes w y up to a common factor; returns the sum.
   template <class T, class R>
   static double weigh(const list<T, R>& items, std::span<double> shares) {
     detail::weighted_gains(items, gain::linear, {}, true, shares);

@@ -13,20 +13,24 @@
 
 namespace rankloss::inline RANKLOSS_ABI::metrics {
 
-/// bpref: how seldom items that are judged not relevant stand above the relevant ones. What is not judged is as if it were not there.
+/// bpref: how rarely items that are judged not relevant rank above the relevant ones. Items that are not
+/// judged are ignored.
 ///
 ///     bpref = sum_{i relevant, with a rank} w_i (1 - min(a_i, R) / min(N, R)) / sum_{i relevant} w_i
-///     a_i   = number of items judged not relevant that stand above i
-///     R, N  = number of relevant items, of items judged not relevant, missed ones too; where a_i is 0 the quotient is 0
+///     a_i   = number of items judged not relevant that rank above i
+///     R, N  = number of relevant items, of items judged not relevant, including missed ones;
+///             the quotient is 0 if a_i is
 ///
-/// Buckley, Voorhees: Retrieval evaluation with incomplete information, SIGIR 2004, as trec_eval counts it. Relevant are items of relevance > 0
-/// and weight > 0, judged not relevant those of relevance 0 and weight > 0; items of relevance < 0 or weight 0 are not judged. Items of equal
-/// score are in random order; the value is the expectation over it.
+/// Buckley, Voorhees: Retrieval evaluation with incomplete information, SIGIR 2004, computed as in trec_eval.
+/// Items of relevance > 0 and weight > 0 are relevant, those of relevance 0 and weight > 0 are judged not
+/// relevant, and those of relevance < 0 or weight 0 are not judged. Items of equal score are in random order;
+/// the value is the expectation over it.
 ///
 /// - Time O(n) after a radix sort; scratch O(n). No gradient by scores.
-/// - Between 0 and 1; 1 where all relevant items have a rank and stand above what is judged not relevant. Weights of any size: they are scaled,
-///   never overflow.
-/// - Edge cases: a list without relevant items has value 0 and is left out by reduction::mean_of_relevant. Infinite scores rank first or last.
+/// - Between 0 and 1; it is 1 if all relevant items have a rank and rank above all items judged not relevant.
+///   Weights may have any size; they are scaled and never overflow.
+/// - Edge cases: a list without relevant items has value 0 and is left out by reduction::mean_of_relevant.
+///   Infinite scores rank first or last.
 struct bpref {
   static constexpr bool has_gradient = false;
   static constexpr bool counts_missed = true;
@@ -72,7 +76,8 @@ struct bpref {
     return items.relevance[i] == R{0} && (items.weights.empty() || items.weights[i] > 0.0);
   }
 
-  /// Mean of min(above + j, most) over j = 0 to tied: so many of the tied others stand above a relevant item equally often.
+  /// Mean of min(above + j, most) over j = 0 to tied; each number j of tied items ranks above a relevant item
+  /// equally often.
   static double expected_above(std::size_t above, std::size_t tied, std::size_t most) noexcept {
     const auto all = static_cast<double>(tied + 1);
     const double fewer = above < most ? static_cast<double>(std::min(tied + 1, most - above)) : 0.0;  // so many j are not cut off

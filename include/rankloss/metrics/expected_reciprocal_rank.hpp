@@ -18,31 +18,35 @@
 
 namespace rankloss::inline RANKLOSS_ABI::metrics {
 
-/// expected_reciprocal_rank: the expected 1 / position at which a user stops who reads from the top and is satisfied by each item with a
-/// probability that rises with its grade.
+/// expected_reciprocal_rank: the expectation of 1 / position at which a user stops. The user reads from the
+/// top and is satisfied by each item with a probability that rises with its grade.
 ///
 ///     p_i   = (2^y_i - 1) / 2^y_max
-///     ERR@k = sum_{r = 1..k} 1 / r p_(r) prod_{j < r} (1 - p_(j)),  (r): the item at position r
+///     ERR@k = sum_{r = 1..k} 1 / r p_(r) prod_{j < r} (1 - p_(j)),  with (r) the item at position r
 ///
-/// Chapelle, Metzler, Zhang, Grinspan: Expected reciprocal rank for graded relevance, CIKM 2009. Items of equal score are in random order; the
-/// value is the expectation over it. Of m items of equal score, r of them relevant, the (t + 1)-th stops a user who comes to the first with
-/// probability
+/// Chapelle, Metzler, Zhang, Grinspan: Expected reciprocal rank for graded relevance, CIKM 2009. Items of
+/// equal score are in random order; the value is the expectation over it. Of m items of equal score, r of
+/// them relevant, the (t + 1)-th stops a user who reaches the first of them with probability
 ///
 ///     sum_s h_t(s) (r - s) / (m - t) (D_{s+1} - D_s)
 ///     h_t(s) = probability that s of the first t are relevant
 ///     D_s    = mean over all sets of s relevant ones of 1 - prod (1 - p_i)
 ///
-/// where h of t + 1 follows from h of t, and D of one item more from D, by weighted means: nothing cancels.
+/// where h of t + 1 follows from h of t, and D for one more item from D, by weighted means, so that nothing
+/// cancels.
 ///
-/// - Time O(n) after a radix sort, and for each run O((r + min(m, k, 42 / mean p)) min(r, k, 42 / mean p of the relevant)): what less than
-///   2^-60 of the users reach is left out. That is O(n) for a constant model with grades of the order of y_max, O(m r) at worst.
-///   Scratch O(n). No gradient by scores.
-/// - An item of weight 0 is not relevant: p = 0. Other weights say nothing here.
-/// - Edge cases: a list without relevant items has value 0 and is left out by reduction::mean_of_relevant. Infinite scores rank first or last.
-/// @throws std::invalid_argument from `evaluate` when max_grade is out of its range or a relevance is below 0.
+/// - Time O(n) after a radix sort, and for each run of equal scores O((r + min(m, k, 42 / mean p)) min(r, k,
+///   42 / mean p of the relevant)): places that less than 2^-60 of the users reach are left out. This is O(n)
+///   for a constant model with grades of the order of y_max, and O(m r) in the worst case. Scratch O(n). No
+///   gradient by scores.
+/// - An item of weight 0 is not relevant: p = 0. Other weights have no effect.
+/// - Edge cases: a list without relevant items has value 0 and is left out by reduction::mean_of_relevant.
+///   Infinite scores rank first or last.
+/// @throws std::invalid_argument from `evaluate` when max_grade is out of its range or a relevance is below
+/// 0.
 struct expected_reciprocal_rank {
   std::size_t cutoff = 0;  ///< k; 0: the whole list
-  double max_grade = 0.0;  ///< y_max, 0 to 1e300; greater grades count as it; 0: the list's own greatest
+  double max_grade = 0.0;  ///< y_max, 0 to 1e300; larger grades count as it; 0: the largest grade of the list
 
   static constexpr bool has_gradient = false;
   static constexpr bool counts_missed = true;
@@ -73,13 +77,16 @@ struct expected_reciprocal_rank {
     return sum;
   }
 
-  /// As a function of real ranks >= 1; each of equal ones comes before the others in half of all orders:
+  /// As a function of real ranks >= 1. Of items with equal ranks each comes before the others in half of all
+  /// orders:
   ///
-  ///     ERR@k      = sum_i p_i cut(rank_i) / rank_i prod_{j before i} (1 - p_j) prod_{j tied with i} (1 - p_j / 2)     before: by rank
+  ///     ERR@k      = sum_i p_i cut(rank_i) / rank_i
+  ///                  prod_{j before i} (1 - p_j) prod_{j tied with i} (1 - p_j / 2)
   ///     by_rank[i] = its derivative by the rank_i in cut(rank_i) / rank_i          [n] or empty: not wanted
   ///
-  /// cut is 1 up to rank k, 0 from k + 1, a cubic between. The order by which items come before each other is taken for constant: the
-  /// function jumps where two ranks pass each other. At whole, distinct ranks it is the metric.
+  /// "Before" is by rank. cut is 1 up to rank k, 0 from k + 1 on, and a cubic between. The order of the items
+  /// is taken as constant, so the function jumps where two ranks pass each other. At whole, distinct ranks
+  /// this is the metric.
   template <class T, class R>
   double of_ranks(std::span<const double> ranks, const list<T, R>& items, std::span<double> by_rank, workspace& scratch) const {
     const workspace::scope scope(scratch);
@@ -92,7 +99,8 @@ struct expected_reciprocal_rank {
     double sum = 0.0;
     double reached = 1.0;
     detail::for_each_run(strided<const double>(from_last.data(), n), n, scratch, [&](const detail::score_run<double>& run) {
-      // The product over the others of a run is that over all of it without the item's own factor, which is at least 1/2.
+      // The product over the others of a run is that over the whole run divided by the factor of the item
+      // itself, which is at least 1/2.
       double tied = 1.0;
       for (const auto& item : run.items) tied *= 1.0 - stops[item.payload] / 2.0;
       for (const auto& item : run.items) {
@@ -113,7 +121,7 @@ struct expected_reciprocal_rank {
   }
 
  private:
-  /// Fills in p; whether any is to be stopped at.
+  /// Writes p; returns whether any p is above 0.
   template <class T, class R>
   bool stopping(const list<T, R>& items, std::span<double> p) const {
     double greatest = 0.0;
@@ -125,7 +133,8 @@ struct expected_reciprocal_rank {
     return greatest > 0.0;
   }
 
-  /// What a run of m equal scores at the positions from `begin` on adds for who comes to it, of its positions before `end`.
+  /// The contribution of a run of m equal scores at the positions from `begin` on, for a user who reaches it,
+  /// at its positions before `end`.
   static double of_run(std::size_t begin, std::size_t m, std::size_t end, std::span<const double> relevant, workspace& scratch) {
     double p = 0.0;
     for (const double q : relevant) p += q;
@@ -153,7 +162,8 @@ struct expected_reciprocal_rank {
     return sum;
   }
 
-  /// After how many of at most `count` items less than 2^-60 of the users go on: (1 - mean p)^t at most, by Maclaurin's inequality.
+  /// The number of items, at most `count`, after which less than 2^-60 of the users go on: by Maclaurin's
+  /// inequality this share is at most (1 - mean p)^t.
   static std::size_t enough(double mean, std::size_t count) noexcept {
     const double t = -42.0 / std::log1p(-std::min(mean, 0.5));
     return t < static_cast<double>(count) ? static_cast<std::size_t>(t) + 1 : count;

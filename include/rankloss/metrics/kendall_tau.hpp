@@ -11,30 +11,34 @@
 
 namespace rankloss::inline RANKLOSS_ABI::metrics {
 
-/// What the difference of concordant and discordant pairs is divided by.
+/// The divisor of the difference of concordant and discordant pairs.
 enum class tau {
-  a,  ///< all pairs: ties keep it below 1
-  b,  ///< the geometric mean of the pairs of different scores and of those of different relevance: 1 where both tie the same items
-  c,  ///< the most that the difference can be where one of the two has m values: 1 where scores and grades differ in how many they are
+  a,  ///< all pairs; below 1 if there are ties
+  b,  ///< geometric mean of the pairs that scores and that relevance order; 1 if both have the same ties
+  c,  ///< the largest possible difference if one of the two has m values
 };
 
-/// kendall_tau: the correlation of two orders by their pairs, those of the scores and of the relevance.
+/// kendall_tau: the correlation of the order by scores with the order by relevance, by their pairs.
 ///
-///     P, Q    = sum of w_i w_j over pairs that both order alike, that they order against each other
+///     P, Q    = sum of w_i w_j over pairs that both order in the same way, that they order in opposite ways
 ///     X, Y    = the same over pairs of different scores, of different relevance
 ///     tau-a   = (P - Q) / sum_{i < j} w_i w_j
 ///     tau-b   = (P - Q) / sqrt(X Y)
 ///     tau-c   = 2 m (P - Q) / ((m - 1) (sum_i w_i)^2),  m = min(distinct scores, distinct relevances)
 ///
-/// Kendall: The treatment of ties in ranking problems, Biometrika 33 (1945); tau-c: Stuart, Biometrika 40 (1953). Counted by merging: Knight,
-/// Journal of the American Statistical Association 61 (1966). The weights of items are an addition: items of weight 0 take no part.
+/// Kendall: The treatment of ties in ranking problems, Biometrika 33 (1945); tau-c: Stuart, Biometrika 40
+/// (1953). Counted by merging: Knight, Journal of the American Statistical Association 61 (1966). The weights
+/// of items are an addition of this library; items of weight 0 take no part. tau-c can reach 1 also if scores
+/// and grades have different numbers of values.
 ///
-/// - Time O(n log n), scratch O(n); without weights every count is exact up to 2^53 pairs. No gradient by scores.
-/// - In [-1, 1]; invariant under increasing maps of scores and of relevance; its sign changes with that of the scores.
-/// - Edge cases: 0 where all scores or all relevances are equal, one item included; reduction::mean_of_relevant leaves lists of equal relevance
-///   out. Infinite scores rank first or last.
+/// - Time O(n log n), scratch O(n). Without weights every count is exact up to 2^53 pairs. No gradient by
+///   scores.
+/// - In [-1, 1]; invariant under increasing maps of scores and of relevance; its sign changes with that of
+///   the scores.
+/// - Edge cases: the value is 0 if all scores or all relevances are equal, also for one item;
+///   reduction::mean_of_relevant leaves out lists of equal relevance. Infinite scores rank first or last.
 struct kendall_tau {
-  tau variant = tau::b;  ///< what it is divided by
+  tau variant = tau::b;  ///< what the difference is divided by
 
   static constexpr bool has_gradient = false;
   static constexpr double best = 1.0;

@@ -23,7 +23,8 @@
 namespace rankloss::inline RANKLOSS_ABI {
 namespace detail {
 
-/// What a relevance is worth, divided by 2^shift. Below 0, which data checks refuse, it counts as 0 where it comes unchecked.
+/// The gain of a relevance, divided by 2^shift. A relevance below 0, which data checks refuse, counts as 0
+/// when data are not checked.
 [[nodiscard]] inline double gain_of(gain kind, std::span<const double> table, double y, double shift) {
   if (kind == gain::table) return worth_in(table, y);
   y = std::max(y, 0.0);
@@ -33,8 +34,8 @@ namespace detail {
   return std::exp2(y - shift) - std::exp2(-shift);
 }
 
-/// Gains of a list, missed items too, times its item weights. Where `scaled`, both are brought to the order of 1 by powers of two, which keep the
-/// digits, so that no sum overflows: a quotient of two DCGs does not notice.
+/// Gains of a list, including missed items, times its item weights. With `scaled` both are brought near 1 by
+/// powers of two, which keep the digits, so that no sum overflows; a quotient of two DCGs does not change.
 template <class T, class R>
 void weighted_gains(const list<T, R>& items, gain kind, std::span<const double> table, bool scaled, std::span<double> gains) {
   double shift = 0.0;
@@ -64,8 +65,8 @@ void weighted_gains(const list<T, R>& items, gain kind, std::span<const double> 
 
 [[nodiscard]] inline double discount_at(std::size_t rank) noexcept { return 1.0 / std::log2(1.0 + static_cast<double>(rank)); }
 
-/// Expected DCG of the first k over the random order of equal scores: each of a run of them takes each of its positions equally often, so
-/// a run is worth its mean gain at the sum of its discounts.
+/// Expected DCG of the first k over the random order of equal scores. Each item of a run of equal scores is
+/// at each of its positions equally often, so a run contributes its mean gain times the sum of its discounts.
 template <class T>
 [[nodiscard]] double expected_dcg(const strided<const T>& scores, std::span<const double> gains, std::size_t k, workspace& scratch) {
   double sum = 0.0;
@@ -96,7 +97,7 @@ template <class T>
   return held_as<double>(sum);
 }
 
-/// The best DCG of the first k that gains allow.
+/// The largest DCG of the first k that the gains allow.
 [[nodiscard]] inline double ideal_dcg(ideal kind, std::span<const double> gains, std::size_t k, workspace& scratch) {
   using record = keyed<std::uint64_t, nothing>;
   const std::size_t n = gains.size();
@@ -129,10 +130,11 @@ namespace metrics {
 /// measures efficiently in the presence of tied scores, ECIR 2008.
 ///
 /// - Time O(n) after a radix sort; scratch O(n). No gradient by scores.
-/// - Edge cases: a list without gain has value 0 and is left out by reduction::mean_of_relevant. Infinite scores rank first or last.
-///   Exponential gains of grades beyond 1023 are infinite; other products and sums beyond the largest double count as that, and as functions of
-///   ranks infinite gains too.
-/// @throws std::invalid_argument from `evaluate` when an option is out of its range or a relevance is below 0, unless by gain::table.
+/// - Edge cases: a list without gain has value 0 and is left out by reduction::mean_of_relevant. Infinite
+///   scores rank first or last. Exponential gains of grades beyond 1023 are infinite. Other products and sums
+///   beyond the largest double are set to it; for functions of ranks this includes infinite gains.
+/// @throws std::invalid_argument from `evaluate` when an option is out of its range or a relevance is below
+/// 0, except with gain::table.
 struct dcg {
   rankloss::gain gain = rankloss::gain::exponential;  ///< what a grade is worth
   std::span<const double> gain_table{};               ///< [grades] >= 0, for gain::table; other relevance is worth 0
@@ -140,7 +142,7 @@ struct dcg {
 
   static constexpr bool has_gradient = false;
   static constexpr bool counts_missed = true;
-  static constexpr double best = 0.0;  ///< a loss is the DCG's negative: what a list allows is not known without its ideal
+  static constexpr double best = 0.0;  ///< a loss is -DCG: without its ideal, the largest value is not known
 
   void validate() const { detail::check_gain(gain, gain_table); }
   [[nodiscard]] bool takes(double y) const noexcept { return detail::takes_gain(gain, y); }
@@ -159,7 +161,8 @@ struct dcg {
   ///     DCG@k      = sum_i w_i G(y_i) cut(rank_i) / log2(1 + rank_i)
   ///     by_rank[i] = d(DCG@k) / d(rank_i)    [n] or empty: not wanted
   ///
-  /// cut is 1 up to rank k, 0 from k + 1, a cubic between. At whole, distinct ranks it is the metric.
+  /// cut is 1 up to rank k, 0 from k + 1 on, and a cubic between. At whole, distinct ranks this is the
+  /// metric.
   template <class T, class R>
   double of_ranks(std::span<const double> ranks, const list<T, R>& items, std::span<double> by_rank, workspace& scratch) const {
     const workspace::scope scope(scratch);
@@ -178,13 +181,15 @@ struct dcg {
 ///
 ///     NDCG@k = DCG@k / ideal DCG@k,  between 0 and 1
 ///
-/// As dcg; items of equal score are in random order, and the value is the expectation over it. 1 - ndcg is what sndcg tends to as its
-/// temperature goes to 0, but for lists without relevance.
+/// Like dcg; items of equal score are in random order, and the value is the expectation over it. As the
+/// temperature of sndcg goes to 0 its loss tends to 1 - ndcg, except for lists without relevance.
 ///
 /// - Time O(n) after two radix sorts; scratch O(n). No gradient by scores.
-/// - Edge cases: a list without positive ideal DCG (empty, or nothing relevant) has value 0, not 1 and not NaN, and is left out by
-///   reduction::mean_of_relevant. Infinite scores rank first or last. Gains of any size: they are scaled, never overflow.
-/// @throws std::invalid_argument from `evaluate` when an option is out of its range or a relevance is below 0, unless by gain::table.
+/// - Edge cases: a list without positive ideal DCG (empty, or without a relevant item) has value 0, neither 1
+///   nor NaN, and is left out by reduction::mean_of_relevant. Infinite scores rank first or last. Gains may
+///   have any size; they are scaled and never overflow.
+/// @throws std::invalid_argument from `evaluate` when an option is out of its range or a relevance is below
+/// 0, except with gain::table.
 struct ndcg {
   rankloss::gain gain = rankloss::gain::exponential;  ///< what a grade is worth
   std::span<const double> gain_table{};               ///< [grades] >= 0, for gain::table; other relevance is worth 0
@@ -208,7 +213,7 @@ struct ndcg {
     return most > 0.0 ? detail::expected_dcg(items.scores, gains, detail::cut_at(cutoff, items.size()), scratch) / most : 0.0;
   }
 
-  /// As a function of real ranks >= 1: dcg's over the ideal DCG.
+  /// As a function of real ranks >= 1: that of dcg divided by the ideal DCG.
   ///
   ///     by_rank[i] = d(NDCG@k) / d(rank_i)    [n] or empty: not wanted
   template <class T, class R>

@@ -7,25 +7,27 @@
 
 namespace rankloss::inline RANKLOSS_ABI::metrics {
 
-/// What a pair of equal scores and different relevance counts.
+/// How a pair of equal scores and different relevance counts.
 enum class tied_pairs {
   half,      ///< 1/2: the expectation over the random order of equal scores
   wrong,     ///< 0, as in Rax and TF-Ranking
-  left_out,  ///< it is no pair
+  left_out,  ///< it does not count as a pair
 };
 
-/// pairwise_accuracy: the fraction of the pairs of different relevance that the scores put in the right order.
+/// pairwise_accuracy: the share of the pairs of different relevance that the scores put in the right order.
 ///
 ///     accuracy = sum_{i, j: y_i > y_j} w_i [s_i > s_j] / sum_{i, j: y_i > y_j} w_i
 ///
-/// Equal scores as `ties` says. For grades 0 and 1 and ties that count half it is the area under the ROC curve. As in the pair losses, a pair
-/// weighs as much as its more relevant item.
+/// `ties` says how equal scores count. For grades 0 and 1, and with ties counted half, this is the area under
+/// the ROC curve. As in the pair losses, the weight of a pair is that of its more relevant item.
 ///
-/// - Time O(n log n), scratch O(n); without weights every count is exact. No gradient by scores.
-/// - Invariant under increasing maps of scores and of relevance. Of scores with changed signs it is 1 - accuracy where ties count half.
-/// - Edge cases: a list without pairs has value 0 and is left out by reduction::mean_of_relevant. Infinite scores rank first or last.
+/// - Time O(n log n), scratch O(n). Without weights every count is exact. No gradient by scores.
+/// - Invariant under increasing maps of scores and of relevance. With the signs of the scores reversed it is
+///   1 - accuracy, if ties count half.
+/// - Edge cases: a list without pairs has value 0 and is left out by reduction::mean_of_relevant. Infinite
+///   scores rank first or last.
 struct pairwise_accuracy {
-  tied_pairs ties = tied_pairs::half;  ///< what equal scores count
+  tied_pairs ties = tied_pairs::half;  ///< how equal scores count
 
   static constexpr bool has_gradient = false;
   static constexpr double best = 1.0;

@@ -12,24 +12,26 @@
 
 namespace rankloss::inline RANKLOSS_ABI::metrics {
 
-/// What the relevant items among the first k are divided by, where the list is shorter than k.
+/// The divisor of the number of relevant items among the first k, for lists shorter than k.
 enum class precision_over {
-  cutoff,     ///< k, as in trec_eval: the places that the list leaves empty count as misses
+  cutoff,     ///< k, as in trec_eval: missing places count as not relevant
   retrieved,  ///< min(k, n), as in Rax and TF-Ranking
 };
 
-/// precision: the fraction of the first k positions that hold a relevant item.
+/// precision: the share of the first k positions that have a relevant item.
 ///
 ///     precision@k = sum_{i relevant, rank_i <= k} w_i / k
 ///
-/// Relevant are items of relevance > 0 and weight > 0. Items of equal score are in random order; the value is the expectation over it.
+/// Items of relevance > 0 and weight > 0 are relevant. Items of equal score are in random order; the value is
+/// the expectation over it.
 ///
 /// - Time O(n), scratch O(n). No gradient by scores.
-/// - Between 0 and 1 without weights above 1.
-/// - Edge cases: a list without relevant items has value 0 and is left out by reduction::mean_of_relevant. Infinite scores rank first or last.
+/// - Between 0 and 1, unless weights are above 1.
+/// - Edge cases: a list without relevant items has value 0 and is left out by reduction::mean_of_relevant.
+///   Infinite scores rank first or last.
 struct precision {
   std::size_t cutoff = 0;                        ///< k; 0: the whole list
-  precision_over over = precision_over::cutoff;  ///< the denominator
+  precision_over over = precision_over::cutoff;  ///< the divisor
 
   static constexpr bool has_gradient = false;
   static constexpr bool counts_missed = true;
@@ -49,7 +51,8 @@ struct precision {
   ///     precision@k = sum_{i relevant} w_i cut(rank_i) / k
   ///     by_rank[i]  = d(precision@k) / d(rank_i)    [n] or empty: not wanted
   ///
-  /// cut is 1 up to rank k, 0 from k + 1, a cubic between. At whole, distinct ranks it is the metric.
+  /// cut is 1 up to rank k, 0 from k + 1 on, and a cubic between. At whole, distinct ranks this is the
+  /// metric.
   template <class T, class R>
   double of_ranks(std::span<const double> ranks, const list<T, R>& items, std::span<double> by_rank, workspace& scratch) const {
     const workspace::scope scope(scratch);

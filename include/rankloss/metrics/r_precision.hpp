@@ -12,16 +12,18 @@
 
 namespace rankloss::inline RANKLOSS_ABI::metrics {
 
-/// r_precision: the precision of the first R positions, where R is the number of relevant items; there it equals the recall.
+/// r_precision: the precision of the first R positions, where R is the number of relevant items; there
+/// precision and recall are equal.
 ///
-///     R-precision = sum_{i relevant, rank_i <= R} w_i / sum_{i relevant} w_i,  R = number of relevant items, missed ones too
+///     R-precision = sum_{i relevant, rank_i <= R} w_i / sum_{i relevant} w_i
 ///
-/// Relevant are items of relevance > 0 and weight > 0. Items of equal score are in random order; the value is the expectation over it. trec_eval's
-/// Rprec.
+/// R includes missed items. Items of relevance > 0 and weight > 0 are relevant. Items of equal score are in
+/// random order; the value is the expectation over it. This is trec_eval's Rprec.
 ///
 /// - Time O(n), scratch O(n). No gradient by scores.
-/// - Between 0 and 1. Weights of any size: they are scaled, never overflow.
-/// - Edge cases: a list without relevant items has value 0 and is left out by reduction::mean_of_relevant. Infinite scores rank first or last.
+/// - Between 0 and 1. Weights may have any size; they are scaled and never overflow.
+/// - Edge cases: a list without relevant items has value 0 and is left out by reduction::mean_of_relevant.
+///   Infinite scores rank first or last.
 struct r_precision {
   static constexpr bool has_gradient = false;
   static constexpr bool counts_missed = true;

@@ -19,21 +19,25 @@
 
 namespace rankloss::inline RANKLOSS_ABI::metrics {
 
-/// rank_biased_precision: what a user gains a step who goes on from each item to the next with probability `persistence`.
+/// rank_biased_precision: the gain per step of a user who goes on from each item to the next with probability
+/// `persistence`.
 ///
 ///     RBP@k = (1 - persistence) sum_{i: rank_i <= k} w_i G(y_i) persistence^(rank_i - 1)
 ///
-/// Moffat, Zobel: Rank-biased precision for measurement of retrieval effectiveness, TOIS 27 (2008), with relevance of 0 to 1 and no cutoff.
-/// Items of equal score are in random order; the value is the expectation over it.
+/// Moffat, Zobel: Rank-biased precision for measurement of retrieval effectiveness, TOIS 27 (2008), where
+/// relevance is 0 to 1 and there is no cutoff. Items of equal score are in random order; the value is the
+/// expectation over it.
 ///
 /// - Time O(n) after a radix sort; scratch O(n). No gradient by scores.
-/// - Between 0 and 1 where the weighted gains are; a list of n items with gains of 1 has value 1 - persistence^n.
-/// - Edge cases: a list without gain has value 0 and is left out by reduction::mean_of_relevant. Infinite scores rank first or last. Exponential
-///   gains of grades beyond 1023 are infinite; other products and sums beyond the largest double count as that, and as functions of ranks infinite
-///   gains too.
-/// @throws std::invalid_argument from `evaluate` when an option is out of its range or a relevance is below 0, unless by gain::table.
+/// - Between 0 and 1 if the weighted gains are; a list of n items with gains of 1 has value 1 -
+///   persistence^n.
+/// - Edge cases: a list without gain has value 0 and is left out by reduction::mean_of_relevant. Infinite
+///   scores rank first or last. Exponential gains of grades beyond 1023 are infinite. Other products and sums
+///   beyond the largest double are set to it; for functions of ranks this includes infinite gains.
+/// @throws std::invalid_argument from `evaluate` when an option is out of its range or a relevance is below
+/// 0, except with gain::table.
 struct rank_biased_precision {
-  double persistence = 0.8;                      ///< 0 to 1, both excluded; 0.5 impatient, 0.95 patient
+  double persistence = 0.8;                      ///< 0 to 1, both excluded; 0.5: impatient, 0.95: patient
   rankloss::gain gain = rankloss::gain::linear;  ///< what a grade is worth
   std::span<const double> gain_table{};          ///< [grades] >= 0, for gain::table; other relevance is worth 0
   std::size_t cutoff = 0;                        ///< k; 0: the whole list
@@ -75,7 +79,8 @@ struct rank_biased_precision {
   ///     RBP@k      = (1 - persistence) sum_i w_i G(y_i) cut(rank_i) persistence^(rank_i - 1)
   ///     by_rank[i] = d(RBP@k) / d(rank_i)    [n] or empty: not wanted
   ///
-  /// cut is 1 up to rank k, 0 from k + 1, a cubic between. At whole, distinct ranks it is the metric.
+  /// cut is 1 up to rank k, 0 from k + 1 on, and a cubic between. At whole, distinct ranks this is the
+  /// metric.
   template <class T, class R>
   double of_ranks(std::span<const double> ranks, const list<T, R>& items, std::span<double> by_rank, workspace& scratch) const {
     const workspace::scope scope(scratch);

@@ -17,24 +17,25 @@
 namespace rankloss::inline RANKLOSS_ABI {
 namespace detail {
 
-/// Whether item i is one to be found.
+/// Whether item i is relevant.
 template <class T, class R>
 [[nodiscard]] bool relevant(const list<T, R>& items, std::size_t i) noexcept {
   return items.relevance[i] > R{0} && (items.weights.empty() || items.weights[i] > 0.0);
 }
 
-/// Where the best match of a query stands when equal scores are put in random order.
+/// The position of the best match of a query when equal scores are put in random order.
 struct best_match {
-  std::size_t above = 0;     // items with a greater score, of which none matches
-  std::size_t tied = 0;      // items with its score, itself among them
-  std::size_t matching = 0;  // of those, the ones that match; 0: nothing matches at all
+  std::size_t above = 0;     // items with a larger score, none of which matches
+  std::size_t tied = 0;      // items with the same score, including itself
+  std::size_t matching = 0;  // matches among these; 0: there is no match at all
 
   /// Expected position of the first match.
   [[nodiscard]] double rank() const noexcept {
     return 1.0 + static_cast<double>(above) + static_cast<double>(tied - matching) / static_cast<double>(matching + 1);
   }
 
-  /// Probability of a match among the first k: 1 - C(others, slots) / C(tied, slots), in whichever form has fewer factors.
+  /// Probability of a match among the first k: 1 - C(others, slots) / C(tied, slots), in the form with fewer
+  /// factors.
   [[nodiscard]] double within(std::size_t k) const noexcept {
     if (matching == 0 || k <= above) return 0.0;
     const std::size_t slots = std::min(k - above, tied);
@@ -72,8 +73,8 @@ template <class T, class R>
   return false;
 }
 
-/// Weights of the relevant items, missed ones too, 0 for the others. Where `scaled`, they are brought to the order of 1 by a power of two, which
-/// keeps the digits, so that no sum overflows: a quotient does not notice.
+/// Weights of the relevant items, including missed ones, and 0 for the others. With `scaled` they are brought
+/// near 1 by a power of two, which keeps the digits, so that no sum overflows; a quotient does not change.
 template <class T, class R>
 void relevant_weights(const list<T, R>& items, bool scaled, std::span<double> out) {
   double heaviest = 0.0;
@@ -125,7 +126,7 @@ template <class T>
 
 namespace metrics {
 
-/// recall: the fraction of the relevant items that stand among the first k.
+/// recall: the share of the relevant items that are among the first k.
 ///
 ///     recall@k = sum_{i: rank_i <= k} w_i [y_i > 0] / sum_i w_i [y_i > 0]
 ///
@@ -147,7 +148,8 @@ struct recall {
     const double total = weigh(items, weights);
     if (!(total > 0.0)) return 0.0;
     const std::size_t k = detail::cut_at(cutoff, items.size());
-    // The sum of all in the order of the total: 1 where nothing is missed.
+    // The sum over all items, in the order in which the total is summed, so that the value is exactly 1 if no
+    // item is missed.
     const double found = k < items.size() ? detail::expected_sum_of_first(items.scores, weights, k, scratch)
                                           : std::accumulate(weights.begin(), weights.begin() + static_cast<std::ptrdiff_t>(k), 0.0);
     return found / total;
@@ -158,7 +160,8 @@ struct recall {
   ///     recall@k   = sum_{i relevant} w_i cut(rank_i) / sum_{i relevant} w_i
   ///     by_rank[i] = d(recall@k) / d(rank_i)    [n] or empty: not wanted
   ///
-  /// cut is 1 up to rank k, 0 from k + 1, a cubic between. At whole, distinct ranks it is the metric.
+  /// cut is 1 up to rank k, 0 from k + 1 on, and a cubic between. At whole, distinct ranks this is the
+  /// metric.
   template <class T, class R>
   double of_ranks(std::span<const double> ranks, const list<T, R>& items, std::span<double> by_rank, workspace& scratch) const {
     const workspace::scope scope(scratch);
@@ -173,7 +176,7 @@ struct recall {
   }
 
  private:
-  /// Fills in the weights of the relevant items up to one factor; returns their sum.
+  /// Writes the weights of the relevant items up to a common factor; returns their sum.
   template <class T, class R>
   static double weigh(const list<T, R>& items, std::span<double> weights) {
     detail::relevant_weights(items, true, weights);
@@ -183,13 +186,15 @@ struct recall {
   }
 };
 
-/// hit: whether anything relevant stands among the first k: the Recall@k of retrieval, where a query may have several matches.
+/// hit: whether any relevant item is among the first k. This is the Recall@k of retrieval, where a query may
+/// have several matches.
 ///
 ///     hit@k = [min {rank_i : y_i > 0} <= k]
 ///
-/// Items of equal score are in random order; the value is the probability over it.
+/// Items of equal score are in random order; the value is the probability of a hit.
 ///
-/// - Time O(n + k), no scratch. No gradient. An item of weight 0 is not relevant; other weights say nothing here.
+/// - Time O(n + k), no scratch. No gradient. An item of weight 0 is not relevant; other weights have no
+///   effect.
 /// - Edge cases: as recall.
 struct hit {
   std::size_t cutoff = 0;  ///< k; 0: the whole list
@@ -214,7 +219,7 @@ struct hit {
 ///
 /// Items of equal score are in random order; the value is the expectation over it.
 ///
-/// - Time O(n), no scratch. No gradient. An item of weight 0 is not relevant; other weights say nothing here.
+/// - Time O(n), no scratch. No gradient. An item of weight 0 is not relevant; other weights have no effect.
 /// - Edge cases: a list without relevant items has value 0 and is left out by reduction::mean_of_relevant.
 struct first_rank {
   static constexpr bool has_gradient = false;

@@ -15,10 +15,10 @@ namespace rankloss::inline RANKLOSS_ABI::metrics {
 
 /// reciprocal_rank: one over the position of the first relevant item; its mean over lists is the MRR.
 ///
-///     RR@k = 1 / min {rank_i : i relevant},  0 where that is more than k
+///     RR@k = 1 / min {rank_i : i relevant},  or 0 if that rank is above k
 ///
-/// Relevant are items of relevance > 0 and weight > 0; other weights say nothing here. Items of equal score are in random order; the value is
-/// the expectation over it.
+/// Items of relevance > 0 and weight > 0 are relevant; other weights have no effect. Items of equal score are
+/// in random order; the value is the expectation over it.
 ///
 /// - Time O(n), no scratch. No gradient by scores.
 /// - Edge cases: a list without relevant items has value 0 and is left out by reduction::mean_of_relevant. Infinite scores rank first or last.
@@ -35,7 +35,8 @@ struct reciprocal_rank {
     const detail::best_match found = detail::find_best_match(items);
     const std::size_t k = cutoff == 0 ? items.size() : cutoff;
     double sum = 0.0;
-    // The first match is at the run's place p with probability C(tied - p, matching - 1) / C(tied, matching).
+    // The first match is at place p of the run with probability C(tied - p, matching - 1) / C(tied,
+    // matching).
     double probability = found.matching > 0 ? static_cast<double>(found.matching) / static_cast<double>(found.tied) : 0.0;
     for (std::size_t p = 1; found.above + p <= k && probability > 0.0; ++p) {
       sum += probability / static_cast<double>(found.above + p);
@@ -48,10 +49,10 @@ struct reciprocal_rank {
   /// As a function of real ranks >= 1:
   ///
   ///     RR@k       = cut(rank) / rank of the relevant item with the least rank
-  ///     by_rank[i] = its derivative for that item, shared equally where several have the least rank    [n] or empty: not wanted
+  ///     by_rank[i] = its derivative for that item, shared equally by items of least rank   [n] or empty
   ///
-  /// cut is 1 up to rank k, 0 from k + 1, a cubic between. At whole, distinct ranks it is the metric; where the least rank passes from one
-  /// item to another it has a kink.
+  /// cut is 1 up to rank k, 0 from k + 1 on, and a cubic between. At whole, distinct ranks this is the
+  /// metric; where the least rank passes from one item to another it has a kink.
   template <class T, class R>
   double of_ranks(std::span<const double> ranks, const list<T, R>& items, std::span<double> by_rank, workspace&) const noexcept {
     std::fill(by_rank.begin(), by_rank.end(), 0.0);

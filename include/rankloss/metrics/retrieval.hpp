@@ -19,7 +19,7 @@
 namespace rankloss::inline RANKLOSS_ABI {
 namespace detail {
 
-/// The same matrix with rows and columns in each other's place, as far as best_matches reads it.
+/// The same matrix with rows and columns exchanged, as far as best_matches reads it.
 template <class T, class R>
 [[nodiscard]] similarity_batch<T, R> transposed(const similarity_batch<T, R>& batch) {
   const auto turned = [&](const auto& field, const pair_steps& steps) {
@@ -33,8 +33,9 @@ template <class T, class R>
           .column_classes = batch.row_classes};
 }
 
-/// Finds the best match of every row and of every column of a matrix and counts what stands above it and beside it. Both directions read
-/// the matrix as it lies: rows one by one, columns a block at a time from the first row to the last. Quick where the items of a row are neighbours.
+/// Finds the best match of every row and of every column of a matrix, and counts the items above it and tied
+/// with it. Both directions read the matrix in place: rows one by one, columns a block at a time from the
+/// first row to the last. This is fast where the items of a row are contiguous.
 template <class T, class R>
 class best_matches {
  public:
@@ -68,7 +69,7 @@ class best_matches {
   [[nodiscard]] std::span<const best_match> columns() const noexcept { return columns_; }
 
  private:
-  static constexpr std::size_t block = 512;            // columns whose counts stay in the nearest cache
+  static constexpr std::size_t block = 512;            // columns whose counts stay in the first cache
   static constexpr std::size_t task_pairs = 1u << 16;  // enough work a task to hide the cost of handing it out
 
   /// Calls visit(j) for the matches of row i among the columns [begin, end).
@@ -139,35 +140,38 @@ class best_matches {
 
 namespace metrics {
 
-/// retrieval: how well the rows of a similarity matrix find the columns that match them, and the columns the rows.
+/// retrieval: how well the rows of a similarity matrix find the columns that match them, and the columns the
+/// rows.
 ///
-///     recall[c]   = mean over queries of [a match stands among the first cutoffs[c]]
-///     mean_rank   = mean over queries of the first match's position, counted from 1
-///     median_rank = median over queries of the same; of an even number the mean of the middle two
+///     recall[c]   = mean over queries of [a match is among the first cutoffs[c]]
+///     mean_rank   = mean over queries of the position of the first match, counted from 1
+///     median_rank = median over queries of the same; for an even number the mean of the middle two
 ///     rsum        = 100 sum over c and over both directions of recall[c]
 ///
-/// The measures of Recall@1/5/10 in image-text retrieval: Faghri et al.: VSE++, BMVC 2018, arXiv 1707.05612. Items of equal score are in
-/// random order; recall and rank of a query are expectations over it, so that a constant model scores as chance and not as perfect.
+/// These are the measures Recall@1/5/10 of image-text retrieval: Faghri et al.: VSE++, BMVC 2018, arXiv
+/// 1707.05612. Items of equal score are in random order. Recall and rank of a query are expectations over it,
+/// so a constant model scores like chance and not as perfect.
 ///
-/// - Time O(rows columns), in parallel; scratch O(rows + columns). The same numbers for any executor. No gradient.
-/// - Row and column weights weigh the means and the median; relevance and reduction are not read.
-/// - Edge cases: queries without a match or of weight 0 are left out; where none is left every number is 0.
-/// @throws std::invalid_argument naming the field when sizes, cutoffs or (data_checks::on) data do not fit.
+/// - Time O(rows columns), in parallel; scratch O(rows + columns). The same numbers for any executor. No
+///   gradient.
+/// - Row and column weights apply to the means and the median; relevance and reduction are not used.
+/// - Edge cases: queries without a match or of weight 0 are left out; if none is left every number is 0.
+/// @throws std::invalid_argument naming the field when sizes, cutoffs or (data_checks::on) data are invalid.
 template <std::size_t Cutoffs = 3>
 struct retrieval {
   std::array<std::size_t, Cutoffs> cutoffs{1, 5, 10};  ///< k of each Recall@k, at least 1
 
-  /// Of one direction.
+  /// The measures of one direction.
   struct direction {
-    std::array<double, Cutoffs> recall{};  ///< 0 to 1, one a cutoff
+    std::array<double, Cutoffs> recall{};  ///< 0 to 1, one for each cutoff
     double median_rank = 0.0;
     double mean_rank = 0.0;
-    std::size_t queries = 0;  ///< how many count
+    std::size_t queries = 0;  ///< number of queries that count
   };
   struct result {
     direction rows;     ///< each row finds columns
     direction columns;  ///< each column finds rows
-    double rsum = 0.0;  ///< in percent: 0 to 200 a cutoff
+    double rsum = 0.0;  ///< in percent: 0 to 200 for each cutoff
   };
 
   template <class T, class R>
@@ -183,7 +187,7 @@ struct retrieval {
     if (check) detail::check_values(*this, batch);
 
     const workspace::scope scope(ctx.scratch());
-    // A matrix by columns is read as its transpose, whose rows they are.
+    // A column-major matrix is read as its transpose, whose rows are contiguous.
     const detail::pair_steps steps = detail::similarity_steps(batch);
     const bool by_columns = steps.row < steps.column && batch.rows > 1 && batch.columns > 1;
     const similarity_batch<T, R> read = by_columns ? detail::transposed(batch) : batch;
@@ -194,7 +198,7 @@ struct retrieval {
     return all;
   }
 
-  /// On the calling thread with scratch of its own.
+  /// On the calling thread with a context of its own.
   template <class T, class R>
   [[nodiscard]] result operator()(const similarity_batch<T, R>& batch) const {
     context ctx;
@@ -227,7 +231,7 @@ struct retrieval {
     return out;
   }
 
-  /// The rank that splits the weight in halves; between two that do, the middle.
+  /// The rank that divides the weight into halves; if two do, the middle between them.
   [[nodiscard]] static double median(std::span<ranked> all, double total) {
     std::sort(all.begin(), all.end(), [](const ranked& a, const ranked& b) { return a.rank < b.rank; });
     double below = 0.0;

@@ -16,13 +16,16 @@ namespace rankloss::inline RANKLOSS_ABI::metrics {
 ///
 ///     rho = sum_i a_i b_i / (|a| |b|),  a = ranks of s - their mean,  b = ranks of y - their mean
 ///
-/// Spearman: The proof and measurement of association between two things, American Journal of Psychology 15 (1904). Equal scores and equal
-/// relevance share the rank in the middle. `soft_spearman` is the loss: 1 - rho of smooth ranks.
+/// Spearman: The proof and measurement of association between two things, American Journal of Psychology 15
+/// (1904). Equal scores and equal relevance share the rank in the middle. The corresponding loss is
+/// `soft_spearman`: 1 - rho of smooth ranks.
 ///
-/// - Time O(n) after two radix sorts, scratch O(n); sums are exact up to some 10^5 items. No gradient by scores. Item weights are not used.
-/// - In [-1, 1]; invariant under increasing maps of scores and of relevance; its sign changes with that of the scores.
-/// - Edge cases: 0 where all scores or all relevances are equal, one item included; reduction::mean_of_relevant leaves lists of equal relevance
-///   out. Infinite scores rank first or last.
+/// - Time O(n) after two radix sorts, scratch O(n). Sums are exact up to about 10^5 items. No gradient by
+///   scores. Item weights are not used.
+/// - In [-1, 1]; invariant under increasing maps of scores and of relevance; its sign changes with that of
+///   the scores.
+/// - Edge cases: the value is 0 if all scores or all relevances are equal, also for one item;
+///   reduction::mean_of_relevant leaves out lists of equal relevance. Infinite scores rank first or last.
 struct spearman {
   static constexpr bool has_gradient = false;
   static constexpr double best = 1.0;
@@ -56,7 +59,7 @@ struct spearman {
   }
 
  private:
-  /// Twice the average rank less twice the mean: whole numbers.
+  /// Twice the average rank minus twice the mean: whole numbers.
   template <class T>
   static void centred_ranks(const strided<const T>& values, std::span<double> ranks, workspace& scratch) {
     const auto n = static_cast<double>(values.size());

@@ -14,23 +14,24 @@
 #include <limits>
 #include <numbers>
 
-/// Functions of a pair: what `pairwise` adds up over pairs of which one item is more relevant than the other.
+/// Functions of a pair, which `pairwise` sums over the pairs in which one item is more relevant than the
+/// other (the winner and the loser of the pair).
 ///
-/// Each is called with vectors d = s_winner - s_loser, the score of the more relevant item less that of the other, and gap = y_winner - y_loser >= 0,
-/// and gives its value and its first two derivatives by d. At a kink the slope is 0 where that is a subgradient: for hinge, squared_hinge and
-/// quantile. A value or a derivative of a pair beyond 1e290 counts as that.
+/// Each is called with vectors of d = s_winner - s_loser and gap = y_winner - y_loser >= 0, and returns its
+/// value and its first two derivatives by d. At the kinks of hinge, squared_hinge and quantile the slope is
+/// 0, which is a subgradient. A value or a derivative of a pair beyond 1e290 counts as 1e290.
 namespace rankloss::inline RANKLOSS_ABI::pairs {
 
-/// A function's value and its derivatives by the difference of scores.
+/// The value of a function and its derivatives by the difference of scores.
 template <class V>
 struct terms {
   V value, slope, curvature;
 };
 
-/// In which unit a logarithm is taken.
+/// The base of a logarithm.
 enum class logarithm {
-  natural,  ///< nats
-  binary,   ///< bits, as in the LambdaLoss papers' code
+  natural,  ///< in nats
+  binary,   ///< in bits, as in the code of the LambdaLoss papers
 };
 
 namespace detail {
@@ -38,14 +39,15 @@ namespace detail {
 inline void check_length(const char* field, double value) {
   rankloss::detail::require(rankloss::detail::within(value, 1e-15, 1e300), field, ": ", value, ", expected 1e-15 to 1e300");
 }
-/// A distance of scores in lengths, at most 1e30 in float and 1e290 in double: times a weight of 0 it is nothing, and sums of it are numbers.
+/// A distance of scores in lengths, at most 1e30 in float and 1e290 in double, so that its product with a
+/// weight of 0 is 0, and sums of it are finite.
 template <class V>
 [[nodiscard]] V distance_of(const V& d, const V& scale) {
   using S = typename V::value_type;
   return xsimd::min(xsimd::abs(d) * scale, V(sizeof(S) == 4 ? S(1e30F) : S(1e290)));
 }
-/// What one pair may have at most: sums of it over all pairs, times weights of any size below 4, are numbers. Floats are taken where nothing
-/// comes near it.
+/// The largest number of one pair for which sums over all pairs, times weights below 4, are finite. Float is
+/// used only where nothing comes near it.
 template <class V>
 [[nodiscard]] V finite(const V& value) {
   using S = typename V::value_type;
@@ -54,10 +56,11 @@ template <class V>
 
 }  // namespace detail
 
-/// logistic: log(1 + exp(-d / temperature)); of RankNet and the LambdaLoss family. Convex; slope in (-1, 0) / temperature.
+/// logistic: log(1 + exp(-d / temperature)), used by RankNet and the LambdaLoss family. Convex; slope in (-1,
+/// 0) / temperature.
 struct logistic {
   double temperature = 1.0;                           ///< 1e-15 to 1e300, in units of the scores
-  pairs::logarithm unit = pairs::logarithm::natural;  ///< of the value, and so of the gradient
+  pairs::logarithm unit = pairs::logarithm::natural;  ///< of the value, and thereby of the gradient
 
   void validate() const { detail::check_length("temperature", temperature); }
   [[nodiscard]] double length() const noexcept { return temperature; }
@@ -78,7 +81,7 @@ struct logistic {
             by_x * V(static_cast<S>(1.0 / temperature)) * low * high};
   }
 
-  /// The same from the loser's share sigmoid(-d / temperature), the less of both shares, and -d.
+  /// The same from the loser's share sigmoid(-d / temperature), the smaller of both shares, and -d.
   template <class V>
   [[nodiscard]] terms<V> of_shares(const V& share, const V& less, const V& minus_d) const noexcept {
     using S = typename V::value_type;
@@ -90,7 +93,8 @@ struct logistic {
   }
 };
 
-/// soft_zero_one: sigmoid(-d / temperature): the number of wrongly ordered pairs, smoothed. Bounded, not convex.
+/// soft_zero_one: sigmoid(-d / temperature), a smooth form of the number of pairs in the wrong order.
+/// Bounded, not convex.
 struct soft_zero_one {
   double temperature = 1.0;  ///< 1e-15 to 1e300, in units of the scores
 
@@ -111,7 +115,7 @@ struct soft_zero_one {
     return {xsimd::select(right, low, high), -scale * low * high, xsimd::select(right, bend, -bend)};
   }
 
-  /// The same from the loser's share sigmoid(-d / temperature), the less of both shares, and -d.
+  /// The same from the loser's share sigmoid(-d / temperature), the smaller of both shares, and -d.
   template <class V>
   [[nodiscard]] terms<V> of_shares(const V& share, const V& less, const V& minus_d) const noexcept {
     using S = typename V::value_type;
@@ -122,14 +126,14 @@ struct soft_zero_one {
   }
 };
 
-/// hinge: max(0, margin - d). Convex; its curvature is 0 where it has one.
+/// hinge: max(0, margin - d). Convex; the second derivative is 0 wherever it exists.
 struct hinge {
   double margin = 1.0;  ///< 0 to 1e300, in units of the scores
 
   void validate() const { rankloss::detail::require(rankloss::detail::within(margin, 0.0, 1e300), "margin: ", margin, ", expected 0 to 1e300"); }
   [[nodiscard]] double length() const noexcept { return margin > 0.0 ? margin : 1.0; }
 
-  /// What it is as sums of hinges of places: of the scores.
+  /// The function as a sum of hinges of places; the places are the scores.
   [[nodiscard]] std::array<rankloss::detail::hinge_sum, 1> hinges() const noexcept { return {{{.margin = margin}}}; }
   static constexpr double relevance_shift = 0.0;
 
@@ -165,7 +169,7 @@ struct exponential {
 
   void validate() const { detail::check_length("temperature", temperature); }
   [[nodiscard]] double length() const noexcept { return temperature; }
-  static constexpr double float_range = 30.0;  ///< lengths that scores may span in lanes of float
+  static constexpr double float_range = 30.0;  ///< the range of scores, in lengths, for lanes of float
 
   template <class V>
   [[nodiscard]] terms<V> operator()(const V& d, const V&) const noexcept {
@@ -176,12 +180,13 @@ struct exponential {
   }
 };
 
-/// squared_difference: (d - gap)^2: differences of scores are to be those of the relevance. Convex.
+/// squared_difference: (d - gap)^2, which is least where differences of scores equal those of the relevance.
+/// Convex.
 struct squared_difference {
   void validate() const noexcept {}
   [[nodiscard]] double length() const noexcept { return 1.0; }
 
-  /// Of places s - y: the squares of both signs of their difference.
+  /// As hinges of the places s - y: the squares of both signs of their difference.
   [[nodiscard]] std::array<rankloss::detail::hinge_sum, 2> hinges() const noexcept { return {{{.power = 2}, {.power = 2, .first_wins = false}}}; }
   static constexpr double relevance_shift = 1.0;
 
@@ -194,14 +199,15 @@ struct squared_difference {
   }
 };
 
-/// quantile: the pinball function of gap - d: tau (gap - d) where that is positive, (1 - tau) (d - gap) where not. Convex.
+/// quantile: the pinball function of gap - d: tau (gap - d) if that is positive, (1 - tau) (d - gap) if not.
+/// Convex.
 struct quantile {
-  double tau = 0.5;  ///< 0 to 1: which quantile of the differences of relevance the differences of scores estimate
+  double tau = 0.5;  ///< 0 to 1: the quantile of the relevance differences that is estimated
 
   void validate() const { rankloss::detail::require(rankloss::detail::within(tau, 0.0, 1.0), "tau: ", tau, ", expected 0 to 1"); }
   [[nodiscard]] double length() const noexcept { return 1.0; }
 
-  /// Of places s - y: one way where they lie, the other way where they do not.
+  /// As hinges of the places s - y, with one factor for each sign of their difference.
   [[nodiscard]] std::array<rankloss::detail::hinge_sum, 2> hinges() const noexcept {
     return {{{.factor = tau}, {.factor = 1.0 - tau, .first_wins = false}}};
   }

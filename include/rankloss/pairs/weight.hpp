@@ -21,16 +21,17 @@
 #include <span>
 #include <string_view>
 
-/// Weights of pairs: what `pairwise` multiplies a pair's function with. Those that look at positions take them from the order of the scores,
-/// equal scores in the order of the items, and are constants to the gradient: they jump where two items change places. Items that are alike in
-/// score, relevance and weight have the mean of the slopes that they have in all orders of these items. Those that are made of gains, or
-/// of relevance as a factor, take none below 0.
+/// Weights of pairs, which `pairwise` multiplies with the function of a pair. Weights by position take
+/// positions in the order of the scores, with equal scores in the order of the items. The gradient takes them
+/// as constants; they jump where two items change places. Items that are alike in score, relevance and weight
+/// have the mean of the slopes that they have in all orders of these items. Weights that use gains, or
+/// relevance as a factor, refuse relevance below 0.
 namespace rankloss::inline RANKLOSS_ABI::pairs {
 
 /// Whether weights are divided by the ideal DCG of the list.
 enum class scale_by {
-  ideal,  ///< a list counts the same however many relevant items it has; without gain its weights are 0
-  none,   ///< as they are; grades up to 100
+  ideal,  ///< lists count the same for any number of relevant items; without gain the weights are 0
+  none,   ///< not divided; grades up to 100
 };
 
 namespace detail {
@@ -38,15 +39,17 @@ namespace detail {
 template <class S, class Arch>
 using row_of = xsimd::batch<S, Arch>;
 
-/// Which item is at which place, and where it ranks by score, from 0. For weights that say `by_place` places are those ranks.
+/// The item at each place, and the rank of each place by score, from 0. For weights that declare `by_place`,
+/// places are these ranks.
 struct places {
   std::span<const std::uint32_t> item;  ///< [n]
-  std::span<const std::uint32_t> rank;  ///< [n], for weights that say `by_position`
+  std::span<const std::uint32_t> rank;  ///< [n], for weights that declare `by_position`
 
   [[nodiscard]] std::size_t size() const noexcept { return item.size(); }
 };
 
-/// Weights that are made of the relevance are in units of a power of two where it is very large or very small: minus its exponent.
+/// Minus the exponent of the unit of the relevance: if relevance is very large or very small, weights
+/// computed from it are in units of a power of two.
 template <class T, class R>
 [[nodiscard]] int relevance_exponent(const list<T, R>& items) noexcept {
   if (items.size() == 0) return 0;
@@ -64,8 +67,9 @@ template <class S, class Arch>
   return values;
 }
 
-/// One weight a pair is a sum of products over channels, weight(upper, lower) = sum_c upper_c(item above) lower_c(item below); where the item
-/// above is the less relevant one, `wrong_sign` times that. What sums over all pairs are made of.
+/// One weight for each pair as a sum of products over channels: weight(upper, lower) = sum_c upper_c(item
+/// above) lower_c(item below), times `wrong_sign` if the item above is the less relevant one. Sums over all
+/// pairs are computed from these.
 template <class S, std::size_t Channels>
 struct channels {
   static constexpr std::size_t count = Channels;
@@ -73,13 +77,14 @@ struct channels {
   std::span<S> lower[Channels];
 };
 
-/// Minus the exponent of the unit that gains_by_place gives gains in, which shows where they are not divided by the ideal DCG.
+/// Minus the exponent of the unit in which gains_by_place returns gains. It matters only if they are not
+/// divided by the ideal DCG.
 template <class T, class R>
 [[nodiscard]] int gain_exponent(gain kind, std::span<const double> table, scale_by scale, const list<T, R>& items) {
   return scale == scale_by::none ? -std::ilogb(rankloss::detail::unit_of_gains(kind, table, items.relevance)) : 0;
 }
 
-/// Gains by place, over the ideal DCG on request. `false` when all weights are 0.
+/// Gains by place, divided by the ideal DCG on request. Returns `false` if all weights are 0.
 template <class Arch, class S, class T, class R>
 [[nodiscard]] bool gains_by_place(gain kind, std::span<const double> table, scale_by scale, std::size_t cutoff, const list<T, R>& items,
                                   const places& at, std::span<S> to, workspace& scratch) {
@@ -156,7 +161,8 @@ template <class Arch, class S, bool ByDiscounts, bool ByDistance, class T, class
     rows.discounts = discounts;
   }
   if constexpr (ByDistance) {
-    // [m]: of places m apart. Small differences of discounts: each from its own quotient, not from two rounded discounts.
+    // [m]: for places m apart. Each small difference of discounts is computed from a quotient, not from two
+    // rounded discounts.
     const std::span<S> steps = padded<S, Arch>(n + 1, scratch);
     for (std::size_t m = 1; m <= n; ++m) {
       const double here = std::log2(1.0 + static_cast<double>(m));
@@ -171,7 +177,7 @@ template <class Arch, class S, bool ByDiscounts, bool ByDistance, class T, class
 
 }  // namespace detail
 
-/// equal: every pair counts 1.
+/// equal: every pair has weight 1.
 struct equal {
   static constexpr bool unit = true;
   void validate() const noexcept {}
@@ -197,14 +203,14 @@ struct equal {
   }
 };
 
-/// Of what a difference is taken.
+/// The quantity whose difference is taken.
 enum class difference_of {
   relevance,  ///< y
   squares,    ///< y^2
 };
 
-/// relevance_difference: |y_i - y_j|, of ARP-Loss2, or |y_i^2 - y_j^2|, which rises with the difference where no relevance is below 0, and takes
-/// none that is.
+/// relevance_difference: |y_i - y_j|, as in ARP-Loss2, or |y_i^2 - y_j^2|. The latter increases with the
+/// difference only if no relevance is below 0, so it refuses relevance below 0.
 struct relevance_difference {
   difference_of of = difference_of::relevance;
   void validate() const noexcept {}
@@ -242,7 +248,7 @@ struct relevance_difference {
     }
   }
 
-  /// Weights are divided by 2^exponent.
+  /// The weights are divided by 2^exponent.
   template <class T, class R>
   [[nodiscard]] int exponent(const list<T, R>& items) const noexcept {
     return (of == difference_of::squares ? 2 : 1) * detail::relevance_exponent(items);
@@ -256,9 +262,10 @@ struct relevance_difference {
   }
 };
 
-/// delta_ndcg: by how much NDCG changes when the two items change places: |G_i - G_j| |1/D(r_i) - 1/D(r_j)|, D(r) = log2(1 + r). Of LambdaRank.
+/// delta_ndcg: the change of NDCG when the two items swap places: |G_i - G_j| |1/D(r_i) - 1/D(r_j)|, D(r) =
+/// log2(1 + r). The weight of LambdaRank.
 struct delta_ndcg {
-  rankloss::gain gain = rankloss::gain::exponential;  ///< what a grade is worth
+  rankloss::gain gain = rankloss::gain::exponential;  ///< the gain of a grade
   std::span<const double> gain_table{};               ///< [grades] >= 0, for gain::table
   std::size_t cutoff = 0;                             ///< k of NDCG@k: discounts beyond it are 0; 0: the whole list
   pairs::scale_by scale = pairs::scale_by::ideal;     ///< NDCG or DCG
@@ -297,13 +304,14 @@ struct delta_ndcg {
     }
   }
 
-  /// Where levels are few, their gains are told apart by level and half the channels do: |G_u - G_l| (d_u - d_l).
+  /// With few levels of relevance, gains are stored by level, and half the channels are enough: |G_u - G_l|
+  /// (d_u - d_l).
   static constexpr std::size_t graded_channel_count = 2;
   template <class Arch, class S, class T, class R>
   void fill_graded(const list<T, R>& items, const detail::places& at, std::span<const std::uint32_t> levels, const detail::channels<S, 2>& to,
                    std::span<double> gains, workspace& scratch) const {
     const std::size_t n = at.size();
-    // The gains by place go where the discounts will be.
+    // The gains by place are stored temporarily where the discounts will be.
     static_cast<void>(detail::gains_by_place<Arch>(gain, gain_table, scale, cutoff, items, at, to.upper[0], scratch));
     std::fill(gains.begin(), gains.end(), 0.0);
     for (std::size_t p = 0; p < n; ++p) gains[levels[p]] = static_cast<double>(to.upper[0][p]);
@@ -317,7 +325,7 @@ struct delta_ndcg {
 
 /// ndcg_loss2: |G_i - G_j| |1/D(|r_i - r_j|) - 1/D(|r_i - r_j| + 1)|, the tighter bound on NDCG of the LambdaLoss framework.
 struct ndcg_loss2 {
-  rankloss::gain gain = rankloss::gain::exponential;  ///< what a grade is worth
+  rankloss::gain gain = rankloss::gain::exponential;  ///< the gain of a grade
   std::span<const double> gain_table{};               ///< [grades] >= 0, for gain::table
   std::size_t cutoff = 0;                             ///< k of the ideal DCG@k; 0: the whole list
   pairs::scale_by scale = pairs::scale_by::ideal;     ///< NDCG or DCG
@@ -340,9 +348,9 @@ struct ndcg_loss2 {
   }
 };
 
-/// ndcg_loss2_plus: delta_ndcg's weight and mu times ndcg_loss2's, of NDCG-Loss2++.
+/// ndcg_loss2_plus: the weight of delta_ndcg plus mu times that of ndcg_loss2, as in NDCG-Loss2++.
 struct ndcg_loss2_plus {
-  rankloss::gain gain = rankloss::gain::exponential;  ///< what a grade is worth
+  rankloss::gain gain = rankloss::gain::exponential;  ///< the gain of a grade
   std::span<const double> gain_table{};               ///< [grades] >= 0, for gain::table
   double mu = 10.0;                                   ///< 0 to 1e30
   std::size_t cutoff = 0;                             ///< k of the ideal DCG@k; 0: the whole list
@@ -369,9 +377,10 @@ struct ndcg_loss2_plus {
   }
 };
 
-/// ndcg_loss1: G_i / D(r_i) of the first item of every ordered pair, equal relevance and the item with itself included.
+/// ndcg_loss1: G_i / D(r_i) of the first item of every ordered pair, including pairs of equal relevance and
+/// pairs of an item with itself.
 struct ndcg_loss1 {
-  rankloss::gain gain = rankloss::gain::exponential;  ///< what a grade is worth
+  rankloss::gain gain = rankloss::gain::exponential;  ///< the gain of a grade
   std::span<const double> gain_table{};               ///< [grades] >= 0, for gain::table
   std::size_t cutoff = 0;                             ///< k of the ideal DCG@k; 0: the whole list
   pairs::scale_by scale = pairs::scale_by::ideal;     ///< NDCG or DCG
@@ -401,7 +410,8 @@ struct ndcg_loss1 {
   }
 };
 
-/// arp_loss1: y_i of the first item of every ordered pair, equal relevance and the item with itself included.
+/// arp_loss1: y_i of the first item of every ordered pair, including pairs of equal relevance and pairs of an
+/// item with itself.
 struct arp_loss1 {
   static constexpr bool all_pairs = true;
   void validate() const noexcept {}
@@ -452,8 +462,8 @@ template <class Arch, class S, class Weight, class T, class R>
 
 }  // namespace detail
 
-/// delta_map: by how much average precision changes when the two items change places; relevant is what has relevance > 0, and pairs of two
-/// relevant items weigh nothing.
+/// delta_map: the change of average precision when the two items swap places. Items of relevance > 0 are
+/// relevant; pairs of two relevant items have weight 0.
 struct delta_map {
   static constexpr bool by_position = true;
   static constexpr bool by_place = true;
@@ -467,8 +477,9 @@ struct delta_map {
 
   static constexpr std::size_t channel_count = 2;
   static constexpr double wrong_sign = 1.0;
-  /// With c_r the relevant items among the first r and h_r the sum of 1/r over them, bringing a relevant item from rank q up to p < q, or down
-  /// from p to q, changes c_r / r at both ends and 1 / r for each relevant item between.
+  /// Let c_r be the number of relevant items among the first r, and h_r the sum of 1/r over them. Moving a
+  /// relevant item from rank q up to p < q, or down from p to q, changes c_r / r at both ends, and 1 / r for
+  /// each relevant item between them.
   template <class Arch, class S, class T, class R>
   void fill(const list<T, R>& items, const detail::places& at, const detail::channels<S, 2>& to, workspace&) const {
     double relevant = 0.0;
@@ -492,8 +503,8 @@ struct delta_map {
   }
 };
 
-/// delta_mrr: by how much the reciprocal rank of the first relevant item changes when the two items change places; relevant is what has
-/// relevance > 0.
+/// delta_mrr: the change of the reciprocal rank of the first relevant item when the two items swap places.
+/// Items of relevance > 0 are relevant.
 struct delta_mrr {
   static constexpr bool by_position = true;
   static constexpr bool by_place = true;
@@ -507,7 +518,8 @@ struct delta_mrr {
 
   static constexpr std::size_t channel_count = 2;
   static constexpr double wrong_sign = 1.0;
-  /// An item brought up above the first relevant one, and the first relevant one brought down.
+  /// One channel for an item that moves above the first relevant one, one for the first relevant item that
+  /// moves down.
   template <class Arch, class S, class T, class R>
   void fill(const list<T, R>& items, const detail::places& at, const detail::channels<S, 2>& to, workspace&) const {
     const auto relevant = [&](std::size_t p) { return items.relevance[at.item[p]] > R{0}; };

@@ -14,22 +14,23 @@
 
 namespace rankloss::inline RANKLOSS_ABI {
 
-/// Which of the ranks that equal scores take together each of them gets.
+/// The rank that each of several equal scores gets.
 enum class rank_ties {
-  average,  ///< their mean, a half number for an even count
-  minimum,  ///< the first, as in competitions
-  maximum,  ///< the last
-  ordinal,  ///< one each, in the order of the items
+  average,  ///< the mean of their ranks, which may be a half number
+  minimum,  ///< the first of their ranks, as in competitions
+  maximum,  ///< the last of their ranks
+  ordinal,  ///< different ranks, in the order of the items
 };
 
-/// hard_ranks: the places of the scores when sorted.
+/// hard_ranks: the places of the scores in sorted order.
 ///
-///     rank_i = base + #{j: s_j > s_i}        descending; s_j < s_i when ascending; among equal scores as `ties` says
+///     rank_i = base + #{j: s_j > s_i}        descending; s_j < s_i when ascending; equal scores by `ties`
 ///
-/// - Time O(n) after the sort, scratch O(n); exact. Ranks by average sum to n (n - 1) / 2 + n base.
-/// - Piecewise constant: values alone, no derivatives.
-/// - Edge cases: infinite scores rank first or last, equal ones tie (with the largest finite number of their type too).
-/// @throws std::invalid_argument from the verbs of rank.hpp when an option is out of its range.
+/// - Time O(n) after the sort, scratch O(n); exact. Average ranks sum to n (n - 1) / 2 + n base.
+/// - Piecewise constant: there are values only, no derivatives.
+/// - Edge cases: infinite scores rank first or last. Equal infinities are tied, also with the largest finite
+///   number of their type.
+/// @throws std::invalid_argument from the functions of rank.hpp when an option is out of its range.
 struct hard_ranks {
   rank_order order = rank_order::descending;  ///< which score has the first rank
   double base = 1.0;                          ///< rank of the first: 1, 0 or any finite number

@@ -21,22 +21,24 @@
 
 namespace rankloss::inline RANKLOSS_ABI {
 
-/// laplace_ranks: smooth ranks, each item counting the others above it by the distribution function of Laplace.
+/// laplace_ranks: smooth ranks, in which each item counts the others by the distribution function of the
+/// Laplace distribution.
 ///
-///     rank_i             = base + sum_{j != i} F((s_j - s_i) / temperature)       descending; s_i - s_j when ascending
+///     rank_i             = base + sum_{j != i} F((s_j - s_i) / temperature)   descending; else s_i - s_j
 ///     F(z)               = e^z / 2 for z < 0, 1 - e^-z / 2 otherwise
 ///     d(rank_i) / d(s_j) = e^-|(s_j - s_i) / temperature| / (2 temperature)       j != i, and minus their sum for j = i
 ///
-/// Struski, Bednarczyk, Podolak, Tabor: LapSum - One Method to Differentiate Them All: Ranking, Sorting and Top-k Selection, ICML 2025,
-/// arXiv 2503.06242, whose ranks are ascending from base 0; the code published with it takes O(n^2) for their derivatives.
+/// Struski, Bednarczyk, Podolak, Tabor: LapSum - One Method to Differentiate Them All: Ranking, Sorting and
+/// Top-k Selection, ICML 2025, arXiv 2503.06242, whose ranks are ascending from base 0; the published code
+/// takes O(n^2) for their derivatives.
 ///
-/// - Exact to rounding. Time O(n) after the sort: one exponential an item and two running sums for the ranks, two more for a product with
-///   the Jacobian; scratch O(n).
-/// - Invariant under shifts; the Jacobian is symmetric, its rows sum to 0, and so does a gradient, up to rounding: it is made of
-///   differences of cotangents. Ranks sum to n (n - 1) / 2 + n base.
-/// - Edge cases: equal scores share the rank in the middle. Infinite scores rank first or last. As temperature -> 0 these are the ranks of
-///   hard_ranks with ties by average.
-/// @throws std::invalid_argument from the verbs of rank.hpp when an option is out of its range.
+/// - Exact to rounding. Time O(n) after the sort: one exponential for each item and two running sums for the
+///   ranks, and two more for a product with the Jacobian. Scratch O(n).
+/// - Invariant under shifts. The Jacobian is symmetric and its rows sum to 0; a gradient sums to 0 up to
+///   rounding, because it is computed from differences of cotangents. Ranks sum to n (n - 1) / 2 + n base.
+/// - Edge cases: equal scores share the rank in the middle. Infinite scores rank first or last. As
+///   temperature -> 0 these are the ranks of hard_ranks with ties by average.
+/// @throws std::invalid_argument from the functions of rank.hpp when an option is out of its range.
 struct laplace_ranks {
   double temperature = 1.0;                   ///< 1e-15 to 1e300, in units of the scores
   rank_order order = rank_order::descending;  ///< which score has the first rank
@@ -80,14 +82,15 @@ struct laplace_ranks {
     void push(std::span<const double> tangent, std::span<double> change) const { pullback(tangent, change); }  // the Jacobian is symmetric
 
    private:
-    /// sum_j e^-|x_j - x_i| over the items above or below, out of the neighbour's; `decay` is the one between the two, and 0 where there is none.
+    /// sum_j e^-|x_j - x_i| over the items above or below, from that of the neighbour. `decay` is the
+    /// exponential of the gap between the two, and 0 where there is no neighbour.
     struct others {
       const double* decay;
       double sum = 0.0;
 
       [[gnu::always_inline]] double step(std::size_t i) noexcept { return sum = decay[i] * sum + decay[i]; }
     };
-    /// sum_j (c_j - c_i) e^-|x_j - x_i|, likewise.
+    /// sum_j (c_j - c_i) e^-|x_j - x_i|, in the same way.
     struct differences {
       others counted;
       const double* c;

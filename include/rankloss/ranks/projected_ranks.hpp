@@ -17,7 +17,8 @@
 
 namespace rankloss::inline RANKLOSS_ABI {
 
-/// projected_ranks: smooth ranks, the scores projected onto the orders of the ranks 1..n and their mixtures (the permutahedron).
+/// projected_ranks: smooth ranks by projecting the scores onto the permutahedron, the convex hull of all
+/// orders of the ranks 1..n.
 ///
 ///     ranks               = argmin |r - z|^2 / 2                                          quadratic, z = -s / temperature descending,
 ///     ranks               = argmin sum_i r_i (log r_i - z_i) - r_i                         entropic       s / temperature ascending
@@ -25,18 +26,20 @@ namespace rankloss::inline RANKLOSS_ABI {
 ///     rank_i              = sum of the block's ranks * p_i,  p = softmax of its z          entropic
 ///     d(rank_i) / d(z_j)  = [i = j] - 1 / block's size;  rank_i ([i = j] - p_j)            within a block, 0 outside
 ///
-/// Blondel, Teboul, Berthet, Djolonga: Fast differentiable sorting and ranking, ICML 2020, arXiv 2002.08871, soft_rank of fast-soft-sort and
-/// torchsort with temperature as their epsilon. Their default order is ascending.
+/// Blondel, Teboul, Berthet, Djolonga: Fast differentiable sorting and ranking, ICML 2020, arXiv 2002.08871;
+/// soft_rank of fast-soft-sort and torchsort, where temperature is called epsilon and the default order is
+/// ascending.
 ///
-/// - Exact to rounding. Time O(n) after the sort for values and for a product with the Jacobian; scratch O(n). Entropic sums are relative to
-///   each block's largest term: scores of any spread do.
-/// - Invariant under shifts; the Jacobian is symmetric, and a gradient sums to 0 up to rounding. Ranks sum to n (n - 1) / 2 + n base.
-///   Quadratic ascending ranks are n - 1 + 2 base minus the descending ones; entropic ones are not.
-/// - Piecewise linear (quadratic) or smooth (entropic) as long as the blocks stay; where two blocks just meet they count as apart,
-///   whose derivatives are then taken. Equal scores are in one block.
-/// - Edge cases: equal scores have equal ranks. Scores much further apart than temperature have hard ranks and no gradient, infinite
-///   scores too.
-/// @throws std::invalid_argument from the verbs of rank.hpp when an option is out of its range.
+/// - Exact to rounding. Time O(n) after the sort for values and for a product with the Jacobian; scratch
+///   O(n). Entropic sums are relative to the largest term of each block, so scores may have any spread.
+/// - Invariant under shifts. The Jacobian is symmetric, and a gradient sums to 0 up to rounding. Ranks sum to
+///   n (n - 1) / 2 + n base. Quadratic ascending ranks are n - 1 + 2 base minus the descending ones; this
+///   does not hold for entropic ranks.
+/// - Piecewise linear (quadratic) or smooth (entropic) while the blocks do not change. Two blocks that just
+///   meet count as separate, and have the derivatives of separate blocks. Equal scores are in one block.
+/// - Edge cases: equal scores have equal ranks. Scores that are much further apart than the temperature have
+///   hard ranks and no gradient, and so have infinite scores.
+/// @throws std::invalid_argument from the functions of rank.hpp when an option is out of its range.
 struct projected_ranks {
   double temperature = 1.0;                                                       ///< 1e-15 to 1e300, in units of the scores
   rank_order order = rank_order::descending;                                      ///< which score has the first rank
@@ -103,7 +106,7 @@ struct projected_ranks {
     void push(std::span<const double> tangent, std::span<double> change) const { pullback(tangent, change); }  // the Jacobian is symmetric
 
    private:
-    /// Of places [begin, end): the first one has rank n.
+    /// For places [begin, end); the first place has rank n.
     [[nodiscard]] double mean_rank(std::size_t begin, std::size_t end) const noexcept {
       return static_cast<double>(list_.size()) - 0.5 * static_cast<double>(begin + end - 1);
     }
@@ -115,7 +118,7 @@ struct projected_ranks {
     double slope_;
     detail::falling_list<T> list_;
     std::span<const detail::pooled_block> blocks_;
-    std::span<const double> shares_;  // [n] by place; none: equal in each block
+    std::span<const double> shares_;  // [n] by place; empty: equal in each block
   };
 
   template <class T, class Arch = xsimd::default_arch>

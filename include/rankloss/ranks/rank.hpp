@@ -19,19 +19,21 @@ namespace rankloss::inline RANKLOSS_ABI {
 
 /// Which score has the first rank.
 enum class rank_order {
-  descending,  ///< the greatest
-  ascending,   ///< the least
+  descending,  ///< the largest
+  ascending,   ///< the smallest
 };
 
-/// smooth_ranks: ranks of a list as a function of its scores, with derivatives. `how(scores, scratch)` computes the ranks of n scores and
-/// returns an object, in scratch of the caller's scope, that offers
+/// smooth_ranks: ranks of a list as a function of its scores, with derivatives. `how(scores, scratch)`
+/// computes the ranks of n scores and returns an object, in scratch of the caller's scope, with
 ///
 ///     values()                       [n] the ranks
-///     pullback(cotangent, gradient)  gradient_i = sum_j cotangent_j d(rank_j) / d(s_i)      a product with the Jacobian from the left
-///     push(tangent, change)          change_j   = sum_i d(rank_j) / d(s_i) tangent_i        and from the right
+///     pullback(cotangent, gradient)  gradient_i = sum_j cotangent_j d(rank_j) / d(s_i)
+///     push(tangent, change)          change_j   = sum_i d(rank_j) / d(s_i) tangent_i
 ///
-/// Arrays are doubles in the order of the scores, whatever the type of the scores; outputs may not overlap inputs. Ranks of the best score
-/// begin at `base`. Those that are no function with derivatives declare `has_gradient = false` and offer values() alone.
+/// The last two are the products with the Jacobian from the left and from the right. Arrays are doubles in
+/// the order of the scores, whatever the type of the scores; outputs must not overlap inputs. Ranks of the
+/// best score begin at `base`. Ranks without derivatives declare `has_gradient = false` and have values()
+/// only.
 template <class Ranks, class T>
 concept smooth_ranks = requires(const Ranks& how, const strided<const T>& scores, workspace& scratch) {
   { how(scores, scratch).values() } -> std::convertible_to<std::span<const double>>;
@@ -39,7 +41,8 @@ concept smooth_ranks = requires(const Ranks& how, const strided<const T>& scores
 
 namespace detail {
 
-/// The door of functions over one list of scores: option ranges, sizes and NaN, before anything is written.
+/// Checks that all functions over one list of scores make before anything is written: ranges of options,
+/// sizes and NaN.
 template <class How, class T>
 void check_scores(const How& how, std::span<const T> scores, const context& ctx) {
   if constexpr (requires { how.validate(); }) how.validate();
@@ -57,7 +60,7 @@ void check_array(std::string_view field, std::span<const T> values, std::size_t 
           ", expected a finite number");
 }
 
-/// Doubles of any real array.
+/// The values of a real array as doubles.
 template <class T>
 [[nodiscard]] std::span<const double> widened(std::span<const T> values, workspace& scratch) {
   if constexpr (std::same_as<T, double>) {
@@ -74,8 +77,9 @@ void narrow(std::span<const double> from, std::span<T> to) {
   for (std::size_t i = 0; i < to.size(); ++i) to[i] = static_cast<T>(from[i]);
 }
 
-/// What the verbs over one list of scores share: all checks, then `body(object, out)` with the object of `how` and an output of doubles,
-/// which comes to the host's memory last. Nothing is written where something does not fit, nor for an empty list.
+/// Shared part of the functions over one list of scores: makes all checks, then calls `body(object, out)`
+/// with the object of `how` and an output of doubles, which is copied to the host's memory at the end.
+/// Nothing is written if a check fails, or for an empty list.
 template <class T>
 struct named_input {
   std::string_view field;
@@ -99,13 +103,16 @@ void with_object(const How& how, array_view<const T> scores, std::initializer_li
 
 }  // namespace detail
 
-/// rank: the ranks of one list of scores, `how` being sigmoid_ranks, laplace_ranks, projected_ranks or hard_ranks.
+/// rank: the ranks of one list of scores; `how` is sigmoid_ranks, laplace_ranks, projected_ranks or
+/// hard_ranks.
 ///
-/// - Scratch O(n) of the context's first worker; without a context, of the call's own, which is allocated each time.
-/// - Arrays are anything that an array_view is made of: vectors, spans, C arrays, Eigen's vectors. Cost and accuracy: those of `how`.
+/// - Scratch O(n) of the context's first worker. A call without a context has a context of its own, which
+///   allocates each time.
+/// - Arrays are anything from which an array_view can be made: vectors, spans, C arrays, vectors of Eigen.
+///   Cost and accuracy are those of `how`.
 /// - Edge cases: an empty list has no ranks.
-/// @throws std::invalid_argument naming the field when a size or an option does not fit or (data_checks::on) a score is NaN; then nothing
-/// has been written.
+/// @throws std::invalid_argument naming the field when a size or an option is invalid, or (data_checks::on) a
+/// score is NaN; then nothing has been written.
 template <class Ranks, detail::array Scores, score T = detail::element_of<Scores>>
 requires smooth_ranks<Ranks, T>
 void rank(const Ranks& how, const Scores& scores, detail::view_of<T> ranks, detail::call_context ctx = {}) {
@@ -113,7 +120,7 @@ void rank(const Ranks& how, const Scores& scores, detail::view_of<T> ranks, deta
                          [](auto& object, std::span<double> out, workspace&) { std::ranges::copy(object.values(), out.begin()); });
 }
 
-/// rank_pullback: gradient_i = sum_j cotangent_j d(rank_j) / d(s_i), overwritten; as rank.
+/// rank_pullback: overwrites gradient_i with sum_j cotangent_j d(rank_j) / d(s_i); otherwise as rank.
 template <class Ranks, detail::array Scores, score T = detail::element_of<Scores>>
 requires smooth_ranks<Ranks, T>
 void rank_pullback(const Ranks& how, const Scores& scores, detail::view_of<const T> cotangent, detail::view_of<T> gradient,
@@ -122,7 +129,7 @@ void rank_pullback(const Ranks& how, const Scores& scores, detail::view_of<const
                          [&](auto& object, std::span<double> out, workspace& scratch) { object.pullback(detail::widened(cotangent, scratch), out); });
 }
 
-/// rank_push: change_j = sum_i d(rank_j) / d(s_i) tangent_i, overwritten; as rank.
+/// rank_push: overwrites change_j with sum_i d(rank_j) / d(s_i) tangent_i; otherwise as rank.
 template <class Ranks, detail::array Scores, score T = detail::element_of<Scores>>
 requires smooth_ranks<Ranks, T>
 void rank_push(const Ranks& how, const Scores& scores, detail::view_of<const T> tangent, detail::view_of<T> change, detail::call_context ctx = {}) {

@@ -18,20 +18,22 @@
 
 namespace rankloss::inline RANKLOSS_ABI {
 
-/// neural_sort: the soft permutation of NeuralSort, on the band that it is.
+/// neural_sort: the soft permutation of NeuralSort, computed on a band around the diagonal.
 ///
 ///     P_ij = softmax_j ( ((n + 1 - 2 i) s_j - sum_k |s_j - s_k|) / temperature ),     i = 1 .. n
 ///
-/// Row i is a distribution over the items, with its peak at the i-th greatest score; rows sum to 1, columns do not. Grover, Wang, Zweig, Ermon:
-/// Stochastic optimization of sorting networks via continuous relaxations, ICLR 2019, arXiv 1903.08850. What is new here is the form in sorted
-/// coordinates (docs/algorithms/neural_band.md): entries below 4e-8 (float scores) or 1e-17 (double) of their row's peak are not computed.
+/// Row i is a distribution over the items with its peak at the i-th largest score. Rows sum to 1, columns do
+/// not. Grover, Wang, Zweig, Ermon: Stochastic optimization of sorting networks via continuous relaxations,
+/// ICLR 2019, arXiv 1903.08850. The form in sorted coordinates is of this library (docs/algorithms/neural_band.md):
+/// entries below 4e-8 (float scores) or 1e-17 (double) of the peak of their row are not computed.
 ///
-/// - Time O(n log n + band) an operation, scratch O(n): a list of spread-out scores has a band of about sqrt(n) entries a row; one of equal
-///   scores is dense, O(n^2) in time and O(n) in memory.
-/// - Invariant under shifts; the gradient by the scores sums to 0. As temperature -> 0 it is the permutation that sorts.
-/// - Edge cases: equal scores share their rows' weight equally, and |s_j - s_k| has derivative 0 there. Infinite scores count as the type's
-///   largest finite number.
-/// @throws std::invalid_argument from the verbs of sort.hpp when an option is out of its range.
+/// - Time O(n log n + band) for an operation, scratch O(n). A list of spread-out scores has a band of about
+///   sqrt(n) entries in each row. A list of equal scores is dense and takes O(n^2) time, with O(n) memory.
+/// - Invariant under shifts; the gradient by the scores sums to 0. As temperature -> 0 it is the permutation
+///   that sorts.
+/// - Edge cases: equal scores share the weight of their rows equally, and |s_j - s_k| has derivative 0 there.
+///   Infinite scores count as the largest finite number of the type.
+/// @throws std::invalid_argument from the functions of sort.hpp when an option is out of its range.
 struct neural_sort {
   double temperature = 1.0;  ///< 1e-15 to 1e300, in units of the scores
 
@@ -84,7 +86,7 @@ struct neural_sort {
       for (std::size_t i = 0; i < n; ++i) gradient[sorted_.order[i]] = moment[i];
     }
 
-    /// A product with a unit vector a column: O(n) a column beside what the band takes.
+    /// One product with a unit vector for each column: O(n) for each column beside the time for the band.
     void to_matrix(std::span<double> out) {
       const std::size_t n = sorted_.x.size();
       if (!summed_) multiply({});
@@ -103,7 +105,7 @@ struct neural_sort {
           e.store_aligned(entries);
           for (std::size_t l = 0; l < w; ++l) {
             const std::size_t row = l * band_.rows() + i;
-            const std::size_t column = row + static_cast<std::size_t>(m);  // beyond n where it is negative
+            const std::size_t column = row + static_cast<std::size_t>(m);  // beyond n if m is negative
             if (row < n && column < n) out[row * n + sorted_.order[column]] = entries[l] * inverse[row];
           }
         });
@@ -111,7 +113,7 @@ struct neural_sort {
     }
 
    private:
-    /// P values into product_, unless that is what it holds: a pullback follows its apply.
+    /// Computes P values into product_, unless it holds that already, as in a pullback after its apply.
     void multiply(std::span<const double> values) {
       const workspace::scope scope(scratch_);
       const std::span<double> slots = scratch_.take<double>(sorted_.x.size());
@@ -128,8 +130,8 @@ struct neural_sort {
     detail::sorted_list<T> sorted_;
     detail::neural_band<Arch, T> band_;
     workspace& scratch_;
-    std::span<double> values_;   // the last multiplied
-    std::span<double> product_;  // and P times them
+    std::span<double> values_;   // the last vector that was multiplied
+    std::span<double> product_;  // P times that vector
     bool summed_ = false;
   };
 

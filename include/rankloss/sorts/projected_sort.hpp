@@ -18,7 +18,8 @@
 
 namespace rankloss::inline RANKLOSS_ABI {
 
-/// projected_sort: soft-sorted scores, the ranks n..1 over temperature projected onto the orders of the scores and their mixtures.
+/// projected_sort: soft-sorted scores, by projecting the ranks n..1 over temperature onto the convex hull of
+/// all orders of the scores.
 ///
 ///     values               = argmin |v - z|^2 / 2                    quadratic, z = (n, ..., 1) / temperature
 ///     exp(values)          = argmin sum_i m_i (log m_i - z_i) - m_i  entropic, over the orders of exp(scores) and their mixtures
@@ -26,18 +27,23 @@ namespace rankloss::inline RANKLOSS_ABI {
 ///     value_i              = z_i - logsumexp of the block's z + logsumexp of its scores
 ///     d(value_i) / d(s_k)  = 1 / block's size; softmax of the block's scores at k       within a block, 0 outside
 ///
-/// Values fall (descending) or rise (ascending; scores and values change sign before and after). Blondel, Teboul, Berthet, Djolonga: Fast
-/// differentiable sorting and ranking, ICML 2020, arXiv 2002.08871, soft_sort of fast-soft-sort and torchsort with temperature as their
-/// epsilon and ascending as their default order. The entropic derivative in fast-soft-sort is another, wrong one.
+/// Values fall (descending) or rise (ascending; scores and values change sign before and after). Blondel,
+/// Teboul, Berthet, Djolonga: Fast differentiable sorting and ranking, ICML 2020, arXiv 2002.08871; soft_sort
+/// of fast-soft-sort and torchsort, where temperature is called epsilon and the default order is ascending.
+/// The entropic derivative in fast-soft-sort differs and is wrong.
 ///
-/// - Exact to rounding. Time O(n) after the sort for values and for a product with the Jacobian; scratch O(n). It is no soft permutation
-///   matrix applied to the scores: see soft_sort and neural_sort for these.
-/// - Quadratic values sum to the sum of the scores, and shift with them; entropic ones keep the sum of exponentials instead (of minus the
-///   scores when ascending), so that they close up around the score that comes first: they are not for scores much further apart than 1.
-/// - Gaps up to 1 / temperature stay as they are, wider ones close: small temperatures sort hard, large ones mix.
-/// - Where two blocks just meet they count as apart, whose derivatives are then taken; equal scores in different blocks have those of their places.
-/// - Edge cases: infinite scores count as the largest finite ones of their type.
-/// @throws std::invalid_argument from the verbs below when an option is out of its range.
+/// - Exact to rounding. Time O(n) after the sort for values and for a product with the Jacobian; scratch
+///   O(n). This is not a soft permutation matrix applied to the scores; for those see soft_sort and
+///   neural_sort.
+/// - Quadratic values sum to the sum of the scores and shift with them. Entropic values keep the sum of
+///   exponentials instead (of minus the scores when ascending). They contract towards the score that comes
+///   first, and are not suited to scores much further apart than 1.
+/// - Gaps up to 1 / temperature stay as they are, and wider gaps become smaller: low temperatures sort hard,
+///   high temperatures mix.
+/// - Two blocks that just meet count as separate, and have the derivatives of separate blocks; equal scores
+///   in different blocks have the derivatives of their places.
+/// - Edge cases: infinite scores count as the largest finite number of their type.
+/// @throws std::invalid_argument from the functions below when an option is out of its range.
 struct projected_sort {
   double temperature = 1.0;                                                       ///< 1e-15 to 1e300, in units of 1 / scores
   rank_order order = rank_order::descending;                                      ///< which score comes first
@@ -45,8 +51,8 @@ struct projected_sort {
 
   void validate() const { detail::require(detail::within(temperature, 1e-15, 1e300), "temperature: ", temperature, ", expected 1e-15 to 1e300"); }
 
-  /// Soft-sorted values of one list, and products with the Jacobian as in smooth_ranks: values and cotangents by place, tangents and gradients
-  /// by item.
+  /// Soft-sorted values of one list, and products with the Jacobian as in smooth_ranks. Values and cotangents
+  /// are by place, tangents and gradients by item.
   template <class T, class Arch = xsimd::default_arch>
   class result {
    public:
@@ -56,7 +62,7 @@ struct projected_sort {
       const double step = 1.0 / how.temperature;
       const double sign = how.order == rank_order::descending ? -1.0 : 1.0;
       if (how.regularization == rankloss::regularization::quadratic) {
-        // Quarters of any scores have finite differences, and so has all that is made of these.
+        // Quarters of any scores have finite differences, and so has everything computed from them.
         list_.unit = 0.25;
         const auto together = [step](double gap, double items) { return gap > 0.125 * step * items; };
         blocks_ = detail::pool_adjacent(n, 0.0, scratch, detail::pool_means(list_, 1.0, together));
@@ -67,7 +73,8 @@ struct projected_sort {
             values_[i] = 4.0 * (first + sign * (block.sum + 0.25 * step * (static_cast<double>(i - begin) - middle)));
         });
       } else {
-        // Sums of exponentials relative to the block's first item: of the scores, kept in the blocks, and of z.
+        // Sums of exponentials relative to the first item of the block: of the scores, stored in the blocks,
+        // and of z.
         const auto steps = [step](std::size_t items) { return step * static_cast<double>(items); };
         const auto sum_of_z = [steps](std::size_t items) { return std::expm1(-steps(items)); };  // times a constant
         blocks_ = detail::pool_adjacent(n, 1.0, scratch, [&](detail::pooled_block& before, const detail::pooled_block& block, std::size_t end) {
@@ -110,7 +117,7 @@ struct projected_sort {
     std::span<double> values_;
     detail::falling_list<T> list_;
     std::span<const detail::pooled_block> blocks_;
-    std::span<const double> shares_;  // [n] by place; none: equal in each block
+    std::span<const double> shares_;  // [n] by place; empty: equal in each block
   };
 
   template <class T, class Arch = xsimd::default_arch>
@@ -123,22 +130,23 @@ struct projected_sort {
 ///
 /// - Scratch O(n) of the context's first worker.
 /// - Edge cases: an empty list has no values.
-/// @throws std::invalid_argument naming the field when a size or an option does not fit or (data_checks::on) a score is NaN; then nothing
-/// has been written.
+/// @throws std::invalid_argument naming the field when a size or an option is invalid, or (data_checks::on) a
+/// score is NaN; then nothing has been written.
 template <detail::array Scores, score T = detail::element_of<Scores>>
 void sort_values(const projected_sort& how, const Scores& scores, detail::view_of<T> values, detail::call_context ctx = {}) {
   detail::with_object<T>(how, scores, {}, "values", values, detail::size_of(scores), "one per score", ctx,
                          [](auto& object, std::span<double> out, workspace&) { std::ranges::copy(object.values(), out.begin()); });
 }
 
-/// sort_values_pullback: gradient_k = sum_i cotangent_i d(value_i) / d(s_k), overwritten; as sort_values.
+/// sort_values_pullback: overwrites gradient_k with sum_i cotangent_i d(value_i) / d(s_k); otherwise as
+/// sort_values.
 template <detail::array Scores, score T = detail::element_of<Scores>>
 void sort_values_pullback(const projected_sort& how, const Scores& scores, detail::view_of<const T> cotangent, detail::view_of<T> gradient,
                           detail::call_context ctx = {}) {
   rank_pullback(how, scores, cotangent, gradient, ctx);
 }
 
-/// sort_values_push: change_i = sum_k d(value_i) / d(s_k) tangent_k, overwritten; as sort_values.
+/// sort_values_push: overwrites change_i with sum_k d(value_i) / d(s_k) tangent_k; otherwise as sort_values.
 template <detail::array Scores, score T = detail::element_of<Scores>>
 void sort_values_push(const projected_sort& how, const Scores& scores, detail::view_of<const T> tangent, detail::view_of<T> change,
                       detail::call_context ctx = {}) {

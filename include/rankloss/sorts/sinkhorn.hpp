@@ -23,27 +23,29 @@ namespace rankloss::inline RANKLOSS_ABI {
 /// How Sinkhorn's scaling is differentiated.
 enum class sinkhorn_derivative {
   unrolled,  ///< through the steps taken: the derivative of exactly what was computed
-  implicit,  ///< at the fixed point: exact in the limit of many steps, whatever their number; a few vectors beside the band
+  implicit,  ///< at the fixed point: exact in the limit of many steps
 };
 
-/// sinkhorn: the soft permutation of neural_sort, scaled until its columns sum to 1 as its rows do.
+/// sinkhorn: the soft permutation of neural_sort, scaled until its columns sum to 1 like its rows.
 ///
 ///     repeat: columns of P / their sums, then rows of P / their sums
 ///
-/// Rows are exact at the end. Sinkhorn: A relationship between arbitrary positive matrices and doubly stochastic matrices, Annals of
-/// Mathematical Statistics 35 (1964); order and stopping as in NeuralNDCG (Pobrotyn, Bialobrzeski 2021, arXiv 2102.07831), but a list stops
-/// by itself, not with its batch.
+/// The rows are exact at the end. Sinkhorn: A relationship between arbitrary positive matrices and doubly
+/// stochastic matrices, Annals of Mathematical Statistics 35 (1964). Order of the steps and stopping are as
+/// in NeuralNDCG (Pobrotyn, Bialobrzeski 2021, arXiv 2102.07831), but each list stops by itself, not with its
+/// batch: when all its column sums are within `tolerance` of 1, or after `steps` steps.
 ///
-/// - The band is kept once and read once a step, forward and back; what is kept of a step is three vectors. Time O(steps * band), scratch
-///   O(band + steps * n); implicit: O(band + n), and as many rounds of conjugate gradients as the adjoint needs, at most 10 000.
-/// - The unrolled derivative converges later than the sums by which a list stops: see neural_ndcg. The implicit one is no farther from the limit
-///   than the scaling is (docs/numerics.md).
-/// - Edge cases: as neural_sort. `steps` of 0 leaves its matrix as it is.
-/// @throws std::invalid_argument from the verbs of sort.hpp when an option is out of its range.
+/// - The band is stored once, and read once for each step forwards and backwards; each step stores three
+///   vectors. Time O(steps * band), scratch O(band + steps * n). The implicit derivative takes scratch O(band
+///   + n), and as many rounds of conjugate gradients as it needs, at most 10 000.
+/// - The unrolled derivative converges later than the column sums by which a list stops; see neural_ndcg. The
+///   error of the implicit derivative is of the size of the scaling's error or smaller (docs/numerics.md).
+/// - Edge cases: as neural_sort. With `steps` = 0 its matrix is unchanged.
+/// @throws std::invalid_argument from the functions of sort.hpp when an option is out of its range.
 struct sinkhorn {
   neural_sort sort{};                                              ///< the matrix that is scaled
-  std::size_t steps = 50;                                          ///< at most, 0 to 1e6
-  double tolerance = 1e-6;                                         ///< of the column sums, 0 to 1: closer to 1 than that it stops
+  std::size_t steps = 50;                                          ///< largest number of steps, 0 to 1e6
+  double tolerance = 1e-6;                                         ///< 0 to 1: of the column sums from 1
   sinkhorn_derivative derivative = sinkhorn_derivative::unrolled;  ///< how it is differentiated
 
   void validate() const {
@@ -120,7 +122,7 @@ struct sinkhorn {
       }
     }
 
-    /// Steps taken.
+    /// Number of steps taken.
     [[nodiscard]] std::size_t steps() const noexcept { return scaled_->steps(); }
 
    private:

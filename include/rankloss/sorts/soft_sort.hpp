@@ -23,33 +23,36 @@
 
 namespace rankloss::inline RANKLOSS_ABI {
 
-/// How far two scores are from each other.
+/// The distance of two scores.
 enum class sort_distance {
   absolute,  ///< |s_i - s_j|; temperature is in units of the scores
   squared,   ///< (s_i - s_j)^2; temperature is in units of their squares
 };
 
-/// What a soft sort gives forwards. Gradients by the scores are those of the soft permutation either way.
+/// What a soft sort returns. The gradients by the scores are those of the soft permutation in both cases.
 enum class sort_forward {
   soft,  ///< the soft permutation
-  hard,  ///< the exact one, its rows the argmax of the soft ones: the straight-through estimator
+  hard,  ///< the exact permutation, the argmax of each soft row: the straight-through estimator
 };
 
-/// soft_sort: SoftSort, each row a softmax over how far the scores are from the i-th greatest one, s_[i].
+/// soft_sort: SoftSort. Row i is a softmax over the distances of the scores from the i-th largest one, s_[i].
 ///
 ///     P_ij                  = softmax_j(-|s_[i] - s_j|^p / temperature)                           p = 1 or 2
 ///     d(c^T P v) / d(s_k)   = sum_ij c_i P_ij (v_j - (P v)_i) d(-|s_[i] - s_j|^p / temperature) / d(s_k)
 ///
 /// Prillo, Eisenschlos: SoftSort: A Continuous Relaxation for the argsort Operator, ICML 2020, arXiv 2006.16038.
 ///
-/// - p = 1: time O(n) after the sort, an exponential an item; scratch O(n). Exact to rounding.
-/// - p = 2: time O(n + band) exponentials, the band being the pairs within sqrt((40 + log n) temperature) of each other; what is left out is
-///   below 1e-17 of a row. Scratch O(n). Where all scores lie within a temperature, equal ones among them, the band is all n^2 pairs.
+/// - p = 1: time O(n) after the sort, with one exponential for each item; scratch O(n). Exact to rounding.
+/// - p = 2: time O(n + band) exponentials; the band is the pairs within sqrt((40 + log n) temperature) of
+///   each other. What is left out is below 1e-17 of a row. Scratch O(n). Where all scores lie within a
+///   temperature, for example if they are equal, the band is all n^2 pairs.
 /// - to_matrix is O(n^2).
-/// - Rows sum to 1, columns do not. Invariant under shifts of all scores; gradients sum to 0 up to rounding. p = 1 and two items: NeuralSort.
-/// - Edge cases: equal scores share their rows evenly, and get no gradient from each other; with sort_forward::hard they are in the order of
-///   the list. Infinite scores are at the ends of the type's range. As temperature -> 0 this is the exact sort.
-/// @throws std::invalid_argument from the verbs of sort.hpp when an option is out of its range.
+/// - Rows sum to 1, columns do not. Invariant under shifts of all scores; gradients sum to 0 up to rounding.
+///   For p = 1 and two items this is NeuralSort.
+/// - Edge cases: equal scores share their rows evenly and get no gradient from each other; with
+///   sort_forward::hard they are in the order of the list. Infinite scores count as the ends of the type's
+///   range. As temperature -> 0 this is the exact sort.
+/// @throws std::invalid_argument from the functions of sort.hpp when an option is out of its range.
 struct soft_sort {
   double temperature = 1.0;                          ///< 1e-15 to 1e300, in units of the distance
   sort_distance distance = sort_distance::absolute;  ///< p
@@ -108,7 +111,7 @@ struct soft_sort {
       const std::span<const double> v = gather(values);
       const std::span<double> weights = padded(n_);                // a_i = cotangent_i / row sum
       const std::span<double> rests = padded(n_);                  // a_i ((P v)_i - v_i)
-      const std::span<double> as_row = scratch_.take<double>(n_);  // the part of a score as s_[i]; the other is as s_j
+      const std::span<double> as_row = scratch_.take<double>(n_);  // the part by s_[i]; the other is by s_j
       sum_rows<needed::all_and_sided>(unit_items{}, v.data(), [&](std::size_t i, const sums& row, const sums& sided) {
         const double inverse = 1.0 / row.mass;
         const double moved = row.moved * inverse;
@@ -148,8 +151,9 @@ struct soft_sort {
     }
 
    private:
-    /// Sums over all j, of weights a_j, rests r_j and values v_j, for item k: of the kernel alone, and times the sign (p = 1) or twice the size
-    /// (p = 2) of x_k - x_j. Differences of values, since where these are smooth the sum of the values themselves would lose the digits.
+    /// Sums over all j for item k, with weights a_j, rests r_j and values v_j: of the kernel alone, and of
+    /// the kernel times the sign (p = 1) or twice the size (p = 2) of x_k - x_j. They are sums of differences
+    /// of values, because where values are smooth a sum of the values themselves would lose digits.
     struct sums {
       double mass = 0.0;   ///< sum_j a_j kernel
       double moved = 0.0;  ///< sum_j (r_j + a_j (v_j - v_k)) kernel
@@ -189,7 +193,7 @@ struct soft_sort {
       return static_cast<double>(sorted_.x[upper]) - static_cast<double>(sorted_.x[lower]);
     }
 
-    /// Memory that may be read a row of lanes beyond its end, where there are zeros.
+    /// Memory that may be read one row of lanes beyond its end, where it holds zeros.
     [[nodiscard]] std::span<double> padded(std::size_t count) const {
       const std::span<double> memory = scratch_.take<double>(count + w);
       std::fill_n(memory.data() + count, w, 0.0);
@@ -202,10 +206,11 @@ struct soft_sort {
       return sorted;
     }
 
-    /// What of the sums is kept until the other direction comes by: the rest is memory traffic for nothing.
+    /// Which sums are stored until the scan in the other direction arrives. Storing all of them would only
+    /// cost memory traffic.
     enum class needed { all, all_and_sided, sided_moved };
 
-    /// Calls emit(k, sums, sided sums) once an item; what is not needed of these is not set.
+    /// Calls emit(k, sums, sided sums) once for each item; sums that are not needed are not set.
     template <needed what, class Items, class Emit>
     void sum_rows(const Items& items, const double* v, Emit emit) const {
       if (distance_ == sort_distance::squared)
@@ -214,11 +219,13 @@ struct soft_sort {
         sum_both_ways<what>(items, v, emit);
     }
 
-    /// What a scan in one direction has passed by: all items, and those whose score is another: equal ones have no side.
+    /// The sums over the items that a scan in one direction has passed: over all items, and over those with
+    /// another score, because equal scores are on neither side.
     struct passed {
       sums all, unequal;
     };
-    /// From one item to the next. Numbers and no references, here and below, so that they stay in registers: each step waits for the one before.
+    /// One step of a scan. Arguments are passed by value, here and below, so that they stay in registers:
+    /// each step waits for the previous one.
     template <class Items>
     [[gnu::always_inline]] static passed advance(passed before, const Items& items, const double* v, std::size_t from, std::size_t to,
                                                  double decay) noexcept {
@@ -238,7 +245,7 @@ struct soft_sort {
                 items.template rest<double>(k) + above.all.moved + below.all.moved},
            sums{below.unequal.mass - above.unequal.mass, below.unequal.moved - above.unequal.moved});
     }
-    /// Memory for the states that wait for the other direction, of which only what is needed is kept: the rest is traffic for nothing.
+    /// Memory for the states that wait for the scan in the other direction; it holds only what is needed.
     template <needed what>
     class waiting {
      public:
@@ -247,7 +254,7 @@ struct soft_sort {
         if constexpr (what != needed::sided_moved) all_ = scratch.take<sums>(n);
         if constexpr (what == needed::all_and_sided) unequal_ = scratch.take<sums>(n);
       }
-      /// `decay` is the one that the state came by: the two sums differ only where it is that of a tie.
+      /// `decay` belongs to the step that led to the state; the two sums differ only if it is that of a tie.
       [[gnu::always_inline]] void keep(std::size_t k, passed state, [[maybe_unused]] double decay) const noexcept {
         if constexpr (what == needed::sided_moved) {
           moved_[k] = state.unequal.moved;
@@ -268,7 +275,8 @@ struct soft_sort {
       std::span<sums> all_, unequal_;
     };
 
-    /// p = 1. One scan downwards and one upwards, side by side until they meet: what each has passed by then waits for the other.
+    /// p = 1. A scan downwards and a scan upwards run side by side until they meet. After that, each uses the
+    /// states that the other has stored.
     template <needed what, class Items, class Emit>
     void sum_both_ways(const Items& items, const double* v, Emit emit) const {
       const workspace::scope scope(scratch_);
@@ -299,7 +307,8 @@ struct soft_sort {
     /// p = 2. Row by row, over the scores within reach.
     template <class Items, class Emit>
     void sum_band(const Items& items, const double* v, Emit emit) const {
-      // As many entries as there are items may be left out: together they are to be nothing beside the peak, which is 1.
+      // As many entries as there are items may be left out; their sum must be negligible beside the peak,
+      // which is 1.
       const double reach = std::sqrt((40.0 + std::log(static_cast<double>(n_))) * temperature_);
       const V scale(1.0 / temperature_);
       alignas(64) double places[w];
@@ -346,7 +355,7 @@ struct soft_sort {
     std::size_t n_;
     detail::sorted_list<T> sorted_;
     std::span<double> x_;            // p = 2: the scores, descending
-    std::span<const double> decay_;  // p = 1: [n + 1], -1 where the two are equal
+    std::span<const double> decay_;  // p = 1: [n + 1], -1 where two scores are equal
   };
 
   template <class T, class Arch = xsimd::default_arch>

@@ -22,7 +22,7 @@
 
 namespace rankloss::inline RANKLOSS_ABI {
 
-/// soft_top_k: how much of each item is among the k greatest, by a Laplace distribution around a threshold b.
+/// soft_top_k: the share of each item in the k largest, by a Laplace distribution around a threshold b.
 ///
 ///     p_i               = F((s_i - b) / temperature),  b such that sum_i p_i = k           F(z) = e^z / 2 for z < 0, else 1 - e^-z / 2
 ///     f_i               = min(p_i, 1 - p_i) / temperature                                   the density at s_i
@@ -30,18 +30,21 @@ namespace rankloss::inline RANKLOSS_ABI {
 ///     d(p_i) / dk       = f_i / sum f
 ///     d(p_i) / d(temperature) = -f_i (s_i - sum_j f_j s_j / sum f) / temperature
 ///
-/// Struski, Bednarczyk, Podolak, Tabor: LapSum - One Method to Differentiate Them All: Ranking, Sorting and Top-k Selection, ICML 2025,
-/// arXiv 2503.06242. Derivatives as there, in O(n) each.
+/// Struski, Bednarczyk, Podolak, Tabor: LapSum - One Method to Differentiate Them All: Ranking, Sorting and
+/// Top-k Selection, ICML 2025, arXiv 2503.06242. Derivatives as in the paper, in O(n) each.
 ///
-/// - Time O(n) after the sort, two exponentials an item; scratch O(n). Exact to rounding: between two scores the equation for b is a quadratic
-///   one, and which two is found by one walk down the list that ends whatever the numbers are.
-/// - Invariant under shifts; the p_i sum to k up to rounding, the Jacobian is symmetric and its rows sum to 0.
-/// - Edge cases: k = 0 selects nothing and k >= n everything, and all derivatives are 0 there. Equal scores share. As temperature -> 0 this is
-///   the hard top k, the last item by the fraction of k, and items equal to it sharing it; as temperature -> infinity, k / n each. Infinite
-///   scores are at the ends of the type's range.
+/// - Time O(n) after the sort, with two exponentials for each item; scratch O(n). Exact to rounding: between
+///   two scores the equation for b is quadratic, and these two scores are found by one walk down the list,
+///   which ends for any numbers.
+/// - Invariant under shifts. The p_i sum to k up to rounding, the Jacobian is symmetric, and its rows sum to
+///   0.
+/// - Edge cases: k = 0 selects nothing and k >= n everything; all derivatives are 0 there. Equal scores have
+///   equal shares. As temperature -> 0 this is the hard top k: the last item has the fractional part of k,
+///   shared with items of equal score. As temperature -> infinity each p_i is k / n. Infinite scores count as
+///   the ends of the type's range.
 /// @throws std::invalid_argument from top_k and top_k_pullback when an option is out of its range.
 struct soft_top_k {
-  double k = 1.0;            ///< >= 0, how many, in whole or not
+  double k = 1.0;            ///< >= 0, how many items; need not be a whole number
   double temperature = 1.0;  ///< 1e-15 to 1e300, in units of the scores
 
   void validate() const {
@@ -74,7 +77,7 @@ struct soft_top_k {
         return;
       }
       const threshold found = find(how.k, scratch);
-      // Shares are relative to the greatest, so that they are right even where all tails underflow.
+      // Shares are relative to the largest one, so that they are right even where all tails underflow.
       const double greatest = std::max(found.above, found.below);
       half_ = found.vanishes ? 0.0 : 0.5 * greatest;
       near_ = found.above >= found.below ? found.last_above : found.first_below;
@@ -97,7 +100,8 @@ struct soft_top_k {
     [[nodiscard]] std::span<const double> values() const noexcept { return values_.first(scores_.size()); }
 
     void pullback(std::span<const double> cotangent, std::span<double> gradient) const {
-      // Relative to the item with the greatest share, which where it has nearly all of it is nearly the mean.
+      // Relative to the item with the largest share. If that item has almost all of it, it is almost the
+      // mean.
       const auto apart = [&](std::size_t i) { return cotangent[i] - cotangent[near_]; };
       const double mean = mean_of(apart);
       for (std::size_t i = 0; i < gradient.size(); ++i) gradient[i] = half_ / temperature_ * shares_[i] * (apart(i) - mean);
@@ -109,20 +113,21 @@ struct soft_top_k {
     }
 
     void by_temperature(std::span<double> out) const {
-      // Where a share is 0 the distance may be anything: bounded, it is 0 times a number.
+      // Where a share is 0 the distance may be infinite; it is bounded, so that the product is 0.
       const auto apart = [&](std::size_t i) { return std::clamp((score(i) - score(near_)) / temperature_, -1e100, 1e100); };
       const double mean = mean_of(apart);
       for (std::size_t i = 0; i < out.size(); ++i) out[i] = -half_ / temperature_ * shares_[i] * (apart(i) - mean);
     }
 
    private:
-    /// Where b lies: between two scores next to each other, exp(-(upper - b) / temperature) and exp(-(b - lower) / temperature).
+    /// Where b lies: exp(-(upper - b) / temperature) and exp(-(b - lower) / temperature) for the two
+    /// neighbouring scores around it.
     struct threshold {
       double upper, lower;
       double above, below;
       std::size_t last_above = 0, first_below = 0;  ///< the items of these scores
       bool any_above = true;                        ///< `upper` is a score
-      bool vanishes = false;                        ///< both are 0 to the type; `above` and `below` are then in proportion
+      bool vanishes = false;                        ///< both underflow; only their ratio is right then
     };
 
     /// With m scores above b, U = sum of exp(-(s_i - upper) / t) over them, L that of exp(-(lower - s_i) / t) over the others:
@@ -173,7 +178,7 @@ struct soft_top_k {
         found.above = std::min(lower_sum * h / root, 1.0);
         found.below = std::min(root / lower_sum, 1.0);
       }
-      if (!(std::max(found.above, found.below) > 0.0)) {  // a wanted sum, or a rest of it, that is nothing beside the number of items that share it
+      if (!(std::max(found.above, found.below) > 0.0)) {  // both underflow: a tiny sum over many items
         (excess >= 0.0 ? found.above : found.below) = 1.0;
         found.vanishes = true;
       }
@@ -192,10 +197,10 @@ struct soft_top_k {
     double temperature_;
     strided<const T> scores_;
     std::span<double> values_;
-    std::span<double> shares_;  // densities, the greatest of which is 1
+    std::span<double> shares_;  // densities, scaled so that the largest is 1
     double total_ = 1.0;        // their sum
-    double half_ = 0.0;         // what min(p, 1 - p) is where the share is 1
-    std::size_t near_ = 0;      // that item
+    double half_ = 0.0;         // the value of min(p, 1 - p) where the share is 1
+    std::size_t near_ = 0;      // the item with share 1
   };
 
   template <class T, class Arch = xsimd::default_arch>
@@ -207,15 +212,15 @@ struct soft_top_k {
 /// top_k: the p of one list of scores.
 ///
 /// - Scratch of the context's first worker.
-/// @throws std::invalid_argument naming the field when a size or an option does not fit or (data_checks::on) a score is NaN; then nothing
-/// has been written.
+/// @throws std::invalid_argument naming the field when a size or an option is invalid, or (data_checks::on) a
+/// score is NaN; then nothing has been written.
 template <detail::array Scores, score T = detail::element_of<Scores>>
 void top_k(const soft_top_k& how, const Scores& scores, detail::view_of<T> values, detail::call_context ctx = {}) {
   detail::with_object<T>(how, scores, {}, "values", values, detail::size_of(scores), "one per score", ctx,
                          [](auto& object, std::span<double> out, workspace&) { std::ranges::copy(object.values(), out.begin()); });
 }
 
-/// top_k_pullback: gradient_j = sum_i cotangent_i d(p_i) / d(s_j), overwritten; as top_k.
+/// top_k_pullback: overwrites gradient_j with sum_i cotangent_i d(p_i) / d(s_j); otherwise as top_k.
 template <detail::array Scores, score T = detail::element_of<Scores>>
 void top_k_pullback(const soft_top_k& how, const Scores& scores, detail::view_of<const T> cotangent, detail::view_of<T> gradient,
                     detail::call_context ctx = {}) {

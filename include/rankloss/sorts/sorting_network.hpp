@@ -25,53 +25,60 @@
 
 namespace rankloss::inline RANKLOSS_ABI {
 
-/// Which pairs of wires are compared, in which order.
+/// The pairs of wires that are compared, and their order.
 enum class network {
-  odd_even,  ///< neighbours, n layers
-  bitonic,   ///< Batcher's, k (k + 1) / 2 layers for n <= 2^k
+  odd_even,  ///< neighbours, in n layers
+  bitonic,   ///< Batcher's network, k (k + 1) / 2 layers for n <= 2^k
 };
 
-/// How much of a pair is in order, F(z) for the difference z of two wires in units of temperature; F(-z) = 1 - F(z).
+/// How far a pair is in order: F(z) for the difference z of two wires in units of temperature, with F(-z) = 1
+/// - F(z).
 enum class comparator {
   logistic,      ///< 1 / (1 + exp(-z))
-  logistic_phi,  ///< the logistic of z / (|s_j - s_i| + 1e-10)^(1/4): not invariant under a common scale of scores and temperature
-  gaussian,      ///< the normal distribution's
+  logistic_phi,  ///< logistic of z / (|s_j - s_i| + 1e-10)^(1/4), not invariant under a common scale
+  gaussian,      ///< the normal distribution function
   reciprocal,    ///< (1 + z / (2 + |z|)) / 2
   cauchy,        ///< 1/2 + atan(z) / pi
-  optimal,       ///< 1/2 + z up to |z| = 1/4, beyond 1 - 1 / (16 z): the least error of all that are monotonic
+  optimal,       ///< 1/2 + z up to |z| = 1/4, beyond 1 - 1 / (16 z): the monotonic one of least error
 };
 
-/// sorting_network: a differentiable sorting network, whose comparators exchange their two wires in part.
+/// sorting_network: a differentiable sorting network, whose comparators partly exchange their two wires.
 ///
-///     each layer, each of its pairs of wires (a, b):   q = F((b - a) / temperature)
-///                                                      a <- q a + (1 - q) b
-///                                                      b <- (1 - q) a + q b
+///     each layer, for each of its pairs of wires (a, b):   q = F((b - a) / temperature)
+///                                                          a <- q a + (1 - q) b
+///                                                          b <- (1 - q) a + q b
 ///
-/// P is the product of the layers' mixing matrices, its row i what is on the i-th wire in the end.
+/// P is the product of the mixing matrices of the layers. Its row i is what wire i holds at the end. A common
+/// scale of scores and temperature changes nothing, except with logistic_phi.
 ///
-/// Petersen, Borgelt, Kuehne, Deussen: Differentiable Sorting Networks for Scalable Sorting and Ranking Supervision, ICML 2021,
-/// arXiv 2105.04019; Monotonic Differentiable Sorting Networks, ICLR 2022, arXiv 2203.09630, for the last three comparators. Their
-/// steepness is 1 / temperature, and they sort ascending. Lists shorter than a bitonic network leave its first wires unused, as in the
-/// authors' code; where these begin in the middle of a block that is sorted downwards (first with 11 items), that block is sorted upwards here:
-/// as published, the network does not sort, however steep (first with 22 items).
+/// Petersen, Borgelt, Kuehne, Deussen: Differentiable Sorting Networks for Scalable Sorting and Ranking
+/// Supervision, ICML 2021, arXiv 2105.04019; Monotonic Differentiable Sorting Networks, ICLR 2022, arXiv
+/// 2203.09630, for the last three comparators. Their steepness is 1 / temperature, and they sort ascending.
+/// For lists shorter than a bitonic network, its first wires are unused, as in the authors' code. Where the
+/// used wires begin in the middle of a block that is sorted downwards (first with 11 items), this library
+/// sorts that block upwards. The published network does not sort such lists at any steepness (first with 22
+/// items).
 ///
-/// - Time and scratch O(n) a layer, recorded in the forward pass: O(n log^2 n) bitonic, O(n^2) odd_even, for values, products with P and
-///   pullbacks; to_matrix O(n^2) a layer, two rows a comparator. There is no sort.
-/// - Exact to rounding, of double in all but to_matrix, which works in the type of the scores: of float scores its entries are within 1e-6.
-/// - Rows and columns of P sum to 1. Invariant under shifts. Ascending order gives the same rows as descending, the last first. Values and P
-///   depend on the order of the list; with the last three comparators the sorted values are monotonic in the scores.
-/// - Edge cases: equal scores mix evenly. As temperature -> 0 this is the exact sort of distinct scores. Infinite scores are at the ends of the
-///   type's range.
-/// @throws std::invalid_argument from the verbs of sort.hpp when an option is out of its range.
+/// - Time and scratch O(n) for each layer, recorded in the forward pass: O(n log^2 n) for bitonic, O(n^2) for
+///   odd_even, for values, products with P and pullbacks. to_matrix takes O(n^2) for each layer, two rows for
+///   each comparator. There is no sort.
+/// - Exact to rounding in double. Only to_matrix works in the type of the scores: for float scores its
+///   entries are within 1e-6.
+/// - Rows and columns of P sum to 1. Invariant under shifts. Ascending order gives the rows of descending
+///   order in reverse. Values and P depend on the order of the list; with the last three comparators the
+///   sorted values are monotonic in the scores.
+/// - Edge cases: equal scores mix evenly. As temperature -> 0 this is the exact sort of distinct scores.
+///   Infinite scores count as the ends of the type's range.
+/// @throws std::invalid_argument from the functions of sort.hpp when an option is out of its range.
 struct sorting_network {
   double temperature = 0.1;                                        ///< 1e-15 to 1e300, in units of the scores
   rankloss::network network = rankloss::network::bitonic;          ///< which pairs are compared
-  rankloss::comparator comparator = rankloss::comparator::cauchy;  ///< how they are exchanged
+  rankloss::comparator comparator = rankloss::comparator::cauchy;  ///< how far they are exchanged
   rank_order order = rank_order::descending;                       ///< which score is first
 
   void validate() const { detail::require(detail::within(temperature, 1e-15, 1e300), "temperature: ", temperature, ", expected 1e-15 to 1e300"); }
 
-  /// The permutation of one list; see soft_sort_operator. And the scores as the network leaves them:
+  /// The permutation of one list; see soft_sort_operator. It also has the scores as the network returns them:
   ///
   ///     values()                       [n] P(scores) scores
   ///     pullback(cotangent, gradient)  gradient_k = d(sum_i cotangent_i values_i) / d(s_k)
@@ -96,7 +103,7 @@ struct sorting_network {
       layers_ = network_ == network::odd_even ? n_ : stages * (stages + 1) / 2;
       kept_ = scratch.take<double>(layers_ * pairs_);
       apart_ = scratch.take<double>(layers_ * pairs_);
-      // Beyond, nothing but digits is lost, and no square overflows.
+      // Larger differences only lose digits; up to here no square overflows.
       const V farthest(std::min(1e100 * how.temperature, std::numeric_limits<double>::max()));
 
       const workspace::scope scope(scratch);
@@ -191,7 +198,7 @@ struct sorting_network {
     }
 
     void to_matrix(std::span<double> out) const {
-      constexpr std::size_t width = 32;  // columns at a time: they stay in the cache for all layers
+      constexpr std::size_t width = 32;  // columns at a time, so that they stay in the cache for all layers
       const workspace::scope scope(scratch_);
       const std::size_t size = unused_ + n_;
       const shares<T> mixed = mixed_shares();
@@ -206,7 +213,7 @@ struct sorting_network {
             mix_rows<width, 1, 0>(mixed, layer, reached + (reached + layer) % 2, std::min(end + layer, n_ - 1), 1, columns.data());
           }
         } else {
-          std::size_t block = 2;  // those of the last stage; only these that the columns begin in hold anything of them
+          std::size_t block = 2;  // a column is 0 outside of the block of this size that it begins in
           std::size_t layer = 0;
           const auto next = [&]<std::size_t log_rows, std::size_t... which>(std::size_t nearest, std::index_sequence<which...>) {
             const std::size_t rows = nearest << log_rows;
@@ -241,7 +248,8 @@ struct sorting_network {
     }
 
    private:
-    /// What of the greater wire goes to the lower one, 1 - F, and the slope of F by the difference d >= 0.
+    /// The part of the larger wire that goes to the lower one, 1 - F, and the slope of F by the difference d
+    /// >= 0.
     struct mixing {
       V tail, slope;
     };
@@ -263,7 +271,7 @@ struct sorting_network {
           return {u * rest, u * rest * rest * scale * root * (one - V(0.25) * d / shifted)};
         }
         case comparator::gaussian: {
-          const V near = xsimd::min(z, V(38.0));  // the tail is 0 to the type beyond
+          const V near = xsimd::min(z, V(38.0));  // beyond this the tail is 0 in the type
           return {V(0.5) * xsimd::erfc(near * V(std::numbers::sqrt2 / 2.0)),
                   detail::exp_minus(V(0.5) * z * z) * V(std::numbers::inv_sqrtpi * std::numbers::sqrt2 / 2.0) * scale};
         }
@@ -287,7 +295,8 @@ struct sorting_network {
         mix(xsimd::abs(V::load_unaligned(apart_.data() + layer * pairs_ + c))).slope.store_aligned(slopes.data() + c);
     }
 
-    /// What each wire keeps and what goes to the other one, [layers][size / 2], of all pairs of the network's 2^k wires: unused ones keep all.
+    /// What each wire keeps and what goes to the other one, [layers][size / 2], for all pairs of the
+    /// network's 2^k wires. Unused wires keep everything.
     template <class S>
     struct shares {
       std::span<const S> stay, go;
@@ -313,7 +322,8 @@ struct sorting_network {
       return {stay, go, pairs};
     }
 
-    /// Rows of columns, `apart` numbers from each other. Members of an object, since those stay in registers.
+    /// Rows of columns, `apart` numbers from each other. They are members of an object, because those stay in
+    /// registers.
     template <std::size_t count>
     struct row_block {
       scores_lanes row[count];
@@ -339,9 +349,10 @@ struct sorting_network {
       }
     };
 
-    /// Mixes the rows of [first, last) through layers that follow one another, whose pairs are 2^(log_rows - 1 - which) nearest wires apart: so
-    /// 2^log_rows rows at a time are mixed with each other alone, in registers. Which wire of a pair is the lower one makes no difference.
-    /// Not inlined: with all of to_matrix around it the compiler runs out of registers.
+    /// Mixes the rows of [first, last) through consecutive layers, whose pairs are 2^(log_rows - 1 - which)
+    /// nearest wires apart. Groups of 2^log_rows rows are therefore mixed only among themselves, in
+    /// registers. It makes no difference which wire of a pair is the lower one. Not inlined, because with all
+    /// of to_matrix around it the compiler runs out of registers.
     template <std::size_t width, std::size_t log_rows, std::size_t... which>
     [[gnu::noinline]] static void mix_rows(const shares<T>& mixed, std::size_t layer, std::size_t first, std::size_t last, std::size_t nearest,
                                            T* columns) {
@@ -372,8 +383,8 @@ struct sorting_network {
       for_pairs(layer, [&](std::size_t c, std::size_t lower, std::size_t upper) { exchange(v[lower], v[upper], kept[c]); });
     }
 
-    /// The bitonic network's stage, which sorts blocks of 2^(stage + 1) wires, every other one downwards, in stage + 1 layers, and how far apart
-    /// the pairs of this layer are.
+    /// The stage of the bitonic network, which sorts blocks of 2^(stage + 1) wires in stage + 1 layers, every
+    /// other block downwards, and the distance of the pairs of this layer.
     struct step {
       std::size_t stage, distance;
     };
@@ -382,7 +393,7 @@ struct sorting_network {
       while (layer > stage) layer -= ++stage;
       return {stage, std::size_t{1} << (stage - layer)};
     }
-    /// Number of comparator 0 among all pairs of the layer, those of unused wires included.
+    /// Index of comparator 0 among all pairs of the layer, including those of unused wires.
     [[nodiscard]] std::size_t first_pair(std::size_t layer) const noexcept {
       if (network_ == network::odd_even) return 0;
       const std::size_t distance = step_of(layer).distance;
@@ -390,7 +401,8 @@ struct sorting_network {
       return block / 2 + std::min(unused_ - block, distance);
     }
 
-    /// Calls body(c, lower, upper) for the comparators c = 0, 1, ... of a layer, the lesser score being sent to wire `lower`.
+    /// Calls body(c, lower, upper) for the comparators c = 0, 1, ... of a layer; the smaller score goes to
+    /// wire `lower`.
     template <class Body>
     void for_pairs(std::size_t layer, Body body) const {
       std::size_t c = 0;
@@ -399,11 +411,13 @@ struct sorting_network {
         return;
       }
       const std::size_t stage = step_of(layer).stage;
-      // The shortest distances are constants: their loops of one, two and four steps would cost more than what is done in them.
+      // The shortest distances are constants, because loops of one, two and four steps would cost more than
+      // their bodies.
       const auto blocks = [&](const auto distance) {
         for (std::size_t i = unused_ / (2 * distance) * (2 * distance); i < unused_ + n_; i += 2 * distance) {
           const std::size_t block = i >> (stage + 1);
-          // Unused wires hold, as it were, what is less than all scores, so it stays where it is only if it belongs at the beginning.
+          // Unused wires act as if they held a number below all scores, which stays where it is only if it
+          // belongs at the beginning.
           const bool upwards = block % 2 == 0 || block << (stage + 1) < unused_;
           const std::size_t begin = std::max(i, unused_) - unused_;
           const std::size_t lower = upwards ? begin : begin + distance;
@@ -436,11 +450,11 @@ struct sorting_network {
     rank_order order_;
     workspace& scratch_;
     std::size_t n_;
-    std::size_t unused_;  // wires before the first score's
-    std::size_t pairs_;   // of a layer, at most, in whole rows of lanes
+    std::size_t unused_;  // number of wires before that of the first score
+    std::size_t pairs_;   // largest number of pairs in a layer, in whole rows of lanes
     std::size_t layers_ = 0;
     std::span<double> values_;
-    std::span<double> kept_;   // [layers][pairs] q: what of its own each wire keeps
+    std::span<double> kept_;   // [layers][pairs] q: the share that each wire keeps
     std::span<double> apart_;  // [layers][pairs] upper wire - lower wire
   };
 

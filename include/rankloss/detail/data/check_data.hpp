@@ -84,8 +84,8 @@ inline void check_output(std::string_view field, std::size_t size, std::size_t e
   require(size == 0 || size == expected, field, ": size ", size, ", expected ", expected, " (", of, ")");
 }
 
-/// The same for what is written item by item: a matrix is such an output where it lies in the order of rows, or its rows are `stride` apart as those
-/// of a dense batch are.
+/// The same for an output that is written item by item. A matrix is such an output where it is contiguous in
+/// the order of rows, or where its rows are `stride` apart like those of a dense batch.
 inline void check_output(std::string_view field, const shaped<real_output>& out, std::size_t expected, std::string_view of, std::size_t stride = 0) {
   if (const auto& shape = out.shape()) {
     const std::size_t apart = stride > 0 ? stride : shape->columns;

@@ -16,12 +16,14 @@
 
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
-/// The factor that brings gains or relevance whose greatest is very small or very large near 1; 1 for others.
+/// The factor that brings gains or relevance near 1 where the largest is very small or very large; otherwise
+/// 1.
 [[nodiscard]] inline double gain_unit(double largest) noexcept {
   return largest > 0.0 && !(largest >= 1e-30 && largest <= 1e30) ? unit_of(largest) : 1.0;
 }
 
-/// The factor on the gains of fill_gains, a power of two. That of exponential gains of grades beyond 100, 2^-grade of the greatest, is not in it.
+/// The power of two by which fill_gains multiplies the gains. Exponential gains of grades beyond 100 are also
+/// divided by 2^(largest grade); this factor does not contain that.
 template <class R>
 [[nodiscard]] double unit_of_gains(gain kind, std::span<const double> table, const strided<const R>& relevance) {
   double largest = 0.0;
@@ -34,8 +36,9 @@ template <class R>
   return gain_unit(largest);
 }
 
-/// Gains of one list, times the item weights, scaled by factors of the list where they would overflow or lose digits: an NDCG does not depend on it.
-/// A relevance below 0, which data checks refuse, counts as 0 where it comes unchecked, so that quotients of gains stay finite.
+/// Gains of one list times the item weights. Where they would overflow or lose digits they are scaled by a
+/// factor of the list, on which an NDCG does not depend. A relevance below 0, which data checks refuse,
+/// counts as 0 when data are not checked, so that quotients of gains stay finite.
 template <class Arch, class R, class S>
 void fill_gains(gain kind, std::span<const double> table, const strided<const R>& relevance, const strided<const double>& weights,
                 std::span<S> gains) {
@@ -57,7 +60,7 @@ void fill_gains(gain kind, std::span<const double> table, const strided<const R>
         for (std::size_t i = 0; i < n; ++i) gains[i] = static_cast<S>(std::numbers::ln2 * (unit * std::max(static_cast<double>(grades[i]), 0.0)));
         return;
       }
-      // Beyond 2^100 the "- 1" has long been rounded away.
+      // Beyond 2^100 the "- 1" is below the rounding error.
       const batch shift(largest > 100.0 ? largest : 0.0);
       const batch lowest(largest > 100.0 ? -1000.0 : 0.0);
       const batch back(largest > 100.0 ? 1.0 : 0.0);
@@ -73,7 +76,7 @@ void fill_gains(gain kind, std::span<const double> table, const strided<const R>
     if (relevance.stride() == 1) {
       fill_from(std::span<const R>(relevance.data(), n), [&](std::size_t i) { return load_row<Arch>(relevance.data() + i); });
     } else if constexpr (std::is_same_v<R, S>) {
-      // A column is copied first: loading it row by row of lanes takes twice the time.
+      // A column is copied first: loading it one row of lanes at a time takes twice the time.
       for (std::size_t i = 0; i < n; ++i) gains[i] = static_cast<S>(relevance[i]);
       fill_from(std::span<const S>(gains), [&](std::size_t i) { return load_row<Arch>(gains.data() + i); });
     } else {

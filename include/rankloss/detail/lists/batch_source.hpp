@@ -14,7 +14,7 @@
 
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
-/// The lists of a list_batch, as list_run reads them.
+/// The lists of a list_batch in the form in which list_run reads them.
 template <class T, class R>
 class batch_source {
  public:
@@ -39,7 +39,7 @@ class batch_source {
     if (batch_.length > 0) return batch_.lengths.empty() ? batch_.length : static_cast<std::size_t>(batch_.lengths[l]);
     return batch_.offsets.empty() ? batch_.scores.size() : static_cast<std::size_t>(batch_.offsets[l + 1] - batch_.offsets[l]);
   }
-  /// Items behind the list's last one that have a gradient of 0.
+  /// Items behind the last one of the list, whose gradient is 0.
   [[nodiscard]] std::size_t padding(std::size_t l) const { return batch_.lengths.empty() ? 0 : batch_.length - size(l); }
   [[nodiscard]] strided<const T> scores(std::size_t l) const { return {batch_.scores.data() + first(l), size(l)}; }
   [[nodiscard]] strided<const R> relevance(std::size_t l, workspace&) const { return {batch_.relevance.data() + first(l), size(l)}; }
@@ -90,7 +90,7 @@ void check_shape(const list_batch<T, R>& batch, const outputs& out) {
   require(is_finite(out.scale), "scale: ", out.scale, ", expected a finite number");
 }
 
-/// One pass before anything is written: the reason that outputs are never partly updated.
+/// Checks everything in one pass before anything is written, so that outputs are never partly updated.
 template <class Loss, class Source>
 void check_values(const Loss& loss, const Source& source, context& ctx) {
   using R = typename Source::relevance_type;
@@ -104,7 +104,7 @@ void check_values(const Loss& loss, const Source& source, context& ctx) {
             from + find_first(strided(items.data() + static_cast<std::ptrdiff_t>(from) * items.stride(), items.size() - from, items.stride()), bad);
         if (i >= items.size()) return;
         if (source.kept(l, i)) fail(field, ": ", static_cast<double>(items[i]), " at list ", l, ", item ", i, ", expected ", expected(items[i]));
-        from = i + 1;  // padding may hold anything
+        from = i + 1;  // padding may hold any value
       }
     };
     report(

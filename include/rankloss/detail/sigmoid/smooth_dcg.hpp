@@ -29,8 +29,8 @@ template <class V>
   return {V(1.0) - t * t * (V(3.0) - V(2.0) * t), V(-6.0) * t * (V(1.0) - t), xsimd::select(t > V(0.0) && t < V(1.0), V(12.0) * t - V(6.0), V(0.0))};
 }
 
-/// What an item of gain g adds to the DCG at a smooth rank, g D(r) with D(r) = ln 2 / ln(1 + r) and the cut, if there is one, and its derivatives
-/// by r.
+/// The term of an item of gain g in the DCG at a smooth rank, and its derivatives by r: g D(r) with D(r) = ln
+/// 2 / ln(1 + r), times the cut if there is one.
 template <class T, bool Cut, class V>
 struct discounted_gain {
   V value, slope, curvature;
@@ -38,7 +38,7 @@ struct discounted_gain {
   [[gnu::always_inline]] discounted_gain(const V& g, const V& rank, [[maybe_unused]] double cutoff) noexcept {
     const V argument = V(1.0) + rank;
     const V logarithm = log_positive(argument, kernel_terms<T>::log_tail);
-    const V both = V(1.0) / (logarithm * argument);  // one division for two
+    const V both = V(1.0) / (logarithm * argument);  // one division instead of two
     const V inverse_log = both * argument;
     const V inverse = both * logarithm;
     value = g * V(std::numbers::ln2) * inverse_log;
@@ -55,7 +55,7 @@ struct discounted_gain {
 
 enum class wanted { value, gradient, hessian };
 
-/// run.operator()<whether there is a cutoff>(): decided outside of the loops over the items.
+/// Calls run.operator()<whether there is a cutoff>(), so that the loops over the items do not test it.
 template <class Run>
 [[gnu::always_inline]] inline void with_cut(double cutoff, const Run& run) {
   if (cutoff > 0.0)
@@ -64,7 +64,8 @@ template <class Run>
     run.template operator()<false>();
 }
 
-/// Smooth DCG of each lane. `gains` [rows][lanes] is used up. `emit(i, g, h)` gets, for row i, the derivatives of the DCG by s / temperature.
+/// Smooth DCG of each lane. `gains` [rows][lanes] is overwritten. `emit(i, g, h)` receives, for row i, the
+/// derivatives of the DCG by s / temperature.
 template <class T, wanted Wanted, class Arch, class S, class Emit>
 lanes<Arch> smooth_dcg(const sorted_rows<Arch>& in, S* gains, double cutoff, workspace& scratch, Emit emit) {
   using V = lanes<Arch>;
@@ -76,9 +77,9 @@ lanes<Arch> smooth_dcg(const sorted_rows<Arch>& in, S* gains, double cutoff, wor
   const std::size_t rows = in.rows;
   const workspace::scope scope(scratch);
   const auto buffer = [&](bool needed) { return scratch.take<S>(needed ? rows * w : 0).data(); };
-  S* above = buffer(true);          // sum of sigmoids over the items above; later the gradient's own sums
+  S* above = buffer(true);          // sum of sigmoids over the items above; later sums of the gradient
   S* slopes = buffer(gradient);     // sum_j sigmoid'
-  S* by_rank = gains;               // d(DCG) / d(rank), in place of the gains
+  S* by_rank = gains;               // d(DCG) / d(rank), overwrites the gains
   S* curvatures = buffer(hessian);  // sum_{above} - sum_{below} of -sigmoid''
   S* by_rank2 = buffer(hessian);    // d2(DCG) / d(rank)^2
   S* squares = buffer(hessian);     // sum_j by_rank2_j sigmoid'^2
@@ -129,8 +130,9 @@ lanes<Arch> smooth_dcg(const sorted_rows<Arch>& in, S* gains, double cutoff, wor
   }
 
   if constexpr (gradient) {
-    // sum_j (a_j - a_m) sigmoid' does not change when a constant is taken from all a, and loses fewest digits when that is the mean of
-    // those that act on others.
+    // The sum over j of (a_j - a_m) sigmoid' does not change when a constant is subtracted from all a. The
+    // fewest digits are lost if this constant is the mean of a over the items, weighted by how much each acts
+    // on others.
     const V middle = in.single ? V(sum_of(moment) / sum_of(mass)) : moment / mass;
     const auto weights = [&](std::size_t i) {
       if constexpr (hessian)
@@ -174,7 +176,8 @@ lanes<Arch> smooth_dcg(const sorted_rows<Arch>& in, S* gains, double cutoff, wor
   return dcg;
 }
 
-/// The same for groups of the shortest lists, pair by pair: no sort, and each sigmoid and slope is computed once.
+/// The same for groups of the shortest lists, pair by pair: without a sort, and with each sigmoid and slope
+/// computed once.
 template <class T, wanted Wanted, class Arch, class S, class Emit>
 lanes<Arch> smooth_dcg(const plain_rows<Arch>& in, double temperature, const S* gains, double cutoff, workspace& scratch, Emit emit) {
   using V = lanes<Arch>;
@@ -254,7 +257,8 @@ lanes<Arch> smooth_dcg(const plain_rows<Arch>& in, double temperature, const S* 
   return dcg;
 }
 
-/// The same for one list cut into cells. `gains` [n], by slot, become `factor` times the derivatives.
+/// The same for one list that is cut into cells. `gains` [n], in the order of the slots, are overwritten by
+/// `factor` times the derivatives.
 template <class T, wanted Wanted, class Arch>
 double smooth_dcg(const cell_list<Arch, T>& cells, std::span<T> gains, double cutoff, workspace& scratch, const lanes<Arch>& factor) {
   using V = lanes<Arch>;
@@ -268,7 +272,7 @@ double smooth_dcg(const cell_list<Arch, T>& cells, std::span<T> gains, double cu
   const std::span<double> slopes = scratch.take<double>(gradient ? cells.moment_count() : 0);
   const std::span<double> by_rank_moments = scratch.take<double>(slopes.size());
   const std::span<double> by_rank_slopes = scratch.take<double>(slopes.size());
-  T* by_rank = gains.data();  // in place of the gains
+  T* by_rank = gains.data();  // overwrites the gains
 
   cells.unit_moments(moments.data());
   if constexpr (gradient)
@@ -306,7 +310,7 @@ double smooth_dcg(const cell_list<Arch, T>& cells, std::span<T> gains, double cu
     for (std::size_t at = 0; at < cells.cells().size(); ++at)
       cells.for_vectors(cells.cells()[at], [&](std::size_t i, auto count, const V& place) {
         const V a = load_items<Arch>(by_rank + i, count) - V(middle);
-        // The sum of slopes once more: computing it takes less time than keeping it.
+        // The sum of slopes is computed again: this takes less time than storing it.
         const V own = list::at_place(slopes.data() + at * P, place);
         store_items<Arch>(by_rank + i, count, factor * (list::at_place(by_rank_slopes.data() + at * P, place) - a * own));
       });
