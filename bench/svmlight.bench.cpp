@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-#include <rankloss/hosts/svmlight.hpp>
+#include <rankloss/data/svmlight.hpp>
 
 #include "support.hpp"
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <rankloss/approx_ndcg.hpp>
 
-#include "data/allrank_vectors.hpp"
+#include "vectors/allrank_vectors.hpp"
 
 #include <catch2/catch.hpp>
 

@@ -2,12 +2,12 @@
 #include <rankloss/conventions.hpp>
 #include <rankloss/ranks/rank.hpp>
 
-#include "data/allrank_vectors.hpp"
-#include "data/lambda_vectors.hpp"
-#include "data/listwise_vectors.hpp"
 #include "support/one_list.hpp"
 #include "support/peer_retrieval.hpp"
 #include "support/shared_losses.hpp"
+#include "vectors/allrank_vectors.hpp"
+#include "vectors/lambda_vectors.hpp"
+#include "vectors/listwise_vectors.hpp"
 
 #include <catch2/catch.hpp>
 

@@ -3,9 +3,9 @@
 #include <rankloss/lambdarank.hpp>
 #include <rankloss/ranknet.hpp>
 
-#include "data/allrank_vectors.hpp"
-#include "data/lambda_vectors.hpp"
 #include "support/pair_checks.hpp"
+#include "vectors/allrank_vectors.hpp"
+#include "vectors/lambda_vectors.hpp"
 
 #include <catch2/catch.hpp>
 

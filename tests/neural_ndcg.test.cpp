@@ -2,7 +2,7 @@
 #include <rankloss/metrics/ndcg.hpp>
 #include <rankloss/neural_ndcg.hpp>
 
-#include "data/allrank_vectors.hpp"
+#include "vectors/allrank_vectors.hpp"
 
 #include "support/below_zero.hpp"
 

@@ -9,7 +9,7 @@ cmake_minimum_required(VERSION 3.25)
 
 # Headers that docs/losses.md has nothing to say of.
 set(frame arrays batch context evaluate gain loss matrix_view random ranks/rank sorts/sort threads workspace)
-list(APPEND frame hosts/eigen hosts/svmlight hosts/trec hosts/xtensor) # they read data or arrays, for losses and metrics alike
+list(APPEND frame data/svmlight data/trec hosts/eigen hosts/xtensor) # they read data or arrays, for losses and metrics alike
 # Headers of no loss: named there, without a row. Metrics are too.
 set(without_row relevance_scores)
 # What the one verb takes is tested with it.
@@ -45,7 +45,7 @@ set(missing "")
 foreach(header IN LISTS headers)
   string(REGEX REPLACE "\\.hpp$" "" name ${header})
   string(REPLACE "." "\\." pattern ${header})
-  if(NOT header MATCHES "^hosts/" AND NOT umbrella MATCHES "#include <rankloss/${pattern}>")
+  if(NOT header MATCHES "^(data|hosts)/" AND NOT umbrella MATCHES "#include <rankloss/${pattern}>")
     string(APPEND missing "\n  include/rankloss/rankloss.hpp: no line includes <rankloss/${header}>")
   endif()
   if(NOT name IN_LIST tested_with_another AND NOT EXISTS ${root}/tests/${name}.test.cpp)
@@ -117,7 +117,7 @@ set(floors
     "evaluate"
     "[a-z0-9_]+|pairs/|ranks/|sorts/|metrics/"
     "cpu/"
-    "conventions|conventions/|hosts/|rankloss")
+    "conventions|conventions/|data/|hosts/|rankloss")
 function(floor_of header result)
   set(at 0)
   set(found "")

@@ -4,7 +4,7 @@
 #include "../support/npy.hpp"
 #include "stages.hpp"
 
-#include <rankloss/hosts/svmlight.hpp>
+#include <rankloss/data/svmlight.hpp>
 #include <rankloss/random.hpp>
 
 #include <algorithm>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "data.hpp"
 
-#include <rankloss/hosts/svmlight.hpp>
+#include <rankloss/data/svmlight.hpp>
 #include <rankloss/random.hpp>
 
 #include <algorithm>

@@ -5,8 +5,8 @@
 //
 // LEVEL is the least relevance of a relevant document; `judged` leaves documents without judgement out. trec_eval.py runs it.
 
+#include <rankloss/data/trec.hpp>
 #include <rankloss/evaluate.hpp>
-#include <rankloss/hosts/trec.hpp>
 #include <rankloss/metrics/average_precision.hpp>
 #include <rankloss/metrics/bpref.hpp>
 #include <rankloss/metrics/ndcg.hpp>

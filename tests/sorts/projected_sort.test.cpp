@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <rankloss/sorts/projected_sort.hpp>
 
-#include "data/projected_vectors.hpp"
 #include "support/projection_reference.hpp"
+#include "vectors/projected_vectors.hpp"
 
 #include <catch2/catch.hpp>
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <rankloss/sorts/sinkhorn.hpp>
 
-#include "data/allrank_vectors.hpp"
 #include "support/reference.hpp"
+#include "vectors/allrank_vectors.hpp"
 
 #include <catch2/catch.hpp>
 

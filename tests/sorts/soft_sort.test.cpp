@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <rankloss/sorts/soft_sort.hpp>
 
-#include "data/soft_sort_vectors.hpp"
 #include "support/reference.hpp"
+#include "vectors/soft_sort_vectors.hpp"
 
 #include <catch2/catch.hpp>
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <rankloss/sorts/sorting_network.hpp>
 
-#include "data/sorting_network_vectors.hpp"
 #include "support/reference.hpp"
+#include "vectors/sorting_network_vectors.hpp"
 
 #include <catch2/catch.hpp>
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include "data/listwise_vectors.hpp"
 #include "listwise_reference.hpp"
+#include "vectors/listwise_vectors.hpp"
 
 #include <rankloss/evaluate.hpp>
 

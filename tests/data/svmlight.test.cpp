@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-#include <rankloss/hosts/svmlight.hpp>
+#include <rankloss/data/svmlight.hpp>
 
 #include <rankloss/metrics/ndcg.hpp>
 
@@ -23,7 +23,7 @@
 #include <utility>
 #include <vector>
 
-namespace hosts_svmlight_test {
+namespace data_svmlight_test {
 
 namespace {
 
@@ -481,4 +481,4 @@ TEST_CASE("svmlight: lines cost no allocation") {
 
 }  // namespace
 
-}  // namespace hosts_svmlight_test
+}  // namespace data_svmlight_test

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-#include <rankloss/hosts/trec.hpp>
+#include <rankloss/data/trec.hpp>
 
 #include <rankloss/evaluate.hpp>
 #include <rankloss/metrics/average_precision.hpp>
@@ -31,7 +31,7 @@
 #include <utility>
 #include <vector>
 
-namespace hosts_trec_test {
+namespace data_trec_test {
 
 namespace {
 
@@ -660,4 +660,4 @@ TEST_CASE("trec: a spoilt text is read or refused, whole") {
 
 }  // namespace
 
-}  // namespace hosts_trec_test
+}  // namespace data_trec_test
