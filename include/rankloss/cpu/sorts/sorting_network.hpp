@@ -18,8 +18,9 @@
 
 namespace rankloss::inline RANKLOSS_ABI {
 
-/// Scores pass the layers as doubles, a row of comparators at a time; what each wire keeps and how far apart the two were is
-/// kept for products and pullbacks. Which wires meet says network_layers.hpp, and mixed_columns.hpp makes the matrix.
+/// Scores pass the layers as doubles, a row of comparators at a time; what each wire keeps and how far apart
+/// the two were is kept for products and pullbacks. Which wires meet says network_layers.hpp, and
+/// mixed_columns.hpp makes the matrix.
 template <class T>
 class sorting_network::result {
   using Arch = xsimd::default_arch;  // of this translation unit, as the inline namespace says

@@ -12,10 +12,11 @@
 
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
-/// The entries P of a NeuralSort band, its rows summing to 1, kept in the type of the scores: half the memory for float.
+/// The entries P of a NeuralSort band, its rows summing to 1, kept in the type of the scores: half the memory
+/// for float.
 ///
-/// What a product waits for is P coming from the cache, so one reading gives products and sums by columns at once: it goes in
-/// blocks of a few rows, whose products are used while the block is near (`walk`).
+/// What a product waits for is P coming from the cache, so one reading gives products and sums by columns at
+/// once: it goes in blocks of a few rows, whose products are used while the block is near (`walk`).
 template <class Arch, class T>
 class kept_band {
   using V = lanes<Arch>;

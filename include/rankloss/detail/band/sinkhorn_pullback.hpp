@@ -14,13 +14,15 @@
 
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
-/// What a step leaves behind: c, r, sum_i P_ij (i - j) r_i (where kept), which lanes took it, and the step before it.
+/// What a step leaves behind: c, r, sum_i P_ij (i - j) r_i (where kept), which lanes took it, and the step
+/// before it.
 struct sinkhorn_step {
   std::span<double> c, r, moment, going;
   sinkhorn_step* before;
 };
 
-/// c = 1 / sum of each column of diag(r) P. A column out of every row's reach has no sum to speak of: it stays as it is.
+/// c = 1 / sum of each column of diag(r) P. A column out of every row's reach has no sum to speak of: it
+/// stays as it is.
 template <class V>
 [[gnu::always_inline]] inline V next_sinkhorn_column(const V& sum, const V& before) noexcept {
   const auto moves = sum > V(std::numeric_limits<double>::min());
@@ -35,7 +37,8 @@ template <class Arch>
   return *std::max_element(all, all + lane_count<Arch>);
 }
 
-/// Derivatives of the scaling of sinkhorn_band.hpp, by the steps that it took or at the fixed point that these go to.
+/// Derivatives of the scaling of sinkhorn_band.hpp, by the steps that it took or at the fixed point that
+/// these go to.
 template <class Arch, class T>
 class sinkhorn_pullback {
   using V = lanes<Arch>;

@@ -15,8 +15,8 @@
 
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
-/// Sums, for each item of a sorted list, of exp(-|x_k - x_j|^p / temperature) over all items j: by two scans where p = 1,
-/// over the scores within reach where p = 2.
+/// Sums, for each item of a sorted list, of exp(-|x_k - x_j|^p / temperature) over all items j: by two scans
+/// where p = 1, over the scores within reach where p = 2.
 template <class Arch>
 class distance_sums {
   using V = lanes<Arch>;

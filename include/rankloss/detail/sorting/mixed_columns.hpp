@@ -14,9 +14,9 @@
 
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
-/// The unit vectors sent through the layers of a network that mixes the wires of each pair: the columns of the product of
-/// its layers, in the type of the scores. By so many columns that they stay in the cache for all layers, and by so many
-/// layers as a few rows stay in registers.
+/// The unit vectors sent through the layers of a network that mixes the wires of each pair: the columns of
+/// the product of its layers, in the type of the scores. By so many columns that they stay in the cache for
+/// all layers, and by so many layers as a few rows stay in registers.
 template <class Arch, class T>
 class mixed_columns {
   using scores_lanes = xsimd::batch<T, Arch>;
@@ -113,8 +113,9 @@ class mixed_columns {
     }
   };
 
-  /// Mixes the rows of [first, last) through layers that follow one another, whose pairs are 2^(log_rows - 1 - which) nearest wires apart: so
-  /// 2^log_rows rows at a time are mixed with each other alone, in registers. Which wire of a pair is the lower one makes no difference.
+  /// Mixes the rows of [first, last) through layers that follow one another, whose pairs are
+  /// 2^(log_rows - 1 - which) nearest wires apart: so 2^log_rows rows at a time are mixed with each other alone,
+  /// in registers. Which wire of a pair is the lower one makes no difference.
   /// Not inlined: with all of the layers around it the compiler runs out of registers.
   template <std::size_t log_rows, std::size_t... which>
   [[gnu::noinline]] void mix_rows(std::size_t layer, std::size_t first, std::size_t last, std::size_t nearest, T* columns) const {

@@ -10,9 +10,9 @@
 
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
-/// Which wires each layer of a sorting network compares: neighbours in n layers (odd-even), or those of Batcher's bitonic
-/// network in k (k + 1) / 2 layers for n <= 2^k, whose first 2^k - n wires are unused. Wires of comparators are numbered
-/// from the first that is used.
+/// Which wires each layer of a sorting network compares: neighbours in n layers (odd-even), or those of
+/// Batcher's bitonic network in k (k + 1) / 2 layers for n <= 2^k, whose first 2^k - n wires are unused.
+/// Wires of comparators are numbered from the first that is used.
 class network_layers {
  public:
   network_layers(bool odd_even, std::size_t n) noexcept : odd_even_(odd_even), n_(n), unused_(odd_even ? 0 : std::bit_ceil(n) - n) {
@@ -35,10 +35,12 @@ class network_layers {
     return block / 2 + std::min(unused_ - block, distance);
   }
 
-  /// How many comparators the layer has: in a bitonic network all pairs from the first on, since unused wires come before.
+  /// How many comparators the layer has: in a bitonic network all pairs from the first on, since unused wires
+  /// come before.
   [[nodiscard]] std::size_t pairs(std::size_t layer) const noexcept { return odd_even_ ? (n_ - layer % 2) / 2 : wires() / 2 - first_pair(layer); }
 
-  /// Calls body(c, lower, upper) for the comparators c = 0, 1, ... of a layer, the lesser score being sent to wire `lower`.
+  /// Calls body(c, lower, upper) for the comparators c = 0, 1, ... of a layer, the lesser score being sent to
+  /// wire `lower`.
   template <class Body>
   void for_pairs(std::size_t layer, Body body) const {
     std::size_t c = 0;
@@ -51,7 +53,8 @@ class network_layers {
     const auto blocks = [&](const auto distance) {
       for (std::size_t i = unused_ / (2 * distance) * (2 * distance); i < unused_ + n_; i += 2 * distance) {
         const std::size_t block = i >> (stage + 1);
-        // Unused wires hold, as it were, what is less than all scores, so it stays where it is only if it belongs at the beginning.
+        // Unused wires hold, as it were, what is less than all scores, so it stays where it is only if it
+        // belongs at the beginning.
         const bool upwards = block % 2 == 0 || block << (stage + 1) < unused_;
         const std::size_t begin = std::max(i, unused_) - unused_;
         const std::size_t lower = upwards ? begin : begin + distance;
