@@ -18,8 +18,8 @@ set(tested_with_another batch loss ranks/rank sorts/sort)
 set(only_declares base/abi lists/list_source pairs/pair_kernel)
 # HEADER:TEST of those of detail/ whose test has another name: that of what they were made for.
 set(tested_by base/loops:detail/sorting/argsort data/extremes:detail/simd/lanes gains/fill_gains:gain lists/batch_source:evaluate lists/matrix_source:detail/lists/similarity_run
-    lists/output_sink:detail/lists/list_run sigmoid/decay_rows:detail/sorting/sorted_rows sigmoid/smooth_dcg:sndcg
-    sorting/sort_network:detail/sorting/argsort)
+    lists/output_sink:detail/lists/list_run sigmoid/decay_rows:detail/sorting/sorted_rows sigmoid/distance_sums:sorts/soft_sort sigmoid/smooth_dcg:sndcg
+    sorting/mixed_columns:sorts/sorting_network sorting/sort_network:detail/sorting/argsort)
 # Tests of no header in particular.
 set(about_all outlier_promises promises preference_promises extreme_promises)
 

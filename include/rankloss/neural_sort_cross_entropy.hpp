@@ -64,8 +64,7 @@ struct neural_sort_cross_entropy {
       const workspace::scope targets(scratch);
       const std::span<double> relevance = scratch.take<double>(n);
       for (std::size_t i = 0; i < n; ++i) relevance[i] = static_cast<double>(items.relevance[i]);
-      auto order =
-          neural_sort{.temperature = relevance_temperature}.template operator()<double, Arch>(strided<const double>(relevance.data(), n), scratch);
+      auto order = neural_sort{.temperature = relevance_temperature}(strided<const double>(relevance.data(), n), scratch);
       const std::span<double> rows = scratch.take<double>(n);
       const std::span<double> by_item = scratch.take<double>(n);
       std::fill(rows.begin(), rows.end(), 1.0);

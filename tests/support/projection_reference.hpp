@@ -3,7 +3,7 @@
 
 #include "reference.hpp"
 
-#include <rankloss/detail/sorting/isotonic.hpp>
+#include <rankloss/ranks/projected_ranks.hpp>
 #include <rankloss/ranks/rank.hpp>
 
 #include <algorithm>

@@ -136,7 +136,7 @@ namespace metrics {
 /// @throws std::invalid_argument from `evaluate` when an option is out of its range or a relevance is below
 /// 0, except with gain::table.
 struct dcg {
-  rankloss::gain gain = rankloss::gain::exponential;  ///< what a grade is worth
+  rankloss::gain gain = rankloss::gain::exponential;  ///< the gain of a grade
   std::span<const double> gain_table{};               ///< [grades] >= 0, for gain::table; other relevance is worth 0
   std::size_t cutoff = 0;                             ///< k; 0: the whole list
 
@@ -191,10 +191,10 @@ struct dcg {
 /// @throws std::invalid_argument from `evaluate` when an option is out of its range or a relevance is below
 /// 0, except with gain::table.
 struct ndcg {
-  rankloss::gain gain = rankloss::gain::exponential;  ///< what a grade is worth
+  rankloss::gain gain = rankloss::gain::exponential;  ///< the gain of a grade
   std::span<const double> gain_table{};               ///< [grades] >= 0, for gain::table; other relevance is worth 0
   std::size_t cutoff = 0;                             ///< k; 0: the whole list
-  rankloss::ideal ideal = rankloss::ideal::sorted;    ///< how the ideal DCG is counted
+  rankloss::ideal ideal = rankloss::ideal::sorted;    ///< how the ideal DCG is computed
 
   static constexpr bool has_gradient = false;
   static constexpr bool counts_missed = true;

@@ -133,7 +133,8 @@ namespace metrics {
 /// Items of equal score are in random order; the value is the expectation over it.
 ///
 /// - Time O(n), scratch O(n). No gradient.
-/// - Edge cases: a list without relevant items has value 0 and is left out by reduction::mean_of_relevant. Infinite scores rank first or last.
+/// - Edge cases: a list without relevant items has value 0 and is left out by reduction::mean_of_relevant.
+///   Infinite scores rank first or last.
 struct recall {
   std::size_t cutoff = 0;  ///< k; 0: the whole list
 

@@ -21,7 +21,8 @@ namespace rankloss::inline RANKLOSS_ABI::metrics {
 /// in random order; the value is the expectation over it.
 ///
 /// - Time O(n), no scratch. No gradient by scores.
-/// - Edge cases: a list without relevant items has value 0 and is left out by reduction::mean_of_relevant. Infinite scores rank first or last.
+/// - Edge cases: a list without relevant items has value 0 and is left out by reduction::mean_of_relevant.
+///   Infinite scores rank first or last.
 struct reciprocal_rank {
   std::size_t cutoff = 0;  ///< k; 0: the whole list
 

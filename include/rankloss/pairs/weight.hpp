@@ -275,7 +275,7 @@ struct delta_ndcg {
   [[nodiscard]] bool takes(double y) const noexcept { return rankloss::detail::takes_gain(gain, y); }
   [[nodiscard]] std::string_view expects() const noexcept { return rankloss::detail::expects_gain; }
 
-  /// Weights are divided by 2^exponent.
+  /// The weights are divided by 2^exponent.
   template <class T, class R>
   [[nodiscard]] int exponent(const list<T, R>& items) const {
     return detail::gain_exponent(gain, gain_table, scale, items);
@@ -336,7 +336,7 @@ struct ndcg_loss2 {
   [[nodiscard]] bool takes(double y) const noexcept { return rankloss::detail::takes_gain(gain, y); }
   [[nodiscard]] std::string_view expects() const noexcept { return rankloss::detail::expects_gain; }
 
-  /// Weights are divided by 2^exponent.
+  /// The weights are divided by 2^exponent.
   template <class T, class R>
   [[nodiscard]] int exponent(const list<T, R>& items) const {
     return detail::gain_exponent(gain, gain_table, scale, items);
@@ -365,7 +365,7 @@ struct ndcg_loss2_plus {
   [[nodiscard]] bool takes(double y) const noexcept { return rankloss::detail::takes_gain(gain, y); }
   [[nodiscard]] std::string_view expects() const noexcept { return rankloss::detail::expects_gain; }
 
-  /// Weights are divided by 2^exponent.
+  /// The weights are divided by 2^exponent.
   template <class T, class R>
   [[nodiscard]] int exponent(const list<T, R>& items) const {
     return detail::gain_exponent(gain, gain_table, scale, items);
@@ -391,7 +391,7 @@ struct ndcg_loss1 {
   [[nodiscard]] bool takes(double y) const noexcept { return rankloss::detail::takes_gain(gain, y); }
   [[nodiscard]] std::string_view expects() const noexcept { return rankloss::detail::expects_gain; }
 
-  /// Weights are divided by 2^exponent.
+  /// The weights are divided by 2^exponent.
   template <class T, class R>
   [[nodiscard]] int exponent(const list<T, R>& items) const {
     return detail::gain_exponent(gain, gain_table, scale, items);
@@ -426,7 +426,7 @@ struct arp_loss1 {
     return weights;
   }
 
-  /// Weights are divided by 2^exponent.
+  /// The weights are divided by 2^exponent.
   template <class T, class R>
   [[nodiscard]] int exponent(const list<T, R>& items) const noexcept {
     return detail::relevance_exponent(items);

@@ -4,20 +4,10 @@
 #include <rankloss/batch.hpp>
 #include <rankloss/detail/base/finite.hpp>
 #include <rankloss/detail/base/require.hpp>
-#include <rankloss/detail/data/check_data.hpp>
-#include <rankloss/detail/sigmoid/decay_rows.hpp>
-#include <rankloss/detail/simd/lane_math.hpp>
-#include <rankloss/detail/simd/lanes.hpp>
-#include <rankloss/detail/simd/scan_both_ways.hpp>
-#include <rankloss/detail/sorting/sorted_rows.hpp>
 #include <rankloss/ranks/rank.hpp>
 #include <rankloss/workspace.hpp>
 
-#include <xsimd/xsimd.hpp>
-
 #include <cstddef>
-#include <cstdint>
-#include <span>
 
 namespace rankloss::inline RANKLOSS_ABI {
 
@@ -50,71 +40,17 @@ struct laplace_ranks {
   }
 
   /// Ranks of one list; see smooth_ranks.
-  template <class T, class Arch = xsimd::default_arch>
-  class result {
-   public:
-    result(const laplace_ranks& how, const strided<const T>& scores, workspace& scratch)
-        : scratch_(scratch),
-          values_(scratch.take<double>(scores.size())),
-          slope_((how.order == rank_order::descending ? 0.5 : -0.5) / how.temperature) {
-      const std::size_t n = scores.size();
-      const detail::sorted_list<T> sorted = detail::sort_list<T>(scores, scratch);
-      order_ = sorted.order;
-      decay_ = detail::neighbour_decays<Arch>(sorted.x, 1.0 / how.temperature, 1.0, scratch);
-      const double sign = how.order == rank_order::descending ? 1.0 : -1.0;
-      const double first = how.order == rank_order::descending ? how.base : how.base + static_cast<double>(n) - 1.0;
-      const workspace::scope scope(scratch);
-      detail::scan_both_ways(
-          n, others{decay_.data()}, others{decay_.data() + 1}, scratch.take<double>(n),
-          [&](std::size_t i, double above, double below) { values_[order_[i]] = first + sign * (static_cast<double>(i) + 0.5 * (below - above)); });
-    }
+  template <class T>
+  class result;
 
-    [[nodiscard]] std::span<const double> values() const noexcept { return values_; }
-
-    void pullback(std::span<const double> cotangent, std::span<double> gradient) const {
-      const std::size_t n = order_.size();
-      const workspace::scope scope(scratch_);
-      const std::span<double> c = scratch_.take<double>(n);
-      for (std::size_t i = 0; i < n; ++i) c[i] = cotangent[order_[i]];
-      detail::scan_both_ways(n, differences{{decay_.data()}, c.data()}, differences{{decay_.data() + 1}, c.data()}, scratch_.take<double>(n),
-                             [&](std::size_t i, double above, double below) { gradient[order_[i]] = slope_ * (above + below); });
-    }
-    void push(std::span<const double> tangent, std::span<double> change) const { pullback(tangent, change); }  // the Jacobian is symmetric
-
-   private:
-    /// sum_j e^-|x_j - x_i| over the items above or below, from that of the neighbour. `decay` is the
-    /// exponential of the gap between the two, and 0 where there is no neighbour.
-    struct others {
-      const double* decay;
-      double sum = 0.0;
-
-      [[gnu::always_inline]] double step(std::size_t i) noexcept { return sum = decay[i] * sum + decay[i]; }
-    };
-    /// sum_j (c_j - c_i) e^-|x_j - x_i|, in the same way.
-    struct differences {
-      others counted;
-      const double* c;
-      double sum = 0.0;
-      double neighbour = 0.0;
-
-      [[gnu::always_inline]] double step(std::size_t i) noexcept {
-        sum = counted.decay[i] * sum + (neighbour - c[i]) * counted.step(i);
-        neighbour = c[i];
-        return sum;
-      }
-    };
-
-    workspace& scratch_;
-    std::span<double> values_;
-    double slope_;
-    std::span<const std::uint32_t> order_;
-    std::span<const double> decay_;  // [n + 1]
-  };
-
-  template <class T, class Arch = xsimd::default_arch>
-  [[nodiscard]] result<T, Arch> operator()(const strided<const T>& scores, workspace& scratch) const {
+  template <class T>
+  [[nodiscard]] result<T> operator()(const strided<const T>& scores, workspace& scratch) const {
     return {*this, scores, scratch};
   }
 };
 
 }  // namespace rankloss::inline RANKLOSS_ABI
+
+#if !defined(RANKLOSS_FACES_ONLY)
+#include <rankloss/cpu/ranks/laplace_ranks.hpp>
+#endif

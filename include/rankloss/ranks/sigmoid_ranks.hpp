@@ -4,14 +4,10 @@
 #include <rankloss/batch.hpp>
 #include <rankloss/detail/base/finite.hpp>
 #include <rankloss/detail/base/require.hpp>
-#include <rankloss/detail/sigmoid/sigmoid_sums.hpp>
 #include <rankloss/ranks/rank.hpp>
 #include <rankloss/workspace.hpp>
 
-#include <xsimd/xsimd.hpp>
-
 #include <cstddef>
-#include <span>
 
 namespace rankloss::inline RANKLOSS_ABI {
 
@@ -42,35 +38,17 @@ struct sigmoid_ranks {
   }
 
   /// Ranks of one list; see smooth_ranks.
-  template <class T, class Arch = xsimd::default_arch>
-  class result {
-   public:
-    result(const sigmoid_ranks& how, const strided<const T>& scores, workspace& scratch)
-        : values_(scratch.take<double>(scores.size())),
-          slope_((how.order == rank_order::descending ? 1.0 : -1.0) / how.temperature),
-          sums_(scores, how.temperature, scratch) {
-      sums_.ranks(values_);
-      const auto n = static_cast<double>(scores.size());
-      for (double& r : values_) r = how.order == rank_order::descending ? r - 1.0 + how.base : n - r + how.base;
-    }
+  template <class T>
+  class result;
 
-    [[nodiscard]] std::span<const double> values() const noexcept { return values_; }
-    void pullback(std::span<const double> cotangent, std::span<double> gradient) const {
-      sums_.pull(cotangent, gradient);
-      for (double& g : gradient) g *= slope_;
-    }
-    void push(std::span<const double> tangent, std::span<double> change) const { pullback(tangent, change); }  // the Jacobian is symmetric
-
-   private:
-    std::span<double> values_;
-    double slope_;
-    detail::sigmoid_sums<Arch, T> sums_;
-  };
-
-  template <class T, class Arch = xsimd::default_arch>
-  [[nodiscard]] result<T, Arch> operator()(const strided<const T>& scores, workspace& scratch) const {
+  template <class T>
+  [[nodiscard]] result<T> operator()(const strided<const T>& scores, workspace& scratch) const {
     return {*this, scores, scratch};
   }
 };
 
 }  // namespace rankloss::inline RANKLOSS_ABI
+
+#if !defined(RANKLOSS_FACES_ONLY)
+#include <rankloss/cpu/ranks/sigmoid_ranks.hpp>
+#endif

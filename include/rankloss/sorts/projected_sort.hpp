@@ -5,14 +5,11 @@
 #include <rankloss/context.hpp>
 #include <rankloss/detail/base/finite.hpp>
 #include <rankloss/detail/base/require.hpp>
-#include <rankloss/detail/sorting/isotonic.hpp>
+#include <rankloss/ranks/projected_ranks.hpp>
 #include <rankloss/ranks/rank.hpp>
 #include <rankloss/workspace.hpp>
 
-#include <xsimd/xsimd.hpp>
-
-#include <cmath>
-#include <concepts>
+#include <algorithm>
 #include <cstddef>
 #include <span>
 
@@ -53,75 +50,11 @@ struct projected_sort {
 
   /// Soft-sorted values of one list, and products with the Jacobian as in smooth_ranks. Values and cotangents
   /// are by place, tangents and gradients by item.
-  template <class T, class Arch = xsimd::default_arch>
-  class result {
-   public:
-    result(const projected_sort& how, const strided<const T>& scores, workspace& scratch)
-        : values_(scratch.take<double>(scores.size())), list_(detail::sort_falling<T>(scores, how.order == rank_order::descending, scratch)) {
-      const std::size_t n = scores.size();
-      const double step = 1.0 / how.temperature;
-      const double sign = how.order == rank_order::descending ? -1.0 : 1.0;
-      if (how.regularization == rankloss::regularization::quadratic) {
-        // Quarters of any scores have finite differences, and so has everything computed from them.
-        list_.unit = 0.25;
-        const auto together = [step](double gap, double items) { return gap > 0.125 * step * items; };
-        blocks_ = detail::pool_adjacent(n, 0.0, scratch, detail::pool_means(list_, 1.0, together));
-        detail::for_blocks(blocks_, [&](const detail::pooled_block& block, std::size_t begin, std::size_t end) {
-          const double first = 0.25 * static_cast<double>(list_.x[begin]);
-          const double middle = 0.5 * static_cast<double>(end - begin - 1);
-          for (std::size_t i = begin; i < end; ++i)
-            values_[i] = 4.0 * (first + sign * (block.sum + 0.25 * step * (static_cast<double>(i - begin) - middle)));
-        });
-      } else {
-        // Sums of exponentials relative to the first item of the block: of the scores, stored in the blocks,
-        // and of z.
-        const auto steps = [step](std::size_t items) { return step * static_cast<double>(items); };
-        const auto sum_of_z = [steps](std::size_t items) { return std::expm1(-steps(items)); };  // times a constant
-        blocks_ = detail::pool_adjacent(n, 1.0, scratch, [&](detail::pooled_block& before, const detail::pooled_block& block, std::size_t end) {
-          const std::size_t items = block.begin - before.begin;
-          const double distance = list_.distance(before.begin, block.begin);
-          if (distance - steps(items) <= std::log(block.sum * sum_of_z(items) / (before.sum * sum_of_z(end - block.begin)))) return false;
-          before.sum += std::exp(-distance) * block.sum;
-          return true;
-        });
-        shares_ = detail::block_shares<Arch>(list_, blocks_, 1.0, scratch);
-        detail::for_blocks(blocks_, [&](const detail::pooled_block& block, std::size_t begin, std::size_t end) {
-          const double above = std::log(block.sum * sum_of_z(1) / sum_of_z(end - begin));
-          for (std::size_t i = begin; i < end; ++i) values_[i] = static_cast<double>(list_.x[begin]) - sign * (above - steps(i - begin));
-        });
-      }
-    }
+  template <class T>
+  class result;
 
-    [[nodiscard]] std::span<const double> values() const noexcept { return values_; }
-
-    void pullback(std::span<const double> cotangent, std::span<double> gradient) const {
-      detail::for_blocks(blocks_, [&](const detail::pooled_block&, std::size_t begin, std::size_t end) {
-        double sum = 0.0;
-        for (std::size_t i = begin; i < end; ++i) sum += cotangent[i];
-        for (std::size_t i = begin; i < end; ++i) gradient[list_.order[i]] = sum * share(i, begin, end);
-      });
-    }
-    void push(std::span<const double> tangent, std::span<double> change) const {
-      detail::for_blocks(blocks_, [&](const detail::pooled_block&, std::size_t begin, std::size_t end) {
-        double sum = 0.0;
-        for (std::size_t i = begin; i < end; ++i) sum += share(i, begin, end) * tangent[list_.order[i]];
-        for (std::size_t i = begin; i < end; ++i) change[i] = sum;
-      });
-    }
-
-   private:
-    [[nodiscard]] double share(std::size_t i, std::size_t begin, std::size_t end) const noexcept {
-      return shares_.empty() ? 1.0 / static_cast<double>(end - begin) : shares_[i];
-    }
-
-    std::span<double> values_;
-    detail::falling_list<T> list_;
-    std::span<const detail::pooled_block> blocks_;
-    std::span<const double> shares_;  // [n] by place; empty: equal in each block
-  };
-
-  template <class T, class Arch = xsimd::default_arch>
-  [[nodiscard]] result<T, Arch> operator()(const strided<const T>& scores, workspace& scratch) const {
+  template <class T>
+  [[nodiscard]] result<T> operator()(const strided<const T>& scores, workspace& scratch) const {
     return {*this, scores, scratch};
   }
 };
@@ -154,3 +87,7 @@ void sort_values_push(const projected_sort& how, const Scores& scores, detail::v
 }
 
 }  // namespace rankloss::inline RANKLOSS_ABI
+
+#if !defined(RANKLOSS_FACES_ONLY)
+#include <rankloss/cpu/sorts/projected_sort.hpp>
+#endif

@@ -5,19 +5,11 @@
 #include <rankloss/context.hpp>
 #include <rankloss/detail/base/finite.hpp>
 #include <rankloss/detail/base/require.hpp>
-#include <rankloss/detail/simd/lane_math.hpp>
-#include <rankloss/detail/simd/lanes.hpp>
-#include <rankloss/detail/sorting/sorted_rows.hpp>
 #include <rankloss/ranks/rank.hpp>
 #include <rankloss/workspace.hpp>
 
-#include <xsimd/xsimd.hpp>
-
 #include <algorithm>
-#include <cmath>
-#include <concepts>
 #include <cstddef>
-#include <limits>
 #include <span>
 
 namespace rankloss::inline RANKLOSS_ABI {
@@ -59,152 +51,11 @@ struct soft_top_k {
   ///     push(tangent, change)          change_i   = sum_j d(p_i) / d(s_j) tangent_j
   ///     by_k(out)                      out_i      = d(p_i) / dk
   ///     by_temperature(out)            out_i      = d(p_i) / d(temperature)
-  template <class T, class Arch = xsimd::default_arch>
-  class result {
-    using V = detail::lanes<Arch>;
-    static constexpr std::size_t w = detail::lane_count<Arch>;
+  template <class T>
+  class result;
 
-   public:
-    result(const soft_top_k& how, const strided<const T>& scores, workspace& scratch)
-        : temperature_(how.temperature),
-          scores_(scores),
-          values_(scratch.take<double>(scores.size() + w)),
-          shares_(scratch.take<double>(scores.size() + w)) {
-      const std::size_t n = scores.size();
-      if (!(how.k > 0.0) || !(how.k < static_cast<double>(n))) {
-        std::fill(values_.begin(), values_.end(), how.k > 0.0 ? 1.0 : 0.0);
-        std::fill(shares_.begin(), shares_.end(), 0.0);
-        return;
-      }
-      const threshold found = find(how.k, scratch);
-      // Shares are relative to the largest one, so that they are right even where all tails underflow.
-      const double greatest = std::max(found.above, found.below);
-      half_ = found.vanishes ? 0.0 : 0.5 * greatest;
-      near_ = found.above >= found.below ? found.last_above : found.first_below;
-      total_ = 0.0;
-      for (std::size_t i = 0; i < n; i += w) {
-        alignas(64) double s[w];
-        for (std::size_t l = 0; l < w; ++l) s[l] = score(std::min(i + l, n - 1));
-        const V own = V::load_aligned(s);
-        const auto is_above = own >= V(found.upper) && V(found.any_above ? 1.0 : 0.0) > V(0.0);
-        const V apart = xsimd::abs(own - xsimd::select(is_above, V(found.upper), V(found.lower)));
-        const V share =
-            detail::exp_minus(apart * V(1.0 / temperature_)) * xsimd::select(is_above, V(found.above / greatest), V(found.below / greatest));
-        const V tail = V(half_) * share;
-        share.store_unaligned(shares_.data() + i);
-        xsimd::select(is_above, V(1.0) - tail, tail).store_unaligned(values_.data() + i);
-        for (std::size_t l = 0; l < w && i + l < n; ++l) total_ += shares_[i + l];
-      }
-    }
-
-    [[nodiscard]] std::span<const double> values() const noexcept { return values_.first(scores_.size()); }
-
-    void pullback(std::span<const double> cotangent, std::span<double> gradient) const {
-      // Relative to the item with the largest share. If that item has almost all of it, it is almost the
-      // mean.
-      const auto apart = [&](std::size_t i) { return cotangent[i] - cotangent[near_]; };
-      const double mean = mean_of(apart);
-      for (std::size_t i = 0; i < gradient.size(); ++i) gradient[i] = half_ / temperature_ * shares_[i] * (apart(i) - mean);
-    }
-    void push(std::span<const double> tangent, std::span<double> change) const { pullback(tangent, change); }  // the Jacobian is symmetric
-
-    void by_k(std::span<double> out) const {
-      for (std::size_t i = 0; i < out.size(); ++i) out[i] = shares_[i] / total_;
-    }
-
-    void by_temperature(std::span<double> out) const {
-      // Where a share is 0 the distance may be infinite; it is bounded, so that the product is 0.
-      const auto apart = [&](std::size_t i) { return std::clamp((score(i) - score(near_)) / temperature_, -1e100, 1e100); };
-      const double mean = mean_of(apart);
-      for (std::size_t i = 0; i < out.size(); ++i) out[i] = -half_ / temperature_ * shares_[i] * (apart(i) - mean);
-    }
-
-   private:
-    /// Where b lies: exp(-(upper - b) / temperature) and exp(-(b - lower) / temperature) for the two
-    /// neighbouring scores around it.
-    struct threshold {
-      double upper, lower;
-      double above, below;
-      std::size_t last_above = 0, first_below = 0;  ///< the items of these scores
-      bool any_above = true;                        ///< `upper` is a score
-      bool vanishes = false;                        ///< both underflow; only their ratio is right then
-    };
-
-    /// With m scores above b, U = sum of exp(-(s_i - upper) / t) over them, L that of exp(-(lower - s_i) / t) over the others:
-    ///
-    ///     m - U above / 2 + L below / 2 = k,     above below = exp(-(upper - lower) / t) = h
-    [[nodiscard]] threshold find(double wanted, workspace& scratch) const {
-      const workspace::scope scope(scratch);
-      const std::size_t n = scores_.size();
-      const detail::sorted_list<T> sorted = detail::sort_list<T>(scores_, scratch);
-      const auto x = [&](std::size_t i) { return static_cast<double>(sorted.x[i]); };
-      const std::span<double> decay = scratch.take<double>(n + w);  // [i] exp(-(x_{i-1} - x_i) / t), 0 at both ends
-      for (std::size_t i = 0; i <= n; i += w) {
-        alignas(64) double gaps[w];
-        for (std::size_t l = 0; l < w; ++l) gaps[l] = i + l > 0 && i + l < n ? (x(i + l - 1) - x(i + l)) * (1.0 / temperature_) : 1e300;
-        detail::exp_minus(V::load_aligned(gaps)).store_unaligned(decay.data() + i);
-      }
-      const std::span<double> lower_sums = scratch.take<double>(n + 1);  // [m] L if m scores are above b
-      lower_sums[n] = 0.0;
-      for (std::size_t i = n; i-- > 0;) lower_sums[i] = 1.0 + decay[i + 1] * lower_sums[i + 1];
-
-      std::size_t m = 0;
-      double upper_sum = 0.0;
-      for (; m < n; ++m) {
-        const double next = 1.0 + decay[m] * upper_sum;
-        // The sum of all p if b were the next score.
-        if (static_cast<double>(m) + 1.0 + 0.5 * (lower_sums[m] - 1.0 - next) > wanted) break;
-        upper_sum = next;
-      }
-      const double lower_sum = lower_sums[m];
-      const double h = decay[m];
-      const double excess = static_cast<double>(m) - wanted;
-      const double root = std::abs(excess) + std::sqrt(excess * excess + upper_sum * lower_sum * h);
-      threshold found{.upper = x(m > 0 ? m - 1 : 0),
-                      .lower = x(std::min(m, n - 1)),
-                      .above = 0.0,
-                      .below = 0.0,
-                      .last_above = m > 0 ? sorted.order[m - 1] : 0,
-                      .first_below = m < n ? sorted.order[m] : 0,
-                      .any_above = m > 0};
-      if (!(root > 0.0)) {
-        found.above = lower_sum;
-        found.below = upper_sum;
-        found.vanishes = true;
-      } else if (excess >= 0.0) {
-        found.above = std::min(root / upper_sum, 1.0);
-        found.below = std::min(upper_sum * h / root, 1.0);
-      } else {
-        found.above = std::min(lower_sum * h / root, 1.0);
-        found.below = std::min(root / lower_sum, 1.0);
-      }
-      if (!(std::max(found.above, found.below) > 0.0)) {  // both underflow: a tiny sum over many items
-        (excess >= 0.0 ? found.above : found.below) = 1.0;
-        found.vanishes = true;
-      }
-      return found;
-    }
-
-    [[nodiscard]] double score(std::size_t i) const noexcept { return static_cast<double>(detail::bounded(scores_[i])); }
-
-    template <class Of>
-    [[nodiscard]] double mean_of(Of of) const {
-      double sum = 0.0;
-      for (std::size_t i = 0; i < scores_.size(); ++i) sum += shares_[i] * of(i);
-      return sum / total_;
-    }
-
-    double temperature_;
-    strided<const T> scores_;
-    std::span<double> values_;
-    std::span<double> shares_;  // densities, scaled so that the largest is 1
-    double total_ = 1.0;        // their sum
-    double half_ = 0.0;         // the value of min(p, 1 - p) where the share is 1
-    std::size_t near_ = 0;      // the item with share 1
-  };
-
-  template <class T, class Arch = xsimd::default_arch>
-  [[nodiscard]] result<T, Arch> operator()(const strided<const T>& scores, workspace& scratch) const {
+  template <class T>
+  [[nodiscard]] result<T> operator()(const strided<const T>& scores, workspace& scratch) const {
     return {*this, scores, scratch};
   }
 };
@@ -228,3 +79,7 @@ void top_k_pullback(const soft_top_k& how, const Scores& scores, detail::view_of
 }
 
 }  // namespace rankloss::inline RANKLOSS_ABI
+
+#if !defined(RANKLOSS_FACES_ONLY)
+#include <rankloss/cpu/sorts/soft_top_k.hpp>
+#endif

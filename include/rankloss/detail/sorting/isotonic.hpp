@@ -12,15 +12,7 @@
 #include <cstdint>
 #include <span>
 
-namespace rankloss::inline RANKLOSS_ABI {
-
-/// By which distance a projection onto the permutahedron is nearest.
-enum class regularization {
-  quadratic,  ///< half the squared Euclidean distance
-  entropic,   ///< the Kullback-Leibler divergence
-};
-
-namespace detail {
+namespace rankloss::inline RANKLOSS_ABI::detail {
 
 /// One list sorted, either way round: what is projected falls along it.
 template <class T>
@@ -118,5 +110,4 @@ template <class Arch, class T>
   return share.first(n);
 }
 
-}  // namespace detail
-}  // namespace rankloss::inline RANKLOSS_ABI
+}  // namespace rankloss::inline RANKLOSS_ABI::detail

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <rankloss/detail/base/abi.hpp>
+
+#include <algorithm>
+#include <bit>
+#include <cstddef>
+#include <type_traits>
+
+namespace rankloss::inline RANKLOSS_ABI::detail {
+
+/// Which wires each layer of a sorting network compares: neighbours in n layers (odd-even), or those of
+/// Batcher's bitonic network in k (k + 1) / 2 layers for n <= 2^k, whose first 2^k - n wires are unused.
+/// Wires of comparators are numbered from the first that is used.
+class network_layers {
+ public:
+  network_layers(bool odd_even, std::size_t n) noexcept : odd_even_(odd_even), n_(n), unused_(odd_even ? 0 : std::bit_ceil(n) - n) {
+    const auto stages = static_cast<std::size_t>(n < 2 ? 0 : std::bit_width(n - 1));
+    count_ = odd_even ? n : stages * (stages + 1) / 2;
+  }
+
+  [[nodiscard]] bool odd_even() const noexcept { return odd_even_; }
+  [[nodiscard]] std::size_t count() const noexcept { return count_; }
+  /// The wires before the first that is used.
+  [[nodiscard]] std::size_t unused() const noexcept { return unused_; }
+  /// All wires of the network.
+  [[nodiscard]] std::size_t wires() const noexcept { return unused_ + n_; }
+
+  /// Index of comparator 0 among all pairs of the layer, including those of unused wires.
+  [[nodiscard]] std::size_t first_pair(std::size_t layer) const noexcept {
+    if (odd_even_) return 0;
+    const std::size_t distance = step_of(layer).distance;
+    const std::size_t block = unused_ / (2 * distance) * (2 * distance);
+    return block / 2 + std::min(unused_ - block, distance);
+  }
+
+  /// How many comparators the layer has: in a bitonic network all pairs from the first on, since unused wires
+  /// come before.
+  [[nodiscard]] std::size_t pairs(std::size_t layer) const noexcept { return odd_even_ ? (n_ - layer % 2) / 2 : wires() / 2 - first_pair(layer); }
+
+  /// Calls body(c, lower, upper) for the comparators c = 0, 1, ... of a layer, the lesser score being sent to
+  /// wire `lower`.
+  template <class Body>
+  void for_pairs(std::size_t layer, Body body) const {
+    std::size_t c = 0;
+    if (odd_even_) {
+      for (std::size_t i = layer % 2; i + 1 < n_; i += 2) body(c++, i, i + 1);
+      return;
+    }
+    const std::size_t stage = step_of(layer).stage;
+    // The shortest distances are constants, because loops of one, two and four steps would cost more than
+    // their bodies.
+    const auto blocks = [&](const auto distance) {
+      for (std::size_t i = unused_ / (2 * distance) * (2 * distance); i < unused_ + n_; i += 2 * distance) {
+        const std::size_t block = i >> (stage + 1);
+        // Unused wires hold, as it were, what is less than all scores, so it stays where it is only if it
+        // belongs at the beginning.
+        const bool upwards = block % 2 == 0 || block << (stage + 1) < unused_;
+        const std::size_t begin = std::max(i, unused_) - unused_;
+        const std::size_t lower = upwards ? begin : begin + distance;
+        const std::size_t upper = upwards ? begin + distance : begin;
+        const std::size_t count = distance - std::min<std::size_t>(begin + unused_ - i, distance);
+        for (std::size_t l = 0; l < count; ++l) body(c + l, lower + l, upper + l);
+        c += count;
+      }
+    };
+    switch (const std::size_t distance = step_of(layer).distance) {
+      case 1: return blocks(std::integral_constant<std::size_t, 1>());
+      case 2: return blocks(std::integral_constant<std::size_t, 2>());
+      case 4: return blocks(std::integral_constant<std::size_t, 4>());
+      default: return blocks(distance);
+    }
+  }
+
+ private:
+  /// The stage of the bitonic network, which sorts blocks of 2^(stage + 1) wires in stage + 1 layers, every
+  /// other block downwards, and the distance of the pairs of this layer.
+  struct step {
+    std::size_t stage, distance;
+  };
+  [[nodiscard]] static step step_of(std::size_t layer) noexcept {
+    std::size_t stage = 0;
+    while (layer > stage) layer -= ++stage;
+    return {stage, std::size_t{1} << (stage - layer)};
+  }
+
+  bool odd_even_;
+  std::size_t n_;
+  std::size_t unused_;
+  std::size_t count_;
+};
+
+}  // namespace rankloss::inline RANKLOSS_ABI::detail
