@@ -133,7 +133,8 @@ inline ordered_pairs partial_order::sample_pairs(std::size_t per_list, std::uint
   detail::require(balance == pair_balance::none || by_levels(), "balance: by_gap, expected none for an order that is not by grades or ranks");
   ordered_pairs found;
   for (std::size_t l = 0; l < lists(); ++l) {
-    if (count_pairs(l) <= per_list) {
+    const std::uint64_t count = count_pairs(l);
+    if (count <= per_list) {
       append_pairs(l, found);
       continue;
     }
@@ -142,7 +143,7 @@ inline ordered_pairs partial_order::sample_pairs(std::size_t per_list, std::uint
       drawn = detail::draw_stored(std::span(begin_).subspan(first(l), size(l) + 1), worse_, per_list, seed, l);
     } else {
       const std::vector<std::size_t> starts = detail::level_starts(levels(l), sorted(l));
-      drawn = balance == pair_balance::none ? detail::draw_of_levels(sorted(l), starts, count_pairs(l), per_list, seed, l)
+      drawn = balance == pair_balance::none ? detail::draw_of_levels(sorted(l), starts, count, per_list, seed, l)
                                             : detail::draw_by_gap(sorted(l), starts, per_list, seed, l);
     }
     std::sort(drawn.begin(), drawn.end());
@@ -224,7 +225,7 @@ inline void partial_order::sort_items(std::string_view field) {
   sorted_.resize(items());
   std::vector<std::uint32_t> waits;
   for (std::size_t l = 0; l < lists(); ++l) {
-    const auto worse_of = [&](std::size_t i) { return worse(l, i); };
+    const auto worse_of = [this, l](std::size_t i) { return worse(l, i); };
     if (detail::sort_by_pairs(size(l), worse_of, sorted_.data() + first(l), waits) == size(l)) continue;
     const std::vector<std::uint32_t> cycle = detail::find_cycle(size(l), worse_of, waits);
     constexpr std::size_t most_named = 12;
@@ -246,7 +247,7 @@ partial_order partial_order::rebuilt(Choose choose) const {
   std::vector<std::uint32_t> place;
   for (std::size_t l = 0; l < lists(); ++l) {
     const std::size_t n = size(l);
-    const detail::bit_rows below = detail::close_pairs(sorted(l), [&](std::size_t i) { return worse(l, i); });
+    const detail::bit_rows below = detail::close_pairs(sorted(l), [this, l](std::size_t i) { return worse(l, i); });
     place.resize(n);
     for (std::size_t k = 0; k < n; ++k) place[sorted(l)[k]] = static_cast<std::uint32_t>(k);
     for (std::size_t i = 0; i < n; ++i) {
