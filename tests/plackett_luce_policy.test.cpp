@@ -146,54 +146,6 @@ TEMPLATE_TEST_CASE("plackett_luce_policy: values are the plain sums, gradients t
     }
 }
 
-TEMPLATE_TEST_CASE("plackett_luce_policy: the way of near scores is that of scores however far apart", "", float, double) {
-  using T = TestType;
-  using arch = xsimd::default_arch;
-  namespace detail = rankloss::detail;
-  std::mt19937_64 random(5);
-  rankloss::workspace scratch;
-  for (const std::size_t n : {1u, 2u, 7u, 8u, 9u, 31u, 511u, 512u, 513u, 1029u, 5000u})
-    for (const double spread : {0.0, 1.0, 31.9}) {
-      std::vector<T> s = support::numbers<T>(random, n);
-      for (T& x : s) x *= static_cast<T>(spread);
-      order_type order = first_order(n);
-      std::shuffle(order.begin(), order.end(), random);
-      const T most = *std::max_element(s.begin(), s.end());
-      for (const std::size_t cutoff : {std::size_t{0}, std::size_t{1}, std::size_t{3}, std::size_t{8}, std::size_t{513}, n - 1}) {
-        const plackett_luce_policy policy{.temperature = 0.999, .cutoff = cutoff};
-        REQUIRE(detail::near_enough(static_cast<T>(-spread), static_cast<T>(spread), 0.999));
-        numbers g, expected(n);
-        const auto into = [](numbers& to) { return [&to](std::size_t i, double slope) { to[i] = slope; }; };
-        const detail::order_wants all{true, true, 1.5, -0.25};
-        const auto plain = detail::along_order_apart(rankloss::strided<const T>(std::span<const T>(s)), std::span<const std::uint32_t>(order), policy,
-                                                     all, into(expected), scratch);
-        const double size = std::max(1.0, std::abs(plain.log_probability));
-        const auto near = [&](const detail::order_wants& want) {
-          g.assign(n, 7.0);
-          return detail::along_order_near<arch>(std::span<const T>(s), std::span<const std::uint32_t>(order), policy, most, want, into(g), scratch);
-        };
-        const auto found = near(all);
-        CHECK(std::abs(found.log_probability - plain.log_probability) <= 1e-13 * size);
-        CHECK(std::abs(found.entropy - plain.entropy) <= 1e-13 * std::max(1.0, plain.entropy));
-        double largest = 1.0, gap = 0.0;
-        for (const double x : expected) largest = std::max(largest, std::abs(x));
-        for (std::size_t i = 0; i < n; ++i) gap = std::max(gap, std::abs(g[i] - expected[i]));
-        CHECK(gap <= 1e-12 * largest);
-        // What is not wanted is not written, and changes no bit of what is.
-        CHECK(near({false, true, 1.5, -0.25}).entropy == found.entropy);
-        CHECK(g == numbers(n, 7.0));
-        CHECK(near({false, false, 1.5, 0.0}).log_probability == found.log_probability);
-        CHECK(near({true, false, 1.5, 0.0}).log_probability == found.log_probability);
-        const numbers without = g;
-        near({true, true, 1.5, 0.0});
-        CHECK(g == without);
-      }
-    }
-  CHECK_FALSE(detail::near_enough(T(-32), T(33), 1.0));
-  CHECK_FALSE(detail::near_enough(-std::numeric_limits<T>::infinity(), T(33), 1e300));
-  CHECK(detail::near_enough(-std::numeric_limits<T>::max(), std::numeric_limits<T>::max(), 1e300) == (sizeof(T) == 4));
-}
-
 TEST_CASE("plackett_luce_policy: without upstream the gradient is that of the log probabilities, and it sums to 0") {
   const numbers s{1, -2, 0.5, 3};
   const order_type order{1, 3, 0, 2};

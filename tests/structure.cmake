@@ -112,7 +112,7 @@ set(floors
     "detail/simd/"
     "detail/sorting/"
     "detail/gains/|detail/sigmoid/"
-    "detail/pairs/|detail/band/|detail/draws/"
+    "detail/pairs/|detail/band/|detail/draws/|detail/orders/"
     "detail/lists/"
     "evaluate"
     "[a-z0-9_]+|pairs/|ranks/|sorts/|metrics/"

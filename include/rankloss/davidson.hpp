@@ -4,8 +4,6 @@
 #include <rankloss/detail/base/finite.hpp>
 #include <rankloss/detail/base/require.hpp>
 #include <rankloss/detail/data/check_data.hpp>
-#include <rankloss/detail/draws/softmax_loss.hpp>
-#include <rankloss/detail/simd/item_rows.hpp>
 #include <rankloss/preference_batch.hpp>
 
 #include <algorithm>

@@ -5,15 +5,7 @@
 #include <rankloss/context.hpp>
 #include <rankloss/detail/base/finite.hpp>
 #include <rankloss/detail/base/require.hpp>
-#include <rankloss/detail/data/check_data.hpp>
-#include <rankloss/detail/data/policy_steps.hpp>
-#include <rankloss/workspace.hpp>
 
-#include <algorithm>
-#include <cmath>
-#include <concepts>
-#include <cstddef>
-#include <span>
 #include <type_traits>
 
 namespace rankloss::inline RANKLOSS_ABI {
@@ -54,89 +46,6 @@ struct gae {
   }
 };
 
-namespace detail {
-
-template <class T>
-void check_trajectories(const trajectory_batch<T>& batch, std::size_t advantages, std::size_t returns, bool check) {
-  const std::size_t steps = batch.rewards.size();
-  check_steps("values", batch.values.size(), steps, "one per reward");
-  check_offsets(batch.offsets, steps, "rewards");
-  const std::size_t trajectories = batch.offsets.empty() ? 1 : batch.offsets.size() - 1;
-  if (!batch.last_values.empty()) check_steps("last_values", batch.last_values.size(), trajectories, "one per trajectory");
-  if (!batch.discounts.empty()) check_steps("discounts", batch.discounts.size(), steps, "one per reward");
-  if (!batch.mask.empty()) check_steps("mask", batch.mask.size(), steps, "one per reward");
-  if (advantages > 0) check_steps("advantages", advantages, steps, "one per reward");
-  if (returns > 0) check_steps("returns", returns, steps, "one per reward");
-  if (!check) return;
-  check_finite("rewards", batch.rewards, batch.mask);
-  check_finite("values", batch.values, batch.mask);
-  check_finite("last_values", batch.last_values, {}, "trajectory");
-  for (std::size_t i = 0; i < batch.discounts.size(); ++i)
-    require(!keeps(batch.mask, i) || (batch.discounts.is_finite(i) && batch.discounts[i] >= 0.0 && batch.discounts[i] <= 1.0),
-            "discounts: ", batch.discounts[i], " at step ", i, ", expected 0 to 1");
-}
-
-/// Calls write(step, advantage, value) for every step that counts. Returns the largest magnitude among the
-/// numbers from which an advantage was summed.
-template <class T, class Write>
-double scan_trajectories(const trajectory_batch<T>& batch, const gae& options, Write write) {
-  const std::size_t trajectories = batch.offsets.empty() ? 1 : batch.offsets.size() - 1;
-  double most = 0.0;
-  for (std::size_t q = 0; q < trajectories; ++q) {
-    const std::size_t first = batch.offsets.empty() ? 0 : static_cast<std::size_t>(batch.offsets[q]);
-    const std::size_t last = batch.offsets.empty() ? batch.rewards.size() : static_cast<std::size_t>(batch.offsets[q + 1]);
-    double next_value = batch.last_values.empty() ? 0.0 : batch.last_values[q];
-    double next_advantage = 0.0;
-    for (std::size_t i = last; i-- > first;) {
-      if (!keeps(batch.mask, i)) continue;
-      const double reward = static_cast<double>(batch.rewards[i]);
-      const double value = static_cast<double>(batch.values[i]);
-      const double discount = batch.discounts.empty() ? options.discount : batch.discounts[i];
-      const double ahead = discount * next_value;
-      const double rest = discount * options.lambda * next_advantage;
-      next_advantage = held_as<double>(held_as<double>(reward + ahead - value) + rest);
-      next_value = value;
-      most = std::max({most, std::abs(reward), std::abs(ahead), std::abs(value), std::abs(rest)});
-      write(i, next_advantage, value);
-    }
-  }
-  return most;
-}
-
-/// Shifts and scales the entries of `a` that the mask keeps to mean 0 and standard deviation 1, in place.
-/// `most` is the magnitude of the numbers from which they were summed; entries that differ only by the
-/// rounding of such numbers count as equal.
-inline void whiten(std::span<double> a, const flags& mask, whitening how, double most) {
-  double largest = 0.0;
-  double first = 0.0;
-  std::size_t count = 0;
-  for (std::size_t i = 0; i < a.size(); ++i)
-    if (keeps(mask, i)) {
-      if (count++ == 0) first = a[i];
-      largest = std::max(largest, std::abs(a[i]));
-    }
-  // In units of the largest no square overflows. Taken relative to the first, equal numbers have a mean
-  // without rounding error.
-  double mean = 0.0;
-  double squares = 0.0;
-  if (largest > 0.0) {
-    for (std::size_t i = 0; i < a.size(); ++i)
-      if (keeps(mask, i)) mean += a[i] = a[i] / largest - first / largest;
-    mean /= static_cast<double>(count);
-    for (std::size_t i = 0; i < a.size(); ++i)
-      if (keeps(mask, i)) {
-        a[i] -= mean;
-        squares += a[i] * a[i];
-      }
-  }
-  const std::size_t freedom = how == whitening::bessel && count > 0 ? count - 1 : count;
-  const double deviation = freedom > 0 ? std::sqrt(squares / static_cast<double>(freedom)) : 0.0;
-  const bool differ = count > 1 && largest > 0.0 && deviation > 1e-13 * (most / largest);
-  for (std::size_t i = 0; i < a.size(); ++i) a[i] = differ && keeps(mask, i) ? a[i] / deviation : 0.0;
-}
-
-}  // namespace detail
-
 /// estimate_advantages: how much better each step turned out than its value predicted, by generalised
 /// advantage estimation (GAE).
 ///
@@ -163,31 +72,7 @@ inline void whiten(std::span<double> a, const flags& mask, whitening how, double
 /// invalid, and std::bad_alloc while scratch grows; then nothing has been written.
 template <score T>
 void estimate_advantages(const trajectory_batch<T>& batch, const gae& options, std::type_identity_t<array_view<T>> advantages,
-                         std::type_identity_t<array_view<T>> returns, context& ctx) {
-  const detail::sole_use alone(ctx);
-  options.validate();
-  detail::check_trajectories(batch, advantages.size(), returns.size(), ctx.checks == data_checks::on);
-  const bool whiten = options.whitening != whitening::none && !advantages.empty();
-  const workspace::scope scope(ctx.scratch());
-  const std::span<double> whitened = ctx.scratch().take<double>(whiten ? batch.rewards.size() : 0);
-
-  if (!batch.mask.empty())
-    for (std::size_t i = 0; i < batch.rewards.size(); ++i) {
-      if (batch.mask[i]) continue;
-      if (!advantages.empty()) advantages[i] = T{0};
-      if (!returns.empty()) returns[i] = T{0};
-    }
-  const double most = detail::scan_trajectories(batch, options, [&](std::size_t i, double advantage, double value) {
-    if (whiten)
-      whitened[i] = advantage;
-    else if (!advantages.empty())
-      advantages[i] = detail::held_as<T>(advantage);
-    if (!returns.empty()) returns[i] = detail::held_as<T>(advantage + value);
-  });
-  if (!whiten) return;
-  detail::whiten(whitened, batch.mask, options.whitening, most);
-  for (std::size_t i = 0; i < advantages.size(); ++i) advantages[i] = detail::held_as<T>(whitened[i]);
-}
+                         std::type_identity_t<array_view<T>> returns, context& ctx);
 
 /// estimate_advantages with a context of its own, which allocates in each call with whitening.
 template <score T>
@@ -198,3 +83,7 @@ void estimate_advantages(const trajectory_batch<T>& batch, const gae& options, s
 }
 
 }  // namespace rankloss::inline RANKLOSS_ABI
+
+#if !defined(RANKLOSS_FACES_ONLY)
+#include <rankloss/cpu/gae.hpp>
+#endif

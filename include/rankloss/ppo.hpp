@@ -5,14 +5,10 @@
 #include <rankloss/context.hpp>
 #include <rankloss/detail/base/finite.hpp>
 #include <rankloss/detail/base/require.hpp>
-#include <rankloss/detail/data/check_data.hpp>
 #include <rankloss/detail/data/policy_steps.hpp>
 #include <rankloss/evaluate.hpp>
 
 #include <algorithm>
-#include <cmath>
-#include <concepts>
-#include <cstddef>
 #include <span>
 #include <type_traits>
 
@@ -52,132 +48,6 @@ enum class kl_estimator {
   k2,  ///< (log q)^2 / 2: biased, never negative
   k3,  ///< q - 1 - log q: unbiased, never negative
 };
-
-namespace detail {
-
-/// The term of one action in a policy loss.
-struct policy_term {
-  double value;  ///< the term of the sum
-  double slope;  ///< d(value) / d(log probability)
-  bool clipped;  ///< whether a bound replaces the ratio
-};
-
-/// The logarithm of a ratio of probabilities, and the ratio. Both are bounded, so that their product with a
-/// finite number is never NaN.
-struct policy_ratio {
-  policy_ratio(double upper, double lower)
-      : log(bounded_term(upper - lower)), ratio(std::exp(std::min(log, most))), above(std::expm1(std::min(log, most))) {}
-
-  static constexpr double most = 600.0;
-  double log;
-  double ratio;
-  double above;  ///< ratio - 1, computed without cancellation
-
-  [[nodiscard]] double kl(kl_estimator estimator) const noexcept {
-    switch (estimator) {
-      case kl_estimator::k1: return -log;
-      case kl_estimator::k2: return bounded_term(0.5 * log * log);
-      default: return std::max(above - log, 0.0);
-    }
-  }
-  /// From the logarithm of the ratio.
-  [[nodiscard]] double kl_slope(kl_estimator estimator) const noexcept {
-    switch (estimator) {
-      case kl_estimator::k1: return -1.0;
-      case kl_estimator::k2: return log;
-      default: return above;
-    }
-  }
-};
-
-/// rho of action i.
-template <class T>
-[[nodiscard]] policy_ratio ratio_of(const policy_batch<T>& batch, std::size_t i) {
-  return {static_cast<double>(batch.log_probabilities[i]), static_cast<double>(batch.old_log_probabilities[i])};
-}
-
-/// The penalty on action i, without its coefficient.
-template <class T>
-[[nodiscard]] policy_term penalty_of(const policy_batch<T>& batch, const policy_ratio& rho, kl_estimator estimator, std::size_t i) {
-  if (batch.reference_log_probabilities.empty()) return {rho.kl(estimator), rho.kl_slope(estimator), false};
-  // The policy that learns is the acting one here, so its log probability is in the denominator.
-  const policy_ratio q(static_cast<double>(batch.reference_log_probabilities[i]), static_cast<double>(batch.log_probabilities[i]));
-  return {q.kl(estimator), -q.kl_slope(estimator), false};
-}
-
-/// Sums over the steps that count, each multiplied by its share, and on request computes the gradient.
-/// `term(i)` returns a value and a slope.
-template <class Term>
-double mean_of_terms(std::size_t n, const step_shares& shares, const outputs& out, Term term) {
-  double value = 0.0;
-  const auto run = [&](auto write) {
-    for (std::size_t i = 0; i < n; ++i) {
-      const double share = shares[i];
-      if (!(share > 0.0)) {
-        write(i, 0.0);
-        continue;
-      }
-      const auto one = term(i);
-      value += share * one.value;
-      write(i, share * one.slope);
-    }
-  };
-  if (out.gradient.empty()) {
-    run([](std::size_t, double) {});
-    return value;
-  }
-  out.gradient.visit([&](auto* g) {
-    using G = std::remove_pointer_t<decltype(g)>;
-    run([&](std::size_t i, double slope) {
-      const double change = held_as<double>(out.scale * slope);
-      g[i] = held_as<G>(out.update == update::add ? static_cast<double>(g[i]) + change : change);
-    });
-  });
-  return value;
-}
-
-inline void check_policy_outputs(const outputs& out, std::size_t n) {
-  require(out.per_list.empty(), "per_list: steps have none, expected an empty output");
-  require(out.hessian.empty(), "hessian: this loss has none, expected an empty output");
-  check_output("gradient", out.gradient, n, "one per step");
-  require(is_finite(out.scale), "scale: ", out.scale, ", expected a finite number");
-}
-
-inline void check_step_weights(const reals& weights, const flags& mask, std::size_t n, bool check) {
-  check_weights("weights", weights, n, "step", check);
-  if (!mask.empty()) check_steps("mask", mask.size(), n, "one per step");
-}
-
-template <class T>
-void check_policy(const policy_batch<T>& batch, bool check) {
-  const std::size_t n = batch.log_probabilities.size();
-  check_steps("old_log_probabilities", batch.old_log_probabilities.size(), n, "one per step");
-  check_steps("advantages", batch.advantages.size(), n, "one per step");
-  if (!batch.reference_log_probabilities.empty())
-    check_steps("reference_log_probabilities", batch.reference_log_probabilities.size(), n, "one per step");
-  if (!batch.entropies.empty()) check_steps("entropies", batch.entropies.size(), n, "one per step");
-  check_step_weights(batch.weights, batch.mask, n, check);
-  if (!check) return;
-  check_finite("reference_log_probabilities", batch.reference_log_probabilities, batch.mask);
-  check_finite("entropies", batch.entropies, batch.mask);
-  check_finite("log_probabilities", batch.log_probabilities, batch.mask);
-  check_finite("old_log_probabilities", batch.old_log_probabilities, batch.mask);
-  check_finite("advantages", batch.advantages, batch.mask);
-}
-
-template <class T>
-void check_critic(const value_batch<T>& batch, bool check) {
-  const std::size_t n = batch.values.size();
-  check_steps("returns", batch.returns.size(), n, "one per step");
-  if (!batch.old_values.empty()) check_steps("old_values", batch.old_values.size(), n, "one per step");
-  check_step_weights(batch.weights, batch.mask, n, check);
-  if (!check) return;
-  check_finite("values", batch.values, batch.mask);
-  check_finite("returns", batch.returns, batch.mask);
-  check_finite("old_values", batch.old_values, batch.mask);
-}
-
-}  // namespace detail
 
 /// ppo: the clipped surrogate of proximal policy optimisation, with a penalty on the divergence from the old
 /// policy or from a reference.
@@ -274,68 +144,19 @@ struct critic {
 /// evaluate: the value of a policy's loss over actions, and on request its gradient by the log probabilities.
 template <score T>
 double evaluate(const ppo& loss, const policy_batch<T>& batch, const outputs& out, context& ctx) {
-  loss.validate();
-  detail::check_policy(batch, ctx.checks == data_checks::on);
-  detail::check_policy_outputs(out, batch.log_probabilities.size());
-  const detail::step_shares shares(batch.weights, batch.mask, batch.log_probabilities.size());
-  return detail::mean_of_terms(batch.log_probabilities.size(), shares, out, [&](std::size_t i) {
-    const detail::policy_ratio rho = detail::ratio_of(batch, i);
-    detail::policy_term term = loss.surrogate(rho.ratio, static_cast<double>(batch.advantages[i]));
-    if (loss.kl_coefficient > 0.0) {
-      const detail::policy_term penalty = detail::penalty_of(batch, rho, loss.estimator, i);
-      term.value = detail::bounded_term(term.value + loss.kl_coefficient * penalty.value);
-      term.slope = detail::bounded_term(term.slope + loss.kl_coefficient * penalty.slope);
-    }
-    return term;
-  });
+  return detail::compute(loss, batch, out, ctx);
 }
 
 /// evaluate: the value of a critic's loss over states, and on request its gradient by the values.
 template <score T>
 double evaluate(const critic& loss, const value_batch<T>& batch, const outputs& out, context& ctx) {
-  loss.validate();
-  detail::check_critic(batch, ctx.checks == data_checks::on);
-  detail::check_policy_outputs(out, batch.values.size());
-  const detail::step_shares shares(batch.weights, batch.mask, batch.values.size());
-  return detail::mean_of_terms(batch.values.size(), shares, out, [&](std::size_t i) {
-    const double v = static_cast<double>(batch.values[i]);
-    const double r = static_cast<double>(batch.returns[i]);
-    const double error = detail::held_as<double>(v - r);
-    double counted = error;
-    if (!batch.old_values.empty()) {
-      const double old = static_cast<double>(batch.old_values[i]);
-      const double other = detail::held_as<double>(std::clamp(v, old - loss.clip, old + loss.clip) - r);
-      if (std::abs(other) > std::abs(error)) counted = other;
-    }
-    const bool clipped = std::abs(counted) > std::abs(error);
-    return detail::policy_term{detail::bounded_term(0.5 * counted * counted), clipped ? 0.0 : error, clipped};
-  });
+  return detail::compute(loss, batch, out, ctx);
 }
 
 /// diagnose: ratios, clipping and divergences of the policies, for monitoring during training.
 /// @throws std::invalid_argument as evaluate.
 template <score T>
-[[nodiscard]] policy_diagnostics diagnose(const ppo& loss, const policy_batch<T>& batch, data_checks checks = data_checks::on) {
-  loss.validate();
-  detail::check_policy(batch, checks == data_checks::on);
-  const detail::step_shares shares(batch.weights, batch.mask, batch.log_probabilities.size());
-  policy_diagnostics found;
-  for (std::size_t i = 0; i < batch.log_probabilities.size(); ++i) {
-    const double share = shares[i];
-    if (!(share > 0.0)) continue;
-    const detail::policy_ratio rho = detail::ratio_of(batch, i);
-    found.mean_ratio += share * rho.ratio;
-    if (loss.surrogate(rho.ratio, static_cast<double>(batch.advantages[i])).clipped) found.clip_fraction += share;
-    found.kl_k1 += share * rho.kl(kl_estimator::k1);
-    found.kl_k3 += share * rho.kl(kl_estimator::k3);
-    if (!batch.reference_log_probabilities.empty()) {
-      found.reference_kl_k1 += share * detail::penalty_of(batch, rho, kl_estimator::k1, i).value;
-      found.reference_kl_k3 += share * detail::penalty_of(batch, rho, kl_estimator::k3, i).value;
-    }
-    if (!batch.entropies.empty()) found.entropy += share * batch.entropies[i];
-  }
-  return found;
-}
+[[nodiscard]] policy_diagnostics diagnose(const ppo& loss, const policy_batch<T>& batch, data_checks checks = data_checks::on);
 
 /// shape_rewards: rewards minus a penalty on the divergence of the policy that acted from a reference, step
 /// by step as in the training of language models.
@@ -353,61 +174,17 @@ template <score T>
 template <score T>
 void shape_rewards(std::type_identity_t<array_view<const T>> rewards, std::type_identity_t<array_view<const T>> log_probabilities,
                    std::type_identity_t<array_view<const T>> reference_log_probabilities, double coefficient, kl_estimator estimator,
-                   std::span<T> shaped, const flags& mask = {}, data_checks checks = data_checks::on) {
-  const std::size_t n = shaped.size();
-  detail::check_steps("rewards", rewards.size(), n, "one per shaped reward");
-  detail::check_steps("log_probabilities", log_probabilities.size(), n, "one per shaped reward");
-  detail::check_steps("reference_log_probabilities", reference_log_probabilities.size(), n, "one per shaped reward");
-  if (!mask.empty()) detail::check_steps("mask", mask.size(), n, "one per shaped reward");
-  detail::require(detail::is_finite(coefficient) && coefficient >= 0.0, "coefficient: ", coefficient, ", expected a finite number >= 0");
-  if (checks == data_checks::on) {
-    detail::check_finite("rewards", rewards, mask);
-    detail::check_finite("log_probabilities", log_probabilities, mask);
-    detail::check_finite("reference_log_probabilities", reference_log_probabilities, mask);
-  }
-  for (std::size_t i = 0; i < n; ++i) {
-    if (!detail::keeps(mask, i)) {
-      shaped[i] = T{0};
-      continue;
-    }
-    const detail::policy_ratio q(static_cast<double>(reference_log_probabilities[i]), static_cast<double>(log_probabilities[i]));
-    const double penalty = detail::held_as<double>(coefficient * q.kl(estimator));
-    shaped[i] = detail::held_as<T>(static_cast<double>(rewards[i]) - penalty);
-  }
-}
+                   std::span<T> shaped, const flags& mask = {}, data_checks checks = data_checks::on);
 
 /// explained_variance: the share of the variance of the returns that the values explain, 1 - Var(R - V) /
 /// Var(R), weighted. It is 1 for values that are right up to a constant, 0 for constant values, below 0 for
 /// worse ones. It is 0 where all returns are equal, or none counts.
 /// @throws std::invalid_argument as evaluate.
 template <score T>
-[[nodiscard]] double explained_variance(const value_batch<T>& batch, data_checks checks = data_checks::on) {
-  detail::check_critic(batch, checks == data_checks::on);
-  const detail::step_shares shares(batch.weights, batch.mask, batch.values.size());
-  const std::size_t n = batch.values.size();
-  double largest = 0.0;
-  std::size_t first = n;
-  for (std::size_t i = 0; i < n; ++i)
-    if (shares[i] > 0.0) {
-      if (first == n) first = i;
-      largest = std::max({largest, std::abs(static_cast<double>(batch.values[i])), std::abs(static_cast<double>(batch.returns[i]))});
-    }
-  if (!(largest > 0.0)) return 0.0;
-  // In units of the largest no square overflows. Taken relative to the first, equal numbers have a mean
-  // without rounding error.
-  const auto return_of = [&](std::size_t i) { return static_cast<double>(batch.returns[i]) / largest; };
-  const auto rest_of = [&](std::size_t i) { return return_of(i) - static_cast<double>(batch.values[i]) / largest; };
-  const auto variance = [&](auto of) {
-    double mean = 0.0;
-    double squares = 0.0;
-    for (std::size_t i = first; i < n; ++i)
-      if (shares[i] > 0.0) mean += shares[i] * (of(i) - of(first));
-    for (std::size_t i = first; i < n; ++i)
-      if (shares[i] > 0.0) squares += shares[i] * (of(i) - of(first) - mean) * (of(i) - of(first) - mean);
-    return squares;
-  };
-  const double whole = variance(return_of);
-  return whole > 0.0 ? std::max(1.0 - variance(rest_of) / whole, -1e290) : 0.0;
-}
+[[nodiscard]] double explained_variance(const value_batch<T>& batch, data_checks checks = data_checks::on);
 
 }  // namespace rankloss::inline RANKLOSS_ABI
+
+#if !defined(RANKLOSS_FACES_ONLY)
+#include <rankloss/cpu/ppo.hpp>
+#endif

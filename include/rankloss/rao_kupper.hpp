@@ -4,7 +4,6 @@
 #include <rankloss/bradley_terry.hpp>
 #include <rankloss/detail/base/finite.hpp>
 #include <rankloss/detail/base/require.hpp>
-#include <rankloss/detail/simd/item_rows.hpp>
 #include <rankloss/preference_batch.hpp>
 
 #include <algorithm>

@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <string_view>
+#include <type_traits>
 
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
@@ -58,5 +59,55 @@ class step_shares {
   const flags& mask_;
   weighted_mean mean_;
 };
+
+/// The term of one action in a policy loss.
+struct policy_term {
+  double value;  ///< the term of the sum
+  double slope;  ///< d(value) / d(log probability)
+  bool clipped;  ///< whether a bound replaces the ratio
+};
+
+/// Sums over the steps that count, each multiplied by its share, and on request computes the gradient.
+/// `term(i)` returns a value and a slope.
+template <class Term>
+double mean_of_terms(std::size_t n, const step_shares& shares, const outputs& out, Term term) {
+  double value = 0.0;
+  const auto run = [&](auto write) {
+    for (std::size_t i = 0; i < n; ++i) {
+      const double share = shares[i];
+      if (!(share > 0.0)) {
+        write(i, 0.0);
+        continue;
+      }
+      const auto one = term(i);
+      value += share * one.value;
+      write(i, share * one.slope);
+    }
+  };
+  if (out.gradient.empty()) {
+    run([](std::size_t, double) {});
+    return value;
+  }
+  out.gradient.visit([&](auto* g) {
+    using G = std::remove_pointer_t<decltype(g)>;
+    run([&](std::size_t i, double slope) {
+      const double change = held_as<double>(out.scale * slope);
+      g[i] = held_as<G>(out.update == update::add ? static_cast<double>(g[i]) + change : change);
+    });
+  });
+  return value;
+}
+
+inline void check_policy_outputs(const outputs& out, std::size_t n) {
+  require(out.per_list.empty(), "per_list: steps have none, expected an empty output");
+  require(out.hessian.empty(), "hessian: this loss has none, expected an empty output");
+  check_output("gradient", out.gradient, n, "one per step");
+  require(is_finite(out.scale), "scale: ", out.scale, ", expected a finite number");
+}
+
+inline void check_step_weights(const reals& weights, const flags& mask, std::size_t n, bool check) {
+  check_weights("weights", weights, n, "step", check);
+  if (!mask.empty()) check_steps("mask", mask.size(), n, "one per step");
+}
 
 }  // namespace rankloss::inline RANKLOSS_ABI::detail

@@ -9,6 +9,8 @@
 #include <cmath>
 #include <cstddef>
 #include <limits>
+#include <span>
+#include <type_traits>
 
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
@@ -76,5 +78,16 @@ class weighted_mean {
   double share_;  // over the sum of the scaled weights, or of none
   double unit_ = 1.0;
 };
+
+/// Writes factor * sums to an output, limited to what its type can hold.
+inline void write_scaled(const real_output& out, std::span<const double> sums, double factor, update how) {
+  out.visit([&](auto* memory) {
+    using G = std::remove_pointer_t<decltype(memory)>;
+    for (std::size_t i = 0; i < sums.size(); ++i) {
+      const double before = how == update::add ? static_cast<double>(memory[i]) : 0.0;
+      memory[i] = held_as<G>(before + held_as<double>(factor * sums[i]));
+    }
+  });
+}
 
 }  // namespace rankloss::inline RANKLOSS_ABI::detail

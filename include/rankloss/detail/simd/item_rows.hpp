@@ -19,9 +19,6 @@
 /// Walks over the items of one list, a row of lanes at a time, for losses that are sums over the items.
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
-/// A loss of one list, or a target before it is divided by its sum, beyond this counts as this: sums over lists stay finite.
-inline constexpr double largest_term = 1e290;
-
 /// A whole row; the last one of a list may hold fewer items, and its count is a std::size_t.
 template <class Arch>
 using whole_row = std::integral_constant<std::size_t, lane_count<Arch>>;

@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <rankloss/batch.hpp>
+#include <rankloss/context.hpp>
+#include <rankloss/detail/base/finite.hpp>
+#include <rankloss/detail/base/require.hpp>
+#include <rankloss/detail/data/check_data.hpp>
+#include <rankloss/detail/data/policy_steps.hpp>
+#include <rankloss/detail/data/weighted_mean.hpp>
+#include <rankloss/detail/orders/order_lists.hpp>
+#include <rankloss/evaluate.hpp>
+#include <rankloss/lr2ppo.hpp>
+#include <rankloss/workspace.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <limits>
+#include <span>
+#include <type_traits>
+
+namespace rankloss::inline RANKLOSS_ABI {
+namespace detail {
+
+template <class T>
+void check_label_policy(const label_policy_batch<T>& batch, workspace& scratch, bool check) {
+  const std::size_t items = batch.scores.size();
+  check_offsets(batch.offsets, items, "scores");
+  const order_lists lists{batch.offsets, items};
+  check_steps("old_scores", batch.old_scores.size(), items, "one per score");
+  check_steps("rewards", batch.rewards.size(), lists.count(), "one per list");
+  if (!batch.old_values.empty()) check_steps("old_values", batch.old_values.size(), lists.count(), "one per list");
+  check_orders(batch.orders, lists, scratch);
+  if (!check) return;
+  check_policy_scores("scores", batch.scores);
+  check_policy_scores("old_scores", batch.old_scores);
+  check_finite("rewards", batch.rewards, {}, "list");
+  check_finite("old_values", batch.old_values, {}, "list");
+}
+
+/// The log probabilities of a list's softmax.
+template <class T>
+void log_softmax(std::span<const T> scores, std::span<double> logs) {
+  constexpr double largest = std::min(static_cast<double>(std::numeric_limits<T>::max()), 1e300);
+  double most = -largest;
+  for (std::size_t i = 0; i < scores.size(); ++i) {
+    logs[i] = std::clamp(static_cast<double>(detail::bounded(scores[i])), -largest, largest);
+    most = std::max(most, logs[i]);
+  }
+  double sum = 0.0;
+  for (const double s : logs) sum += std::exp(s - most);
+  const double log_sum = std::log(sum);
+  for (double& s : logs) s = s - most - log_sum;
+}
+
+/// What the two softmaxes and the reward of a list yield.
+struct label_state {
+  double divergence = 0.0;  ///< KL(old, new)
+  double entropy = 0.0;
+  double advantage = 0.0;
+};
+
+/// Log probabilities [items] of both policies for a batch, and the state of one list at a time.
+template <class T>
+struct label_states {
+  label_states(const label_policy_batch<T>& batch, workspace& scratch)
+      : batch_(batch),
+        lists{batch.offsets, batch.scores.size()},
+        logs(scratch.take<double>(batch.scores.size())),
+        old_logs(scratch.take<double>(batch.scores.size())) {
+    for (std::size_t q = 0; q < lists.count(); ++q) {
+      const std::size_t first = lists.first(q);
+      const std::size_t n = lists.size(q);
+      if (n == 0) continue;
+      log_softmax(batch.scores.subspan(first, n), logs.subspan(first, n));
+      log_softmax(batch.old_scores.subspan(first, n), old_logs.subspan(first, n));
+    }
+  }
+
+  [[nodiscard]] label_state at(std::size_t q, double kl_coefficient) const {
+    label_state s;
+    for (std::size_t i = lists.first(q), end = i + lists.size(q); i < end; ++i) {
+      // A probability of 0 contributes nothing: 0 log 0 = 0.
+      const double p = std::exp(logs[i]);
+      const double old = std::exp(old_logs[i]);
+      if (p > 0.0) s.entropy -= p * logs[i];
+      if (old > 0.0) s.divergence += old * (old_logs[i] - logs[i]);
+    }
+    s.divergence = std::clamp(s.divergence, 0.0, 1e290);  // below 0 by rounding only
+    s.advantage =
+        std::clamp(batch_.rewards[q] - kl_coefficient * s.divergence - (batch_.old_values.empty() ? 0.0 : batch_.old_values[q]), -1e290, 1e290);
+    return s;
+  }
+
+  const label_policy_batch<T>& batch_;
+  order_lists lists;
+  std::span<double> logs, old_logs;
+};
+
+struct hinge_sums {
+  double sum = 0.0;
+  double count = 0.0;  ///< number of hinges above 0
+  [[nodiscard]] double mean() const noexcept { return count > 0.0 ? std::min(sum / count, 1e290) : 0.0; }
+};
+
+/// The hinges of one list, with its items in the wanted order; calls slope(item, -+1) for each hinge above 0.
+template <class T, class Slope>
+void add_hinges(const label_policy_batch<T>& batch, std::size_t first, std::size_t n, bool reversed, double margin, hinge_sums& to, Slope slope) {
+  constexpr double largest = std::min(static_cast<double>(std::numeric_limits<T>::max()), 1e290);
+  const auto item = [&](std::size_t place) { return static_cast<std::size_t>(batch.orders[first + (reversed ? n - 1 - place : place)]); };
+  const auto score = [&](std::size_t i) { return std::clamp(static_cast<double>(detail::bounded(batch.scores[first + i])), -largest, largest); };
+  for (std::size_t a = 0; a < n; ++a)
+    for (std::size_t b = a + 1; b < n; ++b) {
+      const double h = margin - (score(item(a)) - score(item(b)));
+      if (!(h > 0.0)) continue;
+      to.sum = std::min(to.sum + h, 1e300);
+      to.count += 1.0;
+      slope(item(a), -1.0);
+      slope(item(b), 1.0);
+    }
+}
+
+struct lr2ppo_engine {
+  template <score T>
+  static double run(const lr2ppo& loss, const label_policy_batch<T>& batch, const outputs& out, context& ctx) {
+    const sole_use alone(ctx);
+    const std::size_t items = batch.scores.size();
+    loss.validate();
+    workspace& scratch = ctx.scratch();
+    check_label_policy(batch, scratch, ctx.checks == data_checks::on);
+    const order_lists lists{batch.offsets, items};
+    require(out.hessian.empty(), "hessian: this loss has none, expected an empty output");
+    check_output("gradient", out.gradient, items, "one per score");
+    check_output("per_list", out.per_list.size(), lists.count(), "one per list");
+    require(is_finite(out.scale), "scale: ", out.scale, ", expected a finite number");
+
+    const workspace::scope scope(scratch);
+    const label_states<T> states(batch, scratch);
+    const bool published = loss.form == lr2ppo_form::published;
+    const double reversed_below = published ? -0.1 : 0.0;
+    const double part = weighted_mean(lists.count(), reduction::mean).part(1.0);
+    const auto hinges = [&](std::size_t q, double advantage, hinge_sums& to, auto slope) {
+      add_hinges(batch, lists.first(q), lists.size(q), advantage < reversed_below, loss.margin, to, slope);
+    };
+
+    hinge_sums all;
+    double mean_advantage = 0.0;
+    for (std::size_t q = 0; q < lists.count() && published; ++q) {
+      const double advantage = states.at(q, loss.kl_coefficient).advantage;
+      hinges(q, advantage, all, [](std::size_t, double) {});
+      mean_advantage += part * std::abs(advantage);
+    }
+
+    const std::span<double> slopes = scratch.take<double>(out.gradient.empty() ? 0 : items);
+    std::fill(slopes.begin(), slopes.end(), 0.0);
+    double value = 0.0;
+    for (std::size_t q = 0; q < lists.count(); ++q) {
+      const label_state state = states.at(q, loss.kl_coefficient);
+      const double size = published || std::abs(state.advantage) >= loss.threshold ? std::abs(state.advantage) : 0.0;
+      const std::size_t first = lists.first(q);
+      hinge_sums own;
+      hinges(q, state.advantage, own, [&](std::size_t i, double slope) {
+        if (!slopes.empty()) slopes[first + i] += slope;
+      });
+      const double rank_loss = published ? all.mean() : own.mean();
+      const double term = bounded_term(bounded_term(rank_loss * size) - loss.entropy_coefficient * state.entropy);
+      value += part * term;
+      if (!out.per_list.empty()) out.per_list[q] = term;
+      if (slopes.empty()) continue;
+
+      const double count = published ? all.count : own.count;
+      const double of_hinge = count > 0.0 ? (published ? mean_advantage : part * size) / count : 0.0;
+      const double sign = state.advantage < 0.0 ? -1.0 : state.advantage > 0.0 ? 1.0 : 0.0;
+      const double of_divergence = published ? held_as<double>(part * rank_loss * loss.kl_coefficient) * sign : 0.0;
+      for (std::size_t i = first; i < first + lists.size(q); ++i) {
+        const double p = std::exp(states.logs[i]);
+        const double away = p - std::exp(states.old_logs[i]);
+        const double of_entropy = p > 0.0 ? p * (states.logs[i] + state.entropy) : 0.0;
+        // Each term is limited to the type, because the difference of two infinities would be NaN.
+        const double by_hinges = held_as<double>(of_hinge * slopes[i]);
+        const double by_entropy = held_as<double>(part * loss.entropy_coefficient * of_entropy);
+        slopes[i] = held_sum(held_sum(by_hinges, by_entropy), -held_as<double>(of_divergence * away));
+      }
+    }
+    if (!out.gradient.empty()) write_scaled(out.gradient, slopes, out.scale, out.update);
+    return bounded_term(value);
+  }
+};
+
+}  // namespace detail
+
+template <>
+struct engine<lr2ppo, context> : detail::lr2ppo_engine {};
+
+template <score T>
+void shape_rewards(const lr2ppo& loss, const label_policy_batch<T>& batch, std::type_identity_t<array_view<double>> shaped, context& ctx) {
+  const detail::sole_use alone(ctx);
+  loss.validate();
+  workspace& scratch = ctx.scratch();
+  detail::check_label_policy(batch, scratch, ctx.checks == data_checks::on);
+  const detail::order_lists lists{batch.offsets, batch.scores.size()};
+  detail::check_steps("shaped", shaped.size(), lists.count(), "one per list");
+  const workspace::scope scope(scratch);
+  const detail::label_states<T> states(batch, scratch);
+  for (std::size_t q = 0; q < lists.count(); ++q)
+    shaped[q] = detail::held_as<double>(batch.rewards[q] - loss.kl_coefficient * states.at(q, loss.kl_coefficient).divergence);
+}
+
+}  // namespace rankloss::inline RANKLOSS_ABI

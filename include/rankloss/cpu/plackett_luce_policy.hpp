@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <rankloss/batch.hpp>
+#include <rankloss/context.hpp>
+#include <rankloss/detail/base/finite.hpp>
+#include <rankloss/detail/data/check_data.hpp>
+#include <rankloss/detail/data/policy_steps.hpp>
+#include <rankloss/detail/draws/order_chances.hpp>
+#include <rankloss/detail/orders/order_lists.hpp>
+#include <rankloss/detail/sorting/argsort.hpp>
+#include <rankloss/evaluate.hpp>
+#include <rankloss/plackett_luce_policy.hpp>
+#include <rankloss/stochastic.hpp>
+#include <rankloss/workspace.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <type_traits>
+
+namespace rankloss::inline RANKLOSS_ABI {
+
+template <score T>
+void evaluate_orders(const plackett_luce_policy& policy, const order_batch<T>& batch, const order_results& out, context& ctx) {
+  const detail::sole_use alone(ctx);
+  policy.validate();
+  const std::size_t items = batch.scores.size();
+  detail::check_offsets(batch.offsets, items, "scores");
+  const detail::order_lists lists{batch.offsets, items};
+  detail::check_output("log_probabilities", out.log_probabilities.size(), lists.count(), "one per list");
+  detail::check_output("entropies", out.entropies.size(), lists.count(), "one per list");
+  detail::check_output("gradient", out.gradient.size(), items, "one per score");
+  detail::check_upstream("upstream", out.upstream, lists.count());
+  detail::check_upstream("entropy_upstream", out.entropy_upstream, lists.count());
+  if (ctx.checks == data_checks::on) detail::check_policy_scores("scores", batch.scores);
+  detail::check_orders(batch.orders, lists, ctx.scratch());
+
+  lists.run(ctx, [&](std::size_t worker, std::size_t l) {
+    workspace& scratch = ctx.scratch(worker);
+    const workspace::scope scope(scratch);
+    const std::size_t first = lists.first(l);
+    const std::size_t n = lists.size(l);
+    const std::span<std::uint32_t> order = scratch.take<std::uint32_t>(n);
+    for (std::size_t k = 0; k < n; ++k) order[k] = static_cast<std::uint32_t>(batch.orders[first + k]);
+    const detail::order_wants want{.temperature = policy.temperature,
+                                   .cutoff = policy.cutoff,
+                                   .slopes = !out.gradient.empty(),
+                                   .entropy = !out.entropies.empty() || !out.entropy_upstream.empty(),
+                                   .upstream = out.upstream.empty() ? 1.0 : out.upstream[l],
+                                   .entropy_upstream = out.entropy_upstream.empty() ? 0.0 : out.entropy_upstream[l]};
+    const auto found = out.gradient.visit([&](auto* gradient) {
+      using G = std::remove_pointer_t<decltype(gradient)>;
+      const bool add = out.update == update::add;
+      const auto write = [&](std::size_t i, double slope) {
+        G& g = gradient[first + i];
+        g = detail::held_as<G>((add ? static_cast<double>(g) : 0.0) + detail::held_as<double>(slope));
+      };
+      return detail::along_order<xsimd::default_arch>(batch.scores.subspan(first, n), std::span<const std::uint32_t>(order), want, write, scratch);
+    });
+    if (!out.log_probabilities.empty()) out.log_probabilities[l] = found.log_probability;
+    if (!out.entropies.empty()) out.entropies[l] = found.entropy;
+  });
+}
+
+template <score T>
+void sample_orders(const plackett_luce_policy& policy, array_view<const T> scores, const positions& offsets, std::uint32_t sample,
+                   array_view<std::uint32_t> orders, context& ctx) {
+  using record = detail::keyed<detail::key_of<double>, std::uint32_t>;
+  const detail::sole_use alone(ctx);
+  policy.validate();
+  detail::check_offsets(offsets, scores.size(), "scores");
+  detail::check_steps("orders", orders.size(), scores.size(), "one per score");
+  if (ctx.checks == data_checks::on) detail::check_policy_scores("scores", scores);
+  const detail::order_lists lists{offsets, scores.size()};
+  for (std::size_t l = 0; l < lists.count(); ++l) detail::require_countable(lists.size(l));
+
+  lists.run(ctx, [&](std::size_t worker, std::size_t l) {
+    workspace& scratch = ctx.scratch(worker);
+    const workspace::scope scope(scratch);
+    const std::size_t first = lists.first(l);
+    const std::size_t n = lists.size(l);
+    std::span<record> records = scratch.take<record>(n);
+    for (std::size_t i = 0; i < n; ++i) {
+      const auto item = static_cast<std::uint32_t>(i);
+      records[i] = {detail::descending_key(static_cast<double>(scores[first + i]) + policy.temperature * gumbel(policy.seed, l, item, sample)), item};
+    }
+    records = detail::sort_by_key(records, scratch.take<record>(n), scratch);
+    for (std::size_t k = 0; k < n; ++k) orders[first + k] = records[k].payload;
+  });
+}
+
+}  // namespace rankloss::inline RANKLOSS_ABI

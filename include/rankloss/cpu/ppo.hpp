@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <rankloss/batch.hpp>
+#include <rankloss/context.hpp>
+#include <rankloss/detail/base/finite.hpp>
+#include <rankloss/detail/base/require.hpp>
+#include <rankloss/detail/data/check_data.hpp>
+#include <rankloss/detail/data/policy_steps.hpp>
+#include <rankloss/evaluate.hpp>
+#include <rankloss/ppo.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <span>
+#include <type_traits>
+
+namespace rankloss::inline RANKLOSS_ABI {
+namespace detail {
+
+/// The logarithm of a ratio of probabilities, and the ratio. Both are bounded, so that their product with a
+/// finite number is never NaN.
+struct policy_ratio {
+  policy_ratio(double upper, double lower)
+      : log(bounded_term(upper - lower)), ratio(std::exp(std::min(log, most))), above(std::expm1(std::min(log, most))) {}
+
+  static constexpr double most = 600.0;
+  double log;
+  double ratio;
+  double above;  ///< ratio - 1, computed without cancellation
+
+  [[nodiscard]] double kl(kl_estimator estimator) const noexcept {
+    switch (estimator) {
+      case kl_estimator::k1: return -log;
+      case kl_estimator::k2: return bounded_term(0.5 * log * log);
+      default: return std::max(above - log, 0.0);
+    }
+  }
+  /// From the logarithm of the ratio.
+  [[nodiscard]] double kl_slope(kl_estimator estimator) const noexcept {
+    switch (estimator) {
+      case kl_estimator::k1: return -1.0;
+      case kl_estimator::k2: return log;
+      default: return above;
+    }
+  }
+};
+
+/// rho of action i.
+template <class T>
+[[nodiscard]] policy_ratio ratio_of(const policy_batch<T>& batch, std::size_t i) {
+  return {static_cast<double>(batch.log_probabilities[i]), static_cast<double>(batch.old_log_probabilities[i])};
+}
+
+/// The penalty on action i, without its coefficient.
+template <class T>
+[[nodiscard]] policy_term penalty_of(const policy_batch<T>& batch, const policy_ratio& rho, kl_estimator estimator, std::size_t i) {
+  if (batch.reference_log_probabilities.empty()) return {rho.kl(estimator), rho.kl_slope(estimator), false};
+  // The policy that learns is the acting one here, so its log probability is in the denominator.
+  const policy_ratio q(static_cast<double>(batch.reference_log_probabilities[i]), static_cast<double>(batch.log_probabilities[i]));
+  return {q.kl(estimator), -q.kl_slope(estimator), false};
+}
+
+template <class T>
+void check_policy(const policy_batch<T>& batch, bool check) {
+  const std::size_t n = batch.log_probabilities.size();
+  check_steps("old_log_probabilities", batch.old_log_probabilities.size(), n, "one per step");
+  check_steps("advantages", batch.advantages.size(), n, "one per step");
+  if (!batch.reference_log_probabilities.empty())
+    check_steps("reference_log_probabilities", batch.reference_log_probabilities.size(), n, "one per step");
+  if (!batch.entropies.empty()) check_steps("entropies", batch.entropies.size(), n, "one per step");
+  check_step_weights(batch.weights, batch.mask, n, check);
+  if (!check) return;
+  check_finite("reference_log_probabilities", batch.reference_log_probabilities, batch.mask);
+  check_finite("entropies", batch.entropies, batch.mask);
+  check_finite("log_probabilities", batch.log_probabilities, batch.mask);
+  check_finite("old_log_probabilities", batch.old_log_probabilities, batch.mask);
+  check_finite("advantages", batch.advantages, batch.mask);
+}
+
+template <class T>
+void check_critic(const value_batch<T>& batch, bool check) {
+  const std::size_t n = batch.values.size();
+  check_steps("returns", batch.returns.size(), n, "one per step");
+  if (!batch.old_values.empty()) check_steps("old_values", batch.old_values.size(), n, "one per step");
+  check_step_weights(batch.weights, batch.mask, n, check);
+  if (!check) return;
+  check_finite("values", batch.values, batch.mask);
+  check_finite("returns", batch.returns, batch.mask);
+  check_finite("old_values", batch.old_values, batch.mask);
+}
+
+struct ppo_engine {
+  template <score T>
+  static double run(const ppo& loss, const policy_batch<T>& batch, const outputs& out, context& ctx) {
+    loss.validate();
+    check_policy(batch, ctx.checks == data_checks::on);
+    check_policy_outputs(out, batch.log_probabilities.size());
+    const step_shares shares(batch.weights, batch.mask, batch.log_probabilities.size());
+    return mean_of_terms(batch.log_probabilities.size(), shares, out, [&](std::size_t i) {
+      const policy_ratio rho = ratio_of(batch, i);
+      policy_term term = loss.surrogate(rho.ratio, static_cast<double>(batch.advantages[i]));
+      if (loss.kl_coefficient > 0.0) {
+        const policy_term penalty = penalty_of(batch, rho, loss.estimator, i);
+        term.value = bounded_term(term.value + loss.kl_coefficient * penalty.value);
+        term.slope = bounded_term(term.slope + loss.kl_coefficient * penalty.slope);
+      }
+      return term;
+    });
+  }
+};
+
+struct critic_engine {
+  template <score T>
+  static double run(const critic& loss, const value_batch<T>& batch, const outputs& out, context& ctx) {
+    loss.validate();
+    check_critic(batch, ctx.checks == data_checks::on);
+    check_policy_outputs(out, batch.values.size());
+    const step_shares shares(batch.weights, batch.mask, batch.values.size());
+    return mean_of_terms(batch.values.size(), shares, out, [&](std::size_t i) {
+      const double v = static_cast<double>(batch.values[i]);
+      const double r = static_cast<double>(batch.returns[i]);
+      const double error = held_as<double>(v - r);
+      double counted = error;
+      if (!batch.old_values.empty()) {
+        const double old = static_cast<double>(batch.old_values[i]);
+        const double other = held_as<double>(std::clamp(v, old - loss.clip, old + loss.clip) - r);
+        if (std::abs(other) > std::abs(error)) counted = other;
+      }
+      const bool clipped = std::abs(counted) > std::abs(error);
+      return policy_term{bounded_term(0.5 * counted * counted), clipped ? 0.0 : error, clipped};
+    });
+  }
+};
+
+}  // namespace detail
+
+template <>
+struct engine<ppo, context> : detail::ppo_engine {};
+
+template <>
+struct engine<critic, context> : detail::critic_engine {};
+
+template <score T>
+[[nodiscard]] policy_diagnostics diagnose(const ppo& loss, const policy_batch<T>& batch, data_checks checks) {
+  loss.validate();
+  detail::check_policy(batch, checks == data_checks::on);
+  const detail::step_shares shares(batch.weights, batch.mask, batch.log_probabilities.size());
+  policy_diagnostics found;
+  for (std::size_t i = 0; i < batch.log_probabilities.size(); ++i) {
+    const double share = shares[i];
+    if (!(share > 0.0)) continue;
+    const detail::policy_ratio rho = detail::ratio_of(batch, i);
+    found.mean_ratio += share * rho.ratio;
+    if (loss.surrogate(rho.ratio, static_cast<double>(batch.advantages[i])).clipped) found.clip_fraction += share;
+    found.kl_k1 += share * rho.kl(kl_estimator::k1);
+    found.kl_k3 += share * rho.kl(kl_estimator::k3);
+    if (!batch.reference_log_probabilities.empty()) {
+      found.reference_kl_k1 += share * detail::penalty_of(batch, rho, kl_estimator::k1, i).value;
+      found.reference_kl_k3 += share * detail::penalty_of(batch, rho, kl_estimator::k3, i).value;
+    }
+    if (!batch.entropies.empty()) found.entropy += share * batch.entropies[i];
+  }
+  return found;
+}
+
+template <score T>
+void shape_rewards(std::type_identity_t<array_view<const T>> rewards, std::type_identity_t<array_view<const T>> log_probabilities,
+                   std::type_identity_t<array_view<const T>> reference_log_probabilities, double coefficient, kl_estimator estimator,
+                   std::span<T> shaped, const flags& mask, data_checks checks) {
+  const std::size_t n = shaped.size();
+  detail::check_steps("rewards", rewards.size(), n, "one per shaped reward");
+  detail::check_steps("log_probabilities", log_probabilities.size(), n, "one per shaped reward");
+  detail::check_steps("reference_log_probabilities", reference_log_probabilities.size(), n, "one per shaped reward");
+  if (!mask.empty()) detail::check_steps("mask", mask.size(), n, "one per shaped reward");
+  detail::require(detail::is_finite(coefficient) && coefficient >= 0.0, "coefficient: ", coefficient, ", expected a finite number >= 0");
+  if (checks == data_checks::on) {
+    detail::check_finite("rewards", rewards, mask);
+    detail::check_finite("log_probabilities", log_probabilities, mask);
+    detail::check_finite("reference_log_probabilities", reference_log_probabilities, mask);
+  }
+  for (std::size_t i = 0; i < n; ++i) {
+    if (!detail::keeps(mask, i)) {
+      shaped[i] = T{0};
+      continue;
+    }
+    const detail::policy_ratio q(static_cast<double>(reference_log_probabilities[i]), static_cast<double>(log_probabilities[i]));
+    const double penalty = detail::held_as<double>(coefficient * q.kl(estimator));
+    shaped[i] = detail::held_as<T>(static_cast<double>(rewards[i]) - penalty);
+  }
+}
+
+template <score T>
+[[nodiscard]] double explained_variance(const value_batch<T>& batch, data_checks checks) {
+  detail::check_critic(batch, checks == data_checks::on);
+  const detail::step_shares shares(batch.weights, batch.mask, batch.values.size());
+  const std::size_t n = batch.values.size();
+  double largest = 0.0;
+  std::size_t first = n;
+  for (std::size_t i = 0; i < n; ++i)
+    if (shares[i] > 0.0) {
+      if (first == n) first = i;
+      largest = std::max({largest, std::abs(static_cast<double>(batch.values[i])), std::abs(static_cast<double>(batch.returns[i]))});
+    }
+  if (!(largest > 0.0)) return 0.0;
+  // In units of the largest no square overflows. Taken relative to the first, equal numbers have a mean
+  // without rounding error.
+  const auto return_of = [&](std::size_t i) { return static_cast<double>(batch.returns[i]) / largest; };
+  const auto rest_of = [&](std::size_t i) { return return_of(i) - static_cast<double>(batch.values[i]) / largest; };
+  const auto variance = [&](auto of) {
+    double mean = 0.0;
+    double squares = 0.0;
+    for (std::size_t i = first; i < n; ++i)
+      if (shares[i] > 0.0) mean += shares[i] * (of(i) - of(first));
+    for (std::size_t i = first; i < n; ++i)
+      if (shares[i] > 0.0) squares += shares[i] * (of(i) - of(first) - mean) * (of(i) - of(first) - mean);
+    return squares;
+  };
+  const double whole = variance(return_of);
+  return whole > 0.0 ? std::max(1.0 - variance(rest_of) / whole, -1e290) : 0.0;
+}
+
+}  // namespace rankloss::inline RANKLOSS_ABI

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <rankloss/batch.hpp>
+#include <rankloss/context.hpp>
+#include <rankloss/detail/base/finite.hpp>
+#include <rankloss/detail/base/require.hpp>
+#include <rankloss/detail/data/check_data.hpp>
+#include <rankloss/detail/simd/dot_tile.hpp>
+#include <rankloss/evaluate.hpp>
+#include <rankloss/relevance_scores.hpp>
+#include <rankloss/workspace.hpp>
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <span>
+#include <string_view>
+#include <type_traits>
+
+namespace rankloss::inline RANKLOSS_ABI {
+
+namespace detail {
+
+template <class T>
+struct caption_shape {
+  explicit caption_shape(const caption_batch<T>& batch) : batch_(batch) {
+    require(batch.dimension > 0, "dimension: 0, expected at least 1");
+    captions = vectors("captions", batch.captions.size());
+    texts = vectors("texts", batch.texts.size());
+    if (batch.offsets.empty()) {
+      require(batch.captions_per_image > 0, "captions_per_image: 0, expected at least 1");
+      require(captions % batch.captions_per_image == 0, "captions: ", captions, " vectors, expected a multiple of captions_per_image ",
+              batch.captions_per_image);
+      images = captions / batch.captions_per_image;
+      return;
+    }
+    images = batch.offsets.size() - 1;
+    check_offsets(batch.offsets, captions, "captions");
+  }
+
+  /// First caption of image i.
+  [[nodiscard]] std::size_t first(std::size_t i) const {
+    return batch_.offsets.empty() ? i * batch_.captions_per_image : static_cast<std::size_t>(batch_.offsets[i]);
+  }
+
+  void check(std::span<const T> relevance) const {
+    const std::size_t pairs = images * texts;
+    require(relevance.size() == pairs, "relevance: size ", relevance.size(), ", expected ", pairs, " (", images, " images of ", texts, " texts)");
+    require(batch_.matches.empty() || batch_.matches.size() == pairs, "matches: size ", batch_.matches.size(), ", expected ", pairs, " (", images,
+            " images of ", texts, " texts)");
+    if (!batch_.matches.empty()) return;
+    require(batch_.pairing != pairing::by_position || images == texts, "pairing: by_position for ", images, " images and ", texts,
+            " texts, expected as many of both, or matches");
+    require(batch_.pairing != pairing::by_caption || captions == texts, "pairing: by_caption for ", captions, " captions and ", texts,
+            " texts, expected as many of both");
+  }
+
+  void check_values() const {
+    const auto report = [&](std::span<const T> all, std::string_view field, std::string_view unit) {
+      const std::size_t at = find_first(strided<const T>(all), [](const T& x) { return !is_finite(x); });
+      require(at == all.size(), field, ": ", at < all.size() ? all[at] : T{0}, " at ", unit, " ", at / batch_.dimension, ", component ",
+              at % batch_.dimension, ", expected a finite number");
+    };
+    report(batch_.captions, "captions", "caption");
+    report(batch_.texts, "texts", "text");
+  }
+
+  std::size_t captions = 0;
+  std::size_t texts = 0;
+  std::size_t images = 0;
+
+ private:
+  [[nodiscard]] std::size_t vectors(std::string_view field, std::size_t size) const {
+    require(size % batch_.dimension == 0, field, ": size ", size, ", expected whole vectors of dimension ", batch_.dimension);
+    return size / batch_.dimension;
+  }
+
+  const caption_batch<T>& batch_;
+};
+
+/// relevance[i, t] from similarity alone.
+template <class Arch, class T>
+void caption_similarity(const caption_batch<T>& batch, const caption_shape<T>& shape, std::span<T> relevance, context& ctx) {
+  using tile = dot_tile<T, Arch>;
+  const std::size_t d = batch.dimension;
+  const workspace::scope scope(ctx.scratch());
+
+  const std::size_t panels = (shape.texts + tile::width - 1) / tile::width;
+  const std::span<T> packed = ctx.scratch().take<T>(panels * tile::width * d);
+  ctx.run(panels, [&](std::size_t, std::size_t p) {
+    for (std::size_t l = 0; l < tile::width; ++l) {
+      const std::size_t text = p * tile::width + l;
+      T* to = packed.data() + p * tile::width * d + l;
+      if (text < shape.texts) {
+        normalise(batch.texts.data() + text * d, d, to, tile::width);
+      } else {
+        for (std::size_t k = 0; k < d; ++k) to[k * tile::width] = T{0};
+      }
+    }
+  });
+
+  // As many images at a time as have captions that stay in the cache while all texts are read.
+  constexpr std::size_t block = 8 * tile::captions;
+  const std::span<std::size_t> bounds = ctx.scratch().take<std::size_t>(shape.images + 1);
+  std::size_t tasks = 0;
+  bounds[0] = 0;
+  for (std::size_t i = 1; i <= shape.images; ++i) {
+    const bool full = i == shape.images || shape.first(i + 1) - shape.first(bounds[tasks]) > block || i - bounds[tasks] == block;
+    if (full) bounds[++tasks] = i;
+  }
+
+  ctx.run(tasks, [&](std::size_t worker, std::size_t task) {
+    workspace& scratch = ctx.scratch(worker);
+    const workspace::scope inner(scratch);
+    const std::size_t from = shape.first(bounds[task]);
+    const std::size_t count = shape.first(bounds[task + 1]) - from;
+    const std::size_t padded = (count + tile::captions - 1) / tile::captions * tile::captions;
+    const std::span<T> own = scratch.take<T>(padded * d);
+    for (std::size_t c = 0; c < count; ++c) normalise(batch.captions.data() + (from + c) * d, d, own.data() + c * d, 1);
+    std::fill(own.begin() + static_cast<std::ptrdiff_t>(count * d), own.end(), T{0});
+
+    const std::span<T> dots = scratch.take<T>(padded * tile::width);
+    for (std::size_t p = 0; p < panels; ++p) {
+      for (std::size_t c = 0; c < padded; c += tile::captions)
+        tile::run(own.data() + c * d, d, packed.data() + p * tile::width * d, dots.data() + c * tile::width);
+      const std::size_t texts = std::min(tile::width, shape.texts - p * tile::width);
+      for (std::size_t i = bounds[task]; i < bounds[task + 1]; ++i) {
+        std::array<T, tile::width> best;
+        best.fill(shape.first(i) < shape.first(i + 1) ? T{-1} : T{0});
+        for (std::size_t c = shape.first(i) - from; c < shape.first(i + 1) - from; ++c)
+          for (std::size_t l = 0; l < tile::width; ++l) best[l] = std::max(best[l], dots[c * tile::width + l]);
+        T* row = relevance.data() + i * shape.texts + p * tile::width;
+        for (std::size_t l = 0; l < texts; ++l) row[l] = T(0.5) * (T{1} + std::min(best[l], T{1}));
+      }
+    }
+  });
+}
+
+}  // namespace detail
+
+template <score T>
+void relevance_scores(const caption_batch<T>& batch, std::type_identity_t<array_view<T>> relevance, context& ctx) {
+  const detail::sole_use alone(ctx);
+  const detail::caption_shape<T> shape(batch);
+  shape.check(relevance);
+  if (ctx.checks == data_checks::on) shape.check_values();
+  if (relevance.empty()) return;
+  detail::caption_similarity<xsimd::default_arch>(batch, shape, relevance, ctx);
+
+  if (!batch.matches.empty()) {
+    for (std::size_t pair = 0; pair < relevance.size(); ++pair)
+      if (batch.matches[pair]) relevance[pair] = T{1};
+  } else if (batch.pairing == pairing::by_position) {
+    for (std::size_t i = 0; i < shape.images; ++i) relevance[i * shape.texts + i] = T{1};
+  } else if (batch.pairing == pairing::by_caption) {
+    for (std::size_t i = 0; i < shape.images; ++i)
+      for (std::size_t t = shape.first(i); t < shape.first(i + 1); ++t) relevance[i * shape.texts + t] = T{1};
+  }
+}
+
+}  // namespace rankloss::inline RANKLOSS_ABI

@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <rankloss/batch.hpp>
+#include <rankloss/detail/base/finite.hpp>
+#include <rankloss/detail/data/extremes.hpp>
+#include <rankloss/detail/draws/stage_draws.hpp>
+#include <rankloss/detail/simd/item_rows.hpp>
+#include <rankloss/detail/simd/lane_math.hpp>
+#include <rankloss/detail/simd/lanes.hpp>
+#include <rankloss/detail/sorting/relevance_order.hpp>
+#include <rankloss/workspace.hpp>
+
+#include <xsimd/xsimd.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <span>
+
+namespace rankloss::inline RANKLOSS_ABI::detail {
+
+/// What a list's order comes to under a Plackett-Luce policy.
+struct order_chances {
+  double log_probability = 0.0;
+  double entropy = 0.0;
+};
+
+/// Which results are wanted of one list.
+struct order_wants {
+  double temperature;
+  std::size_t cutoff;  // places that count; 0: all
+  bool slopes, entropy;
+  double upstream, entropy_upstream;
+};
+
+/// Computes one list. If slopes are wanted, calls write(item, slope of upstream log P + entropy_upstream H)
+/// once for each item. For scores at any distance.
+template <class T, class Write>
+order_chances along_order_apart(const strided<const T>& scores, std::span<const std::uint32_t> order, const order_wants& want, Write write,
+                                workspace& scratch) {
+  const workspace::scope scope(scratch);
+  const std::size_t n = order.size();
+  const std::size_t places = want.cutoff > 0 ? std::min(want.cutoff, n) : n;
+  const rest_sums rests = sum_rests(scores, order, want.temperature, scratch);
+  // The mean distance, in temperatures, of the remaining items from the largest of them: H_k = log sum +
+  // mean.
+  const std::span<double> mean = scratch.take<double>(n);
+  double distance = 0.0;
+  for (std::size_t k = n; k-- > 0;) {
+    if (k + 1 < n && rests.most[k] > rests.most[k + 1]) {
+      const double rise = rests.between(rests.most[k], rests.most[k + 1]);
+      const double fall = std::exp(-rise);
+      distance = fall * distance + (fall * rise) * rests.sum[k + 1];
+    } else {
+      const double own = rests.between(rests.most[k], rests.s[k]);
+      distance += own * std::exp(-own);
+    }
+    mean[k] = distance / rests.sum[k];
+  }
+  order_chances found;
+  for (std::size_t k = 0; k < places; ++k) {
+    const double log_sum = std::log(rests.sum[k]);
+    found.log_probability -= log_sum + rests.between(rests.most[k], rests.s[k]);
+    found.entropy += log_sum + mean[k];
+  }
+  found.log_probability = std::max(found.log_probability, -1e290);
+  if (!want.slopes) return found;
+
+  // Sums over the places so far of p and of p (log p + H), for an item as large as the largest remaining one.
+  double p = 0.0;
+  double bent = 0.0;
+  double greatest = 0.0;
+  for (std::size_t k = 0; k < n; ++k) {
+    if (k < places) {
+      if (k > 0) {
+        const double drop = rests.between(greatest, rests.most[k]);
+        const double fall = std::exp(-drop);
+        bent = fall * bent - (fall * drop) * p;
+        p *= fall;
+      }
+      greatest = rests.most[k];
+      p += 1.0 / rests.sum[k];
+      bent += mean[k] / rests.sum[k];
+    }
+    const double below = rests.between(greatest, rests.s[k]);
+    const double share = std::exp(-below);
+    const double of_log = (k < places ? 1.0 : 0.0) - share * p;
+    const double of_entropy = (share * below) * p - share * bent;
+    write(order[k], (held_as<double>(want.upstream * of_log) + held_as<double>(want.entropy_upstream * of_entropy)) / want.temperature);
+  }
+  return found;
+}
+
+/// The same by sums of exponentials relative to the largest score of the list, in rows of lanes. It is used
+/// where no score is so far below the largest that digits are lost (`near_enough`). It goes block by block,
+/// so that for each item only its exponential and the inverse of its remaining sum go to memory and back.
+/// Entropy: whether entropies, or slopes of them, are wanted.
+template <class Arch, bool Entropy, class T, class Write>
+order_chances along_order_near(std::span<const T> scores, std::span<const std::uint32_t> order, T greatest, const order_wants& want, Write write,
+                               workspace& scratch) {
+  using V = lanes<Arch>;
+  constexpr std::size_t w = lane_count<Arch>;
+  constexpr std::size_t block = 512;
+  static_assert(block % w == 0);
+  const workspace::scope scope(scratch);
+  const std::size_t n = order.size();
+  const std::size_t places = want.cutoff > 0 ? std::min(want.cutoff, n) : n;
+  const std::size_t padded = padded_rows(n, w);
+  const score_distance<Arch, T> below(greatest, want.temperature);
+  const bool bends = Entropy && want.slopes;
+  double* e = scratch.take<double>(padded).data();                    // exp(-d)
+  double* r = scratch.take<double>(padded).data();                    // sums over the rest, their inverses, sums of these
+  double* m = scratch.take<double>(Entropy ? padded : 0).data();      // the same of d exp(-d), over the sum over the rest
+  double* far = scratch.take<double>(bends ? padded : block).data();  // d, below the greatest in temperatures
+  alignas(64) T x[block];
+  alignas(64) double slopes[block];
+  const T* s = scores.data();
+  std::fill(r + n, r + padded, 1.0);  // computed along with the last row, and discarded
+
+  // For a row at place k: the values that count, else 0.
+  const V lane = lane_numbers<V>();
+  const auto counted = [&](std::size_t k, const V& values) {
+    return xsimd::select(lane < V(static_cast<double>(places) - static_cast<double>(k)), values, V(0.0));
+  };
+  V losses(0.0);
+  V entropies(0.0);
+  double rest = 0.0;
+  double moment = 0.0;
+  for (std::size_t begin = padded_rows(n, block); begin > 0;) {
+    begin -= block;
+    const std::size_t count = std::min(block, n - begin);
+    double* d = far + (bends ? begin : 0);
+    for (std::size_t k = 0; k < count; ++k) x[k] = s[order[begin + k]];
+    for_rows<Arch>(count, [&](std::size_t k, auto items) {
+      const V own = below(load_items<Arch>(x + k, items, below.greatest()));
+      const V share = exp_minus(own);
+      own.store_aligned(d + k);
+      share.store_aligned(e + begin + k);
+      if constexpr (Entropy) (own * share).store_aligned(m + begin + k);
+    });
+    rest = sums_from_the_end(e + begin, count, rest, r + begin);
+    if constexpr (Entropy) moment = sums_from_the_end(m + begin, count, moment, m + begin);
+    for (std::size_t k = 0; k < count; k += w) {
+      const std::size_t at = begin + k;
+      const V sum = V::load_aligned(r + at);
+      const V inverse = V(1.0) / sum;
+      const V log_sum = log_positive(sum, log_tail_7);
+      losses += counted(at, log_sum + V::load_aligned(d + k));
+      counted(at, inverse).store_aligned(r + at);
+      if constexpr (Entropy) {
+        const V mean = V::load_aligned(m + at) * inverse;
+        entropies += counted(at, log_sum + mean);
+        counted(at, mean * inverse).store_aligned(m + at);
+      }
+    }
+  }
+  const order_chances found{0.0 - std::max(sum_of(losses), 0.0), std::max(sum_of(entropies), 0.0)};
+  if (!want.slopes) return found;
+
+  const auto held = [](const V& values) {
+    constexpr double largest = std::numeric_limits<double>::max();
+    return xsimd::min(xsimd::max(values, V(-largest)), V(largest));
+  };
+  double pull = 0.0;
+  double bent = 0.0;
+  for (std::size_t begin = 0; begin < n; begin += block) {
+    const std::size_t count = std::min(block, n - begin);
+    pull = running_sums(r + begin, count, pull);
+    if constexpr (Entropy) bent = running_sums(m + begin, count, bent);
+    for (std::size_t k = 0; k < count; k += w) {
+      const std::size_t at = begin + k;
+      const V share = V::load_aligned(e + at);
+      const V p = V::load_aligned(r + at);
+      V slope = held(V(want.upstream) * (counted(at, V(1.0)) - share * p));
+      if constexpr (Entropy) slope += held(V(want.entropy_upstream) * (share * (V::load_aligned(far + at) * p - V::load_aligned(m + at))));
+      (slope / V(want.temperature)).store_aligned(slopes + k);
+    }
+    for (std::size_t k = 0; k < count; ++k) write(order[begin + k], slopes[k]);
+  }
+  return found;
+}
+
+template <class Arch, class T, class Write>
+order_chances along_order_near(std::span<const T> scores, std::span<const std::uint32_t> order, T greatest, const order_wants& want, Write write,
+                               workspace& scratch) {
+  return want.entropy ? along_order_near<Arch, true>(scores, order, greatest, want, write, scratch)
+                      : along_order_near<Arch, false>(scores, order, greatest, want, write, scratch);
+}
+
+/// Whether sums of exponentials relative to the largest score keep their digits.
+template <class T>
+[[nodiscard]] bool near_enough(T least, T most, double temperature) noexcept {
+  return is_finite(least) && is_finite(most) && (0.5 * static_cast<double>(most) - 0.5 * static_cast<double>(least)) * 2.0 <= 64.0 * temperature;
+}
+
+/// One list, by the method that fits it.
+template <class Arch, class T, class Write>
+order_chances along_order(std::span<const T> scores, std::span<const std::uint32_t> order, const order_wants& want, Write write, workspace& scratch) {
+  if (scores.empty()) return {};
+  const auto [least, most] = extremes_of(scores);
+  if (near_enough(least, most, want.temperature)) return along_order_near<Arch>(scores, order, most, want, write, scratch);
+  return along_order_apart(strided<const T>(scores), order, want, write, scratch);
+}
+
+}  // namespace rankloss::inline RANKLOSS_ABI::detail

@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <rankloss/batch.hpp>
+#include <rankloss/detail/draws/down_sets.hpp>
+#include <rankloss/detail/draws/stage_draws.hpp>
+#include <rankloss/detail/draws/tied_draws.hpp>
+#include <rankloss/detail/sorting/relevance_order.hpp>
+#include <rankloss/workspace.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+namespace rankloss::inline RANKLOSS_ABI::detail {
+
+/// A block that is beyond the limits; with 0 items: none.
+struct block_excess {
+  std::size_t items = 0;
+  double sets = 0.0;
+};
+
+/// Minus the log of the Plackett-Luce probability of all orders of one list that pairs of its items allow. worse(i) is the span of the items
+/// that item i is better than by a pair, which hold all those with nothing between them.
+template <class Arch, class T, class Worse>
+class pair_order_loss {
+ public:
+  /// @param sorted     the items in an order that is allowed
+  /// @param most_sets  of a block that is summed over down-sets
+  pair_order_loss(Worse worse, std::span<const std::uint32_t> sorted, double temperature, std::size_t most_sets, const strided<const T>& scores,
+                  workspace& scratch)
+      : worse_(worse),
+        sorted_(sorted),
+        n_(sorted.size()),
+        temperature_(temperature),
+        most_sets_(most_sets),
+        scores_(scores),
+        scratch_(scratch),
+        items_(scratch.take<std::uint32_t>(n_)),
+        place_(scratch.take<std::uint32_t>(n_)),
+        ends_(scratch.take<std::uint32_t>(n_)) {
+    better_begin_ = scratch.take<std::size_t>(n_ + 1);
+    std::fill(better_begin_.begin(), better_begin_.end(), std::size_t{0});
+    for (std::size_t i = 0; i < n_; ++i)
+      for (const std::uint32_t j : worse_(i)) ++better_begin_[j + 1];
+    for (std::size_t i = 0; i < n_; ++i) better_begin_[i + 1] += better_begin_[i];
+    better_ = scratch.take<std::uint32_t>(better_begin_[n_]);
+    const workspace::scope scope(scratch);
+    const std::span<std::size_t> next = scratch.take<std::size_t>(n_);
+    std::copy_n(better_begin_.begin(), n_, next.begin());
+    for (std::size_t i = 0; i < n_; ++i)
+      for (const std::uint32_t j : worse_(i)) better_[next[j]++] = static_cast<std::uint32_t>(i);
+  }
+
+  /// Adds the derivatives, in units of the temperature, to gradient and hessian where they are not empty.
+  double operator()(std::span<double> gradient, std::span<double> hessian, block_excess& excess) {
+    std::copy(sorted_.begin(), sorted_.end(), items_.begin());
+    for (std::size_t k = 0; k < n_; ++k) place_[items_[k]] = static_cast<std::uint32_t>(k);
+    struct segment {
+      std::size_t begin, end;
+    };
+    const workspace::scope scope(scratch_);
+    // Segments are disjoint, and each has at least two items.
+    const std::span<segment> open = scratch_.take<segment>(n_ / 2 + 1);
+    std::size_t count = 0;
+    if (n_ > 1) open[count++] = {0, n_};
+    double value = 0.0;
+    while (count > 0 && excess.items == 0) {
+      const segment whole = open[--count];
+      split_into_parts(whole.begin, whole.end);
+      for (std::size_t begin = whole.begin, end = 0; begin < whole.end; begin = end) {
+        end = ends_[begin];
+        if (end - begin < 2) continue;
+        const std::size_t last = split_into_blocks(begin, end);
+        value += part_loss(begin, end, last, gradient, hessian, excess);
+        if (last > begin && end - last > 1) open[count++] = {last, end};
+      }
+    }
+    return value;
+  }
+
+ private:
+  [[nodiscard]] std::span<const std::uint32_t> worse(std::uint32_t i) const { return worse_(i); }
+  [[nodiscard]] std::span<const std::uint32_t> better(std::uint32_t i) const {
+    return better_.subspan(better_begin_[i], better_begin_[i + 1] - better_begin_[i]);
+  }
+  [[nodiscard]] bool inside(std::uint32_t i, std::size_t begin, std::size_t end) const { return place_[i] >= begin && place_[i] < end; }
+
+  /// Moves the items of each part of [begin, end) together, keeping their order. For the first place k of
+  /// each part, ends_[k] is its end.
+  void split_into_parts(std::size_t begin, std::size_t end) {
+    const workspace::scope scope(scratch_);
+    const std::size_t m = end - begin;
+    const std::span<std::uint32_t> root = scratch_.take<std::uint32_t>(m);
+    for (std::size_t k = 0; k < m; ++k) root[k] = static_cast<std::uint32_t>(k);
+    const auto find = [&](std::uint32_t k) {
+      while (root[k] != k) k = root[k] = root[root[k]];
+      return k;
+    };
+    for (std::size_t k = 0; k < m; ++k)
+      for (const std::uint32_t j : worse(items_[begin + k])) {
+        if (!inside(j, begin, end)) continue;
+        const std::uint32_t a = find(static_cast<std::uint32_t>(k));
+        const std::uint32_t b = find(place_[j] - static_cast<std::uint32_t>(begin));
+        root[std::max(a, b)] = std::min(a, b);  // the first place of a part represents it
+      }
+    const std::span<std::uint32_t> size = scratch_.take<std::uint32_t>(m);
+    const std::span<std::uint32_t> copy = scratch_.take<std::uint32_t>(m);
+    std::fill(size.begin(), size.end(), 0u);
+    for (std::size_t k = 0; k < m; ++k) {
+      root[k] = find(static_cast<std::uint32_t>(k));
+      ++size[root[k]];
+    }
+    std::size_t at = begin;
+    for (std::size_t k = 0; k < m; ++k) {
+      if (size[k] == 0) continue;
+      const std::size_t first = at;
+      at += size[k];
+      ends_[first] = static_cast<std::uint32_t>(at);
+      size[k] = static_cast<std::uint32_t>(first);
+    }
+    std::copy_n(items_.begin() + static_cast<std::ptrdiff_t>(begin), m, copy.begin());
+    for (std::size_t k = 0; k < m; ++k) {
+      const std::uint32_t to = size[root[k]]++;
+      items_[to] = copy[k];
+      place_[copy[k]] = to;
+    }
+  }
+
+  /// Finds the blocks of a part. For the first place k of each block, ends_[k] is its end. Returns where the
+  /// last block begins.
+  ///
+  /// All items up to a place are better than all items after it if and only if each last item of the former
+  /// is directly better than each first item of the latter. Such pairs have no item between them, so they are
+  /// stored in any form of the order. They are counted while the place moves on.
+  std::size_t split_into_blocks(std::size_t begin, std::size_t end) {
+    const workspace::scope scope(scratch_);
+    const std::size_t m = end - begin;
+    const std::span<std::uint32_t> waits = scratch_.take<std::uint32_t>(m);
+    const std::span<std::uint8_t> is_last = scratch_.take<std::uint8_t>(m);
+    const std::span<std::uint8_t> is_first = scratch_.take<std::uint8_t>(m);
+    std::fill(is_last.begin(), is_last.end(), std::uint8_t{0});
+    std::size_t lasts = 0;
+    std::size_t firsts = 0;
+    std::size_t pairs = 0;
+    const auto count = [&](std::span<const std::uint32_t> neighbours, std::span<const std::uint8_t> marks) {
+      std::size_t marked = 0;
+      for (const std::uint32_t j : neighbours) marked += inside(j, begin, end) ? marks[place_[j] - begin] : 0;
+      return marked;
+    };
+    for (std::size_t k = 0; k < m; ++k) {
+      waits[k] = 0;
+      for (const std::uint32_t i : better(items_[begin + k])) waits[k] += inside(i, begin, end) ? 1 : 0;
+      is_first[k] = waits[k] == 0 ? 1 : 0;
+      firsts += is_first[k];
+    }
+    std::size_t from = begin;
+    for (std::size_t k = 0; k < m; ++k) {
+      const std::uint32_t item = items_[begin + k];
+      pairs -= count(better(item), is_last);
+      is_first[k] = 0;
+      --firsts;
+      for (const std::uint32_t i : better(item)) {
+        if (!inside(i, begin, end) || is_last[place_[i] - begin] == 0) continue;
+        is_last[place_[i] - begin] = 0;
+        --lasts;
+        pairs -= count(worse(i), is_first);
+      }
+      is_last[k] = 1;
+      ++lasts;
+      for (const std::uint32_t j : worse(item)) {
+        if (!inside(j, begin, end) || --waits[place_[j] - begin] > 0) continue;
+        is_first[place_[j] - begin] = 1;
+        ++firsts;
+        pairs += count(better(j), is_last);
+      }
+      if (k + 1 < m && pairs == lasts * firsts) {
+        ends_[from] = static_cast<std::uint32_t>(begin + k + 1);
+        from = begin + k + 1;
+      }
+    }
+    ends_[from] = static_cast<std::uint32_t>(end);
+    return from;
+  }
+
+  double part_loss(std::size_t begin, std::size_t end, std::size_t last, std::span<double> gradient, std::span<double> hessian,
+                   block_excess& excess) {
+    const workspace::scope scope(scratch_);
+    const std::span<const std::uint32_t> items = items_.subspan(begin, end - begin);
+    const rest_sums rests = sum_rests(scores_, items, temperature_, scratch_);
+    return blocks_loss(
+        rests, !gradient.empty(), !hessian.empty(),
+        [&](auto visit) {
+          for (std::size_t at = begin; at < end && excess.items == 0; at = ends_[at]) visit(at - begin, ends_[at] - begin);
+        },
+        [&](std::size_t from, std::size_t to, std::span<double> d, std::span<double> slope, std::span<double> curvature) {
+          // The last of several blocks is certain to come when the others have been drawn. The order within
+          // it is a segment of its own.
+          if (begin + from == last && last > begin) return tied_draw{0.0, 0.0, 0.0};
+          if (!has_pair(begin + from, begin + to)) return draw_block<Arch>(rests, from, to, d, slope, curvature, scratch_);
+          return draw_over_sets(rests, begin, from, to, slope, curvature, excess);
+        },
+        [&](std::size_t k, double first, double second) {
+          if (!gradient.empty()) gradient[items[k]] += first;
+          if (!hessian.empty()) hessian[items[k]] += second;
+        },
+        scratch_);
+  }
+
+  [[nodiscard]] bool has_pair(std::size_t begin, std::size_t end) const {
+    for (std::size_t k = begin; k < end; ++k)
+      for (const std::uint32_t j : worse(items_[k]))
+        if (inside(j, begin, end)) return true;
+    return false;
+  }
+
+  /// Block [from, to) of the part that starts at `begin`.
+  tied_draw draw_over_sets(const rest_sums& rests, std::size_t begin, std::size_t from, std::size_t to, std::span<double> slope,
+                           std::span<double> curvature, block_excess& excess) {
+    const std::size_t m = to - from;
+    if (m > down_sets::most_items) {
+      excess = {m, 0.0};
+      return {0.0, 0.0, 0.0};
+    }
+    const workspace::scope scope(scratch_);
+    const auto for_each_worse = [&](std::size_t i, auto visit) {
+      for (const std::uint32_t j : worse(items_[begin + from + i]))
+        if (inside(j, begin + from, begin + to)) visit(place_[j] - (begin + from));
+    };
+    const down_sets sets(m, most_sets_, for_each_worse, scratch_);
+    if (!(sets.count() <= static_cast<double>(most_sets_))) {
+      excess = {m, sets.count()};
+      return {0.0, 0.0, 0.0};
+    }
+    const rest_after others = to < rests.s.size() ? rest_after{rests.most[to], rests.sum[to]} : rest_after{};
+    return draw_in_order(
+        sets, rests.s.subspan(from, m), others, [&](double a, double b) { return rests.between(a, b); }, slope, curvature, scratch_);
+  }
+
+  Worse worse_;
+  std::span<const std::uint32_t> sorted_;
+  std::size_t n_;
+  double temperature_;
+  std::size_t most_sets_;
+  strided<const T> scores_;
+  workspace& scratch_;
+  std::span<std::uint32_t> items_;  // [n] in an allowed order within each segment
+  std::span<std::uint32_t> place_;  // [n] the place of each item in items_
+  std::span<std::uint32_t> ends_;   // [n] at the first place of a part or block: its end
+  std::span<std::size_t> better_begin_;
+  std::span<std::uint32_t> better_;  // [pairs] the items that are directly better than each item
+};
+
+}  // namespace rankloss::inline RANKLOSS_ABI::detail
