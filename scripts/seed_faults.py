@@ -301,6 +301,12 @@ def reason_of(fault, known):
 
 # ---- Building and running ----
 
+def sources(test):
+    """What a test is compiled from: the losses that the promises are about lie in files of their own."""
+    catalogue = sorted((ROOT / "tests/promises/catalogue").glob("*.cpp")) if test.startswith("promises/") else []
+    return [ROOT / "tests" / f"{test}.test.cpp", *catalogue]
+
+
 class Workplace:
     """A temporary folder with objects that all builds share, and one copy of include/ for each job."""
 
@@ -363,15 +369,18 @@ class Workplace:
         return status, printed, time.monotonic() - start
 
     def build(self, test):
-        """Builds a test against this thread's include/; (the program or None, what was printed, the object's digest)."""
+        """Builds a test against this thread's include/; (the program or None, what was printed, the objects' digest)."""
         folder = self.copy()
-        out, program = folder / "test.o", folder / "test"
-        status, printed, _ = self.compile(ROOT / "tests" / f"{test}.test.cpp", "test.o", folder)
-        if status != 0:
-            return None, printed, None
-        digest = hashlib.sha256(out.read_bytes()).digest()
-        status, printed, _ = self.command([*self.compiler, *self.flags, "test.o", *self.support, "-o", "test", "-pthread"], folder, None)
-        return (program if status == 0 else None), printed, digest
+        program = folder / "test"
+        objects, digest = [], hashlib.sha256()
+        for source in sources(test):
+            objects.append(f"{source.stem}.o")
+            status, printed, _ = self.compile(source, objects[-1], folder)
+            if status != 0:
+                return None, printed, None
+            digest.update((folder / objects[-1]).read_bytes())
+        status, printed, _ = self.command([*self.compiler, *self.flags, *objects, *self.support, "-o", "test", "-pthread"], folder, None)
+        return (program if status == 0 else None), printed, digest.digest()
 
     def baseline(self, test):
         """Builds and runs a test against the headers as they are, once: (digest, seconds). It must pass."""

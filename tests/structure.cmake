@@ -20,8 +20,8 @@ set(only_declares base/abi lists/list_source pairs/pair_kernel)
 set(tested_by base/loops:detail/sorting/argsort data/extremes:detail/simd/lanes gains/fill_gains:gain lists/batch_source:evaluate lists/matrix_source:detail/lists/similarity_run
     lists/output_sink:detail/lists/list_run sigmoid/decay_rows:detail/sorting/sorted_rows sigmoid/distance_sums:sorts/soft_sort sigmoid/smooth_dcg:sndcg
     sorting/mixed_columns:sorts/sorting_network sorting/sort_network:detail/sorting/argsort)
-# Tests of no header in particular.
-set(about_all outlier_promises promises preference_promises extreme_promises)
+# Tests of no header in particular: what every loss is held to.
+set(about_all "^promises/")
 
 file(GLOB_RECURSE headers RELATIVE ${root}/include/rankloss ${root}/include/rankloss/*.hpp)
 list(FILTER headers EXCLUDE REGEX "^(conventions|cpu|detail)/") # of conventions/ each file is a part of conventions.hpp
@@ -82,7 +82,7 @@ endforeach()
 file(GLOB_RECURSE tests RELATIVE ${root}/tests ${root}/tests/*.test.cpp)
 foreach(test IN LISTS tests)
   string(REGEX REPLACE "\\.test\\.cpp$" "" name ${test})
-  if(NOT name IN_LIST about_all AND NOT EXISTS ${root}/include/rankloss/${name}.hpp)
+  if(NOT name MATCHES "${about_all}" AND NOT EXISTS ${root}/include/rankloss/${name}.hpp)
     string(APPEND missing "\n  include/rankloss/${name}.hpp: missing, expected for tests/${test}")
   endif()
   string(REPLACE "/" "_" namespace ${name})

@@ -6,6 +6,7 @@
 #include <rankloss/lambdarank.hpp>
 #include <rankloss/listmle.hpp>
 #include <rankloss/listnet.hpp>
+#include <rankloss/metrics/average_relevance_position.hpp>
 #include <rankloss/metrics/expected_reciprocal_rank.hpp>
 #include <rankloss/metrics/ndcg.hpp>
 #include <rankloss/metrics/rank_biased_precision.hpp>
@@ -19,15 +20,18 @@
 #include <rankloss/smooth_ap.hpp>
 #include <rankloss/smooth_metric.hpp>
 #include <rankloss/smooth_mrr.hpp>
+#include <rankloss/smooth_precision_at_k.hpp>
 #include <rankloss/smooth_recall_at_k.hpp>
 #include <rankloss/sndcg.hpp>
 #include <rankloss/soft_spearman.hpp>
 #include <rankloss/softmax_cross_entropy.hpp>
 #include <rankloss/triplet.hpp>
 #include <rankloss/unique_softmax.hpp>
+#include <rankloss/weighted_sum.hpp>
 #include <rankloss/xe_ndcg.hpp>
 
-/// Losses that more than one test evaluates, in float and double: compiled once, in shared_losses_*.cpp, and not in each of them.
+/// Losses that more than one test evaluates, in float and double, and those of the catalogue of the promises that are made of them:
+/// compiled once, in shared_losses_*.cpp, next to what they have in common, and not in each test.
 /// Who changes a header for one test alone (scripts/seed_faults.py) defines RANKLOSS_TESTS_SHARE_NOTHING.
 namespace support::shared {
 
@@ -36,11 +40,19 @@ using soft_difference = rankloss::pairwise<rankloss::pairs::soft_zero_one, rankl
 using hinge = rankloss::pairwise<rankloss::pairs::hinge>;
 using squared_difference = rankloss::pairwise<rankloss::pairs::squared_difference>;
 using quantile = rankloss::pairwise<rankloss::pairs::quantile>;
+using squared_by_difference = rankloss::pairwise<rankloss::pairs::squared_difference, rankloss::pairs::relevance_difference>;
 using squared_hinge = rankloss::pairwise<rankloss::pairs::squared_hinge>;
 using exponential = rankloss::pairwise<rankloss::pairs::exponential>;
 using smooth_rbp = rankloss::smooth_metric<rankloss::metrics::rank_biased_precision, rankloss::laplace_ranks>;
 using smooth_ndcg = rankloss::smooth_metric<rankloss::metrics::ndcg, rankloss::projected_ranks>;
+using smooth_position = rankloss::smooth_metric<rankloss::metrics::average_relevance_position, rankloss::laplace_ranks>;
+using projected_position = rankloss::smooth_metric<rankloss::metrics::average_relevance_position, rankloss::projected_ranks>;
+using projected_spearman = rankloss::soft_spearman<rankloss::projected_ranks>;
 using smooth_err = rankloss::smooth_metric<rankloss::metrics::expected_reciprocal_rank>;
+
+using two_sndcg = rankloss::weighted_sum<rankloss::sndcg, rankloss::sndcg>;
+using sndcg_and_softmax = rankloss::weighted_sum<rankloss::sndcg, rankloss::softmax_cross_entropy>;
+using triplet_and_sndcg = rankloss::weighted_sum<rankloss::triplet, rankloss::bidirectional<rankloss::sndcg>>;
 
 }  // namespace support::shared
 
@@ -59,18 +71,25 @@ using smooth_err = rankloss::smooth_metric<rankloss::metrics::expected_reciproca
   X(rankloss::arp_loss2)                 \
   X(support::shared::soft_zero_one)      \
   X(support::shared::squared_hinge)      \
-  X(support::shared::exponential)
-#define RANKLOSS_TESTS_RANK_LOSSES(X) \
-  X(rankloss::sndcg)                  \
-  X(rankloss::smooth_ap)              \
-  X(rankloss::smooth_recall_at_k)     \
-  X(rankloss::smooth_mrr)             \
-  X(rankloss::soft_spearman<>)        \
-  X(support::shared::smooth_rbp)      \
-  X(support::shared::smooth_ndcg)     \
-  X(support::shared::smooth_err)      \
-  X(rankloss::neural_ndcg)            \
-  X(rankloss::neural_sort_cross_entropy)
+  X(support::shared::exponential)        \
+  X(support::shared::squared_by_difference)
+#define RANKLOSS_TESTS_RANK_LOSSES(X)    \
+  X(rankloss::sndcg)                     \
+  X(rankloss::smooth_ap)                 \
+  X(rankloss::smooth_recall_at_k)        \
+  X(rankloss::smooth_mrr)                \
+  X(rankloss::soft_spearman<>)           \
+  X(support::shared::smooth_rbp)         \
+  X(support::shared::smooth_ndcg)        \
+  X(support::shared::smooth_err)         \
+  X(rankloss::neural_ndcg)               \
+  X(rankloss::neural_sort_cross_entropy) \
+  X(rankloss::smooth_precision_at_k)     \
+  X(support::shared::smooth_position)    \
+  X(support::shared::projected_position) \
+  X(support::shared::projected_spearman) \
+  X(support::shared::two_sndcg)          \
+  X(support::shared::sndcg_and_softmax)
 #define RANKLOSS_TESTS_ITEM_LOSSES(X) \
   X(rankloss::softmax_cross_entropy)  \
   X(rankloss::listnet)                \
@@ -84,7 +103,11 @@ using smooth_err = rankloss::smooth_metric<rankloss::metrics::expected_reciproca
 #define RANKLOSS_TESTS_MATRIX_LOSSES(X)                       \
   X(rankloss::bidirectional<rankloss::sndcg>)                 \
   X(rankloss::bidirectional<rankloss::softmax_cross_entropy>) \
-  X(rankloss::triplet)
+  X(rankloss::triplet)                                        \
+  X(rankloss::bidirectional<rankloss::listmle>)               \
+  X(rankloss::bidirectional<rankloss::unique_softmax>)        \
+  X(rankloss::bidirectional<rankloss::ranknet>)               \
+  X(support::shared::triplet_and_sndcg)
 
 /// `instantiate` is extern template, or template.
 #define RANKLOSS_TESTS_OF(instantiate, loss, batch) \
