@@ -4,7 +4,7 @@
 #include <rankloss/batch.hpp>
 #include <rankloss/detail/base/finite.hpp>
 #include <rankloss/detail/data/check_data.hpp>
-#include <rankloss/detail/gains/fill_gains.hpp>
+#include <rankloss/detail/gains/gain_unit.hpp>
 #include <rankloss/detail/gains/rank_cut.hpp>
 #include <rankloss/detail/sorting/argsort.hpp>
 #include <rankloss/detail/sorting/score_runs.hpp>

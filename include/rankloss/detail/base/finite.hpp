@@ -84,6 +84,9 @@ template <std::floating_point T>
   return is_finite(opaque(a)) && is_finite(opaque(b)) ? held_as<double>(a + b) : a + b;
 }
 
+/// A loss of one list, or a target before it is divided by its sum, beyond this counts as this: sums over lists stay finite.
+inline constexpr double largest_term = 1e290;
+
 /// Whether an option is a number from `least` to `most`.
 [[nodiscard]] [[gnu::always_inline]] inline bool within(const double& value, double least, double most) noexcept {
   return is_finite(value) && value >= least && value <= most;

@@ -3,7 +3,7 @@
 
 #include <rankloss/batch.hpp>
 #include <rankloss/detail/base/finite.hpp>
-#include <rankloss/detail/base/require.hpp>
+#include <rankloss/detail/data/check_data.hpp>
 #include <rankloss/detail/data/weighted_mean.hpp>
 #include <rankloss/detail/simd/item_rows.hpp>
 #include <rankloss/detail/simd/lane_math.hpp>
@@ -18,10 +18,6 @@
 #include <span>
 
 namespace rankloss::inline RANKLOSS_ABI::detail {
-
-inline void check_temperature(std::string_view field, double temperature) {
-  require(within(temperature, 1e-15, 1e300), field, ": ", temperature, ", expected 1e-15 to 1e300");
-}
 
 /// What the scores' softmax is held against: v_i >= 0, padded with 0 to whole rows of lanes, and their sum. Both are in units of their own where
 /// the products of weight and relevance are very large or very small.
