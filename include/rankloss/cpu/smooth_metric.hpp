@@ -3,10 +3,10 @@
 
 #include <rankloss/batch.hpp>
 #include <rankloss/detail/base/finite.hpp>
+#include <rankloss/detail/data/relevant_items.hpp>
 #include <rankloss/detail/data/weighted_mean.hpp>
 #include <rankloss/detail/sorting/sorted_rows.hpp>
 #include <rankloss/evaluate.hpp>
-#include <rankloss/metrics/recall.hpp>
 #include <rankloss/smooth_metric.hpp>
 #include <rankloss/workspace.hpp>
 
