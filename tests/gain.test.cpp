@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
+#include <rankloss/detail/gains/fill_gains.hpp>
+#include <rankloss/detail/gains/gain_unit.hpp>
 #include <rankloss/gain.hpp>
 
 #include "support/reference.hpp"

@@ -17,9 +17,26 @@ set(tested_with_another batch loss ranks/rank sorts/sort)
 # Headers of detail/ that hold nothing that could be wrong by itself.
 set(only_declares base/abi lists/list_source pairs/pair_kernel)
 # HEADER:TEST of those of detail/ whose test has another name: that of what they were made for.
-set(tested_by base/loops:detail/sorting/argsort data/extremes:detail/simd/lanes gains/fill_gains:gain lists/batch_source:evaluate lists/matrix_source:detail/lists/similarity_run
-    lists/output_sink:detail/lists/list_run sigmoid/decay_rows:detail/sorting/sorted_rows sigmoid/distance_sums:sorts/soft_sort sigmoid/smooth_dcg:sndcg
-    sorting/mixed_columns:sorts/sorting_network sorting/sort_network:detail/sorting/argsort)
+set(tested_by
+    base/loops:detail/sorting/argsort
+    data/best_match:metrics/recall
+    data/extremes:detail/simd/lanes
+    data/relevant_items:metrics/recall
+    gains/fill_gains:gain
+    gains/gain_unit:gain
+    gains/list_gains:metrics/ndcg
+    gains/tied_dcg:metrics/ndcg
+    gains/tied_stops:metrics/expected_reciprocal_rank
+    lists/batch_source:evaluate
+    lists/best_matches:metrics/retrieval
+    lists/matrix_source:detail/lists/similarity_run
+    lists/output_sink:detail/lists/list_run
+    sigmoid/decay_rows:detail/sorting/sorted_rows
+    sigmoid/distance_sums:sorts/soft_sort
+    sigmoid/smooth_dcg:sndcg
+    sorting/first_of_order:metrics/recall
+    sorting/mixed_columns:sorts/sorting_network
+    sorting/sort_network:detail/sorting/argsort)
 # Tests of no header in particular: what every loss is held to.
 set(about_all "^promises/")
 

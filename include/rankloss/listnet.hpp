@@ -2,10 +2,10 @@
 #pragma once
 
 #include <rankloss/batch.hpp>
+#include <rankloss/evaluate.hpp>
+#include <rankloss/loss.hpp>
 #include <rankloss/softmax_cross_entropy.hpp>
 #include <rankloss/workspace.hpp>
-
-#include <xsimd/xsimd.hpp>
 
 namespace rankloss::inline RANKLOSS_ABI {
 
@@ -29,9 +29,9 @@ struct listnet {
 
   void validate() const { cross_entropy().validate(); }
 
-  template <class T, class R, class Arch = xsimd::default_arch>
+  template <class T, class R>
   double operator()(const list<T, R>& items, const list_outputs<T>& out, workspace& scratch) const {
-    return cross_entropy().template operator()<T, R, Arch>(items, out, scratch);
+    return detail::compute(cross_entropy(), items, out, scratch);
   }
 
  private:

@@ -1,14 +1,10 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <rankloss/batch.hpp>
 #include <rankloss/detail/base/finite.hpp>
 #include <rankloss/detail/base/require.hpp>
-#include <rankloss/detail/draws/softmax_loss.hpp>
-#include <rankloss/evaluate.hpp>
-#include <rankloss/workspace.hpp>
-
-#include <xsimd/xsimd.hpp>
+#include <rankloss/detail/data/check_data.hpp>
+#include <rankloss/loss.hpp>
 
 #include <string_view>
 
@@ -61,16 +57,10 @@ struct softmax_cross_entropy {
   }
   [[nodiscard]] bool takes(double y) const noexcept { return target == rankloss::target::softmax || y >= 0.0; }
   [[nodiscard]] std::string_view expects() const noexcept { return "at least 0"; }
-
-  template <class T, class R, class Arch = xsimd::default_arch>
-  double operator()(const list<T, R>& items, const list_outputs<T>& out, workspace& scratch) const {
-    const workspace::scope scope(scratch);
-    const detail::softmax_target held = target == rankloss::target::softmax
-                                            ? detail::target_of_softmax<Arch, T>(items.relevance, items.weights, relevance_temperature, scratch)
-                                            : detail::target_of_relevance<Arch>(items.relevance, items.weights, scratch);
-    const double mass = target == rankloss::target::relevance ? held.mass() : 1.0;
-    return detail::softmax_loss<Arch>(items.scores, held, mass, poly, temperature, out, scratch);
-  }
 };
 
 }  // namespace rankloss::inline RANKLOSS_ABI
+
+#if !defined(RANKLOSS_FACES_ONLY)
+#include <rankloss/cpu/softmax_cross_entropy.hpp>
+#endif

@@ -2,21 +2,10 @@
 #pragma once
 
 #include <rankloss/batch.hpp>
-#include <rankloss/detail/draws/softmax_loss.hpp>
-#include <rankloss/detail/draws/stage_draws.hpp>
-#include <rankloss/detail/simd/item_rows.hpp>
-#include <rankloss/detail/sorting/relevance_order.hpp>
-#include <rankloss/evaluate.hpp>
+#include <rankloss/detail/data/check_data.hpp>
 #include <rankloss/gain.hpp>
-#include <rankloss/workspace.hpp>
+#include <rankloss/loss.hpp>
 
-#include <xsimd/xsimd.hpp>
-
-#include <algorithm>
-#include <cmath>
-#include <cstddef>
-#include <cstdint>
-#include <numbers>
 #include <span>
 #include <string_view>
 
@@ -55,65 +44,15 @@ struct unique_softmax {
   [[nodiscard]] bool takes(double y) const noexcept { return detail::takes_gain(gain, y); }
   [[nodiscard]] std::string_view expects() const noexcept { return detail::expects_gain; }
 
-  template <class T, class R, class Arch = xsimd::default_arch>
-  double operator()(const list<T, R>& items, const list_outputs<T>& out, workspace& scratch) const {
-    const std::size_t n = items.size();
-    const workspace::scope scope(scratch);
-    const R* y = detail::contiguous_items(items.relevance, scratch);
-    const std::span<const std::uint32_t> order = detail::order_by_relevance(y, n, nullptr, scratch);
-    const std::span<double> gains = scratch.take<double>(n);
-    double mass = 0.0;
-    for (std::size_t k = 0; k < n; ++k) {
-      const std::size_t i = order[k];
-      gains[k] = std::min(worth(static_cast<double>(y[i])) * (items.weights.empty() ? 1.0 : items.weights[i]), detail::largest_term);
-      mass = std::max(mass, gains[k]);
-    }
-    if (!(mass > 0.0)) {
-      detail::clear(out);
-      return 0.0;
-    }
-    const detail::order_outputs<T> outputs(out, order, mass, temperature);
-    const detail::rest_sums rests = detail::sum_rests(items.scores, order, temperature, scratch);
-    const bool derivatives = !out.gradient.empty() || !out.hessian.empty();
-    detail::rest_pulls pulls(rests);
-    double value = 0.0;
-    detail::for_each_grade(y, order, [&](std::size_t begin, std::size_t end) {
-      double a = 0.0;
-      double b = 0.0;
-      const double others = end < n ? std::log(rests.sum[end]) : 0.0;
-      for (std::size_t k = begin; k < end; ++k) {
-        const double own = gains[k] / mass;
-        double q = 0.0;  // 1 - p_i
-        if (end < n && own > 0.0) {
-          const double d = rests.between(rests.s[k], rests.most[end]) - others;
-          const double u = std::exp(-std::abs(d));
-          q = (d > 0.0 ? u : 1.0) / (1.0 + u);
-          value += own * (std::max(-d, 0.0) + std::log1p(u));
-        }
-        if (derivatives) {
-          const auto [first, second] = pulls.at(k);
-          outputs.write(k, first - own * q, first - second + own * q * (1.0 - q));
-        }
-        a += own * q;
-        b += own * q * q;
-      }
-      if (end < n && a > 0.0) pulls.add(end, a, b);
-    });
-    return std::min(mass * value, detail::largest_term);
-  }
-
   /// Whether the list counts in reduction::mean_of_relevant: any item has a gain above 0.
   template <class T, class R>
   [[nodiscard]] bool has_relevance(const list<T, R>& items) const noexcept {
     return detail::any_gain(items, gain, gain_table);
   }
-
- private:
-  [[nodiscard]] double worth(double y) const noexcept {
-    if (gain == rankloss::gain::table) return y >= 0.0 && y < static_cast<double>(gain_table.size()) ? gain_table[static_cast<std::size_t>(y)] : 0.0;
-    // expm1 keeps the digits of small grades.
-    return std::clamp(gain == rankloss::gain::linear ? y : std::expm1(std::numbers::ln2 * std::min(y, 1000.0)), 0.0, detail::largest_term);
-  }
 };
 
 }  // namespace rankloss::inline RANKLOSS_ABI
+
+#if !defined(RANKLOSS_FACES_ONLY)
+#include <rankloss/cpu/unique_softmax.hpp>
+#endif

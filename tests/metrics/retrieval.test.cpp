@@ -2,6 +2,7 @@
 #include <rankloss/metrics/retrieval.hpp>
 
 #include <rankloss/bidirectional.hpp>
+#include <rankloss/metrics/recall.hpp>
 #include <rankloss/threads.hpp>
 
 #include "support/tied_orders.hpp"

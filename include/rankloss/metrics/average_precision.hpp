@@ -2,9 +2,10 @@
 #pragma once
 
 #include <rankloss/batch.hpp>
+#include <rankloss/detail/data/relevant_items.hpp>
 #include <rankloss/detail/gains/rank_cut.hpp>
 #include <rankloss/detail/sorting/score_runs.hpp>
-#include <rankloss/metrics/recall.hpp>
+#include <rankloss/evaluate.hpp>
 #include <rankloss/workspace.hpp>
 
 #include <algorithm>

@@ -2,10 +2,11 @@
 #pragma once
 
 #include <rankloss/batch.hpp>
+#include <rankloss/detail/data/relevant_items.hpp>
+#include <rankloss/detail/gains/list_gains.hpp>
 #include <rankloss/detail/sorting/score_runs.hpp>
+#include <rankloss/evaluate.hpp>
 #include <rankloss/gain.hpp>
-#include <rankloss/metrics/ndcg.hpp>
-#include <rankloss/metrics/recall.hpp>
 #include <rankloss/workspace.hpp>
 
 #include <algorithm>

@@ -4,14 +4,16 @@
 #include <rankloss/batch.hpp>
 #include <rankloss/detail/base/finite.hpp>
 #include <rankloss/detail/base/require.hpp>
+#include <rankloss/detail/data/relevant_items.hpp>
+#include <rankloss/detail/gains/list_gains.hpp>
 #include <rankloss/detail/gains/rank_cut.hpp>
+#include <rankloss/detail/gains/tied_stops.hpp>
 #include <rankloss/detail/sorting/score_runs.hpp>
-#include <rankloss/metrics/ndcg.hpp>
-#include <rankloss/metrics/recall.hpp>
+#include <rankloss/evaluate.hpp>
+#include <rankloss/gain.hpp>
 #include <rankloss/workspace.hpp>
 
 #include <algorithm>
-#include <cmath>
 #include <cstddef>
 #include <span>
 #include <string_view>
@@ -35,15 +37,13 @@ namespace rankloss::inline RANKLOSS_ABI::metrics {
 /// where h of t + 1 follows from h of t, and D for one more item from D, by weighted means, so that nothing
 /// cancels.
 ///
-/// - Time O(n) after a radix sort, and for each run of equal scores O((r + min(m, k, 42 / mean p)) min(r, k,
-///   42 / mean p of the relevant)): places that less than 2^-60 of the users reach are left out. This is O(n)
-///   for a constant model with grades of the order of y_max, and O(m r) in the worst case. Scratch O(n). No
-///   gradient by scores.
-/// - An item of weight 0 is not relevant: p = 0. Other weights have no effect.
+/// - Time O(n) after a radix sort, and for each run O((r + min(m, k, 42 / mean p)) min(r, k, 42 / mean p of the relevant)): what less than
+///   2^-60 of the users reach is left out. That is O(n) for a constant model with grades of the order of y_max, O(m r) at worst.
+///   Scratch O(n). No gradient by scores.
+/// - An item of weight 0 is not relevant: p = 0. Other weights say nothing here.
 /// - Edge cases: a list without relevant items has value 0 and is left out by reduction::mean_of_relevant.
 ///   Infinite scores rank first or last.
-/// @throws std::invalid_argument from `evaluate` when max_grade is out of its range or a relevance is below
-/// 0.
+/// @throws std::invalid_argument from `evaluate` when max_grade is out of its range or a relevance is below 0.
 struct expected_reciprocal_rank {
   std::size_t cutoff = 0;  ///< k; 0: the whole list
   double max_grade = 0.0;  ///< y_max, 0 to 1e300; larger grades count as it; 0: the largest grade of the list
@@ -71,7 +71,7 @@ struct expected_reciprocal_rank {
       for (const auto& item : run.items)
         if (stops[item.payload] > 0.0) relevant[r++] = stops[item.payload];
       if (r == 0) return;
-      sum += reached * of_run(run.begin, run.items.size(), std::min(run.end, k), relevant.first(r), scratch);
+      sum += reached * detail::stops_in_run(run.begin, run.items.size(), std::min(run.end, k), relevant.first(r), scratch);
       for (const double p : relevant.first(r)) reached *= 1.0 - p;
     });
     return sum;
@@ -131,57 +131,6 @@ struct expected_reciprocal_rank {
     for (std::size_t i = 0; i < items.size_with_missed(); ++i)
       p[i] = detail::relevant(items, i) ? detail::gain_of(gain::exponential, {}, std::min(static_cast<double>(items.relevance[i]), most), most) : 0.0;
     return greatest > 0.0;
-  }
-
-  /// The contribution of a run of m equal scores at the positions from `begin` on, for a user who reaches it,
-  /// at its positions before `end`.
-  static double of_run(std::size_t begin, std::size_t m, std::size_t end, std::span<const double> relevant, workspace& scratch) {
-    double p = 0.0;
-    for (const double q : relevant) p += q;
-    const std::size_t r = relevant.size();
-    const std::size_t places = enough(p / static_cast<double>(m), end - begin);
-    const std::size_t steps = enough(p / static_cast<double>(r), std::min(r, places));
-    const workspace::scope scope(scratch);
-    const std::span<const double> stopped = stopped_by(relevant, steps, scratch);
-    const std::span<double> h = scratch.take<double>(steps);
-    std::fill(h.begin(), h.end(), 0.0);
-    h[0] = 1.0;
-    double sum = 0.0;
-    for (std::size_t t = 0; t < places; ++t) {
-      const auto left = static_cast<double>(m - t);
-      const double one = 1.0 / left;
-      double here = 0.0;
-      for (std::size_t s = std::min(t + 2, steps); s-- > 0;) {
-        const auto left_relevant = static_cast<double>(r - s);
-        here += h[s] * left_relevant * (stopped[s + 1] - stopped[s]);
-        h[s] *= std::max(left - left_relevant, 0.0) * one;
-        if (s > 0) h[s] += h[s - 1] * (left_relevant + 1.0) * one;
-      }
-      sum += here * one / static_cast<double>(begin + t + 1);
-    }
-    return sum;
-  }
-
-  /// The number of items, at most `count`, after which less than 2^-60 of the users go on: by Maclaurin's
-  /// inequality this share is at most (1 - mean p)^t.
-  static std::size_t enough(double mean, std::size_t count) noexcept {
-    const double t = -42.0 / std::log1p(-std::min(mean, 0.5));
-    return t < static_cast<double>(count) ? static_cast<std::size_t>(t) + 1 : count;
-  }
-
-  /// D_0 to D_count.
-  static std::span<const double> stopped_by(std::span<const double> relevant, std::size_t count, workspace& scratch) {
-    const std::span<double> d = scratch.take<double>(count + 1);
-    std::fill(d.begin(), d.end(), 0.0);
-    for (std::size_t r = 1; r <= relevant.size(); ++r) {
-      const double p = relevant[r - 1];
-      const double one = 1.0 / static_cast<double>(r);
-      for (std::size_t s = std::min(r, count); s > 0; --s) {
-        const double with = static_cast<double>(s) * one;  // of the sets of s, those that hold the new item
-        d[s] = (1.0 - with) * d[s] + with * (p + (1.0 - p) * d[s - 1]);
-      }
-    }
-    return d;
   }
 };
 

@@ -2,124 +2,19 @@
 #pragma once
 
 #include <rankloss/batch.hpp>
-#include <rankloss/detail/base/finite.hpp>
-#include <rankloss/detail/data/check_data.hpp>
-#include <rankloss/detail/gains/fill_gains.hpp>
+#include <rankloss/detail/gains/list_gains.hpp>
 #include <rankloss/detail/gains/rank_cut.hpp>
-#include <rankloss/detail/sorting/argsort.hpp>
-#include <rankloss/detail/sorting/score_runs.hpp>
+#include <rankloss/detail/gains/tied_dcg.hpp>
 #include <rankloss/evaluate.hpp>
 #include <rankloss/gain.hpp>
 #include <rankloss/workspace.hpp>
 
 #include <algorithm>
-#include <cmath>
 #include <cstddef>
-#include <cstdint>
-#include <numbers>
 #include <span>
 #include <string_view>
 
-namespace rankloss::inline RANKLOSS_ABI {
-namespace detail {
-
-/// The gain of a relevance, divided by 2^shift. A relevance below 0, which data checks refuse, counts as 0
-/// when data are not checked.
-[[nodiscard]] inline double gain_of(gain kind, std::span<const double> table, double y, double shift) {
-  if (kind == gain::table) return worth_in(table, y);
-  y = std::max(y, 0.0);
-  if (kind == gain::linear) return y * std::exp2(-shift);
-  // Below 1/2 the difference would lose digits.
-  if (y < 0.5) return std::expm1(y * std::numbers::ln2) * std::exp2(-shift);
-  return std::exp2(y - shift) - std::exp2(-shift);
-}
-
-/// Gains of a list, including missed items, times its item weights. With `scaled` both are brought near 1 by
-/// powers of two, which keep the digits, so that no sum overflows; a quotient of two DCGs does not change.
-template <class T, class R>
-void weighted_gains(const list<T, R>& items, gain kind, std::span<const double> table, bool scaled, std::span<double> gains) {
-  double shift = 0.0;
-  double unit = 1.0;
-  int weight_shift = 0;
-  if (scaled) {
-    double largest = 0.0;
-    for (std::size_t i = 0; i < items.size_with_missed(); ++i) {
-      const auto y = static_cast<double>(items.relevance[i]);
-      largest = std::max(largest, kind == gain::table ? gain_of(kind, table, y, 0.0) : y);
-    }
-    if (kind == gain::table) unit = gain_unit(largest);
-    if (kind == gain::exponential && largest > 0.0 && largest < 1e-30) kind = gain::linear;  // 2^y - 1 is in proportion to y
-    if (kind == gain::linear && largest > 0.0) shift = std::clamp(std::ilogb(largest), -1000, 1000);
-    if (kind == gain::exponential && largest > 500.0) shift = largest;
-    double heaviest = 0.0;
-    for (std::size_t i = 0; i < items.weights.size(); ++i) heaviest = std::max(heaviest, items.weights[i]);
-    if (heaviest > 0.0) weight_shift = std::ilogb(heaviest);
-  }
-  for (std::size_t i = 0; i < items.size_with_missed(); ++i) {
-    gains[i] = gain_of(kind, table, static_cast<double>(items.relevance[i]), shift) * unit;
-    if (items.weights.empty()) continue;
-    const double product = items.weights[i] > 0.0 ? gains[i] * std::ldexp(items.weights[i], -weight_shift) : 0.0;
-    gains[i] = is_finite(opaque(gains[i])) ? held_as<double>(product) : product;
-  }
-}
-
-[[nodiscard]] inline double discount_at(std::size_t rank) noexcept { return 1.0 / std::log2(1.0 + static_cast<double>(rank)); }
-
-/// Expected DCG of the first k over the random order of equal scores. Each item of a run of equal scores is
-/// at each of its positions equally often, so a run contributes its mean gain times the sum of its discounts.
-template <class T>
-[[nodiscard]] double expected_dcg(const strided<const T>& scores, std::span<const double> gains, std::size_t k, workspace& scratch) {
-  double sum = 0.0;
-  for_each_run(scores, k, scratch, [&](const score_run<T>& run) {
-    double gain = 0.0;
-    for (const auto& item : run.items) gain = held_sum(gain, gains[item.payload]);
-    double discount = 0.0;
-    for (std::size_t p = run.begin; p < std::min(run.end, k); ++p) discount += discount_at(p + 1);
-    const auto size = static_cast<double>(run.items.size());
-    const double worth = gain * discount / size;
-    sum = held_sum(sum, is_finite(opaque(gain)) && !is_finite(opaque(worth)) ? gain * (discount / size) : worth);
-  });
-  return sum;
-}
-
-/// sum_i gains_i cut(rank_i) / log2(1 + rank_i) / best, and its derivatives by the ranks unless by_rank is empty.
-[[nodiscard]] inline double dcg_of_ranks(std::span<const double> ranks, std::span<const double> gains, std::size_t cutoff, double best,
-                                         std::span<double> by_rank) noexcept {
-  double sum = 0.0;
-  std::fill(by_rank.begin(), by_rank.end(), 0.0);
-  for (std::size_t i = 0; i < ranks.size(); ++i) {
-    const rank_cut cut(ranks[i], cutoff);
-    const double logarithm = std::log2(1.0 + ranks[i]);
-    const double discounted = held_as<double>(gains[i] / (logarithm * best));
-    sum += discounted * cut.value;
-    if (!by_rank.empty()) by_rank[i] = held_as<double>(discounted * (cut.slope - cut.value / (logarithm * std::numbers::ln2 * (1.0 + ranks[i]))));
-  }
-  return held_as<double>(sum);
-}
-
-/// The largest DCG of the first k that the gains allow.
-[[nodiscard]] inline double ideal_dcg(ideal kind, std::span<const double> gains, std::size_t k, workspace& scratch) {
-  using record = keyed<std::uint64_t, nothing>;
-  const std::size_t n = gains.size();
-  if (n == 0) return 0.0;
-  const workspace::scope scope(scratch);
-  std::span<record> records = scratch.take<record>(n);
-  for (std::size_t i = 0; i < n; ++i) records[i].key = descending_key(gains[i]);
-  records = sort_by_key(records, scratch.take<record>(n), scratch);
-
-  double sum = 0.0;
-  std::size_t rank = 0;
-  for (std::size_t i = 0; i < n; ++i) {
-    if (kind == ideal::sorted || i == 0 || records[i].key != records[i - 1].key) rank = i + 1;
-    if (rank > k) break;
-    sum += value_of<double>(records[i].key) * discount_at(rank);
-  }
-  return sum;
-}
-
-}  // namespace detail
-
-namespace metrics {
+namespace rankloss::inline RANKLOSS_ABI::metrics {
 
 /// dcg: discounted cumulative gain of the first k.
 ///
@@ -233,5 +128,4 @@ struct ndcg {
   }
 };
 
-}  // namespace metrics
-}  // namespace rankloss::inline RANKLOSS_ABI
+}  // namespace rankloss::inline RANKLOSS_ABI::metrics

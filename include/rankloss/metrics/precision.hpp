@@ -2,8 +2,10 @@
 #pragma once
 
 #include <rankloss/batch.hpp>
+#include <rankloss/detail/data/relevant_items.hpp>
 #include <rankloss/detail/gains/rank_cut.hpp>
-#include <rankloss/metrics/recall.hpp>
+#include <rankloss/detail/sorting/first_of_order.hpp>
+#include <rankloss/evaluate.hpp>
 #include <rankloss/workspace.hpp>
 
 #include <algorithm>

@@ -5,10 +5,11 @@
 #include <rankloss/detail/base/finite.hpp>
 #include <rankloss/detail/base/require.hpp>
 #include <rankloss/detail/data/check_data.hpp>
+#include <rankloss/detail/gains/list_gains.hpp>
 #include <rankloss/detail/gains/rank_cut.hpp>
 #include <rankloss/detail/sorting/score_runs.hpp>
+#include <rankloss/evaluate.hpp>
 #include <rankloss/gain.hpp>
-#include <rankloss/metrics/ndcg.hpp>
 #include <rankloss/workspace.hpp>
 
 #include <algorithm>

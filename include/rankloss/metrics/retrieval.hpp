@@ -3,142 +3,19 @@
 
 #include <rankloss/batch.hpp>
 #include <rankloss/context.hpp>
-#include <rankloss/detail/base/finite.hpp>
 #include <rankloss/detail/base/require.hpp>
+#include <rankloss/detail/data/best_match.hpp>
 #include <rankloss/detail/data/check_data.hpp>
+#include <rankloss/detail/lists/best_matches.hpp>
 #include <rankloss/evaluate.hpp>
-#include <rankloss/metrics/recall.hpp>
 #include <rankloss/workspace.hpp>
 
 #include <algorithm>
 #include <array>
 #include <cstddef>
-#include <cstdint>
 #include <span>
 
-namespace rankloss::inline RANKLOSS_ABI {
-namespace detail {
-
-/// The same matrix with rows and columns exchanged, as far as best_matches reads it.
-template <class T, class R>
-[[nodiscard]] similarity_batch<T, R> transposed(const similarity_batch<T, R>& batch) {
-  const auto turned = [&](const auto& field, const pair_steps& steps) {
-    return field.as(matrix_shape{batch.columns, batch.rows, steps.column, steps.row});
-  };
-  return {.similarity = turned(batch.similarity, similarity_steps(batch)),
-          .rows = batch.columns,
-          .columns = batch.rows,
-          .matches = turned(batch.matches, steps_of(batch.matches, batch.columns)),
-          .row_classes = batch.column_classes,
-          .column_classes = batch.row_classes};
-}
-
-/// Finds the best match of every row and of every column of a matrix, and counts the items above it and tied
-/// with it. Both directions read the matrix in place: rows one by one, columns a block at a time from the
-/// first row to the last. This is fast where the items of a row are contiguous.
-template <class T, class R>
-class best_matches {
- public:
-  best_matches(const similarity_batch<T, R>& batch, context& ctx)
-      : batch_(batch),
-        steps_(similarity_steps(batch)),
-        match_steps_(steps_of(batch.matches, batch.columns)),
-        rows_(ctx.scratch().take<best_match>(batch.rows)),
-        columns_(ctx.scratch().take<best_match>(batch.columns)),
-        column_classes_(ctx.scratch().take<std::int64_t>(batch.column_classes.size())) {
-    for (std::size_t j = 0; j < column_classes_.size(); ++j) column_classes_[j] = batch.column_classes[j];
-    const std::size_t rows_a_task = std::max<std::size_t>(1, task_pairs / std::max<std::size_t>(1, batch.columns));
-    const std::size_t row_tasks = (batch.rows + rows_a_task - 1) / rows_a_task;
-    const std::size_t column_tasks = (batch.columns + block - 1) / block;
-    ctx.run(row_tasks + column_tasks, [&](std::size_t, std::size_t task) {
-      const auto run = [&](auto row_of) {
-        if (task >= row_tasks) return run_columns((task - row_tasks) * block, row_of);
-        const std::size_t end = std::min(batch_.rows, (task + 1) * rows_a_task);
-        for (std::size_t i = task * rows_a_task; i < end; ++i) run_row(i, row_of(i));
-      };
-      if (steps_.column == 1)
-        run([this](std::size_t i) { return batch_.similarity.data() + i * steps_.row; });
-      else
-        run([this](std::size_t i) {
-          return strided<const T>(batch_.similarity.data() + i * steps_.row, batch_.columns, static_cast<std::ptrdiff_t>(steps_.column));
-        });
-    });
-  }
-
-  [[nodiscard]] std::span<const best_match> rows() const noexcept { return rows_; }
-  [[nodiscard]] std::span<const best_match> columns() const noexcept { return columns_; }
-
- private:
-  static constexpr std::size_t block = 512;            // columns whose counts stay in the first cache
-  static constexpr std::size_t task_pairs = 1u << 16;  // enough work a task to hide the cost of handing it out
-
-  /// Calls visit(j) for the matches of row i among the columns [begin, end).
-  template <class Visit>
-  void for_each_match(std::size_t i, std::size_t begin, std::size_t end, Visit visit) const {
-    if (!batch_.matches.empty()) {
-      for (std::size_t j = begin; j < end; ++j)
-        if (batch_.matches[match_steps_.at(i, j)]) visit(j);
-    } else if (!batch_.row_classes.empty()) {
-      const std::int64_t own = batch_.row_classes[i];
-      for (std::size_t j = begin; j < end; ++j)
-        if (column_classes_[j] == own) visit(j);
-    } else if (i >= begin && i < end) {
-      visit(i);
-    }
-  }
-
-  static void take(T s, T& best, std::uint32_t& matching) noexcept {
-    if (matching > 0 && !(s >= best)) return;
-    matching = matching > 0 && s == best ? matching + 1 : 1;
-    best = s;
-  }
-
-  template <class Row>
-  void run_row(std::size_t i, const Row& row) {
-    T best{};
-    std::uint32_t matching = 0;
-    for_each_match(i, 0, batch_.columns, [&](std::size_t j) { take(row[j], best, matching); });
-    std::uint32_t above = 0;
-    std::uint32_t tied = 0;
-    for (std::size_t j = 0; j < batch_.columns; ++j) {
-      above += row[j] > best ? 1u : 0u;
-      tied += row[j] == best ? 1u : 0u;
-    }
-    rows_[i] = {above, tied, matching};
-  }
-
-  template <class RowOf>
-  void run_columns(std::size_t begin, const RowOf& row_of) {
-    const std::size_t end = std::min(batch_.columns, begin + block);
-    std::array<T, block> best{};
-    std::array<std::uint32_t, block> matching{};
-    std::array<std::uint32_t, block> above{};
-    std::array<std::uint32_t, block> tied{};
-    for (std::size_t i = 0; i < batch_.rows; ++i) {
-      const auto row = row_of(i);
-      for_each_match(i, begin, end, [&](std::size_t j) { take(row[j], best[j - begin], matching[j - begin]); });
-    }
-    for (std::size_t i = 0; i < batch_.rows; ++i) {
-      const auto row = row_of(i);
-      for (std::size_t j = 0; j < end - begin; ++j) {
-        above[j] += row[begin + j] > best[j] ? 1u : 0u;
-        tied[j] += row[begin + j] == best[j] ? 1u : 0u;
-      }
-    }
-    for (std::size_t j = begin; j < end; ++j) columns_[j] = {above[j - begin], tied[j - begin], matching[j - begin]};
-  }
-
-  const similarity_batch<T, R>& batch_;
-  pair_steps steps_;
-  pair_steps match_steps_;
-  std::span<best_match> rows_;
-  std::span<best_match> columns_;
-  std::span<std::int64_t> column_classes_;
-};
-
-}  // namespace detail
-
-namespace metrics {
+namespace rankloss::inline RANKLOSS_ABI::metrics {
 
 /// retrieval: how well the rows of a similarity matrix find the columns that match them, and the columns the
 /// rows.
@@ -243,5 +120,4 @@ struct retrieval {
   }
 };
 
-}  // namespace metrics
-}  // namespace rankloss::inline RANKLOSS_ABI
+}  // namespace rankloss::inline RANKLOSS_ABI::metrics

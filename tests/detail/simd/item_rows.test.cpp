@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <rankloss/detail/simd/item_rows.hpp>
 
-#include <rankloss/workspace.hpp>
-
 #include "support/tied_orders.hpp"
 
 #include <catch2/catch.hpp>
@@ -23,8 +21,6 @@ namespace {
 
 using arch = xsimd::default_arch;
 using row = rankloss::detail::lanes<arch>;
-using rankloss::strided;
-using rankloss::workspace;
 using namespace rankloss::detail;
 
 constexpr std::size_t w = row::size;
@@ -72,37 +68,6 @@ TEMPLATE_TEST_CASE("item_rows: items are loaded and stored, and no others", "", 
   std::vector<TestType> to(w);
   store_items<arch>(to.data(), whole_row<arch>{}, row::load_unaligned(all.data()));
   CHECK(to == items);
-}
-
-TEST_CASE("item_rows: columns are copied, arrays are read and written where they lie") {
-  workspace scratch;
-  std::vector<double> memory{1, -1, 2, -1, 3, -1};
-  const strided<const double> plain(memory.data(), 6), column(memory.data(), 3, 2);
-  CHECK(contiguous_items(plain, scratch) == memory.data());
-  const double* const copy = contiguous_items(column, scratch);
-  CHECK(std::vector<double>(copy, copy + 3) == std::vector<double>{1, 2, 3});
-
-  CHECK(contiguous_output(strided<double>(), scratch) == nullptr);
-  CHECK(contiguous_output(strided<double>(memory.data(), 6), scratch) == memory.data());
-  const strided<double> out(memory.data() + 1, 3, 2);
-  double* const to = contiguous_output(out, scratch);
-  CHECK((to < memory.data() || to >= memory.data() + memory.size()));
-  for (std::size_t i = 0; i < 3; ++i) to[i] = 10.0 * static_cast<double>(i);
-  spread(to, out);
-  CHECK(memory == std::vector<double>{1, 0, 2, 10, 3, 20});
-  const std::vector<double> other(6, 7.0);
-  spread(other.data(), strided<double>(memory.data(), 6));  // written where it belongs already
-  spread(static_cast<const double*>(nullptr), strided<double>());
-  CHECK(memory[0] == 1);
-}
-
-TEST_CASE("item_rows: clear writes 0 to what is wanted") {
-  std::vector<double> memory(4, 3.0);
-  clear(rankloss::list_outputs<double>{});
-  clear(rankloss::list_outputs<double>{.gradient = {memory.data(), 2, 2}});
-  CHECK(memory == std::vector<double>{0, 3, 0, 3});
-  clear(rankloss::list_outputs<double>{.gradient = {memory.data() + 1, 1}, .hessian = {memory.data() + 3, 1}});
-  CHECK(memory == std::vector<double>(4, 0.0));
 }
 
 TEMPLATE_TEST_CASE("item_rows: the greatest, wherever it stands", "", float, double, int) {

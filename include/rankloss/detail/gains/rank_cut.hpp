@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <rankloss/detail/base/abi.hpp>
+#include <rankloss/detail/base/finite.hpp>
 
 #include <algorithm>
 #include <cstddef>
+#include <span>
 
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
@@ -24,5 +25,17 @@ struct rank_cut {
     slope = -6.0 * t * (1.0 - t) / width;
   }
 };
+
+/// factor * sum_i values_i cut(rank_i), and its derivatives by the ranks unless by_rank is empty.
+[[nodiscard]] inline double sum_of_cut(std::span<const double> ranks, std::span<const double> values, std::size_t cutoff, double factor,
+                                       std::span<double> by_rank) noexcept {
+  double sum = 0.0;
+  for (std::size_t i = 0; i < ranks.size(); ++i) {
+    const rank_cut cut(ranks[i], cutoff);
+    sum += values[i] * cut.value;
+    if (!by_rank.empty()) by_rank[i] = held_as<double>(factor * values[i] * cut.slope);
+  }
+  return held_as<double>(factor * sum);
+}
 
 }  // namespace rankloss::inline RANKLOSS_ABI::detail

@@ -2,7 +2,7 @@
 #pragma once
 
 #include <rankloss/batch.hpp>
-#include <rankloss/detail/simd/item_rows.hpp>
+#include <rankloss/detail/data/contiguous_items.hpp>
 #include <rankloss/detail/sorting/relevance_order.hpp>
 #include <rankloss/detail/sorting/score_runs.hpp>
 #include <rankloss/workspace.hpp>

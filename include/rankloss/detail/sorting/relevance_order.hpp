@@ -4,8 +4,6 @@
 #include <rankloss/batch.hpp>
 #include <rankloss/detail/base/finite.hpp>
 #include <rankloss/detail/data/extremes.hpp>
-#include <rankloss/detail/simd/item_rows.hpp>
-#include <rankloss/detail/simd/lanes.hpp>
 #include <rankloss/detail/sorting/argsort.hpp>
 #include <rankloss/workspace.hpp>
 

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <rankloss/batch.hpp>
+#include <rankloss/detail/base/finite.hpp>
+#include <rankloss/detail/gains/gain_unit.hpp>
+#include <rankloss/gain.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <numbers>
+#include <span>
+
+namespace rankloss::inline RANKLOSS_ABI::detail {
+
+/// The gain of a relevance, divided by 2^shift. A relevance below 0, which data checks refuse, counts as 0
+/// when data are not checked.
+[[nodiscard]] inline double gain_of(gain kind, std::span<const double> table, double y, double shift) {
+  if (kind == gain::table) return worth_in(table, y);
+  y = std::max(y, 0.0);
+  if (kind == gain::linear) return y * std::exp2(-shift);
+  // Below 1/2 the difference would lose digits.
+  if (y < 0.5) return std::expm1(y * std::numbers::ln2) * std::exp2(-shift);
+  return std::exp2(y - shift) - std::exp2(-shift);
+}
+
+/// Gains of a list, including missed items, times its item weights. With `scaled` both are brought near 1 by
+/// powers of two, which keep the digits, so that no sum overflows; a quotient of two DCGs does not change.
+template <class T, class R>
+void weighted_gains(const list<T, R>& items, gain kind, std::span<const double> table, bool scaled, std::span<double> gains) {
+  double shift = 0.0;
+  double unit = 1.0;
+  int weight_shift = 0;
+  if (scaled) {
+    double largest = 0.0;
+    for (std::size_t i = 0; i < items.size_with_missed(); ++i) {
+      const auto y = static_cast<double>(items.relevance[i]);
+      largest = std::max(largest, kind == gain::table ? gain_of(kind, table, y, 0.0) : y);
+    }
+    if (kind == gain::table) unit = gain_unit(largest);
+    if (kind == gain::exponential && largest > 0.0 && largest < 1e-30) kind = gain::linear;  // 2^y - 1 is in proportion to y
+    if (kind == gain::linear && largest > 0.0) shift = std::clamp(std::ilogb(largest), -1000, 1000);
+    if (kind == gain::exponential && largest > 500.0) shift = largest;
+    double heaviest = 0.0;
+    for (std::size_t i = 0; i < items.weights.size(); ++i) heaviest = std::max(heaviest, items.weights[i]);
+    if (heaviest > 0.0) weight_shift = std::ilogb(heaviest);
+  }
+  for (std::size_t i = 0; i < items.size_with_missed(); ++i) {
+    gains[i] = gain_of(kind, table, static_cast<double>(items.relevance[i]), shift) * unit;
+    if (items.weights.empty()) continue;
+    const double product = items.weights[i] > 0.0 ? gains[i] * std::ldexp(items.weights[i], -weight_shift) : 0.0;
+    gains[i] = is_finite(opaque(gains[i])) ? held_as<double>(product) : product;
+  }
+}
+
+}  // namespace rankloss::inline RANKLOSS_ABI::detail
