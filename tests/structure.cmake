@@ -19,7 +19,8 @@ set(only_declares base/abi lists/list_source pairs/pair_kernel)
 # HEADER:TEST of those of detail/ whose test has another name: that of what they were made for.
 set(tested_by base/loops:detail/sorting/argsort data/extremes:detail/simd/lanes gains/fill_gains:gain lists/batch_source:evaluate lists/matrix_source:detail/lists/similarity_run
     lists/output_sink:detail/lists/list_run sigmoid/decay_rows:detail/sorting/sorted_rows sigmoid/smooth_dcg:sndcg
-    pairs/triplet_hinges:triplet sorting/sort_network:detail/sorting/argsort)
+    pairs/gain_difference:pairs/weight pairs/pair_places:pairs/weight pairs/triplet_hinges:triplet
+    pairs/weight_channels:pairs/weight sorting/sort_network:detail/sorting/argsort)
 # Tests of no header in particular.
 set(about_all outlier_promises promises preference_promises extreme_promises)
 
@@ -117,7 +118,7 @@ set(floors
     "evaluate"
     "[a-z0-9_]+|pairs/|ranks/|sorts/|metrics/"
     "cpu/"
-    "conventions|hosts/|rankloss")
+    "conventions|cpu/hosts/|hosts/|rankloss")
 function(floor_of header result)
   set(at 0)
   set(found "")

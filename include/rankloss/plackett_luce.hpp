@@ -351,7 +351,7 @@ double order_loss(const plackett_luce& loss, const partial_order& order, std::si
       }
       const list<double, double> items{std::span<const double>(s).first(count), std::span<const double>(y).first(count)};
       const list_outputs<double> out{gradient.first(std::min(count, gradient.size())), hessian.first(std::min(count, hessian.size()))};
-      value = ranknet{.function = {.temperature = t}}(items, out, scratch);
+      value = compute(ranknet{.function = {.temperature = t}}, items, out, scratch);
       for (const std::span<double> derivatives : {gradient, hessian}) {
         std::size_t from = count;
         for (std::size_t i = derivatives.size(); i-- > 0 && from <= i;)

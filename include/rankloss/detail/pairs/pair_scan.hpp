@@ -4,6 +4,7 @@
 #include <rankloss/detail/base/loops.hpp>
 #include <rankloss/detail/pairs/pair_kernel.hpp>
 #include <rankloss/detail/pairs/pair_loop.hpp>
+#include <rankloss/detail/pairs/weight_channels.hpp>
 #include <rankloss/detail/sigmoid/cell_sums.hpp>
 #include <rankloss/detail/sigmoid/sorted_sums.hpp>
 #include <rankloss/detail/simd/lanes.hpp>
@@ -151,40 +152,10 @@ struct scan_list {
   std::size_t counted = 0;            ///< pairs count of which the upper item is among the first so many
   std::span<double> scores;           ///< [n] descending
   std::span<std::uint32_t> levels;    ///< [n] numbers of the levels of relevance, rising with it
-  std::array<std::span<T>, C> upper;  ///< [n] factors of the weight, see pairs::detail::channels
+  std::array<std::span<T>, C> upper;  ///< [n] factors of the weight, see weight_channels
   std::array<std::span<T>, C> lower;  ///< [n]
   std::span<T> weights;               ///< [n] of a pair's more relevant item, or empty
   std::span<const double> gains;      ///< [levels] or empty: the weight of a pair is times the difference of those of its levels
-};
-
-/// weight(i, j) of places i < j from channels, for the pair loop.
-template <class Arch, class T, std::size_t C, bool Graded>
-struct channel_weights {
-  using V = xsimd::batch<T, Arch>;
-  const std::array<std::span<T>, C>& upper;
-  const std::array<std::span<T>, C>& lower;
-  std::span<const T> gains;  ///< [n], where Graded
-
-  struct row {
-    const T* lower[C];
-    const T* gains;
-    V own[C];
-    V gain;
-    [[gnu::always_inline]] V operator()(std::size_t j) const noexcept {
-      V sum = own[0] * V::load_unaligned(lower[0] + j);
-      for (std::size_t c = 1; c < C; ++c) sum = xsimd::fma(own[c], V::load_unaligned(lower[c] + j), sum);
-      if constexpr (Graded) sum = sum * xsimd::abs(gain - V::load_unaligned(gains + j));
-      return sum;
-    }
-  };
-  [[nodiscard]] row at(std::size_t i) const noexcept {
-    row r{{}, gains.data(), {}, V(Graded ? gains[i] : T{0})};
-    for (std::size_t c = 0; c < C; ++c) {
-      r.lower[c] = lower[c].data();
-      r.own[c] = V(upper[c][i]);
-    }
-    return r;
-  }
 };
 
 /// The sums of one list. `Function` is a function of pairs, of temperature `length()`, with `of_shares` and `kernel`; by default of temperature 1.
