@@ -15,12 +15,13 @@ set(without_row relevance_scores)
 # What the one verb takes is tested with it.
 set(tested_with_another batch loss ranks/rank sorts/sort)
 # Headers of detail/ that hold nothing that could be wrong by itself.
-set(only_declares base/abi lists/list_source pairs/pair_kernel)
+set(only_declares base/abi lists/list_source pairs/pair_kernel pairs/scan_list)
 # HEADER:TEST of those of detail/ whose test has another name: that of what they were made for.
 set(tested_by base/loops:detail/sorting/argsort data/extremes:detail/simd/lanes gains/fill_gains:gain lists/batch_source:evaluate lists/matrix_source:detail/lists/similarity_run
-    lists/output_sink:detail/lists/list_run sigmoid/decay_rows:detail/sorting/sorted_rows sigmoid/smooth_dcg:sndcg
-    pairs/gain_difference:pairs/weight pairs/pair_places:pairs/weight pairs/triplet_hinges:triplet
-    pairs/weight_channels:pairs/weight sorting/sort_network:detail/sorting/argsort)
+    lists/output_sink:detail/lists/list_run pairs/block_pairs:detail/pairs/pair_scan pairs/gain_difference:pairs/weight
+    pairs/pair_places:pairs/weight pairs/pair_states:detail/pairs/pair_scan pairs/pair_walk:detail/pairs/pair_scan
+    pairs/triplet_hinges:triplet pairs/weight_channels:pairs/weight sigmoid/decay_rows:detail/sorting/sorted_rows sigmoid/smooth_dcg:sndcg
+    sorting/sort_network:detail/sorting/argsort)
 # Tests of no header in particular.
 set(about_all outlier_promises promises preference_promises extreme_promises)
 

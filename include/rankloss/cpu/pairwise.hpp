@@ -143,7 +143,7 @@ struct pairwise_engine {
     const std::span<std::uint32_t> numbers = scratch.take<std::uint32_t>(items.size());
     const std::uint32_t level_count = levels_of::number_levels(items, numbers, scratch);
     if constexpr (requires { computed_weight::graded_channel_count; })
-      if (level_count <= scan_terms<T>::most_graded)
+      if (level_count <= pair_series<T>::most_graded)
         return run_scan<true, computed_weight::graded_channel_count>(loss, items, numbers, level_count, out, scratch);
     return run_scan<false, computed_weight::channel_count>(loss, items, numbers, level_count, out, scratch);
   }
