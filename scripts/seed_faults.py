@@ -45,8 +45,11 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 INCLUDE = pathlib.Path("include/rankloss")
-CORE = ["sndcg", "detail/sigmoid/sorted_sums", "detail/sigmoid/cell_sums", "detail/pairs/pair_scan", "detail/band/neural_band", "detail/band/kept_band",
-        "detail/band/sinkhorn_band", "detail/band/sinkhorn_pullback", "detail/lists/list_run", "detail/sorting/argsort", "ppo", "partial_order", "metrics/ndcg"]
+CORE = ["sndcg", "detail/sigmoid/sorted_sums", "detail/sigmoid/cell_sums", "detail/pairs/pair_scan",
+        "detail/pairs/pair_walk", "detail/pairs/pair_states", "detail/pairs/block_pairs", "detail/pairs/pair_series",
+        "detail/band/neural_band", "detail/band/kept_band", "detail/band/sinkhorn_band",
+        "detail/band/sinkhorn_pullback", "detail/lists/list_run", "detail/sorting/argsort", "ppo", "partial_order",
+        "metrics/ndcg"]
 KINDS = ["arithmetic", "comparison", "constant", "extreme", "dropped", "negated"]
 SAME_CODE = "the same object code"
 SANITIZERS = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]

@@ -15,7 +15,7 @@ set(without_row relevance_scores)
 # What the one verb takes is tested with it.
 set(tested_with_another batch loss ranks/rank sorts/sort)
 # Headers of detail/ that hold nothing that could be wrong by itself.
-set(only_declares base/abi lists/list_source pairs/pair_kernel)
+set(only_declares base/abi lists/list_source pairs/pair_kernel pairs/scan_list)
 # HEADER:TEST of those of detail/ whose test has another name: that of what they were made for.
 set(tested_by
     base/loops:detail/sorting/argsort
@@ -31,6 +31,13 @@ set(tested_by
     lists/best_matches:metrics/retrieval
     lists/matrix_source:detail/lists/similarity_run
     lists/output_sink:detail/lists/list_run
+    pairs/block_pairs:detail/pairs/pair_scan
+    pairs/gain_difference:pairs/weight
+    pairs/pair_places:pairs/weight
+    pairs/pair_states:detail/pairs/pair_scan
+    pairs/pair_walk:detail/pairs/pair_scan
+    pairs/triplet_hinges:triplet
+    pairs/weight_channels:pairs/weight
     sigmoid/decay_rows:detail/sorting/sorted_rows
     sigmoid/distance_sums:sorts/soft_sort
     sigmoid/smooth_dcg:sndcg
@@ -134,7 +141,7 @@ set(floors
     "evaluate"
     "[a-z0-9_]+|pairs/|ranks/|sorts/|metrics/"
     "cpu/"
-    "conventions|conventions/|data/|hosts/|rankloss")
+    "conventions|conventions/|cpu/hosts/|data/|hosts/|rankloss")
 function(floor_of header result)
   set(at 0)
   set(found "")

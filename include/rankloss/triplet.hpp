@@ -4,20 +4,8 @@
 #include <rankloss/batch.hpp>
 #include <rankloss/detail/base/finite.hpp>
 #include <rankloss/detail/base/require.hpp>
-#include <rankloss/detail/data/check_data.hpp>
-#include <rankloss/detail/lists/similarity_run.hpp>
-#include <rankloss/detail/simd/item_rows.hpp>
-#include <rankloss/detail/simd/lanes.hpp>
-#include <rankloss/detail/sorting/argsort.hpp>
-#include <rankloss/evaluate.hpp>
-#include <rankloss/workspace.hpp>
-
-#include <algorithm>
-#include <concepts>
-#include <cstddef>
-#include <cstdint>
-#include <limits>
-#include <span>
+#include <rankloss/detail/lists/matrix_source.hpp>
+#include <rankloss/loss.hpp>
 
 namespace rankloss::inline RANKLOSS_ABI {
 
@@ -26,196 +14,6 @@ enum class mining {
   hardest,  ///< only the negative with the highest score, as in VSE++
   all,      ///< every negative
 };
-
-namespace detail {
-
-/// One query of `triplet`: the items of relevance > 0 are its positives, the others its negatives.
-struct triplet_query {
-  double margin;
-  rankloss::mining mine;
-
-  template <class T, class R, class Arch = xsimd::default_arch>
-  double operator()(const list<T, R>& items, const list_outputs<T>& out, workspace& scratch) const {
-    require(items.size() < std::numeric_limits<std::uint32_t>::max(), "scores: a list of ", items.size(), " items, expected fewer than 2^32 - 1");
-    for (std::size_t i = 0; i < out.gradient.size(); ++i) out.gradient[i] = T{0};
-    const workspace::scope scope(scratch);
-    return mine == rankloss::mining::hardest ? against_hardest(items, out.gradient, scratch) : against_all<Arch>(items, out.gradient, scratch);
-  }
-
- private:
-  static constexpr double largest = 1e290;  // of a hinge of finite scores: no sum is infinite
-
-  // Scores are subtracted first: the difference of near scores is exact, also when all scores are shifted.
-  template <class T>
-  [[nodiscard]] double hinge(const T& negative, const T& positive) const noexcept {
-    if (is_finite(negative) && is_finite(positive))
-      return std::min(margin + (static_cast<double>(negative) - static_cast<double>(positive)), largest);
-    if (is_minus_infinity(negative) || (!is_finite(positive) && !is_minus_infinity(positive))) return 0.0;
-    return infinity();
-  }
-
-  template <class T, class R>
-  double against_hardest(const list<T, R>& items, const strided<T>& gradient, workspace& scratch) const {
-    const std::size_t n = items.size();
-    const std::span<std::uint32_t> positives = scratch.take<std::uint32_t>(n);
-    std::size_t count = 0;
-    std::size_t hardest = n;
-    for (std::size_t i = 0; i < n; ++i) {
-      if (items.relevance[i] > R{0})
-        positives[count++] = static_cast<std::uint32_t>(i);
-      else if (!is_minus_infinity(items.scores[i]) && (hardest == n || items.scores[i] > items.scores[hardest]))
-        hardest = i;
-    }
-    if (count == 0 || hardest == n) return 0.0;
-
-    const double share = 1.0 / static_cast<double>(count);
-    double sum = 0.0;
-    std::size_t active = 0;
-    for (const std::uint32_t p : positives.first(count)) {
-      const double h = hinge(items.scores[hardest], items.scores[p]);
-      if (!(h > 0.0)) continue;
-      sum += h;
-      ++active;
-      if (!gradient.empty()) gradient[p] = static_cast<T>(-share);
-    }
-    if (!gradient.empty() && active > 0) share_among_hardest(items, items.scores[hardest], share * static_cast<double>(active), gradient);
-    return share * sum;
-  }
-
-  /// Equally hard negatives share the slope equally: each gets the mean of the slopes that each of them would
-  /// have alone.
-  template <class T, class R>
-  static void share_among_hardest(const list<T, R>& items, const T& hardest, double slope, const strided<T>& gradient) {
-    std::size_t tied = 0;
-    const auto is_hardest = [&](std::size_t i) { return !(items.relevance[i] > R{0}) && items.scores[i] == hardest; };
-    for (std::size_t i = 0; i < items.size(); ++i) tied += is_hardest(i) ? 1u : 0u;
-    for (std::size_t i = 0; i < items.size(); ++i)
-      if (is_hardest(i)) gradient[i] = static_cast<T>(slope / static_cast<double>(tied));
-  }
-
-  template <class Arch, class T, class R>
-  double against_all(const list<T, R>& items, const strided<T>& gradient, workspace& scratch) const {
-    const std::size_t n = items.size();
-    const std::span<std::uint32_t> both = scratch.take<std::uint32_t>(n);  // positives from the front, negatives from the back
-    std::size_t front = 0;
-    std::size_t back = n;
-    bool finite = true;
-    for (std::size_t i = 0; i < n; ++i) {
-      const T& s = items.scores[i];
-      if (items.relevance[i] > R{0}) {
-        both[front++] = static_cast<std::uint32_t>(i);
-      } else if (!is_minus_infinity(s)) {
-        both[--back] = static_cast<std::uint32_t>(i);
-      } else {
-        continue;  // masked pairs do not prevent the others from being sorted
-      }
-      finite = finite && is_finite(s);
-    }
-    const std::span<const std::uint32_t> positives = both.first(front);
-    const std::span<const std::uint32_t> negatives = both.subspan(back);
-    if (positives.empty() || negatives.empty()) return 0.0;
-    const double sum = !finite                             ? one_by_one(items, positives, negatives, gradient)
-                       : positives.size() <= few_positives ? each_with_each<Arch>(items, positives, negatives, gradient, scratch)
-                                                           : in_sorted_order(items, positives, negatives, gradient, scratch);
-    return sum / static_cast<double>(positives.size());
-  }
-
-  static constexpr std::size_t few_positives = 32;  // beyond about this number a sort is faster
-
-  /// The case of infinite scores.
-  template <class T, class R>
-  double one_by_one(const list<T, R>& items, std::span<const std::uint32_t> positives, std::span<const std::uint32_t> negatives,
-                    const strided<T>& gradient) const {
-    const double share = 1.0 / static_cast<double>(positives.size());
-    double sum = 0.0;
-    for (const bool by_positives : {true, false})
-      for (const std::uint32_t own : by_positives ? positives : negatives) {
-        std::size_t active = 0;
-        for (const std::uint32_t other : by_positives ? negatives : positives) {
-          const double h = by_positives ? hinge(items.scores[other], items.scores[own]) : hinge(items.scores[own], items.scores[other]);
-          if (!(h > 0.0)) continue;
-          ++active;
-          if (by_positives) sum += h;
-        }
-        if (!gradient.empty()) gradient[own] = static_cast<T>((by_positives ? -share : share) * static_cast<double>(active));
-      }
-    return sum;
-  }
-
-  template <class Arch, class T, class R>
-  double each_with_each(const list<T, R>& items, std::span<const std::uint32_t> positives, std::span<const std::uint32_t> negatives,
-                        const strided<T>& gradient, workspace& scratch) const {
-    using V = lanes<Arch>;
-    constexpr std::size_t w = lane_count<Arch>;
-    const std::size_t padded = (negatives.size() + w - 1) / w * w;
-    const std::span<double> scores = scratch.take<double>(padded);
-    const std::span<double> active = scratch.take<double>(padded);  // for each: positives within the margin
-    for (std::size_t i = 0; i < padded; ++i) {
-      scores[i] = static_cast<double>(items.scores[negatives[std::min(i, negatives.size() - 1)]]);
-      active[i] = 0.0;
-    }
-    const double share = 1.0 / static_cast<double>(positives.size());
-    const V zero(0.0);
-    const V most(largest);
-    V sum = zero;
-    for (const std::uint32_t p : positives) {
-      const V s(static_cast<double>(items.scores[p]));
-      V count = zero;
-      for_rows<Arch>(negatives.size(), [&](std::size_t i, auto inside) {
-        const V h = V(margin) + (V::load_aligned(scores.data() + i) - s);
-        const auto on = h > zero;
-        const V one = only_items<Arch>(inside, xsimd::select(on, V(1.0), zero));
-        sum += only_items<Arch>(inside, xsimd::select(on, xsimd::min(h, most), zero));
-        count += one;
-        (V::load_aligned(active.data() + i) + one).store_aligned(active.data() + i);
-      });
-      if (!gradient.empty()) gradient[p] = static_cast<T>(-share * sum_of(count));
-    }
-    if (!gradient.empty())
-      for (std::size_t i = 0; i < negatives.size(); ++i) gradient[negatives[i]] = static_cast<T>(share * active[i]);
-    return sum_of(sum);
-  }
-
-  /// With both sides in descending order, the negatives within the margin of a positive are the first ones,
-  /// and there are more of them for each lower positive. The sum of hinges changes by terms >= 0 only, so
-  /// nothing cancels.
-  template <class T, class R>
-  double in_sorted_order(const list<T, R>& items, std::span<const std::uint32_t> positives, std::span<const std::uint32_t> negatives,
-                         const strided<T>& gradient, workspace& scratch) const {
-    using record = keyed<key_of<T>, std::uint32_t>;
-    const auto sorted = [&](std::span<const std::uint32_t> side) {
-      const std::span<record> records = scratch.take<record>(side.size());
-      for (std::size_t i = 0; i < side.size(); ++i) records[i] = {descending_key(items.scores[side[i]]), side[i]};
-      return sort_by_key(records, scratch.take<record>(side.size()), scratch);
-    };
-    const auto score = [](const record& r) { return static_cast<double>(value_of<T>(r.key)); };  // finite
-    const std::span<const record> p = sorted(positives);
-    const std::span<const record> q = sorted(negatives);
-    const double share = 1.0 / static_cast<double>(p.size());
-
-    double sum = 0.0;
-    double hinges = 0.0;  // of the current positive
-    double previous = score(p[0]);
-    std::size_t near = 0;
-    for (const record& positive : p) {
-      const double s = score(positive);
-      if (near > 0) hinges = std::min(hinges + static_cast<double>(near) * std::min(previous - s, largest), static_cast<double>(near) * largest);
-      for (; near < q.size() && hinge(score(q[near]), s) > 0.0; ++near) hinges += hinge(score(q[near]), s);
-      sum += hinges;
-      previous = s;
-      if (!gradient.empty()) gradient[positive.payload] = static_cast<T>(-share * static_cast<double>(near));
-    }
-    if (gradient.empty()) return sum;
-    std::size_t clear = 0;  // positives that are not within the margin of the current negative
-    for (const record& negative : q) {
-      while (clear < p.size() && !(hinge(score(negative), score(p[clear])) > 0.0)) ++clear;
-      gradient[negative.payload] = static_cast<T>(share * static_cast<double>(p.size() - clear));
-    }
-    return sum;
-  }
-};
-
-}  // namespace detail
 
 /// triplet: a hinge loss between the matches and the non-matches of a query, over the rows and over the
 /// columns of a similarity matrix.
@@ -250,12 +48,10 @@ struct triplet {
   void validate(const similarity_batch<T, R>& batch) const {
     detail::check_matches(batch);
   }
-
-  template <score T, class R>
-  double run(const similarity_batch<T, R>& batch, const outputs& out, context& ctx, double share) const {
-    const detail::triplet_query query{margin, mine};
-    return detail::run_both_directions(query, batch, detail::grades::matches, out, ctx, share);
-  }
 };
 
 }  // namespace rankloss::inline RANKLOSS_ABI
+
+#if !defined(RANKLOSS_FACES_ONLY)
+#include <rankloss/cpu/triplet.hpp>
+#endif

@@ -4,21 +4,12 @@
 #include <rankloss/batch.hpp>
 #include <rankloss/detail/base/finite.hpp>
 #include <rankloss/detail/base/require.hpp>
-#include <rankloss/detail/data/check_data.hpp>
-#include <rankloss/detail/pairs/lambda_sums.hpp>
-#include <rankloss/detail/sorting/sorted_rows.hpp>
-#include <rankloss/evaluate.hpp>
+#include <rankloss/detail/data/tree_grades.hpp>
 #include <rankloss/gain.hpp>
-#include <rankloss/pairs/weight.hpp>
-#include <rankloss/random.hpp>
-#include <rankloss/workspace.hpp>
+#include <rankloss/loss.hpp>
 
-#include <algorithm>
-#include <array>
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <limits>
 #include <span>
 #include <string_view>
 
@@ -86,28 +77,6 @@ struct lambdarank {
     return gain == rankloss::gain::table ? "a whole number, 0 to the last of gain_table" : "a whole number, 0 to 30, or gain::table";
   }
 
-  template <class T, class R, class Arch = xsimd::default_arch>
-  double operator()(const list<T, R>& items, const list_outputs<T>& out, workspace& scratch) const {
-    const workspace::scope scope(scratch);
-    rankloss::detail::lambda_sums<Arch> sums(items, scratch);
-    const std::size_t n = sums.size();
-    const std::span<const std::uint32_t> item = sums.places().item;
-    const auto ends = [&](std::size_t p) {
-      return !rankloss::detail::is_finite(items.scores[item[p]]) && rankloss::detail::bounded(items.scores[item[p]]) < T{0};
-    };
-    const std::size_t worst = n > 1 && ends(n - 1) ? n - 2 : n - 1;
-    std::size_t end = n;
-    while (end > 0 && ends(end - 1)) --end;
-    const bool spread = sums.score(0) != sums.score(worst);
-    const rankloss::detail::lambda_rule rule{.sigmoid = sigmoid,
-                                             .near = norm == normalize::on && spread ? static_cast<double>(0.01f) : 0.0,  // it is a float in LightGBM
-                                             .hessian_factor = sigmoid * sigmoid};
-    const auto weights = pairs::detail::prepare_gain_difference<Arch, double, true, false>(gain, gain_table, pairs::scale_by::ideal, truncation_level,
-                                                                                           0, 0.0, items, sums.places(), scratch);
-    sums.add_top(rule, weights, truncation_level > 0 ? truncation_level : n, end);
-    return sums.write(items, out, norm == normalize::on ? sums.list_norm() : 1.0);
-  }
-
   /// Whether the list counts in reduction::mean_of_relevant: whether it has a pair.
   template <class T, class R>
   [[nodiscard]] bool has_relevance(const list<T, R>& items) const noexcept {
@@ -146,88 +115,14 @@ struct rank_xendcg {
 
   static constexpr bool has_hessian = true;
   static constexpr bool is_slope = false;
+  static constexpr double most = 1000.0;  ///< relevance
 
   [[nodiscard]] bool takes(double y) const noexcept { return y >= 0.0 && y <= most; }
   [[nodiscard]] std::string_view expects() const noexcept { return "0 to 1000, of which the whole part counts"; }
-
-  template <class T, class R>
-  double operator()(const list<T, R>& items, const list_outputs<T>& out, workspace& scratch) const {
-    const std::size_t n = items.size();
-    if (n == 1) {
-      if (!out.gradient.empty()) out.gradient[0] = T{0};
-      if (!out.hessian.empty()) out.hessian[0] = T{0};
-      return 0.0;
-    }
-    const workspace::scope scope(scratch);
-    const std::span<double> p = scratch.take<double>(n);
-    const std::span<double> share = scratch.take<double>(n);  // exp(s - second greatest), but for the greatest
-    const std::span<double> gradient = scratch.take<double>(n);
-    const std::span<double> term = scratch.take<double>(n);  // a_j / (1 - rho_j), then b_j / (1 - rho_j)
-
-    const auto score = [&](std::size_t i) { return static_cast<double>(rankloss::detail::bounded(items.scores[i])); };
-    std::size_t top = 0;
-    for (std::size_t i = 1; i < n; ++i)
-      if (score(i) > score(top)) top = i;
-    double second = score(top == 0 ? 1 : 0);
-    for (std::size_t i = 0; i < n; ++i)
-      if (i != top) second = std::max(second, score(i));
-
-    double phi = 0.0;
-    for (std::size_t i = 0; i < n; ++i) phi += p[i] = phi_of(items, i);
-    for (double& x : p) x /= phi;
-    double others = 0.0;
-    for (std::size_t i = 0; i < n; ++i) others += share[i] = i == top ? 0.0 : std::exp(score(i) - second);
-    const double gap = std::exp(second - score(top));
-    const double inverse = 1.0 / (1.0 + others * gap);  // rho of the largest score
-    const double rest = others * gap * inverse;         // 1 minus that
-    const auto rho = [&](std::size_t i) { return i == top ? inverse : share[i] * gap * inverse; };
-    const auto outside = [&](std::size_t i) { return i == top ? rest : 1.0 - rho(i); };
-
-    // rho_j / (1 - rho_top) is the share of j among the others, however far the largest score is above them.
-    const double top_a = inverse - p[top];
-    double sum = 0.0;
-    for (std::size_t i = 0; i < n; ++i) {
-      gradient[i] = rho(i) - p[i];
-      term[i] = i == top ? 0.0 : gradient[i] / outside(i);
-      sum += term[i];
-    }
-    const double top_b = inverse * sum;
-    double next = 0.0;
-    for (std::size_t i = 0; i < n; ++i) {
-      const double b = i == top ? top_b : rho(i) * (sum - term[i]) + share[i] / others * top_a;
-      gradient[i] += b;
-      term[i] = i == top ? 0.0 : b / outside(i);
-      next += term[i];
-    }
-    double value = std::log1p(others * gap);
-    for (std::size_t i = 0; i < n; ++i) {
-      gradient[i] += i == top ? inverse * next : rho(i) * (next - term[i]) + share[i] / others * top_b;
-      if (i != top) value += p[i] * (score(top) - score(i));
-      const double weight = items.weights.empty() ? 1.0 : items.weights[i];
-      if (!out.gradient.empty()) out.gradient[i] = narrow<T>(gradient[i] * weight);
-      if (!out.hessian.empty()) out.hessian[i] = narrow<T>(rho(i) * outside(i) * weight);
-    }
-    return rankloss::detail::held_as<double>(value);
-  }
-
- private:
-  static constexpr double most = 1000.0;
-
-  template <class T>
-  [[nodiscard]] static T narrow(double x) noexcept {
-    constexpr auto bound = static_cast<double>(std::numeric_limits<T>::max());
-    return static_cast<T>(std::clamp(x, -bound, bound));
-  }
-
-  template <class T, class R>
-  [[nodiscard]] double phi_of(const list<T, R>& items, std::size_t i) const noexcept {
-    using rankloss::detail::high_half;
-    using rankloss::detail::low_half;
-    const std::array<std::uint32_t, 4> bits =
-        philox({static_cast<std::uint32_t>(i), 0, low_half(items.number), high_half(items.number)}, {low_half(seed), high_half(seed)});
-    const double gamma = (static_cast<double>(bits[0]) + 0.5) * 0x1p-32;
-    return std::exp2(std::floor(std::clamp(static_cast<double>(items.relevance[i]), 0.0, most))) - gamma;
-  }
 };
 
 }  // namespace rankloss::inline RANKLOSS_ABI::lightgbm
+
+#if !defined(RANKLOSS_FACES_ONLY)
+#include <rankloss/cpu/hosts/lightgbm.hpp>
+#endif

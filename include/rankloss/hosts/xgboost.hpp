@@ -3,16 +3,10 @@
 
 #include <rankloss/batch.hpp>
 #include <rankloss/detail/base/require.hpp>
-#include <rankloss/detail/pairs/lambda_sums.hpp>
-#include <rankloss/detail/sorting/argsort.hpp>
-#include <rankloss/evaluate.hpp>
+#include <rankloss/detail/data/tree_grades.hpp>
 #include <rankloss/gain.hpp>
-#include <rankloss/pairs/weight.hpp>
-#include <rankloss/random.hpp>
-#include <rankloss/workspace.hpp>
+#include <rankloss/loss.hpp>
 
-#include <algorithm>
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -45,12 +39,6 @@ struct delta_ndcg {
     if (gain == rankloss::gain::linear) return "at least 0";
     return gain == rankloss::gain::table ? "a whole number, 0 to the last of gain_table" : "a whole number, 0 to 31, or gain::linear";
   }
-
-  template <class Arch, class T, class R>
-  [[nodiscard]] auto prepare(const list<T, R>& items, const pairs::detail::places& at, std::size_t cutoff, workspace& scratch) const {
-    return pairs::detail::prepare_gain_difference<Arch, double, true, false>(gain, gain_table, pairs::scale_by::ideal, cutoff, 0, 0.0, items, at,
-                                                                             scratch);
-  }
 };
 
 /// delta_map: the change of average precision, for relevance 0 and 1.
@@ -58,21 +46,11 @@ struct delta_map {
   void validate() const noexcept {}
   [[nodiscard]] bool takes(double y) const noexcept { return y == 0.0 || y == 1.0; }
   [[nodiscard]] std::string_view expects() const noexcept { return "0 or 1"; }
-
-  template <class Arch, class T, class R>
-  [[nodiscard]] auto prepare(const list<T, R>& items, const pairs::detail::places& at, std::size_t, workspace& scratch) const {
-    return pairs::delta_map{}.prepare<Arch, double>(items, at, scratch);
-  }
 };
 
 /// equal: all weights are 1.
 struct equal {
   void validate() const noexcept {}
-
-  template <class Arch, class T, class R>
-  [[nodiscard]] auto prepare(const list<T, R>& items, const pairs::detail::places& at, std::size_t, workspace& scratch) const {
-    return pairs::equal{}.prepare<Arch, double>(items, at, scratch);
-  }
 };
 
 /// lambdamart: logistic losses of pairs, weighted by the change of a metric.
@@ -134,67 +112,10 @@ struct lambdamart {
     rankloss::detail::for_each_part(weight, visit);
   }
 
-  template <class T, class R, class Arch = xsimd::default_arch>
-  double operator()(const list<T, R>& items, const list_outputs<T>& out, workspace& scratch) const {
-    const workspace::scope scope(scratch);
-    rankloss::detail::lambda_sums<Arch> sums(items, scratch);
-    const bool spread = sums.score(0) != sums.score(sums.size() - 1);
-    const rankloss::detail::lambda_rule rule{
-        .near = score_normalization == normalize::on && spread ? 0.01 : 0.0, .hessian_factor = 2.0, .hessian_floor = 1e-16};
-    const auto weights = weight.template prepare<Arch>(items, sums.places(), pairs == pair_method::topk ? count() : 0, scratch);
-    double norm = 1.0;
-    if (pairs == pair_method::topk) {
-      sums.add_top(rule, weights, count(), sums.size());
-      if (list_normalization == normalize::on) norm = sums.list_norm();
-    } else {
-      add_drawn(rule, weights, items.number, sums, scratch);
-      if (list_normalization == normalize::on) norm = 1.0 / static_cast<double>(count());
-    }
-    return sums.write(items, out, norm);
-  }
-
   /// Whether the list counts in reduction::mean_of_relevant: whether it has a pair.
   template <class T, class R>
   [[nodiscard]] bool has_relevance(const list<T, R>& items) const noexcept {
     return rankloss::detail::has_pair(items);
-  }
-
- private:
-  [[nodiscard]] std::size_t count() const noexcept { return pairs_per_item > 0 ? pairs_per_item : pairs == pair_method::topk ? 32 : 1; }
-
-  template <class Arch, class Weights>
-  void add_drawn(const rankloss::detail::lambda_rule& rule, const Weights& weights, std::size_t number, rankloss::detail::lambda_sums<Arch>& sums,
-                 workspace& scratch) const {
-    using record = rankloss::detail::keyed<rankloss::detail::key_of<double>, std::uint32_t>;
-    const std::size_t n = sums.size();
-    const std::span<const double> levels = sums.levels();
-    const workspace::scope scope(scratch);
-    std::span<record> by_level = scratch.take<record>(n);
-    for (std::size_t p = 0; p < n; ++p) by_level[p] = {rankloss::detail::descending_key(levels[p]), static_cast<std::uint32_t>(p)};
-    by_level = rankloss::detail::sort_by_key(by_level, scratch.take<record>(n), scratch);
-    for (std::size_t begin = 0; begin < n;) {
-      std::size_t end = begin + 1;
-      while (end < n && by_level[end].key == by_level[begin].key) ++end;
-      const std::size_t others = n - (end - begin);
-      for (std::size_t at = begin; at < end && others > 0; ++at) {
-        const std::size_t place = by_level[at].payload;
-        for (std::size_t k = 0; k < count(); ++k) {
-          const std::size_t drawn = draw(number, sums.places().item[place], static_cast<std::uint32_t>(k), others);
-          const std::size_t other = by_level[drawn < begin ? drawn : drawn + (end - begin)].payload;
-          const std::size_t first = std::min(place, other);
-          const std::size_t second = std::max(place, other);
-          sums.add_pairs(rule, weights.at(first), first, second, second + 1);
-        }
-      }
-      begin = end;
-    }
-  }
-
-  /// A number in [0, below), below < 2^32, from 64 random bits.
-  [[nodiscard]] std::size_t draw(std::uint64_t number, std::uint32_t item, std::uint32_t k, std::uint64_t below) const noexcept {
-    const std::array<std::uint32_t, 4> bits = philox({item, k, rankloss::detail::low_half(number), rankloss::detail::high_half(number)},
-                                                     {rankloss::detail::low_half(seed), rankloss::detail::high_half(seed)});
-    return static_cast<std::size_t>((bits[0] * below + (bits[1] * below >> 32)) >> 32);
   }
 };
 
@@ -204,3 +125,7 @@ using map = lambdamart<delta_map>;
 using pairwise = lambdamart<equal>;
 
 }  // namespace rankloss::inline RANKLOSS_ABI::xgboost
+
+#if !defined(RANKLOSS_FACES_ONLY)
+#include <rankloss/cpu/hosts/xgboost.hpp>
+#endif

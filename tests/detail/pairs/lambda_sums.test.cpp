@@ -90,7 +90,7 @@ TEST_CASE("lambda_sums: gradient, Hessian, value and sum of lambdas of the pairs
       }
 }
 
-TEST_CASE("lambda_sums: infinite scores keep all finite; pairs and grades are told") {
+TEST_CASE("lambda_sums: infinite scores keep all finite") {
   constexpr double infinite = std::numeric_limits<double>::infinity();
   const std::vector<double> scores{-infinite, infinite, 0.0};
   const std::vector<int> grades{2, 0, 1};
@@ -100,21 +100,6 @@ TEST_CASE("lambda_sums: infinite scores keep all finite; pairs and grades are to
   sums.add_top({.near = 0.01}, by_places{}, 3, 3);
   CHECK(std::isfinite(sums.value()));
   CHECK(std::isfinite(sums.lambda()));
-  CHECK(rankloss::detail::has_pair(items));
-  const std::vector<int> equal{1, 1, 1};
-  CHECK_FALSE(rankloss::detail::has_pair(list<double, int>{{scores.data(), 3}, {equal.data(), 3}}));
-
-  using rankloss::gain;
-  using rankloss::detail::takes_grade;
-  const std::vector<double> table{0.0, 1.0};
-  CHECK(takes_grade(gain::exponential, {}, 31, 31));
-  CHECK_FALSE(takes_grade(gain::exponential, {}, 31, 32));
-  CHECK_FALSE(takes_grade(gain::exponential, {}, 31, 0.5));
-  CHECK_FALSE(takes_grade(gain::exponential, {}, 31, -1));
-  CHECK(takes_grade(gain::table, table, 31, 1));
-  CHECK_FALSE(takes_grade(gain::table, table, 31, 2));
-  CHECK(takes_grade(gain::linear, {}, 31, 0.5));
-  CHECK_FALSE(takes_grade(gain::linear, {}, 31, -0.5));
 }
 
 }  // namespace detail_pairs_lambda_sums_test

@@ -250,8 +250,8 @@ TEMPLATE_TEST_CASE("pair_loop: by shares of exponentials, functions are those of
         });
       }
   };
-  check_function(rankloss::pairs::logistic{.temperature = 2.0}, plain_logistic);
-  check_function(rankloss::pairs::soft_zero_one{.temperature = 2.0}, plain_zero_one);
+  check_function(rankloss::detail::pair_function<rankloss::pairs::logistic>{{.temperature = 2.0}}, plain_logistic);
+  check_function(rankloss::detail::pair_function<rankloss::pairs::soft_zero_one>{{.temperature = 2.0}}, plain_zero_one);
 }
 
 TEMPLATE_TEST_CASE("pair_loop: exponentials of scores fit their type up to the widest range that is taken, wherever the scores lie", "", float,

@@ -351,7 +351,8 @@ TEMPLATE_TEST_CASE("pair_scan: levels are told apart whatever their numbers", ""
     list.levels[i] = many - 1 - static_cast<std::uint32_t>(i);
   }
   std::vector<double> gradient(n, 0.0);
-  detail::pair_scan<xsimd::default_arch, TestType, 1, false, false, false, pairs::logistic> scan(pairs::logistic{}, 1.0, scratch);
+  using function = detail::pair_function<pairs::logistic>;
+  detail::pair_scan<xsimd::default_arch, TestType, 1, false, false, false, function> scan(function{}, 1.0, scratch);
   scan.run(list, many, gradient);
   CHECK(scan.totals().weight == 6.0);
   CHECK(scan.totals().value == Approx(6.0 * std::log(2.0)).epsilon(digits<TestType>));

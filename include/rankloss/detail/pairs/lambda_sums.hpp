@@ -5,11 +5,11 @@
 #include <rankloss/detail/base/finite.hpp>
 #include <rankloss/detail/base/require.hpp>
 #include <rankloss/detail/data/check_data.hpp>
+#include <rankloss/detail/pairs/pair_places.hpp>
 #include <rankloss/detail/simd/lane_math.hpp>
 #include <rankloss/detail/simd/lanes.hpp>
 #include <rankloss/detail/sorting/sorted_rows.hpp>
 #include <rankloss/gain.hpp>
-#include <rankloss/pairs/weight.hpp>
 #include <rankloss/workspace.hpp>
 
 #include <xsimd/xsimd.hpp>
@@ -69,7 +69,7 @@ class lambda_sums {
   }
 
   [[nodiscard]] std::size_t size() const noexcept { return n_; }
-  [[nodiscard]] pairs::detail::places places() const noexcept { return {item_, rank_}; }
+  [[nodiscard]] pair_places places() const noexcept { return {item_, rank_}; }
   [[nodiscard]] std::span<const double> levels() const noexcept { return levels_.first(n_); }  ///< [n] by place
   [[nodiscard]] double score(std::size_t place) const noexcept { return scores_[place]; }
   [[nodiscard]] double value() const noexcept { return value_; }    ///< sum of the pairs' functions
@@ -150,20 +150,5 @@ class lambda_sums {
   double value_ = 0.0;
   double lambda_ = 0.0;
 };
-
-/// Whether a list has a pair: two items of different relevance.
-template <class T, class R>
-[[nodiscard]] bool has_pair(const list<T, R>& items) noexcept {
-  for (std::size_t i = 1; i < items.size(); ++i)
-    if (items.relevance[i] != items.relevance[0]) return true;
-  return false;
-}
-
-/// Whether a relevance is a grade that the tree libraries take: at least 0, and but for linear gains whole and up to the last that has a gain.
-[[nodiscard]] inline bool takes_grade(gain kind, std::span<const double> table, double most, double y) noexcept {
-  if (kind == gain::linear) return y >= 0.0;
-  if (kind == gain::table) most = static_cast<double>(table.size()) - 1.0;
-  return y >= 0.0 && y <= most && std::floor(y) == y;
-}
 
 }  // namespace rankloss::inline RANKLOSS_ABI::detail

@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <rankloss/detail/pairs/pair_kernel.hpp>
+#include <rankloss/detail/pairs/pair_merge.hpp>
+#include <rankloss/detail/simd/lane_math.hpp>
+#include <rankloss/pairs/function.hpp>
+
+#include <xsimd/xsimd.hpp>
+
+#include <array>
+
+namespace rankloss::inline RANKLOSS_ABI::detail {
+
+/// pair_function: a function of pairs and what computes it. One without a specialisation brings these itself:
+///
+///     (d, gap)                     its terms, of vectors
+///     of_shares(share, less, -d)   the same of one that is made of sigmoids, see by_shares
+///     kernel                       which sums of exponentials it is, for pair_scan.hpp
+///     hinges(), relevance_shift    which sums of hinges of places s - relevance_shift * y it is, for pair_merge.hpp
+///     float_range                  lengths that scores may span in lanes of float
+template <class Function>
+struct pair_function : Function {};
+
+/// A distance of scores in lengths, at most 1e30 in float and 1e290 in double: times a weight of 0 it is
+/// nothing, and sums of it are numbers.
+template <class V>
+[[nodiscard]] V pair_distance(const V& d, const V& scale) {
+  using S = typename V::value_type;
+  return xsimd::min(xsimd::abs(d) * scale, V(sizeof(S) == 4 ? S(1e30F) : S(1e290)));
+}
+/// What one pair may have at most: sums of it over all pairs, times weights of any size below 4, are numbers.
+/// Floats are taken where nothing comes near it.
+template <class V>
+[[nodiscard]] V bounded_term(const V& value) {
+  using S = typename V::value_type;
+  return xsimd::min(value, V(sizeof(S) == 4 ? S(1e33F) : S(1e290)));
+}
+
+template <>
+struct pair_function<pairs::logistic> : pairs::logistic {
+  static constexpr auto kernel = pair_kernel::logistic;
+
+  template <class V>
+  [[nodiscard]] pairs::terms<V> operator()(const V& d, const V&) const noexcept {
+    using S = typename V::value_type;
+    const V distance = pair_distance(d, V(static_cast<S>(1.0 / temperature)));
+    const auto right = d > V(S(0));
+    const V u = exp_minus(distance);
+    const V high = V(S(1)) / (V(S(1)) + u);
+    const V low = u * high;
+    const V f(static_cast<S>(factor()));
+    const V by_x(static_cast<S>(factor() / temperature));
+    return {f * (xsimd::select(right, V(S(0)), distance) + minus_log_rest(low)), -by_x * xsimd::select(right, low, high),
+            by_x * V(static_cast<S>(1.0 / temperature)) * low * high};
+  }
+
+  /// The same from the loser's share sigmoid(-d / temperature), the smaller of both shares, and -d.
+  template <class V>
+  [[nodiscard]] pairs::terms<V> of_shares(const V& share, const V& less, const V& minus_d) const noexcept {
+    using S = typename V::value_type;
+    const V f(static_cast<S>(factor()));
+    const V by_d(static_cast<S>(factor() / temperature));
+    const V wrong = xsimd::max(minus_d * V(static_cast<S>(1.0 / temperature)), V(S(0)));
+    return {f * (wrong + minus_log_rest(less)), -by_d * share, by_d * V(static_cast<S>(1.0 / temperature)) * less * (V(S(1)) - less)};
+  }
+};
+
+template <>
+struct pair_function<pairs::soft_zero_one> : pairs::soft_zero_one {
+  static constexpr auto kernel = pair_kernel::sigmoid;
+
+  template <class V>
+  [[nodiscard]] pairs::terms<V> operator()(const V& d, const V&) const noexcept {
+    using S = typename V::value_type;
+    const V scale(static_cast<S>(1.0 / temperature));
+    const auto right = d > V(S(0));
+    const V u = exp_minus(pair_distance(d, scale));
+    const V high = V(S(1)) / (V(S(1)) + u);
+    const V low = u * high;
+    const V bend = scale * scale * low * high * (high - low);
+    return {xsimd::select(right, low, high), -scale * low * high, xsimd::select(right, bend, -bend)};
+  }
+
+  /// The same from the loser's share sigmoid(-d / temperature), the smaller of both shares, and -d.
+  template <class V>
+  [[nodiscard]] pairs::terms<V> of_shares(const V& share, const V& less, const V& minus_d) const noexcept {
+    using S = typename V::value_type;
+    const V scale(static_cast<S>(1.0 / temperature));
+    const V slope = scale * less * (V(S(1)) - less);
+    const V bend = scale * slope * (V(S(1)) - less - less);
+    return {share, -slope, xsimd::select(minus_d < V(S(0)), bend, -bend)};
+  }
+};
+
+template <>
+struct pair_function<pairs::hinge> : pairs::hinge {
+  /// The function as a sum of hinges of places; the places are the scores.
+  [[nodiscard]] std::array<hinge_sum, 1> hinges() const noexcept { return {{{.margin = margin}}}; }
+  static constexpr double relevance_shift = 0.0;
+
+  template <class V>
+  [[nodiscard]] pairs::terms<V> operator()(const V& d, const V&) const noexcept {
+    using S = typename V::value_type;
+    const V rest = V(static_cast<S>(margin)) - d;
+    return {bounded_term(xsimd::max(rest, V(S(0)))), xsimd::select(rest > V(S(0)), V(S(-1)), V(S(0))), V(S(0))};
+  }
+};
+
+template <>
+struct pair_function<pairs::squared_hinge> : pairs::squared_hinge {
+  [[nodiscard]] std::array<hinge_sum, 1> hinges() const noexcept { return {{{.margin = margin, .power = 2}}}; }
+  static constexpr double relevance_shift = 0.0;
+
+  template <class V>
+  [[nodiscard]] pairs::terms<V> operator()(const V& d, const V&) const noexcept {
+    using S = typename V::value_type;
+    const V rest = xsimd::max(V(static_cast<S>(margin)) - d, V(S(0)));
+    return {bounded_term(rest * rest), bounded_term(rest + rest) * V(S(-1)), xsimd::select(rest > V(S(0)), V(S(2)), V(S(0)))};
+  }
+};
+
+template <>
+struct pair_function<pairs::exponential> : pairs::exponential {
+  static constexpr double float_range = 30.0;  ///< the range of scores, in lengths, for lanes of float
+
+  template <class V>
+  [[nodiscard]] pairs::terms<V> operator()(const V& d, const V&) const noexcept {
+    using S = typename V::value_type;
+    const V scale(static_cast<S>(1.0 / temperature));
+    const V value = bounded_term(exp_of(-d * scale));
+    return {value, -bounded_term(value * scale), bounded_term(bounded_term(value * scale) * scale)};
+  }
+};
+
+template <>
+struct pair_function<pairs::squared_difference> : pairs::squared_difference {
+  /// As hinges of the places s - y: the squares of both signs of their difference.
+  [[nodiscard]] std::array<hinge_sum, 2> hinges() const noexcept { return {{{.power = 2}, {.power = 2, .first_wins = false}}}; }
+  static constexpr double relevance_shift = 1.0;
+
+  template <class V>
+  [[nodiscard]] pairs::terms<V> operator()(const V& d, const V& gap) const noexcept {
+    using S = typename V::value_type;
+    const V rest = d - gap;
+    const V size = bounded_term(xsimd::abs(rest));
+    return {bounded_term(size * size), bounded_term(size + size) * xsimd::select(rest < V(S(0)), V(S(-1)), V(S(1))), V(S(2))};
+  }
+};
+
+template <>
+struct pair_function<pairs::quantile> : pairs::quantile {
+  /// As hinges of the places s - y, with one factor for each sign of their difference.
+  [[nodiscard]] std::array<hinge_sum, 2> hinges() const noexcept { return {{{.factor = tau}, {.factor = 1.0 - tau, .first_wins = false}}}; }
+  static constexpr double relevance_shift = 1.0;
+
+  template <class V>
+  [[nodiscard]] pairs::terms<V> operator()(const V& d, const V& gap) const noexcept {
+    using S = typename V::value_type;
+    const V apart = gap - d;
+    const V rest = xsimd::select(apart < V(S(0)), -bounded_term(-apart), bounded_term(apart));
+    const V above(static_cast<S>(tau));
+    const V below(static_cast<S>(1.0 - tau));
+    const V zero(S(0));
+    return {xsimd::max(above * rest, -below * rest), xsimd::select(rest > zero, -above, xsimd::select(rest < zero, below, zero)), zero};
+  }
+};
+
+}  // namespace rankloss::inline RANKLOSS_ABI::detail

@@ -1,0 +1,307 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <rankloss/batch.hpp>
+#include <rankloss/detail/data/extremes.hpp>
+#include <rankloss/detail/pairs/gain_difference.hpp>
+#include <rankloss/detail/pairs/pair_places.hpp>
+#include <rankloss/detail/pairs/weight_channels.hpp>
+#include <rankloss/pairs/weight.hpp>
+#include <rankloss/workspace.hpp>
+
+#include <xsimd/xsimd.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+namespace rankloss::inline RANKLOSS_ABI::detail {
+
+/// pair_weight: a weight of pairs and what computes it. One without a specialisation brings these itself:
+///
+///     prepare<Arch, S>(list, places, scratch)
+///         Rows of weights: row = rows.at(i), and row(j) is a vector of the weights of the pairs of place i with the
+///         places from j on. Where all ordered pairs count: by place, the weight of pairs whose first item it is.
+///     by_place
+///         Places are to be ranks.
+///     exponent(list)
+///         Weights are divided by 2^exponent; without it they are not.
+///     fill<Arch>(list, places, channels, scratch), channel_count, wrong_sign
+///         Weights as sums of products, see weight_channels.hpp.
+///     fill_graded<Arch>(list, places, levels, channels, gains, scratch), graded_channel_count
+///         The same for few levels, without the factor that is the difference of the two levels' gains.
+template <class Weight>
+struct pair_weight : Weight {};
+
+/// Weights that are made of the relevance are in units of a power of two where it is very large or very
+/// small: minus its exponent.
+template <class T, class R>
+[[nodiscard]] int relevance_exponent(const list<T, R>& items) noexcept {
+  if (items.size() == 0) return 0;
+  const auto [least, most] = extremes_of(items.relevance);
+  const double largest = std::max(std::abs(static_cast<double>(least)), std::abs(static_cast<double>(most)));
+  return largest > 0.0 && !(largest >= 1e-10 && largest <= 1e10) ? std::clamp(std::ilogb(largest), -1022, 1022) : 0;
+}
+
+/// How a weight wants its gains.
+template <class Weight>
+[[nodiscard]] gain_rule gain_rule_of(const Weight& weight) noexcept {
+  return {weight.gain, weight.gain_table, weight.scale == pairs::scale_by::ideal, weight.cutoff};
+}
+
+template <>
+struct pair_weight<pairs::equal> : pairs::equal {
+  template <class Arch, class S>
+  struct rows {
+    using V = xsimd::batch<S, Arch>;
+    struct row {
+      [[gnu::always_inline]] V operator()(std::size_t) const noexcept { return V(S(1)); }
+    };
+    [[nodiscard]] row at(std::size_t) const noexcept { return {}; }
+  };
+  template <class Arch, class S, class T, class R>
+  [[nodiscard]] rows<Arch, S> prepare(const list<T, R>&, const pair_places&, workspace&) const noexcept {
+    return {};
+  }
+
+  static constexpr std::size_t channel_count = 1;
+  static constexpr double wrong_sign = 1.0;
+  template <class Arch, class S, class T, class R>
+  void fill(const list<T, R>&, const pair_places&, const weight_channels<S, 1>& to, workspace&) const {
+    std::fill(to.upper[0].begin(), to.upper[0].end(), S{1});
+    std::fill(to.lower[0].begin(), to.lower[0].end(), S{1});
+  }
+};
+
+template <>
+struct pair_weight<pairs::relevance_difference> : pairs::relevance_difference {
+  template <class Arch, class S>
+  struct rows {
+    using V = xsimd::batch<S, Arch>;
+    std::span<const S> y;
+    struct row {
+      const S* y;
+      V own;
+      [[gnu::always_inline]] V operator()(std::size_t j) const noexcept { return xsimd::abs(own - V::load_unaligned(y + j)); }
+    };
+    [[nodiscard]] row at(std::size_t i) const noexcept { return {y.data(), V(y[i])}; }
+  };
+  template <class Arch, class S, class T, class R>
+  [[nodiscard]] rows<Arch, S> prepare(const list<T, R>& items, const pair_places& at, workspace& scratch) const {
+    const std::span<S> y = padded<S, Arch>(at.size(), scratch);
+    const double unit = std::ldexp(1.0, -relevance_exponent(items));
+    for (std::size_t p = 0; p < at.size(); ++p) y[p] = static_cast<S>(value(items, at.item[p], unit));
+    return {y};
+  }
+
+  static constexpr std::size_t channel_count = 2;
+  static constexpr double wrong_sign = -1.0;
+  template <class Arch, class S, class T, class R>
+  void fill(const list<T, R>& items, const pair_places& at, const weight_channels<S, 2>& to, workspace&) const {
+    const double unit = std::ldexp(1.0, -relevance_exponent(items));
+    for (std::size_t p = 0; p < at.size(); ++p) {
+      to.upper[0][p] = static_cast<S>(value(items, at.item[p], unit));
+      to.lower[1][p] = -to.upper[0][p];
+      to.lower[0][p] = to.upper[1][p] = S(1);
+    }
+  }
+
+  template <class T, class R>
+  [[nodiscard]] int exponent(const list<T, R>& items) const noexcept {
+    return (of == pairs::difference_of::squares ? 2 : 1) * relevance_exponent(items);
+  }
+
+ private:
+  template <class T, class R>
+  [[nodiscard]] double value(const list<T, R>& items, std::size_t i, double unit) const noexcept {
+    const double y = static_cast<double>(items.relevance[i]) * unit;
+    return of == pairs::difference_of::squares ? y * y : y;
+  }
+};
+
+template <>
+struct pair_weight<pairs::delta_ndcg> : pairs::delta_ndcg {
+  template <class T, class R>
+  [[nodiscard]] int exponent(const list<T, R>& items) const {
+    return gain_exponent(gain_rule_of(*this), items);
+  }
+
+  template <class Arch, class S, class T, class R>
+  [[nodiscard]] auto prepare(const list<T, R>& items, const pair_places& at, workspace& scratch) const {
+    return prepare_gain_difference<Arch, S, true, false>(gain_rule_of(*this), cutoff, 0.0, items, at, scratch);
+  }
+
+  static constexpr std::size_t channel_count = 4;
+  static constexpr double wrong_sign = -1.0;
+  /// (G_u - G_l) (d_u - d_l)
+  template <class Arch, class S, class T, class R>
+  void fill(const list<T, R>& items, const pair_places& at, const weight_channels<S, 4>& to, workspace& scratch) const {
+    const std::size_t n = at.size();
+    gains_by_place<Arch>(gain_rule_of(*this), items, at, to.lower[2], scratch);
+    discounts_by_place<Arch>(cutoff, at, to.lower[1].first(n), scratch);
+    for (std::size_t p = 0; p < n; ++p) {
+      const S g = to.lower[2][p];
+      const S d = to.lower[1][p];
+      to.upper[0][p] = to.lower[3][p] = g * d;
+      to.upper[1][p] = -g;
+      to.upper[2][p] = -d;
+      to.upper[3][p] = to.lower[0][p] = S(1);
+    }
+  }
+
+  /// Where levels are few, their gains are told apart by level and half the channels do: |G_u - G_l| (d_u -
+  /// d_l).
+  static constexpr std::size_t graded_channel_count = 2;
+  template <class Arch, class S, class T, class R>
+  void fill_graded(const list<T, R>& items, const pair_places& at, std::span<const std::uint32_t> levels, const weight_channels<S, 2>& to,
+                   std::span<double> gains, workspace& scratch) const {
+    const std::size_t n = at.size();
+    // The gains by place are stored temporarily where the discounts will be.
+    gains_by_place<Arch>(gain_rule_of(*this), items, at, to.upper[0], scratch);
+    std::fill(gains.begin(), gains.end(), 0.0);
+    for (std::size_t p = 0; p < n; ++p) gains[levels[p]] = static_cast<double>(to.upper[0][p]);
+    discounts_by_place<Arch>(cutoff, at, to.upper[0].first(n), scratch);
+    for (std::size_t p = 0; p < n; ++p) {
+      to.lower[1][p] = -to.upper[0][p];
+      to.lower[0][p] = to.upper[1][p] = S(1);
+    }
+  }
+};
+
+template <>
+struct pair_weight<pairs::ndcg_loss2> : pairs::ndcg_loss2 {
+  static constexpr bool by_place = true;
+
+  template <class T, class R>
+  [[nodiscard]] int exponent(const list<T, R>& items) const {
+    return gain_exponent(gain_rule_of(*this), items);
+  }
+
+  template <class Arch, class S, class T, class R>
+  [[nodiscard]] auto prepare(const list<T, R>& items, const pair_places& at, workspace& scratch) const {
+    return prepare_gain_difference<Arch, S, false, true>(gain_rule_of(*this), 0, 1.0, items, at, scratch);
+  }
+};
+
+template <>
+struct pair_weight<pairs::ndcg_loss2_plus> : pairs::ndcg_loss2_plus {
+  static constexpr bool by_place = true;
+
+  template <class T, class R>
+  [[nodiscard]] int exponent(const list<T, R>& items) const {
+    return gain_exponent(gain_rule_of(*this), items);
+  }
+
+  template <class Arch, class S, class T, class R>
+  [[nodiscard]] auto prepare(const list<T, R>& items, const pair_places& at, workspace& scratch) const {
+    return prepare_gain_difference<Arch, S, true, true>(gain_rule_of(*this), 0, mu, items, at, scratch);
+  }
+};
+
+template <>
+struct pair_weight<pairs::ndcg_loss1> : pairs::ndcg_loss1 {
+  template <class T, class R>
+  [[nodiscard]] int exponent(const list<T, R>& items) const {
+    return gain_exponent(gain_rule_of(*this), items);
+  }
+
+  template <class Arch, class S, class T, class R>
+  [[nodiscard]] std::span<const S> prepare(const list<T, R>& items, const pair_places& at, workspace& scratch) const {
+    const std::size_t n = at.size();
+    const std::span<S> weights = padded<S, Arch>(n, scratch);
+    gains_by_place<Arch>(gain_rule_of(*this), items, at, weights, scratch);
+    const workspace::scope scope(scratch);
+    const std::span<S> discounts = scratch.take<S>(n);
+    discounts_by_place<Arch>(0, at, discounts, scratch);
+    for (std::size_t p = 0; p < n; ++p) weights[p] *= discounts[p];
+    return weights;
+  }
+};
+
+template <>
+struct pair_weight<pairs::arp_loss1> : pairs::arp_loss1 {
+  template <class Arch, class S, class T, class R>
+  [[nodiscard]] std::span<const S> prepare(const list<T, R>& items, const pair_places& at, workspace& scratch) const {
+    const std::span<S> weights = padded<S, Arch>(at.size(), scratch);
+    const double unit = std::ldexp(1.0, -exponent(items));
+    for (std::size_t p = 0; p < at.size(); ++p) weights[p] = static_cast<S>(std::max(static_cast<double>(items.relevance[at.item[p]]), 0.0) * unit);
+    return weights;
+  }
+
+  template <class T, class R>
+  [[nodiscard]] int exponent(const list<T, R>& items) const noexcept {
+    return relevance_exponent(items);
+  }
+};
+
+template <>
+struct pair_weight<pairs::delta_map> : pairs::delta_map {
+  static constexpr bool by_place = true;
+
+  template <class Arch, class S, class T, class R>
+  [[nodiscard]] auto prepare(const list<T, R>& items, const pair_places& at, workspace& scratch) const {
+    return prepare_two<Arch, S>(*this, items, at, scratch);
+  }
+
+  static constexpr std::size_t channel_count = 2;
+  static constexpr double wrong_sign = 1.0;
+  /// With c_r the relevant items among the first r and h_r the sum of 1/r over them, bringing a relevant item
+  /// from rank q up to p < q, or down from p to q, changes c_r / r at both ends and 1 / r for each relevant
+  /// item between.
+  template <class Arch, class S, class T, class R>
+  void fill(const list<T, R>& items, const pair_places& at, const weight_channels<S, 2>& to, workspace&) const {
+    double relevant = 0.0;
+    for (std::size_t i = 0; i < items.size(); ++i) relevant += items.relevance[i] > R{0} ? 1.0 : 0.0;
+    const double share = relevant > 0.0 ? 1.0 / relevant : 0.0;
+    double count = 0.0;
+    double harmonic = 0.0;
+    for (std::size_t p = 0; p < at.size(); ++p) {
+      const double rank = static_cast<double>(p + 1);
+      const bool is_relevant = items.relevance[at.item[p]] > R{0};
+      const double before = harmonic;
+      if (is_relevant) {
+        count += 1.0;
+        harmonic += 1.0 / rank;
+      }
+      to.upper[0][p] = static_cast<S>(share * ((is_relevant ? count : count + 1.0) / rank - harmonic));
+      to.lower[0][p] = S(1);
+      to.upper[1][p] = S(1);
+      to.lower[1][p] = static_cast<S>(share * (before - count / rank));
+    }
+  }
+};
+
+template <>
+struct pair_weight<pairs::delta_mrr> : pairs::delta_mrr {
+  static constexpr bool by_place = true;
+
+  template <class Arch, class S, class T, class R>
+  [[nodiscard]] auto prepare(const list<T, R>& items, const pair_places& at, workspace& scratch) const {
+    return prepare_two<Arch, S>(*this, items, at, scratch);
+  }
+
+  static constexpr std::size_t channel_count = 2;
+  static constexpr double wrong_sign = 1.0;
+  /// One channel for an item that moves above the first relevant one, one for the first relevant item that
+  /// moves down.
+  template <class Arch, class S, class T, class R>
+  void fill(const list<T, R>& items, const pair_places& at, const weight_channels<S, 2>& to, workspace&) const {
+    const auto relevant = [&](std::size_t p) { return items.relevance[at.item[p]] > R{0}; };
+    const std::size_t n = at.size();
+    std::size_t first = 0;
+    while (first < n && !relevant(first)) ++first;
+    std::size_t second = first + 1;
+    while (second < n && !relevant(second)) ++second;
+    const auto reciprocal = [](std::size_t p) { return 1.0 / static_cast<double>(p + 1); };
+    for (std::size_t p = 0; p < n; ++p) {
+      to.upper[0][p] = static_cast<S>(p < first && first < n ? reciprocal(p) - reciprocal(first) : 0.0);
+      to.lower[0][p] = S(relevant(p) ? 1 : 0);
+      to.upper[1][p] = S(p == first ? 1 : 0);
+      to.lower[1][p] = static_cast<S>(relevant(p) || first >= n ? 0.0 : reciprocal(first) - reciprocal(std::min(p, second)));
+    }
+  }
+};
+
+}  // namespace rankloss::inline RANKLOSS_ABI::detail

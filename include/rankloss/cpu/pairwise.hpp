@@ -1,0 +1,339 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <rankloss/batch.hpp>
+#include <rankloss/detail/base/finite.hpp>
+#include <rankloss/detail/data/extremes.hpp>
+#include <rankloss/detail/pairs/alike.hpp>
+#include <rankloss/detail/pairs/pair_levels.hpp>
+#include <rankloss/detail/pairs/pair_loop.hpp>
+#include <rankloss/detail/pairs/pair_merge.hpp>
+#include <rankloss/detail/pairs/pair_places.hpp>
+#include <rankloss/detail/pairs/pair_scan.hpp>
+#include <rankloss/detail/pairs/scaled_share.hpp>
+#include <rankloss/detail/pairs/weight_channels.hpp>
+#include <rankloss/detail/sorting/argsort.hpp>
+#include <rankloss/detail/sorting/sorted_rows.hpp>
+#include <rankloss/evaluate.hpp>
+#include <rankloss/pairwise.hpp>
+#include <rankloss/workspace.hpp>
+
+#include <xsimd/xsimd.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <numeric>
+#include <span>
+#include <type_traits>
+
+namespace rankloss::inline RANKLOSS_ABI {
+namespace detail {
+
+/// Long lists by sums of exponentials or by merging, where function and weight are such; all else pair by
+/// pair.
+template <class Function, class Weight>
+struct pairwise_engine {
+  using Arch = xsimd::default_arch;  // of this translation unit, as the inline namespace says
+  using loss_type = pairwise<Function, Weight>;
+  using computed_function = pair_function<Function>;
+  using computed_weight = pair_weight<Weight>;
+
+  template <class T, class R>
+  static double run(const loss_type& loss, const list<T, R>& items, const list_outputs<T>& out, workspace& scratch) {
+    const workspace::scope scope(scratch);
+    if constexpr (has_scan)
+      if (out.hessian.empty() && items.size() >= shortest_scan) return run_scan(loss, items, out, scratch);
+    if constexpr (has_hinges)
+      if (loss.cutoff == 0 && items.size() >= shortest_merge) return run_merge(loss, items, out, scratch);
+    const sorted_list<T> by_score = at_places(loss) ? sort_list<T>(items.scores, scratch) : sorted_list<T>{};
+    pair_places at = place(loss, items, by_score, scratch);
+    const std::size_t k = loss.cutoff > 0 ? std::min(loss.cutoff, at.size()) : at.size();
+    if (loss.cut == pairs::cut::both && loss.cutoff > 0) at = {at.item.first(k), at.rank.first(at.rank.empty() ? 0 : k)};
+    for (std::size_t i = 0; i < out.gradient.size(); ++i) out.gradient[i] = T{0};
+    for (std::size_t i = 0; i < out.hessian.size(); ++i) out.hessian[i] = T{0};
+    double value = 0.0;
+    bool narrow = false;
+    if constexpr (std::is_same_v<T, float>) {
+      narrow = fits_float(loss.function, items, at);
+      if (narrow) value = run_pairs<float>(loss, items, at, k, out, scratch);
+    }
+    if (!narrow) value = run_pairs<double>(loss, items, at, k, out, scratch);
+    if (at_places(loss)) share_among_alike(items, by_score, out, scratch);
+    return value;
+  }
+
+ private:
+  static constexpr bool by_position = requires { requires Weight::by_position; };
+  static constexpr bool all_pairs = requires { requires Weight::all_pairs; };
+  static constexpr bool binary = requires { requires Weight::binary; };
+  static constexpr bool by_place = requires { requires computed_weight::by_place; };
+  static constexpr bool has_scan = requires {
+    computed_weight::channel_count;
+    computed_function::kernel;
+  };
+  static constexpr std::size_t shortest_scan = 512;
+  static constexpr bool has_hinges = std::same_as<Weight, pairs::equal> && requires(const computed_function& f) { f.hinges(); };
+  static constexpr std::size_t shortest_merge = 256;
+  static constexpr bool has_shares = requires(const computed_function& f, const xsimd::batch<double>& v) { f.of_shares(v, v, v); };
+  using levels_of = pair_levels<binary>;
+
+  /// Whether the order of the items decides between equal scores.
+  [[nodiscard]] static bool at_places(const loss_type& loss) noexcept { return by_position || loss.cutoff > 0; }
+
+  /// By score where places are ranks or a cutoff counts them, else by level: pairs then need not be looked
+  /// for. All pairs: as they come.
+  template <class T, class R>
+  [[nodiscard]] static pair_places place(const loss_type& loss, const list<T, R>& items, const sorted_list<T>& by_score, workspace& scratch) {
+    const std::size_t n = items.size();
+    require_countable(n);
+    const std::span<std::uint32_t> rank = scratch.take<std::uint32_t>(by_position ? n : 0);
+    const std::span<std::uint32_t> item = scratch.take<std::uint32_t>(n);
+    const workspace::scope scope(scratch);
+    if (by_place || loss.cutoff > 0) {
+      std::copy(by_score.order.begin(), by_score.order.end(), item.begin());
+      std::iota(rank.begin(), rank.end(), 0u);
+      return {item, rank};
+    }
+    if constexpr (by_position) {
+      // Ranks by item, temporarily stored in `item`.
+      for (std::size_t p = 0; p < n; ++p) item[by_score.order[p]] = static_cast<std::uint32_t>(p);
+    }
+    const std::span<std::uint32_t> order = scratch.take<std::uint32_t>(n);
+    if (all_pairs)
+      std::iota(order.begin(), order.end(), 0u);
+    else
+      levels_of::order_items(items, order, scratch);
+    if constexpr (by_position)
+      for (std::size_t p = 0; p < n; ++p) rank[p] = item[order[p]];
+    std::copy(order.begin(), order.end(), item.begin());
+    return {item, rank};
+  }
+
+  /// Lanes of float take half the time. They are used where no sum is long, no number is large, and no two
+  /// grades become equal in float.
+  template <class T, class R>
+  [[nodiscard]] static bool fits_float(const Function& function, const list<T, R>& items, const pair_places& at) noexcept {
+    constexpr std::size_t longest = 256;  // with more summands, roundings in the same direction add up
+    if (at.size() > longest || items.size() == 0) return false;
+    const auto [least, most] = extremes_of(items.scores);
+    double range = 160.0;
+    if constexpr (requires { computed_function::float_range; }) range = computed_function::float_range;
+    if (!(static_cast<double>(most) - static_cast<double>(least) <= range * function.length())) return false;
+    constexpr double largest = 1e10;  // squares of numbers up to this, summed over all pairs, fit in a float
+    if (!(function.length() >= 1.0 / largest && function.length() <= largest)) return false;
+    if constexpr (requires { computed_function::relevance_shift; }) {
+      if (computed_function::relevance_shift > 0.0) {  // differences of relevance are among it
+        const auto levels = extremes_of(items.relevance);
+        if (!(static_cast<double>(levels.least) >= -largest && static_cast<double>(levels.most) <= largest)) return false;
+      }
+    }
+    if constexpr (!std::is_same_v<R, float> && !(std::integral<R> && sizeof(R) <= 2)) {
+      for (std::size_t i = 0; i < items.size(); ++i)
+        if (static_cast<double>(static_cast<float>(items.relevance[i])) != static_cast<double>(items.relevance[i])) return false;
+    }
+    return true;
+  }
+
+  /// Long lists, by the sums in pair_scan.hpp.
+  template <class T, class R>
+  static double run_scan(const loss_type& loss, const list<T, R>& items, const list_outputs<T>& out, workspace& scratch) {
+    const std::span<std::uint32_t> numbers = scratch.take<std::uint32_t>(items.size());
+    const std::uint32_t level_count = levels_of::number_levels(items, numbers, scratch);
+    if constexpr (requires { computed_weight::graded_channel_count; })
+      if (level_count <= pair_series<T>::most_graded)
+        return run_scan<true, computed_weight::graded_channel_count>(loss, items, numbers, level_count, out, scratch);
+    return run_scan<false, computed_weight::channel_count>(loss, items, numbers, level_count, out, scratch);
+  }
+  template <bool Graded, std::size_t C, class T, class R>
+  static double run_scan(const loss_type& loss, const list<T, R>& items, std::span<const std::uint32_t> numbers, std::uint32_t level_count,
+                         const list_outputs<T>& out, workspace& scratch) {
+    const computed_function function{loss.function};
+    const computed_weight weight{loss.weight};
+    const std::size_t all = items.size();
+    const sorted_list<T> sorted = sort_list<T>(items.scores, scratch);
+    const std::size_t k = loss.cutoff > 0 ? std::min(loss.cutoff, all) : all;
+    const std::size_t n = loss.cut == pairs::cut::both ? k : all;
+    const std::span<std::uint32_t> ranks = scratch.take<std::uint32_t>(n);
+    std::iota(ranks.begin(), ranks.end(), 0u);
+    const pair_places at{sorted.order.first(n), ranks};
+
+    scan_list<T, C> list_of;
+    list_of.n = n;
+    list_of.counted = k;
+    list_of.scores = scratch.take<double>(n);
+    list_of.levels = scratch.take<std::uint32_t>(n);
+    const bool weighted = !items.weights.empty();
+    const double unit = weight_unit(items);
+    if (weighted) list_of.weights = padded<T, Arch>(n, scratch);
+    constexpr double bound = std::numeric_limits<double>::max() / 2;
+    for (std::size_t p = 0; p < n; ++p) {
+      list_of.scores[p] = std::clamp(static_cast<double>(sorted.x[p]), -bound, bound);
+      list_of.levels[p] = numbers[at.item[p]];
+      if (weighted) list_of.weights[p] = static_cast<T>(items.weights[at.item[p]] * unit);
+    }
+    weight_channels<T, C> channels;
+    for (std::size_t c = 0; c < C; ++c) {
+      channels.upper[c] = list_of.upper[c] = padded<T, Arch>(n, scratch);
+      channels.lower[c] = list_of.lower[c] = padded<T, Arch>(n, scratch);
+    }
+    if constexpr (Graded) {
+      const std::span<double> gains = scratch.take<double>(level_count);
+      weight.template fill_graded<Arch>(items, at, list_of.levels, channels, gains, scratch);
+      list_of.gains = gains;
+    } else {
+      weight.template fill<Arch>(items, at, channels, scratch);
+    }
+    const std::span<double> gradient = scratch.take<double>(n);
+    std::fill(gradient.begin(), gradient.end(), 0.0);
+    const auto sum = [&]<bool Weighted> {
+      pair_scan<Arch, T, C, Weighted, by_position, Graded, computed_function> scan(function, Graded ? 1.0 : computed_weight::wrong_sign, scratch);
+      scan.run(list_of, level_count, gradient);
+      return scan.totals();
+    };
+    pair_totals totals = weighted ? sum.template operator()<true>() : sum.template operator()<false>();
+    if (loss.average == pairs::average::pairs) totals.count = pairs_of_levels(list_of.levels, k, level_count, scratch);
+    const scaled_share share = share_of(loss, totals, items, unit, function.factor());
+    for (std::size_t i = 0; i < out.gradient.size() && n < all; ++i) out.gradient[i] = T{0};
+    write_by_place<T>(gradient, share.over(function.length()), at.item, out.gradient);
+    if (at_places(loss)) share_among_alike(items, sorted, out, scratch);
+    return share.of(totals.value);
+  }
+
+  /// Long lists, by the sums in pair_merge.hpp.
+  template <class T, class R>
+  static double run_merge(const loss_type& loss, const list<T, R>& items, const list_outputs<T>& out, workspace& scratch) {
+    using record = keyed<std::uint64_t, std::uint32_t>;
+    const std::size_t n = items.size();
+    const std::span<std::uint32_t> numbers = scratch.take<std::uint32_t>(n);
+    const std::uint32_t level_count = levels_of::number_levels(items, numbers, scratch);
+    // In units in which squares of scores, margins and relevance can be summed.
+    auto hinges = computed_function{loss.function}.hinges();
+    double largest = 0.0;
+    for (std::size_t i = 0; i < n; ++i) {
+      largest = std::max(largest, std::abs(static_cast<double>(bounded(items.scores[i]))));
+      if (computed_function::relevance_shift > 0.0) largest = std::max(largest, std::abs(levels_of::of(items, i)));
+    }
+    for (const hinge_sum& f : hinges) largest = std::max(largest, f.margin);
+    const int far = largest > 0x1p480 ? std::ilogb(largest) - 480 : 0;
+    const double near = std::ldexp(1.0, -far);
+    for (hinge_sum& f : hinges) f.margin *= near;
+    std::span<record> records = scratch.take<record>(n);
+    const auto place_of = [&](std::size_t i) {
+      return near * static_cast<double>(bounded(items.scores[i])) - near * (computed_function::relevance_shift * levels_of::of(items, i));
+    };
+    for (std::size_t i = 0; i < n; ++i) records[i] = {descending_key(place_of(i)), static_cast<std::uint32_t>(i)};
+    records = sort_by_key(records, scratch.take<record>(n), scratch);
+
+    // Level by level, the most relevant first.
+    const std::span<std::uint32_t> starts = scratch.take<std::uint32_t>(level_count + 1);
+    std::fill(starts.begin(), starts.end(), 0u);
+    for (std::size_t i = 0; i < n; ++i) ++starts[level_count - numbers[i]];
+    std::partial_sum(starts.begin(), starts.end(), starts.begin());
+    const std::span<std::uint32_t> next = scratch.take<std::uint32_t>(level_count);
+    std::copy_n(starts.begin(), level_count, next.begin());
+    const double unit = weight_unit(items);
+    const std::span<merge_item> by_level = scratch.take<merge_item>(n);
+    for (const record& r : records) {
+      const std::uint32_t i = r.payload;
+      by_level[next[level_count - 1 - numbers[i]]++] = {place_of(i), items.weights.empty() ? 1.0 : items.weights[i] * unit, i};
+    }
+    pair_totals totals;
+    double all_weight = 0.0;
+    for (std::uint32_t l = 0; l < level_count; ++l) {
+      const auto losers = static_cast<double>(n - starts[l + 1]);
+      for (std::size_t p = starts[l]; p < starts[l + 1]; ++p) all_weight += by_level[p].weight * losers;
+      totals.count += losers * static_cast<double>(starts[l + 1] - starts[l]);
+    }
+    totals.weight = all_weight;
+    const std::span<double> gradient = scratch.take<double>(n);
+    const std::span<double> hessian = scratch.take<double>(out.hessian.empty() ? 0 : n);
+    std::fill(gradient.begin(), gradient.end(), 0.0);
+    std::fill(hessian.begin(), hessian.end(), 0.0);
+    totals.value = merge_hinges(by_level, starts, hinges, scratch.take<merge_item>(n), gradient, hessian);
+    const auto share = [&](int degree) { return share_of(loss, totals, items, unit, 1.0, degree * far); };
+    const std::span<std::uint32_t> itself = numbers;
+    std::iota(itself.begin(), itself.end(), 0u);
+    write_by_place<T>(gradient, share(hinges[0].power - 1), itself, out.gradient);
+    write_by_place<T>(hessian, share(0), itself, out.hessian);
+    return share(hinges[0].power).of(totals.value);
+  }
+
+  /// 2^exponent factor / Z, without the units of the weights.
+  template <class T, class R>
+  [[nodiscard]] static scaled_share share_of(const loss_type& loss, const pair_totals& totals, const list<T, R>& items, double unit,
+                                             double factor = 1.0, int exponent = 0) noexcept {
+    const double divisor = loss.average == pairs::average::none ? 1.0 : loss.average == pairs::average::pairs ? totals.count : totals.weight;
+    if (loss.average != pairs::average::weight) {
+      const computed_weight weight{loss.weight};
+      if (unit != 1.0) exponent -= std::ilogb(unit);
+      if constexpr (requires { weight.exponent(items); }) exponent += weight.exponent(items);
+    }
+    return scaled_share_of(factor, divisor, exponent);
+  }
+
+  /// Pair by pair, in lanes of S.
+  template <class S, class T, class R>
+  static double run_pairs(const loss_type& loss, const list<T, R>& items, const pair_places& at, std::size_t first_end, const list_outputs<T>& out,
+                          workspace& scratch) {
+    const computed_function function{loss.function};
+    const computed_weight weight{loss.weight};
+    const std::size_t n = at.size();
+    const auto take = [&] { return padded<S, Arch>(n, scratch); };
+    const std::span<S> scores = take();
+    const std::span<S> levels = take();
+    const std::span<S> weights = items.weights.empty() ? std::span<S>() : take();
+    const double unit = weight_unit(items);
+    // The difference of two scores has to be finite.
+    constexpr T bound = sizeof(T) == sizeof(S) ? std::numeric_limits<T>::max() / 2 : std::numeric_limits<T>::max();
+    for (std::size_t p = 0; p < n; ++p) {
+      scores[p] = static_cast<S>(std::clamp(bounded(items.scores[at.item[p]]), -bound, bound));
+      levels[p] = static_cast<S>(levels_of::of(items, at.item[p]));
+      if (!weights.empty()) weights[p] = static_cast<S>(items.weights[at.item[p]] * unit);
+    }
+    const std::span<S> gradient = take();
+    const std::span<S> hessian = out.hessian.empty() ? std::span<S>() : take();
+    std::fill(gradient.begin(), gradient.end(), S{0});
+    std::fill(hessian.begin(), hessian.end(), S{0});
+    const pair_items<S> arrays{0, n, scores, levels, weights, gradient, hessian};
+
+    const auto prepared = weight.template prepare<Arch, S>(items, at, scratch);
+    const auto sum = [&](const auto& f) {
+      const auto loop = [&]<bool Hessian> {
+        if constexpr (all_pairs)
+          return loop_over_all_pairs<Arch, Hessian>(arrays, first_end, f, prepared);
+        else
+          return by_place || loss.cutoff > 0 ? loop_over_places<Arch, Hessian>(arrays, first_end, f, prepared)
+                                             : loop_over_levels<Arch, Hessian>(arrays, f, prepared);
+      };
+      return hessian.empty() ? loop.template operator()<false>() : loop.template operator()<true>();
+    };
+    pair_totals totals;
+    bool done = false;
+    if constexpr (has_shares) {
+      const std::span<S> exponentials = take();
+      const std::span<const S> kept = scores.first(n);
+      if (n > 0) {
+        const auto [least, most] = extremes_of(kept);
+        done = fill_exponentials<Arch>(kept, least, most, 1.0 / function.length(), exponentials);
+      }
+      if (done) totals = sum(by_shares<Arch, S, computed_function>{function, exponentials});
+    }
+    if (!done) totals = sum(by_difference<computed_function>{function});
+
+    const scaled_share share = share_of(loss, totals, items, unit);
+    write_by_place<T>(gradient, share, at.item, out.gradient);
+    if (!hessian.empty()) write_by_place<T>(hessian, share, at.item, out.hessian);
+    return share.of(totals.value);
+  }
+};
+
+}  // namespace detail
+
+template <class Function, class Weight>
+struct engine<pairwise<Function, Weight>, context> : detail::pairwise_engine<Function, Weight> {};
+
+}  // namespace rankloss::inline RANKLOSS_ABI

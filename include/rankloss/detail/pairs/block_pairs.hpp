@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <rankloss/detail/base/abi.hpp>
+#include <rankloss/detail/base/loops.hpp>
+#include <rankloss/detail/pairs/pair_kernel.hpp>
+#include <rankloss/detail/pairs/pair_loop.hpp>
+#include <rankloss/detail/pairs/pair_series.hpp>
+#include <rankloss/detail/pairs/scan_list.hpp>
+#include <rankloss/detail/pairs/weight_channels.hpp>
+#include <rankloss/detail/sigmoid/cell_sums.hpp>
+#include <rankloss/workspace.hpp>
+
+#include <xsimd/xsimd.hpp>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <span>
+
+namespace rankloss::inline RANKLOSS_ABI::detail {
+
+/// The pairs within a block of neighbouring places, of different levels: one by one, or by a short series
+/// where all its scores are near.
+template <class Arch, class T, std::size_t C, bool Weighted, bool Graded, class Function>
+class block_pairs {
+  using terms = pair_series<T>;
+  static constexpr std::size_t sets = Weighted ? 2 : 1;  // of the levels below an item and above it
+
+ public:
+  /// @param buckets     [n] by place: the levels as they are compared
+  /// @param scale       1 / temperature
+  /// @param wrong_sign  factor on the weight of pairs whose upper item is the less relevant one
+  /// @param gradient    [n] by place, added to
+  /// @param totals      added to, but for the count
+  block_pairs(const scan_list<T, C>& list, std::span<const std::uint32_t> buckets, double scale, double wrong_sign, std::span<double> gradient,
+              pair_totals& totals, workspace& scratch)
+      : list_(list), buckets_(buckets), scale_(scale), wrong_sign_(wrong_sign), gradient_(gradient), totals_(totals) {
+    constexpr std::size_t padding = xsimd::batch<T, Arch>::size;
+    near_levels_ = scratch.take<T>(list_.n + padding);
+    near_gains_ = scratch.take<T>(Graded ? list_.n + padding : 0);
+    near_scores_ = scratch.take<T>(list_.n + padding);
+    near_exponentials_ = scratch.take<T>(list_.n + padding);
+    // The pair loop takes differences of scores, which are exact where those to a centre are not, so they are
+    // only scaled by a power of two, which rounds nothing: the one below 1 / temperature, or less where
+    // differences would not be finite.
+    const double largest = std::max({std::abs(list_.scores[0]), std::abs(list_.scores[list_.n - 1]), std::numeric_limits<double>::min()});
+    near_unit_ = std::ldexp(1.0, std::min(std::ilogb(scale_), std::numeric_limits<T>::max_exponent - 3 - std::ilogb(largest)));
+    near_gradient_ = scratch.take<T>(list_.n + padding);
+    std::fill(near_gradient_.begin(), near_gradient_.end(), T{0});
+    for (std::size_t i = 0; i < list_.n; ++i) {
+      near_levels_[i] = static_cast<T>(buckets_[i]);
+      near_scores_[i] = static_cast<T>(list_.scores[i] * near_unit_);
+      if constexpr (Graded) near_gains_[i] = static_cast<T>(list_.gains[list_.levels[i]]);
+    }
+    if constexpr (Graded) std::fill_n(near_gains_.data() + list_.n, padding, T{0});
+    std::fill_n(near_levels_.data() + list_.n, padding, T{0});
+    std::fill_n(near_scores_.data() + list_.n, padding, T{0});
+  }
+
+  using by_level = wide_row<Arch, terms::narrow_levels>;
+  /// By set and level: what the weight of pairs with the other levels is times, and that with the sign of the
+  /// level's difference to them. The first set is of the levels below, the last of those above.
+  struct level_differences {
+    std::array<std::array<by_level, terms::narrow_levels>, sets> size, signed_size;
+  };
+  [[nodiscard]] level_differences differences(std::size_t levels) const {
+    level_differences all;
+    for (std::size_t set = 0; set < sets; ++set)
+      for (std::size_t level = 0; level < levels; ++level) {
+        alignas(64) double size[terms::narrow_levels]{};
+        alignas(64) double signed_size[terms::narrow_levels]{};
+        for (std::size_t other = 0; other < levels; ++other) {
+          if (other == level || (sets == 2 && (set == 0) != (other < level))) continue;
+          size[other] = Graded ? list_.difference(level, other) : 1.0;
+          signed_size[other] = other < level ? size[other] : -size[other];
+        }
+        all.size[set][level].load(size);
+        all.signed_size[set][level].load(signed_size);
+      }
+    return all;
+  }
+
+  /// Pairs of places [begin, end), whose scores are so near that f is a short series in their difference. An
+  /// item takes the sums of powers of the scores above it and below it, kept by level. The pull on it is by
+  /// f' at its score less theirs, of which pairs that it wins and those that it loses share the odd part and
+  /// differ in the sign of the even one; so with f itself, the other way round.
+  void add_by_series(std::size_t begin, std::size_t end, const level_differences& weight) {
+    if (begin >= list_.counted) return;
+    constexpr std::size_t Q = terms::narrow_terms;
+    constexpr bool logistic = Function::kernel == pair_kernel::logistic;
+    static constexpr auto even_slope = terms::narrow_of(logistic ? 0 : 1, -1.0, 0);
+    static constexpr auto odd_slope = terms::narrow_of(logistic ? 0 : 1, -1.0, 1);
+    static constexpr auto even_value = terms::narrow_of(logistic ? -1 : 0, 1.0, 0);
+    static constexpr auto odd_value = terms::narrow_of(logistic ? -1 : 0, 1.0, 1);
+    static constexpr auto unit = [] {
+      std::array<std::array<double, terms::narrow_levels>, terms::narrow_levels> rows{};
+      for (std::size_t level = 0; level < rows.size(); ++level) rows[level][level] = 1.0;
+      return rows;
+    }();
+    const double middle = 0.5 * list_.scores[begin] + 0.5 * list_.scores[end - 1];
+    by_level above[sets][C][Q];
+    by_level below[sets][C][Q];
+    const auto enter = [&](by_level(&sums)[sets][C][Q], const std::array<std::span<T>, C>& factors, std::size_t i, double sign) {
+      const double* own = unit[buckets_[i]].data();
+      const double x = (list_.scores[i] - middle) * scale_;
+      for (std::size_t set = 0; set < sets; ++set)
+        for (std::size_t c = 0; c < C; ++c) {
+          double term = sign * static_cast<double>(factors[c][i]);
+          if (Weighted && set == 1) term *= static_cast<double>(list_.weights[i]);  // as the winner
+          for (std::size_t q = 0; q < Q; ++q, term *= x) sums[set][c][q].add_scaled(term, own);
+        }
+    };
+    for (std::size_t i = begin; i < end; ++i) enter(below, list_.lower, i, 1.0);
+    by_level value_sum, weight_sum;
+    for (std::size_t i = begin; i < end; ++i) {
+      enter(below, list_.lower, i, -1.0);
+      double x[Q]{1.0};
+      for (std::size_t q = 1; q < Q; ++q) x[q] = x[q - 1] * (list_.scores[i] - middle) * scale_;
+      const std::size_t level = buckets_[i];
+      by_level pull;
+      for (std::size_t set = 0; set < sets; ++set) {
+        const double own = Weighted && set == 0 ? static_cast<double>(list_.weights[i]) : 1.0;
+        by_level of_above[Q], of_both[Q];
+        for (std::size_t q = 0; q < Q; ++q) {
+          for (std::size_t c = 0; c < C; ++c) of_above[q].add(own * static_cast<double>(list_.lower[c][i]), above[set][c][q]);
+          of_both[q] = of_above[q];
+          for (std::size_t c = 0; c < C; ++c) of_both[q].add(own * static_cast<double>(list_.upper[c][i]), below[set][c][q]);
+        }
+        const auto series_of = [&]<const auto & series>(const by_level(&powers)[Q]) {
+          by_level sum;
+          unrolled<Q>([&]<std::size_t q> {
+            if constexpr (series[q] != std::array<double, Q>{}) {
+              double factor = 0.0;
+              unrolled<Q>([&]<std::size_t p> {
+                if constexpr (series[q][p] != 0.0) factor += series[q][p] * x[p];
+              });
+              sum.add(factor, powers[q]);
+            }
+          });
+          return sum;
+        };
+        const by_level& size = weight.size[set][level];
+        const by_level& signed_size = weight.signed_size[set][level];
+        pull.add_product(signed_size, series_of.template operator()<even_slope>(of_both));
+        pull.add_product(size, series_of.template operator()<odd_slope>(of_both));
+        value_sum.add_product(size, series_of.template operator()<even_value>(of_above));
+        value_sum.add_product(signed_size, series_of.template operator()<odd_value>(of_above));
+        weight_sum.add_product(size, of_above[0]);
+      }
+      gradient_[i] += pull.sum();
+      enter(above, list_.upper, i, 1.0);
+    }
+    totals_.value += value_sum.sum();
+    totals_.weight += weight_sum.sum();
+  }
+
+  /// Pairs of places [begin, end), one by one.
+  void add_one_by_one(std::size_t begin, std::size_t end) {
+    const std::size_t first_end = std::min(end, list_.counted);
+    if (begin >= first_end) return;
+    const pair_items<T> items{begin, end, near_scores_, near_levels_, list_.weights, near_gradient_, {}};
+    const channel_weights<Arch, T, C, Graded> weights{list_.upper, list_.lower, near_gains_};
+    Function function{};  // natural logarithms
+    function.temperature = near_unit_ / scale_;
+    const auto loop = [&](const auto& of_pair) {
+      return loop_over_places<Arch, false>(items, first_end, of_pair, weights, static_cast<T>(wrong_sign_));
+    };
+    const std::span<const double> scores = list_.scores.subspan(begin, end - begin);
+    const bool shares = fill_exponentials<Arch, T>(scores, scores.back(), scores.front(), scale_, near_exponentials_.subspan(begin));
+    const pair_totals near = shares ? loop(by_shares<Arch, T, Function>{function, near_exponentials_}) : loop(by_difference<Function>{function});
+    totals_.value += near.value;
+    totals_.weight += near.weight;
+    for (std::size_t i = begin; i < end; ++i) {
+      gradient_[i] += function.temperature * static_cast<double>(near_gradient_[i]);
+      near_gradient_[i] = T{0};
+    }
+  }
+
+ private:
+  const scan_list<T, C>& list_;
+  std::span<const std::uint32_t> buckets_;
+  double scale_;
+  double wrong_sign_;
+  std::span<double> gradient_;
+  pair_totals& totals_;
+  // As the pair loop reads them, by place.
+  std::span<T> near_levels_, near_gains_, near_scores_, near_exponentials_, near_gradient_;
+  double near_unit_ = 1.0;  ///< near_scores_ are the scores times that
+};
+
+}  // namespace rankloss::inline RANKLOSS_ABI::detail

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <rankloss/batch.hpp>
+#include <rankloss/detail/sorting/argsort.hpp>
+#include <rankloss/workspace.hpp>
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <type_traits>
+#include <utility>
+
+namespace rankloss::inline RANKLOSS_ABI::detail {
+
+/// The levels of a list's items: who of a pair is more relevant. Binary: all that has relevance > 0 is one
+/// level, all else the other.
+template <bool Binary>
+struct pair_levels {
+  /// The level of an item.
+  template <class T, class R>
+  [[nodiscard]] static double of(const list<T, R>& items, std::size_t i) noexcept {
+    if constexpr (Binary)
+      return items.relevance[i] > R{0} ? 1.0 : 0.0;
+    else
+      return static_cast<double>(items.relevance[i]);
+  }
+
+  /// The items in descending order of relevance; items of equal relevance keep their order.
+  template <class T, class R>
+  static void order_items(const list<T, R>& items, std::span<std::uint32_t> order, workspace& scratch) {
+    std::array<std::uint32_t, most_grades> counts{};
+    if (!count_grades(items, counts)) return sort(items, order, scratch);
+    std::uint32_t start = 0;
+    for (std::size_t grade = most_grades; grade-- > 0;) start += std::exchange(counts[grade], start);
+    for (std::size_t i = 0; i < order.size(); ++i) order[counts[static_cast<std::size_t>(of(items, i))]++] = static_cast<std::uint32_t>(i);
+  }
+
+  /// Numbers the levels of relevance by item, in ascending order; returns how many there are.
+  template <class T, class R>
+  [[nodiscard]] static std::uint32_t number_levels(const list<T, R>& items, std::span<std::uint32_t> numbers, workspace& scratch) {
+    if constexpr (Binary) {
+      // This is not a table of two entries: GCC 12 reads outside of such a table when it vectorises the loop
+      // (docs/numerics.md).
+      const std::size_t n = items.size();
+      std::size_t relevant = 0;
+      for (std::size_t i = 0; i < n; ++i) relevant += items.relevance[i] > R{0} ? 1 : 0;
+      const std::uint32_t upper = relevant < n ? 1 : 0;
+      for (std::size_t i = 0; i < n; ++i) numbers[i] = items.relevance[i] > R{0} ? upper : 0;
+      return relevant > 0 ? upper + 1 : 1;
+    }
+    std::array<std::uint32_t, most_grades> grades{};
+    if (count_grades(items, grades)) {
+      std::uint32_t count = 0;
+      for (std::uint32_t& grade : grades) grade = grade > 0 ? count++ : 0;
+      for (std::size_t i = 0; i < items.size(); ++i) numbers[i] = grades[static_cast<std::size_t>(of(items, i))];
+      return count;
+    }
+    const workspace::scope scope(scratch);
+    const std::span<std::uint32_t> order = scratch.take<std::uint32_t>(items.size());
+    sort(items, order, scratch);
+    std::uint32_t last = 0;
+    for (std::size_t p = order.size(); p-- > 0;) {
+      if (p + 1 < order.size() && of(items, order[p]) != of(items, order[p + 1])) ++last;
+      numbers[order[p]] = last;
+    }
+    return last + 1;
+  }
+
+ private:
+  static constexpr std::size_t most_grades = 64;
+
+  /// The number of items of each grade, where all levels are small whole numbers.
+  template <class T, class R>
+  [[nodiscard]] static bool count_grades(const list<T, R>& items, std::array<std::uint32_t, most_grades>& counts) noexcept {
+    bool all_whole = true;
+    for (std::size_t i = 0; i < items.size(); ++i) {
+      const double y = of(items, i);
+      const bool inside = y >= 0.0 && y < static_cast<double>(most_grades);
+      const auto grade = static_cast<std::size_t>(inside ? y : 0.0);
+      all_whole = all_whole && inside && static_cast<double>(grade) == y;
+      ++counts[grade];
+    }
+    return all_whole;
+  }
+
+  template <class T, class R>
+  static void sort(const list<T, R>& items, std::span<std::uint32_t> order, workspace& scratch) {
+    using key_type = std::conditional_t<std::is_same_v<R, float>, float, double>;
+    using record = keyed<key_of<key_type>, std::uint32_t>;
+    std::span<record> records = scratch.take<record>(order.size());
+    for (std::size_t i = 0; i < order.size(); ++i) records[i] = {descending_key(static_cast<key_type>(of(items, i))), static_cast<std::uint32_t>(i)};
+    records = sort_by_key(records, scratch.take<record>(order.size()), scratch);
+    for (std::size_t p = 0; p < order.size(); ++p) order[p] = records[p].payload;
+  }
+};
+
+/// Pairs of different level with an item among the first k.
+[[nodiscard]] inline double pairs_of_levels(std::span<const std::uint32_t> levels, std::size_t k, std::uint32_t level_count, workspace& scratch) {
+  const workspace::scope scope(scratch);
+  const std::span<std::uint32_t> seen = scratch.take<std::uint32_t>(level_count);
+  std::fill(seen.begin(), seen.end(), 0u);
+  double count = 0.0;
+  for (std::size_t i = 0; i < levels.size(); ++i) {
+    count += static_cast<double>(std::min(i, k) - seen[levels[i]]);
+    if (i < k) ++seen[levels[i]];
+  }
+  return count;
+}
+
+}  // namespace rankloss::inline RANKLOSS_ABI::detail

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <rankloss/detail/base/abi.hpp>
+#include <rankloss/detail/sigmoid/sorted_sums.hpp>
+
+#include <array>
+#include <cstddef>
+
+namespace rankloss::inline RANKLOSS_ABI::detail {
+
+/// The functions of pairs as series, of which the scan of pair_scan.hpp is made: from states to places and
+/// back, and of pairs within a block; and how much of all a type of scores needs.
+template <class T>
+struct pair_series {
+  static constexpr std::size_t K = kernel_terms<T>::count;
+  static constexpr std::size_t exponents = sizeof(T) == 4 ? 16 : 24;    // K, padded to whole vectors
+  static constexpr std::size_t places = sizeof(T) == 4 ? 8 : 16;        // P
+  static constexpr double half_width = 0.125;                           // of a block, in temperatures
+  static constexpr std::size_t block_items = 64;                        // where the pairs of a block go one by one
+  static constexpr std::size_t large_block = 4096;                      // where they do not
+  static constexpr double narrow_width = sizeof(T) == 4 ? 0.02 : 0.01;  // of a block whose kernel is a short series, in temperatures
+  static constexpr std::size_t narrow_terms = sizeof(T) == 4 ? 3 : 6;   // of that series
+  static constexpr std::size_t narrow_levels = 8;                       // of which it knows at most
+  static constexpr std::size_t narrow_items = 32;                       // of a block, where it pays: at least
+  static constexpr std::size_t most_levels = 32;                        // of which each has states of its own
+  static constexpr std::size_t most_graded = 16;                        // of which each looks at every other: quadratic
+
+  /// [p]: z^p itself
+  static constexpr auto unit = [] {
+    std::array<std::array<double, places>, places> rows{};
+    for (std::size_t p = 0; p < places; ++p) rows[p][p] = 1.0;
+    return rows;
+  }();
+
+  /// [k][p]: c_k exp(-k h z) = sum_p .. z^p
+  using from_states = std::array<std::array<double, places>, K>;
+  template <std::size_t N>
+  static constexpr from_states expand(const std::array<double, N>& kernel) {
+    from_states rows{};
+    for (std::size_t k = 0; k < K; ++k) {
+      const double rate = static_cast<double>(k + 1) * half_width;
+      double term = kernel[k];
+      for (std::size_t p = 0; p < places; ++p) {
+        rows[k][p] = term;
+        term *= -rate / static_cast<double>(p + 1);
+      }
+    }
+    return rows;
+  }
+  static constexpr auto slope_of_logistic = expand(kernel_terms<T>::sigmoid);
+  static constexpr auto slope_of_sigmoid = expand(kernel_terms<T>::slope);
+  static constexpr auto value_of_logistic = expand(kernel_terms<T>::softplus);
+
+  /// [p][k]: what moment p adds to state k, exp(k h z) = sum_p .. z^p
+  static constexpr std::array<std::array<double, exponents>, places> from_moments() {
+    std::array<std::array<double, exponents>, places> rows{};
+    for (std::size_t k = 0; k < K; ++k) {
+      const double rate = static_cast<double>(k + 1) * half_width;
+      double term = 1.0;
+      for (std::size_t p = 0; p < places; ++p) {
+        rows[p][k] = term;
+        term *= rate / static_cast<double>(p + 1);
+      }
+    }
+    return rows;
+  }
+  static constexpr auto to_states = from_moments();
+
+  /// [q][p]: what moment q of a block's losers adds to place p of its winners, f(h (z_winner - z_loser)) with
+  /// f the Taylor series from 0 of the sigmoid (its integral, its derivative): scores fall as places rise.
+  using within = std::array<std::array<double, places>, places>;
+  static constexpr within own_terms(int derivative) {
+    const auto series = series_of(derivative);
+    within rows{};
+    for (std::size_t q = 0; q < places; ++q)
+      for (std::size_t p = 0; p < places; ++p) {
+        double term = series[p + q];  // (p + q)! / (p! q!) h^(p + q) (-1)^q
+        for (std::size_t r = 1; r <= p; ++r) term *= static_cast<double>(q + r) / static_cast<double>(r) * half_width;
+        for (std::size_t r = 0; r < q; ++r) term *= -half_width;
+        rows[q][p] = term;
+      }
+    return rows;
+  }
+  /// The Taylor series from 0 of the sigmoid, or of its derivative or, for -1, of its integral softplus.
+  static constexpr std::array<double, 2 * places> series_of(int derivative) {
+    // sigmoid = 1/2 + s, s' = 1/4 - s^2
+    std::array<double, 2 * places + 2> sigmoid{};
+    for (std::size_t n = 0; n + 1 < sigmoid.size(); ++n) {
+      double square = 0.0;
+      for (std::size_t m = 0; m <= n; ++m) square += (m == 0 ? 0.0 : sigmoid[m]) * (m == n ? 0.0 : sigmoid[n - m]);
+      sigmoid[n + 1] = ((n == 0 ? 0.25 : 0.0) - square) / static_cast<double>(n + 1);
+    }
+    sigmoid[0] = 0.5;
+    std::array<double, 2 * places> series{};
+    for (std::size_t n = 0; n < series.size(); ++n)
+      series[n] = derivative == 0   ? sigmoid[n]
+                  : derivative == 1 ? static_cast<double>(n + 1) * sigmoid[n + 1]
+                  : n == 0          ? 0.69314718055994530942
+                                    : sigmoid[n - 1] / static_cast<double>(n);
+    return series;
+  }
+  static constexpr auto own_sigmoid = own_terms(0);
+  static constexpr auto own_slope = own_terms(1);
+  static constexpr auto own_softplus = own_terms(-1);
+
+  /// [q][n - q]: what power n of a difference x_i - x_j makes of power q of x_j: factors of the powers of
+  /// x_i. Only even n, or odd ones.
+  using narrow_series = std::array<std::array<double, narrow_terms>, narrow_terms>;
+  /// f(d) = sign * (the series above at -d)
+  static constexpr narrow_series narrow_of(int derivative, double sign, std::size_t parity) {
+    const auto series = series_of(derivative);
+    narrow_series rows{};
+    for (std::size_t n = parity; n < narrow_terms; n += 2)
+      for (std::size_t q = 0; q <= n; ++q) {
+        double term = sign * (parity == 0 ? 1.0 : -1.0) * (q % 2 == 0 ? 1.0 : -1.0) * series[n];
+        for (std::size_t r = 1; r <= q; ++r) term *= static_cast<double>(n - q + r) / static_cast<double>(r);
+        rows[q][n - q] = term;
+      }
+    return rows;
+  }
+};
+
+}  // namespace rankloss::inline RANKLOSS_ABI::detail

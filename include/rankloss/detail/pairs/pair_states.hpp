@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <rankloss/detail/base/abi.hpp>
+#include <rankloss/detail/pairs/pair_kernel.hpp>
+#include <rankloss/detail/pairs/pair_series.hpp>
+#include <rankloss/detail/pairs/scan_list.hpp>
+#include <rankloss/detail/sigmoid/cell_sums.hpp>
+#include <rankloss/detail/simd/lanes.hpp>
+
+#include <array>
+#include <cmath>
+#include <cstddef>
+#include <span>
+
+namespace rankloss::inline RANKLOSS_ABI::detail {
+
+/// What a scan carries from block to block, how the items of a block enter it, and what it does to them.
+template <class Arch, class T, std::size_t C, bool Weighted, bool Graded, class Function>
+struct pair_states {
+  using terms = pair_series<T>;
+  using V = lanes<Arch>;
+  static constexpr std::size_t w = lane_count<Arch>;
+  static constexpr std::size_t K = terms::K;
+  static constexpr std::size_t E = terms::exponents;
+  static constexpr std::size_t P = terms::places;
+  static constexpr std::size_t sets = Weighted ? 2 : 1;  // of the levels below an item and above it
+  using exponents = wide_row<Arch, E>;
+  using polynomial = wide_row<Arch, P>;
+
+  /// States of one channel of one level: exponentials, the sum of the weights, and that of the distances.
+  struct state {
+    exponents s;
+    double hard = 0.0;
+    double distance = 0.0;
+  };
+  /// What a block's past does to an item of one level, by channel and set: polynomials in the item's place.
+  struct action {
+    polynomial slope;
+    polynomial value;
+    double weight = 0.0;
+  };
+
+  /// 1, z, z^2, ...
+  [[gnu::always_inline]] static polynomial powers_of(double z) noexcept {
+    // z^p from the bits of p.
+    static constexpr auto factors = [] {
+      std::array<std::array<double, P>, 4> bit{};
+      for (std::size_t k = 0; k < 4; ++k)
+        for (std::size_t p = 0; p < P; ++p) bit[k][p] = (p >> k & 1) != 0 ? 1.0 : 0.0;
+      return bit;
+    }();
+    polynomial powers;
+    for (std::size_t v = 0; v < powers.vectors; ++v) {
+      V square(z);
+      V product(1.0);
+      for (std::size_t k = 0; (std::size_t{1} << k) < P; ++k) {
+        const V has = V::load_unaligned(factors[k].data() + v * w);
+        product = product * xsimd::fma(has, square - V(1.0), V(1.0));
+        square = square * square;
+      }
+      powers.v[v] = product;
+    }
+    return powers;
+  }
+
+  /// The states, seen from `gap` further on.
+  static void carry(std::span<state> states, double gap) noexcept {
+    alignas(64) double power[E]{};
+    const double q = std::exp(-gap);
+    const double factor = q < 0x1p-51 ? 0.0 : q;  // no subnormal numbers, as in `advance`
+    double product = q < 1e-300 ? 0.0 : q;
+    for (std::size_t k = 0; k < K; ++k) {
+      power[k] = product;
+      product *= factor;
+    }
+    exponents powers;
+    powers.load(power);
+    for (state& s : states) {
+      for (std::size_t v = 0; v < powers.vectors; ++v) s.s.v[v] = s.s.v[v] * powers.v[v];
+      s.distance += s.hard * gap;
+    }
+  }
+
+  /// The items of a block, by their moments, enter a state.
+  static void enter(const polynomial& moments, state& to) noexcept {
+    alignas(64) double m[P];
+    moments.store(m);
+    for (std::size_t p = 0; p < P; ++p) to.s.add_scaled(m[p], terms::to_states[p].data());
+    to.hard += m[0];
+    to.distance -= terms::half_width * m[1];  // they are further on by h z
+  }
+
+  /// From the states to what they do, by level: the levels below an item's own and those above it.
+  /// `all_above` is scratch, one a level, and will hold the sums over the latter, of the set of winners.
+  template <bool Down>
+  static void act(const scan_list<T, C>& list, double wrong_sign, std::span<const state> states, std::size_t levels, std::span<action> actions,
+                  std::span<state> all_above) {
+    constexpr bool logistic = Function::kernel == pair_kernel::logistic;
+    constexpr const auto& slope_rows = logistic ? terms::slope_of_logistic : terms::slope_of_sigmoid;
+    const auto expand = [](const exponents& s, const typename terms::from_states& rows) {
+      alignas(64) double e[E];
+      s.store(e);
+      polynomial low, high;  // two sums, as in scan_states::dot
+      for (std::size_t k = 0; k < K / 2; ++k) {
+        low.add_scaled(e[k], rows[k].data());
+        high.add_scaled(e[k + K / 2], rows[k + K / 2].data());
+      }
+      for (std::size_t v = 0; v < low.vectors; ++v) low.v[v] = low.v[v] + high.v[v];
+      return low;
+    };
+    // On the way down the states are of items above: a level below an item's own is wrongly above it. On the
+    // way up it is the other way round.
+    const double below_sign = Down ? wrong_sign : 1.0;
+    const double above_sign = Down ? 1.0 : wrong_sign;
+    for (std::size_t c = 0; c < C; ++c) {
+      const auto of = [&](std::size_t set, std::size_t level) -> const state& { return states[(set * levels + level) * C + c]; };
+      // Sums of what is there, never differences, which would leave a rest of what is gone.
+      if (!Graded) {
+        exponents sum;
+        double hard = 0.0;
+        double distance = 0.0;
+        all_above[levels - 1] = state{};
+        for (std::size_t level = levels - 1; level > 0; --level) {
+          const state& next = of(sets - 1, level);
+          sum.add(1.0, next.s);
+          hard += next.hard;
+          distance += next.distance;
+          all_above[level - 1] = {sum, hard, distance};
+        }
+      }
+      state below;  // of the set of losers
+      for (std::size_t level = 0; level < levels; ++level) {
+        if (Graded) {
+          below = state{};
+          all_above[level] = state{};
+          for (std::size_t other = 0; other < level; ++other) add(below, of(0, other), list.difference(level, other));
+          for (std::size_t other = level + 1; other < levels; ++other) add(all_above[level], of(sets - 1, other), list.difference(level, other));
+        } else if (level > 0) {
+          add(below, of(0, level - 1), 1.0);
+        }
+        const state& above = all_above[level];
+        const auto make = [&](double of_below, double of_above) {
+          state both;
+          add(both, below, of_below);
+          add(both, above, of_above);
+          action a;
+          const double wrong = Down ? of_below * below.hard : of_above * above.hard;
+          if constexpr (logistic) {
+            // Down: a winner is pulled by -(1 - p) of what is wrongly above, a loser by +p; up: a winner by
+            // -p, a loser by 1 - p.
+            a.slope.add(Down ? 1.0 : -1.0, expand(both.s, slope_rows));
+            a.slope.add_scaled(Down ? -wrong : wrong, terms::unit[0].data());
+          } else {
+            // A winner is pulled by -slope, a loser by +slope.
+            a.slope = expand(both.s, slope_rows);
+            a.slope.add(-2.0 * of_below, expand(below.s, slope_rows));
+          }
+          if constexpr (Down) {
+            if constexpr (logistic) {
+              a.value = expand(both.s, terms::value_of_logistic);
+              a.value.add_scaled(of_below * below.distance, terms::unit[0].data());
+              a.value.add_scaled(of_below * terms::half_width * below.hard, terms::unit[1].data());
+            } else {
+              // Right: p; wrong: 1 - p.
+              state signed_sum;
+              add(signed_sum, below, -of_below);
+              add(signed_sum, above, of_above);
+              a.value = expand(signed_sum.s, terms::slope_of_logistic);
+              a.value.add_scaled(wrong, terms::unit[0].data());
+            }
+          }
+          a.weight = of_below * below.hard + of_above * above.hard;
+          return a;
+        };
+        if constexpr (Weighted) {
+          actions[level * C + c] = make(below_sign, 0.0);
+          actions[(levels + level) * C + c] = make(0.0, above_sign);
+        } else {
+          actions[level * C + c] = make(below_sign, above_sign);
+        }
+      }
+    }
+  }
+
+  /// Of a block's own pairs, where the weight does not ask which item is above: what its losers do to a
+  /// winner goes to `own`, with the weight's upper factor, what its winners do to a loser to `actions`, with
+  /// the lower one.
+  static void act_within(std::span<const polynomial> winners, std::span<const polynomial> losers, std::size_t levels, bool add,
+                         std::span<action> actions, std::span<action> own) {
+    constexpr bool logistic = Function::kernel == pair_kernel::logistic;
+    constexpr const auto& slope_rows = logistic ? terms::own_sigmoid : terms::own_slope;
+    constexpr const auto& value_rows = logistic ? terms::own_softplus : terms::own_sigmoid;
+    const auto expand = [](const polynomial& moments, const typename terms::within& rows) {
+      alignas(64) double m[P];
+      moments.store(m);
+      polynomial sum;
+      for (std::size_t q = 0; q < P; ++q) sum.add_scaled(m[q], rows[q].data());
+      return sum;
+    };
+    for (std::size_t c = 0; c < C; ++c) {
+      polynomial below;
+      for (std::size_t level = 0; level < levels; ++level) {
+        action& a = own[level * C + c];
+        a.slope = polynomial{};
+        a.slope.add(-1.0, expand(below, slope_rows));
+        a.value = expand(below, value_rows);
+        alignas(64) double m[P];
+        below.store(m);
+        a.weight = m[0];
+        below.add(1.0, losers[level * C + c]);
+      }
+      polynomial above;
+      for (std::size_t level = levels; level-- > 0;) {
+        action& a = actions[((sets - 1) * levels + level) * C + c];
+        if (!add) {
+          a = action{};
+          if (Weighted) actions[level * C + c] = action{};
+        }
+        // The same from the other side: places are mirrored, which changes the sign of odd powers on both
+        // sides.
+        alignas(64) double m[P];
+        above.store(m);
+        for (std::size_t q = 1; q < P; q += 2) m[q] = -m[q];
+        polynomial mirrored;
+        mirrored.load(m);
+        polynomial acted = expand(mirrored, slope_rows);
+        acted.store(m);
+        for (std::size_t p = 1; p < P; p += 2) m[p] = -m[p];
+        acted.load(m);
+        a.slope.add(1.0, acted);
+        above.add(1.0, winners[((sets - 1) * levels + level) * C + c]);
+      }
+    }
+  }
+
+ private:
+  static void add(state& to, const state& from, double factor) noexcept {
+    for (std::size_t v = 0; v < to.s.vectors; ++v) to.s.v[v] = xsimd::fma(V(factor), from.s.v[v], to.s.v[v]);
+    to.hard += factor * from.hard;
+    to.distance += factor * from.distance;
+  }
+};
+
+}  // namespace rankloss::inline RANKLOSS_ABI::detail

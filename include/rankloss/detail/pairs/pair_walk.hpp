@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <rankloss/detail/base/abi.hpp>
+#include <rankloss/detail/pairs/pair_loop.hpp>
+#include <rankloss/detail/pairs/pair_states.hpp>
+#include <rankloss/detail/pairs/scan_list.hpp>
+#include <rankloss/detail/simd/lanes.hpp>
+#include <rankloss/workspace.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+namespace rankloss::inline RANKLOSS_ABI::detail {
+
+/// The pairs of different blocks and, where the weight does not ask which item is above, those within them:
+/// from block to block, down the list and up again.
+template <class Arch, class T, std::size_t C, bool Weighted, bool Oriented, bool Graded, class Function>
+struct pair_walk {
+  using parts = pair_states<Arch, T, C, Weighted, Graded, Function>;
+  using terms = typename parts::terms;
+  using state = typename parts::state;
+  using action = typename parts::action;
+  using polynomial = typename parts::polynomial;
+  static constexpr std::size_t sets = parts::sets;
+
+  const scan_list<T, C>& list;
+  std::span<const std::uint32_t> buckets;  ///< [n] by place: the levels as they are compared
+  std::size_t levels;                      ///< how many of these there are
+  std::span<const std::uint32_t> starts;   ///< of the blocks, and the list's end
+  double scale;                            ///< 1 / temperature
+  double wrong_sign;                       ///< factor on the weight of pairs whose upper item is the less relevant one
+  std::span<double> gradient;              ///< [n] by place, added to
+  pair_totals& totals;                     ///< added to, but for the count
+  workspace& scratch;
+
+  /// One way: what lies above acts on what lies below, or the other way round. The value is summed on the way
+  /// down.
+  template <bool Down>
+  void run() const {
+    const workspace::scope scope(scratch);
+    const std::span<state> states = scratch.take<state>(sets * levels * C);  // [set][level][channel]
+    const std::span<action> actions = scratch.take<action>(sets * levels * C);
+    const std::span<state> above = scratch.take<state>(levels);
+    const std::span<polynomial> moments = scratch.take<polynomial>(sets * levels * C);
+    const std::span<polynomial> losers = scratch.take<polynomial>(Down && !Oriented ? levels * C : 0);  // of a block's own pairs
+    const std::span<action> own_actions = scratch.take<action>(losers.size());
+    std::fill(states.begin(), states.end(), state{});
+    const auto index = [&](std::size_t set, std::size_t level, std::size_t c) { return (set * levels + level) * C + c; };
+    const std::size_t blocks = starts.size() - 1;
+    // Places are seen from the block's centre, where those of a narrow block are near 0 and no term is cut
+    // off. It is kept as the score of the block's first item and what lies between, in temperatures: a score
+    // would round by more than a block, where scores are far from 0.
+    double top = 0.0;
+    double half = 0.0;
+    polynomial value_sum;
+    for (std::size_t step = 0; step < blocks; ++step) {
+      const std::size_t b = Down ? step : blocks - 1 - step;
+      const std::size_t begin = starts[b];
+      const std::size_t end = starts[b + 1];
+      const double next_top = list.scores[begin];
+      const double next_half = 0.5 * (next_top - list.scores[end - 1]) * scale;
+      if (step > 0) {
+        parts::carry(states, std::min(std::abs((top - next_top) * scale - half + next_half), 1e290));
+        parts::template act<Down>(list, wrong_sign, states, levels, actions, above);
+      }
+      top = next_top;
+      half = next_half;
+
+      // In [-1, 1], as the block is not wider than twice half_width.
+      const auto powers_at = [&](std::size_t i) {
+        const double below = (top - list.scores[i]) * scale - half;
+        return parts::powers_of((Down ? below : -below) / terms::half_width);
+      };
+      // Below the cutoff items are acted on, but do not act.
+      const bool counts = begin < list.counted;
+      const bool own = Down && !Oriented && counts;
+      if (counts || !Down) {
+        std::fill(moments.begin(), moments.end(), polynomial{});
+        for (std::size_t i = begin; i < end; ++i) {
+          const polynomial powers = powers_at(i);
+          for (std::size_t c = 0; c < C; ++c) {
+            const auto factor = static_cast<double>((Down ? list.upper : list.lower)[c][i]);
+            moments[index(0, buckets[i], c)].add(factor, powers);
+            if (Weighted) moments[index(1, buckets[i], c)].add(factor * static_cast<double>(list.weights[i]), powers);  // where it is the winner
+          }
+        }
+      }
+      if (own) {
+        std::fill(losers.begin(), losers.end(), polynomial{});
+        for (std::size_t i = begin; i < end; ++i) {
+          const polynomial powers = powers_at(i);
+          for (std::size_t c = 0; c < C; ++c) losers[buckets[i] * C + c].add(static_cast<double>(list.lower[c][i]), powers);
+        }
+        parts::act_within(moments, losers, levels, step > 0, actions, own_actions);
+      }
+      if (Down ? step > 0 || own : step > 0 && counts) {
+        for (std::size_t i = begin; i < end; ++i) {
+          polynomial slope, value;
+          const std::size_t level = buckets[i];
+          const double weight = Weighted ? static_cast<double>(list.weights[i]) : 1.0;
+          const auto add = [&](const action& a, double factor) {
+            slope.add(factor, a.slope);
+            if constexpr (Down) {
+              value.add(factor, a.value);
+              totals.weight += factor * a.weight;
+            }
+          };
+          for (std::size_t c = 0; c < C; ++c) {
+            const auto factor = static_cast<double>((Down ? list.lower : list.upper)[c][i]);
+            // As a winner over the levels below the item's weight counts, as a loser that of the others.
+            add(actions[index(0, level, c)], Weighted ? weight * factor : factor);
+            if (Weighted) add(actions[index(1, level, c)], factor);
+            if (own) add(own_actions[level * C + c], weight * static_cast<double>(list.upper[c][i]));
+          }
+          const polynomial powers = powers_at(i);
+          gradient[i] += slope.dot(powers);
+          if constexpr (Down)
+            for (std::size_t v = 0; v < value.vectors; ++v) value_sum.v[v] = xsimd::fma(value.v[v], powers.v[v], value_sum.v[v]);
+        }
+      }
+      if (Down && !counts) continue;
+      for (std::size_t k = 0; k < states.size(); ++k) parts::enter(moments[k], states[k]);
+    }
+    if constexpr (Down)
+      for (std::size_t v = 0; v < value_sum.vectors; ++v) totals.value += sum_of(value_sum.v[v]);
+  }
+};
+
+}  // namespace rankloss::inline RANKLOSS_ABI::detail
