@@ -2,14 +2,11 @@
 #pragma once
 
 #include <rankloss/batch.hpp>
-#include <rankloss/detail/base/finite.hpp>
-#include <rankloss/detail/base/require.hpp>
 #include <rankloss/detail/data/check_data.hpp>
 #include <rankloss/detail/pairs/pair_places.hpp>
 #include <rankloss/detail/simd/lane_math.hpp>
 #include <rankloss/detail/simd/lanes.hpp>
 #include <rankloss/detail/sorting/sorted_rows.hpp>
-#include <rankloss/gain.hpp>
 #include <rankloss/workspace.hpp>
 
 #include <xsimd/xsimd.hpp>
@@ -22,8 +19,6 @@
 #include <numbers>
 #include <numeric>
 #include <span>
-#include <string_view>
-#include <type_traits>
 
 /// What the LambdaMART objectives of the tree libraries have in common: gradients and Hessians of pairs of places, weighted by the change of a
 /// metric.
