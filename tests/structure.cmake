@@ -43,6 +43,7 @@ set(tested_by
     sigmoid/smooth_dcg:sndcg
     sorting/first_of_order:metrics/recall
     sorting/mixed_columns:sorts/sorting_network
+    sorting/sorted_list:detail/sorting/sorted_rows
     sorting/sort_network:detail/sorting/argsort)
 # Tests of no header in particular: what every loss is held to.
 set(about_all "^promises/")

@@ -9,8 +9,6 @@
 #include <rankloss/evaluate.hpp>
 #include <rankloss/workspace.hpp>
 
-#include <xsimd/xsimd.hpp>
-
 #include <algorithm>
 #include <concepts>
 #include <cstddef>

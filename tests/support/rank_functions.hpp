@@ -85,7 +85,7 @@ void check_rank_function(Make make, unsigned grades) {
     const auto y = whole_numbers<int>(random, n, grades);
     const auto w = whole_numbers<double>(random, n, 4);
     const auto whole = shuffled_ranks(random, n);
-    const auto real = real_ranks(random, n);
+    const auto between = real_ranks(random, n);
     std::vector<T> s(n);
     for (std::size_t i = 0; i < n; ++i) s[i] = static_cast<T>(3.0 - whole[i]);
     const std::vector<double> weights = round % 3 == 0 ? std::vector<double>{} : w;
@@ -96,9 +96,9 @@ void check_rank_function(Make make, unsigned grades) {
       CHECK(of_ranks(metric, whole, items) == Approx(rankloss::evaluate(metric, batch)).epsilon(1e-14));
 
       std::vector<double> by_rank(n, 99.0);
-      const double value = of_ranks(metric, real, items, by_rank);
-      CHECK(of_ranks(metric, real, items) == Approx(value).epsilon(1e-13));
-      check_slopes([&](const std::vector<double>& ranks) { return of_ranks(metric, ranks, items); }, real, by_rank);
+      const double value = of_ranks(metric, between, items, by_rank);
+      CHECK(of_ranks(metric, between, items) == Approx(value).epsilon(1e-13));
+      check_slopes([&](const std::vector<double>& ranks) { return of_ranks(metric, ranks, items); }, between, by_rank);
     }
   }
 }

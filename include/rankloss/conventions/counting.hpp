@@ -5,7 +5,7 @@
 #include <rankloss/detail/data/check_data.hpp>
 #include <rankloss/detail/lists/batch_source.hpp>
 #include <rankloss/detail/sorting/argsort.hpp>
-#include <rankloss/detail/sorting/sorted_rows.hpp>
+#include <rankloss/detail/sorting/sorted_list.hpp>
 #include <rankloss/evaluate.hpp>
 #include <rankloss/pairs/function.hpp>
 #include <rankloss/pairs/weight.hpp>

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <rankloss/batch.hpp>
+#include <rankloss/detail/base/finite.hpp>
+#include <rankloss/detail/sorting/argsort.hpp>
+#include <rankloss/workspace.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+namespace rankloss::inline RANKLOSS_ABI::detail {
+
+/// One list, sorted.
+template <class T>
+struct sorted_list {
+  std::span<const T> x;                  ///< [n] scores, descending
+  std::span<const std::uint32_t> order;  ///< [n] which item
+};
+
+template <class T>
+[[nodiscard]] sorted_list<T> sort_list(const strided<const T>& scores, workspace& scratch) {
+  using record = keyed<key_of<T>, std::uint32_t>;
+  const std::size_t n = scores.size();
+  require_countable(n);
+  const std::span<T> x = scratch.take<T>(n);
+  const std::span<std::uint32_t> order = scratch.take<std::uint32_t>(n);
+  const workspace::scope sorting(scratch);
+  std::span<record> records = scratch.take<record>(n);
+  for (std::size_t i = 0; i < n; ++i) records[i] = {descending_key(bounded(scores[i])), static_cast<std::uint32_t>(i)};
+  records = sort_by_key(records, scratch.take<record>(n), scratch);
+  for (std::size_t i = 0; i < n; ++i) {
+    x[i] = value_of<T>(records[i].key);
+    order[i] = records[i].payload;
+  }
+  return {x, order};
+}
+
+}  // namespace rankloss::inline RANKLOSS_ABI::detail
