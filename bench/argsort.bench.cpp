@@ -21,7 +21,8 @@ void argsort(benchmark::State& state, std::size_t count, std::size_t n) {
     std::size_t sum = 0;
     for (std::size_t l = 0; l < count; ++l) {
       const rankloss::workspace::scope scope(scratch);
-      sum += rankloss::detail::sort_list<T>(rankloss::strided<const T>(all.scores.data() + l * n, n), scratch).order.front();
+      sum += rankloss::detail::sort_list<T>(rankloss::strided<const T>(all.scores.data() + l * n, n), scratch)
+                 .order.front();
     }
     return sum;
   });

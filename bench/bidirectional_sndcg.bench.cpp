@@ -19,15 +19,19 @@ constexpr rankloss::bidirectional<rankloss::sndcg> loss{.loss = {.temperature = 
 
 template <class T>
 rankloss::similarity_batch<T> batch_of(const matrix_data<T>& matrix) {
-  return {.similarity = matrix.similarity, .rows = matrix.rows, .columns = matrix.rows, .relevance = matrix.relevance};
+  return {.similarity = matrix.similarity,
+          .rows = matrix.rows,
+          .columns = matrix.rows,
+          .relevance = matrix.relevance};
 }
 
 template <class T>
 void matrix(benchmark::State& state, std::size_t n, wanted what) {
   rankloss::context context;
   std::vector<T> gradient(what == wanted::gradient ? n * n : 0);
-  measure(state, matrices<T>(n), n * n,
-          [&](const matrix_data<T>& matrix) { return rankloss::evaluate(loss, batch_of(matrix), {.gradient = gradient}, context); });
+  measure(state, matrices<T>(n), n * n, [&](const matrix_data<T>& matrix) {
+    return rankloss::evaluate(loss, batch_of(matrix), {.gradient = gradient}, context);
+  });
 }
 
 template <class T>
@@ -43,15 +47,18 @@ void matrix_plain(benchmark::State& state, std::size_t n, wanted what) {
   if (!agree<T>(value, plain_value, expected, gradient)) return state.SkipWithError(disagreement);
 
   const std::span<T> out = what == wanted::gradient ? std::span<T>(gradient) : std::span<T>();
-  measure(state, pool, n * n, [&](const matrix_data<T>& matrix) { return plain_loss(matrix.similarity, matrix.relevance, out); });
+  measure(state, pool, n * n,
+          [&](const matrix_data<T>& matrix) { return plain_loss(matrix.similarity, matrix.relevance, out); });
 }
 
 template <class T>
 void add_type() {
   for (const std::size_t n : {std::size_t{128}, std::size_t{512}})
     for (const wanted what : both_wanted) {
-      add<T>("bidirectional_sndcg", std::to_string(n), to_string(what), [=](benchmark::State& state) { matrix<T>(state, n, what); });
-      add<T>("bidirectional_sndcg_plain", std::to_string(n), to_string(what), [=](benchmark::State& state) { matrix_plain<T>(state, n, what); });
+      add<T>("bidirectional_sndcg", std::to_string(n), to_string(what),
+             [=](benchmark::State& state) { matrix<T>(state, n, what); });
+      add<T>("bidirectional_sndcg_plain", std::to_string(n), to_string(what),
+             [=](benchmark::State& state) { matrix_plain<T>(state, n, what); });
     }
 }
 

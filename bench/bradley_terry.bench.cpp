@@ -25,7 +25,8 @@ struct pair_data {
     for (std::size_t i = 0; i < items; ++i) rewards.push_back(static_cast<T>(reward(random)));
     for (std::size_t k = 0; k < pairs; ++k) {
       preferred.push_back(static_cast<std::int32_t>(random() % items));
-      other.push_back(static_cast<std::int32_t>((static_cast<std::size_t>(preferred.back()) + 1 + random() % (items - 1)) % items));
+      other.push_back(static_cast<std::int32_t>(
+          (static_cast<std::size_t>(preferred.back()) + 1 + random() % (items - 1)) % items));
       ties[k] = random() % 4 == 0 ? 1 : 0;
     }
   }
@@ -51,7 +52,8 @@ void of_pairs(benchmark::State& state, const Loss& loss, std::size_t n, wanted w
   const std::vector<pair_data<T>>& pool = pairs<T>(n);
   std::vector<T> gradient(what == wanted::gradient ? pool.front().rewards.size() : 0);
   measure(state, pool, n, [&](const pair_data<T>& data) {
-    rankloss::preference_batch<T> batch{.rewards = data.rewards, .preferred = data.preferred, .other = data.other};
+    rankloss::preference_batch<T> batch{
+        .rewards = data.rewards, .preferred = data.preferred, .other = data.other};
     if constexpr (rankloss::tie_loss<Loss>) batch.ties = data.ties;
     return rankloss::evaluate(loss, batch, {.gradient = gradient}, context);
   });
@@ -61,7 +63,9 @@ template <class T>
 void add_type() {
   constexpr std::size_t n = 1000000;
   for (const wanted what : both_wanted) {
-    const auto run = [=](const auto& loss) { return [=](benchmark::State& state) { of_pairs<T>(state, loss, n, what); }; };
+    const auto run = [=](const auto& loss) {
+      return [=](benchmark::State& state) { of_pairs<T>(state, loss, n, what); };
+    };
     add<T>("bradley_terry", std::to_string(n), to_string(what), run(rankloss::bradley_terry{}));
     add<T>("rao_kupper", std::to_string(n), to_string(what), run(rankloss::rao_kupper{}));
     add<T>("davidson", std::to_string(n), to_string(what), run(rankloss::davidson{}));

@@ -22,7 +22,8 @@ void trajectories(benchmark::State& state, rankloss::whitening how, std::size_t 
   for (std::size_t l = 0; l <= n / 1000; ++l) offsets.push_back(static_cast<std::int32_t>(l * 1000));
   const rankloss::gae options{.discount = 0.99, .whitening = how};
   measure(state, lists<T>(n), n, [&](const list_data<T>& list) {
-    const rankloss::trajectory_batch<T> batch{.rewards = list.scores, .values = list.relevance, .offsets = offsets};
+    const rankloss::trajectory_batch<T> batch{
+        .rewards = list.scores, .values = list.relevance, .offsets = offsets};
     rankloss::estimate_advantages(batch, options, advantages, returns, context);
     return advantages.front();
   });
@@ -31,8 +32,10 @@ void trajectories(benchmark::State& state, rankloss::whitening how, std::size_t 
 template <class T>
 void add_type() {
   constexpr std::size_t n = 1000000;
-  add<T>("gae", std::to_string(n), "plain", [](benchmark::State& state) { trajectories<T>(state, rankloss::whitening::none, n); });
-  add<T>("gae", std::to_string(n), "whitened", [](benchmark::State& state) { trajectories<T>(state, rankloss::whitening::population, n); });
+  add<T>("gae", std::to_string(n), "plain",
+         [](benchmark::State& state) { trajectories<T>(state, rankloss::whitening::none, n); });
+  add<T>("gae", std::to_string(n), "whitened",
+         [](benchmark::State& state) { trajectories<T>(state, rankloss::whitening::population, n); });
 }
 
 }  // namespace

@@ -28,17 +28,22 @@ void pairs(benchmark::State& state, std::size_t states, rankloss::lr2ppo_form fo
   std::vector<T> gradient(2 * states);
   const rankloss::lr2ppo loss{.form = form};
   measure(state, lists<T>(2 * states), states, [&](const list_data<T>& list) {
-    return rankloss::evaluate(
-        loss,
-        rankloss::label_policy_batch<T>{.scores = list.scores, .old_scores = list.scores, .orders = orders, .offsets = offsets, .rewards = rewards},
-        {.gradient = gradient}, context);
+    return rankloss::evaluate(loss,
+                              rankloss::label_policy_batch<T>{.scores = list.scores,
+                                                              .old_scores = list.scores,
+                                                              .orders = orders,
+                                                              .offsets = offsets,
+                                                              .rewards = rewards},
+                              {.gradient = gradient}, context);
   });
 }
 
 template <class T>
 void add_type() {
-  add<T>("lr2ppo", "100000x2", "gradient", [](benchmark::State& state) { pairs<T>(state, 100000, rankloss::lr2ppo_form::corrected); });
-  add<T>("lr2ppo_published", "100000x2", "gradient", [](benchmark::State& state) { pairs<T>(state, 100000, rankloss::lr2ppo_form::published); });
+  add<T>("lr2ppo", "100000x2", "gradient",
+         [](benchmark::State& state) { pairs<T>(state, 100000, rankloss::lr2ppo_form::corrected); });
+  add<T>("lr2ppo_published", "100000x2", "gradient",
+         [](benchmark::State& state) { pairs<T>(state, 100000, rankloss::lr2ppo_form::published); });
 }
 
 }  // namespace

@@ -22,8 +22,9 @@ void batch(benchmark::State& state, std::size_t n, const rankloss::neural_ndcg& 
   rankloss::context context;
   std::vector<T> gradient(count * n);
   measure(state, lists<T>(count * n), count * n, [&](const list_data<T>& all) {
-    return rankloss::evaluate(loss, rankloss::list_batch<T>{.scores = all.scores, .relevance = all.relevance, .length = n}, {.gradient = gradient},
-                              context);
+    return rankloss::evaluate(
+        loss, rankloss::list_batch<T>{.scores = all.scores, .relevance = all.relevance, .length = n},
+        {.gradient = gradient}, context);
   });
 }
 
@@ -34,12 +35,14 @@ void batch_plain(benchmark::State& state, std::size_t n) {
   const auto run = [&](const list_data<T>& all) {
     double sum = 0.0;
     for (std::size_t l = 0; l < count; ++l)
-      sum += loss(std::span(all.scores).subspan(l * n, n), std::span(all.relevance).subspan(l * n, n), std::span(gradient).subspan(l * n, n));
+      sum += loss(std::span(all.scores).subspan(l * n, n), std::span(all.relevance).subspan(l * n, n),
+                  std::span(gradient).subspan(l * n, n));
     return sum / count;
   };
   const list_data<T>& first = lists<T>(count * n).front();
-  const double value =
-      rankloss::evaluate(rankloss::neural_ndcg{}, rankloss::list_batch<T>{.scores = first.scores, .relevance = first.relevance, .length = n});
+  const double value = rankloss::evaluate(
+      rankloss::neural_ndcg{},
+      rankloss::list_batch<T>{.scores = first.scores, .relevance = first.relevance, .length = n});
   if (std::abs(run(first) - value) > 1e-4) return state.SkipWithError(disagreement);
   measure(state, lists<T>(count * n), count * n, run);
 }
@@ -49,9 +52,11 @@ void add_type() {
   for (const std::size_t n : {32, 128}) {
     const std::string size = "16x" + std::to_string(n);
     add<T>("neural_ndcg", size, "gradient", [=](benchmark::State& state) { batch<T>(state, n, {}); });
-    add<T>("neural_ndcg_implicit", size, "gradient",
-           [=](benchmark::State& state) { batch<T>(state, n, {.derivative = rankloss::sinkhorn_derivative::implicit}); });
-    add<T>("neural_ndcg_unscaled", size, "gradient", [=](benchmark::State& state) { batch<T>(state, n, {.steps = 0}); });
+    add<T>("neural_ndcg_implicit", size, "gradient", [=](benchmark::State& state) {
+      batch<T>(state, n, {.derivative = rankloss::sinkhorn_derivative::implicit});
+    });
+    add<T>("neural_ndcg_unscaled", size, "gradient",
+           [=](benchmark::State& state) { batch<T>(state, n, {.steps = 0}); });
     add<T>("neural_ndcg_plain", size, "gradient", [=](benchmark::State& state) { batch_plain<T>(state, n); });
   }
 }

@@ -43,8 +43,9 @@ void one_list_plain(benchmark::State& state, std::size_t n) {
   rankloss::context context;
   sort.apply(first.scores, first.relevance, out);
   sort.pullback(first.scores, gradient);
-  rankloss::sort_pullback(rankloss::neural_sort{.temperature = temperature}, std::span<const T>(first.scores), std::span<const T>(first.relevance),
-                          std::span<const T>(first.scores), std::span(expected), context);
+  rankloss::sort_pullback(rankloss::neural_sort{.temperature = temperature}, std::span<const T>(first.scores),
+                          std::span<const T>(first.relevance), std::span<const T>(first.scores),
+                          std::span(expected), context);
   double largest = 0.0, error = 0.0;
   for (std::size_t i = 0; i < n; ++i) {
     largest = std::max(largest, std::abs(static_cast<double>(expected[i])));
@@ -63,9 +64,11 @@ template <class T>
 void add_type() {
   for (const std::size_t n : {128, 1024, 4096, 100000})
     for (const wanted what : both_wanted)
-      add<T>("neural_sort", std::to_string(n), to_string(what), [=](benchmark::State& state) { one_list<T>(state, n, what); });
+      add<T>("neural_sort", std::to_string(n), to_string(what),
+             [=](benchmark::State& state) { one_list<T>(state, n, what); });
   for (const std::size_t n : {128, 1024, 4096})
-    add<T>("neural_sort_plain", std::to_string(n), "gradient", [=](benchmark::State& state) { one_list_plain<T>(state, n); });
+    add<T>("neural_sort_plain", std::to_string(n), "gradient",
+           [=](benchmark::State& state) { one_list_plain<T>(state, n); });
 }
 
 }  // namespace

@@ -60,22 +60,28 @@ partial_order some_pairs(const list_data<T>& list, std::size_t parts) {
 }
 
 template <class T>
-void orders(benchmark::State& state, std::size_t parts, std::size_t n, partial_order (*make)(const list_data<T>&, std::size_t)) {
+void orders(benchmark::State& state, std::size_t parts, std::size_t n,
+            partial_order (*make)(const list_data<T>&, std::size_t)) {
   rankloss::context context;
   std::vector<ordered_data<T>> all;
   for (const list_data<T>& list : lists<T>(parts * n)) all.push_back({&list, make(list, parts)});
   std::vector<T> gradient(parts * n);
   measure(state, all, parts * n, [&](const ordered_data<T>& data) {
-    return rankloss::evaluate(rankloss::plackett_luce{}, rankloss::partial_order_batch<T>{.scores = data.list->scores, .order = data.order},
-                              {.gradient = gradient}, context);
+    return rankloss::evaluate(
+        rankloss::plackett_luce{},
+        rankloss::partial_order_batch<T>{.scores = data.list->scores, .order = data.order},
+        {.gradient = gradient}, context);
   });
 }
 
 template <class T>
 void add_type() {
-  add<T>("plackett_luce", "100000", "gradient", [](benchmark::State& state) { orders<T>(state, 1, 100000, full_order<T>); });
-  add<T>("plackett_luce_grades", "100000", "gradient", [](benchmark::State& state) { orders<T>(state, 1, 100000, grades<T>); });
-  add<T>("plackett_luce_pairs", "1000x12", "gradient", [](benchmark::State& state) { orders<T>(state, 1000, 12, some_pairs<T>); });
+  add<T>("plackett_luce", "100000", "gradient",
+         [](benchmark::State& state) { orders<T>(state, 1, 100000, full_order<T>); });
+  add<T>("plackett_luce_grades", "100000", "gradient",
+         [](benchmark::State& state) { orders<T>(state, 1, 100000, grades<T>); });
+  add<T>("plackett_luce_pairs", "1000x12", "gradient",
+         [](benchmark::State& state) { orders<T>(state, 1000, 12, some_pairs<T>); });
 }
 
 }  // namespace

@@ -23,7 +23,8 @@ struct order_data {
 };
 
 template <class T>
-std::vector<order_data<T>> drawn(const rankloss::plackett_luce_policy& policy, const std::vector<std::int32_t>& offsets) {
+std::vector<order_data<T>> drawn(const rankloss::plackett_luce_policy& policy,
+                                 const std::vector<std::int32_t>& offsets) {
   rankloss::context context;
   std::vector<order_data<T>> all;
   for (const list_data<T>& list : lists<T>(static_cast<std::size_t>(offsets.back()))) {
@@ -35,7 +36,8 @@ std::vector<order_data<T>> drawn(const rankloss::plackett_luce_policy& policy, c
 
 /// Log probabilities of `count` orders of n items, their gradient, and the entropies along them where asked for.
 template <class T>
-void orders(benchmark::State& state, std::size_t count, std::size_t n, bool gradient_too, bool entropies_too) {
+void orders(benchmark::State& state, std::size_t count, std::size_t n, bool gradient_too,
+            bool entropies_too) {
   rankloss::context context;
   std::vector<std::int32_t> offsets;
   for (std::size_t l = 0; l <= count; ++l) offsets.push_back(static_cast<std::int32_t>(l * n));
@@ -44,9 +46,14 @@ void orders(benchmark::State& state, std::size_t count, std::size_t n, bool grad
   std::vector<double> log_probabilities(count), entropies(entropies_too ? count : 0);
   const std::vector<double> upstream(entropies_too ? count : 0, 0.01);
   measure(state, drawn<T>(policy, offsets), count * n, [&](const order_data<T>& data) {
-    rankloss::evaluate_orders(policy, rankloss::order_batch<T>{.scores = data.list->scores, .orders = data.orders, .offsets = offsets},
-                              {.log_probabilities = log_probabilities, .entropies = entropies, .gradient = gradient, .entropy_upstream = upstream},
-                              context);
+    rankloss::evaluate_orders(
+        policy,
+        rankloss::order_batch<T>{.scores = data.list->scores, .orders = data.orders, .offsets = offsets},
+        {.log_probabilities = log_probabilities,
+         .entropies = entropies,
+         .gradient = gradient,
+         .entropy_upstream = upstream},
+        context);
     return log_probabilities.front();
   });
 }
@@ -54,7 +61,8 @@ void orders(benchmark::State& state, std::size_t count, std::size_t n, bool grad
 template <class T>
 void add_type() {
   for (const auto& [name, count, n] : {std::tuple{"1000000", 1, 1000000}, {"64x128", 64, 128}}) {
-    const auto run = [count = static_cast<std::size_t>(count), n = static_cast<std::size_t>(n)](bool gradient, bool entropies) {
+    const auto run = [count = static_cast<std::size_t>(count), n = static_cast<std::size_t>(n)](
+                         bool gradient, bool entropies) {
       return [=](benchmark::State& state) { orders<T>(state, count, n, gradient, entropies); };
     };
     add<T>("plackett_luce_policy", name, "value", run(false, false));

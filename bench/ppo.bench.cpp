@@ -44,7 +44,8 @@ void policy(benchmark::State& state, const rankloss::ppo& loss, std::size_t n, w
   rankloss::context context;
   std::vector<T> gradient(what == wanted::gradient ? n : 0);
   measure(state, steps<T>(n), n, [&](const step_data<T>& data) {
-    const rankloss::policy_batch<T> batch{.log_probabilities = data.now, .old_log_probabilities = data.old, .advantages = data.advantages};
+    const rankloss::policy_batch<T> batch{
+        .log_probabilities = data.now, .old_log_probabilities = data.old, .advantages = data.advantages};
     return rankloss::evaluate(loss, batch, {.gradient = gradient}, context);
   });
 }
@@ -54,7 +55,8 @@ void values(benchmark::State& state, std::size_t n, wanted what) {
   rankloss::context context;
   std::vector<T> gradient(what == wanted::gradient ? n : 0);
   measure(state, steps<T>(n), n, [&](const step_data<T>& data) {
-    const rankloss::value_batch<T> batch{.values = data.now, .returns = data.advantages, .old_values = data.old};
+    const rankloss::value_batch<T> batch{
+        .values = data.now, .returns = data.advantages, .old_values = data.old};
     return rankloss::evaluate(rankloss::critic{}, batch, {.gradient = gradient}, context);
   });
 }
@@ -63,10 +65,13 @@ template <class T>
 void add_type() {
   constexpr std::size_t n = 1000000;
   for (const wanted what : both_wanted) {
-    add<T>("ppo", std::to_string(n), to_string(what), [=](benchmark::State& state) { policy<T>(state, {}, n, what); });
-    add<T>("ppo_kl", std::to_string(n), to_string(what),
-           [=](benchmark::State& state) { policy<T>(state, {.dual_clip = 3, .kl_coefficient = 0.1}, n, what); });
-    add<T>("critic", std::to_string(n), to_string(what), [=](benchmark::State& state) { values<T>(state, n, what); });
+    add<T>("ppo", std::to_string(n), to_string(what),
+           [=](benchmark::State& state) { policy<T>(state, {}, n, what); });
+    add<T>("ppo_kl", std::to_string(n), to_string(what), [=](benchmark::State& state) {
+      policy<T>(state, {.dual_clip = 3, .kl_coefficient = 0.1}, n, what);
+    });
+    add<T>("critic", std::to_string(n), to_string(what),
+           [=](benchmark::State& state) { values<T>(state, n, what); });
   }
 }
 

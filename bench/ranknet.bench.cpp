@@ -24,31 +24,37 @@ void pair_lists(benchmark::State& state, const Loss& loss, std::size_t count, st
   std::vector<std::int64_t> offsets;
   for (std::size_t l = 0; l <= count; ++l) offsets.push_back(static_cast<std::int64_t>(l * n));
   measure(state, lists<T>(count * n, kind), count * n, [&](const list_data<T>& all) {
-    return rankloss::evaluate(
-        loss, rankloss::list_batch<T>{.scores = all.scores, .relevance = all.relevance, .offsets = offsets, .reduction = rankloss::reduction::sum},
-        {.gradient = gradient}, context);
+    return rankloss::evaluate(loss,
+                              rankloss::list_batch<T>{.scores = all.scores,
+                                                      .relevance = all.relevance,
+                                                      .offsets = offsets,
+                                                      .reduction = rankloss::reduction::sum},
+                              {.gradient = gradient}, context);
   });
 }
 
 template <class T, class Loss>
-void pair_lists_plain(benchmark::State& state, const Loss& loss, plain::pair_weight weight, std::size_t count, std::size_t n, relevance kind) {
+void pair_lists_plain(benchmark::State& state, const Loss& loss, plain::pair_weight weight, std::size_t count,
+                      std::size_t n, relevance kind) {
   const std::vector<list_data<T>>& pool = lists<T>(count * n, kind);
   plain::pair_loss<T> plain_loss(weight, n);
   std::vector<T> gradient(count * n);
   const auto run = [&](const list_data<T>& all) {
     double value = 0.0;
     for (std::size_t l = 0; l < count; ++l)
-      value += plain_loss(std::span(all.scores).subspan(l * n, n), std::span(all.relevance).subspan(l * n, n), std::span(gradient).subspan(l * n, n));
+      value += plain_loss(std::span(all.scores).subspan(l * n, n), std::span(all.relevance).subspan(l * n, n),
+                          std::span(gradient).subspan(l * n, n));
     return value;
   };
   std::vector<T> expected(count * n);
   std::vector<std::int64_t> offsets;
   for (std::size_t l = 0; l <= count; ++l) offsets.push_back(static_cast<std::int64_t>(l * n));
-  const double value = rankloss::evaluate(
-      loss,
-      rankloss::list_batch<T>{
-          .scores = pool.front().scores, .relevance = pool.front().relevance, .offsets = offsets, .reduction = rankloss::reduction::sum},
-      {.gradient = expected});
+  const double value = rankloss::evaluate(loss,
+                                          rankloss::list_batch<T>{.scores = pool.front().scores,
+                                                                  .relevance = pool.front().relevance,
+                                                                  .offsets = offsets,
+                                                                  .reduction = rankloss::reduction::sum},
+                                          {.gradient = expected});
   const double plain_value = run(pool.front());
   if (!agree<T>(value, plain_value, expected, gradient)) return state.SkipWithError(disagreement);
   measure(state, pool, count * n, run);
@@ -56,8 +62,10 @@ void pair_lists_plain(benchmark::State& state, const Loss& loss, plain::pair_wei
 
 template <class T, class Loss>
 void add_loss(const std::string& name, const Loss& loss, plain::pair_weight weight) {
-  const auto both = [&](const std::string& length, std::size_t count, std::size_t n, const std::string& suffix, relevance kind, bool plain_too) {
-    add<T>(name + suffix, length, "gradient", [=](benchmark::State& state) { pair_lists<T>(state, loss, count, n, kind); });
+  const auto both = [&](const std::string& length, std::size_t count, std::size_t n,
+                        const std::string& suffix, relevance kind, bool plain_too) {
+    add<T>(name + suffix, length, "gradient",
+           [=](benchmark::State& state) { pair_lists<T>(state, loss, count, n, kind); });
     if (plain_too)
       add<T>(name + suffix + "_plain", length, "gradient",
              [=](benchmark::State& state) { pair_lists_plain<T>(state, loss, weight, count, n, kind); });
@@ -65,9 +73,11 @@ void add_loss(const std::string& name, const Loss& loss, plain::pair_weight weig
   // Of 100 000 items the plain loop adds up too many roundings of float, where weights differ, to be a yardstick.
   const bool sums_long = weight == plain::pair_weight::one || sizeof(T) == 8;
   for (const std::size_t n : lengths)
-    if (n >= 64) both(std::to_string(n), 1, n, "", relevance::grades, n <= 4096 || (n == 100000 && sums_long));
+    if (n >= 64)
+      both(std::to_string(n), 1, n, "", relevance::grades, n <= 4096 || (n == 100000 && sums_long));
   both("64x128", 64, 128, "", relevance::grades, true);
-  for (const std::size_t n : {1024, 100000, 1000000}) both(std::to_string(n), 1, n, "_real", relevance::real, n == 1024);
+  for (const std::size_t n : {1024, 100000, 1000000})
+    both(std::to_string(n), 1, n, "_real", relevance::real, n == 1024);
   both("64x128", 64, 128, "_real", relevance::real, true);
 }
 

@@ -38,8 +38,10 @@ template <class T, class Ranks>
 void add_ranks(const std::string& name, const Ranks& how) {
   for (const wanted what : both_wanted) {
     for (const std::size_t n : {128, 100000, 1000000})
-      add<T>(name, std::to_string(n), to_string(what), [=](benchmark::State& state) { ranks<T>(state, how, 1, n, what); });
-    add<T>(name, "64x128", to_string(what), [=](benchmark::State& state) { ranks<T>(state, how, 64, 128, what); });
+      add<T>(name, std::to_string(n), to_string(what),
+             [=](benchmark::State& state) { ranks<T>(state, how, 1, n, what); });
+    add<T>(name, "64x128", to_string(what),
+           [=](benchmark::State& state) { ranks<T>(state, how, 64, 128, what); });
   }
 }
 

@@ -37,11 +37,13 @@ template <class T>
 void add_type() {
   for (const std::size_t n : lengths)
     for (const wanted what : both_wanted) {
-      add<T>("soft_sort", std::to_string(n), to_string(what), [=](benchmark::State& state) { one_list<T>(state, {.temperature = 0.1}, n, what); });
+      add<T>("soft_sort", std::to_string(n), to_string(what),
+             [=](benchmark::State& state) { one_list<T>(state, {.temperature = 0.1}, n, what); });
       // As dense as the lists are long, so that the band has the same width.
       const double temperature = 1e2 / static_cast<double>(n) / static_cast<double>(n);
       add<T>("soft_sort_squared", std::to_string(n), to_string(what), [=](benchmark::State& state) {
-        one_list<T>(state, {.temperature = temperature, .distance = rankloss::sort_distance::squared}, n, what);
+        one_list<T>(state, {.temperature = temperature, .distance = rankloss::sort_distance::squared}, n,
+                    what);
       });
     }
 }

@@ -32,7 +32,8 @@ template <class T>
 void add_type() {
   for (const std::size_t n : lengths)
     for (const wanted what : both_wanted)
-      add<T>("soft_top_k", std::to_string(n), to_string(what), [=](benchmark::State& state) { one_list<T>(state, n, what); });
+      add<T>("soft_top_k", std::to_string(n), to_string(what),
+             [=](benchmark::State& state) { one_list<T>(state, n, what); });
 }
 
 }  // namespace

@@ -39,7 +39,9 @@ void matrix(benchmark::State& state, std::size_t n) {
   std::vector<double> out(n * n);
   measure(state, lists<T>(n), n, [&](const list_data<T>& list) {
     const rankloss::workspace::scope scope(scratch);
-    rankloss::sorting_network{.temperature = temperature}(rankloss::strided<const T>(list.scores.data(), n), scratch).to_matrix(out);
+    rankloss::sorting_network{.temperature = temperature}(rankloss::strided<const T>(list.scores.data(), n),
+                                                          scratch)
+        .to_matrix(out);
     return out[0];
   });
 }
@@ -53,7 +55,8 @@ void matrix_plain(benchmark::State& state, std::size_t n) {
   rankloss::context context;
   std::vector<T> expected(n * n);
   const std::vector<T>& scores = pool.front().scores;
-  rankloss::sort_matrix(rankloss::sorting_network{.temperature = temperature}, std::span<const T>(scores), std::span<T>(expected), context);
+  rankloss::sort_matrix(rankloss::sorting_network{.temperature = temperature}, std::span<const T>(scores),
+                        std::span<T>(expected), context);
   network(scores, out);
   if (!agree<T>(0.0, 0.0, expected, out)) return state.SkipWithError(disagreement);
 
@@ -70,12 +73,14 @@ void add_type() {
       add<T>("bitonic", std::to_string(n), to_string(what),
              [=](benchmark::State& state) { one_list<T>(state, {.temperature = temperature}, n, what); });
       if (n <= 1024)
-        add<T>("odd_even", std::to_string(n), to_string(what),
-               [=](benchmark::State& state) { one_list<T>(state, {.temperature = temperature, .network = rankloss::network::odd_even}, n, what); });
+        add<T>("odd_even", std::to_string(n), to_string(what), [=](benchmark::State& state) {
+          one_list<T>(state, {.temperature = temperature, .network = rankloss::network::odd_even}, n, what);
+        });
     }
   for (const std::size_t n : {16, 64, 128, 256, 512}) {
     add<T>("bitonic_matrix", std::to_string(n), "", [=](benchmark::State& state) { matrix<T>(state, n); });
-    add<T>("bitonic_matrix_plain", std::to_string(n), "", [=](benchmark::State& state) { matrix_plain<T>(state, n); });
+    add<T>("bitonic_matrix_plain", std::to_string(n), "",
+           [=](benchmark::State& state) { matrix_plain<T>(state, n); });
   }
 }
 

@@ -27,7 +27,8 @@ void std_sort(benchmark::State& state, std::size_t n) {
   std::vector<std::vector<pair>> pool = unsorted;
   while (state.KeepRunningBatch(static_cast<benchmark::IterationCount>(pool.size()))) {
     state.PauseTiming();
-    for (std::size_t l = 0; l < pool.size(); ++l) std::copy(unsorted[l].begin(), unsorted[l].end(), pool[l].begin());
+    for (std::size_t l = 0; l < pool.size(); ++l)
+      std::copy(unsorted[l].begin(), unsorted[l].end(), pool[l].begin());
     state.ResumeTiming();
     for (std::vector<pair>& pairs : pool) {
       std::sort(pairs.begin(), pairs.end(), [](const pair& a, const pair& b) { return a.first > b.first; });
@@ -40,7 +41,8 @@ void std_sort(benchmark::State& state, std::size_t n) {
 
 template <class T>
 void add_type() {
-  for (const std::size_t n : lengths) add<T>("std_sort", std::to_string(n), "", [=](benchmark::State& state) { std_sort<T>(state, n); });
+  for (const std::size_t n : lengths)
+    add<T>("std_sort", std::to_string(n), "", [=](benchmark::State& state) { std_sort<T>(state, n); });
 }
 
 }  // namespace

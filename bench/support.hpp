@@ -50,7 +50,8 @@ struct list_data {
 /// A square matrix of what looks like cosines of embeddings, and real-valued relevance, 1 on the diagonal.
 template <class T>
 struct matrix_data {
-  matrix_data(std::size_t size, std::mt19937_64& random) : rows(size), similarity(size * size), relevance(size * size) {
+  matrix_data(std::size_t size, std::mt19937_64& random)
+      : rows(size), similarity(size * size), relevance(size * size) {
     std::normal_distribution<double> cosine(0.0, 0.1);
     std::uniform_real_distribution<double> real(0.0, 1.0);
     for (T& s : similarity) s = static_cast<T>(cosine(random));
@@ -64,7 +65,9 @@ struct matrix_data {
 };
 
 /// Every benchmark takes turns through a pool of different inputs: a branch predictor learns a single one by heart.
-inline std::size_t pool_size(std::size_t items) { return std::max<std::size_t>(3, (std::size_t{1} << 17) / items); }
+inline std::size_t pool_size(std::size_t items) {
+  return std::max<std::size_t>(3, (std::size_t{1} << 17) / items);
+}
 
 /// The pool of lists of n items: one for all benchmarks of that type, length and relevance.
 template <class T>
@@ -113,7 +116,8 @@ bool agree(double value, double plain_value, std::span<const T> gradient, std::s
   bool close = std::abs(value - plain_value) <= tolerance * std::abs(value);
   for (const T g : gradient) largest = std::max(largest, std::abs(static_cast<double>(g)));
   for (std::size_t i = 0; i < gradient.size(); ++i)
-    close = close && std::abs(static_cast<double>(gradient[i]) - static_cast<double>(plain_gradient[i])) <= tolerance * largest;
+    close = close && std::abs(static_cast<double>(gradient[i]) - static_cast<double>(plain_gradient[i])) <=
+                         tolerance * largest;
   return close;
 }
 
@@ -205,6 +209,7 @@ void add_all();
 }
 
 /// Lengths of single lists.
-inline constexpr std::size_t lengths[] = {16, 64, 128, 256, 512, 1024, 4096, 16384, 65536, 100000, 262144, 1000000};
+inline constexpr std::size_t lengths[] = {16,   64,    128,   256,    512,    1024,
+                                          4096, 16384, 65536, 100000, 262144, 1000000};
 
 }  // namespace bench

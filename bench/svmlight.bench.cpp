@@ -24,12 +24,15 @@ std::string letor_text(std::size_t bytes) {
   text.reserve(bytes + 1024);
   std::array<char, 64> part{};
   const auto add = [&](const char* form, auto... values) {
-    text.append(part.data(), static_cast<std::size_t>(std::snprintf(part.data(), part.size(), form, values...)));
+    text.append(part.data(),
+                static_cast<std::size_t>(std::snprintf(part.data(), part.size(), form, values...)));
   };
   for (std::size_t item = 0; text.size() < bytes; ++item) {
     add("%d qid:%d", static_cast<int>(random() % 3), static_cast<int>(10000 + item / 20));
-    for (int feature = 1; feature <= 46; ++feature) add(" %d:%.6f", feature, random() % 4 == 0 ? 0.0 : value(random));
-    add(" #docid = GX%03d-%02d-%07d\n", static_cast<int>(random() % 300), static_cast<int>(random() % 100), static_cast<int>(random() % 10000000));
+    for (int feature = 1; feature <= 46; ++feature)
+      add(" %d:%.6f", feature, random() % 4 == 0 ? 0.0 : value(random));
+    add(" #docid = GX%03d-%02d-%07d\n", static_cast<int>(random() % 300), static_cast<int>(random() % 100),
+        static_cast<int>(random() % 10000000));
   }
   return text;
 }
@@ -44,7 +47,9 @@ void parse(benchmark::State& state, rankloss::svmlight_form form) {
 }
 
 void add_form(const char* name, rankloss::svmlight_form form) {
-  benchmark::RegisterBenchmark(name, [=](benchmark::State& state) { parse(state, form); })->Unit(benchmark::kMicrosecond);
+  benchmark::RegisterBenchmark(name, [=](benchmark::State& state) {
+    parse(state, form);
+  })->Unit(benchmark::kMicrosecond);
 }
 
 }  // namespace

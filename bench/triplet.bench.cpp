@@ -26,10 +26,12 @@ void matrix(benchmark::State& state, const rankloss::triplet& loss, std::size_t 
 
 template <class T>
 void add_type() {
-  for (const auto& [name, mine] : {std::pair{"triplet", rankloss::mining::hardest}, {"triplet_all", rankloss::mining::all}})
+  for (const auto& [name, mine] :
+       {std::pair{"triplet", rankloss::mining::hardest}, {"triplet_all", rankloss::mining::all}})
     for (const std::size_t n : {std::size_t{128}, std::size_t{512}})
       for (const wanted what : both_wanted)
-        add<T>(name, std::to_string(n), to_string(what), [=, mine = mine](benchmark::State& state) { matrix<T>(state, {.mine = mine}, n, what); });
+        add<T>(name, std::to_string(n), to_string(what),
+               [=, mine = mine](benchmark::State& state) { matrix<T>(state, {.mine = mine}, n, what); });
 }
 
 }  // namespace

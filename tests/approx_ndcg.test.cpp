@@ -19,9 +19,11 @@ using reals = std::vector<double>;
 TEST_CASE("approx_ndcg: values and gradients of allRank") {
   for (const allrank::ndcg_case& c : allrank::approx_ndcg) {
     reals g(10);
-    const double value =
-        evaluate(approx_ndcg{.temperature = c.temperature},
-                 list_batch<double>{.scores = allrank::scores, .relevance = allrank::relevance, .length = 5, .mask = allrank::mask}, {.gradient = g});
+    const double value = evaluate(
+        approx_ndcg{.temperature = c.temperature},
+        list_batch<double>{
+            .scores = allrank::scores, .relevance = allrank::relevance, .length = 5, .mask = allrank::mask},
+        {.gradient = g});
     CHECK(value == Approx(1.0 + c.value).margin(1e-6));
     for (std::size_t i = 0; i < 10; ++i) CHECK(g[i] == Approx(c.gradient[i]).margin(1e-6));
   }

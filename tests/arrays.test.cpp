@@ -70,10 +70,13 @@ static_assert(!rankloss::detail::array<rankloss::strided<float>>);
 static_assert(!rankloss::detail::array<std::vector<bool>>);
 static_assert(!rankloss::detail::array<float*>);
 static_assert(!rankloss::detail::array<int>);
-static_assert(std::is_trivially_copyable_v<array_view<const float>> && std::is_trivially_copyable_v<real_output>);
+static_assert(std::is_trivially_copyable_v<array_view<const float>> &&
+              std::is_trivially_copyable_v<real_output>);
 static_assert(std::is_convertible_v<array_view<float>, std::span<const float>>);
-static_assert(rankloss::score<float> && rankloss::score<double> && !rankloss::score<long double> && !rankloss::score<int>);
-static_assert(rankloss::grade<bool> && rankloss::grade<double> && !rankloss::grade<long double> && !rankloss::grade<int*>);
+static_assert(rankloss::score<float> && rankloss::score<double> && !rankloss::score<long double> &&
+              !rankloss::score<int>);
+static_assert(rankloss::grade<bool> && rankloss::grade<double> && !rankloss::grade<long double> &&
+              !rankloss::grade<int*>);
 
 /// The same three numbers in all that can hold them.
 template <class T, class Check>
@@ -165,7 +168,8 @@ TEST_CASE("arrays: outputs are written where they lie") {
   };
   check(1.0f);
   check(1.0);
-  CHECK_THROWS_WITH((real_output{static_cast<float*>(nullptr), -2}), "rankloss: size: -2 of an array, expected 0 or more");
+  CHECK_THROWS_WITH((real_output{static_cast<float*>(nullptr), -2}),
+                    "rankloss: size: -2 of an array, expected 0 or more");
 }
 
 TEST_CASE("arrays: a range is read from where its iterators begin") {
@@ -195,7 +199,8 @@ TEST_CASE("arrays: an array_view is a span") {
 }
 
 TEST_CASE("arrays: positions are compared and printed as the numbers they are") {
-  const std::vector<std::uint64_t> large{0, 5, std::uint64_t{1} << 63, std::numeric_limits<std::uint64_t>::max()};
+  const std::vector<std::uint64_t> large{0, 5, std::uint64_t{1} << 63,
+                                         std::numeric_limits<std::uint64_t>::max()};
   const positions view = large;
   const std::vector<std::int64_t> negative{-1};
   const auto text = [](const positions& all, std::size_t i) {
@@ -256,9 +261,15 @@ TEST_CASE("arrays: a matrix is an array where its items stand one behind the oth
   CHECK(view({m + 5, 1, 5, 99, 1}).data() == m + 5);
   CHECK(view({m, 5, 1, 1, 99}).size() == 5);
   CHECK(view({m, 0, 5, 7, 7}).empty());
-  CHECK_THROWS_WITH(view({m, 5, 1, 4, 1}), "rankloss: stride: 4 of an array of 5 items, expected 1 (its items one behind the other)");
-  CHECK_THROWS_WITH(view({m, 1, 5, 1, 4}), "rankloss: stride: 4 of an array of 5 items, expected 1 (its items one behind the other)");
-  CHECK_THROWS_WITH(view({m, 4, 3, 5, 1}), Catch::Contains("strides: 5 and 1 of an array of 4 rows and 3 columns, expected 3 and 1"));
+  CHECK_THROWS_WITH(
+      view({m, 5, 1, 4, 1}),
+      "rankloss: stride: 4 of an array of 5 items, expected 1 (its items one behind the other)");
+  CHECK_THROWS_WITH(
+      view({m, 1, 5, 1, 4}),
+      "rankloss: stride: 4 of an array of 5 items, expected 1 (its items one behind the other)");
+  CHECK_THROWS_WITH(
+      view({m, 4, 3, 5, 1}),
+      Catch::Contains("strides: 5 and 1 of an array of 4 rows and 3 columns, expected 3 and 1"));
   CHECK_THROWS_WITH(view({m, 4, 5, 1, 4}), Catch::Contains("strides: 1 and 4"));
 }
 
@@ -272,12 +283,15 @@ TEST_CASE("arrays: the rows or columns of a matrix as the memory of lists") {
   CHECK(rankloss::columns_of(turned).size() == 12);
   CHECK(rankloss::rows_of(rankloss::matrix_view<float>(memory.data(), 1, 7, 3, 1)).size() == 7);
   CHECK(rankloss::rows_of(rankloss::matrix_view<float>(memory.data(), 0, 7)).empty());
-  CHECK_THROWS_WITH(rankloss::rows_of(turned),
-                    "rankloss: column stride: 5 of a matrix whose rows are lists, expected 1 (the items of a list one behind the other)");
-  CHECK_THROWS_WITH(rankloss::columns_of(block),
-                    "rankloss: row stride: 5 of a matrix whose columns are lists, expected 1 (the items of a list one behind the other)");
-  CHECK_THROWS_WITH(rankloss::rows_of(rankloss::matrix_view<float>(memory.data(), 3, 4, 2, 1)),
-                    "rankloss: row stride: 2 of a matrix whose rows are lists, expected at least their length 4");
+  CHECK_THROWS_WITH(
+      rankloss::rows_of(turned),
+      "rankloss: column stride: 5 of a matrix whose rows are lists, expected 1 (the items of a list one behind the other)");
+  CHECK_THROWS_WITH(
+      rankloss::columns_of(block),
+      "rankloss: row stride: 5 of a matrix whose columns are lists, expected 1 (the items of a list one behind the other)");
+  CHECK_THROWS_WITH(
+      rankloss::rows_of(rankloss::matrix_view<float>(memory.data(), 3, 4, 2, 1)),
+      "rankloss: row stride: 2 of a matrix whose rows are lists, expected at least their length 4");
 }
 
 }  // namespace arrays_test

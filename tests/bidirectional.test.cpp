@@ -43,7 +43,8 @@ struct looped {
 };
 
 /// `row_grades` and `column_grades`: [rows, columns], what rows and columns are ranked by.
-looped loop(const sndcg& loss, const similarity_batch<double>& batch, const reals& row_grades, const reals& column_grades) {
+looped loop(const sndcg& loss, const similarity_batch<double>& batch, const reals& row_grades,
+            const reals& column_grades) {
   const std::size_t rows = batch.rows;
   const std::size_t columns = batch.columns;
   const std::size_t stride = batch.stride > 0 ? batch.stride : columns;
@@ -56,7 +57,9 @@ looped loop(const sndcg& loss, const similarity_batch<double>& batch, const real
     const auto& weights = by_column ? batch.column_weights : batch.row_weights;
     const auto& grades = by_column ? column_grades : row_grades;
     const auto weight = [&](std::size_t l) { return weights.empty() ? 1.0 : weights[l]; };
-    const auto pair = [&](std::size_t l, std::size_t k, std::size_t step) { return by_column ? k * step + l : l * step + k; };
+    const auto pair = [&](std::size_t l, std::size_t k, std::size_t step) {
+      return by_column ? k * step + l : l * step + k;
+    };
     double total = 0.0;
     for (std::size_t l = 0; l < lists; ++l) {
       bool counts = batch.reduction != reduction::mean_of_relevant;
@@ -70,7 +73,8 @@ looped loop(const sndcg& loss, const similarity_batch<double>& batch, const real
         s.push_back(batch.similarity[pair(l, k, stride)]);
         y.push_back(grades[pair(l, k, columns)]);
       }
-      const double value = evaluate(loss, list_batch<double>{.scores = s, .relevance = y}, {.gradient = g, .hessian = h});
+      const double value =
+          evaluate(loss, list_batch<double>{.scores = s, .relevance = y}, {.gradient = g, .hessian = h});
       sum.per_list.push_back(value);
       sum.value += share * weight(l) * value;
       for (std::size_t k = 0; k < n; ++k) {
@@ -103,16 +107,20 @@ struct sample {
         row_classes(support::whole_numbers<std::int64_t>(random, m, 5)),
         column_classes(support::whole_numbers<std::uint32_t>(random, n, 5)) {}
 
-  [[nodiscard]] similarity_batch<double> plain() const { return {.similarity = s, .rows = rows, .columns = columns, .stride = stride}; }
+  [[nodiscard]] similarity_batch<double> plain() const {
+    return {.similarity = s, .rows = rows, .columns = columns, .stride = stride};
+  }
 };
 
-void check_against_loop(const bidirectional<sndcg>& loss, const similarity_batch<double>& batch, const reals& row_grades,
-                        const reals& column_grades) {
+void check_against_loop(const bidirectional<sndcg>& loss, const similarity_batch<double>& batch,
+                        const reals& row_grades, const reals& column_grades) {
   const looped expected = loop(loss.loss, batch, row_grades, column_grades);
   reals gradient(batch.similarity.size(), 7.0), hessian(gradient), per_list(batch.rows + batch.columns);
-  const double value = evaluate(loss, batch, {.gradient = gradient, .per_list = per_list, .hessian = hessian});
+  const double value =
+      evaluate(loss, batch, {.gradient = gradient, .per_list = per_list, .hessian = hessian});
   CHECK(value == Approx(expected.value).epsilon(1e-13).margin(1e-15));
-  for (std::size_t l = 0; l < per_list.size(); ++l) CHECK(per_list[l] == Approx(expected.per_list[l]).epsilon(1e-13).margin(1e-15));
+  for (std::size_t l = 0; l < per_list.size(); ++l)
+    CHECK(per_list[l] == Approx(expected.per_list[l]).epsilon(1e-13).margin(1e-15));
   const auto largest = [](const reals& values) {
     double most = 0.0;
     for (const double x : values) most = std::max(most, std::abs(x));
@@ -128,7 +136,8 @@ void check_against_loop(const bidirectional<sndcg>& loss, const similarity_batch
       if (j >= batch.columns)
         wrong += gradient[at] != 7.0 || hessian[at] != 7.0;
       else
-        wrong += !(std::abs(gradient[at] - expected.gradient[pair]) <= g) || !(std::abs(hessian[at] - expected.hessian[pair]) <= h);
+        wrong += !(std::abs(gradient[at] - expected.gradient[pair]) <= g) ||
+                 !(std::abs(hessian[at] - expected.hessian[pair]) <= h);
     }
   CHECK(wrong == 0);
 }
@@ -152,7 +161,8 @@ TEST_CASE("bidirectional is a loop over rows and columns") {
       batch.column_classes = data.column_classes;
       for (std::size_t i = 0; i < rows; ++i)
         for (std::size_t j = 0; j < columns; ++j)
-          grades[i * columns + j] = data.row_classes[i] == static_cast<std::int64_t>(data.column_classes[j]) ? 1.0 : 0.0;
+          grades[i * columns + j] =
+              data.row_classes[i] == static_cast<std::int64_t>(data.column_classes[j]) ? 1.0 : 0.0;
       check_against_loop(loss, batch, grades, grades);
       batch.matches = data.matches;  // comes before classes
       grades.assign(data.matches.begin(), data.matches.end());
@@ -179,12 +189,14 @@ TEST_CASE("bidirectional by the relevance of rows takes row j of R for column j"
     for (std::size_t j = 0; j < n; ++j) transposed[i * n + j] = data.relevance[j * n + i];
   const sndcg by{.temperature = 0.1};
   check_against_loop({by, column_relevance::of_rows}, batch, data.relevance, transposed);
-  CHECK(evaluate(bidirectional<sndcg>{by, column_relevance::of_rows}, batch) != evaluate(bidirectional<sndcg>{by}, batch));
+  CHECK(evaluate(bidirectional<sndcg>{by, column_relevance::of_rows}, batch) !=
+        evaluate(bidirectional<sndcg>{by}, batch));
 
   // The same, asked for in the right form.
   auto spelled = batch;
   spelled.column_relevance = transposed;
-  CHECK(evaluate(bidirectional<sndcg>{by}, spelled) == evaluate(bidirectional<sndcg>{by, column_relevance::of_rows}, batch));
+  CHECK(evaluate(bidirectional<sndcg>{by}, spelled) ==
+        evaluate(bidirectional<sndcg>{by, column_relevance::of_rows}, batch));
 
   // Where R is symmetric both forms are one.
   reals symmetric(n * n);
@@ -207,18 +219,22 @@ struct listwise_case {
 TEST_CASE("bidirectional S-NDCG agrees with Listwise_ITR") {
   const auto relevance = peers::relevance();
   const auto s = peers::similarity();
-  const similarity_batch<double> batch{.similarity = s, .rows = peers::pairs, .columns = peers::pairs, .relevance = relevance};
-  const listwise_case cases[] = {{0.01, peers::sndcg_001, 0.928524196, 0.931051672}, {0.1, peers::sndcg_01, 0.901390254, 0.893438518}};
+  const similarity_batch<double> batch{
+      .similarity = s, .rows = peers::pairs, .columns = peers::pairs, .relevance = relevance};
+  const listwise_case cases[] = {{0.01, peers::sndcg_001, 0.928524196, 0.931051672},
+                                 {0.1, peers::sndcg_01, 0.901390254, 0.893438518}};
   for (const listwise_case& c : cases) {
     INFO("temperature " << c.temperature);
     const sndcg by{.temperature = c.temperature, .ideal = rankloss::ideal::competition_ranks};
     reals gradient(s.size());
     reals per_list(2 * peers::pairs);
-    const double value = evaluate(bidirectional<sndcg>{by, column_relevance::of_rows}, batch, {.gradient = gradient, .per_list = per_list});
+    const double value = evaluate(bidirectional<sndcg>{by, column_relevance::of_rows}, batch,
+                                  {.gradient = gradient, .per_list = per_list});
     CHECK(value == Approx(c.expected.value).epsilon(1e-6));
     const auto mean = [&](std::size_t first) {
       const auto begin = per_list.begin() + static_cast<std::ptrdiff_t>(first);
-      return std::accumulate(begin, begin + static_cast<std::ptrdiff_t>(peers::pairs), 0.0) / static_cast<double>(peers::pairs);
+      return std::accumulate(begin, begin + static_cast<std::ptrdiff_t>(peers::pairs), 0.0) /
+             static_cast<double>(peers::pairs);
     };
     CHECK(1.0 - mean(0) == Approx(c.ndcg_of_rows).epsilon(1e-6));
     CHECK(1.0 - mean(peers::pairs) == Approx(c.ndcg_of_columns).epsilon(1e-6));
@@ -233,11 +249,15 @@ TEST_CASE("bidirectional of an empty matrix is 0") {
   CHECK(evaluate(loss, similarity_batch<double>{}) == 0.0);
   reals per_list(4, 7.0);
   const std::vector<int> classes{0, 1, 2, 3};
-  CHECK(evaluate(loss, similarity_batch<double>{.similarity = {}, .rows = 0, .columns = 4, .column_classes = classes}, {.per_list = per_list}) ==
-        0.0);
+  CHECK(
+      evaluate(loss,
+               similarity_batch<double>{.similarity = {}, .rows = 0, .columns = 4, .column_classes = classes},
+               {.per_list = per_list}) == 0.0);
   CHECK(per_list == reals(4, 0.0));
   per_list.assign(4, 7.0);
-  CHECK(evaluate(loss, similarity_batch<double>{.similarity = {}, .rows = 4, .columns = 0, .row_classes = classes}, {.per_list = per_list}) == 0.0);
+  CHECK(evaluate(loss,
+                 similarity_batch<double>{.similarity = {}, .rows = 4, .columns = 0, .row_classes = classes},
+                 {.per_list = per_list}) == 0.0);
   CHECK(per_list == reals(4, 0.0));
 }
 
@@ -245,11 +265,13 @@ TEST_CASE("bidirectional names what does not fit, before it writes") {
   const reals s{1, 2, 3, 4, 5, 6};
   reals gradient(6, 9.0);
   similarity_batch<double> batch{.similarity = s, .rows = 2, .columns = 3};
-  CHECK_THROWS_WITH(evaluate(bidirectional<sndcg>{}, batch, {.gradient = gradient}),
-                    "rankloss: matches: none given for 2 rows and 3 columns, expected a square matrix, matches or classes");
+  CHECK_THROWS_WITH(
+      evaluate(bidirectional<sndcg>{}, batch, {.gradient = gradient}),
+      "rankloss: matches: none given for 2 rows and 3 columns, expected a square matrix, matches or classes");
   batch.relevance = s;
-  CHECK_THROWS_WITH(evaluate(bidirectional<sndcg>{{}, column_relevance::of_rows}, batch, {.gradient = gradient}),
-                    "rankloss: columns_by: of_rows for 2 rows and 3 columns, expected a square matrix");
+  CHECK_THROWS_WITH(
+      evaluate(bidirectional<sndcg>{{}, column_relevance::of_rows}, batch, {.gradient = gradient}),
+      "rankloss: columns_by: of_rows for 2 rows and 3 columns, expected a square matrix");
   CHECK_THROWS_WITH(evaluate(bidirectional<sndcg>{sndcg{.temperature = -1.0}}, batch, {.gradient = gradient}),
                     "rankloss: temperature: -1, expected 1e-15 to 1e300");
   CHECK(gradient == reals(6, 9.0));
@@ -260,12 +282,14 @@ TEST_CASE("bidirectional refuses gains below 0 by row and column, in what is rea
   const reals s{1, 2, 3, 4}, y{1, 0, -1, 2}, mild{1, 0, 0.5, 2};
   reals gradient(4, 9.0);
   similarity_batch<double> batch{.similarity = s, .rows = 2, .columns = 2, .relevance = y};
-  CHECK_THROWS_WITH(evaluate(bidirectional<sndcg>{}, batch, {.gradient = gradient}),
-                    "rankloss: relevance: -1 at row 1, column 0, expected at least 0; a matrix has no mask: give pairs without judgement 0");
+  CHECK_THROWS_WITH(
+      evaluate(bidirectional<sndcg>{}, batch, {.gradient = gradient}),
+      "rankloss: relevance: -1 at row 1, column 0, expected at least 0; a matrix has no mask: give pairs without judgement 0");
   batch.relevance = mild;
   batch.column_relevance = y;
-  CHECK_THROWS_WITH(evaluate(bidirectional<sndcg>{}, batch, {.gradient = gradient}),
-                    "rankloss: column_relevance: -1 at row 1, column 0, expected at least 0; a matrix has no mask: give pairs without judgement 0");
+  CHECK_THROWS_WITH(
+      evaluate(bidirectional<sndcg>{}, batch, {.gradient = gradient}),
+      "rankloss: column_relevance: -1 at row 1, column 0, expected at least 0; a matrix has no mask: give pairs without judgement 0");
   CHECK(gradient == reals(4, 9.0));
   const reals table{0, 1, 2};
   CHECK(evaluate(bidirectional<sndcg>{{.gain = rankloss::gain::table, .gain_table = table}}, batch) > 0.0);

@@ -29,13 +29,15 @@ real log_sigmoid(real z) { return z > 0 ? -std::log1p(std::exp(-z)) : z - std::l
 real plain(const bradley_terry& loss, real preferred, real other, real margin) {
   const real z = (preferred - other - margin) / static_cast<real>(loss.temperature);
   const real e = static_cast<real>(loss.smoothing);
-  return -(1 - e) * log_sigmoid(z) - e * log_sigmoid(-z) + static_cast<real>(loss.centring) * (preferred + other) * (preferred + other);
+  return -(1 - e) * log_sigmoid(z) - e * log_sigmoid(-z) +
+         static_cast<real>(loss.centring) * (preferred + other) * (preferred + other);
 }
 
 double of_pair(const bradley_terry& loss, double preferred, double other, double margin = 0.0) {
   const reals r{preferred, other}, margins{margin};
   const std::vector<int> p{0}, o{1};
-  return evaluate(loss, preference_batch<double>{.rewards = r, .preferred = p, .other = o, .margins = margins});
+  return evaluate(loss,
+                  preference_batch<double>{.rewards = r, .preferred = p, .other = o, .margins = margins});
 }
 
 TEST_CASE("bradley_terry: values worked by hand") {
@@ -48,15 +50,19 @@ TEST_CASE("bradley_terry: values worked by hand") {
   // A mean of pairs, margins and centring together: what reward trainers take.
   const reals r{1.5, 0.25, -0.75, 0.5}, margins{0.5, 1};
   const std::vector<int> p{0, 2}, o{1, 3};
-  const double expected = 0.5 * (std::log1p(std::exp(-0.75)) + std::log1p(std::exp(2.25)) + 0.01 * (1.75 * 1.75 + 0.25 * 0.25));
-  CHECK(evaluate(bradley_terry{.centring = 0.01}, preference_batch<double>{.rewards = r, .preferred = p, .other = o, .margins = margins}) ==
+  const double expected =
+      0.5 * (std::log1p(std::exp(-0.75)) + std::log1p(std::exp(2.25)) + 0.01 * (1.75 * 1.75 + 0.25 * 0.25));
+  CHECK(evaluate(bradley_terry{.centring = 0.01},
+                 preference_batch<double>{.rewards = r, .preferred = p, .other = o, .margins = margins}) ==
         Approx(expected).epsilon(1e-15));
 }
 
-TEMPLATE_TEST_CASE("bradley_terry: value, gradient and Hessian are those of the plain sums", "", float, double) {
+TEMPLATE_TEST_CASE("bradley_terry: value, gradient and Hessian are those of the plain sums", "", float,
+                   double) {
   std::mt19937_64 random(1);
   for (const double spread : {0.1, 1.0, 20.0, 500.0})
-    for (const bradley_terry loss : {bradley_terry{}, bradley_terry{.temperature = 0.5, .smoothing = 0.2, .centring = 0.03}}) {
+    for (const bradley_terry loss :
+         {bradley_terry{}, bradley_terry{.temperature = 0.5, .smoothing = 0.2, .centring = 0.03}}) {
       const std::size_t n = 12, pairs = 40;
       auto r = support::numbers<TestType>(random, n);
       for (TestType& x : r) x *= static_cast<TestType>(spread);
@@ -74,19 +80,24 @@ TEMPLATE_TEST_CASE("bradley_terry: value, gradient and Hessian are those of the 
         real sum = 0;
         for (std::size_t k = 0; k < pairs; ++k) {
           const auto reward = [&](std::size_t i) { return static_cast<real>(r[i]) + (i == moved ? by : 0); };
-          sum += static_cast<real>(w[k]) * plain(loss, reward(p[k]), reward(o[k]), static_cast<real>(margins[k]));
+          sum += static_cast<real>(w[k]) *
+                 plain(loss, reward(p[k]), reward(o[k]), static_cast<real>(margins[k]));
         }
         return sum / total;
       };
       reals g(n), h(n);
-      const preference_batch<TestType> batch{.rewards = r, .preferred = p, .other = o, .pair_weights = w, .margins = margins};
+      const preference_batch<TestType> batch{
+          .rewards = r, .preferred = p, .other = o, .pair_weights = w, .margins = margins};
       const real value = at(0, 0);
-      CHECK(evaluate(loss, batch, {.gradient = g, .hessian = h}) == Approx(static_cast<double>(value)).epsilon(1e-13));
+      CHECK(evaluate(loss, batch, {.gradient = g, .hessian = h}) ==
+            Approx(static_cast<double>(value)).epsilon(1e-13));
       for (std::size_t i = 0; i < n; ++i) {
         const real step = 1e-3L;
         const real low = at(i, -step), lower = at(i, -2 * step), high = at(i, step), higher = at(i, 2 * step);
-        CHECK(std::abs(static_cast<real>(g[i]) - (lower - 8 * low + 8 * high - higher) / (12 * step)) <= 1e-10L);
-        CHECK(std::abs(static_cast<real>(h[i]) - (16 * (low + high) - lower - higher - 30 * value) / (12 * step * step)) <= 1e-8L);
+        CHECK(std::abs(static_cast<real>(g[i]) - (lower - 8 * low + 8 * high - higher) / (12 * step)) <=
+              1e-10L);
+        CHECK(std::abs(static_cast<real>(h[i]) -
+                       (16 * (low + high) - lower - higher - 30 * value) / (12 * step * step)) <= 1e-8L);
       }
       if (loss.centring == 0.0) {
         double sum = 0.0;
@@ -104,26 +115,34 @@ TEST_CASE("bradley_terry: huge and tiny differences keep their digits") {
   const reals r{60, 0};
   const std::vector<int> p{0}, o{1};
   reals g(2), h(2);
-  evaluate(bradley_terry{}, preference_batch<double>{.rewards = r, .preferred = p, .other = o}, {.gradient = g, .hessian = h});
+  evaluate(bradley_terry{}, preference_batch<double>{.rewards = r, .preferred = p, .other = o},
+           {.gradient = g, .hessian = h});
   CHECK(g[0] == Approx(-std::exp(-60.0)).epsilon(1e-14));
   CHECK(g[1] == -g[0]);
   CHECK(h[0] == Approx(std::exp(-60.0)).epsilon(1e-14));
 }
 
 TEMPLATE_TEST_CASE("bradley_terry: finite for rewards, margins and weights of any size", "", float, double) {
-  const TestType big = std::numeric_limits<TestType>::max(), infinity = std::numeric_limits<TestType>::infinity();
+  const TestType big = std::numeric_limits<TestType>::max(),
+                 infinity = std::numeric_limits<TestType>::infinity();
   const std::vector<TestType> r{-big, big, -infinity, infinity, TestType(0)};
   const std::vector<int> p{0, 1, 2, 3, 4, 1}, o{1, 0, 3, 2, 1, 3};
   const reals margins{1e308, -1e308, 0, 1, 1e308, 1e-308};
   for (const double unit : {1e-310, 1.0, 1e308})
-    for (const bradley_terry loss : {bradley_terry{}, bradley_terry{.temperature = 1e-15, .smoothing = 0.5, .centring = 1e100},
-                                     bradley_terry{.temperature = 1e300, .centring = 0.01}})
+    for (const bradley_terry loss :
+         {bradley_terry{}, bradley_terry{.temperature = 1e-15, .smoothing = 0.5, .centring = 1e100},
+          bradley_terry{.temperature = 1e300, .centring = 0.01}})
       for (const auto how : {reduction::mean, reduction::mean_of_relevant, reduction::sum}) {
         const reals w{unit, unit, 0, unit, unit, unit};
         std::vector<TestType> g(5), h(5);
-        CHECK(std::isfinite(evaluate(
-            loss, preference_batch<TestType>{.rewards = r, .preferred = p, .other = o, .pair_weights = w, .margins = margins, .reduction = how},
-            {.gradient = g, .hessian = h, .scale = 3.0})));
+        CHECK(std::isfinite(evaluate(loss,
+                                     preference_batch<TestType>{.rewards = r,
+                                                                .preferred = p,
+                                                                .other = o,
+                                                                .pair_weights = w,
+                                                                .margins = margins,
+                                                                .reduction = how},
+                                     {.gradient = g, .hessian = h, .scale = 3.0})));
         for (std::size_t i = 0; i < 5; ++i) CHECK((std::isfinite(g[i]) && std::isfinite(h[i])));
       }
 }

@@ -144,7 +144,8 @@ template <class Aside>
 struct busy_loss {
   Aside aside;
   template <class T, class R>
-  double operator()(const rankloss::list<T, R>& items, const rankloss::list_outputs<T>&, rankloss::workspace&) const {
+  double operator()(const rankloss::list<T, R>& items, const rankloss::list_outputs<T>&,
+                    rankloss::workspace&) const {
     aside();
     return static_cast<double>(items.scores[0]);
   }
@@ -154,7 +155,8 @@ busy_loss(Aside) -> busy_loss<Aside>;
 
 constexpr const char* in_use =
     "rankloss: context: it is in use by another call, expected one call at a time: a context for each thread, and another one inside of a task";
-constexpr const char* moved_from = "rankloss: context: it has been moved from, expected one that holds its executor";
+constexpr const char* moved_from =
+    "rankloss: context: it has been moved from, expected one that holds its executor";
 
 /// Lists of many lengths, with ties, under one loss; more than one task.
 struct batch_of_lists {
@@ -175,9 +177,10 @@ struct batch_of_lists {
 
   double value(rankloss::context& context, std::vector<float>& gradient) const {
     gradient.assign(scores.size(), std::numeric_limits<float>::quiet_NaN());
-    return rankloss::evaluate(rankloss::sndcg{.temperature = 0.1},
-                              rankloss::list_batch<float, int>{.scores = scores, .relevance = relevance, .offsets = offsets}, {.gradient = gradient},
-                              context);
+    return rankloss::evaluate(
+        rankloss::sndcg{.temperature = 0.1},
+        rankloss::list_batch<float, int>{.scores = scores, .relevance = relevance, .offsets = offsets},
+        {.gradient = gradient}, context);
   }
 };
 
@@ -323,7 +326,9 @@ TEST_CASE("context: a single task needs no executor") {
   rankloss::context context(backwards{&tasks_run});
   const std::thread::id caller = std::this_thread::get_id();
   bool here = false;
-  context.run(1, [&](std::size_t worker, std::size_t task) { here = worker == 0 && task == 0 && std::this_thread::get_id() == caller; });
+  context.run(1, [&](std::size_t worker, std::size_t task) {
+    here = worker == 0 && task == 0 && std::this_thread::get_id() == caller;
+  });
   CHECK(here);
   CHECK(tasks_run == 0);
 }
@@ -336,7 +341,8 @@ TEST_CASE("context: a worker beyond those that there were is an error and touche
     CHECK(worker < 2);
     ran.push_back(task);
   };
-  const std::string message = "rankloss: executor: worker 5 was named, expected one below 2, which is what workers() said when the context was made";
+  const std::string message =
+      "rankloss: executor: worker 5 was named, expected one below 2, which is what workers() said when the context was made";
   CHECK_THROWS_AS(context.run(4, body), std::logic_error);
   CHECK_THROWS_WITH(context.run(4, body), message);
   CHECK(ran == std::vector<std::size_t>{0, 1, 0, 1});
@@ -364,11 +370,18 @@ TEST_CASE("context: a task left out, run twice or unknown is an error that names
   CHECK(says([](std::size_t) {
           return tasks{0, 1, 3};
         }) == "rankloss: executor: task 2 of 4 was left out, expected each to be done when run returns");
-  CHECK(says([](std::size_t) { return tasks{}; }) == "rankloss: executor: task 0 of 4 was left out, expected each to be done when run returns");
-  CHECK(says([](std::size_t) { return tasks{0, 1, 2, 1, 3}; }) == "rankloss: executor: task 1 was run twice, expected each to be run once");
+  CHECK(says([](std::size_t) { return tasks{}; }) ==
+        "rankloss: executor: task 0 of 4 was left out, expected each to be done when run returns");
+  CHECK(says([](std::size_t) {
+          return tasks{0, 1, 2, 1, 3};
+        }) == "rankloss: executor: task 1 was run twice, expected each to be run once");
   CHECK(runs == std::vector<int>(4, 1));
-  CHECK(says([](std::size_t) { return tasks{0, 1, 1, 3}; }) == "rankloss: executor: task 1 was run twice, expected each to be run once");
-  CHECK(says([](std::size_t n) { return tasks{0, 1, 2, 3, n}; }) == "rankloss: executor: task 4 was run, expected those below 4");
+  CHECK(says([](std::size_t) {
+          return tasks{0, 1, 1, 3};
+        }) == "rankloss: executor: task 1 was run twice, expected each to be run once");
+  CHECK(says([](std::size_t n) {
+          return tasks{0, 1, 2, 3, n};
+        }) == "rankloss: executor: task 4 was run, expected those below 4");
   CHECK(runs == std::vector<int>(4, 1));
 
   // Of a call: neither a wrong value nor, under update::add, a gradient twice.
@@ -387,12 +400,14 @@ TEST_CASE("context: two tasks of one worker at once are an error, and the second
     begun = true;
     while (!tried) std::this_thread::yield();
   };
-  CHECK_THROWS_WITH(context.run(2, body),
-                    "rankloss: executor: worker 0 began task 1 before its last task had ended, expected one task of a worker at a time");
+  CHECK_THROWS_WITH(
+      context.run(2, body),
+      "rankloss: executor: worker 0 began task 1 before its last task had ended, expected one task of a worker at a time");
   CHECK(runs == 1);
 }
 
-TEST_CASE("context: an executor that returns too early is an error, what is at work is waited for, and what comes late is not begun") {
+TEST_CASE(
+    "context: an executor that returns too early is an error, what is at work is waited for, and what comes late is not begun") {
   std::thread thread;
   std::atomic<bool> begun{false}, late{false}, done{false};
   rankloss::context context(hasty_pool{&thread, &begun, &late});
@@ -406,7 +421,8 @@ TEST_CASE("context: an executor that returns too early is an error, what is at w
     };
     context.run(2, body);
   };
-  CHECK_THROWS_WITH(run(), "rankloss: executor: task 1 of 2 was left out, expected each to be done when run returns");
+  CHECK_THROWS_WITH(
+      run(), "rankloss: executor: task 1 of 2 was left out, expected each to be done when run returns");
   CHECK(done);
   late = true;
   thread.join();
@@ -485,10 +501,14 @@ TEST_CASE("context: calls of one thread may lie within another, outside of its t
   rankloss::context context;
   const std::vector<double> s{0.5, 2.0}, y{1, 0};
   const rankloss::detail::sole_use outer(context);
-  CHECK(rankloss::evaluate(busy_loss{[] {}}, rankloss::list_batch<double>{.scores = s, .relevance = y}, context) == 0.5);
-  CHECK(rankloss::evaluate(busy_loss{[] {}}, rankloss::list_batch<double>{.scores = s, .relevance = y}, context) == 0.5);
+  CHECK(rankloss::evaluate(busy_loss{[] {}}, rankloss::list_batch<double>{.scores = s, .relevance = y},
+                           context) == 0.5);
+  CHECK(rankloss::evaluate(busy_loss{[] {}}, rankloss::list_batch<double>{.scores = s, .relevance = y},
+                           context) == 0.5);
   std::thread([&] {
-    CHECK_THROWS_WITH(rankloss::evaluate(busy_loss{[] {}}, rankloss::list_batch<double>{.scores = s, .relevance = y}, context), in_use);
+    CHECK_THROWS_WITH(rankloss::evaluate(busy_loss{[] {}},
+                                         rankloss::list_batch<double>{.scores = s, .relevance = y}, context),
+                      in_use);
   }).join();
 }
 

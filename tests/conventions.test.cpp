@@ -41,7 +41,8 @@ double discount(double rank) { return 1.0 / std::log2(1.0 + rank); }
 
 /// Each case against a peer's value and gradient.
 template <class Loss, class Expected>
-void agrees(const Loss& loss, const list_batch<double>& batch, double value, const Expected& gradient, double tolerance, std::size_t items = 10) {
+void agrees(const Loss& loss, const list_batch<double>& batch, double value, const Expected& gradient,
+            double tolerance, std::size_t items = 10) {
   doubles g(10);
   CHECK(evaluate(loss, batch, {.gradient = g}) == Approx(value).margin(tolerance));
   for (std::size_t i = 0; i < items; ++i) CHECK(g[i] == Approx(gradient[i]).margin(tolerance));
@@ -54,7 +55,11 @@ void agrees(const Loss& loss, const list_batch<double>& batch, double value, con
 namespace {
 
 list_batch<double> allrank_batch(rankloss::reduction reduction) {
-  return {.scores = allrank::scores, .relevance = allrank::relevance, .length = 5, .mask = allrank::mask, .reduction = reduction};
+  return {.scores = allrank::scores,
+          .relevance = allrank::relevance,
+          .length = 5,
+          .mask = allrank::mask,
+          .reduction = reduction};
 }
 
 /// lambdaLoss by its scheme, sum and mean.
@@ -80,20 +85,29 @@ void check_lambda(const peers::lambda_case& c) {
 TEST_CASE("conventions: allRank's list losses") {
   namespace peer = conventions::allrank;
   const auto batch = allrank_batch(peer::reduction);
-  agrees(peer::approx_ndcg(), batch, 1.0 + allrank::approx_ndcg[0].value, allrank::approx_ndcg[0].gradient, 1e-6);
-  agrees(peer::approx_ndcg(10.0), batch, 1.0 + allrank::approx_ndcg[1].value, allrank::approx_ndcg[1].gradient, 1e-6);
+  agrees(peer::approx_ndcg(), batch, 1.0 + allrank::approx_ndcg[0].value, allrank::approx_ndcg[0].gradient,
+         1e-6);
+  agrees(peer::approx_ndcg(10.0), batch, 1.0 + allrank::approx_ndcg[1].value,
+         allrank::approx_ndcg[1].gradient, 1e-6);
   const auto listwise = [](const allrank_listwise::vectors& v) {
-    return list_batch<double>{
-        .scores = allrank_listwise::scores, .relevance = v.relevance, .length = 5, .mask = allrank_listwise::mask, .reduction = peer::reduction};
+    return list_batch<double>{.scores = allrank_listwise::scores,
+                              .relevance = v.relevance,
+                              .length = 5,
+                              .mask = allrank_listwise::mask,
+                              .reduction = peer::reduction};
   };
-  agrees(peer::listnet(), listwise(allrank_listwise::listnet), allrank_listwise::listnet.value, allrank_listwise::listnet.gradient, 1e-6);
-  agrees(peer::binary_listnet(), listwise(allrank_listwise::softmax_cross_entropy), allrank_listwise::softmax_cross_entropy.value,
-         allrank_listwise::softmax_cross_entropy.gradient, 1e-6);
-  agrees(peer::listmle(7), listwise(allrank_listwise::listmle), allrank_listwise::listmle.value, allrank_listwise::listmle.gradient, 1e-6);
+  agrees(peer::listnet(), listwise(allrank_listwise::listnet), allrank_listwise::listnet.value,
+         allrank_listwise::listnet.gradient, 1e-6);
+  agrees(peer::binary_listnet(), listwise(allrank_listwise::softmax_cross_entropy),
+         allrank_listwise::softmax_cross_entropy.value, allrank_listwise::softmax_cross_entropy.gradient,
+         1e-6);
+  agrees(peer::listmle(7), listwise(allrank_listwise::listmle), allrank_listwise::listmle.value,
+         allrank_listwise::listmle.gradient, 1e-6);
   // neuralNDCG's lists stop scaling together: the gradient of the second, which is done before the first, is of fewer steps here.
   for (const allrank::ndcg_case& c : allrank::neural_ndcg) {
     CAPTURE(c.temperature, c.cutoff);
-    agrees(peer::neural_ndcg(c.temperature, c.cutoff), allrank_batch(peer::neural_ndcg_reduction), 1.0 + c.value, c.gradient, 3e-6, 5);
+    agrees(peer::neural_ndcg(c.temperature, c.cutoff), allrank_batch(peer::neural_ndcg_reduction),
+           1.0 + c.value, c.gradient, 3e-6, 5);
   }
 }
 
@@ -102,10 +116,14 @@ TEST_CASE("conventions: allRank's -NDCG with a list without relevance") {
   const doubles s{0.5, 0.3, 0.5, 1, 2, 3};
   const doubles y{0.5, 0.3, 0.5, 0, 0, 0};
   doubles per_list(2);
-  const double value = evaluate(peer::approx_ndcg(), list_batch<double>{.scores = s, .relevance = y, .length = 3}, {.per_list = per_list});
+  const double value =
+      evaluate(peer::approx_ndcg(), list_batch<double>{.scores = s, .relevance = y, .length = 3},
+               {.per_list = per_list});
   CHECK(per_list[0] - 1 == Approx(-0.8499219417).margin(1e-6));
   CHECK(per_list[1] == 0.0);
-  CHECK(value - 0.5 == Approx(-0.8499219417 / 2).margin(1e-6));  // their mean over both: ours less the share of relevant lists
+  CHECK(
+      value - 0.5 ==
+      Approx(-0.8499219417 / 2).margin(1e-6));  // their mean over both: ours less the share of relevant lists
 }
 
 TEST_CASE("conventions: allRank's rankNet and lambdaLoss over all pairs of the batch") {
@@ -128,7 +146,8 @@ TEST_CASE("conventions: allRank's rankNet and lambdaLoss over all pairs of the b
                              0.0};
   agrees(peer::ranknet(), batch, 0.9594539999961853, ranknet, 1e-6);
   CHECK(evaluate(peer::ranknet_by_difference(), batch) == Approx(1.5295201539993286).epsilon(1e-6));
-  CHECK(evaluate(peer::ranknet_by_difference(pairs::difference_of::squares), batch) == Approx(4.182254314422607).epsilon(1e-6));
+  CHECK(evaluate(peer::ranknet_by_difference(pairs::difference_of::squares), batch) ==
+        Approx(4.182254314422607).epsilon(1e-6));
 
   for (const peers::lambda_case& c : peers::lambda_loss) {
     CAPTURE(std::string(c.scheme), c.cutoff, c.mean, c.binary);
@@ -239,7 +258,8 @@ TEST_CASE("conventions: TensorFlow Ranking's losses and weights of two lists") {
   CHECK((low && high));
 }
 
-TEST_CASE("conventions: TensorFlow Ranking leaves a list without relevance out of losses, not out of metrics") {
+TEST_CASE(
+    "conventions: TensorFlow Ranking leaves a list without relevance out of losses, not out of metrics") {
   namespace peer = conventions::tf_ranking;
   const doubles s{1, 3, 2, 1, 3};
   const grades y{0, 0, 1, 0, 0};
@@ -258,14 +278,16 @@ TEST_CASE("conventions: TensorFlow Ranking's ranks, ideal DCG and metrics") {
   doubles ranks(4);
   context ctx;
   rank(peer::approx_ranks(), std::span<const double>(far), std::span<double>(ranks), ctx);
-  for (std::size_t i = 0; i < 4; ++i) CHECK(ranks[i] == Approx(std::vector<double>{3, 1, 2, 4}[i]).epsilon(1e-12));
+  for (std::size_t i = 0; i < 4; ++i)
+    CHECK(ranks[i] == Approx(std::vector<double>{3, 1, 2, 4}[i]).epsilon(1e-12));
 
   // Their natural logarithm: a DCG is log2(e) times ours.
   const doubles falling{4, 3, 2, 1};
   const double e = std::numbers::log2e;
   CHECK(1 / (e * of(metrics::dcg{}, falling, grades{4, 1, 1, 0})) == Approx(0.04297).epsilon(2e-4));
   CHECK(1 / (e * of(metrics::dcg{}, falling, grades{4, 3, 2, 0})) == Approx(0.033139).epsilon(2e-4));
-  CHECK(1 / (e * of(metrics::dcg{.cutoff = 1}, falling, grades{4, 1, 1, 0})) == Approx(0.04621).epsilon(2e-4));
+  CHECK(1 / (e * of(metrics::dcg{.cutoff = 1}, falling, grades{4, 1, 1, 0})) ==
+        Approx(0.04621).epsilon(2e-4));
   CHECK(of(peer::ndcg(), falling, grades{1, 4, 1, 0}) == Approx(0.679685).margin(1e-6));
   CHECK(of(peer::ndcg(), falling, grades{4, 2, 0, 3}) == Approx(0.95176).margin(1e-6));
   CHECK(of(peer::ndcg(), falling, grades{0, 0, 0, 0}) == 0.0);
@@ -293,15 +315,20 @@ TEST_CASE("conventions: Rax's losses") {
   CHECK(of(peer::poly1_softmax(), s, y) == Approx(softmax + 1 - kept).epsilon(1e-14));
   CHECK(of(peer::poly1_softmax(0.1), s, y) == Approx(softmax + 0.1 * (1 - kept)).epsilon(1e-14));
   const double below = 1 + std::exp(3);
-  CHECK(of(peer::unique_softmax(), s, y) == Approx(std::log(below + std::exp(1)) - 1 + std::log(below + std::exp(2)) - 2).epsilon(1e-14));
+  CHECK(of(peer::unique_softmax(), s, y) ==
+        Approx(std::log(below + std::exp(1)) - 1 + std::log(below + std::exp(2)) - 2).epsilon(1e-14));
   // Items 2, 3, 0, 1: equal relevance as it lies.
   CHECK(of(peer::listmle(), s, y) ==
-        Approx(std::log(z) - 1 + std::log(1 + std::exp(2) + std::exp(3)) - 2 + std::log(1 + std::exp(3))).epsilon(1e-14));
+        Approx(std::log(z) - 1 + std::log(1 + std::exp(2) + std::exp(3)) - 2 + std::log(1 + std::exp(3)))
+            .epsilon(1e-14));
   CHECK(4 * of(peer::pairwise_hinge(), s, y) == Approx(5.0));
-  CHECK(4 * of(peer::pairwise_logistic(), s, y) == Approx(softplus(-1) + softplus(2) + softplus(1) + softplus(-2)).epsilon(1e-14));
-  CHECK(4 * of(peer::pairwise_soft_zero_one(), s, y) == Approx(sigmoid(-1) + sigmoid(2) + sigmoid(1) + sigmoid(-2)).epsilon(1e-14));
+  CHECK(4 * of(peer::pairwise_logistic(), s, y) ==
+        Approx(softplus(-1) + softplus(2) + softplus(1) + softplus(-2)).epsilon(1e-14));
+  CHECK(4 * of(peer::pairwise_soft_zero_one(), s, y) ==
+        Approx(sigmoid(-1) + sigmoid(2) + sigmoid(1) + sigmoid(-2)).epsilon(1e-14));
   CHECK(4 * of(peer::pointwise_mse(), s, y) == Approx(10.0));
-  CHECK(4 * of(peer::pointwise_sigmoid(), s, y) == Approx(softplus(0) + softplus(3) + softplus(-1) + softplus(-2)).epsilon(1e-13));
+  CHECK(4 * of(peer::pointwise_sigmoid(), s, y) ==
+        Approx(softplus(0) + softplus(3) + softplus(-1) + softplus(-2)).epsilon(1e-13));
 
   const doubles t{0, 1, 3, 2};
   const grades u{0, 0, 1, 2};
@@ -316,7 +343,8 @@ TEST_CASE("conventions: Rax's means over all pairs and items of lists of differe
   const grades y{0, 0, 1, 1, 0, 2, 0};
   const std::vector<std::uint8_t> mask{1, 1, 1, 1, 1, 1, 0};
   const integers offsets{0, 4, 7};
-  list_batch<double> batch{.scores = s, .relevance = y, .offsets = offsets, .mask = mask, .reduction = peer::reduction};
+  list_batch<double> batch{
+      .scores = s, .relevance = y, .offsets = offsets, .mask = mask, .reduction = peer::reduction};
   const doubles pairs = conventions::pair_counts(peer::pairwise_logistic(), batch);
   CHECK(pairs == doubles{4, 1});
   batch.list_weights = pairs;
@@ -348,8 +376,10 @@ TEST_CASE("conventions: Rax's lambda weights") {
   CHECK(weight(peer::labeldiff_lambda(), 2, 0) == Approx(0.3));
   // Theirs are three times these: the length of the list.
   CHECK(weight(peer::dcg_lambda(), 1, 0) == Approx((discount(2) - discount(3)) * gain(1)).epsilon(1e-14));
-  CHECK(weight(peer::dcg_lambda(), 1, 2) == Approx((discount(1) - discount(2)) * (gain(1) - gain(2))).epsilon(1e-14));
-  CHECK(weight(peer::dcg_lambda(true), 2, 0) == Approx((discount(1) - discount(3)) * gain(2) / best).epsilon(1e-14));
+  CHECK(weight(peer::dcg_lambda(), 1, 2) ==
+        Approx((discount(1) - discount(2)) * (gain(1) - gain(2))).epsilon(1e-14));
+  CHECK(weight(peer::dcg_lambda(true), 2, 0) ==
+        Approx((discount(1) - discount(3)) * gain(2) / best).epsilon(1e-14));
   CHECK(weight(peer::dcg2_lambda(), 1, 0) == Approx(step(1) * gain(1)).epsilon(1e-14));
   CHECK(weight(peer::dcg2_lambda(), 2, 0) == Approx(step(2) * gain(2)).epsilon(1e-14));
   CHECK(weight(peer::dcg2_lambda(true), 1, 2) == Approx(step(1) * (gain(1) - gain(2)) / best).epsilon(1e-14));
@@ -371,7 +401,8 @@ TEST_CASE("conventions: Rax's metrics") {
   const doubles docs{2, 1, 3, 1, 0.5, 1.5};
   const grades labels{2, 0, 1, 0, 0, 1};
   doubles per_list(2);
-  const list_batch<double> batch{.scores = docs, .relevance = labels, .length = 3, .reduction = peer::reduction};
+  const list_batch<double> batch{
+      .scores = docs, .relevance = labels, .length = 3, .reduction = peer::reduction};
   CHECK(evaluate(peer::ndcg(), batch, {.per_list = per_list}) == Approx(0.89835).margin(1e-5));
   CHECK(per_list[0] == Approx(0.79671).margin(1e-5));
 }
@@ -391,7 +422,8 @@ TEST_CASE("conventions: XGBoost's metrics") {
   CHECK(of(peer::pre(2), s, y) == 0.5);
   CHECK(of(peer::pre(6), s, y) == 0.5);
   // With them it is the mean of their orders.
-  CHECK(of(peer::ndcg(), doubles{0.1, 0.9, 0.1, 0.9}, y) == Approx(0.5 * (1 + discount(2) + discount(3) + discount(4)) / (1 + discount(2))));
+  CHECK(of(peer::ndcg(), doubles{0.1, 0.9, 0.1, 0.9}, y) ==
+        Approx(0.5 * (1 + discount(2) + discount(3) + discount(4)) / (1 + discount(2))));
 
   const doubles five{0.1, 0.2, 0.3, 4, 70};
   const grades labels{10, 0, 0, 1, 5};
@@ -401,7 +433,8 @@ TEST_CASE("conventions: XGBoost's metrics") {
   const doubles grouped{0.1, 0.9, 0.2, 0.8, 0.4, 1.7};
   const grades hits{1, 1, 1, 0, 1, 0};
   const integers offsets{0, 2, 5, 6};
-  const list_batch<double> batch{.scores = grouped, .relevance = hits, .offsets = offsets, .reduction = peer::reduction};
+  const list_batch<double> batch{
+      .scores = grouped, .relevance = hits, .offsets = offsets, .reduction = peer::reduction};
   CHECK(evaluate(peer::map(), batch) == Approx(0.8611).margin(5e-5));
   CHECK(evaluate(peer::map(0, 0.0), batch) == Approx((1 + 7.0 / 12) / 3));  // map-
   CHECK(of(peer::ndcg(), doubles{1, 2}, grades{0, 0}) == 1.0);
@@ -429,8 +462,11 @@ TEST_CASE("conventions: Listwise_ITR's TripletSNDCGLoss") {
   namespace peer = conventions::listwise_itr;
   const auto relevance = peers::relevance();
   const auto s = peers::similarity();
-  const similarity_batch<double> batch{
-      .similarity = s, .rows = peers::pairs, .columns = peers::pairs, .relevance = relevance, .reduction = peer::reduction};
+  const similarity_batch<double> batch{.similarity = s,
+                                       .rows = peers::pairs,
+                                       .columns = peers::pairs,
+                                       .relevance = relevance,
+                                       .reduction = peer::reduction};
   const auto check = [&](const auto& loss, const peers::expected& expected) {
     doubles g(s.size());
     CHECK(evaluate(loss, batch, {.gradient = g}) == Approx(expected.value).epsilon(1e-6));
@@ -442,7 +478,8 @@ TEST_CASE("conventions: Listwise_ITR's TripletSNDCGLoss") {
   check(peer::triplet_sndcg(0.5, 0.1), peers::half_and_half_01);
   check(peer::sndcg(0.1), peers::sndcg_01);
   check(peer::triplet(), peers::triplet);
-  CHECK(evaluate(peer::ndcg(), batch) == Approx((peers::ndcg_of_rows + peers::ndcg_of_columns) / 2).epsilon(1e-6));
+  CHECK(evaluate(peer::ndcg(), batch) ==
+        Approx((peers::ndcg_of_rows + peers::ndcg_of_columns) / 2).epsilon(1e-6));
 }
 
 // ---- What they are made of
@@ -457,11 +494,14 @@ TEST_CASE("conventions: a value for lists without relevance") {
   CHECK(per_list == doubles{1, 0.25});
   batch.reduction = reduction::mean_of_relevant;
   CHECK(evaluate(metric, batch) == 1.0);
-  const conventions::value_without_relevance<metrics::ndcg> broken{.otherwise = std::numeric_limits<double>::infinity()};
+  const conventions::value_without_relevance<metrics::ndcg> broken{
+      .otherwise = std::numeric_limits<double>::infinity()};
   CHECK_THROWS_WITH(evaluate(broken, batch), "rankloss: otherwise: inf, expected a finite number");
   const grades unjudged{0, 0, 1, 0, -1, 0};
   batch.relevance = unjudged;
-  CHECK_THROWS_WITH(evaluate(metric, batch), "rankloss: relevance: -1 at list 1, item 1, expected at least 0; mask items without judgement");
+  CHECK_THROWS_WITH(
+      evaluate(metric, batch),
+      "rankloss: relevance: -1 at list 1, item 1, expected at least 0; mask items without judgement");
 }
 
 namespace {
@@ -469,8 +509,8 @@ namespace {
 /// Every ordered pair one by one: those of different relevance, or all, that a cutoff keeps, by their number and by the weight of the more
 /// relevant item. Equal scores are in the order of the items.
 template <class T, class R>
-std::pair<double, double> pairs_one_by_one(const std::vector<T>& s, const std::vector<R>& y, const doubles& w, std::size_t cutoff, pairs::cut cut,
-                                           bool all) {
+std::pair<double, double> pairs_one_by_one(const std::vector<T>& s, const std::vector<R>& y, const doubles& w,
+                                           std::size_t cutoff, pairs::cut cut, bool all) {
   const std::size_t n = s.size();
   std::vector<std::size_t> rank(n, 0);
   for (std::size_t i = 0; i < n; ++i)
@@ -535,7 +575,8 @@ TEST_CASE("conventions: pairs are counted as one by one, by sorting") {
   const std::vector<std::uint8_t> mask{1, 1, 0, 1, 1, 1, 1};
   const std::vector<std::size_t> offsets{0, 4, 4, 7};
   const doubles weights{0, 1, 5};
-  const list_batch<double> lists{.scores = s, .relevance = y, .offsets = offsets, .list_weights = weights, .mask = mask};
+  const list_batch<double> lists{
+      .scores = s, .relevance = y, .offsets = offsets, .list_weights = weights, .mask = mask};
   CHECK(conventions::pair_counts(ranknet{}, lists) == doubles{3, 0, 2});
   CHECK(conventions::pair_counts(ranknet{.cutoff = 1}, lists) == doubles{2, 0, 2});
   CHECK(conventions::pair_counts(ndcg_loss1{}, lists) == doubles{9, 0, 9});
@@ -558,17 +599,20 @@ TEST_CASE("conventions: pairs of float lists, long lists and a batch without pai
   CHECK(conventions::pair_counts(ranknet{}, none) == doubles{0, 0});
   const integers wrong{0, 701};
   const list_batch<float, int> beyond{.scores = s, .relevance = y, .offsets = wrong};
-  CHECK_THROWS_WITH(conventions::pair_counts(ranknet{}, beyond), "rankloss: offsets: last is 701, expected 700 (the number of scores)");
-  CHECK_THROWS_WITH(conventions::item_weights(beyond), "rankloss: offsets: last is 701, expected 700 (the number of scores)");
+  CHECK_THROWS_WITH(conventions::pair_counts(ranknet{}, beyond),
+                    "rankloss: offsets: last is 701, expected 700 (the number of scores)");
+  CHECK_THROWS_WITH(conventions::item_weights(beyond),
+                    "rankloss: offsets: last is 701, expected 700 (the number of scores)");
 }
 
 TEST_CASE("conventions: each is told in words") {
   using namespace conventions;
-  for (const convention& row : {ours, conventions::allrank::row, tf_ranking::row, rax::row, xgboost::row, lightgbm::row, listwise_itr::row}) {
+  for (const convention& row : {ours, conventions::allrank::row, tf_ranking::row, rax::row, xgboost::row,
+                                lightgbm::row, listwise_itr::row}) {
     const std::string text = describe(row);
     CHECK(text.substr(0, row.name.size() + 1) == std::string(row.name) + "\n");
-    for (const auto what :
-         {row.value, row.gain, row.discount, row.ties, row.without_relevance, row.reduction, row.cutoff, row.logarithm, row.temperature}) {
+    for (const auto what : {row.value, row.gain, row.discount, row.ties, row.without_relevance, row.reduction,
+                            row.cutoff, row.logarithm, row.temperature}) {
       CHECK(!what.empty());
       CHECK(text.find(what) != std::string::npos);
     }

@@ -56,7 +56,8 @@ TEMPLATE_TEST_CASE("estimate_advantages: rlax's numbers, trajectories that were 
   const numbers discounts{0.99, 0.99, 0.99, 0.99, 0.99, 0.9, 0.9, 0.9, 0, 0.9};
   const numbers last{-1, -1};
   const std::vector<int> offsets{0, 5, 10};
-  const trajectory_batch<TestType> batch{.rewards = r, .values = v, .offsets = offsets, .last_values = last, .discounts = discounts};
+  const trajectory_batch<TestType> batch{
+      .rewards = r, .values = v, .offsets = offsets, .last_values = last, .discounts = discounts};
   std::vector<TestType> a(10), returns(10);
   estimate_advantages(batch, gae{.lambda = 1}, a);
   check_near(a, {-1.45118, -4.4557, 2.5396, 0.5249, -0.49, 3, 2, 1, 0, -4.9}, 2e-4);
@@ -64,7 +65,8 @@ TEMPLATE_TEST_CASE("estimate_advantages: rlax's numbers, trajectories that were 
   check_near(a, {-0.676979, -5.248167, 2.4846, 0.6704, -0.49, 2.2899, 1.73, 1, 0, -4.9}, 2e-4);
   estimate_advantages(batch, gae{.lambda = 0.4}, a, returns);
   check_near(a, {0.56731, -6.042, 2.3431, 0.815, -0.49, 1.725, 1.46, 1, 0, -4.9}, 1e-3);
-  for (std::size_t i = 0; i < a.size(); ++i) CHECK(static_cast<double>(returns[i]) == Approx(static_cast<double>(a[i] + v[i])).margin(1e-6));
+  for (std::size_t i = 0; i < a.size(); ++i)
+    CHECK(static_cast<double>(returns[i]) == Approx(static_cast<double>(a[i] + v[i])).margin(1e-6));
 }
 
 TEMPLATE_TEST_CASE("estimate_advantages: TRL's numbers, whitened too", "", float, double) {
@@ -81,17 +83,19 @@ TEMPLATE_TEST_CASE("estimate_advantages: TRL's numbers, whitened too", "", float
   std::vector<T> same(8);
   estimate_advantages(batch, gae{.whitening = whitening::bessel}, a, same);
   check_near(a,
-             {0.7043735980987549, 0.7523971796035767, 1.1375393867492676, 0.42764872312545776, -0.9741207361221313, -0.5683174729347229,
-              -1.4795206785202026, 0},
+             {0.7043735980987549, 0.7523971796035767, 1.1375393867492676, 0.42764872312545776,
+              -0.9741207361221313, -0.5683174729347229, -1.4795206785202026, 0},
              1e-6);
   CHECK(same == returns);
   estimate_advantages(batch, gae{.discount = 0.99, .lambda = 0.9}, a, returns);
-  check_near(a, {0.7086498737335205, 0.7964645028114319, 1.2306, 0.6, -0.6406391859054565, -0.2712, -1.2, 0}, 1e-6);
-  check_near(returns, {0.9086498618125916, 0.8964645266532898, 1.2306, 1, -0.3406391739845276, -0.3712, -1, 0}, 1e-6);
+  check_near(a, {0.7086498737335205, 0.7964645028114319, 1.2306, 0.6, -0.6406391859054565, -0.2712, -1.2, 0},
+             1e-6);
+  check_near(returns,
+             {0.9086498618125916, 0.8964645266532898, 1.2306, 1, -0.3406391739845276, -0.3712, -1, 0}, 1e-6);
   estimate_advantages(batch, gae{.discount = 0.99, .lambda = 0.9, .whitening = whitening::bessel}, a);
   check_near(a,
-             {0.601797342300415, 0.7007961273193359, 1.1902236938476562, 0.47930970788002014, -0.9193387627601624, -0.5028473734855652,
-              -1.5499404668807983, 0},
+             {0.601797342300415, 0.7007961273193359, 1.1902236938476562, 0.47930970788002014,
+              -0.9193387627601624, -0.5028473734855652, -1.5499404668807983, 0},
              1e-6);
   estimate_advantages(batch, gae{.lambda = 1}, a);
   check_near(a, {1, 1, 1.3, 0.6, -0.8, -0.4, -1.2, 0}, 1e-6);
@@ -102,39 +106,51 @@ TEST_CASE("estimate_advantages is its sum, and a masked step is as if it were no
   for (const std::size_t n : {1u, 2u, 5u, 40u})
     for (const double lambda : {0.0, 0.3, 1.0})
       for (const double end : {0.0, -3.5}) {
-        const numbers r = support::numbers<double>(random, 2 * n), v = support::numbers<double>(random, 2 * n);
+        const numbers r = support::numbers<double>(random, 2 * n),
+                      v = support::numbers<double>(random, 2 * n);
         numbers discounts = support::numbers<double>(random, 2 * n);
         for (double& d : discounts) d = std::abs(d);
         const numbers last{end, end};
-        const std::vector<std::int64_t> offsets{0, static_cast<std::int64_t>(n), static_cast<std::int64_t>(2 * n)};
+        const std::vector<std::int64_t> offsets{0, static_cast<std::int64_t>(n),
+                                                static_cast<std::int64_t>(2 * n)};
         numbers masked_r, masked_v, masked_discounts;
         std::vector<std::uint8_t> mask;
         std::vector<std::int64_t> masked_offsets{0};
         numbers expected, padded;
         for (std::size_t q = 0; q < 2; ++q) {
           const auto part = [&](const numbers& x) {
-            return numbers(x.begin() + static_cast<std::ptrdiff_t>(q * n), x.begin() + static_cast<std::ptrdiff_t>((q + 1) * n));
+            return numbers(x.begin() + static_cast<std::ptrdiff_t>(q * n),
+                           x.begin() + static_cast<std::ptrdiff_t>((q + 1) * n));
           };
           const numbers a = plain(part(r), part(v), part(discounts), lambda, end);
           for (std::size_t t = 0; t < n; ++t) {
             for (std::size_t k = random() % 3; k > 0; --k) {
-              masked_r.push_back(std::nan("")), masked_v.push_back(1e300), masked_discounts.push_back(7), mask.push_back(0), padded.push_back(0);
+              masked_r.push_back(std::nan("")), masked_v.push_back(1e300), masked_discounts.push_back(7),
+                  mask.push_back(0), padded.push_back(0);
             }
-            masked_r.push_back(r[q * n + t]), masked_v.push_back(v[q * n + t]), masked_discounts.push_back(discounts[q * n + t]);
+            masked_r.push_back(r[q * n + t]), masked_v.push_back(v[q * n + t]),
+                masked_discounts.push_back(discounts[q * n + t]);
             mask.push_back(1), padded.push_back(a[t]), expected.push_back(a[t]);
           }
-          mask.push_back(0), padded.push_back(0), masked_r.push_back(5), masked_v.push_back(5), masked_discounts.push_back(0);
+          mask.push_back(0), padded.push_back(0), masked_r.push_back(5), masked_v.push_back(5),
+              masked_discounts.push_back(0);
           masked_offsets.push_back(static_cast<std::int64_t>(mask.size()));
         }
         numbers a(2 * n), of_masked(mask.size(), 9.0), returns(mask.size(), 9.0);
-        estimate_advantages<double>({.rewards = r, .values = v, .offsets = offsets, .last_values = last, .discounts = discounts},
-                                    gae{.lambda = lambda}, a);
-        check_near(a, expected, 1e-13);
         estimate_advantages<double>(
-            {.rewards = masked_r, .values = masked_v, .offsets = masked_offsets, .last_values = last, .discounts = masked_discounts, .mask = mask},
-            gae{.lambda = lambda}, of_masked, returns);
+            {.rewards = r, .values = v, .offsets = offsets, .last_values = last, .discounts = discounts},
+            gae{.lambda = lambda}, a);
+        check_near(a, expected, 1e-13);
+        estimate_advantages<double>({.rewards = masked_r,
+                                     .values = masked_v,
+                                     .offsets = masked_offsets,
+                                     .last_values = last,
+                                     .discounts = masked_discounts,
+                                     .mask = mask},
+                                    gae{.lambda = lambda}, of_masked, returns);
         check_near(of_masked, padded, 1e-13);
-        for (std::size_t i = 0; i < mask.size(); ++i) CHECK(returns[i] == Approx(mask[i] != 0 ? padded[i] + masked_v[i] : 0.0).margin(1e-13));
+        for (std::size_t i = 0; i < mask.size(); ++i)
+          CHECK(returns[i] == Approx(mask[i] != 0 ? padded[i] + masked_v[i] : 0.0).margin(1e-13));
       }
 }
 
@@ -142,12 +158,14 @@ TEST_CASE("estimate_advantages: one discount for all is that discount at every s
   const numbers r{1, 2, 3}, v{0.5, -1, 2}, discounts{0.9, 0.9, 0.9}, last{4};
   numbers one(3), each(3);
   estimate_advantages<double>({.rewards = r, .values = v, .last_values = last}, gae{.discount = 0.9}, one);
-  estimate_advantages<double>({.rewards = r, .values = v, .last_values = last, .discounts = discounts}, gae{.discount = 0.1}, each);
+  estimate_advantages<double>({.rewards = r, .values = v, .last_values = last, .discounts = discounts},
+                              gae{.discount = 0.1}, each);
   CHECK(one == each);
   CHECK(one[2] == Approx(3 + 0.9 * 4 - 2));
 }
 
-TEMPLATE_TEST_CASE("estimate_advantages: whitened, the mean is 0 and the deviation 1, or all is 0", "", float, double) {
+TEMPLATE_TEST_CASE("estimate_advantages: whitened, the mean is 0 and the deviation 1, or all is 0", "", float,
+                   double) {
   using T = TestType;
   std::mt19937_64 random(2);
   const std::vector<T> r = support::numbers<T>(random, 50), zero(50, T(0));
@@ -155,7 +173,8 @@ TEMPLATE_TEST_CASE("estimate_advantages: whitened, the mean is 0 and the deviati
   for (const whitening how : {whitening::population, whitening::bessel}) {
     estimate_advantages<T>({.rewards = r, .values = zero}, gae{.whitening = how}, a);
     double sum = 0, squares = 0;
-    for (const T x : a) sum += static_cast<double>(x), squares += static_cast<double>(x) * static_cast<double>(x);
+    for (const T x : a)
+      sum += static_cast<double>(x), squares += static_cast<double>(x) * static_cast<double>(x);
     CHECK(sum == Approx(0).margin(1e-5));
     CHECK(squares / (how == whitening::bessel ? 49 : 50) == Approx(1).epsilon(1e-6));
 
@@ -166,7 +185,8 @@ TEMPLATE_TEST_CASE("estimate_advantages: whitened, the mean is 0 and the deviati
     CHECK(a == zero);
     // One step, alone or the only one that counts.
     std::vector<T> one(1, T(9));
-    estimate_advantages<T>({.rewards = std::vector<T>{T(3)}, .values = std::vector<T>{T(1)}}, gae{.whitening = how}, one);
+    estimate_advantages<T>({.rewards = std::vector<T>{T(3)}, .values = std::vector<T>{T(1)}},
+                           gae{.whitening = how}, one);
     CHECK(one[0] == T(0));
     std::vector<std::uint8_t> mask(50, 0);
     mask[7] = 1;
@@ -243,8 +263,10 @@ TEST_CASE("estimate_advantages names what does not fit, before it writes") {
   bad.last_values = infinite;
   CHECK_THROWS_WITH(run(), "rankloss: last_values: inf at trajectory 0, expected a finite number");
   numbers few(2);
-  CHECK_THROWS_WITH(estimate_advantages(good, gae{}, few), "rankloss: advantages: size 2, expected 4 (one per reward)");
-  CHECK_THROWS_WITH(estimate_advantages(good, gae{}, a, few), "rankloss: returns: size 2, expected 4 (one per reward)");
+  CHECK_THROWS_WITH(estimate_advantages(good, gae{}, few),
+                    "rankloss: advantages: size 2, expected 4 (one per reward)");
+  CHECK_THROWS_WITH(estimate_advantages(good, gae{}, a, few),
+                    "rankloss: returns: size 2, expected 4 (one per reward)");
   CHECK(a == numbers(4, 9.0));
   CHECK(returns == numbers(4, 9.0));
   CHECK_NOTHROW(estimate_advantages(trajectory_batch<float>{}, gae{.whitening = whitening::bessel}, {}));

@@ -30,15 +30,16 @@ constexpr std::size_t w = rankloss::detail::lane_count<arch>;
 
 /// Gains of relevance[first], relevance[first + stride], ...; weights likewise.
 template <class S, class R>
-std::vector<S> gains_of(gain kind, const std::vector<double>& table, const std::vector<R>& relevance, const std::vector<double>& weights = {},
-                        std::ptrdiff_t stride = 1) {
+std::vector<S> gains_of(gain kind, const std::vector<double>& table, const std::vector<R>& relevance,
+                        const std::vector<double>& weights = {}, std::ptrdiff_t stride = 1) {
   const std::size_t n = relevance.size() / static_cast<std::size_t>(std::abs(stride));
   const auto view = [&]<class X>(const std::vector<X>& all) {
     if (all.empty()) return strided<const X>{};
     return strided<const X>(stride > 0 ? all.data() : all.data() + all.size() - 1, n, stride);
   };
   std::vector<S> gains(n, S{-7});
-  rankloss::detail::fill_gains<arch>(kind, std::span<const double>(table), view(relevance), view(weights), std::span<S>(gains));
+  rankloss::detail::fill_gains<arch>(kind, std::span<const double>(table), view(relevance), view(weights),
+                                     std::span<S>(gains));
   return gains;
 }
 
@@ -46,7 +47,8 @@ std::vector<S> gains_of(gain kind, const std::vector<double>& table, const std::
 real plain(gain kind, const std::vector<double>& table, real y) {
   if (kind != gain::table) y = std::max(y, real(0));
   if (kind == gain::linear) return y;
-  if (kind == gain::table) return y >= 0 && y < static_cast<real>(table.size()) ? real(table[static_cast<std::size_t>(y)]) : 0;
+  if (kind == gain::table)
+    return y >= 0 && y < static_cast<real>(table.size()) ? real(table[static_cast<std::size_t>(y)]) : 0;
   return std::expm1(y * std::numbers::ln2_v<real>);
 }
 
@@ -151,21 +153,25 @@ TEMPLATE_TEST_CASE("gain: weights are factors", "", float, double) {
     const auto alone = gains_of<TestType>(kind, table_for(kind), y);
     const auto weighted = gains_of<TestType>(kind, table_for(kind), y, weights);
     for (std::size_t i = 0; i < y.size(); ++i)
-      CHECK(static_cast<double>(weighted[i]) == Approx(static_cast<double>(alone[i]) * weights[i]).epsilon(rounding<TestType>));
+      CHECK(static_cast<double>(weighted[i]) ==
+            Approx(static_cast<double>(alone[i]) * weights[i]).epsilon(rounding<TestType>));
   }
 }
 
 TEMPLATE_TEST_CASE("gain: huge grades and weights do not overflow and keep their ratios", "", float, double) {
-  const auto check = [](gain kind, const auto& y, const std::vector<double>& weights, const std::vector<double>& ratios) {
+  const auto check = [](gain kind, const auto& y, const std::vector<double>& weights,
+                        const std::vector<double>& ratios) {
     const auto gains = gains_of<TestType>(kind, {}, y, weights);
     REQUIRE(gains.size() == ratios.size());
     CHECK(gains[0] > 0);
     CHECK(std::isfinite(gains[0]));
     for (std::size_t i = 0; i < gains.size(); ++i)
-      CHECK(static_cast<double>(gains[i]) / static_cast<double>(gains[0]) == Approx(ratios[i]).epsilon(rounding<TestType>).margin(1e-15));
+      CHECK(static_cast<double>(gains[i]) / static_cast<double>(gains[0]) ==
+            Approx(ratios[i]).epsilon(rounding<TestType>).margin(1e-15));
   };
   for (const double top : {101.0, 128.0, 1000.0, 1024.0, 1e6, 1e15})
-    check(gain::exponential, std::vector<double>{top, top - 1, top - 3, 0.0, top, -1e300}, {}, {1.0, 0.5, 0.125, 0.0, 1.0, 0.0});
+    check(gain::exponential, std::vector<double>{top, top - 1, top - 3, 0.0, top, -1e300}, {},
+          {1.0, 0.5, 0.125, 0.0, 1.0, 0.0});
   check(gain::exponential, std::vector<int>{2000000000, 1999999999, 5}, {}, {1.0, 0.5, 0.0});
   for (const double top : {2e30, 1e39, std::numeric_limits<double>::max()})
     check(gain::linear, std::vector<double>{top, top / 2, -top, 0.0}, {}, {1.0, 0.5, 0.0, 0.0});
@@ -184,7 +190,8 @@ TEMPLATE_TEST_CASE("gain: very small grades, gains and weights keep their ratios
     CHECK(gains[1] >= std::numeric_limits<S>::min());
     CHECK(static_cast<double>(gains[2]) == Approx(3 * static_cast<double>(gains[1])).epsilon(rounding<S>));
   };
-  for (const double least : {1e-200, std::numeric_limits<double>::min(), std::numeric_limits<double>::denorm_min()}) {
+  for (const double least :
+       {1e-200, std::numeric_limits<double>::min(), std::numeric_limits<double>::denorm_min()}) {
     INFO("least " << least);
     const std::vector<double> y{0, least, 3 * least};
     ratios(gains_of<S>(gain::linear, {}, y));
@@ -204,7 +211,8 @@ TEMPLATE_TEST_CASE("gain: very small grades, gains and weights keep their ratios
 }
 
 TEST_CASE("gain: the largest gains that are not scaled fit a float") {
-  CHECK(gains_of<float>(gain::exponential, {}, std::vector<int>{100}, {1e3})[0] == Approx(std::exp2(100.0) * 1e3).epsilon(1e-6));
+  CHECK(gains_of<float>(gain::exponential, {}, std::vector<int>{100}, {1e3})[0] ==
+        Approx(std::exp2(100.0) * 1e3).epsilon(1e-6));
   CHECK(gains_of<float>(gain::table, table, std::vector<int>{3}, {1e3})[0] == Approx(1e33).epsilon(1e-6));
 }
 
@@ -219,14 +227,18 @@ TEST_CASE("gain: relevance below 0 has a gain by a table alone") {
 }
 
 TEST_CASE("gain: a table is asked for, and refused, by name") {
-  const auto check = [](gain kind, const std::vector<double>& values) { rankloss::detail::check_gain(kind, values); };
+  const auto check = [](gain kind, const std::vector<double>& values) {
+    rankloss::detail::check_gain(kind, values);
+  };
   const double nan = std::numeric_limits<double>::quiet_NaN();
   CHECK_NOTHROW(check(gain::exponential, {}));
   CHECK_NOTHROW(check(gain::linear, {}));
   CHECK_NOTHROW(check(gain::table, {0.0, 1e30}));
   CHECK_THROWS_WITH(check(gain::table, {}), "rankloss: gain_table: size 0, expected one gain a grade");
-  CHECK_THROWS_WITH(check(gain::linear, {1.0, 2.0}), "rankloss: gain_table: size 2, expected none unless gain is gain::table");
-  CHECK_THROWS_WITH(check(gain::table, {1.0, -1.0}), "rankloss: gain_table: -1 at grade 1, expected 0 to 1e30");
+  CHECK_THROWS_WITH(check(gain::linear, {1.0, 2.0}),
+                    "rankloss: gain_table: size 2, expected none unless gain is gain::table");
+  CHECK_THROWS_WITH(check(gain::table, {1.0, -1.0}),
+                    "rankloss: gain_table: -1 at grade 1, expected 0 to 1e30");
   CHECK_THROWS_WITH(check(gain::table, {2e30}), "rankloss: gain_table: 2e+30 at grade 0, expected 0 to 1e30");
   CHECK_THROWS_WITH(check(gain::table, {nan}), Catch::Contains("nan at grade 0, expected 0 to 1e30"));
 }

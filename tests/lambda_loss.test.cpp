@@ -27,8 +27,11 @@ using reference::real;
 }  // namespace
 
 TEST_CASE("pairs: allRank's lambdaLoss and rankNet") {
-  const list_batch<double> batch{
-      .scores = allrank::scores, .relevance = allrank::relevance, .length = 5, .mask = allrank::mask, .reduction = reduction::sum};
+  const list_batch<double> batch{.scores = allrank::scores,
+                                 .relevance = allrank::relevance,
+                                 .length = 5,
+                                 .mask = allrank::mask,
+                                 .reduction = reduction::sum};
   for (const peers::lambda_case& c : peers::lambda_loss) {
     CAPTURE(std::string(c.scheme), c.cutoff, c.mean, c.binary);
     const pairs::logistic f{.unit = c.binary ? pairs::logarithm::binary : pairs::logarithm::natural};
@@ -58,21 +61,29 @@ TEST_CASE("pairs: allRank's lambdaLoss and rankNet") {
     else if (c.scheme == "rankNetWeightedByGTDiff_scheme")
       value = run(arp_loss2{});
     else if (c.scheme == "rankNetWeightedByGTDiffPowed_scheme")
-      value = run(pairwise<pairs::logistic, pairs::relevance_difference>{.weight = {pairs::difference_of::squares}});
+      value = run(
+          pairwise<pairs::logistic, pairs::relevance_difference>{.weight = {pairs::difference_of::squares}});
     else
       FAIL("an unknown scheme");
     CHECK(value == Approx(c.value).epsilon(2e-6));
-    for (std::size_t i = 0; i < 10; ++i) CHECK(gradient[i] == Approx(c.gradient[i]).margin(3e-6).epsilon(3e-6));
+    for (std::size_t i = 0; i < 10; ++i)
+      CHECK(gradient[i] == Approx(c.gradient[i]).margin(3e-6).epsilon(3e-6));
   }
 }
 
 TEST_CASE("pairs: pytorchltr, and the value it has wrong") {
   std::vector<double> relevance = allrank::relevance;
-  const list_batch<double> batch{.scores = allrank::scores, .relevance = relevance, .length = 5, .mask = allrank::mask, .reduction = reduction::sum};
+  const list_batch<double> batch{.scores = allrank::scores,
+                                 .relevance = relevance,
+                                 .length = 5,
+                                 .mask = allrank::mask,
+                                 .reduction = reduction::sum};
   for (const peers::per_list_case& c : peers::pytorchltr) {
     CAPTURE(std::string(c.name));
     std::vector<double> gradient(10), per_list(2);
-    const auto run = [&](const auto& loss) { evaluate(loss, batch, {.gradient = gradient, .per_list = per_list}); };
+    const auto run = [&](const auto& loss) {
+      evaluate(loss, batch, {.gradient = gradient, .per_list = per_list});
+    };
     constexpr pairs::logistic bits{.unit = pairs::logarithm::binary};
     if (c.name == "PairwiseHingeLoss")
       run(pairwise<pairs::hinge>{});
@@ -87,7 +98,8 @@ TEST_CASE("pairs: pytorchltr, and the value it has wrong") {
     else
       continue;  // its NDCG-Loss2 is off by one rank, see below; its DCG hinge is a function of a list's whole loss
     for (std::size_t l = 0; l < 2; ++l) CHECK(per_list[l] == Approx(c.value[l]).epsilon(3e-6));
-    for (std::size_t i = 0; i < 10; ++i) CHECK(gradient[i] == Approx(c.gradient[i]).margin(3e-6).epsilon(3e-6));
+    for (std::size_t i = 0; i < 10; ++i)
+      CHECK(gradient[i] == Approx(c.gradient[i]).margin(3e-6).epsilon(3e-6));
   }
   // The values of its own tests, and the paper's for the one that is off by a rank.
   const std::vector<double> s{.5, 2, 1, .9, -1.2};

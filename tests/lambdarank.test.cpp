@@ -33,7 +33,9 @@ TEST_CASE("lambdarank: the weight is what the metric changes by, of NDCG@k, AP a
   const double best = 3.0 + 1.0 * d(2);
   const list_batch<double, int> batch{.scores = s, .relevance = y};
   evaluate(lambdarank{}, batch, {.gradient = g});
-  CHECK(g[0] == Approx(-(3.0 * (d(1) - d(3)) * pull(0.3 - 2.0) + 3.0 * (d(2) - d(3)) * pull(0.3 - 0.9) + 2.0 * (d(3) - d(4)) * pull(1.3)) / best));
+  CHECK(g[0] == Approx(-(3.0 * (d(1) - d(3)) * pull(0.3 - 2.0) + 3.0 * (d(2) - d(3)) * pull(0.3 - 0.9) +
+                         2.0 * (d(3) - d(4)) * pull(1.3)) /
+                       best));
   // Average precision: (1/3 + 2/4) / 2; with the item of rank 3 at rank 1: (1 + 2/4) / 2.
   evaluate(lambdarank_map{}, batch, {.gradient = g});
   CHECK(g[0] == Approx(-((1.0 - 1.0 / 3.0) / 2.0 * pull(-1.7) + (1.0 / 2.0 - 1.0 / 3.0) / 2.0 * pull(-0.6))));
@@ -43,7 +45,8 @@ TEST_CASE("lambdarank: the weight is what the metric changes by, of NDCG@k, AP a
   CHECK(g[2] == Approx(-((1.0 - 1.0 / 3.0) * pull(-3.0) + (1.0 / 2.0 - 1.0 / 3.0) * pull(-1.9))));
 }
 
-TEST_CASE("lambdarank: long lists, of few grades and of real relevance, in near-linear time and pair by pair") {
+TEST_CASE(
+    "lambdarank: long lists, of few grades and of real relevance, in near-linear time and pair by pair") {
   for (const int grades : {2, 5, 40, 0}) {
     CAPTURE(grades);
     const random_list list = make_list(2000, 1.0, grades, 21);
@@ -51,9 +54,12 @@ TEST_CASE("lambdarank: long lists, of few grades and of real relevance, in near-
     std::vector<real> gains(list.scores.size());
     for (std::size_t i = 0; i < gains.size(); ++i) gains[i] = std::exp2(real(list.relevance[i])) - 1;
     const real best = reference::ideal_dcg(gains, 0);
-    check_ordered(lambdarank{.cutoff = grades == 5 ? 100u : 0u}, list, reference::logistic(1), [&](std::size_t i, std::size_t j) {
-      return (gains[i] - gains[j]) * std::abs(reference::discount(position[i]) - reference::discount(position[j])) / best;
-    });
+    check_ordered(lambdarank{.cutoff = grades == 5 ? 100u : 0u}, list, reference::logistic(1),
+                  [&](std::size_t i, std::size_t j) {
+                    return (gains[i] - gains[j]) *
+                           std::abs(reference::discount(position[i]) - reference::discount(position[j])) /
+                           best;
+                  });
   }
 }
 

@@ -45,14 +45,16 @@ TEST_CASE("listmle: values worked by hand") {
   // Rax: items 2, 3, 0, 1
   const double e0 = 1, e1 = std::exp(1), e2 = std::exp(2), e3 = std::exp(3);
   CHECK(of(listmle{}, reals{0, 3, 1, 2}, reals{0, 0, 1, 1}) ==
-        Approx(std::log((e0 + e1 + e2 + e3) / e1) + std::log((e0 + e2 + e3) / e2) + std::log((e0 + e3) / e0)).epsilon(1e-14));
+        Approx(std::log((e0 + e1 + e2 + e3) / e1) + std::log((e0 + e2 + e3) / e2) + std::log((e0 + e3) / e0))
+            .epsilon(1e-14));
   // TensorFlow Ranking: one of its two values for tied orders, and a list of two.
   CHECK(of(listmle{}, reals{1, 3, 2}, reals{0, 0, 1}) == Approx(3.534534).margin(1e-6));
   CHECK(of(listmle{}, reals{3, 1, 2}, reals{0, 0, 1}) == Approx(1.534534).margin(1e-6));
   CHECK(of(listmle{}, reals{1, 3}, reals{0, 2}) == Approx(0.126928).margin(1e-6));
   // allRank
   CHECK(of(listmle{}, reals{0.5, 0.3}, reals{1, 0}) == Approx(0.5981389284).margin(1e-10));
-  CHECK(of(listmle{}, reals{0, -30, -40}, reals{2, 1, 0}) == Approx(std::log1p(std::exp(-30.0) + std::exp(-40.0)) + std::log1p(std::exp(-10.0))));
+  CHECK(of(listmle{}, reals{0, -30, -40}, reals{2, 1, 0}) ==
+        Approx(std::log1p(std::exp(-30.0) + std::exp(-40.0)) + std::log1p(std::exp(-10.0))));
   CHECK(of(listmle{.temperature = 2}, reals{1, 0.6}, reals{1, 0}) == Approx(0.5981389284).margin(1e-10));
 }
 
@@ -62,14 +64,17 @@ TEST_CASE("listmle: whatever the padding, the numbers of the list alone") {
     std::vector<std::uint8_t> mask(length, 0);
     s[0] = 1.5, s[1] = 0.3, y[0] = 2, y[1] = 1;
     mask[0] = mask[1] = 1;
-    CHECK(evaluate(listmle{}, list_batch<double>{.scores = s, .relevance = y, .mask = mask}, {.gradient = g}) == Approx(0.2633).margin(5e-5));
+    CHECK(evaluate(listmle{}, list_batch<double>{.scores = s, .relevance = y, .mask = mask},
+                   {.gradient = g}) == Approx(0.2633).margin(5e-5));
     CHECK(g[0] == Approx(-0.2315).margin(5e-5));
     CHECK(g[1] == Approx(0.2315).margin(5e-5));
     for (std::size_t i = 2; i < length; ++i) CHECK(g[i] == 0.0);
   }
 }
 
-TEST_CASE("listmle: allRank's numbers, with padding") { support::agrees_with_allrank(listmle{}, allrank_listwise::listmle); }
+TEST_CASE("listmle: allRank's numbers, with padding") {
+  support::agrees_with_allrank(listmle{}, allrank_listwise::listmle);
+}
 
 TEMPLATE_TEST_CASE("listmle: value, gradient and Hessian are those of the plain sums", "", float, double) {
   using T = TestType;
@@ -85,13 +90,16 @@ TEMPLATE_TEST_CASE("listmle: value, gradient and Hessian are those of the plain 
       const std::vector<int> whole(y.begin(), y.end());
       support::agrees(listmle{}, s, whole, reference::listmle(widen(s), order, c, 1));
       for (std::size_t i = 0; i < n; ++i) c[i] = i < 5 ? 1 : 0;
-      support::agrees(listmle{.temperature = 0.5, .cutoff = 5}, s, y, reference::listmle(widen(s), order, c, real(0.5)), {}, 0.5);
+      support::agrees(listmle{.temperature = 0.5, .cutoff = 5}, s, y,
+                      reference::listmle(widen(s), order, c, real(0.5)), {}, 0.5);
       std::vector<double> w;
       for (std::size_t i = 0; i < n; ++i) w.push_back(static_cast<double>((i + 2) % 3));
       for (std::size_t i = 0; i < n; ++i) c[i] = p_weight(i + 1, n);
-      support::agrees(listmle{.weights = position_weights::exponential}, s, y, reference::listmle(widen(s), order, c, 1));
+      support::agrees(listmle{.weights = position_weights::exponential}, s, y,
+                      reference::listmle(widen(s), order, c, 1));
       for (std::size_t i = 0; i < n; ++i) c[i] *= real(w[order[i]]);
-      support::agrees(listmle{.weights = position_weights::exponential}, s, y, reference::listmle(widen(s), order, c, 1), w);
+      support::agrees(listmle{.weights = position_weights::exponential}, s, y,
+                      reference::listmle(widen(s), order, c, 1), w);
       for (std::size_t i = 0; i < n; ++i) c[i] = real(w[order[i]]);
       support::agrees(listmle{}, s, y, reference::listmle(widen(s), order, c, 1), w);
     }
@@ -101,7 +109,9 @@ TEST_CASE("listmle: relevance that is no grade is sorted all the same") {
   const std::size_t n = 300;
   const auto s = reference::normal_scores<double>(n, 1);
   std::vector<real> c(n, 1);
-  const auto check = [&](const reals& y) { support::agrees(listmle{}, s, y, reference::listmle(widen(s), reference::by_relevance(y), c, 1)); };
+  const auto check = [&](const reals& y) {
+    support::agrees(listmle{}, s, y, reference::listmle(widen(s), reference::by_relevance(y), c, 1));
+  };
   check(reference::normal_scores<double>(n, 2));
   auto y = reference::whole_grades<double>(n, 3);
   y[17] = 0.5;
@@ -115,7 +125,8 @@ TEST_CASE("listmle: relevance that is no grade is sorted all the same") {
   check(y);
   y[0] = -1.0;
   check(y);
-  for (std::size_t i = 0; i < n; ++i) y[i] = 16777216.0 + static_cast<double>(i % 7);  // whole, but a float would not tell them apart
+  for (std::size_t i = 0; i < n; ++i)
+    y[i] = 16777216.0 + static_cast<double>(i % 7);  // whole, but a float would not tell them apart
   check(y);
   const std::vector<std::int64_t> big{std::int64_t{1} << 40, 0, -5};
   CHECK(of(listmle{}, reals{0, 1, 2}, big) == of(listmle{}, reals{0, 1, 2}, reals{3, 2, 1}));
@@ -124,13 +135,14 @@ TEST_CASE("listmle: relevance that is no grade is sorted all the same") {
 TEST_CASE("listmle: exact ties are the sum over all their orders") {
   const reals six = reference::normal_scores<double>(6, 3);
   for (const double t : {0.05, 1.0, 20.0})
-    for (const reals& y : {reals{1, 1, 0, 0, 0, 0}, reals{1, 1, 1, 1, 1, 0}, reals{2, 1, 2, 1, 0, 1}, reals{0, 0, 0, 0, 0, 0},
-                           reals{5, 4, 3, 2, 1, 0}, reals{1, 1, 1, 1, 2, 0}}) {
+    for (const reals& y : {reals{1, 1, 0, 0, 0, 0}, reals{1, 1, 1, 1, 1, 0}, reals{2, 1, 2, 1, 0, 1},
+                           reals{0, 0, 0, 0, 0, 0}, reals{5, 4, 3, 2, 1, 0}, reals{1, 1, 1, 1, 2, 0}}) {
       const listmle loss{.temperature = t, .ties = tie_order::exact};
       const real expected = reference::all_tied_orders(widen(six), y, t);
       INFO("temperature " << t);
       reals g(6), h(6);
-      const double value = evaluate(loss, list_batch<double>{.scores = six, .relevance = y}, {.gradient = g, .hessian = h});
+      const double value =
+          evaluate(loss, list_batch<double>{.scores = six, .relevance = y}, {.gradient = g, .hessian = h});
       CHECK(std::abs(real(value) - expected) <= real(1e-14) * (1 + expected));
       CHECK(of(loss, six, y) == value);
       for (std::size_t i = 0; i < 6; ++i) {
@@ -141,7 +153,9 @@ TEST_CASE("listmle: exact ties are the sum over all their orders") {
         };
         const real step = real(1e-3) * real(t);
         const real slope = (at(-2 * step) - 8 * at(-step) + 8 * at(step) - at(2 * step)) / (12 * step);
-        const real curvature = (-at(-2 * step) + 16 * at(-step) - 30 * expected + 16 * at(step) - at(2 * step)) / (12 * step * step);
+        const real curvature =
+            (-at(-2 * step) + 16 * at(-step) - 30 * expected + 16 * at(step) - at(2 * step)) /
+            (12 * step * step);
         CHECK(std::abs(real(g[i]) - slope) <= real(1e-11) / t);
         CHECK(std::abs(real(h[i]) - curvature) <= real(1e-10) / (t * t));
       }
@@ -154,11 +168,12 @@ TEST_CASE("listmle: exact ties of large groups") {
     for (const std::size_t m : {1u, 5u, 3000u}) {
       reals s(g + m, 0.25), y(g + m, 0.0), gradient(g + m);
       std::fill_n(y.begin(), g, 1.0);
-      const double expected =
-          std::lgamma(static_cast<double>(g + m + 1)) - std::lgamma(static_cast<double>(g + 1)) - std::lgamma(static_cast<double>(m + 1));
+      const double expected = std::lgamma(static_cast<double>(g + m + 1)) -
+                              std::lgamma(static_cast<double>(g + 1)) -
+                              std::lgamma(static_cast<double>(m + 1));
       INFO(g << " above " << m);
-      CHECK(evaluate(listmle{.ties = tie_order::exact}, list_batch<double>{.scores = s, .relevance = y}, {.gradient = gradient}) ==
-            Approx(expected).epsilon(1e-11));
+      CHECK(evaluate(listmle{.ties = tie_order::exact}, list_batch<double>{.scores = s, .relevance = y},
+                     {.gradient = gradient}) == Approx(expected).epsilon(1e-11));
       double sum = 0.0;
       for (const double x : gradient) sum += x;
       CHECK(std::abs(sum) <= 1e-12 * static_cast<double>(g));
@@ -166,16 +181,20 @@ TEST_CASE("listmle: exact ties of large groups") {
       CHECK(gradient[0] == Approx(gradient[g - 1]).epsilon(1e-12));
     }
   // Far above and far below: nothing to lose, and all of the distance, in two orders.
-  CHECK(of(listmle{.ties = tie_order::exact}, reals{1000, 2000, 0, -500}, reals{1, 1, 0, 0}) == Approx(0.0).margin(1e-15));
-  CHECK(of(listmle{.ties = tie_order::exact}, reals{-1000, -2000, 0}, reals{1, 1, 0}) == Approx(3000.0 - std::log(2.0)).epsilon(1e-14));
-  CHECK(of(listmle{.ties = tie_order::exact}, reals{-1000, 500, 0}, reals{1, 1, 0}) == Approx(1000.0).epsilon(1e-14));
+  CHECK(of(listmle{.ties = tie_order::exact}, reals{1000, 2000, 0, -500}, reals{1, 1, 0, 0}) ==
+        Approx(0.0).margin(1e-15));
+  CHECK(of(listmle{.ties = tie_order::exact}, reals{-1000, -2000, 0}, reals{1, 1, 0}) ==
+        Approx(3000.0 - std::log(2.0)).epsilon(1e-14));
+  CHECK(of(listmle{.ties = tie_order::exact}, reals{-1000, 500, 0}, reals{1, 1, 0}) ==
+        Approx(1000.0).epsilon(1e-14));
 }
 
 TEST_CASE("listmle: random ties take each order alike, by seed, list and item") {
   // Six orders of three tied items, told apart by the value.
   const reals s{0, 1, 3}, y{0, 0, 0};
   std::map<double, int> seen;
-  for (std::uint64_t seed = 0; seed < 3000; ++seed) ++seen[of(listmle{.ties = tie_order::random, .seed = seed}, s, y)];
+  for (std::uint64_t seed = 0; seed < 3000; ++seed)
+    ++seen[of(listmle{.ties = tie_order::random, .seed = seed}, s, y)];
   CHECK(seen.size() == 6);
   for (const auto& [value, count] : seen) CHECK(std::abs(count - 500) < 100);
 
@@ -184,21 +203,25 @@ TEST_CASE("listmle: random ties take each order alike, by seed, list and item") 
   const reals level(2 * n, 1.0);
   const std::vector<int> offsets{0, static_cast<int>(n), static_cast<int>(2 * n)};
   reals first(2);
-  evaluate(listmle{.ties = tie_order::random, .seed = 9}, list_batch<double>{.scores = scores, .relevance = level, .offsets = offsets},
-           {.per_list = first});
+  evaluate(listmle{.ties = tie_order::random, .seed = 9},
+           list_batch<double>{.scores = scores, .relevance = level, .offsets = offsets}, {.per_list = first});
   for (std::uint32_t list = 0; list < 2; ++list) {
     // As documented: by the word i % 4 of block i / 4 of the list's stream.
     std::vector<std::uint32_t> key(n);
-    for (std::uint32_t i = 0; i < n; ++i) key[i] = rankloss::philox({i / 4, 0xffffffffu, list, 0}, {9, 0})[i % 4];
+    for (std::uint32_t i = 0; i < n; ++i)
+      key[i] = rankloss::philox({i / 4, 0xffffffffu, list, 0}, {9, 0})[i % 4];
     std::vector<std::size_t> order(n);
     std::iota(order.begin(), order.end(), std::size_t{0});
     std::sort(order.begin(), order.end(), [&](std::size_t i, std::size_t j) { return key[i] < key[j]; });
     const auto from = scores.begin() + static_cast<std::ptrdiff_t>(list * n);
     const std::vector<real> own(from, from + static_cast<std::ptrdiff_t>(n));
-    CHECK(first[list] == Approx(static_cast<double>(reference::listmle(own, order, std::vector<real>(n, 1), 1).value)).epsilon(1e-13));
+    CHECK(first[list] ==
+          Approx(static_cast<double>(reference::listmle(own, order, std::vector<real>(n, 1), 1).value))
+              .epsilon(1e-13));
   }
   // Without ties there is nothing to draw.
-  CHECK(of(listmle{.ties = tie_order::random, .seed = 3}, s, reals{1, 0.5, 7}) == of(listmle{}, s, reals{1, 0.5, 7}));
+  CHECK(of(listmle{.ties = tie_order::random, .seed = 3}, s, reals{1, 0.5, 7}) ==
+        of(listmle{}, s, reals{1, 0.5, 7}));
 }
 
 TEST_CASE("listmle: weights of places of long lists") {
@@ -210,10 +233,12 @@ TEST_CASE("listmle: weights of places of long lists") {
   std::vector<real> c(n, 0);
   for (std::size_t i = 0; i < 200; ++i) c[i] = std::exp2(-real(i + 1));
   CHECK(of(listmle{.weights = position_weights::exponential}, s, y) ==
-        Approx(static_cast<double>(reference::listmle(widen(s), reference::by_relevance(y), c, 1).value)).epsilon(1e-14));
+        Approx(static_cast<double>(reference::listmle(widen(s), reference::by_relevance(y), c, 1).value))
+            .epsilon(1e-14));
 }
 
-TEMPLATE_TEST_CASE("listmle: finite for any finite input, and right where scores are huge", "", float, double) {
+TEMPLATE_TEST_CASE("listmle: finite for any finite input, and right where scores are huge", "", float,
+                   double) {
   for (const tie_order ties : {tie_order::stable, tie_order::random, tie_order::exact})
     for (const double t : {1.0, 1e-15, 1e300}) {
       INFO("temperature " << t << ", ties " << static_cast<int>(ties));
@@ -231,7 +256,8 @@ TEMPLATE_TEST_CASE("listmle: finite for any finite input, and right where scores
 TEST_CASE("listmle: options out of range are refused") {
   const reals s{1, 2}, y{0, 1};
   CHECK_THROWS_WITH(of(listmle{.temperature = 0}, s, y), "rankloss: temperature: 0, expected 1e-15 to 1e300");
-  CHECK_THROWS_WITH(of(listmle{.cutoff = 3, .ties = tie_order::exact}, s, y), "rankloss: cutoff: 3, expected 0 with tie_order::exact");
+  CHECK_THROWS_WITH(of(listmle{.cutoff = 3, .ties = tie_order::exact}, s, y),
+                    "rankloss: cutoff: 3, expected 0 with tie_order::exact");
   CHECK_THROWS_WITH(of(listmle{.weights = position_weights::exponential, .ties = tie_order::exact}, s, y),
                     "rankloss: weights: exponential, expected none with tie_order::exact");
 }

@@ -31,14 +31,21 @@ using cspan = std::span<const double>;
 void check(const allrank::ndcg_case& expected, bool float_scores) {
   INFO("temperature " << expected.temperature << ", cutoff " << expected.cutoff);
   // allRank's lists go on until the whole batch has converged, ours stop by themselves: so many steps, and the derivative is that of them.
-  const neural_ndcg loss{.temperature = expected.temperature, .cutoff = expected.cutoff, .steps = expected.steps, .tolerance = 0.0};
+  const neural_ndcg loss{.temperature = expected.temperature,
+                         .cutoff = expected.cutoff,
+                         .steps = expected.steps,
+                         .tolerance = 0.0};
   const auto agree = [&](const auto& s) {
     using T = typename std::remove_cvref_t<decltype(s)>::value_type;
     std::vector<T> g(10);
     const double value =
-        evaluate(loss, list_batch<T, double>{.scores = s, .relevance = allrank::relevance, .length = 5, .mask = allrank::mask}, {.gradient = g});
+        evaluate(loss,
+                 list_batch<T, double>{
+                     .scores = s, .relevance = allrank::relevance, .length = 5, .mask = allrank::mask},
+                 {.gradient = g});
     CHECK(value == Approx(1.0 + expected.value).margin(2e-6));
-    for (std::size_t i = 0; i < 10; ++i) CHECK(static_cast<double>(g[i]) == Approx(expected.gradient[i]).margin(2e-6));
+    for (std::size_t i = 0; i < 10; ++i)
+      CHECK(static_cast<double>(g[i]) == Approx(expected.gradient[i]).margin(2e-6));
   };
   if (float_scores)
     agree(std::vector<float>(allrank::scores.begin(), allrank::scores.end()));
@@ -62,11 +69,13 @@ TEST_CASE("neural_ndcg: values and gradients of allRank, in its normal and its t
 
 TEST_CASE("neural_ndcg: the implicit derivative does not depend on where a list stops") {
   // The second list's gaps are equal: its sums converge so fast that it stops where the unrolled derivative is still 2 % off its limit.
-  const list_batch<double> batch{.scores = allrank::scores, .relevance = allrank::relevance, .length = 5, .mask = allrank::mask};
+  const list_batch<double> batch{
+      .scores = allrank::scores, .relevance = allrank::relevance, .length = 5, .mask = allrank::mask};
   reals stopped(10), limit(10), implicit(10);
   evaluate(neural_ndcg{}, batch, {.gradient = stopped});
   evaluate(neural_ndcg{.steps = 200, .tolerance = 0.0}, batch, {.gradient = limit});
-  evaluate(neural_ndcg{.tolerance = 1e-9, .derivative = rankloss::sinkhorn_derivative::implicit}, batch, {.gradient = implicit});
+  evaluate(neural_ndcg{.tolerance = 1e-9, .derivative = rankloss::sinkhorn_derivative::implicit}, batch,
+           {.gradient = implicit});
   CHECK(std::abs(stopped[7] - limit[7]) > 1e-4);
   for (std::size_t i = 0; i < 10; ++i) CHECK(implicit[i] == Approx(limit[i]).margin(1e-8));
 }
@@ -77,20 +86,25 @@ TEST_CASE("neural_ndcg: padding anywhere changes nothing") {
   const reals padded{9, 0.5, 2, -5, -1, 0.1, 7, 3}, labels{4, 1, 2, 4, 0, 1, 9, 4};
   const std::vector<std::uint8_t> mask{0, 1, 1, 0, 1, 1, 1, 0};
   reals g(5), padded_g(8);
-  const double value = evaluate(neural_ndcg{}, list_batch<double>{.scores = s, .relevance = y}, {.gradient = g});
-  CHECK(evaluate(neural_ndcg{}, list_batch<double>{.scores = padded, .relevance = labels, .length = 8, .mask = mask}, {.gradient = padded_g}) ==
-        value);
+  const double value =
+      evaluate(neural_ndcg{}, list_batch<double>{.scores = s, .relevance = y}, {.gradient = g});
+  CHECK(evaluate(neural_ndcg{},
+                 list_batch<double>{.scores = padded, .relevance = labels, .length = 8, .mask = mask},
+                 {.gradient = padded_g}) == value);
   CHECK(padded_g == reals{0, g[0], g[1], 0, g[2], g[3], g[4], 0});
 }
 
 TEST_CASE("neural_ndcg: without Sinkhorn as TF-Ranking's NeuralSortNDCG") {
   const reals a{1, 3, 2}, ya{0, 0, 1}, b{1, 3}, yb{0, 2};
   const neural_ndcg loss{.steps = 0};
-  CHECK(evaluate(loss, list_batch<double>{.scores = a, .relevance = ya}) == Approx(1 - 0.761571).margin(1e-6));
-  CHECK(evaluate(loss, list_batch<double>{.scores = b, .relevance = yb}) == Approx(1 - 0.956006).margin(1e-6));
+  CHECK(evaluate(loss, list_batch<double>{.scores = a, .relevance = ya}) ==
+        Approx(1 - 0.761571).margin(1e-6));
+  CHECK(evaluate(loss, list_batch<double>{.scores = b, .relevance = yb}) ==
+        Approx(1 - 0.956006).margin(1e-6));
 }
 
-TEMPLATE_TEST_CASE("neural_ndcg: a list in a group, alone and beyond the groups' length is the same function", "", float, double) {
+TEMPLATE_TEST_CASE("neural_ndcg: a list in a group, alone and beyond the groups' length is the same function",
+                   "", float, double) {
   using T = TestType;
   std::mt19937_64 random(4);
   std::normal_distribution<double> normal;
@@ -104,12 +118,14 @@ TEMPLATE_TEST_CASE("neural_ndcg: a list in a group, alone and beyond the groups'
       const double value = evaluate(loss, list_batch<T>{.scores = s, .relevance = y}, {.gradient = g});
       rankloss::workspace scratch;
       const rankloss::list<T, T> items{{s.data(), n}, {y.data(), n}};
-      const double other = rankloss::engine<neural_ndcg>::run(loss, items, rankloss::list_outputs<T>{{std::span<T>(alone)}}, scratch);
+      const double other = rankloss::engine<neural_ndcg>::run(
+          loss, items, rankloss::list_outputs<T>{{std::span<T>(alone)}}, scratch);
       CHECK(value == Approx(other).epsilon(sizeof(T) == 4 ? 1e-7 : 1e-12));
       double largest = 0;
       for (const T x : g) largest = std::max(largest, std::abs(static_cast<double>(x)));
       for (std::size_t i = 0; i < n; ++i)
-        CHECK(std::abs(static_cast<double>(g[i]) - static_cast<double>(alone[i])) <= (sizeof(T) == 4 ? 1e-6 : 1e-11) * largest);
+        CHECK(std::abs(static_cast<double>(g[i]) - static_cast<double>(alone[i])) <=
+              (sizeof(T) == 4 ? 1e-6 : 1e-11) * largest);
 
       if constexpr (sizeof(T) == 8) {
         for (const std::size_t k : {std::size_t{0}, n / 2, n - 1}) {
@@ -117,9 +133,9 @@ TEMPLATE_TEST_CASE("neural_ndcg: a list in a group, alone and beyond the groups'
           auto up = s, down = s;
           up[k] += h;
           down[k] -= h;
-          const double slope =
-              (evaluate(loss, list_batch<T>{.scores = up, .relevance = y}) - evaluate(loss, list_batch<T>{.scores = down, .relevance = y})) /
-              (up[k] - down[k]);
+          const double slope = (evaluate(loss, list_batch<T>{.scores = up, .relevance = y}) -
+                                evaluate(loss, list_batch<T>{.scores = down, .relevance = y})) /
+                               (up[k] - down[k]);
           CHECK(std::abs(g[k] - slope) <= 1e-6 * largest + 1e-9);
         }
       }
@@ -135,7 +151,8 @@ TEST_CASE("neural_ndcg: as the temperature falls it becomes 1 - NDCG@k") {
     for (double& x : y) x = static_cast<double>(random() % 5);
     const list_batch<double> batch{.scores = s, .relevance = y};
     const double exact = evaluate(rankloss::metrics::ndcg{.cutoff = cutoff}, batch);
-    CHECK(evaluate(neural_ndcg{.temperature = 1e-6, .cutoff = cutoff}, batch) == Approx(1 - exact).margin(1e-12));
+    CHECK(evaluate(neural_ndcg{.temperature = 1e-6, .cutoff = cutoff}, batch) ==
+          Approx(1 - exact).margin(1e-12));
   }
 }
 
@@ -145,15 +162,18 @@ TEST_CASE("neural_ndcg: edge cases") {
   CHECK(evaluate(neural_ndcg{}, list_batch<double>{.scores = s, .relevance = none}, {.gradient = g}) == 0.0);
   CHECK(g == reals{0, 0, 0});
   const reals huge{3e38, -3e38, 0}, y{0, 1, 2};
-  CHECK(std::isfinite(evaluate(neural_ndcg{}, list_batch<double>{.scores = huge, .relevance = y}, {.gradient = g})));
+  CHECK(std::isfinite(
+      evaluate(neural_ndcg{}, list_batch<double>{.scores = huge, .relevance = y}, {.gradient = g})));
   for (const double x : g) CHECK(std::isfinite(x));
   const reals equal(3, 0.5);
-  const double value = evaluate(neural_ndcg{}, list_batch<double>{.scores = equal, .relevance = y}, {.gradient = g});
+  const double value =
+      evaluate(neural_ndcg{}, list_batch<double>{.scores = equal, .relevance = y}, {.gradient = g});
   // Every item is everywhere with weight 1/3.
   const double discounts = 1 + 1 / std::log2(3.0) + 0.5;
   CHECK(value == Approx(1 - (4.0 / 3 * discounts) / (3 + 1 / std::log2(3.0))));
   const reals one{4}, grade{2};
-  CHECK(evaluate(neural_ndcg{}, list_batch<double>{.scores = one, .relevance = grade}) == Approx(0.0).margin(1e-15));
+  CHECK(evaluate(neural_ndcg{}, list_batch<double>{.scores = one, .relevance = grade}) ==
+        Approx(0.0).margin(1e-15));
 }
 
 }  // namespace neural_ndcg_test

@@ -51,9 +51,12 @@ real plain(const reals& s, const reals& y, real t, real ty) {
 }  // namespace
 
 TEST_CASE("neural_sort_cross_entropy: TF-Ranking's values") {
-  CHECK(evaluate(neural_sort_cross_entropy{}, list_batch<double>{.scores = reals{1, 3, 2}, .relevance = reals{0, 0, 1}}) ==
+  CHECK(evaluate(neural_sort_cross_entropy{},
+                 list_batch<double>{.scores = reals{1, 3, 2}, .relevance = reals{0, 0, 1}}) ==
         Approx(1.816267).margin(1e-6));
-  CHECK(evaluate(neural_sort_cross_entropy{}, list_batch<double>{.scores = reals{1, 3}, .relevance = reals{0, 2}}) == Approx(0.365334).margin(1e-6));
+  CHECK(evaluate(neural_sort_cross_entropy{},
+                 list_batch<double>{.scores = reals{1, 3}, .relevance = reals{0, 2}}) ==
+        Approx(0.365334).margin(1e-6));
 }
 
 TEST_CASE("neural_sort_cross_entropy: value and gradient are those of the matrices") {
@@ -89,12 +92,15 @@ TEST_CASE("neural_sort_cross_entropy: value and gradient are those of the matric
 TEST_CASE("neural_sort_cross_entropy: edge cases") {
   const reals huge{3e38, -3e38, 0}, y{0, 1, 2}, none;
   reals g(3);
-  CHECK(std::isfinite(evaluate(neural_sort_cross_entropy{}, list_batch<double>{.scores = huge, .relevance = y}, {.gradient = g})));
+  CHECK(std::isfinite(evaluate(neural_sort_cross_entropy{},
+                               list_batch<double>{.scores = huge, .relevance = y}, {.gradient = g})));
   for (const double x : g) CHECK(std::isfinite(x));
   CHECK(evaluate(neural_sort_cross_entropy{}, list_batch<double>{.scores = none, .relevance = none}) == 0.0);
   const double infinity = std::numeric_limits<double>::infinity();
-  for (const reals& far : {reals{1e308, 1e308, -1e308}, reals{infinity, 0, -infinity}, reals{infinity, infinity, -infinity}}) {
-    CHECK(std::isfinite(evaluate(neural_sort_cross_entropy{}, list_batch<double>{.scores = far, .relevance = y}, {.gradient = g})));
+  for (const reals& far :
+       {reals{1e308, 1e308, -1e308}, reals{infinity, 0, -infinity}, reals{infinity, infinity, -infinity}}) {
+    CHECK(std::isfinite(evaluate(neural_sort_cross_entropy{},
+                                 list_batch<double>{.scores = far, .relevance = y}, {.gradient = g})));
     for (const double x : g) CHECK(std::isfinite(x));
   }
   // By exact rational arithmetic: scores at the ends of their type count as its largest finite number, alone or several together.
@@ -129,23 +135,26 @@ TEST_CASE("neural_sort_cross_entropy: edge cases") {
       INFO("scores " << Catch::StringMaker<reals>::convert(end.s));
       reals s = end.s;
       for (double& x : s)
-        if (lowest && !std::isfinite(x)) x = x < 0 ? std::numeric_limits<double>::lowest() : std::numeric_limits<double>::max();
+        if (lowest && !std::isfinite(x))
+          x = x < 0 ? std::numeric_limits<double>::lowest() : std::numeric_limits<double>::max();
       reals at_ends(4);
-      CHECK(evaluate(neural_sort_cross_entropy{}, list_batch<double>{.scores = s, .relevance = order}, {.gradient = at_ends}) ==
-            Approx(end.of_double).epsilon(1e-12));
+      CHECK(evaluate(neural_sort_cross_entropy{}, list_batch<double>{.scores = s, .relevance = order},
+                     {.gradient = at_ends}) == Approx(end.of_double).epsilon(1e-12));
       std::vector<float> narrow, grades(order.begin(), order.end()), slopes(4);
       for (const double x : s) narrow.push_back(static_cast<float>(std::clamp(x, -largest, largest)));
-      CHECK(evaluate(neural_sort_cross_entropy{}, list_batch<float>{.scores = narrow, .relevance = grades}, {.gradient = slopes}) ==
-            Approx(end.of_float).epsilon(1e-6));
+      CHECK(evaluate(neural_sort_cross_entropy{}, list_batch<float>{.scores = narrow, .relevance = grades},
+                     {.gradient = slopes}) == Approx(end.of_float).epsilon(1e-6));
       for (std::size_t k = 0; k < 4; ++k) {
         CHECK(at_ends[k] == Approx(end.gradient[k]).margin(1e-12));
         CHECK(static_cast<double>(slopes[k]) == Approx(end.gradient[k]).margin(1e-5));
       }
     }
   // Scores far apart in the right order: only the relevance's own softness costs anything, and its size is the distance.
-  CHECK(evaluate(neural_sort_cross_entropy{.relevance_temperature = 1e-6}, list_batch<double>{.scores = reals{-1e4, 0, 1e4}, .relevance = y}) ==
+  CHECK(evaluate(neural_sort_cross_entropy{.relevance_temperature = 1e-6},
+                 list_batch<double>{.scores = reals{-1e4, 0, 1e4}, .relevance = y}) ==
         Approx(0.0).margin(1e-9));
-  CHECK(evaluate(neural_sort_cross_entropy{.relevance_temperature = 1e-6}, list_batch<double>{.scores = reals{1e4, 0, -1e4}, .relevance = y}) > 1e3);
+  CHECK(evaluate(neural_sort_cross_entropy{.relevance_temperature = 1e-6},
+                 list_batch<double>{.scores = reals{1e4, 0, -1e4}, .relevance = y}) > 1e3);
 }
 
 }  // namespace neural_sort_cross_entropy_test

@@ -26,16 +26,20 @@ using reference::real;
 }  // namespace
 
 TEST_CASE("pairs: values that can be worked by hand") {
-  const auto value = [](const auto& loss, const std::vector<float>& s, const std::vector<float>& y, std::vector<float>* gradient = nullptr) {
-    return evaluate(loss, list_batch<float>{.scores = s, .relevance = y}, {.gradient = gradient != nullptr ? real_output(*gradient) : real_output{}});
+  const auto value = [](const auto& loss, const std::vector<float>& s, const std::vector<float>& y,
+                        std::vector<float>* gradient = nullptr) {
+    return evaluate(loss, list_batch<float>{.scores = s, .relevance = y},
+                    {.gradient = gradient != nullptr ? real_output(*gradient) : real_output{}});
   };
   const auto softplus = [](double x) { return std::max(x, 0.0) + std::log1p(std::exp(-std::abs(x))); };
   const auto sigmoid = [](double x) { return 1.0 / (1.0 + std::exp(-x)); };
   const std::vector<float> s{0, 3, 1, 2};
   const std::vector<float> y{0, 0, 1, 1};
   CHECK(value(pairwise<pairs::hinge>{}, s, y) == Approx(5.0));
-  CHECK(value(ranknet{}, s, y) == Approx(softplus(-1) + softplus(2) + softplus(1) + softplus(-2)).epsilon(1e-6));
-  CHECK(value(pairwise<pairs::soft_zero_one>{}, s, y) == Approx(sigmoid(-1) + sigmoid(2) + sigmoid(1) + sigmoid(-2)).epsilon(1e-6));
+  CHECK(value(ranknet{}, s, y) ==
+        Approx(softplus(-1) + softplus(2) + softplus(1) + softplus(-2)).epsilon(1e-6));
+  CHECK(value(pairwise<pairs::soft_zero_one>{}, s, y) ==
+        Approx(sigmoid(-1) + sigmoid(2) + sigmoid(1) + sigmoid(-2)).epsilon(1e-6));
   // Scores of any size stay finite in float.
   const std::vector<float> far{0, -2.1e26f, 3.4e37f, 42};
   const std::vector<float> far_y{0, 1, 1, 0};
@@ -46,9 +50,11 @@ TEST_CASE("pairs: values that can be worked by hand") {
   CHECK(value(pairwise<pairs::hinge>{}, far, far_y) == Approx(4.2e26).epsilon(1e-6));
   // TF-Ranking, T = 1: sums over pairs; two lists.
   CHECK(value(pairwise<pairs::hinge>{.average = pairs::average::pairs}, {1, 3, 2}, {0, 0, 1}) == Approx(1.0));
-  CHECK(value(ranknet{.average = pairs::average::pairs}, {1, 3, 2}, {0, 0, 1}) == Approx(0.813262).epsilon(1e-6));
+  CHECK(value(ranknet{.average = pairs::average::pairs}, {1, 3, 2}, {0, 0, 1}) ==
+        Approx(0.813262).epsilon(1e-6));
   CHECK(value(ranknet{.average = pairs::average::pairs}, {1, 3}, {0, 2}) == Approx(0.126928).epsilon(1e-5));
-  CHECK(value(pairwise<pairs::soft_zero_one>{.average = pairs::average::pairs}, {1, 3, 2}, {0, 0, 1}) == Approx(0.5));
+  CHECK(value(pairwise<pairs::soft_zero_one>{.average = pairs::average::pairs}, {1, 3, 2}, {0, 0, 1}) ==
+        Approx(0.5));
   // Burges: two items of equal score.
   std::vector<float> lambda(2);
   value(lambdarank{}, {0, 0}, {1, 0}, &lambda);
@@ -70,7 +76,8 @@ TEST_CASE("pairs: items alike have the mean of their slopes where places count")
   CHECK(g[2] == g[0]);
   CHECK(h[0] == Approx(0.125 * (above + below)));
   CHECK(h[2] == h[0]);
-  evaluate(lambdarank{}, list_batch<double>{.scores = s, .relevance = y, .item_weights = w}, {.gradient = weighted});
+  evaluate(lambdarank{}, list_batch<double>{.scores = s, .relevance = y, .item_weights = w},
+           {.gradient = weighted});
   CHECK(weighted[0] == Approx(0.5 * above));
   CHECK(weighted[2] == Approx(0.5 * below));
   evaluate(ranknet{.cutoff = 1}, list_batch<double>{.scores = s, .relevance = y}, {.gradient = g});
@@ -80,18 +87,21 @@ TEST_CASE("pairs: items alike have the mean of their slopes where places count")
 TEST_CASE("pairs: weights, relevance, scores and margins at the ends of their types") {
   const std::vector<double> s{1, 3, 2}, y{0, 0, 2};
   std::vector<double> g(3), plain(3);
-  const double alone = evaluate(ranknet{}, list_batch<double>{.scores = s, .relevance = y}, {.gradient = plain});
+  const double alone =
+      evaluate(ranknet{}, list_batch<double>{.scores = s, .relevance = y}, {.gradient = plain});
   for (const double w : {1e280, std::numeric_limits<double>::min(), 1e-320}) {
     INFO("weight " << w);
     const std::vector<double> weights(3, w);
-    CHECK(evaluate(ranknet{}, list_batch<double>{.scores = s, .relevance = y, .item_weights = weights}, {.gradient = g}) ==
-          Approx(w * alone).epsilon(1e-3));
+    CHECK(evaluate(ranknet{}, list_batch<double>{.scores = s, .relevance = y, .item_weights = weights},
+                   {.gradient = g}) == Approx(w * alone).epsilon(1e-3));
     CHECK(g[1] == Approx(w * plain[1]).epsilon(1e-3));
-    CHECK(evaluate(ranknet{.average = pairs::average::weight}, list_batch<double>{.scores = s, .relevance = y, .item_weights = weights}) ==
+    CHECK(evaluate(ranknet{.average = pairs::average::weight},
+                   list_batch<double>{.scores = s, .relevance = y, .item_weights = weights}) ==
           Approx(alone / 2));
   }
   const std::vector<double> most(3, std::numeric_limits<double>::max());
-  CHECK(evaluate(ranknet{}, list_batch<double>{.scores = s, .relevance = y, .item_weights = most}) == std::numeric_limits<double>::max());
+  CHECK(evaluate(ranknet{}, list_batch<double>{.scores = s, .relevance = y, .item_weights = most}) ==
+        std::numeric_limits<double>::max());
   // Long lists of hinges: scores beyond 1e150 count as they are, and so do margins.
   std::vector<double> far(300), grades(300), slopes(300);
   for (std::size_t i = 0; i < 300; ++i) {
@@ -111,7 +121,8 @@ TEST_CASE("pairs: weights, relevance, scores and margins at the ends of their ty
     }
   CHECK(evaluate(pairwise<pairs::hinge>{}, hinges, {.gradient = slopes}) == Approx(sum).epsilon(1e-12));
   CHECK(slopes == expected);
-  CHECK(std::isfinite(evaluate(pairwise<pairs::squared_hinge>{.function = {.margin = 1e300}}, hinges, {.gradient = slopes})));
+  CHECK(std::isfinite(
+      evaluate(pairwise<pairs::squared_hinge>{.function = {.margin = 1e300}}, hinges, {.gradient = slopes})));
   for (const double x : slopes) CHECK(std::isfinite(x));
 }
 
@@ -120,13 +131,15 @@ TEST_CASE("pairs: lists without pairs, infinite scores, and options out of range
   const std::vector<float> s{1, 2, 3};
   const std::vector<int> y{1, 1, 1};
   for (const pairs::average average : {pairs::average::none, pairs::average::pairs, pairs::average::weight}) {
-    CHECK(evaluate(ranknet{.average = average}, list_batch<float, int>{.scores = s, .relevance = y}, {.gradient = g}) == 0.0);
+    CHECK(evaluate(ranknet{.average = average}, list_batch<float, int>{.scores = s, .relevance = y},
+                   {.gradient = g}) == 0.0);
     CHECK(g == std::vector<float>{0, 0, 0});
   }
   constexpr float infinite = std::numeric_limits<float>::infinity();
   const std::vector<float> ends{infinite, -infinite, infinite};
   const std::vector<int> grades{0, 1, 2};
-  const double value = evaluate(ranknet{}, list_batch<float, int>{.scores = ends, .relevance = grades}, {.gradient = g});
+  const double value =
+      evaluate(ranknet{}, list_batch<float, int>{.scores = ends, .relevance = grades}, {.gradient = g});
   CHECK(std::isfinite(value));
   CHECK(g == std::vector<float>{1.5, -1, -0.5});
 
@@ -138,11 +151,15 @@ TEST_CASE("pairs: lists without pairs, infinite scores, and options out of range
     }
     return std::string();
   };
-  CHECK(message(ranknet{.function = {.temperature = 0.0}}) == "rankloss: temperature: 0, expected 1e-15 to 1e300");
-  CHECK(message(pairwise<pairs::hinge>{.function = {.margin = -1.0}}) == "rankloss: margin: -1, expected 0 to 1e300");
-  CHECK(message(pairwise<pairs::quantile>{.function = {.tau = 1.5}}) == "rankloss: tau: 1.5, expected 0 to 1");
+  CHECK(message(ranknet{.function = {.temperature = 0.0}}) ==
+        "rankloss: temperature: 0, expected 1e-15 to 1e300");
+  CHECK(message(pairwise<pairs::hinge>{.function = {.margin = -1.0}}) ==
+        "rankloss: margin: -1, expected 0 to 1e300");
+  CHECK(message(pairwise<pairs::quantile>{.function = {.tau = 1.5}}) ==
+        "rankloss: tau: 1.5, expected 0 to 1");
   CHECK(message(ndcg_loss2_plus{.weight = {.mu = -1.0}}) == "rankloss: mu: -1, expected 0 to 1e30");
-  CHECK(message(lambdarank{.weight = {.gain = gain::table}}) == "rankloss: gain_table: size 0, expected one gain a grade");
+  CHECK(message(lambdarank{.weight = {.gain = gain::table}}) ==
+        "rankloss: gain_table: size 0, expected one gain a grade");
 }
 
 }  // namespace pairwise_test

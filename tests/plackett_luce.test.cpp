@@ -73,20 +73,27 @@ TEST_CASE("plackett_luce: values worked by hand") {
   CHECK(of({}, s, partial_order::from_ranks({}, ints{2, 3, 1, 4})) == Approx(full).epsilon(1e-15));
   CHECK(of({}, s, partial_order::from_chains(ints{0, 4}, ints{2, 0, 1, 3})) == Approx(full).epsilon(1e-15));
   // The first two places.
-  CHECK(of({}, s, partial_order::from_ranks({}, ints{2, 3, 1, 3})) == Approx(-std::log(c / (a + b + c + d) * a / (a + b + d))).epsilon(1e-15));
+  CHECK(of({}, s, partial_order::from_ranks({}, ints{2, 3, 1, 3})) ==
+        Approx(-std::log(c / (a + b + c + d) * a / (a + b + d))).epsilon(1e-15));
   // 2 and 0 before 1 and 3, in whatever order.
   const double both = c / (a + b + c + d) * a / (a + b + d) + a / (a + b + c + d) * c / (b + c + d);
   CHECK(of({}, s, partial_order::from_ranks({}, ints{1, 2, 1, 2})) == Approx(-std::log(both)).epsilon(1e-14));
   // One pair: the others have no say. Two that are apart: the sum.
   CHECK(of({}, s, reference::order_of(4, {{0, 2}})) == Approx(-std::log(a / (a + c))).epsilon(1e-15));
-  CHECK(of({}, s, reference::order_of(4, {{0, 2}, {1, 3}})) == Approx(-std::log(a / (a + c) * b / (b + d))).epsilon(1e-15));
+  CHECK(of({}, s, reference::order_of(4, {{0, 2}, {1, 3}})) ==
+        Approx(-std::log(a / (a + c) * b / (b + d))).epsilon(1e-15));
   // A tree: each item the first of those below it.
-  CHECK(of({}, s, reference::order_of(4, {{0, 1}, {0, 2}, {2, 3}})) == Approx(-std::log(a / (a + b + c + d) * c / (c + d))).epsilon(1e-15));
+  CHECK(of({}, s, reference::order_of(4, {{0, 1}, {0, 2}, {2, 3}})) ==
+        Approx(-std::log(a / (a + b + c + d) * c / (c + d))).epsilon(1e-15));
   // N: 0 and 1 before 2, 1 before 3: 0123, 1023, 0132, 1032, 1302.
-  const auto order = [&](double w, double x, double y, double z) { return w / (w + x + y + z) * x / (x + y + z) * y / (y + z); };
-  const double n = order(a, b, c, d) + order(b, a, c, d) + order(a, b, d, c) + order(b, a, d, c) + order(b, d, a, c);
+  const auto order = [&](double w, double x, double y, double z) {
+    return w / (w + x + y + z) * x / (x + y + z) * y / (y + z);
+  };
+  const double n =
+      order(a, b, c, d) + order(b, a, c, d) + order(a, b, d, c) + order(b, a, d, c) + order(b, d, a, c);
   CHECK(of({}, s, reference::order_of(4, {{0, 2}, {1, 2}, {1, 3}})) == Approx(-std::log(n)).epsilon(1e-14));
-  CHECK(of({.temperature = 2}, reals{0, 2, 4, -2}, reference::order_of(4, {{0, 2}, {1, 2}, {1, 3}})) == Approx(-std::log(n)).epsilon(1e-14));
+  CHECK(of({.temperature = 2}, reals{0, 2, 4, -2}, reference::order_of(4, {{0, 2}, {1, 2}, {1, 3}})) ==
+        Approx(-std::log(n)).epsilon(1e-14));
   // By pairs.
   const double pairs = std::log((a + c) / a) + std::log((b + c) / b) + std::log((b + d) / b);
   CHECK(of(composite, s, reference::order_of(4, {{0, 2}, {1, 2}, {1, 3}})) == Approx(pairs).epsilon(1e-14));
@@ -94,7 +101,9 @@ TEST_CASE("plackett_luce: values worked by hand") {
         Approx(std::log((a + c) / a) + std::log((b + c) / b) + std::log((d + c) / d)).epsilon(1e-13));
 }
 
-TEMPLATE_TEST_CASE("plackett_luce: value, gradient and Hessian of any order are those of all orders one by one", "", float, double) {
+TEMPLATE_TEST_CASE(
+    "plackett_luce: value, gradient and Hessian of any order are those of all orders one by one", "", float,
+    double) {
   std::mt19937_64 random(1);
   for (const std::size_t n : {2u, 3u, 4u, 5u, 6u, 7u})
     for (const double chance : {0.1, 0.25, 0.4, 0.6})
@@ -103,7 +112,8 @@ TEMPLATE_TEST_CASE("plackett_luce: value, gradient and Hessian of any order are 
         for (TestType& x : s) x *= static_cast<TestType>(spread);
         const double t = n % 2 == 0 ? 1.0 : 0.25;
         const auto pairs = reference::random_pairs(random, n, chance);
-        const auto expected = reference::order_loss(widened(reals(s.begin(), s.end()), t), reference::better_of(n, pairs));
+        const auto expected =
+            reference::order_loss(widened(reals(s.begin(), s.end()), t), reference::better_of(n, pairs));
         const partial_order given = reference::order_of(n, pairs);
         for (const auto& order : {given, given.closure(), given.reduction()}) {
           const found got = derivatives_of<TestType>({.temperature = t}, s, order);
@@ -134,7 +144,8 @@ TEST_CASE("plackett_luce: the reference's derivatives are those of its value") {
     };
     const real low = moved(-step), lower = moved(-2 * step), high = moved(step), higher = moved(2 * step);
     CHECK(std::abs(at.gradient[i] - (lower - 8 * low + 8 * high - higher) / (12 * step)) <= 1e-10L);
-    CHECK(std::abs(at.hessian[i] - (16 * (low + high) - lower - higher - 30 * at.value) / (12 * step * step)) <= 1e-8L);
+    CHECK(std::abs(at.hessian[i] -
+                   (16 * (low + high) - lower - higher - 30 * at.value) / (12 * step * step)) <= 1e-8L);
   }
 }
 
@@ -143,8 +154,10 @@ TEST_CASE("plackett_luce: long blocks, trees and series by finite differences") 
   pair_list pairs;
   for (std::size_t i = 0; i < 14; ++i) pairs.emplace_back(i, i + 2);
   pairs.emplace_back(3, 8);
-  for (std::size_t i = 14; i < 20; ++i) pairs.emplace_back(i - (i == 14 || i == 15 ? 0 : 1), i == 14 || i == 15 ? 16 : i);
-  for (const auto& [a, b] : pair_list{{19, 20}, {19, 21}, {20, 22}, {20, 23}, {22, 24}, {23, 24}, {23, 25}, {21, 26}, {21, 27}})
+  for (std::size_t i = 14; i < 20; ++i)
+    pairs.emplace_back(i - (i == 14 || i == 15 ? 0 : 1), i == 14 || i == 15 ? 16 : i);
+  for (const auto& [a, b] :
+       pair_list{{19, 20}, {19, 21}, {20, 22}, {20, 23}, {22, 24}, {23, 24}, {23, 25}, {21, 26}, {21, 27}})
     pairs.emplace_back(a, b);
   const partial_order order = reference::order_of(30, pairs);
   std::mt19937_64 random(3);
@@ -160,8 +173,10 @@ TEST_CASE("plackett_luce: long blocks, trees and series by finite differences") 
   for (std::size_t i = 0; i < 30; ++i) {
     const double step = 1e-3;
     const auto low = at(i, -step), lower = at(i, -2 * step), high = at(i, step), higher = at(i, 2 * step);
-    CHECK(std::abs(got.gradient[i] - (lower.first - 8 * low.first + 8 * high.first - higher.first) / (12 * step)) <= 1e-9);
-    CHECK(std::abs(got.hessian[i] - (lower.second - 8 * low.second + 8 * high.second - higher.second) / (12 * step)) <= 1e-10);
+    CHECK(std::abs(got.gradient[i] -
+                   (lower.first - 8 * low.first + 8 * high.first - higher.first) / (12 * step)) <= 1e-9);
+    CHECK(std::abs(got.hessian[i] -
+                   (lower.second - 8 * low.second + 8 * high.second - higher.second) / (12 * step)) <= 1e-10);
   }
   CHECK(got.gradient[28] == 0.0);
   CHECK(got.hessian[29] == 0.0);
@@ -172,7 +187,8 @@ TEST_CASE("plackett_luce: long blocks, trees and series by finite differences") 
   for (std::size_t i = 0; i < 30; ++i) CHECK(std::abs(moved.gradient[i] - got.gradient[i]) <= 1e-13);
 }
 
-TEMPLATE_TEST_CASE("plackett_luce: full orders are listmle, buckets listmle with exact ties", "", float, double) {
+TEMPLATE_TEST_CASE("plackett_luce: full orders are listmle, buckets listmle with exact ties", "", float,
+                   double) {
   std::mt19937_64 random(4);
   for (const std::size_t n : {1u, 2u, 9u, 200u, 1500u})
     for (const unsigned grades : {2u, 4u, 1000000u}) {
@@ -182,9 +198,11 @@ TEMPLATE_TEST_CASE("plackett_luce: full orders are listmle, buckets listmle with
       for (const int grade : y) ranks.push_back(3 * (static_cast<int>(grades) - grade));
       const rankloss::listmle like{.temperature = 0.5, .ties = rankloss::tie_order::exact};
       reals g(n), h(n);
-      const double value =
-          evaluate(like, rankloss::list_batch<double, int>{.scores = reals(s.begin(), s.end()), .relevance = y}, {.gradient = g, .hessian = h});
-      std::vector<partial_order> orders{partial_order::from_grades({}, y), partial_order::from_ranks({}, ranks)};
+      const double value = evaluate(
+          like, rankloss::list_batch<double, int>{.scores = reals(s.begin(), s.end()), .relevance = y},
+          {.gradient = g, .hessian = h});
+      std::vector<partial_order> orders{partial_order::from_grades({}, y),
+                                        partial_order::from_ranks({}, ranks)};
       if (grades > 4 || n < 100) orders.push_back(orders[0].reduction());
       for (const partial_order& order : orders) {
         // Levels are found in pairs too: no block needs down-sets.
@@ -198,7 +216,8 @@ TEMPLATE_TEST_CASE("plackett_luce: full orders are listmle, buckets listmle with
     }
 }
 
-TEMPLATE_TEST_CASE("plackett_luce: items that nobody ranked have no say, those of rank 0 may be the last", "", float, double) {
+TEMPLATE_TEST_CASE("plackett_luce: items that nobody ranked have no say, those of rank 0 may be the last", "",
+                   float, double) {
   using T = TestType;
   std::mt19937_64 random(8);
   for (const std::size_t n : {1u, 2u, 3u, 9u, 200u, 700u})
@@ -216,7 +235,8 @@ TEMPLATE_TEST_CASE("plackett_luce: items that nobody ranked have no say, those o
           their_ranks.push_back(ranks[i]);
         }
         const plackett_luce loss{.temperature = 0.5, .likelihood = likelihood};
-        const auto got = derivatives_of<T>(loss, s, partial_order::from_ranks({}, ranks, rankloss::rank_zero::unranked));
+        const auto got =
+            derivatives_of<T>(loss, s, partial_order::from_ranks({}, ranks, rankloss::rank_zero::unranked));
         const auto alone = derivatives_of<T>(loss, ranked, partial_order::from_ranks({}, their_ranks));
         CHECK(got.value == alone.value);
         std::size_t k = 0;
@@ -228,7 +248,8 @@ TEMPLATE_TEST_CASE("plackett_luce: items that nobody ranked have no say, those o
         }
         CHECK(wrong == 0);
 
-        const auto last = derivatives_of<T>(loss, s, partial_order::from_ranks({}, ranks, rankloss::rank_zero::last));
+        const auto last =
+            derivatives_of<T>(loss, s, partial_order::from_ranks({}, ranks, rankloss::rank_zero::last));
         const auto as_last = derivatives_of<T>(loss, s, partial_order::from_ranks({}, lower));
         CHECK(last.value == as_last.value);
         CHECK(last.gradient == as_last.gradient);
@@ -242,7 +263,8 @@ TEST_CASE("plackett_luce: a long chain and a deep tree go without down-sets") {
   std::vector<std::size_t> chain(n);
   std::iota(chain.begin(), chain.end(), std::size_t{0});
   const auto by_chain = partial_order::from_chains(std::vector<std::size_t>{0, n}, chain);
-  CHECK(of({.most_sets = 2}, s, by_chain) == Approx(of({}, s, partial_order::from_ranks({}, chain, rankloss::rank_zero::best))).epsilon(1e-13));
+  CHECK(of({.most_sets = 2}, s, by_chain) ==
+        Approx(of({}, s, partial_order::from_ranks({}, chain, rankloss::rank_zero::best))).epsilon(1e-13));
   // Item i over items 2 i + 1 and 2 i + 2: P is the product of w_i over what is in its tree.
   pair_list pairs;
   for (std::size_t i = 1; i < n; ++i) pairs.emplace_back((i - 1) / 2, i);
@@ -267,7 +289,8 @@ TEST_CASE("plackett_luce: a long chain and a deep tree go without down-sets") {
     expected += std::log(rest) - s[i];
     if (i == 0) break;
   }
-  CHECK(of({.most_sets = 2}, reals(s.begin(), s.begin() + 400), reference::order_of(400, pairs)) == Approx(expected).epsilon(1e-13));
+  CHECK(of({.most_sets = 2}, reals(s.begin(), s.begin() + 400), reference::order_of(400, pairs)) ==
+        Approx(expected).epsilon(1e-13));
 }
 
 TEMPLATE_TEST_CASE("plackett_luce: by pairs, of levels and of pairs alike", "", float, double) {
@@ -280,13 +303,15 @@ TEMPLATE_TEST_CASE("plackett_luce: by pairs, of levels and of pairs alike", "", 
     const auto order = partial_order::from_grades({}, y);
     const auto pairs = order.pairs();
     const found levels = derivatives_of<TestType>(loss, s, order);
-    const found plain = derivatives_of<TestType>(loss, s, partial_order::from_pairs(std::vector<std::size_t>{0, n}, pairs.preferred, pairs.other));
+    const found plain = derivatives_of<TestType>(
+        loss, s, partial_order::from_pairs(std::vector<std::size_t>{0, n}, pairs.preferred, pairs.other));
     const reals wide(s.begin(), s.end());
     reals g(n), h(n);
-    const double value =
-        evaluate(rankloss::bradley_terry{.temperature = 0.5},
-                 rankloss::preference_batch<double>{.rewards = wide, .preferred = pairs.preferred, .other = pairs.other, .reduction = reduction::sum},
-                 {.gradient = g, .hessian = h});
+    const double value = evaluate(
+        rankloss::bradley_terry{.temperature = 0.5},
+        rankloss::preference_batch<double>{
+            .rewards = wide, .preferred = pairs.preferred, .other = pairs.other, .reduction = reduction::sum},
+        {.gradient = g, .hessian = h});
     double steepest = 1.0;
     for (const double x : h) steepest = std::max(steepest, x);
     for (const found& got : {levels, plain}) {
@@ -300,19 +325,24 @@ TEMPLATE_TEST_CASE("plackett_luce: by pairs, of levels and of pairs alike", "", 
 }
 
 TEMPLATE_TEST_CASE("plackett_luce: scores of any size", "", float, double) {
-  const TestType big = std::numeric_limits<TestType>::max(), infinity = std::numeric_limits<TestType>::infinity();
+  const TestType big = std::numeric_limits<TestType>::max(),
+                 infinity = std::numeric_limits<TestType>::infinity();
   const auto n_order = reference::order_of(4, {{0, 2}, {1, 2}, {1, 3}});
   const auto diamond = reference::order_of(5, {{0, 1}, {0, 2}, {1, 3}, {2, 3}, {4, 3}});
   const auto buckets = partial_order::from_ranks({}, ints{1, 1, 2, 2, 3});
   for (const auto& order : {n_order, diamond, buckets})
     for (const double temperature : {1e-15, 1.0, 1e300})
       for (const auto likelihood : {order_likelihood::exact, order_likelihood::by_pairs})
-        for (const auto& scores : {std::vector<TestType>{-big, big, big, -big, 0}, std::vector<TestType>{infinity, -infinity, infinity, 0, 1},
-                                   std::vector<TestType>{big, big, big, big, big}, std::vector<TestType>{-infinity, -infinity, 0, 0, -infinity}}) {
-          const std::vector<TestType> s(scores.begin(), scores.begin() + static_cast<std::ptrdiff_t>(order.items()));
+        for (const auto& scores : {std::vector<TestType>{-big, big, big, -big, 0},
+                                   std::vector<TestType>{infinity, -infinity, infinity, 0, 1},
+                                   std::vector<TestType>{big, big, big, big, big},
+                                   std::vector<TestType>{-infinity, -infinity, 0, 0, -infinity}}) {
+          const std::vector<TestType> s(scores.begin(),
+                                        scores.begin() + static_cast<std::ptrdiff_t>(order.items()));
           std::vector<TestType> g(s.size()), h(s.size());
           const double value = evaluate(plackett_luce{.temperature = temperature, .likelihood = likelihood},
-                                        partial_order_batch<TestType>{.scores = s, .order = order}, {.gradient = g, .hessian = h, .scale = 3});
+                                        partial_order_batch<TestType>{.scores = s, .order = order},
+                                        {.gradient = g, .hessian = h, .scale = 3});
           CHECK((std::isfinite(value) && value >= 0.0));
           for (std::size_t i = 0; i < s.size(); ++i) CHECK((std::isfinite(g[i]) && std::isfinite(h[i])));
         }
@@ -346,7 +376,9 @@ TEST_CASE("plackett_luce: weights, reductions and outputs") {
   CHECK(lists[2] == Approx(three).epsilon(1e-15));
   CHECK(lists[3] == 0.0);
   const auto with = [&](reduction how, const reals& weights) {
-    return evaluate(plackett_luce{}, partial_order_batch<double>{.scores = s, .order = order, .list_weights = weights, .reduction = how});
+    return evaluate(
+        plackett_luce{},
+        partial_order_batch<double>{.scores = s, .order = order, .list_weights = weights, .reduction = how});
   };
   CHECK(with(reduction::mean_of_relevant, {}) == Approx((two + three) / 2).epsilon(1e-15));
   CHECK(with(reduction::sum, {}) == Approx(two + three).epsilon(1e-15));
@@ -361,7 +393,8 @@ TEST_CASE("plackett_luce: weights, reductions and outputs") {
 
   reals g(7);
   std::vector<float> added(7, 1.0f);
-  const partial_order_batch<double> weighted{.scores = s, .order = order, .list_weights = w, .reduction = reduction::sum};
+  const partial_order_batch<double> weighted{
+      .scores = s, .order = order, .list_weights = w, .reduction = reduction::sum};
   evaluate(plackett_luce{}, weighted, {.gradient = g});
   const reals expected{-0.5, 0.5, 3 * (1.0 / 3 - 1), 3 * (1.0 / 3 + 0.5 - 1), 3 * (1.0 / 3 + 0.5), 0, 0};
   evaluate(plackett_luce{}, weighted, {.gradient = added, .scale = -2, .update = rankloss::update::add});
@@ -372,7 +405,8 @@ TEST_CASE("plackett_luce: weights, reductions and outputs") {
   CHECK(of({}, {}, partial_order{}) == 0.0);
 }
 
-TEST_CASE("plackett_luce: the same bits on any number of threads, and nothing allocated after the first call") {
+TEST_CASE(
+    "plackett_luce: the same bits on any number of threads, and nothing allocated after the first call") {
   std::mt19937_64 random(7);
   std::vector<std::size_t> offsets{0}, a, b;
   for (int l = 0; l < 60; ++l) {
@@ -388,10 +422,11 @@ TEST_CASE("plackett_luce: the same bits on any number of threads, and nothing al
   const auto run = [&](rankloss::context& ctx, const plackett_luce& loss) {
     reals all(2 * order.items() + 61);
     const std::span<double> out(all);
-    all.back() = evaluate(
-        loss, partial_order_batch<double>{.scores = s, .order = order},
-        {.gradient = out.first(order.items()), .per_list = out.subspan(2 * order.items(), 60), .hessian = out.subspan(order.items(), order.items())},
-        ctx);
+    all.back() = evaluate(loss, partial_order_batch<double>{.scores = s, .order = order},
+                          {.gradient = out.first(order.items()),
+                           .per_list = out.subspan(2 * order.items(), 60),
+                           .hessian = out.subspan(order.items(), order.items())},
+                          ctx);
     return all;
   };
   rankloss::context one, two{rankloss::threads(2)}, seven{rankloss::threads(7)};
@@ -409,40 +444,55 @@ TEST_CASE("plackett_luce: the same bits on any number of threads, and nothing al
 TEST_CASE("plackett_luce: what does not fit is named, and nothing is written") {
   const auto n_order = reference::order_of(4, {{0, 2}, {1, 2}, {1, 3}});
   reals g(4, 9.0), lists(1, 9.0), three(3);
-  const auto with = [&](const plackett_luce& loss, const reals& s, const partial_order& order, const rankloss::outputs& out = {}, reals w = {}) {
+  const auto with = [&](const plackett_luce& loss, const reals& s, const partial_order& order,
+                        const rankloss::outputs& out = {}, reals w = {}) {
     return evaluate(loss, partial_order_batch<double>{.scores = s, .order = order, .list_weights = w}, out);
   };
   const rankloss::outputs out{.gradient = g, .per_list = lists};
   const reals s(4, 0.0);
-  CHECK_THROWS_WITH(with({.temperature = 0}, s, n_order, out), "rankloss: temperature: 0, expected 1e-15 to 1e300");
-  CHECK_THROWS_WITH(with({.most_sets = 1}, s, n_order, out), "rankloss: most_sets: 1, expected 2 to 67108864");
-  CHECK_THROWS_WITH(with({}, reals{1}, n_order), "rankloss: scores: size 1, expected 4 (one per item of the order)");
-  CHECK_THROWS_WITH(with({}, s, n_order, {.gradient = three}), "rankloss: gradient: size 3, expected 4 (one per score)");
-  CHECK_THROWS_WITH(with({}, s, n_order, {.hessian = three}), "rankloss: hessian: size 3, expected 4 (one per score)");
-  CHECK_THROWS_WITH(with({}, s, n_order, {.per_list = three}), "rankloss: per_list: size 3, expected 1 (one per list)");
+  CHECK_THROWS_WITH(with({.temperature = 0}, s, n_order, out),
+                    "rankloss: temperature: 0, expected 1e-15 to 1e300");
+  CHECK_THROWS_WITH(with({.most_sets = 1}, s, n_order, out),
+                    "rankloss: most_sets: 1, expected 2 to 67108864");
+  CHECK_THROWS_WITH(with({}, reals{1}, n_order),
+                    "rankloss: scores: size 1, expected 4 (one per item of the order)");
+  CHECK_THROWS_WITH(with({}, s, n_order, {.gradient = three}),
+                    "rankloss: gradient: size 3, expected 4 (one per score)");
+  CHECK_THROWS_WITH(with({}, s, n_order, {.hessian = three}),
+                    "rankloss: hessian: size 3, expected 4 (one per score)");
+  CHECK_THROWS_WITH(with({}, s, n_order, {.per_list = three}),
+                    "rankloss: per_list: size 3, expected 1 (one per list)");
   CHECK_THROWS_WITH(with({}, s, n_order, {.scale = nan}), "rankloss: scale: nan, expected a finite number");
-  CHECK_THROWS_WITH(with({}, s, n_order, out, reals{1, 2}), "rankloss: list_weights: size 2, expected 1 (one per list)");
-  CHECK_THROWS_WITH(with({}, s, n_order, out, reals{-1}), "rankloss: list_weights: -1 at list 0, expected a finite number >= 0");
-  CHECK_THROWS_WITH(with({}, reals{0, nan, 0, 0}, n_order, out), "rankloss: scores: nan at list 0, item 1, expected a number");
+  CHECK_THROWS_WITH(with({}, s, n_order, out, reals{1, 2}),
+                    "rankloss: list_weights: size 2, expected 1 (one per list)");
+  CHECK_THROWS_WITH(with({}, s, n_order, out, reals{-1}),
+                    "rankloss: list_weights: -1 at list 0, expected a finite number >= 0");
+  CHECK_THROWS_WITH(with({}, reals{0, nan, 0, 0}, n_order, out),
+                    "rankloss: scores: nan at list 0, item 1, expected a number");
   CHECK(of({.most_sets = 9}, s, n_order) == Approx(std::log(24.0 / 5)).epsilon(1e-14));
-  CHECK_THROWS_WITH(with({.most_sets = 8}, s, n_order, out),
-                    "rankloss: order: a block of 4 items in list 0 takes a table of 9 sets, expected at most 8 (most_sets); "
-                    "order_likelihood::by_pairs has no limit");
+  CHECK_THROWS_WITH(
+      with({.most_sets = 8}, s, n_order, out),
+      "rankloss: order: a block of 4 items in list 0 takes a table of 9 sets, expected at most 8 (most_sets); "
+      "order_likelihood::by_pairs has no limit");
   pair_list fence;
-  for (std::size_t i = 0; i + 1 < 2050; ++i) fence.push_back(i % 2 == 0 ? std::pair{i, i + 1} : std::pair{i + 1, i});
-  CHECK_THROWS_WITH(with({}, reals(2050, 0.0), reference::order_of(2050, fence)),
-                    "rankloss: order: a block of 2050 items in list 0, expected at most 2048; order_likelihood::by_pairs has no limit");
+  for (std::size_t i = 0; i + 1 < 2050; ++i)
+    fence.push_back(i % 2 == 0 ? std::pair{i, i + 1} : std::pair{i + 1, i});
+  CHECK_THROWS_WITH(
+      with({}, reals(2050, 0.0), reference::order_of(2050, fence)),
+      "rankloss: order: a block of 2050 items in list 0, expected at most 2048; order_likelihood::by_pairs has no limit");
   fence.resize(79);
-  CHECK_THROWS_WITH(with({}, reals(80, 0.0), reference::order_of(80, fence)),
-                    "rankloss: order: a block of 80 items in list 0 takes a table of 1.21576655e+19 sets, expected at most 1048576 (most_sets); "
-                    "order_likelihood::by_pairs has no limit");
+  CHECK_THROWS_WITH(
+      with({}, reals(80, 0.0), reference::order_of(80, fence)),
+      "rankloss: order: a block of 80 items in list 0 takes a table of 1.21576655e+19 sets, expected at most 1048576 (most_sets); "
+      "order_likelihood::by_pairs has no limit");
   CHECK(g == reals(4, 9.0));
   CHECK(lists == reals{9.0});
   // A host that vouches for its data gets what it gets, and memory is safe.
   rankloss::context unchecked{rankloss::data_checks::off};
   for (const auto& order : {n_order, partial_order::from_ranks({}, ints{1, 1, 2, 2})}) {
     const reals bad{0, nan, 0, 0};
-    evaluate(plackett_luce{}, partial_order_batch<double>{.scores = bad, .order = order}, {.gradient = g}, unchecked);
+    evaluate(plackett_luce{}, partial_order_batch<double>{.scores = bad, .order = order}, {.gradient = g},
+             unchecked);
   }
 }
 

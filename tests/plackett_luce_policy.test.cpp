@@ -36,7 +36,8 @@ struct chances {
 
 /// By the formula, in long double.
 template <class T>
-chances plain(const plackett_luce_policy& policy, std::span<const T> s, std::span<const std::uint32_t> order) {
+chances plain(const plackett_luce_policy& policy, std::span<const T> s,
+              std::span<const std::uint32_t> order) {
   const std::size_t n = s.size();
   const std::size_t places = policy.cutoff > 0 ? std::min(policy.cutoff, n) : n;
   long double log_probability = 0, entropy = 0;
@@ -56,7 +57,8 @@ chances plain(const plackett_luce_policy& policy, std::span<const T> s, std::spa
 template <class T>
 chances of(const plackett_luce_policy& policy, const std::vector<T>& s, const order_type& order) {
   numbers log_probability(1), entropy(1);
-  evaluate_orders(policy, order_batch<T>{s, order}, {.log_probabilities = log_probability, .entropies = entropy});
+  evaluate_orders(policy, order_batch<T>{s, order},
+                  {.log_probabilities = log_probability, .entropies = entropy});
   return {log_probability[0], entropy[0]};
 }
 
@@ -70,8 +72,10 @@ order_type first_order(std::size_t n) {
 
 TEST_CASE("plackett_luce_policy: orders worked by hand") {
   const double e = std::exp(1.0), e2 = std::exp(2.0);
-  CHECK(of<double>({}, {0, 1, 2}, {2, 0, 1}).log_probability == Approx(std::log(e2 / (1 + e + e2) / (1 + e))).epsilon(1e-14));
-  CHECK(of<double>({.cutoff = 1}, {0, 1, 2}, {2, 0, 1}).log_probability == Approx(std::log(e2 / (1 + e + e2))).epsilon(1e-14));
+  CHECK(of<double>({}, {0, 1, 2}, {2, 0, 1}).log_probability ==
+        Approx(std::log(e2 / (1 + e + e2) / (1 + e))).epsilon(1e-14));
+  CHECK(of<double>({.cutoff = 1}, {0, 1, 2}, {2, 0, 1}).log_probability ==
+        Approx(std::log(e2 / (1 + e + e2))).epsilon(1e-14));
   CHECK(of<double>({}, {5, 5, 5, 5}, {2, 0, 1, 3}).log_probability == Approx(-std::log(24.0)).epsilon(1e-14));
   CHECK(of<double>({}, {5, 5, 5, 5}, {2, 0, 1, 3}).entropy == Approx(std::log(24.0)).epsilon(1e-14));
   CHECK(of<double>({}, {7}, {0}).log_probability == 0.0);
@@ -79,7 +83,8 @@ TEST_CASE("plackett_luce_policy: orders worked by hand") {
   CHECK(of<double>({}, {}, {}).log_probability == 0.0);
 }
 
-TEST_CASE("plackett_luce_policy: probabilities of all orders sum to 1, and the expectation of H is their entropy") {
+TEST_CASE(
+    "plackett_luce_policy: probabilities of all orders sum to 1, and the expectation of H is their entropy") {
   const numbers s{0.3, -1.2, 2.5, 0.9, 0.3};
   for (const std::size_t cutoff : {0u, 1u, 3u, 9u})
     for (const double t : {0.5, 3.0}) {
@@ -98,7 +103,8 @@ TEST_CASE("plackett_luce_policy: probabilities of all orders sum to 1, and the e
     }
 }
 
-TEMPLATE_TEST_CASE("plackett_luce_policy: values are the plain sums, gradients their slopes, of every list", "", float, double) {
+TEMPLATE_TEST_CASE("plackett_luce_policy: values are the plain sums, gradients their slopes, of every list",
+                   "", float, double) {
   using T = TestType;
   std::mt19937_64 random(1);
   const std::vector<std::int64_t> offsets{0, 3, 3, 4, 16, 66};
@@ -124,12 +130,14 @@ TEMPLATE_TEST_CASE("plackett_luce_policy: values are the plain sums, gradients t
                        .entropy_upstream = entropy_upstream,
                        .update = rankloss::update::add});
       for (std::size_t l = 0; l < 5; ++l) {
-        const auto first = static_cast<std::size_t>(offsets[l]), n = static_cast<std::size_t>(offsets[l + 1]) - first;
+        const auto first = static_cast<std::size_t>(offsets[l]),
+                   n = static_cast<std::size_t>(offsets[l + 1]) - first;
         const auto places = std::span<const std::uint32_t>(order).subspan(first, n);
         const chances expected = plain<T>(policy, std::span<const T>(s).subspan(first, n), places);
         CHECK(log_probabilities[l] == Approx(expected.log_probability).epsilon(1e-12));
         CHECK(entropies[l] == Approx(expected.entropy).epsilon(1e-12).margin(1e-14));
-        numbers wide(s.begin() + static_cast<std::ptrdiff_t>(first), s.begin() + static_cast<std::ptrdiff_t>(first + n));
+        numbers wide(s.begin() + static_cast<std::ptrdiff_t>(first),
+                     s.begin() + static_cast<std::ptrdiff_t>(first + n));
         for (std::size_t i = 0; i < n; ++i) {
           constexpr double h = 1e-5;
           const double at = wide[i];
@@ -138,15 +146,17 @@ TEMPLATE_TEST_CASE("plackett_luce_policy: values are the plain sums, gradients t
           wide[i] = at - h;
           const chances below = plain<double>(policy, wide, places);
           wide[i] = at;
-          const double slope =
-              (upstream[l] * (above.log_probability - below.log_probability) + entropy_upstream[l] * (above.entropy - below.entropy)) / (2 * h);
+          const double slope = (upstream[l] * (above.log_probability - below.log_probability) +
+                                entropy_upstream[l] * (above.entropy - below.entropy)) /
+                               (2 * h);
           CHECK(static_cast<double>(g[first + i]) - 1 == Approx(slope).margin(sizeof(T) == 4 ? 1e-5 : 2e-7));
         }
       }
     }
 }
 
-TEST_CASE("plackett_luce_policy: without upstream the gradient is that of the log probabilities, and it sums to 0") {
+TEST_CASE(
+    "plackett_luce_policy: without upstream the gradient is that of the log probabilities, and it sums to 0") {
   const numbers s{1, -2, 0.5, 3};
   const order_type order{1, 3, 0, 2};
   numbers g(4, 9.0), same(4);
@@ -164,7 +174,8 @@ TEST_CASE("plackett_luce_policy: with ppo, the first step is REINFORCE") {
   const order_batch<double> batch{s, order, offsets};
   numbers now(2), upstream(2), g(6), expected(6);
   evaluate_orders(plackett_luce_policy{}, batch, {.log_probabilities = now});
-  rankloss::evaluate(rankloss::ppo{}, rankloss::policy_batch<double>{now, now, advantages}, {.gradient = upstream});
+  rankloss::evaluate(rankloss::ppo{}, rankloss::policy_batch<double>{now, now, advantages},
+                     {.gradient = upstream});
   evaluate_orders(plackett_luce_policy{}, batch, {.gradient = g, .upstream = upstream});
   const numbers reinforce{-0.35, 0.75};
   evaluate_orders(plackett_luce_policy{}, batch, {.gradient = expected, .upstream = reinforce});
@@ -227,10 +238,12 @@ TEST_CASE("plackett_luce_policy: the same bits on any number of threads, by list
   numbers log_probabilities(300), again(300);
   std::vector<float> g(items), same(items);
   sample_orders<float>(policy, s, offsets, 0, order, alone);
-  evaluate_orders(policy, order_batch<float>{s, order, offsets}, {.log_probabilities = log_probabilities, .gradient = g}, alone);
+  evaluate_orders(policy, order_batch<float>{s, order, offsets},
+                  {.log_probabilities = log_probabilities, .gradient = g}, alone);
   rankloss::context context{rankloss::threads(3)};
   sample_orders<float>(policy, s, offsets, 0, other, context);
-  evaluate_orders(policy, order_batch<float>{s, order, offsets}, {.log_probabilities = again, .gradient = same}, context);
+  evaluate_orders(policy, order_batch<float>{s, order, offsets},
+                  {.log_probabilities = again, .gradient = same}, context);
   CHECK(order == other);
   CHECK(log_probabilities == again);
   CHECK(g == same);
@@ -239,7 +252,8 @@ TEST_CASE("plackett_luce_policy: the same bits on any number of threads, by list
   // The first 10 lists are drawn alike without the others.
   const auto few = static_cast<std::size_t>(offsets[10]);
   order_type part(few);
-  sample_orders<float>(policy, std::span<const float>(s).first(few), std::span(offsets).first(11), 0, part, context);
+  sample_orders<float>(policy, std::span<const float>(s).first(few), std::span(offsets).first(11), 0, part,
+                       context);
   CHECK(std::equal(part.begin(), part.end(), order.begin()));
   sample_orders<float>(policy, s, offsets, 1, other, context);
   CHECK(order != other);
@@ -255,7 +269,8 @@ TEST_CASE("plackett_luce_policy names what does not fit, before it writes") {
   const auto run = [&](const plackett_luce_policy& policy = {}) {
     evaluate_orders(policy, bad, {.log_probabilities = log_probabilities, .gradient = g});
   };
-  CHECK_THROWS_WITH(run({.temperature = 0}), Catch::Matchers::StartsWith("rankloss: temperature: 0, expected"));
+  CHECK_THROWS_WITH(run({.temperature = 0}),
+                    Catch::Matchers::StartsWith("rankloss: temperature: 0, expected"));
   bad.orders = {};
   CHECK_THROWS_WITH(run(), "rankloss: orders: size 0, expected 4 (one per score)");
   std::vector<std::int64_t> wrong{1, 0, 2, 0};
@@ -275,19 +290,24 @@ TEST_CASE("plackett_luce_policy names what does not fit, before it writes") {
   CHECK_THROWS_WITH(run(), "rankloss: scores: nan at item 2, expected a number");
   const numbers three(3, 1.0), infinite{1, std::numeric_limits<double>::infinity()};
   numbers few(3);
-  CHECK_THROWS_WITH(evaluate_orders(plackett_luce_policy{}, good, {.entropies = few}), "rankloss: entropies: size 3, expected 2 (one per list)");
-  CHECK_THROWS_WITH(evaluate_orders(plackett_luce_policy{}, good, {.gradient = few}), "rankloss: gradient: size 3, expected 4 (one per score)");
+  CHECK_THROWS_WITH(evaluate_orders(plackett_luce_policy{}, good, {.entropies = few}),
+                    "rankloss: entropies: size 3, expected 2 (one per list)");
+  CHECK_THROWS_WITH(evaluate_orders(plackett_luce_policy{}, good, {.gradient = few}),
+                    "rankloss: gradient: size 3, expected 4 (one per score)");
   CHECK_THROWS_WITH(evaluate_orders(plackett_luce_policy{}, good, {.gradient = g, .upstream = three}),
                     "rankloss: upstream: size 3, expected 2 (one per list)");
-  CHECK_THROWS_WITH(evaluate_orders(plackett_luce_policy{}, good, {.gradient = g, .entropy_upstream = infinite}),
-                    "rankloss: entropy_upstream: inf at list 1, expected a finite number");
+  CHECK_THROWS_WITH(
+      evaluate_orders(plackett_luce_policy{}, good, {.gradient = g, .entropy_upstream = infinite}),
+      "rankloss: entropy_upstream: inf at list 1, expected a finite number");
   CHECK(g == numbers(4, 9.0));
   CHECK(log_probabilities == numbers(2, 9.0));
   rankloss::context context;
   order_type short_order(3, 7u);
-  CHECK_THROWS_WITH(sample_orders<double>({}, s, offsets, 0, short_order, context), "rankloss: orders: size 3, expected 4 (one per score)");
+  CHECK_THROWS_WITH(sample_orders<double>({}, s, offsets, 0, short_order, context),
+                    "rankloss: orders: size 3, expected 4 (one per score)");
   order_type orders(4, 7u);
-  CHECK_THROWS_WITH(sample_orders<double>({}, unsound, offsets, 0, orders, context), "rankloss: scores: nan at item 2, expected a number");
+  CHECK_THROWS_WITH(sample_orders<double>({}, unsound, offsets, 0, orders, context),
+                    "rankloss: scores: nan at item 2, expected a number");
   CHECK(orders == order_type(4, 7u));
 }
 

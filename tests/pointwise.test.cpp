@@ -31,7 +31,8 @@ using reals = std::vector<double>;
 
 /// Sum or mean of what `f(s, y)` says of each item: value, slope, curvature.
 template <class T, class F>
-reference::derivatives plain(const std::vector<T>& s, const std::vector<T>& y, const std::vector<double>& w, bool mean, F f) {
+reference::derivatives plain(const std::vector<T>& s, const std::vector<T>& y, const std::vector<double>& w,
+                             bool mean, F f) {
   reference::derivatives out;
   real total = 0;
   for (std::size_t i = 0; i < s.size(); ++i) total += w.empty() ? 1 : real(w[i]);
@@ -76,7 +77,8 @@ TEST_CASE("pointwise: TensorFlow Ranking's values") {
   const reals three{1, 3, 2}, third{0, 0, 1}, two{1, 3}, second{0, 2};
   CHECK(of(pointwise_squared{}, three, third) == Approx(11.0 / 3).epsilon(1e-14));
   CHECK(of(pointwise_squared{}, two, second) == Approx(1.0).epsilon(1e-14));
-  CHECK(of(pointwise_squared{.over_items = item_reduction::sum}, reals{0, 3, 1, 2}, reals{0, 0, 1, 1}) == Approx(10.0).epsilon(1e-14));
+  CHECK(of(pointwise_squared{.over_items = item_reduction::sum}, reals{0, 3, 1, 2}, reals{0, 0, 1, 1}) ==
+        Approx(10.0).epsilon(1e-14));
   CHECK(of(pointwise_logistic{}, three, third) == Approx((1.313262 + 3.048587 + 0.126928) / 3).margin(1e-6));
   CHECK(of(pointwise_logistic{}, two, second) == Approx((1.313262 - 2.951413) / 2).margin(1e-6));
 }
@@ -84,7 +86,9 @@ TEST_CASE("pointwise: TensorFlow Ranking's values") {
 TEMPLATE_TEST_CASE("pointwise: value, gradient and Hessian are those of the formulas", "", float, double) {
   using T = TestType;
   using reference::derivatives;
-  agrees<T>(pointwise_squared{}, [](real s, real y) { return derivatives{(s - y) * (s - y), {2 * (s - y)}, {2}}; });
+  agrees<T>(pointwise_squared{}, [](real s, real y) {
+    return derivatives{(s - y) * (s - y), {2 * (s - y)}, {2}};
+  });
   agrees<T>(pointwise_logistic{}, [](real s, real y) {
     const reference::sigmoid p(s);
     return derivatives{reference::softplus(s) - y * s, {p.value - y}, {p.slope}};
@@ -99,9 +103,13 @@ TEMPLATE_TEST_CASE("pointwise: value, gradient and Hessian are those of the form
   agrees<T>(pointwise_ordinal{.function = {.thresholds = thresholds}}, [&](real s, real y) {
     // The probability itself, in digits enough for the two close thresholds.
     const auto k = static_cast<std::size_t>(y);
-    const reference::sigmoid above(k < 4 ? real(thresholds[k]) - s : real(1e4)), below(k > 0 ? real(thresholds[k - 1]) - s : real(-1e4));
-    const real log_gap = k > 0 && k < 4 ? std::log(-std::expm1(real(thresholds[k - 1]) - real(thresholds[k]))) : 0;
-    return derivatives{-std::log(above.value) - std::log(1 - below.value) - log_gap, {(1 - above.value) - below.value}, {above.slope + below.slope}};
+    const reference::sigmoid above(k < 4 ? real(thresholds[k]) - s : real(1e4)),
+        below(k > 0 ? real(thresholds[k - 1]) - s : real(-1e4));
+    const real log_gap =
+        k > 0 && k < 4 ? std::log(-std::expm1(real(thresholds[k - 1]) - real(thresholds[k]))) : 0;
+    return derivatives{-std::log(above.value) - std::log(1 - below.value) - log_gap,
+                       {(1 - above.value) - below.value},
+                       {above.slope + below.slope}};
   });
 }
 
@@ -112,7 +120,8 @@ TEST_CASE("pointwise: ordinal probabilities sum to 1, and grades beyond the last
     double sum = 0.0;
     for (const double y : {0.0, 1.0, 2.0, 3.0}) sum += std::exp(-of(loss, reals{s}, reals{y}));
     CHECK(sum == Approx(1.0).epsilon(1e-13));
-    CHECK(std::exp(-of(loss, reals{s}, reals{1})) == Approx(1 / (1 + std::exp(s - 0.5)) - 1 / (1 + std::exp(s + 1))).epsilon(1e-9).margin(1e-15));
+    CHECK(std::exp(-of(loss, reals{s}, reals{1})) ==
+          Approx(1 / (1 + std::exp(s - 0.5)) - 1 / (1 + std::exp(s + 1))).epsilon(1e-9).margin(1e-15));
     CHECK(of(loss, reals{s}, reals{0.99}) == of(loss, reals{s}, reals{0}));
     CHECK(of(loss, reals{s}, reals{1e9}) == of(loss, reals{s}, reals{3}));
   }
@@ -133,10 +142,14 @@ TEMPLATE_TEST_CASE("pointwise: finite for any finite input", "", float, double) 
 
 TEST_CASE("pointwise: options out of range are refused") {
   const reals s{1, 2}, y{0, 1}, falling{1, 0}, infinite{0, std::numeric_limits<double>::infinity()};
-  CHECK_THROWS_WITH(of(pointwise_smooth_l1{.function = {.beta = 0}}, s, y), "rankloss: beta: 0, expected 1e-15 to 1e300");
-  CHECK_THROWS_WITH(of(pointwise_ordinal{}, s, y), "rankloss: thresholds: size 0, expected one less than there are grades");
-  CHECK_THROWS_WITH(of(pointwise_ordinal{.function = {.thresholds = falling}}, s, y), "rankloss: thresholds: 0 at 1, expected more than 1");
-  CHECK_THROWS_WITH(of(pointwise_ordinal{.function = {.thresholds = infinite}}, s, y), "rankloss: thresholds: inf at 1, expected a finite number");
+  CHECK_THROWS_WITH(of(pointwise_smooth_l1{.function = {.beta = 0}}, s, y),
+                    "rankloss: beta: 0, expected 1e-15 to 1e300");
+  CHECK_THROWS_WITH(of(pointwise_ordinal{}, s, y),
+                    "rankloss: thresholds: size 0, expected one less than there are grades");
+  CHECK_THROWS_WITH(of(pointwise_ordinal{.function = {.thresholds = falling}}, s, y),
+                    "rankloss: thresholds: 0 at 1, expected more than 1");
+  CHECK_THROWS_WITH(of(pointwise_ordinal{.function = {.thresholds = infinite}}, s, y),
+                    "rankloss: thresholds: inf at 1, expected a finite number");
 }
 
 }  // namespace pointwise_test

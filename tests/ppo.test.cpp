@@ -73,8 +73,10 @@ TEST_CASE("ppo: rlax's values") {
   const numbers old{log_softmax({1, 1, 1}, 0), log_softmax({2, 0, 0}, 1), log_softmax({-3, -2, -1}, 2)};
   const numbers a{0.3, 0.2, 0.1}, negative{-0.3, -0.2, -0.1};
   CHECK(evaluate(ppo{}, policy_batch<double>{now, old, a}) == Approx(-0.1711778).margin(1e-7));
-  CHECK(evaluate(ppo{}, policy_batch<double>{now, old, a}) == Approx(-(0.5 + 0.1 * std::exp(-2.0)) / 3).epsilon(1e-14));
-  CHECK(evaluate(ppo{}, policy_batch<double>{now, old, negative}) == Approx((0.5 + 0.1 * 0.8) / 3).epsilon(1e-14));
+  CHECK(evaluate(ppo{}, policy_batch<double>{now, old, a}) ==
+        Approx(-(0.5 + 0.1 * std::exp(-2.0)) / 3).epsilon(1e-14));
+  CHECK(evaluate(ppo{}, policy_batch<double>{now, old, negative}) ==
+        Approx((0.5 + 0.1 * 0.8) / 3).epsilon(1e-14));
 }
 
 TEMPLATE_TEST_CASE("ppo and critic: TRL's numbers", "", float, double) {
@@ -84,10 +86,13 @@ TEMPLATE_TEST_CASE("ppo and critic: TRL's numbers", "", float, double) {
     const std::vector<T> now{T(-1), T(-0.5), T(-2), T(-0.1), T(-0.3), T(-1.2), T(-0.8), padding};
     const std::vector<T> old{T(-1.2), T(-0.9), T(-1), T(-0.3), T(-0.3), T(-0.2), T(-1.9), padding};
     const std::vector<T> a{T(1), T(-0.5), T(0.3), T(2), T(-1), T(0.7), T(0.2), padding};
-    const policy_batch<T> batch{.log_probabilities = now, .old_log_probabilities = old, .advantages = a, .mask = all_but_last};
+    const policy_batch<T> batch{
+        .log_probabilities = now, .old_log_probabilities = old, .advantages = a, .mask = all_but_last};
     std::vector<T> g(8, T(9));
     CHECK(evaluate(ppo{}, batch, {.gradient = g}) == Approx(-0.3517096).margin(1e-6));
-    check_near(g, {0, 0.1065589040517807, -0.015766264870762825, 0, 0.1428571492433548, -0.03678794577717781, 0, 0}, 1e-7);
+    check_near(
+        g, {0, 0.1065589040517807, -0.015766264870762825, 0, 0.1428571492433548, -0.03678794577717781, 0, 0},
+        1e-7);
     CHECK(g[7] == T(0));
     CHECK(diagnose(ppo{}, batch).clip_fraction == Approx(3.0 / 7).epsilon(1e-14));
   }
@@ -97,15 +102,21 @@ TEMPLATE_TEST_CASE("ppo and critic: TRL's numbers", "", float, double) {
   std::vector<T> g(8, T(9));
   const value_batch<T> batch{.values = v, .returns = returns, .old_values = old, .mask = all_but_last};
   CHECK(evaluate(critic{}, batch, {.gradient = g}) == Approx(0.185).margin(1e-6));
-  check_near(g, {0.05714286118745804, 0.04285714775323868, -0.10000000894069672, 0, 0.04285714775323868, 0, 0.1714285910129547, 0}, 1e-7);
+  check_near(g,
+             {0.05714286118745804, 0.04285714775323868, -0.10000000894069672, 0, 0.04285714775323868, 0,
+              0.1714285910129547, 0},
+             1e-7);
 }
 
 TEST_CASE("critic: LR2PPO's value and slopes, which are twice these, and plain squares without old values") {
   const numbers v{0.5, -0.2, 1}, returns{0.9, 0.1, -0.3}, old{0.1, 0, 0.2};
   numbers g(3);
-  CHECK(2 * evaluate(critic{.clip = 0.5}, value_batch<double>{v, returns, old}, {.gradient = g, .scale = 2}) == Approx(0.6466666).margin(1e-7));
+  CHECK(
+      2 * evaluate(critic{.clip = 0.5}, value_batch<double>{v, returns, old}, {.gradient = g, .scale = 2}) ==
+      Approx(0.6466666).margin(1e-7));
   check_near(g, {-0.2666666507720947, -0.2, 0.8666666746139526}, 1e-7);
-  CHECK(evaluate(critic{}, value_batch<double>{v, returns}, {.gradient = g}) == Approx((0.16 + 0.09 + 1.69) / 6).epsilon(1e-14));
+  CHECK(evaluate(critic{}, value_batch<double>{v, returns}, {.gradient = g}) ==
+        Approx((0.16 + 0.09 + 1.69) / 6).epsilon(1e-14));
   check_near(g, {-0.4 / 3, -0.1, 1.3 / 3}, 1e-15);
 }
 
@@ -132,7 +143,8 @@ TEST_CASE("ppo: at the first step the ratio is 1 and the gradient that of REINFO
 TEST_CASE("ppo and critic: gradients are slopes of the value, values their formula") {
   std::mt19937_64 random(2);
   const std::size_t n = 60;
-  const numbers now = support::numbers<double>(random, n), old = support::numbers<double>(random, n), a = support::numbers<double>(random, n);
+  const numbers now = support::numbers<double>(random, n), old = support::numbers<double>(random, n),
+                a = support::numbers<double>(random, n);
   numbers weights = support::numbers<double>(random, n);
   for (double& w : weights) w = std::abs(w);
   const auto mask = support::whole_numbers<std::uint8_t>(random, n, 3);
@@ -145,8 +157,11 @@ TEST_CASE("ppo and critic: gradients are slopes of the value, values their formu
         for (const double coefficient : {0.0, 0.3}) {
           const ppo loss{.clip = clip, .dual_clip = dual, .kl_coefficient = coefficient, .estimator = k};
           const auto value = [&](const numbers& x) {
-            return evaluate(
-                loss, policy_batch<double>{.log_probabilities = x, .old_log_probabilities = old, .advantages = a, .weights = weights, .mask = mask});
+            return evaluate(loss, policy_batch<double>{.log_probabilities = x,
+                                                       .old_log_probabilities = old,
+                                                       .advantages = a,
+                                                       .weights = weights,
+                                                       .mask = mask});
           };
           long double expected = 0;
           for (std::size_t i = 0; i < n; ++i) {
@@ -154,13 +169,19 @@ TEST_CASE("ppo and critic: gradients are slopes of the value, values their formu
             const long double d = static_cast<long double>(now[i]) - old[i], rho = std::exp(d), e = clip;
             long double gain = std::min(rho * a[i], std::clamp(rho, 1 - e, 1 + e) * a[i]);
             if (dual > 0 && a[i] < 0) gain = std::max(gain, static_cast<long double>(dual) * a[i]);
-            const long double kl = k == kl_estimator::k1 ? -d : k == kl_estimator::k2 ? d * d / 2 : rho - 1 - d;
+            const long double kl = k == kl_estimator::k1   ? -d
+                                   : k == kl_estimator::k2 ? d * d / 2
+                                                           : rho - 1 - d;
             expected += weights[i] / total * (coefficient * kl - gain);
           }
           CHECK(value(now) == Approx(static_cast<double>(expected)).epsilon(1e-12).margin(1e-14));
           numbers g(n, 1.0);
           evaluate(loss,
-                   policy_batch<double>{.log_probabilities = now, .old_log_probabilities = old, .advantages = a, .weights = weights, .mask = mask},
+                   policy_batch<double>{.log_probabilities = now,
+                                        .old_log_probabilities = old,
+                                        .advantages = a,
+                                        .weights = weights,
+                                        .mask = mask},
                    {.gradient = g, .scale = -2, .update = rankloss::update::add});
           numbers slopes = differences(now, value);
           for (double& x : slopes) x = 1 - 2 * x;
@@ -168,11 +189,15 @@ TEST_CASE("ppo and critic: gradients are slopes of the value, values their formu
         }
   for (const double clip : {0.0, 0.2, 0.8}) {
     const auto value = [&](const numbers& x) {
-      return evaluate(critic{.clip = clip}, value_batch<double>{.values = x, .returns = a, .old_values = old, .weights = weights, .mask = mask});
+      return evaluate(critic{.clip = clip},
+                      value_batch<double>{
+                          .values = x, .returns = a, .old_values = old, .weights = weights, .mask = mask});
     };
     numbers g(n);
-    evaluate(critic{.clip = clip}, value_batch<double>{.values = now, .returns = a, .old_values = old, .weights = weights, .mask = mask},
-             {.gradient = g});
+    evaluate(
+        critic{.clip = clip},
+        value_batch<double>{.values = now, .returns = a, .old_values = old, .weights = weights, .mask = mask},
+        {.gradient = g});
     check_near(g, differences(now, value), 1e-8);
   }
 }
@@ -201,8 +226,10 @@ TEST_CASE("ppo: the dual clip bounds what a negative advantage costs") {
 
 TEST_CASE("diagnose: ratios and estimates are their means") {
   const numbers now{-1, -0.5, -2.5, 5}, old{-1.2, -0.9, -1, 0}, a{1, -1, 1, 1}, weights{1, 2, 1, 0};
-  const auto found =
-      diagnose(ppo{}, policy_batch<double>{.log_probabilities = now, .old_log_probabilities = old, .advantages = a, .weights = weights});
+  const auto found = diagnose(
+      ppo{},
+      policy_batch<double>{
+          .log_probabilities = now, .old_log_probabilities = old, .advantages = a, .weights = weights});
   const double mean_ratio = (std::exp(0.2) + 2 * std::exp(0.4) + std::exp(-1.5)) / 4;
   CHECK(found.mean_ratio == Approx(mean_ratio).epsilon(1e-14));
   CHECK(found.kl_k1 == Approx(0.125).epsilon(1e-14));
@@ -223,7 +250,8 @@ TEST_CASE("explained_variance: 1 for right values, 0 for constant ones") {
   CHECK(explained_variance(value_batch<double>{}) == 0.0);
   const numbers huge{1e308, -1e308, 1e308}, values{-1e308, 1e308, -1e308};
   CHECK(explained_variance(value_batch<double>{values, huge}) == Approx(-3).epsilon(1e-14));
-  const numbers weights{2, 1, 0, 0}, wrong{1, 2, 0, 0};  // not {1, 1, 0, 0}, of which GCC 12 makes {1, 1, 1, 1} with AVX-512 (bug 108599)
+  const numbers weights{2, 1, 0, 0},
+      wrong{1, 2, 0, 0};  // not {1, 1, 0, 0}, of which GCC 12 makes {1, 1, 1, 1} with AVX-512 (bug 108599)
   CHECK(explained_variance(value_batch<double>{.values = wrong, .returns = r, .weights = weights}) == 1.0);
 }
 
@@ -239,7 +267,8 @@ TEST_CASE("explained_variance: by its definition, whatever the means and the wei
   numbers rest(r.size());
   for (std::size_t i = 0; i < r.size(); ++i) rest[i] = r[i] - v[i];
   const numbers ones(r.size(), 1.0);
-  CHECK(explained_variance(value_batch<double>{v, r}) == Approx(1 - variance(rest, ones) / variance(r, ones)).epsilon(1e-14));
+  CHECK(explained_variance(value_batch<double>{v, r}) ==
+        Approx(1 - variance(rest, ones) / variance(r, ones)).epsilon(1e-14));
   const value_batch<double> weighted{.values = v, .returns = r, .weights = w};
   CHECK(explained_variance(weighted) == Approx(1 - variance(rest, w) / variance(r, w)).epsilon(1e-14));
   // Steps that do not count are not looked at, whatever they hold.
@@ -270,7 +299,8 @@ TEMPLATE_TEST_CASE("ppo and critic: no ratio and no square overflows to a NaN", 
     for (const double coefficient : {0.0, 1.0, 1e300}) {
       std::vector<T> g(7);
       const policy_batch<T> batch{.log_probabilities = now, .old_log_probabilities = old, .advantages = a};
-      const double value = evaluate(ppo{.kl_coefficient = coefficient, .estimator = k}, batch, {.gradient = g});
+      const double value =
+          evaluate(ppo{.kl_coefficient = coefficient, .estimator = k}, batch, {.gradient = g});
       CHECK(std::isfinite(value));
       for (const T x : g) CHECK(std::isfinite(x));
       if (coefficient == 0.0) CHECK(g[4] == T(0));
@@ -291,11 +321,14 @@ TEST_CASE("ppo and critic: where nothing counts, 0") {
   const numbers zero{0, 0};
   numbers g(2, 9.0);
   CHECK(evaluate(ppo{}, policy_batch<double>{}) == 0.0);
-  CHECK(evaluate(ppo{}, policy_batch<double>{.log_probabilities = x, .old_log_probabilities = x, .advantages = x, .mask = none}, {.gradient = g}) ==
-        0.0);
+  CHECK(evaluate(ppo{},
+                 policy_batch<double>{
+                     .log_probabilities = x, .old_log_probabilities = x, .advantages = x, .mask = none},
+                 {.gradient = g}) == 0.0);
   CHECK(g == zero);
   g = {9, 9};
-  CHECK(evaluate(critic{}, value_batch<double>{.values = x, .returns = x, .weights = zero}, {.gradient = g}) == 0.0);
+  CHECK(evaluate(critic{}, value_batch<double>{.values = x, .returns = x, .weights = zero},
+                 {.gradient = g}) == 0.0);
   CHECK(g == zero);
 }
 
@@ -309,10 +342,12 @@ TEST_CASE("ppo and critic name what does not fit, before they write") {
   const auto run = [&](const ppo& loss = {}) { return evaluate(loss, bad, {.gradient = g}); };
   CHECK_THROWS_WITH(run({.clip = -1}), "rankloss: clip: -1, expected a finite number >= 0");
   CHECK_THROWS_WITH(run({.dual_clip = 1}), "rankloss: dual_clip: 1, expected 0 or a finite number > 1");
-  CHECK_THROWS_WITH(run({.kl_coefficient = -0.5}), "rankloss: kl_coefficient: -0.5, expected a finite number >= 0");
+  CHECK_THROWS_WITH(run({.kl_coefficient = -0.5}),
+                    "rankloss: kl_coefficient: -0.5, expected a finite number >= 0");
   bad.old_log_probabilities = three;
   CHECK_THROWS_WITH(run(), "rankloss: old_log_probabilities: size 3, expected 4 (one per step)");
-  CHECK_THROWS_WITH(diagnose(ppo{}, bad), "rankloss: old_log_probabilities: size 3, expected 4 (one per step)");
+  CHECK_THROWS_WITH(diagnose(ppo{}, bad),
+                    "rankloss: old_log_probabilities: size 3, expected 4 (one per step)");
   bad = good;
   bad.advantages = three;
   CHECK_THROWS_WITH(run(), "rankloss: advantages: size 3, expected 4 (one per step)");
@@ -330,25 +365,35 @@ TEST_CASE("ppo and critic name what does not fit, before they write") {
   bad.mask = mask;
   CHECK_THROWS_WITH(run(), "rankloss: mask: size 3, expected 4 (one per step)");
   numbers few(2, 9.0);
-  CHECK_THROWS_WITH(evaluate(ppo{}, good, {.gradient = few}), "rankloss: gradient: size 2, expected 4 (one per step)");
-  CHECK_THROWS_WITH(evaluate(ppo{}, good, {.hessian = g}), "rankloss: hessian: this loss has none, expected an empty output");
-  CHECK_THROWS_WITH(evaluate(ppo{}, good, {.per_list = g}), "rankloss: per_list: steps have none, expected an empty output");
+  CHECK_THROWS_WITH(evaluate(ppo{}, good, {.gradient = few}),
+                    "rankloss: gradient: size 2, expected 4 (one per step)");
+  CHECK_THROWS_WITH(evaluate(ppo{}, good, {.hessian = g}),
+                    "rankloss: hessian: this loss has none, expected an empty output");
+  CHECK_THROWS_WITH(evaluate(ppo{}, good, {.per_list = g}),
+                    "rankloss: per_list: steps have none, expected an empty output");
 
-  CHECK_THROWS_WITH(evaluate(critic{}, value_batch<double>{x, three}), "rankloss: returns: size 3, expected 4 (one per step)");
-  CHECK_THROWS_WITH(evaluate(critic{}, value_batch<double>{x, x, three}), "rankloss: old_values: size 3, expected 4 (one per step)");
+  CHECK_THROWS_WITH(evaluate(critic{}, value_batch<double>{x, three}),
+                    "rankloss: returns: size 3, expected 4 (one per step)");
+  CHECK_THROWS_WITH(evaluate(critic{}, value_batch<double>{x, x, three}),
+                    "rankloss: old_values: size 3, expected 4 (one per step)");
   CHECK_THROWS_WITH(evaluate(critic{}, value_batch<double>{x, unsound}, {.gradient = g}),
                     "rankloss: returns: nan at step 2, expected a finite number");
-  CHECK_THROWS_WITH(evaluate(critic{.clip = std::nan("")}, value_batch<double>{x, x}), "rankloss: clip: nan, expected a finite number >= 0");
+  CHECK_THROWS_WITH(evaluate(critic{.clip = std::nan("")}, value_batch<double>{x, x}),
+                    "rankloss: clip: nan, expected a finite number >= 0");
   CHECK(g == numbers(4, 9.0));
 }
 
 TEST_CASE("ppo: a penalty on the way from a reference, by estimates whose ratio is the other way up") {
   std::mt19937_64 random(5);
-  const numbers now = support::numbers<double>(random, 9), old = support::numbers<double>(random, 9), a = support::numbers<double>(random, 9),
-                reference = support::numbers<double>(random, 9), entropies = support::numbers<double>(random, 9);
+  const numbers now = support::numbers<double>(random, 9), old = support::numbers<double>(random, 9),
+                a = support::numbers<double>(random, 9), reference = support::numbers<double>(random, 9),
+                entropies = support::numbers<double>(random, 9);
   const auto batch_of = [&](const numbers& x) {
-    return policy_batch<double>{
-        .log_probabilities = x, .old_log_probabilities = old, .advantages = a, .reference_log_probabilities = reference, .entropies = entropies};
+    return policy_batch<double>{.log_probabilities = x,
+                                .old_log_probabilities = old,
+                                .advantages = a,
+                                .reference_log_probabilities = reference,
+                                .entropies = entropies};
   };
   double k1 = 0, k2 = 0, k3 = 0, entropy = 0;
   for (std::size_t i = 0; i < 9; ++i) {
@@ -363,7 +408,8 @@ TEST_CASE("ppo: a penalty on the way from a reference, by estimates whose ratio 
   CHECK(found.reference_kl_k3 == Approx(k3).epsilon(1e-13));
   CHECK(found.entropy == Approx(entropy).epsilon(1e-13));
   const double bare = evaluate(ppo{}, batch_of(now));
-  for (const auto& [estimator, expected] : {std::pair{kl_estimator::k1, k1}, std::pair{kl_estimator::k2, k2}, std::pair{kl_estimator::k3, k3}}) {
+  for (const auto& [estimator, expected] :
+       {std::pair{kl_estimator::k1, k1}, std::pair{kl_estimator::k2, k2}, std::pair{kl_estimator::k3, k3}}) {
     const ppo loss{.kl_coefficient = 0.3, .estimator = estimator};
     numbers g(9);
     CHECK(evaluate(loss, batch_of(now), {.gradient = g}) == Approx(bare + 0.3 * expected).epsilon(1e-13));
@@ -381,12 +427,14 @@ TEST_CASE("ppo: a penalty on the way from a reference, by estimates whose ratio 
   CHECK(diagnose(ppo{}, policy_batch<double>{now, old, a}).entropy == 0.0);
   const numbers short_reference(8);
   same.reference_log_probabilities = short_reference;
-  CHECK_THROWS_WITH(evaluate(ppo{}, same), "rankloss: reference_log_probabilities: size 8, expected 9 (one per step)");
+  CHECK_THROWS_WITH(evaluate(ppo{}, same),
+                    "rankloss: reference_log_probabilities: size 8, expected 9 (one per step)");
 }
 
 TEMPLATE_TEST_CASE("shape_rewards: rewards less the estimate, in place as well", "", float, double) {
   using T = TestType;
-  const std::vector<T> rewards{T(1), T(2), T(-1)}, acted{T(-1), T(-0.5), T(-2)}, reference{T(-1.5), T(-0.5), T(-1)};
+  const std::vector<T> rewards{T(1), T(2), T(-1)}, acted{T(-1), T(-0.5), T(-2)},
+      reference{T(-1.5), T(-0.5), T(-1)};
   std::vector<T> shaped(3);
   // As TRL pays it: 0.05 (log p - log p_reference) a token.
   rankloss::shape_rewards<T>(rewards, acted, reference, 0.05, kl_estimator::k1, shaped);
@@ -406,7 +454,8 @@ TEMPLATE_TEST_CASE("shape_rewards: rewards less the estimate, in place as well",
 
   // Padding may hold anything, and gets nothing.
   const T nan = std::numeric_limits<T>::quiet_NaN();
-  const std::vector<T> padded{T(1), nan, T(2), T(-1)}, padded_acted{T(-1), T(5), T(-0.5), T(-2)}, padded_reference{T(-1.5), nan, T(-0.5), T(-1)};
+  const std::vector<T> padded{T(1), nan, T(2), T(-1)}, padded_acted{T(-1), T(5), T(-0.5), T(-2)},
+      padded_reference{T(-1.5), nan, T(-0.5), T(-1)};
   const std::vector<std::uint8_t> mask{1, 0, 1, 1}, short_mask(3, 1);
   std::vector<T> all(4, T(9)), some(3);
   rankloss::shape_rewards<T>(rewards, acted, reference, 0.5, kl_estimator::k3, some);
@@ -415,10 +464,12 @@ TEMPLATE_TEST_CASE("shape_rewards: rewards less the estimate, in place as well",
   all = padded;
   rankloss::shape_rewards<T>(all, padded_acted, padded_reference, 0.5, kl_estimator::k3, all, mask);
   CHECK(all == std::vector<T>{some[0], T(0), some[1], some[2]});
-  CHECK_THROWS_WITH(rankloss::shape_rewards<T>(padded, padded_acted, padded_reference, 0.5, kl_estimator::k3, all, short_mask),
+  CHECK_THROWS_WITH(rankloss::shape_rewards<T>(padded, padded_acted, padded_reference, 0.5, kl_estimator::k3,
+                                               all, short_mask),
                     "rankloss: mask: size 3, expected 4 (one per shaped reward)");
-  CHECK_THROWS_WITH(rankloss::shape_rewards<T>(padded, padded_acted, padded_reference, 0.5, kl_estimator::k3, all),
-                    "rankloss: rewards: nan at step 1, expected a finite number");
+  CHECK_THROWS_WITH(
+      rankloss::shape_rewards<T>(padded, padded_acted, padded_reference, 0.5, kl_estimator::k3, all),
+      "rankloss: rewards: nan at step 1, expected a finite number");
 }
 
 TEST_CASE("ppo: finds the best of 5! orders from every seed") {
@@ -439,15 +490,17 @@ TEST_CASE("ppo: finds the best of 5! orders from every seed") {
       double common = 0;
       for (std::size_t a = 0; a < n; ++a)
         for (std::size_t b = a + 1; b < n; ++b)
-          if (std::find(best.begin(), best.end(), arm[a]) < std::find(best.begin(), best.end(), arm[b])) common += 0.1;
+          if (std::find(best.begin(), best.end(), arm[a]) < std::find(best.begin(), best.end(), arm[b]))
+            common += 0.1;
       pays[arm] = common - 0.09 * static_cast<double>(random() % 1000) / 1000;
     } while (std::next_permutation(arm.begin(), arm.end()));
     pays[best] = 1;
     REQUIRE(pays.size() == 120);
     for (const auto& [order, reward] : pays) REQUIRE((order == best || reward < 1));
 
-    numbers scores(n), spread(n * orders_a_step), old(orders_a_step), now(orders_a_step), entropies(orders_a_step), rewards(orders_a_step),
-        baseline(orders_a_step), advantages(orders_a_step), upstream(orders_a_step), gradient(n * orders_a_step);
+    numbers scores(n), spread(n * orders_a_step), old(orders_a_step), now(orders_a_step),
+        entropies(orders_a_step), rewards(orders_a_step), baseline(orders_a_step), advantages(orders_a_step),
+        upstream(orders_a_step), gradient(n * orders_a_step);
     order_type orders(n * orders_a_step), offsets(orders_a_step + 1);
     for (std::size_t q = 0; q <= orders_a_step; ++q) offsets[q] = static_cast<std::uint32_t>(n * q);
     const rankloss::plackett_luce_policy policy{.seed = seed};
@@ -462,15 +515,20 @@ TEST_CASE("ppo: finds the best of 5! orders from every seed") {
       const rankloss::order_batch<double> acted{spread, orders, offsets};
       rankloss::evaluate_orders(policy, acted, {.log_probabilities = old}, ctx);
       for (std::size_t q = 0; q < orders_a_step; ++q)
-        rewards[q] =
-            pays.at(order_type(orders.begin() + static_cast<std::ptrdiff_t>(n * q), orders.begin() + static_cast<std::ptrdiff_t>(n * (q + 1))));
-      std::fill(baseline.begin(), baseline.end(), std::accumulate(rewards.begin(), rewards.end(), 0.0) / orders_a_step);
-      rankloss::estimate_advantages(rankloss::trajectory_batch<double>{.rewards = rewards, .values = baseline},
-                                    {.discount = 0, .whitening = rankloss::whitening::population}, advantages, {}, ctx);
+        rewards[q] = pays.at(order_type(orders.begin() + static_cast<std::ptrdiff_t>(n * q),
+                                        orders.begin() + static_cast<std::ptrdiff_t>(n * (q + 1))));
+      std::fill(baseline.begin(), baseline.end(),
+                std::accumulate(rewards.begin(), rewards.end(), 0.0) / orders_a_step);
+      rankloss::estimate_advantages(
+          rankloss::trajectory_batch<double>{.rewards = rewards, .values = baseline},
+          {.discount = 0, .whitening = rankloss::whitening::population}, advantages, {}, ctx);
       for (std::size_t pass = 0; pass < passes; ++pass) {
         fill();
         rankloss::evaluate_orders(policy, acted, {.log_probabilities = now, .entropies = entropies}, ctx);
-        const policy_batch<double> batch{.log_probabilities = now, .old_log_probabilities = old, .advantages = advantages, .entropies = entropies};
+        const policy_batch<double> batch{.log_probabilities = now,
+                                         .old_log_probabilities = old,
+                                         .advantages = advantages,
+                                         .entropies = entropies};
         evaluate(loss, batch, {.gradient = upstream}, ctx);
         rankloss::evaluate_orders(policy, acted, {.gradient = gradient, .upstream = upstream}, ctx);
         for (std::size_t i = 0; i < gradient.size(); ++i) scores[i % n] -= 0.5 * gradient[i];
@@ -489,10 +547,12 @@ TEST_CASE("ppo: finds the best of 5! orders from every seed") {
     }
     order_type likeliest(n);
     std::iota(likeliest.begin(), likeliest.end(), 0u);
-    std::sort(likeliest.begin(), likeliest.end(), [&](std::uint32_t a, std::uint32_t b) { return scores[a] > scores[b]; });
+    std::sort(likeliest.begin(), likeliest.end(),
+              [&](std::uint32_t a, std::uint32_t b) { return scores[a] > scores[b]; });
     CHECK(likeliest == best);
     numbers log_probability(1);
-    rankloss::evaluate_orders(policy, rankloss::order_batch<double>{scores, best}, {.log_probabilities = log_probability}, ctx);
+    rankloss::evaluate_orders(policy, rankloss::order_batch<double>{scores, best},
+                              {.log_probabilities = log_probability}, ctx);
     CHECK(std::exp(log_probability[0]) > 0.8);
     // It began without a preference: log 5!.
     CHECK(first_entropy == Approx(std::log(120.0)).epsilon(1e-12));

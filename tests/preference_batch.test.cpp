@@ -48,8 +48,12 @@ struct tie_probe {
     term.slope_of_ties = 100.0;
     return term;
   }
-  rankloss::preference_term tie(double preferred, double other, double margin) const { return {preferred + other + margin, 1.0, 1.0, 0.0, 0.0, 1.0}; }
-  void validate_tie(std::size_t pair) const { rankloss::detail::require(possible, "possible: false, for the tie at pair ", pair); }
+  rankloss::preference_term tie(double preferred, double other, double margin) const {
+    return {preferred + other + margin, 1.0, 1.0, 0.0, 0.0, 1.0};
+  }
+  void validate_tie(std::size_t pair) const {
+    rankloss::detail::require(possible, "possible: false, for the tie at pair ", pair);
+  }
 };
 
 const reals rewards{1, 2, 3, 10};
@@ -75,21 +79,27 @@ TEST_CASE("preference_batch: values, weights, margins and reductions") {
   CHECK(evaluate(probe{}, batch) == Approx((2 * 7.5 + 6 * 9.0) / 8.0).epsilon(1e-15));
   batch.reduction = reduction::sum;
   std::vector<float> added(4, 1.0f);
-  CHECK(evaluate(probe{}, batch, {.gradient = added, .scale = -0.5, .update = rankloss::update::add}) == Approx(2 * 7.5 + 6 * 9.0).epsilon(1e-15));
+  CHECK(evaluate(probe{}, batch, {.gradient = added, .scale = -0.5, .update = rankloss::update::add}) ==
+        Approx(2 * 7.5 + 6 * 9.0).epsilon(1e-15));
   CHECK(added == std::vector<float>{1.0f - 8.0f, 1.0f - 3.0f, 1.0f - 9.0f, 1.0f});
 }
 
 TEST_CASE("preference_batch: weights of any size have the shares of the plain mean") {
-  for (const double w : {1e308, std::numeric_limits<double>::max(), std::numeric_limits<double>::min(), 1e-320, 5e-324}) {
+  for (const double w :
+       {1e308, std::numeric_limits<double>::max(), std::numeric_limits<double>::min(), 1e-320, 5e-324}) {
     INFO("weights of " << w);
     const reals weights(3, w);
     reals g(4, 9.0);
-    const preference_batch<double> batch{.rewards = rewards, .preferred = better, .other = worse, .pair_weights = weights};
+    const preference_batch<double> batch{
+        .rewards = rewards, .preferred = better, .other = worse, .pair_weights = weights};
     CHECK(evaluate(probe{}, batch, {.gradient = g}) == Approx(10.0).epsilon(1e-15));
     CHECK(g[0] == Approx(4.0 / 3.0).epsilon(1e-15));
     CHECK(g[2] == Approx(6.0 / 3.0).epsilon(1e-15));
-    const preference_batch<double> relevant{
-        .rewards = rewards, .preferred = better, .other = worse, .pair_weights = weights, .reduction = reduction::mean_of_relevant};
+    const preference_batch<double> relevant{.rewards = rewards,
+                                            .preferred = better,
+                                            .other = worse,
+                                            .pair_weights = weights,
+                                            .reduction = reduction::mean_of_relevant};
     CHECK(evaluate(probe{}, relevant, {.gradient = g}) == Approx(10.0).epsilon(1e-15));
     CHECK(g[1] == Approx(7.0 / 3.0).epsilon(1e-15));
   }
@@ -103,7 +113,8 @@ TEST_CASE("preference_batch: ties, and the slope by their parameter") {
   rankloss::context ctx;
   reals g(4, 9.0), h(4, 9.0), pairs(3);
   double by_ties = 9.0;
-  CHECK(evaluate(tie_probe{}, batch, {.gradient = g, .per_list = pairs, .hessian = h}, by_ties, ctx) == Approx(22.0 / 3.0).epsilon(1e-15));
+  CHECK(evaluate(tie_probe{}, batch, {.gradient = g, .per_list = pairs, .hessian = h}, by_ties, ctx) ==
+        Approx(22.0 / 3.0).epsilon(1e-15));
   CHECK(pairs == reals{7, 5, 10});
   CHECK(by_ties == Approx(201.0 / 3.0).epsilon(1e-15));
   CHECK(g[1] == Approx(4.0 / 3.0).epsilon(1e-15));
@@ -112,7 +123,8 @@ TEST_CASE("preference_batch: ties, and the slope by their parameter") {
   // Scaled, reduced and added as the gradient is.
   batch.pair_weights = weights;
   batch.margins = margins;
-  CHECK(evaluate(tie_probe{}, batch, {.scale = -2.0}, by_ties, ctx) == Approx((14 + 16.5 + 50) / 10.0).epsilon(1e-15));
+  CHECK(evaluate(tie_probe{}, batch, {.scale = -2.0}, by_ties, ctx) ==
+        Approx((14 + 16.5 + 50) / 10.0).epsilon(1e-15));
   CHECK(by_ties == Approx(-2 * 703.0 / 10.0).epsilon(1e-15));
   batch.reduction = reduction::sum;
   by_ties = 9.0;
@@ -135,14 +147,16 @@ TEST_CASE("preference_batch: ties that do not fit are refused whatever the check
     reals g(4, 9.0);
     double by_ties = 9.0;
     batch.ties = last;
-    const std::string unknown = "rankloss: ties: a tie at pair 2, expected none: this loss does not know ties";
+    const std::string unknown =
+        "rankloss: ties: a tie at pair 2, expected none: this loss does not know ties";
     CHECK_THROWS_WITH(evaluate(probe{}, batch, {.gradient = g}, ctx), unknown);
     CHECK_THROWS_WITH(evaluate(rankloss::bradley_terry{}, batch, {.gradient = g}, ctx), unknown);
     CHECK_THROWS_WITH(evaluate(margin_ranking{}, batch, {.gradient = g}, ctx), unknown);
     CHECK_THROWS_WITH(evaluate(tie_probe{.possible = false}, batch, {.gradient = g}, by_ties, ctx),
                       "rankloss: possible: false, for the tie at pair 2");
     batch.ties = few;
-    CHECK_THROWS_WITH(evaluate(tie_probe{}, batch, {.gradient = g}, by_ties, ctx), "rankloss: ties: size 2, expected 3 (one per pair)");
+    CHECK_THROWS_WITH(evaluate(tie_probe{}, batch, {.gradient = g}, by_ties, ctx),
+                      "rankloss: ties: size 2, expected 3 (one per pair)");
     CHECK(g == reals(4, 9.0));
     CHECK(by_ties == 9.0);
   }
@@ -185,20 +199,28 @@ TEST_CASE("preference_batch: a pointer and a size in every field, and the value 
   CHECK(g[2] == Approx(9.0 / 4.0));
   CHECK(evaluate(probe{}, batch, context) == value);
   const std::vector<std::uint64_t> beyond{0, 1, std::numeric_limits<std::uint64_t>::max()};
-  CHECK_THROWS_WITH(evaluate(probe{}, preference_batch<double>{.rewards = rewards, .preferred = beyond, .other = worse}),
-                    "rankloss: preferred: 18446744073709551615 at pair 2, expected an item from 0 to below 4 (the number of rewards)");
+  CHECK_THROWS_WITH(
+      evaluate(probe{}, preference_batch<double>{.rewards = rewards, .preferred = beyond, .other = worse}),
+      "rankloss: preferred: 18446744073709551615 at pair 2, expected an item from 0 to below 4 (the number of rewards)");
 }
 
 TEST_CASE("preference_batch: nothing to sum is 0") {
   reals g(4, 9.0);
   const std::vector<int> none;
   for (const auto how : {reduction::mean, reduction::mean_of_relevant, reduction::sum}) {
-    CHECK(evaluate(probe{}, preference_batch<double>{.rewards = rewards, .preferred = none, .other = none, .reduction = how}, {.gradient = g}) ==
-          0.0);
+    CHECK(evaluate(probe{},
+                   preference_batch<double>{
+                       .rewards = rewards, .preferred = none, .other = none, .reduction = how},
+                   {.gradient = g}) == 0.0);
     CHECK(g == reals(4, 0.0));
     const reals zero(3, 0.0);
     g.assign(4, 9.0);
-    CHECK(evaluate(probe{}, preference_batch<double>{.rewards = rewards, .preferred = better, .other = worse, .pair_weights = zero, .reduction = how},
+    CHECK(evaluate(probe{},
+                   preference_batch<double>{.rewards = rewards,
+                                            .preferred = better,
+                                            .other = worse,
+                                            .pair_weights = zero,
+                                            .reduction = how},
                    {.gradient = g}) == 0.0);
     for (const double x : g) CHECK(x == 0.0);
   }
@@ -209,7 +231,8 @@ TEST_CASE("preference_batch: errors name the field and the place, and nothing is
   const auto check = [](preference_batch<double> batch, const std::string& words) {
     reals g(4, 9.0), h(4, 9.0), pairs(3, 9.0);
     rankloss::context ctx;
-    CHECK_THROWS_WITH(evaluate(probe{}, batch, {.gradient = g, .per_list = pairs, .hessian = h}, ctx), "rankloss: " + words);
+    CHECK_THROWS_WITH(evaluate(probe{}, batch, {.gradient = g, .per_list = pairs, .hessian = h}, ctx),
+                      "rankloss: " + words);
     CHECK(g == reals(4, 9.0));
     CHECK(h == reals(4, 9.0));
     CHECK(pairs == reals(3, 9.0));
@@ -242,11 +265,15 @@ TEST_CASE("preference_batch: errors name the field and the place, and nothing is
   batch.pair_weights = negative;
   check(batch, "pair_weights: -1 at pair 2, expected a finite number >= 0");
   reals g(3), pairs(2);
-  CHECK_THROWS_WITH(evaluate(probe{}, good, {.gradient = g}), "rankloss: gradient: size 3, expected 4 (one per reward)");
-  CHECK_THROWS_WITH(evaluate(probe{}, good, {.per_list = pairs}), "rankloss: per_list: size 2, expected 3 (one per pair)");
-  CHECK_THROWS_WITH(evaluate(probe{}, good, {.scale = nan}), "rankloss: scale: nan, expected a finite number");
+  CHECK_THROWS_WITH(evaluate(probe{}, good, {.gradient = g}),
+                    "rankloss: gradient: size 3, expected 4 (one per reward)");
+  CHECK_THROWS_WITH(evaluate(probe{}, good, {.per_list = pairs}),
+                    "rankloss: per_list: size 2, expected 3 (one per pair)");
+  CHECK_THROWS_WITH(evaluate(probe{}, good, {.scale = nan}),
+                    "rankloss: scale: nan, expected a finite number");
   reals h(4);
-  CHECK_THROWS_WITH(evaluate(margin_ranking{}, good, {.hessian = h}), "rankloss: hessian: this loss has none, expected an empty output");
+  CHECK_THROWS_WITH(evaluate(margin_ranking{}, good, {.hessian = h}),
+                    "rankloss: hessian: this loss has none, expected an empty output");
   // The range of indices is checked even where data are not.
   batch = good;
   batch.other = high;

@@ -37,9 +37,11 @@ long double cosine(const T* a, const T* b, std::size_t d) {
 }
 
 template <class T>
-double plain(const std::vector<T>& captions, std::size_t first, std::size_t last, const std::vector<T>& texts, std::size_t t, std::size_t d) {
+double plain(const std::vector<T>& captions, std::size_t first, std::size_t last, const std::vector<T>& texts,
+             std::size_t t, std::size_t d) {
   long double best = first < last ? -1 : 0;
-  for (std::size_t c = first; c < last; ++c) best = std::max(best, cosine(captions.data() + c * d, texts.data() + t * d, d));
+  for (std::size_t c = first; c < last; ++c)
+    best = std::max(best, cosine(captions.data() + c * d, texts.data() + t * d, d));
   return static_cast<double>((1 + best) / 2);
 }
 
@@ -48,12 +50,19 @@ TEST_CASE("relevance_scores of vectors that can be counted by hand") {
                                      -1, 0, 1, 1};  // image 1: against x, and the diagonal
   const std::vector<double> texts{2, 0, 0, -4};
   std::vector<double> r(4, 9.0);
-  relevance_scores(caption_batch<double>{.captions = captions, .texts = texts, .dimension = 2, .captions_per_image = 2, .pairing = pairing::none}, r);
+  relevance_scores(caption_batch<double>{.captions = captions,
+                                         .texts = texts,
+                                         .dimension = 2,
+                                         .captions_per_image = 2,
+                                         .pairing = pairing::none},
+                   r);
   CHECK(r[0] == 1.0);
   CHECK(r[1] == 0.5);
   CHECK(r[2] == Approx((1 + std::sqrt(0.5)) / 2).epsilon(1e-15));
   CHECK(r[3] == 0.5);
-  relevance_scores(caption_batch<double>{.captions = captions, .texts = texts, .dimension = 2, .captions_per_image = 2}, r);
+  relevance_scores(
+      caption_batch<double>{.captions = captions, .texts = texts, .dimension = 2, .captions_per_image = 2},
+      r);
   CHECK(r[0] == 1.0);
   CHECK(r[1] == 0.5);
   CHECK(r[2] == Approx((1 + std::sqrt(0.5)) / 2).epsilon(1e-15));
@@ -70,16 +79,19 @@ TEMPLATE_TEST_CASE("relevance_scores is its formula, at any size", "", float, do
           const auto captions = support::numbers<TestType>(random, images * per_image * d);
           const auto texts = support::numbers<TestType>(random, count * d);
           std::vector<TestType> r(images * count, TestType{9});
-          relevance_scores(
-              caption_batch<TestType>{
-                  .captions = captions, .texts = texts, .dimension = d, .captions_per_image = per_image, .pairing = pairing::none},
-              r);
+          relevance_scores(caption_batch<TestType>{.captions = captions,
+                                                   .texts = texts,
+                                                   .dimension = d,
+                                                   .captions_per_image = per_image,
+                                                   .pairing = pairing::none},
+                           r);
           double worst = 0.0;
           bool inside = true;
           for (std::size_t i = 0; i < images; ++i)
             for (std::size_t t = 0; t < count; ++t) {
               const double found = static_cast<double>(r[i * count + t]);
-              worst = std::max(worst, std::abs(found - plain(captions, i * per_image, (i + 1) * per_image, texts, t, d)));
+              worst = std::max(
+                  worst, std::abs(found - plain(captions, i * per_image, (i + 1) * per_image, texts, t, d)));
               inside = inside && found >= 0.0 && found <= 1.0;
             }
           INFO(images << " images of " << per_image << " captions, " << count << " texts, dimension " << d);
@@ -93,9 +105,13 @@ TEMPLATE_TEST_CASE("relevance_scores never passes 1, however the cosine is round
   for (std::size_t d = 1; d < 40; ++d) {
     const auto vectors = support::numbers<TestType>(random, 30 * d);
     std::vector<TestType> r(30 * 30);
-    relevance_scores(caption_batch<TestType>{.captions = vectors, .texts = vectors, .dimension = d, .pairing = pairing::none}, r);
+    relevance_scores(
+        caption_batch<TestType>{
+            .captions = vectors, .texts = vectors, .dimension = d, .pairing = pairing::none},
+        r);
     CHECK(*std::max_element(r.begin(), r.end()) <= TestType{1});
-    for (std::size_t i = 0; i < 30; ++i) CHECK(static_cast<double>(r[i * 30 + i]) == Approx(1.0).epsilon(1e-6));
+    for (std::size_t i = 0; i < 30; ++i)
+      CHECK(static_cast<double>(r[i * 30 + i]) == Approx(1.0).epsilon(1e-6));
   }
 }
 
@@ -106,11 +122,16 @@ TEST_CASE("relevance_scores of images with different numbers of captions") {
   const auto captions = support::numbers<float>(random, 110 * d);
   const auto texts = support::numbers<float>(random, 40 * d);
   std::vector<float> r(6 * 40);
-  relevance_scores(caption_batch<float>{.captions = captions, .texts = texts, .dimension = d, .offsets = offsets, .pairing = pairing::none}, r);
+  relevance_scores(
+      caption_batch<float>{
+          .captions = captions, .texts = texts, .dimension = d, .offsets = offsets, .pairing = pairing::none},
+      r);
   for (std::size_t i = 0; i < 6; ++i)
     for (std::size_t t = 0; t < 40; ++t)
       CHECK(static_cast<double>(r[i * 40 + t]) ==
-            Approx(plain(captions, static_cast<std::size_t>(offsets[i]), static_cast<std::size_t>(offsets[i + 1]), texts, t, d)).margin(1e-6));
+            Approx(plain(captions, static_cast<std::size_t>(offsets[i]),
+                         static_cast<std::size_t>(offsets[i + 1]), texts, t, d))
+                .margin(1e-6));
   for (std::size_t t = 0; t < 40; ++t) {
     CHECK(r[t] == 0.5f);  // without captions there is nothing to go by
     CHECK(r[4 * 40 + t] == 0.5f);
@@ -122,16 +143,20 @@ TEST_CASE("relevance_scores sets what belongs together to 1") {
   const std::vector<std::int64_t> offsets{0, 2, 2, 5, 6};
   const auto captions = support::numbers<double>(random, 6 * 3);
   std::vector<double> similarity(4 * 6);
-  caption_batch<double> batch{.captions = captions, .texts = captions, .dimension = 3, .offsets = offsets, .pairing = pairing::none};
+  caption_batch<double> batch{
+      .captions = captions, .texts = captions, .dimension = 3, .offsets = offsets, .pairing = pairing::none};
   relevance_scores(batch, similarity);
   const auto check = [&](const std::vector<double>& found, auto match) {
     for (std::size_t i = 0; i < 4; ++i)
-      for (std::size_t t = 0; t < 6; ++t) CHECK(found[i * 6 + t] == (match(i, t) ? 1.0 : similarity[i * 6 + t]));
+      for (std::size_t t = 0; t < 6; ++t)
+        CHECK(found[i * 6 + t] == (match(i, t) ? 1.0 : similarity[i * 6 + t]));
   };
   std::vector<double> r(4 * 6);
   batch.pairing = pairing::by_caption;
   relevance_scores(batch, r);
-  check(r, [&](std::size_t i, std::size_t t) { return static_cast<std::int64_t>(t) >= offsets[i] && static_cast<std::int64_t>(t) < offsets[i + 1]; });
+  check(r, [&](std::size_t i, std::size_t t) {
+    return static_cast<std::int64_t>(t) >= offsets[i] && static_cast<std::int64_t>(t) < offsets[i + 1];
+  });
   const auto matches = support::whole_numbers<std::uint8_t>(random, 4 * 6, 2);
   batch.matches = matches;  // goes before the pairing
   relevance_scores(batch, r);
@@ -150,14 +175,17 @@ TEMPLATE_TEST_CASE("relevance_scores of zero vectors is 1/2, and no length overf
                                        -huge, tiny};
   const std::vector<TestType> texts{huge, huge, 0, 0, tiny, 0, -huge, 0, 1, 1};
   std::vector<TestType> r(5 * 5, TestType{9});
-  relevance_scores(caption_batch<TestType>{.captions = captions, .texts = texts, .dimension = 2, .pairing = pairing::none}, r);
+  relevance_scores(
+      caption_batch<TestType>{.captions = captions, .texts = texts, .dimension = 2, .pairing = pairing::none},
+      r);
   const double half = std::sqrt(0.5);
   const std::vector<double> cosines{0,     0, 0,    0,     0,  //
                                     1,     0, half, -half, 1,  //
                                     1,     0, half, -half, 1,  //
                                     0,     0, half, -half, 0,  //
                                     -half, 0, -1,   1,     -half};
-  for (std::size_t k = 0; k < r.size(); ++k) CHECK(static_cast<double>(r[k]) == Approx((1 + cosines[k]) / 2).margin(1e-6));
+  for (std::size_t k = 0; k < r.size(); ++k)
+    CHECK(static_cast<double>(r[k]) == Approx((1 + cosines[k]) / 2).margin(1e-6));
   CHECK(r[1 * 5] <= TestType{1});
 
   // A pair that belongs together is at 1 even so.
@@ -170,7 +198,11 @@ TEST_CASE("relevance_scores gives the same bits on any number of threads, and it
   const std::size_t d = 33;
   const auto captions = support::numbers<float>(random, 200 * 5 * d);
   const auto texts = support::numbers<float>(random, 300 * d);
-  const caption_batch<float> batch{.captions = captions, .texts = texts, .dimension = d, .captions_per_image = 5, .pairing = pairing::none};
+  const caption_batch<float> batch{.captions = captions,
+                                   .texts = texts,
+                                   .dimension = d,
+                                   .captions_per_image = 5,
+                                   .pairing = pairing::none};
   std::vector<float> alone(200 * 300);
   relevance_scores(batch, alone);
   for (const std::size_t workers : {1u, 2u, 7u}) {
@@ -195,7 +227,8 @@ TEST_CASE("relevance_scores names what does not fit, before it writes") {
   const std::vector<double> captions(12, 1.0);
   const std::vector<double> texts(6, 1.0);
   std::vector<double> r(4, 9.0);
-  const caption_batch<double> good{.captions = captions, .texts = texts, .dimension = 3, .captions_per_image = 2};
+  const caption_batch<double> good{
+      .captions = captions, .texts = texts, .dimension = 3, .captions_per_image = 2};
   CHECK_NOTHROW(relevance_scores(good, r));
   std::fill(r.begin(), r.end(), 9.0);
 
@@ -204,33 +237,41 @@ TEST_CASE("relevance_scores names what does not fit, before it writes") {
   CHECK_THROWS_WITH(relevance_scores(bad, r), "rankloss: dimension: 0, expected at least 1");
   bad = good;
   bad.dimension = 5;
-  CHECK_THROWS_WITH(relevance_scores(bad, r), "rankloss: captions: size 12, expected whole vectors of dimension 5");
+  CHECK_THROWS_WITH(relevance_scores(bad, r),
+                    "rankloss: captions: size 12, expected whole vectors of dimension 5");
   bad = good;
   bad.dimension = 4;
-  CHECK_THROWS_WITH(relevance_scores(bad, r), "rankloss: texts: size 6, expected whole vectors of dimension 4");
+  CHECK_THROWS_WITH(relevance_scores(bad, r),
+                    "rankloss: texts: size 6, expected whole vectors of dimension 4");
   bad = good;
   bad.captions_per_image = 0;
   CHECK_THROWS_WITH(relevance_scores(bad, r), "rankloss: captions_per_image: 0, expected at least 1");
   bad = good;
   bad.captions_per_image = 3;
-  CHECK_THROWS_WITH(relevance_scores(bad, r), "rankloss: captions: 4 vectors, expected a multiple of captions_per_image 3");
+  CHECK_THROWS_WITH(relevance_scores(bad, r),
+                    "rankloss: captions: 4 vectors, expected a multiple of captions_per_image 3");
   bad = good;
   std::vector<int> offsets{1, 4};
   bad.offsets = offsets;
   CHECK_THROWS_WITH(relevance_scores(bad, r), "rankloss: offsets: first is 1, expected 0");
   offsets = {0, 3};
   bad.offsets = offsets;
-  CHECK_THROWS_WITH(relevance_scores(bad, r), "rankloss: offsets: last is 3, expected 4 (the number of captions)");
+  CHECK_THROWS_WITH(relevance_scores(bad, r),
+                    "rankloss: offsets: last is 3, expected 4 (the number of captions)");
   offsets = {0, 5, 4};
   bad.offsets = offsets;
   CHECK_THROWS_WITH(relevance_scores(bad, r), "rankloss: offsets: 4 at 2 after 5, expected them to rise");
   bad = good;
   bad.captions_per_image = 1;
-  CHECK_THROWS_WITH(relevance_scores(bad, r), "rankloss: relevance: size 4, expected 8 (4 images of 2 texts)");
+  CHECK_THROWS_WITH(relevance_scores(bad, r),
+                    "rankloss: relevance: size 4, expected 8 (4 images of 2 texts)");
   std::vector<double> wide(8, 9.0);
-  CHECK_THROWS_WITH(relevance_scores(bad, wide), "rankloss: pairing: by_position for 4 images and 2 texts, expected as many of both, or matches");
+  CHECK_THROWS_WITH(
+      relevance_scores(bad, wide),
+      "rankloss: pairing: by_position for 4 images and 2 texts, expected as many of both, or matches");
   bad.pairing = pairing::by_caption;
-  CHECK_THROWS_WITH(relevance_scores(bad, wide), "rankloss: pairing: by_caption for 4 captions and 2 texts, expected as many of both");
+  CHECK_THROWS_WITH(relevance_scores(bad, wide),
+                    "rankloss: pairing: by_caption for 4 captions and 2 texts, expected as many of both");
   bad = good;
   const std::vector<std::uint8_t> matches(3, 1);
   bad.matches = matches;
@@ -240,30 +281,37 @@ TEST_CASE("relevance_scores names what does not fit, before it writes") {
   auto unsound = captions;
   unsound[7] = std::numeric_limits<double>::quiet_NaN();
   bad.captions = unsound;
-  CHECK_THROWS_WITH(relevance_scores(bad, r), "rankloss: captions: nan at caption 2, component 1, expected a finite number");
+  CHECK_THROWS_WITH(relevance_scores(bad, r),
+                    "rankloss: captions: nan at caption 2, component 1, expected a finite number");
   rankloss::context unchecked{rankloss::data_checks::off};
   CHECK_NOTHROW(relevance_scores(bad, std::span(wide).first(4), unchecked));
   bad = good;
   auto infinite = texts;
   infinite[5] = -std::numeric_limits<double>::infinity();
   bad.texts = infinite;
-  CHECK_THROWS_WITH(relevance_scores(bad, r), "rankloss: texts: -inf at text 1, component 2, expected a finite number");
+  CHECK_THROWS_WITH(relevance_scores(bad, r),
+                    "rankloss: texts: -inf at text 1, component 2, expected a finite number");
   CHECK(r == std::vector<double>(4, 9.0));
   caption_batch<float> nothing;
   nothing.dimension = 3;
   CHECK_NOTHROW(relevance_scores(nothing, {}));
 }
 
-TEMPLATE_TEST_CASE("relevance_scores: opposite vectors of any length give no relevance below 0", "", float, double) {
+TEMPLATE_TEST_CASE("relevance_scores: opposite vectors of any length give no relevance below 0", "", float,
+                   double) {
   std::mt19937_64 random(17);
   for (const std::size_t d : {1u, 2u, 3u, 7u, 30u, 300u}) {
     const std::size_t n = 40;
     std::vector<TestType> captions(n * d), texts(n * d), relevance(n * n);
-    for (TestType& x : captions) x = static_cast<TestType>(static_cast<double>(random() >> 11) * 0x1p-52 - 1.0);
+    for (TestType& x : captions)
+      x = static_cast<TestType>(static_cast<double>(random() >> 11) * 0x1p-52 - 1.0);
     for (std::size_t i = 0; i < texts.size(); ++i) texts[i] = TestType(-3) * captions[i];
     rankloss::relevance_scores(
-        rankloss::caption_batch<TestType>{.captions = captions, .texts = texts, .dimension = d, .pairing = rankloss::pairing::none}, relevance);
-    for (std::size_t i = 0; i < n; ++i) CHECK(static_cast<double>(relevance[i * n + i]) == Approx(0.0).margin(1e-6));
+        rankloss::caption_batch<TestType>{
+            .captions = captions, .texts = texts, .dimension = d, .pairing = rankloss::pairing::none},
+        relevance);
+    for (std::size_t i = 0; i < n; ++i)
+      CHECK(static_cast<double>(relevance[i * n + i]) == Approx(0.0).margin(1e-6));
     CHECK(*std::min_element(relevance.begin(), relevance.end()) >= TestType(0));
   }
 }

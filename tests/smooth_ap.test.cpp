@@ -19,12 +19,13 @@ namespace {
 using reals = std::vector<double>;
 
 /// Six embeddings of two classes of three, one after the other.
-constexpr double embeddings[6][4]{{-0.13708829879760742, -0.5348795056343079, 0.7393874526023865, 0.38524919748306274},
-                                  {-0.4381170868873596, 0.5681295394897461, 0.6869366765022278, 0.1157592311501503},
-                                  {-0.4896838963031769, 0.8504632115364075, -0.15673334896564484, 0.11115998774766922},
-                                  {0.38719621300697327, 0.5341684222221375, 0.4378919303417206, 0.6107321381568909},
-                                  {-0.6108946204185486, 0.6383534669876099, -0.08054077625274658, 0.46133047342300415},
-                                  {0.18191221356391907, -0.4223928153514862, -0.8879116177558899, 0.010264968499541283}};
+constexpr double embeddings[6][4]{
+    {-0.13708829879760742, -0.5348795056343079, 0.7393874526023865, 0.38524919748306274},
+    {-0.4381170868873596, 0.5681295394897461, 0.6869366765022278, 0.1157592311501503},
+    {-0.4896838963031769, 0.8504632115364075, -0.15673334896564484, 0.11115998774766922},
+    {0.38719621300697327, 0.5341684222221375, 0.4378919303417206, 0.6107321381568909},
+    {-0.6108946204185486, 0.6383534669876099, -0.08054077625274658, 0.46133047342300415},
+    {0.18191221356391907, -0.4223928153514862, -0.8879116177558899, 0.010264968499541283}};
 /// Of Andrew-Brown1/Smooth_AP (commit 59927ec): the loss and its gradient by the embeddings.
 struct peer_case {
   double temperature, value;
@@ -63,7 +64,8 @@ TEST_CASE("smooth_ap: values and gradients of the published code") {
     INFO("temperature " << c.temperature);
     reals g(36);
     const double value =
-        evaluate(smooth_ap{.ranks = {.temperature = c.temperature}}, list_batch<double>{.scores = s, .relevance = y, .length = 6}, {.gradient = g});
+        evaluate(smooth_ap{.ranks = {.temperature = c.temperature}},
+                 list_batch<double>{.scores = s, .relevance = y, .length = 6}, {.gradient = g});
     CHECK(value == Approx(c.value).margin(1e-6));
     for (std::size_t a = 0; a < 6; ++a)
       for (std::size_t k = 0; k < 4; ++k) {

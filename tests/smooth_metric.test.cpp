@@ -61,7 +61,8 @@ void gradient_is_the_slope(const Loss& loss, double step) {
       sample up = data, down = data;
       up.s[i] += step;
       down.s[i] -= step;
-      const double slope = (evaluate(loss, up.batch()) - evaluate(loss, down.batch())) / (up.s[i] - down.s[i]);
+      const double slope =
+          (evaluate(loss, up.batch()) - evaluate(loss, down.batch())) / (up.s[i] - down.s[i]);
       INFO("n " << n << ", item " << i);
       CHECK(g[i] == Approx(slope).margin(2e-6));
     }
@@ -82,7 +83,8 @@ void tends_to(const Metric& metric) {
         return Metric::best - value;
     };
     INFO("n " << n);
-    CHECK(evaluate(smooth_metric<Metric>{metric, {.temperature = 1e-9}}, data.batch()) == Approx(loss_of(exact)).epsilon(1e-10).margin(1e-10));
+    CHECK(evaluate(smooth_metric<Metric>{metric, {.temperature = 1e-9}}, data.batch()) ==
+          Approx(loss_of(exact)).epsilon(1e-10).margin(1e-10));
     CHECK(evaluate(smooth_metric<Metric, laplace_ranks>{metric, {.temperature = 1e-9}}, data.batch()) ==
           Approx(loss_of(exact)).epsilon(1e-10).margin(1e-10));
     CHECK(evaluate(smooth_metric<Metric, projected_ranks>{metric, {.temperature = 1e-9}}, data.batch()) ==
@@ -115,7 +117,8 @@ TEST_CASE("smooth_metric: the gradient is the slope, by any ranks") {
   gradient_is_the_slope(smooth_metric<metrics::ndcg>{{}, {.temperature = 0.3}}, 1e-5);
   gradient_is_the_slope(smooth_metric<metrics::dcg>{{.cutoff = 5}, {.temperature = 0.5}}, 1e-6);
   gradient_is_the_slope(smooth_metric<metrics::average_precision>{{}, {.temperature = 0.3}}, 1e-5);
-  gradient_is_the_slope(smooth_metric<metrics::average_precision, laplace_ranks>{{}, {.temperature = 0.3}}, 1e-5);
+  gradient_is_the_slope(smooth_metric<metrics::average_precision, laplace_ranks>{{}, {.temperature = 0.3}},
+                        1e-5);
   gradient_is_the_slope(smooth_metric<metrics::reciprocal_rank>{{}, {.temperature = 0.3}}, 1e-6);
   gradient_is_the_slope(smooth_metric<metrics::expected_reciprocal_rank>{{}, {.temperature = 0.3}}, 1e-6);
   gradient_is_the_slope(smooth_metric<metrics::rank_biased_precision>{{}, {.temperature = 0.3}}, 1e-5);
@@ -130,8 +133,11 @@ TEST_CASE("smooth_metric: with NDCG and sigmoid ranks it is sndcg") {
   const sample data(500, 3);
   for (const std::size_t cutoff : {0, 7}) {
     reals g(500), expected(500);
-    const double value = evaluate(smooth_metric<metrics::ndcg>{{.cutoff = cutoff}, {.temperature = 0.1}}, data.batch(), {.gradient = g});
-    CHECK(value == Approx(evaluate(rankloss::sndcg{.temperature = 0.1, .cutoff = cutoff}, data.batch(), {.gradient = expected})).epsilon(1e-12));
+    const double value = evaluate(smooth_metric<metrics::ndcg>{{.cutoff = cutoff}, {.temperature = 0.1}},
+                                  data.batch(), {.gradient = g});
+    CHECK(value == Approx(evaluate(rankloss::sndcg{.temperature = 0.1, .cutoff = cutoff}, data.batch(),
+                                   {.gradient = expected}))
+                       .epsilon(1e-12));
     double largest = 0;
     for (const double x : expected) largest = std::max(largest, std::abs(x));
     for (std::size_t i = 0; i < 500; ++i) CHECK(std::abs(g[i] - expected[i]) <= 1e-11 * largest);
@@ -141,13 +147,18 @@ TEST_CASE("smooth_metric: with NDCG and sigmoid ranks it is sndcg") {
 TEST_CASE("smooth_metric: lists without relevance, and options that do not fit") {
   const reals s{1, 2, 3}, none{0, 0, 0};
   reals g(3, 5.0);
-  CHECK(evaluate(smooth_metric<metrics::average_precision>{}, list_batch<double>{.scores = s, .relevance = none}, {.gradient = g}) == 0.0);
+  CHECK(evaluate(smooth_metric<metrics::average_precision>{},
+                 list_batch<double>{.scores = s, .relevance = none}, {.gradient = g}) == 0.0);
   CHECK(g == reals{0, 0, 0});
   using rankloss::rank_order;
-  const smooth_metric<metrics::ndcg> ascending{{}, {.order = rank_order::ascending}}, from_zero{{}, {.base = 0.0}}, frozen{{}, {.temperature = 0.0}};
-  CHECK_THROWS_AS(evaluate(ascending, list_batch<double>{.scores = s, .relevance = none}), std::invalid_argument);
-  CHECK_THROWS_AS(evaluate(from_zero, list_batch<double>{.scores = s, .relevance = none}), std::invalid_argument);
-  CHECK_THROWS_AS(evaluate(frozen, list_batch<double>{.scores = s, .relevance = none}), std::invalid_argument);
+  const smooth_metric<metrics::ndcg> ascending{{}, {.order = rank_order::ascending}},
+      from_zero{{}, {.base = 0.0}}, frozen{{}, {.temperature = 0.0}};
+  CHECK_THROWS_AS(evaluate(ascending, list_batch<double>{.scores = s, .relevance = none}),
+                  std::invalid_argument);
+  CHECK_THROWS_AS(evaluate(from_zero, list_batch<double>{.scores = s, .relevance = none}),
+                  std::invalid_argument);
+  CHECK_THROWS_AS(evaluate(frozen, list_batch<double>{.scores = s, .relevance = none}),
+                  std::invalid_argument);
 }
 
 }  // namespace smooth_metric_test

@@ -57,16 +57,20 @@ constexpr double gradient_bound = sizeof(T) == 4 ? 2e-6 : 1e-13;
 std::vector<double> make_grades(std::size_t n, unsigned seed, bool graded) {
   std::mt19937_64 random(seed);
   std::vector<double> y(n);
-  for (double& grade : y) grade = graded ? static_cast<double>(random() % 5) : static_cast<float>(0x1p-32 * static_cast<double>(random() >> 32));
+  for (double& grade : y)
+    grade = graded ? static_cast<double>(random() % 5)
+                   : static_cast<float>(0x1p-32 * static_cast<double>(random() >> 32));
   return y;
 }
 
 template <class T>
-void check(const std::vector<T>& s, const std::vector<double>& grades, double temperature, const reference::derivatives& expected) {
+void check(const std::vector<T>& s, const std::vector<double>& grades, double temperature,
+           const reference::derivatives& expected) {
   const std::vector<T> y(grades.begin(), grades.end());
   std::vector<T> g(s.size());
   const double value =
-      rankloss::evaluate(rankloss::sndcg{.temperature = temperature}, rankloss::list_batch<T>{.scores = s, .relevance = y}, {.gradient = g});
+      rankloss::evaluate(rankloss::sndcg{.temperature = temperature},
+                         rankloss::list_batch<T>{.scores = s, .relevance = y}, {.gradient = g});
   INFO("n " << s.size() << ", temperature " << temperature << ", bytes " << sizeof(T));
   CHECK(std::abs(static_cast<double>(value - expected.value)) <= (sizeof(T) == 4 ? 2e-7 : 1e-14));
   INFO("error " << std::to_string(1e13 * relative_error(g, expected.gradient)) << "e-13");
@@ -79,7 +83,8 @@ void check_against_reference(shape kind, std::size_t n, double temperature, bool
   const std::vector<T> s = make_scores<T>(kind, n, seed);
   const auto [lowest, highest] = std::minmax_element(s.begin(), s.end());
   const double spread = static_cast<double>(*highest) - static_cast<double>(*lowest);
-  if (spread > 0 && temperature > 10 * spread) return;  // ranks then differ by so little that their own last digits decide
+  if (spread > 0 && temperature > 10 * spread)
+    return;  // ranks then differ by so little that their own last digits decide
   const std::vector<double> y = make_grades(n, seed + 1, graded);
   INFO("shape " << static_cast<int>(kind));
   check(s, y, temperature, reference::sndcg(widen(s), exponential_gains(y), temperature));
@@ -88,19 +93,23 @@ void check_against_reference(shape kind, std::size_t n, double temperature, bool
 TEST_CASE("sndcg refuses gains below 0") {
   for (const rankloss::gain kind : {rankloss::gain::exponential, rankloss::gain::linear}) {
     support::refuses_below_0(rankloss::sndcg{.temperature = 0.5, .gain = kind});
-    support::refuses_below_0(rankloss::sndcg{.temperature = 0.5, .gain = kind, .cutoff = 2, .ideal = rankloss::ideal::competition_ranks});
+    support::refuses_below_0(rankloss::sndcg{
+        .temperature = 0.5, .gain = kind, .cutoff = 2, .ideal = rankloss::ideal::competition_ranks});
   }
   const std::vector<double> table{0, 1};
-  CHECK(support::said_of_below_0(rankloss::sndcg{.gain = rankloss::gain::table, .gain_table = table}).empty());
+  CHECK(
+      support::said_of_below_0(rankloss::sndcg{.gain = rankloss::gain::table, .gain_table = table}).empty());
 }
 
 }  // namespace
 
 TEMPLATE_TEST_CASE("sndcg: value and gradient are those of the O(n^2) sums", "[sndcg]", float, double) {
   // Up to 256 items a list is one of a group, beyond it is cut into lanes or cells, as its density asks for.
-  for (const shape kind : {shape::normal, shape::ties, shape::few_far_away, shape::crowd_and_loners, shape::equal, shape::clusters})
+  for (const shape kind : {shape::normal, shape::ties, shape::few_far_away, shape::crowd_and_loners,
+                           shape::equal, shape::clusters})
     for (const double temperature : {1e-3, 1e-2, 0.3, 10.0})
-      for (const std::size_t n : {1, 2, 3, 7, 16, 33, 128, 255, 256, 257, 600}) check_against_reference<TestType>(kind, n, temperature, n % 2 == 0);
+      for (const std::size_t n : {1, 2, 3, 7, 16, 33, 128, 255, 256, 257, 600})
+        check_against_reference<TestType>(kind, n, temperature, n % 2 == 0);
 }
 
 TEST_CASE("sndcg: long lists", "[sndcg]") {
@@ -152,20 +161,25 @@ TEMPLATE_TEST_CASE("sndcg: sampled entries of a list of 100 000", "[sndcg]", flo
   for (std::size_t i = 0; i < n; ++i) ideal += (std::exp2(best[i]) - 1) / std::log2(real(i) + 2);
 
   std::vector<TestType> g(n);
-  rankloss::evaluate(rankloss::sndcg{.temperature = t}, rankloss::list_batch<TestType, int>{.scores = s, .relevance = y}, {.gradient = g});
+  rankloss::evaluate(rankloss::sndcg{.temperature = t},
+                     rankloss::list_batch<TestType, int>{.scores = s, .relevance = y}, {.gradient = g});
   double largest = 0;
   for (const TestType v : g) largest = std::max(largest, std::abs(static_cast<double>(v)));
-  for (const std::size_t i : {std::size_t{0}, std::size_t{1}, std::size_t{2}, std::size_t{5}, std::size_t{40}, n - 1}) {
+  for (const std::size_t i :
+       {std::size_t{0}, std::size_t{1}, std::size_t{2}, std::size_t{5}, std::size_t{40}, n - 1}) {
     const auto [first, last] = window(i);
     real sum = 0;
     for (std::size_t j = first; j < last; ++j)
-      if (j != i) sum += (by_rank(j) - by_rank(i)) * reference::sigmoid((real(x[j]) - real(x[i])) / real(t)).slope;
+      if (j != i)
+        sum += (by_rank(j) - by_rank(i)) * reference::sigmoid((real(x[j]) - real(x[i])) / real(t)).slope;
     INFO("position " << i);
-    CHECK(std::abs(static_cast<double>(sum / ideal / t) - static_cast<double>(g[order[i]])) <= gradient_bound<TestType> * largest);
+    CHECK(std::abs(static_cast<double>(sum / ideal / t) - static_cast<double>(g[order[i]])) <=
+          gradient_bound<TestType> * largest);
   }
 }
 
-TEMPLATE_TEST_CASE("sndcg: cutoff, gains, weights, competition ranks and the Hessian diagonal", "[sndcg]", float, double) {
+TEMPLATE_TEST_CASE("sndcg: cutoff, gains, weights, competition ranks and the Hessian diagonal", "[sndcg]",
+                   float, double) {
   using T = TestType;
   for (const std::size_t n : {1, 2, 6, 40, 200, 257, 700})
     for (const double temperature : {0.05, 1.0}) {
@@ -179,16 +193,20 @@ TEMPLATE_TEST_CASE("sndcg: cutoff, gains, weights, competition ranks and the Hes
       const auto check = [&](const rankloss::sndcg& loss, auto&& gain_of, bool weighted) {
         std::vector<real> gains(n);
         for (std::size_t i = 0; i < n; ++i) gains[i] = gain_of(y[i]) * (weighted ? real(w[i]) : real(1));
-        const auto expected = reference::sndcg(widen(s), gains, loss.temperature, loss.cutoff, loss.ideal == rankloss::ideal::competition_ranks);
+        const auto expected = reference::sndcg(widen(s), gains, loss.temperature, loss.cutoff,
+                                               loss.ideal == rankloss::ideal::competition_ranks);
         rankloss::list_batch<T, int> batch{.scores = s, .relevance = y};
         if (weighted) batch.item_weights = w;
         std::vector<T> g(n), h(n), g_alone(n);
         const double value = rankloss::evaluate(loss, batch, {.gradient = g, .hessian = h});
         CHECK(value == rankloss::evaluate(loss, batch, {.hessian = h}));
-        CHECK(rankloss::evaluate(loss, batch, {.gradient = g_alone}) == Approx(value).margin(sizeof(T) == 4 ? 1e-6 : 1e-13));
+        CHECK(rankloss::evaluate(loss, batch, {.gradient = g_alone}) ==
+              Approx(value).margin(sizeof(T) == 4 ? 1e-6 : 1e-13));
         INFO("n " << n << ", temperature " << temperature << ", cutoff " << loss.cutoff);
         CHECK(std::abs(static_cast<double>(value - expected.value)) <= (sizeof(T) == 4 ? 1e-6 : 1e-13));
-        const double slack = loss.cutoff > 0 ? 10 : 1;  // the cut's own slope of up to 3/2 a rank magnifies the error of a rank
+        const double slack =
+            loss.cutoff > 0 ? 10
+                            : 1;  // the cut's own slope of up to 3/2 a rank magnifies the error of a rank
         CHECK(relative_error(g, expected.gradient) <= slack * gradient_bound<T>);
         CHECK(relative_error(g_alone, expected.gradient) <= slack * gradient_bound<T>);
         CHECK(relative_error(h, expected.hessian) <= (sizeof(T) == 4 ? 1e-4 : 1e-10));
@@ -202,7 +220,8 @@ TEMPLATE_TEST_CASE("sndcg: cutoff, gains, weights, competition ranks and the Hes
           {.temperature = temperature, .gain = rankloss::gain::table, .gain_table = table},
           [&](int v) { return real(table[static_cast<std::size_t>(v)]); }, true);
       check({.temperature = temperature, .cutoff = 5}, exponential, false);
-      check({.temperature = temperature, .cutoff = 5, .ideal = rankloss::ideal::competition_ranks}, exponential, true);
+      check({.temperature = temperature, .cutoff = 5, .ideal = rankloss::ideal::competition_ranks},
+            exponential, true);
       check({.temperature = temperature, .ideal = rankloss::ideal::competition_ranks}, exponential, false);
     }
 }
@@ -212,12 +231,14 @@ TEST_CASE("sndcg: values worked by hand", "[sndcg]") {
   const std::vector<double> s{3.0, 1.0};
   const std::vector<int> y{0, 2};
   const double rank = 1 + 1 / (1 + std::exp(-2.0));
-  CHECK(rankloss::evaluate(rankloss::sndcg{.temperature = 1}, rankloss::list_batch<double, int>{.scores = s, .relevance = y}) ==
+  CHECK(rankloss::evaluate(rankloss::sndcg{.temperature = 1},
+                           rankloss::list_batch<double, int>{.scores = s, .relevance = y}) ==
         Approx(1 - 1 / std::log2(1 + rank)).epsilon(1e-14));
 
   // ApproxNDCG as TF-Ranking and allRank compute it, negated there.
   const auto ndcg = [](std::vector<double> scores, std::vector<double> grades) {
-    return 1 - rankloss::evaluate(rankloss::sndcg{.temperature = 1}, rankloss::list_batch<double>{.scores = scores, .relevance = grades});
+    return 1 - rankloss::evaluate(rankloss::sndcg{.temperature = 1},
+                                  rankloss::list_batch<double>{.scores = scores, .relevance = grades});
   };
   CHECK(ndcg({1, 3, 2}, {0, 0, 1}) == Approx(0.63093).epsilon(1e-5));
   CHECK(ndcg({1, 3}, {0, 2}) == Approx(0.922917).epsilon(1e-5));
@@ -235,7 +256,8 @@ TEMPLATE_TEST_CASE("sndcg: edge cases are finite and as documented", "[sndcg]", 
     std::vector<T> g(n, T{9});
     const auto value = [&](const std::vector<T>& s, const std::vector<T>& grades, double temperature = 0.01) {
       const double v =
-          rankloss::evaluate(rankloss::sndcg{.temperature = temperature}, rankloss::list_batch<T>{.scores = s, .relevance = grades}, {.gradient = g});
+          rankloss::evaluate(rankloss::sndcg{.temperature = temperature},
+                             rankloss::list_batch<T>{.scores = s, .relevance = grades}, {.gradient = g});
       CHECK(std::isfinite(v));
       CHECK(std::all_of(g.begin(), g.end(), [](T x) { return std::isfinite(x); }));
       return v;
@@ -261,7 +283,8 @@ TEMPLATE_TEST_CASE("sndcg: edge cases are finite and as documented", "[sndcg]", 
     large[0] = 999, large[1] = 1000;
     std::vector<T> distinct(n);
     for (std::size_t i = 0; i < n; ++i) distinct[i] = static_cast<T>(n - i);
-    CHECK(value(distinct, large) == Approx(1 - (0.5 + 1 / std::log2(3)) / (1 + 0.5 / std::log2(3))).epsilon(1e-6));
+    CHECK(value(distinct, large) ==
+          Approx(1 - (0.5 + 1 / std::log2(3)) / (1 + 0.5 / std::log2(3))).epsilon(1e-6));
   }
 }
 
@@ -270,7 +293,8 @@ TEST_CASE("sndcg: as the temperature falls it becomes 1 - NDCG@k", "[sndcg]") {
   std::vector<double> s(400);
   std::vector<int> y(s.size());
   for (std::size_t i = 0; i < s.size(); ++i)
-    s[i] = static_cast<double>(i) + 0.3 * static_cast<double>(random() % 2), y[i] = static_cast<int>(random() % 5);
+    s[i] = static_cast<double>(i) + 0.3 * static_cast<double>(random() % 2),
+    y[i] = static_cast<int>(random() % 5);
   for (const std::size_t k : {std::size_t{1}, std::size_t{10}, std::size_t{400}}) {
     std::vector<int> by_score(y.rbegin(), y.rend());
     std::vector<int> best = y;
@@ -281,7 +305,8 @@ TEST_CASE("sndcg: as the temperature falls it becomes 1 - NDCG@k", "[sndcg]") {
       dcg += (std::exp2(by_score[i]) - 1) / std::log2(2.0 + static_cast<double>(i));
       ideal += (std::exp2(best[i]) - 1) / std::log2(2.0 + static_cast<double>(i));
     }
-    CHECK(rankloss::evaluate(rankloss::sndcg{.temperature = 1e-3, .cutoff = k}, rankloss::list_batch<double, int>{.scores = s, .relevance = y}) ==
+    CHECK(rankloss::evaluate(rankloss::sndcg{.temperature = 1e-3, .cutoff = k},
+                             rankloss::list_batch<double, int>{.scores = s, .relevance = y}) ==
           Approx(1 - dcg / ideal).margin(1e-12));
   }
 }
@@ -294,9 +319,10 @@ TEST_CASE("sndcg: scratch is linear in the list", "[sndcg]") {
       const std::vector<float> y(n, 1.0F);
       std::vector<float> g(n);
       rankloss::context context;
-      rankloss::evaluate(rankloss::sndcg{.temperature = temperature}, rankloss::list_batch<float>{.scores = s, .relevance = y}, {.gradient = g},
-                         context);
-      INFO("n " << n << ", temperature " << temperature << ": " << static_cast<double>(context.scratch_capacity()) / static_cast<double>(n)
+      rankloss::evaluate(rankloss::sndcg{.temperature = temperature},
+                         rankloss::list_batch<float>{.scores = s, .relevance = y}, {.gradient = g}, context);
+      INFO("n " << n << ", temperature " << temperature << ": "
+                << static_cast<double>(context.scratch_capacity()) / static_cast<double>(n)
                 << " bytes an item");
       CHECK(context.scratch_capacity() <= 160 * n);
     }
@@ -309,19 +335,23 @@ TEST_CASE("sndcg: options out of range are refused", "[sndcg]") {
   CHECK_THROWS_WITH(with({.temperature = 0}), "rankloss: temperature: 0, expected 1e-15 to 1e300");
   CHECK_THROWS_WITH(with({.temperature = std::numeric_limits<double>::quiet_NaN()}),
                     Catch::Contains("temperature: ") && Catch::Contains("expected 1e-15 to 1e300"));
-  CHECK_THROWS_WITH(with({.gain = rankloss::gain::table}), "rankloss: gain_table: size 0, expected one gain a grade");
+  CHECK_THROWS_WITH(with({.gain = rankloss::gain::table}),
+                    "rankloss: gain_table: size 0, expected one gain a grade");
   const std::vector<double> table{1, -1};
-  CHECK_THROWS_WITH(with({.gain = rankloss::gain::table, .gain_table = table}), "rankloss: gain_table: -1 at grade 1, expected 0 to 1e30");
+  CHECK_THROWS_WITH(with({.gain = rankloss::gain::table, .gain_table = table}),
+                    "rankloss: gain_table: -1 at grade 1, expected 0 to 1e30");
 }
 
 TEST_CASE("sndcg: weights of any size", "[sndcg]") {
   const std::vector<double> s{1, 2, 3}, y{1, 0, 2}, ones(3, 1.0);
   std::vector<double> expected(3), g(3);
   const double value =
-      rankloss::evaluate(rankloss::sndcg{.temperature = 1}, rankloss::list_batch<double>{.scores = s, .relevance = y}, {.gradient = expected});
+      rankloss::evaluate(rankloss::sndcg{.temperature = 1},
+                         rankloss::list_batch<double>{.scores = s, .relevance = y}, {.gradient = expected});
   for (const double size : {1e-310, 1e-300, 1e-46, 1e200}) {
     const std::vector<double> w(3, size);
-    CHECK(rankloss::evaluate(rankloss::sndcg{.temperature = 1}, rankloss::list_batch<double>{.scores = s, .relevance = y, .item_weights = w},
+    CHECK(rankloss::evaluate(rankloss::sndcg{.temperature = 1},
+                             rankloss::list_batch<double>{.scores = s, .relevance = y, .item_weights = w},
                              {.gradient = g}) == Approx(value).epsilon(1e-12));
     for (std::size_t i = 0; i < 3; ++i) CHECK(g[i] == Approx(expected[i]).epsilon(1e-12));
   }

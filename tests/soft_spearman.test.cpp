@@ -19,7 +19,8 @@ using reals = std::vector<double>;
 
 TEST_CASE("soft_spearman: at a low temperature it is 1 - Spearman's rho") {
   const auto loss = [](const reals& s, const reals& y) {
-    return evaluate(soft_spearman<>{.ranks = {.temperature = 1e-9}}, list_batch<double>{.scores = s, .relevance = y});
+    return evaluate(soft_spearman<>{.ranks = {.temperature = 1e-9}},
+                    list_batch<double>{.scores = s, .relevance = y});
   };
   CHECK(loss({1, 2, 3, 4}, {10, 20, 30, 40}) == Approx(0.0).margin(1e-12));
   CHECK(loss({4, 3, 2, 1}, {10, 20, 30, 40}) == Approx(2.0));
@@ -38,7 +39,9 @@ TEST_CASE("soft_spearman: the gradient is the slope") {
       for (double& x : s) x = normal(random);
       for (double& x : y) x = static_cast<double>(random() % 5);
       y[0] = 7;
-      const auto value = [&](const reals& at) { return evaluate(loss, list_batch<double>{.scores = at, .relevance = y}); };
+      const auto value = [&](const reals& at) {
+        return evaluate(loss, list_batch<double>{.scores = at, .relevance = y});
+      };
       evaluate(loss, list_batch<double>{.scores = s, .relevance = y}, {.gradient = g});
       for (std::size_t i = 0; i < n; ++i) {
         reals up = s, down = s;
@@ -54,9 +57,11 @@ TEST_CASE("soft_spearman: the gradient is the slope") {
 
 TEST_CASE("soft_spearman: edge cases") {
   reals g(3, 4.0);
-  CHECK(evaluate(soft_spearman<>{}, list_batch<double>{.scores = reals{1, 2, 3}, .relevance = reals{2, 2, 2}}, {.gradient = g}) == 0.0);
+  CHECK(evaluate(soft_spearman<>{}, list_batch<double>{.scores = reals{1, 2, 3}, .relevance = reals{2, 2, 2}},
+                 {.gradient = g}) == 0.0);
   CHECK(g == reals{0, 0, 0});
-  CHECK(evaluate(soft_spearman<>{}, list_batch<double>{.scores = reals{1, 1, 1}, .relevance = reals{1, 2, 3}}, {.gradient = g}) == 1.0);
+  CHECK(evaluate(soft_spearman<>{}, list_batch<double>{.scores = reals{1, 1, 1}, .relevance = reals{1, 2, 3}},
+                 {.gradient = g}) == 1.0);
   CHECK(g == reals{0, 0, 0});
 }
 

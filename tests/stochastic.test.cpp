@@ -32,7 +32,8 @@ TEST_CASE("stochastic: the mean over scores with the documented noise") {
   const stochastic<sndcg> loss{.loss = {.temperature = 0.5}, .noise = 0.3, .samples = 4, .seed = 11};
   const std::vector<std::size_t> offsets{0, 4, 6};
   reals g(6), expected(6, 0.0), per_list(2), sample(6);
-  evaluate(loss, list_batch<double>{.scores = scores, .relevance = grades, .offsets = offsets}, {.gradient = g, .per_list = per_list});
+  evaluate(loss, list_batch<double>{.scores = scores, .relevance = grades, .offsets = offsets},
+           {.gradient = g, .per_list = per_list});
   double value[2]{};
   for (std::uint32_t k = 0; k < 4; ++k)
     for (std::size_t l = 0; l < 2; ++l) {
@@ -50,9 +51,11 @@ TEST_CASE("stochastic: the mean over scores with the documented noise") {
 }
 
 TEST_CASE("stochastic: the gradient is the slope, and padding changes no bit") {
-  const stochastic<neural_ndcg> loss{.loss = {.temperature = 1.0, .steps = 3, .tolerance = 0}, .noise = 0.2, .samples = 3, .seed = 5};
+  const stochastic<neural_ndcg> loss{
+      .loss = {.temperature = 1.0, .steps = 3, .tolerance = 0}, .noise = 0.2, .samples = 3, .seed = 5};
   reals g(6);
-  const double value = evaluate(loss, list_batch<double>{.scores = scores, .relevance = grades}, {.gradient = g});
+  const double value =
+      evaluate(loss, list_batch<double>{.scores = scores, .relevance = grades}, {.gradient = g});
   for (std::size_t i = 0; i < 6; ++i) {
     reals up = scores, down = scores;
     up[i] += 1e-6;
@@ -64,7 +67,8 @@ TEST_CASE("stochastic: the gradient is the slope, and padding changes no bit") {
   }
   reals padded{9, 0.3, -1, 2, 7, 0.5, 0.1, 1.4}, labels{4, 1, 2, 0, 4, 3, 0, 1}, padded_g(8);
   const std::vector<std::uint8_t> mask{0, 1, 1, 1, 0, 1, 1, 1};
-  CHECK(evaluate(loss, list_batch<double>{.scores = padded, .relevance = labels, .length = 8, .mask = mask}, {.gradient = padded_g}) == value);
+  CHECK(evaluate(loss, list_batch<double>{.scores = padded, .relevance = labels, .length = 8, .mask = mask},
+                 {.gradient = padded_g}) == value);
   CHECK(padded_g == reals{0, g[0], g[1], g[2], 0, g[3], g[4], g[5]});
 }
 
@@ -101,7 +105,8 @@ TEST_CASE("stochastic: options out of range are refused") {
   CHECK_THROWS_AS(evaluate(stochastic<sndcg>{.noise = -1}, batch), std::invalid_argument);
   CHECK_THROWS_AS(evaluate(stochastic<sndcg>{.loss = {.temperature = 0}}, batch), std::invalid_argument);
   reals g(6);
-  CHECK_THROWS_AS(evaluate(stochastic<rankloss::metrics::ndcg>{}, batch, {.gradient = g}), std::invalid_argument);
+  CHECK_THROWS_AS(evaluate(stochastic<rankloss::metrics::ndcg>{}, batch, {.gradient = g}),
+                  std::invalid_argument);
 }
 
 }  // namespace stochastic_test

@@ -59,18 +59,21 @@ TEST_CASE("threads: a worker is one thread, runs one task at a time, and the cal
 TEST_CASE("threads: tasks run at the same time") {
   threads pool(3);
   std::latch all(3);
-  pool.run(3, [&](std::size_t, std::size_t) { all.arrive_and_wait(); });  // returns only if each task has a thread
+  pool.run(
+      3, [&](std::size_t, std::size_t) { all.arrive_and_wait(); });  // returns only if each task has a thread
   CHECK(all.try_wait());
 }
 
 TEST_CASE("threads: many short runs, none lost") {
   threads pool(3);
   std::atomic<std::size_t> total{0};
-  for (int round = 0; round < 3000; ++round) pool.run(2, [&](std::size_t, std::size_t task) { total += task + 1; });
+  for (int round = 0; round < 3000; ++round)
+    pool.run(2, [&](std::size_t, std::size_t task) { total += task + 1; });
   CHECK(total == 9000);
 }
 
-TEST_CASE("threads: a task's exception reaches the caller, the tasks not begun are left out, and the next run is as any other") {
+TEST_CASE(
+    "threads: a task's exception reaches the caller, the tasks not begun are left out, and the next run is as any other") {
   for (const std::size_t workers : {1u, 4u}) {
     threads pool(workers);
     for (int round = 0; round < 3; ++round) {
@@ -107,7 +110,8 @@ TEST_CASE("threads: run allocates nothing") {
   threads pool(3);
   std::atomic<std::size_t> total{0};
   const std::size_t before = support::allocations();
-  for (int round = 0; round < 100; ++round) pool.run(50, [&](std::size_t worker, std::size_t task) { total += worker + task; });
+  for (int round = 0; round < 100; ++round)
+    pool.run(50, [&](std::size_t worker, std::size_t task) { total += worker + task; });
   CHECK(support::allocations() == before);
   CHECK(total > 0);
 }
@@ -135,7 +139,8 @@ TEST_CASE("threads: a run during another one is an error, and the first is not d
   while (!begun) std::this_thread::yield();
   const auto nothing = [](std::size_t, std::size_t) {};
   CHECK_THROWS_AS(pool.run(2, nothing), std::logic_error);
-  CHECK_THROWS_WITH(pool.run(2, nothing), "rankloss: threads: run during another run, expected one at a time");
+  CHECK_THROWS_WITH(pool.run(2, nothing),
+                    "rankloss: threads: run during another run, expected one at a time");
   tried = true;
   first.join();
   CHECK(runs == 2);
@@ -151,7 +156,8 @@ TEST_CASE("threads: those that have been moved from are refused") {
   const threads moved(std::move(pool));
   CHECK(pool.workers() == 0);
   CHECK_THROWS_AS(pool.run(1, [](std::size_t, std::size_t) {}), std::logic_error);
-  CHECK_THROWS_WITH(pool.run(1, [](std::size_t, std::size_t) {}), "rankloss: threads: they have been moved from, expected threads that are there");
+  CHECK_THROWS_WITH(pool.run(1, [](std::size_t, std::size_t) {}),
+                    "rankloss: threads: they have been moved from, expected threads that are there");
   CHECK(moved.workers() == 2);
 }
 

@@ -29,7 +29,8 @@ using rankloss::triplet;
 constexpr double infinity = std::numeric_limits<double>::infinity();
 
 /// One query by the formula.
-double plain_query(const triplet& loss, const std::vector<double>& scores, const std::vector<bool>& positive) {
+double plain_query(const triplet& loss, const std::vector<double>& scores,
+                   const std::vector<bool>& positive) {
   double sum = 0.0;
   double positives = 0.0;
   for (std::size_t p = 0; p < scores.size(); ++p) {
@@ -50,28 +51,35 @@ double plain_query(const triplet& loss, const std::vector<double>& scores, const
 
 /// Both directions by the formula: [rows], then [columns].
 template <class Scores, class Match>
-std::vector<double> plain_queries(const triplet& loss, const Scores& s, std::size_t rows, std::size_t columns, Match match) {
+std::vector<double> plain_queries(const triplet& loss, const Scores& s, std::size_t rows, std::size_t columns,
+                                  Match match) {
   std::vector<double> values;
   std::vector<double> scores;
   std::vector<bool> positive;
   for (std::size_t i = 0; i < rows; ++i) {
     scores.clear(), positive.clear();
-    for (std::size_t j = 0; j < columns; ++j) scores.push_back(static_cast<double>(s[i * columns + j])), positive.push_back(match(i, j));
+    for (std::size_t j = 0; j < columns; ++j)
+      scores.push_back(static_cast<double>(s[i * columns + j])), positive.push_back(match(i, j));
     values.push_back(plain_query(loss, scores, positive));
   }
   for (std::size_t j = 0; j < columns; ++j) {
     scores.clear(), positive.clear();
-    for (std::size_t i = 0; i < rows; ++i) scores.push_back(static_cast<double>(s[i * columns + j])), positive.push_back(match(i, j));
+    for (std::size_t i = 0; i < rows; ++i)
+      scores.push_back(static_cast<double>(s[i * columns + j])), positive.push_back(match(i, j));
     values.push_back(plain_query(loss, scores, positive));
   }
   return values;
 }
 
 /// Reports the gradient of one query: row 0 of a matrix whose columns have no negatives, so that they add nothing.
-std::vector<double> query_gradient(const triplet& loss, const std::vector<double>& scores, const std::vector<std::uint8_t>& positive,
-                                   double* value = nullptr) {
+std::vector<double> query_gradient(const triplet& loss, const std::vector<double>& scores,
+                                   const std::vector<std::uint8_t>& positive, double* value = nullptr) {
   std::vector<double> gradient(scores.size(), 7.0);
-  const similarity_batch<double> batch{.similarity = scores, .rows = 1, .columns = scores.size(), .matches = positive, .reduction = reduction::sum};
+  const similarity_batch<double> batch{.similarity = scores,
+                                       .rows = 1,
+                                       .columns = scores.size(),
+                                       .matches = positive,
+                                       .reduction = reduction::sum};
   const double v = evaluate(loss, batch, {.gradient = gradient});
   if (value != nullptr) *value = v;
   return gradient;
@@ -80,12 +88,15 @@ std::vector<double> query_gradient(const triplet& loss, const std::vector<double
 TEST_CASE("triplet agrees with VSE++") {
   const auto s = peers::similarity();
   std::vector<double> gradient(s.size());
-  const similarity_batch<double> batch{.similarity = s, .rows = peers::pairs, .columns = peers::pairs, .reduction = reduction::sum};
+  const similarity_batch<double> batch{
+      .similarity = s, .rows = peers::pairs, .columns = peers::pairs, .reduction = reduction::sum};
   for (const mining mine : {mining::all, mining::hardest}) {
     const auto& expected = mine == mining::all ? peers::vse_sum_of_hinges : peers::vse_max_of_hinges;
-    CHECK(evaluate(triplet{.margin = peers::margin, .mine = mine}, batch, {.gradient = gradient}) == Approx(expected.value).epsilon(1e-6));
+    CHECK(evaluate(triplet{.margin = peers::margin, .mine = mine}, batch, {.gradient = gradient}) ==
+          Approx(expected.value).epsilon(1e-6));
     const auto by_images = peers::by_images(gradient);
-    for (std::size_t k = 0; k < by_images.size(); ++k) CHECK(by_images[k] == Approx(expected.by_images[k]).margin(2e-6));
+    for (std::size_t k = 0; k < by_images.size(); ++k)
+      CHECK(by_images[k] == Approx(expected.by_images[k]).margin(2e-6));
   }
 }
 
@@ -93,7 +104,8 @@ TEST_CASE("triplet agrees with the pairwise part of Listwise_ITR") {
   const auto s = peers::similarity();
   std::vector<double> gradient(s.size());
   const similarity_batch<double> batch{.similarity = s, .rows = peers::pairs, .columns = peers::pairs};
-  CHECK(evaluate(triplet{.margin = peers::margin}, batch, {.gradient = gradient}) == Approx(peers::triplet.value).epsilon(1e-6));
+  CHECK(evaluate(triplet{.margin = peers::margin}, batch, {.gradient = gradient}) ==
+        Approx(peers::triplet.value).epsilon(1e-6));
   peers::check_gradient(gradient, peers::triplet);
 }
 
@@ -132,9 +144,14 @@ TEMPLATE_TEST_CASE("triplet is its formula, for any matches and any number of po
             for (auto& x : s) x = std::round(x * 8) / 8;
           const auto row_classes = support::whole_numbers<int>(random, rows, classes);
           const auto column_classes = support::whole_numbers<std::int64_t>(random, columns, classes);
-          const similarity_batch<TestType> batch{
-              .similarity = s, .rows = rows, .columns = columns, .row_classes = row_classes, .column_classes = column_classes};
-          const auto match = [&](std::size_t i, std::size_t j) { return row_classes[i] == column_classes[j]; };
+          const similarity_batch<TestType> batch{.similarity = s,
+                                                 .rows = rows,
+                                                 .columns = columns,
+                                                 .row_classes = row_classes,
+                                                 .column_classes = column_classes};
+          const auto match = [&](std::size_t i, std::size_t j) {
+            return row_classes[i] == column_classes[j];
+          };
           for (const mining mine : {mining::hardest, mining::all}) {
             const triplet loss{.margin = 0.25, .mine = mine};
             const auto expected = plain_queries(loss, s, rows, columns, match);
@@ -148,7 +165,9 @@ TEMPLATE_TEST_CASE("triplet is its formula, for any matches and any number of po
               worst = std::max(worst, std::abs(per_list[q] - expected[q]) / (1.0 + expected[q]));
             }
             CHECK(worst < 1e-13);
-            CHECK(value == Approx(0.5 * by_rows / static_cast<double>(rows) + 0.5 * by_columns / static_cast<double>(columns)).epsilon(1e-12));
+            CHECK(value == Approx(0.5 * by_rows / static_cast<double>(rows) +
+                                  0.5 * by_columns / static_cast<double>(columns))
+                               .epsilon(1e-12));
           }
         }
 }
@@ -160,7 +179,8 @@ TEST_CASE("the gradient of triplet is the slope of its value") {
   auto s = support::numbers<double>(random, rows * columns);
   const auto weights = support::whole_numbers<double>(random, rows, 4);
   for (const unsigned classes : {1u, 4u, 50u}) {
-    const auto row_classes = support::whole_numbers<int>(random, rows, classes + 1);  // one class a row may have and no column
+    const auto row_classes =
+        support::whole_numbers<int>(random, rows, classes + 1);  // one class a row may have and no column
     const auto column_classes = support::whole_numbers<int>(random, columns, classes);
     for (const mining mine : {mining::hardest, mining::all})
       for (const reduction how : {reduction::mean, reduction::mean_of_relevant, reduction::sum}) {
@@ -202,23 +222,30 @@ TEST_CASE("few and many positives give the same gradient") {
   double many = 0.0;
   const auto by_order = query_gradient({.mine = mining::all}, s, positive, &many);
   CHECK(many == Approx(few * 32 / 33).epsilon(1e-14));
-  for (std::size_t k = 0; k < by_passes.size(); ++k) CHECK(by_order[k] == Approx(by_passes[k] * 32 / 33).epsilon(1e-14));
+  for (std::size_t k = 0; k < by_passes.size(); ++k)
+    CHECK(by_order[k] == Approx(by_passes[k] * 32 / 33).epsilon(1e-14));
   CHECK(by_order.back() == 0.0);
 }
 
 TEST_CASE("equally hard negatives share the gradient equally") {
-  CHECK(query_gradient({.margin = 0.5}, {0.25, 1.0, 0.0, 1.0}, {1, 0, 0, 0}) == std::vector<double>{-1, 0.5, 0, 0.5});
-  CHECK(query_gradient({.margin = 0.5}, {0.0, 1.0, 0.25, 1.0, 0.5}, {0, 0, 1, 0, 1}) == std::vector<double>{0, 0.5, -0.5, 0.5, -0.5});
-  CHECK(query_gradient({.margin = 0.5}, {1.0, 1.0, 0.5, 1.0, 1.0}, {0, 0, 1, 0, 0}) == std::vector<double>{0.25, 0.25, -1, 0.25, 0.25});
-  CHECK(query_gradient({.margin = 0.5, .mine = mining::all}, {0.25, 1.0, 0.0, 1.0}, {1, 0, 0, 0}) == std::vector<double>{-3, 1, 1, 1});
+  CHECK(query_gradient({.margin = 0.5}, {0.25, 1.0, 0.0, 1.0}, {1, 0, 0, 0}) ==
+        std::vector<double>{-1, 0.5, 0, 0.5});
+  CHECK(query_gradient({.margin = 0.5}, {0.0, 1.0, 0.25, 1.0, 0.5}, {0, 0, 1, 0, 1}) ==
+        std::vector<double>{0, 0.5, -0.5, 0.5, -0.5});
+  CHECK(query_gradient({.margin = 0.5}, {1.0, 1.0, 0.5, 1.0, 1.0}, {0, 0, 1, 0, 0}) ==
+        std::vector<double>{0.25, 0.25, -1, 0.25, 0.25});
+  CHECK(query_gradient({.margin = 0.5, .mine = mining::all}, {0.25, 1.0, 0.0, 1.0}, {1, 0, 0, 0}) ==
+        std::vector<double>{-3, 1, 1, 1});
 }
 
 TEST_CASE("at the kink of a hinge the gradient is 0") {
   for (const mining mine : {mining::hardest, mining::all}) {
     double value = 1.0;
-    CHECK(query_gradient({.margin = 0.5, .mine = mine}, {1.0, 0.5}, {1, 0}, &value) == std::vector<double>{0, 0});
+    CHECK(query_gradient({.margin = 0.5, .mine = mine}, {1.0, 0.5}, {1, 0}, &value) ==
+          std::vector<double>{0, 0});
     CHECK(value == 0.0);
-    CHECK(query_gradient({.margin = 0.0, .mine = mine}, {1.0, 1.0}, {1, 0}, &value) == std::vector<double>{0, 0});
+    CHECK(query_gradient({.margin = 0.0, .mine = mine}, {1.0, 1.0}, {1, 0}, &value) ==
+          std::vector<double>{0, 0});
   }
   std::vector<double> s(41, 1.0);  // in sorted order too
   s.back() = 0.5;
@@ -239,7 +266,8 @@ TEST_CASE("queries without positives or without negatives are 0") {
   for (const mining mine : {mining::hardest, mining::all})
     for (const std::uint8_t all : {std::uint8_t{0}, std::uint8_t{1}}) {
       double value = 1.0;
-      CHECK(query_gradient({.mine = mine}, {3, 1, 2}, {all, all, all}, &value) == std::vector<double>{0, 0, 0});
+      CHECK(query_gradient({.mine = mine}, {3, 1, 2}, {all, all, all}, &value) ==
+            std::vector<double>{0, 0, 0});
       CHECK(value == 0.0);
     }
   CHECK(evaluate(triplet{}, similarity_batch<double>{}) == 0.0);
@@ -249,7 +277,8 @@ TEST_CASE("queries without positives or without negatives are 0") {
   // Only queries with a positive count in mean_of_relevant.
   const std::vector<double> s{0.5, 0.7, 0.1, 0.4};
   const std::vector<std::uint8_t> matches{1, 0, 0, 0};
-  const similarity_batch<double> batch{.similarity = s, .rows = 2, .columns = 2, .matches = matches, .reduction = reduction::mean_of_relevant};
+  const similarity_batch<double> batch{
+      .similarity = s, .rows = 2, .columns = 2, .matches = matches, .reduction = reduction::mean_of_relevant};
   CHECK(evaluate(triplet{}, batch) == Approx(0.5 * 0.4));
 }
 
@@ -286,7 +315,8 @@ TEST_CASE("triplet with infinite scores") {
 TEST_CASE("triplet at the ends of a double: finite scores have a finite loss") {
   constexpr double most = std::numeric_limits<double>::max();
   for (const mining mine : {mining::hardest, mining::all})
-    for (const std::size_t positives : {std::size_t{2}, std::size_t{40}}) {  // pair by pair and in sorted order
+    for (const std::size_t positives :
+         {std::size_t{2}, std::size_t{40}}) {  // pair by pair and in sorted order
       std::vector<double> s(positives + 3, -most);
       std::vector<std::uint8_t> positive(s.size(), 1);
       for (std::size_t i = positives; i < s.size(); ++i) {
@@ -301,9 +331,11 @@ TEST_CASE("triplet at the ends of a double: finite scores have a finite loss") {
       CHECK(gradient[0] == 0.0);
       const double each = (mine == mining::all ? 3.0 : 1.0) / static_cast<double>(positives);
       CHECK(gradient[1] == Approx(-each));
-      CHECK(gradient.back() == Approx(static_cast<double>(positives - 1) / static_cast<double>(positives) / (mine == mining::all ? 1.0 : 3.0)));
-      CHECK(std::isfinite(evaluate(triplet{.margin = most, .mine = mine},
-                                   similarity_batch<double>{.similarity = s, .rows = 1, .columns = s.size(), .matches = positive})));
+      CHECK(gradient.back() == Approx(static_cast<double>(positives - 1) / static_cast<double>(positives) /
+                                      (mine == mining::all ? 1.0 : 3.0)));
+      CHECK(std::isfinite(evaluate(
+          triplet{.margin = most, .mine = mine},
+          similarity_batch<double>{.similarity = s, .rows = 1, .columns = s.size(), .matches = positive})));
     }
 }
 
@@ -315,7 +347,8 @@ TEST_CASE("triplet does not see a shift of all scores") {
   auto shifted = s;
   for (auto& x : shifted) x += 1e9;
   for (const mining mine : {mining::hardest, mining::all}) {
-    similarity_batch<double> batch{.similarity = s, .rows = 80, .columns = 80, .row_classes = classes, .column_classes = classes};
+    similarity_batch<double> batch{
+        .similarity = s, .rows = 80, .columns = 80, .row_classes = classes, .column_classes = classes};
     const double value = evaluate(triplet{.margin = 0.3, .mine = mine}, batch);
     batch.similarity = shifted;
     CHECK(evaluate(triplet{.margin = 0.3, .mine = mine}, batch) == value);
@@ -329,14 +362,16 @@ TEST_CASE("triplet writes what outputs asks for and nothing else") {
   const std::size_t stride = 5;
   const auto s = support::numbers<double>(random, rows * stride);
   const std::vector<std::uint8_t> matches{1, 0, 0, 0, 1, 0, 0, 0, 1, 1, 0, 0};
-  const similarity_batch<double> batch{.similarity = s, .rows = rows, .columns = columns, .stride = stride, .matches = matches};
+  const similarity_batch<double> batch{
+      .similarity = s, .rows = rows, .columns = columns, .stride = stride, .matches = matches};
   std::vector<double> plain(rows * stride, 9.0);
   const double value = evaluate(triplet{}, batch, {.gradient = plain});
   for (std::size_t i = 0; i < rows; ++i)
     for (std::size_t j = columns; j < stride; ++j) CHECK(plain[i * stride + j] == 9.0);
 
   std::vector<double> added(rows * stride, 2.0);
-  CHECK(evaluate(triplet{}, batch, {.gradient = added, .scale = -3.0, .update = rankloss::update::add}) == value);
+  CHECK(evaluate(triplet{}, batch, {.gradient = added, .scale = -3.0, .update = rankloss::update::add}) ==
+        value);
   std::vector<float> narrow(rows * stride);
   evaluate(triplet{}, batch, {.gradient = narrow});
   for (std::size_t i = 0; i < rows; ++i)
@@ -351,9 +386,11 @@ TEST_CASE("triplet weighs queries") {
   const auto s = peers::similarity();
   const std::vector<float> rows{1, 0, 2, 5};
   const std::vector<double> columns{0, 0, 0, 3};
-  const similarity_batch<double> batch{.similarity = s, .rows = 4, .columns = 4, .row_weights = rows, .column_weights = columns};
+  const similarity_batch<double> batch{
+      .similarity = s, .rows = 4, .columns = 4, .row_weights = rows, .column_weights = columns};
   const auto q = plain_queries(triplet{}, s, 4, 4, [](std::size_t i, std::size_t j) { return i == j; });
-  CHECK(evaluate(triplet{}, batch) == Approx(0.5 * (q[0] + 2 * q[2] + 5 * q[3]) / 8 + 0.5 * q[7]).epsilon(1e-14));
+  CHECK(evaluate(triplet{}, batch) ==
+        Approx(0.5 * (q[0] + 2 * q[2] + 5 * q[3]) / 8 + 0.5 * q[7]).epsilon(1e-14));
 }
 
 TEST_CASE("triplet gives the same bits on any number of threads, and its scratch stops growing") {
@@ -361,7 +398,8 @@ TEST_CASE("triplet gives the same bits on any number of threads, and its scratch
   const std::size_t n = 150;
   const auto s = support::numbers<float>(random, n * n);
   const auto classes = support::whole_numbers<int>(random, n, 3);
-  const similarity_batch<float> batch{.similarity = s, .rows = n, .columns = n, .row_classes = classes, .column_classes = classes};
+  const similarity_batch<float> batch{
+      .similarity = s, .rows = n, .columns = n, .row_classes = classes, .column_classes = classes};
   for (const mining mine : {mining::hardest, mining::all}) {
     std::vector<float> alone(n * n);
     const double value = evaluate(triplet{.mine = mine}, batch, {.gradient = alone});
@@ -383,13 +421,17 @@ TEST_CASE("triplet names what does not fit, before it writes") {
   const std::vector<double> s{1, 2, 3, 4, 5, 6};
   std::vector<double> gradient(6, 9.0);
   similarity_batch<double> batch{.similarity = s, .rows = 2, .columns = 3};
-  CHECK_THROWS_WITH(evaluate(triplet{}, batch, {.gradient = gradient}),
-                    "rankloss: matches: none given for 2 rows and 3 columns, expected a square matrix, matches or classes");
+  CHECK_THROWS_WITH(
+      evaluate(triplet{}, batch, {.gradient = gradient}),
+      "rankloss: matches: none given for 2 rows and 3 columns, expected a square matrix, matches or classes");
   const std::vector<std::uint8_t> matches(6, 1);
   batch.matches = matches;
-  CHECK_THROWS_WITH(evaluate(triplet{.margin = -0.1}, batch, {.gradient = gradient}), "rankloss: margin: -0.1, expected a finite number >= 0");
-  CHECK_THROWS_WITH(evaluate(triplet{.margin = infinity}, batch, {.gradient = gradient}), "rankloss: margin: inf, expected a finite number >= 0");
-  CHECK_THROWS_WITH(evaluate(triplet{.margin = std::nan("")}, batch, {.gradient = gradient}), "rankloss: margin: nan, expected a finite number >= 0");
+  CHECK_THROWS_WITH(evaluate(triplet{.margin = -0.1}, batch, {.gradient = gradient}),
+                    "rankloss: margin: -0.1, expected a finite number >= 0");
+  CHECK_THROWS_WITH(evaluate(triplet{.margin = infinity}, batch, {.gradient = gradient}),
+                    "rankloss: margin: inf, expected a finite number >= 0");
+  CHECK_THROWS_WITH(evaluate(triplet{.margin = std::nan("")}, batch, {.gradient = gradient}),
+                    "rankloss: margin: nan, expected a finite number >= 0");
   CHECK_THROWS_WITH(evaluate(triplet{}, batch, {.gradient = gradient, .hessian = gradient}),
                     "rankloss: hessian: this loss has none, expected an empty output");
   std::vector<double> few(4);
@@ -398,12 +440,14 @@ TEST_CASE("triplet names what does not fit, before it writes") {
   auto bad = s;
   bad[5] = std::nan("");
   batch.similarity = bad;
-  CHECK_THROWS_WITH(evaluate(triplet{}, batch, {.gradient = gradient}), "rankloss: similarity: nan at row 1, column 2, expected a number");
+  CHECK_THROWS_WITH(evaluate(triplet{}, batch, {.gradient = gradient}),
+                    "rankloss: similarity: nan at row 1, column 2, expected a number");
   CHECK(gradient == std::vector<double>(6, 9.0));
 
   // Whatever comes of NaN when the host vouches for its data, nothing else is touched.
   rankloss::context unchecked{rankloss::data_checks::off};
-  for (const mining mine : {mining::hardest, mining::all}) CHECK_NOTHROW(evaluate(triplet{.mine = mine}, batch, {.gradient = gradient}, unchecked));
+  for (const mining mine : {mining::hardest, mining::all})
+    CHECK_NOTHROW(evaluate(triplet{.mine = mine}, batch, {.gradient = gradient}, unchecked));
 }
 
 }  // namespace

@@ -36,7 +36,9 @@ using rankloss::weighted;
 using rankloss::weighted_sum;
 
 using retrieval_loss = weighted_sum<triplet, bidirectional<sndcg>>;
-static_assert(std::is_same_v<decltype(weighted_sum{weighted{0.1, triplet{}}, weighted{0.9, bidirectional<sndcg>{}}}), retrieval_loss>);
+static_assert(
+    std::is_same_v<decltype(weighted_sum{weighted{0.1, triplet{}}, weighted{0.9, bidirectional<sndcg>{}}}),
+                   retrieval_loss>);
 static_assert(rankloss::similarity_loss<retrieval_loss, double>);
 static_assert(!rankloss::ranking_loss<retrieval_loss, double>);
 static_assert(!retrieval_loss::has_hessian && retrieval_loss::has_gradient);
@@ -47,11 +49,14 @@ static_assert(weighted_sum<sndcg, sndcg>::has_hessian);
 TEST_CASE("triplet and S-NDCG together agree with Listwise_ITR") {
   const auto relevance = peers::relevance();
   const auto s = peers::similarity();
-  const similarity_batch<double> batch{.similarity = s, .rows = peers::pairs, .columns = peers::pairs, .relevance = relevance};
+  const similarity_batch<double> batch{
+      .similarity = s, .rows = peers::pairs, .columns = peers::pairs, .relevance = relevance};
   const auto check = [&](double listwise, double temperature, const peers::expected& expected) {
-    const weighted_sum loss{weighted{1.0 - listwise, triplet{.margin = peers::margin}},
-                            weighted{listwise, bidirectional<sndcg>{sndcg{.temperature = temperature, .ideal = rankloss::ideal::competition_ranks},
-                                                                    rankloss::column_relevance::of_rows}}};
+    const weighted_sum loss{
+        weighted{1.0 - listwise, triplet{.margin = peers::margin}},
+        weighted{listwise, bidirectional<sndcg>{
+                               sndcg{.temperature = temperature, .ideal = rankloss::ideal::competition_ranks},
+                               rankloss::column_relevance::of_rows}}};
     std::vector<double> gradient(s.size(), std::numeric_limits<double>::quiet_NaN());
     CHECK(evaluate(loss, batch, {.gradient = gradient}) == Approx(expected.value).epsilon(1e-6));
     peers::check_gradient(gradient, expected);
@@ -107,12 +112,14 @@ TEST_CASE("a sum of similarity losses is the sum of what they give") {
       batch.reduction = how;
       const std::size_t lists = data.rows + data.columns;
       std::vector<double> g(data.s.size(), 3.0), g1(g), g2(g), g3(g), q(lists), q1(q), q2(q), q3(q);
-      const double value = evaluate(loss, batch, {.gradient = g, .per_list = q, .scale = 1.5, .update = update});
+      const double value =
+          evaluate(loss, batch, {.gradient = g, .per_list = q, .scale = 1.5, .update = update});
       const double v1 = evaluate(first, batch, {.gradient = g1, .per_list = q1});
       const double v2 = evaluate(second, batch, {.gradient = g2, .per_list = q2});
       const double v3 = evaluate(third, batch, {.gradient = g3, .per_list = q3});
       CHECK(value == Approx(a * v1 + b * v2 + c * v3).epsilon(1e-14));
-      for (std::size_t l = 0; l < lists; ++l) CHECK(q[l] == Approx(a * q1[l] + b * q2[l] + c * q3[l]).epsilon(1e-14));
+      for (std::size_t l = 0; l < lists; ++l)
+        CHECK(q[l] == Approx(a * q1[l] + b * q2[l] + c * q3[l]).epsilon(1e-14));
       for (std::size_t i = 0; i < data.rows; ++i)
         for (std::size_t j = 0; j < data.stride; ++j) {
           const std::size_t k = i * data.stride + j;
@@ -121,14 +128,16 @@ TEST_CASE("a sum of similarity losses is the sum of what they give") {
             continue;
           }
           const double before = update == rankloss::update::add ? 3.0 : 0.0;
-          CHECK(g[k] == Approx(before + 1.5 * (a * g1[k] + b * g2[k] + c * g3[k])).epsilon(1e-13).margin(1e-14));
+          CHECK(g[k] ==
+                Approx(before + 1.5 * (a * g1[k] + b * g2[k] + c * g3[k])).epsilon(1e-13).margin(1e-14));
         }
     }
 }
 
 TEST_CASE("the gradient of a sum is the slope of its value") {
   sample data(2);
-  const weighted_sum loss{weighted{0.4, triplet{.margin = 0.3, .mine = mining::all}}, weighted{0.6, bidirectional<sndcg>{sndcg{.temperature = 0.3}}}};
+  const weighted_sum loss{weighted{0.4, triplet{.margin = 0.3, .mine = mining::all}},
+                          weighted{0.6, bidirectional<sndcg>{sndcg{.temperature = 0.3}}}};
   std::vector<double> gradient(data.s.size());
   evaluate(loss, data.batch(), {.gradient = gradient});
   for (std::size_t i = 0; i < data.rows; ++i)
@@ -156,10 +165,12 @@ TEST_CASE("a term of weight 0 is left out") {
   const weighted_sum second{weighted{0.0, triplet{}}, weighted{2.0, bidirectional<sndcg>{}}};
   const weighted_sum first{weighted{2.0, bidirectional<sndcg>{}}, weighted{0.0, triplet{}}};
   std::vector<double> g(s.size(), 5.0), expected(g), q(data.rows + data.columns), alone(q);
-  const double value = 2.0 * evaluate(bidirectional<sndcg>{}, batch, {.gradient = expected, .per_list = alone, .scale = 2.0});
+  const double value =
+      2.0 * evaluate(bidirectional<sndcg>{}, batch, {.gradient = expected, .per_list = alone, .scale = 2.0});
   for (int turn = 0; turn < 2; ++turn) {
     std::fill(g.begin(), g.end(), 5.0);
-    const double sum = turn == 0 ? evaluate(second, batch, {.gradient = g, .per_list = q}) : evaluate(first, batch, {.gradient = g, .per_list = q});
+    const double sum = turn == 0 ? evaluate(second, batch, {.gradient = g, .per_list = q})
+                                 : evaluate(first, batch, {.gradient = g, .per_list = q});
     CHECK(sum == Approx(value).epsilon(1e-14));
     for (std::size_t k = 0; k < g.size(); ++k) CHECK(g[k] == Approx(expected[k]).epsilon(1e-14));
     for (std::size_t l = 0; l < q.size(); ++l) CHECK(q[l] == Approx(2.0 * alone[l]).epsilon(1e-14));
@@ -175,7 +186,8 @@ TEST_CASE("a term of weight 0 is left out") {
     evaluate(none, data.batch(), {.gradient = narrow, .update = update});
     CHECK(q == std::vector<double>(q.size(), 0.0));
     for (std::size_t k = 0; k < g.size(); ++k) {
-      const double written = k % data.stride < data.columns && update == rankloss::update::overwrite ? 0.0 : 5.0;
+      const double written =
+          k % data.stride < data.columns && update == rankloss::update::overwrite ? 0.0 : 5.0;
       CHECK(g[k] == written);
       CHECK(static_cast<double>(narrow[k]) == written);
     }
@@ -190,9 +202,11 @@ TEST_CASE("a sum of list losses is the sum of what they give") {
   const auto list_weights = support::whole_numbers<double>(random, 5, 5);
   const sndcg first{.temperature = 0.1};
   const sndcg second{.temperature = 1.0, .gain = rankloss::gain::linear, .cutoff = 3};
-  const weighted_sum loss{weighted{0.7, first}, weighted{0.0, sndcg{}}, weighted{0.2, second}, weighted{0.1, first}};
+  const weighted_sum loss{weighted{0.7, first}, weighted{0.0, sndcg{}}, weighted{0.2, second},
+                          weighted{0.1, first}};
   for (const reduction how : {reduction::mean, reduction::mean_of_relevant, reduction::sum}) {
-    const list_batch<double> batch{.scores = s, .relevance = y, .offsets = offsets, .list_weights = list_weights, .reduction = how};
+    const list_batch<double> batch{
+        .scores = s, .relevance = y, .offsets = offsets, .list_weights = list_weights, .reduction = how};
     std::vector<double> g(s.size(), 9.0), h(g), g1(g), g2(g), h1(g), h2(g), q(5), q1(5), q2(5);
     const double value = evaluate(loss, batch, {.gradient = g, .per_list = q, .hessian = h});
     const double v1 = evaluate(first, batch, {.gradient = g1, .per_list = q1, .hessian = h1});
@@ -212,9 +226,11 @@ TEST_CASE("a sum of list losses is the sum of what they give") {
   // Sums nest, and go over the rows and columns of a matrix like any list loss.
   const sample data(5);
   const bidirectional<weighted_sum<sndcg, sndcg>> both{{weighted{0.3, first}, weighted{0.7, second}}};
-  const weighted_sum nested{weighted{1.0, weighted_sum{weighted{0.3, bidirectional<sndcg>{first}}, weighted{0.7, bidirectional<sndcg>{second}}}}};
+  const weighted_sum nested{weighted{1.0, weighted_sum{weighted{0.3, bidirectional<sndcg>{first}},
+                                                       weighted{0.7, bidirectional<sndcg>{second}}}}};
   std::vector<double> g1(data.s.size(), 1.0), g2(g1);
-  CHECK(evaluate(both, data.batch(), {.gradient = g1}) == Approx(evaluate(nested, data.batch(), {.gradient = g2})).epsilon(1e-13));
+  CHECK(evaluate(both, data.batch(), {.gradient = g1}) ==
+        Approx(evaluate(nested, data.batch(), {.gradient = g2})).epsilon(1e-13));
   for (std::size_t k = 0; k < g1.size(); ++k) CHECK(g1[k] == Approx(g2[k]).epsilon(1e-10).margin(1e-14));
 }
 
@@ -224,16 +240,19 @@ TEST_CASE("a list counts in mean_of_relevant when it does for a term that runs")
   const std::vector<double> s{1, 2, 3, 4};
   const std::vector<double> y{1, 0, 2, 0};
   const std::vector<int> offsets{0, 2, 4};
-  const list_batch<double> batch{.scores = s, .relevance = y, .offsets = offsets, .reduction = reduction::mean_of_relevant};
+  const list_batch<double> batch{
+      .scores = s, .relevance = y, .offsets = offsets, .reduction = reduction::mean_of_relevant};
   const double one = 1.0 - 1.0 / std::log2(3.0);  // loss of the only relevant item in second place
   CHECK(evaluate(strict, batch) == Approx(one));
   CHECK(evaluate(sndcg{}, batch) == Approx(one));
   CHECK(evaluate(weighted_sum{weighted{1.0, strict}, weighted{0.0, sndcg{}}}, batch) == Approx(one));
-  CHECK(evaluate(weighted_sum{weighted{1.0, strict}, weighted{1.0, sndcg{}}}, batch) == Approx(0.5 * (0.0 + one) + one));
+  CHECK(evaluate(weighted_sum{weighted{1.0, strict}, weighted{1.0, sndcg{}}}, batch) ==
+        Approx(0.5 * (0.0 + one) + one));
 }
 
 TEST_CASE("a sum of metrics is a metric") {
-  const weighted_sum metric{weighted{0.5, rankloss::metrics::hit{.cutoff = 1}}, weighted{0.5, rankloss::metrics::hit{.cutoff = 2}}};
+  const weighted_sum metric{weighted{0.5, rankloss::metrics::hit{.cutoff = 1}},
+                            weighted{0.5, rankloss::metrics::hit{.cutoff = 2}}};
   const std::vector<float> s{3, 2, 1};
   const std::vector<int> y{0, 1, 0};
   std::vector<float> g(3);
@@ -271,22 +290,29 @@ TEST_CASE("every term is checked before anything is written") {
   std::vector<double> q(5, 9.0);
   const rankloss::outputs out{.gradient = g, .per_list = q};
   similarity_batch<double> batch{.similarity = s, .rows = 2, .columns = 3, .matches = matches};
-  const auto sum = [](double weight, triplet a, bidirectional<sndcg> b) { return weighted_sum{weighted{0.5, a}, weighted{weight, b}}; };
-  CHECK_THROWS_WITH(evaluate(sum(std::nan(""), {}, {}), batch, out), "rankloss: weighted_sum: weight nan of term 1, expected a finite number");
+  const auto sum = [](double weight, triplet a, bidirectional<sndcg> b) {
+    return weighted_sum{weighted{0.5, a}, weighted{weight, b}};
+  };
+  CHECK_THROWS_WITH(evaluate(sum(std::nan(""), {}, {}), batch, out),
+                    "rankloss: weighted_sum: weight nan of term 1, expected a finite number");
   CHECK_THROWS_WITH(evaluate(sum(-std::numeric_limits<double>::infinity(), {}, {}), batch, out),
                     "rankloss: weighted_sum: weight -inf of term 1, expected a finite number");
-  CHECK_THROWS_WITH(evaluate(sum(0.0, {}, {sndcg{.temperature = 0.0}}), batch, out), "rankloss: temperature: 0, expected 1e-15 to 1e300");
-  CHECK_THROWS_WITH(evaluate(sum(0.5, {.margin = -1}, {}), batch, out), "rankloss: margin: -1, expected a finite number >= 0");
+  CHECK_THROWS_WITH(evaluate(sum(0.0, {}, {sndcg{.temperature = 0.0}}), batch, out),
+                    "rankloss: temperature: 0, expected 1e-15 to 1e300");
+  CHECK_THROWS_WITH(evaluate(sum(0.5, {.margin = -1}, {}), batch, out),
+                    "rankloss: margin: -1, expected a finite number >= 0");
   CHECK_THROWS_WITH(evaluate(sum(0.5, {}, {{}, rankloss::column_relevance::of_rows}), batch, out),
                     "rankloss: columns_by: of_rows for 2 rows and 3 columns, expected a square matrix");
   batch.matches = {};
   const std::vector<double> relevance(6, 1.0);
   batch.relevance = relevance;  // enough for the second term, not for the first
-  CHECK_THROWS_WITH(evaluate(sum(0.5, {}, {}), batch, out),
-                    "rankloss: matches: none given for 2 rows and 3 columns, expected a square matrix, matches or classes");
+  CHECK_THROWS_WITH(
+      evaluate(sum(0.5, {}, {}), batch, out),
+      "rankloss: matches: none given for 2 rows and 3 columns, expected a square matrix, matches or classes");
   batch.matches = matches;
   const rankloss::outputs bent{.gradient = g, .hessian = g};
-  CHECK_THROWS_WITH(evaluate(sum(0.5, {}, {}), batch, bent), "rankloss: hessian: this loss has none, expected an empty output");
+  CHECK_THROWS_WITH(evaluate(sum(0.5, {}, {}), batch, bent),
+                    "rankloss: hessian: this loss has none, expected an empty output");
   CHECK(g == std::vector<double>(6, 9.0));
   CHECK(q == std::vector<double>(5, 9.0));
 }

@@ -37,7 +37,8 @@ bool pieces_keep_apart(workspace& scratch, std::mt19937& random, unsigned depth)
     if (depth > 0) whole = pieces_keep_apart(scratch, random, depth - 1) && whole;
   }
   for (const auto& [piece, mark] : pieces)
-    whole = whole && aligned(piece.data()) && std::all_of(piece.begin(), piece.end(), [m = mark](unsigned x) { return x == m; });
+    whole = whole && aligned(piece.data()) &&
+            std::all_of(piece.begin(), piece.end(), [m = mark](unsigned x) { return x == m; });
   return whole;
 }
 

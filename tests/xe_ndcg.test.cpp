@@ -30,20 +30,26 @@ using reals = std::vector<double>;
 
 /// As documented: the word i % 4 of block i / 4 of the list's stream.
 double gamma_of(std::uint64_t seed, std::uint32_t list, std::uint32_t item) {
-  const auto block = rankloss::philox({item / 4, 0xffffffffu, list, 0}, {static_cast<std::uint32_t>(seed), static_cast<std::uint32_t>(seed >> 32)});
+  const auto block =
+      rankloss::philox({item / 4, 0xffffffffu, list, 0},
+                       {static_cast<std::uint32_t>(seed), static_cast<std::uint32_t>(seed >> 32)});
   return (static_cast<double>(block[item % 4]) + 0.5) / 4294967296.0;
 }
 
-TEST_CASE("xe_ndcg refuses relevance below 0") { support::refuses_below_0(xe_ndcg{.gammas = gammas::constant}); }
+TEST_CASE("xe_ndcg refuses relevance below 0") {
+  support::refuses_below_0(xe_ndcg{.gammas = gammas::constant});
+}
 
 }  // namespace
 
 TEST_CASE("xe_ndcg: values worked by hand") {
   // Gains 1 - 1/2 and 2 - 1/2: a quarter and three.
   const double l = std::log1p(std::exp(1.0));
-  CHECK(of(xe_ndcg{.gammas = gammas::constant}, reals{0, 1}, reals{0, 1}) == Approx(0.25 * l + 0.75 * (l - 1)).epsilon(1e-14));
+  CHECK(of(xe_ndcg{.gammas = gammas::constant}, reals{0, 1}, reals{0, 1}) ==
+        Approx(0.25 * l + 0.75 * (l - 1)).epsilon(1e-14));
   // With gamma 1 the gains are those of NDCG, and what is irrelevant counts nothing.
-  CHECK(of(xe_ndcg{.gammas = gammas::constant, .gamma = 1}, reals{0, 1}, reals{0, 1}) == Approx(l - 1).epsilon(1e-14));
+  CHECK(of(xe_ndcg{.gammas = gammas::constant, .gamma = 1}, reals{0, 1}, reals{0, 1}) ==
+        Approx(l - 1).epsilon(1e-14));
   CHECK(of(xe_ndcg{.gammas = gammas::constant, .gamma = 1}, reals{0, 1}, reals{0, 0}) == 0.0);
 }
 
@@ -58,7 +64,8 @@ TEMPLATE_TEST_CASE("xe_ndcg: value, gradient and Hessian are those of the plain 
       std::vector<real> v, weighted;
       std::vector<double> w;
       for (std::size_t i = 0; i < n; ++i) {
-        v.push_back(std::exp2(real(y[i])) - (kind == gammas::random ? gamma_of(seed, 0, static_cast<std::uint32_t>(i)) : 0.25));
+        v.push_back(std::exp2(real(y[i])) -
+                    (kind == gammas::random ? gamma_of(seed, 0, static_cast<std::uint32_t>(i)) : 0.25));
         w.push_back(static_cast<double>(1 + i % 3));
         weighted.push_back(v[i] * w[i]);
       }
@@ -72,15 +79,19 @@ TEST_CASE("xe_ndcg: gammas depend on seed, list and item and on nothing else") {
   const reals s{0, 1, 2, 0, 1, 2}, y{0, 1, 2, 0, 1, 2};
   const std::vector<int> offsets{0, 3, 6};
   reals first(2), second(2);
-  evaluate(xe_ndcg{.seed = 5}, list_batch<double>{.scores = s, .relevance = y, .offsets = offsets}, {.per_list = first});
+  evaluate(xe_ndcg{.seed = 5}, list_batch<double>{.scores = s, .relevance = y, .offsets = offsets},
+           {.per_list = first});
   CHECK(first[0] != first[1]);
-  evaluate(xe_ndcg{.seed = 6}, list_batch<double>{.scores = s, .relevance = y, .offsets = offsets}, {.per_list = second});
+  evaluate(xe_ndcg{.seed = 6}, list_batch<double>{.scores = s, .relevance = y, .offsets = offsets},
+           {.per_list = second});
   CHECK(first[0] != second[0]);
-  evaluate(xe_ndcg{.seed = 5}, list_batch<double>{.scores = s, .relevance = y, .offsets = offsets}, {.per_list = second});
+  evaluate(xe_ndcg{.seed = 5}, list_batch<double>{.scores = s, .relevance = y, .offsets = offsets},
+           {.per_list = second});
   CHECK(first == second);
   std::vector<real> v;
   for (std::uint32_t i = 0; i < 3; ++i) v.push_back(std::exp2(real(i)) - gamma_of(5, 1, i));
-  CHECK(first[1] == Approx(static_cast<double>(reference::cross_entropy({0, 1, 2}, v, 1).value)).epsilon(1e-13));
+  CHECK(first[1] ==
+        Approx(static_cast<double>(reference::cross_entropy({0, 1, 2}, v, 1).value)).epsilon(1e-13));
 }
 
 TEST_CASE("xe_ndcg: grades too large for a power of two") {
@@ -88,7 +99,8 @@ TEST_CASE("xe_ndcg: grades too large for a power of two") {
   const double l = std::log1p(std::exp(1.0));
   CHECK(of(xe_ndcg{}, reals{0, 1}, reals{1999, 2000}) == Approx(l / 3 + (l - 1) * 2 / 3).epsilon(1e-13));
   CHECK(of(xe_ndcg{}, reals{0, 1}, reals{1, 2000}) == Approx(l - 1).epsilon(1e-13));
-  CHECK(of(xe_ndcg{.gammas = gammas::constant, .gamma = 1}, reals{0, 1}, reals{100, 101}) == Approx(l / 3 + (l - 1) * 2 / 3).epsilon(1e-13));
+  CHECK(of(xe_ndcg{.gammas = gammas::constant, .gamma = 1}, reals{0, 1}, reals{100, 101}) ==
+        Approx(l / 3 + (l - 1) * 2 / 3).epsilon(1e-13));
 }
 
 TEMPLATE_TEST_CASE("xe_ndcg: finite for any finite input", "", float, double) {

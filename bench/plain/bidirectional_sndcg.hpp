@@ -14,7 +14,8 @@ namespace bench::plain {
 template <class T>
 class bidirectional_sndcg {
  public:
-  bidirectional_sndcg(double temperature, std::size_t rows) : loss_(temperature, rows), scores_(rows), relevance_(rows), gradient_(rows) {}
+  bidirectional_sndcg(double temperature, std::size_t rows)
+      : loss_(temperature, rows), scores_(rows), relevance_(rows), gradient_(rows) {}
 
   /// The loss of one matrix; writes its gradient where that is not empty.
   double operator()(std::span<const T> similarity, std::span<const T> relevance, std::span<T> gradient) {

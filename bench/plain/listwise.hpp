@@ -51,7 +51,8 @@ class listmle {
     const std::size_t n = scores.size();
     const auto order = std::span(order_).first(n);
     std::iota(order.begin(), order.end(), 0u);
-    std::stable_sort(order.begin(), order.end(), [&](std::uint32_t i, std::uint32_t j) { return relevance[i] > relevance[j]; });
+    std::stable_sort(order.begin(), order.end(),
+                     [&](std::uint32_t i, std::uint32_t j) { return relevance[i] > relevance[j]; });
     const T top = *std::max_element(scores.begin(), scores.end());
     double sum = 0.0;
     double value = 0.0;

@@ -23,7 +23,11 @@ template <class T>
 class neural_ndcg {
  public:
   neural_ndcg(double temperature, std::size_t steps, double tolerance, std::size_t n)
-      : sort_(temperature, n), steps_(steps), tolerance_(static_cast<T>(tolerance)), n_(n), stride_(neural_sort<T>::padded(n)) {
+      : sort_(temperature, n),
+        steps_(steps),
+        tolerance_(static_cast<T>(tolerance)),
+        n_(n),
+        stride_(neural_sort<T>::padded(n)) {
     tape_.resize((2 * steps + 1) * n_ * stride_);
     row_sums_.resize(steps * n_);
     column_sums_.resize(steps * stride_);
@@ -33,7 +37,8 @@ class neural_ndcg {
     ones_.assign(n_, T{0});
     out_.resize(n_);
     work_.resize(stride_);
-    for (std::size_t i = 0; i < n_; ++i) discounts_[i] = static_cast<T>(1.0 / std::log2(2.0 + static_cast<double>(i)));
+    for (std::size_t i = 0; i < n_; ++i)
+      discounts_[i] = static_cast<T>(1.0 / std::log2(2.0 + static_cast<double>(i)));
   }
 
   double operator()(std::span<const T> scores, std::span<const T> relevance, std::span<T> gradient) {
@@ -52,7 +57,8 @@ class neural_ndcg {
       T* columns = &column_sums_[taken * stride_];
       add_rows(from, columns);
       for (std::size_t j = 0; j < stride_; j += w)
-        (lanes(T{1}) / xsimd::max(lanes::load_aligned(columns + j), lanes(static_cast<T>(1e-10)))).store_aligned(columns + j);
+        (lanes(T{1}) / xsimd::max(lanes::load_aligned(columns + j), lanes(static_cast<T>(1e-10))))
+            .store_aligned(columns + j);
       for (std::size_t i = 0; i < n_; ++i) {
         lanes sum(T{0});
         for (std::size_t j = 0; j < stride_; j += w) {
@@ -63,7 +69,8 @@ class neural_ndcg {
         const T inverse = T{1} / std::max(rankloss::detail::sum_of(sum), static_cast<T>(1e-10));
         row_sums_[taken * n_ + i] = inverse;
         for (std::size_t j = 0; j < stride_; j += w)
-          (lanes::load_aligned(by_columns + i * stride_ + j) * lanes(inverse)).store_aligned(by_rows + i * stride_ + j);
+          (lanes::load_aligned(by_columns + i * stride_ + j) * lanes(inverse))
+              .store_aligned(by_rows + i * stride_ + j);
       }
       ++taken;
       add_rows(by_rows, work_.data());
@@ -96,16 +103,19 @@ class neural_ndcg {
       const T* by_columns = matrix(2 * k + 1);
       const T* by_rows = matrix(2 * k + 2);
       // rows: A = B / sum(B): B' = (A' - sum(A' A)) / sum(B)
-      for (std::size_t i = 0; i < n_; ++i) dot_out(by_rows + i * stride_, &bar_[i * stride_], row_sums_[k * n_ + i]);
+      for (std::size_t i = 0; i < n_; ++i)
+        dot_out(by_rows + i * stride_, &bar_[i * stride_], row_sums_[k * n_ + i]);
       // columns, likewise
       std::fill(work_.begin(), work_.end(), T{0});
       for (std::size_t i = 0; i < n_; ++i)
         for (std::size_t j = 0; j < stride_; j += w)
-          (lanes::load_aligned(&work_[j]) + lanes::load_aligned(by_columns + i * stride_ + j) * lanes::load_aligned(&bar_[i * stride_ + j]))
+          (lanes::load_aligned(&work_[j]) +
+           lanes::load_aligned(by_columns + i * stride_ + j) * lanes::load_aligned(&bar_[i * stride_ + j]))
               .store_aligned(&work_[j]);
       for (std::size_t i = 0; i < n_; ++i)
         for (std::size_t j = 0; j < stride_; j += w)
-          ((lanes::load_aligned(&bar_[i * stride_ + j]) - lanes::load_aligned(&work_[j])) * lanes::load_aligned(&column_sums_[k * stride_ + j]))
+          ((lanes::load_aligned(&bar_[i * stride_ + j]) - lanes::load_aligned(&work_[j])) *
+           lanes::load_aligned(&column_sums_[k * stride_ + j]))
               .store_aligned(&bar_[i * stride_ + j]);
     }
     std::fill(sort_.sums_.begin(), sort_.sums_.end(), T{0});
@@ -113,7 +123,8 @@ class neural_ndcg {
     for (std::size_t i = 0; i < n_; ++i) {
       const T* p = matrix(0) + i * stride_;
       lanes sum(T{0});
-      for (std::size_t j = 0; j < stride_; j += w) sum += lanes::load_aligned(p + j) * lanes::load_aligned(&bar_[i * stride_ + j]);
+      for (std::size_t j = 0; j < stride_; j += w)
+        sum += lanes::load_aligned(p + j) * lanes::load_aligned(&bar_[i * stride_ + j]);
       const lanes mean(rankloss::detail::sum_of(sum));
       const lanes slope(sort_.row_factor(i));
       for (std::size_t j = 0; j < stride_; j += w) {
@@ -141,9 +152,11 @@ class neural_ndcg {
   }
   void dot_out(const T* row, T* bar, T inverse) {
     lanes sum(T{0});
-    for (std::size_t j = 0; j < stride_; j += w) sum += lanes::load_aligned(row + j) * lanes::load_aligned(bar + j);
+    for (std::size_t j = 0; j < stride_; j += w)
+      sum += lanes::load_aligned(row + j) * lanes::load_aligned(bar + j);
     const lanes mean(rankloss::detail::sum_of(sum));
-    for (std::size_t j = 0; j < stride_; j += w) ((lanes::load_aligned(bar + j) - mean) * lanes(inverse)).store_aligned(bar + j);
+    for (std::size_t j = 0; j < stride_; j += w)
+      ((lanes::load_aligned(bar + j) - mean) * lanes(inverse)).store_aligned(bar + j);
   }
 
   neural_sort<T> sort_;

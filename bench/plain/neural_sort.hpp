@@ -92,12 +92,15 @@ class neural_sort {
   using aligned = std::vector<U, xsimd::aligned_allocator<U, 64>>;
   static std::size_t padded(std::size_t n) { return (n + w - 1) / w * w; }
 
-  [[nodiscard]] T row_factor(std::size_t i) const { return static_cast<T>(n_) - T{1} - T{2} * static_cast<T>(i); }
+  [[nodiscard]] T row_factor(std::size_t i) const {
+    return static_cast<T>(n_) - T{1} - T{2} * static_cast<T>(i);
+  }
   void row_of_logits(std::size_t i) {
     const lanes factor(row_factor(i) / temperature_);
     const lanes inverse(T{1} / temperature_);
     for (std::size_t j = 0; j < end_; j += w)
-      (lanes::load_aligned(&s_[j]) * factor - lanes::load_aligned(&distance_[j]) * inverse).store_aligned(&logits_[j]);
+      (lanes::load_aligned(&s_[j]) * factor - lanes::load_aligned(&distance_[j]) * inverse)
+          .store_aligned(&logits_[j]);
     for (std::size_t j = n_; j < end_; ++j) logits_[j] = std::numeric_limits<T>::lowest() / T{2};
   }
   /// From the columns' sums of d(f)/d(logits) and of those times the row's factor.
@@ -113,7 +116,8 @@ class neural_sort {
         sum += xsimd::select(own > other, both, xsimd::select(own < other, -both, lanes(T{0})));
       }
       T rest = rankloss::detail::sum_of(sum);
-      for (; k < n_; ++k) rest += (s_[j] > s_[k] ? T{1} : s_[j] < s_[k] ? T{-1} : T{0}) * (sums_[j] + sums_[k]);
+      for (; k < n_; ++k)
+        rest += (s_[j] > s_[k] ? T{1} : s_[j] < s_[k] ? T{-1} : T{0}) * (sums_[j] + sums_[k]);
       gradient[j] = (moments_[j] - rest) / temperature_;
     }
   }

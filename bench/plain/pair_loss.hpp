@@ -81,7 +81,8 @@ class pair_loss {
         V loss = xsimd::max(-d, zero) + xsimd::log1p(u);
         V slope = -xsimd::select(d > zero, u, one) / (one + u);
         if constexpr (Weighted) {
-          const V weight = xsimd::abs((V(gains_[i]) - V::load_unaligned(&gains_[j])) * (V(discounts_[i]) - V::load_unaligned(&discounts_[j])));
+          const V weight = xsimd::abs((V(gains_[i]) - V::load_unaligned(&gains_[j])) *
+                                      (V(discounts_[i]) - V::load_unaligned(&discounts_[j])));
           loss = loss * weight;
           slope = slope * weight;
         }

@@ -30,7 +30,8 @@ class sndcg {
         ranks_(x_.size()),
         by_rank_(x_.size()),
         discounts_(longest) {
-    for (std::size_t i = 0; i < longest; ++i) discounts_[i] = static_cast<T>(1.0 / std::log2(2.0 + static_cast<double>(i)));
+    for (std::size_t i = 0; i < longest; ++i)
+      discounts_[i] = static_cast<T>(1.0 / std::log2(2.0 + static_cast<double>(i)));
   }
 
   /// The loss of one list; writes its gradient where that is not empty.
@@ -44,7 +45,8 @@ class sndcg {
     std::fill(x_.data() + n, x_.data() + end, std::numeric_limits<T>::lowest() / T{2});
     std::fill(gains_.data() + n, gains_.data() + end, T{0});
     std::fill(ranks_.data() + n, ranks_.data() + end, T{1});
-    for (std::size_t i = 0; i < end; i += w) (xsimd::exp2(lanes::load_aligned(&gains_[i])) - lanes(T{1})).store_aligned(&gains_[i]);
+    for (std::size_t i = 0; i < end; i += w)
+      (xsimd::exp2(lanes::load_aligned(&gains_[i])) - lanes(T{1})).store_aligned(&gains_[i]);
 
     const T ideal = ideal_dcg(n);
     if (!(ideal > T{0})) {
@@ -90,7 +92,9 @@ class sndcg {
   static std::size_t padded(std::size_t n) { return (n + w - 1) / w * w; }
 
   /// sigmoid(x_j - x_i) of w items from j on: how far each is above item i. An exponential that overflows gives 0, as it should.
-  lanes above(std::size_t i, std::size_t j) const { return lanes(T{1}) / (lanes(T{1}) + xsimd::exp(lanes(x_[i]) - lanes::load_aligned(&x_[j]))); }
+  lanes above(std::size_t i, std::size_t j) const {
+    return lanes(T{1}) / (lanes(T{1}) + xsimd::exp(lanes(x_[i]) - lanes::load_aligned(&x_[j])));
+  }
 
   T ideal_dcg(std::size_t n) {
     std::copy_n(gains_.data(), n, sorted_.data());

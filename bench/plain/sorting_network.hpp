@@ -23,7 +23,12 @@ template <class T>
 class sorting_network {
  public:
   sorting_network(double temperature, std::size_t n)
-      : scale_(static_cast<T>(1.0 / temperature)), n_(n), width_((n + w - 1) / w * w), mixing_(n * width_), p_(n * width_), next_(n * width_) {}
+      : scale_(static_cast<T>(1.0 / temperature)),
+        n_(n),
+        width_((n + w - 1) / w * w),
+        mixing_(n * width_),
+        p_(n * width_),
+        next_(n * width_) {}
 
   /// P of n = 2^k scores, [n, n].
   void operator()(std::span<const T> scores, std::span<T> matrix) {
@@ -67,10 +72,12 @@ class sorting_network {
         for (std::size_t k = 0; k < n_; ++k)
           for (std::size_t c = 0; c < columns && j + c * w < width_; ++c) {
             const lanes p = lanes::load_aligned(&p_[k * width_ + j + c * w]);
-            for (std::size_t r = 0; r < rows && i + r < n_; ++r) sum[r][c] = xsimd::fma(lanes(mixing_[(i + r) * width_ + k]), p, sum[r][c]);
+            for (std::size_t r = 0; r < rows && i + r < n_; ++r)
+              sum[r][c] = xsimd::fma(lanes(mixing_[(i + r) * width_ + k]), p, sum[r][c]);
           }
         for (std::size_t r = 0; r < rows && i + r < n_; ++r)
-          for (std::size_t c = 0; c < columns && j + c * w < width_; ++c) sum[r][c].store_aligned(&next_[(i + r) * width_ + j + c * w]);
+          for (std::size_t c = 0; c < columns && j + c * w < width_; ++c)
+            sum[r][c].store_aligned(&next_[(i + r) * width_ + j + c * w]);
       }
   }
 

@@ -21,15 +21,19 @@ using examples::csv_reader;
 matrix<float> read_features(const fs::path& path) {
   const auto array = examples::read_npy<float>(path);
   const auto fail = [&](const std::string& what) { throw std::runtime_error(path.string() + ": " + what); };
-  if (array.shape.size() != 2) fail("has " + std::to_string(array.shape.size()) + " dimensions, expected 2 (rows, features)");
+  if (array.shape.size() != 2)
+    fail("has " + std::to_string(array.shape.size()) + " dimensions, expected 2 (rows, features)");
   const std::size_t columns = array.shape[1];
   if (array.values.empty()) fail("is empty, expected at least one row of features");
-  const auto bad = std::find_if(array.values.begin(), array.values.end(), [](float x) { return !std::isfinite(x); });
+  const auto bad =
+      std::find_if(array.values.begin(), array.values.end(), [](float x) { return !std::isfinite(x); });
   if (bad != array.values.end()) {
     const auto at = static_cast<std::size_t>(bad - array.values.begin());
-    fail("row " + std::to_string(at / columns) + ", column " + std::to_string(at % columns) + " is not a finite number");
+    fail("row " + std::to_string(at / columns) + ", column " + std::to_string(at % columns) +
+         " is not a finite number");
   }
-  return Eigen::Map<const matrix<float>>(array.values.data(), static_cast<Eigen::Index>(array.shape[0]), static_cast<Eigen::Index>(columns));
+  return Eigen::Map<const matrix<float>>(array.values.data(), static_cast<Eigen::Index>(array.shape[0]),
+                                         static_cast<Eigen::Index>(columns));
 }
 
 pairs read_pairs(const fs::path& images, const fs::path& captions) {
@@ -37,16 +41,17 @@ pairs read_pairs(const fs::path& images, const fs::path& captions) {
   set.images = read_features(images);
   set.captions = read_features(captions);
   if (set.caption_count() % set.image_count() != 0)
-    throw std::runtime_error(captions.string() + ": " + std::to_string(set.caption_count()) + " rows, expected a multiple of the " +
-                             std::to_string(set.image_count()) + " rows of " + images.filename().string());
+    throw std::runtime_error(captions.string() + ": " + std::to_string(set.caption_count()) +
+                             " rows, expected a multiple of the " + std::to_string(set.image_count()) +
+                             " rows of " + images.filename().string());
   set.captions_per_image = set.caption_count() / set.image_count();
   return set;
 }
 
 void check_same_width(const matrix<float>& train, const matrix<float>& test, const fs::path& test_path) {
   if (train.cols() != test.cols())
-    throw std::runtime_error(test_path.string() + ": " + std::to_string(test.cols()) + " columns, expected " + std::to_string(train.cols()) +
-                             " as in the training file");
+    throw std::runtime_error(test_path.string() + ": " + std::to_string(test.cols()) + " columns, expected " +
+                             std::to_string(train.cols()) + " as in the training file");
 }
 
 /// People's grades of pairs of one split. Experts' 1 .. 4 become 0 .. 3; the share of a crowd that said yes, 0 .. 1, is stretched to that.
@@ -58,15 +63,19 @@ std::vector<judgement> read_judgements(const fs::path& path, const std::string& 
     const bool expert = csv[0] == "expert";
     if (!expert && csv[0] != "crowd") csv.fail("source '" + csv[0] + "', expected expert or crowd");
     for (const std::size_t field : {std::size_t{1}, std::size_t{3}})
-      if (csv[field] != "train" && csv[field] != "test") csv.fail("split '" + csv[field] + "', expected train or test");
+      if (csv[field] != "train" && csv[field] != "test")
+        csv.fail("split '" + csv[field] + "', expected train or test");
     const auto image = csv.number<std::size_t>(2);
     const auto caption = csv.number<std::size_t>(4);
     const auto score = csv.number<float>(5);
     if (!(expert ? score >= 1.0F && score <= 4.0F : score >= 0.0F && score <= 1.0F))
-      csv.fail("score " + csv[5] + (expert ? ", expected 1 to 4 from an expert" : ", expected 0 to 1 from the crowd"));
+      csv.fail("score " + csv[5] +
+               (expert ? ", expected 1 to 4 from an expert" : ", expected 0 to 1 from the crowd"));
     if (csv[1] != split || csv[3] != split) continue;
-    if (image >= set.image_count()) csv.fail("image row " + csv[2] + ", expected less than " + std::to_string(set.image_count()));
-    if (caption >= set.caption_count()) csv.fail("caption row " + csv[4] + ", expected less than " + std::to_string(set.caption_count()));
+    if (image >= set.image_count())
+      csv.fail("image row " + csv[2] + ", expected less than " + std::to_string(set.image_count()));
+    if (caption >= set.caption_count())
+      csv.fail("caption row " + csv[4] + ", expected less than " + std::to_string(set.caption_count()));
     auto& [by_expert, grade] = found[{image, caption}];
     if (by_expert && !expert) continue;
     by_expert = expert;
@@ -79,7 +88,10 @@ std::vector<judgement> read_judgements(const fs::path& path, const std::string& 
 }
 
 dataset load_flickr8k(const fs::path& folder) {
-  dataset data{.name = "Flickr8k on CLIP features", .grades = "people's grades of some pairs", .train = {}, .test = {}};
+  dataset data{.name = "Flickr8k on CLIP features",
+               .grades = "people's grades of some pairs",
+               .train = {},
+               .test = {}};
   data.train = read_pairs(folder / "train_images.npy", folder / "train_captions.npy");
   data.test = read_pairs(folder / "test_images.npy", folder / "test_captions.npy");
   check_same_width(data.train.images, data.test.images, folder / "test_images.npy");
@@ -98,26 +110,32 @@ dataset load_emoji(const fs::path& folder) {
   const auto id_of = [](std::map<std::string, int>& ids, const std::string& name) {
     return ids.try_emplace(name, static_cast<int>(ids.size())).first->second;
   };
-  csv_reader csv(folder / "emoji.csv",
-                 {"row", "unified", "category", "subcategory", "cldr_name", "cldr_keywords", "emojilib_keywords", "unicode_names"});
+  csv_reader csv(folder / "emoji.csv", {"row", "unified", "category", "subcategory", "cldr_name",
+                                        "cldr_keywords", "emojilib_keywords", "unicode_names"});
   while (csv.next()) {
-    if (csv.number<std::size_t>(0) != all.categories.size()) csv.fail("row " + csv[0] + ", expected " + std::to_string(all.categories.size()));
+    if (csv.number<std::size_t>(0) != all.categories.size())
+      csv.fail("row " + csv[0] + ", expected " + std::to_string(all.categories.size()));
     all.categories.push_back(id_of(categories, csv[2]));
     all.subcategories.push_back(id_of(subcategories, csv[2] + '/' + csv[3]));
   }
   if (all.categories.size() != count)
-    throw std::runtime_error((folder / "emoji.csv").string() + ": " + std::to_string(all.categories.size()) + " emoji, expected " +
-                             std::to_string(count) + " as in images.npy");
+    throw std::runtime_error((folder / "emoji.csv").string() + ": " + std::to_string(all.categories.size()) +
+                             " emoji, expected " + std::to_string(count) + " as in images.npy");
 
   const auto is_test = examples::read_npy<std::int32_t>(folder / "is_test.npy");
   if (is_test.shape != std::vector<std::size_t>{count})
-    throw std::runtime_error((folder / "is_test.npy").string() + ": shape " + examples::npy_detail::shape_text(is_test.shape) + ", expected [" +
+    throw std::runtime_error((folder / "is_test.npy").string() + ": shape " +
+                             examples::npy_detail::shape_text(is_test.shape) + ", expected [" +
                              std::to_string(count) + "]");
   std::vector<std::size_t> train;
   std::vector<std::size_t> test;
   for (std::size_t i = 0; i < count; ++i) (is_test.values[i] != 0 ? test : train).push_back(i);
-  if (train.empty() || test.empty()) throw std::runtime_error((folder / "is_test.npy").string() + ": expected training and test rows");
-  return {.name = "emoji", .grades = "same emoji 3, same subcategory 2, same category 1", .train = all.take(train), .test = all.take(test)};
+  if (train.empty() || test.empty())
+    throw std::runtime_error((folder / "is_test.npy").string() + ": expected training and test rows");
+  return {.name = "emoji",
+          .grades = "same emoji 3, same subcategory 2, same category 1",
+          .train = all.take(train),
+          .test = all.take(test)};
 }
 
 /// `folder` or the one of that name in it, whichever holds the file; else empty.
@@ -161,7 +179,8 @@ pairs pairs::take(const std::vector<std::size_t>& chosen) const {
   for (const judgement& j : judged) {
     const std::size_t image = place[j.image];
     const std::size_t caption_image = place[image_of(j.caption)];
-    if (image != absent && caption_image != absent) part.judged.push_back({image, caption_image * c + j.caption % c, j.grade});
+    if (image != absent && caption_image != absent)
+      part.judged.push_back({image, caption_image * c + j.caption % c, j.grade});
   }
   return part;
 }
@@ -175,27 +194,35 @@ graded_relevance grade(const pairs& set) {
       return set.categories[a] == set.categories[b] ? 1.0F : 0.0F;
     };
     for (std::size_t i = 0; i < set.image_count(); ++i) {
-      for (std::size_t c = 0; c < set.caption_count(); ++c) append(graded.captions_of_image, c, relevance(i, set.image_of(c)));
+      for (std::size_t c = 0; c < set.caption_count(); ++c)
+        append(graded.captions_of_image, c, relevance(i, set.image_of(c)));
       end_list(graded.captions_of_image, i);
     }
     for (std::size_t c = 0; c < set.caption_count(); ++c) {
-      for (std::size_t i = 0; i < set.image_count(); ++i) append(graded.images_of_caption, i, relevance(i, set.image_of(c)));
+      for (std::size_t i = 0; i < set.image_count(); ++i)
+        append(graded.images_of_caption, i, relevance(i, set.image_of(c)));
       end_list(graded.images_of_caption, c);
     }
     return graded;
   }
   std::vector<judgement> sorted = set.judged;
-  const auto by_image = [](const judgement& a, const judgement& b) { return std::tie(a.image, a.caption) < std::tie(b.image, b.caption); };
-  const auto by_caption = [](const judgement& a, const judgement& b) { return std::tie(a.caption, a.image) < std::tie(b.caption, b.image); };
+  const auto by_image = [](const judgement& a, const judgement& b) {
+    return std::tie(a.image, a.caption) < std::tie(b.image, b.caption);
+  };
+  const auto by_caption = [](const judgement& a, const judgement& b) {
+    return std::tie(a.caption, a.image) < std::tie(b.caption, b.image);
+  };
   std::sort(sorted.begin(), sorted.end(), by_image);
   for (std::size_t k = 0; k < sorted.size(); ++k) {
     append(graded.captions_of_image, sorted[k].caption, sorted[k].grade);
-    if (k + 1 == sorted.size() || sorted[k + 1].image != sorted[k].image) end_list(graded.captions_of_image, sorted[k].image);
+    if (k + 1 == sorted.size() || sorted[k + 1].image != sorted[k].image)
+      end_list(graded.captions_of_image, sorted[k].image);
   }
   std::sort(sorted.begin(), sorted.end(), by_caption);
   for (std::size_t k = 0; k < sorted.size(); ++k) {
     append(graded.images_of_caption, sorted[k].image, sorted[k].grade);
-    if (k + 1 == sorted.size() || sorted[k + 1].caption != sorted[k].caption) end_list(graded.images_of_caption, sorted[k].caption);
+    if (k + 1 == sorted.size() || sorted[k + 1].caption != sorted[k].caption)
+      end_list(graded.images_of_caption, sorted[k].caption);
   }
   return graded;
 }
@@ -203,10 +230,14 @@ graded_relevance grade(const pairs& set) {
 bool has_set(const fs::path& folder) { return !flickr8k_in(folder).empty() || !emoji_in(folder).empty(); }
 
 dataset load(const fs::path& folder) {
-  if (!fs::is_directory(folder)) throw std::runtime_error(folder.string() + ": no such folder, expected one with flickr8k_clip or emoji in it");
+  if (!fs::is_directory(folder))
+    throw std::runtime_error(folder.string() +
+                             ": no such folder, expected one with flickr8k_clip or emoji in it");
   if (const fs::path place = flickr8k_in(folder); !place.empty()) return load_flickr8k(place);
   if (const fs::path place = emoji_in(folder); !place.empty()) return load_emoji(place);
-  throw std::runtime_error(folder.string() + ": holds neither flickr8k_clip/train_images.npy nor emoji/emoji.csv, expected one of them");
+  throw std::runtime_error(
+      folder.string() +
+      ": holds neither flickr8k_clip/train_images.npy nor emoji/emoji.csv, expected one of them");
 }
 
 dataset hold_out(const dataset& data, double share, std::uint64_t seed) {
@@ -220,7 +251,10 @@ dataset hold_out(const dataset& data, double share, std::uint64_t seed) {
   images.resize(held);
   std::sort(images.begin(), images.end());
   std::sort(rest.begin(), rest.end());
-  return {.name = data.name + ", held-out training images", .grades = data.grades, .train = data.train.take(rest), .test = data.train.take(images)};
+  return {.name = data.name + ", held-out training images",
+          .grades = data.grades,
+          .train = data.train.take(rest),
+          .test = data.train.take(images)};
 }
 
 }  // namespace retrieval

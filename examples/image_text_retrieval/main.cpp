@@ -35,10 +35,12 @@ struct named_loss {
 
 std::vector<named_loss> losses(const options& o) {
   const auto mix = [&](double weight) {
-    return retrieval_loss{rankloss::weighted{1.0 - weight, rankloss::triplet{.margin = o.margin}},
-                          rankloss::weighted{weight, rankloss::bidirectional<rankloss::sndcg>{{.temperature = o.temperature}}}};
+    return retrieval_loss{
+        rankloss::weighted{1.0 - weight, rankloss::triplet{.margin = o.margin}},
+        rankloss::weighted{weight, rankloss::bidirectional<rankloss::sndcg>{{.temperature = o.temperature}}}};
   };
-  std::vector<named_loss> all{{"triplet", "triplet", mix(0.0)}, {"sndcg", "S-NDCG", mix(1.0)}, {"both", "both", mix(o.weight)}};
+  std::vector<named_loss> all{
+      {"triplet", "triplet", mix(0.0)}, {"sndcg", "S-NDCG", mix(1.0)}, {"both", "both", mix(o.weight)}};
   if (o.loss != "all") std::erase_if(all, [&](const named_loss& l) { return l.option != o.loss; });
   return all;
 }
@@ -60,7 +62,8 @@ dataset load_data(const options& o) {
 std::vector<float> grades_to_learn(const options& o, const pairs& train, rankloss::context& context) {
   if (o.relevance == relevance::matches) return {};
   std::vector<float> grades(train.image_count() * train.caption_count());
-  const std::span<const float> captions(train.captions.data(), static_cast<std::size_t>(train.captions.size()));
+  const std::span<const float> captions(train.captions.data(),
+                                        static_cast<std::size_t>(train.captions.size()));
   rankloss::relevance_scores<float>({.captions = captions,
                                      .texts = captions,
                                      .dimension = static_cast<std::size_t>(train.captions.cols()),
@@ -73,20 +76,26 @@ std::vector<float> grades_to_learn(const options& o, const pairs& train, ranklos
 two_towers towers_at_start(const options& o, const pairs& train, const cca& fit, std::uint64_t seed) {
   const rankloss::random_stream for_images(seed, 2);
   const rankloss::random_stream for_captions(seed, 3);
-  if (o.start == start::cca) return {head<float>(fit.images, o.image_hidden, for_images), head<float>(fit.captions, o.text_hidden, for_captions)};
+  if (o.start == start::cca)
+    return {head<float>(fit.images, o.image_hidden, for_images),
+            head<float>(fit.captions, o.text_hidden, for_captions)};
   const auto shape = [&](const matrix<float>& features, std::size_t hidden) {
-    return head<float>::shape{
-        .features = static_cast<std::size_t>(features.cols()), .outputs = o.dimensions, .hidden = hidden, .linear = hidden == 0};
+    return head<float>::shape{.features = static_cast<std::size_t>(features.cols()),
+                              .outputs = o.dimensions,
+                              .hidden = hidden,
+                              .linear = hidden == 0};
   };
-  return {head<float>(shape(train.images, o.image_hidden), for_images), head<float>(shape(train.captions, o.text_hidden), for_captions)};
+  return {head<float>(shape(train.images, o.image_hidden), for_images),
+          head<float>(shape(train.captions, o.text_hidden), for_captions)};
 }
 
-std::string progress_line(const named_loss& loss, const train_state& state, const options& o, std::size_t run, std::size_t runs) {
+std::string progress_line(const named_loss& loss, const train_state& state, const options& o, std::size_t run,
+                          std::size_t runs) {
   const double rate = static_cast<double>(state.pairs) / state.seconds;
   const double left = static_cast<double>(state.pairs_in_all * (runs - run) - state.pairs) / rate;
   char text[160];
-  std::snprintf(text, sizeof text, "%s, run %zu of %zu: epoch %zu/%zu, loss %.4f, %.0f pairs/s, %.0f s left", loss.name.c_str(), run + 1, runs,
-                state.epoch, o.train.epochs, state.loss, rate, left);
+  std::snprintf(text, sizeof text, "%s, run %zu of %zu: epoch %zu/%zu, loss %.4f, %.0f pairs/s, %.0f s left",
+                loss.name.c_str(), run + 1, runs, state.epoch, o.train.epochs, state.loss, rate, left);
   return text;
 }
 
@@ -95,15 +104,19 @@ void run(const options& o) {
   if (!o.csv.empty()) csv.emplace(o.csv);
   dataset data = load_data(o);
   if (o.hold_out > 0.0) data = hold_out(data, o.hold_out, o.train.seed);
-  rankloss::context context{rankloss::threads(o.threads > 0 ? o.threads : std::max(1U, std::thread::hardware_concurrency()))};
+  rankloss::context context{
+      rankloss::threads(o.threads > 0 ? o.threads : std::max(1U, std::thread::hardware_concurrency()))};
 
-  std::cout << data.name << ": " << data.train.image_count() << " images with " << data.train.caption_count() << " captions to train on, "
-            << data.test.image_count() << " with " << data.test.caption_count() << " to test on\n"
+  std::cout << data.name << ": " << data.train.image_count() << " images with " << data.train.caption_count()
+            << " captions to train on, " << data.test.image_count() << " with " << data.test.caption_count()
+            << " to test on\n"
             << "NDCG by " << data.grades << "\n\n"
             << std::flush;
 
   const evaluator measure(data.test, context);
-  const auto measured = [&](const two_towers& towers) { return measure(towers.images(data.test.images), towers.captions(data.test.captions)); };
+  const auto measured = [&](const two_towers& towers) {
+    return measure(towers.images(data.test.images), towers.captions(data.test.captions));
+  };
   const cca fit = fit_cca(data.train, o.dimensions, o.ridge, 1.0);
   options linear = o;
   linear.start = start::cca;
@@ -127,7 +140,8 @@ void run(const options& o) {
       train(towers, data.train, grades, loss.loss, how, context, [&](const train_state& state) {
         seconds = state.seconds;
         if (progress.due()) progress.show(progress_line(loss, state, o, run, runs));
-        if (csv && state.epoch_ends) csv->add(loss.option, how.seed, state.epoch, state.seconds, state.loss, measured(towers));
+        if (csv && state.epoch_ends)
+          csv->add(loss.option, how.seed, state.epoch, state.seconds, state.loss, measured(towers));
       });
       trained.runs.push_back(measured(towers));
       trained.seconds.push_back(seconds);

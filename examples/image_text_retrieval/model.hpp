@@ -42,13 +42,16 @@ class head {
   };
 
   /// Weights uniform in +-sqrt(6 / (inputs + outputs)) (Glorot and Bengio 2010), biases 0.
-  head(shape form, rankloss::random_stream random) : shape_(form), parameters_(parameter_array<T>::Zero(index(layout(form).end))) {
+  head(shape form, rankloss::random_stream random)
+      : shape_(form), parameters_(parameter_array<T>::Zero(index(layout(form).end))) {
     for (const block& weights : {layout(form).S, layout(form).B, layout(form).A}) fill(at(weights), random);
   }
 
   /// The head that does what a projection does. A hidden layer beside it starts with A = 0, so that it has no say yet.
   head(const projection& start, std::size_t hidden, rankloss::random_stream random)
-      : head({.features = size(start.weights.rows()), .outputs = size(start.weights.cols()), .hidden = hidden}, random) {
+      : head(
+            {.features = size(start.weights.rows()), .outputs = size(start.weights.cols()), .hidden = hidden},
+            random) {
     at(layout(shape_).S) = start.weights.template cast<T>();
     at(layout(shape_).a) = -(start.mean * start.weights).template cast<T>();
     at(layout(shape_).A).setZero();
@@ -78,13 +81,17 @@ class head {
   }
 
   /// `gradient` [parameters] becomes that of the parameters; `upstream` [rows, outputs], that of the outputs, is used up.
-  void backward(const matrix<T>& features, const tape& kept, matrix<T>& upstream, parameter_array<T>& gradient) const {
+  void backward(const matrix<T>& features, const tape& kept, matrix<T>& upstream,
+                parameter_array<T>& gradient) const {
     const parts has = layout(shape_);
     gradient.resize(parameters_.size());
-    const auto place = [&](const block& b) { return Eigen::Map<matrix<T>>(gradient.data() + b.first, index(b.rows), index(b.columns)); };
+    const auto place = [&](const block& b) {
+      return Eigen::Map<matrix<T>>(gradient.data() + b.first, index(b.rows), index(b.columns));
+    };
 
     // Of the length of z the output knows nothing: d z = (d output - output <output, d output>) / |z|.
-    const Eigen::Matrix<T, Eigen::Dynamic, 1> along = (kept.output.array() * upstream.array()).rowwise().sum();
+    const Eigen::Matrix<T, Eigen::Dynamic, 1> along =
+        (kept.output.array() * upstream.array()).rowwise().sum();
     upstream -= along.asDiagonal() * kept.output;
     upstream.array().colwise() *= kept.scale.array();
 
@@ -122,12 +129,17 @@ class head {
     const block A = next(form.hidden, form.outputs);
     return {a, S, B, b, A, end};
   }
-  [[nodiscard]] auto at(const block& b) { return Eigen::Map<matrix<T>>(parameters_.data() + b.first, index(b.rows), index(b.columns)); }
-  [[nodiscard]] auto at(const block& b) const { return Eigen::Map<const matrix<T>>(parameters_.data() + b.first, index(b.rows), index(b.columns)); }
+  [[nodiscard]] auto at(const block& b) {
+    return Eigen::Map<matrix<T>>(parameters_.data() + b.first, index(b.rows), index(b.columns));
+  }
+  [[nodiscard]] auto at(const block& b) const {
+    return Eigen::Map<const matrix<T>>(parameters_.data() + b.first, index(b.rows), index(b.columns));
+  }
 
   static void fill(auto weights, rankloss::random_stream& random) {
     const double limit = std::sqrt(6.0 / static_cast<double>(weights.rows() + weights.cols()));
-    for (Eigen::Index i = 0; i < weights.size(); ++i) weights.data()[i] = static_cast<T>(limit * (2.0 * random.uniform() - 1.0));
+    for (Eigen::Index i = 0; i < weights.size(); ++i)
+      weights.data()[i] = static_cast<T>(limit * (2.0 * random.uniform() - 1.0));
   }
   static Eigen::Index index(std::size_t i) { return static_cast<Eigen::Index>(i); }
   static std::size_t size(Eigen::Index i) { return static_cast<std::size_t>(i); }

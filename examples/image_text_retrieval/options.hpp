@@ -14,13 +14,14 @@ enum class start { cca, random };
 enum class relevance { rsc, matches };
 
 struct options {
-  std::string data;         ///< folder that must hold a set; empty: see shared_data
-  std::string shared_data;  ///< folder of RANKLOSS_DATA, used if it holds a set; else the emoji set that comes with the example is
+  std::string data;  ///< folder that must hold a set; empty: see shared_data
+  std::string
+      shared_data;  ///< folder of RANKLOSS_DATA, used if it holds a set; else the emoji set that comes with the example is
   std::string loss = "all";
   std::string csv;
   std::size_t seeds = 1;
   std::size_t threads = 0;  ///< 0: as many as the machine has
-  double hold_out = 0.0;    ///< share of the training images to measure on in place of the test images; 0: none
+  double hold_out = 0.0;  ///< share of the training images to measure on in place of the test images; 0: none
 
   retrieval::start start = retrieval::start::cca;
   std::size_t dimensions = 128;

@@ -17,34 +17,44 @@
 namespace retrieval {
 
 evaluator::evaluator(const pairs& set, rankloss::context& context)
-    : context_(context), image_classes_(set.image_count()), caption_classes_(set.caption_count()), graded_(grade(set)) {
+    : context_(context),
+      image_classes_(set.image_count()),
+      caption_classes_(set.caption_count()),
+      graded_(grade(set)) {
   std::iota(image_classes_.begin(), image_classes_.end(), std::size_t{0});
   for (std::size_t c = 0; c < caption_classes_.size(); ++c) caption_classes_[c] = set.image_of(c);
 }
 
-quality evaluator::operator()(const matrix<float>& images, const matrix<float>& captions) const { return measure(images * captions.transpose()); }
+quality evaluator::operator()(const matrix<float>& images, const matrix<float>& captions) const {
+  return measure(images * captions.transpose());
+}
 
 quality evaluator::chance() const {
-  return measure(matrix<float>::Zero(static_cast<Eigen::Index>(image_classes_.size()), static_cast<Eigen::Index>(caption_classes_.size())));
+  return measure(matrix<float>::Zero(static_cast<Eigen::Index>(image_classes_.size()),
+                                     static_cast<Eigen::Index>(caption_classes_.size())));
 }
 
 quality evaluator::measure(const matrix<float>& similarity) const {
   const std::size_t captions = caption_classes_.size();
-  const rankloss::similarity_batch<float> batch{.similarity = {similarity.data(), static_cast<std::size_t>(similarity.size())},
-                                                .rows = image_classes_.size(),
-                                                .columns = captions,
-                                                .row_classes = image_classes_,
-                                                .column_classes = caption_classes_};
+  const rankloss::similarity_batch<float> batch{
+      .similarity = {similarity.data(), static_cast<std::size_t>(similarity.size())},
+      .rows = image_classes_.size(),
+      .columns = captions,
+      .row_classes = image_classes_,
+      .column_classes = caption_classes_};
   const auto found = rankloss::metrics::retrieval<3>{.cutoffs = {1, 5, 10}}(batch, context_);
 
   std::vector<float> scores;
   const auto ndcg = [&](const graded_lists& lists, auto similarity_of) {
     scores.clear();
     for (std::size_t query = 0; query + 1 < lists.offsets.size(); ++query)
-      for (auto k = static_cast<std::size_t>(lists.offsets[query]); k < static_cast<std::size_t>(lists.offsets[query + 1]); ++k)
+      for (auto k = static_cast<std::size_t>(lists.offsets[query]);
+           k < static_cast<std::size_t>(lists.offsets[query + 1]); ++k)
         scores.push_back(similarity_of(lists.queries[query], lists.candidates[k]));
-    const rankloss::list_batch<float> graded{
-        .scores = scores, .relevance = lists.grades, .offsets = lists.offsets, .reduction = rankloss::reduction::mean_of_relevant};
+    const rankloss::list_batch<float> graded{.scores = scores,
+                                             .relevance = lists.grades,
+                                             .offsets = lists.offsets,
+                                             .reduction = rankloss::reduction::mean_of_relevant};
     return 100.0 * rankloss::evaluate(rankloss::metrics::ndcg{}, graded, {}, context_);
   };
   const float* s = similarity.data();
@@ -54,8 +64,10 @@ quality evaluator::measure(const matrix<float>& similarity) const {
     q.values[quality::text_r1 + k] = 100.0 * found.columns.recall[k];
   }
   q.values[quality::rsum] = found.rsum;
-  q.values[quality::image_ndcg] = ndcg(graded_.captions_of_image, [&](std::size_t i, std::size_t c) { return s[i * captions + c]; });
-  q.values[quality::text_ndcg] = ndcg(graded_.images_of_caption, [&](std::size_t c, std::size_t i) { return s[i * captions + c]; });
+  q.values[quality::image_ndcg] =
+      ndcg(graded_.captions_of_image, [&](std::size_t i, std::size_t c) { return s[i * captions + c]; });
+  q.values[quality::text_ndcg] =
+      ndcg(graded_.images_of_caption, [&](std::size_t c, std::size_t i) { return s[i * captions + c]; });
   return q;
 }
 
@@ -78,7 +90,9 @@ void print_table(std::ostream& out, const std::vector<result>& results) {
     std::snprintf(text, sizeof text, "%*.1f", width, value);
     out << text;
   };
-  const auto label = [&](const std::string& name) { out << name << std::string(name.size() < 15 ? 15 - name.size() : 1, ' '); };
+  const auto label = [&](const std::string& name) {
+    out << name << std::string(name.size() < 15 ? 15 - name.size() : 1, ' ');
+  };
   const auto width_of = [](std::size_t c) { return c == quality::text_r1 ? 9 : c == quality::rsum ? 8 : 6; };
   label("");
   out << "     image to text            text to image\n";
@@ -86,15 +100,18 @@ void print_table(std::ostream& out, const std::vector<result>& results) {
   out << "   R@1   R@5  R@10  NDCG      R@1   R@5  R@10  NDCG    rsum   train\n";
   for (const result& r : results) {
     label(r.name);
-    for (std::size_t c = 0; c < quality::columns; ++c) number(r.mean(static_cast<quality::column>(c)), width_of(c));
+    for (std::size_t c = 0; c < quality::columns; ++c)
+      number(r.mean(static_cast<quality::column>(c)), width_of(c));
     if (!r.seconds.empty()) {
-      number(std::accumulate(r.seconds.begin(), r.seconds.end(), 0.0) / static_cast<double>(r.seconds.size()), 6);
+      number(std::accumulate(r.seconds.begin(), r.seconds.end(), 0.0) / static_cast<double>(r.seconds.size()),
+             6);
       out << " s";
     }
     out << '\n';
     if (r.runs.size() < 2) continue;
     label("  deviation");
-    for (std::size_t c = 0; c < quality::columns; ++c) number(r.deviation(static_cast<quality::column>(c)), width_of(c));
+    for (std::size_t c = 0; c < quality::columns; ++c)
+      number(r.deviation(static_cast<quality::column>(c)), width_of(c));
     out << '\n';
   }
   out.flush();
@@ -102,10 +119,12 @@ void print_table(std::ostream& out, const std::vector<result>& results) {
 
 curve::curve(const std::string& path) : path_(path), file_(path) {
   if (!file_) throw std::runtime_error(path + ": cannot be written, expected a place for the curve");
-  file_ << "loss,seed,epoch,seconds,training_loss,image_r1,image_r5,image_r10,image_ndcg,text_r1,text_r5,text_r10,text_ndcg,rsum\n";
+  file_
+      << "loss,seed,epoch,seconds,training_loss,image_r1,image_r5,image_r10,image_ndcg,text_r1,text_r5,text_r10,text_ndcg,rsum\n";
 }
 
-void curve::add(const std::string& loss, std::uint64_t seed, std::size_t epoch, double seconds, double value, const quality& test) {
+void curve::add(const std::string& loss, std::uint64_t seed, std::size_t epoch, double seconds, double value,
+                const quality& test) {
   char text[64];
   std::snprintf(text, sizeof text, "%.3f,%.9g", seconds, value);
   file_ << loss << ',' << seed << ',' << epoch << ',' << text;

@@ -17,7 +17,18 @@ namespace retrieval {
 
 /// How well images find captions and captions find images, everything in percent.
 struct quality {
-  enum column { image_r1, image_r5, image_r10, image_ndcg, text_r1, text_r5, text_r10, text_ndcg, rsum, columns };
+  enum column {
+    image_r1,
+    image_r5,
+    image_r10,
+    image_ndcg,
+    text_r1,
+    text_r5,
+    text_r10,
+    text_ndcg,
+    rsum,
+    columns
+  };
   std::array<double, columns> values{};
 };
 
@@ -58,7 +69,8 @@ class curve {
  public:
   /// @throws std::runtime_error when the file cannot be written.
   explicit curve(const std::string& path);
-  void add(const std::string& loss, std::uint64_t seed, std::size_t epoch, double seconds, double value, const quality& test);
+  void add(const std::string& loss, std::uint64_t seed, std::size_t epoch, double seconds, double value,
+           const quality& test);
 
  private:
   std::string path_;

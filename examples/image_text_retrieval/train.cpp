@@ -22,7 +22,8 @@ struct batch {
   std::vector<std::size_t> caption_classes;  ///< image of each caption
   std::vector<float> relevance;              ///< [images, captions]
 
-  void gather(const pairs& set, std::span<const std::size_t> chosen, const std::vector<float>& all_relevance) {
+  void gather(const pairs& set, std::span<const std::size_t> chosen,
+              const std::vector<float>& all_relevance) {
     captions.assign(chosen.begin(), chosen.end());
     caption_classes.clear();
     for (const std::size_t c : captions) caption_classes.push_back(set.image_of(c));
@@ -41,18 +42,23 @@ struct batch {
  private:
   static void take_rows(const matrix<float>& from, const std::vector<std::size_t>& rows, matrix<float>& to) {
     to.resize(static_cast<Eigen::Index>(rows.size()), from.cols());
-    for (std::size_t r = 0; r < rows.size(); ++r) to.row(static_cast<Eigen::Index>(r)) = from.row(static_cast<Eigen::Index>(rows[r]));
+    for (std::size_t r = 0; r < rows.size(); ++r)
+      to.row(static_cast<Eigen::Index>(r)) = from.row(static_cast<Eigen::Index>(rows[r]));
   }
 };
 
-std::span<const float> values_of(const matrix<float>& m) { return {m.data(), static_cast<std::size_t>(m.size())}; }
+std::span<const float> values_of(const matrix<float>& m) {
+  return {m.data(), static_cast<std::size_t>(m.size())};
+}
 
 }  // namespace
 
-void train(two_towers& towers, const pairs& set, const std::vector<float>& relevance, const retrieval_loss& loss, const train_options& options,
-           rankloss::context& context, const observer& tell) {
+void train(two_towers& towers, const pairs& set, const std::vector<float>& relevance,
+           const retrieval_loss& loss, const train_options& options, rankloss::context& context,
+           const observer& tell) {
   using clock = std::chrono::steady_clock;
-  constexpr std::uint64_t first_stream = 1000;  // one an epoch, clear of the streams that other things draw from
+  constexpr std::uint64_t first_stream =
+      1000;  // one an epoch, clear of the streams that other things draw from
 
   const std::size_t count = set.caption_count();
   const std::size_t size = options.batch == 0 ? count : std::min(options.batch, count);
@@ -93,7 +99,9 @@ void train(two_towers& towers, const pairs& set, const std::vector<float>& relev
       const std::span<float> gradient(slopes.data(), static_cast<std::size_t>(slopes.size()));
       const double value = rankloss::evaluate(loss, pairs_of_batch, {.gradient = gradient}, context);
 
-      const double rate = 0.5 * options.rate * (1.0 + std::cos(std::numbers::pi * static_cast<double>(step) / static_cast<double>(steps)));
+      const double rate =
+          0.5 * options.rate *
+          (1.0 + std::cos(std::numbers::pi * static_cast<double>(step) / static_cast<double>(steps)));
       upstream.noalias() = slopes * caption_tape.output;
       towers.images.backward(now.image_features, image_tape, upstream, image_gradient);
       upstream.noalias() = slopes.transpose() * image_tape.output;

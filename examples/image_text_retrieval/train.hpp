@@ -45,7 +45,8 @@ using observer = std::function<void(const train_state&)>;
 /// Rows of the similarity matrix are the images of a batch, each once; columns are its captions. Captions of one image share its class id,
 /// so that none is taken for a negative of it. `relevance` [images, captions] of the whole set grades the pairs for S-NDCG; empty: 1 where
 /// they match, else 0.
-void train(two_towers& towers, const pairs& set, const std::vector<float>& relevance, const retrieval_loss& loss, const train_options& options,
-           rankloss::context& context, const observer& tell);
+void train(two_towers& towers, const pairs& set, const std::vector<float>& relevance,
+           const retrieval_loss& loss, const train_options& options, rankloss::context& context,
+           const observer& tell);
 
 }  // namespace retrieval

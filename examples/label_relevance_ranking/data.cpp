@@ -22,7 +22,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::array<const char*, 7> partial_sets{"glass", "libras", "satimage", "segment", "vehicle", "vowel", "yeast"};
+constexpr std::array<const char*, 7> partial_sets{"glass",   "libras", "satimage", "segment",
+                                                  "vehicle", "vowel",  "yeast"};
 constexpr std::uint64_t split_seed = 1;  // splits are the same for every seed of the models
 
 /// Every feature to mean 0 and deviation 1 on the source, and the others by the same numbers; where all are equal, to 0.
@@ -33,23 +34,27 @@ void scale_by_source(transfer& data) {
     const double mean = column.sum() / n;
     const double deviation = std::sqrt((column.array() - mean).square().sum() / n);
     const double scale = deviation > 1e-6 * (1e-6 + std::abs(mean)) ? 1.0 / deviation : 0.0;
-    for (lists* set : {&data.source, &data.source_validation, &data.target, &data.target_validation, &data.target_test})
+    for (lists* set :
+         {&data.source, &data.source_validation, &data.target, &data.target_validation, &data.target_test})
       for (float& x : set->features.col(f)) x = static_cast<float>(scale * (static_cast<double>(x) - mean));
   }
 }
 
 /// The first part of the lists, shuffled; the next; and the rest.
-std::array<std::vector<std::size_t>, 3> split(std::vector<std::size_t> which, double first, double second, std::uint64_t stream) {
+std::array<std::vector<std::size_t>, 3> split(std::vector<std::size_t> which, double first, double second,
+                                              std::uint64_t stream) {
   rankloss::random_stream(split_seed, stream).shuffle(which);
   const auto n = static_cast<double>(which.size());
   const auto a = static_cast<std::ptrdiff_t>(first * n);
   const auto b = static_cast<std::ptrdiff_t>((first + second) * n);
-  return {std::vector<std::size_t>(which.begin(), which.begin() + a), std::vector<std::size_t>(which.begin() + a, which.begin() + b),
+  return {std::vector<std::size_t>(which.begin(), which.begin() + a),
+          std::vector<std::size_t>(which.begin() + a, which.begin() + b),
           std::vector<std::size_t>(which.begin() + b, which.end())};
 }
 
 /// Four fifths of the source to learn from, a fifth to stop by; of the target a half, a fifth and the rest.
-void divide(transfer& data, const lists& all, const std::vector<std::size_t>& source, const std::vector<std::size_t>& target) {
+void divide(transfer& data, const lists& all, const std::vector<std::size_t>& source,
+            const std::vector<std::size_t>& target) {
   const auto s = split(source, 0.8, 0.2, 1);
   data.source = chosen_of(all, s[0]);
   data.source_validation = chosen_of(all, s[1]);
@@ -63,8 +68,8 @@ void divide(transfer& data, const lists& all, const std::vector<std::size_t>& so
 matrix<float> read_rows(const fs::path& path, std::size_t rows) {
   examples::npy_array<float> array = examples::read_npy<float>(path);
   if (array.shape.size() != 2 || array.shape[0] != rows)
-    throw std::runtime_error(path.string() + ": shape " + examples::npy_detail::shape_text(array.shape) + ", expected " + std::to_string(rows) +
-                             " rows");
+    throw std::runtime_error(path.string() + ": shape " + examples::npy_detail::shape_text(array.shape) +
+                             ", expected " + std::to_string(rows) + " rows");
   return Eigen::Map<const matrix<float>>(array.values.data(), index(rows), index(array.shape[1]));
 }
 
@@ -73,7 +78,8 @@ transfer load_movie_tags(const fs::path& folder) {
   std::vector<bool> in_target;
   examples::csv_reader movies(folder / "movies.csv", {"row", "movie_id", "title", "genres", "domain"});
   while (movies.next()) {
-    if (movies[4] != "source" && movies[4] != "target") movies.fail("domain '" + movies[4] + "', expected source or target");
+    if (movies[4] != "source" && movies[4] != "target")
+      movies.fail("domain '" + movies[4] + "', expected source or target");
     in_target.push_back(movies[4] == "target");
   }
   std::size_t tags = 0;
@@ -81,7 +87,9 @@ transfer load_movie_tags(const fs::path& folder) {
   const matrix<float> texts = read_rows(folder / "movie_texts_lsa96.npy", in_target.size());
   const matrix<float> ratings = read_rows(folder / "movie_ratings_svd32.npy", in_target.size());
   const matrix<float> words = read_rows(folder / "tags_lsa96.npy", tags);
-  if (words.cols() != texts.cols()) throw std::runtime_error((folder / "tags_lsa96.npy").string() + ": expected as many columns as the texts have");
+  if (words.cols() != texts.cols())
+    throw std::runtime_error((folder / "tags_lsa96.npy").string() +
+                             ": expected as many columns as the texts have");
 
   std::map<std::size_t, std::vector<std::pair<std::size_t, float>>> of_movie;
   examples::csv_reader scores(folder / "relevance.csv", {"movie_row", "tag_row", "mean_score", "raters"});
@@ -123,7 +131,8 @@ transfer load_partial(const fs::path& path, const std::string& set) {
   std::size_t line = 0;
   const auto next = [&](std::size_t expected) {
     std::string text;
-    if (!std::getline(file, text)) throw std::runtime_error(path.string() + ": ends after line " + std::to_string(line));
+    if (!std::getline(file, text))
+      throw std::runtime_error(path.string() + ": ends after line " + std::to_string(line));
     ++line;
     std::vector<double> values;
     for (const char *at = text.data(), *end = at + text.size(); at < end;) {
@@ -131,19 +140,23 @@ transfer load_partial(const fs::path& path, const std::string& set) {
       const auto [rest, error] = std::from_chars(at, end, x);
       const bool ends = rest == end || *rest == ',' || *rest == '\r';
       if (error != std::errc{} || !ends)
-        throw std::runtime_error(path.string() + ", line " + std::to_string(line) + ": expected numbers with commas between");
+        throw std::runtime_error(path.string() + ", line " + std::to_string(line) +
+                                 ": expected numbers with commas between");
       values.push_back(x);
       at = rest == end || *rest == '\r' ? end : rest + 1;
     }
     if (values.size() != expected)
-      throw std::runtime_error(path.string() + ", line " + std::to_string(line) + ": " + std::to_string(values.size()) + " numbers, expected " +
+      throw std::runtime_error(path.string() + ", line " + std::to_string(line) + ": " +
+                               std::to_string(values.size()) + " numbers, expected " +
                                std::to_string(expected));
     return values;
   };
   const std::vector<double> head = next(3);
   for (const double x : head)
-    if (!(x >= 1.0 && x <= 1e6)) throw std::runtime_error(path.string() + ", line 1: expected samples,features,labels");
-  const auto samples = static_cast<std::size_t>(head[0]), features = static_cast<std::size_t>(head[1]), labels = static_cast<std::size_t>(head[2]);
+    if (!(x >= 1.0 && x <= 1e6))
+      throw std::runtime_error(path.string() + ", line 1: expected samples,features,labels");
+  const auto samples = static_cast<std::size_t>(head[0]), features = static_cast<std::size_t>(head[1]),
+             labels = static_cast<std::size_t>(head[2]);
 
   lists all;
   all.features = matrix<float>::Zero(index(samples * labels), index(features + labels));
@@ -166,9 +179,10 @@ transfer load_partial(const fs::path& path, const std::string& set) {
   std::nth_element(sorted.begin(), sorted.begin() + static_cast<std::ptrdiff_t>(samples / 2), sorted.end());
   std::vector<std::size_t> source, target;
   for (std::size_t s = 0; s < samples; ++s) (first[s] < sorted[samples / 2] ? source : target).push_back(s);
-  transfer data{.name = set,
-                .about = "read from " + path.string(),
-                .split = "partial label rankings; target: samples whose first feature is at its median or above"};
+  transfer data{
+      .name = set,
+      .about = "read from " + path.string(),
+      .split = "partial label rankings; target: samples whose first feature is at its median or above"};
   divide(data, all, source, target);
   return data;
 }
@@ -176,7 +190,8 @@ transfer load_partial(const fs::path& path, const std::string& set) {
 lists read_letor(const fs::path& path, std::size_t features) {
   rankloss::svmlight_data read = rankloss::read_svmlight(path, {.feature_count = features});
   lists set;
-  set.features = Eigen::Map<const matrix<float>>(read.features.data(), index(read.relevance.size()), index(features));
+  set.features =
+      Eigen::Map<const matrix<float>>(read.features.data(), index(read.relevance.size()), index(features));
   set.grades = std::move(read.relevance);
   set.offsets = std::move(read.offsets);
   examples::standardise(set);
@@ -186,11 +201,13 @@ lists read_letor(const fs::path& path, std::size_t features) {
 /// Lists of both domains under each other, in columns of their own.
 lists side_by_side(const lists& source, const lists& target) {
   lists both = source;
-  both.features = matrix<float>::Zero(index(source.items() + target.items()), source.features.cols() + target.features.cols());
+  both.features = matrix<float>::Zero(index(source.items() + target.items()),
+                                      source.features.cols() + target.features.cols());
   both.features.topLeftCorner(source.features.rows(), source.features.cols()) = source.features;
   both.features.bottomRightCorner(target.features.rows(), target.features.cols()) = target.features;
   both.grades.insert(both.grades.end(), target.grades.begin(), target.grades.end());
-  for (std::size_t q = 1; q < target.offsets.size(); ++q) both.offsets.push_back(source.items() + target.offsets[q]);
+  for (std::size_t q = 1; q < target.offsets.size(); ++q)
+    both.offsets.push_back(source.items() + target.offsets[q]);
   return both;
 }
 
@@ -199,12 +216,15 @@ lists side_by_side(const lists& source, const lists& target) {
 transfer load_letor(const fs::path& source_folder, const fs::path& target_folder) {
   constexpr std::size_t source_features = 136, target_features = 46;
   const auto source = [&](const char* file) { return read_letor(source_folder / file, source_features); };
-  const auto target = [&](int part) { return read_letor(target_folder / ("S" + std::to_string(part) + ".txt"), target_features); };
+  const auto target = [&](int part) {
+    return read_letor(target_folder / ("S" + std::to_string(part) + ".txt"), target_features);
+  };
   const lists none_of_source{.features = matrix<float>::Zero(0, source_features), .grades = {}};
   const lists none_of_target{.features = matrix<float>::Zero(0, target_features), .grades = {}};
 
   rankloss::context context;
-  const examples::net<float> aligner = align(side_by_side(source("vali.txt"), target(1)), side_by_side(source("test.txt"), none_of_target), context);
+  const examples::net<float> aligner = align(side_by_side(source("vali.txt"), target(1)),
+                                             side_by_side(source("test.txt"), none_of_target), context);
   const auto common = [&](const lists& from) {
     examples::net<float>::tape tape;
     aligner.forward(from.features, tape);
@@ -212,9 +232,10 @@ transfer load_letor(const fs::path& source_folder, const fs::path& target_folder
     examples::standardise(to);
     return to;
   };
-  transfer data{.name = "MSLR-WEB10K to MQ2008",
-                .about = "read from " + source_folder.string() + " and " + target_folder.string(),
-                .split = "documents of queries; aligned on the grades of vali.txt and S1, pairs from S2 and S3"};
+  transfer data{
+      .name = "MSLR-WEB10K to MQ2008",
+      .about = "read from " + source_folder.string() + " and " + target_folder.string(),
+      .split = "documents of queries; aligned on the grades of vali.txt and S1, pairs from S2 and S3"};
   data.source = common(side_by_side(source("train.txt"), none_of_target));
   data.source_validation = common(side_by_side(source("test.txt"), none_of_target));
   lists known = target(2);
@@ -247,14 +268,16 @@ std::vector<std::string> known_sets() {
 std::vector<std::string> sets_in(const fs::path& folder) {
   std::vector<std::string> found;
   if (fs::exists(folder / "movie_tags")) found.emplace_back("movie_tags");
-  if (fs::exists(folder / "mslr_web10k_sample") && fs::exists(folder / "mq2008")) found.emplace_back("mslr_mq2008");
+  if (fs::exists(folder / "mslr_web10k_sample") && fs::exists(folder / "mq2008"))
+    found.emplace_back("mslr_mq2008");
   for (const char* set : partial_sets)
     if (fs::exists(folder / "partial_label_ranking" / (std::string(set) + ".csv"))) found.emplace_back(set);
   return found;
 }
 
 transfer load(const fs::path& folder, const std::string& set) {
-  if (!fs::is_directory(folder)) throw std::runtime_error(folder.string() + ": no such folder, expected one with " + set + " in it");
+  if (!fs::is_directory(folder))
+    throw std::runtime_error(folder.string() + ": no such folder, expected one with " + set + " in it");
   if (set == "movie_tags") return load_movie_tags(folder / "movie_tags");
   if (set == "mslr_mq2008") return load_letor(folder / "mslr_web10k_sample", folder / "mq2008");
   return load_partial(folder / "partial_label_ranking" / (set + ".csv"), set);
@@ -281,7 +304,8 @@ transfer make(std::uint64_t seed) {
     vector<double> x(features);
     for (double& value : x) value = random.normal();
     for (std::size_t l = 0; l < labels; ++l) {
-      const double known = linear.row(index(l)).dot(x) + std::sin(1.5 * bent.row(index(l)).dot(x)) + (is_target ? shift(index(l)) : 0.0);
+      const double known = linear.row(index(l)).dot(x) + std::sin(1.5 * bent.row(index(l)).dot(x)) +
+                           (is_target ? shift(index(l)) : 0.0);
       const double seen = known + noise * random.normal();
       all.grades.push_back(static_cast<float>(std::clamp(std::floor(2.0 + 1.3 * seen), 0.0, 4.0)));
       utilities.push_back(static_cast<float>(known));

@@ -20,14 +20,15 @@ using examples::vector;
 /// A task of transfer: labels (or documents) to be ranked in two domains, with grades in the source and a few pairs in the target.
 struct transfer {
   std::string name;
-  std::string about;           ///< where it is from, in a few words
-  std::string split;           ///< what source and target are
-  lists source{};              ///< all grades may be looked at
-  lists source_validation{};   ///< of the source: the base model stops by them
-  lists target{};              ///< of whose pairs a budget is known; its grades are looked at by nothing else
-  lists target_validation{};   ///< by which every choice is made
-  lists target_test{};         ///< measured once
-  std::vector<float> truth{};  ///< [items of target_test] of made data: scores that no model can beat; else empty
+  std::string about;          ///< where it is from, in a few words
+  std::string split;          ///< what source and target are
+  lists source{};             ///< all grades may be looked at
+  lists source_validation{};  ///< of the source: the base model stops by them
+  lists target{};             ///< of whose pairs a budget is known; its grades are looked at by nothing else
+  lists target_validation{};  ///< by which every choice is made
+  lists target_test{};        ///< measured once
+  std::vector<float>
+      truth{};  ///< [items of target_test] of made data: scores that no model can beat; else empty
 };
 
 /// The sets that `load` knows: movie_tags, mslr_mq2008, and the partial label rankings glass, libras, satimage, segment, vehicle, vowel, yeast.

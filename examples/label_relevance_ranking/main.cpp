@@ -35,16 +35,20 @@ transfer load_data(const options& o) {
   if (o.set == "made") return make(o.tune.seed);
   if (!o.set.empty()) {
     if (folder.empty())
-      throw std::runtime_error("--set " + o.set + ": no data, expected --data or the variable RANKLOSS_DATA to name a folder with it");
+      throw std::runtime_error(
+          "--set " + o.set +
+          ": no data, expected --data or the variable RANKLOSS_DATA to name a folder with it");
     return load(folder, o.set);
   }
   if (!o.data.empty() && !std::filesystem::is_directory(o.data))
-    throw std::runtime_error(o.data +
-                             ": no such folder, expected one with movie_tags, mslr_web10k_sample and mq2008, or partial_label_ranking in it");
+    throw std::runtime_error(
+        o.data +
+        ": no such folder, expected one with movie_tags, mslr_web10k_sample and mq2008, or partial_label_ranking in it");
   const std::vector<std::string> found = folder.empty() ? std::vector<std::string>{} : sets_in(folder);
   if (!found.empty()) return load(folder, found.front());
   // RANKLOSS_DATA serves all examples, so it need not hold what this one looks for.
-  if (!o.data.empty()) throw std::runtime_error("--data: none of the sets is in " + o.data + " (--help names them)");
+  if (!o.data.empty())
+    throw std::runtime_error("--data: none of the sets is in " + o.data + " (--help names them)");
   return make(o.tune.seed);
 }
 
@@ -57,12 +61,13 @@ class teller {
     return [this, run = std::move(run)](const progress_state& state) {
       const std::lock_guard lock(mutex_);
       char line[256];
-      int used = std::snprintf(line, sizeof line, "%s: epoch %zu, loss %.4f, validation %.2f", run.c_str(), state.epoch, state.loss,
-                               100.0 * state.validation);
+      int used = std::snprintf(line, sizeof line, "%s: epoch %zu, loss %.4f, validation %.2f", run.c_str(),
+                               state.epoch, state.loss, 100.0 * state.validation);
       if (state.policy != nullptr && used > 0)
         std::snprintf(line + used, sizeof line - static_cast<std::size_t>(used),
-                      "; KL %.5f, to the base %.4f, entropy %.3f, ratio %.3f, clipped %.2f", state.policy->kl_k3, state.policy->reference_kl_k3,
-                      state.policy->entropy, state.policy->mean_ratio, state.policy->clip_fraction);
+                      "; KL %.5f, to the base %.4f, entropy %.3f, ratio %.3f, clipped %.2f",
+                      state.policy->kl_k3, state.policy->reference_kl_k3, state.policy->entropy,
+                      state.policy->mean_ratio, state.policy->clip_fraction);
       if (verbose_) {
         progress_.clear();
         std::printf("%s\n", line);
@@ -119,36 +124,45 @@ std::vector<method> methods_for(const transfer& data) {
   method& direct = all.emplace_back(method{"base + pairs", {}});
   for (const double rate : {3e-4, 1e-3, 3e-3})
     direct.variants.push_back(
-        {"rate " + number(rate), [&data, rate](const beginning& from, const tune_options& how, rankloss::context& context, const observer& tell) {
-           return tune_by_pairs(from.base->model, data.target, from.pairs, data.target_validation, with(how, rate), context, tell);
+        {"rate " + number(rate), [&data, rate](const beginning& from, const tune_options& how,
+                                               rankloss::context& context, const observer& tell) {
+           return tune_by_pairs(from.base->model, data.target, from.pairs, data.target_validation,
+                                with(how, rate), context, tell);
          }});
-  for (const rankloss::lr2ppo_form form : {rankloss::lr2ppo_form::published, rankloss::lr2ppo_form::corrected}) {
-    method& paper = all.emplace_back(method{form == rankloss::lr2ppo_form::published ? "LR2PPO published" : "LR2PPO corrected", {}});
+  for (const rankloss::lr2ppo_form form :
+       {rankloss::lr2ppo_form::published, rankloss::lr2ppo_form::corrected}) {
+    method& paper = all.emplace_back(
+        method{form == rankloss::lr2ppo_form::published ? "LR2PPO published" : "LR2PPO corrected", {}});
     for (const double margin : {0.01, 0.3})
       for (const double rate : {1e-4, 3e-4, 1e-3})
         paper.variants.push_back(
             {"margin " + number(margin) + ", rate " + number(rate),
-             [&data, form, margin, rate](const beginning& from, const tune_options& how, rankloss::context& context, const observer& tell) {
+             [&data, form, margin, rate](const beginning& from, const tune_options& how,
+                                         rankloss::context& context, const observer& tell) {
                const lr2ppo_options options{.loss = {.form = form, .margin = margin}};
-               return tune_by_lr2ppo(from.base->model, from.reward->model, data.target, data.target_validation, options, with(how, rate), context,
-                                     tell);
+               return tune_by_lr2ppo(from.base->model, from.reward->model, data.target,
+                                     data.target_validation, options, with(how, rate), context, tell);
              }});
   }
   method& orders = all.emplace_back(method{"PPO Plackett-Luce", {}});
   for (const double kl : {0.0, 0.03})
     for (const double rate : {1e-4, 3e-4, 1e-3})
       orders.variants.push_back({"KL " + number(kl) + ", rate " + number(rate),
-                                 [&data, kl, rate](const beginning& from, const tune_options& how, rankloss::context& context, const observer& tell) {
+                                 [&data, kl, rate](const beginning& from, const tune_options& how,
+                                                   rankloss::context& context, const observer& tell) {
                                    plackett_luce_options options;
                                    options.loss.kl_coefficient = kl;
-                                   return tune_by_ppo(from.base->model, from.reward->model, data.target, data.target_validation, options,
-                                                      with(how, rate), context, tell);
+                                   return tune_by_ppo(from.base->model, from.reward->model, data.target,
+                                                      data.target_validation, options, with(how, rate),
+                                                      context, tell);
                                  }});
   method& grades = all.emplace_back(method{"all target grades", {}});
   for (const double rate : {3e-4, 1e-3, 3e-3})
     grades.variants.push_back(
-        {"rate " + number(rate), [&data, rate](const beginning& from, const tune_options& how, rankloss::context& context, const observer& tell) {
-           return tune_by_grades(from.base->model, data.target, data.target_validation, with(how, rate), context, tell);
+        {"rate " + number(rate), [&data, rate](const beginning& from, const tune_options& how,
+                                               rankloss::context& context, const observer& tell) {
+           return tune_by_grades(from.base->model, data.target, data.target_validation, with(how, rate),
+                                 context, tell);
          }});
   return all;
 }
@@ -158,8 +172,10 @@ method base_stage(const transfer& data) {
   method stage{"base", {}};
   for (const double rate : {1e-3, 3e-3})
     stage.variants.push_back(
-        {"rate " + number(rate), [&data, rate](const beginning&, const tune_options& how, rankloss::context& context, const observer& tell) {
-           return tune_by_grades(new_scorer(data.source, how), data.source, data.source_validation, with(how, rate), context, tell);
+        {"rate " + number(rate), [&data, rate](const beginning&, const tune_options& how,
+                                               rankloss::context& context, const observer& tell) {
+           return tune_by_grades(new_scorer(data.source, how), data.source, data.source_validation,
+                                 with(how, rate), context, tell);
          }});
   return stage;
 }
@@ -167,11 +183,12 @@ method reward_stage(const transfer& data) {
   method stage{"reward model", {}};
   for (const double margin : {0.01, 1.0})
     for (const double rate : {3e-4, 1e-3})
-      stage.variants.push_back(
-          {"margin " + number(margin) + ", rate " + number(rate),
-           [&data, margin, rate](const beginning& from, const tune_options& how, rankloss::context& context, const observer& tell) {
-             return train_reward(data.target, from.pairs, data.target_validation, margin, with(how, rate), context, tell);
-           }});
+      stage.variants.push_back({"margin " + number(margin) + ", rate " + number(rate),
+                                [&data, margin, rate](const beginning& from, const tune_options& how,
+                                                      rankloss::context& context, const observer& tell) {
+                                  return train_reward(data.target, from.pairs, data.target_validation, margin,
+                                                      with(how, rate), context, tell);
+                                }});
   return stage;
 }
 
@@ -194,17 +211,22 @@ rankloss::ordered_pairs known_pairs(const lists& set, std::size_t budget, std::u
 
 /// Said before the training, not after it.
 void expect_writable(const std::string& path) {
-  if (!path.empty() && !std::ofstream(path, std::ios::app)) throw std::runtime_error(path + ": cannot be written, expected a place for a file");
+  if (!path.empty() && !std::ofstream(path, std::ios::app))
+    throw std::runtime_error(path + ": cannot be written, expected a place for a file");
 }
 
 void describe(const options& o, const transfer& data, std::size_t pairs) {
-  const auto size = [](const lists& set) { return std::to_string(set.count()) + " lists (" + std::to_string(set.items()) + " items)"; };
+  const auto size = [](const lists& set) {
+    return std::to_string(set.count()) + " lists (" + std::to_string(set.items()) + " items)";
+  };
   std::printf("%s, %s\n%s\n", data.name.c_str(), data.about.c_str(), data.split.c_str());
-  std::printf("Source: %s to learn from, %s to stop by. Target: %zu pairs of %s, %s to choose by, %s to measure on\n", size(data.source).c_str(),
-              size(data.source_validation).c_str(), pairs, size(data.target).c_str(), size(data.target_validation).c_str(),
-              size(data.target_test).c_str());
-  std::printf("%td features, %zu seed%s, measured on the %s lists; lists whose items are all of one grade are left out\n\n",
-              data.source.features.cols(), o.seeds, o.seeds == 1 ? "" : "s", o.on_validation ? "validation" : "test");
+  std::printf(
+      "Source: %s to learn from, %s to stop by. Target: %zu pairs of %s, %s to choose by, %s to measure on\n",
+      size(data.source).c_str(), size(data.source_validation).c_str(), pairs, size(data.target).c_str(),
+      size(data.target_validation).c_str(), size(data.target_test).c_str());
+  std::printf(
+      "%td features, %zu seed%s, measured on the %s lists; lists whose items are all of one grade are left out\n\n",
+      data.source.features.cols(), o.seeds, o.seeds == 1 ? "" : "s", o.on_validation ? "validation" : "test");
   std::fflush(stdout);
 }
 
@@ -213,12 +235,16 @@ void run(const options& o) {
   expect_writable(o.csv);
   expect_writable(o.picture);
   const transfer data = load_data(o);
-  for (const lists* set : {&data.source, &data.source_validation, &data.target, &data.target_validation, &data.target_test})
-    if (set->count() == 0) throw std::runtime_error(data.name + ": too few lists for the five parts of the split");
+  for (const lists* set :
+       {&data.source, &data.source_validation, &data.target, &data.target_validation, &data.target_test})
+    if (set->count() == 0)
+      throw std::runtime_error(data.name + ": too few lists for the five parts of the split");
 
   std::vector<beginning> from(o.seeds);
-  for (std::size_t s = 0; s < o.seeds; ++s) from[s].pairs = known_pairs(data.target, o.pairs, o.tune.seed + s);
-  if (from[0].pairs.preferred.empty()) throw std::runtime_error(data.name + ": no two items of different grades in the target lists");
+  for (std::size_t s = 0; s < o.seeds; ++s)
+    from[s].pairs = known_pairs(data.target, o.pairs, o.tune.seed + s);
+  if (from[0].pairs.preferred.empty())
+    throw std::runtime_error(data.name + ": no two items of different grades in the target lists");
   describe(o, data, from[0].pairs.preferred.size());
 
   const method base = base_stage(data), reward = reward_stage(data);
@@ -243,7 +269,8 @@ void run(const options& o) {
       how.seed += one.seed;
       const variant& v = one.of->variants[one.variant];
       const auto begin = clock::now();
-      one.found = v.train(from[one.seed], how, contexts[worker], told.of(one.of->name + ", seed " + std::to_string(one.seed + 1) + ", " + v.chosen));
+      one.found = v.train(from[one.seed], how, contexts[worker],
+                          told.of(one.of->name + ", seed " + std::to_string(one.seed + 1) + ", " + v.chosen));
       one.seconds = std::chrono::duration<double>(clock::now() - begin).count();
       told.run_ends();
     });
@@ -267,7 +294,8 @@ void run(const options& o) {
   const task base_choice = best_of(tasks, base), reward_choice = best_of(tasks, reward);
   std::vector<task> others;
   for (std::size_t s = 1; s < o.seeds; ++s)
-    for (const task* choice : {&base_choice, &reward_choice}) others.push_back({choice->of, choice->variant, s});
+    for (const task* choice : {&base_choice, &reward_choice})
+      others.push_back({choice->of, choice->variant, s});
   others = train(others);
   from[0].base = base_choice.found;
   from[0].reward = reward_choice.found;
@@ -283,7 +311,9 @@ void run(const options& o) {
   told.clear();
 
   const lists& measured = o.on_validation ? data.target_validation : data.target_test;
-  const auto quality_of = [&](const net<float>& model) { return measure(measured, model(measured.features), contexts[0]); };
+  const auto quality_of = [&](const net<float>& model) {
+    return measure(measured, model(measured.features), contexts[0]);
+  };
   report r{.set = data.name};
   const auto seconds_of = [](const std::vector<task>& some, const method& m) {
     double sum = 0.0;
@@ -306,18 +336,24 @@ void run(const options& o) {
     r.rows.push_back(std::move(row));
   }
   if (!data.truth.empty() && !o.on_validation)
-    r.rows.push_back({.name = "the truth",
-                      .runs = {measure(measured, Eigen::Map<const vector<float>>(data.truth.data(), measured.features.rows()), contexts[0])}});
-  r.rows.push_back({.name = "chance", .runs = {measure(measured, vector<float>::Zero(measured.features.rows()), contexts[0])}});
+    r.rows.push_back(
+        {.name = "the truth",
+         .runs = {measure(measured,
+                          Eigen::Map<const vector<float>>(data.truth.data(), measured.features.rows()),
+                          contexts[0])}});
+  r.rows.push_back({.name = "chance",
+                    .runs = {measure(measured, vector<float>::Zero(measured.features.rows()), contexts[0])}});
   r.compare(o.resamples, o.tune.seed);
   print_table(std::cout, r);
 
   double accuracy = 0.0;
   for (std::size_t s = 0; s < o.seeds; ++s) {
-    const auto held_out = rankloss::partial_order::from_grades(measured.offsets, measured.grades).sample_pairs(50, o.tune.seed + s);
+    const auto held_out = rankloss::partial_order::from_grades(measured.offsets, measured.grades)
+                              .sample_pairs(50, o.tune.seed + s);
     accuracy += reward_accuracy(from[s].reward->model, measured, held_out) / static_cast<double>(o.seeds);
   }
-  std::printf("\nThe reward model (%s) tells %.1f %% of the pairs right\n", reward.variants[reward_choice.variant].chosen.c_str(), 100.0 * accuracy);
+  std::printf("\nThe reward model (%s) tells %.1f %% of the pairs right\n",
+              reward.variants[reward_choice.variant].chosen.c_str(), 100.0 * accuracy);
   if (!o.csv.empty()) write_csv(o.csv, r);
   if (!o.picture.empty()) write_picture(o.picture, r);
 }

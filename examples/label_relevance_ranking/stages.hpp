@@ -36,8 +36,9 @@ struct tune_options {
 struct progress_state {
   std::size_t epoch = 0;  ///< from 1
   double loss = 0.0;
-  double validation = 0.0;                               ///< what the stage is chosen by, in [0, 1]
-  const rankloss::policy_diagnostics* policy = nullptr;  ///< of the epoch's last step, where there is a policy
+  double validation = 0.0;  ///< what the stage is chosen by, in [0, 1]
+  const rankloss::policy_diagnostics* policy =
+      nullptr;  ///< of the epoch's last step, where there is a policy
 };
 using observer = std::function<void(const progress_state&)>;
 
@@ -55,23 +56,26 @@ struct tuned {
 [[nodiscard]] double ndcg10(const net<float>& model, const lists& set, rankloss::context& context);
 
 /// Stage 1: regression of the grade by smooth L1 (beta 0.3), stopped by `validation`.
-[[nodiscard]] tuned tune_by_grades(const net<float>& start, const lists& set, const lists& validation, const tune_options& how,
-                                   rankloss::context& context, const observer& tell);
+[[nodiscard]] tuned tune_by_grades(const net<float>& start, const lists& set, const lists& validation,
+                                   const tune_options& how, rankloss::context& context, const observer& tell);
 
 /// The net whose last hidden layer is the common space of two domains.
 [[nodiscard]] net<float> align(const lists& set, const lists& validation, rankloss::context& context);
 
 /// Without stages: the base model goes on with the pairs themselves, by Bradley and Terry's loss of its scores.
-[[nodiscard]] tuned tune_by_pairs(const net<float>& base, const lists& set, const rankloss::ordered_pairs& pairs, const lists& validation,
+[[nodiscard]] tuned tune_by_pairs(const net<float>& base, const lists& set,
+                                  const rankloss::ordered_pairs& pairs, const lists& validation,
                                   const tune_options& how, rankloss::context& context, const observer& tell);
 
 /// Stage 2: a reward for two items in an order, so that the right order's is above the other's by a margin (margin_ranking); stopped by the part
 /// of the pairs of `validation` that it tells right.
-[[nodiscard]] tuned train_reward(const lists& set, const rankloss::ordered_pairs& pairs, const lists& validation, double margin,
-                                 const tune_options& how, rankloss::context& context, const observer& tell);
+[[nodiscard]] tuned train_reward(const lists& set, const rankloss::ordered_pairs& pairs,
+                                 const lists& validation, double margin, const tune_options& how,
+                                 rankloss::context& context, const observer& tell);
 
 /// The part of pairs that a reward model tells right.
-[[nodiscard]] double reward_accuracy(const net<float>& reward, const lists& set, const rankloss::ordered_pairs& pairs);
+[[nodiscard]] double reward_accuracy(const net<float>& reward, const lists& set,
+                                     const rankloss::ordered_pairs& pairs);
 
 /// Stage 3 as the paper has it: pairs of labels are states, the old policy's order of a pair is the action.
 struct lr2ppo_options {
@@ -80,8 +84,9 @@ struct lr2ppo_options {
   std::size_t batch = 64;     ///< states a step
   std::size_t rollouts = 30;  ///< batches that are collected before one pass over them: an epoch
 };
-[[nodiscard]] tuned tune_by_lr2ppo(const net<float>& base, const net<float>& reward, const lists& set, const lists& validation,
-                                   const lr2ppo_options& options, const tune_options& how, rankloss::context& context, const observer& tell);
+[[nodiscard]] tuned tune_by_lr2ppo(const net<float>& base, const net<float>& reward, const lists& set,
+                                   const lists& validation, const lr2ppo_options& options,
+                                   const tune_options& how, rankloss::context& context, const observer& tell);
 
 /// Stage 3 with PPO's clipped surrogate over orders of whole lists, drawn from a Plackett-Luce policy of the scores.
 struct plackett_luce_options {
@@ -93,8 +98,9 @@ struct plackett_luce_options {
   std::size_t lists_a_step = 16;
   std::size_t passes = 2;  ///< over the orders of a step
 };
-[[nodiscard]] tuned tune_by_ppo(const net<float>& base, const net<float>& reward, const lists& set, const lists& validation,
-                                const plackett_luce_options& options, const tune_options& how, rankloss::context& context, const observer& tell);
+[[nodiscard]] tuned tune_by_ppo(const net<float>& base, const net<float>& reward, const lists& set,
+                                const lists& validation, const plackett_luce_options& options,
+                                const tune_options& how, rankloss::context& context, const observer& tell);
 
 /// How well one list is ranked.
 struct quality {
@@ -102,6 +108,7 @@ struct quality {
   std::array<double, columns> values{};
 };
 /// The lists in which something is relevant, by the library's exact metrics.
-[[nodiscard]] std::vector<quality> measure(const lists& set, const vector<float>& scores, rankloss::context& context);
+[[nodiscard]] std::vector<quality> measure(const lists& set, const vector<float>& scores,
+                                           rankloss::context& context);
 
 }  // namespace label_ranker

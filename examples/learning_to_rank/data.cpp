@@ -24,7 +24,8 @@ struct source {
   const char* file;  ///< before the number of the part
   std::size_t features;
 };
-constexpr std::array<source, 2> sources{{{"mq2008", "MQ2008", "S", 46}, {"clueweb09", "ClueWeb09", "part", 42}}};
+constexpr std::array<source, 2> sources{
+    {{"mq2008", "MQ2008", "S", 46}, {"clueweb09", "ClueWeb09", "part", 42}}};
 
 fs::path path_of(const fs::path& folder, const source& from, std::size_t part) {
   return folder / from.name / (from.file + std::to_string(part + 1) + ".txt");
@@ -33,7 +34,8 @@ fs::path path_of(const fs::path& folder, const source& from, std::size_t part) {
 lists read_part(const fs::path& path, std::size_t features) {
   rankloss::svmlight_data data = rankloss::read_svmlight(path, {.feature_count = features});
   lists part;
-  part.features = Eigen::Map<const matrix<float>>(data.features.data(), index(data.relevance.size()), index(features));
+  part.features =
+      Eigen::Map<const matrix<float>>(data.features.data(), index(data.relevance.size()), index(features));
   part.grades = std::move(data.relevance);
   part.offsets = std::move(data.offsets);
   return part;
@@ -46,7 +48,8 @@ double utility(const Eigen::Ref<const Eigen::RowVectorXf>& x) {
 }
 
 lists make_part(std::size_t count, rankloss::random_stream random) {
-  constexpr std::array<double, 4> steps{0.6, 1.5, 2.3, 3.1};  // some 60 % of the items are of grade 0, 3 % of grade 4
+  constexpr std::array<double, 4> steps{0.6, 1.5, 2.3,
+                                        3.1};  // some 60 % of the items are of grade 0, 3 % of grade 4
   constexpr std::size_t features = 12;
   constexpr double noise = 0.7;
   lists part;
@@ -62,9 +65,11 @@ lists make_part(std::size_t count, rankloss::random_stream random) {
       auto x = part.features.row(index(i));
       for (float& value : x) value = static_cast<float>(random.normal());
       const double u = utility(x) + ease + noise * random.normal();
-      part.grades.push_back(static_cast<float>(std::count_if(steps.begin(), steps.end(), [&](double step) { return u > step; })));
+      part.grades.push_back(static_cast<float>(
+          std::count_if(steps.begin(), steps.end(), [&](double step) { return u > step; })));
       // What a feature means differs from query to query by an offset and a unit.
-      for (std::size_t f = 0; f < features; ++f) x(index(f)) = static_cast<float>(at[f] + width[f] * static_cast<double>(x(index(f))));
+      for (std::size_t f = 0; f < features; ++f)
+        x(index(f)) = static_cast<float>(at[f] + width[f] * static_cast<double>(x(index(f))));
     }
   }
   return part;
@@ -73,7 +78,9 @@ lists make_part(std::size_t count, rankloss::random_stream random) {
 }  // namespace
 
 fold make_fold(const dataset& data, std::size_t number) {
-  const auto part = [&](std::size_t ahead) -> const lists& { return data.parts[(number + ahead) % part_count]; };
+  const auto part = [&](std::size_t ahead) -> const lists& {
+    return data.parts[(number + ahead) % part_count];
+  };
   fold result;
   result.validation = part(3);
   result.test = part(4);
@@ -88,7 +95,8 @@ fold make_fold(const dataset& data, std::size_t number) {
     train.features.conservativeResize(index(before + chosen.items()), chosen.features.cols());
     train.features.bottomRows(index(chosen.items())) = chosen.features;
     train.grades.insert(train.grades.end(), chosen.grades.begin(), chosen.grades.end());
-    for (std::size_t q = 1; q < chosen.offsets.size(); ++q) train.offsets.push_back(before + chosen.offsets[q]);
+    for (std::size_t q = 1; q < chosen.offsets.size(); ++q)
+      train.offsets.push_back(before + chosen.offsets[q]);
   }
   return result;
 }
@@ -101,9 +109,11 @@ std::vector<std::string> sets_in(const fs::path& folder) {
 }
 
 dataset load(const fs::path& folder, const std::string& set) {
-  const auto* const from = std::find_if(sources.begin(), sources.end(), [&](const source& s) { return set == s.name; });
+  const auto* const from =
+      std::find_if(sources.begin(), sources.end(), [&](const source& s) { return set == s.name; });
   if (from == sources.end()) throw std::runtime_error("no set '" + set + "'");
-  if (!fs::is_directory(folder)) throw std::runtime_error(folder.string() + ": no such folder, expected one with " + set + " in it");
+  if (!fs::is_directory(folder))
+    throw std::runtime_error(folder.string() + ": no such folder, expected one with " + set + " in it");
   dataset data{.name = from->title, .about = "read from " + (folder / from->name).string(), .parts = {}};
   for (std::size_t p = 0; p < part_count; ++p) {
     const fs::path path = path_of(folder, *from, p);
@@ -119,7 +129,9 @@ dataset load(const fs::path& folder, const std::string& set) {
 
 dataset make(std::uint64_t seed) {
   constexpr std::size_t lists_a_part = 60;
-  dataset data{.name = "made lists", .about = "made from seed " + std::to_string(seed) + ", not real data", .parts = {}};
+  dataset data{.name = "made lists",
+               .about = "made from seed " + std::to_string(seed) + ", not real data",
+               .parts = {}};
   for (std::size_t p = 0; p < part_count; ++p) {
     data.parts.push_back(make_part(lists_a_part, rankloss::random_stream(seed, 100 + p)));
     standardise(data.parts.back());

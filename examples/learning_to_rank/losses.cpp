@@ -29,7 +29,8 @@ namespace {
 template <class Make>
 std::function<list_loss(double)> of(Make make) {
   return [make](double scale) -> list_loss {
-    return [loss = make(scale)](const rankloss::list_batch<float>& batch, const rankloss::outputs& out, rankloss::context& context) {
+    return [loss = make(scale)](const rankloss::list_batch<float>& batch, const rankloss::outputs& out,
+                                rankloss::context& context) {
       return rankloss::evaluate(loss, batch, out, context);
     };
   };
@@ -42,20 +43,25 @@ std::vector<loss_entry> make_table() {
   const std::vector<double> ranks{0.1, 0.3, 1.0};  // temperatures of smooth ranks
   const std::vector<double> gaps{0.5, 2.0, 8.0};   // of a function of a pair
   return {
-      {"ranknet", gaps, of([](double t) { return ranknet{.function = {.temperature = t}, .average = average::pairs}; })},
-      {"hinge", gaps, of([](double m) { return hinge{.function = {.margin = m}, .average = average::pairs}; })},
+      {"ranknet", gaps,
+       of([](double t) { return ranknet{.function = {.temperature = t}, .average = average::pairs}; })},
+      {"hinge", gaps,
+       of([](double m) { return hinge{.function = {.margin = m}, .average = average::pairs}; })},
       {"lambdarank", gaps, of([](double t) { return lambdarank{.function = {.temperature = t}}; })},
       {"lambdarank_map", gaps, of([](double t) { return lambdarank_map{.function = {.temperature = t}}; })},
       {"ndcg_loss1", gaps, of([](double t) { return ndcg_loss1{.function = {.temperature = t}}; })},
       {"ndcg_loss2", gaps, of([](double t) { return ndcg_loss2{.function = {.temperature = t}}; })},
       {"ndcg_loss2_plus", gaps, of([](double t) { return ndcg_loss2_plus{.function = {.temperature = t}}; })},
-      {"arp_loss1", gaps, of([](double t) { return arp_loss1{.function = {.temperature = t}, .average = average::pairs}; })},
-      {"arp_loss2", gaps, of([](double t) { return arp_loss2{.function = {.temperature = t}, .average = average::pairs}; })},
+      {"arp_loss1", gaps,
+       of([](double t) { return arp_loss1{.function = {.temperature = t}, .average = average::pairs}; })},
+      {"arp_loss2", gaps,
+       of([](double t) { return arp_loss2{.function = {.temperature = t}, .average = average::pairs}; })},
       {"softmax_cross_entropy", gaps, of([](double t) { return softmax_cross_entropy{.temperature = t}; })},
       {"listnet", gaps, of([](double t) { return listnet{.temperature = t}; })},
       {"xe_ndcg", gaps, of([](double t) { return xe_ndcg{.temperature = t}; })},
       {"listmle", gaps, of([](double t) { return listmle{.temperature = t}; })},
-      {"listmle_exact", gaps, of([](double t) { return listmle{.temperature = t, .ties = tie_order::exact}; })},
+      {"listmle_exact", gaps,
+       of([](double t) { return listmle{.temperature = t, .ties = tie_order::exact}; })},
       {"unique_softmax", gaps, of([](double t) { return unique_softmax{.temperature = t}; })},
       {"pointwise_squared", {1.0}, of([](double) { return pointwise_squared{}; })},
       {"sndcg", ranks, of([](double t) { return sndcg{.temperature = t}; })},
@@ -83,10 +89,13 @@ std::vector<loss_entry> find_losses(std::string_view names) {
     at = end + 1;
   }
   for (const std::string_view name : wanted) {
-    if (std::any_of(all_losses().begin(), all_losses().end(), [&](const loss_entry& l) { return l.name == name; })) continue;
+    if (std::any_of(all_losses().begin(), all_losses().end(),
+                    [&](const loss_entry& l) { return l.name == name; }))
+      continue;
     std::string known;
     for (const loss_entry& l : all_losses()) known += l.name + ", ";
-    throw std::runtime_error("--loss: no loss '" + std::string(name) + "', expected some of " + known + "or all");
+    throw std::runtime_error("--loss: no loss '" + std::string(name) + "', expected some of " + known +
+                             "or all");
   }
   std::vector<loss_entry> found;
   for (const loss_entry& l : all_losses())

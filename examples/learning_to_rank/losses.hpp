@@ -12,7 +12,8 @@
 namespace ranker {
 
 /// Any list loss, called as `rankloss::evaluate` is.
-using list_loss = std::function<double(const rankloss::list_batch<float>&, const rankloss::outputs&, rankloss::context&)>;
+using list_loss =
+    std::function<double(const rankloss::list_batch<float>&, const rankloss::outputs&, rankloss::context&)>;
 
 /// A loss by name. Its scale is its temperature, or the margin of a hinge: what differences of scores are measured by.
 struct loss_entry {

@@ -33,8 +33,10 @@ dataset load_data(const options& o) {
   if (o.set == "made") return make(o.train.seed);
   if (!o.set.empty()) {
     if (folder.empty())
-      throw std::runtime_error("--set " + o.set + ": no data, expected --data or the variable RANKLOSS_DATA to name a folder with " + o.set +
-                               " in it");
+      throw std::runtime_error(
+          "--set " + o.set +
+          ": no data, expected --data or the variable RANKLOSS_DATA to name a folder with " + o.set +
+          " in it");
     return load(folder, o.set);
   }
   if (!o.data.empty() && !std::filesystem::is_directory(o.data))
@@ -42,7 +44,8 @@ dataset load_data(const options& o) {
   const std::vector<std::string> found = folder.empty() ? std::vector<std::string>{} : sets_in(folder);
   if (!found.empty()) return load(folder, found.front());
   // RANKLOSS_DATA serves all examples, so it need not hold what this one looks for.
-  if (!o.data.empty()) throw std::runtime_error("--data: neither mq2008 nor clueweb09 in " + o.data + ", expected one of them");
+  if (!o.data.empty())
+    throw std::runtime_error("--data: neither mq2008 nor clueweb09 in " + o.data + ", expected one of them");
   return make(o.train.seed);
 }
 
@@ -62,12 +65,16 @@ void describe(const options& o, const dataset& data) {
       longest = std::max(longest, part.offsets[q + 1] - part.offsets[q]);
     }
   }
-  std::printf("%s, %s: %zu lists of up to %zu items, %zu items in all, %td features brought to mean 0 and deviation 1 list by list\n",
-              data.name.c_str(), data.about.c_str(), all, longest, items, data.parts.front().features.cols());
-  std::printf("%s, %zu of 5 folds (three parts to train on, one to stop by, one to measure on), %zu seed%s, measured on the %s lists\n",
-              model_name(o, data).c_str(), o.folds, o.seeds, o.seeds == 1 ? "" : "s", o.on_validation ? "validation" : "test");
-  std::printf("Lists without a relevant item (%zu) are left out of all means; counted as 0 they would make every figure %.3f of what it is\n\n",
-              all - relevant, static_cast<double>(relevant) / static_cast<double>(all));
+  std::printf(
+      "%s, %s: %zu lists of up to %zu items, %zu items in all, %td features brought to mean 0 and deviation 1 list by list\n",
+      data.name.c_str(), data.about.c_str(), all, longest, items, data.parts.front().features.cols());
+  std::printf(
+      "%s, %zu of 5 folds (three parts to train on, one to stop by, one to measure on), %zu seed%s, measured on the %s lists\n",
+      model_name(o, data).c_str(), o.folds, o.seeds, o.seeds == 1 ? "" : "s",
+      o.on_validation ? "validation" : "test");
+  std::printf(
+      "Lists without a relevant item (%zu) are left out of all means; counted as 0 they would make every figure %.3f of what it is\n\n",
+      all - relevant, static_cast<double>(relevant) / static_cast<double>(all));
   std::fflush(stdout);
 }
 
@@ -87,8 +94,9 @@ class teller {
     const std::lock_guard lock(mutex_);
     if (!verbose_ && !progress_.due()) return;
     char line[200];
-    std::snprintf(line, sizeof line, "%s: epoch %zu, loss %.4f, validation NDCG@10 %.2f (best %.2f), %.1f s", run.c_str(), state.epoch, state.loss,
-                  100.0 * state.validation, 100.0 * state.best, state.seconds);
+    std::snprintf(line, sizeof line, "%s: epoch %zu, loss %.4f, validation NDCG@10 %.2f (best %.2f), %.1f s",
+                  run.c_str(), state.epoch, state.loss, 100.0 * state.validation, 100.0 * state.best,
+                  state.seconds);
     if (verbose_ && state.epoch % 5 == 0) {
       progress_.clear();
       std::printf("%s\n", line);
@@ -96,9 +104,11 @@ class teller {
     }
     if (!progress_.due()) return;
     const double spent = std::chrono::duration<double>(clock::now() - begin_).count();
-    const double left = done_ == 0 ? 0.0 : spent / static_cast<double>(done_) * static_cast<double>(trainings_ - done_);
+    const double left =
+        done_ == 0 ? 0.0 : spent / static_cast<double>(done_) * static_cast<double>(trainings_ - done_);
     char place[64];
-    std::snprintf(place, sizeof place, done_ == 0 ? "%zu of %zu done; " : "%zu of %zu done, %.0f s left; ", done_, trainings_, left);
+    std::snprintf(place, sizeof place, done_ == 0 ? "%zu of %zu done; " : "%zu of %zu done, %.0f s left; ",
+                  done_, trainings_, left);
     progress_.show(place + std::string(line));
   }
   void training_ends() {
@@ -117,7 +127,8 @@ class teller {
   clock::time_point begin_ = clock::now();
 };
 
-outcome run_one(const options& o, const loss_entry& loss, const fold& data, std::size_t fold_number, rankloss::context& context, teller& progress) {
+outcome run_one(const options& o, const loss_entry& loss, const fold& data, std::size_t fold_number,
+                rankloss::context& context, teller& progress) {
   outcome result;
   const lists& test = o.on_validation ? data.validation : data.test;
   const auto train_with = [&](const setting& with, std::size_t seed) {
@@ -125,8 +136,8 @@ outcome run_one(const options& o, const loss_entry& loss, const fold& data, std:
     how.seed += seed;
     how.rate = with.rate;
     char name[120];
-    std::snprintf(name, sizeof name, "%s, fold %zu, seed %zu, scale %g, rate %g", loss.name.c_str(), fold_number + 1, seed + 1, with.scale,
-                  with.rate);
+    std::snprintf(name, sizeof name, "%s, fold %zu, seed %zu, scale %g, rate %g", loss.name.c_str(),
+                  fold_number + 1, seed + 1, with.scale, with.rate);
     double seconds = 0.0;
     trained found = train(data, loss.make(with.scale), how, context, [&](const train_state& state) {
       seconds = state.seconds;
@@ -145,12 +156,15 @@ outcome run_one(const options& o, const loss_entry& loss, const fold& data, std:
       result.chosen = {scale, rate};
       result.measured = {measure(test, found.model(test.features), context)};
     }
-  for (std::size_t s = 1; s < o.seeds; ++s) result.measured.push_back(measure(test, train_with(result.chosen, s).model(test.features), context));
+  for (std::size_t s = 1; s < o.seeds; ++s)
+    result.measured.push_back(measure(test, train_with(result.chosen, s).model(test.features), context));
   return result;
 }
 
 /// All scores equal: the mean over all orders.
-std::vector<quality> chance(const lists& set, rankloss::context& context) { return measure(set, vector<float>::Zero(set.features.rows()), context); }
+std::vector<quality> chance(const lists& set, rankloss::context& context) {
+  return measure(set, vector<float>::Zero(set.features.rows()), context);
+}
 
 /// The one feature that ranks the training lists best, rising or falling.
 std::vector<quality> best_feature(const fold& data, const lists& test, rankloss::context& context) {
@@ -160,7 +174,8 @@ std::vector<quality> best_feature(const fold& data, const lists& test, rankloss:
   for (Eigen::Index f = 0; f < data.train.features.cols(); ++f)
     for (const float s : {1.0F, -1.0F}) {
       double sum = 0.0;
-      for (const quality& q : measure(data.train, s * data.train.features.col(f), context)) sum += q.values[quality::ndcg10];
+      for (const quality& q : measure(data.train, s * data.train.features.col(f), context))
+        sum += q.values[quality::ndcg10];
       if (sum <= best) continue;
       best = sum;
       feature = f;
@@ -171,7 +186,8 @@ std::vector<quality> best_feature(const fold& data, const lists& test, rankloss:
 
 /// Said before the training, not after it.
 void expect_writable(const std::string& path) {
-  if (!path.empty() && !std::ofstream(path, std::ios::app)) throw std::runtime_error(path + ": cannot be written, expected a place for a file");
+  if (!path.empty() && !std::ofstream(path, std::ios::app))
+    throw std::runtime_error(path + ": cannot be written, expected a place for a file");
 }
 
 void run(const options& o) {
@@ -184,7 +200,8 @@ void run(const options& o) {
 
   // Tasks are independent: one thread each, with a context of its own.
   std::size_t trainings = 0;
-  for (const loss_entry& l : o.losses) trainings += o.folds * (l.scales.size() * o.rates.size() + o.seeds - 1);
+  for (const loss_entry& l : o.losses)
+    trainings += o.folds * (l.scales.size() * o.rates.size() + o.seeds - 1);
   rankloss::threads pool(o.threads > 0 ? o.threads : std::max(1U, std::thread::hardware_concurrency()));
   std::vector<rankloss::context> contexts(pool.workers());
   std::vector<outcome> outcomes(o.losses.size() * o.folds);
@@ -195,12 +212,17 @@ void run(const options& o) {
   });
   progress.clear();
 
-  report r{.set = data.name, .model = model_name(o, data), .measured_on = o.on_validation ? "validation" : "test", .against = o.against};
+  report r{.set = data.name,
+           .model = model_name(o, data),
+           .measured_on = o.on_validation ? "validation" : "test",
+           .against = o.against};
   result by_chance{.name = "chance", .runs = {{}}};
   result by_feature{.name = "best feature", .runs = {{}}};
   for (const fold& f : folds) {
     const lists& test = o.on_validation ? f.validation : f.test;
-    const auto add = [](result& to, const std::vector<quality>& more) { to.runs[0].insert(to.runs[0].end(), more.begin(), more.end()); };
+    const auto add = [](result& to, const std::vector<quality>& more) {
+      to.runs[0].insert(to.runs[0].end(), more.begin(), more.end());
+    };
     add(by_chance, chance(test, contexts[0]));
     add(by_feature, best_feature(f, test, contexts[0]));
   }
@@ -209,7 +231,8 @@ void run(const options& o) {
     result row{.name = o.losses[l].name, .runs = std::vector<std::vector<quality>>(o.seeds)};
     for (std::size_t f = 0; f < o.folds; ++f) {
       const outcome& one = outcomes[l * o.folds + f];
-      for (std::size_t i = 0; i < o.seeds; ++i) row.runs[i].insert(row.runs[i].end(), one.measured[i].begin(), one.measured[i].end());
+      for (std::size_t i = 0; i < o.seeds; ++i)
+        row.runs[i].insert(row.runs[i].end(), one.measured[i].begin(), one.measured[i].end());
       row.seconds += one.seconds;
       ++row.chosen[one.chosen];
     }

@@ -19,7 +19,9 @@ struct setting {
   double scale = 0.0;  ///< of the loss
   double rate = 0.0;   ///< of Adam
 
-  bool operator<(const setting& other) const { return std::tie(scale, rate) < std::tie(other.scale, other.rate); }
+  bool operator<(const setting& other) const {
+    return std::tie(scale, rate) < std::tie(other.scale, other.rate);
+  }
 };
 
 /// One row of the table: a loss, measured once a seed on the lists of all folds.
@@ -30,7 +32,7 @@ struct result {
   double seconds = 0.0;                      ///< of training, all runs together
 
   [[nodiscard]] double mean(quality::column c) const;
-  [[nodiscard]] double deviation(quality::column c) const;              ///< of the seeds' means, divided by seeds - 1
+  [[nodiscard]] double deviation(quality::column c) const;  ///< of the seeds' means, divided by seeds - 1
   [[nodiscard]] std::vector<double> per_list(quality::column c) const;  ///< mean over the seeds
 };
 
@@ -44,7 +46,8 @@ struct report {
   std::string measured_on;
   std::string against;
   std::vector<result> rows{};
-  std::vector<interval> differences{};  ///< [rows] of NDCG@10, from the row named `against`; empty where there is none
+  std::vector<interval>
+      differences{};  ///< [rows] of NDCG@10, from the row named `against`; empty where there is none
 
   /// Fills in the differences.
   void compare(std::size_t resamples, std::uint64_t seed);

@@ -13,13 +13,15 @@
 
 namespace ranker {
 
-trained train(const fold& data, const list_loss& loss, const train_options& options, rankloss::context& context, const observer& tell) {
+trained train(const fold& data, const list_loss& loss, const train_options& options,
+              rankloss::context& context, const observer& tell) {
   using clock = std::chrono::steady_clock;
   constexpr std::uint64_t of_weights = 1;
   constexpr std::uint64_t of_first_epoch = 1000;  // one stream an epoch
 
   const auto begin = clock::now();
-  net<float> model(static_cast<std::size_t>(data.train.features.cols()), options.hidden, rankloss::random_stream(options.seed, of_weights));
+  net<float> model(static_cast<std::size_t>(data.train.features.cols()), options.hidden,
+                   rankloss::random_stream(options.seed, of_weights));
   adam<float> optimiser(model.parameters().size(), options.rate, options.decay);
   const auto validate = [&] {
     const rankloss::metrics::ndcg ndcg10{.cutoff = 10};
@@ -60,8 +62,9 @@ trained train(const fold& data, const list_loss& loss, const train_options& opti
 
 std::vector<quality> measure(const lists& set, const vector<float>& scores, rankloss::context& context) {
   using rankloss::metrics::ndcg;
-  const auto all = examples::measure_each(set, scores, context, ndcg{.cutoff = 1}, ndcg{.cutoff = 3}, ndcg{.cutoff = 5}, ndcg{.cutoff = 10},
-                                          rankloss::metrics::average_precision{});
+  const auto all =
+      examples::measure_each(set, scores, context, ndcg{.cutoff = 1}, ndcg{.cutoff = 3}, ndcg{.cutoff = 5},
+                             ndcg{.cutoff = 10}, rankloss::metrics::average_precision{});
   std::vector<quality> counted;
   for (std::size_t q = 0; q < all.size(); ++q)
     if (set.has_relevance(q)) counted.push_back({all[q]});

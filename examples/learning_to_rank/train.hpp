@@ -47,7 +47,8 @@ struct trained {
 };
 
 /// train: fits a model to the lists of `data.train` in shuffled batches; `data.test` is not looked at.
-[[nodiscard]] trained train(const fold& data, const list_loss& loss, const train_options& options, rankloss::context& context, const observer& tell);
+[[nodiscard]] trained train(const fold& data, const list_loss& loss, const train_options& options,
+                            rankloss::context& context, const observer& tell);
 
 /// How well one list is ranked.
 struct quality {
@@ -56,6 +57,7 @@ struct quality {
 };
 
 /// measure: the lists in which something is relevant, by the library's exact metrics; equal scores count what a random order would on average.
-[[nodiscard]] std::vector<quality> measure(const lists& set, const vector<float>& scores, rankloss::context& context);
+[[nodiscard]] std::vector<quality> measure(const lists& set, const vector<float>& scores,
+                                           rankloss::context& context);
 
 }  // namespace ranker

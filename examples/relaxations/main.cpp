@@ -51,9 +51,10 @@ relaxation own_places(std::string name, Make make) {
   return {std::move(name), [make](const numbers& scores, double temperature, rankloss::context& context) {
             const std::size_t n = scores.size();
             numbers matrix(n * n), place(n), out(n);
-            rankloss::sort_matrix(make(temperature), std::span<const double>(scores), std::span(matrix), context);
-            rankloss::rank(rankloss::hard_ranks{.base = 0.0, .ties = rankloss::rank_ties::ordinal}, std::span<const double>(scores), std::span(place),
-                           context);
+            rankloss::sort_matrix(make(temperature), std::span<const double>(scores), std::span(matrix),
+                                  context);
+            rankloss::rank(rankloss::hard_ranks{.base = 0.0, .ties = rankloss::rank_ties::ordinal},
+                           std::span<const double>(scores), std::span(place), context);
             for (std::size_t j = 0; j < n; ++j) out[j] = matrix[static_cast<std::size_t>(place[j]) * n + j];
             return out;
           }};
@@ -64,7 +65,9 @@ std::vector<relaxation> soft_ranks() {
   return {ranks("sigmoid", [](double t) { return sigmoid_ranks{.temperature = t}; }),
           ranks("Laplace", [](double t) { return laplace_ranks{.temperature = t}; }),
           ranks("projected, quadratic", [](double t) { return projected_ranks{.temperature = t}; }),
-          ranks("projected, entropic", [](double t) { return projected_ranks{.temperature = t, .regularization = regularization::entropic}; })};
+          ranks("projected, entropic", [](double t) {
+            return projected_ranks{.temperature = t, .regularization = regularization::entropic};
+          })};
 }
 
 std::vector<relaxation> soft_permutations() {
@@ -75,8 +78,8 @@ std::vector<relaxation> soft_permutations() {
           own_places("bitonic network", [](double t) { return sorting_network{.temperature = t}; })};
 }
 
-void print_table(const std::string& title, const std::vector<relaxation>& rows, const numbers& scores, double temperature,
-                 rankloss::context& context) {
+void print_table(const std::string& title, const std::vector<relaxation>& rows, const numbers& scores,
+                 double temperature, rankloss::context& context) {
   std::printf("\n%-24s", title.c_str());
   for (const double s : scores) std::printf(" %8.2f", s);
   std::printf("\n");
@@ -88,7 +91,8 @@ void print_table(const std::string& title, const std::vector<relaxation>& rows, 
 }
 
 /// Columns: temperature, then a column an item; a block a relaxation, as gnuplot's `index` counts them.
-void write_curves(const fs::path& file, const std::vector<relaxation>& all, const numbers& scores, rankloss::context& context) {
+void write_curves(const fs::path& file, const std::vector<relaxation>& all, const numbers& scores,
+                  rankloss::context& context) {
   std::ofstream out(file);
   for (const relaxation& r : all) {
     out << "# " << r.name << '\n';
@@ -112,8 +116,8 @@ void write_script(const fs::path& file, const fs::path& picture, std::size_t ite
       << "array colours[5] = ['#1b6ca8', '#e08214', '#2a9d57', '#b2182b', '#7b52ab']\n";
   const auto panels = [&](const char* data, const std::vector<relaxation>& all, const std::string& range) {
     for (std::size_t k = 0; k < all.size(); ++k) {
-      out << "set title '" << all[k].name << "'\nset yrange " << range << "\nplot for [i=1:" << items << "] '" << data << "' index " << k
-          << " using 1:i+1 with lines lw 2 lc rgb colours[(i-1)%5+1]\n";
+      out << "set title '" << all[k].name << "'\nset yrange " << range << "\nplot for [i=1:" << items << "] '"
+          << data << "' index " << k << " using 1:i+1 with lines lw 2 lc rgb colours[(i-1)%5+1]\n";
     }
   };
   panels("ranks.dat", soft_ranks(), "[" + std::to_string(items) + ".3:0.7]");
@@ -130,7 +134,8 @@ int run(int argc, char** argv) {
   CLI::App app{"Soft ranks and soft permutations of one list, side by side."};
   app.add_option("--scores", scores, "the list")->capture_default_str();
   app.add_option("--temperature", temperature, "of the table")->capture_default_str();
-  app.add_option("--out", out, "folder for the curves over temperature and the gnuplot script that draws them");
+  app.add_option("--out", out,
+                 "folder for the curves over temperature and the gnuplot script that draws them");
   CLI11_PARSE(app, argc, argv);
 
   rankloss::context context;
@@ -142,8 +147,9 @@ int run(int argc, char** argv) {
   write_curves(out / "ranks.dat", soft_ranks(), scores, context);
   write_curves(out / "permutations.dat", soft_permutations(), scores, context);
   write_script(out / "relaxations.gp", "relaxations.svg", scores.size());
-  std::printf("\nWritten to %s: ranks.dat, permutations.dat, relaxations.gp. Draw with\n\n    cd %s && gnuplot relaxations.gp\n",
-              out.string().c_str(), out.string().c_str());
+  std::printf(
+      "\nWritten to %s: ranks.dat, permutations.dat, relaxations.gp. Draw with\n\n    cd %s && gnuplot relaxations.gp\n",
+      out.string().c_str(), out.string().c_str());
   return 0;
 }
 

@@ -21,7 +21,8 @@ struct interval {
 
 /// bootstrap: the mean of a[q] - b[q] over the lists, and where the middle 95 % of `resamples` draws of as many lists with replacement lie.
 /// Resample r draws from stream r of the seed, whatever a and b are.
-[[nodiscard]] inline interval bootstrap(const std::vector<double>& a, const std::vector<double>& b, std::size_t resamples, std::uint64_t seed) {
+[[nodiscard]] inline interval bootstrap(const std::vector<double>& a, const std::vector<double>& b,
+                                        std::size_t resamples, std::uint64_t seed) {
   constexpr std::uint64_t first_stream = std::uint64_t{1} << 40;  // clear of what training draws from
   const std::size_t n = a.size();
   std::vector<double> difference(n);
@@ -35,8 +36,11 @@ struct interval {
     means[r] = sum / static_cast<double>(n);
   }
   std::sort(means.begin(), means.end());
-  const auto at = [&](double share) { return means[static_cast<std::size_t>(std::lround(share * static_cast<double>(resamples - 1)))]; };
-  return {std::accumulate(difference.begin(), difference.end(), 0.0) / static_cast<double>(n), at(0.025), at(0.975)};
+  const auto at = [&](double share) {
+    return means[static_cast<std::size_t>(std::lround(share * static_cast<double>(resamples - 1)))];
+  };
+  return {std::accumulate(difference.begin(), difference.end(), 0.0) / static_cast<double>(n), at(0.025),
+          at(0.975)};
 }
 
 }  // namespace examples

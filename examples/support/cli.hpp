@@ -14,7 +14,8 @@ inline bool parse(CLI::App& app, int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    if (error.get_exit_code() != 0) throw std::runtime_error(std::string(error.what()) + " (--help lists the options)");
+    if (error.get_exit_code() != 0)
+      throw std::runtime_error(std::string(error.what()) + " (--help lists the options)");
     app.exit(error);
     return false;
   }

@@ -21,7 +21,8 @@ namespace examples {
 /// @throws std::runtime_error naming file and line.
 class csv_reader {
  public:
-  csv_reader(const std::filesystem::path& path, const std::vector<std::string>& header) : path_(path), file_(path) {
+  csv_reader(const std::filesystem::path& path, const std::vector<std::string>& header)
+      : path_(path), file_(path) {
     if (!file_) throw std::runtime_error(path.string() + ": cannot be read, expected a .csv file");
     if (!read_line() || fields_ != header) {
       std::string expected;
@@ -34,7 +35,8 @@ class csv_reader {
   bool next() {
     const std::size_t expected = fields_.size();
     if (!read_line()) return false;
-    if (fields_.size() != expected) fail(std::to_string(fields_.size()) + " fields, expected " + std::to_string(expected));
+    if (fields_.size() != expected)
+      fail(std::to_string(fields_.size()) + " fields, expected " + std::to_string(expected));
     return true;
   }
 

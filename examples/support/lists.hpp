@@ -38,7 +38,8 @@ struct lists {
 };
 
 inline bool lists::has_relevance(std::size_t list) const {
-  return std::any_of(grades.begin() + static_cast<std::ptrdiff_t>(offsets[list]), grades.begin() + static_cast<std::ptrdiff_t>(offsets[list + 1]),
+  return std::any_of(grades.begin() + static_cast<std::ptrdiff_t>(offsets[list]),
+                     grades.begin() + static_cast<std::ptrdiff_t>(offsets[list + 1]),
                      [](float y) { return y > 0.0F; });
 }
 
@@ -64,12 +65,14 @@ inline void standardise(lists& set) {
   for (std::size_t q = 0; q < set.count(); ++q) {
     const std::size_t size = set.offsets[q + 1] - set.offsets[q];
     for (Eigen::Index f = 0; f < set.features.cols(); ++f) {
-      auto column = set.features.col(f).segment(static_cast<Eigen::Index>(set.offsets[q]), static_cast<Eigen::Index>(size));
+      auto column = set.features.col(f).segment(static_cast<Eigen::Index>(set.offsets[q]),
+                                                static_cast<Eigen::Index>(size));
       double sum = 0.0;
       for (const float x : column) sum += static_cast<double>(x);
       const double mean = sum / static_cast<double>(size);
       double squares = 0.0;
-      for (const float x : column) squares += (static_cast<double>(x) - mean) * (static_cast<double>(x) - mean);
+      for (const float x : column)
+        squares += (static_cast<double>(x) - mean) * (static_cast<double>(x) - mean);
       const double deviation = std::sqrt(squares / static_cast<double>(size));
       // Below that they differ by the rounding of the mean.
       const double scale = deviation > 1e-6 * (1e-6 + std::abs(mean)) ? 1.0 / deviation : 0.0;
@@ -80,8 +83,10 @@ inline void standardise(lists& set) {
 
 /// What each metric says of each list.
 template <class... Metrics>
-[[nodiscard]] std::vector<std::array<double, sizeof...(Metrics)>> measure_each(const lists& set, const vector<float>& scores,
-                                                                               rankloss::context& context, const Metrics&... metrics) {
+[[nodiscard]] std::vector<std::array<double, sizeof...(Metrics)>> measure_each(const lists& set,
+                                                                               const vector<float>& scores,
+                                                                               rankloss::context& context,
+                                                                               const Metrics&... metrics) {
   std::vector<std::array<double, sizeof...(Metrics)>> all(set.count());
   std::vector<double> per_list(set.count());
   std::size_t column = 0;

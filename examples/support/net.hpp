@@ -51,7 +51,8 @@ class net {
     parameters_ = parameter_array<T>::Zero(index(end + inputs));
     const auto fill = [&](auto weights, double variance) {
       const double deviation = std::sqrt(variance / static_cast<double>(weights.rows()));
-      for (Eigen::Index i = 0; i < weights.size(); ++i) weights.data()[i] = static_cast<T>(deviation * random.normal());
+      for (Eigen::Index i = 0; i < weights.size(); ++i)
+        weights.data()[i] = static_cast<T>(deviation * random.normal());
     };
     for (const layer& l : layers_) fill(weights_of(l, parameters_), 2.0);
     fill(weights_of(last_, parameters_), 1.0);
@@ -79,9 +80,12 @@ class net {
   }
 
   /// `gradient` [parameters] becomes that of the parameters; `upstream` [items] is that of the scores.
-  void backward(const matrix<T>& features, const tape& kept, const vector<T>& upstream, parameter_array<T>& gradient) const {
+  void backward(const matrix<T>& features, const tape& kept, const vector<T>& upstream,
+                parameter_array<T>& gradient) const {
     gradient.resize(parameters_.size());
-    const auto below = [&](std::size_t l) -> const matrix<T>& { return l == 0 ? features : kept.hidden[l - 1]; };
+    const auto below = [&](std::size_t l) -> const matrix<T>& {
+      return l == 0 ? features : kept.hidden[l - 1];
+    };
     weights_of(last_, gradient).col(0).noalias() = below(layers_.size()).transpose() * upstream;
     matrix<T> slopes = upstream * weights_of(last_, parameters_).transpose();
     for (std::size_t l = layers_.size(); l-- > 0;) {
@@ -119,7 +123,8 @@ class net {
 template <class T>
 class adam {
  public:
-  adam(Eigen::Index size, double rate, double decay) : first_(parameter_array<T>::Zero(size)), second_(first_), rate_(rate), decay_(decay) {}
+  adam(Eigen::Index size, double rate, double decay)
+      : first_(parameter_array<T>::Zero(size)), second_(first_), rate_(rate), decay_(decay) {}
 
   void step(parameter_array<T>& parameters, const parameter_array<T>& gradient) {
     ++steps_;
@@ -127,7 +132,8 @@ class adam {
     second_ = T(beta2) * second_ + T(1.0 - beta2) * gradient.square();
     const T stride = static_cast<T>(rate_ / (1.0 - std::pow(beta1, steps_)));
     const T unbias = static_cast<T>(1.0 / (1.0 - std::pow(beta2, steps_)));
-    parameters -= stride * first_ / ((unbias * second_).sqrt() + T(1e-8)) + static_cast<T>(rate_ * decay_) * parameters;
+    parameters -=
+        stride * first_ / ((unbias * second_).sqrt() + T(1e-8)) + static_cast<T>(rate_ * decay_) * parameters;
   }
 
  private:

@@ -48,7 +48,8 @@ inline std::string shape_text(const std::vector<std::size_t>& shape) {
 /// read_npy: a little-endian, C-order .npy file (format 1, 2 or 3) of float32 or int32, as T says.
 /// @throws std::runtime_error naming the file, what was expected and what came.
 template <class T>
-requires std::same_as<T, float> || std::same_as<T, std::int32_t> npy_array<T> read_npy(const std::filesystem::path& path) {
+requires std::same_as<T, float> || std::same_as<T, std::int32_t> npy_array<T> read_npy(
+    const std::filesystem::path& path) {
   static_assert(std::endian::native == std::endian::little);
   constexpr std::string_view wanted = std::same_as<T, float> ? "<f4" : "<i4";
   const auto fail = [&](const std::string& what) { throw std::runtime_error(path.string() + ": " + what); };
@@ -57,7 +58,8 @@ requires std::same_as<T, float> || std::same_as<T, std::int32_t> npy_array<T> re
   if (!file) fail("cannot be read, expected a .npy file");
   char start[8]{};
   file.read(start, 8);
-  if (!file || std::string_view(start, 6) != std::string_view("\x93NUMPY", 6)) fail("does not begin with the .npy signature");
+  if (!file || std::string_view(start, 6) != std::string_view("\x93NUMPY", 6))
+    fail("does not begin with the .npy signature");
   const auto version = static_cast<unsigned>(static_cast<unsigned char>(start[6]));
   if (version < 1 || version > 3) fail("format version " + std::to_string(version) + ", expected 1, 2 or 3");
   std::uint32_t length = 0;
@@ -80,7 +82,8 @@ requires std::same_as<T, float> || std::same_as<T, std::int32_t> npy_array<T> re
   std::istringstream extents(shape);
   std::size_t count = 1;
   for (std::size_t extent = 0; extents >> extent;) {
-    if (extent > 0 && count > (std::numeric_limits<std::size_t>::max() / sizeof(T)) / extent) fail("the shape is too large");
+    if (extent > 0 && count > (std::numeric_limits<std::size_t>::max() / sizeof(T)) / extent)
+      fail("the shape is too large");
     count *= extent;
     array.shape.push_back(extent);
   }
@@ -89,8 +92,8 @@ requires std::same_as<T, float> || std::same_as<T, std::int32_t> npy_array<T> re
   file.seekg(0, std::ios::end);
   const auto bytes = static_cast<std::size_t>(file.tellg() - begin);
   if (bytes != count * sizeof(T))
-    fail("holds " + std::to_string(bytes) + " bytes of data, expected " + std::to_string(count * sizeof(T)) + " for shape " +
-         npy_detail::shape_text(array.shape));
+    fail("holds " + std::to_string(bytes) + " bytes of data, expected " + std::to_string(count * sizeof(T)) +
+         " for shape " + npy_detail::shape_text(array.shape));
   file.seekg(begin);
   array.values.resize(count);
   file.read(reinterpret_cast<char*>(array.values.data()), static_cast<std::streamsize>(bytes));

@@ -62,21 +62,25 @@ concept has_strides = requires(const Source& source) {
 /// Vectors of Eigen whose type says that their items are contiguous.
 template <class Source>
 concept unit_stride_vector = requires {
-  requires static_cast<bool>(Source::IsVectorAtCompileTime) && static_cast<int>(Source::InnerStrideAtCompileTime) == 1;
+  requires static_cast<bool>(Source::IsVectorAtCompileTime) &&
+      static_cast<int>(Source::InnerStrideAtCompileTime) == 1;
 };
 
 /// Sources with data() and size(), such as vectors of Eigen, whose iterators are not contiguous before Eigen
 /// 5.
 template <class Source>
-concept data_and_size = (!contiguous<Source>)&&(!has_strides<Source> || unit_stride_vector<Source>)&&requires(Source& source) {
-  requires std::is_object_v<std::remove_pointer_t<decltype(source.data())>> && std::is_pointer_v<decltype(source.data())>;
+concept data_and_size = (!contiguous<Source>)&&(!has_strides<Source> ||
+                                                unit_stride_vector<Source>)&&requires(Source& source) {
+  requires std::is_object_v<std::remove_pointer_t<decltype(source.data())>> &&
+      std::is_pointer_v<decltype(source.data())>;
   requires std::integral<std::remove_cvref_t<decltype(source.size())>>;
 };
 
 /// Sources that only a header of hosts/ can read, and that may turn out to be contiguous in the order of
 /// rows.
 template <class Source>
-concept rows_of_host = (!contiguous<Source>)&&(!data_and_size<Source>)&&host_array<Source>&& host_matrix<std::remove_cv_t<Source>>::in_rows;
+concept rows_of_host = (!contiguous<Source>)&&(
+    !data_and_size<Source>)&&host_array<Source>&& host_matrix<std::remove_cv_t<Source>>::in_rows;
 
 /// array: what a view can be made from: contiguous items of one type.
 template <class Source>
@@ -123,7 +127,8 @@ using host_item = std::remove_pointer_t<decltype(matrix_of(std::declval<Source&>
 /// Whether the items are destroyed with the object: true for containers, C arrays and std::array, unlike
 /// views.
 template <class Source>
-inline constexpr bool owns_items = !std::ranges::borrowed_range<Source> && !std::is_trivially_destructible_v<Source>;
+inline constexpr bool owns_items =
+    !std::ranges::borrowed_range<Source> && !std::is_trivially_destructible_v<Source>;
 template <class T, std::size_t N>
 inline constexpr bool owns_items<T[N]> = true;
 template <class T, std::size_t N>
@@ -170,8 +175,9 @@ template <class View, class Item, class Size>
 template <class Source>
 constexpr void expect_array() noexcept {
   constexpr bool bits = std::same_as<std::remove_cv_t<Source>, std::vector<bool>>;
-  static_assert(!bits,
-                "rankloss: std::vector<bool> packs its items into bits, which no view can read; use std::vector<std::uint8_t> or an array of bool");
+  static_assert(
+      !bits,
+      "rankloss: std::vector<bool> packs its items into bits, which no view can read; use std::vector<std::uint8_t> or an array of bool");
   if constexpr (known_to_host<Source> && !array<Source>) host_matrix<std::remove_cv_t<Source>>::explain();
   static_assert(
       bits || array<Source> || known_to_host<Source>,
@@ -202,9 +208,11 @@ template <class Source>
 /// Outputs must still exist when the caller reads them.
 template <class Source>
 constexpr void expect_memory_that_stays() noexcept {
-  static_assert(!has_const_items<std::remove_reference_t<Source>>(), "rankloss: this output is const, expected memory that can be written");
-  static_assert(std::is_lvalue_reference_v<Source> || !owner<std::remove_reference_t<Source>>,
-                "rankloss: this output is a temporary, which is gone before it can be read; expected memory that stays");
+  static_assert(!has_const_items<std::remove_reference_t<Source>>(),
+                "rankloss: this output is const, expected memory that can be written");
+  static_assert(
+      std::is_lvalue_reference_v<Source> || !owner<std::remove_reference_t<Source>>,
+      "rankloss: this output is a temporary, which is gone before it can be read; expected memory that stays");
 }
 template <class Source>
 constexpr void expect_output() noexcept {
@@ -228,29 +236,35 @@ class array_view : public std::span<T> {
 
   constexpr array_view() = default;
   template <std::contiguous_iterator First, std::integral Size>
-  constexpr array_view(First first, Size size) : array_view(detail::memory_of<array_view>(std::to_address(first), size)) {
-    static_assert(takes<std::remove_reference_t<std::iter_reference_t<First>>>,
-                  "rankloss: expected a pointer to items of the type that the batch or function names, such as float in list_batch<float>");
+  constexpr array_view(First first, Size size)
+      : array_view(detail::memory_of<array_view>(std::to_address(first), size)) {
+    static_assert(
+        takes<std::remove_reference_t<std::iter_reference_t<First>>>,
+        "rankloss: expected a pointer to items of the type that the batch or function names, such as float in list_batch<float>");
   }
   template <std::contiguous_iterator First, std::sized_sentinel_for<First> Last>
-  requires(!std::is_convertible_v<Last, std::size_t>) constexpr array_view(First first, Last last) : array_view(first, last - first) {}
+  requires(!std::is_convertible_v<Last, std::size_t>) constexpr array_view(First first, Last last)
+      : array_view(first, last - first) {}
 
   template <detail::other_than<array_view> Source>
-  requires(std::is_const_v<T> && !detail::owner<Source>) constexpr array_view(const Source& items) noexcept(!detail::rows_of_host<const Source>)
-      : array_view(detail::memory_of<array_view>(items)) {
-    expect<const Source>();
-  }
-  template <detail::other_than<array_view> Source>
-  requires(std::is_const_v<T>&& detail::owner<Source>) constexpr array_view(const Source& items RANKLOSS_LIFETIMEBOUND) noexcept(
+  requires(std::is_const_v<T> && !detail::owner<Source>) constexpr array_view(const Source& items) noexcept(
       !detail::rows_of_host<const Source>)
       : array_view(detail::memory_of<array_view>(items)) {
     expect<const Source>();
   }
   template <detail::other_than<array_view> Source>
-  requires(!std::is_const_v<T>) constexpr array_view(Source&& items) noexcept(!detail::rows_of_host<std::remove_reference_t<Source>>)
+  requires(std::is_const_v<T>&& detail::owner<Source>) constexpr array_view(
+      const Source& items RANKLOSS_LIFETIMEBOUND) noexcept(!detail::rows_of_host<const Source>)
+      : array_view(detail::memory_of<array_view>(items)) {
+    expect<const Source>();
+  }
+  template <detail::other_than<array_view> Source>
+  requires(!std::is_const_v<T>) constexpr array_view(Source&& items) noexcept(
+      !detail::rows_of_host<std::remove_reference_t<Source>>)
       : array_view(detail::memory_of<array_view>(items)) {
     detail::expect_output<Source>();
-    if constexpr (!detail::has_const_items<std::remove_reference_t<Source>>()) expect<std::remove_reference_t<Source>>();
+    if constexpr (!detail::has_const_items<std::remove_reference_t<Source>>())
+      expect<std::remove_reference_t<Source>>();
   }
 
  private:
@@ -260,8 +274,9 @@ class array_view : public std::span<T> {
   template <class Source>
   static constexpr void expect() noexcept {
     detail::expect_array<Source>();
-    static_assert(detail::takes_items_of<array_view, Source>(),
-                  "rankloss: expected items of the type that the batch or function names, such as float and int in list_batch<float, int>");
+    static_assert(
+        detail::takes_items_of<array_view, Source>(),
+        "rankloss: expected items of the type that the batch or function names, such as float and int in list_batch<float, int>");
   }
 };
 
@@ -290,28 +305,36 @@ class reals {
   }
   template <detail::other_than<reals> Source>
   requires(!detail::owner<Source>) reals(const Source& items)
-  noexcept(!detail::rows_of_host<const Source>) : reals(detail::memory_of<reals>(items)) { expect<const Source>(); }
+  noexcept(!detail::rows_of_host<const Source>) : reals(detail::memory_of<reals>(items)) {
+    expect<const Source>();
+  }
   template <detail::other_than<reals> Source>
   requires detail::owner<Source> reals(const Source& items RANKLOSS_LIFETIMEBOUND)
-  noexcept(!detail::rows_of_host<const Source>) : reals(detail::memory_of<reals>(items)) { expect<const Source>(); }
+  noexcept(!detail::rows_of_host<const Source>) : reals(detail::memory_of<reals>(items)) {
+    expect<const Source>();
+  }
 
   [[nodiscard]] std::size_t size() const noexcept { return size_; }
   [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
   [[nodiscard]] double operator[](std::size_t i) const noexcept {
-    return wide_ ? static_cast<const double*>(data_)[i] : static_cast<double>(static_cast<const float*>(data_)[i]);
+    return wide_ ? static_cast<const double*>(data_)[i]
+                 : static_cast<double>(static_cast<const float*>(data_)[i]);
   }
   [[nodiscard]] bool is_finite(std::size_t i) const noexcept {
-    return wide_ ? detail::is_finite(static_cast<const double*>(data_)[i]) : detail::is_finite(static_cast<const float*>(data_)[i]);
+    return wide_ ? detail::is_finite(static_cast<const double*>(data_)[i])
+                 : detail::is_finite(static_cast<const float*>(data_)[i]);
   }
 
  private:
   template <class Item>
-  explicit reals(detail::memory<Item> items) noexcept : data_(items.data), size_(items.size), wide_(sizeof(Item) == sizeof(double)) {}
+  explicit reals(detail::memory<Item> items) noexcept
+      : data_(items.data), size_(items.size), wide_(sizeof(Item) == sizeof(double)) {}
 
   template <class Source>
   static constexpr void expect() noexcept {
     detail::expect_array<Source>();
-    static_assert(detail::takes_items_of<reals, Source>(), "rankloss: expected an array of floats or doubles");
+    static_assert(detail::takes_items_of<reals, Source>(),
+                  "rankloss: expected an array of floats or doubles");
   }
 
   const void* data_ = nullptr;
@@ -329,14 +352,16 @@ class real_output {
   real_output() = default;
   template <class Item, std::integral Size>
   real_output(Item* items, Size size) : real_output(detail::memory_of<real_output>(items, size)) {
-    static_assert(takes<Item>, "rankloss: an output is floats or doubles that can be written, expected a pointer to such");
+    static_assert(takes<Item>,
+                  "rankloss: an output is floats or doubles that can be written, expected a pointer to such");
   }
   template <detail::other_than<real_output> Source>
-  real_output(Source&& items) noexcept(!detail::rows_of_host<std::remove_reference_t<Source>>) : real_output(detail::memory_of<real_output>(items)) {
+  real_output(Source&& items) noexcept(!detail::rows_of_host<std::remove_reference_t<Source>>)
+      : real_output(detail::memory_of<real_output>(items)) {
     detail::expect_output<Source>();
-    static_assert(
-        detail::has_const_items<std::remove_reference_t<Source>>() || detail::takes_items_of<real_output, std::remove_reference_t<Source>>(),
-        "rankloss: an output is floats or doubles, expected an array of such");
+    static_assert(detail::has_const_items<std::remove_reference_t<Source>>() ||
+                      detail::takes_items_of<real_output, std::remove_reference_t<Source>>(),
+                  "rankloss: an output is floats or doubles, expected an array of such");
   }
 
   [[nodiscard]] std::size_t size() const noexcept { return size_; }
@@ -350,7 +375,8 @@ class real_output {
 
  private:
   template <class Item>
-  explicit real_output(detail::memory<Item> items) noexcept : data_(items.data), size_(items.size), wide_(sizeof(Item) == sizeof(double)) {}
+  explicit real_output(detail::memory<Item> items) noexcept
+      : data_(items.data), size_(items.size), wide_(sizeof(Item) == sizeof(double)) {}
 
   void* data_ = nullptr;
   std::size_t size_ = 0;
@@ -367,7 +393,9 @@ struct position {
   friend std::strong_ordering operator<=>(const position& a, const position& b) noexcept {
     return a.beyond == b.beyond ? a.bits <=> b.bits : a.beyond <=> b.beyond;
   }
-  void append_to(std::string& message) const { message += beyond ? std::to_string(static_cast<std::uint64_t>(bits)) : std::to_string(bits); }
+  void append_to(std::string& message) const {
+    message += beyond ? std::to_string(static_cast<std::uint64_t>(bits)) : std::to_string(bits);
+  }
 };
 
 /// positions: offsets or class ids as the host holds them: 32-bit or 64-bit integers, signed or unsigned.
@@ -385,10 +413,14 @@ class positions {
   }
   template <detail::other_than<positions> Source>
   requires(!detail::owner<Source>) positions(const Source& items)
-  noexcept(!detail::rows_of_host<const Source>) : positions(detail::memory_of<positions>(items)) { expect<const Source>(); }
+  noexcept(!detail::rows_of_host<const Source>) : positions(detail::memory_of<positions>(items)) {
+    expect<const Source>();
+  }
   template <detail::other_than<positions> Source>
   requires detail::owner<Source> positions(const Source& items RANKLOSS_LIFETIMEBOUND)
-  noexcept(!detail::rows_of_host<const Source>) : positions(detail::memory_of<positions>(items)) { expect<const Source>(); }
+  noexcept(!detail::rows_of_host<const Source>) : positions(detail::memory_of<positions>(items)) {
+    expect<const Source>();
+  }
 
   [[nodiscard]] std::size_t size() const noexcept { return size_; }
   [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
@@ -420,7 +452,8 @@ class positions {
   template <class Source>
   static constexpr void expect() noexcept {
     detail::expect_array<Source>();
-    static_assert(detail::takes_items_of<positions, Source>(), "rankloss: expected an array of integers of 32 or 64 bits");
+    static_assert(detail::takes_items_of<positions, Source>(),
+                  "rankloss: expected an array of integers of 32 or 64 bits");
   }
 
   const void* data_ = nullptr;
@@ -439,14 +472,19 @@ class flags {
   flags() = default;
   template <class Item, std::integral Size>
   flags(Item* items, Size size) : flags(detail::memory_of<flags>(items, size)) {
-    static_assert(takes<Item>, "rankloss: expected a pointer to flags of one byte, such as bool or std::uint8_t");
+    static_assert(takes<Item>,
+                  "rankloss: expected a pointer to flags of one byte, such as bool or std::uint8_t");
   }
   template <detail::other_than<flags> Source>
   requires(!detail::owner<Source>) flags(const Source& items)
-  noexcept(!detail::rows_of_host<const Source>) : flags(detail::memory_of<flags>(items)) { expect<const Source>(); }
+  noexcept(!detail::rows_of_host<const Source>) : flags(detail::memory_of<flags>(items)) {
+    expect<const Source>();
+  }
   template <detail::other_than<flags> Source>
   requires detail::owner<Source> flags(const Source& items RANKLOSS_LIFETIMEBOUND)
-  noexcept(!detail::rows_of_host<const Source>) : flags(detail::memory_of<flags>(items)) { expect<const Source>(); }
+  noexcept(!detail::rows_of_host<const Source>) : flags(detail::memory_of<flags>(items)) {
+    expect<const Source>();
+  }
 
   [[nodiscard]] std::size_t size() const noexcept { return size_; }
   [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
@@ -454,12 +492,14 @@ class flags {
 
  private:
   template <class Item>
-  explicit flags(detail::memory<Item> items) noexcept : data_(reinterpret_cast<const unsigned char*>(items.data)), size_(items.size) {}
+  explicit flags(detail::memory<Item> items) noexcept
+      : data_(reinterpret_cast<const unsigned char*>(items.data)), size_(items.size) {}
 
   template <class Source>
   static constexpr void expect() noexcept {
     detail::expect_array<Source>();
-    static_assert(detail::takes_items_of<flags, Source>(), "rankloss: expected an array of flags of one byte, such as bool or std::uint8_t");
+    static_assert(detail::takes_items_of<flags, Source>(),
+                  "rankloss: expected an array of flags of one byte, such as bool or std::uint8_t");
   }
 
   const unsigned char* data_ = nullptr;
@@ -473,28 +513,33 @@ inline constexpr bool writes = std::same_as<View, real_output>;
 
 template <class Given>
 constexpr void expect_matrix_that_stays() noexcept {
-  static_assert(std::is_lvalue_reference_v<Given> || !owner<std::remove_reference_t<Given>>,
-                "rankloss: this matrix is a temporary, which is gone before it can be read; expected memory that stays");
+  static_assert(
+      std::is_lvalue_reference_v<Given> || !owner<std::remove_reference_t<Given>>,
+      "rankloss: this matrix is a temporary, which is gone before it can be read; expected memory that stays");
 }
 
 /// The items of a matrix as a matrix whose rows are contiguous: the rows of the matrix, or its columns where
 /// Columns is true.
 template <bool Columns, class Matrix>
 [[nodiscard]] auto matrix_of_lines(Matrix& matrix) {
-  static_assert(host_array<Matrix>,
-                "rankloss: expected a matrix: a matrix_view, or a matrix of Eigen or xtensor that has memory of its own, with hosts/eigen.hpp or "
-                "hosts/xtensor.hpp");
+  static_assert(
+      host_array<Matrix>,
+      "rankloss: expected a matrix: a matrix_view, or a matrix of Eigen or xtensor that has memory of its own, with hosts/eigen.hpp or "
+      "hosts/xtensor.hpp");
   if constexpr (host_array<Matrix>) {
     if constexpr (requires { host_matrix<std::remove_cv_t<Matrix>>::template expect_lines<Columns>(); })
       host_matrix<std::remove_cv_t<Matrix>>::template expect_lines<Columns>();
     const auto m = matrix_of(matrix);
     const matrix_shape shape = Columns ? matrix_shape::of(m).transposed() : matrix_shape::of(m);
     const bool one = shape.rows <= 1;  // its stride has no meaning
-    require(shape.columns <= 1 || shape.empty() || shape.column_stride == 1, Columns ? "row" : "column", " stride: ", shape.column_stride,
-            " of a matrix whose ", Columns ? "columns" : "rows", " are lists, expected 1 (the items of a list one behind the other)");
-    require(one || shape.empty() || shape.row_stride >= shape.columns, Columns ? "column" : "row", " stride: ", shape.row_stride,
-            " of a matrix whose ", Columns ? "columns" : "rows", " are lists, expected at least their length ", shape.columns);
-    return matrix_view(m.data(), shape.rows, shape.columns, one ? shape.columns : shape.row_stride, std::size_t{1});
+    require(shape.columns <= 1 || shape.empty() || shape.column_stride == 1, Columns ? "row" : "column",
+            " stride: ", shape.column_stride, " of a matrix whose ", Columns ? "columns" : "rows",
+            " are lists, expected 1 (the items of a list one behind the other)");
+    require(one || shape.empty() || shape.row_stride >= shape.columns, Columns ? "column" : "row",
+            " stride: ", shape.row_stride, " of a matrix whose ", Columns ? "columns" : "rows",
+            " are lists, expected at least their length ", shape.columns);
+    return matrix_view(m.data(), shape.rows, shape.columns, one ? shape.columns : shape.row_stride,
+                       std::size_t{1});
   } else {
     return matrix_view<const float>{};
   }
@@ -518,9 +563,11 @@ class shaped : public View {
   shaped() = default;
   shaped(const View& items) noexcept : View(items) {}
   template <class First, class SizeOrLast>
-  requires std::constructible_from<View, First, SizeOrLast> shaped(First first, SizeOrLast last) : View(first, last) {}
+  requires std::constructible_from<View, First, SizeOrLast> shaped(First first, SizeOrLast last)
+      : View(first, last) {}
   template <detail::other_than<View> Source>
-  requires(!detail::writes<View> && !detail::owner<Source>) shaped(const Source& items) : shaped(made_of<const Source&>(items)) {}
+  requires(!detail::writes<View> && !detail::owner<Source>) shaped(const Source& items)
+      : shaped(made_of<const Source&>(items)) {}
   template <detail::other_than<View> Source>
   requires(!detail::writes<View> && detail::owner<Source>) shaped(const Source& items RANKLOSS_LIFETIMEBOUND)
       : shaped(made_of<const Source&>(items)) {}
@@ -546,12 +593,14 @@ class shaped : public View {
       detail::expect_memory_that_stays<Given>();
       return {};
     } else if constexpr (!detail::takes_items_of<View, source>()) {
-      static_assert(detail::takes_items_of<View, source>(), "rankloss: expected a matrix with items of the type that the batch or function names");
+      static_assert(detail::takes_items_of<View, source>(),
+                    "rankloss: expected a matrix with items of the type that the batch or function names");
       return {};
     } else {
       if constexpr (detail::writes<View>) detail::expect_memory_that_stays<Given>();
       if constexpr (detail::array<source>) {
-        if (!detail::host_matrix<std::remove_cv_t<source>>::is_matrix(items)) return View(static_cast<Given&&>(items));
+        if (!detail::host_matrix<std::remove_cv_t<source>>::is_matrix(items))
+          return View(static_cast<Given&&>(items));
       }
       const auto matrix = detail::matrix_of(items);
       const matrix_shape shape = matrix_shape::of(matrix);
@@ -582,11 +631,14 @@ template <class T>
 class strided {
  public:
   strided() = default;
-  strided(T* data, std::size_t size, std::ptrdiff_t stride = 1) noexcept : data_(data), size_(size), stride_(stride) {}
+  strided(T* data, std::size_t size, std::ptrdiff_t stride = 1) noexcept
+      : data_(data), size_(size), stride_(stride) {}
   strided(std::span<T> items) noexcept : data_(items.data()), size_(items.size()) {}
   operator strided<const T>() const noexcept requires(!std::is_const_v<T>) { return {data_, size_, stride_}; }
 
-  [[nodiscard]] T& operator[](std::size_t i) const noexcept { return data_[static_cast<std::ptrdiff_t>(i) * stride_]; }
+  [[nodiscard]] T& operator[](std::size_t i) const noexcept {
+    return data_[static_cast<std::ptrdiff_t>(i) * stride_];
+  }
   [[nodiscard]] std::size_t size() const noexcept { return size_; }
   [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
   [[nodiscard]] T* data() const noexcept { return data_; }

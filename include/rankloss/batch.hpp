@@ -71,14 +71,14 @@ struct similarity_batch {
   using score_type = T;
   using relevance_type = Relevance;
 
-  shaped<array_view<const T>> similarity;                  ///< [rows, columns] any finite number
-  std::size_t rows = 0;                                    ///< 0: those of similarity
-  std::size_t columns = 0;                                 ///< 0: those of similarity
-  std::size_t stride = 0;                                  ///< items from a row to the next; 0: columns
-  shaped<flags> matches{};                                 ///< [rows, columns] not zero where the pair matches
-  positions row_classes{};                                 ///< [rows] class id
-  positions column_classes{};                              ///< [columns] class id
-  shaped<array_view<const Relevance>> relevance{};         ///< [rows, columns] of a column for a row
+  shaped<array_view<const T>> similarity;           ///< [rows, columns] any finite number
+  std::size_t rows = 0;                             ///< 0: those of similarity
+  std::size_t columns = 0;                          ///< 0: those of similarity
+  std::size_t stride = 0;                           ///< items from a row to the next; 0: columns
+  shaped<flags> matches{};                          ///< [rows, columns] not zero where the pair matches
+  positions row_classes{};                          ///< [rows] class id
+  positions column_classes{};                       ///< [columns] class id
+  shaped<array_view<const Relevance>> relevance{};  ///< [rows, columns] of a column for a row
   shaped<array_view<const Relevance>> column_relevance{};  ///< [rows, columns] of a row for a column
   reals row_weights{};                                     ///< [rows] >= 0, finite; empty: all 1
   reals column_weights{};                                  ///< [columns] >= 0, finite; empty: all 1
@@ -105,10 +105,10 @@ template <bool Columns, class Scores, class Relevance>
 [[nodiscard]] auto lists_of_lines(const Scores& scores, const Relevance& relevance) {
   const matrix_view s = matrix_of_lines<Columns>(scores);
   const matrix_view y = matrix_of_lines<Columns>(relevance);
-  require(s.rows() == y.rows() && s.columns() == y.columns(), "relevance: ", y.rows(), " lists of ", y.columns(), " items, expected ", s.rows(),
-          " of ", s.columns(), ", as the scores have");
-  require(s.rows() <= 1 || s.row_stride() == y.row_stride(), "relevance: lists ", y.row_stride(), " items apart, expected ", s.row_stride(),
-          ", as those of the scores are");
+  require(s.rows() == y.rows() && s.columns() == y.columns(), "relevance: ", y.rows(), " lists of ",
+          y.columns(), " items, expected ", s.rows(), " of ", s.columns(), ", as the scores have");
+  require(s.rows() <= 1 || s.row_stride() == y.row_stride(), "relevance: lists ", y.row_stride(),
+          " items apart, expected ", s.row_stride(), ", as those of the scores are");
   return list_batch<std::remove_cvref_t<decltype(*s.data())>, std::remove_cvref_t<decltype(*y.data())>>{
       .scores = {s.data(), matrix_shape::of(s).extent()},
       .relevance = {y.data(), matrix_shape::of(y).extent()},

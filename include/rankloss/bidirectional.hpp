@@ -31,7 +31,7 @@ enum class column_relevance {
 /// matches are given.
 template <class ListLoss>
 struct bidirectional {
-  ListLoss loss{};                                                          ///< what each row and column is measured by
+  ListLoss loss{};  ///< what each row and column is measured by
   rankloss::column_relevance columns_by = rankloss::column_relevance::own;  ///< relevance of the columns
 
   static constexpr bool has_hessian = detail::gives_hessian<ListLoss>;
@@ -44,8 +44,9 @@ struct bidirectional {
   template <class T, class R>
   void validate(const similarity_batch<T, R>& batch) const {
     if (batch.relevance.empty()) detail::check_matches(batch);
-    detail::require(columns_by == rankloss::column_relevance::own || batch.rows == batch.columns, "columns_by: of_rows for ", batch.rows,
-                    " rows and ", batch.columns, " columns, expected a square matrix");
+    detail::require(columns_by == rankloss::column_relevance::own || batch.rows == batch.columns,
+                    "columns_by: of_rows for ", batch.rows, " rows and ", batch.columns,
+                    " columns, expected a square matrix");
   }
 
   /// The list loss, so that its own checks of the data are made.
@@ -56,7 +57,8 @@ struct bidirectional {
 
   template <score T, class R>
   double run(const similarity_batch<T, R>& batch, const outputs& out, context& ctx, double share) const {
-    const auto kind = columns_by == rankloss::column_relevance::own ? detail::grades::relevance : detail::grades::relevance_as_rows;
+    const auto kind = columns_by == rankloss::column_relevance::own ? detail::grades::relevance
+                                                                    : detail::grades::relevance_as_rows;
     return detail::run_both_directions(loss, batch, kind, out, ctx, share);
   }
 };

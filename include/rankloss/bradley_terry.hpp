@@ -36,7 +36,8 @@ struct bradley_terry {
   static constexpr bool has_hessian = true;
 
   void validate() const {
-    detail::require(detail::within(temperature, 1e-15, 1e300), "temperature: ", temperature, ", expected 1e-15 to 1e300");
+    detail::require(detail::within(temperature, 1e-15, 1e300), "temperature: ", temperature,
+                    ", expected 1e-15 to 1e300");
     detail::require(detail::within(smoothing, 0.0, 0.5), "smoothing: ", smoothing, ", expected 0 to 0.5");
     detail::require(detail::within(centring, 0.0, 1e100), "centring: ", centring, ", expected 0 to 1e100");
   }
@@ -52,12 +53,16 @@ struct bradley_terry {
     const double bend = right * wrong / temperature / temperature;
     const double both = preferred + other;
     const double push = held(2.0 * centring * both);
-    const double value = std::log1p(small) + (1.0 - smoothing) * std::max(-z, 0.0) + smoothing * std::max(z, 0.0) + held(centring * both * both);
-    return {std::min(value, detail::largest_term), held(push + pull), held(push - pull), bend + 2.0 * centring, bend + 2.0 * centring};
+    const double value = std::log1p(small) + (1.0 - smoothing) * std::max(-z, 0.0) +
+                         smoothing * std::max(z, 0.0) + held(centring * both * both);
+    return {std::min(value, detail::largest_term), held(push + pull), held(push - pull),
+            bend + 2.0 * centring, bend + 2.0 * centring};
   }
 
  private:
-  [[nodiscard]] static double held(double x) noexcept { return std::clamp(x, -detail::largest_term, detail::largest_term); }
+  [[nodiscard]] static double held(double x) noexcept {
+    return std::clamp(x, -detail::largest_term, detail::largest_term);
+  }
 };
 
 }  // namespace rankloss::inline RANKLOSS_ABI

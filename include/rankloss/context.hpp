@@ -69,7 +69,8 @@ class task_ledger {
         ledger.begun_ = std::make_unique<std::atomic<bool>[]>(tasks);
         ledger.capacity_ = tasks;
       }
-      for (std::size_t task = 0; task < tasks; ++task) ledger.begun_[task].store(false, std::memory_order_relaxed);
+      for (std::size_t task = 0; task < tasks; ++task)
+        ledger.begun_[task].store(false, std::memory_order_relaxed);
       ledger.tasks_ = tasks;
       ledger.noted_.clear();
       ledger.faulty_ = false;
@@ -111,7 +112,8 @@ class task_ledger {
     if (faulty_) tell();
     for (std::size_t task = 0; task < tasks_; ++task)
       if (!begun_[task].load(std::memory_order_relaxed)) [[unlikely]]
-        fail<std::logic_error>("executor: task ", task, " of ", tasks_, " was left out, expected each to be done when run returns");
+        fail<std::logic_error>("executor: task ", task, " of ", tasks_,
+                               " was left out, expected each to be done when run returns");
   }
 
  private:
@@ -142,13 +144,16 @@ class task_ledger {
   [[noreturn]] void tell() const {
     switch (fault_) {
       case fault::worker:
-        fail<std::logic_error>("executor: worker ", fault_worker_, " was named, expected one below ", workers_,
-                               ", which is what workers() said when the context was made");
-      case fault::task: fail<std::logic_error>("executor: task ", fault_task_, " was run, expected those below ", tasks_);
+        fail<std::logic_error>("executor: worker ", fault_worker_, " was named, expected one below ",
+                               workers_, ", which is what workers() said when the context was made");
+      case fault::task:
+        fail<std::logic_error>("executor: task ", fault_task_, " was run, expected those below ", tasks_);
       case fault::busy:
         fail<std::logic_error>("executor: worker ", fault_worker_, " began task ", fault_task_,
                                " before its last task had ended, expected one task of a worker at a time");
-      default: fail<std::logic_error>("executor: task ", fault_task_, " was run twice, expected each to be run once");
+      default:
+        fail<std::logic_error>("executor: task ", fault_task_,
+                               " was run twice, expected each to be run once");
     }
   }
 
@@ -195,7 +200,8 @@ class context {
   /// is what workers() returns here.
   template <class Executor>
   requires executor<std::remove_cvref_t<Executor>> &&
-      (!std::same_as<std::remove_cvref_t<Executor>, context>)explicit context(Executor&& e, data_checks data = data_checks::on)
+      (!std::same_as<std::remove_cvref_t<Executor>, context>)explicit context(
+          Executor&& e, data_checks data = data_checks::on)
       : checks(data),
         runner_(std::make_unique<holder<std::remove_cvref_t<Executor>>>(std::forward<Executor>(e))),
         scratch_(runner_->ledger.workers()) {}
@@ -231,9 +237,11 @@ class context {
     }
     {
       const detail::task_ledger::round round(runner_->ledger, tasks);
-      runner_->run(
-          tasks, {runner_.get(), round.number(), const_cast<void*>(static_cast<const void*>(std::addressof(body))),
-                  [](void* object, std::size_t worker, std::size_t task) { (*static_cast<std::remove_reference_t<Body>*>(object))(worker, task); }});
+      runner_->run(tasks, {runner_.get(), round.number(),
+                           const_cast<void*>(static_cast<const void*>(std::addressof(body))),
+                           [](void* object, std::size_t worker, std::size_t task) {
+                             (*static_cast<std::remove_reference_t<Body>*>(object))(worker, task);
+                           }});
     }
     runner_->ledger.check();
   }
@@ -277,7 +285,8 @@ class context {
       if (of == nullptr) [[unlikely]]
         fail_moved();
       // A single task only has to be visible from inside itself, so no exchange is needed.
-      const bool before = tasks > 1 ? of->running.exchange(true) : of->running.load(std::memory_order_relaxed);
+      const bool before =
+          tasks > 1 ? of->running.exchange(true) : of->running.load(std::memory_order_relaxed);
       if (before) [[unlikely]]
         fail_in_use();
       if (tasks <= 1) of->running.store(true, std::memory_order_relaxed);
@@ -297,7 +306,9 @@ class context {
     return workers;
   }
 
-  [[noreturn]] static void fail_moved() { detail::fail<std::logic_error>("context: it has been moved from, expected one that holds its executor"); }
+  [[noreturn]] static void fail_moved() {
+    detail::fail<std::logic_error>("context: it has been moved from, expected one that holds its executor");
+  }
   [[noreturn]] static void fail_in_use() {
     detail::fail<std::logic_error>(
         "context: it is in use by another call, expected one call at a time: a context for each thread, and another one inside of a task");
@@ -321,8 +332,10 @@ class sole_use {
     if (runner_ == nullptr) [[unlikely]]
       context::fail_moved();
     const void* user = nullptr;
-    outermost_ = runner_->user.compare_exchange_strong(user, this_thread(), std::memory_order_acquire, std::memory_order_relaxed);
-    if (!outermost_ && (user != this_thread() || runner_->running.load(std::memory_order_relaxed))) [[unlikely]]
+    outermost_ = runner_->user.compare_exchange_strong(user, this_thread(), std::memory_order_acquire,
+                                                       std::memory_order_relaxed);
+    if (!outermost_ && (user != this_thread() || runner_->running.load(std::memory_order_relaxed)))
+        [[unlikely]]
       context::fail_in_use();
   }
   ~sole_use() {

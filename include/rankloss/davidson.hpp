@@ -48,16 +48,18 @@ struct davidson {
 
   void validate() const {
     detail::check_temperature("temperature", temperature);
-    detail::require(never_ties() || (detail::within(log_prevalence, -1e100, 1e100)), "log_prevalence: ", log_prevalence,
-                    ", expected -1e100 to 1e100, or -inf");
+    detail::require(never_ties() || (detail::within(log_prevalence, -1e100, 1e100)),
+                    "log_prevalence: ", log_prevalence, ", expected -1e100 to 1e100, or -inf");
   }
   void validate_tie(std::size_t pair) const {
-    detail::require(!never_ties(), "log_prevalence: -inf, expected a finite number, for the tie at pair ", pair);
+    detail::require(!never_ties(), "log_prevalence: -inf, expected a finite number, for the tie at pair ",
+                    pair);
   }
 
   [[nodiscard]] preference_term operator()(double preferred, double other, double margin) const noexcept {
     const outcomes of(*this, preferred, other, margin);
-    return of.term(of.win, -(of.lose.probability + 0.5 * of.tie.probability), of.tie.probability, temperature);
+    return of.term(of.win, -(of.lose.probability + 0.5 * of.tie.probability), of.tie.probability,
+                   temperature);
   }
 
   [[nodiscard]] preference_term tie(double preferred, double other, double margin) const noexcept {
@@ -77,13 +79,16 @@ struct davidson {
       const double z = std::clamp((preferred - other - margin) / loss.temperature, -largest, largest);
       // Logarithms of the three weights, relative to the larger of the first two: 0, -a and that of ties.
       const double a = std::abs(z);
-      const double ties = loss.never_ties() ? -std::numeric_limits<double>::max() : loss.log_prevalence - 0.5 * a;
+      const double ties =
+          loss.never_ties() ? -std::numeric_limits<double>::max() : loss.log_prevalence - 0.5 * a;
       const double most = std::max(ties, 0.0);
       const double small = std::exp(-std::abs(ties));
       const double last = std::exp(-a - most);
       const double rest = last + small;  // the largest of the three is 1
       const double log_sum = std::log1p(rest);
-      const auto of = [&](double below, double weight) { return outcome{below + log_sum, weight / (1.0 + rest)}; };
+      const auto of = [&](double below, double weight) {
+        return outcome{below + log_sum, weight / (1.0 + rest)};
+      };
       const outcome ahead = of(most, ties > 0.0 ? small : 1.0);
       const outcome behind = of(most + a, last);
       tie = of(most - ties, ties > 0.0 ? 1.0 : small);
@@ -92,9 +97,11 @@ struct davidson {
       lead = std::copysign(ahead.probability * -std::expm1(-a), z);
     }
 
-    [[nodiscard]] preference_term term(const outcome& came, double slope, double slope_of_ties, double t) const noexcept {
+    [[nodiscard]] preference_term term(const outcome& came, double slope, double slope_of_ties,
+                                       double t) const noexcept {
       const double pull = slope / t;
-      const double apart = win.probability * lose.probability + 0.25 * tie.probability * (win.probability + lose.probability);
+      const double apart =
+          win.probability * lose.probability + 0.25 * tie.probability * (win.probability + lose.probability);
       const double bend = apart / t / t;
       return {std::min(came.loss, detail::largest_term), pull, -pull, bend, bend, slope_of_ties};
     }

@@ -33,7 +33,9 @@ double evaluate(const Loss& loss, const list_batch<T, Relevance>& batch, const o
   detail::check_options(loss, out);
   detail::check_shape(batch, out);
   if constexpr (!detail::counts_missed<Loss>)
-    detail::require(batch.missed.empty(), "missed: given, expected none: a loss, or a metric without a value for items that have no rank");
+    detail::require(
+        batch.missed.empty(),
+        "missed: given, expected none: a loss, or a metric without a value for items that have no rank");
   const detail::batch_source<T, Relevance> source(batch);
   detail::check_output("per_list", out.per_list.size(), source.lists(), "one per list");
   const bool check = ctx.checks == data_checks::on;
@@ -47,7 +49,8 @@ double evaluate(const Loss& loss, const list_batch<T, Relevance>& batch, const o
 /// lists.
 template <class Loss, score T, class Relevance>
 requires similarity_loss<Loss, T, Relevance>
-double evaluate(const Loss& loss, const similarity_batch<T, Relevance>& given, const outputs& out, context& ctx) {
+double evaluate(const Loss& loss, const similarity_batch<T, Relevance>& given, const outputs& out,
+                context& ctx) {
   const detail::sole_use alone(ctx);
   const similarity_batch<T, Relevance> batch = detail::with_shape(given);
   detail::check_options(loss, out);

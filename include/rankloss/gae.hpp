@@ -71,12 +71,14 @@ struct gae {
 /// @throws std::invalid_argument naming the field when sizes, offsets, options or (data_checks::on) data are
 /// invalid, and std::bad_alloc while scratch grows; then nothing has been written.
 template <score T>
-void estimate_advantages(const trajectory_batch<T>& batch, const gae& options, std::type_identity_t<array_view<T>> advantages,
+void estimate_advantages(const trajectory_batch<T>& batch, const gae& options,
+                         std::type_identity_t<array_view<T>> advantages,
                          std::type_identity_t<array_view<T>> returns, context& ctx);
 
 /// estimate_advantages with a context of its own, which allocates in each call with whitening.
 template <score T>
-void estimate_advantages(const trajectory_batch<T>& batch, const gae& options, std::type_identity_t<array_view<T>> advantages,
+void estimate_advantages(const trajectory_batch<T>& batch, const gae& options,
+                         std::type_identity_t<array_view<T>> advantages,
                          std::type_identity_t<array_view<T>> returns = {}) {
   context ctx;
   estimate_advantages(batch, options, advantages, returns, ctx);

@@ -36,7 +36,9 @@ inline void check_gain(gain kind, std::span<const double> table) {
 
 /// Whether a relevance has a gain; gains are at least 0. With a table every relevance has one: it is 0 where
 /// the table has no entry.
-[[nodiscard]] constexpr bool takes_gain(gain kind, double y) noexcept { return kind == gain::table || y >= 0.0; }
+[[nodiscard]] constexpr bool takes_gain(gain kind, double y) noexcept {
+  return kind == gain::table || y >= 0.0;
+}
 inline constexpr std::string_view expects_gain = "at least 0";
 
 /// Whether any item of the list has a gain above 0.
@@ -45,7 +47,10 @@ template <class T, class R>
   for (std::size_t i = 0; i < items.size_with_missed(); ++i) {
     if (!items.weights.empty() && !(items.weights[i] > 0.0)) continue;
     const auto y = static_cast<double>(items.relevance[i]);
-    if (kind == gain::table ? y >= 0.0 && y < static_cast<double>(table.size()) && table[static_cast<std::size_t>(y)] > 0.0 : y > 0.0) return true;
+    if (kind == gain::table
+            ? y >= 0.0 && y < static_cast<double>(table.size()) && table[static_cast<std::size_t>(y)] > 0.0
+            : y > 0.0)
+      return true;
   }
   return false;
 }

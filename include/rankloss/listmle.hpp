@@ -59,8 +59,8 @@ enum class position_weights {
 ///   can.
 /// @throws std::invalid_argument from `evaluate` when an option is out of its range.
 struct listmle {
-  double temperature = 1.0;                                               ///< 1e-15 to 1e300, in units of the scores
-  std::size_t cutoff = 0;                                                 ///< places that count; 0: all
+  double temperature = 1.0;  ///< 1e-15 to 1e300, in units of the scores
+  std::size_t cutoff = 0;    ///< places that count; 0: all
   rankloss::position_weights weights = rankloss::position_weights::none;  ///< weights of the places
   tie_order ties = tie_order::stable;                                     ///< of items of equal relevance
   std::uint64_t seed = 0;                                                 ///< of tie_order::random
@@ -69,8 +69,10 @@ struct listmle {
 
   void validate() const {
     detail::check_temperature("temperature", temperature);
-    detail::require(ties != tie_order::exact || cutoff == 0, "cutoff: ", cutoff, ", expected 0 with tie_order::exact");
-    detail::require(ties != tie_order::exact || weights == position_weights::none, "weights: exponential, expected none with tie_order::exact");
+    detail::require(ties != tie_order::exact || cutoff == 0, "cutoff: ", cutoff,
+                    ", expected 0 with tie_order::exact");
+    detail::require(ties != tie_order::exact || weights == position_weights::none,
+                    "weights: exponential, expected none with tie_order::exact");
   }
 };
 

@@ -36,7 +36,9 @@ struct listnet {
 
  private:
   [[nodiscard]] softmax_cross_entropy cross_entropy() const {
-    return {.temperature = temperature, .target = target::softmax, .relevance_temperature = relevance_temperature};
+    return {.temperature = temperature,
+            .target = target::softmax,
+            .relevance_temperature = relevance_temperature};
   }
 };
 

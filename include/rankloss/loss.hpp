@@ -27,18 +27,22 @@ struct engine;
 template <class Loss>
 struct engine<Loss, context> {
   template <class T, class R>
-  requires requires(const Loss& loss, const list<T, R>& items, const list_outputs<T>& out, workspace& scratch) {
+  requires requires(const Loss& loss, const list<T, R>& items, const list_outputs<T>& out,
+                    workspace& scratch) {
     { loss(items, out, scratch) } -> std::convertible_to<double>;
   }
-  static double run(const Loss& loss, const list<T, R>& items, const list_outputs<T>& out, workspace& scratch) { return loss(items, out, scratch); }
+  static double run(const Loss& loss, const list<T, R>& items, const list_outputs<T>& out,
+                    workspace& scratch) {
+    return loss(items, out, scratch);
+  }
 
   template <class T, class R>
-  requires requires(const Loss& loss, std::span<const list<T, R>> lists, std::span<const list_outputs<T>> out, std::span<double> values,
-                    workspace& scratch) {
+  requires requires(const Loss& loss, std::span<const list<T, R>> lists, std::span<const list_outputs<T>> out,
+                    std::span<double> values, workspace& scratch) {
     loss(lists, out, values, scratch);
   }
-  static void run(const Loss& loss, std::span<const list<T, R>> lists, std::span<const list_outputs<T>> out, std::span<double> values,
-                  workspace& scratch) {
+  static void run(const Loss& loss, std::span<const list<T, R>> lists, std::span<const list_outputs<T>> out,
+                  std::span<double> values, workspace& scratch) {
     loss(lists, out, values, scratch);
   }
   static constexpr std::size_t group_size() noexcept requires requires { Loss::group_size(); }
@@ -54,7 +58,8 @@ struct engine<Loss, context> {
   requires requires(const Loss& loss, const similarity_batch<T, R>& batch, const outputs& out, context& ctx) {
     { loss.run(batch, out, ctx, 1.0) } -> std::convertible_to<double>;
   }
-  static double run(const Loss& loss, const similarity_batch<T, R>& batch, const outputs& out, context& ctx, double share) {
+  static double run(const Loss& loss, const similarity_batch<T, R>& batch, const outputs& out, context& ctx,
+                    double share) {
     return loss.run(batch, out, ctx, share);
   }
 };
@@ -64,13 +69,15 @@ struct engine<Loss, context> {
 /// declares `has_gradient = false`, and `counts_missed = true` where it takes lists whose relevance goes on, behind the scores, with that of
 /// missed items.
 template <class Loss, class T, class Relevance = T>
-concept ranking_loss = requires(const Loss& loss, const list<T, Relevance>& items, const list_outputs<T>& out, workspace& scratch) {
+concept ranking_loss = requires(const Loss& loss, const list<T, Relevance>& items, const list_outputs<T>& out,
+                                workspace& scratch) {
   { engine<Loss, context>::run(loss, items, out, scratch) } -> std::convertible_to<double>;
 };
 
 /// similarity_loss: computes a similarity matrix. `validate(batch)` checks what is its own to check.
 template <class Loss, class T, class Relevance = T>
-concept similarity_loss = requires(const Loss& loss, const similarity_batch<T, Relevance>& batch, const outputs& out, context& ctx) {
+concept similarity_loss = requires(const Loss& loss, const similarity_batch<T, Relevance>& batch,
+                                   const outputs& out, context& ctx) {
   { engine<Loss, context>::run(loss, batch, out, ctx, 1.0) } -> std::convertible_to<double>;
 };
 
@@ -96,8 +103,10 @@ inline constexpr bool counts_missed = requires {
 template <class Loss>
 void check_options(const Loss& loss, const outputs& out) {
   if constexpr (requires { loss.validate(); }) loss.validate();
-  if constexpr (!gives_gradient<Loss>) require(out.gradient.empty(), "gradient: a metric has none, expected an empty output");
-  if constexpr (!gives_hessian<Loss>) require(out.hessian.empty(), "hessian: this loss has none, expected an empty output");
+  if constexpr (!gives_gradient<Loss>)
+    require(out.gradient.empty(), "gradient: a metric has none, expected an empty output");
+  if constexpr (!gives_hessian<Loss>)
+    require(out.hessian.empty(), "hessian: this loss has none, expected an empty output");
 }
 
 /// A loss that takes several short lists at once, one a SIMD lane: up to `group_size()` lists of at most `group_longest<T>()` items. What it computes

@@ -78,10 +78,13 @@ struct lr2ppo {
   void validate() const {
     const auto at_least_0 = [](const double& x) { return detail::is_finite(x) && x >= 0.0; };
     detail::require(detail::is_finite(margin), "margin: ", margin, ", expected a finite number");
-    detail::require(at_least_0(kl_coefficient), "kl_coefficient: ", kl_coefficient, ", expected a finite number >= 0");
-    detail::require(at_least_0(entropy_coefficient), "entropy_coefficient: ", entropy_coefficient, ", expected a finite number >= 0");
+    detail::require(at_least_0(kl_coefficient), "kl_coefficient: ", kl_coefficient,
+                    ", expected a finite number >= 0");
+    detail::require(at_least_0(entropy_coefficient), "entropy_coefficient: ", entropy_coefficient,
+                    ", expected a finite number >= 0");
     detail::require(at_least_0(threshold), "threshold: ", threshold, ", expected a finite number >= 0");
-    detail::require(form == lr2ppo_form::corrected || threshold == 0.0, "threshold: ", threshold, ", expected 0 with lr2ppo_form::published");
+    detail::require(form == lr2ppo_form::corrected || threshold == 0.0, "threshold: ", threshold,
+                    ", expected 0 with lr2ppo_form::published");
   }
 };
 
@@ -96,7 +99,8 @@ double evaluate(const lr2ppo& loss, const label_policy_batch<T>& batch, const ou
 /// kl_coefficient KL_q.
 /// @throws std::invalid_argument as evaluate; then nothing has been written.
 template <score T>
-void shape_rewards(const lr2ppo& loss, const label_policy_batch<T>& batch, std::type_identity_t<array_view<double>> shaped, context& ctx);
+void shape_rewards(const lr2ppo& loss, const label_policy_batch<T>& batch,
+                   std::type_identity_t<array_view<double>> shaped, context& ctx);
 
 }  // namespace rankloss::inline RANKLOSS_ABI
 

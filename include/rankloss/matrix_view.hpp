@@ -42,19 +42,24 @@ class matrix_view {
     if (columns_ > 1) column_stride_ = checked("column stride", column_stride);
   }
 
-  operator matrix_view<const T>() const noexcept requires(!std::is_const_v<T>) { return {data_, rows_, columns_, row_stride_, column_stride_}; }
+  operator matrix_view<const T>() const noexcept requires(!std::is_const_v<T>) {
+    return {data_, rows_, columns_, row_stride_, column_stride_};
+  }
 
   [[nodiscard]] T* data() const noexcept { return data_; }
   [[nodiscard]] std::size_t rows() const noexcept { return rows_; }
   [[nodiscard]] std::size_t columns() const noexcept { return columns_; }
-  [[nodiscard]] std::size_t row_stride() const noexcept { return row_stride_; }        ///< of at most one row 0
-  [[nodiscard]] std::size_t column_stride() const noexcept { return column_stride_; }  ///< of at most one column 0
+  [[nodiscard]] std::size_t row_stride() const noexcept { return row_stride_; }  ///< of at most one row 0
+  [[nodiscard]] std::size_t column_stride() const noexcept {
+    return column_stride_;
+  }  ///< of at most one column 0
 
  private:
   template <std::integral Number>
   [[nodiscard]] static std::size_t checked(std::string_view field, Number number) {
     if constexpr (std::signed_integral<Number>)
-      detail::require(number >= 0, field, ": ", number, " of a matrix, expected 0 or more; other matrices have to be copied");
+      detail::require(number >= 0, field, ": ", number,
+                      " of a matrix, expected 0 or more; other matrices have to be copied");
     return static_cast<std::size_t>(number);
   }
 
@@ -85,7 +90,9 @@ struct matrix_shape {
   [[nodiscard]] bool empty() const noexcept { return rows == 0 || columns == 0; }
 
   /// Items from the first one to the last, including those between rows or columns.
-  [[nodiscard]] std::size_t extent() const noexcept { return empty() ? 0 : (rows - 1) * row_stride + (columns - 1) * column_stride + 1; }
+  [[nodiscard]] std::size_t extent() const noexcept {
+    return empty() ? 0 : (rows - 1) * row_stride + (columns - 1) * column_stride + 1;
+  }
 
   /// Whether item (i, j) is at i * stride + j for all items.
   [[nodiscard]] bool lies_in_rows(std::size_t stride) const noexcept {
@@ -104,7 +111,9 @@ struct matrix_shape {
     return near > 0 && far > near * ((by_rows ? columns : rows) - 1);
   }
 
-  [[nodiscard]] matrix_shape transposed() const noexcept { return {columns, rows, column_stride, row_stride}; }
+  [[nodiscard]] matrix_shape transposed() const noexcept {
+    return {columns, rows, column_stride, row_stride};
+  }
 };
 
 namespace detail {
@@ -149,10 +158,12 @@ template <class T>
 [[nodiscard]] T* first_in_rows(const matrix_view<T>& m) {
   if (!matrix_shape::of(m).lies_in_rows(m.columns())) {
     if (m.rows() == 1 || m.columns() == 1)
-      fail("stride: ", std::max(m.row_stride(), m.column_stride()), " of an array of ", m.rows() * m.columns(),
-           " items, expected 1 (its items one behind the other)");
-    fail("strides: ", m.row_stride(), " and ", m.column_stride(), " of an array of ", m.rows(), " rows and ", m.columns(), " columns, expected ",
-         m.columns(), " and 1 (its items one behind the other in the order of rows); for lists that are apart there are row_lists and column_lists");
+      fail("stride: ", std::max(m.row_stride(), m.column_stride()), " of an array of ",
+           m.rows() * m.columns(), " items, expected 1 (its items one behind the other)");
+    fail(
+        "strides: ", m.row_stride(), " and ", m.column_stride(), " of an array of ", m.rows(), " rows and ",
+        m.columns(), " columns, expected ", m.columns(),
+        " and 1 (its items one behind the other in the order of rows); for lists that are apart there are row_lists and column_lists");
   }
   return m.data();
 }

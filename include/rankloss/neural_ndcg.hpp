@@ -37,12 +37,12 @@ namespace rankloss::inline RANKLOSS_ABI {
 /// @throws std::invalid_argument from `evaluate` when an option is out of its range or a relevance is below
 /// 0, except with gain::table.
 struct neural_ndcg {
-  double temperature = 1.0;                                        ///< 1e-15 to 1e300, in units of the scores
-  rankloss::gain gain = rankloss::gain::exponential;               ///< the gain of a grade
-  std::span<const double> gain_table{};                            ///< [grades] >= 0, for gain::table; other relevance is worth 0
-  std::size_t cutoff = 0;                                          ///< k of NDCG@k; 0: the whole list
-  std::size_t steps = 50;                                          ///< of Sinkhorn's scaling, at most, 0 (none) to 1e6
-  double tolerance = 1e-6;                                         ///< 0 to 1: of the column sums from 1
+  double temperature = 1.0;                           ///< 1e-15 to 1e300, in units of the scores
+  rankloss::gain gain = rankloss::gain::exponential;  ///< the gain of a grade
+  std::span<const double> gain_table{};  ///< [grades] >= 0, for gain::table; other relevance is worth 0
+  std::size_t cutoff = 0;                ///< k of NDCG@k; 0: the whole list
+  std::size_t steps = 50;                ///< of Sinkhorn's scaling, at most, 0 (none) to 1e6
+  double tolerance = 1e-6;               ///< 0 to 1: of the column sums from 1
   sinkhorn_derivative derivative = sinkhorn_derivative::unrolled;  ///< how the scaling is differentiated
 
   void validate() const {

@@ -32,8 +32,8 @@ struct neural_sort_cross_entropy {
 
   void validate() const {
     neural_sort{.temperature = temperature}.validate();
-    detail::require(detail::within(relevance_temperature, 1e-15, 1e300), "relevance_temperature: ", relevance_temperature,
-                    ", expected 1e-15 to 1e300");
+    detail::require(detail::within(relevance_temperature, 1e-15, 1e300),
+                    "relevance_temperature: ", relevance_temperature, ", expected 1e-15 to 1e300");
   }
 };
 

@@ -63,14 +63,16 @@ class partial_order {
   /// Time O(items + pairs log pairs).
   /// @throws std::invalid_argument naming the field when sizes, offsets or items are invalid, or naming a
   /// cycle.
-  [[nodiscard]] static partial_order from_pairs(const positions& offsets, const positions& preferred, const positions& other);
+  [[nodiscard]] static partial_order from_pairs(const positions& offsets, const positions& preferred,
+                                                const positions& other);
 
   /// Chains of items, each within one list, in descending order: chain c is chains[chain_offsets[c]] to
   /// chains[chain_offsets[c + 1] - 1]. Without chain_offsets all are one chain. An item may be in several
   /// chains, or in none. The pairs are those of neighbours in a chain. Time as from_pairs.
   /// @throws std::invalid_argument naming the field when sizes, offsets or items are invalid, or naming a
   /// cycle.
-  [[nodiscard]] static partial_order from_chains(const positions& offsets, const positions& chains, const positions& chain_offsets = {});
+  [[nodiscard]] static partial_order from_chains(const positions& offsets, const positions& chains,
+                                                 const positions& chain_offsets = {});
 
   /// Of two items of a list the one with the larger grade is better; equal grades are not ordered. Without
   /// offsets all items are one list. Time: a sort, by counting for whole grades.
@@ -87,13 +89,16 @@ class partial_order {
   /// @param ranks [items] any arithmetic type, finite, above 0, or 0 if `zero` says what that means
   template <detail::array Range>
   requires std::is_arithmetic_v<detail::element_of<Range>>
-  [[nodiscard]] static partial_order from_ranks(const positions& offsets, const Range& ranks, rank_zero zero = rank_zero::refused);
+  [[nodiscard]] static partial_order from_ranks(const positions& offsets, const Range& ranks,
+                                                rank_zero zero = rank_zero::refused);
 
   [[nodiscard]] std::size_t lists() const noexcept { return offsets_.size() - 1; }
   [[nodiscard]] std::size_t items() const noexcept { return offsets_.back(); }
   [[nodiscard]] std::span<const std::size_t> offsets() const noexcept { return offsets_; }
   [[nodiscard]] std::size_t first(std::size_t list) const noexcept { return offsets_[list]; }
-  [[nodiscard]] std::size_t size(std::size_t list) const noexcept { return offsets_[list + 1] - offsets_[list]; }
+  [[nodiscard]] std::size_t size(std::size_t list) const noexcept {
+    return offsets_[list + 1] - offsets_[list];
+  }
   [[nodiscard]] bool by_levels() const noexcept { return begin_.empty(); }
 
   /// One order of the list's items, numbered from 0 in the list, that the partial order allows. For orders by
@@ -107,7 +112,9 @@ class partial_order {
 
   /// [n] for an order by levels: the level of each item of the list, or no_level. 0 is the best, and every
   /// level up to the last has an item.
-  [[nodiscard]] std::span<const std::uint32_t> levels(std::size_t list) const noexcept { return {levels_.data() + first(list), size(list)}; }
+  [[nodiscard]] std::span<const std::uint32_t> levels(std::size_t list) const noexcept {
+    return {levels_.data() + first(list), size(list)};
+  }
 
   /// For an order by pairs: the items that item i of the list is better than by a stored pair, in ascending
   /// order, numbered from 0 in the list.
@@ -153,14 +160,16 @@ class partial_order {
   ///   too few pairs, the others make up for it. Time O(levels min(levels, per_list)) for each list in
   ///   addition to that of pair_balance::none, which is O(n + per_list log n).
   /// @throws std::invalid_argument when pairs of an order that is not by levels are to be balanced.
-  [[nodiscard]] ordered_pairs sample_pairs(std::size_t per_list, std::uint64_t seed, pair_balance balance = pair_balance::none) const;
+  [[nodiscard]] ordered_pairs sample_pairs(std::size_t per_list, std::uint64_t seed,
+                                           pair_balance balance = pair_balance::none) const;
 
  private:
   explicit partial_order(const positions& offsets);
   partial_order(const positions& offsets, std::size_t items);
 
   void take_offsets(const positions& offsets);
-  [[nodiscard]] std::size_t checked(const positions& all, std::string_view field, std::string_view unit, std::size_t k) const;
+  [[nodiscard]] std::size_t checked(const positions& all, std::string_view field, std::string_view unit,
+                                    std::size_t k) const;
   [[nodiscard]] std::size_t list_of(std::size_t item) const noexcept;
 
   template <class Place>
@@ -188,7 +197,9 @@ struct pair_agreement {
 
   [[nodiscard]] double pairs() const noexcept { return concordant + discordant + tied; }
   /// The share of the pairs that are in the right order, with equal scores as half; 0 without a pair.
-  [[nodiscard]] double accuracy() const noexcept { return pairs() > 0.0 ? (concordant + 0.5 * tied) / pairs() : 0.0; }
+  [[nodiscard]] double accuracy() const noexcept {
+    return pairs() > 0.0 ? (concordant + 0.5 * tied) / pairs() : 0.0;
+  }
 
   pair_agreement& operator+=(const pair_agreement& more) noexcept {
     concordant += more.concordant;
@@ -209,12 +220,15 @@ struct pair_agreement {
 /// @throws std::invalid_argument naming the field when sizes or (data_checks::on) scores are invalid; then
 /// nothing has been written.
 template <detail::array Scores>
-requires score<detail::element_of<Scores>> pair_agreement agreement(const partial_order& order, const Scores& values,
-                                                                    std::span<pair_agreement> per_list, context& ctx);
+requires score<detail::element_of<Scores>> pair_agreement agreement(const partial_order& order,
+                                                                    const Scores& values,
+                                                                    std::span<pair_agreement> per_list,
+                                                                    context& ctx);
 
 /// agreement on the calling thread with a context of its own.
 template <detail::array Scores>
-requires score<detail::element_of<Scores>> pair_agreement agreement(const partial_order& order, const Scores& scores,
+requires score<detail::element_of<Scores>> pair_agreement agreement(const partial_order& order,
+                                                                    const Scores& scores,
                                                                     std::span<pair_agreement> per_list = {}) {
   context ctx;
   return agreement(order, scores, per_list, ctx);

@@ -78,13 +78,14 @@ enum class order_likelihood {
 struct plackett_luce {
   double temperature = 1.0;                               ///< 1e-15 to 1e300, in units of the scores
   order_likelihood likelihood = order_likelihood::exact;  ///< which likelihood
-  std::size_t most_sets = std::size_t{1} << 20;           ///< 2 to 2^26: of a block that is summed over down-sets
+  std::size_t most_sets = std::size_t{1} << 20;  ///< 2 to 2^26: of a block that is summed over down-sets
 
   static constexpr bool has_hessian = true;
 
   void validate() const {
     detail::check_temperature("temperature", temperature);
-    detail::require(most_sets >= 2 && most_sets <= std::size_t{1} << 26, "most_sets: ", most_sets, ", expected 2 to 67108864");
+    detail::require(most_sets >= 2 && most_sets <= std::size_t{1} << 26, "most_sets: ", most_sets,
+                    ", expected 2 to 67108864");
   }
 };
 
@@ -99,7 +100,8 @@ struct plackett_luce {
 /// @throws std::invalid_argument naming the field when sizes, options, (data_checks::on) data or the blocks
 /// of an order are invalid, and std::bad_alloc while scratch grows; then no output has been written.
 template <score T>
-double evaluate(const plackett_luce& loss, const partial_order_batch<T>& batch, const outputs& out, context& ctx) {
+double evaluate(const plackett_luce& loss, const partial_order_batch<T>& batch, const outputs& out,
+                context& ctx) {
   return detail::compute(loss, batch, out, ctx);
 }
 

@@ -74,11 +74,13 @@ struct plackett_luce_policy {
 /// data are invalid; then nothing has been written. std::bad_alloc while scratch grows; then results may be
 /// partly written.
 template <score T>
-void evaluate_orders(const plackett_luce_policy& policy, const order_batch<T>& batch, const order_results& out, context& ctx);
+void evaluate_orders(const plackett_luce_policy& policy, const order_batch<T>& batch,
+                     const order_results& out, context& ctx);
 
 /// evaluate_orders on the calling thread with a context of its own.
 template <score T>
-void evaluate_orders(const plackett_luce_policy& policy, const order_batch<T>& batch, const order_results& out) {
+void evaluate_orders(const plackett_luce_policy& policy, const order_batch<T>& batch,
+                     const order_results& out) {
   context ctx;
   evaluate_orders(policy, batch, out, ctx);
 }
@@ -92,13 +94,13 @@ void evaluate_orders(const plackett_luce_policy& policy, const order_batch<T>& b
 /// are invalid; then nothing has been written. std::bad_alloc while scratch grows; then orders may be partly
 /// written.
 template <score T>
-void sample_orders(const plackett_luce_policy& policy, array_view<const T> scores, const positions& offsets, std::uint32_t sample,
-                   array_view<std::uint32_t> orders, context& ctx);
+void sample_orders(const plackett_luce_policy& policy, array_view<const T> scores, const positions& offsets,
+                   std::uint32_t sample, array_view<std::uint32_t> orders, context& ctx);
 
 /// sample_orders for scores in any array with data() and size().
 template <detail::array Scores>
-void sample_orders(const plackett_luce_policy& policy, const Scores& scores, const positions& offsets, std::uint32_t sample,
-                   array_view<std::uint32_t> orders, context& ctx) {
+void sample_orders(const plackett_luce_policy& policy, const Scores& scores, const positions& offsets,
+                   std::uint32_t sample, array_view<std::uint32_t> orders, context& ctx) {
   sample_orders<detail::element_of<const Scores>>(policy, scores, offsets, sample, orders, ctx);
 }
 

@@ -40,9 +40,10 @@ struct ordinal {
   void validate() const {
     detail::require(!thresholds.empty(), "thresholds: size 0, expected one less than there are grades");
     for (std::size_t k = 0; k < thresholds.size(); ++k) {
-      detail::require(detail::is_finite(thresholds[k]), "thresholds: ", thresholds[k], " at ", k, ", expected a finite number");
-      detail::require(k == 0 || thresholds[k] > thresholds[k - 1], "thresholds: ", thresholds[k], " at ", k, ", expected more than ",
-                      thresholds[k > 0 ? k - 1 : 0]);
+      detail::require(detail::is_finite(thresholds[k]), "thresholds: ", thresholds[k], " at ", k,
+                      ", expected a finite number");
+      detail::require(k == 0 || thresholds[k] > thresholds[k - 1], "thresholds: ", thresholds[k], " at ", k,
+                      ", expected more than ", thresholds[k > 0 ? k - 1 : 0]);
     }
   }
   [[nodiscard]] bool takes(double y) const noexcept { return y >= 0.0; }
@@ -53,7 +54,9 @@ struct ordinal {
 struct smooth_l1 {
   double beta = 1.0;  ///< 1e-15 to 1e300, in units of the scores
 
-  void validate() const { detail::require(detail::within(beta, 1e-15, 1e300), "beta: ", beta, ", expected 1e-15 to 1e300"); }
+  void validate() const {
+    detail::require(detail::within(beta, 1e-15, 1e300), "beta: ", beta, ", expected 1e-15 to 1e300");
+  }
 };
 
 }  // namespace item_functions

@@ -88,11 +88,12 @@ struct ppo {
   kl_estimator estimator = kl_estimator::k3;
 
   void validate() const {
-    detail::require(detail::is_finite(clip) && clip >= 0.0, "clip: ", clip, ", expected a finite number >= 0");
-    detail::require(dual_clip == 0.0 || (detail::is_finite(dual_clip) && dual_clip > 1.0), "dual_clip: ", dual_clip,
-                    ", expected 0 or a finite number > 1");
-    detail::require(detail::is_finite(kl_coefficient) && kl_coefficient >= 0.0, "kl_coefficient: ", kl_coefficient,
+    detail::require(detail::is_finite(clip) && clip >= 0.0, "clip: ", clip,
                     ", expected a finite number >= 0");
+    detail::require(dual_clip == 0.0 || (detail::is_finite(dual_clip) && dual_clip > 1.0),
+                    "dual_clip: ", dual_clip, ", expected 0 or a finite number > 1");
+    detail::require(detail::is_finite(kl_coefficient) && kl_coefficient >= 0.0,
+                    "kl_coefficient: ", kl_coefficient, ", expected a finite number >= 0");
   }
 
   /// The term of an action with this ratio and advantage, without the penalty.
@@ -105,7 +106,8 @@ struct ppo {
       if (dual_clip > 0.0) counted = std::min(counted, dual_clip);
     }
     const bool clipped = advantage != 0.0 && counted != ratio;
-    return {detail::bounded_term(-advantage * counted), clipped ? 0.0 : detail::bounded_term(-advantage * ratio), clipped};
+    return {detail::bounded_term(-advantage * counted),
+            clipped ? 0.0 : detail::bounded_term(-advantage * ratio), clipped};
   }
 };
 
@@ -138,7 +140,10 @@ struct policy_diagnostics {
 struct critic {
   double clip = 0.2;  ///< >= 0, in units of the values; not used without old_values
 
-  void validate() const { detail::require(detail::is_finite(clip) && clip >= 0.0, "clip: ", clip, ", expected a finite number >= 0"); }
+  void validate() const {
+    detail::require(detail::is_finite(clip) && clip >= 0.0, "clip: ", clip,
+                    ", expected a finite number >= 0");
+  }
 };
 
 /// evaluate: the value of a policy's loss over actions, and on request its gradient by the log probabilities.
@@ -156,7 +161,8 @@ double evaluate(const critic& loss, const value_batch<T>& batch, const outputs& 
 /// diagnose: ratios, clipping and divergences of the policies, for monitoring during training.
 /// @throws std::invalid_argument as evaluate.
 template <score T>
-[[nodiscard]] policy_diagnostics diagnose(const ppo& loss, const policy_batch<T>& batch, data_checks checks = data_checks::on);
+[[nodiscard]] policy_diagnostics diagnose(const ppo& loss, const policy_batch<T>& batch,
+                                          data_checks checks = data_checks::on);
 
 /// shape_rewards: rewards minus a penalty on the divergence of the policy that acted from a reference, step
 /// by step as in the training of language models.
@@ -172,9 +178,11 @@ template <score T>
 /// @throws std::invalid_argument naming the field when sizes, the coefficient or (data_checks::on) data are
 /// invalid; then nothing has been written.
 template <score T>
-void shape_rewards(std::type_identity_t<array_view<const T>> rewards, std::type_identity_t<array_view<const T>> log_probabilities,
-                   std::type_identity_t<array_view<const T>> reference_log_probabilities, double coefficient, kl_estimator estimator,
-                   std::span<T> shaped, const flags& mask = {}, data_checks checks = data_checks::on);
+void shape_rewards(std::type_identity_t<array_view<const T>> rewards,
+                   std::type_identity_t<array_view<const T>> log_probabilities,
+                   std::type_identity_t<array_view<const T>> reference_log_probabilities, double coefficient,
+                   kl_estimator estimator, std::span<T> shaped, const flags& mask = {},
+                   data_checks checks = data_checks::on);
 
 /// explained_variance: the share of the variance of the returns that the values explain, 1 - Var(R - V) /
 /// Var(R), weighted. It is 1 for values that are right up to a constant, 0 for constant values, below 0 for

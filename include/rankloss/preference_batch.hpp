@@ -65,7 +65,8 @@ namespace detail {
 /// What both `evaluate` do; defined in cpu/preference_batch.hpp.
 /// @param tie_gradient  null: not wanted
 template <class Loss, class T>
-double evaluate_preferences(const Loss& loss, const preference_batch<T>& batch, const outputs& out, double* tie_gradient, context& ctx);
+double evaluate_preferences(const Loss& loss, const preference_batch<T>& batch, const outputs& out,
+                            double* tie_gradient, context& ctx);
 
 }  // namespace detail
 
@@ -91,7 +92,8 @@ double evaluate(const Loss& loss, const preference_batch<T>& batch, const output
 /// d(parameter), or with update::add this number added to it. Not written when evaluate throws.
 template <class Loss, score T>
 requires tie_loss<Loss>
-double evaluate(const Loss& loss, const preference_batch<T>& batch, const outputs& out, double& tie_gradient, context& ctx) {
+double evaluate(const Loss& loss, const preference_batch<T>& batch, const outputs& out, double& tie_gradient,
+                context& ctx) {
   return detail::evaluate_preferences(loss, batch, out, &tie_gradient, ctx);
 }
 

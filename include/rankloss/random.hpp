@@ -15,8 +15,12 @@ namespace rankloss::inline RANKLOSS_ABI {
 
 namespace detail {
 
-[[nodiscard]] constexpr std::uint32_t low_half(std::uint64_t x) noexcept { return static_cast<std::uint32_t>(x); }
-[[nodiscard]] constexpr std::uint32_t high_half(std::uint64_t x) noexcept { return static_cast<std::uint32_t>(x >> 32); }
+[[nodiscard]] constexpr std::uint32_t low_half(std::uint64_t x) noexcept {
+  return static_cast<std::uint32_t>(x);
+}
+[[nodiscard]] constexpr std::uint32_t high_half(std::uint64_t x) noexcept {
+  return static_cast<std::uint32_t>(x >> 32);
+}
 
 }  // namespace detail
 
@@ -24,11 +28,13 @@ namespace detail {
 /// machine, in any order of calls and for any number of threads.
 ///
 /// Philox4x32-10 of Salmon, Moraes, Dror, Shaw: Parallel random numbers: as easy as 1, 2, 3, SC 2011.
-[[nodiscard]] constexpr std::array<std::uint32_t, 4> philox(std::array<std::uint32_t, 4> counter, std::array<std::uint32_t, 2> key) noexcept {
+[[nodiscard]] constexpr std::array<std::uint32_t, 4> philox(std::array<std::uint32_t, 4> counter,
+                                                            std::array<std::uint32_t, 2> key) noexcept {
   for (int round = 0; round < 10; ++round) {
     const std::uint64_t a = std::uint64_t{0xD2511F53} * counter[0];
     const std::uint64_t b = std::uint64_t{0xCD9E8D57} * counter[2];
-    counter = {detail::high_half(b) ^ counter[1] ^ key[0], detail::low_half(b), detail::high_half(a) ^ counter[3] ^ key[1], detail::low_half(a)};
+    counter = {detail::high_half(b) ^ counter[1] ^ key[0], detail::low_half(b),
+               detail::high_half(a) ^ counter[3] ^ key[1], detail::low_half(a)};
     key[0] += 0x9E3779B9;  // the golden ratio and the square root of 3, less 1
     key[1] += 0xBB67AE85;
   }
@@ -40,7 +46,8 @@ namespace detail {
 class random_stream {
  public:
   random_stream(std::uint64_t seed, std::uint64_t stream)
-      : key_{detail::low_half(seed), detail::high_half(seed)}, counter_{0, 0, detail::low_half(stream), detail::high_half(stream)} {}
+      : key_{detail::low_half(seed), detail::high_half(seed)},
+        counter_{0, 0, detail::low_half(stream), detail::high_half(stream)} {}
 
   /// 32 random bits.
   std::uint32_t bits() {

@@ -42,8 +42,9 @@ namespace rankloss::inline RANKLOSS_ABI {
 /// @throws std::invalid_argument from `evaluate` when an option is out of its range, or when the threshold is
 /// 0 and the batch has a tie.
 struct rao_kupper {
-  double temperature = 1.0;               ///< 1e-15 to 1e300, in units of the rewards
-  double threshold = 0.6931471805599453;  ///< 0 to 1e100, in units of the rewards; above 0 where there are ties
+  double temperature = 1.0;  ///< 1e-15 to 1e300, in units of the rewards
+  double threshold =
+      0.6931471805599453;  ///< 0 to 1e100, in units of the rewards; above 0 where there are ties
 
   static constexpr bool has_hessian = true;
 
@@ -51,7 +52,9 @@ struct rao_kupper {
     win().validate();
     detail::require(detail::within(threshold, 0.0, 1e100), "threshold: ", threshold, ", expected 0 to 1e100");
   }
-  void validate_tie(std::size_t pair) const { detail::require(threshold > 0.0, "threshold: 0, expected above 0, for the tie at pair ", pair); }
+  void validate_tie(std::size_t pair) const {
+    detail::require(threshold > 0.0, "threshold: 0, expected above 0, for the tie at pair ", pair);
+  }
 
   [[nodiscard]] preference_term operator()(double preferred, double other, double margin) const noexcept {
     preference_term term = win()(preferred, other, margin + threshold);
@@ -75,7 +78,8 @@ struct rao_kupper {
     const double value = std::max(apart, 0.0) + std::log1p(near) + std::log1p(far) - grown;
     // ahead - behind, computed without cancellation near z = 0.
     const double pull = std::copysign(ahead / (1.0 + far) * -std::expm1(-2.0 * std::abs(z)), z) / temperature;
-    const double bend = (near / (1.0 + near) / (1.0 + near) + behind / (1.0 + far)) / temperature / temperature;
+    const double bend =
+        (near / (1.0 + near) / (1.0 + near) + behind / (1.0 + far)) / temperature / temperature;
     const double slope_of_ties = -(ahead + behind + 2.0 / std::expm1(2.0 * eta)) / temperature;
     return {std::min(value, largest), pull, -pull, bend, bend, std::max(slope_of_ties, -largest)};
   }

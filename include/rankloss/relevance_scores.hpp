@@ -22,12 +22,12 @@ enum class pairing {
 /// does.
 template <score T>
 struct caption_batch {
-  array_view<const T> captions;                                ///< [captions, dimension] image after image
-  array_view<const T> texts;                                   ///< [texts, dimension]
-  std::size_t dimension = 0;                                   ///< components of a vector, at least 1
-  std::size_t captions_per_image = 1;                          ///< for equal numbers; used without offsets
-  positions offsets{};                                         ///< [images + 1] image i has captions offsets[i] to offsets[i + 1]
-  flags matches{};                                             ///< [images, texts] not zero: a match
+  array_view<const T> captions;        ///< [captions, dimension] image after image
+  array_view<const T> texts;           ///< [texts, dimension]
+  std::size_t dimension = 0;           ///< components of a vector, at least 1
+  std::size_t captions_per_image = 1;  ///< for equal numbers; used without offsets
+  positions offsets{};                 ///< [images + 1] image i has captions offsets[i] to offsets[i + 1]
+  flags matches{};                     ///< [images, texts] not zero: a match
   rankloss::pairing pairing = rankloss::pairing::by_position;  ///< used without matches
 };
 
@@ -47,7 +47,8 @@ struct caption_batch {
 /// @throws std::invalid_argument naming the field when sizes, offsets or (data_checks::on) data are invalid;
 /// then nothing has been written.
 template <score T>
-void relevance_scores(const caption_batch<T>& batch, std::type_identity_t<array_view<T>> relevance, context& ctx);
+void relevance_scores(const caption_batch<T>& batch, std::type_identity_t<array_view<T>> relevance,
+                      context& ctx);
 
 /// relevance_scores on the calling thread with a context of its own.
 template <score T>

@@ -43,7 +43,8 @@ struct smooth_metric {
   void validate() const {
     if constexpr (requires { metric.validate(); }) metric.validate();
     if constexpr (requires { ranks.validate(); }) ranks.validate();
-    detail::require(ranks.order == rank_order::descending, "ranks: ascending, expected descending: a metric counts from the best score down");
+    detail::require(ranks.order == rank_order::descending,
+                    "ranks: ascending, expected descending: a metric counts from the best score down");
     detail::require(ranks.base == 1.0, "ranks: base ", ranks.base, ", expected 1: a metric counts from 1");
   }
 

@@ -40,14 +40,15 @@ namespace rankloss::inline RANKLOSS_ABI {
 struct sndcg {
   double temperature = 0.01;                          ///< 1e-15 to 1e300, in units of the scores
   rankloss::gain gain = rankloss::gain::exponential;  ///< the gain of a grade
-  std::span<const double> gain_table{};               ///< [grades] >= 0, for gain::table; other relevance is worth 0
-  std::size_t cutoff = 0;                             ///< k of NDCG@k; 0: the whole list
-  rankloss::ideal ideal = rankloss::ideal::sorted;    ///< how the ideal DCG is computed
+  std::span<const double> gain_table{};  ///< [grades] >= 0, for gain::table; other relevance is worth 0
+  std::size_t cutoff = 0;                ///< k of NDCG@k; 0: the whole list
+  rankloss::ideal ideal = rankloss::ideal::sorted;  ///< how the ideal DCG is computed
 
   static constexpr bool has_hessian = true;
 
   void validate() const {
-    detail::require(detail::within(temperature, 1e-15, 1e300), "temperature: ", temperature, ", expected 1e-15 to 1e300");
+    detail::require(detail::within(temperature, 1e-15, 1e300), "temperature: ", temperature,
+                    ", expected 1e-15 to 1e300");
     detail::check_gain(gain, gain_table);
   }
   [[nodiscard]] bool takes(double y) const noexcept { return detail::takes_gain(gain, y); }

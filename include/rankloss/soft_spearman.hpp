@@ -30,7 +30,8 @@ struct soft_spearman {
 
   void validate() const {
     if constexpr (requires { ranks.validate(); }) ranks.validate();
-    detail::require(ranks.order == rank_order::descending, "ranks: ascending, expected descending, as those of the relevance are");
+    detail::require(ranks.order == rank_order::descending,
+                    "ranks: ascending, expected descending, as those of the relevance are");
   }
 };
 

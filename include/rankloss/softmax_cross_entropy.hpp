@@ -46,7 +46,7 @@ struct softmax_cross_entropy {
   double temperature = 1.0;                                ///< 1e-15 to 1e300, in units of the scores
   rankloss::target target = rankloss::target::normalised;  ///< what p is compared with
   double relevance_temperature = 1.0;                      ///< of target::softmax, 1e-15 to 1e300
-  double poly = 0.0;                                       ///< factor of the polynomial's first term, -1 to 1e30
+  double poly = 0.0;  ///< factor of the polynomial's first term, -1 to 1e30
 
   static constexpr bool has_hessian = true;
 
@@ -55,7 +55,9 @@ struct softmax_cross_entropy {
     detail::check_temperature("relevance_temperature", relevance_temperature);
     detail::require(detail::within(poly, -1.0, 1e30), "poly: ", poly, ", expected -1 to 1e30");
   }
-  [[nodiscard]] bool takes(double y) const noexcept { return target == rankloss::target::softmax || y >= 0.0; }
+  [[nodiscard]] bool takes(double y) const noexcept {
+    return target == rankloss::target::softmax || y >= 0.0;
+  }
   [[nodiscard]] std::string_view expects() const noexcept { return "at least 0"; }
 };
 

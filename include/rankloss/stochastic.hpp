@@ -18,8 +18,10 @@
 namespace rankloss::inline RANKLOSS_ABI {
 
 /// A Gumbel variable, -log(-log(u)), as a function of its key. It is finite, because u is never 0 or 1.
-[[nodiscard]] inline double gumbel(std::uint64_t seed, std::uint64_t list, std::uint32_t item, std::uint32_t sample) noexcept {
-  const auto bits = philox({item, sample, detail::low_half(list), detail::high_half(list)}, {detail::low_half(seed), detail::high_half(seed)});
+[[nodiscard]] inline double gumbel(std::uint64_t seed, std::uint64_t list, std::uint32_t item,
+                                   std::uint32_t sample) noexcept {
+  const auto bits = philox({item, sample, detail::low_half(list), detail::high_half(list)},
+                           {detail::low_half(seed), detail::high_half(seed)});
   const double u = (static_cast<double>(std::uint64_t{bits[0]} << 20 | bits[1] >> 12) + 0.5) * 0x1p-52;
   return -std::log(-std::log(u));
 }
@@ -28,9 +30,11 @@ namespace rankloss::inline RANKLOSS_ABI {
 /// and ranks, such as the stochastic form of neural_sort, are computed from these. The noise is a constant
 /// for the gradient.
 template <class T>
-void perturb(const strided<const T>& scores, double noise, std::uint64_t seed, std::uint64_t list, std::uint32_t sample, std::span<T> out) {
+void perturb(const strided<const T>& scores, double noise, std::uint64_t seed, std::uint64_t list,
+             std::uint32_t sample, std::span<T> out) {
   for (std::size_t i = 0; i < out.size(); ++i)
-    out[i] = static_cast<T>(static_cast<double>(scores[i]) + noise * gumbel(seed, list, static_cast<std::uint32_t>(i), sample));
+    out[i] = static_cast<T>(static_cast<double>(scores[i]) +
+                            noise * gumbel(seed, list, static_cast<std::uint32_t>(i), sample));
 }
 
 /// stochastic: a list loss averaged over scores with Gumbel noise.
@@ -64,7 +68,8 @@ struct stochastic {
   static constexpr bool has_gradient = detail::gives_gradient<Loss>;
 
   void validate() const {
-    detail::require(detail::is_finite(noise) && noise >= 0.0, "noise: ", noise, ", expected a finite number >= 0");
+    detail::require(detail::is_finite(noise) && noise >= 0.0, "noise: ", noise,
+                    ", expected a finite number >= 0");
     detail::require(samples > 0 && samples <= 0xffffffffu, "samples: ", samples, ", expected 1 to 2^32 - 1");
     if constexpr (requires { loss.validate(); }) loss.validate();
   }

@@ -33,7 +33,8 @@ class threads {
   explicit threads(std::size_t workers) : shared_(std::make_unique<shared>()) {
     detail::require(workers > 0, "threads: workers is 0, expected at least 1");
     shared_->helpers.reserve(workers - 1);
-    for (std::size_t worker = 1; worker < workers; ++worker) shared_->helpers.emplace_back([state = shared_.get(), worker] { state->serve(worker); });
+    for (std::size_t worker = 1; worker < workers; ++worker)
+      shared_->helpers.emplace_back([state = shared_.get(), worker] { state->serve(worker); });
   }
 
   /// 0 after the threads have been moved from.
@@ -41,8 +42,10 @@ class threads {
 
   template <class Body>
   void run(std::size_t tasks, Body&& body) {
-    if (!shared_) detail::fail<std::logic_error>("threads: they have been moved from, expected threads that are there");
-    shared_->run(tasks, {const_cast<void*>(static_cast<const void*>(std::addressof(body))), [](void* object, std::size_t worker, std::size_t task) {
+    if (!shared_)
+      detail::fail<std::logic_error>("threads: they have been moved from, expected threads that are there");
+    shared_->run(tasks, {const_cast<void*>(static_cast<const void*>(std::addressof(body))),
+                         [](void* object, std::size_t worker, std::size_t task) {
                            (*static_cast<std::remove_reference_t<Body>*>(object))(worker, task);
                          }});
   }
@@ -70,7 +73,8 @@ class threads {
       }
       {
         const std::lock_guard lock(mutex);
-        if (running) detail::fail<std::logic_error>("threads: run during another run, expected one at a time");
+        if (running)
+          detail::fail<std::logic_error>("threads: run during another run, expected one at a time");
         running = true;
         current = work;
         tasks = count;

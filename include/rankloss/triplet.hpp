@@ -42,7 +42,10 @@ struct triplet {
   double margin = 0.2;                                ///< >= 0, in units of the similarities
   rankloss::mining mine = rankloss::mining::hardest;  ///< which negatives count
 
-  void validate() const { detail::require(detail::is_finite(margin) && margin >= 0.0, "margin: ", margin, ", expected a finite number >= 0"); }
+  void validate() const {
+    detail::require(detail::is_finite(margin) && margin >= 0.0, "margin: ", margin,
+                    ", expected a finite number >= 0");
+  }
 
   template <class T, class R>
   void validate(const similarity_batch<T, R>& batch) const {

@@ -33,7 +33,7 @@ namespace rankloss::inline RANKLOSS_ABI {
 struct unique_softmax {
   double temperature = 1.0;                           ///< 1e-15 to 1e300, in units of the scores
   rankloss::gain gain = rankloss::gain::exponential;  ///< the gain of a grade
-  std::span<const double> gain_table{};               ///< [grades] >= 0, for gain::table; other relevance is worth 0
+  std::span<const double> gain_table{};  ///< [grades] >= 0, for gain::table; other relevance is worth 0
 
   static constexpr bool has_hessian = true;
 

@@ -75,7 +75,8 @@ requires(sizeof...(Losses) > 0) struct weighted_sum {
   void validate() const {
     std::size_t k = 0;
     for_each([&](const auto& term) {
-      detail::require(detail::is_finite(term.weight), "weighted_sum: weight ", term.weight, " of term ", k, ", expected a finite number");
+      detail::require(detail::is_finite(term.weight), "weighted_sum: weight ", term.weight, " of term ", k,
+                      ", expected a finite number");
       if constexpr (requires { term.loss.validate(); }) term.loss.validate();
       ++k;
     });
@@ -90,7 +91,9 @@ requires(sizeof...(Losses) > 0) struct weighted_sum {
 
   /// A similarity matrix.
   template <score T, class R>
-  requires(similarity_loss<Losses, T, R>&&...) double run(const similarity_batch<T, R>& batch, const outputs& out, context& ctx, double share) const {
+  requires(similarity_loss<Losses, T, R>&&...) double run(const similarity_batch<T, R>& batch,
+                                                          const outputs& out, context& ctx,
+                                                          double share) const {
     const workspace::scope scope(ctx.scratch());
     const std::span<double> own = ctx.scratch().take<double>(out.per_list.size());
     std::fill(out.per_list.begin(), out.per_list.end(), 0.0);
@@ -100,8 +103,10 @@ requires(sizeof...(Losses) > 0) struct weighted_sum {
     bool first = true;
     for_each([&](const auto& term) {
       if (term.weight == 0.0) return;
-      value = detail::held_sum(value, detail::compute(term.loss, batch, term_out, ctx, times(term.weight, share)));
-      for (std::size_t l = 0; l < own.size(); ++l) out.per_list[l] = detail::held_sum(out.per_list[l], times(term.weight, own[l]));
+      value = detail::held_sum(value,
+                               detail::compute(term.loss, batch, term_out, ctx, times(term.weight, share)));
+      for (std::size_t l = 0; l < own.size(); ++l)
+        out.per_list[l] = detail::held_sum(out.per_list[l], times(term.weight, own[l]));
       term_out.update = update::add;
       first = false;
     });
@@ -114,7 +119,9 @@ requires(sizeof...(Losses) > 0) struct weighted_sum {
 
   /// One list.
   template <class T, class R>
-  requires(ranking_loss<Losses, T, R>&&...) double operator()(const list<T, R>& items, const list_outputs<T>& out, workspace& scratch) const {
+  requires(ranking_loss<Losses, T, R>&&...) double operator()(const list<T, R>& items,
+                                                              const list_outputs<T>& out,
+                                                              workspace& scratch) const {
     double value = 0.0;
     add_up<T>(std::span(&items, 1), std::span(&out, 1), std::span(&value, 1), scratch,
               [&](const auto& loss, std::span<const list_outputs<T>> own, std::span<double> own_value) {
@@ -125,11 +132,14 @@ requires(sizeof...(Losses) > 0) struct weighted_sum {
 
   /// Short lists, one in each lane, if every term supports that.
   template <class T, class R>
-  requires(detail::grouped_loss<Losses>&&...) void operator()(std::span<const list<T, R>> lists, std::span<const list_outputs<T>> out,
-                                                              std::span<double> values, workspace& scratch) const {
-    add_up<T>(lists, out, values, scratch, [&](const auto& loss, std::span<const list_outputs<T>> own, std::span<double> own_values) {
-      detail::compute(loss, lists, own, own_values, scratch);
-    });
+  requires(detail::grouped_loss<Losses>&&...) void operator()(std::span<const list<T, R>> lists,
+                                                              std::span<const list_outputs<T>> out,
+                                                              std::span<double> values,
+                                                              workspace& scratch) const {
+    add_up<T>(lists, out, values, scratch,
+              [&](const auto& loss, std::span<const list_outputs<T>> own, std::span<double> own_values) {
+                detail::compute(loss, lists, own, own_values, scratch);
+              });
   }
   static constexpr std::size_t group_size() noexcept requires(detail::grouped_loss<Losses>&&...) {
     return std::min({engine<Losses, context>::group_size()...});
@@ -158,20 +168,24 @@ requires(sizeof...(Losses) > 0) struct weighted_sum {
   template <class T, class R>
   requires(ranking_loss<Losses, T, R>&&...) [[nodiscard]] bool has_relevance(const list<T, R>& items) const {
     bool any = false;
-    for_each([&](const auto& term) { any = any || (term.weight != 0.0 && detail::has_relevance(term.loss, items)); });
+    for_each([&](const auto& term) {
+      any = any || (term.weight != 0.0 && detail::has_relevance(term.loss, items));
+    });
     return any;
   }
 
  private:
   /// The value of a term times its weight; if the value is finite, limited to the largest number.
   [[nodiscard]] static double times(double weight, double value) noexcept {
-    return detail::is_finite(detail::opaque(value)) ? detail::held_as<double>(weight * value) : weight * value;
+    return detail::is_finite(detail::opaque(value)) ? detail::held_as<double>(weight * value)
+                                                    : weight * value;
   }
 
   /// Calls run(loss, outputs, values) for every term, and sums the results times the weights in `out` and
   /// `values`.
   template <class T, class Lists, class Run>
-  void add_up(Lists lists, std::span<const list_outputs<T>> out, std::span<double> values, workspace& scratch, Run run) const {
+  void add_up(Lists lists, std::span<const list_outputs<T>> out, std::span<double> values, workspace& scratch,
+              Run run) const {
     const workspace::scope scope(scratch);
     const std::size_t count = lists.size();
     const std::span<list_outputs<T>> own = scratch.take<list_outputs<T>>(count);
@@ -181,7 +195,8 @@ requires(sizeof...(Losses) > 0) struct weighted_sum {
     bool first = true;
     const auto add = [&](double weight, const strided<T>& from, const strided<T>& to) {
       for (std::size_t i = 0; i < to.size(); ++i)
-        to[i] = detail::held_as<T>((first ? 0.0 : static_cast<double>(to[i])) + detail::held_as<double>(weight * static_cast<double>(from[i])));
+        to[i] = detail::held_as<T>((first ? 0.0 : static_cast<double>(to[i])) +
+                                   detail::held_as<double>(weight * static_cast<double>(from[i])));
     };
     for_each([&](const auto& term) {
       if (term.weight == 0.0) return;
@@ -190,7 +205,8 @@ requires(sizeof...(Losses) > 0) struct weighted_sum {
         values[l] = detail::held_sum(values[l], times(term.weight, own_values[l]));
         add(term.weight, own[l].gradient, out[l].gradient);
         add(term.weight, own[l].hessian, out[l].hessian);
-        if (first) own[l] = {{scratch.take<T>(out[l].gradient.size())}, {scratch.take<T>(out[l].hessian.size())}};
+        if (first)
+          own[l] = {{scratch.take<T>(out[l].gradient.size())}, {scratch.take<T>(out[l].hessian.size())}};
       }
       first = false;
     });

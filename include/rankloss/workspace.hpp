@@ -20,7 +20,8 @@
 
 namespace rankloss::inline RANKLOSS_ABI {
 
-static_assert(sizeof(std::size_t) >= 8, "rankloss: sizes of 64 bits are expected; 32-bit machines are not supported");
+static_assert(sizeof(std::size_t) >= 8,
+              "rankloss: sizes of 64 bits are expected; 32-bit machines are not supported");
 
 /// workspace: scratch memory that grows to the size that the largest list needs and then never allocates
 /// again.
@@ -54,7 +55,9 @@ class workspace {
 
   workspace() = default;
   workspace(workspace&& other) noexcept
-      : blocks_(std::exchange(other.blocks_, {})), block_(std::exchange(other.block_, 0)), used_(std::exchange(other.used_, 0)) {}
+      : blocks_(std::exchange(other.blocks_, {})),
+        block_(std::exchange(other.block_, 0)),
+        used_(std::exchange(other.used_, 0)) {}
   workspace& operator=(workspace&& other) noexcept {
     blocks_ = std::exchange(other.blocks_, {});
     block_ = std::exchange(other.block_, 0);
@@ -106,7 +109,9 @@ class workspace {
 #endif
 
   struct free_aligned {
-    void operator()(std::byte* memory) const noexcept { ::operator delete (memory, std::align_val_t{alignment}); }
+    void operator()(std::byte* memory) const noexcept {
+      ::operator delete (memory, std::align_val_t{alignment});
+    }
   };
   struct block {
     std::unique_ptr<std::byte, free_aligned> memory;

@@ -91,7 +91,8 @@ TEST_CASE("trec: qrels") {
       "   b Q0 FBIS4-50478 2147483647");
   CHECK(strings(qrels.topics) == words{"301", "b"});
   CHECK(qrels.offsets == sizes{0, 3, 5});
-  CHECK(strings(qrels.documents) == words{"FR940202-2-00150", "CR93E-10505", "FBIS4-50478", "x", "FBIS4-50478"});
+  CHECK(strings(qrels.documents) ==
+        words{"FR940202-2-00150", "CR93E-10505", "FBIS4-50478", "x", "FBIS4-50478"});
   CHECK(qrels.relevance == std::vector<std::int32_t>{1, -2, 3, 0, 2147483647});
 }
 
@@ -111,7 +112,9 @@ TEST_CASE("trec: runs") {
 
 TEST_CASE("trec: lines of topics in turns keep their order") {
   std::string text;
-  for (int i = 0; i < 300; ++i) text += "t" + std::to_string(i % 3) + " 0 d" + std::to_string(i * 7 % 300) + " " + std::to_string(i) + "\n";
+  for (int i = 0; i < 300; ++i)
+    text +=
+        "t" + std::to_string(i % 3) + " 0 d" + std::to_string(i * 7 % 300) + " " + std::to_string(i) + "\n";
   const trec_qrels qrels = parse_trec_qrels(text);
   CHECK(qrels.offsets == sizes{0, 100, 200, 300});
   for (std::size_t k = 0; k < 300; ++k) {
@@ -140,7 +143,8 @@ TEST_CASE("trec: the rankit fixture, as a run and its judgements") {
   std::string run_text;
   std::string graded_text;
   std::string binary_text;
-  for (const std::size_t i : {7u, 0u, 3u, 11u, 5u, 1u, 10u, 2u, 9u, 4u, 8u, 6u}) {  // the order of lines and the ranks say nothing
+  for (const std::size_t i :
+       {7u, 0u, 3u, 11u, 5u, 1u, 10u, 2u, 9u, 4u, 8u, 6u}) {  // the order of lines and the ranks say nothing
     const std::string document = "doc" + std::to_string(i);
     run_text += "q Q0 " + document + " 1 " + std::to_string(12 - i) + ".5 tag\n";
     if (graded[i] > 0) graded_text += "q 0 " + document + " " + std::to_string(graded[i]) + "\n";
@@ -157,8 +161,10 @@ TEST_CASE("trec: the rankit fixture, as a run and its judgements") {
     CHECK(grades.relevance == std::vector<std::int32_t>(graded.begin(), graded.end()));
     CHECK(evaluate(ndcg{.cutoff = 5}, binary.batch()) == Approx(0.5855700749881525).epsilon(1e-14));
     CHECK(evaluate(ndcg{.cutoff = 10}, binary.batch()) == Approx(0.8421423592553552).epsilon(1e-14));
-    CHECK(evaluate(ndcg{.gain = gain::linear, .cutoff = 5}, grades.batch()) == Approx(0.6579608713840076).epsilon(1e-14));
-    CHECK(evaluate(ndcg{.gain = gain::linear, .cutoff = 10}, grades.batch()) == Approx(0.8155864483196162).epsilon(1e-14));
+    CHECK(evaluate(ndcg{.gain = gain::linear, .cutoff = 5}, grades.batch()) ==
+          Approx(0.6579608713840076).epsilon(1e-14));
+    CHECK(evaluate(ndcg{.gain = gain::linear, .cutoff = 10}, grades.batch()) ==
+          Approx(0.8155864483196162).epsilon(1e-14));
     CHECK(evaluate(average_precision{}, binary.batch()) == Approx(0.6527777777777777).epsilon(1e-14));
     CHECK(evaluate(reciprocal_rank{}, binary.batch()) == 1.0);
     CHECK(evaluate(precision{.cutoff = 5}, binary.batch()) == Approx(0.4).epsilon(1e-14));
@@ -252,7 +258,8 @@ TEST_CASE("trec: topics without an answer count as 0, or not") {
     const double of_both = evaluate(ndcg{}, both.batch());
     CHECK(of_both > 0.0);
     CHECK(evaluate(ndcg{}, all.batch()) == Approx(of_both * 2 / 3).epsilon(1e-14));
-    CHECK(evaluate(average_precision{}, all.batch()) == Approx(evaluate(average_precision{}, both.batch()) * 2 / 3).epsilon(1e-14));
+    CHECK(evaluate(average_precision{}, all.batch()) ==
+          Approx(evaluate(average_precision{}, both.batch()) * 2 / 3).epsilon(1e-14));
   }
   // Nothing is answered at all.
   const trec_lists none = join(parse_trec_run(""), qrels, {.topics = trec_topics::of_qrels});
@@ -270,7 +277,8 @@ TEST_CASE("trec: equal scores are in random order, or in that of their names") {
   CHECK(named.relevance == std::vector<std::int32_t>{0, 1, 0, 0});  // bytes from 0x80 on, then a, B, A
   CHECK(evaluate(reciprocal_rank{}, named.batch()) == 0.5);
   const trec_lists expected = join(run, qrels);
-  CHECK(evaluate(reciprocal_rank{}, expected.batch()) == Approx((1.0 + 1.0 / 2 + 1.0 / 3 + 1.0 / 4) / 4).epsilon(1e-14));
+  CHECK(evaluate(reciprocal_rank{}, expected.batch()) ==
+        Approx((1.0 + 1.0 / 2 + 1.0 / 3 + 1.0 / 4) / 4).epsilon(1e-14));
 }
 
 TEST_CASE("trec: errors name the line, the field, what came and what was expected") {
@@ -292,18 +300,22 @@ TEST_CASE("trec: errors name the line, the field, what came and what was expecte
   qrels("1 0 a -2147483649\n", "text:1: relevance: '-2147483649', expected a whole number of 32 bits");
   qrels("1 0 a 1e999\n", "text:1: relevance: '1e999', expected a whole number of 32 bits");
   qrels("1 0 a 1x\n", "text:1: relevance: '1x', expected a whole number of 32 bits");
-  qrels("1 0 a 1\n2 0 a 1\n\n1 0 a 1\n", "text:4: document: 'a' again for topic '1', expected once; first at line 1");
+  qrels("1 0 a 1\n2 0 a 1\n\n1 0 a 1\n",
+        "text:4: document: 'a' again for topic '1', expected once; first at line 1");
   run("1 Q0 a 1 0.5\n", "text:1: fields: 5, expected 6 (topic Q0 document rank score tag)");
   run("1 Q0 a 1 0.5 my tag\n", "text:1: fields: 7, expected 6 (topic Q0 document rank score tag)");
   run("1 Q0 a 1 0.5 t\n1 Q0 b 1 high t\n", "text:2: score: 'high', expected a finite number");
   run("1 Q0 a 1 inf t\n", "text:1: score: 'inf', expected a finite number");
   run("1 Q0 a 1 NaN t\n", "text:1: score: 'NaN', expected a finite number");
-  run("1 Q0 a 1 1e999 t\n", "text:1: score: '1e999' is beyond the range of double, expected at most 1.79769313e+308 in size");
+  run("1 Q0 a 1 1e999 t\n",
+      "text:1: score: '1e999' is beyond the range of double, expected at most 1.79769313e+308 in size");
   CHECK_NOTHROW(parse_trec_run("1 Q0 a 1 -1.7976931348623157e308 t\n"));
   run("1 Q0 a 1 1,5 t\n", "text:1: score: '1,5', expected a finite number");
-  run("1 Q0 a 1 1 t\n1 Q0 b 1 1 t\n1 Q0 b 1 2 t\n", "text:3: document: 'b' again for topic '1', expected once; first at line 2");
+  run("1 Q0 a 1 1 t\n1 Q0 b 1 1 t\n1 Q0 b 1 2 t\n",
+      "text:3: document: 'b' again for topic '1', expected once; first at line 2");
   CHECK_NOTHROW(parse_trec_run("1 Q0 a 1 1 t\n2 Q0 a 1 1 t\n"));
-  CHECK_THROWS_WITH(parse_trec_run("x", "a name"), "a name:1: fields: 1, expected 6 (topic Q0 document rank score tag)");
+  CHECK_THROWS_WITH(parse_trec_run("x", "a name"),
+                    "a name:1: fields: 1, expected 6 (topic Q0 document rank score tag)");
 }
 
 /// The value of each topic.
@@ -330,7 +342,8 @@ TEST_CASE("trec: a run shorter than the cutoff") {
 
   // Nothing relevant is retrieved.
   const trec_lists none = join(parse_trec_run("7 Q0 x 1 0.9 x\n7 Q0 y 2 0.8 x\n"), five);
-  for (const std::size_t k : {std::size_t{0}, std::size_t{1}, std::size_t{2}, std::size_t{3}, std::size_t{10}, std::size_t{1000}}) {
+  for (const std::size_t k :
+       {std::size_t{0}, std::size_t{1}, std::size_t{2}, std::size_t{3}, std::size_t{10}, std::size_t{1000}}) {
     CHECK(each(ndcg{.cutoff = k}, none)[0] == 0.0);
     CHECK(each(ndcg{.gain = gain::linear, .cutoff = k}, none)[0] == 0.0);
     CHECK(each(dcg{.cutoff = k}, none)[0] == 0.0);
@@ -346,7 +359,8 @@ TEST_CASE("trec: a run shorter than the cutoff") {
   CHECK(each(bpref{}, none)[0] == 0.0);
 
   // Two retrieved, four relevant: trec_eval's ndcg is over the ideal of all four.
-  const trec_lists two = join(parse_trec_run("7 Q0 a 1 0.9 x\n7 Q0 b 2 0.8 x\n"), parse_trec_qrels("7 0 a 1\n7 0 b 1\n7 0 c 1\n7 0 d 1\n"));
+  const trec_lists two = join(parse_trec_run("7 Q0 a 1 0.9 x\n7 Q0 b 2 0.8 x\n"),
+                              parse_trec_qrels("7 0 a 1\n7 0 b 1\n7 0 c 1\n7 0 d 1\n"));
   CHECK(each(ndcg{.gain = gain::linear}, two)[0] == Approx(0.63668).epsilon(1e-5));
   CHECK(two.depth == 4);
   CHECK(each(ndcg{.gain = gain::linear, .cutoff = two.depth}, two)[0] == Approx(0.63668).epsilon(1e-5));
@@ -363,12 +377,14 @@ TEST_CASE("trec: a topic's value depends on that topic alone") {
   for (int i = 0; i < 50; ++i) longer += "8 Q0 d" + std::to_string(i) + " 1 " + std::to_string(i) + " x\n";
   const trec_lists alone = join(parse_trec_run(run), parse_trec_qrels(qrels));
   const trec_lists both = join(parse_trec_run(longer), parse_trec_qrels(qrels + "8 0 d7 1\n8 0 e 3\n"));
-  for (const std::size_t k : {std::size_t{0}, std::size_t{1}, std::size_t{2}, std::size_t{5}, std::size_t{100}}) {
+  for (const std::size_t k :
+       {std::size_t{0}, std::size_t{1}, std::size_t{2}, std::size_t{5}, std::size_t{100}}) {
     CHECK(each(ndcg{.cutoff = k}, alone)[0] == each(ndcg{.cutoff = k}, both)[0]);
     CHECK(each(average_precision{.cutoff = k}, alone)[0] == each(average_precision{.cutoff = k}, both)[0]);
     CHECK(each(recall{.cutoff = k}, alone)[0] == each(recall{.cutoff = k}, both)[0]);
     CHECK(each(precision{.cutoff = k}, alone)[0] == each(precision{.cutoff = k}, both)[0]);
-    CHECK(each(expected_reciprocal_rank{.cutoff = k}, alone)[0] == each(expected_reciprocal_rank{.cutoff = k}, both)[0]);
+    CHECK(each(expected_reciprocal_rank{.cutoff = k}, alone)[0] ==
+          each(expected_reciprocal_rank{.cutoff = k}, both)[0]);
   }
   CHECK(each(bpref{}, alone)[0] == each(bpref{}, both)[0]);
 }
@@ -384,20 +400,25 @@ TEST_CASE("trec: real-valued judgements") {
   CHECK(lists.relevant == sizes{2});
   CHECK(evaluate(ndcg{.gain = gain::linear}, lists.batch()) == Approx(0.25 / (15.0 + 0.25 * discount(2))));
   CHECK(evaluate(recall{}, lists.batch()) == 0.5);
-  const auto above_one = join(parse_trec_run("q Q0 a 1 2 r\nq Q0 c 2 1 r\n"), qrels, {.relevance_level = 0.5});
+  const auto above_one =
+      join(parse_trec_run("q Q0 a 1 2 r\nq Q0 c 2 1 r\n"), qrels, {.relevance_level = 0.5});
   CHECK(above_one.relevance == std::vector<double>{0.0, 15.0, 0.0});
   CHECK(evaluate(reciprocal_rank{}, above_one.batch()) == 0.5);
 
   CHECK(parse_trec_qrels("q 0 a 2.0\nq 0 b 1e1\n").relevance == std::vector<std::int32_t>{2, 10});
-  CHECK_THROWS_WITH(parse_trec_qrels<double>("q 0 a nan\n"), "text:1: relevance: 'nan', expected a finite number");
-  CHECK_THROWS_WITH(parse_trec_qrels<double>("q 0 a 1e999\n"),
-                    "text:1: relevance: '1e999' is beyond the range of double, expected at most 1.79769313e+308 in size");
-  CHECK_THROWS_WITH(parse_trec_qrels<float>("q 0 a 1e39\n"),
-                    "text:1: relevance: '1e39' is beyond the range of float, expected at most 3.40282347e+38 in size");
+  CHECK_THROWS_WITH(parse_trec_qrels<double>("q 0 a nan\n"),
+                    "text:1: relevance: 'nan', expected a finite number");
+  CHECK_THROWS_WITH(
+      parse_trec_qrels<double>("q 0 a 1e999\n"),
+      "text:1: relevance: '1e999' is beyond the range of double, expected at most 1.79769313e+308 in size");
+  CHECK_THROWS_WITH(
+      parse_trec_qrels<float>("q 0 a 1e39\n"),
+      "text:1: relevance: '1e39' is beyond the range of float, expected at most 3.40282347e+38 in size");
 }
 
 TEST_CASE("trec: judged documents only") {
-  const trec_run run = parse_trec_run("q Q0 u 1 9 r\nq Q0 a 2 8 r\nq Q0 n 3 7 r\nq Q0 m 4 6 r\nq Q0 b 5 5 r\nr Q0 u 1 1 r\n");
+  const trec_run run =
+      parse_trec_run("q Q0 u 1 9 r\nq Q0 a 2 8 r\nq Q0 n 3 7 r\nq Q0 m 4 6 r\nq Q0 b 5 5 r\nr Q0 u 1 1 r\n");
   const trec_qrels qrels = parse_trec_qrels("q 0 a 1\nq 0 b 1\nq 0 n -1\nq 0 m 0\nr 0 a 1\n");
   for (const trec_ties ties : {trec_ties::expected, trec_ties::by_name}) {
     const trec_lists lists = join(run, qrels, {.ties = ties, .judged_only = true});
@@ -406,13 +427,15 @@ TEST_CASE("trec: judged documents only") {
     CHECK(lists.relevance == std::vector<std::int32_t>{1, 0, 1, 1});
     CHECK(lists.missed == bytes{0, 0, 0, 1});
     CHECK(each(average_precision{}, lists) == std::vector<double>{(1.0 + 2.0 / 3.0) / 2.0, 0.0});
-    CHECK(each(average_precision{}, join(run, qrels, {.ties = ties})) == std::vector<double>{(1.0 / 2.0 + 2.0 / 5.0) / 2.0, 0.0});
+    CHECK(each(average_precision{}, join(run, qrels, {.ties = ties})) ==
+          std::vector<double>{(1.0 / 2.0 + 2.0 / 5.0) / 2.0, 0.0});
     CHECK(each(bpref{}, lists) == each(bpref{}, join(run, qrels, {.ties = ties})));
   }
 }
 
 TEST_CASE("trec: documents without judgement are not relevant, and no others to bpref") {
-  const trec_run run = parse_trec_run("q Q0 u 1 9 r\nq Q0 n 2 8 r\nq Q0 a 3 7 r\nq Q0 m 4 6 r\nq Q0 b 5 5 r\n");
+  const trec_run run =
+      parse_trec_run("q Q0 u 1 9 r\nq Q0 n 2 8 r\nq Q0 a 3 7 r\nq Q0 m 4 6 r\nq Q0 b 5 5 r\n");
   const trec_qrels qrels = parse_trec_qrels("q 0 a 1\nq 0 b 2\nq 0 n -1\nq 0 m 0\nq 0 o 0\n");
   // R = 2, N = 2: nothing that is judged stands above a, one above b.
   CHECK(each(bpref{}, join(run, qrels))[0] == Approx((1.0 + (1.0 - 1.0 / 2.0)) / 2.0));
@@ -429,15 +452,19 @@ TEST_CASE("trec: a relevance level") {
   CHECK(each(reciprocal_rank{}, lists)[0] == 0.5);
   CHECK(each(recall{}, lists)[0] == Approx(2.0 / 3.0));
   CHECK(each(bpref{}, lists)[0] == Approx(2.0 * (1.0 - 1.0 / 2.0) / 3.0));  // R = 3, N = 2
-  for (const double level : {0.0, 0.5, 1.0}) CHECK(join(run, qrels, {.relevance_level = level}).relevance == join(run, qrels).relevance);
-  CHECK_THROWS_WITH(join(run, qrels, {.relevance_level = -1}), "rankloss: relevance_level: -1, expected a finite number >= 0");
-  CHECK_THROWS_WITH(join(run, qrels, {.relevance_level = std::nan("")}), "rankloss: relevance_level: nan, expected a finite number >= 0");
+  for (const double level : {0.0, 0.5, 1.0})
+    CHECK(join(run, qrels, {.relevance_level = level}).relevance == join(run, qrels).relevance);
+  CHECK_THROWS_WITH(join(run, qrels, {.relevance_level = -1}),
+                    "rankloss: relevance_level: -1, expected a finite number >= 0");
+  CHECK_THROWS_WITH(join(run, qrels, {.relevance_level = std::nan("")}),
+                    "rankloss: relevance_level: nan, expected a finite number >= 0");
 }
 
 TEST_CASE("trec: equal scores in the order of the file's ranks") {
   const trec_qrels qrels = parse_trec_qrels("q 0 a 1\n");
   const trec_run run = parse_trec_run("q Q0 c 3 5 r\nq Q0 a 2 5 r\nq Q0 b 10 5 r\nq Q0 d 9 6 r\n");
-  CHECK(join(run, qrels, {.ties = trec_ties::by_rank}).relevance == std::vector<std::int32_t>{0, 1, 0, 0});  // d a c b
+  CHECK(join(run, qrels, {.ties = trec_ties::by_rank}).relevance ==
+        std::vector<std::int32_t>{0, 1, 0, 0});  // d a c b
   CHECK(each(reciprocal_rank{}, join(run, qrels, {.ties = trec_ties::by_rank}))[0] == 0.5);
   CHECK(each(reciprocal_rank{}, join(run, qrels, {.ties = trec_ties::by_name}))[0] == 0.25);  // d c b a
   // Equal ranks too: as the lines come.
@@ -445,8 +472,9 @@ TEST_CASE("trec: equal scores in the order of the file's ranks") {
   CHECK(join(zeros, qrels, {.ties = trec_ties::by_rank}).relevance == std::vector<std::int32_t>{0, 1, 0});
 
   const trec_run unranked = parse_trec_run("q Q0 a Q 5 r\nq Q0 b 2 5 r\n");
-  CHECK_THROWS_WITH(join(unranked, qrels, {.ties = trec_ties::by_rank}),
-                    "rankloss: ranks: none for document 'a' of a score that another has, expected a whole number >= 0 for trec_ties::by_rank");
+  CHECK_THROWS_WITH(
+      join(unranked, qrels, {.ties = trec_ties::by_rank}),
+      "rankloss: ranks: none for document 'a' of a score that another has, expected a whole number >= 0 for trec_ties::by_rank");
   CHECK_NOTHROW(join(unranked, qrels, {.ties = trec_ties::by_name}));
   CHECK_NOTHROW(join(parse_trec_run("q Q0 a Q 5 r\nq Q0 b Q 4 r\n"), qrels, {.ties = trec_ties::by_rank}));
 }
@@ -468,8 +496,10 @@ TEST_CASE("trec: by name, scores are equal that are equal as floats") {
 TEST_CASE("trec: documents that come again") {
   const std::string_view qrels_text = "q 0 a 1\nr 0 a 2\nq 0 a 1\nq 0 b 0\nq 0 a 1\n";
   const std::string_view run_text = "q Q0 a 1 0.5 r\nq Q0 b 2 0.25 r\nq Q0 a 7 0.50 r\n";
-  CHECK_THROWS_WITH(parse_trec_qrels(qrels_text), "text:3: document: 'a' again for topic 'q', expected once; first at line 1");
-  CHECK_THROWS_WITH(parse_trec_run(run_text), "text:3: document: 'a' again for topic 'q', expected once; first at line 1");
+  CHECK_THROWS_WITH(parse_trec_qrels(qrels_text),
+                    "text:3: document: 'a' again for topic 'q', expected once; first at line 1");
+  CHECK_THROWS_WITH(parse_trec_run(run_text),
+                    "text:3: document: 'a' again for topic 'q', expected once; first at line 1");
   const trec_read_options dropped{.repeats = trec_repeats::identical_dropped};
   const trec_qrels qrels = parse_trec_qrels(qrels_text, "text", dropped);
   CHECK(strings(qrels.documents) == words{"a", "b", "a"});
@@ -480,25 +510,33 @@ TEST_CASE("trec: documents that come again") {
   CHECK(run.scores == std::vector<double>{0.5, 0.25});
   CHECK(run.ranks == std::vector<std::int64_t>{1, 2});
 
-  CHECK_THROWS_WITH(parse_trec_qrels("q 0 a 1\nq 0 b 1\nq 0 a 2\n", "text", dropped),
-                    "text:3: document: 'a' again for topic 'q' with another relevance, expected once; first at line 1");
-  CHECK_THROWS_WITH(parse_trec_qrels("q 0 a 1\nq 0 a 1\nq 0 a 2\n", "text", dropped),
-                    "text:3: document: 'a' again for topic 'q' with another relevance, expected once; first at line 1");
-  CHECK_THROWS_WITH(parse_trec_run("q Q0 a 1 1 r\nq Q0 a 1 2 r\n", "text", dropped),
-                    "text:2: document: 'a' again for topic 'q' with another score, expected once; first at line 1");
+  CHECK_THROWS_WITH(
+      parse_trec_qrels("q 0 a 1\nq 0 b 1\nq 0 a 2\n", "text", dropped),
+      "text:3: document: 'a' again for topic 'q' with another relevance, expected once; first at line 1");
+  CHECK_THROWS_WITH(
+      parse_trec_qrels("q 0 a 1\nq 0 a 1\nq 0 a 2\n", "text", dropped),
+      "text:3: document: 'a' again for topic 'q' with another relevance, expected once; first at line 1");
+  CHECK_THROWS_WITH(
+      parse_trec_run("q Q0 a 1 1 r\nq Q0 a 1 2 r\n", "text", dropped),
+      "text:2: document: 'a' again for topic 'q' with another score, expected once; first at line 1");
 }
 
 TEST_CASE("trec: BEIR's three columns") {
-  const trec_qrels qrels = parse_trec_qrels("\xEF\xBB\xBFquery-id\tcorpus-id\tscore\r\n1\td1\t2\r\n1\td2\t0\r\n\r\n2\td1\t1\r\n");
+  const trec_qrels qrels =
+      parse_trec_qrels("\xEF\xBB\xBFquery-id\tcorpus-id\tscore\r\n1\td1\t2\r\n1\td2\t0\r\n\r\n2\td1\t1\r\n");
   CHECK(strings(qrels.topics) == words{"1", "2"});
   CHECK(qrels.offsets == sizes{0, 2, 3});
   CHECK(strings(qrels.documents) == words{"d1", "d2", "d1"});
   CHECK(qrels.relevance == std::vector<std::int32_t>{2, 0, 1});
-  CHECK(parse_trec_qrels<float>("query-id corpus-id score\n1 d1 0.5\n").relevance == std::vector<float>{0.5f});
+  CHECK(parse_trec_qrels<float>("query-id corpus-id score\n1 d1 0.5\n").relevance ==
+        std::vector<float>{0.5f});
   CHECK(parse_trec_qrels("query-id\tcorpus-id\tscore\n").topics.empty());
-  CHECK_THROWS_WITH(parse_trec_qrels("query-id\tcorpus-id\tscore\n1 0 d1 1\n"), "text:2: fields: 4, expected 3 (query-id corpus-id score)");
-  CHECK_THROWS_WITH(parse_trec_qrels("1\td1\t1\n"), "text:1: fields: 3, expected 4 (topic iteration document relevance)");
-  CHECK_THROWS_WITH(parse_trec_qrels("query-id\tcorpus-id\tscore\n1 d1 x\n"), "text:2: relevance: 'x', expected a whole number of 32 bits");
+  CHECK_THROWS_WITH(parse_trec_qrels("query-id\tcorpus-id\tscore\n1 0 d1 1\n"),
+                    "text:2: fields: 4, expected 3 (query-id corpus-id score)");
+  CHECK_THROWS_WITH(parse_trec_qrels("1\td1\t1\n"),
+                    "text:1: fields: 3, expected 4 (topic iteration document relevance)");
+  CHECK_THROWS_WITH(parse_trec_qrels("query-id\tcorpus-id\tscore\n1 d1 x\n"),
+                    "text:2: relevance: 'x', expected a whole number of 32 bits");
 }
 
 TEST_CASE("trec: files") {
@@ -506,7 +544,8 @@ TEST_CASE("trec: files") {
   const support::text_file qrels("qrels", some_qrels);
   const trec_lists lists = join(read_trec_run(run.path()), read_trec_qrels(qrels.path()));
   CHECK(lists.scores == join(parse_trec_run(some_run), parse_trec_qrels(some_qrels)).scores);
-  CHECK_THROWS_WITH(read_trec_run(qrels.path()), qrels.path().string() + ":1: fields: 4, expected 6 (topic Q0 document rank score tag)");
+  CHECK_THROWS_WITH(read_trec_run(qrels.path()),
+                    qrels.path().string() + ":1: fields: 4, expected 6 (topic Q0 document rank score tag)");
   const auto missing = run.path().string() + ".missing";
   CHECK_THROWS_WITH(read_trec_run(missing), missing + ": cannot be read, expected a text file");
   CHECK_THROWS_WITH(read_trec_qrels(missing), missing + ": cannot be read, expected a text file");
@@ -533,7 +572,8 @@ struct plain {
       if (judged.contains(topic) || answers.contains(topic)) continue;
       std::set<std::string> documents;
       if (random() % 5 != 0)
-        for (std::size_t i = 0, n = 1 + random() % 12; i < n; ++i) documents.insert("d" + std::to_string(random() % 30));
+        for (std::size_t i = 0, n = 1 + random() % 12; i < n; ++i)
+          documents.insert("d" + std::to_string(random() % 30));
       for (const std::string& document : documents) {
         const int relevance = static_cast<int>(random() % 5) - 1;
         judged[topic][document] = relevance;
@@ -541,7 +581,8 @@ struct plain {
       }
       documents.clear();
       if (random() % 5 != 0)
-        for (std::size_t i = 0, n = 1 + random() % 20; i < n; ++i) documents.insert("d" + std::to_string(random() % 30));
+        for (std::size_t i = 0, n = 1 + random() % 20; i < n; ++i)
+          documents.insert("d" + std::to_string(random() % 30));
       for (const std::string& document : documents) {
         const double score = static_cast<double>(random() % 6) / 4.0;
         answers[topic].emplace_back(score, document);
@@ -568,7 +609,8 @@ struct plain {
       if (relevance > 0) gains.push_back(relevance);
     std::sort(gains.rbegin(), gains.rend());
     double ideal = 0.0;
-    for (std::size_t p = 0; p < std::min(k, gains.size()); ++p) ideal += gains[p] * discount(static_cast<double>(p + 1));
+    for (std::size_t p = 0; p < std::min(k, gains.size()); ++p)
+      ideal += gains[p] * discount(static_cast<double>(p + 1));
     double found = 0.0;
     if (!answers.contains(topic)) return out;
     const auto& answer = answers.at(topic);
@@ -598,10 +640,12 @@ TEST_CASE("trec: metrics of random runs are those of trec_eval's definitions") {
     const plain reference(random);
     const bool all = round % 2 == 0;
     const std::size_t k = 1 + random() % 15;
-    const trec_lists lists = join(parse_trec_run(reference.run), parse_trec_qrels(reference.qrels),
-                                  {.ties = trec_ties::by_name, .topics = all ? trec_topics::of_qrels : trec_topics::of_both});
+    const trec_lists lists =
+        join(parse_trec_run(reference.run), parse_trec_qrels(reference.qrels),
+             {.ties = trec_ties::by_name, .topics = all ? trec_topics::of_qrels : trec_topics::of_both});
     std::size_t expected_lists = 0;
-    for (const auto& [topic, grades] : reference.judged) expected_lists += all || reference.answers.contains(topic) ? 1 : 0;
+    for (const auto& [topic, grades] : reference.judged)
+      expected_lists += all || reference.answers.contains(topic) ? 1 : 0;
     REQUIRE(lists.topics.size() == expected_lists);
     const auto check = [&](const auto& metric, std::size_t cutoff, auto member) {
       std::vector<double> each(lists.topics.size());
@@ -638,7 +682,8 @@ TEST_CASE("trec: a spoilt text is read or refused, whole") {
           default: text.resize(at); break;
         }
       }
-      return std::vector<char>(text.begin(), text.end());  // to the byte, so that a sanitizer sees a read behind the end
+      return std::vector<char>(text.begin(),
+                               text.end());  // to the byte, so that a sanitizer sees a read behind the end
     };
     const auto run_text = spoilt(reference.run);
     const auto qrels_text = spoilt(reference.qrels);

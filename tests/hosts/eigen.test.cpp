@@ -37,16 +37,23 @@ template <class Source>
 constexpr bool is_array = rankloss::detail::array<Source>;
 
 // What no copy could be left out of is no array by its type.
-static_assert(is_array<Eigen::VectorXf> && is_array<const Eigen::ArrayXd> && is_array<Eigen::Vector4f> && is_array<Eigen::RowVectorXi>);
-static_assert(is_array<row_matrix> && is_array<Eigen::Map<const row_matrix>> && is_array<Eigen::Ref<row_matrix>>);
-static_assert(is_array<Eigen::Block<row_matrix>> && is_array<Eigen::Map<Eigen::VectorXf, 0, Eigen::InnerStride<>>>);
-static_assert(!is_array<Eigen::MatrixXf> && !is_array<Eigen::Block<Eigen::MatrixXf>> && !is_array<Eigen::Map<Eigen::ArrayXXf>>);
+static_assert(is_array<Eigen::VectorXf> && is_array<const Eigen::ArrayXd> && is_array<Eigen::Vector4f> &&
+              is_array<Eigen::RowVectorXi>);
+static_assert(is_array<row_matrix> && is_array<Eigen::Map<const row_matrix>> &&
+              is_array<Eigen::Ref<row_matrix>>);
+static_assert(is_array<Eigen::Block<row_matrix>> &&
+              is_array<Eigen::Map<Eigen::VectorXf, 0, Eigen::InnerStride<>>>);
+static_assert(!is_array<Eigen::MatrixXf> && !is_array<Eigen::Block<Eigen::MatrixXf>> &&
+              !is_array<Eigen::Map<Eigen::ArrayXXf>>);
 static_assert(!is_array<Eigen::Map<Eigen::VectorXf, 0, Eigen::InnerStride<2>>>);
 static_assert(!is_array<Eigen::Block<Eigen::Matrix<float, 4, 4, Eigen::RowMajor>, 2, 2>>);
-static_assert(!is_array<decltype(Eigen::VectorXf() + Eigen::VectorXf())> && !is_array<const Eigen::VectorXf::ConstantReturnType>);
+static_assert(!is_array<decltype(Eigen::VectorXf() + Eigen::VectorXf())> &&
+              !is_array<const Eigen::VectorXf::ConstantReturnType>);
 // A Map, Block or Ref of an output may be a temporary; its memory stays.
-static_assert(!rankloss::detail::owner<Eigen::Map<Eigen::VectorXf>> && !rankloss::detail::owner<Eigen::Block<row_matrix>>);
-static_assert(!rankloss::detail::owner<Eigen::Ref<Eigen::MatrixXf>> && rankloss::detail::owner<Eigen::MatrixXf>);
+static_assert(!rankloss::detail::owner<Eigen::Map<Eigen::VectorXf>> &&
+              !rankloss::detail::owner<Eigen::Block<row_matrix>>);
+static_assert(!rankloss::detail::owner<Eigen::Ref<Eigen::MatrixXf>> &&
+              rankloss::detail::owner<Eigen::MatrixXf>);
 static_assert(rankloss::detail::owner<Eigen::Vector4f> && rankloss::detail::owner<const Eigen::Array22d>);
 
 /// Where a view of an array begins, and how many items it has.
@@ -81,7 +88,8 @@ TEST_CASE("eigen: vectors, arrays, maps and segments are read where they lie") {
   Eigen::VectorXd gradient(4);
   CHECK(seen<float>(s) == std::pair(s.data(), std::size_t{4}));
   CHECK(seen<float>(s.segment(1, 2)) == std::pair(s.data() + 1, std::size_t{2}));
-  CHECK(seen<const float>(Eigen::Map<const Eigen::VectorXf>(s.data() + 2, 2)) == std::pair<const float*, std::size_t>(s.data() + 2, 2));
+  CHECK(seen<const float>(Eigen::Map<const Eigen::VectorXf>(s.data() + 2, 2)) ==
+        std::pair<const float*, std::size_t>(s.data() + 2, 2));
   CHECK(seen<const int>(y.tail(3)) == std::pair<const int*, std::size_t>(y.data() + 1, 3));
 
   const std::vector<float> plain_s(s.begin(), s.end());
@@ -90,12 +98,17 @@ TEST_CASE("eigen: vectors, arrays, maps and segments are read where they lie") {
   const std::vector<std::uint8_t> plain_mask{1, 1, 0, 1};
   std::vector<double> expected(4);
   const double value =
-      evaluate(softmax_cross_entropy{}, list_batch<float, int>{.scores = plain_s, .relevance = plain_y, .item_weights = plain_w, .mask = plain_mask},
+      evaluate(softmax_cross_entropy{},
+               list_batch<float, int>{
+                   .scores = plain_s, .relevance = plain_y, .item_weights = plain_w, .mask = plain_mask},
                {.gradient = expected});
-  CHECK(evaluate(softmax_cross_entropy{}, list_batch<float, int>{.scores = s, .relevance = y, .item_weights = w, .mask = mask},
+  CHECK(evaluate(softmax_cross_entropy{},
+                 list_batch<float, int>{.scores = s, .relevance = y, .item_weights = w, .mask = mask},
                  {.gradient = gradient}) == value);
   CHECK(std::vector<double>(gradient.begin(), gradient.end()) == expected);
-  CHECK(evaluate(softmax_cross_entropy{}, list_batch<float, int>{.scores = s, .relevance = y.matrix(), .item_weights = w.transpose(), .mask = mask},
+  CHECK(evaluate(softmax_cross_entropy{},
+                 list_batch<float, int>{
+                     .scores = s, .relevance = y.matrix(), .item_weights = w.transpose(), .mask = mask},
                  {.gradient = gradient.array()}) == value);
 }
 
@@ -118,17 +131,28 @@ TEST_CASE("eigen: strides that the run of the program knows are named") {
   Eigen::MatrixXf columns = rows;
   using strided_map = Eigen::Map<Eigen::VectorXf, 0, Eigen::InnerStride<>>;
   CHECK_THROWS_AS(array_view<float>(rows.col(1)), std::invalid_argument);
-  CHECK_THROWS_WITH(array_view<float>(rows.col(1)), "rankloss: stride: 4 of an array of 5 items, expected 1 (its items one behind the other)");
-  CHECK_THROWS_WITH(array_view<float>(columns.row(1)), "rankloss: stride: 5 of an array of 4 items, expected 1 (its items one behind the other)");
-  CHECK_THROWS_WITH(rankloss::reals(strided_map(rows.data(), 4, Eigen::InnerStride<>(3))), Catch::Contains("stride: 3 of an array of 4 items"));
-  CHECK_THROWS_WITH(rankloss::real_output(strided_map(rows.data(), 4, Eigen::InnerStride<>(2))), Catch::Contains("stride: 2 of an array"));
+  CHECK_THROWS_WITH(
+      array_view<float>(rows.col(1)),
+      "rankloss: stride: 4 of an array of 5 items, expected 1 (its items one behind the other)");
+  CHECK_THROWS_WITH(
+      array_view<float>(columns.row(1)),
+      "rankloss: stride: 5 of an array of 4 items, expected 1 (its items one behind the other)");
+  CHECK_THROWS_WITH(rankloss::reals(strided_map(rows.data(), 4, Eigen::InnerStride<>(3))),
+                    Catch::Contains("stride: 3 of an array of 4 items"));
+  CHECK_THROWS_WITH(rankloss::real_output(strided_map(rows.data(), 4, Eigen::InnerStride<>(2))),
+                    Catch::Contains("stride: 2 of an array"));
   CHECK_THROWS_WITH(rankloss::positions(some_grades().col(2)), Catch::Contains("stride: 4 of an array"));
-  CHECK_THROWS_WITH(array_view<float>(rows.leftCols(3)),
-                    Catch::Contains("strides: 4 and 1 of an array of 5 rows and 3 columns, expected 3 and 1") && Catch::Contains("row_lists"));
-  CHECK_THROWS_AS(evaluate(softmax_cross_entropy{}, list_batch<float, int>{.scores = rows.col(0), .relevance = some_grades().row(0)}),
+  CHECK_THROWS_WITH(
+      array_view<float>(rows.leftCols(3)),
+      Catch::Contains("strides: 4 and 1 of an array of 5 rows and 3 columns, expected 3 and 1") &&
+          Catch::Contains("row_lists"));
+  CHECK_THROWS_AS(evaluate(softmax_cross_entropy{},
+                           list_batch<float, int>{.scores = rows.col(0), .relevance = some_grades().row(0)}),
                   std::invalid_argument);
-  CHECK(seen<float>(strided_map(rows.data(), 4, Eigen::InnerStride<>(1))) == std::pair(rows.data(), std::size_t{4}));
-  CHECK(seen<float>(strided_map(rows.data(), 1, Eigen::InnerStride<>(3))) == std::pair(rows.data(), std::size_t{1}));
+  CHECK(seen<float>(strided_map(rows.data(), 4, Eigen::InnerStride<>(1))) ==
+        std::pair(rows.data(), std::size_t{4}));
+  CHECK(seen<float>(strided_map(rows.data(), 1, Eigen::InnerStride<>(3))) ==
+        std::pair(rows.data(), std::size_t{1}));
 }
 
 TEST_CASE("eigen: the rows of a matrix or block are padded lists") {
@@ -144,11 +168,13 @@ TEST_CASE("eigen: the rows of a matrix or block are padded lists") {
   const decltype(mask) part_mask = mask.block(1, 1, 3, 3);
   std::vector<float> expected(9);
   std::vector<double> expected_lists(3);
-  const double value = evaluate(
-      softmax_cross_entropy{},
-      list_batch<float, int>{
-          .scores = {part_s.data(), 9}, .relevance = {part_y.data(), 9}, .list_weights = weights, .length = 3, .mask = {part_mask.data(), 9}},
-      {.gradient = expected, .per_list = expected_lists});
+  const double value = evaluate(softmax_cross_entropy{},
+                                list_batch<float, int>{.scores = {part_s.data(), 9},
+                                                       .relevance = {part_y.data(), 9},
+                                                       .list_weights = weights,
+                                                       .length = 3,
+                                                       .mask = {part_mask.data(), 9}},
+                                {.gradient = expected, .per_list = expected_lists});
 
   auto batch = rankloss::row_lists(s.block(1, 1, 3, 3), y.block(1, 1, 3, 3));
   static_assert(std::is_same_v<decltype(batch), list_batch<float, int>>);
@@ -160,13 +186,15 @@ TEST_CASE("eigen: the rows of a matrix or block are padded lists") {
   batch.list_weights = weights;
   row_matrix gradient = row_matrix::Constant(5, 4, 9.0f);
   Eigen::VectorXd lists(3);
-  CHECK(evaluate(softmax_cross_entropy{}, batch, {.gradient = rankloss::rows_of(gradient.block(1, 1, 3, 3)), .per_list = lists}) == value);
+  CHECK(evaluate(softmax_cross_entropy{}, batch,
+                 {.gradient = rankloss::rows_of(gradient.block(1, 1, 3, 3)), .per_list = lists}) == value);
   row_matrix wanted = row_matrix::Constant(5, 4, 9.0f);
   wanted.block(1, 1, 3, 3) = Eigen::Map<row_matrix>(expected.data(), 3, 3);
   CHECK(gradient == wanted);
   CHECK(std::vector<double>(lists.begin(), lists.end()) == expected_lists);
   gradient.setConstant(9.0f);
-  CHECK(evaluate(softmax_cross_entropy{}, batch, {.gradient = gradient.block(1, 1, 3, 3)}) == value);  // a block says how it lies
+  CHECK(evaluate(softmax_cross_entropy{}, batch, {.gradient = gradient.block(1, 1, 3, 3)}) ==
+        value);  // a block says how it lies
   CHECK(gradient == wanted);
 
   // The same as columns of matrices by columns.
@@ -177,25 +205,31 @@ TEST_CASE("eigen: the rows of a matrix or block are padded lists") {
   turned.mask = rankloss::columns_of(turned_mask.block(1, 1, 3, 3));
   turned.list_weights = weights;
   Eigen::MatrixXf turned_gradient = Eigen::MatrixXf::Constant(4, 5, 9.0f);
-  CHECK(evaluate(softmax_cross_entropy{}, turned, {.gradient = rankloss::columns_of(turned_gradient.block(1, 1, 3, 3))}) == value);
+  CHECK(evaluate(softmax_cross_entropy{}, turned,
+                 {.gradient = rankloss::columns_of(turned_gradient.block(1, 1, 3, 3))}) == value);
   CHECK(turned_gradient.transpose() == wanted);
 
   Eigen::MatrixXf by_columns(3, 3);
-  CHECK_THROWS_WITH(evaluate(softmax_cross_entropy{}, batch, {.gradient = by_columns}),
-                    Catch::Contains("gradient: a matrix with strides 1 and 3, expected 4 and 1, as the scores lie"));
-  CHECK_THROWS_WITH(rankloss::row_lists(s.leftCols(3), part_y), "rankloss: relevance: 3 lists of 3 items, expected 5 of 3, as the scores have");
+  CHECK_THROWS_WITH(
+      evaluate(softmax_cross_entropy{}, batch, {.gradient = by_columns}),
+      Catch::Contains("gradient: a matrix with strides 1 and 3, expected 4 and 1, as the scores lie"));
+  CHECK_THROWS_WITH(rankloss::row_lists(s.leftCols(3), part_y),
+                    "rankloss: relevance: 3 lists of 3 items, expected 5 of 3, as the scores have");
   CHECK_THROWS_WITH(rankloss::row_lists(part_s, y.block(1, 1, 3, 3)),
                     "rankloss: relevance: lists 4 items apart, expected 3, as those of the scores are");
   using outer_map = Eigen::Map<const row_matrix, 0, Eigen::Stride<Eigen::Dynamic, Eigen::Dynamic>>;
-  CHECK_THROWS_WITH(rankloss::rows_of(outer_map(s.data(), 2, 3, {8, 2})), Catch::Contains("column stride: 2 of a matrix whose rows are lists"));
-  CHECK_THROWS_WITH(rankloss::rows_of(outer_map(s.data(), 2, 3, {2, 1})), Catch::Contains("row stride: 2 of a matrix whose rows are lists"));
+  CHECK_THROWS_WITH(rankloss::rows_of(outer_map(s.data(), 2, 3, {8, 2})),
+                    Catch::Contains("column stride: 2 of a matrix whose rows are lists"));
+  CHECK_THROWS_WITH(rankloss::rows_of(outer_map(s.data(), 2, 3, {2, 1})),
+                    Catch::Contains("row stride: 2 of a matrix whose rows are lists"));
 }
 
 namespace {
 
 /// Every loss of matrices on `similarity` and the fields of `batch`, which are the same as in `plain`; the outputs by a matrix like `Out`.
 template <class Out, class R>
-void check_same(const similarity_batch<float, R>& batch, const similarity_batch<float, R>& plain, Out& gradient) {
+void check_same(const similarity_batch<float, R>& batch, const similarity_batch<float, R>& plain,
+                Out& gradient) {
   const std::size_t rows = plain.rows, columns = plain.columns;
   const auto check = [&](const auto& loss) {
     std::vector<float> expected(rows * columns);
@@ -210,9 +244,11 @@ void check_same(const similarity_batch<float, R>& batch, const similarity_batch<
   const rankloss::bidirectional<softmax_cross_entropy> both{};
   check(both);
   check(rankloss::triplet{.margin = 0.5});
-  check(rankloss::weighted_sum{rankloss::weighted{0.25, rankloss::triplet{}}, rankloss::weighted{0.75, both}});
+  check(
+      rankloss::weighted_sum{rankloss::weighted{0.25, rankloss::triplet{}}, rankloss::weighted{0.75, both}});
   check(rankloss::weighted_sum{rankloss::weighted{0.0, rankloss::triplet{}}});
-  if (rows == columns) check(rankloss::bidirectional<softmax_cross_entropy>{.columns_by = rankloss::column_relevance::of_rows});
+  if (rows == columns)
+    check(rankloss::bidirectional<softmax_cross_entropy>{.columns_by = rankloss::column_relevance::of_rows});
   const rankloss::metrics::retrieval<2> metric{.cutoffs = {1, 2}};
   const auto found = metric(batch), expected = metric(plain);
   CHECK(found.rows.recall == expected.rows.recall);
@@ -225,16 +261,19 @@ void check_same(const similarity_batch<float, R>& batch, const similarity_batch<
 template <class Matrix, class Grades, class Flags>
 void check_matrix(Eigen::Index rows, Eigen::Index columns) {
   const row_matrix s = some_scores().topLeftCorner(rows, columns);
-  const row_grades y = some_grades().topLeftCorner(rows, columns), z = some_grades().colwise().reverse().topLeftCorner(rows, columns);
+  const row_grades y = some_grades().topLeftCorner(rows, columns),
+                   z = some_grades().colwise().reverse().topLeftCorner(rows, columns);
   Eigen::Matrix<bool, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor> m(rows, columns);
   for (Eigen::Index i = 0; i < m.size(); ++i) m.data()[i] = i % 3 == 1;
-  const Eigen::VectorXd row_weights = Eigen::VectorXd::LinSpaced(rows, 1.0, 2.0), column_weights = Eigen::VectorXd::LinSpaced(columns, 3.0, 1.0);
+  const Eigen::VectorXd row_weights = Eigen::VectorXd::LinSpaced(rows, 1.0, 2.0),
+                        column_weights = Eigen::VectorXd::LinSpaced(columns, 3.0, 1.0);
   const auto n = static_cast<std::size_t>(rows * columns);
   const Matrix similarity = s;
   const Grades relevance = y, column_relevance = z;
   const Flags matches = m;
-  similarity_batch<float, int> plain{
-      .similarity = {s.data(), n}, .rows = static_cast<std::size_t>(rows), .columns = static_cast<std::size_t>(columns)};
+  similarity_batch<float, int> plain{.similarity = {s.data(), n},
+                                     .rows = static_cast<std::size_t>(rows),
+                                     .columns = static_cast<std::size_t>(columns)};
   similarity_batch<float, int> batch{.similarity = similarity};
   Matrix gradient(rows, columns);
   row_matrix other(rows, columns);
@@ -270,24 +309,28 @@ void check_matrix(Eigen::Index rows, Eigen::Index columns) {
 TEST_CASE("eigen: a matrix by columns has the rows and columns that it is written with") {
   check_matrix<Eigen::MatrixXf, Eigen::MatrixXi, Eigen::Matrix<bool, Eigen::Dynamic, Eigen::Dynamic>>(4, 4);
   check_matrix<Eigen::MatrixXf, row_grades, Eigen::Matrix<bool, Eigen::Dynamic, Eigen::Dynamic>>(5, 3);
-  check_matrix<row_matrix, Eigen::MatrixXi, Eigen::Matrix<bool, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>>(3, 4);
+  check_matrix<row_matrix, Eigen::MatrixXi,
+               Eigen::Matrix<bool, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>>(3, 4);
 }
 
 TEST_CASE("eigen: blocks, transposes and maps of a similarity matrix, each with strides of its own") {
   const row_matrix s = some_scores().topLeftCorner(4, 4);
   const row_grades y = some_grades().topLeftCorner(4, 4);
-  const similarity_batch<float, int> plain{.similarity = {s.data(), 16}, .rows = 4, .columns = 4, .relevance = {y.data(), 16}};
+  const similarity_batch<float, int> plain{
+      .similarity = {s.data(), 16}, .rows = 4, .columns = 4, .relevance = {y.data(), 16}};
   Eigen::MatrixXf large = Eigen::MatrixXf::Constant(9, 8, -5.0f), out = Eigen::MatrixXf::Constant(9, 8, 7.0f);
   row_grades large_y = row_grades::Constant(7, 7, 3);
   large.block(2, 3, 4, 4) = s;
   large_y.block(1, 2, 4, 4) = y;
   auto gradient = out.block(4, 1, 4, 4);
-  check_same({.similarity = large.block(2, 3, 4, 4), .relevance = large_y.block(1, 2, 4, 4)}, plain, gradient);
+  check_same({.similarity = large.block(2, 3, 4, 4), .relevance = large_y.block(1, 2, 4, 4)}, plain,
+             gradient);
   gradient.setConstant(7.0f);
   CHECK(out == Eigen::MatrixXf::Constant(9, 8, 7.0f));  // nothing around the block is written
 
   const Eigen::MatrixXf turned = s.transpose();
-  check_same({.similarity = turned.transpose(), .relevance = y.transpose().eval().transpose()}, plain, gradient);
+  check_same({.similarity = turned.transpose(), .relevance = y.transpose().eval().transpose()}, plain,
+             gradient);
 
   Eigen::MatrixXf sparse = Eigen::MatrixXf::Constant(8, 8, -5.0f);
   using strided_map = Eigen::Map<Eigen::MatrixXf, 0, Eigen::Stride<Eigen::Dynamic, Eigen::Dynamic>>;
@@ -308,7 +351,8 @@ TEST_CASE("eigen: a matrix of another shape, or strides that write an item twice
   batch.column_classes = column_classes;
   Eigen::MatrixXf gradient(5, 4), turned(4, 5);
   CHECK_NOTHROW(evaluate(loss, batch, {.gradient = gradient}));
-  CHECK_THROWS_WITH(evaluate(loss, batch, {.gradient = turned}), "rankloss: gradient: 4 rows of 5 columns, expected 5 of 4");
+  CHECK_THROWS_WITH(evaluate(loss, batch, {.gradient = turned}),
+                    "rankloss: gradient: 4 rows of 5 columns, expected 5 of 4");
   const Eigen::MatrixXi turned_y = y.transpose();
   batch.relevance = turned_y;
   CHECK_THROWS_WITH(evaluate(loss, batch), "rankloss: relevance: 4 rows of 5 columns, expected 5 of 4");
@@ -317,10 +361,12 @@ TEST_CASE("eigen: a matrix of another shape, or strides that write an item twice
   CHECK_THROWS_WITH(evaluate(loss, batch), "rankloss: similarity: 5 rows of 4 columns, expected 4 of 4");
   batch.rows = 0;
   batch.stride = 6;
-  CHECK_THROWS_WITH(evaluate(loss, batch), "rankloss: stride: 6, expected none: similarity is a matrix with strides of its own");
+  CHECK_THROWS_WITH(evaluate(loss, batch),
+                    "rankloss: stride: 6, expected none: similarity is a matrix with strides of its own");
   batch.stride = 0;
   using strided_map = Eigen::Map<Eigen::MatrixXf, 0, Eigen::Stride<Eigen::Dynamic, Eigen::Dynamic>>;
-  CHECK_THROWS_WITH(evaluate(loss, batch, {.gradient = strided_map(gradient.data(), 5, 4, {4, 1})}), Catch::Contains("gradient: strides 1 and 4"));
+  CHECK_THROWS_WITH(evaluate(loss, batch, {.gradient = strided_map(gradient.data(), 5, 4, {4, 1})}),
+                    Catch::Contains("gradient: strides 1 and 4"));
   std::vector<float> plain(20);
   CHECK_NOTHROW(evaluate(loss, batch, {.gradient = plain}));  // lies as the similarity: by columns
   evaluate(loss, batch, {.gradient = gradient});

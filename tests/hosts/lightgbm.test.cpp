@@ -36,7 +36,8 @@ struct written {
 template <class Loss>
 written one(const Loss& loss, const std::vector<double>& scores, const std::vector<int>& relevance) {
   written w{0.0, std::vector<double>(scores.size()), std::vector<double>(scores.size())};
-  w.value = evaluate(loss, list_batch<double, int>{.scores = scores, .relevance = relevance}, {.gradient = w.gradient, .hessian = w.hessian});
+  w.value = evaluate(loss, list_batch<double, int>{.scores = scores, .relevance = relevance},
+                     {.gradient = w.gradient, .hessian = w.hessian});
   return w;
 }
 
@@ -44,8 +45,10 @@ written one(const Loss& loss, const std::vector<double>& scores, const std::vect
 std::vector<real> phi_of(const std::vector<float>& relevance, std::uint32_t list, std::uint32_t seed) {
   std::vector<real> phi;
   for (std::size_t i = 0; i < relevance.size(); ++i)
-    phi.push_back(std::exp2(static_cast<real>(relevance[i])) -
-                  (static_cast<real>(philox({static_cast<std::uint32_t>(i), 0, list, 0}, {seed, 0})[0]) + 0.5L) * 0x1p-32L);
+    phi.push_back(
+        std::exp2(static_cast<real>(relevance[i])) -
+        (static_cast<real>(philox({static_cast<std::uint32_t>(i), 0, list, 0}, {seed, 0})[0]) + 0.5L) *
+            0x1p-32L);
   return phi;
 }
 
@@ -136,8 +139,9 @@ TEST_CASE("lightgbm: lambdarank against the plain form") {
                                 reference::lambdamart(s, y, rules, reference::change_of_ndcg(s, gains, k)));
             if (sigmoid != 1.0) continue;
             // The winner is who has the higher grade, also where the table gives it less.
-            support::check_list(lambdarank{.truncation_level = k, .gain = gain::table, .gain_table = table, .norm = norm}, data,
-                                reference::lambdamart(s, y, rules, reference::change_of_ndcg(s, by_table, k)));
+            support::check_list(
+                lambdarank{.truncation_level = k, .gain = gain::table, .gain_table = table, .norm = norm},
+                data, reference::lambdamart(s, y, rules, reference::change_of_ndcg(s, by_table, k)));
           }
         }
 }
@@ -168,29 +172,39 @@ TEST_CASE("lightgbm: rank_xendcg by hand and against the plain form") {
     CHECK(w.gradient[0] == Approx(static_cast<double>(rho - p)).epsilon(1e-13));
     CHECK(w.gradient[1] == Approx(static_cast<double>(p - rho)).epsilon(1e-13));
     CHECK(w.hessian[0] == Approx(static_cast<double>(rho * (1 - rho))).epsilon(1e-13));
-    CHECK(w.value == Approx(static_cast<double>(-p * std::log(rho) - (1 - p) * std::log(1 - rho))).epsilon(1e-13));
+    CHECK(w.value ==
+          Approx(static_cast<double>(-p * std::log(rho) - (1 - p) * std::log(1 - rho))).epsilon(1e-13));
   }
   for (const std::size_t n : {2u, 3u, 17u, 130u})
     for (const double spread : {0.0, 1.0, 3.0}) {
       CAPTURE(n, spread);
       const support::tree_data data = support::make_tree_data({n}, 5, static_cast<unsigned>(n), spread);
-      support::check_list(rank_xendcg{.seed = 77}, data, reference::xendcg(reference::widen(data.scores), phi_of(data.relevance, 0, 77)));
+      support::check_list(rank_xendcg{.seed = 77}, data,
+                          reference::xendcg(reference::widen(data.scores), phi_of(data.relevance, 0, 77)));
     }
   // A softmax that is 1 to the last digit: LightGBM divides by 0 there. The limit: long double still has digits at a gap of 40, and the far gap is
   // its limit.
-  const auto far = [](double gap) { return one(rank_xendcg{.seed = 9}, {gap, 0.0, 0.5, -0.5}, {0, 2, 1, 0}); };
+  const auto far = [](double gap) {
+    return one(rank_xendcg{.seed = 9}, {gap, 0.0, 0.5, -0.5}, {0, 2, 1, 0});
+  };
   const reference::derivatives expected = reference::xendcg({40, 0, 0.5L, -0.5L}, phi_of({0, 2, 1, 0}, 0, 9));
   for (const double gap : {40.0, 100.0, 1e5})
-    for (std::size_t i = 0; i < 4; ++i) CHECK(far(gap).gradient[i] == Approx(static_cast<double>(expected.gradient[i])).epsilon(0.01));
+    for (std::size_t i = 0; i < 4; ++i)
+      CHECK(far(gap).gradient[i] == Approx(static_cast<double>(expected.gradient[i])).epsilon(0.01));
   CHECK(far(1e5).gradient == far(1e300).gradient);
-  CHECK(far(100.0).hessian[0] == Approx((1.0 + std::exp(0.5) + std::exp(-0.5)) * std::exp(-100.0)).epsilon(1e-12));
+  CHECK(far(100.0).hessian[0] ==
+        Approx((1.0 + std::exp(0.5) + std::exp(-0.5)) * std::exp(-100.0)).epsilon(1e-12));
   // Another seed, another list of the batch: other numbers.
-  CHECK(one(rank_xendcg{.seed = 1}, {0, 1, 2}, {1, 0, 0}).gradient != one(rank_xendcg{.seed = 2}, {0, 1, 2}, {1, 0, 0}).gradient);
+  CHECK(one(rank_xendcg{.seed = 1}, {0, 1, 2}, {1, 0, 0}).gradient !=
+        one(rank_xendcg{.seed = 2}, {0, 1, 2}, {1, 0, 0}).gradient);
   const std::vector<double> s{0, 1, 2, 0, 1, 2};
   const std::vector<int> y{1, 0, 0, 1, 0, 0};
   const std::vector<int> offsets{0, 3, 6};
   std::vector<double> g(6);
-  evaluate(rank_xendcg{}, list_batch<double, int>{.scores = s, .relevance = y, .offsets = offsets, .reduction = reduction::sum}, {.gradient = g});
+  evaluate(
+      rank_xendcg{},
+      list_batch<double, int>{.scores = s, .relevance = y, .offsets = offsets, .reduction = reduction::sum},
+      {.gradient = g});
   const std::vector<real> second = phi_of({1, 0, 0}, 1, 0);
   const reference::derivatives of_second = reference::xendcg({0, 1, 2}, second);
   for (std::size_t i = 0; i < 3; ++i) {
@@ -213,12 +227,15 @@ TEST_CASE("lightgbm: relevance and options out of their ranges") {
   const std::vector<float> large{0, 2000, 1};
   const std::vector<double> table{0.0, 1.0, 3.0};
   const list_batch<float> batch{.scores = s, .relevance = y};
-  CHECK(support::message(lambdarank{}, batch) == "rankloss: relevance: 31 at list 0, item 1, expected a whole number, 0 to 30, or gain::table");
+  CHECK(support::message(lambdarank{}, batch) ==
+        "rankloss: relevance: 31 at list 0, item 1, expected a whole number, 0 to 30, or gain::table");
   CHECK(support::message(lambdarank{.gain = gain::table, .gain_table = table}, batch) ==
         "rankloss: relevance: 31 at list 0, item 1, expected a whole number, 0 to the last of gain_table");
   CHECK(support::message(lambdarank{.gain = gain::linear}, batch).empty());
-  CHECK(support::message(lambdarank{.sigmoid = 0.0}, batch) == "rankloss: sigmoid: 0, expected 1e-15 to 1e15");
-  CHECK(support::message(lambdarank{.gain = gain::table}, batch) == "rankloss: gain_table: size 0, expected one gain a grade");
+  CHECK(support::message(lambdarank{.sigmoid = 0.0}, batch) ==
+        "rankloss: sigmoid: 0, expected 1e-15 to 1e15");
+  CHECK(support::message(lambdarank{.gain = gain::table}, batch) ==
+        "rankloss: gain_table: size 0, expected one gain a grade");
   CHECK(support::message(rank_xendcg{}, batch).empty());
   CHECK(support::message(rank_xendcg{}, list_batch<float>{.scores = s, .relevance = large}) ==
         "rankloss: relevance: 2000 at list 0, item 1, expected 0 to 1000, of which the whole part counts");
@@ -226,30 +243,35 @@ TEST_CASE("lightgbm: relevance and options out of their ranges") {
   const list_batch<float> below_0{.scores = s, .relevance = unjudged};
   CHECK(support::message(lambdarank{.gain = gain::linear}, below_0) ==
         "rankloss: relevance: -1 at list 0, item 2, expected at least 0; mask items without judgement");
-  CHECK(support::message(rank_xendcg{}, below_0) ==
-        "rankloss: relevance: -1 at list 0, item 2, expected 0 to 1000, of which the whole part counts; mask items without judgement");
+  CHECK(
+      support::message(rank_xendcg{}, below_0) ==
+      "rankloss: relevance: -1 at list 0, item 2, expected 0 to 1000, of which the whole part counts; mask items without judgement");
   // Padding may hold anything.
   const std::vector<std::uint8_t> mask{1, 0, 1};
   CHECK(support::message(lambdarank{}, list_batch<float>{.scores = s, .relevance = y, .mask = mask}).empty());
   context unchecked;
   unchecked.checks = data_checks::off;
-  CHECK(std::isfinite(evaluate(rank_xendcg{}, list_batch<float>{.scores = s, .relevance = large}, {}, unchecked)));
+  CHECK(std::isfinite(
+      evaluate(rank_xendcg{}, list_batch<float>{.scores = s, .relevance = large}, {}, unchecked)));
   CHECK(std::isfinite(evaluate(lambdarank{.gain = gain::table, .gain_table = table}, batch, {}, unchecked)));
   static_assert(!lambdarank::is_slope && !rank_xendcg::is_slope);
 }
 
-TEST_CASE("lightgbm: beside it, losses with an exact Hessian diagonal go down by Newton's step with a floor") {
+TEST_CASE(
+    "lightgbm: beside it, losses with an exact Hessian diagonal go down by Newton's step with a floor") {
   const support::tree_data data = support::make_tree_data({30, 80, 5, 200}, 4, 21, 1.0);
   const auto steps = [&](const auto& loss) {
     std::vector<double> s = data.scores;
     std::vector<float> g(s.size()), h(s.size());  // as LightGBM holds them
-    const list_batch<double, float> batch{.scores = s, .relevance = data.relevance, .offsets = data.offsets, .reduction = reduction::sum};
+    const list_batch<double, float> batch{
+        .scores = s, .relevance = data.relevance, .offsets = data.offsets, .reduction = reduction::sum};
     double before = std::numeric_limits<double>::infinity();
     for (int round = 0; round < 20; ++round) {
       const double value = evaluate(loss, batch, {.gradient = g, .hessian = h});
       CHECK(value < before);
       before = value;
-      for (std::size_t i = 0; i < s.size(); ++i) s[i] -= 0.1 * static_cast<double>(g[i] / std::max(h[i], 1e-2f));
+      for (std::size_t i = 0; i < s.size(); ++i)
+        s[i] -= 0.1 * static_cast<double>(g[i] / std::max(h[i], 1e-2f));
     }
   };
   steps(sndcg{.temperature = 1.0});

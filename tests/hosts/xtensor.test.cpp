@@ -60,14 +60,17 @@ grades some_grades() {
 
 using rankloss::detail::host_array;
 using rankloss::detail::owner;
-static_assert(host_array<matrix> && host_array<column_matrix> && host_array<xt::xarray<double, xt::layout_type::dynamic>>);
-static_assert(!host_array<decltype(matrix() + matrix())> && !host_array<decltype(xt::view(matrix() + matrix(), 1))>);
+static_assert(host_array<matrix> && host_array<column_matrix> &&
+              host_array<xt::xarray<double, xt::layout_type::dynamic>>);
+static_assert(!host_array<decltype(matrix() + matrix())> &&
+              !host_array<decltype(xt::view(matrix() + matrix(), 1))>);
 // Rows that are picked one by one have no stride.
 static_assert(!host_array<decltype(xt::view(std::declval<matrix&>(), xt::keep(0, 3), xt::all()))>);
 static_assert(!host_array<decltype(xt::dynamic_view(std::declval<matrix&>(), {xt::keep(0, 3), xt::all()}))>);
 // A view of an array that stays may be a temporary.
 static_assert(owner<matrix> && owner<xt::xarray<float>> && owner<xt::xtensor_fixed<float, xt::xshape<3>>>);
-static_assert(!owner<decltype(xt::view(std::declval<xt::xarray<float>&>(), 1))> && owner<decltype(xt::view(xt::xarray<float>(), 1))>);
+static_assert(!owner<decltype(xt::view(std::declval<xt::xarray<float>&>(), 1))> &&
+              owner<decltype(xt::view(xt::xarray<float>(), 1))>);
 static_assert(!owner<decltype(xt::adapt(std::declval<std::vector<float>&>(), std::vector<std::size_t>{2}))>);
 static_assert(owner<decltype(xt::adapt(std::vector<float>(), std::vector<std::size_t>{2}))>);
 
@@ -98,7 +101,8 @@ TEST_CASE("xtensor: arrays, tensors and adaptors are read where they lie") {
   std::vector<float> memory(6);
   auto adapted = xt::adapt(memory, std::vector<std::size_t>{2, 3});
   CHECK(seen<float>(adapted) == at(memory.data(), 6));
-  CHECK(seen<float>(xt::adapt(memory.data() + 1, 4, xt::no_ownership(), std::vector<std::size_t>{4})) == at(memory.data() + 1, 4));
+  CHECK(seen<float>(xt::adapt(memory.data() + 1, 4, xt::no_ownership(), std::vector<std::size_t>{4})) ==
+        at(memory.data() + 1, 4));
   xt::xtensor<bool, 1> mask{true, false};
   CHECK(rankloss::flags(mask).size() == 2);
   CHECK(seen<float>(xt::xtensor<float, 1>::from_shape({0})).second == 0);
@@ -133,11 +137,12 @@ TEST_CASE("xtensor: lists of views, and outputs that are views") {
     std::vector<float> expected(4);
     std::vector<std::uint8_t> plain_mask(4);
     for (std::size_t i = 0; i < 4; ++i) plain_mask[i] = y(q, i) != 3;
-    const double value = evaluate(
-        softmax_cross_entropy{},
-        list_batch<float, int>{
-            .scores = {s.data() + 4 * q, 4}, .relevance = {y.data() + 4 * q, 4}, .item_weights = {weights.data() + 4 * q, 4}, .mask = plain_mask},
-        {.gradient = expected});
+    const double value = evaluate(softmax_cross_entropy{},
+                                  list_batch<float, int>{.scores = {s.data() + 4 * q, 4},
+                                                         .relevance = {y.data() + 4 * q, 4},
+                                                         .item_weights = {weights.data() + 4 * q, 4},
+                                                         .mask = plain_mask},
+                                  {.gradient = expected});
     matrix gradient = matrix::from_shape({5, 4});
     gradient.fill(9.0f);
     CHECK(evaluate(softmax_cross_entropy{},
@@ -156,15 +161,22 @@ TEST_CASE("xtensor: strides that would need a copy are named") {
   column_matrix c = s;
   xt::xarray<float> cube = xt::xarray<float>::from_shape({2, 3, 4});
   CHECK_THROWS_AS(array_view<float>(xt::col(s, 1)), std::invalid_argument);
-  CHECK_THROWS_WITH(array_view<float>(xt::col(s, 1)), "rankloss: stride: 4 of an array of 5 items, expected 1 (its items one behind the other)");
-  CHECK_THROWS_WITH(array_view<float>(xt::view(s, 1, xt::range(0, 4, 2))), Catch::Contains("stride: 2 of an array of 2 items"));
-  CHECK_THROWS_WITH(array_view<float>(xt::view(s, 1, xt::range(3, xt::placeholders::_, -1))), Catch::Contains("column stride: -1 of a matrix"));
+  CHECK_THROWS_WITH(
+      array_view<float>(xt::col(s, 1)),
+      "rankloss: stride: 4 of an array of 5 items, expected 1 (its items one behind the other)");
+  CHECK_THROWS_WITH(array_view<float>(xt::view(s, 1, xt::range(0, 4, 2))),
+                    Catch::Contains("stride: 2 of an array of 2 items"));
+  CHECK_THROWS_WITH(array_view<float>(xt::view(s, 1, xt::range(3, xt::placeholders::_, -1))),
+                    Catch::Contains("column stride: -1 of a matrix"));
   CHECK_THROWS_WITH(array_view<float>(xt::view(s, xt::all(), xt::range(1, 3))),
                     Catch::Contains("strides: 4 and 1 of an array of 5 rows and 2 columns"));
-  CHECK_THROWS_WITH(array_view<float>(c), Catch::Contains("strides: 1 and 5 of an array of 5 rows and 4 columns, expected 4 and 1"));
+  CHECK_THROWS_WITH(
+      array_view<float>(c),
+      Catch::Contains("strides: 1 and 5 of an array of 5 rows and 4 columns, expected 4 and 1"));
   CHECK_THROWS_WITH(array_view<float>(xt::strided_view(cube, {xt::all(), xt::all(), xt::range(0, 2)})),
                     Catch::Contains("stride: 4 of dimension 1 of an array of 3, expected 2"));
-  CHECK_THROWS_WITH(rankloss::real_output(xt::col(s, 0)), Catch::Contains("stride: 4 of an array of 5 items"));
+  CHECK_THROWS_WITH(rankloss::real_output(xt::col(s, 0)),
+                    Catch::Contains("stride: 4 of an array of 5 items"));
   CHECK_THROWS_WITH(rankloss::reals(xt::col(s, 0)), Catch::Contains("stride: 4 of an array of 5 items"));
 }
 
@@ -175,8 +187,9 @@ TEST_CASE("xtensor: the rows of an array are padded lists") {
   const matrix part_s = part(s);
   const grades part_y = part(y);
   std::vector<float> expected(9);
-  const double value =
-      evaluate(softmax_cross_entropy{}, list_batch<float, int>{.scores = part_s, .relevance = part_y, .length = 3}, {.gradient = expected});
+  const double value = evaluate(softmax_cross_entropy{},
+                                list_batch<float, int>{.scores = part_s, .relevance = part_y, .length = 3},
+                                {.gradient = expected});
   matrix gradient = matrix::from_shape({5, 4});
   gradient.fill(9.0f);
   const auto batch = rankloss::row_lists(part(s), part(y));
@@ -186,8 +199,10 @@ TEST_CASE("xtensor: the rows of an array are padded lists") {
   const xt::xtensor<int, 2, xt::layout_type::column_major> cy = xt::transpose(y);
   CHECK(evaluate(softmax_cross_entropy{}, rankloss::column_lists(part(c), part(cy))) == value);
   for (std::size_t i = 0; i < 5; ++i)
-    for (std::size_t j = 0; j < 4; ++j) CHECK(gradient(i, j) == (i == 0 || i == 4 || j == 0 ? 9.0f : expected[3 * (i - 1) + j - 1]));
-  CHECK_THROWS_WITH(rankloss::row_lists(c, cy), Catch::Contains("column stride: 4 of a matrix whose rows are lists, expected 1"));
+    for (std::size_t j = 0; j < 4; ++j)
+      CHECK(gradient(i, j) == (i == 0 || i == 4 || j == 0 ? 9.0f : expected[3 * (i - 1) + j - 1]));
+  CHECK_THROWS_WITH(rankloss::row_lists(c, cy),
+                    Catch::Contains("column stride: 4 of a matrix whose rows are lists, expected 1"));
 }
 
 TEST_CASE("xtensor: similarity matrices of any layout and their views") {
@@ -196,20 +211,24 @@ TEST_CASE("xtensor: similarity matrices of any layout and their views") {
   const auto check_loss = [&](const auto& loss, const similarity_batch<float, int>& batch, auto&& gradient) {
     std::vector<float> expected(16);
     std::vector<double> expected_lists(8), lists(8);
-    const similarity_batch<float, int> plain{.similarity = {s.data(), 16}, .rows = 4, .columns = 4, .relevance = {y.data(), 16}};
+    const similarity_batch<float, int> plain{
+        .similarity = {s.data(), 16}, .rows = 4, .columns = 4, .relevance = {y.data(), 16}};
     const double value = evaluate(loss, plain, {.gradient = expected, .per_list = expected_lists});
     CHECK(evaluate(loss, batch, {.gradient = gradient, .per_list = lists}) == value);
     CHECK(lists == expected_lists);
     for (std::size_t i = 0; i < 4; ++i)
       for (std::size_t j = 0; j < 4; ++j) CHECK(gradient(i, j) == expected[4 * i + j]);
-    const auto found = rankloss::metrics::retrieval<>{}(batch), wanted = rankloss::metrics::retrieval<>{}(plain);
+    const auto found = rankloss::metrics::retrieval<>{}(batch),
+               wanted = rankloss::metrics::retrieval<>{}(plain);
     CHECK(found.rows.mean_rank == wanted.rows.mean_rank);
     CHECK(found.columns.mean_rank == wanted.columns.mean_rank);
   };
   const auto check = [&](const similarity_batch<float, int>& batch, auto&& gradient) {
     check_loss(rankloss::triplet{.margin = 0.5}, batch, gradient);
     check_loss(rankloss::bidirectional<softmax_cross_entropy>{}, batch, gradient);
-    check_loss(rankloss::bidirectional<softmax_cross_entropy>{.columns_by = rankloss::column_relevance::of_rows}, batch, gradient);
+    check_loss(
+        rankloss::bidirectional<softmax_cross_entropy>{.columns_by = rankloss::column_relevance::of_rows},
+        batch, gradient);
   };
   matrix g = matrix::from_shape({4, 4});
   column_matrix c = s, cg = s;
@@ -220,12 +239,15 @@ TEST_CASE("xtensor: similarity matrices of any layout and their views") {
   check({.similarity = xt::xarray<float>(s), .relevance = cy}, cg);
   matrix large = matrix::from_shape({9, 9}), large_g = matrix::from_shape({9, 9});
   xt::view(large, xt::range(2, 6), xt::range(0, 8, 2)) = s;
-  check({.similarity = xt::view(large, xt::range(2, 6), xt::range(0, 8, 2)), .relevance = y}, xt::view(large_g, xt::range(1, 5), xt::range(1, 8, 2)));
+  check({.similarity = xt::view(large, xt::range(2, 6), xt::range(0, 8, 2)), .relevance = y},
+        xt::view(large_g, xt::range(1, 5), xt::range(1, 8, 2)));
   check({.similarity = xt::transpose(matrix(xt::transpose(s))), .relevance = y}, g);
 
-  CHECK_THROWS_WITH(evaluate(rankloss::triplet{}, similarity_batch<float, int>{.similarity = s, .relevance = some_grades()}),
+  CHECK_THROWS_WITH(evaluate(rankloss::triplet{},
+                             similarity_batch<float, int>{.similarity = s, .relevance = some_grades()}),
                     "rankloss: relevance: 5 rows of 4 columns, expected 4 of 4");
-  CHECK_THROWS_WITH(evaluate(rankloss::triplet{}, similarity_batch<float, int>{.similarity = s}, {.gradient = xt::view(large_g, xt::range(0, 4))}),
+  CHECK_THROWS_WITH(evaluate(rankloss::triplet{}, similarity_batch<float, int>{.similarity = s},
+                             {.gradient = xt::view(large_g, xt::range(0, 4))}),
                     "rankloss: gradient: 4 rows of 9 columns, expected 4 of 4");
   // A flat array of one dimension has no shape of its own.
   xt::xtensor<float, 1> flat = xt::xtensor<float, 1>::from_shape({16});

@@ -34,9 +34,12 @@ constexpr double infinity = std::numeric_limits<double>::infinity();
 
 TEST_CASE("average_precision of Rax's examples") {
   const std::vector<double> s{0, 3, 1, 2};
-  CHECK(of(average_precision{}, s, std::vector<int>{0, 0, 1, 1}) == Approx((0.5 + 2.0 / 3.0) / 2.0).epsilon(1e-14));
-  CHECK(of(average_precision{}, std::vector<double>{1, 4, 3, 2}, std::vector<int>{2, 0, 0, 1}) == Approx((1.0 / 3.0 + 0.5) / 2.0).epsilon(1e-14));
-  CHECK(of(average_precision{.cutoff = 3}, s, std::vector<int>{1, 0, 1, 1}) == Approx((0.5 + 2.0 / 3.0) / 3.0).epsilon(1e-14));
+  CHECK(of(average_precision{}, s, std::vector<int>{0, 0, 1, 1}) ==
+        Approx((0.5 + 2.0 / 3.0) / 2.0).epsilon(1e-14));
+  CHECK(of(average_precision{}, std::vector<double>{1, 4, 3, 2}, std::vector<int>{2, 0, 0, 1}) ==
+        Approx((1.0 / 3.0 + 0.5) / 2.0).epsilon(1e-14));
+  CHECK(of(average_precision{.cutoff = 3}, s, std::vector<int>{1, 0, 1, 1}) ==
+        Approx((0.5 + 2.0 / 3.0) / 3.0).epsilon(1e-14));
   CHECK(of(average_precision{.cutoff = 1}, s, std::vector<int>{1, 0, 1, 1}) == 0.0);
 }
 
@@ -85,7 +88,8 @@ TEST_CASE("average_precision of the rankit fixture") {
 
 /// AP@k of one order.
 template <class R>
-double plain(const std::vector<std::size_t>& order, const std::vector<R>& y, const std::vector<double>& w, std::size_t k, bool attainable) {
+double plain(const std::vector<std::size_t>& order, const std::vector<R>& y, const std::vector<double>& w,
+             std::size_t k, bool attainable) {
   std::vector<double> weights;
   double sum = 0.0;
   for (std::size_t p = 0; p < order.size(); ++p) {
@@ -110,9 +114,11 @@ TEMPLATE_TEST_CASE("average_precision is the mean over all orders of equal score
     const list_batch<TestType, int> batch{.scores = s, .relevance = y, .item_weights = w};
     for (std::size_t k = 0; k <= n + 1; ++k)
       for (const auto over : {average_precision_over::relevant, average_precision_over::attainable}) {
-        const double expected = support::mean_over_tied_orders(
-            s, [&](const auto& order) { return plain(order, y, w, k == 0 ? n : k, over == average_precision_over::attainable); });
-        CHECK(evaluate(average_precision{.cutoff = k, .over = over}, batch) == Approx(expected).epsilon(1e-13));
+        const double expected = support::mean_over_tied_orders(s, [&](const auto& order) {
+          return plain(order, y, w, k == 0 ? n : k, over == average_precision_over::attainable);
+        });
+        CHECK(evaluate(average_precision{.cutoff = k, .over = over}, batch) ==
+              Approx(expected).epsilon(1e-13));
       }
   }
 }
@@ -120,11 +126,13 @@ TEMPLATE_TEST_CASE("average_precision is the mean over all orders of equal score
 TEST_CASE("average_precision of a best order is 1 over what is attainable") {
   const std::vector<double> s{5, 4, 3, 2, 1};
   const std::vector<int> y{1, 1, 1, 1, 0};
-  CHECK(of(average_precision{.cutoff = 3, .over = average_precision_over::attainable}, s, y) == Approx(1.0).epsilon(1e-14));
+  CHECK(of(average_precision{.cutoff = 3, .over = average_precision_over::attainable}, s, y) ==
+        Approx(1.0).epsilon(1e-14));
   CHECK(of(average_precision{.cutoff = 3}, s, y) == Approx(0.75).epsilon(1e-14));
   const std::vector<double> w{4, 3, 2, 1, 9};
   const list_batch<double, int> batch{.scores = s, .relevance = y, .item_weights = w};
-  CHECK(evaluate(average_precision{.cutoff = 3, .over = average_precision_over::attainable}, batch) == Approx(1.0).epsilon(1e-14));
+  CHECK(evaluate(average_precision{.cutoff = 3, .over = average_precision_over::attainable}, batch) ==
+        Approx(1.0).epsilon(1e-14));
   CHECK(evaluate(average_precision{.cutoff = 3}, batch) == Approx(0.9).epsilon(1e-14));
 }
 
@@ -136,16 +144,21 @@ TEST_CASE("average_precision of a constant model on a long list") {
     std::fill_n(y.begin(), matches, std::uint8_t{1});
     long double expected = 0.0L;
     for (std::size_t p = 1; p <= n; ++p)
-      expected += (1.0L + static_cast<long double>((p - 1) * (matches - 1)) / static_cast<long double>(n - 1)) / static_cast<long double>(p);
-    CHECK(of(average_precision{}, s, y) == Approx(static_cast<double>(expected / static_cast<long double>(n))).epsilon(1e-12));
+      expected +=
+          (1.0L + static_cast<long double>((p - 1) * (matches - 1)) / static_cast<long double>(n - 1)) /
+          static_cast<long double>(p);
+    CHECK(of(average_precision{}, s, y) ==
+          Approx(static_cast<double>(expected / static_cast<long double>(n))).epsilon(1e-12));
   }
 }
 
 /// Takes both kinds of ranks; those among the relevant move along where `among` is not given.
 double at(const average_precision& metric, const std::vector<double>& ranks, const std::vector<double>& among,
-          const rankloss::list<double, int>& items, std::span<double> by_rank = {}, std::span<double> by_relevant_rank = {}) {
+          const rankloss::list<double, int>& items, std::span<double> by_rank = {},
+          std::span<double> by_relevant_rank = {}) {
   rankloss::workspace scratch;
-  return metric.of_ranks(std::span<const double>(ranks), std::span<const double>(among), items, by_rank, by_relevant_rank, scratch);
+  return metric.of_ranks(std::span<const double>(ranks), std::span<const double>(among), items, by_rank,
+                         by_relevant_rank, scratch);
 }
 
 TEST_CASE("average_precision as a function of ranks") {
@@ -165,14 +178,19 @@ TEST_CASE("average_precision as a function of ranks") {
     for (std::size_t k = 0; k <= n + 1; ++k)
       for (const auto over : {average_precision_over::relevant, average_precision_over::attainable}) {
         const average_precision metric{.cutoff = k, .over = over};
-        CHECK(at(metric, whole, among, items) ==
-              Approx(evaluate(metric, list_batch<double, int>{.scores = s, .relevance = y, .item_weights = w})).epsilon(1e-14));
+        CHECK(
+            at(metric, whole, among, items) ==
+            Approx(evaluate(metric, list_batch<double, int>{.scores = s, .relevance = y, .item_weights = w}))
+                .epsilon(1e-14));
 
         std::vector<double> by_rank(n, 99.0);
         std::vector<double> by_relevant_rank(n, 99.0);
-        CHECK(at(metric, real, moved, items, by_rank, by_relevant_rank) == Approx(at(metric, real, moved, items)).epsilon(1e-13));
-        support::check_slopes([&](const auto& ranks) { return at(metric, ranks, moved, items); }, real, by_rank);
-        support::check_slopes([&](const auto& ranks) { return at(metric, real, ranks, items); }, moved, by_relevant_rank);
+        CHECK(at(metric, real, moved, items, by_rank, by_relevant_rank) ==
+              Approx(at(metric, real, moved, items)).epsilon(1e-13));
+        support::check_slopes([&](const auto& ranks) { return at(metric, ranks, moved, items); }, real,
+                              by_rank);
+        support::check_slopes([&](const auto& ranks) { return at(metric, real, ranks, items); }, moved,
+                              by_relevant_rank);
       }
   }
 }
@@ -183,7 +201,8 @@ TEST_CASE("average_precision of ranks by hand") {
   const auto items = support::list_of(s, y);
   std::vector<double> by_rank(3);
   std::vector<double> by_relevant_rank(3);
-  CHECK(at({}, {1.5, 2.0, 2.5}, {1.25, -9.0, 1.75}, items, by_rank, by_relevant_rank) == Approx((1.25 / 1.5 + 1.75 / 2.5) / 2.0).epsilon(1e-14));
+  CHECK(at({}, {1.5, 2.0, 2.5}, {1.25, -9.0, 1.75}, items, by_rank, by_relevant_rank) ==
+        Approx((1.25 / 1.5 + 1.75 / 2.5) / 2.0).epsilon(1e-14));
   CHECK(by_rank[0] == Approx(-1.25 / 2.25 / 2.0).epsilon(1e-14));
   CHECK(by_rank[1] == 0.0);
   CHECK(by_relevant_rank[2] == Approx(1.0 / 2.5 / 2.0).epsilon(1e-14));
@@ -216,7 +235,8 @@ TEST_CASE("average_precision of infinite scores and of weights of any size") {
   CHECK(of(average_precision{}, s, y) == Approx((0.75 + 0.5) / 2.0).epsilon(1e-14));
   for (const double unit : {1e-310, 1e-30, 1e307}) {
     const std::vector<double> w{3 * unit, unit, 6 * unit, unit};
-    CHECK(evaluate(average_precision{}, list_batch<double, int>{.scores = s, .relevance = y, .item_weights = w}) ==
+    CHECK(evaluate(average_precision{},
+                   list_batch<double, int>{.scores = s, .relevance = y, .item_weights = w}) ==
           Approx((6 * 0.75 + 3 * 0.5) / 9.0).epsilon(1e-12));
   }
 }
@@ -229,14 +249,18 @@ TEST_CASE("average_precision gives the same bits on any number of threads, and r
   const auto y = support::whole_numbers<int>(random, offsets.back(), 2);
   const list_batch<float, int> batch{.scores = s, .relevance = y, .offsets = offsets};
   rankloss::context context{rankloss::threads(5)};
-  CHECK(evaluate(average_precision{.cutoff = 10}, batch, {}, context) == evaluate(average_precision{.cutoff = 10}, batch));
+  CHECK(evaluate(average_precision{.cutoff = 10}, batch, {}, context) ==
+        evaluate(average_precision{.cutoff = 10}, batch));
   std::vector<float> out(s.size());
-  CHECK_THROWS_WITH(evaluate(average_precision{}, batch, {.gradient = out}), "rankloss: gradient: a metric has none, expected an empty output");
+  CHECK_THROWS_WITH(evaluate(average_precision{}, batch, {.gradient = out}),
+                    "rankloss: gradient: a metric has none, expected an empty output");
 }
 
 TEMPLATE_TEST_CASE("average_precision of lists that miss items", "", float, double) {
   support::check_missed<TestType>([](std::size_t k) { return average_precision{.cutoff = k}; });
-  support::check_missed<TestType>([](std::size_t k) { return average_precision{.cutoff = k, .over = average_precision_over::attainable}; });
+  support::check_missed<TestType>([](std::size_t k) {
+    return average_precision{.cutoff = k, .over = average_precision_over::attainable};
+  });
 }
 
 }  // namespace

@@ -32,11 +32,13 @@ TEST_CASE("average_relevance_position of TF-Ranking's examples") {
   const std::vector<int> y{0, 1, 2};
   CHECK(of(average_relevance_position{}, s, y) == Approx((2.0 * 1.0 + 1.0 * 2.0) / 3.0).epsilon(1e-14));
   const std::vector<double> w{4, 5, 6};
-  CHECK(evaluate(average_relevance_position{}, list_batch<float, int>{.scores = s, .relevance = y, .item_weights = w}) ==
+  CHECK(evaluate(average_relevance_position{},
+                 list_batch<float, int>{.scores = s, .relevance = y, .item_weights = w}) ==
         Approx((12.0 * 1.0 + 5.0 * 2.0) / 17.0).epsilon(1e-14));
 }
 
-TEMPLATE_TEST_CASE("average_relevance_position is the mean over all orders of equal scores", "", float, double) {
+TEMPLATE_TEST_CASE("average_relevance_position is the mean over all orders of equal scores", "", float,
+                   double) {
   std::mt19937_64 random(1);
   for (int round = 0; round < 60; ++round) {
     const std::size_t n = 1 + random() % 7;
@@ -47,10 +49,12 @@ TEMPLATE_TEST_CASE("average_relevance_position is the mean over all orders of eq
     for (std::size_t i = 0; i < n; ++i) total += w[i] * static_cast<double>(y[i]);
     const double expected = support::mean_over_tied_orders(s, [&](const auto& order) {
       double sum = 0.0;
-      for (std::size_t p = 0; p < n; ++p) sum += w[order[p]] * static_cast<double>(y[order[p]]) * static_cast<double>(p + 1);
+      for (std::size_t p = 0; p < n; ++p)
+        sum += w[order[p]] * static_cast<double>(y[order[p]]) * static_cast<double>(p + 1);
       return total > 0.0 ? sum / total : 0.0;
     });
-    CHECK(evaluate(average_relevance_position{}, list_batch<TestType>{.scores = s, .relevance = y, .item_weights = w}) ==
+    CHECK(evaluate(average_relevance_position{},
+                   list_batch<TestType>{.scores = s, .relevance = y, .item_weights = w}) ==
           Approx(expected).epsilon(1e-13));
   }
 }
@@ -64,7 +68,8 @@ TEST_CASE("average_relevance_position of ranks by hand") {
   const std::vector<double> s{0, 0, 0};
   const std::vector<int> y{1, 3, 0};
   std::vector<double> by_rank(3, 99.0);
-  CHECK(support::of_ranks(average_relevance_position{}, {2.5, 1.5, 9.0}, support::list_of(s, y), by_rank) == Approx(1.75).epsilon(1e-14));
+  CHECK(support::of_ranks(average_relevance_position{}, {2.5, 1.5, 9.0}, support::list_of(s, y), by_rank) ==
+        Approx(1.75).epsilon(1e-14));
   CHECK(by_rank == std::vector<double>{0.25, 0.75, 0.0});
 }
 
@@ -73,7 +78,8 @@ TEST_CASE("average_relevance_position at the edges") {
   CHECK(of(average_relevance_position{}, s, std::vector<int>{1, 0, 1, 0}) == (1.5 + 4.0) / 2.0);
   CHECK(of(average_relevance_position{}, std::vector<float>{}, std::vector<int>{}) == 0.0);
   for (const double unit : {1e-310, 1e-30, 1e307})
-    CHECK(of(average_relevance_position{}, s, std::vector<double>{unit, 0, 3 * unit, 0}) == Approx((4.5 + 4.0) / 4.0).epsilon(1e-12));
+    CHECK(of(average_relevance_position{}, s, std::vector<double>{unit, 0, 3 * unit, 0}) ==
+          Approx((4.5 + 4.0) / 4.0).epsilon(1e-12));
 
   const std::vector<int> y{1, 0, 0, 0};
   const std::vector<int> offsets{0, 2, 4};
@@ -86,7 +92,9 @@ TEST_CASE("average_relevance_position at the edges") {
                     "rankloss: gradient: a metric has none, expected an empty output");
 }
 
-TEST_CASE("average_relevance_position refuses relevance below 0") { support::refuses_below_0(average_relevance_position{}); }
+TEST_CASE("average_relevance_position refuses relevance below 0") {
+  support::refuses_below_0(average_relevance_position{});
+}
 
 }  // namespace
 

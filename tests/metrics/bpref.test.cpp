@@ -27,7 +27,8 @@ constexpr double infinity = std::numeric_limits<double>::infinity();
 TEST_CASE("bpref by hand") {
   const std::vector<double> s{6, 5, 4, 3, 2, 1};
   // R = 2, N = 4: the first relevant item has one other above it, the second three.
-  CHECK(of(bpref{}, s, std::vector<int>{0, 1, 0, 0, 2, 0}) == Approx(0.5 * (1.0 - 1.0 / 2.0) + 0.5 * (1.0 - 2.0 / 2.0)));
+  CHECK(of(bpref{}, s, std::vector<int>{0, 1, 0, 0, 2, 0}) ==
+        Approx(0.5 * (1.0 - 1.0 / 2.0) + 0.5 * (1.0 - 2.0 / 2.0)));
   // R = 4, N = 2: divided by N.
   CHECK(of(bpref{}, s, std::vector<int>{1, 0, 1, 0, 1, 1}) == Approx((1.0 + 0.5 + 0.0 + 0.0) / 4.0));
   // What is not judged is as if it were not there.
@@ -35,14 +36,18 @@ TEST_CASE("bpref by hand") {
   CHECK(of(bpref{}, s, std::vector<int>{-1, 0, 1, -1, 0, 1}) == Approx((0.5 + 0.0) / 2.0));
   const std::vector<int> y{0, 1, 0, 0, 1, 0};
   const std::vector<double> judged{0, 1, 1, 0, 1, 0};
-  CHECK(evaluate(bpref{}, list_batch<double, int>{.scores = s, .relevance = y, .item_weights = judged}) == Approx((1.0 + 0.0) / 2.0));
+  CHECK(evaluate(bpref{}, list_batch<double, int>{.scores = s, .relevance = y, .item_weights = judged}) ==
+        Approx((1.0 + 0.0) / 2.0));
   // What is missed counts in R and in N: here both are 3.
   const std::vector<int> all{0, 1, 1, 0, 1, 0};
   const std::vector<unsigned char> missed{0, 0, 0, 1, 1, 1};
-  CHECK(evaluate(bpref{}, list_batch<double, int>{.scores = s, .relevance = all, .missed = missed}) == Approx(2.0 * (1.0 - 1.0 / 3.0) / 3.0));
+  CHECK(evaluate(bpref{}, list_batch<double, int>{.scores = s, .relevance = all, .missed = missed}) ==
+        Approx(2.0 * (1.0 - 1.0 / 3.0) / 3.0));
 }
 
-TEMPLATE_TEST_CASE("bpref is the mean over all orders of equal scores, where missed items count and earn nothing", "", float, double) {
+TEMPLATE_TEST_CASE(
+    "bpref is the mean over all orders of equal scores, where missed items count and earn nothing", "", float,
+    double) {
   std::mt19937_64 random(1);
   for (int round = 0; round < 100; ++round) {
     const std::size_t n = 1 + random() % 7;
@@ -65,7 +70,10 @@ TEMPLATE_TEST_CASE("bpref is the mean over all orders of equal scores, where mis
       for (const std::size_t i : order) {
         if (w[i] == 0.0 || y[i] < 0) continue;
         if (y[i] == 0) ++above;
-        if (y[i] > 0) sum += w[i] * (above > 0 ? 1.0 - static_cast<double>(std::min(above, relevant)) / std::min(others, relevant) : 1.0);
+        if (y[i] > 0)
+          sum += w[i] * (above > 0 ? 1.0 - static_cast<double>(std::min(above, relevant)) /
+                                               std::min(others, relevant)
+                                   : 1.0);
       }
       return relevant > 0 ? sum / total : 0.0;
     });
@@ -92,9 +100,11 @@ TEST_CASE("bpref at the edges") {
   const std::vector<int> two{0, 1, 0, 1};
   const std::vector<double> w{1.0, 1e300, 1.0, 1e-320};
   const std::vector<double> falling{4, 3, 2, 1};
-  CHECK(evaluate(bpref{}, list_batch<double, int>{.scores = falling, .relevance = two, .item_weights = w}) == 0.5);
+  CHECK(evaluate(bpref{}, list_batch<double, int>{.scores = falling, .relevance = two, .item_weights = w}) ==
+        0.5);
   std::vector<double> out(4);
-  CHECK_THROWS_WITH(evaluate(bpref{}, batch, {.gradient = out}), "rankloss: gradient: a metric has none, expected an empty output");
+  CHECK_THROWS_WITH(evaluate(bpref{}, batch, {.gradient = out}),
+                    "rankloss: gradient: a metric has none, expected an empty output");
 }
 
 }  // namespace

@@ -31,7 +31,8 @@ constexpr double infinity = std::numeric_limits<double>::infinity();
 
 /// Pair by pair.
 template <class T, class R>
-long double plain(tau variant, const std::vector<T>& s, const std::vector<R>& y, const std::vector<double>& w) {
+long double plain(tau variant, const std::vector<T>& s, const std::vector<R>& y,
+                  const std::vector<double>& w) {
   long double difference = 0, all = 0, x_untied = 0, y_untied = 0, mass = 0;
   std::set<T> scores;
   std::set<R> grades;
@@ -61,8 +62,10 @@ TEST_CASE("kendall_tau worked by hand") {
   const std::vector<double> s{1, 2, 3, 4};
   // Five pairs of six agree.
   CHECK(of(kendall_tau{}, s, std::vector<int>{1, 2, 4, 3}) == Approx(4.0 / 6.0).epsilon(1e-15));
-  CHECK(of(kendall_tau{.variant = tau::a}, s, std::vector<int>{1, 2, 4, 3}) == Approx(4.0 / 6.0).epsilon(1e-15));
-  CHECK(of(kendall_tau{.variant = tau::c}, s, std::vector<int>{1, 2, 4, 3}) == Approx(4.0 / 6.0).epsilon(1e-15));
+  CHECK(of(kendall_tau{.variant = tau::a}, s, std::vector<int>{1, 2, 4, 3}) ==
+        Approx(4.0 / 6.0).epsilon(1e-15));
+  CHECK(of(kendall_tau{.variant = tau::c}, s, std::vector<int>{1, 2, 4, 3}) ==
+        Approx(4.0 / 6.0).epsilon(1e-15));
   // Two grades: four pairs of different relevance, all in order; two of six tie.
   const std::vector<int> halves{0, 0, 1, 1};
   CHECK(of(kendall_tau{.variant = tau::a}, s, halves) == Approx(4.0 / 6.0).epsilon(1e-15));
@@ -114,11 +117,14 @@ TEST_CASE("kendall_tau at the edges") {
   const std::vector<int> y{0, 1, 2};
   for (const tau variant : {tau::a, tau::b, tau::c}) {
     CHECK(of(kendall_tau{.variant = variant}, std::vector<double>{4, 4, 4}, y) == 0.0);
-    CHECK(of(kendall_tau{.variant = variant}, std::vector<double>{1, 2, 3}, std::vector<int>{1, 1, 1}) == 0.0);
-    CHECK(of(kendall_tau{.variant = variant}, std::vector<double>{-infinity, 0, infinity}, y) == Approx(1.0).epsilon(1e-15));
+    CHECK(of(kendall_tau{.variant = variant}, std::vector<double>{1, 2, 3}, std::vector<int>{1, 1, 1}) ==
+          0.0);
+    CHECK(of(kendall_tau{.variant = variant}, std::vector<double>{-infinity, 0, infinity}, y) ==
+          Approx(1.0).epsilon(1e-15));
     for (const double unit : {1e-310, 1e-30, 1e307}) {
       const std::vector<double> s{3, 1, 2}, w{unit, 0, 2 * unit};
-      CHECK(evaluate(kendall_tau{.variant = variant}, list_batch<double, int>{.scores = s, .relevance = y, .item_weights = w}) ==
+      CHECK(evaluate(kendall_tau{.variant = variant},
+                     list_batch<double, int>{.scores = s, .relevance = y, .item_weights = w}) ==
             Approx(variant == tau::c ? -8.0 / 9.0 : -1.0).epsilon(1e-12));
     }
   }
@@ -144,7 +150,8 @@ TEST_CASE("kendall_tau gives the same bits on any number of threads, and refuses
   rankloss::context context{rankloss::threads(3)};
   CHECK(evaluate(kendall_tau{}, batch, {}, context) == evaluate(kendall_tau{}, batch));
   std::vector<float> out(s.size());
-  CHECK_THROWS_WITH(evaluate(kendall_tau{}, batch, {.gradient = out}), "rankloss: gradient: a metric has none, expected an empty output");
+  CHECK_THROWS_WITH(evaluate(kendall_tau{}, batch, {.gradient = out}),
+                    "rankloss: gradient: a metric has none, expected an empty output");
 }
 
 }  // namespace

@@ -49,7 +49,8 @@ TEST_CASE("dcg and ndcg of Rax's examples") {
   const std::vector<double> w{1, 2, 1, 2};
   const list_batch<double, int> weighted{.scores = s, .relevance = y, .item_weights = w};
   CHECK(evaluate(dcg{}, weighted) == Approx(2 * discount(2) + discount(3)).epsilon(1e-14));
-  CHECK(evaluate(ndcg{}, weighted) == Approx((2 * discount(2) + discount(3)) / (2 + discount(2))).epsilon(1e-14));
+  CHECK(evaluate(ndcg{}, weighted) ==
+        Approx((2 * discount(2) + discount(3)) / (2 + discount(2))).epsilon(1e-14));
 }
 
 TEST_CASE("ndcg of the rankit fixture") {
@@ -91,16 +92,19 @@ TEST_CASE("ndcg shares positions among equal scores") {
   CHECK(of(ndcg{.gain = gain::linear}, two, y) == Approx(0.699812).epsilon(1e-6));
 
   const std::vector<double> none{0.1, 0.2, 0.3, 4, 70};
-  CHECK(of(ndcg{.gain = gain::linear}, none, y) == Approx((5 * discount(1) + discount(2) + 10 * discount(5)) / best).epsilon(1e-14));
+  CHECK(of(ndcg{.gain = gain::linear}, none, y) ==
+        Approx((5 * discount(1) + discount(2) + 10 * discount(5)) / best).epsilon(1e-14));
   CHECK(of(ndcg{.gain = gain::linear}, none, y) == Approx(0.695694).epsilon(1e-6));
-  CHECK(of(ndcg{.gain = gain::linear, .cutoff = 3}, none, y) == Approx((5 * discount(1) + discount(2)) / best).epsilon(1e-14));
+  CHECK(of(ndcg{.gain = gain::linear, .cutoff = 3}, none, y) ==
+        Approx((5 * discount(1) + discount(2)) / best).epsilon(1e-14));
   CHECK(of(ndcg{.gain = gain::linear, .cutoff = 3}, none, y) == Approx(0.4124).margin(5e-5));
 }
 
 /// DCG of one order.
 double plain_dcg(const std::vector<std::size_t>& order, const std::vector<double>& gains, std::size_t k) {
   double sum = 0.0;
-  for (std::size_t p = 0; p < std::min(k, order.size()); ++p) sum += gains[order[p]] * discount(static_cast<double>(p + 1));
+  for (std::size_t p = 0; p < std::min(k, order.size()); ++p)
+    sum += gains[order[p]] * discount(static_cast<double>(p + 1));
   return sum;
 }
 
@@ -127,12 +131,15 @@ TEMPLATE_TEST_CASE("ndcg is the mean over all orders of equal scores", "", float
       for (std::size_t i = 0; i < n; ++i) in_order[i] = i;
       for (std::size_t k = 0; k <= n + 1; ++k) {
         const std::size_t count = k == 0 ? n : k;
-        const double expected = support::mean_over_tied_orders(s, [&](const auto& order) { return plain_dcg(order, gains, count); });
+        const double expected = support::mean_over_tied_orders(
+            s, [&](const auto& order) { return plain_dcg(order, gains, count); });
         const double best = plain_dcg(in_order, sorted, count);
         const std::vector<double> grades = kind == gain::table ? table : std::vector<double>{};
         const list_batch<TestType> batch{.scores = s, .relevance = y, .item_weights = w};
-        CHECK(evaluate(dcg{.gain = kind, .gain_table = grades, .cutoff = k}, batch) == Approx(expected).epsilon(1e-13));
-        CHECK(evaluate(ndcg{.gain = kind, .gain_table = grades, .cutoff = k}, batch) == Approx(best > 0.0 ? expected / best : 0.0).epsilon(1e-13));
+        CHECK(evaluate(dcg{.gain = kind, .gain_table = grades, .cutoff = k}, batch) ==
+              Approx(expected).epsilon(1e-13));
+        CHECK(evaluate(ndcg{.gain = kind, .gain_table = grades, .cutoff = k}, batch) ==
+              Approx(best > 0.0 ? expected / best : 0.0).epsilon(1e-13));
       }
     }
   }
@@ -147,8 +154,8 @@ TEST_CASE("ndcg refuses gains below 0, and a mask takes them out") {
   // The gain of a table is never below 0, and 0 for what it has no entry for.
   const std::vector<double> table{0, 1, 3};
   CHECK(support::said_of_below_0(ndcg{.gain = gain::table, .gain_table = table}).empty());
-  CHECK(of(ndcg{.gain = gain::table, .gain_table = table}, std::vector<double>{3, 2, 1}, std::vector<double>{-1, 0, 2}) ==
-        Approx(0.5).epsilon(1e-14));
+  CHECK(of(ndcg{.gain = gain::table, .gain_table = table}, std::vector<double>{3, 2, 1},
+           std::vector<double>{-1, 0, 2}) == Approx(0.5).epsilon(1e-14));
 
   const std::vector<double> s{0.9, 0.5, 1, 1}, y{1, 0, -1, -1};
   const std::vector<std::uint8_t> judged{1, 1, 0, 0};
@@ -198,7 +205,8 @@ TEST_CASE("ndcg by competition ranks lets equal gains share the best position") 
   const std::vector<double> s{4, 3, 2, 1};
   const std::vector<int> y{2, 1, 1, 0};
   const double value = 3 * discount(1) + discount(2) + discount(3);
-  CHECK(of(ndcg{.ideal = rankloss::ideal::competition_ranks}, s, y) == Approx(value / (3 + 2 * discount(2))).epsilon(1e-14));
+  CHECK(of(ndcg{.ideal = rankloss::ideal::competition_ranks}, s, y) ==
+        Approx(value / (3 + 2 * discount(2))).epsilon(1e-14));
   CHECK(of(ndcg{.cutoff = 2, .ideal = rankloss::ideal::competition_ranks}, s, y) ==
         Approx((3 * discount(1) + discount(2)) / (3 + 2 * discount(2))).epsilon(1e-14));
   CHECK(of(ndcg{}, s, y) == Approx(1.0).epsilon(1e-14));
@@ -207,8 +215,10 @@ TEST_CASE("ndcg by competition ranks lets equal gains share the best position") 
 TEST_CASE("ndcg of both directions of a matrix agrees with Listwise_ITR") {
   const auto relevance = peers::relevance();
   const auto s = peers::similarity();
-  const rankloss::similarity_batch<double> batch{.similarity = s, .rows = peers::pairs, .columns = peers::pairs, .relevance = relevance};
-  const rankloss::bidirectional<ndcg> metric{ndcg{.ideal = rankloss::ideal::competition_ranks}, rankloss::column_relevance::of_rows};
+  const rankloss::similarity_batch<double> batch{
+      .similarity = s, .rows = peers::pairs, .columns = peers::pairs, .relevance = relevance};
+  const rankloss::bidirectional<ndcg> metric{ndcg{.ideal = rankloss::ideal::competition_ranks},
+                                             rankloss::column_relevance::of_rows};
   std::vector<double> per_list(2 * peers::pairs);
   const double value = evaluate(metric, batch, {.per_list = per_list});
   double rows = 0.0;
@@ -225,15 +235,18 @@ TEST_CASE("ndcg of both directions of a matrix agrees with Listwise_ITR") {
 TEST_CASE("ndcg of gains and weights of any size") {
   const std::vector<double> s{3, 2, 1};
   CHECK(of(ndcg{}, s, std::vector<double>{2000, 2001, 1999}) ==
-        Approx((0.5 + discount(2) + 0.25 * discount(3)) / (1 + 0.5 * discount(2) + 0.25 * discount(3))).epsilon(1e-14));
-  CHECK(of(ndcg{}, s, std::vector<double>{1e-12, 2e-12, 0}) == Approx((1 + 2 * discount(2)) / (2 + discount(2))).epsilon(1e-10));
+        Approx((0.5 + discount(2) + 0.25 * discount(3)) / (1 + 0.5 * discount(2) + 0.25 * discount(3)))
+            .epsilon(1e-14));
+  CHECK(of(ndcg{}, s, std::vector<double>{1e-12, 2e-12, 0}) ==
+        Approx((1 + 2 * discount(2)) / (2 + discount(2))).epsilon(1e-10));
   // The smallest of all numbers: no digit of a gain is lost on the way.
   for (const double unit : {std::numeric_limits<double>::denorm_min(), 1e-310, 1e-30, 0.3, 1e300})
     CHECK(of(ndcg{.gain = gain::linear}, s, std::vector<double>{unit, 2 * unit, 0}) ==
           Approx((1 + 2 * discount(2)) / (2 + discount(2))).epsilon(1e-12));
   const std::vector<int> y{3, 1, 0};
   const std::vector<double> w{1e308, 0.5e308, 1e308};
-  CHECK(evaluate(ndcg{}, list_batch<double, int>{.scores = s, .relevance = y, .item_weights = w}) == Approx(1.0).epsilon(1e-14));
+  CHECK(evaluate(ndcg{}, list_batch<double, int>{.scores = s, .relevance = y, .item_weights = w}) ==
+        Approx(1.0).epsilon(1e-14));
 }
 
 TEST_CASE("ndcg ranks infinite scores first and last") {
@@ -271,7 +284,8 @@ TEST_CASE("ndcg over dense lists with a mask is that of the lists alone") {
   const std::vector<float> y{1, 0, 2, 0, 0, 2, 1, 0};
   const std::vector<std::uint8_t> mask{1, 1, 0, 0, 1, 1, 1, 0};
   std::vector<double> per_list(2);
-  evaluate(ndcg{}, list_batch<float>{.scores = s, .relevance = y, .length = 3, .stride = 4, .mask = mask}, {.per_list = per_list});
+  evaluate(ndcg{}, list_batch<float>{.scores = s, .relevance = y, .length = 3, .stride = 4, .mask = mask},
+           {.per_list = per_list});
   CHECK(per_list[0] == of(ndcg{}, std::vector<float>{1, 2}, std::vector<float>{1, 0}));
   CHECK(per_list[1] == of(ndcg{}, std::vector<float>{3, 1, 2}, std::vector<float>{0, 2, 1}));
 }
@@ -280,9 +294,14 @@ TEMPLATE_TEST_CASE("dcg and ndcg as functions of ranks", "", float, double) {
   const std::vector<double> table{0.0, 0.5, 4.0};
   for (const gain kind : {gain::exponential, gain::linear, gain::table}) {
     const std::vector<double> grades = kind == gain::table ? table : std::vector<double>{};
-    support::check_rank_function<TestType>([&](std::size_t k) { return dcg{.gain = kind, .gain_table = grades, .cutoff = k}; }, 4);
+    support::check_rank_function<TestType>(
+        [&](std::size_t k) { return dcg{.gain = kind, .gain_table = grades, .cutoff = k}; }, 4);
     for (const auto ideal : {rankloss::ideal::sorted, rankloss::ideal::competition_ranks})
-      support::check_rank_function<TestType>([&](std::size_t k) { return ndcg{.gain = kind, .gain_table = grades, .cutoff = k, .ideal = ideal}; }, 4);
+      support::check_rank_function<TestType>(
+          [&](std::size_t k) {
+            return ndcg{.gain = kind, .gain_table = grades, .cutoff = k, .ideal = ideal};
+          },
+          4);
   }
   support::check_nothing_relevant(dcg{.cutoff = 2});
   support::check_nothing_relevant(ndcg{.cutoff = 2});
@@ -297,8 +316,11 @@ TEST_CASE("dcg and ndcg of ranks by hand") {
   CHECK(support::of_ranks(dcg{}, {2.5, 1.25, 1.5}, items, by_rank) == Approx(value).epsilon(1e-14));
   CHECK(by_rank[0] == Approx(-discount(2.5) * discount(2.5) / (std::log(2.0) * 3.5)).epsilon(1e-14));
   CHECK(by_rank[2] == 0.0);
-  CHECK(support::of_ranks(ndcg{}, {2.5, 1.25, 1.5}, items, by_rank) == Approx(value / (3 + discount(2))).epsilon(1e-14));
-  CHECK(by_rank[1] == Approx(-3 * discount(1.25) * discount(1.25) / (std::log(2.0) * 2.25) / (3 + discount(2))).epsilon(1e-14));
+  CHECK(support::of_ranks(ndcg{}, {2.5, 1.25, 1.5}, items, by_rank) ==
+        Approx(value / (3 + discount(2))).epsilon(1e-14));
+  CHECK(by_rank[1] ==
+        Approx(-3 * discount(1.25) * discount(1.25) / (std::log(2.0) * 2.25) / (3 + discount(2)))
+            .epsilon(1e-14));
   CHECK(support::of_ranks(ndcg{.cutoff = 2}, {2.5, 1.25, 1.5}, items) ==
         Approx((0.5 * discount(2.5) + 3 * discount(1.25)) / (3 + discount(2))).epsilon(1e-14));
 }
@@ -308,7 +330,8 @@ TEST_CASE("dcg of infinite gains is infinite or 0, never NaN") {
   const std::vector<int> y{1, 2000, 2000};
   const std::vector<double> w{1, 0, 1};
   CHECK(of(dcg{}, s, y) == infinity);
-  CHECK(evaluate(dcg{.cutoff = 2}, list_batch<double, int>{.scores = s, .relevance = y, .item_weights = w}) == 1.0);
+  CHECK(evaluate(dcg{.cutoff = 2}, list_batch<double, int>{.scores = s, .relevance = y, .item_weights = w}) ==
+        1.0);
   std::vector<double> by_rank(3, 99.0);
   CHECK(support::of_ranks(dcg{.cutoff = 2}, {1, 2, 3}, support::list_of(s, y, w), by_rank) == 1.0);
   CHECK(by_rank[0] < 0.0);
@@ -336,18 +359,25 @@ TEST_CASE("ndcg refuses what it cannot do") {
   const std::vector<int> y{1, 0};
   std::vector<double> out(2);
   const list_batch<double, int> batch{.scores = s, .relevance = y};
-  CHECK_THROWS_WITH(evaluate(ndcg{}, batch, {.gradient = out}), "rankloss: gradient: a metric has none, expected an empty output");
-  CHECK_THROWS_WITH(evaluate(dcg{}, batch, {.hessian = out}), "rankloss: hessian: this loss has none, expected an empty output");
-  CHECK_THROWS_WITH(evaluate(ndcg{.gain = gain::table}, batch), "rankloss: gain_table: size 0, expected one gain a grade");
-  CHECK_THROWS_WITH(evaluate(dcg{.gain_table = s}, batch), "rankloss: gain_table: size 2, expected none unless gain is gain::table");
+  CHECK_THROWS_WITH(evaluate(ndcg{}, batch, {.gradient = out}),
+                    "rankloss: gradient: a metric has none, expected an empty output");
+  CHECK_THROWS_WITH(evaluate(dcg{}, batch, {.hessian = out}),
+                    "rankloss: hessian: this loss has none, expected an empty output");
+  CHECK_THROWS_WITH(evaluate(ndcg{.gain = gain::table}, batch),
+                    "rankloss: gain_table: size 0, expected one gain a grade");
+  CHECK_THROWS_WITH(evaluate(dcg{.gain_table = s}, batch),
+                    "rankloss: gain_table: size 2, expected none unless gain is gain::table");
   const std::vector<double> negative{0.0, -1.0};
-  CHECK_THROWS_WITH(evaluate(ndcg{.gain = gain::table, .gain_table = negative}, batch), "rankloss: gain_table: -1 at grade 1, expected 0 to 1e30");
+  CHECK_THROWS_WITH(evaluate(ndcg{.gain = gain::table, .gain_table = negative}, batch),
+                    "rankloss: gain_table: -1 at grade 1, expected 0 to 1e30");
   const std::vector<double> bad{1, std::numeric_limits<double>::quiet_NaN()};
   CHECK_THROWS_WITH(of(ndcg{}, bad, y), "rankloss: scores: nan at list 0, item 1, expected a number");
   std::vector<double> square(4);
-  CHECK_THROWS_WITH(evaluate(rankloss::bidirectional<ndcg>{}, rankloss::similarity_batch<double>{.similarity = square, .rows = 2, .columns = 2},
-                             {.gradient = square}),
-                    "rankloss: gradient: a metric has none, expected an empty output");
+  CHECK_THROWS_WITH(
+      evaluate(rankloss::bidirectional<ndcg>{},
+               rankloss::similarity_batch<double>{.similarity = square, .rows = 2, .columns = 2},
+               {.gradient = square}),
+      "rankloss: gradient: a metric has none, expected an empty output");
 
   // Whatever comes of NaN when the host vouches for its data, nothing else is touched.
   rankloss::context unchecked{rankloss::data_checks::off};
@@ -358,7 +388,9 @@ TEST_CASE("ndcg refuses what it cannot do") {
 TEMPLATE_TEST_CASE("dcg and ndcg of lists that miss items", "", float, double) {
   support::check_missed<TestType>([](std::size_t k) { return dcg{.cutoff = k}; });
   support::check_missed<TestType>([](std::size_t k) { return ndcg{.cutoff = k}; });
-  support::check_missed<TestType>([](std::size_t k) { return ndcg{.gain = gain::linear, .cutoff = k, .ideal = rankloss::ideal::competition_ranks}; });
+  support::check_missed<TestType>([](std::size_t k) {
+    return ndcg{.gain = gain::linear, .cutoff = k, .ideal = rankloss::ideal::competition_ranks};
+  });
 }
 
 }  // namespace

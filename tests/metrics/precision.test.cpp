@@ -38,7 +38,8 @@ TEST_CASE("precision of examples of Rax, XGBoost and rankit") {
 
   CHECK(of(precision{}, std::vector<float>{0, 1}, std::vector<int>{0, 1}) == 0.5);
   CHECK(of(precision{.cutoff = 2}, std::vector<float>{0.1f, 0.9f, 0.1f, 0.9f}, two) == 0.5);
-  CHECK(of(precision{.cutoff = 4}, std::vector<float>{0.2f, 0.3f, 0.4f, 0.5f, 0.6f, 0.7f}, std::vector<int>{0, 1, 0, 0, 1, 1}) == 0.5);
+  CHECK(of(precision{.cutoff = 4}, std::vector<float>{0.2f, 0.3f, 0.4f, 0.5f, 0.6f, 0.7f},
+           std::vector<int>{0, 1, 0, 0, 1, 1}) == 0.5);
 
   std::vector<double> ranked(12);
   for (std::size_t i = 0; i < ranked.size(); ++i) ranked[i] = -static_cast<double>(i);
@@ -51,7 +52,8 @@ TEST_CASE("precision of a list shorter than k over k or over what there is") {
   const std::vector<float> s{3, 2, 1};
   const std::vector<int> y{1, 0, 1};
   CHECK(of(precision{.cutoff = 6}, s, y) == Approx(2.0 / 6.0));
-  CHECK(of(precision{.cutoff = 6, .over = precision_over::retrieved}, s, y) == Approx(2.0 / 3.0));  // TF-Ranking
+  CHECK(of(precision{.cutoff = 6, .over = precision_over::retrieved}, s, y) ==
+        Approx(2.0 / 3.0));  // TF-Ranking
   CHECK(of(precision{.cutoff = 2, .over = precision_over::retrieved}, s, y) == 0.5);
   CHECK(of(precision{.over = precision_over::retrieved}, s, y) == Approx(2.0 / 3.0));
 }
@@ -67,10 +69,12 @@ TEMPLATE_TEST_CASE("precision is the mean over all orders of equal scores", "", 
     for (std::size_t k = 0; k <= n + 2; ++k) {
       const double expected = support::mean_over_tied_orders(s, [&](const auto& order) {
         double sum = 0.0;
-        for (std::size_t p = 0; p < (k == 0 ? n : std::min(k, n)); ++p) sum += y[order[p]] > 0 ? w[order[p]] : 0.0;
+        for (std::size_t p = 0; p < (k == 0 ? n : std::min(k, n)); ++p)
+          sum += y[order[p]] > 0 ? w[order[p]] : 0.0;
         return sum;
       });
-      CHECK(evaluate(precision{.cutoff = k}, batch) == Approx(expected / static_cast<double>(k == 0 ? n : k)).epsilon(1e-13));
+      CHECK(evaluate(precision{.cutoff = k}, batch) ==
+            Approx(expected / static_cast<double>(k == 0 ? n : k)).epsilon(1e-13));
       CHECK(evaluate(precision{.cutoff = k, .over = precision_over::retrieved}, batch) ==
             Approx(expected / static_cast<double>(k == 0 ? n : std::min(k, n))).epsilon(1e-13));
     }
@@ -79,7 +83,8 @@ TEMPLATE_TEST_CASE("precision is the mean over all orders of equal scores", "", 
 
 TEMPLATE_TEST_CASE("precision as a function of ranks", "", float, double) {
   for (const auto over : {precision_over::cutoff, precision_over::retrieved})
-    support::check_rank_function<TestType>([over](std::size_t k) { return precision{.cutoff = k, .over = over}; }, 3);
+    support::check_rank_function<TestType>(
+        [over](std::size_t k) { return precision{.cutoff = k, .over = over}; }, 3);
   support::check_nothing_relevant(precision{.cutoff = 2});
 }
 
@@ -87,7 +92,8 @@ TEST_CASE("precision of ranks by hand") {
   const std::vector<double> s{0, 0, 0};
   const std::vector<int> y{1, 0, 1};
   std::vector<double> by_rank(3, 99.0);
-  CHECK(support::of_ranks(precision{.cutoff = 2}, {2.5, 2.25, 1.75}, support::list_of(s, y), by_rank) == 0.75);
+  CHECK(support::of_ranks(precision{.cutoff = 2}, {2.5, 2.25, 1.75}, support::list_of(s, y), by_rank) ==
+        0.75);
   CHECK(by_rank == std::vector<double>{-0.75, 0.0, 0.0});
 }
 
@@ -104,7 +110,8 @@ TEST_CASE("precision at the edges") {
   batch.reduction = reduction::mean_of_relevant;
   CHECK(evaluate(precision{.cutoff = 1}, batch) == 1.0);
   std::vector<double> out(4);
-  CHECK_THROWS_WITH(evaluate(precision{}, batch, {.gradient = out}), "rankloss: gradient: a metric has none, expected an empty output");
+  CHECK_THROWS_WITH(evaluate(precision{}, batch, {.gradient = out}),
+                    "rankloss: gradient: a metric has none, expected an empty output");
 }
 
 TEMPLATE_TEST_CASE("precision of lists that miss items", "", float, double) {

@@ -40,10 +40,12 @@ TEST_CASE("r_precision by hand") {
   // Two of five relevant documents are there: trec_eval's Rprec has R = 5.
   const std::vector<int> y{1, 0, 1, 1, 1, 1};
   const std::vector<unsigned char> missed{0, 0, 0, 1, 1, 1};
-  CHECK(evaluate(r_precision{}, list_batch<double, int>{.scores = s, .relevance = y, .missed = missed}) == Approx(2.0 / 5.0));
+  CHECK(evaluate(r_precision{}, list_batch<double, int>{.scores = s, .relevance = y, .missed = missed}) ==
+        Approx(2.0 / 5.0));
 }
 
-TEMPLATE_TEST_CASE("r_precision is the mean over all orders of equal scores, and precision and recall of R", "", float, double) {
+TEMPLATE_TEST_CASE("r_precision is the mean over all orders of equal scores, and precision and recall of R",
+                   "", float, double) {
   std::mt19937_64 random(1);
   for (int round = 0; round < 60; ++round) {
     const std::size_t n = 1 + random() % 7;
@@ -64,9 +66,13 @@ TEMPLATE_TEST_CASE("r_precision is the mean over all orders of equal scores, and
     });
     const list_batch<TestType, int> batch{.scores = s, .relevance = y, .item_weights = w};
     CHECK(evaluate(r_precision{}, batch) == Approx(expected).epsilon(1e-13));
-    if (relevant > 0) CHECK(evaluate(r_precision{}, batch) == Approx(evaluate(recall{.cutoff = relevant}, batch)).epsilon(1e-13));
-    const auto plain = static_cast<std::size_t>(std::count_if(y.begin(), y.end(), [](int grade) { return grade > 0; }));
-    if (plain > 0) CHECK(of(r_precision{}, s, y) == Approx(of(precision{.cutoff = plain}, s, y)).epsilon(1e-13));
+    if (relevant > 0)
+      CHECK(evaluate(r_precision{}, batch) ==
+            Approx(evaluate(recall{.cutoff = relevant}, batch)).epsilon(1e-13));
+    const auto plain =
+        static_cast<std::size_t>(std::count_if(y.begin(), y.end(), [](int grade) { return grade > 0; }));
+    if (plain > 0)
+      CHECK(of(r_precision{}, s, y) == Approx(of(precision{.cutoff = plain}, s, y)).epsilon(1e-13));
   }
 }
 
@@ -83,9 +89,11 @@ TEST_CASE("r_precision at the edges") {
   // R counts what is relevant, however light.
   const std::vector<int> two{0, 1, 1, 0};
   const std::vector<double> w{1.0, 1e-320, 1e300, 1.0};
-  CHECK(evaluate(r_precision{}, list_batch<double, int>{.scores = s, .relevance = two, .item_weights = w}) == 1.0);
+  CHECK(evaluate(r_precision{}, list_batch<double, int>{.scores = s, .relevance = two, .item_weights = w}) ==
+        1.0);
   std::vector<double> out(4);
-  CHECK_THROWS_WITH(evaluate(r_precision{}, batch, {.gradient = out}), "rankloss: gradient: a metric has none, expected an empty output");
+  CHECK_THROWS_WITH(evaluate(r_precision{}, batch, {.gradient = out}),
+                    "rankloss: gradient: a metric has none, expected an empty output");
 }
 
 TEMPLATE_TEST_CASE("r_precision of lists that miss items", "", float, double) {

@@ -35,12 +35,15 @@ TEST_CASE("rank_biased_precision by hand") {
   CHECK(of(rank_biased_precision{.persistence = 0.5}, s, y) == Approx(0.5 + 0.125).epsilon(1e-14));
   CHECK(of(rank_biased_precision{}, s, y) == Approx(0.2 * (1 + 0.64)).epsilon(1e-14));
   CHECK(of(rank_biased_precision{.persistence = 0.5, .cutoff = 2}, s, y) == Approx(0.5).epsilon(1e-14));
-  CHECK(of(rank_biased_precision{.persistence = 0.5}, s, std::vector<double>{0.5, 1, 0, 0}) == Approx(0.5).epsilon(1e-14));
-  CHECK(of(rank_biased_precision{.persistence = 0.5, .gain = gain::exponential}, s, std::vector<int>{2, 1, 0, 0}) == Approx(1.75).epsilon(1e-14));
+  CHECK(of(rank_biased_precision{.persistence = 0.5}, s, std::vector<double>{0.5, 1, 0, 0}) ==
+        Approx(0.5).epsilon(1e-14));
+  CHECK(of(rank_biased_precision{.persistence = 0.5, .gain = gain::exponential}, s,
+           std::vector<int>{2, 1, 0, 0}) == Approx(1.75).epsilon(1e-14));
   const std::vector<double> table{0.0, 0.25, 1.0};
-  CHECK(of(rank_biased_precision{.persistence = 0.5, .gain = gain::table, .gain_table = table}, s, std::vector<int>{2, 1, 0, 0}) ==
-        Approx(0.5 + 0.0625).epsilon(1e-14));
-  CHECK(of(rank_biased_precision{.persistence = 0.9}, s, std::vector<int>{1, 1, 1, 1}) == Approx(1.0 - std::pow(0.9, 4)).epsilon(1e-14));
+  CHECK(of(rank_biased_precision{.persistence = 0.5, .gain = gain::table, .gain_table = table}, s,
+           std::vector<int>{2, 1, 0, 0}) == Approx(0.5 + 0.0625).epsilon(1e-14));
+  CHECK(of(rank_biased_precision{.persistence = 0.9}, s, std::vector<int>{1, 1, 1, 1}) ==
+        Approx(1.0 - std::pow(0.9, 4)).epsilon(1e-14));
 }
 
 TEMPLATE_TEST_CASE("rank_biased_precision is the mean over all orders of equal scores", "", float, double) {
@@ -59,7 +62,8 @@ TEMPLATE_TEST_CASE("rank_biased_precision is the mean over all orders of equal s
             sum += (1.0 - p) * w[order[at]] * y[order[at]] * std::pow(p, static_cast<double>(at));
           return sum;
         });
-        CHECK(evaluate(rank_biased_precision{.persistence = p, .cutoff = k}, batch) == Approx(expected).epsilon(1e-13));
+        CHECK(evaluate(rank_biased_precision{.persistence = p, .cutoff = k}, batch) ==
+              Approx(expected).epsilon(1e-13));
       }
   }
 }
@@ -92,8 +96,10 @@ TEST_CASE("rank_biased_precision of infinite gains is infinite or 0, never NaN")
 
 TEMPLATE_TEST_CASE("rank_biased_precision as a function of ranks", "", float, double) {
   for (const double p : {0.2, 0.8})
-    support::check_rank_function<TestType>([p](std::size_t k) { return rank_biased_precision{.persistence = p, .cutoff = k}; }, 3);
-  support::check_rank_function<TestType>([](std::size_t k) { return rank_biased_precision{.gain = gain::exponential, .cutoff = k}; }, 4);
+    support::check_rank_function<TestType>(
+        [p](std::size_t k) { return rank_biased_precision{.persistence = p, .cutoff = k}; }, 3);
+  support::check_rank_function<TestType>(
+      [](std::size_t k) { return rank_biased_precision{.gain = gain::exponential, .cutoff = k}; }, 4);
   support::check_nothing_relevant(rank_biased_precision{.cutoff = 2});
 }
 
@@ -101,15 +107,16 @@ TEST_CASE("rank_biased_precision of ranks by hand") {
   const std::vector<double> s{0, 0};
   const std::vector<int> y{1, 2};
   std::vector<double> by_rank(2, 99.0);
-  CHECK(support::of_ranks(rank_biased_precision{.persistence = 0.5}, {1.5, 3.0}, support::list_of(s, y), by_rank) ==
-        Approx(0.5 * std::sqrt(0.5) + 0.25).epsilon(1e-14));
+  CHECK(support::of_ranks(rank_biased_precision{.persistence = 0.5}, {1.5, 3.0}, support::list_of(s, y),
+                          by_rank) == Approx(0.5 * std::sqrt(0.5) + 0.25).epsilon(1e-14));
   CHECK(by_rank[0] == Approx(0.5 * std::sqrt(0.5) * std::log(0.5)).epsilon(1e-14));
   CHECK(by_rank[1] == Approx(0.25 * std::log(0.5)).epsilon(1e-14));
 }
 
 TEST_CASE("rank_biased_precision at the edges") {
   const std::vector<double> s{-infinity, 0.0, infinity, infinity};
-  CHECK(of(rank_biased_precision{.persistence = 0.5}, s, std::vector<int>{1, 0, 1, 0}) == Approx(0.375 + 0.0625).epsilon(1e-14));
+  CHECK(of(rank_biased_precision{.persistence = 0.5}, s, std::vector<int>{1, 0, 1, 0}) ==
+        Approx(0.375 + 0.0625).epsilon(1e-14));
   CHECK(of(rank_biased_precision{}, std::vector<float>{}, std::vector<int>{}) == 0.0);
 
   const std::vector<int> y{1, 0, 0, 0};
@@ -118,15 +125,20 @@ TEST_CASE("rank_biased_precision at the edges") {
   CHECK(evaluate(rank_biased_precision{.persistence = 0.5}, batch) == Approx(0.125).epsilon(1e-14));
   batch.reduction = reduction::mean_of_relevant;
   CHECK(evaluate(rank_biased_precision{.persistence = 0.5}, batch) == Approx(0.25).epsilon(1e-14));
-  CHECK_THROWS_WITH(evaluate(rank_biased_precision{.persistence = 1.0}, batch), "rankloss: persistence: 1, expected between 0 and 1");
-  CHECK_THROWS_WITH(evaluate(rank_biased_precision{.persistence = 0.0}, batch), "rankloss: persistence: 0, expected between 0 and 1");
-  CHECK_THROWS_WITH(evaluate(rank_biased_precision{.gain = gain::table}, batch), "rankloss: gain_table: size 0, expected one gain a grade");
+  CHECK_THROWS_WITH(evaluate(rank_biased_precision{.persistence = 1.0}, batch),
+                    "rankloss: persistence: 1, expected between 0 and 1");
+  CHECK_THROWS_WITH(evaluate(rank_biased_precision{.persistence = 0.0}, batch),
+                    "rankloss: persistence: 0, expected between 0 and 1");
+  CHECK_THROWS_WITH(evaluate(rank_biased_precision{.gain = gain::table}, batch),
+                    "rankloss: gain_table: size 0, expected one gain a grade");
   std::vector<double> out(4);
-  CHECK_THROWS_WITH(evaluate(rank_biased_precision{}, batch, {.gradient = out}), "rankloss: gradient: a metric has none, expected an empty output");
+  CHECK_THROWS_WITH(evaluate(rank_biased_precision{}, batch, {.gradient = out}),
+                    "rankloss: gradient: a metric has none, expected an empty output");
 }
 
 TEMPLATE_TEST_CASE("rank_biased_precision of lists that miss items", "", float, double) {
-  support::check_missed<TestType>([](std::size_t k) { return rank_biased_precision{.persistence = 0.4, .cutoff = k}; });
+  support::check_missed<TestType>(
+      [](std::size_t k) { return rank_biased_precision{.persistence = 0.4, .cutoff = k}; });
 }
 
 TEST_CASE("rank_biased_precision refuses gains below 0") {

@@ -69,7 +69,8 @@ TEST_CASE("a constant model finds by chance") {
   CHECK(of(first_rank{}, s, y) == Approx(11.0 / 3.0));
 }
 
-TEMPLATE_TEST_CASE("recall, hit and first_rank are means over all orders of equal scores", "", float, double) {
+TEMPLATE_TEST_CASE("recall, hit and first_rank are means over all orders of equal scores", "", float,
+                   double) {
   std::mt19937_64 random(1);
   for (int round = 0; round < 40; ++round) {
     const std::size_t n = 1 + random() % 7;
@@ -87,14 +88,16 @@ TEMPLATE_TEST_CASE("recall, hit and first_rank are means over all orders of equa
     });
     CHECK(evaluate(first_rank{}, batch) == Approx(rank).epsilon(1e-13));
     for (std::size_t k = 0; k <= n + 1; ++k) {
-      const auto first = [&](const auto& order) { return order.begin() + static_cast<std::ptrdiff_t>(k == 0 ? n : std::min(k, n)); };
+      const auto first = [&](const auto& order) {
+        return order.begin() + static_cast<std::ptrdiff_t>(k == 0 ? n : std::min(k, n));
+      };
       const double fraction = support::mean_over_tied_orders(s, [&](const auto& order) {
         double sum = 0.0;
         for (auto item = order.begin(); item != first(order); ++item) sum += y[*item] > 0 ? w[*item] : 0.0;
         return total > 0.0 ? sum / total : 0.0;
       });
-      const double any =
-          support::mean_over_tied_orders(s, [&](const auto& order) { return std::any_of(order.begin(), first(order), found) ? 1.0 : 0.0; });
+      const double any = support::mean_over_tied_orders(
+          s, [&](const auto& order) { return std::any_of(order.begin(), first(order), found) ? 1.0 : 0.0; });
       CHECK(evaluate(recall{.cutoff = k}, batch) == Approx(fraction).epsilon(1e-13));
       CHECK(evaluate(hit{.cutoff = k}, batch) == Approx(any).epsilon(1e-13));
     }
@@ -106,7 +109,9 @@ TEST_CASE("hit among very many equal scores") {
   const auto chance = [](std::size_t items, std::size_t matches, std::size_t k) {
     long double none = 1.0L;
     for (std::size_t i = 0; i < k && none > 0.0L; ++i)
-      none *= items - i > matches ? static_cast<long double>(items - matches - i) / static_cast<long double>(items - i) : 0.0L;
+      none *= items - i > matches
+                  ? static_cast<long double>(items - matches - i) / static_cast<long double>(items - i)
+                  : 0.0L;
     return static_cast<double>(1.0L - none);
   };
   const std::size_t n = 100000;
@@ -117,7 +122,8 @@ TEST_CASE("hit among very many equal scores") {
       std::fill_n(y.begin(), matches, std::uint8_t{1});
       CHECK(of(hit{.cutoff = k}, s, y) == Approx(chance(n, matches, k)).epsilon(1e-9));
       CHECK(of(recall{.cutoff = k}, s, y) == Approx(static_cast<double>(k) / n).epsilon(1e-13));
-      CHECK(of(first_rank{}, s, y) == Approx((n + 1.0) / (static_cast<double>(matches) + 1.0)).epsilon(1e-13));
+      CHECK(of(first_rank{}, s, y) ==
+            Approx((n + 1.0) / (static_cast<double>(matches) + 1.0)).epsilon(1e-13));
     }
 }
 
@@ -132,7 +138,8 @@ TEST_CASE("recall of ranks by hand") {
   const std::vector<int> y{1, 0, 1};
   const std::vector<double> w{1, 1, 3};
   std::vector<double> by_rank(3, 99.0);
-  CHECK(support::of_ranks(recall{.cutoff = 2}, {2.5, 2.25, 1.75}, support::list_of(s, y, w), by_rank) == (0.5 + 3.0) / 4.0);
+  CHECK(support::of_ranks(recall{.cutoff = 2}, {2.5, 2.25, 1.75}, support::list_of(s, y, w), by_rank) ==
+        (0.5 + 3.0) / 4.0);
   CHECK(by_rank == std::vector<double>{-1.5 / 4.0, 0.0, 0.0});
 }
 
@@ -141,7 +148,9 @@ TEST_CASE("recall of weights of any size") {
   const std::vector<int> y{1, 1, 1};
   for (const double unit : {1e-310, 1e-30, 1e307}) {
     const std::vector<double> w{3 * unit, unit, 16 * unit};
-    CHECK(evaluate(recall{.cutoff = 2}, list_batch<double, int>{.scores = s, .relevance = y, .item_weights = w}) == Approx(0.2).epsilon(1e-12));
+    CHECK(evaluate(recall{.cutoff = 2},
+                   list_batch<double, int>{.scores = s, .relevance = y, .item_weights = w}) ==
+          Approx(0.2).epsilon(1e-12));
   }
 }
 
@@ -182,7 +191,8 @@ TEST_CASE("recall, hit and first_rank give the same bits on any number of thread
   while (offsets.size() <= 300) offsets.push_back(offsets.back() + static_cast<std::int64_t>(random() % 90));
   const auto s = support::whole_numbers<float>(random, static_cast<std::size_t>(offsets.back()), 30);
   const auto y = support::whole_numbers<int>(random, s.size(), 2);
-  const list_batch<float, int> batch{.scores = s, .relevance = y, .offsets = offsets, .reduction = reduction::mean_of_relevant};
+  const list_batch<float, int> batch{
+      .scores = s, .relevance = y, .offsets = offsets, .reduction = reduction::mean_of_relevant};
   for (const std::size_t workers : {2u, 7u}) {
     rankloss::context context{rankloss::threads(workers)};
     CHECK(evaluate(recall{.cutoff = 5}, batch, {}, context) == evaluate(recall{.cutoff = 5}, batch));

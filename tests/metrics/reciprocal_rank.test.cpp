@@ -32,14 +32,16 @@ TEST_CASE("reciprocal_rank of examples of Rax, TF-Ranking and rankit") {
   CHECK(of(reciprocal_rank{}, s, std::vector<int>{0, 0, 1, 1}) == 0.5);
   CHECK(of(reciprocal_rank{}, s, std::vector<int>{1, 0, 1, 1}) == 0.5);
   CHECK(of(reciprocal_rank{.cutoff = 1}, s, std::vector<int>{1, 0, 1, 1}) == 0.0);
-  CHECK(of(reciprocal_rank{}, std::vector<double>{1, 4, 3, 2}, std::vector<int>{2, 0, 0, 1}) == Approx(1.0 / 3.0));
+  CHECK(of(reciprocal_rank{}, std::vector<double>{1, 4, 3, 2}, std::vector<int>{2, 0, 0, 1}) ==
+        Approx(1.0 / 3.0));
 
   const std::vector<float> three{3, 2, 1};
   for (const std::size_t first : {1u, 2u, 3u})
     for (const std::size_t k : {1u, 2u, 6u}) {
       std::vector<int> y(3, 0);
       y[first - 1] = 1;
-      CHECK(of(reciprocal_rank{.cutoff = k}, three, y) == (first <= k ? Approx(1.0 / static_cast<double>(first)) : Approx(0.0)));
+      CHECK(of(reciprocal_rank{.cutoff = k}, three, y) ==
+            (first <= k ? Approx(1.0 / static_cast<double>(first)) : Approx(0.0)));
     }
 
   std::vector<double> ranked(12);
@@ -105,7 +107,8 @@ TEST_CASE("reciprocal_rank of ranks by hand") {
   CHECK(by_rank == std::vector<double>{0.0, 0.0, -0.64, 0.0});
   CHECK(support::of_ranks(reciprocal_rank{}, {1.0, 2.0, 2.0, 2.0}, items, by_rank) == 0.5);
   CHECK(by_rank == std::vector<double>{0.0, -0.25 / 3.0, -0.25 / 3.0, -0.25 / 3.0});
-  CHECK(support::of_ranks(reciprocal_rank{.cutoff = 2}, {1.0, 2.5, 9.0, 9.0}, items, by_rank) == Approx(0.5 / 2.5));
+  CHECK(support::of_ranks(reciprocal_rank{.cutoff = 2}, {1.0, 2.5, 9.0, 9.0}, items, by_rank) ==
+        Approx(0.5 / 2.5));
   CHECK(by_rank[1] == Approx(-1.5 / 2.5 - 0.5 / 6.25));
 }
 
@@ -122,11 +125,13 @@ TEST_CASE("reciprocal_rank at the edges") {
   batch.reduction = reduction::mean_of_relevant;
   CHECK(evaluate(reciprocal_rank{}, batch) == 0.5);
   std::vector<double> out(4);
-  CHECK_THROWS_WITH(evaluate(reciprocal_rank{}, batch, {.gradient = out}), "rankloss: gradient: a metric has none, expected an empty output");
+  CHECK_THROWS_WITH(evaluate(reciprocal_rank{}, batch, {.gradient = out}),
+                    "rankloss: gradient: a metric has none, expected an empty output");
   const std::vector<double> bad{std::numeric_limits<double>::quiet_NaN(), 1};
   const std::vector<int> two{1, 1};
   rankloss::context unchecked{rankloss::data_checks::off};
-  CHECK_NOTHROW(evaluate(reciprocal_rank{}, list_batch<double, int>{.scores = bad, .relevance = two}, {}, unchecked));
+  CHECK_NOTHROW(
+      evaluate(reciprocal_rank{}, list_batch<double, int>{.scores = bad, .relevance = two}, {}, unchecked));
 }
 
 TEMPLATE_TEST_CASE("reciprocal_rank of lists that miss items", "", float, double) {

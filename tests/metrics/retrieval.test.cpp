@@ -28,7 +28,8 @@ TEST_CASE("retrieval of a matrix that can be counted by hand") {
   const std::vector<float> s{3, 1, 2,   // row 0: its column first
                              5, 4, 6,   // row 1: third
                              0, 2, 1};  // row 2: second
-  const auto found = retrieval<2>{.cutoffs = {1, 2}}(similarity_batch<float>{.similarity = s, .rows = 3, .columns = 3});
+  const auto found =
+      retrieval<2>{.cutoffs = {1, 2}}(similarity_batch<float>{.similarity = s, .rows = 3, .columns = 3});
   CHECK(found.rows.recall[0] == Approx(1.0 / 3.0));
   CHECK(found.rows.recall[1] == Approx(2.0 / 3.0));
   CHECK(found.rows.median_rank == 2.0);
@@ -45,7 +46,8 @@ TEST_CASE("retrieval of a matrix that can be counted by hand") {
 TEST_CASE("retrieval counts by default as the literature does") {
   std::vector<double> s(12 * 12);
   for (std::size_t i = 0; i < 12; ++i)
-    for (std::size_t j = 0; j < 12; ++j) s[i * 12 + j] = -static_cast<double>(j);  // row i finds its column at rank i + 1
+    for (std::size_t j = 0; j < 12; ++j)
+      s[i * 12 + j] = -static_cast<double>(j);  // row i finds its column at rank i + 1
   const auto found = retrieval{}(similarity_batch<double>{.similarity = s, .rows = 12, .columns = 12});
   CHECK(found.rows.recall[0] == Approx(1.0 / 12.0));
   CHECK(found.rows.recall[1] == Approx(5.0 / 12.0));
@@ -68,21 +70,26 @@ struct query {
   double weight;
 };
 template <std::size_t K>
-typename retrieval<K>::direction plain(const std::vector<query>& queries, const std::array<std::size_t, K>& cutoffs) {
+typename retrieval<K>::direction plain(const std::vector<query>& queries,
+                                       const std::array<std::size_t, K>& cutoffs) {
   typename retrieval<K>::direction out;
   std::vector<double> ranks;  // a query of weight w stands in w times: for whole weights
   for (const query& q : queries) {
-    if (q.weight == 0.0 || std::none_of(q.matches.begin(), q.matches.end(), [](bool m) { return m; })) continue;
+    if (q.weight == 0.0 || std::none_of(q.matches.begin(), q.matches.end(), [](bool m) { return m; }))
+      continue;
     ++out.queries;
     const auto first = [&](const auto& order) {
       std::size_t p = 0;
       while (!q.matches[order[p]]) ++p;
       return p + 1;
     };
-    const double rank = support::mean_over_tied_orders(q.scores, [&](const auto& order) { return static_cast<double>(first(order)); });
+    const double rank = support::mean_over_tied_orders(
+        q.scores, [&](const auto& order) { return static_cast<double>(first(order)); });
     ranks.insert(ranks.end(), static_cast<std::size_t>(q.weight), rank);
     for (std::size_t c = 0; c < K; ++c)
-      out.recall[c] += q.weight * support::mean_over_tied_orders(q.scores, [&](const auto& order) { return first(order) <= cutoffs[c] ? 1.0 : 0.0; });
+      out.recall[c] += q.weight * support::mean_over_tied_orders(q.scores, [&](const auto& order) {
+                         return first(order) <= cutoffs[c] ? 1.0 : 0.0;
+                       });
   }
   if (ranks.empty()) return out;
   std::sort(ranks.begin(), ranks.end());
@@ -97,7 +104,8 @@ void check_same(const Direction& found, const Direction& expected) {
   CHECK(found.queries == expected.queries);
   CHECK(found.mean_rank == Approx(expected.mean_rank).epsilon(1e-13));
   CHECK(found.median_rank == Approx(expected.median_rank).epsilon(1e-13));
-  for (std::size_t c = 0; c < found.recall.size(); ++c) CHECK(found.recall[c] == Approx(expected.recall[c]).epsilon(1e-13));
+  for (std::size_t c = 0; c < found.recall.size(); ++c)
+    CHECK(found.recall[c] == Approx(expected.recall[c]).epsilon(1e-13));
 }
 
 TEMPLATE_TEST_CASE("retrieval is the plain definition over all orders of equal scores", "", float, double) {
@@ -106,7 +114,8 @@ TEMPLATE_TEST_CASE("retrieval is the plain definition over all orders of equal s
     const std::size_t rows = 1 + random() % 6;
     const std::size_t columns = 1 + random() % 6;
     const std::size_t stride = columns + random() % 3;
-    const auto s = support::whole_numbers<TestType>(random, rows * stride, 1 + static_cast<unsigned>(round) % 5);
+    const auto s =
+        support::whole_numbers<TestType>(random, rows * stride, 1 + static_cast<unsigned>(round) % 5);
     const auto by_flags = support::whole_numbers<std::uint8_t>(random, rows * columns, 2);
     const auto row_classes = support::whole_numbers<int>(random, rows, 3);
     const auto column_classes = support::whole_numbers<int>(random, columns, 3);
@@ -121,12 +130,16 @@ TEMPLATE_TEST_CASE("retrieval is the plain definition over all orders of equal s
       if (*how == 'p' && rows != columns) continue;
       if (round % 2 == 1) batch.row_weights = row_weights, batch.column_weights = column_weights;
       const auto match = [&](std::size_t i, std::size_t j) {
-        return *how == 'f' ? by_flags[i * columns + j] != 0 : *how == 'c' ? row_classes[i] == column_classes[j] : i == j;
+        return *how == 'f'   ? by_flags[i * columns + j] != 0
+               : *how == 'c' ? row_classes[i] == column_classes[j]
+                             : i == j;
       };
       std::vector<query> by_row(rows);
       std::vector<query> by_column(columns);
-      for (std::size_t i = 0; i < rows; ++i) by_row[i].weight = batch.row_weights.empty() ? 1.0 : row_weights[i];
-      for (std::size_t j = 0; j < columns; ++j) by_column[j].weight = batch.column_weights.empty() ? 1.0 : static_cast<double>(column_weights[j]);
+      for (std::size_t i = 0; i < rows; ++i)
+        by_row[i].weight = batch.row_weights.empty() ? 1.0 : row_weights[i];
+      for (std::size_t j = 0; j < columns; ++j)
+        by_column[j].weight = batch.column_weights.empty() ? 1.0 : static_cast<double>(column_weights[j]);
       for (std::size_t i = 0; i < rows; ++i)
         for (std::size_t j = 0; j < columns; ++j) {
           by_row[i].scores.push_back(static_cast<double>(s[i * stride + j]));
@@ -156,7 +169,8 @@ TEMPLATE_TEST_CASE("retrieval is the plain definition over all orders of equal s
         by_columns.similarity = rankloss::matrix_view(turned.data(), rows, columns, apart, rows * apart);
         by_columns.rows = by_columns.columns = by_columns.stride = 0;
         const auto again = retrieval<4>{.cutoffs = cutoffs}(by_columns);
-        if (*how == 'f') by_columns.matches = rankloss::matrix_view(turned_flags.data(), rows, columns, 1, rows);
+        if (*how == 'f')
+          by_columns.matches = rankloss::matrix_view(turned_flags.data(), rows, columns, 1, rows);
         CHECK(again.rsum == found.rsum);
         for (const auto& other : {again, retrieval<4>{.cutoffs = cutoffs}(by_columns)}) {
           CHECK(other.rows.recall == found.rows.recall);
@@ -177,7 +191,8 @@ TEST_CASE("retrieval of a large matrix agrees with the list metrics, on any numb
   std::vector<int> row_classes(rows);
   std::vector<int> column_classes(columns);
   for (std::size_t i = 0; i < rows; ++i) row_classes[i] = static_cast<int>(i);
-  for (std::size_t j = 0; j < columns; ++j) column_classes[j] = static_cast<int>(j / 10);  // rows from 130 on match nothing
+  for (std::size_t j = 0; j < columns; ++j)
+    column_classes[j] = static_cast<int>(j / 10);  // rows from 130 on match nothing
   const similarity_batch<float> batch{.similarity = s,
                                       .rows = rows,
                                       .columns = columns,
@@ -197,7 +212,8 @@ TEST_CASE("retrieval of a large matrix agrees with the list metrics, on any numb
   CHECK(found.columns.mean_rank == Approx((sum - 130.0 * found.rows.mean_rank) / columns).epsilon(1e-12));
   for (std::size_t c = 0; c < 3; ++c) {
     const rankloss::bidirectional<rankloss::metrics::hit> hits{{.cutoff = retrieval{}.cutoffs[c]}};
-    CHECK(0.5 * (found.rows.recall[c] + found.columns.recall[c]) == Approx(evaluate(hits, batch)).epsilon(1e-12));
+    CHECK(0.5 * (found.rows.recall[c] + found.columns.recall[c]) ==
+          Approx(evaluate(hits, batch)).epsilon(1e-12));
   }
 
   std::vector<float> turned(rows * columns);
@@ -225,7 +241,8 @@ TEST_CASE("retrieval of a large matrix agrees with the list metrics, on any numb
 TEST_CASE("retrieval without queries is 0, not NaN") {
   const std::vector<double> s{1, 2, 3, 4};
   const std::vector<std::uint8_t> none(4, 0);
-  const auto found = retrieval{}(similarity_batch<double>{.similarity = s, .rows = 2, .columns = 2, .matches = none});
+  const auto found =
+      retrieval{}(similarity_batch<double>{.similarity = s, .rows = 2, .columns = 2, .matches = none});
   CHECK(found.rows.queries == 0);
   CHECK(found.rows.mean_rank == 0.0);
   CHECK(found.rows.median_rank == 0.0);
@@ -241,8 +258,8 @@ TEST_CASE("retrieval ranks infinite scores first and last") {
                               -infinity, infinity, infinity};
   const std::vector<int> rows{0, 1};
   const std::vector<int> columns{0, 1, 1};
-  const auto found = retrieval<1>{.cutoffs = {1}}(
-      similarity_batch<double>{.similarity = s, .rows = 2, .columns = 3, .row_classes = rows, .column_classes = columns});
+  const auto found = retrieval<1>{.cutoffs = {1}}(similarity_batch<double>{
+      .similarity = s, .rows = 2, .columns = 3, .row_classes = rows, .column_classes = columns});
   CHECK(found.rows.mean_rank == Approx((3.0 + 1.0) / 2.0));
   CHECK(found.columns.mean_rank == Approx((1.5 + 1.5 + 1.0) / 3.0));
 }
@@ -250,12 +267,15 @@ TEST_CASE("retrieval ranks infinite scores first and last") {
 TEST_CASE("retrieval names what does not fit") {
   const std::vector<float> s(6, 0.0f);
   const similarity_batch<float> batch{.similarity = s, .rows = 2, .columns = 3};
-  CHECK_THROWS_WITH(retrieval{}(batch), "rankloss: matches: none given for 2 rows and 3 columns, expected a square matrix, matches or classes");
+  CHECK_THROWS_WITH(
+      retrieval{}(batch),
+      "rankloss: matches: none given for 2 rows and 3 columns, expected a square matrix, matches or classes");
   auto fitting = batch;
   const std::vector<std::uint8_t> matches(6, 1);
   fitting.matches = matches;
   CHECK_NOTHROW(retrieval{}(fitting));
-  CHECK_THROWS_WITH((retrieval<2>{.cutoffs = {1, 0}}(fitting)), "rankloss: cutoffs: 0 at 1, expected at least 1");
+  CHECK_THROWS_WITH((retrieval<2>{.cutoffs = {1, 0}}(fitting)),
+                    "rankloss: cutoffs: 0 at 1, expected at least 1");
 
   auto wrong = fitting;
   wrong.rows = 3;

@@ -46,11 +46,13 @@ long double plain(const std::vector<T>& s, const std::vector<R>& y) {
 }
 
 TEST_CASE("spearman worked by hand: without ties 1 - 6 sum d^2 / (n^3 - n)") {
-  CHECK(of(spearman{}, std::vector<double>{1, 2, 3, 4, 5}, std::vector<int>{2, 1, 4, 3, 5}) == Approx(1.0 - 6.0 * 4.0 / 120.0).epsilon(1e-15));
+  CHECK(of(spearman{}, std::vector<double>{1, 2, 3, 4, 5}, std::vector<int>{2, 1, 4, 3, 5}) ==
+        Approx(1.0 - 6.0 * 4.0 / 120.0).epsilon(1e-15));
   CHECK(of(spearman{}, std::vector<float>{1, 2, 3}, std::vector<int>{10, 20, 21}) == 1.0);
   CHECK(of(spearman{}, std::vector<float>{3, 2, 1}, std::vector<int>{10, 20, 21}) == -1.0);
   // Ranks 1, 2, 3, 4 against 1.5, 1.5, 3.5, 3.5.
-  CHECK(of(spearman{}, std::vector<double>{1, 2, 3, 4}, std::vector<int>{0, 0, 1, 1}) == Approx(4.0 / std::sqrt(20.0)).epsilon(1e-15));
+  CHECK(of(spearman{}, std::vector<double>{1, 2, 3, 4}, std::vector<int>{0, 0, 1, 1}) ==
+        Approx(4.0 / std::sqrt(20.0)).epsilon(1e-15));
 }
 
 TEMPLATE_TEST_CASE("spearman is that of the plain sums", "", float, double) {
@@ -71,7 +73,8 @@ TEST_CASE("spearman at the edges") {
   CHECK(of(spearman{}, std::vector<double>{1}, std::vector<int>{1}) == 0.0);
   CHECK(of(spearman{}, std::vector<double>{1, 1}, std::vector<int>{0, 1}) == 0.0);
   CHECK(of(spearman{}, std::vector<double>{1, 2}, std::vector<int>{1, 1}) == 0.0);
-  CHECK(of(spearman{}, std::vector<double>{-infinity, 0, infinity}, std::vector<double>{0, 1e300, 1.1e300}) == 1.0);
+  CHECK(of(spearman{}, std::vector<double>{-infinity, 0, infinity}, std::vector<double>{0, 1e300, 1.1e300}) ==
+        1.0);
   const std::vector<double> s{1, 2, 2, 1};
   const std::vector<int> offsets{0, 2, 4}, y{0, 1, 3, 3};
   list_batch<double, int> batch{.scores = s, .relevance = y, .offsets = offsets};
@@ -79,7 +82,8 @@ TEST_CASE("spearman at the edges") {
   batch.reduction = rankloss::reduction::mean_of_relevant;
   CHECK(evaluate(spearman{}, batch) == 1.0);
   std::vector<double> out(4);
-  CHECK_THROWS_WITH(evaluate(spearman{}, batch, {.gradient = out}), "rankloss: gradient: a metric has none, expected an empty output");
+  CHECK_THROWS_WITH(evaluate(spearman{}, batch, {.gradient = out}),
+                    "rankloss: gradient: a metric has none, expected an empty output");
 }
 
 }  // namespace

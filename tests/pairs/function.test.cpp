@@ -29,7 +29,8 @@ TEST_CASE("functions of pairs against their formulas") {
     const int grades = n == 301 ? 0 : 5;
     CAPTURE(n);
     const random_list list = make_list(n, 1.5, grades, 3);
-    check_ordered(pairwise<pairs::logistic>{.function = {.temperature = 0.7}}, list, reference::logistic(0.7L), one);
+    check_ordered(pairwise<pairs::logistic>{.function = {.temperature = 0.7}}, list,
+                  reference::logistic(0.7L), one);
     check_ordered(
         pairwise<pairs::soft_zero_one>{.function = {.temperature = 0.7}}, list,
         [](real d, real) -> reference::pair_terms {

@@ -24,16 +24,19 @@ using namespace rankloss;
 using namespace support;
 using reference::real;
 
-TEST_CASE("weights of pairs by gains, or by relevance as a factor, refuse what is below 0; those by comparison take it") {
+TEST_CASE(
+    "weights of pairs by gains, or by relevance as a factor, refuse what is below 0; those by comparison take it") {
   for (const gain kind : {gain::exponential, gain::linear}) {
     support::refuses_below_0(lambdarank{.weight = {.gain = kind}});
-    support::refuses_below_0(lambdarank{.weight = {.gain = kind, .scale = pairs::scale_by::none}, .average = pairs::average::weight});
+    support::refuses_below_0(lambdarank{.weight = {.gain = kind, .scale = pairs::scale_by::none},
+                                        .average = pairs::average::weight});
     support::refuses_below_0(ndcg_loss2{.weight = {.gain = kind}});
     support::refuses_below_0(ndcg_loss2_plus{.weight = {.gain = kind}});
     support::refuses_below_0(ndcg_loss1{.weight = {.gain = kind}, .average = pairs::average::weight});
   }
   support::refuses_below_0(arp_loss1{.average = pairs::average::weight});
-  CHECK(support::said_of_below_0(pairwise<pairs::logistic, pairs::relevance_difference>{.weight = {pairs::difference_of::squares}}) != "");
+  CHECK(support::said_of_below_0(pairwise<pairs::logistic, pairs::relevance_difference>{
+            .weight = {pairs::difference_of::squares}}) != "");
   const std::vector<double> table{0, 1};
   CHECK(support::said_of_below_0(lambdarank{.weight = {.gain = gain::table, .gain_table = table}}).empty());
   CHECK(support::said_of_below_0(ranknet{}).empty());
@@ -58,39 +61,54 @@ TEST_CASE("weights of pairs against their formulas, at any length and cutoff") {
       CAPTURE(cutoff);
       const real best = reference::ideal_dcg(gains, cutoff);
       const real whole = reference::ideal_dcg(gains, 0);
-      const auto d = [&](std::size_t i) { return cutoff > 0 && position[i] > cutoff ? real(0) : reference::discount(position[i]); };
+      const auto d = [&](std::size_t i) {
+        return cutoff > 0 && position[i] > cutoff ? real(0) : reference::discount(position[i]);
+      };
       const auto delta = [&](std::size_t i, std::size_t j) {
-        const std::size_t m = position[i] > position[j] ? position[i] - position[j] : position[j] - position[i];
+        const std::size_t m =
+            position[i] > position[j] ? position[i] - position[j] : position[j] - position[i];
         return reference::discount(m) - reference::discount(m + 1);
       };
       for (const pairs::cut cut : {pairs::cut::either, pairs::cut::both}) {
         check_ordered(ranknet{.cutoff = cutoff, .cut = cut, .average = pairs::average::pairs}, list, f, one);
         check_ordered(lambdarank{.cutoff = cutoff, .cut = cut}, list, f, [&](std::size_t i, std::size_t j) {
-          return whole > 0 ? (gain(i) - gain(j)) * std::abs(reference::discount(position[i]) - reference::discount(position[j])) / whole : 0;
+          return whole > 0
+                     ? (gain(i) - gain(j)) *
+                           std::abs(reference::discount(position[i]) - reference::discount(position[j])) /
+                           whole
+                     : 0;
         });
         // The reference counts the metric anew for each pair: once is enough for the longest list.
         if (n <= 130 || (cutoff == 10 && cut == pairs::cut::either))
-          check_ordered(lambdarank_map{.cutoff = cutoff, .cut = cut}, list, f, [&](std::size_t i, std::size_t j) {
-            return reference::change(reference::average_precision, position, reference::widen(list.relevance), i, j);
-          });
+          check_ordered(lambdarank_map{.cutoff = cutoff, .cut = cut}, list, f,
+                        [&](std::size_t i, std::size_t j) {
+                          return reference::change(reference::average_precision, position,
+                                                   reference::widen(list.relevance), i, j);
+                        });
         check_ordered(arp_loss2{.cutoff = cutoff, .cut = cut, .average = pairs::average::weight}, list, f,
                       [&](std::size_t i, std::size_t j) { return y(i) - y(j); });
       }
       if (n > 130) continue;
-      check_ordered(lambdarank{.weight = {.cutoff = cutoff}}, list, f,
-                    [&](std::size_t i, std::size_t j) { return best > 0 ? (gain(i) - gain(j)) * std::abs(d(i) - d(j)) / best : 0; });
-      check_ordered(lambdarank{.weight = {.gain = gain::linear, .cutoff = cutoff, .scale = pairs::scale_by::none}}, list, f,
-                    [&](std::size_t i, std::size_t j) { return (y(i) - y(j)) * std::abs(d(i) - d(j)); });
-      check_ordered(ndcg_loss2{.weight = {.cutoff = cutoff}}, list, f,
-                    [&](std::size_t i, std::size_t j) { return best > 0 ? (gain(i) - gain(j)) * delta(i, j) / best : 0; });
+      check_ordered(lambdarank{.weight = {.cutoff = cutoff}}, list, f, [&](std::size_t i, std::size_t j) {
+        return best > 0 ? (gain(i) - gain(j)) * std::abs(d(i) - d(j)) / best : 0;
+      });
+      check_ordered(
+          lambdarank{.weight = {.gain = gain::linear, .cutoff = cutoff, .scale = pairs::scale_by::none}},
+          list, f, [&](std::size_t i, std::size_t j) { return (y(i) - y(j)) * std::abs(d(i) - d(j)); });
+      check_ordered(ndcg_loss2{.weight = {.cutoff = cutoff}}, list, f, [&](std::size_t i, std::size_t j) {
+        return best > 0 ? (gain(i) - gain(j)) * delta(i, j) / best : 0;
+      });
       check_ordered(ndcg_loss2_plus{.weight = {.mu = 3.0}}, list, f, [&](std::size_t i, std::size_t j) {
-        const real both = 3 * delta(i, j) + std::abs(reference::discount(position[i]) - reference::discount(position[j]));
+        const real both =
+            3 * delta(i, j) + std::abs(reference::discount(position[i]) - reference::discount(position[j]));
         return whole > 0 ? (gain(i) - gain(j)) * both / whole : 0;
       });
-      check_ordered(pairwise<pairs::logistic, pairs::relevance_difference>{.weight = {pairs::difference_of::squares}}, list, f,
-                    [&](std::size_t i, std::size_t j) { return y(i) * y(i) - y(j) * y(j); });
+      check_ordered(
+          pairwise<pairs::logistic, pairs::relevance_difference>{.weight = {pairs::difference_of::squares}},
+          list, f, [&](std::size_t i, std::size_t j) { return y(i) * y(i) - y(j) * y(j); });
       check_ordered(lambdarank_mrr{}, list, f, [&](std::size_t i, std::size_t j) {
-        return reference::change(reference::reciprocal_rank, position, reference::widen(list.relevance), i, j);
+        return reference::change(reference::reciprocal_rank, position, reference::widen(list.relevance), i,
+                                 j);
       });
     }
     if (n > 130) continue;
@@ -102,10 +120,14 @@ TEST_CASE("weights of pairs against their formulas, at any length and cutoff") {
       check(ndcg_loss1{}, list, weighted,
             reference::sum_over_pairs(
                 reference::widen(list.scores), reference::widen(list.relevance), f,
-                [&](std::size_t i, std::size_t) { return whole > 0 ? v(i) * gain(i) * reference::discount(position[i]) / whole : 0; }, all));
+                [&](std::size_t i, std::size_t) {
+                  return whole > 0 ? v(i) * gain(i) * reference::discount(position[i]) / whole : 0;
+                },
+                all));
       check(arp_loss1{}, list, weighted,
             reference::sum_over_pairs(
-                reference::widen(list.scores), reference::widen(list.relevance), f, [&](std::size_t i, std::size_t) { return v(i) * y(i); }, all));
+                reference::widen(list.scores), reference::widen(list.relevance), f,
+                [&](std::size_t i, std::size_t) { return v(i) * y(i); }, all));
     }
   }
 }

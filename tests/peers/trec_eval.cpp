@@ -30,13 +30,16 @@ namespace metrics = rankloss::metrics;
 constexpr std::size_t cutoffs[] = {1, 2, 3, 5, 10, 20, 1000};
 
 template <class Metric>
-void print(const Metric& metric, const rankloss::trec_lists& lists, const std::string& measure, rankloss::context& context) {
+void print(const Metric& metric, const rankloss::trec_lists& lists, const std::string& measure,
+           rankloss::context& context) {
   std::vector<double> values(lists.topics.size());
   rankloss::evaluate(metric, lists.batch(), {.per_list = values}, context);
-  for (std::size_t t = 0; t < values.size(); ++t) std::printf("%s %s %.17g\n", std::string(lists.topics[t]).c_str(), measure.c_str(), values[t]);
+  for (std::size_t t = 0; t < values.size(); ++t)
+    std::printf("%s %s %.17g\n", std::string(lists.topics[t]).c_str(), measure.c_str(), values[t]);
 }
 
-void print_all(const rankloss::trec_run& run, const rankloss::trec_qrels& qrels, rankloss::trec_join_options options, rankloss::context& context) {
+void print_all(const rankloss::trec_run& run, const rankloss::trec_qrels& qrels,
+               rankloss::trec_join_options options, rankloss::context& context) {
   const rankloss::trec_lists lists = join(run, qrels, options);
   print(metrics::average_precision{}, lists, "map", context);
   print(metrics::reciprocal_rank{}, lists, "recip_rank", context);
@@ -53,7 +56,8 @@ void print_all(const rankloss::trec_run& run, const rankloss::trec_qrels& qrels,
   const rankloss::trec_lists graded = join(run, qrels, options);
   print(metrics::ndcg{.gain = rankloss::gain::linear}, graded, "ndcg", context);
   for (const std::size_t k : cutoffs)
-    print(metrics::ndcg{.gain = rankloss::gain::linear, .cutoff = k}, graded, "ndcg_cut_" + std::to_string(k), context);
+    print(metrics::ndcg{.gain = rankloss::gain::linear, .cutoff = k}, graded, "ndcg_cut_" + std::to_string(k),
+          context);
 }
 
 }  // namespace
@@ -69,7 +73,8 @@ int main(int count, char** arguments) {
                                               .judged_only = std::string_view(arguments[2]) == "judged",
                                               .relevance_level = std::strtod(arguments[1], nullptr)};
     for (int i = 3; i < count; i += 2)
-      print_all(rankloss::read_trec_run(arguments[i]), rankloss::read_trec_qrels(arguments[i + 1]), options, context);
+      print_all(rankloss::read_trec_run(arguments[i]), rankloss::read_trec_qrels(arguments[i + 1]), options,
+                context);
   } catch (const std::exception& error) {
     std::fprintf(stderr, "%s\n", error.what());
     return 1;

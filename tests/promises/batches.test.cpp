@@ -65,21 +65,24 @@ TEMPLATE_TEST_CASE("lists: a batch is the weighted mean of its lists", "", float
         CHECK(r.value == Approx(sum / total).epsilon(1e-13));
         for (std::size_t l = 0; l < data.count(); ++l) {
           INFO("list " << l << " of " << data.size(l));
-          const double share = how == reduction::mean_of_relevant && !relevant[l] ? 0.0 : data.list_weights[l] / total;
+          const double share =
+              how == reduction::mean_of_relevant && !relevant[l] ? 0.0 : data.list_weights[l] / total;
           const auto times = [&](const std::vector<T>& values) {
             auto scaled = data.of(l, wide(values));
             for (double& x : scaled) x *= share;
             return scaled;
           };
           CHECK(first_gap(data.of(l, wide(r.gradient)), times(together.gradient), rounding<T>, 0.0) == "");
-          if (want == wanted::hessian) CHECK(first_gap(data.of(l, wide(r.hessian)), times(together.hessian), rounding<T>, 0.0) == "");
+          if (want == wanted::hessian)
+            CHECK(first_gap(data.of(l, wide(r.hessian)), times(together.hessian), rounding<T>, 0.0) == "");
         }
       }
     }
   }
 }
 
-TEMPLATE_TEST_CASE("lists: a weight counts a list several times, and an item's weight of 1 changes nothing", "", float, double) {
+TEMPLATE_TEST_CASE("lists: a weight counts a list several times, and an item's weight of 1 changes nothing",
+                   "", float, double) {
   using T = TestType;
   const auto data = short_lists<T>(true);
   std::vector<float> weights;  // of the other type than elsewhere
@@ -107,7 +110,8 @@ TEMPLATE_TEST_CASE("lists: a weight counts a list several times, and an item's w
       for (std::size_t l = 0; l < data.count(); ++l) {
         std::vector<double> sum(data.size(l));
         for (std::size_t turn = 0; turn < l % 4; ++turn, ++copy)
-          for (std::size_t i = 0; i < sum.size(); ++i) sum[i] += static_cast<double>(many.gradient[repeated.offsets[copy] + i]);
+          for (std::size_t i = 0; i < sum.size(); ++i)
+            sum[i] += static_cast<double>(many.gradient[repeated.offsets[copy] + i]);
         CHECK(first_gap(data.of(l, wide(once.gradient)), sum, rounding<T>, 0.0) == "");
       }
       auto with_ones = batch;
@@ -124,7 +128,8 @@ TEMPLATE_TEST_CASE("lists: a weight counts a list several times, and an item's w
   }
 }
 
-TEMPLATE_TEST_CASE("matrices: the value is the mean of the two directions' weighted means", "", float, double) {
+TEMPLATE_TEST_CASE("matrices: the value is the mean of the two directions' weighted means", "", float,
+                   double) {
   for (const auto& m : all_matrices<TestType>(1)) {
     // Where relevance is not that of the matches, what counts as relevant is each loss's own affair.
     const bool graded = !m.relevance.empty();
@@ -145,7 +150,8 @@ TEMPLATE_TEST_CASE("matrices: the value is the mean of the two directions' weigh
           double total = 0.0;
           for (std::size_t l = 0; l < (columns ? m.columns : m.rows); ++l) {
             bool relevant = how != reduction::mean_of_relevant;
-            for (std::size_t k = 0; k < (columns ? m.rows : m.columns) && !relevant; ++k) relevant = columns ? matching(k, l) : matching(l, k);
+            for (std::size_t k = 0; k < (columns ? m.rows : m.columns) && !relevant; ++k)
+              relevant = columns ? matching(k, l) : matching(l, k);
             const double weight = weights.empty() ? 1.0 : weights[l];
             sum += weight * r.per_list[columns ? m.rows + l : l];
             if (relevant) total += weight;
@@ -161,7 +167,8 @@ TEMPLATE_TEST_CASE("matrices: the value is the mean of the two directions' weigh
   }
 }
 
-TEMPLATE_TEST_CASE("preferences: a weight counts a pair several times, and the mean is that of the parts", "", float, double) {
+TEMPLATE_TEST_CASE("preferences: a weight counts a pair several times, and the mean is that of the parts", "",
+                   float, double) {
   using T = TestType;
   const pairs<T> data(8);
   auto repeated = data;

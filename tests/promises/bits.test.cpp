@@ -106,9 +106,11 @@ TEST_CASE("lists: float and double agree") {
       for (std::size_t l = 0; l < full.count(); ++l) {
         INFO("list " << l << " of " << full.size(l));
         const double steep = 1e-3 / loss.claimed.length;
-        CHECK(first_gap(narrow.of(l, wide(a.gradient)), full.of(l, b.gradient), rounding<float>, steep) == "");
+        CHECK(first_gap(narrow.of(l, wide(a.gradient)), full.of(l, b.gradient), rounding<float>, steep) ==
+              "");
         if (want == wanted::hessian)
-          CHECK(first_gap(narrow.of(l, wide(a.hessian)), full.of(l, b.hessian), 10 * rounding<float>, steep / loss.claimed.length) == "");
+          CHECK(first_gap(narrow.of(l, wide(a.hessian)), full.of(l, b.hessian), 10 * rounding<float>,
+                          steep / loss.claimed.length) == "");
       }
     }
   }
@@ -130,18 +132,23 @@ TEST_CASE("matrices: float and double agree") {
     }
 }
 
-TEMPLATE_TEST_CASE("lists: the same bits on any number of threads, on repetition, and whatever the buffers held", "", float, double) {
+TEMPLATE_TEST_CASE(
+    "lists: the same bits on any number of threads, on repetition, and whatever the buffers held", "", float,
+    double) {
   auto contexts = one_two_and_seven();
   const auto data = all_lists<TestType>();
   for (const list_loss& loss : list_losses()) {
     INFO(loss.name);
     repeats_itself(loss, data.weighted(reduction::mean), contexts);
     context ctx;
-    CHECK(first_difference(run(loss, data.batch(), wanted::gradient, ctx, 0.0), run(loss, data.batch(), wanted::gradient, ctx)) == "");
+    CHECK(first_difference(run(loss, data.batch(), wanted::gradient, ctx, 0.0),
+                           run(loss, data.batch(), wanted::gradient, ctx)) == "");
   }
 }
 
-TEMPLATE_TEST_CASE("matrices: the same bits on any number of threads, on repetition, and whatever the buffers held", "", float, double) {
+TEMPLATE_TEST_CASE(
+    "matrices: the same bits on any number of threads, on repetition, and whatever the buffers held", "",
+    float, double) {
   auto contexts = one_two_and_seven();
   const auto all = large_matrices<TestType>(2);
   for (const matrix_loss& loss : similarity_losses())
@@ -189,8 +196,9 @@ TEST_CASE("preferences and policies: float and double agree") {
   }
 }
 
-TEMPLATE_TEST_CASE("preferences and policies: the same bits on any number of threads, on repetition, and whatever the buffers held", "", float,
-                   double) {
+TEMPLATE_TEST_CASE(
+    "preferences and policies: the same bits on any number of threads, on repetition, and whatever the buffers held",
+    "", float, double) {
   std::vector<context> contexts;
   for (const std::size_t workers : {1u, 2u, 7u}) contexts.emplace_back(rankloss::threads(workers));
   context alone;
@@ -199,7 +207,8 @@ TEMPLATE_TEST_CASE("preferences and policies: the same bits on any number of thr
     const auto expected = run(of, alone);
     CHECK(of({}, alone) == expected.value);
     for (context& ctx : contexts)
-      for (const double fill : {nan, 0.0, 1e300, -std::numeric_limits<double>::infinity()}) CHECK(same_bits(run(of, ctx, fill), expected));
+      for (const double fill : {nan, 0.0, 1e300, -std::numeric_limits<double>::infinity()})
+        CHECK(same_bits(run(of, ctx, fill), expected));
   }
 }
 

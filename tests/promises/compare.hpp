@@ -40,25 +40,30 @@ std::string first_difference(std::span<const T> a, std::span<const T> b) {
   if (a.size() != b.size()) return "sizes " + std::to_string(a.size()) + " and " + std::to_string(b.size());
   for (std::size_t i = 0; i < a.size(); ++i)
     if (std::bit_cast<bits>(a[i]) != std::bit_cast<bits>(b[i]))
-      return Catch::StringMaker<T>::convert(a[i]) + " and " + Catch::StringMaker<T>::convert(b[i]) + " at " + std::to_string(i);
+      return Catch::StringMaker<T>::convert(a[i]) + " and " + Catch::StringMaker<T>::convert(b[i]) + " at " +
+             std::to_string(i);
   return {};
 }
 
 /// Where two arrays are first further apart than `tolerance` times the largest of their numbers (or `least`, if that is larger), or nothing.
-inline std::string first_gap(std::span<const double> a, std::span<const double> b, double tolerance, double least) {
+inline std::string first_gap(std::span<const double> a, std::span<const double> b, double tolerance,
+                             double least) {
   if (a.size() != b.size()) return "sizes " + std::to_string(a.size()) + " and " + std::to_string(b.size());
   double largest = least;
   for (std::size_t i = 0; i < a.size(); ++i) largest = std::max({largest, std::abs(a[i]), std::abs(b[i])});
   for (std::size_t i = 0; i < a.size(); ++i)
     if (!(std::abs(a[i] - b[i]) <= tolerance * largest))
-      return Catch::StringMaker<double>::convert(a[i]) + " and " + Catch::StringMaker<double>::convert(b[i]) + " at " + std::to_string(i) +
-             ", the largest being " + Catch::StringMaker<double>::convert(largest);
+      return Catch::StringMaker<double>::convert(a[i]) + " and " + Catch::StringMaker<double>::convert(b[i]) +
+             " at " + std::to_string(i) + ", the largest being " +
+             Catch::StringMaker<double>::convert(largest);
   return {};
 }
 
 template <class T>
 std::string first_difference(const result<T>& a, const result<T>& b) {
-  const auto of = [](const char* what, const std::string& text) { return text.empty() ? text : what + (": " + text); };
+  const auto of = [](const char* what, const std::string& text) {
+    return text.empty() ? text : what + (": " + text);
+  };
   std::string text = of("value", first_difference<double>(std::span(&a.value, 1), std::span(&b.value, 1)));
   if (text.empty()) text = of("gradient", first_difference<T>(a.gradient, b.gradient));
   if (text.empty()) text = of("hessian", first_difference<T>(a.hessian, b.hessian));
@@ -70,12 +75,13 @@ std::string first_difference(const result<T>& a, const result<T>& b) {
 template <class X>
 bool same_bits(const std::vector<X>& a, const std::vector<X>& b) {
   using bits = std::conditional_t<sizeof(X) == 4, std::uint32_t, std::uint64_t>;
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](X x, X y) { return std::bit_cast<bits>(x) == std::bit_cast<bits>(y); });
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [](X x, X y) { return std::bit_cast<bits>(x) == std::bit_cast<bits>(y); });
 }
 template <class T>
 bool same_bits(const result<T>& a, const result<T>& b) {
-  return same_bits(std::vector{a.value}, std::vector{b.value}) && same_bits(a.gradient, b.gradient) && same_bits(a.hessian, b.hessian) &&
-         same_bits(a.per_list, b.per_list);
+  return same_bits(std::vector{a.value}, std::vector{b.value}) && same_bits(a.gradient, b.gradient) &&
+         same_bits(a.hessian, b.hessian) && same_bits(a.per_list, b.per_list);
 }
 
 /// The largest difference, in units of the largest number (or of `least`).
@@ -84,7 +90,8 @@ inline double gap(const std::vector<double>& a, const std::vector<double>& b, do
   double largest = least, most = 0.0;
   for (std::size_t i = 0; i < a.size(); ++i) {
     largest = std::max({largest, std::abs(a[i]), std::abs(b[i])});
-    most = std::max(most, std::isnan(a[i] - b[i]) ? std::numeric_limits<double>::infinity() : std::abs(a[i] - b[i]));
+    most = std::max(
+        most, std::isnan(a[i] - b[i]) ? std::numeric_limits<double>::infinity() : std::abs(a[i] - b[i]));
   }
   return most / largest;
 }

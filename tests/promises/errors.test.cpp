@@ -53,7 +53,8 @@ void refuses(const Loss& loss, const Batch& batch, const std::string& message) {
   CHECK(per_list == std::vector<double>(per_list.size(), 7.0));
 }
 
-TEMPLATE_TEST_CASE("lists: a NaN is refused by the name of its list and item, and nothing is written", "", float, double) {
+TEMPLATE_TEST_CASE("lists: a NaN is refused by the name of its list and item, and nothing is written", "",
+                   float, double) {
   using T = TestType;
   const auto data = all_lists<T>();
   for (const list_loss& loss : list_losses()) {
@@ -62,7 +63,8 @@ TEMPLATE_TEST_CASE("lists: a NaN is refused by the name of its list and item, an
       const std::size_t n = data.size(l);
       if (n == 0 || (n == 128 && l % 4 != 0)) continue;
       const std::size_t i = (l * 97 + n - 1) % n;
-      const std::string place = " at list " + std::to_string(l) + ", item " + std::to_string(i) + ", expected a ";
+      const std::string place =
+          " at list " + std::to_string(l) + ", item " + std::to_string(i) + ", expected a ";
       auto broken = data;
       broken.scores[data.offsets[l] + i] = static_cast<T>(nan);
       refuses(loss, broken.weighted(reduction::mean), "rankloss: scores: nan" + place + "number");
@@ -87,8 +89,9 @@ TEMPLATE_TEST_CASE("lists: a NaN is refused by the name of its list and item, an
   }
 }
 
-TEMPLATE_TEST_CASE("lists: relevance below 0 is refused by list and item, unless claimed to be taken, and finite where it comes unchecked", "", float,
-                   double) {
+TEMPLATE_TEST_CASE(
+    "lists: relevance below 0 is refused by list and item, unless claimed to be taken, and finite where it comes unchecked",
+    "", float, double) {
   using T = TestType;
   const auto data = short_lists<T>(true);
   const std::size_t l = 4, i = 12;  // of 17
@@ -100,8 +103,9 @@ TEMPLATE_TEST_CASE("lists: relevance below 0 is refused by list and item, unless
     if (loss.claimed.takes_below_0)
       CHECK(std::isfinite(run(loss, broken.batch()).value));
     else
-      refuses(loss, broken.weighted(reduction::mean),
-              "rankloss: relevance: -0.5 at list 4, item 12, expected at least 0; mask items without judgement");
+      refuses(
+          loss, broken.weighted(reduction::mean),
+          "rankloss: relevance: -0.5 at list 4, item 12, expected at least 0; mask items without judgement");
     std::vector<std::uint8_t> mask(broken.scores.size(), 1);
     mask[data.offsets[l] + i] = 0;
     auto masked = broken.batch();
@@ -125,7 +129,8 @@ TEMPLATE_TEST_CASE("lists: relevance below 0 is refused by list and item, unless
   }
 }
 
-TEMPLATE_TEST_CASE("matrices: a NaN is refused by the name of its row and column, and nothing is written", "", float, double) {
+TEMPLATE_TEST_CASE("matrices: a NaN is refused by the name of its row and column, and nothing is written", "",
+                   float, double) {
   using T = TestType;
   std::mt19937_64 random(11);
   matrix<T> m(random, 300, 300, kind::distinct, 1);
@@ -134,7 +139,8 @@ TEMPLATE_TEST_CASE("matrices: a NaN is refused by the name of its row and column
   for (const matrix_loss& loss : similarity_losses()) {
     INFO(loss.name);
     for (const auto& [i, j] : cells) {
-      const std::string place = " at row " + std::to_string(i) + ", column " + std::to_string(j) + ", expected a ";
+      const std::string place =
+          " at row " + std::to_string(i) + ", column " + std::to_string(j) + ", expected a ";
       auto broken = m;
       broken.s[i * m.stride + j] = static_cast<T>(nan);
       refuses(loss, broken.batch(), "rankloss: similarity: nan" + place + "number");
@@ -148,7 +154,8 @@ TEMPLATE_TEST_CASE("matrices: a NaN is refused by the name of its row and column
   }
 }
 
-TEMPLATE_TEST_CASE("matrices: relevance below 0 is refused by row and column, unless claimed to be taken", "", float, double) {
+TEMPLATE_TEST_CASE("matrices: relevance below 0 is refused by row and column, unless claimed to be taken", "",
+                   float, double) {
   using T = TestType;
   std::mt19937_64 random(12);
   matrix<T> m(random, 9, 9);
@@ -157,7 +164,8 @@ TEMPLATE_TEST_CASE("matrices: relevance below 0 is refused by row and column, un
     INFO(loss.name);
     auto broken = m;
     broken.column_relevance[3 * 9 + 7] = T(-0.5);
-    const std::string rest = "relevance: -0.5 at row 3, column 7, expected at least 0; a matrix has no mask: give pairs without judgement 0";
+    const std::string rest =
+        "relevance: -0.5 at row 3, column 7, expected at least 0; a matrix has no mask: give pairs without judgement 0";
     for (const std::string field : {"rankloss: column_", "rankloss: "}) {
       if (loss.claimed.takes_below_0)
         CHECK(std::isfinite(run(loss, broken.batch()).value));
@@ -186,7 +194,8 @@ void refuses(std::size_t n, std::size_t parts, bool has_hessian, const std::stri
   CHECK(per_list == std::vector<double>(parts, 7.0));
 }
 
-TEMPLATE_TEST_CASE("preferences: a NaN is named with its field and place, and nothing is written", "", float, double) {
+TEMPLATE_TEST_CASE("preferences: a NaN is named with its field and place, and nothing is written", "", float,
+                   double) {
   using T = TestType;
   for (const auto& loss : pair_losses<T>()) {
     INFO(loss.name);
@@ -209,12 +218,14 @@ TEMPLATE_TEST_CASE("preferences: a NaN is named with its field and place, and no
   }
 }
 
-TEMPLATE_TEST_CASE("policies: a NaN is named with its field and place, and nothing is written", "", float, double) {
+TEMPLATE_TEST_CASE("policies: a NaN is named with its field and place, and nothing is written", "", float,
+                   double) {
   using T = TestType;
   for (const auto& loss : step_losses<T>()) {
     INFO(loss.name);
     const auto refused = [&](const steps<T>& data, const std::string& message) {
-      refuses<T>(data.x.size(), 0, false, "rankloss: " + message, [&](const outputs& out, context& ctx) { loss.call(data.x, data, out, ctx); });
+      refuses<T>(data.x.size(), 0, false, "rankloss: " + message,
+                 [&](const outputs& out, context& ctx) { loss.call(data.x, data, out, ctx); });
     };
     for (int field = 0; field < 3; ++field) {
       if (loss.fields[field].empty()) continue;

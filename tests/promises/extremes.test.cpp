@@ -34,7 +34,8 @@ using rankloss::list_batch;
 /// Two solutions of one problem, the latter's numbers times powers of two: to the digits of T, but for what T holds as a subnormal number, or not
 /// at all.
 template <class T>
-void same(const solution& a, const solution& b, double value_factor, double slope_factor, double bend_factor, double value_least) {
+void same(const solution& a, const solution& b, double value_factor, double slope_factor, double bend_factor,
+          double value_least) {
   constexpr double digits = std::is_same_v<T, float> ? 4e-6 : 1e-12;
   constexpr auto normal = static_cast<double>(std::numeric_limits<T>::min());
   const auto most = static_cast<double>(std::numeric_limits<T>::max());
@@ -44,12 +45,15 @@ void same(const solution& a, const solution& b, double value_factor, double slop
   };
   CHECK(first_gap(std::vector{a.value}, std::vector{b.value * value_factor}, digits,
                   std::max(value_least, std::numeric_limits<double>::min() / digits)) == "");
-  CHECK(first_gap(a.gradient, times(b.gradient, slope_factor), digits, std::max(slope_factor * 1e-3, normal / digits)) == "");
-  CHECK(first_gap(a.hessian, times(b.hessian, bend_factor), 100 * digits, std::max(bend_factor * 1e-3, normal / digits)) == "");
+  CHECK(first_gap(a.gradient, times(b.gradient, slope_factor), digits,
+                  std::max(slope_factor * 1e-3, normal / digits)) == "");
+  CHECK(first_gap(a.hessian, times(b.hessian, bend_factor), 100 * digits,
+                  std::max(bend_factor * 1e-3, normal / digits)) == "");
 }
 
 template <class T>
-void same(const solution& a, const solution& b, double value_factor, double slope_factor, double bend_factor) {
+void same(const solution& a, const solution& b, double value_factor, double slope_factor,
+          double bend_factor) {
   same<T>(a, b, value_factor, slope_factor, bend_factor, value_factor);
 }
 
@@ -60,7 +64,8 @@ void same(const solution& a, const solution& b, scaling how, double factor) {
   if (how == scaling::factor) same<T>(a, b, factor, factor, factor);
   if (how != scaling::complement) return;
   if (a.value == 0.0 && b.value == 0.0) return same<T>(a, b, 1.0, 1.0, 1.0);  // a list without relevance
-  same<T>({1.0 - a.value, a.gradient, {}}, {1.0 - b.value, b.gradient, {}}, factor, factor, 1.0, std::max(factor, 1.0));
+  same<T>({1.0 - a.value, a.gradient, {}}, {1.0 - b.value, b.gradient, {}}, factor, factor, 1.0,
+          std::max(factor, 1.0));
 }
 
 constexpr std::size_t sizes[] = {2, 7, 40, 300, 600};
@@ -89,7 +94,8 @@ TEMPLATE_TEST_CASE("extremes: item weights of any size", "", float, double) {
       const solution r = p.solved_by(loss);
       CHECK(finite(r));
       // A loss beyond 1e290 is that.
-      if (power < 1000 || loss.claimed.by_weight == scaling::none) same<T>(r, expected, loss.claimed.by_weight, std::ldexp(1.0, power));
+      if (power < 1000 || loss.claimed.by_weight == scaling::none)
+        same<T>(r, expected, loss.claimed.by_weight, std::ldexp(1.0, power));
     }
     using limits = std::numeric_limits<double>;
     const double any[] = {limits::max(), limits::denorm_min(), limits::min(), 0.0, 1.0};
@@ -108,8 +114,11 @@ TEMPLATE_TEST_CASE("extremes: scores and lengths of any size", "", float, double
       for (T& s : p.scores) s = std::ldexp(s, power);
       const solution r = p.solved_by(loss, std::ldexp(1.0, power));
       CHECK(finite(r));
-      const auto factor = [&](double by) { return std::ldexp(1.0, static_cast<int>(loss.claimed.degree - by) * power); };
-      if (loss.claimed.lengths && (loss.claimed.degree < 2 || power < 0)) same<T>(r, expected, factor(0), factor(1), factor(2));
+      const auto factor = [&](double by) {
+        return std::ldexp(1.0, static_cast<int>(loss.claimed.degree - by) * power);
+      };
+      if (loss.claimed.lengths && (loss.claimed.degree < 2 || power < 0))
+        same<T>(r, expected, factor(0), factor(1), factor(2));
     }
     for (const double length : {1e-15, 1e299, 1e300}) {
       INFO("lengths times " << length);
@@ -137,7 +146,8 @@ TEMPLATE_TEST_CASE("extremes: relevance of any size", "", float, double) {
         if (!weighted) p.item_weights.clear();
         for (std::size_t i = 0; i < p.relevance.size(); ++i) p.relevance[i] = i % 3 == 0 ? T{0} : most;
         CHECK(finite(p.solved_by(loss)));
-        for (std::size_t i = 0; i < p.relevance.size(); ++i) p.relevance[i] = i % 3 == 0 ? T{1} : i % 3 == 1 ? T{0} : most;
+        for (std::size_t i = 0; i < p.relevance.size(); ++i)
+          p.relevance[i] = i % 3 == 0 ? T{1} : i % 3 == 1 ? T{0} : most;
         CHECK(finite(p.solved_by(loss)));
       }
   });
@@ -147,7 +157,8 @@ TEMPLATE_TEST_CASE("extremes: items at the ends of the scores", "", float, doubl
   using T = TestType;
   using limits = std::numeric_limits<T>;
   for_each_loss<T>(6, [](const scaled_loss<T>& loss, const problem<T>& base, const solution&) {
-    const T ends[] = {-limits::infinity(), limits::lowest(), limits::max(), limits::infinity(), limits::denorm_min(), limits::min()};
+    const T ends[] = {-limits::infinity(), limits::lowest(),     limits::max(),
+                      limits::infinity(),  limits::denorm_min(), limits::min()};
     for (const T low : ends)
       for (const T high : ends) {
         INFO("scores of " << low << " and " << high);
@@ -174,16 +185,19 @@ TEMPLATE_TEST_CASE("extremes: weights of rows and columns of any size", "", floa
   for (T& x : s) x = static_cast<T>(random() % 16) / 4;
   const auto solved = [&](const auto& loss, const std::vector<double>& weights) {
     std::vector<T> g(s.size());
-    const rankloss::similarity_batch<T> batch{.similarity = s, .rows = 5, .columns = 5, .row_weights = weights, .column_weights = weights};
+    const rankloss::similarity_batch<T> batch{
+        .similarity = s, .rows = 5, .columns = 5, .row_weights = weights, .column_weights = weights};
     const double value = evaluate(loss, batch, {.gradient = g});
     return solution{value, {g.begin(), g.end()}, {}};
   };
   const auto check = [&](const auto& loss) {
     const solution even = solved(loss, {}), uneven = solved(loss, {1, 2, 3, 2, 1});
-    for (const double w : {std::ldexp(1.0, 1022), std::numeric_limits<double>::min(), 1e-320, std::numeric_limits<double>::denorm_min()}) {
+    for (const double w : {std::ldexp(1.0, 1022), std::numeric_limits<double>::min(), 1e-320,
+                           std::numeric_limits<double>::denorm_min()}) {
       INFO("weights of " << w);
       same<T>(solved(loss, std::vector<double>(5, w)), even, 1.0, 1.0, 1.0);
-      same<T>(solved(loss, {w / 2, w, w / 2 * 3, w, w / 2}), w / 2 > 0 ? uneven : solved(loss, {0, 1, 0, 1, 0}), 1.0, 1.0, 1.0);
+      same<T>(solved(loss, {w / 2, w, w / 2 * 3, w, w / 2}),
+              w / 2 > 0 ? uneven : solved(loss, {0, 1, 0, 1, 0}), 1.0, 1.0, 1.0);
       CHECK(finite(solved(loss, {w, 1e308, 1.0, 0.0, 1e-320})));
     }
   };
@@ -203,7 +217,8 @@ TEST_CASE("extremes: tree hosts, with weights and scores of any size") {
         for (std::size_t i = 0; i < p.scores.size(); i += 3) p.item_weights[i] = weight;
         for (std::size_t i = 0; i < p.scores.size(); i += 4) p.scores[i] = score;
         std::vector<double> g(40), h(40);
-        const list_batch<double> batch{.scores = p.scores, .relevance = p.relevance, .item_weights = p.item_weights};
+        const list_batch<double> batch{
+            .scores = p.scores, .relevance = p.relevance, .item_weights = p.item_weights};
         const double value = evaluate(loss, batch, {.gradient = g, .hessian = h});
         CHECK(finite({value, g, h}));
       }
@@ -216,7 +231,8 @@ TEST_CASE("extremes: tree hosts, with weights and scores of any size") {
   check(rankloss::xgboost::map{});
 }
 
-TEMPLATE_TEST_CASE("alike: items alike in score, relevance and weight have the same gradient", "", float, double) {
+TEMPLATE_TEST_CASE("alike: items alike in score, relevance and weight have the same gradient", "", float,
+                   double) {
   using T = TestType;
   constexpr double digits = narrow<T> ? 4e-6 : 1e-11;
   for (const scaled_loss<T>& loss : scaled_losses<T>())
@@ -237,7 +253,8 @@ TEMPLATE_TEST_CASE("alike: items alike in score, relevance and weight have the s
         const solution r = p.solved_by(loss);
         std::vector<double> g = r.gradient, h = r.hessian;
         for (std::size_t i = 0; i < n; ++i) {
-          const auto first = static_cast<std::size_t>(std::find(kind.begin(), kind.end(), kind[i]) - kind.begin());
+          const auto first =
+              static_cast<std::size_t>(std::find(kind.begin(), kind.end(), kind[i]) - kind.begin());
           g[i] = g[first];
           if (!h.empty()) h[i] = h[first];
         }
@@ -258,8 +275,11 @@ TEST_CASE("alike: of a matrix, columns alike in similarity and match have the sa
         const auto x = static_cast<double>(random() % 3) / 4;  // at margins of 1/4
         for (std::size_t k = j; k < columns; k += 6) s[i * columns + k] = x;
       }
-    const rankloss::similarity_batch<double> batch{
-        .similarity = s, .rows = rows, .columns = columns, .row_classes = row_classes, .column_classes = column_classes};
+    const rankloss::similarity_batch<double> batch{.similarity = s,
+                                                   .rows = rows,
+                                                   .columns = columns,
+                                                   .row_classes = row_classes,
+                                                   .column_classes = column_classes};
     evaluate(loss, batch, {.gradient = g});
     std::vector<double> first = g;
     for (std::size_t at = 0; at < g.size(); ++at) first[at] = g[at / columns * columns + at % columns % 6];

@@ -42,7 +42,8 @@ void stays_finite(const Loss& loss, const Batch& batch) {
 
 TEMPLATE_TEST_CASE("lists: huge and tiny scores stay finite", "", float, double) {
   std::mt19937_64 random(7);
-  for (const std::size_t n : {std::size_t{1}, std::size_t{2}, std::size_t{5}, std::size_t{128}, std::size_t{300}, longest}) {
+  for (const std::size_t n :
+       {std::size_t{1}, std::size_t{2}, std::size_t{5}, std::size_t{128}, std::size_t{300}, longest}) {
     const auto y = grades_of<TestType>(random, n);
     for (const auto& s : extreme_scores<TestType>(random, n))
       for (const list_loss& loss : list_losses()) {
@@ -72,11 +73,14 @@ TEMPLATE_TEST_CASE("matrices: huge and tiny scores stay finite", "", float, doub
 TEMPLATE_TEST_CASE("preferences and policies: huge and tiny numbers stay finite", "", float, double) {
   using T = TestType;
   const T big = std::numeric_limits<T>::max(), tiny = std::numeric_limits<T>::denorm_min();
-  const std::vector<T> mixture{big, -big, T{0}, -T{0}, tiny, -tiny, std::numeric_limits<T>::min(), T{1}, T{-1}, big / 2, T(1e30), T(-1e-30)};
+  const std::vector<T> mixture{big,  -big,  T{0},    -T{0},   tiny,     -tiny, std::numeric_limits<T>::min(),
+                               T{1}, T{-1}, big / 2, T(1e30), T(-1e-30)};
   std::mt19937_64 random(3);
   const auto check = [](const auto& r) {
     CHECK(std::isfinite(r.value));
-    const auto finite = [](const auto& values) { return std::all_of(values.begin(), values.end(), [](auto x) { return std::isfinite(x); }); };
+    const auto finite = [](const auto& values) {
+      return std::all_of(values.begin(), values.end(), [](auto x) { return std::isfinite(x); });
+    };
     CHECK(finite(r.gradient));
     CHECK(finite(r.hessian));
     CHECK(finite(r.per_list));
@@ -89,7 +93,9 @@ TEMPLATE_TEST_CASE("preferences and policies: huge and tiny numbers stay finite"
     if (!of.of_any_size) continue;
     INFO(of.name);
     for (int turn = 0; turn < 6; ++turn) {
-      for (T& x : of.x) x = turn < 3 ? mixture[random() % mixture.size()] : mixture[random() % 2] * static_cast<T>(turn == 3 ? 1e-20 : 1.0);
+      for (T& x : of.x)
+        x = turn < 3 ? mixture[random() % mixture.size()]
+                     : mixture[random() % 2] * static_cast<T>(turn == 3 ? 1e-20 : 1.0);
       check(run(of, ctx));
     }
   }
@@ -101,9 +107,11 @@ TEMPLATE_TEST_CASE("preferences and policies: huge and tiny numbers stay finite"
       for (auto* values : {&s.x, &s.before, &s.target})
         for (T& x : *values) x = mixture[random() % mixture.size()];
       for (double& w : s.weights) w = turn % 2 == 0 ? 1e308 : 1e-308;
-      check(run(
-          subject<T>{loss.name, s.x, 0, false, true, [&](std::span<const T> x, const outputs& out, context& c) { return loss.call(x, s, out, c); }},
-          ctx));
+      check(run(subject<T>{loss.name, s.x, 0, false, true,
+                           [&](std::span<const T> x, const outputs& out, context& c) {
+                             return loss.call(x, s, out, c);
+                           }},
+                ctx));
     }
   }
 }

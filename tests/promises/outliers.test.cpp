@@ -35,9 +35,11 @@ std::string number(double x) {
 
 /// What is wrong, or nothing. No expectation: whether all is finite.
 template <class T>
-std::string fault(const referenced_loss& loss, const drawn_list& items, double spread, const derivatives* expected) {
+std::string fault(const referenced_loss& loss, const drawn_list& items, double spread,
+                  const derivatives* expected) {
   const std::size_t n = items.scores.size();
-  const std::vector<T> s(items.scores.begin(), items.scores.end()), y(items.relevance.begin(), items.relevance.end());
+  const std::vector<T> s(items.scores.begin(), items.scores.end()),
+      y(items.relevance.begin(), items.relevance.end());
   std::vector<T> g(n, std::numeric_limits<T>::quiet_NaN());
   double value = 0.0;
   if constexpr (sizeof(T) == 4)
@@ -54,17 +56,23 @@ std::string fault(const referenced_loss& loss, const drawn_list& items, double s
   if (!(expected->value < 1e280L && steepest < real(std::numeric_limits<T>::max()) / 4)) return {};
 
   const auto [lowest, highest] = std::minmax_element(s.begin(), s.end());
-  const double distance = loss.held.by_distance ? static_cast<double>(*highest) - static_cast<double>(*lowest) : 0.0;
+  const double distance =
+      loss.held.by_distance ? static_cast<double>(*highest) - static_cast<double>(*lowest) : 0.0;
   const double digits = loss.held.digits * (sizeof(T) == 4 ? 2e-6 : 1e-13 + 1e-18 * distance);
-  const real size = std::max({std::abs(expected->value), real(loss.held.size), real(std::numeric_limits<T>::min())});
+  const real size =
+      std::max({std::abs(expected->value), real(loss.held.size), real(std::numeric_limits<T>::min())});
   if (!(std::abs(real(value) - expected->value) <= digits * size))
     return "value " + number(value) + ", expected " + number(static_cast<double>(expected->value));
   if (expected->gradient.empty()) return {};
-  const double error = reference::relative_error(g, expected->gradient, 0.01L * real(loss.held.size) / real(n));
-  return error <= digits ? "" : "gradient off by " + number(error) + " of its largest, " + number(static_cast<double>(steepest));
+  const double error =
+      reference::relative_error(g, expected->gradient, 0.01L * real(loss.held.size) / real(n));
+  return error <= digits ? ""
+                         : "gradient off by " + number(error) + " of its largest, " +
+                               number(static_cast<double>(steepest));
 }
 
-TEST_CASE("outliers: every loss is finite and right for long tails, crowds and outliers, at every temperature") {
+TEST_CASE(
+    "outliers: every loss is finite and right for long tails, crowds and outliers, at every temperature") {
   constexpr std::array<std::size_t, 7> sizes{1, 2, 3, 9, 40, 130, 600};
   constexpr std::array spreads{1e-4, 1e-2, 0.3, 1.0, 7.0, 30.0, 300.0, 1e4};
   for (const referenced_loss& loss : referenced_losses()) {
@@ -76,8 +84,8 @@ TEST_CASE("outliers: every loss is finite and right for long tails, crowds and o
           // Each time another size, so that all meet all sooner or later.
           const std::size_t n = sizes[++seed * 5 % sizes.size()];
           const bool right = loss.right && n <= loss.held.longest;
-          INFO(n << " items, shape " << static_cast<int>(how) << ", levels " << static_cast<int>(grades) << ", spread " << spread << ", seed "
-                 << seed);
+          INFO(n << " items, shape " << static_cast<int>(how) << ", levels " << static_cast<int>(grades)
+                 << ", spread " << spread << ", seed " << seed);
           const drawn_list items = draw_list(seed, n, how, grades, spread);
           derivatives expected;
           if (right) expected = expectation(loss, items);
@@ -102,8 +110,8 @@ TEST_CASE("outliers: every loss at 3000 items is finite, and some sums over pair
       // Rows of soft permutations are as long as scores are near.
       const bool rows = loss.name.starts_with("neural");
       const drawn_list items = draw_list(seed, longest, how, grades, rows ? 300.0 : 20.0);
-      const bool right =
-          (loss.name == "ranknet" && (how == shape::tail || how == shape::outliers)) || (loss.name == "lambdarank" && how == shape::tail);
+      const bool right = (loss.name == "ranknet" && (how == shape::tail || how == shape::outliers)) ||
+                         (loss.name == "lambdarank" && how == shape::tail);
       derivatives expected;
       if (right) expected = expectation(loss, items);
       CHECK(fault<float>(loss, items, 20.0, right ? &expected : nullptr) == "");

@@ -53,7 +53,12 @@ void writes_what_outputs_ask_for(const Loss& loss, const Batch& batch) {
 
   // scale: of what is written, not of the value
   result<T> scaled = plain;
-  CHECK(loss(batch, {.gradient = scaled.gradient, .per_list = scaled.per_list, .hessian = scaled.hessian, .scale = -2.5}, ctx) == plain.value);
+  CHECK(loss(batch,
+             {.gradient = scaled.gradient,
+              .per_list = scaled.per_list,
+              .hessian = scaled.hessian,
+              .scale = -2.5},
+             ctx) == plain.value);
   CHECK(first_difference<double>(scaled.per_list, plain.per_list) == "");
   const auto times = [](std::vector<double> values, double factor, double added) {
     for (double& x : values) x = added + factor * x;
@@ -69,7 +74,11 @@ void writes_what_outputs_ask_for(const Loss& loss, const Batch& batch) {
   result<T> added = plain;
   std::fill(added.gradient.begin(), added.gradient.end(), T{3});
   std::fill(added.hessian.begin(), added.hessian.end(), T{-5});
-  const outputs add{.gradient = added.gradient, .per_list = added.per_list, .hessian = added.hessian, .scale = 0.5, .update = rankloss::update::add};
+  const outputs add{.gradient = added.gradient,
+                    .per_list = added.per_list,
+                    .hessian = added.hessian,
+                    .scale = 0.5,
+                    .update = rankloss::update::add};
   CHECK(loss(batch, add, ctx) == plain.value);
   CHECK(first_difference<double>(added.per_list, plain.per_list) == "");
   CHECK(first_gap(wide(added.gradient), times(g, 0.5, 3.0), rounding<T>, small) == "");
@@ -139,13 +148,19 @@ TEMPLATE_TEST_CASE("preferences and policies: outputs are written as asked", "",
     CHECK(same_bits(hessian, plain.hessian));
 
     // Scale and update are of gradient and hessian.
-    CHECK(of({.gradient = gradient, .per_list = parts, .hessian = hessian, .scale = -2.5}, ctx) == plain.value);
+    CHECK(of({.gradient = gradient, .per_list = parts, .hessian = hessian, .scale = -2.5}, ctx) ==
+          plain.value);
     CHECK(same_bits(parts, plain.per_list));
     CHECK(gap(wide(gradient), moved(g, -2.5, 0.0)) <= short_rounding<T>);
     CHECK(gap(wide(hessian), moved(h, -2.5, 0.0)) <= short_rounding<T>);
     gradient.assign(n, T{3});
     hessian.assign(h.size(), T{-5});
-    CHECK(of({.gradient = gradient, .per_list = parts, .hessian = hessian, .scale = 0.5, .update = rankloss::update::add}, ctx) == plain.value);
+    CHECK(of({.gradient = gradient,
+              .per_list = parts,
+              .hessian = hessian,
+              .scale = 0.5,
+              .update = rankloss::update::add},
+             ctx) == plain.value);
     CHECK(same_bits(parts, plain.per_list));
     CHECK(gap(wide(gradient), moved(g, 0.5, 3.0)) <= short_rounding<T>);
     CHECK(gap(wide(hessian), moved(h, 0.5, -5.0)) <= short_rounding<T>);
@@ -163,9 +178,12 @@ TEMPLATE_TEST_CASE("preferences and policies: outputs are written as asked", "",
     if (!of.of_any_size) continue;
     std::vector<T> untouched(n, T{7}), more(n, T{7});
     if (!of.has_hessian)
-      CHECK_THROWS_WITH(of({.gradient = untouched, .hessian = more}, ctx), "rankloss: hessian: this loss has none, expected an empty output");
-    CHECK_THROWS_WITH(of({.gradient = std::span(untouched).first(n - 1)}, ctx), Catch::Matchers::StartsWith("rankloss: gradient: size "));
-    CHECK_THROWS_WITH(of({.gradient = untouched, .scale = nan}, ctx), "rankloss: scale: nan, expected a finite number");
+      CHECK_THROWS_WITH(of({.gradient = untouched, .hessian = more}, ctx),
+                        "rankloss: hessian: this loss has none, expected an empty output");
+    CHECK_THROWS_WITH(of({.gradient = std::span(untouched).first(n - 1)}, ctx),
+                      Catch::Matchers::StartsWith("rankloss: gradient: size "));
+    CHECK_THROWS_WITH(of({.gradient = untouched, .scale = nan}, ctx),
+                      "rankloss: scale: nan, expected a finite number");
     CHECK(untouched == std::vector<T>(n, T{7}));
     CHECK(more == std::vector<T>(n, T{7}));
   }

@@ -64,7 +64,8 @@ TEMPLATE_TEST_CASE("lists: padding, stride and mask never change a bit", "", flo
       std::vector<std::uint8_t> mask(size, 0);
       std::vector<std::size_t> at;
       for (std::size_t l = 0; l < ragged.count(); ++l) {
-        for (std::size_t i = length; i < stride && l + 1 < ragged.count(); ++i) mask[l * stride + i] = 1;  // between lists even the mask is not read
+        for (std::size_t i = length; i < stride && l + 1 < ragged.count(); ++i)
+          mask[l * stride + i] = 1;  // between lists even the mask is not read
         for (std::size_t i = 0; i < places[l].size(); ++i) {
           const std::size_t to = l * stride + places[l][i];
           at.push_back(to);
@@ -121,10 +122,17 @@ TEMPLATE_TEST_CASE("lists: padding, stride and mask never change a bit", "", flo
     for (const list_loss& loss : list_losses()) {
       INFO(loss.name << ", length " << length);
       const auto expected = run(loss, ragged.batch());
-      CHECK(first_difference(run(loss, list_batch<T>{.scores = ragged.scores, .relevance = ragged.relevance, .length = length}), expected) == "");
-      for (const std::size_t size : {5 * stride, 4 * stride + length}) {  // with or without what follows the last list
+      CHECK(first_difference(
+                run(loss,
+                    list_batch<T>{.scores = ragged.scores, .relevance = ragged.relevance, .length = length}),
+                expected) == "");
+      for (const std::size_t size :
+           {5 * stride, 4 * stride + length}) {  // with or without what follows the last list
         context ctx;
-        const list_batch<T> dense{.scores = std::span(s).first(size), .relevance = std::span(y).first(size), .length = length, .stride = stride};
+        const list_batch<T> dense{.scores = std::span(s).first(size),
+                                  .relevance = std::span(y).first(size),
+                                  .length = length,
+                                  .stride = stride};
         auto got = run(loss, dense, wanted::gradient, ctx, 5.0);
         std::vector<T> kept;
         bool untouched = true;
@@ -152,7 +160,8 @@ TEMPLATE_TEST_CASE("matrices: stride and the form of the matches never change a 
     auto flagged = dense;  // the same matches, spelled out
     flagged.row_classes.clear(), flagged.column_classes.clear(), flagged.matches.clear();
     for (std::size_t i = 0; i < m.rows; ++i)
-      for (std::size_t j = 0; j < m.columns; ++j) flagged.matches.push_back(rankloss::detail::matching(m.batch(), i, j) ? 0x80 : 0);
+      for (std::size_t j = 0; j < m.columns; ++j)
+        flagged.matches.push_back(rankloss::detail::matching(m.batch(), i, j) ? 0x80 : 0);
     for (const matrix_loss& loss : similarity_losses()) {
       if (!m.taken_by(loss)) continue;
       INFO(loss.name << ", " << m.rows << " x " << m.columns);
@@ -179,7 +188,8 @@ TEMPLATE_TEST_CASE("matrices: stride and the form of the matches never change a 
   }
 }
 
-TEMPLATE_TEST_CASE("preferences: pairs of weight 0 and items of no pair never change a bit", "", float, double) {
+TEMPLATE_TEST_CASE("preferences: pairs of weight 0 and items of no pair never change a bit", "", float,
+                   double) {
   using T = TestType;
   const pairs<T> data(6);
   auto more = data;
@@ -198,7 +208,8 @@ TEMPLATE_TEST_CASE("preferences: pairs of weight 0 and items of no pair never ch
     for (const bool own : {true, false}) {
       const std::size_t p = random() % (items + 3);
       more.preferred.push_back(own ? data.preferred[k] : static_cast<int>(p));
-      more.other.push_back(own ? data.other[k] : static_cast<int>((p + 1 + random() % (items + 2)) % (items + 3)));
+      more.other.push_back(own ? data.other[k]
+                               : static_cast<int>((p + 1 + random() % (items + 2)) % (items + 3)));
       more.weights.push_back(own ? data.weights[k] : 0.0);
       more.margins.push_back(own ? data.margins[k] : random() % 2 == 0 ? 1e308 : -1e308);
       more.ties.push_back(own ? data.ties[k] : static_cast<std::uint8_t>(random() % 2));
@@ -219,7 +230,8 @@ TEMPLATE_TEST_CASE("preferences: pairs of weight 0 and items of no pair never ch
     }
 }
 
-TEMPLATE_TEST_CASE("policies: masked steps, whatever they hold, and steps of weight 0 never change a bit", "", float, double) {
+TEMPLATE_TEST_CASE("policies: masked steps, whatever they hold, and steps of weight 0 never change a bit", "",
+                   float, double) {
   using T = TestType;
   const auto data = some_steps<T>(12);
   const T big = std::numeric_limits<T>::max();

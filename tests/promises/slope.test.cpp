@@ -34,10 +34,12 @@ struct derivatives {
 };
 template <class Function>
 derivatives differences(double h, Function value) {
-  const double far_below = value(-2 * h), below = value(-h), middle = value(0.0), above = value(h), far_above = value(2 * h);
+  const double far_below = value(-2 * h), below = value(-h), middle = value(0.0), above = value(h),
+               far_above = value(2 * h);
   const double rounding = 1e-15 * std::abs(middle);
-  return {(far_below - 8 * below + 8 * above - far_above) / (12 * h), (-far_below + 16 * below - 30 * middle + 16 * above - far_above) / (12 * h * h),
-          rounding / h, rounding / (h * h)};
+  return {(far_below - 8 * below + 8 * above - far_above) / (12 * h),
+          (-far_below + 16 * below - 30 * middle + 16 * above - far_above) / (12 * h * h), rounding / h,
+          rounding / (h * h)};
 }
 
 TEST_CASE("lists: gradient and hessian are slope and curvature of the value") {
@@ -83,7 +85,8 @@ TEST_CASE("lists: gradient and hessian are slope and curvature of the value") {
         const auto full = run(loss, list.batch(), offered(loss).back());
         const auto start = list.scores;
         const double largest =
-            std::abs(*std::max_element(r.gradient.begin(), r.gradient.end(), [](double a, double b) { return std::abs(a) < std::abs(b); }));
+            std::abs(*std::max_element(r.gradient.begin(), r.gradient.end(),
+                                       [](double a, double b) { return std::abs(a) < std::abs(b); }));
         for (std::size_t at = 0; at < 6; ++at) {
           const std::size_t i = at * (n - 1) / 5;
           const derivatives d = differences(h, [&](double t) {
@@ -93,7 +96,8 @@ TEST_CASE("lists: gradient and hessian are slope and curvature of the value") {
           list.scores[i] = start[i];
           CHECK(std::abs(r.gradient[i] - d.slope) <= 1e-7 * std::max(largest, steep) + d.slope_rounding);
           if (loss.has_hessian)
-            CHECK(std::abs(full.hessian[i] - d.curvature) <= 1e-5 * std::max(largest, steep) / loss.claimed.length + d.curvature_rounding);
+            CHECK(std::abs(full.hessian[i] - d.curvature) <=
+                  1e-5 * std::max(largest, steep) / loss.claimed.length + d.curvature_rounding);
         }
         for (int turn = 0; turn < 2; ++turn) {
           double along = 0.0;

@@ -57,9 +57,11 @@ TEMPLATE_TEST_CASE("lists: permuting the items permutes the gradient", "", float
       for (std::size_t l = 0; l < data.count(); ++l) {
         INFO("list " << l << " of " << data.size(l));
         const double steep = 1e-3 / loss.claimed.length;
-        CHECK(first_gap(data.of(l, wide(got.gradient)), data.of(l, wide(gradient)), rounding<T>, steep) == "");
+        CHECK(first_gap(data.of(l, wide(got.gradient)), data.of(l, wide(gradient)), rounding<T>, steep) ==
+              "");
         if (want == wanted::hessian)
-          CHECK(first_gap(data.of(l, wide(got.hessian)), data.of(l, wide(hessian)), 10 * rounding<T>, steep / loss.claimed.length) == "");
+          CHECK(first_gap(data.of(l, wide(got.hessian)), data.of(l, wide(hessian)), 10 * rounding<T>,
+                          steep / loss.claimed.length) == "");
       }
     }
   }
@@ -81,7 +83,8 @@ TEMPLATE_TEST_CASE("matrices: permuting rows and columns permutes the gradient",
     const auto move = [&](const auto& values) {
       auto moved = values;
       for (std::size_t i = 0; i < m.rows && !values.empty(); ++i)
-        for (std::size_t j = 0; j < m.columns; ++j) moved[i * m.columns + j] = values[row[i] * m.columns + column[j]];
+        for (std::size_t j = 0; j < m.columns; ++j)
+          moved[i * m.columns + j] = values[row[i] * m.columns + column[j]];
       return moved;
     };
     const auto pick = [](const auto& values, const std::vector<std::size_t>& from) {
@@ -99,18 +102,21 @@ TEMPLATE_TEST_CASE("matrices: permuting rows and columns permutes the gradient",
     moved.column_classes = pick(m.column_classes, column);
     moved.column_weights = pick(m.column_weights, column);
     for (const matrix_loss& loss : similarity_losses()) {
-      if (!m.taken_by(loss) || (m.ties && !loss.claimed.smooth)) continue;  // which of two equals is at the kink, their order decides
-      if (!loss.claimed.rectangular && !by_place) continue;                 // a column belongs to the row of its number
+      if (!m.taken_by(loss) || (m.ties && !loss.claimed.smooth))
+        continue;  // which of two equals is at the kink, their order decides
+      if (!loss.claimed.rectangular && !by_place) continue;  // a column belongs to the row of its number
       INFO(loss.name << ", " << m.rows << " x " << m.columns);
       const auto r = run(loss, m.batch());
       const auto got = run(loss, moved.batch());
       CHECK(got.value == Approx(r.value).epsilon(1e-6).margin(1e-13));
-      CHECK(first_gap(wide(got.gradient), wide(move(r.gradient)), rounding<T>, 1e-3 / loss.claimed.length) == "");
+      CHECK(first_gap(wide(got.gradient), wide(move(r.gradient)), rounding<T>, 1e-3 / loss.claimed.length) ==
+            "");
     }
   }
 }
 
-TEMPLATE_TEST_CASE("matrices: transposing swaps rows and columns and nothing else, where claimed", "", float, double) {
+TEMPLATE_TEST_CASE("matrices: transposing swaps rows and columns and nothing else, where claimed", "", float,
+                   double) {
   using T = TestType;
   for (const auto& m : all_matrices<T>()) {
     const auto turn = [&](const auto& values) {
@@ -134,9 +140,11 @@ TEMPLATE_TEST_CASE("matrices: transposing swaps rows and columns and nothing els
       const auto r = run(loss, m.batch());
       auto got = run(loss, turned.batch());
       CHECK(got.value == Approx(r.value).epsilon(1e-13));
-      std::rotate(got.per_list.begin(), got.per_list.begin() + static_cast<std::ptrdiff_t>(turned.rows), got.per_list.end());
+      std::rotate(got.per_list.begin(), got.per_list.begin() + static_cast<std::ptrdiff_t>(turned.rows),
+                  got.per_list.end());
       CHECK(first_difference<double>(got.per_list, r.per_list) == "");
-      CHECK(first_gap(wide(got.gradient), wide(turn(r.gradient)), rounding<T>, 1e-3 / loss.claimed.length) == "");
+      CHECK(first_gap(wide(got.gradient), wide(turn(r.gradient)), rounding<T>, 1e-3 / loss.claimed.length) ==
+            "");
     }
   }
 }
@@ -168,7 +176,8 @@ TEMPLATE_TEST_CASE("lists: shifts change nothing and gradients sum to 0, where c
   }
 }
 
-TEMPLATE_TEST_CASE("matrices: shifts change nothing and gradients sum to 0, where claimed", "", float, double) {
+TEMPLATE_TEST_CASE("matrices: shifts change nothing and gradients sum to 0, where claimed", "", float,
+                   double) {
   using T = TestType;
   for (const auto& m : all_matrices<T>()) {
     auto shifted = m;
@@ -194,7 +203,9 @@ TEMPLATE_TEST_CASE("matrices: shifts change nothing and gradients sum to 0, wher
   }
 }
 
-TEMPLATE_TEST_CASE("preferences: permuting the pairs permutes their parts, and permuting the items the gradient", "", float, double) {
+TEMPLATE_TEST_CASE(
+    "preferences: permuting the pairs permutes their parts, and permuting the items the gradient", "", float,
+    double) {
   using T = TestType;
   const pairs<T> data(4);
   std::mt19937_64 random(5);

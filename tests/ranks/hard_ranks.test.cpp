@@ -59,7 +59,8 @@ std::vector<T> counted(const hard_ranks& how, const std::vector<T>& s) {
 TEMPLATE_TEST_CASE("hard_ranks: those of counting, for all ties, orders and bases", "", float, double) {
   using T = TestType;
   std::mt19937_64 random(1);
-  for (const rank_ties ties : {rank_ties::average, rank_ties::minimum, rank_ties::maximum, rank_ties::ordinal})
+  for (const rank_ties ties :
+       {rank_ties::average, rank_ties::minimum, rank_ties::maximum, rank_ties::ordinal})
     for (const rank_order order : {rank_order::descending, rank_order::ascending})
       for (const double base : {1.0, 0.0})
         for (const std::size_t n : {1, 2, 3, 10, 100, 700})
@@ -77,7 +78,8 @@ TEST_CASE("hard_ranks: ties by hand") {
   CHECK(ranks_of(hard_ranks{.ties = rank_ties::minimum}, s) == std::vector<double>{3, 1, 3, 6, 1, 3});
   CHECK(ranks_of(hard_ranks{.ties = rank_ties::maximum}, s) == std::vector<double>{5, 2, 5, 6, 2, 5});
   CHECK(ranks_of(hard_ranks{.ties = rank_ties::ordinal}, s) == std::vector<double>{3, 1, 4, 6, 2, 5});
-  CHECK(ranks_of(hard_ranks{.order = rank_order::ascending, .base = 0, .ties = rank_ties::ordinal}, s) == std::vector<double>{1, 4, 2, 0, 5, 3});
+  CHECK(ranks_of(hard_ranks{.order = rank_order::ascending, .base = 0, .ties = rank_ties::ordinal}, s) ==
+        std::vector<double>{1, 4, 2, 0, 5, 3});
 }
 
 TEMPLATE_TEST_CASE("hard_ranks: any finite or infinite score has a rank", "", float, double) {
@@ -85,7 +87,8 @@ TEMPLATE_TEST_CASE("hard_ranks: any finite or infinite score has a rank", "", fl
   constexpr T huge = static_cast<T>(3e38);
   constexpr T infinity = std::numeric_limits<T>::infinity();
   constexpr T least = std::numeric_limits<T>::denorm_min();
-  CHECK(ranks_of(hard_ranks{}, std::vector<T>{huge, -huge, 0, infinity, -infinity, infinity, least}) == std::vector<T>{3, 6, 5, 1.5, 7, 1.5, 4});
+  CHECK(ranks_of(hard_ranks{}, std::vector<T>{huge, -huge, 0, infinity, -infinity, infinity, least}) ==
+        std::vector<T>{3, 6, 5, 1.5, 7, 1.5, 4});
   CHECK(ranks_of(hard_ranks{}, std::vector<T>{-0.0, 0.0}) == std::vector<T>{1.5, 1.5});
   CHECK(ranks_of(hard_ranks{}, std::vector<T>{}).empty());
 }
@@ -97,8 +100,8 @@ TEST_CASE("hard_ranks: what does not fit is named") {
   CHECK_THROWS_MATCHES(rank(hard_ranks{}, cspan<double>(s), std::span(out), ctx), std::invalid_argument,
                        Message("rankloss: scores: nan at item 1, expected a number"));
   s[1] = 2;
-  CHECK_THROWS_MATCHES(rank(hard_ranks{.base = INFINITY}, cspan<double>(s), std::span(out), ctx), std::invalid_argument,
-                       Message("rankloss: base: inf, expected a finite number"));
+  CHECK_THROWS_MATCHES(rank(hard_ranks{.base = INFINITY}, cspan<double>(s), std::span(out), ctx),
+                       std::invalid_argument, Message("rankloss: base: inf, expected a finite number"));
   CHECK(out == std::vector<double>(3, 0.0));
 }
 

@@ -32,7 +32,8 @@ template <class T>
 struct plain_ranks {
   std::vector<real> ranks, product;
 
-  plain_ranks(const std::vector<T>& s, const std::vector<T>& c, real t) : ranks(s.size(), 1), product(s.size(), 0) {
+  plain_ranks(const std::vector<T>& s, const std::vector<T>& c, real t)
+      : ranks(s.size(), 1), product(s.size(), 0) {
     for (std::size_t i = 0; i < s.size(); ++i)
       for (std::size_t j = 0; j < s.size(); ++j) {
         if (i == j) continue;
@@ -68,7 +69,8 @@ std::vector<T> pushed(const laplace_ranks& how, const std::vector<T>& s, const s
 
 }  // namespace
 
-TEMPLATE_TEST_CASE("laplace_ranks: ranks and their derivatives are those of the O(n^2) sums", "", float, double) {
+TEMPLATE_TEST_CASE("laplace_ranks: ranks and their derivatives are those of the O(n^2) sums", "", float,
+                   double) {
   using T = TestType;
   const double bound = sizeof(T) == 4 ? 7e-8 : 1e-13;  // float: the rounding of the results alone
   std::mt19937_64 random(7);
@@ -121,7 +123,8 @@ TEST_CASE("laplace_ranks: LapSum counts upwards from 0") {
 
 TEST_CASE("laplace_ranks: order and base") {
   const std::vector<double> s{0.3, -1.0, 2.0, 0.5, 0.5}, c{1, -2, 0.5, 3, 0};
-  const laplace_ranks descending{.temperature = 0.5}, ascending{.temperature = 0.5, .order = rank_order::ascending, .base = 0.0};
+  const laplace_ranks descending{.temperature = 0.5},
+      ascending{.temperature = 0.5, .order = rank_order::ascending, .base = 0.0};
   const std::vector<double> down = ranks_of(descending, s), up = ranks_of(ascending, s);
   const std::vector<double> g_down = pulled(descending, s, c), g_up = pulled(ascending, s, c);
   double sum = 0;
@@ -148,7 +151,8 @@ TEST_CASE("laplace_ranks: a gradient sums to 0, and that of equal cotangents is 
       size += std::abs(g);
     }
     CHECK(static_cast<double>(std::abs(sum) / size) <= 1e-12);
-    CHECK(pulled(laplace_ranks{.temperature = temperature}, s, std::vector<double>(n, 0.3)) == std::vector<double>(n, 0.0));
+    CHECK(pulled(laplace_ranks{.temperature = temperature}, s, std::vector<double>(n, 0.3)) ==
+          std::vector<double>(n, 0.0));
   }
 }
 
@@ -178,10 +182,11 @@ TEST_CASE("laplace_ranks: what does not fit is named") {
   const std::vector<double> s{1, 2, 0};
   std::vector<double> out(3);
   using Catch::Matchers::Message;
-  CHECK_THROWS_MATCHES(rank(laplace_ranks{.temperature = 1e301}, cspan<double>(s), std::span(out), ctx), std::invalid_argument,
+  CHECK_THROWS_MATCHES(rank(laplace_ranks{.temperature = 1e301}, cspan<double>(s), std::span(out), ctx),
+                       std::invalid_argument,
                        Message("rankloss: temperature: 1e+301, expected 1e-15 to 1e300"));
-  CHECK_THROWS_MATCHES(rank(laplace_ranks{.base = std::nan("")}, cspan<double>(s), std::span(out), ctx), std::invalid_argument,
-                       Message("rankloss: base: nan, expected a finite number"));
+  CHECK_THROWS_MATCHES(rank(laplace_ranks{.base = std::nan("")}, cspan<double>(s), std::span(out), ctx),
+                       std::invalid_argument, Message("rankloss: base: nan, expected a finite number"));
   CHECK(out == std::vector<double>(3, 0.0));
 }
 

@@ -65,25 +65,31 @@ TEMPLATE_TEST_CASE("projected_ranks: ranks and derivatives are those of the defi
       for (const double temperature : {1e-3, 0.03, 0.3, 1.0, 20.0})
         for (const std::size_t n : {1, 2, 3, 5, 17, 40}) {
           std::vector<T> s(n), c(n);
-          for (T& x : s) x = static_cast<T>(random() % 3 == 0 ? 0.37 * std::round(3 * normal(random)) : normal(random));
+          for (T& x : s)
+            x = static_cast<T>(random() % 3 == 0 ? 0.37 * std::round(3 * normal(random)) : normal(random));
           for (T& x : c) x = static_cast<T>(normal(random));
           const projected_ranks how{.temperature = temperature, .order = order, .regularization = kind};
-          const auto plain = [&](const std::vector<real>& x) { return reference::projected_ranks(kind, order, temperature, x); };
+          const auto plain = [&](const std::vector<real>& x) {
+            return reference::projected_ranks(kind, order, temperature, x);
+          };
           const std::vector<real> x = reference::widen(s);
-          INFO("entropic " << (kind == regularization::entropic) << ", ascending " << (order == rank_order::ascending) << ", n " << n
-                           << ", temperature " << temperature);
+          INFO("entropic " << (kind == regularization::entropic) << ", ascending "
+                           << (order == rank_order::ascending) << ", n " << n << ", temperature "
+                           << temperature);
           CHECK(reference::relative_error(ranks_of(how, s), plain(x)) <= (single ? 1.2e-7 : 1e-14));
           const auto jacobian = reference::jacobian(plain, x, 1e-5L * temperature);
-          CHECK(reference::relative_error(pulled(how, s, c), reference::product_from_left(jacobian, c), 0.1L / temperature) <=
-                (single ? 2e-7 : 1e-9));
-          CHECK(reference::relative_error(pushed(how, s, c), reference::product(jacobian, c), 0.1L / temperature) <= (single ? 2e-7 : 1e-9));
+          CHECK(reference::relative_error(pulled(how, s, c), reference::product_from_left(jacobian, c),
+                                          0.1L / temperature) <= (single ? 2e-7 : 1e-9));
+          CHECK(reference::relative_error(pushed(how, s, c), reference::product(jacobian, c),
+                                          0.1L / temperature) <= (single ? 2e-7 : 1e-9));
         }
 }
 
 TEST_CASE("projected_ranks: blocks begin and end where they should") {
   // Two scores have hard ranks from a gap of 1 on, entropic ones from log 2 on.
   const double temperature = 0.5;
-  const projected_ranks quadratic{.temperature = temperature}, entropic{.temperature = temperature, .regularization = regularization::entropic};
+  const projected_ranks quadratic{.temperature = temperature},
+      entropic{.temperature = temperature, .regularization = regularization::entropic};
   for (const double factor : {0.99, 0.9999, 1.0001, 1.01}) {
     const std::vector<double> linear = ranks_of(quadratic, std::vector<double>{temperature * factor, 0.0});
     const double logarithm = factor * std::log(2.0);
@@ -99,18 +105,23 @@ TEST_CASE("projected_ranks: blocks begin and end where they should") {
       std::vector<double> s(150), c(150);
       for (std::size_t i = 0; i < s.size(); ++i) s[i] = spacing * (static_cast<double>(i) + normal(random));
       for (double& x : c) x = normal(random);
-      const auto plain = [&](const std::vector<real>& x) { return reference::projected_ranks(kind, rank_order::descending, 1, x); };
+      const auto plain = [&](const std::vector<real>& x) {
+        return reference::projected_ranks(kind, rank_order::descending, 1, x);
+      };
       const projected_ranks how{.regularization = kind};
       CHECK(reference::relative_error(ranks_of(how, s), plain(reference::widen(s))) <= 1e-14);
-      CHECK(reference::relative_error(pulled(how, s, c), reference::product_from_left(reference::jacobian(plain, reference::widen(s), 1e-6L), c)) <=
-            1e-9);
+      CHECK(reference::relative_error(
+                pulled(how, s, c), reference::product_from_left(
+                                       reference::jacobian(plain, reference::widen(s), 1e-6L), c)) <= 1e-9);
     }
 }
 
 TEST_CASE("projected_ranks: what fast-soft-sort and torchsort give") {
   for (const peers::projection& peer : peers::soft_ranks) {
-    const projected_ranks how{.temperature = peer.temperature, .order = peer.order, .regularization = peer.regularization};
-    const std::vector<double> s(peer.scores.begin(), peer.scores.end()), c(peer.cotangent.begin(), peer.cotangent.end());
+    const projected_ranks how{
+        .temperature = peer.temperature, .order = peer.order, .regularization = peer.regularization};
+    const std::vector<double> s(peer.scores.begin(), peer.scores.end()),
+        c(peer.cotangent.begin(), peer.cotangent.end());
     const std::vector<double> ranks = ranks_of(how, s), gradient = pulled(how, s, c);
     for (std::size_t i = 0; i < s.size(); ++i) {
       CHECK(ranks[i] == Approx(peer.value[i]).margin(1e-13));
@@ -119,7 +130,9 @@ TEST_CASE("projected_ranks: what fast-soft-sort and torchsort give") {
   }
   // The ones of their documentation.
   const auto ascending = [](double temperature, regularization kind, const std::vector<double>& s) {
-    return ranks_of(projected_ranks{.temperature = temperature, .order = rank_order::ascending, .regularization = kind}, s);
+    return ranks_of(
+        projected_ranks{.temperature = temperature, .order = rank_order::ascending, .regularization = kind},
+        s);
   };
   const std::vector<double> s{5, 1, 2};
   CHECK(ascending(2, regularization::quadratic, s) == std::vector<double>{3, 1.25, 1.75});
@@ -136,7 +149,8 @@ TEST_CASE("projected_ranks: what fast-soft-sort and torchsort give") {
 TEST_CASE("projected_ranks: order and base") {
   const std::vector<double> s{0.3, -1.0, 2.0, 0.5, 0.5}, c{1, -2, 0.5, 3, 0};
   for (const regularization kind : both) {
-    const projected_ranks one{.temperature = 0.7, .regularization = kind}, zero{.temperature = 0.7, .base = 0.0, .regularization = kind};
+    const projected_ranks one{.temperature = 0.7, .regularization = kind},
+        zero{.temperature = 0.7, .base = 0.0, .regularization = kind};
     const std::vector<double> from_one = ranks_of(one, s), from_zero = ranks_of(zero, s);
     for (std::size_t i = 0; i < 5; ++i) CHECK(from_one[i] - 1.0 == Approx(from_zero[i]).margin(1e-15));
     CHECK(pulled(one, s, c) == pulled(zero, s, c));
@@ -145,7 +159,8 @@ TEST_CASE("projected_ranks: order and base") {
     CHECK(sum == Approx(15.0).epsilon(1e-15));
   }
   const std::vector<double> down = ranks_of(projected_ranks{.temperature = 0.7}, s);
-  const std::vector<double> up = ranks_of(projected_ranks{.temperature = 0.7, .order = rank_order::ascending}, s);
+  const std::vector<double> up =
+      ranks_of(projected_ranks{.temperature = 0.7, .order = rank_order::ascending}, s);
   for (std::size_t i = 0; i < 5; ++i) CHECK(down[i] + up[i] == Approx(6.0).epsilon(1e-15));
   CHECK(down[3] == down[4]);
 }
@@ -158,11 +173,14 @@ TEMPLATE_TEST_CASE("projected_ranks: entropic ranks of any spread", "", float, d
       const projected_ranks how{.order = order, .regularization = regularization::entropic};
       std::vector<T> s{0, spread, T{0.125}, -spread, spread, T{0.1875}, spread / 2, T{-0.5}};
       const std::vector<T> c{1, -2, 3, 0.5, 2, -1, 0, 4};
-      const auto plain = [&](const std::vector<real>& x) { return reference::projected_ranks(how.regularization, order, 1, x); };
+      const auto plain = [&](const std::vector<real>& x) {
+        return reference::projected_ranks(how.regularization, order, 1, x);
+      };
       const std::vector<real> x = reference::widen(s);
       const std::vector<T> ranks = ranks_of(how, s), gradient = pulled(how, s, c);
       CHECK(reference::relative_error(ranks, plain(x)) <= (sizeof(T) == 4 ? 1e-7 : 1e-12));
-      CHECK(reference::relative_error(gradient, reference::product_from_left(reference::jacobian(plain, x, 1e-6L), c)) <= 1e-6);
+      CHECK(reference::relative_error(
+                gradient, reference::product_from_left(reference::jacobian(plain, x, 1e-6L), c)) <= 1e-6);
       CHECK(std::abs(gradient[0]) > T{0.125});
       // Those between do not see how far away the others are.
       for (T& score : s)
@@ -176,7 +194,8 @@ TEMPLATE_TEST_CASE("projected_ranks: entropic ranks of any spread", "", float, d
   CHECK(pulled(how, std::vector<T>{3, 1, 2}, std::vector<T>{1, 2, 4}) == std::vector<T>{0, 0, 0});
 }
 
-TEMPLATE_TEST_CASE("projected_ranks: any finite or infinite score has a rank, at any temperature", "", float, double) {
+TEMPLATE_TEST_CASE("projected_ranks: any finite or infinite score has a rank, at any temperature", "", float,
+                   double) {
   using T = TestType;
   constexpr T huge = static_cast<T>(3e38);
   constexpr T most = std::numeric_limits<T>::max();
@@ -205,7 +224,8 @@ TEMPLATE_TEST_CASE("projected_ranks: any finite or infinite score has a rank, at
 
   const std::vector<T> equal(7, T{3}), one{T{2}}, none;
   for (const regularization kind : both) {
-    for (const T r : ranks_of(projected_ranks{.regularization = kind}, equal)) CHECK(static_cast<double>(r) == Approx(4.0));
+    for (const T r : ranks_of(projected_ranks{.regularization = kind}, equal))
+      CHECK(static_cast<double>(r) == Approx(4.0));
     CHECK(ranks_of(projected_ranks{.regularization = kind}, one) == std::vector<T>{1});
     CHECK(pulled(projected_ranks{.regularization = kind}, one, one) == std::vector<T>{0});
     CHECK(ranks_of(projected_ranks{.regularization = kind}, none).empty());
@@ -248,10 +268,10 @@ TEST_CASE("projected_ranks: what does not fit is named") {
   const std::vector<double> s{1, 2, 0};
   std::vector<double> out(3);
   using Catch::Matchers::Message;
-  CHECK_THROWS_MATCHES(rank(projected_ranks{.temperature = 0}, cspan<double>(s), std::span(out), ctx), std::invalid_argument,
-                       Message("rankloss: temperature: 0, expected 1e-15 to 1e300"));
-  CHECK_THROWS_MATCHES(rank(projected_ranks{.base = std::nan("")}, cspan<double>(s), std::span(out), ctx), std::invalid_argument,
-                       Message("rankloss: base: nan, expected a finite number"));
+  CHECK_THROWS_MATCHES(rank(projected_ranks{.temperature = 0}, cspan<double>(s), std::span(out), ctx),
+                       std::invalid_argument, Message("rankloss: temperature: 0, expected 1e-15 to 1e300"));
+  CHECK_THROWS_MATCHES(rank(projected_ranks{.base = std::nan("")}, cspan<double>(s), std::span(out), ctx),
+                       std::invalid_argument, Message("rankloss: base: nan, expected a finite number"));
   CHECK(out == std::vector<double>(3, 0.0));
 }
 

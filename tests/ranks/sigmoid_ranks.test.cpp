@@ -31,7 +31,8 @@ template <class T>
 struct plain_ranks {
   std::vector<real> ranks, product;
 
-  plain_ranks(const std::vector<T>& s, const std::vector<T>& c, real t) : ranks(s.size(), 1), product(s.size(), 0) {
+  plain_ranks(const std::vector<T>& s, const std::vector<T>& c, real t)
+      : ranks(s.size(), 1), product(s.size(), 0) {
     for (std::size_t i = 0; i < s.size(); ++i)
       for (std::size_t j = 0; j < s.size(); ++j) {
         if (i == j) continue;
@@ -54,7 +55,8 @@ double worst(const std::vector<T>& got, const std::vector<real>& expected, real 
 
 }  // namespace
 
-TEMPLATE_TEST_CASE("sigmoid_ranks: ranks and their derivatives are those of the O(n^2) sums", "", float, double) {
+TEMPLATE_TEST_CASE("sigmoid_ranks: ranks and their derivatives are those of the O(n^2) sums", "", float,
+                   double) {
   using T = TestType;
   const double bound = sizeof(T) == 4 ? 2e-6 : 1e-13;
   context ctx;
@@ -81,7 +83,8 @@ TEST_CASE("sigmoid_ranks: order and base") {
   context ctx;
   const std::vector<double> s{0.3, -1.0, 2.0, 0.5, 0.5}, c{1, -2, 0.5, 3, 0};
   std::vector<double> down(5), up(5), g_down(5), g_up(5);
-  const sigmoid_ranks descending{.temperature = 0.5}, ascending{.temperature = 0.5, .order = rank_order::ascending, .base = 0.0};
+  const sigmoid_ranks descending{.temperature = 0.5},
+      ascending{.temperature = 0.5, .order = rank_order::ascending, .base = 0.0};
   rank(descending, cspan<double>(s), std::span(down), ctx);
   rank(ascending, cspan<double>(s), std::span(up), ctx);
   rank_pullback(descending, cspan<double>(s), cspan<double>(c), std::span(g_down), ctx);
@@ -117,13 +120,14 @@ TEST_CASE("sigmoid_ranks: what does not fit is named") {
   CHECK_THROWS_MATCHES(rank(sigmoid_ranks{}, cspan<double>(s), std::span(out), ctx), std::invalid_argument,
                        Message("rankloss: scores: nan at item 2, expected a number"));
   s[2] = 0;
-  CHECK_THROWS_MATCHES(rank(sigmoid_ranks{}, cspan<double>(s), std::span(short_out), ctx), std::invalid_argument,
-                       Message("rankloss: ranks: size 2, expected 3 (one per score)"));
-  CHECK_THROWS_MATCHES(rank(sigmoid_ranks{.temperature = 0}, cspan<double>(s), std::span(out), ctx), std::invalid_argument,
-                       Message("rankloss: temperature: 0, expected 1e-15 to 1e300"));
+  CHECK_THROWS_MATCHES(rank(sigmoid_ranks{}, cspan<double>(s), std::span(short_out), ctx),
+                       std::invalid_argument, Message("rankloss: ranks: size 2, expected 3 (one per score)"));
+  CHECK_THROWS_MATCHES(rank(sigmoid_ranks{.temperature = 0}, cspan<double>(s), std::span(out), ctx),
+                       std::invalid_argument, Message("rankloss: temperature: 0, expected 1e-15 to 1e300"));
   ones[1] = std::nan("");
-  CHECK_THROWS_MATCHES(rank_pullback(sigmoid_ranks{}, cspan<double>(s), cspan<double>(ones), std::span(out), ctx), std::invalid_argument,
-                       Message("rankloss: cotangent: nan at item 1, expected a finite number"));
+  CHECK_THROWS_MATCHES(
+      rank_pullback(sigmoid_ranks{}, cspan<double>(s), cspan<double>(ones), std::span(out), ctx),
+      std::invalid_argument, Message("rankloss: cotangent: nan at item 1, expected a finite number"));
   CHECK(out == std::vector<double>(3, 0.0));
 }
 

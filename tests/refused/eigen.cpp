@@ -14,7 +14,9 @@ void cases() {
 #if defined(EIGEN_COLUMNS)
   (void)rankloss::list_batch<float, int>{.scores = columns, .relevance = column_grades};
 #elif defined(EIGEN_STRIDE)
-  (void)rankloss::list_batch<float, int>{.scores = Eigen::Map<Eigen::VectorXf, 0, Eigen::InnerStride<2> >(columns.data(), 4), .relevance = grades};
+  (void)rankloss::list_batch<float, int>{
+      .scores = Eigen::Map<Eigen::VectorXf, 0, Eigen::InnerStride<2> >(columns.data(), 4),
+      .relevance = grades};
 #elif defined(EIGEN_BLOCK)
   (void)rankloss::list_batch<float, int>{.scores = rows.topLeftCorner<2, 2>(), .relevance = grades};
 #elif defined(EIGEN_EXPRESSION)

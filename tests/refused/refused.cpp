@@ -8,7 +8,8 @@
 #include <cstdint>
 #include <vector>
 
-struct matrix {  // as a library of matrices has it: data() and size(), but its items are not one behind the other
+struct
+    matrix {  // as a library of matrices has it: data() and size(), but its items are not one behind the other
   [[nodiscard]] const float* data() const { return values; }
   [[nodiscard]] long size() const { return 4; }
   [[nodiscard]] long innerStride() const { return 2; }
@@ -55,7 +56,8 @@ void cases() {
   (void)batch;
 #else
   const std::vector<std::uint8_t> mask(4);
-  (void)rankloss::list_batch<float, int>{.scores = scores, .relevance = {grades.data(), 4}, .mask = {mask.data(), mask.size()}};
+  (void)rankloss::list_batch<float, int>{
+      .scores = scores, .relevance = {grades.data(), 4}, .mask = {mask.data(), mask.size()}};
   (void)rankloss::outputs{.gradient = {gradient.data(), 4}, .per_list = per_list};
 #endif
 }

@@ -18,7 +18,8 @@ void cases() {
 #if defined(XTENSOR_EXPRESSION)
   (void)rankloss::list_batch<float, int>{.scores = scores + scores, .relevance = grades};
 #elif defined(XTENSOR_VIEW_OF_EXPRESSION)
-  (void)rankloss::list_batch<float, int>{.scores = xt::view(scores + scores, xt::range(0, 4)), .relevance = grades};
+  (void)rankloss::list_batch<float, int>{.scores = xt::view(scores + scores, xt::range(0, 4)),
+                                         .relevance = grades};
 #elif defined(XTENSOR_DOUBLE_SCORES)
   const xt::xtensor<double, 1> wide = scores;
   (void)rankloss::list_batch<float, int>{.scores = xt::view(wide, xt::all()), .relevance = grades};

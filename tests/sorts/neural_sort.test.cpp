@@ -58,7 +58,8 @@ struct dense {
       for (std::size_t j = 0; j < n; ++j) y[j] += p[i * n + j] * real(u[i]);
     return y;
   }
-  std::vector<real> pullback(const std::vector<T>& s, real t, const std::vector<T>& v, const std::vector<T>& u) const {
+  std::vector<real> pullback(const std::vector<T>& s, real t, const std::vector<T>& v,
+                             const std::vector<T>& u) const {
     const std::vector<real> y = apply(v);
     std::vector<real> g(n, 0);
     for (std::size_t i = 0; i < n; ++i)
@@ -112,19 +113,23 @@ TEMPLATE_TEST_CASE("neural_sort: the band equals the dense matrix", "", float, d
       const std::vector<real> gradient = expected.pullback(s, temperature, v, u);
       // What is far below the gradient of a pair that overlaps is rounding.
       if (*std::max_element(gradient.begin(), gradient.end()) > 1e-3) CHECK(worst(g, gradient) <= 20 * bound);
-      CHECK(std::accumulate(g.begin(), g.end(), 0.0) == Approx(0.0).margin(100 * bound * (1.0 + static_cast<double>(n) / temperature)));
+      CHECK(std::accumulate(g.begin(), g.end(), 0.0) ==
+            Approx(0.0).margin(100 * bound * (1.0 + static_cast<double>(n) / temperature)));
     }
 }
 
 TEST_CASE("neural_sort: worked by hand") {
   context ctx;
-  const auto check = [&](const std::vector<double>& s, double temperature, const std::vector<std::vector<double>>& logits) {
+  const auto check = [&](const std::vector<double>& s, double temperature,
+                         const std::vector<std::vector<double>>& logits) {
     const std::size_t n = s.size();
     std::vector<double> matrix(n * n);
     sort_matrix(neural_sort{.temperature = temperature}, cspan<double>(s), std::span(matrix), ctx);
     for (std::size_t i = 0; i < n; ++i) {
-      const double sum = std::accumulate(logits[i].begin(), logits[i].end(), 0.0, [](double all, double l) { return all + std::exp(l); });
-      for (std::size_t j = 0; j < n; ++j) CHECK(matrix[i * n + j] == Approx(std::exp(logits[i][j]) / sum).epsilon(1e-14));
+      const double sum = std::accumulate(logits[i].begin(), logits[i].end(), 0.0,
+                                         [](double all, double l) { return all + std::exp(l); });
+      for (std::size_t j = 0; j < n; ++j)
+        CHECK(matrix[i * n + j] == Approx(std::exp(logits[i][j]) / sum).epsilon(1e-14));
     }
   };
   check({3, 1, 0}, 2, {{0.5, -0.5, -2}, {-2.5, -1.5, -2}, {-5.5, -2.5, -2}});
@@ -172,7 +177,8 @@ TEST_CASE("neural_sort: as the temperature falls it sorts, in memory linear in t
   CHECK(ctx.scratch_capacity() < n * sizeof(double) * 40);
 
   // A wider band, and back: a shift of all scores changes nothing.
-  sort_pullback(neural_sort{.temperature = 0.1}, cspan<double>(s), cspan<double>(s), cspan<double>(s), std::span(gradient), ctx);
+  sort_pullback(neural_sort{.temperature = 0.1}, cspan<double>(s), cspan<double>(s), cspan<double>(s),
+                std::span(gradient), ctx);
   double sum = 0, size = 0;
   for (const double g : gradient) sum += g, size += std::abs(g);
   CHECK(size > 1.0);

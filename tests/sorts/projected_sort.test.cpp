@@ -57,7 +57,8 @@ std::vector<T> pushed(const projected_sort& how, const std::vector<T>& s, const 
 std::vector<double> vector_of(const peers::five& numbers) { return {numbers.begin(), numbers.end()}; }
 
 /// d(sum_i c_i value_i) / d(s_k) by central differences of sort_values itself.
-std::vector<double> differences(const projected_sort& how, std::vector<double> s, const std::vector<double>& c) {
+std::vector<double> differences(const projected_sort& how, std::vector<double> s,
+                                const std::vector<double>& c) {
   constexpr double step = 1e-5;
   std::vector<double> gradient(s.size(), 0.0);
   for (std::size_t k = 0; k < s.size(); ++k) {
@@ -87,14 +88,19 @@ TEMPLATE_TEST_CASE("projected_sort: values and derivatives are those of the defi
           for (T& x : s) x = static_cast<T>(3 * normal(random));
           for (T& x : c) x = static_cast<T>(normal(random));
           const projected_sort how{.temperature = temperature, .order = order, .regularization = kind};
-          const auto plain = [&](const std::vector<real>& x) { return reference::projected_sort(kind, order, temperature, x); };
+          const auto plain = [&](const std::vector<real>& x) {
+            return reference::projected_sort(kind, order, temperature, x);
+          };
           const std::vector<real> x = reference::widen(s);
-          INFO("entropic " << (kind == regularization::entropic) << ", ascending " << (order == rank_order::ascending) << ", n " << n
-                           << ", temperature " << temperature);
+          INFO("entropic " << (kind == regularization::entropic) << ", ascending "
+                           << (order == rank_order::ascending) << ", n " << n << ", temperature "
+                           << temperature);
           CHECK(reference::relative_error(sorted(how, s), plain(x), 1) <= (single ? 1e-7 : 1e-13));
           const auto jacobian = reference::jacobian(plain, x, 1e-6L);
-          CHECK(reference::relative_error(pulled(how, s, c), reference::product_from_left(jacobian, c), 1) <= (single ? 2e-7 : 1e-8));
-          CHECK(reference::relative_error(pushed(how, s, c), reference::product(jacobian, c), 1) <= (single ? 2e-7 : 1e-8));
+          CHECK(reference::relative_error(pulled(how, s, c), reference::product_from_left(jacobian, c), 1) <=
+                (single ? 2e-7 : 1e-8));
+          CHECK(reference::relative_error(pushed(how, s, c), reference::product(jacobian, c), 1) <=
+                (single ? 2e-7 : 1e-8));
         }
 }
 
@@ -102,15 +108,19 @@ TEST_CASE("projected_sort: gaps are kept up to 1 / temperature") {
   for (const regularization kind : both)
     for (const rank_order order : orders)
       for (const double gap : {0.1, 1.99, 1.9999, 2.0001, 2.01, 50.0}) {
-        const std::vector<double> values = sorted({.temperature = 0.5, .order = order, .regularization = kind}, std::vector<double>{7.0, 7.0 + gap});
+        const std::vector<double> values =
+            sorted({.temperature = 0.5, .order = order, .regularization = kind},
+                   std::vector<double>{7.0, 7.0 + gap});
         CHECK(std::abs(values[1] - values[0]) == Approx(std::min(gap, 2.0)).epsilon(1e-13));
       }
 }
 
 TEST_CASE("projected_sort: what fast-soft-sort and torchsort give") {
   for (const peers::projection& peer : peers::soft_sorts) {
-    const projected_sort how{.temperature = peer.temperature, .order = peer.order, .regularization = peer.regularization};
-    const std::vector<double> s = vector_of(peer.scores), values = sorted(how, s), gradient = pulled(how, s, vector_of(peer.cotangent));
+    const projected_sort how{
+        .temperature = peer.temperature, .order = peer.order, .regularization = peer.regularization};
+    const std::vector<double> s = vector_of(peer.scores), values = sorted(how, s),
+                              gradient = pulled(how, s, vector_of(peer.cotangent));
     for (std::size_t i = 0; i < s.size(); ++i) {
       CHECK(values[i] == Approx(peer.value[i]).margin(3e-15 * 5 / peer.temperature));
       CHECK(gradient[i] == Approx(peer.gradient[i]).margin(1e-8));
@@ -124,31 +134,40 @@ TEST_CASE("projected_sort: what fast-soft-sort and torchsort give") {
   for (std::size_t i = 0; i < 3; ++i) CHECK(three[i] == Approx(5.0 / 3 + static_cast<double>(i)));  // 1.6667
   for (std::size_t i = 0; i < 9; ++i) CHECK(nine[i] == Approx(5.0 / 9 + static_cast<double>(i)));   // 0.5556
   const auto first = [](double z) {
-    return -std::log(std::exp(-5.0) + std::exp(-1.0) + std::exp(-2.0)) + std::log(1 + std::exp(-z) + std::exp(-2 * z));
+    return -std::log(std::exp(-5.0) + std::exp(-1.0) + std::exp(-2.0)) +
+           std::log(1 + std::exp(-z) + std::exp(-2 * z));
   };
   const std::vector<double> wide = sorted(entropic, std::vector<double>{5, 1, 2});
   for (std::size_t i = 0; i < 3; ++i) CHECK(wide[i] == Approx(first(1) + static_cast<double>(i)));  // 1.08104
   CHECK(wide[0] == Approx(1.08104).epsilon(1e-5));
   const std::vector<double> narrow =
-      sorted({.temperature = 2, .order = rank_order::ascending, .regularization = regularization::entropic}, std::vector<double>{5, 1, 2});
-  for (std::size_t i = 0; i < 3; ++i) CHECK(narrow[i] == Approx(first(0.5) + 0.5 * static_cast<double>(i)));  // 1.3537
+      sorted({.temperature = 2, .order = rank_order::ascending, .regularization = regularization::entropic},
+             std::vector<double>{5, 1, 2});
+  for (std::size_t i = 0; i < 3; ++i)
+    CHECK(narrow[i] == Approx(first(0.5) + 0.5 * static_cast<double>(i)));  // 1.3537
   // Entropic values close up around the first.
   const std::vector<double> collapsed = sorted(entropic, std::vector<double>{0, 50, 100});
-  for (std::size_t i = 0; i < 3; ++i) CHECK(collapsed[i] == Approx(std::log(1 + std::exp(-1.0) + std::exp(-2.0)) + static_cast<double>(i)));  // 0.41
+  for (std::size_t i = 0; i < 3; ++i)
+    CHECK(collapsed[i] ==
+          Approx(std::log(1 + std::exp(-1.0) + std::exp(-2.0)) + static_cast<double>(i)));  // 0.41
 }
 
 TEST_CASE("projected_sort: the entropic derivative is that of the values, where fast-soft-sort's is not") {
-  const std::vector<double> s = vector_of(peers::projected::first), c = vector_of(peers::projected::fast_soft_sort);
+  const std::vector<double> s = vector_of(peers::projected::first),
+                            c = vector_of(peers::projected::fast_soft_sort);
   for (const rank_order order : orders) {
     const projected_sort how{.temperature = 10, .order = order, .regularization = regularization::entropic};
-    const peers::five& wrong = order == rank_order::ascending ? peers::wrong_ascending : peers::wrong_descending;
+    const peers::five& wrong =
+        order == rank_order::ascending ? peers::wrong_ascending : peers::wrong_descending;
     const std::vector<double> gradient = pulled(how, s, c), difference = differences(how, s, c);
     const double sign = order == rank_order::ascending ? -1.0 : 1.0;
     double sum = 0, largest = 0;
     for (const double x : s) sum += std::exp(sign * x);
     for (std::size_t k = 0; k < s.size(); ++k) {
       CHECK(gradient[k] == Approx(difference[k]).epsilon(1e-8));
-      CHECK(gradient[k] == Approx(1.5 * std::exp(sign * s[k]) / sum).epsilon(1e-14));  // one block: softmax times the sum of c
+      CHECK(
+          gradient[k] ==
+          Approx(1.5 * std::exp(sign * s[k]) / sum).epsilon(1e-14));  // one block: softmax times the sum of c
       largest = std::max(largest, std::abs(gradient[k] - wrong[k]));
     }
     CHECK(largest > 0.1);  // 0.24 ascending, 0.23 descending
@@ -161,13 +180,15 @@ TEST_CASE("projected_sort: the entropic derivative is that of the values, where 
       std::vector<double> x(12), y(12);
       for (double& v : x) v = 3 * normal(random);
       for (double& v : y) v = normal(random);
-      const projected_sort how{.temperature = temperature, .order = order, .regularization = regularization::entropic};
+      const projected_sort how{
+          .temperature = temperature, .order = order, .regularization = regularization::entropic};
       const std::vector<double> gradient = pulled(how, x, y), difference = differences(how, x, y);
       for (std::size_t k = 0; k < 12; ++k) CHECK(gradient[k] == Approx(difference[k]).margin(1e-8));
     }
 }
 
-TEMPLATE_TEST_CASE("projected_sort: any finite or infinite score has a place, at any temperature", "", float, double) {
+TEMPLATE_TEST_CASE("projected_sort: any finite or infinite score has a place, at any temperature", "", float,
+                   double) {
   using T = TestType;
   constexpr T huge = static_cast<T>(3e38);
   constexpr T most = std::numeric_limits<T>::max();
@@ -178,9 +199,10 @@ TEMPLATE_TEST_CASE("projected_sort: any finite or infinite score has a place, at
     for (const rank_order order : orders)
       for (const double temperature : {1e-15, 1e-3, 1.0, 1e37, 1e300}) {
         const projected_sort how{.temperature = temperature, .order = order, .regularization = kind};
-        const std::vector<T> values = sorted(how, s), gradient = pulled(how, s, c), change = pushed(how, s, c);
-        INFO("entropic " << (kind == regularization::entropic) << ", ascending " << (order == rank_order::ascending) << ", temperature "
-                         << temperature);
+        const std::vector<T> values = sorted(how, s), gradient = pulled(how, s, c),
+                             change = pushed(how, s, c);
+        INFO("entropic " << (kind == regularization::entropic) << ", ascending "
+                         << (order == rank_order::ascending) << ", temperature " << temperature);
         CHECK(std::all_of(values.begin(), values.end(), finite));
         CHECK(std::all_of(gradient.begin(), gradient.end(), finite));
         CHECK(std::all_of(change.begin(), change.end(), finite));
@@ -191,17 +213,22 @@ TEMPLATE_TEST_CASE("projected_sort: any finite or infinite score has a place, at
       }
   // Mixed all together: the mean of what is there.
   const std::vector<T> opposite{most, -most, infinity, -infinity};
-  for (const T v : sorted(projected_sort{}, opposite)) CHECK(std::abs(static_cast<double>(v)) <= 1e-15 * static_cast<double>(most));
+  for (const T v : sorted(projected_sort{}, opposite))
+    CHECK(std::abs(static_cast<double>(v)) <= 1e-15 * static_cast<double>(most));
   // z farther apart than the scores: a hard sort, exactly.
   const std::vector<T> some{3, -1, 2, 2, 0};
   for (const regularization kind : both) {
     CHECK(sorted({.temperature = 1e-3, .regularization = kind}, some) == std::vector<T>{3, 2, 2, 0, -1});
-    CHECK(sorted({.temperature = 1e-3, .order = rank_order::ascending, .regularization = kind}, some) == std::vector<T>{-1, 0, 2, 2, 3});
-    const std::vector<T> gradient = pulled({.temperature = 1e-3, .regularization = kind}, some, std::vector<T>{1, 2, 4, 8, 16});
+    CHECK(sorted({.temperature = 1e-3, .order = rank_order::ascending, .regularization = kind}, some) ==
+          std::vector<T>{-1, 0, 2, 2, 3});
+    const std::vector<T> gradient =
+        pulled({.temperature = 1e-3, .regularization = kind}, some, std::vector<T>{1, 2, 4, 8, 16});
     CHECK(gradient == std::vector<T>{1, 16, 2, 4, 8});
-    CHECK(pushed({.temperature = 1e-3, .regularization = kind}, some, std::vector<T>{1, 2, 4, 8, 16}) == std::vector<T>{1, 4, 8, 16, 2});
+    CHECK(pushed({.temperature = 1e-3, .regularization = kind}, some, std::vector<T>{1, 2, 4, 8, 16}) ==
+          std::vector<T>{1, 4, 8, 16, 2});
     const std::vector<T> equal(7, T{3}), one{T{2}}, none;
-    for (const T v : sorted({.temperature = 1e6, .regularization = kind}, equal)) CHECK(static_cast<double>(v) == Approx(3.0));
+    for (const T v : sorted({.temperature = 1e6, .regularization = kind}, equal))
+      CHECK(static_cast<double>(v) == Approx(3.0));
     CHECK(sorted({.regularization = kind}, one) == one);
     CHECK(pulled({.regularization = kind}, one, one) == one);
     CHECK(sorted({.regularization = kind}, none).empty());
@@ -226,7 +253,8 @@ TEST_CASE("projected_sort: what is kept") {
   for (const double temperature : {10.0, 1e3, 1e4, 1e6}) {
     real values = 0, values_exponentials = 0;
     const std::vector<double> quadratic = sorted({.temperature = temperature}, s);
-    const std::vector<double> entropic = sorted({.temperature = temperature, .regularization = regularization::entropic}, s);
+    const std::vector<double> entropic =
+        sorted({.temperature = temperature, .regularization = regularization::entropic}, s);
     for (const double v : quadratic) values += v;
     for (const double v : entropic) values_exponentials += std::exp(real(v));
     CHECK(static_cast<double>(values) == Approx(static_cast<double>(sum)).margin(1e-9));
@@ -236,7 +264,8 @@ TEST_CASE("projected_sort: what is kept") {
       const projected_sort how{.temperature = temperature, .regularization = kind};
       real total = 0;
       for (const double g : pulled(how, s, c)) total += g;
-      CHECK(static_cast<double>(total) == Approx(static_cast<double>(of_c)).margin(1e-9));  // it shifts with the scores
+      CHECK(static_cast<double>(total) ==
+            Approx(static_cast<double>(of_c)).margin(1e-9));  // it shifts with the scores
     }
   }
 }
@@ -246,17 +275,21 @@ TEST_CASE("projected_sort: what does not fit is named") {
   std::vector<double> s{1, 2, std::nan("")}, out(3), short_out(2);
   const std::vector<double> ones(3, 1.0);
   using Catch::Matchers::Message;
-  CHECK_THROWS_MATCHES(sort_values(projected_sort{}, cspan<double>(s), std::span(out), ctx), std::invalid_argument,
-                       Message("rankloss: scores: nan at item 2, expected a number"));
+  CHECK_THROWS_MATCHES(sort_values(projected_sort{}, cspan<double>(s), std::span(out), ctx),
+                       std::invalid_argument, Message("rankloss: scores: nan at item 2, expected a number"));
   s[2] = 0;
-  CHECK_THROWS_MATCHES(sort_values(projected_sort{}, cspan<double>(s), std::span(short_out), ctx), std::invalid_argument,
+  CHECK_THROWS_MATCHES(sort_values(projected_sort{}, cspan<double>(s), std::span(short_out), ctx),
+                       std::invalid_argument,
                        Message("rankloss: values: size 2, expected 3 (one per score)"));
-  CHECK_THROWS_MATCHES(sort_values(projected_sort{.temperature = 0}, cspan<double>(s), std::span(out), ctx), std::invalid_argument,
-                       Message("rankloss: temperature: 0, expected 1e-15 to 1e300"));
-  CHECK_THROWS_MATCHES(sort_values_pullback(projected_sort{}, cspan<double>(s), cspan<double>(ones), std::span(short_out), ctx),
-                       std::invalid_argument, Message("rankloss: gradient: size 2, expected 3 (one per score)"));
-  CHECK_THROWS_MATCHES(sort_values_push(projected_sort{}, cspan<double>(s), cspan<double>(short_out), std::span(out), ctx), std::invalid_argument,
-                       Message("rankloss: tangent: size 2, expected 3 (one per score)"));
+  CHECK_THROWS_MATCHES(sort_values(projected_sort{.temperature = 0}, cspan<double>(s), std::span(out), ctx),
+                       std::invalid_argument, Message("rankloss: temperature: 0, expected 1e-15 to 1e300"));
+  CHECK_THROWS_MATCHES(sort_values_pullback(projected_sort{}, cspan<double>(s), cspan<double>(ones),
+                                            std::span(short_out), ctx),
+                       std::invalid_argument,
+                       Message("rankloss: gradient: size 2, expected 3 (one per score)"));
+  CHECK_THROWS_MATCHES(
+      sort_values_push(projected_sort{}, cspan<double>(s), cspan<double>(short_out), std::span(out), ctx),
+      std::invalid_argument, Message("rankloss: tangent: size 2, expected 3 (one per score)"));
   CHECK(out == std::vector<double>(3, 0.0));
 }
 

@@ -111,8 +111,9 @@ TEST_CASE("sinkhorn: the band equals the dense matrix, with its derivatives") {
           auto up = s, down = s;
           up[k] += h;
           down[k] -= h;
-          const real slope =
-              (bilinear(dense(up, temperature, steps, 0), u, v) - bilinear(dense(down, temperature, steps, 0), u, v)) / (real(up[k]) - real(down[k]));
+          const real slope = (bilinear(dense(up, temperature, steps, 0), u, v) -
+                              bilinear(dense(down, temperature, steps, 0), u, v)) /
+                             (real(up[k]) - real(down[k]));
           CHECK(std::abs(real(g[k]) - slope) < 1e-6 * (1 + std::abs(slope)));
         }
       }
@@ -196,9 +197,11 @@ TEST_CASE("sinkhorn: many steps are allowed, and cost memory only where they are
   std::mt19937_64 random(12);
   const auto s = normals(random, 200);
   std::vector<double> y(200);
-  sort_apply(sinkhorn{.steps = 100000, .tolerance = 1e-3, .derivative = sinkhorn_derivative::implicit}, cspan(s), cspan(s), std::span(y), ctx);
+  sort_apply(sinkhorn{.steps = 100000, .tolerance = 1e-3, .derivative = sinkhorn_derivative::implicit},
+             cspan(s), cspan(s), std::span(y), ctx);
   CHECK(ctx.scratch_capacity() < 16000000);
-  CHECK_THROWS_AS(sort_apply(sinkhorn{.steps = 1000001}, cspan(s), cspan(s), std::span(y), ctx), std::invalid_argument);
+  CHECK_THROWS_AS(sort_apply(sinkhorn{.steps = 1000001}, cspan(s), cspan(s), std::span(y), ctx),
+                  std::invalid_argument);
 }
 
 }  // namespace sorts_sinkhorn_test

@@ -38,12 +38,18 @@ struct plain_soft_sort {
 
   template <class T>
   plain_soft_sort(const std::vector<T>& scores, const soft_sort& how)
-      : n(scores.size()), s(scores.begin(), scores.end()), top(s), p(n * n), t(how.temperature), squared(how.distance == sort_distance::squared) {
+      : n(scores.size()),
+        s(scores.begin(), scores.end()),
+        top(s),
+        p(n * n),
+        t(how.temperature),
+        squared(how.distance == sort_distance::squared) {
     std::sort(top.begin(), top.end(), std::greater<>());
     for (std::size_t i = 0; i < n; ++i) {
       real sum = 0;
       for (std::size_t j = 0; j < n; ++j)
-        sum += p[i * n + j] = std::exp(-(squared ? (top[i] - s[j]) * (top[i] - s[j]) : std::abs(top[i] - s[j])) / t);
+        sum += p[i * n + j] =
+            std::exp(-(squared ? (top[i] - s[j]) * (top[i] - s[j]) : std::abs(top[i] - s[j])) / t);
       for (std::size_t j = 0; j < n; ++j) p[i * n + j] /= sum;
     }
   }
@@ -109,7 +115,8 @@ std::vector<T> scores_of(std::size_t n, unsigned kind, std::mt19937_64& random) 
 
 }  // namespace
 
-TEMPLATE_TEST_CASE("soft_sort: matrix, products and derivatives are those of the formula", "[sorts]", float, double) {
+TEMPLATE_TEST_CASE("soft_sort: matrix, products and derivatives are those of the formula", "[sorts]", float,
+                   double) {
   using T = TestType;
   const double bound = sizeof(T) == 4 ? 1e-6 : 1e-13;
   context ctx;
@@ -125,7 +132,8 @@ TEMPLATE_TEST_CASE("soft_sort: matrix, products and derivatives are those of the
           for (T& x : v) x = static_cast<T>(normal(random));
           for (T& x : c) x = static_cast<T>(normal(random));
           const plain_soft_sort plain(s, how);
-          INFO("n " << n << ", temperature " << temperature << ", kind " << kind << ", squared " << plain.squared);
+          INFO("n " << n << ", temperature " << temperature << ", kind " << kind << ", squared "
+                    << plain.squared);
           sort_matrix(how, cspan<T>(s), std::span(matrix), ctx);
           CHECK(worst(matrix, plain.p) <= bound);
           sort_apply(how, cspan<T>(s), cspan<T>(v), std::span(out), ctx);
@@ -133,7 +141,8 @@ TEMPLATE_TEST_CASE("soft_sort: matrix, products and derivatives are those of the
           sort_apply_transposed(how, cspan<T>(s), cspan<T>(c), std::span(back), ctx);
           CHECK(worst(back, plain.apply_transposed(c)) <= bound);
           sort_pullback(how, cspan<T>(s), cspan<T>(v), cspan<T>(c), std::span(gradient), ctx);
-          CHECK(worst(gradient, plain.pullback(v, c), real(sizeof(T) == 4 ? 1e-4 : 1e-13) / temperature) <= bound);
+          CHECK(worst(gradient, plain.pullback(v, c), real(sizeof(T) == 4 ? 1e-4 : 1e-13) / temperature) <=
+                bound);
         }
 }
 
@@ -158,9 +167,11 @@ TEST_CASE("soft_sort: a long list, and values far from 0", "[sorts]") {
 
 TEST_CASE("soft_sort: derivatives are those of finite differences", "[sorts]") {
   context ctx;
-  const std::vector<double> s{0.31, -0.22, 1.41, 0.05, 0.93, 0.62}, v{1, -2, 0.5, 3, 0, -1}, c{0.3, 1, -1, 2, 0.1, -0.7};
+  const std::vector<double> s{0.31, -0.22, 1.41, 0.05, 0.93, 0.62}, v{1, -2, 0.5, 3, 0, -1},
+      c{0.3, 1, -1, 2, 0.1, -0.7};
   const std::size_t n = s.size();
-  for (const soft_sort how : {soft_sort{.temperature = 0.4}, soft_sort{.temperature = 0.4, .distance = sort_distance::squared}}) {
+  for (const soft_sort how :
+       {soft_sort{.temperature = 0.4}, soft_sort{.temperature = 0.4, .distance = sort_distance::squared}}) {
     std::vector<double> gradient(n), high(n), low(n);
     sort_pullback(how, cspan<double>(s), cspan<double>(v), cspan<double>(c), std::span(gradient), ctx);
     for (std::size_t k = 0; k < n; ++k) {
@@ -179,21 +190,25 @@ TEST_CASE("soft_sort: derivatives are those of finite differences", "[sorts]") {
 TEST_CASE("soft_sort: the published code's numbers", "[sorts]") {
   context ctx;
   for (const vectors::soft_sort& expected : vectors::soft_sort_cases) {
-    const soft_sort how{.temperature = expected.temperature, .distance = expected.power == 1 ? sort_distance::absolute : sort_distance::squared};
+    const soft_sort how{.temperature = expected.temperature,
+                        .distance = expected.power == 1 ? sort_distance::absolute : sort_distance::squared};
     for (std::size_t list = 0; list < 2; ++list) {
       const std::vector<double>& s = vectors::soft_sort_scores[list];
       std::vector<double> matrix(25), sum(5, 0.0), unit(5), cotangent(5), gradient(5);
       sort_matrix(how, cspan<double>(s), std::span(matrix), ctx);
-      for (std::size_t e = 0; e < 25; ++e) CHECK(matrix[e] == Approx(expected.matrix[list][e]).epsilon(1e-12));
+      for (std::size_t e = 0; e < 25; ++e)
+        CHECK(matrix[e] == Approx(expected.matrix[list][e]).epsilon(1e-12));
       for (std::size_t j = 0; j < 5; ++j) {
         for (std::size_t i = 0; i < 5; ++i) {
           unit[i] = i == j ? 1.0 : 0.0;
           cotangent[i] = static_cast<double>(list * 25 + i * 5 + j + 1) / 10;
         }
-        sort_pullback(how, cspan<double>(s), cspan<double>(unit), cspan<double>(cotangent), std::span(gradient), ctx);
+        sort_pullback(how, cspan<double>(s), cspan<double>(unit), cspan<double>(cotangent),
+                      std::span(gradient), ctx);
         for (std::size_t k = 0; k < 5; ++k) sum[k] += gradient[k];
       }
-      for (std::size_t k = 0; k < 5; ++k) CHECK(sum[k] == Approx(expected.gradient[list][k]).epsilon(1e-9).margin(1e-12));
+      for (std::size_t k = 0; k < 5; ++k)
+        CHECK(sum[k] == Approx(expected.gradient[list][k]).epsilon(1e-9).margin(1e-12));
     }
   }
 }
@@ -206,7 +221,8 @@ TEST_CASE("soft_sort: rows worked by hand", "[sorts]") {
   const double exponents[3][3] = {{0, -1, -1.5}, {-1, 0, -0.5}, {-1.5, -0.5, 0}};
   for (std::size_t i = 0; i < 3; ++i) {
     const double sum = std::exp(exponents[i][0]) + std::exp(exponents[i][1]) + std::exp(exponents[i][2]);
-    for (std::size_t j = 0; j < 3; ++j) CHECK(matrix[i * 3 + j] == Approx(std::exp(exponents[i][j]) / sum).epsilon(1e-14));
+    for (std::size_t j = 0; j < 3; ++j)
+      CHECK(matrix[i * 3 + j] == Approx(std::exp(exponents[i][j]) / sum).epsilon(1e-14));
   }
 }
 
@@ -237,7 +253,18 @@ TEMPLATE_TEST_CASE("soft_sort: any finite or infinite score", "[sorts]", float, 
   constexpr T huge = static_cast<T>(3e38);
   constexpr T infinity = std::numeric_limits<T>::infinity();
   context ctx;
-  const std::vector<T> s{huge, -huge, 0, infinity, -infinity, infinity, 1, std::numeric_limits<T>::max(), std::numeric_limits<T>::lowest(), 1, 2, 3};
+  const std::vector<T> s{huge,
+                         -huge,
+                         0,
+                         infinity,
+                         -infinity,
+                         infinity,
+                         1,
+                         std::numeric_limits<T>::max(),
+                         std::numeric_limits<T>::lowest(),
+                         1,
+                         2,
+                         3};
   const std::vector<T> v{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12};
   const std::size_t n = s.size();
   for (const sort_distance distance : {sort_distance::absolute, sort_distance::squared})
@@ -263,14 +290,17 @@ TEST_CASE("soft_sort: limits of the temperature, and no items", "[sorts]") {
   const std::vector<double> s{0.3, -1.0, 2.0, 0.5}, v{1, 2, 3, 4}, none;
   for (const sort_distance distance : {sort_distance::absolute, sort_distance::squared}) {
     std::vector<double> out(4), nothing;
-    sort_apply(soft_sort{.temperature = 1e-15, .distance = distance}, cspan<double>(s), cspan<double>(v), std::span(out), ctx);
+    sort_apply(soft_sort{.temperature = 1e-15, .distance = distance}, cspan<double>(s), cspan<double>(v),
+               std::span(out), ctx);
     CHECK(out == std::vector<double>{3, 4, 1, 2});
-    sort_apply(soft_sort{.temperature = 1e300, .distance = distance}, cspan<double>(s), cspan<double>(v), std::span(out), ctx);
+    sort_apply(soft_sort{.temperature = 1e300, .distance = distance}, cspan<double>(s), cspan<double>(v),
+               std::span(out), ctx);
     for (const double x : out) CHECK(x == Approx(2.5));
     const soft_sort how{.distance = distance};
     sort_apply(how, cspan<double>(none), cspan<double>(none), std::span(nothing), ctx);
     sort_apply_transposed(how, cspan<double>(none), cspan<double>(none), std::span(nothing), ctx);
-    sort_pullback(how, cspan<double>(none), cspan<double>(none), cspan<double>(none), std::span(nothing), ctx);
+    sort_pullback(how, cspan<double>(none), cspan<double>(none), cspan<double>(none), std::span(nothing),
+                  ctx);
     sort_matrix(how, cspan<double>(none), std::span(nothing), ctx);
   }
 }
@@ -282,8 +312,8 @@ TEST_CASE("soft_sort: scratch is linear in the list", "[sorts]") {
     std::mt19937_64 random(1);
     const std::vector<double> s = scores_of<double>(n, 0, random);
     std::vector<double> gradient(n);
-    sort_pullback(soft_sort{.temperature = 1e-7, .distance = distance}, cspan<double>(s), cspan<double>(s), cspan<double>(s), std::span(gradient),
-                  ctx);
+    sort_pullback(soft_sort{.temperature = 1e-7, .distance = distance}, cspan<double>(s), cspan<double>(s),
+                  cspan<double>(s), std::span(gradient), ctx);
     CHECK(ctx.scratch_capacity() <= 200 * n);
   }
 }
@@ -292,16 +322,20 @@ TEST_CASE("soft_sort: what does not fit is named", "[sorts]") {
   context ctx;
   std::vector<double> s{1, 2, std::nan("")}, out(3), few(2), matrix(8);
   using Catch::Matchers::Message;
-  CHECK_THROWS_MATCHES(sort_apply(soft_sort{}, cspan<double>(s), cspan<double>(out), std::span(out), ctx), std::invalid_argument,
-                       Message("rankloss: scores: nan at item 2, expected a number"));
+  CHECK_THROWS_MATCHES(sort_apply(soft_sort{}, cspan<double>(s), cspan<double>(out), std::span(out), ctx),
+                       std::invalid_argument, Message("rankloss: scores: nan at item 2, expected a number"));
   s[2] = 0;
-  CHECK_THROWS_MATCHES(sort_apply(soft_sort{}, cspan<double>(s), cspan<double>(few), std::span(out), ctx), std::invalid_argument,
+  CHECK_THROWS_MATCHES(sort_apply(soft_sort{}, cspan<double>(s), cspan<double>(few), std::span(out), ctx),
+                       std::invalid_argument,
                        Message("rankloss: values: size 2, expected 3 (one per score)"));
-  CHECK_THROWS_MATCHES(sort_matrix(soft_sort{}, cspan<double>(s), std::span(matrix), ctx), std::invalid_argument,
+  CHECK_THROWS_MATCHES(sort_matrix(soft_sort{}, cspan<double>(s), std::span(matrix), ctx),
+                       std::invalid_argument,
                        Message("rankloss: matrix: size 8, expected 9 (scores times scores)"));
-  CHECK_THROWS_MATCHES(sort_apply(soft_sort{.temperature = 0}, cspan<double>(s), cspan<double>(s), std::span(out), ctx), std::invalid_argument,
-                       Message("rankloss: temperature: 0, expected 1e-15 to 1e300"));
-  CHECK_THROWS_MATCHES(sort_apply(soft_sort{.temperature = std::nan("")}, cspan<double>(s), cspan<double>(s), std::span(out), ctx),
+  CHECK_THROWS_MATCHES(
+      sort_apply(soft_sort{.temperature = 0}, cspan<double>(s), cspan<double>(s), std::span(out), ctx),
+      std::invalid_argument, Message("rankloss: temperature: 0, expected 1e-15 to 1e300"));
+  CHECK_THROWS_MATCHES(sort_apply(soft_sort{.temperature = std::nan("")}, cspan<double>(s), cspan<double>(s),
+                                  std::span(out), ctx),
                        std::invalid_argument, Message("rankloss: temperature: nan, expected 1e-15 to 1e300"));
 }
 

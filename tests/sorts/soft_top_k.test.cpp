@@ -117,7 +117,8 @@ struct selection {
 
 }  // namespace
 
-TEMPLATE_TEST_CASE("soft_top_k: values and derivatives are those of the definition", "[sorts]", float, double) {
+TEMPLATE_TEST_CASE("soft_top_k: values and derivatives are those of the definition", "[sorts]", float,
+                   double) {
   using T = TestType;
   std::mt19937_64 random(21);
   std::normal_distribution<double> normal;
@@ -129,14 +130,18 @@ TEMPLATE_TEST_CASE("soft_top_k: values and derivatives are those of the definiti
             if (!(k > 0)) continue;
             std::vector<T> s(n);
             std::vector<double> c(n);
-            for (T& x : s) x = static_cast<T>(kind == 0 ? normal(random) : kind == 1 ? std::round(3 * normal(random)) / 3 : 0.75);
+            for (T& x : s)
+              x = static_cast<T>(kind == 0   ? normal(random)
+                                 : kind == 1 ? std::round(3 * normal(random)) / 3
+                                             : 0.75);
             for (double& x : c) x = normal(random);
             const soft_top_k how{.k = k, .temperature = temperature};
             const plain_top_k plain(s, how);
             const selection got(s, how, c);
             INFO("n " << n << ", k " << k << ", temperature " << temperature << ", kind " << kind);
             CHECK(worst(got.p, plain.p) <= 1e-13);
-            CHECK(static_cast<double>(std::accumulate(got.p.begin(), got.p.end(), real(0))) == Approx(k).epsilon(1e-14));
+            CHECK(static_cast<double>(std::accumulate(got.p.begin(), got.p.end(), real(0))) ==
+                  Approx(k).epsilon(1e-14));
             CHECK(worst(got.pulled, plain.pullback(c), plain.total * 1e-2L / static_cast<real>(n)) <= 1e-11);
             CHECK(got.pushed == got.pulled);
             CHECK(worst(got.by_k, plain.by_k()) <= 1e-11);
@@ -151,8 +156,10 @@ TEST_CASE("soft_top_k: derivatives are those of finite differences", "[sorts]") 
   for (const double k : {0.4, 2.0, 2.7, 5.5}) {
     const soft_top_k how{.k = k, .temperature = 0.4};
     const selection at(s, how, c);
-    const selection more_k(s, {.k = k + h, .temperature = 0.4}, c), less_k(s, {.k = k - h, .temperature = 0.4}, c);
-    const selection warmer(s, {.k = k, .temperature = 0.4 + h}, c), colder(s, {.k = k, .temperature = 0.4 - h}, c);
+    const selection more_k(s, {.k = k + h, .temperature = 0.4}, c),
+        less_k(s, {.k = k - h, .temperature = 0.4}, c);
+    const selection warmer(s, {.k = k, .temperature = 0.4 + h}, c),
+        colder(s, {.k = k, .temperature = 0.4 - h}, c);
     for (std::size_t j = 0; j < s.size(); ++j) {
       std::vector<double> up = s, down = s;
       up[j] += h;
@@ -215,7 +222,8 @@ TEST_CASE("soft_top_k: none and all", "[sorts]") {
   for (const double k : {std::numeric_limits<double>::denorm_min(), std::numeric_limits<double>::min()})
     for (const double temperature : {1e-15, 1.0, 1e300}) {
       INFO("k " << k << ", temperature " << temperature);
-      const selection least(std::vector<double>{2, 2, 2, 1}, {.k = k, .temperature = temperature}, {1, 2, 3, 4});
+      const selection least(std::vector<double>{2, 2, 2, 1}, {.k = k, .temperature = temperature},
+                            {1, 2, 3, 4});
       CHECK(least.finite());
       for (const double p : least.p) CHECK(p <= k);
       CHECK(std::accumulate(least.by_k.begin(), least.by_k.end(), 0.0) == Approx(1));
@@ -230,7 +238,16 @@ TEMPLATE_TEST_CASE("soft_top_k: any finite or infinite score", "[sorts]", float,
   using T = TestType;
   constexpr T huge = static_cast<T>(3e38);
   constexpr T infinity = std::numeric_limits<T>::infinity();
-  const std::vector<T> s{huge, -huge, 0, infinity, -infinity, infinity, 1, std::numeric_limits<T>::max(), std::numeric_limits<T>::lowest(), 1};
+  const std::vector<T> s{huge,
+                         -huge,
+                         0,
+                         infinity,
+                         -infinity,
+                         infinity,
+                         1,
+                         std::numeric_limits<T>::max(),
+                         std::numeric_limits<T>::lowest(),
+                         1};
   const std::vector<double> c{1, 2, 3, 4, 5, 6, 7, 8, 9, 10};
   for (const double temperature : {1e-15, 1e-3, 1.0, 1e30, 1e300})
     for (const double k : {1e-9, 0.5, 1.0, 2.0, 3.0, 4.0, 4.5, 7.0, 8.0, 9.9}) {
@@ -240,7 +257,8 @@ TEMPLATE_TEST_CASE("soft_top_k: any finite or infinite score", "[sorts]", float,
       CHECK(std::accumulate(got.p.begin(), got.p.end(), 0.0) == Approx(k));
       CHECK(std::accumulate(got.by_k.begin(), got.by_k.end(), 0.0) == Approx(1));
     }
-  CHECK(selection(s, {.k = 4, .temperature = 1e-3}, c).p == std::vector<double>{1, 0, 0, 1, 0, 1, 0, 1, 0, 0});
+  CHECK(selection(s, {.k = 4, .temperature = 1e-3}, c).p ==
+        std::vector<double>{1, 0, 0, 1, 0, 1, 0, 1, 0, 0});
 }
 
 TEST_CASE("soft_top_k: a NaN that nobody looked for ends", "[sorts]") {
@@ -271,15 +289,18 @@ TEMPLATE_TEST_CASE("soft_top_k: through its verbs", "[sorts]", float, double) {
   std::vector<T> few(3);
   CHECK_THROWS_MATCHES(top_k(how, cspan<T>(s), std::span(few), ctx), std::invalid_argument,
                        Message("rankloss: values: size 3, expected 4 (one per score)"));
-  CHECK_THROWS_MATCHES(top_k_pullback(how, cspan<T>(s), cspan<T>(few), std::span(gradient), ctx), std::invalid_argument,
+  CHECK_THROWS_MATCHES(top_k_pullback(how, cspan<T>(s), cspan<T>(few), std::span(gradient), ctx),
+                       std::invalid_argument,
                        Message("rankloss: cotangent: size 3, expected 4 (one per score)"));
-  CHECK_THROWS_MATCHES(top_k_pullback(how, cspan<T>(s), cspan<T>(c), std::span(few), ctx), std::invalid_argument,
+  CHECK_THROWS_MATCHES(top_k_pullback(how, cspan<T>(s), cspan<T>(c), std::span(few), ctx),
+                       std::invalid_argument,
                        Message("rankloss: gradient: size 3, expected 4 (one per score)"));
-  CHECK_THROWS_MATCHES(top_k(soft_top_k{.k = -1}, cspan<T>(s), std::span(p), ctx), std::invalid_argument, Message("rankloss: k: -1, expected >= 0"));
-  CHECK_THROWS_MATCHES(top_k(soft_top_k{.k = std::nan("")}, cspan<T>(s), std::span(p), ctx), std::invalid_argument,
-                       Message("rankloss: k: nan, expected >= 0"));
-  CHECK_THROWS_MATCHES(top_k(soft_top_k{.temperature = 0}, cspan<T>(s), std::span(p), ctx), std::invalid_argument,
-                       Message("rankloss: temperature: 0, expected 1e-15 to 1e300"));
+  CHECK_THROWS_MATCHES(top_k(soft_top_k{.k = -1}, cspan<T>(s), std::span(p), ctx), std::invalid_argument,
+                       Message("rankloss: k: -1, expected >= 0"));
+  CHECK_THROWS_MATCHES(top_k(soft_top_k{.k = std::nan("")}, cspan<T>(s), std::span(p), ctx),
+                       std::invalid_argument, Message("rankloss: k: nan, expected >= 0"));
+  CHECK_THROWS_MATCHES(top_k(soft_top_k{.temperature = 0}, cspan<T>(s), std::span(p), ctx),
+                       std::invalid_argument, Message("rankloss: temperature: 0, expected 1e-15 to 1e300"));
   s[1] = std::numeric_limits<T>::quiet_NaN();
   CHECK_THROWS_MATCHES(top_k(how, cspan<T>(s), std::span(p), ctx), std::invalid_argument,
                        Message("rankloss: scores: nan at item 1, expected a number"));

@@ -59,10 +59,14 @@ dual in_order(comparator kind, dual d, real t) {
     case comparator::logistic_phi: {
       const real shifted = std::abs(d.value) + 1e-10L;
       const reference::sigmoid f(z / std::pow(shifted, 0.25L));
-      return {f.value, f.slope * (std::pow(shifted, -0.25L) - 0.25L * std::abs(d.value) * std::pow(shifted, -1.25L)) * d.slope / t};
+      return {f.value,
+              f.slope * (std::pow(shifted, -0.25L) - 0.25L * std::abs(d.value) * std::pow(shifted, -1.25L)) *
+                  d.slope / t};
     }
-    case comparator::gaussian: return {std::erfc(-z / std::sqrt(2.0L)) / 2, std::exp(-z * z / 2) / std::sqrt(2 * pi) * d.slope / t};
-    case comparator::reciprocal: return {(1 + z / (2 + std::abs(z))) / 2, d.slope / t / ((2 + std::abs(z)) * (2 + std::abs(z)))};
+    case comparator::gaussian:
+      return {std::erfc(-z / std::sqrt(2.0L)) / 2, std::exp(-z * z / 2) / std::sqrt(2 * pi) * d.slope / t};
+    case comparator::reciprocal:
+      return {(1 + z / (2 + std::abs(z))) / 2, d.slope / t / ((2 + std::abs(z)) * (2 + std::abs(z)))};
     case comparator::cauchy: return {std::atan(z) / pi + 0.5L, d.slope / t / (pi * (1 + z * z))};
     default:
       if (std::abs(z) <= 0.25L) return {0.5L + z, d.slope / t};
@@ -71,7 +75,8 @@ dual in_order(comparator kind, dual d, real t) {
 }
 
 /// The layers' pairs, (lower, upper), as the definitions say: bitonic on 2^k wires, of which the first are not there.
-std::vector<std::vector<std::pair<std::size_t, std::size_t>>> layers_of(network kind, std::size_t n, bool as_published = false) {
+std::vector<std::vector<std::pair<std::size_t, std::size_t>>> layers_of(network kind, std::size_t n,
+                                                                        bool as_published = false) {
   std::vector<std::vector<std::pair<std::size_t, std::size_t>>> layers;
   if (kind == network::odd_even) {
     for (std::size_t layer = 0; layer < n; ++layer) {
@@ -131,7 +136,8 @@ double worst(const A& got, const B& expected, real least = 0) {
 
 }  // namespace
 
-TEMPLATE_TEST_CASE("sorting_network: values, matrix, products and derivatives are those of the layers", "[sorts]", float, double) {
+TEMPLATE_TEST_CASE("sorting_network: values, matrix, products and derivatives are those of the layers",
+                   "[sorts]", float, double) {
   using T = TestType;
   std::mt19937_64 random(5);
   std::normal_distribution<double> normal;
@@ -141,14 +147,16 @@ TEMPLATE_TEST_CASE("sorting_network: values, matrix, products and derivatives ar
       for (const rank_order order : {rank_order::ascending, rank_order::descending})
         for (const double temperature : {0.01, 0.2, 3.0})
           for (const std::size_t n : {1, 2, 3, 6, 11, 16, 22}) {
-            const sorting_network how{.temperature = temperature, .network = kind, .comparator = compare, .order = order};
+            const sorting_network how{
+                .temperature = temperature, .network = kind, .comparator = compare, .order = order};
             std::vector<T> s(n);
             std::vector<double> v(n), c(n);
-            for (T& x : s) x = static_cast<T>(n % 2 == 0 ? std::round(3 * normal(random)) / 3 : normal(random));
+            for (T& x : s)
+              x = static_cast<T>(n % 2 == 0 ? std::round(3 * normal(random)) / 3 : normal(random));
             for (double& x : v) x = normal(random);
             for (double& x : c) x = normal(random);
-            INFO("n " << n << ", temperature " << temperature << ", network " << static_cast<int>(kind) << ", comparator "
-                      << static_cast<int>(compare));
+            INFO("n " << n << ", temperature " << temperature << ", network " << static_cast<int>(kind)
+                      << ", comparator " << static_cast<int>(compare));
 
             const workspace::scope scope(scratch);
             const auto sorted = how(strided<const T>(s.data(), n), scratch);
@@ -159,15 +167,16 @@ TEMPLATE_TEST_CASE("sorting_network: values, matrix, products and derivatives ar
             sorted.pullback(c, by_values);
             sorted.pullback(v, c, bilinear);
 
-            std::vector<real> expected_values, expected_out, expected_back(n, 0), expected_by_values, expected_bilinear, column(n),
-                expected_matrix(n * n);
+            std::vector<real> expected_values, expected_out, expected_back(n, 0), expected_by_values,
+                expected_bilinear, column(n), expected_matrix(n * n);
             for (const dual x : run(how, constant(s), constant(s))) expected_values.push_back(x.value);
             for (const dual x : run(how, constant(s), constant(v))) expected_out.push_back(x.value);
             for (std::size_t k = 0; k < n; ++k) {
               std::vector<dual> unit(n), moved = constant(s);
               unit[k].value = 1;
               moved[k].slope = 1;
-              const std::vector<dual> of_unit = run(how, constant(s), unit), of_scores = run(how, moved, moved), of_v = run(how, moved, constant(v));
+              const std::vector<dual> of_unit = run(how, constant(s), unit),
+                                      of_scores = run(how, moved, moved), of_v = run(how, moved, constant(v));
               real by_value = 0, by_bilinear = 0;
               for (std::size_t i = 0; i < n; ++i) {
                 expected_matrix[i * n + k] = of_unit[i].value;
@@ -189,8 +198,9 @@ TEMPLATE_TEST_CASE("sorting_network: values, matrix, products and derivatives ar
           }
 }
 
-TEMPLATE_TEST_CASE("sorting_network: the matrix, which goes by blocks of rows and columns, is what is applied to the unit vectors", "[sorts]", float,
-                   double) {
+TEMPLATE_TEST_CASE(
+    "sorting_network: the matrix, which goes by blocks of rows and columns, is what is applied to the unit vectors",
+    "[sorts]", float, double) {
   using T = TestType;
   std::mt19937_64 random(6);
   std::normal_distribution<double> normal;
@@ -220,22 +230,29 @@ TEST_CASE("sorting_network: the published code's numbers", "[sorts]") {
   context ctx;
   for (const vectors::sorting_network& expected : vectors::network_cases) {
     const std::size_t n = expected.n;
-    const sorting_network how{.temperature = 0.2, .network = expected.network, .comparator = expected.comparator, .order = rank_order::ascending};
-    const std::vector<double> s(vectors::network_scores.begin(), vectors::network_scores.begin() + static_cast<std::ptrdiff_t>(n));
-    INFO("n " << n << ", network " << static_cast<int>(how.network) << ", comparator " << static_cast<int>(how.comparator));
+    const sorting_network how{.temperature = 0.2,
+                              .network = expected.network,
+                              .comparator = expected.comparator,
+                              .order = rank_order::ascending};
+    const std::vector<double> s(vectors::network_scores.begin(),
+                                vectors::network_scores.begin() + static_cast<std::ptrdiff_t>(n));
+    INFO("n " << n << ", network " << static_cast<int>(how.network) << ", comparator "
+              << static_cast<int>(how.comparator));
     std::vector<double> sorted(n), cotangent(n), by_matrix(n), by_values(n), matrix(n * n);
     std::iota(cotangent.begin(), cotangent.end(), 1.0);
     // Theirs adds 1e-10 to denominators and, for the normal distribution's slope, has the temperature as a float.
     const double tolerance = how.comparator == comparator::gaussian ? 1e-7 : 1e-9;
     sort_apply(how, cspan<double>(s), cspan<double>(s), std::span(sorted), ctx);
     CHECK(worst(sorted, expected.sorted) <= 1e-10);
-    sort_pullback(how, cspan<double>(s), cspan<double>(s), cspan<double>(cotangent), std::span(by_matrix), ctx);
+    sort_pullback(how, cspan<double>(s), cspan<double>(s), cspan<double>(cotangent), std::span(by_matrix),
+                  ctx);
     sort_apply_transposed(how, cspan<double>(s), cspan<double>(cotangent), std::span(by_values), ctx);
     for (std::size_t i = 0; i < n; ++i) by_values[i] += by_matrix[i];
     CHECK(worst(by_values, expected.gradient) <= tolerance);
     sort_matrix(how, cspan<double>(s), std::span(matrix), ctx);
     for (std::size_t i = 0; i < n && !expected.matrix.empty(); ++i)
-      for (std::size_t j = 0; j < n; ++j) CHECK(matrix[i * n + j] == Approx(expected.matrix[j * n + i]).margin(1e-10));
+      for (std::size_t j = 0; j < n; ++j)
+        CHECK(matrix[i * n + j] == Approx(expected.matrix[j * n + i]).margin(1e-10));
 
     workspace scratch;
     const auto result = how(strided<const double>(s.data(), n), scratch);
@@ -267,7 +284,8 @@ TEST_CASE("sorting_network: both networks sort lists of any length", "[sorts]") 
       }
 }
 
-TEST_CASE("sorting_network: zeros and ones find where the published bitonic network does not sort", "[sorts]") {
+TEST_CASE("sorting_network: zeros and ones find where the published bitonic network does not sort",
+          "[sorts]") {
   // By the 0-1 principle a network sorts if it sorts these. That of diffsort 5c417ea fails first with 22 wires; ours does not.
   const auto failures = [](std::size_t n, bool as_published) {
     const auto layers = layers_of(network::bitonic, n, as_published);
@@ -276,7 +294,8 @@ TEST_CASE("sorting_network: zeros and ones find where the published bitonic netw
       std::uint32_t x = bits;
       for (const auto& layer : layers)
         for (const auto& [lower, upper] : layer)
-          if ((x >> lower & 1) > (x >> upper & 1)) x ^= (std::uint32_t{1} << lower) | (std::uint32_t{1} << upper);
+          if ((x >> lower & 1) > (x >> upper & 1))
+            x ^= (std::uint32_t{1} << lower) | (std::uint32_t{1} << upper);
       const std::uint32_t above_last = (std::uint32_t{1} << (n - 1)) - 1;
       count += (x & ~(x >> 1) & above_last) != 0;  // a one right before a zero
     }
@@ -296,8 +315,10 @@ TEST_CASE("sorting_network: rows and columns sum to 1, and order turns the rows 
   for (double& x : s) x = normal(random);
   for (const network kind : {network::odd_even, network::bitonic})
     for (const comparator compare : comparators) {
-      sort_matrix(sorting_network{.network = kind, .comparator = compare}, cspan<double>(s), std::span(down), ctx);
-      sort_matrix(sorting_network{.network = kind, .comparator = compare, .order = rank_order::ascending}, cspan<double>(s), std::span(up), ctx);
+      sort_matrix(sorting_network{.network = kind, .comparator = compare}, cspan<double>(s), std::span(down),
+                  ctx);
+      sort_matrix(sorting_network{.network = kind, .comparator = compare, .order = rank_order::ascending},
+                  cspan<double>(s), std::span(up), ctx);
       for (std::size_t i = 0; i < n; ++i) {
         double row = 0, column = 0;
         for (std::size_t j = 0; j < n; ++j) {
@@ -322,9 +343,11 @@ TEST_CASE("sorting_network: monotonic comparators have gradients of one sign", "
       for (double& x : s) x = normal(random);
       unit[static_cast<std::size_t>(trial % 16)] = 1;
       const workspace::scope scope(scratch);
-      sorting_network{.comparator = compare}(strided<const double>(s.data(), s.size()), scratch).pullback(unit, gradient);
+      sorting_network{.comparator = compare}(strided<const double>(s.data(), s.size()), scratch)
+          .pullback(unit, gradient);
       const double least = *std::min_element(gradient.begin(), gradient.end());
-      if (compare == comparator::reciprocal || compare == comparator::cauchy || compare == comparator::optimal)
+      if (compare == comparator::reciprocal || compare == comparator::cauchy ||
+          compare == comparator::optimal)
         CHECK(least >= -1e-15);
       else
         others_are_negative = others_are_negative || least < -1e-3;
@@ -337,7 +360,16 @@ TEMPLATE_TEST_CASE("sorting_network: any finite or infinite score", "[sorts]", f
   constexpr T huge = static_cast<T>(3e38);
   constexpr T infinity = std::numeric_limits<T>::infinity();
   context ctx;
-  const std::vector<T> s{huge, -huge, 0, infinity, -infinity, infinity, 1, std::numeric_limits<T>::max(), std::numeric_limits<T>::lowest(), 1};
+  const std::vector<T> s{huge,
+                         -huge,
+                         0,
+                         infinity,
+                         -infinity,
+                         infinity,
+                         1,
+                         std::numeric_limits<T>::max(),
+                         std::numeric_limits<T>::lowest(),
+                         1};
   const std::vector<T> v{1, 2, 3, 4, 5, 6, 7, 8, 9, 10};
   const std::size_t n = s.size();
   workspace scratch;
@@ -351,7 +383,8 @@ TEMPLATE_TEST_CASE("sorting_network: any finite or infinite score", "[sorts]", f
         sort_apply_transposed(how, cspan<T>(s), cspan<T>(v), std::span(back), ctx);
         sort_pullback(how, cspan<T>(s), cspan<T>(v), cspan<T>(v), std::span(gradient), ctx);
         sort_matrix(how, cspan<T>(s), std::span(matrix), ctx);
-        for (const auto& all : {out, back, gradient, matrix}) CHECK(std::all_of(all.begin(), all.end(), [](T x) { return std::isfinite(x); }));
+        for (const auto& all : {out, back, gradient, matrix})
+          CHECK(std::all_of(all.begin(), all.end(), [](T x) { return std::isfinite(x); }));
         const workspace::scope scope(scratch);
         const auto result = how(strided<const T>(s.data(), n), scratch);
         std::vector<double> wide(n), ones(n, 1.0);
@@ -387,11 +420,13 @@ TEST_CASE("sorting_network: what does not fit is named", "[sorts]") {
   context ctx;
   std::vector<double> s{1, 2, std::nan("")}, out(3);
   using Catch::Matchers::Message;
-  CHECK_THROWS_MATCHES(sort_apply(sorting_network{}, cspan<double>(s), cspan<double>(out), std::span(out), ctx), std::invalid_argument,
-                       Message("rankloss: scores: nan at item 2, expected a number"));
+  CHECK_THROWS_MATCHES(
+      sort_apply(sorting_network{}, cspan<double>(s), cspan<double>(out), std::span(out), ctx),
+      std::invalid_argument, Message("rankloss: scores: nan at item 2, expected a number"));
   s[2] = 0;
-  CHECK_THROWS_MATCHES(sort_apply(sorting_network{.temperature = -1}, cspan<double>(s), cspan<double>(s), std::span(out), ctx), std::invalid_argument,
-                       Message("rankloss: temperature: -1, expected 1e-15 to 1e300"));
+  CHECK_THROWS_MATCHES(
+      sort_apply(sorting_network{.temperature = -1}, cspan<double>(s), cspan<double>(s), std::span(out), ctx),
+      std::invalid_argument, Message("rankloss: temperature: -1, expected 1e-15 to 1e300"));
 }
 
 }  // namespace sorts_sorting_network_test

@@ -37,7 +37,8 @@ constexpr bool differentiable = !requires {
 /// comes unchecked gives finite numbers.
 template <class Loss>
 void refuses_below_0(const Loss& loss, const std::string& expected = "at least 0") {
-  CHECK(said_of_below_0(loss) == "rankloss: relevance: -1 at list 1, item 1, expected " + expected + "; mask items without judgement");
+  CHECK(said_of_below_0(loss) ==
+        "rankloss: relevance: -1 at list 1, item 1, expected " + expected + "; mask items without judgement");
 
   const std::vector<double> s{0.9, 7, 0.5, 1}, y{1, -1, 0, 2}, short_s{0.9, 0.5, 1}, short_y{1, 0, 2};
   const std::vector<std::uint8_t> mask{1, 0, 1, 1};
@@ -46,16 +47,23 @@ void refuses_below_0(const Loss& loss, const std::string& expected = "at least 0
 
   rankloss::context unchecked;
   unchecked.checks = rankloss::data_checks::off;
-  const std::vector<std::vector<double>> all{
-      {1, 0, -1, -1, -1, -1},  {-0.886, -0.53, -0.47, 0.39, 0.56},   {-1, -1, -1}, {-1e300, 1e-300, -1e300, 0}, {1e-30, -1e-300, -1e9},
-      {1e-320, -1e-300, -1e9}, {1, -0.63092975357145743, -1e308, 2}, {-1100, 101}, {-0.5, 1023, 1022, -3}};
+  const std::vector<std::vector<double>> all{{1, 0, -1, -1, -1, -1},
+                                             {-0.886, -0.53, -0.47, 0.39, 0.56},
+                                             {-1, -1, -1},
+                                             {-1e300, 1e-300, -1e300, 0},
+                                             {1e-30, -1e-300, -1e9},
+                                             {1e-320, -1e-300, -1e9},
+                                             {1, -0.63092975357145743, -1e308, 2},
+                                             {-1100, 101},
+                                             {-0.5, 1023, 1022, -3}};
   for (const std::vector<double>& relevance : all) {
     const std::size_t n = relevance.size();
     std::vector<double> scores(n), gradient(differentiable<Loss> ? n : 0, 7.0);
     for (std::size_t i = 0; i < n; ++i) scores[i] = static_cast<double>(i * 5 % n);
     CAPTURE(relevance);
     const double value =
-        rankloss::evaluate(loss, rankloss::list_batch<double>{.scores = scores, .relevance = relevance}, {.gradient = gradient}, unchecked);
+        rankloss::evaluate(loss, rankloss::list_batch<double>{.scores = scores, .relevance = relevance},
+                           {.gradient = gradient}, unchecked);
     CHECK(std::isfinite(value));
     CHECK(std::all_of(gradient.begin(), gradient.end(), [](double x) { return std::isfinite(x); }));
   }

@@ -38,7 +38,8 @@ inline std::vector<real> in_temperatures(const std::vector<real>& s, real t) {
 }
 
 /// - mass sum q log p + poly (1 - sum q p), q = v / sum v.
-inline derivatives cross_entropy(const std::vector<real>& s, std::vector<real> v, real t, real mass = 1, real poly = 0) {
+inline derivatives cross_entropy(const std::vector<real>& s, std::vector<real> v, real t, real mass = 1,
+                                 real poly = 0) {
   const std::size_t n = s.size();
   derivatives out{0, std::vector<real>(n, 0), std::vector<real>(n, 0)};
   const real total = std::accumulate(v.begin(), v.end(), real(0));
@@ -92,7 +93,8 @@ std::vector<std::size_t> by_relevance(const std::vector<Y>& y) {
 }
 
 /// ListMLE of an order; c[i] belongs to the i-th place.
-inline derivatives listmle(const std::vector<real>& s, const std::vector<std::size_t>& order, const std::vector<real>& c, real t) {
+inline derivatives listmle(const std::vector<real>& s, const std::vector<std::size_t>& order,
+                           const std::vector<real>& c, real t) {
   std::vector<std::size_t> place(s.size());
   std::vector<real> own(s.size());
   for (std::size_t k = 0; k < order.size(); ++k) {
@@ -103,7 +105,8 @@ inline derivatives listmle(const std::vector<real>& s, const std::vector<std::si
 }
 
 template <class Y>
-derivatives unique_softmax(const std::vector<real>& s, const std::vector<Y>& y, const std::vector<real>& gains, real t) {
+derivatives unique_softmax(const std::vector<real>& s, const std::vector<Y>& y,
+                           const std::vector<real>& gains, real t) {
   return draws(s, gains, t, [&](std::size_t i, std::size_t j) { return i == j || y[j] < y[i]; });
 }
 
@@ -115,7 +118,8 @@ real all_tied_orders(const std::vector<real>& s, const std::vector<Y>& y, real t
   real loss = 0;
   for (std::size_t begin = 0, end = 0; begin < order.size(); begin = end) {
     while (end < order.size() && y[order[end]] == y[order[begin]]) ++end;
-    std::vector<std::size_t> group(order.begin() + static_cast<std::ptrdiff_t>(begin), order.begin() + static_cast<std::ptrdiff_t>(end));
+    std::vector<std::size_t> group(order.begin() + static_cast<std::ptrdiff_t>(begin),
+                                   order.begin() + static_cast<std::ptrdiff_t>(end));
     std::sort(group.begin(), group.end());
     std::vector<real> logs;
     do {
@@ -125,7 +129,8 @@ real all_tied_orders(const std::vector<real>& s, const std::vector<Y>& y, real t
         softmax(
             x,
             [&](std::size_t j) {
-              return y[j] < y[group[0]] || std::find(group.begin() + static_cast<std::ptrdiff_t>(k), group.end(), j) != group.end();
+              return y[j] < y[group[0]] ||
+                     std::find(group.begin() + static_cast<std::ptrdiff_t>(k), group.end(), j) != group.end();
             },
             log_sum);
         log_p += x[group[k]] - log_sum;

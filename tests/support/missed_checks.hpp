@@ -26,8 +26,10 @@ void check_missed(Make make, bool uncut = true) {
       std::vector<unsigned char> mask;
       std::vector<unsigned char> missed;
       std::vector<std::size_t> offsets{0};
-      [[nodiscard]] rankloss::list_batch<T, int> batch(bool weighted, bool masked, rankloss::reduction reduction) const {
-        rankloss::list_batch<T, int> all{.scores = scores, .relevance = relevance, .offsets = offsets, .reduction = reduction};
+      [[nodiscard]] rankloss::list_batch<T, int> batch(bool weighted, bool masked,
+                                                       rankloss::reduction reduction) const {
+        rankloss::list_batch<T, int> all{
+            .scores = scores, .relevance = relevance, .offsets = offsets, .reduction = reduction};
         if (weighted) all.item_weights = weights;
         if (masked) all.mask = mask;
         return all;
@@ -39,7 +41,9 @@ void check_missed(Make make, bool uncut = true) {
       arrays behind;
       for (std::size_t i = 0, n = random() % 9; i < n; ++i) {
         const bool missed = random() % 3 == 0;
-        const int relevance = static_cast<int>(random() % 4) - (round % 3 == 0 ? 2 : 0) > 0 ? static_cast<int>(1 + random() % 3) : 0;
+        const int relevance = static_cast<int>(random() % 4) - (round % 3 == 0 ? 2 : 0) > 0
+                                  ? static_cast<int>(1 + random() % 3)
+                                  : 0;
         const auto weight = static_cast<float>(random() % 3);
         const unsigned char kept = random() % 6 != 0;
         given.scores.push_back(static_cast<T>(random() % 4));
@@ -70,7 +74,8 @@ void check_missed(Make make, bool uncut = true) {
           for (const auto reduction : {rankloss::reduction::mean, rankloss::reduction::mean_of_relevant}) {
             const auto expected_batch = far.batch(weighted, masked, reduction);
             std::vector<double> expected(4);
-            const double mean = rankloss::evaluate(make(k == 0 ? fillers : k), expected_batch, {.per_list = expected});
+            const double mean =
+                rankloss::evaluate(make(k == 0 ? fillers : k), expected_batch, {.per_list = expected});
             auto batch = given.batch(weighted, masked, reduction);
             batch.missed = given.missed;
             std::vector<double> each(4);

@@ -17,7 +17,8 @@
 namespace reference {
 
 /// Which item (row) is better than which (column), by what follows from pairs (Warshall).
-inline std::vector<std::vector<bool>> better_of(std::size_t n, const std::vector<std::pair<std::size_t, std::size_t>>& pairs) {
+inline std::vector<std::vector<bool>> better_of(
+    std::size_t n, const std::vector<std::pair<std::size_t, std::size_t>>& pairs) {
   std::vector<std::vector<bool>> better(n, std::vector<bool>(n, false));
   for (const auto& [a, b] : pairs) better[a][b] = true;
   for (std::size_t k = 0; k < n; ++k)
@@ -68,7 +69,9 @@ inline derivatives order_loss(const std::vector<real>& s, const std::vector<std:
     real mean = 0;
     real bend = 0;
     for (const drawn& own : all) mean += std::exp(own.log_p - top) / mass * own.first[i];
-    for (const drawn& own : all) bend += std::exp(own.log_p - top) / mass * (own.second[i] + (own.first[i] - mean) * (own.first[i] - mean));
+    for (const drawn& own : all)
+      bend +=
+          std::exp(own.log_p - top) / mass * (own.second[i] + (own.first[i] - mean) * (own.first[i] - mean));
     found.gradient[i] = -mean;
     found.hessian[i] = -bend;
   }
@@ -76,7 +79,8 @@ inline derivatives order_loss(const std::vector<real>& s, const std::vector<std:
 }
 
 /// Pairs of n items that hold no cycle: each pair of a random order with the given chance.
-inline std::vector<std::pair<std::size_t, std::size_t>> random_pairs(std::mt19937_64& random, std::size_t n, double chance) {
+inline std::vector<std::pair<std::size_t, std::size_t>> random_pairs(std::mt19937_64& random, std::size_t n,
+                                                                     double chance) {
   std::vector<std::size_t> order(n);
   std::iota(order.begin(), order.end(), std::size_t{0});
   for (std::size_t i = n; i > 1; --i) std::swap(order[i - 1], order[random() % i]);
@@ -88,7 +92,8 @@ inline std::vector<std::pair<std::size_t, std::size_t>> random_pairs(std::mt1993
 }
 
 /// The order of one list by pairs.
-inline rankloss::partial_order order_of(std::size_t n, const std::vector<std::pair<std::size_t, std::size_t>>& pairs) {
+inline rankloss::partial_order order_of(std::size_t n,
+                                        const std::vector<std::pair<std::size_t, std::size_t>>& pairs) {
   std::vector<std::size_t> preferred, other;
   for (const auto& [a, b] : pairs) {
     preferred.push_back(a);

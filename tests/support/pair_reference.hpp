@@ -25,7 +25,8 @@ inline pair_function logistic(real temperature) {
   return [=](real d, real) -> pair_terms {
     const sigmoid s(-d / temperature);
     const real x = d / temperature;
-    return {std::max(-x, real(0)) + std::log1p(std::exp(-std::abs(x))), -s.value / temperature, s.slope / (temperature * temperature)};
+    return {std::max(-x, real(0)) + std::log1p(std::exp(-std::abs(x))), -s.value / temperature,
+            s.slope / (temperature * temperature)};
   };
 }
 
@@ -34,7 +35,8 @@ struct pair_sums {
   derivatives total;
   real count = 0, weight = 0;
 };
-inline pair_sums sum_over_pairs(const std::vector<real>& s, const std::vector<real>& y, const pair_function& f,
+inline pair_sums sum_over_pairs(const std::vector<real>& s, const std::vector<real>& y,
+                                const pair_function& f,
                                 const std::function<real(std::size_t, std::size_t)>& weight,
                                 const std::function<bool(std::size_t, std::size_t)>& counts) {
   const std::size_t n = s.size();
@@ -60,9 +62,11 @@ inline pair_sums sum_over_pairs(const std::vector<real>& s, const std::vector<re
 
 /// The mean for all items that are alike in score, relevance and weight (none: all 1): what items have whose order decides on their positions.
 template <class S, class Y, class W>
-void share_among_alike(std::vector<real>& derivatives, const std::vector<S>& s, const std::vector<Y>& y, const std::vector<W>& weights) {
+void share_among_alike(std::vector<real>& derivatives, const std::vector<S>& s, const std::vector<Y>& y,
+                       const std::vector<W>& weights) {
   std::map<std::tuple<S, Y, W>, std::vector<std::size_t>> alike;
-  for (std::size_t i = 0; i < derivatives.size(); ++i) alike[{s[i], y[i], weights.empty() ? W(1) : weights[i]}].push_back(i);
+  for (std::size_t i = 0; i < derivatives.size(); ++i)
+    alike[{s[i], y[i], weights.empty() ? W(1) : weights[i]}].push_back(i);
   for (const auto& [kind, items] : alike) {
     real sum = 0;
     for (const std::size_t i : items) sum += derivatives[i];
@@ -103,8 +107,9 @@ inline real reciprocal_rank(const std::vector<bool>& relevant_at) {
   return 0;
 }
 /// |metric after - metric before| when items i and j change places.
-inline real change(const std::function<real(const std::vector<bool>&)>& metric, const std::vector<std::size_t>& position, const std::vector<real>& y,
-                   std::size_t i, std::size_t j) {
+inline real change(const std::function<real(const std::vector<bool>&)>& metric,
+                   const std::vector<std::size_t>& position, const std::vector<real>& y, std::size_t i,
+                   std::size_t j) {
   std::vector<bool> at(y.size());
   for (std::size_t m = 0; m < y.size(); ++m) at[position[m] - 1] = y[m] > 0;
   const real before = metric(at);

@@ -21,7 +21,8 @@ using rankloss::rank_order;
 using rankloss::regularization;
 
 /// v falls and is nearest to z - w: v_i = min over a <= i of max over b >= i of the best constant for a..b.
-inline std::vector<real> isotonic(regularization how, const std::vector<real>& z, const std::vector<real>& w) {
+inline std::vector<real> isotonic(regularization how, const std::vector<real>& z,
+                                  const std::vector<real>& w) {
   const std::size_t n = z.size();
   std::vector<real> v(n, std::numeric_limits<real>::infinity());
   for (std::size_t a = 0; a < n; ++a) {
@@ -59,21 +60,25 @@ inline std::vector<std::size_t> falling_order(const std::vector<real>& x) {
   return order;
 }
 
-inline std::vector<real> projected_ranks(regularization how, rank_order direction, real temperature, const std::vector<real>& s) {
+inline std::vector<real> projected_ranks(regularization how, rank_order direction, real temperature,
+                                         const std::vector<real>& s) {
   const std::size_t n = s.size();
   std::vector<real> z(n), sorted(n), w(n), ranks(n);
-  for (std::size_t i = 0; i < n; ++i) z[i] = (direction == rank_order::ascending ? s[i] : -s[i]) / temperature;
+  for (std::size_t i = 0; i < n; ++i)
+    z[i] = (direction == rank_order::ascending ? s[i] : -s[i]) / temperature;
   const std::vector<std::size_t> order = falling_order(z);
   for (std::size_t i = 0; i < n; ++i) {
     sorted[i] = z[order[i]];
     w[i] = how == regularization::quadratic ? real(n - i) : std::log(real(n - i));
   }
   const std::vector<real> v = isotonic(how, sorted, w);
-  for (std::size_t i = 0; i < n; ++i) ranks[order[i]] = how == regularization::quadratic ? sorted[i] - v[i] : std::exp(sorted[i] - v[i]);
+  for (std::size_t i = 0; i < n; ++i)
+    ranks[order[i]] = how == regularization::quadratic ? sorted[i] - v[i] : std::exp(sorted[i] - v[i]);
   return ranks;
 }
 
-inline std::vector<real> projected_sort(regularization how, rank_order direction, real temperature, const std::vector<real>& s) {
+inline std::vector<real> projected_sort(regularization how, rank_order direction, real temperature,
+                                        const std::vector<real>& s) {
   const std::size_t n = s.size();
   const real sign = direction == rank_order::descending ? 1 : -1;
   std::vector<real> z(n), w(n);

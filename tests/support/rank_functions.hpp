@@ -19,13 +19,16 @@ namespace support {
 
 /// A list as a metric sees it, over vectors that outlive it.
 template <class T, class R>
-rankloss::list<T, R> list_of(const std::vector<T>& scores, const std::vector<R>& relevance, const std::vector<double>& weights = {}) {
-  return {{scores.data(), scores.size()}, {relevance.data(), relevance.size()}, {weights.data(), weights.size()}};
+rankloss::list<T, R> list_of(const std::vector<T>& scores, const std::vector<R>& relevance,
+                             const std::vector<double>& weights = {}) {
+  return {
+      {scores.data(), scores.size()}, {relevance.data(), relevance.size()}, {weights.data(), weights.size()}};
 }
 
 /// Number of relevant items that stand where item i does or before it.
 template <class R>
-std::vector<double> ranks_among_relevant(const std::vector<double>& ranks, const std::vector<R>& relevance, const std::vector<double>& weights) {
+std::vector<double> ranks_among_relevant(const std::vector<double>& ranks, const std::vector<R>& relevance,
+                                         const std::vector<double>& weights) {
   std::vector<double> out(ranks.size(), 77.0);  // any number where not relevant
   const auto relevant = [&](std::size_t i) { return relevance[i] > R{0} && weights[i] > 0.0; };
   for (std::size_t i = 0; i < ranks.size(); ++i) {
@@ -38,7 +41,8 @@ std::vector<double> ranks_among_relevant(const std::vector<double>& ranks, const
 
 /// Value of a metric as a function of ranks, and its derivatives unless not wanted.
 template <class Metric, class T, class R>
-double of_ranks(const Metric& metric, const std::vector<double>& ranks, const rankloss::list<T, R>& items, std::span<double> by_rank = {}) {
+double of_ranks(const Metric& metric, const std::vector<double>& ranks, const rankloss::list<T, R>& items,
+                std::span<double> by_rank = {}) {
   rankloss::workspace scratch;
   return metric.of_ranks(std::span<const double>(ranks), items, by_rank, scratch);
 }
@@ -54,7 +58,8 @@ inline std::vector<double> shuffled_ranks(std::mt19937_64& random, std::size_t n
 /// Real ranks in [1, n], no two closer than 0.1 and none within 0.01 of a whole number, where cuts have kinks in their slopes.
 inline std::vector<double> real_ranks(std::mt19937_64& random, std::size_t n) {
   std::vector<double> ranks = shuffled_ranks(random, n);
-  for (double& r : ranks) r = 1.0 + (r - 1.0) * 0.83 + 0.02 + 0.1 * static_cast<double>(random() % 100) / 100.0;
+  for (double& r : ranks)
+    r = 1.0 + (r - 1.0) * 0.83 + 0.02 + 0.1 * static_cast<double>(random() % 100) / 100.0;
   for (double& r : ranks)
     if (std::abs(r - std::round(r)) < 0.01) r += 0.02;
   return ranks;
@@ -98,7 +103,8 @@ void check_rank_function(Make make, unsigned grades) {
       std::vector<double> by_rank(n, 99.0);
       const double value = of_ranks(metric, between, items, by_rank);
       CHECK(of_ranks(metric, between, items) == Approx(value).epsilon(1e-13));
-      check_slopes([&](const std::vector<double>& ranks) { return of_ranks(metric, ranks, items); }, between, by_rank);
+      check_slopes([&](const std::vector<double>& ranks) { return of_ranks(metric, ranks, items); }, between,
+                   by_rank);
     }
   }
 }

@@ -111,7 +111,9 @@ inline derivatives soft_spearman(const reals& s, const reals& y) {
   reals a = smooth_ranks(rank_kind::sigmoid, s), b(n, 0.5);
   for (std::size_t i = 0; i < n; ++i)
     for (const real other : y) b[i] += other > y[i] ? real(1) : other == y[i] ? real(0.5) : real(0);
-  const auto product = [](const reals& u, const reals& v) { return std::inner_product(u.begin(), u.end(), v.begin(), real(0)); };
+  const auto product = [](const reals& u, const reals& v) {
+    return std::inner_product(u.begin(), u.end(), v.begin(), real(0));
+  };
   for (real& x : a) x -= real(n + 1) / 2;
   for (real& x : b) x -= real(n + 1) / 2;
   const real size_a = std::sqrt(product(a, a)), size_b = std::sqrt(product(b, b));

@@ -36,8 +36,8 @@ struct derivatives {
 };
 
 /// S-NDCG of one list from its gains; cutoff 0: none.
-inline derivatives sndcg(const std::vector<real>& s, const std::vector<real>& gains, real temperature, std::size_t cutoff = 0,
-                         bool competition = false) {
+inline derivatives sndcg(const std::vector<real>& s, const std::vector<real>& gains, real temperature,
+                         std::size_t cutoff = 0, bool competition = false) {
   const std::size_t n = s.size();
   derivatives out;
   out.gradient.assign(n, 0);
@@ -85,7 +85,8 @@ inline derivatives sndcg(const std::vector<real>& s, const std::vector<real>& ga
       slopes += f.slope;
       out.gradient[m] += (a[j] - a[m]) * f.slope / temperature;
       // rank_j falls, rank_m rises as item j gains on item m
-      out.hessian[m] += (b[j] * f.slope * f.slope + (a[m] - a[j]) * f.curvature) / (temperature * temperature);
+      out.hessian[m] +=
+          (b[j] * f.slope * f.slope + (a[m] - a[j]) * f.curvature) / (temperature * temperature);
     }
     out.hessian[m] += b[m] * slopes * slopes / (temperature * temperature);
   }

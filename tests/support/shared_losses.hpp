@@ -36,17 +36,21 @@
 namespace support::shared {
 
 using soft_zero_one = rankloss::pairwise<rankloss::pairs::soft_zero_one>;
-using soft_difference = rankloss::pairwise<rankloss::pairs::soft_zero_one, rankloss::pairs::relevance_difference>;
+using soft_difference =
+    rankloss::pairwise<rankloss::pairs::soft_zero_one, rankloss::pairs::relevance_difference>;
 using hinge = rankloss::pairwise<rankloss::pairs::hinge>;
 using squared_difference = rankloss::pairwise<rankloss::pairs::squared_difference>;
 using quantile = rankloss::pairwise<rankloss::pairs::quantile>;
-using squared_by_difference = rankloss::pairwise<rankloss::pairs::squared_difference, rankloss::pairs::relevance_difference>;
+using squared_by_difference =
+    rankloss::pairwise<rankloss::pairs::squared_difference, rankloss::pairs::relevance_difference>;
 using squared_hinge = rankloss::pairwise<rankloss::pairs::squared_hinge>;
 using exponential = rankloss::pairwise<rankloss::pairs::exponential>;
 using smooth_rbp = rankloss::smooth_metric<rankloss::metrics::rank_biased_precision, rankloss::laplace_ranks>;
 using smooth_ndcg = rankloss::smooth_metric<rankloss::metrics::ndcg, rankloss::projected_ranks>;
-using smooth_position = rankloss::smooth_metric<rankloss::metrics::average_relevance_position, rankloss::laplace_ranks>;
-using projected_position = rankloss::smooth_metric<rankloss::metrics::average_relevance_position, rankloss::projected_ranks>;
+using smooth_position =
+    rankloss::smooth_metric<rankloss::metrics::average_relevance_position, rankloss::laplace_ranks>;
+using projected_position =
+    rankloss::smooth_metric<rankloss::metrics::average_relevance_position, rankloss::projected_ranks>;
 using projected_spearman = rankloss::soft_spearman<rankloss::projected_ranks>;
 using smooth_err = rankloss::smooth_metric<rankloss::metrics::expected_reciprocal_rank>;
 
@@ -110,8 +114,9 @@ using triplet_and_sndcg = rankloss::weighted_sum<rankloss::triplet, rankloss::bi
   X(support::shared::triplet_and_sndcg)
 
 /// `instantiate` is extern template, or template.
-#define RANKLOSS_TESTS_OF(instantiate, loss, batch) \
-  instantiate double rankloss::evaluate(const loss&, const rankloss::batch&, const rankloss::outputs&, rankloss::context&);
+#define RANKLOSS_TESTS_OF(instantiate, loss, batch)                                                    \
+  instantiate double rankloss::evaluate(const loss&, const rankloss::batch&, const rankloss::outputs&, \
+                                        rankloss::context&);
 #define RANKLOSS_TESTS_DECLARE_LISTS(loss)                    \
   RANKLOSS_TESTS_OF(extern template, loss, list_batch<float>) \
   RANKLOSS_TESTS_OF(extern template, loss, list_batch<double>)

@@ -14,7 +14,8 @@ namespace support {
 /// A file of its own that holds a text, gone with the object.
 class text_file {
  public:
-  text_file(std::string_view name, std::string_view text) : path_(std::filesystem::temp_directory_path() / unique(name)) {
+  text_file(std::string_view name, std::string_view text)
+      : path_(std::filesystem::temp_directory_path() / unique(name)) {
     std::ofstream file(path_, std::ios::binary);
     file.write(text.data(), static_cast<std::streamsize>(text.size()));
   }

@@ -35,7 +35,9 @@ pair_result of_pair(const Loss& loss, double preferred, double other, bool tie =
   rankloss::context ctx;
   double by_ties = 0.0;
   const double value =
-      evaluate(loss, rankloss::preference_batch<double>{.rewards = rewards, .preferred = p, .other = o, .margins = margins, .ties = ties},
+      evaluate(loss,
+               rankloss::preference_batch<double>{
+                   .rewards = rewards, .preferred = p, .other = o, .margins = margins, .ties = ties},
                {.gradient = g, .hessian = h}, by_ties, ctx);
   CHECK(g[1] == -g[0]);
   CHECK(h[1] == h[0]);
@@ -66,24 +68,30 @@ void are_those_of_plain_sums(const Loss& loss, double spread, long double step_o
     real sum = 0;
     for (std::size_t k = 0; k < pairs; ++k) {
       const auto reward = [&](std::size_t i) { return static_cast<real>(r[i]) + (i == moved ? by : 0); };
-      sum += static_cast<real>(w[k]) * plain(reward(p[k]), reward(o[k]), static_cast<real>(margins[k]), ties[k] != 0, moved == n ? by : 0);
+      sum += static_cast<real>(w[k]) * plain(reward(p[k]), reward(o[k]), static_cast<real>(margins[k]),
+                                             ties[k] != 0, moved == n ? by : 0);
     }
     return sum / total;
   };
   const auto slope = [&](std::size_t moved, real step) {
-    return (at(moved, -2 * step) - 8 * at(moved, -step) + 8 * at(moved, step) - at(moved, 2 * step)) / (12 * step);
+    return (at(moved, -2 * step) - 8 * at(moved, -step) + 8 * at(moved, step) - at(moved, 2 * step)) /
+           (12 * step);
   };
   std::vector<double> g(n), h(n);
   double by_ties = std::numeric_limits<double>::quiet_NaN();
   rankloss::context ctx;
-  const rankloss::preference_batch<T> batch{.rewards = r, .preferred = p, .other = o, .pair_weights = w, .margins = margins, .ties = ties};
+  const rankloss::preference_batch<T> batch{
+      .rewards = r, .preferred = p, .other = o, .pair_weights = w, .margins = margins, .ties = ties};
   const real value = at(0, 0);
-  CHECK(evaluate(loss, batch, {.gradient = g, .hessian = h}, by_ties, ctx) == Approx(static_cast<double>(value)).epsilon(1e-13));
+  CHECK(evaluate(loss, batch, {.gradient = g, .hessian = h}, by_ties, ctx) ==
+        Approx(static_cast<double>(value)).epsilon(1e-13));
   CHECK(by_ties == Approx(static_cast<double>(slope(n, step_of_ties))).epsilon(1e-9).margin(1e-11));
   double sum = 0.0;
   for (std::size_t i = 0; i < n; ++i) {
     const real step = 1e-3L;
-    const real curvature = (16 * (at(i, -step) + at(i, step)) - at(i, -2 * step) - at(i, 2 * step) - 30 * value) / (12 * step * step);
+    const real curvature =
+        (16 * (at(i, -step) + at(i, step)) - at(i, -2 * step) - at(i, 2 * step) - 30 * value) /
+        (12 * step * step);
     CHECK(std::abs(static_cast<real>(g[i]) - slope(i, step)) <= 1e-10L);
     CHECK(std::abs(static_cast<real>(h[i]) - curvature) <= 1e-8L);
     sum += g[i];
@@ -97,10 +105,12 @@ void stays_finite(const Loss& loss) {
   constexpr double most = 1e300, limit = 1e290;
   for (const double d : {-most, -1.0, 0.0, 1.0, most})
     for (const auto& term : {loss(d, -d, 0.0), loss.tie(d, -d, 0.0)})
-      for (const double x : {term.value, term.slope_preferred, term.slope_other, term.curvature_preferred, term.curvature_other, term.slope_of_ties})
+      for (const double x : {term.value, term.slope_preferred, term.slope_other, term.curvature_preferred,
+                             term.curvature_other, term.slope_of_ties})
         CHECK(std::abs(x) <= limit);
   using rankloss::reduction;
-  const T big = std::numeric_limits<T>::max(), infinity = std::numeric_limits<T>::infinity(), tiny = std::numeric_limits<T>::denorm_min();
+  const T big = std::numeric_limits<T>::max(), infinity = std::numeric_limits<T>::infinity(),
+          tiny = std::numeric_limits<T>::denorm_min();
   const std::vector<T> r{-big, big, -infinity, infinity, T(0), tiny};
   const std::vector<int> p{0, 1, 2, 3, 4, 1, 4}, o{1, 0, 3, 2, 1, 3, 5};
   const std::vector<double> margins{1e308, -1e308, 0, 1, 1e308, 1e-308, -5e-324};
@@ -113,11 +123,16 @@ void stays_finite(const Loss& loss) {
         std::vector<double> pairs(7);
         double by_ties = 0.0;
         rankloss::context ctx;
-        CHECK(std::isfinite(
-            evaluate(loss,
-                     rankloss::preference_batch<T>{
-                         .rewards = r, .preferred = p, .other = o, .pair_weights = w, .margins = margins, .ties = ties, .reduction = how},
-                     {.gradient = g, .per_list = pairs, .hessian = h, .scale = 3.0}, by_ties, ctx)));
+        CHECK(std::isfinite(evaluate(loss,
+                                     rankloss::preference_batch<T>{.rewards = r,
+                                                                   .preferred = p,
+                                                                   .other = o,
+                                                                   .pair_weights = w,
+                                                                   .margins = margins,
+                                                                   .ties = ties,
+                                                                   .reduction = how},
+                                     {.gradient = g, .per_list = pairs, .hessian = h, .scale = 3.0}, by_ties,
+                                     ctx)));
         CHECK(std::isfinite(by_ties));
         for (std::size_t i = 0; i < 6; ++i) CHECK((std::isfinite(g[i]) && std::isfinite(h[i])));
         for (const double x : pairs) CHECK((x >= 0.0 && x <= 1e290));

@@ -18,7 +18,9 @@ double mean_over_tied_orders(const std::vector<T>& scores, Measure measure) {
   double sum = 0.0;
   double count = 0.0;
   do {
-    if (!std::is_sorted(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return scores[a] > scores[b]; })) continue;
+    if (!std::is_sorted(order.begin(), order.end(),
+                        [&](std::size_t a, std::size_t b) { return scores[a] > scores[b]; }))
+      continue;
     sum += measure(order);
     count += 1.0;
   } while (std::next_permutation(order.begin(), order.end()));

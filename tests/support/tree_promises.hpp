@@ -30,14 +30,16 @@ struct tree_data {
 };
 
 /// Lists with ties of scores and grades 0 to grades - 1.
-inline tree_data make_tree_data(const std::vector<std::size_t>& sizes, int grades, unsigned seed, double spread = 2.0) {
+inline tree_data make_tree_data(const std::vector<std::size_t>& sizes, int grades, unsigned seed,
+                                double spread = 2.0) {
   std::mt19937 random(seed);
   std::normal_distribution<double> normal;
   tree_data data;
   for (const std::size_t n : sizes) {
     for (std::size_t i = 0; i < n; ++i) {
       // Floats, so that both types of scores see the same numbers.
-      data.scores.push_back(i % 5 == 3 ? data.scores.back() : static_cast<double>(static_cast<float>(spread * normal(random))));
+      data.scores.push_back(i % 5 == 3 ? data.scores.back()
+                                       : static_cast<double>(static_cast<float>(spread * normal(random))));
       data.relevance.push_back(static_cast<float>(random() % static_cast<unsigned>(grades)));
       data.item_weights.push_back(static_cast<double>(random() % 5) * 0.5);
     }
@@ -73,7 +75,9 @@ void check_list(const Loss& loss, const tree_data& data, const reference::deriva
     const std::vector<T> s(data.scores.begin(), data.scores.end());
     for (const bool weighted : {false, true}) {
       const rankloss::list_batch<T, float> batch{
-          .scores = s, .relevance = data.relevance, .item_weights = weighted ? rankloss::reals(data.item_weights) : rankloss::reals{}};
+          .scores = s,
+          .relevance = data.relevance,
+          .item_weights = weighted ? rankloss::reals(data.item_weights) : rankloss::reals{}};
       const tree_result<T> r = run<T>(loss, batch);
       CHECK(r.value == Approx(static_cast<double>(expected.value)).epsilon(1e-12).margin(1e-300));
       // What is less than a float can be is 0.
@@ -101,7 +105,10 @@ void check_promises(const Loss& loss, int grades) {
   using rankloss::reduction;
   const tree_data data = make_tree_data({0, 1, 2, 17, 3, 200, 64, 5, 0, 900, 31}, grades, 5);
   const std::size_t lists = data.offsets.size() - 1;
-  const list_batch<double, float> batch{.scores = data.scores, .relevance = data.relevance, .offsets = data.offsets, .reduction = reduction::sum};
+  const list_batch<double, float> batch{.scores = data.scores,
+                                        .relevance = data.relevance,
+                                        .offsets = data.offsets,
+                                        .reduction = reduction::sum};
   const tree_result<double> once = run<double>(loss, batch);
   CHECK(std::isfinite(once.value));
   for (const std::size_t workers : {1u, 2u, 7u}) {
@@ -134,14 +141,20 @@ void check_promises(const Loss& loss, int grades) {
     std::vector<std::uint8_t> mask(lists * length, 0);
     const auto place = [&](std::size_t l, std::size_t i) { return l * length + 2 * i; };
     for (std::size_t l = 0; l < lists; ++l)
-      for (std::size_t i = 0; i + static_cast<std::size_t>(data.offsets[l]) < static_cast<std::size_t>(data.offsets[l + 1]); ++i) {
+      for (std::size_t i = 0;
+           i + static_cast<std::size_t>(data.offsets[l]) < static_cast<std::size_t>(data.offsets[l + 1]);
+           ++i) {
         const std::size_t from = static_cast<std::size_t>(data.offsets[l]) + i;
         scores[place(l, i)] = data.scores[from];
         relevance[place(l, i)] = data.relevance[from];
         mask[place(l, i)] = 1;
       }
-    const tree_result<double> padded = run<double>(
-        loss, list_batch<double, float>{.scores = scores, .relevance = relevance, .length = length, .mask = mask, .reduction = reduction::sum});
+    const tree_result<double> padded =
+        run<double>(loss, list_batch<double, float>{.scores = scores,
+                                                    .relevance = relevance,
+                                                    .length = length,
+                                                    .mask = mask,
+                                                    .reduction = reduction::sum});
     CHECK(padded.value == once.value);
     bool same = true;
     bool zero = true;
@@ -152,7 +165,8 @@ void check_promises(const Loss& loss, int grades) {
           zero = zero && padded.gradient[at] == 0.0 && padded.hessian[at] == 0.0;
         } else {
           const std::size_t from = static_cast<std::size_t>(data.offsets[l]) + i / 2;
-          same = same && padded.gradient[at] == once.gradient[from] && padded.hessian[at] == once.hessian[from];
+          same =
+              same && padded.gradient[at] == once.gradient[from] && padded.hessian[at] == once.hessian[from];
         }
       }
     CHECK(same);
@@ -161,11 +175,13 @@ void check_promises(const Loss& loss, int grades) {
   for (std::size_t l = 0; l < lists; ++l) {
     double sum = 0.0;
     double size = 0.0;
-    for (auto i = static_cast<std::size_t>(data.offsets[l]); i < static_cast<std::size_t>(data.offsets[l + 1]); ++i) {
+    for (auto i = static_cast<std::size_t>(data.offsets[l]);
+         i < static_cast<std::size_t>(data.offsets[l + 1]); ++i) {
       CHECK(once.hessian[i] >= 0.0);
       sum += once.gradient[i];
       size += std::abs(once.gradient[i]);
-      if (data.offsets[l + 1] - data.offsets[l] == 1) CHECK((once.gradient[i] == 0.0 && once.hessian[i] == 0.0));
+      if (data.offsets[l + 1] - data.offsets[l] == 1)
+        CHECK((once.gradient[i] == 0.0 && once.hessian[i] == 0.0));
     }
     if constexpr (
         !requires { loss.sigmoid; } && !requires { loss.weight; })
@@ -173,10 +189,12 @@ void check_promises(const Loss& loss, int grades) {
     CHECK(std::abs(sum) <= 1e-13 * size);
   }
   // Scores of any size.
-  for (const double big : {1e-300, 40.0, 800.0, 1e5, 1e300, std::numeric_limits<double>::max(), std::numeric_limits<double>::infinity()}) {
+  for (const double big : {1e-300, 40.0, 800.0, 1e5, 1e300, std::numeric_limits<double>::max(),
+                           std::numeric_limits<double>::infinity()}) {
     CAPTURE(big);
     std::vector<double> scores;
-    for (std::size_t i = 0; i < data.scores.size(); ++i) scores.push_back(i % 3 == 0 ? big : i % 3 == 1 ? -big : data.scores[i]);
+    for (std::size_t i = 0; i < data.scores.size(); ++i)
+      scores.push_back(i % 3 == 0 ? big : i % 3 == 1 ? -big : data.scores[i]);
     list_batch<double, float> far = batch;
     far.scores = scores;
     const tree_result<double> r = run<double>(loss, far);
@@ -206,8 +224,10 @@ void check_permutation(const Loss& loss, int grades) {
     other.scores[i] = data.scores[order[i]];
     other.relevance[i] = data.relevance[order[i]];
   }
-  const auto a = run<double>(loss, rankloss::list_batch<double, float>{.scores = data.scores, .relevance = data.relevance});
-  const auto b = run<double>(loss, rankloss::list_batch<double, float>{.scores = other.scores, .relevance = other.relevance});
+  const auto a = run<double>(
+      loss, rankloss::list_batch<double, float>{.scores = data.scores, .relevance = data.relevance});
+  const auto b = run<double>(
+      loss, rankloss::list_batch<double, float>{.scores = other.scores, .relevance = other.relevance});
   CHECK(a.value == b.value);
   for (std::size_t i = 0; i < 60; ++i) {
     CHECK(b.gradient[i] == a.gradient[order[i]]);

@@ -61,14 +61,20 @@ inline derivatives lambdamart(const std::vector<real>& s, const std::vector<real
 }
 
 /// |G_i - G_j| |1/D(r_i) - 1/D(r_j)| / ideal DCG@k
-inline std::function<real(std::size_t, std::size_t)> change_of_ndcg(const std::vector<real>& s, const std::vector<real>& gains, std::size_t k) {
+inline std::function<real(std::size_t, std::size_t)> change_of_ndcg(const std::vector<real>& s,
+                                                                    const std::vector<real>& gains,
+                                                                    std::size_t k) {
   const real best = ideal_dcg(gains, k);
   return [gains, best, position = positions(s)](std::size_t i, std::size_t j) {
-    return best > 0 ? std::abs((gains[i] - gains[j]) * (discount(position[i]) - discount(position[j]))) / best : real(0);
+    return best > 0 ? std::abs((gains[i] - gains[j]) * (discount(position[i]) - discount(position[j]))) / best
+                    : real(0);
   };
 }
-inline std::function<real(std::size_t, std::size_t)> change_of_map(const std::vector<real>& s, const std::vector<real>& y) {
-  return [y, position = positions(s)](std::size_t i, std::size_t j) { return change(average_precision, position, y, i, j); };
+inline std::function<real(std::size_t, std::size_t)> change_of_map(const std::vector<real>& s,
+                                                                   const std::vector<real>& y) {
+  return [y, position = positions(s)](std::size_t i, std::size_t j) {
+    return change(average_precision, position, y, i, j);
+  };
 }
 
 /// XE-NDCG with the terms of LightGBM, from the numbers phi.

@@ -37,7 +37,8 @@ matrix<double> random_matrix(Eigen::Index rows, Eigen::Index columns, random_str
 
 /// A folder that is gone after the test.
 struct scratch {
-  fs::path path = fs::temp_directory_path() / ("image_text_retrieval_" + std::to_string(reinterpret_cast<std::uintptr_t>(this)));
+  fs::path path = fs::temp_directory_path() /
+                  ("image_text_retrieval_" + std::to_string(reinterpret_cast<std::uintptr_t>(this)));
   scratch() { fs::create_directories(path); }
   scratch(const scratch&) = delete;
   scratch& operator=(const scratch&) = delete;
@@ -47,7 +48,8 @@ struct scratch {
 void write(const fs::path& path, const std::string& bytes) { std::ofstream(path, std::ios::binary) << bytes; }
 
 template <class T>
-std::string npy(std::string shape, const std::vector<T>& values, const std::string& type = "<f4", const std::string& order = "False") {
+std::string npy(std::string shape, const std::vector<T>& values, const std::string& type = "<f4",
+                const std::string& order = "False") {
   std::string header = "{'descr': '" + type + "', 'fortran_order': " + order + ", 'shape': " + shape + ", }";
   header.append(63 - (10 + header.size()) % 64, ' ');
   header += '\n';
@@ -68,7 +70,8 @@ pairs toy_pairs(std::size_t images, std::uint64_t seed) {
   set.images = random_matrix(n, 6, random).cast<float>();
   const matrix<float> mixing = random_matrix(6, 5, random).cast<float>();
   set.captions.resize(2 * n, 5);
-  for (Eigen::Index c = 0; c < 2 * n; ++c) set.captions.row(c) = set.images.row(c / 2) * mixing + 0.3F * random_matrix(1, 5, random).cast<float>();
+  for (Eigen::Index c = 0; c < 2 * n; ++c)
+    set.captions.row(c) = set.images.row(c / 2) * mixing + 0.3F * random_matrix(1, 5, random).cast<float>();
   for (std::size_t i = 0; i < images; ++i) {
     set.categories.push_back(static_cast<int>(i % 3));
     set.subcategories.push_back(static_cast<int>(i % 6));
@@ -77,14 +80,16 @@ pairs toy_pairs(std::size_t images, std::uint64_t seed) {
 }
 
 retrieval_loss mixed_loss() {
-  return {rankloss::weighted{0.5, rankloss::triplet{}}, rankloss::weighted{0.5, rankloss::bidirectional<rankloss::sndcg>{{.temperature = 0.1}}}};
+  return {rankloss::weighted{0.5, rankloss::triplet{}},
+          rankloss::weighted{0.5, rankloss::bidirectional<rankloss::sndcg>{{.temperature = 0.1}}}};
 }
 
 }  // namespace
 
 TEST_CASE("gradients of a head are the slopes of its output") {
   const auto [hidden, linear] =
-      GENERATE(std::pair<std::size_t, bool>{0, true}, std::pair<std::size_t, bool>{7, false}, std::pair<std::size_t, bool>{7, true});
+      GENERATE(std::pair<std::size_t, bool>{0, true}, std::pair<std::size_t, bool>{7, false},
+               std::pair<std::size_t, bool>{7, true});
   CAPTURE(hidden, linear);
   random_stream random(3, hidden);
   head<double> tower({.features = 5, .outputs = 4, .hidden = hidden, .linear = linear}, random);
@@ -177,7 +182,8 @@ TEST_CASE("training is the same for any number of threads and anywhere in memory
     two_towers towers{head<float>({.features = 6, .outputs = 7}, random_stream(1, 2)),
                       head<float>({.features = 5, .outputs = 7, .hidden = 9}, random_stream(1, 3))};
     rankloss::context context{rankloss::threads(threads)};
-    train(towers, set, {}, mixed_loss(), {.epochs = 3, .batch = 32, .seed = seed}, context, [](const train_state&) {});
+    train(towers, set, {}, mixed_loss(), {.epochs = 3, .batch = 32, .seed = seed}, context,
+          [](const train_state&) {});
     return towers.captions.parameters();
   };
   const parameter_array<float> one = trained(1, 1);
@@ -191,14 +197,16 @@ TEST_CASE("training is the same for any number of threads and anywhere in memory
 
 TEST_CASE("training tells of every pair once an epoch and brings the loss down") {
   const pairs set = toy_pairs(40, 13);
-  two_towers towers{head<float>({.features = 6, .outputs = 4}, random_stream(1, 2)), head<float>({.features = 5, .outputs = 4}, random_stream(1, 3))};
+  two_towers towers{head<float>({.features = 6, .outputs = 4}, random_stream(1, 2)),
+                    head<float>({.features = 5, .outputs = 4}, random_stream(1, 3))};
   rankloss::context context;
   std::vector<double> losses;
   std::size_t pairs_seen = 0;
-  train(towers, set, {}, mixed_loss(), {.epochs = 30, .batch = 0, .rate = 0.05}, context, [&](const train_state& state) {
-    pairs_seen = state.pairs;
-    if (state.epoch_ends) losses.push_back(state.loss);
-  });
+  train(towers, set, {}, mixed_loss(), {.epochs = 30, .batch = 0, .rate = 0.05}, context,
+        [&](const train_state& state) {
+          pairs_seen = state.pairs;
+          if (state.epoch_ends) losses.push_back(state.loss);
+        });
   REQUIRE(losses.size() == 30);
   REQUIRE(pairs_seen == 30 * 80);
   REQUIRE(losses.back() < 0.5 * losses.front());
@@ -252,8 +260,10 @@ TEST_CASE("the emoji set is what it says") {
   REQUIRE(data.test.captions_per_image == 4);
   const graded_relevance graded = grade(data.test);
   REQUIRE(graded.captions_of_image.grades.size() == 400 * 1600);
-  REQUIRE(std::set<float>(graded.captions_of_image.grades.begin(), graded.captions_of_image.grades.end()) == std::set<float>{0, 1, 2, 3});
-  REQUIRE(std::count(graded.images_of_caption.grades.begin(), graded.images_of_caption.grades.end(), 3.0F) == 1600);
+  REQUIRE(std::set<float>(graded.captions_of_image.grades.begin(), graded.captions_of_image.grades.end()) ==
+          std::set<float>{0, 1, 2, 3});
+  REQUIRE(std::count(graded.images_of_caption.grades.begin(), graded.images_of_caption.grades.end(), 3.0F) ==
+          1600);
 }
 
 TEST_CASE("held-out images are training images that are no longer trained on") {
@@ -276,10 +286,12 @@ TEST_CASE("held-out images are training images that are no longer trained on") {
       REQUIRE(from >= 0);
       REQUIRE(seen.insert(from).second);
       REQUIRE(side->captions.middleRows(2 * i, 2) == data.train.captions.middleRows(2 * from, 2));
-      REQUIRE(side->subcategories[static_cast<std::size_t>(i)] == data.train.subcategories[static_cast<std::size_t>(from)]);
+      REQUIRE(side->subcategories[static_cast<std::size_t>(i)] ==
+              data.train.subcategories[static_cast<std::size_t>(from)]);
     }
   for (const pairs* side : {&part.train, &part.test})
-    for (const judgement& j : side->judged) REQUIRE(j.grade == (place_of(side->images, static_cast<Eigen::Index>(j.image)) == 0 ? 3.0F : 1.0F));
+    for (const judgement& j : side->judged)
+      REQUIRE(j.grade == (place_of(side->images, static_cast<Eigen::Index>(j.image)) == 0 ? 3.0F : 1.0F));
   const dataset other = hold_out(data, 0.2, 2);
   REQUIRE(other.test.images != part.test.images);
 }
@@ -291,7 +303,8 @@ TEST_CASE("Flickr8k folders are checked before anything is trained") {
       write(folder.path / (std::string(split) + "_images.npy"), npy("(2, 3)", std::vector<float>(6, 0.5F)));
       write(folder.path / (std::string(split) + "_captions.npy"), npy("(4, 2)", std::vector<float>(8, 0.5F)));
     }
-    write(folder.path / "judgements.csv", "source,image_split,image_row,caption_split,caption_row,score\n" + judgements);
+    write(folder.path / "judgements.csv",
+          "source,image_split,image_row,caption_split,caption_row,score\n" + judgements);
   };
   using Catch::Contains;
 
@@ -314,13 +327,16 @@ TEST_CASE("Flickr8k folders are checked before anything is trained") {
   REQUIRE_THROWS_WITH(load(folder.path), Contains("score nan"));
   fill("");
   write(folder.path / "test_captions.npy", npy("(3, 2)", std::vector<float>(6)));
-  REQUIRE_THROWS_WITH(load(folder.path), Contains("test_captions.npy: 3 rows, expected a multiple of the 2 rows"));
+  REQUIRE_THROWS_WITH(load(folder.path),
+                      Contains("test_captions.npy: 3 rows, expected a multiple of the 2 rows"));
   fill("");
   write(folder.path / "test_images.npy", npy("(2, 4)", std::vector<float>(8)));
   REQUIRE_THROWS_WITH(load(folder.path), Contains("test_images.npy: 4 columns, expected 3"));
   fill("");
-  write(folder.path / "train_images.npy", npy("(2, 3)", std::vector<float>{0, 0, 0, 0, std::numeric_limits<float>::quiet_NaN(), 0}));
-  REQUIRE_THROWS_WITH(load(folder.path), Contains("train_images.npy: row 1, column 1 is not a finite number"));
+  write(folder.path / "train_images.npy",
+        npy("(2, 3)", std::vector<float>{0, 0, 0, 0, std::numeric_limits<float>::quiet_NaN(), 0}));
+  REQUIRE_THROWS_WITH(load(folder.path),
+                      Contains("train_images.npy: row 1, column 1 is not a finite number"));
   fill("");
   fs::remove(folder.path / "judgements.csv");
   REQUIRE_THROWS_WITH(load(folder.path), Contains("judgements.csv: cannot be read"));
@@ -343,7 +359,8 @@ TEST_CASE("npy files are read, and what is none is refused") {
   REQUIRE_THROWS_WITH(read(npy("(2, 3)", values, "<f8")), Contains("holds type '<f8', expected '<f4'"));
   REQUIRE_THROWS_WITH(read(npy("(2, 3)", values, ">f4")), Contains("holds type '>f4'"));
   REQUIRE_THROWS_WITH(read(npy("(2, 3)", values, "<f4", "True")), Contains("is not in C order"));
-  REQUIRE_THROWS_WITH(read(npy("(2, 4)", values)), Contains("holds 24 bytes of data, expected 32 for shape [2, 4]"));
+  REQUIRE_THROWS_WITH(read(npy("(2, 4)", values)),
+                      Contains("holds 24 bytes of data, expected 32 for shape [2, 4]"));
   REQUIRE_THROWS_WITH(read(npy("(4294967296, 4294967296)", values)), Contains("the shape is too large"));
   REQUIRE_THROWS_WITH(read(npy("(2, 3)", values).substr(0, 30)), Contains("the header is cut off"));
   REQUIRE_THROWS_WITH(read("PK"), Contains("does not begin with the .npy signature"));
@@ -352,7 +369,8 @@ TEST_CASE("npy files are read, and what is none is refused") {
 
 TEST_CASE("random streams: the published values of Philox, and a fair shuffle") {
   random_stream random(0, 0);
-  for (const std::uint32_t expected : {0x6627e8d5U, 0xe169c58dU, 0xbc57ac4cU, 0x9b00dbd8U}) REQUIRE(random.bits() == expected);
+  for (const std::uint32_t expected : {0x6627e8d5U, 0xe169c58dU, 0xbc57ac4cU, 0x9b00dbd8U})
+    REQUIRE(random.bits() == expected);
   REQUIRE(random_stream(1, 0).bits() != random_stream(0, 0).bits());
   REQUIRE(random_stream(0, 1).bits() != random_stream(0, 0).bits());
 

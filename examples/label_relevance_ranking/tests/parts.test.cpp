@@ -37,7 +37,8 @@ lists toy_lists(std::size_t count, std::uint64_t seed) {
 
 /// Slopes of value() by each parameter, by differences, beside those found by backward.
 template <class Value>
-void check_gradient(net<double>& model, const matrix<double>& features, const vector<double>& upstream, Value value) {
+void check_gradient(net<double>& model, const matrix<double>& features, const vector<double>& upstream,
+                    Value value) {
   net<double>::tape tape;
   model.forward(features, tape);
   parameter_array<double> gradient;
@@ -59,17 +60,23 @@ TEST_CASE("both policy losses: the gradient of every parameter of the actor is t
   const auto n = static_cast<std::size_t>(features.rows());
   net<double> actor(5, {6}, random_stream(1, 1));
   const net<double> old(5, {6}, random_stream(2, 1)), base(5, {6}, random_stream(3, 1));
-  const auto view = [](const vector<double>& v) { return std::span<const double>(v.data(), static_cast<std::size_t>(v.size())); };
+  const auto view = [](const vector<double>& v) {
+    return std::span<const double>(v.data(), static_cast<std::size_t>(v.size()));
+  };
   std::vector<std::int32_t> orders;
   for (std::size_t q = 0; q < set.count(); ++q)
-    for (std::size_t k = set.offsets[q + 1] - set.offsets[q]; k-- > 0;) orders.push_back(static_cast<std::int32_t>(k));
+    for (std::size_t k = set.offsets[q + 1] - set.offsets[q]; k-- > 0;)
+      orders.push_back(static_cast<std::int32_t>(k));
   const std::vector<double> advantages{0.5, -1.5, 2.0, -0.1}, none(4, 0.0);
   vector<double> slopes(features.rows());
   const std::span<double> by_score(slopes.data(), n);
   const vector<double> old_scores = old(features), base_scores = base(features);
 
   SECTION("LR2PPO, as published: its penalty is part of the gradient") {
-    const rankloss::lr2ppo loss{.form = rankloss::lr2ppo_form::published, .margin = 0.5, .kl_coefficient = 0.3, .entropy_coefficient = 0.2};
+    const rankloss::lr2ppo loss{.form = rankloss::lr2ppo_form::published,
+                                .margin = 0.5,
+                                .kl_coefficient = 0.3,
+                                .entropy_coefficient = 0.2};
     const auto value = [&](const rankloss::outputs& out) {
       const vector<double> scores = actor(features);
       rankloss::context context;
@@ -103,9 +110,12 @@ TEST_CASE("both policy losses: the gradient of every parameter of the actor is t
     for (std::size_t q = 0; q < 4; ++q) old_logs[q] += 0.1 * (static_cast<double>(q) - 1.5);
     const auto value = [&](std::vector<double>* upstream) {
       const std::vector<double> logs = logs_of(actor(features), entropies);
-      const rankloss::policy_batch<double> batch{
-          .log_probabilities = logs, .old_log_probabilities = old_logs, .advantages = advantages, .reference_log_probabilities = reference};
-      const double of_ppo = upstream == nullptr ? rankloss::evaluate(loss, batch) : rankloss::evaluate(loss, batch, {.gradient = *upstream});
+      const rankloss::policy_batch<double> batch{.log_probabilities = logs,
+                                                 .old_log_probabilities = old_logs,
+                                                 .advantages = advantages,
+                                                 .reference_log_probabilities = reference};
+      const double of_ppo = upstream == nullptr ? rankloss::evaluate(loss, batch)
+                                                : rankloss::evaluate(loss, batch, {.gradient = *upstream});
       return of_ppo - 0.2 / 4 * std::accumulate(entropies.begin(), entropies.end(), 0.0);
     };
     std::vector<double> upstream(4);
@@ -113,7 +123,8 @@ TEST_CASE("both policy losses: the gradient of every parameter of the actor is t
     value(&upstream);
     const vector<double> scores = actor(features);
     rankloss::evaluate_orders(policy, rankloss::order_batch<double>{view(scores), orders, set.offsets},
-                              {.gradient = by_score, .upstream = upstream, .entropy_upstream = bonus}, context);
+                              {.gradient = by_score, .upstream = upstream, .entropy_upstream = bonus},
+                              context);
     check_gradient(actor, features, slopes, [&] { return value(nullptr); });
   }
 }
@@ -135,15 +146,20 @@ TEST_CASE("the stages learn what the grades follow from, and the same numbers gi
   CHECK(reward.validation > 0.8);
   CHECK(reward_accuracy(reward.model, set, pairs) > 0.85);
 
-  for (const rankloss::lr2ppo_form form : {rankloss::lr2ppo_form::corrected, rankloss::lr2ppo_form::published}) {
+  for (const rankloss::lr2ppo_form form :
+       {rankloss::lr2ppo_form::corrected, rankloss::lr2ppo_form::published}) {
     const lr2ppo_options options{.loss = {.form = form, .margin = 0.3}};
-    const auto train = [&] { return tune_by_lr2ppo(start, reward.model, set, validation, options, how, context, silent); };
+    const auto train = [&] {
+      return tune_by_lr2ppo(start, reward.model, set, validation, options, how, context, silent);
+    };
     const tuned actor = train();
     CHECK(actor.validation > untrained + 0.02);
     CHECK((actor.model.parameters() == train().model.parameters()).all());
   }
   std::size_t epochs = 0;
-  const auto train = [&](const observer& tell) { return tune_by_ppo(start, reward.model, set, validation, {}, how, context, tell); };
+  const auto train = [&](const observer& tell) {
+    return tune_by_ppo(start, reward.model, set, validation, {}, how, context, tell);
+  };
   const tuned actor = train([&](const progress_state& state) {
     ++epochs;
     REQUIRE(state.policy != nullptr);
@@ -181,7 +197,8 @@ TEST_CASE("made data: the truth ranks better than the features' grades can, and 
     for (const quality& q : all) sum += q.values[quality::ndcg10];
     return sum / static_cast<double>(all.size());
   };
-  const vector<float> truth = Eigen::Map<const vector<float>>(data.truth.data(), static_cast<Eigen::Index>(data.truth.size()));
+  const vector<float> truth =
+      Eigen::Map<const vector<float>>(data.truth.data(), static_cast<Eigen::Index>(data.truth.size()));
   CHECK(mean(measure(data.target_test, truth, context)) > 0.95);
   CHECK(mean(measure(data.target_test, vector<float>::Zero(truth.size()), context)) < 0.7);
   CHECK(data.source.features.cols() == data.target_test.features.cols());

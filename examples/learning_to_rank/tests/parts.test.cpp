@@ -33,9 +33,11 @@ lists toy_lists(std::size_t count, std::uint64_t seed) {
   random_stream random(seed, 0);
   lists set;
   for (std::size_t q = 0; q < count; ++q) set.offsets.push_back(set.offsets.back() + 1 + random.below(9));
-  set.features = random_matrix<float>(static_cast<Eigen::Index>(set.offsets.back()), 5, random_stream(seed, 1));
+  set.features =
+      random_matrix<float>(static_cast<Eigen::Index>(set.offsets.back()), 5, random_stream(seed, 1));
   for (Eigen::Index i = 0; i < set.features.rows(); ++i)
-    set.grades.push_back(static_cast<float>(std::clamp(std::floor(set.features(i, 0) - set.features(i, 1) + 1.0F), 0.0F, 4.0F)));
+    set.grades.push_back(static_cast<float>(
+        std::clamp(std::floor(set.features(i, 0) - set.features(i, 1) + 1.0F), 0.0F, 4.0F)));
   return set;
 }
 
@@ -78,7 +80,8 @@ TEST_CASE("along the gradient each loss changes as fast as the gradient says") {
     net<float>::tape tape;
     model.forward(set.features, tape);
     vector<float> slopes(tape.scores.size());
-    loss(set.with(tape.scores), {.gradient = std::span(slopes.data(), static_cast<std::size_t>(slopes.size()))}, context);
+    loss(set.with(tape.scores),
+         {.gradient = std::span(slopes.data(), static_cast<std::size_t>(slopes.size()))}, context);
     parameter_array<float> gradient;
     model.backward(set.features, tape, slopes, gradient);
     const double squares = static_cast<double>(gradient.square().sum());
@@ -102,8 +105,10 @@ TEST_CASE("every loss has its name once, scales to choose from, and teaches") {
     INFO(entry.name);
     REQUIRE(names.insert(entry.name).second);
     REQUIRE(!entry.scales.empty());
-    const trained before = train(f, entry.make(1.0), {.hidden = {}, .epochs = 1, .rate = 0.0}, context, [](const train_state&) {});
-    const trained after = train(f, entry.make(1.0), {.hidden = {}, .epochs = 10, .rate = 3e-2}, context, [](const train_state&) {});
+    const trained before = train(f, entry.make(1.0), {.hidden = {}, .epochs = 1, .rate = 0.0}, context,
+                                 [](const train_state&) {});
+    const trained after = train(f, entry.make(1.0), {.hidden = {}, .epochs = 10, .rate = 3e-2}, context,
+                                [](const train_state&) {});
     REQUIRE(after.validation > before.validation + 0.05);
   }
   REQUIRE(find_losses("all").size() == all_losses().size());
@@ -117,7 +122,8 @@ TEST_CASE("training depends on the seed and on nothing else") {
   const list_loss loss = find_losses("sndcg").front().make(0.3);
   const auto parameters = [&](std::uint64_t seed) {
     rankloss::context context;
-    return train(f, loss, {.hidden = {9, 5}, .epochs = 4, .seed = seed}, context, [](const train_state&) {}).model.parameters();
+    return train(f, loss, {.hidden = {9, 5}, .epochs = 4, .seed = seed}, context, [](const train_state&) {})
+        .model.parameters();
   };
   const parameter_array<float> one = parameters(1);
   std::vector<std::vector<char>> clutter;
@@ -128,15 +134,18 @@ TEST_CASE("training depends on the seed and on nothing else") {
   REQUIRE((one != parameters(2)).any());
 }
 
-TEST_CASE("training stops when the validation lists have been no better for so long, and keeps the best model") {
+TEST_CASE(
+    "training stops when the validation lists have been no better for so long, and keeps the best model") {
   const fold f = make_fold(make(7), 2);
   rankloss::context context;
   std::vector<double> seen;
-  const trained found = train(f, find_losses("ranknet").front().make(1.0), {.hidden = {16}, .epochs = 1000, .patience = 3, .rate = 1e-2}, context,
+  const trained found = train(f, find_losses("ranknet").front().make(1.0),
+                              {.hidden = {16}, .epochs = 1000, .patience = 3, .rate = 1e-2}, context,
                               [&](const train_state& state) { seen.push_back(state.validation); });
   REQUIRE(seen.size() == found.epoch + 3);
   REQUIRE(found.validation == *std::max_element(seen.begin(), seen.end()));
-  const double again = rankloss::evaluate(rankloss::metrics::ndcg{.cutoff = 10}, f.validation.with(found.model(f.validation.features)), {}, context);
+  const double again = rankloss::evaluate(rankloss::metrics::ndcg{.cutoff = 10},
+                                          f.validation.with(found.model(f.validation.features)), {}, context);
   REQUIRE(again == found.validation);
 }
 
@@ -146,8 +155,8 @@ TEST_CASE("features are standardised list by list, and equal ones become 0") {
   set.features.col(2).setConstant(0.1F);
   standardise(set);
   for (std::size_t q = 0; q < set.count(); ++q) {
-    const auto rows =
-        set.features.middleRows(static_cast<Eigen::Index>(set.offsets[q]), static_cast<Eigen::Index>(set.offsets[q + 1] - set.offsets[q]));
+    const auto rows = set.features.middleRows(static_cast<Eigen::Index>(set.offsets[q]),
+                                              static_cast<Eigen::Index>(set.offsets[q + 1] - set.offsets[q]));
     REQUIRE(rows.allFinite());
     REQUIRE(rows.col(2).isZero(0.0F));
     if (rows.rows() == 1) {
@@ -169,7 +178,8 @@ TEST_CASE("each part is trained on in three folds, stopped by in one and tested 
     tested += now.test.count();
     std::size_t expected = 0;
     for (std::size_t p = 0; p < 3; ++p)
-      for (std::size_t q = 0; q < data.parts[(f + p) % 5].count(); ++q) expected += data.parts[(f + p) % 5].has_relevance(q) ? 1 : 0;
+      for (std::size_t q = 0; q < data.parts[(f + p) % 5].count(); ++q)
+        expected += data.parts[(f + p) % 5].has_relevance(q) ? 1 : 0;
     REQUIRE(now.train.count() == expected);
     REQUIRE(now.train.offsets.back() == now.train.items());
     REQUIRE(static_cast<std::size_t>(now.train.features.rows()) == now.train.items());
@@ -188,8 +198,9 @@ TEST_CASE("a batch takes whole lists") {
   REQUIRE(batch.count() == 2);
   const std::size_t size = all.offsets[6] - all.offsets[5];
   REQUIRE(batch.offsets[1] == size);
-  REQUIRE(batch.features.topRows(static_cast<Eigen::Index>(size)) ==
-          all.features.middleRows(static_cast<Eigen::Index>(all.offsets[5]), static_cast<Eigen::Index>(size)));
+  REQUIRE(
+      batch.features.topRows(static_cast<Eigen::Index>(size)) ==
+      all.features.middleRows(static_cast<Eigen::Index>(all.offsets[5]), static_cast<Eigen::Index>(size)));
   REQUIRE(std::equal(batch.grades.begin(), batch.grades.begin() + static_cast<std::ptrdiff_t>(size),
                      all.grades.begin() + static_cast<std::ptrdiff_t>(all.offsets[5])));
 }

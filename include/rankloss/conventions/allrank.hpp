@@ -25,16 +25,17 @@ namespace rankloss::inline RANKLOSS_ABI::conventions {
 /// allRank, at c884756.
 namespace allrank {
 
-inline constexpr convention row{.name = "allRank",
-                                .value = "-metric",
-                                .gain = "2^y - 1",
-                                .discount = "1 / log2(1 + r)",
-                                .ties = "in the order of the sort; listMLE: shuffled",
-                                .without_relevance = "losses 0, in the mean (neuralNDCG: left out); ndcg 1",
-                                .reduction = "mean over lists; rankNet: over the pairs of the batch; lambdaLoss: their sum",
-                                .cutoff = "lambdaLoss: both items among the first k; approxNDCG: none",
-                                .logarithm = "binary in lambdaLoss, natural in rankNet",
-                                .temperature = "alpha and sigma multiply, 1"};
+inline constexpr convention row{
+    .name = "allRank",
+    .value = "-metric",
+    .gain = "2^y - 1",
+    .discount = "1 / log2(1 + r)",
+    .ties = "in the order of the sort; listMLE: shuffled",
+    .without_relevance = "losses 0, in the mean (neuralNDCG: left out); ndcg 1",
+    .reduction = "mean over lists; rankNet: over the pairs of the batch; lambdaLoss: their sum",
+    .cutoff = "lambdaLoss: both items among the first k; approxNDCG: none",
+    .logarithm = "binary in lambdaLoss, natural in rankNet",
+    .temperature = "alpha and sigma multiply, 1"};
 
 /// For list losses, and for rankNet with pair_counts. By default lambdaLoss sums, and neuralNDCG leaves out
 /// lists without relevance.
@@ -43,7 +44,9 @@ inline constexpr rankloss::reduction lambda_loss_reduction = rankloss::reduction
 inline constexpr rankloss::reduction neural_ndcg_reduction = rankloss::reduction::mean_of_relevant;
 
 /// approxNDCGLoss, whose alpha multiplies scores. allRank's sigmoids are at least 1e-10.
-[[nodiscard]] constexpr rankloss::sndcg approx_ndcg(double alpha = 1.0) { return {.temperature = 1.0 / alpha}; }
+[[nodiscard]] constexpr rankloss::sndcg approx_ndcg(double alpha = 1.0) {
+  return {.temperature = 1.0 / alpha};
+}
 
 /// listNet, which has a target for lists without relevance too. allRank adds 1e-10 to probabilities.
 [[nodiscard]] constexpr rankloss::listnet listnet() { return {}; }
@@ -53,7 +56,9 @@ inline constexpr rankloss::reduction neural_ndcg_reduction = rankloss::reduction
 
 /// listMLE, with equal relevance in random order, by other random numbers. allRank adds 1e-10 inside the
 /// logarithm, which changes the value of lists with a wide spread of scores.
-[[nodiscard]] constexpr rankloss::listmle listmle(std::uint64_t seed = 0) { return {.ties = tie_order::random, .seed = seed}; }
+[[nodiscard]] constexpr rankloss::listmle listmle(std::uint64_t seed = 0) {
+  return {.ties = tie_order::random, .seed = seed};
+}
 
 /// neuralNDCG, and its transposed form, with at most 50 steps of Sinkhorn's scaling. In allRank all lists of
 /// a batch stop together, and padding must be last.
@@ -70,7 +75,15 @@ inline constexpr rankloss::reduction neural_ndcg_reduction = rankloss::reduction
 }
 
 /// The weighing schemes of lambdaLoss; rankNet_scheme is the same as none.
-enum class scheme { none, ndcg_loss1, ndcg_loss2, ndcg_loss2_plus, lambdarank, difference, difference_of_squares };
+enum class scheme {
+  none,
+  ndcg_loss1,
+  ndcg_loss2,
+  ndcg_loss2_plus,
+  lambdarank,
+  difference,
+  difference_of_squares
+};
 
 /// lambdaLoss with weighing_scheme, k, sigma, mu: both items of a pair are among the first k, the ideal DCG
 /// is that of k places, and the logarithm is binary. For its reduction "sum" use lambda_loss_reduction; for
@@ -85,7 +98,10 @@ template <scheme Scheme = scheme::none>
 [[nodiscard]] constexpr auto lambda_loss(std::size_t k = 0, double sigma = 1.0, double mu = 10.0) {
   const auto weighed = [&](const auto& weight) {
     pairwise<pairs::logistic, std::remove_cvref_t<decltype(weight)>> loss{
-        .function = {.temperature = 1.0 / sigma, .unit = pairs::logarithm::binary}, .weight = weight, .cutoff = k, .cut = pairs::cut::both};
+        .function = {.temperature = 1.0 / sigma, .unit = pairs::logarithm::binary},
+        .weight = weight,
+        .cutoff = k,
+        .cut = pairs::cut::both};
     if constexpr (requires { loss.weight.cutoff; }) loss.weight.cutoff = k;
     if constexpr (requires { loss.weight.mu; }) loss.weight.mu = mu;
     return loss;
@@ -96,13 +112,16 @@ template <scheme Scheme = scheme::none>
   if constexpr (Scheme == ndcg_loss2_plus) return weighed(pairs::ndcg_loss2_plus{});
   if constexpr (Scheme == lambdarank) return weighed(pairs::delta_ndcg{});
   if constexpr (Scheme == difference) return weighed(pairs::relevance_difference{});
-  if constexpr (Scheme == difference_of_squares) return weighed(pairs::relevance_difference{pairs::difference_of::squares});
+  if constexpr (Scheme == difference_of_squares)
+    return weighed(pairs::relevance_difference{pairs::difference_of::squares});
   if constexpr (Scheme == none) return weighed(pairs::equal{});
 }
 
 /// metrics.ndcg: lists without relevance count 1, its filler value. (allRank's metrics.mrr takes only the
 /// highest grade as relevant: pass relevance 1 for it, else 0.)
-[[nodiscard]] constexpr value_without_relevance<metrics::ndcg> ndcg(std::size_t k = 0) { return {.metric = {.cutoff = k}, .otherwise = 1.0}; }
+[[nodiscard]] constexpr value_without_relevance<metrics::ndcg> ndcg(std::size_t k = 0) {
+  return {.metric = {.cutoff = k}, .otherwise = 1.0};
+}
 
 }  // namespace allrank
 

@@ -43,7 +43,9 @@ inline constexpr convention ours{.name = "rankloss",
 /// The conventions as lines of "name: text".
 [[nodiscard]] inline std::string describe(const convention& row) {
   std::string text(row.name);
-  const auto add = [&](std::string_view what, std::string_view how) { text.append("\n  ").append(what).append(": ").append(how); };
+  const auto add = [&](std::string_view what, std::string_view how) {
+    text.append("\n  ").append(what).append(": ").append(how);
+  };
   add("value", row.value);
   add("gain", row.gain);
   add("discount", row.discount);

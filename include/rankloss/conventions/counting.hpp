@@ -59,14 +59,16 @@ struct equal_pairs {
     const bool both = cut == pairs::cut::both;
     double sum = 0.0;
     if (all) {
-      for (std::size_t i = 0; i < n; ++i) sum += weight(i) * static_cast<double>(first[i] != 0 ? (both ? k : n) : (both ? 0 : k));
+      for (std::size_t i = 0; i < n; ++i)
+        sum += weight(i) * static_cast<double>(first[i] != 0 ? (both ? k : n) : (both ? 0 : k));
       return std::min(sum, std::numeric_limits<double>::max());
     }
 
     using record = detail::keyed<std::uint64_t, std::uint32_t>;
     std::span<record> sorted = scratch.take<record>(n);
     const auto level = [&](std::size_t i) { return static_cast<double>(items.relevance[i]); };
-    for (std::size_t i = 0; i < n; ++i) sorted[i] = {detail::descending_key(level(i)), static_cast<std::uint32_t>(i)};
+    for (std::size_t i = 0; i < n; ++i)
+      sorted[i] = {detail::descending_key(level(i)), static_cast<std::uint32_t>(i)};
     sorted = detail::sort_by_key(sorted, scratch.take<record>(n), scratch);
     // From the least relevant up: an item among the first k is paired with all below it, any other item with
     // those of the first k.
@@ -115,17 +117,21 @@ template <class T, class R, class Term>
 /// pairs of the batch. Time: two sorts of each list for pairs::equal, otherwise pair by pair in O(n^2).
 /// @throws std::invalid_argument as `evaluate` does; so do all functions here that count.
 template <class Function, class Weight, class T, class R>
-[[nodiscard]] std::vector<double> pair_weights(const pairwise<Function, Weight>& loss, const list_batch<T, R>& batch) {
+[[nodiscard]] std::vector<double> pair_weights(const pairwise<Function, Weight>& loss,
+                                               const list_batch<T, R>& batch) {
   if constexpr (std::is_same_v<Weight, pairs::equal>)
     return counting::values(counting::equal_pairs{loss.cutoff, loss.cut, false}, batch);
   else
-    return counting::values(pairwise<counting::one, Weight>{.weight = loss.weight, .cutoff = loss.cutoff, .cut = loss.cut}, batch);
+    return counting::values(
+        pairwise<counting::one, Weight>{.weight = loss.weight, .cutoff = loss.cutoff, .cut = loss.cut},
+        batch);
 }
 
 /// The number of each list's pairs, with the cutoff of the loss: list_weights for pairs::average::pairs.
 /// Time: two sorts of each list. Not for weights that only look at relevance > 0 (delta_map, delta_mrr).
 template <class Function, class Weight, class T, class R>
-[[nodiscard]] std::vector<double> pair_counts(const pairwise<Function, Weight>& loss, list_batch<T, R> batch) {
+[[nodiscard]] std::vector<double> pair_counts(const pairwise<Function, Weight>& loss,
+                                              list_batch<T, R> batch) {
   constexpr bool binary = requires { requires Weight::binary; };
   static_assert(!binary, "pairs by relevance > 0 are not counted");
   constexpr bool all_pairs = requires { requires Weight::all_pairs; };
@@ -137,7 +143,8 @@ template <class Function, class Weight, class T, class R>
 /// the mean over all items of the batch.
 template <class T, class R>
 [[nodiscard]] std::vector<double> item_weights(const list_batch<T, R>& batch) {
-  return counting::sums_over_items(batch, [&](std::size_t at) { return batch.item_weights.empty() ? 1.0 : batch.item_weights[at]; });
+  return counting::sums_over_items(
+      batch, [&](std::size_t at) { return batch.item_weights.empty() ? 1.0 : batch.item_weights[at]; });
 }
 
 }  // namespace rankloss::inline RANKLOSS_ABI::conventions

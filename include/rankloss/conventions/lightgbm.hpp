@@ -31,8 +31,12 @@ inline constexpr rankloss::reduction reduction = rankloss::reduction::mean;
 
 /// ndcg@k; label_gain is passed as a gain_table. In LightGBM a list without relevance adds 1 to the weighted
 /// sum, whatever its weight.
-[[nodiscard]] constexpr value_without_relevance<metrics::ndcg> ndcg(std::size_t k, std::span<const double> label_gain = {}) {
-  return {.metric = {.gain = label_gain.empty() ? gain::exponential : gain::table, .gain_table = label_gain, .cutoff = k}, .otherwise = 1.0};
+[[nodiscard]] constexpr value_without_relevance<metrics::ndcg> ndcg(std::size_t k,
+                                                                    std::span<const double> label_gain = {}) {
+  return {.metric = {.gain = label_gain.empty() ? gain::exponential : gain::table,
+                     .gain_table = label_gain,
+                     .cutoff = k},
+          .otherwise = 1.0};
 }
 /// map@k; divides by min(k, number of relevant items). Items are relevant there if y > 1/2, here if y > 0.
 [[nodiscard]] constexpr value_without_relevance<metrics::average_precision> map(std::size_t k) {

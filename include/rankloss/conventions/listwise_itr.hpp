@@ -33,13 +33,17 @@ inline constexpr rankloss::reduction reduction = rankloss::reduction::mean;
 
 /// The listwise part: tau divides, the ideal DCG is by competition ranks, columns use the relevance of rows.
 [[nodiscard]] constexpr bidirectional<rankloss::sndcg> sndcg(double tau = 0.01) {
-  return {.loss = {.temperature = tau, .ideal = ideal::competition_ranks}, .columns_by = column_relevance::of_rows};
+  return {.loss = {.temperature = tau, .ideal = ideal::competition_ranks},
+          .columns_by = column_relevance::of_rows};
 }
 /// The pairwise part: the mean of the hinges to the hardest negative (VSE++ takes their sum).
-[[nodiscard]] constexpr rankloss::triplet triplet(double margin = 0.2) { return {.margin = margin, .mine = mining::hardest}; }
+[[nodiscard]] constexpr rankloss::triplet triplet(double margin = 0.2) {
+  return {.margin = margin, .mine = mining::hardest};
+}
 
 /// TripletSNDCGLoss: (1 - w) of the pairwise part and w of the listwise one.
-[[nodiscard]] inline weighted_sum<rankloss::triplet, bidirectional<rankloss::sndcg>> triplet_sndcg(double w, double tau = 0.01, double margin = 0.2) {
+[[nodiscard]] inline weighted_sum<rankloss::triplet, bidirectional<rankloss::sndcg>> triplet_sndcg(
+    double w, double tau = 0.01, double margin = 0.2) {
   return {weighted{1.0 - w, triplet(margin)}, weighted{w, sndcg(tau)}};
 }
 

@@ -53,11 +53,17 @@ inline constexpr rankloss::reduction reduction = rankloss::reduction::mean;  ///
 /// without relevance.
 template <class T, class R>
 [[nodiscard]] std::vector<double> list_weights(const list_batch<T, R>& batch) {
-  const auto relevance = [&](std::size_t at) { return std::max(static_cast<double>(batch.relevance[at]), 0.0); };
-  const auto weight = [&](std::size_t at) { return batch.item_weights.empty() ? 1.0 : batch.item_weights[at]; };
-  std::vector<double> weights = counting::sums_over_items(batch, [&](std::size_t at) { return weight(at) * relevance(at); });
+  const auto relevance = [&](std::size_t at) {
+    return std::max(static_cast<double>(batch.relevance[at]), 0.0);
+  };
+  const auto weight = [&](std::size_t at) {
+    return batch.item_weights.empty() ? 1.0 : batch.item_weights[at];
+  };
+  std::vector<double> weights =
+      counting::sums_over_items(batch, [&](std::size_t at) { return weight(at) * relevance(at); });
   const std::vector<double> totals = counting::sums_over_items(batch, relevance);
-  for (std::size_t l = 0; l < weights.size(); ++l) weights[l] = totals[l] > 0.0 ? weights[l] / totals[l] : 0.0;
+  for (std::size_t l = 0; l < weights.size(); ++l)
+    weights[l] = totals[l] > 0.0 ? weights[l] / totals[l] : 0.0;
   return weights;
 }
 
@@ -65,42 +71,60 @@ template <class T, class R>
 template <class T, class R>
 [[nodiscard]] std::vector<double> softmax_list_weights(const list_batch<T, R>& batch) {
   return counting::sums_over_items(batch, [&](std::size_t at) {
-    return std::max(static_cast<double>(batch.relevance[at]), 0.0) * (batch.item_weights.empty() ? 1.0 : batch.item_weights[at]);
+    return std::max(static_cast<double>(batch.relevance[at]), 0.0) *
+           (batch.item_weights.empty() ? 1.0 : batch.item_weights[at]);
   });
 }
 
 /// approx_ranks, of scores already divided by the temperature. The library counts the item itself and adds
 /// 1/2, which gives the same number.
-[[nodiscard]] constexpr sigmoid_ranks approx_ranks(double temperature = 1.0) { return {.temperature = temperature}; }
+[[nodiscard]] constexpr sigmoid_ranks approx_ranks(double temperature = 1.0) {
+  return {.temperature = temperature};
+}
 
 /// ApproxNDCGLoss, with list_weights.
-[[nodiscard]] constexpr rankloss::sndcg approx_ndcg(double temperature = 0.1) { return {.temperature = temperature}; }
+[[nodiscard]] constexpr rankloss::sndcg approx_ndcg(double temperature = 0.1) {
+  return {.temperature = temperature};
+}
 
 /// ApproxMRRLoss, for lists with one relevant item. With several, the library takes the mean of 1 / rank
 /// weighted by relevance; here it is the first one. With list_weights.
-[[nodiscard]] constexpr rankloss::smooth_mrr approx_mrr(double temperature = 0.1) { return {.ranks = {.temperature = temperature}}; }
+[[nodiscard]] constexpr rankloss::smooth_mrr approx_mrr(double temperature = 0.1) {
+  return {.ranks = {.temperature = temperature}};
+}
 
 /// SoftmaxLoss: the target is the relevance, times item weights, divided by its sum; that sum is the weight
 /// of the list: softmax_list_weights.
-[[nodiscard]] constexpr softmax_cross_entropy softmax(double temperature = 1.0) { return {.temperature = temperature, .target = target::normalised}; }
+[[nodiscard]] constexpr softmax_cross_entropy softmax(double temperature = 1.0) {
+  return {.temperature = temperature, .target = target::normalised};
+}
 
 /// UniqueSoftmaxLoss, with list_weights.
-[[nodiscard]] constexpr rankloss::unique_softmax unique_softmax(double temperature = 1.0) { return {.temperature = temperature}; }
+[[nodiscard]] constexpr rankloss::unique_softmax unique_softmax(double temperature = 1.0) {
+  return {.temperature = temperature};
+}
 
 /// ListMLELoss, with equal relevance in random order, by other random numbers; with list_weights. In the
 /// library padding adds to the value.
-[[nodiscard]] constexpr rankloss::listmle list_mle(std::uint64_t seed = 0) { return {.ties = tie_order::random, .seed = seed}; }
+[[nodiscard]] constexpr rankloss::listmle list_mle(std::uint64_t seed = 0) {
+  return {.ties = tie_order::random, .seed = seed};
+}
 
 /// NeuralSortCrossEntropyLoss and NeuralSortNDCGLoss, with list_weights: NeuralSort without Sinkhorn's scaling.
-[[nodiscard]] constexpr rankloss::neural_sort_cross_entropy neural_sort_cross_entropy(double temperature = 1.0) {
+[[nodiscard]] constexpr rankloss::neural_sort_cross_entropy neural_sort_cross_entropy(
+    double temperature = 1.0) {
   return {.temperature = temperature};
 }
-[[nodiscard]] constexpr rankloss::neural_ndcg neural_sort_ndcg(double temperature = 1.0) { return {.temperature = temperature, .steps = 0}; }
+[[nodiscard]] constexpr rankloss::neural_ndcg neural_sort_ndcg(double temperature = 1.0) {
+  return {.temperature = temperature, .steps = 0};
+}
 
 /// PairwiseHingeLoss, PairwiseLogisticLoss, PairwiseSoftZeroOneLoss: the mean over pairs, weighted by the
 /// item weight of the more relevant item; list weights are pair_weights. Lambda weights are not set: in the
 /// library they are multiplied by the length of the list, and their default discounts are 1 / r.
-[[nodiscard]] constexpr pairwise<pairs::hinge> pairwise_hinge() { return {.average = pairs::average::weight}; }
+[[nodiscard]] constexpr pairwise<pairs::hinge> pairwise_hinge() {
+  return {.average = pairs::average::weight};
+}
 [[nodiscard]] constexpr pairwise<pairs::logistic> pairwise_logistic(double temperature = 1.0) {
   return {.function = {.temperature = temperature}, .average = pairs::average::weight};
 }
@@ -116,8 +140,12 @@ template <class T, class R>
 /// 0; precision divides by the number of retrieved items.
 [[nodiscard]] constexpr metrics::ndcg ndcg(std::size_t topn = 0) { return {.cutoff = topn}; }
 [[nodiscard]] constexpr metrics::reciprocal_rank mrr(std::size_t topn = 0) { return {.cutoff = topn}; }
-[[nodiscard]] constexpr metrics::average_precision mean_average_precision(std::size_t topn = 0) { return {.cutoff = topn}; }
-[[nodiscard]] constexpr metrics::precision precision(std::size_t topn = 0) { return {.cutoff = topn, .over = metrics::precision_over::retrieved}; }
+[[nodiscard]] constexpr metrics::average_precision mean_average_precision(std::size_t topn = 0) {
+  return {.cutoff = topn};
+}
+[[nodiscard]] constexpr metrics::precision precision(std::size_t topn = 0) {
+  return {.cutoff = topn, .over = metrics::precision_over::retrieved};
+}
 [[nodiscard]] constexpr metrics::recall recall(std::size_t topn = 0) { return {.cutoff = topn}; }
 [[nodiscard]] constexpr metrics::average_relevance_position average_relevance_position() { return {}; }
 

@@ -29,17 +29,20 @@ inline constexpr convention row{.name = "XGBoost",
 inline constexpr rankloss::reduction reduction = rankloss::reduction::mean;
 
 /// ndcg@k; with `otherwise` = 0 it is `ndcg@k-`. gain::linear is ndcg_exp_gain = false.
-[[nodiscard]] constexpr value_without_relevance<metrics::ndcg> ndcg(std::size_t k = 0, rankloss::gain gain = rankloss::gain::exponential,
-                                                                    double otherwise = 1.0) {
+[[nodiscard]] constexpr value_without_relevance<metrics::ndcg> ndcg(
+    std::size_t k = 0, rankloss::gain gain = rankloss::gain::exponential, double otherwise = 1.0) {
   return {.metric = {.gain = gain, .cutoff = k}, .otherwise = otherwise};
 }
 /// map@k; divides by the number of all relevant items.
-[[nodiscard]] constexpr value_without_relevance<metrics::average_precision> map(std::size_t k = 0, double otherwise = 1.0) {
+[[nodiscard]] constexpr value_without_relevance<metrics::average_precision> map(std::size_t k = 0,
+                                                                                double otherwise = 1.0) {
   return {.metric = {.cutoff = k, .over = metrics::average_precision_over::relevant}, .otherwise = otherwise};
 }
 /// pre@k; divides by min(k, n), like the versions of XGBoost that have ranking caches; older ones divide by
 /// k.
-[[nodiscard]] constexpr metrics::precision pre(std::size_t k = 0) { return {.cutoff = k, .over = metrics::precision_over::retrieved}; }
+[[nodiscard]] constexpr metrics::precision pre(std::size_t k = 0) {
+  return {.cutoff = k, .over = metrics::precision_over::retrieved};
+}
 
 }  // namespace xgboost
 

@@ -21,12 +21,14 @@ namespace rankloss::inline RANKLOSS_ABI {
 namespace detail {
 
 template <class T>
-void check_trajectories(const trajectory_batch<T>& batch, std::size_t advantages, std::size_t returns, bool check) {
+void check_trajectories(const trajectory_batch<T>& batch, std::size_t advantages, std::size_t returns,
+                        bool check) {
   const std::size_t steps = batch.rewards.size();
   check_steps("values", batch.values.size(), steps, "one per reward");
   check_offsets(batch.offsets, steps, "rewards");
   const std::size_t trajectories = batch.offsets.empty() ? 1 : batch.offsets.size() - 1;
-  if (!batch.last_values.empty()) check_steps("last_values", batch.last_values.size(), trajectories, "one per trajectory");
+  if (!batch.last_values.empty())
+    check_steps("last_values", batch.last_values.size(), trajectories, "one per trajectory");
   if (!batch.discounts.empty()) check_steps("discounts", batch.discounts.size(), steps, "one per reward");
   if (!batch.mask.empty()) check_steps("mask", batch.mask.size(), steps, "one per reward");
   if (advantages > 0) check_steps("advantages", advantages, steps, "one per reward");
@@ -36,7 +38,8 @@ void check_trajectories(const trajectory_batch<T>& batch, std::size_t advantages
   check_finite("values", batch.values, batch.mask);
   check_finite("last_values", batch.last_values, {}, "trajectory");
   for (std::size_t i = 0; i < batch.discounts.size(); ++i)
-    require(!keeps(batch.mask, i) || (batch.discounts.is_finite(i) && batch.discounts[i] >= 0.0 && batch.discounts[i] <= 1.0),
+    require(!keeps(batch.mask, i) ||
+                (batch.discounts.is_finite(i) && batch.discounts[i] >= 0.0 && batch.discounts[i] <= 1.0),
             "discounts: ", batch.discounts[i], " at step ", i, ", expected 0 to 1");
 }
 
@@ -48,7 +51,8 @@ double scan_trajectories(const trajectory_batch<T>& batch, const gae& options, W
   double most = 0.0;
   for (std::size_t q = 0; q < trajectories; ++q) {
     const std::size_t first = batch.offsets.empty() ? 0 : static_cast<std::size_t>(batch.offsets[q]);
-    const std::size_t last = batch.offsets.empty() ? batch.rewards.size() : static_cast<std::size_t>(batch.offsets[q + 1]);
+    const std::size_t last =
+        batch.offsets.empty() ? batch.rewards.size() : static_cast<std::size_t>(batch.offsets[q + 1]);
     double next_value = batch.last_values.empty() ? 0.0 : batch.last_values[q];
     double next_advantage = 0.0;
     for (std::size_t i = last; i-- > first;) {
@@ -102,7 +106,8 @@ inline void whiten(std::span<double> a, const flags& mask, whitening how, double
 }  // namespace detail
 
 template <score T>
-void estimate_advantages(const trajectory_batch<T>& batch, const gae& options, std::type_identity_t<array_view<T>> advantages,
+void estimate_advantages(const trajectory_batch<T>& batch, const gae& options,
+                         std::type_identity_t<array_view<T>> advantages,
                          std::type_identity_t<array_view<T>> returns, context& ctx) {
   const detail::sole_use alone(ctx);
   options.validate();
@@ -117,13 +122,14 @@ void estimate_advantages(const trajectory_batch<T>& batch, const gae& options, s
       if (!advantages.empty()) advantages[i] = T{0};
       if (!returns.empty()) returns[i] = T{0};
     }
-  const double most = detail::scan_trajectories(batch, options, [&](std::size_t i, double advantage, double value) {
-    if (whiten)
-      whitened[i] = advantage;
-    else if (!advantages.empty())
-      advantages[i] = detail::held_as<T>(advantage);
-    if (!returns.empty()) returns[i] = detail::held_as<T>(advantage + value);
-  });
+  const double most =
+      detail::scan_trajectories(batch, options, [&](std::size_t i, double advantage, double value) {
+        if (whiten)
+          whitened[i] = advantage;
+        else if (!advantages.empty())
+          advantages[i] = detail::held_as<T>(advantage);
+        if (!returns.empty()) returns[i] = detail::held_as<T>(advantage + value);
+      });
   if (!whiten) return;
   detail::whiten(whitened, batch.mask, options.whitening, most);
   for (std::size_t i = 0; i < advantages.size(); ++i) advantages[i] = detail::held_as<T>(whitened[i]);

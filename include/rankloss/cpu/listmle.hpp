@@ -28,11 +28,13 @@ struct listmle_engine {
   using Arch = xsimd::default_arch;  // of this translation unit, as the inline namespace says
 
   template <class T, class R>
-  static double run(const listmle& loss, const list<T, R>& items, const list_outputs<T>& out, workspace& scratch) {
+  static double run(const listmle& loss, const list<T, R>& items, const list_outputs<T>& out,
+                    workspace& scratch) {
     const std::size_t n = items.size();
     const workspace::scope scope(scratch);
     const R* y = contiguous_items(items.relevance, scratch);
-    const std::uint32_t* first = loss.ties == tie_order::random ? shuffled(loss.seed, n, items.number, scratch).data() : nullptr;
+    const std::uint32_t* first =
+        loss.ties == tie_order::random ? shuffled(loss.seed, n, items.number, scratch).data() : nullptr;
     const std::span<const std::uint32_t> order = order_by_relevance(y, n, first, scratch);
     if (loss.ties == tie_order::exact) {
       const order_outputs<T> outputs(out, order, 1.0, loss.temperature);
@@ -47,7 +49,8 @@ struct listmle_engine {
     }
     const order_outputs<T> outputs(out, order, mass, loss.temperature);
     const auto near = [&]<bool Unit> {
-      return order_loss_near<Arch, Unit, T>(items.scores, order, loss.temperature, c, out, outputs.first(), outputs.second(), scratch);
+      return order_loss_near<Arch, Unit, T>(items.scores, order, loss.temperature, c, out, outputs.first(),
+                                            outputs.second(), scratch);
     };
     if (outputs.within(n))
       if (const auto value = equal ? near.template operator()<true>() : near.template operator()<false>())
@@ -58,7 +61,8 @@ struct listmle_engine {
 
  private:
   /// The items in random order.
-  [[nodiscard]] static std::span<const std::uint32_t> shuffled(std::uint64_t seed, std::size_t n, std::uint64_t list, workspace& scratch) {
+  [[nodiscard]] static std::span<const std::uint32_t> shuffled(std::uint64_t seed, std::size_t n,
+                                                               std::uint64_t list, workspace& scratch) {
     using record = keyed<std::uint32_t, std::uint32_t>;
     require_countable(n);
     const std::span<std::uint32_t> order = scratch.take<std::uint32_t>(n);
@@ -75,7 +79,8 @@ struct listmle_engine {
     double most;  ///< c_i is divided by it
     bool equal;   ///< whether all weights are 1
   };
-  [[nodiscard]] static masses fill_weights(const listmle& loss, const strided<const double>& own, std::span<const std::uint32_t> order,
+  [[nodiscard]] static masses fill_weights(const listmle& loss, const strided<const double>& own,
+                                           std::span<const std::uint32_t> order,
                                            std::span<double> c) noexcept {
     const std::size_t n = c.size();
     const std::size_t k = loss.cutoff > 0 ? std::min(loss.cutoff, n) : n;

@@ -30,7 +30,8 @@ void check_label_policy(const label_policy_batch<T>& batch, workspace& scratch, 
   const order_lists lists{batch.offsets, items};
   check_steps("old_scores", batch.old_scores.size(), items, "one per score");
   check_steps("rewards", batch.rewards.size(), lists.count(), "one per list");
-  if (!batch.old_values.empty()) check_steps("old_values", batch.old_values.size(), lists.count(), "one per list");
+  if (!batch.old_values.empty())
+    check_steps("old_values", batch.old_values.size(), lists.count(), "one per list");
   check_orders(batch.orders, lists, scratch);
   if (!check) return;
   check_policy_scores("scores", batch.scores);
@@ -88,8 +89,9 @@ struct label_states {
       if (old > 0.0) s.divergence += old * (old_logs[i] - logs[i]);
     }
     s.divergence = std::clamp(s.divergence, 0.0, 1e290);  // below 0 by rounding only
-    s.advantage =
-        std::clamp(batch_.rewards[q] - kl_coefficient * s.divergence - (batch_.old_values.empty() ? 0.0 : batch_.old_values[q]), -1e290, 1e290);
+    s.advantage = std::clamp(batch_.rewards[q] - kl_coefficient * s.divergence -
+                                 (batch_.old_values.empty() ? 0.0 : batch_.old_values[q]),
+                             -1e290, 1e290);
     return s;
   }
 
@@ -106,10 +108,15 @@ struct hinge_sums {
 
 /// The hinges of one list, with its items in the wanted order; calls slope(item, -+1) for each hinge above 0.
 template <class T, class Slope>
-void add_hinges(const label_policy_batch<T>& batch, std::size_t first, std::size_t n, bool reversed, double margin, hinge_sums& to, Slope slope) {
+void add_hinges(const label_policy_batch<T>& batch, std::size_t first, std::size_t n, bool reversed,
+                double margin, hinge_sums& to, Slope slope) {
   constexpr double largest = std::min(static_cast<double>(std::numeric_limits<T>::max()), 1e290);
-  const auto item = [&](std::size_t place) { return static_cast<std::size_t>(batch.orders[first + (reversed ? n - 1 - place : place)]); };
-  const auto score = [&](std::size_t i) { return std::clamp(static_cast<double>(detail::bounded(batch.scores[first + i])), -largest, largest); };
+  const auto item = [&](std::size_t place) {
+    return static_cast<std::size_t>(batch.orders[first + (reversed ? n - 1 - place : place)]);
+  };
+  const auto score = [&](std::size_t i) {
+    return std::clamp(static_cast<double>(detail::bounded(batch.scores[first + i])), -largest, largest);
+  };
   for (std::size_t a = 0; a < n; ++a)
     for (std::size_t b = a + 1; b < n; ++b) {
       const double h = margin - (score(item(a)) - score(item(b)));
@@ -123,7 +130,8 @@ void add_hinges(const label_policy_batch<T>& batch, std::size_t first, std::size
 
 struct lr2ppo_engine {
   template <score T>
-  static double run(const lr2ppo& loss, const label_policy_batch<T>& batch, const outputs& out, context& ctx) {
+  static double run(const lr2ppo& loss, const label_policy_batch<T>& batch, const outputs& out,
+                    context& ctx) {
     const sole_use alone(ctx);
     const std::size_t items = batch.scores.size();
     loss.validate();
@@ -157,14 +165,16 @@ struct lr2ppo_engine {
     double value = 0.0;
     for (std::size_t q = 0; q < lists.count(); ++q) {
       const label_state state = states.at(q, loss.kl_coefficient);
-      const double size = published || std::abs(state.advantage) >= loss.threshold ? std::abs(state.advantage) : 0.0;
+      const double size =
+          published || std::abs(state.advantage) >= loss.threshold ? std::abs(state.advantage) : 0.0;
       const std::size_t first = lists.first(q);
       hinge_sums own;
       hinges(q, state.advantage, own, [&](std::size_t i, double slope) {
         if (!slopes.empty()) slopes[first + i] += slope;
       });
       const double rank_loss = published ? all.mean() : own.mean();
-      const double term = bounded_term(bounded_term(rank_loss * size) - loss.entropy_coefficient * state.entropy);
+      const double term =
+          bounded_term(bounded_term(rank_loss * size) - loss.entropy_coefficient * state.entropy);
       value += part * term;
       if (!out.per_list.empty()) out.per_list[q] = term;
       if (slopes.empty()) continue;
@@ -172,7 +182,8 @@ struct lr2ppo_engine {
       const double count = published ? all.count : own.count;
       const double of_hinge = count > 0.0 ? (published ? mean_advantage : part * size) / count : 0.0;
       const double sign = state.advantage < 0.0 ? -1.0 : state.advantage > 0.0 ? 1.0 : 0.0;
-      const double of_divergence = published ? held_as<double>(part * rank_loss * loss.kl_coefficient) * sign : 0.0;
+      const double of_divergence =
+          published ? held_as<double>(part * rank_loss * loss.kl_coefficient) * sign : 0.0;
       for (std::size_t i = first; i < first + lists.size(q); ++i) {
         const double p = std::exp(states.logs[i]);
         const double away = p - std::exp(states.old_logs[i]);
@@ -194,7 +205,8 @@ template <>
 struct engine<lr2ppo, context> : detail::lr2ppo_engine {};
 
 template <score T>
-void shape_rewards(const lr2ppo& loss, const label_policy_batch<T>& batch, std::type_identity_t<array_view<double>> shaped, context& ctx) {
+void shape_rewards(const lr2ppo& loss, const label_policy_batch<T>& batch,
+                   std::type_identity_t<array_view<double>> shaped, context& ctx) {
   const detail::sole_use alone(ctx);
   loss.validate();
   workspace& scratch = ctx.scratch();
@@ -204,7 +216,8 @@ void shape_rewards(const lr2ppo& loss, const label_policy_batch<T>& batch, std::
   const workspace::scope scope(scratch);
   const detail::label_states<T> states(batch, scratch);
   for (std::size_t q = 0; q < lists.count(); ++q)
-    shaped[q] = detail::held_as<double>(batch.rewards[q] - loss.kl_coefficient * states.at(q, loss.kl_coefficient).divergence);
+    shaped[q] = detail::held_as<double>(batch.rewards[q] -
+                                        loss.kl_coefficient * states.at(q, loss.kl_coefficient).divergence);
 }
 
 }  // namespace rankloss::inline RANKLOSS_ABI

@@ -32,7 +32,8 @@ struct neural_ndcg_engine {
 
   /// One list.
   template <class T, class R>
-  static double run(const neural_ndcg& loss, const list<T, R>& items, const list_outputs<T>& out, workspace& scratch) {
+  static double run(const neural_ndcg& loss, const list<T, R>& items, const list_outputs<T>& out,
+                    workspace& scratch) {
     using V = lanes<Arch>;
     const std::size_t n = items.size();
     const workspace::scope scope(scratch);
@@ -58,7 +59,8 @@ struct neural_ndcg_engine {
       const std::span<double> moment = scratch.take<double>(n);
       band.store(d.sums, slots);
       band.store(d.moments, moment);
-      neural_gradient([&](std::size_t i) { return sorted.x[i]; }, n, loss.temperature, slots.data(), moment.data());
+      neural_gradient([&](std::size_t i) { return sorted.x[i]; }, n, loss.temperature, slots.data(),
+                      moment.data());
       for (std::size_t i = 0; i < n; ++i) out.gradient[sorted.order[i]] = static_cast<T>(-moment[i] / best);
     }
     return 1.0 - sum_of(dcg) / best;
@@ -66,15 +68,16 @@ struct neural_ndcg_engine {
 
   /// Short lists, one in each lane.
   template <class T, class R>
-  static void run(const neural_ndcg& loss, std::span<const list<T, R>> lists, std::span<const list_outputs<T>> out, std::span<double> values,
-                  workspace& scratch) {
+  static void run(const neural_ndcg& loss, std::span<const list<T, R>> lists,
+                  std::span<const list_outputs<T>> out, std::span<double> values, workspace& scratch) {
     constexpr std::size_t w = lane_count<Arch>;
     const workspace::scope scope(scratch);
     const plain_rows<Arch> sorted = sort_lanes<Arch, T, R>(lists, scratch);
     const std::size_t rows = sorted.rows.rows;
     const std::span<T> gains = scratch.take<T>(rows * w);
     alignas(64) double best[w];
-    group_gains<Arch>(loss.gain, loss.gain_table, ideal::sorted, loss.cutoff, lists, rows, gains, scratch).store_aligned(best);
+    group_gains<Arch>(loss.gain, loss.gain_table, ideal::sorted, loss.cutoff, lists, rows, gains, scratch)
+        .store_aligned(best);
 
     neural_band<Arch, T> band(sorted, loss.temperature, scratch);
     const std::span<double> by_column = band.take();
@@ -82,7 +85,8 @@ struct neural_ndcg_engine {
     std::fill(by_column.begin(), by_column.end(), 0.0);
     std::fill(discounts.begin(), discounts.end(), 0.0);
     sorted.rows.gather(gains.data(), by_column.data() + band.index(std::size_t{0}));
-    for (std::size_t i = 0; i < rows; ++i) lanes<Arch>(discount(loss, i)).store_aligned(discounts.data() + band.index(i));
+    for (std::size_t i = 0; i < rows; ++i)
+      lanes<Arch>(discount(loss, i)).store_aligned(discounts.data() + band.index(i));
     const bool gradient = !out[0].gradient.empty();
     const sums_and_moments d = sums_of(band, gradient);
     alignas(64) double dcg[w];
@@ -97,9 +101,11 @@ struct neural_ndcg_engine {
         sum[i] = d.sums[band.index(i) + l];
         moment[i] = d.moments[band.index(i) + l];
       }
-      neural_gradient([&](std::size_t i) { return sorted.x[i * w + l]; }, n, loss.temperature, sum.data(), moment.data());
+      neural_gradient([&](std::size_t i) { return sorted.x[i * w + l]; }, n, loss.temperature, sum.data(),
+                      moment.data());
       const double factor = best[l] > 0.0 ? -1.0 / best[l] : 0.0;
-      for (std::size_t i = 0; i < n; ++i) out[l].gradient[sorted.rows.order[i * w + l] - l * rows] = static_cast<T>(factor * moment[i]);
+      for (std::size_t i = 0; i < n; ++i)
+        out[l].gradient[sorted.rows.order[i * w + l] - l * rows] = static_cast<T>(factor * moment[i]);
     }
   }
 
@@ -115,13 +121,15 @@ struct neural_ndcg_engine {
   }
 
   [[nodiscard]] static double discount(const neural_ndcg& loss, std::size_t position) noexcept {
-    return loss.cutoff > 0 && position >= loss.cutoff ? 0.0 : 1.0 / std::log2(2.0 + static_cast<double>(position));
+    return loss.cutoff > 0 && position >= loss.cutoff ? 0.0
+                                                      : 1.0 / std::log2(2.0 + static_cast<double>(position));
   }
 
   /// DCG of each lane, and the column sums and moments of its derivative by the logits.
   template <class T>
-  static lanes<Arch> differentiate(const neural_ndcg& loss, neural_band<Arch, T>& band, bool one_list, std::span<const double> gains,
-                                   std::span<const double> discounts, const sums_and_moments& d, workspace& scratch) {
+  static lanes<Arch> differentiate(const neural_ndcg& loss, neural_band<Arch, T>& band, bool one_list,
+                                   std::span<const double> gains, std::span<const double> discounts,
+                                   const sums_and_moments& d, workspace& scratch) {
     using V = lanes<Arch>;
     const std::span<double> product = band.take();
     band.apply(gains, product);
@@ -132,14 +140,16 @@ struct neural_ndcg_engine {
       matrix.apply(gains, product);
       if (!d.sums.empty())
         matrix.pull(gains, discounts, d.sums, d.moments,
-                    loss.derivative == sinkhorn_derivative::unrolled ? scaled::derivative::unrolled : scaled::derivative::implicit);
+                    loss.derivative == sinkhorn_derivative::unrolled ? scaled::derivative::unrolled
+                                                                     : scaled::derivative::implicit);
     } else if (!d.sums.empty()) {
       band.spread(product);
       band.pull(gains, product, discounts, d.sums, d.moments);
     }
     V dcg(0.0);
     for (std::size_t i = 0; i < band.rows(); ++i)
-      dcg = xsimd::fma(V::load_aligned(product.data() + band.index(i)), V::load_aligned(discounts.data() + band.index(i)), dcg);
+      dcg = xsimd::fma(V::load_aligned(product.data() + band.index(i)),
+                       V::load_aligned(discounts.data() + band.index(i)), dcg);
     return dcg;
   }
 };

@@ -23,7 +23,8 @@ struct neural_sort_cross_entropy_engine {
   using Arch = xsimd::default_arch;  // of this translation unit, as the inline namespace says
 
   template <class T, class R>
-  static double run(const neural_sort_cross_entropy& loss, const list<T, R>& items, const list_outputs<T>& out, workspace& scratch) {
+  static double run(const neural_sort_cross_entropy& loss, const list<T, R>& items,
+                    const list_outputs<T>& out, workspace& scratch) {
     const std::size_t n = items.size();
     if (n == 0) return 0.0;
     const workspace::scope scope(scratch);
@@ -37,7 +38,8 @@ struct neural_sort_cross_entropy_engine {
       const workspace::scope targets(scratch);
       const std::span<double> relevance = scratch.take<double>(n);
       for (std::size_t i = 0; i < n; ++i) relevance[i] = static_cast<double>(items.relevance[i]);
-      auto order = neural_sort{.temperature = loss.relevance_temperature}(strided<const double>(relevance.data(), n), scratch);
+      auto order = neural_sort{.temperature = loss.relevance_temperature}(
+          strided<const double>(relevance.data(), n), scratch);
       const std::span<double> rows = scratch.take<double>(n);
       const std::span<double> by_item = scratch.take<double>(n);
       std::fill(rows.begin(), rows.end(), 1.0);
@@ -45,7 +47,8 @@ struct neural_sort_cross_entropy_engine {
       for (std::size_t j = 0; j < n; ++j) target_sums[j] = by_item[sorted.order[j]];
       for (std::size_t i = 0; i < n; ++i) rows[i] = static_cast<double>(i);
       order.apply_transposed(rows, by_item);
-      for (std::size_t j = 0; j < n; ++j) target_moments[j] = by_item[sorted.order[j]] - target_sums[j] * static_cast<double>(j);
+      for (std::size_t j = 0; j < n; ++j)
+        target_moments[j] = by_item[sorted.order[j]] - target_sums[j] * static_cast<double>(j);
     }
 
     neural_band<Arch, T> band(sorted.x, loss.temperature, scratch);

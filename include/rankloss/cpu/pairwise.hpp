@@ -43,7 +43,8 @@ struct pairwise_engine {
   using computed_weight = pair_weight<Weight>;
 
   template <class T, class R>
-  static double run(const loss_type& loss, const list<T, R>& items, const list_outputs<T>& out, workspace& scratch) {
+  static double run(const loss_type& loss, const list<T, R>& items, const list_outputs<T>& out,
+                    workspace& scratch) {
     const workspace::scope scope(scratch);
     if constexpr (has_scan)
       if (out.hessian.empty() && items.size() >= shortest_scan) return run_scan(loss, items, out, scratch);
@@ -52,7 +53,8 @@ struct pairwise_engine {
     const sorted_list<T> by_score = at_places(loss) ? sort_list<T>(items.scores, scratch) : sorted_list<T>{};
     pair_places at = place(loss, items, by_score, scratch);
     const std::size_t k = loss.cutoff > 0 ? std::min(loss.cutoff, at.size()) : at.size();
-    if (loss.cut == pairs::cut::both && loss.cutoff > 0) at = {at.item.first(k), at.rank.first(at.rank.empty() ? 0 : k)};
+    if (loss.cut == pairs::cut::both && loss.cutoff > 0)
+      at = {at.item.first(k), at.rank.first(at.rank.empty() ? 0 : k)};
     for (std::size_t i = 0; i < out.gradient.size(); ++i) out.gradient[i] = T{0};
     for (std::size_t i = 0; i < out.hessian.size(); ++i) out.hessian[i] = T{0};
     double value = 0.0;
@@ -76,18 +78,26 @@ struct pairwise_engine {
     computed_function::kernel;
   };
   static constexpr std::size_t shortest_scan = 512;
-  static constexpr bool has_hinges = std::same_as<Weight, pairs::equal> && requires(const computed_function& f) { f.hinges(); };
+  static constexpr bool has_hinges =
+      std::same_as<Weight, pairs::equal> && requires(const computed_function& f) {
+    f.hinges();
+  };
   static constexpr std::size_t shortest_merge = 256;
-  static constexpr bool has_shares = requires(const computed_function& f, const xsimd::batch<double>& v) { f.of_shares(v, v, v); };
+  static constexpr bool has_shares = requires(const computed_function& f, const xsimd::batch<double>& v) {
+    f.of_shares(v, v, v);
+  };
   using levels_of = pair_levels<binary>;
 
   /// Whether the order of the items decides between equal scores.
-  [[nodiscard]] static bool at_places(const loss_type& loss) noexcept { return by_position || loss.cutoff > 0; }
+  [[nodiscard]] static bool at_places(const loss_type& loss) noexcept {
+    return by_position || loss.cutoff > 0;
+  }
 
   /// By score where places are ranks or a cutoff counts them, else by level: pairs then need not be looked
   /// for. All pairs: as they come.
   template <class T, class R>
-  [[nodiscard]] static pair_places place(const loss_type& loss, const list<T, R>& items, const sorted_list<T>& by_score, workspace& scratch) {
+  [[nodiscard]] static pair_places place(const loss_type& loss, const list<T, R>& items,
+                                         const sorted_list<T>& by_score, workspace& scratch) {
     const std::size_t n = items.size();
     require_countable(n);
     const std::span<std::uint32_t> rank = scratch.take<std::uint32_t>(by_position ? n : 0);
@@ -116,7 +126,8 @@ struct pairwise_engine {
   /// Lanes of float take half the time. They are used where no sum is long, no number is large, and no two
   /// grades become equal in float.
   template <class T, class R>
-  [[nodiscard]] static bool fits_float(const Function& function, const list<T, R>& items, const pair_places& at) noexcept {
+  [[nodiscard]] static bool fits_float(const Function& function, const list<T, R>& items,
+                                       const pair_places& at) noexcept {
     constexpr std::size_t longest = 256;  // with more summands, roundings in the same direction add up
     if (at.size() > longest || items.size() == 0) return false;
     const auto [least, most] = extremes_of(items.scores);
@@ -128,28 +139,34 @@ struct pairwise_engine {
     if constexpr (requires { computed_function::relevance_shift; }) {
       if (computed_function::relevance_shift > 0.0) {  // differences of relevance are among it
         const auto levels = extremes_of(items.relevance);
-        if (!(static_cast<double>(levels.least) >= -largest && static_cast<double>(levels.most) <= largest)) return false;
+        if (!(static_cast<double>(levels.least) >= -largest && static_cast<double>(levels.most) <= largest))
+          return false;
       }
     }
     if constexpr (!std::is_same_v<R, float> && !(std::integral<R> && sizeof(R) <= 2)) {
       for (std::size_t i = 0; i < items.size(); ++i)
-        if (static_cast<double>(static_cast<float>(items.relevance[i])) != static_cast<double>(items.relevance[i])) return false;
+        if (static_cast<double>(static_cast<float>(items.relevance[i])) !=
+            static_cast<double>(items.relevance[i]))
+          return false;
     }
     return true;
   }
 
   /// Long lists, by the sums in pair_scan.hpp.
   template <class T, class R>
-  static double run_scan(const loss_type& loss, const list<T, R>& items, const list_outputs<T>& out, workspace& scratch) {
+  static double run_scan(const loss_type& loss, const list<T, R>& items, const list_outputs<T>& out,
+                         workspace& scratch) {
     const std::span<std::uint32_t> numbers = scratch.take<std::uint32_t>(items.size());
     const std::uint32_t level_count = levels_of::number_levels(items, numbers, scratch);
     if constexpr (requires { computed_weight::graded_channel_count; })
       if (level_count <= pair_series<T>::most_graded)
-        return run_scan<true, computed_weight::graded_channel_count>(loss, items, numbers, level_count, out, scratch);
+        return run_scan<true, computed_weight::graded_channel_count>(loss, items, numbers, level_count, out,
+                                                                     scratch);
     return run_scan<false, computed_weight::channel_count>(loss, items, numbers, level_count, out, scratch);
   }
   template <bool Graded, std::size_t C, class T, class R>
-  static double run_scan(const loss_type& loss, const list<T, R>& items, std::span<const std::uint32_t> numbers, std::uint32_t level_count,
+  static double run_scan(const loss_type& loss, const list<T, R>& items,
+                         std::span<const std::uint32_t> numbers, std::uint32_t level_count,
                          const list_outputs<T>& out, workspace& scratch) {
     const computed_function function{loss.function};
     const computed_weight weight{loss.weight};
@@ -190,12 +207,14 @@ struct pairwise_engine {
     const std::span<double> gradient = scratch.take<double>(n);
     std::fill(gradient.begin(), gradient.end(), 0.0);
     const auto sum = [&]<bool Weighted> {
-      pair_scan<Arch, T, C, Weighted, by_position, Graded, computed_function> scan(function, Graded ? 1.0 : computed_weight::wrong_sign, scratch);
+      pair_scan<Arch, T, C, Weighted, by_position, Graded, computed_function> scan(
+          function, Graded ? 1.0 : computed_weight::wrong_sign, scratch);
       scan.run(list_of, level_count, gradient);
       return scan.totals();
     };
     pair_totals totals = weighted ? sum.template operator()<true>() : sum.template operator()<false>();
-    if (loss.average == pairs::average::pairs) totals.count = pairs_of_levels(list_of.levels, k, level_count, scratch);
+    if (loss.average == pairs::average::pairs)
+      totals.count = pairs_of_levels(list_of.levels, k, level_count, scratch);
     const scaled_share share = share_of(loss, totals, items, unit, function.factor());
     for (std::size_t i = 0; i < out.gradient.size() && n < all; ++i) out.gradient[i] = T{0};
     write_by_place<T>(gradient, share.over(function.length()), at.item, out.gradient);
@@ -205,7 +224,8 @@ struct pairwise_engine {
 
   /// Long lists, by the sums in pair_merge.hpp.
   template <class T, class R>
-  static double run_merge(const loss_type& loss, const list<T, R>& items, const list_outputs<T>& out, workspace& scratch) {
+  static double run_merge(const loss_type& loss, const list<T, R>& items, const list_outputs<T>& out,
+                          workspace& scratch) {
     using record = keyed<std::uint64_t, std::uint32_t>;
     const std::size_t n = items.size();
     const std::span<std::uint32_t> numbers = scratch.take<std::uint32_t>(n);
@@ -215,7 +235,8 @@ struct pairwise_engine {
     double largest = 0.0;
     for (std::size_t i = 0; i < n; ++i) {
       largest = std::max(largest, std::abs(static_cast<double>(bounded(items.scores[i]))));
-      if (computed_function::relevance_shift > 0.0) largest = std::max(largest, std::abs(levels_of::of(items, i)));
+      if (computed_function::relevance_shift > 0.0)
+        largest = std::max(largest, std::abs(levels_of::of(items, i)));
     }
     for (const hinge_sum& f : hinges) largest = std::max(largest, f.margin);
     const int far = largest > 0x1p480 ? std::ilogb(largest) - 480 : 0;
@@ -223,9 +244,11 @@ struct pairwise_engine {
     for (hinge_sum& f : hinges) f.margin *= near;
     std::span<record> records = scratch.take<record>(n);
     const auto place_of = [&](std::size_t i) {
-      return near * static_cast<double>(bounded(items.scores[i])) - near * (computed_function::relevance_shift * levels_of::of(items, i));
+      return near * static_cast<double>(bounded(items.scores[i])) -
+             near * (computed_function::relevance_shift * levels_of::of(items, i));
     };
-    for (std::size_t i = 0; i < n; ++i) records[i] = {descending_key(place_of(i)), static_cast<std::uint32_t>(i)};
+    for (std::size_t i = 0; i < n; ++i)
+      records[i] = {descending_key(place_of(i)), static_cast<std::uint32_t>(i)};
     records = sort_by_key(records, scratch.take<record>(n), scratch);
 
     // Level by level, the most relevant first.
@@ -239,7 +262,8 @@ struct pairwise_engine {
     const std::span<merge_item> by_level = scratch.take<merge_item>(n);
     for (const record& r : records) {
       const std::uint32_t i = r.payload;
-      by_level[next[level_count - 1 - numbers[i]]++] = {place_of(i), items.weights.empty() ? 1.0 : items.weights[i] * unit, i};
+      by_level[next[level_count - 1 - numbers[i]]++] = {
+          place_of(i), items.weights.empty() ? 1.0 : items.weights[i] * unit, i};
     }
     pair_totals totals;
     double all_weight = 0.0;
@@ -264,9 +288,12 @@ struct pairwise_engine {
 
   /// 2^exponent factor / Z, without the units of the weights.
   template <class T, class R>
-  [[nodiscard]] static scaled_share share_of(const loss_type& loss, const pair_totals& totals, const list<T, R>& items, double unit,
-                                             double factor = 1.0, int exponent = 0) noexcept {
-    const double divisor = loss.average == pairs::average::none ? 1.0 : loss.average == pairs::average::pairs ? totals.count : totals.weight;
+  [[nodiscard]] static scaled_share share_of(const loss_type& loss, const pair_totals& totals,
+                                             const list<T, R>& items, double unit, double factor = 1.0,
+                                             int exponent = 0) noexcept {
+    const double divisor = loss.average == pairs::average::none    ? 1.0
+                           : loss.average == pairs::average::pairs ? totals.count
+                                                                   : totals.weight;
     if (loss.average != pairs::average::weight) {
       const computed_weight weight{loss.weight};
       if (unit != 1.0) exponent -= std::ilogb(unit);
@@ -277,8 +304,8 @@ struct pairwise_engine {
 
   /// Pair by pair, in lanes of S.
   template <class S, class T, class R>
-  static double run_pairs(const loss_type& loss, const list<T, R>& items, const pair_places& at, std::size_t first_end, const list_outputs<T>& out,
-                          workspace& scratch) {
+  static double run_pairs(const loss_type& loss, const list<T, R>& items, const pair_places& at,
+                          std::size_t first_end, const list_outputs<T>& out, workspace& scratch) {
     const computed_function function{loss.function};
     const computed_weight weight{loss.weight};
     const std::size_t n = at.size();
@@ -288,7 +315,8 @@ struct pairwise_engine {
     const std::span<S> weights = items.weights.empty() ? std::span<S>() : take();
     const double unit = weight_unit(items);
     // The difference of two scores has to be finite.
-    constexpr T bound = sizeof(T) == sizeof(S) ? std::numeric_limits<T>::max() / 2 : std::numeric_limits<T>::max();
+    constexpr T bound =
+        sizeof(T) == sizeof(S) ? std::numeric_limits<T>::max() / 2 : std::numeric_limits<T>::max();
     for (std::size_t p = 0; p < n; ++p) {
       scores[p] = static_cast<S>(std::clamp(bounded(items.scores[at.item[p]]), -bound, bound));
       levels[p] = static_cast<S>(levels_of::of(items, at.item[p]));

@@ -29,23 +29,27 @@
 
 namespace rankloss::inline RANKLOSS_ABI {
 
-inline partial_order partial_order::from_pairs(const positions& offsets, const positions& preferred, const positions& other) {
+inline partial_order partial_order::from_pairs(const positions& offsets, const positions& preferred,
+                                               const positions& other) {
   partial_order order(offsets);
   const std::size_t pairs = preferred.size();
-  detail::require(other.size() == pairs, "other: size ", other.size(), ", expected ", pairs, " (one per preferred)");
+  detail::require(other.size() == pairs, "other: size ", other.size(), ", expected ", pairs,
+                  " (one per preferred)");
   std::vector<detail::item_pair> edges(pairs);
   for (std::size_t k = 0; k < pairs; ++k) {
     edges[k] = {order.checked(preferred, "preferred", "pair", k), order.checked(other, "other", "pair", k)};
-    detail::require(edges[k].better != edges[k].worse, "other: ", edges[k].worse, " at pair ", k, ", expected an item other than the preferred one");
+    detail::require(edges[k].better != edges[k].worse, "other: ", edges[k].worse, " at pair ", k,
+                    ", expected an item other than the preferred one");
     const std::size_t l = order.list_of(edges[k].better);
-    detail::require(order.list_of(edges[k].worse) == l, "other: ", edges[k].worse, " at pair ", k, ", expected an item of list ", l,
-                    " like the preferred one");
+    detail::require(order.list_of(edges[k].worse) == l, "other: ", edges[k].worse, " at pair ", k,
+                    ", expected an item of list ", l, " like the preferred one");
   }
   order.store(edges, "pairs");
   return order;
 }
 
-inline partial_order partial_order::from_chains(const positions& offsets, const positions& chains, const positions& chain_offsets) {
+inline partial_order partial_order::from_chains(const positions& offsets, const positions& chains,
+                                                const positions& chain_offsets) {
   partial_order order(offsets);
   detail::check_offsets(chain_offsets, chains.size(), "places in chains", "chain_offsets");
   std::vector<detail::item_pair> edges;
@@ -56,9 +60,11 @@ inline partial_order partial_order::from_chains(const positions& offsets, const 
     const std::size_t chain_before = chain;
     while (chain < chain_offsets.size() && static_cast<std::size_t>(chain_offsets[chain]) <= k) ++chain;
     if (k > 0 && chain == chain_before) {
-      detail::require(item != before, "chains: ", item, " at place ", k, ", expected an item other than the one before it");
+      detail::require(item != before, "chains: ", item, " at place ", k,
+                      ", expected an item other than the one before it");
       const std::size_t l = order.list_of(before);
-      detail::require(order.list_of(item) == l, "chains: ", item, " at place ", k, ", expected an item of list ", l, " like the one before it");
+      detail::require(order.list_of(item) == l, "chains: ", item, " at place ", k,
+                      ", expected an item of list ", l, " like the one before it");
       edges.push_back({before, item});
     }
     before = item;
@@ -68,40 +74,50 @@ inline partial_order partial_order::from_chains(const positions& offsets, const 
 }
 
 template <detail::array Range>
-requires std::is_arithmetic_v<detail::element_of<Range>> partial_order partial_order::from_grades(const positions& offsets, const Range& grades) {
+requires std::is_arithmetic_v<detail::element_of<Range>> partial_order
+partial_order::from_grades(const positions& offsets, const Range& grades) {
   const auto* grade = detail::first_of(grades);
-  return of_levels(offsets, detail::size_of(grades), [&](const partial_order& order, std::size_t l, std::size_t i) {
-    const auto y = static_cast<double>(grade[order.first(l) + i]);
-    detail::require(detail::is_finite(y), "grades: ", y, " at list ", l, ", item ", i, ", expected a finite number");
-    return detail::level_place{detail::level_place::by_value, y};
-  });
+  return of_levels(offsets, detail::size_of(grades),
+                   [&](const partial_order& order, std::size_t l, std::size_t i) {
+                     const auto y = static_cast<double>(grade[order.first(l) + i]);
+                     detail::require(detail::is_finite(y), "grades: ", y, " at list ", l, ", item ", i,
+                                     ", expected a finite number");
+                     return detail::level_place{detail::level_place::by_value, y};
+                   });
 }
 
 template <detail::array Range>
-requires std::is_arithmetic_v<detail::element_of<Range>> partial_order partial_order::from_ranks(const positions& offsets, const Range& ranks,
-                                                                                                 rank_zero zero) {
+requires std::is_arithmetic_v<detail::element_of<Range>> partial_order
+partial_order::from_ranks(const positions& offsets, const Range& ranks, rank_zero zero) {
   const auto* rank = detail::first_of(ranks);
-  return of_levels(offsets, detail::size_of(ranks), [&](const partial_order& order, std::size_t l, std::size_t i) {
-    const auto r = static_cast<double>(rank[order.first(l) + i]);
-    detail::require(detail::is_finite(r), "ranks: ", r, " at list ", l, ", item ", i, ", expected a finite number");
-    detail::require(zero != rank_zero::refused || r != 0.0, "ranks: 0 at list ", l, ", item ", i,
-                    ", expected above 0; say what 0 means: rank_zero::unranked, rank_zero::last or rank_zero::best");
-    detail::require(r >= 0.0, "ranks: ", r, " at list ", l, ", item ", i, ", expected above 0");
-    if (r != 0.0 || zero == rank_zero::best) return detail::level_place{detail::level_place::by_value, -r};
-    return detail::level_place{zero == rank_zero::last ? detail::level_place::last : detail::level_place::none, 0.0};
-  });
+  return of_levels(
+      offsets, detail::size_of(ranks), [&](const partial_order& order, std::size_t l, std::size_t i) {
+        const auto r = static_cast<double>(rank[order.first(l) + i]);
+        detail::require(detail::is_finite(r), "ranks: ", r, " at list ", l, ", item ", i,
+                        ", expected a finite number");
+        detail::require(
+            zero != rank_zero::refused || r != 0.0, "ranks: 0 at list ", l, ", item ", i,
+            ", expected above 0; say what 0 means: rank_zero::unranked, rank_zero::last or rank_zero::best");
+        detail::require(r >= 0.0, "ranks: ", r, " at list ", l, ", item ", i, ", expected above 0");
+        if (r != 0.0 || zero == rank_zero::best)
+          return detail::level_place{detail::level_place::by_value, -r};
+        return detail::level_place{
+            zero == rank_zero::last ? detail::level_place::last : detail::level_place::none, 0.0};
+      });
 }
 
 inline std::uint64_t partial_order::count_pairs(std::size_t list) const {
   if (!by_levels()) return begin_[offsets_[list + 1]] - begin_[first(list)];
   std::uint64_t count = 0;
-  detail::for_each_grade(levels(list).data(), sorted(list),
-                         [&](std::size_t begin, std::size_t end) { count += static_cast<std::uint64_t>(end - begin) * (sorted(list).size() - end); });
+  detail::for_each_grade(levels(list).data(), sorted(list), [&](std::size_t begin, std::size_t end) {
+    count += static_cast<std::uint64_t>(end - begin) * (sorted(list).size() - end);
+  });
   return count;
 }
 
 inline bool partial_order::precedes(std::size_t a, std::size_t b) const {
-  for (const std::size_t item : {a, b}) detail::require(item < items(), "item: ", item, ", expected one from 0 to below ", items());
+  for (const std::size_t item : {a, b})
+    detail::require(item < items(), "item: ", item, ", expected one from 0 to below ", items());
   const std::size_t list = list_of(a);
   if (list_of(b) != list) return false;
   const auto from = static_cast<std::uint32_t>(a - first(list));
@@ -113,14 +129,15 @@ inline bool partial_order::precedes(std::size_t a, std::size_t b) const {
 
 inline partial_order partial_order::closure() const {
   if (by_levels()) return *this;
-  return rebuilt([](std::size_t, std::size_t i, const detail::bit_rows& below, std::span<const std::uint32_t>, auto add) { below.for_each(i, add); });
+  return rebuilt([](std::size_t, std::size_t i, const detail::bit_rows& below, std::span<const std::uint32_t>,
+                    auto add) { below.for_each(i, add); });
 }
 
 inline partial_order partial_order::reduction() const {
   if (by_levels()) return neighbours();
-  return rebuilt([this](std::size_t list, std::size_t i, const detail::bit_rows& below, std::span<const std::uint32_t> place, auto add) {
-    detail::for_each_direct(worse(list, i), place, below, add);
-  });
+  return rebuilt([this](std::size_t list, std::size_t i, const detail::bit_rows& below,
+                        std::span<const std::uint32_t> place,
+                        auto add) { detail::for_each_direct(worse(list, i), place, below, add); });
 }
 
 inline ordered_pairs partial_order::pairs() const {
@@ -129,8 +146,10 @@ inline ordered_pairs partial_order::pairs() const {
   return found;
 }
 
-inline ordered_pairs partial_order::sample_pairs(std::size_t per_list, std::uint64_t seed, pair_balance balance) const {
-  detail::require(balance == pair_balance::none || by_levels(), "balance: by_gap, expected none for an order that is not by grades or ranks");
+inline ordered_pairs partial_order::sample_pairs(std::size_t per_list, std::uint64_t seed,
+                                                 pair_balance balance) const {
+  detail::require(balance == pair_balance::none || by_levels(),
+                  "balance: by_gap, expected none for an order that is not by grades or ranks");
   ordered_pairs found;
   for (std::size_t l = 0; l < lists(); ++l) {
     const std::uint64_t count = count_pairs(l);
@@ -140,11 +159,13 @@ inline ordered_pairs partial_order::sample_pairs(std::size_t per_list, std::uint
     }
     std::vector<detail::item_pair> drawn;
     if (!by_levels()) {
-      drawn = detail::draw_stored(std::span(begin_).subspan(first(l), size(l) + 1), worse_, per_list, seed, l);
+      drawn =
+          detail::draw_stored(std::span(begin_).subspan(first(l), size(l) + 1), worse_, per_list, seed, l);
     } else {
       const std::vector<std::size_t> starts = detail::level_starts(levels(l), sorted(l));
-      drawn = balance == pair_balance::none ? detail::draw_of_levels(sorted(l), starts, count, per_list, seed, l)
-                                            : detail::draw_by_gap(sorted(l), starts, per_list, seed, l);
+      drawn = balance == pair_balance::none
+                  ? detail::draw_of_levels(sorted(l), starts, count, per_list, seed, l)
+                  : detail::draw_by_gap(sorted(l), starts, per_list, seed, l);
     }
     std::sort(drawn.begin(), drawn.end());
     for (const detail::item_pair& pair : drawn) {
@@ -175,15 +196,18 @@ inline void partial_order::take_offsets(const positions& offsets) {
   for (std::size_t l = 0; l < lists(); ++l) detail::require_countable(size(l));
 }
 
-inline std::size_t partial_order::checked(const positions& all, std::string_view field, std::string_view unit, std::size_t k) const {
+inline std::size_t partial_order::checked(const positions& all, std::string_view field, std::string_view unit,
+                                          std::size_t k) const {
   const std::int64_t item = all[k];
-  detail::require(item >= 0 && static_cast<std::size_t>(item) < items(), field, ": ", all.number(k), " at ", unit, " ", k,
-                  ", expected an item from 0 to below ", items(), " (the number of items)");
+  detail::require(item >= 0 && static_cast<std::size_t>(item) < items(), field, ": ", all.number(k), " at ",
+                  unit, " ", k, ", expected an item from 0 to below ", items(), " (the number of items)");
   return static_cast<std::size_t>(item);
 }
 
 inline std::size_t partial_order::list_of(std::size_t item) const noexcept {
-  return static_cast<std::size_t>(std::upper_bound(offsets_.begin(), offsets_.end(), item) - offsets_.begin()) - 1;
+  return static_cast<std::size_t>(std::upper_bound(offsets_.begin(), offsets_.end(), item) -
+                                  offsets_.begin()) -
+         1;
 }
 
 /// An order by levels from place(order, list, item).
@@ -197,8 +221,8 @@ partial_order partial_order::of_levels(const positions& offsets, std::size_t ite
   for (std::size_t l = 0; l < order.lists(); ++l) {
     const std::size_t first = order.first(l);
     ranked[l] = detail::sort_into_levels(
-        order.size(l), [&](std::size_t i) { return place(order, l, i); }, order.sorted_.data() + first, order.levels_.data() + first, no_level,
-        scratch);
+        order.size(l), [&](std::size_t i) { return place(order, l, i); }, order.sorted_.data() + first,
+        order.levels_.data() + first, no_level, scratch);
     if (ranked[l] < order.size(l) && order.ranked_.empty()) order.ranked_.resize(order.lists());
   }
   if (!order.ranked_.empty()) order.ranked_ = std::move(ranked);
@@ -230,7 +254,8 @@ inline void partial_order::sort_items(std::string_view field) {
     const std::vector<std::uint32_t> cycle = detail::find_cycle(size(l), worse_of, waits);
     constexpr std::size_t most_named = 12;
     std::string names;
-    for (std::size_t k = 0; k < std::min(cycle.size(), most_named); ++k) names += std::to_string(first(l) + cycle[k]) + " > ";
+    for (std::size_t k = 0; k < std::min(cycle.size(), most_named); ++k)
+      names += std::to_string(first(l) + cycle[k]) + " > ";
     if (cycle.size() > most_named) names += "... (" + std::to_string(cycle.size()) + " items) > ";
     detail::fail(field, ": list ", l, " has the cycle ", names, first(l) + cycle[0], ", expected none");
   }
@@ -248,7 +273,8 @@ partial_order partial_order::rebuilt(Choose choose) const {
   std::vector<std::uint32_t> place;
   for (std::size_t l = 0; l < lists(); ++l) {
     const std::size_t n = size(l);
-    const detail::bit_rows below = detail::close_pairs(sorted(l), [this, l](std::size_t i) { return worse(l, i); });
+    const detail::bit_rows below =
+        detail::close_pairs(sorted(l), [this, l](std::size_t i) { return worse(l, i); });
     place.resize(n);
     for (std::size_t k = 0; k < n; ++k) place[sorted(l)[k]] = static_cast<std::uint32_t>(k);
     for (std::size_t i = 0; i < n; ++i) {
@@ -268,7 +294,8 @@ inline partial_order partial_order::neighbours() const {
     const std::vector<std::size_t> starts = detail::level_starts(levels(l), sorted(l));
     for (std::size_t v = 0; v + 2 < starts.size(); ++v)
       for (std::size_t k = starts[v]; k < starts[v + 1]; ++k)
-        for (std::size_t m = starts[v + 1]; m < starts[v + 2]; ++m) edges.push_back({first(l) + sorted(l)[k], first(l) + sorted(l)[m]});
+        for (std::size_t m = starts[v + 1]; m < starts[v + 2]; ++m)
+          edges.push_back({first(l) + sorted(l)[k], first(l) + sorted(l)[m]});
   }
   partial_order order;
   order.offsets_ = offsets_;
@@ -278,7 +305,8 @@ inline partial_order partial_order::neighbours() const {
 
 inline void partial_order::append_pairs(std::size_t list, ordered_pairs& found) const {
   const std::size_t from = first(list);
-  const std::vector<std::size_t> starts = by_levels() ? detail::level_starts(levels(list), sorted(list)) : std::vector<std::size_t>{};
+  const std::vector<std::size_t> starts =
+      by_levels() ? detail::level_starts(levels(list), sorted(list)) : std::vector<std::size_t>{};
   std::vector<std::uint32_t> lower;
   for (std::size_t i = 0; i < size(list); ++i) {
     std::span<const std::uint32_t> others;
@@ -297,16 +325,19 @@ inline void partial_order::append_pairs(std::size_t list, ordered_pairs& found) 
 }
 
 template <detail::array Scores>
-requires score<detail::element_of<Scores>> pair_agreement agreement(const partial_order& order, const Scores& values,
-                                                                    std::span<pair_agreement> per_list, context& ctx) {
+requires score<detail::element_of<Scores>> pair_agreement agreement(const partial_order& order,
+                                                                    const Scores& values,
+                                                                    std::span<pair_agreement> per_list,
+                                                                    context& ctx) {
   using T = detail::element_of<Scores>;
   const detail::sole_use alone(ctx);
   const array_view<const T> scores(values);
   detail::check_steps("scores", scores.size(), order.items(), "one per item of the order");
-  detail::require(per_list.empty() || per_list.size() == order.lists(), "per_list: size ", per_list.size(), ", expected ", order.lists(),
-                  " (one per list)");
+  detail::require(per_list.empty() || per_list.size() == order.lists(), "per_list: size ", per_list.size(),
+                  ", expected ", order.lists(), " (one per list)");
   if (ctx.checks == data_checks::on)
-    for (std::size_t i = 0; i < scores.size(); ++i) detail::require(!detail::is_nan(scores[i]), "scores: nan at item ", i, ", expected a number");
+    for (std::size_t i = 0; i < scores.size(); ++i)
+      detail::require(!detail::is_nan(scores[i]), "scores: nan at item ", i, ", expected a number");
 
   const workspace::scope scope(ctx.scratch());
   const std::span<pair_agreement> found = ctx.scratch().take<pair_agreement>(order.lists());
@@ -318,14 +349,17 @@ requires score<detail::element_of<Scores>> pair_agreement agreement(const partia
       const workspace::scope counting(scratch);
       // Levels increase as items get worse; items without one take no part.
       const std::span<const std::uint32_t> levels = order.levels(l);
-      const std::span<double> weights = scratch.template take<double>(order.sorted(l).size() < s.size() ? s.size() : 0);
-      for (std::size_t i = 0; i < weights.size(); ++i) weights[i] = levels[i] == partial_order::no_level ? 0.0 : 1.0;
+      const std::span<double> weights =
+          scratch.template take<double>(order.sorted(l).size() < s.size() ? s.size() : 0);
+      for (std::size_t i = 0; i < weights.size(); ++i)
+        weights[i] = levels[i] == partial_order::no_level ? 0.0 : 1.0;
       const list<T, std::uint32_t> items{s, levels, std::span<const double>(weights)};
       const detail::pair_counts counts = detail::count_pairs(items, false, scratch);
       own = {counts.discordant, counts.concordant, counts.tied_scores};
     } else if (!order.by_levels()) {
       for (std::size_t i = 0; i < s.size(); ++i)
-        for (const std::uint32_t j : order.worse(l, i)) (s[i] > s[j] ? own.concordant : s[i] < s[j] ? own.discordant : own.tied) += 1.0;
+        for (const std::uint32_t j : order.worse(l, i))
+          (s[i] > s[j] ? own.concordant : s[i] < s[j] ? own.discordant : own.tied) += 1.0;
     }
     found[l] = own;
   });

@@ -35,7 +35,8 @@ struct plackett_luce_engine {
   using Arch = xsimd::default_arch;  // of this translation unit, as the inline namespace says
 
   template <class T>
-  static double run(const plackett_luce& loss, const partial_order_batch<T>& batch, const outputs& out, context& ctx) {
+  static double run(const plackett_luce& loss, const partial_order_batch<T>& batch, const outputs& out,
+                    context& ctx) {
     const sole_use alone(ctx);
     check_options(loss, out);
     const partial_order& order = batch.order;
@@ -49,7 +50,8 @@ struct plackett_luce_engine {
     check_weights("list_weights", batch.list_weights, lists, "list", check);
     for (std::size_t l = 0; check && l < lists; ++l)
       for (std::size_t i = 0; i < order.size(l); ++i)
-        require(!is_nan(batch.scores[order.first(l) + i]), "scores: nan at list ", l, ", item ", i, ", expected a number");
+        require(!is_nan(batch.scores[order.first(l) + i]), "scores: nan at list ", l, ", item ", i,
+                ", expected a number");
 
     workspace& scratch = ctx.scratch();
     const workspace::scope scope(scratch);
@@ -66,10 +68,13 @@ struct plackett_luce_engine {
     constexpr std::size_t lists_a_task = 16;
     ctx.run((lists + lists_a_task - 1) / lists_a_task, [&](std::size_t worker, std::size_t task) {
       for (std::size_t l = task * lists_a_task; l < std::min(lists, (task + 1) * lists_a_task); ++l) {
-        const auto of_list = [&](std::span<double> all) { return all.empty() ? all : all.subspan(order.first(l), order.size(l)); };
+        const auto of_list = [&](std::span<double> all) {
+          return all.empty() ? all : all.subspan(order.first(l), order.size(l));
+        };
         excess[l] = {};
         const strided<const T> scores(batch.scores.subspan(order.first(l), order.size(l)));
-        values[l] = list_loss(loss, order, l, scores, of_list(gradient), of_list(hessian), excess[l], ctx.scratch(worker));
+        values[l] = list_loss(loss, order, l, scores, of_list(gradient), of_list(hessian), excess[l],
+                              ctx.scratch(worker));
         const double w = mean.scaled(weight(l));
         for (double& g : of_list(gradient)) g *= w;
         for (double& h : of_list(hessian)) h *= w;
@@ -77,10 +82,12 @@ struct plackett_luce_engine {
     });
     for (std::size_t l = 0; l < lists; ++l) {
       if (excess[l].items == 0) continue;
-      require(excess[l].items <= down_sets::most_items, "order: a block of ", excess[l].items, " items in list ", l, ", expected at most ",
-              down_sets::most_items, "; order_likelihood::by_pairs has no limit");
-      fail("order: a block of ", excess[l].items, " items in list ", l, " takes a table of ", excess[l].sets, " sets, expected at most ",
-           loss.most_sets, " (most_sets); order_likelihood::by_pairs has no limit");
+      require(excess[l].items <= down_sets::most_items, "order: a block of ", excess[l].items,
+              " items in list ", l, ", expected at most ", down_sets::most_items,
+              "; order_likelihood::by_pairs has no limit");
+      fail("order: a block of ", excess[l].items, " items in list ", l, " takes a table of ", excess[l].sets,
+           " sets, expected at most ", loss.most_sets,
+           " (most_sets); order_likelihood::by_pairs has no limit");
     }
 
     const double factor = held_as<double>(out.scale * mean.share());
@@ -93,42 +100,47 @@ struct plackett_luce_engine {
  private:
   /// The loss of one list; writes its derivatives to gradient and hessian where they are not empty.
   template <class T>
-  static double list_loss(const plackett_luce& loss, const partial_order& order, std::size_t l, const strided<const T>& scores,
-                          std::span<double> gradient, std::span<double> hessian, block_excess& excess, workspace& scratch) {
+  static double list_loss(const plackett_luce& loss, const partial_order& order, std::size_t l,
+                          const strided<const T>& scores, std::span<double> gradient,
+                          std::span<double> hessian, block_excess& excess, workspace& scratch) {
     std::fill(gradient.begin(), gradient.end(), 0.0);
     std::fill(hessian.begin(), hessian.end(), 0.0);
     if (!order.has_pair(l)) return 0.0;
     const workspace::scope scope(scratch);
-    const double value = loss.likelihood == order_likelihood::exact ? exact_loss(loss, order, l, scores, gradient, hessian, excess, scratch)
-                                                                    : by_pairs_loss(loss, order, l, scores, gradient, hessian, scratch);
+    const double value = loss.likelihood == order_likelihood::exact
+                             ? exact_loss(loss, order, l, scores, gradient, hessian, excess, scratch)
+                             : by_pairs_loss(loss, order, l, scores, gradient, hessian, scratch);
     return std::min(value, largest_term);
   }
 
   template <class T>
-  static double exact_loss(const plackett_luce& loss, const partial_order& order, std::size_t l, const strided<const T>& scores,
-                           std::span<double> gradient, std::span<double> hessian, block_excess& excess, workspace& scratch) {
+  static double exact_loss(const plackett_luce& loss, const partial_order& order, std::size_t l,
+                           const strided<const T>& scores, std::span<double> gradient,
+                           std::span<double> hessian, block_excess& excess, workspace& scratch) {
     const double t = loss.temperature;
     if (order.by_levels()) {
       const rest_sums rests = sum_rests(scores, order.sorted(l), t, scratch);
       const list_outputs<double> out{gradient, hessian};
-      return grades_loss<Arch, double>(rests, order.levels(l).data(), order.sorted(l), out, order_outputs<double>(out, order.sorted(l), 1.0, t),
-                                       scratch);
+      return grades_loss<Arch, double>(rests, order.levels(l).data(), order.sorted(l), out,
+                                       order_outputs<double>(out, order.sorted(l), 1.0, t), scratch);
     }
     const auto worse = [&order, l](std::size_t i) { return order.worse(l, i); };
-    const double value =
-        pair_order_loss<Arch, T, decltype(worse)>(worse, order.sorted(l), t, loss.most_sets, scores, scratch)(gradient, hessian, excess);
+    const double value = pair_order_loss<Arch, T, decltype(worse)>(
+        worse, order.sorted(l), t, loss.most_sets, scores, scratch)(gradient, hessian, excess);
     for (double& g : gradient) g /= t;
     for (double& h : hessian) h = h / t / t;
     return value;
   }
 
   template <class T>
-  static double by_pairs_loss(const plackett_luce& loss, const partial_order& order, std::size_t l, const strided<const T>& scores,
-                              std::span<double> gradient, std::span<double> hessian, workspace& scratch) {
+  static double by_pairs_loss(const plackett_luce& loss, const partial_order& order, std::size_t l,
+                              const strided<const T>& scores, std::span<double> gradient,
+                              std::span<double> hessian, workspace& scratch) {
     const std::size_t n = order.size(l);
     constexpr double largest = std::min(static_cast<double>(std::numeric_limits<T>::max()), 1e300);
     const std::span<double> s = scratch.take<double>(n);
-    for (std::size_t i = 0; i < n; ++i) s[i] = std::clamp(static_cast<double>(bounded(scores[i])), -largest, largest);
+    for (std::size_t i = 0; i < n; ++i)
+      s[i] = std::clamp(static_cast<double>(bounded(scores[i])), -largest, largest);
     if (order.by_levels()) {
       // The items that have a level are packed one after the other, and their results are moved back to where
       // the items are.
@@ -140,9 +152,12 @@ struct plackett_luce_engine {
         s[count] = s[i];
         y[count++] = -static_cast<double>(levels[i]);
       }
-      const list<double, double> items{std::span<const double>(s).first(count), std::span<const double>(y).first(count)};
-      const list_outputs<double> out{gradient.first(std::min(count, gradient.size())), hessian.first(std::min(count, hessian.size()))};
-      const double value = compute(ranknet{.function = {.temperature = loss.temperature}}, items, out, scratch);
+      const list<double, double> items{std::span<const double>(s).first(count),
+                                       std::span<const double>(y).first(count)};
+      const list_outputs<double> out{gradient.first(std::min(count, gradient.size())),
+                                     hessian.first(std::min(count, hessian.size()))};
+      const double value =
+          compute(ranknet{.function = {.temperature = loss.temperature}}, items, out, scratch);
       for (const std::span<double> derivatives : {gradient, hessian}) {
         std::size_t from = count;
         for (std::size_t i = derivatives.size(); i-- > 0 && from <= i;)

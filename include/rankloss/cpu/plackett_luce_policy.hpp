@@ -22,7 +22,8 @@
 namespace rankloss::inline RANKLOSS_ABI {
 
 template <score T>
-void evaluate_orders(const plackett_luce_policy& policy, const order_batch<T>& batch, const order_results& out, context& ctx) {
+void evaluate_orders(const plackett_luce_policy& policy, const order_batch<T>& batch,
+                     const order_results& out, context& ctx) {
   const detail::sole_use alone(ctx);
   policy.validate();
   const std::size_t items = batch.scores.size();
@@ -43,12 +44,13 @@ void evaluate_orders(const plackett_luce_policy& policy, const order_batch<T>& b
     const std::size_t n = lists.size(l);
     const std::span<std::uint32_t> order = scratch.take<std::uint32_t>(n);
     for (std::size_t k = 0; k < n; ++k) order[k] = static_cast<std::uint32_t>(batch.orders[first + k]);
-    const detail::order_wants want{.temperature = policy.temperature,
-                                   .cutoff = policy.cutoff,
-                                   .slopes = !out.gradient.empty(),
-                                   .entropy = !out.entropies.empty() || !out.entropy_upstream.empty(),
-                                   .upstream = out.upstream.empty() ? 1.0 : out.upstream[l],
-                                   .entropy_upstream = out.entropy_upstream.empty() ? 0.0 : out.entropy_upstream[l]};
+    const detail::order_wants want{
+        .temperature = policy.temperature,
+        .cutoff = policy.cutoff,
+        .slopes = !out.gradient.empty(),
+        .entropy = !out.entropies.empty() || !out.entropy_upstream.empty(),
+        .upstream = out.upstream.empty() ? 1.0 : out.upstream[l],
+        .entropy_upstream = out.entropy_upstream.empty() ? 0.0 : out.entropy_upstream[l]};
     const auto found = out.gradient.visit([&](auto* gradient) {
       using G = std::remove_pointer_t<decltype(gradient)>;
       const bool add = out.update == update::add;
@@ -56,7 +58,8 @@ void evaluate_orders(const plackett_luce_policy& policy, const order_batch<T>& b
         G& g = gradient[first + i];
         g = detail::held_as<G>((add ? static_cast<double>(g) : 0.0) + detail::held_as<double>(slope));
       };
-      return detail::along_order<xsimd::default_arch>(batch.scores.subspan(first, n), std::span<const std::uint32_t>(order), want, write, scratch);
+      return detail::along_order<xsimd::default_arch>(
+          batch.scores.subspan(first, n), std::span<const std::uint32_t>(order), want, write, scratch);
     });
     if (!out.log_probabilities.empty()) out.log_probabilities[l] = found.log_probability;
     if (!out.entropies.empty()) out.entropies[l] = found.entropy;
@@ -64,8 +67,8 @@ void evaluate_orders(const plackett_luce_policy& policy, const order_batch<T>& b
 }
 
 template <score T>
-void sample_orders(const plackett_luce_policy& policy, array_view<const T> scores, const positions& offsets, std::uint32_t sample,
-                   array_view<std::uint32_t> orders, context& ctx) {
+void sample_orders(const plackett_luce_policy& policy, array_view<const T> scores, const positions& offsets,
+                   std::uint32_t sample, array_view<std::uint32_t> orders, context& ctx) {
   using record = detail::keyed<detail::key_of<double>, std::uint32_t>;
   const detail::sole_use alone(ctx);
   policy.validate();
@@ -83,7 +86,9 @@ void sample_orders(const plackett_luce_policy& policy, array_view<const T> score
     std::span<record> records = scratch.take<record>(n);
     for (std::size_t i = 0; i < n; ++i) {
       const auto item = static_cast<std::uint32_t>(i);
-      records[i] = {detail::descending_key(static_cast<double>(scores[first + i]) + policy.temperature * gumbel(policy.seed, l, item, sample)), item};
+      records[i] = {detail::descending_key(static_cast<double>(scores[first + i]) +
+                                           policy.temperature * gumbel(policy.seed, l, item, sample)),
+                    item};
     }
     records = detail::sort_by_key(records, scratch.take<record>(n), scratch);
     for (std::size_t k = 0; k < n; ++k) orders[first + k] = records[k].payload;

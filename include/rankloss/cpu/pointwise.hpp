@@ -34,30 +34,35 @@ template <class Arch>
   const V high = V(1.0) / (V(1.0) + u);
   // log(1 + u) = 2 atanh(u / (2 + u)) would keep the digits of small u, but they are lost anyway when the
   // terms of other items are added.
-  return {xsimd::max(x, V(0.0)) + log_positive(V(1.0) + u, log_tail_7), xsimd::select(x >= V(0.0), high, u * high), u * high * high};
+  return {xsimd::max(x, V(0.0)) + log_positive(V(1.0) + u, log_tail_7),
+          xsimd::select(x >= V(0.0), high, u * high), u * high * high};
 }
 
 /// A function that is not of item_functions computes its terms itself: function(s, y), of lanes.
 template <class Function, class Arch>
-[[nodiscard]] item_term<lanes<Arch>> term_of(const Function& function, const lanes<Arch>& s, const lanes<Arch>& y) noexcept {
+[[nodiscard]] item_term<lanes<Arch>> term_of(const Function& function, const lanes<Arch>& s,
+                                             const lanes<Arch>& y) noexcept {
   return function(s, y);
 }
 
 template <class Arch>
-[[nodiscard]] item_term<lanes<Arch>> term_of(const item_functions::squared&, const lanes<Arch>& s, const lanes<Arch>& y) noexcept {
+[[nodiscard]] item_term<lanes<Arch>> term_of(const item_functions::squared&, const lanes<Arch>& s,
+                                             const lanes<Arch>& y) noexcept {
   using V = lanes<Arch>;
   const V d = s - y;
   return {d * d, V(2.0) * d, V(2.0)};
 }
 
 template <class Arch>
-[[nodiscard]] item_term<lanes<Arch>> term_of(const item_functions::logistic&, const lanes<Arch>& s, const lanes<Arch>& y) noexcept {
+[[nodiscard]] item_term<lanes<Arch>> term_of(const item_functions::logistic&, const lanes<Arch>& s,
+                                             const lanes<Arch>& y) noexcept {
   const auto f = softplus(s);
   return {f.value - y * s, f.slope - y, f.curvature};
 }
 
 template <class Arch>
-[[nodiscard]] item_term<lanes<Arch>> term_of(const item_functions::ordinal& function, const lanes<Arch>& s, const lanes<Arch>& y) noexcept {
+[[nodiscard]] item_term<lanes<Arch>> term_of(const item_functions::ordinal& function, const lanes<Arch>& s,
+                                             const lanes<Arch>& y) noexcept {
   using V = lanes<Arch>;
   constexpr std::size_t w = lane_count<Arch>;
   alignas(64) double grade[w], below[w], above[w], gap[w], has_below[w], has_above[w];
@@ -75,7 +80,8 @@ template <class Arch>
   const auto from = [&](const V& x, const double* has) {
     const auto counts = V::load_aligned(has) > V(0.0);
     const auto f = softplus<Arch>(x);
-    return item_term<V>{xsimd::select(counts, f.value, V(0.0)), xsimd::select(counts, f.slope, V(0.0)), xsimd::select(counts, f.curvature, V(0.0))};
+    return item_term<V>{xsimd::select(counts, f.value, V(0.0)), xsimd::select(counts, f.slope, V(0.0)),
+                        xsimd::select(counts, f.curvature, V(0.0))};
   };
   const auto f = from(s - V::load_aligned(above), has_above);
   const auto g = from(V::load_aligned(below) - s, has_below);
@@ -83,14 +89,15 @@ template <class Arch>
 }
 
 template <class Arch>
-[[nodiscard]] item_term<lanes<Arch>> term_of(const item_functions::smooth_l1& function, const lanes<Arch>& s, const lanes<Arch>& y) noexcept {
+[[nodiscard]] item_term<lanes<Arch>> term_of(const item_functions::smooth_l1& function, const lanes<Arch>& s,
+                                             const lanes<Arch>& y) noexcept {
   using V = lanes<Arch>;
   const V d = s - y;
   const V size = xsimd::abs(d);
   const V share = xsimd::min(size, V(function.beta)) / V(function.beta);
   const auto near = size < V(function.beta);
-  return {xsimd::select(near, V(0.5) * size * share, size - V(0.5 * function.beta)), xsimd::select(d < V(0.0), -share, share),
-          xsimd::select(near, V(1.0 / function.beta), V(0.0))};
+  return {xsimd::select(near, V(0.5) * size * share, size - V(0.5 * function.beta)),
+          xsimd::select(d < V(0.0), -share, share), xsimd::select(near, V(1.0 / function.beta), V(0.0))};
 }
 
 /// A row of items at a time, written where they lie.
@@ -98,7 +105,8 @@ struct pointwise_engine {
   using Arch = xsimd::default_arch;  // of this translation unit, as the inline namespace says
 
   template <class Function, class T, class R>
-  static double run(const pointwise<Function>& loss, const list<T, R>& items, const list_outputs<T>& out, workspace& scratch) {
+  static double run(const pointwise<Function>& loss, const list<T, R>& items, const list_outputs<T>& out,
+                    workspace& scratch) {
     using V = lanes<Arch>;
     const std::size_t n = items.size();
     const workspace::scope scope(scratch);
@@ -117,7 +125,9 @@ struct pointwise_engine {
     const double share = summed ? 1.0 : mean.share();
     const V largest(static_cast<double>(std::numeric_limits<T>::max()));
     const auto held = [&](const V& x) { return xsimd::min(xsimd::max(x, -largest), largest); };
-    const auto clipped = [](const V& x) { return xsimd::min(xsimd::max(x, V(-largest_term)), V(largest_term)); };
+    const auto clipped = [](const V& x) {
+      return xsimd::min(xsimd::max(x, V(-largest_term)), V(largest_term));
+    };
     V sum(0.0);
     const auto add_up = [&](const auto& weight_at, const auto& write) {
       for_rows<Arch>(n, [&](std::size_t i, auto count) {
@@ -133,9 +143,11 @@ struct pointwise_engine {
       const auto gradient = [&](std::size_t i, auto count, const V& weight, const auto& f) {
         store_items<Arch>(g + i, count, held(weight * held(f.slope)));
       };
-      if (g == nullptr && h == nullptr) return add_up(weight_at, [](std::size_t, auto, const V&, const auto&) {});
+      if (g == nullptr && h == nullptr)
+        return add_up(weight_at, [](std::size_t, auto, const V&, const auto&) {});
       if (h == nullptr) return add_up(weight_at, gradient);
-      if (g == nullptr) g = scratch.take<T>(n).data();  // a Hessian alone is rare: its gradient is written and forgotten
+      if (g == nullptr)
+        g = scratch.take<T>(n).data();  // a Hessian alone is rare: its gradient is written and forgotten
       add_up(weight_at, [&](std::size_t i, auto count, const V& weight, const auto& f) {
         gradient(i, count, weight, f);
         store_items<Arch>(h + i, count, held(weight * held(f.curvature)));
@@ -144,7 +156,9 @@ struct pointwise_engine {
     if (weights == nullptr)
       with_outputs([&](std::size_t, auto) { return V(share); });
     else
-      with_outputs([&](std::size_t i, auto count) { return V(share) * (load_items<Arch>(weights + i, count) * V(unit)); });
+      with_outputs([&](std::size_t i, auto count) {
+        return V(share) * (load_items<Arch>(weights + i, count) * V(unit));
+      });
     spread(g, out.gradient);
     spread(h, out.hessian);
     return std::clamp(sum_of(sum), -largest_term, largest_term);

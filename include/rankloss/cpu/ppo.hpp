@@ -23,7 +23,9 @@ namespace detail {
 /// finite number is never NaN.
 struct policy_ratio {
   policy_ratio(double upper, double lower)
-      : log(bounded_term(upper - lower)), ratio(std::exp(std::min(log, most))), above(std::expm1(std::min(log, most))) {}
+      : log(bounded_term(upper - lower)),
+        ratio(std::exp(std::min(log, most))),
+        above(std::expm1(std::min(log, most))) {}
 
   static constexpr double most = 600.0;
   double log;
@@ -50,15 +52,18 @@ struct policy_ratio {
 /// rho of action i.
 template <class T>
 [[nodiscard]] policy_ratio ratio_of(const policy_batch<T>& batch, std::size_t i) {
-  return {static_cast<double>(batch.log_probabilities[i]), static_cast<double>(batch.old_log_probabilities[i])};
+  return {static_cast<double>(batch.log_probabilities[i]),
+          static_cast<double>(batch.old_log_probabilities[i])};
 }
 
 /// The penalty on action i, without its coefficient.
 template <class T>
-[[nodiscard]] policy_term penalty_of(const policy_batch<T>& batch, const policy_ratio& rho, kl_estimator estimator, std::size_t i) {
+[[nodiscard]] policy_term penalty_of(const policy_batch<T>& batch, const policy_ratio& rho,
+                                     kl_estimator estimator, std::size_t i) {
   if (batch.reference_log_probabilities.empty()) return {rho.kl(estimator), rho.kl_slope(estimator), false};
   // The policy that learns is the acting one here, so its log probability is in the denominator.
-  const policy_ratio q(static_cast<double>(batch.reference_log_probabilities[i]), static_cast<double>(batch.log_probabilities[i]));
+  const policy_ratio q(static_cast<double>(batch.reference_log_probabilities[i]),
+                       static_cast<double>(batch.log_probabilities[i]));
   return {q.kl(estimator), -q.kl_slope(estimator), false};
 }
 
@@ -153,7 +158,8 @@ template <score T>
     if (!(share > 0.0)) continue;
     const detail::policy_ratio rho = detail::ratio_of(batch, i);
     found.mean_ratio += share * rho.ratio;
-    if (loss.surrogate(rho.ratio, static_cast<double>(batch.advantages[i])).clipped) found.clip_fraction += share;
+    if (loss.surrogate(rho.ratio, static_cast<double>(batch.advantages[i])).clipped)
+      found.clip_fraction += share;
     found.kl_k1 += share * rho.kl(kl_estimator::k1);
     found.kl_k3 += share * rho.kl(kl_estimator::k3);
     if (!batch.reference_log_probabilities.empty()) {
@@ -166,15 +172,18 @@ template <score T>
 }
 
 template <score T>
-void shape_rewards(std::type_identity_t<array_view<const T>> rewards, std::type_identity_t<array_view<const T>> log_probabilities,
-                   std::type_identity_t<array_view<const T>> reference_log_probabilities, double coefficient, kl_estimator estimator,
-                   std::span<T> shaped, const flags& mask, data_checks checks) {
+void shape_rewards(std::type_identity_t<array_view<const T>> rewards,
+                   std::type_identity_t<array_view<const T>> log_probabilities,
+                   std::type_identity_t<array_view<const T>> reference_log_probabilities, double coefficient,
+                   kl_estimator estimator, std::span<T> shaped, const flags& mask, data_checks checks) {
   const std::size_t n = shaped.size();
   detail::check_steps("rewards", rewards.size(), n, "one per shaped reward");
   detail::check_steps("log_probabilities", log_probabilities.size(), n, "one per shaped reward");
-  detail::check_steps("reference_log_probabilities", reference_log_probabilities.size(), n, "one per shaped reward");
+  detail::check_steps("reference_log_probabilities", reference_log_probabilities.size(), n,
+                      "one per shaped reward");
   if (!mask.empty()) detail::check_steps("mask", mask.size(), n, "one per shaped reward");
-  detail::require(detail::is_finite(coefficient) && coefficient >= 0.0, "coefficient: ", coefficient, ", expected a finite number >= 0");
+  detail::require(detail::is_finite(coefficient) && coefficient >= 0.0, "coefficient: ", coefficient,
+                  ", expected a finite number >= 0");
   if (checks == data_checks::on) {
     detail::check_finite("rewards", rewards, mask);
     detail::check_finite("log_probabilities", log_probabilities, mask);
@@ -185,7 +194,8 @@ void shape_rewards(std::type_identity_t<array_view<const T>> rewards, std::type_
       shaped[i] = T{0};
       continue;
     }
-    const detail::policy_ratio q(static_cast<double>(reference_log_probabilities[i]), static_cast<double>(log_probabilities[i]));
+    const detail::policy_ratio q(static_cast<double>(reference_log_probabilities[i]),
+                                 static_cast<double>(log_probabilities[i]));
     const double penalty = detail::held_as<double>(coefficient * q.kl(estimator));
     shaped[i] = detail::held_as<T>(static_cast<double>(rewards[i]) - penalty);
   }
@@ -201,13 +211,16 @@ template <score T>
   for (std::size_t i = 0; i < n; ++i)
     if (shares[i] > 0.0) {
       if (first == n) first = i;
-      largest = std::max({largest, std::abs(static_cast<double>(batch.values[i])), std::abs(static_cast<double>(batch.returns[i]))});
+      largest = std::max({largest, std::abs(static_cast<double>(batch.values[i])),
+                          std::abs(static_cast<double>(batch.returns[i]))});
     }
   if (!(largest > 0.0)) return 0.0;
   // In units of the largest no square overflows. Taken relative to the first, equal numbers have a mean
   // without rounding error.
   const auto return_of = [&](std::size_t i) { return static_cast<double>(batch.returns[i]) / largest; };
-  const auto rest_of = [&](std::size_t i) { return return_of(i) - static_cast<double>(batch.values[i]) / largest; };
+  const auto rest_of = [&](std::size_t i) {
+    return return_of(i) - static_cast<double>(batch.values[i]) / largest;
+  };
   const auto variance = [&](auto of) {
     double mean = 0.0;
     double squares = 0.0;

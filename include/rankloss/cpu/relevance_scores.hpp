@@ -30,8 +30,8 @@ struct caption_shape {
     texts = vectors("texts", batch.texts.size());
     if (batch.offsets.empty()) {
       require(batch.captions_per_image > 0, "captions_per_image: 0, expected at least 1");
-      require(captions % batch.captions_per_image == 0, "captions: ", captions, " vectors, expected a multiple of captions_per_image ",
-              batch.captions_per_image);
+      require(captions % batch.captions_per_image == 0, "captions: ", captions,
+              " vectors, expected a multiple of captions_per_image ", batch.captions_per_image);
       images = captions / batch.captions_per_image;
       return;
     }
@@ -41,26 +41,28 @@ struct caption_shape {
 
   /// First caption of image i.
   [[nodiscard]] std::size_t first(std::size_t i) const {
-    return batch_.offsets.empty() ? i * batch_.captions_per_image : static_cast<std::size_t>(batch_.offsets[i]);
+    return batch_.offsets.empty() ? i * batch_.captions_per_image
+                                  : static_cast<std::size_t>(batch_.offsets[i]);
   }
 
   void check(std::span<const T> relevance) const {
     const std::size_t pairs = images * texts;
-    require(relevance.size() == pairs, "relevance: size ", relevance.size(), ", expected ", pairs, " (", images, " images of ", texts, " texts)");
-    require(batch_.matches.empty() || batch_.matches.size() == pairs, "matches: size ", batch_.matches.size(), ", expected ", pairs, " (", images,
-            " images of ", texts, " texts)");
+    require(relevance.size() == pairs, "relevance: size ", relevance.size(), ", expected ", pairs, " (",
+            images, " images of ", texts, " texts)");
+    require(batch_.matches.empty() || batch_.matches.size() == pairs, "matches: size ", batch_.matches.size(),
+            ", expected ", pairs, " (", images, " images of ", texts, " texts)");
     if (!batch_.matches.empty()) return;
-    require(batch_.pairing != pairing::by_position || images == texts, "pairing: by_position for ", images, " images and ", texts,
-            " texts, expected as many of both, or matches");
-    require(batch_.pairing != pairing::by_caption || captions == texts, "pairing: by_caption for ", captions, " captions and ", texts,
-            " texts, expected as many of both");
+    require(batch_.pairing != pairing::by_position || images == texts, "pairing: by_position for ", images,
+            " images and ", texts, " texts, expected as many of both, or matches");
+    require(batch_.pairing != pairing::by_caption || captions == texts, "pairing: by_caption for ", captions,
+            " captions and ", texts, " texts, expected as many of both");
   }
 
   void check_values() const {
     const auto report = [&](std::span<const T> all, std::string_view field, std::string_view unit) {
       const std::size_t at = find_first(strided<const T>(all), [](const T& x) { return !is_finite(x); });
-      require(at == all.size(), field, ": ", at < all.size() ? all[at] : T{0}, " at ", unit, " ", at / batch_.dimension, ", component ",
-              at % batch_.dimension, ", expected a finite number");
+      require(at == all.size(), field, ": ", at < all.size() ? all[at] : T{0}, " at ", unit, " ",
+              at / batch_.dimension, ", component ", at % batch_.dimension, ", expected a finite number");
     };
     report(batch_.captions, "captions", "caption");
     report(batch_.texts, "texts", "text");
@@ -72,7 +74,8 @@ struct caption_shape {
 
  private:
   [[nodiscard]] std::size_t vectors(std::string_view field, std::size_t size) const {
-    require(size % batch_.dimension == 0, field, ": size ", size, ", expected whole vectors of dimension ", batch_.dimension);
+    require(size % batch_.dimension == 0, field, ": size ", size, ", expected whole vectors of dimension ",
+            batch_.dimension);
     return size / batch_.dimension;
   }
 
@@ -81,7 +84,8 @@ struct caption_shape {
 
 /// relevance[i, t] from similarity alone.
 template <class Arch, class T>
-void caption_similarity(const caption_batch<T>& batch, const caption_shape<T>& shape, std::span<T> relevance, context& ctx) {
+void caption_similarity(const caption_batch<T>& batch, const caption_shape<T>& shape, std::span<T> relevance,
+                        context& ctx) {
   using tile = dot_tile<T, Arch>;
   const std::size_t d = batch.dimension;
   const workspace::scope scope(ctx.scratch());
@@ -106,7 +110,8 @@ void caption_similarity(const caption_batch<T>& batch, const caption_shape<T>& s
   std::size_t tasks = 0;
   bounds[0] = 0;
   for (std::size_t i = 1; i <= shape.images; ++i) {
-    const bool full = i == shape.images || shape.first(i + 1) - shape.first(bounds[tasks]) > block || i - bounds[tasks] == block;
+    const bool full = i == shape.images || shape.first(i + 1) - shape.first(bounds[tasks]) > block ||
+                      i - bounds[tasks] == block;
     if (full) bounds[++tasks] = i;
   }
 
@@ -117,7 +122,8 @@ void caption_similarity(const caption_batch<T>& batch, const caption_shape<T>& s
     const std::size_t count = shape.first(bounds[task + 1]) - from;
     const std::size_t padded = (count + tile::captions - 1) / tile::captions * tile::captions;
     const std::span<T> own = scratch.take<T>(padded * d);
-    for (std::size_t c = 0; c < count; ++c) normalise(batch.captions.data() + (from + c) * d, d, own.data() + c * d, 1);
+    for (std::size_t c = 0; c < count; ++c)
+      normalise(batch.captions.data() + (from + c) * d, d, own.data() + c * d, 1);
     std::fill(own.begin() + static_cast<std::ptrdiff_t>(count * d), own.end(), T{0});
 
     const std::span<T> dots = scratch.take<T>(padded * tile::width);
@@ -129,7 +135,8 @@ void caption_similarity(const caption_batch<T>& batch, const caption_shape<T>& s
         std::array<T, tile::width> best;
         best.fill(shape.first(i) < shape.first(i + 1) ? T{-1} : T{0});
         for (std::size_t c = shape.first(i) - from; c < shape.first(i + 1) - from; ++c)
-          for (std::size_t l = 0; l < tile::width; ++l) best[l] = std::max(best[l], dots[c * tile::width + l]);
+          for (std::size_t l = 0; l < tile::width; ++l)
+            best[l] = std::max(best[l], dots[c * tile::width + l]);
         T* row = relevance.data() + i * shape.texts + p * tile::width;
         for (std::size_t l = 0; l < texts; ++l) row[l] = T(0.5) * (T{1} + std::min(best[l], T{1}));
       }
@@ -140,7 +147,8 @@ void caption_similarity(const caption_batch<T>& batch, const caption_shape<T>& s
 }  // namespace detail
 
 template <score T>
-void relevance_scores(const caption_batch<T>& batch, std::type_identity_t<array_view<T>> relevance, context& ctx) {
+void relevance_scores(const caption_batch<T>& batch, std::type_identity_t<array_view<T>> relevance,
+                      context& ctx) {
   const detail::sole_use alone(ctx);
   const detail::caption_shape<T> shape(batch);
   shape.check(relevance);

@@ -22,7 +22,8 @@ namespace detail {
 template <class Metric, class Ranks>
 struct smooth_metric_engine {
   template <class T, class R>
-  static double run(const smooth_metric<Metric, Ranks>& loss, const list<T, R>& items, const list_outputs<T>& out, workspace& scratch) {
+  static double run(const smooth_metric<Metric, Ranks>& loss, const list<T, R>& items,
+                    const list_outputs<T>& out, workspace& scratch) {
     const std::size_t n = items.size();
     for (std::size_t i = 0; i < out.gradient.size(); ++i) out.gradient[i] = T{0};
     if (!loss.metric.has_relevance(items)) return 0.0;
@@ -77,7 +78,8 @@ struct smooth_metric_engine {
  private:
   /// The ranks. Those of equal scores have the same bits if the metric asks which of two ranks comes first.
   template <class T>
-  [[nodiscard]] static std::span<const double> ranks_of(std::span<const double> values, const strided<const T>& scores, workspace& scratch) {
+  [[nodiscard]] static std::span<const double> ranks_of(std::span<const double> values,
+                                                        const strided<const T>& scores, workspace& scratch) {
     if constexpr (requires { requires Metric::compares_ranks; }) {
       const std::span<double> united = scratch.take<double>(values.size());
       const workspace::scope sorting(scratch);

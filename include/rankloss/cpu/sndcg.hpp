@@ -42,7 +42,8 @@ struct sndcg_engine {
 
   /// One list.
   template <class T, class R>
-  static double run(const sndcg& loss, const list<T, R>& items, const list_outputs<T>& out, workspace& scratch) {
+  static double run(const sndcg& loss, const list<T, R>& items, const list_outputs<T>& out,
+                    workspace& scratch) {
     using V = lanes<Arch>;
     const std::size_t n = items.size();
     const workspace::scope scope(scratch);
@@ -71,18 +72,20 @@ struct sndcg_engine {
 
   /// Short lists, one in each lane.
   template <class T, class R>
-  static void run(const sndcg& loss, std::span<const list<T, R>> lists, std::span<const list_outputs<T>> out, std::span<double> values,
-                  workspace& scratch) {
+  static void run(const sndcg& loss, std::span<const list<T, R>> lists, std::span<const list_outputs<T>> out,
+                  std::span<double> values, workspace& scratch) {
     using V = lanes<Arch>;
     constexpr std::size_t w = lane_count<Arch>;
     const workspace::scope scope(scratch);
     const bool plain = longest_of(lists) <= group_shortest<T>();
     const plain_rows<Arch> unsorted = plain ? lay_group<Arch, T, R>(lists, scratch) : plain_rows<Arch>{};
-    const sorted_rows<Arch> sorted = plain ? unsorted.rows : sort_group<Arch, T, R>(lists, loss.temperature, scratch);
+    const sorted_rows<Arch> sorted =
+        plain ? unsorted.rows : sort_group<Arch, T, R>(lists, loss.temperature, scratch);
     const std::size_t rows = sorted.rows;
     const std::span<T> gains = scratch.take<T>(rows * w);
     alignas(64) double best[w];
-    const V ideals = group_gains<Arch>(loss.gain, loss.gain_table, loss.ideal, loss.cutoff, lists, rows, gains, scratch);
+    const V ideals =
+        group_gains<Arch>(loss.gain, loss.gain_table, loss.ideal, loss.cutoff, lists, rows, gains, scratch);
     ideals.store_aligned(best);
     const std::span<T> gain_rows = scratch.take<T>(rows * w);
     sorted.gather(gains.data(), gain_rows.data());
@@ -108,22 +111,24 @@ struct sndcg_engine {
  private:
   /// DCG of each lane; writes the derivatives of the loss by item. `share` is 1 / ideal DCG.
   template <class T, class S>
-  static lanes<Arch> differentiate(const sndcg& loss, const sorted_rows<Arch>& sorted, S* gains, const lanes<Arch>& share, const list_outputs<T>& out,
-                                   workspace& scratch) {
+  static lanes<Arch> differentiate(const sndcg& loss, const sorted_rows<Arch>& sorted, S* gains,
+                                   const lanes<Arch>& share, const list_outputs<T>& out, workspace& scratch) {
     return differentiate<T>(loss, sorted, share, out, [&]<wanted Wanted>(auto emit) {
       return smooth_dcg<T, Wanted>(sorted, gains, static_cast<double>(loss.cutoff), scratch, emit);
     });
   }
   template <class T, class S>
-  static lanes<Arch> differentiate(const sndcg& loss, const plain_rows<Arch>& unsorted, S* gains, const lanes<Arch>& share,
-                                   const list_outputs<T>& out, workspace& scratch) {
+  static lanes<Arch> differentiate(const sndcg& loss, const plain_rows<Arch>& unsorted, S* gains,
+                                   const lanes<Arch>& share, const list_outputs<T>& out, workspace& scratch) {
     return differentiate<T>(loss, unsorted.rows, share, out, [&]<wanted Wanted>(auto emit) {
-      return smooth_dcg<T, Wanted>(unsorted, loss.temperature, gains, static_cast<double>(loss.cutoff), scratch, emit);
+      return smooth_dcg<T, Wanted>(unsorted, loss.temperature, gains, static_cast<double>(loss.cutoff),
+                                   scratch, emit);
     });
   }
   /// Calls run.operator()<which outputs are wanted>(emit).
   template <class T, class Run>
-  static lanes<Arch> differentiate(const sndcg& loss, const sorted_rows<Arch>& rows, const lanes<Arch>& share, const list_outputs<T>& out, Run run) {
+  static lanes<Arch> differentiate(const sndcg& loss, const sorted_rows<Arch>& rows, const lanes<Arch>& share,
+                                   const list_outputs<T>& out, Run run) {
     using V = lanes<Arch>;
     const V first = -share / V(loss.temperature);
     const V second = first / V(loss.temperature);
@@ -133,18 +138,20 @@ struct sndcg_engine {
         rows.scatter(i, h * second, out.hessian);
       });
     if (!out.gradient.empty())
-      return run.template operator()<wanted::gradient>([&](std::size_t i, const V& g, const V&) { rows.scatter(i, g * first, out.gradient); });
+      return run.template operator()<wanted::gradient>(
+          [&](std::size_t i, const V& g, const V&) { rows.scatter(i, g * first, out.gradient); });
     return run.template operator()<wanted::value>([](std::size_t, const V&, const V&) {});
   }
 
   template <class T>
-  static double differentiate(const sndcg& loss, const cell_list<Arch, T>& cells, std::span<T> by_slot, double best, const strided<T>& gradient,
-                              workspace& scratch) {
+  static double differentiate(const sndcg& loss, const cell_list<Arch, T>& cells, std::span<T> by_slot,
+                              double best, const strided<T>& gradient, workspace& scratch) {
     using V = lanes<Arch>;
     const std::span<const std::uint32_t> slots = cells.slots();
     const auto k = static_cast<double>(loss.cutoff);
     if (gradient.empty()) return smooth_dcg<T, wanted::value>(cells, by_slot, k, scratch, V(0.0));
-    const double dcg = smooth_dcg<T, wanted::gradient>(cells, by_slot, k, scratch, V(-1.0 / (best * loss.temperature)));
+    const double dcg =
+        smooth_dcg<T, wanted::gradient>(cells, by_slot, k, scratch, V(-1.0 / (best * loss.temperature)));
     for (std::size_t i = 0; i < slots.size(); ++i) {
       gradient[i] = by_slot[slots[i]];
       prefetch_ahead(by_slot.data() + slots[i]);

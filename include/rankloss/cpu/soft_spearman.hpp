@@ -17,7 +17,8 @@ namespace detail {
 /// Both sides' ranks and their correlation; its derivatives go through the pullback of the smooth ones.
 struct soft_spearman_engine {
   template <class Ranks, class T, class R>
-  static double run(const soft_spearman<Ranks>& loss, const list<T, R>& items, const list_outputs<T>& out, workspace& scratch) {
+  static double run(const soft_spearman<Ranks>& loss, const list<T, R>& items, const list_outputs<T>& out,
+                    workspace& scratch) {
     const std::size_t n = items.size();
     for (std::size_t i = 0; i < out.gradient.size(); ++i) out.gradient[i] = T{0};
     if (all_equal(items.relevance)) return 0.0;

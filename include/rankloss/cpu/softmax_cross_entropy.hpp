@@ -15,11 +15,13 @@ struct softmax_cross_entropy_engine {
   using Arch = xsimd::default_arch;  // of this translation unit, as the inline namespace says
 
   template <class T, class R>
-  static double run(const softmax_cross_entropy& loss, const list<T, R>& items, const list_outputs<T>& out, workspace& scratch) {
+  static double run(const softmax_cross_entropy& loss, const list<T, R>& items, const list_outputs<T>& out,
+                    workspace& scratch) {
     const workspace::scope scope(scratch);
-    const softmax_target held = loss.target == rankloss::target::softmax
-                                    ? target_of_softmax<Arch, T>(items.relevance, items.weights, loss.relevance_temperature, scratch)
-                                    : target_of_relevance<Arch>(items.relevance, items.weights, scratch);
+    const softmax_target held =
+        loss.target == rankloss::target::softmax
+            ? target_of_softmax<Arch, T>(items.relevance, items.weights, loss.relevance_temperature, scratch)
+            : target_of_relevance<Arch>(items.relevance, items.weights, scratch);
     const double mass = loss.target == rankloss::target::relevance ? held.mass() : 1.0;
     return softmax_loss<Arch>(items.scores, held, mass, loss.poly, loss.temperature, out, scratch);
   }

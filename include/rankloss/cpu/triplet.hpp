@@ -28,19 +28,23 @@ struct triplet_query {
   template <class T, class R>
   double operator()(const list<T, R>& items, const list_outputs<T>& out, workspace& scratch) const {
     using Arch = xsimd::default_arch;  // of this translation unit, as the inline namespace says
-    require(items.size() < std::numeric_limits<std::uint32_t>::max(), "scores: a list of ", items.size(), " items, expected fewer than 2^32 - 1");
+    require(items.size() < std::numeric_limits<std::uint32_t>::max(), "scores: a list of ", items.size(),
+            " items, expected fewer than 2^32 - 1");
     for (std::size_t i = 0; i < out.gradient.size(); ++i) out.gradient[i] = T{0};
     const workspace::scope scope(scratch);
     const triplet_hinges hinges{margin};
-    return mine == mining::hardest ? hinges.against_hardest(items, out.gradient, scratch) : hinges.against_all<Arch>(items, out.gradient, scratch);
+    return mine == mining::hardest ? hinges.against_hardest(items, out.gradient, scratch)
+                                   : hinges.against_all<Arch>(items, out.gradient, scratch);
   }
 };
 
 /// The hinges of every row and of every column.
 struct triplet_engine {
   template <class T, class R>
-  static double run(const triplet& loss, const similarity_batch<T, R>& batch, const outputs& out, context& ctx, double share) {
-    return run_both_directions(triplet_query{loss.margin, loss.mine}, batch, grades::matches, out, ctx, share);
+  static double run(const triplet& loss, const similarity_batch<T, R>& batch, const outputs& out,
+                    context& ctx, double share) {
+    return run_both_directions(triplet_query{loss.margin, loss.mine}, batch, grades::matches, out, ctx,
+                               share);
   }
 };
 

@@ -25,7 +25,8 @@ namespace detail {
 /// sum serves all items of the grade.
 struct unique_softmax_engine {
   template <class T, class R>
-  static double run(const unique_softmax& loss, const list<T, R>& items, const list_outputs<T>& out, workspace& scratch) {
+  static double run(const unique_softmax& loss, const list<T, R>& items, const list_outputs<T>& out,
+                    workspace& scratch) {
     const std::size_t n = items.size();
     const workspace::scope scope(scratch);
     const R* y = contiguous_items(items.relevance, scratch);
@@ -34,7 +35,9 @@ struct unique_softmax_engine {
     double mass = 0.0;
     for (std::size_t k = 0; k < n; ++k) {
       const std::size_t i = order[k];
-      gains[k] = std::min(worth(loss, static_cast<double>(y[i])) * (items.weights.empty() ? 1.0 : items.weights[i]), largest_term);
+      gains[k] =
+          std::min(worth(loss, static_cast<double>(y[i])) * (items.weights.empty() ? 1.0 : items.weights[i]),
+                   largest_term);
       mass = std::max(mass, gains[k]);
     }
     if (!(mass > 0.0)) {
@@ -74,9 +77,13 @@ struct unique_softmax_engine {
  private:
   [[nodiscard]] static double worth(const unique_softmax& loss, double y) noexcept {
     if (loss.gain == rankloss::gain::table)
-      return y >= 0.0 && y < static_cast<double>(loss.gain_table.size()) ? loss.gain_table[static_cast<std::size_t>(y)] : 0.0;
+      return y >= 0.0 && y < static_cast<double>(loss.gain_table.size())
+                 ? loss.gain_table[static_cast<std::size_t>(y)]
+                 : 0.0;
     // expm1 keeps the digits of small grades.
-    return std::clamp(loss.gain == rankloss::gain::linear ? y : std::expm1(std::numbers::ln2 * std::min(y, 1000.0)), 0.0, largest_term);
+    return std::clamp(
+        loss.gain == rankloss::gain::linear ? y : std::expm1(std::numbers::ln2 * std::min(y, 1000.0)), 0.0,
+        largest_term);
   }
 };
 

@@ -24,7 +24,8 @@ struct xe_ndcg_engine {
   using Arch = xsimd::default_arch;  // of this translation unit, as the inline namespace says
 
   template <class T, class R>
-  static double run(const xe_ndcg& loss, const list<T, R>& items, const list_outputs<T>& out, workspace& scratch) {
+  static double run(const xe_ndcg& loss, const list<T, R>& items, const list_outputs<T>& out,
+                    workspace& scratch) {
     using V = lanes<Arch>;
     constexpr std::size_t w = lane_count<Arch>;
     const std::size_t n = items.size();
@@ -36,7 +37,8 @@ struct xe_ndcg_engine {
       const workspace::scope drawing(scratch);
       const std::span<std::uint32_t> bits = scratch.take<std::uint32_t>(drawn.size());
       random_bits(loss.seed, items.number, bits);
-      for (std::size_t i = 0; i < drawn.size(); ++i) drawn[i] = (static_cast<double>(bits[i]) + 0.5) * 0x1p-32;
+      for (std::size_t i = 0; i < drawn.size(); ++i)
+        drawn[i] = (static_cast<double>(bits[i]) + 0.5) * 0x1p-32;
     }
     double most = 0.0;
     for (std::size_t i = 0; i < n; ++i) most = std::max(most, static_cast<double>(items.relevance[i]));
@@ -48,14 +50,18 @@ struct xe_ndcg_engine {
     // With a gamma of 1 the gains of very small relevance are proportional to it.
     const bool small = loss.gammas == rankloss::gammas::constant && loss.gamma == 1.0 && most < 1e-100;
     const auto target = [&](const auto& gain) {
-      return make_target<Arch>(items.relevance, items.weights, small, scratch, [&](std::size_t i, const V& y, double own_unit) {
-        return xsimd::max(gain(xsimd::max(y, V(0.0)), V::load_aligned(drawn.data() + i), own_unit), V(0.0));
-      });
+      return make_target<Arch>(
+          items.relevance, items.weights, small, scratch, [&](std::size_t i, const V& y, double own_unit) {
+            return xsimd::max(gain(xsimd::max(y, V(0.0)), V::load_aligned(drawn.data() + i), own_unit),
+                              V(0.0));
+          });
     };
-    const softmax_target held = small          ? target([](const V& y, const V&, double own_unit) { return y * V(own_unit); })
-                                : most > 100.0 ? target([&](const V& y, const V& less, double) { return power(y - shift) - less * unit; })
-                                               // 2^y - 1 + (1 - gamma) keeps the digits of small y.
-                                               : target([](const V& y, const V& less, double) { return exp2_minus_1(y) + (V(1.0) - less); });
+    const softmax_target held =
+        small ? target([](const V& y, const V&, double own_unit) { return y * V(own_unit); })
+        : most > 100.0
+            ? target([&](const V& y, const V& less, double) { return power(y - shift) - less * unit; })
+            // 2^y - 1 + (1 - gamma) keeps the digits of small y.
+            : target([](const V& y, const V& less, double) { return exp2_minus_1(y) + (V(1.0) - less); });
     return softmax_loss<Arch>(items.scores, held, 1.0, 0.0, loss.temperature, out, scratch);
   }
 };

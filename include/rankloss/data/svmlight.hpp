@@ -51,14 +51,17 @@ struct svmlight_options {
 /// list_batch.
 template <class Feature>
 struct basic_svmlight_data {
-  std::vector<Feature> features;       ///< dense: [items, feature_count]; sparse: [values]
-  std::vector<std::uint32_t> columns;  ///< sparse: [values] column of each value, from 0, rising within an item; dense: empty
-  std::vector<std::size_t> rows;       ///< sparse: [items + 1] item i has the values rows[i] to rows[i + 1]; dense: empty
-  std::size_t feature_count = 0;       ///< columns
-  std::vector<float> relevance;        ///< [items] finite
-  std::vector<std::int64_t> queries;   ///< [lists] the numbers behind "qid:"; empty if there are none
-  std::vector<std::size_t> offsets;    ///< [lists + 1] list q is the items offsets[q] to offsets[q + 1]; never empty
-  std::vector<std::string> comments;   ///< [items] without '#' and the blanks around; empty unless asked for
+  std::vector<Feature> features;  ///< dense: [items, feature_count]; sparse: [values]
+  std::vector<std::uint32_t>
+      columns;  ///< sparse: [values] column of each value, from 0, rising within an item; dense: empty
+  std::vector<std::size_t>
+      rows;  ///< sparse: [items + 1] item i has the values rows[i] to rows[i + 1]; dense: empty
+  std::size_t feature_count = 0;      ///< columns
+  std::vector<float> relevance;       ///< [items] finite
+  std::vector<std::int64_t> queries;  ///< [lists] the numbers behind "qid:"; empty if there are none
+  std::vector<std::size_t>
+      offsets;  ///< [lists + 1] list q is the items offsets[q] to offsets[q + 1]; never empty
+  std::vector<std::string> comments;  ///< [items] without '#' and the blanks around; empty unless asked for
 
   /// The mask of a list_batch that leaves out the items of relevance < 0, by which data sets mark items that
   /// nobody judged; LETOR's MQ2007-semi uses -1. [items] 1 where the relevance is at least 0, else 0.
@@ -79,7 +82,8 @@ namespace detail {
 [[nodiscard]] inline bool stands_for_missing(std::string_view token) noexcept {
   const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; };
   const auto begins = [&](std::string_view word) {
-    return token.size() >= word.size() && std::equal(word.begin(), word.end(), token.begin(), [&](char a, char b) { return a == lower(b); });
+    return token.size() >= word.size() &&
+           std::equal(word.begin(), word.end(), token.begin(), [&](char a, char b) { return a == lower(b); });
   };
   for (const std::string_view word : {"", "?", "na", "n/a", "null", "none"})
     if (token.size() == word.size() && begins(word)) return true;
@@ -145,11 +149,13 @@ class growing_matrix {
     if (stride > from) {
       values_.resize(rows_ * stride);
       for (std::size_t r = rows_; r-- > 0;) {
-        if (from > 0) std::memmove(values_.data() + r * stride, values_.data() + r * from, from * sizeof(Feature));
+        if (from > 0)
+          std::memmove(values_.data() + r * stride, values_.data() + r * from, from * sizeof(Feature));
         std::fill_n(values_.data() + r * stride + from, stride - from, Feature{0});
       }
     } else {
-      for (std::size_t r = 1; r < rows_; ++r) std::memmove(values_.data() + r * stride, values_.data() + r * from, stride * sizeof(Feature));
+      for (std::size_t r = 1; r < rows_; ++r)
+        std::memmove(values_.data() + r * stride, values_.data() + r * from, stride * sizeof(Feature));
       values_.resize(rows_ * stride);
     }
   }
@@ -209,7 +215,8 @@ class svmlight_reader {
 
     double relevance = 0.0;
     const char* const after = read_decimal(p, end, relevance);
-    if (after == nullptr || !ends(after, end)) fail("relevance: ", quoted(token_at(p, end)), ", expected a finite number");
+    if (after == nullptr || !ends(after, end))
+      fail("relevance: ", quoted(token_at(p, end)), ", expected a finite number");
     if (!fits<float>(relevance)) fail("relevance: ", quoted(token_at(p, end)), beyond<float>());
     p = skip_blanks(after, end);
     p = read_query(p, end);
@@ -230,18 +237,21 @@ class svmlight_reader {
       first_line_ = lines_.number();
       if (!given) data_.offsets.push_back(0);
     } else if (given == data_.queries.empty()) {
-      fail("qid: ", given ? quoted(token) : "none", ", expected ", given ? "none" : "one", ", as at line ", first_line_);
+      fail("qid: ", given ? quoted(token) : "none", ", expected ", given ? "none" : "one", ", as at line ",
+           first_line_);
     }
     if (!given) return p;
 
     std::int64_t query = 0;
     const char* const token_end = token.data() + token.size();
     const auto [after, error] = std::from_chars(token.data() + key.size(), token_end, query);
-    if (error != std::errc{} || after != token_end) fail("qid: ", quoted(token.substr(key.size())), ", expected a whole number of 64 bits");
+    if (error != std::errc{} || after != token_end)
+      fail("qid: ", quoted(token.substr(key.size())), ", expected a whole number of 64 bits");
     if (data_.queries.empty() || query != data_.queries.back()) {
       if (!data_.queries.empty()) last_lines_.emplace(data_.queries.back(), last_line_);
       if (const auto earlier = last_lines_.find(query); earlier != last_lines_.end())
-        fail("qid: ", query, " again, expected all lines of a query together; its list ended at line ", earlier->second);
+        fail("qid: ", query, " again, expected all lines of a query together; its list ended at line ",
+             earlier->second);
       data_.queries.push_back(query);
       data_.offsets.push_back(data_.relevance.size());
     }
@@ -256,7 +266,8 @@ class svmlight_reader {
       const char* const token = p;
       std::uint64_t index = 0;
       while (p != end && is_digit(*p)) index = 10 * index + static_cast<std::uint64_t>(*p++ - '0');
-      if (p == token || p - token > 19 || p == end || *p != ':') fail("feature: ", quoted(token_at(token, end)), ", expected INDEX:VALUE");
+      if (p == token || p - token > 19 || p == end || *p != ':')
+        fail("feature: ", quoted(token_at(token, end)), ", expected INDEX:VALUE");
       if (index < next) fail_index(index, next);
       const std::uint64_t column = index - options_.first_feature;
       if (column >= most_columns()) fail_index(index, next);
@@ -265,7 +276,8 @@ class svmlight_reader {
       Feature value{};
       p = read_value(p + 1, end, index, value);
       if (dense) {
-        if (!matrix_.set(static_cast<std::size_t>(column), value)) fail_dense(static_cast<std::size_t>(column) + 1);
+        if (!matrix_.set(static_cast<std::size_t>(column), value))
+          fail_dense(static_cast<std::size_t>(column) + 1);
       } else {
         data_.features.push_back(value);
         data_.columns.push_back(static_cast<std::uint32_t>(column));
@@ -273,7 +285,8 @@ class svmlight_reader {
     }
     if (dense) return;
     data_.rows.push_back(data_.features.size());
-    if (next > options_.first_feature) width_ = std::max(width_, static_cast<std::size_t>(next - options_.first_feature));
+    if (next > options_.first_feature)
+      width_ = std::max(width_, static_cast<std::size_t>(next - options_.first_feature));
   }
 
   /// Reads the value of a feature; returns where it ends.
@@ -284,7 +297,8 @@ class svmlight_reader {
       const std::string_view token = token_at(p, end);
       const bool missing = stands_for_missing(token);
       if (!missing || !options_.missing) {
-        fail("feature ", index, ": ", quoted(token), ", expected a finite number", missing ? ", or the option `missing` to say what it becomes" : "");
+        fail("feature ", index, ": ", quoted(token), ", expected a finite number",
+             missing ? ", or the option `missing` to say what it becomes" : "");
       }
       value = static_cast<Feature>(*options_.missing);
       return p + token.size();
@@ -292,7 +306,8 @@ class svmlight_reader {
     if (!fits<Feature>(number)) [[unlikely]] {
       if (options_.overflow == svmlight_overflow::refused) {
         constexpr bool wider = std::same_as<Feature, float>;
-        fail("feature ", index, ": ", quoted(token_at(p, end)), beyond<Feature>(), ", or the option `overflow` to clip it",
+        fail("feature ", index, ": ", quoted(token_at(p, end)), beyond<Feature>(),
+             ", or the option `overflow` to clip it",
              wider && fits<double>(number) ? ", or features read as double" : "");
       }
       number = held_as<Feature>(number);
@@ -309,12 +324,13 @@ class svmlight_reader {
     const std::uint64_t first = options_.first_feature;
     if (index < first) fail("feature: index ", index, ", expected at least ", first, " (first_feature)");
     if (index < next) fail("feature: index ", index, " after ", next - 1, ", expected them to rise");
-    fail("feature: index ", index, ", expected at most ", first + most_columns() - 1, options_.feature_count > 0 ? " (feature_count)" : "");
+    fail("feature: index ", index, ", expected at most ", first + most_columns() - 1,
+         options_.feature_count > 0 ? " (feature_count)" : "");
   }
 
   [[noreturn]] void fail_dense(std::size_t width) const {
-    fail("features: ", data_.relevance.size() + 1, " items of ", width, ", expected at most ", options_.dense_limit,
-         " values in the dense form (dense_limit)");
+    fail("features: ", data_.relevance.size() + 1, " items of ", width, ", expected at most ",
+         options_.dense_limit, " values in the dense form (dense_limit)");
   }
 
   void add_comment(const char* p, const char* end) {
@@ -364,14 +380,15 @@ class svmlight_reader {
 /// std::invalid_argument naming an option that is out of its range. No partial result is returned.
 template <class Feature = float>
 requires(std::same_as<Feature, float> || std::same_as<Feature, double>)
-    [[nodiscard]] basic_svmlight_data<Feature> parse_svmlight(std::string_view text, const svmlight_options& options = {},
+    [[nodiscard]] basic_svmlight_data<Feature> parse_svmlight(std::string_view text,
+                                                              const svmlight_options& options = {},
                                                               std::string_view name = "text") {
   detail::require(options.first_feature <= 1, "first_feature: ", options.first_feature, ", expected 0 or 1");
-  detail::require(options.feature_count <= std::numeric_limits<std::uint32_t>::max(), "feature_count: ", options.feature_count,
-                  ", expected less than 2^32");
+  detail::require(options.feature_count <= std::numeric_limits<std::uint32_t>::max(),
+                  "feature_count: ", options.feature_count, ", expected less than 2^32");
   if (options.missing)
-    detail::require(detail::is_nan(*options.missing) || detail::fits<Feature>(*options.missing), "missing: ", *options.missing,
-                    ", expected NaN or a number that a feature can be");
+    detail::require(detail::is_nan(*options.missing) || detail::fits<Feature>(*options.missing),
+                    "missing: ", *options.missing, ", expected NaN or a number that a feature can be");
   return detail::svmlight_reader<Feature>(text, options, name).run();
 }
 
@@ -379,7 +396,8 @@ requires(std::same_as<Feature, float> || std::same_as<Feature, double>)
 /// @throws as parse_svmlight; std::runtime_error naming a file that cannot be read.
 template <class Feature = float>
 requires(std::same_as<Feature, float> || std::same_as<Feature, double>)
-    [[nodiscard]] basic_svmlight_data<Feature> read_svmlight(const std::filesystem::path& path, const svmlight_options& options = {}) {
+    [[nodiscard]] basic_svmlight_data<Feature> read_svmlight(const std::filesystem::path& path,
+                                                             const svmlight_options& options = {}) {
   return parse_svmlight<Feature>(detail::read_text(path), options, path.string());
 }
 

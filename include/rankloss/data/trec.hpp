@@ -53,7 +53,8 @@ class trec_names {
 
 /// The types of a judgement: a grade, as in trec_eval, or a real number.
 template <class Relevance>
-concept trec_relevance = std::same_as<Relevance, std::int32_t> || std::same_as<Relevance, float> || std::same_as<Relevance, double>;
+concept trec_relevance = std::same_as<Relevance, std::int32_t> || std::same_as<Relevance, float> ||
+    std::same_as<Relevance, double>;
 
 /// trec_qrels: which documents were judged for which topics. Topics are in the order of their first lines,
 /// documents in that of their lines. basic_trec_qrels<double> holds real-valued judgements.
@@ -140,7 +141,11 @@ struct basic_trec_lists {
 
   /// The lists in the form that `evaluate` takes; a view of this object.
   [[nodiscard]] list_batch<double, Relevance> batch() const RANKLOSS_LIFETIMEBOUND {
-    return {.scores = scores, .relevance = relevance, .offsets = offsets, .item_weights = weights, .missed = missed};
+    return {.scores = scores,
+            .relevance = relevance,
+            .offsets = offsets,
+            .item_weights = weights,
+            .missed = missed};
   }
 };
 using trec_lists = basic_trec_lists<std::int32_t>;
@@ -159,10 +164,14 @@ struct trec_line {
 struct hashed_name {
   std::size_t hash;
   std::size_t item;
-  friend bool operator<(const hashed_name& a, const hashed_name& b) noexcept { return a.hash != b.hash ? a.hash < b.hash : a.item < b.item; }
+  friend bool operator<(const hashed_name& a, const hashed_name& b) noexcept {
+    return a.hash != b.hash ? a.hash < b.hash : a.item < b.item;
+  }
 };
 
-[[nodiscard]] inline std::size_t hash_of(std::string_view name) noexcept { return std::hash<std::string_view>{}(name); }
+[[nodiscard]] inline std::size_t hash_of(std::string_view name) noexcept {
+  return std::hash<std::string_view>{}(name);
+}
 
 /// Numbers the names in the order of their first appearance.
 class name_numbers {
@@ -214,7 +223,8 @@ struct trec_tokens {
 [[nodiscard]] inline bool has_beir_header(std::string_view text, std::string_view name) {
   for (text_lines lines(text, name); lines.next();) {
     const trec_tokens tokens(lines.line());
-    if (tokens.count > 0) return tokens.count == 3 && tokens[0] == "query-id" && tokens[1] == "corpus-id" && tokens[2] == "score";
+    if (tokens.count > 0)
+      return tokens.count == 3 && tokens[0] == "query-id" && tokens[1] == "corpus-id" && tokens[2] == "score";
   }
   return false;
 }
@@ -222,7 +232,8 @@ struct trec_tokens {
 /// Reads lines of tokens; value(tokens, line number) returns what the line says of its document. `out`
 /// receives topics, offsets and documents; the lines are returned in that order.
 template <class Value, class Read, class Out>
-std::vector<trec_line<Value>> read_trec_lines(std::string_view text, std::string_view name, const trec_columns& columns, trec_repeats repeats,
+std::vector<trec_line<Value>> read_trec_lines(std::string_view text, std::string_view name,
+                                              const trec_columns& columns, trec_repeats repeats,
                                               std::string_view value_name, Read value, Out& out) {
   std::vector<trec_line<Value>> all;
   all.reserve(static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n')) + 1);
@@ -233,7 +244,8 @@ std::vector<trec_line<Value>> read_trec_lines(std::string_view text, std::string
     const trec_tokens tokens(lines.line());
     if (tokens.count == 0) continue;
     if (tokens.count != columns.count)
-      fail_at(name, lines.number(), "fields: ", tokens.count, ", expected ", columns.count, " (", columns.names, ")");
+      fail_at(name, lines.number(), "fields: ", tokens.count, ", expected ", columns.count, " (",
+              columns.names, ")");
     if (std::exchange(header, false)) continue;
     const std::string_view document = tokens[columns.document];
     all.push_back({topics(tokens[0]), document, value(tokens, lines.number()), lines.number()});
@@ -242,7 +254,9 @@ std::vector<trec_line<Value>> read_trec_lines(std::string_view text, std::string
 
   // Ordered by line within a topic. Not std::stable_sort, because Clang warns that libstdc++ 12 implements it
   // with deprecated functions.
-  const auto before = [](const auto& a, const auto& b) { return a.topic != b.topic ? a.topic < b.topic : a.number < b.number; };
+  const auto before = [](const auto& a, const auto& b) {
+    return a.topic != b.topic ? a.topic < b.topic : a.number < b.number;
+  };
   if (!std::is_sorted(all.begin(), all.end(), before)) std::sort(all.begin(), all.end(), before);
 
   // Documents that appear again in their topic.
@@ -250,7 +264,8 @@ std::vector<trec_line<Value>> read_trec_lines(std::string_view text, std::string
   std::vector<hashed_name> names;
   for (std::size_t begin = 0, end = 0; begin < all.size(); begin = end) {
     names.clear();
-    for (; end < all.size() && all[end].topic == all[begin].topic; ++end) names.push_back({hash_of(all[end].document), end});
+    for (; end < all.size() && all[end].topic == all[begin].topic; ++end)
+      names.push_back({hash_of(all[end].document), end});
     std::sort(names.begin(), names.end());
     for (std::size_t a = 0; a < names.size(); ++a) {
       const auto& first = all[names[a].item];
@@ -260,9 +275,11 @@ std::vector<trec_line<Value>> read_trec_lines(std::string_view text, std::string
         if (again.document != first.document) continue;
         const bool identical = again.value == first.value;
         if (repeats == trec_repeats::refused || !identical)
-          fail_at(name, again.number, "document: ", quoted(again.document), " again for topic ", quoted(topics.names()[again.topic]),
-                  repeats == trec_repeats::refused ? "" : " with another ", repeats == trec_repeats::refused ? "" : value_name,
-                  ", expected once; first at line ", first.number);
+          fail_at(name, again.number, "document: ", quoted(again.document), " again for topic ",
+                  quoted(topics.names()[again.topic]),
+                  repeats == trec_repeats::refused ? "" : " with another ",
+                  repeats == trec_repeats::refused ? "" : value_name, ", expected once; first at line ",
+                  first.number);
         dropped[names[b].item] = 1;
       }
     }
@@ -283,10 +300,12 @@ std::vector<trec_line<Value>> read_trec_lines(std::string_view text, std::string
 
 /// A decimal number in the field named `field`.
 template <class T>
-[[nodiscard]] T read_trec_number(std::string_view token, std::string_view field, std::string_view name, std::size_t number) {
+[[nodiscard]] T read_trec_number(std::string_view token, std::string_view field, std::string_view name,
+                                 std::size_t number) {
   const char* const end = token.data() + token.size();
   double value = 0.0;
-  if (read_decimal(token.data(), end, value) != end) fail_at(name, number, field, ": ", quoted(token), ", expected a finite number");
+  if (read_decimal(token.data(), end, value) != end)
+    fail_at(name, number, field, ": ", quoted(token), ", expected a finite number");
   if (!fits<T>(value)) fail_at(name, number, field, ": ", quoted(token), beyond<T>());
   return static_cast<T>(value);
 }
@@ -295,16 +314,20 @@ template <class T>
 template <class Relevance>
 class judged_documents {
  public:
-  judged_documents(const basic_trec_qrels<Relevance>& qrels, std::size_t topic, std::vector<hashed_name>& names) : qrels_(qrels), names_(names) {
+  judged_documents(const basic_trec_qrels<Relevance>& qrels, std::size_t topic,
+                   std::vector<hashed_name>& names)
+      : qrels_(qrels), names_(names) {
     names_.clear();
-    for (std::size_t i = qrels.offsets[topic]; i < qrels.offsets[topic + 1]; ++i) names_.push_back({hash_of(qrels.documents[i]), i});
+    for (std::size_t i = qrels.offsets[topic]; i < qrels.offsets[topic + 1]; ++i)
+      names_.push_back({hash_of(qrels.documents[i]), i});
     std::sort(names_.begin(), names_.end());
   }
 
   /// Index of the document's judgement; if there is none, the number of judgements.
   [[nodiscard]] std::size_t find(std::string_view document) const {
     const std::size_t hash = hash_of(document);
-    for (auto at = std::lower_bound(names_.begin(), names_.end(), hashed_name{hash, 0}); at != names_.end() && at->hash == hash; ++at)
+    for (auto at = std::lower_bound(names_.begin(), names_.end(), hashed_name{hash, 0});
+         at != names_.end() && at->hash == hash; ++at)
       if (qrels_.documents[at->item] == document) return at->item;
     return qrels_.relevance.size();
   }
@@ -339,10 +362,12 @@ struct trec_answer {
 /// @throws std::runtime_error "NAME:LINE: field: what was found, expected what". A document judged twice for
 /// a topic is an error, except with trec_repeats::identical_dropped. No partial result is returned.
 template <trec_relevance Relevance = std::int32_t>
-[[nodiscard]] basic_trec_qrels<Relevance> parse_trec_qrels(std::string_view text, std::string_view name = "text",
+[[nodiscard]] basic_trec_qrels<Relevance> parse_trec_qrels(std::string_view text,
+                                                           std::string_view name = "text",
                                                            const trec_read_options& options = {}) {
   basic_trec_qrels<Relevance> qrels;
-  const detail::trec_columns& columns = detail::has_beir_header(text, name) ? detail::beir_columns : detail::qrels_columns;
+  const detail::trec_columns& columns =
+      detail::has_beir_header(text, name) ? detail::beir_columns : detail::qrels_columns;
   const auto lines = detail::read_trec_lines<Relevance>(
       text, name, columns, options.repeats, "relevance",
       [&](const detail::trec_tokens& tokens, std::size_t number) {
@@ -351,9 +376,12 @@ template <trec_relevance Relevance = std::int32_t>
           return detail::read_trec_number<Relevance>(token, "relevance", name, number);
         } else {
           double relevance = 0.5;  // "2.0" is accepted as a whole number
-          if (detail::read_decimal(token.data(), token.data() + token.size(), relevance) != token.data() + token.size()) relevance = 0.5;
+          if (detail::read_decimal(token.data(), token.data() + token.size(), relevance) !=
+              token.data() + token.size())
+            relevance = 0.5;
           if (!(std::abs(relevance) <= 0x1p31) || relevance == 0x1p31 || relevance != std::trunc(relevance))
-            detail::fail_at(name, number, "relevance: ", detail::quoted(token), ", expected a whole number of 32 bits");
+            detail::fail_at(name, number, "relevance: ", detail::quoted(token),
+                            ", expected a whole number of 32 bits");
           return static_cast<Relevance>(relevance);
         }
       },
@@ -375,7 +403,8 @@ template <trec_relevance Relevance = std::int32_t>
 /// - Time O(n log n), memory O(bytes).
 /// @throws std::runtime_error "NAME:LINE: field: what was found, expected what". A document retrieved twice
 /// for a topic is an error, except with trec_repeats::identical_dropped. No partial result is returned.
-[[nodiscard]] inline trec_run parse_trec_run(std::string_view text, std::string_view name = "text", const trec_read_options& options = {}) {
+[[nodiscard]] inline trec_run parse_trec_run(std::string_view text, std::string_view name = "text",
+                                             const trec_read_options& options = {}) {
   trec_run run;
   const auto lines = detail::read_trec_lines<detail::trec_answer>(
       text, name, detail::run_columns, options.repeats, "score",
@@ -401,13 +430,15 @@ template <trec_relevance Relevance = std::int32_t>
 /// read_trec_qrels: parse_trec_qrels for a file, which is held in memory as a whole while it is read.
 /// @throws as parse_trec_qrels; std::runtime_error naming a file that cannot be read.
 template <trec_relevance Relevance = std::int32_t>
-[[nodiscard]] basic_trec_qrels<Relevance> read_trec_qrels(const std::filesystem::path& path, const trec_read_options& options = {}) {
+[[nodiscard]] basic_trec_qrels<Relevance> read_trec_qrels(const std::filesystem::path& path,
+                                                          const trec_read_options& options = {}) {
   return parse_trec_qrels<Relevance>(detail::read_text(path), path.string(), options);
 }
 
 /// read_trec_run: parse_trec_run for a file, which is held in memory as a whole while it is read.
 /// @throws as parse_trec_run; std::runtime_error naming a file that cannot be read.
-[[nodiscard]] inline trec_run read_trec_run(const std::filesystem::path& path, const trec_read_options& options = {}) {
+[[nodiscard]] inline trec_run read_trec_run(const std::filesystem::path& path,
+                                            const trec_read_options& options = {}) {
   return parse_trec_run(detail::read_text(path), path.string(), options);
 }
 
@@ -436,10 +467,11 @@ template <trec_relevance Relevance = std::int32_t>
 /// @throws std::invalid_argument naming an option that is out of its range, or, with trec_ties::by_rank, a
 /// document of equal score that has no rank.
 template <trec_relevance Relevance>
-[[nodiscard]] basic_trec_lists<Relevance> join(const trec_run& run, const basic_trec_qrels<Relevance>& qrels, const trec_join_options& options = {}) {
+[[nodiscard]] basic_trec_lists<Relevance> join(const trec_run& run, const basic_trec_qrels<Relevance>& qrels,
+                                               const trec_join_options& options = {}) {
   detail::require(options.unjudged >= 0, "unjudged: ", options.unjudged, ", expected at least 0");
-  detail::require(detail::is_finite(options.relevance_level) && options.relevance_level >= 0.0, "relevance_level: ", options.relevance_level,
-                  ", expected a finite number >= 0");
+  detail::require(detail::is_finite(options.relevance_level) && options.relevance_level >= 0.0,
+                  "relevance_level: ", options.relevance_level, ", expected a finite number >= 0");
   std::unordered_map<std::string_view, std::size_t> answers;
   for (std::size_t t = 0; t < run.topics.size(); ++t) answers.emplace(run.topics[t], t);
 
@@ -455,7 +487,9 @@ template <trec_relevance Relevance>
                       " of a score that another has, expected a whole number >= 0 for trec_ties::by_rank");
     return run.ranks[a] != run.ranks[b] ? run.ranks[a] < run.ranks[b] : a < b;
   };
-  const auto graded = [&](Relevance y) { return y > 0 && static_cast<double>(y) >= options.relevance_level ? y : Relevance{0}; };
+  const auto graded = [&](Relevance y) {
+    return y > 0 && static_cast<double>(y) >= options.relevance_level ? y : Relevance{0};
+  };
 
   basic_trec_lists<Relevance> lists;
   const auto add = [&](double score, Relevance relevance, bool judged, bool missed) {
@@ -476,7 +510,8 @@ template <trec_relevance Relevance>
     const std::size_t end = qrels.offsets[t + 1];
     order.clear();
     if (answer != answers.end())
-      for (std::size_t i = run.offsets[answer->second]; i < run.offsets[answer->second + 1]; ++i) order.push_back(i);
+      for (std::size_t i = run.offsets[answer->second]; i < run.offsets[answer->second + 1]; ++i)
+        order.push_back(i);
     std::sort(order.begin(), order.end(), precedes);
 
     const detail::judged_documents<Relevance> judged(qrels, t, names);
@@ -488,7 +523,8 @@ template <trec_relevance Relevance>
       const bool known = found < qrels.relevance.size() && qrels.relevance[found] >= 0;
       if (known) is_retrieved[found - begin] = 1;
       if (!known && options.judged_only) continue;
-      const double score = options.ties == trec_ties::expected ? run.scores[i] : -static_cast<double>(retrieved);
+      const double score =
+          options.ties == trec_ties::expected ? run.scores[i] : -static_cast<double>(retrieved);
       relevant += add(score,
                       known                            ? graded(qrels.relevance[found])
                       : found < qrels.relevance.size() ? Relevance{0}

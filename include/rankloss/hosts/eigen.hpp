@@ -65,29 +65,37 @@ struct host_matrix<Source> {
   static bool is_matrix(const Source&) noexcept { return !is_vector; }
 
   static constexpr void explain() noexcept {
-    static_assert(has_memory, "rankloss: an expression of Eigen has no memory of its own; expected a matrix, array, map or block: store it first");
-    static_assert(!has_memory || neighbours,
-                  "rankloss: the items of this map or block of Eigen are apart, its inner stride is not 1, so that a copy would be needed; expected "
-                  "items one behind the other");
-    static_assert(!has_memory || is_vector || by_rows,
-                  "rankloss: a matrix of Eigen by columns does not have its items in the order of rows, so that a copy would be needed; expected a "
-                  "vector, a matrix by rows (Eigen::RowMajor), or column_lists where its columns are the lists");
-    static_assert(!has_memory || is_vector || !by_rows || rows_follow,
-                  "rankloss: the rows of this block of Eigen are apart, so that a copy would be needed; expected rows one behind the other, or "
-                  "row_lists where they are the lists");
+    static_assert(
+        has_memory,
+        "rankloss: an expression of Eigen has no memory of its own; expected a matrix, array, map or block: store it first");
+    static_assert(
+        !has_memory || neighbours,
+        "rankloss: the items of this map or block of Eigen are apart, its inner stride is not 1, so that a copy would be needed; expected "
+        "items one behind the other");
+    static_assert(
+        !has_memory || is_vector || by_rows,
+        "rankloss: a matrix of Eigen by columns does not have its items in the order of rows, so that a copy would be needed; expected a "
+        "vector, a matrix by rows (Eigen::RowMajor), or column_lists where its columns are the lists");
+    static_assert(
+        !has_memory || is_vector || !by_rows || rows_follow,
+        "rankloss: the rows of this block of Eigen are apart, so that a copy would be needed; expected rows one behind the other, or "
+        "row_lists where they are the lists");
   }
 
   /// For row_lists and column_lists.
   template <bool Columns>
   static constexpr void expect_lines() noexcept {
-    static_assert(neighbours,
-                  "rankloss: the items of this map or block of Eigen are apart, its inner stride is not 1, so that a copy would be needed");
-    static_assert(Columns || is_vector || by_rows,
-                  "rankloss: a matrix of Eigen by columns does not have the items of a row one behind the other, so that a copy would be needed; "
-                  "expected Eigen::RowMajor, or column_lists where its columns are the lists");
-    static_assert(!Columns || is_vector || !by_rows,
-                  "rankloss: a matrix of Eigen by rows does not have the items of a column one behind the other, so that a copy would be needed; "
-                  "expected Eigen::ColMajor, or row_lists where its rows are the lists");
+    static_assert(
+        neighbours,
+        "rankloss: the items of this map or block of Eigen are apart, its inner stride is not 1, so that a copy would be needed");
+    static_assert(
+        Columns || is_vector || by_rows,
+        "rankloss: a matrix of Eigen by columns does not have the items of a row one behind the other, so that a copy would be needed; "
+        "expected Eigen::RowMajor, or column_lists where its columns are the lists");
+    static_assert(
+        !Columns || is_vector || !by_rows,
+        "rankloss: a matrix of Eigen by rows does not have the items of a column one behind the other, so that a copy would be needed; "
+        "expected Eigen::ColMajor, or row_lists where its rows are the lists");
   }
 };
 

@@ -61,20 +61,24 @@ struct lambdarank {
   double sigmoid = 1.0;                               ///< 1e-15 to 1e15, factor on the scores
   std::size_t truncation_level = 30;                  ///< k of pairs and of the ideal DCG; 0: the whole list
   rankloss::gain gain = rankloss::gain::exponential;  ///< the gain of a grade; exponential: grades 0 to 30
-  std::span<const double> gain_table{};               ///< [grades] >= 0, for gain::table: LightGBM's `label_gain`
-  normalize norm = normalize::on;                     ///< `lambdarank_norm`
+  std::span<const double> gain_table{};  ///< [grades] >= 0, for gain::table: LightGBM's `label_gain`
+  normalize norm = normalize::on;        ///< `lambdarank_norm`
 
   static constexpr bool has_hessian = true;
   static constexpr bool is_slope = false;
 
   void validate() const {
-    rankloss::detail::require(rankloss::detail::within(sigmoid, 1e-15, 1e15), "sigmoid: ", sigmoid, ", expected 1e-15 to 1e15");
+    rankloss::detail::require(rankloss::detail::within(sigmoid, 1e-15, 1e15), "sigmoid: ", sigmoid,
+                              ", expected 1e-15 to 1e15");
     rankloss::detail::check_gain(gain, gain_table);
   }
-  [[nodiscard]] bool takes(double y) const noexcept { return rankloss::detail::takes_grade(gain, gain_table, 30.0, y); }
+  [[nodiscard]] bool takes(double y) const noexcept {
+    return rankloss::detail::takes_grade(gain, gain_table, 30.0, y);
+  }
   [[nodiscard]] std::string_view expects() const noexcept {
     if (gain == rankloss::gain::linear) return "at least 0";
-    return gain == rankloss::gain::table ? "a whole number, 0 to the last of gain_table" : "a whole number, 0 to 30, or gain::table";
+    return gain == rankloss::gain::table ? "a whole number, 0 to the last of gain_table"
+                                         : "a whole number, 0 to 30, or gain::table";
   }
 
   /// Whether the list counts in reduction::mean_of_relevant: whether it has a pair.
@@ -118,7 +122,9 @@ struct rank_xendcg {
   static constexpr double most = 1000.0;  ///< relevance
 
   [[nodiscard]] bool takes(double y) const noexcept { return y >= 0.0 && y <= most; }
-  [[nodiscard]] std::string_view expects() const noexcept { return "0 to 1000, of which the whole part counts"; }
+  [[nodiscard]] std::string_view expects() const noexcept {
+    return "0 to 1000, of which the whole part counts";
+  }
 };
 
 }  // namespace rankloss::inline RANKLOSS_ABI::lightgbm

@@ -31,13 +31,16 @@ enum class normalize { off, on };
 /// off. gain::linear is XGBoost's `ndcg_exp_gain=false`.
 struct delta_ndcg {
   rankloss::gain gain = rankloss::gain::exponential;  ///< 2^y - 1 for grades 0 to 31, or y (`linear`)
-  std::span<const double> gain_table{};               ///< [grades] >= 0, for gain::table, which XGBoost does not have
+  std::span<const double> gain_table{};  ///< [grades] >= 0, for gain::table, which XGBoost does not have
 
   void validate() const { rankloss::detail::check_gain(gain, gain_table); }
-  [[nodiscard]] bool takes(double y) const noexcept { return rankloss::detail::takes_grade(gain, gain_table, 31.0, y); }
+  [[nodiscard]] bool takes(double y) const noexcept {
+    return rankloss::detail::takes_grade(gain, gain_table, 31.0, y);
+  }
   [[nodiscard]] std::string_view expects() const noexcept {
     if (gain == rankloss::gain::linear) return "at least 0";
-    return gain == rankloss::gain::table ? "a whole number, 0 to the last of gain_table" : "a whole number, 0 to 31, or gain::linear";
+    return gain == rankloss::gain::table ? "a whole number, 0 to the last of gain_table"
+                                         : "a whole number, 0 to 31, or gain::linear";
   }
 };
 
@@ -102,8 +105,8 @@ struct lambdamart {
 
   void validate() const {
     weight.validate();
-    rankloss::detail::require(pairs_per_item <= std::numeric_limits<std::uint32_t>::max(), "pairs_per_item: ", pairs_per_item,
-                              ", expected at most 2^32 - 1");
+    rankloss::detail::require(pairs_per_item <= std::numeric_limits<std::uint32_t>::max(),
+                              "pairs_per_item: ", pairs_per_item, ", expected at most 2^32 - 1");
   }
 
   /// The metric, so that its own checks of the data are made.

@@ -61,7 +61,9 @@ struct host_matrix<Source> {
   static auto of(Given& source) {
     const auto& shape = source.shape();
     const auto dimensions = static_cast<std::size_t>(std::distance(shape.begin(), shape.end()));
-    const auto extent = [&](std::size_t d) { return static_cast<std::size_t>(*std::next(shape.begin(), static_cast<std::ptrdiff_t>(d))); };
+    const auto extent = [&](std::size_t d) {
+      return static_cast<std::size_t>(*std::next(shape.begin(), static_cast<std::ptrdiff_t>(d)));
+    };
     const auto stride = [&](std::size_t d) {
       const auto& strides = source.strides();
       return static_cast<std::ptrdiff_t>(*std::next(strides.begin(), static_cast<std::ptrdiff_t>(d)));
@@ -73,16 +75,18 @@ struct host_matrix<Source> {
     for (std::size_t d = 0; d < dimensions; ++d) items *= extent(d);
     std::size_t after = 1;
     for (std::size_t d = dimensions; d-- > 0 && items > 0; after *= extent(d))
-      require(extent(d) == 1 || stride(d) == static_cast<std::ptrdiff_t>(after), "stride: ", stride(d), " of dimension ", d, " of an array of ",
-              dimensions, ", expected ", after, " (its items one behind the other in the order of the last index)");
+      require(extent(d) == 1 || stride(d) == static_cast<std::ptrdiff_t>(after), "stride: ", stride(d),
+              " of dimension ", d, " of an array of ", dimensions, ", expected ", after,
+              " (its items one behind the other in the order of the last index)");
     return matrix_view(first, std::size_t{1}, items, std::ptrdiff_t{0}, std::ptrdiff_t{1});
   }
   static bool is_matrix(const Source& source) noexcept { return source.dimension() == 2; }
 
   static constexpr void explain() noexcept {
-    static_assert(xtensor_memory<Source>,
-                  "rankloss: an expression of xtensor, or a view of one, has no memory of its own; expected an array, tensor, adaptor or a view of "
-                  "such: evaluate it first (xt::eval)");
+    static_assert(
+        xtensor_memory<Source>,
+        "rankloss: an expression of xtensor, or a view of one, has no memory of its own; expected an array, tensor, adaptor or a view of "
+        "such: evaluate it first (xt::eval)");
   }
 };
 
@@ -90,7 +94,8 @@ struct host_matrix<Source> {
 template <class Array, class... Slices>
 inline constexpr bool owns_items<xt::xview<Array, Slices...>> = !std::is_lvalue_reference_v<Array>;
 template <class Array, class Shape, xt::layout_type Layout, class Storage>
-inline constexpr bool owns_items<xt::xstrided_view<Array, Shape, Layout, Storage>> = !std::is_lvalue_reference_v<Array>;
+inline constexpr bool owns_items<xt::xstrided_view<Array, Shape, Layout, Storage>> =
+    !std::is_lvalue_reference_v<Array>;
 template <class Storage, class Shape, xt::layout_type Layout, bool Sharable, class Tag>
 inline constexpr bool owns_items<xt::xfixed_container<Storage, Shape, Layout, Sharable, Tag>> = true;
 template <class Buffer>

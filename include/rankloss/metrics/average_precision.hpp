@@ -67,7 +67,8 @@ struct average_precision {
         const double density = others > 0.0 ? static_cast<double>(relevant - 1) / others : 0.0;
         double precisions = 0.0;
         for (std::size_t p = run.begin; p < std::min(run.end, k); ++p)
-          precisions += (static_cast<double>(above + 1) + density * static_cast<double>(p - run.begin)) / static_cast<double>(p + 1);
+          precisions += (static_cast<double>(above + 1) + density * static_cast<double>(p - run.begin)) /
+                        static_cast<double>(p + 1);
         sum += weight * precisions / static_cast<double>(run.items.size());
       }
       above += relevant;
@@ -85,8 +86,9 @@ struct average_precision {
   /// cut is 1 up to rank k, 0 from k + 1 on, and a cubic between. At whole, distinct ranks this is the
   /// metric.
   template <class T, class R>
-  double of_ranks(std::span<const double> ranks, std::span<const double> relevant_ranks, const list<T, R>& items, std::span<double> by_rank,
-                  std::span<double> by_relevant_rank, workspace& scratch) const {
+  double of_ranks(std::span<const double> ranks, std::span<const double> relevant_ranks,
+                  const list<T, R>& items, std::span<double> by_rank, std::span<double> by_relevant_rank,
+                  workspace& scratch) const {
     const workspace::scope scope(scratch);
     const std::span<double> weights = scratch.take<double>(items.size_with_missed());
     const double total = share_of(items, weights, scratch);
@@ -120,7 +122,8 @@ struct average_precision {
     if (over == average_precision_over::attainable && cutoff > 0 && cutoff < weights.size()) {
       counted = scratch.take<double>(weights.size());
       std::copy(weights.begin(), weights.end(), counted.begin());
-      std::nth_element(counted.begin(), counted.begin() + static_cast<std::ptrdiff_t>(cutoff), counted.end(), std::greater<>{});
+      std::nth_element(counted.begin(), counted.begin() + static_cast<std::ptrdiff_t>(cutoff), counted.end(),
+                       std::greater<>{});
       counted = counted.first(cutoff);
     }
     double total = 0.0;

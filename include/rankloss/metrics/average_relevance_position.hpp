@@ -54,7 +54,8 @@ struct average_relevance_position {
   ///
   ///     by_rank[i] = d(ARP) / d(rank_i) = w_i y_i / sum_j w_j y_j    [n] or empty: not wanted
   template <class T, class R>
-  double of_ranks(std::span<const double> ranks, const list<T, R>& items, std::span<double> by_rank, workspace& scratch) const {
+  double of_ranks(std::span<const double> ranks, const list<T, R>& items, std::span<double> by_rank,
+                  workspace& scratch) const {
     const workspace::scope scope(scratch);
     const std::span<double> shares = scratch.take<double>(items.size());
     const double total = weigh(items, shares);

@@ -81,8 +81,11 @@ struct bpref {
   /// equally often.
   static double expected_above(std::size_t above, std::size_t tied, std::size_t most) noexcept {
     const auto all = static_cast<double>(tied + 1);
-    const double fewer = above < most ? static_cast<double>(std::min(tied + 1, most - above)) : 0.0;  // so many j are not cut off
-    return (fewer * (static_cast<double>(above) + 0.5 * (fewer - 1.0)) + (all - fewer) * static_cast<double>(most)) / all;
+    const double fewer = above < most ? static_cast<double>(std::min(tied + 1, most - above))
+                                      : 0.0;  // so many j are not cut off
+    return (fewer * (static_cast<double>(above) + 0.5 * (fewer - 1.0)) +
+            (all - fewer) * static_cast<double>(most)) /
+           all;
   }
 };
 

@@ -53,7 +53,9 @@ struct expected_reciprocal_rank {
   static constexpr double best = 1.0;
   static constexpr bool compares_ranks = true;  ///< of_ranks: whether two ranks are equal
 
-  void validate() const { detail::require(detail::within(max_grade, 0.0, 1e300), "max_grade: ", max_grade, ", expected 0 to 1e300"); }
+  void validate() const {
+    detail::require(detail::within(max_grade, 0.0, 1e300), "max_grade: ", max_grade, ", expected 0 to 1e300");
+  }
   [[nodiscard]] bool takes(double y) const noexcept { return y >= 0.0; }
   [[nodiscard]] std::string_view expects() const noexcept { return "at least 0"; }
 
@@ -71,7 +73,8 @@ struct expected_reciprocal_rank {
       for (const auto& item : run.items)
         if (stops[item.payload] > 0.0) relevant[r++] = stops[item.payload];
       if (r == 0) return;
-      sum += reached * detail::stops_in_run(run.begin, run.items.size(), std::min(run.end, k), relevant.first(r), scratch);
+      sum += reached * detail::stops_in_run(run.begin, run.items.size(), std::min(run.end, k),
+                                            relevant.first(r), scratch);
       for (const double p : relevant.first(r)) reached *= 1.0 - p;
     });
     return sum;
@@ -88,7 +91,8 @@ struct expected_reciprocal_rank {
   /// is taken as constant, so the function jumps where two ranks pass each other. At whole, distinct ranks
   /// this is the metric.
   template <class T, class R>
-  double of_ranks(std::span<const double> ranks, const list<T, R>& items, std::span<double> by_rank, workspace& scratch) const {
+  double of_ranks(std::span<const double> ranks, const list<T, R>& items, std::span<double> by_rank,
+                  workspace& scratch) const {
     const workspace::scope scope(scratch);
     const std::size_t n = items.size();
     const std::span<double> stops = scratch.take<double>(n);
@@ -98,20 +102,21 @@ struct expected_reciprocal_rank {
     for (std::size_t i = 0; i < n; ++i) from_last[i] = -ranks[i];
     double sum = 0.0;
     double reached = 1.0;
-    detail::for_each_run(strided<const double>(from_last.data(), n), n, scratch, [&](const detail::score_run<double>& run) {
-      // The product over the others of a run is that over the whole run divided by the factor of the item
-      // itself, which is at least 1/2.
-      double tied = 1.0;
-      for (const auto& item : run.items) tied *= 1.0 - stops[item.payload] / 2.0;
-      for (const auto& item : run.items) {
-        const std::size_t i = item.payload;
-        const detail::rank_cut cut(ranks[i], cutoff);
-        const double here = reached * stops[i] / ranks[i] * (tied / (1.0 - stops[i] / 2.0));
-        sum += here * cut.value;
-        if (!by_rank.empty()) by_rank[i] = here * (cut.slope - cut.value / ranks[i]);
-      }
-      for (const auto& item : run.items) reached *= 1.0 - stops[item.payload];
-    });
+    detail::for_each_run(
+        strided<const double>(from_last.data(), n), n, scratch, [&](const detail::score_run<double>& run) {
+          // The product over the others of a run is that over the whole run divided by the factor of the item
+          // itself, which is at least 1/2.
+          double tied = 1.0;
+          for (const auto& item : run.items) tied *= 1.0 - stops[item.payload] / 2.0;
+          for (const auto& item : run.items) {
+            const std::size_t i = item.payload;
+            const detail::rank_cut cut(ranks[i], cutoff);
+            const double here = reached * stops[i] / ranks[i] * (tied / (1.0 - stops[i] / 2.0));
+            sum += here * cut.value;
+            if (!by_rank.empty()) by_rank[i] = here * (cut.slope - cut.value / ranks[i]);
+          }
+          for (const auto& item : run.items) reached *= 1.0 - stops[item.payload];
+        });
     return sum;
   }
 
@@ -129,7 +134,10 @@ struct expected_reciprocal_rank {
       if (detail::relevant(items, i)) greatest = std::max(greatest, static_cast<double>(items.relevance[i]));
     const double most = max_grade > 0.0 ? max_grade : greatest;
     for (std::size_t i = 0; i < items.size_with_missed(); ++i)
-      p[i] = detail::relevant(items, i) ? detail::gain_of(gain::exponential, {}, std::min(static_cast<double>(items.relevance[i]), most), most) : 0.0;
+      p[i] = detail::relevant(items, i)
+                 ? detail::gain_of(gain::exponential, {},
+                                   std::min(static_cast<double>(items.relevance[i]), most), most)
+                 : 0.0;
     return greatest > 0.0;
   }
 };

@@ -32,8 +32,8 @@ namespace rankloss::inline RANKLOSS_ABI::metrics {
 /// 0, except with gain::table.
 struct dcg {
   rankloss::gain gain = rankloss::gain::exponential;  ///< the gain of a grade
-  std::span<const double> gain_table{};               ///< [grades] >= 0, for gain::table; other relevance is worth 0
-  std::size_t cutoff = 0;                             ///< k; 0: the whole list
+  std::span<const double> gain_table{};  ///< [grades] >= 0, for gain::table; other relevance is worth 0
+  std::size_t cutoff = 0;                ///< k; 0: the whole list
 
   static constexpr bool has_gradient = false;
   static constexpr bool counts_missed = true;
@@ -59,7 +59,8 @@ struct dcg {
   /// cut is 1 up to rank k, 0 from k + 1 on, and a cubic between. At whole, distinct ranks this is the
   /// metric.
   template <class T, class R>
-  double of_ranks(std::span<const double> ranks, const list<T, R>& items, std::span<double> by_rank, workspace& scratch) const {
+  double of_ranks(std::span<const double> ranks, const list<T, R>& items, std::span<double> by_rank,
+                  workspace& scratch) const {
     const workspace::scope scope(scratch);
     const std::span<double> gains = scratch.take<double>(items.size_with_missed());
     detail::weighted_gains(items, gain, gain_table, false, gains);
@@ -87,9 +88,9 @@ struct dcg {
 /// 0, except with gain::table.
 struct ndcg {
   rankloss::gain gain = rankloss::gain::exponential;  ///< the gain of a grade
-  std::span<const double> gain_table{};               ///< [grades] >= 0, for gain::table; other relevance is worth 0
-  std::size_t cutoff = 0;                             ///< k; 0: the whole list
-  rankloss::ideal ideal = rankloss::ideal::sorted;    ///< how the ideal DCG is computed
+  std::span<const double> gain_table{};  ///< [grades] >= 0, for gain::table; other relevance is worth 0
+  std::size_t cutoff = 0;                ///< k; 0: the whole list
+  rankloss::ideal ideal = rankloss::ideal::sorted;  ///< how the ideal DCG is computed
 
   static constexpr bool has_gradient = false;
   static constexpr bool counts_missed = true;
@@ -105,14 +106,18 @@ struct ndcg {
     const std::span<double> gains = scratch.take<double>(items.size_with_missed());
     detail::weighted_gains(items, gain, gain_table, true, gains);
     const double most = detail::ideal_dcg(ideal, gains, detail::cut_at(cutoff, gains.size()), scratch);
-    return most > 0.0 ? detail::expected_dcg(items.scores, gains, detail::cut_at(cutoff, items.size()), scratch) / most : 0.0;
+    return most > 0.0
+               ? detail::expected_dcg(items.scores, gains, detail::cut_at(cutoff, items.size()), scratch) /
+                     most
+               : 0.0;
   }
 
   /// As a function of real ranks >= 1: that of dcg divided by the ideal DCG.
   ///
   ///     by_rank[i] = d(NDCG@k) / d(rank_i)    [n] or empty: not wanted
   template <class T, class R>
-  double of_ranks(std::span<const double> ranks, const list<T, R>& items, std::span<double> by_rank, workspace& scratch) const {
+  double of_ranks(std::span<const double> ranks, const list<T, R>& items, std::span<double> by_rank,
+                  workspace& scratch) const {
     const workspace::scope scope(scratch);
     const std::span<double> gains = scratch.take<double>(items.size_with_missed());
     detail::weighted_gains(items, gain, gain_table, true, gains);

@@ -36,7 +36,8 @@ struct pairwise_accuracy {
   double operator()(const list<T, R>& items, const list_outputs<T>&, workspace& scratch) const {
     const detail::pair_counts counts = detail::count_pairs(items, false, scratch);
     const double right = counts.concordant + (ties == tied_pairs::half ? 0.5 * counts.tied_scores : 0.0);
-    const double all = counts.concordant + counts.discordant + (ties == tied_pairs::left_out ? 0.0 : counts.tied_scores);
+    const double all =
+        counts.concordant + counts.discordant + (ties == tied_pairs::left_out ? 0.0 : counts.tied_scores);
     return all > 0.0 ? right / all : 0.0;
   }
 

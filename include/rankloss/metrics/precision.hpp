@@ -45,7 +45,9 @@ struct precision {
     const std::span<double> weights = scratch.take<double>(items.size_with_missed());
     detail::relevant_weights(items, false, weights);
     const std::size_t k = detail::cut_at(cutoff, items.size());
-    return items.size() > 0 ? detail::expected_sum_of_first(items.scores, weights, k, scratch) / denominator(items.size()) : 0.0;
+    return items.size() > 0
+               ? detail::expected_sum_of_first(items.scores, weights, k, scratch) / denominator(items.size())
+               : 0.0;
   }
 
   /// As a function of real ranks >= 1:
@@ -56,11 +58,14 @@ struct precision {
   /// cut is 1 up to rank k, 0 from k + 1 on, and a cubic between. At whole, distinct ranks this is the
   /// metric.
   template <class T, class R>
-  double of_ranks(std::span<const double> ranks, const list<T, R>& items, std::span<double> by_rank, workspace& scratch) const {
+  double of_ranks(std::span<const double> ranks, const list<T, R>& items, std::span<double> by_rank,
+                  workspace& scratch) const {
     const workspace::scope scope(scratch);
     const std::span<double> weights = scratch.take<double>(items.size_with_missed());
     detail::relevant_weights(items, false, weights);
-    return items.size() > 0 ? detail::sum_of_cut(ranks, weights, cutoff, 1.0 / denominator(items.size()), by_rank) : 0.0;
+    return items.size() > 0
+               ? detail::sum_of_cut(ranks, weights, cutoff, 1.0 / denominator(items.size()), by_rank)
+               : 0.0;
   }
 
   template <class T, class R>

@@ -40,7 +40,8 @@ struct r_precision {
     if (!(total > 0.0) || items.size() == 0) return 0.0;
     std::size_t relevant = 0;
     for (std::size_t i = 0; i < weights.size(); ++i) relevant += detail::relevant(items, i) ? 1u : 0u;
-    return detail::expected_sum_of_first(items.scores, weights, std::min(relevant, items.size()), scratch) / total;
+    return detail::expected_sum_of_first(items.scores, weights, std::min(relevant, items.size()), scratch) /
+           total;
   }
 
   template <class T, class R>

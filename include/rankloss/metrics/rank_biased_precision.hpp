@@ -40,16 +40,16 @@ namespace rankloss::inline RANKLOSS_ABI::metrics {
 struct rank_biased_precision {
   double persistence = 0.8;                      ///< 0 to 1, both excluded; 0.5: impatient, 0.95: patient
   rankloss::gain gain = rankloss::gain::linear;  ///< what a grade is worth
-  std::span<const double> gain_table{};          ///< [grades] >= 0, for gain::table; other relevance is worth 0
-  std::size_t cutoff = 0;                        ///< k; 0: the whole list
+  std::span<const double> gain_table{};  ///< [grades] >= 0, for gain::table; other relevance is worth 0
+  std::size_t cutoff = 0;                ///< k; 0: the whole list
 
   static constexpr bool has_gradient = false;
   static constexpr bool counts_missed = true;
   static constexpr double best = 1.0;
 
   void validate() const {
-    detail::require(detail::is_finite(persistence) && persistence > 0.0 && persistence < 1.0, "persistence: ", persistence,
-                    ", expected between 0 and 1");
+    detail::require(detail::is_finite(persistence) && persistence > 0.0 && persistence < 1.0,
+                    "persistence: ", persistence, ", expected between 0 and 1");
     detail::check_gain(gain, gain_table);
   }
   [[nodiscard]] bool takes(double y) const noexcept { return detail::takes_gain(gain, y); }
@@ -83,7 +83,8 @@ struct rank_biased_precision {
   /// cut is 1 up to rank k, 0 from k + 1 on, and a cubic between. At whole, distinct ranks this is the
   /// metric.
   template <class T, class R>
-  double of_ranks(std::span<const double> ranks, const list<T, R>& items, std::span<double> by_rank, workspace& scratch) const {
+  double of_ranks(std::span<const double> ranks, const list<T, R>& items, std::span<double> by_rank,
+                  workspace& scratch) const {
     const workspace::scope scope(scratch);
     const std::span<double> gains = scratch.take<double>(items.size_with_missed());
     detail::weighted_gains(items, gain, gain_table, false, gains);
@@ -95,7 +96,8 @@ struct rank_biased_precision {
       const double reached = std::exp((ranks[i] - 1.0) * log_persistence);
       const double here = (1.0 - persistence) * detail::held_as<double>(gains[i]) * reached;
       sum += here * cut.value;
-      if (!by_rank.empty()) by_rank[i] = detail::held_as<double>(here * (cut.slope + cut.value * log_persistence));
+      if (!by_rank.empty())
+        by_rank[i] = detail::held_as<double>(here * (cut.slope + cut.value * log_persistence));
     }
     return detail::held_as<double>(sum);
   }

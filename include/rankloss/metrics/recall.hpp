@@ -40,8 +40,10 @@ struct recall {
     const std::size_t k = detail::cut_at(cutoff, items.size());
     // The sum over all items, in the order in which the total is summed, so that the value is exactly 1 if no
     // item is missed.
-    const double found = k < items.size() ? detail::expected_sum_of_first(items.scores, weights, k, scratch)
-                                          : std::accumulate(weights.begin(), weights.begin() + static_cast<std::ptrdiff_t>(k), 0.0);
+    const double found =
+        k < items.size()
+            ? detail::expected_sum_of_first(items.scores, weights, k, scratch)
+            : std::accumulate(weights.begin(), weights.begin() + static_cast<std::ptrdiff_t>(k), 0.0);
     return found / total;
   }
 
@@ -53,7 +55,8 @@ struct recall {
   /// cut is 1 up to rank k, 0 from k + 1 on, and a cubic between. At whole, distinct ranks this is the
   /// metric.
   template <class T, class R>
-  double of_ranks(std::span<const double> ranks, const list<T, R>& items, std::span<double> by_rank, workspace& scratch) const {
+  double of_ranks(std::span<const double> ranks, const list<T, R>& items, std::span<double> by_rank,
+                  workspace& scratch) const {
     const workspace::scope scope(scratch);
     const std::span<double> weights = scratch.take<double>(items.size_with_missed());
     const double total = weigh(items, weights);

@@ -40,11 +40,13 @@ struct reciprocal_rank {
     double sum = 0.0;
     // The first match is at place p of the run with probability C(tied - p, matching - 1) / C(tied,
     // matching).
-    double probability = found.matching > 0 ? static_cast<double>(found.matching) / static_cast<double>(found.tied) : 0.0;
+    double probability =
+        found.matching > 0 ? static_cast<double>(found.matching) / static_cast<double>(found.tied) : 0.0;
     for (std::size_t p = 1; found.above + p <= k && probability > 0.0; ++p) {
       sum += probability / static_cast<double>(found.above + p);
-      probability =
-          p < found.tied ? probability * static_cast<double>(found.tied - found.matching - p + 1) / static_cast<double>(found.tied - p) : 0.0;
+      probability = p < found.tied ? probability * static_cast<double>(found.tied - found.matching - p + 1) /
+                                         static_cast<double>(found.tied - p)
+                                   : 0.0;
     }
     return sum;
   }
@@ -57,7 +59,8 @@ struct reciprocal_rank {
   /// cut is 1 up to rank k, 0 from k + 1 on, and a cubic between. At whole, distinct ranks this is the
   /// metric; where the least rank passes from one item to another it has a kink.
   template <class T, class R>
-  double of_ranks(std::span<const double> ranks, const list<T, R>& items, std::span<double> by_rank, workspace&) const noexcept {
+  double of_ranks(std::span<const double> ranks, const list<T, R>& items, std::span<double> by_rank,
+                  workspace&) const noexcept {
     std::fill(by_rank.begin(), by_rank.end(), 0.0);
     double least = std::numeric_limits<double>::max();
     double sharing = 0.0;

@@ -55,7 +55,8 @@ struct retrieval {
   [[nodiscard]] result operator()(const similarity_batch<T, R>& given, context& ctx) const {
     const detail::sole_use alone(ctx);
     const similarity_batch<T, R> batch = detail::with_shape(given);
-    for (std::size_t c = 0; c < Cutoffs; ++c) detail::require(cutoffs[c] > 0, "cutoffs: 0 at ", c, ", expected at least 1");
+    for (std::size_t c = 0; c < Cutoffs; ++c)
+      detail::require(cutoffs[c] > 0, "cutoffs: 0 at ", c, ", expected at least 1");
     detail::check_shape(batch, outputs{});
     detail::check_matches(batch);
     const bool check = ctx.checks == data_checks::on;
@@ -71,7 +72,8 @@ struct retrieval {
     const detail::best_matches<T, R> found(read, ctx);
     result all{summary(by_columns ? found.columns() : found.rows(), batch.row_weights, ctx.scratch()),
                summary(by_columns ? found.rows() : found.columns(), batch.column_weights, ctx.scratch())};
-    for (std::size_t c = 0; c < Cutoffs; ++c) all.rsum += 100.0 * (all.rows.recall[c] + all.columns.recall[c]);
+    for (std::size_t c = 0; c < Cutoffs; ++c)
+      all.rsum += 100.0 * (all.rows.recall[c] + all.columns.recall[c]);
     return all;
   }
 
@@ -88,7 +90,8 @@ struct retrieval {
     double weight;
   };
 
-  [[nodiscard]] direction summary(std::span<const detail::best_match> queries, const reals& weights, workspace& scratch) const {
+  [[nodiscard]] direction summary(std::span<const detail::best_match> queries, const reals& weights,
+                                  workspace& scratch) const {
     const workspace::scope scope(scratch);
     const std::span<ranked> all = scratch.take<ranked>(queries.size());
     direction out;

@@ -32,9 +32,14 @@ struct logistic {
   double temperature = 1.0;                           ///< 1e-15 to 1e300, in units of the scores
   pairs::logarithm unit = pairs::logarithm::natural;  ///< of the value, and thereby of the gradient
 
-  void validate() const { detail::require(detail::within(temperature, 1e-15, 1e300), "temperature: ", temperature, ", expected 1e-15 to 1e300"); }
+  void validate() const {
+    detail::require(detail::within(temperature, 1e-15, 1e300), "temperature: ", temperature,
+                    ", expected 1e-15 to 1e300");
+  }
   [[nodiscard]] double length() const noexcept { return temperature; }
-  [[nodiscard]] double factor() const noexcept { return unit == pairs::logarithm::binary ? std::numbers::log2e : 1.0; }
+  [[nodiscard]] double factor() const noexcept {
+    return unit == pairs::logarithm::binary ? std::numbers::log2e : 1.0;
+  }
 };
 
 /// soft_zero_one: sigmoid(-d / temperature), a smooth form of the number of pairs in the wrong order.
@@ -42,7 +47,10 @@ struct logistic {
 struct soft_zero_one {
   double temperature = 1.0;  ///< 1e-15 to 1e300, in units of the scores
 
-  void validate() const { detail::require(detail::within(temperature, 1e-15, 1e300), "temperature: ", temperature, ", expected 1e-15 to 1e300"); }
+  void validate() const {
+    detail::require(detail::within(temperature, 1e-15, 1e300), "temperature: ", temperature,
+                    ", expected 1e-15 to 1e300");
+  }
   [[nodiscard]] double length() const noexcept { return temperature; }
   [[nodiscard]] double factor() const noexcept { return 1.0; }
 };
@@ -51,7 +59,9 @@ struct soft_zero_one {
 struct hinge {
   double margin = 1.0;  ///< 0 to 1e300, in units of the scores
 
-  void validate() const { detail::require(detail::within(margin, 0.0, 1e300), "margin: ", margin, ", expected 0 to 1e300"); }
+  void validate() const {
+    detail::require(detail::within(margin, 0.0, 1e300), "margin: ", margin, ", expected 0 to 1e300");
+  }
   [[nodiscard]] double length() const noexcept { return margin > 0.0 ? margin : 1.0; }
 };
 
@@ -59,7 +69,9 @@ struct hinge {
 struct squared_hinge {
   double margin = 1.0;  ///< 0 to 1e300, in units of the scores
 
-  void validate() const { detail::require(detail::within(margin, 0.0, 1e300), "margin: ", margin, ", expected 0 to 1e300"); }
+  void validate() const {
+    detail::require(detail::within(margin, 0.0, 1e300), "margin: ", margin, ", expected 0 to 1e300");
+  }
   [[nodiscard]] double length() const noexcept { return margin > 0.0 ? margin : 1.0; }
 };
 
@@ -67,7 +79,10 @@ struct squared_hinge {
 struct exponential {
   double temperature = 1.0;  ///< 1e-15 to 1e300, in units of the scores
 
-  void validate() const { detail::require(detail::within(temperature, 1e-15, 1e300), "temperature: ", temperature, ", expected 1e-15 to 1e300"); }
+  void validate() const {
+    detail::require(detail::within(temperature, 1e-15, 1e300), "temperature: ", temperature,
+                    ", expected 1e-15 to 1e300");
+  }
   [[nodiscard]] double length() const noexcept { return temperature; }
 };
 

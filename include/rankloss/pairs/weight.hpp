@@ -48,8 +48,8 @@ struct relevance_difference {
 struct delta_ndcg {
   rankloss::gain gain = rankloss::gain::exponential;  ///< the gain of a grade
   std::span<const double> gain_table{};               ///< [grades] >= 0, for gain::table
-  std::size_t cutoff = 0;                             ///< k of NDCG@k: discounts beyond it are 0; 0: the whole list
-  pairs::scale_by scale = pairs::scale_by::ideal;     ///< NDCG or DCG
+  std::size_t cutoff = 0;  ///< k of NDCG@k: discounts beyond it are 0; 0: the whole list
+  pairs::scale_by scale = pairs::scale_by::ideal;  ///< NDCG or DCG
 
   static constexpr bool by_position = true;
 

@@ -35,7 +35,9 @@ struct hard_ranks {
 
   static constexpr bool has_gradient = false;
 
-  void validate() const { detail::require(detail::is_finite(base), "base: ", base, ", expected a finite number"); }
+  void validate() const {
+    detail::require(detail::is_finite(base), "base: ", base, ", expected a finite number");
+  }
 
   /// Ranks of one list; see smooth_ranks.
   template <class T>

@@ -41,13 +41,15 @@ enum class regularization {
 ///   hard ranks and no gradient, and so have infinite scores.
 /// @throws std::invalid_argument from the functions of rank.hpp when an option is out of its range.
 struct projected_ranks {
-  double temperature = 1.0;                                                       ///< 1e-15 to 1e300, in units of the scores
-  rank_order order = rank_order::descending;                                      ///< which score has the first rank
-  double base = 1.0;                                                              ///< rank of the first; ranks are shifted after the projection
-  rankloss::regularization regularization = rankloss::regularization::quadratic;  ///< the distance that is least
+  double temperature = 1.0;                   ///< 1e-15 to 1e300, in units of the scores
+  rank_order order = rank_order::descending;  ///< which score has the first rank
+  double base = 1.0;                          ///< rank of the first; ranks are shifted after the projection
+  rankloss::regularization regularization =
+      rankloss::regularization::quadratic;  ///< the distance that is least
 
   void validate() const {
-    detail::require(detail::within(temperature, 1e-15, 1e300), "temperature: ", temperature, ", expected 1e-15 to 1e300");
+    detail::require(detail::within(temperature, 1e-15, 1e300), "temperature: ", temperature,
+                    ", expected 1e-15 to 1e300");
     detail::require(detail::is_finite(base), "base: ", base, ", expected a finite number");
   }
 

@@ -52,17 +52,22 @@ template <class How, class T>
 void check_scores(const How& how, std::span<const T> scores, const context& ctx) {
   if constexpr (requires { how.validate(); }) how.validate();
   if (ctx.checks == data_checks::off) return;
-  const std::size_t bad = find_first(strided<const T>(scores.data(), scores.size()), [](const T& s) { return is_nan(s); });
-  require(bad == scores.size(), "scores: ", bad < scores.size() ? static_cast<double>(scores[bad]) : 0.0, " at item ", bad, ", expected a number");
+  const std::size_t bad =
+      find_first(strided<const T>(scores.data(), scores.size()), [](const T& s) { return is_nan(s); });
+  require(bad == scores.size(), "scores: ", bad < scores.size() ? static_cast<double>(scores[bad]) : 0.0,
+          " at item ", bad, ", expected a number");
 }
 
 template <class T>
-void check_array(std::string_view field, std::span<const T> values, std::size_t expected, const context& ctx) {
-  require(values.size() == expected, field, ": size ", values.size(), ", expected ", expected, " (one per score)");
+void check_array(std::string_view field, std::span<const T> values, std::size_t expected,
+                 const context& ctx) {
+  require(values.size() == expected, field, ": size ", values.size(), ", expected ", expected,
+          " (one per score)");
   if (ctx.checks == data_checks::off) return;
-  const std::size_t bad = find_first(strided<const T>(values.data(), values.size()), [](const T& v) { return !is_finite(v); });
-  require(bad == values.size(), field, ": ", bad < values.size() ? static_cast<double>(values[bad]) : 0.0, " at item ", bad,
-          ", expected a finite number");
+  const std::size_t bad =
+      find_first(strided<const T>(values.data(), values.size()), [](const T& v) { return !is_finite(v); });
+  require(bad == values.size(), field, ": ", bad < values.size() ? static_cast<double>(values[bad]) : 0.0,
+          " at item ", bad, ", expected a finite number");
 }
 
 /// The values of a real array as doubles.
@@ -91,8 +96,9 @@ struct named_input {
   std::span<const T> values;  // [n]
 };
 template <class T, class How, class Body>
-void with_object(const How& how, array_view<const T> scores, std::initializer_list<named_input<T>> inputs, std::string_view field, std::span<T> out,
-                 std::size_t expected, std::string_view unit, context& ctx, Body body) {
+void with_object(const How& how, array_view<const T> scores, std::initializer_list<named_input<T>> inputs,
+                 std::string_view field, std::span<T> out, std::size_t expected, std::string_view unit,
+                 context& ctx, Body body) {
   const sole_use alone(ctx);
   check_scores(how, scores, ctx);
   for (const named_input<T>& input : inputs) check_array(input.field, input.values, scores.size(), ctx);
@@ -122,24 +128,32 @@ template <class Ranks, detail::array Scores, score T = detail::element_of<Scores
 requires smooth_ranks<Ranks, T>
 void rank(const Ranks& how, const Scores& scores, detail::view_of<T> ranks, detail::call_context ctx = {}) {
   detail::with_object<T>(how, scores, {}, "ranks", ranks, detail::size_of(scores), "one per score", ctx,
-                         [](auto& object, std::span<double> out, workspace&) { std::ranges::copy(object.values(), out.begin()); });
+                         [](auto& object, std::span<double> out, workspace&) {
+                           std::ranges::copy(object.values(), out.begin());
+                         });
 }
 
 /// rank_pullback: overwrites gradient_i with sum_j cotangent_j d(rank_j) / d(s_i); otherwise as rank.
 template <class Ranks, detail::array Scores, score T = detail::element_of<Scores>>
 requires smooth_ranks<Ranks, T>
-void rank_pullback(const Ranks& how, const Scores& scores, detail::view_of<const T> cotangent, detail::view_of<T> gradient,
-                   detail::call_context ctx = {}) {
-  detail::with_object<T>(how, scores, {{"cotangent", cotangent}}, "gradient", gradient, detail::size_of(scores), "one per score", ctx,
-                         [&](auto& object, std::span<double> out, workspace& scratch) { object.pullback(detail::widened(cotangent, scratch), out); });
+void rank_pullback(const Ranks& how, const Scores& scores, detail::view_of<const T> cotangent,
+                   detail::view_of<T> gradient, detail::call_context ctx = {}) {
+  detail::with_object<T>(how, scores, {{"cotangent", cotangent}}, "gradient", gradient,
+                         detail::size_of(scores), "one per score", ctx,
+                         [&](auto& object, std::span<double> out, workspace& scratch) {
+                           object.pullback(detail::widened(cotangent, scratch), out);
+                         });
 }
 
 /// rank_push: overwrites change_j with sum_i d(rank_j) / d(s_i) tangent_i; otherwise as rank.
 template <class Ranks, detail::array Scores, score T = detail::element_of<Scores>>
 requires smooth_ranks<Ranks, T>
-void rank_push(const Ranks& how, const Scores& scores, detail::view_of<const T> tangent, detail::view_of<T> change, detail::call_context ctx = {}) {
-  detail::with_object<T>(how, scores, {{"tangent", tangent}}, "change", change, detail::size_of(scores), "one per score", ctx,
-                         [&](auto& object, std::span<double> out, workspace& scratch) { object.push(detail::widened(tangent, scratch), out); });
+void rank_push(const Ranks& how, const Scores& scores, detail::view_of<const T> tangent,
+               detail::view_of<T> change, detail::call_context ctx = {}) {
+  detail::with_object<T>(how, scores, {{"tangent", tangent}}, "change", change, detail::size_of(scores),
+                         "one per score", ctx, [&](auto& object, std::span<double> out, workspace& scratch) {
+                           object.push(detail::widened(tangent, scratch), out);
+                         });
 }
 
 }  // namespace rankloss::inline RANKLOSS_ABI

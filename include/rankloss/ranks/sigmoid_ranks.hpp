@@ -33,7 +33,8 @@ struct sigmoid_ranks {
   double base = 1.0;                          ///< rank of the first
 
   void validate() const {
-    detail::require(detail::within(temperature, 1e-15, 1e300), "temperature: ", temperature, ", expected 1e-15 to 1e300");
+    detail::require(detail::within(temperature, 1e-15, 1e300), "temperature: ", temperature,
+                    ", expected 1e-15 to 1e300");
     detail::require(detail::is_finite(base), "base: ", base, ", expected a finite number");
   }
 

@@ -42,11 +42,15 @@ namespace rankloss::inline RANKLOSS_ABI {
 /// - Edge cases: infinite scores count as the largest finite number of their type.
 /// @throws std::invalid_argument from the functions below when an option is out of its range.
 struct projected_sort {
-  double temperature = 1.0;                                                       ///< 1e-15 to 1e300, in units of 1 / scores
-  rank_order order = rank_order::descending;                                      ///< which score comes first
-  rankloss::regularization regularization = rankloss::regularization::quadratic;  ///< the distance that is least
+  double temperature = 1.0;                   ///< 1e-15 to 1e300, in units of 1 / scores
+  rank_order order = rank_order::descending;  ///< which score comes first
+  rankloss::regularization regularization =
+      rankloss::regularization::quadratic;  ///< the distance that is least
 
-  void validate() const { detail::require(detail::within(temperature, 1e-15, 1e300), "temperature: ", temperature, ", expected 1e-15 to 1e300"); }
+  void validate() const {
+    detail::require(detail::within(temperature, 1e-15, 1e300), "temperature: ", temperature,
+                    ", expected 1e-15 to 1e300");
+  }
 
   /// Soft-sorted values of one list, and products with the Jacobian as in smooth_ranks. Values and cotangents
   /// are by place, tangents and gradients by item.
@@ -66,23 +70,26 @@ struct projected_sort {
 /// @throws std::invalid_argument naming the field when a size or an option is invalid, or (data_checks::on) a
 /// score is NaN; then nothing has been written.
 template <detail::array Scores, score T = detail::element_of<Scores>>
-void sort_values(const projected_sort& how, const Scores& scores, detail::view_of<T> values, detail::call_context ctx = {}) {
+void sort_values(const projected_sort& how, const Scores& scores, detail::view_of<T> values,
+                 detail::call_context ctx = {}) {
   detail::with_object<T>(how, scores, {}, "values", values, detail::size_of(scores), "one per score", ctx,
-                         [](auto& object, std::span<double> out, workspace&) { std::ranges::copy(object.values(), out.begin()); });
+                         [](auto& object, std::span<double> out, workspace&) {
+                           std::ranges::copy(object.values(), out.begin());
+                         });
 }
 
 /// sort_values_pullback: overwrites gradient_k with sum_i cotangent_i d(value_i) / d(s_k); otherwise as
 /// sort_values.
 template <detail::array Scores, score T = detail::element_of<Scores>>
-void sort_values_pullback(const projected_sort& how, const Scores& scores, detail::view_of<const T> cotangent, detail::view_of<T> gradient,
-                          detail::call_context ctx = {}) {
+void sort_values_pullback(const projected_sort& how, const Scores& scores, detail::view_of<const T> cotangent,
+                          detail::view_of<T> gradient, detail::call_context ctx = {}) {
   rank_pullback(how, scores, cotangent, gradient, ctx);
 }
 
 /// sort_values_push: overwrites change_i with sum_k d(value_i) / d(s_k) tangent_k; otherwise as sort_values.
 template <detail::array Scores, score T = detail::element_of<Scores>>
-void sort_values_push(const projected_sort& how, const Scores& scores, detail::view_of<const T> tangent, detail::view_of<T> change,
-                      detail::call_context ctx = {}) {
+void sort_values_push(const projected_sort& how, const Scores& scores, detail::view_of<const T> tangent,
+                      detail::view_of<T> change, detail::call_context ctx = {}) {
   rank_push(how, scores, tangent, change, ctx);
 }
 

@@ -41,7 +41,8 @@ struct soft_top_k {
 
   void validate() const {
     detail::require(!detail::is_nan(k) && k >= 0.0, "k: ", k, ", expected >= 0");
-    detail::require(detail::within(temperature, 1e-15, 1e300), "temperature: ", temperature, ", expected 1e-15 to 1e300");
+    detail::require(detail::within(temperature, 1e-15, 1e300), "temperature: ", temperature,
+                    ", expected 1e-15 to 1e300");
   }
 
   /// The selection from one list, in scratch of the caller's scope. Arrays are doubles in the order of the scores.
@@ -66,15 +67,18 @@ struct soft_top_k {
 /// @throws std::invalid_argument naming the field when a size or an option is invalid, or (data_checks::on) a
 /// score is NaN; then nothing has been written.
 template <detail::array Scores, score T = detail::element_of<Scores>>
-void top_k(const soft_top_k& how, const Scores& scores, detail::view_of<T> values, detail::call_context ctx = {}) {
+void top_k(const soft_top_k& how, const Scores& scores, detail::view_of<T> values,
+           detail::call_context ctx = {}) {
   detail::with_object<T>(how, scores, {}, "values", values, detail::size_of(scores), "one per score", ctx,
-                         [](auto& object, std::span<double> out, workspace&) { std::ranges::copy(object.values(), out.begin()); });
+                         [](auto& object, std::span<double> out, workspace&) {
+                           std::ranges::copy(object.values(), out.begin());
+                         });
 }
 
 /// top_k_pullback: overwrites gradient_j with sum_i cotangent_i d(p_i) / d(s_j); otherwise as top_k.
 template <detail::array Scores, score T = detail::element_of<Scores>>
-void top_k_pullback(const soft_top_k& how, const Scores& scores, detail::view_of<const T> cotangent, detail::view_of<T> gradient,
-                    detail::call_context ctx = {}) {
+void top_k_pullback(const soft_top_k& how, const Scores& scores, detail::view_of<const T> cotangent,
+                    detail::view_of<T> gradient, detail::call_context ctx = {}) {
   rank_pullback(how, scores, cotangent, gradient, ctx);
 }
 

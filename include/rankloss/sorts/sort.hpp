@@ -27,8 +27,8 @@ namespace rankloss::inline RANKLOSS_ABI {
 /// apply_transposed(cotangent) and apply(values), and the pullback of apply_transposed is `pullback` with its
 /// two vectors exchanged.
 template <class Sort, class T>
-concept soft_sort_operator = requires(const Sort& how, const strided<const T>& scores, workspace& scratch, std::span<const double> in,
-                                      std::span<double> out) {
+concept soft_sort_operator = requires(const Sort& how, const strided<const T>& scores, workspace& scratch,
+                                      std::span<const double> in, std::span<double> out) {
   how(scores, scratch).apply(in, out);
   how(scores, scratch).apply_transposed(in, out);
   how(scores, scratch).pullback(in, in, out);
@@ -43,37 +43,46 @@ concept soft_sort_operator = requires(const Sort& how, const strided<const T>& s
 /// number is NaN; then nothing has been written.
 template <class Sort, detail::array Scores, score T = detail::element_of<Scores>>
 requires soft_sort_operator<Sort, T>
-void sort_apply(const Sort& how, const Scores& scores, detail::view_of<const T> values, detail::view_of<T> out, detail::call_context ctx = {}) {
-  detail::with_object<T>(how, scores, {{"values", values}}, "out", out, detail::size_of(scores), "one per score", ctx,
-                         [&](auto& object, std::span<double> wide, workspace& scratch) { object.apply(detail::widened(values, scratch), wide); });
+void sort_apply(const Sort& how, const Scores& scores, detail::view_of<const T> values,
+                detail::view_of<T> out, detail::call_context ctx = {}) {
+  detail::with_object<T>(how, scores, {{"values", values}}, "out", out, detail::size_of(scores),
+                         "one per score", ctx, [&](auto& object, std::span<double> wide, workspace& scratch) {
+                           object.apply(detail::widened(values, scratch), wide);
+                         });
 }
 
 /// sort_apply_transposed: the transpose of P(scores) times values; otherwise as sort_apply.
 template <class Sort, detail::array Scores, score T = detail::element_of<Scores>>
 requires soft_sort_operator<Sort, T>
-void sort_apply_transposed(const Sort& how, const Scores& scores, detail::view_of<const T> values, detail::view_of<T> out,
-                           detail::call_context ctx = {}) {
-  detail::with_object<T>(
-      how, scores, {{"values", values}}, "out", out, detail::size_of(scores), "one per score", ctx,
-      [&](auto& object, std::span<double> wide, workspace& scratch) { object.apply_transposed(detail::widened(values, scratch), wide); });
+void sort_apply_transposed(const Sort& how, const Scores& scores, detail::view_of<const T> values,
+                           detail::view_of<T> out, detail::call_context ctx = {}) {
+  detail::with_object<T>(how, scores, {{"values", values}}, "out", out, detail::size_of(scores),
+                         "one per score", ctx, [&](auto& object, std::span<double> wide, workspace& scratch) {
+                           object.apply_transposed(detail::widened(values, scratch), wide);
+                         });
 }
 
 /// sort_pullback: the gradient by the scores of sum_ij cotangent_i P_ij values_j; otherwise as sort_apply.
 template <class Sort, detail::array Scores, score T = detail::element_of<Scores>>
 requires soft_sort_operator<Sort, T>
-void sort_pullback(const Sort& how, const Scores& scores, detail::view_of<const T> values, detail::view_of<const T> cotangent,
-                   detail::view_of<T> gradient, detail::call_context ctx = {}) {
-  detail::with_object<T>(how, scores, {{"values", values}, {"cotangent", cotangent}}, "gradient", gradient, detail::size_of(scores), "one per score",
-                         ctx, [&](auto& object, std::span<double> wide, workspace& scratch) {
-                           object.pullback(detail::widened(values, scratch), detail::widened(cotangent, scratch), wide);
+void sort_pullback(const Sort& how, const Scores& scores, detail::view_of<const T> values,
+                   detail::view_of<const T> cotangent, detail::view_of<T> gradient,
+                   detail::call_context ctx = {}) {
+  detail::with_object<T>(how, scores, {{"values", values}, {"cotangent", cotangent}}, "gradient", gradient,
+                         detail::size_of(scores), "one per score", ctx,
+                         [&](auto& object, std::span<double> wide, workspace& scratch) {
+                           object.pullback(detail::widened(values, scratch),
+                                           detail::widened(cotangent, scratch), wide);
                          });
 }
 
 /// sort_matrix: P(scores) itself, [n, n] by rows; otherwise as sort_apply.
 template <class Sort, detail::array Scores, score T = detail::element_of<Scores>>
 requires soft_sort_operator<Sort, T>
-void sort_matrix(const Sort& how, const Scores& scores, detail::view_of<T> matrix, detail::call_context ctx = {}) {
-  detail::with_object<T>(how, scores, {}, "matrix", matrix, detail::size_of(scores) * detail::size_of(scores), "scores times scores", ctx,
+void sort_matrix(const Sort& how, const Scores& scores, detail::view_of<T> matrix,
+                 detail::call_context ctx = {}) {
+  detail::with_object<T>(how, scores, {}, "matrix", matrix, detail::size_of(scores) * detail::size_of(scores),
+                         "scores times scores", ctx,
                          [](auto& object, std::span<double> wide, workspace&) { object.to_matrix(wide); });
 }
 

@@ -63,7 +63,10 @@ struct sorting_network {
   rankloss::comparator comparator = rankloss::comparator::cauchy;  ///< how far they are exchanged
   rank_order order = rank_order::descending;                       ///< which score is first
 
-  void validate() const { detail::require(detail::within(temperature, 1e-15, 1e300), "temperature: ", temperature, ", expected 1e-15 to 1e300"); }
+  void validate() const {
+    detail::require(detail::within(temperature, 1e-15, 1e300), "temperature: ", temperature,
+                    ", expected 1e-15 to 1e300");
+  }
 
   /// The permutation of one list; see soft_sort_operator. It also has the scores as the network returns them:
   ///

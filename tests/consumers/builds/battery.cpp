@@ -67,15 +67,22 @@ struct battery {
       std::vector<unsigned char> mask;
       for (size_t i = 0; i < count * length; ++i) {
         const double u = uniform(i + 100000 * static_cast<size_t>(which));
-        scores.push_back(static_cast<T>(which == 2 ? (i % 10 == 0 ? 100.0 * u : u) : which == 4 ? static_cast<double>(i % 4) : 3.0 * u));
-        relevance.push_back(static_cast<float>(which == 3 ? 4.0 * uniform(i + 77) : static_cast<double>(i * 7 % 5)));
+        scores.push_back(static_cast<T>(which == 2   ? (i % 10 == 0 ? 100.0 * u : u)
+                                        : which == 4 ? static_cast<double>(i % 4)
+                                                     : 3.0 * u));
+        relevance.push_back(
+            static_cast<float>(which == 3 ? 4.0 * uniform(i + 77) : static_cast<double>(i * 7 % 5)));
         mask.push_back(which != 0 || i % length < 5 ? 1 : 0);
       }
-      if (which == 4 && infinities) scores[2] = -infinite<T>(), scores[3] = -infinite<T>(), scores[12] = infinite<T>();
+      if (which == 4 && infinities)
+        scores[2] = -infinite<T>(), scores[3] = -infinite<T>(), scores[12] = infinite<T>();
       if (which == 0) scores[6] = infinite<T>() - infinite<T>();  // padding may hold anything
       std::vector<T> gradient(scores.size());
-      const double value = evaluate(loss, rankloss::list_batch<T, float>{.scores = scores, .relevance = relevance, .length = length, .mask = mask},
-                                    {.gradient = gradient}, context);
+      const double value =
+          evaluate(loss,
+                   rankloss::list_batch<T, float>{
+                       .scores = scores, .relevance = relevance, .length = length, .mask = mask},
+                   {.gradient = gradient}, context);
       say(name, value, {gradient.begin(), gradient.end()}, sizeof(T) == 4);
     }
   }
@@ -105,8 +112,11 @@ struct battery {
     for (size_t i = 0; i < rows * columns; ++i) similarity.push_back(static_cast<float>(uniform(i)));
     for (size_t i = 0; i < rows; ++i) row_classes.push_back(static_cast<int>(i % 10));
     for (size_t j = 0; j < columns; ++j) column_classes.push_back(static_cast<int>(j % 10));
-    const rankloss::similarity_batch<float> matrix{
-        .similarity = similarity, .rows = rows, .columns = columns, .row_classes = row_classes, .column_classes = column_classes};
+    const rankloss::similarity_batch<float> matrix{.similarity = similarity,
+                                                   .rows = rows,
+                                                   .columns = columns,
+                                                   .row_classes = row_classes,
+                                                   .column_classes = column_classes};
     double value = evaluate(rankloss::triplet{}, matrix, {.gradient = gradient}, context);
     say("triplet", value, {gradient.begin(), gradient.end()}, true);
     value = evaluate(rankloss::bidirectional<rankloss::sndcg>{}, matrix, {.gradient = gradient}, context);
@@ -118,9 +128,10 @@ struct battery {
       b.push_back(-3.0 * uniform(i + 1000));
       c.push_back(uniform(i + 2000) - 0.5);
     }
-    value =
-        evaluate(rankloss::ppo{.kl_coefficient = 0.1},
-                 rankloss::policy_batch<double>{.log_probabilities = a, .old_log_probabilities = b, .advantages = c}, {.gradient = slope}, context);
+    value = evaluate(
+        rankloss::ppo{.kl_coefficient = 0.1},
+        rankloss::policy_batch<double>{.log_probabilities = a, .old_log_probabilities = b, .advantages = c},
+        {.gradient = slope}, context);
     say("ppo", value, slope, false);
     std::vector<std::uint32_t> orders(500);
     const std::vector<std::uint32_t> offsets{0, 100, 500};
@@ -132,7 +143,8 @@ struct battery {
     say("plackett_luce_policy", chances[0], slope, false);
     std::vector<std::uint32_t> preferred, other;
     for (std::uint32_t i = 0; i + 1 < 500; i += 2) preferred.push_back(i), other.push_back(i + 1);
-    value = evaluate(rankloss::bradley_terry{}, rankloss::preference_batch<double>{.rewards = a, .preferred = preferred, .other = other},
+    value = evaluate(rankloss::bradley_terry{},
+                     rankloss::preference_batch<double>{.rewards = a, .preferred = preferred, .other = other},
                      {.gradient = slope}, context);
     say("bradley_terry", value, slope, false);
 
@@ -155,11 +167,13 @@ struct battery {
     } catch (const std::invalid_argument& error) {
       message = error.what();
     }
-    say("NaN refused", message.find("at list 0, item 7, expected a number") != std::string::npos ? 1.0 : 0.0, {}, false);
+    say("NaN refused", message.find("at list 0, item 7, expected a number") != std::string::npos ? 1.0 : 0.0,
+        {}, false);
     message.clear();
     scores[7] = 0.0F;
     try {
-      evaluate(rankloss::sndcg{.temperature = infinite<double>()}, rankloss::list_batch<float, int>{.scores = scores, .relevance = relevance});
+      evaluate(rankloss::sndcg{.temperature = infinite<double>()},
+               rankloss::list_batch<float, int>{.scores = scores, .relevance = relevance});
     } catch (const std::invalid_argument& error) {
       message = error.what();
     }

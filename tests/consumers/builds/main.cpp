@@ -35,7 +35,8 @@ struct record final : numbers {
 /// Batteries for x86-64-v3 have that in their names; those for this very machine run everywhere.
 bool can_run(const std::string& name) {
 #if defined(__x86_64__)
-  if (name.find("v3") != std::string::npos) return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2");
+  if (name.find("v3") != std::string::npos)
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2");
 #endif
   return !name.empty();
 }
@@ -61,26 +62,28 @@ int compare(const std::string& name, const std::vector<group>& expected, const s
     for (std::size_t i = 1; i < e.values.size(); ++i) steepest = std::max(steepest, std::abs(e.values[i]));
     for (std::size_t i = 0; i < e.values.size(); ++i) {
       const double scale = i == 0 ? std::max(1.0, std::abs(e.values[0])) : steepest;
-      const double error = f.values.size() == e.values.size() ? std::abs(f.values[i] - e.values[i]) / scale : 1.0;
+      const double error =
+          f.values.size() == e.values.size() ? std::abs(f.values[i] - e.values[i]) / scale : 1.0;
       if (error <= (e.in_float ? 1e-5 : 1e-10)) {
         worst[e.in_float ? 1 : 0] = std::max(worst[e.in_float ? 1 : 0], error);
         continue;
       }
-      std::printf("%s: %s, group %zu, number %zu: %.17g, expected %.17g\n", name.c_str(), e.name.c_str(), g, i,
-                  f.values.size() > i ? f.values[i] : 0.0, e.values[i]);
+      std::printf("%s: %s, group %zu, number %zu: %.17g, expected %.17g\n", name.c_str(), e.name.c_str(), g,
+                  i, f.values.size() > i ? f.values[i] : 0.0, e.values[i]);
       ++faults;
       break;
     }
   }
-  std::printf("%s: %zu groups, largest differences %.2g in double, %.2g in float, %d faults\n", name.c_str(), found.size(), worst[0], worst[1],
-              faults);
+  std::printf("%s: %zu groups, largest differences %.2g in double, %.2g in float, %d faults\n", name.c_str(),
+              found.size(), worst[0], worst[1], faults);
   return faults;
 }
 
 bool same_bits(const std::vector<group>& a, const std::vector<group>& b) {
   for (std::size_t g = 0; g < a.size(); ++g)
     for (std::size_t i = 0; i < a[g].values.size(); ++i)
-      if (std::bit_cast<std::uint64_t>(a[g].values[i]) != std::bit_cast<std::uint64_t>(b[g].values[i])) return false;
+      if (std::bit_cast<std::uint64_t>(a[g].values[i]) != std::bit_cast<std::uint64_t>(b[g].values[i]))
+        return false;
   return true;
 }
 

@@ -19,9 +19,12 @@ int main() {
   s << 0.5f, 1.0f, -1.0f, 0.5f;
   xt::xtensor<float, 2> gradient = xt::xtensor<float, 2>::from_shape({2, 2});
   const double value =
-      rankloss::evaluate(rankloss::triplet{.margin = 0.2}, rankloss::similarity_batch<float>{.similarity = s}, {.gradient = gradient});
-  std::printf("value %g, gradient %g %g %g %g\n", value, static_cast<double>(gradient(0, 0)), static_cast<double>(gradient(0, 1)),
-              static_cast<double>(gradient(1, 0)), static_cast<double>(gradient(1, 1)));
-  const bool right = gradient(0, 0) == -0.25f && gradient(0, 1) == 0.5f && gradient(1, 0) == 0.0f && gradient(1, 1) == -0.25f;
+      rankloss::evaluate(rankloss::triplet{.margin = 0.2}, rankloss::similarity_batch<float>{.similarity = s},
+                         {.gradient = gradient});
+  std::printf("value %g, gradient %g %g %g %g\n", value, static_cast<double>(gradient(0, 0)),
+              static_cast<double>(gradient(0, 1)), static_cast<double>(gradient(1, 0)),
+              static_cast<double>(gradient(1, 1)));
+  const bool right = gradient(0, 0) == -0.25f && gradient(0, 1) == 0.5f && gradient(1, 0) == 0.0f &&
+                     gradient(1, 1) == -0.25f;
   return right && value > 0.3499 && value < 0.3501 ? 0 : 1;
 }

@@ -4,8 +4,10 @@
 
 #include <span>
 
-double value_in_second_unit(std::span<const double> scores, std::span<const int> relevance, double temperature) {
+double value_in_second_unit(std::span<const double> scores, std::span<const int> relevance,
+                            double temperature) {
   rankloss::context context{rankloss::threads(2)};
-  return rankloss::evaluate(rankloss::sndcg{.temperature = temperature}, rankloss::list_batch<double, int>{.scores = scores, .relevance = relevance},
-                            {}, context);
+  return rankloss::evaluate(rankloss::sndcg{.temperature = temperature},
+                            rankloss::list_batch<double, int>{.scores = scores, .relevance = relevance}, {},
+                            context);
 }

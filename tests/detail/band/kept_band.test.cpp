@@ -55,7 +55,8 @@ void check(const std::vector<std::vector<double>>& lists, bool one_list, std::mt
       sums, moments);
   kept.products(y, [&](std::size_t at, const V& p) { p.store_aligned(alone.data() + at); });
   kept.column_sums([&](std::size_t at) { return V::load_aligned(by_row.data() + at); }, only_sums, {});
-  const auto p = in.store(product), q = in.store(alone), s = in.store(sums), m = in.store(moments), o = in.store(only_sums);
+  const auto p = in.store(product), q = in.store(alone), s = in.store(sums), m = in.store(moments),
+             o = in.store(only_sums);
   CHECK(p == q);
 
   for (std::size_t l = 0; l < lists.size(); ++l) {
@@ -84,7 +85,8 @@ void check(const std::vector<std::vector<double>>& lists, bool one_list, std::mt
 
 }  // namespace
 
-TEMPLATE_TEST_CASE("kept_band: products, sums and moments of one list are those of the whole matrix", "", float, double) {
+TEMPLATE_TEST_CASE("kept_band: products, sums and moments of one list are those of the whole matrix", "",
+                   float, double) {
   std::mt19937_64 random(1);
   for (const std::size_t n : {1u, 2u, 7u, 10u, 33u, 70u}) check<TestType>({falling(random, n)}, true, random);
 }

@@ -28,7 +28,9 @@ constexpr std::size_t w = lane_count<arch>;
 template <class T>
 std::size_t furthest(const neural_band<arch, T>& band) {
   std::ptrdiff_t most = 0;
-  const auto note = [&](std::ptrdiff_t m, const lanes<arch>&, std::size_t) { most = std::max(most, m < 0 ? -m : m); };
+  const auto note = [&](std::ptrdiff_t m, const lanes<arch>&, std::size_t) {
+    most = std::max(most, m < 0 ? -m : m);
+  };
   for (std::size_t i = 0; i < band.rows(); ++i) {
     band.walk_rows(i, note);
     band.walk_columns(i, note);
@@ -67,7 +69,8 @@ matrix logits(const std::vector<long double>& x, double t) {
     long double distance = 0;
     for (const long double s : x) distance += std::abs(x[j] - s);
     for (std::size_t i = 0; i < n; ++i)
-      out[i][j] = ((static_cast<long double>(n) - 1 - 2 * static_cast<long double>(i)) * x[j] - distance) / static_cast<long double>(t);
+      out[i][j] = ((static_cast<long double>(n) - 1 - 2 * static_cast<long double>(i)) * x[j] - distance) /
+                  static_cast<long double>(t);
   }
   return out;
 }
@@ -88,7 +91,8 @@ matrix permutation(const std::vector<long double>& x, double t) {
 struct dense {
   std::vector<double> product, transposed, inverse_sums, sums, moments, gradient;
 
-  dense(const std::vector<double>& x, double t, const std::vector<double>& values, const std::vector<double>& cotangent) {
+  dense(const std::vector<double>& x, double t, const std::vector<double>& values,
+        const std::vector<double>& cotangent) {
     const std::size_t n = x.size();
     const std::vector<long double> wide(x.begin(), x.end());
     const matrix p = permutation(wide, t);
@@ -133,7 +137,8 @@ void check_close(const std::vector<double>& found, const std::vector<double>& ex
   REQUIRE(found.size() == expected.size());
   double largest = 1.0;  // values and cotangents are up to 1
   for (const double e : expected) largest = std::max(largest, std::abs(e));
-  for (std::size_t i = 0; i < expected.size(); ++i) CHECK(found[i] == Approx(expected[i]).margin(error * largest).epsilon(0));
+  for (std::size_t i = 0; i < expected.size(); ++i)
+    CHECK(found[i] == Approx(expected[i]).margin(error * largest).epsilon(0));
 }
 
 /// Lists of at most this size, one a lane.
@@ -143,7 +148,8 @@ struct lanes_of_lists {
   rankloss::detail::plain_rows<arch> rows;
 
   lanes_of_lists(std::mt19937_64& random, std::size_t longest) {
-    for (std::size_t l = 0; l < w; ++l) lists.push_back(random_list(random, l == 1 ? longest : random() % (longest + 1)));
+    for (std::size_t l = 0; l < w; ++l)
+      lists.push_back(random_list(random, l == 1 ? longest : random() % (longest + 1)));
     rows = support::lay_lists<arch>(lists, scratch);
   }
   /// A list's part of slots, [lane][row].
@@ -158,13 +164,15 @@ template <class T>
 struct computed {
   std::vector<double> product, transposed, inverse_sums, sums, moments;
 
-  computed(neural_band<arch, T>& band, const std::vector<double>& values, const std::vector<double>& cotangent) {
+  computed(neural_band<arch, T>& band, const std::vector<double>& values,
+           const std::vector<double>& cotangent) {
     const auto taken = [&](std::span<const double> from) {
       std::vector<double> slots(values.size(), 99.0);
       band.store(from, slots);
       return slots;
     };
-    const std::span<double> v = band.take(), g = band.take(), p = band.take(), q = band.take(), s = band.take(), m = band.take();
+    const std::span<double> v = band.take(), g = band.take(), p = band.take(), q = band.take(),
+                            s = band.take(), m = band.take();
     band.load(values, v);
     band.load(cotangent, g);
     CHECK(taken(v) == values);
@@ -240,13 +248,15 @@ TEST_CASE("neural_band: rows and columns are those of the logits") {
   }
 }
 
-TEMPLATE_TEST_CASE("neural_band: products and the pullback of one list are those of the whole matrix", "", float, double) {
+TEMPLATE_TEST_CASE("neural_band: products and the pullback of one list are those of the whole matrix", "",
+                   float, double) {
   using T = TestType;
   std::mt19937_64 random(1);
   for (const std::size_t n : {std::size_t{1}, std::size_t{2}, w - 1, w, w + 1, 2 * w + 3, std::size_t{41}})
     for (const double t : {0.3, 2.0, 60.0, 5000.0}) {
       INFO("n " << n << ", temperature " << t);
-      const std::vector<double> x = random_list(random, n), values = random_values(random, n), cotangent = random_values(random, n);
+      const std::vector<double> x = random_list(random, n), values = random_values(random, n),
+                                cotangent = random_values(random, n);
       const dense expected(x, t, values, cotangent);
       const std::vector<T> scores(x.begin(), x.end());
       workspace scratch;
@@ -258,7 +268,8 @@ TEMPLATE_TEST_CASE("neural_band: products and the pullback of one list are those
       check_close(found.inverse_sums, expected.inverse_sums, error);
       check_close(found.sums, expected.sums, error);
       check_close(found.moments, expected.moments, error);
-      rankloss::detail::neural_gradient([&](std::size_t i) { return x[i]; }, n, t, found.sums.data(), found.moments.data());
+      rankloss::detail::neural_gradient([&](std::size_t i) { return x[i]; }, n, t, found.sums.data(),
+                                        found.moments.data());
       check_close(found.moments, expected.gradient, sizeof(T) == 4 ? 1e-5 : 1e-6);
     }
 }
@@ -270,7 +281,8 @@ TEMPLATE_TEST_CASE("neural_band: a lane computes what its list alone does", "", 
     for (const double t : {0.3, 2.0, 60.0, 5000.0}) {
       INFO("rows " << longest << ", temperature " << t);
       const lanes_of_lists in(random, longest);
-      const std::vector<double> values = random_values(random, longest * w), cotangent = random_values(random, longest * w);
+      const std::vector<double> values = random_values(random, longest * w),
+                                cotangent = random_values(random, longest * w);
       workspace scratch;
       neural_band<arch, T> band(in.rows, t, scratch);
       CHECK(band.rows() == longest);
@@ -294,7 +306,8 @@ TEST_CASE("neural_band: the halo holds what neighbouring stretches hold, and gat
       const std::vector<double> x = random_list(random, n);
       workspace scratch;
       const neural_band<arch, double> band(std::span<const double>(x), t, scratch);
-      const auto rows = static_cast<std::ptrdiff_t>(band.rows()), halo = static_cast<std::ptrdiff_t>(band.width()) + 1;
+      const auto rows = static_cast<std::ptrdiff_t>(band.rows()),
+                 halo = static_cast<std::ptrdiff_t>(band.width()) + 1;
       const std::span<double> columns = band.take();
       REQUIRE(columns.size() == static_cast<std::size_t>(rows + 2 * halo) * w);
       CHECK(band.index(std::size_t{0}) == static_cast<std::size_t>(halo) * w);
@@ -327,13 +340,15 @@ TEST_CASE("neural_band: the halo holds what neighbouring stretches hold, and gat
   std::fill(columns.begin(), columns.end(), 5.0);
   band.spread(columns);
   const std::size_t halo = (band.width() + 1) * w;
-  for (std::size_t at = 0; at < columns.size(); ++at) REQUIRE(columns[at] == (at < halo || at >= halo + 9 * w ? 0.0 : 5.0));
+  for (std::size_t at = 0; at < columns.size(); ++at)
+    REQUIRE(columns[at] == (at < halo || at >= halo + 9 * w ? 0.0 : 5.0));
   std::fill(columns.begin(), columns.end(), 5.0);
   band.gather(columns);
   CHECK(std::all_of(columns.begin(), columns.end(), [](double c) { return c == 5.0; }));
 }
 
-TEMPLATE_TEST_CASE("neural_band: arrays are as wide as the walks of any list need, and not much wider", "", float, double) {
+TEMPLATE_TEST_CASE("neural_band: arrays are as wide as the walks of any list need, and not much wider", "",
+                   float, double) {
   using T = TestType;
   constexpr double reach = neural_band<arch, T>::reach;
   std::mt19937_64 random(4);
@@ -343,11 +358,13 @@ TEMPLATE_TEST_CASE("neural_band: arrays are as wide as the walks of any list nee
     for (T& s : x) s = static_cast<T>(static_cast<double>(random() >> 11) * 0x1p-53);
     std::sort(x.rbegin(), x.rend());
     // The temperature that puts the first row's last entry, or another corner's, on the edge but for a rounding.
-    const std::size_t from = random() % 2 == 0 ? 0 : random() % n, to = random() % 2 == 0 ? n - 1 : random() % n;
+    const std::size_t from = random() % 2 == 0 ? 0 : random() % n,
+                      to = random() % 2 == 0 ? n - 1 : random() % n;
     const auto distance = [&](std::size_t i, std::size_t j) {
       double sum = 0.0;
       for (std::size_t k = std::min(i, j); k < std::max(i, j); ++k)
-        sum += (2.0 * static_cast<double>(i < j ? k - i : i - 1 - k) + 1.0) * (static_cast<double>(x[k]) - static_cast<double>(x[k + 1]));
+        sum += (2.0 * static_cast<double>(i < j ? k - i : i - 1 - k) + 1.0) *
+               (static_cast<double>(x[k]) - static_cast<double>(x[k + 1]));
       return sum;
     };
     if (!(distance(from, to) > 0.0)) continue;

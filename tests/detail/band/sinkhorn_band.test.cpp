@@ -54,21 +54,25 @@ matrix scaled(const matrix& l, std::size_t steps, double tolerance, std::size_t&
 }
 
 template <class T>
-void check(const std::vector<std::vector<double>>& lists, bool one_list, std::size_t steps, double tolerance, std::mt19937_64& random) {
+void check(const std::vector<std::vector<double>>& lists, bool one_list, std::size_t steps, double tolerance,
+           std::mt19937_64& random) {
   using sinkhorn = sinkhorn_band<arch, T>;
   const double t = 1.3;
   constexpr double digits = sizeof(T) == 4 ? 1e-5 : 1e-11;
   bands<T> in(lists, one_list, t);
   const sinkhorn kept(in.band, one_list, steps, tolerance, true, in.scratch);
   const sinkhorn last(in.band, one_list, steps, tolerance, false, in.scratch);
-  const auto values = support::numbers<double>(random, in.slots), cotangent = support::numbers<double>(random, in.slots);
+  const auto values = support::numbers<double>(random, in.slots),
+             cotangent = support::numbers<double>(random, in.slots);
 
-  const auto product = in.band.take(), transposed = in.band.take(), other = in.band.take(), sums = in.band.take(), moments = in.band.take();
+  const auto product = in.band.take(), transposed = in.band.take(), other = in.band.take(),
+             sums = in.band.take(), moments = in.band.take();
   kept.apply(in.load(values), product);
   last.apply(in.load(values), other);
   kept.apply_transposed(in.load(cotangent), transposed);
   kept.pull(in.load(values), in.load(cotangent), sums, moments, sinkhorn::derivative::unrolled);
-  const auto p = in.store(product), q = in.store(transposed), again = in.store(other), s = in.store(sums), m = in.store(moments);
+  const auto p = in.store(product), q = in.store(transposed), again = in.store(other), s = in.store(sums),
+             m = in.store(moments);
   const auto fixed_sums = in.band.take(), fixed_moments = in.band.take();
   last.pull(in.load(values), in.load(cotangent), fixed_sums, fixed_moments, sinkhorn::derivative::implicit);
   const auto fs = in.store(fixed_sums), fm = in.store(fixed_moments);
@@ -126,10 +130,12 @@ void check(const std::vector<std::vector<double>>& lists, bool one_list, std::si
 
 }  // namespace
 
-TEMPLATE_TEST_CASE("sinkhorn_band: one list, as many steps as wanted, and the derivatives of the steps", "", float, double) {
+TEMPLATE_TEST_CASE("sinkhorn_band: one list, as many steps as wanted, and the derivatives of the steps", "",
+                   float, double) {
   std::mt19937_64 random(1);
   for (const std::size_t n : {1u, 2u, 10u})
-    for (const std::size_t steps : {0u, 1u, 3u}) check<TestType>({falling(random, n)}, true, steps, -1.0, random);
+    for (const std::size_t steps : {0u, 1u, 3u})
+      check<TestType>({falling(random, n)}, true, steps, -1.0, random);
 }
 
 TEMPLATE_TEST_CASE("sinkhorn_band: lists in lanes stop each by itself", "", float, double) {

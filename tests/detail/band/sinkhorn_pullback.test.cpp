@@ -26,11 +26,15 @@ constexpr std::size_t w = rankloss::detail::lane_count<arch>;
 
 }  // namespace
 
-TEST_CASE("sinkhorn_pullback: the implicit derivative is the unrolled one of many steps, where these are slow and where items are islands") {
+TEST_CASE(
+    "sinkhorn_pullback: the implicit derivative is the unrolled one of many steps, where these are slow and where items are islands") {
   using sinkhorn = sinkhorn_band<arch, double>;
   std::mt19937_64 random(4);
-  std::vector<std::vector<double>> lists{
-      falling(random, 30), {100.0, 99.7, 99.6, 0.0, -0.4, -200.0}, {1e300, 0.0, -1e300}, falling(random, 2), {3.0}};
+  std::vector<std::vector<double>> lists{falling(random, 30),
+                                         {100.0, 99.7, 99.6, 0.0, -0.4, -200.0},
+                                         {1e300, 0.0, -1e300},
+                                         falling(random, 2),
+                                         {3.0}};
   const std::vector<double> even = [] {
     std::vector<double> x(37);
     for (std::size_t i = 0; i < x.size(); ++i) x[i] = -0.05 * static_cast<double>(i);
@@ -56,12 +60,14 @@ TEST_CASE("sinkhorn_pullback: the implicit derivative is the unrolled one of man
       CHECK(fm[j] == Approx(m[j]).margin(1e-8));
     }
   };
-  compare(std::vector(lists.begin(), lists.begin() + static_cast<std::ptrdiff_t>(std::min(w, lists.size()))), false);
+  compare(std::vector(lists.begin(), lists.begin() + static_cast<std::ptrdiff_t>(std::min(w, lists.size()))),
+          false);
   for (const auto& x : lists) compare({x}, true);
   compare({even}, true);
 }
 
-TEST_CASE("sinkhorn_pullback: the implicit derivative comes near its limit as the scaling does, whatever the size of what is pulled") {
+TEST_CASE(
+    "sinkhorn_pullback: the implicit derivative comes near its limit as the scaling does, whatever the size of what is pulled") {
   using sinkhorn = sinkhorn_band<arch, double>;
   std::mt19937_64 random(5);
   std::vector<std::vector<double>> lists;
@@ -82,7 +88,8 @@ TEST_CASE("sinkhorn_pullback: the implicit derivative comes near its limit as th
   const auto limit = pulled(20000, 1.0, sinkhorn::derivative::implicit);
   const auto error = [&](const std::vector<double>& found, double size) {
     double worst = 0.0;
-    for (std::size_t i = 0; i < limit.size(); ++i) worst = std::max(worst, std::abs(found[i] / size - limit[i]));
+    for (std::size_t i = 0; i < limit.size(); ++i)
+      worst = std::max(worst, std::abs(found[i] / size - limit[i]));
     return worst;
   };
   CHECK(*std::max_element(limit.begin(), limit.end()) > 0.1);
@@ -91,7 +98,8 @@ TEST_CASE("sinkhorn_pullback: the implicit derivative comes near its limit as th
     CHECK(error(pulled(steps, 1.0, sinkhorn::derivative::implicit), 1.0) <=
           1.2 * error(pulled(steps, 1.0, sinkhorn::derivative::unrolled), 1.0) + 1e-9);
   // Squares of these are no numbers.
-  for (const double size : {1e-200, 1e200}) CHECK(error(pulled(20000, size, sinkhorn::derivative::implicit), size) <= 1e-9);
+  for (const double size : {1e-200, 1e200})
+    CHECK(error(pulled(20000, size, sinkhorn::derivative::implicit), size) <= 1e-9);
 }
 
 }  // namespace detail_band_sinkhorn_pullback_test

@@ -37,7 +37,8 @@ TEST_CASE("require: nothing where it is met") {
 TEST_CASE("require: the parts strung together, whatever their types") {
   CHECK(message() == "rankloss: ");
   CHECK(message("a", std::string("b"), std::string_view("c")) == "rankloss: abc");
-  CHECK(message("size ", std::size_t{18446744073709551615u}, ", expected ", -3) == "rankloss: size 18446744073709551615, expected -3");
+  CHECK(message("size ", std::size_t{18446744073709551615u}, ", expected ", -3) ==
+        "rankloss: size 18446744073709551615, expected -3");
   CHECK(message(std::int64_t{-9223372036854775807}) == "rankloss: -9223372036854775807");
   CHECK(message(true, " ", std::uint8_t{65}) == "rankloss: 1 65");
 }

@@ -52,7 +52,8 @@ std::string complaint(const reals& weights, std::size_t expected, bool values) {
 
 TEMPLATE_TEST_CASE("check_data: what is a number, and what is finite, by its bits", "", float, double) {
   using limits = std::numeric_limits<TestType>;
-  for (const TestType x : {TestType{0}, -TestType{0}, TestType{1}, limits::max(), limits::lowest(), limits::min(), limits::denorm_min()}) {
+  for (const TestType x : {TestType{0}, -TestType{0}, TestType{1}, limits::max(), limits::lowest(),
+                           limits::min(), limits::denorm_min()}) {
     CHECK(!is_nan(x));
     CHECK(is_finite(x));
   }
@@ -94,9 +95,12 @@ TEST_CASE("check_data: weights are as many as there are units, finite and not ne
   CHECK(complaint(reals{}, 7, true).empty());
   CHECK(complaint(right, 3, true).empty());
   CHECK(complaint(right, 2, false) == "rankloss: list_weights: size 3, expected 2 (one per list)");
-  CHECK(complaint(std::vector<double>{1, -0.5}, 2, true) == "rankloss: list_weights: -0.5 at list 1, expected a finite number >= 0");
-  CHECK(complaint(std::vector<double>{infinity, 1}, 2, true) == "rankloss: list_weights: inf at list 0, expected a finite number >= 0");
-  CHECK(complaint(std::vector<float>{1, not_numbers<float>()[0]}, 2, true).find("at list 1") != std::string::npos);
+  CHECK(complaint(std::vector<double>{1, -0.5}, 2, true) ==
+        "rankloss: list_weights: -0.5 at list 1, expected a finite number >= 0");
+  CHECK(complaint(std::vector<double>{infinity, 1}, 2, true) ==
+        "rankloss: list_weights: inf at list 0, expected a finite number >= 0");
+  CHECK(complaint(std::vector<float>{1, not_numbers<float>()[0]}, 2, true).find("at list 1") !=
+        std::string::npos);
   CHECK(complaint(std::vector<double>{-1, infinity}, 2, false).empty());
 }
 

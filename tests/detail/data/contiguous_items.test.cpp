@@ -42,7 +42,8 @@ TEST_CASE("contiguous_items: clear writes 0 to what is wanted") {
   clear(rankloss::list_outputs<double>{});
   clear(rankloss::list_outputs<double>{.gradient = {memory.data(), 2, 2}});
   CHECK(memory == std::vector<double>{0, 3, 0, 3});
-  clear(rankloss::list_outputs<double>{.gradient = {memory.data() + 1, 1}, .hessian = {memory.data() + 3, 1}});
+  clear(
+      rankloss::list_outputs<double>{.gradient = {memory.data() + 1, 1}, .hessian = {memory.data() + 3, 1}});
   CHECK(memory == std::vector<double>(4, 0.0));
 }
 

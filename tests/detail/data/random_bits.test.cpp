@@ -28,7 +28,8 @@ TEST_CASE("random_bits: item i is word i % 4 of the philox block (i / 4, all one
   for (std::size_t n = 0; n <= 13; ++n) {
     std::vector<std::uint32_t> expected;
     for (std::uint32_t i = 0; i < n; ++i)
-      expected.push_back(rankloss::philox({i / 4, 0xffffffffu, 0x76543210u, 0xfedcba98u}, {0x89abcdefu, 0x01234567u})[i % 4]);
+      expected.push_back(rankloss::philox({i / 4, 0xffffffffu, 0x76543210u, 0xfedcba98u},
+                                          {0x89abcdefu, 0x01234567u})[i % 4]);
     CHECK(bits_of(seed, number, n) == expected);
   }
 }

@@ -25,8 +25,12 @@ struct weights {
   [[nodiscard]] auto of() const {
     return [this](std::size_t k) { return w[k]; };
   }
-  [[nodiscard]] weighted_mean mean(double share = 1.0) const { return {w.size(), of(), reduction::mean, share}; }
-  [[nodiscard]] weighted_mean sum(double share = 1.0) const { return {w.size(), of(), reduction::sum, share}; }
+  [[nodiscard]] weighted_mean mean(double share = 1.0) const {
+    return {w.size(), of(), reduction::mean, share};
+  }
+  [[nodiscard]] weighted_mean sum(double share = 1.0) const {
+    return {w.size(), of(), reduction::sum, share};
+  }
   [[nodiscard]] double value(const weighted_mean& mean, const std::vector<double>& x) const {
     return mean(w.size(), of(), [&](std::size_t k) { return x[k]; });
   }
@@ -53,12 +57,14 @@ TEST_CASE("weighted_mean: shares are those of long double, whatever the range of
     weights some;
     std::vector<double> x;
     for (int k = 0; k < 40; ++k) {
-      some.w.push_back(std::ldexp(1.0 + static_cast<double>(random() % 1024), around - 10 + static_cast<int>(random() % 4)));
+      some.w.push_back(std::ldexp(1.0 + static_cast<double>(random() % 1024),
+                                  around - 10 + static_cast<int>(random() % 4)));
       x.push_back(static_cast<double>(random() % 2001) - 1000.0);
     }
     long double total = 0, expected = 0;
     for (const double w : some.w) total += static_cast<long double>(w);
-    for (std::size_t k = 0; k < x.size(); ++k) expected += static_cast<long double>(some.w[k]) / total * static_cast<long double>(x[k]);
+    for (std::size_t k = 0; k < x.size(); ++k)
+      expected += static_cast<long double>(some.w[k]) / total * static_cast<long double>(x[k]);
     INFO("weights around 2^" << around);
     const weighted_mean mean = some.mean();
     CHECK(some.value(mean, x) == Approx(static_cast<double>(expected)).epsilon(1e-13));

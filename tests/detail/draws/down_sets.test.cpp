@@ -53,7 +53,8 @@ std::size_t width_of(std::size_t m, const std::vector<std::vector<bool>>& better
     std::size_t count = 0;
     for (std::size_t a = 0; a < m; ++a) {
       count += set >> a & 1;
-      for (std::size_t b = 0; b < m; ++b) apart = apart && !((set >> a & 1) != 0 && (set >> b & 1) != 0 && better[a][b]);
+      for (std::size_t b = 0; b < m; ++b)
+        apart = apart && !((set >> a & 1) != 0 && (set >> b & 1) != 0 && better[a][b]);
     }
     if (apart) most = std::max(most, count);
   }
@@ -85,7 +86,8 @@ TEST_CASE("down_sets: as few chains as can be, and the down-sets are those of pl
       for (std::size_t set = 0; set < (std::size_t{1} << m); ++set) {
         bool down = true;
         for (std::size_t a = 0; a < m; ++a)
-          for (std::size_t b = 0; b < m; ++b) down = down && !(better[a][b] && (set >> b & 1) != 0 && (set >> a & 1) == 0);
+          for (std::size_t b = 0; b < m; ++b)
+            down = down && !(better[a][b] && (set >> b & 1) != 0 && (set >> a & 1) == 0);
         expected += down ? 1 : 0;
       }
       std::size_t held = 0;
@@ -123,7 +125,8 @@ TEST_CASE("draw_in_order: all orders of a block before others, one by one") {
           const pair_list pairs = rising_pairs(random, m, chance);
           const std::size_t n = m + rest;
           std::vector<real> s;
-          for (const double x : support::numbers<double>(random, n)) s.push_back(static_cast<real>(x * spread));
+          for (const double x : support::numbers<double>(random, n))
+            s.push_back(static_cast<real>(x * spread));
           // All of the block before the others, which are free: their own orders sum to 1.
           pair_list all = pairs;
           for (std::size_t i = 0; i < m; ++i)
@@ -131,12 +134,14 @@ TEST_CASE("draw_in_order: all orders of a block before others, one by one") {
           const auto expected = reference::order_loss(s, reference::better_of(n, all));
 
           workspace scratch;
-          std::vector<double> own(s.begin(), s.begin() + static_cast<std::ptrdiff_t>(m)), slope(m), curvature(m);
+          std::vector<double> own(s.begin(), s.begin() + static_cast<std::ptrdiff_t>(m)), slope(m),
+              curvature(m);
           rest_after others;
           for (std::size_t j = m; j < n; ++j) others.most = std::max(others.most, static_cast<double>(s[j]));
           for (std::size_t j = m; j < n; ++j) others.sum += std::exp(static_cast<double>(s[j]) - others.most);
           const auto draw = draw_in_order(
-              sets_of(m, pairs, scratch), own, others, [](double a, double b) { return a - b; }, slope, curvature, scratch);
+              sets_of(m, pairs, scratch), own, others, [](double a, double b) { return a - b; }, slope,
+              curvature, scratch);
           CHECK(draw.loss == Approx(static_cast<double>(expected.value)).epsilon(1e-13).margin(1e-14));
           double pull = 0.0;
           for (std::size_t i = 0; i < m; ++i) {
@@ -148,10 +153,12 @@ TEST_CASE("draw_in_order: all orders of a block before others, one by one") {
           for (std::size_t j = m; j < n; ++j) {
             const double share = std::exp(static_cast<double>(s[j]) - others.most) / others.sum;
             CHECK(std::abs(draw.pull * share - static_cast<double>(expected.gradient[j])) <= 1e-13);
-            CHECK(std::abs(draw.pull * share * (1 - share) - draw.bend * share * share - static_cast<double>(expected.hessian[j])) <= 1e-13);
+            CHECK(std::abs(draw.pull * share * (1 - share) - draw.bend * share * share -
+                           static_cast<double>(expected.hessian[j])) <= 1e-13);
           }
           const auto alone = draw_in_order(
-              sets_of(m, pairs, scratch), own, others, [](double a, double b) { return a - b; }, {}, {}, scratch);
+              sets_of(m, pairs, scratch), own, others, [](double a, double b) { return a - b; }, {}, {},
+              scratch);
           CHECK(alone.loss == draw.loss);
         }
 }

@@ -26,7 +26,8 @@ using numbers = std::vector<double>;
 
 }  // namespace
 
-TEMPLATE_TEST_CASE("order_chances: the way of near scores is that of scores however far apart", "", float, double) {
+TEMPLATE_TEST_CASE("order_chances: the way of near scores is that of scores however far apart", "", float,
+                   double) {
   using T = TestType;
   using arch = xsimd::default_arch;
   std::mt19937_64 random(5);
@@ -39,17 +40,20 @@ TEMPLATE_TEST_CASE("order_chances: the way of near scores is that of scores howe
       std::iota(order.begin(), order.end(), 0u);
       std::shuffle(order.begin(), order.end(), random);
       const T most = *std::max_element(s.begin(), s.end());
-      for (const std::size_t cutoff : {std::size_t{0}, std::size_t{1}, std::size_t{3}, std::size_t{8}, std::size_t{513}, n - 1}) {
+      for (const std::size_t cutoff :
+           {std::size_t{0}, std::size_t{1}, std::size_t{3}, std::size_t{8}, std::size_t{513}, n - 1}) {
         REQUIRE(detail::near_enough(static_cast<T>(-spread), static_cast<T>(spread), 0.999));
         numbers g, expected(n);
         const auto into = [](numbers& to) { return [&to](std::size_t i, double slope) { to[i] = slope; }; };
         const detail::order_wants all{0.999, cutoff, true, true, 1.5, -0.25};
-        const auto plain = detail::along_order_apart(rankloss::strided<const T>(std::span<const T>(s)), std::span<const std::uint32_t>(order), all,
-                                                     into(expected), scratch);
+        const auto plain =
+            detail::along_order_apart(rankloss::strided<const T>(std::span<const T>(s)),
+                                      std::span<const std::uint32_t>(order), all, into(expected), scratch);
         const double size = std::max(1.0, std::abs(plain.log_probability));
         const auto near = [&](const detail::order_wants& want) {
           g.assign(n, 7.0);
-          return detail::along_order_near<arch>(std::span<const T>(s), std::span<const std::uint32_t>(order), most, want, into(g), scratch);
+          return detail::along_order_near<arch>(std::span<const T>(s), std::span<const std::uint32_t>(order),
+                                                most, want, into(g), scratch);
         };
         const auto found = near(all);
         CHECK(std::abs(found.log_probability - plain.log_probability) <= 1e-13 * size);
@@ -70,15 +74,16 @@ TEMPLATE_TEST_CASE("order_chances: the way of near scores is that of scores howe
     }
   CHECK_FALSE(detail::near_enough(T(-32), T(33), 1.0));
   CHECK_FALSE(detail::near_enough(-std::numeric_limits<T>::infinity(), T(33), 1e300));
-  CHECK(detail::near_enough(-std::numeric_limits<T>::max(), std::numeric_limits<T>::max(), 1e300) == (sizeof(T) == 4));
+  CHECK(detail::near_enough(-std::numeric_limits<T>::max(), std::numeric_limits<T>::max(), 1e300) ==
+        (sizeof(T) == 4));
 }
 
 TEST_CASE("order_chances: an empty list has no choice, and one item is no choice") {
   rankloss::workspace scratch;
   const detail::order_wants want{1.0, 0, true, true, 1.0, 1.0};
   const auto never = [](std::size_t, double) { FAIL("nothing is to be written"); };
-  const detail::order_chances none =
-      detail::along_order<xsimd::default_arch>(std::span<const double>{}, std::span<const std::uint32_t>{}, want, never, scratch);
+  const detail::order_chances none = detail::along_order<xsimd::default_arch>(
+      std::span<const double>{}, std::span<const std::uint32_t>{}, want, never, scratch);
   CHECK(none.log_probability == 0.0);
   CHECK(none.entropy == 0.0);
 

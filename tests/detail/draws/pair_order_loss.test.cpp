@@ -38,11 +38,13 @@ struct found {
   numbers gradient, hessian;
   detail::block_excess excess;
 };
-found loss_of(const numbers& s, const std::vector<items>& worse, const items& sorted, double temperature, std::size_t most_sets) {
+found loss_of(const numbers& s, const std::vector<items>& worse, const items& sorted, double temperature,
+              std::size_t most_sets) {
   rankloss::workspace scratch;
   const auto worse_of = [&](std::size_t i) { return std::span<const std::uint32_t>(worse[i]); };
   const rankloss::strided<const double> scores{std::span<const double>(s)};
-  detail::pair_order_loss<xsimd::default_arch, double, decltype(worse_of)> loss(worse_of, sorted, temperature, most_sets, scores, scratch);
+  detail::pair_order_loss<xsimd::default_arch, double, decltype(worse_of)> loss(worse_of, sorted, temperature,
+                                                                                most_sets, scores, scratch);
   found out{0.0, numbers(s.size(), 0.0), numbers(s.size(), 0.0), {}};
   out.value = loss(out.gradient, out.hessian, out.excess);
   return out;
@@ -56,7 +58,8 @@ items counted(std::size_t n) {
 
 }  // namespace
 
-TEST_CASE("pair_order_loss: value and derivatives are those of all orders one by one, added to what is there") {
+TEST_CASE(
+    "pair_order_loss: value and derivatives are those of all orders one by one, added to what is there") {
   std::mt19937_64 random(2);
   for (const std::size_t n : {1u, 2u, 4u, 6u, 7u})
     for (const double chance : {0.0, 0.2, 0.5, 1.0}) {
@@ -75,8 +78,10 @@ TEST_CASE("pair_order_loss: value and derivatives are those of all orders one by
       CHECK(got.value == Approx(static_cast<double>(expected.value)).epsilon(1e-13).margin(1e-13));
       for (std::size_t i = 0; i < n; ++i) {
         // In units of the temperature, as the reference has them.
-        CHECK(got.gradient[i] == Approx(static_cast<double>(expected.gradient[i])).epsilon(1e-12).margin(1e-13));
-        CHECK(got.hessian[i] == Approx(static_cast<double>(expected.hessian[i])).epsilon(1e-11).margin(1e-12));
+        CHECK(got.gradient[i] ==
+              Approx(static_cast<double>(expected.gradient[i])).epsilon(1e-12).margin(1e-13));
+        CHECK(got.hessian[i] ==
+              Approx(static_cast<double>(expected.hessian[i])).epsilon(1e-11).margin(1e-12));
       }
     }
 }

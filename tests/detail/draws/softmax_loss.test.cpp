@@ -61,10 +61,12 @@ TEST_CASE("softmax_loss: temperatures out of range are refused by name") {
   for (const double t : {1e-15, 1.0, 1e300}) CHECK_NOTHROW(rankloss::detail::check_temperature("t", t));
   for (const double t : {0.0, 0.9e-15, 1.1e300, -1.0, std::numeric_limits<double>::quiet_NaN()})
     CHECK_THROWS_AS(rankloss::detail::check_temperature("t", t), std::invalid_argument);
-  CHECK_THROWS_WITH(rankloss::detail::check_temperature("softness", 0.0), "rankloss: softness: 0, expected 1e-15 to 1e300");
+  CHECK_THROWS_WITH(rankloss::detail::check_temperature("softness", 0.0),
+                    "rankloss: softness: 0, expected 1e-15 to 1e300");
 }
 
-TEMPLATE_TEST_CASE("softmax_loss: the target of relevance is what is positive, times the weights", "", float, double, int) {
+TEMPLATE_TEST_CASE("softmax_loss: the target of relevance is what is positive, times the weights", "", float,
+                   double, int) {
   std::mt19937_64 random(1);
   for (std::size_t n = 1; n <= 2 * w + 1; ++n) {
     std::vector<TestType> y = support::whole_numbers<TestType>(random, n, 6);
@@ -77,7 +79,8 @@ TEMPLATE_TEST_CASE("softmax_loss: the target of relevance is what is positive, t
     }
     workspace scratch;
     CHECK(numbers_of(rankloss::detail::target_of_relevance<arch>(view(y), {}, scratch), n) == plain);
-    CHECK(numbers_of(rankloss::detail::target_of_relevance<arch>(view(y), view(weights), scratch), n) == weighted);
+    CHECK(numbers_of(rankloss::detail::target_of_relevance<arch>(view(y), view(weights), scratch), n) ==
+          weighted);
   }
   workspace scratch;
   const std::vector<double> huge{1e308, 1.0};
@@ -97,27 +100,36 @@ TEST_CASE("softmax_loss: products of weight and relevance of any size have the r
       for (double& x : relevance) x = std::ldexp(x, of_y);
       for (double& x : weights) x = std::ldexp(x, of_w);
       const workspace::scope scope(scratch);
-      const softmax_target target = rankloss::detail::target_of_relevance<arch>(view(relevance), view(weights), scratch);
-      for (std::size_t i = 0; i < 4; ++i) CHECK(target.v[i] / target.total == Approx(shares[i]).epsilon(1e-15));
-      CHECK(target.mass() == Approx(std::min(std::ldexp(9.0, of_y + of_w), rankloss::detail::largest_term)).epsilon(1e-15));
+      const softmax_target target =
+          rankloss::detail::target_of_relevance<arch>(view(relevance), view(weights), scratch);
+      for (std::size_t i = 0; i < 4; ++i)
+        CHECK(target.v[i] / target.total == Approx(shares[i]).epsilon(1e-15));
+      CHECK(target.mass() ==
+            Approx(std::min(std::ldexp(9.0, of_y + of_w), rankloss::detail::largest_term)).epsilon(1e-15));
     }
 }
 
-TEMPLATE_TEST_CASE("softmax_loss: the target of a softmax is relative to the greatest that weighs something", "", float, double) {
+TEMPLATE_TEST_CASE("softmax_loss: the target of a softmax is relative to the greatest that weighs something",
+                   "", float, double) {
   const std::vector<float> y{1.0F, 4.0F, -2.0F, 9.0F, 1.0F};
   const std::vector<double> weights{1, 2, 0.5, 0, 1};
   workspace scratch;
-  const auto plain = numbers_of(rankloss::detail::target_of_softmax<arch, TestType>(view(y), {}, 2.0, scratch), 5);
-  const auto weighted = numbers_of(rankloss::detail::target_of_softmax<arch, TestType>(view(y), view(weights), 2.0, scratch), 5);
+  const auto plain =
+      numbers_of(rankloss::detail::target_of_softmax<arch, TestType>(view(y), {}, 2.0, scratch), 5);
+  const auto weighted = numbers_of(
+      rankloss::detail::target_of_softmax<arch, TestType>(view(y), view(weights), 2.0, scratch), 5);
   for (std::size_t i = 0; i < 5; ++i) {
     CHECK(plain[i] == Approx(std::exp((static_cast<double>(y[i]) - 9.0) / 2.0)).epsilon(1e-7));
-    CHECK(weighted[i] == Approx(weights[i] * std::exp((std::min(static_cast<double>(y[i]), 4.0) - 4.0) / 2.0)).epsilon(1e-7));
+    CHECK(
+        weighted[i] ==
+        Approx(weights[i] * std::exp((std::min(static_cast<double>(y[i]), 4.0) - 4.0) / 2.0)).epsilon(1e-7));
   }
   const std::vector<double> none(5, 0.0);
   CHECK(rankloss::detail::target_of_softmax<arch, TestType>(view(y), view(none), 2.0, scratch).total == 0.0);
 }
 
-TEMPLATE_TEST_CASE("softmax_loss: value and derivatives are those of the plain sums, of whatever is wanted", "", float, double) {
+TEMPLATE_TEST_CASE("softmax_loss: value and derivatives are those of the plain sums, of whatever is wanted",
+                   "", float, double) {
   using T = TestType;
   std::mt19937_64 random(2);
   constexpr double digits = sizeof(T) == 4 ? 1e-6 : 2e-13;
@@ -130,7 +142,8 @@ TEMPLATE_TEST_CASE("softmax_loss: value and derivatives are those of the plain s
           std::vector<double> v = support::whole_numbers<double>(random, n, 4);
           v[0] = 1.0;
           for (double& x : v) x *= size;
-          const auto expected = reference::cross_entropy(reference::widen(s), reference::widen(v), temperature, mass, poly);
+          const auto expected =
+              reference::cross_entropy(reference::widen(s), reference::widen(v), temperature, mass, poly);
           for (const bool by_column : {false, true})
             for (unsigned wanted = 0; wanted < 4; ++wanted) {
               const std::size_t step = by_column ? 2 : 1;
@@ -142,7 +155,8 @@ TEMPLATE_TEST_CASE("softmax_loss: value and derivatives are those of the plain s
               if (wanted & 2U) out.hessian = {h.data(), n, stride};
               workspace scratch;
               const double value =
-                  softmax_loss<arch>(strided<const T>(memory.data(), n, stride), copy_of(v, scratch), mass, poly, temperature, out, scratch);
+                  softmax_loss<arch>(strided<const T>(memory.data(), n, stride), copy_of(v, scratch), mass,
+                                     poly, temperature, out, scratch);
               CHECK(value == Approx(static_cast<double>(expected.value)).epsilon(digits));
               std::vector<T> gradient, hessian;
               for (std::size_t i = 0; i < n; ++i) {
@@ -151,18 +165,21 @@ TEMPLATE_TEST_CASE("softmax_loss: value and derivatives are those of the plain s
                 if (by_column) CHECK((g[step * i + 1] == T(7) && h[step * i + 1] == T(7)));
               }
               if (wanted & 1U)
-                CHECK(reference::relative_error(gradient, expected.gradient, real(0.01) / temperature) <= digits);
+                CHECK(reference::relative_error(gradient, expected.gradient, real(0.01) / temperature) <=
+                      digits);
               else
                 CHECK(gradient == std::vector<T>(n, T(7)));
               if (wanted & 2U)
-                CHECK(reference::relative_error(hessian, expected.hessian, real(0.01) / temperature / temperature) <= 10 * digits);
+                CHECK(reference::relative_error(hessian, expected.hessian,
+                                                real(0.01) / temperature / temperature) <= 10 * digits);
               else
                 CHECK(hessian == std::vector<T>(n, T(7)));
             }
         }
 }
 
-TEMPLATE_TEST_CASE("softmax_loss: 0 of one item and without a target, finite at the extremes", "", float, double) {
+TEMPLATE_TEST_CASE("softmax_loss: 0 of one item and without a target, finite at the extremes", "", float,
+                   double) {
   using T = TestType;
   workspace scratch;
   std::vector<T> g(3, T(7)), h(3, T(7));
@@ -173,13 +190,15 @@ TEMPLATE_TEST_CASE("softmax_loss: 0 of one item and without a target, finite at 
   CHECK(h == g);
   g[0] = T(7);
   const rankloss::list_outputs<T> first{.gradient = {g.data(), 1}};
-  CHECK(softmax_loss<arch>(strided<const T>(s.data(), 1), copy_of({2}, scratch), 1.0, 1.0, 1.0, first, scratch) == 0.0);
+  CHECK(softmax_loss<arch>(strided<const T>(s.data(), 1), copy_of({2}, scratch), 1.0, 1.0, 1.0, first,
+                           scratch) == 0.0);
   CHECK(g[0] == T(0));
 
   constexpr T infinity = std::numeric_limits<T>::infinity();
   const std::vector<T> far{infinity, -infinity, std::numeric_limits<T>::lowest()};
   for (const double temperature : {1e-15, 1.0, 1e300}) {
-    const double value = softmax_loss<arch>(view(far), copy_of({1, 1e290, 1e290}, scratch), 1e300, -1e300, temperature, out, scratch);
+    const double value = softmax_loss<arch>(view(far), copy_of({1, 1e290, 1e290}, scratch), 1e300, -1e300,
+                                            temperature, out, scratch);
     CHECK(std::abs(value) <= rankloss::detail::largest_term);
     for (const T x : g) CHECK(std::isfinite(x));
     for (const T x : h) CHECK(std::isfinite(x));

@@ -59,16 +59,20 @@ struct ordered_list {
     if (hessian) out.hessian = {h.data(), n, stride};
     return out;
   }
-  void check(const reference::derivatives& expected, double value, bool gradient, bool hessian, double temperature) {
+  void check(const reference::derivatives& expected, double value, bool gradient, bool hessian,
+             double temperature) {
     CHECK(value == Approx(static_cast<double>(expected.value)).epsilon(digits<T>).margin(digits<T>));
     std::vector<T> found_g, found_h;
     for (std::size_t i = 0; i < n; ++i) {
       found_g.push_back(g[static_cast<std::size_t>(stride) * i]);
       found_h.push_back(h[static_cast<std::size_t>(stride) * i]);
     }
-    if (gradient) CHECK(reference::relative_error(found_g, expected.gradient, real(0.01) / temperature) <= digits<T>);
+    if (gradient)
+      CHECK(reference::relative_error(found_g, expected.gradient, real(0.01) / temperature) <= digits<T>);
     if (!gradient) CHECK(found_g == std::vector<T>(n, T(7)));
-    if (hessian) CHECK(reference::relative_error(found_h, expected.hessian, real(0.01) / temperature / temperature) <= 10 * digits<T>);
+    if (hessian)
+      CHECK(reference::relative_error(found_h, expected.hessian, real(0.01) / temperature / temperature) <=
+            10 * digits<T>);
     if (!hessian) CHECK(found_h == std::vector<T>(n, T(7)));
   }
 };
@@ -87,8 +91,10 @@ TEST_CASE("sums from the end and from the beginning, of any length, in place or 
   for (std::size_t n = 0; n <= 13; ++n) {
     const auto x = support::whole_numbers<double>(random, n, 100);  // sums are exact
     std::vector<double> ends(n), begins = x, in_place = x;
-    CHECK(rankloss::detail::sums_from_the_end(x.data(), n, 1000.0, ends.data()) == std::accumulate(x.begin(), x.end(), 1000.0));
-    CHECK(rankloss::detail::running_sums(begins.data(), n, 2000.0) == std::accumulate(x.begin(), x.end(), 2000.0));
+    CHECK(rankloss::detail::sums_from_the_end(x.data(), n, 1000.0, ends.data()) ==
+          std::accumulate(x.begin(), x.end(), 1000.0));
+    CHECK(rankloss::detail::running_sums(begins.data(), n, 2000.0) ==
+          std::accumulate(x.begin(), x.end(), 2000.0));
     for (std::size_t k = 0; k < n; ++k) {
       const auto at = x.begin() + static_cast<std::ptrdiff_t>(k);
       CHECK(ends[k] == std::accumulate(at, x.end(), 1000.0));
@@ -111,16 +117,18 @@ TEMPLATE_TEST_CASE("plackett_luce: the loss of an order, for near scores and for
         const auto order = shuffled(random, n);
         std::vector<double> c(n);
         for (double& x : c) x = static_cast<double>(random() % 4) / 3.0;  // some are 0
-        const auto check_near = [&]<bool Unit>(const std::vector<double>& weights, const reference::derivatives& expected) {
+        const auto check_near = [&]<bool Unit>(const std::vector<double>& weights,
+                                               const reference::derivatives& expected) {
           ordered_list<T> near(s, order, (wanted & 4U) != 0);
-          const auto value =
-              rankloss::detail::order_loss_near<arch, Unit, T>(near.scores(), near.order, temperature, weights, near.outputs(gradient, hessian),
-                                                               1.0 / temperature, 1.0 / temperature / temperature, near.scratch);
+          const auto value = rankloss::detail::order_loss_near<arch, Unit, T>(
+              near.scores(), near.order, temperature, weights, near.outputs(gradient, hessian),
+              1.0 / temperature, 1.0 / temperature / temperature, near.scratch);
           REQUIRE(value.has_value());
           near.check(expected, *value, gradient, hessian, temperature);
         };
         const auto expected_of = [&](const std::vector<double>& weights) {
-          return reference::listmle(reference::widen(s), {order.begin(), order.end()}, reference::widen(weights), temperature);
+          return reference::listmle(reference::widen(s), {order.begin(), order.end()},
+                                    reference::widen(weights), temperature);
         };
         const std::vector<double> ones(n, 1.0);
         check_near.template operator()<true>(ones, expected_of(ones));
@@ -131,17 +139,20 @@ TEMPLATE_TEST_CASE("plackett_luce: the loss of an order, for near scores and for
         const auto out = apart.outputs(gradient, hessian);
         const auto rests = sum_rests<T>(apart.scores(), apart.order, temperature, apart.scratch);
         const order_outputs<T> to(out, apart.order, 1.0, temperature);
-        apart.check(expected, rankloss::detail::order_loss_apart<T>(rests, c, to), gradient, hessian, temperature);
+        apart.check(expected, rankloss::detail::order_loss_apart<T>(rests, c, to), gradient, hessian,
+                    temperature);
       }
 }
 
-TEMPLATE_TEST_CASE("plackett_luce: scores too far apart for plain sums are left alone, sooner with a Hessian", "", float, double) {
+TEMPLATE_TEST_CASE("plackett_luce: scores too far apart for plain sums are left alone, sooner with a Hessian",
+                   "", float, double) {
   using T = TestType;
   const auto near = [](T distance, bool hessian) {
     ordered_list<T> in({T(0), -distance}, {0, 1}, false);
     const std::vector<double> c{1, 1};
-    const bool done =
-        rankloss::detail::order_loss_near<arch, true, T>(in.scores(), in.order, 1.0, c, in.outputs(true, hessian), 1.0, 1.0, in.scratch).has_value();
+    const bool done = rankloss::detail::order_loss_near<arch, true, T>(
+                          in.scores(), in.order, 1.0, c, in.outputs(true, hessian), 1.0, 1.0, in.scratch)
+                          .has_value();
     CHECK((in.g[0] == T(7)) != done);
     return done;
   };
@@ -158,7 +169,9 @@ TEMPLATE_TEST_CASE("plackett_luce: scores of any distance, infinite ones too", "
   const auto expected = reference::listmle(reference::widen(in.s), {2, 0, 1, 3}, reference::widen(c), 1);
   const auto out = in.outputs(true, true);
   const auto rests = sum_rests<T>(in.scores(), in.order, 1.0, in.scratch);
-  in.check(expected, rankloss::detail::order_loss_apart<T>(rests, c, order_outputs<T>(out, in.order, 1.0, 1.0)), true, true, 1.0);
+  in.check(expected,
+           rankloss::detail::order_loss_apart<T>(rests, c, order_outputs<T>(out, in.order, 1.0, 1.0)), true,
+           true, 1.0);
 
   constexpr T infinity = std::numeric_limits<T>::infinity();
   ordered_list<T> far({-infinity, infinity, T(0)}, {0, 1, 2}, false);
@@ -170,7 +183,9 @@ TEMPLATE_TEST_CASE("plackett_luce: scores of any distance, infinite ones too", "
   for (std::size_t i = 0; i < 3; ++i) CHECK((std::isfinite(far.g[i]) && std::isfinite(far.h[i])));
 }
 
-TEMPLATE_TEST_CASE("plackett_luce: derivatives are written in units of mass and temperature, kept to what the type holds", "", float, double) {
+TEMPLATE_TEST_CASE(
+    "plackett_luce: derivatives are written in units of mass and temperature, kept to what the type holds",
+    "", float, double) {
   using T = TestType;
   std::vector<T> g(2, T(7)), h(2, T(7));
   const list_outputs<T> both{.gradient = std::span<T>(g), .hessian = std::span<T>(h)};
@@ -189,7 +204,8 @@ TEMPLATE_TEST_CASE("plackett_luce: derivatives are written in units of mass and 
   CHECK(g[1] == T(6));
 }
 
-TEMPLATE_TEST_CASE("plackett_luce: the loss of grades is that of all orders of their ties", "", float, double) {
+TEMPLATE_TEST_CASE("plackett_luce: the loss of grades is that of all orders of their ties", "", float,
+                   double) {
   using T = TestType;
   std::mt19937_64 random(3);
   for (const std::size_t n : {1u, 2u, 4u, 5u})
@@ -202,7 +218,8 @@ TEMPLATE_TEST_CASE("plackett_luce: the loss of grades is that of all orders of t
         const double t = 0.8;
         ordered_list<T> in(reference::normal_scores<T>(n, grades, 1.0), {by.begin(), by.end()}, true);
         std::vector<real> s = reference::widen(in.s);
-        reference::derivatives expected{reference::all_tied_orders(s, y, t), std::vector<real>(n), std::vector<real>(n)};
+        reference::derivatives expected{reference::all_tied_orders(s, y, t), std::vector<real>(n),
+                                        std::vector<real>(n)};
         const real step = 1e-4L;
         for (std::size_t i = 0; i < n; ++i) {
           const real at = s[i];
@@ -216,12 +233,15 @@ TEMPLATE_TEST_CASE("plackett_luce: the loss of grades is that of all orders of t
         }
         const auto out = in.outputs(gradient, hessian);
         const auto rests = sum_rests<T>(in.scores(), in.order, t, in.scratch);
-        const double value =
-            rankloss::detail::grades_loss<arch, T, int>(rests, y.data(), in.order, out, order_outputs<T>(out, in.order, 1.0, t), in.scratch);
+        const double value = rankloss::detail::grades_loss<arch, T, int>(
+            rests, y.data(), in.order, out, order_outputs<T>(out, in.order, 1.0, t), in.scratch);
         CHECK(value == Approx(static_cast<double>(expected.value)).epsilon(1e-11).margin(1e-11));
         for (std::size_t i = 0; i < n; ++i) {
-          if (gradient) CHECK(in.g[2 * i] == Approx(static_cast<double>(expected.gradient[i])).epsilon(1e-6).margin(1e-6));
-          if (hessian) CHECK(in.h[2 * i] == Approx(static_cast<double>(expected.hessian[i])).epsilon(1e-5).margin(1e-5));
+          if (gradient)
+            CHECK(in.g[2 * i] ==
+                  Approx(static_cast<double>(expected.gradient[i])).epsilon(1e-6).margin(1e-6));
+          if (hessian)
+            CHECK(in.h[2 * i] == Approx(static_cast<double>(expected.hessian[i])).epsilon(1e-5).margin(1e-5));
         }
       }
 }

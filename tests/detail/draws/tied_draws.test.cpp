@@ -46,7 +46,9 @@ struct drawn {
 };
 drawn draw(const std::vector<double>& d, bool slope = true, bool curvature = true) {
   rankloss::workspace scratch;
-  drawn out{{}, std::vector<double>(slope ? d.size() : 0, 99.0), std::vector<double>(curvature ? d.size() : 0, 99.0)};
+  drawn out{{},
+            std::vector<double>(slope ? d.size() : 0, 99.0),
+            std::vector<double>(curvature ? d.size() : 0, 99.0)};
   out.draw = draw_together<arch>(d, out.slope, out.curvature, scratch);
   return out;
 }
@@ -106,7 +108,8 @@ TEST_CASE("tied_draws: equal items by their product form, for groups of any size
   }
 }
 
-TEST_CASE("tied_draws: items far below the others are drawn one after the other, far above them they cost nothing") {
+TEST_CASE(
+    "tied_draws: items far below the others are drawn one after the other, far above them they cost nothing") {
   // Far below, P is prod exp(d_j) g!, whatever the d.
   for (const double far : {-40.0, -1e3, -1e15, -1e300}) {
     const drawn found = draw({far, far - 3.0, far});

@@ -32,7 +32,9 @@ constexpr std::size_t w = rankloss::detail::lane_count<arch>;
 template <class T>
 std::vector<T> draw(std::mt19937_64& random, std::size_t n, const std::vector<T>& from) {
   std::vector<T> gains(n);
-  for (T& g : gains) g = from.empty() ? static_cast<T>(std::ldexp(static_cast<double>(random() >> 11), -50)) : from[random() % from.size()];
+  for (T& g : gains)
+    g = from.empty() ? static_cast<T>(std::ldexp(static_cast<double>(random() >> 11), -50))
+                     : from[random() % from.size()];
   return gains;
 }
 
@@ -66,7 +68,8 @@ std::pair<real, real> plain(ideal kind, std::size_t cutoff, std::vector<T> gains
   for (std::size_t i = 0; i < gains.size(); ++i) {
     std::size_t position = i + 1;
     if (kind == ideal::competition_ranks)
-      position = 1 + static_cast<std::size_t>(std::count_if(gains.begin(), gains.end(), [&](T g) { return g > gains[i]; }));
+      position = 1 + static_cast<std::size_t>(
+                         std::count_if(gains.begin(), gains.end(), [&](T g) { return g > gains[i]; }));
     if (position > k) continue;
     sum += real(gains[i]) * discount(position);
     scale += std::abs(real(gains[i])) * discount(position);
@@ -91,7 +94,9 @@ TEMPLATE_TEST_CASE("ideal_dcg: runs of equals are those of a plain count", "", f
         begin += count;
       }
       rankloss::detail::runs_of_equals(std::span<const TestType>(gains), scratch,
-                                       [&](double gain, std::size_t from_here, std::size_t to) { found.emplace_back(gain, from_here, to); });
+                                       [&](double gain, std::size_t from_here, std::size_t to) {
+                                         found.emplace_back(gain, from_here, to);
+                                       });
       INFO("n " << n);
       CHECK(found == expected);
     }
@@ -103,7 +108,8 @@ TEST_CASE("ideal_dcg: counting takes no more memory than there are items") {
   std::vector<float> gains(100);
   for (float& g : gains) g = 1.0F + std::ldexp(static_cast<float>(random() % 0x10000), -23);
   rankloss::workspace scratch;
-  rankloss::detail::runs_of_equals(std::span<const float>(gains), scratch, [](double, std::size_t, std::size_t) {});
+  rankloss::detail::runs_of_equals(std::span<const float>(gains), scratch,
+                                   [](double, std::size_t, std::size_t) {});
   CHECK(scratch.capacity() <= 0x10000);
 }
 
@@ -111,7 +117,8 @@ TEST_CASE("ideal_dcg: sums of discounts from anywhere to anywhere") {
   for (std::size_t begin = 0; begin < 3 * w; ++begin) {
     rankloss::detail::discount_row<arch> discounts;  // goes on where it stopped
     std::size_t from = begin;
-    for (const std::size_t length : {std::size_t{0}, std::size_t{1}, w, std::size_t{1}, 2 * w + 1, std::size_t{3}, std::size_t{1000}}) {
+    for (const std::size_t length :
+         {std::size_t{0}, std::size_t{1}, w, std::size_t{1}, 2 * w + 1, std::size_t{3}, std::size_t{1000}}) {
       real expected = 0;
       for (std::size_t i = from; i < from + length; ++i) expected += discount(i + 1);
       const double found = discounts.sum(from, from + length);
@@ -131,8 +138,10 @@ TEMPLATE_TEST_CASE("ideal_dcg: one list", "", float, double) {
         for (const ideal kind : {ideal::sorted, ideal::competition_ranks}) {
           const std::vector<TestType> gains = draw(random, n, from);
           const auto [expected, scale] = plain(kind, cutoff, gains);
-          const double found = rankloss::detail::ideal_dcg<arch>(kind, cutoff, std::span<const TestType>(gains), scratch);
-          INFO("n " << n << ", cutoff " << cutoff << ", " << found << " and " << static_cast<double>(expected));
+          const double found =
+              rankloss::detail::ideal_dcg<arch>(kind, cutoff, std::span<const TestType>(gains), scratch);
+          INFO("n " << n << ", cutoff " << cutoff << ", " << found << " and "
+                    << static_cast<double>(expected));
           CHECK(std::abs(real(found) - expected) <= real(1e-14) * scale);
         }
 }
@@ -155,8 +164,8 @@ TEMPLATE_TEST_CASE("ideal_dcg: lists in lanes", "", float, double) {
           const auto found = rankloss::detail::ideal_dcg<arch>(kind, cutoff, gains.data(), rows, scratch);
           for (std::size_t l = 0; l < w; ++l) {
             const auto [expected, scale] = plain(kind, cutoff, lists[l]);
-            INFO("rows " << rows << ", cutoff " << cutoff << ", lane " << l << " of " << lists[l].size() << " items, " << found.get(l) << " and "
-                         << static_cast<double>(expected));
+            INFO("rows " << rows << ", cutoff " << cutoff << ", lane " << l << " of " << lists[l].size()
+                         << " items, " << found.get(l) << " and " << static_cast<double>(expected));
             CHECK(std::abs(real(found.get(l)) - expected) <= real(1e-14) * scale);
           }
         }

@@ -31,7 +31,8 @@ TEST_CASE("rank_cut falls by a cubic from k to k + width") {
   const double step = 0x1p-20;
   for (double r = 2.5; r < 6.5; r += 0.06)
     for (const double width : {0.5, 1.0, 3.0}) {
-      const double difference = (rank_cut(r + step, 3, width).value - rank_cut(r - step, 3, width).value) / (2.0 * step);
+      const double difference =
+          (rank_cut(r + step, 3, width).value - rank_cut(r - step, 3, width).value) / (2.0 * step);
       CHECK(rank_cut(r, 3, width).slope == Approx(difference).margin(2e-5));
       CHECK(rank_cut(r, 3, width).value >= rank_cut(r + 0.06, 3, width).value);
     }

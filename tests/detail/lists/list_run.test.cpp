@@ -36,7 +36,8 @@ struct plain_sum {
   double operator()(const list<T, R>& items, const list_outputs<T>& out, workspace&) const {
     double sum = 0.0;
     for (std::size_t i = 0; i < items.size(); ++i) {
-      const double factor = static_cast<double>(items.relevance[i]) * (items.weights.empty() ? 1.0 : items.weights[i]);
+      const double factor =
+          static_cast<double>(items.relevance[i]) * (items.weights.empty() ? 1.0 : items.weights[i]);
       sum += static_cast<double>(items.scores[i]) * factor;
       if (!out.gradient.empty()) out.gradient[i] = static_cast<T>(factor);
       if (!out.hessian.empty()) out.hessian[i] = static_cast<T>(items.number + 1);
@@ -64,7 +65,8 @@ struct grouped_sum : plain_sum {
     return plain_sum::operator()(items, out, scratch);
   }
   template <class T, class R>
-  void operator()(std::span<const list<T, R>> lists, std::span<const list_outputs<T>> out, std::span<double> values, workspace& scratch) const {
+  void operator()(std::span<const list<T, R>> lists, std::span<const list_outputs<T>> out,
+                  std::span<double> values, workspace& scratch) const {
     calls->emplace_back();
     for (std::size_t l = 0; l < lists.size(); ++l) {
       calls->back().push_back(lists[l].size());
@@ -108,7 +110,8 @@ template <class Loss>
 double run(const Loss& loss, const list_batch<float, int>& batch, const outputs& out, double share = 1.0) {
   rankloss::context ctx;
   const rankloss::detail::batch_source<float, int> source(batch);
-  return rankloss::detail::list_run<Loss, std::remove_cvref_t<decltype(source)>>(loss, source, batch.reduction, out, ctx)(share);
+  return rankloss::detail::list_run<Loss, std::remove_cvref_t<decltype(source)>>(
+      loss, source, batch.reduction, out, ctx)(share);
 }
 
 const std::vector<std::size_t> some_sizes{3, 0, 7, 1, 6, 2, 2, 0, 5, 9, 4, 1, 6, 2, 3};
@@ -121,9 +124,13 @@ void check_commits(bool masked, bool weighted, reduction by, update mode) {
   // The plain form.
   std::vector<double> values(lists, 0.0), counts(lists, 1.0);
   double total = 0.0, value = 0.0;
-  const auto factor = [&](std::size_t i) { return masked && in.mask[i] == 0 ? 0.0 : in.y[i] * (weighted ? in.item_weights[i] : 1.0); };
+  const auto factor = [&](std::size_t i) {
+    return masked && in.mask[i] == 0 ? 0.0 : in.y[i] * (weighted ? in.item_weights[i] : 1.0);
+  };
   const auto items_of = [&](std::size_t l, auto body) {
-    for (auto i = static_cast<std::size_t>(in.offsets[l]); i < static_cast<std::size_t>(in.offsets[l + 1]); ++i) body(i);
+    for (auto i = static_cast<std::size_t>(in.offsets[l]); i < static_cast<std::size_t>(in.offsets[l + 1]);
+         ++i)
+      body(i);
   };
   for (std::size_t l = 0; l < lists; ++l) {
     bool relevant = false;
@@ -140,7 +147,9 @@ void check_commits(bool masked, bool weighted, reduction by, update mode) {
 
   std::vector<G> g(items, G(10)), h(items, G(20));
   std::vector<double> per_list(lists, 99.0);
-  const double found = run(plain_sum{}, batch, {.gradient = g, .per_list = per_list, .hessian = h, .scale = 3.0, .update = mode}, 0.5);
+  const double found =
+      run(plain_sum{}, batch,
+          {.gradient = g, .per_list = per_list, .hessian = h, .scale = 3.0, .update = mode}, 0.5);
   CHECK(found == Approx(value * share).epsilon(1e-14));
   CHECK(per_list == values);
   for (std::size_t l = 0; l < lists; ++l)
@@ -149,23 +158,27 @@ void check_commits(bool masked, bool weighted, reduction by, update mode) {
       const double scale = 3.0 * share * counts[l];
       const double before = mode == update::add ? 1.0 : 0.0;
       CHECK(static_cast<double>(g[i]) == Approx(10.0 * before + scale * factor(i)).epsilon(1e-6));
-      CHECK(static_cast<double>(h[i]) == Approx(20.0 * before + (kept ? scale * static_cast<double>(l + 1) : 0.0)).epsilon(1e-6));
+      CHECK(static_cast<double>(h[i]) ==
+            Approx(20.0 * before + (kept ? scale * static_cast<double>(l + 1) : 0.0)).epsilon(1e-6));
     });
 }
 
 }  // namespace
 
-TEMPLATE_TEST_CASE("evaluate_lists: what is written, for every mask, weight, reduction and mode", "", float, double) {
+TEMPLATE_TEST_CASE("evaluate_lists: what is written, for every mask, weight, reduction and mode", "", float,
+                   double) {
   for (const bool masked : {false, true})
     for (const bool weighted : {false, true})
       for (const reduction by : {reduction::mean, reduction::mean_of_relevant, reduction::sum})
         for (const update mode : {update::overwrite, update::add}) {
-          INFO("masked " << masked << ", weighted " << weighted << ", reduction " << static_cast<int>(by) << ", mode " << static_cast<int>(mode));
+          INFO("masked " << masked << ", weighted " << weighted << ", reduction " << static_cast<int>(by)
+                         << ", mode " << static_cast<int>(mode));
           check_commits<TestType>(masked, weighted, by, mode);
         }
 }
 
-TEMPLATE_TEST_CASE("evaluate_lists: rows cut by their lengths are as rows with that mask, in every mode", "", float, double) {
+TEMPLATE_TEST_CASE("evaluate_lists: rows cut by their lengths are as rows with that mask, in every mode", "",
+                   float, double) {
   using G = TestType;
   constexpr std::size_t length = 7, stride = 9;
   std::mt19937_64 random(8);
@@ -188,12 +201,18 @@ TEMPLATE_TEST_CASE("evaluate_lists: rows cut by their lengths are as rows with t
     for (const reduction by : {reduction::mean, reduction::mean_of_relevant, reduction::sum})
       for (const update mode : {update::overwrite, update::add})
         for (const double scale : {1.0, 3.0}) {
-          INFO("masked " << masked << ", reduction " << static_cast<int>(by) << ", mode " << static_cast<int>(mode) << ", scale " << scale);
-          list_batch<float, int> batch{
-              .scores = s, .relevance = y, .list_weights = list_weights, .length = length, .stride = stride, .reduction = by};
+          INFO("masked " << masked << ", reduction " << static_cast<int>(by) << ", mode "
+                         << static_cast<int>(mode) << ", scale " << scale);
+          list_batch<float, int> batch{.scores = s,
+                                       .relevance = y,
+                                       .list_weights = list_weights,
+                                       .length = length,
+                                       .stride = stride,
+                                       .reduction = by};
           std::vector<G> g(items, G(10)), h(items, G(20)), expected_g(items, G(10)), expected_h(items, G(20));
           batch.mask = masked ? both : within;
-          const double expected = run(loss, batch, {.gradient = expected_g, .hessian = expected_h, .scale = scale, .update = mode});
+          const double expected = run(
+              loss, batch, {.gradient = expected_g, .hessian = expected_h, .scale = scale, .update = mode});
           batch.lengths = lengths;
           batch.mask = {};
           if (masked) batch.mask = mask;
@@ -231,7 +250,8 @@ TEST_CASE("evaluate_lists: missed items come last, without a score") {
   const std::vector<int> offsets{0, 5, 6, 8};
   const std::vector<std::uint8_t> missed{1, 0, 0, 1, 0, 1, 0, 0};
   const std::vector<std::uint8_t> mask{1, 0, 1, 1, 1, 1, 1, 0};
-  list_batch<float, int> batch{.scores = s, .relevance = y, .offsets = offsets, .item_weights = w, .mask = mask, .missed = missed};
+  list_batch<float, int> batch{
+      .scores = s, .relevance = y, .offsets = offsets, .item_weights = w, .mask = mask, .missed = missed};
   std::vector<double> values(3);
   run(noting{&lists}, batch, {.per_list = values});
   CHECK(lists[0].scores == std::vector<float>{7, 5});
@@ -250,14 +270,17 @@ TEST_CASE("evaluate_lists: groups hold lists of like size, each list once, and c
     const batch_of in(some_sizes);
     std::vector<double> alone(some_sizes.size()), grouped(some_sizes.size());
     std::vector<float> g(in.s.size()), expected(in.s.size());
-    const double value = run(loss, in.view(masked, true, reduction::mean), {.gradient = g, .per_list = grouped});
-    CHECK(value == run(plain_sum{}, in.view(masked, true, reduction::mean), {.gradient = expected, .per_list = alone}));
+    const double value =
+        run(loss, in.view(masked, true, reduction::mean), {.gradient = g, .per_list = grouped});
+    CHECK(value == run(plain_sum{}, in.view(masked, true, reduction::mean),
+                       {.gradient = expected, .per_list = alone}));
     CHECK(grouped == alone);
     CHECK(g == expected);
     std::vector<std::size_t> seen, all;
     for (std::size_t l = 0; l < some_sizes.size(); ++l) {
       std::size_t kept = 0;
-      for (auto i = static_cast<std::size_t>(in.offsets[l]); i < static_cast<std::size_t>(in.offsets[l + 1]); ++i)
+      for (auto i = static_cast<std::size_t>(in.offsets[l]); i < static_cast<std::size_t>(in.offsets[l + 1]);
+           ++i)
         kept += !masked || in.mask[i] != 0 ? 1 : 0;
       if (kept > 0) all.push_back(kept);
     }
@@ -309,11 +332,13 @@ TEST_CASE("evaluate_lists: weights and scales at the ends of a double") {
   const std::vector<double> values{5, 0};
   constexpr double largest = std::numeric_limits<double>::max();
   for (const bool masked : {false, true})  // written straight to the caller's memory, and by way of scratch
-    for (const double w : {1.0, 1e308, largest, std::numeric_limits<double>::min(), 1e-320, std::numeric_limits<double>::denorm_min()})
+    for (const double w : {1.0, 1e308, largest, std::numeric_limits<double>::min(), 1e-320,
+                           std::numeric_limits<double>::denorm_min()})
       for (const reduction by : {reduction::mean, reduction::mean_of_relevant}) {
         INFO("weights of " << w << ", masked " << masked << ", reduction " << static_cast<int>(by));
         const std::vector<double> weights{w, w};
-        list_batch<float, int> batch{.scores = s, .relevance = y, .offsets = offsets, .list_weights = weights, .reduction = by};
+        list_batch<float, int> batch{
+            .scores = s, .relevance = y, .offsets = offsets, .list_weights = weights, .reduction = by};
         if (masked) batch.mask = all;
         std::vector<float> g(4, 9.0F);
         std::vector<double> per_list(2);
@@ -334,7 +359,8 @@ TEST_CASE("evaluate_lists: weights and scales at the ends of a double") {
   const std::vector<double> weights{1e308, 1e-320};
   for (const bool masked : {false, true}) {
     INFO("masked " << masked);
-    list_batch<float, int> batch{.scores = s, .relevance = y, .offsets = offsets, .reduction = reduction::sum};
+    list_batch<float, int> batch{
+        .scores = s, .relevance = y, .offsets = offsets, .reduction = reduction::sum};
     if (masked) batch.mask = all;
     std::vector<float> g(4, 9.0F);
     CHECK(run(plain_sum{}, batch, {.gradient = g, .scale = -1e300}) == 5.0);

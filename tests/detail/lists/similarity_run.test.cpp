@@ -34,7 +34,9 @@ std::vector<T> items_of(const strided<const T>& items) {
 
 /// Two rows of three, four apart.
 const std::vector<float> matrix{1, 2, 3, -9, 4, 5, 6};
-similarity_batch<float, int> two_by_three() { return {.similarity = matrix, .rows = 2, .columns = 3, .stride = 4}; }
+similarity_batch<float, int> two_by_three() {
+  return {.similarity = matrix, .rows = 2, .columns = 3, .stride = 4};
+}
 
 std::string complaint(auto body) {
   try {
@@ -48,7 +50,8 @@ std::string complaint(auto body) {
 /// sum of s y, whose gradient is y.
 struct plain_sum {
   template <class T, class R>
-  double operator()(const rankloss::list<T, R>& items, const rankloss::list_outputs<T>& out, workspace&) const {
+  double operator()(const rankloss::list<T, R>& items, const rankloss::list_outputs<T>& out,
+                    workspace&) const {
     double sum = 0.0;
     for (std::size_t i = 0; i < items.size(); ++i) {
       sum += static_cast<double>(items.scores[i]) * static_cast<double>(items.relevance[i]);
@@ -117,9 +120,12 @@ TEST_CASE("evaluate_similarity: rows and columns as lists, whatever they are ran
   CHECK(source(batch, true, grades::relevance).list_weight(0) == 2.0);
   const std::vector<float> square{1, 2, 3, 4};
   const std::vector<int> own{1, 2, 3, 4}, given{5, 6, 7, 8};
-  const similarity_batch<float, int> four{.similarity = square, .rows = 2, .columns = 2, .relevance = own, .column_relevance = given};
-  CHECK(items_of(source(four, true, grades::relevance_as_rows).relevance(1, scratch)) == std::vector<int>{3, 4});
-  CHECK(items_of(source(four, false, grades::relevance_as_rows).relevance(1, scratch)) == std::vector<int>{3, 4});
+  const similarity_batch<float, int> four{
+      .similarity = square, .rows = 2, .columns = 2, .relevance = own, .column_relevance = given};
+  CHECK(items_of(source(four, true, grades::relevance_as_rows).relevance(1, scratch)) ==
+        std::vector<int>{3, 4});
+  CHECK(items_of(source(four, false, grades::relevance_as_rows).relevance(1, scratch)) ==
+        std::vector<int>{3, 4});
 }
 
 TEST_CASE("evaluate_similarity: each matrix is read with the strides that it brings") {
@@ -152,42 +158,51 @@ TEST_CASE("evaluate_similarity: each matrix is read with the strides that it bri
   batch.column_relevance = other;
   CHECK(items_of(source(batch, false, grades::relevance).relevance(1, scratch)) == std::vector<int>{4, 5, 6});
   CHECK(items_of(source(batch, true, grades::relevance).relevance(1, scratch)) == std::vector<int>{8, 11});
-  const similarity_batch<float, int> square{.similarity = rankloss::matrix_view(by_columns.data(), 2, 2, 1, 2),
-                                            .rows = 2,
-                                            .columns = 2,
-                                            .relevance = rankloss::matrix_view(relevance.data(), 2, 2, 1, 2)};
-  CHECK(items_of(source(square, true, grades::relevance_as_rows).relevance(1, scratch)) == std::vector<int>{4, 5});
+  const similarity_batch<float, int> square{
+      .similarity = rankloss::matrix_view(by_columns.data(), 2, 2, 1, 2),
+      .rows = 2,
+      .columns = 2,
+      .relevance = rankloss::matrix_view(relevance.data(), 2, 2, 1, 2)};
+  CHECK(items_of(source(square, true, grades::relevance_as_rows).relevance(1, scratch)) ==
+        std::vector<int>{4, 5});
   CHECK(items_of(source(square, true, grades::relevance).relevance(1, scratch)) == std::vector<int>{2, 5});
   const std::vector<float> one_row{1, 2, 3};  // as a row that is repeated
-  const similarity_batch<float, int> repeated{.similarity = rankloss::matrix_view(one_row.data(), 2, 3, 0, 1), .rows = 2, .columns = 3};
+  const similarity_batch<float, int> repeated{
+      .similarity = rankloss::matrix_view(one_row.data(), 2, 3, 0, 1), .rows = 2, .columns = 3};
   CHECK(items_of(source(repeated, true, grades::relevance).scores(1)) == std::vector<float>{2, 2});
 }
 
-TEST_CASE("evaluate_similarity: a matrix of another shape, or one that is written twice, is refused by name") {
+TEST_CASE(
+    "evaluate_similarity: a matrix of another shape, or one that is written twice, is refused by name") {
   const std::vector<float> s{1, 2, 3, 4, 5, 6};
   std::vector<float> g(12);
   const auto shape = [&](auto change) {
-    similarity_batch<float, int> batch{.similarity = rankloss::matrix_view(s.data(), 2, 3, 1, 2), .rows = 2, .columns = 3};
+    similarity_batch<float, int> batch{
+        .similarity = rankloss::matrix_view(s.data(), 2, 3, 1, 2), .rows = 2, .columns = 3};
     outputs out;
     change(batch, out);
     return complaint([&] { rankloss::detail::check_shape(rankloss::detail::with_shape(batch), out); });
   };
   CHECK(shape([](auto&, auto&) {}).empty());
   CHECK(shape([](auto& b, auto&) { b.rows = 0, b.columns = 0; }).empty());
-  CHECK(shape([](auto& b, auto&) { b.rows = 3; }) == "rankloss: similarity: 2 rows of 3 columns, expected 3 of 3");
-  CHECK(shape([](auto& b, auto&) { b.stride = 3; }) == "rankloss: stride: 3, expected none: similarity is a matrix with strides of its own");
+  CHECK(shape([](auto& b, auto&) { b.rows = 3; }) ==
+        "rankloss: similarity: 2 rows of 3 columns, expected 3 of 3");
+  CHECK(shape([](auto& b, auto&) { b.stride = 3; }) ==
+        "rankloss: stride: 3, expected none: similarity is a matrix with strides of its own");
   const std::vector<int> y(6);
   const std::vector<std::uint8_t> matches(6);
   CHECK(shape([&](auto& b, auto&) { b.relevance = rankloss::matrix_view(y.data(), 3, 2); }) ==
         "rankloss: relevance: 3 rows of 2 columns, expected 2 of 3");
   CHECK(shape([&](auto& b, auto&) { b.matches = rankloss::matrix_view(matches.data(), 2, 2); }) ==
         "rankloss: matches: 2 rows of 2 columns, expected 2 of 3");
-  CHECK(shape([&](auto&, auto& out) { out.gradient = g; }) == "rankloss: gradient: size 12, expected 6 (one per similarity)");
+  CHECK(shape([&](auto&, auto& out) { out.gradient = g; }) ==
+        "rankloss: gradient: size 12, expected 6 (one per similarity)");
   CHECK(shape([&](auto&, auto& out) { out.gradient = rankloss::matrix_view(g.data(), 2, 3, 6, 2); }).empty());
   CHECK(shape([&](auto&, auto& out) { out.hessian = rankloss::matrix_view(g.data(), 3, 2); }) ==
         "rankloss: hessian: 3 rows of 2 columns, expected 2 of 3");
-  CHECK(shape([&](auto&, auto& out) { out.gradient = rankloss::matrix_view(g.data(), 2, 3, 2, 1); }) ==
-        "rankloss: gradient: strides 2 and 1 of 2 rows and 3 columns, expected items of their own, none of which is written twice");
+  CHECK(
+      shape([&](auto&, auto& out) { out.gradient = rankloss::matrix_view(g.data(), 2, 3, 2, 1); }) ==
+      "rankloss: gradient: strides 2 and 1 of 2 rows and 3 columns, expected items of their own, none of which is written twice");
   CHECK(shape([&](auto& b, auto& out) {  // a plain gradient lies as the similarity, whose row is repeated
           b.similarity = rankloss::matrix_view(s.data(), 2, 3, 0, 1);
           out.gradient = {g.data(), 3};
@@ -208,30 +223,48 @@ TEST_CASE("evaluate_similarity: shapes that do not fit are refused by name") {
   std::vector<float> whole(8);
   CHECK(shape([&](auto& b, auto&) { b.similarity = whole; }).empty());  // to the end of the last row
   CHECK(shape([](auto& b, auto&) { b.stride = 2; }) == "rankloss: stride: 2, expected at least columns 3");
-  CHECK(shape([](auto& b, auto&) { b.rows = 3; }) == "rankloss: similarity: size 7, expected 12 (rows 3 at stride 4)");
-  CHECK(shape([&](auto& b, auto&) { b.relevance = three; }) == "rankloss: relevance: size 3, expected 6 (2 rows of 3 columns)");
-  CHECK(shape([&](auto& b, auto&) { b.column_relevance = six; }) == "rankloss: column_relevance: given without relevance");
-  CHECK(shape([&](auto& b, auto&) { b.row_classes = one, b.column_classes = three; }) == "rankloss: row_classes: size 1, expected 2 (rows)");
-  CHECK(shape([&](auto& b, auto&) { b.row_classes = two, b.column_classes = two; }) == "rankloss: column_classes: size 2, expected 3 (columns)");
-  CHECK(shape([&](auto& b, auto&) { b.row_classes = two; }) == "rankloss: row_classes, column_classes: only one of them is given");
+  CHECK(shape([](auto& b, auto&) { b.rows = 3; }) ==
+        "rankloss: similarity: size 7, expected 12 (rows 3 at stride 4)");
+  CHECK(shape([&](auto& b, auto&) { b.relevance = three; }) ==
+        "rankloss: relevance: size 3, expected 6 (2 rows of 3 columns)");
+  CHECK(shape([&](auto& b, auto&) { b.column_relevance = six; }) ==
+        "rankloss: column_relevance: given without relevance");
+  CHECK(shape([&](auto& b, auto&) { b.row_classes = one, b.column_classes = three; }) ==
+        "rankloss: row_classes: size 1, expected 2 (rows)");
+  CHECK(shape([&](auto& b, auto&) { b.row_classes = two, b.column_classes = two; }) ==
+        "rankloss: column_classes: size 2, expected 3 (columns)");
+  CHECK(shape([&](auto& b, auto&) { b.row_classes = two; }) ==
+        "rankloss: row_classes, column_classes: only one of them is given");
   std::vector<double> six_numbers(6);
-  CHECK(shape([&](auto&, auto& out) { out.gradient = six_numbers; }) == "rankloss: gradient: size 6, expected 7 (one per similarity)");
-  CHECK(shape([&](auto&, auto& out) { out.hessian = six_numbers; }) == "rankloss: hessian: size 6, expected 7 (one per similarity)");
-  CHECK(shape([&](auto&, auto& out) { out.per_list = six_numbers; }) == "rankloss: per_list: size 6, expected 5 (rows, then columns)");
-  CHECK(shape([](auto&, auto& out) { out.scale = std::numeric_limits<double>::infinity(); }) == "rankloss: scale: inf, expected a finite number");
+  CHECK(shape([&](auto&, auto& out) { out.gradient = six_numbers; }) ==
+        "rankloss: gradient: size 6, expected 7 (one per similarity)");
+  CHECK(shape([&](auto&, auto& out) { out.hessian = six_numbers; }) ==
+        "rankloss: hessian: size 6, expected 7 (one per similarity)");
+  CHECK(shape([&](auto&, auto& out) { out.per_list = six_numbers; }) ==
+        "rankloss: per_list: size 6, expected 5 (rows, then columns)");
+  CHECK(shape([](auto&, auto& out) { out.scale = std::numeric_limits<double>::infinity(); }) ==
+        "rankloss: scale: inf, expected a finite number");
 
   auto batch = two_by_three();
-  CHECK(complaint([&] { rankloss::detail::check_matches(batch); }).find("none given for 2 rows and 3 columns") != std::string::npos);
+  CHECK(complaint([&] {
+          rankloss::detail::check_matches(batch);
+        }).find("none given for 2 rows and 3 columns") != std::string::npos);
   batch.row_classes = two;
   CHECK(complaint([&] { rankloss::detail::check_matches(batch); }).empty());
-  CHECK(complaint([&] { rankloss::detail::check_matches(similarity_batch<float, int>{.similarity = {}, .rows = 0, .columns = 3}); }).empty());
+  CHECK(complaint([&] {
+          rankloss::detail::check_matches(
+              similarity_batch<float, int>{.similarity = {}, .rows = 0, .columns = 3});
+        }).empty());
 }
 
-TEST_CASE("evaluate_similarity: values that are none are refused by row and column, between rows nothing is read") {
-  constexpr double infinity = std::numeric_limits<double>::infinity(), none = std::numeric_limits<double>::quiet_NaN();
+TEST_CASE(
+    "evaluate_similarity: values that are none are refused by row and column, between rows nothing is read") {
+  constexpr double infinity = std::numeric_limits<double>::infinity(),
+                   none = std::numeric_limits<double>::quiet_NaN();
   std::vector<double> s{1, infinity, none, 4, -5, none};
   std::vector<double> y{1, 2, 3, 4}, other{1, 2, 3, 4};
-  similarity_batch<double> batch{.similarity = s, .rows = 2, .columns = 2, .stride = 3, .relevance = y, .column_relevance = other};
+  similarity_batch<double> batch{
+      .similarity = s, .rows = 2, .columns = 2, .stride = 3, .relevance = y, .column_relevance = other};
   const auto found = [&] { return complaint([&] { rankloss::detail::check_values(plain_sum{}, batch); }); };
   CHECK(found().empty());
   s[4] = none;
@@ -254,13 +287,17 @@ TEST_CASE("evaluate_similarity: both directions, as a mean of means or a sum") {
       std::vector<float> g(7, 100.0F);
       std::vector<double> per_list(5);
       rankloss::context ctx;
-      const outputs out{.gradient = g, .per_list = per_list, .update = add ? rankloss::update::add : rankloss::update::overwrite};
-      const double value = rankloss::detail::run_both_directions(plain_sum{}, batch, grades::relevance, out, ctx, 2.0);
+      const outputs out{.gradient = g,
+                        .per_list = per_list,
+                        .update = add ? rankloss::update::add : rankloss::update::overwrite};
+      const double value =
+          rankloss::detail::run_both_directions(plain_sum{}, batch, grades::relevance, out, ctx, 2.0);
       CHECK(value == Approx(mean ? 91.0 / 2 + 91.0 / 3 : 4 * 91.0));
       CHECK(per_list == std::vector<double>{14, 77, 17, 29, 45});
       for (std::size_t i = 0; i < 2; ++i)
         for (std::size_t j = 0; j < 3; ++j)
-          CHECK(static_cast<double>(g[i * 4 + j]) == Approx((add ? 100.0 : 0.0) + relevance[i * 3 + j] * (mean ? 1.0 / 2 + 1.0 / 3 : 4.0)));
+          CHECK(static_cast<double>(g[i * 4 + j]) ==
+                Approx((add ? 100.0 : 0.0) + relevance[i * 3 + j] * (mean ? 1.0 / 2 + 1.0 / 3 : 4.0)));
       CHECK(g[3] == 100.0F);
     }
 }

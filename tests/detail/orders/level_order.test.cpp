@@ -27,7 +27,8 @@ sorted_levels sort(const std::vector<place>& places) {
   rankloss::workspace scratch;
   sorted_levels found{items(places.size()), items(places.size())};
   const std::size_t ranked = detail::sort_into_levels(
-      places.size(), [&](std::size_t i) { return places[i]; }, found.sorted.data(), found.levels.data(), none, scratch);
+      places.size(), [&](std::size_t i) { return places[i]; }, found.sorted.data(), found.levels.data(), none,
+      scratch);
   found.sorted.resize(ranked);
   return found;
 }

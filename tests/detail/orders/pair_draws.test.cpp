@@ -52,7 +52,8 @@ TEST_CASE("pair_draws: stored pairs are drawn of one list of several, each once"
   CHECK(met == stored);
 }
 
-TEST_CASE("pair_draws: of levels each pair is one of a better and a worse item; by gap as many of each gap as there are") {
+TEST_CASE(
+    "pair_draws: of levels each pair is one of a better and a worse item; by gap as many of each gap as there are") {
   const std::vector<std::uint32_t> sorted{5, 0, 1, 2, 3, 4};  // levels {5}, {0, 1, 2}, {3, 4}
   const std::vector<std::size_t> starts{0, 1, 4, 6};
   const std::map<std::size_t, int> level{{5, 0}, {0, 1}, {1, 1}, {2, 1}, {3, 2}, {4, 2}};

@@ -82,7 +82,8 @@ TEST_CASE("pair_order: sorted, closed and reduced as the definitions say") {
     }
 }
 
-TEST_CASE("pair_order: a cycle keeps its items and those below from being sorted, and is named from its least item on") {
+TEST_CASE(
+    "pair_order: a cycle keeps its items and those below from being sorted, and is named from its least item on") {
   const graph g{{{1}, {4}, {1, 5}, {2}, {3}, {}}};  // 0 > 1 > 4 > 3 > 2 > 1, 2 > 5
   items sorted(6), waits;
   CHECK(detail::sort_by_pairs(6, g, sorted.data(), waits) == 1);

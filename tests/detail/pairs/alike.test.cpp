@@ -14,13 +14,16 @@ namespace {
 using reals = std::vector<double>;
 
 /// What becomes of derivatives of items.
-reals shared(const reals& scores, const reals& relevance, const reals& weights, reals derivatives, bool hessian = false) {
+reals shared(const reals& scores, const reals& relevance, const reals& weights, reals derivatives,
+             bool hessian = false) {
   rankloss::workspace scratch;
-  const rankloss::list<double, double> items{{scores.data(), scores.size()}, {relevance.data(), relevance.size()}, {weights.data(), weights.size()}};
+  const rankloss::list<double, double> items{
+      {scores.data(), scores.size()}, {relevance.data(), relevance.size()}, {weights.data(), weights.size()}};
   const rankloss::strided<double> to(derivatives.data(), derivatives.size());
   const auto sorted = rankloss::detail::sort_list<double>(items.scores, scratch);
-  rankloss::detail::share_among_alike(items, sorted, hessian ? rankloss::list_outputs<double>{{}, to} : rankloss::list_outputs<double>{to, {}},
-                                      scratch);
+  rankloss::detail::share_among_alike(
+      items, sorted,
+      hessian ? rankloss::list_outputs<double>{{}, to} : rankloss::list_outputs<double>{to, {}}, scratch);
   return derivatives;
 }
 

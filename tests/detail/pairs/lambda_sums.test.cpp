@@ -38,7 +38,8 @@ struct by_places {
 
 }  // namespace
 
-TEST_CASE("lambda_sums: gradient, Hessian, value and sum of lambdas of the pairs among the first k, by the rule") {
+TEST_CASE(
+    "lambda_sums: gradient, Hessian, value and sum of lambdas of the pairs among the first k, by the rule") {
   std::mt19937 random(3);
   for (const std::size_t n : std::vector<std::size_t>{1, 2, 7, 8, 9, 33})
     for (const lambda_rule rule : {lambda_rule{}, lambda_rule{2.0, 0.01, 2.0, 0.05}})
@@ -52,7 +53,8 @@ TEST_CASE("lambda_sums: gradient, Hessian, value and sum of lambdas of the pairs
         }
         std::vector<std::size_t> order(n);
         std::iota(order.begin(), order.end(), std::size_t{0});
-        std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return scores[a] > scores[b]; });
+        std::stable_sort(order.begin(), order.end(),
+                         [&](std::size_t a, std::size_t b) { return scores[a] > scores[b]; });
         std::vector<double> gradient(n), hessian(n);
         double value = 0.0;
         double lambda = 0.0;
@@ -66,7 +68,8 @@ TEST_CASE("lambda_sums: gradient, Hessian, value and sum of lambdas of the pairs
             if (rule.near > 0.0) change /= rule.near + std::abs(d);
             const double s = 1.0 / (1.0 + std::exp(-rule.sigmoid * d));
             const double pull = change * rule.sigmoid * (1.0 - s);
-            value += change * (std::max(0.0, -rule.sigmoid * d) + std::log1p(std::exp(-rule.sigmoid * std::abs(d))));
+            value += change *
+                     (std::max(0.0, -rule.sigmoid * d) + std::log1p(std::exp(-rule.sigmoid * std::abs(d))));
             lambda += 2.0 * pull;
             gradient[i] += grades[i] > grades[j] ? -pull : pull;
             gradient[j] += grades[i] > grades[j] ? pull : -pull;
@@ -82,7 +85,8 @@ TEST_CASE("lambda_sums: gradient, Hessian, value and sum of lambdas of the pairs
         CHECK(sums.lambda() == Approx(lambda).margin(1e-12));
         CHECK(sums.list_norm() == Approx(lambda > 0.0 ? std::log2(1.0 + lambda) / lambda : 1.0));
         std::vector<double> g(n), h(n);
-        CHECK(sums.write(items, rankloss::list_outputs<double>{{g.data(), n}, {h.data(), n}}, 0.5) == Approx(0.5 * value).margin(1e-12));
+        CHECK(sums.write(items, rankloss::list_outputs<double>{{g.data(), n}, {h.data(), n}}, 0.5) ==
+              Approx(0.5 * value).margin(1e-12));
         for (std::size_t i = 0; i < n; ++i) {
           CHECK(g[i] == Approx(0.5 * gradient[i]).margin(1e-12));
           CHECK(h[i] == Approx(0.5 * hessian[i]).margin(1e-12));

@@ -44,14 +44,18 @@ TEST_CASE("pair_counts: every pair is counted once, by scores, relevance and wei
               if (grades[i] < grades[j]) continue;
               const double w = weight(i) * (both ? weight(j) : 1.0);
               if (grades[i] == grades[j]) {
-                if (both || !weighted) (scores[i] == scores[j] ? expected.tied_both : expected.tied_relevance) += 0.5 * w;
+                if (both || !weighted)
+                  (scores[i] == scores[j] ? expected.tied_both : expected.tied_relevance) += 0.5 * w;
               } else {
-                (scores[i] > scores[j] ? expected.concordant : scores[i] < scores[j] ? expected.discordant : expected.tied_scores) += w;
+                (scores[i] > scores[j]   ? expected.concordant
+                 : scores[i] < scores[j] ? expected.discordant
+                                         : expected.tied_scores) += w;
               }
             }
           }
           rankloss::workspace scratch;
-          const rankloss::list<float, int> items{{scores.data(), n}, {grades.data(), n}, {weights.data(), weights.size()}};
+          const rankloss::list<float, int> items{
+              {scores.data(), n}, {grades.data(), n}, {weights.data(), weights.size()}};
           const auto counts = rankloss::detail::count_pairs(items, both, scratch);
           CHECK(counts.concordant == Approx(expected.concordant).margin(1e-12));
           CHECK(counts.discordant == Approx(expected.discordant).margin(1e-12));

@@ -33,7 +33,8 @@ void check(const std::vector<double>& relevance) {
   }
   std::vector<std::uint32_t> expected(n), order(n), numbers(n);
   std::iota(expected.begin(), expected.end(), 0u);
-  std::stable_sort(expected.begin(), expected.end(), [&](std::uint32_t a, std::uint32_t b) { return levels[a] > levels[b]; });
+  std::stable_sort(expected.begin(), expected.end(),
+                   [&](std::uint32_t a, std::uint32_t b) { return levels[a] > levels[b]; });
   pair_levels<Binary>::order_items(items, order, scratch);
   CHECK(order == expected);
 
@@ -54,10 +55,12 @@ void check(const std::vector<double>& relevance) {
 
 }  // namespace
 
-TEST_CASE("pair_levels: order, numbers and pairs, of small whole grades, of any other numbers and of relevant or not") {
+TEST_CASE(
+    "pair_levels: order, numbers and pairs, of small whole grades, of any other numbers and of relevant or not") {
   for (const std::vector<double>& relevance :
-       {std::vector<double>{0, 3, 1, 3, 0, 63}, std::vector<double>{0, 3, 1, 64, 0, 3}, std::vector<double>{0.5, -1, 0.5, 7, 1e300, 0},
-        std::vector<double>{2, 2, 2}, std::vector<double>{0, 0}, std::vector<double>{-1, 0, -1}, std::vector<double>{5}}) {
+       {std::vector<double>{0, 3, 1, 3, 0, 63}, std::vector<double>{0, 3, 1, 64, 0, 3},
+        std::vector<double>{0.5, -1, 0.5, 7, 1e300, 0}, std::vector<double>{2, 2, 2},
+        std::vector<double>{0, 0}, std::vector<double>{-1, 0, -1}, std::vector<double>{5}}) {
     check<false>(relevance);
     check<true>(relevance);
   }

@@ -80,7 +80,9 @@ struct arrays {
       std::fill_n(to.begin(), begin, std::numeric_limits<S>::quiet_NaN());
       for (std::size_t i = begin; i < end; ++i) to[i] = static_cast<S>(next());
     };
-    const auto eighths = [&](int least) { return [&random, least] { return static_cast<double>(random() % 24) / 8.0 + least; }; };
+    const auto eighths = [&](int least) {
+      return [&random, least] { return static_cast<double>(random() % 24) / 8.0 + least; };
+    };
     fill(scores, eighths(-1));
     fill(levels, [&] { return random() % levels_below; });
     fill(weights, eighths(0));
@@ -104,7 +106,8 @@ struct sums {
   real value = 0, weight = 0, count = 0;
   std::vector<real> gradient, hessian;
   template <class S>
-  explicit sums(const arrays<S>& in) : gradient(in.gradient.begin(), in.gradient.end()), hessian(in.hessian.begin(), in.hessian.end()) {}
+  explicit sums(const arrays<S>& in)
+      : gradient(in.gradient.begin(), in.gradient.end()), hessian(in.hessian.begin(), in.hessian.end()) {}
 
   /// Item i wins over item j.
   void add(std::size_t i, std::size_t j, real w, const plain_terms& f) {
@@ -123,7 +126,9 @@ template <class S>
 void check(const arrays<S>& found, const pair_totals& totals, const sums& expected, bool with_hessian) {
   constexpr double digits = sizeof(S) == 4 ? 4e-6 : 4e-15;
   const double n = static_cast<double>(found.end - found.begin + 1);
-  const auto near = [&](double x, real y) { return std::abs(x - static_cast<double>(y)) <= digits * n * (n + std::abs(static_cast<double>(y))); };
+  const auto near = [&](double x, real y) {
+    return std::abs(x - static_cast<double>(y)) <= digits * n * (n + std::abs(static_cast<double>(y)));
+  };
   CHECK(near(totals.value, expected.value));
   CHECK(near(totals.weight, expected.weight));
   CHECK(totals.count == static_cast<double>(expected.count));
@@ -165,24 +170,28 @@ real own_weight(const arrays<S>& in, std::size_t i) {
 
 }  // namespace
 
-TEMPLATE_TEST_CASE("pair_loop: over levels, each item wins over all that begin after its level", "", float, double) {
+TEMPLATE_TEST_CASE("pair_loop: over levels, each item wins over all that begin after its level", "", float,
+                   double) {
   using S = TestType;
   for_all_lists<S>([](arrays<S> in) {
-    std::sort(in.levels.begin() + static_cast<std::ptrdiff_t>(in.begin), in.levels.begin() + static_cast<std::ptrdiff_t>(in.end), std::greater<>());
+    std::sort(in.levels.begin() + static_cast<std::ptrdiff_t>(in.begin),
+              in.levels.begin() + static_cast<std::ptrdiff_t>(in.end), std::greater<>());
     sums expected(in);
     for (std::size_t i = in.begin; i < in.end; ++i)
       for (std::size_t j = i + 1; j < in.end; ++j)
         if (in.levels[i] > in.levels[j])
-          expected.add(i, j, own_weight(in, i) * in.a[i] * in.b[j],
-                       plain_cubic(real(in.scores[i]) - real(in.scores[j]), real(in.levels[i]) - real(in.levels[j])));
+          expected.add(
+              i, j, own_weight(in, i) * in.a[i] * in.b[j],
+              plain_cubic(real(in.scores[i]) - real(in.scores[j]), real(in.levels[i]) - real(in.levels[j])));
     check_both(in, expected, [](arrays<S>& to, auto hessian) {
-      return rankloss::detail::loop_over_levels<arch, hessian>(to.view(hessian), rankloss::detail::by_difference<cubic>{{}},
-                                                               product_weights<S>{to.a, to.b});
+      return rankloss::detail::loop_over_levels<arch, hessian>(
+          to.view(hessian), rankloss::detail::by_difference<cubic>{{}}, product_weights<S>{to.a, to.b});
     });
   });
 }
 
-TEMPLATE_TEST_CASE("pair_loop: over places, whoever of a pair wins, up to where first places end", "", float, double) {
+TEMPLATE_TEST_CASE("pair_loop: over places, whoever of a pair wins, up to where first places end", "", float,
+                   double) {
   using S = TestType;
   for_all_lists<S>([](const arrays<S>& in) {
     for (const S later_wins : {S(1), S(-1), S(0.5)})
@@ -193,12 +202,15 @@ TEMPLATE_TEST_CASE("pair_loop: over places, whoever of a pair wins, up to where 
             const bool wins = in.levels[i] > in.levels[j];
             if (!wins && in.levels[i] == in.levels[j]) continue;
             const std::size_t winner = wins ? i : j, loser = wins ? j : i;
-            expected.add(winner, loser, (wins ? real(1) : real(later_wins)) * own_weight(in, winner) * in.a[i] * in.b[j],
-                         plain_cubic(real(in.scores[winner]) - real(in.scores[loser]), real(in.levels[winner]) - real(in.levels[loser])));
+            expected.add(winner, loser,
+                         (wins ? real(1) : real(later_wins)) * own_weight(in, winner) * in.a[i] * in.b[j],
+                         plain_cubic(real(in.scores[winner]) - real(in.scores[loser]),
+                                     real(in.levels[winner]) - real(in.levels[loser])));
           }
         check_both(in, expected, [&](arrays<S>& to, auto hessian) {
-          return rankloss::detail::loop_over_places<arch, hessian>(to.view(hessian), first_end, rankloss::detail::by_difference<cubic>{{}},
-                                                                   product_weights<S>{to.a, to.b}, later_wins);
+          return rankloss::detail::loop_over_places<arch, hessian>(
+              to.view(hessian), first_end, rankloss::detail::by_difference<cubic>{{}},
+              product_weights<S>{to.a, to.b}, later_wins);
         });
       }
   });
@@ -212,15 +224,18 @@ TEMPLATE_TEST_CASE("pair_loop: over all ordered pairs, an item with itself inclu
       for (std::size_t i = in.begin; i < in.end; ++i)
         for (std::size_t j = in.begin; j < in.end; ++j)
           if (i < first_end || j < first_end)
-            expected.add(i, j, own_weight(in, i) * in.a[i], plain_cubic(real(in.scores[i]) - real(in.scores[j]), 0));
+            expected.add(i, j, own_weight(in, i) * in.a[i],
+                         plain_cubic(real(in.scores[i]) - real(in.scores[j]), 0));
       check_both(in, expected, [&](arrays<S>& to, auto hessian) {
-        return rankloss::detail::loop_over_all_pairs<arch, hessian, S>(to.view(hessian), first_end, rankloss::detail::by_difference<cubic>{{}}, to.a);
+        return rankloss::detail::loop_over_all_pairs<arch, hessian, S>(
+            to.view(hessian), first_end, rankloss::detail::by_difference<cubic>{{}}, to.a);
       });
     }
   });
 }
 
-TEMPLATE_TEST_CASE("pair_loop: by shares of exponentials, functions are those of the difference", "", float, double) {
+TEMPLATE_TEST_CASE("pair_loop: by shares of exponentials, functions are those of the difference", "", float,
+                   double) {
   using S = TestType;
   const auto check_function = [](auto function, const plain_function& plain) {
     std::mt19937_64 random(9);
@@ -229,7 +244,8 @@ TEMPLATE_TEST_CASE("pair_loop: by shares of exponentials, functions are those of
         const arrays<S> in(random, 2, n, 3, weighted);
         sums by_places(in), of_all(in), by_levels(in);
         arrays<S> sorted = in;
-        std::sort(sorted.levels.begin() + 2, sorted.levels.begin() + static_cast<std::ptrdiff_t>(in.end), std::greater<>());
+        std::sort(sorted.levels.begin() + 2, sorted.levels.begin() + static_cast<std::ptrdiff_t>(in.end),
+                  std::greater<>());
         for (std::size_t i = in.begin; i < in.end; ++i)
           for (std::size_t j = in.begin; j < in.end; ++j) {
             const plain_terms f = plain(real(in.scores[i]) - real(in.scores[j]), 0);
@@ -238,24 +254,32 @@ TEMPLATE_TEST_CASE("pair_loop: by shares of exponentials, functions are those of
             if (sorted.levels[i] > sorted.levels[j]) by_levels.add(i, j, own_weight(in, i) * factor, f);
             of_all.add(i, j, own_weight(in, i) * in.a[i], f);
           }
-        const auto shares = [&](arrays<S>& to) { return rankloss::detail::by_shares<arch, S, decltype(function)>{function, to.exponentials}; };
+        const auto shares = [&](arrays<S>& to) {
+          return rankloss::detail::by_shares<arch, S, decltype(function)>{function, to.exponentials};
+        };
         check_both(in, by_places, [&](arrays<S>& to, auto hessian) {
-          return rankloss::detail::loop_over_places<arch, hessian>(to.view(hessian), to.end, shares(to), product_weights<S>{to.a, to.b});
+          return rankloss::detail::loop_over_places<arch, hessian>(to.view(hessian), to.end, shares(to),
+                                                                   product_weights<S>{to.a, to.b});
         });
         check_both(sorted, by_levels, [&](arrays<S>& to, auto hessian) {
-          return rankloss::detail::loop_over_levels<arch, hessian>(to.view(hessian), shares(to), product_weights<S>{to.a, to.b});
+          return rankloss::detail::loop_over_levels<arch, hessian>(to.view(hessian), shares(to),
+                                                                   product_weights<S>{to.a, to.b});
         });
         check_both(in, of_all, [&](arrays<S>& to, auto hessian) {
-          return rankloss::detail::loop_over_all_pairs<arch, hessian, S>(to.view(hessian), to.end, shares(to), to.a);
+          return rankloss::detail::loop_over_all_pairs<arch, hessian, S>(to.view(hessian), to.end, shares(to),
+                                                                         to.a);
         });
       }
   };
-  check_function(rankloss::detail::pair_function<rankloss::pairs::logistic>{{.temperature = 2.0}}, plain_logistic);
-  check_function(rankloss::detail::pair_function<rankloss::pairs::soft_zero_one>{{.temperature = 2.0}}, plain_zero_one);
+  check_function(rankloss::detail::pair_function<rankloss::pairs::logistic>{{.temperature = 2.0}},
+                 plain_logistic);
+  check_function(rankloss::detail::pair_function<rankloss::pairs::soft_zero_one>{{.temperature = 2.0}},
+                 plain_zero_one);
 }
 
-TEMPLATE_TEST_CASE("pair_loop: exponentials of scores fit their type up to the widest range that is taken, wherever the scores lie", "", float,
-                   double) {
+TEMPLATE_TEST_CASE(
+    "pair_loop: exponentials of scores fit their type up to the widest range that is taken, wherever the scores lie",
+    "", float, double) {
   using S = TestType;
   const S widest = sizeof(S) == 4 ? S(160) : S(1300);
   const real digits = 4 * real(std::numeric_limits<S>::epsilon()) * (sizeof(S) == 4 ? 1 : 650);
@@ -271,11 +295,13 @@ TEMPLATE_TEST_CASE("pair_loop: exponentials of scores fit their type up to the w
         const real expected = std::exp(real(i % 2 == 0 ? -0.5 : 0.5) * real(widest));
         CHECK(std::abs(real(to[i]) - expected) <= digits * expected);
       }
-      CHECK(std::all_of(to.begin() + static_cast<std::ptrdiff_t>(n), to.end(), [](S x) { return x == S(1); }));
+      CHECK(
+          std::all_of(to.begin() + static_cast<std::ptrdiff_t>(n), to.end(), [](S x) { return x == S(1); }));
       CHECK(std::isnormal(S(1) / (to[1] + to[1])));
       CHECK(std::isnormal(S(1) / (to[0] + to[0])));
       std::fill(to.begin(), to.end(), S(7));
-      CHECK_FALSE(rankloss::detail::fill_exponentials<arch, S, S>(scores, least, least + S(2), 1.001 * scale, to));
+      CHECK_FALSE(
+          rankloss::detail::fill_exponentials<arch, S, S>(scores, least, least + S(2), 1.001 * scale, to));
       CHECK(std::all_of(to.begin(), to.end(), [](S x) { return x == S(7); }));
     }
 }

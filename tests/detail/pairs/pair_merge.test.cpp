@@ -26,7 +26,8 @@ struct sums {
 
 /// Pair by pair; `wins(i, j)` whether item i is of a higher level than j.
 template <class Wins>
-sums by_pairs(const std::vector<merge_item>& items, const std::vector<hinge_sum>& all, std::size_t n, Wins wins) {
+sums by_pairs(const std::vector<merge_item>& items, const std::vector<hinge_sum>& all, std::size_t n,
+              Wins wins) {
   sums out{0.0, std::vector<double>(n), std::vector<double>(n)};
   for (const merge_item& winner : items)
     for (const merge_item& loser : items) {
@@ -48,7 +49,8 @@ sums by_pairs(const std::vector<merge_item>& items, const std::vector<hinge_sum>
   return out;
 }
 
-void check(const sums& expected, double value, const std::vector<double>& gradient, const std::vector<double>& hessian) {
+void check(const sums& expected, double value, const std::vector<double>& gradient,
+           const std::vector<double>& hessian) {
   CHECK(value == Approx(expected.value).margin(1e-12));
   for (std::size_t i = 0; i < gradient.size(); ++i) {
     CHECK(gradient[i] == Approx(expected.gradient[i]).margin(1e-11));
@@ -58,15 +60,17 @@ void check(const sums& expected, double value, const std::vector<double>& gradie
 
 }  // namespace
 
-TEST_CASE("pair_merge: hinges of every pair of levels, of either power and either way, with ties and weights") {
+TEST_CASE(
+    "pair_merge: hinges of every pair of levels, of either power and either way, with ties and weights") {
   std::mt19937 random(5);
-  const std::vector<std::vector<hinge_sum>> functions{{{.margin = 0.75}},
-                                                      {{.margin = 0.0}},
-                                                      {{.margin = 1.5, .power = 2}},
-                                                      {{.margin = 0.5, .factor = 0.3}, {.factor = 0.7, .first_wins = false}},
-                                                      {{.power = 2}, {.margin = 0.25, .power = 2, .first_wins = false}}};
-  for (const std::vector<std::uint32_t>& sizes :
-       std::vector<std::vector<std::uint32_t>>{{1}, {3, 4}, {0, 5, 0, 1}, {1, 1, 1, 1, 1, 1, 1}, {20, 1, 33, 7, 2}})
+  const std::vector<std::vector<hinge_sum>> functions{
+      {{.margin = 0.75}},
+      {{.margin = 0.0}},
+      {{.margin = 1.5, .power = 2}},
+      {{.margin = 0.5, .factor = 0.3}, {.factor = 0.7, .first_wins = false}},
+      {{.power = 2}, {.margin = 0.25, .power = 2, .first_wins = false}}};
+  for (const std::vector<std::uint32_t>& sizes : std::vector<std::vector<std::uint32_t>>{
+           {1}, {3, 4}, {0, 5, 0, 1}, {1, 1, 1, 1, 1, 1, 1}, {20, 1, 33, 7, 2}})
     for (const auto& all : functions) {
       std::vector<std::uint32_t> starts{0};
       for (const std::uint32_t size : sizes) starts.push_back(starts.back() + size);
@@ -77,22 +81,28 @@ TEST_CASE("pair_merge: hinges of every pair of levels, of either power and eithe
         const auto begin = items.begin() + starts[l];
         const auto end = items.begin() + starts[l + 1];
         for (auto at = begin; at != end; ++at)
-          *at = {static_cast<double>(random() % 17) / 4.0, static_cast<double>(random() % 4), static_cast<std::uint32_t>(at - items.begin())};
+          *at = {static_cast<double>(random() % 17) / 4.0, static_cast<double>(random() % 4),
+                 static_cast<std::uint32_t>(at - items.begin())};
         for (std::size_t i = starts[l]; i < starts[l + 1]; ++i) level[i] = l;
-        std::stable_sort(begin, end, [](const merge_item& a, const merge_item& b) { return a.place > b.place; });
+        std::stable_sort(begin, end,
+                         [](const merge_item& a, const merge_item& b) { return a.place > b.place; });
       }
-      const sums expected = by_pairs(items, all, n, [&](const merge_item& a, const merge_item& b) { return level[a.item] < level[b.item]; });
+      const sums expected = by_pairs(items, all, n, [&](const merge_item& a, const merge_item& b) {
+        return level[a.item] < level[b.item];
+      });
       std::vector<double> gradient(n), hessian(n);
       std::vector<merge_item> buffer(n);
       auto merged = items;
       const double value = merge_hinges(merged, starts, all, buffer, gradient, hessian);
       check(expected, value, gradient, hessian);
       if (sizes.size() > 1)
-        CHECK(std::is_sorted(merged.begin(), merged.end(), [](const merge_item& a, const merge_item& b) { return a.place > b.place; }));
+        CHECK(std::is_sorted(merged.begin(), merged.end(),
+                             [](const merge_item& a, const merge_item& b) { return a.place > b.place; }));
     }
 }
 
-TEST_CASE("pair_merge: what is added lies on what was there, and no digit of a small hinge is lost to far places") {
+TEST_CASE(
+    "pair_merge: what is added lies on what was there, and no digit of a small hinge is lost to far places") {
   const std::vector<merge_item> first{{1e15, 1.0, 0}, {0.5, 1.0, 1}};
   const std::vector<merge_item> second{{0.25, 1.0, 2}, {-1e15, 1.0, 3}};
   std::vector<double> gradient{10.0, 10.0, 10.0, 10.0};

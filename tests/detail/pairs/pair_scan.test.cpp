@@ -42,7 +42,9 @@ using draw = std::function<double(std::mt19937_64&)>;
 
 double uniform(std::mt19937_64& random) { return static_cast<double>(random() >> 11) * 0x1p-53; }
 draw spread(double width) {
-  return [=](std::mt19937_64& random) { return width * (uniform(random) + uniform(random) + uniform(random) - 1.5); };
+  return [=](std::mt19937_64& random) {
+    return width * (uniform(random) + uniform(random) + uniform(random) - 1.5);
+  };
 }
 draw grades(unsigned count) {
   return [=](std::mt19937_64& random) { return static_cast<double>(random() % count); };
@@ -83,8 +85,11 @@ std::function<real(std::size_t, std::size_t)> formula(const Weight& weight, cons
     std::vector<real> gains;
     for (const real v : y) gains.push_back(std::exp2(v) - 1);
     const real ideal = reference::ideal_dcg(gains, weight.cutoff);
-    const auto d = [k = weight.cutoff](std::size_t p) { return k > 0 && p >= k ? real(0) : reference::discount(p + 1); };
-    return [=](std::size_t i, std::size_t j) { return (gains[i] - gains[j]) * std::abs(d(i) - d(j)) / ideal; };
+    const auto d = [k = weight.cutoff](std::size_t p) {
+      return k > 0 && p >= k ? real(0) : reference::discount(p + 1);
+    };
+    return
+        [=](std::size_t i, std::size_t j) { return (gains[i] - gains[j]) * std::abs(d(i) - d(j)) / ideal; };
   } else if constexpr (std::is_same_v<Weight, pairs::delta_map>) {
     std::vector<real> count(n + 1, 0), harmonic(n + 1, 0);
     for (std::size_t p = 0; p < n; ++p) {
@@ -145,14 +150,17 @@ std::array<sums, 2> pair_by_pair(const Loss& loss, const drawn_list& items) {
       }
     }
   for (sums& to : out) {
-    const real divisor = loss.average == pairs::average::none ? 1 : loss.average == pairs::average::pairs ? to.count : to.weight;
+    const real divisor = loss.average == pairs::average::none    ? 1
+                         : loss.average == pairs::average::pairs ? to.count
+                                                                 : to.weight;
     const real factor = divisor > 0 ? real(loss.function.factor()) / divisor : 0;
     to.value *= factor;
     for (real& g : to.gradient) g *= factor;
     if (loss.cutoff == 0 && !requires { requires decltype(loss.weight)::by_position; }) continue;
     std::vector<real> bounded;
     for (const float x : items.scores) bounded.push_back(std::clamp(real(x), -largest, largest));
-    reference::share_among_alike(to.gradient, bounded, items.relevance, &to == &out[1] ? items.weights : std::vector<float>{});
+    reference::share_among_alike(to.gradient, bounded, items.relevance,
+                                 &to == &out[1] ? items.weights : std::vector<float>{});
   }
   return out;
 }
@@ -165,9 +173,11 @@ struct result {
 
 template <class T, class Loss>
 result<T> run(const Loss& loss, const drawn_list& items, bool weighted, bool hessian) {
-  const std::vector<T> s(items.scores.begin(), items.scores.end()), y(items.relevance.begin(), items.relevance.end());
+  const std::vector<T> s(items.scores.begin(), items.scores.end()),
+      y(items.relevance.begin(), items.relevance.end());
   result<T> out{0.0, std::vector<T>(s.size(), T(7)), std::vector<T>(hessian ? s.size() : 0)};
-  const list_batch<T> batch{.scores = s, .relevance = y, .item_weights = weighted ? reals(items.weights) : reals{}};
+  const list_batch<T> batch{
+      .scores = s, .relevance = y, .item_weights = weighted ? reals(items.weights) : reals{}};
   out.value = evaluate(loss, batch, {.gradient = out.gradient, .hessian = out.hessian});
   return out;
 }
@@ -187,7 +197,9 @@ void check(const Loss& loss, const drawn_list& items) {
         if (!(off <= error)) error = off;
       }
       // The change of average precision is a difference of two sums over ranks, which float holds to fewer digits where ranks are neighbours.
-      const double bound = std::is_same_v<decltype(loss.weight), pairs::delta_map> && sizeof(T) == 4 ? 10 * digits<T> : digits<T>;
+      const double bound = std::is_same_v<decltype(loss.weight), pairs::delta_map> && sizeof(T) == 4
+                               ? 10 * digits<T>
+                               : digits<T>;
       CHECK(static_cast<double>(error / largest) / bound <= 1.0);
       CHECK(found.value == Approx(static_cast<double>(expected.value)).epsilon(digits<T>).margin(1e-300));
     };
@@ -218,20 +230,25 @@ using soft_map = pairwise<pairs::soft_zero_one, pairs::delta_map>;
 /// Few of level 0, most of one level, the rest anywhere: some buckets are one level that is never cut, others a few hundred levels.
 double uneven(std::mt19937_64& random) {
   const std::uint64_t kind = random() % 10;
-  return kind < 5 ? 0.5 : kind < 7 ? uniform(random) : kind < 9 ? 0.9 + 1e-4 * static_cast<double>(random() % 3) : 1.0 + uniform(random);
+  return kind < 5   ? 0.5
+         : kind < 7 ? uniform(random)
+         : kind < 9 ? 0.9 + 1e-4 * static_cast<double>(random() % 3)
+                    : 1.0 + uniform(random);
 }
 
 }  // namespace
 
-TEMPLATE_TEST_CASE("pair_scan: every function and weight, from crowded scores to sparse ones", "", ranknet, wrong_pairs, by_difference,
-                   soft_difference, lambdarank, soft_lambdarank, by_map, soft_map) {
+TEMPLATE_TEST_CASE("pair_scan: every function and weight, from crowded scores to sparse ones", "", ranknet,
+                   wrong_pairs, by_difference, soft_difference, lambdarank, soft_lambdarank, by_map,
+                   soft_map) {
   for (const double width : {1e-3, 2.0, 300.0}) {
     INFO("width " << width);
     check(TestType{}, draw_list(517, spread(width), grades(5)));
   }
 }
 
-TEMPLATE_TEST_CASE("pair_scan: levels in one bucket each, in buckets and in buckets of buckets", "", ranknet, soft_difference, lambdarank) {
+TEMPLATE_TEST_CASE("pair_scan: levels in one bucket each, in buckets and in buckets of buckets", "", ranknet,
+                   soft_difference, lambdarank) {
   for (const unsigned count : {1u, 2u, 16u, 17u, 33u}) {
     INFO("levels " << count);
     check(TestType{}, draw_list(512, spread(3.0), grades(count)));
@@ -243,16 +260,20 @@ TEMPLATE_TEST_CASE("pair_scan: levels in one bucket each, in buckets and in buck
 #endif
 }
 
-TEMPLATE_TEST_CASE("pair_scan: cutoffs, of either item or of both", "", ranknet, soft_difference, lambdarank, soft_map) {
+TEMPLATE_TEST_CASE("pair_scan: cutoffs, of either item or of both", "", ranknet, soft_difference, lambdarank,
+                   soft_map) {
   for (const std::size_t k : {1u, 30u, 511u, 900u}) {
     INFO("cutoff " << k);
-    check(with<TestType>(k, pairs::cut::either, pairs::average::none), draw_list(530, spread(5.0), grades(4)));
+    check(with<TestType>(k, pairs::cut::either, pairs::average::none),
+          draw_list(530, spread(5.0), grades(4)));
   }
   check(with<TestType>(300, pairs::cut::both, pairs::average::none), draw_list(530, spread(5.0), grades(4)));
-  check(with<TestType>(270, pairs::cut::either, pairs::average::none), draw_list(610, spread(1.0), real_valued));
+  check(with<TestType>(270, pairs::cut::either, pairs::average::none),
+        draw_list(610, spread(1.0), real_valued));
 }
 
-TEMPLATE_TEST_CASE("pair_scan: what the sum is divided by, and the units of temperature and logarithm", "", ranknet, soft_difference, lambdarank) {
+TEMPLATE_TEST_CASE("pair_scan: what the sum is divided by, and the units of temperature and logarithm", "",
+                   ranknet, soft_difference, lambdarank) {
   const drawn_list items = draw_list(540, spread(3.0), grades(5));
   for (const pairs::average average : {pairs::average::pairs, pairs::average::weight}) {
     check(with<TestType>(0, pairs::cut::either, average, 0.3), items);
@@ -266,11 +287,14 @@ TEMPLATE_TEST_CASE("pair_scan: what the sum is divided by, and the units of temp
   }
 }
 
-TEMPLATE_TEST_CASE("pair_scan: all scores equal, crowds far apart, gaps that nothing acts across", "", ranknet, soft_difference, lambdarank) {
+TEMPLATE_TEST_CASE("pair_scan: all scores equal, crowds far apart, gaps that nothing acts across", "",
+                   ranknet, soft_difference, lambdarank) {
   check(TestType{}, draw_list(
                         520, [](auto&) { return 1.5; }, grades(5)));
   // About 2^-51 of an action is left at a distance of 35.
-  const draw crowds = [](std::mt19937_64& random) { return 35.0 * static_cast<double>(random() % 4) + 0.3 * uniform(random); };
+  const draw crowds = [](std::mt19937_64& random) {
+    return 35.0 * static_cast<double>(random() % 4) + 0.3 * uniform(random);
+  };
   check(TestType{}, draw_list(520, crowds, grades(5)));
   check(TestType{}, draw_list(520, crowds, real_valued));
   // As far as no double holds the exponential of, items alone.
@@ -278,8 +302,9 @@ TEMPLATE_TEST_CASE("pair_scan: all scores equal, crowds far apart, gaps that not
   check(TestType{}, draw_list(700, spread(2e5), real_valued));
 }
 
-TEMPLATE_TEST_CASE("pair_scan: buckets whose scores span more than their exponentials do, most of them near one end", "", ranknet, wrong_pairs,
-                   by_difference, soft_difference, lambdarank) {
+TEMPLATE_TEST_CASE(
+    "pair_scan: buckets whose scores span more than their exponentials do, most of them near one end", "",
+    ranknet, wrong_pairs, by_difference, soft_difference, lambdarank) {
   // 600 levels in buckets of some thirty: what acts within a bucket is made of exponentials by the widths below, and of none above 160.
   for (const double outlier : {80.0, 100.0, 159.0, 1e3, -100.0}) {
     INFO("outliers at " << outlier);
@@ -306,8 +331,9 @@ TEMPLATE_TEST_CASE("pair_scan: buckets whose scores span more than their exponen
   check(TestType{}, draw_list(600, crowds, grades(3)));
 }
 
-TEMPLATE_TEST_CASE("pair_scan: scores whose neighbours in their type are a fifth of a temperature apart or a thousand", "", ranknet, soft_difference,
-                   lambdarank) {
+TEMPLATE_TEST_CASE(
+    "pair_scan: scores whose neighbours in their type are a fifth of a temperature apart or a thousand", "",
+    ranknet, soft_difference, lambdarank) {
   for (const double temperature : {10.0, 0.5, 0.02, 2e-3}) {
     INFO("temperature " << temperature);
     // 2 apart are neighbours in float above 2^24 and in double above 2^53, which have nothing between them to be a centre.
@@ -315,13 +341,15 @@ TEMPLATE_TEST_CASE("pair_scan: scores whose neighbours in their type are a fifth
       const draw neighbours = [](std::mt19937_64& random) { return 2.0 * static_cast<double>(random() % 2); };
       for (const draw& grade : {grades(3), real_valued}) {
         const drawn_list near_0 = draw_list(600, neighbours, grade);
-        const std::array<sums, 2> expected = pair_by_pair(with<TestType>(0, pairs::cut::either, pairs::average::none, temperature), near_0);
+        const std::array<sums, 2> expected =
+            pair_by_pair(with<TestType>(0, pairs::cut::either, pairs::average::none, temperature), near_0);
         const auto compare = [&]<class T>(T) {
           const std::vector<T> y(near_0.relevance.begin(), near_0.relevance.end());
           std::vector<T> s, g(600);
           for (const float x : near_0.scores) s.push_back(static_cast<T>(offset + static_cast<double>(x)));
-          const double value = evaluate(with<TestType>(0, pairs::cut::either, pairs::average::none, temperature),
-                                        list_batch<T>{.scores = s, .relevance = y}, {.gradient = g});
+          const double value =
+              evaluate(with<TestType>(0, pairs::cut::either, pairs::average::none, temperature),
+                       list_batch<T>{.scores = s, .relevance = y}, {.gradient = g});
           CHECK(value == Approx(static_cast<double>(expected[0].value)).epsilon(digits<T>).margin(1e-300));
           CHECK(reference::relative_error(g, expected[0].gradient) <= digits<T>);
         };
@@ -352,33 +380,40 @@ TEMPLATE_TEST_CASE("pair_scan: levels are told apart whatever their numbers", ""
   }
   std::vector<double> gradient(n, 0.0);
   using function = detail::pair_function<pairs::logistic>;
-  detail::pair_scan<xsimd::default_arch, TestType, 1, false, false, false, function> scan(function{}, 1.0, scratch);
+  detail::pair_scan<xsimd::default_arch, TestType, 1, false, false, false, function> scan(function{}, 1.0,
+                                                                                          scratch);
   scan.run(list, many, gradient);
   CHECK(scan.totals().weight == 6.0);
   CHECK(scan.totals().value == Approx(6.0 * std::log(2.0)).epsilon(digits<TestType>));
-  for (std::size_t i = 0; i < n; ++i) CHECK(gradient[i] == Approx(-1.5 + static_cast<double>(i)).epsilon(digits<TestType>));
+  for (std::size_t i = 0; i < n; ++i)
+    CHECK(gradient[i] == Approx(-1.5 + static_cast<double>(i)).epsilon(digits<TestType>));
 }
 
 TEST_CASE("pair_scan: items each alone, whose neighbours' second powers still count") {
   drawn_list items = draw_list(520, spread(1.0), grades(3));
-  for (std::size_t i = 0; i < items.scores.size(); ++i) items.scores[i] = 18.0F * static_cast<float>(i * 7 % 520);
+  for (std::size_t i = 0; i < items.scores.size(); ++i)
+    items.scores[i] = 18.0F * static_cast<float>(i * 7 % 520);
   check(soft_difference{}, items);
 }
 
 TEMPLATE_TEST_CASE("pair_scan: infinite scores count as the largest numbers", "", wrong_pairs, soft_map) {
   constexpr float infinity = std::numeric_limits<float>::infinity();
   drawn_list items = draw_list(520, spread(2.0), grades(3));
-  for (std::size_t i = 0; i < items.scores.size(); i += 9) items.scores[i] = i % 2 == 0 ? infinity : -infinity;
+  for (std::size_t i = 0; i < items.scores.size(); i += 9)
+    items.scores[i] = i % 2 == 0 ? infinity : -infinity;
   check(TestType{}, items);
   items = draw_list(600, spread(2.0), real_valued);
-  for (std::size_t i = 0; i < items.scores.size(); i += 9) items.scores[i] = i % 2 == 0 ? infinity : -infinity;
+  for (std::size_t i = 0; i < items.scores.size(); i += 9)
+    items.scores[i] = i % 2 == 0 ? infinity : -infinity;
   check(TestType{}, items);
   // In temperatures they are beyond the largest float.
   check(with<TestType>(0, pairs::cut::either, pairs::average::none, 0.1), items);
 }
 
-TEMPLATE_TEST_CASE("pair_scan: no value, no slope where nothing differs, and finite whatever the scores", "", float, double) {
-  const auto none = run<TestType>(ranknet{}, draw_list(600, spread(2.0), [](auto&) { return 3.0; }), false, false);
+TEMPLATE_TEST_CASE("pair_scan: no value, no slope where nothing differs, and finite whatever the scores", "",
+                   float, double) {
+  const auto none =
+      run<TestType>(ranknet{}, draw_list(600, spread(2.0), [](auto&) { return 3.0; }), false, false);
   CHECK(none.value == 0.0);
   CHECK(none.gradient == std::vector<TestType>(600, TestType{0}));
 
@@ -386,7 +421,8 @@ TEMPLATE_TEST_CASE("pair_scan: no value, no slope where nothing differs, and fin
     drawn_list items = draw_list(600, spread(2.0), grade);
     const std::vector<TestType> y(items.relevance.begin(), items.relevance.end());
     std::vector<TestType> s(items.scores.begin(), items.scores.end()), g(s.size());
-    constexpr TestType largest = std::numeric_limits<TestType>::max(), infinity = std::numeric_limits<TestType>::infinity();
+    constexpr TestType largest = std::numeric_limits<TestType>::max(),
+                       infinity = std::numeric_limits<TestType>::infinity();
     const std::array<TestType, 4> extremes{infinity, -infinity, largest, -largest};
     for (std::size_t i = 0; i < s.size(); i += 2) s[i] = extremes[i / 2 % 4];
     const list_batch<TestType> batch{.scores = s, .relevance = y};
@@ -397,7 +433,8 @@ TEMPLATE_TEST_CASE("pair_scan: no value, no slope where nothing differs, and fin
   }
 }
 
-TEMPLATE_TEST_CASE("pair_scan: long lists, whose blocks are full, are those of the pair loop", "", float, double) {
+TEMPLATE_TEST_CASE("pair_scan: long lists, whose blocks are full, are those of the pair loop", "", float,
+                   double) {
   const auto same = [](const auto& loss, const drawn_list& items) {
     for (const bool weighted : {false, true}) {
       const auto found = run<TestType>(loss, items, weighted, false);
@@ -406,16 +443,20 @@ TEMPLATE_TEST_CASE("pair_scan: long lists, whose blocks are full, are those of t
       double largest = 0.0, error = 0.0;
       for (std::size_t i = 0; i < found.gradient.size(); ++i) {
         largest = std::max(largest, std::abs(static_cast<double>(expected.gradient[i])));
-        error = std::max(error, std::abs(static_cast<double>(found.gradient[i]) - static_cast<double>(expected.gradient[i])));
+        error = std::max(error, std::abs(static_cast<double>(found.gradient[i]) -
+                                         static_cast<double>(expected.gradient[i])));
       }
       CHECK(error <= 10 * digits<TestType> * largest);
     }
   };
   same(ranknet{}, draw_list(4500, spread(0.05), grades(3)));
-  same(with<ranknet>(4200, pairs::cut::either, pairs::average::none), draw_list(4500, spread(0.05), grades(3)));
+  same(with<ranknet>(4200, pairs::cut::either, pairs::average::none),
+       draw_list(4500, spread(0.05), grades(3)));
   same(lambdarank{}, draw_list(2000, spread(0.05), real_valued));
   // Crowded: blocks of many items a hundredth of a temperature wide, next to sparse ones.
-  const draw crowded = [](std::mt19937_64& random) { return random() % 4 == 0 ? 8.0 * uniform(random) : 0.1 * uniform(random); };
+  const draw crowded = [](std::mt19937_64& random) {
+    return random() % 4 == 0 ? 8.0 * uniform(random) : 0.1 * uniform(random);
+  };
   for (const unsigned count : {5u, 8u, 9u}) {
     same(lambdarank{}, draw_list(1200, crowded, grades(count)));
     same(soft_lambdarank{}, draw_list(1200, crowded, grades(count)));
@@ -423,7 +464,8 @@ TEMPLATE_TEST_CASE("pair_scan: long lists, whose blocks are full, are those of t
   same(by_map{}, draw_list(1200, crowded, grades(2)));
   same(soft_map{}, draw_list(1200, crowded, grades(2)));
   for (const std::size_t k : {40u, 500u})
-    same(with<lambdarank>(k, pairs::cut::either, pairs::average::weight, 0.5), draw_list(1200, crowded, grades(5)));
+    same(with<lambdarank>(k, pairs::cut::either, pairs::average::weight, 0.5),
+         draw_list(1200, crowded, grades(5)));
 }
 
 }  // namespace detail_pairs_pair_scan_test

@@ -30,7 +30,9 @@ double polynomial(const std::array<double, N>& terms, double z) {
 
 }  // namespace
 
-TEMPLATE_TEST_CASE("pair_series: states act on the places of a block as the functions do, and its places enter them", "", float, double) {
+TEMPLATE_TEST_CASE(
+    "pair_series: states act on the places of a block as the functions do, and its places enter them", "",
+    float, double) {
   using series = pair_series<TestType>;
   const auto check = [](const typename series::from_states& rows, const auto& kernel, double (*f)(double)) {
     for (const double distance : {1.0, 1.5, 3.0, 10.0, 60.0})
@@ -43,7 +45,8 @@ TEMPLATE_TEST_CASE("pair_series: states act on the places of a block as the func
           const double state = std::exp(-series::half_width * distance * static_cast<double>(k + 1));
           acted += state * polynomial(rows[k], z);
           double power = 1.0;
-          for (std::size_t p = 0; p < series::places; ++p, power *= z) entered += state * kernel[k] * power * series::to_states[p][k];
+          for (std::size_t p = 0; p < series::places; ++p, power *= z)
+            entered += state * kernel[k] * power * series::to_states[p][k];
         }
         CHECK(std::abs(acted - f(series::half_width * (distance + z))) <= 2.0 * digits<TestType>);
         CHECK(std::abs(entered - f(series::half_width * (distance - z))) <= 2.0 * digits<TestType>);
@@ -55,7 +58,8 @@ TEMPLATE_TEST_CASE("pair_series: states act on the places of a block as the func
   check(series::value_of_logistic, kernels::softplus, [](double d) { return softplus(-d); });
 }
 
-TEMPLATE_TEST_CASE("pair_series: moments of losers act on the winners of their block as the functions do", "", float, double) {
+TEMPLATE_TEST_CASE("pair_series: moments of losers act on the winners of their block as the functions do", "",
+                   float, double) {
   using series = pair_series<TestType>;
   const auto check = [](const typename series::within& rows, double (*f)(double)) {
     for (const double loser : {-1.0, -0.2, 0.7, 1.0})
@@ -63,7 +67,8 @@ TEMPLATE_TEST_CASE("pair_series: moments of losers act on the winners of their b
         CAPTURE(loser, winner);
         double power = 1.0;
         double sum = 0.0;
-        for (std::size_t q = 0; q < series::places; ++q, power *= loser) sum += power * polynomial(rows[q], winner);
+        for (std::size_t q = 0; q < series::places; ++q, power *= loser)
+          sum += power * polynomial(rows[q], winner);
         CHECK(std::abs(sum - f(series::half_width * (winner - loser))) <= digits<TestType>);
       }
   };
@@ -72,7 +77,8 @@ TEMPLATE_TEST_CASE("pair_series: moments of losers act on the winners of their b
   check(series::own_softplus, softplus);
 }
 
-TEMPLATE_TEST_CASE("pair_series: in a narrow block even and odd powers of a difference make the function", "", float, double) {
+TEMPLATE_TEST_CASE("pair_series: in a narrow block even and odd powers of a difference make the function", "",
+                   float, double) {
   using series = pair_series<TestType>;
   const auto check = [](int derivative, double (*f)(double)) {
     const auto even = series::narrow_of(derivative, 1.0, 0);
@@ -84,7 +90,8 @@ TEMPLATE_TEST_CASE("pair_series: in a narrow block even and odd powers of a diff
         const double y = other * series::narrow_width;
         double power = 1.0;
         double sum = 0.0;
-        for (std::size_t q = 0; q < series::narrow_terms; ++q, power *= y) sum += power * (polynomial(even[q], x) + polynomial(odd[q], x));
+        for (std::size_t q = 0; q < series::narrow_terms; ++q, power *= y)
+          sum += power * (polynomial(even[q], x) + polynomial(odd[q], x));
         CHECK(std::abs(sum - f(y - x)) <= digits<TestType>);
       }
   };

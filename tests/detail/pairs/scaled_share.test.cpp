@@ -40,7 +40,8 @@ TEST_CASE("scaled_share: weights come near 1 by a power of two, and places go ba
   const std::vector<float> from{3.0F, 5.0F};
   const std::vector<std::uint32_t> item{1, 0};
   std::vector<double> to(2);
-  write_by_place<double>(std::span<const float>(from), scaled_share{0.5, 4.0}, item, strided<double>{to.data(), 2});
+  write_by_place<double>(std::span<const float>(from), scaled_share{0.5, 4.0}, item,
+                         strided<double>{to.data(), 2});
   CHECK(to == std::vector<double>{10.0, 6.0});
   write_by_place<double>(std::span<const float>(from), scaled_share{0.5, 4.0}, item, strided<double>{});
 }

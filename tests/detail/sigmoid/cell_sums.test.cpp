@@ -45,7 +45,8 @@ struct cut_list {
   list cells;
   bool cut;
 
-  cut_list(std::vector<T> scores, double t, bool sorted) : s(std::move(scores)), temperature(t), values(s.size()), by_slot(s.size()) {
+  cut_list(std::vector<T> scores, double t, bool sorted)
+      : s(std::move(scores)), temperature(t), values(s.size()), by_slot(s.size()) {
     for (std::size_t i = 0; i < s.size(); ++i) values[i] = static_cast<T>(i % 1000);
     const strided<const T> items(s.data(), s.size());
     if (!sorted) {
@@ -57,9 +58,11 @@ struct cut_list {
   }
 
   /// sum_{j} weight_j f(x_j - x_i) by item, j = i included; of the sigmoid, less what the cells above count in full.
-  std::vector<double> sums(const typename cell_terms<T>::kernel& kernel, const std::vector<double>& weights, bool hard_above) {
+  std::vector<double> sums(const typename cell_terms<T>::kernel& kernel, const std::vector<double>& weights,
+                           bool hard_above) {
     const workspace::scope scope(scratch);
-    std::vector<double> moments(cells.moment_count()), local(cells.moment_count(), 99.0), weight_at(s.size()), out_at(s.size()), out(s.size());
+    std::vector<double> moments(cells.moment_count()), local(cells.moment_count(), 99.0), weight_at(s.size()),
+        out_at(s.size()), out(s.size());
     for (std::size_t i = 0; i < s.size(); ++i) weight_at[cells.slots()[i]] = weights[i];
     for (std::size_t c = 0; c < cells.cells().size(); ++c) {
       typename list::moment_sums own;
@@ -107,8 +110,11 @@ void check_cells(const cut_list<T>& in) {
     if (c == 0) continue;
     CHECK(cells[c].distance >= width * (1 - 1e-12));
     // The distance is that of the centres.
-    const double gap = (static_cast<double>(at[cells[c - 1].begin]) - static_cast<double>(at[cells[c].begin])) / in.temperature;
-    CHECK(cells[c].distance == Approx(gap - cells[c - 1].offset + cells[c].offset).epsilon(1e-6).margin(1e-6));
+    const double gap =
+        (static_cast<double>(at[cells[c - 1].begin]) - static_cast<double>(at[cells[c].begin])) /
+        in.temperature;
+    CHECK(cells[c].distance ==
+          Approx(gap - cells[c - 1].offset + cells[c].offset).epsilon(1e-6).margin(1e-6));
   }
   CHECK(begin == in.s.size());
   // Places are within the cell, and those of missing items 0.
@@ -122,7 +128,8 @@ void check_cells(const cut_list<T>& in) {
           continue;
         }
         CHECK(std::abs(d[l]) <= 1 + 1e-5);
-        const double below_first = (static_cast<double>(at[cell.begin]) - static_cast<double>(at[i + l])) / in.temperature;
+        const double below_first =
+            (static_cast<double>(at[cell.begin]) - static_cast<double>(at[i + l])) / in.temperature;
         CHECK(d[l] * half == Approx(cell.offset - below_first).epsilon(1e-9).margin(1e-9));
       }
     });
@@ -154,7 +161,8 @@ void check_sums(cut_list<T>& in, std::mt19937_64& random) {
   std::vector<double> moments(in.cells.moment_count());
   in.cells.unit_moments(moments.data());
   for (std::size_t c = 0; c < in.cells.cells().size(); ++c)
-    CHECK(moments[c * cut_list<T>::P] == static_cast<double>(in.cells.cells()[c].end - in.cells.cells()[c].begin));
+    CHECK(moments[c * cut_list<T>::P] ==
+          static_cast<double>(in.cells.cells()[c].end - in.cells.cells()[c].begin));
 }
 
 template <class T>
@@ -184,14 +192,21 @@ TEMPLATE_TEST_CASE("cell_sums: both cuts give the sums of the O(n^2) form", "", 
     // Ties, on the borders of the grid.
     check(made<TestType>(300, random, [](auto& r) { return 0.5 * static_cast<double>(r() % 9); }), 1.0);
     // Crowds with gaps of whole and odd numbers of cells between, some so far that nothing acts across.
-    check(made<TestType>(500, random, [](auto& r) { return 7.3 * static_cast<double>(r() % 3) + uniform(r); }), 1.0);
-    if (sorted) check(made<TestType>(500, random, [](auto& r) { return 900.0 * static_cast<double>(r() % 3) + uniform(r); }), 1.0);
+    check(
+        made<TestType>(500, random, [](auto& r) { return 7.3 * static_cast<double>(r() % 3) + uniform(r); }),
+        1.0);
+    if (sorted)
+      check(made<TestType>(500, random,
+                           [](auto& r) { return 900.0 * static_cast<double>(r() % 3) + uniform(r); }),
+            1.0);
   }
 }
 
 TEMPLATE_TEST_CASE("cell_sums: lists that cells would hold too little of are refused", "", float, double) {
   std::mt19937_64 random(2);
-  const auto cut = [](std::vector<TestType> s, double temperature, bool sorted) { return cut_list<TestType>(std::move(s), temperature, sorted).cut; };
+  const auto cut = [](std::vector<TestType> s, double temperature, bool sorted) {
+    return cut_list<TestType>(std::move(s), temperature, sorted).cut;
+  };
   const auto spread = made<TestType>(100, random, uniform);
   for (const bool sorted : {false, true}) {
     CHECK(!cut({}, 1.0, false));
@@ -213,7 +228,8 @@ TEMPLATE_TEST_CASE("cell_sums: lists that cells would hold too little of are ref
   CHECK(!cut(far, 1.0, false));
 }
 
-TEST_CASE("cell_sums: a crowd of 256 makes a list worth cutting that is thin elsewhere, up to twice as many cells") {
+TEST_CASE(
+    "cell_sums: a crowd of 256 makes a list worth cutting that is thin elsewhere, up to twice as many cells") {
   const auto cut = [](std::size_t crowd, std::size_t loners) {
     std::vector<double> s(crowd, 0.0);
     for (std::size_t i = 0; i < loners; ++i) s.push_back(5.0 * static_cast<double>(i + 1));

@@ -83,7 +83,8 @@ TEMPLATE_TEST_CASE("sigmoid_sums: by cells, cut by the grid or along the sorted 
   check(far, 0.5, random);
 }
 
-TEMPLATE_TEST_CASE("sigmoid_sums: infinite scores are first or last, tie with each other, and pull nobody", "", float, double) {
+TEMPLATE_TEST_CASE("sigmoid_sums: infinite scores are first or last, tie with each other, and pull nobody",
+                   "", float, double) {
   constexpr TestType infinity = std::numeric_limits<TestType>::infinity();
   for (const std::size_t n : {20u, 200u}) {
     std::vector<TestType> s(n, TestType{0});

@@ -36,12 +36,13 @@ struct stated {
 };
 template <class T>
 struct stated_for {
-  static constexpr stated sigmoid{3.4e-8, 7.1}, slope{2.6e-7, 27.9}, curvature{8.2e-8, 225.2}, slope_squared{1.2e-7, 225.8}, softplus{4.2e-9, 2.6};
+  static constexpr stated sigmoid{3.4e-8, 7.1}, slope{2.6e-7, 27.9}, curvature{8.2e-8, 225.2},
+      slope_squared{1.2e-7, 225.8}, softplus{4.2e-9, 2.6};
 };
 template <>
 struct stated_for<double> {
-  static constexpr stated sigmoid{2.1e-17, 15.6}, slope{3.5e-16, 127.5}, curvature{5.6e-15, 1326.7}, slope_squared{1.5e-14, 2521.9},
-      softplus{1.3e-18, 3.4};
+  static constexpr stated sigmoid{2.1e-17, 15.6}, slope{3.5e-16, 127.5}, curvature{5.6e-15, 1326.7},
+      slope_squared{1.5e-14, 2521.9}, softplus{1.3e-18, 3.4};
 };
 
 /// The kernels of u = exp(-d), d >= 0.
@@ -59,7 +60,8 @@ struct lists {
   std::vector<double> weights;  // [rows][lanes]
 
   /// Gaps are drawn from `gaps`; infinity is a gap that nothing acts across.
-  lists(std::mt19937_64& random, std::size_t n, const std::vector<double>& gaps) : rows(n), decay(memory.take<double>((n + 1) * w)), weights(n * w) {
+  lists(std::mt19937_64& random, std::size_t n, const std::vector<double>& gaps)
+      : rows(n), decay(memory.take<double>((n + 1) * w)), weights(n * w) {
     for (double& q : decay) q = std::exp(-gaps[random() % gaps.size()]);
     for (double& x : weights) x = static_cast<double>(random() >> 11) * 0x1p-52 - 1.0;
   }
@@ -91,7 +93,8 @@ struct kernel {
 
 /// Largest error in `found`, as a part of what is stated and what the sums lose to rounding.
 template <std::size_t N>
-double share_of_bound(const lists& in, const std::vector<double>& found, const kernel<N>& k, bool above, bool weighted) {
+double share_of_bound(const lists& in, const std::vector<double>& found, const kernel<N>& k, bool above,
+                      bool weighted) {
   // The error is stated to two digits; the states have a rounding error of their own, however small the terms are.
   const real bound = real(k.claim.error) * real(1.02) + 4 * (real(k.claim.magnitude) + 4) * real(0x1p-53);
   real worst = 0;
@@ -114,7 +117,9 @@ void check_scans(const lists& in) {
   const auto check = [&](const auto& k) {
     for (const bool above : {true, false}) {
       std::vector<double> found(in.rows * w);
-      const auto emit = [&](std::size_t i, const auto& states) { states[0].dot(k.terms).store_unaligned(found.data() + i * w); };
+      const auto emit = [&](std::size_t i, const auto& states) {
+        states[0].dot(k.terms).store_unaligned(found.data() + i * w);
+      };
       const auto weights = [&](std::size_t i) {
         if constexpr (weighted)
           return std::array<row, 1>{in.weight(i)};
@@ -134,7 +139,8 @@ void check_scans(const lists& in) {
   check(kernel<terms::count>{terms::slope, claims::slope, slope, "slope"});
   check(kernel<terms::count>{terms::softplus, claims::softplus, softplus, "softplus"});
   check(kernel<terms::hessian_count>{terms::curvature, claims::curvature, curvature, "curvature"});
-  check(kernel<terms::hessian_count>{terms::slope_squared, claims::slope_squared, slope_squared, "slope squared"});
+  check(kernel<terms::hessian_count>{terms::slope_squared, claims::slope_squared, slope_squared,
+                                     "slope squared"});
 }
 
 const std::vector<std::vector<double>>& kinds_of_gaps() {
@@ -152,7 +158,8 @@ const std::vector<std::vector<double>>& kinds_of_gaps() {
 
 }  // namespace
 
-TEMPLATE_TEST_CASE("sorted_sums: the terms are the kernels, within the error stated beside them", "", float, double) {
+TEMPLATE_TEST_CASE("sorted_sums: the terms are the kernels, within the error stated beside them", "", float,
+                   double) {
   // Of a pair, at any distance.
   std::vector<double> gaps{0.0};
   for (int i = 0; i < 3450; ++i) gaps.push_back(1e-12 * std::pow(1.01, i));  // to 800
@@ -178,9 +185,11 @@ TEST_CASE("sorted_sums: two channels are two scans") {
   const auto second = [&](std::size_t i) { return row(static_cast<double>(i)); };
   const auto run = [&](auto& states, auto weights, std::size_t channel) {
     std::vector<double> found;
-    rankloss::detail::scan_down(in.decay.data(), 0, in.rows, states, weights, [&](std::size_t, const auto& s) {
-      for (std::size_t l = 0; l < w; ++l) found.push_back(s[channel].dot(kernel_terms<double>::slope).get(l));
-    });
+    rankloss::detail::scan_down(in.decay.data(), 0, in.rows, states, weights,
+                                [&](std::size_t, const auto& s) {
+                                  for (std::size_t l = 0; l < w; ++l)
+                                    found.push_back(s[channel].dot(kernel_terms<double>::slope).get(l));
+                                });
     return found;
   };
   const auto both = [&](std::size_t i) { return std::array<row, 2>{first(i), second(i)}; };
@@ -235,7 +244,8 @@ TEST_CASE("sorted_sums: stretches of one list, chained, are that list") {
         std::size_t wrong = 0;
         for (std::size_t i = 0; i < n; ++i) {
           real expected = 0;
-          for (std::size_t j = above ? 0 : i + 1; j < (above ? i : n); ++j) expected += sigmoid(between(i, j));
+          for (std::size_t j = above ? 0 : i + 1; j < (above ? i : n); ++j)
+            expected += sigmoid(between(i, j));
           wrong += !(std::abs(real(found[i]) - expected) <= real(1e-13) * expected + real(1e-300));
         }
         INFO(rows << " rows, " << (above ? "above" : "below"));

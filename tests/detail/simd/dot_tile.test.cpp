@@ -41,17 +41,22 @@ TEMPLATE_TEST_CASE("dot_tile: each caption's dot product with each text of the p
       for (std::size_t t = 0; t < tile::width; ++t) {
         long double sum = 0, size = 0;
         for (std::size_t k = 0; k < dimension; ++k) {
-          const long double product = static_cast<long double>(captions[c * dimension + k]) * texts[t * dimension + k];
+          const long double product =
+              static_cast<long double>(captions[c * dimension + k]) * texts[t * dimension + k];
           sum += product;
           size += std::abs(product);
         }
-        const auto rounding = static_cast<double>(size) * static_cast<double>(std::numeric_limits<T>::epsilon()) * static_cast<double>(dimension);
-        CHECK(std::abs(static_cast<double>(dots[c * tile::width + t]) - static_cast<double>(sum)) <= rounding);
+        const auto rounding = static_cast<double>(size) *
+                              static_cast<double>(std::numeric_limits<T>::epsilon()) *
+                              static_cast<double>(dimension);
+        CHECK(std::abs(static_cast<double>(dots[c * tile::width + t]) - static_cast<double>(sum)) <=
+              rounding);
       }
   }
 }
 
-TEMPLATE_TEST_CASE("normalise: a vector of any length has length 1, a zero vector stays zero", "", float, double) {
+TEMPLATE_TEST_CASE("normalise: a vector of any length has length 1, a zero vector stays zero", "", float,
+                   double) {
   using T = TestType;
   constexpr T largest = std::numeric_limits<T>::max();
   constexpr T least = std::numeric_limits<T>::min();

@@ -53,7 +53,8 @@ TEMPLATE_TEST_CASE("item_rows: items are loaded and stored, and no others", "", 
   CHECK(in_lanes(load_items<arch>(items.data(), whole_row<arch>{})) == all);
   CHECK(in_lanes(only_items<arch>(whole_row<arch>{}, row(4.0))) == std::vector<double>(w, 4.0));
   for (std::size_t count = 1; count < w; ++count) {
-    const std::vector<TestType> few(items.begin(), items.begin() + static_cast<std::ptrdiff_t>(count));  // a reader beyond it is caught
+    const std::vector<TestType> few(
+        items.begin(), items.begin() + static_cast<std::ptrdiff_t>(count));  // a reader beyond it is caught
     std::vector<double> expected(w, -2.0), only(w, 0.0);
     std::copy(few.begin(), few.end(), expected.begin());
     std::fill_n(only.begin(), count, 4.0);
@@ -79,7 +80,8 @@ TEMPLATE_TEST_CASE("item_rows: the greatest, wherever it stands", "", float, dou
     }
 }
 
-TEMPLATE_TEST_CASE("item_rows: distances below the greatest score, finite for all scores", "", float, double) {
+TEMPLATE_TEST_CASE("item_rows: distances below the greatest score, finite for all scores", "", float,
+                   double) {
   using T = TestType;
   constexpr T infinity = std::numeric_limits<T>::infinity();
   constexpr auto largest = static_cast<double>(std::numeric_limits<T>::max());
@@ -87,7 +89,8 @@ TEMPLATE_TEST_CASE("item_rows: distances below the greatest score, finite for al
     const score_distance<arch, T> below(T(3), temperature);
     CHECK(below.greatest() == 3.0);
     for (const T s : {T(3), T(1.25), T(-7)})
-      CHECK(in_lanes(below(row(static_cast<double>(s))))[0] == Approx((3.0 - static_cast<double>(s)) / temperature));
+      CHECK(in_lanes(below(row(static_cast<double>(s))))[0] ==
+            Approx((3.0 - static_cast<double>(s)) / temperature));
     CHECK(in_lanes(below(row(-std::numeric_limits<double>::infinity())))[0] ==
           Approx(std::min(largest / temperature, std::numeric_limits<double>::max())).epsilon(1e-6));
     for (const T most : {infinity, std::numeric_limits<T>::max()}) {
@@ -108,7 +111,8 @@ TEMPLATE_TEST_CASE("item_rows: exp_below is the exponential, and 0 far away", ""
   const double bound = sizeof(TestType) == 4 ? 1e-8 : 1e-13;
   for (const double x : {0.0, 1e-300, 1e-9, 0.3, 1.0, 20.0, 300.0, 699.0})
     CHECK(in_lanes(exp_below<TestType>(row(x)))[0] == Approx(std::exp(-x)).epsilon(bound));
-  for (const double x : {710.0, 1e10, std::numeric_limits<double>::max()}) CHECK(in_lanes(exp_below<TestType>(row(x)))[0] == 0.0);
+  for (const double x : {710.0, 1e10, std::numeric_limits<double>::max()})
+    CHECK(in_lanes(exp_below<TestType>(row(x)))[0] == 0.0);
 }
 
 TEMPLATE_TEST_CASE("item_rows: a bounded_factor times 2 can be held", "", float, double) {

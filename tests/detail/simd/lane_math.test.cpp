@@ -67,8 +67,12 @@ std::vector<double> spread(double low, double high, std::vector<double> besides)
 
 const auto exp_minus = [](const row& x) { return rankloss::detail::exp_minus(x); };
 const auto exp2_minus_1 = [](const row& x) { return rankloss::detail::exp2_minus_1(x); };
-const auto log_7 = [](const row& x) { return rankloss::detail::log_positive(x, rankloss::detail::log_tail_7); };
-const auto log_4 = [](const row& x) { return rankloss::detail::log_positive(x, rankloss::detail::log_tail_4); };
+const auto log_7 = [](const row& x) {
+  return rankloss::detail::log_positive(x, rankloss::detail::log_tail_7);
+};
+const auto log_4 = [](const row& x) {
+  return rankloss::detail::log_positive(x, rankloss::detail::log_tail_4);
+};
 
 }  // namespace
 
@@ -81,36 +85,43 @@ TEST_CASE("lane_math: power_of_two is exact over all exponents") {
 
 TEST_CASE("lane_math: exp_minus keeps its stated error up to 708") {
   check(
-      spread(0.0, 708.0, {0.0, std::numeric_limits<double>::denorm_min(), least, 0x1p-53, 1.0, std::nextafter(708.0, 0.0)}), exp_minus,
-      [](real x) { return std::exp(-x); }, [](double x) { return (2.0 + 1.2 * x) * 0x1p-53; });
+      spread(
+          0.0, 708.0,
+          {0.0, std::numeric_limits<double>::denorm_min(), least, 0x1p-53, 1.0, std::nextafter(708.0, 0.0)}),
+      exp_minus, [](real x) { return std::exp(-x); }, [](double x) { return (2.0 + 1.2 * x) * 0x1p-53; });
 }
 
 TEST_CASE("lane_math: exp_minus is 1 at 0, and 0 from 708 on") {
   CHECK(in_lanes({0.0, -0.0}, exp_minus) == std::vector<double>{1.0, 1.0});
-  CHECK(in_lanes({708.0, std::nextafter(708.0, infinity), 746.0, 1e10, 1e300, most, infinity}, exp_minus) == std::vector<double>(7, 0.0));
+  CHECK(in_lanes({708.0, std::nextafter(708.0, infinity), 746.0, 1e10, 1e300, most, infinity}, exp_minus) ==
+        std::vector<double>(7, 0.0));
   CHECK(in_lanes({std::nextafter(708.0, 0.0)}, exp_minus)[0] >= least);  // not subnormal
 }
 
 TEST_CASE("lane_math: exp2_minus_1 has no cancellation near 0 and reaches 1000 either way") {
   // Steps where x is rounded to another whole number.
-  std::vector<double> besides{1000.0, -1000.0, 0.5, -0.5, 1.5, -1.5, std::nextafter(0.5, 1.0), std::nextafter(-0.5, -1.0)};
+  std::vector<double> besides{
+      1000.0, -1000.0, 0.5, -0.5, 1.5, -1.5, std::nextafter(0.5, 1.0), std::nextafter(-0.5, -1.0)};
   check(
-      spread(-1000.0, 1000.0, besides), exp2_minus_1, [](real x) { return std::expm1(x * std::numbers::ln2_v<real>); },
-      [](double) { return 3 * 0x1p-53; });
+      spread(-1000.0, 1000.0, besides), exp2_minus_1,
+      [](real x) { return std::expm1(x * std::numbers::ln2_v<real>); }, [](double) { return 3 * 0x1p-53; });
   check(
-      spread(-2.0, 2.0, besides), exp2_minus_1, [](real x) { return std::expm1(x * std::numbers::ln2_v<real>); }, [](double) { return 3 * 0x1p-53; });
+      spread(-2.0, 2.0, besides), exp2_minus_1,
+      [](real x) { return std::expm1(x * std::numbers::ln2_v<real>); }, [](double) { return 3 * 0x1p-53; });
 }
 
 TEST_CASE("lane_math: exp2_minus_1 of whole numbers up to 53 is exact") {
   std::vector<double> x;
   for (int k = -53; k <= 53; ++k) x.push_back(k);
   const std::vector<double> y = in_lanes(x, exp2_minus_1);
-  for (std::size_t i = 0; i < x.size(); ++i) CHECK(real(y[i]) == std::ldexp(real(1), static_cast<int>(x[i])) - 1);
+  for (std::size_t i = 0; i < x.size(); ++i)
+    CHECK(real(y[i]) == std::ldexp(real(1), static_cast<int>(x[i])) - 1);
 }
 
 TEST_CASE("lane_math: log_positive is right over all normal numbers and close to 1") {
   std::vector<double> x{least, most, 1.0, 2.0, 0.5, std::numbers::sqrt2, std::numbers::sqrt2 / 2};
-  for (const double at : {1.0, 2.0, std::numbers::sqrt2, std::numbers::sqrt2 / 2})  // the argument is halved at the latter two
+  for (const double at :
+       {1.0, 2.0, std::numbers::sqrt2, std::numbers::sqrt2 / 2})  // the argument is halved at the latter two
     for (const double to : {0.0, infinity}) x.push_back(std::nextafter(at, to));
   std::mt19937_64 random(2);
   for (int i = 0; i < 100000; ++i) {
@@ -141,7 +152,8 @@ TEST_CASE("lane_math: log_product is the sum of logarithms, of as many numbers a
       if (i % product.most_factors == product.most_factors - 1) product.settle();
     }
     product.sum().store_aligned(lane);
-    for (std::size_t l = 0; l < row::size; ++l) CHECK(lane[l] == Approx(static_cast<double>(expected[l])).epsilon(1e-12).margin(1e-13));
+    for (std::size_t l = 0; l < row::size; ++l)
+      CHECK(lane[l] == Approx(static_cast<double>(expected[l])).epsilon(1e-12).margin(1e-13));
   };
   for (const std::size_t rows : {0u, 1u, 1023u, 1024u, 5000u}) {
     compare(rows, [&] { return std::pow(10.0, order(random)); });
@@ -153,7 +165,8 @@ TEST_CASE("lane_math: log_product is the sum of logarithms, of as many numbers a
   }
 }
 
-TEST_CASE("lane_math: arc_cotangent is right over all orders of magnitude and where its argument is reduced otherwise") {
+TEST_CASE(
+    "lane_math: arc_cotangent is right over all orders of magnitude and where its argument is reduced otherwise") {
   const auto arc_cotangent = [](const row& x) { return rankloss::detail::arc_cotangent(x); };
   const auto expected = [](real x) { return std::atan2(real(1), x); };
   const auto bound = [](double) { return 4 * 0x1p-53; };

@@ -39,7 +39,8 @@ row rising() {
 
 TEST_CASE("simd: sum_of is that of all lanes") {
   CHECK(rankloss::detail::sum_of(rising()) == static_cast<double>(w * (w + 1) / 2));
-  CHECK(rankloss::detail::sum_of(xsimd::batch<float, arch>(0.5F)) == 0.5F * static_cast<float>(xsimd::batch<float, arch>::size));
+  CHECK(rankloss::detail::sum_of(xsimd::batch<float, arch>(0.5F)) ==
+        0.5F * static_cast<float>(xsimd::batch<float, arch>::size));
 }
 
 TEST_CASE("simd: to_bits and from_bits change no bit") {
@@ -47,7 +48,8 @@ TEST_CASE("simd: to_bits and from_bits change no bit") {
   for (int round = 0; round < 20; ++round) {
     std::vector<std::uint64_t> patterns(w), found(w);
     for (std::uint64_t& p : patterns) p = random();
-    const auto lanes = rankloss::detail::from_bits<arch>(rankloss::detail::bits<arch>::load_unaligned(patterns.data()));
+    const auto lanes =
+        rankloss::detail::from_bits<arch>(rankloss::detail::bits<arch>::load_unaligned(patterns.data()));
     const std::vector<double> values = in_lanes(lanes);
     for (std::size_t l = 0; l < w; ++l) CHECK(std::bit_cast<std::uint64_t>(values[l]) == patterns[l]);
     rankloss::detail::to_bits(lanes).store_unaligned(found.data());
@@ -55,8 +57,8 @@ TEST_CASE("simd: to_bits and from_bits change no bit") {
   }
 }
 
-TEMPLATE_TEST_CASE("simd: rows of any arithmetic type are loaded and stored, no more and no less than a row", "", float, double, int, std::uint8_t,
-                   std::int64_t) {
+TEMPLATE_TEST_CASE("simd: rows of any arithmetic type are loaded and stored, no more and no less than a row",
+                   "", float, double, int, std::uint8_t, std::int64_t) {
   using S = TestType;
   std::vector<S> memory(w + 2);
   for (std::size_t i = 0; i < memory.size(); ++i) memory[i] = static_cast<S>(2 * i + 3);

@@ -32,11 +32,12 @@ TEST_CASE("scan_both_ways: each item once, with what the scan from above and tha
       items.push_back(k);
     }
     std::vector<unsigned> waiting(n), from_above(n), from_below(n), count(n, 0);
-    rankloss::detail::scan_both_ways(n, chain{&down}, chain{&up}, waiting.data(), [&](std::size_t k, unsigned a, unsigned b) {
-      from_above[k] = a;
-      from_below[k] = b;
-      ++count[k];
-    });
+    rankloss::detail::scan_both_ways(n, chain{&down}, chain{&up}, waiting.data(),
+                                     [&](std::size_t k, unsigned a, unsigned b) {
+                                       from_above[k] = a;
+                                       from_below[k] = b;
+                                       ++count[k];
+                                     });
     CHECK(from_above == expected_above);
     CHECK(from_below == expected_below);
     CHECK(count == std::vector<unsigned>(n, 1));

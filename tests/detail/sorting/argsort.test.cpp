@@ -61,7 +61,8 @@ void check_sort(const std::vector<Key>& keys) {
   }
   std::sort(expected.begin(), expected.end());  // by key, then by place: what a stable sort gives
   rankloss::workspace scratch;
-  const std::span<record> sorted = rankloss::detail::sort_by_key(std::span(records), std::span(buffer), scratch);
+  const std::span<record> sorted =
+      rankloss::detail::sort_by_key(std::span(records), std::span(buffer), scratch);
   REQUIRE(sorted.size() == keys.size());
   CHECK(std::equal(sorted.begin(), sorted.end(), expected.begin(),
                    [](const record& r, const auto& e) { return r.key == e.first && r.payload == e.second; }));
@@ -72,7 +73,9 @@ std::vector<std::vector<int>> sequences(std::mt19937& random, std::size_t n) {
   std::vector<std::vector<int>> all(40, std::vector<int>(n));
   for (std::size_t s = 0; s < all.size(); ++s)
     for (std::size_t i = 0; i < n; ++i)
-      all[s][i] = s == 0 ? static_cast<int>(i) : s == 1 ? -static_cast<int>(i) : static_cast<int>(random() % (s % 2 == 0 ? 2 : 100));
+      all[s][i] = s == 0   ? static_cast<int>(i)
+                  : s == 1 ? -static_cast<int>(i)
+                           : static_cast<int>(random() % (s % 2 == 0 ? 2 : 100));
   return all;
 }
 
@@ -102,7 +105,8 @@ TEMPLATE_TEST_CASE("argsort: keys of any bit pattern that is a number", "", floa
   CHECK(wrong == 0);
 }
 
-TEMPLATE_TEST_CASE("argsort: sort_by_key is right and keeps the order of ties", "", std::uint32_t, std::uint64_t) {
+TEMPLATE_TEST_CASE("argsort: sort_by_key is right and keeps the order of ties", "", std::uint32_t,
+                   std::uint64_t) {
   using key = TestType;
   constexpr unsigned width = 8 * sizeof(key);
   std::mt19937_64 random(2);
@@ -124,10 +128,12 @@ TEMPLATE_TEST_CASE("argsort: sort_by_key is right and keeps the order of ties", 
     // Few distinct keys, in bits that are low, high, astride the border of digits, or at both ends.
     fill([&] { return random() % 3; });
     fill([&] { return static_cast<key>(random() % 4) << (width - 2); });
-    for (unsigned low = 5; low + 4 < width; low += 3) fill([&] { return (static_cast<key>(random() % 13) << low) + 1; });
+    for (unsigned low = 5; low + 4 < width; low += 3)
+      fill([&] { return (static_cast<key>(random() % 13) << low) + 1; });
     fill([&] { return (static_cast<key>(random() % 2) << (width - 1)) + random() % 2; });
     // As many digits as there may be, one more bit at a time.
-    for (unsigned bits = 1; bits <= width; ++bits) fill([&] { return static_cast<key>(random()) >> (width - bits); });
+    for (unsigned bits = 1; bits <= width; ++bits)
+      fill([&] { return static_cast<key>(random()) >> (width - bits); });
   }
 }
 
@@ -199,7 +205,8 @@ TEST_CASE("argsort: sort_rows sorts each lane by itself") {
   for (std::size_t n = 0; n <= 70; ++n)
     for (const unsigned below : {2U, 10U, 1000000U}) {
       const std::size_t count = rankloss::detail::network_rows(n);
-      std::vector<std::vector<double>> expected(w, std::vector<double>(count, std::numeric_limits<double>::infinity()));
+      std::vector<std::vector<double>> expected(
+          w, std::vector<double>(count, std::numeric_limits<double>::infinity()));
       std::vector<double> rows(count * w);
       for (std::size_t l = 0; l < w; ++l) {
         for (std::size_t i = 0; i < n; ++i) expected[l][i] = static_cast<double>(random() % below);
@@ -225,7 +232,8 @@ TEST_CASE("argsort: sort_rows sorts each lane by itself") {
 TEST_CASE("argsort: a list has fewer items than 32 bits count") {
   constexpr std::size_t most = std::numeric_limits<std::uint32_t>::max();
   CHECK_NOTHROW(rankloss::detail::require_countable(most - 1));
-  CHECK_THROWS_WITH(rankloss::detail::require_countable(most), "rankloss: scores: a list of 4294967295 items, expected fewer than 2^32 - 1");
+  CHECK_THROWS_WITH(rankloss::detail::require_countable(most),
+                    "rankloss: scores: a list of 4294967295 items, expected fewer than 2^32 - 1");
 }
 
 }  // namespace detail_sorting_argsort_test

@@ -26,9 +26,12 @@ std::vector<double> pooled(const std::vector<double>& y) {
   workspace scratch;
   std::vector<double> total(y.size() + 1, 0.0), out(y.size());
   for (std::size_t i = 0; i < y.size(); ++i) total[i + 1] = total[i] + y[i];
-  const auto mean = [&](std::size_t begin, std::size_t end) { return (total[end] - total[begin]) / static_cast<double>(end - begin); };
-  const auto blocks =
-      detail::pool_adjacent(y.size(), 1.0, scratch, [&](detail::pooled_block& before, const detail::pooled_block& block, std::size_t end) {
+  const auto mean = [&](std::size_t begin, std::size_t end) {
+    return (total[end] - total[begin]) / static_cast<double>(end - begin);
+  };
+  const auto blocks = detail::pool_adjacent(
+      y.size(), 1.0, scratch,
+      [&](detail::pooled_block& before, const detail::pooled_block& block, std::size_t end) {
         if (mean(before.begin, block.begin) >= mean(block.begin, end)) return false;
         before.sum += block.sum;
         return true;
@@ -55,8 +58,9 @@ TEST_CASE("isotonic: pooled means are those of the minimax form") {
     for (const std::size_t n : {2, 3, 10, 100}) {
       std::vector<double> y(n);
       for (std::size_t i = 0; i < n; ++i) y[i] = trend * static_cast<double>(i) + normal(random);
-      CHECK(reference::relative_error(pooled(y), reference::isotonic(regularization::quadratic, reference::widen(y), std::vector<real>(n, 0))) <=
-            1e-13);
+      CHECK(reference::relative_error(pooled(y),
+                                      reference::isotonic(regularization::quadratic, reference::widen(y),
+                                                          std::vector<real>(n, 0))) <= 1e-13);
     }
 }
 
@@ -83,14 +87,17 @@ TEST_CASE("isotonic: shares are the softmax of each block") {
   const std::vector<double> s{9, 8.5, 8, 3, 2, 2, 1e-3, 0, -1000};
   const auto list = detail::sort_falling<double>(strided<const double>(s), true, scratch);
   const detail::pooled_block blocks[] = {{0, 0}, {0, 3}, {0, 4}, {0, 9}};
-  const std::span<const double> shares = detail::block_shares<xsimd::default_arch>(list, blocks, 2.0, scratch);
+  const std::span<const double> shares =
+      detail::block_shares<xsimd::default_arch>(list, blocks, 2.0, scratch);
   REQUIRE(shares.size() == 9);
   CHECK(shares[3] == 1.0);
   detail::for_blocks(blocks, [&](const detail::pooled_block&, std::size_t begin, std::size_t end) {
     real sum = 0;
     for (std::size_t i = begin; i < end; ++i) sum += std::exp(2 * (real(s[i]) - real(s[begin])));
     for (std::size_t i = begin; i < end; ++i)
-      CHECK(shares[i] == Approx(static_cast<double>(std::exp(2 * (real(s[i]) - real(s[begin]))) / sum)).epsilon(1e-14).margin(1e-300));
+      CHECK(shares[i] == Approx(static_cast<double>(std::exp(2 * (real(s[i]) - real(s[begin]))) / sum))
+                             .epsilon(1e-14)
+                             .margin(1e-300));
   });
 }
 

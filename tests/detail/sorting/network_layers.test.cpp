@@ -75,8 +75,9 @@ TEST_CASE("network_layers: worked by hand") {
   CHECK(three.unused() == 1);
   CHECK(three.wires() == 4);
   const auto is = [](const std::vector<comparison>& found, const std::vector<comparison>& expected) {
-    return std::equal(found.begin(), found.end(), expected.begin(), expected.end(),
-                      [](const comparison& a, const comparison& b) { return a.lower == b.lower && a.upper == b.upper; });
+    return std::equal(
+        found.begin(), found.end(), expected.begin(), expected.end(),
+        [](const comparison& a, const comparison& b) { return a.lower == b.lower && a.upper == b.upper; });
   };
   CHECK(is(layer_of(three, 0), {{2, 1}}));
   CHECK(is(layer_of(three, 1), {{0, 2}}));

@@ -32,8 +32,9 @@ using reference::real;
 using places = std::vector<std::uint32_t>;
 
 places plain_order(const auto& y, places items) {
-  std::stable_sort(items.begin(), items.end(),
-                   [&](std::uint32_t i, std::uint32_t j) { return static_cast<double>(y[i]) > static_cast<double>(y[j]); });
+  std::stable_sort(items.begin(), items.end(), [&](std::uint32_t i, std::uint32_t j) {
+    return static_cast<double>(y[i]) > static_cast<double>(y[j]);
+  });
   return items;
 }
 
@@ -57,12 +58,15 @@ struct ordered {
   workspace scratch;
   rest_sums sums;
   ordered(const std::vector<T>& s, const places& order, double temperature)
-      : sums(rankloss::detail::sum_rests<T>(strided<const T>(s.data(), s.size()), order, temperature, scratch)) {}
+      : sums(rankloss::detail::sum_rests<T>(strided<const T>(s.data(), s.size()), order, temperature,
+                                            scratch)) {}
 };
 
 }  // namespace
 
-TEMPLATE_TEST_CASE("relevance_order: grades_from_top counts whole grades within 255 of each other, and nothing else", "", float, double, int, long) {
+TEMPLATE_TEST_CASE(
+    "relevance_order: grades_from_top counts whole grades within 255 of each other, and nothing else", "",
+    float, double, int, long) {
   using R = TestType;
   const auto grades = [](const std::vector<R>& y) {
     std::vector<std::uint8_t> from_top(y.size());
@@ -86,7 +90,8 @@ TEMPLATE_TEST_CASE("relevance_order: grades_from_top counts whole grades within 
   }
 }
 
-TEMPLATE_TEST_CASE("relevance_order: the greatest first, and ties in the order of the items", "", float, double, int, std::int64_t, std::uint8_t) {
+TEMPLATE_TEST_CASE("relevance_order: the greatest first, and ties in the order of the items", "", float,
+                   double, int, std::int64_t, std::uint8_t) {
   using R = TestType;
   std::mt19937_64 random(1);
   for (const std::size_t n : {0u, 1u, 2u, 3u, 4u, 5u, 6u, 7u, 100u, 1001u}) {
@@ -105,19 +110,23 @@ TEMPLATE_TEST_CASE("relevance_order: the greatest first, and ties in the order o
 
 TEST_CASE("relevance_order: integers that a double rounds together are ties, and one grade") {
   std::mt19937_64 random(2);
-  const std::vector<std::int64_t> y{(std::int64_t{1} << 53) + 1, std::int64_t{1} << 53, (std::int64_t{1} << 53) + 2, 5, std::int64_t{1} << 53};
+  const std::vector<std::int64_t> y{(std::int64_t{1} << 53) + 1, std::int64_t{1} << 53,
+                                    (std::int64_t{1} << 53) + 2, 5, std::int64_t{1} << 53};
   check_order(random, y);
   const places order = plain_order(y, {0, 1, 2, 3, 4});
   std::vector<std::pair<std::size_t, std::size_t>> runs;
-  rankloss::detail::for_each_grade(y.data(), std::span(order), [&](std::size_t begin, std::size_t end) { runs.emplace_back(begin, end); });
+  rankloss::detail::for_each_grade(
+      y.data(), std::span(order), [&](std::size_t begin, std::size_t end) { runs.emplace_back(begin, end); });
   CHECK(runs == std::vector<std::pair<std::size_t, std::size_t>>{{0, 1}, {1, 4}, {4, 5}});
 }
 
 TEST_CASE("relevance_order: for_each_grade of an empty order is nothing") {
-  rankloss::detail::for_each_grade(static_cast<const double*>(nullptr), {}, [](std::size_t, std::size_t) { FAIL(); });
+  rankloss::detail::for_each_grade(static_cast<const double*>(nullptr), {},
+                                   [](std::size_t, std::size_t) { FAIL(); });
 }
 
-TEMPLATE_TEST_CASE("relevance_order: sum_rests are the sums over the rest, relative to its greatest score", "", float, double) {
+TEMPLATE_TEST_CASE("relevance_order: sum_rests are the sums over the rest, relative to its greatest score",
+                   "", float, double) {
   using T = TestType;
   std::mt19937_64 random(3);
   for (const std::size_t n : {1u, 2u, 3u, 40u})
@@ -135,7 +144,9 @@ TEMPLATE_TEST_CASE("relevance_order: sum_rests are the sums over the rest, relat
         CHECK(found.sums.most[k] == static_cast<double>(most));
         CHECK(found.sums.sum[k] == Approx(static_cast<double>(sum)).epsilon(1e-14));
         CHECK(found.sums.share(k, 0) ==
-              Approx(static_cast<double>(std::exp((real(s[order[k]]) - real(found.sums.most[0])) / temperature))).epsilon(1e-13));
+              Approx(
+                  static_cast<double>(std::exp((real(s[order[k]]) - real(found.sums.most[0])) / temperature)))
+                  .epsilon(1e-13));
       }
     }
 }
@@ -145,8 +156,10 @@ TEMPLATE_TEST_CASE("relevance_order: no distance of scores is too large", "", fl
   constexpr auto largest = static_cast<double>(limits::max());
   const std::vector<TestType> s{-limits::infinity(), limits::infinity(), limits::max(), limits::lowest()};
   const ordered<TestType> found(s, {0, 1, 2, 3}, 0.5);
-  CHECK(std::vector<double>(found.sums.s.begin(), found.sums.s.end()) == std::vector<double>{-largest, largest, largest, -largest});
-  CHECK(std::vector<double>(found.sums.most.begin(), found.sums.most.end()) == std::vector<double>{largest, largest, largest, -largest});
+  CHECK(std::vector<double>(found.sums.s.begin(), found.sums.s.end()) ==
+        std::vector<double>{-largest, largest, largest, -largest});
+  CHECK(std::vector<double>(found.sums.most.begin(), found.sums.most.end()) ==
+        std::vector<double>{largest, largest, largest, -largest});
   CHECK(std::vector<double>(found.sums.sum.begin(), found.sums.sum.end()) == std::vector<double>{2, 2, 1, 1});
   CHECK(std::isfinite(found.sums.between(largest, -largest)));
   CHECK(found.sums.between(largest, -largest) >= largest);

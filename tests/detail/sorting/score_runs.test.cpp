@@ -59,7 +59,9 @@ std::vector<run> plain_runs(const std::vector<T>& scores, std::size_t k) {
 
 }  // namespace
 
-TEMPLATE_TEST_CASE("score_runs: runs of equal scores from the greatest down, those that begin among the first k", "", float, double) {
+TEMPLATE_TEST_CASE(
+    "score_runs: runs of equal scores from the greatest down, those that begin among the first k", "", float,
+    double) {
   std::mt19937_64 random(1);
   for (const std::size_t n : {0u, 1u, 2u, 7u, 40u, 300u})
     for (const unsigned below : {1u, 3u, 1000u}) {
@@ -71,13 +73,16 @@ TEMPLATE_TEST_CASE("score_runs: runs of equal scores from the greatest down, tho
     }
 }
 
-TEMPLATE_TEST_CASE("score_runs: zeros of either sign are equal, infinities too, and columns are read as such", "", float, double) {
+TEMPLATE_TEST_CASE("score_runs: zeros of either sign are equal, infinities too, and columns are read as such",
+                   "", float, double) {
   constexpr TestType infinity = std::numeric_limits<TestType>::infinity();
-  const std::vector<TestType> scores{0, -infinity, infinity, -TestType{0}, -infinity, infinity, std::numeric_limits<TestType>::max()};
+  const std::vector<TestType> scores{
+      0, -infinity, infinity, -TestType{0}, -infinity, infinity, std::numeric_limits<TestType>::max()};
   const std::vector<run> expected{{0, 2, {2, 5}}, {2, 3, {6}}, {3, 5, {0, 3}}, {5, 7, {1, 4}}};
   CHECK(runs_of(strided<const TestType>(scores.data(), scores.size()), 100) == expected);
   const std::vector<TestType> matrix{3, -1, 1, -1, 3, -1};
-  CHECK(runs_of(strided<const TestType>(matrix.data(), 3, 2), 9) == std::vector<run>{{0, 2, {0, 2}}, {2, 3, {1}}});
+  CHECK(runs_of(strided<const TestType>(matrix.data(), 3, 2), 9) ==
+        std::vector<run>{{0, 2, {0, 2}}, {2, 3, {1}}});
 }
 
 }  // namespace detail_sorting_score_runs_test

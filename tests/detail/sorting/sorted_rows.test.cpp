@@ -44,7 +44,8 @@ template <class T>
 std::vector<std::uint32_t> plain_order(const std::vector<T>& s) {
   std::vector<std::uint32_t> order(s.size());
   std::iota(order.begin(), order.end(), 0u);
-  std::stable_sort(order.begin(), order.end(), [&](std::uint32_t i, std::uint32_t j) { return kept_finite(s[i]) > kept_finite(s[j]); });
+  std::stable_sort(order.begin(), order.end(),
+                   [&](std::uint32_t i, std::uint32_t j) { return kept_finite(s[i]) > kept_finite(s[j]); });
   return order;
 }
 
@@ -105,19 +106,24 @@ TEMPLATE_TEST_CASE("sorted_rows: one list is sorted, descending and stable", "",
   }
 }
 
-TEMPLATE_TEST_CASE("sorted_rows: neighbour_decays are exp of the gaps, and 0 at both ends", "", float, double) {
+TEMPLATE_TEST_CASE("sorted_rows: neighbour_decays are exp of the gaps, and 0 at both ends", "", float,
+                   double) {
   std::mt19937_64 random(2);
   for (std::size_t n = 1; n <= 3 * w + 1; ++n) {
     auto x = support::whole_numbers<TestType>(random, n, 9);
     std::sort(x.begin(), x.end(), std::greater<>());
     if (n > 3) x[0] = TestType(1e6);
     workspace scratch;
-    const auto found = rankloss::detail::neighbour_decays<arch>(std::span<const TestType>(x), 0.75, 0.5, scratch);
+    const auto found =
+        rankloss::detail::neighbour_decays<arch>(std::span<const TestType>(x), 0.75, 0.5, scratch);
     REQUIRE(found.size() == n + 1);
     CHECK(found.front() == 0.0);
     CHECK(found.back() == 0.0);
     for (std::size_t i = 1; i < n; ++i)
-      CHECK(found[i] == Approx(x[i - 1] == x[i] ? 0.5 : decay(static_cast<double>(x[i - 1]), static_cast<double>(x[i]), 1 / 0.75)).epsilon(1e-13));
+      CHECK(found[i] == Approx(x[i - 1] == x[i] ? 0.5
+                                                : decay(static_cast<double>(x[i - 1]),
+                                                        static_cast<double>(x[i]), 1 / 0.75))
+                            .epsilon(1e-13));
   }
 }
 
@@ -150,7 +156,9 @@ TEMPLATE_TEST_CASE("sorted_rows: one list over all lanes, a stretch a lane", "",
         }
         // From a stretch's first item to the next one's, and from the last of the one before to its own last.
         const std::size_t first = std::min(l * r, n), last = std::min(first + r, n);
-        const auto exp_of = [&](double gap) { return Approx(std::exp(-gap / temperature)).epsilon(1e-12).margin(1e-300); };
+        const auto exp_of = [&](double gap) {
+          return Approx(std::exp(-gap / temperature)).epsilon(1e-12).margin(1e-300);
+        };
         if (first < last) {
           CHECK(rows.seams.decay_down[l] == (last < n ? exp_of(x(first) - x(last)) : Approx(0.0)));
           CHECK(rows.seams.decay_up[l] == (first > 0 ? exp_of(x(first - 1) - x(last - 1)) : Approx(0.0)));
@@ -178,7 +186,8 @@ TEST_CASE("sorted_rows: warming up begins as late as it may") {
   CHECK(rows.seams.warm_up == within);
 }
 
-TEMPLATE_TEST_CASE("sorted_rows: gather and scatter go by the order, and leave out what has ended", "", float, double) {
+TEMPLATE_TEST_CASE("sorted_rows: gather and scatter go by the order, and leave out what has ended", "", float,
+                   double) {
   for (const std::size_t n : {1u, 7u, 17u, 32u, 33u}) {
     std::vector<TestType> s(n);
     for (std::size_t i = 0; i < n; ++i) s[i] = static_cast<TestType>((i * 7) % n);
@@ -187,8 +196,10 @@ TEMPLATE_TEST_CASE("sorted_rows: gather and scatter go by the order, and leave o
     const auto rows = rankloss::detail::lay_in_rows<arch>(sorted, 1.0, scratch);
     std::vector<double> in_rows(rows.rows * w, 99.0), back(2 * n + 1, -1.0);
     rows.gather(s.data(), in_rows.data());
-    for (std::size_t at = 0; at < in_rows.size(); ++at) CHECK(in_rows[at] == (rows.order[at] < n ? static_cast<double>(s[rows.order[at]]) : 0.0));
-    for (std::size_t i = 0; i < rows.rows; ++i) rows.scatter(i, row::load_unaligned(in_rows.data() + i * w), strided<double>(back.data(), n, 2));
+    for (std::size_t at = 0; at < in_rows.size(); ++at)
+      CHECK(in_rows[at] == (rows.order[at] < n ? static_cast<double>(s[rows.order[at]]) : 0.0));
+    for (std::size_t i = 0; i < rows.rows; ++i)
+      rows.scatter(i, row::load_unaligned(in_rows.data() + i * w), strided<double>(back.data(), n, 2));
     for (std::size_t i = 0; i < n; ++i) {
       CHECK(back[2 * i] == static_cast<double>(s[i]));
       CHECK(back[2 * i + 1] == -1.0);
@@ -197,14 +208,16 @@ TEMPLATE_TEST_CASE("sorted_rows: gather and scatter go by the order, and leave o
   }
 }
 
-TEMPLATE_TEST_CASE("sorted_rows: groups lie in lanes as they are, or sorted, each list by itself", "", float, double) {
+TEMPLATE_TEST_CASE("sorted_rows: groups lie in lanes as they are, or sorted, each list by itself", "", float,
+                   double) {
   using T = TestType;
   std::mt19937_64 random(4);
   for (const std::size_t longest : {1u, 2u, 3u, 5u, 16u, 40u})
     for (const bool by_column : {false, true}) {
       INFO("longest " << longest << ", by column " << by_column);
       std::vector<std::vector<T>> scores;
-      for (std::size_t l = 0; l + 1 < w; ++l) scores.push_back(draw<T>(random, l == 0 ? longest : random() % (longest + 1)));
+      for (std::size_t l = 0; l + 1 < w; ++l)
+        scores.push_back(draw<T>(random, l == 0 ? longest : random() % (longest + 1)));
       const group<T> lists(scores, by_column);
       CHECK(rankloss::detail::longest_of(lists.span()) == longest);
       workspace scratch;
@@ -232,7 +245,9 @@ TEMPLATE_TEST_CASE("sorted_rows: groups lie in lanes as they are, or sorted, eac
           const double x = i < s.size() ? kept_finite(s[order[i]]) : lowest;
           CHECK(sorted.x[at] == x);
           CHECK(rows.order[at] == sorted.rows.order[at]);
-          CHECK(rows.decay[at] == Approx(i > 0 && i < s.size() ? decay(before, x, temperature) : 0.0).epsilon(1e-13).margin(1e-300));
+          CHECK(rows.decay[at] == Approx(i > 0 && i < s.size() ? decay(before, x, temperature) : 0.0)
+                                      .epsilon(1e-13)
+                                      .margin(1e-300));
           before = x;
         }
         CHECK(rows.decay[longest * w + l] == 0.0);

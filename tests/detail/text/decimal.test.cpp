@@ -66,7 +66,8 @@ TEST_CASE("read_decimal ends where the number does") {
   CHECK(length("1e+") == 1);
   CHECK(length("1e5x") == 3);
   CHECK(length("0x10") == 1);
-  for (const char* const none : {"", " 1", "+", "-", ".", "-.", ".e5", "e5", "+-1", "--1", "nan", "inf", "-inf", "+nan", "infinity", ",5"}) {
+  for (const char* const none : {"", " 1", "+", "-", ".", "-.", ".e5", "e5", "+-1", "--1", "nan", "inf",
+                                 "-inf", "+nan", "infinity", ",5"}) {
     INFO(none);
     CHECK(length(none) == -1);
   }
@@ -107,7 +108,8 @@ TEST_CASE("read_decimal is the C library's number on random decimals") {
     const std::size_t decimals = random() % 14;
     for (std::size_t i = 0; i < whole; ++i) text += static_cast<char>('0' + random() % 10);
     if (decimals > 0 || whole == 0) text += '.';
-    for (std::size_t i = 0; i < decimals + (whole == 0 ? 1 : 0); ++i) text += static_cast<char>('0' + random() % 10);
+    for (std::size_t i = 0; i < decimals + (whole == 0 ? 1 : 0); ++i)
+      text += static_cast<char>('0' + random() % 10);
     if (random() % 8 == 0) (text += 'e') += std::to_string(static_cast<int>(random() % 580) - 290);
     if (random() % 2 == 0) text.insert(0, 1, '-');
     const double expected = by_library(text);
@@ -119,20 +121,25 @@ TEST_CASE("read_decimal is the C library's number on random decimals") {
 }
 
 /// nearest_double by itself, without the short way and without std::from_chars.
-double nearest(std::string_view digits, std::int64_t exponent = 0) { return nearest_double(digits.data(), digits.data() + digits.size(), exponent); }
+double nearest(std::string_view digits, std::int64_t exponent = 0) {
+  return nearest_double(digits.data(), digits.data() + digits.size(), exponent);
+}
 
 TEST_CASE("nearest_double of any digits and exponents is the C library's number") {
   std::mt19937_64 random(2);
   std::size_t different = 0;
   for (int round = 0; round < 60000; ++round) {
     std::string digits;
-    for (std::size_t i = 0, n = 1 + random() % (round % 100 == 0 ? 900 : 24); i < n; ++i) digits += static_cast<char>('0' + random() % 10);
+    for (std::size_t i = 0, n = 1 + random() % (round % 100 == 0 ? 900 : 24); i < n; ++i)
+      digits += static_cast<char>('0' + random() % 10);
     const std::size_t point = random() % (digits.size() + 1);
     if (random() % 2 == 0) digits.insert(point, 1, '.');
     if (digits == ".") continue;
     const int exponent = static_cast<int>(random() % 700) - 370;
     const double expected = by_library(digits + "e" + std::to_string(exponent));
-    different += std::bit_cast<std::uint64_t>(nearest(digits, exponent)) != std::bit_cast<std::uint64_t>(expected) ? 1 : 0;
+    different +=
+        std::bit_cast<std::uint64_t>(nearest(digits, exponent)) != std::bit_cast<std::uint64_t>(expected) ? 1
+                                                                                                          : 0;
   }
   CHECK(different == 0);
 }
@@ -141,7 +148,8 @@ TEST_CASE("nearest_double gives back every double that is printed") {
   std::mt19937_64 random(3);
   std::size_t different = 0;
   for (int round = 0; round < 60000; ++round) {
-    const auto value = std::bit_cast<double>((random() & 0x7fffffffffffffff) >> (round % 10 == 0 ? random() % 63 : 0));
+    const auto value =
+        std::bit_cast<double>((random() & 0x7fffffffffffffff) >> (round % 10 == 0 ? random() % 63 : 0));
     if (!(value < infinity)) continue;
     char text[40];
     std::snprintf(text, sizeof text, "%.16e", value);
@@ -184,7 +192,8 @@ TEST_CASE("nearest_double at the ends of the range") {
   CHECK(nearest("0") == 0.0);
   CHECK(nearest("0.000", 400) == 0.0);
   CHECK(nearest("17976931348623157", 292) == std::numeric_limits<double>::max());
-  CHECK(nearest("179769313486231580793", 288) == std::numeric_limits<double>::max());  // just below the halfway to 2^1024
+  CHECK(nearest("179769313486231580793", 288) ==
+        std::numeric_limits<double>::max());  // just below the halfway to 2^1024
   CHECK(nearest("179769313486231580794", 288) == infinity);
   CHECK(nearest("1", 309) == infinity);
   CHECK(nearest("1", std::int64_t{1} << 50) == infinity);
@@ -205,7 +214,8 @@ class comma : public std::numpunct<char> {
 TEST_CASE("read_decimal and nearest_double do not look at the locale") {
   const std::string before = std::setlocale(LC_ALL, nullptr);
   const std::locale global = std::locale::global(std::locale(std::locale::classic(), new comma));
-  for (const char* const name : {"de_DE.UTF-8", "de_DE.utf8", "de_DE", "fr_FR.UTF-8", "nl_NL.UTF-8", "ru_RU.UTF-8"})
+  for (const char* const name :
+       {"de_DE.UTF-8", "de_DE.utf8", "de_DE", "fr_FR.UTF-8", "nl_NL.UTF-8", "ru_RU.UTF-8"})
     if (std::setlocale(LC_ALL, name) != nullptr) break;
   const double plain = read("1234.5");
   const double exponent = read("1.5e-30");
@@ -228,7 +238,8 @@ TEST_CASE("read_decimal around the greatest integer that takes the short way") {
   CHECK(read("9007199254740993.1") == 9007199254740994.0);
   CHECK(read("0.9007199254740993") == 0.9007199254740993);
   CHECK(read("9999999999999999999") == 1e19);
-  CHECK(read("18446744073709551616") == 18446744073709551616.0);  // 2^64: the sum of the digits would wrap to 0
+  CHECK(read("18446744073709551616") ==
+        18446744073709551616.0);  // 2^64: the sum of the digits would wrap to 0
   CHECK(read("0.0000000000000000001") == 1e-19);
   CHECK(read("0.00000000000000000001") == 1e-20);
   CHECK(read("9007199254740991e22") == 9007199254740991e22);

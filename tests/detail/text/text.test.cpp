@@ -43,7 +43,8 @@ std::vector<std::string> lines_of(std::string_view text) {
 
 TEST_CASE("text: fail_at names the place") {
   CHECK_THROWS_AS(fail_at("f", 1), std::runtime_error);
-  CHECK_THROWS_WITH(fail_at("some.txt", 12, "label: ", shown("x"), ", expected ", 3), "some.txt:12: label: 'x', expected 3");
+  CHECK_THROWS_WITH(fail_at("some.txt", 12, "label: ", shown("x"), ", expected ", 3),
+                    "some.txt:12: label: 'x', expected 3");
 }
 
 TEST_CASE("text: quoted shows what prints, and no more than 32 bytes") {
@@ -146,10 +147,12 @@ TEST_CASE("text: what is compressed, UTF-16 or UTF-32 is refused in one line tha
   };
   for (const auto& [bytes, what] : samples) {
     INFO(what);
-    CHECK_THROWS_WITH(text_lines(bytes, "some.txt"), "some.txt: "s + what + ", expected plain text in ASCII or UTF-8");
+    CHECK_THROWS_WITH(text_lines(bytes, "some.txt"),
+                      "some.txt: "s + what + ", expected plain text in ASCII or UTF-8");
     CHECK_THROWS_AS(text_lines(bytes, "some.txt"), std::runtime_error);
   }
-  for (const std::string& text : {""s, "1"s, "BZh9 Q0 a"s, "BZh"s, "PK 0 d 1"s, "7z"s, "P*M"s, "LZIP 1"s, "\0\0"s, "\0"s, "a b\0"s, "\xC3\xA4"s})
+  for (const std::string& text : {""s, "1"s, "BZh9 Q0 a"s, "BZh"s, "PK 0 d 1"s, "7z"s, "P*M"s, "LZIP 1"s,
+                                  "\0\0"s, "\0"s, "a b\0"s, "\xC3\xA4"s})
     CHECK_NOTHROW(text_lines(text, "some.txt"));
 }
 

@@ -45,7 +45,8 @@ enum class wanted { gradient, hessian };  // a loss may take another way for eac
 
 /// Calls a loss with buffers full of `fill`.
 template <class Loss, class Batch>
-result<typename Batch::score_type> run(const Loss& loss, const Batch& batch, wanted want, rankloss::context& ctx, double fill = nan) {
+result<typename Batch::score_type> run(const Loss& loss, const Batch& batch, wanted want,
+                                       rankloss::context& ctx, double fill = nan) {
   using T = typename Batch::score_type;
   result<T> r;
   r.gradient.assign(items(batch), static_cast<T>(fill));

@@ -19,7 +19,8 @@
 namespace promises {
 
 inline constexpr double nan = std::numeric_limits<double>::quiet_NaN();
-inline constexpr rankloss::reduction reductions[] = {rankloss::reduction::mean, rankloss::reduction::mean_of_relevant, rankloss::reduction::sum};
+inline constexpr rankloss::reduction reductions[] = {
+    rankloss::reduction::mean, rankloss::reduction::mean_of_relevant, rankloss::reduction::sum};
 
 /// All scores are whole multiples of 2^-6, so that they are the same in float and double and stay so when
 /// shifted, and hinges at a margin of 0.2 are at least 0.003 from their kinks.
@@ -51,7 +52,8 @@ std::vector<T> scores_of(std::mt19937_64& random, std::size_t n, kind k) {
     double x = (static_cast<double>(places[i]) - static_cast<double>(places.size() / 2)) * grid;
     if (k == kind::tied) x = static_cast<double>(random() % 33) * 0.25 - 4.0;
     if (k == kind::level) x = 1.25;
-    if (k == kind::clusters) x = static_cast<double>(random() % 5) * 256.0 - 512.0 + static_cast<double>(random() % 128) * grid;
+    if (k == kind::clusters)
+      x = static_cast<double>(random() % 5) * 256.0 - 512.0 + static_cast<double>(random() % 128) * grid;
     s[i] = static_cast<T>(x);
   }
   return s;
@@ -78,7 +80,8 @@ template <class T>
 std::vector<std::vector<T>> extreme_scores(std::mt19937_64& random, std::size_t n) {
   const T big = std::is_same_v<T, float> ? T(3e38) : static_cast<T>(1e300);
   const T tiny = std::numeric_limits<T>::denorm_min();
-  const std::vector<T> mixture{big, -big, T{0}, -T{0}, tiny, -tiny, std::numeric_limits<T>::min(), T{1}, T{-1}, big / 2};
+  const std::vector<T> mixture{big,  -big,  T{0},   -T{0}, tiny, -tiny, std::numeric_limits<T>::min(),
+                               T{1}, T{-1}, big / 2};
   std::vector<std::vector<T>> all(4, std::vector<T>(n));
   for (std::size_t i = 0; i < n; ++i) {
     const T x = static_cast<T>(static_cast<double>(random() >> 11) * 0x1p-52 - 1.0);

@@ -13,12 +13,16 @@
 namespace promises {
 
 enum class shape { normal, tail, lower_tail, cauchy, crowds, outliers, one_outlier, few_scores, far_from_0 };
-inline constexpr std::array shapes{shape::normal,   shape::tail,        shape::lower_tail, shape::cauchy,    shape::crowds,
-                                   shape::outliers, shape::one_outlier, shape::few_scores, shape::far_from_0};
+inline constexpr std::array shapes{shape::normal,      shape::tail,       shape::lower_tail,
+                                   shape::cauchy,      shape::crowds,     shape::outliers,
+                                   shape::one_outlier, shape::few_scores, shape::far_from_0};
 enum class levels { two, five, distinct, real_valued, equal };
-inline constexpr std::array all_levels{levels::two, levels::five, levels::distinct, levels::real_valued, levels::equal};
+inline constexpr std::array all_levels{levels::two, levels::five, levels::distinct, levels::real_valued,
+                                       levels::equal};
 
-inline double uniform(std::mt19937_64& random) { return (static_cast<double>(random() >> 11) + 0.5) * 0x1p-53; }
+inline double uniform(std::mt19937_64& random) {
+  return (static_cast<double>(random() >> 11) + 0.5) * 0x1p-53;
+}
 
 /// Of spread 1, but for what lies outside.
 inline double draw(std::mt19937_64& random, shape how, std::size_t i) {
@@ -29,11 +33,15 @@ inline double draw(std::mt19937_64& random, shape how, std::size_t i) {
     case shape::tail: return -std::log(u);
     case shape::lower_tail: return std::log(u);
     case shape::cauchy: return std::tan(std::numbers::pi * (u - 0.5));
-    case shape::crowds: return 60.0 * static_cast<double>(random() % 3) + (random() % 5 == 0 ? 1.0 : 0.01) * centred;
+    case shape::crowds:
+      return 60.0 * static_cast<double>(random() % 3) + (random() % 5 == 0 ? 1.0 : 0.01) * centred;
     case shape::outliers: return i % 10 == 0 ? 100.0 : u;  // as of the list whose gradient was NaN
     case shape::one_outlier: return i == 3 ? -1e6 : centred;
     case shape::few_scores: return std::floor(4.0 * u);
-    default: return 0x1p22 + 2.0 * centred;  // neighbouring floats are a quarter of the spread apart, with nothing between them
+    default:
+      return 0x1p22 +
+             2.0 *
+                 centred;  // neighbouring floats are a quarter of the spread apart, with nothing between them
   }
 }
 

@@ -33,7 +33,8 @@ struct lists {
   void add(std::size_t n, kind k = kind::distinct) {
     const auto s = scores_of<T>(random, n, k);
     auto y = grades_of<T>(random, n);
-    if (k == kind::same_grade || k == kind::irrelevant) std::fill(y.begin(), y.end(), k == kind::same_grade ? T{2} : T{0});
+    if (k == kind::same_grade || k == kind::irrelevant)
+      std::fill(y.begin(), y.end(), k == kind::same_grade ? T{2} : T{0});
     scores.insert(scores.end(), s.begin(), s.end());
     relevance.insert(relevance.end(), y.begin(), y.end());
     offsets.push_back(scores.size());
@@ -54,7 +55,8 @@ struct lists {
   /// The part of an array that belongs to a list.
   template <class X>
   [[nodiscard]] std::vector<X> of(std::size_t l, const std::vector<X>& values) const {
-    return {values.begin() + static_cast<std::ptrdiff_t>(offsets[l]), values.begin() + static_cast<std::ptrdiff_t>(offsets[l + 1])};
+    return {values.begin() + static_cast<std::ptrdiff_t>(offsets[l]),
+            values.begin() + static_cast<std::ptrdiff_t>(offsets[l + 1])};
   }
 };
 
@@ -97,9 +99,10 @@ extern template lists<float> short_lists<float>(bool);
 extern template lists<double> short_lists<double>(bool);
 extern template lists<float> all_lists<float>();
 extern template lists<double> all_lists<double>();
-extern template result<float> run<list_loss, rankloss::list_batch<float>>(const list_loss&, const rankloss::list_batch<float>&, wanted,
-                                                                          rankloss::context&, double);
-extern template result<double> run<list_loss, rankloss::list_batch<double>>(const list_loss&, const rankloss::list_batch<double>&, wanted,
-                                                                            rankloss::context&, double);
+extern template result<float> run<list_loss, rankloss::list_batch<float>>(const list_loss&,
+                                                                          const rankloss::list_batch<float>&,
+                                                                          wanted, rankloss::context&, double);
+extern template result<double> run<list_loss, rankloss::list_batch<double>>(
+    const list_loss&, const rankloss::list_batch<double>&, wanted, rankloss::context&, double);
 
 }  // namespace promises

@@ -28,21 +28,31 @@ const std::vector<matrix_loss>& similarity_losses() {
   using rankloss::weighted;
   const claims kinked{.smooth = false, .takes_below_0 = true};
   static const std::vector<matrix_loss> all{
-      {"bidirectional sndcg", {.length = 0.1, .step = 0.001}, bidirectional<sndcg>{sndcg{.temperature = 0.1}}},
+      {"bidirectional sndcg",
+       {.length = 0.1, .step = 0.001},
+       bidirectional<sndcg>{sndcg{.temperature = 0.1}}},
       {"bidirectional sndcg, columns by relevance of rows",
        {.length = 0.1, .step = 0.001, .rectangular = false, .transposable = false},
-       bidirectional<sndcg>{sndcg{.temperature = 0.1, .ideal = rankloss::ideal::competition_ranks}, rankloss::column_relevance::of_rows}},
-      {"bidirectional softmax_cross_entropy", {.length = 1.0, .step = 0.003}, bidirectional<rankloss::softmax_cross_entropy>{}},
+       bidirectional<sndcg>{sndcg{.temperature = 0.1, .ideal = rankloss::ideal::competition_ranks},
+                            rankloss::column_relevance::of_rows}},
+      {"bidirectional softmax_cross_entropy",
+       {.length = 1.0, .step = 0.003},
+       bidirectional<rankloss::softmax_cross_entropy>{}},
       {"bidirectional listmle, exact ties",
        {.length = 1.0, .step = 0.003, .takes_below_0 = true},
        bidirectional<rankloss::listmle>{{.ties = rankloss::tie_order::exact}}},
-      {"bidirectional unique_softmax", {.length = 1.0, .step = 0.003}, bidirectional<rankloss::unique_softmax>{}},
-      {"bidirectional ranknet", {.length = 1.0, .step = 0.003, .takes_below_0 = true}, bidirectional<rankloss::ranknet>{}},
+      {"bidirectional unique_softmax",
+       {.length = 1.0, .step = 0.003},
+       bidirectional<rankloss::unique_softmax>{}},
+      {"bidirectional ranknet",
+       {.length = 1.0, .step = 0.003, .takes_below_0 = true},
+       bidirectional<rankloss::ranknet>{}},
       {"triplet, hardest", kinked, triplet{}},
       {"triplet, all", kinked, triplet{.mine = mining::all}},
       {"weighted_sum of triplet and bidirectional sndcg",
        {.length = 0.1, .step = 0.0005, .smooth = false},
-       rankloss::weighted_sum{weighted{0.4, triplet{.mine = mining::all}}, weighted{0.6, bidirectional<sndcg>{sndcg{.temperature = 0.1}}}}},
+       rankloss::weighted_sum{weighted{0.4, triplet{.mine = mining::all}},
+                              weighted{0.6, bidirectional<sndcg>{sndcg{.temperature = 0.1}}}}},
   };
   return all;
 }
@@ -55,9 +65,9 @@ template std::vector<matrix<float>> large_matrices<float>(std::size_t);
 template std::vector<matrix<double>> large_matrices<double>(std::size_t);
 template std::vector<matrix<float>> all_matrices<float>(std::size_t);
 template std::vector<matrix<double>> all_matrices<double>(std::size_t);
-template result<float> run<matrix_loss, rankloss::similarity_batch<float>>(const matrix_loss&, const rankloss::similarity_batch<float>&, wanted,
-                                                                           rankloss::context&, double);
-template result<double> run<matrix_loss, rankloss::similarity_batch<double>>(const matrix_loss&, const rankloss::similarity_batch<double>&, wanted,
-                                                                             rankloss::context&, double);
+template result<float> run<matrix_loss, rankloss::similarity_batch<float>>(
+    const matrix_loss&, const rankloss::similarity_batch<float>&, wanted, rankloss::context&, double);
+template result<double> run<matrix_loss, rankloss::similarity_batch<double>>(
+    const matrix_loss&, const rankloss::similarity_batch<double>&, wanted, rankloss::context&, double);
 
 }  // namespace promises

@@ -32,7 +32,11 @@ struct matrix {
   std::vector<double> row_weights, column_weights;
 
   matrix(std::mt19937_64& random, std::size_t m, std::size_t n, kind k = kind::distinct, std::size_t gap = 0)
-      : rows(m), columns(n), stride(n + gap), ties(k != kind::distinct), s(scores_of<T>(random, m * (n + gap), k)) {
+      : rows(m),
+        columns(n),
+        stride(n + gap),
+        ties(k != kind::distinct),
+        s(scores_of<T>(random, m * (n + gap), k)) {
     for (std::size_t i = 0; i < m; ++i)
       for (std::size_t j = n; j < stride; ++j) s[i * stride + j] = static_cast<T>(nan);
   }
@@ -56,7 +60,8 @@ struct matrix {
     column_weights = support::whole_numbers<double>(random, columns, 3);
     return *this;
   }
-  [[nodiscard]] rankloss::similarity_batch<T> batch(rankloss::reduction how = rankloss::reduction::mean) const {
+  [[nodiscard]] rankloss::similarity_batch<T> batch(
+      rankloss::reduction how = rankloss::reduction::mean) const {
     return {.similarity = s,
             .rows = rows,
             .columns = columns,
@@ -70,7 +75,9 @@ struct matrix {
             .column_weights = column_weights,
             .reduction = how};
   }
-  [[nodiscard]] bool taken_by(const matrix_loss& loss) const { return rows == columns || loss.claimed.rectangular; }
+  [[nodiscard]] bool taken_by(const matrix_loss& loss) const {
+    return rows == columns || loss.claimed.rectangular;
+  }
 };
 
 /// One of each form: diagonal matches, classes, flags, with relevance and weights or without.
@@ -78,7 +85,9 @@ template <class T>
 std::vector<matrix<T>> small_matrices(std::size_t gap = 0) {
   std::mt19937_64 random(2);
   std::vector<matrix<T>> all;
-  const auto make = [&](std::size_t m, std::size_t n) -> matrix<T>& { return all.emplace_back(random, m, n, kind::distinct, gap); };
+  const auto make = [&](std::size_t m, std::size_t n) -> matrix<T>& {
+    return all.emplace_back(random, m, n, kind::distinct, gap);
+  };
   make(0, 0);
   make(1, 1);
   make(6, 6);
@@ -116,9 +125,9 @@ extern template std::vector<matrix<float>> large_matrices<float>(std::size_t);
 extern template std::vector<matrix<double>> large_matrices<double>(std::size_t);
 extern template std::vector<matrix<float>> all_matrices<float>(std::size_t);
 extern template std::vector<matrix<double>> all_matrices<double>(std::size_t);
-extern template result<float> run<matrix_loss, rankloss::similarity_batch<float>>(const matrix_loss&, const rankloss::similarity_batch<float>&,
-                                                                                  wanted, rankloss::context&, double);
-extern template result<double> run<matrix_loss, rankloss::similarity_batch<double>>(const matrix_loss&, const rankloss::similarity_batch<double>&,
-                                                                                    wanted, rankloss::context&, double);
+extern template result<float> run<matrix_loss, rankloss::similarity_batch<float>>(
+    const matrix_loss&, const rankloss::similarity_batch<float>&, wanted, rankloss::context&, double);
+extern template result<double> run<matrix_loss, rankloss::similarity_batch<double>>(
+    const matrix_loss&, const rankloss::similarity_batch<double>&, wanted, rankloss::context&, double);
 
 }  // namespace promises

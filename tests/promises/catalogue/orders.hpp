@@ -40,11 +40,13 @@ struct orders {
       for (std::int32_t k = 0; k < size / 2; ++k) {
         const auto a = static_cast<std::int32_t>(random() % static_cast<std::uint64_t>(size - 1));
         preferred.push_back(first + a);
-        other.push_back(first + a + 1 + static_cast<std::int32_t>(random() % static_cast<std::uint64_t>(size - 1 - a)));
+        other.push_back(first + a + 1 +
+                        static_cast<std::int32_t>(random() % static_cast<std::uint64_t>(size - 1 - a)));
       }
     }
     by_pairs = rankloss::partial_order::from_pairs(offsets, preferred, other);
-    by_levels = rankloss::partial_order::from_grades(offsets, support::whole_numbers<std::uint8_t>(random, n, 4));
+    by_levels =
+        rankloss::partial_order::from_grades(offsets, support::whole_numbers<std::uint8_t>(random, n, 4));
   }
 };
 
@@ -53,7 +55,8 @@ template <class T>
 struct order_loss {
   std::string name;
   bool has_hessian;
-  std::function<double(std::span<const T>, const orders<T>&, const rankloss::outputs&, rankloss::context&)> call;
+  std::function<double(std::span<const T>, const orders<T>&, const rankloss::outputs&, rankloss::context&)>
+      call;
 };
 
 /// Every loss of orders that keeps the promises, in float and double.

@@ -23,16 +23,16 @@ template <class T>
 struct pair_loss {
   std::string name;
   bool knows_ties, has_hessian;
-  std::function<double(const rankloss::preference_batch<T>&, const rankloss::outputs&, rankloss::context&)> call;
+  std::function<double(const rankloss::preference_batch<T>&, const rankloss::outputs&, rankloss::context&)>
+      call;
 
   template <class Loss>
   pair_loss(std::string label, const Loss& loss)
       : name(std::move(label)),
         knows_ties(rankloss::tie_loss<Loss>),
         has_hessian(rankloss::detail::gives_hessian<Loss>),
-        call([loss](const rankloss::preference_batch<T>& batch, const rankloss::outputs& out, rankloss::context& ctx) {
-          return evaluate(loss, batch, out, ctx);
-        }) {}
+        call([loss](const rankloss::preference_batch<T>& batch, const rankloss::outputs& out,
+                    rankloss::context& ctx) { return evaluate(loss, batch, out, ctx); }) {}
 };
 
 /// Every loss of pairs that keeps the promises, in float and double.
@@ -55,12 +55,18 @@ struct pairs {
     ties = support::whole_numbers<std::uint8_t>(random, count, 3);
     for (std::size_t k = 0; k < count; ++k) {
       preferred.push_back(static_cast<int>(random() % items));
-      other.push_back(static_cast<int>((static_cast<std::size_t>(preferred.back()) + 1 + random() % (items - 1)) % items));
+      other.push_back(static_cast<int>(
+          (static_cast<std::size_t>(preferred.back()) + 1 + random() % (items - 1)) % items));
     }
   }
-  [[nodiscard]] rankloss::preference_batch<T> batch(const pair_loss<T>& loss, rankloss::reduction how = rankloss::reduction::mean) const {
-    rankloss::preference_batch<T> b{
-        .rewards = rewards, .preferred = preferred, .other = other, .pair_weights = weights, .margins = margins, .reduction = how};
+  [[nodiscard]] rankloss::preference_batch<T> batch(
+      const pair_loss<T>& loss, rankloss::reduction how = rankloss::reduction::mean) const {
+    rankloss::preference_batch<T> b{.rewards = rewards,
+                                    .preferred = preferred,
+                                    .other = other,
+                                    .pair_weights = weights,
+                                    .margins = margins,
+                                    .reduction = how};
     if (loss.knows_ties) b.ties = ties;
     return b;
   }

@@ -60,12 +60,14 @@ reals exponential_gains(const reals& y) {
 }
 
 /// sum over y_i > y_j of weight(y, position, i, j) f(s_i - s_j)
-using pair_weight = std::function<real(const reals& y, const std::vector<size_t>& position, size_t i, size_t j)>;
+using pair_weight =
+    std::function<real(const reals& y, const std::vector<size_t>& position, size_t i, size_t j)>;
 formula by_pairs(reference::pair_function f, pair_weight weight) {
   return [=](const reals& s, const reals& y) {
     const auto position = reference::positions(s);
     return reference::sum_over_pairs(
-               s, y, f, [&](size_t i, size_t j) { return weight(y, position, i, j); }, [&](size_t i, size_t j) { return y[i] > y[j]; })
+               s, y, f, [&](size_t i, size_t j) { return weight(y, position, i, j); },
+               [&](size_t i, size_t j) { return y[i] > y[j]; })
         .total;
   };
 }
@@ -87,9 +89,10 @@ derivatives lambdarank(const reals& s, const reals& y) {
   if (!(ideal > 0)) return {0, reals(s.size(), 0), {}};
   reals discounts;
   for (size_t p = 0; p <= s.size(); ++p) discounts.push_back(reference::discount(p));
-  derivatives out = by_pairs(reference::logistic(1), [&](const reals&, const std::vector<size_t>& position, size_t i, size_t j) {
-    return (gains[i] - gains[j]) * std::abs(discounts[position[i]] - discounts[position[j]]) / ideal;
-  })(s, y);
+  derivatives out = by_pairs(
+      reference::logistic(1), [&](const reals&, const std::vector<size_t>& position, size_t i, size_t j) {
+        return (gains[i] - gains[j]) * std::abs(discounts[position[i]] - discounts[position[j]]) / ideal;
+      })(s, y);
   // The order of the items decides on the places of equal scores: those that are alike have the mean of their slopes.
   std::map<std::pair<real, real>, std::pair<real, real>> alike;
   for (size_t i = 0; i < s.size(); ++i) {
@@ -97,14 +100,16 @@ derivatives lambdarank(const reals& s, const reals& y) {
     sum += out.gradient[i];
     count += 1;
   }
-  for (size_t i = 0; i < s.size(); ++i) out.gradient[i] = alike[{s[i], y[i]}].first / alike[{s[i], y[i]}].second;
+  for (size_t i = 0; i < s.size(); ++i)
+    out.gradient[i] = alike[{s[i], y[i]}].first / alike[{s[i], y[i]}].second;
   return out;
 }
 
 /// Every ordered pair, an item with itself included: y_i log2(1 + exp(s_j - s_i)).
 derivatives all_pairs(const reals& s, const reals& y) {
   return reference::sum_over_pairs(
-             s, y, reference::logistic(1), [&](size_t i, size_t) { return y[i]; }, [](size_t, size_t) { return true; })
+             s, y, reference::logistic(1), [&](size_t i, size_t) { return y[i]; },
+             [](size_t, size_t) { return true; })
       .total;
 }
 
@@ -126,16 +131,18 @@ derivatives projected_position(const reals& s, const reals& y) {
   const real total = std::accumulate(y.begin(), y.end(), real(0));
   derivatives out;
   if (!(total > 0)) return out;
-  const reals ranks = reference::projected_ranks(rankloss::regularization::entropic, rankloss::rank_order::descending, 1, s);
+  const reals ranks =
+      reference::projected_ranks(rankloss::regularization::entropic, rankloss::rank_order::descending, 1, s);
   for (size_t i = 0; i < s.size(); ++i) out.value += y[i] / total * ranks[i];
   return out;
 }
 derivatives listnet(const reals& s, const reals& y) {
   real log_sum = 0;
-  return reference::cross_entropy(s,
-                                  reference::softmax(
-                                      reference::in_temperatures(y, 0.01), [](size_t) { return true; }, log_sum),
-                                  1);
+  return reference::cross_entropy(
+      s,
+      reference::softmax(
+          reference::in_temperatures(y, 0.01), [](size_t) { return true; }, log_sum),
+      1);
 }
 derivatives xe_ndcg(const reals& s, const reals& y) {
   reals v;
@@ -153,15 +160,24 @@ const std::vector<referenced_loss>& referenced_losses() {
       {"ranknet", {.size = 0}, rankloss::ranknet{}, by_pairs(reference::logistic(1), one)},
       {"lambdarank", {.digits = 2, .size = 0}, rankloss::lambdarank{}, lambdarank},
       {"arp_loss2", {.size = 0}, rankloss::arp_loss2{}, by_pairs(reference::logistic(1), difference)},
-      {"soft_zero_one", {.size = 0}, rankloss::pairwise<pairs::soft_zero_one>{}, by_pairs(soft_zero_one, one)},
+      {"soft_zero_one",
+       {.size = 0},
+       rankloss::pairwise<pairs::soft_zero_one>{},
+       by_pairs(soft_zero_one, one)},
       {"soft_zero_one by differences of relevance",
        {.size = 0},
        rankloss::pairwise<pairs::soft_zero_one, pairs::relevance_difference>{},
        by_pairs(soft_zero_one, difference)},
       // Pair by pair, and merged.
       {"arp_loss1", {.size = 1e5}, rankloss::arp_loss1{}, all_pairs},
-      {"exponential", {.digits = 2, .size = 0}, rankloss::pairwise<pairs::exponential>{}, by_pairs(exponential, one)},
-      {"squared_hinge", {.digits = 2, .size = 0}, rankloss::pairwise<pairs::squared_hinge>{}, by_pairs(squared_hinge, one)},
+      {"exponential",
+       {.digits = 2, .size = 0},
+       rankloss::pairwise<pairs::exponential>{},
+       by_pairs(exponential, one)},
+      {"squared_hinge",
+       {.digits = 2, .size = 0},
+       rankloss::pairwise<pairs::squared_hinge>{},
+       by_pairs(squared_hinge, one)},
       // Ranks.
       {"sndcg",
        {.digits = 4},
@@ -178,14 +194,20 @@ const std::vector<referenced_loss>& referenced_losses() {
        [](const reals& s, const reals& y) { return reference::smooth_recall(s, y, 5); }},
       {"average relevance position of Laplace ranks",
        {},
-       rankloss::smooth_metric<metrics::average_relevance_position, rankloss::laplace_ranks>{{}, {.temperature = 1.0}},
-       [](const reals& s, const reals& y) { return reference::smooth_position(reference::rank_kind::laplace, s, y); }},
+       rankloss::smooth_metric<metrics::average_relevance_position, rankloss::laplace_ranks>{
+           {}, {.temperature = 1.0}},
+       [](const reals& s, const reals& y) {
+         return reference::smooth_position(reference::rank_kind::laplace, s, y);
+       }},
       {"average relevance position of projected ranks",
        {.longest = 300, .by_distance = true},
        rankloss::smooth_metric<metrics::average_relevance_position, rankloss::projected_ranks>{
            {}, {.temperature = 1.0, .regularization = rankloss::regularization::entropic}},
        projected_position},
-      {"soft_spearman", {.digits = 20, .least_spread = 0.1}, rankloss::soft_spearman<>{{.temperature = 1.0}}, reference::soft_spearman},
+      {"soft_spearman",
+       {.digits = 20, .least_spread = 0.1},
+       rankloss::soft_spearman<>{{.temperature = 1.0}},
+       reference::soft_spearman},
       // Softmax.
       {"softmax_cross_entropy",
        {},
@@ -194,38 +216,60 @@ const std::vector<referenced_loss>& referenced_losses() {
       {"softmax_cross_entropy, as it is, poly",
        {.size = 1e3},
        rankloss::softmax_cross_entropy{.target = rankloss::target::relevance, .poly = 0.7},
-       [](const reals& s, const reals& y) { return reference::cross_entropy(s, y, 1, std::accumulate(y.begin(), y.end(), real(0)), 0.7L); }},
+       [](const reals& s, const reals& y) {
+         return reference::cross_entropy(s, y, 1, std::accumulate(y.begin(), y.end(), real(0)), 0.7L);
+       }},
       {"listnet", {}, rankloss::listnet{.relevance_temperature = 0.01}, listnet},
       {"xe_ndcg", {}, rankloss::xe_ndcg{.gammas = rankloss::gammas::constant}, xe_ndcg},
       {"listmle",
        {},
        rankloss::listmle{},
-       [](const reals& s, const reals& y) { return reference::listmle(s, reference::by_relevance(y), reals(s.size(), 1), 1); }},
-      {"listmle, exact ties", {.longest = 130}, rankloss::listmle{.ties = rankloss::tie_order::exact}, reference::exact_ties},
+       [](const reals& s, const reals& y) {
+         return reference::listmle(s, reference::by_relevance(y), reals(s.size(), 1), 1);
+       }},
+      {"listmle, exact ties",
+       {.longest = 130},
+       rankloss::listmle{.ties = rankloss::tie_order::exact},
+       reference::exact_ties},
       {"unique_softmax",
        {},
        rankloss::unique_softmax{},
-       [](const reals& s, const reals& y) { return reference::unique_softmax(s, y, exponential_gains(y), 1); }},
+       [](const reals& s, const reals& y) {
+         return reference::unique_softmax(s, y, exponential_gains(y), 1);
+       }},
       // Soft permutations.
-      {"neural_sort_cross_entropy", {.digits = 10, .longest = 130}, rankloss::neural_sort_cross_entropy{}, reference::neural_cross_entropy},
+      {"neural_sort_cross_entropy",
+       {.digits = 10, .longest = 130},
+       rankloss::neural_sort_cross_entropy{},
+       reference::neural_cross_entropy},
       {"neural_ndcg without Sinkhorn",
        {.digits = 40, .longest = 130},
        rankloss::neural_ndcg{.temperature = 1.0, .steps = 0},
        [](const reals& s, const reals& y) { return reference::neural_ndcg(s, exponential_gains(y)); }},
       // Items by themselves.
-      {"pointwise squared", {.shift_invariant = false}, rankloss::pointwise_squared{}, by_items([](real s, real y) {
+      {"pointwise squared",
+       {.shift_invariant = false},
+       rankloss::pointwise_squared{},
+       by_items([](real s, real y) {
          return std::pair{(s - y) * (s - y), 2 * (s - y)};
        })},
-      {"pointwise logistic", {.size = 10, .shift_invariant = false}, rankloss::pointwise_logistic{}, by_items([](real s, real y) {
+      {"pointwise logistic",
+       {.size = 10, .shift_invariant = false},
+       rankloss::pointwise_logistic{},
+       by_items([](real s, real y) {
          return std::pair{reference::softplus(s) - y * s, reference::sigmoid(s).value - y};
        })},
       // Held to be finite: their ranks jump where a rounding decides, or the formula is a loop of its own.
       {"smooth_mrr", {}, rankloss::smooth_mrr{.ranks = {.temperature = 1.0}}, nullptr},
-      {"smooth_metric of ERR", {}, rankloss::smooth_metric<metrics::expected_reciprocal_rank>{{}, {.temperature = 1.0}}, nullptr},
+      {"smooth_metric of ERR",
+       {},
+       rankloss::smooth_metric<metrics::expected_reciprocal_rank>{{}, {.temperature = 1.0}},
+       nullptr},
       {"neural_ndcg", {}, rankloss::neural_ndcg{.temperature = 1.0, .steps = 20}, nullptr},
       {"neural_ndcg, implicit",
        {},
-       rankloss::neural_ndcg{.temperature = 1.0, .steps = 20, .derivative = rankloss::sinkhorn_derivative::implicit},
+       rankloss::neural_ndcg{
+           .temperature = 1.0, .steps = 20, .derivative = rankloss::sinkhorn_derivative::implicit},
        nullptr},
   };
   return all;

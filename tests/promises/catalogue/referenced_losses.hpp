@@ -19,7 +19,8 @@
 namespace promises {
 
 /// From scores and relevance; an empty gradient stands for one without a reference.
-using formula = std::function<reference::derivatives(const std::vector<reference::real>& s, const std::vector<reference::real>& y)>;
+using formula = std::function<reference::derivatives(const std::vector<reference::real>& s,
+                                                     const std::vector<reference::real>& y)>;
 
 /// By how much a loss may be off.
 struct error_bounds {
@@ -40,7 +41,8 @@ struct referenced_loss {
   error_bounds held;
   formula right;
   std::function<double(const std::vector<float>&, const std::vector<float>&, std::vector<float>&)> in_float;
-  std::function<double(const std::vector<double>&, const std::vector<double>&, std::vector<double>&)> in_double;
+  std::function<double(const std::vector<double>&, const std::vector<double>&, std::vector<double>&)>
+      in_double;
 
   template <class Loss>
   referenced_loss(std::string label, const error_bounds& bound, const Loss& loss, formula reference)

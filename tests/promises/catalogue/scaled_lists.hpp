@@ -43,7 +43,8 @@ struct scaled_loss {
   std::string name;
   scaling_claims claimed;
   bool has_hessian;
-  std::function<double(const rankloss::list_batch<T>&, const rankloss::outputs&, double)> at;  ///< with all lengths times a factor
+  std::function<double(const rankloss::list_batch<T>&, const rankloss::outputs&, double)>
+      at;  ///< with all lengths times a factor
 
   /// `make(c)` is the loss with all its lengths times c.
   template <class Make>
@@ -51,8 +52,9 @@ struct scaled_loss {
       : name(std::move(label)),
         claimed(c),
         has_hessian(rankloss::detail::gives_hessian<decltype(make(1.0))>),
-        at([make](const rankloss::list_batch<T>& batch, const rankloss::outputs& out, double length) { return evaluate(make(length), batch, out); }) {
-  }
+        at([make](const rankloss::list_batch<T>& batch, const rankloss::outputs& out, double length) {
+          return evaluate(make(length), batch, out);
+        }) {}
 };
 
 /// Every loss of lists that keeps the promises at the ends of what numbers can be, in float and double.
@@ -73,7 +75,8 @@ struct problem {
 
   [[nodiscard]] solution solved_by(const scaled_loss<T>& loss, double length = 1.0) const {
     std::vector<T> g(scores.size(), T{7}), h(loss.has_hessian ? scores.size() : 0, T{7});
-    const rankloss::list_batch<T> batch{.scores = scores, .relevance = relevance, .item_weights = item_weights};
+    const rankloss::list_batch<T> batch{
+        .scores = scores, .relevance = relevance, .item_weights = item_weights};
     const double value = loss.at(batch, {.gradient = g, .hessian = h}, length);
     return {value, {g.begin(), g.end()}, {h.begin(), h.end()}};
   }
@@ -81,7 +84,9 @@ struct problem {
 
 /// Whether all numbers of it are.
 inline bool finite(const solution& r) {
-  const auto all = [](const std::vector<double>& x) { return std::all_of(x.begin(), x.end(), [](double v) { return std::isfinite(v); }); };
+  const auto all = [](const std::vector<double>& x) {
+    return std::all_of(x.begin(), x.end(), [](double v) { return std::isfinite(v); });
+  };
   return std::isfinite(r.value) && all(r.gradient) && all(r.hessian);
 }
 

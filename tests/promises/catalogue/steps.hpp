@@ -31,7 +31,8 @@ template <class T>
 struct step_loss {
   std::string name;
   std::string fields[3];  ///< x, before, target
-  std::function<double(std::span<const T>, const steps<T>&, const rankloss::outputs&, rankloss::context&)> call;
+  std::function<double(std::span<const T>, const steps<T>&, const rankloss::outputs&, rankloss::context&)>
+      call;
 };
 
 /// Every loss of steps that keeps the promises, in float and double.
@@ -48,7 +49,8 @@ steps<T> some_steps(unsigned seed, std::size_t n = 120) {
     s.before.push_back(static_cast<T>(before));
     s.x.push_back(static_cast<T>(before + 0.02 * (static_cast<double>(random() % 160) - 80.0) + 0.01));
     s.target.push_back(static_cast<T>(before + 0.01 * (static_cast<double>(random() % 300) - 150.0)));
-    s.weights.push_back(static_cast<double>(std::uint64_t{1} << random() % 4 >> 1));  // 0, 1, 2 or 4: parts without rounding
+    s.weights.push_back(
+        static_cast<double>(std::uint64_t{1} << random() % 4 >> 1));  // 0, 1, 2 or 4: parts without rounding
     s.mask.push_back(random() % 5 > 0 ? 1 : 0);
   }
   return s;

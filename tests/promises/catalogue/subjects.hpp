@@ -54,7 +54,9 @@ result<T> run(const pair_loss<T>& loss, const rankloss::preference_batch<T>& bat
                         batch.preferred.size(),
                         loss.has_hessian,
                         true,
-                        [&](std::span<const T>, const rankloss::outputs& out, rankloss::context& c) { return loss.call(batch, out, c); }},
+                        [&](std::span<const T>, const rankloss::outputs& out, rankloss::context& c) {
+                          return loss.call(batch, out, c);
+                        }},
              ctx);
 }
 
@@ -63,7 +65,9 @@ template <class T>
 result<T> run(const step_loss<T>& loss, const steps<T>& data) {
   rankloss::context ctx;
   return run(subject<T>{loss.name, data.x, 0, false, true,
-                        [&](std::span<const T> x, const rankloss::outputs& out, rankloss::context& c) { return loss.call(x, data, out, c); }},
+                        [&](std::span<const T> x, const rankloss::outputs& out, rankloss::context& c) {
+                          return loss.call(x, data, out, c);
+                        }},
              ctx);
 }
 
@@ -71,7 +75,8 @@ result<T> run(const step_loss<T>& loss, const steps<T>& data) {
 extern template result<float> run<float>(const subject<float>&, rankloss::context&, double);
 extern template result<double> run<double>(const subject<double>&, rankloss::context&, double);
 extern template result<float> run<float>(const pair_loss<float>&, const rankloss::preference_batch<float>&);
-extern template result<double> run<double>(const pair_loss<double>&, const rankloss::preference_batch<double>&);
+extern template result<double> run<double>(const pair_loss<double>&,
+                                           const rankloss::preference_batch<double>&);
 extern template result<float> run<float>(const step_loss<float>&, const steps<float>&);
 extern template result<double> run<double>(const step_loss<double>&, const steps<double>&);
 

@@ -30,22 +30,27 @@ struct lightgbm_lambdarank_engine {
   using Arch = xsimd::default_arch;  // of this translation unit, as the inline namespace says
 
   template <class T, class R>
-  static double run(const lightgbm::lambdarank& loss, const list<T, R>& items, const list_outputs<T>& out, workspace& scratch) {
+  static double run(const lightgbm::lambdarank& loss, const list<T, R>& items, const list_outputs<T>& out,
+                    workspace& scratch) {
     const workspace::scope scope(scratch);
     lambda_sums<Arch> sums(items, scratch);
     const std::size_t n = sums.size();
     const std::span<const std::uint32_t> item = sums.places().item;
-    const auto ends = [&](std::size_t p) { return !is_finite(items.scores[item[p]]) && bounded(items.scores[item[p]]) < T{0}; };
+    const auto ends = [&](std::size_t p) {
+      return !is_finite(items.scores[item[p]]) && bounded(items.scores[item[p]]) < T{0};
+    };
     const std::size_t worst = n > 1 && ends(n - 1) ? n - 2 : n - 1;
     std::size_t end = n;
     while (end > 0 && ends(end - 1)) --end;
     const bool spread = sums.score(0) != sums.score(worst);
     const bool normalized = loss.norm == lightgbm::normalize::on;
-    const lambda_rule rule{.sigmoid = loss.sigmoid,
-                           .near = normalized && spread ? static_cast<double>(0.01f) : 0.0,  // it is a float in LightGBM
-                           .hessian_factor = loss.sigmoid * loss.sigmoid};
+    const lambda_rule rule{
+        .sigmoid = loss.sigmoid,
+        .near = normalized && spread ? static_cast<double>(0.01f) : 0.0,  // it is a float in LightGBM
+        .hessian_factor = loss.sigmoid * loss.sigmoid};
     const gain_rule gains{loss.gain, loss.gain_table, true, loss.truncation_level};
-    const auto weights = prepare_gain_difference<Arch, double, true, false>(gains, 0, 0.0, items, sums.places(), scratch);
+    const auto weights =
+        prepare_gain_difference<Arch, double, true, false>(gains, 0, 0.0, items, sums.places(), scratch);
     sums.add_top(rule, weights, loss.truncation_level > 0 ? loss.truncation_level : n, end);
     return sums.write(items, out, normalized ? sums.list_norm() : 1.0);
   }
@@ -54,7 +59,8 @@ struct lightgbm_lambdarank_engine {
 /// In a few passes over the list.
 struct rank_xendcg_engine {
   template <class T, class R>
-  static double run(const lightgbm::rank_xendcg& loss, const list<T, R>& items, const list_outputs<T>& out, workspace& scratch) {
+  static double run(const lightgbm::rank_xendcg& loss, const list<T, R>& items, const list_outputs<T>& out,
+                    workspace& scratch) {
     const std::size_t n = items.size();
     if (n == 1) {
       if (!out.gradient.empty()) out.gradient[0] = T{0};
@@ -63,7 +69,8 @@ struct rank_xendcg_engine {
     }
     const workspace::scope scope(scratch);
     const std::span<double> p = scratch.take<double>(n);
-    const std::span<double> share = scratch.take<double>(n);  // exp(s - second greatest), but for the greatest
+    const std::span<double> share =
+        scratch.take<double>(n);  // exp(s - second greatest), but for the greatest
     const std::span<double> gradient = scratch.take<double>(n);
     const std::span<double> term = scratch.take<double>(n);  // a_j / (1 - rho_j), then b_j / (1 - rho_j)
 
@@ -121,11 +128,15 @@ struct rank_xendcg_engine {
   }
 
   template <class T, class R>
-  [[nodiscard]] static double phi_of(const lightgbm::rank_xendcg& loss, const list<T, R>& items, std::size_t i) noexcept {
+  [[nodiscard]] static double phi_of(const lightgbm::rank_xendcg& loss, const list<T, R>& items,
+                                     std::size_t i) noexcept {
     const std::array<std::uint32_t, 4> bits =
-        philox({static_cast<std::uint32_t>(i), 0, low_half(items.number), high_half(items.number)}, {low_half(loss.seed), high_half(loss.seed)});
+        philox({static_cast<std::uint32_t>(i), 0, low_half(items.number), high_half(items.number)},
+               {low_half(loss.seed), high_half(loss.seed)});
     const double gamma = (static_cast<double>(bits[0]) + 0.5) * 0x1p-32;
-    return std::exp2(std::floor(std::clamp(static_cast<double>(items.relevance[i]), 0.0, lightgbm::rank_xendcg::most))) - gamma;
+    return std::exp2(std::floor(
+               std::clamp(static_cast<double>(items.relevance[i]), 0.0, lightgbm::rank_xendcg::most))) -
+           gamma;
   }
 };
 

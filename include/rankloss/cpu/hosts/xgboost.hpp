@@ -26,17 +26,19 @@ namespace detail {
 
 /// prepare_change<Arch>(metric, list, places, cutoff, scratch): rows of by how much a metric changes.
 template <class Arch, class T, class R>
-[[nodiscard]] auto prepare_change(const xgboost::delta_ndcg& metric, const list<T, R>& items, const pair_places& at, std::size_t cutoff,
-                                  workspace& scratch) {
+[[nodiscard]] auto prepare_change(const xgboost::delta_ndcg& metric, const list<T, R>& items,
+                                  const pair_places& at, std::size_t cutoff, workspace& scratch) {
   const gain_rule rule{metric.gain, metric.gain_table, true, cutoff};
   return prepare_gain_difference<Arch, double, true, false>(rule, 0, 0.0, items, at, scratch);
 }
 template <class Arch, class T, class R>
-[[nodiscard]] auto prepare_change(const xgboost::delta_map&, const list<T, R>& items, const pair_places& at, std::size_t, workspace& scratch) {
+[[nodiscard]] auto prepare_change(const xgboost::delta_map&, const list<T, R>& items, const pair_places& at,
+                                  std::size_t, workspace& scratch) {
   return pair_weight<pairs::delta_map>{}.prepare<Arch, double>(items, at, scratch);
 }
 template <class Arch, class T, class R>
-[[nodiscard]] auto prepare_change(const xgboost::equal&, const list<T, R>& items, const pair_places& at, std::size_t, workspace& scratch) {
+[[nodiscard]] auto prepare_change(const xgboost::equal&, const list<T, R>& items, const pair_places& at,
+                                  std::size_t, workspace& scratch) {
   return pair_weight<pairs::equal>{}.prepare<Arch, double>(items, at, scratch);
 }
 
@@ -47,12 +49,15 @@ struct lambdamart_engine {
   using loss_type = xgboost::lambdamart<Weight>;
 
   template <class T, class R>
-  static double run(const loss_type& loss, const list<T, R>& items, const list_outputs<T>& out, workspace& scratch) {
+  static double run(const loss_type& loss, const list<T, R>& items, const list_outputs<T>& out,
+                    workspace& scratch) {
     using enum xgboost::normalize;
     const workspace::scope scope(scratch);
     lambda_sums<Arch> sums(items, scratch);
     const bool spread = sums.score(0) != sums.score(sums.size() - 1);
-    const lambda_rule rule{.near = loss.score_normalization == on && spread ? 0.01 : 0.0, .hessian_factor = 2.0, .hessian_floor = 1e-16};
+    const lambda_rule rule{.near = loss.score_normalization == on && spread ? 0.01 : 0.0,
+                           .hessian_factor = 2.0,
+                           .hessian_floor = 1e-16};
     const bool top = loss.pairs == xgboost::pair_method::topk;
     const std::size_t count = loss.pairs_per_item > 0 ? loss.pairs_per_item : top ? 32 : 1;
     const auto weights = prepare_change<Arch>(loss.weight, items, sums.places(), top ? count : 0, scratch);
@@ -69,14 +74,15 @@ struct lambdamart_engine {
 
  private:
   template <class Weights>
-  static void add_drawn(const loss_type& loss, const lambda_rule& rule, const Weights& weights, std::size_t count, std::size_t number,
-                        lambda_sums<Arch>& sums, workspace& scratch) {
+  static void add_drawn(const loss_type& loss, const lambda_rule& rule, const Weights& weights,
+                        std::size_t count, std::size_t number, lambda_sums<Arch>& sums, workspace& scratch) {
     using record = keyed<key_of<double>, std::uint32_t>;
     const std::size_t n = sums.size();
     const std::span<const double> levels = sums.levels();
     const workspace::scope scope(scratch);
     std::span<record> by_level = scratch.take<record>(n);
-    for (std::size_t p = 0; p < n; ++p) by_level[p] = {descending_key(levels[p]), static_cast<std::uint32_t>(p)};
+    for (std::size_t p = 0; p < n; ++p)
+      by_level[p] = {descending_key(levels[p]), static_cast<std::uint32_t>(p)};
     by_level = sort_by_key(by_level, scratch.take<record>(n), scratch);
     for (std::size_t begin = 0; begin < n;) {
       std::size_t end = begin + 1;
@@ -85,7 +91,8 @@ struct lambdamart_engine {
       for (std::size_t at = begin; at < end && others > 0; ++at) {
         const std::size_t place = by_level[at].payload;
         for (std::size_t k = 0; k < count; ++k) {
-          const std::size_t drawn = draw(loss.seed, number, sums.places().item[place], static_cast<std::uint32_t>(k), others);
+          const std::size_t drawn =
+              draw(loss.seed, number, sums.places().item[place], static_cast<std::uint32_t>(k), others);
           const std::size_t other = by_level[drawn < begin ? drawn : drawn + (end - begin)].payload;
           const std::size_t first = std::min(place, other);
           const std::size_t second = std::max(place, other);
@@ -97,8 +104,10 @@ struct lambdamart_engine {
   }
 
   /// A number in [0, below), below < 2^32, from 64 random bits.
-  [[nodiscard]] static std::size_t draw(std::uint64_t seed, std::uint64_t number, std::uint32_t item, std::uint32_t k, std::uint64_t below) noexcept {
-    const std::array<std::uint32_t, 4> bits = philox({item, k, low_half(number), high_half(number)}, {low_half(seed), high_half(seed)});
+  [[nodiscard]] static std::size_t draw(std::uint64_t seed, std::uint64_t number, std::uint32_t item,
+                                        std::uint32_t k, std::uint64_t below) noexcept {
+    const std::array<std::uint32_t, 4> bits =
+        philox({item, k, low_half(number), high_half(number)}, {low_half(seed), high_half(seed)});
     return static_cast<std::size_t>((bits[0] * below + (bits[1] * below >> 32)) >> 32);
   }
 };

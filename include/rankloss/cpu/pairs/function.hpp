@@ -51,7 +51,8 @@ struct pair_function<pairs::logistic> : pairs::logistic {
     const V low = u * high;
     const V f(static_cast<S>(factor()));
     const V by_x(static_cast<S>(factor() / temperature));
-    return {f * (xsimd::select(right, V(S(0)), distance) + minus_log_rest(low)), -by_x * xsimd::select(right, low, high),
+    return {f * (xsimd::select(right, V(S(0)), distance) + minus_log_rest(low)),
+            -by_x * xsimd::select(right, low, high),
             by_x * V(static_cast<S>(1.0 / temperature)) * low * high};
   }
 
@@ -62,7 +63,8 @@ struct pair_function<pairs::logistic> : pairs::logistic {
     const V f(static_cast<S>(factor()));
     const V by_d(static_cast<S>(factor() / temperature));
     const V wrong = xsimd::max(minus_d * V(static_cast<S>(1.0 / temperature)), V(S(0)));
-    return {f * (wrong + minus_log_rest(less)), -by_d * share, by_d * V(static_cast<S>(1.0 / temperature)) * less * (V(S(1)) - less)};
+    return {f * (wrong + minus_log_rest(less)), -by_d * share,
+            by_d * V(static_cast<S>(1.0 / temperature)) * less * (V(S(1)) - less)};
   }
 };
 
@@ -103,20 +105,24 @@ struct pair_function<pairs::hinge> : pairs::hinge {
   [[nodiscard]] pairs::terms<V> operator()(const V& d, const V&) const noexcept {
     using S = typename V::value_type;
     const V rest = V(static_cast<S>(margin)) - d;
-    return {bounded_term(xsimd::max(rest, V(S(0)))), xsimd::select(rest > V(S(0)), V(S(-1)), V(S(0))), V(S(0))};
+    return {bounded_term(xsimd::max(rest, V(S(0)))), xsimd::select(rest > V(S(0)), V(S(-1)), V(S(0))),
+            V(S(0))};
   }
 };
 
 template <>
 struct pair_function<pairs::squared_hinge> : pairs::squared_hinge {
-  [[nodiscard]] std::array<hinge_sum, 1> hinges() const noexcept { return {{{.margin = margin, .power = 2}}}; }
+  [[nodiscard]] std::array<hinge_sum, 1> hinges() const noexcept {
+    return {{{.margin = margin, .power = 2}}};
+  }
   static constexpr double relevance_shift = 0.0;
 
   template <class V>
   [[nodiscard]] pairs::terms<V> operator()(const V& d, const V&) const noexcept {
     using S = typename V::value_type;
     const V rest = xsimd::max(V(static_cast<S>(margin)) - d, V(S(0)));
-    return {bounded_term(rest * rest), bounded_term(rest + rest) * V(S(-1)), xsimd::select(rest > V(S(0)), V(S(2)), V(S(0)))};
+    return {bounded_term(rest * rest), bounded_term(rest + rest) * V(S(-1)),
+            xsimd::select(rest > V(S(0)), V(S(2)), V(S(0)))};
   }
 };
 
@@ -136,7 +142,9 @@ struct pair_function<pairs::exponential> : pairs::exponential {
 template <>
 struct pair_function<pairs::squared_difference> : pairs::squared_difference {
   /// As hinges of the places s - y: the squares of both signs of their difference.
-  [[nodiscard]] std::array<hinge_sum, 2> hinges() const noexcept { return {{{.power = 2}, {.power = 2, .first_wins = false}}}; }
+  [[nodiscard]] std::array<hinge_sum, 2> hinges() const noexcept {
+    return {{{.power = 2}, {.power = 2, .first_wins = false}}};
+  }
   static constexpr double relevance_shift = 1.0;
 
   template <class V>
@@ -144,14 +152,17 @@ struct pair_function<pairs::squared_difference> : pairs::squared_difference {
     using S = typename V::value_type;
     const V rest = d - gap;
     const V size = bounded_term(xsimd::abs(rest));
-    return {bounded_term(size * size), bounded_term(size + size) * xsimd::select(rest < V(S(0)), V(S(-1)), V(S(1))), V(S(2))};
+    return {bounded_term(size * size),
+            bounded_term(size + size) * xsimd::select(rest < V(S(0)), V(S(-1)), V(S(1))), V(S(2))};
   }
 };
 
 template <>
 struct pair_function<pairs::quantile> : pairs::quantile {
   /// As hinges of the places s - y, with one factor for each sign of their difference.
-  [[nodiscard]] std::array<hinge_sum, 2> hinges() const noexcept { return {{{.factor = tau}, {.factor = 1.0 - tau, .first_wins = false}}}; }
+  [[nodiscard]] std::array<hinge_sum, 2> hinges() const noexcept {
+    return {{{.factor = tau}, {.factor = 1.0 - tau, .first_wins = false}}};
+  }
   static constexpr double relevance_shift = 1.0;
 
   template <class V>
@@ -162,7 +173,8 @@ struct pair_function<pairs::quantile> : pairs::quantile {
     const V above(static_cast<S>(tau));
     const V below(static_cast<S>(1.0 - tau));
     const V zero(S(0));
-    return {xsimd::max(above * rest, -below * rest), xsimd::select(rest > zero, -above, xsimd::select(rest < zero, below, zero)), zero};
+    return {xsimd::max(above * rest, -below * rest),
+            xsimd::select(rest > zero, -above, xsimd::select(rest < zero, below, zero)), zero};
   }
 };
 

@@ -42,7 +42,9 @@ template <class T, class R>
   if (items.size() == 0) return 0;
   const auto [least, most] = extremes_of(items.relevance);
   const double largest = std::max(std::abs(static_cast<double>(least)), std::abs(static_cast<double>(most)));
-  return largest > 0.0 && !(largest >= 1e-10 && largest <= 1e10) ? std::clamp(std::ilogb(largest), -1022, 1022) : 0;
+  return largest > 0.0 && !(largest >= 1e-10 && largest <= 1e10)
+             ? std::clamp(std::ilogb(largest), -1022, 1022)
+             : 0;
 }
 
 /// How a weight wants its gains.
@@ -84,12 +86,15 @@ struct pair_weight<pairs::relevance_difference> : pairs::relevance_difference {
     struct row {
       const S* y;
       V own;
-      [[gnu::always_inline]] V operator()(std::size_t j) const noexcept { return xsimd::abs(own - V::load_unaligned(y + j)); }
+      [[gnu::always_inline]] V operator()(std::size_t j) const noexcept {
+        return xsimd::abs(own - V::load_unaligned(y + j));
+      }
     };
     [[nodiscard]] row at(std::size_t i) const noexcept { return {y.data(), V(y[i])}; }
   };
   template <class Arch, class S, class T, class R>
-  [[nodiscard]] rows<Arch, S> prepare(const list<T, R>& items, const pair_places& at, workspace& scratch) const {
+  [[nodiscard]] rows<Arch, S> prepare(const list<T, R>& items, const pair_places& at,
+                                      workspace& scratch) const {
     const std::span<S> y = padded<S, Arch>(at.size(), scratch);
     const double unit = std::ldexp(1.0, -relevance_exponent(items));
     for (std::size_t p = 0; p < at.size(); ++p) y[p] = static_cast<S>(value(items, at.item[p], unit));
@@ -99,7 +104,8 @@ struct pair_weight<pairs::relevance_difference> : pairs::relevance_difference {
   static constexpr std::size_t channel_count = 2;
   static constexpr double wrong_sign = -1.0;
   template <class Arch, class S, class T, class R>
-  void fill(const list<T, R>& items, const pair_places& at, const weight_channels<S, 2>& to, workspace&) const {
+  void fill(const list<T, R>& items, const pair_places& at, const weight_channels<S, 2>& to,
+            workspace&) const {
     const double unit = std::ldexp(1.0, -relevance_exponent(items));
     for (std::size_t p = 0; p < at.size(); ++p) {
       to.upper[0][p] = static_cast<S>(value(items, at.item[p], unit));
@@ -130,14 +136,16 @@ struct pair_weight<pairs::delta_ndcg> : pairs::delta_ndcg {
 
   template <class Arch, class S, class T, class R>
   [[nodiscard]] auto prepare(const list<T, R>& items, const pair_places& at, workspace& scratch) const {
-    return prepare_gain_difference<Arch, S, true, false>(gain_rule_of(*this), cutoff, 0.0, items, at, scratch);
+    return prepare_gain_difference<Arch, S, true, false>(gain_rule_of(*this), cutoff, 0.0, items, at,
+                                                         scratch);
   }
 
   static constexpr std::size_t channel_count = 4;
   static constexpr double wrong_sign = -1.0;
   /// (G_u - G_l) (d_u - d_l)
   template <class Arch, class S, class T, class R>
-  void fill(const list<T, R>& items, const pair_places& at, const weight_channels<S, 4>& to, workspace& scratch) const {
+  void fill(const list<T, R>& items, const pair_places& at, const weight_channels<S, 4>& to,
+            workspace& scratch) const {
     const std::size_t n = at.size();
     gains_by_place<Arch>(gain_rule_of(*this), items, at, to.lower[2], scratch);
     discounts_by_place<Arch>(cutoff, at, to.lower[1].first(n), scratch);
@@ -155,8 +163,8 @@ struct pair_weight<pairs::delta_ndcg> : pairs::delta_ndcg {
   /// d_l).
   static constexpr std::size_t graded_channel_count = 2;
   template <class Arch, class S, class T, class R>
-  void fill_graded(const list<T, R>& items, const pair_places& at, std::span<const std::uint32_t> levels, const weight_channels<S, 2>& to,
-                   std::span<double> gains, workspace& scratch) const {
+  void fill_graded(const list<T, R>& items, const pair_places& at, std::span<const std::uint32_t> levels,
+                   const weight_channels<S, 2>& to, std::span<double> gains, workspace& scratch) const {
     const std::size_t n = at.size();
     // The gains by place are stored temporarily where the discounts will be.
     gains_by_place<Arch>(gain_rule_of(*this), items, at, to.upper[0], scratch);
@@ -208,7 +216,8 @@ struct pair_weight<pairs::ndcg_loss1> : pairs::ndcg_loss1 {
   }
 
   template <class Arch, class S, class T, class R>
-  [[nodiscard]] std::span<const S> prepare(const list<T, R>& items, const pair_places& at, workspace& scratch) const {
+  [[nodiscard]] std::span<const S> prepare(const list<T, R>& items, const pair_places& at,
+                                           workspace& scratch) const {
     const std::size_t n = at.size();
     const std::span<S> weights = padded<S, Arch>(n, scratch);
     gains_by_place<Arch>(gain_rule_of(*this), items, at, weights, scratch);
@@ -223,10 +232,12 @@ struct pair_weight<pairs::ndcg_loss1> : pairs::ndcg_loss1 {
 template <>
 struct pair_weight<pairs::arp_loss1> : pairs::arp_loss1 {
   template <class Arch, class S, class T, class R>
-  [[nodiscard]] std::span<const S> prepare(const list<T, R>& items, const pair_places& at, workspace& scratch) const {
+  [[nodiscard]] std::span<const S> prepare(const list<T, R>& items, const pair_places& at,
+                                           workspace& scratch) const {
     const std::span<S> weights = padded<S, Arch>(at.size(), scratch);
     const double unit = std::ldexp(1.0, -exponent(items));
-    for (std::size_t p = 0; p < at.size(); ++p) weights[p] = static_cast<S>(std::max(static_cast<double>(items.relevance[at.item[p]]), 0.0) * unit);
+    for (std::size_t p = 0; p < at.size(); ++p)
+      weights[p] = static_cast<S>(std::max(static_cast<double>(items.relevance[at.item[p]]), 0.0) * unit);
     return weights;
   }
 
@@ -251,7 +262,8 @@ struct pair_weight<pairs::delta_map> : pairs::delta_map {
   /// from rank q up to p < q, or down from p to q, changes c_r / r at both ends and 1 / r for each relevant
   /// item between.
   template <class Arch, class S, class T, class R>
-  void fill(const list<T, R>& items, const pair_places& at, const weight_channels<S, 2>& to, workspace&) const {
+  void fill(const list<T, R>& items, const pair_places& at, const weight_channels<S, 2>& to,
+            workspace&) const {
     double relevant = 0.0;
     for (std::size_t i = 0; i < items.size(); ++i) relevant += items.relevance[i] > R{0} ? 1.0 : 0.0;
     const double share = relevant > 0.0 ? 1.0 / relevant : 0.0;
@@ -287,7 +299,8 @@ struct pair_weight<pairs::delta_mrr> : pairs::delta_mrr {
   /// One channel for an item that moves above the first relevant one, one for the first relevant item that
   /// moves down.
   template <class Arch, class S, class T, class R>
-  void fill(const list<T, R>& items, const pair_places& at, const weight_channels<S, 2>& to, workspace&) const {
+  void fill(const list<T, R>& items, const pair_places& at, const weight_channels<S, 2>& to,
+            workspace&) const {
     const auto relevant = [&](std::size_t p) { return items.relevance[at.item[p]] > R{0}; };
     const std::size_t n = at.size();
     std::size_t first = 0;
@@ -299,7 +312,8 @@ struct pair_weight<pairs::delta_mrr> : pairs::delta_mrr {
       to.upper[0][p] = static_cast<S>(p < first && first < n ? reciprocal(p) - reciprocal(first) : 0.0);
       to.lower[0][p] = S(relevant(p) ? 1 : 0);
       to.upper[1][p] = S(p == first ? 1 : 0);
-      to.lower[1][p] = static_cast<S>(relevant(p) || first >= n ? 0.0 : reciprocal(first) - reciprocal(std::min(p, second)));
+      to.lower[1][p] = static_cast<S>(
+          relevant(p) || first >= n ? 0.0 : reciprocal(first) - reciprocal(std::min(p, second)));
     }
   }
 };

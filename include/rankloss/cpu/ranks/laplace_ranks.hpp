@@ -29,11 +29,14 @@ class laplace_ranks::result {
     order_ = sorted.order;
     decay_ = detail::neighbour_decays<Arch>(sorted.x, 1.0 / how.temperature, 1.0, scratch);
     const double sign = how.order == rank_order::descending ? 1.0 : -1.0;
-    const double first = how.order == rank_order::descending ? how.base : how.base + static_cast<double>(n) - 1.0;
+    const double first =
+        how.order == rank_order::descending ? how.base : how.base + static_cast<double>(n) - 1.0;
     const workspace::scope scope(scratch);
-    detail::scan_both_ways(
-        n, others{decay_.data()}, others{decay_.data() + 1}, scratch.take<double>(n),
-        [&](std::size_t i, double above, double below) { values_[order_[i]] = first + sign * (static_cast<double>(i) + 0.5 * (below - above)); });
+    detail::scan_both_ways(n, others{decay_.data()}, others{decay_.data() + 1}, scratch.take<double>(n),
+                           [&](std::size_t i, double above, double below) {
+                             values_[order_[i]] =
+                                 first + sign * (static_cast<double>(i) + 0.5 * (below - above));
+                           });
   }
 
   [[nodiscard]] std::span<const double> values() const noexcept { return values_; }
@@ -43,10 +46,14 @@ class laplace_ranks::result {
     const workspace::scope scope(scratch_);
     const std::span<double> c = scratch_.take<double>(n);
     for (std::size_t i = 0; i < n; ++i) c[i] = cotangent[order_[i]];
-    detail::scan_both_ways(n, differences{{decay_.data()}, c.data()}, differences{{decay_.data() + 1}, c.data()}, scratch_.take<double>(n),
-                           [&](std::size_t i, double above, double below) { gradient[order_[i]] = slope_ * (above + below); });
+    detail::scan_both_ways(
+        n, differences{{decay_.data()}, c.data()}, differences{{decay_.data() + 1}, c.data()},
+        scratch_.take<double>(n),
+        [&](std::size_t i, double above, double below) { gradient[order_[i]] = slope_ * (above + below); });
   }
-  void push(std::span<const double> tangent, std::span<double> change) const { pullback(tangent, change); }  // the Jacobian is symmetric
+  void push(std::span<const double> tangent, std::span<double> change) const {
+    pullback(tangent, change);
+  }  // the Jacobian is symmetric
 
  private:
   /// sum_j e^-|x_j - x_i| over the items above or below, from that of the neighbour. `decay` is the

@@ -30,15 +30,19 @@ class projected_ranks::result {
       blocks_ = detail::pool_adjacent(n, 0.0, scratch, detail::pool_means(list_, scale, together));
       detail::for_blocks(blocks_, [&](const detail::pooled_block& block, std::size_t begin, std::size_t end) {
         const double first = mean_rank(begin, end) + block.sum + shift;
-        for (std::size_t i = begin; i < end; ++i) values_[list_.order[i]] = first - list_.distance(begin, i) * scale;
+        for (std::size_t i = begin; i < end; ++i)
+          values_[list_.order[i]] = first - list_.distance(begin, i) * scale;
       });
     } else {
-      blocks_ = detail::pool_adjacent(n, 1.0, scratch, [&](detail::pooled_block& before, const detail::pooled_block& block, std::size_t end) {
-        const double sum = std::exp(-scale * list_.distance(before.begin, block.begin)) * block.sum;
-        if (before.sum * sum_of_ranks(block.begin, end) >= sum * sum_of_ranks(before.begin, block.begin)) return false;
-        before.sum += sum;
-        return true;
-      });
+      blocks_ = detail::pool_adjacent(
+          n, 1.0, scratch,
+          [&](detail::pooled_block& before, const detail::pooled_block& block, std::size_t end) {
+            const double sum = std::exp(-scale * list_.distance(before.begin, block.begin)) * block.sum;
+            if (before.sum * sum_of_ranks(block.begin, end) >= sum * sum_of_ranks(before.begin, block.begin))
+              return false;
+            before.sum += sum;
+            return true;
+          });
       shares_ = detail::block_shares<Arch>(list_, blocks_, scale, scratch);
       detail::for_blocks(blocks_, [&](const detail::pooled_block&, std::size_t begin, std::size_t end) {
         const double sum = sum_of_ranks(begin, end);
@@ -66,7 +70,9 @@ class projected_ranks::result {
       }
     });
   }
-  void push(std::span<const double> tangent, std::span<double> change) const { pullback(tangent, change); }  // the Jacobian is symmetric
+  void push(std::span<const double> tangent, std::span<double> change) const {
+    pullback(tangent, change);
+  }  // the Jacobian is symmetric
 
  private:
   /// For places [begin, end); the first place has rank n.

@@ -31,7 +31,9 @@ class sigmoid_ranks::result {
     sums_.pull(cotangent, gradient);
     for (double& g : gradient) g *= slope_;
   }
-  void push(std::span<const double> tangent, std::span<double> change) const { pullback(tangent, change); }  // the Jacobian is symmetric
+  void push(std::span<const double> tangent, std::span<double> change) const {
+    pullback(tangent, change);
+  }  // the Jacobian is symmetric
 
  private:
   std::span<double> values_;

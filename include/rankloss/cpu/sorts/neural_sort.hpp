@@ -45,7 +45,8 @@ class neural_sort::result {
     for (std::size_t i = 0; i < out.size(); ++i) out[sorted_.order[i]] = slots[i];
   }
 
-  void pullback(std::span<const double> values, std::span<const double> cotangent, std::span<double> gradient) {
+  void pullback(std::span<const double> values, std::span<const double> cotangent,
+                std::span<double> gradient) {
     multiply(values);
     const std::size_t n = gradient.size();
     const workspace::scope scope(scratch_);
@@ -59,7 +60,8 @@ class neural_sort::result {
     const std::span<double> moment = scratch_.take<double>(n);
     band_.store(sums, sum);
     band_.store(moments, moment);
-    detail::neural_gradient([&](std::size_t i) { return sorted_.x[i]; }, n, temperature_, sum.data(), moment.data());
+    detail::neural_gradient([&](std::size_t i) { return sorted_.x[i]; }, n, temperature_, sum.data(),
+                            moment.data());
     for (std::size_t i = 0; i < n; ++i) gradient[sorted_.order[i]] = moment[i];
   }
 

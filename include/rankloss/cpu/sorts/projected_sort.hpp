@@ -19,7 +19,8 @@ class projected_sort::result {
 
  public:
   result(const projected_sort& how, const strided<const T>& scores, workspace& scratch)
-      : values_(scratch.take<double>(scores.size())), list_(detail::sort_falling<T>(scores, how.order == rank_order::descending, scratch)) {
+      : values_(scratch.take<double>(scores.size())),
+        list_(detail::sort_falling<T>(scores, how.order == rank_order::descending, scratch)) {
     const std::size_t n = scores.size();
     const double step = 1.0 / how.temperature;
     const double sign = how.order == rank_order::descending ? -1.0 : 1.0;
@@ -32,24 +33,32 @@ class projected_sort::result {
         const double first = 0.25 * static_cast<double>(list_.x[begin]);
         const double middle = 0.5 * static_cast<double>(end - begin - 1);
         for (std::size_t i = begin; i < end; ++i)
-          values_[i] = 4.0 * (first + sign * (block.sum + 0.25 * step * (static_cast<double>(i - begin) - middle)));
+          values_[i] =
+              4.0 * (first + sign * (block.sum + 0.25 * step * (static_cast<double>(i - begin) - middle)));
       });
     } else {
       // Sums of exponentials relative to the first item of the block: of the scores, stored in the blocks,
       // and of z.
       const auto steps = [step](std::size_t items) { return step * static_cast<double>(items); };
-      const auto sum_of_z = [steps](std::size_t items) { return std::expm1(-steps(items)); };  // times a constant
-      blocks_ = detail::pool_adjacent(n, 1.0, scratch, [&](detail::pooled_block& before, const detail::pooled_block& block, std::size_t end) {
-        const std::size_t items = block.begin - before.begin;
-        const double distance = list_.distance(before.begin, block.begin);
-        if (distance - steps(items) <= std::log(block.sum * sum_of_z(items) / (before.sum * sum_of_z(end - block.begin)))) return false;
-        before.sum += std::exp(-distance) * block.sum;
-        return true;
-      });
+      const auto sum_of_z = [steps](std::size_t items) {
+        return std::expm1(-steps(items));
+      };  // times a constant
+      blocks_ = detail::pool_adjacent(
+          n, 1.0, scratch,
+          [&](detail::pooled_block& before, const detail::pooled_block& block, std::size_t end) {
+            const std::size_t items = block.begin - before.begin;
+            const double distance = list_.distance(before.begin, block.begin);
+            if (distance - steps(items) <=
+                std::log(block.sum * sum_of_z(items) / (before.sum * sum_of_z(end - block.begin))))
+              return false;
+            before.sum += std::exp(-distance) * block.sum;
+            return true;
+          });
       shares_ = detail::block_shares<Arch>(list_, blocks_, 1.0, scratch);
       detail::for_blocks(blocks_, [&](const detail::pooled_block& block, std::size_t begin, std::size_t end) {
         const double above = std::log(block.sum * sum_of_z(1) / sum_of_z(end - begin));
-        for (std::size_t i = begin; i < end; ++i) values_[i] = static_cast<double>(list_.x[begin]) - sign * (above - steps(i - begin));
+        for (std::size_t i = begin; i < end; ++i)
+          values_[i] = static_cast<double>(list_.x[begin]) - sign * (above - steps(i - begin));
       });
     }
   }

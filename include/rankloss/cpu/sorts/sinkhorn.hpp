@@ -32,7 +32,8 @@ class sinkhorn::result {
     const std::span<double> sums = band_.take();
     std::fill(sums.begin(), sums.end(), 0.0);
     band_.apply(sums, sums);
-    scaled_.emplace(band_, true, how.steps, how.tolerance, how.derivative == sinkhorn_derivative::unrolled, scratch);
+    scaled_.emplace(band_, true, how.steps, how.tolerance, how.derivative == sinkhorn_derivative::unrolled,
+                    scratch);
   }
   result(const result&) = delete;
   result& operator=(const result&) = delete;
@@ -52,7 +53,8 @@ class sinkhorn::result {
     scaled_->apply_transposed(from, to);
     by_item(to, out);
   }
-  void pullback(std::span<const double> values, std::span<const double> cotangent, std::span<double> gradient) const {
+  void pullback(std::span<const double> values, std::span<const double> cotangent,
+                std::span<double> gradient) const {
     const std::size_t n = gradient.size();
     const workspace::scope scope(scratch_);
     const std::span<double> columns = by_column(values);
@@ -61,12 +63,14 @@ class sinkhorn::result {
     const std::span<double> moments = band_.take();
     band_.load(cotangent, rows);
     scaled_->pull(columns, rows, sums, moments,
-                  derivative_ == sinkhorn_derivative::unrolled ? scaled_type::derivative::unrolled : scaled_type::derivative::implicit);
+                  derivative_ == sinkhorn_derivative::unrolled ? scaled_type::derivative::unrolled
+                                                               : scaled_type::derivative::implicit);
     const std::span<double> sum = scratch_.take<double>(n);
     const std::span<double> moment = scratch_.take<double>(n);
     band_.store(sums, sum);
     band_.store(moments, moment);
-    detail::neural_gradient([&](std::size_t i) { return sorted_.x[i]; }, n, temperature_, sum.data(), moment.data());
+    detail::neural_gradient([&](std::size_t i) { return sorted_.x[i]; }, n, temperature_, sum.data(),
+                            moment.data());
     for (std::size_t i = 0; i < n; ++i) gradient[sorted_.order[i]] = moment[i];
   }
   /// Column by column: O(n * band).

@@ -46,8 +46,9 @@ class soft_sort::result {
     }
     const workspace::scope scope(scratch_);
     const std::span<const double> v = gather(values);
-    sums_.template for_items<needed::all>(unit_items{}, v.data(),
-                                          [&](std::size_t i, const sums& row, const sums&) { out[i] = v[i] + row.moved / row.mass; });
+    sums_.template for_items<needed::all>(
+        unit_items{}, v.data(),
+        [&](std::size_t i, const sums& row, const sums&) { out[i] = v[i] + row.moved / row.mass; });
   }
 
   void apply_transposed(std::span<const double> values, std::span<double> out) const {
@@ -59,29 +60,35 @@ class soft_sort::result {
     const std::span<double> weights = distance_sums::padded(n_, scratch_);
     const std::span<double> zeros = distance_sums::padded(n_, scratch_);
     std::fill(zeros.begin(), zeros.end(), 0.0);
-    sums_.template for_items<needed::all>(unit_items{}, zeros.data(),
-                                          [&](std::size_t i, const sums& row, const sums&) { weights[i] = values[i] / row.mass; });
-    sums_.template for_items<needed::all>(weighted_items{weights.data(), zeros.data()}, zeros.data(),
-                                          [&](std::size_t j, const sums& row, const sums&) { out[sorted_.order[j]] = row.mass; });
+    sums_.template for_items<needed::all>(
+        unit_items{}, zeros.data(),
+        [&](std::size_t i, const sums& row, const sums&) { weights[i] = values[i] / row.mass; });
+    sums_.template for_items<needed::all>(
+        weighted_items{weights.data(), zeros.data()}, zeros.data(),
+        [&](std::size_t j, const sums& row, const sums&) { out[sorted_.order[j]] = row.mass; });
   }
 
-  void pullback(std::span<const double> values, std::span<const double> cotangent, std::span<double> gradient) const {
+  void pullback(std::span<const double> values, std::span<const double> cotangent,
+                std::span<double> gradient) const {
     const workspace::scope scope(scratch_);
     const std::span<const double> v = gather(values);
     const std::span<double> weights = distance_sums::padded(n_, scratch_);  // a_i = cotangent_i / row sum
     const std::span<double> rests = distance_sums::padded(n_, scratch_);    // a_i ((P v)_i - v_i)
-    const std::span<double> as_row = scratch_.take<double>(n_);             // the part by s_[i]; the other is by s_j
-    sums_.template for_items<needed::all_and_sided>(unit_items{}, v.data(), [&](std::size_t i, const sums& row, const sums& sided) {
-      const double inverse = 1.0 / row.mass;
-      const double moved = row.moved * inverse;
-      weights[i] = cotangent[i] * inverse;
-      rests[i] = weights[i] * moved;
-      as_row[i] = weights[i] * (sided.moved - moved * sided.mass);
-    });
+    const std::span<double> as_row = scratch_.take<double>(n_);  // the part by s_[i]; the other is by s_j
+    sums_.template for_items<needed::all_and_sided>(
+        unit_items{}, v.data(), [&](std::size_t i, const sums& row, const sums& sided) {
+          const double inverse = 1.0 / row.mass;
+          const double moved = row.moved * inverse;
+          weights[i] = cotangent[i] * inverse;
+          rests[i] = weights[i] * moved;
+          as_row[i] = weights[i] * (sided.moved - moved * sided.mass);
+        });
     const double slope = 1.0 / temperature_;
-    sums_.template for_items<needed::sided_moved>(
-        weighted_items{weights.data(), rests.data()}, v.data(),
-        [&](std::size_t k, const sums&, const sums& sided) { gradient[sorted_.order[k]] = slope * (sided.moved - as_row[k]); });
+    sums_.template for_items<needed::sided_moved>(weighted_items{weights.data(), rests.data()}, v.data(),
+                                                  [&](std::size_t k, const sums&, const sums& sided) {
+                                                    gradient[sorted_.order[k]] =
+                                                        slope * (sided.moved - as_row[k]);
+                                                  });
   }
 
   void to_matrix(std::span<double> out) const {
@@ -101,7 +108,8 @@ class soft_sort::result {
           const double d = j + l < n_ ? std::abs(difference(i, j + l)) : 0.0;
           apart[l] = distance_ == sort_distance::squared ? d * d : d;
         }
-        const V kernel = detail::only_items<Arch>(std::min(w, n_ - j), detail::exp_minus(V::load_aligned(apart) * V(1.0 / temperature_)));
+        const V kernel = detail::only_items<Arch>(
+            std::min(w, n_ - j), detail::exp_minus(V::load_aligned(apart) * V(1.0 / temperature_)));
         detail::store_row<Arch>(row.data() + j, kernel);
         sum += detail::sum_of(kernel);
       }

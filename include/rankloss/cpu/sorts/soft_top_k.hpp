@@ -46,8 +46,8 @@ class soft_top_k::result {
       const V own = V::load_aligned(s);
       const auto is_above = own >= V(found.upper) && V(found.any_above ? 1.0 : 0.0) > V(0.0);
       const V apart = xsimd::abs(own - xsimd::select(is_above, V(found.upper), V(found.lower)));
-      const V share =
-          detail::exp_minus(apart * V(1.0 / temperature_)) * xsimd::select(is_above, V(found.above / greatest), V(found.below / greatest));
+      const V share = detail::exp_minus(apart * V(1.0 / temperature_)) *
+                      xsimd::select(is_above, V(found.above / greatest), V(found.below / greatest));
       const V tail = V(half_) * share;
       share.store_unaligned(shares_.data() + i);
       xsimd::select(is_above, V(1.0) - tail, tail).store_unaligned(values_.data() + i);
@@ -62,9 +62,12 @@ class soft_top_k::result {
     // mean.
     const auto apart = [&](std::size_t i) { return cotangent[i] - cotangent[near_]; };
     const double mean = mean_of(apart);
-    for (std::size_t i = 0; i < gradient.size(); ++i) gradient[i] = half_ / temperature_ * shares_[i] * (apart(i) - mean);
+    for (std::size_t i = 0; i < gradient.size(); ++i)
+      gradient[i] = half_ / temperature_ * shares_[i] * (apart(i) - mean);
   }
-  void push(std::span<const double> tangent, std::span<double> change) const { pullback(tangent, change); }  // the Jacobian is symmetric
+  void push(std::span<const double> tangent, std::span<double> change) const {
+    pullback(tangent, change);
+  }  // the Jacobian is symmetric
 
   void by_k(std::span<double> out) const {
     for (std::size_t i = 0; i < out.size(); ++i) out[i] = shares_[i] / total_;
@@ -72,9 +75,12 @@ class soft_top_k::result {
 
   void by_temperature(std::span<double> out) const {
     // Where a share is 0 the distance may be infinite; it is bounded, so that the product is 0.
-    const auto apart = [&](std::size_t i) { return std::clamp((score(i) - score(near_)) / temperature_, -1e100, 1e100); };
+    const auto apart = [&](std::size_t i) {
+      return std::clamp((score(i) - score(near_)) / temperature_, -1e100, 1e100);
+    };
     const double mean = mean_of(apart);
-    for (std::size_t i = 0; i < out.size(); ++i) out[i] = -half_ / temperature_ * shares_[i] * (apart(i) - mean);
+    for (std::size_t i = 0; i < out.size(); ++i)
+      out[i] = -half_ / temperature_ * shares_[i] * (apart(i) - mean);
   }
 
  private:
@@ -96,10 +102,12 @@ class soft_top_k::result {
     const std::size_t n = scores_.size();
     const detail::sorted_list<T> sorted = detail::sort_list<T>(scores_, scratch);
     const auto x = [&](std::size_t i) { return static_cast<double>(sorted.x[i]); };
-    const std::span<double> decay = scratch.take<double>(n + w);  // [i] exp(-(x_{i-1} - x_i) / t), 0 at both ends
+    const std::span<double> decay =
+        scratch.take<double>(n + w);  // [i] exp(-(x_{i-1} - x_i) / t), 0 at both ends
     for (std::size_t i = 0; i <= n; i += w) {
       alignas(64) double gaps[w];
-      for (std::size_t l = 0; l < w; ++l) gaps[l] = i + l > 0 && i + l < n ? (x(i + l - 1) - x(i + l)) * (1.0 / temperature_) : 1e300;
+      for (std::size_t l = 0; l < w; ++l)
+        gaps[l] = i + l > 0 && i + l < n ? (x(i + l - 1) - x(i + l)) * (1.0 / temperature_) : 1e300;
       detail::exp_minus(V::load_aligned(gaps)).store_unaligned(decay.data() + i);
     }
     const std::span<double> lower_sums = scratch.take<double>(n + 1);  // [m] L if m scores are above b
@@ -143,7 +151,9 @@ class soft_top_k::result {
     return found;
   }
 
-  [[nodiscard]] double score(std::size_t i) const noexcept { return static_cast<double>(detail::bounded(scores_[i])); }
+  [[nodiscard]] double score(std::size_t i) const noexcept {
+    return static_cast<double>(detail::bounded(scores_[i]));
+  }
 
   template <class Of>
   [[nodiscard]] double mean_of(Of of) const {

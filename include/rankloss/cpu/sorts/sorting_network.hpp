@@ -105,7 +105,8 @@ class sorting_network::result {
     for (std::size_t layer = layers_.count(); layer-- > 0;) exchange_layer(layer, out);
   }
 
-  void pullback(std::span<const double> values, std::span<const double> cotangent, std::span<double> gradient) const {
+  void pullback(std::span<const double> values, std::span<const double> cotangent,
+                std::span<double> gradient) const {
     const workspace::scope scope(scratch_);
     const std::span<double> v = scratch_.take<double>(n_);
     const std::span<double> by_value = scratch_.take<double>(n_);
@@ -114,7 +115,8 @@ class sorting_network::result {
     std::copy(values.begin(), values.end(), v.begin());
     for (std::size_t layer = 0; layer < layers_.count(); ++layer) {
       double* to = differences.data() + layer * pairs_;
-      layers_.for_pairs(layer, [&](std::size_t c, std::size_t lower, std::size_t upper) { to[c] = v[lower] - v[upper]; });
+      layers_.for_pairs(
+          layer, [&](std::size_t c, std::size_t lower, std::size_t upper) { to[c] = v[lower] - v[upper]; });
       exchange_layer(layer, v);
     }
     to_wires(cotangent, by_value);
@@ -178,14 +180,16 @@ class sorting_network::result {
       case comparator::gaussian: {
         const V near = xsimd::min(z, V(38.0));  // beyond this the tail is 0 in the type
         return {V(0.5) * xsimd::erfc(near * V(std::numbers::sqrt2 / 2.0)),
-                detail::exp_minus(V(0.5) * z * z) * V(std::numbers::inv_sqrtpi * std::numbers::sqrt2 / 2.0) * scale};
+                detail::exp_minus(V(0.5) * z * z) * V(std::numbers::inv_sqrtpi * std::numbers::sqrt2 / 2.0) *
+                    scale};
       }
       case comparator::reciprocal: {
         const V tail = one / (V(2.0) + z);
         return {tail, tail * tail * scale};
       }
       case comparator::cauchy: {
-        return {detail::arc_cotangent(z) * V(std::numbers::inv_pi), V(std::numbers::inv_pi) * scale / xsimd::fma(z, z, one)};
+        return {detail::arc_cotangent(z) * V(std::numbers::inv_pi),
+                V(std::numbers::inv_pi) * scale / xsimd::fma(z, z, one)};
       }
       default: {
         const auto far = z > V(0.25);
@@ -197,7 +201,8 @@ class sorting_network::result {
 
   void slopes_of(std::size_t layer, std::span<double> slopes) const {
     for (std::size_t c = 0; c < pairs_; c += w)
-      mix(xsimd::abs(V::load_unaligned(apart_.data() + layer * pairs_ + c))).slope.store_aligned(slopes.data() + c);
+      mix(xsimd::abs(V::load_unaligned(apart_.data() + layer * pairs_ + c)))
+          .slope.store_aligned(slopes.data() + c);
   }
 
   static void exchange(double& lower, double& upper, double kept) noexcept {
@@ -208,11 +213,15 @@ class sorting_network::result {
   }
   void exchange_layer(std::size_t layer, std::span<double> v) const {
     const double* kept = kept_.data() + layer * pairs_;
-    layers_.for_pairs(layer, [&](std::size_t c, std::size_t lower, std::size_t upper) { exchange(v[lower], v[upper], kept[c]); });
+    layers_.for_pairs(layer, [&](std::size_t c, std::size_t lower, std::size_t upper) {
+      exchange(v[lower], v[upper], kept[c]);
+    });
   }
 
   /// The wire of row i.
-  [[nodiscard]] std::size_t wire(std::size_t i) const noexcept { return order_ == rank_order::ascending ? i : n_ - 1 - i; }
+  [[nodiscard]] std::size_t wire(std::size_t i) const noexcept {
+    return order_ == rank_order::ascending ? i : n_ - 1 - i;
+  }
   void to_wires(std::span<const double> rows, std::span<double> wires) const {
     for (std::size_t i = 0; i < n_; ++i) wires[wire(i)] = rows[i];
   }

@@ -21,7 +21,8 @@ template <class Arch, class T>
 class kept_band {
   using V = lanes<Arch>;
   static constexpr std::size_t w = lane_count<Arch>;
-  static constexpr std::size_t height = 4;  // rows of a block: their sums, two each, fit the registers of every target
+  static constexpr std::size_t height =
+      4;  // rows of a block: their sums, two each, fit the registers of every target
 
  public:
   /// @param band  whose row sums are known: after `apply`
@@ -52,12 +53,13 @@ class kept_band {
     const std::span<const double> inverse = band.inverse_sums();
     for (std::size_t i = 0; i < rows; ++i) {
       const block& own = blocks_[i / height];
-      T* diagonal =
-          entries_.data() + own.entries + (i % height) * w + static_cast<std::size_t>(static_cast<std::ptrdiff_t>(i) - own.begin) * height * w;
+      T* diagonal = entries_.data() + own.entries + (i % height) * w +
+                    static_cast<std::size_t>(static_cast<std::ptrdiff_t>(i) - own.begin) * height * w;
       const V scale = V::load_aligned(inverse.data() + band.index(i));
       store_row<Arch>(diagonal, scale);
-      band.walk_rows(
-          i, [&](std::ptrdiff_t m, const V& e, std::size_t) { store_row<Arch>(diagonal + m * static_cast<std::ptrdiff_t>(height * w), e * scale); });
+      band.walk_rows(i, [&](std::ptrdiff_t m, const V& e, std::size_t) {
+        store_row<Arch>(diagonal + m * static_cast<std::ptrdiff_t>(height * w), e * scale);
+      });
     }
   }
 
@@ -68,14 +70,17 @@ class kept_band {
 
   /// y_j = a_j b_j, with the halo that `walk` and `products` read.
   void multiply(std::span<const double> a, std::span<const double> b, std::span<double> y) const {
-    for_rows([&](std::size_t at) { (V::load_aligned(a.data() + at) * V::load_aligned(b.data() + at)).store_aligned(y.data() + at); });
+    for_rows([&](std::size_t at) {
+      (V::load_aligned(a.data() + at) * V::load_aligned(b.data() + at)).store_aligned(y.data() + at);
+    });
     band_.spread(y);
   }
 
   /// One reading of P. x_i = body(index of row i, sum_j P_ij y_j), and of these x the sums and moments by columns. No y: its products are 0.
   /// No sums, no moments: they are left out. The halo of y is read.
   template <class Body>
-  [[gnu::always_inline]] void walk(std::span<const double> y, Body body, std::span<double> sums, std::span<double> moments) const {
+  [[gnu::always_inline]] void walk(std::span<const double> y, Body body, std::span<double> sums,
+                                   std::span<double> moments) const {
     std::fill(sums.begin(), sums.end(), 0.0);
     std::fill(moments.begin(), moments.end(), 0.0);
     std::array<V, height> x;
@@ -125,23 +130,30 @@ class kept_band {
     for (std::ptrdiff_t j = of.begin; j < of.end; j += 2, entry += 2 * height * w, from += 2 * w) {
       const V left = V::load_aligned(from);
       const V right = V::load_aligned(from + w);
-      for (std::size_t h = 0; h < height; ++h) even[h] = xsimd::fma(load_row<Arch>(entry + h * w), left, even[h]);
-      for (std::size_t h = 0; h < height; ++h) odd[h] = xsimd::fma(load_row<Arch>(entry + (height + h) * w), right, odd[h]);
+      for (std::size_t h = 0; h < height; ++h)
+        even[h] = xsimd::fma(load_row<Arch>(entry + h * w), left, even[h]);
+      for (std::size_t h = 0; h < height; ++h)
+        odd[h] = xsimd::fma(load_row<Arch>(entry + (height + h) * w), right, odd[h]);
     }
     for (std::size_t h = 0; h < height; ++h) even[h] += odd[h];
     return even;
   }
   /// Adds a block's part to sums_j = sum_i P_ij x_i and, where wanted, moments_j = sum_i P_ij (i - j) x_i.
-  [[gnu::noinline]] void add_columns(const block of, const std::array<V, height>& x, double* sums, double* moments) const {
+  [[gnu::noinline]] void add_columns(const block of, const std::array<V, height>& x, double* sums,
+                                     double* moments) const {
     static_assert(height == 4);
-    const V x0 = x[0], x1 = x[1], x2 = x[2], x3 = x[3];  // copies: for all the compiler knows, the sums could be stored into x
+    const V x0 = x[0], x1 = x[1], x2 = x[2],
+            x3 = x[3];  // copies: for all the compiler knows, the sums could be stored into x
     const T* entry = entries_.data() + of.entries;
     double* sum_to = sums + band_.index(of.begin);
     const auto add = [](double* to, const V& more) { (V::load_aligned(to) + more).store_aligned(to); };
-    const auto sum_of_column = [&](const V& a, const V& b, const V& c, const V& d) { return xsimd::fma(a, x0, b * x1) + xsimd::fma(c, x2, d * x3); };
+    const auto sum_of_column = [&](const V& a, const V& b, const V& c, const V& d) {
+      return xsimd::fma(a, x0, b * x1) + xsimd::fma(c, x2, d * x3);
+    };
     if (moments == nullptr) {
       for (std::ptrdiff_t j = of.begin; j < of.end; ++j, entry += height * w, sum_to += w)
-        add(sum_to, sum_of_column(load_row<Arch>(entry), load_row<Arch>(entry + w), load_row<Arch>(entry + 2 * w), load_row<Arch>(entry + 3 * w)));
+        add(sum_to, sum_of_column(load_row<Arch>(entry), load_row<Arch>(entry + w),
+                                  load_row<Arch>(entry + 2 * w), load_row<Arch>(entry + 3 * w)));
       return;
     }
     double* moment_to = moments + band_.index(of.begin);

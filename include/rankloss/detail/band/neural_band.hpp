@@ -46,7 +46,8 @@ class neural_band {
       const std::span<double> gaps = scratch.take<double>(n + 2 * w + 2);
       std::fill(gaps.begin(), gaps.end(), beyond);
       double* gap = gaps.data() + w + 1;
-      for (std::size_t i = 0; i + 1 < n; ++i) gap[i] = std::min((static_cast<double>(x[i]) - static_cast<double>(x[i + 1])) * scale, beyond);
+      for (std::size_t i = 0; i + 1 < n; ++i)
+        gap[i] = std::min((static_cast<double>(x[i]) - static_cast<double>(x[i + 1])) * scale, beyond);
       const V limit(reach);
       for (std::size_t i = 0; i < n; i += w) {
         // Rows and columns add up the same gaps in different orders: an entry at the very edge may be within the reach of one walk alone.
@@ -60,13 +61,17 @@ class neural_band {
             distance_up += g;
           }
           if (m <= i + w) {
-            const V g = V::load_unaligned(gap + static_cast<std::ptrdiff_t>(i) - static_cast<std::ptrdiff_t>(m));
+            const V g =
+                V::load_unaligned(gap + static_cast<std::ptrdiff_t>(i) - static_cast<std::ptrdiff_t>(m));
             down = xsimd::fma(g, factor, down);
             column_down += xsimd::fma(V(2.0), distance_down, g);
             distance_down += g;
           }
-          const auto past = [&](const V& row, const V& column) { return xsimd::all(xsimd::min(row, column) > limit); };
-          const bool ended = (i + m - 1 >= n || past(up, column_up)) && (m > i + w || past(down, column_down));
+          const auto past = [&](const V& row, const V& column) {
+            return xsimd::all(xsimd::min(row, column) > limit);
+          };
+          const bool ended =
+              (i + m - 1 >= n || past(up, column_up)) && (m > i + w || past(down, column_down));
           if (ended) break;
           width_ = std::max(width_, m);
           factor += V(2.0);
@@ -76,12 +81,15 @@ class neural_band {
     width_ = std::min(width_, n - 1);
     halo_ = width_ + 1;
     gaps_ = take();
-    for (std::ptrdiff_t i = -static_cast<std::ptrdiff_t>(halo_); i < static_cast<std::ptrdiff_t>(rows_ + halo_); ++i)
+    for (std::ptrdiff_t i = -static_cast<std::ptrdiff_t>(halo_);
+         i < static_cast<std::ptrdiff_t>(rows_ + halo_); ++i)
       for (std::size_t l = 0; l < w; ++l) {
         const std::ptrdiff_t at = static_cast<std::ptrdiff_t>(l * rows_) + i;
         const bool inside = at >= 0 && at + 1 < static_cast<std::ptrdiff_t>(n);
         const auto p = static_cast<std::size_t>(at);
-        gaps_[index(i) + l] = inside ? std::min((static_cast<double>(x[p]) - static_cast<double>(x[p + 1])) * scale, beyond) : beyond;
+        gaps_[index(i) + l] =
+            inside ? std::min((static_cast<double>(x[p]) - static_cast<double>(x[p + 1])) * scale, beyond)
+                   : beyond;
       }
     inverse_sums_ = take();
   }
@@ -95,7 +103,8 @@ class neural_band {
       gaps_ = take();
       std::fill(gaps_.begin(), gaps_.end(), beyond);
       for (std::size_t i = 0; i + 1 < rows_; ++i) {
-        const V gap = xsimd::min((V::load_aligned(x.data() + i * w) - V::load_aligned(x.data() + (i + 1) * w)) * scale, V(beyond));
+        const V gap = xsimd::min(
+            (V::load_aligned(x.data() + i * w) - V::load_aligned(x.data() + (i + 1) * w)) * scale, V(beyond));
         xsimd::select(lists.holds(i + 1), gap, V(beyond)).store_aligned(gaps_.data() + index(i));
       }
     };
@@ -103,10 +112,13 @@ class neural_band {
       const workspace::scope scope(scratch);
       halo_ = rows_ + 1;  // as far as a band can reach
       measure();
-      const auto note = [&](std::ptrdiff_t m, const V&, std::size_t) { width_ = std::max(width_, static_cast<std::size_t>(m < 0 ? -m : m)); };
+      const auto note = [&](std::ptrdiff_t m, const V&, std::size_t) {
+        width_ = std::max(width_, static_cast<std::size_t>(m < 0 ? -m : m));
+      };
       for (std::size_t i = 0; i < rows_; ++i) {
         walk_rows(i, note);
-        walk_columns(i, note);  // the same gaps added up in another order: at the very edge one may reach further
+        walk_columns(
+            i, note);  // the same gaps added up in another order: at the very edge one may reach further
       }
     }
     halo_ = width_ + 1;
@@ -120,18 +132,22 @@ class neural_band {
   /// An array over items, with its halo; what it holds is not set.
   [[nodiscard]] std::span<double> take() const { return scratch_->take<double>((rows_ + 2 * halo_) * w); }
   /// Where row i begins in such an array.
-  [[nodiscard]] std::size_t index(std::ptrdiff_t i) const noexcept { return static_cast<std::size_t>(i + static_cast<std::ptrdiff_t>(halo_)) * w; }
+  [[nodiscard]] std::size_t index(std::ptrdiff_t i) const noexcept {
+    return static_cast<std::size_t>(i + static_cast<std::ptrdiff_t>(halo_)) * w;
+  }
   [[nodiscard]] std::size_t index(std::size_t i) const noexcept { return (i + halo_) * w; }
 
   /// From slots, [lane][row] (of one list: in sorted order), to an array over items, and back. Beyond a list's end there are zeros.
   void load(std::span<const double> slots, std::span<double> to) const noexcept {
     for (std::size_t i = 0; i < rows_; ++i)
-      for (std::size_t l = 0; l < w; ++l) to[index(i) + l] = l * rows_ + i < slots.size() ? slots[l * rows_ + i] : 0.0;
+      for (std::size_t l = 0; l < w; ++l)
+        to[index(i) + l] = l * rows_ + i < slots.size() ? slots[l * rows_ + i] : 0.0;
     spread(to);
   }
   void store(std::span<const double> from, std::span<double> slots) const noexcept {
     for (std::size_t l = 0; l < w; ++l)
-      for (std::size_t i = 0; i < rows_ && l * rows_ + i < slots.size(); ++i) slots[l * rows_ + i] = from[index(i) + l];
+      for (std::size_t i = 0; i < rows_ && l * rows_ + i < slots.size(); ++i)
+        slots[l * rows_ + i] = from[index(i) + l];
   }
   /// Fills the halo: what neighbouring stretches hold, or zeros.
   void spread(std::span<double> columns) const noexcept {
@@ -145,7 +161,8 @@ class neural_band {
       for (std::size_t l = 0; l < w; ++l) {
         const std::ptrdiff_t at = static_cast<std::ptrdiff_t>(l) * rows + i;
         const bool inside = at >= 0 && at < static_cast<std::ptrdiff_t>(items_);
-        columns[index(i) + l] = inside ? columns[index(at % rows) + static_cast<std::size_t>(at / rows)] : 0.0;
+        columns[index(i) + l] =
+            inside ? columns[index(at % rows) + static_cast<std::size_t>(at / rows)] : 0.0;
       }
     };
     for (std::ptrdiff_t m = 1; m <= static_cast<std::ptrdiff_t>(halo_); ++m) {
@@ -240,21 +257,26 @@ class neural_band {
   /// out_j = sum_i P_ij values_i, after `apply`.
   void apply_transposed(std::span<const double> values, std::span<double> out) const {
     for (std::size_t j = 0; j < rows_; ++j) {
-      const auto scaled = [&](std::size_t at) { return V::load_aligned(values.data() + at) * V::load_aligned(inverse_sums_.data() + at); };
+      const auto scaled = [&](std::size_t at) {
+        return V::load_aligned(values.data() + at) * V::load_aligned(inverse_sums_.data() + at);
+      };
       V product = scaled(index(j));
-      walk_columns(j, [&](std::ptrdiff_t, const V& e, std::size_t at) { product = xsimd::fma(e, scaled(at), product); });
+      walk_columns(j, [&](std::ptrdiff_t, const V& e, std::size_t at) {
+        product = xsimd::fma(e, scaled(at), product);
+      });
       product.store_aligned(out.data() + index(j));
     }
   }
 
   /// Column sums of D = d(f)/d(L) and their first moments, sum_i D_ij (i - j), for f = sum_ij cotangent_i P_ij values_j:
   /// D_ij = P_ij cotangent_i (values_j - (P values)_i).
-  void pull(std::span<const double> values, std::span<const double> product, std::span<const double> cotangent, std::span<double> sums,
-            std::span<double> moments) const {
+  void pull(std::span<const double> values, std::span<const double> product,
+            std::span<const double> cotangent, std::span<double> sums, std::span<double> moments) const {
     for (std::size_t j = 0; j < rows_; ++j) {
       const V value = V::load_aligned(values.data() + index(j));
       const auto entry = [&](std::size_t at) {
-        return V::load_aligned(inverse_sums_.data() + at) * V::load_aligned(cotangent.data() + at) * (value - V::load_aligned(product.data() + at));
+        return V::load_aligned(inverse_sums_.data() + at) * V::load_aligned(cotangent.data() + at) *
+               (value - V::load_aligned(product.data() + at));
       };
       V sum = entry(index(j));
       V moment(0.0);
@@ -294,7 +316,8 @@ class neural_band {
 ///
 /// for the item j (from 0) of a run [begin, end) of equal scores; |x_j - x_k| counts as flat where they are equal.
 template <class X>
-void neural_gradient(const X& x, std::size_t n, double temperature, const double* sums, double* moments) noexcept {
+void neural_gradient(const X& x, std::size_t n, double temperature, const double* sums,
+                     double* moments) noexcept {
   double before = 0.0;
   double after = 0.0;
   for (std::size_t j = 0; j < n; ++j) after += sums[j];

@@ -37,7 +37,8 @@ class sinkhorn_band {
 
   /// @param band  whose row sums are known: after `apply`
   /// @param keep  whether all steps are kept, as the unrolled derivative needs them, or only the last
-  sinkhorn_band(const neural_band<Arch, T>& band, bool one_list, std::size_t steps, double tolerance, bool keep, workspace& scratch)
+  sinkhorn_band(const neural_band<Arch, T>& band, bool one_list, std::size_t steps, double tolerance,
+                bool keep, workspace& scratch)
       : band_(band), matrix_(band, scratch), one_list_(one_list), tolerance_(tolerance), scratch_(scratch) {
     scale(std::min(steps, most_steps), keep);
   }
@@ -49,17 +50,25 @@ class sinkhorn_band {
     const workspace::scope scope(scratch_);
     const std::span<double> y = band_.take();
     matrix_.multiply(values, c(), y);
-    matrix_.products(y, [&](std::size_t at, const V& product) { (V::load_aligned(r().data() + at) * product).store_aligned(out.data() + at); });
+    matrix_.products(y, [&](std::size_t at, const V& product) {
+      (V::load_aligned(r().data() + at) * product).store_aligned(out.data() + at);
+    });
   }
   /// out_j = c_j sum_i P_ij r_i values_i
   void apply_transposed(std::span<const double> values, std::span<double> out) const {
-    matrix_.column_sums([&](std::size_t at) { return V::load_aligned(values.data() + at) * V::load_aligned(r().data() + at); }, out, {});
-    matrix_.for_rows([&](std::size_t at) { (V::load_aligned(c().data() + at) * V::load_aligned(out.data() + at)).store_aligned(out.data() + at); });
+    matrix_.column_sums(
+        [&](std::size_t at) {
+          return V::load_aligned(values.data() + at) * V::load_aligned(r().data() + at);
+        },
+        out, {});
+    matrix_.for_rows([&](std::size_t at) {
+      (V::load_aligned(c().data() + at) * V::load_aligned(out.data() + at)).store_aligned(out.data() + at);
+    });
   }
 
   /// Column sums and first moments of d(f)/d(logits); see sinkhorn_pullback.
-  void pull(std::span<const double> values, std::span<const double> cotangent, std::span<double> sums, std::span<double> moments,
-            derivative how) const {
+  void pull(std::span<const double> values, std::span<const double> cotangent, std::span<double> sums,
+            std::span<double> moments, derivative how) const {
     pullback(band_, matrix_, *last_, one_list_, scratch_).pull(values, cotangent, sums, moments, how);
   }
 
@@ -70,7 +79,8 @@ class sinkhorn_band {
   void scale(std::size_t most, bool keep) {
     const auto take = [&](sinkhorn_step* before) {
       const std::span<sinkhorn_step> one = scratch_.take<sinkhorn_step>(1);
-      one[0] = {band_.take(), band_.take(), keep ? band_.take() : std::span<double>{}, scratch_.take<double>(w), before};
+      one[0] = {band_.take(), band_.take(), keep ? band_.take() : std::span<double>{},
+                scratch_.take<double>(w), before};
       return one.data();
     };
     last_ = take(nullptr);
@@ -87,7 +97,9 @@ class sinkhorn_band {
       if (steps_ > 0) {
         V worst(0.0);
         matrix_.for_rows([&](std::size_t at) {
-          worst = xsimd::max(worst, xsimd::abs(V::load_aligned(before.c.data() + at) * V::load_aligned(sums.data() + at) - V(1.0)));
+          worst = xsimd::max(
+              worst,
+              xsimd::abs(V::load_aligned(before.c.data() + at) * V::load_aligned(sums.data() + at) - V(1.0)));
         });
         if (one_list_) worst = V(most_of<Arch>(worst));
         going = xsimd::select(worst > V(tolerance_), going, V(0.0));
@@ -100,7 +112,8 @@ class sinkhorn_band {
       const bool_row goes = going != V(0.0);
       matrix_.for_rows([&](std::size_t at) {
         const V c = V::load_aligned(before.c.data() + at);
-        xsimd::select(goes, next_sinkhorn_column(V::load_aligned(sums.data() + at), c), c).store_aligned(now.c.data() + at);
+        xsimd::select(goes, next_sinkhorn_column(V::load_aligned(sums.data() + at), c), c)
+            .store_aligned(now.c.data() + at);
       });
       band_.spread(now.c);
       const bool another = steps_ + 1 < most;

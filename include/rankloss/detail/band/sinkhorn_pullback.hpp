@@ -47,18 +47,19 @@ class sinkhorn_pullback {
  public:
   enum class derivative { unrolled, implicit };
 
-  sinkhorn_pullback(const neural_band<Arch, T>& band, const kept_band<Arch, T>& matrix, const sinkhorn_step& last, bool one_list,
-                    workspace& scratch) noexcept
+  sinkhorn_pullback(const neural_band<Arch, T>& band, const kept_band<Arch, T>& matrix,
+                    const sinkhorn_step& last, bool one_list, workspace& scratch) noexcept
       : band_(band), matrix_(matrix), last_(last), one_list_(one_list), scratch_(scratch) {}
 
   /// Column sums and first moments of d(f)/d(logits), as neural_band::pull, for f = sum_ij cotangent_i r_i P_ij c_j values_j.
   ///
   /// d(f)/d(P_ij) is a sum of products of a row's and a column's number, two a step. So what is wanted of it, its sums against P by columns
   /// (with and without the weight i - j) and by rows, comes out of the products with P that the steps take anyway.
-  void pull(std::span<const double> values, std::span<const double> cotangent, std::span<double> sums, std::span<double> moments,
-            derivative how) const {
+  void pull(std::span<const double> values, std::span<const double> cotangent, std::span<double> sums,
+            std::span<double> moments, derivative how) const {
     const workspace::scope scope(scratch_);
-    adjoint bar{.r = band_.take(), .c = band_.take(), .by_row = band_.take(), .sums = sums, .moments = moments};
+    adjoint bar{
+        .r = band_.take(), .c = band_.take(), .by_row = band_.take(), .sums = sums, .moments = moments};
     const columns_of own = take_columns();
     matrix_.multiply(values, c(), own.y);
     matrix_.walk(
@@ -78,12 +79,16 @@ class sinkhorn_pullback {
       (column * sum).store_aligned(sums.data() + at);
       (column * V::load_aligned(own.moments.data() + at)).store_aligned(moments.data() + at);
     });
-    if (last_.before != nullptr) how == derivative::unrolled ? steps_back(bar, own) : at_fixed_point(bar, own);
+    if (last_.before != nullptr)
+      how == derivative::unrolled ? steps_back(bar, own) : at_fixed_point(bar, own);
     // The softmax of the rows: D_ij = P_ij (d(f)/d(P_ij) - by_row_i).
-    matrix_.column_sums([&](std::size_t at) { return V::load_aligned(bar.by_row.data() + at); }, own.sums, own.moments);
+    matrix_.column_sums([&](std::size_t at) { return V::load_aligned(bar.by_row.data() + at); }, own.sums,
+                        own.moments);
     matrix_.for_rows([&](std::size_t at) {
-      (V::load_aligned(sums.data() + at) - V::load_aligned(own.sums.data() + at)).store_aligned(sums.data() + at);
-      (V::load_aligned(moments.data() + at) - V::load_aligned(own.moments.data() + at)).store_aligned(moments.data() + at);
+      (V::load_aligned(sums.data() + at) - V::load_aligned(own.sums.data() + at))
+          .store_aligned(sums.data() + at);
+      (V::load_aligned(moments.data() + at) - V::load_aligned(own.moments.data() + at))
+          .store_aligned(moments.data() + at);
     });
   }
 
@@ -122,15 +127,18 @@ class sinkhorn_pullback {
         const V column = scaling * ratio;  // d(f)/d(column sum)
         column.store_aligned(own.y.data() + at);
         // Of the r that led to this step, the sum by columns is 1 / scaling, the moment kept.
-        (V::load_aligned(bar.sums.data() + at) + xsimd::fma(scaling, sum, ratio)).store_aligned(bar.sums.data() + at);
-        const V moment = xsimd::fma(scaling, V::load_aligned(own.moments.data() + at), column * V::load_aligned(before.moment.data() + at));
+        (V::load_aligned(bar.sums.data() + at) + xsimd::fma(scaling, sum, ratio))
+            .store_aligned(bar.sums.data() + at);
+        const V moment = xsimd::fma(scaling, V::load_aligned(own.moments.data() + at),
+                                    column * V::load_aligned(before.moment.data() + at));
         (V::load_aligned(bar.moments.data() + at) + moment).store_aligned(bar.moments.data() + at);
         xsimd::select(goes, V(0.0), V::load_aligned(bar.c.data() + at)).store_aligned(bar.c.data() + at);
       });
       band_.spread(own.y);
       const auto row_before = [&](std::size_t at, const V& product) {
         xsimd::select(goes, product, V::load_aligned(bar.r.data() + at)).store_aligned(bar.r.data() + at);
-        xsimd::fma(V::load_aligned(before.r.data() + at), product, V::load_aligned(bar.by_row.data() + at)).store_aligned(bar.by_row.data() + at);
+        xsimd::fma(V::load_aligned(before.r.data() + at), product, V::load_aligned(bar.by_row.data() + at))
+            .store_aligned(bar.by_row.data() + at);
       };
       if (before.before == nullptr) {
         matrix_.products(own.y, row_before);
@@ -163,23 +171,32 @@ class sinkhorn_pullback {
     const std::span<double> direction = band_.take();
     const std::span<double> image = band_.take();
     const std::span<double> both_c = band_.take();  // c times what the next step would make of it
-    const auto load = [](std::span<const double> from, std::size_t at) { return V::load_aligned(from.data() + at); };
+    const auto load = [](std::span<const double> from, std::size_t at) {
+      return V::load_aligned(from.data() + at);
+    };
     const auto dot = [&](std::span<const double> a, std::span<const double> b) {
       V sum(0.0);
       matrix_.for_rows([&](std::size_t at) { sum = xsimd::fma(load(a, at), load(b, at), sum); });
       return one_list_ ? V(sum_of(sum)) : sum;
     };
     matrix_.column_sums([&](std::size_t at) { return load(r(), at); }, own.sums, {});
-    matrix_.for_rows(
-        [&](std::size_t at) { (load(c(), at) * next_sinkhorn_column(load(own.sums, at), load(c(), at))).store_aligned(both_c.data() + at); });
+    matrix_.for_rows([&](std::size_t at) {
+      (load(c(), at) * next_sinkhorn_column(load(own.sums, at), load(c(), at)))
+          .store_aligned(both_c.data() + at);
+    });
     // image = M (A' x - minus)
     const auto multiply = [&](std::span<const double> x, auto minus) {
       matrix_.column_sums([&](std::size_t at) { return load(r(), at) * load(x, at); }, own.sums, {});
-      matrix_.for_rows([&](std::size_t at) { (load(both_c, at) * (load(own.sums, at) - minus(at))).store_aligned(own.y.data() + at); });
+      matrix_.for_rows([&](std::size_t at) {
+        (load(both_c, at) * (load(own.sums, at) - minus(at))).store_aligned(own.y.data() + at);
+      });
       band_.spread(own.y);
-      matrix_.products(own.y, [&](std::size_t at, const V& product) { (load(r(), at) * product).store_aligned(image.data() + at); });
+      matrix_.products(own.y, [&](std::size_t at, const V& product) {
+        (load(r(), at) * product).store_aligned(image.data() + at);
+      });
     };
-    matrix_.for_rows([&](std::size_t at) { (load(r(), at) * load(bar.r, at)).store_aligned(solution.data() + at); });
+    matrix_.for_rows(
+        [&](std::size_t at) { (load(r(), at) * load(bar.r, at)).store_aligned(solution.data() + at); });
     multiply(solution, [&](std::size_t at) { return load(bar.c, at); });
     // In units of the largest, whose squares are numbers.
     V largest(0.0);
@@ -196,18 +213,22 @@ class sinkhorn_pullback {
     const V enough = norm * V(solved * solved);
     for (std::size_t k = 0; k < most && xsimd::any(goes); ++k) {
       multiply(direction, [](std::size_t) { return V(0.0); });
-      matrix_.for_rows([&](std::size_t at) { (load(direction, at) - load(image, at)).store_aligned(image.data() + at); });
+      matrix_.for_rows(
+          [&](std::size_t at) { (load(direction, at) - load(image, at)).store_aligned(image.data() + at); });
       const V curvature = dot(direction, image);
       goes = goes && curvature > V(flat) * dot(direction, direction);
       const V length = xsimd::select(goes, norm / xsimd::select(goes, curvature, V(1.0)), V(0.0));
       matrix_.for_rows([&](std::size_t at) {
-        xsimd::fma(length * unit, load(direction, at), load(solution, at)).store_aligned(solution.data() + at);
+        xsimd::fma(length * unit, load(direction, at), load(solution, at))
+            .store_aligned(solution.data() + at);
         xsimd::fnma(length, load(image, at), load(residual, at)).store_aligned(residual.data() + at);
       });
       const V now = dot(residual, residual);
       goes = goes && now > enough;
       const V turn = xsimd::select(goes, now / xsimd::select(goes, norm, V(1.0)), V(0.0));
-      matrix_.for_rows([&](std::size_t at) { xsimd::fma(turn, load(direction, at), load(residual, at)).store_aligned(direction.data() + at); });
+      matrix_.for_rows([&](std::size_t at) {
+        xsimd::fma(turn, load(direction, at), load(residual, at)).store_aligned(direction.data() + at);
+      });
       norm = now;
     }
     // Rows get -r s, columns c K^-1 (A' s - v), each once for all steps; what they do to P, as in a step back.
@@ -217,7 +238,8 @@ class sinkhorn_pullback {
       const V scaling = load(c(), at);
       (-load(both_c, at) * (load(bar.c, at) + load(own.sums, at))).store_aligned(own.y.data() + at);
       xsimd::fma(scaling, load(own.sums, at), load(bar.sums, at)).store_aligned(bar.sums.data() + at);
-      xsimd::fma(scaling, load(own.moments, at), load(bar.moments, at)).store_aligned(bar.moments.data() + at);
+      xsimd::fma(scaling, load(own.moments, at), load(bar.moments, at))
+          .store_aligned(bar.moments.data() + at);
     });
     band_.spread(own.y);
     matrix_.walk(
@@ -229,10 +251,12 @@ class sinkhorn_pullback {
         own.sums, own.moments);
     matrix_.for_rows([&](std::size_t at) {
       xsimd::fma(load(own.y, at), load(own.sums, at), load(bar.sums, at)).store_aligned(bar.sums.data() + at);
-      xsimd::fma(load(own.y, at), load(own.moments, at), load(bar.moments, at)).store_aligned(bar.moments.data() + at);
+      xsimd::fma(load(own.y, at), load(own.moments, at), load(bar.moments, at))
+          .store_aligned(bar.moments.data() + at);
     });
-    matrix_.products(
-        c(), [&](std::size_t at, const V& product) { xsimd::fma(row(at), product, load(bar.by_row, at)).store_aligned(bar.by_row.data() + at); });
+    matrix_.products(c(), [&](std::size_t at, const V& product) {
+      xsimd::fma(row(at), product, load(bar.by_row, at)).store_aligned(bar.by_row.data() + at);
+    });
   }
 
   const neural_band<Arch, T>& band_;

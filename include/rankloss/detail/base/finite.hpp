@@ -18,7 +18,8 @@ template <std::floating_point T>
 using bits_of = std::conditional_t<sizeof(T) == 4, std::uint32_t, std::uint64_t>;
 
 template <std::floating_point T>
-inline constexpr bits_of<T> bits_of_infinity = sizeof(T) == 4 ? bits_of<T>{0x7f800000u} : static_cast<bits_of<T>>(0x7ff0000000000000u);
+inline constexpr bits_of<T> bits_of_infinity = sizeof(T) == 4 ? bits_of<T>{0x7f800000u}
+                                                              : static_cast<bits_of<T>>(0x7ff0000000000000u);
 
 /// The bits but for the sign.
 template <std::floating_point T>
@@ -41,7 +42,8 @@ template <std::floating_point T>
 [[nodiscard]] [[gnu::always_inline]] inline T bounded(const T& value) noexcept {
   constexpr bits_of<T> largest = bits_of_infinity<T> - 1;
   const bits_of<T> size = size_bits(value);
-  return std::bit_cast<T>(static_cast<bits_of<T>>((std::bit_cast<bits_of<T>>(value) ^ size) | (size < largest ? size : largest)));
+  return std::bit_cast<T>(
+      static_cast<bits_of<T>>((std::bit_cast<bits_of<T>>(value) ^ size) | (size < largest ? size : largest)));
 }
 
 template <std::floating_point T>
@@ -88,7 +90,8 @@ template <std::floating_point T>
 inline constexpr double largest_term = 1e290;
 
 /// Whether an option is a number from `least` to `most`.
-[[nodiscard]] [[gnu::always_inline]] inline bool within(const double& value, double least, double most) noexcept {
+[[nodiscard]] [[gnu::always_inline]] inline bool within(const double& value, double least,
+                                                        double most) noexcept {
   return is_finite(value) && value >= least && value <= most;
 }
 

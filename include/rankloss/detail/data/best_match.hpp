@@ -17,7 +17,8 @@ struct best_match {
 
   /// Expected position of the first match.
   [[nodiscard]] double rank() const noexcept {
-    return 1.0 + static_cast<double>(above) + static_cast<double>(tied - matching) / static_cast<double>(matching + 1);
+    return 1.0 + static_cast<double>(above) +
+           static_cast<double>(tied - matching) / static_cast<double>(matching + 1);
   }
 
   /// Probability of a match among the first k: 1 - C(others, slots) / C(tied, slots), in the form with fewer

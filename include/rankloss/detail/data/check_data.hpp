@@ -35,15 +35,16 @@ template <class T, class Bad>
 }
 
 /// Offsets rise from 0 to the number of items.
-inline void check_offsets(const positions& offsets, std::size_t items, std::string_view unit, std::string_view field = "offsets") {
+inline void check_offsets(const positions& offsets, std::size_t items, std::string_view unit,
+                          std::string_view field = "offsets") {
   if (offsets.empty()) return;
   const std::size_t last = offsets.size() - 1;
   require(offsets[0] == 0, field, ": first is ", offsets.number(0), ", expected 0");
   for (std::size_t l = 0; l < last; ++l)
-    require(offsets.number(l) <= offsets.number(l + 1), field, ": ", offsets.number(l + 1), " at ", l + 1, " after ", offsets.number(l),
-            ", expected them to rise");
-  require(static_cast<std::size_t>(offsets[last]) == items, field, ": last is ", offsets.number(last), ", expected ", items, " (the number of ", unit,
-          ")");
+    require(offsets.number(l) <= offsets.number(l + 1), field, ": ", offsets.number(l + 1), " at ", l + 1,
+            " after ", offsets.number(l), ", expected them to rise");
+  require(static_cast<std::size_t>(offsets[last]) == items, field, ": last is ", offsets.number(last),
+          ", expected ", items, " (the number of ", unit, ")");
 }
 
 /// Whether a relevance is not finite, or none that the loss takes. Without a branch, so that find_first reads vectors.
@@ -52,7 +53,8 @@ template <class Loss, class R>
   unsigned refused = 0;
   if constexpr (std::floating_point<R>) refused |= static_cast<unsigned>(!is_finite(y));
   for_each_part(loss, [&](const auto& part) {
-    if constexpr (requires { part.takes(0.0); }) refused |= static_cast<unsigned>(!part.takes(static_cast<double>(y)));
+    if constexpr (requires { part.takes(0.0); })
+      refused |= static_cast<unsigned>(!part.takes(static_cast<double>(y)));
   });
   return refused != 0;
 }
@@ -76,25 +78,31 @@ inline void check_temperature(std::string_view field, double temperature) {
 }
 
 /// Weights are few or rare: read one by one.
-inline void check_weights(std::string_view field, const reals& weights, std::size_t expected, std::string_view unit, bool check_values) {
+inline void check_weights(std::string_view field, const reals& weights, std::size_t expected,
+                          std::string_view unit, bool check_values) {
   if (weights.empty()) return;
-  require(weights.size() == expected, field, ": size ", weights.size(), ", expected ", expected, " (one per ", unit, ")");
+  require(weights.size() == expected, field, ": size ", weights.size(), ", expected ", expected, " (one per ",
+          unit, ")");
   if (!check_values) return;
   for (std::size_t i = 0; i < weights.size(); ++i)
-    require(weights.is_finite(i) && weights[i] >= 0.0, field, ": ", weights[i], " at ", unit, " ", i, ", expected a finite number >= 0");
+    require(weights.is_finite(i) && weights[i] >= 0.0, field, ": ", weights[i], " at ", unit, " ", i,
+            ", expected a finite number >= 0");
 }
 
-inline void check_output(std::string_view field, std::size_t size, std::size_t expected, std::string_view of) {
+inline void check_output(std::string_view field, std::size_t size, std::size_t expected,
+                         std::string_view of) {
   require(size == 0 || size == expected, field, ": size ", size, ", expected ", expected, " (", of, ")");
 }
 
 /// The same for an output that is written item by item. A matrix is such an output where it is contiguous in
 /// the order of rows, or where its rows are `stride` apart like those of a dense batch.
-inline void check_output(std::string_view field, const shaped<real_output>& out, std::size_t expected, std::string_view of, std::size_t stride = 0) {
+inline void check_output(std::string_view field, const shaped<real_output>& out, std::size_t expected,
+                         std::string_view of, std::size_t stride = 0) {
   if (const auto& shape = out.shape()) {
     const std::size_t apart = stride > 0 ? stride : shape->columns;
-    require(shape->lies_in_rows(shape->columns) || shape->lies_in_rows(apart), field, ": a matrix with strides ", shape->row_stride, " and ",
-            shape->column_stride, ", expected ", apart, " and 1, as the scores lie; of lists that are apart rows_of or columns_of make an output");
+    require(shape->lies_in_rows(shape->columns) || shape->lies_in_rows(apart), field,
+            ": a matrix with strides ", shape->row_stride, " and ", shape->column_stride, ", expected ",
+            apart, " and 1, as the scores lie; of lists that are apart rows_of or columns_of make an output");
   }
   check_output(field, out.size(), expected, of);
 }

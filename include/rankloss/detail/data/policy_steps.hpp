@@ -36,9 +36,11 @@ template <class Steps>
 
 /// Masked steps may hold anything.
 template <class Steps>
-void check_finite(std::string_view field, const Steps& values, const flags& mask, std::string_view unit = "step") {
+void check_finite(std::string_view field, const Steps& values, const flags& mask,
+                  std::string_view unit = "step") {
   for (std::size_t i = 0; i < values.size(); ++i)
-    if (!finite_at(values, i)) require(!keeps(mask, i), field, ": ", values[i], " at ", unit, " ", i, ", expected a finite number");
+    if (!finite_at(values, i))
+      require(!keeps(mask, i), field, ": ", values[i], " at ", unit, " ", i, ", expected a finite number");
 }
 
 /// What part of a mean each step is; parts sum to 1, or are all 0 when nothing counts.
@@ -53,7 +55,9 @@ class step_shares {
   [[nodiscard]] double operator[](std::size_t i) const { return mean_.part(weight(i)); }
 
  private:
-  [[nodiscard]] double weight(std::size_t i) const { return !keeps(mask_, i) ? 0.0 : weights_.empty() ? 1.0 : weights_[i]; }
+  [[nodiscard]] double weight(std::size_t i) const {
+    return !keeps(mask_, i) ? 0.0 : weights_.empty() ? 1.0 : weights_[i];
+  }
 
   const reals& weights_;
   const flags& mask_;

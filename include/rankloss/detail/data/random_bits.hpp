@@ -16,8 +16,10 @@ namespace rankloss::inline RANKLOSS_ABI::detail {
 inline void random_bits(std::uint64_t seed, std::uint64_t list, std::span<std::uint32_t> bits) {
   for (std::size_t i = 0; i < bits.size(); i += 4) {
     const std::array<std::uint32_t, 4> four =
-        philox({static_cast<std::uint32_t>(i / 4), 0xffffffffu, low_half(list), high_half(list)}, {low_half(seed), high_half(seed)});
-    std::copy_n(four.begin(), std::min<std::size_t>(4, bits.size() - i), bits.begin() + static_cast<std::ptrdiff_t>(i));
+        philox({static_cast<std::uint32_t>(i / 4), 0xffffffffu, low_half(list), high_half(list)},
+               {low_half(seed), high_half(seed)});
+    std::copy_n(four.begin(), std::min<std::size_t>(4, bits.size() - i),
+                bits.begin() + static_cast<std::ptrdiff_t>(i));
   }
 }
 

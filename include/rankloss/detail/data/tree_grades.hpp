@@ -21,7 +21,8 @@ template <class T, class R>
 
 /// Whether a relevance is a grade that the tree libraries take: at least 0, and but for linear gains whole
 /// and up to the last that has a gain.
-[[nodiscard]] inline bool takes_grade(gain kind, std::span<const double> table, double most, double y) noexcept {
+[[nodiscard]] inline bool takes_grade(gain kind, std::span<const double> table, double most,
+                                      double y) noexcept {
   if (kind == gain::linear) return y >= 0.0;
   if (kind == gain::table) most = static_cast<double>(table.size()) - 1.0;
   return y >= 0.0 && y <= most && std::floor(y) == y;

@@ -16,7 +16,9 @@ namespace rankloss::inline RANKLOSS_ABI::detail {
 
 /// The power of two that brings a number > 0 near 1, so that it and its inverse are normal numbers whatever the number is; 1 for others.
 [[nodiscard]] inline double unit_of(double largest) noexcept {
-  return is_finite(opaque(largest)) && largest > 0.0 ? std::ldexp(1.0, -std::clamp(std::ilogb(largest), -1022, 1022)) : 1.0;
+  return is_finite(opaque(largest)) && largest > 0.0
+             ? std::ldexp(1.0, -std::clamp(std::ilogb(largest), -1022, 1022))
+             : 1.0;
 }
 
 /// weighted_mean: from weights to shares to a value, for lists, pairs, steps and items alike.
@@ -30,11 +32,14 @@ namespace rankloss::inline RANKLOSS_ABI::detail {
 class weighted_mean {
  public:
   /// All of `count` weigh 1.
-  weighted_mean(std::size_t count, reduction how, double share = 1.0) noexcept : weighted_mean(how, share) { divide_by(static_cast<double>(count)); }
+  weighted_mean(std::size_t count, reduction how, double share = 1.0) noexcept : weighted_mean(how, share) {
+    divide_by(static_cast<double>(count));
+  }
 
   /// weight(k) for k < count
   template <class Weight>
-  weighted_mean(std::size_t count, Weight weight, reduction how, double share = 1.0) : weighted_mean(how, share) {
+  weighted_mean(std::size_t count, Weight weight, reduction how, double share = 1.0)
+      : weighted_mean(how, share) {
     double most = 0.0;
     for (std::size_t k = 0; k < count; ++k) most = std::max(most, weight(k));
     unit_ = unit_of(most);
@@ -48,7 +53,9 @@ class weighted_mean {
   /// What a sum of scaled weights times numbers is to be multiplied by.
   [[nodiscard]] double share() const noexcept { return held(summed_ ? share_ / unit_ : share_); }
   /// What one element's number is multiplied by in the value.
-  [[nodiscard]] double part(double weight) const noexcept { return held((summed_ ? weight : scaled(weight)) * share_); }
+  [[nodiscard]] double part(double weight) const noexcept {
+    return held((summed_ ? weight : scaled(weight)) * share_);
+  }
 
   /// The value: of weight(k) and x(k) for k < count, the weights those of the constructor. Where an x that weighs something is infinite, it is.
   template <class Weight, class X>

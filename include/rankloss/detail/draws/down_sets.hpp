@@ -26,7 +26,8 @@ class down_sets {
   /// for_each_worse(i, visit) calls visit(j) for items j > i that come after i, among them all that do with none in between.
   /// m is at most most_items, most_sets below 2^most_chains. When there are more than most_sets numbers, no more than `count()` may be asked.
   template <class ForEachWorse>
-  down_sets(std::size_t m, std::size_t most_sets, ForEachWorse for_each_worse, workspace& scratch) : items_(m) {
+  down_sets(std::size_t m, std::size_t most_sets, ForEachWorse for_each_worse, workspace& scratch)
+      : items_(m) {
     const std::size_t words = (m + 63) / 64;
     const std::span<std::uint64_t> after = scratch.take<std::uint64_t>(m * words);
     std::fill(after.begin(), after.end(), std::uint64_t{0});
@@ -55,7 +56,8 @@ class down_sets {
         item_[used++] = j;
       }
       count_ *= static_cast<double>(used - start + 1);
-      if (count_ <= static_cast<double>(most_sets)) starts_[++chains_] = used;  // of at most most_chains, as each doubles the count
+      if (count_ <= static_cast<double>(most_sets))
+        starts_[++chains_] = used;  // of at most most_chains, as each doubles the count
     }
     if (count_ > static_cast<double>(most_sets)) return;
     strides_[0] = 1;
@@ -65,7 +67,8 @@ class down_sets {
     for (std::size_t i = 0; i < m; ++i)
       for (std::size_t w = 0; w < words; ++w)
         for (std::uint64_t left = after[i * words + w]; left != 0; left &= left - 1) {
-          std::uint32_t& need = needs_[(64 * w + static_cast<std::size_t>(std::countr_zero(left))) * chains_ + chain_[i]];
+          std::uint32_t& need =
+              needs_[(64 * w + static_cast<std::size_t>(std::countr_zero(left))) * chains_ + chain_[i]];
           need = std::max(need, place_[i] + 1);
         }
   }
@@ -80,7 +83,9 @@ class down_sets {
   [[nodiscard]] std::size_t chain(std::size_t i) const noexcept { return chain_[i]; }
   [[nodiscard]] std::size_t place(std::size_t i) const noexcept { return place_[i]; }
   /// The item at a place of a chain.
-  [[nodiscard]] std::size_t item(std::size_t c, std::size_t place) const noexcept { return item_[starts_[c] + place]; }
+  [[nodiscard]] std::size_t item(std::size_t c, std::size_t place) const noexcept {
+    return item_[starts_[c] + place];
+  }
 
   /// The digits of a number, which is counted up or down.
   struct digits {
@@ -123,7 +128,8 @@ class down_sets {
   static constexpr std::uint32_t none = 0xffffffffu;
 
   /// next[i]: the item that follows i in its chain, or none; as few items as can be follow none.
-  static void match(std::span<const std::uint64_t> after, std::size_t words, std::span<std::uint32_t> next, workspace& scratch) {
+  static void match(std::span<const std::uint64_t> after, std::size_t words, std::span<std::uint32_t> next,
+                    workspace& scratch) {
     const std::size_t m = next.size();
     const workspace::scope scope(scratch);
     const std::span<std::uint32_t> before = scratch.take<std::uint32_t>(m);
@@ -142,7 +148,8 @@ class down_sets {
         const std::uint32_t i = open[taken];
         for (std::size_t w = 0; w < words && end == none; ++w)
           for (std::uint64_t left = after[i * words + w] & ~seen[w]; left != 0; left &= left - 1) {
-            const auto j = static_cast<std::uint32_t>(64 * w + static_cast<std::size_t>(std::countr_zero(left)));
+            const auto j =
+                static_cast<std::uint32_t>(64 * w + static_cast<std::size_t>(std::countr_zero(left)));
             seen[w] |= std::uint64_t{1} << (j % 64);
             from[j] = i;
             if (before[j] == none) {
@@ -192,8 +199,9 @@ struct rest_after {
 /// @param slope      [m] or empty: d(log P) / d(log w_j)
 /// @param curvature  [m] or empty: d2(log P) / d(log w_j)^2; then slope is wanted too
 template <class Between>
-[[nodiscard]] tied_draw draw_in_order(const down_sets& sets, std::span<const double> s, const rest_after& others, Between between,
-                                      std::span<double> slope, std::span<double> curvature, workspace& scratch) {
+[[nodiscard]] tied_draw draw_in_order(const down_sets& sets, std::span<const double> s,
+                                      const rest_after& others, Between between, std::span<double> slope,
+                                      std::span<double> curvature, workspace& scratch) {
   constexpr double unreached = std::numeric_limits<double>::lowest();
   constexpr double least = -1e300;
   const workspace::scope scope(scratch);
@@ -201,7 +209,8 @@ template <class Between>
   const std::size_t chains = sets.chains();
   const std::span<double> most = scratch.take<double>(count);
   const std::span<double> sum = scratch.take<double>(count);
-  const std::span<double> ready = scratch.take<double>(count);  // log f(D) - log sum(D), what the next draw starts from
+  const std::span<double> ready =
+      scratch.take<double>(count);  // log f(D) - log sum(D), what the next draw starts from
 
   down_sets::digits at = sets.last();
   most[count - 1] = others.most;
@@ -235,7 +244,8 @@ template <class Between>
       const std::size_t before = t - sets.stride(c);
       if (ready[before] == unreached) continue;
       const std::size_t item = sets.item(c, digits.of[c] - 1);
-      const double log_share = std::max(ready[before] + std::max(between(s[item], most[before]), least), least);
+      const double log_share =
+          std::max(ready[before] + std::max(between(s[item], most[before]), least), least);
       top = std::max(top, log_share);
       draws[found++] = {before, item, log_share};
     }
@@ -315,7 +325,8 @@ template <class Between>
       double bend = 0.0;
       if (t > 0) {
         look_back(t, here, found);
-        for (std::size_t k = 0; k < found; ++k) mean += draws[k].share * (first[draws[k].before] + (draws[k].item == own ? 1.0 : 0.0));
+        for (std::size_t k = 0; k < found; ++k)
+          mean += draws[k].share * (first[draws[k].before] + (draws[k].item == own ? 1.0 : 0.0));
         for (std::size_t k = 0; k < found; ++k) {
           const double off = first[draws[k].before] + (draws[k].item == own ? 1.0 : 0.0) - mean;
           bend += draws[k].share * (second[draws[k].before] + off * off);
@@ -331,7 +342,9 @@ template <class Between>
     curvature[i] = bend_by(i, [&](std::size_t t, const down_sets::digits& here) {
       return here.of[sets.chain(i)] > sets.place(i) ? 0.0 : std::exp(between(s[i], most[t])) / sum[t];
     });
-  if (others.sum > 0.0) draw.bend = bend_by(sets.items(), [&](std::size_t t, const down_sets::digits&) { return chance_of_others(t); });
+  if (others.sum > 0.0)
+    draw.bend =
+        bend_by(sets.items(), [&](std::size_t t, const down_sets::digits&) { return chance_of_others(t); });
   return draw;
 }
 

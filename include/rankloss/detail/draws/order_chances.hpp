@@ -39,8 +39,8 @@ struct order_wants {
 /// Computes one list. If slopes are wanted, calls write(item, slope of upstream log P + entropy_upstream H)
 /// once for each item. For scores at any distance.
 template <class T, class Write>
-order_chances along_order_apart(const strided<const T>& scores, std::span<const std::uint32_t> order, const order_wants& want, Write write,
-                                workspace& scratch) {
+order_chances along_order_apart(const strided<const T>& scores, std::span<const std::uint32_t> order,
+                                const order_wants& want, Write write, workspace& scratch) {
   const workspace::scope scope(scratch);
   const std::size_t n = order.size();
   const std::size_t places = want.cutoff > 0 ? std::min(want.cutoff, n) : n;
@@ -89,7 +89,9 @@ order_chances along_order_apart(const strided<const T>& scores, std::span<const 
     const double share = std::exp(-below);
     const double of_log = (k < places ? 1.0 : 0.0) - share * p;
     const double of_entropy = (share * below) * p - share * bent;
-    write(order[k], (held_as<double>(want.upstream * of_log) + held_as<double>(want.entropy_upstream * of_entropy)) / want.temperature);
+    write(order[k],
+          (held_as<double>(want.upstream * of_log) + held_as<double>(want.entropy_upstream * of_entropy)) /
+              want.temperature);
   }
   return found;
 }
@@ -99,8 +101,8 @@ order_chances along_order_apart(const strided<const T>& scores, std::span<const 
 /// so that for each item only its exponential and the inverse of its remaining sum go to memory and back.
 /// Entropy: whether entropies, or slopes of them, are wanted.
 template <class Arch, bool Entropy, class T, class Write>
-order_chances along_order_near(std::span<const T> scores, std::span<const std::uint32_t> order, T greatest, const order_wants& want, Write write,
-                               workspace& scratch) {
+order_chances along_order_near(std::span<const T> scores, std::span<const std::uint32_t> order, T greatest,
+                               const order_wants& want, Write write, workspace& scratch) {
   using V = lanes<Arch>;
   constexpr std::size_t w = lane_count<Arch>;
   constexpr std::size_t block = 512;
@@ -111,9 +113,10 @@ order_chances along_order_near(std::span<const T> scores, std::span<const std::u
   const std::size_t padded = padded_rows(n, w);
   const score_distance<Arch, T> below(greatest, want.temperature);
   const bool bends = Entropy && want.slopes;
-  double* e = scratch.take<double>(padded).data();                    // exp(-d)
-  double* r = scratch.take<double>(padded).data();                    // sums over the rest, their inverses, sums of these
-  double* m = scratch.take<double>(Entropy ? padded : 0).data();      // the same of d exp(-d), over the sum over the rest
+  double* e = scratch.take<double>(padded).data();  // exp(-d)
+  double* r = scratch.take<double>(padded).data();  // sums over the rest, their inverses, sums of these
+  double* m =
+      scratch.take<double>(Entropy ? padded : 0).data();  // the same of d exp(-d), over the sum over the rest
   double* far = scratch.take<double>(bends ? padded : block).data();  // d, below the greatest in temperatures
   alignas(64) T x[block];
   alignas(64) double slopes[block];
@@ -175,7 +178,9 @@ order_chances along_order_near(std::span<const T> scores, std::span<const std::u
       const V share = V::load_aligned(e + at);
       const V p = V::load_aligned(r + at);
       V slope = held(V(want.upstream) * (counted(at, V(1.0)) - share * p));
-      if constexpr (Entropy) slope += held(V(want.entropy_upstream) * (share * (V::load_aligned(far + at) * p - V::load_aligned(m + at))));
+      if constexpr (Entropy)
+        slope += held(V(want.entropy_upstream) *
+                      (share * (V::load_aligned(far + at) * p - V::load_aligned(m + at))));
       (slope / V(want.temperature)).store_aligned(slopes + k);
     }
     for (std::size_t k = 0; k < count; ++k) write(order[begin + k], slopes[k]);
@@ -184,8 +189,8 @@ order_chances along_order_near(std::span<const T> scores, std::span<const std::u
 }
 
 template <class Arch, class T, class Write>
-order_chances along_order_near(std::span<const T> scores, std::span<const std::uint32_t> order, T greatest, const order_wants& want, Write write,
-                               workspace& scratch) {
+order_chances along_order_near(std::span<const T> scores, std::span<const std::uint32_t> order, T greatest,
+                               const order_wants& want, Write write, workspace& scratch) {
   return want.entropy ? along_order_near<Arch, true>(scores, order, greatest, want, write, scratch)
                       : along_order_near<Arch, false>(scores, order, greatest, want, write, scratch);
 }
@@ -193,15 +198,18 @@ order_chances along_order_near(std::span<const T> scores, std::span<const std::u
 /// Whether sums of exponentials relative to the largest score keep their digits.
 template <class T>
 [[nodiscard]] bool near_enough(T least, T most, double temperature) noexcept {
-  return is_finite(least) && is_finite(most) && (0.5 * static_cast<double>(most) - 0.5 * static_cast<double>(least)) * 2.0 <= 64.0 * temperature;
+  return is_finite(least) && is_finite(most) &&
+         (0.5 * static_cast<double>(most) - 0.5 * static_cast<double>(least)) * 2.0 <= 64.0 * temperature;
 }
 
 /// One list, by the method that fits it.
 template <class Arch, class T, class Write>
-order_chances along_order(std::span<const T> scores, std::span<const std::uint32_t> order, const order_wants& want, Write write, workspace& scratch) {
+order_chances along_order(std::span<const T> scores, std::span<const std::uint32_t> order,
+                          const order_wants& want, Write write, workspace& scratch) {
   if (scores.empty()) return {};
   const auto [least, most] = extremes_of(scores);
-  if (near_enough(least, most, want.temperature)) return along_order_near<Arch>(scores, order, most, want, write, scratch);
+  if (near_enough(least, most, want.temperature))
+    return along_order_near<Arch>(scores, order, most, want, write, scratch);
   return along_order_apart(strided<const T>(scores), order, want, write, scratch);
 }
 

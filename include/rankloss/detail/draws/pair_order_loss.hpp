@@ -28,8 +28,8 @@ class pair_order_loss {
  public:
   /// @param sorted     the items in an order that is allowed
   /// @param most_sets  of a block that is summed over down-sets
-  pair_order_loss(Worse worse, std::span<const std::uint32_t> sorted, double temperature, std::size_t most_sets, const strided<const T>& scores,
-                  workspace& scratch)
+  pair_order_loss(Worse worse, std::span<const std::uint32_t> sorted, double temperature,
+                  std::size_t most_sets, const strided<const T>& scores, workspace& scratch)
       : worse_(worse),
         sorted_(sorted),
         n_(sorted.size()),
@@ -85,7 +85,9 @@ class pair_order_loss {
   [[nodiscard]] std::span<const std::uint32_t> better(std::uint32_t i) const {
     return better_.subspan(better_begin_[i], better_begin_[i + 1] - better_begin_[i]);
   }
-  [[nodiscard]] bool inside(std::uint32_t i, std::size_t begin, std::size_t end) const { return place_[i] >= begin && place_[i] < end; }
+  [[nodiscard]] bool inside(std::uint32_t i, std::size_t begin, std::size_t end) const {
+    return place_[i] >= begin && place_[i] < end;
+  }
 
   /// Moves the items of each part of [begin, end) together, keeping their order. For the first place k of
   /// each part, ends_[k] is its end.
@@ -184,21 +186,24 @@ class pair_order_loss {
     return from;
   }
 
-  double part_loss(std::size_t begin, std::size_t end, std::size_t last, std::span<double> gradient, std::span<double> hessian,
-                   block_excess& excess) {
+  double part_loss(std::size_t begin, std::size_t end, std::size_t last, std::span<double> gradient,
+                   std::span<double> hessian, block_excess& excess) {
     const workspace::scope scope(scratch_);
     const std::span<const std::uint32_t> items = items_.subspan(begin, end - begin);
     const rest_sums rests = sum_rests(scores_, items, temperature_, scratch_);
     return blocks_loss(
         rests, !gradient.empty(), !hessian.empty(),
         [&](auto visit) {
-          for (std::size_t at = begin; at < end && excess.items == 0; at = ends_[at]) visit(at - begin, ends_[at] - begin);
+          for (std::size_t at = begin; at < end && excess.items == 0; at = ends_[at])
+            visit(at - begin, ends_[at] - begin);
         },
-        [&](std::size_t from, std::size_t to, std::span<double> d, std::span<double> slope, std::span<double> curvature) {
+        [&](std::size_t from, std::size_t to, std::span<double> d, std::span<double> slope,
+            std::span<double> curvature) {
           // The last of several blocks is certain to come when the others have been drawn. The order within
           // it is a segment of its own.
           if (begin + from == last && last > begin) return tied_draw{0.0, 0.0, 0.0};
-          if (!has_pair(begin + from, begin + to)) return draw_block<Arch>(rests, from, to, d, slope, curvature, scratch_);
+          if (!has_pair(begin + from, begin + to))
+            return draw_block<Arch>(rests, from, to, d, slope, curvature, scratch_);
           return draw_over_sets(rests, begin, from, to, slope, curvature, excess);
         },
         [&](std::size_t k, double first, double second) {
@@ -216,8 +221,8 @@ class pair_order_loss {
   }
 
   /// Block [from, to) of the part that starts at `begin`.
-  tied_draw draw_over_sets(const rest_sums& rests, std::size_t begin, std::size_t from, std::size_t to, std::span<double> slope,
-                           std::span<double> curvature, block_excess& excess) {
+  tied_draw draw_over_sets(const rest_sums& rests, std::size_t begin, std::size_t from, std::size_t to,
+                           std::span<double> slope, std::span<double> curvature, block_excess& excess) {
     const std::size_t m = to - from;
     if (m > down_sets::most_items) {
       excess = {m, 0.0};
@@ -235,7 +240,8 @@ class pair_order_loss {
     }
     const rest_after others = to < rests.s.size() ? rest_after{rests.most[to], rests.sum[to]} : rest_after{};
     return draw_in_order(
-        sets, rests.s.subspan(from, m), others, [&](double a, double b) { return rests.between(a, b); }, slope, curvature, scratch_);
+        sets, rests.s.subspan(from, m), others, [&](double a, double b) { return rests.between(a, b); },
+        slope, curvature, scratch_);
   }
 
   Worse worse_;

@@ -27,13 +27,16 @@ struct softmax_target {
   double weight_unit = 1.0, relevance_unit = 1.0;  ///< powers of two that v is multiplied by
 
   /// The sum as it is, at most largest_term.
-  [[nodiscard]] double mass() const noexcept { return std::min(total / weight_unit / relevance_unit, largest_term); }
+  [[nodiscard]] double mass() const noexcept {
+    return std::min(total / weight_unit / relevance_unit, largest_term);
+  }
 };
 
 /// v_i = weight_i * of(i, y_i, unit), `of` of lanes and in units of a power of two, by which it is to multiply where `scales` says that it can.
 template <class Arch, class R, class Of>
-[[nodiscard]] softmax_target make_target(const strided<const R>& relevance, const strided<const double>& weights, bool scales, workspace& scratch,
-                                         Of of) {
+[[nodiscard]] softmax_target make_target(const strided<const R>& relevance,
+                                         const strided<const double>& weights, bool scales,
+                                         workspace& scratch, Of of) {
   using V = lanes<Arch>;
   const std::size_t n = relevance.size();
   const std::span<double> v = scratch.take<double>(padded_rows(n, lane_count<Arch>));
@@ -48,28 +51,37 @@ template <class Arch, class R, class Of>
       sum += own;
     };
     if (w == nullptr)
-      for_rows<Arch>(n, [&](std::size_t i, auto count) { put(i, count, of(i, load_items<Arch>(y + i, count), relevance_unit)); });
+      for_rows<Arch>(n, [&](std::size_t i, auto count) {
+        put(i, count, of(i, load_items<Arch>(y + i, count), relevance_unit));
+      });
     else
       for_rows<Arch>(n, [&](std::size_t i, auto count) {
-        put(i, count, of(i, load_items<Arch>(y + i, count), relevance_unit) * (load_items<Arch>(w + i, count) * V(weight_unit)));
+        put(i, count,
+            of(i, load_items<Arch>(y + i, count), relevance_unit) *
+                (load_items<Arch>(w + i, count) * V(weight_unit)));
       });
     return softmax_target{v, sum_of(sum), weight_unit, relevance_unit};
   };
   const softmax_target plain = fill(1.0, 1.0);
   if (n == 0 || (plain.total >= 1e-200 && plain.total <= 1e200)) return plain;
-  return fill(w == nullptr ? 1.0 : unit_of(largest_of<Arch>(w, n)), scales ? unit_of(static_cast<double>(largest_of<Arch>(y, n))) : 1.0);
+  return fill(w == nullptr ? 1.0 : unit_of(largest_of<Arch>(w, n)),
+              scales ? unit_of(static_cast<double>(largest_of<Arch>(y, n))) : 1.0);
 }
 
 /// The relevance itself; what is negative counts as 0.
 template <class Arch, class R>
-[[nodiscard]] softmax_target target_of_relevance(const strided<const R>& relevance, const strided<const double>& weights, workspace& scratch) {
+[[nodiscard]] softmax_target target_of_relevance(const strided<const R>& relevance,
+                                                 const strided<const double>& weights, workspace& scratch) {
   using V = lanes<Arch>;
-  return make_target<Arch>(relevance, weights, true, scratch, [](std::size_t, const V& y, double unit) { return xsimd::max(y, V(0.0)) * V(unit); });
+  return make_target<Arch>(relevance, weights, true, scratch, [](std::size_t, const V& y, double unit) {
+    return xsimd::max(y, V(0.0)) * V(unit);
+  });
 }
 
 /// exp(y / temperature), divided by the greatest of them among the items that weigh something.
 template <class Arch, class T, class R>
-[[nodiscard]] softmax_target target_of_softmax(const strided<const R>& relevance, const strided<const double>& weights, double temperature,
+[[nodiscard]] softmax_target target_of_softmax(const strided<const R>& relevance,
+                                               const strided<const double>& weights, double temperature,
                                                workspace& scratch) {
   using V = lanes<Arch>;
   const std::size_t n = relevance.size();
@@ -82,7 +94,8 @@ template <class Arch, class T, class R>
       if (weights[i] > 0.0) most = std::max(most, static_cast<double>(relevance[i]));
   }
   const score_distance<Arch, double> below(most, temperature);
-  return make_target<Arch>(relevance, weights, false, scratch, [&](std::size_t, const V& y, double) { return exp_below<T>(below(y)); });
+  return make_target<Arch>(relevance, weights, false, scratch,
+                           [&](std::size_t, const V& y, double) { return exp_below<T>(below(y)); });
 }
 
 /// The cross entropy of a target with the softmax of the scores, and the first term of its polynomial:
@@ -90,8 +103,8 @@ template <class Arch, class T, class R>
 ///     q_i = v_i / sum v,  p = softmax(s / temperature)
 ///     mass * -sum_i q_i log p_i + poly * (1 - sum_i q_i p_i)
 template <class Arch, class T>
-double softmax_loss(const strided<const T>& scores, softmax_target target, double mass, double poly, double temperature, const list_outputs<T>& out,
-                    workspace& scratch) {
+double softmax_loss(const strided<const T>& scores, softmax_target target, double mass, double poly,
+                    double temperature, const list_outputs<T>& out, workspace& scratch) {
   using V = lanes<Arch>;
   const std::size_t n = scores.size();
   if (n == 1 || !(target.total > 0.0)) {
@@ -141,8 +154,9 @@ double softmax_loss(const strided<const T>& scores, softmax_target target, doubl
     const V first(bounded_factor<T>(mass / temperature));
     if (poly == 0.0) {
       const V by_e = first * share, by_v = first * normal;
-      for_rows<Arch>(
-          n, [&](std::size_t i, auto count) { store_items<Arch>(g + i, count, V::load_aligned(e + i) * by_e - V::load_aligned(v + i) * by_v); });
+      for_rows<Arch>(n, [&](std::size_t i, auto count) {
+        store_items<Arch>(g + i, count, V::load_aligned(e + i) * by_e - V::load_aligned(v + i) * by_v);
+      });
     } else {
       const V second(bounded_factor<T>(poly / temperature));
       for_rows<Arch>(n, [&](std::size_t i, auto count) {
@@ -160,7 +174,8 @@ double softmax_loss(const strided<const T>& scores, softmax_target target, doubl
     for_rows<Arch>(n, [&](std::size_t i, auto count) {
       const V p = V::load_aligned(e + i) * share;
       const V held = V::load_aligned(v + i) * normal;
-      store_items<Arch>(h + i, count, p * (first * (V(1.0) - p) - second * (V(1.0) - V(2.0) * p) * (held - whole)));
+      store_items<Arch>(h + i, count,
+                        p * (first * (V(1.0) - p) - second * (V(1.0) - V(2.0) * p) * (held - whole)));
     });
     spread(h, out.hessian);
   }

@@ -63,8 +63,12 @@ inline double running_sums(double* x, std::size_t n, double before) noexcept {
 template <class T>
 class order_outputs {
  public:
-  order_outputs(const list_outputs<T>& out, std::span<const std::uint32_t> order, double mass, double temperature)
-      : out_(out), order_(order), first_(bounded_factor<T>(mass / temperature)), second_(bounded_factor<T>(mass / temperature / temperature)) {}
+  order_outputs(const list_outputs<T>& out, std::span<const std::uint32_t> order, double mass,
+                double temperature)
+      : out_(out),
+        order_(order),
+        first_(bounded_factor<T>(mass / temperature)),
+        second_(bounded_factor<T>(mass / temperature / temperature)) {}
 
   /// The derivatives by the scores of item k of the order, in units of mass and temperature.
   void write(std::size_t k, double gradient, double hessian) const noexcept {
@@ -89,7 +93,8 @@ class order_outputs {
 
 /// sum_k c_k (log sum_{j >= k} exp(s_j / t) - s_k / t) over an order, c_k in [0, 1], for scores of any distance from each other.
 template <class T>
-[[nodiscard]] double order_loss_apart(const rest_sums& rests, std::span<const double> c, const order_outputs<T>& out) {
+[[nodiscard]] double order_loss_apart(const rest_sums& rests, std::span<const double> c,
+                                      const order_outputs<T>& out) {
   rest_pulls pulls(rests);
   double value = 0.0;
   for (std::size_t k = 0; k < c.size(); ++k) {
@@ -104,9 +109,10 @@ template <class T>
 /// The same by plain sums of exponentials relative to the greatest score, where the scores are near enough to each other; else nothing, and
 /// nothing is written. Unit: all c_k are 1.
 template <class Arch, bool Unit, class T>
-[[nodiscard]] std::optional<double> order_loss_near(const strided<const T>& scores, std::span<const std::uint32_t> order, double temperature,
-                                                    std::span<const double> c, const list_outputs<T>& out, double first, double second,
-                                                    workspace& scratch) {
+[[nodiscard]] std::optional<double> order_loss_near(const strided<const T>& scores,
+                                                    std::span<const std::uint32_t> order, double temperature,
+                                                    std::span<const double> c, const list_outputs<T>& out,
+                                                    double first, double second, workspace& scratch) {
   using V = lanes<Arch>;
   constexpr std::size_t w = lane_count<Arch>;
   const std::size_t n = order.size();
@@ -199,11 +205,13 @@ template <class Arch, bool Unit, class T>
 /// @param d                 [end - begin] scratch
 /// @param slope, curvature  [end - begin] zeros, or empty, as draw_together takes them
 template <class Arch>
-[[nodiscard]] tied_draw draw_block(const rest_sums& rests, std::size_t begin, std::size_t end, std::span<double> d, std::span<double> slope,
-                                   std::span<double> curvature, workspace& scratch) {
+[[nodiscard]] tied_draw draw_block(const rest_sums& rests, std::size_t begin, std::size_t end,
+                                   std::span<double> d, std::span<double> slope, std::span<double> curvature,
+                                   workspace& scratch) {
   if (end == rests.s.size()) return {0.0, 0.0, 0.0};
   const double others = std::log(rests.sum[end]);
-  for (std::size_t j = 0; j < d.size(); ++j) d[j] = rests.between(rests.s[begin + j], rests.most[end]) - others;
+  for (std::size_t j = 0; j < d.size(); ++j)
+    d[j] = rests.between(rests.s[begin + j], rests.most[end]) - others;
   return draw_together<Arch>(d, slope, curvature, scratch);
 }
 
@@ -212,8 +220,8 @@ template <class Arch>
 /// for_each_block(visit) calls visit(begin, end); draw(begin, end, d, slope, curvature) is as draw_block, and write(k, first, second) takes the
 /// derivatives by item k of the order, in units of the temperature.
 template <class Blocks, class Draw, class Write>
-[[nodiscard]] double blocks_loss(const rest_sums& rests, bool sloped, bool curved, Blocks for_each_block, Draw draw, Write write,
-                                 workspace& scratch) {
+[[nodiscard]] double blocks_loss(const rest_sums& rests, bool sloped, bool curved, Blocks for_each_block,
+                                 Draw draw, Write write, workspace& scratch) {
   const std::size_t n = rests.s.size();
   const workspace::scope scope(scratch);
   const std::span<double> d = scratch.take<double>(n);
@@ -241,11 +249,14 @@ template <class Blocks, class Draw, class Write>
 
 /// -log of the probability of all orders that fall in relevance.
 template <class Arch, class T, class R>
-[[nodiscard]] double grades_loss(const rest_sums& rests, const R* y, std::span<const std::uint32_t> order, const list_outputs<T>& wanted,
-                                 const order_outputs<T>& out, workspace& scratch) {
+[[nodiscard]] double grades_loss(const rest_sums& rests, const R* y, std::span<const std::uint32_t> order,
+                                 const list_outputs<T>& wanted, const order_outputs<T>& out,
+                                 workspace& scratch) {
   return blocks_loss(
-      rests, !wanted.gradient.empty(), !wanted.hessian.empty(), [&](auto visit) { for_each_grade(y, order, visit); },
-      [&](std::size_t begin, std::size_t end, std::span<double> d, std::span<double> slope, std::span<double> curvature) {
+      rests, !wanted.gradient.empty(), !wanted.hessian.empty(),
+      [&](auto visit) { for_each_grade(y, order, visit); },
+      [&](std::size_t begin, std::size_t end, std::span<double> d, std::span<double> slope,
+          std::span<double> curvature) {
         return draw_block<Arch>(rests, begin, end, d, slope, curvature, scratch);
       },
       [&](std::size_t k, double first, double second) { out.write(k, first, second); }, scratch);

@@ -34,7 +34,10 @@ class race {
 
   /// @param d  [g] log weights less the log of the others' sum, finite
   race(std::span<const double> d, workspace& scratch)
-      : size_(d.size()), rows_(padded_rows(d.size(), lane_count<Arch>)), d_(scratch.take<double>(rows_)), slopes_(scratch.take<double>(rows_)) {
+      : size_(d.size()),
+        rows_(padded_rows(d.size(), lane_count<Arch>)),
+        d_(scratch.take<double>(rows_)),
+        slopes_(scratch.take<double>(rows_)) {
     std::copy(d.begin(), d.end(), d_.begin());
     // Padding is far above all others, and so never missed.
     std::fill(d_.begin() + static_cast<std::ptrdiff_t>(size_), d_.end(), 1e300);
@@ -74,11 +77,13 @@ class race {
       square += weight * (x * x - 3.0 * x + 1.0);
       for (std::size_t j = 0; j < first_moments.size(); j += lane_count<Arch>) {
         const V own = V::load_aligned(slopes_.data() + j);
-        xsimd::fma(V(weight), own, V::load_aligned(first_moments.data() + j)).store_aligned(first_moments.data() + j);
+        xsimd::fma(V(weight), own, V::load_aligned(first_moments.data() + j))
+            .store_aligned(first_moments.data() + j);
         if (second_moments.empty()) continue;
         // The second derivative and the slope squared, slope (1 - e^v): the rest cancels.
         const V bend = own * (V(1.0) - time(V::load_aligned(d_.data() + j) + V(v)));
-        xsimd::fma(V(weight), bend, V::load_aligned(second_moments.data() + j)).store_aligned(second_moments.data() + j);
+        xsimd::fma(V(weight), bend, V::load_aligned(second_moments.data() + j))
+            .store_aligned(second_moments.data() + j);
       }
       return weight > 1e-17 * mass;
     };
@@ -102,7 +107,8 @@ class race {
 
     double pull = 0.0;
     for (std::size_t j = 0; j < slope.size(); ++j) pull += slope[j] = first_moments[j] / mass;
-    for (std::size_t j = 0; j < curvature.size(); ++j) curvature[j] = second_moments[j] / mass - slope[j] * slope[j];
+    for (std::size_t j = 0; j < curvature.size(); ++j)
+      curvature[j] = second_moments[j] / mass - slope[j] * slope[j];
     return {std::max(-constant_ - top.value - std::log(mass * h), 0.0), pull, square / mass - pull * pull};
   }
 
@@ -112,7 +118,9 @@ class race {
   };
 
   /// e^v; from v = 7 on that of 7, since nothing is left of exp(-e^7).
-  [[gnu::always_inline]] static V time(const V& v) noexcept { return V(1096.6331584284585) * exp_minus(xsimd::max(V(7.0) - v, V(0.0))); }
+  [[gnu::always_inline]] static V time(const V& v) noexcept {
+    return V(1096.6331584284585) * exp_minus(xsimd::max(V(7.0) - v, V(0.0)));
+  }
 
   /// The logarithm of the integrand and its derivatives by u; keeps the slopes of log F.
   node at(double u) noexcept {
@@ -142,7 +150,8 @@ class race {
 
 /// @param d, slope, curvature  as race takes them
 template <class Arch>
-[[nodiscard]] tied_draw draw_together(std::span<const double> d, std::span<double> slope, std::span<double> curvature, workspace& scratch) {
+[[nodiscard]] tied_draw draw_together(std::span<const double> d, std::span<double> slope,
+                                      std::span<double> curvature, workspace& scratch) {
   if (d.size() == 1) {
     const double u = std::exp(-std::abs(d[0]));
     const double lost = (d[0] > 0.0 ? u : 1.0) / (1.0 + u);

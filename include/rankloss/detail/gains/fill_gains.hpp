@@ -21,24 +21,28 @@ namespace rankloss::inline RANKLOSS_ABI::detail {
 /// factor of the list, on which an NDCG does not depend. A relevance below 0, which data checks refuse,
 /// counts as 0 when data are not checked, so that quotients of gains stay finite.
 template <class Arch, class R, class S>
-void fill_gains(gain kind, std::span<const double> table, const strided<const R>& relevance, const strided<const double>& weights,
-                std::span<S> gains) {
+void fill_gains(gain kind, std::span<const double> table, const strided<const R>& relevance,
+                const strided<const double>& weights, std::span<S> gains) {
   using batch = lanes<Arch>;
   constexpr std::size_t w = lane_count<Arch>;
   const std::size_t n = relevance.size();
   if (n == 0) return;
   if (kind == gain::table) {
     const double unit = unit_of_gains(kind, table, relevance);
-    for (std::size_t i = 0; i < n; ++i) gains[i] = static_cast<S>(unit * worth_in(table, static_cast<double>(relevance[i])));
+    for (std::size_t i = 0; i < n; ++i)
+      gains[i] = static_cast<S>(unit * worth_in(table, static_cast<double>(relevance[i])));
   } else if (kind == gain::linear) {
     const double unit = unit_of_gains(kind, table, relevance);
-    for (std::size_t i = 0; i < n; ++i) gains[i] = static_cast<S>(unit * std::max(static_cast<double>(relevance[i]), 0.0));
+    for (std::size_t i = 0; i < n; ++i)
+      gains[i] = static_cast<S>(unit * std::max(static_cast<double>(relevance[i]), 0.0));
   } else {
     const auto fill_from = [&](const auto& grades, const auto& row_at) {
       const auto largest = static_cast<double>(extremes_of(grades).most);
       if (largest > 0.0 && largest < 1e-30) {  // 2^y - 1 = y ln 2
         const double unit = gain_unit(largest);
-        for (std::size_t i = 0; i < n; ++i) gains[i] = static_cast<S>(std::numbers::ln2 * (unit * std::max(static_cast<double>(grades[i]), 0.0)));
+        for (std::size_t i = 0; i < n; ++i)
+          gains[i] =
+              static_cast<S>(std::numbers::ln2 * (unit * std::max(static_cast<double>(grades[i]), 0.0)));
         return;
       }
       // Beyond 2^100 the "- 1" is below the rounding error.
@@ -55,7 +59,8 @@ void fill_gains(gain kind, std::span<const double> table, const strided<const R>
       for (std::size_t l = 0; i + l < n; ++l) gains[i + l] = static_cast<S>(y[l]);
     };
     if (relevance.stride() == 1) {
-      fill_from(std::span<const R>(relevance.data(), n), [&](std::size_t i) { return load_row<Arch>(relevance.data() + i); });
+      fill_from(std::span<const R>(relevance.data(), n),
+                [&](std::size_t i) { return load_row<Arch>(relevance.data() + i); });
     } else if constexpr (std::is_same_v<R, S>) {
       // A column is copied first: loading it one row of lanes at a time takes twice the time.
       for (std::size_t i = 0; i < n; ++i) gains[i] = static_cast<S>(relevance[i]);

@@ -21,10 +21,12 @@ namespace rankloss::inline RANKLOSS_ABI::detail {
 /// The power of two by which fill_gains multiplies the gains. Exponential gains of grades beyond 100 are also
 /// divided by 2^(largest grade); this factor does not contain that.
 template <class R>
-[[nodiscard]] double unit_of_gains(gain kind, std::span<const double> table, const strided<const R>& relevance) {
+[[nodiscard]] double unit_of_gains(gain kind, std::span<const double> table,
+                                   const strided<const R>& relevance) {
   double largest = 0.0;
   if (kind == gain::table) {
-    for (std::size_t i = 0; i < relevance.size(); ++i) largest = std::max(largest, worth_in(table, static_cast<double>(relevance[i])));
+    for (std::size_t i = 0; i < relevance.size(); ++i)
+      largest = std::max(largest, worth_in(table, static_cast<double>(relevance[i])));
   } else if (relevance.size() > 0) {
     largest = static_cast<double>(extremes_of(relevance).most);
     if (kind == gain::exponential && largest >= 1e-30) return 1.0;

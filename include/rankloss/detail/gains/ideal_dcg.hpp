@@ -26,7 +26,8 @@ template <class Arch>
   constexpr std::size_t w = lane_count<Arch>;
   alignas(64) double step[w];
   for (std::size_t l = 0; l < w; ++l) step[l] = static_cast<double>(l + 1);
-  return lanes<Arch>(std::numbers::ln2) / log_positive(lanes<Arch>(static_cast<double>(first)) + lanes<Arch>::load_aligned(step), log_tail_7);
+  return lanes<Arch>(std::numbers::ln2) /
+         log_positive(lanes<Arch>(static_cast<double>(first)) + lanes<Arch>::load_aligned(step), log_tail_7);
 }
 
 /// Calls run(gain, begin, end) for positions [begin, end), counted from 0, of equal gains in descending order. Grades, which are few, are
@@ -43,17 +44,21 @@ void runs_of_equals(std::span<const T> gains, workspace& scratch, Run run) {
   const unsigned low = differing == 0 ? 0 : static_cast<unsigned>(std::countr_zero(differing));
   const unsigned differing_bits = static_cast<unsigned>(std::bit_width(differing)) - low;
   const workspace::scope scope(scratch);
-  if (differing_bits <= std::min(static_cast<unsigned>(std::bit_width(n)), 16u)) {  // not many more counts than there are items
+  if (differing_bits <=
+      std::min(static_cast<unsigned>(std::bit_width(n)), 16u)) {  // not many more counts than there are items
     // Every other item in a table of its own: the same count again and again waits for itself.
     const std::size_t buckets = std::size_t{1} << differing_bits;
     const std::span<std::uint32_t> counts = scratch.take<std::uint32_t>(2 * buckets);
     std::fill(counts.begin(), counts.end(), 0u);
-    for (std::size_t i = 0; i < n; ++i) ++counts[i % 2 * buckets + (static_cast<std::size_t>(descending_key(gains[i]) >> low) & (buckets - 1))];
+    for (std::size_t i = 0; i < n; ++i)
+      ++counts[i % 2 * buckets + (static_cast<std::size_t>(descending_key(gains[i]) >> low) & (buckets - 1))];
     const key common = first & static_cast<key>(~(static_cast<key>(buckets - 1) << low));
     std::size_t begin = 0;
     for (std::size_t b = 0; b < buckets; ++b) {
       const std::size_t count = std::size_t{counts[b]} + counts[buckets + b];
-      if (count > 0) run(static_cast<double>(value_of<T>(common | static_cast<key>(static_cast<key>(b) << low))), begin, begin + count);
+      if (count > 0)
+        run(static_cast<double>(value_of<T>(common | static_cast<key>(static_cast<key>(b) << low))), begin,
+            begin + count);
       begin += count;
     }
     return;
@@ -116,7 +121,8 @@ template <class Arch, class T>
 
 /// Ideal DCGs of lists in lanes. gains: [lane][rows], `lowest` where a list has ended; they are sorted in place of a copy.
 template <class Arch, class T>
-[[nodiscard]] lanes<Arch> ideal_dcg(ideal kind, std::size_t cutoff, const T* gains, std::size_t rows, workspace& scratch) {
+[[nodiscard]] lanes<Arch> ideal_dcg(ideal kind, std::size_t cutoff, const T* gains, std::size_t rows,
+                                    workspace& scratch) {
   using V = lanes<Arch>;
   constexpr std::size_t w = lane_count<Arch>;
   const workspace::scope scope(scratch);
@@ -126,7 +132,8 @@ template <class Arch, class T>
   for (std::size_t i = 0; i < rows; i += w) store_row<Arch>(discount.data() + i, discounts_from<Arch>(i + 1));
   for (std::size_t i = 0; i < rows; ++i)
     for (std::size_t l = 0; l < w; ++l) sorted[i * w + l] = static_cast<double>(gains[l * rows + i]);
-  std::fill(sorted.begin() + static_cast<std::ptrdiff_t>(rows * w), sorted.end(), std::numeric_limits<double>::lowest());
+  std::fill(sorted.begin() + static_cast<std::ptrdiff_t>(rows * w), sorted.end(),
+            std::numeric_limits<double>::lowest());
   sort_rows(
       all_rows, [&](std::size_t i) { return V::load_aligned(sorted.data() + i * w); },
       [&](std::size_t i, const V& row) { row.store_aligned(sorted.data() + i * w); },
@@ -153,13 +160,15 @@ template <class Arch, class T>
 
 /// Gains of lists in lanes, [lane][rows], 0 where a list has ended; returns their ideal DCGs.
 template <class Arch, class T, class R>
-[[nodiscard]] lanes<Arch> group_gains(gain kind, std::span<const double> table, ideal best, std::size_t cutoff, std::span<const list<T, R>> lists,
-                                      std::size_t rows, std::span<T> gains, workspace& scratch) {
+[[nodiscard]] lanes<Arch> group_gains(gain kind, std::span<const double> table, ideal best,
+                                      std::size_t cutoff, std::span<const list<T, R>> lists, std::size_t rows,
+                                      std::span<T> gains, workspace& scratch) {
   constexpr std::size_t w = lane_count<Arch>;
   const auto size = [&](std::size_t l) { return l < lists.size() ? lists[l].size() : 0; };
   for (std::size_t l = 0; l < w; ++l) {
     const std::size_t n = size(l);
-    if (n > 0) fill_gains<Arch>(kind, table, lists[l].relevance, lists[l].weights, gains.subspan(l * rows, n));
+    if (n > 0)
+      fill_gains<Arch>(kind, table, lists[l].relevance, lists[l].weights, gains.subspan(l * rows, n));
     std::fill_n(gains.data() + l * rows + n, rows - n, std::numeric_limits<T>::lowest());
   }
   const lanes<Arch> ideals = ideal_dcg<Arch>(best, cutoff, gains.data(), rows, scratch);

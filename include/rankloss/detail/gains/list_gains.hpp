@@ -28,7 +28,8 @@ namespace rankloss::inline RANKLOSS_ABI::detail {
 /// Gains of a list, including missed items, times its item weights. With `scaled` both are brought near 1 by
 /// powers of two, which keep the digits, so that no sum overflows; a quotient of two DCGs does not change.
 template <class T, class R>
-void weighted_gains(const list<T, R>& items, gain kind, std::span<const double> table, bool scaled, std::span<double> gains) {
+void weighted_gains(const list<T, R>& items, gain kind, std::span<const double> table, bool scaled,
+                    std::span<double> gains) {
   double shift = 0.0;
   double unit = 1.0;
   int weight_shift = 0;
@@ -39,7 +40,8 @@ void weighted_gains(const list<T, R>& items, gain kind, std::span<const double> 
       largest = std::max(largest, kind == gain::table ? gain_of(kind, table, y, 0.0) : y);
     }
     if (kind == gain::table) unit = gain_unit(largest);
-    if (kind == gain::exponential && largest > 0.0 && largest < 1e-30) kind = gain::linear;  // 2^y - 1 is in proportion to y
+    if (kind == gain::exponential && largest > 0.0 && largest < 1e-30)
+      kind = gain::linear;  // 2^y - 1 is in proportion to y
     if (kind == gain::linear && largest > 0.0) shift = std::clamp(std::ilogb(largest), -1000, 1000);
     if (kind == gain::exponential && largest > 500.0) shift = largest;
     double heaviest = 0.0;
@@ -49,7 +51,8 @@ void weighted_gains(const list<T, R>& items, gain kind, std::span<const double> 
   for (std::size_t i = 0; i < items.size_with_missed(); ++i) {
     gains[i] = gain_of(kind, table, static_cast<double>(items.relevance[i]), shift) * unit;
     if (items.weights.empty()) continue;
-    const double product = items.weights[i] > 0.0 ? gains[i] * std::ldexp(items.weights[i], -weight_shift) : 0.0;
+    const double product =
+        items.weights[i] > 0.0 ? gains[i] * std::ldexp(items.weights[i], -weight_shift) : 0.0;
     gains[i] = is_finite(opaque(gains[i])) ? held_as<double>(product) : product;
   }
 }

@@ -10,7 +10,9 @@
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
 /// How many of the first n a cutoff lets by; one of 0 cuts nothing.
-[[nodiscard]] inline std::size_t cut_at(std::size_t cutoff, std::size_t n) noexcept { return cutoff == 0 ? n : std::min(cutoff, n); }
+[[nodiscard]] inline std::size_t cut_at(std::size_t cutoff, std::size_t n) noexcept {
+  return cutoff == 0 ? n : std::min(cutoff, n);
+}
 
 /// Smooth form of [rank <= cutoff] for a real rank, with its slope: 1 up to cutoff, 0 from cutoff + width, a cubic between, so that with
 /// widths up to 1 whole ranks count as in a metric@cutoff. A cutoff of 0 cuts nothing.
@@ -27,7 +29,8 @@ struct rank_cut {
 };
 
 /// factor * sum_i values_i cut(rank_i), and its derivatives by the ranks unless by_rank is empty.
-[[nodiscard]] inline double sum_of_cut(std::span<const double> ranks, std::span<const double> values, std::size_t cutoff, double factor,
+[[nodiscard]] inline double sum_of_cut(std::span<const double> ranks, std::span<const double> values,
+                                       std::size_t cutoff, double factor,
                                        std::span<double> by_rank) noexcept {
   double sum = 0.0;
   for (std::size_t i = 0; i < ranks.size(); ++i) {

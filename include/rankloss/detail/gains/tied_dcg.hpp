@@ -18,12 +18,15 @@
 
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
-[[nodiscard]] inline double discount_at(std::size_t rank) noexcept { return 1.0 / std::log2(1.0 + static_cast<double>(rank)); }
+[[nodiscard]] inline double discount_at(std::size_t rank) noexcept {
+  return 1.0 / std::log2(1.0 + static_cast<double>(rank));
+}
 
 /// Expected DCG of the first k over the random order of equal scores. Each item of a run of equal scores is
 /// at each of its positions equally often, so a run contributes its mean gain times the sum of its discounts.
 template <class T>
-[[nodiscard]] double expected_dcg(const strided<const T>& scores, std::span<const double> gains, std::size_t k, workspace& scratch) {
+[[nodiscard]] double expected_dcg(const strided<const T>& scores, std::span<const double> gains,
+                                  std::size_t k, workspace& scratch) {
   double sum = 0.0;
   for_each_run(scores, k, scratch, [&](const score_run<T>& run) {
     double gain = 0.0;
@@ -32,13 +35,15 @@ template <class T>
     for (std::size_t p = run.begin; p < std::min(run.end, k); ++p) discount += discount_at(p + 1);
     const auto size = static_cast<double>(run.items.size());
     const double worth = gain * discount / size;
-    sum = held_sum(sum, is_finite(opaque(gain)) && !is_finite(opaque(worth)) ? gain * (discount / size) : worth);
+    sum = held_sum(sum,
+                   is_finite(opaque(gain)) && !is_finite(opaque(worth)) ? gain * (discount / size) : worth);
   });
   return sum;
 }
 
 /// sum_i gains_i cut(rank_i) / log2(1 + rank_i) / best, and its derivatives by the ranks unless by_rank is empty.
-[[nodiscard]] inline double dcg_of_ranks(std::span<const double> ranks, std::span<const double> gains, std::size_t cutoff, double best,
+[[nodiscard]] inline double dcg_of_ranks(std::span<const double> ranks, std::span<const double> gains,
+                                         std::size_t cutoff, double best,
                                          std::span<double> by_rank) noexcept {
   double sum = 0.0;
   std::fill(by_rank.begin(), by_rank.end(), 0.0);
@@ -47,13 +52,16 @@ template <class T>
     const double logarithm = std::log2(1.0 + ranks[i]);
     const double discounted = held_as<double>(gains[i] / (logarithm * best));
     sum += discounted * cut.value;
-    if (!by_rank.empty()) by_rank[i] = held_as<double>(discounted * (cut.slope - cut.value / (logarithm * std::numbers::ln2 * (1.0 + ranks[i]))));
+    if (!by_rank.empty())
+      by_rank[i] = held_as<double>(
+          discounted * (cut.slope - cut.value / (logarithm * std::numbers::ln2 * (1.0 + ranks[i]))));
   }
   return held_as<double>(sum);
 }
 
 /// The largest DCG of the first k that the gains allow.
-[[nodiscard]] inline double ideal_dcg(ideal kind, std::span<const double> gains, std::size_t k, workspace& scratch) {
+[[nodiscard]] inline double ideal_dcg(ideal kind, std::span<const double> gains, std::size_t k,
+                                      workspace& scratch) {
   using record = keyed<std::uint64_t, nothing>;
   const std::size_t n = gains.size();
   if (n == 0) return 0.0;

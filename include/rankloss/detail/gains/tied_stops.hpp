@@ -20,7 +20,8 @@ namespace rankloss::inline RANKLOSS_ABI::detail {
 
 /// D_0 to D_count, where D_s is the mean of 1 - prod (1 - p_i) over all sets of s of the relevant items, whose p_i
 /// are given.
-[[nodiscard]] inline std::span<const double> stopped_by(std::span<const double> relevant, std::size_t count, workspace& scratch) {
+[[nodiscard]] inline std::span<const double> stopped_by(std::span<const double> relevant, std::size_t count,
+                                                        workspace& scratch) {
   const std::span<double> d = scratch.take<double>(count + 1);
   std::fill(d.begin(), d.end(), 0.0);
   for (std::size_t r = 1; r <= relevant.size(); ++r) {
@@ -37,7 +38,8 @@ namespace rankloss::inline RANKLOSS_ABI::detail {
 /// What a run of m equal scores at the positions from `begin` on adds to expected_reciprocal_rank, for a user who
 /// reaches it, at its positions before `end`. `relevant` are the p of its relevant items, all above 0. The recurrence
 /// is in metrics/expected_reciprocal_rank.hpp: h_t(s) and D_s of its doc comment are h and `stopped` here.
-[[nodiscard]] inline double stops_in_run(std::size_t begin, std::size_t m, std::size_t end, std::span<const double> relevant, workspace& scratch) {
+[[nodiscard]] inline double stops_in_run(std::size_t begin, std::size_t m, std::size_t end,
+                                         std::span<const double> relevant, workspace& scratch) {
   double p = 0.0;
   for (const double q : relevant) p += q;
   const std::size_t r = relevant.size();

@@ -36,25 +36,42 @@ class batch_source {
     return batch_.offsets.empty() ? 0 : static_cast<std::size_t>(batch_.offsets[l]);
   }
   [[nodiscard]] std::size_t size(std::size_t l) const {
-    if (batch_.length > 0) return batch_.lengths.empty() ? batch_.length : static_cast<std::size_t>(batch_.lengths[l]);
-    return batch_.offsets.empty() ? batch_.scores.size() : static_cast<std::size_t>(batch_.offsets[l + 1] - batch_.offsets[l]);
+    if (batch_.length > 0)
+      return batch_.lengths.empty() ? batch_.length : static_cast<std::size_t>(batch_.lengths[l]);
+    return batch_.offsets.empty() ? batch_.scores.size()
+                                  : static_cast<std::size_t>(batch_.offsets[l + 1] - batch_.offsets[l]);
   }
   /// Items behind the last one of the list, whose gradient is 0.
-  [[nodiscard]] std::size_t padding(std::size_t l) const { return batch_.lengths.empty() ? 0 : batch_.length - size(l); }
-  [[nodiscard]] strided<const T> scores(std::size_t l) const { return {batch_.scores.data() + first(l), size(l)}; }
-  [[nodiscard]] strided<const R> relevance(std::size_t l, workspace&) const { return {batch_.relevance.data() + first(l), size(l)}; }
+  [[nodiscard]] std::size_t padding(std::size_t l) const {
+    return batch_.lengths.empty() ? 0 : batch_.length - size(l);
+  }
+  [[nodiscard]] strided<const T> scores(std::size_t l) const {
+    return {batch_.scores.data() + first(l), size(l)};
+  }
+  [[nodiscard]] strided<const R> relevance(std::size_t l, workspace&) const {
+    return {batch_.relevance.data() + first(l), size(l)};
+  }
   [[nodiscard]] strided<const double> weights(std::size_t l, workspace& scratch) const {
     if (batch_.item_weights.empty()) return {};
     const std::span<double> copy = scratch.take<double>(size(l));
     for (std::size_t i = 0; i < copy.size(); ++i) copy[i] = batch_.item_weights[first(l) + i];
     return {copy.data(), copy.size()};
   }
-  [[nodiscard]] double list_weight(std::size_t l) const { return batch_.list_weights.empty() ? 1.0 : batch_.list_weights[l]; }
+  [[nodiscard]] double list_weight(std::size_t l) const {
+    return batch_.list_weights.empty() ? 1.0 : batch_.list_weights[l];
+  }
   [[nodiscard]] bool masked() const { return !batch_.mask.empty(); }
-  [[nodiscard]] bool kept(std::size_t l, std::size_t i) const { return !masked() || batch_.mask[first(l) + i]; }
+  [[nodiscard]] bool kept(std::size_t l, std::size_t i) const {
+    return !masked() || batch_.mask[first(l) + i];
+  }
   [[nodiscard]] bool any_missed() const { return !batch_.missed.empty(); }
-  [[nodiscard]] bool missed(std::size_t l, std::size_t i) const { return any_missed() && batch_.missed[first(l) + i]; }
-  [[nodiscard]] std::pair<std::size_t, std::ptrdiff_t> place(std::size_t l, const shaped<real_output>&) const { return {first(l), 1}; }
+  [[nodiscard]] bool missed(std::size_t l, std::size_t i) const {
+    return any_missed() && batch_.missed[first(l) + i];
+  }
+  [[nodiscard]] std::pair<std::size_t, std::ptrdiff_t> place(std::size_t l,
+                                                             const shaped<real_output>&) const {
+    return {first(l), 1};
+  }
 
  private:
   const list_batch<T, R>& batch_;
@@ -65,23 +82,30 @@ class batch_source {
 template <class T, class R>
 void check_shape(const list_batch<T, R>& batch, const outputs& out) {
   const std::size_t items = batch.scores.size();
-  require(batch.relevance.size() == items, "relevance: size ", batch.relevance.size(), ", expected ", items, " (one per score)");
-  require(batch.mask.empty() || batch.mask.size() == items, "mask: size ", batch.mask.size(), ", expected ", items, " (one per score)");
-  require(batch.missed.empty() || batch.missed.size() == items, "missed: size ", batch.missed.size(), ", expected ", items, " (one per score)");
+  require(batch.relevance.size() == items, "relevance: size ", batch.relevance.size(), ", expected ", items,
+          " (one per score)");
+  require(batch.mask.empty() || batch.mask.size() == items, "mask: size ", batch.mask.size(), ", expected ",
+          items, " (one per score)");
+  require(batch.missed.empty() || batch.missed.size() == items, "missed: size ", batch.missed.size(),
+          ", expected ", items, " (one per score)");
   if (batch.length > 0) {
     const std::size_t stride = batch.stride > 0 ? batch.stride : batch.length;
     require(batch.offsets.empty(), "offsets: given together with length; a batch is ragged or dense");
     require(stride >= batch.length, "stride: ", stride, ", expected at least length ", batch.length);
     const std::size_t rest = items % stride;
-    require(rest == 0 || rest == batch.length, "scores: size ", items, ", expected whole lists of length ", batch.length, " at stride ", stride);
+    require(rest == 0 || rest == batch.length, "scores: size ", items, ", expected whole lists of length ",
+            batch.length, " at stride ", stride);
     const std::size_t lists = batch_source<T, R>(batch).lists();
-    require(batch.lengths.empty() || batch.lengths.size() == lists, "lengths: size ", batch.lengths.size(), ", expected ", lists, " (one per list)");
+    require(batch.lengths.empty() || batch.lengths.size() == lists, "lengths: size ", batch.lengths.size(),
+            ", expected ", lists, " (one per list)");
     for (std::size_t l = 0; l < batch.lengths.size(); ++l)
-      require(batch.lengths[l] >= 0 && static_cast<std::size_t>(batch.lengths[l]) <= batch.length, "lengths: ", batch.lengths.number(l), " at list ",
-              l, ", expected 0 to ", batch.length, " (length)");
+      require(batch.lengths[l] >= 0 && static_cast<std::size_t>(batch.lengths[l]) <= batch.length,
+              "lengths: ", batch.lengths.number(l), " at list ", l, ", expected 0 to ", batch.length,
+              " (length)");
   } else {
     require(batch.stride == 0, "stride: ", batch.stride, " without length");
-    require(batch.lengths.empty(), "lengths: given without length; lists of a ragged batch end where offsets say");
+    require(batch.lengths.empty(),
+            "lengths: given without length; lists of a ragged batch end where offsets say");
     check_offsets(batch.offsets, items, "scores");
   }
   const std::size_t apart = batch.stride > 0 ? batch.stride : batch.length;
@@ -101,9 +125,13 @@ void check_values(const Loss& loss, const Source& source, context& ctx) {
     const auto report = [&](const auto& items, auto bad, std::string_view field, auto expected) {
       for (std::size_t from = 0; from < items.size();) {
         const std::size_t i =
-            from + find_first(strided(items.data() + static_cast<std::ptrdiff_t>(from) * items.stride(), items.size() - from, items.stride()), bad);
+            from + find_first(strided(items.data() + static_cast<std::ptrdiff_t>(from) * items.stride(),
+                                      items.size() - from, items.stride()),
+                              bad);
         if (i >= items.size()) return;
-        if (source.kept(l, i)) fail(field, ": ", static_cast<double>(items[i]), " at list ", l, ", item ", i, ", expected ", expected(items[i]));
+        if (source.kept(l, i))
+          fail(field, ": ", static_cast<double>(items[i]), " at list ", l, ", item ", i, ", expected ",
+               expected(items[i]));
         from = i + 1;  // padding may hold any value
       }
     };
@@ -113,8 +141,8 @@ void check_values(const Loss& loss, const Source& source, context& ctx) {
         source.relevance(l, scratch), [&](const R& y) { return refuses_relevance(loss, y); }, "relevance",
         [&](const R& y) { return expected_relevance(loss, y, "; mask items without judgement"); });
     report(
-        source.weights(l, scratch), [](const double& w) { return !(is_finite(w) && w >= 0.0); }, "item_weights",
-        [](double) { return "a finite number >= 0"; });
+        source.weights(l, scratch), [](const double& w) { return !(is_finite(w) && w >= 0.0); },
+        "item_weights", [](double) { return "a finite number >= 0"; });
   }
 }
 

@@ -43,7 +43,8 @@ class best_matches {
         columns_(ctx.scratch().take<best_match>(batch.columns)),
         column_classes_(ctx.scratch().take<std::int64_t>(batch.column_classes.size())) {
     for (std::size_t j = 0; j < column_classes_.size(); ++j) column_classes_[j] = batch.column_classes[j];
-    const std::size_t rows_a_task = std::max<std::size_t>(1, task_pairs / std::max<std::size_t>(1, batch.columns));
+    const std::size_t rows_a_task =
+        std::max<std::size_t>(1, task_pairs / std::max<std::size_t>(1, batch.columns));
     const std::size_t row_tasks = (batch.rows + rows_a_task - 1) / rows_a_task;
     const std::size_t column_tasks = (batch.columns + block - 1) / block;
     ctx.run(row_tasks + column_tasks, [&](std::size_t, std::size_t task) {
@@ -56,7 +57,8 @@ class best_matches {
         run([this](std::size_t i) { return batch_.similarity.data() + i * steps_.row; });
       else
         run([this](std::size_t i) {
-          return strided<const T>(batch_.similarity.data() + i * steps_.row, batch_.columns, static_cast<std::ptrdiff_t>(steps_.column));
+          return strided<const T>(batch_.similarity.data() + i * steps_.row, batch_.columns,
+                                  static_cast<std::ptrdiff_t>(steps_.column));
         });
     });
   }
@@ -65,8 +67,9 @@ class best_matches {
   [[nodiscard]] std::span<const best_match> columns() const noexcept { return columns_; }
 
  private:
-  static constexpr std::size_t block = 512;            // columns whose counts stay in the first cache
-  static constexpr std::size_t task_pairs = 1u << 16;  // enough work a task to hide the cost of handing it out
+  static constexpr std::size_t block = 512;  // columns whose counts stay in the first cache
+  static constexpr std::size_t task_pairs = 1u
+                                            << 16;  // enough work a task to hide the cost of handing it out
 
   /// Calls visit(j) for the matches of row i among the columns [begin, end).
   template <class Visit>
@@ -112,7 +115,8 @@ class best_matches {
     std::array<std::uint32_t, block> tied{};
     for (std::size_t i = 0; i < batch_.rows; ++i) {
       const auto row = row_of(i);
-      for_each_match(i, begin, end, [&](std::size_t j) { take(row[j], best[j - begin], matching[j - begin]); });
+      for_each_match(i, begin, end,
+                     [&](std::size_t j) { take(row[j], best[j - begin], matching[j - begin]); });
     }
     for (std::size_t i = 0; i < batch_.rows; ++i) {
       const auto row = row_of(i);
@@ -121,7 +125,8 @@ class best_matches {
         tied[j] += row[begin + j] == best[j] ? 1u : 0u;
       }
     }
-    for (std::size_t j = begin; j < end; ++j) columns_[j] = {above[j - begin], tied[j - begin], matching[j - begin]};
+    for (std::size_t j = begin; j < end; ++j)
+      columns_[j] = {above[j - begin], tied[j - begin], matching[j - begin]};
   }
 
   const similarity_batch<T, R>& batch_;

@@ -37,7 +37,8 @@ class list_run {
   static_assert(list_sink<output_sink<Source>, T>);
 
  public:
-  list_run(const Loss& loss, const Source& source, rankloss::reduction reduction, const outputs& out, context& ctx)
+  list_run(const Loss& loss, const Source& source, rankloss::reduction reduction, const outputs& out,
+           context& ctx)
       : loss_(loss),
         source_(source),
         reduction_(reduction),
@@ -66,7 +67,8 @@ class list_run {
     mean_ = weighted_mean(lists, weight_of, reduction_, share);
 
     context_.run(tasks_, [this](std::size_t worker, std::size_t task) {
-      for (std::size_t at = bounds_[task]; at < bounds_[task + 1];) at += run_some(at, bounds_[task + 1], context_.scratch(worker));
+      for (std::size_t at = bounds_[task]; at < bounds_[task + 1];)
+        at += run_some(at, bounds_[task + 1], context_.scratch(worker));
     });
 
     if (!out_.per_list.empty()) std::copy(values_.begin(), values_.end(), out_.per_list.begin());
@@ -74,12 +76,15 @@ class list_run {
   }
 
  private:
-  [[nodiscard]] double weight(std::size_t l) const { return counts_.empty() ? source_.list_weight(l) : counts_[l] * source_.list_weight(l); }
+  [[nodiscard]] double weight(std::size_t l) const {
+    return counts_.empty() ? source_.list_weight(l) : counts_[l] * source_.list_weight(l);
+  }
 
   /// Orders the lists, short ones by size so that groups are even, and cuts the order into tasks.
   void plan() {
     const std::size_t lists = source_.lists();
-    std::array<std::size_t, group_longest + 3> start{};  // start[size + 1]: where lists of that size begin in the order
+    std::array<std::size_t, group_longest + 3>
+        start{};  // start[size + 1]: where lists of that size begin in the order
     const auto rank = [](std::size_t size) { return std::min(size, group_longest + 1); };
     for (std::size_t l = 0; l < lists; ++l) {
       sizes_[l] = kept_size(l);
@@ -130,7 +135,8 @@ class list_run {
     const std::size_t n = sizes_[l];
     std::size_t all = n;
     if (source_.any_missed())
-      for (std::size_t i = 0; i < items.size(); ++i) all += source_.kept(l, i) && source_.missed(l, i) ? 1u : 0u;
+      for (std::size_t i = 0; i < items.size(); ++i)
+        all += source_.kept(l, i) && source_.missed(l, i) ? 1u : 0u;
     const std::span<T> scores = scratch.take<T>(n);
     const std::span<Relevance> relevance = scratch.take<Relevance>(all);
     const std::span<double> weights = scratch.take<double>(items.weights.empty() ? 0 : all);
@@ -169,7 +175,8 @@ class list_run {
     } else if (size <= group_longest) {
       if constexpr (grouped_loss<Loss>) {
         std::array<double, group_size> values;
-        compute(loss_, std::span<const list_type>(lists.data(), count), std::span<const list_outputs<T>>(written.data(), count),
+        compute(loss_, std::span<const list_type>(lists.data(), count),
+                std::span<const list_outputs<T>>(written.data(), count),
                 std::span<double>(values.data(), count), scratch);
         for (std::size_t i = 0; i < count; ++i) values_[order_[at + i]] = values[i];
       }

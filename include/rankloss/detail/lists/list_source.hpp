@@ -20,7 +20,8 @@ namespace rankloss::inline RANKLOSS_ABI::detail {
 ///     padding(l)                               items behind the list whose outputs are 0
 ///     place(l, out)                            first item of the list in an output, and the step from one item to the next
 template <class Source>
-concept list_source = requires(const Source& source, std::size_t l, std::size_t i, const shaped<real_output>& out, workspace& scratch) {
+concept list_source = requires(const Source& source, std::size_t l, std::size_t i,
+                               const shaped<real_output>& out, workspace& scratch) {
   typename Source::score_type;
   typename Source::relevance_type;
   { source.lists() } -> std::same_as<std::size_t>;
@@ -42,7 +43,8 @@ concept list_source = requires(const Source& source, std::size_t l, std::size_t 
 ///     target(l, n, scratch)                    memory for the n items of list l that take part; empty where the output is not wanted
 ///     commit(l, written, factor)               brings it, times the factor, to its final place
 template <class Sink, class T>
-concept list_sink = requires(const Sink& sink, std::size_t l, double factor, workspace& scratch, const strided<T>& written) {
+concept list_sink = requires(const Sink& sink, std::size_t l, double factor, workspace& scratch,
+                             const strided<T>& written) {
   { sink.target(l, l, scratch) } -> std::same_as<strided<T>>;
   sink.commit(l, written, factor);
 };

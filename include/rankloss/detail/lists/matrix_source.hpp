@@ -61,8 +61,8 @@ template <class T, class R>
 
 /// What the lists of a matrix are ranked by.
 enum class grades {
-  matches,           ///< 1 where the pair matches, else 0
-  relevance,         ///< the batch's relevance, each direction with its own where it has one; matches where it has none
+  matches,  ///< 1 where the pair matches, else 0
+  relevance,  ///< the batch's relevance, each direction with its own where it has one; matches where it has none
   relevance_as_rows  ///< column j takes the relevance of row j: the form of arXiv 2305.16566; square matrices
 };
 
@@ -76,14 +76,17 @@ class matrix_source {
   matrix_source(const similarity_batch<T, R>& batch, bool columns, grades kind)
       : batch_(batch), columns_(columns), steps_(similarity_steps(batch)), grades_(kind) {
     if (kind == grades::matches) return;
-    const auto& own = columns && kind == grades::relevance && !batch.column_relevance.empty() ? batch.column_relevance : batch.relevance;
+    const auto& own = columns && kind == grades::relevance && !batch.column_relevance.empty()
+                          ? batch.column_relevance
+                          : batch.relevance;
     grade_ = own.data();
     grade_steps_ = steps_of(own, batch.columns);
   }
 
   [[nodiscard]] std::size_t lists() const { return columns_ ? batch_.columns : batch_.rows; }
   [[nodiscard]] std::size_t size(std::size_t) const { return columns_ ? batch_.rows : batch_.columns; }
-  [[nodiscard]] std::pair<std::size_t, std::ptrdiff_t> place(std::size_t l, const shaped<real_output>& out) const {
+  [[nodiscard]] std::pair<std::size_t, std::ptrdiff_t> place(std::size_t l,
+                                                             const shaped<real_output>& out) const {
     return place(l, output_steps(batch_, out), columns_);
   }
   [[nodiscard]] strided<const T> scores(std::size_t l) const {
@@ -97,7 +100,8 @@ class matrix_source {
       return {grade_ + first, size(l), step};
     }
     const std::span<R> own = scratch.take<R>(size(l));
-    for (std::size_t i = 0; i < own.size(); ++i) own[i] = static_cast<R>(columns_ ? matching(batch_, i, l) : matching(batch_, l, i));
+    for (std::size_t i = 0; i < own.size(); ++i)
+      own[i] = static_cast<R>(columns_ ? matching(batch_, i, l) : matching(batch_, l, i));
     return {own.data(), own.size()};
   }
   [[nodiscard]] strided<const double> weights(std::size_t, workspace&) const { return {}; }
@@ -113,7 +117,8 @@ class matrix_source {
 
  private:
   /// First item and step of a row or column.
-  [[nodiscard]] static std::pair<std::size_t, std::ptrdiff_t> place(std::size_t l, const pair_steps& steps, bool column) {
+  [[nodiscard]] static std::pair<std::size_t, std::ptrdiff_t> place(std::size_t l, const pair_steps& steps,
+                                                                    bool column) {
     if (column) return {l * steps.column, static_cast<std::ptrdiff_t>(steps.row)};
     return {l * steps.row, static_cast<std::ptrdiff_t>(steps.column)};
   }
@@ -134,39 +139,44 @@ void check_shape(const similarity_batch<T, R>& batch, const outputs& out) {
   const std::size_t pairs = rows * columns;
   const auto has_shape = [&](std::string_view field, const auto& given) {
     if (const auto& shape = given.shape())
-      require(shape->rows == rows && shape->columns == columns, field, ": ", shape->rows, " rows of ", shape->columns, " columns, expected ", rows,
-              " of ", columns);
+      require(shape->rows == rows && shape->columns == columns, field, ": ", shape->rows, " rows of ",
+              shape->columns, " columns, expected ", rows, " of ", columns);
     return given.shape().has_value();
   };
   const std::size_t size = batch.similarity.size();
   if (has_shape("similarity", batch.similarity)) {
-    require(batch.stride == 0, "stride: ", batch.stride, ", expected none: similarity is a matrix with strides of its own");
+    require(batch.stride == 0, "stride: ", batch.stride,
+            ", expected none: similarity is a matrix with strides of its own");
   } else {
     const std::size_t stride = similarity_steps(batch).row;
     require(stride >= columns, "stride: ", stride, ", expected at least columns ", columns);
     const std::size_t least = pairs == 0 ? 0 : (rows - 1) * stride + columns;
-    require(size == least || size == rows * stride, "similarity: size ", size, ", expected ", rows * stride, " (rows ", rows, " at stride ", stride,
-            ")");
+    require(size == least || size == rows * stride, "similarity: size ", size, ", expected ", rows * stride,
+            " (rows ", rows, " at stride ", stride, ")");
   }
   const auto per_pair = [&](std::string_view field, const auto& given) {
     if (!given.empty() && !has_shape(field, given))
-      require(given.size() == pairs, field, ": size ", given.size(), ", expected ", pairs, " (", rows, " rows of ", columns, " columns)");
+      require(given.size() == pairs, field, ": size ", given.size(), ", expected ", pairs, " (", rows,
+              " rows of ", columns, " columns)");
   };
   per_pair("matches", batch.matches);
   per_pair("relevance", batch.relevance);
   per_pair("column_relevance", batch.column_relevance);
-  require(batch.row_classes.empty() || batch.row_classes.size() == rows, "row_classes: size ", batch.row_classes.size(), ", expected ", rows,
-          " (rows)");
-  require(batch.column_classes.empty() || batch.column_classes.size() == columns, "column_classes: size ", batch.column_classes.size(), ", expected ",
-          columns, " (columns)");
-  require(pairs == 0 || batch.row_classes.empty() == batch.column_classes.empty(), "row_classes, column_classes: only one of them is given");
-  require(batch.column_relevance.empty() || !batch.relevance.empty(), "column_relevance: given without relevance");
+  require(batch.row_classes.empty() || batch.row_classes.size() == rows, "row_classes: size ",
+          batch.row_classes.size(), ", expected ", rows, " (rows)");
+  require(batch.column_classes.empty() || batch.column_classes.size() == columns, "column_classes: size ",
+          batch.column_classes.size(), ", expected ", columns, " (columns)");
+  require(pairs == 0 || batch.row_classes.empty() == batch.column_classes.empty(),
+          "row_classes, column_classes: only one of them is given");
+  require(batch.column_relevance.empty() || !batch.relevance.empty(),
+          "column_relevance: given without relevance");
   const auto per_similarity = [&](std::string_view field, const shaped<real_output>& given) {
     if (given.empty()) return;
     if (!has_shape(field, given)) check_output(field, given.size(), size, "one per similarity");
     const pair_steps steps = output_steps(batch, given);
-    require(matrix_shape{rows, columns, steps.row, steps.column}.has_distinct_items(), field, ": strides ", steps.row, " and ", steps.column, " of ",
-            rows, " rows and ", columns, " columns, expected items of their own, none of which is written twice");
+    require(matrix_shape{rows, columns, steps.row, steps.column}.has_distinct_items(), field, ": strides ",
+            steps.row, " and ", steps.column, " of ", rows, " rows and ", columns,
+            " columns, expected items of their own, none of which is written twice");
   };
   per_similarity("gradient", out.gradient);
   per_similarity("hessian", out.hessian);
@@ -177,30 +187,38 @@ void check_shape(const similarity_batch<T, R>& batch, const outputs& out) {
 /// Matching by position needs as many rows as columns.
 template <class T, class R>
 void check_matches(const similarity_batch<T, R>& batch) {
-  require(batch.rows * batch.columns == 0 || !batch.matches.empty() || !batch.row_classes.empty() || batch.rows == batch.columns,
-          "matches: none given for ", batch.rows, " rows and ", batch.columns, " columns, expected a square matrix, matches or classes");
+  require(batch.rows * batch.columns == 0 || !batch.matches.empty() || !batch.row_classes.empty() ||
+              batch.rows == batch.columns,
+          "matches: none given for ", batch.rows, " rows and ", batch.columns,
+          " columns, expected a square matrix, matches or classes");
 }
 
 /// Names the first bad item of a matrix; nothing is no matrix.
 template <class T, class R, class Item, class Bad, class Expected>
-void check_items(const similarity_batch<T, R>& batch, std::span<const Item> items, const pair_steps& steps, Bad bad, std::string_view field,
-                 Expected expected) {
+void check_items(const similarity_batch<T, R>& batch, std::span<const Item> items, const pair_steps& steps,
+                 Bad bad, std::string_view field, Expected expected) {
   for (std::size_t i = 0; i < batch.rows && !items.empty(); ++i) {
-    const strided<const Item> row(items.data() + i * steps.row, batch.columns, static_cast<std::ptrdiff_t>(steps.column));
+    const strided<const Item> row(items.data() + i * steps.row, batch.columns,
+                                  static_cast<std::ptrdiff_t>(steps.column));
     const std::size_t j = find_first(row, bad);
-    if (j < batch.columns) fail(field, ": ", static_cast<double>(row[j]), " at row ", i, ", column ", j, ", expected ", expected(row[j]));
+    if (j < batch.columns)
+      fail(field, ": ", static_cast<double>(row[j]), " at row ", i, ", column ", j, ", expected ",
+           expected(row[j]));
   }
 }
 template <class Loss, class T, class R>
 void check_values(const Loss& loss, const similarity_batch<T, R>& batch) {
   check_items(
-      batch, std::span<const T>(batch.similarity), similarity_steps(batch), [](const T& s) { return is_nan(s); }, "similarity",
-      [](T) { return "a number"; });
+      batch, std::span<const T>(batch.similarity), similarity_steps(batch),
+      [](const T& s) { return is_nan(s); }, "similarity", [](T) { return "a number"; });
   const auto refused = [&](const R& y) { return refuses_relevance(loss, y); };
-  const auto expected = [&](const R& y) { return expected_relevance(loss, y, "; a matrix has no mask: give pairs without judgement 0"); };
-  check_items(batch, std::span<const R>(batch.relevance), steps_of(batch.relevance, batch.columns), refused, "relevance", expected);
-  check_items(batch, std::span<const R>(batch.column_relevance), steps_of(batch.column_relevance, batch.columns), refused, "column_relevance",
-              expected);
+  const auto expected = [&](const R& y) {
+    return expected_relevance(loss, y, "; a matrix has no mask: give pairs without judgement 0");
+  };
+  check_items(batch, std::span<const R>(batch.relevance), steps_of(batch.relevance, batch.columns), refused,
+              "relevance", expected);
+  check_items(batch, std::span<const R>(batch.column_relevance),
+              steps_of(batch.column_relevance, batch.columns), refused, "column_relevance", expected);
 }
 
 }  // namespace rankloss::inline RANKLOSS_ABI::detail

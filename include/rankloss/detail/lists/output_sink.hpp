@@ -26,8 +26,8 @@ class output_sink {
         out_(out),
         scale_(how.scale),
         update_(how.update),
-        direct_(how.update == update::overwrite && !source.masked() && out.visit([](auto* memory) { return std::is_same_v<decltype(memory), T*>; })) {
-  }
+        direct_(how.update == update::overwrite && !source.masked() &&
+                out.visit([](auto* memory) { return std::is_same_v<decltype(memory), T*>; })) {}
 
   /// Where the loss is to write: the host's memory or scratch.
   [[nodiscard]] strided<T> target(std::size_t l, std::size_t n, workspace& scratch) const {
@@ -60,7 +60,8 @@ class output_sink {
     if (direct_) {
       if (factor == 1.0) return;
       if (!narrow<T>(factor)) {
-        for (std::size_t i = 0; i < written.size(); ++i) written[i] = held_as<T>(static_cast<double>(written[i]) * factor);
+        for (std::size_t i = 0; i < written.size(); ++i)
+          written[i] = held_as<T>(static_cast<double>(written[i]) * factor);
       } else if (written.stride() == 1) {
         T* memory = written.data();
         for (std::size_t i = 0; i < written.size(); ++i) memory[i] *= static_cast<T>(factor);
@@ -79,7 +80,8 @@ class output_sink {
         G& to = *(memory + first + static_cast<std::ptrdiff_t>(i) * step);
         const bool kept = !source_.masked() || source_.kept(l, i);
         const wide g = kept ? held_as<wide>(static_cast<double>(written[from++]) * rounded) : wide{0};
-        to = held_as<G>(update_ == update::add ? static_cast<double>(to) + static_cast<double>(g) : static_cast<double>(g));
+        to = held_as<G>(update_ == update::add ? static_cast<double>(to) + static_cast<double>(g)
+                                               : static_cast<double>(g));
       }
     });
   }
@@ -90,7 +92,8 @@ class output_sink {
     const std::pair<std::size_t, std::ptrdiff_t> at = source_.place(l, out_);
     out_.visit([&](auto* memory) {
       for (std::size_t i = 0; i < padding; ++i)
-        memory[static_cast<std::ptrdiff_t>(at.first) + static_cast<std::ptrdiff_t>(source_.size(l) + i) * at.second] = 0;
+        memory[static_cast<std::ptrdiff_t>(at.first) +
+               static_cast<std::ptrdiff_t>(source_.size(l) + i) * at.second] = 0;
     });
   }
 

@@ -11,7 +11,8 @@ namespace rankloss::inline RANKLOSS_ABI::detail {
 
 /// A list loss over the rows and over the columns of a matrix: the mean of the two directions' means, or under reduction::sum their sum.
 template <class Loss, class T, class R>
-double run_both_directions(const Loss& loss, const similarity_batch<T, R>& batch, grades kind, const outputs& out, context& ctx, double share) {
+double run_both_directions(const Loss& loss, const similarity_batch<T, R>& batch, grades kind,
+                           const outputs& out, context& ctx, double share) {
   const double direction = batch.reduction == reduction::sum ? share : 0.5 * share;
   outputs rows_out = out;
   outputs columns_out = out;
@@ -22,8 +23,10 @@ double run_both_directions(const Loss& loss, const similarity_batch<T, R>& batch
   }
   const matrix_source<T, R> rows(batch, false, kind);
   const matrix_source<T, R> columns(batch, true, kind);
-  const double by_rows = list_run<Loss, matrix_source<T, R>>(loss, rows, batch.reduction, rows_out, ctx)(direction);
-  return held_sum(by_rows, list_run<Loss, matrix_source<T, R>>(loss, columns, batch.reduction, columns_out, ctx)(direction));
+  const double by_rows =
+      list_run<Loss, matrix_source<T, R>>(loss, rows, batch.reduction, rows_out, ctx)(direction);
+  return held_sum(by_rows, list_run<Loss, matrix_source<T, R>>(loss, columns, batch.reduction, columns_out,
+                                                               ctx)(direction));
 }
 
 }  // namespace rankloss::inline RANKLOSS_ABI::detail

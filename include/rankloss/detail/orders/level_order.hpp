@@ -22,10 +22,12 @@ struct level_place {
 /// @param levels    [n]
 /// @param no_level  what is written for an item of none
 template <class Place>
-std::size_t sort_into_levels(std::size_t n, Place place, std::uint32_t* to, std::uint32_t* levels, std::uint32_t no_level, workspace& scratch) {
+std::size_t sort_into_levels(std::size_t n, Place place, std::uint32_t* to, std::uint32_t* levels,
+                             std::uint32_t no_level, workspace& scratch) {
   const workspace::scope scope(scratch);
   const std::span<double> y = scratch.take<double>(n);
-  const std::span<std::uint32_t> which = scratch.take<std::uint32_t>(n);  // items that have a value, from the front, and the last, from the back
+  const std::span<std::uint32_t> which =
+      scratch.take<std::uint32_t>(n);  // items that have a value, from the front, and the last, from the back
   std::size_t valued = 0;
   std::size_t last = 0;
   for (std::size_t i = 0; i < n; ++i) {
@@ -55,7 +57,8 @@ std::size_t sort_into_levels(std::size_t n, Place place, std::uint32_t* to, std:
 }
 
 /// The places at which the levels of sorted items begin, and their number.
-[[nodiscard]] inline std::vector<std::size_t> level_starts(std::span<const std::uint32_t> levels, std::span<const std::uint32_t> sorted) {
+[[nodiscard]] inline std::vector<std::size_t> level_starts(std::span<const std::uint32_t> levels,
+                                                           std::span<const std::uint32_t> sorted) {
   std::vector<std::size_t> starts{0};
   for_each_grade(levels.data(), sorted, [&](std::size_t, std::size_t end) { starts.push_back(end); });
   return starts;

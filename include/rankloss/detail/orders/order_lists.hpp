@@ -24,8 +24,12 @@ struct order_lists {
   std::size_t items;
 
   [[nodiscard]] std::size_t count() const { return offsets.empty() ? 1 : offsets.size() - 1; }
-  [[nodiscard]] std::size_t first(std::size_t l) const { return offsets.empty() ? 0 : static_cast<std::size_t>(offsets[l]); }
-  [[nodiscard]] std::size_t size(std::size_t l) const { return offsets.empty() ? items : first(l + 1) - first(l); }
+  [[nodiscard]] std::size_t first(std::size_t l) const {
+    return offsets.empty() ? 0 : static_cast<std::size_t>(offsets[l]);
+  }
+  [[nodiscard]] std::size_t size(std::size_t l) const {
+    return offsets.empty() ? items : first(l + 1) - first(l);
+  }
 
   /// Calls body(worker, list), with several lists in each task.
   template <class Body>
@@ -40,7 +44,8 @@ struct order_lists {
 
 template <class T>
 void check_policy_scores(std::string_view field, std::span<const T> scores) {
-  for (std::size_t i = 0; i < scores.size(); ++i) require(!is_nan(scores[i]), field, ": nan at item ", i, ", expected a number");
+  for (std::size_t i = 0; i < scores.size(); ++i)
+    require(!is_nan(scores[i]), field, ": nan at item ", i, ", expected a number");
 }
 
 /// Orders are checked also with data_checks::off, because memory is read at what they hold.
@@ -55,9 +60,10 @@ inline void check_orders(const positions& orders, const order_lists& lists, work
     std::fill(seen.begin(), seen.end(), std::uint8_t{0});
     for (std::size_t k = 0; k < n; ++k) {
       const std::int64_t item = orders[first + k];
-      require(item >= 0 && static_cast<std::size_t>(item) < n, "orders: ", orders.number(first + k), " at list ", l, ", place ", k,
-              ", expected an item from 0 to ", n - 1);
-      require(seen[static_cast<std::size_t>(item)] == 0, "orders: ", item, " at list ", l, ", place ", k, ", expected each item once");
+      require(item >= 0 && static_cast<std::size_t>(item) < n, "orders: ", orders.number(first + k),
+              " at list ", l, ", place ", k, ", expected an item from 0 to ", n - 1);
+      require(seen[static_cast<std::size_t>(item)] == 0, "orders: ", item, " at list ", l, ", place ", k,
+              ", expected each item once");
       seen[static_cast<std::size_t>(item)] = 1;
     }
   }

@@ -24,7 +24,8 @@ struct item_pair {
 
 /// `wanted` of `count` numbers without repetition, in ascending order, by R. Floyd's method (Bentley: More
 /// programming pearls, CACM 30, 1987). Uses bits[0 ... 2 wanted).
-[[nodiscard]] inline std::vector<std::uint64_t> draw_numbers(std::uint64_t count, std::uint64_t wanted, std::span<const std::uint32_t> bits) {
+[[nodiscard]] inline std::vector<std::uint64_t> draw_numbers(std::uint64_t count, std::uint64_t wanted,
+                                                             std::span<const std::uint32_t> bits) {
   std::unordered_set<std::uint64_t> drawn;
   drawn.reserve(static_cast<std::size_t>(wanted));
   std::size_t used = 0;
@@ -38,19 +39,23 @@ struct item_pair {
   return numbers;
 }
 
-[[nodiscard]] inline std::vector<std::uint32_t> drawing_bits(std::size_t count, std::uint64_t seed, std::size_t list) {
+[[nodiscard]] inline std::vector<std::uint32_t> drawing_bits(std::size_t count, std::uint64_t seed,
+                                                             std::size_t list) {
   std::vector<std::uint32_t> bits(count);
   random_bits(seed, list, bits);
   return bits;
 }
 
 /// Of pairs that are stored: those of item i are worse[begin[i]] to worse[begin[i + 1] - 1], the first of them all begin[0].
-[[nodiscard]] inline std::vector<item_pair> draw_stored(std::span<const std::size_t> begin, std::span<const std::uint32_t> worse, std::size_t wanted,
-                                                        std::uint64_t seed, std::size_t list) {
+[[nodiscard]] inline std::vector<item_pair> draw_stored(std::span<const std::size_t> begin,
+                                                        std::span<const std::uint32_t> worse,
+                                                        std::size_t wanted, std::uint64_t seed,
+                                                        std::size_t list) {
   const std::size_t from = begin.front();
   std::vector<item_pair> drawn;
   std::size_t i = 0;
-  for (const std::uint64_t number : draw_numbers(begin.back() - from, wanted, drawing_bits(2 * wanted, seed, list))) {
+  for (const std::uint64_t number :
+       draw_numbers(begin.back() - from, wanted, drawing_bits(2 * wanted, seed, list))) {
     while (begin[i + 1] - from <= number) ++i;
     drawn.push_back({i, worse[from + static_cast<std::size_t>(number)]});
   }
@@ -59,9 +64,12 @@ struct item_pair {
 
 /// Pairs are numbered by the place of the better item, and then by that of the other among the items of
 /// lower levels.
-[[nodiscard]] inline std::vector<item_pair> draw_of_levels(std::span<const std::uint32_t> items, std::span<const std::size_t> starts,
-                                                           std::uint64_t count, std::size_t wanted, std::uint64_t seed, std::size_t list) {
-  const std::vector<std::uint64_t> numbers = draw_numbers(count, wanted, drawing_bits(2 * wanted, seed, list));
+[[nodiscard]] inline std::vector<item_pair> draw_of_levels(std::span<const std::uint32_t> items,
+                                                           std::span<const std::size_t> starts,
+                                                           std::uint64_t count, std::size_t wanted,
+                                                           std::uint64_t seed, std::size_t list) {
+  const std::vector<std::uint64_t> numbers =
+      draw_numbers(count, wanted, drawing_bits(2 * wanted, seed, list));
   std::vector<item_pair> drawn;
   std::uint64_t before = 0;
   for (std::size_t v = 0; v + 1 < starts.size(); ++v) {
@@ -71,7 +79,8 @@ struct item_pair {
     const std::uint64_t here = (end - begin) * lower;
     for (std::size_t k = drawn.size(); k < numbers.size() && numbers[k] < before + here; ++k) {
       const std::uint64_t number = numbers[k] - before;
-      drawn.push_back({items[begin + static_cast<std::size_t>(number / lower)], items[end + static_cast<std::size_t>(number % lower)]});
+      drawn.push_back({items[begin + static_cast<std::size_t>(number / lower)],
+                       items[end + static_cast<std::size_t>(number % lower)]});
     }
     before += here;
   }
@@ -79,8 +88,10 @@ struct item_pair {
 }
 
 /// As many pairs of each gap of levels as there are, up to one.
-[[nodiscard]] inline std::vector<item_pair> draw_by_gap(std::span<const std::uint32_t> items, std::span<const std::size_t> starts, std::size_t wanted,
-                                                        std::uint64_t seed, std::size_t list) {
+[[nodiscard]] inline std::vector<item_pair> draw_by_gap(std::span<const std::uint32_t> items,
+                                                        std::span<const std::size_t> starts,
+                                                        std::size_t wanted, std::uint64_t seed,
+                                                        std::size_t list) {
   const std::size_t gaps = starts.size() - 2;  // gaps 1 ... gaps, each with at least one pair
   const auto level_size = [&](std::size_t v) { return std::uint64_t{starts[v + 1] - starts[v]}; };
   const std::vector<std::uint32_t> bits = drawing_bits(2 * (wanted + std::min(gaps, wanted)), seed, list);
@@ -98,7 +109,8 @@ struct item_pair {
       }
       const std::uint64_t left = number - before;
       const std::uint64_t width = level_size(v + gap);
-      drawn.push_back({items[starts[v] + static_cast<std::size_t>(left / width)], items[starts[v + gap] + static_cast<std::size_t>(left % width)]});
+      drawn.push_back({items[starts[v] + static_cast<std::size_t>(left / width)],
+                       items[starts[v + gap] + static_cast<std::size_t>(left % width)]});
     }
     used += 2 * static_cast<std::size_t>(share);
   };
@@ -127,7 +139,8 @@ struct item_pair {
   const std::uint64_t share = left / (gaps - c);
   const std::vector<std::uint64_t> with_one_more = draw_numbers(gaps - c, left % (gaps - c), of_gaps);
   for (std::size_t k = c; k < gaps; ++k)
-    draw(counts[k].second, counts[k].first, share + (std::binary_search(with_one_more.begin(), with_one_more.end(), k - c) ? 1 : 0));
+    draw(counts[k].second, counts[k].first,
+         share + (std::binary_search(with_one_more.begin(), with_one_more.end(), k - c) ? 1 : 0));
   return drawn;
 }
 

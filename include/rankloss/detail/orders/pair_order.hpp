@@ -33,7 +33,8 @@ struct bit_rows {
 /// Writes the items to `to`, each as soon as all that are better have come (Kahn 1962), and returns how many there are: fewer than n where pairs
 /// make a cycle. waits[i] is then not 0 where an item still has a better one that waits too.
 template <class Worse>
-[[nodiscard]] std::size_t sort_by_pairs(std::size_t n, Worse worse, std::uint32_t* to, std::vector<std::uint32_t>& waits) {
+[[nodiscard]] std::size_t sort_by_pairs(std::size_t n, Worse worse, std::uint32_t* to,
+                                        std::vector<std::uint32_t>& waits) {
   waits.assign(n, 0);
   for (std::size_t i = 0; i < n; ++i)
     for (const std::uint32_t j : worse(i)) ++waits[j];
@@ -48,7 +49,8 @@ template <class Worse>
 
 /// A cycle among the items that wait, from its least item on: each is better than the next, the last better than the first.
 template <class Worse>
-[[nodiscard]] std::vector<std::uint32_t> find_cycle(std::size_t n, Worse worse, std::span<const std::uint32_t> waits) {
+[[nodiscard]] std::vector<std::uint32_t> find_cycle(std::size_t n, Worse worse,
+                                                    std::span<const std::uint32_t> waits) {
   const auto none = static_cast<std::uint32_t>(n);
   std::vector<std::uint32_t> better(n, none);
   for (std::size_t i = n; i-- > 0;)
@@ -57,7 +59,8 @@ template <class Worse>
         if (waits[j] > 0) better[j] = static_cast<std::uint32_t>(i);
   std::vector<std::size_t> seen(n, 0);
   std::vector<std::uint32_t> way;
-  auto at = static_cast<std::uint32_t>(std::find_if(waits.begin(), waits.end(), [](std::uint32_t w) { return w > 0; }) - waits.begin());
+  auto at = static_cast<std::uint32_t>(
+      std::find_if(waits.begin(), waits.end(), [](std::uint32_t w) { return w > 0; }) - waits.begin());
   for (; seen[at] == 0; at = better[at]) {
     way.push_back(at);
     seen[at] = way.size();
@@ -102,7 +105,8 @@ template <class Worse>
 /// The reduction: calls add(j) for those of an item's worse ones that no other of them is better than.
 /// @param place  [n] of each item in an order that the pairs allow
 template <class Add>
-void for_each_direct(std::span<const std::uint32_t> worse, std::span<const std::uint32_t> place, const bit_rows& below, Add add) {
+void for_each_direct(std::span<const std::uint32_t> worse, std::span<const std::uint32_t> place,
+                     const bit_rows& below, Add add) {
   // From the first place on, so that whatever an item is better than comes later.
   std::vector<std::uint32_t> next(worse.begin(), worse.end());
   std::sort(next.begin(), next.end(), [&](std::uint32_t x, std::uint32_t y) { return place[x] < place[y]; });

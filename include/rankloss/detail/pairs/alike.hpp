@@ -20,16 +20,21 @@ namespace rankloss::inline RANKLOSS_ABI::detail {
 ///
 /// Time O(n), and O(m log m) for m items of equal score that are not all alike.
 template <class T, class R>
-void share_among_alike(const list<T, R>& items, const sorted_list<T>& by_score, const list_outputs<T>& out, workspace& scratch) {
+void share_among_alike(const list<T, R>& items, const sorted_list<T>& by_score, const list_outputs<T>& out,
+                       workspace& scratch) {
   if (out.gradient.empty() && out.hessian.empty()) return;
   const std::size_t n = by_score.x.size();
   const auto weight = [&](std::uint32_t i) { return items.weights.empty() ? 1.0 : items.weights[i]; };
-  const auto same = [&](std::uint32_t i, std::uint32_t j) { return items.relevance[i] == items.relevance[j] && weight(i) == weight(j); };
+  const auto same = [&](std::uint32_t i, std::uint32_t j) {
+    return items.relevance[i] == items.relevance[j] && weight(i) == weight(j);
+  };
   const auto share = [](const strided<T>& values, std::span<const std::uint32_t> alike) {
     if (values.empty()) return;
     const auto first = static_cast<double>(values[alike[0]]);
     double sum = 0.0;
-    for (const std::uint32_t i : alike) sum += 0.5 * static_cast<double>(values[i]) - 0.5 * first;  // the difference of two halves is no infinity
+    for (const std::uint32_t i : alike)
+      sum +=
+          0.5 * static_cast<double>(values[i]) - 0.5 * first;  // the difference of two halves is no infinity
     const T mean = held_as<T>(first + 2.0 * (sum / static_cast<double>(alike.size())));
     for (const std::uint32_t i : alike) values[i] = mean;
   };

@@ -36,9 +36,14 @@ class block_pairs {
   /// @param wrong_sign  factor on the weight of pairs whose upper item is the less relevant one
   /// @param gradient    [n] by place, added to
   /// @param totals      added to, but for the count
-  block_pairs(const scan_list<T, C>& list, std::span<const std::uint32_t> buckets, double scale, double wrong_sign, std::span<double> gradient,
-              pair_totals& totals, workspace& scratch)
-      : list_(list), buckets_(buckets), scale_(scale), wrong_sign_(wrong_sign), gradient_(gradient), totals_(totals) {
+  block_pairs(const scan_list<T, C>& list, std::span<const std::uint32_t> buckets, double scale,
+              double wrong_sign, std::span<double> gradient, pair_totals& totals, workspace& scratch)
+      : list_(list),
+        buckets_(buckets),
+        scale_(scale),
+        wrong_sign_(wrong_sign),
+        gradient_(gradient),
+        totals_(totals) {
     constexpr std::size_t padding = xsimd::batch<T, Arch>::size;
     near_levels_ = scratch.take<T>(list_.n + padding);
     near_gains_ = scratch.take<T>(Graded ? list_.n + padding : 0);
@@ -47,8 +52,10 @@ class block_pairs {
     // The pair loop takes differences of scores, which are exact where those to a centre are not, so they are
     // only scaled by a power of two, which rounds nothing: the one below 1 / temperature, or less where
     // differences would not be finite.
-    const double largest = std::max({std::abs(list_.scores[0]), std::abs(list_.scores[list_.n - 1]), std::numeric_limits<double>::min()});
-    near_unit_ = std::ldexp(1.0, std::min(std::ilogb(scale_), std::numeric_limits<T>::max_exponent - 3 - std::ilogb(largest)));
+    const double largest = std::max(
+        {std::abs(list_.scores[0]), std::abs(list_.scores[list_.n - 1]), std::numeric_limits<double>::min()});
+    near_unit_ = std::ldexp(
+        1.0, std::min(std::ilogb(scale_), std::numeric_limits<T>::max_exponent - 3 - std::ilogb(largest)));
     near_gradient_ = scratch.take<T>(list_.n + padding);
     std::fill(near_gradient_.begin(), near_gradient_.end(), T{0});
     for (std::size_t i = 0; i < list_.n; ++i) {
@@ -104,7 +111,8 @@ class block_pairs {
     const double middle = 0.5 * list_.scores[begin] + 0.5 * list_.scores[end - 1];
     by_level above[sets][C][Q];
     by_level below[sets][C][Q];
-    const auto enter = [&](by_level(&sums)[sets][C][Q], const std::array<std::span<T>, C>& factors, std::size_t i, double sign) {
+    const auto enter = [&](by_level(&sums)[sets][C][Q], const std::array<std::span<T>, C>& factors,
+                           std::size_t i, double sign) {
       const double* own = unit[buckets_[i]].data();
       const double x = (list_.scores[i] - middle) * scale_;
       for (std::size_t set = 0; set < sets; ++set)
@@ -126,9 +134,11 @@ class block_pairs {
         const double own = Weighted && set == 0 ? static_cast<double>(list_.weights[i]) : 1.0;
         by_level of_above[Q], of_both[Q];
         for (std::size_t q = 0; q < Q; ++q) {
-          for (std::size_t c = 0; c < C; ++c) of_above[q].add(own * static_cast<double>(list_.lower[c][i]), above[set][c][q]);
+          for (std::size_t c = 0; c < C; ++c)
+            of_above[q].add(own * static_cast<double>(list_.lower[c][i]), above[set][c][q]);
           of_both[q] = of_above[q];
-          for (std::size_t c = 0; c < C; ++c) of_both[q].add(own * static_cast<double>(list_.upper[c][i]), below[set][c][q]);
+          for (std::size_t c = 0; c < C; ++c)
+            of_both[q].add(own * static_cast<double>(list_.upper[c][i]), below[set][c][q]);
         }
         const auto series_of = [&]<const auto & series>(const by_level(&powers)[Q]) {
           by_level sum;
@@ -170,8 +180,10 @@ class block_pairs {
       return loop_over_places<Arch, false>(items, first_end, of_pair, weights, static_cast<T>(wrong_sign_));
     };
     const std::span<const double> scores = list_.scores.subspan(begin, end - begin);
-    const bool shares = fill_exponentials<Arch, T>(scores, scores.back(), scores.front(), scale_, near_exponentials_.subspan(begin));
-    const pair_totals near = shares ? loop(by_shares<Arch, T, Function>{function, near_exponentials_}) : loop(by_difference<Function>{function});
+    const bool shares = fill_exponentials<Arch, T>(scores, scores.back(), scores.front(), scale_,
+                                                   near_exponentials_.subspan(begin));
+    const pair_totals near = shares ? loop(by_shares<Arch, T, Function>{function, near_exponentials_})
+                                    : loop(by_difference<Function>{function});
     totals_.value += near.value;
     totals_.weight += near.weight;
     for (std::size_t i = begin; i < end; ++i) {

@@ -38,7 +38,8 @@ template <class T, class R>
 
 /// Gains by place, all 0 where they are to be divided by an ideal DCG that is 0.
 template <class Arch, class S, class T, class R>
-void gains_by_place(const gain_rule& rule, const list<T, R>& items, const pair_places& at, std::span<S> to, workspace& scratch) {
+void gains_by_place(const gain_rule& rule, const list<T, R>& items, const pair_places& at, std::span<S> to,
+                    workspace& scratch) {
   const workspace::scope scope(scratch);
   const std::span<double> gains = scratch.take<double>(items.size());
   fill_gains<Arch>(rule.kind, rule.table, items.relevance, strided<const double>{}, gains);
@@ -69,7 +70,8 @@ void discounts_by_place(std::size_t cutoff, const pair_places& at, std::span<S> 
 template <class Arch, class S, bool ByDiscounts, bool ByDistance>
 struct gain_difference {
   using V = xsimd::batch<S, Arch>;
-  std::span<const S> gains, discounts, steps;  ///< steps: by_distance times the difference of two neighbouring discounts; empty where not wanted
+  std::span<const S> gains, discounts,
+      steps;  ///< steps: by_distance times the difference of two neighbouring discounts; empty where not wanted
 
   struct row {
     const S* gains;
@@ -90,15 +92,16 @@ struct gain_difference {
     }
   };
   [[nodiscard]] row at(std::size_t i) const noexcept {
-    return {gains.data(), discounts.data(), ByDistance ? steps.data() - i : nullptr, V(gains[i]), V(ByDiscounts ? discounts[i] : S(0))};
+    return {gains.data(), discounts.data(), ByDistance ? steps.data() - i : nullptr, V(gains[i]),
+            V(ByDiscounts ? discounts[i] : S(0))};
   }
 };
 
 /// @param discount_cutoff  k: discounts are 0 from rank k + 1 on; 0: none are
 template <class Arch, class S, bool ByDiscounts, bool ByDistance, class T, class R>
-[[nodiscard]] gain_difference<Arch, S, ByDiscounts, ByDistance> prepare_gain_difference(const gain_rule& rule, std::size_t discount_cutoff,
-                                                                                        double by_distance, const list<T, R>& items,
-                                                                                        const pair_places& at, workspace& scratch) {
+[[nodiscard]] gain_difference<Arch, S, ByDiscounts, ByDistance> prepare_gain_difference(
+    const gain_rule& rule, std::size_t discount_cutoff, double by_distance, const list<T, R>& items,
+    const pair_places& at, workspace& scratch) {
   static_assert(ByDiscounts || ByDistance);
   const std::size_t n = at.size();
   gain_difference<Arch, S, ByDiscounts, ByDistance> rows;
@@ -117,7 +120,8 @@ template <class Arch, class S, bool ByDiscounts, bool ByDistance, class T, class
     for (std::size_t m = 1; m <= n; ++m) {
       const double here = std::log2(1.0 + static_cast<double>(m));
       const double next = std::log2(2.0 + static_cast<double>(m));
-      steps[m] = static_cast<S>(by_distance * std::log1p(1.0 / (1.0 + static_cast<double>(m))) / std::numbers::ln2 / (here * next));
+      steps[m] = static_cast<S>(by_distance * std::log1p(1.0 / (1.0 + static_cast<double>(m))) /
+                                std::numbers::ln2 / (here * next));
     }
     steps[0] = S(0);
     rows.steps = steps;

@@ -65,15 +65,21 @@ class lambda_sums {
 
   [[nodiscard]] std::size_t size() const noexcept { return n_; }
   [[nodiscard]] pair_places places() const noexcept { return {item_, rank_}; }
-  [[nodiscard]] std::span<const double> levels() const noexcept { return levels_.first(n_); }  ///< [n] by place
+  [[nodiscard]] std::span<const double> levels() const noexcept {
+    return levels_.first(n_);
+  }  ///< [n] by place
   [[nodiscard]] double score(std::size_t place) const noexcept { return scores_[place]; }
-  [[nodiscard]] double value() const noexcept { return value_; }    ///< sum of the pairs' functions
-  [[nodiscard]] double lambda() const noexcept { return lambda_; }  ///< sum of |gradient| over both items of all pairs
+  [[nodiscard]] double value() const noexcept { return value_; }  ///< sum of the pairs' functions
+  [[nodiscard]] double lambda() const noexcept {
+    return lambda_;
+  }  ///< sum of |gradient| over both items of all pairs
 
   /// Adds the pairs of place i with the places [begin, end), all behind it, that are of another level. weight(j) >= 0: the change of the metric.
   template <class Weight>
-  void add_pairs(const lambda_rule& rule, const Weight& weight, std::size_t i, std::size_t begin, std::size_t end) {
-    rule.near > 0.0 ? add_pairs<true>(rule, weight, i, begin, end) : add_pairs<false>(rule, weight, i, begin, end);
+  void add_pairs(const lambda_rule& rule, const Weight& weight, std::size_t i, std::size_t begin,
+                 std::size_t end) {
+    rule.near > 0.0 ? add_pairs<true>(rule, weight, i, begin, end)
+                    : add_pairs<false>(rule, weight, i, begin, end);
   }
 
   /// Adds the pairs of the first `end` places that have one of the first k.
@@ -83,7 +89,9 @@ class lambda_sums {
   }
 
   /// log2(1 + x) / x of the sum x of |gradient|, 1 for 0.
-  [[nodiscard]] double list_norm() const noexcept { return lambda_ > 0.0 ? std::log1p(lambda_) / (std::numbers::ln2 * lambda_) : 1.0; }
+  [[nodiscard]] double list_norm() const noexcept {
+    return lambda_ > 0.0 ? std::log1p(lambda_) / (std::numbers::ln2 * lambda_) : 1.0;
+  }
 
   /// Writes `factor` times the sums, times the items' weights; returns `factor` times the value.
   template <class T, class R>
@@ -102,7 +110,8 @@ class lambda_sums {
 
  private:
   template <bool Near, class Weight>
-  void add_pairs(const lambda_rule& rule, const Weight& weight, std::size_t i, std::size_t begin, std::size_t end) {
+  void add_pairs(const lambda_rule& rule, const Weight& weight, std::size_t i, std::size_t begin,
+                 std::size_t end) {
     const V zero(0.0);
     const V one(1.0);
     const V score(scores_[i]);

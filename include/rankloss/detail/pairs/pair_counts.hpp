@@ -34,7 +34,8 @@ struct pair_record {
 };
 
 /// sum of earlier_k later_l over k < l of which k has the lower level, by merging; sorts the records.
-[[nodiscard]] inline double count_rising(std::span<pair_record> records, std::span<pair_record> buffer) noexcept {
+[[nodiscard]] inline double count_rising(std::span<pair_record> records,
+                                         std::span<pair_record> buffer) noexcept {
   const std::size_t n = records.size();
   double sum = 0.0;
   for (std::size_t width = 1; width < n; width *= 2) {
@@ -89,8 +90,10 @@ template <class T, class R>
   // The more relevant first, and of equal relevance the smaller score first.
   const std::span<const std::uint32_t> sorted = order_by_relevance(y, all, ascending.data(), scratch);
   const std::span<std::uint32_t> order = scratch.take<std::uint32_t>(all);
-  const std::size_t n = static_cast<std::size_t>(
-      std::copy_if(sorted.begin(), sorted.end(), order.begin(), [&](std::uint32_t i) { return weight(i) > 0.0; }) - order.begin());
+  const std::size_t n =
+      static_cast<std::size_t>(std::copy_if(sorted.begin(), sorted.end(), order.begin(),
+                                            [&](std::uint32_t i) { return weight(i) > 0.0; }) -
+                               order.begin());
   const std::span<const std::uint32_t> kept = order.first(n);
 
   const std::span<pair_record> records = scratch.take<pair_record>(n);

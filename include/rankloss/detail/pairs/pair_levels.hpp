@@ -35,12 +35,14 @@ struct pair_levels {
     if (!count_grades(items, counts)) return sort(items, order, scratch);
     std::uint32_t start = 0;
     for (std::size_t grade = most_grades; grade-- > 0;) start += std::exchange(counts[grade], start);
-    for (std::size_t i = 0; i < order.size(); ++i) order[counts[static_cast<std::size_t>(of(items, i))]++] = static_cast<std::uint32_t>(i);
+    for (std::size_t i = 0; i < order.size(); ++i)
+      order[counts[static_cast<std::size_t>(of(items, i))]++] = static_cast<std::uint32_t>(i);
   }
 
   /// Numbers the levels of relevance by item, in ascending order; returns how many there are.
   template <class T, class R>
-  [[nodiscard]] static std::uint32_t number_levels(const list<T, R>& items, std::span<std::uint32_t> numbers, workspace& scratch) {
+  [[nodiscard]] static std::uint32_t number_levels(const list<T, R>& items, std::span<std::uint32_t> numbers,
+                                                   workspace& scratch) {
     if constexpr (Binary) {
       // This is not a table of two entries: GCC 12 reads outside of such a table when it vectorises the loop
       // (docs/numerics.md).
@@ -55,7 +57,8 @@ struct pair_levels {
     if (count_grades(items, grades)) {
       std::uint32_t count = 0;
       for (std::uint32_t& grade : grades) grade = grade > 0 ? count++ : 0;
-      for (std::size_t i = 0; i < items.size(); ++i) numbers[i] = grades[static_cast<std::size_t>(of(items, i))];
+      for (std::size_t i = 0; i < items.size(); ++i)
+        numbers[i] = grades[static_cast<std::size_t>(of(items, i))];
       return count;
     }
     const workspace::scope scope(scratch);
@@ -74,7 +77,8 @@ struct pair_levels {
 
   /// The number of items of each grade, where all levels are small whole numbers.
   template <class T, class R>
-  [[nodiscard]] static bool count_grades(const list<T, R>& items, std::array<std::uint32_t, most_grades>& counts) noexcept {
+  [[nodiscard]] static bool count_grades(const list<T, R>& items,
+                                         std::array<std::uint32_t, most_grades>& counts) noexcept {
     bool all_whole = true;
     for (std::size_t i = 0; i < items.size(); ++i) {
       const double y = of(items, i);
@@ -91,14 +95,16 @@ struct pair_levels {
     using key_type = std::conditional_t<std::is_same_v<R, float>, float, double>;
     using record = keyed<key_of<key_type>, std::uint32_t>;
     std::span<record> records = scratch.take<record>(order.size());
-    for (std::size_t i = 0; i < order.size(); ++i) records[i] = {descending_key(static_cast<key_type>(of(items, i))), static_cast<std::uint32_t>(i)};
+    for (std::size_t i = 0; i < order.size(); ++i)
+      records[i] = {descending_key(static_cast<key_type>(of(items, i))), static_cast<std::uint32_t>(i)};
     records = sort_by_key(records, scratch.take<record>(order.size()), scratch);
     for (std::size_t p = 0; p < order.size(); ++p) order[p] = records[p].payload;
   }
 };
 
 /// Pairs of different level with an item among the first k.
-[[nodiscard]] inline double pairs_of_levels(std::span<const std::uint32_t> levels, std::size_t k, std::uint32_t level_count, workspace& scratch) {
+[[nodiscard]] inline double pairs_of_levels(std::span<const std::uint32_t> levels, std::size_t k,
+                                            std::uint32_t level_count, workspace& scratch) {
   const workspace::scope scope(scratch);
   const std::span<std::uint32_t> seen = scratch.take<std::uint32_t>(level_count);
   std::fill(seen.begin(), seen.end(), 0u);

@@ -40,13 +40,15 @@ struct by_difference {
   Function function;
 
   struct row {
-    Function function;  // by value: what is written through pointers to numbers might else change it, for all the compiler knows
+    Function
+        function;  // by value: what is written through pointers to numbers might else change it, for all the compiler knows
     template <class V>
     [[gnu::always_inline]] auto operator()(std::size_t, const V& d, const V& gap) const noexcept {
       return function(d, gap);
     }
     template <class Wins, class V>
-    [[gnu::always_inline]] auto operator()(std::size_t, const Wins& wins, const V& d, const V& gap) const noexcept {
+    [[gnu::always_inline]] auto operator()(std::size_t, const Wins& wins, const V& d,
+                                           const V& gap) const noexcept {
       return function(xsimd::select(wins, d, -d), gap);
     }
   };
@@ -58,7 +60,8 @@ struct by_difference {
 /// are in [0, 2 half] as rounded, and so their exponents in [-half, half], half <= 80 (650 in double), whatever a centre that is itself a score
 /// would round to; exp(80) = 5.6e34, exp(650) = 2e282. They are taken in double, where an exponent of 80 has digits to spare for float.
 template <class Arch, class S, class Score>
-[[nodiscard]] bool fill_exponentials(std::span<const Score> scores, Score least, Score most, double scale, std::span<S> to) {
+[[nodiscard]] bool fill_exponentials(std::span<const Score> scores, Score least, Score most, double scale,
+                                     std::span<S> to) {
   using V = lanes<Arch>;
   constexpr std::size_t w = lane_count<Arch>;
   constexpr double widest = sizeof(S) == 4 ? 160.0 : 1300.0;
@@ -106,13 +109,17 @@ struct by_shares {
       return function.of_shares(other * inverse, xsimd::min(own, other) * inverse, -d);
     }
     template <class Wins>
-    [[gnu::always_inline]] auto operator()(std::size_t j, const Wins& wins, const V& d, const V&) const noexcept {
+    [[gnu::always_inline]] auto operator()(std::size_t j, const Wins& wins, const V& d,
+                                           const V&) const noexcept {
       const V other = V::load_unaligned(exponentials + j);
       const V inverse = V(S(1)) / (own + other);
-      return function.of_shares(xsimd::select(wins, other, own) * inverse, xsimd::min(own, other) * inverse, xsimd::select(wins, -d, d));
+      return function.of_shares(xsimd::select(wins, other, own) * inverse, xsimd::min(own, other) * inverse,
+                                xsimd::select(wins, -d, d));
     }
   };
-  [[nodiscard]] row at(std::size_t i) const noexcept { return {function, exponentials.data(), V(exponentials[i])}; }
+  [[nodiscard]] row at(std::size_t i) const noexcept {
+    return {function, exponentials.data(), V(exponentials[i])};
+  }
 };
 
 /// What pairs add up to in registers: gradient and Hessian over a row of pairs, the rest over some rows.
@@ -142,8 +149,8 @@ struct row_sums {
 
 /// Adds pairs of one item with the items from j on: what is added to the item itself in registers, what is added to the others in memory.
 template <bool Hessian, class S, class V>
-[[gnu::always_inline]] inline void add_pairs(const pair_items<S>& items, std::size_t j, const V& value, const V& slope, const V& bend,
-                                             row_sums<V>& own) {
+[[gnu::always_inline]] inline void add_pairs(const pair_items<S>& items, std::size_t j, const V& value,
+                                             const V& slope, const V& bend, row_sums<V>& own) {
   own.value = own.value + value;
   own.gradient = own.gradient + slope;
   (V::load_unaligned(items.gradient.data() + j) - slope).store_unaligned(items.gradient.data() + j);
@@ -159,12 +166,15 @@ class item_weights {
   using V = xsimd::batch<S, Arch>;
 
  public:
-  explicit item_weights(std::span<const S> given) noexcept : from_(given.empty() ? ones_ : given.data()), step_(given.empty() ? 0 : 1) {
+  explicit item_weights(std::span<const S> given) noexcept
+      : from_(given.empty() ? ones_ : given.data()), step_(given.empty() ? 0 : 1) {
     std::fill_n(ones_, V::size, S{1});
   }
   item_weights(const item_weights&) = delete;
   item_weights& operator=(const item_weights&) = delete;
-  [[nodiscard]] [[gnu::always_inline]] V operator()(std::size_t j) const noexcept { return V::load_unaligned(from_ + j * step_); }
+  [[nodiscard]] [[gnu::always_inline]] V operator()(std::size_t j) const noexcept {
+    return V::load_unaligned(from_ + j * step_);
+  }
   [[nodiscard]] S at(std::size_t i) const noexcept { return from_[i * step_]; }
 
  private:
@@ -193,7 +203,8 @@ pair_totals loop_over_levels(const pair_items<S> items, const Function& function
     const auto own_function = function.at(i);
     const auto own_weights = weights.at(i);
     const auto add = [&](std::size_t j, auto keep) {
-      const auto f = own_function(j, score - V::load_unaligned(items.scores.data() + j), level - V::load_unaligned(items.levels.data() + j));
+      const auto f = own_function(j, score - V::load_unaligned(items.scores.data() + j),
+                                  level - V::load_unaligned(items.levels.data() + j));
       const V factor = own_weight * own_weights(j);
       own.weight = own.weight + keep(factor);
       V bend(zero);
@@ -216,7 +227,8 @@ pair_totals loop_over_levels(const pair_items<S> items, const Function& function
 /// The same for items in any order of levels: over the pairs of places i < first_end, j > i. Where the item at j wins, the weight is times
 /// `later_wins`. Factors: whether there are item weights, or later_wins is not 1.
 template <class Arch, bool Hessian, bool Factors, class S, class Function, class Weights>
-pair_totals loop_over_places(const pair_items<S> items, std::size_t first_end, const Function& function, const Weights& weights, S later_wins) {
+pair_totals loop_over_places(const pair_items<S> items, std::size_t first_end, const Function& function,
+                             const Weights& weights, S later_wins) {
   using V = xsimd::batch<S, Arch>;
   constexpr std::size_t w = V::size;
   const item_weights<Arch, S> given(items.weights);
@@ -243,12 +255,15 @@ pair_totals loop_over_places(const pair_items<S> items, std::size_t first_end, c
       own.count = own.count + xsimd::select(counts, V(S(1)), zero);
       V bend(zero);
       if constexpr (Hessian) bend = xsimd::select(counts, factor * f.curvature, zero);
-      add_pairs<Hessian>(items, j, xsimd::select(counts, factor * f.value, zero), xsimd::select(wins, slope, -slope), bend, own);
+      add_pairs<Hessian>(items, j, xsimd::select(counts, factor * f.value, zero),
+                         xsimd::select(wins, slope, -slope), bend, own);
     };
     std::size_t j = i + 1;
     for (; j + w <= items.end; j += w) add(j, V::load_unaligned(items.levels.data() + j));
     // Beyond the end nothing is more or less relevant.
-    if (j < items.end) add(j, xsimd::select(lane < V(static_cast<S>(items.end - j)), V::load_unaligned(items.levels.data() + j), level));
+    if (j < items.end)
+      add(j, xsimd::select(lane < V(static_cast<S>(items.end - j)),
+                           V::load_unaligned(items.levels.data() + j), level));
     own.template end_row<Hessian>(items, i, totals);
   }
   own.flush(totals);
@@ -256,16 +271,18 @@ pair_totals loop_over_places(const pair_items<S> items, std::size_t first_end, c
 }
 
 template <class Arch, bool Hessian, class S, class Function, class Weights>
-pair_totals loop_over_places(const pair_items<S> items, std::size_t first_end, const Function& function, const Weights& weights,
-                             S later_wins = S(1)) {
-  return items.weights.empty() && later_wins == S(1) ? loop_over_places<Arch, Hessian, false>(items, first_end, function, weights, later_wins)
-                                                     : loop_over_places<Arch, Hessian, true>(items, first_end, function, weights, later_wins);
+pair_totals loop_over_places(const pair_items<S> items, std::size_t first_end, const Function& function,
+                             const Weights& weights, S later_wins = S(1)) {
+  return items.weights.empty() && later_wins == S(1)
+             ? loop_over_places<Arch, Hessian, false>(items, first_end, function, weights, later_wins)
+             : loop_over_places<Arch, Hessian, true>(items, first_end, function, weights, later_wins);
 }
 
 /// The same over all ordered pairs of places of which the first is below first_end or the second is, an item with itself included:
 /// weights[i] f(s_i - s_j).
 template <class Arch, bool Hessian, class S, class Function>
-pair_totals loop_over_all_pairs(const pair_items<S> items, std::size_t first_end, const Function& function, std::span<const S> weights) {
+pair_totals loop_over_all_pairs(const pair_items<S> items, std::size_t first_end, const Function& function,
+                                std::span<const S> weights) {
   using V = xsimd::batch<S, Arch>;
   constexpr std::size_t w = V::size;
   const item_weights<Arch, S> given(items.weights);
@@ -285,7 +302,8 @@ pair_totals loop_over_all_pairs(const pair_items<S> items, std::size_t first_end
       const auto g = own_function(j, lane < zero, d, zero);
       own.weight = own.weight + xsimd::select(inside, V(own_weight) + other, zero);
       V bend(zero);
-      if constexpr (Hessian) bend = xsimd::select(inside, V(own_weight) * f.curvature + other * g.curvature, zero);
+      if constexpr (Hessian)
+        bend = xsimd::select(inside, V(own_weight) * f.curvature + other * g.curvature, zero);
       add_pairs<Hessian>(items, j, xsimd::select(inside, V(own_weight) * f.value + other * g.value, zero),
                          xsimd::select(inside, V(own_weight) * f.slope - other * g.slope, zero), bend, own);
     }

@@ -35,8 +35,8 @@ struct hinge_sum {
 };
 
 /// Derivatives by place: `gradient` and, unless empty, `hessian`, by item; added to. Returns the value.
-inline double add_hinges(std::span<const merge_item> first, std::span<const merge_item> second, const hinge_sum& f, std::span<double> gradient,
-                         std::span<double> hessian) {
+inline double add_hinges(std::span<const merge_item> first, std::span<const merge_item> second,
+                         const hinge_sum& f, std::span<double> gradient, std::span<double> hessian) {
   const auto weight_of = [](const merge_item& item, bool wins) { return wins ? item.weight : 1.0; };
   // sums of 1, e, e^2 over what has been reached
   struct {
@@ -56,12 +56,14 @@ inline double add_hinges(std::span<const merge_item> first, std::span<const merg
     const double scale = f.factor * weight_of(item, wins);
     gradient[item.item] += sign * scale * (f.power == 1 ? reached.count : 2.0 * reached.sum);
     if (!hessian.empty() && f.power == 2) hessian[item.item] += scale * 2.0 * reached.count;
-    return scale > 0.0 ? scale * (f.power == 1 ? reached.sum : reached.squares) : 0.0;  // squares may be infinite
+    return scale > 0.0 ? scale * (f.power == 1 ? reached.sum : reached.squares)
+                       : 0.0;  // squares may be infinite
   };
   std::size_t next = 0;
   for (std::size_t i = 0; i < first.size(); ++i) {
     if (i > 0) down.move(first[i - 1].place - first[i].place);
-    for (double e; next < second.size() && (e = f.margin - (first[i].place - second[next].place)) > 0.0; ++next)
+    for (double e; next < second.size() && (e = f.margin - (first[i].place - second[next].place)) > 0.0;
+         ++next)
       down.add(weight_of(second[next], !f.first_wins), e);
     value += apply(first[i], f.first_wins, down, -1.0);
   }
@@ -77,8 +79,9 @@ inline double add_hinges(std::span<const merge_item> first, std::span<const merg
 
 /// The same over all pairs of different levels. `items` lie level by level, the most relevant first, each level descending; `starts` are the
 /// levels' beginnings and the end. `items` are sorted in the end; `buffer` is as large.
-inline double merge_hinges(std::span<merge_item> items, std::span<const std::uint32_t> starts, std::span<const hinge_sum> sums,
-                           std::span<merge_item> buffer, std::span<double> gradient, std::span<double> hessian) {
+inline double merge_hinges(std::span<merge_item> items, std::span<const std::uint32_t> starts,
+                           std::span<const hinge_sum> sums, std::span<merge_item> buffer,
+                           std::span<double> gradient, std::span<double> hessian) {
   const std::size_t levels = starts.size() - 1;
   if (levels < 2) return 0.0;
   const std::size_t middle = levels / 2;
@@ -87,7 +90,8 @@ inline double merge_hinges(std::span<merge_item> items, std::span<const std::uin
   const auto winners = items.subspan(starts[0], starts[middle] - starts[0]);
   const auto losers = items.subspan(starts[middle], starts[levels] - starts[middle]);
   for (const hinge_sum& f : sums)
-    value += f.first_wins ? add_hinges(winners, losers, f, gradient, hessian) : add_hinges(losers, winners, f, gradient, hessian);
+    value += f.first_wins ? add_hinges(winners, losers, f, gradient, hessian)
+                          : add_hinges(losers, winners, f, gradient, hessian);
   const auto to = buffer.subspan(starts[0], winners.size() + losers.size());
   std::merge(winners.begin(), winners.end(), losers.begin(), losers.end(), to.begin(),
              [](const merge_item& a, const merge_item& b) { return a.place > b.place; });

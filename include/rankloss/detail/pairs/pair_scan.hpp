@@ -72,13 +72,15 @@ class pair_scan {
     std::sort(present.begin(), present.end());
     const auto end = std::unique(present.begin(), present.end());
     for (std::size_t i = 0; i < list.n; ++i)
-      levels[i] = static_cast<std::uint32_t>(std::lower_bound(present.begin(), end, list.levels[i]) - present.begin());
+      levels[i] = static_cast<std::uint32_t>(std::lower_bound(present.begin(), end, list.levels[i]) -
+                                             present.begin());
     list.levels = levels;
     return static_cast<std::uint32_t>(end - present.begin());
   }
 
   /// The pairs of a list whose levels are numbered from `first_level` to `end_level`.
-  void descend(const list_type& list, std::uint32_t first_level, std::uint32_t end_level, std::span<double> gradient) {
+  void descend(const list_type& list, std::uint32_t first_level, std::uint32_t end_level,
+               std::span<double> gradient) {
     if (list.n < 2 || end_level - first_level < 2) return;
     const workspace::scope scope(scratch_);
     const std::size_t level_count = end_level - first_level;
@@ -114,12 +116,15 @@ class pair_scan {
   /// As many buckets as make, in the fewest rounds, lists of about a hundred items, which go pair by pair.
   [[nodiscard]] static std::size_t buckets_for(std::size_t n) noexcept {
     const double lists = static_cast<double>(n) / 128.0;
-    const double rounds = std::max(std::ceil(std::log(lists) / std::log(static_cast<double>(terms::most_levels))), 1.0);
-    return std::clamp(static_cast<std::size_t>(std::ceil(std::pow(lists, 1.0 / rounds))), std::size_t{2}, terms::most_levels);
+    const double rounds =
+        std::max(std::ceil(std::log(lists) / std::log(static_cast<double>(terms::most_levels))), 1.0);
+    return std::clamp(static_cast<std::size_t>(std::ceil(std::pow(lists, 1.0 / rounds))), std::size_t{2},
+                      terms::most_levels);
   }
 
   /// The buckets by place.
-  [[nodiscard]] std::span<const std::uint32_t> buckets_by_place(const list_type& list, std::uint32_t first_level,
+  [[nodiscard]] std::span<const std::uint32_t> buckets_by_place(const list_type& list,
+                                                                std::uint32_t first_level,
                                                                 std::span<const std::uint32_t> bucket_of) {
     const std::span<std::uint32_t> by_place = scratch_.take<std::uint32_t>(list.n);
     for (std::size_t i = 0; i < list.n; ++i) by_place[i] = bucket_of[list.levels[i] - first_level];
@@ -127,8 +132,8 @@ class pair_scan {
   }
 
   /// The pairs of each bucket, as lists of their own.
-  void split(const list_type& list, std::uint32_t first_level, std::span<const std::uint32_t> bucket_of, std::span<const std::uint32_t> by_place,
-             std::size_t buckets, std::span<double> gradient) {
+  void split(const list_type& list, std::uint32_t first_level, std::span<const std::uint32_t> bucket_of,
+             std::span<const std::uint32_t> by_place, std::size_t buckets, std::span<double> gradient) {
     std::array<std::size_t, terms::most_levels + 1> start{};
     std::array<std::size_t, terms::most_levels> counted{};
     std::array<std::uint32_t, terms::most_levels + 1> first{};
@@ -183,7 +188,8 @@ class pair_scan {
   }
 
   /// The pairs of different buckets.
-  void sum(const list_type& list, std::span<const std::uint32_t> by_place, std::size_t levels, std::span<double> gradient) {
+  void sum(const list_type& list, std::span<const std::uint32_t> by_place, std::size_t levels,
+           std::span<double> gradient) {
     const workspace::scope scope(scratch_);
     blocks_of pairs(list, by_place, scale_, wrong_sign_, gradient, totals_, scratch_);
     const std::span<std::uint32_t> starts = scratch_.take<std::uint32_t>(list.n + 1);
@@ -217,8 +223,8 @@ class pair_scan {
       begin = end;
     }
     starts[blocks] = static_cast<std::uint32_t>(list.n);
-    const pair_walk<Arch, T, C, Weighted, Oriented, Graded, Function> walk{list,     by_place, levels,  starts.first(blocks + 1), scale_, wrong_sign_,
-                                                                           gradient, totals_,  scratch_};
+    const pair_walk<Arch, T, C, Weighted, Oriented, Graded, Function> walk{
+        list, by_place, levels, starts.first(blocks + 1), scale_, wrong_sign_, gradient, totals_, scratch_};
     walk.template run<true>();
     walk.template run<false>();
   }

@@ -14,17 +14,18 @@ namespace rankloss::inline RANKLOSS_ABI::detail {
 template <class T>
 struct pair_series {
   static constexpr std::size_t K = kernel_terms<T>::count;
-  static constexpr std::size_t exponents = sizeof(T) == 4 ? 16 : 24;    // K, padded to whole vectors
-  static constexpr std::size_t places = sizeof(T) == 4 ? 8 : 16;        // P
-  static constexpr double half_width = 0.125;                           // of a block, in temperatures
-  static constexpr std::size_t block_items = 64;                        // where the pairs of a block go one by one
-  static constexpr std::size_t large_block = 4096;                      // where they do not
-  static constexpr double narrow_width = sizeof(T) == 4 ? 0.02 : 0.01;  // of a block whose kernel is a short series, in temperatures
-  static constexpr std::size_t narrow_terms = sizeof(T) == 4 ? 3 : 6;   // of that series
-  static constexpr std::size_t narrow_levels = 8;                       // of which it knows at most
-  static constexpr std::size_t narrow_items = 32;                       // of a block, where it pays: at least
-  static constexpr std::size_t most_levels = 32;                        // of which each has states of its own
-  static constexpr std::size_t most_graded = 16;                        // of which each looks at every other: quadratic
+  static constexpr std::size_t exponents = sizeof(T) == 4 ? 16 : 24;  // K, padded to whole vectors
+  static constexpr std::size_t places = sizeof(T) == 4 ? 8 : 16;      // P
+  static constexpr double half_width = 0.125;                         // of a block, in temperatures
+  static constexpr std::size_t block_items = 64;    // where the pairs of a block go one by one
+  static constexpr std::size_t large_block = 4096;  // where they do not
+  static constexpr double narrow_width =
+      sizeof(T) == 4 ? 0.02 : 0.01;  // of a block whose kernel is a short series, in temperatures
+  static constexpr std::size_t narrow_terms = sizeof(T) == 4 ? 3 : 6;  // of that series
+  static constexpr std::size_t narrow_levels = 8;                      // of which it knows at most
+  static constexpr std::size_t narrow_items = 32;                      // of a block, where it pays: at least
+  static constexpr std::size_t most_levels = 32;                       // of which each has states of its own
+  static constexpr std::size_t most_graded = 16;  // of which each looks at every other: quadratic
 
   /// [p]: z^p itself
   static constexpr auto unit = [] {
@@ -76,7 +77,8 @@ struct pair_series {
     for (std::size_t q = 0; q < places; ++q)
       for (std::size_t p = 0; p < places; ++p) {
         double term = series[p + q];  // (p + q)! / (p! q!) h^(p + q) (-1)^q
-        for (std::size_t r = 1; r <= p; ++r) term *= static_cast<double>(q + r) / static_cast<double>(r) * half_width;
+        for (std::size_t r = 1; r <= p; ++r)
+          term *= static_cast<double>(q + r) / static_cast<double>(r) * half_width;
         for (std::size_t r = 0; r < q; ++r) term *= -half_width;
         rows[q][p] = term;
       }
@@ -88,7 +90,8 @@ struct pair_series {
     std::array<double, 2 * places + 2> sigmoid{};
     for (std::size_t n = 0; n + 1 < sigmoid.size(); ++n) {
       double square = 0.0;
-      for (std::size_t m = 0; m <= n; ++m) square += (m == 0 ? 0.0 : sigmoid[m]) * (m == n ? 0.0 : sigmoid[n - m]);
+      for (std::size_t m = 0; m <= n; ++m)
+        square += (m == 0 ? 0.0 : sigmoid[m]) * (m == n ? 0.0 : sigmoid[n - m]);
       sigmoid[n + 1] = ((n == 0 ? 0.25 : 0.0) - square) / static_cast<double>(n + 1);
     }
     sigmoid[0] = 0.5;

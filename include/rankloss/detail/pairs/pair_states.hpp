@@ -94,8 +94,8 @@ struct pair_states {
   /// From the states to what they do, by level: the levels below an item's own and those above it.
   /// `all_above` is scratch, one a level, and will hold the sums over the latter, of the set of winners.
   template <bool Down>
-  static void act(const scan_list<T, C>& list, double wrong_sign, std::span<const state> states, std::size_t levels, std::span<action> actions,
-                  std::span<state> all_above) {
+  static void act(const scan_list<T, C>& list, double wrong_sign, std::span<const state> states,
+                  std::size_t levels, std::span<action> actions, std::span<state> all_above) {
     constexpr bool logistic = Function::kernel == pair_kernel::logistic;
     constexpr const auto& slope_rows = logistic ? terms::slope_of_logistic : terms::slope_of_sigmoid;
     const auto expand = [](const exponents& s, const typename terms::from_states& rows) {
@@ -114,7 +114,9 @@ struct pair_states {
     const double below_sign = Down ? wrong_sign : 1.0;
     const double above_sign = Down ? 1.0 : wrong_sign;
     for (std::size_t c = 0; c < C; ++c) {
-      const auto of = [&](std::size_t set, std::size_t level) -> const state& { return states[(set * levels + level) * C + c]; };
+      const auto of = [&](std::size_t set, std::size_t level) -> const state& {
+        return states[(set * levels + level) * C + c];
+      };
       // Sums of what is there, never differences, which would leave a rest of what is gone.
       if (!Graded) {
         exponents sum;
@@ -134,8 +136,10 @@ struct pair_states {
         if (Graded) {
           below = state{};
           all_above[level] = state{};
-          for (std::size_t other = 0; other < level; ++other) add(below, of(0, other), list.difference(level, other));
-          for (std::size_t other = level + 1; other < levels; ++other) add(all_above[level], of(sets - 1, other), list.difference(level, other));
+          for (std::size_t other = 0; other < level; ++other)
+            add(below, of(0, other), list.difference(level, other));
+          for (std::size_t other = level + 1; other < levels; ++other)
+            add(all_above[level], of(sets - 1, other), list.difference(level, other));
         } else if (level > 0) {
           add(below, of(0, level - 1), 1.0);
         }
@@ -186,8 +190,8 @@ struct pair_states {
   /// Of a block's own pairs, where the weight does not ask which item is above: what its losers do to a
   /// winner goes to `own`, with the weight's upper factor, what its winners do to a loser to `actions`, with
   /// the lower one.
-  static void act_within(std::span<const polynomial> winners, std::span<const polynomial> losers, std::size_t levels, bool add,
-                         std::span<action> actions, std::span<action> own) {
+  static void act_within(std::span<const polynomial> winners, std::span<const polynomial> losers,
+                         std::size_t levels, bool add, std::span<action> actions, std::span<action> own) {
     constexpr bool logistic = Function::kernel == pair_kernel::logistic;
     constexpr const auto& slope_rows = logistic ? terms::own_sigmoid : terms::own_slope;
     constexpr const auto& value_rows = logistic ? terms::own_softplus : terms::own_sigmoid;

@@ -32,9 +32,9 @@ struct pair_walk {
   std::size_t levels;                      ///< how many of these there are
   std::span<const std::uint32_t> starts;   ///< of the blocks, and the list's end
   double scale;                            ///< 1 / temperature
-  double wrong_sign;                       ///< factor on the weight of pairs whose upper item is the less relevant one
-  std::span<double> gradient;              ///< [n] by place, added to
-  pair_totals& totals;                     ///< added to, but for the count
+  double wrong_sign;           ///< factor on the weight of pairs whose upper item is the less relevant one
+  std::span<double> gradient;  ///< [n] by place, added to
+  pair_totals& totals;         ///< added to, but for the count
   workspace& scratch;
 
   /// One way: what lies above acts on what lies below, or the other way round. The value is summed on the way
@@ -46,10 +46,13 @@ struct pair_walk {
     const std::span<action> actions = scratch.take<action>(sets * levels * C);
     const std::span<state> above = scratch.take<state>(levels);
     const std::span<polynomial> moments = scratch.take<polynomial>(sets * levels * C);
-    const std::span<polynomial> losers = scratch.take<polynomial>(Down && !Oriented ? levels * C : 0);  // of a block's own pairs
+    const std::span<polynomial> losers =
+        scratch.take<polynomial>(Down && !Oriented ? levels * C : 0);  // of a block's own pairs
     const std::span<action> own_actions = scratch.take<action>(losers.size());
     std::fill(states.begin(), states.end(), state{});
-    const auto index = [&](std::size_t set, std::size_t level, std::size_t c) { return (set * levels + level) * C + c; };
+    const auto index = [&](std::size_t set, std::size_t level, std::size_t c) {
+      return (set * levels + level) * C + c;
+    };
     const std::size_t blocks = starts.size() - 1;
     // Places are seen from the block's centre, where those of a narrow block are near 0 and no term is cut
     // off. It is kept as the score of the block's first item and what lies between, in temperatures: a score
@@ -85,7 +88,9 @@ struct pair_walk {
           for (std::size_t c = 0; c < C; ++c) {
             const auto factor = static_cast<double>((Down ? list.upper : list.lower)[c][i]);
             moments[index(0, buckets[i], c)].add(factor, powers);
-            if (Weighted) moments[index(1, buckets[i], c)].add(factor * static_cast<double>(list.weights[i]), powers);  // where it is the winner
+            if (Weighted)
+              moments[index(1, buckets[i], c)].add(factor * static_cast<double>(list.weights[i]),
+                                                   powers);  // where it is the winner
           }
         }
       }
@@ -93,7 +98,8 @@ struct pair_walk {
         std::fill(losers.begin(), losers.end(), polynomial{});
         for (std::size_t i = begin; i < end; ++i) {
           const polynomial powers = powers_at(i);
-          for (std::size_t c = 0; c < C; ++c) losers[buckets[i] * C + c].add(static_cast<double>(list.lower[c][i]), powers);
+          for (std::size_t c = 0; c < C; ++c)
+            losers[buckets[i] * C + c].add(static_cast<double>(list.lower[c][i]), powers);
         }
         parts::act_within(moments, losers, levels, step > 0, actions, own_actions);
       }
@@ -119,7 +125,8 @@ struct pair_walk {
           const polynomial powers = powers_at(i);
           gradient[i] += slope.dot(powers);
           if constexpr (Down)
-            for (std::size_t v = 0; v < value.vectors; ++v) value_sum.v[v] = xsimd::fma(value.v[v], powers.v[v], value_sum.v[v]);
+            for (std::size_t v = 0; v < value.vectors; ++v)
+              value_sum.v[v] = xsimd::fma(value.v[v], powers.v[v], value_sum.v[v]);
         }
       }
       if (Down && !counts) continue;

@@ -26,7 +26,9 @@ template <class T, class R>
 struct scaled_share {
   double first, second;  // second is a power of two
 
-  [[nodiscard]] double of(double sum) const noexcept { return held_as<double>(held_as<double>(sum) * first * second); }
+  [[nodiscard]] double of(double sum) const noexcept {
+    return held_as<double>(held_as<double>(sum) * first * second);
+  }
   [[nodiscard]] scaled_share over(double length) const noexcept { return {first / length, second}; }
 };
 
@@ -40,9 +42,11 @@ struct scaled_share {
 
 /// From places to items.
 template <class T, class S>
-void write_by_place(std::span<S> from, const scaled_share& share, std::span<const std::uint32_t> item, const strided<T>& to) noexcept {
+void write_by_place(std::span<S> from, const scaled_share& share, std::span<const std::uint32_t> item,
+                    const strided<T>& to) noexcept {
   if (to.empty()) return;
-  for (std::size_t p = 0; p < item.size(); ++p) to[item[p]] = held_as<T>(static_cast<double>(from[p]) * share.first * share.second);
+  for (std::size_t p = 0; p < item.size(); ++p)
+    to[item[p]] = held_as<T>(static_cast<double>(from[p]) * share.first * share.second);
 }
 
 }  // namespace rankloss::inline RANKLOSS_ABI::detail

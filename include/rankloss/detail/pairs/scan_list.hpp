@@ -21,10 +21,13 @@ struct scan_list {
   std::array<std::span<T>, C> upper;  ///< [n] factors of the weight, see weight_channels
   std::array<std::span<T>, C> lower;  ///< [n]
   std::span<T> weights;               ///< [n] of a pair's more relevant item, or empty
-  std::span<const double> gains;      ///< [levels] or empty: the weight of a pair is times the difference of those of its levels
+  std::span<const double>
+      gains;  ///< [levels] or empty: the weight of a pair is times the difference of those of its levels
 
   /// What the weight of a pair of two levels is times, where there are gains.
-  [[nodiscard]] double difference(std::size_t level, std::size_t other) const noexcept { return std::abs(gains[level] - gains[other]); }
+  [[nodiscard]] double difference(std::size_t level, std::size_t other) const noexcept {
+    return std::abs(gains[level] - gains[other]);
+  }
 };
 
 }  // namespace rankloss::inline RANKLOSS_ABI::detail

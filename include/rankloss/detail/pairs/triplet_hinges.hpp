@@ -31,7 +31,8 @@ struct triplet_hinges {
     for (std::size_t i = 0; i < n; ++i) {
       if (items.relevance[i] > R{0})
         positives[count++] = static_cast<std::uint32_t>(i);
-      else if (!is_minus_infinity(items.scores[i]) && (hardest == n || items.scores[i] > items.scores[hardest]))
+      else if (!is_minus_infinity(items.scores[i]) &&
+               (hardest == n || items.scores[i] > items.scores[hardest]))
         hardest = i;
     }
     if (count == 0 || hardest == n) return 0.0;
@@ -46,7 +47,8 @@ struct triplet_hinges {
       ++active;
       if (!gradient.empty()) gradient[p] = static_cast<T>(-share);
     }
-    if (!gradient.empty() && active > 0) share_among_hardest(items, items.scores[hardest], share * static_cast<double>(active), gradient);
+    if (!gradient.empty() && active > 0)
+      share_among_hardest(items, items.scores[hardest], share * static_cast<double>(active), gradient);
     return share * sum;
   }
 
@@ -54,7 +56,8 @@ struct triplet_hinges {
   template <class Arch, class T, class R>
   double against_all(const list<T, R>& items, const strided<T>& gradient, workspace& scratch) const {
     const std::size_t n = items.size();
-    const std::span<std::uint32_t> both = scratch.take<std::uint32_t>(n);  // positives from the front, negatives from the back
+    const std::span<std::uint32_t> both =
+        scratch.take<std::uint32_t>(n);  // positives from the front, negatives from the back
     std::size_t front = 0;
     std::size_t back = n;
     bool finite = true;
@@ -72,9 +75,10 @@ struct triplet_hinges {
     const std::span<const std::uint32_t> positives = both.first(front);
     const std::span<const std::uint32_t> negatives = both.subspan(back);
     if (positives.empty() || negatives.empty()) return 0.0;
-    const double sum = !finite                             ? one_by_one(items, positives, negatives, gradient)
-                       : positives.size() <= few_positives ? each_with_each<Arch>(items, positives, negatives, gradient, scratch)
-                                                           : in_sorted_order(items, positives, negatives, gradient, scratch);
+    const double sum = !finite ? one_by_one(items, positives, negatives, gradient)
+                       : positives.size() <= few_positives
+                           ? each_with_each<Arch>(items, positives, negatives, gradient, scratch)
+                           : in_sorted_order(items, positives, negatives, gradient, scratch);
     return sum / static_cast<double>(positives.size());
   }
 
@@ -93,9 +97,12 @@ struct triplet_hinges {
   /// Among equally hard negatives the slope is shared equally: the mean of those that one of them alone would
   /// have.
   template <class T, class R>
-  static void share_among_hardest(const list<T, R>& items, const T& hardest, double slope, const strided<T>& gradient) {
+  static void share_among_hardest(const list<T, R>& items, const T& hardest, double slope,
+                                  const strided<T>& gradient) {
     std::size_t tied = 0;
-    const auto is_hardest = [&](std::size_t i) { return !(items.relevance[i] > R{0}) && items.scores[i] == hardest; };
+    const auto is_hardest = [&](std::size_t i) {
+      return !(items.relevance[i] > R{0}) && items.scores[i] == hardest;
+    };
     for (std::size_t i = 0; i < items.size(); ++i) tied += is_hardest(i) ? 1u : 0u;
     for (std::size_t i = 0; i < items.size(); ++i)
       if (is_hardest(i)) gradient[i] = static_cast<T>(slope / static_cast<double>(tied));
@@ -105,27 +112,30 @@ struct triplet_hinges {
 
   /// The case of infinite scores.
   template <class T, class R>
-  double one_by_one(const list<T, R>& items, std::span<const std::uint32_t> positives, std::span<const std::uint32_t> negatives,
-                    const strided<T>& gradient) const {
+  double one_by_one(const list<T, R>& items, std::span<const std::uint32_t> positives,
+                    std::span<const std::uint32_t> negatives, const strided<T>& gradient) const {
     const double share = 1.0 / static_cast<double>(positives.size());
     double sum = 0.0;
     for (const bool by_positives : {true, false})
       for (const std::uint32_t own : by_positives ? positives : negatives) {
         std::size_t active = 0;
         for (const std::uint32_t other : by_positives ? negatives : positives) {
-          const double h = by_positives ? hinge(items.scores[other], items.scores[own]) : hinge(items.scores[own], items.scores[other]);
+          const double h = by_positives ? hinge(items.scores[other], items.scores[own])
+                                        : hinge(items.scores[own], items.scores[other]);
           if (!(h > 0.0)) continue;
           ++active;
           if (by_positives) sum += h;
         }
-        if (!gradient.empty()) gradient[own] = static_cast<T>((by_positives ? -share : share) * static_cast<double>(active));
+        if (!gradient.empty())
+          gradient[own] = static_cast<T>((by_positives ? -share : share) * static_cast<double>(active));
       }
     return sum;
   }
 
   template <class Arch, class T, class R>
-  double each_with_each(const list<T, R>& items, std::span<const std::uint32_t> positives, std::span<const std::uint32_t> negatives,
-                        const strided<T>& gradient, workspace& scratch) const {
+  double each_with_each(const list<T, R>& items, std::span<const std::uint32_t> positives,
+                        std::span<const std::uint32_t> negatives, const strided<T>& gradient,
+                        workspace& scratch) const {
     using V = lanes<Arch>;
     constexpr std::size_t w = lane_count<Arch>;
     const std::size_t padded = (negatives.size() + w - 1) / w * w;
@@ -153,7 +163,8 @@ struct triplet_hinges {
       if (!gradient.empty()) gradient[p] = static_cast<T>(-share * sum_of(count));
     }
     if (!gradient.empty())
-      for (std::size_t i = 0; i < negatives.size(); ++i) gradient[negatives[i]] = static_cast<T>(share * active[i]);
+      for (std::size_t i = 0; i < negatives.size(); ++i)
+        gradient[negatives[i]] = static_cast<T>(share * active[i]);
     return sum_of(sum);
   }
 
@@ -161,12 +172,14 @@ struct triplet_hinges {
   /// and only ever more of them as the positives fall. The sum of hinges moves along by terms >= 0 alone, so
   /// nothing cancels.
   template <class T, class R>
-  double in_sorted_order(const list<T, R>& items, std::span<const std::uint32_t> positives, std::span<const std::uint32_t> negatives,
-                         const strided<T>& gradient, workspace& scratch) const {
+  double in_sorted_order(const list<T, R>& items, std::span<const std::uint32_t> positives,
+                         std::span<const std::uint32_t> negatives, const strided<T>& gradient,
+                         workspace& scratch) const {
     using record = keyed<key_of<T>, std::uint32_t>;
     const auto sorted = [&](std::span<const std::uint32_t> side) {
       const std::span<record> records = scratch.take<record>(side.size());
-      for (std::size_t i = 0; i < side.size(); ++i) records[i] = {descending_key(items.scores[side[i]]), side[i]};
+      for (std::size_t i = 0; i < side.size(); ++i)
+        records[i] = {descending_key(items.scores[side[i]]), side[i]};
       return sort_by_key(records, scratch.take<record>(side.size()), scratch);
     };
     const auto score = [](const record& r) { return static_cast<double>(value_of<T>(r.key)); };  // finite
@@ -180,7 +193,9 @@ struct triplet_hinges {
     std::size_t near = 0;
     for (const record& positive : p) {
       const double s = score(positive);
-      if (near > 0) hinges = std::min(hinges + static_cast<double>(near) * std::min(previous - s, largest), static_cast<double>(near) * largest);
+      if (near > 0)
+        hinges = std::min(hinges + static_cast<double>(near) * std::min(previous - s, largest),
+                          static_cast<double>(near) * largest);
       for (; near < q.size() && hinge(score(q[near]), s) > 0.0; ++near) hinges += hinge(score(q[near]), s);
       sum += hinges;
       previous = s;

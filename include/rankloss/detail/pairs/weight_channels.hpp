@@ -36,11 +36,14 @@ struct two_channels {
       return xsimd::fma(first, V::load_unaligned(lower0 + j), second * V::load_unaligned(lower1 + j));
     }
   };
-  [[nodiscard]] row at(std::size_t i) const noexcept { return {c.lower[0].data(), c.lower[1].data(), V(c.upper[0][i]), V(c.upper[1][i])}; }
+  [[nodiscard]] row at(std::size_t i) const noexcept {
+    return {c.lower[0].data(), c.lower[1].data(), V(c.upper[0][i]), V(c.upper[1][i])};
+  }
 };
 
 template <class Arch, class S, class Weight, class T, class R>
-[[nodiscard]] two_channels<Arch, S> prepare_two(const Weight& weight, const list<T, R>& items, const pair_places& at, workspace& scratch) {
+[[nodiscard]] two_channels<Arch, S> prepare_two(const Weight& weight, const list<T, R>& items,
+                                                const pair_places& at, workspace& scratch) {
   two_channels<Arch, S> rows;
   for (auto* side : {rows.c.upper, rows.c.lower})
     for (std::size_t k = 0; k < 2; ++k) side[k] = padded<S, Arch>(at.size(), scratch);

@@ -34,11 +34,13 @@ namespace rankloss::inline RANKLOSS_ABI::detail {
 
 // Made by scripts/fit_terms.py: the kernels of sorted_sums.hpp for distances from half a temperature on.
 // far_sigmoid_8: largest error 6.4e-08, sum of magnitudes 6.3
-inline constexpr std::array<double, 8> far_sigmoid_8{0.9999999361209279, -0.9999857395421965, 0.999475715276096,  -0.9925656864285941,
-                                                     0.9469208698100708, -0.7840549404058366, 0.4634108705490211, -0.13571857177554075};
+inline constexpr std::array<double, 8> far_sigmoid_8{
+    0.9999999361209279, -0.9999857395421965, 0.999475715276096,  -0.9925656864285941,
+    0.9469208698100708, -0.7840549404058366, 0.4634108705490211, -0.13571857177554075};
 // far_slope_8: largest error 4.6e-07, sum of magnitudes 22.6
-inline constexpr std::array<double, 8> far_slope_8{0.9999995442307129, -1.9998974263000187, 2.996196506364949, -3.9455119574268855,
-                                                   4.6056328507805855, -4.363160030862625,  2.800406684045359, -0.8609978308407724};
+inline constexpr std::array<double, 8> far_slope_8{
+    0.9999995442307129, -1.9998974263000187, 2.996196506364949, -3.9455119574268855,
+    4.6056328507805855, -4.363160030862625,  2.800406684045359, -0.8609978308407724};
 // far_sigmoid_18: largest error 3.2e-17, sum of magnitudes 14.2
 inline constexpr std::array<double, 18> far_sigmoid_18{1.0,
                                                        -0.9999999999999647,
@@ -60,9 +62,10 @@ inline constexpr std::array<double, 18> far_sigmoid_18{1.0,
                                                        -0.011128454714737276};
 // far_slope_18: largest error 4.8e-16, sum of magnitudes 106.9
 inline constexpr std::array<double, 18> far_slope_18{
-    0.9999999999999996, -1.9999999999994675, 2.9999999999026494, -3.9999999929374623, 4.999999729278028,  -5.9999936680236186,
-    6.999901568674756,  -7.998924969077862,  8.99143149218546,   -9.948804866226837,  10.766243441777199, -11.172668818960895,
-    10.704658434576785, -8.954544246650318,  6.091440626436377,  -3.07843593592559,   1.008123198442119,  -0.15847666979639277};
+    0.9999999999999996,  -1.9999999999994675, 2.9999999999026494,  -3.9999999929374623, 4.999999729278028,
+    -5.9999936680236186, 6.999901568674756,   -7.998924969077862,  8.99143149218546,    -9.948804866226837,
+    10.766243441777199,  -11.172668818960895, 10.704658434576785,  -8.954544246650318,  6.091440626436377,
+    -3.07843593592559,   1.008123198442119,   -0.15847666979639277};
 
 template <class T>
 struct cell_terms {
@@ -111,7 +114,8 @@ struct cell_terms {
       sigmoid[p] = sum / denominator[0];
     }
     std::array<double, 2 * places> series{};
-    for (std::size_t n = 0; n < series.size(); ++n) series[n] = slope ? static_cast<double>(n + 1) * sigmoid[n + 1] : sigmoid[n];
+    for (std::size_t n = 0; n < series.size(); ++n)
+      series[n] = slope ? static_cast<double>(n + 1) * sigmoid[n + 1] : sigmoid[n];
     return series;
   }
 
@@ -123,7 +127,8 @@ struct cell_terms {
     for (std::size_t q = 0; q < places; ++q)
       for (std::size_t p = 0; p < places; ++p) {
         double term = series[p + q];  // (p + q)! / (p! q!) h^(p + q) (-1)^p
-        for (std::size_t r = 1; r <= p; ++r) term *= -static_cast<double>(q + r) / static_cast<double>(r) * half_width;
+        for (std::size_t r = 1; r <= p; ++r)
+          term *= -static_cast<double>(q + r) / static_cast<double>(r) * half_width;
         for (std::size_t r = 0; r < q; ++r) term *= half_width;
         direct[q][p] = term;
       }
@@ -134,7 +139,8 @@ struct cell_terms {
   struct kernel {
     matrix own, on_below, on_above;
     const std::array<double, K>& far;
-    double above, below;  ///< factors of the far terms for items above and below; where they are not 1, the rest is counted by the caller
+    double above,
+        below;  ///< factors of the far terms for items above and below; where they are not 1, the rest is counted by the caller
   };
   static constexpr double exp_half = 1.6487212707001281468;
   static constexpr const std::array<double, K>& far_sigmoid() {
@@ -151,12 +157,22 @@ struct cell_terms {
   }
   /// sigmoid(x_j - x_i) less the 1 of an item above: what is added to the hard rank.
   static constexpr kernel make_sigmoid() {
-    kernel f{direct_terms(false, 1.0), direct_terms(false, 1.0 / exp_half), direct_terms(false, exp_half), far_sigmoid(), -1.0, 1.0};
+    kernel f{direct_terms(false, 1.0),
+             direct_terms(false, 1.0 / exp_half),
+             direct_terms(false, exp_half),
+             far_sigmoid(),
+             -1.0,
+             1.0};
     f.on_below[0][0] -= 1.0;
     return f;
   }
   static constexpr kernel for_sigmoid = make_sigmoid();
-  static constexpr kernel for_slope{direct_terms(true, 1.0), direct_terms(true, 1.0 / exp_half), direct_terms(true, exp_half), far_slope(), 1.0, 1.0};
+  static constexpr kernel for_slope{direct_terms(true, 1.0),
+                                    direct_terms(true, 1.0 / exp_half),
+                                    direct_terms(true, exp_half),
+                                    far_slope(),
+                                    1.0,
+                                    1.0};
 };
 
 /// N doubles in registers: what a cell's matrices are multiplied with.
@@ -169,7 +185,8 @@ struct wide_row {
   wide_row() noexcept { std::fill(std::begin(v), std::end(v), lanes<Arch>(0.0)); }
 
   [[gnu::always_inline]] void add_scaled(double factor, const double* row) noexcept {
-    for (std::size_t i = 0; i < vectors; ++i) v[i] = xsimd::fma(lanes<Arch>(factor), lanes<Arch>::load_unaligned(row + i * lane_count<Arch>), v[i]);
+    for (std::size_t i = 0; i < vectors; ++i)
+      v[i] = xsimd::fma(lanes<Arch>(factor), lanes<Arch>::load_unaligned(row + i * lane_count<Arch>), v[i]);
   }
   [[gnu::always_inline]] void add(double factor, const wide_row& other) noexcept {
     for (std::size_t i = 0; i < vectors; ++i) v[i] = xsimd::fma(lanes<Arch>(factor), other.v[i], v[i]);
@@ -206,7 +223,8 @@ class cell_list {
   static constexpr std::size_t w = lane_count<Arch>;
   static constexpr std::size_t P = terms::places;
   static constexpr double width = 2.0 * terms::half_width;
-  static constexpr std::size_t fewest_items = 8;  // a cell, on average, where it pays (docs/algorithms/sigmoid_sums.md)
+  static constexpr std::size_t fewest_items =
+      8;  // a cell, on average, where it pays (docs/algorithms/sigmoid_sums.md)
 
  public:
   struct cell {
@@ -218,8 +236,8 @@ class cell_list {
   /// Cuts scores [n], in any order, by a grid of half temperatures down from the highest; `false` where its cells would hold too few items
   /// to pay. No sort: one count of the cells and one pass that moves each item to its slot, and with it its value where there is one:
   /// by_slot[slot] = values[i].
-  [[nodiscard]] bool cut_by_grid(const strided<const T>& scores, double temperature, std::span<const T> values, std::span<T> by_slot,
-                                 workspace& scratch) {
+  [[nodiscard]] bool cut_by_grid(const strided<const T>& scores, double temperature,
+                                 std::span<const T> values, std::span<T> by_slot, workspace& scratch) {
     const std::size_t n = scores.size();
     if (n == 0) return false;
     require_countable(n);
@@ -243,7 +261,8 @@ class cell_list {
       for (std::size_t i = 0; i < n; ++i) {
         const double at = (top - static_cast<double>(scores[i])) * cells_a_unit;
         // A NaN, where data are unchecked, goes to some cell, also where the compiler makes nothing of the first comparison.
-        slots[i] = std::min(static_cast<std::uint32_t>(static_cast<std::int32_t>(at < last ? at : last)), last_cell);
+        slots[i] =
+            std::min(static_cast<std::uint32_t>(static_cast<std::int32_t>(at < last ? at : last)), last_cell);
         ++starts[slots[i]];
       }
       std::uint32_t start = 0;
@@ -252,7 +271,8 @@ class cell_list {
         const std::uint32_t items = std::exchange(starts[at], start);
         if (items == 0) continue;
         // Which cell of the grid, for now.
-        cells[count++] = {.begin = start, .end = start + items, .offset = static_cast<double>(at), .distance = 0.0};
+        cells[count++] = {
+            .begin = start, .end = start + items, .offset = static_cast<double>(at), .distance = 0.0};
         start += items;
       }
       cells_ = cells.first(count);
@@ -277,7 +297,9 @@ class cell_list {
       const double at = std::exchange(cells[c].offset, 0.0);
       const double gap = c > 0 ? distance(cells[c - 1].begin, cells[c].begin) : 0.0;
       const bool next = c > 0 && at == above_at + 1.0;
-      const double offset = next ? cells[c - 1].offset - gap + width : (at + 0.5) * width - (top - static_cast<double>(x[cells[c].begin])) * scale_;
+      const double offset =
+          next ? cells[c - 1].offset - gap + width
+               : (at + 0.5) * width - (top - static_cast<double>(x[cells[c].begin])) * scale_;
       cells[c].offset = std::clamp(offset, -terms::half_width, terms::half_width);
       cells[c].distance = next ? width : c > 0 ? gap - cells[c - 1].offset + cells[c].offset : 0.0;
       above_at = at;
@@ -288,8 +310,9 @@ class cell_list {
   /// Cuts x [n], sorted and descending, into cells, wherever they begin; `order` tells which item is where. `false` where they hold too few
   /// items to pay. A list in which some crowd while many stand alone is cut all the same up to a point: the scans would lose digits in the
   /// crowd (docs/numerics.md).
-  [[nodiscard]] bool cut_sorted(std::span<const T> x, std::span<const std::uint32_t> order, double temperature, std::span<const T> values,
-                                std::span<T> by_slot, workspace& scratch) {
+  [[nodiscard]] bool cut_sorted(std::span<const T> x, std::span<const std::uint32_t> order,
+                                double temperature, std::span<const T> values, std::span<T> by_slot,
+                                workspace& scratch) {
     constexpr std::size_t crowd = 256;
     x_ = x;
     scale_ = 1.0 / temperature;
@@ -350,10 +373,12 @@ class cell_list {
     const V factor(scale_ / terms::half_width);
     const T* x = x_.data();
     std::size_t i = c.begin;
-    for (; i + w <= c.end; i += w) body(i, whole_row<Arch>{}, centre - (first - load_row<Arch>(x + i)) * factor);
+    for (; i + w <= c.end; i += w)
+      body(i, whole_row<Arch>{}, centre - (first - load_row<Arch>(x + i)) * factor);
     if (i == c.end) return;
     alignas(64) double rest[w];
-    for (std::size_t l = 0; l < w; ++l) rest[l] = static_cast<double>(x[std::min<std::size_t>(i + l, c.end - 1)]);
+    for (std::size_t l = 0; l < w; ++l)
+      rest[l] = static_cast<double>(x[std::min<std::size_t>(i + l, c.end - 1)]);
     const V place = centre - (first - V::load_aligned(rest)) * factor;
     body(i, c.end - i, only_items<Arch>(c.end - i, place));
   }
@@ -377,7 +402,9 @@ class cell_list {
   void unit_moments(double* moments) const {
     for (const cell& c : cells_) {
       moment_sums sums;
-      for_vectors(c, [&](std::size_t, auto count, const V& place) { sums.add(place, only_items<Arch>(count, V(1.0))); });
+      for_vectors(c, [&](std::size_t, auto count, const V& place) {
+        sums.add(place, only_items<Arch>(count, V(1.0)));
+      });
       sums.store(moments);
       moments += P;
     }
@@ -417,7 +444,10 @@ class cell_list {
         if (!touching) states.add(pending);
         alignas(64) double by_exponent[E];
         states.store(by_exponent);
-        const double* last = moments + (step == 0 ? at : down ? at - 1 : at + 1) * P;  // read only where the cells touch
+        const double* last = moments + (step == 0 ? at
+                                        : down    ? at - 1
+                                                  : at + 1) *
+                                           P;  // read only where the cells touch
         const double* own = moments + at * P;
         for (const target& f : targets) {
           const double sign = down ? f.kernel.above : f.kernel.below;
@@ -429,9 +459,11 @@ class cell_list {
           }
           wide_row<Arch, P> local;
           local.load(f.local + at * P);
-          for (std::size_t i = 0; i < local.vectors; ++i) local.v[i] = xsimd::fma(low.v[i] + high.v[i], flip, local.v[i]);
+          for (std::size_t i = 0; i < local.vectors; ++i)
+            local.v[i] = xsimd::fma(low.v[i] + high.v[i], flip, local.v[i]);
           if (touching)
-            for (std::size_t q = 0; q < P; ++q) local.add_scaled(last[q], (down ? f.kernel.on_below : f.kernel.on_above)[q].data());
+            for (std::size_t q = 0; q < P; ++q)
+              local.add_scaled(last[q], (down ? f.kernel.on_below : f.kernel.on_above)[q].data());
           if (down)
             for (std::size_t q = 0; q < P; ++q) local.add_scaled(own[q], f.kernel.own[q].data());
           local.store(f.local + at * P);
@@ -443,7 +475,8 @@ class cell_list {
         }
         if (touching) states.add(pending);
         const V odd_sign(down ? -1.0 : 1.0);
-        for (std::size_t i = 0; i < states.vectors; ++i) pending.v[i] = xsimd::fma(odd_sign, odd.v[i], even.v[i]);
+        for (std::size_t i = 0; i < states.vectors; ++i)
+          pending.v[i] = xsimd::fma(odd_sign, odd.v[i], even.v[i]);
       }
     }
   }

@@ -18,7 +18,8 @@ namespace rankloss::inline RANKLOSS_ABI::detail {
 
 /// [n + 1] exp(-scale (x_{i-1} - x_i)) at i, `equal` where the two are equal, 0 at both ends; x falls.
 template <class Arch, class T>
-[[nodiscard]] std::span<const double> neighbour_decays(std::span<const T> x, double scale, double equal, workspace& scratch) {
+[[nodiscard]] std::span<const double> neighbour_decays(std::span<const T> x, double scale, double equal,
+                                                       workspace& scratch) {
   using V = lanes<Arch>;
   constexpr std::size_t w = lane_count<Arch>;
   const std::size_t n = x.size();
@@ -40,7 +41,8 @@ template <class Arch, class T>
 
 /// One list over all lanes.
 template <class Arch, class T>
-[[nodiscard]] sorted_rows<Arch> lay_in_rows(const sorted_list<T>& list, double temperature, workspace& scratch) {
+[[nodiscard]] sorted_rows<Arch> lay_in_rows(const sorted_list<T>& list, double temperature,
+                                            workspace& scratch) {
   using V = lanes<Arch>;
   constexpr std::size_t w = lane_count<Arch>;
   const std::size_t n = list.x.size();
@@ -93,13 +95,15 @@ template <class Arch, class T>
     if (last < n) {
       const double next = x(last);
       seams.decay_down[l] = std::exp(-scale * (x(first) - next));
-      const auto near = std::partition_point(begin, end, [&](T s) { return static_cast<double>(s) - x(last - 1) > reach; });
+      const auto near =
+          std::partition_point(begin, end, [&](T s) { return static_cast<double>(s) - x(last - 1) > reach; });
       seams.warm_down = std::min(seams.warm_down, static_cast<std::size_t>(near - begin));
     }
     if (first > 0) {
       const double before = x(first - 1);
       seams.decay_up[l] = std::exp(-scale * (before - x(last - 1)));
-      const auto far = std::partition_point(begin, end, [&](T s) { return x(first) - static_cast<double>(s) <= reach; });
+      const auto far =
+          std::partition_point(begin, end, [&](T s) { return x(first) - static_cast<double>(s) <= reach; });
       seams.warm_up = std::max(seams.warm_up, static_cast<std::size_t>(far - begin));
     }
   }
@@ -117,7 +121,8 @@ template <class Arch, class T>
 
 /// Up to `lane_count` lists, sorted, one a lane, with the decay from row to row.
 template <class Arch, class T, class R>
-[[nodiscard]] sorted_rows<Arch> sort_group(std::span<const list<T, R>> lists, double temperature, workspace& scratch) {
+[[nodiscard]] sorted_rows<Arch> sort_group(std::span<const list<T, R>> lists, double temperature,
+                                           workspace& scratch) {
   using V = lanes<Arch>;
   constexpr std::size_t w = lane_count<Arch>;
   const plain_rows<Arch> sorted = sort_lanes<Arch, T, R>(lists, scratch);
@@ -126,7 +131,8 @@ template <class Arch, class T, class R>
   // 0 into padding, so that it acts on nothing and not on itself.
   const V scale(1.0 / temperature);
   for (std::size_t i = 1; i < group.rows; ++i) {
-    const V gap = (V::load_aligned(sorted.x.data() + (i - 1) * w) - V::load_aligned(sorted.x.data() + i * w)) * scale;
+    const V gap =
+        (V::load_aligned(sorted.x.data() + (i - 1) * w) - V::load_aligned(sorted.x.data() + i * w)) * scale;
     xsimd::select(sorted.holds(i), exp_minus(gap), V(0.0)).store_aligned(decay.data() + i * w);
   }
   V(0.0).store_aligned(decay.data());

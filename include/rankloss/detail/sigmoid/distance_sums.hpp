@@ -101,21 +101,24 @@ class distance_sums {
   /// One step of a scan. Arguments are passed by value, here and below, so that they stay in registers:
   /// each step waits for the previous one.
   template <class Items>
-  [[gnu::always_inline]] static passed advance(passed before, const Items& items, const double* v, std::size_t from, std::size_t to,
-                                               double decay) noexcept {
+  [[gnu::always_inline]] static passed advance(passed before, const Items& items, const double* v,
+                                               std::size_t from, std::size_t to, double decay) noexcept {
     const double q = std::abs(decay);
     const bool tied = decay < 0.0;
     const double weight = items.template weight<double>(from);
     const double nearer = v[from] - v[to];
     const double mass = q * before.all.mass + q * weight;
-    const double moved = q * before.all.moved + q * (items.template rest<double>(from) + nearer * (before.all.mass + weight));
+    const double moved =
+        q * before.all.moved + q * (items.template rest<double>(from) + nearer * (before.all.mass + weight));
     const double unequal_moved = before.unequal.moved + nearer * before.unequal.mass;
     return {{mass, moved}, {tied ? before.unequal.mass : mass, tied ? unequal_moved : moved}};
   }
   template <class Items, class Emit>
-  [[gnu::always_inline]] static void meet(std::size_t k, passed above, passed below, const Items& items, Emit& emit) {
+  [[gnu::always_inline]] static void meet(std::size_t k, passed above, passed below, const Items& items,
+                                          Emit& emit) {
     emit(k,
-         sums{items.template weight<double>(k) + above.all.mass + below.all.mass, items.template rest<double>(k) + above.all.moved + below.all.moved},
+         sums{items.template weight<double>(k) + above.all.mass + below.all.mass,
+              items.template rest<double>(k) + above.all.moved + below.all.moved},
          sums{below.unequal.mass - above.unequal.mass, below.unequal.moved - above.unequal.moved});
   }
   /// Memory for the states that wait for the scan in the other direction; it holds only what is needed.
@@ -128,7 +131,8 @@ class distance_sums {
       if constexpr (what == needed::all_and_sided) unequal_ = scratch.take<sums>(n);
     }
     /// `decay` belongs to the step that led to the state; the two sums differ only if it is that of a tie.
-    [[gnu::always_inline]] void keep(std::size_t k, passed state, [[maybe_unused]] double decay) const noexcept {
+    [[gnu::always_inline]] void keep(std::size_t k, passed state,
+                                     [[maybe_unused]] double decay) const noexcept {
       if constexpr (what == needed::sided_moved) {
         moved_[k] = state.unequal.moved;
       } else {
@@ -201,7 +205,8 @@ class distance_sums {
       const V own_v(v[k]);
       const auto add = [&](std::size_t j, const V& d, const V& kernel) {
         const V own_mass = kernel * items.template weight<V>(j);
-        const V own_moved = xsimd::fma(own_mass, V::load_unaligned(v + j) - own_v, kernel * items.template rest<V>(j));
+        const V own_moved =
+            xsimd::fma(own_mass, V::load_unaligned(v + j) - own_v, kernel * items.template rest<V>(j));
         mass += own_mass;
         moved += own_moved;
         sided_mass = xsimd::fma(d, own_mass, sided_mass);

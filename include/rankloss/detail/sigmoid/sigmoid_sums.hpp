@@ -36,7 +36,8 @@ class sigmoid_sums {
   static constexpr std::size_t P = places::places;
 
  public:
-  sigmoid_sums(const strided<const T>& scores, double temperature, workspace& scratch) : n_(scores.size()), scratch_(scratch) {
+  sigmoid_sums(const strided<const T>& scores, double temperature, workspace& scratch)
+      : n_(scores.size()), scratch_(scratch) {
     dense_ = cells_.cut_by_grid(scores, temperature, {}, {}, scratch);
     if (!dense_) {
       const sorted_list<T> sorted = sort_list<T>(scores, scratch);
@@ -57,10 +58,12 @@ class sigmoid_sums {
     if (dense_) {
       const std::span<double> local = scratch_.take<double>(cells_.moment_count());
       const std::span<double> by_slot = scratch_.take<double>(n_);
-      cells_.template spread<2>(moments_.data(), {{{places::for_sigmoid, local.data()}, {places::for_slope, slopes_.data()}}});
+      cells_.template spread<2>(moments_.data(),
+                                {{{places::for_sigmoid, local.data()}, {places::for_slope, slopes_.data()}}});
       for (std::size_t at = 0; at < cells_.cells().size(); ++at) {
         const auto& cell = cells_.cells()[at];
-        const V hard(static_cast<double>(cell.begin) + 0.5);  // 1 + the items of the cells above - this item's own 1/2
+        const V hard(static_cast<double>(cell.begin) +
+                     0.5);  // 1 + the items of the cells above - this item's own 1/2
         cells_.for_vectors(cell, [&](std::size_t i, auto count, const V& place) {
           store_items<Arch>(by_slot.data() + i, count, hard + list::at_place(local.data() + at * P, place));
         });
@@ -86,8 +89,11 @@ class sigmoid_sums {
     chain_up(states, rows_.seams.decay_up);
     scan_up(rows_.decay.data(), rows, states, unit, [&](std::size_t i, const auto& state) {
       const V below = state[0].dot(terms::sigmoid);
-      rows_.scatter(i, rows_.first_rank + V(static_cast<double>(i)) - V::load_aligned(above.data() + i * w) + below, strided<double>(out));
-      (V::load_aligned(slopes_.data() + i * w) + state[0].dot(terms::slope)).store_aligned(slopes_.data() + i * w);
+      rows_.scatter(
+          i, rows_.first_rank + V(static_cast<double>(i)) - V::load_aligned(above.data() + i * w) + below,
+          strided<double>(out));
+      (V::load_aligned(slopes_.data() + i * w) + state[0].dot(terms::slope))
+          .store_aligned(slopes_.data() + i * w);
     });
   }
 
@@ -121,7 +127,8 @@ class sigmoid_sums {
         cells_.for_vectors(cells_.cells()[at], [&](std::size_t i, auto count, const V& place) {
           const V own = list::at_place(slopes_.data() + at * P, place);
           const V weight = load_items<Arch>(by_slot.data() + i, count) - V(middle);
-          store_items<Arch>(by_slot.data() + i, count, list::at_place(local.data() + at * P, place) - weight * own);
+          store_items<Arch>(by_slot.data() + i, count,
+                            list::at_place(local.data() + at * P, place) - weight * own);
         });
       from_slots(by_slot, out);
       return;
@@ -136,14 +143,17 @@ class sigmoid_sums {
       moment = xsimd::fma(own, V::load_aligned(in_rows.data() + i * w), moment);
     }
     const V middle(sum_of(moment) / sum_of(mass));
-    const auto weight = [&](std::size_t i) { return std::array<V, 1>{V::load_aligned(in_rows.data() + i * w) - middle}; };
+    const auto weight = [&](std::size_t i) {
+      return std::array<V, 1>{V::load_aligned(in_rows.data() + i * w) - middle};
+    };
     const auto nothing = [](std::size_t, const auto&) {};
     {
       scan_states<Arch, K> states[1];
       scan_down(rows_.decay.data(), rows_.seams.warm_down, rows, states, weight, nothing);
       chain_down(states, rows_.seams.decay_down);
-      scan_down(rows_.decay.data(), 0, rows, states, weight,
-                [&](std::size_t i, const auto& state) { state[0].dot(terms::slope).store_aligned(above.data() + i * w); });
+      scan_down(rows_.decay.data(), 0, rows, states, weight, [&](std::size_t i, const auto& state) {
+        state[0].dot(terms::slope).store_aligned(above.data() + i * w);
+      });
     }
     scan_states<Arch, K> states[1];
     scan_up(rows_.decay.data(), rows_.seams.warm_up, states, weight, nothing);

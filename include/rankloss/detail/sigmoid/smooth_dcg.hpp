@@ -24,9 +24,11 @@ struct smooth_cut {
   V value, slope, curvature;
 };
 template <class V>
-[[nodiscard]] [[gnu::always_inline]] inline smooth_cut<V> smooth_cut_at(const V& rank, double cutoff) noexcept {
+[[nodiscard]] [[gnu::always_inline]] inline smooth_cut<V> smooth_cut_at(const V& rank,
+                                                                        double cutoff) noexcept {
   const V t = xsimd::min(xsimd::max(rank - V(cutoff), V(0.0)), V(1.0));
-  return {V(1.0) - t * t * (V(3.0) - V(2.0) * t), V(-6.0) * t * (V(1.0) - t), xsimd::select(t > V(0.0) && t < V(1.0), V(12.0) * t - V(6.0), V(0.0))};
+  return {V(1.0) - t * t * (V(3.0) - V(2.0) * t), V(-6.0) * t * (V(1.0) - t),
+          xsimd::select(t > V(0.0) && t < V(1.0), V(12.0) * t - V(6.0), V(0.0))};
 }
 
 /// The term of an item of gain g in the DCG at a smooth rank, and its derivatives by r: g D(r) with D(r) = ln
@@ -112,7 +114,8 @@ lanes<Arch> smooth_dcg(const sorted_rows<Arch>& in, S* gains, double cutoff, wor
     }
     with_cut(cutoff, [&]<bool Cut> {
       scan_up(in.decay.data(), rows, states, unit, [&](std::size_t i, const auto& state) {
-        const V rank = in.first_rank + V(static_cast<double>(i)) - load_row<Arch>(above + i * w) + state[0].dot(terms::sigmoid);
+        const V rank = in.first_rank + V(static_cast<double>(i)) - load_row<Arch>(above + i * w) +
+                       state[0].dot(terms::sigmoid);
         const V g = load_row<Arch>(gains + i * w);
         const discounted_gain<T, Cut, V> item(g, rank, cutoff);
         dcg += item.value;
@@ -124,7 +127,9 @@ lanes<Arch> smooth_dcg(const sorted_rows<Arch>& in, S* gains, double cutoff, wor
           moment = xsimd::fma(slopes_here, item.slope, moment);
         }
         if constexpr (hessian) store_row<Arch>(by_rank2 + i * w, item.curvature);
-        if constexpr (hessian) store_row<Arch>(curvatures + i * w, load_row<Arch>(curvatures + i * w) - state[0].dot(terms::curvature));
+        if constexpr (hessian)
+          store_row<Arch>(curvatures + i * w,
+                          load_row<Arch>(curvatures + i * w) - state[0].dot(terms::curvature));
       });
     });
   }
@@ -168,7 +173,8 @@ lanes<Arch> smooth_dcg(const sorted_rows<Arch>& in, S* gains, double cutoff, wor
       if constexpr (hessian) {
         const V bend = load_row<Arch>(bends + i * w) - state[0].dot(terms::curvature);
         const V square = load_row<Arch>(squares + i * w) + state[1].dot(terms::slope_squared);
-        h = square + load_row<Arch>(by_rank2 + i * w) * slope * slope + bend - a * load_row<Arch>(curvatures + i * w);
+        h = square + load_row<Arch>(by_rank2 + i * w) * slope * slope + bend -
+            a * load_row<Arch>(curvatures + i * w);
       }
       emit(i, g, h);
     });
@@ -179,7 +185,8 @@ lanes<Arch> smooth_dcg(const sorted_rows<Arch>& in, S* gains, double cutoff, wor
 /// The same for groups of the shortest lists, pair by pair: without a sort, and with each sigmoid and slope
 /// computed once.
 template <class T, wanted Wanted, class Arch, class S, class Emit>
-lanes<Arch> smooth_dcg(const plain_rows<Arch>& in, double temperature, const S* gains, double cutoff, workspace& scratch, Emit emit) {
+lanes<Arch> smooth_dcg(const plain_rows<Arch>& in, double temperature, const S* gains, double cutoff,
+                       workspace& scratch, Emit emit) {
   using V = lanes<Arch>;
   constexpr std::size_t w = lane_count<Arch>;
   constexpr bool gradient = Wanted != wanted::value;
@@ -188,9 +195,9 @@ lanes<Arch> smooth_dcg(const plain_rows<Arch>& in, double temperature, const S* 
   const std::size_t pairs = rows * (rows - 1) / 2;
   const workspace::scope scope(scratch);
   struct sums {
-    V rank = V(1.0);                                      // and sigmoids
-    V slope = V(0.0), curvature = V(0.0);                 // sums of sigmoid' and +-sigmoid'' over the other items
-    V by_rank = V(0.0), by_rank2 = V(0.0);                // derivatives of the DCG
+    V rank = V(1.0);                        // and sigmoids
+    V slope = V(0.0), curvature = V(0.0);   // sums of sigmoid' and +-sigmoid'' over the other items
+    V by_rank = V(0.0), by_rank2 = V(0.0);  // derivatives of the DCG
     V gradient = V(0.0), square = V(0.0), bend = V(0.0);  // by s / temperature
   };
   const std::span<sums> item = scratch.take<sums>(rows);
@@ -251,7 +258,8 @@ lanes<Arch> smooth_dcg(const plain_rows<Arch>& in, double temperature, const S* 
       }
     for (std::size_t i = 0; i < rows; ++i) {
       const sums& own = item[i];
-      emit(i, own.gradient, own.square + own.by_rank2 * own.slope * own.slope + own.bend - own.by_rank * own.curvature);
+      emit(i, own.gradient,
+           own.square + own.by_rank2 * own.slope * own.slope + own.bend - own.by_rank * own.curvature);
     }
   }
   return dcg;
@@ -260,7 +268,8 @@ lanes<Arch> smooth_dcg(const plain_rows<Arch>& in, double temperature, const S* 
 /// The same for one list that is cut into cells. `gains` [n], in the order of the slots, are overwritten by
 /// `factor` times the derivatives.
 template <class T, wanted Wanted, class Arch>
-double smooth_dcg(const cell_list<Arch, T>& cells, std::span<T> gains, double cutoff, workspace& scratch, const lanes<Arch>& factor) {
+double smooth_dcg(const cell_list<Arch, T>& cells, std::span<T> gains, double cutoff, workspace& scratch,
+                  const lanes<Arch>& factor) {
   using V = lanes<Arch>;
   using places = cell_terms<T>;
   using list = cell_list<Arch, T>;
@@ -276,7 +285,8 @@ double smooth_dcg(const cell_list<Arch, T>& cells, std::span<T> gains, double cu
 
   cells.unit_moments(moments.data());
   if constexpr (gradient)
-    cells.template spread<2>(moments.data(), {{{places::for_sigmoid, ranks.data()}, {places::for_slope, slopes.data()}}});
+    cells.template spread<2>(moments.data(),
+                             {{{places::for_sigmoid, ranks.data()}, {places::for_slope, slopes.data()}}});
   else
     cells.template spread<1>(moments.data(), {{{places::for_sigmoid, ranks.data()}}});
 
@@ -285,7 +295,8 @@ double smooth_dcg(const cell_list<Arch, T>& cells, std::span<T> gains, double cu
   V moment(0.0);
   for (std::size_t at = 0; at < cells.cells().size(); ++at) {
     const auto& cell = cells.cells()[at];
-    const V hard(static_cast<double>(cell.begin) + 0.5);  // 1 + the items of the cells above - this item's own 1/2
+    const V hard(static_cast<double>(cell.begin) +
+                 0.5);  // 1 + the items of the cells above - this item's own 1/2
     typename list::moment_sums sums;
     with_cut(cutoff, [&]<bool Cut> {
       cells.for_vectors(cell, [&](std::size_t i, auto count, const V& place) {
@@ -312,7 +323,8 @@ double smooth_dcg(const cell_list<Arch, T>& cells, std::span<T> gains, double cu
         const V a = load_items<Arch>(by_rank + i, count) - V(middle);
         // The sum of slopes is computed again: this takes less time than storing it.
         const V own = list::at_place(slopes.data() + at * P, place);
-        store_items<Arch>(by_rank + i, count, factor * (list::at_place(by_rank_slopes.data() + at * P, place) - a * own));
+        store_items<Arch>(by_rank + i, count,
+                          factor * (list::at_place(by_rank_slopes.data() + at * P, place) - a * own));
       });
   }
   return sum_of(dcg);

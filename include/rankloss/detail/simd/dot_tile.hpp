@@ -30,7 +30,8 @@ void normalise(const T* x, std::size_t dimension, T* to, std::size_t step) {
   double square = 0.0;
   for (const double part : squares) square += part;
   const double factor = square > 0.0 ? 1.0 / std::sqrt(square) : 0.0;
-  for (std::size_t k = 0; k < dimension; ++k) to[k * step] = static_cast<T>(scale * static_cast<double>(x[k]) * factor);
+  for (std::size_t k = 0; k < dimension; ++k)
+    to[k * step] = static_cast<T>(scale * static_cast<double>(x[k]) * factor);
 }
 
 /// Dot products of a few captions with a panel of texts, with as many accumulators as fit in 16 registers.

@@ -32,10 +32,13 @@ template <class Arch, class Body>
   if (i < n) body(i, n - i);
 }
 
-[[nodiscard]] constexpr std::size_t padded_rows(std::size_t n, std::size_t w) noexcept { return (n + w - 1) / w * w; }
+[[nodiscard]] constexpr std::size_t padded_rows(std::size_t n, std::size_t w) noexcept {
+  return (n + w - 1) / w * w;
+}
 
 template <class Arch, class S, class Count>
-[[gnu::always_inline]] inline lanes<Arch> load_items(const S* items, Count count, double rest = 0.0) noexcept {
+[[gnu::always_inline]] inline lanes<Arch> load_items(const S* items, Count count,
+                                                     double rest = 0.0) noexcept {
   if constexpr (std::is_same_v<Count, whole_row<Arch>>) {
     return load_row<Arch>(items);
   } else {

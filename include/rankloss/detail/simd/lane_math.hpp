@@ -13,26 +13,31 @@
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
 // exp2m1_7: largest error 1.8e-10, sum of magnitudes 1.0
-inline constexpr std::array<double, 7> exp2m1_7{0.6931471805376672,    0.24022650939133777,    0.0555041107740715,    0.009618053177850316,
-                                                0.0013333262215383035, 0.00015462809920406155, 1.5369930148679753e-05};
+inline constexpr std::array<double, 7> exp2m1_7{
+    0.6931471805376672,    0.24022650939133777,    0.0555041107740715,    0.009618053177850316,
+    0.0013333262215383035, 0.00015462809920406155, 1.5369930148679753e-05};
 // exp2m1_12: largest error 1.7e-19, sum of magnitudes 1.0
-inline constexpr std::array<double, 12> exp2m1_12{0.6931471805599453,     0.24022650695910072,    0.05550410866482163,    0.009618129107628506,
-                                                  0.0013333558146405731,  0.00015403530393304403, 1.5252733842494798e-05, 1.321548687457335e-06,
-                                                  1.0178056609311428e-07, 7.0548689042949225e-09, 4.4559022490334113e-10, 2.57735673882256e-11};
+inline constexpr std::array<double, 12> exp2m1_12{
+    0.6931471805599453,     0.24022650695910072,    0.05550410866482163,    0.009618129107628506,
+    0.0013333558146405731,  0.00015403530393304403, 1.5252733842494798e-05, 1.321548687457335e-06,
+    1.0178056609311428e-07, 7.0548689042949225e-09, 4.4559022490334113e-10, 2.57735673882256e-11};
 // log_tail_4: largest error 6.6e-10, sum of magnitudes 0.8
-inline constexpr std::array<double, 4> log_tail_4{0.3333333326690074, 0.20000069034193999, 0.1427451990178459, 0.11688781279828947};
+inline constexpr std::array<double, 4> log_tail_4{0.3333333326690074, 0.20000069034193999, 0.1427451990178459,
+                                                  0.11688781279828947};
 // log_tail_7: largest error 1.7e-16, sum of magnitudes 1.0
-inline constexpr std::array<double, 7> log_tail_7{0.3333333333333335,  0.19999999999945214, 0.1428571431500185, 0.11111105244710158,
-                                                  0.09091467692553253, 0.07665103068835803, 0.0731746792303213};
+inline constexpr std::array<double, 7> log_tail_7{
+    0.3333333333333335,  0.19999999999945214, 0.1428571431500185, 0.11111105244710158,
+    0.09091467692553253, 0.07665103068835803, 0.0731746792303213};
 // atan_tail_11: largest error 3.1e-17, sum of magnitudes 1.2
-inline constexpr std::array<double, 11> atan_tail_11{-0.3333333333333333,  0.1999999999999557,   -0.14285714284672538, 0.11111111015416242,
-                                                     -0.09090904573434884, 0.07692182857484327,  -0.06664503996666248, 0.058580631590046964,
-                                                     -0.05084903631426215, 0.039213377994990355, -0.019151756014613348};
+inline constexpr std::array<double, 11> atan_tail_11{
+    -0.3333333333333333,  0.1999999999999557,   -0.14285714284672538, 0.11111111015416242,
+    -0.09090904573434884, 0.07692182857484327,  -0.06664503996666248, 0.058580631590046964,
+    -0.05084903631426215, 0.039213377994990355, -0.019151756014613348};
 
 // log_share_9: largest error 3.0e-08, sum of magnitudes 7.3
-inline constexpr std::array<double, 9> log_share_9{1.000000029697763,   0.4999910102207384,  0.33378037226832036,
-                                                   0.24149123732087444, 0.2802300740076692,  -0.2500865386374098,
-                                                   1.3706188223276563,  -1.8384047021703027, 1.514181356376221};
+inline constexpr std::array<double, 9> log_share_9{
+    1.000000029697763,   0.4999910102207384, 0.33378037226832036, 0.24149123732087444, 0.2802300740076692,
+    -0.2500865386374098, 1.3706188223276563, -1.8384047021703027, 1.514181356376221};
 // log_share_21: largest error 8.3e-18, sum of magnitudes 1266.5
 inline constexpr std::array<double, 21> log_share_21{
     1.0,
@@ -82,7 +87,8 @@ template <class S, class Arch>
 ///
 /// Where there is no instruction for it, by adding a number whose last digit is 1.
 template <class S, class Arch>
-[[nodiscard]] [[gnu::always_inline]] inline xsimd::batch<S, Arch> rounded(const xsimd::batch<S, Arch>& x) noexcept {
+[[nodiscard]] [[gnu::always_inline]] inline xsimd::batch<S, Arch> rounded(
+    const xsimd::batch<S, Arch>& x) noexcept {
 #if (defined(__SSE2__) || defined(_M_X64)) && !defined(__SSE4_1__)
   using V = xsimd::batch<S, Arch>;
   constexpr S unit = S(1.5) * (sizeof(S) == 4 ? S(0x1p23) : S(0x1p52));
@@ -112,7 +118,8 @@ template <class Arch>
 
 /// exp(-x) for |x| <= 700; beyond it anything. Terms: 12 for double, 7 for 2e-10.
 template <class Arch, std::size_t N>
-[[gnu::always_inline]] inline lanes<Arch> exp_minus_near(const lanes<Arch>& x, const std::array<double, N>& terms) noexcept {
+[[gnu::always_inline]] inline lanes<Arch> exp_minus_near(const lanes<Arch>& x,
+                                                         const std::array<double, N>& terms) noexcept {
   using V = lanes<Arch>;
   const V k = rounded(x * V(-std::numbers::log2e));
   const V f = xsimd::fma(x, V(-std::numbers::log2e), -k);
@@ -121,7 +128,8 @@ template <class Arch, std::size_t N>
 
 /// exp(-x) of floats x >= 0; 0 from x = 87 on, so that no result is subnormal. Relative error 4 * 2^-24.
 template <class Arch>
-[[nodiscard]] [[gnu::always_inline]] inline xsimd::batch<float, Arch> exp_minus(const xsimd::batch<float, Arch>& x) noexcept {
+[[nodiscard]] [[gnu::always_inline]] inline xsimd::batch<float, Arch> exp_minus(
+    const xsimd::batch<float, Arch>& x) noexcept {
   using V = xsimd::batch<float, Arch>;
   using B = xsimd::batch<std::uint32_t, Arch>;
   const V bounded = xsimd::min(x, V(87.0f));
@@ -130,12 +138,14 @@ template <class Arch>
   const V r = xsimd::fma(k, V(2.12194440e-4f), xsimd::fma(k, V(-0.693359375f), -bounded));
   const V f = r * V(std::numbers::log2e_v<float>);
   const B power = (to_bits(k + V(12582912.0f)) << 23) + to_bits(V(1.0f));
-  return xsimd::select(x < V(87.0f), xsimd::fma(polynomial(exp2m1_7, f), f, V(1.0f)) * from_bits(power), V(0.0f));
+  return xsimd::select(x < V(87.0f), xsimd::fma(polynomial(exp2m1_7, f), f, V(1.0f)) * from_bits(power),
+                       V(0.0f));
 }
 
 /// exp(x) of floats or doubles; infinite beyond their largest.
 template <class S, class Arch>
-[[nodiscard]] [[gnu::always_inline]] inline xsimd::batch<S, Arch> exp_of(const xsimd::batch<S, Arch>& x) noexcept {
+[[nodiscard]] [[gnu::always_inline]] inline xsimd::batch<S, Arch> exp_of(
+    const xsimd::batch<S, Arch>& x) noexcept {
   using V = xsimd::batch<S, Arch>;
   // The square of exp(x / 2), which cannot overflow, and whose inverse can be formed.
   const V half = exp_minus(xsimd::min(xsimd::abs(x) * V(S(0.5)), V(sizeof(S) == 4 ? S(80) : S(700))));
@@ -166,13 +176,15 @@ template <class Arch>
   // exponent << 52 is the exponent field of x / sqrt(1/2); it becomes a double by way of 2^52 + 1024 + exponent.
   const B pattern = to_bits(x);
   const B exponent = (pattern - B(0x3fe6a09e667f3bcdu)) & B(0xfff0000000000000u);
-  return {opaque(from_bits(((exponent + B(0x4000000000000000u)) >> 52) + B(0x4330000000000000u)) - V(4503599627370496.0 + 1024.0)),
+  return {opaque(from_bits(((exponent + B(0x4000000000000000u)) >> 52) + B(0x4330000000000000u)) -
+                 V(4503599627370496.0 + 1024.0)),
           from_bits(pattern - exponent)};
 }
 
 /// log(x) for normal x > 0. Terms: 7 for double, 4 for 1e-10.
 template <class Arch, std::size_t N>
-[[gnu::always_inline]] inline lanes<Arch> log_positive(const lanes<Arch>& x, const std::array<double, N>& terms) noexcept {
+[[gnu::always_inline]] inline lanes<Arch> log_positive(const lanes<Arch>& x,
+                                                       const std::array<double, N>& terms) noexcept {
   using V = lanes<Arch>;
   const auto [k, m] = split_positive(x);
   const V s = (m - V(1.0)) / (m + V(1.0));
@@ -199,7 +211,9 @@ class log_product {
     exponent_ += k;
     mantissa_ = m;
   }
-  [[nodiscard]] V sum() const noexcept { return xsimd::fma(exponent_, V(std::numbers::ln2), log_positive(mantissa_, log_tail_7)); }
+  [[nodiscard]] V sum() const noexcept {
+    return xsimd::fma(exponent_, V(std::numbers::ln2), log_positive(mantissa_, log_tail_7));
+  }
 
  private:
   V exponent_ = V(0.0);
@@ -223,10 +237,12 @@ template <class Arch>
   const V one(1.0);
   const auto far = x > V(std::numbers::sqrt2 + 1.0);
   const auto near = x < V(std::numbers::sqrt2 - 1.0);
-  const V q = xsimd::select(far, one, xsimd::select(near, -x, one - x)) / xsimd::select(far, x, xsimd::select(near, one, one + x));
+  const V q = xsimd::select(far, one, xsimd::select(near, -x, one - x)) /
+              xsimd::select(far, x, xsimd::select(near, one, one + x));
   const V z = q * q;
   const V angle = xsimd::fma(q * z, polynomial(atan_tail_11, z), q);
-  return angle + xsimd::select(far, V(0.0), xsimd::select(near, V(std::numbers::pi / 2.0), V(std::numbers::pi / 4.0)));
+  return angle + xsimd::select(far, V(0.0),
+                               xsimd::select(near, V(std::numbers::pi / 2.0), V(std::numbers::pi / 4.0)));
 }
 
 }  // namespace rankloss::inline RANKLOSS_ABI::detail

@@ -82,7 +82,8 @@ template <class Arch, class S>
   constexpr std::size_t w = lane_count<Arch>;
   if constexpr (std::is_same_v<S, double>) return values.store_unaligned(row);
 #if defined(__AVX512F__)
-  if constexpr (std::is_same_v<S, float> && w == 8) return _mm256_storeu_ps(row, _mm512_cvtpd_ps(values.data));
+  if constexpr (std::is_same_v<S, float> && w == 8)
+    return _mm256_storeu_ps(row, _mm512_cvtpd_ps(values.data));
 #endif
 #if defined(__AVX__)
   if constexpr (std::is_same_v<S, float> && w == 4) return _mm_storeu_ps(row, _mm256_cvtpd_ps(values.data));

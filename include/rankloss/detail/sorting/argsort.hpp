@@ -44,7 +44,8 @@ template <class T>
 
 /// Items are counted in 32 bits.
 inline void require_countable(std::size_t n) {
-  require(n < std::numeric_limits<std::uint32_t>::max(), "scores: a list of ", n, " items, expected fewer than 2^32 - 1");
+  require(n < std::numeric_limits<std::uint32_t>::max(), "scores: a list of ", n,
+          " items, expected fewer than 2^32 - 1");
 }
 
 /// A key and what moves along with it.
@@ -59,7 +60,9 @@ struct nothing {};
 template <unsigned Digits, unsigned Bits, class Record>
 void count_digits(std::span<const Record> records, unsigned low, std::uint32_t* counts) {
   constexpr std::size_t buckets = std::size_t{1} << Bits;
-  const auto bucket = [low](const Record& r, unsigned d) { return static_cast<std::size_t>(r.key >> (low + d * Bits)) & (buckets - 1); };
+  const auto bucket = [low](const Record& r, unsigned d) {
+    return static_cast<std::size_t>(r.key >> (low + d * Bits)) & (buckets - 1);
+  };
   if constexpr (Digits == 1) {
     // Few distinct keys hit the same count again and again: a second table halves the wait.
     std::uint32_t* second = counts + buckets;
@@ -100,7 +103,8 @@ std::span<Record> radix_sort(std::span<Record> records, std::span<Record> buffer
     const unsigned shift = low + d * Bits;
     std::uint32_t start = 0;
     for (std::size_t b = 0; b < buckets; ++b) start += std::exchange(count[b], start);
-    for (const Record& r : records) buffer[count[static_cast<std::size_t>(r.key >> shift) & (buckets - 1)]++] = r;
+    for (const Record& r : records)
+      buffer[count[static_cast<std::size_t>(r.key >> shift) & (buckets - 1)]++] = r;
     std::swap(records, buffer);
   }
   return records;
@@ -110,7 +114,8 @@ template <class Record>
 std::span<Record> sort_by_key(std::span<Record> records, std::span<Record> buffer, workspace& scratch) {
   // Clearing and summing 2048 counts a digit pays from some thousands of items on; as many places to write to no longer do where their pages are
   // more than the machine keeps the addresses of (docs/algorithms/sorting.md).
-  if (records.size() < 4096 || records.size() > (std::size_t{1} << 19)) return radix_sort<8, Record>(records, buffer, scratch);
+  if (records.size() < 4096 || records.size() > (std::size_t{1} << 19))
+    return radix_sort<8, Record>(records, buffer, scratch);
   return radix_sort<11, Record>(records, buffer, scratch);
 }
 

@@ -14,7 +14,8 @@ namespace rankloss::inline RANKLOSS_ABI::detail {
 
 /// Expected sum of the values at the first k positions, 1 <= k <= n, over the random order of equal scores.
 template <class T>
-[[nodiscard]] double expected_sum_of_first(const strided<const T>& scores, std::span<const double> values, std::size_t k, workspace& scratch) {
+[[nodiscard]] double expected_sum_of_first(const strided<const T>& scores, std::span<const double> values,
+                                           std::size_t k, workspace& scratch) {
   const workspace::scope scope(scratch);
   const std::span<key_of<T>> keys = scratch.take<key_of<T>>(scores.size());
   for (std::size_t i = 0; i < keys.size(); ++i) keys[i] = descending_key(scores[i]);
@@ -32,7 +33,8 @@ template <class T>
     (key < border ? above : tied) += 1;
     (key < border ? inside : at_border) += values[i];
   }
-  return held_as<double>(inside + held_as<double>(at_border) * (static_cast<double>(k - above) / static_cast<double>(tied)));
+  return held_as<double>(inside + held_as<double>(at_border) *
+                                      (static_cast<double>(k - above) / static_cast<double>(tied)));
 }
 
 }  // namespace rankloss::inline RANKLOSS_ABI::detail

@@ -29,7 +29,8 @@ struct falling_list {
 };
 
 template <class T>
-[[nodiscard]] falling_list<T> sort_falling(const strided<const T>& scores, bool scores_fall, workspace& scratch) {
+[[nodiscard]] falling_list<T> sort_falling(const strided<const T>& scores, bool scores_fall,
+                                           workspace& scratch) {
   const sorted_list<T> sorted = sort_list<T>(scores, scratch);
   const std::size_t n = scores.size();
   if (scores_fall || n == 0) return {sorted.x, sorted.order};
@@ -48,13 +49,15 @@ struct pooled_block {
 /// Barlow, Bartholomew, Bremner, Brunk: Statistical inference under order restrictions, 1972; Best, Chakravarti: Active set algorithms for
 /// isotonic regression, Mathematical Programming 47 (1990).
 template <class Pool>
-[[nodiscard]] std::span<const pooled_block> pool_adjacent(std::size_t n, double sum_of_one, workspace& scratch, Pool pool) {
+[[nodiscard]] std::span<const pooled_block> pool_adjacent(std::size_t n, double sum_of_one,
+                                                          workspace& scratch, Pool pool) {
   const std::span<pooled_block> blocks = scratch.take<pooled_block>(n + 1);
   if (n == 0) {
     blocks[0] = {0.0, 0};
     return blocks.first(1);
   }
-  std::size_t count = 0;  // of the blocks that are kept; the last one of all is not, since most items join it: memory would make them wait
+  std::size_t count =
+      0;  // of the blocks that are kept; the last one of all is not, since most items join it: memory would make them wait
   pooled_block last{sum_of_one, 0};
   for (std::size_t i = 1; i < n; ++i) {
     const pooled_block one{sum_of_one, static_cast<std::uint32_t>(i)};
@@ -73,7 +76,8 @@ template <class Pool>
 /// body(block, begin, end) for each.
 template <class Body>
 void for_blocks(std::span<const pooled_block> blocks, Body body) {
-  for (std::size_t b = 0; b + 1 < blocks.size(); ++b) body(blocks[b], std::size_t{blocks[b].begin}, std::size_t{blocks[b + 1].begin});
+  for (std::size_t b = 0; b + 1 < blocks.size(); ++b)
+    body(blocks[b], std::size_t{blocks[b].begin}, std::size_t{blocks[b + 1].begin});
 }
 
 /// pool() of means: before.sum becomes the mean distance of the block's items from its first, in units of 1 / scale. `together` tells by the gap
@@ -91,7 +95,8 @@ template <class T, class Together>
 
 /// softmax of -scale * distance within each block, [n] by place.
 template <class Arch, class T>
-[[nodiscard]] std::span<const double> block_shares(const falling_list<T>& list, std::span<const pooled_block> blocks, double scale,
+[[nodiscard]] std::span<const double> block_shares(const falling_list<T>& list,
+                                                   std::span<const pooled_block> blocks, double scale,
                                                    workspace& scratch) {
   using V = lanes<Arch>;
   constexpr std::size_t w = lane_count<Arch>;
@@ -101,7 +106,8 @@ template <class Arch, class T>
     for (std::size_t i = begin; i < end; ++i) share[i] = list.distance(begin, i) * scale;
   });
   for (std::size_t i = n; i < n + w; ++i) share[i] = 0.0;
-  for (std::size_t i = 0; i < n; i += w) exp_minus(V::load_aligned(share.data() + i)).store_aligned(share.data() + i);
+  for (std::size_t i = 0; i < n; i += w)
+    exp_minus(V::load_aligned(share.data() + i)).store_aligned(share.data() + i);
   for_blocks(blocks, [&](const pooled_block&, std::size_t begin, std::size_t end) {
     double sum = 0.0;
     for (std::size_t i = begin; i < end; ++i) sum += share[i];

@@ -25,7 +25,8 @@ class mixed_columns {
   static constexpr std::size_t width = 32;  // columns at a time
 
   /// @param kept  [layers][stride] what of its own each wire of a pair keeps
-  mixed_columns(const network_layers& layers, std::span<const double> kept, std::size_t stride, workspace& scratch)
+  mixed_columns(const network_layers& layers, std::span<const double> kept, std::size_t stride,
+                workspace& scratch)
       : layers_(layers),
         pairs_(layers.wires() / 2),
         stay_(scratch.take<T>(layers.count() * pairs_)),
@@ -57,12 +58,14 @@ class mixed_columns {
     if (layers.odd_even()) {
       for (std::size_t layer = 0; layer < layers.count(); ++layer) {
         const std::size_t reached = begin - std::min(begin, layer + 1);
-        mix_rows<1, 0>(layer, reached + (reached + layer) % 2, std::min(end + layer, size - 1), 1, columns.data());
+        mix_rows<1, 0>(layer, reached + (reached + layer) % 2, std::min(end + layer, size - 1), 1,
+                       columns.data());
       }
     } else {
       std::size_t block = 2;  // a column is 0 outside of the block of this size that it begins in
       std::size_t layer = 0;
-      const auto next = [&]<std::size_t log_rows, std::size_t... which>(std::size_t nearest, std::index_sequence<which...>) {
+      const auto next = [&]<std::size_t log_rows, std::size_t... which>(std::size_t nearest,
+                                                                        std::index_sequence<which...>) {
         const std::size_t rows = nearest << log_rows;
         const std::size_t first = std::max((unused + begin) / block * block, unused / rows * rows);
         const std::size_t last = (unused + end + block - 1) / block * block;
@@ -101,13 +104,15 @@ class mixed_columns {
     }
     /// One layer, whose pairs are count / 2^(which + 1) rows apart.
     template <std::size_t which, std::size_t... p>
-    [[gnu::always_inline]] void mix(const T* stay, const T* go, std::size_t nearest, std::index_sequence<p...>) noexcept {
+    [[gnu::always_inline]] void mix(const T* stay, const T* go, std::size_t nearest,
+                                    std::index_sequence<p...>) noexcept {
       constexpr std::size_t apart = count >> (which + 1);
-      (exchange(row[p / apart * 2 * apart + p % apart], row[p / apart * 2 * apart + p % apart + apart], scores_lanes(stay[p * nearest]),
-                scores_lanes(go[p * nearest])),
+      (exchange(row[p / apart * 2 * apart + p % apart], row[p / apart * 2 * apart + p % apart + apart],
+                scores_lanes(stay[p * nearest]), scores_lanes(go[p * nearest])),
        ...);
     }
-    [[gnu::always_inline]] static void exchange(scores_lanes& a, scores_lanes& b, const scores_lanes& stays, const scores_lanes& goes) noexcept {
+    [[gnu::always_inline]] static void exchange(scores_lanes& a, scores_lanes& b, const scores_lanes& stays,
+                                                const scores_lanes& goes) noexcept {
       const scores_lanes own = a;
       a = xsimd::fma(stays, own, goes * b);
       b = xsimd::fma(stays, b, goes * own);
@@ -119,7 +124,8 @@ class mixed_columns {
   /// in registers. Which wire of a pair is the lower one makes no difference.
   /// Not inlined: with all of the layers around it the compiler runs out of registers.
   template <std::size_t log_rows, std::size_t... which>
-  [[gnu::noinline]] void mix_rows(std::size_t layer, std::size_t first, std::size_t last, std::size_t nearest, T* columns) const {
+  [[gnu::noinline]] void mix_rows(std::size_t layer, std::size_t first, std::size_t last, std::size_t nearest,
+                                  T* columns) const {
     constexpr std::size_t rows = std::size_t{1} << log_rows;
     for (std::size_t start = first; start < last; start += rows * nearest)
       for (std::size_t wire = start; wire < start + nearest; ++wire) {
@@ -130,15 +136,18 @@ class mixed_columns {
           const T* go = go_.data() + pair;
           row_block<rows> block;
           block.load(at, nearest * width);
-          ((block.template mix<which>(stay, go, nearest, std::make_index_sequence<rows / 2>()), stay += pairs_, go += pairs_), ...);
+          ((block.template mix<which>(stay, go, nearest, std::make_index_sequence<rows / 2>()),
+            stay += pairs_, go += pairs_),
+           ...);
           block.store(at, nearest * width);
         }
       }
   }
 
   network_layers layers_;
-  std::size_t pairs_;       // of a layer of all wires, unused ones included
-  std::span<T> stay_, go_;  // [layers][pairs] what each wire keeps and what goes to the other one: unused ones keep all
+  std::size_t pairs_;  // of a layer of all wires, unused ones included
+  std::span<T> stay_,
+      go_;  // [layers][pairs] what each wire keeps and what goes to the other one: unused ones keep all
   std::span<T> columns_;
 };
 

@@ -15,7 +15,8 @@ namespace rankloss::inline RANKLOSS_ABI::detail {
 /// Wires of comparators are numbered from the first that is used.
 class network_layers {
  public:
-  network_layers(bool odd_even, std::size_t n) noexcept : odd_even_(odd_even), n_(n), unused_(odd_even ? 0 : std::bit_ceil(n) - n) {
+  network_layers(bool odd_even, std::size_t n) noexcept
+      : odd_even_(odd_even), n_(n), unused_(odd_even ? 0 : std::bit_ceil(n) - n) {
     const auto stages = static_cast<std::size_t>(n < 2 ? 0 : std::bit_width(n - 1));
     count_ = odd_even ? n : stages * (stages + 1) / 2;
   }
@@ -37,7 +38,9 @@ class network_layers {
 
   /// How many comparators the layer has: in a bitonic network all pairs from the first on, since unused wires
   /// come before.
-  [[nodiscard]] std::size_t pairs(std::size_t layer) const noexcept { return odd_even_ ? (n_ - layer % 2) / 2 : wires() / 2 - first_pair(layer); }
+  [[nodiscard]] std::size_t pairs(std::size_t layer) const noexcept {
+    return odd_even_ ? (n_ - layer % 2) / 2 : wires() / 2 - first_pair(layer);
+  }
 
   /// Calls body(c, lower, upper) for the comparators c = 0, 1, ... of a layer, the lesser score being sent to
   /// wire `lower`.

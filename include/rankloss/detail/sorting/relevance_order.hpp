@@ -22,7 +22,8 @@ template <class R>
 [[nodiscard]] std::size_t grades_from_top(const R* y, std::size_t n, std::uint8_t* from_top) noexcept {
   const auto [least, most] = extremes_of(std::span<const R>(y, n));
   // Small enough that differences are exact and can be held by an int.
-  if (!(static_cast<double>(least) >= -1e6 && static_cast<double>(most) <= 1e6 && static_cast<double>(most) - static_cast<double>(least) <= 255.0))
+  if (!(static_cast<double>(least) >= -1e6 && static_cast<double>(most) <= 1e6 &&
+        static_cast<double>(most) - static_cast<double>(least) <= 255.0))
     return 0;
   const int top = static_cast<int>(most);
   int odd = 0;
@@ -36,7 +37,8 @@ template <class R>
 
 /// Items in the order of rising grades, those of equal grade as they come: grade(k) is that of the k-th, items[k], or k itself.
 template <class Grade>
-void count_grades(std::size_t n, std::size_t grades, std::span<std::uint32_t> order, const std::uint32_t* items, Grade grade) noexcept {
+void count_grades(std::size_t n, std::size_t grades, std::span<std::uint32_t> order,
+                  const std::uint32_t* items, Grade grade) noexcept {
   // Equal grades in a row hit the same count again and again, each waiting for the one before: the two halves of the list go side by side, each
   // with two tables to count and one to place.
   std::uint32_t counts[4][256];
@@ -71,7 +73,9 @@ void count_grades(std::size_t n, std::size_t grades, std::span<std::uint32_t> or
 /// The items by relevance, the greatest first. Equal relevance keeps the order of `items`, a permutation; none: that of the list.
 /// Whole grades within 255 of each other are counted, anything else is sorted by digits.
 template <class R>
-[[nodiscard]] std::span<const std::uint32_t> order_by_relevance(const R* y, std::size_t n, const std::uint32_t* items, workspace& scratch) {
+[[nodiscard]] std::span<const std::uint32_t> order_by_relevance(const R* y, std::size_t n,
+                                                                const std::uint32_t* items,
+                                                                workspace& scratch) {
   require_countable(n);
   const std::span<std::uint32_t> order = scratch.take<std::uint32_t>(n);
   const workspace::scope sorting(scratch);
@@ -100,7 +104,8 @@ template <class R>
 template <class R, class Visit>
 void for_each_grade(const R* y, std::span<const std::uint32_t> order, Visit visit) {
   for (std::size_t begin = 0, end = 0; begin < order.size(); begin = end) {
-    while (end < order.size() && static_cast<double>(y[order[end]]) == static_cast<double>(y[order[begin]])) ++end;
+    while (end < order.size() && static_cast<double>(y[order[end]]) == static_cast<double>(y[order[begin]]))
+      ++end;
     visit(begin, end);
   }
 }
@@ -114,13 +119,18 @@ struct rest_sums {
   double temperature;
 
   /// (a - b) / temperature for a, b among the scores, finite.
-  [[nodiscard]] double between(double a, double b) const noexcept { return held_as<double>((0.5 * a - 0.5 * b) * (2.0 / temperature)); }
+  [[nodiscard]] double between(double a, double b) const noexcept {
+    return held_as<double>((0.5 * a - 0.5 * b) * (2.0 / temperature));
+  }
   /// exp((s_k - most[from]) / temperature)
-  [[nodiscard]] double share(std::size_t k, std::size_t from) const noexcept { return std::exp(between(s[k], most[from])); }
+  [[nodiscard]] double share(std::size_t k, std::size_t from) const noexcept {
+    return std::exp(between(s[k], most[from]));
+  }
 };
 
 template <class T>
-[[nodiscard]] rest_sums sum_rests(const strided<const T>& scores, std::span<const std::uint32_t> order, double temperature, workspace& scratch) {
+[[nodiscard]] rest_sums sum_rests(const strided<const T>& scores, std::span<const std::uint32_t> order,
+                                  double temperature, workspace& scratch) {
   const std::size_t n = order.size();
   const std::span<double> s = scratch.take<double>(n);
   const std::span<double> most = scratch.take<double>(n);

@@ -27,7 +27,8 @@ void for_each_run(const strided<const T>& scores, std::size_t k, workspace& scra
   using record = keyed<key_of<T>, std::uint32_t>;
   const std::size_t n = scores.size();
   if (n == 0) return;
-  require(n < std::numeric_limits<std::uint32_t>::max(), "scores: a list of ", n, " items, expected fewer than 2^32 - 1");
+  require(n < std::numeric_limits<std::uint32_t>::max(), "scores: a list of ", n,
+          " items, expected fewer than 2^32 - 1");
   const workspace::scope scope(scratch);
   std::span<record> records = scratch.take<record>(n);
   for (std::size_t i = 0; i < n; ++i) records[i] = {descending_key(scores[i]), static_cast<std::uint32_t>(i)};

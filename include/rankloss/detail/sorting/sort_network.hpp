@@ -91,6 +91,8 @@ void sort_rows(std::size_t count, Load load, Store store, Order order) {
 }
 
 /// The next multiple of network_block.
-[[nodiscard]] constexpr std::size_t network_rows(std::size_t rows) noexcept { return (rows + network_block - 1) / network_block * network_block; }
+[[nodiscard]] constexpr std::size_t network_rows(std::size_t rows) noexcept {
+  return (rows + network_block - 1) / network_block * network_block;
+}
 
 }  // namespace rankloss::inline RANKLOSS_ABI::detail

@@ -28,7 +28,8 @@ template <class T>
   const std::span<std::uint32_t> order = scratch.take<std::uint32_t>(n);
   const workspace::scope sorting(scratch);
   std::span<record> records = scratch.take<record>(n);
-  for (std::size_t i = 0; i < n; ++i) records[i] = {descending_key(bounded(scores[i])), static_cast<std::uint32_t>(i)};
+  for (std::size_t i = 0; i < n; ++i)
+    records[i] = {descending_key(bounded(scores[i])), static_cast<std::uint32_t>(i)};
   records = sort_by_key(records, scratch.take<record>(n), scratch);
   for (std::size_t i = 0; i < n; ++i) {
     x[i] = value_of<T>(records[i].key);

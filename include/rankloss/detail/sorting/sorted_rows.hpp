@@ -22,10 +22,11 @@ namespace rankloss::inline RANKLOSS_ABI::detail {
 
 /// How one long sorted list lies in lanes: lane l holds items [l * rows, (l + 1) * rows), the last lanes perhaps fewer.
 struct stretches {
-  std::size_t warm_down;              ///< first row from which every lane's end is within reach
-  std::size_t warm_up;                ///< rows from each lane's beginning that are within its reach
-  std::array<double, 16> decay_down;  ///< [l] over the whole of lane l, from its first item to the first of lane l + 1
-  std::array<double, 16> decay_up;    ///< [l] from the last item of lane l - 1 to the last of lane l
+  std::size_t warm_down;  ///< first row from which every lane's end is within reach
+  std::size_t warm_up;    ///< rows from each lane's beginning that are within its reach
+  std::array<double, 16>
+      decay_down;  ///< [l] over the whole of lane l, from its first item to the first of lane l + 1
+  std::array<double, 16> decay_up;  ///< [l] from the last item of lane l - 1 to the last of lane l
 };
 
 /// Scores sorted, descending and stable, and laid in rows of lanes for the scans of sorted_sums.hpp: either one long list, cut into one
@@ -38,10 +39,12 @@ struct sorted_rows {
   static constexpr std::size_t w = lane_count<Arch>;
 
   std::size_t rows = 0;
-  std::size_t whole_rows = 0;                 ///< rows in which every lane holds an item (or a group's padding)
-  std::size_t items = 0;                      ///< size of arrays over items
-  std::span<const std::uint32_t> order;       ///< [rows][lanes] which item; beyond the whole rows, `items` where a lane has ended
-  std::span<const double> decay;              ///< [rows + 1][lanes] exp(-(x_{i-1} - x_i)) in units of temperature; 0 across a lane's end
+  std::size_t whole_rows = 0;  ///< rows in which every lane holds an item (or a group's padding)
+  std::size_t items = 0;       ///< size of arrays over items
+  std::span<const std::uint32_t>
+      order;  ///< [rows][lanes] which item; beyond the whole rows, `items` where a lane has ended
+  std::span<const double>
+      decay;  ///< [rows + 1][lanes] exp(-(x_{i-1} - x_i)) in units of temperature; 0 across a lane's end
   lanes<Arch> first_rank = lanes<Arch>(1.0);  ///< [lanes] hard rank of the lane's first item
   bool single = false;                        ///< one list over all lanes: its scans start from `seams`
   stretches seams{};
@@ -51,12 +54,14 @@ struct sorted_rows {
   void gather(const S* values, Row* to) const noexcept {
     for (std::size_t i = 0; i < whole_rows; ++i)
       for (std::size_t l = 0; l < w; ++l) to[i * w + l] = static_cast<Row>(values[order[i * w + l]]);
-    for (std::size_t at = whole_rows * w; at < rows * w; ++at) to[at] = order[at] < items ? static_cast<Row>(values[order[at]]) : Row{0};
+    for (std::size_t at = whole_rows * w; at < rows * w; ++at)
+      to[at] = order[at] < items ? static_cast<Row>(values[order[at]]) : Row{0};
   }
 
   /// values[order[i][l]] = row[l]
   template <class T>
-  [[gnu::always_inline]] void scatter(std::size_t i, const lanes<Arch>& row, const strided<T>& values) const noexcept {
+  [[gnu::always_inline]] void scatter(std::size_t i, const lanes<Arch>& row,
+                                      const strided<T>& values) const noexcept {
     alignas(64) double from[w];
     row.store_aligned(from);
     const std::uint32_t* item = order.data() + i * w;
@@ -71,7 +76,8 @@ struct sorted_rows {
 
 /// Scores of up to `lane_count` lists, [lane][row]; padding is below no score and behind all.
 template <class Arch, class T, class R>
-[[nodiscard]] std::span<T> lay_in_lanes(std::span<const list<T, R>> lists, std::size_t rows, workspace& scratch) {
+[[nodiscard]] std::span<T> lay_in_lanes(std::span<const list<T, R>> lists, std::size_t rows,
+                                        workspace& scratch) {
   constexpr std::size_t w = lane_count<Arch>;
   const std::span<T> x = scratch.take<T>(rows * w);
   for (std::size_t l = 0; l < w; ++l) {
@@ -103,7 +109,9 @@ struct plain_rows {
   lanes<Arch> sizes = lanes<Arch>(0.0);  ///< items of each lane's list
 
   /// Which lanes hold an item in row i.
-  [[nodiscard]] auto holds(std::size_t i) const noexcept { return sizes > lanes<Arch>(static_cast<double>(i)); }
+  [[nodiscard]] auto holds(std::size_t i) const noexcept {
+    return sizes > lanes<Arch>(static_cast<double>(i));
+  }
 };
 
 /// Items of up to `lane_count` lists, 0 in the lanes beyond.
@@ -153,13 +161,15 @@ template <class Arch, class T, class R>
     // Key and position share the digits of a double in [1, 2): one comparison decides both, and an exchange is a minimum and a maximum.
     constexpr unsigned place_bits = 20;
     constexpr std::uint64_t one = 0x3ff0000000000000u;
-    require(rows * w <= std::size_t{1} << place_bits, "a group of ", rows * w, " items, expected at most 2^20");
+    require(rows * w <= std::size_t{1} << place_bits, "a group of ", rows * w,
+            " items, expected at most 2^20");
     const std::span<std::uint32_t> ranked = scratch.take<std::uint32_t>(rows * w);
     for (std::size_t at = 0; at < rows * w; ++at) ranked[at] = descending_key(x[at]);
     const std::span<double> keys = scratch.take<double>(all_rows * w);
     for (std::size_t i = 0; i < rows; ++i)
       for (std::size_t l = 0; l < w; ++l)
-        keys[i * w + l] = std::bit_cast<double>(one | std::uint64_t{ranked[l * rows + i]} << place_bits | (l * rows + i));
+        keys[i * w + l] =
+            std::bit_cast<double>(one | std::uint64_t{ranked[l * rows + i]} << place_bits | (l * rows + i));
     std::fill(keys.begin() + static_cast<std::ptrdiff_t>(rows * w), keys.end(), 2.0);
     sort_rows(
         all_rows, [&](std::size_t i) { return V::load_aligned(keys.data() + i * w); },
@@ -170,7 +180,8 @@ template <class Arch, class T, class R>
           first = f;
         });
     constexpr std::uint64_t place_mask = (std::uint64_t{1} << place_bits) - 1;
-    for (std::size_t at = 0; at < rows * w; ++at) order[at] = static_cast<std::uint32_t>(std::bit_cast<std::uint64_t>(keys[at]) & place_mask);
+    for (std::size_t at = 0; at < rows * w; ++at)
+      order[at] = static_cast<std::uint32_t>(std::bit_cast<std::uint64_t>(keys[at]) & place_mask);
   } else {
     struct keyed_row {
       V key, place;
@@ -183,8 +194,10 @@ template <class Arch, class T, class R>
         places[i * w + l] = static_cast<double>(l * rows + i);
       }
     // Behind every item, as the padding of a list is, too: equal keys are told apart by their places.
-    std::fill(keys.begin() + static_cast<std::ptrdiff_t>(rows * w), keys.end(), std::numeric_limits<double>::lowest());
-    std::fill(places.begin() + static_cast<std::ptrdiff_t>(rows * w), places.end(), static_cast<double>(rows * w));
+    std::fill(keys.begin() + static_cast<std::ptrdiff_t>(rows * w), keys.end(),
+              std::numeric_limits<double>::lowest());
+    std::fill(places.begin() + static_cast<std::ptrdiff_t>(rows * w), places.end(),
+              static_cast<double>(rows * w));
     sort_rows(
         all_rows,
         [&](std::size_t i) {
@@ -196,13 +209,16 @@ template <class Arch, class T, class R>
         },
         [](keyed_row& first, keyed_row& second) {
           const auto swap = second.key > first.key || (second.key == first.key && second.place < first.place);
-          const keyed_row f{xsimd::select(swap, second.key, first.key), xsimd::select(swap, second.place, first.place)};
-          second = {xsimd::select(swap, first.key, second.key), xsimd::select(swap, first.place, second.place)};
+          const keyed_row f{xsimd::select(swap, second.key, first.key),
+                            xsimd::select(swap, second.place, first.place)};
+          second = {xsimd::select(swap, first.key, second.key),
+                    xsimd::select(swap, first.place, second.place)};
           first = f;
         });
     // A NaN that nobody checked for may have left padding among the items: the first of the list stands for it, so that no other list is touched.
     for (std::size_t at = 0; at < rows * w; ++at)
-      order[at] = static_cast<std::uint32_t>(places[at] < static_cast<double>(rows * w) ? places[at] : static_cast<double>(at % w * rows));
+      order[at] = static_cast<std::uint32_t>(
+          places[at] < static_cast<double>(rows * w) ? places[at] : static_cast<double>(at % w * rows));
   }
 
   for (std::size_t at = 0; at < rows * w; ++at) sorted_x[at] = static_cast<double>(x[order[at]]);

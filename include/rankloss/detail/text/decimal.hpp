@@ -17,7 +17,8 @@
 
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
-static_assert(sizeof(double) == sizeof(std::uint64_t) && DBL_MANT_DIG == 53 && DBL_MAX_EXP == 1024, "rankloss: a double is expected to have 64 bits");
+static_assert(sizeof(double) == sizeof(std::uint64_t) && DBL_MANT_DIG == 53 && DBL_MAX_EXP == 1024,
+              "rankloss: a double is expected to have 64 bits");
 
 [[nodiscard]] constexpr bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
 
@@ -81,14 +82,16 @@ class large_integer {
   constexpr std::uint64_t infinite = std::uint64_t{2047} << 52;
   const std::int64_t order = scale + 63;  // the number is in [2^order, 2^(order + 1))
   if (order > 1023) return std::bit_cast<double>(infinite);
-  const std::int64_t dropped = order >= -1022 ? 11 : 11 + (-1022 - order);  // bits behind the double's last one
+  const std::int64_t dropped =
+      order >= -1022 ? 11 : 11 + (-1022 - order);  // bits behind the double's last one
   if (dropped > 64) return 0.0;
   std::uint64_t kept = dropped == 64 ? 0 : leading >> dropped;
   const std::uint64_t half = std::uint64_t{1} << (dropped - 1);
   const std::uint64_t rest = leading & (half | (half - 1));
   if (rest > half || (rest == half && (more || kept % 2 != 0))) ++kept;
   // The first of 53 kept bits adds 1 to the exponent, and a carry out of them another: up to infinity.
-  return std::bit_cast<double>((static_cast<std::uint64_t>(std::max<std::int64_t>(order + 1022, 0)) << 52) + kept);
+  return std::bit_cast<double>((static_cast<std::uint64_t>(std::max<std::int64_t>(order + 1022, 0)) << 52) +
+                               kept);
 }
 
 /// The nearest double of the digits [p, end), a point perhaps among them, times 10^exponent: of two as near the even one, beyond the largest
@@ -99,8 +102,10 @@ class large_integer {
 /// they are all 0 matters.
 [[nodiscard]] inline double nearest_double(const char* p, const char* end, std::int64_t exponent) noexcept {
   constexpr int most = 800;
-  constexpr std::array<std::uint32_t, 14> fives{1, 5, 25, 125, 625, 3125, 15625, 78125, 390625, 1953125, 9765625, 48828125, 244140625, 1220703125};
-  constexpr std::array<std::uint32_t, 10> tens{1, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000, 1000000000};
+  constexpr std::array<std::uint32_t, 14> fives{
+      1, 5, 25, 125, 625, 3125, 15625, 78125, 390625, 1953125, 9765625, 48828125, 244140625, 1220703125};
+  constexpr std::array<std::uint32_t, 10> tens{1,      10,      100,      1000,      10000,
+                                               100000, 1000000, 10000000, 100000000, 1000000000};
   large_integer number;
   int count = 0;  // digits of the number
   bool fraction = false;
@@ -139,7 +144,8 @@ class large_integer {
   std::int64_t scale = exponent;  // the number times 2^scale is what was written
   more = false;
   if (exponent >= 0) {
-    for (; exponent > 0; exponent -= 13) number.multiply_add(fives[static_cast<std::size_t>(std::min<std::int64_t>(exponent, 13))], 0);
+    for (; exponent > 0; exponent -= 13)
+      number.multiply_add(fives[static_cast<std::size_t>(std::min<std::int64_t>(exponent, 13))], 0);
   } else {
     const auto power = static_cast<std::size_t>(-exponent);
     const std::size_t wanted = 64 + power * 7 / 3 + 1;  // 5^3 < 2^7
@@ -148,7 +154,8 @@ class large_integer {
       number.shift_words(words);
       scale -= static_cast<std::int64_t>(32 * words);
     }
-    for (std::size_t left = power; left > 0; left -= std::min<std::size_t>(left, 13)) more |= number.divide(fives[std::min<std::size_t>(left, 13)]);
+    for (std::size_t left = power; left > 0; left -= std::min<std::size_t>(left, 13))
+      more |= number.divide(fives[std::min<std::size_t>(left, 13)]);
   }
   bool behind = false;
   const std::uint64_t leading = number.leading(behind);
@@ -163,7 +170,8 @@ concept read_by_from_chars = requires(const char* p, T& value) {
 
 /// What std::from_chars reads faster than nearest_double; false: there is none, or it has no value, because the number is out of range.
 template <class T>
-[[nodiscard]] bool from_chars_of([[maybe_unused]] const char* p, [[maybe_unused]] const char* end, [[maybe_unused]] T& value) noexcept {
+[[nodiscard]] bool from_chars_of([[maybe_unused]] const char* p, [[maybe_unused]] const char* end,
+                                 [[maybe_unused]] T& value) noexcept {
   if constexpr (read_by_from_chars<T>) {
     return std::from_chars(p, end, value, std::chars_format::general).ec == std::errc{};
   } else {
@@ -203,15 +211,18 @@ template <class T>
     const bool below = e != end && *e == '-';
     if (e != end && (*e == '-' || *e == '+')) ++e;
     if (e != end && is_digit(*e)) {
-      for (; e != end && is_digit(*e); ++e) exponent = exponent < (std::int64_t{1} << 50) ? 10 * exponent + (*e - '0') : exponent;
+      for (; e != end && is_digit(*e); ++e)
+        exponent = exponent < (std::int64_t{1} << 50) ? 10 * exponent + (*e - '0') : exponent;
       if (below) exponent = -exponent;
       p = e;
     }
   }
 
   const std::int64_t power = exponent - decimals;
-  if (FLT_EVAL_METHOD == 0 && count <= 19 && digits <= (std::uint64_t{1} << 53) && power >= -22 && power <= 22) [[likely]] {
-    value = power <= 0 ? static_cast<double>(digits) / powers[-power] : static_cast<double>(digits) * powers[power];
+  if (FLT_EVAL_METHOD == 0 && count <= 19 && digits <= (std::uint64_t{1} << 53) && power >= -22 &&
+      power <= 22) [[likely]] {
+    value = power <= 0 ? static_cast<double>(digits) / powers[-power]
+                       : static_cast<double>(digits) * powers[power];
   } else if (!from_chars_of(begin, p, value)) {
     value = nearest_double(begin, digits_end, exponent);
   }
@@ -226,7 +237,8 @@ template <class T>
   if constexpr (std::same_as<T, float>) {
     return std::abs(value) < 0x1.ffffffp127;  // halfway from the largest float to 2^128
   } else {
-    return (std::bit_cast<std::uint64_t>(value) & 0x7fffffffffffffffu) < 0x7ff0000000000000u;  // -ffast-math takes any number for finite
+    return (std::bit_cast<std::uint64_t>(value) & 0x7fffffffffffffffu) <
+           0x7ff0000000000000u;  // -ffast-math takes any number for finite
   }
 }
 

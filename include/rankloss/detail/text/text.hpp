@@ -35,7 +35,9 @@ template <class... Parts>
 /// All of a file.
 /// @throws std::runtime_error when it cannot be read.
 [[nodiscard]] inline std::string read_text(const std::filesystem::path& path) {
-  const auto fail = [&] { throw_or_abort<std::runtime_error>(path.string() + ": cannot be read, expected a text file"); };
+  const auto fail = [&] {
+    throw_or_abort<std::runtime_error>(path.string() + ": cannot be read, expected a text file");
+  };
   std::error_code error;
   if (std::filesystem::is_directory(path, error)) fail();
   std::ifstream file(path, std::ios::binary);
@@ -88,7 +90,8 @@ template <class... Parts>
     const std::string_view block = bytes.substr(std::min<std::size_t>(bytes.size(), 4));
     if (block.starts_with("1AY&SY"sv) || block.starts_with("\x17\x72\x45\x38\x50\x90"sv)) return name;
   }
-  if (bytes.size() >= 4 && (static_cast<unsigned char>(bytes[0]) & 0xF0u) == 0x50u && bytes.substr(1, 3) == "\x2A\x4D\x18"sv)
+  if (bytes.size() >= 4 && (static_cast<unsigned char>(bytes[0]) & 0xF0u) == 0x50u &&
+      bytes.substr(1, 3) == "\x2A\x4D\x18"sv)
     return "compressed by zstd";  // one of sixteen marks of a frame to be skipped
 
   const auto zero = [&](std::size_t i) { return bytes[i] == '\0'; };
@@ -102,7 +105,8 @@ template <class... Parts>
 class text_lines {
  public:
   /// @throws std::runtime_error "NAME: what came, expected what" when the text is compressed, UTF-16 or UTF-32.
-  text_lines(std::string_view text, std::string_view name) : next_(text.data()), end_(text.data() + text.size()) {
+  text_lines(std::string_view text, std::string_view name)
+      : next_(text.data()), end_(text.data() + text.size()) {
     constexpr std::string_view mark = "\xEF\xBB\xBF";
     if (text.starts_with(mark)) next_ += mark.size();
     if (const std::string_view other = other_than_text(text); !other.empty()) [[unlikely]] {
@@ -118,7 +122,9 @@ class text_lines {
   /// Goes to the next line, if there is one.
   [[nodiscard]] bool next() noexcept {
     if (next_ == end_) return false;
-    if (feed_ < next_) feed_ = find(next_, end_, '\n');  // once a line feed: without any, a text is not searched again for each line
+    if (feed_ < next_)
+      feed_ = find(next_, end_,
+                   '\n');  // once a line feed: without any, a text is not searched again for each line
     const char* const stop = find(next_, feed_, '\r');
     line_ = {next_, static_cast<std::size_t>(stop - next_)};
     next_ = stop;
@@ -134,13 +140,15 @@ class text_lines {
  private:
   /// The first c in [from, to), or `to`.
   static const char* find(const char* from, const char* to, char c) noexcept {
-    const void* const found = from == to ? nullptr : std::memchr(from, c, static_cast<std::size_t>(to - from));
+    const void* const found =
+        from == to ? nullptr : std::memchr(from, c, static_cast<std::size_t>(to - from));
     return found == nullptr ? to : static_cast<const char*>(found);
   }
 
   const char* next_;
   const char* end_;
-  const char* feed_;  // the first line feed from next_ on, or end_; before next_ where it is not looked for yet
+  const char*
+      feed_;  // the first line feed from next_ on, or end_; before next_ where it is not looked for yet
   std::string_view line_;
   std::size_t number_ = 0;
 };
