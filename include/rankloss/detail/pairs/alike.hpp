@@ -14,11 +14,12 @@
 
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
-/// Gives items that are alike in score, relevance and weight the mean of their derivatives. Where the order of the items decides on the places of
-/// equal scores, that is the mean over all orders of the items that are alike: the value is the same in each of them, and one's gradient is another's
-/// with the items exchanged. Sums stay as they are.
+/// Gives items of equal score, relevance and weight the mean of their derivatives. Where the order of the
+/// items decides between equal scores, that mean is the mean over all orders of these items: the value is the
+/// same in each order, and exchanging two items exchanges their derivatives. Sums of derivatives do not
+/// change.
 ///
-/// Time O(n), and O(m log m) for m items of equal score that are not all alike.
+/// Time O(n), and O(m log m) for m items of equal score that differ in relevance or weight.
 template <class T, class R>
 void share_among_alike(const list<T, R>& items, const sorted_list<T>& by_score, const list_outputs<T>& out,
                        workspace& scratch) {
@@ -34,7 +35,8 @@ void share_among_alike(const list<T, R>& items, const sorted_list<T>& by_score, 
     double sum = 0.0;
     for (const std::uint32_t i : alike)
       sum +=
-          0.5 * static_cast<double>(values[i]) - 0.5 * first;  // the difference of two halves is no infinity
+          // halves, as their difference cannot overflow
+          0.5 * static_cast<double>(values[i]) - 0.5 * first;
     const T mean = held_as<T>(first + 2.0 * (sum / static_cast<double>(alike.size())));
     for (const std::uint32_t i : alike) values[i] = mean;
   };

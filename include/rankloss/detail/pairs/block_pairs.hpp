@@ -23,19 +23,19 @@
 
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
-/// The pairs within a block of neighbouring places, of different levels: one by one, or by a short series
-/// where all its scores are near.
+/// The pairs of different levels within a block of neighbouring places: one by one, or by a short series
+/// where all scores of the block are close together.
 template <class Arch, class T, std::size_t C, bool Weighted, bool Graded, class Function>
 class block_pairs {
   using terms = pair_series<T>;
   static constexpr std::size_t sets = Weighted ? 2 : 1;  // of the levels below an item and above it
 
  public:
-  /// @param buckets     [n] by place: the levels as they are compared
+  /// @param buckets     [n] by place: the levels that decide which item of a pair is more relevant
   /// @param scale       1 / temperature
   /// @param wrong_sign  factor on the weight of pairs whose upper item is the less relevant one
   /// @param gradient    [n] by place, added to
-  /// @param totals      added to, but for the count
+  /// @param totals      value and weight are added to, the count is not
   block_pairs(const scan_list<T, C>& list, std::span<const std::uint32_t> buckets, double scale,
               double wrong_sign, std::span<double> gradient, pair_totals& totals, workspace& scratch)
       : list_(list),
@@ -49,9 +49,9 @@ class block_pairs {
     near_gains_ = scratch.take<T>(Graded ? list_.n + padding : 0);
     near_scores_ = scratch.take<T>(list_.n + padding);
     near_exponentials_ = scratch.take<T>(list_.n + padding);
-    // The pair loop takes differences of scores, which are exact where those to a centre are not, so they are
-    // only scaled by a power of two, which rounds nothing: the one below 1 / temperature, or less where
-    // differences would not be finite.
+    // The pair loop subtracts scores, which is exact where their differences to a centre would be rounded.
+    // The scores are therefore only scaled by a power of two, which rounds nothing: the largest one that is
+    // at most 1 / temperature, or a smaller one where differences would overflow.
     const double largest = std::max(
         {std::abs(list_.scores[0]), std::abs(list_.scores[list_.n - 1]), std::numeric_limits<double>::min()});
     near_unit_ = std::ldexp(
@@ -69,8 +69,9 @@ class block_pairs {
   }
 
   using by_level = wide_row<Arch, terms::narrow_levels>;
-  /// By set and level: what the weight of pairs with the other levels is times, and that with the sign of the
-  /// level's difference to them. The first set is of the levels below, the last of those above.
+  /// By set and level: the factors on the weights of pairs with each other level (`size`), and the same
+  /// factors with the sign of the difference of the two levels (`signed_size`). The first set holds the
+  /// levels below, the last one the levels above.
   struct level_differences {
     std::array<std::array<by_level, terms::narrow_levels>, sets> size, signed_size;
   };
@@ -91,10 +92,11 @@ class block_pairs {
     return all;
   }
 
-  /// Pairs of places [begin, end), whose scores are so near that f is a short series in their difference. An
-  /// item takes the sums of powers of the scores above it and below it, kept by level. The pull on it is by
-  /// f' at its score less theirs, of which pairs that it wins and those that it loses share the odd part and
-  /// differ in the sign of the even one; so with f itself, the other way round.
+  /// Adds the pairs of places [begin, end), whose scores are so close that f is a short series in their
+  /// difference. Each item is combined with the sums of powers of the scores above it and below it, kept by
+  /// level. The gradient of an item is made of f' at its score minus theirs: the pairs that it wins and those
+  /// that it loses share the odd part of f' and differ in the sign of the even part. For f itself they share
+  /// the even part and differ in the sign of the odd one.
   void add_by_series(std::size_t begin, std::size_t end, const level_differences& weight) {
     if (begin >= list_.counted) return;
     constexpr std::size_t Q = terms::narrow_terms;
@@ -118,7 +120,8 @@ class block_pairs {
       for (std::size_t set = 0; set < sets; ++set)
         for (std::size_t c = 0; c < C; ++c) {
           double term = sign * static_cast<double>(factors[c][i]);
-          if (Weighted && set == 1) term *= static_cast<double>(list_.weights[i]);  // as the winner
+          // of pairs that item i wins
+          if (Weighted && set == 1) term *= static_cast<double>(list_.weights[i]);
           for (std::size_t q = 0; q < Q; ++q, term *= x) sums[set][c][q].add_scaled(term, own);
         }
     };
@@ -168,7 +171,7 @@ class block_pairs {
     totals_.weight += weight_sum.sum();
   }
 
-  /// Pairs of places [begin, end), one by one.
+  /// Adds the pairs of places [begin, end), one by one.
   void add_one_by_one(std::size_t begin, std::size_t end) {
     const std::size_t first_end = std::min(end, list_.counted);
     if (begin >= first_end) return;
@@ -199,9 +202,9 @@ class block_pairs {
   double wrong_sign_;
   std::span<double> gradient_;
   pair_totals& totals_;
-  // As the pair loop reads them, by place.
+  // By place, in the form that the pair loop reads.
   std::span<T> near_levels_, near_gains_, near_scores_, near_exponentials_, near_gradient_;
-  double near_unit_ = 1.0;  ///< near_scores_ are the scores times that
+  double near_unit_ = 1.0;  ///< near_scores_ are the scores times this
 };
 
 }  // namespace rankloss::inline RANKLOSS_ABI::detail

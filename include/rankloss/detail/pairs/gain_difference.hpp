@@ -18,25 +18,25 @@
 #include <numbers>
 #include <span>
 
-/// Weights of pairs that are made of the gains of their items and of the discounts of their ranks.
+/// Weights of pairs, computed from the gains of the two items and the discounts of their ranks.
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
-/// How the gains of a list are made.
+/// How the gains of a list are computed.
 struct gain_rule {
   gain kind = gain::exponential;
   std::span<const double> table{};  ///< for gain::table
-  bool over_ideal = true;           ///< they are divided by the ideal DCG
-  std::size_t cutoff = 0;           ///< of that; 0: none
+  bool over_ideal = true;           ///< whether gains are divided by the ideal DCG
+  std::size_t cutoff = 0;           ///< cutoff of the ideal DCG; 0: none
 };
 
-/// Minus the exponent of the unit that gains_by_place gives gains in, which shows where they are not divided
-/// by the ideal DCG.
+/// The exponent e of the unit of gains_by_place, which returns gains divided by 2^e. It is 0 where gains are
+/// divided by the ideal DCG, because the unit then cancels.
 template <class T, class R>
 [[nodiscard]] int gain_exponent(const gain_rule& rule, const list<T, R>& items) {
   return rule.over_ideal ? 0 : -std::ilogb(unit_of_gains(rule.kind, rule.table, items.relevance));
 }
 
-/// Gains by place, all 0 where they are to be divided by an ideal DCG that is 0.
+/// Gains by place. All are 0 where they are to be divided by an ideal DCG that is 0.
 template <class Arch, class S, class T, class R>
 void gains_by_place(const gain_rule& rule, const list<T, R>& items, const pair_places& at, std::span<S> to,
                     workspace& scratch) {
@@ -70,8 +70,9 @@ void discounts_by_place(std::size_t cutoff, const pair_places& at, std::span<S> 
 template <class Arch, class S, bool ByDiscounts, bool ByDistance>
 struct gain_difference {
   using V = xsimd::batch<S, Arch>;
+  /// steps: by_distance times the difference of two neighbouring discounts; empty where not wanted
   std::span<const S> gains, discounts,
-      steps;  ///< steps: by_distance times the difference of two neighbouring discounts; empty where not wanted
+      steps;
 
   struct row {
     const S* gains;
@@ -97,7 +98,7 @@ struct gain_difference {
   }
 };
 
-/// @param discount_cutoff  k: discounts are 0 from rank k + 1 on; 0: none are
+/// @param discount_cutoff  k: the discounts are 0 from rank k + 1 on; 0: no cutoff
 template <class Arch, class S, bool ByDiscounts, bool ByDistance, class T, class R>
 [[nodiscard]] gain_difference<Arch, S, ByDiscounts, ByDistance> prepare_gain_difference(
     const gain_rule& rule, std::size_t discount_cutoff, double by_distance, const list<T, R>& items,
@@ -114,8 +115,8 @@ template <class Arch, class S, bool ByDiscounts, bool ByDistance, class T, class
     rows.discounts = discounts;
   }
   if constexpr (ByDistance) {
-    // [m]: of places m apart. Small differences of discounts: each from its own quotient, not from two
-    // rounded discounts.
+    // [m]: for places m apart. Each small difference of two discounts is computed as one quotient, because
+    // subtracting two rounded discounts would lose digits.
     const std::span<S> steps = padded<S, Arch>(n + 1, scratch);
     for (std::size_t m = 1; m <= n; ++m) {
       const double here = std::log2(1.0 + static_cast<double>(m));

@@ -20,19 +20,20 @@
 #include <numeric>
 #include <span>
 
-/// What the LambdaMART objectives of the tree libraries have in common: gradients and Hessians of pairs of places, weighted by the change of a
-/// metric.
+/// The common part of the LambdaMART objectives of the tree libraries: gradients and Hessians of pairs of
+/// places, weighted by the change of a metric.
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
-/// What is made of a pair whose metric changes by m and whose scores are d = s_winner - s_loser apart.
+/// The function of a pair. m is the change of the metric when the two items are swapped, and d = s_winner -
+/// s_loser the difference of their scores.
 struct lambda_rule {
   double sigmoid = 1.0;         ///< the pair's function is m log(1 + exp(-sigmoid d)); 1e-15 to 1e15
-  double near = 0.0;            ///< m is divided by near + |d|; 0: it is not
+  double near = 0.0;            ///< m is divided by near + |d|; 0: m is not divided
   double hessian_factor = 1.0;  ///< the Hessian is factor m max(p (1 - p), floor), p the sigmoid of sigmoid d
   double hessian_floor = 0.0;
 };
 
-/// One list by score, what its pairs have added up to, and the way back to its items.
+/// One list in descending order of scores, the sums over its pairs, and the mapping back to its items.
 template <class Arch>
 class lambda_sums {
   using V = lanes<Arch>;
@@ -74,7 +75,8 @@ class lambda_sums {
     return lambda_;
   }  ///< sum of |gradient| over both items of all pairs
 
-  /// Adds the pairs of place i with the places [begin, end), all behind it, that are of another level. weight(j) >= 0: the change of the metric.
+  /// Adds the pairs of place i with those places of [begin, end), all behind i, that have another level.
+  /// weight(j) >= 0 is the change of the metric.
   template <class Weight>
   void add_pairs(const lambda_rule& rule, const Weight& weight, std::size_t i, std::size_t begin,
                  std::size_t end) {
@@ -82,13 +84,13 @@ class lambda_sums {
                     : add_pairs<false>(rule, weight, i, begin, end);
   }
 
-  /// Adds the pairs of the first `end` places that have one of the first k.
+  /// Adds the pairs of the first `end` places in which at least one place is below k.
   template <class Weights>
   void add_top(const lambda_rule& rule, const Weights& weights, std::size_t k, std::size_t end) {
     for (std::size_t i = 0; i < std::min(k, end); ++i) add_pairs(rule, weights.at(i), i, i + 1, end);
   }
 
-  /// log2(1 + x) / x of the sum x of |gradient|, 1 for 0.
+  /// log2(1 + x) / x, where x is the sum of |gradient|; 1 for x = 0.
   [[nodiscard]] double list_norm() const noexcept {
     return lambda_ > 0.0 ? std::log1p(lambda_) / (std::numbers::ln2 * lambda_) : 1.0;
   }

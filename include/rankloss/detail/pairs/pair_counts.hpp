@@ -15,7 +15,8 @@
 
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
-/// What the pairs of a list weigh, by how scores and relevance order them. Sums of terms >= 0 alone: what has no pair is 0, not nearly 0.
+/// The total weight of the pairs of a list, by how scores and relevance order them. Only terms >= 0 are
+/// added, so a class without pairs is exactly 0.
 struct pair_counts {
   double concordant = 0.0;      ///< the more relevant item has the greater score
   double discordant = 0.0;      ///< the more relevant item has the smaller score
@@ -28,12 +29,13 @@ struct pair_counts {
 
 /// An item in a sequence whose ordered pairs are counted.
 struct pair_record {
-  double earlier;       // its mass where it is the earlier one of a pair
-  double later;         // its mass where it is the later one
-  std::uint32_t level;  // of its score, the greatest 0
+  double earlier;       // weight as the earlier item of a pair
+  double later;         // weight as the later item of a pair
+  std::uint32_t level;  // level of its score; the greatest score has level 0
 };
 
-/// sum of earlier_k later_l over k < l of which k has the lower level, by merging; sorts the records.
+/// The sum of earlier_k later_l over all k < l where record k has the lower level. Computed by a merge sort,
+/// which sorts the records.
 [[nodiscard]] inline double count_rising(std::span<pair_record> records,
                                          std::span<pair_record> buffer) noexcept {
   const std::size_t n = records.size();
@@ -60,10 +62,12 @@ struct pair_record {
   return sum;
 }
 
-/// A pair weighs as much as its more relevant item, or the product of both. Time O(n log n), scratch O(n); without weights exact up to 2^53
-/// pairs. Items of weight 0 take no part. Weights are divided by the greatest.
+/// The weight of a pair is that of its more relevant item or, with both_weights, the product of the weights
+/// of both items. Time O(n log n), scratch O(n). Without weights the counts are exact up to 2^53 pairs. Items
+/// of weight 0 take no part. Weights are divided by the greatest one.
 ///
-/// Knight: A computer method for calculating Kendall's tau with ungrouped data, Journal of the American Statistical Association 61 (1966).
+/// Knight: A computer method for calculating Kendall's tau with ungrouped data, Journal of the American
+/// Statistical Association 61 (1966).
 template <class T, class R>
 [[nodiscard]] pair_counts count_pairs(const list<T, R>& items, bool both_weights, workspace& scratch) {
   pair_counts counts;
@@ -87,7 +91,7 @@ template <class T, class R>
   const auto weight = [&](std::size_t i) { return items.weights.empty() ? 1.0 : items.weights[i] / most; };
   const auto of_loser = [&](std::size_t i) { return both_weights ? weight(i) : 1.0; };
 
-  // The more relevant first, and of equal relevance the smaller score first.
+  // The more relevant items come first, and among equal relevance the smaller scores.
   const std::span<const std::uint32_t> sorted = order_by_relevance(y, all, ascending.data(), scratch);
   const std::span<std::uint32_t> order = scratch.take<std::uint32_t>(all);
   const std::size_t n =
@@ -101,7 +105,7 @@ template <class T, class R>
   for (std::size_t k = 0; k < n; ++k) records[k] = {weight(kept[k]), of_loser(kept[k]), level[kept[k]]};
   counts.concordant = count_rising(records, buffer);
 
-  // The less relevant first, and of equal relevance again the smaller score.
+  // The less relevant items come first, and among equal relevance again the smaller scores.
   const std::span<std::uint32_t> grade = scratch.take<std::uint32_t>(all);
   for_each_grade(y, kept, [&](std::size_t begin, std::size_t end) {
     double other = 0.0;
@@ -119,7 +123,7 @@ template <class T, class R>
   });
   counts.discordant = count_rising(records, buffer);
 
-  // Equal scores, the more relevant first.
+  // Pairs of equal scores: the more relevant items come first.
   const workspace::scope placing(scratch);
   const std::span<std::uint32_t> start = scratch.take<std::uint32_t>(levels + 1);
   const std::span<std::uint32_t> by_level = scratch.take<std::uint32_t>(n);
@@ -144,7 +148,8 @@ template <class T, class R>
   return counts;
 }
 
-/// Whether two items of positive weight differ in relevance: what measures of agreement call a list with something to order.
+/// Whether two items of positive weight differ in relevance. Measures of agreement count only such lists as
+/// having something to order.
 template <class T, class R>
 [[nodiscard]] bool has_ordered_pair(const list<T, R>& items) noexcept {
   std::size_t first = items.size();

@@ -15,8 +15,8 @@
 
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
-/// The levels of a list's items: who of a pair is more relevant. Binary: all that has relevance > 0 is one
-/// level, all else the other.
+/// The levels of the items of a list: the item of the higher level is the more relevant one of a pair.
+/// Binary: items with relevance > 0 form one level, all others the other level.
 template <bool Binary>
 struct pair_levels {
   /// The level of an item.
@@ -39,7 +39,8 @@ struct pair_levels {
       order[counts[static_cast<std::size_t>(of(items, i))]++] = static_cast<std::uint32_t>(i);
   }
 
-  /// Numbers the levels of relevance by item, in ascending order; returns how many there are.
+  /// Writes the number of each item's level of relevance; levels are numbered in ascending order. Returns the
+  /// number of levels.
   template <class T, class R>
   [[nodiscard]] static std::uint32_t number_levels(const list<T, R>& items, std::span<std::uint32_t> numbers,
                                                    workspace& scratch) {
@@ -102,7 +103,7 @@ struct pair_levels {
   }
 };
 
-/// Pairs of different level with an item among the first k.
+/// The number of pairs of different level in which at least one item is among the first k.
 [[nodiscard]] inline double pairs_of_levels(std::span<const std::uint32_t> levels, std::size_t k,
                                             std::uint32_t level_count, workspace& scratch) {
   const workspace::scope scope(scratch);

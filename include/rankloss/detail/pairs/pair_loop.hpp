@@ -10,38 +10,43 @@
 #include <cstddef>
 #include <span>
 
-/// Sums over the pairs of a list, pair by pair: O(n^2) time and O(n) memory, a vector of pairs at a time. Lanes are of float or of double: a pair
-/// needs no more digits than its scores have, only long sums do.
+/// Sums over the pairs of a list, pair by pair: O(n^2) time and O(n) memory, with one vector of pairs at a
+/// time. Lanes are float or double: a pair needs no more digits than its scores have, only long sums need
+/// more.
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
-/// What the loops read and write of the items at places [begin, end); of all arrays a vector beyond the end may be read, and added 0 to.
+/// What the loops read and write for the items at places [begin, end). Each array must be padded by one
+/// vector behind the end: the loops may read it and add 0 to it.
 template <class S>
 struct pair_items {
   std::size_t begin = 0;
   std::size_t end = 0;
   std::span<const S> scores;
-  std::span<const S> levels;   ///< who is more relevant
+  std::span<const S> levels;   ///< the item of the higher level is the more relevant one
   std::span<const S> weights;  ///< of a pair's more relevant item; empty: all 1
   std::span<S> gradient;       ///< added to
   std::span<S> hessian;        ///< added to; empty: not wanted
 };
 
-/// What all pairs add up to.
+/// Sums over all pairs.
 struct pair_totals {
   double value = 0.0;
-  double weight = 0.0;  ///< of the pairs
+  double weight = 0.0;  ///< sum of the weights of the pairs
   double count = 0.0;   ///< number of the pairs
 };
 
-/// A function of `pairs` as the loops call it: at(i)(j, d, gap) where the item at i wins all, at(i)(j, wins, d, gap) where it may not; d is its score
-/// less the other's.
+/// A function of `pairs` in the form that the loops call: at(i)(j, d, gap) where item i wins over all items j
+/// of the vector, and at(i)(j, wins, d, gap) where it may lose. d is the score of item i minus that of item
+/// j.
 template <class Function>
 struct by_difference {
   Function function;
 
   struct row {
+    // Held by value: otherwise the compiler would have to assume that stores through pointers to S may change
+    // it.
     Function
-        function;  // by value: what is written through pointers to numbers might else change it, for all the compiler knows
+        function;
     template <class V>
     [[gnu::always_inline]] auto operator()(std::size_t, const V& d, const V& gap) const noexcept {
       return function(d, gap);
@@ -55,10 +60,12 @@ struct by_difference {
   [[nodiscard]] row at(std::size_t) const noexcept { return {function}; }
 };
 
-/// Exponentials of scores, exp(scale (s - c)) with c the middle of [least, most], by place, and a vector of ones behind them; `false`, and nothing
-/// written, where the range is too wide. Sums of two of them, and their reciprocals, are normal numbers of S: distances below the greatest score
-/// are in [0, 2 half] as rounded, and so their exponents in [-half, half], half <= 80 (650 in double), whatever a centre that is itself a score
-/// would round to; exp(80) = 5.6e34, exp(650) = 2e282. They are taken in double, where an exponent of 80 has digits to spare for float.
+/// Writes, by place, exp(scale (s - c)) with c the middle of [least, most], followed by one vector of ones.
+/// Returns `false` and writes nothing where the range is too wide. Sums of two of these exponentials, and
+/// their reciprocals, are normal numbers of S: the distances below the greatest score are in [0, 2 half]
+/// after rounding, so the exponents are in [-half, half], with half <= 80 (650 in double). This holds however
+/// a centre that is itself a score would be rounded. exp(80) = 5.6e34, exp(650) = 2e282. The exponentials are
+/// computed in double, which leaves enough digits for float at an exponent of 80.
 template <class Arch, class S, class Score>
 [[nodiscard]] bool fill_exponentials(std::span<const Score> scores, Score least, Score most, double scale,
                                      std::span<S> to) {
@@ -91,8 +98,9 @@ template <class Arch, class S, class Score>
   return true;
 }
 
-/// Logistic and sigmoid functions from one exponential an item instead of one a pair: with E_i = exp(s_i / t), sigmoid((s_i - s_j) / t) is the
-/// share E_i / (E_i + E_j). For lists whose E `fill_exponentials` can make.
+/// Logistic and sigmoid functions from one exponential per item instead of one per pair: with E_i = exp(s_i /
+/// t), sigmoid((s_i - s_j) / t) is the share E_i / (E_i + E_j). For lists whose E can be made by
+/// `fill_exponentials`.
 template <class Arch, class S, class Function>
 struct by_shares {
   using V = xsimd::batch<S, Arch>;
@@ -122,13 +130,14 @@ struct by_shares {
   }
 };
 
-/// What pairs add up to in registers: gradient and Hessian over a row of pairs, the rest over some rows.
+/// Sums over pairs in registers: gradient and Hessian over one row of pairs, the others over several rows.
 template <class V>
 struct row_sums {
   using S = typename V::value_type;
   V value = V(S(0)), weight = V(S(0)), count = V(S(0)), gradient = V(S(0)), hessian = V(S(0));
 
-  /// The end of row i: sums across lanes cost as much as some vectors of pairs, and a lane of float may hold those of a few rows.
+  /// Ends row i. The sums across lanes that belong to no single item are taken once every 8 rows: they cost
+  /// as much as several vectors of pairs, and a float lane is accurate enough for the sum of a few rows.
   template <bool Hessian>
   [[gnu::always_inline]] void end_row(const pair_items<S>& items, std::size_t i, pair_totals& totals) {
     items.gradient[i] += sum_of(gradient);
@@ -147,7 +156,8 @@ struct row_sums {
   }
 };
 
-/// Adds pairs of one item with the items from j on: what is added to the item itself in registers, what is added to the others in memory.
+/// Adds a vector of pairs of one item with the items from j on. Contributions to the one item are added in
+/// registers, contributions to the others in memory.
 template <bool Hessian, class S, class V>
 [[gnu::always_inline]] inline void add_pairs(const pair_items<S>& items, std::size_t j, const V& value,
                                              const V& slope, const V& bend, row_sums<V>& own) {
@@ -160,7 +170,8 @@ template <bool Hessian, class S, class V>
   }
 }
 
-/// Weights of items as the loops read them: 1 where there are none, by reading the same row of ones again and again, so that no loop has to ask.
+/// Item weights as the loops read them. Where none are given, every read returns the same row of ones, so
+/// that the loops need no branch.
 template <class Arch, class S>
 class item_weights {
   using V = xsimd::batch<S, Arch>;
@@ -183,8 +194,8 @@ class item_weights {
   std::size_t step_;
 };
 
-/// Sums of w(i, j) f(s_i - s_j) over the pairs of different level, of items in the order of their levels, the highest first: every item wins
-/// over all that begin after its own level.
+/// Sums of w(i, j) f(s_i - s_j) over the pairs of different level. The items are in descending order of
+/// level, so every item wins over all items behind its own level.
 template <class Arch, bool Hessian, class S, class Function, class Weights>
 pair_totals loop_over_levels(const pair_items<S> items, const Function& function, const Weights& weights) {
   using V = xsimd::batch<S, Arch>;
@@ -224,8 +235,9 @@ pair_totals loop_over_levels(const pair_items<S> items, const Function& function
   return totals;
 }
 
-/// The same for items in any order of levels: over the pairs of places i < first_end, j > i. Where the item at j wins, the weight is times
-/// `later_wins`. Factors: whether there are item weights, or later_wins is not 1.
+/// The same for items in any order of levels: over the pairs of places i < first_end, j > i. Where item j
+/// wins, the weight is multiplied by `later_wins`. Factors: whether there are item weights or later_wins is
+/// not 1.
 template <class Arch, bool Hessian, bool Factors, class S, class Function, class Weights>
 pair_totals loop_over_places(const pair_items<S> items, std::size_t first_end, const Function& function,
                              const Weights& weights, S later_wins) {
@@ -260,7 +272,7 @@ pair_totals loop_over_places(const pair_items<S> items, std::size_t first_end, c
     };
     std::size_t j = i + 1;
     for (; j + w <= items.end; j += w) add(j, V::load_unaligned(items.levels.data() + j));
-    // Beyond the end nothing is more or less relevant.
+    // Lanes beyond the end get the level of item i, so that their pairs do not count.
     if (j < items.end)
       add(j, xsimd::select(lane < V(static_cast<S>(items.end - j)),
                            V::load_unaligned(items.levels.data() + j), level));
@@ -278,8 +290,8 @@ pair_totals loop_over_places(const pair_items<S> items, std::size_t first_end, c
              : loop_over_places<Arch, Hessian, true>(items, first_end, function, weights, later_wins);
 }
 
-/// The same over all ordered pairs of places of which the first is below first_end or the second is, an item with itself included:
-/// weights[i] f(s_i - s_j).
+/// The same over all ordered pairs of places of which the first or the second is below first_end, including
+/// the pair of an item with itself: weights[i] f(s_i - s_j).
 template <class Arch, bool Hessian, class S, class Function>
 pair_totals loop_over_all_pairs(const pair_items<S> items, std::size_t first_end, const Function& function,
                                 std::span<const S> weights) {

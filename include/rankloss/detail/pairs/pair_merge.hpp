@@ -9,24 +9,26 @@
 #include <cstdint>
 #include <span>
 
-/// Sums of hinges over the pairs of different level in O(n log L) for L levels: the levels are merged two by two, as in a merge sort. Where two
-/// sorted halves meet, one wins over the other, and
+/// Sums of hinges over the pairs of different level in O(n log L) for L levels: the levels are merged two by
+/// two, as in a merge sort. When two sorted halves are merged, all items of one win over all items of the
+/// other, and
 ///
 ///     e = margin - z_winner + z_loser > 0
 ///
-/// holds for a part of the losers that only grows from winner to winner. What it grows by is added to the sums of 1, e and e^2; nothing is ever
-/// taken away, so that no digit is lost.
+/// holds for a set of losers that only grows from winner to winner. New losers are added to the sums of 1, e
+/// and e^2, and nothing is subtracted, so no digits are lost to cancellation.
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
 /// One item of a merge.
 struct merge_item {
   double place;   ///< z
-  double weight;  ///< of the pairs it wins
+  double weight;  ///< weight of the pairs that the item wins
   std::uint32_t item;
 };
 
-/// sum of factor * weight * max(0, e)^power, power 1 or 2, over pairs of an item of `first` and one of `second`, both descending,
-/// e = margin - z_first + z_second. The winner, whose weight counts, is of `first` or of `second`.
+/// The sum of factor * weight * max(0, e)^power, power 1 or 2, over the pairs of an item of `first` and an
+/// item of `second`. Both are in descending order, and e = margin - z_first + z_second. The weight is that of
+/// the winner, which is an item of `first` where first_wins, otherwise an item of `second`.
 struct hinge_sum {
   double margin = 0.0;
   double factor = 1.0;
@@ -34,11 +36,12 @@ struct hinge_sum {
   bool first_wins = true;
 };
 
-/// Derivatives by place: `gradient` and, unless empty, `hessian`, by item; added to. Returns the value.
+/// Returns the value. Adds the derivatives by z, by item, to `gradient` and, unless it is empty, to
+/// `hessian`.
 inline double add_hinges(std::span<const merge_item> first, std::span<const merge_item> second,
                          const hinge_sum& f, std::span<double> gradient, std::span<double> hessian) {
   const auto weight_of = [](const merge_item& item, bool wins) { return wins ? item.weight : 1.0; };
-  // sums of 1, e, e^2 over what has been reached
+  // The sums of 1, e and e^2 over the items with e > 0 so far.
   struct {
     double count = 0.0, sum = 0.0, squares = 0.0;
     void move(double by) noexcept {
@@ -56,8 +59,9 @@ inline double add_hinges(std::span<const merge_item> first, std::span<const merg
     const double scale = f.factor * weight_of(item, wins);
     gradient[item.item] += sign * scale * (f.power == 1 ? reached.count : 2.0 * reached.sum);
     if (!hessian.empty() && f.power == 2) hessian[item.item] += scale * 2.0 * reached.count;
+    // not 0 * squares, as squares may be infinite
     return scale > 0.0 ? scale * (f.power == 1 ? reached.sum : reached.squares)
-                       : 0.0;  // squares may be infinite
+                       : 0.0;
   };
   std::size_t next = 0;
   for (std::size_t i = 0; i < first.size(); ++i) {
@@ -77,8 +81,9 @@ inline double add_hinges(std::span<const merge_item> first, std::span<const merg
   return value;
 }
 
-/// The same over all pairs of different levels. `items` lie level by level, the most relevant first, each level descending; `starts` are the
-/// levels' beginnings and the end. `items` are sorted in the end; `buffer` is as large.
+/// The same over all pairs of different levels. `items` are ordered by level, the most relevant first, and
+/// descending by place within each level; `starts` holds the beginnings of the levels and the end of the last
+/// one. On return `items` are sorted by place. `buffer` has the same size.
 inline double merge_hinges(std::span<merge_item> items, std::span<const std::uint32_t> starts,
                            std::span<const hinge_sum> sums, std::span<merge_item> buffer,
                            std::span<double> gradient, std::span<double> hessian) {

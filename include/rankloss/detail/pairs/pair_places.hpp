@@ -13,8 +13,8 @@
 
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
-/// Which item is at which place, and where it ranks by score, from 0. For weights that say `by_place` places
-/// are those ranks.
+/// The item at each place, and its rank by score, counted from 0. For weights that declare `by_place` the
+/// places are these ranks.
 struct pair_places {
   std::span<const std::uint32_t> item;  ///< [n]
   std::span<const std::uint32_t> rank;  ///< [n], for weights that declare `by_position`

@@ -19,30 +19,36 @@
 #include <numeric>
 #include <span>
 
-/// Sums over the pairs of different relevance of a long list in near-linear time: the exponential states of sorted_sums.hpp, one set a level of
-/// relevance, carried from block to block of the sorted scores.
+/// Sums over the pairs of different relevance of a long list in near-linear time. The exponential states of
+/// sorted_sums.hpp, one set per level of relevance, are carried from block to block of the sorted scores.
 ///
-///     a block    neighbouring items within a quarter temperature. Its own pairs act through moments, by the Taylor series of the kernel at 0; where
-///                the weight asks which item is above, through those of the items above and below each item, for which the block is narrow and the
-///                series short, or, where scores are sparse, one by one in blocks of up to 64 items
-///     its past   what lies above it (below it, on the way back) acts through the states, a sum of K exponentials per level and channel of the
-///                weight, which in the block are a polynomial of P terms in the place z of an item: the levels below an item's own and those
-///                above it are added up once a block, so that an item costs P operations a channel and not K a level
-///     its items  enter the states by their moments, sum of z^p a level and channel
+/// - A block consists of neighbouring items within a quarter of a temperature. Its own pairs are computed
+///   from moments, by the Taylor series of the kernel at 0. Where the weight depends on which item is above,
+///   the moments of the items above and below each item are used, in narrow blocks with a short series, or,
+///   where scores are sparse, pairs are computed one by one in blocks of up to 64 items.
+/// - The past of a block is what lies above it or, on the way back, below it. It acts through the states, a
+///   sum of K exponentials per level and channel of the weight. Within the block they are a polynomial of P
+///   terms in the place z of an item. The levels below an item's own and those above it are added up once per
+///   block, so an item costs P operations per channel and not K per level.
+/// - The items of a block enter the states by their moments, the sum of z^p per level and channel.
 ///
-/// A sort apart, O(n P C + blocks L C K P) for L levels and C channels (L C (K P + L K) where gains weigh the differences of levels), and O(64 n)
-/// where pairs go one by one: where the weight asks which item is above and scores are sparse, there are more than eight levels, or the weight
-/// changes its sign with the order of a pair. With more than 32 levels, as real-valued relevance has, neighbouring levels share a bucket; the pairs
-/// of each bucket are a smaller list of the same kind, its items in the same order.
+/// Besides the sort the time is O(n P C + blocks L C K P) for L levels and C channels (L C (K P + L K) where
+/// gains weigh the differences of levels), and O(64 n) where pairs are computed one by one. The latter is the
+/// case where the weight depends on which item is above and scores are sparse, there are more than eight
+/// levels, or the sign of the weight depends on the order of the pair. With more than 32 levels, as with
+/// real-valued relevance, neighbouring levels share a bucket. The pairs within each bucket form a smaller
+/// list of the same kind, with its items in the same order.
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
-/// The sums of one list. `Function` is a function of pairs, of temperature `length()`, with `of_shares` and `kernel`; by default of temperature 1.
+/// The sums of one list. `Function` is a function of pairs of temperature `length()`, 1 by default, with
+/// `of_shares` and `kernel`.
 template <class Arch, class T, std::size_t C, bool Weighted, bool Oriented, bool Graded, class Function>
 class pair_scan {
   static_assert(!Graded || Oriented);
   using terms = pair_series<T>;
-  static constexpr std::size_t smallest = 256;  // lists that go pair by pair
-  // The change of NDCG where levels are many is a product of differences in four channels, whose sign a narrow block could not tell.
+  static constexpr std::size_t smallest = 256;  // up to this size a list is computed pair by pair
+  // With many levels the change of NDCG is a product of differences in four channels. Its sign depends on the
+  // order of a pair, which the sums of a narrow block do not represent.
   static constexpr bool has_narrow = Oriented && C <= 2;
   using list_type = scan_list<T, C>;
   using blocks_of = block_pairs<Arch, T, C, Weighted, Graded, Function>;
@@ -55,16 +61,17 @@ class pair_scan {
   /// @param gradient  [n] by place, added to: derivatives by s / temperature, in natural logarithms
   void run(list_type list, std::uint32_t level_count, std::span<double> gradient) {
     const workspace::scope scope(scratch_);
-    // Levels that no item has, as where a cutoff has taken most items, only cost; and beyond 2^24 float does not tell neighbours apart.
+    // Levels without items, as after a cutoff that removes most items, cost time without effect. Beyond 2^24
+    // levels float cannot distinguish neighbouring level numbers.
     if (!Graded && level_count > list.n) level_count = renumber(list);
     descend(list, 0, level_count, gradient);
   }
 
-  /// But for the count.
+  /// Value and weight; the count is not computed.
   [[nodiscard]] const pair_totals& totals() const noexcept { return totals_; }
 
  private:
-  /// Numbers the levels that the items have from 0; returns how many there are.
+  /// Renumbers the levels that occur, from 0; returns how many there are.
   std::uint32_t renumber(list_type& list) {
     const std::span<std::uint32_t> levels = scratch_.take<std::uint32_t>(list.n);
     const std::span<std::uint32_t> present = scratch_.take<std::uint32_t>(list.n);
@@ -78,7 +85,7 @@ class pair_scan {
     return static_cast<std::uint32_t>(end - present.begin());
   }
 
-  /// The pairs of a list whose levels are numbered from `first_level` to `end_level`.
+  /// Adds the pairs of a list whose levels are numbered from `first_level` to `end_level`.
   void descend(const list_type& list, std::uint32_t first_level, std::uint32_t end_level,
                std::span<double> gradient) {
     if (list.n < 2 || end_level - first_level < 2) return;
@@ -87,20 +94,20 @@ class pair_scan {
     const std::span<std::uint32_t> bucket_of = scratch_.take<std::uint32_t>(level_count);
     std::size_t buckets = level_count;
     if (list.n <= smallest) {
-      // The numbers of the levels themselves, pair by pair.
+      // Each level is a bucket of its own, and pairs are computed one by one.
       std::iota(bucket_of.begin(), bucket_of.end(), 0u);
       const std::span<const std::uint32_t> by_place = buckets_by_place(list, first_level, bucket_of);
       blocks_of(list, by_place, scale_, wrong_sign_, gradient, totals_, scratch_).add_one_by_one(0, list.n);
       return;
     }
-    // Graded lists have no more levels than that.
+    // Graded lists never have more levels than this.
     if (level_count <= terms::most_levels) {
       std::iota(bucket_of.begin(), bucket_of.end(), 0u);
     } else {
       buckets = buckets_for(list.n);
       std::fill(bucket_of.begin(), bucket_of.end(), 0u);
       for (std::size_t i = 0; i < list.n; ++i) ++bucket_of[list.levels[i] - first_level];
-      // Buckets of about as many items each; one level is never cut.
+      // Buckets have about the same number of items; a level is never split.
       std::size_t before = 0;
       for (std::uint32_t& count : bucket_of) {
         const std::size_t items = count;
@@ -113,7 +120,8 @@ class pair_scan {
     if (level_count > terms::most_levels) split(list, first_level, bucket_of, by_place, buckets, gradient);
   }
 
-  /// As many buckets as make, in the fewest rounds, lists of about a hundred items, which go pair by pair.
+  /// The number of buckets with which the fewest rounds of splitting lead to lists of about a hundred items,
+  /// which are computed pair by pair.
   [[nodiscard]] static std::size_t buckets_for(std::size_t n) noexcept {
     const double lists = static_cast<double>(n) / 128.0;
     const double rounds =
@@ -131,7 +139,7 @@ class pair_scan {
     return by_place;
   }
 
-  /// The pairs of each bucket, as lists of their own.
+  /// Adds the pairs within each bucket, as lists of their own.
   void split(const list_type& list, std::uint32_t first_level, std::span<const std::uint32_t> bucket_of,
              std::span<const std::uint32_t> by_place, std::size_t buckets, std::span<double> gradient) {
     std::array<std::size_t, terms::most_levels + 1> start{};
@@ -187,7 +195,7 @@ class pair_scan {
     for (std::size_t i = 0; i < list.n; ++i) gradient[from[i]] += sums[i];
   }
 
-  /// The pairs of different buckets.
+  /// Adds the pairs of different buckets.
   void sum(const list_type& list, std::span<const std::uint32_t> by_place, std::size_t levels,
            std::span<double> gradient) {
     const workspace::scope scope(scratch_);
@@ -202,7 +210,7 @@ class pair_scan {
     }
     for (std::size_t begin = 0; begin < list.n; ++blocks) {
       starts[blocks] = static_cast<std::uint32_t>(begin);
-      // No block is cut by the cutoff.
+      // No block extends across the cutoff.
       const std::size_t last = begin < list.counted ? list.counted : list.n;
       std::size_t end = begin + 1;
       const auto grow = [&](double width, std::size_t most) {

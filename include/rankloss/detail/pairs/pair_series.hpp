@@ -9,32 +9,37 @@
 
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
-/// The functions of pairs as series, of which the scan of pair_scan.hpp is made: from states to places and
-/// back, and of pairs within a block; and how much of all a type of scores needs.
+/// The series of the functions of pairs that the scan of pair_scan.hpp uses: from states to places and back,
+/// and for the pairs within a block. Also the number of terms and the sizes for each type of scores.
 template <class T>
 struct pair_series {
   static constexpr std::size_t K = kernel_terms<T>::count;
   static constexpr std::size_t exponents = sizeof(T) == 4 ? 16 : 24;  // K, padded to whole vectors
   static constexpr std::size_t places = sizeof(T) == 4 ? 8 : 16;      // P
-  static constexpr double half_width = 0.125;                         // of a block, in temperatures
-  static constexpr std::size_t block_items = 64;    // where the pairs of a block go one by one
-  static constexpr std::size_t large_block = 4096;  // where they do not
+  // half the width of a block, in temperatures
+  static constexpr double half_width = 0.125;
+  // most items of a block whose pairs are computed one by one
+  static constexpr std::size_t block_items = 64;
+  static constexpr std::size_t large_block = 4096;  // most items of other blocks
+  // width of a narrow block, whose kernel is a short series, in temperatures
   static constexpr double narrow_width =
-      sizeof(T) == 4 ? 0.02 : 0.01;  // of a block whose kernel is a short series, in temperatures
-  static constexpr std::size_t narrow_terms = sizeof(T) == 4 ? 3 : 6;  // of that series
-  static constexpr std::size_t narrow_levels = 8;                      // of which it knows at most
-  static constexpr std::size_t narrow_items = 32;                      // of a block, where it pays: at least
-  static constexpr std::size_t most_levels = 32;                       // of which each has states of its own
-  static constexpr std::size_t most_graded = 16;  // of which each looks at every other: quadratic
+      sizeof(T) == 4 ? 0.02 : 0.01;
+  static constexpr std::size_t narrow_terms = sizeof(T) == 4 ? 3 : 6;  // terms of the short series
+  // most levels with which the short series is used
+  static constexpr std::size_t narrow_levels = 8;
+  // fewest items of a block for which the short series is faster
+  static constexpr std::size_t narrow_items = 32;
+  static constexpr std::size_t most_levels = 32;                       // most levels with states of their own
+  static constexpr std::size_t most_graded = 16;  // most levels with gains; quadratic in their number
 
-  /// [p]: z^p itself
+  /// [p]: the coefficients of z^p, a row of the unit matrix
   static constexpr auto unit = [] {
     std::array<std::array<double, places>, places> rows{};
     for (std::size_t p = 0; p < places; ++p) rows[p][p] = 1.0;
     return rows;
   }();
 
-  /// [k][p]: c_k exp(-k h z) = sum_p .. z^p
+  /// [k][p]: the coefficient of z^p in c_k exp(-k h z)
   using from_states = std::array<std::array<double, places>, K>;
   template <std::size_t N>
   static constexpr from_states expand(const std::array<double, N>& kernel) {
@@ -53,7 +58,7 @@ struct pair_series {
   static constexpr auto slope_of_sigmoid = expand(kernel_terms<T>::slope);
   static constexpr auto value_of_logistic = expand(kernel_terms<T>::softplus);
 
-  /// [p][k]: what moment p adds to state k, exp(k h z) = sum_p .. z^p
+  /// [p][k]: the contribution of moment p to state k, the coefficient of z^p in exp(k h z)
   static constexpr std::array<std::array<double, exponents>, places> from_moments() {
     std::array<std::array<double, exponents>, places> rows{};
     for (std::size_t k = 0; k < K; ++k) {
@@ -68,8 +73,9 @@ struct pair_series {
   }
   static constexpr auto to_states = from_moments();
 
-  /// [q][p]: what moment q of a block's losers adds to place p of its winners, f(h (z_winner - z_loser)) with
-  /// f the Taylor series from 0 of the sigmoid (its integral, its derivative): scores fall as places rise.
+  /// [q][p]: the contribution of moment q of the losers of a block to the coefficient of z_winner^p, for f(h
+  /// (z_winner - z_loser)). f is the Taylor series at 0 of the sigmoid, its integral or its derivative.
+  /// Scores fall as places rise.
   using within = std::array<std::array<double, places>, places>;
   static constexpr within own_terms(int derivative) {
     const auto series = series_of(derivative);
@@ -84,7 +90,8 @@ struct pair_series {
       }
     return rows;
   }
-  /// The Taylor series from 0 of the sigmoid, or of its derivative or, for -1, of its integral softplus.
+  /// The Taylor series at 0 of the sigmoid (derivative 0), of its derivative (1) or of its integral softplus
+  /// (-1).
   static constexpr std::array<double, 2 * places> series_of(int derivative) {
     // sigmoid = 1/2 + s, s' = 1/4 - s^2
     std::array<double, 2 * places + 2> sigmoid{};
@@ -107,8 +114,8 @@ struct pair_series {
   static constexpr auto own_slope = own_terms(1);
   static constexpr auto own_softplus = own_terms(-1);
 
-  /// [q][n - q]: what power n of a difference x_i - x_j makes of power q of x_j: factors of the powers of
-  /// x_i. Only even n, or odd ones.
+  /// [q][n - q]: the power n of a difference x_i - x_j, expanded: the coefficient of x_j^q x_i^(n - q). Only
+  /// even n, or only odd n.
   using narrow_series = std::array<std::array<double, narrow_terms>, narrow_terms>;
   /// f(d) = sign * (the series above at -d)
   static constexpr narrow_series narrow_of(int derivative, double sign, std::size_t parity) {

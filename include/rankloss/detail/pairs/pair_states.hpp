@@ -15,7 +15,8 @@
 
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
-/// What a scan carries from block to block, how the items of a block enter it, and what it does to them.
+/// The states that a scan carries from block to block, how the items of a block enter them, and how they act
+/// on items.
 template <class Arch, class T, std::size_t C, bool Weighted, bool Graded, class Function>
 struct pair_states {
   using terms = pair_series<T>;
@@ -28,13 +29,15 @@ struct pair_states {
   using exponents = wide_row<Arch, E>;
   using polynomial = wide_row<Arch, P>;
 
-  /// States of one channel of one level: exponentials, the sum of the weights, and that of the distances.
+  /// The state of one channel of one level: exponentials, the sum of the weights (`hard`), and the weighted
+  /// sum of the distances.
   struct state {
     exponents s;
     double hard = 0.0;
     double distance = 0.0;
   };
-  /// What a block's past does to an item of one level, by channel and set: polynomials in the item's place.
+  /// The action of the past of a block on an item of one level, by channel and set: polynomials in the place
+  /// of the item.
   struct action {
     polynomial slope;
     polynomial value;
@@ -43,7 +46,7 @@ struct pair_states {
 
   /// 1, z, z^2, ...
   [[gnu::always_inline]] static polynomial powers_of(double z) noexcept {
-    // z^p from the bits of p.
+    // z^p is the product of the z^(2^k) for the bits k set in p.
     static constexpr auto factors = [] {
       std::array<std::array<double, P>, 4> bit{};
       for (std::size_t k = 0; k < 4; ++k)
@@ -64,7 +67,7 @@ struct pair_states {
     return powers;
   }
 
-  /// The states, seen from `gap` further on.
+  /// Moves the states on by a distance of `gap`.
   static void carry(std::span<state> states, double gap) noexcept {
     alignas(64) double power[E]{};
     const double q = std::exp(-gap);
@@ -82,17 +85,18 @@ struct pair_states {
     }
   }
 
-  /// The items of a block, by their moments, enter a state.
+  /// Adds the items of a block to a state, by their moments.
   static void enter(const polynomial& moments, state& to) noexcept {
     alignas(64) double m[P];
     moments.store(m);
     for (std::size_t p = 0; p < P; ++p) to.s.add_scaled(m[p], terms::to_states[p].data());
     to.hard += m[0];
-    to.distance -= terms::half_width * m[1];  // they are further on by h z
+    to.distance -= terms::half_width * m[1];  // place z is ahead of the centre by h z
   }
 
-  /// From the states to what they do, by level: the levels below an item's own and those above it.
-  /// `all_above` is scratch, one a level, and will hold the sums over the latter, of the set of winners.
+  /// Computes the actions of the states, by level: of the levels below an item's own and of those above it.
+  /// `all_above` is scratch, one state per level; it receives the sums over the levels above, from the set
+  /// that is weighted as winners.
   template <bool Down>
   static void act(const scan_list<T, C>& list, double wrong_sign, std::span<const state> states,
                   std::size_t levels, std::span<action> actions, std::span<state> all_above) {
@@ -109,15 +113,15 @@ struct pair_states {
       for (std::size_t v = 0; v < low.vectors; ++v) low.v[v] = low.v[v] + high.v[v];
       return low;
     };
-    // On the way down the states are of items above: a level below an item's own is wrongly above it. On the
-    // way up it is the other way round.
+    // On the way down the states hold items above in score, so levels below an item's own are in the wrong
+    // order with it. On the way up the levels above are.
     const double below_sign = Down ? wrong_sign : 1.0;
     const double above_sign = Down ? 1.0 : wrong_sign;
     for (std::size_t c = 0; c < C; ++c) {
       const auto of = [&](std::size_t set, std::size_t level) -> const state& {
         return states[(set * levels + level) * C + c];
       };
-      // Sums of what is there, never differences, which would leave a rest of what is gone.
+      // Only sums, never differences: subtracting items would leave a rounding error of what was removed.
       if (!Graded) {
         exponents sum;
         double hard = 0.0;
@@ -151,12 +155,12 @@ struct pair_states {
           action a;
           const double wrong = Down ? of_below * below.hard : of_above * above.hard;
           if constexpr (logistic) {
-            // Down: a winner is pulled by -(1 - p) of what is wrongly above, a loser by +p; up: a winner by
-            // -p, a loser by 1 - p.
+            // Down: a winner gets -(1 - p) from losers wrongly above it, a loser gets +p. Up: a winner gets
+            // -p, a loser gets 1 - p from winners wrongly below it.
             a.slope.add(Down ? 1.0 : -1.0, expand(both.s, slope_rows));
             a.slope.add_scaled(Down ? -wrong : wrong, terms::unit[0].data());
           } else {
-            // A winner is pulled by -slope, a loser by +slope.
+            // A winner gets -slope, a loser gets +slope.
             a.slope = expand(both.s, slope_rows);
             a.slope.add(-2.0 * of_below, expand(below.s, slope_rows));
           }
@@ -166,7 +170,7 @@ struct pair_states {
               a.value.add_scaled(of_below * below.distance, terms::unit[0].data());
               a.value.add_scaled(of_below * terms::half_width * below.hard, terms::unit[1].data());
             } else {
-              // Right: p; wrong: 1 - p.
+              // A correctly ordered pair has the value p, a wrongly ordered pair 1 - p.
               state signed_sum;
               add(signed_sum, below, -of_below);
               add(signed_sum, above, of_above);
@@ -187,9 +191,9 @@ struct pair_states {
     }
   }
 
-  /// Of a block's own pairs, where the weight does not ask which item is above: what its losers do to a
-  /// winner goes to `own`, with the weight's upper factor, what its winners do to a loser to `actions`, with
-  /// the lower one.
+  /// The pairs within a block, where the weight does not depend on which item is above. The action of the
+  /// losers on a winner is written to `own`, which is multiplied by the upper factor of the weight. The
+  /// action of the winners on a loser is added to `actions`, which are multiplied by the lower factor.
   static void act_within(std::span<const polynomial> winners, std::span<const polynomial> losers,
                          std::size_t levels, bool add, std::span<action> actions, std::span<action> own) {
     constexpr bool logistic = Function::kernel == pair_kernel::logistic;
@@ -221,8 +225,8 @@ struct pair_states {
           a = action{};
           if (Weighted) actions[level * C + c] = action{};
         }
-        // The same from the other side: places are mirrored, which changes the sign of odd powers on both
-        // sides.
+        // The same from the side of the loser: the signs of the places change, so odd powers change their
+        // sign in the moments and in the result.
         alignas(64) double m[P];
         above.store(m);
         for (std::size_t q = 1; q < P; q += 2) m[q] = -m[q];

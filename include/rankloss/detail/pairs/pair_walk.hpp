@@ -16,8 +16,8 @@
 
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
-/// The pairs of different blocks and, where the weight does not ask which item is above, those within them:
-/// from block to block, down the list and up again.
+/// The pairs of different blocks and, where the weight does not depend on which item is above, those within
+/// blocks. The walk goes from block to block, down the list and up again.
 template <class Arch, class T, std::size_t C, bool Weighted, bool Oriented, bool Graded, class Function>
 struct pair_walk {
   using parts = pair_states<Arch, T, C, Weighted, Graded, Function>;
@@ -28,16 +28,16 @@ struct pair_walk {
   static constexpr std::size_t sets = parts::sets;
 
   const scan_list<T, C>& list;
-  std::span<const std::uint32_t> buckets;  ///< [n] by place: the levels as they are compared
-  std::size_t levels;                      ///< how many of these there are
-  std::span<const std::uint32_t> starts;   ///< of the blocks, and the list's end
+  std::span<const std::uint32_t> buckets;  ///< [n] by place: the levels that are compared
+  std::size_t levels;                      ///< the number of buckets
+  std::span<const std::uint32_t> starts;   ///< beginnings of the blocks, and the end of the list
   double scale;                            ///< 1 / temperature
   double wrong_sign;           ///< factor on the weight of pairs whose upper item is the less relevant one
   std::span<double> gradient;  ///< [n] by place, added to
-  pair_totals& totals;         ///< added to, but for the count
+  pair_totals& totals;         ///< value and weight are added to, the count is not
   workspace& scratch;
 
-  /// One way: what lies above acts on what lies below, or the other way round. The value is summed on the way
+  /// One direction: items above act on items below, or the other way round. The value is summed on the way
   /// down.
   template <bool Down>
   void run() const {
@@ -54,9 +54,10 @@ struct pair_walk {
       return (set * levels + level) * C + c;
     };
     const std::size_t blocks = starts.size() - 1;
-    // Places are seen from the block's centre, where those of a narrow block are near 0 and no term is cut
-    // off. It is kept as the score of the block's first item and what lies between, in temperatures: a score
-    // would round by more than a block, where scores are far from 0.
+    // Places are relative to the centre of the block, so that the places of a narrow block are near 0 and the
+    // truncated series is accurate. The centre is kept as the score of the first item of the block and an
+    // offset in temperatures: as one score it could be rounded by more than the width of a block where scores
+    // are far from 0.
     double top = 0.0;
     double half = 0.0;
     polynomial value_sum;
@@ -73,12 +74,13 @@ struct pair_walk {
       top = next_top;
       half = next_half;
 
-      // In [-1, 1], as the block is not wider than twice half_width.
+      // In [-1, 1], because the block is at most 2 half_width wide.
       const auto powers_at = [&](std::size_t i) {
         const double below = (top - list.scores[i]) * scale - half;
         return parts::powers_of((Down ? below : -below) / terms::half_width);
       };
-      // Below the cutoff items are acted on, but do not act.
+      // On the way down, items below the cutoff are acted on but do not act; on the way up they act but are
+      // not acted on.
       const bool counts = begin < list.counted;
       const bool own = Down && !Oriented && counts;
       if (counts || !Down) {
@@ -90,7 +92,7 @@ struct pair_walk {
             moments[index(0, buckets[i], c)].add(factor, powers);
             if (Weighted)
               moments[index(1, buckets[i], c)].add(factor * static_cast<double>(list.weights[i]),
-                                                   powers);  // where it is the winner
+                                                   powers);  // of the pairs that item i wins
           }
         }
       }
@@ -117,7 +119,8 @@ struct pair_walk {
           };
           for (std::size_t c = 0; c < C; ++c) {
             const auto factor = static_cast<double>((Down ? list.lower : list.upper)[c][i]);
-            // As a winner over the levels below the item's weight counts, as a loser that of the others.
+            // Where the item wins over the levels below, its own weight counts; where it loses, the weight of
+            // the winner does.
             add(actions[index(0, level, c)], Weighted ? weight * factor : factor);
             if (Weighted) add(actions[index(1, level, c)], factor);
             if (own) add(own_actions[level * C + c], weight * static_cast<double>(list.upper[c][i]));

@@ -14,15 +14,15 @@
 
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
-/// What item weights are multiplied by, a power of two: no sum of weighted pairs overflows, and none is lost
-/// in a float.
+/// The power of two by which item weights are multiplied, so that no sum of weighted pairs overflows and none
+/// underflows in float.
 template <class T, class R>
 [[nodiscard]] double weight_unit(const list<T, R>& items) noexcept {
   return items.weights.empty() ? 1.0 : unit_of(static_cast<double>(extremes_of(items.weights).most));
 }
 
-/// A factor on what pairs add up to, in two: their product may be beyond the largest double, and what it
-/// multiplies so small that it is not.
+/// A factor for sums over pairs, as two factors: their product may overflow where the sum is so small that
+/// the result does not.
 struct scaled_share {
   double first, second;  // second is a power of two
 
@@ -32,7 +32,7 @@ struct scaled_share {
   [[nodiscard]] scaled_share over(double length) const noexcept { return {first / length, second}; }
 };
 
-/// factor / divisor times 2^exponent; 0 where the divisor is.
+/// factor / divisor * 2^exponent; 0 where the divisor is 0.
 [[nodiscard]] inline scaled_share scaled_share_of(double factor, double divisor, int exponent) noexcept {
   const double share = divisor > 0.0 ? factor / divisor : 0.0;
   if (exponent == 0) return {share, 1.0};
@@ -40,7 +40,7 @@ struct scaled_share {
   return {share * std::ldexp(1.0, exponent / 2), std::ldexp(1.0, exponent - exponent / 2)};
 }
 
-/// From places to items.
+/// Writes values by place, times the share, to their items.
 template <class T, class S>
 void write_by_place(std::span<S> from, const scaled_share& share, std::span<const std::uint32_t> item,
                     const strided<T>& to) noexcept {

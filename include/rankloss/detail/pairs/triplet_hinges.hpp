@@ -15,13 +15,13 @@
 
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
-/// Hinges of one query, max(0, margin - s_positive + s_negative), as the mean over its positives: the items
-/// of relevance > 0 are its positives, the others its negatives. Both functions write slopes into a gradient
-/// of zeros, unless it is empty.
+/// The hinges max(0, margin - s_positive + s_negative) of one query, averaged over its positives. Items of
+/// relevance > 0 are positives, all others negatives. Both functions write derivatives into a gradient of
+/// zeros, unless it is empty.
 struct triplet_hinges {
   double margin;
 
-  /// Of the hardest negative alone.
+  /// Each positive against the hardest negative only.
   template <class T, class R>
   double against_hardest(const list<T, R>& items, const strided<T>& gradient, workspace& scratch) const {
     const std::size_t n = items.size();
@@ -52,7 +52,7 @@ struct triplet_hinges {
     return share * sum;
   }
 
-  /// Of all negatives.
+  /// Each positive against all negatives.
   template <class Arch, class T, class R>
   double against_all(const list<T, R>& items, const strided<T>& gradient, workspace& scratch) const {
     const std::size_t n = items.size();
@@ -83,9 +83,11 @@ struct triplet_hinges {
   }
 
  private:
-  static constexpr double largest = 1e290;  // of a hinge of finite scores: no sum is infinite
+  // upper bound on the hinges of finite scores, so that no sum is infinite
+  static constexpr double largest = 1e290;
 
-  // Scores are subtracted first: the difference of near scores is exact, also when all scores are shifted.
+  // Scores are subtracted first, because the difference of close scores is exact, also when all scores are
+  // shifted.
   template <class T>
   [[nodiscard]] double hinge(const T& negative, const T& positive) const noexcept {
     if (is_finite(negative) && is_finite(positive))
@@ -94,8 +96,7 @@ struct triplet_hinges {
     return infinity();
   }
 
-  /// Among equally hard negatives the slope is shared equally: the mean of those that one of them alone would
-  /// have.
+  /// Equally hard negatives share the derivative equally: each gets the mean over the choices of one of them.
   template <class T, class R>
   static void share_among_hardest(const list<T, R>& items, const T& hardest, double slope,
                                   const strided<T>& gradient) {
@@ -140,7 +141,8 @@ struct triplet_hinges {
     constexpr std::size_t w = lane_count<Arch>;
     const std::size_t padded = (negatives.size() + w - 1) / w * w;
     const std::span<double> scores = scratch.take<double>(padded);
-    const std::span<double> active = scratch.take<double>(padded);  // for each: positives within the margin
+    // positives within the margin of each negative
+    const std::span<double> active = scratch.take<double>(padded);
     for (std::size_t i = 0; i < padded; ++i) {
       scores[i] = static_cast<double>(items.scores[negatives[std::min(i, negatives.size() - 1)]]);
       active[i] = 0.0;
@@ -168,8 +170,8 @@ struct triplet_hinges {
     return sum_of(sum);
   }
 
-  /// With both sides in descending order the negatives that are too near to a positive are the first ones,
-  /// and only ever more of them as the positives fall. The sum of hinges moves along by terms >= 0 alone, so
+  /// With both sides in descending order, the negatives within the margin of a positive are the first ones,
+  /// and their number grows as the positives fall. The sum of hinges is updated by terms >= 0 only, so
   /// nothing cancels.
   template <class T, class R>
   double in_sorted_order(const list<T, R>& items, std::span<const std::uint32_t> positives,
@@ -188,7 +190,7 @@ struct triplet_hinges {
     const double share = 1.0 / static_cast<double>(p.size());
 
     double sum = 0.0;
-    double hinges = 0.0;  // of the current positive
+    double hinges = 0.0;  // sum over the negatives of the current positive
     double previous = score(p[0]);
     std::size_t near = 0;
     for (const record& positive : p) {

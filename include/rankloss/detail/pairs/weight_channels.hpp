@@ -13,9 +13,9 @@
 
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
-/// One weight a pair is a sum of products over channels, weight(upper, lower) = sum_c upper_c(item above)
-/// lower_c(item below); where the item above is the less relevant one, `wrong_sign` times that. What sums
-/// over all pairs are made of.
+/// The weight of a pair as a sum of products over channels, weight(upper, lower) = sum_c upper_c(item above)
+/// lower_c(item below); where the item above is the less relevant one, it is multiplied by `wrong_sign`. The
+/// near-linear sums over all pairs need weights of this form.
 template <class S, std::size_t Channels>
 struct weight_channels {
   static constexpr std::size_t count = Channels;
@@ -51,7 +51,7 @@ template <class Arch, class S, class Weight, class T, class R>
   return rows;
 }
 
-/// weight(i, j) of places i < j from channels, for the pair loop.
+/// weight(i, j) for places i < j, computed from channels for the pair loop.
 template <class Arch, class T, std::size_t C, bool Graded>
 struct channel_weights {
   using V = xsimd::batch<T, Arch>;
