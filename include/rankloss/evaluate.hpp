@@ -14,10 +14,11 @@ namespace rankloss::inline RANKLOSS_ABI {
 
 /// evaluate: the value of a list loss over a batch, and on request its gradient.
 ///
-///     value         = sum_l w_l loss(list l) / sum_l w_l           (reduction::mean; without the division for sum)
+///     value         = sum_l w_l loss(list l) / sum_l w_l     (reduction::mean; no division for reduction::sum)
 ///     gradient[i]   = out.scale * d(value) / d(scores[i])
 ///
-/// - The same bits for any executor and on every run. Lists run in parallel; each list runs on one thread.
+/// - Results are bit-identical for every executor and every run. Lists run in parallel; each list runs on one
+///   thread.
 /// - Scratch O(longest list) for each worker, and O(lists). After the first calls nothing is allocated.
 /// - Edge cases: without lists, or with empty lists only, the value is 0. Weights that sum to 0: value 0,
 ///   gradient 0.

@@ -12,15 +12,20 @@
 
 namespace rankloss::inline RANKLOSS_ABI {
 
-/// engine: how a loss is computed in a context of a kind, the one place where `evaluate` asks for it.
+/// engine: how a loss is computed in a context of a given kind. `evaluate` looks it up here and nowhere else.
 ///
-/// In a `context`, so on this machine, it is the loss's own operators, or for losses whose kernels are more than a formula the specialisation in
-/// `cpu/NAME.hpp`. Its functions take the loss first:
+/// For a `context`, which computes on this machine, it calls the operators of the loss itself, or it is the
+/// specialisation in `cpu/NAME.hpp` for losses whose kernels are more than a formula. Its functions take the
+/// loss first:
 ///
-///     run(loss, list, outputs, scratch)               value of one list; writes its gradient, and its Hessian where the loss has one
-///     run(loss, lists, outputs, values, scratch)      optional: several short lists at once, one a SIMD lane
-///     group_size(), group_longest<T>(), group_shortest<T>()      how many, and of which sizes (docs/adding_a_loss.md)
-///     run(loss, matrix, outputs, context, share)      of a similarity loss: share * value; writes share * outputs.scale * gradient
+///     run(loss, list, outputs, scratch)
+///         The value of one list. Writes its gradient, and its Hessian where the loss has one.
+///     run(loss, lists, outputs, values, scratch)
+///         Optional: several short lists at once, one per SIMD lane.
+///     group_size(), group_longest<T>(), group_shortest<T>()
+///         How many lists, and of which sizes (docs/adding_a_loss.md).
+///     run(loss, matrix, outputs, context, share)
+///         For a similarity loss: share * value; writes share * outputs.scale * gradient.
 template <class Loss, class Context = context>
 struct engine;
 
@@ -64,17 +69,18 @@ struct engine<Loss, context> {
   }
 };
 
-/// ranking_loss: computes one list: returns its value and writes its gradient to `out.gradient` when that is not empty.
-/// It may offer `validate()` (option ranges), a Hessian diagonal (`has_hessian`) and `has_relevance(list)`; see docs/adding_a_loss.md. A metric
-/// declares `has_gradient = false`, and `counts_missed = true` where it takes lists whose relevance goes on, behind the scores, with that of
-/// missed items.
+/// ranking_loss: computes one list. It returns the value and writes the gradient to `out.gradient` unless
+/// that is empty. It may offer `validate()` (option ranges), a Hessian diagonal (`has_hessian`) and
+/// `has_relevance(list)`; see docs/adding_a_loss.md. A metric declares `has_gradient = false`, and
+/// `counts_missed = true` where it takes lists whose relevance continues, behind the items with scores, with
+/// the relevance of missed items.
 template <class Loss, class T, class Relevance = T>
 concept ranking_loss = requires(const Loss& loss, const list<T, Relevance>& items, const list_outputs<T>& out,
                                 workspace& scratch) {
   { engine<Loss, context>::run(loss, items, out, scratch) } -> std::convertible_to<double>;
 };
 
-/// similarity_loss: computes a similarity matrix. `validate(batch)` checks what is its own to check.
+/// similarity_loss: computes a similarity matrix. Its `validate(batch)` checks what only this loss requires.
 template <class Loss, class T, class Relevance = T>
 concept similarity_loss = requires(const Loss& loss, const similarity_batch<T, Relevance>& batch,
                                    const outputs& out, context& ctx) {
@@ -109,9 +115,9 @@ void check_options(const Loss& loss, const outputs& out) {
     require(out.hessian.empty(), "hessian: this loss has none, expected an empty output");
 }
 
-/// A loss that takes several short lists at once, one a SIMD lane: up to `group_size()` lists of at most `group_longest<T>()` items. What it computes
-/// of a list must not depend on the others of the group; lists of up to `group_shortest<T>()` items, where the engine has that, never share a group
-/// with longer ones.
+/// A loss that computes several short lists at once, one per SIMD lane: up to `group_size()` lists of at most
+/// `group_longest<T>()` items. The results of a list must not depend on the other lists of its group. Where
+/// the engine has `group_shortest<T>()`, lists of up to that many items never share a group with longer ones.
 template <class Loss>
 concept grouped_loss = requires {
   { engine<Loss, context>::group_size() } -> std::convertible_to<std::size_t>;
@@ -142,13 +148,13 @@ consteval std::size_t shortest_grouped() {
     return 0;
 }
 
-/// What the engine of a loss computes: for losses that are made of others.
+/// What the engine of a loss computes, for losses that are composed of others.
 template <class Loss, class... Arguments>
 decltype(auto) compute(const Loss& loss, Arguments&&... arguments) {
   return engine<Loss, context>::run(loss, std::forward<Arguments>(arguments)...);
 }
 
-/// Calls visit for a loss, or for each of those that it is made of.
+/// Calls visit for a loss, or for each of the losses that it is composed of.
 template <class Loss, class Visit>
 void for_each_part(const Loss& loss, const Visit& visit) {
   if constexpr (requires { loss.for_each_part(visit); })
@@ -157,7 +163,7 @@ void for_each_part(const Loss& loss, const Visit& visit) {
     visit(loss);
 }
 
-/// Whether a list holds something relevant, by the loss's own rule where it has one.
+/// Whether a list has a relevant item, by the rule of the loss where it defines one.
 template <class Loss, class T, class Relevance>
 [[nodiscard]] bool has_relevance(const Loss& loss, const list<T, Relevance>& items) {
   if constexpr (requires { loss.has_relevance(items); }) {

@@ -49,10 +49,10 @@ class matrix_view {
   [[nodiscard]] T* data() const noexcept { return data_; }
   [[nodiscard]] std::size_t rows() const noexcept { return rows_; }
   [[nodiscard]] std::size_t columns() const noexcept { return columns_; }
-  [[nodiscard]] std::size_t row_stride() const noexcept { return row_stride_; }  ///< of at most one row 0
+  [[nodiscard]] std::size_t row_stride() const noexcept { return row_stride_; }  ///< 0 for at most one row
   [[nodiscard]] std::size_t column_stride() const noexcept {
     return column_stride_;
-  }  ///< of at most one column 0
+  }  ///< 0 for at most one column
 
  private:
   template <std::integral Number>

@@ -33,8 +33,8 @@
 namespace rankloss::inline RANKLOSS_ABI {
 namespace detail {
 
-/// Long lists by sums of exponentials or by merging, where function and weight are such; all else pair by
-/// pair.
+/// Long lists are computed by sums of exponentials or by merging where the function and the weight allow it.
+/// All others are computed pair by pair.
 template <class Function, class Weight>
 struct pairwise_engine {
   using Arch = xsimd::default_arch;  // of this translation unit, as the inline namespace says
@@ -93,8 +93,9 @@ struct pairwise_engine {
     return by_position || loss.cutoff > 0;
   }
 
-  /// By score where places are ranks or a cutoff counts them, else by level: pairs then need not be looked
-  /// for. All pairs: as they come.
+  /// The order of the items: by score where places are ranks or there is a cutoff, otherwise by level, so
+  /// that the pairs of different level need not be searched for. Where all pairs count the items keep their
+  /// order.
   template <class T, class R>
   [[nodiscard]] static pair_places place(const loss_type& loss, const list<T, R>& items,
                                          const sorted_list<T>& by_score, workspace& scratch) {
@@ -123,8 +124,8 @@ struct pairwise_engine {
     return {item, rank};
   }
 
-  /// Lanes of float take half the time. They are used where no sum is long, no number is large, and no two
-  /// grades become equal in float.
+  /// Float lanes take half the time of double lanes. They are used where no sum is long, no number is large,
+  /// and no two different grades become equal in float.
   template <class T, class R>
   [[nodiscard]] static bool fits_float(const Function& function, const list<T, R>& items,
                                        const pair_places& at) noexcept {
@@ -137,7 +138,8 @@ struct pairwise_engine {
     constexpr double largest = 1e10;  // squares of numbers up to this, summed over all pairs, fit in a float
     if (!(function.length() >= 1.0 / largest && function.length() <= largest)) return false;
     if constexpr (requires { computed_function::relevance_shift; }) {
-      if (computed_function::relevance_shift > 0.0) {  // differences of relevance are among it
+      // the function also depends on differences of relevance
+      if (computed_function::relevance_shift > 0.0) {
         const auto levels = extremes_of(items.relevance);
         if (!(static_cast<double>(levels.least) >= -largest && static_cast<double>(levels.most) <= largest))
           return false;
@@ -152,7 +154,7 @@ struct pairwise_engine {
     return true;
   }
 
-  /// Long lists, by the sums in pair_scan.hpp.
+  /// Computes long lists by the sums of pair_scan.hpp.
   template <class T, class R>
   static double run_scan(const loss_type& loss, const list<T, R>& items, const list_outputs<T>& out,
                          workspace& scratch) {
@@ -222,7 +224,7 @@ struct pairwise_engine {
     return share.of(totals.value);
   }
 
-  /// Long lists, by the sums in pair_merge.hpp.
+  /// Computes long lists by the sums of pair_merge.hpp.
   template <class T, class R>
   static double run_merge(const loss_type& loss, const list<T, R>& items, const list_outputs<T>& out,
                           workspace& scratch) {
@@ -230,7 +232,7 @@ struct pairwise_engine {
     const std::size_t n = items.size();
     const std::span<std::uint32_t> numbers = scratch.take<std::uint32_t>(n);
     const std::uint32_t level_count = levels_of::number_levels(items, numbers, scratch);
-    // In units in which squares of scores, margins and relevance can be summed.
+    // Scores, margins and relevance are scaled by a power of two so that sums of their squares are finite.
     auto hinges = computed_function{loss.function}.hinges();
     double largest = 0.0;
     for (std::size_t i = 0; i < n; ++i) {
@@ -286,7 +288,7 @@ struct pairwise_engine {
     return share(hinges[0].power).of(totals.value);
   }
 
-  /// 2^exponent factor / Z, without the units of the weights.
+  /// 2^exponent factor / Z, where Z is the divisor of the average. Undoes the scaling of the weights.
   template <class T, class R>
   [[nodiscard]] static scaled_share share_of(const loss_type& loss, const pair_totals& totals,
                                              const list<T, R>& items, double unit, double factor = 1.0,
@@ -302,7 +304,7 @@ struct pairwise_engine {
     return scaled_share_of(factor, divisor, exponent);
   }
 
-  /// Pair by pair, in lanes of S.
+  /// Computes the pairs one by one, in lanes of S.
   template <class S, class T, class R>
   static double run_pairs(const loss_type& loss, const list<T, R>& items, const pair_places& at,
                           std::size_t first_end, const list_outputs<T>& out, workspace& scratch) {

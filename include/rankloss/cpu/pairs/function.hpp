@@ -12,25 +12,26 @@
 
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
-/// pair_function: a function of pairs and what computes it. One without a specialisation brings these itself:
+/// pair_function: a function of pairs together with its computation. A function without a specialisation
+/// provides these members itself:
 ///
-///     (d, gap)                     its terms, of vectors
-///     of_shares(share, less, -d)   the same of one that is made of sigmoids, see by_shares
-///     kernel                       which sums of exponentials it is, for pair_scan.hpp
-///     hinges(), relevance_shift    which sums of hinges of places s - relevance_shift * y it is, for pair_merge.hpp
-///     float_range                  lengths that scores may span in lanes of float
+///     (d, gap)                     its terms, on vectors
+///     of_shares(share, less, -d)   the same for a function made of sigmoids, see by_shares
+///     kernel                       its sums of exponentials, for pair_scan.hpp
+///     hinges(), relevance_shift    its sums of hinges of places s - relevance_shift * y, for pair_merge.hpp
+///     float_range                  range of scores, in units of length(), up to which float lanes are used
 template <class Function>
 struct pair_function : Function {};
 
-/// A distance of scores in lengths, at most 1e30 in float and 1e290 in double: times a weight of 0 it is
-/// nothing, and sums of it are numbers.
+/// The distance of two scores in units of length(), at most 1e30 in float and 1e290 in double. Its product
+/// with a weight of 0 is therefore 0, and its sums are finite.
 template <class V>
 [[nodiscard]] V pair_distance(const V& d, const V& scale) {
   using S = typename V::value_type;
   return xsimd::min(xsimd::abs(d) * scale, V(sizeof(S) == 4 ? S(1e30F) : S(1e290)));
 }
-/// What one pair may have at most: sums of it over all pairs, times weights of any size below 4, are numbers.
-/// Floats are taken where nothing comes near it.
+/// Limits the term of one pair so that sums over all pairs, times any weights below 4, are finite. Float
+/// lanes are only used where terms are far below the limit.
 template <class V>
 [[nodiscard]] V bounded_term(const V& value) {
   using S = typename V::value_type;
@@ -128,7 +129,8 @@ struct pair_function<pairs::squared_hinge> : pairs::squared_hinge {
 
 template <>
 struct pair_function<pairs::exponential> : pairs::exponential {
-  static constexpr double float_range = 30.0;  ///< the range of scores, in lengths, for lanes of float
+  /// range of scores, in units of length(), up to which float lanes are used
+  static constexpr double float_range = 30.0;
 
   template <class V>
   [[nodiscard]] pairs::terms<V> operator()(const V& d, const V&) const noexcept {

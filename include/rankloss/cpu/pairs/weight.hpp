@@ -19,24 +19,26 @@
 
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
-/// pair_weight: a weight of pairs and what computes it. One without a specialisation brings these itself:
+/// pair_weight: a weight of pairs together with its computation. A weight without a specialisation provides
+/// these members itself:
 ///
 ///     prepare<Arch, S>(list, places, scratch)
-///         Rows of weights: row = rows.at(i), and row(j) is a vector of the weights of the pairs of place i with the
-///         places from j on. Where all ordered pairs count: by place, the weight of pairs whose first item it is.
+///         Rows of weights: row = rows.at(i), and row(j) is a vector of the weights of the pairs of place i
+///         with the places from j on. Where all ordered pairs count, an array by place instead: the weight of
+///         the pairs whose first item is at that place.
 ///     by_place
-///         Places are to be ranks.
+///         Declares that places must be ranks.
 ///     exponent(list)
-///         Weights are divided by 2^exponent; without it they are not.
+///         Weights are divided by 2^exponent. Without this member they are not divided.
 ///     fill<Arch>(list, places, channels, scratch), channel_count, wrong_sign
 ///         Weights as sums of products, see weight_channels.hpp.
 ///     fill_graded<Arch>(list, places, levels, channels, gains, scratch), graded_channel_count
-///         The same for few levels, without the factor that is the difference of the two levels' gains.
+///         The same for few levels, without the factor that is the difference of the gains of the two levels.
 template <class Weight>
 struct pair_weight : Weight {};
 
-/// Weights that are made of the relevance are in units of a power of two where it is very large or very
-/// small: minus its exponent.
+/// The exponent e by which weights computed from very large or very small relevance are scaled: they are
+/// divided by 2^e. It is 0 for other lists.
 template <class T, class R>
 [[nodiscard]] int relevance_exponent(const list<T, R>& items) noexcept {
   if (items.size() == 0) return 0;
@@ -47,7 +49,7 @@ template <class T, class R>
              : 0;
 }
 
-/// How a weight wants its gains.
+/// The gain rule of a weight.
 template <class Weight>
 [[nodiscard]] gain_rule gain_rule_of(const Weight& weight) noexcept {
   return {weight.gain, weight.gain_table, weight.scale == pairs::scale_by::ideal, weight.cutoff};
@@ -159,8 +161,7 @@ struct pair_weight<pairs::delta_ndcg> : pairs::delta_ndcg {
     }
   }
 
-  /// Where levels are few, their gains are told apart by level and half the channels do: |G_u - G_l| (d_u -
-  /// d_l).
+  /// With few levels the gains are kept by level, and half the channels suffice: |G_u - G_l| (d_u - d_l).
   static constexpr std::size_t graded_channel_count = 2;
   template <class Arch, class S, class T, class R>
   void fill_graded(const list<T, R>& items, const pair_places& at, std::span<const std::uint32_t> levels,
@@ -258,9 +259,9 @@ struct pair_weight<pairs::delta_map> : pairs::delta_map {
 
   static constexpr std::size_t channel_count = 2;
   static constexpr double wrong_sign = 1.0;
-  /// With c_r the relevant items among the first r and h_r the sum of 1/r over them, bringing a relevant item
-  /// from rank q up to p < q, or down from p to q, changes c_r / r at both ends and 1 / r for each relevant
-  /// item between.
+  /// Let c_r be the number of relevant items among the first r, and h_r the sum of 1/rank over them. Moving a
+  /// relevant item from rank q up to p < q, or down from p to q, changes c_r / r at both ends, and adds or
+  /// subtracts 1 / r for each relevant item at a rank r in between.
   template <class Arch, class S, class T, class R>
   void fill(const list<T, R>& items, const pair_places& at, const weight_channels<S, 2>& to,
             workspace&) const {
