@@ -14,7 +14,7 @@ namespace rankloss::inline RANKLOSS_ABI {
 
 /// evaluate: the value of a list loss over a batch, and on request its gradient.
 ///
-///     value         = sum_l w_l loss(list l) / sum_l w_l     (reduction::mean; no division for reduction::sum)
+///     value         = sum_l w_l loss(list l) / sum_l w_l     (reduction::mean; for sum without the division)
 ///     gradient[i]   = out.scale * d(value) / d(scores[i])
 ///
 /// - Results are bit-identical for every executor and every run. Lists run in parallel; each list runs on one
