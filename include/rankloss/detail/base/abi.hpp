@@ -3,17 +3,20 @@
 
 #include <rankloss/version.hpp>
 
-// RANKLOSS_ABI names the inline namespace that holds all of rankloss. It says what a translation unit is built for: the library's version, the
-// processor's features as the compiler's macros give them, fast math, exceptions and AddressSanitizer. Objects that differ in one of these
-// therefore share no function of ours: without that, the linker would keep one copy of each inline function, compiled for whichever
-// processor it met first.
+// RANKLOSS_ABI names the inline namespace that holds all of rankloss. It encodes what a translation unit is
+// built for: the library's version, the processor features that the compiler's macros report, fast math,
+// exceptions and AddressSanitizer. Objects that differ in one of these therefore share no rankloss function.
+// Without this, the linker would keep one copy of each inline function, compiled for the processor of
+// whichever object comes first.
 //
-// The features are hexadecimal digits, one for four features in the order below: v0_1_0_x86_7f000000.
+// The features are hexadecimal digits, each of which encodes four features in the order below, as in
+// v0_1_0_x86_7f000000.
 
 #define RANKLOSS_PASTE(a, b) RANKLOSS_PASTE_NOW(a, b)
 #define RANKLOSS_PASTE_NOW(a, b) a##b
 
-// RANKLOSS_HAS(MACRO) is 1 where the compiler defines MACRO as 1, else 0: only RANKLOSS_COMMA_1 is a macro, whose comma moves the 1 to second place.
+// RANKLOSS_HAS(MACRO) is 1 where the compiler defines MACRO as 1, else 0. Of the names RANKLOSS_COMMA_<value>
+// only RANKLOSS_COMMA_1 is a macro; its comma makes the 1 the second argument.
 #define RANKLOSS_COMMA_1 ,
 #define RANKLOSS_HAS(value) RANKLOSS_HAS_NOW(value)
 #define RANKLOSS_HAS_NOW(value) RANKLOSS_HAS_SECOND(RANKLOSS_COMMA_##value)
@@ -41,7 +44,8 @@
 #define RANKLOSS_DIGIT_1110 e
 #define RANKLOSS_DIGIT_1111 f
 
-// What the workspace needs to poison what is not taken; clang's packages leave that header out where its run-time library is a package of its own.
+// The header that the workspace needs to poison memory that is not taken. Clang's packages lack it where the
+// run-time library is a separate package.
 #if __has_include(<sanitizer/asan_interface.h>)
 #if defined(__SANITIZE_ADDRESS__)
 #define RANKLOSS_ADDRESS_SANITIZER 1

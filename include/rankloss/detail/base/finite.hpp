@@ -12,8 +12,10 @@
 
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
-// The tests look at bits, so that they hold in hosts built with -ffast-math, where x != x is folded to false and so is x > the largest number.
-// They look at memory: with that flag clang also takes it for granted that no argument and no result of a function is NaN or infinite.
+// The tests look at bits, so that they also hold in programs built with -ffast-math, where x != x is folded
+// to false, and so is the comparison of x with the largest number. They take their argument by reference and
+// read it from memory, because with that flag clang also assumes that no argument and no result of a function
+// is NaN or infinite.
 template <std::floating_point T>
 using bits_of = std::conditional_t<sizeof(T) == 4, std::uint32_t, std::uint64_t>;
 
@@ -21,7 +23,7 @@ template <std::floating_point T>
 inline constexpr bits_of<T> bits_of_infinity = sizeof(T) == 4 ? bits_of<T>{0x7f800000u}
                                                               : static_cast<bits_of<T>>(0x7ff0000000000000u);
 
-/// The bits but for the sign.
+/// The bits without the sign bit.
 template <std::floating_point T>
 [[nodiscard]] [[gnu::always_inline]] inline bits_of<T> size_bits(const T& value) noexcept {
   return static_cast<bits_of<T>>(std::bit_cast<bits_of<T>>(value) << 1) >> 1;
@@ -37,7 +39,8 @@ template <std::floating_point T>
   return size_bits(value) < bits_of_infinity<T>;
 }
 
-/// Infinite numbers become the largest finite ones, so that equal infinities are ties and no difference is NaN. A NaN becomes one of them, too.
+/// Infinite numbers become the largest finite ones of their sign, so that equal infinities are ties and no
+/// difference is NaN. A NaN also becomes one of these two.
 template <std::floating_point T>
 [[nodiscard]] [[gnu::always_inline]] inline T bounded(const T& value) noexcept {
   constexpr bits_of<T> largest = bits_of_infinity<T> - 1;
@@ -51,8 +54,9 @@ template <std::floating_point T>
   return size_bits(value) == bits_of_infinity<T> && std::bit_cast<bits_of<T>>(value) != bits_of_infinity<T>;
 }
 
-/// The same number, of which the compiler knows nothing. What is computed and may be infinite goes through this before its bits are looked at:
-/// with -ffinite-math-only a compiler may conclude from the arithmetic that it is not.
+/// The same number, hidden from the optimiser. A computed number that may be infinite has to pass through
+/// this before its bits are tested: with -ffinite-math-only a compiler may conclude from the arithmetic that
+/// it is finite.
 [[nodiscard]] [[gnu::always_inline]] inline double opaque(double value) noexcept {
 #if defined(__FINITE_MATH_ONLY__) && __FINITE_MATH_ONLY__
 #if defined(__x86_64__)
@@ -64,13 +68,13 @@ template <std::floating_point T>
   return value;
 }
 
-/// Infinity, which no compiler takes for a number that cannot be.
+/// Infinity, hidden from the optimiser, which could otherwise assume that no number is infinite.
 [[nodiscard]] inline double infinity() noexcept {
   const volatile std::uint64_t bits = bits_of_infinity<double>;
   return std::bit_cast<double>(std::uint64_t{bits});
 }
 
-/// The number of T that is nearest to x: the largest one where x is beyond it.
+/// The number of type T nearest to x; the largest finite one, with the sign of x, where x is beyond it.
 template <std::floating_point T>
 [[nodiscard]] [[gnu::always_inline]] inline T held_as(double x) noexcept {
   constexpr double largest = static_cast<double>(std::numeric_limits<T>::max());
@@ -81,12 +85,13 @@ template <std::floating_point T>
     return static_cast<T>(std::clamp(held, -largest, largest));
 }
 
-/// a + b, where both are finite held to the largest number.
+/// a + b, limited to the largest finite number where both a and b are finite.
 [[nodiscard]] [[gnu::always_inline]] inline double held_sum(double a, double b) noexcept {
   return is_finite(opaque(a)) && is_finite(opaque(b)) ? held_as<double>(a + b) : a + b;
 }
 
-/// A loss of one list, or a target before it is divided by its sum, beyond this counts as this: sums over lists stay finite.
+/// The limit of the loss of one list, and of a target before it is divided by its sum. Larger ones are
+/// replaced by it, so that sums over lists stay finite.
 inline constexpr double largest_term = 1e290;
 
 /// Whether an option is a number from `least` to `most`.

@@ -9,11 +9,13 @@
 
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
-/// Asks for memory two cache lines ahead of an item: for walks along hundreds of streams, more than the machine follows by itself.
+/// Prefetches the memory two cache lines beyond an item, for loops that read hundreds of streams at once:
+/// more than the hardware prefetcher follows.
 template <class T>
 [[gnu::always_inline]] inline void prefetch_ahead([[maybe_unused]] const T* item) noexcept {
 #if defined(__GNUC__)
-  // By way of an integer, since a pointer may not go beyond the end of its array. NOLINTNEXTLINE(performance-no-int-to-ptr)
+  // The address is computed as an integer, since a pointer must not go beyond the end of its array.
+  // NOLINTNEXTLINE(performance-no-int-to-ptr)
   __builtin_prefetch(reinterpret_cast<const void*>(reinterpret_cast<std::uintptr_t>(item) + 128));
 #endif
 }

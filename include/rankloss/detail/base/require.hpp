@@ -27,7 +27,7 @@ void append(std::string& message, const Part& part) {
   }
 }
 
-/// Throws an Error of the message; where exceptions are off, prints it and aborts.
+/// Throws an Error with the message. Where exceptions are off, prints the message and aborts.
 template <class Error>
 [[noreturn]] void throw_or_abort(const std::string& message) {
 #if defined(__cpp_exceptions) || defined(_CPPUNWIND)
@@ -38,7 +38,7 @@ template <class Error>
 #endif
 }
 
-/// Throws an Error with the parts strung together.
+/// Throws an Error whose message is the concatenation of the parts.
 template <class Error = std::invalid_argument, class... Parts>
 [[noreturn]] void fail(const Parts&... parts) {
   std::string message = "rankloss: ";
@@ -46,7 +46,8 @@ template <class Error = std::invalid_argument, class... Parts>
   throw_or_abort<Error>(message);
 }
 
-/// The message is put together only when the requirement is not met, so a check costs one branch.
+/// Fails with the parts unless `met`. The message is built only then, so a check that passes costs one
+/// branch.
 template <class... Parts>
 void require(bool met, const Parts&... parts) {
   if (!met) [[unlikely]]

@@ -13,7 +13,8 @@
 
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
-/// Position of the first item for which `bad` holds, or n. Blocks are tested as a whole first, so that clean data cost one vectorised read.
+/// Position of the first item for which `bad` holds, or n. Each block is first tested as a whole, so that
+/// valid data cost one vectorised pass.
 template <class T, class Bad>
 [[nodiscard]] std::size_t find_first(const strided<const T>& items, Bad bad) {
   constexpr std::size_t block = 256;
@@ -34,7 +35,7 @@ template <class T, class Bad>
   return n;
 }
 
-/// Offsets rise from 0 to the number of items.
+/// Requires the offsets to start at 0, never to decrease, and to end at the number of items.
 inline void check_offsets(const positions& offsets, std::size_t items, std::string_view unit,
                           std::string_view field = "offsets") {
   if (offsets.empty()) return;
@@ -47,7 +48,8 @@ inline void check_offsets(const positions& offsets, std::size_t items, std::stri
           ", expected ", items, " (the number of ", unit, ")");
 }
 
-/// Whether a relevance is not finite, or none that the loss takes. Without a branch, so that find_first reads vectors.
+/// Whether a relevance is not finite or not among those that the loss accepts. There is no branch, so that
+/// the compiler can vectorise find_first.
 template <class Loss, class R>
 [[nodiscard]] bool refuses_relevance(const Loss& loss, const R& y) {
   unsigned refused = 0;
@@ -59,7 +61,8 @@ template <class Loss, class R>
   return refused != 0;
 }
 
-/// What is expected instead of a relevance that is refused, and what to do of one below 0.
+/// Describes what the loss expects instead of a relevance that is refused. `below_0` is appended for one
+/// below 0: it says what to do about it.
 template <class Loss, class R>
 [[nodiscard]] std::string expected_relevance(const Loss& loss, const R& y, std::string_view below_0) {
   if constexpr (std::floating_point<R>)
@@ -77,7 +80,8 @@ inline void check_temperature(std::string_view field, double temperature) {
   require(within(temperature, 1e-15, 1e300), field, ": ", temperature, ", expected 1e-15 to 1e300");
 }
 
-/// Weights are few or rare: read one by one.
+/// Requires one finite weight >= 0 per unit, or none. Weights are few or rarely given, so they are read one
+/// by one.
 inline void check_weights(std::string_view field, const reals& weights, std::size_t expected,
                           std::string_view unit, bool check_values) {
   if (weights.empty()) return;

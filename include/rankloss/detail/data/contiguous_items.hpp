@@ -9,7 +9,7 @@
 
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
-/// Items one after the other: as they lie, or a copy of a column.
+/// Items in contiguous memory: the items themselves if their stride is 1, otherwise a copy in `scratch`.
 template <class T>
 [[nodiscard]] const T* contiguous_items(const strided<const T>& items, workspace& scratch) {
   if (items.stride() == 1) return items.data();
@@ -18,7 +18,8 @@ template <class T>
   return copy.data();
 }
 
-/// Where to write items one after the other; `spread` brings them to where they belong, if that is elsewhere.
+/// Contiguous memory for the values of `to`: its own if its stride is 1, otherwise memory of `scratch`, from
+/// which `spread` copies the values to `to`.
 template <class T>
 [[nodiscard]] T* contiguous_output(const strided<T>& to, workspace& scratch) {
   if (to.empty()) return nullptr;

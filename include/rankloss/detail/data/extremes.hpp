@@ -13,7 +13,8 @@ template <class S>
 struct extremes {
   S least, most;
 };
-/// The least and the greatest of n > 0 values, none NaN; by fours, since each comparison waits for the one before it.
+/// The least and the greatest of n > 0 values, none of which is NaN. Four independent chains of comparisons
+/// hide the latency of each, since every comparison of a chain waits for the one before it.
 template <class Values>
 [[nodiscard]] inline auto extremes_of(const Values& values) noexcept {
   using S = std::remove_cvref_t<decltype(values[0])>;

@@ -14,9 +14,9 @@
 
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
-// Arrays of steps, as policy losses and advantages take them.
+// Helpers for arrays of steps, the input of policy losses and advantages.
 
-/// A value of one step: no sum of these is infinite.
+/// The value of one step, limited to [-1e290, 1e290], so that no sum of such values is infinite.
 [[nodiscard]] inline double bounded_term(double x) noexcept { return std::clamp(x, -1e290, 1e290); }
 
 [[nodiscard]] inline bool keeps(const flags& mask, std::size_t i) { return mask.empty() || mask[i]; }
@@ -25,7 +25,7 @@ inline void check_steps(std::string_view field, std::size_t size, std::size_t ex
   require(size == expected, field, ": size ", size, ", expected ", expected, " (", of, ")");
 }
 
-/// By the bits in memory.
+/// Whether value i is finite, judged by its bits in memory.
 template <class Steps>
 [[nodiscard]] bool finite_at(const Steps& values, std::size_t i) noexcept {
   if constexpr (requires { values.is_finite(i); })
@@ -34,7 +34,7 @@ template <class Steps>
     return is_finite(values[i]);
 }
 
-/// Masked steps may hold anything.
+/// Requires finite values in all steps that the mask keeps. Masked steps may hold anything.
 template <class Steps>
 void check_finite(std::string_view field, const Steps& values, const flags& mask,
                   std::string_view unit = "step") {
@@ -43,7 +43,7 @@ void check_finite(std::string_view field, const Steps& values, const flags& mask
       require(!keeps(mask, i), field, ": ", values[i], " at ", unit, " ", i, ", expected a finite number");
 }
 
-/// What part of a mean each step is; parts sum to 1, or are all 0 when nothing counts.
+/// The share of each step in a mean. Shares sum to 1, or are all 0 when no step counts.
 class step_shares {
  public:
   step_shares(const reals& weights, const flags& mask, std::size_t steps)
@@ -71,8 +71,8 @@ struct policy_term {
   bool clipped;  ///< whether a bound replaces the ratio
 };
 
-/// Sums over the steps that count, each multiplied by its share, and on request computes the gradient.
-/// `term(i)` returns a value and a slope.
+/// Sums the terms of the steps that count, each multiplied by its share, and computes the gradient if it is
+/// requested. `term(i)` returns a value and a slope.
 template <class Term>
 double mean_of_terms(std::size_t n, const step_shares& shares, const outputs& out, Term term) {
   double value = 0.0;

@@ -11,8 +11,8 @@
 
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
-/// 32 random bits an item, of (seed, number of the list, item), written to all of `bits`. The second word of the counter is one that no sample
-/// of `stochastic` has: the two never share their numbers.
+/// Fills `bits` with 32 random bits per item, a function of (seed, number of the list, item). The second word
+/// of the counter has a value that no sample of `stochastic` uses, so the two never share random numbers.
 inline void random_bits(std::uint64_t seed, std::uint64_t list, std::span<std::uint32_t> bits) {
   for (std::size_t i = 0; i < bits.size(); i += 4) {
     const std::array<std::uint32_t, 4> four =

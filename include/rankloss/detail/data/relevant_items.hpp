@@ -24,7 +24,8 @@ template <class T, class R>
 }
 
 /// Weights of the relevant items, including missed ones, and 0 for the others. With `scaled` they are brought
-/// near 1 by a power of two, which keeps the digits, so that no sum overflows; a quotient does not change.
+/// near 1 by a power of two, which is exact, so that no sum overflows; quotients of sums of weights do not
+/// change.
 template <class T, class R>
 void relevant_weights(const list<T, R>& items, bool scaled, std::span<double> out) {
   double heaviest = 0.0;

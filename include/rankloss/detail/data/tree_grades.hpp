@@ -8,7 +8,7 @@
 #include <cstddef>
 #include <span>
 
-/// What the LambdaMART objectives of the tree libraries ask of the relevance.
+/// What the LambdaMART objectives of the tree libraries require of the relevance.
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
 /// Whether a list has a pair: two items of different relevance.
@@ -19,8 +19,8 @@ template <class T, class R>
   return false;
 }
 
-/// Whether a relevance is a grade that the tree libraries take: at least 0, and but for linear gains whole
-/// and up to the last that has a gain.
+/// Whether a relevance is a grade that the tree libraries accept: at least 0 and, unless gains are linear, a
+/// whole number that does not exceed the last grade that has a gain.
 [[nodiscard]] inline bool takes_grade(gain kind, std::span<const double> table, double most,
                                       double y) noexcept {
   if (kind == gain::linear) return y >= 0.0;

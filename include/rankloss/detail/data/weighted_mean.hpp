@@ -14,29 +14,34 @@
 
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
-/// The power of two that brings a number > 0 near 1, so that it and its inverse are normal numbers whatever the number is; 1 for others.
+/// The power of two that brings a number > 0 near 1 and, like its inverse, is a normal number whatever the
+/// number is; 1 for other numbers.
 [[nodiscard]] inline double unit_of(double largest) noexcept {
   return is_finite(opaque(largest)) && largest > 0.0
              ? std::ldexp(1.0, -std::clamp(std::ilogb(largest), -1022, 1022))
              : 1.0;
 }
 
-/// weighted_mean: from weights to shares to a value, for lists, pairs, steps and items alike.
+/// Weighted means of lists, pairs, steps and items: turns weights into shares, and shares into a value.
 ///
-///     value = share * sum_k w_k x_k / sum_k w_k,      part(w_k) = share * w_k / sum w      (reduction::sum: without the divisions)
+///     value = share * sum_k w_k x_k / sum_k w_k,      part(w_k) = share * w_k / sum_k w_k
 ///
-/// - Weights are numbers >= 0 of any size. They are scaled by the power of two that brings the greatest of them near 1, which is exact: no sum
-///   of weights is too large, no inverse of one infinite, and weights of 1 stay what they are.
+/// (reduction::sum: without the divisions.)
+///
+/// - Weights are numbers >= 0 of any size. They are scaled by the power of two that brings the greatest of
+///   them near 1, which is exact: no sum of weights overflows, no inverse of a sum is infinite, and weights
+///   of 1 do not change.
 /// - What does not count, such as a list without relevance under reduction::mean_of_relevant, has weight 0.
-/// - Edge cases: weights that sum to 0: every part and the value 0. What a double cannot hold is its largest number.
+/// - Edge cases: if the weights sum to 0, every part and the value are 0. A result beyond the range of a
+///   double is replaced by the largest finite number.
 class weighted_mean {
  public:
-  /// All of `count` weigh 1.
+  /// All `count` elements have weight 1.
   weighted_mean(std::size_t count, reduction how, double share = 1.0) noexcept : weighted_mean(how, share) {
     divide_by(static_cast<double>(count));
   }
 
-  /// weight(k) for k < count
+  /// Element k < count has weight(k).
   template <class Weight>
   weighted_mean(std::size_t count, Weight weight, reduction how, double share = 1.0)
       : weighted_mean(how, share) {
@@ -48,16 +53,18 @@ class weighted_mean {
     divide_by(total);
   }
 
-  /// A weight in units in which the greatest is below 4; sums of these times numbers up to 1e290 are finite.
+  /// A weight in units in which the greatest is below 4. Sums of such weights times numbers up to 1e290 are
+  /// finite.
   [[nodiscard]] double scaled(double weight) const noexcept { return weight * unit_; }
-  /// What a sum of scaled weights times numbers is to be multiplied by.
+  /// The factor that turns a sum of scaled weights times numbers into the value.
   [[nodiscard]] double share() const noexcept { return held(summed_ ? share_ / unit_ : share_); }
-  /// What one element's number is multiplied by in the value.
+  /// The factor of one element's number in the value.
   [[nodiscard]] double part(double weight) const noexcept {
     return held((summed_ ? weight : scaled(weight)) * share_);
   }
 
-  /// The value: of weight(k) and x(k) for k < count, the weights those of the constructor. Where an x that weighs something is infinite, it is.
+  /// The value of x(k) with weight(k) for k < count; the weights are those of the constructor. It is infinite
+  /// where an x of weight > 0 is infinite.
   template <class Weight, class X>
   [[nodiscard]] double operator()(std::size_t count, Weight weight, X x) const {
     double sum = 0.0;
@@ -82,11 +89,11 @@ class weighted_mean {
   [[nodiscard]] static double held(double x) noexcept { return held_as<double>(x); }
 
   bool summed_;
-  double share_;  // over the sum of the scaled weights, or of none
+  double share_;  // divided by the sum of the scaled weights, except for reduction::sum
   double unit_ = 1.0;
 };
 
-/// Writes factor * sums to an output, limited to what its type can hold.
+/// Writes factor * sums to an output, limited to the range of the output's type.
 inline void write_scaled(const real_output& out, std::span<const double> sums, double factor, update how) {
   out.visit([&](auto* memory) {
     using G = std::remove_pointer_t<decltype(memory)>;

@@ -17,9 +17,9 @@
 
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
-/// Gains of one list times the item weights. Where they would overflow or lose digits they are scaled by a
-/// factor of the list, on which an NDCG does not depend. A relevance below 0, which data checks refuse,
-/// counts as 0 when data are not checked, so that quotients of gains stay finite.
+/// Gains of one list times the item weights. Where they would overflow or lose precision they are scaled by
+/// one factor for the whole list, on which an NDCG does not depend. A relevance below 0, which data checks
+/// reject, counts as 0 when data are not checked, so that quotients of gains stay finite.
 template <class Arch, class R, class S>
 void fill_gains(gain kind, std::span<const double> table, const strided<const R>& relevance,
                 const strided<const double>& weights, std::span<S> gains) {
@@ -38,7 +38,7 @@ void fill_gains(gain kind, std::span<const double> table, const strided<const R>
   } else {
     const auto fill_from = [&](const auto& grades, const auto& row_at) {
       const auto largest = static_cast<double>(extremes_of(grades).most);
-      if (largest > 0.0 && largest < 1e-30) {  // 2^y - 1 = y ln 2
+      if (largest > 0.0 && largest < 1e-30) {  // 2^y - 1 is y ln 2 up to rounding
         const double unit = gain_unit(largest);
         for (std::size_t i = 0; i < n; ++i)
           gains[i] =
@@ -62,7 +62,7 @@ void fill_gains(gain kind, std::span<const double> table, const strided<const R>
       fill_from(std::span<const R>(relevance.data(), n),
                 [&](std::size_t i) { return load_row<Arch>(relevance.data() + i); });
     } else if constexpr (std::is_same_v<R, S>) {
-      // A column is copied first: loading it one row of lanes at a time takes twice the time.
+      // A strided column is copied first; loading it one row of lanes at a time would take twice the time.
       for (std::size_t i = 0; i < n; ++i) gains[i] = static_cast<S>(relevance[i]);
       fill_from(std::span<const S>(gains), [&](std::size_t i) { return load_row<Arch>(gains.data() + i); });
     } else {

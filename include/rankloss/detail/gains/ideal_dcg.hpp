@@ -30,8 +30,9 @@ template <class Arch>
          log_positive(lanes<Arch>(static_cast<double>(first)) + lanes<Arch>::load_aligned(step), log_tail_7);
 }
 
-/// Calls run(gain, begin, end) for positions [begin, end), counted from 0, of equal gains in descending order. Grades, which are few, are
-/// counted, not sorted: their keys differ in a few bits only.
+/// Calls run(gain, begin, end) for each run of equal gains in descending order, at positions [begin, end)
+/// counted from 0. Gains whose keys differ in a few bits only, as those of a few grades do, are counted
+/// instead of sorted.
 template <class T, class Run>
 void runs_of_equals(std::span<const T> gains, workspace& scratch, Run run) {
   using key = key_of<T>;
@@ -45,8 +46,8 @@ void runs_of_equals(std::span<const T> gains, workspace& scratch, Run run) {
   const unsigned differing_bits = static_cast<unsigned>(std::bit_width(differing)) - low;
   const workspace::scope scope(scratch);
   if (differing_bits <=
-      std::min(static_cast<unsigned>(std::bit_width(n)), 16u)) {  // not many more counts than there are items
-    // Every other item in a table of its own: the same count again and again waits for itself.
+      std::min(static_cast<unsigned>(std::bit_width(n)), 16u)) {  // at most about as many counts as items
+    // Even and odd items are counted in separate tables, since increments of one count wait for each other.
     const std::size_t buckets = std::size_t{1} << differing_bits;
     const std::span<std::uint32_t> counts = scratch.take<std::uint32_t>(2 * buckets);
     std::fill(counts.begin(), counts.end(), 0u);
@@ -75,11 +76,12 @@ void runs_of_equals(std::span<const T> gains, workspace& scratch, Run run) {
   }
 }
 
-/// Discounts of positions, a vector of them at a time.
+/// Discounts of positions, computed one vector at a time.
 template <class Arch>
 class discount_row {
  public:
-  /// Sum over positions [begin, end), counted from 0; calls go from the first position to the last.
+  /// Sum over positions [begin, end), counted from 0. Successive calls go from the first position to the
+  /// last.
   [[nodiscard]] double sum(std::size_t begin, std::size_t end) noexcept {
     double total = 0.0;
     while (begin < end && begin % w != 0) total += one(begin++);
@@ -103,7 +105,7 @@ class discount_row {
   std::size_t held_ = static_cast<std::size_t>(-1);
 };
 
-/// Ideal DCG of one list at a cutoff (0: none).
+/// Ideal DCG of one list at a cutoff; 0 means no cutoff.
 template <class Arch, class T>
 [[nodiscard]] double ideal_dcg(ideal kind, std::size_t cutoff, std::span<const T> gains, workspace& scratch) {
   const std::size_t last = cutoff > 0 ? std::min(cutoff, gains.size()) : gains.size();
@@ -119,7 +121,8 @@ template <class Arch, class T>
   return sum;
 }
 
-/// Ideal DCGs of lists in lanes. gains: [lane][rows], `lowest` where a list has ended; they are sorted in place of a copy.
+/// Ideal DCGs of lists in lanes. gains: [lane][rows], the lowest number of T where a list has ended; a copy
+/// of them is sorted.
 template <class Arch, class T>
 [[nodiscard]] lanes<Arch> ideal_dcg(ideal kind, std::size_t cutoff, const T* gains, std::size_t rows,
                                     workspace& scratch) {
@@ -158,7 +161,8 @@ template <class Arch, class T>
   return sum;
 }
 
-/// Gains of lists in lanes, [lane][rows], 0 where a list has ended; returns their ideal DCGs.
+/// Writes the gains of lists in lanes, [lane][rows], with 0 where a list has ended, and returns the lists'
+/// ideal DCGs.
 template <class Arch, class T, class R>
 [[nodiscard]] lanes<Arch> group_gains(gain kind, std::span<const double> table, ideal best,
                                       std::size_t cutoff, std::span<const list<T, R>> lists, std::size_t rows,

@@ -14,19 +14,19 @@
 
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
-/// The gain of a relevance, divided by 2^shift. A relevance below 0, which data checks refuse, counts as 0
+/// The gain of a relevance, divided by 2^shift. A relevance below 0, which data checks reject, counts as 0
 /// when data are not checked.
 [[nodiscard]] inline double gain_of(gain kind, std::span<const double> table, double y, double shift) {
   if (kind == gain::table) return worth_in(table, y);
   y = std::max(y, 0.0);
   if (kind == gain::linear) return y * std::exp2(-shift);
-  // Below 1/2 the difference would lose digits.
+  // Below 1/2 the difference of powers would lose precision.
   if (y < 0.5) return std::expm1(y * std::numbers::ln2) * std::exp2(-shift);
   return std::exp2(y - shift) - std::exp2(-shift);
 }
 
 /// Gains of a list, including missed items, times its item weights. With `scaled` both are brought near 1 by
-/// powers of two, which keep the digits, so that no sum overflows; a quotient of two DCGs does not change.
+/// powers of two, which is exact, so that no sum overflows; a quotient of two DCGs does not change.
 template <class T, class R>
 void weighted_gains(const list<T, R>& items, gain kind, std::span<const double> table, bool scaled,
                     std::span<double> gains) {

@@ -9,13 +9,14 @@
 
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
-/// How many of the first n a cutoff lets by; one of 0 cuts nothing.
+/// How many of the first n items a cutoff keeps; a cutoff of 0 keeps all.
 [[nodiscard]] inline std::size_t cut_at(std::size_t cutoff, std::size_t n) noexcept {
   return cutoff == 0 ? n : std::min(cutoff, n);
 }
 
-/// Smooth form of [rank <= cutoff] for a real rank, with its slope: 1 up to cutoff, 0 from cutoff + width, a cubic between, so that with
-/// widths up to 1 whole ranks count as in a metric@cutoff. A cutoff of 0 cuts nothing.
+/// A smooth form of [rank <= cutoff] for real ranks, with its slope: 1 up to cutoff, 0 from cutoff + width
+/// on, and a cubic polynomial between. With a width of up to 1, whole ranks therefore count as in a
+/// metric@cutoff. A cutoff of 0 keeps all ranks.
 struct rank_cut {
   double value = 1.0;
   double slope = 0.0;
@@ -28,7 +29,8 @@ struct rank_cut {
   }
 };
 
-/// factor * sum_i values_i cut(rank_i), and its derivatives by the ranks unless by_rank is empty.
+/// factor * sum_i values_i cut(rank_i), and its derivatives with respect to the ranks unless by_rank is
+/// empty.
 [[nodiscard]] inline double sum_of_cut(std::span<const double> ranks, std::span<const double> values,
                                        std::size_t cutoff, double factor,
                                        std::span<double> by_rank) noexcept {

@@ -41,7 +41,8 @@ template <class T>
   return sum;
 }
 
-/// sum_i gains_i cut(rank_i) / log2(1 + rank_i) / best, and its derivatives by the ranks unless by_rank is empty.
+/// sum_i gains_i cut(rank_i) / log2(1 + rank_i) / best, and its derivatives with respect to the ranks unless
+/// by_rank is empty.
 [[nodiscard]] inline double dcg_of_ranks(std::span<const double> ranks, std::span<const double> gains,
                                          std::size_t cutoff, double best,
                                          std::span<double> by_rank) noexcept {
@@ -59,7 +60,7 @@ template <class T>
   return held_as<double>(sum);
 }
 
-/// The largest DCG of the first k that the gains allow.
+/// The largest DCG of the first k positions that the gains allow.
 [[nodiscard]] inline double ideal_dcg(ideal kind, std::span<const double> gains, std::size_t k,
                                       workspace& scratch) {
   using record = keyed<std::uint64_t, nothing>;

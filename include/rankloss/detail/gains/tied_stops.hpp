@@ -18,8 +18,8 @@ namespace rankloss::inline RANKLOSS_ABI::detail {
   return t < static_cast<double>(count) ? static_cast<std::size_t>(t) + 1 : count;
 }
 
-/// D_0 to D_count, where D_s is the mean of 1 - prod (1 - p_i) over all sets of s of the relevant items, whose p_i
-/// are given.
+/// D_0 to D_count, where D_s is the mean of 1 - prod (1 - p_i) over all sets of s of the relevant items,
+/// whose p_i are given.
 [[nodiscard]] inline std::span<const double> stopped_by(std::span<const double> relevant, std::size_t count,
                                                         workspace& scratch) {
   const std::span<double> d = scratch.take<double>(count + 1);
@@ -28,16 +28,17 @@ namespace rankloss::inline RANKLOSS_ABI::detail {
     const double p = relevant[r - 1];
     const double one = 1.0 / static_cast<double>(r);
     for (std::size_t s = std::min(r, count); s > 0; --s) {
-      const double with = static_cast<double>(s) * one;  // of the sets of s, those that hold the new item
+      const double with = static_cast<double>(s) * one;  // share of the sets of s that contain the new item
       d[s] = (1.0 - with) * d[s] + with * (p + (1.0 - p) * d[s - 1]);
     }
   }
   return d;
 }
 
-/// What a run of m equal scores at the positions from `begin` on adds to expected_reciprocal_rank, for a user who
-/// reaches it, at its positions before `end`. `relevant` are the p of its relevant items, all above 0. The recurrence
-/// is in metrics/expected_reciprocal_rank.hpp: h_t(s) and D_s of its doc comment are h and `stopped` here.
+/// What a run of m equal scores, at the positions from `begin` on, contributes to expected_reciprocal_rank at
+/// its positions before `end`, for a user who reaches it. `relevant` holds the p of its relevant items, all
+/// above 0. The recurrence is in metrics/expected_reciprocal_rank.hpp; h_t(s) and D_s of its doc comment are
+/// h and `stopped` here.
 [[nodiscard]] inline double stops_in_run(std::size_t begin, std::size_t m, std::size_t end,
                                          std::span<const double> relevant, workspace& scratch) {
   double p = 0.0;

@@ -13,11 +13,12 @@
 
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
-/// Writes x / |x| to every `step`-th place. A zero vector stays zero, and no length overflows.
+/// Writes x / |x|, component k to to[k * step]. A zero vector stays zero, and the computation of |x| does not
+/// overflow.
 template <class T>
 void normalise(const T* x, std::size_t dimension, T* to, std::size_t step) {
   double scale = 1.0;
-  if constexpr (sizeof(T) == sizeof(double)) {  // the squares of floats fit in a double unscaled
+  if constexpr (sizeof(T) == sizeof(double)) {  // the squares of floats fit in a double without scaling
     double largest = 0.0;
     for (std::size_t k = 0; k < dimension; ++k) largest = std::max(largest, std::abs(x[k]));
     if (largest > 0.0) scale = std::ldexp(1.0, -std::clamp(std::ilogb(largest), -1000, 1000));

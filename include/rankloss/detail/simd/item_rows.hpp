@@ -17,14 +17,16 @@
 #include <span>
 #include <type_traits>
 
-/// Walks over the items of one list, a row of lanes at a time, for losses that are sums over the items.
+/// Loops over the items of one list, one row of lanes at a time, for losses that are sums over the items.
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
-/// A whole row; the last one of a list may hold fewer items, and its count is a std::size_t.
+/// The count of a whole row, as a type. The last row of a list may hold fewer items; its count is a
+/// std::size_t.
 template <class Arch>
 using whole_row = std::integral_constant<std::size_t, lane_count<Arch>>;
 
-/// Calls body(i, count) for the rows of n items; count is a whole_row but for the last.
+/// Calls body(i, count) for each row of n items that starts at item i; count is a whole_row except for a last
+/// row that is not full.
 template <class Arch, class Body>
 [[gnu::always_inline]] inline void for_rows(std::size_t n, Body body) {
   std::size_t i = 0;
@@ -60,7 +62,7 @@ template <class Arch, class S, class Count>
   }
 }
 
-/// 0 in the lanes that hold no item.
+/// The values, with 0 in the lanes that hold no item.
 template <class Arch, class Count>
 [[gnu::always_inline]] inline lanes<Arch> only_items(Count count, const lanes<Arch>& values) noexcept {
   using V = lanes<Arch>;
@@ -95,18 +97,18 @@ template <class Arch, class S>
   return most;
 }
 
-/// How far scores lie below the greatest, (m - s) / temperature >= 0, finite for all scores. Infinite ones count as the type's largest
-/// finite numbers.
+/// The distance of scores s below the greatest score m, (m - s) / temperature >= 0, which is finite for all
+/// scores. Infinite scores count as the largest finite numbers of their type.
 template <class Arch, class T>
 struct score_distance {
   using V = lanes<Arch>;
   static constexpr double largest_score = static_cast<double>(std::numeric_limits<T>::max());
 
-  // By halves: the difference of two doubles may be beyond the largest.
+  // Scores are halved first, since the difference of two doubles may overflow.
   score_distance(T greatest, double temperature)
       : greatest_(static_cast<double>(bounded(greatest))), half_(0.5 * greatest_), unit_(2.0 / temperature) {}
 
-  /// The score that is at no distance.
+  /// The greatest score, whose distance is 0.
   [[nodiscard]] double greatest() const noexcept { return greatest_; }
 
   [[gnu::always_inline]] V operator()(const V& scores) const noexcept {
@@ -122,7 +124,7 @@ struct score_distance {
   double greatest_, half_, unit_;
 };
 
-/// exp(-x) for x >= 0, to the digits that scores of type T ask for; 0 where that would be less than exp(-700).
+/// exp(-x) for x >= 0, to the precision that scores of type T require; 0 where it would be below exp(-700).
 template <class T, class Arch>
 [[gnu::always_inline]] inline lanes<Arch> exp_below(const lanes<Arch>& x) noexcept {
   using V = lanes<Arch>;
@@ -132,7 +134,8 @@ template <class T, class Arch>
     return exp_minus(x);
 }
 
-/// A factor on derivatives, kept so small that what it multiplies, at most 2, can be held by T.
+/// A factor on derivatives, limited so that its product with a number of magnitude at most 2 is in the range
+/// of T.
 template <class T>
 [[nodiscard]] inline double bounded_factor(double factor) noexcept {
   constexpr double limit = 0.25 * static_cast<double>(std::numeric_limits<T>::max());

@@ -8,8 +8,9 @@
 #include <cstdint>
 #include <numbers>
 
-/// The elementary functions of the kernels, on lanes of double. Those of xsimd handle every argument there is; these know theirs, have no
-/// branches, and take about a third of the time (docs/algorithms/elementary_functions.md). The constants are made by scripts/fit_terms.py.
+/// The elementary functions of the kernels, on lanes of double. Those of xsimd handle every argument; these
+/// are restricted to the range of arguments that the kernels need, have no branches, and take about a third
+/// of the time (docs/algorithms/elementary_functions.md). scripts/fit_terms.py generates the constants.
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
 // exp2m1_7: largest error 1.8e-10, sum of magnitudes 1.0
@@ -71,8 +72,8 @@ template <std::size_t k = 0, class V, std::size_t N>
     return V(static_cast<typename V::value_type>(c[k]));
 }
 
-/// The same lanes, of which the compiler knows nothing: told that sums may be taken in any order, it takes back by another way what is added to find
-/// digits, and that is not zero.
+/// The same lanes, hidden from the optimiser. A compiler that may reorder sums would otherwise simplify (x +
+/// c) - c to x, and so remove the rounding for which c is added.
 template <class S, class Arch>
 [[nodiscard]] [[gnu::always_inline]] inline xsimd::batch<S, Arch> opaque(xsimd::batch<S, Arch> x) noexcept {
 #if defined(__GNUC__) && defined(__SSE2__)
@@ -83,9 +84,10 @@ template <class S, class Arch>
   return x;
 }
 
-/// The nearest whole numbers, of two the even one; for |x| < 2^50 (2^20 in float).
+/// The nearest whole numbers, ties to even, for |x| < 2^50 (2^20 in float).
 ///
-/// Where there is no instruction for it, by adding a number whose last digit is 1.
+/// Where there is no instruction for it, this adds a number so large that the last digit of the sum is worth
+/// 1.
 template <class S, class Arch>
 [[nodiscard]] [[gnu::always_inline]] inline xsimd::batch<S, Arch> rounded(
     const xsimd::batch<S, Arch>& x) noexcept {
@@ -98,14 +100,16 @@ template <class S, class Arch>
 #endif
 }
 
-/// 2^k for whole k in [-1022, 1023]. The low bits of k + 3 * 2^51 are those of k; no compiler option folds this, there is no difference taken back.
+/// 2^k for whole k in [-1022, 1023]. The low bits of k + 3 * 2^51 are those of k. No compiler option folds
+/// this sum, since nothing is subtracted from it.
 template <class Arch>
 [[gnu::always_inline]] inline lanes<Arch> power_of_two(const lanes<Arch>& k) noexcept {
   const bits<Arch> shifted = to_bits(k + lanes<Arch>(6755399441055744.0));
   return from_bits((shifted << 52) + to_bits(lanes<Arch>(1.0)));
 }
 
-/// exp(-x) for x >= 0, infinity included; 0 from x = 708 on, so that no result is subnormal. Relative error (2 + 1.2 x) 2^-53.
+/// exp(-x) for x >= 0, including infinity. The result is 0 from x = 708 on, so that none is subnormal.
+/// Relative error (2 + 1.2 x) 2^-53.
 template <class Arch>
 [[gnu::always_inline]] inline lanes<Arch> exp_minus(const lanes<Arch>& x) noexcept {
   using V = lanes<Arch>;
@@ -116,7 +120,7 @@ template <class Arch>
   return xsimd::select(x >= V(708.0), V(0.0), value);
 }
 
-/// exp(-x) for |x| <= 700; beyond it anything. Terms: 12 for double, 7 for 2e-10.
+/// exp(-x) for |x| <= 700, unspecified beyond. Number of terms: 12 for the precision of double, 7 for 2e-10.
 template <class Arch, std::size_t N>
 [[gnu::always_inline]] inline lanes<Arch> exp_minus_near(const lanes<Arch>& x,
                                                          const std::array<double, N>& terms) noexcept {
@@ -126,7 +130,8 @@ template <class Arch, std::size_t N>
   return xsimd::fma(polynomial(terms, f), f, V(1.0)) * power_of_two(k);
 }
 
-/// exp(-x) of floats x >= 0; 0 from x = 87 on, so that no result is subnormal. Relative error 4 * 2^-24.
+/// exp(-x) of floats x >= 0. The result is 0 from x = 87 on, so that none is subnormal. Relative error 4 *
+/// 2^-24.
 template <class Arch>
 [[nodiscard]] [[gnu::always_inline]] inline xsimd::batch<float, Arch> exp_minus(
     const xsimd::batch<float, Arch>& x) noexcept {
@@ -134,7 +139,7 @@ template <class Arch>
   using B = xsimd::batch<std::uint32_t, Arch>;
   const V bounded = xsimd::min(x, V(87.0f));
   const V k = rounded(bounded * V(-std::numbers::log2e_v<float>));
-  // -x - k ln 2, whose first part is exact.
+  // -x - k ln 2, with ln 2 split into two constants; the product with the first one is exact.
   const V r = xsimd::fma(k, V(2.12194440e-4f), xsimd::fma(k, V(-0.693359375f), -bounded));
   const V f = r * V(std::numbers::log2e_v<float>);
   const B power = (to_bits(k + V(12582912.0f)) << 23) + to_bits(V(1.0f));
@@ -142,12 +147,12 @@ template <class Arch>
                        V(0.0f));
 }
 
-/// exp(x) of floats or doubles; infinite beyond their largest.
+/// exp(x) of floats or doubles; infinite where it exceeds the largest number.
 template <class S, class Arch>
 [[nodiscard]] [[gnu::always_inline]] inline xsimd::batch<S, Arch> exp_of(
     const xsimd::batch<S, Arch>& x) noexcept {
   using V = xsimd::batch<S, Arch>;
-  // The square of exp(x / 2), which cannot overflow, and whose inverse can be formed.
+  // Computed as the square of exp(x / 2), which does not overflow and has a finite inverse.
   const V half = exp_minus(xsimd::min(xsimd::abs(x) * V(S(0.5)), V(sizeof(S) == 4 ? S(80) : S(700))));
   const V root = xsimd::select(x > V(S(0)), V(S(1)) / half, half);
   return root * root;
@@ -163,17 +168,18 @@ template <class Arch>
   return xsimd::fma(polynomial(exp2m1_12, f) * f, scale, scale - V(1.0));
 }
 
-/// x = 2^exponent mantissa
+/// x = 2^exponent * mantissa.
 template <class Arch>
 struct scaled_lanes {
   lanes<Arch> exponent, mantissa;
 };
-/// Of normal x > 0, with a mantissa in [sqrt(1/2), sqrt(2)).
+/// Splits normal x > 0, with a mantissa in [sqrt(1/2), sqrt(2)).
 template <class Arch>
 [[gnu::always_inline]] inline scaled_lanes<Arch> split_positive(const lanes<Arch>& x) noexcept {
   using V = lanes<Arch>;
   using B = bits<Arch>;
-  // exponent << 52 is the exponent field of x / sqrt(1/2); it becomes a double by way of 2^52 + 1024 + exponent.
+  // exponent << 52 is the exponent field of x / sqrt(1/2). It is converted to double through 2^52 + 1024 +
+  // exponent.
   const B pattern = to_bits(x);
   const B exponent = (pattern - B(0x3fe6a09e667f3bcdu)) & B(0xfff0000000000000u);
   return {opaque(from_bits(((exponent + B(0x4000000000000000u)) >> 52) + B(0x4330000000000000u)) -
@@ -181,7 +187,7 @@ template <class Arch>
           from_bits(pattern - exponent)};
 }
 
-/// log(x) for normal x > 0. Terms: 7 for double, 4 for 1e-10.
+/// log(x) for normal x > 0. Number of terms: 7 for the precision of double, 4 for 1e-10.
 template <class Arch, std::size_t N>
 [[gnu::always_inline]] inline lanes<Arch> log_positive(const lanes<Arch>& x,
                                                        const std::array<double, N>& terms) noexcept {
@@ -193,7 +199,7 @@ template <class Arch, std::size_t N>
   return xsimd::fma(k, V(std::numbers::ln2), V(2.0) * (s + tail));
 }
 
-/// Sums of logarithms of normal numbers > 0, as the logarithm of their product.
+/// Sums of logarithms of normal numbers > 0, computed as the logarithm of their product.
 template <class Arch>
 class log_product {
   using V = lanes<Arch>;
@@ -204,7 +210,8 @@ class log_product {
     exponent_ += k;
     mantissa_ = mantissa_ * m;
   }
-  /// Due after at most that many factors, which are below sqrt(2) and not below its inverse: their product is far from the ends of double.
+  /// settle() has to be called after at most this many factors. Mantissas lie in [1/sqrt(2), sqrt(2)), so the
+  /// product of that many stays far from overflow and underflow.
   static constexpr std::size_t most_factors = 1024;
   [[gnu::always_inline]] void settle() noexcept {
     const auto [k, m] = split_positive(mantissa_);
@@ -233,7 +240,8 @@ template <class V>
 template <class Arch>
 [[gnu::always_inline]] inline lanes<Arch> arc_cotangent(const lanes<Arch>& x) noexcept {
   using V = lanes<Arch>;
-  // That of 1 / x, of (1 - x) / (1 + x) and pi / 4, or of -x and pi / 2, whichever is within sqrt(2) - 1 of 0.
+  // atan(1 / x) is computed as the arc tangent of 1 / x, as pi / 4 plus that of (1 - x) / (1 + x), or as pi /
+  // 2 plus that of -x, whichever argument is within sqrt(2) - 1 of 0.
   const V one(1.0);
   const auto far = x > V(std::numbers::sqrt2 + 1.0);
   const auto near = x < V(std::numbers::sqrt2 - 1.0);

@@ -11,7 +11,8 @@
 
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
-/// Every kernel works on lanes of double, whatever the type of the scores: sums over long windows need the digits (docs/numerics.md).
+/// Every kernel works on lanes of double, whatever the type of the scores: sums over long windows need the
+/// precision (docs/numerics.md).
 template <class Arch>
 using lanes = xsimd::batch<double, Arch>;
 
@@ -21,7 +22,7 @@ using bits = xsimd::batch<std::uint64_t, Arch>;
 template <class Arch>
 inline constexpr std::size_t lane_count = lanes<Arch>::size;
 
-/// Sum of the lanes; xsimd renamed it after 8.1.
+/// Sum of the lanes. xsimd renamed the function after version 8.1.
 template <class T, class Arch>
 [[nodiscard]] inline T sum_of(const xsimd::batch<T, Arch>& values) noexcept {
 #if XSIMD_VERSION_MAJOR >= 10
@@ -31,7 +32,7 @@ template <class T, class Arch>
 #endif
 }
 
-/// The bit patterns of lanes; xsimd changed the template argument after 8.1.
+/// The bit patterns of lanes. xsimd changed the template argument after version 8.1.
 template <class Arch, class S>
 [[nodiscard]] [[gnu::always_inline]] inline auto to_bits(const xsimd::batch<S, Arch>& values) noexcept {
   using unsigned_type = std::conditional_t<sizeof(S) == 4, std::uint32_t, std::uint64_t>;
@@ -51,7 +52,7 @@ template <class Arch, class B>
 #endif
 }
 
-/// Lanes 0, 1, 2, ...
+/// The lane numbers 0, 1, 2, ...
 template <class V>
 [[nodiscard]] [[gnu::always_inline]] inline V lane_numbers() noexcept {
   using S = typename V::value_type;
@@ -60,8 +61,8 @@ template <class V>
   return V::load_aligned(index);
 }
 
-/// One row of lanes from memory of any arithmetic type, and back. Between float and double it is one instruction, which compilers do not
-/// always find in the loop.
+/// Loads one row of lanes from memory of any arithmetic type; store_row is the inverse. A conversion between
+/// float and double is one instruction, which compilers do not always generate for a loop.
 template <class Arch, class S>
 [[gnu::always_inline]] inline lanes<Arch> load_row(const S* row) noexcept {
   constexpr std::size_t w = lane_count<Arch>;

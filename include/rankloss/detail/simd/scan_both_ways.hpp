@@ -7,11 +7,14 @@
 
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
-/// One scan down a list and one up, side by side until they meet, since each is a chain of steps that wait for the one before: what each has
-/// summed up at an item then waits there for the other. above.step(k), for k = 0, 1, ..., n - 1, and below.step(k), for k = n - 1, ..., 0, return
-/// what it is, waiting[k] has room for it, and emit(k, from above, from below) is called once an item, in no order.
+/// One scan down a list and one up, interleaved. Each is a chain of dependent steps, so the two hide each
+/// other's latency. Until they meet, the result of each at an item is kept in `waiting` for the other scan.
+/// above.step(k), for k = 0, 1, ..., n - 1, and below.step(k), for k = n - 1, ..., 0, return the state of the
+/// scan at item k, waiting[k] holds one such state, and emit(k, from above, from below) is called once for
+/// each item, in unspecified order.
 ///
-/// Objects by value, whose steps are inlined: states that are handed on by reference are in memory, where each step waits for a store.
+/// `above` and `below` are passed by value and their steps are inlined: states passed by reference would live
+/// in memory, where each step would wait for the store of the one before.
 template <class Above, class Below, class Waiting, class Emit>
 void scan_both_ways(std::size_t n, Above above, Below below, Waiting waiting, Emit emit) {
   const std::size_t half = n / 2;

@@ -22,17 +22,18 @@ namespace rankloss::inline RANKLOSS_ABI::detail {
 template <class T>
 using key_of = std::conditional_t<sizeof(T) == 4, std::uint32_t, std::uint64_t>;
 
-/// Turns the bits below the sign of what has the sign bit not set, and back. No branch: signs of scores are not to be foretold.
+/// Flips the bits below the sign bit where the sign bit is not set; the function is its own inverse. It has
+/// no branch, since the signs of scores are unpredictable.
 template <class Key>
 [[nodiscard]] constexpr Key turn_below_sign(Key bits) noexcept {
   constexpr unsigned sign_bit = 8 * sizeof(Key) - 1;
   return bits ^ (((bits >> sign_bit) - 1) & ~(Key{1} << sign_bit));
 }
 
-/// An unsigned integer that rises as the value falls; +0 and -0 give the same one.
+/// An unsigned integer that increases as the value decreases; +0 and -0 have the same one.
 template <class T>
 [[nodiscard]] inline key_of<T> descending_key(const T& value) noexcept {
-  // By bits, since value + 0 is folded to value where a compiler is told that the sign of 0 means nothing.
+  // Zero is recognised by its bits, since compilers that may ignore the sign of zero fold value + 0 to value.
   const auto bits = std::bit_cast<key_of<T>>(value);
   return turn_below_sign(static_cast<key_of<T>>(bits << 1) == 0 ? key_of<T>{0} : bits);
 }
@@ -42,13 +43,13 @@ template <class T>
   return std::bit_cast<T>(turn_below_sign(descending));
 }
 
-/// Items are counted in 32 bits.
+/// Requires that 32 bits suffice to number the items.
 inline void require_countable(std::size_t n) {
   require(n < std::numeric_limits<std::uint32_t>::max(), "scores: a list of ", n,
           " items, expected fewer than 2^32 - 1");
 }
 
-/// A key and what moves along with it.
+/// A key and the data that move along with it.
 template <class Key, class Payload>
 struct keyed {
   Key key;
@@ -56,7 +57,7 @@ struct keyed {
 };
 struct nothing {};
 
-/// One counting pass for `Digits` digits of `Bits` bits from `low` on: counts[digit][bucket].
+/// One pass that counts `Digits` digits of `Bits` bits each, from bit `low` on: counts[digit][bucket].
 template <unsigned Digits, unsigned Bits, class Record>
 void count_digits(std::span<const Record> records, unsigned low, std::uint32_t* counts) {
   constexpr std::size_t buckets = std::size_t{1} << Bits;
@@ -64,7 +65,8 @@ void count_digits(std::span<const Record> records, unsigned low, std::uint32_t* 
     return static_cast<std::size_t>(r.key >> (low + d * Bits)) & (buckets - 1);
   };
   if constexpr (Digits == 1) {
-    // Few distinct keys hit the same count again and again: a second table halves the wait.
+    // With few distinct keys the same count is incremented again and again, and each increment waits for the
+    // one before it. A second table halves the wait.
     std::uint32_t* second = counts + buckets;
     std::size_t i = 0;
     for (; i + 1 < records.size(); i += 2) {
@@ -79,8 +81,9 @@ void count_digits(std::span<const Record> records, unsigned low, std::uint32_t* 
   }
 }
 
-/// Stable least-significant-digit radix sort by key, ascending; returns the one of the two buffers that holds the result.
-/// Only the bits in which the keys differ are sorted by: grades, which are few, take one pass.
+/// Stable least-significant-digit radix sort by key, ascending. Returns the one of the two buffers that holds
+/// the result. Only the bits in which keys differ are sorted by, so grades, of which there are few, take one
+/// pass.
 template <unsigned Bits, class Record>
 std::span<Record> radix_sort(std::span<Record> records, std::span<Record> buffer, workspace& scratch) {
   using key = decltype(Record::key);
@@ -112,8 +115,9 @@ std::span<Record> radix_sort(std::span<Record> records, std::span<Record> buffer
 
 template <class Record>
 std::span<Record> sort_by_key(std::span<Record> records, std::span<Record> buffer, workspace& scratch) {
-  // Clearing and summing 2048 counts a digit pays from some thousands of items on; as many places to write to no longer do where their pages are
-  // more than the machine keeps the addresses of (docs/algorithms/sorting.md).
+  // Digits of 11 bits need fewer passes. From some thousands of items on this outweighs clearing and summing
+  // 2048 counts per digit. For very long lists it does not: the 2048 places written to are then in more pages
+  // than the TLB holds (docs/algorithms/sorting.md).
   if (records.size() < 4096 || records.size() > (std::size_t{1} << 19))
     return radix_sort<8, Record>(records, buffer, scratch);
   return radix_sort<11, Record>(records, buffer, scratch);

@@ -14,7 +14,8 @@
 
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
-/// One list sorted, either way round: what is projected falls along it.
+/// One list sorted by x, descending or ascending, such that the quantity that is projected decreases along
+/// it.
 template <class T>
 struct falling_list {
   strided<const T> x;
@@ -22,7 +23,8 @@ struct falling_list {
   double unit = 1.0;                   ///< a power of two, in which differences do not overflow
 
   [[nodiscard]] std::size_t size() const noexcept { return x.size(); }
-  /// Between two places, in units of 1 / unit, before any other scale: the difference of close numbers is exact.
+  /// The distance of x between two places, multiplied by `unit`. The difference is taken before any other
+  /// scale is applied, so that it is exact for close numbers.
   [[nodiscard]] double distance(std::size_t i, std::size_t j) const noexcept {
     return std::abs(unit * static_cast<double>(x[i]) - unit * static_cast<double>(x[j]));
   }
@@ -37,17 +39,19 @@ template <class T>
   return {{sorted.x.data() + (n - 1), n, -1}, {sorted.order.data() + (n - 1), n, -1}};
 }
 
-/// Neighbours of a sorted list that have one value in an isotonic regression; it ends where the next one begins.
+/// Neighbours in a sorted list that share one value in an isotonic regression. A block ends where the next
+/// one begins.
 struct pooled_block {
-  double sum;  ///< whatever decides on pooling
+  double sum;  ///< the statistic that decides on pooling
   std::uint32_t begin;
 };
 
-/// Pool adjacent violators, O(n): a block joins the one before it as long as pool(before, block, end) says so, which then also makes
-/// before.sum the sum of both. Returns the blocks and one more that begins at n.
+/// Pool adjacent violators, O(n): a block is merged into the one before it as long as pool(before, block,
+/// end) returns true; pool then also updates before.sum to the sum of both. Returns the blocks, followed by
+/// one that begins at n.
 ///
-/// Barlow, Bartholomew, Bremner, Brunk: Statistical inference under order restrictions, 1972; Best, Chakravarti: Active set algorithms for
-/// isotonic regression, Mathematical Programming 47 (1990).
+/// Barlow, Bartholomew, Bremner, Brunk: Statistical inference under order restrictions, 1972; Best,
+/// Chakravarti: Active set algorithms for isotonic regression, Mathematical Programming 47 (1990).
 template <class Pool>
 [[nodiscard]] std::span<const pooled_block> pool_adjacent(std::size_t n, double sum_of_one,
                                                           workspace& scratch, Pool pool) {
@@ -57,7 +61,7 @@ template <class Pool>
     return blocks.first(1);
   }
   std::size_t count =
-      0;  // of the blocks that are kept; the last one of all is not, since most items join it: memory would make them wait
+      0;  // number of stored blocks; the last block stays in registers, because most items join it
   pooled_block last{sum_of_one, 0};
   for (std::size_t i = 1; i < n; ++i) {
     const pooled_block one{sum_of_one, static_cast<std::uint32_t>(i)};
@@ -73,15 +77,16 @@ template <class Pool>
   return blocks.first(count + 1);
 }
 
-/// body(block, begin, end) for each.
+/// Calls body(block, begin, end) for each block.
 template <class Body>
 void for_blocks(std::span<const pooled_block> blocks, Body body) {
   for (std::size_t b = 0; b + 1 < blocks.size(); ++b)
     body(blocks[b], std::size_t{blocks[b].begin}, std::size_t{blocks[b + 1].begin});
 }
 
-/// pool() of means: before.sum becomes the mean distance of the block's items from its first, in units of 1 / scale. `together` tells by the gap
-/// between the means and the number of items whether the two blocks are one.
+/// A pool() that averages: before.sum becomes the mean distance of the block's items from its first one, in
+/// units of 1 / scale. together(gap, items) decides by the gap between the means and the number of items
+/// whether the two blocks are merged.
 template <class T, class Together>
 [[nodiscard]] auto pool_means(const falling_list<T>& list, double scale, Together together) {
   return [list, scale, together](pooled_block& before, const pooled_block& block, std::size_t end) {

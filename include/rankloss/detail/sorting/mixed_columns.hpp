@@ -14,17 +14,17 @@
 
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
-/// The unit vectors sent through the layers of a network that mixes the wires of each pair: the columns of
-/// the product of its layers, in the type of the scores. By so many columns that they stay in the cache for
-/// all layers, and by so many layers as a few rows stay in registers.
+/// The columns of the product of a network's layers, each of which mixes the wires of its pairs: unit vectors
+/// are sent through the layers, in the type of the scores. As many columns are processed together as stay in
+/// the cache for all layers, and as many layers as a few rows stay in registers.
 template <class Arch, class T>
 class mixed_columns {
   using scores_lanes = xsimd::batch<T, Arch>;
 
  public:
-  static constexpr std::size_t width = 32;  // columns at a time
+  static constexpr std::size_t width = 32;  // number of columns processed together
 
-  /// @param kept  [layers][stride] what of its own each wire of a pair keeps
+  /// @param kept  [layers][stride] the share of its own value that each wire of a pair keeps
   mixed_columns(const network_layers& layers, std::span<const double> kept, std::size_t stride,
                 workspace& scratch)
       : layers_(layers),
@@ -47,7 +47,7 @@ class mixed_columns {
     }
   }
 
-  /// Columns [begin, end) of at most `width`: [wires][width], valid until the next call.
+  /// Columns [begin, end), at most `width` of them: [wires][width], valid until the next call.
   [[nodiscard]] std::span<const T> operator()(std::size_t begin, std::size_t end) const {
     const network_layers& layers = layers_;
     const std::span<T> columns = columns_;
@@ -90,8 +90,8 @@ class mixed_columns {
   }
 
  private:
-  /// Rows of columns, `apart` numbers from each other. They are members of an object, because those stay in
-  /// registers.
+  /// Rows of columns, `apart` numbers from each other. They are members of an object, because compilers then
+  /// keep them in registers.
   template <std::size_t count>
   struct row_block {
     scores_lanes row[count];
@@ -119,10 +119,11 @@ class mixed_columns {
     }
   };
 
-  /// Mixes the rows of [first, last) through layers that follow one another, whose pairs are
-  /// 2^(log_rows - 1 - which) nearest wires apart: so 2^log_rows rows at a time are mixed with each other alone,
-  /// in registers. Which wire of a pair is the lower one makes no difference.
-  /// Not inlined: with all of the layers around it the compiler runs out of registers.
+  /// Mixes the rows [first, last) through consecutive layers, whose pairs are 2^(log_rows - 1 - which) *
+  /// nearest wires apart. Groups of 2^log_rows rows are then mixed only among themselves, in registers. Which
+  /// wire of a pair is the lower one makes no difference.
+  ///
+  /// Not inlined: with all the layers in one function the compiler runs out of registers.
   template <std::size_t log_rows, std::size_t... which>
   [[gnu::noinline]] void mix_rows(std::size_t layer, std::size_t first, std::size_t last, std::size_t nearest,
                                   T* columns) const {

@@ -11,8 +11,8 @@
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
 /// Which wires each layer of a sorting network compares: neighbours in n layers (odd-even), or those of
-/// Batcher's bitonic network in k (k + 1) / 2 layers for n <= 2^k, whose first 2^k - n wires are unused.
-/// Wires of comparators are numbered from the first that is used.
+/// Batcher's bitonic network in k (k + 1) / 2 layers for n <= 2^k, whose first 2^k - n wires are unused. The
+/// wires of comparators are numbered from the first that is used.
 class network_layers {
  public:
   network_layers(bool odd_even, std::size_t n) noexcept
@@ -23,9 +23,9 @@ class network_layers {
 
   [[nodiscard]] bool odd_even() const noexcept { return odd_even_; }
   [[nodiscard]] std::size_t count() const noexcept { return count_; }
-  /// The wires before the first that is used.
+  /// The number of unused wires, which precede the used ones.
   [[nodiscard]] std::size_t unused() const noexcept { return unused_; }
-  /// All wires of the network.
+  /// The number of all wires of the network.
   [[nodiscard]] std::size_t wires() const noexcept { return unused_ + n_; }
 
   /// Index of comparator 0 among all pairs of the layer, including those of unused wires.
@@ -36,13 +36,13 @@ class network_layers {
     return block / 2 + std::min(unused_ - block, distance);
   }
 
-  /// How many comparators the layer has: in a bitonic network all pairs from the first on, since unused wires
-  /// come before.
+  /// The number of comparators of the layer. In a bitonic network these are all pairs from first_pair on,
+  /// since unused wires come first.
   [[nodiscard]] std::size_t pairs(std::size_t layer) const noexcept {
     return odd_even_ ? (n_ - layer % 2) / 2 : wires() / 2 - first_pair(layer);
   }
 
-  /// Calls body(c, lower, upper) for the comparators c = 0, 1, ... of a layer, the lesser score being sent to
+  /// Calls body(c, lower, upper) for the comparators c = 0, 1, ... of a layer; the lesser score is sent to
   /// wire `lower`.
   template <class Body>
   void for_pairs(std::size_t layer, Body body) const {
@@ -57,8 +57,8 @@ class network_layers {
     const auto blocks = [&](const auto distance) {
       for (std::size_t i = unused_ / (2 * distance) * (2 * distance); i < unused_ + n_; i += 2 * distance) {
         const std::size_t block = i >> (stage + 1);
-        // Unused wires hold, as it were, what is less than all scores, so it stays where it is only if it
-        // belongs at the beginning.
+        // Unused wires act as if they held a value less than all scores. It has to stay where it is, so a
+        // block that begins with unused wires is sorted upwards.
         const bool upwards = block % 2 == 0 || block << (stage + 1) < unused_;
         const std::size_t begin = std::max(i, unused_) - unused_;
         const std::size_t lower = upwards ? begin : begin + distance;

@@ -17,11 +17,12 @@
 
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
-/// Whole grades as bytes, 0 for the greatest. Returns how many there may be; 0 when some are not whole or too far apart.
+/// Whole grades as bytes, 0 for the greatest. Returns the number of grades in their range; 0 when some are
+/// not whole numbers or when they are too far apart.
 template <class R>
 [[nodiscard]] std::size_t grades_from_top(const R* y, std::size_t n, std::uint8_t* from_top) noexcept {
   const auto [least, most] = extremes_of(std::span<const R>(y, n));
-  // Small enough that differences are exact and can be held by an int.
+  // The grades have to be so small that differences are exact and fit in an int.
   if (!(static_cast<double>(least) >= -1e6 && static_cast<double>(most) <= 1e6 &&
         static_cast<double>(most) - static_cast<double>(least) <= 255.0))
     return 0;
@@ -35,12 +36,14 @@ template <class R>
   return odd == 0 ? static_cast<std::size_t>(top - static_cast<int>(least)) + 1 : 0;
 }
 
-/// Items in the order of rising grades, those of equal grade as they come: grade(k) is that of the k-th, items[k], or k itself.
+/// Sorts items by rising grade, stably, by counting: grade(k) is the grade of the k-th item, which is
+/// items[k], or k if `items` is null.
 template <class Grade>
 void count_grades(std::size_t n, std::size_t grades, std::span<std::uint32_t> order,
                   const std::uint32_t* items, Grade grade) noexcept {
-  // Equal grades in a row hit the same count again and again, each waiting for the one before: the two halves of the list go side by side, each
-  // with two tables to count and one to place.
+  // Consecutive items of equal grade increment the same count, and each increment waits for the one before
+  // it. Therefore the two halves of the list are processed side by side, each with two tables to count in and
+  // one to place by.
   std::uint32_t counts[4][256];
   for (auto& table : counts) std::fill_n(table, grades, 0u);
   const std::size_t half = n / 2;
@@ -70,8 +73,9 @@ void count_grades(std::size_t n, std::size_t grades, std::span<std::uint32_t> or
   if (n % 2 == 1) place(counts[2], n - 1);
 }
 
-/// The items by relevance, the greatest first. Equal relevance keeps the order of `items`, a permutation; none: that of the list.
-/// Whole grades within 255 of each other are counted, anything else is sorted by digits.
+/// The items by relevance, the greatest first. Items of equal relevance keep their order in `items`, a
+/// permutation, or in the list if `items` is null. Whole grades within 255 of each other are sorted by
+/// counting, others by a radix sort.
 template <class R>
 [[nodiscard]] std::span<const std::uint32_t> order_by_relevance(const R* y, std::size_t n,
                                                                 const std::uint32_t* items,
@@ -87,7 +91,7 @@ template <class R>
       count_grades(n, grades, order, items, [&](std::size_t k) { return from_top[items[k]]; });
     return order;
   }
-  // Integers of 64 bits that a double rounds together are ties.
+  // 64-bit integers that round to the same double are ties.
   using key_type = std::conditional_t<std::is_same_v<R, float>, float, double>;
   using record = keyed<key_of<key_type>, std::uint32_t>;
   std::span<record> records = scratch.take<record>(n);
@@ -100,7 +104,7 @@ template <class R>
   return order;
 }
 
-/// Calls visit(begin, end) for the runs of equal relevance of an order, from the first.
+/// Calls visit(begin, end) for the runs of equal relevance in an order, from the first run to the last.
 template <class R, class Visit>
 void for_each_grade(const R* y, std::span<const std::uint32_t> order, Visit visit) {
   for (std::size_t begin = 0, end = 0; begin < order.size(); begin = end) {
@@ -110,8 +114,9 @@ void for_each_grade(const R* y, std::span<const std::uint32_t> order, Visit visi
   }
 }
 
-/// Sums of exponentials over the rest of an order, each relative to the greatest score of that rest:
-/// most[k] = max_{j >= k} s_j and sum[k] = sum_{j >= k} exp((s_j - most[k]) / temperature), s in the order. No distance of scores is too large.
+/// Sums of exponentials over the rest of an order, each relative to the greatest score of that rest: most[k]
+/// = max_{j >= k} s_j and sum[k] = sum_{j >= k} exp((s_j - most[k]) / temperature), where s are the scores in
+/// that order. Scores may be any distance apart.
 struct rest_sums {
   std::span<const double> s;     ///< [n] scores in the order, finite
   std::span<const double> most;  ///< [n]
@@ -152,13 +157,14 @@ template <class T>
   return rests;
 }
 
-/// What an order's earlier items pull from the later ones: sums of a and of b over choices among the rests from `begin` on, by which item k
-/// of all those rests is pulled by a share(k)/sum and bent by b (share(k)/sum)^2.
+/// The effect of an order's earlier positions on the later items: accumulates a and b of choices among the
+/// rests that begin at given positions. Item k, which is in all these rests, receives sum a p and sum b p^2,
+/// where p is its share of each rest, share(k, from) / sum[from].
 class rest_pulls {
  public:
   explicit rest_pulls(const rest_sums& rests) : rests_(rests) {}
 
-  /// A choice among the items from `from` on, which never falls.
+  /// Adds a choice among the items from `from` on. `from` must not decrease from one call to the next.
   void add(std::size_t from, double a, double b) noexcept {
     if (any_) {
       const double fall = std::exp(rests_.between(rests_.most[from], rests_.most[from_]));
@@ -175,7 +181,7 @@ class rest_pulls {
   struct pull {
     double first, second;
   };
-  /// sum a p and sum b p^2 for item k, p its share of each rest that was added.
+  /// sum a p and sum b p^2 for item k, where p is its share of each rest that was added.
   [[nodiscard]] pull at(std::size_t k) const noexcept {
     if (!any_) return {0.0, 0.0};
     const double e = rests_.share(k, from_);

@@ -13,7 +13,8 @@
 
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
-/// The positions [begin, end), counted from 0, that items of equal score share, and those items: items[j].payload.
+/// The positions [begin, end), counted from 0, that items of equal score share, and these items:
+/// items[j].payload.
 template <class T>
 struct score_run {
   std::span<const keyed<key_of<T>, std::uint32_t>> items;
@@ -21,7 +22,8 @@ struct score_run {
   std::size_t end;
 };
 
-/// Calls visit(run) for the runs of equal scores that begin among the first k positions, from the greatest score down.
+/// Calls visit(run) for the runs of equal scores that begin among the first k positions, in descending order
+/// of scores.
 template <class T, class Visit>
 void for_each_run(const strided<const T>& scores, std::size_t k, workspace& scratch, Visit visit) {
   using record = keyed<key_of<T>, std::uint32_t>;

@@ -9,9 +9,10 @@
 
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
-/// Batcher's merge exchange for any n (Knuth, The Art of Computer Programming 3, 5.2.2, algorithm M): calls exchange(i, j), i < j, so that
-/// if each call orders its pair the sequence ends sorted. No data decide, so many sequences can go through it at once. The last phase, p = 1,
-/// merges the sorted items at even and at odd places: that alone with `first_phase` = 1.
+/// Batcher's merge exchange for any n (Knuth, The Art of Computer Programming 3, 5.2.2, algorithm M): calls
+/// exchange(i, j), i < j. If each call orders its pair, the sequence ends sorted. The calls do not depend on
+/// the data, so many sequences can be sorted at once. The last phase, p = 1, merges the sorted items at even
+/// places with those at odd places; with `first_phase` = 1 it is the only phase.
 template <class Exchange>
 constexpr void merge_exchange(std::size_t n, Exchange exchange, std::size_t first_phase = 0) {
   if (n < 2) return;
@@ -20,7 +21,7 @@ constexpr void merge_exchange(std::size_t n, Exchange exchange, std::size_t firs
     std::size_t q = top;
     std::size_t r = 0;
     for (std::size_t d = p;;) {
-      // i runs over [0, n - d) with (i & p) == r: blocks of p, every other one.
+      // i takes the values in [0, n - d) with (i & p) == r, which are every other block of p.
       for (std::size_t block = r; block + d < n; block += 2 * p) {
         const std::size_t end = block + p < n - d ? block + p : n - d;
         for (std::size_t i = block; i < end; ++i) exchange(i, i + d);
@@ -33,7 +34,7 @@ constexpr void merge_exchange(std::size_t n, Exchange exchange, std::size_t firs
   }
 }
 
-/// The exchanges of merge_exchange for a small constant n, as constants.
+/// The exchanges of merge_exchange for a small constant n, computed at compile time.
 template <std::size_t n, std::size_t first_phase>
 struct exchanges {
   static constexpr std::size_t count = [] {
@@ -60,12 +61,12 @@ struct exchanges {
   }
 };
 
-/// Rows of a network are sorted by so many: they and those that they are merged with fit in registers.
+/// Networks sort rows in blocks of this size: a block and the one that it is merged with fit in registers.
 inline constexpr std::size_t network_block = 8;
 
-/// Sorts `count` rows, a multiple of network_block, by a network: load(i) gives a row, store(i, row) keeps it, order(a, b) puts the lower
-/// item of each lane in a, the higher one in b. A network of blocks: where it would exchange two items, two sorted blocks are merged and
-/// split, in registers.
+/// Sorts `count` rows, a multiple of network_block, by a network: load(i) returns a row, store(i, row) stores
+/// it, order(a, b) puts the lower item of each lane in a and the higher one in b. It is a network of blocks:
+/// where a network of items would exchange two items, two sorted blocks are merged and split, in registers.
 template <class Load, class Store, class Order>
 void sort_rows(std::size_t count, Load load, Store store, Order order) {
   constexpr std::size_t b = network_block;
@@ -90,7 +91,7 @@ void sort_rows(std::size_t count, Load load, Store store, Order order) {
   });
 }
 
-/// The next multiple of network_block.
+/// The number of rows, rounded up to a multiple of network_block.
 [[nodiscard]] constexpr std::size_t network_rows(std::size_t rows) noexcept {
   return (rows + network_block - 1) / network_block * network_block;
 }

@@ -16,7 +16,7 @@ namespace rankloss::inline RANKLOSS_ABI::detail {
 template <class T>
 struct sorted_list {
   std::span<const T> x;                  ///< [n] scores, descending
-  std::span<const std::uint32_t> order;  ///< [n] which item
+  std::span<const std::uint32_t> order;  ///< [n] position of each in the list
 };
 
 template <class T>

@@ -20,7 +20,8 @@
 
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
-/// How one long sorted list lies in lanes: lane l holds items [l * rows, (l + 1) * rows), the last lanes perhaps fewer.
+/// How one long sorted list lies in lanes: lane l holds items [l * rows, (l + 1) * rows); the last lanes may
+/// hold fewer.
 struct stretches {
   std::size_t warm_down;  ///< first row from which every lane's end is within reach
   std::size_t warm_up;    ///< rows from each lane's beginning that are within its reach
@@ -29,11 +30,13 @@ struct stretches {
   std::array<double, 16> decay_up;  ///< [l] from the last item of lane l - 1 to the last of lane l
 };
 
-/// Scores sorted, descending and stable, and laid in rows of lanes for the scans of sorted_sums.hpp: either one long list, cut into one
-/// stretch a lane, or several short lists, one a lane. What is computed of a short list does not depend on the others.
+/// Scores sorted, descending and stably, and laid in rows of lanes for the scans of sorted_sums.hpp: either
+/// one long list, cut into one stretch per lane, or several short lists, one per lane. The results for a
+/// short list do not depend on the other lists.
 ///
-/// "Items" below are numbered as they lie in memory: item i of a single list is i; item i of list l of a group is l * rows + i, so that
-/// each list has room for `rows` items, of which those beyond its size are padding.
+/// "Items" below are numbered by their place in memory: item i of a single list is i; item i of list l of a
+/// group is l * rows + i, so that each list has room for `rows` items, of which those beyond its size are
+/// padding.
 template <class Arch>
 struct sorted_rows {
   static constexpr std::size_t w = lane_count<Arch>;
@@ -74,7 +77,8 @@ struct sorted_rows {
   }
 };
 
-/// Scores of up to `lane_count` lists, [lane][row]; padding is below no score and behind all.
+/// Scores of up to `lane_count` lists, [lane][row]. The padding has the lowest number as its score and
+/// follows the items of its list, so it sorts behind them.
 template <class Arch, class T, class R>
 [[nodiscard]] std::span<T> lay_in_lanes(std::span<const list<T, R>> lists, std::size_t rows,
                                         workspace& scratch) {
@@ -101,7 +105,7 @@ template <class T, class R>
   return rows;
 }
 
-/// Rows and the scores in them, [row][lane]; the lowest number where a list has ended.
+/// Rows and their scores, [row][lane], with the lowest number where a list has ended.
 template <class Arch>
 struct plain_rows {
   sorted_rows<Arch> rows;
@@ -114,7 +118,7 @@ struct plain_rows {
   }
 };
 
-/// Items of up to `lane_count` lists, 0 in the lanes beyond.
+/// The sizes of up to `lane_count` lists, 0 in the lanes beyond them.
 template <class Arch, class T, class R>
 [[nodiscard]] lanes<Arch> sizes_of(std::span<const list<T, R>> lists) noexcept {
   alignas(64) double sizes[lane_count<Arch>]{};
@@ -122,7 +126,7 @@ template <class Arch, class T, class R>
   return lanes<Arch>::load_aligned(sizes);
 }
 
-/// Up to `lane_count` lists as they are, for the plain O(n^2) form.
+/// Up to `lane_count` lists in their original order, for the plain O(n^2) form.
 template <class Arch, class T, class R>
 [[nodiscard]] plain_rows<Arch> lay_group(std::span<const list<T, R>> lists, workspace& scratch) {
   constexpr std::size_t w = lane_count<Arch>;
@@ -145,7 +149,7 @@ template <class Arch, class T, class R>
   return group;
 }
 
-/// Up to `lane_count` lists, sorted: rows without decay, and the scores in them, [row][lane].
+/// Up to `lane_count` lists, sorted: rows without decay, and their scores, [row][lane].
 template <class Arch, class T, class R>
 [[nodiscard]] plain_rows<Arch> sort_lanes(std::span<const list<T, R>> lists, workspace& scratch) {
   using V = lanes<Arch>;
@@ -158,7 +162,8 @@ template <class Arch, class T, class R>
   const std::span<const T> x = lay_in_lanes<Arch>(lists, rows, scratch);
 
   if constexpr (sizeof(T) == 4) {
-    // Key and position share the digits of a double in [1, 2): one comparison decides both, and an exchange is a minimum and a maximum.
+    // Key and position share the mantissa of a double in [1, 2): one comparison compares both, and an
+    // exchange is a minimum and a maximum.
     constexpr unsigned place_bits = 20;
     constexpr std::uint64_t one = 0x3ff0000000000000u;
     require(rows * w <= std::size_t{1} << place_bits, "a group of ", rows * w,
@@ -193,7 +198,8 @@ template <class Arch, class T, class R>
         keys[i * w + l] = x[l * rows + i];
         places[i * w + l] = static_cast<double>(l * rows + i);
       }
-    // Behind every item, as the padding of a list is, too: equal keys are told apart by their places.
+    // Added rows sort behind all items and behind the padding of a list: equal keys are ordered by their
+    // places.
     std::fill(keys.begin() + static_cast<std::ptrdiff_t>(rows * w), keys.end(),
               std::numeric_limits<double>::lowest());
     std::fill(places.begin() + static_cast<std::ptrdiff_t>(rows * w), places.end(),
@@ -215,7 +221,8 @@ template <class Arch, class T, class R>
                     xsimd::select(swap, first.place, second.place)};
           first = f;
         });
-    // A NaN that nobody checked for may have left padding among the items: the first of the list stands for it, so that no other list is touched.
+    // If the data are not checked, a NaN may leave added rows among the items. The first item of the list
+    // then stands for them, so that no other list is affected.
     for (std::size_t at = 0; at < rows * w; ++at)
       order[at] = static_cast<std::uint32_t>(
           places[at] < static_cast<double>(rows * w) ? places[at] : static_cast<double>(at % w * rows));

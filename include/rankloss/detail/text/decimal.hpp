@@ -22,7 +22,8 @@ static_assert(sizeof(double) == sizeof(std::uint64_t) && DBL_MANT_DIG == 53 && D
 
 [[nodiscard]] constexpr bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
 
-/// A whole number as large as nearest_double needs it: 96 words hold 801 decimal digits, and 64 bits more than 5^1124.
+/// A non-negative integer as large as nearest_double needs: 96 words hold 801 decimal digits, and 64 bits
+/// more than 5^1124.
 class large_integer {
  public:
   [[nodiscard]] std::size_t bits() const noexcept {
@@ -40,7 +41,7 @@ class large_integer {
     if (carry != 0) words_[size_++] = static_cast<std::uint32_t>(carry);
   }
 
-  /// this / divisor, rounded down; returns whether a remainder is lost.
+  /// this / divisor, rounded down. Returns whether the remainder is not 0.
   bool divide(std::uint32_t divisor) noexcept {
     std::uint64_t rest = 0;
     for (std::size_t i = size_; i-- > 0;) {
@@ -60,7 +61,8 @@ class large_integer {
     size_ += words;
   }
 
-  /// The 64 leading bits, the first of them 1; of a number that has fewer, zeros follow. `more`: whether a 1 stands behind them.
+  /// The 64 leading bits, the first of which is 1; zeros are appended to a number that has fewer bits. `more`
+  /// becomes whether any bit after these is 1.
   [[nodiscard]] std::uint64_t leading(bool& more) const noexcept {
     const auto word = [&](std::size_t from_top) { return from_top <= size_ ? words_[size_ - from_top] : 0u; };
     const int zeros = std::countl_zero(word(1));
@@ -72,34 +74,39 @@ class large_integer {
   }
 
  private:
-  std::array<std::uint32_t, 96> words_{};  // the lowest first
+  std::array<std::uint32_t, 96> words_{};  // the least significant first
   std::size_t size_ = 0;                   // words in use, the last of them not 0
 };
 
-/// The nearest double of (leading + something below 1) * 2^scale, of two as near the even one; beyond the largest it is infinite, below the
-/// smallest 0. The first of the 64 bits of `leading` is 1; `more`: whether that something is not 0.
+/// The double nearest to (leading + fraction) * 2^scale, with 0 <= fraction < 1; ties go to the even one.
+/// Beyond the largest double it is infinite, below the smallest it is 0. The first of the 64 bits of
+/// `leading` is 1; `more` is whether the fraction is not 0.
 [[nodiscard]] inline double round_to_double(std::uint64_t leading, bool more, std::int64_t scale) noexcept {
   constexpr std::uint64_t infinite = std::uint64_t{2047} << 52;
   const std::int64_t order = scale + 63;  // the number is in [2^order, 2^(order + 1))
   if (order > 1023) return std::bit_cast<double>(infinite);
   const std::int64_t dropped =
-      order >= -1022 ? 11 : 11 + (-1022 - order);  // bits behind the double's last one
+      order >= -1022 ? 11 : 11 + (-1022 - order);  // bits of `leading` after the double's last one
   if (dropped > 64) return 0.0;
   std::uint64_t kept = dropped == 64 ? 0 : leading >> dropped;
   const std::uint64_t half = std::uint64_t{1} << (dropped - 1);
   const std::uint64_t rest = leading & (half | (half - 1));
   if (rest > half || (rest == half && (more || kept % 2 != 0))) ++kept;
-  // The first of 53 kept bits adds 1 to the exponent, and a carry out of them another: up to infinity.
+  // The first of the 53 kept bits adds 1 to the exponent field, and so does a carry out of them: the result
+  // may become infinity.
   return std::bit_cast<double>((static_cast<std::uint64_t>(std::max<std::int64_t>(order + 1022, 0)) << 52) +
                                kept);
 }
 
-/// The nearest double of the digits [p, end), a point perhaps among them, times 10^exponent: of two as near the even one, beyond the largest
-/// infinite, below the smallest 0. Exact in integers, whatever the locale, the rounding mode and the flags of the compiler.
+/// The double nearest to the number that the digits [p, end) write, possibly with a decimal point, times
+/// 10^exponent; ties go to the even one. Beyond the largest double it is infinite, below the smallest it is
+/// 0. The computation is exact, in integers, and does not depend on the locale, the rounding mode or compiler
+/// flags.
 ///
-/// With D the digits as a whole number and E the exponent of its last one, D * 10^E = D * 5^E * 2^E: D * 5^E is a whole number; where E < 0,
-/// D * 2^s / 5^-E is one of at least 64 bits and a remainder. At most 767 digits tell two doubles apart: of those behind 800, only whether
-/// they are all 0 matters.
+/// With D the digits as an integer and E the exponent of the last digit, D * 10^E = D * 5^E * 2^E. If E >= 0,
+/// D * 5^E is an integer; if E < 0, D * 2^s / 5^-E is computed as an integer of at least 64 bits and a
+/// remainder. At most 767 digits are needed to tell two doubles apart, so of the digits after the first 800
+/// it only matters whether they are all 0.
 [[nodiscard]] inline double nearest_double(const char* p, const char* end, std::int64_t exponent) noexcept {
   constexpr int most = 800;
   constexpr std::array<std::uint32_t, 14> fives{
@@ -162,13 +169,14 @@ class large_integer {
   return round_to_double(leading, more || behind, scale + static_cast<std::int64_t>(number.bits()) - 64);
 }
 
-/// Whether the standard library reads doubles; libc++ does from version 20 on.
+/// Whether the standard library's std::from_chars reads doubles; that of libc++ does from version 20 on.
 template <class T>
 concept read_by_from_chars = requires(const char* p, T& value) {
   std::from_chars(p, p, value, std::chars_format::general);
 };
 
-/// What std::from_chars reads faster than nearest_double; false: there is none, or it has no value, because the number is out of range.
+/// Reads a number by std::from_chars, which is faster than nearest_double. Returns false if the library lacks
+/// it for T or the number is out of range.
 template <class T>
 [[nodiscard]] bool from_chars_of([[maybe_unused]] const char* p, [[maybe_unused]] const char* end,
                                  [[maybe_unused]] T& value) noexcept {
@@ -179,12 +187,14 @@ template <class T>
   }
 }
 
-/// Reads a decimal number, [sign]digits[.digits][e[sign]digits] with digits on at least one side of the point, as the nearest double; beyond
-/// the largest it is infinite, below the smallest 0. Returns where it ends, or nullptr when none begins here; "inf" and "nan" are none. The
-/// point is '.' in any locale.
+/// Reads a decimal number, [sign]digits[.digits][e[sign]digits] with digits on at least one side of the
+/// point, as the nearest double: infinite beyond the largest double, 0 below the smallest. Returns the end of
+/// the number, or nullptr when no number begins at p; "inf" and "nan" are not numbers. The decimal point is
+/// '.' in any locale.
 ///
-/// Up to 19 digits whose integer is at most 2^53, with a power of ten up to 22, take a short way: integer and power are then doubles, and
-/// their quotient or product is rounded once, to the nearest.
+/// Numbers of up to 19 digits that form an integer of at most 2^53, with a power of ten up to 22, take a
+/// short path: the integer and the power are exact doubles, and their quotient or product is rounded once, to
+/// the nearest.
 [[nodiscard]] inline const char* read_decimal(const char* p, const char* end, double& value) noexcept {
   static constexpr double powers[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
                                       1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
@@ -192,7 +202,7 @@ template <class T>
   if (p != end && (*p == '-' || *p == '+')) ++p;
 
   const char* const begin = p;
-  std::uint64_t digits = 0;  // wraps around beyond 19 digits, and is not used then
+  std::uint64_t digits = 0;  // wraps around beyond 19 digits, where it is not used
   while (p != end && is_digit(*p)) digits = 10 * digits + static_cast<std::uint64_t>(*p++ - '0');
   std::ptrdiff_t count = p - begin;
   std::ptrdiff_t decimals = 0;
@@ -238,11 +248,11 @@ template <class T>
     return std::abs(value) < 0x1.ffffffp127;  // halfway from the largest float to 2^128
   } else {
     return (std::bit_cast<std::uint64_t>(value) & 0x7fffffffffffffffu) <
-           0x7ff0000000000000u;  // -ffast-math takes any number for finite
+           0x7ff0000000000000u;  // by bits: -ffast-math assumes that all are finite
   }
 }
 
-/// What errors say of a number that does not fit T.
+/// The phrase in error messages for a number that does not fit T.
 template <class T>
 [[nodiscard]] constexpr std::string_view beyond() noexcept {
   return std::same_as<T, float> ? " is beyond the range of float, expected at most 3.40282347e+38 in size"

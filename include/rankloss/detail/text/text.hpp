@@ -15,7 +15,7 @@
 
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
-/// Throws std::runtime_error: "NAME:LINE: " and the parts strung together.
+/// Throws std::runtime_error with the message "NAME:LINE: " followed by the parts.
 template <class... Parts>
 [[noreturn]] void fail_at(std::string_view name, std::size_t line, const Parts&... parts) {
   std::string message(name);
@@ -24,7 +24,7 @@ template <class... Parts>
   throw_or_abort<std::runtime_error>(message);
 }
 
-/// A token as errors show it: in quotes, what does not print as '?', and the first 32 bytes of a long one.
+/// A token as error messages show it: in quotes, with '?' for unprintable characters, cut after 32 bytes.
 [[nodiscard]] inline std::string quoted(std::string_view token) {
   constexpr std::size_t most = 32;
   std::string text = "'";
@@ -32,7 +32,7 @@ template <class... Parts>
   return text + (token.size() > most ? "...'" : "'");
 }
 
-/// All of a file.
+/// The whole content of a file.
 /// @throws std::runtime_error when it cannot be read.
 [[nodiscard]] inline std::string read_text(const std::filesystem::path& path) {
   const auto fail = [&] {
@@ -46,7 +46,7 @@ template <class... Parts>
   std::size_t piece = sized ? static_cast<std::size_t>(std::filesystem::file_size(path, error)) : 0;
   if (error) piece = 0;
   std::string text;
-  for (std::size_t held = 0;;) {  // what has no size, such as a pipe, comes piece by piece
+  for (std::size_t held = 0;;) {  // what has no known size, such as a pipe, is read in pieces
     text.resize(held + piece + 1);
     file.read(text.data() + held, static_cast<std::streamsize>(text.size() - held));
     held += static_cast<std::size_t>(file.gcount());
@@ -59,8 +59,9 @@ template <class... Parts>
   }
 }
 
-/// What bytes are that begin no text of one byte a character, such as "compressed by gzip"; empty: nothing of the kind is found. Files are known
-/// by what they begin with; UTF-16 and UTF-32 without a byte order mark by the zero bytes of a first character of ASCII.
+/// Describes data that are not text of single-byte code units, as in "compressed by gzip"; empty when no such
+/// format is recognised. Files are recognised by their first bytes, UTF-16 and UTF-32 without a byte order
+/// mark by the zero bytes of an ASCII first character.
 [[nodiscard]] inline std::string_view other_than_text(std::string_view bytes) noexcept {
   using namespace std::string_view_literals;
   struct form {
@@ -86,13 +87,14 @@ template <class... Parts>
   for (const auto& [name, mark] : forms) {
     if (!bytes.starts_with(mark)) continue;
     if (mark != "BZh"sv) return name;
-    // A word may begin so: it is bzip2 when the first block, or the end of an empty file, follows the level.
+    // Plain text may begin like this, too: the data are bzip2 only if the mark of the first block, or of the
+    // end of an empty file, follows the level.
     const std::string_view block = bytes.substr(std::min<std::size_t>(bytes.size(), 4));
     if (block.starts_with("1AY&SY"sv) || block.starts_with("\x17\x72\x45\x38\x50\x90"sv)) return name;
   }
   if (bytes.size() >= 4 && (static_cast<unsigned char>(bytes[0]) & 0xF0u) == 0x50u &&
       bytes.substr(1, 3) == "\x2A\x4D\x18"sv)
-    return "compressed by zstd";  // one of sixteen marks of a frame to be skipped
+    return "compressed by zstd";  // one of the sixteen magic numbers of a skippable frame
 
   const auto zero = [&](std::size_t i) { return bytes[i] == '\0'; };
   if (bytes.size() >= 4 && zero(1) && zero(2) && zero(0) != zero(3)) return "UTF-32";
@@ -100,11 +102,12 @@ template <class... Parts>
   return {};
 }
 
-/// The lines of a text, without their ends, which are LF, CRLF or CR, each line's its own; numbered from 1. A byte order mark of UTF-8 before
-/// the first line is no part of it.
+/// The lines of a text, numbered from 1 and without their ends. Each line may end in LF, CRLF or CR. A UTF-8
+/// byte order mark before the first line is skipped.
 class text_lines {
  public:
-  /// @throws std::runtime_error "NAME: what came, expected what" when the text is compressed, UTF-16 or UTF-32.
+  /// @throws std::runtime_error "NAME: what came, expected what" when the text is compressed, UTF-16 or
+  /// UTF-32.
   text_lines(std::string_view text, std::string_view name)
       : next_(text.data()), end_(text.data() + text.size()) {
     constexpr std::string_view mark = "\xEF\xBB\xBF";
@@ -119,12 +122,12 @@ class text_lines {
     feed_ = find(next_, end_, '\n');
   }
 
-  /// Goes to the next line, if there is one.
+  /// Moves to the next line. Returns false if there is none.
   [[nodiscard]] bool next() noexcept {
     if (next_ == end_) return false;
     if (feed_ < next_)
       feed_ = find(next_, end_,
-                   '\n');  // once a line feed: without any, a text is not searched again for each line
+                   '\n');  // searched once per line feed, not once per line: a text may have none
     const char* const stop = find(next_, feed_, '\r');
     line_ = {next_, static_cast<std::size_t>(stop - next_)};
     next_ = stop;
@@ -138,7 +141,7 @@ class text_lines {
   [[nodiscard]] std::size_t number() const noexcept { return number_; }
 
  private:
-  /// The first c in [from, to), or `to`.
+  /// The position of the first c in [from, to), or `to`.
   static const char* find(const char* from, const char* to, char c) noexcept {
     const void* const found =
         from == to ? nullptr : std::memchr(from, c, static_cast<std::size_t>(to - from));
@@ -148,12 +151,12 @@ class text_lines {
   const char* next_;
   const char* end_;
   const char*
-      feed_;  // the first line feed from next_ on, or end_; before next_ where it is not looked for yet
+      feed_;  // the first line feed from next_ on, or end_; if it is before next_, it has to be searched for
   std::string_view line_;
   std::size_t number_ = 0;
 };
 
-/// What separates the tokens of a line.
+/// Whether a character separates the tokens of a line.
 [[nodiscard]] constexpr bool is_blank(char c) noexcept { return c == ' ' || c == '\t'; }
 
 [[nodiscard]] inline const char* skip_blanks(const char* p, const char* end) noexcept {
