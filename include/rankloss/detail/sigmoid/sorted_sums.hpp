@@ -122,7 +122,8 @@ inline constexpr std::array<double, 22> slope_squared_22{
     257.08975963777834,    -171.2823676857923, 90.8465617988679,    -36.61374007917482, 10.478502698441732,
     -1.8901699512033705,   0.16114003751284547};
 
-/// The kernels by the type of the scores: enough terms for a gradient within 2e-6 (float) and 1e-13 (double).
+/// The kernels for each type of scores, with enough terms for gradient errors below 2e-6 (float) and 1e-13
+/// (double).
 template <class T>
 struct kernel_terms {
   static constexpr std::size_t count = 10;                        ///< terms of ranks and slopes
