@@ -15,8 +15,9 @@ namespace rankloss::inline RANKLOSS_ABI::detail {
 /// The entries P of a NeuralSort band, its rows summing to 1, kept in the type of the scores: half the memory
 /// for float.
 ///
-/// What a product waits for is P coming from the cache, so one reading gives products and sums by columns at
-/// once: it goes in blocks of a few rows, whose products are used while the block is near (`walk`).
+/// The time of a product is that of loading P from the cache, so `walk` computes products and column sums in
+/// one pass over P: it goes in blocks of a few rows and uses the products of a block for the column sums
+/// while the block is still in the nearest cache.
 template <class Arch, class T>
 class kept_band {
   using V = lanes<Arch>;
@@ -25,7 +26,7 @@ class kept_band {
       4;  // rows of a block: their sums, two each, fit the registers of every target
 
  public:
-  /// @param band  whose row sums are known: after `apply`
+  /// @param band  a band whose row sums are known, that is, after its `apply`
   kept_band(const neural_band<Arch, T>& band, workspace& scratch) : band_(band) {
     const std::size_t rows = band.rows();
     blocks_ = scratch.take<block>((rows + height - 1) / height);
@@ -42,7 +43,8 @@ class kept_band {
           end = std::max(end, row + m + 1);
         });
       }
-      // An even number of columns from an even one on: which of the two sums of `product` an entry goes to does not depend on other lanes.
+      // A block begins at an even column and has an even number of columns, so that the sum of `product` to
+      // which an entry is added, even or odd, does not depend on other lanes.
       begin -= begin & 1;
       end += end & 1;
       blocks_[b] = {top, begin, end, columns * height * w};
@@ -68,7 +70,7 @@ class kept_band {
     for (std::size_t i = 0; i < band_.rows(); ++i) body(band_.index(i));
   }
 
-  /// y_j = a_j b_j, with the halo that `walk` and `products` read.
+  /// y_j = a_j b_j, including the halo that `walk` and `products` read.
   void multiply(std::span<const double> a, std::span<const double> b, std::span<double> y) const {
     for_rows([&](std::size_t at) {
       (V::load_aligned(a.data() + at) * V::load_aligned(b.data() + at)).store_aligned(y.data() + at);
@@ -76,8 +78,9 @@ class kept_band {
     band_.spread(y);
   }
 
-  /// One reading of P. x_i = body(index of row i, sum_j P_ij y_j), and of these x the sums and moments by columns. No y: its products are 0.
-  /// No sums, no moments: they are left out. The halo of y is read.
+  /// One pass over P: computes x_i = body(index of row i, sum_j P_ij y_j) and the column sums and moments of
+  /// these x. If y is empty, the products are 0. If `sums` is empty, neither sums nor moments are computed;
+  /// if `moments` is empty, no moments. The halo of y is read.
   template <class Body>
   [[gnu::always_inline]] void walk(std::span<const double> y, Body body, std::span<double> sums,
                                    std::span<double> moments) const {
@@ -96,7 +99,7 @@ class kept_band {
     if (!sums.empty()) band_.gather(sums);
     if (!moments.empty()) band_.gather(moments);
   }
-  /// Only the products.
+  /// Computes the products only.
   template <class Body>
   [[gnu::always_inline]] void products(std::span<const double> y, Body body) const {
     const auto no_x = [&](std::size_t at, const V& product) {
@@ -105,7 +108,7 @@ class kept_band {
     };
     walk(y, no_x, {}, {});
   }
-  /// Only the sums by columns.
+  /// Computes the column sums, and the moments unless `moments` is empty, for x_i = x(index of row i).
   template <class Body>
   [[gnu::always_inline]] void column_sums(Body x, std::span<double> sums, std::span<double> moments) const {
     walk(
@@ -113,13 +116,14 @@ class kept_band {
   }
 
  private:
-  /// Columns [begin, end) of `height` rows from `top` on: a column's entries one after the other, zero where a row ends sooner.
+  /// Columns [begin, end) of `height` rows from `top` on, stored column by column, with zeros where a row has
+  /// no entry.
   struct block {
     std::ptrdiff_t top, begin, end;
-    std::size_t entries;  // where they start
+    std::size_t entries;  // index of the first entry
   };
 
-  /// sum_j P_ij y_j of a block's rows.
+  /// sum_j P_ij y_j for the rows of a block.
   [[gnu::noinline]] std::array<V, height> product(const block of, const double* y) const {
     std::array<V, height> even;
     std::array<V, height> odd;
@@ -143,7 +147,7 @@ class kept_band {
                                      double* moments) const {
     static_assert(height == 4);
     const V x0 = x[0], x1 = x[1], x2 = x[2],
-            x3 = x[3];  // copies: for all the compiler knows, the sums could be stored into x
+            x3 = x[3];  // copies, because the compiler must assume that stores to the sums may change x
     const T* entry = entries_.data() + of.entries;
     double* sum_to = sums + band_.index(of.begin);
     const auto add = [](double* to, const V& more) { (V::load_aligned(to) + more).store_aligned(to); };
@@ -159,7 +163,7 @@ class kept_band {
     double* moment_to = moments + band_.index(of.begin);
     const V twice = V(2.0) * x2;
     const V thrice = V(3.0) * x3;
-    // i - j is how far i is from the block's first row, and that from j.
+    // i - j = (i - top) + (top - j), and `offset` is top - j.
     V offset(static_cast<double>(of.top - of.begin));
     for (std::ptrdiff_t j = of.begin; j < of.end; ++j, entry += height * w, sum_to += w, moment_to += w) {
       const V b = load_row<Arch>(entry + w);

@@ -13,24 +13,30 @@
 
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
-/// NeuralSort in sorted coordinates. With scores descending and gaps g_l = (s_l - s_{l+1}) / t >= 0 the logits of row i peak at column i, and
+/// NeuralSort in sorted coordinates. With scores descending and gaps g_l = (s_l - s_{l+1}) / t >= 0 the
+/// logits of row i peak at column i, and
 ///
-///     L_{i,i} - L_{i,i+m} = sum_{l=0}^{m-1} (2 l + 1) g_{i+l},        L_{i,i} - L_{i,i-m} = sum_{l=1}^{m} (2 l - 1) g_{i-l}
+///     L_{i,i} - L_{i,i+m} = sum_{l=0}^{m-1} (2 l + 1) g_{i+l}
+///     L_{i,i} - L_{i,i-m} = sum_{l=1}^{m} (2 l - 1) g_{i-l}
 ///
-/// so that no row sums of distances are needed, nothing cancels, and what lies outside a band around the diagonal is below the rounding error
-/// of the peak. Entries are computed as they are needed: rows are walked for products with P, columns for those with its transpose, and both
-/// only read, so that no sum is scattered. (sinkhorn_band keeps them, and scatters its sums by columns: `gather`.)
+/// so that no row sums of distances are needed, no digits cancel, and entries outside a band around the
+/// diagonal are below the rounding error of the peak. Entries are computed when they are needed: products
+/// with P walk along rows, products with its transpose along columns. Both only read their operands; no sum
+/// is scattered. (kept_band, which sinkhorn_band uses, stores the entries and scatters its column sums; see
+/// `gather`.)
 ///
-/// Lanes: either several lists, one a lane, or one long list cut into one stretch a lane. Arrays over items, "columns" below, have a row of
-/// lanes an item and a halo of rows before and after, where a stretch sees its neighbours.
+/// Lanes hold either several lists, one per lane, or one long list cut into one stretch per lane. Arrays over
+/// items, called "columns" below, have one row of lanes per item, and before and after these a halo of rows
+/// in which a stretch sees its neighbours.
 template <class Arch, class T>
 class neural_band {
   using V = lanes<Arch>;
   static constexpr std::size_t w = lane_count<Arch>;
-  static constexpr double beyond = 1e100;  // a gap that no band reaches across, and as large as any counts
+  static constexpr double beyond = 1e100;  // a gap that no band reaches across; larger gaps are cut to it
 
  public:
-  /// Entries below exp(-reach) of their row's peak are dropped: less than T's rounding error of it.
+  /// Entries below exp(-reach) times the peak of their row are dropped: they are less than T's rounding error
+  /// of the peak.
   static constexpr double reach = sizeof(T) == 4 ? 17.0 : 39.0;
 
   neural_band() = default;
@@ -41,7 +47,7 @@ class neural_band {
     const std::size_t n = x.size();
     const double scale = 1.0 / temperature;
     {
-      // How wide the band is at its widest: a walk over all rows without the exponentials.
+      // Finds the greatest width of the band by a walk over all rows without the exponentials.
       const workspace::scope scope(scratch);
       const std::span<double> gaps = scratch.take<double>(n + 2 * w + 2);
       std::fill(gaps.begin(), gaps.end(), beyond);
@@ -50,7 +56,8 @@ class neural_band {
         gap[i] = std::min((static_cast<double>(x[i]) - static_cast<double>(x[i + 1])) * scale, beyond);
       const V limit(reach);
       for (std::size_t i = 0; i < n; i += w) {
-        // Rows and columns add up the same gaps in different orders: an entry at the very edge may be within the reach of one walk alone.
+        // The walks along rows and along columns add up the same gaps in different orders. Because of
+        // rounding, an entry at the edge of the band may be within reach of only one of them.
         V down(0.0), up(0.0), factor(1.0);
         V column_down(0.0), column_up(0.0), distance_down(0.0), distance_up(0.0);
         for (std::size_t m = 1;; ++m) {
@@ -94,7 +101,7 @@ class neural_band {
     inverse_sums_ = take();
   }
 
-  /// Several lists, sorted, descending.
+  /// Several lists, each sorted, descending.
   neural_band(const plain_rows<Arch>& lists, double temperature, workspace& scratch)
       : rows_(lists.rows.rows), items_(lists.x.size()), scratch_(&scratch) {
     const std::span<const double> x = lists.x;
@@ -129,7 +136,7 @@ class neural_band {
   [[nodiscard]] std::size_t rows() const noexcept { return rows_; }
   /// Entries on each side of the diagonal, at most.
   [[nodiscard]] std::size_t width() const noexcept { return width_; }
-  /// An array over items, with its halo; what it holds is not set.
+  /// Takes an array over items, with its halo, from the workspace; its values are not initialized.
   [[nodiscard]] std::span<double> take() const { return scratch_->take<double>((rows_ + 2 * halo_) * w); }
   /// Where row i begins in such an array.
   [[nodiscard]] std::size_t index(std::ptrdiff_t i) const noexcept {
@@ -137,7 +144,8 @@ class neural_band {
   }
   [[nodiscard]] std::size_t index(std::size_t i) const noexcept { return (i + halo_) * w; }
 
-  /// From slots, [lane][row] (of one list: in sorted order), to an array over items, and back. Beyond a list's end there are zeros.
+  /// `load` copies from slots, [lane][row] (for one list this is the sorted order), to an array over items,
+  /// and `store` copies back. Beyond the end of a list the array holds zeros.
   void load(std::span<const double> slots, std::span<double> to) const noexcept {
     for (std::size_t i = 0; i < rows_; ++i)
       for (std::size_t l = 0; l < w; ++l)
@@ -149,7 +157,7 @@ class neural_band {
       for (std::size_t i = 0; i < rows_ && l * rows_ + i < slots.size(); ++i)
         slots[l * rows_ + i] = from[index(i) + l];
   }
-  /// Fills the halo: what neighbouring stretches hold, or zeros.
+  /// Fills the halo with the items of the neighbouring stretches, or with zeros.
   void spread(std::span<double> columns) const noexcept {
     if (!single_) {
       std::fill_n(columns.begin(), halo_ * w, 0.0);
@@ -171,7 +179,8 @@ class neural_band {
     }
   }
 
-  /// The transpose of spread: what was added in the halo goes to the items it stands for. Of lists in lanes nothing is.
+  /// The transpose of `spread`: adds the values in the halo to the items that they stand for. With one list
+  /// per lane the halo stands for no items, and nothing is done.
   void gather(std::span<double> columns) const noexcept {
     if (!single_) return;
     const auto rows = static_cast<std::ptrdiff_t>(rows_);
@@ -188,7 +197,8 @@ class neural_band {
     }
   }
 
-  /// Calls body(m, e, at) for the entries of row i off the diagonal: column i + m, exp(L_{i,i+m} - L_{i,i}), index of the column's items.
+  /// Calls body(m, e, at) for the off-diagonal entries of row i: column i + m, e = exp(L_{i,i+m} - L_{i,i}),
+  /// and the index `at` of the column's items.
   template <class Body>
   [[gnu::always_inline]] void walk_rows(std::size_t i, Body body) const {
     V sum(0.0), factor(1.0);
@@ -210,10 +220,11 @@ class neural_band {
     }
   }
 
-  /// Calls body(m, e, at) for the entries of column j off the diagonal: row j + m, exp(L_{j+m,j} - L_{j+m,j+m}), index of the row's items.
+  /// Calls body(m, e, at) for the off-diagonal entries of column j: row j + m,
+  /// e = exp(L_{j+m,j} - L_{j+m,j+m}), and the index `at` of the row's items.
   template <class Body>
   [[gnu::always_inline]] void walk_columns(std::size_t j, Body body) const {
-    // One row further away, the weights of all gaps so far grow by 2, and the new gap comes with weight 1.
+    // With each row further away the weights of all previous gaps grow by 2, and the new gap has weight 1.
     V sum(0.0), distance(0.0);
     for (std::size_t m = 1;; ++m) {
       const std::size_t at = index(j) + m * w;
@@ -235,7 +246,7 @@ class neural_band {
     }
   }
 
-  /// out_i = sum_j P_ij values_j, and the row sums, which the other products need.
+  /// out_i = sum_j P_ij values_j. Also computes the row sums, which the other products need.
   void apply(std::span<const double> values, std::span<double> out) {
     for (std::size_t i = 0; i < rows_; ++i) {
       V total(1.0);
@@ -268,8 +279,8 @@ class neural_band {
     }
   }
 
-  /// Column sums of D = d(f)/d(L) and their first moments, sum_i D_ij (i - j), for f = sum_ij cotangent_i P_ij values_j:
-  /// D_ij = P_ij cotangent_i (values_j - (P values)_i).
+  /// Column sums of D = d(f)/d(L) and their first moments, sum_i D_ij (i - j), for
+  /// f = sum_ij cotangent_i P_ij values_j, so that D_ij = P_ij cotangent_i (values_j - (P values)_i).
   void pull(std::span<const double> values, std::span<const double> product,
             std::span<const double> cotangent, std::span<double> sums, std::span<double> moments) const {
     for (std::size_t j = 0; j < rows_; ++j) {
@@ -291,7 +302,8 @@ class neural_band {
   }
 
  private:
-  /// 0 beyond the reach, also where another lane's list reaches further: no bit of a list depends on its neighbours.
+  /// exp(-sum), and 0 beyond the reach, also where the list of another lane reaches further, so that no bit
+  /// of a list's result depends on the lists in other lanes.
   [[gnu::always_inline]] V entry(const V& sum) const noexcept {
     if constexpr (sizeof(T) == 4)
       return xsimd::select(sum > V(reach), V(0.0), exp_minus_near(sum, exp2m1_7));
@@ -309,12 +321,15 @@ class neural_band {
   std::span<double> inverse_sums_;  // of rows
 };
 
-/// From the column sums and moments of D = d(f)/d(L), whose rows sum to 0, to the gradient of f by the n sorted scores x, in place of the
-/// moments. L_ij = ((n + 1 - 2 i) x_j - sum_k |x_j - x_k|) / t makes it
+/// Computes the gradient of f by the n sorted scores x from the column sums and moments of D = d(f)/d(L),
+/// whose rows sum to 0. The gradient overwrites the moments. With
+/// L_ij = ((n + 1 - 2 i) x_j - sum_k |x_j - x_k|) / t it is
 ///
-///     d(f)/d(x_j) = (1/t) [ sums_j (begin + end - 1 - 2 j) - 2 moments_j + sum_{k < begin} sums_k - sum_{k >= end} sums_k ]
+///     d(f)/d(x_j) = (1/t) [ sums_j (begin + end - 1 - 2 j) - 2 moments_j
+///                           + sum_{k < begin} sums_k - sum_{k >= end} sums_k ]
 ///
-/// for the item j (from 0) of a run [begin, end) of equal scores; |x_j - x_k| counts as flat where they are equal.
+/// for the item j (from 0) of a run [begin, end) of equal scores. The derivative of |x_j - x_k| is taken as 0
+/// where the two scores are equal.
 template <class X>
 void neural_gradient(const X& x, std::size_t n, double temperature, const double* sums,
                      double* moments) noexcept {

@@ -14,16 +14,19 @@
 
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
-/// Sinkhorn's scaling of a NeuralSort band to row and column sums of 1. It only ever scales rows and columns, so the scaled matrix is
-/// diag(r) P diag(c) at every step: P is kept once, and a step is two vectors.
+/// Sinkhorn's scaling of a NeuralSort band to row and column sums of 1. Every step scales only rows and
+/// columns, so the scaled matrix is always diag(r) P diag(c): P is stored once, and a step consists of two
+/// vectors.
 ///
 ///     c_j = 1 / sum_i r_i P_ij,   r_i = 1 / sum_j P_ij c_j            columns, then rows; from r = 1
 ///
-/// What a step waits for is P coming from the cache, so a step reads it once: in blocks of a few rows, whose products with c give their r,
-/// which go at once into the column sums of the next step. Steps back go the same way (`walk`). P is kept in the type of the scores, half
-/// the memory for float.
+/// The time of a step is that of loading P from the cache, so a step reads P once, in blocks of a few rows:
+/// the products of a block with c give its r, which is added at once to the column sums of the next step. The
+/// steps of the derivative proceed in the same way (`walk`). P is stored in the type of the scores, which
+/// halves the memory for float.
 ///
-/// A list, which is a lane or all lanes, stops by itself where all its column sums are within the tolerance of 1, or at the last step.
+/// Each list (one lane, or all lanes together) stops separately: when all its column sums are within the
+/// tolerance of 1, or at the last step.
 template <class Arch, class T>
 class sinkhorn_band {
   using V = lanes<Arch>;
@@ -35,7 +38,7 @@ class sinkhorn_band {
   using derivative = typename pullback::derivative;
   static constexpr std::size_t most_steps = 1000000;
 
-  /// @param band  whose row sums are known: after `apply`
+  /// @param band  a band whose row sums are known, that is, after its `apply`
   /// @param keep  whether all steps are kept, as the unrolled derivative needs them, or only the last
   sinkhorn_band(const neural_band<Arch, T>& band, bool one_list, std::size_t steps, double tolerance,
                 bool keep, workspace& scratch)
@@ -105,7 +108,7 @@ class sinkhorn_band {
         going = xsimd::select(worst > V(tolerance_), going, V(0.0));
         if (xsimd::all(going == V(0.0))) break;
       }
-      // Where steps are not kept, two take turns.
+      // If steps are not kept, two records of steps are used alternately.
       sinkhorn_step& now = keep || steps_ < 1 ? *take(last_) : *last_->before;
       if (!keep) now.before = last_;
       going.store_aligned(now.going.data());

@@ -14,22 +14,22 @@
 
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
-/// What a step leaves behind: c, r, sum_i P_ij (i - j) r_i (where kept), which lanes took it, and the step
-/// before it.
+/// The result of a step: c, r, the moments sum_i P_ij (i - j) r_i (if steps are kept), which lanes took the
+/// step (1 or 0), and the previous step.
 struct sinkhorn_step {
   std::span<double> c, r, moment, going;
   sinkhorn_step* before;
 };
 
-/// c = 1 / sum of each column of diag(r) P. A column out of every row's reach has no sum to speak of: it
-/// stays as it is.
+/// c = 1 / sum of each column of diag(r) P. Where the sum is (nearly) 0, because no row reaches the column, c
+/// keeps its previous value.
 template <class V>
 [[gnu::always_inline]] inline V next_sinkhorn_column(const V& sum, const V& before) noexcept {
   const auto moves = sum > V(std::numeric_limits<double>::min());
   return xsimd::select(moves, V(1.0) / xsimd::select(moves, sum, V(1.0)), before);
 }
 
-/// The greatest of all lanes.
+/// The greatest value of all lanes.
 template <class Arch>
 [[nodiscard]] double most_of(const lanes<Arch>& values) noexcept {
   alignas(64) double all[lane_count<Arch>];
@@ -37,8 +37,8 @@ template <class Arch>
   return *std::max_element(all, all + lane_count<Arch>);
 }
 
-/// Derivatives of the scaling of sinkhorn_band.hpp, by the steps that it took or at the fixed point that
-/// these go to.
+/// Derivatives of the scaling of sinkhorn_band.hpp: through the steps that it took (unrolled), or at the
+/// fixed point to which they converge (implicit).
 template <class Arch, class T>
 class sinkhorn_pullback {
   using V = lanes<Arch>;
@@ -51,10 +51,12 @@ class sinkhorn_pullback {
                     const sinkhorn_step& last, bool one_list, workspace& scratch) noexcept
       : band_(band), matrix_(matrix), last_(last), one_list_(one_list), scratch_(scratch) {}
 
-  /// Column sums and first moments of d(f)/d(logits), as neural_band::pull, for f = sum_ij cotangent_i r_i P_ij c_j values_j.
+  /// Column sums and first moments of d(f)/d(logits), as in neural_band::pull, for
+  /// f = sum_ij cotangent_i r_i P_ij c_j values_j.
   ///
-  /// d(f)/d(P_ij) is a sum of products of a row's and a column's number, two a step. So what is wanted of it, its sums against P by columns
-  /// (with and without the weight i - j) and by rows, comes out of the products with P that the steps take anyway.
+  /// d(f)/d(P_ij) is a sum of rank-one terms, each a factor of row i times a factor of column j, two per
+  /// step. The sums of P_ij d(f)/d(P_ij) by columns (with and without the weight i - j) and by rows therefore
+  /// result from the products with P that the steps compute anyway.
   void pull(std::span<const double> values, std::span<const double> cotangent, std::span<double> sums,
             std::span<double> moments, derivative how) const {
     const workspace::scope scope(scratch_);
@@ -81,7 +83,7 @@ class sinkhorn_pullback {
     });
     if (last_.before != nullptr)
       how == derivative::unrolled ? steps_back(bar, own) : at_fixed_point(bar, own);
-    // The softmax of the rows: D_ij = P_ij (d(f)/d(P_ij) - by_row_i).
+    // The derivative of the softmax of the rows: D_ij = P_ij (d(f)/d(P_ij) - by_row_i).
     matrix_.column_sums([&](std::size_t at) { return V::load_aligned(bar.by_row.data() + at); }, own.sums,
                         own.moments);
     matrix_.for_rows([&](std::size_t at) {
@@ -93,11 +95,12 @@ class sinkhorn_pullback {
   }
 
  private:
-  /// d(f)/d(r), d(f)/d(c), and of d(f)/d(P_ij) what `pull` adds up: sum_j P_ij d(f)/d(P_ij), the same by columns, and with i - j.
+  /// d(f)/d(r), d(f)/d(c), and the sums of P_ij d(f)/d(P_ij) that `pull` accumulates: by rows, by columns,
+  /// and by columns with the weight i - j.
   struct adjoint {
     std::span<double> r, c, by_row, sums, moments;
   };
-  /// Scratch of a walk: what it multiplies P with, and what it adds up by columns.
+  /// Scratch of a walk: the vector y by which it multiplies P, and its column sums and moments.
   struct columns_of {
     std::span<double> y, sums, moments;
   };
@@ -106,9 +109,10 @@ class sinkhorn_pullback {
   [[nodiscard]] std::span<const double> c() const noexcept { return last_.c; }
   [[nodiscard]] std::span<const double> r() const noexcept { return last_.r; }
 
-  /// From d(f)/d(r, c) of the last step to that of the first, through every step; what P adds on the way goes to by_row, sums and moments.
+  /// Carries d(f)/d(r, c) from the last step back through every step to the first. The contributions of the
+  /// steps to d(f)/d(P) are added to by_row, sums and moments.
   void steps_back(const adjoint& bar, const columns_of& own) const {
-    // What a step makes of d(f)/d(its r): d(f)/d(row sum).
+    // Turns d(f)/d(r) of a step into d(f)/d(row sum), and adds its contribution to by_row.
     const auto row_of = [&](const sinkhorn_step& step, std::size_t at) {
       const V scaling = V::load_aligned(step.r.data() + at);
       const V ratio = V::load_aligned(step.going.data()) * scaling * V::load_aligned(bar.r.data() + at);
@@ -126,7 +130,7 @@ class sinkhorn_pullback {
         const V ratio = -going * scaling * (V::load_aligned(bar.c.data() + at) + sum);
         const V column = scaling * ratio;  // d(f)/d(column sum)
         column.store_aligned(own.y.data() + at);
-        // Of the r that led to this step, the sum by columns is 1 / scaling, the moment kept.
+        // For the r of the previous step, the column sums are 1 / scaling, and the moments are stored.
         (V::load_aligned(bar.sums.data() + at) + xsimd::fma(scaling, sum, ratio))
             .store_aligned(bar.sums.data() + at);
         const V moment = xsimd::fma(scaling, V::load_aligned(own.moments.data() + at),
@@ -154,13 +158,17 @@ class sinkhorn_pullback {
     }
   }
 
-  /// The derivative of the fixed point, taken at the last scalings: with the rows summing to 1, the columns to k near 1. With A = diag(r) P
-  /// diag(c), K = diag(k), u = r d(f)/d(r) and v = c d(f)/d(c) it is that of steps back without end, a geometric series,
+  /// The derivative of the fixed point, taken at the last scalings, where the rows sum to 1 and the columns
+  /// to k near 1. It is the limit of infinitely many steps back. With A = diag(r) P diag(c), K = diag(k),
+  /// u = r d(f)/d(r) and v = c d(f)/d(c) this is a geometric series,
   ///
   ///     s = u + M (A' u - v) + M A' M (A' u - v) + ... = u + (I - M A')^-1 M (A' u - v),       M = A K^-1
   ///
-  /// which conjugate gradients solve in about the square root of the terms it takes to add it up. With K, I - M A' is symmetric, nowhere negative,
-  /// and singular along 1 only (along each island's 1), where there is nothing on the right and from where nothing reaches f, converged or not.
+  /// Conjugate gradients solve this system in about the square root of the number of terms that summing the
+  /// series takes. Thanks to K, I - M A' is symmetric and positive semidefinite. It is singular only along
+  /// the vector of ones (along that of each connected block, if P has several). The right-hand side has no
+  /// component in that direction, and a component of the solution in it does not change f, whether or not the
+  /// scaling has converged.
   void at_fixed_point(const adjoint& bar, const columns_of& own) const {
     constexpr std::size_t most = 10000;
     constexpr double solved = 1e-12;  // of the residual's first norm
@@ -170,7 +178,7 @@ class sinkhorn_pullback {
     const std::span<double> residual = band_.take();
     const std::span<double> direction = band_.take();
     const std::span<double> image = band_.take();
-    const std::span<double> both_c = band_.take();  // c times what the next step would make of it
+    const std::span<double> both_c = band_.take();  // c times the c of the next step
     const auto load = [](std::span<const double> from, std::size_t at) {
       return V::load_aligned(from.data() + at);
     };
@@ -198,7 +206,7 @@ class sinkhorn_pullback {
     matrix_.for_rows(
         [&](std::size_t at) { (load(r(), at) * load(bar.r, at)).store_aligned(solution.data() + at); });
     multiply(solution, [&](std::size_t at) { return load(bar.c, at); });
-    // In units of the largest, whose squares are numbers.
+    // The system is scaled by its largest entry, so that squares neither overflow nor underflow.
     V largest(0.0);
     matrix_.for_rows([&](std::size_t at) { largest = xsimd::max(largest, xsimd::abs(load(image, at))); });
     if (one_list_) largest = V(most_of<Arch>(largest));
@@ -231,7 +239,8 @@ class sinkhorn_pullback {
       });
       norm = now;
     }
-    // Rows get -r s, columns c K^-1 (A' s - v), each once for all steps; what they do to P, as in a step back.
+    // For all steps together the row factor is -r s and the column factor c K^-1 (A' s - v). Their
+    // contributions to the sums over P are added as in a step back.
     const auto row = [&](std::size_t at) { return -load(r(), at) * load(solution, at); };
     matrix_.column_sums(row, own.sums, own.moments);
     matrix_.for_rows([&](std::size_t at) {

@@ -41,7 +41,7 @@ class batch_source {
     return batch_.offsets.empty() ? batch_.scores.size()
                                   : static_cast<std::size_t>(batch_.offsets[l + 1] - batch_.offsets[l]);
   }
-  /// Items behind the last one of the list, whose gradient is 0.
+  /// The number of places after the last item of the list, in which the gradient is 0.
   [[nodiscard]] std::size_t padding(std::size_t l) const {
     return batch_.lengths.empty() ? 0 : batch_.length - size(l);
   }

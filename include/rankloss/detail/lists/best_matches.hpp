@@ -67,9 +67,9 @@ class best_matches {
   [[nodiscard]] std::span<const best_match> columns() const noexcept { return columns_; }
 
  private:
-  static constexpr std::size_t block = 512;  // columns whose counts stay in the first cache
+  static constexpr std::size_t block = 512;  // columns whose counts stay in the L1 cache
   static constexpr std::size_t task_pairs = 1u
-                                            << 16;  // enough work a task to hide the cost of handing it out
+                                            << 16;  // enough work per task to hide the cost of handing it out
 
   /// Calls visit(j) for the matches of row i among the columns [begin, end).
   template <class Visit>

@@ -23,7 +23,8 @@ namespace rankloss::inline RANKLOSS_ABI::detail {
 
 /// Runs a list loss over the lists of a source, in parallel and in any order, and sums in list order.
 ///
-/// Lists go to the loss's engine as they lie; those with masked or missed items are first packed into scratch.
+/// The loss's engine reads lists in place. If the source has a mask or missed items, lists are first packed
+/// into scratch.
 template <class Loss, list_source Source>
 class list_run {
   using T = typename Source::score_type;
@@ -32,7 +33,7 @@ class list_run {
   static constexpr std::size_t group_size = most_lists<Loss>();
   static constexpr std::size_t group_longest = longest_grouped<Loss, T>();
   static constexpr std::size_t group_shortest = shortest_grouped<Loss, T>();
-  static constexpr std::size_t task_items = 4096;  // enough work a task to hide the cost of handing it out
+  static constexpr std::size_t task_items = 4096;  // enough work per task to hide the cost of dispatch
 
   static_assert(list_sink<output_sink<Source>, T>);
 
@@ -109,7 +110,7 @@ class list_run {
   /// Whether a list goes to the loss as a copy.
   [[nodiscard]] bool packed() const { return source_.masked() || source_.any_missed(); }
 
-  /// Items that have a rank.
+  /// The number of items that have a rank.
   [[nodiscard]] std::size_t kept_size(std::size_t l) const {
     const std::size_t size = source_.size(l);
     if (!packed()) return size;
@@ -128,7 +129,8 @@ class list_run {
     });
   }
 
-  /// One list as the loss sees it: the host's memory, or the items that the mask keeps, packed, the missed ones last.
+  /// One list as the loss reads it: the host's memory, or a packed copy of the items that the mask keeps, the
+  /// missed ones last.
   [[nodiscard]] list_type view(std::size_t l, workspace& scratch) const {
     list_type items{source_.scores(l), source_.relevance(l, scratch), source_.weights(l, scratch), l};
     if (!packed()) return items;
@@ -153,7 +155,7 @@ class list_run {
     return {{scores.data(), n}, {relevance.data(), all}, {weights.data(), weights.size()}, l};
   }
 
-  /// Runs the next list or group of lists of the order; returns how many it took.
+  /// Runs the next list or group of lists of the order; returns the number of lists.
   std::size_t run_some(std::size_t at, std::size_t end, workspace& scratch) {
     const workspace::scope scope(scratch);
     const std::size_t size = sizes_[order_[at]];

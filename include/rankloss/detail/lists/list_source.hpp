@@ -10,15 +10,18 @@
 
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
-/// list_source: a view of lists in the host's memory, as list_run reads them: the lists of a batch, the rows or columns of a matrix.
+/// list_source: a view of lists in the host's memory, as list_run reads them: the lists of a batch, or the
+/// rows or columns of a matrix.
 ///
-///     lists(), size(l)                         how many lists, and items of list l
-///     scores(l), relevance(l, scratch), weights(l, scratch)      of list l; what is not in memory as it is needed is made in scratch
-///     list_weight(l)
-///     masked(), kept(l, i)                     whether any item may be masked, and whether item i of list l takes part
-///     any_missed(), missed(l, i)               the same for items that have relevance and no rank
-///     padding(l)                               items behind the list whose outputs are 0
-///     place(l, out)                            first item of the list in an output, and the step from one item to the next
+///     lists(), size(l)              number of lists, and of items of list l
+///     scores(l)                     scores of list l
+///     relevance(l, scratch),        of list l; built in scratch if the host's memory does not hold them in
+///     weights(l, scratch)           the form that is needed
+///     list_weight(l)                weight of list l
+///     masked(), kept(l, i)          whether any item may be masked; whether item i of list l takes part
+///     any_missed(), missed(l, i)    whether any item may have relevance but no rank; whether item i has none
+///     padding(l)                    number of places after list l whose outputs are 0
+///     place(l, out)                 first item of list l in an output, and the step from item to item
 template <class Source>
 concept list_source = requires(const Source& source, std::size_t l, std::size_t i,
                                const shaped<real_output>& out, workspace& scratch) {
@@ -38,10 +41,12 @@ concept list_source = requires(const Source& source, std::size_t l, std::size_t 
   { source.place(l, out) } -> std::same_as<std::pair<std::size_t, std::ptrdiff_t>>;
 };
 
-/// list_sink: where what a loss writes of a list goes.
+/// list_sink: the destination of the outputs that a loss writes for a list.
 ///
-///     target(l, n, scratch)                    memory for the n items of list l that take part; empty where the output is not wanted
-///     commit(l, written, factor)               brings it, times the factor, to its final place
+///     target(l, n, scratch)         memory for the n items of list l that take part; empty if the output is
+///                                   not wanted
+///     commit(l, written, factor)    multiplies the written values by the factor and stores them in their
+///                                   final place
 template <class Sink, class T>
 concept list_sink = requires(const Sink& sink, std::size_t l, double factor, workspace& scratch,
                              const strided<T>& written) {

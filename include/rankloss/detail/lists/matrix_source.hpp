@@ -16,7 +16,7 @@
 
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
-/// Where the items of a matrix stand: (i, j) at i * row + j * column.
+/// Positions of the items of a matrix: item (i, j) is at i * row + j * column.
 struct pair_steps {
   std::size_t row;
   std::size_t column;
@@ -24,7 +24,7 @@ struct pair_steps {
   [[nodiscard]] std::size_t at(std::size_t i, std::size_t j) const noexcept { return i * row + j * column; }
 };
 
-/// Steps of a field; of a plain array those of rows that are `stride` apart.
+/// The steps of a field; a plain array, without a shape, has rows that are `stride` apart.
 template <class View>
 [[nodiscard]] pair_steps steps_of(const shaped<View>& field, std::size_t stride) {
   if (const auto& shape = field.shape()) return {shape->row_stride, shape->column_stride};
@@ -34,13 +34,13 @@ template <class T, class R>
 [[nodiscard]] pair_steps similarity_steps(const similarity_batch<T, R>& batch) {
   return steps_of(batch.similarity, batch.stride > 0 ? batch.stride : batch.columns);
 }
-/// A plain output lies as the similarity does.
+/// A plain output, without a shape, has the steps of the similarity.
 template <class T, class R>
 [[nodiscard]] pair_steps output_steps(const similarity_batch<T, R>& batch, const shaped<real_output>& out) {
   return out.shape() ? steps_of(out, 0) : similarity_steps(batch);
 }
 
-/// The batch with rows and columns given, which the similarity may have brought.
+/// The batch with rows and columns set: where they are 0, the shape of the similarity, if any, gives them.
 template <class T, class R>
 [[nodiscard]] similarity_batch<T, R> with_shape(const similarity_batch<T, R>& batch) {
   similarity_batch<T, R> known = batch;
@@ -59,11 +59,14 @@ template <class T, class R>
   return i == j;
 }
 
-/// What the lists of a matrix are ranked by.
+/// The relevance of the items in the lists of a matrix.
 enum class grades {
-  matches,  ///< 1 where the pair matches, else 0
-  relevance,  ///< the batch's relevance, each direction with its own where it has one; matches where it has none
-  relevance_as_rows  ///< column j takes the relevance of row j: the form of arXiv 2305.16566; square matrices
+  /// 1 where the pair matches, else 0.
+  matches,
+  /// The relevance of the batch, or the matches if it has none; columns use column_relevance if it is given.
+  relevance,
+  /// Column j takes the relevance of row j: the form of arXiv 2305.16566. For square matrices only.
+  relevance_as_rows
 };
 
 /// The rows or the columns of a similarity_batch, as list_run reads them.
@@ -131,7 +134,7 @@ class matrix_source {
   const R* grade_ = nullptr;
 };
 
-/// @param batch  as with_shape has it
+/// @param batch  as returned by with_shape
 template <class T, class R>
 void check_shape(const similarity_batch<T, R>& batch, const outputs& out) {
   const std::size_t rows = batch.rows;
@@ -193,7 +196,8 @@ void check_matches(const similarity_batch<T, R>& batch) {
           " columns, expected a square matrix, matches or classes");
 }
 
-/// Names the first bad item of a matrix; nothing is no matrix.
+/// Fails on the first bad item of a matrix, which the message names. Empty `items` stand for no matrix and
+/// pass.
 template <class T, class R, class Item, class Bad, class Expected>
 void check_items(const similarity_batch<T, R>& batch, std::span<const Item> items, const pair_steps& steps,
                  Bad bad, std::string_view field, Expected expected) {

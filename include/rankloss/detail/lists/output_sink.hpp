@@ -14,8 +14,9 @@
 
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
-/// A gradient or Hessian of the host, as list_run writes it. What a loss writes goes straight to the host's memory where type, mask and the update
-/// allow, else by way of scratch.
+/// A gradient or Hessian of the host, as list_run writes it. A loss writes directly to the host's memory if
+/// the type, the mask and the update mode allow it; otherwise it writes to scratch, from which `commit`
+/// copies.
 template <list_source Source>
 class output_sink {
   using T = typename Source::score_type;
@@ -29,7 +30,7 @@ class output_sink {
         direct_(how.update == update::overwrite && !source.masked() &&
                 out.visit([](auto* memory) { return std::is_same_v<decltype(memory), T*>; })) {}
 
-  /// Where the loss is to write: the host's memory or scratch.
+  /// The memory to which the loss writes: the host's or scratch.
   [[nodiscard]] strided<T> target(std::size_t l, std::size_t n, workspace& scratch) const {
     if (out_.empty()) return {};
     if (!direct_) return {scratch.take<T>(n)};
@@ -42,7 +43,7 @@ class output_sink {
     });
   }
 
-  /// Brings what the loss has written to its final place and scale.
+  /// Scales the values that the loss has written and copies them to their final place where necessary.
   void commit(std::size_t l, const strided<T>& written, double factor) const {
     if (out_.empty()) return;
     bring(l, written, held_as<double>(scale_ * factor));
@@ -50,7 +51,8 @@ class output_sink {
   }
 
  private:
-  /// Whether a factor may be applied in S: it keeps its digits in S, and no number of S times it is beyond the largest.
+  /// Whether a factor may be applied in the type S: it is not subnormal in S, so that it keeps its digits,
+  /// and its product with a number of S never overflows.
   template <class S>
   [[nodiscard]] static bool narrow(double factor) noexcept {
     return std::abs(factor) <= 1.0 && std::abs(factor) >= static_cast<double>(std::numeric_limits<S>::min());

@@ -9,7 +9,8 @@
 
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
-/// A list loss over the rows and over the columns of a matrix: the mean of the two directions' means, or under reduction::sum their sum.
+/// Runs a list loss over the rows and over the columns of a matrix. The result is the mean of the two
+/// directions' means, or with reduction::sum the sum of their sums.
 template <class Loss, class T, class R>
 double run_both_directions(const Loss& loss, const similarity_batch<T, R>& batch, grades kind,
                            const outputs& out, context& ctx, double share) {

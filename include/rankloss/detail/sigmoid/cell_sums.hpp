@@ -19,17 +19,21 @@
 #include <span>
 #include <utility>
 
-/// Sums over all pairs of a long, dense list by cells: what sorted_sums.hpp does item by item, done cell by cell.
+/// Sums over all pairs of a long, dense list by cells: the sums that sorted_sums.hpp computes item by item
+/// are computed cell by cell.
 ///
-/// A cell holds the items of a stretch of half a temperature. The sigmoid is smooth on that scale (its nearest singularity is pi away), so
-/// items act and are acted on through a polynomial in their place d in [-1, 1] within the cell:
+/// A cell holds the items of a stretch of half a temperature. The sigmoid is smooth on that scale (its
+/// nearest singularity is pi away), so items act and are acted on through a polynomial in their place d in
+/// [-1, 1] within the cell:
 ///
-///     moments    m_p = sum_j w_j d_j^p                                    one pass over the items
-///     between cells: the exponential states of sorted_sums.hpp, a step a cell; within a cell: the Taylor series of the kernel itself
-///     result     sum_j w_j f(x_j - x_i) = sum_p local_p d_i^p             one pass over the items
+///     moments          m_p = sum_j w_j d_j^p                            one pass over the items
+///     between cells    exponential states of sorted_sums.hpp            one step per cell
+///     within a cell    the Taylor series of the kernel itself
+///     result           sum_j w_j f(x_j - x_i) = sum_p local_p d_i^p     one pass over the items
 ///
-/// Cutting both series after P terms leaves an error of (h / (pi - h))^P with h = 1/4 the half width: 3e-9 for P = 8, 1e-17 for P = 16.
-/// It takes a third of the operations of the scans an item, and sums of thousands of items lose no digits to long chains.
+/// Cutting both series after P terms leaves an error of (h / (pi - h))^P with h = 1/4 the half width: 3e-9
+/// for P = 8, 1e-17 for P = 16. Per item this takes a third of the operations of the scans, and sums over
+/// thousands of items do not lose digits in long chains of additions.
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
 // Made by scripts/fit_terms.py: the kernels of sorted_sums.hpp for distances from half a temperature on.
@@ -119,7 +123,8 @@ struct cell_terms {
     return series;
   }
 
-  /// [q][p]: what moment q of a cell adds to place p of another one, or of itself, for f(x_j - x_i) = f(x + h (d_j - d_i)).
+  /// [q][p]: what moment q of a cell adds to the coefficient of d^p of another cell, or of the same cell, for
+  /// f(x_j - x_i) = f(x + h (d_j - d_i)).
   using matrix = std::array<by_place, places>;
   static constexpr matrix direct_terms(bool slope, double exp_minus_x) {
     const auto series = kernel_series(slope, exp_minus_x);
@@ -135,12 +140,13 @@ struct cell_terms {
     return direct;
   }
 
-  /// A kernel as cells need it: from a cell on itself, on the one below and above that touch it, and on those further away.
+  /// A kernel in the forms that cells need: the effect of a cell on itself, on the touching cells below and
+  /// above it, and on cells further away.
   struct kernel {
     matrix own, on_below, on_above;
     const std::array<double, K>& far;
     double above,
-        below;  ///< factors of the far terms for items above and below; where they are not 1, the rest is counted by the caller
+        below;  ///< factors of the far terms; where one is -1, they are f - 1: the caller adds the 1 per item
   };
   static constexpr double exp_half = 1.6487212707001281468;
   static constexpr const std::array<double, K>& far_sigmoid() {
@@ -155,7 +161,7 @@ struct cell_terms {
     else
       return far_slope_18;
   }
-  /// sigmoid(x_j - x_i) less the 1 of an item above: what is added to the hard rank.
+  /// sigmoid(x_j - x_i), minus 1 for items of the cells above: the terms that are added to the hard rank.
   static constexpr kernel make_sigmoid() {
     kernel f{direct_terms(false, 1.0),
              direct_terms(false, 1.0 / exp_half),
@@ -175,7 +181,7 @@ struct cell_terms {
                                     1.0};
 };
 
-/// N doubles in registers: what a cell's matrices are multiplied with.
+/// N doubles in registers, for products with the matrices of a cell.
 template <class Arch, std::size_t N>
 struct wide_row {
   static constexpr std::size_t vectors = N / lane_count<Arch>;
@@ -215,7 +221,7 @@ struct wide_row {
   }
 };
 
-/// A list cut into cells. Items are kept cell by cell, in `slots`; within a cell their order means nothing.
+/// A list cut into cells. Items are stored cell by cell, in slots; within a cell their order is arbitrary.
 template <class Arch, class T>
 class cell_list {
   using terms = cell_terms<T>;
@@ -224,7 +230,7 @@ class cell_list {
   static constexpr std::size_t P = terms::places;
   static constexpr double width = 2.0 * terms::half_width;
   static constexpr std::size_t fewest_items =
-      8;  // a cell, on average, where it pays (docs/algorithms/sigmoid_sums.md)
+      8;  // mean items per cell from which on cells pay (docs/algorithms/sigmoid_sums.md)
 
  public:
   struct cell {
@@ -233,8 +239,9 @@ class cell_list {
     double distance;           // from the centre of the cell above to this one's, in temperatures
   };
 
-  /// Cuts scores [n], in any order, by a grid of half temperatures down from the highest; `false` where its cells would hold too few items
-  /// to pay. No sort: one count of the cells and one pass that moves each item to its slot, and with it its value where there is one:
+  /// Cuts scores [n], in any order, by a grid with steps of half a temperature down from the highest score.
+  /// Returns `false` if the cells would hold too few items to pay. There is no sort: one pass counts the
+  /// items per cell, and one pass moves each item to its slot. If values are given, they are moved too:
   /// by_slot[slot] = values[i].
   [[nodiscard]] bool cut_by_grid(const strided<const T>& scores, double temperature,
                                  std::span<const T> values, std::span<T> by_slot, workspace& scratch) {
@@ -260,7 +267,8 @@ class cell_list {
       std::fill(starts.begin(), starts.end(), 0u);
       for (std::size_t i = 0; i < n; ++i) {
         const double at = (top - static_cast<double>(scores[i])) * cells_a_unit;
-        // A NaN, where data are unchecked, goes to some cell, also where the compiler makes nothing of the first comparison.
+        // If data are unchecked, a NaN still goes to a valid cell, even if the compiler assumes that there
+        // are no NaNs and drops the first comparison.
         slots[i] =
             std::min(static_cast<std::uint32_t>(static_cast<std::int32_t>(at < last ? at : last)), last_cell);
         ++starts[slots[i]];
@@ -270,7 +278,7 @@ class cell_list {
       for (std::size_t at = 0; at < starts.size(); ++at) {
         const std::uint32_t items = std::exchange(starts[at], start);
         if (items == 0) continue;
-        // Which cell of the grid, for now.
+        // `offset` holds the index of the cell in the grid until it is computed below.
         cells[count++] = {
             .begin = start, .end = start + items, .offset = static_cast<double>(at), .distance = 0.0};
         start += items;
@@ -290,8 +298,8 @@ class cell_list {
     x_ = x;
     slots_ = slots;
 
-    // Places are taken from an item of the cell and carried from cell to cell by differences of neighbours, which are exact where those to
-    // the top are not.
+    // Places are measured from an item of the cell. Offsets are carried from cell to cell by differences of
+    // neighbouring scores, which are exact where differences to the highest score are not.
     double above_at = 0.0;
     for (std::size_t c = 0; c < cells_.size(); ++c) {
       const double at = std::exchange(cells[c].offset, 0.0);
@@ -307,9 +315,10 @@ class cell_list {
     return true;
   }
 
-  /// Cuts x [n], sorted and descending, into cells, wherever they begin; `order` tells which item is where. `false` where they hold too few
-  /// items to pay. A list in which some crowd while many stand alone is cut all the same up to a point: the scans would lose digits in the
-  /// crowd (docs/numerics.md).
+  /// Cuts x [n], sorted and descending, into cells that may begin anywhere; order[i] is the item at position
+  /// i. Returns `false` if the cells hold too few items to pay. A list with a crowded cell and many isolated
+  /// items is cut nevertheless, up to a limit on the number of cells, because the scans would lose digits in
+  /// the crowded cell (docs/numerics.md).
   [[nodiscard]] bool cut_sorted(std::span<const T> x, std::span<const std::uint32_t> order,
                                 double temperature, std::span<const T> values, std::span<T> by_slot,
                                 workspace& scratch) {
@@ -329,13 +338,14 @@ class cell_list {
       if (count > 0) {
         const cell& above = cells[count - 1];
         const double gap = distance(above.begin, begin);
-        // Next to the cell above where that holds the first item, so that centres are never closer than a cell's width.
+        // The cell touches the cell above if it then contains its first item, so that centres are never
+        // closer than the width of a cell.
         const double offset = above.offset - gap + width;
         const bool next = offset >= -terms::half_width;
         if (next) c.offset = std::min(offset, terms::half_width);
         c.distance = next ? width : gap - above.offset + c.offset;
       }
-      // The first item below the cell, by doubling steps and then halving.
+      // Finds the first item below the cell by doubling steps and then by bisection.
       const auto inside = [&](std::size_t i) { return distance(begin, i) <= c.offset + terms::half_width; };
       std::size_t step = 1;
       while (begin + step < n && inside(begin + step)) step *= 2;
@@ -360,12 +370,12 @@ class cell_list {
   }
 
   [[nodiscard]] std::span<const cell> cells() const noexcept { return cells_; }
-  /// [n] where each item is kept.
+  /// [n] The slot of each item.
   [[nodiscard]] std::span<const std::uint32_t> slots() const noexcept { return slots_; }
   [[nodiscard]] std::size_t moment_count() const noexcept { return cells_.size() * P; }
 
-  /// Calls body(first item, number of them, places d of the items) for the vectors of a cell; the number is a whole_row but for the last, whose
-  /// missing items have place 0.
+  /// Calls body(first item, number of items, places d of the items) for the vectors of a cell. The number is
+  /// a `whole_row`, except for an incomplete last vector, whose missing items have place 0.
   template <class Body>
   [[gnu::always_inline]] void for_vectors(const cell& c, Body body) const {
     const V first(static_cast<double>(x_[c.begin]));
@@ -410,13 +420,14 @@ class cell_list {
     }
   }
 
-  /// A kernel, and where its sums go: local [cells][P], coefficients of sum_j w_j f(x_j - x_i) by the place d_i.
+  /// A kernel, and the memory for its sums: local [cells][P], the coefficients of sum_j w_j f(x_j - x_i) as a
+  /// polynomial in the place d_i.
   struct target {
     const typename terms::kernel& kernel;
     double* local;
   };
 
-  /// From the moments of all cells to the sums in all cells.
+  /// Computes the sums in all cells from the moments of all cells.
   template <std::size_t Kernels>
   void spread(const double* moments, const std::array<target, Kernels>& targets) const {
     constexpr std::size_t E = terms::exponents;
@@ -424,10 +435,11 @@ class cell_list {
     alignas(64) double whole_step[E];  // of the states, over a cell's width: the most frequent one by far
     powers(width, whole_step);
 
-    // Downwards, then upwards. Seen from above a cell, a place d stands as exp(k h d), from below as exp(-k h d): the sign of odd places.
+    // One sweep downwards, then one upwards. Cells above act on a place d with exp(k h d), cells below with
+    // exp(-k h d); the series differ by the sign of the odd powers of d.
     for (const bool down : {true, false}) {
-      wide_row<Arch, E> states;   // of the cells at least one further away than the last
-      wide_row<Arch, E> pending;  // of the last cell
+      wide_row<Arch, E> states;   // of the cells before the previous one
+      wide_row<Arch, E> pending;  // of the previous cell
       const V flip = down ? V(1.0) : alternating();
       const std::size_t count = cells_.size();
       for (std::size_t step = 0; step < count; ++step) {

@@ -16,7 +16,8 @@
 
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
-/// [n + 1] exp(-scale (x_{i-1} - x_i)) at i, `equal` where the two are equal, 0 at both ends; x falls.
+/// Decays between neighbours, [n + 1]: entry i is exp(-scale (x_{i-1} - x_i)), or `equal` where the two
+/// scores are equal; the first and the last entry are 0. x is sorted, descending.
 template <class Arch, class T>
 [[nodiscard]] std::span<const double> neighbour_decays(std::span<const T> x, double scale, double equal,
                                                        workspace& scratch) {
@@ -39,7 +40,7 @@ template <class Arch, class T>
   return decay;
 }
 
-/// One list over all lanes.
+/// Lays one sorted list over all lanes, one stretch per lane.
 template <class Arch, class T>
 [[nodiscard]] sorted_rows<Arch> lay_in_rows(const sorted_list<T>& list, double temperature,
                                             workspace& scratch) {
@@ -53,9 +54,9 @@ template <class Arch, class T>
   sorted_rows<Arch> sorted;
   const std::span<std::uint32_t> order = scratch.take<std::uint32_t>(rows * w);
   const std::span<double> decay = scratch.take<double>((rows + 1) * w);
-  // Rows in which the last lane still holds an item have no gap in any lane.
+  // Rows in which the last lane holds an item have an item in every lane.
   sorted.whole_rows = n > (w - 1) * rows ? n - (w - 1) * rows : 0;
-  // Into padding and across a lane's end the decay is 0: what is there acts on nothing.
+  // The decay is 0 into padding and at both ends of the list, so that nothing acts across them.
   alignas(64) double current[w];
   alignas(64) double kept[w];
   for (std::size_t l = 0; l < w; ++l) current[l] = l > 0 && l * rows <= n ? x(l * rows - 1) : x(0);
@@ -80,7 +81,8 @@ template <class Arch, class T>
     upper = lower;
   }
 
-  // What is out of reach of the stretch's own nearest item is nothing beside it, however far the next stretch is.
+  // Items further than `reach` from the item at the end of their stretch are negligible beside that item,
+  // however far away the neighbouring stretch is.
   stretches& seams = sorted.seams;
   const double reach = (kernel_terms<T>::reach + std::log(static_cast<double>(n))) * temperature;
   seams.warm_down = rows;
@@ -119,7 +121,7 @@ template <class Arch, class T>
   return sorted;
 }
 
-/// Up to `lane_count` lists, sorted, one a lane, with the decay from row to row.
+/// Sorts up to `lane_count` lists, one per lane, and computes the decay from row to row.
 template <class Arch, class T, class R>
 [[nodiscard]] sorted_rows<Arch> sort_group(std::span<const list<T, R>> lists, double temperature,
                                            workspace& scratch) {
@@ -128,7 +130,7 @@ template <class Arch, class T, class R>
   const plain_rows<Arch> sorted = sort_lanes<Arch, T, R>(lists, scratch);
   sorted_rows<Arch> group = sorted.rows;
   const std::span<double> decay = scratch.take<double>((group.rows + 1) * w);
-  // 0 into padding, so that it acts on nothing and not on itself.
+  // The decay into padding is 0, so that padding acts neither on items nor on itself.
   const V scale(1.0 / temperature);
   for (std::size_t i = 1; i < group.rows; ++i) {
     const V gap =

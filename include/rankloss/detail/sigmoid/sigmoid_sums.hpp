@@ -19,13 +19,13 @@
 
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
-/// Sums over all pairs of one list, in O(n K), by cells where it is dense and by scans where it is not:
+/// Sums over all pairs of one list in O(n K): by cells if the list is dense, otherwise by scans.
 ///
 ///     ranks(out)          out_i = 1 + sum_{j != i} sigmoid((s_j - s_i) / t)
 ///     pull(weights, out)  out_i = sum_{j != i} (weights_j - weights_i) sigmoid'((s_j - s_i) / t)
 ///
-/// Arrays are doubles in the order of the items. The memory of both is taken from the workspace of the constructor, whose scope has to
-/// outlive the object.
+/// Arrays hold doubles in the order of the items. All memory is taken from the workspace that the constructor
+/// receives; the workspace scope in which the object is constructed has to outlive the object.
 template <class Arch, class T>
 class sigmoid_sums {
   using V = lanes<Arch>;
@@ -97,10 +97,11 @@ class sigmoid_sums {
     });
   }
 
-  /// After `ranks`.
+  /// Requires a previous call of `ranks`, which computes the sums of slopes.
   void pull(std::span<const double> weights, std::span<double> out) const {
     const workspace::scope scope(scratch_);
-    // A constant taken from all weights changes nothing, and saves most digits when it is the mean of those that act on others.
+    // The result does not change when a constant is subtracted from all weights. The fewest digits are lost
+    // if this constant is the mean of the weights, weighted by how much each item acts on others.
     V mass(std::numeric_limits<double>::min());
     V moment(0.0);
     if (dense_) {

@@ -18,7 +18,8 @@
 
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
-/// Smooth form of [rank <= cutoff]: 1 up to cutoff, 0 from cutoff + 1, a cubic between, so that whole ranks count exactly as in NDCG@k.
+/// Smooth form of [rank <= cutoff]: 1 up to cutoff, 0 from cutoff + 1, and a cubic between them, so that
+/// integer ranks count exactly as in NDCG@k.
 template <class V>
 struct smooth_cut {
   V value, slope, curvature;
@@ -31,8 +32,8 @@ template <class V>
           xsimd::select(t > V(0.0) && t < V(1.0), V(12.0) * t - V(6.0), V(0.0))};
 }
 
-/// The term of an item of gain g in the DCG at a smooth rank, and its derivatives by r: g D(r) with D(r) = ln
-/// 2 / ln(1 + r), times the cut if there is one.
+/// The term of an item of gain g in the DCG at a smooth rank r, and its derivatives by r: g D(r) with
+/// D(r) = ln 2 / ln(1 + r), times the cut if there is one.
 template <class T, bool Cut, class V>
 struct discounted_gain {
   V value, slope, curvature;
@@ -195,7 +196,7 @@ lanes<Arch> smooth_dcg(const plain_rows<Arch>& in, double temperature, const S* 
   const std::size_t pairs = rows * (rows - 1) / 2;
   const workspace::scope scope(scratch);
   struct sums {
-    V rank = V(1.0);                        // and sigmoids
+    V rank = V(1.0);                        // 1 + the sum of sigmoids over the other items
     V slope = V(0.0), curvature = V(0.0);   // sums of sigmoid' and +-sigmoid'' over the other items
     V by_rank = V(0.0), by_rank2 = V(0.0);  // derivatives of the DCG
     V gradient = V(0.0), square = V(0.0), bend = V(0.0);  // by s / temperature

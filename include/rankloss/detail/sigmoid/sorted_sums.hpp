@@ -10,20 +10,23 @@
 #include <cstddef>
 #include <span>
 
-/// Sorted exponential sums: sums of a sigmoid-like kernel over all pairs of a list in O(n K) instead of O(n^2).
+/// Sorted exponential sums: sums of a sigmoid-like kernel over all pairs of a list in O(n K) instead of
+/// O(n^2). x is sorted, descending, in units of temperature.
 ///
-///     A_i = sum_{j above i} w_j f(x_j - x_i),    B_i = sum_{j below i} w_j f(x_i - x_j),    x sorted, descending, in units of temperature
+///     A_i = sum_{j above i} w_j f(x_j - x_i),    B_i = sum_{j below i} w_j f(x_i - x_j)
 ///
-/// With u = exp(-d), f(d) = u q(u), and q analytic on [0, 1], f is a sum of K exponentials: f(d) = sum_k c_k exp(-k d), k = 1..K. So
-/// A_i = sum_k c_k S_k(i) with states S_k(i) = sum_{j above i} w_j exp(-k (x_j - x_i)), and one step down the list is
+/// With u = exp(-d), f(d) = u q(u), and q analytic on [0, 1], f is a sum of K exponentials:
+/// f(d) = sum_k c_k exp(-k d), k = 1..K. So A_i = sum_k c_k S_k(i) with the states
+/// S_k(i) = sum_{j above i} w_j exp(-k (x_j - x_i)), and one step down the list is
 ///
 ///     S_k(i + 1) = q^k (S_k(i) + w_i),   q = exp(-(x_i - x_{i+1})) in [0, 1]
 ///
 /// which never overflows, whatever the scores. B is the same scan upwards.
 ///
-/// Lanes: a scan is a chain of dependent steps, so each SIMD lane scans a sequence of its own: either a list of its own, or one
-/// stretch of a long list, whose states at its beginning are then computed by a scan without outputs (`chain_down`, `chain_up`).
-/// Both use the same inner loop, over rows of lanes: row i holds item i of every lane.
+/// Lanes: a scan is a chain of dependent steps, so each SIMD lane scans a sequence of its own. This is either
+/// a separate list or one stretch of a long list. In the second case a scan without outputs comes first, from
+/// which `chain_down` and `chain_up` compute the states at the beginning of each stretch. Both cases use the
+/// same inner loop over rows of lanes: row i holds item i of every lane.
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
 // Made by scripts/fit_terms.py.
@@ -119,7 +122,8 @@ inline constexpr std::array<double, 22> slope_squared_22{
     257.08975963777834,    -171.2823676857923, 90.8465617988679,    -36.61374007917482, 10.478502698441732,
     -1.8901699512033705,   0.16114003751284547};
 
-/// The kernels by the type of the scores: enough terms for a gradient within 2e-6 (float) and 1e-13 (double).
+/// The kernels for each type of scores, with enough terms for gradient errors below 2e-6 (float) and 1e-13
+/// (double).
 template <class T>
 struct kernel_terms {
   static constexpr std::size_t count = 10;                        ///< terms of ranks and slopes
@@ -145,7 +149,7 @@ struct kernel_terms<double> {
   static constexpr double reach = 42.0;
 };
 
-/// States of one channel of a scan, one vector of lanes a term.
+/// States of one channel of a scan, one vector of lanes per term.
 template <class Arch, std::size_t K>
 struct scan_states {
   lanes<Arch> s[K];
@@ -156,7 +160,8 @@ struct scan_states {
   template <std::size_t N>
   [[gnu::always_inline]] lanes<Arch> dot(const std::array<double, N>& c) const noexcept {
     static_assert(N % 2 == 0 && N <= K);
-    // Two sums, so that the additions do not wait for each other; of neighbours, since signs alternate and each sum so stays small.
+    // Two independent sums halve the chain of dependent additions. Each sum is over neighbouring terms: their
+    // signs alternate, so that each sum stays small.
     return sum_terms<0, N / 2>(c) + sum_terms<N / 2, N>(c);
   }
 
@@ -170,11 +175,12 @@ struct scan_states {
   }
 };
 
-/// Weights that are all 1 need one operation a term less.
+/// Stands for weights that are all 1, which take one operation less per term.
 struct unit_weights {};
 
-/// To the next item: S_k <- q^k (S_k + w) in every channel. `power` is q^(k + 1) and `factor` q, but 0 where q^2 is nothing beside q:
-/// higher powers would then be subnormal numbers, which some processors take a hundred times as long over.
+/// One step to the next item: S_k <- q^k (S_k + w) in every channel. `power` is q^(k + 1). `factor` is q, but
+/// 0 where q^2 is negligible beside q: higher powers could be subnormal numbers there, with which some
+/// processors take a hundred times as long.
 template <std::size_t k = 0, class Arch, std::size_t K, std::size_t C, class Weights>
 [[gnu::always_inline]] inline void advance(scan_states<Arch, K> (&states)[C], const lanes<Arch>& factor,
                                            const Weights& weights, const lanes<Arch>& power) noexcept {
@@ -188,8 +194,8 @@ template <std::size_t k = 0, class Arch, std::size_t K, std::size_t C, class Wei
   if constexpr (k + 1 < K) advance<k + 1>(states, factor, weights, power * factor);
 }
 
-/// Scans rows [begin, rows) downwards; `emit(i, states)` sees the states of what is above item i of its lane.
-/// decay row i holds exp(-(x_{i-1} - x_i)); row `rows` leads out of the lane.
+/// Scans rows [begin, rows) downwards. `emit(i, states)` receives, for item i of each lane, the states of the
+/// items above it. Row i of `decay` holds exp(-(x_{i-1} - x_i)); row `rows` leads out of the lane.
 template <class Arch, std::size_t K, std::size_t C, class Weights, class Emit>
 [[gnu::always_inline]] inline void scan_down(const double* decay, std::size_t begin, std::size_t rows,
                                              scan_states<Arch, K> (&states)[C], Weights weights, Emit emit) {
@@ -201,7 +207,8 @@ template <class Arch, std::size_t K, std::size_t C, class Weights, class Emit>
   }
 }
 
-/// Scans rows [0, end) upwards; `emit(i, states)` sees the states of what is below item i of its lane.
+/// Scans rows [0, end) upwards. `emit(i, states)` receives, for item i of each lane, the states of the items
+/// below it.
 template <class Arch, std::size_t K, std::size_t C, class Weights, class Emit>
 [[gnu::always_inline]] inline void scan_up(const double* decay, std::size_t end,
                                            scan_states<Arch, K> (&states)[C], Weights weights, Emit emit) {
@@ -213,7 +220,8 @@ template <class Arch, std::size_t K, std::size_t C, class Weights, class Emit>
   }
 }
 
-/// Turns the lanes' own sums, each relative to the next lane's first item, into the states at every lane's beginning.
+/// Turns the sums over each lane alone, taken relative to the first item of the next lane, into the states at
+/// the beginning of every lane.
 template <class Arch, std::size_t K, std::size_t C>
 void chain_down(scan_states<Arch, K> (&states)[C], const std::array<double, 16>& decay) {
   constexpr std::size_t w = lane_count<Arch>;
