@@ -33,8 +33,8 @@
 namespace rankloss::inline RANKLOSS_ABI {
 namespace detail {
 
-/// Long lists by sums of exponentials or by merging, where function and weight are such; all else pair by
-/// pair.
+/// Long lists are computed by sums of exponentials or by merging, if the function and the weight allow it;
+/// everything else pair by pair.
 template <class Function, class Weight>
 struct pairwise_engine {
   using Arch = xsimd::default_arch;  // of this translation unit, as the inline namespace says
@@ -93,8 +93,8 @@ struct pairwise_engine {
     return by_position || loss.cutoff > 0;
   }
 
-  /// By score where places are ranks or a cutoff counts them, else by level: pairs then need not be looked
-  /// for. All pairs: as they come.
+  /// Items are placed by score where places are ranks or a cutoff counts them, and else by level, so that
+  /// pairs need not be searched for. Where all pairs count, items keep their order.
   template <class T, class R>
   [[nodiscard]] static pair_places place(const loss_type& loss, const list<T, R>& items,
                                          const sorted_list<T>& by_score, workspace& scratch) {
@@ -123,8 +123,8 @@ struct pairwise_engine {
     return {item, rank};
   }
 
-  /// Lanes of float take half the time. They are used where no sum is long, no number is large, and no two
-  /// grades become equal in float.
+  /// Lanes of float take half the time of lanes of double. They are used where no sum is long, no number is
+  /// large, and no two grades become equal in float.
   template <class T, class R>
   [[nodiscard]] static bool fits_float(const Function& function, const list<T, R>& items,
                                        const pair_places& at) noexcept {
@@ -137,7 +137,7 @@ struct pairwise_engine {
     constexpr double largest = 1e10;  // squares of numbers up to this, summed over all pairs, fit in a float
     if (!(function.length() >= 1.0 / largest && function.length() <= largest)) return false;
     if constexpr (requires { computed_function::relevance_shift; }) {
-      if (computed_function::relevance_shift > 0.0) {  // differences of relevance are among it
+      if (computed_function::relevance_shift > 0.0) {  // terms contain differences of relevance
         const auto levels = extremes_of(items.relevance);
         if (!(static_cast<double>(levels.least) >= -largest && static_cast<double>(levels.most) <= largest))
           return false;
@@ -230,7 +230,7 @@ struct pairwise_engine {
     const std::size_t n = items.size();
     const std::span<std::uint32_t> numbers = scratch.take<std::uint32_t>(n);
     const std::uint32_t level_count = levels_of::number_levels(items, numbers, scratch);
-    // In units in which squares of scores, margins and relevance can be summed.
+    // Scores, margins and relevance are in units in which sums of their squares do not overflow.
     auto hinges = computed_function{loss.function}.hinges();
     double largest = 0.0;
     for (std::size_t i = 0; i < n; ++i) {

@@ -12,25 +12,27 @@
 
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
-/// pair_function: a function of pairs and what computes it. One without a specialisation brings these itself:
+/// pair_function: the implementation of a function of pairs. A function without a specialisation has these
+/// members:
 ///
-///     (d, gap)                     its terms, of vectors
-///     of_shares(share, less, -d)   the same of one that is made of sigmoids, see by_shares
+///     (d, gap)                     its terms, on vectors
+///     of_shares(share, less, -d)   the same for a function of sigmoids, see by_shares
 ///     kernel                       which sums of exponentials it is, for pair_scan.hpp
-///     hinges(), relevance_shift    which sums of hinges of places s - relevance_shift * y it is, for pair_merge.hpp
-///     float_range                  lengths that scores may span in lanes of float
+///     hinges(), relevance_shift    which sums of hinges it is, for pair_merge.hpp; the places of the
+///                                  hinges are s - relevance_shift * y
+///     float_range                  the largest range of scores, in lengths, for lanes of float
 template <class Function>
 struct pair_function : Function {};
 
-/// A distance of scores in lengths, at most 1e30 in float and 1e290 in double: times a weight of 0 it is
-/// nothing, and sums of it are numbers.
+/// A distance of scores in lengths, at most 1e30 in float and 1e290 in double, so that its product with a
+/// weight of 0 is 0 and sums of it are finite.
 template <class V>
 [[nodiscard]] V pair_distance(const V& d, const V& scale) {
   using S = typename V::value_type;
   return xsimd::min(xsimd::abs(d) * scale, V(sizeof(S) == 4 ? S(1e30F) : S(1e290)));
 }
-/// What one pair may have at most: sums of it over all pairs, times weights of any size below 4, are numbers.
-/// Floats are taken where nothing comes near it.
+/// Bounds the term of one pair, so that sums over all pairs, times weights below 4, are finite. Lanes of
+/// float are used only where no term comes near the bound.
 template <class V>
 [[nodiscard]] V bounded_term(const V& value) {
   using S = typename V::value_type;

@@ -19,15 +19,16 @@
 
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
-/// pair_weight: a weight of pairs and what computes it. One without a specialisation brings these itself:
+/// pair_weight: the implementation of a weight of pairs. A weight without a specialisation has these members:
 ///
 ///     prepare<Arch, S>(list, places, scratch)
-///         Rows of weights: row = rows.at(i), and row(j) is a vector of the weights of the pairs of place i with the
-///         places from j on. Where all ordered pairs count: by place, the weight of pairs whose first item it is.
+///         Rows of weights: row = rows.at(i), and row(j) is a vector of the weights of the pairs of place i
+///         with the places from j on. Where all ordered pairs count: for each place, the weight of the pairs
+///         whose first item is there.
 ///     by_place
-///         Places are to be ranks.
+///         Places have to be ranks.
 ///     exponent(list)
-///         Weights are divided by 2^exponent; without it they are not.
+///         Weights are divided by 2^exponent; without this member they are not.
 ///     fill<Arch>(list, places, channels, scratch), channel_count, wrong_sign
 ///         Weights as sums of products, see weight_channels.hpp.
 ///     fill_graded<Arch>(list, places, levels, channels, gains, scratch), graded_channel_count
@@ -35,8 +36,8 @@ namespace rankloss::inline RANKLOSS_ABI::detail {
 template <class Weight>
 struct pair_weight : Weight {};
 
-/// Weights that are made of the relevance are in units of a power of two where it is very large or very
-/// small: minus its exponent.
+/// Weights that are computed from the relevance are divided by 2 to this exponent, which is not 0 where the
+/// relevance is very large or very small.
 template <class T, class R>
 [[nodiscard]] int relevance_exponent(const list<T, R>& items) noexcept {
   if (items.size() == 0) return 0;
@@ -47,7 +48,7 @@ template <class T, class R>
              : 0;
 }
 
-/// How a weight wants its gains.
+/// The gain rule of a weight.
 template <class Weight>
 [[nodiscard]] gain_rule gain_rule_of(const Weight& weight) noexcept {
   return {weight.gain, weight.gain_table, weight.scale == pairs::scale_by::ideal, weight.cutoff};
@@ -159,8 +160,8 @@ struct pair_weight<pairs::delta_ndcg> : pairs::delta_ndcg {
     }
   }
 
-  /// Where levels are few, their gains are told apart by level and half the channels do: |G_u - G_l| (d_u -
-  /// d_l).
+  /// Where levels are few, gains are handled level by level, and half as many channels suffice:
+  /// |G_u - G_l| (d_u - d_l).
   static constexpr std::size_t graded_channel_count = 2;
   template <class Arch, class S, class T, class R>
   void fill_graded(const list<T, R>& items, const pair_places& at, std::span<const std::uint32_t> levels,
