@@ -83,8 +83,8 @@ inline void whiten(std::span<double> a, const flags& mask, whitening how, double
       if (count++ == 0) first = a[i];
       largest = std::max(largest, std::abs(a[i]));
     }
-  // In units of the largest no square overflows. Taken relative to the first, equal numbers have a mean
-  // without rounding error.
+  // Numbers are divided by the largest, so that no square overflows, and taken relative to the first, so that
+  // the mean of equal numbers has no rounding error.
   double mean = 0.0;
   double squares = 0.0;
   if (largest > 0.0) {

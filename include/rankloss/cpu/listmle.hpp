@@ -22,8 +22,8 @@
 namespace rankloss::inline RANKLOSS_ABI {
 namespace detail {
 
-/// Sums over the rests of an order are differences to one greatest score where all scores are near it, and relative
-/// to the greatest score of each rest where they are not.
+/// The sums of exponentials over the items from each place on are relative to the greatest score of the list
+/// if all scores are near it, and otherwise relative to the greatest score among the items of the sum.
 struct listmle_engine {
   using Arch = xsimd::default_arch;  // of this translation unit, as the inline namespace says
 

@@ -55,7 +55,7 @@ void log_softmax(std::span<const T> scores, std::span<double> logs) {
   for (double& s : logs) s = s - most - log_sum;
 }
 
-/// What the two softmaxes and the reward of a list yield.
+/// Quantities computed from the two softmaxes and the reward of a list.
 struct label_state {
   double divergence = 0.0;  ///< KL(old, new)
   double entropy = 0.0;
@@ -188,7 +188,8 @@ struct lr2ppo_engine {
         const double p = std::exp(states.logs[i]);
         const double away = p - std::exp(states.old_logs[i]);
         const double of_entropy = p > 0.0 ? p * (states.logs[i] + state.entropy) : 0.0;
-        // Each term is limited to the type, because the difference of two infinities would be NaN.
+        // Each term is clamped to the finite range of the type, because the difference of two infinities
+        // would be NaN.
         const double by_hinges = held_as<double>(of_hinge * slopes[i]);
         const double by_entropy = held_as<double>(part * loss.entropy_coefficient * of_entropy);
         slopes[i] = held_sum(held_sum(by_hinges, by_entropy), -held_as<double>(of_divergence * away));

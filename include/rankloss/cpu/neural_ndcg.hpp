@@ -20,7 +20,8 @@
 namespace rankloss::inline RANKLOSS_ABI {
 namespace detail {
 
-/// Short lists go one a lane, a long one over all lanes; either is sorted and works on the band of neural_band.hpp.
+/// Short lists are computed one in each lane, a long list over all lanes. Either is sorted, and computed with
+/// the band of neural_band.hpp.
 struct neural_ndcg_engine {
   using Arch = xsimd::default_arch;  // of this translation unit, as the inline namespace says
 

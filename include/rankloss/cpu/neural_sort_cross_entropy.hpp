@@ -18,7 +18,8 @@
 namespace rankloss::inline RANKLOSS_ABI {
 namespace detail {
 
-/// Two bands, one after the other: that of the relevance by neural_sort, that of the scores by neural_band.hpp.
+/// Computes two bands, one after the other: that of the relevance by neural_sort, that of the scores by
+/// neural_band.hpp.
 struct neural_sort_cross_entropy_engine {
   using Arch = xsimd::default_arch;  // of this translation unit, as the inline namespace says
 
@@ -60,7 +61,7 @@ struct neural_sort_cross_entropy_engine {
     band.store(band.inverse_sums(), row_sums);
     // With c_j and m_j those sums and moments, and L_jj = (sum_{k > j} x_k - sum_{k < j} x_k) / t,
     //   n loss = sum_i log sum_j exp(L_ij - L_ii) + sum_j (1 - c_j) L_jj + 2/t sum_j m_j x_j
-    // in which a shift of x cancels. The shift that moves the middle score to 0 keeps the digits.
+    // in which a shift of x cancels. x is shifted so that the middle score is 0, which avoids cancellation.
     // The terms in x are summed separately from the logarithms, in units in which no sum of finite scores
     // overflows.
     constexpr double scale = 0x1p-128;

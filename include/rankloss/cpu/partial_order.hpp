@@ -210,7 +210,7 @@ inline std::size_t partial_order::list_of(std::size_t item) const noexcept {
          1;
 }
 
-/// An order by levels from place(order, list, item).
+/// Builds an order by levels from place(order, list, item).
 template <class Place>
 partial_order partial_order::of_levels(const positions& offsets, std::size_t items, Place place) {
   partial_order order(offsets, items);
@@ -261,8 +261,8 @@ inline void partial_order::sort_items(std::string_view field) {
   }
 }
 
-/// The order of the pairs that choose(list, item, rows of what each item is better than, places in
-/// `sorted`, add) passes to add.
+/// Builds the order of the pairs that choose(list, item, rows, places, add) passes to add. `rows` holds the
+/// items that each item is better than, and `places` the place of each item in `sorted`.
 template <class Choose>
 partial_order partial_order::rebuilt(Choose choose) const {
   partial_order order;

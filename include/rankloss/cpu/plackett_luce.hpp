@@ -30,7 +30,8 @@
 namespace rankloss::inline RANKLOSS_ABI {
 namespace detail {
 
-/// Likelihoods by pairs go through the losses of pairs; exact ones of levels as listmle's ties do, of pairs by pair_order_loss.hpp.
+/// Likelihoods by pairs are computed by the losses of pairs. Exact likelihoods of levels are computed like
+/// the ties of listmle, those of pairs by pair_order_loss.hpp.
 struct plackett_luce_engine {
   using Arch = xsimd::default_arch;  // of this translation unit, as the inline namespace says
 

@@ -38,7 +38,7 @@ template <class Arch>
           xsimd::select(x >= V(0.0), high, u * high), u * high * high};
 }
 
-/// A function that is not of item_functions computes its terms itself: function(s, y), of lanes.
+/// A function that is not in item_functions computes its terms itself: function(s, y), on lanes.
 template <class Function, class Arch>
 [[nodiscard]] item_term<lanes<Arch>> term_of(const Function& function, const lanes<Arch>& s,
                                              const lanes<Arch>& y) noexcept {
@@ -100,7 +100,7 @@ template <class Arch>
           xsimd::select(d < V(0.0), -share, share), xsimd::select(near, V(1.0 / function.beta), V(0.0))};
 }
 
-/// A row of items at a time, written where they lie.
+/// Computes a row of items at a time, in the order in which they are stored.
 struct pointwise_engine {
   using Arch = xsimd::default_arch;  // of this translation unit, as the inline namespace says
 
@@ -147,7 +147,7 @@ struct pointwise_engine {
         return add_up(weight_at, [](std::size_t, auto, const V&, const auto&) {});
       if (h == nullptr) return add_up(weight_at, gradient);
       if (g == nullptr)
-        g = scratch.take<T>(n).data();  // a Hessian alone is rare: its gradient is written and forgotten
+        g = scratch.take<T>(n).data();  // a Hessian alone is rare: its gradient is computed and discarded
       add_up(weight_at, [&](std::size_t i, auto count, const V& weight, const auto& f) {
         gradient(i, count, weight, f);
         store_items<Arch>(h + i, count, held(weight * held(f.curvature)));

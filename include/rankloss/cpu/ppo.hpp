@@ -39,7 +39,7 @@ struct policy_ratio {
       default: return std::max(above - log, 0.0);
     }
   }
-  /// From the logarithm of the ratio.
+  /// The derivative of `kl` by the logarithm of the ratio.
   [[nodiscard]] double kl_slope(kl_estimator estimator) const noexcept {
     switch (estimator) {
       case kl_estimator::k1: return -1.0;
@@ -49,7 +49,7 @@ struct policy_ratio {
   }
 };
 
-/// rho of action i.
+/// The ratio rho of the new to the old probability of action i.
 template <class T>
 [[nodiscard]] policy_ratio ratio_of(const policy_batch<T>& batch, std::size_t i) {
   return {static_cast<double>(batch.log_probabilities[i]),
@@ -61,7 +61,7 @@ template <class T>
 [[nodiscard]] policy_term penalty_of(const policy_batch<T>& batch, const policy_ratio& rho,
                                      kl_estimator estimator, std::size_t i) {
   if (batch.reference_log_probabilities.empty()) return {rho.kl(estimator), rho.kl_slope(estimator), false};
-  // The policy that learns is the acting one here, so its log probability is in the denominator.
+  // Here the policy that learns is the one that acts, so its log probability is in the denominator.
   const policy_ratio q(static_cast<double>(batch.reference_log_probabilities[i]),
                        static_cast<double>(batch.log_probabilities[i]));
   return {q.kl(estimator), -q.kl_slope(estimator), false};
@@ -215,8 +215,8 @@ template <score T>
                           std::abs(static_cast<double>(batch.returns[i]))});
     }
   if (!(largest > 0.0)) return 0.0;
-  // In units of the largest no square overflows. Taken relative to the first, equal numbers have a mean
-  // without rounding error.
+  // Numbers are divided by the largest, so that no square overflows, and taken relative to the first, so that
+  // the mean of equal numbers has no rounding error.
   const auto return_of = [&](std::size_t i) { return static_cast<double>(batch.returns[i]) / largest; };
   const auto rest_of = [&](std::size_t i) {
     return return_of(i) - static_cast<double>(batch.values[i]) / largest;

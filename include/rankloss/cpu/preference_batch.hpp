@@ -26,7 +26,7 @@ inline void check_items(std::string_view field, const positions& items, std::siz
             " at pair ", k, ", expected an item from 0 to below ", count, " (the number of rewards)");
 }
 
-/// Checked also with data_checks::off, because counting a tie as a win would be another loss.
+/// Checked also with data_checks::off, because counting a tie as a win would compute a different loss.
 template <class Loss>
 void check_ties(const Loss& loss, const flags& ties, std::size_t pairs) {
   if (ties.empty()) return;

@@ -82,7 +82,7 @@ struct caption_shape {
   const caption_batch<T>& batch_;
 };
 
-/// relevance[i, t] from similarity alone.
+/// Computes relevance[i, t] from similarity alone.
 template <class Arch, class T>
 void caption_similarity(const caption_batch<T>& batch, const caption_shape<T>& shape, std::span<T> relevance,
                         context& ctx) {
@@ -104,7 +104,8 @@ void caption_similarity(const caption_batch<T>& batch, const caption_shape<T>& s
     }
   });
 
-  // As many images at a time as have captions that stay in the cache while all texts are read.
+  // Images are taken in blocks that are small enough for their captions to stay in the cache while all texts
+  // are read.
   constexpr std::size_t block = 8 * tile::captions;
   const std::span<std::size_t> bounds = ctx.scratch().take<std::size_t>(shape.images + 1);
   std::size_t tasks = 0;

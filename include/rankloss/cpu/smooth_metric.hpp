@@ -18,7 +18,8 @@
 namespace rankloss::inline RANKLOSS_ABI {
 namespace detail {
 
-/// Ranks of the scores, the metric as a function of them, and the ranks' pullback of its derivatives.
+/// Computes the ranks of the scores, the metric as a function of the ranks, and the gradient by the ranks'
+/// pullback.
 template <class Metric, class Ranks>
 struct smooth_metric_engine {
   template <class T, class R>
@@ -32,7 +33,7 @@ struct smooth_metric_engine {
     const auto soft = loss.ranks(items.scores, scratch);
     double value = 0.0;
     if constexpr (requires { requires Metric::needs_relevant_ranks; }) {
-      // The relevant items as a list of their own.
+      // The relevant items are ranked as a list of their own.
       const std::span<std::size_t> which = scratch.take<std::size_t>(n);
       std::size_t count = 0;
       for (std::size_t i = 0; i < n; ++i)
@@ -58,8 +59,8 @@ struct smooth_metric_engine {
     } else {
       value = loss.metric.of_ranks(ranks_of(soft.values(), items.scores, scratch), items, by_rank, scratch);
       if (!by_rank.empty()) {
-        // The derivatives of a metric that is multiplied by weights or gains may have any size; scaled, no
-        // sum of them overflows.
+        // The derivatives of a metric that is multiplied by weights or gains may have any magnitude. They are
+        // scaled so that no sum of them overflows.
         double largest = 0.0;
         for (const double d : by_rank) largest = std::max(largest, std::abs(d));
         const double unit = largest > 1e200 ? unit_of(largest) : 1.0;

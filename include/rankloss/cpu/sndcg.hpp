@@ -21,18 +21,20 @@
 namespace rankloss::inline RANKLOSS_ABI {
 namespace detail {
 
-/// Short lists go one a lane, the shortest pair by pair; a long list is cut into cells where its scores are dense, and laid over all lanes where not.
+/// Short lists are computed one in each lane, the shortest of them pair by pair. A long list is cut into
+/// cells where its scores are dense, and spread over all lanes where they are not.
 struct sndcg_engine {
   using Arch = xsimd::default_arch;  // of this translation unit, as the inline namespace says
 
   /// Longer lists are spread over all lanes or cut into cells. In double, the long chains of a scan lose
-  /// digits if more items than this crowd together.
+  /// digits if more items than this have scores close to each other.
   template <class T>
   static constexpr std::size_t group_longest() noexcept {
     return sizeof(T) == 4 ? 256 : 64;
   }
 
-  /// Up to so many items all pairs take less time than sort and scans (docs/algorithms/sigmoid_sums.md).
+  /// For up to this many items, summing over all pairs is faster than a sort and scans
+  /// (docs/algorithms/sigmoid_sums.md).
   template <class T>
   static constexpr std::size_t group_shortest() noexcept {
     return sizeof(T) == 4 ? 8 : 12;

@@ -14,7 +14,8 @@
 namespace rankloss::inline RANKLOSS_ABI {
 namespace detail {
 
-/// Both sides' ranks and their correlation; its derivatives go through the pullback of the smooth ones.
+/// Computes the ranks of both sides and their correlation. Its gradient goes through the pullback of the
+/// smooth ranks.
 struct soft_spearman_engine {
   template <class Ranks, class T, class R>
   static double run(const soft_spearman<Ranks>& loss, const list<T, R>& items, const list_outputs<T>& out,

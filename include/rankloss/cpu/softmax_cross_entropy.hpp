@@ -10,7 +10,7 @@
 namespace rankloss::inline RANKLOSS_ABI {
 namespace detail {
 
-/// Targets and loss are those of softmax_loss.hpp.
+/// Targets and loss are computed by softmax_loss.hpp.
 struct softmax_cross_entropy_engine {
   using Arch = xsimd::default_arch;  // of this translation unit, as the inline namespace says
 

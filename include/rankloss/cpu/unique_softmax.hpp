@@ -21,8 +21,8 @@
 namespace rankloss::inline RANKLOSS_ABI {
 namespace detail {
 
-/// Grade by grade from the greatest: the items that are less relevant than a grade are one rest of the order, so one
-/// sum serves all items of the grade.
+/// Goes through the grades from the greatest down. The items that are less relevant than a grade are the end
+/// of the order, so one sum over them serves all items of the grade.
 struct unique_softmax_engine {
   template <class T, class R>
   static double run(const unique_softmax& loss, const list<T, R>& items, const list_outputs<T>& out,

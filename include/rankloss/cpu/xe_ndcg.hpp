@@ -19,7 +19,7 @@
 namespace rankloss::inline RANKLOSS_ABI {
 namespace detail {
 
-/// A target of its own; the loss is that of softmax_loss.hpp.
+/// Computes the target; the loss is that of softmax_loss.hpp.
 struct xe_ndcg_engine {
   using Arch = xsimd::default_arch;  // of this translation unit, as the inline namespace says
 
@@ -43,7 +43,7 @@ struct xe_ndcg_engine {
     double most = 0.0;
     for (std::size_t i = 0; i < n; ++i) most = std::max(most, static_cast<double>(items.relevance[i]));
     // All terms are divided by 2^shift, which cancels because they are normalised to sum 1. Differences of
-    // exponents are cut off where nothing is left.
+    // exponents are bounded by -1000, where the power is negligible.
     const V shift(most > 100.0 ? most : 0.0);
     const auto power = [](const V& x) { return exp2_minus_1(xsimd::max(x, V(-1000.0))) + V(1.0); };
     const V unit = power(-shift);

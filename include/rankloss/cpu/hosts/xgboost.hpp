@@ -24,7 +24,8 @@
 namespace rankloss::inline RANKLOSS_ABI {
 namespace detail {
 
-/// prepare_change<Arch>(metric, list, places, cutoff, scratch): rows of by how much a metric changes.
+/// prepare_change<Arch>(metric, list, places, cutoff, scratch): rows of the changes of a metric when the
+/// items of a pair swap places.
 template <class Arch, class T, class R>
 [[nodiscard]] auto prepare_change(const xgboost::delta_ndcg& metric, const list<T, R>& items,
                                   const pair_places& at, std::size_t cutoff, workspace& scratch) {

@@ -11,7 +11,7 @@
 
 namespace rankloss::inline RANKLOSS_ABI {
 
-/// Ranks are read off the sorted scores, one run of equal ones after the other.
+/// Ranks are read off the sorted scores, one run of equal scores after the other.
 template <class T>
 class hard_ranks::result {
  public:

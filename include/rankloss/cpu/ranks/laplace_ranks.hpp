@@ -56,8 +56,8 @@ class laplace_ranks::result {
   }  // the Jacobian is symmetric
 
  private:
-  /// sum_j e^-|x_j - x_i| over the items above or below, from that of the neighbour. `decay` is the
-  /// exponential of the gap between the two, and 0 where there is no neighbour.
+  /// sum_j e^-|x_j - x_i| over the items above or below, computed from the sum of the neighbour. `decay` is
+  /// the exponential of the gap between the two, and 0 where there is no neighbour.
   struct others {
     const double* decay;
     double sum = 0.0;

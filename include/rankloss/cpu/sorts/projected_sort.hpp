@@ -25,7 +25,7 @@ class projected_sort::result {
     const double step = 1.0 / how.temperature;
     const double sign = how.order == rank_order::descending ? -1.0 : 1.0;
     if (how.regularization == rankloss::regularization::quadratic) {
-      // Quarters of any scores have finite differences, and so has everything computed from them.
+      // Scores are divided by 4, so that their differences, and all that is computed from them, are finite.
       list_.unit = 0.25;
       const auto together = [step](double gap, double items) { return gap > 0.125 * step * items; };
       blocks_ = detail::pool_adjacent(n, 0.0, scratch, detail::pool_means(list_, 1.0, together));

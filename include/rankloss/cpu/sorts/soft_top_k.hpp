@@ -58,8 +58,8 @@ class soft_top_k::result {
   [[nodiscard]] std::span<const double> values() const noexcept { return values_.first(scores_.size()); }
 
   void pullback(std::span<const double> cotangent, std::span<double> gradient) const {
-    // Relative to the item with the largest share. If that item has almost all of it, it is almost the
-    // mean.
+    // Cotangents are relative to that of the item with the largest share, which is close to the mean if that
+    // item has almost the whole of the shares.
     const auto apart = [&](std::size_t i) { return cotangent[i] - cotangent[near_]; };
     const double mean = mean_of(apart);
     for (std::size_t i = 0; i < gradient.size(); ++i)
@@ -90,11 +90,12 @@ class soft_top_k::result {
     double upper, lower;
     double above, below;
     std::size_t last_above = 0, first_below = 0;  ///< the items of these scores
-    bool any_above = true;                        ///< `upper` is a score
-    bool vanishes = false;                        ///< both underflow; only their ratio is right then
+    bool any_above = true;                        ///< whether a score lies above b
+    bool vanishes = false;                        ///< both underflow; only their ratio is meaningful
   };
 
-  /// With m scores above b, U = sum of exp(-(s_i - upper) / t) over them, L that of exp(-(lower - s_i) / t) over the others:
+  /// With m scores above b, U the sum of exp(-(s_i - upper) / t) over them, and L the sum of
+  /// exp(-(lower - s_i) / t) over the others, solves
   ///
   ///     m - U above / 2 + L below / 2 = k,     above below = exp(-(upper - lower) / t) = h
   [[nodiscard]] threshold find(double wanted, workspace& scratch) const {

@@ -18,9 +18,9 @@
 
 namespace rankloss::inline RANKLOSS_ABI {
 
-/// Scores pass the layers as doubles, a row of comparators at a time; what each wire keeps and how far apart
-/// the two were is kept for products and pullbacks. Which wires meet says network_layers.hpp, and
-/// mixed_columns.hpp makes the matrix.
+/// Scores pass through the layers as doubles, a row of comparators at a time. For products and pullbacks,
+/// each comparator stores the share that each wire keeps and the difference of its two wires.
+/// network_layers.hpp defines which wires meet, and mixed_columns.hpp builds the matrix.
 template <class T>
 class sorting_network::result {
   using Arch = xsimd::default_arch;  // of this translation unit, as the inline namespace says
@@ -40,7 +40,7 @@ class sorting_network::result {
         values_(scratch.take<double>(n_)),
         kept_(scratch.take<double>(layers_.count() * pairs_)),
         apart_(scratch.take<double>(layers_.count() * pairs_)) {
-    // Larger differences only lose digits; up to here no square overflows.
+    // Differences are bounded by this, so that no square overflows.
     const V farthest(std::min(1e100 * how.temperature, std::numeric_limits<double>::max()));
 
     const workspace::scope scope(scratch);
@@ -155,8 +155,8 @@ class sorting_network::result {
   }
 
  private:
-  /// The part of the larger wire that goes to the lower one, 1 - F, and the slope of F by the difference d
-  /// >= 0.
+  /// The part of the larger wire that goes to the lower one, 1 - F, and the slope of F by the
+  /// difference d >= 0.
   struct mixing {
     V tail, slope;
   };

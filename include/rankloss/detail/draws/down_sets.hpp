@@ -15,16 +15,19 @@
 
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
-/// The down-sets of a partial order of m items: the sets that hold with an item all that come before it, numbered by how many items of each chain
-/// of a partition into the fewest chains they hold (Dilworth: A decomposition theorem for partially ordered sets, Annals of Mathematics 51, 1950;
-/// by a greatest matching of the pairs). Chain c has the digits 0 ... length(c); not every number is that of a down-set.
+/// The down-sets of a partial order of m items: the sets that contain, with each item, all items that come
+/// before it. The items are partitioned into the fewest chains (Dilworth: A decomposition theorem for
+/// partially ordered sets, Annals of Mathematics 51, 1950), by a maximum matching of the pairs. A down-set is
+/// numbered by how many items of each chain it contains: these counts are the digits of its number, for chain
+/// c from 0 to length(c). Not every number is that of a down-set.
 class down_sets {
  public:
-  static constexpr std::size_t most_items = 2048;  // bits of a matrix, and time m^3 / 64 of the matching
+  static constexpr std::size_t most_items = 2048;  // limits the m^2 bits, and time m^3 / 64 of the matching
   static constexpr std::size_t most_chains = 32;
 
-  /// for_each_worse(i, visit) calls visit(j) for items j > i that come after i, among them all that do with none in between.
-  /// m is at most most_items, most_sets below 2^most_chains. When there are more than most_sets numbers, no more than `count()` may be asked.
+  /// for_each_worse(i, visit) calls visit(j) for items j > i that come after i, at least for all those that
+  /// have no item between i and them. m is at most most_items, most_sets below 2^most_chains. If there are
+  /// more than most_sets numbers, only `count()` may be called.
   template <class ForEachWorse>
   down_sets(std::size_t m, std::size_t most_sets, ForEachWorse for_each_worse, workspace& scratch)
       : items_(m) {
@@ -57,7 +60,7 @@ class down_sets {
       }
       count_ *= static_cast<double>(used - start + 1);
       if (count_ <= static_cast<double>(most_sets))
-        starts_[++chains_] = used;  // of at most most_chains, as each doubles the count
+        starts_[++chains_] = used;  // at most most_chains, since each at least doubles the count
     }
     if (count_ > static_cast<double>(most_sets)) return;
     strides_[0] = 1;
@@ -87,7 +90,7 @@ class down_sets {
     return item_[starts_[c] + place];
   }
 
-  /// The digits of a number, which is counted up or down.
+  /// The digits of a number; `next` and `previous` count it up and down by 1.
   struct digits {
     std::uint32_t of[most_chains] = {};
   };
@@ -127,7 +130,8 @@ class down_sets {
  private:
   static constexpr std::uint32_t none = 0xffffffffu;
 
-  /// next[i]: the item that follows i in its chain, or none; as few items as can be follow none.
+  /// Finds a maximum matching. next[i] is the item that follows i in its chain, or none; as few items as
+  /// possible have none.
   static void match(std::span<const std::uint64_t> after, std::size_t words, std::span<std::uint32_t> next,
                     workspace& scratch) {
     const std::size_t m = next.size();
@@ -139,7 +143,8 @@ class down_sets {
     std::fill(before.begin(), before.end(), none);
     std::fill(next.begin(), next.end(), none);
     for (std::size_t root = 0; root < m; ++root) {
-      // The shortest way to an item that follows none yet, every other step along a pair that is matched.
+      // Finds the shortest augmenting path from `root` to an item that does not follow any item yet, by
+      // breadth-first search. Every other step goes along a matched pair.
       std::fill(seen.begin(), seen.end(), std::uint64_t{0});
       std::size_t put = 0;
       open[put++] = static_cast<std::uint32_t>(root);
@@ -178,26 +183,31 @@ class down_sets {
   std::size_t strides_[most_chains + 1] = {1};
 };
 
-/// What is drawn after the items of a partial order: the greatest score and the sum of the exponentials relative to it; a sum of 0 for nothing.
+/// The items that are drawn after those of a partial order: their greatest score, and the sum of their
+/// exponentials relative to it. The sum is 0 if there are none.
 struct rest_after {
   double most = std::numeric_limits<double>::lowest();
   double sum = 0.0;
 };
 
-/// The probability that Plackett-Luce draws, place by place, take the items of a partial order before all others and in an order that it allows:
+/// The probability that a Plackett-Luce draw, place by place, takes the items of a partial order before all
+/// others and in an order that the partial order allows:
 ///
 ///     f({})      = 1
-///     f(D)       = sum over the last items x of D of f(D - x) w_x / R(D - x),   R(D) the weights of all that are not in D
+///     f(D)       = sum over the last items x of D of f(D - x) w_x / R(D - x)
+///     R(D)       = sum of the weights of all items that are not in D
 ///
-/// over down-sets D. The derivatives of log f by log weights follow it: of the first order by the chances mu(D) of having been at D, in one way
-/// back; of the second order by carrying both derivatives by one weight forwards, once an item.
+/// over down-sets D. First derivatives of log f by the log weights are computed by one backward pass, from
+/// the probabilities mu(D) that the draw passes through D. Second derivatives need one forward pass for each
+/// item, which carries both derivatives by the weight of that item.
 ///
-/// Time O(sets * chains^2), with curvatures O(items * sets * chains); scratch 4 numbers a set, with curvatures
-/// 5. Sums are in logarithms and relative to the
-/// greatest score of what is left; of orders whose logarithms differ by less than their rounding the shares are rounded too.
+/// Time O(sets * chains^2), with curvatures O(items * sets * chains). Scratch: 4 numbers for each set, with
+/// curvatures 5. Probabilities are logarithms, and sums of weights are relative to the greatest remaining
+/// score. If the log probabilities of two orders differ by less than their rounding error, their shares are
+/// inexact too.
 /// @param between    (a, b) -> (a - b) / temperature
 /// @param slope      [m] or empty: d(log P) / d(log w_j)
-/// @param curvature  [m] or empty: d2(log P) / d(log w_j)^2; then slope is wanted too
+/// @param curvature  [m] or empty: d2(log P) / d(log w_j)^2; needs slope as well
 template <class Between>
 [[nodiscard]] tied_draw draw_in_order(const down_sets& sets, std::span<const double> s,
                                       const rest_after& others, Between between, std::span<double> slope,
@@ -235,7 +245,8 @@ template <class Between>
     double share;
   };
   last_draw draws[down_sets::most_chains];
-  /// The draws that may have led to a set, and what part of its probability each has; returns the logarithm of it.
+  /// Stores in `draws` the last draws that can have led to a set, and the share of each in the probability of
+  /// the set. Returns the logarithm of that probability.
   const auto look_back = [&](std::size_t t, const down_sets::digits& digits, std::size_t& found) {
     found = 0;
     double top = unreached;
@@ -272,7 +283,8 @@ template <class Between>
     const workspace::scope back(scratch);
     const std::span<double> chance = scratch.take<double>(count);
     std::fill(chance.begin(), chance.end(), 0.0);
-    // Of chain c, with k of its items drawn: the sum of chance / R, relative to the least of the greatest scores that were met.
+    // For chain c with k of its items drawn: the sum of chance / R over such sets, relative to the smallest
+    // of their greatest remaining scores.
     struct pulled {
       double most, sum;
     };
@@ -316,7 +328,8 @@ template <class Between>
 
   const std::span<double> first = scratch.take<double>(count);
   const std::span<double> second = scratch.take<double>(count);
-  /// Both derivatives of log f of all sets by one weight, whose chance to be drawn at a set is chance_at(t, digits).
+  /// Computes both derivatives of log f of all sets by one log weight. chance_at(t, digits) is the
+  /// probability that this weight is drawn next at set t.
   const auto bend_by = [&](std::size_t own, auto chance_at) {
     down_sets::digits here{};
     for (std::size_t t = 0; t < count; ++t, sets.next(here)) {

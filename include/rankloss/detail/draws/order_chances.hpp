@@ -22,7 +22,8 @@
 
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
-/// What a list's order comes to under a Plackett-Luce policy.
+/// The log probability of a list's order under a Plackett-Luce policy, and the sum of the entropies of the
+/// draws of its places.
 struct order_chances {
   double log_probability = 0.0;
   double entropy = 0.0;
@@ -36,8 +37,8 @@ struct order_wants {
   double upstream, entropy_upstream;
 };
 
-/// Computes one list. If slopes are wanted, calls write(item, slope of upstream log P + entropy_upstream H)
-/// once for each item. For scores at any distance.
+/// Computes one list, with scores at any distance from each other. If slopes are wanted, calls write(item,
+/// slope) once for each item, with the slope of upstream log P + entropy_upstream H.
 template <class T, class Write>
 order_chances along_order_apart(const strided<const T>& scores, std::span<const std::uint32_t> order,
                                 const order_wants& want, Write write, workspace& scratch) {
@@ -45,8 +46,8 @@ order_chances along_order_apart(const strided<const T>& scores, std::span<const 
   const std::size_t n = order.size();
   const std::size_t places = want.cutoff > 0 ? std::min(want.cutoff, n) : n;
   const rest_sums rests = sum_rests(scores, order, want.temperature, scratch);
-  // The mean distance, in temperatures, of the remaining items from the largest of them: H_k = log sum +
-  // mean.
+  // The mean distance, in temperatures, of the remaining items from the largest of them. The entropy of place
+  // k is H_k = log sum + mean.
   const std::span<double> mean = scratch.take<double>(n);
   double distance = 0.0;
   for (std::size_t k = n; k-- > 0;) {
@@ -69,7 +70,8 @@ order_chances along_order_apart(const strided<const T>& scores, std::span<const 
   found.log_probability = std::max(found.log_probability, -1e290);
   if (!want.slopes) return found;
 
-  // Sums over the places so far of p and of p (log p + H), for an item as large as the largest remaining one.
+  // Sums over the places so far of p and of p (log p + H), where p is the probability that the place takes an
+  // item whose score is that of the largest remaining one.
   double p = 0.0;
   double bent = 0.0;
   double greatest = 0.0;
@@ -117,7 +119,7 @@ order_chances along_order_near(std::span<const T> scores, std::span<const std::u
   double* r = scratch.take<double>(padded).data();  // sums over the rest, their inverses, sums of these
   double* m =
       scratch.take<double>(Entropy ? padded : 0).data();  // the same of d exp(-d), over the sum over the rest
-  double* far = scratch.take<double>(bends ? padded : block).data();  // d, below the greatest in temperatures
+  double* far = scratch.take<double>(bends ? padded : block).data();  // d = (greatest - s) / temperature
   alignas(64) T x[block];
   alignas(64) double slopes[block];
   const T* s = scores.data();

@@ -15,19 +15,20 @@
 
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
-/// A block that is beyond the limits; with 0 items: none.
+/// A block that exceeds the limits; 0 items if there is none.
 struct block_excess {
   std::size_t items = 0;
   double sets = 0.0;
 };
 
-/// Minus the log of the Plackett-Luce probability of all orders of one list that pairs of its items allow. worse(i) is the span of the items
-/// that item i is better than by a pair, which hold all those with nothing between them.
+/// -log of the Plackett-Luce probability that the items of one list are drawn in any order that pairs of them
+/// allow. worse(i) is the span of the items that item i is better than by a pair. It contains at least all
+/// worse items that have no item between i and them.
 template <class Arch, class T, class Worse>
 class pair_order_loss {
  public:
   /// @param sorted     the items in an order that is allowed
-  /// @param most_sets  of a block that is summed over down-sets
+  /// @param most_sets  the largest number of down-sets over which a block is summed
   pair_order_loss(Worse worse, std::span<const std::uint32_t> sorted, double temperature,
                   std::size_t most_sets, const strided<const T>& scores, workspace& scratch)
       : worse_(worse),
@@ -89,8 +90,8 @@ class pair_order_loss {
     return place_[i] >= begin && place_[i] < end;
   }
 
-  /// Moves the items of each part of [begin, end) together, keeping their order. For the first place k of
-  /// each part, ends_[k] is its end.
+  /// Moves the items of each part of [begin, end) together, keeping their order. Parts are the connected
+  /// components of the pairs. For the first place k of each part, ends_[k] is its end.
   void split_into_parts(std::size_t begin, std::size_t end) {
     const workspace::scope scope(scratch_);
     const std::size_t m = end - begin;

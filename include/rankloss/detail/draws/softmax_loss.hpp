@@ -19,20 +19,22 @@
 
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
-/// What the scores' softmax is held against: v_i >= 0, padded with 0 to whole rows of lanes, and their sum. Both are in units of their own where
-/// the products of weight and relevance are very large or very small.
+/// The target that the softmax of the scores is compared with: v_i >= 0, padded with 0 to whole rows of
+/// lanes, and their sum. Both are multiplied by powers of two where the products of weight and relevance are
+/// very large or very small.
 struct softmax_target {
   std::span<double> v;
   double total = 0.0;
   double weight_unit = 1.0, relevance_unit = 1.0;  ///< powers of two that v is multiplied by
 
-  /// The sum as it is, at most largest_term.
+  /// The sum without the units, at most largest_term.
   [[nodiscard]] double mass() const noexcept {
     return std::min(total / weight_unit / relevance_unit, largest_term);
   }
 };
 
-/// v_i = weight_i * of(i, y_i, unit), `of` of lanes and in units of a power of two, by which it is to multiply where `scales` says that it can.
+/// v_i = weight_i * of(i, y_i, unit), where `of` works on lanes. `scales`: `of` multiplies its result by
+/// `unit`, a power of two; otherwise `unit` is always 1.
 template <class Arch, class R, class Of>
 [[nodiscard]] softmax_target make_target(const strided<const R>& relevance,
                                          const strided<const double>& weights, bool scales,
@@ -68,7 +70,7 @@ template <class Arch, class R, class Of>
               scales ? unit_of(static_cast<double>(largest_of<Arch>(y, n))) : 1.0);
 }
 
-/// The relevance itself; what is negative counts as 0.
+/// The relevance itself; negative relevance counts as 0.
 template <class Arch, class R>
 [[nodiscard]] softmax_target target_of_relevance(const strided<const R>& relevance,
                                                  const strided<const double>& weights, workspace& scratch) {
@@ -78,7 +80,7 @@ template <class Arch, class R>
   });
 }
 
-/// exp(y / temperature), divided by the greatest of them among the items that weigh something.
+/// exp(y / temperature), divided by the greatest such value among the items with a positive weight.
 template <class Arch, class T, class R>
 [[nodiscard]] softmax_target target_of_softmax(const strided<const R>& relevance,
                                                const strided<const double>& weights, double temperature,
@@ -98,7 +100,8 @@ template <class Arch, class T, class R>
                            [&](std::size_t, const V& y, double) { return exp_below<T>(below(y)); });
 }
 
-/// The cross entropy of a target with the softmax of the scores, and the first term of its polynomial:
+/// The cross entropy of a target with the softmax of the scores, plus the first term of its expansion in
+/// 1 - p:
 ///
 ///     q_i = v_i / sum v,  p = softmax(s / temperature)
 ///     mass * -sum_i q_i log p_i + poly * (1 - sum_i q_i p_i)
@@ -111,7 +114,7 @@ double softmax_loss(const strided<const T>& scores, softmax_target target, doubl
     clear(out);
     return 0.0;
   }
-  // So that the inverse of the sum is no infinity.
+  // Scaled so that the inverse of the sum is finite.
   if (target.total < 1e-200) {
     for (double& x : target.v) x *= 0x1p600;
     target.total *= 0x1p600;
@@ -142,7 +145,7 @@ double softmax_loss(const strided<const T>& scores, softmax_target target, doubl
     add_up([](std::size_t, const V&) {});
   const double z = sum_of(sum);
   const double q = 1.0 / target.total;
-  // v d may be beyond the largest double; nothing is taken from it.
+  // The sum of v d may be infinite; nothing is subtracted from it, so no NaN arises.
   const double cross = std::min(sum_of(distance) * q, largest_term) + std::log(z);
   const double agreed = sum_of(agreement) * q / z;
   const double value = std::clamp(mass * cross + poly * (1.0 - agreed), -largest_term, largest_term);

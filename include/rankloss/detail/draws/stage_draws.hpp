@@ -20,8 +20,8 @@
 
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
-/// to[k] = from[k] + ... + from[n - 1] + after, in place or not; returns the last it made, to[0]. By fours, since each sum waits for the one
-/// before it.
+/// to[k] = from[k] + ... + from[n - 1] + after; `to` may be `from`. Returns to[0], or `after` if n is 0.
+/// Items are added in fours, so that the chain of dependent additions is a quarter as long.
 inline double sums_from_the_end(const double* from, std::size_t n, double after, double* to) noexcept {
   double sum = after;
   std::size_t k = n;
@@ -40,7 +40,7 @@ inline double sums_from_the_end(const double* from, std::size_t n, double after,
   return sum;
 }
 
-/// x[k] becomes before + x[0] + ... + x[k]; returns the last.
+/// x[k] becomes before + x[0] + ... + x[k]. Returns the last sum.
 inline double running_sums(double* x, std::size_t n, double before) noexcept {
   double sum = before;
   std::size_t k = 0;
@@ -77,7 +77,8 @@ class order_outputs {
   }
   [[nodiscard]] double first() const noexcept { return first_; }
   [[nodiscard]] double second() const noexcept { return second_; }
-  /// Whether T holds the derivatives of any list of n items, which need not be held to its largest number then.
+  /// Whether T can represent the derivatives of any list of n items, so that they need not be clamped to its
+  /// largest number.
   [[nodiscard]] bool within(std::size_t n) const noexcept {
     constexpr double limit = 0.25 * static_cast<double>(std::numeric_limits<T>::max());
     return std::max(first_, second_) * static_cast<double>(n) <= limit;
@@ -91,7 +92,8 @@ class order_outputs {
   double first_, second_;
 };
 
-/// sum_k c_k (log sum_{j >= k} exp(s_j / t) - s_k / t) over an order, c_k in [0, 1], for scores of any distance from each other.
+/// sum_k c_k (log sum_{j >= k} exp(s_j / t) - s_k / t) over an order, c_k in [0, 1], for scores at any
+/// distance from each other.
 template <class T>
 [[nodiscard]] double order_loss_apart(const rest_sums& rests, std::span<const double> c,
                                       const order_outputs<T>& out) {
@@ -106,8 +108,8 @@ template <class T>
   return value;
 }
 
-/// The same by plain sums of exponentials relative to the greatest score, where the scores are near enough to each other; else nothing, and
-/// nothing is written. Unit: all c_k are 1.
+/// The same by plain sums of exponentials relative to the greatest score. If the scores are too far from each
+/// other for that, returns nullopt and writes nothing. Unit: all c_k are 1.
 template <class Arch, bool Unit, class T>
 [[nodiscard]] std::optional<double> order_loss_near(const strided<const T>& scores,
                                                     std::span<const std::uint32_t> order, double temperature,
@@ -132,7 +134,7 @@ template <class Arch, bool Unit, class T>
 
   const auto weights = [&]([[maybe_unused]] std::size_t k, [[maybe_unused]] auto count) {
     if constexpr (Unit)
-      return V(1.0);  // also behind the end, where distances and logarithms are 0
+      return V(1.0);  // also in the padding, where distances and logarithms are 0
     else
       return load_items<Arch>(c.data() + k, count);
   };
@@ -145,7 +147,8 @@ template <class Arch, bool Unit, class T>
     distances = xsimd::fma(weights(k, count), d, distances);
     exp_below<T>(d).store_aligned(e + k);
   });
-  // The inverse of a sum, times a number of items and squared for the Hessian, has to be far from the largest double.
+  // The inverse of a sum, times the number of items and squared for the Hessian, must stay far below the
+  // largest double.
   alignas(64) double row[w];
   farthest.store_aligned(row);
   if (!(*std::max_element(row, row + w) <= (out.hessian.empty() ? 600.0 : 300.0))) return std::nullopt;
@@ -201,9 +204,9 @@ template <class Arch, bool Unit, class T>
   return value;
 }
 
-/// Items [begin, end) of an order that are drawn before all later ones, in whatever order.
+/// Items [begin, end) of an order are drawn before all later ones, in any order.
 /// @param d                 [end - begin] scratch
-/// @param slope, curvature  [end - begin] zeros, or empty, as draw_together takes them
+/// @param slope, curvature  [end - begin] filled with 0, or empty, as in draw_together
 template <class Arch>
 [[nodiscard]] tied_draw draw_block(const rest_sums& rests, std::size_t begin, std::size_t end,
                                    std::span<double> d, std::span<double> slope, std::span<double> curvature,
@@ -215,10 +218,12 @@ template <class Arch>
   return draw_together<Arch>(d, slope, curvature, scratch);
 }
 
-/// -log of the probability that the blocks of an order are drawn one after the other, each in the orders that `draw` allows.
+/// -log of the probability that the blocks of an order are drawn one after the other, each in the orders that
+/// `draw` allows.
 ///
-/// for_each_block(visit) calls visit(begin, end); draw(begin, end, d, slope, curvature) is as draw_block, and write(k, first, second) takes the
-/// derivatives by item k of the order, in units of the temperature.
+/// for_each_block(visit) calls visit(begin, end). draw(begin, end, d, slope, curvature) does for a block what
+/// draw_block does. write(k, first, second) receives the derivatives by item k of the order, in units of the
+/// temperature.
 template <class Blocks, class Draw, class Write>
 [[nodiscard]] double blocks_loss(const rest_sums& rests, bool sloped, bool curved, Blocks for_each_block,
                                  Draw draw, Write write, workspace& scratch) {
@@ -247,7 +252,7 @@ template <class Blocks, class Draw, class Write>
   return value;
 }
 
-/// -log of the probability of all orders that fall in relevance.
+/// -log of the probability that the items are drawn in any order in which the relevance never rises.
 template <class Arch, class T, class R>
 [[nodiscard]] double grades_loss(const rest_sums& rests, const R* y, std::span<const std::uint32_t> order,
                                  const list_outputs<T>& wanted, const order_outputs<T>& out,

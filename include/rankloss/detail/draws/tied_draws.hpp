@@ -14,13 +14,16 @@
 
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
-/// The probability that a Plackett-Luce draw takes a group of items, in whatever order, before all others, as an integral over the time of an
-/// exponential race (DeLong, Guirguis, So: Efficient computation of subset selection probabilities with application to Cox regression,
-/// Biometrika 81, 1994). With d_j the log weight of item j less the log of the others' sum, and u the log of the time in units of the others,
+/// The probability that a Plackett-Luce draw takes a group of items, in any order, before all others. It is
+/// an integral over the time of an exponential race (DeLong, Guirguis, So: Efficient computation of subset
+/// selection probabilities with application to Cox regression, Biometrika 81, 1994). With d_j the log weight
+/// of item j minus the log of the sum of the others' weights, and u the log of the time multiplied by that
+/// sum,
 ///
 ///     P = integral e^(u - e^u) prod_j F(d_j + u) du,   F(v) = 1 - exp(-e^v)
 ///
-/// The integrand is log-concave and analytic: each halving of its step squares the error of the trapezoid rule.
+/// The integrand is log-concave and analytic, so each halving of the step squares the error of the trapezoid
+/// rule.
 struct tied_draw {
   double loss;  ///< -log P
   double pull;  ///< d(loss) / d(log of the others' sum), which is the sum of the slopes
@@ -32,16 +35,17 @@ class race {
  public:
   using V = lanes<Arch>;
 
-  /// @param d  [g] log weights less the log of the others' sum, finite
+  /// @param d  [g] log weights minus the log of the others' sum, finite
   race(std::span<const double> d, workspace& scratch)
       : size_(d.size()),
         rows_(padded_rows(d.size(), lane_count<Arch>)),
         d_(scratch.take<double>(rows_)),
         slopes_(scratch.take<double>(rows_)) {
     std::copy(d.begin(), d.end(), d_.begin());
-    // Padding is far above all others, and so never missed.
+    // Padding has so large a weight that its factor F is 1.
     std::fill(d_.begin() + static_cast<std::ptrdiff_t>(size_), d_.end(), 1e300);
-    // Of items below the others, log F(d + u) is d + u and little else: the d, which may be of any size, are added once and not to each node.
+    // For an item of less weight than the others, log F(d + u) is close to d + u. Its d, which may have any
+    // magnitude, is added once here and left out of the value of each node.
     for (const double own : d)
       if (own <= 0.0) {
         constant_ += own;
@@ -50,9 +54,10 @@ class race {
   }
 
   /// @param slope      [g] or empty: d(log P) / d(d_j)
-  /// @param curvature  [g] or empty, and then no more than the loss and `slope` is wanted: d2(log P) / d(d_j)^2
+  /// @param curvature  [g], or empty if only the loss and `slope` are wanted: d2(log P) / d(d_j)^2
   tied_draw operator()(std::span<double> slope, std::span<double> curvature, workspace& scratch) {
-    // The peak lies where 1 <= e^u <= 1 + g. Its logarithm is concave: Newton's steps, kept between the ends.
+    // The peak lies where 1 <= e^u <= 1 + g. The logarithm of the integrand is concave, so Newton's method
+    // finds the peak; a step that leaves the bracket is replaced by a bisection.
     double low = 0.0;
     double high = std::log1p(static_cast<double>(size_));
     double u = 0.5 * (low + high);
@@ -80,7 +85,7 @@ class race {
         xsimd::fma(V(weight), own, V::load_aligned(first_moments.data() + j))
             .store_aligned(first_moments.data() + j);
         if (second_moments.empty()) continue;
-        // The second derivative and the slope squared, slope (1 - e^v): the rest cancels.
+        // The second derivative plus the squared slope is slope (1 - e^v); the other terms cancel.
         const V bend = own * (V(1.0) - time(V::load_aligned(d_.data() + j) + V(v)));
         xsimd::fma(V(weight), bend, V::load_aligned(second_moments.data() + j))
             .store_aligned(second_moments.data() + j);
@@ -95,7 +100,8 @@ class race {
     }
     while (add(u + h * --first)) {
     }
-    // The nodes in between, until they change the integral by no more than the square root of what is to be left.
+    // Halves the step until that changes the integral by no more than the square root of the error that may
+    // remain.
     for (int halving = 0; halving < 5; ++halving) {
       const double before = mass;
       for (int k = first; k < last; ++k) add(u + h * (k + 0.5));
@@ -117,12 +123,12 @@ class race {
     double value, slope, curvature;
   };
 
-  /// e^v; from v = 7 on that of 7, since nothing is left of exp(-e^7).
+  /// e^min(v, 7); exp(-e^7) is 0 in double.
   [[gnu::always_inline]] static V time(const V& v) noexcept {
     return V(1096.6331584284585) * exp_minus(xsimd::max(V(7.0) - v, V(0.0)));
   }
 
-  /// The logarithm of the integrand and its derivatives by u; keeps the slopes of log F.
+  /// The logarithm of the integrand and its derivatives by u. Stores the slopes of log F in slopes_.
   node at(double u) noexcept {
     V value(0.0), slope(0.0), curvature(0.0);
     for (std::size_t j = 0; j < rows_; j += lane_count<Arch>) {
@@ -148,7 +154,7 @@ class race {
   double below_ = 0.0;
 };
 
-/// @param d, slope, curvature  as race takes them
+/// @param d, slope, curvature  as in `race`
 template <class Arch>
 [[nodiscard]] tied_draw draw_together(std::span<const double> d, std::span<double> slope,
                                       std::span<double> curvature, workspace& scratch) {

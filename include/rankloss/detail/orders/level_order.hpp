@@ -11,16 +11,17 @@
 
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
-/// The place of an item in its list: by its value, behind all items with a value, or none.
+/// How an item is placed in its list: by its value, behind all items with a value, or not at all.
 struct level_place {
   enum { by_value, last, none } kind;
   double value;  // for by_value: larger is better
 };
 
-/// Writes the items of a list that have a level to `to`, level after level, and the level of each item, 0 the best; returns how many have one.
-/// @param place     place(i) of item i
+/// Writes the items of a list that have a level to `to`, level after level, and the level of each item to
+/// `levels`; 0 is the best level. Returns how many items have one.
+/// @param place     place(i) is the level_place of item i
 /// @param levels    [n]
-/// @param no_level  what is written for an item of none
+/// @param no_level  the level written for items that have none
 template <class Place>
 std::size_t sort_into_levels(std::size_t n, Place place, std::uint32_t* to, std::uint32_t* levels,
                              std::uint32_t no_level, workspace& scratch) {

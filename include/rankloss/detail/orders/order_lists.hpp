@@ -18,7 +18,7 @@
 
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
-/// The lists of a batch, and who goes through them.
+/// The lists of a batch, and a parallel loop over them.
 struct order_lists {
   const positions& offsets;
   std::size_t items;
@@ -48,7 +48,7 @@ void check_policy_scores(std::string_view field, std::span<const T> scores) {
     require(!is_nan(scores[i]), field, ": nan at item ", i, ", expected a number");
 }
 
-/// Orders are checked also with data_checks::off, because memory is read at what they hold.
+/// Orders are checked also with data_checks::off, because their entries are used as indices into memory.
 inline void check_orders(const positions& orders, const order_lists& lists, workspace& scratch) {
   check_steps("orders", orders.size(), lists.items, "one per score");
   for (std::size_t l = 0; l < lists.count(); ++l) {

@@ -22,8 +22,8 @@ struct item_pair {
   friend auto operator<=>(const item_pair&, const item_pair&) = default;
 };
 
-/// `wanted` of `count` numbers without repetition, in ascending order, by R. Floyd's method (Bentley: More
-/// programming pearls, CACM 30, 1987). Uses bits[0 ... 2 wanted).
+/// Draws `wanted` of `count` numbers without repetition, in ascending order, by R. Floyd's method (Bentley:
+/// More programming pearls, CACM 30, 1987). Uses bits[0 ... 2 wanted).
 [[nodiscard]] inline std::vector<std::uint64_t> draw_numbers(std::uint64_t count, std::uint64_t wanted,
                                                              std::span<const std::uint32_t> bits) {
   std::unordered_set<std::uint64_t> drawn;
@@ -46,7 +46,8 @@ struct item_pair {
   return bits;
 }
 
-/// Of pairs that are stored: those of item i are worse[begin[i]] to worse[begin[i + 1] - 1], the first of them all begin[0].
+/// Draws from stored pairs. The worse items of item i are worse[begin[i]] to worse[begin[i + 1] - 1], and the
+/// pairs of the list begin at worse[begin[0]].
 [[nodiscard]] inline std::vector<item_pair> draw_stored(std::span<const std::size_t> begin,
                                                         std::span<const std::uint32_t> worse,
                                                         std::size_t wanted, std::uint64_t seed,
@@ -62,8 +63,8 @@ struct item_pair {
   return drawn;
 }
 
-/// Pairs are numbered by the place of the better item, and then by that of the other among the items of
-/// lower levels.
+/// Draws from the pairs of items of different levels. Pairs are numbered by the place of the better item, and
+/// then by the place of the worse item among the items of lower levels.
 [[nodiscard]] inline std::vector<item_pair> draw_of_levels(std::span<const std::uint32_t> items,
                                                            std::span<const std::size_t> starts,
                                                            std::uint64_t count, std::size_t wanted,
@@ -87,7 +88,8 @@ struct item_pair {
   return drawn;
 }
 
-/// As many pairs of each gap of levels as there are, up to one.
+/// Draws equal numbers of pairs, to within one, for each gap between levels; of a gap that has fewer pairs,
+/// all of them.
 [[nodiscard]] inline std::vector<item_pair> draw_by_gap(std::span<const std::uint32_t> items,
                                                         std::span<const std::size_t> starts,
                                                         std::size_t wanted, std::uint64_t seed,
@@ -127,8 +129,8 @@ struct item_pair {
   std::vector<std::pair<std::uint64_t, std::size_t>> counts;
   for (std::size_t gap = 1; gap <= gaps; ++gap) counts.emplace_back(count_of(gap), gap);
   std::sort(counts.begin(), counts.end());
-  // The gaps with the fewest pairs come first; what they lack goes to the others. The other gaps get equal
-  // numbers to within one.
+  // The gaps that have fewer pairs than an equal share come first, and all their pairs are drawn. The other
+  // gaps share what is left equally, to within one.
   std::uint64_t left = wanted;
   std::size_t c = 0;
   for (; c < gaps && counts[c].first * (gaps - c) <= left; ++c) {

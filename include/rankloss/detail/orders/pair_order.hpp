@@ -12,7 +12,8 @@
 
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
-// The order of n items that pairs of them make, as a graph: worse(i) is the span of the items that i is better than by a pair.
+// The partial order of n items that pairs of them generate, as a directed graph: worse(i) is the span of the
+// items that i is better than by a pair.
 
 /// A row of bits for each item of a list.
 struct bit_rows {
@@ -30,8 +31,9 @@ struct bit_rows {
   }
 };
 
-/// Writes the items to `to`, each as soon as all that are better have come (Kahn 1962), and returns how many there are: fewer than n where pairs
-/// make a cycle. waits[i] is then not 0 where an item still has a better one that waits too.
+/// Sorts the items topologically (Kahn 1962): writes each to `to` as soon as all better items have been
+/// written. Returns how many were written: fewer than n if the pairs contain a cycle. waits[i] is then not 0
+/// for the items that were not written, each of which has a better item that was not written either.
 template <class Worse>
 [[nodiscard]] std::size_t sort_by_pairs(std::size_t n, Worse worse, std::uint32_t* to,
                                         std::vector<std::uint32_t>& waits) {
@@ -47,7 +49,8 @@ template <class Worse>
   return placed;
 }
 
-/// A cycle among the items that wait, from its least item on: each is better than the next, the last better than the first.
+/// A cycle among the items whose `waits` is not 0, beginning with its smallest item. Each item is better than
+/// the next, and the last is better than the first.
 template <class Worse>
 [[nodiscard]] std::vector<std::uint32_t> find_cycle(std::size_t n, Worse worse,
                                                     std::span<const std::uint32_t> waits) {
@@ -70,7 +73,7 @@ template <class Worse>
   return cycle;
 }
 
-/// Whether pairs lead from one item to another.
+/// Whether a chain of pairs leads from one item to another.
 template <class Worse>
 [[nodiscard]] bool leads_to(std::size_t n, Worse worse, std::uint32_t from, std::uint32_t to) {
   std::vector<bool> seen(n, false);
@@ -87,7 +90,8 @@ template <class Worse>
   return false;
 }
 
-/// The closure: a row of all that each item is better than, by pairs or by what follows from them.
+/// The transitive closure: for each item, a row of all items that it is better than, directly or by
+/// transitivity.
 /// @param sorted  the items in an order that the pairs allow
 template <class Worse>
 [[nodiscard]] bit_rows close_pairs(std::span<const std::uint32_t> sorted, Worse worse) {
@@ -102,12 +106,13 @@ template <class Worse>
   return below;
 }
 
-/// The reduction: calls add(j) for those of an item's worse ones that no other of them is better than.
+/// The transitive reduction: calls add(j) for those of an item's worse items that no other of them is better
+/// than.
 /// @param place  [n] of each item in an order that the pairs allow
 template <class Add>
 void for_each_direct(std::span<const std::uint32_t> worse, std::span<const std::uint32_t> place,
                      const bit_rows& below, Add add) {
-  // From the first place on, so that whatever an item is better than comes later.
+  // In order of place, so that all items that an item is better than come after it.
   std::vector<std::uint32_t> next(worse.begin(), worse.end());
   std::sort(next.begin(), next.end(), [&](std::uint32_t x, std::uint32_t y) { return place[x] < place[y]; });
   std::vector<std::uint64_t> implied(below.words, 0);

@@ -71,8 +71,7 @@ template <class Arch, class S, bool ByDiscounts, bool ByDistance>
 struct gain_difference {
   using V = xsimd::batch<S, Arch>;
   /// steps: by_distance times the difference of two neighbouring discounts; empty where not wanted
-  std::span<const S> gains, discounts,
-      steps;
+  std::span<const S> gains, discounts, steps;
 
   struct row {
     const S* gains;

@@ -45,8 +45,7 @@ struct by_difference {
   struct row {
     // Held by value: otherwise the compiler would have to assume that stores through pointers to S may change
     // it.
-    Function
-        function;
+    Function function;
     template <class V>
     [[gnu::always_inline]] auto operator()(std::size_t, const V& d, const V& gap) const noexcept {
       return function(d, gap);

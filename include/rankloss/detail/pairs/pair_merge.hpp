@@ -60,8 +60,7 @@ inline double add_hinges(std::span<const merge_item> first, std::span<const merg
     gradient[item.item] += sign * scale * (f.power == 1 ? reached.count : 2.0 * reached.sum);
     if (!hessian.empty() && f.power == 2) hessian[item.item] += scale * 2.0 * reached.count;
     // not 0 * squares, as squares may be infinite
-    return scale > 0.0 ? scale * (f.power == 1 ? reached.sum : reached.squares)
-                       : 0.0;
+    return scale > 0.0 ? scale * (f.power == 1 ? reached.sum : reached.squares) : 0.0;
   };
   std::size_t next = 0;
   for (std::size_t i = 0; i < first.size(); ++i) {

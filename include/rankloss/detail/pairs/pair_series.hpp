@@ -22,8 +22,7 @@ struct pair_series {
   static constexpr std::size_t block_items = 64;
   static constexpr std::size_t large_block = 4096;  // most items of other blocks
   // width of a narrow block, whose kernel is a short series, in temperatures
-  static constexpr double narrow_width =
-      sizeof(T) == 4 ? 0.02 : 0.01;
+  static constexpr double narrow_width = sizeof(T) == 4 ? 0.02 : 0.01;
   static constexpr std::size_t narrow_terms = sizeof(T) == 4 ? 3 : 6;  // terms of the short series
   // most levels with which the short series is used
   static constexpr std::size_t narrow_levels = 8;

@@ -23,8 +23,7 @@ struct scan_list {
   std::array<std::span<T>, C> lower;  ///< [n]
   std::span<T> weights;               ///< [n] of a pair's more relevant item, or empty
   /// [levels] or empty: the weight of a pair is multiplied by the difference of the gains of its levels
-  std::span<const double>
-      gains;
+  std::span<const double> gains;
 
   /// The factor on the weight of a pair of these two levels, where there are gains.
   [[nodiscard]] double difference(std::size_t level, std::size_t other) const noexcept {
