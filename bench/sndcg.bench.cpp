@@ -49,7 +49,7 @@ void one_list_plain(benchmark::State& state, std::size_t n) {
           [&](const list_data<T>& list) { return loss(list.scores, list.relevance, gradient); });
 }
 
-/// Many short lists in one call, told apart by offsets.
+/// Many short lists in one call, separated by offsets.
 template <class T>
 void batch(benchmark::State& state, std::size_t count, std::size_t n) {
   rankloss::context context;

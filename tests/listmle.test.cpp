@@ -190,7 +190,7 @@ TEST_CASE("listmle: exact ties of large groups") {
 }
 
 TEST_CASE("listmle: random ties take each order alike, by seed, list and item") {
-  // Six orders of three tied items, told apart by the value.
+  // Six orders of three tied items, distinguished by the value.
   const reals s{0, 1, 3}, y{0, 0, 0};
   std::map<double, int> seen;
   for (std::uint64_t seed = 0; seed < 3000; ++seed)

@@ -12,7 +12,7 @@ namespace detail_base_finite_test {
 
 using namespace rankloss::detail;
 
-TEMPLATE_TEST_CASE("finite: numbers are told apart by their bits", "", float, double) {
+TEMPLATE_TEST_CASE("finite: numbers are classified by their bits", "", float, double) {
   using T = TestType;
   using limits = std::numeric_limits<T>;
   const T largest = limits::max(), infinite = limits::infinity(), none = limits::quiet_NaN();

@@ -360,7 +360,7 @@ TEMPLATE_TEST_CASE(
   }
 }
 
-TEMPLATE_TEST_CASE("pair_scan: levels are told apart whatever their numbers", "", float, double) {
+TEMPLATE_TEST_CASE("pair_scan: levels are distinguished whatever their numbers", "", float, double) {
   // As of a list of many levels of which a cutoff has kept a few items.
   constexpr std::uint32_t many = (1u << 24) + 8;
   workspace scratch;

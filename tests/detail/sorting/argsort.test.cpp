@@ -30,7 +30,7 @@ using rankloss::detail::keyed;
 using rankloss::detail::merge_exchange;
 using rankloss::detail::value_of;
 
-/// What is told apart, from the greatest to the least.
+/// Every kind of number, from the greatest to the least.
 template <class T>
 std::vector<T> descending_values() {
   using limits = std::numeric_limits<T>;

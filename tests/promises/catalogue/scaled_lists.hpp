@@ -34,7 +34,7 @@ struct scaling_claims {
   double degree = 0.0;   ///< scores and lengths times c: the value times c^degree
   bool lengths = true;   ///< what is in units of the scores is all among its lengths
   bool bounded = false;  ///< scores further apart than some hundred lengths are as far as any
-  bool ordered = false;  ///< alike items are told apart by their order, as its header says
+  bool ordered = false;  ///< equal items are ordered by their position, as its header says
 };
 
 /// A loss whose type has been forgotten, with lengths of any size.
