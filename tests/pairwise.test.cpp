@@ -152,12 +152,12 @@ TEST_CASE("pairs: lists without pairs, infinite scores, and options out of range
     return std::string();
   };
   CHECK(message(ranknet{.function = {.temperature = 0.0}}) ==
-        "rankloss: temperature: 0, expected 1e-15 to 1e300");
+        "rankloss: function.temperature: 0, expected 1e-15 to 1e300");
   CHECK(message(pairwise<pairs::hinge>{.function = {.margin = -1.0}}) ==
-        "rankloss: margin: -1, expected 0 to 1e300");
+        "rankloss: function.margin: -1, expected 0 to 1e300");
   CHECK(message(pairwise<pairs::quantile>{.function = {.tau = 1.5}}) ==
-        "rankloss: tau: 1.5, expected 0 to 1");
-  CHECK(message(ndcg_loss2_plus{.weight = {.mu = -1.0}}) == "rankloss: mu: -1, expected 0 to 1e30");
+        "rankloss: function.tau: 1.5, expected 0 to 1");
+  CHECK(message(ndcg_loss2_plus{.weight = {.mu = -1.0}}) == "rankloss: weight.mu: -1, expected 0 to 1e30");
   CHECK(message(lambdarank{.weight = {.gain = gain::table}}) ==
         "rankloss: gain_table: size 0, expected one gain a grade");
 }

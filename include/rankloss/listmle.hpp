@@ -2,11 +2,13 @@
 #pragma once
 
 #include <rankloss/detail/base/require.hpp>
-#include <rankloss/detail/data/check_data.hpp>
 #include <rankloss/loss.hpp>
+#include <rankloss/options.hpp>
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <string_view>
 
 namespace rankloss::inline RANKLOSS_ABI {
 
@@ -16,12 +18,18 @@ enum class tie_order {
   random,  ///< drawn anew for each seed, list and item
   exact,   ///< none: the likelihoods of all such orders are summed
 };
+[[nodiscard]] constexpr std::array<std::string_view, 3> enumerators(tie_order) noexcept {
+  return {"stable", "random", "exact"};
+}
 
 /// The weight of each place of the order.
 enum class position_weights {
   none,         ///< all 1
   exponential,  ///< (2^(n - i) - 1) / sum_k (2^(n - k) - 1) at place i of 1 ... n: about 1/2, 1/4, ...
 };
+[[nodiscard]] constexpr std::array<std::string_view, 2> enumerators(position_weights) noexcept {
+  return {"none", "exponential"};
+}
 
 /// listmle: minus the log likelihood of the order by relevance under the Plackett-Luce model of the scores.
 ///
@@ -67,8 +75,15 @@ struct listmle {
 
   static constexpr bool has_hessian = true;
 
+  template <class Self, class Visit>
+  static constexpr void for_each_option(Self& self, const Visit& visit) {
+    visit("temperature", self.temperature, options::temperature);
+    visit("cutoff", self.cutoff, options::cutoff);
+    visit("weights", self.weights, options::choice<position_weights>{});
+    visit("ties", self.ties, options::choice<tie_order>{});
+    visit("seed", self.seed, options::seed);
+  }
   void validate() const {
-    detail::check_temperature("temperature", temperature);
     detail::require(ties != tie_order::exact || cutoff == 0, "cutoff: ", cutoff,
                     ", expected 0 with tie_order::exact");
     detail::require(ties != tie_order::exact || weights == position_weights::none,

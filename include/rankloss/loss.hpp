@@ -4,6 +4,7 @@
 #include <rankloss/batch.hpp>
 #include <rankloss/context.hpp>
 #include <rankloss/detail/base/require.hpp>
+#include <rankloss/options.hpp>
 
 #include <concepts>
 #include <cstddef>
@@ -70,7 +71,9 @@ struct engine<Loss, context> {
 };
 
 /// ranking_loss: computes one list. It returns the value and writes the gradient to `out.gradient` unless
-/// that is empty. It may offer `validate()` (option ranges), a Hessian diagonal (`has_hessian`) and
+/// that is empty. It may offer
+/// `for_each_option` (options and their ranges, see options.hpp), `validate()` (what one option asks of
+/// another), a Hessian diagonal (`has_hessian`) and
 /// `has_relevance(list)`; see docs/adding_a_loss.md. A metric declares `has_gradient = false`, and
 /// `counts_missed = true` where it takes lists whose relevance continues, behind the items with scores, with
 /// the relevance of missed items.
@@ -108,7 +111,7 @@ inline constexpr bool counts_missed = requires {
 
 template <class Loss>
 void check_options(const Loss& loss, const outputs& out) {
-  if constexpr (requires { loss.validate(); }) loss.validate();
+  rankloss::validate(loss);
   if constexpr (!gives_gradient<Loss>)
     require(out.gradient.empty(), "gradient: a metric has none, expected an empty output");
   if constexpr (!gives_hessian<Loss>)

@@ -3,6 +3,7 @@
 
 #include <rankloss/gain.hpp>
 #include <rankloss/loss.hpp>
+#include <rankloss/options.hpp>
 #include <rankloss/sorts/sinkhorn.hpp>
 
 #include <cstddef>
@@ -45,10 +46,17 @@ struct neural_ndcg {
   double tolerance = 1e-6;               ///< 0 to 1: of the column sums from 1
   sinkhorn_derivative derivative = sinkhorn_derivative::unrolled;  ///< how the scaling is differentiated
 
-  void validate() const {
-    sinkhorn{.sort = {.temperature = temperature}, .steps = steps, .tolerance = tolerance}.validate();
-    detail::check_gain(gain, gain_table);
+  template <class Self, class Visit>
+  static constexpr void for_each_option(Self& self, const Visit& visit) {
+    visit("temperature", self.temperature, options::temperature);
+    visit("gain", self.gain, options::choice<rankloss::gain>{});
+    visit("gain_table", self.gain_table, options::gain_table);
+    visit("cutoff", self.cutoff, options::cutoff);
+    visit("steps", self.steps, sinkhorn::step_counts);
+    visit("tolerance", self.tolerance, options::share);
+    visit("derivative", self.derivative, options::choice<sinkhorn_derivative>{});
   }
+  void validate() const { detail::check_gain(gain, gain_table); }
   [[nodiscard]] bool takes(double y) const noexcept { return detail::takes_gain(gain, y); }
   [[nodiscard]] std::string_view expects() const noexcept { return detail::expects_gain; }
 

@@ -2,10 +2,13 @@
 #pragma once
 
 #include <rankloss/loss.hpp>
+#include <rankloss/options.hpp>
 #include <rankloss/pairs/function.hpp>
 #include <rankloss/pairs/weight.hpp>
 
+#include <array>
 #include <cstddef>
+#include <string_view>
 
 namespace rankloss::inline RANKLOSS_ABI {
 
@@ -16,6 +19,9 @@ enum class cut {
   either,  ///< those with an item among the first k by score
   both,    ///< those with both items among the first k by score
 };
+[[nodiscard]] constexpr std::array<std::string_view, 2> enumerators(cut) noexcept {
+  return {"either", "both"};
+}
 
 /// The divisor of the sum over the pairs of a list.
 enum class average {
@@ -23,6 +29,9 @@ enum class average {
   pairs,   ///< the number of its pairs
   weight,  ///< the sum of the weights of its pairs
 };
+[[nodiscard]] constexpr std::array<std::string_view, 3> enumerators(average) noexcept {
+  return {"none", "pairs", "weight"};
+}
 
 }  // namespace pairs
 
@@ -58,9 +67,13 @@ struct pairwise {
 
   static constexpr bool has_hessian = true;
 
-  void validate() const {
-    function.validate();
-    weight.validate();
+  template <class Self, class Visit>
+  static constexpr void for_each_option(Self& self, const Visit& visit) {
+    visit("function", self.function, options::inner{});
+    visit("weight", self.weight, options::inner{});
+    visit("cutoff", self.cutoff, options::cutoff);
+    visit("cut", self.cut, options::choice<pairs::cut>{});
+    visit("average", self.average, options::choice<pairs::average>{});
   }
 
   /// The weight, so that its own checks of the data are made.

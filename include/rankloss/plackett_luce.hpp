@@ -3,12 +3,13 @@
 
 #include <rankloss/batch.hpp>
 #include <rankloss/context.hpp>
-#include <rankloss/detail/base/require.hpp>
-#include <rankloss/detail/data/check_data.hpp>
 #include <rankloss/evaluate.hpp>
+#include <rankloss/options.hpp>
 #include <rankloss/partial_order.hpp>
 
+#include <array>
 #include <cstddef>
+#include <string_view>
 
 namespace rankloss::inline RANKLOSS_ABI {
 
@@ -31,6 +32,9 @@ enum class order_likelihood {
   exact,     ///< the probability of all orders together that it allows
   by_pairs,  ///< the product of the probabilities of its stored pairs, a composite likelihood
 };
+[[nodiscard]] constexpr std::array<std::string_view, 2> enumerators(order_likelihood) noexcept {
+  return {"exact", "by_pairs"};
+}
 
 /// plackett_luce: minus the log probability that an order drawn from the Plackett-Luce model of the scores is
 /// one that a partial order allows.
@@ -82,10 +86,11 @@ struct plackett_luce {
 
   static constexpr bool has_hessian = true;
 
-  void validate() const {
-    detail::check_temperature("temperature", temperature);
-    detail::require(most_sets >= 2 && most_sets <= std::size_t{1} << 26, "most_sets: ", most_sets,
-                    ", expected 2 to 67108864");
+  template <class Self, class Visit>
+  static constexpr void for_each_option(Self& self, const Visit& visit) {
+    visit("temperature", self.temperature, options::temperature);
+    visit("likelihood", self.likelihood, options::choice<order_likelihood>{});
+    visit("most_sets", self.most_sets, options::whole{.least = 2, .most = std::size_t{1} << 26});
   }
 };
 

@@ -3,7 +3,7 @@
 
 #include <rankloss/batch.hpp>
 #include <rankloss/context.hpp>
-#include <rankloss/detail/data/check_data.hpp>
+#include <rankloss/options.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -61,7 +61,12 @@ struct plackett_luce_policy {
   std::size_t cutoff = 0;    ///< places that count; 0: all. The order of the others has no effect
   std::uint64_t seed = 0;    ///< of sample_orders
 
-  void validate() const { detail::check_temperature("temperature", temperature); }
+  template <class Self, class Visit>
+  static constexpr void for_each_option(Self& self, const Visit& visit) {
+    visit("temperature", self.temperature, options::temperature);
+    visit("cutoff", self.cutoff, options::cutoff);
+    visit("seed", self.seed, options::seed);
+  }
 };
 
 /// evaluate_orders: log probabilities of orders under a policy, entropies along them, and gradients by the scores.

@@ -43,7 +43,7 @@ struct preference_term {
 };
 
 /// preference_loss: the value and the derivatives of one pair, from the rewards of the preferred item and of
-/// the other and the margin of the pair. It may have `validate()` and a Hessian diagonal (`has_hessian`). No
+/// the other and the margin of the pair. It may have options (options.hpp) and a Hessian diagonal (`has_hessian`). No
 /// result is larger than 1e290 for finite arguments.
 template <class Loss>
 concept preference_loss = requires(const Loss& loss, double reward) {

@@ -4,6 +4,7 @@
 #include <rankloss/batch.hpp>
 #include <rankloss/detail/base/require.hpp>
 #include <rankloss/loss.hpp>
+#include <rankloss/options.hpp>
 #include <rankloss/ranks/rank.hpp>
 #include <rankloss/ranks/sigmoid_ranks.hpp>
 
@@ -40,9 +41,12 @@ struct smooth_metric {
   Metric metric{};
   Ranks ranks{};
 
+  template <class Self, class Visit>
+  static constexpr void for_each_option(Self& self, const Visit& visit) {
+    visit("metric", self.metric, options::inner{});
+    visit("ranks", self.ranks, options::inner{});
+  }
   void validate() const {
-    if constexpr (requires { metric.validate(); }) metric.validate();
-    if constexpr (requires { ranks.validate(); }) ranks.validate();
     detail::require(ranks.order == rank_order::descending,
                     "ranks: ascending, expected descending: a metric counts from the best score down");
     detail::require(ranks.base == 1.0, "ranks: base ", ranks.base, ", expected 1: a metric counts from 1");

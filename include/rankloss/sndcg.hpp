@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <rankloss/detail/base/finite.hpp>
-#include <rankloss/detail/base/require.hpp>
 #include <rankloss/gain.hpp>
 #include <rankloss/loss.hpp>
+#include <rankloss/options.hpp>
 
 #include <cstddef>
 #include <span>
@@ -46,11 +45,15 @@ struct sndcg {
 
   static constexpr bool has_hessian = true;
 
-  void validate() const {
-    detail::require(detail::within(temperature, 1e-15, 1e300), "temperature: ", temperature,
-                    ", expected 1e-15 to 1e300");
-    detail::check_gain(gain, gain_table);
+  template <class Self, class Visit>
+  static constexpr void for_each_option(Self& self, const Visit& visit) {
+    visit("temperature", self.temperature, options::temperature);
+    visit("gain", self.gain, options::choice<rankloss::gain>{});
+    visit("gain_table", self.gain_table, options::gain_table);
+    visit("cutoff", self.cutoff, options::cutoff);
+    visit("ideal", self.ideal, options::choice<rankloss::ideal>{});
   }
+  void validate() const { detail::check_gain(gain, gain_table); }
   [[nodiscard]] bool takes(double y) const noexcept { return detail::takes_gain(gain, y); }
   [[nodiscard]] std::string_view expects() const noexcept { return detail::expects_gain; }
 

@@ -3,6 +3,7 @@
 
 #include <rankloss/detail/base/require.hpp>
 #include <rankloss/loss.hpp>
+#include <rankloss/options.hpp>
 #include <rankloss/ranks/rank.hpp>
 #include <rankloss/ranks/sigmoid_ranks.hpp>
 
@@ -28,8 +29,11 @@ template <class Ranks = sigmoid_ranks>
 struct soft_spearman {
   Ranks ranks{};
 
+  template <class Self, class Visit>
+  static constexpr void for_each_option(Self& self, const Visit& visit) {
+    visit("ranks", self.ranks, options::inner{});
+  }
   void validate() const {
-    if constexpr (requires { ranks.validate(); }) ranks.validate();
     detail::require(ranks.order == rank_order::descending,
                     "ranks: ascending, expected descending, as those of the relevance are");
   }

@@ -275,7 +275,7 @@ TEST_CASE("retrieval names what does not fit") {
   fitting.matches = matches;
   CHECK_NOTHROW(retrieval{}(fitting));
   CHECK_THROWS_WITH((retrieval<2>{.cutoffs = {1, 0}}(fitting)),
-                    "rankloss: cutoffs: 0 at 1, expected at least 1");
+                    "rankloss: cutoffs: 0 at 1, expected 1 or more");
 
   auto wrong = fitting;
   wrong.rows = 3;

@@ -2,12 +2,12 @@
 #pragma once
 
 #include <rankloss/batch.hpp>
-#include <rankloss/detail/base/finite.hpp>
 #include <rankloss/detail/base/require.hpp>
 #include <rankloss/evaluate.hpp>
 #include <rankloss/gain.hpp>
 #include <rankloss/listmle.hpp>
 #include <rankloss/loss.hpp>
+#include <rankloss/options.hpp>
 #include <rankloss/sndcg.hpp>
 
 #include <string>
@@ -74,9 +74,10 @@ struct value_without_relevance {
 
   static constexpr bool has_gradient = false;
 
-  void validate() const {
-    if constexpr (requires { metric.validate(); }) metric.validate();
-    detail::require(detail::is_finite(otherwise), "otherwise: ", otherwise, ", expected a finite number");
+  template <class Self, class Visit>
+  static constexpr void for_each_option(Self& self, const Visit& visit) {
+    visit("metric", self.metric, options::inner{});
+    visit("otherwise", self.otherwise, options::any_finite);
   }
 
   /// The metric, so that its own checks of the data are made.

@@ -134,7 +134,7 @@ struct lr2ppo_engine {
                     context& ctx) {
     const sole_use alone(ctx);
     const std::size_t items = batch.scores.size();
-    loss.validate();
+    validate(loss);
     workspace& scratch = ctx.scratch();
     check_label_policy(batch, scratch, ctx.checks == data_checks::on);
     const order_lists lists{batch.offsets, items};
@@ -209,7 +209,7 @@ template <score T>
 void shape_rewards(const lr2ppo& loss, const label_policy_batch<T>& batch,
                    std::type_identity_t<array_view<double>> shaped, context& ctx) {
   const detail::sole_use alone(ctx);
-  loss.validate();
+  validate(loss);
   workspace& scratch = ctx.scratch();
   detail::check_label_policy(batch, scratch, ctx.checks == data_checks::on);
   const detail::order_lists lists{batch.offsets, batch.scores.size()};

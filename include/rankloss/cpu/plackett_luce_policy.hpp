@@ -25,7 +25,7 @@ template <score T>
 void evaluate_orders(const plackett_luce_policy& policy, const order_batch<T>& batch,
                      const order_results& out, context& ctx) {
   const detail::sole_use alone(ctx);
-  policy.validate();
+  validate(policy);
   const std::size_t items = batch.scores.size();
   detail::check_offsets(batch.offsets, items, "scores");
   const detail::order_lists lists{batch.offsets, items};
@@ -71,7 +71,7 @@ void sample_orders(const plackett_luce_policy& policy, array_view<const T> score
                    std::uint32_t sample, array_view<std::uint32_t> orders, context& ctx) {
   using record = detail::keyed<detail::key_of<double>, std::uint32_t>;
   const detail::sole_use alone(ctx);
-  policy.validate();
+  validate(policy);
   detail::check_offsets(offsets, scores.size(), "scores");
   detail::check_steps("orders", orders.size(), scores.size(), "one per score");
   if (ctx.checks == data_checks::on) detail::check_policy_scores("scores", scores);

@@ -99,7 +99,7 @@ void check_critic(const value_batch<T>& batch, bool check) {
 struct ppo_engine {
   template <score T>
   static double run(const ppo& loss, const policy_batch<T>& batch, const outputs& out, context& ctx) {
-    loss.validate();
+    validate(loss);
     check_policy(batch, ctx.checks == data_checks::on);
     check_policy_outputs(out, batch.log_probabilities.size());
     const step_shares shares(batch.weights, batch.mask, batch.log_probabilities.size());
@@ -119,7 +119,7 @@ struct ppo_engine {
 struct critic_engine {
   template <score T>
   static double run(const critic& loss, const value_batch<T>& batch, const outputs& out, context& ctx) {
-    loss.validate();
+    validate(loss);
     check_critic(batch, ctx.checks == data_checks::on);
     check_policy_outputs(out, batch.values.size());
     const step_shares shares(batch.weights, batch.mask, batch.values.size());
@@ -149,7 +149,7 @@ struct engine<critic, context> : detail::critic_engine {};
 
 template <score T>
 [[nodiscard]] policy_diagnostics diagnose(const ppo& loss, const policy_batch<T>& batch, data_checks checks) {
-  loss.validate();
+  validate(loss);
   detail::check_policy(batch, checks == data_checks::on);
   const detail::step_shares shares(batch.weights, batch.mask, batch.log_probabilities.size());
   policy_diagnostics found;

@@ -6,12 +6,15 @@
 #include <rankloss/detail/gains/rank_cut.hpp>
 #include <rankloss/detail/sorting/score_runs.hpp>
 #include <rankloss/evaluate.hpp>
+#include <rankloss/options.hpp>
 #include <rankloss/workspace.hpp>
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <functional>
 #include <span>
+#include <string_view>
 
 namespace rankloss::inline RANKLOSS_ABI::metrics {
 
@@ -20,6 +23,9 @@ enum class average_precision_over {
   relevant,    ///< the number of all relevant items, as in Rax, TF-Ranking, XGBoost and trec_eval
   attainable,  ///< min(k, relevant items), with which a best order has value 1
 };
+[[nodiscard]] constexpr std::array<std::string_view, 2> enumerators(average_precision_over) noexcept {
+  return {"relevant", "attainable"};
+}
 
 /// average_precision: the mean, over the relevant items, of the precision at the position of each.
 ///
@@ -43,6 +49,12 @@ struct average_precision {
   static constexpr bool counts_missed = true;
   static constexpr double best = 1.0;
   static constexpr bool needs_relevant_ranks = true;
+
+  template <class Self, class Visit>
+  static constexpr void for_each_option(Self& self, const Visit& visit) {
+    visit("cutoff", self.cutoff, options::cutoff);
+    visit("over", self.over, options::choice<average_precision_over>{});
+  }
 
   template <class T, class R>
   double operator()(const list<T, R>& items, const list_outputs<T>&, workspace& scratch) const {

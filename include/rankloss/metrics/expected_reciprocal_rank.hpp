@@ -2,8 +2,6 @@
 #pragma once
 
 #include <rankloss/batch.hpp>
-#include <rankloss/detail/base/finite.hpp>
-#include <rankloss/detail/base/require.hpp>
 #include <rankloss/detail/data/relevant_items.hpp>
 #include <rankloss/detail/gains/list_gains.hpp>
 #include <rankloss/detail/gains/rank_cut.hpp>
@@ -11,6 +9,7 @@
 #include <rankloss/detail/sorting/score_runs.hpp>
 #include <rankloss/evaluate.hpp>
 #include <rankloss/gain.hpp>
+#include <rankloss/options.hpp>
 #include <rankloss/workspace.hpp>
 
 #include <algorithm>
@@ -53,8 +52,10 @@ struct expected_reciprocal_rank {
   static constexpr double best = 1.0;
   static constexpr bool compares_ranks = true;  ///< of_ranks: whether two ranks are equal
 
-  void validate() const {
-    detail::require(detail::within(max_grade, 0.0, 1e300), "max_grade: ", max_grade, ", expected 0 to 1e300");
+  template <class Self, class Visit>
+  static constexpr void for_each_option(Self& self, const Visit& visit) {
+    visit("cutoff", self.cutoff, options::cutoff);
+    visit("max_grade", self.max_grade, options::real{.least = 0.0, .most = 1e300});
   }
   [[nodiscard]] bool takes(double y) const noexcept { return y >= 0.0; }
   [[nodiscard]] std::string_view expects() const noexcept { return "at least 0"; }

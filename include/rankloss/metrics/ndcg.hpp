@@ -7,6 +7,7 @@
 #include <rankloss/detail/gains/tied_dcg.hpp>
 #include <rankloss/evaluate.hpp>
 #include <rankloss/gain.hpp>
+#include <rankloss/options.hpp>
 #include <rankloss/workspace.hpp>
 
 #include <algorithm>
@@ -39,6 +40,12 @@ struct dcg {
   static constexpr bool counts_missed = true;
   static constexpr double best = 0.0;  ///< a loss is -DCG: without its ideal, the largest value is not known
 
+  template <class Self, class Visit>
+  static constexpr void for_each_option(Self& self, const Visit& visit) {
+    visit("gain", self.gain, options::choice<rankloss::gain>{});
+    visit("gain_table", self.gain_table, options::gain_table);
+    visit("cutoff", self.cutoff, options::cutoff);
+  }
   void validate() const { detail::check_gain(gain, gain_table); }
   [[nodiscard]] bool takes(double y) const noexcept { return detail::takes_gain(gain, y); }
   [[nodiscard]] std::string_view expects() const noexcept { return detail::expects_gain; }
@@ -96,6 +103,13 @@ struct ndcg {
   static constexpr bool counts_missed = true;
   static constexpr double best = 1.0;
 
+  template <class Self, class Visit>
+  static constexpr void for_each_option(Self& self, const Visit& visit) {
+    visit("gain", self.gain, options::choice<rankloss::gain>{});
+    visit("gain_table", self.gain_table, options::gain_table);
+    visit("cutoff", self.cutoff, options::cutoff);
+    visit("ideal", self.ideal, options::choice<rankloss::ideal>{});
+  }
   void validate() const { detail::check_gain(gain, gain_table); }
   [[nodiscard]] bool takes(double y) const noexcept { return detail::takes_gain(gain, y); }
   [[nodiscard]] std::string_view expects() const noexcept { return detail::expects_gain; }

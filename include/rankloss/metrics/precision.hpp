@@ -6,11 +6,14 @@
 #include <rankloss/detail/gains/rank_cut.hpp>
 #include <rankloss/detail/sorting/first_of_order.hpp>
 #include <rankloss/evaluate.hpp>
+#include <rankloss/options.hpp>
 #include <rankloss/workspace.hpp>
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <span>
+#include <string_view>
 
 namespace rankloss::inline RANKLOSS_ABI::metrics {
 
@@ -19,6 +22,9 @@ enum class precision_over {
   cutoff,     ///< k, as in trec_eval: missing places count as not relevant
   retrieved,  ///< min(k, n), as in Rax and TF-Ranking
 };
+[[nodiscard]] constexpr std::array<std::string_view, 2> enumerators(precision_over) noexcept {
+  return {"cutoff", "retrieved"};
+}
 
 /// precision: the share of the first k positions that have a relevant item.
 ///
@@ -38,6 +44,12 @@ struct precision {
   static constexpr bool has_gradient = false;
   static constexpr bool counts_missed = true;
   static constexpr double best = 1.0;
+
+  template <class Self, class Visit>
+  static constexpr void for_each_option(Self& self, const Visit& visit) {
+    visit("cutoff", self.cutoff, options::cutoff);
+    visit("over", self.over, options::choice<precision_over>{});
+  }
 
   template <class T, class R>
   double operator()(const list<T, R>& items, const list_outputs<T>&, workspace& scratch) const {

@@ -3,13 +3,13 @@
 
 #include <rankloss/batch.hpp>
 #include <rankloss/detail/base/finite.hpp>
-#include <rankloss/detail/base/require.hpp>
 #include <rankloss/detail/data/check_data.hpp>
 #include <rankloss/detail/gains/list_gains.hpp>
 #include <rankloss/detail/gains/rank_cut.hpp>
 #include <rankloss/detail/sorting/score_runs.hpp>
 #include <rankloss/evaluate.hpp>
 #include <rankloss/gain.hpp>
+#include <rankloss/options.hpp>
 #include <rankloss/workspace.hpp>
 
 #include <algorithm>
@@ -47,11 +47,14 @@ struct rank_biased_precision {
   static constexpr bool counts_missed = true;
   static constexpr double best = 1.0;
 
-  void validate() const {
-    detail::require(detail::is_finite(persistence) && persistence > 0.0 && persistence < 1.0,
-                    "persistence: ", persistence, ", expected between 0 and 1");
-    detail::check_gain(gain, gain_table);
+  template <class Self, class Visit>
+  static constexpr void for_each_option(Self& self, const Visit& visit) {
+    visit("persistence", self.persistence, options::real{.least = 0.0, .most = 1.0, .open = true});
+    visit("gain", self.gain, options::choice<rankloss::gain>{});
+    visit("gain_table", self.gain_table, options::gain_table);
+    visit("cutoff", self.cutoff, options::cutoff);
   }
+  void validate() const { detail::check_gain(gain, gain_table); }
   [[nodiscard]] bool takes(double y) const noexcept { return detail::takes_gain(gain, y); }
   [[nodiscard]] std::string_view expects() const noexcept { return detail::expects_gain; }
 

@@ -7,6 +7,7 @@
 #include <rankloss/detail/gains/rank_cut.hpp>
 #include <rankloss/detail/sorting/first_of_order.hpp>
 #include <rankloss/evaluate.hpp>
+#include <rankloss/options.hpp>
 #include <rankloss/workspace.hpp>
 
 #include <cstddef>
@@ -30,6 +31,11 @@ struct recall {
   static constexpr bool has_gradient = false;
   static constexpr bool counts_missed = true;
   static constexpr double best = 1.0;
+
+  template <class Self, class Visit>
+  static constexpr void for_each_option(Self& self, const Visit& visit) {
+    visit("cutoff", self.cutoff, options::cutoff);
+  }
 
   template <class T, class R>
   double operator()(const list<T, R>& items, const list_outputs<T>&, workspace& scratch) const {
@@ -94,6 +100,11 @@ struct hit {
 
   static constexpr bool has_gradient = false;
   static constexpr bool counts_missed = true;
+
+  template <class Self, class Visit>
+  static constexpr void for_each_option(Self& self, const Visit& visit) {
+    visit("cutoff", self.cutoff, options::cutoff);
+  }
 
   template <class T, class R>
   double operator()(const list<T, R>& items, const list_outputs<T>&, workspace&) const noexcept {

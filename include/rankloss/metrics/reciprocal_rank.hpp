@@ -6,6 +6,7 @@
 #include <rankloss/detail/data/relevant_items.hpp>
 #include <rankloss/detail/gains/rank_cut.hpp>
 #include <rankloss/evaluate.hpp>
+#include <rankloss/options.hpp>
 #include <rankloss/workspace.hpp>
 
 #include <algorithm>
@@ -32,6 +33,11 @@ struct reciprocal_rank {
   static constexpr bool counts_missed = true;
   static constexpr double best = 1.0;
   static constexpr bool compares_ranks = true;  ///< of_ranks: whether two ranks are equal
+
+  template <class Self, class Visit>
+  static constexpr void for_each_option(Self& self, const Visit& visit) {
+    visit("cutoff", self.cutoff, options::cutoff);
+  }
 
   template <class T, class R>
   double operator()(const list<T, R>& items, const list_outputs<T>&, workspace&) const noexcept {

@@ -3,11 +3,11 @@
 
 #include <rankloss/batch.hpp>
 #include <rankloss/context.hpp>
-#include <rankloss/detail/base/require.hpp>
 #include <rankloss/detail/data/best_match.hpp>
 #include <rankloss/detail/data/check_data.hpp>
 #include <rankloss/detail/lists/best_matches.hpp>
 #include <rankloss/evaluate.hpp>
+#include <rankloss/options.hpp>
 #include <rankloss/workspace.hpp>
 
 #include <algorithm>
@@ -38,6 +38,11 @@ template <std::size_t Cutoffs = 3>
 struct retrieval {
   std::array<std::size_t, Cutoffs> cutoffs{1, 5, 10};  ///< k of each Recall@k, at least 1
 
+  template <class Self, class Visit>
+  static constexpr void for_each_option(Self& self, const Visit& visit) {
+    visit("cutoffs", self.cutoffs, options::each<options::whole>{"[cutoffs]", {.least = 1}});
+  }
+
   /// The measures of one direction.
   struct direction {
     std::array<double, Cutoffs> recall{};  ///< 0 to 1, one for each cutoff
@@ -55,8 +60,7 @@ struct retrieval {
   [[nodiscard]] result operator()(const similarity_batch<T, R>& given, context& ctx) const {
     const detail::sole_use alone(ctx);
     const similarity_batch<T, R> batch = detail::with_shape(given);
-    for (std::size_t c = 0; c < Cutoffs; ++c)
-      detail::require(cutoffs[c] > 0, "cutoffs: 0 at ", c, ", expected at least 1");
+    validate(*this);
     detail::check_shape(batch, outputs{});
     detail::check_matches(batch);
     const bool check = ctx.checks == data_checks::on;

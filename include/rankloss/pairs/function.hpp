@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <rankloss/detail/base/finite.hpp>
-#include <rankloss/detail/base/require.hpp>
+#include <rankloss/options.hpp>
 
+#include <array>
 #include <numbers>
+#include <string_view>
 
 /// Functions of a pair, which `pairwise` sums over the pairs in which one item is more relevant than the
 /// other (the winner and the loser of the pair).
@@ -25,6 +26,9 @@ enum class logarithm {
   natural,  ///< in nats
   binary,   ///< in bits, as in the code of the LambdaLoss papers
 };
+[[nodiscard]] constexpr std::array<std::string_view, 2> enumerators(logarithm) noexcept {
+  return {"natural", "binary"};
+}
 
 /// logistic: log(1 + exp(-d / temperature)), used by RankNet and the LambdaLoss family. Convex; slope in (-1,
 /// 0) / temperature.
@@ -32,9 +36,10 @@ struct logistic {
   double temperature = 1.0;                           ///< 1e-15 to 1e300, in units of the scores
   pairs::logarithm unit = pairs::logarithm::natural;  ///< of the value, and thereby of the gradient
 
-  void validate() const {
-    detail::require(detail::within(temperature, 1e-15, 1e300), "temperature: ", temperature,
-                    ", expected 1e-15 to 1e300");
+  template <class Self, class Visit>
+  static constexpr void for_each_option(Self& self, const Visit& visit) {
+    visit("temperature", self.temperature, options::temperature);
+    visit("unit", self.unit, options::choice<pairs::logarithm>{});
   }
   [[nodiscard]] double length() const noexcept { return temperature; }
   [[nodiscard]] double factor() const noexcept {
@@ -47,9 +52,9 @@ struct logistic {
 struct soft_zero_one {
   double temperature = 1.0;  ///< 1e-15 to 1e300, in units of the scores
 
-  void validate() const {
-    detail::require(detail::within(temperature, 1e-15, 1e300), "temperature: ", temperature,
-                    ", expected 1e-15 to 1e300");
+  template <class Self, class Visit>
+  static constexpr void for_each_option(Self& self, const Visit& visit) {
+    visit("temperature", self.temperature, options::temperature);
   }
   [[nodiscard]] double length() const noexcept { return temperature; }
   [[nodiscard]] double factor() const noexcept { return 1.0; }
@@ -59,8 +64,9 @@ struct soft_zero_one {
 struct hinge {
   double margin = 1.0;  ///< 0 to 1e300, in units of the scores
 
-  void validate() const {
-    detail::require(detail::within(margin, 0.0, 1e300), "margin: ", margin, ", expected 0 to 1e300");
+  template <class Self, class Visit>
+  static constexpr void for_each_option(Self& self, const Visit& visit) {
+    visit("margin", self.margin, options::real{.least = 0.0, .most = 1e300});
   }
   [[nodiscard]] double length() const noexcept { return margin > 0.0 ? margin : 1.0; }
 };
@@ -69,8 +75,9 @@ struct hinge {
 struct squared_hinge {
   double margin = 1.0;  ///< 0 to 1e300, in units of the scores
 
-  void validate() const {
-    detail::require(detail::within(margin, 0.0, 1e300), "margin: ", margin, ", expected 0 to 1e300");
+  template <class Self, class Visit>
+  static constexpr void for_each_option(Self& self, const Visit& visit) {
+    visit("margin", self.margin, options::real{.least = 0.0, .most = 1e300});
   }
   [[nodiscard]] double length() const noexcept { return margin > 0.0 ? margin : 1.0; }
 };
@@ -79,9 +86,9 @@ struct squared_hinge {
 struct exponential {
   double temperature = 1.0;  ///< 1e-15 to 1e300, in units of the scores
 
-  void validate() const {
-    detail::require(detail::within(temperature, 1e-15, 1e300), "temperature: ", temperature,
-                    ", expected 1e-15 to 1e300");
+  template <class Self, class Visit>
+  static constexpr void for_each_option(Self& self, const Visit& visit) {
+    visit("temperature", self.temperature, options::temperature);
   }
   [[nodiscard]] double length() const noexcept { return temperature; }
 };
@@ -89,7 +96,6 @@ struct exponential {
 /// squared_difference: (d - gap)^2, which is least where differences of scores equal those of the relevance.
 /// Convex.
 struct squared_difference {
-  void validate() const noexcept {}
   [[nodiscard]] double length() const noexcept { return 1.0; }
 };
 
@@ -98,7 +104,10 @@ struct squared_difference {
 struct quantile {
   double tau = 0.5;  ///< 0 to 1: the quantile of the relevance differences that is estimated
 
-  void validate() const { detail::require(detail::within(tau, 0.0, 1.0), "tau: ", tau, ", expected 0 to 1"); }
+  template <class Self, class Visit>
+  static constexpr void for_each_option(Self& self, const Visit& visit) {
+    visit("tau", self.tau, options::share);
+  }
   [[nodiscard]] double length() const noexcept { return 1.0; }
 };
 

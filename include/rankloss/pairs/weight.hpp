@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <rankloss/detail/base/finite.hpp>
-#include <rankloss/detail/base/require.hpp>
 #include <rankloss/gain.hpp>
+#include <rankloss/options.hpp>
 
+#include <array>
 #include <cstddef>
 #include <span>
 #include <string_view>
@@ -21,24 +21,31 @@ enum class scale_by {
   ideal,  ///< lists count the same for any number of relevant items; without gain the weights are 0
   none,   ///< not divided; grades up to 100
 };
+[[nodiscard]] constexpr std::array<std::string_view, 2> enumerators(scale_by) noexcept {
+  return {"ideal", "none"};
+}
 
 /// equal: every pair has weight 1.
-struct equal {
-  void validate() const noexcept {}
-};
+struct equal {};
 
 /// The quantity whose difference is taken.
 enum class difference_of {
   relevance,  ///< y
   squares,    ///< y^2
 };
+[[nodiscard]] constexpr std::array<std::string_view, 2> enumerators(difference_of) noexcept {
+  return {"relevance", "squares"};
+}
 
 /// relevance_difference: |y_i - y_j|, as in ARP-Loss2, or |y_i^2 - y_j^2|. The latter increases with the
 /// difference only if no relevance is below 0, so it refuses relevance below 0.
 struct relevance_difference {
   difference_of of = difference_of::relevance;
 
-  void validate() const noexcept {}
+  template <class Self, class Visit>
+  static constexpr void for_each_option(Self& self, const Visit& visit) {
+    visit("of", self.of, options::choice<difference_of>{});
+  }
   [[nodiscard]] bool takes(double y) const noexcept { return of == difference_of::relevance || y >= 0.0; }
   [[nodiscard]] std::string_view expects() const noexcept { return "at least 0"; }
 };
@@ -53,6 +60,13 @@ struct delta_ndcg {
 
   static constexpr bool by_position = true;
 
+  template <class Self, class Visit>
+  static constexpr void for_each_option(Self& self, const Visit& visit) {
+    visit("gain", self.gain, options::choice<rankloss::gain>{});
+    visit("gain_table", self.gain_table, options::gain_table);
+    visit("cutoff", self.cutoff, options::cutoff);
+    visit("scale", self.scale, options::choice<scale_by>{});
+  }
   void validate() const { detail::check_gain(gain, gain_table); }
   [[nodiscard]] bool takes(double y) const noexcept { return detail::takes_gain(gain, y); }
   [[nodiscard]] std::string_view expects() const noexcept { return detail::expects_gain; }
@@ -67,6 +81,13 @@ struct ndcg_loss2 {
 
   static constexpr bool by_position = true;
 
+  template <class Self, class Visit>
+  static constexpr void for_each_option(Self& self, const Visit& visit) {
+    visit("gain", self.gain, options::choice<rankloss::gain>{});
+    visit("gain_table", self.gain_table, options::gain_table);
+    visit("cutoff", self.cutoff, options::cutoff);
+    visit("scale", self.scale, options::choice<scale_by>{});
+  }
   void validate() const { detail::check_gain(gain, gain_table); }
   [[nodiscard]] bool takes(double y) const noexcept { return detail::takes_gain(gain, y); }
   [[nodiscard]] std::string_view expects() const noexcept { return detail::expects_gain; }
@@ -82,10 +103,15 @@ struct ndcg_loss2_plus {
 
   static constexpr bool by_position = true;
 
-  void validate() const {
-    detail::check_gain(gain, gain_table);
-    detail::require(detail::within(mu, 0.0, 1e30), "mu: ", mu, ", expected 0 to 1e30");
+  template <class Self, class Visit>
+  static constexpr void for_each_option(Self& self, const Visit& visit) {
+    visit("gain", self.gain, options::choice<rankloss::gain>{});
+    visit("gain_table", self.gain_table, options::gain_table);
+    visit("mu", self.mu, options::real{.least = 0.0, .most = 1e30});
+    visit("cutoff", self.cutoff, options::cutoff);
+    visit("scale", self.scale, options::choice<scale_by>{});
   }
+  void validate() const { detail::check_gain(gain, gain_table); }
   [[nodiscard]] bool takes(double y) const noexcept { return detail::takes_gain(gain, y); }
   [[nodiscard]] std::string_view expects() const noexcept { return detail::expects_gain; }
 };
@@ -101,6 +127,13 @@ struct ndcg_loss1 {
   static constexpr bool by_position = true;
   static constexpr bool all_pairs = true;
 
+  template <class Self, class Visit>
+  static constexpr void for_each_option(Self& self, const Visit& visit) {
+    visit("gain", self.gain, options::choice<rankloss::gain>{});
+    visit("gain_table", self.gain_table, options::gain_table);
+    visit("cutoff", self.cutoff, options::cutoff);
+    visit("scale", self.scale, options::choice<scale_by>{});
+  }
   void validate() const { detail::check_gain(gain, gain_table); }
   [[nodiscard]] bool takes(double y) const noexcept { return detail::takes_gain(gain, y); }
   [[nodiscard]] std::string_view expects() const noexcept { return detail::expects_gain; }
@@ -110,8 +143,6 @@ struct ndcg_loss1 {
 /// item with itself.
 struct arp_loss1 {
   static constexpr bool all_pairs = true;
-
-  void validate() const noexcept {}
   [[nodiscard]] bool takes(double y) const noexcept { return y >= 0.0; }
   [[nodiscard]] std::string_view expects() const noexcept { return "at least 0"; }
 };
@@ -121,8 +152,6 @@ struct arp_loss1 {
 struct delta_map {
   static constexpr bool by_position = true;
   static constexpr bool binary = true;
-
-  void validate() const noexcept {}
 };
 
 /// delta_mrr: the change of the reciprocal rank of the first relevant item when the two items swap places.
@@ -130,8 +159,6 @@ struct delta_map {
 struct delta_mrr {
   static constexpr bool by_position = true;
   static constexpr bool binary = true;
-
-  void validate() const noexcept {}
 };
 
 }  // namespace rankloss::inline RANKLOSS_ABI::pairs

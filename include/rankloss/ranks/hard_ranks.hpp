@@ -2,12 +2,13 @@
 #pragma once
 
 #include <rankloss/batch.hpp>
-#include <rankloss/detail/base/finite.hpp>
-#include <rankloss/detail/base/require.hpp>
+#include <rankloss/options.hpp>
 #include <rankloss/ranks/rank.hpp>
 #include <rankloss/workspace.hpp>
 
+#include <array>
 #include <cstddef>
+#include <string_view>
 
 namespace rankloss::inline RANKLOSS_ABI {
 
@@ -18,6 +19,9 @@ enum class rank_ties {
   maximum,  ///< the last of their ranks
   ordinal,  ///< different ranks, in the order of the items
 };
+[[nodiscard]] constexpr std::array<std::string_view, 4> enumerators(rank_ties) noexcept {
+  return {"average", "minimum", "maximum", "ordinal"};
+}
 
 /// hard_ranks: the places of the scores in sorted order.
 ///
@@ -35,8 +39,11 @@ struct hard_ranks {
 
   static constexpr bool has_gradient = false;
 
-  void validate() const {
-    detail::require(detail::is_finite(base), "base: ", base, ", expected a finite number");
+  template <class Self, class Visit>
+  static constexpr void for_each_option(Self& self, const Visit& visit) {
+    visit("order", self.order, options::choice<rank_order>{});
+    visit("base", self.base, options::any_finite);
+    visit("ties", self.ties, options::choice<rank_ties>{});
   }
 
   /// Ranks of one list; see smooth_ranks.

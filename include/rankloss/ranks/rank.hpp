@@ -9,6 +9,7 @@
 #include <rankloss/workspace.hpp>
 
 #include <algorithm>
+#include <array>
 #include <concepts>
 #include <cstddef>
 #include <initializer_list>
@@ -22,6 +23,9 @@ enum class rank_order {
   descending,  ///< the largest
   ascending,   ///< the smallest
 };
+[[nodiscard]] constexpr std::array<std::string_view, 2> enumerators(rank_order) noexcept {
+  return {"descending", "ascending"};
+}
 
 /// smooth_ranks: ranks of a list as a function of its scores, with derivatives. `how(scores, scratch)`
 /// computes the ranks of n scores and returns an object, in scratch of the caller's scope, with
@@ -50,7 +54,7 @@ namespace detail {
 /// sizes and NaN.
 template <class How, class T>
 void check_scores(const How& how, std::span<const T> scores, const context& ctx) {
-  if constexpr (requires { how.validate(); }) how.validate();
+  validate(how);
   if (ctx.checks == data_checks::off) return;
   const std::size_t bad =
       find_first(strided<const T>(scores.data(), scores.size()), [](const T& s) { return is_nan(s); });

@@ -2,8 +2,7 @@
 #pragma once
 
 #include <rankloss/batch.hpp>
-#include <rankloss/detail/base/finite.hpp>
-#include <rankloss/detail/base/require.hpp>
+#include <rankloss/options.hpp>
 #include <rankloss/ranks/rank.hpp>
 #include <rankloss/workspace.hpp>
 
@@ -32,10 +31,11 @@ struct sigmoid_ranks {
   rank_order order = rank_order::descending;  ///< which score has the first rank
   double base = 1.0;                          ///< rank of the first
 
-  void validate() const {
-    detail::require(detail::within(temperature, 1e-15, 1e300), "temperature: ", temperature,
-                    ", expected 1e-15 to 1e300");
-    detail::require(detail::is_finite(base), "base: ", base, ", expected a finite number");
+  template <class Self, class Visit>
+  static constexpr void for_each_option(Self& self, const Visit& visit) {
+    visit("temperature", self.temperature, options::temperature);
+    visit("order", self.order, options::choice<rank_order>{});
+    visit("base", self.base, options::any_finite);
   }
 
   /// Ranks of one list; see smooth_ranks.

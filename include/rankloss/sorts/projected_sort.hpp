@@ -3,8 +3,7 @@
 
 #include <rankloss/batch.hpp>
 #include <rankloss/context.hpp>
-#include <rankloss/detail/base/finite.hpp>
-#include <rankloss/detail/base/require.hpp>
+#include <rankloss/options.hpp>
 #include <rankloss/ranks/projected_ranks.hpp>
 #include <rankloss/ranks/rank.hpp>
 #include <rankloss/workspace.hpp>
@@ -47,9 +46,11 @@ struct projected_sort {
   rankloss::regularization regularization =
       rankloss::regularization::quadratic;  ///< the distance that is least
 
-  void validate() const {
-    detail::require(detail::within(temperature, 1e-15, 1e300), "temperature: ", temperature,
-                    ", expected 1e-15 to 1e300");
+  template <class Self, class Visit>
+  static constexpr void for_each_option(Self& self, const Visit& visit) {
+    visit("temperature", self.temperature, options::temperature);
+    visit("order", self.order, options::choice<rank_order>{});
+    visit("regularization", self.regularization, options::choice<rankloss::regularization>{});
   }
 
   /// Soft-sorted values of one list, and products with the Jacobian as in smooth_ranks. Values and cotangents
