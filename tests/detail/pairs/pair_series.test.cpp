@@ -31,8 +31,8 @@ double polynomial(const std::array<double, N>& terms, double z) {
 }  // namespace
 
 TEMPLATE_TEST_CASE(
-    "pair_series: states act on the places of a block as the functions do, and its places enter them", "",
-    float, double) {
+    "pair_series: states act on the coordinates of a block as the functions do, and its coordinates enter them",
+    "", float, double) {
   using series = pair_series<TestType>;
   const auto check = [](const typename series::from_states& rows, const auto& kernel, double (*f)(double)) {
     for (const double distance : {1.0, 1.5, 3.0, 10.0, 60.0})
@@ -45,7 +45,7 @@ TEMPLATE_TEST_CASE(
           const double state = std::exp(-series::half_width * distance * static_cast<double>(k + 1));
           acted += state * polynomial(rows[k], z);
           double power = 1.0;
-          for (std::size_t p = 0; p < series::places; ++p, power *= z)
+          for (std::size_t p = 0; p < series::coefficients; ++p, power *= z)
             entered += state * kernel[k] * power * series::to_states[p][k];
         }
         CHECK(std::abs(acted - f(series::half_width * (distance + z))) <= 2.0 * digits<TestType>);
@@ -67,7 +67,7 @@ TEMPLATE_TEST_CASE("pair_series: moments of losers act on the winners of their b
         CAPTURE(loser, winner);
         double power = 1.0;
         double sum = 0.0;
-        for (std::size_t q = 0; q < series::places; ++q, power *= loser)
+        for (std::size_t q = 0; q < series::coefficients; ++q, power *= loser)
           sum += power * polynomial(rows[q], winner);
         CHECK(std::abs(sum - f(series::half_width * (winner - loser))) <= digits<TestType>);
       }

@@ -36,7 +36,7 @@ constexpr std::size_t w = row::size;
 template <class T>
 struct cut_list {
   using list = rankloss::detail::cell_list<arch, T>;
-  static constexpr std::size_t P = cell_terms<T>::places;
+  static constexpr std::size_t P = cell_terms<T>::coefficients;
 
   std::vector<T> s;
   double temperature;
@@ -66,19 +66,19 @@ struct cut_list {
     for (std::size_t i = 0; i < s.size(); ++i) weight_at[cells.slots()[i]] = weights[i];
     for (std::size_t c = 0; c < cells.cells().size(); ++c) {
       typename list::moment_sums own;
-      cells.for_vectors(cells.cells()[c], [&](std::size_t i, std::size_t count, const row& place) {
+      cells.for_vectors(cells.cells()[c], [&](std::size_t i, std::size_t count, const row& coordinate) {
         alignas(64) double weight[w]{};
         std::copy_n(weight_at.begin() + static_cast<std::ptrdiff_t>(i), count, weight);
-        own.add(place, row::load_aligned(weight));
+        own.add(coordinate, row::load_aligned(weight));
       });
       own.store(moments.data() + c * P);
     }
     cells.template spread<1>(moments.data(), {{{kernel, local.data()}}});
     double above = 0.0;
     for (std::size_t c = 0; c < cells.cells().size(); ++c) {
-      cells.for_vectors(cells.cells()[c], [&](std::size_t i, std::size_t count, const row& place) {
+      cells.for_vectors(cells.cells()[c], [&](std::size_t i, std::size_t count, const row& coordinate) {
         alignas(64) double sum[w];
-        list::at_place(local.data() + c * P, place).store_aligned(sum);
+        list::at_coordinate(local.data() + c * P, coordinate).store_aligned(sum);
         for (std::size_t l = 0; l < count; ++l) out_at[i + l] = sum[l] + (hard_above ? above : 0.0);
       });
       for (std::uint32_t i = cells.cells()[c].begin; i < cells.cells()[c].end; ++i) above += weight_at[i];
@@ -117,11 +117,11 @@ void check_cells(const cut_list<T>& in) {
           Approx(gap - cells[c - 1].offset + cells[c].offset).epsilon(1e-6).margin(1e-6));
   }
   CHECK(begin == in.s.size());
-  // Places are within the cell, and those of missing items 0.
+  // Coordinates are within the cell, and those of missing items 0.
   for (const auto& cell : cells)
-    in.cells.for_vectors(cell, [&](std::size_t i, std::size_t count, const row& place) {
+    in.cells.for_vectors(cell, [&](std::size_t i, std::size_t count, const row& coordinate) {
       alignas(64) double d[w];
-      place.store_aligned(d);
+      coordinate.store_aligned(d);
       for (std::size_t l = 0; l < w; ++l) {
         if (l >= count) {
           CHECK(d[l] == 0.0);

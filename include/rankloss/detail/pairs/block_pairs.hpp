@@ -23,7 +23,7 @@
 
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
-/// The pairs of different levels within a block of neighbouring places: one by one, or by a short series
+/// The pairs of different levels within a block of neighbouring positions: one by one, or by a short series
 /// where all scores of the block are close together.
 template <class Arch, class T, std::size_t C, bool Weighted, bool Graded, class Function>
 class block_pairs {
@@ -31,10 +31,10 @@ class block_pairs {
   static constexpr std::size_t sets = Weighted ? 2 : 1;  // of the levels below an item and above it
 
  public:
-  /// @param buckets     [n] by place: the levels that decide which item of a pair is more relevant
+  /// @param buckets     [n] by position: the levels that decide which item of a pair is more relevant
   /// @param scale       1 / temperature
   /// @param wrong_sign  factor on the weight of pairs whose upper item is the less relevant one
-  /// @param gradient    [n] by place, added to
+  /// @param gradient    [n] by position, added to
   /// @param totals      value and weight are added to, the count is not
   block_pairs(const scan_list<T, C>& list, std::span<const std::uint32_t> buckets, double scale,
               double wrong_sign, std::span<double> gradient, pair_totals& totals, workspace& scratch)
@@ -92,7 +92,7 @@ class block_pairs {
     return all;
   }
 
-  /// Adds the pairs of places [begin, end), whose scores are so close that f is a short series in their
+  /// Adds the pairs of positions [begin, end), whose scores are so close that f is a short series in their
   /// difference. Each item is combined with the sums of powers of the scores above it and below it, kept by
   /// level. The gradient of an item is made of f' at its score minus theirs: the pairs that it wins and those
   /// that it loses share the odd part of f' and differ in the sign of the even part. For f itself they share
@@ -171,7 +171,7 @@ class block_pairs {
     totals_.weight += weight_sum.sum();
   }
 
-  /// Adds the pairs of places [begin, end), one by one.
+  /// Adds the pairs of positions [begin, end), one by one.
   void add_one_by_one(std::size_t begin, std::size_t end) {
     const std::size_t first_end = std::min(end, list_.counted);
     if (begin >= first_end) return;
@@ -202,7 +202,7 @@ class block_pairs {
   double wrong_sign_;
   std::span<double> gradient_;
   pair_totals& totals_;
-  // By place, in the form that the pair loop reads.
+  // By position, in the form that the pair loop reads.
   std::span<T> near_levels_, near_gains_, near_scores_, near_exponentials_, near_gradient_;
   double near_unit_ = 1.0;  ///< near_scores_ are the scores times this
 };

@@ -28,8 +28,8 @@
 ///   where scores are sparse, pairs are computed one by one in blocks of up to 64 items.
 /// - The past of a block is what lies above it or, on the way back, below it. It acts through the states, a
 ///   sum of K exponentials per level and channel of the weight. Within the block they are a polynomial of P
-///   terms in the place z of an item. The levels below an item's own and those above it are added up once per
-///   block, so an item costs P operations per channel and not K per level.
+///   terms in the coordinate z of an item. The levels below an item's own and those above it are added up
+///   once per block, so an item costs P operations per channel and not K per level.
 /// - The items of a block enter the states by their moments, the sum of z^p per level and channel.
 ///
 /// Besides the sort the time is O(n P C + blocks L C K P) for L levels and C channels (L C (K P + L K) where
@@ -58,7 +58,7 @@ class pair_scan {
   pair_scan(const Function& function, double wrong_sign, workspace& scratch)
       : scale_(1.0 / function.length()), wrong_sign_(wrong_sign), scratch_(scratch) {}
 
-  /// @param gradient  [n] by place, added to: derivatives by s / temperature, in natural logarithms
+  /// @param gradient  [n] by position, added to: derivatives by s / temperature, in natural logarithms
   void run(list_type list, std::uint32_t level_count, std::span<double> gradient) {
     const workspace::scope scope(scratch_);
     // Levels without items, as after a cutoff that removes most items, cost time without effect. Beyond 2^24
@@ -96,8 +96,9 @@ class pair_scan {
     if (list.n <= smallest) {
       // Each level is a bucket of its own, and pairs are computed one by one.
       std::iota(bucket_of.begin(), bucket_of.end(), 0u);
-      const std::span<const std::uint32_t> by_place = buckets_by_place(list, first_level, bucket_of);
-      blocks_of(list, by_place, scale_, wrong_sign_, gradient, totals_, scratch_).add_one_by_one(0, list.n);
+      const std::span<const std::uint32_t> by_position = buckets_by_position(list, first_level, bucket_of);
+      blocks_of(list, by_position, scale_, wrong_sign_, gradient, totals_, scratch_)
+          .add_one_by_one(0, list.n);
       return;
     }
     // Graded lists never have more levels than this.
@@ -115,9 +116,9 @@ class pair_scan {
         before += items;
       }
     }
-    const std::span<const std::uint32_t> by_place = buckets_by_place(list, first_level, bucket_of);
-    sum(list, by_place, buckets, gradient);
-    if (level_count > terms::most_levels) split(list, first_level, bucket_of, by_place, buckets, gradient);
+    const std::span<const std::uint32_t> by_position = buckets_by_position(list, first_level, bucket_of);
+    sum(list, by_position, buckets, gradient);
+    if (level_count > terms::most_levels) split(list, first_level, bucket_of, by_position, buckets, gradient);
   }
 
   /// The number of buckets with which the fewest rounds of splitting lead to lists of about a hundred items,
@@ -130,18 +131,18 @@ class pair_scan {
                       terms::most_levels);
   }
 
-  /// The buckets by place.
-  [[nodiscard]] std::span<const std::uint32_t> buckets_by_place(const list_type& list,
-                                                                std::uint32_t first_level,
-                                                                std::span<const std::uint32_t> bucket_of) {
-    const std::span<std::uint32_t> by_place = scratch_.take<std::uint32_t>(list.n);
-    for (std::size_t i = 0; i < list.n; ++i) by_place[i] = bucket_of[list.levels[i] - first_level];
-    return by_place;
+  /// The buckets by position.
+  [[nodiscard]] std::span<const std::uint32_t> buckets_by_position(const list_type& list,
+                                                                   std::uint32_t first_level,
+                                                                   std::span<const std::uint32_t> bucket_of) {
+    const std::span<std::uint32_t> by_position = scratch_.take<std::uint32_t>(list.n);
+    for (std::size_t i = 0; i < list.n; ++i) by_position[i] = bucket_of[list.levels[i] - first_level];
+    return by_position;
   }
 
   /// Adds the pairs within each bucket, as lists of their own.
   void split(const list_type& list, std::uint32_t first_level, std::span<const std::uint32_t> bucket_of,
-             std::span<const std::uint32_t> by_place, std::size_t buckets, std::span<double> gradient) {
+             std::span<const std::uint32_t> by_position, std::size_t buckets, std::span<double> gradient) {
     std::array<std::size_t, terms::most_levels + 1> start{};
     std::array<std::size_t, terms::most_levels> counted{};
     std::array<std::uint32_t, terms::most_levels + 1> first{};
@@ -150,8 +151,8 @@ class pair_scan {
       first[b] = first_level + static_cast<std::uint32_t>(l);
     }
     for (std::size_t i = 0; i < list.n; ++i) {
-      ++start[by_place[i] + 1];
-      if (i < list.counted) ++counted[by_place[i]];
+      ++start[by_position[i] + 1];
+      if (i < list.counted) ++counted[by_position[i]];
     }
     std::partial_sum(start.begin(), start.end(), start.begin());
     list_type all = list;
@@ -169,7 +170,7 @@ class pair_scan {
     if (Weighted) all.weights = take();
     std::array<std::size_t, terms::most_levels + 1> next = start;
     for (std::size_t i = 0; i < list.n; ++i) {
-      const std::size_t to = next[by_place[i]]++;
+      const std::size_t to = next[by_position[i]]++;
       all.scores[to] = list.scores[i];
       all.levels[to] = list.levels[i];
       from[to] = static_cast<std::uint32_t>(i);
@@ -196,10 +197,10 @@ class pair_scan {
   }
 
   /// Adds the pairs of different buckets.
-  void sum(const list_type& list, std::span<const std::uint32_t> by_place, std::size_t levels,
+  void sum(const list_type& list, std::span<const std::uint32_t> by_position, std::size_t levels,
            std::span<double> gradient) {
     const workspace::scope scope(scratch_);
-    blocks_of pairs(list, by_place, scale_, wrong_sign_, gradient, totals_, scratch_);
+    blocks_of pairs(list, by_position, scale_, wrong_sign_, gradient, totals_, scratch_);
     const std::span<std::uint32_t> starts = scratch_.take<std::uint32_t>(list.n + 1);
     std::size_t blocks = 0;
     bool series_fit = false;
@@ -232,7 +233,8 @@ class pair_scan {
     }
     starts[blocks] = static_cast<std::uint32_t>(list.n);
     const pair_walk<Arch, T, C, Weighted, Oriented, Graded, Function> walk{
-        list, by_place, levels, starts.first(blocks + 1), scale_, wrong_sign_, gradient, totals_, scratch_};
+        list,     by_position, levels,  starts.first(blocks + 1), scale_, wrong_sign_,
+        gradient, totals_,     scratch_};
     walk.template run<true>();
     walk.template run<false>();
   }

@@ -9,13 +9,13 @@
 
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
-/// The series of the functions of pairs that the scan of pair_scan.hpp uses: from states to places and back,
-/// and for the pairs within a block. Also the number of terms and the sizes for each type of scores.
+/// The series of the functions of pairs that the scan of pair_scan.hpp uses: from states to coordinates and
+/// back, and for the pairs within a block. Also the number of terms and the sizes for each type of scores.
 template <class T>
 struct pair_series {
   static constexpr std::size_t K = kernel_terms<T>::count;
   static constexpr std::size_t exponents = sizeof(T) == 4 ? 16 : 24;  // K, padded to whole vectors
-  static constexpr std::size_t places = sizeof(T) == 4 ? 8 : 16;      // P
+  static constexpr std::size_t coefficients = sizeof(T) == 4 ? 8 : 16;  // P
   // half the width of a block, in temperatures
   static constexpr double half_width = 0.125;
   // most items of a block whose pairs are computed one by one
@@ -33,20 +33,20 @@ struct pair_series {
 
   /// [p]: the coefficients of z^p, a row of the unit matrix
   static constexpr auto unit = [] {
-    std::array<std::array<double, places>, places> rows{};
-    for (std::size_t p = 0; p < places; ++p) rows[p][p] = 1.0;
+    std::array<std::array<double, coefficients>, coefficients> rows{};
+    for (std::size_t p = 0; p < coefficients; ++p) rows[p][p] = 1.0;
     return rows;
   }();
 
   /// [k][p]: the coefficient of z^p in c_k exp(-k h z)
-  using from_states = std::array<std::array<double, places>, K>;
+  using from_states = std::array<std::array<double, coefficients>, K>;
   template <std::size_t N>
   static constexpr from_states expand(const std::array<double, N>& kernel) {
     from_states rows{};
     for (std::size_t k = 0; k < K; ++k) {
       const double rate = static_cast<double>(k + 1) * half_width;
       double term = kernel[k];
-      for (std::size_t p = 0; p < places; ++p) {
+      for (std::size_t p = 0; p < coefficients; ++p) {
         rows[k][p] = term;
         term *= -rate / static_cast<double>(p + 1);
       }
@@ -58,12 +58,12 @@ struct pair_series {
   static constexpr auto value_of_logistic = expand(kernel_terms<T>::softplus);
 
   /// [p][k]: the contribution of moment p to state k, the coefficient of z^p in exp(k h z)
-  static constexpr std::array<std::array<double, exponents>, places> from_moments() {
-    std::array<std::array<double, exponents>, places> rows{};
+  static constexpr std::array<std::array<double, exponents>, coefficients> from_moments() {
+    std::array<std::array<double, exponents>, coefficients> rows{};
     for (std::size_t k = 0; k < K; ++k) {
       const double rate = static_cast<double>(k + 1) * half_width;
       double term = 1.0;
-      for (std::size_t p = 0; p < places; ++p) {
+      for (std::size_t p = 0; p < coefficients; ++p) {
         rows[p][k] = term;
         term *= rate / static_cast<double>(p + 1);
       }
@@ -74,13 +74,13 @@ struct pair_series {
 
   /// [q][p]: the contribution of moment q of the losers of a block to the coefficient of z_winner^p, for f(h
   /// (z_winner - z_loser)). f is the Taylor series at 0 of the sigmoid, its integral or its derivative.
-  /// Scores fall as places rise.
-  using within = std::array<std::array<double, places>, places>;
+  /// Scores fall as coordinates rise.
+  using within = std::array<std::array<double, coefficients>, coefficients>;
   static constexpr within own_terms(int derivative) {
     const auto series = series_of(derivative);
     within rows{};
-    for (std::size_t q = 0; q < places; ++q)
-      for (std::size_t p = 0; p < places; ++p) {
+    for (std::size_t q = 0; q < coefficients; ++q)
+      for (std::size_t p = 0; p < coefficients; ++p) {
         double term = series[p + q];  // (p + q)! / (p! q!) h^(p + q) (-1)^q
         for (std::size_t r = 1; r <= p; ++r)
           term *= static_cast<double>(q + r) / static_cast<double>(r) * half_width;
@@ -91,9 +91,9 @@ struct pair_series {
   }
   /// The Taylor series at 0 of the sigmoid (derivative 0), of its derivative (1) or of its integral softplus
   /// (-1).
-  static constexpr std::array<double, 2 * places> series_of(int derivative) {
+  static constexpr std::array<double, 2 * coefficients> series_of(int derivative) {
     // sigmoid = 1/2 + s, s' = 1/4 - s^2
-    std::array<double, 2 * places + 2> sigmoid{};
+    std::array<double, 2 * coefficients + 2> sigmoid{};
     for (std::size_t n = 0; n + 1 < sigmoid.size(); ++n) {
       double square = 0.0;
       for (std::size_t m = 0; m <= n; ++m)
@@ -101,7 +101,7 @@ struct pair_series {
       sigmoid[n + 1] = ((n == 0 ? 0.25 : 0.0) - square) / static_cast<double>(n + 1);
     }
     sigmoid[0] = 0.5;
-    std::array<double, 2 * places> series{};
+    std::array<double, 2 * coefficients> series{};
     for (std::size_t n = 0; n < series.size(); ++n)
       series[n] = derivative == 0   ? sigmoid[n]
                   : derivative == 1 ? static_cast<double>(n + 1) * sigmoid[n + 1]

@@ -24,7 +24,7 @@ struct pair_states {
   static constexpr std::size_t w = lane_count<Arch>;
   static constexpr std::size_t K = terms::K;
   static constexpr std::size_t E = terms::exponents;
-  static constexpr std::size_t P = terms::places;
+  static constexpr std::size_t P = terms::coefficients;
   static constexpr std::size_t sets = Weighted ? 2 : 1;  // of the levels below an item and above it
   using exponents = wide_row<Arch, E>;
   using polynomial = wide_row<Arch, P>;
@@ -36,8 +36,8 @@ struct pair_states {
     double hard = 0.0;
     double distance = 0.0;
   };
-  /// The action of the past of a block on an item of one level, by channel and set: polynomials in the place
-  /// of the item.
+  /// The action of the past of a block on an item of one level, by channel and set: polynomials in the
+  /// coordinate of the item.
   struct action {
     polynomial slope;
     polynomial value;
@@ -91,7 +91,7 @@ struct pair_states {
     moments.store(m);
     for (std::size_t p = 0; p < P; ++p) to.s.add_scaled(m[p], terms::to_states[p].data());
     to.hard += m[0];
-    to.distance -= terms::half_width * m[1];  // place z is ahead of the centre by h z
+    to.distance -= terms::half_width * m[1];  // coordinate z is ahead of the centre by h z
   }
 
   /// Computes the actions of the states, by level: of the levels below an item's own and of those above it.
@@ -225,8 +225,8 @@ struct pair_states {
           a = action{};
           if (Weighted) actions[level * C + c] = action{};
         }
-        // The same from the side of the loser: the signs of the places change, so odd powers change their
-        // sign in the moments and in the result.
+        // The same from the side of the loser: the signs of the coordinates change, so odd powers change
+        // their sign in the moments and in the result.
         alignas(64) double m[P];
         above.store(m);
         for (std::size_t q = 1; q < P; q += 2) m[q] = -m[q];

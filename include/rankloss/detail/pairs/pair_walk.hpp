@@ -28,12 +28,12 @@ struct pair_walk {
   static constexpr std::size_t sets = parts::sets;
 
   const scan_list<T, C>& list;
-  std::span<const std::uint32_t> buckets;  ///< [n] by place: the levels that are compared
+  std::span<const std::uint32_t> buckets;  ///< [n] by position: the levels that are compared
   std::size_t levels;                      ///< the number of buckets
   std::span<const std::uint32_t> starts;   ///< beginnings of the blocks, and the end of the list
   double scale;                            ///< 1 / temperature
   double wrong_sign;           ///< factor on the weight of pairs whose upper item is the less relevant one
-  std::span<double> gradient;  ///< [n] by place, added to
+  std::span<double> gradient;  ///< [n] by position, added to
   pair_totals& totals;         ///< value and weight are added to, the count is not
   workspace& scratch;
 
@@ -54,7 +54,7 @@ struct pair_walk {
       return (set * levels + level) * C + c;
     };
     const std::size_t blocks = starts.size() - 1;
-    // Places are relative to the centre of the block, so that the places of a narrow block are near 0 and the
+    // Coordinates are relative to the centre of the block, so that those of a narrow block are near 0 and the
     // truncated series is accurate. The centre is kept as the score of the first item of the block and an
     // offset in temperatures: as one score it could be rounded by more than the width of a block where scores
     // are far from 0.

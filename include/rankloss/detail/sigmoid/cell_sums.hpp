@@ -23,8 +23,8 @@
 /// are computed cell by cell.
 ///
 /// A cell holds the items of a stretch of half a temperature. The sigmoid is smooth on that scale (its
-/// nearest singularity is pi away), so items act and are acted on through a polynomial in their place d in
-/// [-1, 1] within the cell:
+/// nearest singularity is pi away), so items act and are acted on through a polynomial in their coordinate d
+/// in [-1, 1] within the cell:
 ///
 ///     moments          m_p = sum_j w_j d_j^p                            one pass over the items
 ///     between cells    exponential states of sorted_sums.hpp            one step per cell
@@ -42,7 +42,7 @@ class cell_list {
   using terms = cell_terms<T>;
   using V = lanes<Arch>;
   static constexpr std::size_t w = lane_count<Arch>;
-  static constexpr std::size_t P = terms::places;
+  static constexpr std::size_t P = terms::coefficients;
   static constexpr double width = 2.0 * terms::half_width;
   static constexpr std::size_t fewest_items =
       8;  // mean items per cell from which on cells pay (docs/algorithms/sigmoid_sums.md)
@@ -113,8 +113,8 @@ class cell_list {
     x_ = x;
     slots_ = slots;
 
-    // Places are measured from an item of the cell. Offsets are carried from cell to cell by differences of
-    // neighbouring scores, which are exact where differences to the highest score are not.
+    // Coordinates are measured from an item of the cell. Offsets are carried from cell to cell by differences
+    // of neighbouring scores, which are exact where differences to the highest score are not.
     double above_at = 0.0;
     for (std::size_t c = 0; c < cells_.size(); ++c) {
       const double at = std::exchange(cells[c].offset, 0.0);
@@ -189,8 +189,8 @@ class cell_list {
   [[nodiscard]] std::span<const std::uint32_t> slots() const noexcept { return slots_; }
   [[nodiscard]] std::size_t moment_count() const noexcept { return cells_.size() * P; }
 
-  /// Calls body(first item, number of items, places d of the items) for the vectors of a cell. The number is
-  /// a `whole_row`, except for an incomplete last vector, whose missing items have place 0.
+  /// Calls body(first item, number of items, coordinates d of the items) for the vectors of a cell. The
+  /// number is a `whole_row`, except for an incomplete last vector, whose missing items have coordinate 0.
   template <class Body>
   [[gnu::always_inline]] void for_vectors(const cell& c, Body body) const {
     const V first(static_cast<double>(x_[c.begin]));
@@ -204,8 +204,8 @@ class cell_list {
     alignas(64) double rest[w];
     for (std::size_t l = 0; l < w; ++l)
       rest[l] = static_cast<double>(x[std::min<std::size_t>(i + l, c.end - 1)]);
-    const V place = centre - (first - V::load_aligned(rest)) * factor;
-    body(i, c.end - i, only_items<Arch>(c.end - i, place));
+    const V coordinate = centre - (first - V::load_aligned(rest)) * factor;
+    body(i, c.end - i, only_items<Arch>(c.end - i, coordinate));
   }
 
   /// Sums w d^p over a cell: call `add` for each vector, then `store`.
@@ -214,9 +214,9 @@ class cell_list {
     moment_sums() noexcept { std::fill(std::begin(sum), std::end(sum), V(0.0)); }
 
     template <std::size_t p = 0>
-    [[gnu::always_inline]] void add(const V& place, const V& weight) noexcept {
+    [[gnu::always_inline]] void add(const V& coordinate, const V& weight) noexcept {
       sum[p] += weight;
-      if constexpr (p + 1 < P) add<p + 1>(place, weight * place);
+      if constexpr (p + 1 < P) add<p + 1>(coordinate, weight * coordinate);
     }
     void store(double* moments) const noexcept {
       for (std::size_t p = 0; p < P; ++p) moments[p] = sum_of(sum[p]);
@@ -227,8 +227,8 @@ class cell_list {
   void unit_moments(double* moments) const {
     for (const cell& c : cells_) {
       moment_sums sums;
-      for_vectors(c, [&](std::size_t, auto count, const V& place) {
-        sums.add(place, only_items<Arch>(count, V(1.0)));
+      for_vectors(c, [&](std::size_t, auto count, const V& coordinate) {
+        sums.add(coordinate, only_items<Arch>(count, V(1.0)));
       });
       sums.store(moments);
       moments += P;
@@ -236,7 +236,7 @@ class cell_list {
   }
 
   /// A kernel, and the memory for its sums: local [cells][P], the coefficients of sum_j w_j f(x_j - x_i) as a
-  /// polynomial in the place d_i.
+  /// polynomial in the coordinate d_i.
   struct target {
     const typename terms::kernel& kernel;
     double* local;
@@ -250,8 +250,8 @@ class cell_list {
     alignas(64) double whole_step[E];  // of the states, over a cell's width: the most frequent one by far
     powers(width, whole_step);
 
-    // One sweep downwards, then one upwards. Cells above act on a place d with exp(k h d), cells below with
-    // exp(-k h d); the series differ by the sign of the odd powers of d.
+    // One sweep downwards, then one upwards. Cells above act on a coordinate d with exp(k h d), cells below
+    // with exp(-k h d); the series differ by the sign of the odd powers of d.
     for (const bool down : {true, false}) {
       wide_row<Arch, E> states;   // of the cells before the previous one
       wide_row<Arch, E> pending;  // of the previous cell
@@ -297,8 +297,8 @@ class cell_list {
         }
         wide_row<Arch, E> even, odd;
         for (std::size_t p = 0; p < P; p += 2) {
-          even.add_scaled(own[p], terms::exponential_by_place[p].data());
-          odd.add_scaled(own[p + 1], terms::exponential_by_place[p + 1].data());
+          even.add_scaled(own[p], terms::exponential_by_coefficient[p].data());
+          odd.add_scaled(own[p + 1], terms::exponential_by_coefficient[p + 1].data());
         }
         if (touching) states.add(pending);
         const V odd_sign(down ? -1.0 : 1.0);
@@ -310,9 +310,9 @@ class cell_list {
 
   /// sum_p local_p d^p
   template <std::size_t p = 0>
-  [[gnu::always_inline]] static V at_place(const double* local, const V& place) noexcept {
+  [[gnu::always_inline]] static V at_coordinate(const double* local, const V& coordinate) noexcept {
     if constexpr (p + 1 < P)
-      return xsimd::fma(at_place<p + 1>(local, place), place, V(local[p]));
+      return xsimd::fma(at_coordinate<p + 1>(local, coordinate), coordinate, V(local[p]));
     else
       return V(local[p]);
   }

@@ -30,10 +30,10 @@ template <class Arch, class T>
 class sigmoid_sums {
   using V = lanes<Arch>;
   using terms = kernel_terms<T>;
-  using places = cell_terms<T>;
+  using in_cells = cell_terms<T>;
   static constexpr std::size_t w = lane_count<Arch>;
   static constexpr std::size_t K = terms::count;
-  static constexpr std::size_t P = places::places;
+  static constexpr std::size_t P = in_cells::coefficients;
 
  public:
   sigmoid_sums(const strided<const T>& scores, double temperature, workspace& scratch)
@@ -58,14 +58,15 @@ class sigmoid_sums {
     if (dense_) {
       const std::span<double> local = scratch_.take<double>(cells_.moment_count());
       const std::span<double> by_slot = scratch_.take<double>(n_);
-      cells_.template spread<2>(moments_.data(),
-                                {{{places::for_sigmoid, local.data()}, {places::for_slope, slopes_.data()}}});
+      cells_.template spread<2>(
+          moments_.data(), {{{in_cells::for_sigmoid, local.data()}, {in_cells::for_slope, slopes_.data()}}});
       for (std::size_t at = 0; at < cells_.cells().size(); ++at) {
         const auto& cell = cells_.cells()[at];
         const V hard(static_cast<double>(cell.begin) +
                      0.5);  // 1 + the items of the cells above - this item's own 1/2
-        cells_.for_vectors(cell, [&](std::size_t i, auto count, const V& place) {
-          store_items<Arch>(by_slot.data() + i, count, hard + list::at_place(local.data() + at * P, place));
+        cells_.for_vectors(cell, [&](std::size_t i, auto count, const V& coordinate) {
+          store_items<Arch>(by_slot.data() + i, count,
+                            hard + list::at_coordinate(local.data() + at * P, coordinate));
         });
       }
       from_slots(by_slot, out);
@@ -112,24 +113,24 @@ class sigmoid_sums {
       for (std::size_t i = 0; i < n_; ++i) by_slot[slots[i]] = weights[i];
       for (std::size_t at = 0; at < cells_.cells().size(); ++at) {
         typename list::moment_sums sums;
-        cells_.for_vectors(cells_.cells()[at], [&](std::size_t i, auto count, const V& place) {
-          const V own = only_items<Arch>(count, list::at_place(slopes_.data() + at * P, place));
+        cells_.for_vectors(cells_.cells()[at], [&](std::size_t i, auto count, const V& coordinate) {
+          const V own = only_items<Arch>(count, list::at_coordinate(slopes_.data() + at * P, coordinate));
           const V weight = load_items<Arch>(by_slot.data() + i, count);
           mass += own;
           moment = xsimd::fma(own, weight, moment);
-          sums.add(place, weight);
+          sums.add(coordinate, weight);
         });
         sums.store(moments.data() + at * P);
       }
       const double middle = sum_of(moment) / sum_of(mass);
       for (std::size_t p = 0; p < moments.size(); ++p) moments[p] -= middle * moments_[p];
-      cells_.template spread<1>(moments.data(), {{{places::for_slope, local.data()}}});
+      cells_.template spread<1>(moments.data(), {{{in_cells::for_slope, local.data()}}});
       for (std::size_t at = 0; at < cells_.cells().size(); ++at)
-        cells_.for_vectors(cells_.cells()[at], [&](std::size_t i, auto count, const V& place) {
-          const V own = list::at_place(slopes_.data() + at * P, place);
+        cells_.for_vectors(cells_.cells()[at], [&](std::size_t i, auto count, const V& coordinate) {
+          const V own = list::at_coordinate(slopes_.data() + at * P, coordinate);
           const V weight = load_items<Arch>(by_slot.data() + i, count) - V(middle);
           store_items<Arch>(by_slot.data() + i, count,
-                            list::at_place(local.data() + at * P, place) - weight * own);
+                            list::at_coordinate(local.data() + at * P, coordinate) - weight * own);
         });
       from_slots(by_slot, out);
       return;

@@ -272,9 +272,9 @@ template <class T, wanted Wanted, class Arch>
 double smooth_dcg(const cell_list<Arch, T>& cells, std::span<T> gains, double cutoff, workspace& scratch,
                   const lanes<Arch>& factor) {
   using V = lanes<Arch>;
-  using places = cell_terms<T>;
+  using in_cells = cell_terms<T>;
   using list = cell_list<Arch, T>;
-  constexpr std::size_t P = places::places;
+  constexpr std::size_t P = in_cells::coefficients;
   constexpr bool gradient = Wanted != wanted::value;
   const workspace::scope scope(scratch);
   const std::span<double> moments = scratch.take<double>(cells.moment_count());
@@ -287,9 +287,9 @@ double smooth_dcg(const cell_list<Arch, T>& cells, std::span<T> gains, double cu
   cells.unit_moments(moments.data());
   if constexpr (gradient)
     cells.template spread<2>(moments.data(),
-                             {{{places::for_sigmoid, ranks.data()}, {places::for_slope, slopes.data()}}});
+                             {{{in_cells::for_sigmoid, ranks.data()}, {in_cells::for_slope, slopes.data()}}});
   else
-    cells.template spread<1>(moments.data(), {{{places::for_sigmoid, ranks.data()}}});
+    cells.template spread<1>(moments.data(), {{{in_cells::for_sigmoid, ranks.data()}}});
 
   V dcg(0.0);
   V mass(std::numeric_limits<double>::min());
@@ -300,15 +300,15 @@ double smooth_dcg(const cell_list<Arch, T>& cells, std::span<T> gains, double cu
                  0.5);  // 1 + the items of the cells above - this item's own 1/2
     typename list::moment_sums sums;
     with_cut(cutoff, [&]<bool Cut> {
-      cells.for_vectors(cell, [&](std::size_t i, auto count, const V& place) {
-        const V rank = hard + list::at_place(ranks.data() + at * P, place);
+      cells.for_vectors(cell, [&](std::size_t i, auto count, const V& coordinate) {
+        const V rank = hard + list::at_coordinate(ranks.data() + at * P, coordinate);
         const discounted_gain<T, Cut, V> item(load_items<Arch>(gains.data() + i, count), rank, cutoff);
         dcg += item.value;
         if constexpr (gradient) {
-          const V own = only_items<Arch>(count, list::at_place(slopes.data() + at * P, place));
+          const V own = only_items<Arch>(count, list::at_coordinate(slopes.data() + at * P, coordinate));
           mass += own;
           moment = xsimd::fma(own, item.slope, moment);
-          sums.add(place, item.slope);
+          sums.add(coordinate, item.slope);
           store_items<Arch>(by_rank + i, count, item.slope);
         }
       });
@@ -318,14 +318,15 @@ double smooth_dcg(const cell_list<Arch, T>& cells, std::span<T> gains, double cu
   if constexpr (gradient) {
     const double middle = sum_of(moment) / sum_of(mass);
     for (std::size_t p = 0; p < moments.size(); ++p) by_rank_moments[p] -= middle * moments[p];
-    cells.template spread<1>(by_rank_moments.data(), {{{places::for_slope, by_rank_slopes.data()}}});
+    cells.template spread<1>(by_rank_moments.data(), {{{in_cells::for_slope, by_rank_slopes.data()}}});
     for (std::size_t at = 0; at < cells.cells().size(); ++at)
-      cells.for_vectors(cells.cells()[at], [&](std::size_t i, auto count, const V& place) {
+      cells.for_vectors(cells.cells()[at], [&](std::size_t i, auto count, const V& coordinate) {
         const V a = load_items<Arch>(by_rank + i, count) - V(middle);
         // The sum of slopes is computed again: this takes less time than storing it.
-        const V own = list::at_place(slopes.data() + at * P, place);
-        store_items<Arch>(by_rank + i, count,
-                          factor * (list::at_place(by_rank_slopes.data() + at * P, place) - a * own));
+        const V own = list::at_coordinate(slopes.data() + at * P, coordinate);
+        store_items<Arch>(
+            by_rank + i, count,
+            factor * (list::at_coordinate(by_rank_slopes.data() + at * P, coordinate) - a * own));
       });
   }
   return sum_of(dcg);
