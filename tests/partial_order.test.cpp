@@ -130,10 +130,10 @@ TEST_CASE("partial_order: closure and reduction are those of plain search") {
       for (std::size_t a = 0; a < n; ++a)
         for (std::size_t b = 0; b < n; ++b) same = same && order.precedes(a, b) == better[a][b];
       CHECK(same);
-      std::vector<std::size_t> place(n);
-      for (std::size_t k = 0; k < n; ++k) place[order.sorted(0)[k]] = k;
+      std::vector<std::size_t> position(n);
+      for (std::size_t k = 0; k < n; ++k) position[order.sorted(0)[k]] = k;
       CHECK(std::all_of(all.begin(), all.end(),
-                        [&](const auto& p) { return place[p.first] < place[p.second]; }));
+                        [&](const auto& p) { return position[p.first] < position[p.second]; }));
     }
 }
 
@@ -363,13 +363,13 @@ TEST_CASE("partial_order: what does not fit is named") {
                     "rankloss: other: 1 at pair 1, expected an item of list 1 like the preferred one");
   CHECK_THROWS_WITH(
       partial_order::from_chains(ints{0, 3}, ints{0, 3}),
-      "rankloss: chains: 3 at place 1, expected an item from 0 to below 3 (the number of items)");
+      "rankloss: chains: 3 at position 1, expected an item from 0 to below 3 (the number of items)");
   CHECK_THROWS_WITH(partial_order::from_chains(ints{0, 3}, ints{0, 0}),
-                    "rankloss: chains: 0 at place 1, expected an item other than the one before it");
+                    "rankloss: chains: 0 at position 1, expected an item other than the one before it");
   CHECK_THROWS_WITH(partial_order::from_chains(ints{0, 2, 3}, ints{0, 2}),
-                    "rankloss: chains: 2 at place 1, expected an item of list 0 like the one before it");
+                    "rankloss: chains: 2 at position 1, expected an item of list 0 like the one before it");
   CHECK_THROWS_WITH(partial_order::from_chains(ints{0, 3}, ints{0, 2}, ints{0, 1}),
-                    "rankloss: chain_offsets: last is 1, expected 2 (the number of places in chains)");
+                    "rankloss: chain_offsets: last is 1, expected 2 (the number of positions in chains)");
   CHECK_THROWS_WITH(partial_order::from_grades(ints{0, 1, 3}, reals{0, 1, nan}),
                     "rankloss: grades: nan at list 1, item 1, expected a finite number");
   CHECK_THROWS_WITH(partial_order::from_grades(ints{0, 2, 4}, reals{0, 1, nan, 2}),

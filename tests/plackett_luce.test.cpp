@@ -72,7 +72,7 @@ TEST_CASE("plackett_luce: values worked by hand") {
   const double full = -std::log(c / (a + b + c + d) * a / (a + b + d) * b / (b + d));
   CHECK(of({}, s, partial_order::from_ranks({}, ints{2, 3, 1, 4})) == Approx(full).epsilon(1e-15));
   CHECK(of({}, s, partial_order::from_chains(ints{0, 4}, ints{2, 0, 1, 3})) == Approx(full).epsilon(1e-15));
-  // The first two places.
+  // The first two positions.
   CHECK(of({}, s, partial_order::from_ranks({}, ints{2, 3, 1, 3})) ==
         Approx(-std::log(c / (a + b + c + d) * a / (a + b + d))).epsilon(1e-15));
   // 2 and 0 before 1 and 3, in whatever order.

@@ -34,7 +34,7 @@ set(tested_by
     lists/output_sink:detail/lists/list_run
     pairs/block_pairs:detail/pairs/pair_scan
     pairs/gain_difference:pairs/weight
-    pairs/pair_places:pairs/weight
+    pairs/ordered_items:pairs/weight
     pairs/pair_states:detail/pairs/pair_scan
     pairs/pair_walk:detail/pairs/pair_scan
     pairs/triplet_hinges:triplet

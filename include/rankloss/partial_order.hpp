@@ -172,8 +172,9 @@ class partial_order {
                                     std::size_t k) const;
   [[nodiscard]] std::size_t list_of(std::size_t item) const noexcept;
 
-  template <class Place>
-  [[nodiscard]] static partial_order of_levels(const positions& offsets, std::size_t items, Place place);
+  template <class Standing>
+  [[nodiscard]] static partial_order of_levels(const positions& offsets, std::size_t items,
+                                               Standing standing_of);
   void store(std::vector<detail::item_pair>& edges, std::string_view field);
   void sort_items(std::string_view field);
   template <class Choose>

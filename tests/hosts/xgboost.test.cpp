@@ -64,7 +64,7 @@ TEST_CASE("xgboost: the gradients and Hessians that its own tests expect") {
            {.gradient = g, .hessian = h});
   CHECK(g[1] == Approx(-1.2054923f).epsilon(1e-6));
   CHECK(h[2] == Approx(1.2657166f).epsilon(1e-6));
-  // Nothing to be gained from changing places.
+  // Nothing to be gained from changing their ranks.
   const std::vector<float> same(4, 1.0f);
   CHECK(evaluate(xgboost::ndcg{}, list_batch<float>{.scores = same, .relevance = same, .offsets = groups},
                  {.gradient = g, .hessian = h}) == 0.0);
@@ -73,7 +73,8 @@ TEST_CASE("xgboost: the gradients and Hessians that its own tests expect") {
 }
 
 TEST_CASE("xgboost: ideal DCG, gains and numbers of pairs that its own tests expect") {
-  // Equal scores, so that item i is at place i: the first item loses to all, 2 g_0 = sum_j j (1/D(1) - 1/D(j + 1)) / ideal DCG@k.
+  // Equal scores, so that item i is at position i: the first item loses to all, 2 g_0 = sum_j j (1/D(1) -
+  // 1/D(j + 1)) / ideal DCG@k.
   std::vector<double> s(32), y(32), g(32);
   std::iota(y.begin(), y.end(), 0.0);
   double sum = 0.0;

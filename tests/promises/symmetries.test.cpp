@@ -43,7 +43,7 @@ TEMPLATE_TEST_CASE("lists: permuting the items permutes the gradient", "", float
     moved.item_weights[i] = data.item_weights[from[i]];
   }
   for (const list_loss& loss : list_losses()) {
-    if (loss.claimed.by_place || loss.claimed.jumps) continue;
+    if (loss.claimed.by_item_order || loss.claimed.jumps) continue;
     INFO(loss.name);
     for (const wanted want : offered(loss)) {
       const auto expected = run(loss, data.weighted(reduction::sum), want);
@@ -75,8 +75,8 @@ TEMPLATE_TEST_CASE("matrices: permuting rows and columns permutes the gradient",
     std::iota(row.begin(), row.end(), std::size_t{0});
     std::iota(column.begin(), column.end(), std::size_t{0});
     shuffle(random, row);
-    const bool by_place = m.matches.empty() && m.row_classes.empty();
-    if (by_place)
+    const bool by_index = m.matches.empty() && m.row_classes.empty();
+    if (by_index)
       column = row;
     else
       shuffle(random, column);
@@ -104,7 +104,7 @@ TEMPLATE_TEST_CASE("matrices: permuting rows and columns permutes the gradient",
     for (const matrix_loss& loss : similarity_losses()) {
       if (!m.taken_by(loss) || (m.ties && !loss.claimed.smooth))
         continue;  // which of two equals is at the kink, their order decides
-      if (!loss.claimed.rectangular && !by_place) continue;  // a column belongs to the row of its number
+      if (!loss.claimed.rectangular && !by_index) continue;  // a column belongs to the row of its number
       INFO(loss.name << ", " << m.rows << " x " << m.columns);
       const auto r = run(loss, m.batch());
       const auto got = run(loss, moved.batch());

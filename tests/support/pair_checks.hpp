@@ -52,7 +52,7 @@ inline double largest(const std::vector<real>& values) {
 /// The loss against a reference, in both types; weighted or not.
 template <class Loss>
 void check(const Loss& loss, const random_list& list, bool weighted, reference::pair_sums expected) {
-  if (loss.cutoff > 0 || requires { requires decltype(loss.weight)::by_position; })
+  if (loss.cutoff > 0 || requires { requires decltype(loss.weight)::uses_ranks; })
     for (std::vector<real>* derivatives : {&expected.total.gradient, &expected.total.hessian})
       reference::share_among_alike(*derivatives, list.scores, list.relevance,
                                    weighted ? list.weights : std::vector<double>{});

@@ -111,8 +111,8 @@ template <class T, class Slope>
 void add_hinges(const label_policy_batch<T>& batch, std::size_t first, std::size_t n, bool reversed,
                 double margin, hinge_sums& to, Slope slope) {
   constexpr double largest = std::min(static_cast<double>(std::numeric_limits<T>::max()), 1e290);
-  const auto item = [&](std::size_t place) {
-    return static_cast<std::size_t>(batch.orders[first + (reversed ? n - 1 - place : place)]);
+  const auto item = [&](std::size_t position) {
+    return static_cast<std::size_t>(batch.orders[first + (reversed ? n - 1 - position : position)]);
   };
   const auto score = [&](std::size_t i) {
     return std::clamp(static_cast<double>(detail::bounded(batch.scores[first + i])), -largest, largest);

@@ -51,19 +51,19 @@ inline partial_order partial_order::from_pairs(const positions& offsets, const p
 inline partial_order partial_order::from_chains(const positions& offsets, const positions& chains,
                                                 const positions& chain_offsets) {
   partial_order order(offsets);
-  detail::check_offsets(chain_offsets, chains.size(), "places in chains", "chain_offsets");
+  detail::check_offsets(chain_offsets, chains.size(), "positions in chains", "chain_offsets");
   std::vector<detail::item_pair> edges;
   std::size_t chain = 0;
   std::size_t before = 0;
   for (std::size_t k = 0; k < chains.size(); ++k) {
-    const std::size_t item = order.checked(chains, "chains", "place", k);
+    const std::size_t item = order.checked(chains, "chains", "position", k);
     const std::size_t chain_before = chain;
     while (chain < chain_offsets.size() && static_cast<std::size_t>(chain_offsets[chain]) <= k) ++chain;
     if (k > 0 && chain == chain_before) {
-      detail::require(item != before, "chains: ", item, " at place ", k,
+      detail::require(item != before, "chains: ", item, " at position ", k,
                       ", expected an item other than the one before it");
       const std::size_t l = order.list_of(before);
-      detail::require(order.list_of(item) == l, "chains: ", item, " at place ", k,
+      detail::require(order.list_of(item) == l, "chains: ", item, " at position ", k,
                       ", expected an item of list ", l, " like the one before it");
       edges.push_back({before, item});
     }
@@ -82,7 +82,7 @@ partial_order::from_grades(const positions& offsets, const Range& grades) {
                      const auto y = static_cast<double>(grade[order.first(l) + i]);
                      detail::require(detail::is_finite(y), "grades: ", y, " at list ", l, ", item ", i,
                                      ", expected a finite number");
-                     return detail::level_place{detail::level_place::by_value, y};
+                     return detail::standing{detail::standing::by_value, y};
                    });
 }
 
@@ -99,10 +99,9 @@ partial_order::from_ranks(const positions& offsets, const Range& ranks, rank_zer
             zero != rank_zero::refused || r != 0.0, "ranks: 0 at list ", l, ", item ", i,
             ", expected above 0; say what 0 means: rank_zero::unranked, rank_zero::last or rank_zero::best");
         detail::require(r >= 0.0, "ranks: ", r, " at list ", l, ", item ", i, ", expected above 0");
-        if (r != 0.0 || zero == rank_zero::best)
-          return detail::level_place{detail::level_place::by_value, -r};
-        return detail::level_place{
-            zero == rank_zero::last ? detail::level_place::last : detail::level_place::none, 0.0};
+        if (r != 0.0 || zero == rank_zero::best) return detail::standing{detail::standing::by_value, -r};
+        return detail::standing{zero == rank_zero::last ? detail::standing::last : detail::standing::none,
+                                0.0};
       });
 }
 
@@ -136,8 +135,8 @@ inline partial_order partial_order::closure() const {
 inline partial_order partial_order::reduction() const {
   if (by_levels()) return neighbours();
   return rebuilt([this](std::size_t list, std::size_t i, const detail::bit_rows& below,
-                        std::span<const std::uint32_t> place,
-                        auto add) { detail::for_each_direct(worse(list, i), place, below, add); });
+                        std::span<const std::uint32_t> position,
+                        auto add) { detail::for_each_direct(worse(list, i), position, below, add); });
 }
 
 inline ordered_pairs partial_order::pairs() const {
@@ -210,9 +209,9 @@ inline std::size_t partial_order::list_of(std::size_t item) const noexcept {
          1;
 }
 
-/// Builds an order by levels from place(order, list, item).
-template <class Place>
-partial_order partial_order::of_levels(const positions& offsets, std::size_t items, Place place) {
+/// Builds an order by levels from standing_of(order, list, item).
+template <class Standing>
+partial_order partial_order::of_levels(const positions& offsets, std::size_t items, Standing standing_of) {
   partial_order order(offsets, items);
   order.sorted_.resize(order.items());
   order.levels_.resize(order.items());
@@ -221,7 +220,7 @@ partial_order partial_order::of_levels(const positions& offsets, std::size_t ite
   for (std::size_t l = 0; l < order.lists(); ++l) {
     const std::size_t first = order.first(l);
     ranked[l] = detail::sort_into_levels(
-        order.size(l), [&](std::size_t i) { return place(order, l, i); }, order.sorted_.data() + first,
+        order.size(l), [&](std::size_t i) { return standing_of(order, l, i); }, order.sorted_.data() + first,
         order.levels_.data() + first, no_level, scratch);
     if (ranked[l] < order.size(l) && order.ranked_.empty()) order.ranked_.resize(order.lists());
   }
@@ -261,8 +260,8 @@ inline void partial_order::sort_items(std::string_view field) {
   }
 }
 
-/// Builds the order of the pairs that choose(list, item, rows, places, add) passes to add. `rows` holds the
-/// items that each item is better than, and `places` the place of each item in `sorted`.
+/// Builds the order of the pairs that choose(list, item, rows, positions, add) passes to add. `rows` holds
+/// the items that each item is better than, and `positions` the position of each item in `sorted`.
 template <class Choose>
 partial_order partial_order::rebuilt(Choose choose) const {
   partial_order order;
@@ -270,17 +269,17 @@ partial_order partial_order::rebuilt(Choose choose) const {
   order.sorted_ = sorted_;
   order.begin_.assign(1, 0);
   order.begin_.reserve(items() + 1);
-  std::vector<std::uint32_t> place;
+  std::vector<std::uint32_t> position;
   for (std::size_t l = 0; l < lists(); ++l) {
     const std::size_t n = size(l);
     const detail::bit_rows below =
         detail::close_pairs(sorted(l), [this, l](std::size_t i) { return worse(l, i); });
-    place.resize(n);
-    for (std::size_t k = 0; k < n; ++k) place[sorted(l)[k]] = static_cast<std::uint32_t>(k);
+    position.resize(n);
+    for (std::size_t k = 0; k < n; ++k) position[sorted(l)[k]] = static_cast<std::uint32_t>(k);
     for (std::size_t i = 0; i < n; ++i) {
       const std::size_t begin = order.worse_.size();
       const auto add = [&](std::uint32_t j) { order.worse_.push_back(j); };
-      choose(l, i, below, std::span<const std::uint32_t>(place), add);
+      choose(l, i, below, std::span<const std::uint32_t>(position), add);
       std::sort(order.worse_.begin() + static_cast<std::ptrdiff_t>(begin), order.worse_.end());
       order.begin_.push_back(order.worse_.size());
     }

@@ -61,8 +61,8 @@ struct average_precision {
         weight += weights[item.payload];
       }
       if (relevant > 0) {
-        // A relevant item is equally often at each place of the run, and then each place before it holds
-        // another relevant item with this probability.
+        // A relevant item is equally often at each position of the run, and then each position before it
+        // holds another relevant item with this probability.
         const double others = static_cast<double>(run.items.size() - 1);
         const double density = others > 0.0 ? static_cast<double>(relevant - 1) / others : 0.0;
         double precisions = 0.0;

@@ -69,8 +69,8 @@ struct rank_biased_precision {
       double mean = 0.0;
       for (const auto& item : run.items) mean += gains[item.payload] / static_cast<double>(run.items.size());
       // (1 - p) (p^begin + ... + p^(end - 1)) = p^begin (1 - p^(end - begin))
-      const auto places = static_cast<double>(std::min(run.end, k) - run.begin);
-      sum = detail::held_sum(sum, -mean * reached * std::expm1(places * log_persistence));
+      const auto count = static_cast<double>(std::min(run.end, k) - run.begin);
+      sum = detail::held_sum(sum, -mean * reached * std::expm1(count * log_persistence));
     });
     return sum;
   }

@@ -38,7 +38,7 @@ struct reciprocal_rank {
     const detail::best_match found = detail::find_best_match(items);
     const std::size_t k = cutoff == 0 ? items.size() : cutoff;
     double sum = 0.0;
-    // The first match is at place p of the run with probability C(tied - p, matching - 1) / C(tied,
+    // The first match is at position p of the run with probability C(tied - p, matching - 1) / C(tied,
     // matching).
     double probability =
         found.matching > 0 ? static_cast<double>(found.matching) / static_cast<double>(found.tied) : 0.0;

@@ -51,7 +51,7 @@ struct delta_ndcg {
   std::size_t cutoff = 0;  ///< k of NDCG@k: discounts beyond it are 0; 0: the whole list
   pairs::scale_by scale = pairs::scale_by::ideal;  ///< NDCG or DCG
 
-  static constexpr bool by_position = true;
+  static constexpr bool uses_ranks = true;
 
   void validate() const { detail::check_gain(gain, gain_table); }
   [[nodiscard]] bool takes(double y) const noexcept { return detail::takes_gain(gain, y); }
@@ -65,7 +65,7 @@ struct ndcg_loss2 {
   std::size_t cutoff = 0;                             ///< k of the ideal DCG@k; 0: the whole list
   pairs::scale_by scale = pairs::scale_by::ideal;     ///< NDCG or DCG
 
-  static constexpr bool by_position = true;
+  static constexpr bool uses_ranks = true;
 
   void validate() const { detail::check_gain(gain, gain_table); }
   [[nodiscard]] bool takes(double y) const noexcept { return detail::takes_gain(gain, y); }
@@ -80,7 +80,7 @@ struct ndcg_loss2_plus {
   std::size_t cutoff = 0;                             ///< k of the ideal DCG@k; 0: the whole list
   pairs::scale_by scale = pairs::scale_by::ideal;     ///< NDCG or DCG
 
-  static constexpr bool by_position = true;
+  static constexpr bool uses_ranks = true;
 
   void validate() const {
     detail::check_gain(gain, gain_table);
@@ -98,7 +98,7 @@ struct ndcg_loss1 {
   std::size_t cutoff = 0;                             ///< k of the ideal DCG@k; 0: the whole list
   pairs::scale_by scale = pairs::scale_by::ideal;     ///< NDCG or DCG
 
-  static constexpr bool by_position = true;
+  static constexpr bool uses_ranks = true;
   static constexpr bool all_pairs = true;
 
   void validate() const { detail::check_gain(gain, gain_table); }
@@ -119,7 +119,7 @@ struct arp_loss1 {
 /// delta_map: the change of average precision when the two items swap places. Items of relevance > 0 are
 /// relevant; pairs of two relevant items have weight 0.
 struct delta_map {
-  static constexpr bool by_position = true;
+  static constexpr bool uses_ranks = true;
   static constexpr bool binary = true;
 
   void validate() const noexcept {}
@@ -128,7 +128,7 @@ struct delta_map {
 /// delta_mrr: the change of the reciprocal rank of the first relevant item when the two items swap places.
 /// Items of relevance > 0 are relevant.
 struct delta_mrr {
-  static constexpr bool by_position = true;
+  static constexpr bool uses_ranks = true;
   static constexpr bool binary = true;
 
   void validate() const noexcept {}

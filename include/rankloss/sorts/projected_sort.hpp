@@ -38,7 +38,7 @@ namespace rankloss::inline RANKLOSS_ABI {
 /// - Gaps up to 1 / temperature stay as they are, and wider gaps become smaller: low temperatures sort hard,
 ///   high temperatures mix.
 /// - Two blocks that just meet count as separate, and have the derivatives of separate blocks; equal scores
-///   in different blocks have the derivatives of their places.
+///   in different blocks have the derivatives of their positions.
 /// - Edge cases: infinite scores count as the largest finite number of their type.
 /// @throws std::invalid_argument from the functions below when an option is out of its range.
 struct projected_sort {
@@ -53,7 +53,7 @@ struct projected_sort {
   }
 
   /// Soft-sorted values of one list, and products with the Jacobian as in smooth_ranks. Values and cotangents
-  /// are by place, tangents and gradients by item.
+  /// are by position, tangents and gradients by item.
   template <class T>
   class result;
 
@@ -63,7 +63,7 @@ struct projected_sort {
   }
 };
 
-/// sort_values: the soft-sorted scores, by place.
+/// sort_values: the soft-sorted scores, by position.
 ///
 /// - Scratch O(n) of the context's first worker.
 /// - Edge cases: an empty list has no values.

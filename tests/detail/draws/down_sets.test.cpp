@@ -76,7 +76,7 @@ TEST_CASE("down_sets: as few chains as can be, and the down-sets are those of pl
         product *= sets.length(c) + 1;
         for (std::size_t k = 0; k < sets.length(c); ++k) {
           CHECK(sets.chain(sets.item(c, k)) == c);
-          CHECK(sets.place(sets.item(c, k)) == k);
+          CHECK(sets.position(sets.item(c, k)) == k);
           if (k > 0) CHECK(better[sets.item(c, k - 1)][sets.item(c, k)]);
         }
       }

@@ -190,8 +190,8 @@ TEMPLATE_TEST_CASE("pair_loop: over levels, each item wins over all that begin a
   });
 }
 
-TEMPLATE_TEST_CASE("pair_loop: over places, whoever of a pair wins, up to where first places end", "", float,
-                   double) {
+TEMPLATE_TEST_CASE("pair_loop: over positions, whoever of a pair wins, up to where first positions end", "",
+                   float, double) {
   using S = TestType;
   for_all_lists<S>([](const arrays<S>& in) {
     for (const S later_wins : {S(1), S(-1), S(0.5)})
@@ -208,7 +208,7 @@ TEMPLATE_TEST_CASE("pair_loop: over places, whoever of a pair wins, up to where 
                                      real(in.levels[winner]) - real(in.levels[loser])));
           }
         check_both(in, expected, [&](arrays<S>& to, auto hessian) {
-          return rankloss::detail::loop_over_places<arch, hessian>(
+          return rankloss::detail::loop_over_positions<arch, hessian>(
               to.view(hessian), first_end, rankloss::detail::by_difference<cubic>{{}},
               product_weights<S>{to.a, to.b}, later_wins);
         });
@@ -242,7 +242,7 @@ TEMPLATE_TEST_CASE("pair_loop: by shares of exponentials, functions are those of
     for (const std::size_t n : {1u, 5u, 40u})
       for (const bool weighted : {false, true}) {
         const arrays<S> in(random, 2, n, 3, weighted);
-        sums by_places(in), of_all(in), by_levels(in);
+        sums by_positions(in), of_all(in), by_levels(in);
         arrays<S> sorted = in;
         std::sort(sorted.levels.begin() + 2, sorted.levels.begin() + static_cast<std::ptrdiff_t>(in.end),
                   std::greater<>());
@@ -250,16 +250,16 @@ TEMPLATE_TEST_CASE("pair_loop: by shares of exponentials, functions are those of
           for (std::size_t j = in.begin; j < in.end; ++j) {
             const plain_terms f = plain(real(in.scores[i]) - real(in.scores[j]), 0);
             const real factor = in.a[std::min(i, j)] * in.b[std::max(i, j)];
-            if (in.levels[i] > in.levels[j]) by_places.add(i, j, own_weight(in, i) * factor, f);
+            if (in.levels[i] > in.levels[j]) by_positions.add(i, j, own_weight(in, i) * factor, f);
             if (sorted.levels[i] > sorted.levels[j]) by_levels.add(i, j, own_weight(in, i) * factor, f);
             of_all.add(i, j, own_weight(in, i) * in.a[i], f);
           }
         const auto shares = [&](arrays<S>& to) {
           return rankloss::detail::by_shares<arch, S, decltype(function)>{function, to.exponentials};
         };
-        check_both(in, by_places, [&](arrays<S>& to, auto hessian) {
-          return rankloss::detail::loop_over_places<arch, hessian>(to.view(hessian), to.end, shares(to),
-                                                                   product_weights<S>{to.a, to.b});
+        check_both(in, by_positions, [&](arrays<S>& to, auto hessian) {
+          return rankloss::detail::loop_over_positions<arch, hessian>(to.view(hessian), to.end, shares(to),
+                                                                      product_weights<S>{to.a, to.b});
         });
         check_both(sorted, by_levels, [&](arrays<S>& to, auto hessian) {
           return rankloss::detail::loop_over_levels<arch, hessian>(to.view(hessian), shares(to),

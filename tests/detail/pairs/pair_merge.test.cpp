@@ -35,7 +35,7 @@ sums by_pairs(const std::vector<merge_item>& items, const std::vector<hinge_sum>
       for (const hinge_sum& f : all) {
         const merge_item& first = f.first_wins ? winner : loser;
         const merge_item& second = f.first_wins ? loser : winner;
-        const double e = std::max(0.0, f.margin - first.place + second.place);
+        const double e = std::max(0.0, f.margin - first.shifted_score + second.shifted_score);
         const double w = f.factor * winner.weight;
         out.value += w * std::pow(e, f.power);
         const double slope = e > 0.0 ? w * f.power * std::pow(e, f.power - 1) : 0.0;
@@ -84,8 +84,9 @@ TEST_CASE(
           *at = {static_cast<double>(random() % 17) / 4.0, static_cast<double>(random() % 4),
                  static_cast<std::uint32_t>(at - items.begin())};
         for (std::size_t i = starts[l]; i < starts[l + 1]; ++i) level[i] = l;
-        std::stable_sort(begin, end,
-                         [](const merge_item& a, const merge_item& b) { return a.place > b.place; });
+        std::stable_sort(begin, end, [](const merge_item& a, const merge_item& b) {
+          return a.shifted_score > b.shifted_score;
+        });
       }
       const sums expected = by_pairs(items, all, n, [&](const merge_item& a, const merge_item& b) {
         return level[a.item] < level[b.item];
@@ -96,13 +97,14 @@ TEST_CASE(
       const double value = merge_hinges(merged, starts, all, buffer, gradient, hessian);
       check(expected, value, gradient, hessian);
       if (sizes.size() > 1)
-        CHECK(std::is_sorted(merged.begin(), merged.end(),
-                             [](const merge_item& a, const merge_item& b) { return a.place > b.place; }));
+        CHECK(std::is_sorted(merged.begin(), merged.end(), [](const merge_item& a, const merge_item& b) {
+          return a.shifted_score > b.shifted_score;
+        }));
     }
 }
 
 TEST_CASE(
-    "pair_merge: what is added lies on what was there, and no digit of a small hinge is lost to far places") {
+    "pair_merge: what is added lies on what was there, and no digit of a small hinge is lost to far ones") {
   const std::vector<merge_item> first{{1e15, 1.0, 0}, {0.5, 1.0, 1}};
   const std::vector<merge_item> second{{0.25, 1.0, 2}, {-1e15, 1.0, 3}};
   std::vector<double> gradient{10.0, 10.0, 10.0, 10.0};

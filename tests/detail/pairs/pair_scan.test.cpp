@@ -156,7 +156,7 @@ std::array<sums, 2> pair_by_pair(const Loss& loss, const drawn_list& items) {
     const real factor = divisor > 0 ? real(loss.function.factor()) / divisor : 0;
     to.value *= factor;
     for (real& g : to.gradient) g *= factor;
-    if (loss.cutoff == 0 && !requires { requires decltype(loss.weight)::by_position; }) continue;
+    if (loss.cutoff == 0 && !requires { requires decltype(loss.weight)::uses_ranks; }) continue;
     std::vector<real> bounded;
     for (const float x : items.scores) bounded.push_back(std::clamp(real(x), -largest, largest));
     reference::share_among_alike(to.gradient, bounded, items.relevance,

@@ -15,7 +15,7 @@ using rankloss::strided;
 using rankloss::detail::scaled_share;
 using rankloss::detail::scaled_share_of;
 using rankloss::detail::weight_unit;
-using rankloss::detail::write_by_place;
+using rankloss::detail::write_by_position;
 
 TEST_CASE("scaled_share: products that no double holds are divided and multiplied in any order") {
   constexpr double most = std::numeric_limits<double>::max();
@@ -28,7 +28,7 @@ TEST_CASE("scaled_share: products that no double holds are divided and multiplie
   CHECK(scaled_share_of(1.0, 0.0, 7).of(5.0) == 0.0);
 }
 
-TEST_CASE("scaled_share: weights come near 1 by a power of two, and places go back to items") {
+TEST_CASE("scaled_share: weights come near 1 by a power of two, and positions go back to items") {
   const std::vector<double> scores{1.0, 2.0};
   const std::vector<double> large{0x1p1000, 0x1.8p1001};
   const list<double, double> plain{{scores.data(), 2}, {scores.data(), 2}};
@@ -40,10 +40,10 @@ TEST_CASE("scaled_share: weights come near 1 by a power of two, and places go ba
   const std::vector<float> from{3.0F, 5.0F};
   const std::vector<std::uint32_t> item{1, 0};
   std::vector<double> to(2);
-  write_by_place<double>(std::span<const float>(from), scaled_share{0.5, 4.0}, item,
-                         strided<double>{to.data(), 2});
+  write_by_position<double>(std::span<const float>(from), scaled_share{0.5, 4.0}, item,
+                            strided<double>{to.data(), 2});
   CHECK(to == std::vector<double>{10.0, 6.0});
-  write_by_place<double>(std::span<const float>(from), scaled_share{0.5, 4.0}, item, strided<double>{});
+  write_by_position<double>(std::span<const float>(from), scaled_share{0.5, 4.0}, item, strided<double>{});
 }
 
 }  // namespace detail_pairs_scaled_share_test

@@ -93,7 +93,8 @@ derivatives lambdarank(const reals& s, const reals& y) {
       reference::logistic(1), [&](const reals&, const std::vector<size_t>& position, size_t i, size_t j) {
         return (gains[i] - gains[j]) * std::abs(discounts[position[i]] - discounts[position[j]]) / ideal;
       })(s, y);
-  // The order of the items decides on the places of equal scores: those that are alike have the mean of their slopes.
+  // The order of the items decides on the ranks of equal scores: those that are alike have the mean of their
+  // slopes.
   std::map<std::pair<real, real>, std::pair<real, real>> alike;
   for (size_t i = 0; i < s.size(); ++i) {
     auto& [sum, count] = alike[{s[i], y[i]}];

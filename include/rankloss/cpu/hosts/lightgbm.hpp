@@ -35,7 +35,7 @@ struct lightgbm_lambdarank_engine {
     const workspace::scope scope(scratch);
     lambda_sums<Arch> sums(items, scratch);
     const std::size_t n = sums.size();
-    const std::span<const std::uint32_t> item = sums.places().item;
+    const std::span<const std::uint32_t> item = sums.order().item;
     const auto ends = [&](std::size_t p) {
       return !is_finite(items.scores[item[p]]) && bounded(items.scores[item[p]]) < T{0};
     };
@@ -50,7 +50,7 @@ struct lightgbm_lambdarank_engine {
         .hessian_factor = loss.sigmoid * loss.sigmoid};
     const gain_rule gains{loss.gain, loss.gain_table, true, loss.truncation_level};
     const auto weights =
-        prepare_gain_difference<Arch, double, true, false>(gains, 0, 0.0, items, sums.places(), scratch);
+        prepare_gain_difference<Arch, double, true, false>(gains, 0, 0.0, items, sums.order(), scratch);
     sums.add_top(rule, weights, loss.truncation_level > 0 ? loss.truncation_level : n, end);
     return sums.write(items, out, normalized ? sums.list_norm() : 1.0);
   }

@@ -18,7 +18,8 @@ namespace rankloss::inline RANKLOSS_ABI::detail {
 ///     (d, gap)                     its terms, on vectors
 ///     of_shares(share, less, -d)   the same for a function made of sigmoids, see by_shares
 ///     kernel                       its sums of exponentials, for pair_scan.hpp
-///     hinges(), relevance_shift    its sums of hinges of places s - relevance_shift * y, for pair_merge.hpp
+///     hinges(), relevance_shift    its sums of hinges of shifted scores s - relevance_shift * y, for
+///                                  pair_merge.hpp
 ///     float_range                  range of scores, in units of length(), up to which float lanes are used
 template <class Function>
 struct pair_function : Function {};
@@ -98,7 +99,7 @@ struct pair_function<pairs::soft_zero_one> : pairs::soft_zero_one {
 
 template <>
 struct pair_function<pairs::hinge> : pairs::hinge {
-  /// The function as a sum of hinges of places; the places are the scores.
+  /// The function as a sum of hinges of shifted scores; these are the scores.
   [[nodiscard]] std::array<hinge_sum, 1> hinges() const noexcept { return {{{.margin = margin}}}; }
   static constexpr double relevance_shift = 0.0;
 
@@ -143,7 +144,7 @@ struct pair_function<pairs::exponential> : pairs::exponential {
 
 template <>
 struct pair_function<pairs::squared_difference> : pairs::squared_difference {
-  /// As hinges of the places s - y: the squares of both signs of their difference.
+  /// As hinges of the shifted scores s - y: the squares of both signs of their difference.
   [[nodiscard]] std::array<hinge_sum, 2> hinges() const noexcept {
     return {{{.power = 2}, {.power = 2, .first_wins = false}}};
   }
@@ -161,7 +162,7 @@ struct pair_function<pairs::squared_difference> : pairs::squared_difference {
 
 template <>
 struct pair_function<pairs::quantile> : pairs::quantile {
-  /// As hinges of the places s - y, with one factor for each sign of their difference.
+  /// As hinges of the shifted scores s - y, with one factor for each sign of their difference.
   [[nodiscard]] std::array<hinge_sum, 2> hinges() const noexcept {
     return {{{.factor = tau}, {.factor = 1.0 - tau, .first_wins = false}}};
   }

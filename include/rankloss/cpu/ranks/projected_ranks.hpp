@@ -75,7 +75,7 @@ class projected_ranks::result {
   }  // the Jacobian is symmetric
 
  private:
-  /// For places [begin, end); the first place has rank n.
+  /// For positions [begin, end); the first position has rank n.
   [[nodiscard]] double mean_rank(std::size_t begin, std::size_t end) const noexcept {
     return static_cast<double>(list_.size()) - 0.5 * static_cast<double>(begin + end - 1);
   }
@@ -87,7 +87,7 @@ class projected_ranks::result {
   double slope_;
   detail::falling_list<T> list_;
   std::span<const detail::pooled_block> blocks_;
-  std::span<const double> shares_;  // [n] by place; empty: equal in each block
+  std::span<const double> shares_;  // [n] by position; empty: equal in each block
 };
 
 }  // namespace rankloss::inline RANKLOSS_ABI

@@ -88,7 +88,7 @@ class projected_sort::result {
   std::span<double> values_;
   detail::falling_list<T> list_;
   std::span<const detail::pooled_block> blocks_;
-  std::span<const double> shares_;  // [n] by place; empty: equal in each block
+  std::span<const double> shares_;  // [n] by position; empty: equal in each block
 };
 
 }  // namespace rankloss::inline RANKLOSS_ABI

@@ -43,7 +43,7 @@ class down_sets {
     match(after, words, next, scratch);
 
     chain_ = scratch.take<std::uint32_t>(m);
-    place_ = scratch.take<std::uint32_t>(m);
+    position_ = scratch.take<std::uint32_t>(m);
     item_ = scratch.take<std::uint32_t>(m);
     const std::span<std::uint8_t> first = scratch.take<std::uint8_t>(m);
     std::fill(first.begin(), first.end(), std::uint8_t{1});
@@ -55,7 +55,7 @@ class down_sets {
       const std::uint32_t start = used;
       for (auto j = static_cast<std::uint32_t>(i); j != none; j = next[j]) {
         chain_[j] = static_cast<std::uint32_t>(chains_);
-        place_[j] = used - start;
+        position_[j] = used - start;
         item_[used++] = j;
       }
       count_ *= static_cast<double>(used - start + 1);
@@ -72,7 +72,7 @@ class down_sets {
         for (std::uint64_t left = after[i * words + w]; left != 0; left &= left - 1) {
           std::uint32_t& need =
               needs_[(64 * w + static_cast<std::size_t>(std::countr_zero(left))) * chains_ + chain_[i]];
-          need = std::max(need, place_[i] + 1);
+          need = std::max(need, position_[i] + 1);
         }
   }
 
@@ -84,10 +84,10 @@ class down_sets {
   [[nodiscard]] std::size_t length(std::size_t c) const noexcept { return starts_[c + 1] - starts_[c]; }
   [[nodiscard]] std::size_t stride(std::size_t c) const noexcept { return strides_[c]; }
   [[nodiscard]] std::size_t chain(std::size_t i) const noexcept { return chain_[i]; }
-  [[nodiscard]] std::size_t place(std::size_t i) const noexcept { return place_[i]; }
-  /// The item at a place of a chain.
-  [[nodiscard]] std::size_t item(std::size_t c, std::size_t place) const noexcept {
-    return item_[starts_[c] + place];
+  [[nodiscard]] std::size_t position(std::size_t i) const noexcept { return position_[i]; }
+  /// The item at a position of a chain.
+  [[nodiscard]] std::size_t item(std::size_t c, std::size_t position) const noexcept {
+    return item_[starts_[c] + position];
   }
 
   /// The digits of a number; `next` and `previous` count it up and down by 1.
@@ -177,7 +177,7 @@ class down_sets {
   std::size_t items_;
   std::size_t chains_ = 0;
   double count_ = 1.0;
-  std::span<std::uint32_t> chain_, place_, item_;
+  std::span<std::uint32_t> chain_, position_, item_;
   std::span<std::uint32_t> needs_;  // [items, chains] how many items of a chain come before
   std::uint32_t starts_[most_chains + 1] = {};
   std::size_t strides_[most_chains + 1] = {1};
@@ -190,8 +190,8 @@ struct rest_after {
   double sum = 0.0;
 };
 
-/// The probability that a Plackett-Luce draw, place by place, takes the items of a partial order before all
-/// others and in an order that the partial order allows:
+/// The probability that a Plackett-Luce draw, position by position, takes the items of a partial order before
+/// all others and in an order that the partial order allows:
 ///
 ///     f({})      = 1
 ///     f(D)       = sum over the last items x of D of f(D - x) w_x / R(D - x)
@@ -353,7 +353,7 @@ template <class Between>
   };
   for (std::size_t i = 0; i < sets.items(); ++i)
     curvature[i] = bend_by(i, [&](std::size_t t, const down_sets::digits& here) {
-      return here.of[sets.chain(i)] > sets.place(i) ? 0.0 : std::exp(between(s[i], most[t])) / sum[t];
+      return here.of[sets.chain(i)] > sets.position(i) ? 0.0 : std::exp(between(s[i], most[t])) / sum[t];
     });
   if (others.sum > 0.0)
     draw.bend =

@@ -23,7 +23,7 @@
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
 /// The log probability of a list's order under a Plackett-Luce policy, and the sum of the entropies of the
-/// draws of its places.
+/// draws of its positions.
 struct order_chances {
   double log_probability = 0.0;
   double entropy = 0.0;
@@ -32,7 +32,7 @@ struct order_chances {
 /// Which results are wanted of one list.
 struct order_wants {
   double temperature;
-  std::size_t cutoff;  // places that count; 0: all
+  std::size_t cutoff;  // positions that count; 0: all
   bool slopes, entropy;
   double upstream, entropy_upstream;
 };
@@ -44,10 +44,10 @@ order_chances along_order_apart(const strided<const T>& scores, std::span<const 
                                 const order_wants& want, Write write, workspace& scratch) {
   const workspace::scope scope(scratch);
   const std::size_t n = order.size();
-  const std::size_t places = want.cutoff > 0 ? std::min(want.cutoff, n) : n;
+  const std::size_t counted_positions = want.cutoff > 0 ? std::min(want.cutoff, n) : n;
   const rest_sums rests = sum_rests(scores, order, want.temperature, scratch);
-  // The mean distance, in temperatures, of the remaining items from the largest of them. The entropy of place
-  // k is H_k = log sum + mean.
+  // The mean distance, in temperatures, of the remaining items from the largest of them. The entropy of
+  // position k is H_k = log sum + mean.
   const std::span<double> mean = scratch.take<double>(n);
   double distance = 0.0;
   for (std::size_t k = n; k-- > 0;) {
@@ -62,7 +62,7 @@ order_chances along_order_apart(const strided<const T>& scores, std::span<const 
     mean[k] = distance / rests.sum[k];
   }
   order_chances found;
-  for (std::size_t k = 0; k < places; ++k) {
+  for (std::size_t k = 0; k < counted_positions; ++k) {
     const double log_sum = std::log(rests.sum[k]);
     found.log_probability -= log_sum + rests.between(rests.most[k], rests.s[k]);
     found.entropy += log_sum + mean[k];
@@ -70,13 +70,13 @@ order_chances along_order_apart(const strided<const T>& scores, std::span<const 
   found.log_probability = std::max(found.log_probability, -1e290);
   if (!want.slopes) return found;
 
-  // Sums over the places so far of p and of p (log p + H), where p is the probability that the place takes an
-  // item whose score is that of the largest remaining one.
+  // Sums over the positions so far of p and of p (log p + H), where p is the probability that the position
+  // takes an item whose score is that of the largest remaining one.
   double p = 0.0;
   double bent = 0.0;
   double greatest = 0.0;
   for (std::size_t k = 0; k < n; ++k) {
-    if (k < places) {
+    if (k < counted_positions) {
       if (k > 0) {
         const double drop = rests.between(greatest, rests.most[k]);
         const double fall = std::exp(-drop);
@@ -89,7 +89,7 @@ order_chances along_order_apart(const strided<const T>& scores, std::span<const 
     }
     const double below = rests.between(greatest, rests.s[k]);
     const double share = std::exp(-below);
-    const double of_log = (k < places ? 1.0 : 0.0) - share * p;
+    const double of_log = (k < counted_positions ? 1.0 : 0.0) - share * p;
     const double of_entropy = (share * below) * p - share * bent;
     write(order[k],
           (held_as<double>(want.upstream * of_log) + held_as<double>(want.entropy_upstream * of_entropy)) /
@@ -111,7 +111,7 @@ order_chances along_order_near(std::span<const T> scores, std::span<const std::u
   static_assert(block % w == 0);
   const workspace::scope scope(scratch);
   const std::size_t n = order.size();
-  const std::size_t places = want.cutoff > 0 ? std::min(want.cutoff, n) : n;
+  const std::size_t counted_positions = want.cutoff > 0 ? std::min(want.cutoff, n) : n;
   const std::size_t padded = padded_rows(n, w);
   const score_distance<Arch, T> below(greatest, want.temperature);
   const bool bends = Entropy && want.slopes;
@@ -125,10 +125,11 @@ order_chances along_order_near(std::span<const T> scores, std::span<const std::u
   const T* s = scores.data();
   std::fill(r + n, r + padded, 1.0);  // computed along with the last row, and discarded
 
-  // For a row at place k: the values that count, else 0.
+  // For a row at position k: the values that count, else 0.
   const V lane = lane_numbers<V>();
   const auto counted = [&](std::size_t k, const V& values) {
-    return xsimd::select(lane < V(static_cast<double>(places) - static_cast<double>(k)), values, V(0.0));
+    return xsimd::select(lane < V(static_cast<double>(counted_positions) - static_cast<double>(k)), values,
+                         V(0.0));
   };
   V losses(0.0);
   V entropies(0.0);

@@ -39,7 +39,7 @@ class pair_order_loss {
         scores_(scores),
         scratch_(scratch),
         items_(scratch.take<std::uint32_t>(n_)),
-        place_(scratch.take<std::uint32_t>(n_)),
+        position_(scratch.take<std::uint32_t>(n_)),
         ends_(scratch.take<std::uint32_t>(n_)) {
     better_begin_ = scratch.take<std::size_t>(n_ + 1);
     std::fill(better_begin_.begin(), better_begin_.end(), std::size_t{0});
@@ -57,7 +57,7 @@ class pair_order_loss {
   /// Adds the derivatives, in units of the temperature, to gradient and hessian where they are not empty.
   double operator()(std::span<double> gradient, std::span<double> hessian, block_excess& excess) {
     std::copy(sorted_.begin(), sorted_.end(), items_.begin());
-    for (std::size_t k = 0; k < n_; ++k) place_[items_[k]] = static_cast<std::uint32_t>(k);
+    for (std::size_t k = 0; k < n_; ++k) position_[items_[k]] = static_cast<std::uint32_t>(k);
     struct segment {
       std::size_t begin, end;
     };
@@ -87,11 +87,11 @@ class pair_order_loss {
     return better_.subspan(better_begin_[i], better_begin_[i + 1] - better_begin_[i]);
   }
   [[nodiscard]] bool inside(std::uint32_t i, std::size_t begin, std::size_t end) const {
-    return place_[i] >= begin && place_[i] < end;
+    return position_[i] >= begin && position_[i] < end;
   }
 
   /// Moves the items of each part of [begin, end) together, keeping their order. Parts are the connected
-  /// components of the pairs. For the first place k of each part, ends_[k] is its end.
+  /// components of the pairs. For the first position k of each part, ends_[k] is its end.
   void split_into_parts(std::size_t begin, std::size_t end) {
     const workspace::scope scope(scratch_);
     const std::size_t m = end - begin;
@@ -105,8 +105,8 @@ class pair_order_loss {
       for (const std::uint32_t j : worse(items_[begin + k])) {
         if (!inside(j, begin, end)) continue;
         const std::uint32_t a = find(static_cast<std::uint32_t>(k));
-        const std::uint32_t b = find(place_[j] - static_cast<std::uint32_t>(begin));
-        root[std::max(a, b)] = std::min(a, b);  // the first place of a part represents it
+        const std::uint32_t b = find(position_[j] - static_cast<std::uint32_t>(begin));
+        root[std::max(a, b)] = std::min(a, b);  // the first position of a part represents it
       }
     const std::span<std::uint32_t> size = scratch_.take<std::uint32_t>(m);
     const std::span<std::uint32_t> copy = scratch_.take<std::uint32_t>(m);
@@ -127,16 +127,16 @@ class pair_order_loss {
     for (std::size_t k = 0; k < m; ++k) {
       const std::uint32_t to = size[root[k]]++;
       items_[to] = copy[k];
-      place_[copy[k]] = to;
+      position_[copy[k]] = to;
     }
   }
 
-  /// Finds the blocks of a part. For the first place k of each block, ends_[k] is its end. Returns where the
-  /// last block begins.
+  /// Finds the blocks of a part. For the first position k of each block, ends_[k] is its end. Returns where
+  /// the last block begins.
   ///
-  /// All items up to a place are better than all items after it if and only if each last item of the former
-  /// is directly better than each first item of the latter. Such pairs have no item between them, so they are
-  /// stored in any form of the order. They are counted while the place moves on.
+  /// All items up to a position are better than all items after it if and only if each last item of the
+  /// former is directly better than each first item of the latter. Such pairs have no item between them, so
+  /// they are stored in any form of the order. They are counted while the position moves on.
   std::size_t split_into_blocks(std::size_t begin, std::size_t end) {
     const workspace::scope scope(scratch_);
     const std::size_t m = end - begin;
@@ -149,7 +149,8 @@ class pair_order_loss {
     std::size_t pairs = 0;
     const auto count = [&](std::span<const std::uint32_t> neighbours, std::span<const std::uint8_t> marks) {
       std::size_t marked = 0;
-      for (const std::uint32_t j : neighbours) marked += inside(j, begin, end) ? marks[place_[j] - begin] : 0;
+      for (const std::uint32_t j : neighbours)
+        marked += inside(j, begin, end) ? marks[position_[j] - begin] : 0;
       return marked;
     };
     for (std::size_t k = 0; k < m; ++k) {
@@ -165,16 +166,16 @@ class pair_order_loss {
       is_first[k] = 0;
       --firsts;
       for (const std::uint32_t i : better(item)) {
-        if (!inside(i, begin, end) || is_last[place_[i] - begin] == 0) continue;
-        is_last[place_[i] - begin] = 0;
+        if (!inside(i, begin, end) || is_last[position_[i] - begin] == 0) continue;
+        is_last[position_[i] - begin] = 0;
         --lasts;
         pairs -= count(worse(i), is_first);
       }
       is_last[k] = 1;
       ++lasts;
       for (const std::uint32_t j : worse(item)) {
-        if (!inside(j, begin, end) || --waits[place_[j] - begin] > 0) continue;
-        is_first[place_[j] - begin] = 1;
+        if (!inside(j, begin, end) || --waits[position_[j] - begin] > 0) continue;
+        is_first[position_[j] - begin] = 1;
         ++firsts;
         pairs += count(better(j), is_last);
       }
@@ -232,7 +233,7 @@ class pair_order_loss {
     const workspace::scope scope(scratch_);
     const auto for_each_worse = [&](std::size_t i, auto visit) {
       for (const std::uint32_t j : worse(items_[begin + from + i]))
-        if (inside(j, begin + from, begin + to)) visit(place_[j] - (begin + from));
+        if (inside(j, begin + from, begin + to)) visit(position_[j] - (begin + from));
     };
     const down_sets sets(m, most_sets_, for_each_worse, scratch_);
     if (!(sets.count() <= static_cast<double>(most_sets_))) {
@@ -253,8 +254,8 @@ class pair_order_loss {
   strided<const T> scores_;
   workspace& scratch_;
   std::span<std::uint32_t> items_;  // [n] in an allowed order within each segment
-  std::span<std::uint32_t> place_;  // [n] the place of each item in items_
-  std::span<std::uint32_t> ends_;   // [n] at the first place of a part or block: its end
+  std::span<std::uint32_t> position_;  // [n] the position of each item in items_
+  std::span<std::uint32_t> ends_;      // [n] at the first position of a part or block: its end
   std::span<std::size_t> better_begin_;
   std::span<std::uint32_t> better_;  // [pairs] the items that are directly better than each item
 };

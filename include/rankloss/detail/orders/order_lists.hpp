@@ -61,8 +61,8 @@ inline void check_orders(const positions& orders, const order_lists& lists, work
     for (std::size_t k = 0; k < n; ++k) {
       const std::int64_t item = orders[first + k];
       require(item >= 0 && static_cast<std::size_t>(item) < n, "orders: ", orders.number(first + k),
-              " at list ", l, ", place ", k, ", expected an item from 0 to ", n - 1);
-      require(seen[static_cast<std::size_t>(item)] == 0, "orders: ", item, " at list ", l, ", place ", k,
+              " at list ", l, ", position ", k, ", expected an item from 0 to ", n - 1);
+      require(seen[static_cast<std::size_t>(item)] == 0, "orders: ", item, " at list ", l, ", position ", k,
               ", expected each item once");
       seen[static_cast<std::size_t>(item)] = 1;
     }

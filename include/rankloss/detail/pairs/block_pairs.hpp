@@ -180,7 +180,8 @@ class block_pairs {
     Function function{};  // natural logarithms
     function.temperature = near_unit_ / scale_;
     const auto loop = [&](const auto& of_pair) {
-      return loop_over_places<Arch, false>(items, first_end, of_pair, weights, static_cast<T>(wrong_sign_));
+      return loop_over_positions<Arch, false>(items, first_end, of_pair, weights,
+                                              static_cast<T>(wrong_sign_));
     };
     const std::span<const double> scores = list_.scores.subspan(begin, end - begin);
     const bool shares = fill_exponentials<Arch, T>(scores, scores.back(), scores.front(), scale_,

@@ -15,7 +15,7 @@
 /// more.
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
-/// What the loops read and write for the items at places [begin, end). Each array must be padded by one
+/// What the loops read and write for the items at positions [begin, end). Each array must be padded by one
 /// vector behind the end: the loops may read it and add 0 to it.
 template <class S>
 struct pair_items {
@@ -59,9 +59,9 @@ struct by_difference {
   [[nodiscard]] row at(std::size_t) const noexcept { return {function}; }
 };
 
-/// Writes, by place, exp(scale (s - c)) with c the middle of [least, most], followed by one vector of ones.
-/// Returns `false` and writes nothing where the range is too wide. Sums of two of these exponentials, and
-/// their reciprocals, are normal numbers of S: the distances below the greatest score are in [0, 2 half]
+/// Writes, by position, exp(scale (s - c)) with c the middle of [least, most], followed by one vector of
+/// ones. Returns `false` and writes nothing where the range is too wide. Sums of two of these exponentials,
+/// and their reciprocals, are normal numbers of S: the distances below the greatest score are in [0, 2 half]
 /// after rounding, so the exponents are in [-half, half], with half <= 80 (650 in double). This holds however
 /// a centre that is itself a score would be rounded. exp(80) = 5.6e34, exp(650) = 2e282. The exponentials are
 /// computed in double, which leaves enough digits for float at an exponent of 80.
@@ -234,12 +234,12 @@ pair_totals loop_over_levels(const pair_items<S> items, const Function& function
   return totals;
 }
 
-/// The same for items in any order of levels: over the pairs of places i < first_end, j > i. Where item j
+/// The same for items in any order of levels: over the pairs of positions i < first_end, j > i. Where item j
 /// wins, the weight is multiplied by `later_wins`. Factors: whether there are item weights or later_wins is
 /// not 1.
 template <class Arch, bool Hessian, bool Factors, class S, class Function, class Weights>
-pair_totals loop_over_places(const pair_items<S> items, std::size_t first_end, const Function& function,
-                             const Weights& weights, S later_wins) {
+pair_totals loop_over_positions(const pair_items<S> items, std::size_t first_end, const Function& function,
+                                const Weights& weights, S later_wins) {
   using V = xsimd::batch<S, Arch>;
   constexpr std::size_t w = V::size;
   const item_weights<Arch, S> given(items.weights);
@@ -282,15 +282,15 @@ pair_totals loop_over_places(const pair_items<S> items, std::size_t first_end, c
 }
 
 template <class Arch, bool Hessian, class S, class Function, class Weights>
-pair_totals loop_over_places(const pair_items<S> items, std::size_t first_end, const Function& function,
-                             const Weights& weights, S later_wins = S(1)) {
+pair_totals loop_over_positions(const pair_items<S> items, std::size_t first_end, const Function& function,
+                                const Weights& weights, S later_wins = S(1)) {
   return items.weights.empty() && later_wins == S(1)
-             ? loop_over_places<Arch, Hessian, false>(items, first_end, function, weights, later_wins)
-             : loop_over_places<Arch, Hessian, true>(items, first_end, function, weights, later_wins);
+             ? loop_over_positions<Arch, Hessian, false>(items, first_end, function, weights, later_wins)
+             : loop_over_positions<Arch, Hessian, true>(items, first_end, function, weights, later_wins);
 }
 
-/// The same over all ordered pairs of places of which the first or the second is below first_end, including
-/// the pair of an item with itself: weights[i] f(s_i - s_j).
+/// The same over all ordered pairs of positions of which the first or the second is below first_end,
+/// including the pair of an item with itself: weights[i] f(s_i - s_j).
 template <class Arch, bool Hessian, class S, class Function>
 pair_totals loop_over_all_pairs(const pair_items<S> items, std::size_t first_end, const Function& function,
                                 std::span<const S> weights) {

@@ -21,7 +21,7 @@ namespace rankloss::inline RANKLOSS_ABI::detail {
 
 /// One item of a merge.
 struct merge_item {
-  double place;   ///< z
+  double shifted_score;  ///< z
   double weight;  ///< weight of the pairs that the item wins
   std::uint32_t item;
 };
@@ -64,16 +64,18 @@ inline double add_hinges(std::span<const merge_item> first, std::span<const merg
   };
   std::size_t next = 0;
   for (std::size_t i = 0; i < first.size(); ++i) {
-    if (i > 0) down.move(first[i - 1].place - first[i].place);
-    for (double e; next < second.size() && (e = f.margin - (first[i].place - second[next].place)) > 0.0;
+    if (i > 0) down.move(first[i - 1].shifted_score - first[i].shifted_score);
+    for (double e;
+         next < second.size() && (e = f.margin - (first[i].shifted_score - second[next].shifted_score)) > 0.0;
          ++next)
       down.add(weight_of(second[next], !f.first_wins), e);
     value += apply(first[i], f.first_wins, down, -1.0);
   }
   next = first.size();
   for (std::size_t j = second.size(); j-- > 0;) {
-    if (j + 1 < second.size()) up.move(second[j].place - second[j + 1].place);
-    for (double e; next > 0 && (e = f.margin - (first[next - 1].place - second[j].place)) > 0.0; --next)
+    if (j + 1 < second.size()) up.move(second[j].shifted_score - second[j + 1].shifted_score);
+    for (double e;
+         next > 0 && (e = f.margin - (first[next - 1].shifted_score - second[j].shifted_score)) > 0.0; --next)
       up.add(weight_of(first[next - 1], f.first_wins), e);
     static_cast<void>(apply(second[j], !f.first_wins, up, 1.0));
   }
@@ -81,8 +83,8 @@ inline double add_hinges(std::span<const merge_item> first, std::span<const merg
 }
 
 /// The same over all pairs of different levels. `items` are ordered by level, the most relevant first, and
-/// descending by place within each level; `starts` holds the beginnings of the levels and the end of the last
-/// one. On return `items` are sorted by place. `buffer` has the same size.
+/// descending by shifted score within each level; `starts` holds the beginnings of the levels and the end of
+/// the last one. On return `items` are sorted by shifted score. `buffer` has the same size.
 inline double merge_hinges(std::span<merge_item> items, std::span<const std::uint32_t> starts,
                            std::span<const hinge_sum> sums, std::span<merge_item> buffer,
                            std::span<double> gradient, std::span<double> hessian) {
@@ -98,7 +100,7 @@ inline double merge_hinges(std::span<merge_item> items, std::span<const std::uin
                           : add_hinges(losers, winners, f, gradient, hessian);
   const auto to = buffer.subspan(starts[0], winners.size() + losers.size());
   std::merge(winners.begin(), winners.end(), losers.begin(), losers.end(), to.begin(),
-             [](const merge_item& a, const merge_item& b) { return a.place > b.place; });
+             [](const merge_item& a, const merge_item& b) { return a.shifted_score > b.shifted_score; });
   std::copy(to.begin(), to.end(), winners.begin());
   return value;
 }

@@ -40,10 +40,10 @@ struct scaled_share {
   return {share * std::ldexp(1.0, exponent / 2), std::ldexp(1.0, exponent - exponent / 2)};
 }
 
-/// Writes values by place, times the share, to their items.
+/// Writes values by position, times the share, to their items.
 template <class T, class S>
-void write_by_place(std::span<S> from, const scaled_share& share, std::span<const std::uint32_t> item,
-                    const strided<T>& to) noexcept {
+void write_by_position(std::span<S> from, const scaled_share& share, std::span<const std::uint32_t> item,
+                       const strided<T>& to) noexcept {
   if (to.empty()) return;
   for (std::size_t p = 0; p < item.size(); ++p)
     to[item[p]] = held_as<T>(static_cast<double>(from[p]) * share.first * share.second);

@@ -2,7 +2,7 @@
 #pragma once
 
 #include <rankloss/batch.hpp>
-#include <rankloss/detail/pairs/pair_places.hpp>
+#include <rankloss/detail/pairs/ordered_items.hpp>
 #include <rankloss/workspace.hpp>
 
 #include <xsimd/xsimd.hpp>
@@ -43,7 +43,7 @@ struct two_channels {
 
 template <class Arch, class S, class Weight, class T, class R>
 [[nodiscard]] two_channels<Arch, S> prepare_two(const Weight& weight, const list<T, R>& items,
-                                                const pair_places& at, workspace& scratch) {
+                                                const ordered_items& at, workspace& scratch) {
   two_channels<Arch, S> rows;
   for (auto* side : {rows.c.upper, rows.c.lower})
     for (std::size_t k = 0; k < 2; ++k) side[k] = padded<S, Arch>(at.size(), scratch);
@@ -51,7 +51,7 @@ template <class Arch, class S, class Weight, class T, class R>
   return rows;
 }
 
-/// weight(i, j) for places i < j, computed from channels for the pair loop.
+/// weight(i, j) for positions i < j, computed from channels for the pair loop.
 template <class Arch, class T, std::size_t C, bool Graded>
 struct channel_weights {
   using V = xsimd::batch<T, Arch>;

@@ -23,7 +23,7 @@ struct falling_list {
   double unit = 1.0;                   ///< a power of two, in which differences do not overflow
 
   [[nodiscard]] std::size_t size() const noexcept { return x.size(); }
-  /// The distance of x between two places, multiplied by `unit`. The difference is taken before any other
+  /// The distance of x between two positions, multiplied by `unit`. The difference is taken before any other
   /// scale is applied, so that it is exact for close numbers.
   [[nodiscard]] double distance(std::size_t i, std::size_t j) const noexcept {
     return std::abs(unit * static_cast<double>(x[i]) - unit * static_cast<double>(x[j]));
@@ -98,7 +98,7 @@ template <class T, class Together>
   };
 }
 
-/// softmax of -scale * distance within each block, [n] by place.
+/// softmax of -scale * distance within each block, [n] by position.
 template <class Arch, class T>
 [[nodiscard]] std::span<const double> block_shares(const falling_list<T>& list,
                                                    std::span<const pooled_block> blocks, double scale,
