@@ -469,7 +469,7 @@ def read_record(path, tests, again):
 
 
 def table_of(counts):
-    titles = ["header", "places", "seeded", NOTICED, MISSED, BROKEN, WITHOUT_EFFECT, "share noticed"]
+    titles = ["header", "seedable", "seeded", NOTICED, MISSED, BROKEN, WITHOUT_EFFECT, "share noticed"]
     rows = []
     total = {}
     for header, count in counts.items():
@@ -545,11 +545,11 @@ def main():
     args = arguments()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))  # the temporary folder goes too
     known = read_without_effect(args.without_effect)
-    places, chosen = {}, {}
+    seedable, chosen = {}, {}
     stale = False
     for name in args.headers:
         faults = faults_of(name)
-        places[name] = len(faults)
+        seedable[name] = len(faults)
         header = f"{name}.hpp"
         there = {(fault.header, fault.text, name) for fault in faults for name in (fault.name, "any")}
         for entry in known:
@@ -570,7 +570,7 @@ def main():
 
     tests_of = lambda header: " ".join(dict.fromkeys([test_of(header), *args.tests]))
     done = read_record(args.record, tests_of, args.again) if args.record else {}
-    counts = {name: {"places": places[name], "seeded": len(faults), **dict.fromkeys((NOTICED, MISSED, BROKEN, WITHOUT_EFFECT), 0)}
+    counts = {name: {"seedable": seedable[name], "seeded": len(faults), **dict.fromkeys((NOTICED, MISSED, BROKEN, WITHOUT_EFFECT), 0)}
               for name, faults in chosen.items()}
     missed = []
 

@@ -6,7 +6,7 @@
 namespace rankloss::inline RANKLOSS_ABI {
 
 /// lambdarank: the logistic loss of label-ordered pairs, each weighted by the change of NDCG when its two
-/// items swap places.
+/// items swap their ranks.
 ///
 ///     loss = sum_{i, j: y_i > y_j} |G_i - G_j| |1/D(r_i) - 1/D(r_j)| / ideal DCG * log(1 + exp(-(s_i - s_j) / temperature))
 ///

@@ -209,11 +209,11 @@ TEMPLATE_TEST_CASE(
   using T = TestType;
   const pairs<T> data(4);
   std::mt19937_64 random(5);
-  std::vector<std::size_t> from(data.preferred.size()), place(data.rewards.size());
+  std::vector<std::size_t> from(data.preferred.size()), new_index(data.rewards.size());
   std::iota(from.begin(), from.end(), std::size_t{0});
-  std::iota(place.begin(), place.end(), std::size_t{0});
+  std::iota(new_index.begin(), new_index.end(), std::size_t{0});
   shuffle(random, from);
-  shuffle(random, place);
+  shuffle(random, new_index);
   auto turned = data, renamed = data;
   for (std::size_t k = 0; k < from.size(); ++k) {
     turned.preferred[k] = data.preferred[from[k]];
@@ -221,10 +221,10 @@ TEMPLATE_TEST_CASE(
     turned.weights[k] = data.weights[from[k]];
     turned.margins[k] = data.margins[from[k]];
     turned.ties[k] = data.ties[from[k]];
-    renamed.preferred[k] = static_cast<int>(place[static_cast<std::size_t>(data.preferred[k])]);
-    renamed.other[k] = static_cast<int>(place[static_cast<std::size_t>(data.other[k])]);
+    renamed.preferred[k] = static_cast<int>(new_index[static_cast<std::size_t>(data.preferred[k])]);
+    renamed.other[k] = static_cast<int>(new_index[static_cast<std::size_t>(data.other[k])]);
   }
-  for (std::size_t i = 0; i < place.size(); ++i) renamed.rewards[place[i]] = data.rewards[i];
+  for (std::size_t i = 0; i < new_index.size(); ++i) renamed.rewards[new_index[i]] = data.rewards[i];
   for (const auto& loss : pair_losses<T>())
     for (const reduction how : reductions) {
       INFO(loss.name << ", reduction " << static_cast<int>(how));
@@ -239,9 +239,9 @@ TEMPLATE_TEST_CASE(
       // The same pairs in the same order, by other names: the same sums.
       auto other_names = run(loss, renamed.batch(loss, how));
       const auto there = other_names;
-      for (std::size_t i = 0; i < place.size(); ++i) {
-        other_names.gradient[i] = there.gradient[place[i]];
-        if (loss.has_hessian) other_names.hessian[i] = there.hessian[place[i]];
+      for (std::size_t i = 0; i < new_index.size(); ++i) {
+        other_names.gradient[i] = there.gradient[new_index[i]];
+        if (loss.has_hessian) other_names.hessian[i] = there.hessian[new_index[i]];
       }
       CHECK(same_bits(other_names, expected));
     }

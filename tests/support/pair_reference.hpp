@@ -94,7 +94,7 @@ inline real ideal_dcg(std::vector<real> gains, std::size_t cutoff) {
   return sum;
 }
 
-/// A metric of relevant positions before and after two items change places.
+/// A metric of relevant positions before and after two items change their ranks.
 inline real average_precision(const std::vector<bool>& relevant_at) {
   real sum = 0, count = 0;
   for (std::size_t p = 0; p < relevant_at.size(); ++p)
@@ -106,7 +106,7 @@ inline real reciprocal_rank(const std::vector<bool>& relevant_at) {
     if (relevant_at[p]) return 1 / real(p + 1);
   return 0;
 }
-/// |metric after - metric before| when items i and j change places.
+/// |metric after - metric before| when items i and j change their ranks.
 inline real change(const std::function<real(const std::vector<bool>&)>& metric,
                    const std::vector<std::size_t>& position, const std::vector<real>& y, std::size_t i,
                    std::size_t j) {

@@ -23,7 +23,7 @@ struct tree_rules {
   bool logarithmic = true;  // all times log2(1 + L) / L, L the sum of |gradient| over both items of all pairs
 };
 
-/// change(i, j): of the metric when items i and j change places.
+/// change(i, j): of the metric when items i and j change their ranks.
 inline derivatives lambdamart(const std::vector<real>& s, const std::vector<real>& y, const tree_rules& rules,
                               const std::function<real(std::size_t, std::size_t)>& change) {
   const std::size_t n = s.size();

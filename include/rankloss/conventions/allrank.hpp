@@ -86,7 +86,7 @@ enum class scheme {
 };
 
 /// lambdaLoss with weighing_scheme, k, sigma, mu: both items of a pair are among the first k, the ideal DCG
-/// is that of k places, and the logarithm is binary. For its reduction "sum" use lambda_loss_reduction; for
+/// is that of k ranks, and the logarithm is binary. For its reduction "sum" use lambda_loss_reduction; for
 /// "mean" use average = pairs::average::pairs, pair_counts and `reduction`.
 ///
 /// In allRank the sigmoids p are at least 1e-10, and so are their powers p^w with w the weight of the pair;

@@ -16,7 +16,7 @@ namespace rankloss::inline RANKLOSS_ABI::metrics {
 
 /// The divisor of the number of relevant items among the first k, for lists shorter than k.
 enum class precision_over {
-  cutoff,     ///< k, as in trec_eval: missing places count as not relevant
+  cutoff,     ///< k, as in trec_eval: missing ranks count as not relevant
   retrieved,  ///< min(k, n), as in Rax and TF-Ranking
 };
 

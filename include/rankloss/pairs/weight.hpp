@@ -11,8 +11,8 @@
 
 /// Weights of pairs, which `pairwise` multiplies with the function of a pair. Weights by position take
 /// positions in the order of the scores, with equal scores in the order of the items. The gradient takes them
-/// as constants; they jump where two items change places. Items that are alike in score, relevance and weight
-/// have the mean of the slopes that they have in all orders of these items. Weights that use gains, or
+/// as constants; they jump where two items change their ranks. Items that are alike in score, relevance and
+/// weight have the mean of the slopes that they have in all orders of these items. Weights that use gains, or
 /// relevance as a factor, refuse relevance below 0.
 namespace rankloss::inline RANKLOSS_ABI::pairs {
 
@@ -43,8 +43,8 @@ struct relevance_difference {
   [[nodiscard]] std::string_view expects() const noexcept { return "at least 0"; }
 };
 
-/// delta_ndcg: the change of NDCG when the two items swap places: |G_i - G_j| |1/D(r_i) - 1/D(r_j)|, D(r) =
-/// log2(1 + r). The weight of LambdaRank.
+/// delta_ndcg: the change of NDCG when the two items swap their ranks: |G_i - G_j| |1/D(r_i) - 1/D(r_j)|,
+/// D(r) = log2(1 + r). The weight of LambdaRank.
 struct delta_ndcg {
   rankloss::gain gain = rankloss::gain::exponential;  ///< the gain of a grade
   std::span<const double> gain_table{};               ///< [grades] >= 0, for gain::table
@@ -116,7 +116,7 @@ struct arp_loss1 {
   [[nodiscard]] std::string_view expects() const noexcept { return "at least 0"; }
 };
 
-/// delta_map: the change of average precision when the two items swap places. Items of relevance > 0 are
+/// delta_map: the change of average precision when the two items swap their ranks. Items of relevance > 0 are
 /// relevant; pairs of two relevant items have weight 0.
 struct delta_map {
   static constexpr bool uses_ranks = true;
@@ -125,8 +125,8 @@ struct delta_map {
   void validate() const noexcept {}
 };
 
-/// delta_mrr: the change of the reciprocal rank of the first relevant item when the two items swap places.
-/// Items of relevance > 0 are relevant.
+/// delta_mrr: the change of the reciprocal rank of the first relevant item when the two items swap their
+/// ranks. Items of relevance > 0 are relevant.
 struct delta_mrr {
   static constexpr bool uses_ranks = true;
   static constexpr bool binary = true;

@@ -19,7 +19,7 @@ enum class rank_ties {
   ordinal,  ///< different ranks, in the order of the items
 };
 
-/// hard_ranks: the places of the scores in sorted order.
+/// hard_ranks: the ranks of the scores.
 ///
 ///     rank_i = base + #{j: s_j > s_i}        descending; s_j < s_i when ascending; equal scores by `ties`
 ///

@@ -97,8 +97,8 @@ TEST_CASE("evaluate_similarity: rows and columns as lists, whatever they are ran
     CHECK(columns.lists() == 3);
     CHECK(rows.size(1) == 3);
     CHECK(columns.size(1) == 2);
-    CHECK(rows.place(1, {}) == std::pair<std::size_t, std::ptrdiff_t>(4, 1));
-    CHECK(columns.place(2, {}) == std::pair<std::size_t, std::ptrdiff_t>(2, 4));
+    CHECK(rows.layout(1, {}) == std::pair<std::size_t, std::ptrdiff_t>(4, 1));
+    CHECK(columns.layout(2, {}) == std::pair<std::size_t, std::ptrdiff_t>(2, 4));
     CHECK(items_of(rows.scores(1)) == std::vector<float>{4, 5, 6});
     CHECK(items_of(columns.scores(2)) == std::vector<float>{3, 6});
     CHECK(items_of(rows.relevance(1, scratch)) == std::vector<int>{0, 1, 0});
@@ -149,10 +149,10 @@ TEST_CASE("evaluate_similarity: each matrix is read with the strides that it bri
   const source rows(batch, false, grades::relevance), columns(batch, true, grades::relevance);
   CHECK(items_of(rows.scores(1)) == std::vector<float>{4, 5, 6});
   CHECK(items_of(columns.scores(2)) == std::vector<float>{3, 6});
-  CHECK(rows.place(1, {}) == std::pair<std::size_t, std::ptrdiff_t>(1, 2));
-  CHECK(columns.place(2, {}) == std::pair<std::size_t, std::ptrdiff_t>(4, 1));
-  CHECK(rows.place(1, out) == std::pair<std::size_t, std::ptrdiff_t>(8, 2));
-  CHECK(columns.place(2, out) == std::pair<std::size_t, std::ptrdiff_t>(4, 8));
+  CHECK(rows.layout(1, {}) == std::pair<std::size_t, std::ptrdiff_t>(1, 2));
+  CHECK(columns.layout(2, {}) == std::pair<std::size_t, std::ptrdiff_t>(4, 1));
+  CHECK(rows.layout(1, out) == std::pair<std::size_t, std::ptrdiff_t>(8, 2));
+  CHECK(columns.layout(2, out) == std::pair<std::size_t, std::ptrdiff_t>(4, 8));
   CHECK(items_of(rows.relevance(0, scratch)) == std::vector<int>{0, 1, 0});
   batch.relevance = rankloss::matrix_view(relevance.data(), 2, 3, 1, 2);
   batch.column_relevance = other;

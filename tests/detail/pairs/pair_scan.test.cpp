@@ -96,7 +96,7 @@ std::function<real(std::size_t, std::size_t)> formula(const Weight& weight, cons
       count[p + 1] = count[p] + (y[p] > 0 ? 1 : 0);
       harmonic[p + 1] = harmonic[p] + (y[p] > 0 ? 1 / real(p + 1) : 0);
     }
-    // The winner i, which is relevant, changes places with j, which is not.
+    // The winner i, which is relevant, swaps ranks with j, which is not.
     return [=](std::size_t i, std::size_t j) {
       const std::size_t p = std::min(i, j), q = std::max(i, j);
       const real between = harmonic[q] - harmonic[p + 1];

@@ -204,7 +204,7 @@ TEMPLATE_TEST_CASE("sorted_rows: gather and scatter go by the order, and leave o
       CHECK(back[2 * i] == static_cast<double>(s[i]));
       CHECK(back[2 * i + 1] == -1.0);
     }
-    CHECK(back[2 * n] == -1.0);  // the place of what has ended
+    CHECK(back[2 * n] == -1.0);  // the element of what has ended
   }
 }
 
@@ -255,7 +255,7 @@ TEMPLATE_TEST_CASE("sorted_rows: groups lie in lanes as they are, or sorted, eac
     }
 }
 
-TEST_CASE("sorted_rows: a group of floats has to leave room for its places") {
+TEST_CASE("sorted_rows: a group of floats has to leave room for its indices") {
   const std::vector<float> s((std::size_t{1} << 20) / w + 1, 1.0F);
   const std::vector<list<float, int>> lists{{.scores = {s.data(), s.size()}, .relevance = {}}};
   workspace scratch;

@@ -88,18 +88,18 @@ class matrix_source {
 
   [[nodiscard]] std::size_t lists() const { return columns_ ? batch_.columns : batch_.rows; }
   [[nodiscard]] std::size_t size(std::size_t) const { return columns_ ? batch_.rows : batch_.columns; }
-  [[nodiscard]] std::pair<std::size_t, std::ptrdiff_t> place(std::size_t l,
-                                                             const shaped<real_output>& out) const {
-    return place(l, output_steps(batch_, out), columns_);
+  [[nodiscard]] std::pair<std::size_t, std::ptrdiff_t> layout(std::size_t l,
+                                                              const shaped<real_output>& out) const {
+    return layout(l, output_steps(batch_, out), columns_);
   }
   [[nodiscard]] strided<const T> scores(std::size_t l) const {
     if (size(l) == 0) return {};  // the host may have no memory for a matrix without entries
-    const auto [first, step] = place(l, steps_, columns_);
+    const auto [first, step] = layout(l, steps_, columns_);
     return {batch_.similarity.data() + first, size(l), step};
   }
   [[nodiscard]] strided<const R> relevance(std::size_t l, workspace& scratch) const {
     if (grade_ != nullptr && size(l) > 0) {
-      const auto [first, step] = place(l, grade_steps_, columns_ && grades_ != grades::relevance_as_rows);
+      const auto [first, step] = layout(l, grade_steps_, columns_ && grades_ != grades::relevance_as_rows);
       return {grade_ + first, size(l), step};
     }
     const std::span<R> own = scratch.take<R>(size(l));
@@ -120,8 +120,8 @@ class matrix_source {
 
  private:
   /// First item and step of a row or column.
-  [[nodiscard]] static std::pair<std::size_t, std::ptrdiff_t> place(std::size_t l, const pair_steps& steps,
-                                                                    bool column) {
+  [[nodiscard]] static std::pair<std::size_t, std::ptrdiff_t> layout(std::size_t l, const pair_steps& steps,
+                                                                     bool column) {
     if (column) return {l * steps.column, static_cast<std::ptrdiff_t>(steps.row)};
     return {l * steps.row, static_cast<std::ptrdiff_t>(steps.column)};
   }

@@ -63,14 +63,14 @@ void count_grades(std::size_t n, std::size_t grades, std::span<std::uint32_t> or
     counts[2][g] = start + before;
     start += before + after;
   }
-  const auto place = [&](std::uint32_t* next, std::size_t i) {
+  const auto put = [&](std::uint32_t* next, std::size_t i) {
     order[next[grade(i)]++] = items == nullptr ? static_cast<std::uint32_t>(i) : items[i];
   };
   for (std::size_t i = 0; i < half; ++i) {
-    place(counts[0], i);
-    place(counts[2], half + i);
+    put(counts[0], i);
+    put(counts[2], half + i);
   }
-  if (n % 2 == 1) place(counts[2], n - 1);
+  if (n % 2 == 1) put(counts[2], n - 1);
 }
 
 /// The items by relevance, the greatest first. Items of equal relevance keep their order in `items`, a
