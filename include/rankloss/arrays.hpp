@@ -207,14 +207,14 @@ class real_output {
   bool wide_ = false;
 };
 
-/// The exact value of one of `positions`, for comparison and for messages: a signed number, or an unsigned
+/// The exact value of one of `indices`, for comparison and for messages: a signed number, or an unsigned
 /// one beyond the signed range.
-struct position {
+struct index_number {
   std::int64_t bits = 0;
   bool beyond = false;  ///< the number is unsigned and at least 2^63; `bits` holds its bits
 
-  friend bool operator==(const position&, const position&) = default;
-  friend std::strong_ordering operator<=>(const position& a, const position& b) noexcept {
+  friend bool operator==(const index_number&, const index_number&) = default;
+  friend std::strong_ordering operator<=>(const index_number& a, const index_number& b) noexcept {
     return a.beyond == b.beyond ? a.bits <=> b.bits : a.beyond <=> b.beyond;
   }
   void append_to(std::string& message) const {
@@ -222,34 +222,34 @@ struct position {
   }
 };
 
-/// positions: offsets or class ids as the host holds them: 32-bit or 64-bit integers, signed or unsigned.
+/// indices: offsets or class ids as the host holds them: 32-bit or 64-bit integers, signed or unsigned.
 /// Empty means "not given".
-class positions {
+class indices {
  public:
   template <class Item>
   static constexpr bool takes = std::integral<Item> && (sizeof(Item) == 4 || sizeof(Item) == 8);
   using any_item = const std::int32_t;
 
-  positions() = default;
+  indices() = default;
   template <class Item, std::integral Size>
-  positions(Item* items, Size size) : positions(detail::memory_of<positions>(items, size)) {
+  indices(Item* items, Size size) : indices(detail::memory_of<indices>(items, size)) {
     static_assert(takes<Item>, "rankloss: expected a pointer to integers of 32 or 64 bits");
   }
-  template <detail::other_than<positions> Source>
-  requires(!detail::owner<Source>) positions(const Source& items)
-  noexcept(!detail::rows_of_host<const Source>) : positions(detail::memory_of<positions>(items)) {
+  template <detail::other_than<indices> Source>
+  requires(!detail::owner<Source>) indices(const Source& items)
+  noexcept(!detail::rows_of_host<const Source>) : indices(detail::memory_of<indices>(items)) {
     expect<const Source>();
   }
-  template <detail::other_than<positions> Source>
-  requires detail::owner<Source> positions(const Source& items RANKLOSS_LIFETIMEBOUND)
-  noexcept(!detail::rows_of_host<const Source>) : positions(detail::memory_of<positions>(items)) {
+  template <detail::other_than<indices> Source>
+  requires detail::owner<Source> indices(const Source& items RANKLOSS_LIFETIMEBOUND)
+  noexcept(!detail::rows_of_host<const Source>) : indices(detail::memory_of<indices>(items)) {
     expect<const Source>();
   }
 
   [[nodiscard]] std::size_t size() const noexcept { return size_; }
   [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
 
-  /// Unsigned numbers of 2^63 or more are returned as negative numbers; none of them is a position in memory.
+  /// Unsigned numbers of 2^63 or more are returned as negative numbers; none of them is an index in memory.
   /// `number` returns the exact value.
   [[nodiscard]] std::int64_t operator[](std::size_t i) const noexcept {
     switch (kind_) {
@@ -258,7 +258,7 @@ class positions {
       default: return static_cast<const std::int64_t*>(data_)[i];
     }
   }
-  [[nodiscard]] position number(std::size_t i) const noexcept {
+  [[nodiscard]] index_number number(std::size_t i) const noexcept {
     const std::int64_t bits = (*this)[i];
     return {bits, kind_ == kind::unsigned64 && bits < 0};
   }
@@ -267,7 +267,7 @@ class positions {
   enum class kind { signed32, unsigned32, signed64, unsigned64 };
 
   template <class Item>
-  explicit positions(detail::memory<Item> items) noexcept
+  explicit indices(detail::memory<Item> items) noexcept
       : data_(items.data),
         size_(items.size),
         kind_(sizeof(Item) == 8 ? (std::signed_integral<Item> ? kind::signed64 : kind::unsigned64)
@@ -276,7 +276,7 @@ class positions {
   template <class Source>
   static constexpr void expect() noexcept {
     detail::expect_array<Source>();
-    static_assert(detail::takes_items_of<positions, Source>(),
+    static_assert(detail::takes_items_of<indices, Source>(),
                   "rankloss: expected an array of integers of 32 or 64 bits");
   }
 

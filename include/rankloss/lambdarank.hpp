@@ -14,7 +14,7 @@ namespace rankloss::inline RANKLOSS_ABI {
 ///
 /// Burges: From RankNet to LambdaRank to LambdaMART: an overview, MSR-TR-2010-82; as a loss with fixed
 /// weights, Wang et al.: The LambdaLoss framework for ranking metric optimization, CIKM 2018. r are the
-/// positions by score. Everything else as in `pairwise`.
+/// ranks by score. Everything else as in `pairwise`.
 using lambdarank = pairwise<pairs::logistic, pairs::delta_ndcg>;
 
 /// lambdarank_map, lambdarank_mrr: the same by the change of average precision and of the reciprocal rank;

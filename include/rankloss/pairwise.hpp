@@ -41,9 +41,10 @@ enum class average {
 ///   is hinge, squared_hinge, squared_difference or quantile, w is equal, and no cutoff is given: O(n log L) for L levels
 ///   (detail/pairs/pair_merge.hpp). All else, and Hessians of the former, pair by pair: O(n^2), with a cutoff k O(n k). Scratch O(n) always.
 /// - Float gradients are within 2e-6, double within 1e-13 of the O(n^2) sum, relative to the largest entry.
-/// - Invariant under shifts of all scores; the gradient of a list sums to 0 up to rounding. As convex as f, where w does not look at positions.
-/// - Weights are constants to the gradient. Those by position jump where two items change their ranks, and
-///   with them the value; between jumps the gradient is its slope. Positions of equal scores, for weights and
+/// - Invariant under shifts of all scores; the gradient of a list sums to 0 up to rounding. As convex as f,
+///   where w does not look at ranks.
+/// - Weights are constants to the gradient. Those by rank jump where two items change their ranks, and
+///   with them the value; between jumps the gradient is its slope. Ranks of equal scores, for weights and
 ///   cutoffs, are in the order of the items; those that are alike in score, relevance and weight then have
 ///   the mean of their slopes, which is that over all orders of these items (detail/pairs/alike.hpp).
 /// - Edge cases: without a pair, value and gradient are 0. Infinite scores count as the largest finite numbers, a

@@ -15,8 +15,8 @@ namespace rankloss::inline RANKLOSS_ABI {
 template <score T>
 struct order_batch {
   array_view<const T> scores;  ///< [items] any number except NaN
-  positions orders{};          ///< [items] all items of each list, from 0, in the order of their positions
-  positions offsets{};         ///< [lists + 1] non-decreasing, from 0 to the number of items
+  indices orders{};            ///< [items] all items of each list, from 0, in the order of their positions
+  indices offsets{};           ///< [lists + 1] non-decreasing, from 0 to the number of items
 };
 
 /// order_results: what evaluate_orders writes, and the factors that it reads. Empty outputs are not written.
@@ -94,12 +94,12 @@ void evaluate_orders(const plackett_luce_policy& policy, const order_batch<T>& b
 /// are invalid; then nothing has been written. std::bad_alloc while scratch grows; then orders may be partly
 /// written.
 template <score T>
-void sample_orders(const plackett_luce_policy& policy, array_view<const T> scores, const positions& offsets,
+void sample_orders(const plackett_luce_policy& policy, array_view<const T> scores, const indices& offsets,
                    std::uint32_t sample, array_view<std::uint32_t> orders, context& ctx);
 
 /// sample_orders for scores in any array with data() and size().
 template <detail::array Scores>
-void sample_orders(const plackett_luce_policy& policy, const Scores& scores, const positions& offsets,
+void sample_orders(const plackett_luce_policy& policy, const Scores& scores, const indices& offsets,
                    std::uint32_t sample, array_view<std::uint32_t> orders, context& ctx) {
   sample_orders<detail::element_of<const Scores>>(policy, scores, offsets, sample, orders, ctx);
 }

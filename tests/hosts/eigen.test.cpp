@@ -141,7 +141,7 @@ TEST_CASE("eigen: strides that the run of the program knows are named") {
                     Catch::Contains("stride: 3 of an array of 4 items"));
   CHECK_THROWS_WITH(rankloss::real_output(strided_map(rows.data(), 4, Eigen::InnerStride<>(2))),
                     Catch::Contains("stride: 2 of an array"));
-  CHECK_THROWS_WITH(rankloss::positions(some_grades().col(2)), Catch::Contains("stride: 4 of an array"));
+  CHECK_THROWS_WITH(rankloss::indices(some_grades().col(2)), Catch::Contains("stride: 4 of an array"));
   CHECK_THROWS_WITH(
       array_view<float>(rows.leftCols(3)),
       Catch::Contains("strides: 4 and 1 of an array of 5 rows and 3 columns, expected 3 and 1") &&

@@ -101,7 +101,7 @@ void check_ordered(const Loss& loss, const random_list& list, const reference::p
                    const std::function<real(std::size_t, std::size_t)>& w) {
   const std::vector<real> s = reference::widen(list.scores);
   const std::vector<real> y = reference::widen(list.relevance);
-  const std::vector<std::size_t> position = reference::positions(s);
+  const std::vector<std::size_t> rank = reference::ordinal_ranks(s);
   for (const bool weighted : {false, true}) {
     CAPTURE(weighted);
     check(loss, list, weighted,
@@ -112,8 +112,8 @@ void check_ordered(const Loss& loss, const random_list& list, const reference::p
               },
               [&](std::size_t i, std::size_t j) {
                 if (loss.cutoff > 0) {
-                  const bool first = position[i] <= loss.cutoff;
-                  const bool second = position[j] <= loss.cutoff;
+                  const bool first = rank[i] <= loss.cutoff;
+                  const bool second = rank[j] <= loss.cutoff;
                   if (loss.cut == pairs::cut::both ? !(first && second) : !(first || second)) return false;
                 }
                 return y[i] > y[j];

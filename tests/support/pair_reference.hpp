@@ -74,14 +74,14 @@ void share_among_alike(std::vector<real>& derivatives, const std::vector<S>& s, 
   }
 }
 
-/// Positions by score from 1, equal scores in the order of the items.
-inline std::vector<std::size_t> positions(const std::vector<real>& s) {
+/// Ranks by score from 1, equal scores in the order of the items.
+inline std::vector<std::size_t> ordinal_ranks(const std::vector<real>& s) {
   std::vector<std::size_t> order(s.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
   std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return s[a] > s[b]; });
-  std::vector<std::size_t> position(s.size());
-  for (std::size_t p = 0; p < order.size(); ++p) position[order[p]] = p + 1;
-  return position;
+  std::vector<std::size_t> rank(s.size());
+  for (std::size_t p = 0; p < order.size(); ++p) rank[order[p]] = p + 1;
+  return rank;
 }
 
 inline real discount(std::size_t rank) { return 1 / std::log2(real(1) + real(rank)); }
@@ -108,14 +108,14 @@ inline real reciprocal_rank(const std::vector<bool>& relevant_at) {
 }
 /// |metric after - metric before| when items i and j change their ranks.
 inline real change(const std::function<real(const std::vector<bool>&)>& metric,
-                   const std::vector<std::size_t>& position, const std::vector<real>& y, std::size_t i,
+                   const std::vector<std::size_t>& rank, const std::vector<real>& y, std::size_t i,
                    std::size_t j) {
   std::vector<bool> at(y.size());
-  for (std::size_t m = 0; m < y.size(); ++m) at[position[m] - 1] = y[m] > 0;
+  for (std::size_t m = 0; m < y.size(); ++m) at[rank[m] - 1] = y[m] > 0;
   const real before = metric(at);
-  const bool held = at[position[i] - 1];
-  at[position[i] - 1] = at[position[j] - 1];
-  at[position[j] - 1] = held;
+  const bool held = at[rank[i] - 1];
+  at[rank[i] - 1] = at[rank[j] - 1];
+  at[rank[j] - 1] = held;
   return std::abs(metric(at) - before);
 }
 

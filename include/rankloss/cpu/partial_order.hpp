@@ -29,8 +29,8 @@
 
 namespace rankloss::inline RANKLOSS_ABI {
 
-inline partial_order partial_order::from_pairs(const positions& offsets, const positions& preferred,
-                                               const positions& other) {
+inline partial_order partial_order::from_pairs(const indices& offsets, const indices& preferred,
+                                               const indices& other) {
   partial_order order(offsets);
   const std::size_t pairs = preferred.size();
   detail::require(other.size() == pairs, "other: size ", other.size(), ", expected ", pairs,
@@ -48,8 +48,8 @@ inline partial_order partial_order::from_pairs(const positions& offsets, const p
   return order;
 }
 
-inline partial_order partial_order::from_chains(const positions& offsets, const positions& chains,
-                                                const positions& chain_offsets) {
+inline partial_order partial_order::from_chains(const indices& offsets, const indices& chains,
+                                                const indices& chain_offsets) {
   partial_order order(offsets);
   detail::check_offsets(chain_offsets, chains.size(), "positions in chains", "chain_offsets");
   std::vector<detail::item_pair> edges;
@@ -75,7 +75,7 @@ inline partial_order partial_order::from_chains(const positions& offsets, const 
 
 template <detail::array Range>
 requires std::is_arithmetic_v<detail::element_of<Range>> partial_order
-partial_order::from_grades(const positions& offsets, const Range& grades) {
+partial_order::from_grades(const indices& offsets, const Range& grades) {
   const auto* grade = detail::first_of(grades);
   return of_levels(offsets, detail::size_of(grades),
                    [&](const partial_order& order, std::size_t l, std::size_t i) {
@@ -88,7 +88,7 @@ partial_order::from_grades(const positions& offsets, const Range& grades) {
 
 template <detail::array Range>
 requires std::is_arithmetic_v<detail::element_of<Range>> partial_order
-partial_order::from_ranks(const positions& offsets, const Range& ranks, rank_zero zero) {
+partial_order::from_ranks(const indices& offsets, const Range& ranks, rank_zero zero) {
   const auto* rank = detail::first_of(ranks);
   return of_levels(
       offsets, detail::size_of(ranks), [&](const partial_order& order, std::size_t l, std::size_t i) {
@@ -175,13 +175,13 @@ inline ordered_pairs partial_order::sample_pairs(std::size_t per_list, std::uint
   return found;
 }
 
-inline partial_order::partial_order(const positions& offsets) {
+inline partial_order::partial_order(const indices& offsets) {
   detail::require(!offsets.empty(), "offsets: size 0, expected one more than there are lists");
   detail::check_offsets(offsets, static_cast<std::size_t>(offsets[offsets.size() - 1]), "items");
   take_offsets(offsets);
 }
 
-inline partial_order::partial_order(const positions& offsets, std::size_t items) {
+inline partial_order::partial_order(const indices& offsets, std::size_t items) {
   detail::check_offsets(offsets, items, "items");
   if (offsets.empty())
     offsets_ = {0, items};
@@ -189,13 +189,13 @@ inline partial_order::partial_order(const positions& offsets, std::size_t items)
     take_offsets(offsets);
 }
 
-inline void partial_order::take_offsets(const positions& offsets) {
+inline void partial_order::take_offsets(const indices& offsets) {
   offsets_.resize(offsets.size());
   for (std::size_t l = 0; l < offsets.size(); ++l) offsets_[l] = static_cast<std::size_t>(offsets[l]);
   for (std::size_t l = 0; l < lists(); ++l) detail::require_countable(size(l));
 }
 
-inline std::size_t partial_order::checked(const positions& all, std::string_view field, std::string_view unit,
+inline std::size_t partial_order::checked(const indices& all, std::string_view field, std::string_view unit,
                                           std::size_t k) const {
   const std::int64_t item = all[k];
   detail::require(item >= 0 && static_cast<std::size_t>(item) < items(), field, ": ", all.number(k), " at ",
@@ -211,7 +211,7 @@ inline std::size_t partial_order::list_of(std::size_t item) const noexcept {
 
 /// Builds an order by levels from standing_of(order, list, item).
 template <class Standing>
-partial_order partial_order::of_levels(const positions& offsets, std::size_t items, Standing standing_of) {
+partial_order partial_order::of_levels(const indices& offsets, std::size_t items, Standing standing_of) {
   partial_order order(offsets, items);
   order.sorted_.resize(order.items());
   order.levels_.resize(order.items());
@@ -228,7 +228,7 @@ partial_order partial_order::of_levels(const positions& offsets, std::size_t ite
   return order;
 }
 
-/// Stores pairs of items, each within one list, given as positions among all items.
+/// Stores pairs of items, each within one list, given as indices among all items.
 inline void partial_order::store(std::vector<detail::item_pair>& edges, std::string_view field) {
   std::sort(edges.begin(), edges.end());
   edges.erase(std::unique(edges.begin(), edges.end()), edges.end());

@@ -20,7 +20,7 @@
 
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
-inline void check_items(std::string_view field, const positions& items, std::size_t count) {
+inline void check_items(std::string_view field, const indices& items, std::size_t count) {
   for (std::size_t k = 0; k < items.size(); ++k)
     require(items[k] >= 0 && static_cast<std::uint64_t>(items[k]) < count, field, ": ", items.number(k),
             " at pair ", k, ", expected an item from 0 to below ", count, " (the number of rewards)");

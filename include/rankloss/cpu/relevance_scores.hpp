@@ -52,7 +52,7 @@ struct caption_shape {
     require(batch_.matches.empty() || batch_.matches.size() == pairs, "matches: size ", batch_.matches.size(),
             ", expected ", pairs, " (", images, " images of ", texts, " texts)");
     if (!batch_.matches.empty()) return;
-    require(batch_.pairing != pairing::by_position || images == texts, "pairing: by_position for ", images,
+    require(batch_.pairing != pairing::by_index || images == texts, "pairing: by_index for ", images,
             " images and ", texts, " texts, expected as many of both, or matches");
     require(batch_.pairing != pairing::by_caption || captions == texts, "pairing: by_caption for ", captions,
             " captions and ", texts, " texts, expected as many of both");
@@ -160,7 +160,7 @@ void relevance_scores(const caption_batch<T>& batch, std::type_identity_t<array_
   if (!batch.matches.empty()) {
     for (std::size_t pair = 0; pair < relevance.size(); ++pair)
       if (batch.matches[pair]) relevance[pair] = T{1};
-  } else if (batch.pairing == pairing::by_position) {
+  } else if (batch.pairing == pairing::by_index) {
     for (std::size_t i = 0; i < shape.images; ++i) relevance[i * shape.texts + i] = T{1};
   } else if (batch.pairing == pairing::by_caption) {
     for (std::size_t i = 0; i < shape.images; ++i)

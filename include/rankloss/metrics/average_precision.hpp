@@ -21,10 +21,10 @@ enum class average_precision_over {
   attainable,  ///< min(k, relevant items), with which a best order has value 1
 };
 
-/// average_precision: the mean, over the relevant items, of the precision at the position of each.
+/// average_precision: the mean, over the relevant items, of the precision at the rank of each.
 ///
 ///     AP@k = sum_{i relevant, rank_i <= k} w_i c_i / rank_i / sum_{i relevant} w_i
-///     c_i  = number of relevant items at positions 1 to rank_i
+///     c_i  = number of relevant items at ranks 1 to rank_i
 ///
 /// Items of relevance > 0 and weight > 0 are relevant. Weights apply to the mean; precisions count items.
 /// With average_precision_over::attainable and weights, the divisor is the sum of the k largest weights.

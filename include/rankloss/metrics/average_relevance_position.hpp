@@ -16,7 +16,7 @@
 
 namespace rankloss::inline RANKLOSS_ABI::metrics {
 
-/// average_relevance_position: the mean position of the items, weighted by their relevance. Lower is better.
+/// average_relevance_position: the mean rank of the items, weighted by their relevance. Lower is better.
 ///
 ///     ARP = sum_i w_i y_i rank_i / sum_i w_i y_i
 ///

@@ -20,11 +20,11 @@
 
 namespace rankloss::inline RANKLOSS_ABI::metrics {
 
-/// expected_reciprocal_rank: the expectation of 1 / position at which a user stops. The user reads from the
+/// expected_reciprocal_rank: the expectation of 1 / rank at which a user stops. The user reads from the
 /// top and is satisfied by each item with a probability that rises with its grade.
 ///
 ///     p_i   = (2^y_i - 1) / 2^y_max
-///     ERR@k = sum_{r = 1..k} 1 / r p_(r) prod_{j < r} (1 - p_(j)),  with (r) the item at position r
+///     ERR@k = sum_{r = 1..k} 1 / r p_(r) prod_{j < r} (1 - p_(j)),  with (r) the item at rank r
 ///
 /// Chapelle, Metzler, Zhang, Grinspan: Expected reciprocal rank for graded relevance, CIKM 2009. Items of
 /// equal score are in random order; the value is the expectation over it. Of m items of equal score, r of

@@ -20,7 +20,7 @@ enum class precision_over {
   retrieved,  ///< min(k, n), as in Rax and TF-Ranking
 };
 
-/// precision: the share of the first k positions that have a relevant item.
+/// precision: the share of the first k ranks that have a relevant item.
 ///
 ///     precision@k = sum_{i relevant, rank_i <= k} w_i / k
 ///

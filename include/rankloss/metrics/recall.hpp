@@ -106,7 +106,7 @@ struct hit {
   }
 };
 
-/// first_rank: the position of the first relevant item, counted from 1.
+/// first_rank: the rank of the first relevant item, counted from 1.
 ///
 ///     first_rank = min {rank_i : y_i > 0}
 ///

@@ -15,7 +15,7 @@
 
 namespace rankloss::inline RANKLOSS_ABI::metrics {
 
-/// reciprocal_rank: one over the position of the first relevant item; its mean over lists is the MRR.
+/// reciprocal_rank: one over the rank of the first relevant item; its mean over lists is the MRR.
 ///
 ///     RR@k = 1 / min {rank_i : i relevant},  or 0 if that rank is above k
 ///

@@ -21,7 +21,7 @@ namespace rankloss::inline RANKLOSS_ABI::metrics {
 /// rows.
 ///
 ///     recall[c]   = mean over queries of [a match is among the first cutoffs[c]]
-///     mean_rank   = mean over queries of the position of the first match, counted from 1
+///     mean_rank   = mean over queries of the rank of the first match, counted from 1
 ///     median_rank = median over queries of the same; for an even number the mean of the middle two
 ///     rsum        = 100 sum over c and over both directions of recall[c]
 ///

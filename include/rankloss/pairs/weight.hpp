@@ -9,8 +9,8 @@
 #include <span>
 #include <string_view>
 
-/// Weights of pairs, which `pairwise` multiplies with the function of a pair. Weights by position take
-/// positions in the order of the scores, with equal scores in the order of the items. The gradient takes them
+/// Weights of pairs, which `pairwise` multiplies with the function of a pair. Weights by rank take
+/// ranks in the order of the scores, with equal scores in the order of the items. The gradient takes them
 /// as constants; they jump where two items change their ranks. Items that are alike in score, relevance and
 /// weight have the mean of the slopes that they have in all orders of these items. Weights that use gains, or
 /// relevance as a factor, refuse relevance below 0.

@@ -63,7 +63,7 @@ struct plain_sum {
 
 }  // namespace
 
-TEST_CASE("evaluate_similarity: pairs match by mask, else by class, else by position") {
+TEST_CASE("evaluate_similarity: pairs match by mask, else by class, else by index") {
   const std::vector<std::uint8_t> mask{0, 1, 0, 0, 0, 2};
   const std::vector<int> rows{7, 8}, columns{8, 7, 8};
   auto batch = two_by_three();

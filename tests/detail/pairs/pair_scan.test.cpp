@@ -118,9 +118,9 @@ struct sums {
 template <class Loss>
 std::array<sums, 2> pair_by_pair(const Loss& loss, const drawn_list& items) {
   const std::size_t n = items.scores.size();
-  const std::vector<std::size_t> position = reference::positions(reference::widen(items.scores));
+  const std::vector<std::size_t> rank = reference::ordinal_ranks(reference::widen(items.scores));
   std::vector<std::size_t> order(n);
-  for (std::size_t i = 0; i < n; ++i) order[position[i] - 1] = i;
+  for (std::size_t i = 0; i < n; ++i) order[rank[i] - 1] = i;
   constexpr bool binary = std::is_same_v<decltype(loss.weight), pairs::delta_map>;
   constexpr real largest = std::numeric_limits<float>::max();
   std::vector<real> s, y;

@@ -13,7 +13,7 @@
 
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
-/// Position of the first item for which `bad` holds, or n. Each block is first tested as a whole, so that
+/// Index of the first item for which `bad` holds, or n. Each block is first tested as a whole, so that
 /// valid data cost one vectorised pass.
 template <class T, class Bad>
 [[nodiscard]] std::size_t find_first(const strided<const T>& items, Bad bad) {
@@ -36,7 +36,7 @@ template <class T, class Bad>
 }
 
 /// Requires the offsets to start at 0, never to decrease, and to end at the number of items.
-inline void check_offsets(const positions& offsets, std::size_t items, std::string_view unit,
+inline void check_offsets(const indices& offsets, std::size_t items, std::string_view unit,
                           std::string_view field = "offsets") {
   if (offsets.empty()) return;
   const std::size_t last = offsets.size() - 1;

@@ -60,7 +60,7 @@ template <class T>
   return held_as<double>(sum);
 }
 
-/// The largest DCG of the first k positions that the gains allow.
+/// The largest DCG of the first k ranks that the gains allow.
 [[nodiscard]] inline double ideal_dcg(ideal kind, std::span<const double> gains, std::size_t k,
                                       workspace& scratch) {
   using record = keyed<std::uint64_t, nothing>;

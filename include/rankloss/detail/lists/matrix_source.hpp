@@ -16,7 +16,7 @@
 
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
-/// Positions of the items of a matrix: item (i, j) is at i * row + j * column.
+/// Where the elements of a matrix are: item (i, j) is at i * row + j * column.
 struct pair_steps {
   std::size_t row;
   std::size_t column;
@@ -51,7 +51,7 @@ template <class T, class R>
   return known;
 }
 
-/// Whether row i matches column j: by mask, by class, or by position.
+/// Whether row i matches column j: by mask, by class, or by index.
 template <class T, class R>
 [[nodiscard]] bool matching(const similarity_batch<T, R>& batch, std::size_t i, std::size_t j) {
   if (!batch.matches.empty()) return batch.matches[steps_of(batch.matches, batch.columns).at(i, j)];
@@ -187,7 +187,7 @@ void check_shape(const similarity_batch<T, R>& batch, const outputs& out) {
   require(is_finite(out.scale), "scale: ", out.scale, ", expected a finite number");
 }
 
-/// Matching by position needs as many rows as columns.
+/// Matching by index needs as many rows as columns.
 template <class T, class R>
 void check_matches(const similarity_batch<T, R>& batch) {
   require(batch.rows * batch.columns == 0 || !batch.matches.empty() || !batch.row_classes.empty() ||

@@ -20,7 +20,7 @@ namespace rankloss::inline RANKLOSS_ABI::detail {
 
 /// The lists of a batch, and a parallel loop over them.
 struct order_lists {
-  const positions& offsets;
+  const indices& offsets;
   std::size_t items;
 
   [[nodiscard]] std::size_t count() const { return offsets.empty() ? 1 : offsets.size() - 1; }
@@ -49,7 +49,7 @@ void check_policy_scores(std::string_view field, std::span<const T> scores) {
 }
 
 /// Orders are checked also with data_checks::off, because their entries are used as indices into memory.
-inline void check_orders(const positions& orders, const order_lists& lists, workspace& scratch) {
+inline void check_orders(const indices& orders, const order_lists& lists, workspace& scratch) {
   check_steps("orders", orders.size(), lists.items, "one per score");
   for (std::size_t l = 0; l < lists.count(); ++l) {
     const workspace::scope scope(scratch);
