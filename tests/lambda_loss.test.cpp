@@ -39,7 +39,7 @@ TEST_CASE("pairs: allRank's lambdaLoss and rankNet") {
     const auto run = [&](auto loss) {
       loss.function = f;
       loss.cutoff = c.cutoff;
-      loss.cut = pairs::cut::both;
+      loss.keep = pairs::keep::both;
       if constexpr (requires { loss.weight.cutoff; }) loss.weight.cutoff = c.cutoff;
       // What allRank divides by: the pairs of the whole batch; those of its first scheme are all.
       double count = c.cutoff > 0 ? 6.0 : 12.0;

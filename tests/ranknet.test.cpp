@@ -63,7 +63,7 @@ TEST_CASE("ranknet: long lists, of few grades and of real relevance, crowded and
           },
           one);
       check_ordered(
-          pairwise<pairs::logistic, pairs::relevance_difference>{.cutoff = 700, .cut = pairs::cut::both},
+          pairwise<pairs::logistic, pairs::relevance_difference>{.cutoff = 700, .keep = pairs::keep::both},
           list, reference::logistic(1),
           [&](std::size_t i, std::size_t j) { return real(list.relevance[i]) - real(list.relevance[j]); });
     }

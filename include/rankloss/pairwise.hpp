@@ -12,7 +12,7 @@ namespace rankloss::inline RANKLOSS_ABI {
 namespace pairs {
 
 /// Which pairs a cutoff keeps.
-enum class cut {
+enum class keep {
   either,  ///< those with an item among the first k by score
   both,    ///< those with both items among the first k by score
 };
@@ -55,7 +55,7 @@ struct pairwise {
   Function function{};                            ///< f, of the more relevant item's score less the other's
   Weight weight{};                                ///< w
   std::size_t cutoff = 0;                         ///< k; 0: all pairs
-  pairs::cut cut = pairs::cut::either;            ///< which pairs the cutoff keeps
+  pairs::keep keep = pairs::keep::either;         ///< which pairs the cutoff keeps
   pairs::average average = pairs::average::none;  ///< Z
 
   static constexpr bool has_hessian = true;

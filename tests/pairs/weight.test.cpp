@@ -68,21 +68,22 @@ TEST_CASE("weights of pairs against their formulas, at any length and cutoff") {
         const std::size_t m = rank[i] > rank[j] ? rank[i] - rank[j] : rank[j] - rank[i];
         return reference::discount(m) - reference::discount(m + 1);
       };
-      for (const pairs::cut cut : {pairs::cut::either, pairs::cut::both}) {
-        check_ordered(ranknet{.cutoff = cutoff, .cut = cut, .average = pairs::average::pairs}, list, f, one);
-        check_ordered(lambdarank{.cutoff = cutoff, .cut = cut}, list, f, [&](std::size_t i, std::size_t j) {
+      for (const pairs::keep keep : {pairs::keep::either, pairs::keep::both}) {
+        check_ordered(ranknet{.cutoff = cutoff, .keep = keep, .average = pairs::average::pairs}, list, f,
+                      one);
+        check_ordered(lambdarank{.cutoff = cutoff, .keep = keep}, list, f, [&](std::size_t i, std::size_t j) {
           return whole > 0 ? (gain(i) - gain(j)) *
                                  std::abs(reference::discount(rank[i]) - reference::discount(rank[j])) / whole
                            : 0;
         });
         // The reference counts the metric anew for each pair: once is enough for the longest list.
-        if (n <= 130 || (cutoff == 10 && cut == pairs::cut::either))
-          check_ordered(lambdarank_map{.cutoff = cutoff, .cut = cut}, list, f,
+        if (n <= 130 || (cutoff == 10 && keep == pairs::keep::either))
+          check_ordered(lambdarank_map{.cutoff = cutoff, .keep = keep}, list, f,
                         [&](std::size_t i, std::size_t j) {
                           return reference::change(reference::average_precision, rank,
                                                    reference::widen(list.relevance), i, j);
                         });
-        check_ordered(arp_loss2{.cutoff = cutoff, .cut = cut, .average = pairs::average::weight}, list, f,
+        check_ordered(arp_loss2{.cutoff = cutoff, .keep = keep, .average = pairs::average::weight}, list, f,
                       [&](std::size_t i, std::size_t j) { return y(i) - y(j); });
       }
       if (n > 130) continue;

@@ -114,7 +114,7 @@ void check_ordered(const Loss& loss, const random_list& list, const reference::p
                 if (loss.cutoff > 0) {
                   const bool first = rank[i] <= loss.cutoff;
                   const bool second = rank[j] <= loss.cutoff;
-                  if (loss.cut == pairs::cut::both ? !(first && second) : !(first || second)) return false;
+                  if (loss.keep == pairs::keep::both ? !(first && second) : !(first || second)) return false;
                 }
                 return y[i] > y[j];
               }));

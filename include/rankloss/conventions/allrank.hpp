@@ -101,7 +101,7 @@ template <scheme Scheme = scheme::none>
         .function = {.temperature = 1.0 / sigma, .unit = pairs::logarithm::binary},
         .weight = weight,
         .cutoff = k,
-        .cut = pairs::cut::both};
+        .keep = pairs::keep::both};
     if constexpr (requires { loss.weight.cutoff; }) loss.weight.cutoff = k;
     if constexpr (requires { loss.weight.mu; }) loss.weight.mu = mu;
     return loss;

@@ -54,7 +54,7 @@ struct pairwise_engine {
         takes_item_order(loss) ? sort_list<T>(items.scores, scratch) : sorted_list<T>{};
     ordered_items at = arrange(loss, items, by_score, scratch);
     const std::size_t k = loss.cutoff > 0 ? std::min(loss.cutoff, at.size()) : at.size();
-    if (loss.cut == pairs::cut::both && loss.cutoff > 0)
+    if (loss.keep == pairs::keep::both && loss.cutoff > 0)
       at = {at.item.first(k), at.position_by_score.first(at.position_by_score.empty() ? 0 : k)};
     for (std::size_t i = 0; i < out.gradient.size(); ++i) out.gradient[i] = T{0};
     for (std::size_t i = 0; i < out.hessian.size(); ++i) out.hessian[i] = T{0};
@@ -176,7 +176,7 @@ struct pairwise_engine {
     const std::size_t all = items.size();
     const sorted_list<T> sorted = sort_list<T>(items.scores, scratch);
     const std::size_t k = loss.cutoff > 0 ? std::min(loss.cutoff, all) : all;
-    const std::size_t n = loss.cut == pairs::cut::both ? k : all;
+    const std::size_t n = loss.keep == pairs::keep::both ? k : all;
     const std::span<std::uint32_t> ranks = scratch.take<std::uint32_t>(n);
     std::iota(ranks.begin(), ranks.end(), 0u);
     const ordered_items at{sorted.order.first(n), ranks};

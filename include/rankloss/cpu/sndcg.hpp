@@ -60,10 +60,10 @@ struct sndcg_engine {
     cell_list<Arch, T> cells;
     const bool by_cells = out.hessian.empty();
     const std::span<T> by_slot = scratch.take<T>(by_cells ? n : 0);
-    if (by_cells && cells.cut_by_grid(items.scores, loss.temperature, gains, by_slot, scratch))
+    if (by_cells && cells.divide_by_grid(items.scores, loss.temperature, gains, by_slot, scratch))
       return 1.0 - differentiate(loss, cells, by_slot, best, out.gradient, scratch) / best;
     const sorted_list<T> sorted = sort_list<T>(items.scores, scratch);
-    if (by_cells && cells.cut_sorted(sorted.x, sorted.order, loss.temperature, gains, by_slot, scratch))
+    if (by_cells && cells.divide_sorted(sorted.x, sorted.order, loss.temperature, gains, by_slot, scratch))
       return 1.0 - differentiate(loss, cells, by_slot, best, out.gradient, scratch) / best;
     const sorted_rows<Arch> rows = lay_in_rows<Arch, T>(sorted, loss.temperature, scratch);
     const std::span<T> gain_rows = scratch.take<T>(rows.rows * lane_count<Arch>);

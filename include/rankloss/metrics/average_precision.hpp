@@ -3,7 +3,7 @@
 
 #include <rankloss/batch.hpp>
 #include <rankloss/detail/data/relevant_items.hpp>
-#include <rankloss/detail/gains/rank_cut.hpp>
+#include <rankloss/detail/gains/smooth_cut.hpp>
 #include <rankloss/detail/sorting/score_runs.hpp>
 #include <rankloss/evaluate.hpp>
 #include <rankloss/workspace.hpp>
@@ -47,7 +47,7 @@ struct average_precision {
   template <class T, class R>
   double operator()(const list<T, R>& items, const list_outputs<T>&, workspace& scratch) const {
     const workspace::scope scope(scratch);
-    const std::size_t k = detail::cut_at(cutoff, items.size());
+    const std::size_t k = detail::counted_by(cutoff, items.size());
     const std::span<double> weights = scratch.take<double>(items.size_with_missed());
     const double total = share_of(items, weights, scratch);
     if (!(total > 0.0)) return 0.0;
@@ -97,7 +97,7 @@ struct average_precision {
     double sum = 0.0;
     for (std::size_t i = 0; i < items.size(); ++i) {
       if (!(weights[i] > 0.0)) continue;
-      const detail::rank_cut cut(ranks[i], cutoff);
+      const detail::smooth_cut cut(ranks[i], cutoff);
       const double share = weights[i] / total;
       const double precision = relevant_ranks[i] / ranks[i];
       sum += share * cut.value * precision;

@@ -6,7 +6,7 @@
 #include <rankloss/detail/base/require.hpp>
 #include <rankloss/detail/data/relevant_items.hpp>
 #include <rankloss/detail/gains/list_gains.hpp>
-#include <rankloss/detail/gains/rank_cut.hpp>
+#include <rankloss/detail/gains/smooth_cut.hpp>
 #include <rankloss/detail/gains/tied_stops.hpp>
 #include <rankloss/detail/sorting/score_runs.hpp>
 #include <rankloss/evaluate.hpp>
@@ -62,7 +62,7 @@ struct expected_reciprocal_rank {
   template <class T, class R>
   double operator()(const list<T, R>& items, const list_outputs<T>&, workspace& scratch) const {
     const workspace::scope scope(scratch);
-    const std::size_t k = detail::cut_at(cutoff, items.size());
+    const std::size_t k = detail::counted_by(cutoff, items.size());
     const std::span<double> stops = scratch.take<double>(items.size_with_missed());
     if (!stopping(items, stops)) return 0.0;
     double sum = 0.0;
@@ -110,7 +110,7 @@ struct expected_reciprocal_rank {
           for (const auto& item : run.items) tied *= 1.0 - stops[item.payload] / 2.0;
           for (const auto& item : run.items) {
             const std::size_t i = item.payload;
-            const detail::rank_cut cut(ranks[i], cutoff);
+            const detail::smooth_cut cut(ranks[i], cutoff);
             const double here = reached * stops[i] / ranks[i] * (tied / (1.0 - stops[i] / 2.0));
             sum += here * cut.value;
             if (!by_rank.empty()) by_rank[i] = here * (cut.slope - cut.value / ranks[i]);

@@ -3,7 +3,7 @@
 
 #include <rankloss/batch.hpp>
 #include <rankloss/detail/data/relevant_items.hpp>
-#include <rankloss/detail/gains/rank_cut.hpp>
+#include <rankloss/detail/gains/smooth_cut.hpp>
 #include <rankloss/detail/sorting/first_of_order.hpp>
 #include <rankloss/evaluate.hpp>
 #include <rankloss/workspace.hpp>
@@ -44,7 +44,7 @@ struct precision {
     const workspace::scope scope(scratch);
     const std::span<double> weights = scratch.take<double>(items.size_with_missed());
     detail::relevant_weights(items, false, weights);
-    const std::size_t k = detail::cut_at(cutoff, items.size());
+    const std::size_t k = detail::counted_by(cutoff, items.size());
     return items.size() > 0
                ? detail::expected_sum_of_first(items.scores, weights, k, scratch) / denominator(items.size())
                : 0.0;

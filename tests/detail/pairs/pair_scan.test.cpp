@@ -134,7 +134,7 @@ std::array<sums, 2> pair_by_pair(const Loss& loss, const drawn_list& items) {
   std::array<sums, 2> out;
   for (sums& to : out) to.gradient.assign(n, 0);
   for (std::size_t p = 0; p < std::min(n, k); ++p)
-    for (std::size_t q = p + 1; q < (loss.cut == pairs::cut::both ? std::min(n, k) : n); ++q) {
+    for (std::size_t q = p + 1; q < (loss.keep == pairs::keep::both ? std::min(n, k) : n); ++q) {
       if (y[p] == y[q]) continue;
       const std::size_t winner = y[p] > y[q] ? p : q, loser = p + q - winner;
       const auto [value, slope] = of(loss.function, (s[winner] - s[loser]) / t);
@@ -209,11 +209,11 @@ void check(const Loss& loss, const drawn_list& items) {
 }
 
 template <class Loss>
-Loss with(std::size_t cutoff, pairs::cut cut, pairs::average average, double temperature = 1.0) {
+Loss with(std::size_t cutoff, pairs::keep keep, pairs::average average, double temperature = 1.0) {
   Loss loss;
   loss.function.temperature = temperature;
   loss.cutoff = cutoff;
-  loss.cut = cut;
+  loss.keep = keep;
   loss.average = average;
   return loss;
 }
@@ -264,11 +264,11 @@ TEMPLATE_TEST_CASE("pair_scan: cutoffs, of either item or of both", "", ranknet,
                    soft_map) {
   for (const std::size_t k : {1u, 30u, 511u, 900u}) {
     INFO("cutoff " << k);
-    check(with<TestType>(k, pairs::cut::either, pairs::average::none),
+    check(with<TestType>(k, pairs::keep::either, pairs::average::none),
           draw_list(530, spread(5.0), grades(4)));
   }
-  check(with<TestType>(300, pairs::cut::both, pairs::average::none), draw_list(530, spread(5.0), grades(4)));
-  check(with<TestType>(270, pairs::cut::either, pairs::average::none),
+  check(with<TestType>(300, pairs::keep::both, pairs::average::none), draw_list(530, spread(5.0), grades(4)));
+  check(with<TestType>(270, pairs::keep::either, pairs::average::none),
         draw_list(610, spread(1.0), real_valued));
 }
 
@@ -276,9 +276,9 @@ TEMPLATE_TEST_CASE("pair_scan: what the sum is divided by, and the units of temp
                    ranknet, soft_difference, lambdarank) {
   const drawn_list items = draw_list(540, spread(3.0), grades(5));
   for (const pairs::average average : {pairs::average::pairs, pairs::average::weight}) {
-    check(with<TestType>(0, pairs::cut::either, average, 0.3), items);
-    check(with<TestType>(100, pairs::cut::either, average, 20.0), items);
-    check(with<TestType>(100, pairs::cut::both, average), items);
+    check(with<TestType>(0, pairs::keep::either, average, 0.3), items);
+    check(with<TestType>(100, pairs::keep::either, average, 20.0), items);
+    check(with<TestType>(100, pairs::keep::both, average), items);
   }
   if constexpr (std::is_same_v<TestType, ranknet>) {
     ranknet bits;
@@ -342,13 +342,13 @@ TEMPLATE_TEST_CASE(
       for (const draw& grade : {grades(3), real_valued}) {
         const drawn_list near_0 = draw_list(600, neighbours, grade);
         const std::array<sums, 2> expected =
-            pair_by_pair(with<TestType>(0, pairs::cut::either, pairs::average::none, temperature), near_0);
+            pair_by_pair(with<TestType>(0, pairs::keep::either, pairs::average::none, temperature), near_0);
         const auto compare = [&]<class T>(T) {
           const std::vector<T> y(near_0.relevance.begin(), near_0.relevance.end());
           std::vector<T> s, g(600);
           for (const float x : near_0.scores) s.push_back(static_cast<T>(offset + static_cast<double>(x)));
           const double value =
-              evaluate(with<TestType>(0, pairs::cut::either, pairs::average::none, temperature),
+              evaluate(with<TestType>(0, pairs::keep::either, pairs::average::none, temperature),
                        list_batch<T>{.scores = s, .relevance = y}, {.gradient = g});
           CHECK(value == Approx(static_cast<double>(expected[0].value)).epsilon(digits<T>).margin(1e-300));
           CHECK(reference::relative_error(g, expected[0].gradient) <= digits<T>);
@@ -407,7 +407,7 @@ TEMPLATE_TEST_CASE("pair_scan: infinite scores count as the largest numbers", ""
     items.scores[i] = i % 2 == 0 ? infinity : -infinity;
   check(TestType{}, items);
   // In temperatures they are beyond the largest float.
-  check(with<TestType>(0, pairs::cut::either, pairs::average::none, 0.1), items);
+  check(with<TestType>(0, pairs::keep::either, pairs::average::none, 0.1), items);
 }
 
 TEMPLATE_TEST_CASE("pair_scan: no value, no slope where nothing differs, and finite whatever the scores", "",
@@ -450,7 +450,7 @@ TEMPLATE_TEST_CASE("pair_scan: long lists, whose blocks are full, are those of t
     }
   };
   same(ranknet{}, draw_list(4500, spread(0.05), grades(3)));
-  same(with<ranknet>(4200, pairs::cut::either, pairs::average::none),
+  same(with<ranknet>(4200, pairs::keep::either, pairs::average::none),
        draw_list(4500, spread(0.05), grades(3)));
   same(lambdarank{}, draw_list(2000, spread(0.05), real_valued));
   // Crowded: blocks of many items a hundredth of a temperature wide, next to sparse ones.
@@ -464,7 +464,7 @@ TEMPLATE_TEST_CASE("pair_scan: long lists, whose blocks are full, are those of t
   same(by_map{}, draw_list(1200, crowded, grades(2)));
   same(soft_map{}, draw_list(1200, crowded, grades(2)));
   for (const std::size_t k : {40u, 500u})
-    same(with<lambdarank>(k, pairs::cut::either, pairs::average::weight, 0.5),
+    same(with<lambdarank>(k, pairs::keep::either, pairs::average::weight, 0.5),
          draw_list(1200, crowded, grades(5)));
 }
 

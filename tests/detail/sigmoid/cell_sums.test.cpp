@@ -50,10 +50,10 @@ struct cut_list {
     for (std::size_t i = 0; i < s.size(); ++i) values[i] = static_cast<T>(i % 1000);
     const strided<const T> items(s.data(), s.size());
     if (!sorted) {
-      cut = cells.cut_by_grid(items, temperature, values, by_slot, scratch);
+      cut = cells.divide_by_grid(items, temperature, values, by_slot, scratch);
     } else {
       const auto in_order = rankloss::detail::sort_list<T>(items, scratch);
-      cut = cells.cut_sorted(in_order.x, in_order.order, temperature, values, by_slot, scratch);
+      cut = cells.divide_sorted(in_order.x, in_order.order, temperature, values, by_slot, scratch);
     }
   }
 

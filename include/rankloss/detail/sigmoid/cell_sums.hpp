@@ -58,8 +58,8 @@ class cell_list {
   /// Returns `false` if the cells would hold too few items to pay. There is no sort: one pass counts the
   /// items per cell, and one pass moves each item to its slot. If values are given, they are moved too:
   /// by_slot[slot] = values[i].
-  [[nodiscard]] bool cut_by_grid(const strided<const T>& scores, double temperature,
-                                 std::span<const T> values, std::span<T> by_slot, workspace& scratch) {
+  [[nodiscard]] bool divide_by_grid(const strided<const T>& scores, double temperature,
+                                    std::span<const T> values, std::span<T> by_slot, workspace& scratch) {
     const std::size_t n = scores.size();
     if (n == 0) return false;
     require_countable(n);
@@ -134,9 +134,9 @@ class cell_list {
   /// i. Returns `false` if the cells hold too few items to pay. A list with a crowded cell and many isolated
   /// items is cut nevertheless, up to a limit on the number of cells, because the scans would lose digits in
   /// the crowded cell (docs/numerics.md).
-  [[nodiscard]] bool cut_sorted(std::span<const T> x, std::span<const std::uint32_t> order,
-                                double temperature, std::span<const T> values, std::span<T> by_slot,
-                                workspace& scratch) {
+  [[nodiscard]] bool divide_sorted(std::span<const T> x, std::span<const std::uint32_t> order,
+                                   double temperature, std::span<const T> values, std::span<T> by_slot,
+                                   workspace& scratch) {
     constexpr std::size_t crowd = 256;
     x_ = x;
     scale_ = 1.0 / temperature;

@@ -38,10 +38,10 @@ class sigmoid_sums {
  public:
   sigmoid_sums(const strided<const T>& scores, double temperature, workspace& scratch)
       : n_(scores.size()), scratch_(scratch) {
-    dense_ = cells_.cut_by_grid(scores, temperature, {}, {}, scratch);
+    dense_ = cells_.divide_by_grid(scores, temperature, {}, {}, scratch);
     if (!dense_) {
       const sorted_list<T> sorted = sort_list<T>(scores, scratch);
-      dense_ = cells_.cut_sorted(sorted.x, sorted.order, temperature, {}, {}, scratch);
+      dense_ = cells_.divide_sorted(sorted.x, sorted.order, temperature, {}, {}, scratch);
       if (!dense_) rows_ = lay_in_rows<Arch, T>(sorted, temperature, scratch);
     }
     if (dense_) {

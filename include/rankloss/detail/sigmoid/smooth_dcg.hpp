@@ -21,12 +21,12 @@ namespace rankloss::inline RANKLOSS_ABI::detail {
 /// Smooth form of [rank <= cutoff]: 1 up to cutoff, 0 from cutoff + 1, and a cubic between them, so that
 /// integer ranks count exactly as in NDCG@k.
 template <class V>
-struct smooth_cut {
+struct smooth_cut_lanes {
   V value, slope, curvature;
 };
 template <class V>
-[[nodiscard]] [[gnu::always_inline]] inline smooth_cut<V> smooth_cut_at(const V& rank,
-                                                                        double cutoff) noexcept {
+[[nodiscard]] [[gnu::always_inline]] inline smooth_cut_lanes<V> smooth_cut_lanes_at(const V& rank,
+                                                                                    double cutoff) noexcept {
   const V t = xsimd::min(xsimd::max(rank - V(cutoff), V(0.0)), V(1.0));
   return {V(1.0) - t * t * (V(3.0) - V(2.0) * t), V(-6.0) * t * (V(1.0) - t),
           xsimd::select(t > V(0.0) && t < V(1.0), V(12.0) * t - V(6.0), V(0.0))};
@@ -48,7 +48,7 @@ struct discounted_gain {
     slope = -value * both;
     curvature = -slope * inverse * (V(1.0) + V(2.0) * inverse_log);
     if constexpr (Cut) {
-      const smooth_cut<V> cut = smooth_cut_at(rank, cutoff);
+      const smooth_cut_lanes<V> cut = smooth_cut_lanes_at(rank, cutoff);
       curvature = curvature * cut.value + V(2.0) * slope * cut.slope + value * cut.curvature;
       slope = slope * cut.value + value * cut.slope;
       value *= cut.value;
@@ -60,7 +60,7 @@ enum class wanted { value, gradient, hessian };
 
 /// Calls run.operator()<whether there is a cutoff>(), so that the loops over the items do not test it.
 template <class Run>
-[[gnu::always_inline]] inline void with_cut(double cutoff, const Run& run) {
+[[gnu::always_inline]] inline void with_smooth_cut(double cutoff, const Run& run) {
   if (cutoff > 0.0)
     run.template operator()<true>();
   else
@@ -113,7 +113,7 @@ lanes<Arch> smooth_dcg(const sorted_rows<Arch>& in, S* gains, double cutoff, wor
       scan_up(in.decay.data(), in.seams.warm_up, states, unit, nothing);
       chain_up(states, in.seams.decay_up);
     }
-    with_cut(cutoff, [&]<bool Cut> {
+    with_smooth_cut(cutoff, [&]<bool Cut> {
       scan_up(in.decay.data(), rows, states, unit, [&](std::size_t i, const auto& state) {
         const V rank = in.first_rank + V(static_cast<double>(i)) - load_row<Arch>(above + i * w) +
                        state[0].dot(terms::sigmoid);
@@ -234,7 +234,7 @@ lanes<Arch> smooth_dcg(const plain_rows<Arch>& in, double temperature, const S* 
     }
   }
   V dcg(0.0);
-  with_cut(cutoff, [&]<bool Cut> {
+  with_smooth_cut(cutoff, [&]<bool Cut> {
     for (std::size_t i = 0; i < rows; ++i) {
       const discounted_gain<T, Cut, V> here(load_row<Arch>(gains + i * w), item[i].rank, cutoff);
       dcg += here.value;
@@ -299,7 +299,7 @@ double smooth_dcg(const cell_list<Arch, T>& cells, std::span<T> gains, double cu
     const V hard(static_cast<double>(cell.begin) +
                  0.5);  // 1 + the items of the cells above - this item's own 1/2
     typename list::moment_sums sums;
-    with_cut(cutoff, [&]<bool Cut> {
+    with_smooth_cut(cutoff, [&]<bool Cut> {
       cells.for_vectors(cell, [&](std::size_t i, auto count, const V& coordinate) {
         const V rank = hard + list::at_coordinate(ranks.data() + at * P, coordinate);
         const discounted_gain<T, Cut, V> item(load_items<Arch>(gains.data() + i, count), rank, cutoff);
