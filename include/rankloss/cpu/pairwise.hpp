@@ -181,7 +181,7 @@ struct pairwise_engine {
     std::iota(ranks.begin(), ranks.end(), 0u);
     const ordered_items at{sorted.order.first(n), ranks};
 
-    scan_list<T, C> list_of;
+    sorted_items<T, C> list_of;
     list_of.n = n;
     list_of.counted = k;
     list_of.scores = scratch.take<double>(n);

@@ -366,23 +366,23 @@ TEMPLATE_TEST_CASE("pair_scan: levels are distinguished whatever their numbers",
   workspace scratch;
   const workspace::scope scope(scratch);
   constexpr std::size_t n = 4;
-  detail::scan_list<TestType, 1> list;
-  list.n = list.counted = n;
-  list.scores = scratch.take<double>(n);
-  list.levels = scratch.take<std::uint32_t>(n);
-  list.upper[0] = scratch.take<TestType>(n + 64);
-  list.lower[0] = scratch.take<TestType>(n + 64);
-  std::fill(list.upper[0].begin(), list.upper[0].end(), TestType{1});
-  std::fill(list.lower[0].begin(), list.lower[0].end(), TestType{1});
+  detail::sorted_items<TestType, 1> sorted;
+  sorted.n = sorted.counted = n;
+  sorted.scores = scratch.take<double>(n);
+  sorted.levels = scratch.take<std::uint32_t>(n);
+  sorted.upper[0] = scratch.take<TestType>(n + 64);
+  sorted.lower[0] = scratch.take<TestType>(n + 64);
+  std::fill(sorted.upper[0].begin(), sorted.upper[0].end(), TestType{1});
+  std::fill(sorted.lower[0].begin(), sorted.lower[0].end(), TestType{1});
   for (std::size_t i = 0; i < n; ++i) {
-    list.scores[i] = 1.0;
-    list.levels[i] = many - 1 - static_cast<std::uint32_t>(i);
+    sorted.scores[i] = 1.0;
+    sorted.levels[i] = many - 1 - static_cast<std::uint32_t>(i);
   }
   std::vector<double> gradient(n, 0.0);
   using function = detail::pair_function<pairs::logistic>;
   detail::pair_scan<xsimd::default_arch, TestType, 1, false, false, false, function> scan(function{}, 1.0,
                                                                                           scratch);
-  scan.run(list, many, gradient);
+  scan.run(sorted, many, gradient);
   CHECK(scan.totals().weight == 6.0);
   CHECK(scan.totals().value == Approx(6.0 * std::log(2.0)).epsilon(digits<TestType>));
   for (std::size_t i = 0; i < n; ++i)

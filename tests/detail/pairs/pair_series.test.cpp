@@ -9,7 +9,7 @@
 
 namespace detail_pairs_pair_series_test {
 
-using rankloss::detail::kernel_terms;
+using rankloss::detail::kernel_constants;
 using rankloss::detail::pair_series;
 
 namespace {
@@ -52,7 +52,7 @@ TEMPLATE_TEST_CASE(
         CHECK(std::abs(entered - f(series::half_width * (distance - z))) <= 2.0 * digits<TestType>);
       }
   };
-  using kernels = kernel_terms<TestType>;
+  using kernels = kernel_constants<TestType>;
   check(series::slope_of_logistic, kernels::sigmoid, [](double d) { return sigmoid(-d); });
   check(series::slope_of_sigmoid, kernels::slope, slope);
   check(series::value_of_logistic, kernels::softplus, [](double d) { return softplus(-d); });

@@ -163,7 +163,7 @@ TEMPLATE_TEST_CASE("sorted_rows: one list over all lanes, a stretch a lane", "",
           CHECK(rows.seams.decay_down[l] == (last < n ? exp_of(x(first) - x(last)) : Approx(0.0)));
           CHECK(rows.seams.decay_up[l] == (first > 0 ? exp_of(x(first - 1) - x(last - 1)) : Approx(0.0)));
           // What the warming up leaves out is further than the reach of the nearest item.
-          const double reach = rankloss::detail::kernel_terms<T>::reach * temperature;
+          const double reach = rankloss::detail::kernel_constants<T>::reach * temperature;
           for (std::size_t p = first; p < last; ++p) {
             if (last < n && p - first < rows.seams.warm_down) CHECK(x(p) - x(last - 1) > reach);
             if (first > 0 && p - first >= rows.seams.warm_up) CHECK(x(first) - x(p) > reach);

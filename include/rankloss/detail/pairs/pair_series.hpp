@@ -13,7 +13,7 @@ namespace rankloss::inline RANKLOSS_ABI::detail {
 /// back, and for the pairs within a block. Also the number of terms and the sizes for each type of scores.
 template <class T>
 struct pair_series {
-  static constexpr std::size_t K = kernel_terms<T>::count;
+  static constexpr std::size_t K = kernel_constants<T>::count;
   static constexpr std::size_t exponents = sizeof(T) == 4 ? 16 : 24;  // K, padded to whole vectors
   static constexpr std::size_t coefficients = sizeof(T) == 4 ? 8 : 16;  // P
   // half the width of a block, in temperatures
@@ -23,7 +23,7 @@ struct pair_series {
   static constexpr std::size_t large_block = 4096;  // most items of other blocks
   // width of a narrow block, whose kernel is a short series, in temperatures
   static constexpr double narrow_width = sizeof(T) == 4 ? 0.02 : 0.01;
-  static constexpr std::size_t narrow_terms = sizeof(T) == 4 ? 3 : 6;  // terms of the short series
+  static constexpr std::size_t narrow_order = sizeof(T) == 4 ? 3 : 6;  // terms of the short series
   // most levels with which the short series is used
   static constexpr std::size_t narrow_levels = 8;
   // fewest items of a block for which the short series is faster
@@ -53,9 +53,9 @@ struct pair_series {
     }
     return rows;
   }
-  static constexpr auto slope_of_logistic = expand(kernel_terms<T>::sigmoid);
-  static constexpr auto slope_of_sigmoid = expand(kernel_terms<T>::slope);
-  static constexpr auto value_of_logistic = expand(kernel_terms<T>::softplus);
+  static constexpr auto slope_of_logistic = expand(kernel_constants<T>::sigmoid);
+  static constexpr auto slope_of_sigmoid = expand(kernel_constants<T>::slope);
+  static constexpr auto value_of_logistic = expand(kernel_constants<T>::softplus);
 
   /// [p][k]: the contribution of moment p to state k, the coefficient of z^p in exp(k h z)
   static constexpr std::array<std::array<double, exponents>, coefficients> from_moments() {
@@ -76,7 +76,7 @@ struct pair_series {
   /// (z_winner - z_loser)). f is the Taylor series at 0 of the sigmoid, its integral or its derivative.
   /// Scores fall as coordinates rise.
   using within = std::array<std::array<double, coefficients>, coefficients>;
-  static constexpr within own_terms(int derivative) {
+  static constexpr within own_coefficients(int derivative) {
     const auto series = series_of(derivative);
     within rows{};
     for (std::size_t q = 0; q < coefficients; ++q)
@@ -109,18 +109,18 @@ struct pair_series {
                                     : sigmoid[n - 1] / static_cast<double>(n);
     return series;
   }
-  static constexpr auto own_sigmoid = own_terms(0);
-  static constexpr auto own_slope = own_terms(1);
-  static constexpr auto own_softplus = own_terms(-1);
+  static constexpr auto own_sigmoid = own_coefficients(0);
+  static constexpr auto own_slope = own_coefficients(1);
+  static constexpr auto own_softplus = own_coefficients(-1);
 
   /// [q][n - q]: the power n of a difference x_i - x_j, expanded: the coefficient of x_j^q x_i^(n - q). Only
   /// even n, or only odd n.
-  using narrow_series = std::array<std::array<double, narrow_terms>, narrow_terms>;
+  using narrow_series = std::array<std::array<double, narrow_order>, narrow_order>;
   /// f(d) = sign * (the series above at -d)
   static constexpr narrow_series narrow_of(int derivative, double sign, std::size_t parity) {
     const auto series = series_of(derivative);
     narrow_series rows{};
-    for (std::size_t n = parity; n < narrow_terms; n += 2)
+    for (std::size_t n = parity; n < narrow_order; n += 2)
       for (std::size_t q = 0; q <= n; ++q) {
         double term = sign * (parity == 0 ? 1.0 : -1.0) * (q % 2 == 0 ? 1.0 : -1.0) * series[n];
         for (std::size_t r = 1; r <= q; ++r) term *= static_cast<double>(n - q + r) / static_cast<double>(r);

@@ -4,7 +4,7 @@
 #include <rankloss/detail/base/abi.hpp>
 #include <rankloss/detail/pairs/pair_kernel.hpp>
 #include <rankloss/detail/pairs/pair_series.hpp>
-#include <rankloss/detail/pairs/scan_list.hpp>
+#include <rankloss/detail/pairs/sorted_items.hpp>
 #include <rankloss/detail/sigmoid/cell_sums.hpp>
 #include <rankloss/detail/simd/lanes.hpp>
 
@@ -19,12 +19,12 @@ namespace rankloss::inline RANKLOSS_ABI::detail {
 /// on items.
 template <class Arch, class T, std::size_t C, bool Weighted, bool Graded, class Function>
 struct pair_states {
-  using terms = pair_series<T>;
+  using constants = pair_series<T>;
   using V = lanes<Arch>;
   static constexpr std::size_t w = lane_count<Arch>;
-  static constexpr std::size_t K = terms::K;
-  static constexpr std::size_t E = terms::exponents;
-  static constexpr std::size_t P = terms::coefficients;
+  static constexpr std::size_t K = constants::K;
+  static constexpr std::size_t E = constants::exponents;
+  static constexpr std::size_t P = constants::coefficients;
   static constexpr std::size_t sets = Weighted ? 2 : 1;  // of the levels below an item and above it
   using exponents = wide_row<Arch, E>;
   using polynomial = wide_row<Arch, P>;
@@ -89,20 +89,20 @@ struct pair_states {
   static void enter(const polynomial& moments, state& to) noexcept {
     alignas(64) double m[P];
     moments.store(m);
-    for (std::size_t p = 0; p < P; ++p) to.s.add_scaled(m[p], terms::to_states[p].data());
+    for (std::size_t p = 0; p < P; ++p) to.s.add_scaled(m[p], constants::to_states[p].data());
     to.hard += m[0];
-    to.distance -= terms::half_width * m[1];  // coordinate z is ahead of the centre by h z
+    to.distance -= constants::half_width * m[1];  // coordinate z is ahead of the centre by h z
   }
 
   /// Computes the actions of the states, by level: of the levels below an item's own and of those above it.
   /// `all_above` is scratch, one state per level; it receives the sums over the levels above, from the set
   /// that is weighted as winners.
   template <bool Down>
-  static void act(const scan_list<T, C>& list, double wrong_sign, std::span<const state> states,
+  static void act(const sorted_items<T, C>& sorted, double wrong_sign, std::span<const state> states,
                   std::size_t levels, std::span<action> actions, std::span<state> all_above) {
     constexpr bool logistic = Function::kernel == pair_kernel::logistic;
-    constexpr const auto& slope_rows = logistic ? terms::slope_of_logistic : terms::slope_of_sigmoid;
-    const auto expand = [](const exponents& s, const typename terms::from_states& rows) {
+    constexpr const auto& slope_rows = logistic ? constants::slope_of_logistic : constants::slope_of_sigmoid;
+    const auto expand = [](const exponents& s, const typename constants::from_states& rows) {
       alignas(64) double e[E];
       s.store(e);
       polynomial low, high;  // two sums, as in scan_states::dot
@@ -141,9 +141,9 @@ struct pair_states {
           below = state{};
           all_above[level] = state{};
           for (std::size_t other = 0; other < level; ++other)
-            add(below, of(0, other), list.difference(level, other));
+            add(below, of(0, other), sorted.difference(level, other));
           for (std::size_t other = level + 1; other < levels; ++other)
-            add(all_above[level], of(sets - 1, other), list.difference(level, other));
+            add(all_above[level], of(sets - 1, other), sorted.difference(level, other));
         } else if (level > 0) {
           add(below, of(0, level - 1), 1.0);
         }
@@ -158,7 +158,7 @@ struct pair_states {
             // Down: a winner gets -(1 - p) from losers wrongly above it, a loser gets +p. Up: a winner gets
             // -p, a loser gets 1 - p from winners wrongly below it.
             a.slope.add(Down ? 1.0 : -1.0, expand(both.s, slope_rows));
-            a.slope.add_scaled(Down ? -wrong : wrong, terms::unit[0].data());
+            a.slope.add_scaled(Down ? -wrong : wrong, constants::unit[0].data());
           } else {
             // A winner gets -slope, a loser gets +slope.
             a.slope = expand(both.s, slope_rows);
@@ -166,16 +166,16 @@ struct pair_states {
           }
           if constexpr (Down) {
             if constexpr (logistic) {
-              a.value = expand(both.s, terms::value_of_logistic);
-              a.value.add_scaled(of_below * below.distance, terms::unit[0].data());
-              a.value.add_scaled(of_below * terms::half_width * below.hard, terms::unit[1].data());
+              a.value = expand(both.s, constants::value_of_logistic);
+              a.value.add_scaled(of_below * below.distance, constants::unit[0].data());
+              a.value.add_scaled(of_below * constants::half_width * below.hard, constants::unit[1].data());
             } else {
               // A correctly ordered pair has the value p, a wrongly ordered pair 1 - p.
               state signed_sum;
               add(signed_sum, below, -of_below);
               add(signed_sum, above, of_above);
-              a.value = expand(signed_sum.s, terms::slope_of_logistic);
-              a.value.add_scaled(wrong, terms::unit[0].data());
+              a.value = expand(signed_sum.s, constants::slope_of_logistic);
+              a.value.add_scaled(wrong, constants::unit[0].data());
             }
           }
           a.weight = of_below * below.hard + of_above * above.hard;
@@ -197,9 +197,9 @@ struct pair_states {
   static void act_within(std::span<const polynomial> winners, std::span<const polynomial> losers,
                          std::size_t levels, bool add, std::span<action> actions, std::span<action> own) {
     constexpr bool logistic = Function::kernel == pair_kernel::logistic;
-    constexpr const auto& slope_rows = logistic ? terms::own_sigmoid : terms::own_slope;
-    constexpr const auto& value_rows = logistic ? terms::own_softplus : terms::own_sigmoid;
-    const auto expand = [](const polynomial& moments, const typename terms::within& rows) {
+    constexpr const auto& slope_rows = logistic ? constants::own_sigmoid : constants::own_slope;
+    constexpr const auto& value_rows = logistic ? constants::own_softplus : constants::own_sigmoid;
+    const auto expand = [](const polynomial& moments, const typename constants::within& rows) {
       alignas(64) double m[P];
       moments.store(m);
       polynomial sum;

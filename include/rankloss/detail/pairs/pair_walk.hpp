@@ -4,7 +4,7 @@
 #include <rankloss/detail/base/abi.hpp>
 #include <rankloss/detail/pairs/pair_loop.hpp>
 #include <rankloss/detail/pairs/pair_states.hpp>
-#include <rankloss/detail/pairs/scan_list.hpp>
+#include <rankloss/detail/pairs/sorted_items.hpp>
 #include <rankloss/detail/simd/lanes.hpp>
 #include <rankloss/workspace.hpp>
 
@@ -21,13 +21,13 @@ namespace rankloss::inline RANKLOSS_ABI::detail {
 template <class Arch, class T, std::size_t C, bool Weighted, bool Oriented, bool Graded, class Function>
 struct pair_walk {
   using parts = pair_states<Arch, T, C, Weighted, Graded, Function>;
-  using terms = typename parts::terms;
+  using constants = typename parts::constants;
   using state = typename parts::state;
   using action = typename parts::action;
   using polynomial = typename parts::polynomial;
   static constexpr std::size_t sets = parts::sets;
 
-  const scan_list<T, C>& list;
+  const sorted_items<T, C>& sorted;
   std::span<const std::uint32_t> buckets;  ///< [n] by position: the levels that are compared
   std::size_t levels;                      ///< the number of buckets
   std::span<const std::uint32_t> starts;   ///< beginnings of the blocks, and the end of the list
@@ -65,33 +65,33 @@ struct pair_walk {
       const std::size_t b = Down ? step : blocks - 1 - step;
       const std::size_t begin = starts[b];
       const std::size_t end = starts[b + 1];
-      const double next_top = list.scores[begin];
-      const double next_half = 0.5 * (next_top - list.scores[end - 1]) * scale;
+      const double next_top = sorted.scores[begin];
+      const double next_half = 0.5 * (next_top - sorted.scores[end - 1]) * scale;
       if (step > 0) {
         parts::carry(states, std::min(std::abs((top - next_top) * scale - half + next_half), 1e290));
-        parts::template act<Down>(list, wrong_sign, states, levels, actions, above);
+        parts::template act<Down>(sorted, wrong_sign, states, levels, actions, above);
       }
       top = next_top;
       half = next_half;
 
       // In [-1, 1], because the block is at most 2 half_width wide.
       const auto powers_at = [&](std::size_t i) {
-        const double below = (top - list.scores[i]) * scale - half;
-        return parts::powers_of((Down ? below : -below) / terms::half_width);
+        const double below = (top - sorted.scores[i]) * scale - half;
+        return parts::powers_of((Down ? below : -below) / constants::half_width);
       };
       // On the way down, items below the cutoff are acted on but do not act; on the way up they act but are
       // not acted on.
-      const bool counts = begin < list.counted;
+      const bool counts = begin < sorted.counted;
       const bool own = Down && !Oriented && counts;
       if (counts || !Down) {
         std::fill(moments.begin(), moments.end(), polynomial{});
         for (std::size_t i = begin; i < end; ++i) {
           const polynomial powers = powers_at(i);
           for (std::size_t c = 0; c < C; ++c) {
-            const auto factor = static_cast<double>((Down ? list.upper : list.lower)[c][i]);
+            const auto factor = static_cast<double>((Down ? sorted.upper : sorted.lower)[c][i]);
             moments[index(0, buckets[i], c)].add(factor, powers);
             if (Weighted)
-              moments[index(1, buckets[i], c)].add(factor * static_cast<double>(list.weights[i]),
+              moments[index(1, buckets[i], c)].add(factor * static_cast<double>(sorted.weights[i]),
                                                    powers);  // of the pairs that item i wins
           }
         }
@@ -101,7 +101,7 @@ struct pair_walk {
         for (std::size_t i = begin; i < end; ++i) {
           const polynomial powers = powers_at(i);
           for (std::size_t c = 0; c < C; ++c)
-            losers[buckets[i] * C + c].add(static_cast<double>(list.lower[c][i]), powers);
+            losers[buckets[i] * C + c].add(static_cast<double>(sorted.lower[c][i]), powers);
         }
         parts::act_within(moments, losers, levels, step > 0, actions, own_actions);
       }
@@ -109,7 +109,7 @@ struct pair_walk {
         for (std::size_t i = begin; i < end; ++i) {
           polynomial slope, value;
           const std::size_t level = buckets[i];
-          const double weight = Weighted ? static_cast<double>(list.weights[i]) : 1.0;
+          const double weight = Weighted ? static_cast<double>(sorted.weights[i]) : 1.0;
           const auto add = [&](const action& a, double factor) {
             slope.add(factor, a.slope);
             if constexpr (Down) {
@@ -118,12 +118,12 @@ struct pair_walk {
             }
           };
           for (std::size_t c = 0; c < C; ++c) {
-            const auto factor = static_cast<double>((Down ? list.lower : list.upper)[c][i]);
+            const auto factor = static_cast<double>((Down ? sorted.lower : sorted.upper)[c][i]);
             // Where the item wins over the levels below, its own weight counts; where it loses, the weight of
             // the winner does.
             add(actions[index(0, level, c)], Weighted ? weight * factor : factor);
             if (Weighted) add(actions[index(1, level, c)], factor);
-            if (own) add(own_actions[level * C + c], weight * static_cast<double>(list.upper[c][i]));
+            if (own) add(own_actions[level * C + c], weight * static_cast<double>(sorted.upper[c][i]));
           }
           const polynomial powers = powers_at(i);
           gradient[i] += slope.dot(powers);

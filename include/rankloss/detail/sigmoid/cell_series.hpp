@@ -48,7 +48,7 @@ inline constexpr std::array<double, 18> far_slope_18{
     -3.07843593592559,   1.008123198442119,   -0.15847666979639277};
 
 template <class T>
-struct cell_terms {
+struct cell_constants {
   static constexpr std::size_t coefficients = sizeof(T) == 4 ? 8 : 16;  // P
   static constexpr std::size_t K = sizeof(T) == 4 ? 8 : 18;
   static constexpr std::size_t exponents = sizeof(T) == 4 ? 8 : 24;  // K, padded to whole vectors
@@ -102,7 +102,7 @@ struct cell_terms {
   /// [q][p]: what moment q of a cell adds to the coefficient of d^p of another cell, or of the same cell, for
   /// f(x_j - x_i) = f(x + h (d_j - d_i)).
   using matrix = std::array<by_coefficient, coefficients>;
-  static constexpr matrix direct_terms(bool slope, double exp_minus_x) {
+  static constexpr matrix direct_coefficients(bool slope, double exp_minus_x) {
     const auto series = kernel_series(slope, exp_minus_x);
     matrix direct{};
     for (std::size_t q = 0; q < coefficients; ++q)
@@ -139,9 +139,9 @@ struct cell_terms {
   }
   /// sigmoid(x_j - x_i), minus 1 for items of the cells above: the terms that are added to the hard rank.
   static constexpr kernel make_sigmoid() {
-    kernel f{direct_terms(false, 1.0),
-             direct_terms(false, 1.0 / exp_half),
-             direct_terms(false, exp_half),
+    kernel f{direct_coefficients(false, 1.0),
+             direct_coefficients(false, 1.0 / exp_half),
+             direct_coefficients(false, exp_half),
              far_sigmoid(),
              -1.0,
              1.0};
@@ -149,9 +149,9 @@ struct cell_terms {
     return f;
   }
   static constexpr kernel for_sigmoid = make_sigmoid();
-  static constexpr kernel for_slope{direct_terms(true, 1.0),
-                                    direct_terms(true, 1.0 / exp_half),
-                                    direct_terms(true, exp_half),
+  static constexpr kernel for_slope{direct_coefficients(true, 1.0),
+                                    direct_coefficients(true, 1.0 / exp_half),
+                                    direct_coefficients(true, exp_half),
                                     far_slope(),
                                     1.0,
                                     1.0};

@@ -39,11 +39,11 @@ namespace rankloss::inline RANKLOSS_ABI::detail {
 /// A list cut into cells. Items are stored cell by cell, in slots; within a cell their order is arbitrary.
 template <class Arch, class T>
 class cell_list {
-  using terms = cell_terms<T>;
+  using constants = cell_constants<T>;
   using V = lanes<Arch>;
   static constexpr std::size_t w = lane_count<Arch>;
-  static constexpr std::size_t P = terms::coefficients;
-  static constexpr double width = 2.0 * terms::half_width;
+  static constexpr std::size_t P = constants::coefficients;
+  static constexpr double width = 2.0 * constants::half_width;
   static constexpr std::size_t fewest_items =
       8;  // mean items per cell from which on cells pay (docs/algorithms/sigmoid_sums.md)
 
@@ -123,7 +123,7 @@ class cell_list {
       const double offset =
           next ? cells[c - 1].offset - gap + width
                : (at + 0.5) * width - (top - static_cast<double>(x[cells[c].begin])) * scale_;
-      cells[c].offset = std::clamp(offset, -terms::half_width, terms::half_width);
+      cells[c].offset = std::clamp(offset, -constants::half_width, constants::half_width);
       cells[c].distance = next ? width : c > 0 ? gap - cells[c - 1].offset + cells[c].offset : 0.0;
       above_at = at;
     }
@@ -148,7 +148,7 @@ class cell_list {
       if (count == cells.size()) return false;
       cell& c = cells[count];
       c.begin = static_cast<std::uint32_t>(begin);
-      c.offset = terms::half_width;
+      c.offset = constants::half_width;
       c.distance = 0.0;
       if (count > 0) {
         const cell& above = cells[count - 1];
@@ -156,12 +156,14 @@ class cell_list {
         // The cell touches the cell above if it then contains its first item, so that centres are never
         // closer than the width of a cell.
         const double offset = above.offset - gap + width;
-        const bool next = offset >= -terms::half_width;
-        if (next) c.offset = std::min(offset, terms::half_width);
+        const bool next = offset >= -constants::half_width;
+        if (next) c.offset = std::min(offset, constants::half_width);
         c.distance = next ? width : gap - above.offset + c.offset;
       }
       // Finds the first item below the cell by doubling steps and then by bisection.
-      const auto inside = [&](std::size_t i) { return distance(begin, i) <= c.offset + terms::half_width; };
+      const auto inside = [&](std::size_t i) {
+        return distance(begin, i) <= c.offset + constants::half_width;
+      };
       std::size_t step = 1;
       while (begin + step < n && inside(begin + step)) step *= 2;
       std::size_t low = begin + step / 2;
@@ -194,8 +196,8 @@ class cell_list {
   template <class Body>
   [[gnu::always_inline]] void for_vectors(const cell& c, Body body) const {
     const V first(static_cast<double>(x_[c.begin]));
-    const V centre(c.offset / terms::half_width);
-    const V factor(scale_ / terms::half_width);
+    const V centre(c.offset / constants::half_width);
+    const V factor(scale_ / constants::half_width);
     const T* x = x_.data();
     std::size_t i = c.begin;
     for (; i + w <= c.end; i += w)
@@ -238,14 +240,14 @@ class cell_list {
   /// A kernel, and the memory for its sums: local [cells][P], the coefficients of sum_j w_j f(x_j - x_i) as a
   /// polynomial in the coordinate d_i.
   struct target {
-    const typename terms::kernel& kernel;
+    const typename constants::kernel& kernel;
     double* local;
   };
 
   /// Computes the sums in all cells from the moments of all cells.
   template <std::size_t Kernels>
   void spread(const double* moments, const std::array<target, Kernels>& targets) const {
-    constexpr std::size_t E = terms::exponents;
+    constexpr std::size_t E = constants::exponents;
     for (const target& f : targets) std::fill_n(f.local, moment_count(), 0.0);
     alignas(64) double whole_step[E];  // of the states, over a cell's width: the most frequent one by far
     powers(width, whole_step);
@@ -279,10 +281,10 @@ class cell_list {
         for (const target& f : targets) {
           const double sign = down ? f.kernel.above : f.kernel.below;
           wide_row<Arch, P> low, high;  // two sums, as in scan_states::dot
-          for (std::size_t k = 0; k < terms::K / 2; ++k) {
-            const std::size_t j = k + terms::K / 2;
-            low.add_scaled(sign * f.kernel.far[k] * by_exponent[k], terms::exponential[k].data());
-            high.add_scaled(sign * f.kernel.far[j] * by_exponent[j], terms::exponential[j].data());
+          for (std::size_t k = 0; k < constants::K / 2; ++k) {
+            const std::size_t j = k + constants::K / 2;
+            low.add_scaled(sign * f.kernel.far[k] * by_exponent[k], constants::exponential[k].data());
+            high.add_scaled(sign * f.kernel.far[j] * by_exponent[j], constants::exponential[j].data());
           }
           wide_row<Arch, P> local;
           local.load(f.local + at * P);
@@ -297,8 +299,8 @@ class cell_list {
         }
         wide_row<Arch, E> even, odd;
         for (std::size_t p = 0; p < P; p += 2) {
-          even.add_scaled(own[p], terms::exponential_by_coefficient[p].data());
-          odd.add_scaled(own[p + 1], terms::exponential_by_coefficient[p + 1].data());
+          even.add_scaled(own[p], constants::exponential_by_coefficient[p].data());
+          odd.add_scaled(own[p + 1], constants::exponential_by_coefficient[p + 1].data());
         }
         if (touching) states.add(pending);
         const V odd_sign(down ? -1.0 : 1.0);
@@ -323,7 +325,7 @@ class cell_list {
     const double q = std::exp(-distance);
     const double factor = q < 0x1p-51 ? 0.0 : q;  // no subnormal numbers, as in `advance`
     double power = q;
-    for (std::size_t k = 0; k < terms::exponents; ++k) {
+    for (std::size_t k = 0; k < constants::exponents; ++k) {
       to[k] = power;
       power *= factor;
     }

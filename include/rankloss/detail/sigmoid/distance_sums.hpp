@@ -58,13 +58,13 @@ class distance_sums {
   enum class needed { all, all_and_sided, sided_moved };
 
   template <class T>
-  distance_sums(const sorted_list<T>& list, bool squared, double temperature, workspace& scratch)
-      : temperature_(temperature), squared_(squared), scratch_(scratch), n_(list.x.size()) {
+  distance_sums(const sorted_list<T>& by_score, bool squared, double temperature, workspace& scratch)
+      : temperature_(temperature), squared_(squared), scratch_(scratch), n_(by_score.x.size()) {
     if (squared) {
       x_ = padded(n_, scratch);
-      for (std::size_t i = 0; i < n_; ++i) x_[i] = static_cast<double>(list.x[i]);
+      for (std::size_t i = 0; i < n_; ++i) x_[i] = static_cast<double>(by_score.x[i]);
     } else {
-      decay_ = neighbour_decays<Arch>(list.x, 1.0 / temperature, -1.0, scratch);
+      decay_ = neighbour_decays<Arch>(by_score.x, 1.0 / temperature, -1.0, scratch);
     }
   }
 

@@ -125,7 +125,7 @@ inline constexpr std::array<double, 22> slope_squared_22{
 /// The kernels for each type of scores, with enough terms for gradient errors below 2e-6 (float) and 1e-13
 /// (double).
 template <class T>
-struct kernel_terms {
+struct kernel_constants {
   static constexpr std::size_t count = 10;                        ///< terms of ranks and slopes
   static constexpr std::size_t hessian_count = 12;                ///< terms of the Hessian
   static constexpr const auto& sigmoid = sigmoid_10;              ///< sigmoid(-d)
@@ -137,7 +137,7 @@ struct kernel_terms {
   static constexpr double reach = 24.0;                           ///< exp(-reach) is nothing beside 1
 };
 template <>
-struct kernel_terms<double> {
+struct kernel_constants<double> {
   static constexpr std::size_t count = 22;
   static constexpr std::size_t hessian_count = 22;
   static constexpr const auto& sigmoid = sigmoid_22;

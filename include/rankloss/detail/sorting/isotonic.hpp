@@ -88,10 +88,10 @@ void for_blocks(std::span<const pooled_block> blocks, Body body) {
 /// units of 1 / scale. together(gap, items) decides by the gap between the means and the number of items
 /// whether the two blocks are merged.
 template <class T, class Together>
-[[nodiscard]] auto pool_means(const falling_list<T>& list, double scale, Together together) {
-  return [list, scale, together](pooled_block& before, const pooled_block& block, std::size_t end) {
+[[nodiscard]] auto pool_means(const falling_list<T>& falling, double scale, Together together) {
+  return [falling, scale, together](pooled_block& before, const pooled_block& block, std::size_t end) {
     const auto items = static_cast<double>(end - before.begin);
-    const double gap = list.distance(before.begin, block.begin) * scale + block.sum - before.sum;
+    const double gap = falling.distance(before.begin, block.begin) * scale + block.sum - before.sum;
     if (!together(gap, items)) return false;
     before.sum += gap * (static_cast<double>(end - block.begin) / items);
     return true;
@@ -100,15 +100,15 @@ template <class T, class Together>
 
 /// softmax of -scale * distance within each block, [n] by position.
 template <class Arch, class T>
-[[nodiscard]] std::span<const double> block_shares(const falling_list<T>& list,
+[[nodiscard]] std::span<const double> block_shares(const falling_list<T>& falling,
                                                    std::span<const pooled_block> blocks, double scale,
                                                    workspace& scratch) {
   using V = lanes<Arch>;
   constexpr std::size_t w = lane_count<Arch>;
-  const std::size_t n = list.size();
+  const std::size_t n = falling.size();
   const std::span<double> share = scratch.take<double>(n + w);
   for_blocks(blocks, [&](const pooled_block&, std::size_t begin, std::size_t end) {
-    for (std::size_t i = begin; i < end; ++i) share[i] = list.distance(begin, i) * scale;
+    for (std::size_t i = begin; i < end; ++i) share[i] = falling.distance(begin, i) * scale;
   });
   for (std::size_t i = n; i < n + w; ++i) share[i] = 0.0;
   for (std::size_t i = 0; i < n; i += w)
