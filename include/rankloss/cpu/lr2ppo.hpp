@@ -28,10 +28,10 @@ void check_label_policy(const label_policy_batch<T>& batch, workspace& scratch, 
   const std::size_t items = batch.scores.size();
   check_offsets(batch.offsets, items, "scores");
   const order_lists lists{batch.offsets, items};
-  check_steps("old_scores", batch.old_scores.size(), items, "one per score");
-  check_steps("rewards", batch.rewards.size(), lists.count(), "one per list");
+  check_size("old_scores", batch.old_scores.size(), items, "one per score");
+  check_size("rewards", batch.rewards.size(), lists.count(), "one per list");
   if (!batch.old_values.empty())
-    check_steps("old_values", batch.old_values.size(), lists.count(), "one per list");
+    check_size("old_values", batch.old_values.size(), lists.count(), "one per list");
   check_orders(batch.orders, lists, scratch);
   if (!check) return;
   check_policy_scores("scores", batch.scores);
@@ -213,7 +213,7 @@ void shape_rewards(const lr2ppo& loss, const label_policy_batch<T>& batch,
   workspace& scratch = ctx.scratch();
   detail::check_label_policy(batch, scratch, ctx.checks == data_checks::on);
   const detail::order_lists lists{batch.offsets, batch.scores.size()};
-  detail::check_steps("shaped", shaped.size(), lists.count(), "one per list");
+  detail::check_size("shaped", shaped.size(), lists.count(), "one per list");
   const workspace::scope scope(scratch);
   const detail::label_states<T> states(batch, scratch);
   for (std::size_t q = 0; q < lists.count(); ++q)

@@ -10,7 +10,7 @@
 #include <rankloss/detail/orders/level_order.hpp>
 #include <rankloss/detail/orders/pair_draws.hpp>
 #include <rankloss/detail/orders/pair_order.hpp>
-#include <rankloss/detail/pairs/pair_counts.hpp>
+#include <rankloss/detail/pairs/concordance.hpp>
 #include <rankloss/detail/sorting/argsort.hpp>
 #include <rankloss/detail/sorting/relevance_order.hpp>
 #include <rankloss/evaluate.hpp>
@@ -331,7 +331,7 @@ requires score<detail::element_of<Scores>> pair_agreement agreement(const partia
   using T = detail::element_of<Scores>;
   const detail::sole_use alone(ctx);
   const array_view<const T> scores(values);
-  detail::check_steps("scores", scores.size(), order.items(), "one per item of the order");
+  detail::check_size("scores", scores.size(), order.items(), "one per item of the order");
   detail::require(per_list.empty() || per_list.size() == order.lists(), "per_list: size ", per_list.size(),
                   ", expected ", order.lists(), " (one per list)");
   if (ctx.checks == data_checks::on)
@@ -353,7 +353,7 @@ requires score<detail::element_of<Scores>> pair_agreement agreement(const partia
       for (std::size_t i = 0; i < weights.size(); ++i)
         weights[i] = levels[i] == partial_order::no_level ? 0.0 : 1.0;
       const list<T, std::uint32_t> items{s, levels, std::span<const double>(weights)};
-      const detail::pair_counts counts = detail::count_pairs(items, false, scratch);
+      const detail::concordance counts = detail::count_concordance(items, false, scratch);
       own = {counts.discordant, counts.concordant, counts.tied_scores};
     } else if (!order.by_levels()) {
       for (std::size_t i = 0; i < s.size(); ++i)

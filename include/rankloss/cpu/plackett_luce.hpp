@@ -43,7 +43,7 @@ struct plackett_luce_engine {
     const partial_order& order = batch.order;
     const std::size_t lists = order.lists();
     const bool check = ctx.checks == data_checks::on;
-    check_steps("scores", batch.scores.size(), order.items(), "one per item of the order");
+    check_size("scores", batch.scores.size(), order.items(), "one per item of the order");
     check_output("gradient", out.gradient, order.items(), "one per score");
     check_output("hessian", out.hessian, order.items(), "one per score");
     check_output("per_list", out.per_list.size(), lists, "one per list");

@@ -73,7 +73,7 @@ void sample_orders(const plackett_luce_policy& policy, array_view<const T> score
   const detail::sole_use alone(ctx);
   policy.validate();
   detail::check_offsets(offsets, scores.size(), "scores");
-  detail::check_steps("orders", orders.size(), scores.size(), "one per score");
+  detail::check_size("orders", orders.size(), scores.size(), "one per score");
   if (ctx.checks == data_checks::on) detail::check_policy_scores("scores", scores);
   const detail::order_lists lists{offsets, scores.size()};
   for (std::size_t l = 0; l < lists.count(); ++l) detail::require_countable(lists.size(l));

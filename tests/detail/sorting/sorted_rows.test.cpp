@@ -142,10 +142,10 @@ TEMPLATE_TEST_CASE("sorted_rows: one list over all lanes, a stretch a lane", "",
       CHECK(rows.items == n);
       CHECK(rows.single);
       const auto x = [&](std::size_t p) { return static_cast<double>(sorted.x[p]); };
-      alignas(64) double first_rank[w];
-      rows.first_rank.store_aligned(first_rank);
+      alignas(64) double rank_of_first[w];
+      rows.rank_of_first.store_aligned(rank_of_first);
       for (std::size_t l = 0; l < w; ++l) {
-        CHECK(first_rank[l] == static_cast<double>(l * r + 1));
+        CHECK(rank_of_first[l] == static_cast<double>(l * r + 1));
         for (std::size_t i = 0; i <= r; ++i) {
           const std::size_t p = l * r + i;
           if (i < r) CHECK(rows.order[i * w + l] == (p < n ? sorted.order[p] : n));

@@ -199,8 +199,8 @@ void check_matches(const similarity_batch<T, R>& batch) {
 /// Fails on the first bad item of a matrix, which the message names. Empty `items` stand for no matrix and
 /// pass.
 template <class T, class R, class Item, class Bad, class Expected>
-void check_items(const similarity_batch<T, R>& batch, std::span<const Item> items, const pair_steps& steps,
-                 Bad bad, std::string_view field, Expected expected) {
+void check_elements(const similarity_batch<T, R>& batch, std::span<const Item> items, const pair_steps& steps,
+                    Bad bad, std::string_view field, Expected expected) {
   for (std::size_t i = 0; i < batch.rows && !items.empty(); ++i) {
     const strided<const Item> row(items.data() + i * steps.row, batch.columns,
                                   static_cast<std::ptrdiff_t>(steps.column));
@@ -212,17 +212,17 @@ void check_items(const similarity_batch<T, R>& batch, std::span<const Item> item
 }
 template <class Loss, class T, class R>
 void check_values(const Loss& loss, const similarity_batch<T, R>& batch) {
-  check_items(
+  check_elements(
       batch, std::span<const T>(batch.similarity), similarity_steps(batch),
       [](const T& s) { return is_nan(s); }, "similarity", [](T) { return "a number"; });
   const auto refused = [&](const R& y) { return refuses_relevance(loss, y); };
   const auto expected = [&](const R& y) {
     return expected_relevance(loss, y, "; a matrix has no mask: give pairs without judgement 0");
   };
-  check_items(batch, std::span<const R>(batch.relevance), steps_of(batch.relevance, batch.columns), refused,
-              "relevance", expected);
-  check_items(batch, std::span<const R>(batch.column_relevance),
-              steps_of(batch.column_relevance, batch.columns), refused, "column_relevance", expected);
+  check_elements(batch, std::span<const R>(batch.relevance), steps_of(batch.relevance, batch.columns),
+                 refused, "relevance", expected);
+  check_elements(batch, std::span<const R>(batch.column_relevance),
+                 steps_of(batch.column_relevance, batch.columns), refused, "column_relevance", expected);
 }
 
 }  // namespace rankloss::inline RANKLOSS_ABI::detail

@@ -172,16 +172,16 @@ template <bool Hessian, class S, class V>
 /// Item weights as the loops read them. Where none are given, every read returns the same row of ones, so
 /// that the loops need no branch.
 template <class Arch, class S>
-class item_weights {
+class weight_reader {
   using V = xsimd::batch<S, Arch>;
 
  public:
-  explicit item_weights(std::span<const S> given) noexcept
+  explicit weight_reader(std::span<const S> given) noexcept
       : from_(given.empty() ? ones_ : given.data()), step_(given.empty() ? 0 : 1) {
     std::fill_n(ones_, V::size, S{1});
   }
-  item_weights(const item_weights&) = delete;
-  item_weights& operator=(const item_weights&) = delete;
+  weight_reader(const weight_reader&) = delete;
+  weight_reader& operator=(const weight_reader&) = delete;
   [[nodiscard]] [[gnu::always_inline]] V operator()(std::size_t j) const noexcept {
     return V::load_unaligned(from_ + j * step_);
   }
@@ -242,7 +242,7 @@ pair_totals loop_over_positions(const pair_items<S> items, std::size_t first_end
                                 const Weights& weights, S later_wins) {
   using V = xsimd::batch<S, Arch>;
   constexpr std::size_t w = V::size;
-  const item_weights<Arch, S> given(items.weights);
+  const weight_reader<Arch, S> given(items.weights);
   const V later(later_wins);
   const V zero(S(0));
   const V lane = lane_numbers<V>();
@@ -296,7 +296,7 @@ pair_totals loop_over_all_pairs(const pair_items<S> items, std::size_t first_end
                                 std::span<const S> weights) {
   using V = xsimd::batch<S, Arch>;
   constexpr std::size_t w = V::size;
-  const item_weights<Arch, S> given(items.weights);
+  const weight_reader<Arch, S> given(items.weights);
   const V zero(S(0));
   const V lane = lane_numbers<V>();
   pair_totals totals;

@@ -110,13 +110,13 @@ template <class Arch, class T>
     }
   }
 
-  alignas(64) double first_rank[w];
-  for (std::size_t l = 0; l < w; ++l) first_rank[l] = static_cast<double>(l * rows + 1);
+  alignas(64) double rank_of_first[w];
+  for (std::size_t l = 0; l < w; ++l) rank_of_first[l] = static_cast<double>(l * rows + 1);
   sorted.rows = rows;
   sorted.items = n;
   sorted.order = order;
   sorted.decay = decay;
-  sorted.first_rank = V::load_aligned(first_rank);
+  sorted.rank_of_first = V::load_aligned(rank_of_first);
   sorted.single = true;
   return sorted;
 }

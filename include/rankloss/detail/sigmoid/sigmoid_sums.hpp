@@ -91,7 +91,7 @@ class sigmoid_sums {
     scan_up(rows_.decay.data(), rows, states, unit, [&](std::size_t i, const auto& state) {
       const V below = state[0].dot(constants::sigmoid);
       rows_.scatter(
-          i, rows_.first_rank + V(static_cast<double>(i)) - V::load_aligned(above.data() + i * w) + below,
+          i, rows_.rank_of_first + V(static_cast<double>(i)) - V::load_aligned(above.data() + i * w) + below,
           strided<double>(out));
       (V::load_aligned(slopes_.data() + i * w) + state[0].dot(constants::slope))
           .store_aligned(slopes_.data() + i * w);

@@ -115,7 +115,7 @@ lanes<Arch> smooth_dcg(const sorted_rows<Arch>& in, S* gains, double cutoff, wor
     }
     with_smooth_cut(cutoff, [&]<bool Cut> {
       scan_up(in.decay.data(), rows, states, unit, [&](std::size_t i, const auto& state) {
-        const V rank = in.first_rank + V(static_cast<double>(i)) - load_row<Arch>(above + i * w) +
+        const V rank = in.rank_of_first + V(static_cast<double>(i)) - load_row<Arch>(above + i * w) +
                        state[0].dot(constants::sigmoid);
         const V g = load_row<Arch>(gains + i * w);
         const discounted_gain<T, Cut, V> item(g, rank, cutoff);

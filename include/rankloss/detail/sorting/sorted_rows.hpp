@@ -48,7 +48,7 @@ struct sorted_rows {
       order;  ///< [rows][lanes] which item; beyond the whole rows, `items` where a lane has ended
   std::span<const double>
       decay;  ///< [rows + 1][lanes] exp(-(x_{i-1} - x_i)) in units of temperature; 0 across a lane's end
-  lanes<Arch> first_rank = lanes<Arch>(1.0);  ///< [lanes] hard rank of the lane's first item
+  lanes<Arch> rank_of_first = lanes<Arch>(1.0);  ///< [lanes] hard rank of the lane's first item
   bool single = false;                        ///< one list over all lanes: its scans start from `seams`
   stretches seams{};
 

@@ -17,7 +17,7 @@ namespace rankloss::inline RANKLOSS_ABI::detail {
 
 /// The total weight of the pairs of a list, by how scores and relevance order them. Only terms >= 0 are
 /// added, so a class without pairs is exactly 0.
-struct pair_counts {
+struct concordance {
   double concordant = 0.0;      ///< the more relevant item has the greater score
   double discordant = 0.0;      ///< the more relevant item has the smaller score
   double tied_scores = 0.0;     ///< equal scores, different relevance
@@ -69,8 +69,8 @@ struct pair_record {
 /// Knight: A computer method for calculating Kendall's tau with ungrouped data, Journal of the American
 /// Statistical Association 61 (1966).
 template <class T, class R>
-[[nodiscard]] pair_counts count_pairs(const list<T, R>& items, bool both_weights, workspace& scratch) {
-  pair_counts counts;
+[[nodiscard]] concordance count_concordance(const list<T, R>& items, bool both_weights, workspace& scratch) {
+  concordance counts;
   const workspace::scope scope(scratch);
   const std::size_t all = items.size();
   const R* y = contiguous_items(items.relevance, scratch);
