@@ -67,8 +67,8 @@ struct pairwise {
 
   /// The weight, so that its own checks of the data are made.
   template <class Visit>
-  void for_each_part(const Visit& visit) const {
-    detail::for_each_part(weight, visit);
+  void for_each_inner(const Visit& visit) const {
+    detail::for_each_inner(weight, visit);
   }
 };
 

@@ -48,16 +48,18 @@ enum class order_likelihood {
 ///
 /// How the exact sum is formed. Drawing without replacement is a race of exponential clocks. Therefore
 ///
-/// - parts of a list with no pair between them are independent: their losses add up, and items in no pair have no say;
-/// - where a part falls into blocks, each wholly better than the next, blocks are drawn one after the other, each against the sum of all later
-///   items; the last one again falls into its independent parts. Of a single item that is the softmax, of items without an order among them
-///   the integral of listmle's exact ties, of anything else a sum over the block's down-sets (detail/draws/down_sets.hpp).
+/// - components of a list with no pair between them are independent: their losses add up, and items in no
+///   pair have no say;
+/// - where a component falls into blocks, each wholly better than the next, blocks are drawn one after the
+///   other, each against the sum of all later items; the last one again falls into its independent
+///   components. Of a single item that is the softmax, of items without an order among them the integral of
+///   listmle's exact ties, of anything else a sum over the block's down-sets (detail/draws/down_sets.hpp).
 ///
 /// - Time for orders by levels: that of listmle with exact ties, O(60 n), and O(n) if only the last level
 ///   holds more than one item.
-/// - Time for orders by pairs: O(n + pairs) for each time that parts divide into blocks and the last block
-///   into parts. This happens once for chains. For trees in which no item has two better ones directly it
-///   happens as often as the tree is deep, without down-sets.
+/// - Time for orders by pairs: O(n + pairs) for each time that components divide into blocks and the last
+///   block into components. This happens once for chains. For trees in which no item has two better ones
+///   directly it happens as often as the tree is deep, without down-sets.
 /// - Time for another block: O(sets * chains^2), with a Hessian O(items sets chains). `chains` is the
 ///   smallest number of chains that covers the block, and `sets` is the product of their lengths + 1: at most
 ///   2^m for m items, but only (m / 2 + 1)^2 for two chains side by side. Time of by_pairs: as `ranknet` for

@@ -50,8 +50,8 @@ struct smooth_metric {
 
   /// The metric, so that its own checks of the data are made.
   template <class Visit>
-  void for_each_part(const Visit& visit) const {
-    detail::for_each_part(metric, visit);
+  void for_each_inner(const Visit& visit) const {
+    detail::for_each_inner(metric, visit);
   }
 
   /// Whether the list counts in reduction::mean_of_relevant, by the rule of the metric.

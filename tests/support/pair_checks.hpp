@@ -54,8 +54,8 @@ template <class Loss>
 void check(const Loss& loss, const random_list& list, bool weighted, reference::pair_sums expected) {
   if (loss.cutoff > 0 || requires { requires decltype(loss.weight)::uses_ranks; })
     for (std::vector<real>* derivatives : {&expected.total.gradient, &expected.total.hessian})
-      reference::share_among_alike(*derivatives, list.scores, list.relevance,
-                                   weighted ? list.weights : std::vector<double>{});
+      reference::average_alike(*derivatives, list.scores, list.relevance,
+                               weighted ? list.weights : std::vector<double>{});
   real divisor = 1;
   if (loss.average == pairs::average::pairs) divisor = expected.count;
   if (loss.average == pairs::average::weight) divisor = expected.weight;

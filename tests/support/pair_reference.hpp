@@ -62,8 +62,8 @@ inline pair_sums sum_over_pairs(const std::vector<real>& s, const std::vector<re
 
 /// The mean for all items that are alike in score, relevance and weight (none: all 1): what items have whose order decides on their positions.
 template <class S, class Y, class W>
-void share_among_alike(std::vector<real>& derivatives, const std::vector<S>& s, const std::vector<Y>& y,
-                       const std::vector<W>& weights) {
+void average_alike(std::vector<real>& derivatives, const std::vector<S>& s, const std::vector<Y>& y,
+                   const std::vector<W>& weights) {
   std::map<std::tuple<S, Y, W>, std::vector<std::size_t>> alike;
   for (std::size_t i = 0; i < derivatives.size(); ++i)
     alike[{s[i], y[i], weights.empty() ? W(1) : weights[i]}].push_back(i);

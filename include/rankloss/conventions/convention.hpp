@@ -81,8 +81,8 @@ struct value_without_relevance {
 
   /// The metric, so that its own checks of the data are made.
   template <class Visit>
-  void for_each_part(const Visit& visit) const {
-    detail::for_each_part(metric, visit);
+  void for_each_inner(const Visit& visit) const {
+    detail::for_each_inner(metric, visit);
   }
 
   template <class T, class R>

@@ -10,7 +10,7 @@
 #include <rankloss/detail/pairs/pair_loop.hpp>
 #include <rankloss/detail/pairs/pair_merge.hpp>
 #include <rankloss/detail/pairs/pair_scan.hpp>
-#include <rankloss/detail/pairs/scaled_share.hpp>
+#include <rankloss/detail/pairs/scaled_factor.hpp>
 #include <rankloss/detail/pairs/weight_channels.hpp>
 #include <rankloss/detail/sorting/argsort.hpp>
 #include <rankloss/detail/sorting/sorted_rows.hpp>
@@ -65,7 +65,7 @@ struct pairwise_engine {
       if (narrow) value = run_pairs<float>(loss, items, at, k, out, scratch);
     }
     if (!narrow) value = run_pairs<double>(loss, items, at, k, out, scratch);
-    if (takes_item_order(loss)) share_among_alike(items, by_score, out, scratch);
+    if (takes_item_order(loss)) average_alike(items, by_score, out, scratch);
     return value;
   }
 
@@ -84,8 +84,9 @@ struct pairwise_engine {
     f.hinges();
   };
   static constexpr std::size_t shortest_merge = 256;
-  static constexpr bool has_shares = requires(const computed_function& f, const xsimd::batch<double>& v) {
-    f.of_shares(v, v, v);
+  static constexpr bool has_probabilities =
+      requires(const computed_function& f, const xsimd::batch<double>& v) {
+    f.of_probabilities(v, v, v);
   };
   using levels_of = pair_levels<binary>;
 
@@ -218,11 +219,11 @@ struct pairwise_engine {
     pair_totals totals = weighted ? sum.template operator()<true>() : sum.template operator()<false>();
     if (loss.average == pairs::average::pairs)
       totals.count = pairs_of_levels(list_of.levels, k, level_count, scratch);
-    const scaled_share share = share_of(loss, totals, items, unit, function.factor());
+    const scaled_factor scaled = factor_of(loss, totals, items, unit, function.factor());
     for (std::size_t i = 0; i < out.gradient.size() && n < all; ++i) out.gradient[i] = T{0};
-    write_by_position<T>(gradient, share.over(function.length()), at.item, out.gradient);
-    if (takes_item_order(loss)) share_among_alike(items, sorted, out, scratch);
-    return share.of(totals.value);
+    write_by_position<T>(gradient, scaled.over(function.length()), at.item, out.gradient);
+    if (takes_item_order(loss)) average_alike(items, sorted, out, scratch);
+    return scaled.of(totals.value);
   }
 
   /// Computes long lists by the sums of pair_merge.hpp.
@@ -281,19 +282,19 @@ struct pairwise_engine {
     std::fill(gradient.begin(), gradient.end(), 0.0);
     std::fill(hessian.begin(), hessian.end(), 0.0);
     totals.value = merge_hinges(by_level, starts, hinges, scratch.take<merge_item>(n), gradient, hessian);
-    const auto share = [&](int degree) { return share_of(loss, totals, items, unit, 1.0, degree * far); };
+    const auto scaled = [&](int degree) { return factor_of(loss, totals, items, unit, 1.0, degree * far); };
     const std::span<std::uint32_t> itself = numbers;
     std::iota(itself.begin(), itself.end(), 0u);
-    write_by_position<T>(gradient, share(hinges[0].power - 1), itself, out.gradient);
-    write_by_position<T>(hessian, share(0), itself, out.hessian);
-    return share(hinges[0].power).of(totals.value);
+    write_by_position<T>(gradient, scaled(hinges[0].power - 1), itself, out.gradient);
+    write_by_position<T>(hessian, scaled(0), itself, out.hessian);
+    return scaled(hinges[0].power).of(totals.value);
   }
 
   /// 2^exponent factor / Z, where Z is the divisor of the average. Undoes the scaling of the weights.
   template <class T, class R>
-  [[nodiscard]] static scaled_share share_of(const loss_type& loss, const pair_totals& totals,
-                                             const list<T, R>& items, double unit, double factor = 1.0,
-                                             int exponent = 0) noexcept {
+  [[nodiscard]] static scaled_factor factor_of(const loss_type& loss, const pair_totals& totals,
+                                               const list<T, R>& items, double unit, double factor = 1.0,
+                                               int exponent = 0) noexcept {
     const double divisor = loss.average == pairs::average::none    ? 1.0
                            : loss.average == pairs::average::pairs ? totals.count
                                                                    : totals.weight;
@@ -302,7 +303,7 @@ struct pairwise_engine {
       if (unit != 1.0) exponent -= std::ilogb(unit);
       if constexpr (requires { weight.exponent(items); }) exponent += weight.exponent(items);
     }
-    return scaled_share_of(factor, divisor, exponent);
+    return scaled_factor_of(factor, divisor, exponent);
   }
 
   /// Computes the pairs one by one, in lanes of S.
@@ -345,21 +346,21 @@ struct pairwise_engine {
     };
     pair_totals totals;
     bool done = false;
-    if constexpr (has_shares) {
+    if constexpr (has_probabilities) {
       const std::span<S> exponentials = take();
       const std::span<const S> kept = scores.first(n);
       if (n > 0) {
         const auto [least, most] = extremes_of(kept);
         done = fill_exponentials<Arch>(kept, least, most, 1.0 / function.length(), exponentials);
       }
-      if (done) totals = sum(by_shares<Arch, S, computed_function>{function, exponentials});
+      if (done) totals = sum(by_probabilities<Arch, S, computed_function>{function, exponentials});
     }
     if (!done) totals = sum(by_difference<computed_function>{function});
 
-    const scaled_share share = share_of(loss, totals, items, unit);
-    write_by_position<T>(gradient, share, at.item, out.gradient);
-    if (!hessian.empty()) write_by_position<T>(hessian, share, at.item, out.hessian);
-    return share.of(totals.value);
+    const scaled_factor scaled = factor_of(loss, totals, items, unit);
+    write_by_position<T>(gradient, scaled, at.item, out.gradient);
+    if (!hessian.empty()) write_by_position<T>(hessian, scaled, at.item, out.hessian);
+    return scaled.of(totals.value);
   }
 };
 

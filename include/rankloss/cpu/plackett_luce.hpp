@@ -91,7 +91,7 @@ struct plackett_luce_engine {
            " (most_sets); order_likelihood::by_pairs has no limit");
     }
 
-    const double factor = held_as<double>(out.scale * mean.share());
+    const double factor = held_as<double>(out.scale * mean.factor());
     if (!out.gradient.empty()) write_scaled(out.gradient, gradient, factor, out.update);
     if (!out.hessian.empty()) write_scaled(out.hessian, hessian, factor, out.update);
     std::copy_n(values.begin(), out.per_list.size(), out.per_list.begin());

@@ -123,7 +123,7 @@ double evaluate_preferences(const Loss& loss, const preference_batch<T>& batch, 
       hessian[o] += w * term.curvature_other;
     }
   }
-  const double factor = held_as<double>(out.scale * mean.share());
+  const double factor = held_as<double>(out.scale * mean.factor());
   if (!out.gradient.empty()) write_scaled(out.gradient, gradient, factor, out.update);
   if (!out.hessian.empty()) write_scaled(out.hessian, hessian, factor, out.update);
   if (tie_gradient != nullptr)

@@ -111,8 +111,8 @@ struct lambdamart {
 
   /// The metric, so that its own checks of the data are made.
   template <class Visit>
-  void for_each_part(const Visit& visit) const {
-    rankloss::detail::for_each_part(weight, visit);
+  void for_each_inner(const Visit& visit) const {
+    rankloss::detail::for_each_inner(weight, visit);
   }
 
   /// Whether the list counts in reduction::mean_of_relevant: whether it has a pair.

@@ -234,8 +234,8 @@ TEMPLATE_TEST_CASE("pair_loop: over all ordered pairs, an item with itself inclu
   });
 }
 
-TEMPLATE_TEST_CASE("pair_loop: by shares of exponentials, functions are those of the difference", "", float,
-                   double) {
+TEMPLATE_TEST_CASE("pair_loop: by probabilities from exponentials, functions are those of the difference", "",
+                   float, double) {
   using S = TestType;
   const auto check_function = [](auto function, const plain_function& plain) {
     std::mt19937_64 random(9);
@@ -254,20 +254,20 @@ TEMPLATE_TEST_CASE("pair_loop: by shares of exponentials, functions are those of
             if (sorted.levels[i] > sorted.levels[j]) by_levels.add(i, j, own_weight(in, i) * factor, f);
             of_all.add(i, j, own_weight(in, i) * in.a[i], f);
           }
-        const auto shares = [&](arrays<S>& to) {
-          return rankloss::detail::by_shares<arch, S, decltype(function)>{function, to.exponentials};
+        const auto probabilities = [&](arrays<S>& to) {
+          return rankloss::detail::by_probabilities<arch, S, decltype(function)>{function, to.exponentials};
         };
         check_both(in, by_positions, [&](arrays<S>& to, auto hessian) {
-          return rankloss::detail::loop_over_positions<arch, hessian>(to.view(hessian), to.end, shares(to),
-                                                                      product_weights<S>{to.a, to.b});
+          return rankloss::detail::loop_over_positions<arch, hessian>(
+              to.view(hessian), to.end, probabilities(to), product_weights<S>{to.a, to.b});
         });
         check_both(sorted, by_levels, [&](arrays<S>& to, auto hessian) {
-          return rankloss::detail::loop_over_levels<arch, hessian>(to.view(hessian), shares(to),
+          return rankloss::detail::loop_over_levels<arch, hessian>(to.view(hessian), probabilities(to),
                                                                    product_weights<S>{to.a, to.b});
         });
         check_both(in, of_all, [&](arrays<S>& to, auto hessian) {
-          return rankloss::detail::loop_over_all_pairs<arch, hessian, S>(to.view(hessian), to.end, shares(to),
-                                                                         to.a);
+          return rankloss::detail::loop_over_all_pairs<arch, hessian, S>(to.view(hessian), to.end,
+                                                                         probabilities(to), to.a);
         });
       }
   };

@@ -159,8 +159,8 @@ std::array<sums, 2> pair_by_pair(const Loss& loss, const drawn_list& items) {
     if (loss.cutoff == 0 && !requires { requires decltype(loss.weight)::uses_ranks; }) continue;
     std::vector<real> bounded;
     for (const float x : items.scores) bounded.push_back(std::clamp(real(x), -largest, largest));
-    reference::share_among_alike(to.gradient, bounded, items.relevance,
-                                 &to == &out[1] ? items.weights : std::vector<float>{});
+    reference::average_alike(to.gradient, bounded, items.relevance,
+                             &to == &out[1] ? items.weights : std::vector<float>{});
   }
   return out;
 }

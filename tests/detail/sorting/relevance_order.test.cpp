@@ -143,7 +143,7 @@ TEMPLATE_TEST_CASE("relevance_order: sum_rests are the sums over the rest, relat
         CHECK(found.sums.s[k] == static_cast<double>(s[order[k]]));
         CHECK(found.sums.most[k] == static_cast<double>(most));
         CHECK(found.sums.sum[k] == Approx(static_cast<double>(sum)).epsilon(1e-14));
-        CHECK(found.sums.share(k, 0) ==
+        CHECK(found.sums.exponential(k, 0) ==
               Approx(
                   static_cast<double>(std::exp((real(s[order[k]]) - real(found.sums.most[0])) / temperature)))
                   .epsilon(1e-13));
@@ -163,7 +163,7 @@ TEMPLATE_TEST_CASE("relevance_order: no distance of scores is too large", "", fl
   CHECK(std::vector<double>(found.sums.sum.begin(), found.sums.sum.end()) == std::vector<double>{2, 2, 1, 1});
   CHECK(std::isfinite(found.sums.between(largest, -largest)));
   CHECK(found.sums.between(largest, -largest) >= largest);
-  CHECK(found.sums.share(0, 0) == 0.0);
+  CHECK(found.sums.exponential(0, 0) == 0.0);
 }
 
 TEST_CASE("relevance_order: rest_pulls are the sums of a p and b p^2 over the rests added") {

@@ -69,7 +69,7 @@ struct rank_xendcg_engine {
     }
     const workspace::scope scope(scratch);
     const std::span<double> p = scratch.take<double>(n);
-    const std::span<double> share =
+    const std::span<double> exponential =
         scratch.take<double>(n);  // exp(s - second greatest), but for the greatest
     const std::span<double> gradient = scratch.take<double>(n);
     const std::span<double> term = scratch.take<double>(n);  // a_j / (1 - rho_j), then b_j / (1 - rho_j)
@@ -86,11 +86,12 @@ struct rank_xendcg_engine {
     for (std::size_t i = 0; i < n; ++i) phi += p[i] = phi_of(loss, items, i);
     for (double& x : p) x /= phi;
     double others = 0.0;
-    for (std::size_t i = 0; i < n; ++i) others += share[i] = i == top ? 0.0 : std::exp(score(i) - second);
+    for (std::size_t i = 0; i < n; ++i)
+      others += exponential[i] = i == top ? 0.0 : std::exp(score(i) - second);
     const double gap = std::exp(second - score(top));
     const double inverse = 1.0 / (1.0 + others * gap);  // rho of the largest score
     const double rest = others * gap * inverse;         // 1 minus that
-    const auto rho = [&](std::size_t i) { return i == top ? inverse : share[i] * gap * inverse; };
+    const auto rho = [&](std::size_t i) { return i == top ? inverse : exponential[i] * gap * inverse; };
     const auto outside = [&](std::size_t i) { return i == top ? rest : 1.0 - rho(i); };
 
     // rho_j / (1 - rho_top) is the share of j among the others, however far the largest score is above them.
@@ -104,14 +105,14 @@ struct rank_xendcg_engine {
     const double top_b = inverse * sum;
     double next = 0.0;
     for (std::size_t i = 0; i < n; ++i) {
-      const double b = i == top ? top_b : rho(i) * (sum - term[i]) + share[i] / others * top_a;
+      const double b = i == top ? top_b : rho(i) * (sum - term[i]) + exponential[i] / others * top_a;
       gradient[i] += b;
       term[i] = i == top ? 0.0 : b / outside(i);
       next += term[i];
     }
     double value = std::log1p(others * gap);
     for (std::size_t i = 0; i < n; ++i) {
-      gradient[i] += i == top ? inverse * next : rho(i) * (next - term[i]) + share[i] / others * top_b;
+      gradient[i] += i == top ? inverse * next : rho(i) * (next - term[i]) + exponential[i] / others * top_b;
       if (i != top) value += p[i] * (score(top) - score(i));
       const double weight = items.weights.empty() ? 1.0 : items.weights[i];
       if (!out.gradient.empty()) out.gradient[i] = narrow<T>(gradient[i] * weight);

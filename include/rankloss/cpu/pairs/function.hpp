@@ -16,7 +16,8 @@ namespace rankloss::inline RANKLOSS_ABI::detail {
 /// provides these members itself:
 ///
 ///     (d, gap)                     its terms, on vectors
-///     of_shares(share, less, -d)   the same for a function made of sigmoids, see by_shares
+///     of_probabilities(probability, less, -d)
+///                                  the same for a function made of sigmoids, see by_probabilities
 ///     kernel                       its sums of exponentials, for pair_scan.hpp
 ///     hinges(), relevance_shift    its sums of hinges of shifted scores s - relevance_shift * y, for
 ///                                  pair_merge.hpp
@@ -58,14 +59,16 @@ struct pair_function<pairs::logistic> : pairs::logistic {
             by_x * V(static_cast<S>(1.0 / temperature)) * low * high};
   }
 
-  /// The same from the loser's share sigmoid(-d / temperature), the smaller of both shares, and -d.
+  /// The same from the loser's probability sigmoid(-d / temperature), the smaller of both probabilities, and
+  /// -d.
   template <class V>
-  [[nodiscard]] pairs::terms<V> of_shares(const V& share, const V& less, const V& minus_d) const noexcept {
+  [[nodiscard]] pairs::terms<V> of_probabilities(const V& probability, const V& less,
+                                                 const V& minus_d) const noexcept {
     using S = typename V::value_type;
     const V f(static_cast<S>(factor()));
     const V by_d(static_cast<S>(factor() / temperature));
     const V wrong = xsimd::max(minus_d * V(static_cast<S>(1.0 / temperature)), V(S(0)));
-    return {f * (wrong + minus_log_rest(less)), -by_d * share,
+    return {f * (wrong + minus_log_rest(less)), -by_d * probability,
             by_d * V(static_cast<S>(1.0 / temperature)) * less * (V(S(1)) - less)};
   }
 };
@@ -86,14 +89,16 @@ struct pair_function<pairs::soft_zero_one> : pairs::soft_zero_one {
     return {xsimd::select(right, low, high), -scale * low * high, xsimd::select(right, bend, -bend)};
   }
 
-  /// The same from the loser's share sigmoid(-d / temperature), the smaller of both shares, and -d.
+  /// The same from the loser's probability sigmoid(-d / temperature), the smaller of both probabilities, and
+  /// -d.
   template <class V>
-  [[nodiscard]] pairs::terms<V> of_shares(const V& share, const V& less, const V& minus_d) const noexcept {
+  [[nodiscard]] pairs::terms<V> of_probabilities(const V& probability, const V& less,
+                                                 const V& minus_d) const noexcept {
     using S = typename V::value_type;
     const V scale(static_cast<S>(1.0 / temperature));
     const V slope = scale * less * (V(S(1)) - less);
     const V bend = scale * slope * (V(S(1)) - less - less);
-    return {share, -slope, xsimd::select(minus_d < V(S(0)), bend, -bend)};
+    return {probability, -slope, xsimd::select(minus_d < V(S(0)), bend, -bend)};
   }
 };
 

@@ -43,10 +43,10 @@ class projected_ranks::result {
             before.sum += sum;
             return true;
           });
-      shares_ = detail::block_shares<Arch>(falling_, blocks_, scale, scratch);
+      softmax_ = detail::block_softmax<Arch>(falling_, blocks_, scale, scratch);
       detail::for_blocks(blocks_, [&](const detail::pooled_block&, std::size_t begin, std::size_t end) {
         const double sum = sum_of_ranks(begin, end);
-        for (std::size_t i = begin; i < end; ++i) values_[falling_.order[i]] = sum * shares_[i] + shift;
+        for (std::size_t i = begin; i < end; ++i) values_[falling_.order[i]] = sum * softmax_[i] + shift;
       });
     }
   }
@@ -58,16 +58,16 @@ class projected_ranks::result {
     detail::for_blocks(blocks_, [&](const detail::pooled_block&, std::size_t begin, std::size_t end) {
       const double first = c(begin);
       double mean = 0.0;
-      if (shares_.empty()) {
+      if (softmax_.empty()) {
         for (std::size_t i = begin; i < end; ++i) mean += c(i) - first;
         mean = first + mean / static_cast<double>(end - begin);
         for (std::size_t i = begin; i < end; ++i) gradient[falling_.order[i]] = slope_ * (c(i) - mean);
       } else {
-        for (std::size_t i = begin; i < end; ++i) mean += shares_[i] * (c(i) - first);
+        for (std::size_t i = begin; i < end; ++i) mean += softmax_[i] * (c(i) - first);
         mean += first;
         const double sum = slope_ * sum_of_ranks(begin, end);
         for (std::size_t i = begin; i < end; ++i)
-          gradient[falling_.order[i]] = sum * shares_[i] * (c(i) - mean);
+          gradient[falling_.order[i]] = sum * softmax_[i] * (c(i) - mean);
       }
     });
   }
@@ -88,7 +88,7 @@ class projected_ranks::result {
   double slope_;
   detail::falling_list<T> falling_;
   std::span<const detail::pooled_block> blocks_;
-  std::span<const double> shares_;  // [n] by position; empty: equal in each block
+  std::span<const double> softmax_;  // [n] by position; empty: equal in each block
 };
 
 }  // namespace rankloss::inline RANKLOSS_ABI

@@ -54,7 +54,7 @@ class projected_sort::result {
             before.sum += std::exp(-distance) * block.sum;
             return true;
           });
-      shares_ = detail::block_shares<Arch>(falling_, blocks_, 1.0, scratch);
+      softmax_ = detail::block_softmax<Arch>(falling_, blocks_, 1.0, scratch);
       detail::for_blocks(blocks_, [&](const detail::pooled_block& block, std::size_t begin, std::size_t end) {
         const double above = std::log(block.sum * sum_of_z(1) / sum_of_z(end - begin));
         for (std::size_t i = begin; i < end; ++i)
@@ -69,26 +69,26 @@ class projected_sort::result {
     detail::for_blocks(blocks_, [&](const detail::pooled_block&, std::size_t begin, std::size_t end) {
       double sum = 0.0;
       for (std::size_t i = begin; i < end; ++i) sum += cotangent[i];
-      for (std::size_t i = begin; i < end; ++i) gradient[falling_.order[i]] = sum * share(i, begin, end);
+      for (std::size_t i = begin; i < end; ++i) gradient[falling_.order[i]] = sum * softmax_at(i, begin, end);
     });
   }
   void push(std::span<const double> tangent, std::span<double> change) const {
     detail::for_blocks(blocks_, [&](const detail::pooled_block&, std::size_t begin, std::size_t end) {
       double sum = 0.0;
-      for (std::size_t i = begin; i < end; ++i) sum += share(i, begin, end) * tangent[falling_.order[i]];
+      for (std::size_t i = begin; i < end; ++i) sum += softmax_at(i, begin, end) * tangent[falling_.order[i]];
       for (std::size_t i = begin; i < end; ++i) change[i] = sum;
     });
   }
 
  private:
-  [[nodiscard]] double share(std::size_t i, std::size_t begin, std::size_t end) const noexcept {
-    return shares_.empty() ? 1.0 / static_cast<double>(end - begin) : shares_[i];
+  [[nodiscard]] double softmax_at(std::size_t i, std::size_t begin, std::size_t end) const noexcept {
+    return softmax_.empty() ? 1.0 / static_cast<double>(end - begin) : softmax_[i];
   }
 
   std::span<double> values_;
   detail::falling_list<T> falling_;
   std::span<const detail::pooled_block> blocks_;
-  std::span<const double> shares_;  // [n] by position; empty: equal in each block
+  std::span<const double> softmax_;  // [n] by position; empty: equal in each block
 };
 
 }  // namespace rankloss::inline RANKLOSS_ABI

@@ -54,9 +54,9 @@ template <class Loss, class R>
 [[nodiscard]] bool refuses_relevance(const Loss& loss, const R& y) {
   unsigned refused = 0;
   if constexpr (std::floating_point<R>) refused |= static_cast<unsigned>(!is_finite(y));
-  for_each_part(loss, [&](const auto& part) {
-    if constexpr (requires { part.takes(0.0); })
-      refused |= static_cast<unsigned>(!part.takes(static_cast<double>(y)));
+  for_each_inner(loss, [&](const auto& inner) {
+    if constexpr (requires { inner.takes(0.0); })
+      refused |= static_cast<unsigned>(!inner.takes(static_cast<double>(y)));
   });
   return refused != 0;
 }
@@ -68,9 +68,9 @@ template <class Loss, class R>
   if constexpr (std::floating_point<R>)
     if (!is_finite(y)) return "a finite number";
   std::string text;
-  for_each_part(loss, [&](const auto& part) {
-    if constexpr (requires { part.takes(0.0); })
-      if (text.empty() && !part.takes(static_cast<double>(y))) text = part.expects();
+  for_each_inner(loss, [&](const auto& inner) {
+    if constexpr (requires { inner.takes(0.0); })
+      if (text.empty() && !inner.takes(static_cast<double>(y))) text = inner.expects();
   });
   if (static_cast<double>(y) < 0.0) text += below_0;
   return text;

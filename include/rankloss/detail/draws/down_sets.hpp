@@ -242,7 +242,7 @@ template <class Between>
 
   struct last_draw {
     std::size_t before, item;
-    double share;
+    double probability;
   };
   last_draw draws[down_sets::most_chains];
   /// Stores in `draws` the last draws that can have led to a set, and the share of each in the probability of
@@ -255,14 +255,15 @@ template <class Between>
       const std::size_t before = t - sets.stride(c);
       if (ready[before] == unreached) continue;
       const std::size_t item = sets.item(c, digits.of[c] - 1);
-      const double log_share =
+      const double log_probability =
           std::max(ready[before] + std::max(between(s[item], most[before]), least), least);
-      top = std::max(top, log_share);
-      draws[found++] = {before, item, log_share};
+      top = std::max(top, log_probability);
+      draws[found++] = {before, item, log_probability};
     }
     double all = 0.0;
-    for (std::size_t k = 0; k < found; ++k) all += draws[k].share = std::exp(draws[k].share - top);
-    for (std::size_t k = 0; k < found; ++k) draws[k].share /= all;
+    for (std::size_t k = 0; k < found; ++k)
+      all += draws[k].probability = std::exp(draws[k].probability - top);
+    for (std::size_t k = 0; k < found; ++k) draws[k].probability /= all;
     return found > 0 ? top + std::log(all) : unreached;
   };
 
@@ -312,7 +313,7 @@ template <class Between>
       }
       if (t == 0) break;
       look_back(t, at, found);
-      for (std::size_t k = 0; k < found; ++k) chance[draws[k].before] += chance[t] * draws[k].share;
+      for (std::size_t k = 0; k < found; ++k) chance[draws[k].before] += chance[t] * draws[k].probability;
     }
     std::size_t cell = 0;
     for (std::size_t c = 0; c < chains; cell += sets.length(c++) + 1) {
@@ -339,10 +340,10 @@ template <class Between>
       if (t > 0) {
         look_back(t, here, found);
         for (std::size_t k = 0; k < found; ++k)
-          mean += draws[k].share * (first[draws[k].before] + (draws[k].item == own ? 1.0 : 0.0));
+          mean += draws[k].probability * (first[draws[k].before] + (draws[k].item == own ? 1.0 : 0.0));
         for (std::size_t k = 0; k < found; ++k) {
           const double off = first[draws[k].before] + (draws[k].item == own ? 1.0 : 0.0) - mean;
-          bend += draws[k].share * (second[draws[k].before] + off * off);
+          bend += draws[k].probability * (second[draws[k].before] + off * off);
         }
       }
       const double p = t + 1 < count ? chance_at(t, here) : 0.0;

@@ -88,9 +88,9 @@ order_chances along_order_apart(const strided<const T>& scores, std::span<const 
       bent += mean[k] / rests.sum[k];
     }
     const double below = rests.between(greatest, rests.s[k]);
-    const double share = std::exp(-below);
-    const double of_log = (k < counted_positions ? 1.0 : 0.0) - share * p;
-    const double of_entropy = (share * below) * p - share * bent;
+    const double exponential = std::exp(-below);
+    const double of_log = (k < counted_positions ? 1.0 : 0.0) - exponential * p;
+    const double of_entropy = (exponential * below) * p - exponential * bent;
     write(order[k],
           (held_as<double>(want.upstream * of_log) + held_as<double>(want.entropy_upstream * of_entropy)) /
               want.temperature);
@@ -142,10 +142,10 @@ order_chances along_order_near(std::span<const T> scores, std::span<const std::u
     for (std::size_t k = 0; k < count; ++k) x[k] = s[order[begin + k]];
     for_rows<Arch>(count, [&](std::size_t k, auto items) {
       const V own = below(load_items<Arch>(x + k, items, below.greatest()));
-      const V share = exp_minus(own);
+      const V exponential = exp_minus(own);
       own.store_aligned(d + k);
-      share.store_aligned(e + begin + k);
-      if constexpr (Entropy) (own * share).store_aligned(m + begin + k);
+      exponential.store_aligned(e + begin + k);
+      if constexpr (Entropy) (own * exponential).store_aligned(m + begin + k);
     });
     rest = sums_from_the_end(e + begin, count, rest, r + begin);
     if constexpr (Entropy) moment = sums_from_the_end(m + begin, count, moment, m + begin);
@@ -178,12 +178,12 @@ order_chances along_order_near(std::span<const T> scores, std::span<const std::u
     if constexpr (Entropy) bent = running_sums(m + begin, count, bent);
     for (std::size_t k = 0; k < count; k += w) {
       const std::size_t at = begin + k;
-      const V share = V::load_aligned(e + at);
+      const V exponential = V::load_aligned(e + at);
       const V p = V::load_aligned(r + at);
-      V slope = held(V(want.upstream) * (counted(at, V(1.0)) - share * p));
+      V slope = held(V(want.upstream) * (counted(at, V(1.0)) - exponential * p));
       if constexpr (Entropy)
         slope += held(V(want.entropy_upstream) *
-                      (share * (V::load_aligned(far + at) * p - V::load_aligned(m + at))));
+                      (exponential * (V::load_aligned(far + at) * p - V::load_aligned(m + at))));
       (slope / V(want.temperature)).store_aligned(slopes + k);
     }
     for (std::size_t k = 0; k < count; ++k) write(order[begin + k], slopes[k]);

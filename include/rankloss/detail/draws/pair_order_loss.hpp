@@ -69,12 +69,12 @@ class pair_order_loss {
     double value = 0.0;
     while (count > 0 && excess.items == 0) {
       const segment whole = open[--count];
-      split_into_parts(whole.begin, whole.end);
+      split_into_components(whole.begin, whole.end);
       for (std::size_t begin = whole.begin, end = 0; begin < whole.end; begin = end) {
         end = ends_[begin];
         if (end - begin < 2) continue;
         const std::size_t last = split_into_blocks(begin, end);
-        value += part_loss(begin, end, last, gradient, hessian, excess);
+        value += component_loss(begin, end, last, gradient, hessian, excess);
         if (last > begin && end - last > 1) open[count++] = {last, end};
       }
     }
@@ -90,9 +90,9 @@ class pair_order_loss {
     return position_[i] >= begin && position_[i] < end;
   }
 
-  /// Moves the items of each part of [begin, end) together, keeping their order. Parts are the connected
-  /// components of the pairs. For the first position k of each part, ends_[k] is its end.
-  void split_into_parts(std::size_t begin, std::size_t end) {
+  /// Moves the items of each component of [begin, end) together, keeping their order. Components are the
+  /// connected components of the pairs. For the first position k of each component, ends_[k] is its end.
+  void split_into_components(std::size_t begin, std::size_t end) {
     const workspace::scope scope(scratch_);
     const std::size_t m = end - begin;
     const std::span<std::uint32_t> root = scratch_.take<std::uint32_t>(m);
@@ -106,7 +106,7 @@ class pair_order_loss {
         if (!inside(j, begin, end)) continue;
         const std::uint32_t a = find(static_cast<std::uint32_t>(k));
         const std::uint32_t b = find(position_[j] - static_cast<std::uint32_t>(begin));
-        root[std::max(a, b)] = std::min(a, b);  // the first position of a part represents it
+        root[std::max(a, b)] = std::min(a, b);  // the first position of a component represents it
       }
     const std::span<std::uint32_t> size = scratch_.take<std::uint32_t>(m);
     const std::span<std::uint32_t> copy = scratch_.take<std::uint32_t>(m);
@@ -131,8 +131,8 @@ class pair_order_loss {
     }
   }
 
-  /// Finds the blocks of a part. For the first position k of each block, ends_[k] is its end. Returns where
-  /// the last block begins.
+  /// Finds the blocks of a component. For the first position k of each block, ends_[k] is its end. Returns
+  /// where the last block begins.
   ///
   /// All items up to a position are better than all items after it if and only if each last item of the
   /// former is directly better than each first item of the latter. Such pairs have no item between them, so
@@ -188,8 +188,8 @@ class pair_order_loss {
     return from;
   }
 
-  double part_loss(std::size_t begin, std::size_t end, std::size_t last, std::span<double> gradient,
-                   std::span<double> hessian, block_excess& excess) {
+  double component_loss(std::size_t begin, std::size_t end, std::size_t last, std::span<double> gradient,
+                        std::span<double> hessian, block_excess& excess) {
     const workspace::scope scope(scratch_);
     const std::span<const std::uint32_t> items = items_.subspan(begin, end - begin);
     const rest_sums rests = sum_rests(scores_, items, temperature_, scratch_);
@@ -222,7 +222,7 @@ class pair_order_loss {
     return false;
   }
 
-  /// Block [from, to) of the part that starts at `begin`.
+  /// Block [from, to) of the component that starts at `begin`.
   tied_draw draw_over_sets(const rest_sums& rests, std::size_t begin, std::size_t from, std::size_t to,
                            std::span<double> slope, std::span<double> curvature, block_excess& excess) {
     const std::size_t m = to - from;
@@ -255,7 +255,7 @@ class pair_order_loss {
   workspace& scratch_;
   std::span<std::uint32_t> items_;  // [n] in an allowed order within each segment
   std::span<std::uint32_t> position_;  // [n] the position of each item in items_
-  std::span<std::uint32_t> ends_;      // [n] at the first position of a part or block: its end
+  std::span<std::uint32_t> ends_;      // [n] at the first position of a component or block: its end
   std::span<std::size_t> better_begin_;
   std::span<std::uint32_t> better_;  // [pairs] the items that are directly better than each item
 };

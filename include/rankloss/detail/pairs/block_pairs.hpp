@@ -184,10 +184,10 @@ class block_pairs {
                                               static_cast<T>(wrong_sign_));
     };
     const std::span<const double> scores = sorted_.scores.subspan(begin, end - begin);
-    const bool shares = fill_exponentials<Arch, T>(scores, scores.back(), scores.front(), scale_,
-                                                   near_exponentials_.subspan(begin));
-    const pair_totals near = shares ? loop(by_shares<Arch, T, Function>{function, near_exponentials_})
-                                    : loop(by_difference<Function>{function});
+    const bool fits = fill_exponentials<Arch, T>(scores, scores.back(), scores.front(), scale_,
+                                                 near_exponentials_.subspan(begin));
+    const pair_totals near = fits ? loop(by_probabilities<Arch, T, Function>{function, near_exponentials_})
+                                  : loop(by_difference<Function>{function});
     totals_.value += near.value;
     totals_.weight += near.weight;
     for (std::size_t i = begin; i < end; ++i) {

@@ -98,10 +98,10 @@ template <class Arch, class S, class Score>
 }
 
 /// Logistic and sigmoid functions from one exponential per item instead of one per pair: with E_i = exp(s_i /
-/// t), sigmoid((s_i - s_j) / t) is the share E_i / (E_i + E_j). For lists whose E can be made by
+/// t), sigmoid((s_i - s_j) / t) is the probability E_i / (E_i + E_j). For lists whose E can be made by
 /// `fill_exponentials`.
 template <class Arch, class S, class Function>
-struct by_shares {
+struct by_probabilities {
   using V = xsimd::batch<S, Arch>;
   Function function;
   std::span<const S> exponentials;  ///< [n], and a vector of padding that is not 0
@@ -113,15 +113,15 @@ struct by_shares {
     [[gnu::always_inline]] auto operator()(std::size_t j, const V& d, const V&) const noexcept {
       const V other = V::load_unaligned(exponentials + j);
       const V inverse = V(S(1)) / (own + other);
-      return function.of_shares(other * inverse, xsimd::min(own, other) * inverse, -d);
+      return function.of_probabilities(other * inverse, xsimd::min(own, other) * inverse, -d);
     }
     template <class Wins>
     [[gnu::always_inline]] auto operator()(std::size_t j, const Wins& wins, const V& d,
                                            const V&) const noexcept {
       const V other = V::load_unaligned(exponentials + j);
       const V inverse = V(S(1)) / (own + other);
-      return function.of_shares(xsimd::select(wins, other, own) * inverse, xsimd::min(own, other) * inverse,
-                                xsimd::select(wins, -d, d));
+      return function.of_probabilities(xsimd::select(wins, other, own) * inverse,
+                                       xsimd::min(own, other) * inverse, xsimd::select(wins, -d, d));
     }
   };
   [[nodiscard]] row at(std::size_t i) const noexcept {

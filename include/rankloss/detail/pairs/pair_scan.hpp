@@ -41,7 +41,7 @@
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
 /// The sums of one list. `Function` is a function of pairs of temperature `length()`, 1 by default, with
-/// `of_shares` and `kernel`.
+/// `of_probabilities` and `kernel`.
 template <class Arch, class T, std::size_t C, bool Weighted, bool Oriented, bool Graded, class Function>
 class pair_scan {
   static_assert(!Graded || Oriented);
@@ -182,17 +182,17 @@ class pair_scan {
       if (Weighted) all.weights[to] = sorted.weights[i];
     }
     for (std::size_t b = 0; b < buckets; ++b) {
-      items_type part;
-      part.n = start[b + 1] - start[b];
-      part.counted = counted[b];
-      part.scores = all.scores.subspan(start[b], part.n);
-      part.levels = all.levels.subspan(start[b], part.n);
+      items_type bucket_items;
+      bucket_items.n = start[b + 1] - start[b];
+      bucket_items.counted = counted[b];
+      bucket_items.scores = all.scores.subspan(start[b], bucket_items.n);
+      bucket_items.levels = all.levels.subspan(start[b], bucket_items.n);
       for (std::size_t c = 0; c < C; ++c) {
-        part.upper[c] = all.upper[c].subspan(start[b]);
-        part.lower[c] = all.lower[c].subspan(start[b]);
+        bucket_items.upper[c] = all.upper[c].subspan(start[b]);
+        bucket_items.lower[c] = all.lower[c].subspan(start[b]);
       }
-      if (Weighted) part.weights = all.weights.subspan(start[b]);
-      descend(part, first[b], first[b + 1], sums.subspan(start[b], part.n));
+      if (Weighted) bucket_items.weights = all.weights.subspan(start[b]);
+      descend(bucket_items, first[b], first[b + 1], sums.subspan(start[b], bucket_items.n));
     }
     for (std::size_t i = 0; i < sorted.n; ++i) gradient[from[i]] += sums[i];
   }

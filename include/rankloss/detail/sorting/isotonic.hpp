@@ -100,25 +100,25 @@ template <class T, class Together>
 
 /// softmax of -scale * distance within each block, [n] by position.
 template <class Arch, class T>
-[[nodiscard]] std::span<const double> block_shares(const falling_list<T>& falling,
-                                                   std::span<const pooled_block> blocks, double scale,
-                                                   workspace& scratch) {
+[[nodiscard]] std::span<const double> block_softmax(const falling_list<T>& falling,
+                                                    std::span<const pooled_block> blocks, double scale,
+                                                    workspace& scratch) {
   using V = lanes<Arch>;
   constexpr std::size_t w = lane_count<Arch>;
   const std::size_t n = falling.size();
-  const std::span<double> share = scratch.take<double>(n + w);
+  const std::span<double> softmax = scratch.take<double>(n + w);
   for_blocks(blocks, [&](const pooled_block&, std::size_t begin, std::size_t end) {
-    for (std::size_t i = begin; i < end; ++i) share[i] = falling.distance(begin, i) * scale;
+    for (std::size_t i = begin; i < end; ++i) softmax[i] = falling.distance(begin, i) * scale;
   });
-  for (std::size_t i = n; i < n + w; ++i) share[i] = 0.0;
+  for (std::size_t i = n; i < n + w; ++i) softmax[i] = 0.0;
   for (std::size_t i = 0; i < n; i += w)
-    exp_minus(V::load_aligned(share.data() + i)).store_aligned(share.data() + i);
+    exp_minus(V::load_aligned(softmax.data() + i)).store_aligned(softmax.data() + i);
   for_blocks(blocks, [&](const pooled_block&, std::size_t begin, std::size_t end) {
     double sum = 0.0;
-    for (std::size_t i = begin; i < end; ++i) sum += share[i];
-    for (std::size_t i = begin; i < end; ++i) share[i] /= sum;
+    for (std::size_t i = begin; i < end; ++i) sum += softmax[i];
+    for (std::size_t i = begin; i < end; ++i) softmax[i] /= sum;
   });
-  return share.first(n);
+  return softmax.first(n);
 }
 
 }  // namespace rankloss::inline RANKLOSS_ABI::detail
