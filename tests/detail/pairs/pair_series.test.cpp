@@ -90,7 +90,7 @@ TEMPLATE_TEST_CASE("pair_series: in a narrow block even and odd powers of a diff
         const double y = other * series::narrow_width;
         double power = 1.0;
         double sum = 0.0;
-        for (std::size_t q = 0; q < series::narrow_terms; ++q, power *= y)
+        for (std::size_t q = 0; q < series::narrow_order; ++q, power *= y)
           sum += power * (polynomial(even[q], x) + polynomial(odd[q], x));
         CHECK(std::abs(sum - f(y - x)) <= digits<TestType>);
       }

@@ -42,7 +42,7 @@ struct cut_list {
   double temperature;
   std::vector<T> values, by_slot;
   workspace scratch;
-  list cells;
+  cells_type cells;
   bool cut;
 
   cut_list(std::vector<T> scores, double t, bool sorted)
