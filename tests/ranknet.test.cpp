@@ -70,7 +70,7 @@ TEST_CASE("ranknet: long lists, of few grades and of real relevance, crowded and
 }
 
 TEST_CASE(
-    "ranknet: an item's weight is that of the pairs it wins, such as one over the propensity of a click") {
+    "ranknet: an item's weight is that of the pairs where it is preferred, such as one over a propensity") {
   const std::vector<double> s{0.0, 1.0, 2.0};
   const std::vector<int> clicked{1, 0, 1};
   const std::vector<double> weights{4.0, 100.0, 0.5};

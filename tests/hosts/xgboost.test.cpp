@@ -166,12 +166,12 @@ TEST_CASE("xgboost: pairs drawn at random") {
     for (std::size_t j = 0; j < 6; ++j) others += y[j] != y[i] ? 1.0 : 0.0;
     for (std::size_t j = 0; j < 6; ++j) {
       if (y[j] == y[i]) continue;
-      const std::size_t winner = y[i] > y[j] ? i : j;
-      const std::size_t loser = y[i] > y[j] ? j : i;
+      const std::size_t preferred = y[i] > y[j] ? i : j;
+      const std::size_t other = y[i] > y[j] ? j : i;
       const double lambda =
-          1.0 / (1.0 + std::exp(s[winner] - s[loser])) / (0.01 + std::abs(s[i] - s[j])) / others;
-      expected[winner] -= lambda;
-      expected[loser] += lambda;
+          1.0 / (1.0 + std::exp(s[preferred] - s[other])) / (0.01 + std::abs(s[i] - s[j])) / others;
+      expected[preferred] -= lambda;
+      expected[other] += lambda;
     }
   }
   const xgboost::pairwise loss{.pairs = pair_method::mean, .pairs_per_item = 40000, .seed = 3};

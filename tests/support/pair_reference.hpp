@@ -15,7 +15,7 @@
 /// Sums over pairs, pair by pair in long double.
 namespace reference {
 
-/// A function of a pair: of d = s_winner - s_loser and gap = y_winner - y_loser.
+/// A function of a pair: of d = s_preferred - s_other and gap = y_preferred - y_other.
 struct pair_terms {
   real value, slope, curvature;
 };

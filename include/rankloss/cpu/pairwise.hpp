@@ -272,9 +272,9 @@ struct pairwise_engine {
     pair_totals totals;
     double all_weight = 0.0;
     for (std::uint32_t l = 0; l < level_count; ++l) {
-      const auto losers = static_cast<double>(n - starts[l + 1]);
-      for (std::size_t p = starts[l]; p < starts[l + 1]; ++p) all_weight += by_level[p].weight * losers;
-      totals.count += losers * static_cast<double>(starts[l + 1] - starts[l]);
+      const auto others = static_cast<double>(n - starts[l + 1]);
+      for (std::size_t p = starts[l]; p < starts[l + 1]; ++p) all_weight += by_level[p].weight * others;
+      totals.count += others * static_cast<double>(starts[l + 1] - starts[l]);
     }
     totals.weight = all_weight;
     const std::span<double> gradient = scratch.take<double>(n);

@@ -38,10 +38,10 @@ inline partial_order partial_order::from_pairs(const indices& offsets, const ind
   std::vector<detail::item_pair> edges(pairs);
   for (std::size_t k = 0; k < pairs; ++k) {
     edges[k] = {order.checked(preferred, "preferred", "pair", k), order.checked(other, "other", "pair", k)};
-    detail::require(edges[k].better != edges[k].worse, "other: ", edges[k].worse, " at pair ", k,
+    detail::require(edges[k].preferred != edges[k].other, "other: ", edges[k].other, " at pair ", k,
                     ", expected an item other than the preferred one");
-    const std::size_t l = order.list_of(edges[k].better);
-    detail::require(order.list_of(edges[k].worse) == l, "other: ", edges[k].worse, " at pair ", k,
+    const std::size_t l = order.list_of(edges[k].preferred);
+    detail::require(order.list_of(edges[k].other) == l, "other: ", edges[k].other, " at pair ", k,
                     ", expected an item of list ", l, " like the preferred one");
   }
   order.store(edges, "pairs");
@@ -168,8 +168,8 @@ inline ordered_pairs partial_order::sample_pairs(std::size_t per_list, std::uint
     }
     std::sort(drawn.begin(), drawn.end());
     for (const detail::item_pair& pair : drawn) {
-      found.preferred.push_back(first(l) + pair.better);
-      found.other.push_back(first(l) + pair.worse);
+      found.preferred.push_back(first(l) + pair.preferred);
+      found.other.push_back(first(l) + pair.other);
     }
   }
   return found;
@@ -236,9 +236,9 @@ inline void partial_order::store(std::vector<detail::item_pair>& edges, std::str
   worse_.resize(edges.size());
   std::size_t list = 0;
   for (std::size_t k = 0; k < edges.size(); ++k) {
-    while (edges[k].better >= offsets_[list + 1]) ++list;
-    ++begin_[edges[k].better + 1];
-    worse_[k] = static_cast<std::uint32_t>(edges[k].worse - first(list));
+    while (edges[k].preferred >= offsets_[list + 1]) ++list;
+    ++begin_[edges[k].preferred + 1];
+    worse_[k] = static_cast<std::uint32_t>(edges[k].other - first(list));
   }
   for (std::size_t i = 0; i < items(); ++i) begin_[i + 1] += begin_[i];
   sort_items(field);

@@ -7,11 +7,11 @@
 #include <numbers>
 
 /// Functions of a pair, which `pairwise` sums over the pairs in which one item is more relevant than the
-/// other (the winner and the loser of the pair).
+/// other (the preferred and the other item of the pair).
 ///
-/// Each is called with vectors of d = s_winner - s_loser and gap = y_winner - y_loser >= 0, and returns its
-/// value and its first two derivatives by d. At the kinks of hinge, squared_hinge and quantile the slope is
-/// 0, which is a subgradient. A value or a derivative of a pair beyond 1e290 counts as 1e290.
+/// Each is called with vectors of d = s_preferred - s_other and gap = y_preferred - y_other >= 0, and returns
+/// its value and its first two derivatives by d. At the kinks of hinge, squared_hinge and quantile the slope
+/// is 0, which is a subgradient. A value or a derivative of a pair beyond 1e290 counts as 1e290.
 namespace rankloss::inline RANKLOSS_ABI::pairs {
 
 /// The value of a function and its derivatives by the difference of scores.

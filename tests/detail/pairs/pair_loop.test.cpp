@@ -109,7 +109,7 @@ struct sums {
   explicit sums(const arrays<S>& in)
       : gradient(in.gradient.begin(), in.gradient.end()), hessian(in.hessian.begin(), in.hessian.end()) {}
 
-  /// Item i wins over item j.
+  /// Item i is preferred to item j.
   void add(std::size_t i, std::size_t j, real w, const plain_terms& f) {
     value += w * f.value;
     weight += w;
@@ -170,8 +170,8 @@ real own_weight(const arrays<S>& in, std::size_t i) {
 
 }  // namespace
 
-TEMPLATE_TEST_CASE("pair_loop: over levels, each item wins over all that begin after its level", "", float,
-                   double) {
+TEMPLATE_TEST_CASE("pair_loop: over levels, each item is preferred to all that begin after its level", "",
+                   float, double) {
   using S = TestType;
   for_all_lists<S>([](arrays<S> in) {
     std::sort(in.levels.begin() + static_cast<std::ptrdiff_t>(in.begin),
@@ -190,27 +190,29 @@ TEMPLATE_TEST_CASE("pair_loop: over levels, each item wins over all that begin a
   });
 }
 
-TEMPLATE_TEST_CASE("pair_loop: over positions, whoever of a pair wins, up to where first positions end", "",
-                   float, double) {
+TEMPLATE_TEST_CASE(
+    "pair_loop: over positions, whichever item of a pair is preferred, up to where first positions end", "",
+    float, double) {
   using S = TestType;
   for_all_lists<S>([](const arrays<S>& in) {
-    for (const S later_wins : {S(1), S(-1), S(0.5)})
+    for (const S later_preferred : {S(1), S(-1), S(0.5)})
       for (const std::size_t first_end : {in.end, in.begin + (in.end - in.begin) / 2, in.begin}) {
         sums expected(in);
         for (std::size_t i = in.begin; i < first_end; ++i)
           for (std::size_t j = i + 1; j < in.end; ++j) {
-            const bool wins = in.levels[i] > in.levels[j];
-            if (!wins && in.levels[i] == in.levels[j]) continue;
-            const std::size_t winner = wins ? i : j, loser = wins ? j : i;
-            expected.add(winner, loser,
-                         (wins ? real(1) : real(later_wins)) * own_weight(in, winner) * in.a[i] * in.b[j],
-                         plain_cubic(real(in.scores[winner]) - real(in.scores[loser]),
-                                     real(in.levels[winner]) - real(in.levels[loser])));
+            const bool i_first = in.levels[i] > in.levels[j];
+            if (!i_first && in.levels[i] == in.levels[j]) continue;
+            const std::size_t preferred = i_first ? i : j, other = i_first ? j : i;
+            expected.add(
+                preferred, other,
+                (i_first ? real(1) : real(later_preferred)) * own_weight(in, preferred) * in.a[i] * in.b[j],
+                plain_cubic(real(in.scores[preferred]) - real(in.scores[other]),
+                            real(in.levels[preferred]) - real(in.levels[other])));
           }
         check_both(in, expected, [&](arrays<S>& to, auto hessian) {
           return rankloss::detail::loop_over_positions<arch, hessian>(
               to.view(hessian), first_end, rankloss::detail::by_difference<cubic>{{}},
-              product_weights<S>{to.a, to.b}, later_wins);
+              product_weights<S>{to.a, to.b}, later_preferred);
         });
       }
   });

@@ -96,7 +96,7 @@ std::function<real(std::size_t, std::size_t)> formula(const Weight& weight, cons
       count[p + 1] = count[p] + (y[p] > 0 ? 1 : 0);
       harmonic[p + 1] = harmonic[p] + (y[p] > 0 ? 1 / real(p + 1) : 0);
     }
-    // The winner i, which is relevant, swaps ranks with j, which is not.
+    // The preferred item i, which is relevant, swaps ranks with j, which is not.
     return [=](std::size_t i, std::size_t j) {
       const std::size_t p = std::min(i, j), q = std::max(i, j);
       const real between = harmonic[q] - harmonic[p + 1];
@@ -136,17 +136,17 @@ std::array<sums, 2> pair_by_pair(const Loss& loss, const drawn_list& items) {
   for (std::size_t p = 0; p < std::min(n, k); ++p)
     for (std::size_t q = p + 1; q < (loss.keep == pairs::keep::both ? std::min(n, k) : n); ++q) {
       if (y[p] == y[q]) continue;
-      const std::size_t winner = y[p] > y[q] ? p : q, loser = p + q - winner;
-      const auto [value, slope] = of(loss.function, (s[winner] - s[loser]) / t);
-      const real by_rank = weight(winner, loser);
+      const std::size_t preferred = y[p] > y[q] ? p : q, other = p + q - preferred;
+      const auto [value, slope] = of(loss.function, (s[preferred] - s[other]) / t);
+      const real by_rank = weight(preferred, other);
       for (const bool weighted : {false, true}) {
-        const real w = weighted ? by_rank * real(items.weights[order[winner]]) : by_rank;
+        const real w = weighted ? by_rank * real(items.weights[order[preferred]]) : by_rank;
         sums& to = out[weighted ? 1 : 0];
         to.value += w * value;
         to.weight += w;
         to.count += 1;
-        to.gradient[order[winner]] += w * slope / t;
-        to.gradient[order[loser]] -= w * slope / t;
+        to.gradient[order[preferred]] += w * slope / t;
+        to.gradient[order[other]] -= w * slope / t;
       }
     }
   for (sums& to : out) {

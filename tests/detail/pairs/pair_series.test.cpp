@@ -58,18 +58,19 @@ TEMPLATE_TEST_CASE(
   check(series::value_of_logistic, kernels::softplus, [](double d) { return softplus(-d); });
 }
 
-TEMPLATE_TEST_CASE("pair_series: moments of losers act on the winners of their block as the functions do", "",
-                   float, double) {
+TEMPLATE_TEST_CASE(
+    "pair_series: moments of other items act on the preferred ones of their block as the functions do", "",
+    float, double) {
   using series = pair_series<TestType>;
   const auto check = [](const typename series::within& rows, double (*f)(double)) {
-    for (const double loser : {-1.0, -0.2, 0.7, 1.0})
-      for (const double winner : {-1.0, 0.1, 0.6, 1.0}) {
-        CAPTURE(loser, winner);
+    for (const double other : {-1.0, -0.2, 0.7, 1.0})
+      for (const double preferred : {-1.0, 0.1, 0.6, 1.0}) {
+        CAPTURE(other, preferred);
         double power = 1.0;
         double sum = 0.0;
-        for (std::size_t q = 0; q < series::coefficients; ++q, power *= loser)
-          sum += power * polynomial(rows[q], winner);
-        CHECK(std::abs(sum - f(series::half_width * (winner - loser))) <= digits<TestType>);
+        for (std::size_t q = 0; q < series::coefficients; ++q, power *= other)
+          sum += power * polynomial(rows[q], preferred);
+        CHECK(std::abs(sum - f(series::half_width * (preferred - other))) <= digits<TestType>);
       }
   };
   check(series::own_sigmoid, sigmoid);

@@ -59,8 +59,8 @@ struct pair_function<pairs::logistic> : pairs::logistic {
             by_x * V(static_cast<S>(1.0 / temperature)) * low * high};
   }
 
-  /// The same from the loser's probability sigmoid(-d / temperature), the smaller of both probabilities, and
-  /// -d.
+  /// The same from the other item's probability sigmoid(-d / temperature), the smaller of both probabilities,
+  /// and -d.
   template <class V>
   [[nodiscard]] pairs::terms<V> of_probabilities(const V& probability, const V& less,
                                                  const V& minus_d) const noexcept {
@@ -89,8 +89,8 @@ struct pair_function<pairs::soft_zero_one> : pairs::soft_zero_one {
     return {xsimd::select(right, low, high), -scale * low * high, xsimd::select(right, bend, -bend)};
   }
 
-  /// The same from the loser's probability sigmoid(-d / temperature), the smaller of both probabilities, and
-  /// -d.
+  /// The same from the other item's probability sigmoid(-d / temperature), the smaller of both probabilities,
+  /// and -d.
   template <class V>
   [[nodiscard]] pairs::terms<V> of_probabilities(const V& probability, const V& less,
                                                  const V& minus_d) const noexcept {
@@ -151,7 +151,7 @@ template <>
 struct pair_function<pairs::squared_difference> : pairs::squared_difference {
   /// As hinges of the shifted scores s - y: the squares of both signs of their difference.
   [[nodiscard]] std::array<hinge_sum, 2> hinges() const noexcept {
-    return {{{.power = 2}, {.power = 2, .first_wins = false}}};
+    return {{{.power = 2}, {.power = 2, .first_preferred = false}}};
   }
   static constexpr double relevance_shift = 1.0;
 
@@ -169,7 +169,7 @@ template <>
 struct pair_function<pairs::quantile> : pairs::quantile {
   /// As hinges of the shifted scores s - y, with one factor for each sign of their difference.
   [[nodiscard]] std::array<hinge_sum, 2> hinges() const noexcept {
-    return {{{.factor = tau}, {.factor = 1.0 - tau, .first_wins = false}}};
+    return {{{.factor = tau}, {.factor = 1.0 - tau, .first_preferred = false}}};
   }
   static constexpr double relevance_shift = 1.0;
 

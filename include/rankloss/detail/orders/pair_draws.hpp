@@ -17,8 +17,8 @@ namespace rankloss::inline RANKLOSS_ABI::detail {
 
 /// Two items of which one is better.
 struct item_pair {
-  std::size_t better;
-  std::size_t worse;
+  std::size_t preferred;
+  std::size_t other;
   friend auto operator<=>(const item_pair&, const item_pair&) = default;
 };
 

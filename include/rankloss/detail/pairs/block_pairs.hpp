@@ -94,9 +94,9 @@ class block_pairs {
 
   /// Adds the pairs of positions [begin, end), whose scores are so close that f is a short series in their
   /// difference. Each item is combined with the sums of powers of the scores above it and below it, kept by
-  /// level. The gradient of an item is made of f' at its score minus theirs: the pairs that it wins and those
-  /// that it loses share the odd part of f' and differ in the sign of the even part. For f itself they share
-  /// the even part and differ in the sign of the odd one.
+  /// level. The gradient of an item is made of f' at its score minus theirs: the pairs in which it is
+  /// preferred and those in which it is not share the odd part of f' and differ in the sign of the even part.
+  /// For f itself they share the even part and differ in the sign of the odd one.
   void add_by_series(std::size_t begin, std::size_t end, const level_differences& weight) {
     if (begin >= sorted_.counted) return;
     constexpr std::size_t Q = constants::narrow_order;
@@ -120,7 +120,7 @@ class block_pairs {
       for (std::size_t set = 0; set < sets; ++set)
         for (std::size_t c = 0; c < C; ++c) {
           double term = sign * static_cast<double>(factors[c][i]);
-          // of pairs that item i wins
+          // of pairs in which item i is preferred
           if (Weighted && set == 1) term *= static_cast<double>(sorted_.weights[i]);
           for (std::size_t q = 0; q < Q; ++q, term *= x) sums[set][c][q].add_scaled(term, own);
         }

@@ -24,8 +24,8 @@
 /// positions, weighted by the change of a metric.
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
-/// The function of a pair. m is the change of the metric when the two items are swapped, and d = s_winner -
-/// s_loser the difference of their scores.
+/// The function of a pair. m is the change of the metric when the two items are swapped, and d = s_preferred
+/// - s_other the difference of their scores.
 struct lambda_rule {
   double sigmoid = 1.0;         ///< the pair's function is m log(1 + exp(-sigmoid d)); 1e-15 to 1e15
   double near = 0.0;            ///< m is divided by near + |d|; 0: m is not divided
@@ -122,8 +122,8 @@ class lambda_sums {
     V value(zero), lambda(zero), gradient(zero), hessian(zero);
     for (std::size_t j = begin; j < end; j += w) {
       const V other = V::load_unaligned(levels_.data() + j);
-      const auto wins = level > other;
-      const auto counts = (wins || level < other) && lane_ < V(static_cast<double>(end - j));
+      const auto preferred = level > other;
+      const auto counts = (preferred || level < other) && lane_ < V(static_cast<double>(end - j));
       const V distance = score - V::load_unaligned(scores_.data() + j);  // not negative
       const V x = xsimd::min(sigmoid * distance, V(std::numeric_limits<double>::max()));
       const V u = exp_minus(x);
@@ -132,10 +132,10 @@ class lambda_sums {
       V change = weight(j);
       if constexpr (Near) change = change / (distance + V(rule.near));
       change = xsimd::select(counts, change, zero);
-      const V pull = change * sigmoid * xsimd::select(wins, low, high);
-      const V slope = xsimd::select(wins, -pull, pull);
+      const V pull = change * sigmoid * xsimd::select(preferred, low, high);
+      const V slope = xsimd::select(preferred, -pull, pull);
       const V bend = change * V(rule.hessian_factor) * xsimd::max(low * high, V(rule.hessian_floor));
-      value = value + change * (xsimd::select(wins, zero, x) + minus_log_rest(low));
+      value = value + change * (xsimd::select(preferred, zero, x) + minus_log_rest(low));
       lambda = lambda + pull;
       gradient = gradient + slope;
       hessian = hessian + bend;

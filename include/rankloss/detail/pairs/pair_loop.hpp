@@ -35,9 +35,9 @@ struct pair_totals {
   double count = 0.0;   ///< number of the pairs
 };
 
-/// A function of `pairs` in the form that the loops call: at(i)(j, d, gap) where item i wins over all items j
-/// of the vector, and at(i)(j, wins, d, gap) where it may lose. d is the score of item i minus that of item
-/// j.
+/// A function of `pairs` in the form that the loops call: at(i)(j, d, gap) where item i is preferred to all
+/// items j of the vector, and at(i)(j, preferred, d, gap) where it need not be. d is the score of item i
+/// minus that of item j.
 template <class Function>
 struct by_difference {
   Function function;
@@ -50,10 +50,10 @@ struct by_difference {
     [[gnu::always_inline]] auto operator()(std::size_t, const V& d, const V& gap) const noexcept {
       return function(d, gap);
     }
-    template <class Wins, class V>
-    [[gnu::always_inline]] auto operator()(std::size_t, const Wins& wins, const V& d,
+    template <class Preferred, class V>
+    [[gnu::always_inline]] auto operator()(std::size_t, const Preferred& preferred, const V& d,
                                            const V& gap) const noexcept {
-      return function(xsimd::select(wins, d, -d), gap);
+      return function(xsimd::select(preferred, d, -d), gap);
     }
   };
   [[nodiscard]] row at(std::size_t) const noexcept { return {function}; }
@@ -115,13 +115,13 @@ struct by_probabilities {
       const V inverse = V(S(1)) / (own + other);
       return function.of_probabilities(other * inverse, xsimd::min(own, other) * inverse, -d);
     }
-    template <class Wins>
-    [[gnu::always_inline]] auto operator()(std::size_t j, const Wins& wins, const V& d,
+    template <class Preferred>
+    [[gnu::always_inline]] auto operator()(std::size_t j, const Preferred& preferred, const V& d,
                                            const V&) const noexcept {
       const V other = V::load_unaligned(exponentials + j);
       const V inverse = V(S(1)) / (own + other);
-      return function.of_probabilities(xsimd::select(wins, other, own) * inverse,
-                                       xsimd::min(own, other) * inverse, xsimd::select(wins, -d, d));
+      return function.of_probabilities(xsimd::select(preferred, other, own) * inverse,
+                                       xsimd::min(own, other) * inverse, xsimd::select(preferred, -d, d));
     }
   };
   [[nodiscard]] row at(std::size_t i) const noexcept {
@@ -194,7 +194,7 @@ class weight_reader {
 };
 
 /// Sums of w(i, j) f(s_i - s_j) over the pairs of different level. The items are in descending order of
-/// level, so every item wins over all items behind its own level.
+/// level, so every item is preferred to all items behind its own level.
 template <class Arch, bool Hessian, class S, class Function, class Weights>
 pair_totals loop_over_levels(const pair_items<S> items, const Function& function, const Weights& weights) {
   using V = xsimd::batch<S, Arch>;
@@ -235,15 +235,15 @@ pair_totals loop_over_levels(const pair_items<S> items, const Function& function
 }
 
 /// The same for items in any order of levels: over the pairs of positions i < first_end, j > i. Where item j
-/// wins, the weight is multiplied by `later_wins`. Factors: whether there are item weights or later_wins is
-/// not 1.
+/// is preferred, the weight is multiplied by `later_preferred`. Factors: whether there are item weights or
+/// later_preferred is not 1.
 template <class Arch, bool Hessian, bool Factors, class S, class Function, class Weights>
 pair_totals loop_over_positions(const pair_items<S> items, std::size_t first_end, const Function& function,
-                                const Weights& weights, S later_wins) {
+                                const Weights& weights, S later_preferred) {
   using V = xsimd::batch<S, Arch>;
   constexpr std::size_t w = V::size;
   const weight_reader<Arch, S> given(items.weights);
-  const V later(later_wins);
+  const V later(later_preferred);
   const V zero(S(0));
   const V lane = lane_numbers<V>();
   pair_totals totals;
@@ -255,19 +255,19 @@ pair_totals loop_over_positions(const pair_items<S> items, std::size_t first_end
     const auto own_function = function.at(i);
     const auto own_weights = weights.at(i);
     const auto add = [&](std::size_t j, const V& other) {
-      const auto wins = level > other;
-      const auto counts = wins || level < other;
+      const auto preferred = level > other;
+      const auto counts = preferred || level < other;
       const V d = score - V::load_unaligned(items.scores.data() + j);
-      const auto f = own_function(j, wins, d, xsimd::abs(level - other));
+      const auto f = own_function(j, preferred, d, xsimd::abs(level - other));
       V factor = own_weights(j);
-      if constexpr (Factors) factor = factor * xsimd::select(wins, own_weight, later * given(j));
+      if constexpr (Factors) factor = factor * xsimd::select(preferred, own_weight, later * given(j));
       const V slope = xsimd::select(counts, factor * f.slope, zero);
       own.weight = own.weight + xsimd::select(counts, factor, zero);
       own.count = own.count + xsimd::select(counts, V(S(1)), zero);
       V bend(zero);
       if constexpr (Hessian) bend = xsimd::select(counts, factor * f.curvature, zero);
       add_pairs<Hessian>(items, j, xsimd::select(counts, factor * f.value, zero),
-                         xsimd::select(wins, slope, -slope), bend, own);
+                         xsimd::select(preferred, slope, -slope), bend, own);
     };
     std::size_t j = i + 1;
     for (; j + w <= items.end; j += w) add(j, V::load_unaligned(items.levels.data() + j));
@@ -283,10 +283,10 @@ pair_totals loop_over_positions(const pair_items<S> items, std::size_t first_end
 
 template <class Arch, bool Hessian, class S, class Function, class Weights>
 pair_totals loop_over_positions(const pair_items<S> items, std::size_t first_end, const Function& function,
-                                const Weights& weights, S later_wins = S(1)) {
-  return items.weights.empty() && later_wins == S(1)
-             ? loop_over_positions<Arch, Hessian, false>(items, first_end, function, weights, later_wins)
-             : loop_over_positions<Arch, Hessian, true>(items, first_end, function, weights, later_wins);
+                                const Weights& weights, S later_preferred = S(1)) {
+  return items.weights.empty() && later_preferred == S(1)
+             ? loop_over_positions<Arch, Hessian, false>(items, first_end, function, weights, later_preferred)
+             : loop_over_positions<Arch, Hessian, true>(items, first_end, function, weights, later_preferred);
 }
 
 /// The same over all ordered pairs of positions of which the first or the second is below first_end,

@@ -72,9 +72,9 @@ struct pair_series {
   }
   static constexpr auto to_states = from_moments();
 
-  /// [q][p]: the contribution of moment q of the losers of a block to the coefficient of z_winner^p, for f(h
-  /// (z_winner - z_loser)). f is the Taylor series at 0 of the sigmoid, its integral or its derivative.
-  /// Scores fall as coordinates rise.
+  /// [q][p]: the contribution of moment q of the other items of a block to the coefficient of z_preferred^p,
+  /// for f(h (z_preferred - z_other)). f is the Taylor series at 0 of the sigmoid, its integral or its
+  /// derivative. Scores fall as coordinates rise.
   using within = std::array<std::array<double, coefficients>, coefficients>;
   static constexpr within own_coefficients(int derivative) {
     const auto series = series_of(derivative);

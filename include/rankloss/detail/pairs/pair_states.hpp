@@ -96,7 +96,7 @@ struct pair_states {
 
   /// Computes the actions of the states, by level: of the levels below an item's own and of those above it.
   /// `all_above` is scratch, one state per level; it receives the sums over the levels above, from the set
-  /// that is weighted as winners.
+  /// that is weighted as preferred items.
   template <bool Down>
   static void act(const sorted_items<T, C>& sorted, double wrong_sign, std::span<const state> states,
                   std::size_t levels, std::span<action> actions, std::span<state> all_above) {
@@ -135,7 +135,7 @@ struct pair_states {
           all_above[level - 1] = {sum, hard, distance};
         }
       }
-      state below;  // of the set of losers
+      state below;  // of the set of other items
       for (std::size_t level = 0; level < levels; ++level) {
         if (Graded) {
           below = state{};
@@ -155,12 +155,12 @@ struct pair_states {
           action a;
           const double wrong = Down ? of_below * below.hard : of_above * above.hard;
           if constexpr (logistic) {
-            // Down: a winner gets -(1 - p) from losers wrongly above it, a loser gets +p. Up: a winner gets
-            // -p, a loser gets 1 - p from winners wrongly below it.
+            // Down: a preferred item gets -(1 - p) from others wrongly above it, another gets +p. Up: a
+            // preferred item gets -p, another gets 1 - p from preferred ones wrongly below it.
             a.slope.add(Down ? 1.0 : -1.0, expand(both.s, slope_rows));
             a.slope.add_scaled(Down ? -wrong : wrong, constants::unit[0].data());
           } else {
-            // A winner gets -slope, a loser gets +slope.
+            // A preferred item gets -slope, the other one +slope.
             a.slope = expand(both.s, slope_rows);
             a.slope.add(-2.0 * of_below, expand(below.s, slope_rows));
           }
@@ -192,9 +192,10 @@ struct pair_states {
   }
 
   /// The pairs within a block, where the weight does not depend on which item is above. The action of the
-  /// losers on a winner is written to `own`, which is multiplied by the upper factor of the weight. The
-  /// action of the winners on a loser is added to `actions`, which are multiplied by the lower factor.
-  static void act_within(std::span<const polynomial> winners, std::span<const polynomial> losers,
+  /// other items on a preferred one is written to `own`, which is multiplied by the upper factor of the
+  /// weight. The action of the preferred items on another one is added to `actions`, which are multiplied by
+  /// the lower factor.
+  static void act_within(std::span<const polynomial> preferred, std::span<const polynomial> others,
                          std::size_t levels, bool add, std::span<action> actions, std::span<action> own) {
     constexpr bool logistic = Function::kernel == pair_kernel::logistic;
     constexpr const auto& slope_rows = logistic ? constants::own_sigmoid : constants::own_slope;
@@ -216,7 +217,7 @@ struct pair_states {
         alignas(64) double m[P];
         below.store(m);
         a.weight = m[0];
-        below.add(1.0, losers[level * C + c]);
+        below.add(1.0, others[level * C + c]);
       }
       polynomial above;
       for (std::size_t level = levels; level-- > 0;) {
@@ -225,7 +226,7 @@ struct pair_states {
           a = action{};
           if (Weighted) actions[level * C + c] = action{};
         }
-        // The same from the side of the loser: the signs of the coordinates change, so odd powers change
+        // The same from the side of the other item: the signs of the coordinates change, so odd powers change
         // their sign in the moments and in the result.
         alignas(64) double m[P];
         above.store(m);
@@ -237,7 +238,7 @@ struct pair_states {
         for (std::size_t p = 1; p < P; p += 2) m[p] = -m[p];
         acted.load(m);
         a.slope.add(1.0, acted);
-        above.add(1.0, winners[((sets - 1) * levels + level) * C + c]);
+        above.add(1.0, preferred[((sets - 1) * levels + level) * C + c]);
       }
     }
   }

@@ -46,9 +46,9 @@ struct pair_walk {
     const std::span<action> actions = scratch.take<action>(sets * levels * C);
     const std::span<state> above = scratch.take<state>(levels);
     const std::span<polynomial> moments = scratch.take<polynomial>(sets * levels * C);
-    const std::span<polynomial> losers =
+    const std::span<polynomial> others =
         scratch.take<polynomial>(Down && !Oriented ? levels * C : 0);  // of a block's own pairs
-    const std::span<action> own_actions = scratch.take<action>(losers.size());
+    const std::span<action> own_actions = scratch.take<action>(others.size());
     std::fill(states.begin(), states.end(), state{});
     const auto index = [&](std::size_t set, std::size_t level, std::size_t c) {
       return (set * levels + level) * C + c;
@@ -92,18 +92,18 @@ struct pair_walk {
             moments[index(0, buckets[i], c)].add(factor, powers);
             if (Weighted)
               moments[index(1, buckets[i], c)].add(factor * static_cast<double>(sorted.weights[i]),
-                                                   powers);  // of the pairs that item i wins
+                                                   powers);  // of the pairs in which item i is preferred
           }
         }
       }
       if (own) {
-        std::fill(losers.begin(), losers.end(), polynomial{});
+        std::fill(others.begin(), others.end(), polynomial{});
         for (std::size_t i = begin; i < end; ++i) {
           const polynomial powers = powers_at(i);
           for (std::size_t c = 0; c < C; ++c)
-            losers[buckets[i] * C + c].add(static_cast<double>(sorted.lower[c][i]), powers);
+            others[buckets[i] * C + c].add(static_cast<double>(sorted.lower[c][i]), powers);
         }
-        parts::act_within(moments, losers, levels, step > 0, actions, own_actions);
+        parts::act_within(moments, others, levels, step > 0, actions, own_actions);
       }
       if (Down ? step > 0 || own : step > 0 && counts) {
         for (std::size_t i = begin; i < end; ++i) {
@@ -119,8 +119,8 @@ struct pair_walk {
           };
           for (std::size_t c = 0; c < C; ++c) {
             const auto factor = static_cast<double>((Down ? sorted.lower : sorted.upper)[c][i]);
-            // Where the item wins over the levels below, its own weight counts; where it loses, the weight of
-            // the winner does.
+            // Where the item is preferred to the levels below, its own weight counts; where it is the other
+            // one, the weight of the preferred item does.
             add(actions[index(0, level, c)], Weighted ? weight * factor : factor);
             if (Weighted) add(actions[index(1, level, c)], factor);
             if (own) add(own_actions[level * C + c], weight * static_cast<double>(sorted.upper[c][i]));
