@@ -24,10 +24,10 @@ namespace detail {
 template <class T, class R>
 void clear_pairs(const similarity_batch<T, R>& batch, const shaped<real_output>& out) {
   if (out.empty()) return;
-  const pair_steps steps = output_steps(batch, out);
+  const pair_strides strides = output_strides(batch, out);
   out.visit([&](auto* memory) {
     for (std::size_t i = 0; i < batch.rows; ++i)
-      for (std::size_t j = 0; j < batch.columns; ++j) memory[steps.at(i, j)] = 0;
+      for (std::size_t j = 0; j < batch.columns; ++j) memory[strides.at(i, j)] = 0;
   });
 }
 

@@ -83,9 +83,9 @@ TEST_CASE("evaluate_similarity: pairs match by mask, else by class, else by inde
 
 TEST_CASE("evaluate_similarity: rows and columns as lists, whatever they are ranked by") {
   auto batch = two_by_three();
-  CHECK(rankloss::detail::similarity_steps(batch).row == 4);
+  CHECK(rankloss::detail::similarity_strides(batch).row == 4);
   batch.stride = 0;
-  CHECK(rankloss::detail::similarity_steps(batch).row == 3);
+  CHECK(rankloss::detail::similarity_strides(batch).row == 3);
   batch.stride = 4;
   const std::vector<int> relevance{1, 2, 3, 4, 5, 6}, other{7, 8, 9, 10, 11, 12};
   const std::vector<double> row_weights{2, 3};

@@ -18,13 +18,13 @@ namespace rankloss::inline RANKLOSS_ABI::detail {
 /// The same matrix with rows and columns exchanged, as far as best_matches reads it.
 template <class T, class R>
 [[nodiscard]] similarity_batch<T, R> transposed(const similarity_batch<T, R>& batch) {
-  const auto turned = [&](const auto& field, const pair_steps& steps) {
-    return field.as(matrix_shape{batch.columns, batch.rows, steps.column, steps.row});
+  const auto turned = [&](const auto& field, const pair_strides& strides) {
+    return field.as(matrix_shape{batch.columns, batch.rows, strides.column, strides.row});
   };
-  return {.similarity = turned(batch.similarity, similarity_steps(batch)),
+  return {.similarity = turned(batch.similarity, similarity_strides(batch)),
           .rows = batch.columns,
           .columns = batch.rows,
-          .matches = turned(batch.matches, steps_of(batch.matches, batch.columns)),
+          .matches = turned(batch.matches, strides_of(batch.matches, batch.columns)),
           .row_classes = batch.column_classes,
           .column_classes = batch.row_classes};
 }
@@ -37,8 +37,8 @@ class best_matches {
  public:
   best_matches(const similarity_batch<T, R>& batch, context& ctx)
       : batch_(batch),
-        steps_(similarity_steps(batch)),
-        match_steps_(steps_of(batch.matches, batch.columns)),
+        strides_(similarity_strides(batch)),
+        match_strides_(strides_of(batch.matches, batch.columns)),
         rows_(ctx.scratch().take<best_match>(batch.rows)),
         columns_(ctx.scratch().take<best_match>(batch.columns)),
         column_classes_(ctx.scratch().take<std::int64_t>(batch.column_classes.size())) {
@@ -53,12 +53,12 @@ class best_matches {
         const std::size_t end = std::min(batch_.rows, (task + 1) * rows_a_task);
         for (std::size_t i = task * rows_a_task; i < end; ++i) run_row(i, row_of(i));
       };
-      if (steps_.column == 1)
-        run([this](std::size_t i) { return batch_.similarity.data() + i * steps_.row; });
+      if (strides_.column == 1)
+        run([this](std::size_t i) { return batch_.similarity.data() + i * strides_.row; });
       else
         run([this](std::size_t i) {
-          return strided<const T>(batch_.similarity.data() + i * steps_.row, batch_.columns,
-                                  static_cast<std::ptrdiff_t>(steps_.column));
+          return strided<const T>(batch_.similarity.data() + i * strides_.row, batch_.columns,
+                                  static_cast<std::ptrdiff_t>(strides_.column));
         });
     });
   }
@@ -76,7 +76,7 @@ class best_matches {
   void for_each_match(std::size_t i, std::size_t begin, std::size_t end, Visit visit) const {
     if (!batch_.matches.empty()) {
       for (std::size_t j = begin; j < end; ++j)
-        if (batch_.matches[match_steps_.at(i, j)]) visit(j);
+        if (batch_.matches[match_strides_.at(i, j)]) visit(j);
     } else if (!batch_.row_classes.empty()) {
       const std::int64_t own = batch_.row_classes[i];
       for (std::size_t j = begin; j < end; ++j)
@@ -130,8 +130,8 @@ class best_matches {
   }
 
   const similarity_batch<T, R>& batch_;
-  pair_steps steps_;
-  pair_steps match_steps_;
+  pair_strides strides_;
+  pair_strides match_strides_;
   std::span<best_match> rows_;
   std::span<best_match> columns_;
   std::span<std::int64_t> column_classes_;

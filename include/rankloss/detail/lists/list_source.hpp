@@ -21,7 +21,7 @@ namespace rankloss::inline RANKLOSS_ABI::detail {
 ///     masked(), kept(l, i)          whether any item may be masked; whether item i of list l takes part
 ///     any_missed(), missed(l, i)    whether any item may have relevance but no rank; whether item i has none
 ///     padding(l)                    number of elements after list l whose outputs are 0
-///     layout(l, out)                first item of list l in an output, and the step from item to item
+///     layout(l, out)                first item of list l in an output, and the stride from item to item
 template <class Source>
 concept list_source = requires(const Source& source, std::size_t l, std::size_t i,
                                const shaped<real_output>& out, workspace& scratch) {

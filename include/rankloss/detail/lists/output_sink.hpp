@@ -76,10 +76,10 @@ class output_sink {
       using G = std::remove_pointer_t<decltype(memory)>;
       using wide = std::common_type_t<G, T>;
       const double rounded = narrow<wide>(factor) ? static_cast<double>(static_cast<wide>(factor)) : factor;
-      const auto [first, step] = source_.layout(l, out_);
+      const auto [first, stride] = source_.layout(l, out_);
       std::size_t from = 0;
       for (std::size_t i = 0; i < source_.size(l); ++i) {
-        G& to = *(memory + first + static_cast<std::ptrdiff_t>(i) * step);
+        G& to = *(memory + first + static_cast<std::ptrdiff_t>(i) * stride);
         const bool kept = !source_.masked() || source_.kept(l, i);
         const wide g = kept ? held_as<wide>(static_cast<double>(written[from++]) * rounded) : wide{0};
         to = held_as<G>(update_ == update::add ? static_cast<double>(to) + static_cast<double>(g)

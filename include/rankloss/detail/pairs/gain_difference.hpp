@@ -70,30 +70,31 @@ void discounts_by_position(std::size_t cutoff, const ordered_items& at, std::spa
 template <class Arch, class S, bool ByDiscounts, bool ByDistance>
 struct gain_difference {
   using V = xsimd::batch<S, Arch>;
-  /// steps: by_distance times the difference of two neighbouring discounts; empty where not wanted
-  std::span<const S> gains, discounts, steps;
+  /// discount_differences: by_distance times the difference of two neighbouring discounts; empty where not
+  /// wanted
+  std::span<const S> gains, discounts, discount_differences;
 
   struct row {
     const S* gains;
     const S* discounts;  // null: not wanted
-    const S* steps;      // null: not wanted
+    const S* discount_differences;  // null: not wanted
     V gain, discount;
     [[gnu::always_inline]] V operator()(std::size_t j) const noexcept {
       const V gap = xsimd::abs(gain - V::load_unaligned(gains + j));
       if constexpr (!ByDiscounts) {
-        return V::load_unaligned(steps + j) * gap;
+        return V::load_unaligned(discount_differences + j) * gap;
       } else {
         const V factor = xsimd::abs(discount - V::load_unaligned(discounts + j));
         if constexpr (ByDistance)
-          return (factor + V::load_unaligned(steps + j)) * gap;
+          return (factor + V::load_unaligned(discount_differences + j)) * gap;
         else
           return factor * gap;
       }
     }
   };
   [[nodiscard]] row at(std::size_t i) const noexcept {
-    return {gains.data(), discounts.data(), ByDistance ? steps.data() - i : nullptr, V(gains[i]),
-            V(ByDiscounts ? discounts[i] : S(0))};
+    return {gains.data(), discounts.data(), ByDistance ? discount_differences.data() - i : nullptr,
+            V(gains[i]), V(ByDiscounts ? discounts[i] : S(0))};
   }
 };
 
@@ -116,15 +117,15 @@ template <class Arch, class S, bool ByDiscounts, bool ByDistance, class T, class
   if constexpr (ByDistance) {
     // [m]: for positions m apart. Each small difference of two discounts is computed as one quotient, because
     // subtracting two rounded discounts would lose digits.
-    const std::span<S> steps = padded<S, Arch>(n + 1, scratch);
+    const std::span<S> discount_differences = padded<S, Arch>(n + 1, scratch);
     for (std::size_t m = 1; m <= n; ++m) {
       const double here = std::log2(1.0 + static_cast<double>(m));
       const double next = std::log2(2.0 + static_cast<double>(m));
-      steps[m] = static_cast<S>(by_distance * std::log1p(1.0 / (1.0 + static_cast<double>(m))) /
-                                std::numbers::ln2 / (here * next));
+      discount_differences[m] = static_cast<S>(
+          by_distance * std::log1p(1.0 / (1.0 + static_cast<double>(m))) / std::numbers::ln2 / (here * next));
     }
-    steps[0] = S(0);
-    rows.steps = steps;
+    discount_differences[0] = S(0);
+    rows.discount_differences = discount_differences;
   }
   return rows;
 }

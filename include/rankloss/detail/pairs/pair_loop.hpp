@@ -177,20 +177,20 @@ class weight_reader {
 
  public:
   explicit weight_reader(std::span<const S> given) noexcept
-      : from_(given.empty() ? ones_ : given.data()), step_(given.empty() ? 0 : 1) {
+      : from_(given.empty() ? ones_ : given.data()), stride_(given.empty() ? 0 : 1) {
     std::fill_n(ones_, V::size, S{1});
   }
   weight_reader(const weight_reader&) = delete;
   weight_reader& operator=(const weight_reader&) = delete;
   [[nodiscard]] [[gnu::always_inline]] V operator()(std::size_t j) const noexcept {
-    return V::load_unaligned(from_ + j * step_);
+    return V::load_unaligned(from_ + j * stride_);
   }
-  [[nodiscard]] S at(std::size_t i) const noexcept { return from_[i * step_]; }
+  [[nodiscard]] S at(std::size_t i) const noexcept { return from_[i * stride_]; }
 
  private:
   alignas(64) S ones_[V::size];
   const S* from_;
-  std::size_t step_;
+  std::size_t stride_;
 };
 
 /// Sums of w(i, j) f(s_i - s_j) over the pairs of different level. The items are in descending order of
