@@ -75,8 +75,8 @@ static_assert(std::is_trivially_copyable_v<array_view<const float>> &&
 static_assert(std::is_convertible_v<array_view<float>, std::span<const float>>);
 static_assert(rankloss::score<float> && rankloss::score<double> && !rankloss::score<long double> &&
               !rankloss::score<int>);
-static_assert(rankloss::grade<bool> && rankloss::grade<double> && !rankloss::grade<long double> &&
-              !rankloss::grade<int*>);
+static_assert(rankloss::relevance_number<bool> && rankloss::relevance_number<double> &&
+              !rankloss::relevance_number<long double> && !rankloss::relevance_number<int*>);
 
 /// The same three numbers in all that can hold them.
 template <class T, class Check>

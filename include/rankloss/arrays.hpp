@@ -41,10 +41,10 @@ namespace rankloss::inline RANKLOSS_ABI {
 template <class T>
 concept score = std::same_as<T, float> || std::same_as<T, double>;
 
-/// grade: the types of relevance: any arithmetic type except long double, which has more digits than the
-/// doubles in which sums are computed.
+/// relevance_number: the types of relevance: any arithmetic type except long double, which has more digits
+/// than the doubles in which sums are computed.
 template <class T>
-concept grade = std::is_arithmetic_v<T> && !std::same_as<std::remove_cv_t<T>, long double>;
+concept relevance_number = std::is_arithmetic_v<T> && !std::same_as<std::remove_cv_t<T>, long double>;
 
 /// array_view: a view of contiguous items of type T that the host owns. It is a std::span that can also be
 /// made from anything with data() and size(), such as vectors of Eigen, or from a pointer and a size. Read

@@ -35,7 +35,7 @@ enum class update { overwrite, add };
 /// such an item, refuse the field.
 ///
 /// T is float or double; Relevance is any arithmetic type except long double.
-template <score T, grade Relevance = T>
+template <score T, relevance_number Relevance = T>
 struct list_batch {
   using score_type = T;
   using relevance_type = Relevance;
@@ -66,7 +66,7 @@ struct list_batch {
 ///
 /// Without `relevance` it is 1 for matching pairs and 0 for others. Without `column_relevance` columns use
 /// `relevance`.
-template <score T, grade Relevance = T>
+template <score T, relevance_number Relevance = T>
 struct similarity_batch {
   using score_type = T;
   using relevance_type = Relevance;

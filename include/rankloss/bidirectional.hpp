@@ -57,8 +57,9 @@ struct bidirectional {
 
   template <score T, class R>
   double run(const similarity_batch<T, R>& batch, const outputs& out, context& ctx, double factor) const {
-    const auto kind = columns_by == rankloss::column_relevance::own ? detail::grades::relevance
-                                                                    : detail::grades::relevance_as_rows;
+    const auto kind = columns_by == rankloss::column_relevance::own
+                          ? detail::list_relevance::relevance
+                          : detail::list_relevance::relevance_as_rows;
     return detail::run_both_directions(loss, batch, kind, out, ctx, factor);
   }
 };

@@ -42,8 +42,8 @@ struct item_pair;
 /// List q is [offsets[q], offsets[q + 1]), as in list_batch. An item is named by its index among all
 /// items. The order is stored in one of two forms:
 ///
-/// - by levels (from_grades, from_ranks): an item is better than every item of a lower level; items without a
-///   level are in no pair. O(items) memory for any number of pairs;
+/// - by levels (from_grades, from_ranks): an item is better than every item of a level further down; items
+///   without a level are in no pair. O(items) memory for any number of pairs;
 /// - by pairs (from_pairs, from_chains): the given pairs, each once. Pairs that follow from them, such as a >
 ///   c from a > b and b > c, are part of the order but not stored. O(items + pairs) memory.
 ///

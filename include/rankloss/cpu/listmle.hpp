@@ -39,7 +39,7 @@ struct listmle_engine {
     if (loss.ties == tie_order::exact) {
       const order_outputs<T> outputs(out, order, 1.0, loss.temperature);
       const rest_sums rests = sum_rests(items.scores, order, loss.temperature, scratch);
-      return std::min(grades_loss<Arch, T>(rests, y, order, out, outputs, scratch), largest_term);
+      return std::min(levels_loss<Arch, T>(rests, y, order, out, outputs, scratch), largest_term);
     }
     const std::span<double> c = scratch.take<double>(n);
     const auto [mass, equal] = fill_weights(loss, items.weights, order, c);

@@ -162,13 +162,13 @@ struct pairwise_engine {
                          workspace& scratch) {
     const std::span<std::uint32_t> numbers = scratch.take<std::uint32_t>(items.size());
     const std::uint32_t level_count = levels_of::number_levels(items, numbers, scratch);
-    if constexpr (requires { computed_weight::graded_channel_count; })
-      if (level_count <= pair_series<T>::most_graded)
-        return run_scan<true, computed_weight::graded_channel_count>(loss, items, numbers, level_count, out,
-                                                                     scratch);
+    if constexpr (requires { computed_weight::level_channel_count; })
+      if (level_count <= pair_series<T>::most_by_level)
+        return run_scan<true, computed_weight::level_channel_count>(loss, items, numbers, level_count, out,
+                                                                    scratch);
     return run_scan<false, computed_weight::channel_count>(loss, items, numbers, level_count, out, scratch);
   }
-  template <bool Graded, std::size_t C, class T, class R>
+  template <bool ByLevel, std::size_t C, class T, class R>
   static double run_scan(const loss_type& loss, const list<T, R>& items,
                          std::span<const std::uint32_t> numbers, std::uint32_t level_count,
                          const list_outputs<T>& out, workspace& scratch) {
@@ -201,9 +201,9 @@ struct pairwise_engine {
       channels.upper[c] = list_of.upper[c] = padded<T, Arch>(n, scratch);
       channels.lower[c] = list_of.lower[c] = padded<T, Arch>(n, scratch);
     }
-    if constexpr (Graded) {
+    if constexpr (ByLevel) {
       const std::span<double> gains = scratch.take<double>(level_count);
-      weight.template fill_graded<Arch>(items, at, list_of.levels, channels, gains, scratch);
+      weight.template fill_by_level<Arch>(items, at, list_of.levels, channels, gains, scratch);
       list_of.gains = gains;
     } else {
       weight.template fill<Arch>(items, at, channels, scratch);
@@ -211,8 +211,8 @@ struct pairwise_engine {
     const std::span<double> gradient = scratch.take<double>(n);
     std::fill(gradient.begin(), gradient.end(), 0.0);
     const auto sum = [&]<bool Weighted> {
-      pair_scan<Arch, T, C, Weighted, uses_ranks, Graded, computed_function> scan(
-          function, Graded ? 1.0 : computed_weight::wrong_sign, scratch);
+      pair_scan<Arch, T, C, Weighted, uses_ranks, ByLevel, computed_function> scan(
+          function, ByLevel ? 1.0 : computed_weight::wrong_sign, scratch);
       scan.run(list_of, level_count, gradient);
       return scan.totals();
     };

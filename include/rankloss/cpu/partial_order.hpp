@@ -108,7 +108,7 @@ partial_order::from_ranks(const indices& offsets, const Range& ranks, rank_zero 
 inline std::uint64_t partial_order::count_pairs(std::size_t list) const {
   if (!by_levels()) return begin_[offsets_[list + 1]] - begin_[first(list)];
   std::uint64_t count = 0;
-  detail::for_each_grade(levels(list).data(), sorted(list), [&](std::size_t begin, std::size_t end) {
+  detail::for_each_level(levels(list).data(), sorted(list), [&](std::size_t begin, std::size_t end) {
     count += static_cast<std::uint64_t>(end - begin) * (sorted(list).size() - end);
   });
   return count;

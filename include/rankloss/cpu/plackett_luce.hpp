@@ -122,7 +122,7 @@ struct plackett_luce_engine {
     if (order.by_levels()) {
       const rest_sums rests = sum_rests(scores, order.sorted(l), t, scratch);
       const list_outputs<double> out{gradient, hessian};
-      return grades_loss<Arch, double>(rests, order.levels(l).data(), order.sorted(l), out,
+      return levels_loss<Arch, double>(rests, order.levels(l).data(), order.sorted(l), out,
                                        order_outputs<double>(out, order.sorted(l), 1.0, t), scratch);
     }
     const auto worse = [&order, l](std::size_t i) { return order.worse(l, i); };

@@ -115,13 +115,13 @@ TEST_CASE("relevance_order: integers that a double rounds together are ties, and
   check_order(random, y);
   const order_of_items order = plain_order(y, {0, 1, 2, 3, 4});
   std::vector<std::pair<std::size_t, std::size_t>> runs;
-  rankloss::detail::for_each_grade(
+  rankloss::detail::for_each_level(
       y.data(), std::span(order), [&](std::size_t begin, std::size_t end) { runs.emplace_back(begin, end); });
   CHECK(runs == std::vector<std::pair<std::size_t, std::size_t>>{{0, 1}, {1, 4}, {4, 5}});
 }
 
-TEST_CASE("relevance_order: for_each_grade of an empty order is nothing") {
-  rankloss::detail::for_each_grade(static_cast<const double*>(nullptr), {},
+TEST_CASE("relevance_order: for_each_level of an empty order is nothing") {
+  rankloss::detail::for_each_level(static_cast<const double*>(nullptr), {},
                                    [](std::size_t, std::size_t) { FAIL(); });
 }
 

@@ -32,7 +32,7 @@ namespace rankloss::inline RANKLOSS_ABI::detail {
 ///         Weights are divided by 2^exponent. Without this member they are not divided.
 ///     fill<Arch>(list, order, channels, scratch), channel_count, wrong_sign
 ///         Weights as sums of products, see weight_channels.hpp.
-///     fill_graded<Arch>(list, order, levels, channels, gains, scratch), graded_channel_count
+///     fill_by_level<Arch>(list, order, levels, channels, gains, scratch), level_channel_count
 ///         The same for few levels, without the factor that is the difference of the gains of the two levels.
 template <class Weight>
 struct pair_weight : Weight {};
@@ -162,10 +162,10 @@ struct pair_weight<pairs::delta_ndcg> : pairs::delta_ndcg {
   }
 
   /// With few levels the gains are kept by level, and half the channels suffice: |G_u - G_l| (d_u - d_l).
-  static constexpr std::size_t graded_channel_count = 2;
+  static constexpr std::size_t level_channel_count = 2;
   template <class Arch, class S, class T, class R>
-  void fill_graded(const list<T, R>& items, const ordered_items& at, std::span<const std::uint32_t> levels,
-                   const weight_channels<S, 2>& to, std::span<double> gains, workspace& scratch) const {
+  void fill_by_level(const list<T, R>& items, const ordered_items& at, std::span<const std::uint32_t> levels,
+                     const weight_channels<S, 2>& to, std::span<double> gains, workspace& scratch) const {
     const std::size_t n = at.size();
     // The gains by position are stored temporarily where the discounts will be.
     gains_by_position<Arch>(gain_rule_of(*this), items, at, to.upper[0], scratch);

@@ -254,12 +254,12 @@ template <class Blocks, class Draw, class Write>
 
 /// -log of the probability that the items are drawn in any order in which the relevance never rises.
 template <class Arch, class T, class R>
-[[nodiscard]] double grades_loss(const rest_sums& rests, const R* y, std::span<const std::uint32_t> order,
+[[nodiscard]] double levels_loss(const rest_sums& rests, const R* y, std::span<const std::uint32_t> order,
                                  const list_outputs<T>& wanted, const order_outputs<T>& out,
                                  workspace& scratch) {
   return blocks_loss(
       rests, !wanted.gradient.empty(), !wanted.hessian.empty(),
-      [&](auto visit) { for_each_grade(y, order, visit); },
+      [&](auto visit) { for_each_level(y, order, visit); },
       [&](std::size_t begin, std::size_t end, std::span<double> d, std::span<double> slope,
           std::span<double> curvature) {
         return draw_block<Arch>(rests, begin, end, d, slope, curvature, scratch);

@@ -61,7 +61,7 @@ template <class T, class R>
 }
 
 /// The relevance of the items in the lists of a matrix.
-enum class grades {
+enum class list_relevance {
   /// 1 where the pair matches, else 0.
   matches,
   /// The relevance of the batch, or the matches if it has none; columns use column_relevance if it is given.
@@ -77,13 +77,13 @@ class matrix_source {
   using score_type = T;
   using relevance_type = R;
 
-  matrix_source(const similarity_batch<T, R>& batch, bool columns, grades kind)
-      : batch_(batch), columns_(columns), strides_(similarity_strides(batch)), grades_(kind) {
-    if (kind == grades::matches) return;
-    const auto& own = columns && kind == grades::relevance && !batch.column_relevance.empty()
+  matrix_source(const similarity_batch<T, R>& batch, bool columns, list_relevance kind)
+      : batch_(batch), columns_(columns), strides_(similarity_strides(batch)), kind_(kind) {
+    if (kind == list_relevance::matches) return;
+    const auto& own = columns && kind == list_relevance::relevance && !batch.column_relevance.empty()
                           ? batch.column_relevance
                           : batch.relevance;
-    grade_ = own.data();
+    relevance_ = own.data();
     relevance_strides_ = strides_of(own, batch.columns);
   }
 
@@ -99,10 +99,10 @@ class matrix_source {
     return {batch_.similarity.data() + first, size(l), stride};
   }
   [[nodiscard]] strided<const R> relevance(std::size_t l, workspace& scratch) const {
-    if (grade_ != nullptr && size(l) > 0) {
+    if (relevance_ != nullptr && size(l) > 0) {
       const auto [first, stride] =
-          layout(l, relevance_strides_, columns_ && grades_ != grades::relevance_as_rows);
-      return {grade_ + first, size(l), stride};
+          layout(l, relevance_strides_, columns_ && kind_ != list_relevance::relevance_as_rows);
+      return {relevance_ + first, size(l), stride};
     }
     const std::span<R> own = scratch.take<R>(size(l));
     for (std::size_t i = 0; i < own.size(); ++i)
@@ -133,8 +133,8 @@ class matrix_source {
   bool columns_;
   pair_strides strides_;
   pair_strides relevance_strides_{};
-  grades grades_;
-  const R* grade_ = nullptr;
+  list_relevance kind_;
+  const R* relevance_ = nullptr;
 };
 
 /// @param batch  as returned by with_shape

@@ -42,7 +42,7 @@ std::size_t sort_into_levels(std::size_t n, Standing standing_of, std::uint32_t*
   std::uint32_t level = 0;
   if (valued > 0) {
     const std::span<const std::uint32_t> sorted = order_by_relevance(y.data(), valued, nullptr, scratch);
-    for_each_grade(y.data(), sorted, [&](std::size_t begin, std::size_t end) {
+    for_each_level(y.data(), sorted, [&](std::size_t begin, std::size_t end) {
       for (std::size_t k = begin; k < end; ++k) {
         to[k] = which[sorted[k]];
         levels[to[k]] = level;
@@ -61,7 +61,7 @@ std::size_t sort_into_levels(std::size_t n, Standing standing_of, std::uint32_t*
 [[nodiscard]] inline std::vector<std::size_t> level_starts(std::span<const std::uint32_t> levels,
                                                            std::span<const std::uint32_t> sorted) {
   std::vector<std::size_t> starts{0};
-  for_each_grade(levels.data(), sorted, [&](std::size_t, std::size_t end) { starts.push_back(end); });
+  for_each_level(levels.data(), sorted, [&](std::size_t, std::size_t end) { starts.push_back(end); });
   return starts;
 }
 

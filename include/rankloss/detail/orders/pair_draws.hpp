@@ -64,7 +64,7 @@ struct item_pair {
 }
 
 /// Draws from the pairs of items of different levels. Pairs are numbered by the position of the better item,
-/// and then by the position of the worse item among the items of lower levels.
+/// and then by the position of the worse item among the items of levels further down.
 [[nodiscard]] inline std::vector<item_pair> draw_of_levels(std::span<const std::uint32_t> items,
                                                            std::span<const std::size_t> starts,
                                                            std::uint64_t count, std::size_t wanted,

@@ -25,7 +25,7 @@ namespace rankloss::inline RANKLOSS_ABI::detail {
 
 /// The pairs of different levels within a block of neighbouring positions: one by one, or by a short series
 /// where all scores of the block are close together.
-template <class Arch, class T, std::size_t C, bool Weighted, bool Graded, class Function>
+template <class Arch, class T, std::size_t C, bool Weighted, bool ByLevel, class Function>
 class block_pairs {
   using constants = pair_series<T>;
   static constexpr std::size_t sets = Weighted ? 2 : 1;  // of the levels below an item and above it
@@ -46,7 +46,7 @@ class block_pairs {
         totals_(totals) {
     constexpr std::size_t padding = xsimd::batch<T, Arch>::size;
     near_levels_ = scratch.take<T>(sorted_.n + padding);
-    near_gains_ = scratch.take<T>(Graded ? sorted_.n + padding : 0);
+    near_gains_ = scratch.take<T>(ByLevel ? sorted_.n + padding : 0);
     near_scores_ = scratch.take<T>(sorted_.n + padding);
     near_exponentials_ = scratch.take<T>(sorted_.n + padding);
     // The pair loop subtracts scores, which is exact where their differences to a centre would be rounded.
@@ -61,9 +61,9 @@ class block_pairs {
     for (std::size_t i = 0; i < sorted_.n; ++i) {
       near_levels_[i] = static_cast<T>(buckets_[i]);
       near_scores_[i] = static_cast<T>(sorted_.scores[i] * near_unit_);
-      if constexpr (Graded) near_gains_[i] = static_cast<T>(sorted_.gains[sorted_.levels[i]]);
+      if constexpr (ByLevel) near_gains_[i] = static_cast<T>(sorted_.gains[sorted_.levels[i]]);
     }
-    if constexpr (Graded) std::fill_n(near_gains_.data() + sorted_.n, padding, T{0});
+    if constexpr (ByLevel) std::fill_n(near_gains_.data() + sorted_.n, padding, T{0});
     std::fill_n(near_levels_.data() + sorted_.n, padding, T{0});
     std::fill_n(near_scores_.data() + sorted_.n, padding, T{0});
   }
@@ -83,7 +83,7 @@ class block_pairs {
         alignas(64) double signed_size[constants::narrow_levels]{};
         for (std::size_t other = 0; other < levels; ++other) {
           if (other == level || (sets == 2 && (set == 0) != (other < level))) continue;
-          size[other] = Graded ? sorted_.difference(level, other) : 1.0;
+          size[other] = ByLevel ? sorted_.difference(level, other) : 1.0;
           signed_size[other] = other < level ? size[other] : -size[other];
         }
         all.size[set][level].load(size);
@@ -176,7 +176,7 @@ class block_pairs {
     const std::size_t first_end = std::min(end, sorted_.counted);
     if (begin >= first_end) return;
     const pair_items<T> items{begin, end, near_scores_, near_levels_, sorted_.weights, near_gradient_, {}};
-    const channel_weights<Arch, T, C, Graded> weights{sorted_.upper, sorted_.lower, near_gains_};
+    const channel_weights<Arch, T, C, ByLevel> weights{sorted_.upper, sorted_.lower, near_gains_};
     Function function{};  // natural logarithms
     function.temperature = near_unit_ / scale_;
     const auto loop = [&](const auto& of_pair) {

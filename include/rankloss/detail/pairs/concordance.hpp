@@ -107,7 +107,7 @@ template <class T, class R>
 
   // The less relevant items come first, and among equal relevance again the smaller scores.
   const std::span<std::uint32_t> grade = scratch.take<std::uint32_t>(all);
-  for_each_grade(y, kept, [&](std::size_t begin, std::size_t end) {
+  for_each_level(y, kept, [&](std::size_t begin, std::size_t end) {
     double other = 0.0;
     double same = 0.0;
     for (std::size_t k = begin; k < end; ++k) {

@@ -42,16 +42,16 @@ namespace rankloss::inline RANKLOSS_ABI::detail {
 
 /// The sums of one list. `Function` is a function of pairs of temperature `length()`, 1 by default, with
 /// `of_probabilities` and `kernel`.
-template <class Arch, class T, std::size_t C, bool Weighted, bool Oriented, bool Graded, class Function>
+template <class Arch, class T, std::size_t C, bool Weighted, bool Oriented, bool ByLevel, class Function>
 class pair_scan {
-  static_assert(!Graded || Oriented);
+  static_assert(!ByLevel || Oriented);
   using constants = pair_series<T>;
   static constexpr std::size_t smallest = 256;  // up to this size a list is computed pair by pair
   // With many levels the change of NDCG is a product of differences in four channels. Its sign depends on the
   // order of a pair, which the sums of a narrow block do not represent.
   static constexpr bool has_narrow = Oriented && C <= 2;
   using items_type = sorted_items<T, C>;
-  using blocks_of = block_pairs<Arch, T, C, Weighted, Graded, Function>;
+  using blocks_of = block_pairs<Arch, T, C, Weighted, ByLevel, Function>;
 
  public:
   /// @param wrong_sign  factor on the weight of pairs whose upper item is the less relevant one
@@ -63,7 +63,7 @@ class pair_scan {
     const workspace::scope scope(scratch_);
     // Levels without items, as after a cutoff that removes most items, cost time without effect. Beyond 2^24
     // levels float cannot distinguish neighbouring level numbers.
-    if (!Graded && level_count > sorted.n) level_count = renumber(sorted);
+    if (!ByLevel && level_count > sorted.n) level_count = renumber(sorted);
     descend(sorted, 0, level_count, gradient);
   }
 
@@ -101,7 +101,7 @@ class pair_scan {
           .add_one_by_one(0, sorted.n);
       return;
     }
-    // Graded lists never have more levels than this.
+    // Lists by level never have more levels than this.
     if (level_count <= constants::most_levels) {
       std::iota(bucket_of.begin(), bucket_of.end(), 0u);
     } else {
@@ -233,7 +233,7 @@ class pair_scan {
       begin = end;
     }
     starts[blocks] = static_cast<std::uint32_t>(sorted.n);
-    const pair_walk<Arch, T, C, Weighted, Oriented, Graded, Function> walk{
+    const pair_walk<Arch, T, C, Weighted, Oriented, ByLevel, Function> walk{
         sorted,   by_position, levels,  starts.first(blocks + 1), scale_, wrong_sign_,
         gradient, totals_,     scratch_};
     walk.template run<true>();

@@ -29,7 +29,7 @@ struct pair_series {
   // fewest items of a block for which the short series is faster
   static constexpr std::size_t narrow_items = 32;
   static constexpr std::size_t most_levels = 32;  // most levels with states of their own
-  static constexpr std::size_t most_graded = 16;  // most levels with gains; quadratic in their number
+  static constexpr std::size_t most_by_level = 16;  // most levels with gains; quadratic in their number
 
   /// [p]: the coefficients of z^p, a row of the unit matrix
   static constexpr auto unit = [] {

@@ -17,7 +17,7 @@ namespace rankloss::inline RANKLOSS_ABI::detail {
 
 /// The states that a scan carries from block to block, how the items of a block enter them, and how they act
 /// on items.
-template <class Arch, class T, std::size_t C, bool Weighted, bool Graded, class Function>
+template <class Arch, class T, std::size_t C, bool Weighted, bool ByLevel, class Function>
 struct pair_states {
   using constants = pair_series<T>;
   using V = lanes<Arch>;
@@ -122,7 +122,7 @@ struct pair_states {
         return states[(set * levels + level) * C + c];
       };
       // Only sums, never differences: subtracting items would leave a rounding error of what was removed.
-      if (!Graded) {
+      if (!ByLevel) {
         exponents sum;
         double hard = 0.0;
         double distance = 0.0;
@@ -137,7 +137,7 @@ struct pair_states {
       }
       state below;  // of the set of other items
       for (std::size_t level = 0; level < levels; ++level) {
-        if (Graded) {
+        if (ByLevel) {
           below = state{};
           all_above[level] = state{};
           for (std::size_t other = 0; other < level; ++other)

@@ -18,9 +18,9 @@ namespace rankloss::inline RANKLOSS_ABI::detail {
 
 /// The pairs of different blocks and, where the weight does not depend on which item is above, those within
 /// blocks. The walk goes from block to block, down the list and up again.
-template <class Arch, class T, std::size_t C, bool Weighted, bool Oriented, bool Graded, class Function>
+template <class Arch, class T, std::size_t C, bool Weighted, bool Oriented, bool ByLevel, class Function>
 struct pair_walk {
-  using parts = pair_states<Arch, T, C, Weighted, Graded, Function>;
+  using parts = pair_states<Arch, T, C, Weighted, ByLevel, Function>;
   using constants = typename parts::constants;
   using state = typename parts::state;
   using action = typename parts::action;

@@ -52,12 +52,12 @@ template <class Arch, class S, class Weight, class T, class R>
 }
 
 /// weight(i, j) for positions i < j, computed from channels for the pair loop.
-template <class Arch, class T, std::size_t C, bool Graded>
+template <class Arch, class T, std::size_t C, bool ByLevel>
 struct channel_weights {
   using V = xsimd::batch<T, Arch>;
   const std::array<std::span<T>, C>& upper;
   const std::array<std::span<T>, C>& lower;
-  std::span<const T> gains;  ///< [n], where Graded
+  std::span<const T> gains;  ///< [n], where ByLevel
 
   struct row {
     const T* lower[C];
@@ -67,12 +67,12 @@ struct channel_weights {
     [[gnu::always_inline]] V operator()(std::size_t j) const noexcept {
       V sum = own[0] * V::load_unaligned(lower[0] + j);
       for (std::size_t c = 1; c < C; ++c) sum = xsimd::fma(own[c], V::load_unaligned(lower[c] + j), sum);
-      if constexpr (Graded) sum = sum * xsimd::abs(gain - V::load_unaligned(gains + j));
+      if constexpr (ByLevel) sum = sum * xsimd::abs(gain - V::load_unaligned(gains + j));
       return sum;
     }
   };
   [[nodiscard]] row at(std::size_t i) const noexcept {
-    row r{{}, gains.data(), {}, V(Graded ? gains[i] : T{0})};
+    row r{{}, gains.data(), {}, V(ByLevel ? gains[i] : T{0})};
     for (std::size_t c = 0; c < C; ++c) {
       r.lower[c] = lower[c].data();
       r.own[c] = V(upper[c][i]);

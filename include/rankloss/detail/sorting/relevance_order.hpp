@@ -106,7 +106,7 @@ template <class R>
 
 /// Calls visit(begin, end) for the runs of equal relevance in an order, from the first run to the last.
 template <class R, class Visit>
-void for_each_grade(const R* y, std::span<const std::uint32_t> order, Visit visit) {
+void for_each_level(const R* y, std::span<const std::uint32_t> order, Visit visit) {
   for (std::size_t begin = 0, end = 0; begin < order.size(); begin = end) {
     while (end < order.size() && static_cast<double>(y[order[end]]) == static_cast<double>(y[order[begin]]))
       ++end;
