@@ -25,7 +25,7 @@ namespace rankloss::inline RANKLOSS_ABI::conventions {
 /// allRank, at c884756.
 namespace allrank {
 
-inline constexpr convention row{
+inline constexpr convention description{
     .name = "allRank",
     .value = "-metric",
     .gain = "2^y - 1",

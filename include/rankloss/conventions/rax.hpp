@@ -27,16 +27,17 @@ namespace rankloss::inline RANKLOSS_ABI::conventions {
 /// Rax, at af92de1.
 namespace rax {
 
-inline constexpr convention row{.name = "Rax",
-                                .value = "-metric",
-                                .gain = "2^y - 1",
-                                .discount = "1 / log2(1 + r)",
-                                .ties = "as they lie, or by a random key",
-                                .without_relevance = "0, in the mean",
-                                .reduction = "mean over lists, pairs or items of the batch",
-                                .cutoff = "topn; in losses a sigmoid between the scores of ranks n and n + 1",
-                                .logarithm = "natural",
-                                .temperature = "divides, 1"};
+inline constexpr convention description{
+    .name = "Rax",
+    .value = "-metric",
+    .gain = "2^y - 1",
+    .discount = "1 / log2(1 + r)",
+    .ties = "as they lie, or by a random key",
+    .without_relevance = "0, in the mean",
+    .reduction = "mean over lists, pairs or items of the batch",
+    .cutoff = "topn; in losses a sigmoid between the scores of ranks n and n + 1",
+    .logarithm = "natural",
+    .temperature = "divides, 1"};
 
 inline constexpr rankloss::reduction reduction =
     rankloss::reduction::mean;  ///< with pair_counts or item_weights for pairs and items

@@ -25,7 +25,7 @@ using V = rankloss::detail::lanes<arch>;
 
 /// Weight of positions i and j: 1 + i + 2 j.
 struct by_positions {
-  struct row {
+  struct pairs_of_item {
     double i;
     V operator()(std::size_t j) const {
       alignas(64) double values[V::size];
@@ -33,7 +33,7 @@ struct by_positions {
       return V::load_aligned(values);
     }
   };
-  [[nodiscard]] row at(std::size_t i) const { return {static_cast<double>(i)}; }
+  [[nodiscard]] pairs_of_item at(std::size_t i) const { return {static_cast<double>(i)}; }
 };
 
 }  // namespace

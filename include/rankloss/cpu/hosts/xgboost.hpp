@@ -24,7 +24,7 @@
 namespace rankloss::inline RANKLOSS_ABI {
 namespace detail {
 
-/// prepare_change<Arch>(metric, list, order, cutoff, scratch): rows of the changes of a metric when the
+/// prepare_change<Arch>(metric, list, order, cutoff, scratch): the changes of a metric when the
 /// items of a pair swap their ranks.
 template <class Arch, class T, class R>
 [[nodiscard]] auto prepare_change(const xgboost::delta_ndcg& metric, const list<T, R>& items,

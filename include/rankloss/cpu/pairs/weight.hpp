@@ -23,9 +23,9 @@ namespace rankloss::inline RANKLOSS_ABI::detail {
 /// these members itself:
 ///
 ///     prepare<Arch, S>(list, order, scratch)
-///         Rows of weights: row = rows.at(i), and row(j) is a vector of the weights of the pairs of position
-///         i with the positions from j on. Where all ordered pairs count, an array by position instead: the
-///         weight of the pairs whose first item is at that position.
+///         The weights of all pairs: with of_item = weights.at(i), of_item(j) is a vector of the weights of
+///         the pairs of position i with the positions from j on. Where all ordered pairs count, an array by
+///         position instead: the weight of the pairs whose first item is at that position.
 ///     in_score_order
 ///         Declares that positions must be by score.
 ///     exponent(list)
@@ -58,15 +58,16 @@ template <class Weight>
 template <>
 struct pair_weight<pairs::equal> : pairs::equal {
   template <class Arch, class S>
-  struct rows {
+  struct pair_weights {
     using V = xsimd::batch<S, Arch>;
-    struct row {
+    struct pairs_of_item {
       [[gnu::always_inline]] V operator()(std::size_t) const noexcept { return V(S(1)); }
     };
-    [[nodiscard]] row at(std::size_t) const noexcept { return {}; }
+    [[nodiscard]] pairs_of_item at(std::size_t) const noexcept { return {}; }
   };
   template <class Arch, class S, class T, class R>
-  [[nodiscard]] rows<Arch, S> prepare(const list<T, R>&, const ordered_items&, workspace&) const noexcept {
+  [[nodiscard]] pair_weights<Arch, S> prepare(const list<T, R>&, const ordered_items&,
+                                              workspace&) const noexcept {
     return {};
   }
 
@@ -82,21 +83,21 @@ struct pair_weight<pairs::equal> : pairs::equal {
 template <>
 struct pair_weight<pairs::relevance_difference> : pairs::relevance_difference {
   template <class Arch, class S>
-  struct rows {
+  struct pair_weights {
     using V = xsimd::batch<S, Arch>;
     std::span<const S> y;
-    struct row {
+    struct pairs_of_item {
       const S* y;
       V own;
       [[gnu::always_inline]] V operator()(std::size_t j) const noexcept {
         return xsimd::abs(own - V::load_unaligned(y + j));
       }
     };
-    [[nodiscard]] row at(std::size_t i) const noexcept { return {y.data(), V(y[i])}; }
+    [[nodiscard]] pairs_of_item at(std::size_t i) const noexcept { return {y.data(), V(y[i])}; }
   };
   template <class Arch, class S, class T, class R>
-  [[nodiscard]] rows<Arch, S> prepare(const list<T, R>& items, const ordered_items& at,
-                                      workspace& scratch) const {
+  [[nodiscard]] pair_weights<Arch, S> prepare(const list<T, R>& items, const ordered_items& at,
+                                              workspace& scratch) const {
     const std::span<S> y = padded<S, Arch>(at.size(), scratch);
     const double unit = std::ldexp(1.0, -relevance_exponent(items));
     for (std::size_t p = 0; p < at.size(); ++p) y[p] = static_cast<S>(value(items, at.item[p], unit));

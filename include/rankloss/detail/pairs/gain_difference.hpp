@@ -74,7 +74,7 @@ struct gain_difference {
   /// wanted
   std::span<const S> gains, discounts, discount_differences;
 
-  struct row {
+  struct pairs_of_item {
     const S* gains;
     const S* discounts;  // null: not wanted
     const S* discount_differences;  // null: not wanted
@@ -92,7 +92,7 @@ struct gain_difference {
       }
     }
   };
-  [[nodiscard]] row at(std::size_t i) const noexcept {
+  [[nodiscard]] pairs_of_item at(std::size_t i) const noexcept {
     return {gains.data(), discounts.data(), ByDistance ? discount_differences.data() - i : nullptr,
             V(gains[i]), V(ByDiscounts ? discounts[i] : S(0))};
   }
@@ -105,14 +105,14 @@ template <class Arch, class S, bool ByDiscounts, bool ByDistance, class T, class
     const ordered_items& at, workspace& scratch) {
   static_assert(ByDiscounts || ByDistance);
   const std::size_t n = at.size();
-  gain_difference<Arch, S, ByDiscounts, ByDistance> rows;
+  gain_difference<Arch, S, ByDiscounts, ByDistance> weights;
   const std::span<S> gains = padded<S, Arch>(n, scratch);
   gains_by_position<Arch>(rule, items, at, gains, scratch);
-  rows.gains = gains;
+  weights.gains = gains;
   if constexpr (ByDiscounts) {
     const std::span<S> discounts = padded<S, Arch>(n, scratch);
     discounts_by_position<Arch>(discount_cutoff, at, discounts.first(n), scratch);
-    rows.discounts = discounts;
+    weights.discounts = discounts;
   }
   if constexpr (ByDistance) {
     // [m]: for positions m apart. Each small difference of two discounts is computed as one quotient, because
@@ -125,9 +125,9 @@ template <class Arch, class S, bool ByDiscounts, bool ByDistance, class T, class
           by_distance * std::log1p(1.0 / (1.0 + static_cast<double>(m))) / std::numbers::ln2 / (here * next));
     }
     discount_differences[0] = S(0);
-    rows.discount_differences = discount_differences;
+    weights.discount_differences = discount_differences;
   }
-  return rows;
+  return weights;
 }
 
 }  // namespace rankloss::inline RANKLOSS_ABI::detail

@@ -42,7 +42,7 @@ template <class Function>
 struct by_difference {
   Function function;
 
-  struct row {
+  struct pairs_of_item {
     // Held by value: otherwise the compiler would have to assume that stores through pointers to S may change
     // it.
     Function function;
@@ -56,7 +56,7 @@ struct by_difference {
       return function(xsimd::select(preferred, d, -d), gap);
     }
   };
-  [[nodiscard]] row at(std::size_t) const noexcept { return {function}; }
+  [[nodiscard]] pairs_of_item at(std::size_t) const noexcept { return {function}; }
 };
 
 /// Writes, by position, exp(scale (s - c)) with c the middle of [least, most], followed by one vector of
@@ -106,7 +106,7 @@ struct by_probabilities {
   Function function;
   std::span<const S> exponentials;  ///< [n], and a vector of padding that is not 0
 
-  struct row {
+  struct pairs_of_item {
     Function function;
     const S* exponentials;
     V own;
@@ -124,21 +124,23 @@ struct by_probabilities {
                                        xsimd::min(own, other) * inverse, xsimd::select(preferred, -d, d));
     }
   };
-  [[nodiscard]] row at(std::size_t i) const noexcept {
+  [[nodiscard]] pairs_of_item at(std::size_t i) const noexcept {
     return {function, exponentials.data(), V(exponentials[i])};
   }
 };
 
-/// Sums over pairs in registers: gradient and Hessian over one row of pairs, the others over several rows.
+/// Sums over pairs in registers: gradient and Hessian over the pairs of one item, the others over those of
+/// several.
 template <class V>
-struct row_sums {
+struct item_sums {
   using S = typename V::value_type;
   V value = V(S(0)), weight = V(S(0)), count = V(S(0)), gradient = V(S(0)), hessian = V(S(0));
 
-  /// Ends row i. The sums across lanes that belong to no single item are taken once every 8 rows: they cost
-  /// as much as several vectors of pairs, and a float lane is accurate enough for the sum of a few rows.
+  /// Ends the pairs of item i. The sums across lanes that belong to no single item are taken once every 8
+  /// items: they cost as much as several vectors of pairs, and a float lane is accurate enough for the sum of
+  /// a few items.
   template <bool Hessian>
-  [[gnu::always_inline]] void end_row(const pair_items<S>& items, std::size_t i, pair_totals& totals) {
+  [[gnu::always_inline]] void end_item(const pair_items<S>& items, std::size_t i, pair_totals& totals) {
     items.gradient[i] += sum_of(gradient);
     gradient = V(S(0));
     if constexpr (Hessian) {
@@ -159,7 +161,7 @@ struct row_sums {
 /// registers, contributions to the others in memory.
 template <bool Hessian, class S, class V>
 [[gnu::always_inline]] inline void add_pairs(const pair_items<S>& items, std::size_t j, const V& value,
-                                             const V& slope, const V& bend, row_sums<V>& own) {
+                                             const V& slope, const V& bend, item_sums<V>& own) {
   own.value = own.value + value;
   own.gradient = own.gradient + slope;
   (V::load_unaligned(items.gradient.data() + j) - slope).store_unaligned(items.gradient.data() + j);
@@ -169,7 +171,7 @@ template <bool Hessian, class S, class V>
   }
 }
 
-/// Item weights as the loops read them. Where none are given, every read returns the same row of ones, so
+/// Item weights as the loops read them. Where none are given, every read returns the same vector of ones, so
 /// that the loops need no branch.
 template <class Arch, class S>
 class weight_reader {
@@ -202,7 +204,7 @@ pair_totals loop_over_levels(const pair_items<S> items, const Function& function
   const V zero(S(0));
   const V lane = lane_numbers<V>();
   pair_totals totals;
-  row_sums<V> own;
+  item_sums<V> own;
   for (std::size_t i = items.begin, next = i; i < items.end; ++i) {
     if (i == next)
       while (next < items.end && items.levels[next] == items.levels[i]) ++next;
@@ -228,7 +230,7 @@ pair_totals loop_over_levels(const pair_items<S> items, const Function& function
       add(j, [&](const V& v) { return xsimd::select(inside, v, zero); });
     }
     totals.count += static_cast<double>(items.end - next);
-    own.template end_row<Hessian>(items, i, totals);
+    own.template end_item<Hessian>(items, i, totals);
   }
   own.flush(totals);
   return totals;
@@ -247,7 +249,7 @@ pair_totals loop_over_positions(const pair_items<S> items, std::size_t first_end
   const V zero(S(0));
   const V lane = lane_numbers<V>();
   pair_totals totals;
-  row_sums<V> own;
+  item_sums<V> own;
   for (std::size_t i = items.begin; i < first_end; ++i) {
     const V score(items.scores[i]);
     const V level(items.levels[i]);
@@ -275,7 +277,7 @@ pair_totals loop_over_positions(const pair_items<S> items, std::size_t first_end
     if (j < items.end)
       add(j, xsimd::select(lane < V(static_cast<S>(items.end - j)),
                            V::load_unaligned(items.levels.data() + j), level));
-    own.template end_row<Hessian>(items, i, totals);
+    own.template end_item<Hessian>(items, i, totals);
   }
   own.flush(totals);
   return totals;
@@ -300,7 +302,7 @@ pair_totals loop_over_all_pairs(const pair_items<S> items, std::size_t first_end
   const V zero(S(0));
   const V lane = lane_numbers<V>();
   pair_totals totals;
-  row_sums<V> own;
+  item_sums<V> own;
   for (std::size_t i = items.begin; i < first_end; ++i) {
     const V score(items.scores[i]);
     const S own_weight = weights[i] * given.at(i);
@@ -323,7 +325,7 @@ pair_totals loop_over_all_pairs(const pair_items<S> items, std::size_t first_end
     totals.value += static_cast<double>(own_weight * with_itself[0]);
     totals.weight += static_cast<double>(own_weight);
     totals.count += 2.0 * static_cast<double>(items.end - i) - 1.0;
-    own.template end_row<Hessian>(items, i, totals);
+    own.template end_item<Hessian>(items, i, totals);
   }
   own.flush(totals);
   return totals;

@@ -28,7 +28,7 @@ template <class Arch, class S>
 struct two_channels {
   using V = xsimd::batch<S, Arch>;
   weight_channels<S, 2> c;
-  struct row {
+  struct pairs_of_item {
     const S* lower0;
     const S* lower1;
     V first, second;
@@ -36,7 +36,7 @@ struct two_channels {
       return xsimd::fma(first, V::load_unaligned(lower0 + j), second * V::load_unaligned(lower1 + j));
     }
   };
-  [[nodiscard]] row at(std::size_t i) const noexcept {
+  [[nodiscard]] pairs_of_item at(std::size_t i) const noexcept {
     return {c.lower[0].data(), c.lower[1].data(), V(c.upper[0][i]), V(c.upper[1][i])};
   }
 };
@@ -44,11 +44,11 @@ struct two_channels {
 template <class Arch, class S, class Weight, class T, class R>
 [[nodiscard]] two_channels<Arch, S> prepare_two(const Weight& weight, const list<T, R>& items,
                                                 const ordered_items& at, workspace& scratch) {
-  two_channels<Arch, S> rows;
-  for (auto* side : {rows.c.upper, rows.c.lower})
+  two_channels<Arch, S> weights;
+  for (auto* side : {weights.c.upper, weights.c.lower})
     for (std::size_t k = 0; k < 2; ++k) side[k] = padded<S, Arch>(at.size(), scratch);
-  weight.template fill<Arch>(items, at, rows.c, scratch);
-  return rows;
+  weight.template fill<Arch>(items, at, weights.c, scratch);
+  return weights;
 }
 
 /// weight(i, j) for positions i < j, computed from channels for the pair loop.
@@ -59,7 +59,7 @@ struct channel_weights {
   const std::array<std::span<T>, C>& lower;
   std::span<const T> gains;  ///< [n], where ByLevel
 
-  struct row {
+  struct pairs_of_item {
     const T* lower[C];
     const T* gains;
     V own[C];
@@ -71,8 +71,8 @@ struct channel_weights {
       return sum;
     }
   };
-  [[nodiscard]] row at(std::size_t i) const noexcept {
-    row r{{}, gains.data(), {}, V(ByLevel ? gains[i] : T{0})};
+  [[nodiscard]] pairs_of_item at(std::size_t i) const noexcept {
+    pairs_of_item r{{}, gains.data(), {}, V(ByLevel ? gains[i] : T{0})};
     for (std::size_t c = 0; c < C; ++c) {
       r.lower[c] = lower[c].data();
       r.own[c] = V(upper[c][i]);
