@@ -32,7 +32,7 @@ set(tested_by
     lists/best_matches:metrics/retrieval
     lists/matrix_source:detail/lists/similarity_run
     lists/output_sink:detail/lists/list_run
-    pairs/block_pairs:detail/pairs/pair_scan
+    pairs/window_pairs:detail/pairs/pair_scan
     pairs/gain_difference:pairs/weight
     pairs/ordered_items:pairs/weight
     pairs/pair_states:detail/pairs/pair_scan

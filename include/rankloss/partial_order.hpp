@@ -15,8 +15,8 @@ namespace rankloss::inline RANKLOSS_ABI {
 
 /// How sample_pairs distributes its pairs.
 enum class pair_balance {
-  none,    ///< all pairs of a list are equally likely
-  by_gap,  ///< each gap equally often, as far as there are pairs; for orders by levels
+  none,          ///< all pairs of a list are equally likely
+  by_level_gap,  ///< each gap equally often, as far as there are pairs; for orders by levels
 };
 
 /// The meaning of a rank of 0.
@@ -155,10 +155,10 @@ class partial_order {
   ///
   /// - A function of (seed, number of the list) alone. Memory O(n + per_list) for each list, also for orders
   ///   by levels, because pairs are drawn by their numbers.
-  /// - A gap is the number of levels by which the two items of a pair differ. With pair_balance::by_gap every
-  ///   gap gets the same number of pairs, except that some, drawn at random, get one more. Where a gap has
-  ///   too few pairs, the others make up for it. Time O(levels min(levels, per_list)) for each list in
-  ///   addition to that of pair_balance::none, which is O(n + per_list log n).
+  /// - A level gap is the number of levels by which the two items of a pair differ. With
+  ///   pair_balance::by_level_gap every gap gets the same number of pairs, except that some, drawn at random,
+  ///   get one more. Where a gap has too few pairs, the others make up for it. Time O(levels min(levels,
+  ///   per_list)) for each list in addition to that of pair_balance::none, which is O(n + per_list log n).
   /// @throws std::invalid_argument when pairs of an order that is not by levels are to be balanced.
   [[nodiscard]] ordered_pairs sample_pairs(std::size_t per_list, std::uint64_t seed,
                                            pair_balance balance = pair_balance::none) const;

@@ -15,11 +15,11 @@
 /// Sums over pairs, pair by pair in long double.
 namespace reference {
 
-/// A function of a pair: of d = s_preferred - s_other and gap = y_preferred - y_other.
+/// A function of a pair: of d = s_preferred - s_other and relevance_gap = y_preferred - y_other.
 struct pair_terms {
   real value, slope, curvature;
 };
-using pair_function = std::function<pair_terms(real d, real gap)>;
+using pair_function = std::function<pair_terms(real d, real relevance_gap)>;
 
 inline pair_function logistic(real temperature) {
   return [=](real d, real) -> pair_terms {

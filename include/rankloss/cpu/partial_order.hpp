@@ -148,7 +148,7 @@ inline ordered_pairs partial_order::pairs() const {
 inline ordered_pairs partial_order::sample_pairs(std::size_t per_list, std::uint64_t seed,
                                                  pair_balance balance) const {
   detail::require(balance == pair_balance::none || by_levels(),
-                  "balance: by_gap, expected none for an order that is not by grades or ranks");
+                  "balance: by_level_gap, expected none for an order that is not by grades or ranks");
   ordered_pairs found;
   for (std::size_t l = 0; l < lists(); ++l) {
     const std::uint64_t count = count_pairs(l);
@@ -164,7 +164,7 @@ inline ordered_pairs partial_order::sample_pairs(std::size_t per_list, std::uint
       const std::vector<std::size_t> starts = detail::level_starts(levels(l), sorted(l));
       drawn = balance == pair_balance::none
                   ? detail::draw_of_levels(sorted(l), starts, count, per_list, seed, l)
-                  : detail::draw_by_gap(sorted(l), starts, per_list, seed, l);
+                  : detail::draw_by_level_gap(sorted(l), starts, per_list, seed, l);
     }
     std::sort(drawn.begin(), drawn.end());
     for (const detail::item_pair& pair : drawn) {

@@ -104,15 +104,15 @@ void caption_similarity(const caption_batch<T>& batch, const caption_shape<T>& s
     }
   });
 
-  // Images are taken in blocks that are small enough for their captions to stay in the cache while all texts
+  // Images are taken in chunks that are small enough for their captions to stay in the cache while all texts
   // are read.
-  constexpr std::size_t block = 8 * tile::captions;
+  constexpr std::size_t chunk = 8 * tile::captions;
   const std::span<std::size_t> bounds = ctx.scratch().take<std::size_t>(shape.images + 1);
   std::size_t tasks = 0;
   bounds[0] = 0;
   for (std::size_t i = 1; i <= shape.images; ++i) {
-    const bool full = i == shape.images || shape.first(i + 1) - shape.first(bounds[tasks]) > block ||
-                      i - bounds[tasks] == block;
+    const bool full = i == shape.images || shape.first(i + 1) - shape.first(bounds[tasks]) > chunk ||
+                      i - bounds[tasks] == chunk;
     if (full) bounds[++tasks] = i;
   }
 

@@ -9,9 +9,10 @@
 /// Functions of a pair, which `pairwise` sums over the pairs in which one item is more relevant than the
 /// other (the preferred and the other item of the pair).
 ///
-/// Each is called with vectors of d = s_preferred - s_other and gap = y_preferred - y_other >= 0, and returns
-/// its value and its first two derivatives by d. At the kinks of hinge, squared_hinge and quantile the slope
-/// is 0, which is a subgradient. A value or a derivative of a pair beyond 1e290 counts as 1e290.
+/// Each is called with vectors of d = s_preferred - s_other and relevance_gap = y_preferred - y_other >= 0,
+/// and returns its value and its first two derivatives by d. At the kinks of hinge, squared_hinge and
+/// quantile the slope is 0, which is a subgradient. A value or a derivative of a pair beyond 1e290 counts as
+/// 1e290.
 namespace rankloss::inline RANKLOSS_ABI::pairs {
 
 /// The value of a function and its derivatives by the difference of scores.
@@ -86,15 +87,15 @@ struct exponential {
   [[nodiscard]] double length() const noexcept { return temperature; }
 };
 
-/// squared_difference: (d - gap)^2, which is least where differences of scores equal those of the relevance.
-/// Convex.
+/// squared_difference: (d - relevance_gap)^2, which is least where differences of scores equal those of the
+/// relevance. Convex.
 struct squared_difference {
   void validate() const noexcept {}
   [[nodiscard]] double length() const noexcept { return 1.0; }
 };
 
-/// quantile: the pinball function of gap - d: tau (gap - d) if that is positive, (1 - tau) (d - gap) if not.
-/// Convex.
+/// quantile: the pinball function of relevance_gap - d: tau (relevance_gap - d) if that is positive, (1 -
+/// tau) (d - relevance_gap) if not. Convex.
 struct quantile {
   double tau = 0.5;  ///< 0 to 1: the quantile of the relevance differences that is estimated
 

@@ -67,7 +67,7 @@ TEST_CASE(
     }
     // Nine pairs are one level apart and two are two.
     for (const auto& [wanted, far] : {std::pair<std::size_t, int>{2, 1}, {4, 2}, {7, 2}}) {
-      const auto balanced = detail::draw_by_gap(sorted, starts, wanted, seed, 0);
+      const auto balanced = detail::draw_by_level_gap(sorted, starts, wanted, seed, 0);
       REQUIRE(balanced.size() == wanted);
       std::set<std::pair<std::size_t, std::size_t>> once;
       int two_apart = 0;

@@ -433,7 +433,7 @@ TEMPLATE_TEST_CASE("pair_scan: no value, no slope where nothing differs, and fin
   }
 }
 
-TEMPLATE_TEST_CASE("pair_scan: long lists, whose blocks are full, are those of the pair loop", "", float,
+TEMPLATE_TEST_CASE("pair_scan: long lists, whose windows are full, are those of the pair loop", "", float,
                    double) {
   const auto same = [](const auto& loss, const drawn_list& items) {
     for (const bool weighted : {false, true}) {
@@ -453,7 +453,7 @@ TEMPLATE_TEST_CASE("pair_scan: long lists, whose blocks are full, are those of t
   same(with<ranknet>(4200, pairs::keep::either, pairs::average::none),
        draw_list(4500, spread(0.05), grades(3)));
   same(lambdarank{}, draw_list(2000, spread(0.05), real_valued));
-  // Crowded: blocks of many items a hundredth of a temperature wide, next to sparse ones.
+  // Crowded: windows of many items a hundredth of a temperature wide, next to sparse ones.
   const draw crowded = [](std::mt19937_64& random) {
     return random() % 4 == 0 ? 8.0 * uniform(random) : 0.1 * uniform(random);
   };

@@ -31,14 +31,14 @@ double polynomial(const std::array<double, N>& terms, double z) {
 }  // namespace
 
 TEMPLATE_TEST_CASE(
-    "pair_series: states act on the coordinates of a block as the functions do, and its coordinates enter them",
+    "pair_series: states act on the coordinates of a window as the functions do, and its coordinates enter them",
     "", float, double) {
   using series = pair_series<TestType>;
   const auto check = [](const typename series::from_states& rows, const auto& kernel, double (*f)(double)) {
     for (const double distance : {1.0, 1.5, 3.0, 10.0, 60.0})
       for (const double z : {-1.0, -0.3, 0.0, 0.5, 1.0}) {
         CAPTURE(distance, z);
-        // What acts lies outside the block, `distance` half widths from its centre.
+        // What acts lies outside the window, `distance` half widths from its centre.
         double acted = 0.0;
         double entered = 0.0;
         for (std::size_t k = 0; k < series::K; ++k) {
@@ -59,7 +59,7 @@ TEMPLATE_TEST_CASE(
 }
 
 TEMPLATE_TEST_CASE(
-    "pair_series: moments of other items act on the preferred ones of their block as the functions do", "",
+    "pair_series: moments of other items act on the preferred ones of their window as the functions do", "",
     float, double) {
   using series = pair_series<TestType>;
   const auto check = [](const typename series::within& rows, double (*f)(double)) {
@@ -78,8 +78,8 @@ TEMPLATE_TEST_CASE(
   check(series::own_softplus, softplus);
 }
 
-TEMPLATE_TEST_CASE("pair_series: in a narrow block even and odd powers of a difference make the function", "",
-                   float, double) {
+TEMPLATE_TEST_CASE("pair_series: in a narrow window even and odd powers of a difference make the function",
+                   "", float, double) {
   using series = pair_series<TestType>;
   const auto check = [](int derivative, double (*f)(double)) {
     const auto even = series::narrow_of(derivative, 1.0, 0);

@@ -15,7 +15,7 @@ namespace rankloss::inline RANKLOSS_ABI::detail {
 /// pair_function: a function of pairs together with its computation. A function without a specialisation
 /// provides these members itself:
 ///
-///     (d, gap)                     its terms, on vectors
+///     (d, relevance_gap)           its terms, on vectors
 ///     of_probabilities(probability, less, -d)
 ///                                  the same for a function made of sigmoids, see by_probabilities
 ///     kernel                       its sums of exponentials, for pair_scan.hpp
@@ -156,9 +156,9 @@ struct pair_function<pairs::squared_difference> : pairs::squared_difference {
   static constexpr double relevance_shift = 1.0;
 
   template <class V>
-  [[nodiscard]] pairs::terms<V> operator()(const V& d, const V& gap) const noexcept {
+  [[nodiscard]] pairs::terms<V> operator()(const V& d, const V& relevance_gap) const noexcept {
     using S = typename V::value_type;
-    const V rest = d - gap;
+    const V rest = d - relevance_gap;
     const V size = bounded_term(xsimd::abs(rest));
     return {bounded_term(size * size),
             bounded_term(size + size) * xsimd::select(rest < V(S(0)), V(S(-1)), V(S(1))), V(S(2))};
@@ -174,9 +174,9 @@ struct pair_function<pairs::quantile> : pairs::quantile {
   static constexpr double relevance_shift = 1.0;
 
   template <class V>
-  [[nodiscard]] pairs::terms<V> operator()(const V& d, const V& gap) const noexcept {
+  [[nodiscard]] pairs::terms<V> operator()(const V& d, const V& relevance_gap) const noexcept {
     using S = typename V::value_type;
-    const V apart = gap - d;
+    const V apart = relevance_gap - d;
     const V rest = xsimd::select(apart < V(S(0)), -bounded_term(-apart), bounded_term(apart));
     const V above(static_cast<S>(tau));
     const V below(static_cast<S>(1.0 - tau));

@@ -13,14 +13,14 @@
 
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
-/// Index of the first item for which `bad` holds, or n. Each block is first tested as a whole, so that
+/// Index of the first item for which `bad` holds, or n. Each chunk is first tested as a whole, so that
 /// valid data cost one vectorised pass.
 template <class T, class Bad>
 [[nodiscard]] std::size_t find_first(const strided<const T>& items, Bad bad) {
-  constexpr std::size_t block = 256;
+  constexpr std::size_t chunk = 256;
   const std::size_t n = items.size();
-  for (std::size_t begin = 0; begin < n; begin += block) {
-    const std::size_t end = begin + block < n ? begin + block : n;
+  for (std::size_t begin = 0; begin < n; begin += chunk) {
+    const std::size_t end = begin + chunk < n ? begin + chunk : n;
     unsigned any = 0;
     if (items.stride() == 1) {
       const T* item = items.data();

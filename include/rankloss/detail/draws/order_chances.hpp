@@ -99,7 +99,7 @@ order_chances along_order_apart(const strided<const T>& scores, std::span<const 
 }
 
 /// The same by sums of exponentials relative to the largest score of the list, in rows of lanes. It is used
-/// where no score is so far below the largest that digits are lost (`near_enough`). It goes block by block,
+/// where no score is so far below the largest that digits are lost (`near_enough`). It goes chunk by chunk,
 /// so that for each item only its exponential and the inverse of its remaining sum go to memory and back.
 /// Entropy: whether entropies, or slopes of them, are wanted.
 template <class Arch, bool Entropy, class T, class Write>
@@ -107,8 +107,8 @@ order_chances along_order_near(std::span<const T> scores, std::span<const std::u
                                const order_wants& want, Write write, workspace& scratch) {
   using V = lanes<Arch>;
   constexpr std::size_t w = lane_count<Arch>;
-  constexpr std::size_t block = 512;
-  static_assert(block % w == 0);
+  constexpr std::size_t chunk = 512;
+  static_assert(chunk % w == 0);
   const workspace::scope scope(scratch);
   const std::size_t n = order.size();
   const std::size_t counted_positions = want.cutoff > 0 ? std::min(want.cutoff, n) : n;
@@ -119,9 +119,9 @@ order_chances along_order_near(std::span<const T> scores, std::span<const std::u
   double* r = scratch.take<double>(padded).data();  // sums over the rest, their inverses, sums of these
   double* m =
       scratch.take<double>(Entropy ? padded : 0).data();  // the same of d exp(-d), over the sum over the rest
-  double* far = scratch.take<double>(bends ? padded : block).data();  // d = (greatest - s) / temperature
-  alignas(64) T x[block];
-  alignas(64) double slopes[block];
+  double* far = scratch.take<double>(bends ? padded : chunk).data();  // d = (greatest - s) / temperature
+  alignas(64) T x[chunk];
+  alignas(64) double slopes[chunk];
   const T* s = scores.data();
   std::fill(r + n, r + padded, 1.0);  // computed along with the last row, and discarded
 
@@ -135,9 +135,9 @@ order_chances along_order_near(std::span<const T> scores, std::span<const std::u
   V entropies(0.0);
   double rest = 0.0;
   double moment = 0.0;
-  for (std::size_t begin = padded_rows(n, block); begin > 0;) {
-    begin -= block;
-    const std::size_t count = std::min(block, n - begin);
+  for (std::size_t begin = padded_rows(n, chunk); begin > 0;) {
+    begin -= chunk;
+    const std::size_t count = std::min(chunk, n - begin);
     double* d = far + (bends ? begin : 0);
     for (std::size_t k = 0; k < count; ++k) x[k] = s[order[begin + k]];
     for_rows<Arch>(count, [&](std::size_t k, auto items) {
@@ -172,8 +172,8 @@ order_chances along_order_near(std::span<const T> scores, std::span<const std::u
   };
   double pull = 0.0;
   double bent = 0.0;
-  for (std::size_t begin = 0; begin < n; begin += block) {
-    const std::size_t count = std::min(block, n - begin);
+  for (std::size_t begin = 0; begin < n; begin += chunk) {
+    const std::size_t count = std::min(chunk, n - begin);
     pull = running_sums(r + begin, count, pull);
     if constexpr (Entropy) bent = running_sums(m + begin, count, bent);
     for (std::size_t k = 0; k < count; k += w) {

@@ -15,8 +15,8 @@
 
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
-/// A block that exceeds the limits; 0 items if there is none.
-struct block_excess {
+/// A tier that exceeds the limits; 0 items if there is none.
+struct tier_excess {
   std::size_t items = 0;
   double sets = 0.0;
 };
@@ -28,7 +28,7 @@ template <class Arch, class T, class Worse>
 class pair_order_loss {
  public:
   /// @param sorted     the items in an order that is allowed
-  /// @param most_sets  the largest number of down-sets over which a block is summed
+  /// @param most_sets  the largest number of down-sets over which a tier is summed
   pair_order_loss(Worse worse, std::span<const std::uint32_t> sorted, double temperature,
                   std::size_t most_sets, const strided<const T>& scores, workspace& scratch)
       : worse_(worse),
@@ -55,7 +55,7 @@ class pair_order_loss {
   }
 
   /// Adds the derivatives, in units of the temperature, to gradient and hessian where they are not empty.
-  double operator()(std::span<double> gradient, std::span<double> hessian, block_excess& excess) {
+  double operator()(std::span<double> gradient, std::span<double> hessian, tier_excess& excess) {
     std::copy(sorted_.begin(), sorted_.end(), items_.begin());
     for (std::size_t k = 0; k < n_; ++k) position_[items_[k]] = static_cast<std::uint32_t>(k);
     struct segment {
@@ -73,7 +73,7 @@ class pair_order_loss {
       for (std::size_t begin = whole.begin, end = 0; begin < whole.end; begin = end) {
         end = ends_[begin];
         if (end - begin < 2) continue;
-        const std::size_t last = split_into_blocks(begin, end);
+        const std::size_t last = split_into_tiers(begin, end);
         value += component_loss(begin, end, last, gradient, hessian, excess);
         if (last > begin && end - last > 1) open[count++] = {last, end};
       }
@@ -131,13 +131,13 @@ class pair_order_loss {
     }
   }
 
-  /// Finds the blocks of a component. For the first position k of each block, ends_[k] is its end. Returns
-  /// where the last block begins.
+  /// Finds the tiers of a component. For the first position k of each tier, ends_[k] is its end. Returns
+  /// where the last tier begins.
   ///
   /// All items up to a position are better than all items after it if and only if each last item of the
   /// former is directly better than each first item of the latter. Such pairs have no item between them, so
   /// they are stored in any form of the order. They are counted while the position moves on.
-  std::size_t split_into_blocks(std::size_t begin, std::size_t end) {
+  std::size_t split_into_tiers(std::size_t begin, std::size_t end) {
     const workspace::scope scope(scratch_);
     const std::size_t m = end - begin;
     const std::span<std::uint32_t> waits = scratch_.take<std::uint32_t>(m);
@@ -189,11 +189,11 @@ class pair_order_loss {
   }
 
   double component_loss(std::size_t begin, std::size_t end, std::size_t last, std::span<double> gradient,
-                        std::span<double> hessian, block_excess& excess) {
+                        std::span<double> hessian, tier_excess& excess) {
     const workspace::scope scope(scratch_);
     const std::span<const std::uint32_t> items = items_.subspan(begin, end - begin);
     const rest_sums rests = sum_rests(scores_, items, temperature_, scratch_);
-    return blocks_loss(
+    return tiers_loss(
         rests, !gradient.empty(), !hessian.empty(),
         [&](auto visit) {
           for (std::size_t at = begin; at < end && excess.items == 0; at = ends_[at])
@@ -201,11 +201,11 @@ class pair_order_loss {
         },
         [&](std::size_t from, std::size_t to, std::span<double> d, std::span<double> slope,
             std::span<double> curvature) {
-          // The last of several blocks is certain to come when the others have been drawn. The order within
+          // The last of several tiers is certain to come when the others have been drawn. The order within
           // it is a segment of its own.
           if (begin + from == last && last > begin) return tied_draw{0.0, 0.0, 0.0};
           if (!has_pair(begin + from, begin + to))
-            return draw_block<Arch>(rests, from, to, d, slope, curvature, scratch_);
+            return draw_tier<Arch>(rests, from, to, d, slope, curvature, scratch_);
           return draw_over_sets(rests, begin, from, to, slope, curvature, excess);
         },
         [&](std::size_t k, double first, double second) {
@@ -222,9 +222,9 @@ class pair_order_loss {
     return false;
   }
 
-  /// Block [from, to) of the component that starts at `begin`.
+  /// Tier [from, to) of the component that starts at `begin`.
   tied_draw draw_over_sets(const rest_sums& rests, std::size_t begin, std::size_t from, std::size_t to,
-                           std::span<double> slope, std::span<double> curvature, block_excess& excess) {
+                           std::span<double> slope, std::span<double> curvature, tier_excess& excess) {
     const std::size_t m = to - from;
     if (m > down_sets::most_items) {
       excess = {m, 0.0};
@@ -255,7 +255,7 @@ class pair_order_loss {
   workspace& scratch_;
   std::span<std::uint32_t> items_;  // [n] in an allowed order within each segment
   std::span<std::uint32_t> position_;  // [n] the position of each item in items_
-  std::span<std::uint32_t> ends_;      // [n] at the first position of a component or block: its end
+  std::span<std::uint32_t> ends_;      // [n] at the first position of a component or tier: its end
   std::span<std::size_t> better_begin_;
   std::span<std::uint32_t> better_;  // [pairs] the items that are directly better than each item
 };

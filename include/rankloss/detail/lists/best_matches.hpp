@@ -30,7 +30,7 @@ template <class T, class R>
 }
 
 /// Finds the best match of every row and of every column of a matrix, and counts the items above it and tied
-/// with it. Both directions read the matrix in place: rows one by one, columns a block at a time from the
+/// with it. Both directions read the matrix in place: rows one by one, columns a chunk at a time from the
 /// first row to the last. This is fast where the items of a row are contiguous.
 template <class T, class R>
 class best_matches {
@@ -46,10 +46,10 @@ class best_matches {
     const std::size_t rows_a_task =
         std::max<std::size_t>(1, task_pairs / std::max<std::size_t>(1, batch.columns));
     const std::size_t row_tasks = (batch.rows + rows_a_task - 1) / rows_a_task;
-    const std::size_t column_tasks = (batch.columns + block - 1) / block;
+    const std::size_t column_tasks = (batch.columns + chunk - 1) / chunk;
     ctx.run(row_tasks + column_tasks, [&](std::size_t, std::size_t task) {
       const auto run = [&](auto row_of) {
-        if (task >= row_tasks) return run_columns((task - row_tasks) * block, row_of);
+        if (task >= row_tasks) return run_columns((task - row_tasks) * chunk, row_of);
         const std::size_t end = std::min(batch_.rows, (task + 1) * rows_a_task);
         for (std::size_t i = task * rows_a_task; i < end; ++i) run_row(i, row_of(i));
       };
@@ -67,7 +67,7 @@ class best_matches {
   [[nodiscard]] std::span<const best_match> columns() const noexcept { return columns_; }
 
  private:
-  static constexpr std::size_t block = 512;  // columns whose counts stay in the L1 cache
+  static constexpr std::size_t chunk = 512;  // columns whose counts stay in the L1 cache
   static constexpr std::size_t task_pairs = 1u
                                             << 16;  // enough work per task to hide the cost of handing it out
 
@@ -108,11 +108,11 @@ class best_matches {
 
   template <class RowOf>
   void run_columns(std::size_t begin, const RowOf& row_of) {
-    const std::size_t end = std::min(batch_.columns, begin + block);
-    std::array<T, block> best{};
-    std::array<std::uint32_t, block> matching{};
-    std::array<std::uint32_t, block> above{};
-    std::array<std::uint32_t, block> tied{};
+    const std::size_t end = std::min(batch_.columns, begin + chunk);
+    std::array<T, chunk> best{};
+    std::array<std::uint32_t, chunk> matching{};
+    std::array<std::uint32_t, chunk> above{};
+    std::array<std::uint32_t, chunk> tied{};
     for (std::size_t i = 0; i < batch_.rows; ++i) {
       const auto row = row_of(i);
       for_each_match(i, begin, end,

@@ -34,10 +34,10 @@ struct order_lists {
   /// Calls body(worker, list), with several lists in each task.
   template <class Body>
   void run(context& ctx, Body body) const {
-    constexpr std::size_t block = 64;
+    constexpr std::size_t chunk = 64;
     const std::size_t lists = count();
-    ctx.run((lists + block - 1) / block, [&](std::size_t worker, std::size_t task) {
-      for (std::size_t l = task * block; l < std::min(lists, (task + 1) * block); ++l) body(worker, l);
+    ctx.run((lists + chunk - 1) / chunk, [&](std::size_t worker, std::size_t task) {
+      for (std::size_t l = task * chunk; l < std::min(lists, (task + 1) * chunk); ++l) body(worker, l);
     });
   }
 };

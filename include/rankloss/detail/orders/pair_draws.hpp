@@ -90,10 +90,10 @@ struct item_pair {
 
 /// Draws equal numbers of pairs, to within one, for each gap between levels; of a gap that has fewer pairs,
 /// all of them.
-[[nodiscard]] inline std::vector<item_pair> draw_by_gap(std::span<const std::uint32_t> items,
-                                                        std::span<const std::size_t> starts,
-                                                        std::size_t wanted, std::uint64_t seed,
-                                                        std::size_t list) {
+[[nodiscard]] inline std::vector<item_pair> draw_by_level_gap(std::span<const std::uint32_t> items,
+                                                              std::span<const std::size_t> starts,
+                                                              std::size_t wanted, std::uint64_t seed,
+                                                              std::size_t list) {
   const std::size_t gaps = starts.size() - 2;  // gaps 1 ... gaps, each with at least one pair
   const auto level_size = [&](std::size_t v) { return std::uint64_t{starts[v + 1] - starts[v]}; };
   const std::vector<std::uint32_t> bits = drawing_bits(2 * (wanted + std::min(gaps, wanted)), seed, list);

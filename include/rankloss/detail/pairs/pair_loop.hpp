@@ -35,9 +35,9 @@ struct pair_totals {
   double count = 0.0;   ///< number of the pairs
 };
 
-/// A function of `pairs` in the form that the loops call: at(i)(j, d, gap) where item i is preferred to all
-/// items j of the vector, and at(i)(j, preferred, d, gap) where it need not be. d is the score of item i
-/// minus that of item j.
+/// A function of `pairs` in the form that the loops call: at(i)(j, d, relevance_gap) where item i is
+/// preferred to all items j of the vector, and at(i)(j, preferred, d, relevance_gap) where it need not be. d
+/// is the score of item i minus that of item j.
 template <class Function>
 struct by_difference {
   Function function;
@@ -47,13 +47,13 @@ struct by_difference {
     // it.
     Function function;
     template <class V>
-    [[gnu::always_inline]] auto operator()(std::size_t, const V& d, const V& gap) const noexcept {
-      return function(d, gap);
+    [[gnu::always_inline]] auto operator()(std::size_t, const V& d, const V& relevance_gap) const noexcept {
+      return function(d, relevance_gap);
     }
     template <class Preferred, class V>
     [[gnu::always_inline]] auto operator()(std::size_t, const Preferred& preferred, const V& d,
-                                           const V& gap) const noexcept {
-      return function(xsimd::select(preferred, d, -d), gap);
+                                           const V& relevance_gap) const noexcept {
+      return function(xsimd::select(preferred, d, -d), relevance_gap);
     }
   };
   [[nodiscard]] pairs_of_item at(std::size_t) const noexcept { return {function}; }

@@ -2,11 +2,11 @@
 #pragma once
 
 #include <rankloss/detail/base/abi.hpp>
-#include <rankloss/detail/pairs/block_pairs.hpp>
 #include <rankloss/detail/pairs/pair_loop.hpp>
 #include <rankloss/detail/pairs/pair_series.hpp>
 #include <rankloss/detail/pairs/pair_walk.hpp>
 #include <rankloss/detail/pairs/sorted_items.hpp>
+#include <rankloss/detail/pairs/window_pairs.hpp>
 #include <rankloss/workspace.hpp>
 
 #include <xsimd/xsimd.hpp>
@@ -20,19 +20,19 @@
 #include <span>
 
 /// Sums over the pairs of different relevance of a long list in near-linear time. The exponential states of
-/// sorted_sums.hpp, one set per level of relevance, are carried from block to block of the sorted scores.
+/// sorted_sums.hpp, one set per level of relevance, are carried from window to window of the sorted scores.
 ///
-/// - A block consists of neighbouring items within a quarter of a temperature. Its own pairs are computed
+/// - A window consists of neighbouring items within a quarter of a temperature. Its own pairs are computed
 ///   from moments, by the Taylor series of the kernel at 0. Where the weight depends on which item is above,
-///   the moments of the items above and below each item are used, in narrow blocks with a short series, or,
-///   where scores are sparse, pairs are computed one by one in blocks of up to 64 items.
-/// - The past of a block is what lies above it or, on the way back, below it. It acts through the states, a
-///   sum of K exponentials per level and channel of the weight. Within the block they are a polynomial of P
+///   the moments of the items above and below each item are used, in narrow windows with a short series, or,
+///   where scores are sparse, pairs are computed one by one in windows of up to 64 items.
+/// - The past of a window is what lies above it or, on the way back, below it. It acts through the states, a
+///   sum of K exponentials per level and channel of the weight. Within the window they are a polynomial of P
 ///   terms in the coordinate z of an item. The levels below an item's own and those above it are added up
-///   once per block, so an item costs P operations per channel and not K per level.
-/// - The items of a block enter the states by their moments, the sum of z^p per level and channel.
+///   once per window, so an item costs P operations per channel and not K per level.
+/// - The items of a window enter the states by their moments, the sum of z^p per level and channel.
 ///
-/// Besides the sort the time is O(n P C + blocks L C K P) for L levels and C channels (L C (K P + L K) where
+/// Besides the sort the time is O(n P C + windows L C K P) for L levels and C channels (L C (K P + L K) where
 /// gains weigh the differences of levels), and O(64 n) where pairs are computed one by one. The latter is the
 /// case where the weight depends on which item is above and scores are sparse, there are more than eight
 /// levels, or the sign of the weight depends on the order of the pair. With more than 32 levels, as with
@@ -48,10 +48,10 @@ class pair_scan {
   using constants = pair_series<T>;
   static constexpr std::size_t smallest = 256;  // up to this size a list is computed pair by pair
   // With many levels the change of NDCG is a product of differences in four channels. Its sign depends on the
-  // order of a pair, which the sums of a narrow block do not represent.
+  // order of a pair, which the sums of a narrow window do not represent.
   static constexpr bool has_narrow = Oriented && C <= 2;
   using items_type = sorted_items<T, C>;
-  using blocks_of = block_pairs<Arch, T, C, Weighted, ByLevel, Function>;
+  using windows_of = window_pairs<Arch, T, C, Weighted, ByLevel, Function>;
 
  public:
   /// @param wrong_sign  factor on the weight of pairs whose upper item is the less relevant one
@@ -97,7 +97,7 @@ class pair_scan {
       // Each level is a bucket of its own, and pairs are computed one by one.
       std::iota(bucket_of.begin(), bucket_of.end(), 0u);
       const std::span<const std::uint32_t> by_position = buckets_by_position(sorted, first_level, bucket_of);
-      blocks_of(sorted, by_position, scale_, wrong_sign_, gradient, totals_, scratch_)
+      windows_of(sorted, by_position, scale_, wrong_sign_, gradient, totals_, scratch_)
           .add_one_by_one(0, sorted.n);
       return;
     }
@@ -201,29 +201,29 @@ class pair_scan {
   void sum(const items_type& sorted, std::span<const std::uint32_t> by_position, std::size_t levels,
            std::span<double> gradient) {
     const workspace::scope scope(scratch_);
-    blocks_of pairs(sorted, by_position, scale_, wrong_sign_, gradient, totals_, scratch_);
+    windows_of pairs(sorted, by_position, scale_, wrong_sign_, gradient, totals_, scratch_);
     const std::span<std::uint32_t> starts = scratch_.take<std::uint32_t>(sorted.n + 1);
-    std::size_t blocks = 0;
+    std::size_t windows = 0;
     bool series_fit = false;
-    typename blocks_of::level_differences by_difference;
+    typename windows_of::level_differences by_difference;
     if constexpr (has_narrow) {
       series_fit = wrong_sign_ == 1.0 && levels <= constants::narrow_levels;
       if (series_fit) by_difference = pairs.differences(levels);
     }
-    for (std::size_t begin = 0; begin < sorted.n; ++blocks) {
-      starts[blocks] = static_cast<std::uint32_t>(begin);
-      // No block extends across the cutoff.
+    for (std::size_t begin = 0; begin < sorted.n; ++windows) {
+      starts[windows] = static_cast<std::uint32_t>(begin);
+      // No window extends across the cutoff.
       const std::size_t last = begin < sorted.counted ? sorted.counted : sorted.n;
       std::size_t end = begin + 1;
       const auto grow = [&](double width, std::size_t most) {
         const std::size_t stop = std::min(begin + most, last);
         while (end < stop && (sorted.scores[begin] - sorted.scores[end]) * scale_ <= width) ++end;
       };
-      grow(2.0 * constants::half_width, Oriented ? constants::block_items : constants::large_block);
+      grow(2.0 * constants::half_width, Oriented ? constants::window_items : constants::large_window);
       if constexpr (has_narrow) {
         const double width = (sorted.scores[begin] - sorted.scores[end - 1]) * scale_;
         if (series_fit && end - begin >= constants::narrow_items && width <= constants::narrow_width) {
-          grow(constants::narrow_width, constants::large_block);
+          grow(constants::narrow_width, constants::large_window);
           pairs.add_by_series(begin, end, by_difference);
           begin = end;
           continue;
@@ -232,9 +232,9 @@ class pair_scan {
       if constexpr (Oriented) pairs.add_one_by_one(begin, end);
       begin = end;
     }
-    starts[blocks] = static_cast<std::uint32_t>(sorted.n);
+    starts[windows] = static_cast<std::uint32_t>(sorted.n);
     const pair_walk<Arch, T, C, Weighted, Oriented, ByLevel, Function> walk{
-        sorted,   by_position, levels,  starts.first(blocks + 1), scale_, wrong_sign_,
+        sorted,   by_position, levels,  starts.first(windows + 1), scale_, wrong_sign_,
         gradient, totals_,     scratch_};
     walk.template run<true>();
     walk.template run<false>();

@@ -10,23 +10,23 @@
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
 /// The series of the functions of pairs that the scan of pair_scan.hpp uses: from states to coordinates and
-/// back, and for the pairs within a block. Also the number of terms and the sizes for each type of scores.
+/// back, and for the pairs within a window. Also the number of terms and the sizes for each type of scores.
 template <class T>
 struct pair_series {
   static constexpr std::size_t K = kernel_constants<T>::count;
   static constexpr std::size_t exponents = sizeof(T) == 4 ? 16 : 24;  // K, padded to whole vectors
   static constexpr std::size_t coefficients = sizeof(T) == 4 ? 8 : 16;  // P
-  // half the width of a block, in temperatures
+  // half the width of a window, in temperatures
   static constexpr double half_width = 0.125;
-  // most items of a block whose pairs are computed one by one
-  static constexpr std::size_t block_items = 64;
-  static constexpr std::size_t large_block = 4096;  // most items of other blocks
-  // width of a narrow block, whose kernel is a short series, in temperatures
+  // most items of a window whose pairs are computed one by one
+  static constexpr std::size_t window_items = 64;
+  static constexpr std::size_t large_window = 4096;  // most items of other windows
+  // width of a narrow window, whose kernel is a short series, in temperatures
   static constexpr double narrow_width = sizeof(T) == 4 ? 0.02 : 0.01;
   static constexpr std::size_t narrow_order = sizeof(T) == 4 ? 3 : 6;  // terms of the short series
   // most levels with which the short series is used
   static constexpr std::size_t narrow_levels = 8;
-  // fewest items of a block for which the short series is faster
+  // fewest items of a window for which the short series is faster
   static constexpr std::size_t narrow_items = 32;
   static constexpr std::size_t most_levels = 32;  // most levels with states of their own
   static constexpr std::size_t most_by_level = 16;  // most levels with gains; quadratic in their number
@@ -72,7 +72,7 @@ struct pair_series {
   }
   static constexpr auto to_states = from_moments();
 
-  /// [q][p]: the contribution of moment q of the other items of a block to the coefficient of z_preferred^p,
+  /// [q][p]: the contribution of moment q of the other items of a window to the coefficient of z_preferred^p,
   /// for f(h (z_preferred - z_other)). f is the Taylor series at 0 of the sigmoid, its integral or its
   /// derivative. Scores fall as coordinates rise.
   using within = std::array<std::array<double, coefficients>, coefficients>;

@@ -15,8 +15,8 @@
 
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
-/// The states that a scan carries from block to block, how the items of a block enter them, and how they act
-/// on items.
+/// The states that a scan carries from window to window, how the items of a window enter them, and how they
+/// act on items.
 template <class Arch, class T, std::size_t C, bool Weighted, bool ByLevel, class Function>
 struct pair_states {
   using constants = pair_series<T>;
@@ -36,7 +36,7 @@ struct pair_states {
     double hard = 0.0;
     double distance = 0.0;
   };
-  /// The action of the past of a block on an item of one level, by channel and set: polynomials in the
+  /// The action of the past of a window on an item of one level, by channel and set: polynomials in the
   /// coordinate of the item.
   struct action {
     polynomial slope;
@@ -85,7 +85,7 @@ struct pair_states {
     }
   }
 
-  /// Adds the items of a block to a state, by their moments.
+  /// Adds the items of a window to a state, by their moments.
   static void enter(const polynomial& moments, state& to) noexcept {
     alignas(64) double m[P];
     moments.store(m);
@@ -191,7 +191,7 @@ struct pair_states {
     }
   }
 
-  /// The pairs within a block, where the weight does not depend on which item is above. The action of the
+  /// The pairs within a window, where the weight does not depend on which item is above. The action of the
   /// other items on a preferred one is written to `own`, which is multiplied by the upper factor of the
   /// weight. The action of the preferred items on another one is added to `actions`, which are multiplied by
   /// the lower factor.

@@ -16,8 +16,8 @@
 
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
-/// The pairs of different blocks and, where the weight does not depend on which item is above, those within
-/// blocks. The walk goes from block to block, down the list and up again.
+/// The pairs of different windows and, where the weight does not depend on which item is above, those within
+/// windows. The walk goes from window to window, down the list and up again.
 template <class Arch, class T, std::size_t C, bool Weighted, bool Oriented, bool ByLevel, class Function>
 struct pair_walk {
   using parts = pair_states<Arch, T, C, Weighted, ByLevel, Function>;
@@ -30,7 +30,7 @@ struct pair_walk {
   const sorted_items<T, C>& sorted;
   std::span<const std::uint32_t> buckets;  ///< [n] by position: the levels that are compared
   std::size_t levels;                      ///< the number of buckets
-  std::span<const std::uint32_t> starts;   ///< beginnings of the blocks, and the end of the list
+  std::span<const std::uint32_t> starts;   ///< beginnings of the windows, and the end of the list
   double scale;                            ///< 1 / temperature
   double wrong_sign;           ///< factor on the weight of pairs whose upper item is the less relevant one
   std::span<double> gradient;  ///< [n] by position, added to
@@ -47,22 +47,22 @@ struct pair_walk {
     const std::span<state> above = scratch.take<state>(levels);
     const std::span<polynomial> moments = scratch.take<polynomial>(sets * levels * C);
     const std::span<polynomial> others =
-        scratch.take<polynomial>(Down && !Oriented ? levels * C : 0);  // of a block's own pairs
+        scratch.take<polynomial>(Down && !Oriented ? levels * C : 0);  // of a window's own pairs
     const std::span<action> own_actions = scratch.take<action>(others.size());
     std::fill(states.begin(), states.end(), state{});
     const auto index = [&](std::size_t set, std::size_t level, std::size_t c) {
       return (set * levels + level) * C + c;
     };
-    const std::size_t blocks = starts.size() - 1;
-    // Coordinates are relative to the centre of the block, so that those of a narrow block are near 0 and the
-    // truncated series is accurate. The centre is kept as the score of the first item of the block and an
-    // offset in temperatures: as one score it could be rounded by more than the width of a block where scores
-    // are far from 0.
+    const std::size_t windows = starts.size() - 1;
+    // Coordinates are relative to the centre of the window, so that those of a narrow window are near 0 and
+    // the truncated series is accurate. The centre is kept as the score of the first item of the window and
+    // an offset in temperatures: as one score it could be rounded by more than the width of a window where
+    // scores are far from 0.
     double top = 0.0;
     double half = 0.0;
     polynomial value_sum;
-    for (std::size_t step = 0; step < blocks; ++step) {
-      const std::size_t b = Down ? step : blocks - 1 - step;
+    for (std::size_t step = 0; step < windows; ++step) {
+      const std::size_t b = Down ? step : windows - 1 - step;
       const std::size_t begin = starts[b];
       const std::size_t end = starts[b + 1];
       const double next_top = sorted.scores[begin];
@@ -74,7 +74,7 @@ struct pair_walk {
       top = next_top;
       half = next_half;
 
-      // In [-1, 1], because the block is at most 2 half_width wide.
+      // In [-1, 1], because the window is at most 2 half_width wide.
       const auto powers_at = [&](std::size_t i) {
         const double below = (top - sorted.scores[i]) * scale - half;
         return parts::powers_of((Down ? below : -below) / constants::half_width);

@@ -23,10 +23,10 @@
 
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
-/// The pairs of different levels within a block of neighbouring positions: one by one, or by a short series
-/// where all scores of the block are close together.
+/// The pairs of different levels within a window of neighbouring positions: one by one, or by a short series
+/// where all scores of the window are close together.
 template <class Arch, class T, std::size_t C, bool Weighted, bool ByLevel, class Function>
-class block_pairs {
+class window_pairs {
   using constants = pair_series<T>;
   static constexpr std::size_t sets = Weighted ? 2 : 1;  // of the levels below an item and above it
 
@@ -36,8 +36,8 @@ class block_pairs {
   /// @param wrong_sign  factor on the weight of pairs whose upper item is the less relevant one
   /// @param gradient    [n] by position, added to
   /// @param totals      value and weight are added to, the count is not
-  block_pairs(const sorted_items<T, C>& sorted, std::span<const std::uint32_t> buckets, double scale,
-              double wrong_sign, std::span<double> gradient, pair_totals& totals, workspace& scratch)
+  window_pairs(const sorted_items<T, C>& sorted, std::span<const std::uint32_t> buckets, double scale,
+               double wrong_sign, std::span<double> gradient, pair_totals& totals, workspace& scratch)
       : sorted_(sorted),
         buckets_(buckets),
         scale_(scale),
