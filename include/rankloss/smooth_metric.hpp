@@ -33,8 +33,8 @@ namespace rankloss::inline RANKLOSS_ABI {
 /// - With a cutoff k an item counts by a factor that is 1 up to smooth rank k, 0 from k + 1 on, and a cubic
 ///   between.
 /// - Edge cases: a list without relevance has loss 0 and gradient 0. Infinite scores rank first or last.
-/// @throws std::invalid_argument from `evaluate` when an option is out of its range, when order or base of
-/// the ranks is not the default, or when the metric does not accept a relevance.
+/// @throws std::invalid_argument from `evaluate` when an option is out of its range, when direction or base
+/// of the ranks is not the default, or when the metric does not accept a relevance.
 template <class Metric, class Ranks = sigmoid_ranks>
 struct smooth_metric {
   Metric metric{};
@@ -43,7 +43,7 @@ struct smooth_metric {
   void validate() const {
     if constexpr (requires { metric.validate(); }) metric.validate();
     if constexpr (requires { ranks.validate(); }) ranks.validate();
-    detail::require(ranks.order == rank_order::descending,
+    detail::require(ranks.direction == sort_direction::descending,
                     "ranks: ascending, expected descending: a metric counts from the best score down");
     detail::require(ranks.base == 1.0, "ranks: base ", ranks.base, ", expected 1: a metric counts from 1");
   }

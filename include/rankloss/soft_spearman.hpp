@@ -30,7 +30,7 @@ struct soft_spearman {
 
   void validate() const {
     if constexpr (requires { ranks.validate(); }) ranks.validate();
-    detail::require(ranks.order == rank_order::descending,
+    detail::require(ranks.direction == sort_direction::descending,
                     "ranks: ascending, expected descending, as those of the relevance are");
   }
 };

@@ -42,7 +42,7 @@ enum class regularization {
 /// @throws std::invalid_argument from the functions of rank.hpp when an option is out of its range.
 struct projected_ranks {
   double temperature = 1.0;                   ///< 1e-15 to 1e300, in units of the scores
-  rank_order order = rank_order::descending;  ///< which score has the first rank
+  sort_direction direction = sort_direction::descending;  ///< which score has the first rank
   double base = 1.0;                          ///< rank of the first; ranks are shifted after the projection
   rankloss::regularization regularization =
       rankloss::regularization::quadratic;  ///< the distance that is least

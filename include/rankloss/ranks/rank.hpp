@@ -18,7 +18,7 @@
 namespace rankloss::inline RANKLOSS_ABI {
 
 /// Which score has the first rank.
-enum class rank_order {
+enum class sort_direction {
   descending,  ///< the largest
   ascending,   ///< the smallest
 };

@@ -29,7 +29,7 @@ namespace rankloss::inline RANKLOSS_ABI {
 /// @throws std::invalid_argument from the functions of rank.hpp when an option is out of its range.
 struct sigmoid_ranks {
   double temperature = 1.0;                   ///< 1e-15 to 1e300, in units of the scores
-  rank_order order = rank_order::descending;  ///< which score has the first rank
+  sort_direction direction = sort_direction::descending;  ///< which score has the first rank
   double base = 1.0;                          ///< rank of the first
 
   void validate() const {

@@ -43,7 +43,7 @@ namespace rankloss::inline RANKLOSS_ABI {
 /// @throws std::invalid_argument from the functions below when an option is out of its range.
 struct projected_sort {
   double temperature = 1.0;                   ///< 1e-15 to 1e300, in units of 1 / scores
-  rank_order order = rank_order::descending;  ///< which score comes first
+  sort_direction direction = sort_direction::descending;  ///< which score comes first
   rankloss::regularization regularization =
       rankloss::regularization::quadratic;  ///< the distance that is least
 

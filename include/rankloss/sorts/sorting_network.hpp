@@ -61,7 +61,7 @@ struct sorting_network {
   double temperature = 0.1;                                        ///< 1e-15 to 1e300, in units of the scores
   rankloss::network network = rankloss::network::bitonic;          ///< which pairs are compared
   rankloss::comparator comparator = rankloss::comparator::cauchy;  ///< how far they are exchanged
-  rank_order order = rank_order::descending;                       ///< which score is first
+  sort_direction direction = sort_direction::descending;           ///< which score is first
 
   void validate() const {
     detail::require(detail::within(temperature, 1e-15, 1e300), "temperature: ", temperature,

@@ -131,8 +131,8 @@ derivatives projected_position(const reals& s, const reals& y) {
   const real total = std::accumulate(y.begin(), y.end(), real(0));
   derivatives out;
   if (!(total > 0)) return out;
-  const reals ranks =
-      reference::projected_ranks(rankloss::regularization::entropic, rankloss::rank_order::descending, 1, s);
+  const reals ranks = reference::projected_ranks(rankloss::regularization::entropic,
+                                                 rankloss::sort_direction::descending, 1, s);
   for (size_t i = 0; i < s.size(); ++i) out.value += y[i] / total * ranks[i];
   return out;
 }

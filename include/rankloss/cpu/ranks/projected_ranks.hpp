@@ -20,8 +20,8 @@ class projected_ranks::result {
  public:
   result(const projected_ranks& how, const strided<const T>& scores, workspace& scratch)
       : values_(scratch.take<double>(scores.size())),
-        slope_((how.order == rank_order::ascending ? 1.0 : -1.0) / how.temperature),
-        falling_(detail::sort_falling<T>(scores, how.order == rank_order::ascending, scratch)) {
+        slope_((how.direction == sort_direction::ascending ? 1.0 : -1.0) / how.temperature),
+        falling_(detail::sort_falling<T>(scores, how.direction == sort_direction::ascending, scratch)) {
     const std::size_t n = scores.size();
     const double scale = 1.0 / how.temperature;
     const double shift = how.base - 1.0;

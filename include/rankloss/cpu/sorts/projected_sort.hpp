@@ -20,10 +20,10 @@ class projected_sort::result {
  public:
   result(const projected_sort& how, const strided<const T>& scores, workspace& scratch)
       : values_(scratch.take<double>(scores.size())),
-        falling_(detail::sort_falling<T>(scores, how.order == rank_order::descending, scratch)) {
+        falling_(detail::sort_falling<T>(scores, how.direction == sort_direction::descending, scratch)) {
     const std::size_t n = scores.size();
     const double step = 1.0 / how.temperature;
-    const double sign = how.order == rank_order::descending ? -1.0 : 1.0;
+    const double sign = how.direction == sort_direction::descending ? -1.0 : 1.0;
     if (how.regularization == rankloss::regularization::quadratic) {
       // Scores are divided by 4, so that their differences, and all that is computed from them, are finite.
       falling_.unit = 0.25;
