@@ -9,7 +9,7 @@
 
 namespace rankloss::inline RANKLOSS_ABI {
 
-/// smooth_metric: a ranking metric, computed with smooth ranks instead of hard ones, as a loss.
+/// smooth_metric: a ranking metric, computed with soft ranks instead of hard ones, as a loss.
 ///
 ///     loss           = best - metric(ranks(s), y)     best: 1, or 0 for DCG; metric itself if less is better
 ///     d(loss)/d(s_m) = - sum_i d(metric)/d(rank_i) d(rank_i)/d(s_m)
@@ -30,7 +30,7 @@ namespace rankloss::inline RANKLOSS_ABI {
 ///   weight: items that share the least rank of reciprocal_rank share its slope, and among equal ranks of
 ///   expected_reciprocal_rank each item comes before the others in half of all orders. For the kinks of
 ///   projected_ranks and of the cut see their headers.
-/// - With a cutoff k an item counts by a factor that is 1 up to smooth rank k, 0 from k + 1 on, and a cubic
+/// - With a cutoff k an item counts by a factor that is 1 up to soft rank k, 0 from k + 1 on, and a cubic
 ///   between.
 /// - Edge cases: a list without relevance has loss 0 and gradient 0. Infinite scores rank first or last.
 /// @throws std::invalid_argument from `evaluate` when an option is out of its range, when direction or base

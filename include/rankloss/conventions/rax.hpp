@@ -82,7 +82,7 @@ inline constexpr rankloss::reduction reduction =
 [[nodiscard]] constexpr pointwise_logistic pointwise_sigmoid() { return {}; }
 
 /// approx_t12n of ndcg_metric, and of any metric below. In Rax its topn is approx_cutoff, a sigmoid of
-/// scores; here it is a cut of the smooth ranks, so the two agree only without a cutoff. bound_t12n, ranks by
+/// scores; here it is a cut of the soft ranks, so the two agree only without a cutoff. bound_t12n, ranks by
 /// hinges, has no counterpart.
 [[nodiscard]] constexpr rankloss::sndcg approx_ndcg(double temperature = 1.0) {
   return {.temperature = temperature};

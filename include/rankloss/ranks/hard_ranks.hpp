@@ -39,7 +39,7 @@ struct hard_ranks {
     detail::require(detail::is_finite(base), "base: ", base, ", expected a finite number");
   }
 
-  /// Ranks of one list; see smooth_ranks.
+  /// Ranks of one list; see soft_ranks.
   template <class T>
   class result;
 

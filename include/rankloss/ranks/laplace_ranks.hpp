@@ -11,7 +11,7 @@
 
 namespace rankloss::inline RANKLOSS_ABI {
 
-/// laplace_ranks: smooth ranks, in which each item counts the others by the distribution function of the
+/// laplace_ranks: soft ranks, in which each item counts the others by the distribution function of the
 /// Laplace distribution.
 ///
 ///     rank_i             = base + sum_{j != i} F((s_j - s_i) / temperature)   descending; else s_i - s_j
@@ -40,7 +40,7 @@ struct laplace_ranks {
     detail::require(detail::is_finite(base), "base: ", base, ", expected a finite number");
   }
 
-  /// Ranks of one list; see smooth_ranks.
+  /// Ranks of one list; see soft_ranks.
   template <class T>
   class result;
 

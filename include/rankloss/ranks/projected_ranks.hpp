@@ -17,7 +17,7 @@ enum class regularization {
   entropic,   ///< the Kullback-Leibler divergence
 };
 
-/// projected_ranks: smooth ranks by projecting the scores onto the permutahedron, the convex hull of all
+/// projected_ranks: soft ranks by projecting the scores onto the permutahedron, the convex hull of all
 /// orders of the ranks 1..n.
 ///
 ///     ranks               = argmin |r - z|^2 / 2                                          quadratic, z = -s / temperature descending,
@@ -53,7 +53,7 @@ struct projected_ranks {
     detail::require(detail::is_finite(base), "base: ", base, ", expected a finite number");
   }
 
-  /// Ranks of one list; see smooth_ranks.
+  /// Ranks of one list; see soft_ranks.
   template <class T>
   class result;
 

@@ -11,7 +11,7 @@
 
 namespace rankloss::inline RANKLOSS_ABI {
 
-/// sigmoid_ranks: smooth ranks, in which each item counts the others by a sigmoid.
+/// sigmoid_ranks: soft ranks, in which each item counts the others by a sigmoid.
 ///
 ///     rank_i              = base + sum_{j != i} sigmoid((s_j - s_i) / temperature)         descending; s_i - s_j when ascending
 ///     d(rank_i) / d(s_j)  = sigmoid'((s_j - s_i) / temperature) / temperature              j != i, and minus their sum for j = i
@@ -38,7 +38,7 @@ struct sigmoid_ranks {
     detail::require(detail::is_finite(base), "base: ", base, ", expected a finite number");
   }
 
-  /// Ranks of one list; see smooth_ranks.
+  /// Ranks of one list; see soft_ranks.
   template <class T>
   class result;
 

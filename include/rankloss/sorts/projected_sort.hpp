@@ -52,7 +52,7 @@ struct projected_sort {
                     ", expected 1e-15 to 1e300");
   }
 
-  /// Soft-sorted values of one list, and products with the Jacobian as in smooth_ranks. Values and cotangents
+  /// Soft-sorted values of one list, and products with the Jacobian as in soft_ranks. Values and cotangents
   /// are by position, tangents and gradients by item.
   template <class T>
   class result;

@@ -32,7 +32,7 @@ template <class V>
           xsimd::select(t > V(0.0) && t < V(1.0), V(12.0) * t - V(6.0), V(0.0))};
 }
 
-/// The term of an item of gain g in the DCG at a smooth rank r, and its derivatives by r: g D(r) with
+/// The term of an item of gain g in the DCG at a soft rank r, and its derivatives by r: g D(r) with
 /// D(r) = ln 2 / ln(1 + r), times the cut if there is one.
 template <class T, bool Cut, class V>
 struct discounted_gain {
