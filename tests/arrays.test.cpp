@@ -253,7 +253,7 @@ TEST_CASE("arrays: a shaped view knows what a matrix says, and nothing of a plai
   CHECK(!again.shape());
 }
 
-TEST_CASE("arrays: a matrix is an array where its items stand one behind the other in the order of rows") {
+TEST_CASE("arrays: a matrix is an array where its elements stand one behind the other in the order of rows") {
   std::vector<float> memory(20);
   float* const m = memory.data();
   const auto view = [](const rankloss::matrix_view<float>& matrix) { return array_view<float>(matrix); };
@@ -263,10 +263,10 @@ TEST_CASE("arrays: a matrix is an array where its items stand one behind the oth
   CHECK(view({m, 0, 5, 7, 7}).empty());
   CHECK_THROWS_WITH(
       view({m, 5, 1, 4, 1}),
-      "rankloss: stride: 4 of an array of 5 items, expected 1 (its items one behind the other)");
+      "rankloss: stride: 4 of an array of 5 elements, expected 1 (its elements one behind the other)");
   CHECK_THROWS_WITH(
       view({m, 1, 5, 1, 4}),
-      "rankloss: stride: 4 of an array of 5 items, expected 1 (its items one behind the other)");
+      "rankloss: stride: 4 of an array of 5 elements, expected 1 (its elements one behind the other)");
   CHECK_THROWS_WITH(
       view({m, 4, 3, 5, 1}),
       Catch::Contains("strides: 5 and 1 of an array of 4 rows and 3 columns, expected 3 and 1"));

@@ -33,7 +33,7 @@ using reference::real;
 template <class T>
 constexpr double digits = sizeof(T) == 4 ? 2e-6 : 1e-12;
 
-/// A list in every other place of its arrays, an order of its items, and where derivatives go.
+/// A list in every other element of its arrays, an order of its items, and where derivatives go.
 template <class T>
 struct ordered_list {
   std::size_t n;

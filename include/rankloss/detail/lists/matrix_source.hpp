@@ -16,7 +16,7 @@
 
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
-/// Where the elements of a matrix are: item (i, j) is at i * row + j * column.
+/// Where the elements of a matrix are: element (i, j) is at i * row + j * column.
 struct pair_strides {
   std::size_t row;
   std::size_t column;
@@ -180,7 +180,7 @@ void check_shape(const similarity_batch<T, R>& batch, const outputs& out) {
     if (given.empty()) return;
     if (!has_shape(field, given)) check_output(field, given.size(), size, "one per similarity");
     const pair_strides strides = output_strides(batch, given);
-    require(matrix_shape{rows, columns, strides.row, strides.column}.has_distinct_items(), field,
+    require(matrix_shape{rows, columns, strides.row, strides.column}.has_distinct_elements(), field,
             ": strides ", strides.row, " and ", strides.column, " of ", rows, " rows and ", columns,
             " columns, expected items of their own, none of which is written twice");
   };
@@ -201,12 +201,12 @@ void check_matches(const similarity_batch<T, R>& batch) {
 
 /// Fails on the first bad item of a matrix, which the message names. Empty `items` stand for no matrix and
 /// pass.
-template <class T, class R, class Item, class Bad, class Expected>
-void check_elements(const similarity_batch<T, R>& batch, std::span<const Item> items,
+template <class T, class R, class Element, class Bad, class Expected>
+void check_elements(const similarity_batch<T, R>& batch, std::span<const Element> items,
                     const pair_strides& strides, Bad bad, std::string_view field, Expected expected) {
   for (std::size_t i = 0; i < batch.rows && !items.empty(); ++i) {
-    const strided<const Item> row(items.data() + i * strides.row, batch.columns,
-                                  static_cast<std::ptrdiff_t>(strides.column));
+    const strided<const Element> row(items.data() + i * strides.row, batch.columns,
+                                     static_cast<std::ptrdiff_t>(strides.column));
     const std::size_t j = find_first(row, bad);
     if (j < batch.columns)
       fail(field, ": ", static_cast<double>(row[j]), " at row ", i, ", column ", j, ", expected ",
