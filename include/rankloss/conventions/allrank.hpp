@@ -98,7 +98,7 @@ template <scheme Scheme = scheme::none>
 [[nodiscard]] constexpr auto lambda_loss(std::size_t k = 0, double sigma = 1.0, double mu = 10.0) {
   const auto weighed = [&](const auto& weight) {
     pairwise<pairs::logistic, std::remove_cvref_t<decltype(weight)>> loss{
-        .function = {.temperature = 1.0 / sigma, .unit = pairs::logarithm::binary},
+        .function = {.temperature = 1.0 / sigma, .logarithm = pairs::logarithm::binary},
         .weight = weight,
         .cutoff = k,
         .keep = pairs::keep::both};

@@ -26,7 +26,7 @@ namespace counting {
 /// The constant 1 as a function of pairs.
 struct one {
   void validate() const noexcept {}
-  [[nodiscard]] double length() const noexcept { return 1.0; }
+  [[nodiscard]] double score_scale() const noexcept { return 1.0; }
 
   template <class V>
   [[nodiscard]] pairs::terms<V> operator()(const V&, const V&) const noexcept {

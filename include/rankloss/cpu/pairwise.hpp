@@ -136,9 +136,10 @@ struct pairwise_engine {
     const auto [least, most] = extremes_of(items.scores);
     double range = 160.0;
     if constexpr (requires { computed_function::float_range; }) range = computed_function::float_range;
-    if (!(static_cast<double>(most) - static_cast<double>(least) <= range * function.length())) return false;
+    if (!(static_cast<double>(most) - static_cast<double>(least) <= range * function.score_scale()))
+      return false;
     constexpr double largest = 1e10;  // squares of numbers up to this, summed over all pairs, fit in a float
-    if (!(function.length() >= 1.0 / largest && function.length() <= largest)) return false;
+    if (!(function.score_scale() >= 1.0 / largest && function.score_scale() <= largest)) return false;
     if constexpr (requires { computed_function::relevance_shift; }) {
       // the function also depends on differences of relevance
       if (computed_function::relevance_shift > 0.0) {
@@ -221,7 +222,7 @@ struct pairwise_engine {
       totals.count = pairs_of_levels(list_of.levels, k, level_count, scratch);
     const scaled_factor scaled = factor_of(loss, totals, items, unit, function.factor());
     for (std::size_t i = 0; i < out.gradient.size() && n < all; ++i) out.gradient[i] = T{0};
-    write_by_position<T>(gradient, scaled.over(function.length()), at.item, out.gradient);
+    write_by_position<T>(gradient, scaled.over(function.score_scale()), at.item, out.gradient);
     if (takes_item_order(loss)) average_alike(items, sorted, out, scratch);
     return scaled.of(totals.value);
   }
@@ -351,7 +352,7 @@ struct pairwise_engine {
       const std::span<const S> kept = scores.first(n);
       if (n > 0) {
         const auto [least, most] = extremes_of(kept);
-        done = fill_exponentials<Arch>(kept, least, most, 1.0 / function.length(), exponentials);
+        done = fill_exponentials<Arch>(kept, least, most, 1.0 / function.score_scale(), exponentials);
       }
       if (done) totals = sum(by_probabilities<Arch, S, computed_function>{function, exponentials});
     }

@@ -31,15 +31,15 @@ enum class logarithm {
 /// 0) / temperature.
 struct logistic {
   double temperature = 1.0;                           ///< 1e-15 to 1e300, in units of the scores
-  pairs::logarithm unit = pairs::logarithm::natural;  ///< of the value, and thereby of the gradient
+  pairs::logarithm logarithm = pairs::logarithm::natural;  ///< of the value, and thereby of the gradient
 
   void validate() const {
     detail::require(detail::within(temperature, 1e-15, 1e300), "temperature: ", temperature,
                     ", expected 1e-15 to 1e300");
   }
-  [[nodiscard]] double length() const noexcept { return temperature; }
+  [[nodiscard]] double score_scale() const noexcept { return temperature; }
   [[nodiscard]] double factor() const noexcept {
-    return unit == pairs::logarithm::binary ? std::numbers::log2e : 1.0;
+    return logarithm == pairs::logarithm::binary ? std::numbers::log2e : 1.0;
   }
 };
 
@@ -52,7 +52,7 @@ struct soft_zero_one {
     detail::require(detail::within(temperature, 1e-15, 1e300), "temperature: ", temperature,
                     ", expected 1e-15 to 1e300");
   }
-  [[nodiscard]] double length() const noexcept { return temperature; }
+  [[nodiscard]] double score_scale() const noexcept { return temperature; }
   [[nodiscard]] double factor() const noexcept { return 1.0; }
 };
 
@@ -63,7 +63,7 @@ struct hinge {
   void validate() const {
     detail::require(detail::within(margin, 0.0, 1e300), "margin: ", margin, ", expected 0 to 1e300");
   }
-  [[nodiscard]] double length() const noexcept { return margin > 0.0 ? margin : 1.0; }
+  [[nodiscard]] double score_scale() const noexcept { return margin > 0.0 ? margin : 1.0; }
 };
 
 /// squared_hinge: max(0, margin - d)^2. Convex.
@@ -73,7 +73,7 @@ struct squared_hinge {
   void validate() const {
     detail::require(detail::within(margin, 0.0, 1e300), "margin: ", margin, ", expected 0 to 1e300");
   }
-  [[nodiscard]] double length() const noexcept { return margin > 0.0 ? margin : 1.0; }
+  [[nodiscard]] double score_scale() const noexcept { return margin > 0.0 ? margin : 1.0; }
 };
 
 /// exponential: exp(-d / temperature), of RankBoost. Convex.
@@ -84,14 +84,14 @@ struct exponential {
     detail::require(detail::within(temperature, 1e-15, 1e300), "temperature: ", temperature,
                     ", expected 1e-15 to 1e300");
   }
-  [[nodiscard]] double length() const noexcept { return temperature; }
+  [[nodiscard]] double score_scale() const noexcept { return temperature; }
 };
 
 /// squared_difference: (d - relevance_gap)^2, which is least where differences of scores equal those of the
 /// relevance. Convex.
 struct squared_difference {
   void validate() const noexcept {}
-  [[nodiscard]] double length() const noexcept { return 1.0; }
+  [[nodiscard]] double score_scale() const noexcept { return 1.0; }
 };
 
 /// quantile: the pinball function of relevance_gap - d: tau (relevance_gap - d) if that is positive, (1 -
@@ -100,7 +100,7 @@ struct quantile {
   double tau = 0.5;  ///< 0 to 1: the quantile of the relevance differences that is estimated
 
   void validate() const { detail::require(detail::within(tau, 0.0, 1.0), "tau: ", tau, ", expected 0 to 1"); }
-  [[nodiscard]] double length() const noexcept { return 1.0; }
+  [[nodiscard]] double score_scale() const noexcept { return 1.0; }
 };
 
 }  // namespace rankloss::inline RANKLOSS_ABI::pairs

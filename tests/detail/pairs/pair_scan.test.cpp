@@ -282,7 +282,7 @@ TEMPLATE_TEST_CASE("pair_scan: what the sum is divided by, and the units of temp
   }
   if constexpr (std::is_same_v<TestType, ranknet>) {
     ranknet bits;
-    bits.function.unit = pairs::logarithm::binary;
+    bits.function.logarithm = pairs::logarithm::binary;
     check(bits, items);
   }
 }

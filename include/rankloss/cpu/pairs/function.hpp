@@ -21,12 +21,13 @@ namespace rankloss::inline RANKLOSS_ABI::detail {
 ///     kernel                       its sums of exponentials, for pair_scan.hpp
 ///     hinges(), relevance_shift    its sums of hinges of shifted scores s - relevance_shift * y, for
 ///                                  pair_merge.hpp
-///     float_range                  range of scores, in units of length(), up to which float lanes are used
+///     float_range                  range of scores, in units of score_scale(), up to which float lanes
+///                                  are used
 template <class Function>
 struct pair_function : Function {};
 
-/// The distance of two scores in units of length(), at most 1e30 in float and 1e290 in double. Its product
-/// with a weight of 0 is therefore 0, and its sums are finite.
+/// The distance of two scores in units of score_scale(), at most 1e30 in float and 1e290 in double. Its
+/// product with a weight of 0 is therefore 0, and its sums are finite.
 template <class V>
 [[nodiscard]] V pair_distance(const V& d, const V& scale) {
   using S = typename V::value_type;
@@ -135,7 +136,7 @@ struct pair_function<pairs::squared_hinge> : pairs::squared_hinge {
 
 template <>
 struct pair_function<pairs::exponential> : pairs::exponential {
-  /// range of scores, in units of length(), up to which float lanes are used
+  /// range of scores, in units of score_scale(), up to which float lanes are used
   static constexpr double float_range = 30.0;
 
   template <class V>

@@ -86,11 +86,11 @@ template <class Arch, class S, class Score>
   std::size_t i = 0;
   for (; i + w <= n; i += w) store_row<Arch>(to.data() + i, exponentials(scores.data() + i));
   if (i < n) {
-    Score rest[w];
+    Score tail[w];
     S last[w];
-    std::fill_n(rest, w, most);
-    std::copy_n(scores.data() + i, n - i, rest);
-    store_row<Arch>(last, exponentials(rest));
+    std::fill_n(tail, w, most);
+    std::copy_n(scores.data() + i, n - i, tail);
+    store_row<Arch>(last, exponentials(tail));
     std::copy_n(last, n - i, to.data() + i);
   }
   std::fill_n(to.data() + n, xsimd::batch<S, Arch>::size, S{1});

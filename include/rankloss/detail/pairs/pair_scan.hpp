@@ -40,7 +40,7 @@
 /// list of the same kind, with its items in the same order.
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
-/// The sums of one list. `Function` is a function of pairs of temperature `length()`, 1 by default, with
+/// The sums of one list. `Function` is a function of pairs of temperature `score_scale()`, 1 by default, with
 /// `of_probabilities` and `kernel`.
 template <class Arch, class T, std::size_t C, bool Weighted, bool Oriented, bool ByLevel, class Function>
 class pair_scan {
@@ -56,7 +56,7 @@ class pair_scan {
  public:
   /// @param wrong_sign  factor on the weight of pairs whose upper item is the less relevant one
   pair_scan(const Function& function, double wrong_sign, workspace& scratch)
-      : scale_(1.0 / function.length()), wrong_sign_(wrong_sign), scratch_(scratch) {}
+      : scale_(1.0 / function.score_scale()), wrong_sign_(wrong_sign), scratch_(scratch) {}
 
   /// @param gradient  [n] by position, added to: derivatives by s / temperature, in natural logarithms
   void run(items_type sorted, std::uint32_t level_count, std::span<double> gradient) {

@@ -203,10 +203,10 @@ class cell_list {
     for (; i + w <= c.end; i += w)
       body(i, whole_row<Arch>{}, centre - (first - load_row<Arch>(x + i)) * factor);
     if (i == c.end) return;
-    alignas(64) double rest[w];
+    alignas(64) double tail[w];
     for (std::size_t l = 0; l < w; ++l)
-      rest[l] = static_cast<double>(x[std::min<std::size_t>(i + l, c.end - 1)]);
-    const V coordinate = centre - (first - V::load_aligned(rest)) * factor;
+      tail[l] = static_cast<double>(x[std::min<std::size_t>(i + l, c.end - 1)]);
+    const V coordinate = centre - (first - V::load_aligned(tail)) * factor;
     body(i, c.end - i, only_items<Arch>(c.end - i, coordinate));
   }
 

@@ -31,10 +31,10 @@ template <class Arch, class T>
   };
   std::size_t i = 1;
   for (; i + w <= n; i += w) between(x.data() + i - 1, x.data() + i).store_unaligned(decay.data() + i);
-  T rest[w + 1]{};
+  T tail[w + 1]{};
   alignas(64) double last[w];
-  for (std::size_t l = 0; i - 1 + l < n; ++l) rest[l] = x[i - 1 + l];
-  between(rest, rest + 1).store_aligned(last);
+  for (std::size_t l = 0; i - 1 + l < n; ++l) tail[l] = x[i - 1 + l];
+  between(tail, tail + 1).store_aligned(last);
   for (std::size_t l = 0; i < n; ++i, ++l) decay[i] = last[l];
   decay[0] = decay[n] = 0.0;
   return decay;

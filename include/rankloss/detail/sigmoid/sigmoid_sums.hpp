@@ -79,7 +79,7 @@ class sigmoid_sums {
     {
       scan_states<Arch, K> states[1];
       scan_down(rows_.decay.data(), rows_.seams.warm_down, rows, states, unit, nothing);
-      chain_down(states, rows_.seams.decay_down);
+      link_down(states, rows_.seams.decay_down);
       scan_down(rows_.decay.data(), 0, rows, states, unit, [&](std::size_t i, const auto& state) {
         state[0].dot(constants::sigmoid).store_aligned(above.data() + i * w);
         state[0].dot(constants::slope).store_aligned(slopes_.data() + i * w);
@@ -87,7 +87,7 @@ class sigmoid_sums {
     }
     scan_states<Arch, K> states[1];
     scan_up(rows_.decay.data(), rows_.seams.warm_up, states, unit, nothing);
-    chain_up(states, rows_.seams.decay_up);
+    link_up(states, rows_.seams.decay_up);
     scan_up(rows_.decay.data(), rows, states, unit, [&](std::size_t i, const auto& state) {
       const V below = state[0].dot(constants::sigmoid);
       rows_.scatter(
@@ -153,14 +153,14 @@ class sigmoid_sums {
     {
       scan_states<Arch, K> states[1];
       scan_down(rows_.decay.data(), rows_.seams.warm_down, rows, states, weight, nothing);
-      chain_down(states, rows_.seams.decay_down);
+      link_down(states, rows_.seams.decay_down);
       scan_down(rows_.decay.data(), 0, rows, states, weight, [&](std::size_t i, const auto& state) {
         state[0].dot(constants::slope).store_aligned(above.data() + i * w);
       });
     }
     scan_states<Arch, K> states[1];
     scan_up(rows_.decay.data(), rows_.seams.warm_up, states, weight, nothing);
-    chain_up(states, rows_.seams.decay_up);
+    link_up(states, rows_.seams.decay_up);
     scan_up(rows_.decay.data(), rows, states, weight, [&](std::size_t i, const auto& state) {
       const V both = V::load_aligned(above.data() + i * w) + state[0].dot(constants::slope);
       rows_.scatter(i, both - weight(i)[0] * V::load_aligned(slopes_.data() + i * w), strided<double>(out));

@@ -95,7 +95,7 @@ lanes<Arch> smooth_dcg(const sorted_rows<Arch>& in, S* gains, double cutoff, wor
     scan_states<Arch, K> states[1];
     if (in.single) {
       scan_down(in.decay.data(), in.seams.warm_down, rows, states, unit, nothing);
-      chain_down(states, in.seams.decay_down);
+      link_down(states, in.seams.decay_down);
     }
     scan_down(in.decay.data(), 0, rows, states, unit, [&](std::size_t i, const auto& state) {
       store_row<Arch>(above + i * w, state[0].dot(constants::sigmoid));
@@ -111,7 +111,7 @@ lanes<Arch> smooth_dcg(const sorted_rows<Arch>& in, S* gains, double cutoff, wor
     scan_states<Arch, K> states[1];
     if (in.single) {
       scan_up(in.decay.data(), in.seams.warm_up, states, unit, nothing);
-      chain_up(states, in.seams.decay_up);
+      link_up(states, in.seams.decay_up);
     }
     with_smooth_cut(cutoff, [&]<bool Cut> {
       scan_up(in.decay.data(), rows, states, unit, [&](std::size_t i, const auto& state) {
@@ -151,7 +151,7 @@ lanes<Arch> smooth_dcg(const sorted_rows<Arch>& in, S* gains, double cutoff, wor
       scan_states<Arch, K> states[channels];
       if (in.single) {
         scan_down(in.decay.data(), in.seams.warm_down, rows, states, weights, nothing);
-        chain_down(states, in.seams.decay_down);
+        link_down(states, in.seams.decay_down);
       }
       scan_down(in.decay.data(), 0, rows, states, weights, [&](std::size_t i, const auto& state) {
         store_row<Arch>(above + i * w, state[0].dot(constants::slope));
@@ -164,7 +164,7 @@ lanes<Arch> smooth_dcg(const sorted_rows<Arch>& in, S* gains, double cutoff, wor
     scan_states<Arch, K> states[channels];
     if (in.single) {
       scan_up(in.decay.data(), in.seams.warm_up, states, weights, nothing);
-      chain_up(states, in.seams.decay_up);
+      link_up(states, in.seams.decay_up);
     }
     scan_up(in.decay.data(), rows, states, weights, [&](std::size_t i, const auto& state) {
       const V a = load_row<Arch>(by_rank + i * w) - middle;

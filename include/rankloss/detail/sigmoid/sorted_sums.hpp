@@ -25,7 +25,7 @@
 ///
 /// Lanes: a scan is a chain of dependent steps, so each SIMD lane scans a sequence of its own. This is either
 /// a separate list or one stretch of a long list. In the second case a scan without outputs comes first, from
-/// which `chain_down` and `chain_up` compute the states at the beginning of each stretch. Both cases use the
+/// which `link_down` and `link_up` compute the states at the beginning of each stretch. Both cases use the
 /// same inner loop over rows of lanes: row i holds item i of every lane.
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
@@ -223,7 +223,7 @@ template <class Arch, std::size_t K, std::size_t C, class Weights, class Emit>
 /// Turns the sums over each lane alone, taken relative to the first item of the next lane, into the states at
 /// the beginning of every lane.
 template <class Arch, std::size_t K, std::size_t C>
-void chain_down(scan_states<Arch, K> (&states)[C], const std::array<double, 16>& decay) {
+void link_down(scan_states<Arch, K> (&states)[C], const std::array<double, 16>& decay) {
   constexpr std::size_t w = lane_count<Arch>;
   for (auto& channel : states) {
     std::array<double, 16> power;
@@ -244,7 +244,7 @@ void chain_down(scan_states<Arch, K> (&states)[C], const std::array<double, 16>&
 }
 
 template <class Arch, std::size_t K, std::size_t C>
-void chain_up(scan_states<Arch, K> (&states)[C], const std::array<double, 16>& decay) {
+void link_up(scan_states<Arch, K> (&states)[C], const std::array<double, 16>& decay) {
   constexpr std::size_t w = lane_count<Arch>;
   for (auto& channel : states) {
     std::array<double, 16> power;
