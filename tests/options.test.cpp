@@ -153,7 +153,7 @@ std::vector<Enum> outside(const options::choice<Enum>& range) {
   return {static_cast<Enum>(range.names.size()), static_cast<Enum>(-1)};
 }
 
-const std::filesystem::path root = std::filesystem::path(__FILE__).parent_path().parent_path();
+const std::filesystem::path root = RANKLOSS_ROOT;
 
 std::string content(const std::filesystem::path& file) {
   std::ifstream in(file);
@@ -323,8 +323,8 @@ TEST_CASE("options: an inner loss is named by its path, whatever the depth") {
   const weighted_sum sum{weighted{1.0, listnet{}},
                          weighted{1.0, stochastic<sndcg>{.loss = {.temperature = -1.0}}}};
   CHECK_THROWS_WITH(validate(sum), "rankloss: terms[1].loss.loss.temperature: -1, expected 1e-15 to 1e300");
-  CHECK_THROWS_WITH(validate(pairwise<>{.function = {.unit = static_cast<pairs::logarithm>(2)}}),
-                    "rankloss: function.unit: 2, expected natural or binary");
+  CHECK_THROWS_WITH(validate(pairwise<>{.function = {.logarithm = static_cast<pairs::logarithm>(2)}}),
+                    "rankloss: function.logarithm: 2, expected natural or binary");
 }
 
 TEST_CASE("options: a field is written by its name, as bindings do") {

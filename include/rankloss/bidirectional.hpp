@@ -59,15 +59,16 @@ struct bidirectional {
 
   /// The list loss, so that its own checks of the data are made.
   template <class Visit>
-  void for_each_part(const Visit& visit) const {
-    detail::for_each_part(loss, visit);
+  void for_each_inner(const Visit& visit) const {
+    detail::for_each_inner(loss, visit);
   }
 
   template <score T, class R>
-  double run(const similarity_batch<T, R>& batch, const outputs& out, context& ctx, double share) const {
-    const auto kind = columns_by == rankloss::column_relevance::own ? detail::grades::relevance
-                                                                    : detail::grades::relevance_as_rows;
-    return detail::run_both_directions(loss, batch, kind, out, ctx, share);
+  double run(const similarity_batch<T, R>& batch, const outputs& out, context& ctx, double factor) const {
+    const auto kind = columns_by == rankloss::column_relevance::own
+                          ? detail::list_relevance::relevance
+                          : detail::list_relevance::relevance_as_rows;
+    return detail::run_both_directions(loss, batch, kind, out, ctx, factor);
   }
 };
 

@@ -32,7 +32,7 @@ template <score T>
 struct trajectory_batch {
   array_view<const T> rewards;  ///< [steps] reward of the step, finite
   array_view<const T> values;   ///< [steps] value of the state before the step, finite
-  positions offsets{};          ///< [trajectories + 1] non-decreasing, from 0 to the number of steps
+  indices offsets{};            ///< [trajectories + 1] non-decreasing, from 0 to the number of steps
   reals last_values{};          ///< [trajectories] of the state after the last step; empty: all 0
   reals discounts{};            ///< [steps] in [0, 1], on what follows the step; empty: the option's
   flags mask{};                 ///< [steps] zero: the step is skipped; empty: all count

@@ -23,7 +23,7 @@ enum class gain {
 
 /// How the ideal DCG is computed.
 enum class ideal {
-  sorted,             ///< gains in descending order at positions 1, 2, 3, ...
+  sorted,             ///< gains in descending order at ranks 1, 2, 3, ...
   competition_ranks,  ///< each gain at 1 + the number of greater gains, as in Listwise_ITR (2305.16566)
 };
 [[nodiscard]] constexpr std::array<std::string_view, 2> enumerators(ideal) noexcept {

@@ -25,8 +25,8 @@ namespace rankloss::inline RANKLOSS_ABI {
 ///         Optional: several short lists at once, one per SIMD lane.
 ///     group_size(), group_longest<T>(), group_shortest<T>()
 ///         How many lists, and of which sizes (docs/adding_a_loss.md).
-///     run(loss, matrix, outputs, context, share)
-///         For a similarity loss: share * value; writes share * outputs.scale * gradient.
+///     run(loss, matrix, outputs, context, factor)
+///         For a similarity loss: factor * value; writes factor * outputs.scale * gradient.
 template <class Loss, class Context = context>
 struct engine;
 
@@ -65,8 +65,8 @@ struct engine<Loss, context> {
     { loss.run(batch, out, ctx, 1.0) } -> std::convertible_to<double>;
   }
   static double run(const Loss& loss, const similarity_batch<T, R>& batch, const outputs& out, context& ctx,
-                    double share) {
-    return loss.run(batch, out, ctx, share);
+                    double factor) {
+    return loss.run(batch, out, ctx, factor);
   }
 };
 
@@ -159,9 +159,9 @@ decltype(auto) compute(const Loss& loss, Arguments&&... arguments) {
 
 /// Calls visit for a loss, or for each of the losses that it is composed of.
 template <class Loss, class Visit>
-void for_each_part(const Loss& loss, const Visit& visit) {
-  if constexpr (requires { loss.for_each_part(visit); })
-    loss.for_each_part(visit);
+void for_each_inner(const Loss& loss, const Visit& visit) {
+  if constexpr (requires { loss.for_each_inner(visit); })
+    loss.for_each_inner(visit);
   else
     visit(loss);
 }

@@ -20,8 +20,8 @@ template <score T>
 struct label_policy_batch {
   array_view<const T> scores;      ///< [items] of the policy that learns, any number except NaN
   array_view<const T> old_scores;  ///< [items] of the policy that acted, any number except NaN
-  positions orders{};              ///< [items] the action: items of each list from 0, in order of their place
-  positions offsets{};             ///< [lists + 1] non-decreasing, from 0 to the number of items
+  indices orders{};   ///< [items] the action: items of each list from 0, in order of their position
+  indices offsets{};  ///< [lists + 1] non-decreasing, from 0 to the number of items
   reals rewards{};                 ///< [lists] output of the reward model for the order, finite
   reals old_values{};              ///< [lists] output of the critic for the state, finite; empty: all 0
 };

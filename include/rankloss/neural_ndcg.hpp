@@ -33,7 +33,7 @@ namespace rankloss::inline RANKLOSS_ABI {
 ///   list stops: on a list of equal gaps it was seen 2 % from its limit. The implicit derivative is the limit
 ///   itself; its error is of the size of the scaling's error or smaller (docs/numerics.md).
 /// - Edge cases: a list without positive ideal DCG has loss 0 and gradient 0. Equal scores share their
-///   places. Infinite scores count as the largest finite number of the type. If all scores are equal, the
+///   rows of P. Infinite scores count as the largest finite number of the type. If all scores are equal, the
 ///   band is the whole matrix, which is the slowest case.
 /// @throws std::invalid_argument from `evaluate` when an option is out of its range or a relevance is below
 /// 0, except with gain::table.

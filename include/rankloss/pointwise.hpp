@@ -102,8 +102,8 @@ struct pointwise {
 
   /// The function, so that its own checks of the data are made.
   template <class Visit>
-  void for_each_part(const Visit& visit) const {
-    detail::for_each_part(function, visit);
+  void for_each_inner(const Visit& visit) const {
+    detail::for_each_inner(function, visit);
   }
 };
 

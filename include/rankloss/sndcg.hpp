@@ -29,8 +29,8 @@ namespace rankloss::inline RANKLOSS_ABI {
 ///   scores are dense; scratch O(n). Float gradients are within 2e-6 and double gradients within 1e-13 of the
 ///   O(n^2) sum, relative to the largest entry (docs/numerics.md lists the exceptions).
 /// - Invariant under shifts of all scores; the gradient of a list sums to 0 up to rounding. Not convex.
-/// - With a cutoff k, an item counts by a factor that is 1 up to smooth rank k, 0 from k + 1 on, and a cubic
-///   between; the ideal DCG is that of the first k places. As temperature -> 0 this is NDCG@k.
+/// - With a cutoff k, an item counts by a factor that is 1 up to soft rank k, 0 from k + 1 on, and a cubic
+///   between; the ideal DCG is that of the first k ranks. As temperature -> 0 this is NDCG@k.
 /// - Edge cases: a list without positive ideal DCG (empty, or without a relevant item) has loss 0 and
 ///   gradient 0. Equal scores share the rank in the middle. Infinite scores rank first or last and get no
 ///   gradient. Gains may have any size; they are scaled and never overflow.

@@ -9,7 +9,8 @@
 
 namespace rankloss::inline RANKLOSS_ABI {
 
-/// soft_spearman: one minus Spearman's correlation of the smooth ranks of the scores with the ranks of the relevance.
+/// soft_spearman: one minus Spearman's correlation of the soft ranks of the scores with the ranks of the
+/// relevance.
 ///
 ///     loss             = 1 - rho,  rho = sum_i a_i b_i / (|a| |b|),  a = ranks(s) - mean,  b = average ranks of y - mean
 ///     d(loss)/d(rank)  = (rho a / |a| - b / |b|) / |a|
@@ -23,7 +24,7 @@ namespace rankloss::inline RANKLOSS_ABI {
 /// - At temperatures far above the spread of the scores, digits are lost, because the loss divides by the
 ///   spread of the ranks (docs/numerics.md).
 /// - Edge cases: a list whose relevance is all equal (also a list of one item, or of none) has loss 0 and
-///   gradient 0. A list whose smooth ranks are all equal has loss 1 and gradient 0.
+///   gradient 0. A list whose soft ranks are all equal has loss 1 and gradient 0.
 /// @throws std::invalid_argument from `evaluate` when an option is out of its range.
 template <class Ranks = sigmoid_ranks>
 struct soft_spearman {
@@ -34,7 +35,7 @@ struct soft_spearman {
     visit("ranks", self.ranks, options::inner{});
   }
   void validate() const {
-    detail::require(ranks.order == rank_order::descending,
+    detail::require(ranks.direction == sort_direction::descending,
                     "ranks: ascending, expected descending, as those of the relevance are");
   }
 };

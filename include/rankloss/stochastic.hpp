@@ -101,8 +101,8 @@ struct stochastic {
 
   /// The loss, so that its own checks of the data are made.
   template <class Visit>
-  void for_each_part(const Visit& visit) const {
-    detail::for_each_part(loss, visit);
+  void for_each_inner(const Visit& visit) const {
+    detail::for_each_inner(loss, visit);
   }
 
   /// Whether the list counts in reduction::mean_of_relevant, by the rule of the loss.

@@ -41,10 +41,10 @@ struct term_name {
 template <class T, class R>
 void clear_pairs(const similarity_batch<T, R>& batch, const shaped<real_output>& out) {
   if (out.empty()) return;
-  const pair_steps steps = output_steps(batch, out);
+  const pair_strides strides = output_strides(batch, out);
   out.visit([&](auto* memory) {
     for (std::size_t i = 0; i < batch.rows; ++i)
-      for (std::size_t j = 0; j < batch.columns; ++j) memory[steps.at(i, j)] = 0;
+      for (std::size_t j = 0; j < batch.columns; ++j) memory[strides.at(i, j)] = 0;
   });
 }
 
@@ -114,7 +114,7 @@ requires(sizeof...(Losses) > 0) struct weighted_sum {
   template <score T, class R>
   requires(similarity_loss<Losses, T, R>&&...) double run(const similarity_batch<T, R>& batch,
                                                           const outputs& out, context& ctx,
-                                                          double share) const {
+                                                          double factor) const {
     const workspace::scope scope(ctx.scratch());
     const std::span<double> own = ctx.scratch().take<double>(out.per_list.size());
     std::fill(out.per_list.begin(), out.per_list.end(), 0.0);
@@ -125,7 +125,7 @@ requires(sizeof...(Losses) > 0) struct weighted_sum {
     for_each([&](const auto& term) {
       if (term.weight == 0.0) return;
       value = detail::held_sum(value,
-                               detail::compute(term.loss, batch, term_out, ctx, times(term.weight, share)));
+                               detail::compute(term.loss, batch, term_out, ctx, times(term.weight, factor)));
       for (std::size_t l = 0; l < own.size(); ++l)
         out.per_list[l] = detail::held_sum(out.per_list[l], times(term.weight, own[l]));
       term_out.update = update::add;
@@ -180,9 +180,9 @@ requires(sizeof...(Losses) > 0) struct weighted_sum {
 
   /// The terms that are not left out, so that their own checks of the data are made.
   template <class Visit>
-  void for_each_part(const Visit& visit) const {
+  void for_each_inner(const Visit& visit) const {
     for_each([&](const auto& term) {
-      if (term.weight != 0.0) detail::for_each_part(term.loss, visit);
+      if (term.weight != 0.0) detail::for_each_inner(term.loss, visit);
     });
   }
 

@@ -67,13 +67,13 @@ void evaluate_orders(const plackett_luce_policy& policy, const order_batch<T>& b
 }
 
 template <score T>
-void sample_orders(const plackett_luce_policy& policy, array_view<const T> scores, const positions& offsets,
+void sample_orders(const plackett_luce_policy& policy, array_view<const T> scores, const indices& offsets,
                    std::uint32_t sample, array_view<std::uint32_t> orders, context& ctx) {
   using record = detail::keyed<detail::key_of<double>, std::uint32_t>;
   const detail::sole_use alone(ctx);
   validate(policy);
   detail::check_offsets(offsets, scores.size(), "scores");
-  detail::check_steps("orders", orders.size(), scores.size(), "one per score");
+  detail::check_size("orders", orders.size(), scores.size(), "one per score");
   if (ctx.checks == data_checks::on) detail::check_policy_scores("scores", scores);
   const detail::order_lists lists{offsets, scores.size()};
   for (std::size_t l = 0; l < lists.count(); ++l) detail::require_countable(lists.size(l));

@@ -52,7 +52,7 @@ enum class normalize { off, on };
 /// - Discounts divide, as on LightGBM's CPU; its CUDA kernel multiplies with log2(1 + r)
 ///   (src/objective/cuda/cuda_rank_objective.cu, 20996c9).
 /// - Computed pair by pair: time O(k n) after a sort, with k the truncation level; scratch O(n). Equal scores
-///   are in the order of the items, as in LightGBM, so alike items have the gradients of their places.
+///   are in the order of the items, as in LightGBM, so alike items have the gradients of their positions.
 /// - Invariant under shifts of all scores; without item weights the gradient of a list sums to 0 up to
 ///   rounding. The Hessian is never negative.
 /// - Edge cases: for a list without pairs, or without gain, everything is 0. An item of score -infinity has

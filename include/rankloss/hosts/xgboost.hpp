@@ -90,7 +90,7 @@ struct equal {
 ///   XGBoost's generator. Change the seed from round to round. The ideal DCG is then that of the whole list.
 ///   `pairs_per_item` is at most 2^32 - 1.
 /// - Computed pair by pair: time O(k n), or O(n pairs_per_item), after a sort; scratch O(n). Equal scores are
-///   in the order of the items, as in XGBoost, so alike items have the gradients of their places.
+///   in the order of the items, as in XGBoost, so alike items have the gradients of their positions.
 /// - Invariant under shifts of all scores; without item weights the gradient of a list sums to 0 up to
 ///   rounding. The Hessian is never negative.
 /// - Edge cases: for a list without pairs, or without gain, everything is 0. Infinite scores count as the
@@ -121,8 +121,8 @@ struct lambdamart {
 
   /// The metric, so that its own checks of the data are made.
   template <class Visit>
-  void for_each_part(const Visit& visit) const {
-    rankloss::detail::for_each_part(weight, visit);
+  void for_each_inner(const Visit& visit) const {
+    rankloss::detail::for_each_inner(weight, visit);
   }
 
   /// Whether the list counts in reduction::mean_of_relevant: whether it has a pair.

@@ -4,7 +4,7 @@
 #include <rankloss/batch.hpp>
 #include <rankloss/detail/data/relevant_items.hpp>
 #include <rankloss/detail/gains/list_gains.hpp>
-#include <rankloss/detail/gains/rank_cut.hpp>
+#include <rankloss/detail/gains/smooth_cut.hpp>
 #include <rankloss/detail/gains/tied_stops.hpp>
 #include <rankloss/detail/sorting/score_runs.hpp>
 #include <rankloss/evaluate.hpp>
@@ -19,11 +19,11 @@
 
 namespace rankloss::inline RANKLOSS_ABI::metrics {
 
-/// expected_reciprocal_rank: the expectation of 1 / position at which a user stops. The user reads from the
+/// expected_reciprocal_rank: the expectation of 1 / rank at which a user stops. The user reads from the
 /// top and is satisfied by each item with a probability that rises with its grade.
 ///
 ///     p_i   = (2^y_i - 1) / 2^y_max
-///     ERR@k = sum_{r = 1..k} 1 / r p_(r) prod_{j < r} (1 - p_(j)),  with (r) the item at position r
+///     ERR@k = sum_{r = 1..k} 1 / r p_(r) prod_{j < r} (1 - p_(j)),  with (r) the item at rank r
 ///
 /// Chapelle, Metzler, Zhang, Grinspan: Expected reciprocal rank for graded relevance, CIKM 2009. Items of
 /// equal score are in random order; the value is the expectation over it. Of m items of equal score, r of
@@ -63,7 +63,7 @@ struct expected_reciprocal_rank {
   template <class T, class R>
   double operator()(const list<T, R>& items, const list_outputs<T>&, workspace& scratch) const {
     const workspace::scope scope(scratch);
-    const std::size_t k = detail::cut_at(cutoff, items.size());
+    const std::size_t k = detail::counted_by(cutoff, items.size());
     const std::span<double> stops = scratch.take<double>(items.size_with_missed());
     if (!stopping(items, stops)) return 0.0;
     double sum = 0.0;
@@ -111,7 +111,7 @@ struct expected_reciprocal_rank {
           for (const auto& item : run.items) tied *= 1.0 - stops[item.payload] / 2.0;
           for (const auto& item : run.items) {
             const std::size_t i = item.payload;
-            const detail::rank_cut cut(ranks[i], cutoff);
+            const detail::smooth_cut cut(ranks[i], cutoff);
             const double here = reached * stops[i] / ranks[i] * (tied / (1.0 - stops[i] / 2.0));
             sum += here * cut.value;
             if (!by_rank.empty()) by_rank[i] = here * (cut.slope - cut.value / ranks[i]);

@@ -2,7 +2,7 @@
 #pragma once
 
 #include <rankloss/batch.hpp>
-#include <rankloss/detail/pairs/pair_counts.hpp>
+#include <rankloss/detail/pairs/concordance.hpp>
 #include <rankloss/options.hpp>
 #include <rankloss/workspace.hpp>
 
@@ -54,7 +54,7 @@ struct kendall_tau {
 
   template <class T, class R>
   double operator()(const list<T, R>& items, const list_outputs<T>&, workspace& scratch) const {
-    const detail::pair_counts counts = detail::count_pairs(items, true, scratch);
+    const detail::concordance counts = detail::count_concordance(items, true, scratch);
     const double ordered = counts.concordant + counts.discordant;
     if (!(ordered > 0.0)) return 0.0;
     double most = 0.0;

@@ -3,7 +3,7 @@
 
 #include <rankloss/batch.hpp>
 #include <rankloss/detail/gains/list_gains.hpp>
-#include <rankloss/detail/gains/rank_cut.hpp>
+#include <rankloss/detail/gains/smooth_cut.hpp>
 #include <rankloss/detail/gains/tied_dcg.hpp>
 #include <rankloss/evaluate.hpp>
 #include <rankloss/gain.hpp>
@@ -55,7 +55,7 @@ struct dcg {
     const workspace::scope scope(scratch);
     const std::span<double> gains = scratch.take<double>(items.size_with_missed());
     detail::weighted_gains(items, gain, gain_table, false, gains);
-    return detail::expected_dcg(items.scores, gains, detail::cut_at(cutoff, items.size()), scratch);
+    return detail::expected_dcg(items.scores, gains, detail::counted_by(cutoff, items.size()), scratch);
   }
 
   /// As a function of real ranks >= 1:
@@ -119,11 +119,11 @@ struct ndcg {
     const workspace::scope scope(scratch);
     const std::span<double> gains = scratch.take<double>(items.size_with_missed());
     detail::weighted_gains(items, gain, gain_table, true, gains);
-    const double most = detail::ideal_dcg(ideal, gains, detail::cut_at(cutoff, gains.size()), scratch);
-    return most > 0.0
-               ? detail::expected_dcg(items.scores, gains, detail::cut_at(cutoff, items.size()), scratch) /
-                     most
-               : 0.0;
+    const double most = detail::ideal_dcg(ideal, gains, detail::counted_by(cutoff, gains.size()), scratch);
+    return most > 0.0 ? detail::expected_dcg(items.scores, gains, detail::counted_by(cutoff, items.size()),
+                                             scratch) /
+                            most
+                      : 0.0;
   }
 
   /// As a function of real ranks >= 1: that of dcg divided by the ideal DCG.
@@ -135,7 +135,7 @@ struct ndcg {
     const workspace::scope scope(scratch);
     const std::span<double> gains = scratch.take<double>(items.size_with_missed());
     detail::weighted_gains(items, gain, gain_table, true, gains);
-    const double most = detail::ideal_dcg(ideal, gains, detail::cut_at(cutoff, gains.size()), scratch);
+    const double most = detail::ideal_dcg(ideal, gains, detail::counted_by(cutoff, gains.size()), scratch);
     if (most > 0.0) return detail::dcg_of_ranks(ranks, gains, cutoff, most, by_rank);
     std::fill(by_rank.begin(), by_rank.end(), 0.0);
     return 0.0;

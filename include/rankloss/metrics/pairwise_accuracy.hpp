@@ -2,7 +2,7 @@
 #pragma once
 
 #include <rankloss/batch.hpp>
-#include <rankloss/detail/pairs/pair_counts.hpp>
+#include <rankloss/detail/pairs/concordance.hpp>
 #include <rankloss/options.hpp>
 #include <rankloss/workspace.hpp>
 
@@ -46,7 +46,7 @@ struct pairwise_accuracy {
 
   template <class T, class R>
   double operator()(const list<T, R>& items, const list_outputs<T>&, workspace& scratch) const {
-    const detail::pair_counts counts = detail::count_pairs(items, false, scratch);
+    const detail::concordance counts = detail::count_concordance(items, false, scratch);
     const double right = counts.concordant + (ties == tied_pairs::half ? 0.5 * counts.tied_scores : 0.0);
     const double all =
         counts.concordant + counts.discordant + (ties == tied_pairs::left_out ? 0.0 : counts.tied_scores);

@@ -5,7 +5,7 @@
 #include <rankloss/detail/base/finite.hpp>
 #include <rankloss/detail/data/check_data.hpp>
 #include <rankloss/detail/gains/list_gains.hpp>
-#include <rankloss/detail/gains/rank_cut.hpp>
+#include <rankloss/detail/gains/smooth_cut.hpp>
 #include <rankloss/detail/sorting/score_runs.hpp>
 #include <rankloss/evaluate.hpp>
 #include <rankloss/gain.hpp>
@@ -61,7 +61,7 @@ struct rank_biased_precision {
   template <class T, class R>
   double operator()(const list<T, R>& items, const list_outputs<T>&, workspace& scratch) const {
     const workspace::scope scope(scratch);
-    const std::size_t k = detail::cut_at(cutoff, items.size());
+    const std::size_t k = detail::counted_by(cutoff, items.size());
     const std::span<double> gains = scratch.take<double>(items.size_with_missed());
     detail::weighted_gains(items, gain, gain_table, false, gains);
     const double log_persistence = std::log(persistence);
@@ -72,8 +72,8 @@ struct rank_biased_precision {
       double mean = 0.0;
       for (const auto& item : run.items) mean += gains[item.payload] / static_cast<double>(run.items.size());
       // (1 - p) (p^begin + ... + p^(end - 1)) = p^begin (1 - p^(end - begin))
-      const auto places = static_cast<double>(std::min(run.end, k) - run.begin);
-      sum = detail::held_sum(sum, -mean * reached * std::expm1(places * log_persistence));
+      const auto count = static_cast<double>(std::min(run.end, k) - run.begin);
+      sum = detail::held_sum(sum, -mean * reached * std::expm1(count * log_persistence));
     });
     return sum;
   }
@@ -95,7 +95,7 @@ struct rank_biased_precision {
     double sum = 0.0;
     std::fill(by_rank.begin(), by_rank.end(), 0.0);
     for (std::size_t i = 0; i < items.size(); ++i) {
-      const detail::rank_cut cut(ranks[i], cutoff);
+      const detail::smooth_cut cut(ranks[i], cutoff);
       const double reached = std::exp((ranks[i] - 1.0) * log_persistence);
       const double here = (1.0 - persistence) * detail::held_as<double>(gains[i]) * reached;
       sum += here * cut.value;

@@ -4,7 +4,7 @@
 #include <rankloss/batch.hpp>
 #include <rankloss/detail/data/best_match.hpp>
 #include <rankloss/detail/data/relevant_items.hpp>
-#include <rankloss/detail/gains/rank_cut.hpp>
+#include <rankloss/detail/gains/smooth_cut.hpp>
 #include <rankloss/detail/sorting/first_of_order.hpp>
 #include <rankloss/evaluate.hpp>
 #include <rankloss/options.hpp>
@@ -43,7 +43,7 @@ struct recall {
     const std::span<double> weights = scratch.take<double>(items.size_with_missed());
     const double total = weigh(items, weights);
     if (!(total > 0.0)) return 0.0;
-    const std::size_t k = detail::cut_at(cutoff, items.size());
+    const std::size_t k = detail::counted_by(cutoff, items.size());
     // The sum over all items, in the order in which the total is summed, so that the value is exactly 1 if no
     // item is missed.
     const double found =
@@ -117,7 +117,7 @@ struct hit {
   }
 };
 
-/// first_rank: the position of the first relevant item, counted from 1.
+/// first_rank: the rank of the first relevant item, counted from 1.
 ///
 ///     first_rank = min {rank_i : y_i > 0}
 ///

@@ -21,7 +21,7 @@ namespace rankloss::inline RANKLOSS_ABI::metrics {
 /// rows.
 ///
 ///     recall[c]   = mean over queries of [a match is among the first cutoffs[c]]
-///     mean_rank   = mean over queries of the position of the first match, counted from 1
+///     mean_rank   = mean over queries of the rank of the first match, counted from 1
 ///     median_rank = median over queries of the same; for an even number the mean of the middle two
 ///     rsum        = 100 sum over c and over both directions of recall[c]
 ///
@@ -70,8 +70,8 @@ struct retrieval {
 
     const workspace::scope scope(ctx.scratch());
     // A column-major matrix is read as its transpose, whose rows are contiguous.
-    const detail::pair_steps steps = detail::similarity_steps(batch);
-    const bool by_columns = steps.row < steps.column && batch.rows > 1 && batch.columns > 1;
+    const detail::pair_strides strides = detail::similarity_strides(batch);
+    const bool by_columns = strides.row < strides.column && batch.rows > 1 && batch.columns > 1;
     const similarity_batch<T, R> read = by_columns ? detail::transposed(batch) : batch;
     const detail::best_matches<T, R> found(read, ctx);
     result all{summary(by_columns ? found.columns() : found.rows(), batch.row_weights, ctx.scratch()),

@@ -8,11 +8,12 @@
 #include <string_view>
 
 /// Functions of a pair, which `pairwise` sums over the pairs in which one item is more relevant than the
-/// other (the winner and the loser of the pair).
+/// other (the preferred and the other item of the pair).
 ///
-/// Each is called with vectors of d = s_winner - s_loser and gap = y_winner - y_loser >= 0, and returns its
-/// value and its first two derivatives by d. At the kinks of hinge, squared_hinge and quantile the slope is
-/// 0, which is a subgradient. A value or a derivative of a pair beyond 1e290 counts as 1e290.
+/// Each is called with vectors of d = s_preferred - s_other and relevance_gap = y_preferred - y_other >= 0,
+/// and returns its value and its first two derivatives by d. At the kinks of hinge, squared_hinge and
+/// quantile the slope is 0, which is a subgradient. A value or a derivative of a pair beyond 1e290 counts as
+/// 1e290.
 namespace rankloss::inline RANKLOSS_ABI::pairs {
 
 /// The value of a function and its derivatives by the difference of scores.
@@ -34,16 +35,16 @@ enum class logarithm {
 /// 0) / temperature.
 struct logistic {
   double temperature = 1.0;                           ///< 1e-15 to 1e300, in units of the scores
-  pairs::logarithm unit = pairs::logarithm::natural;  ///< of the value, and thereby of the gradient
+  pairs::logarithm logarithm = pairs::logarithm::natural;  ///< of the value, and thereby of the gradient
 
   template <class Self, class Visit>
   static constexpr void for_each_option(Self& self, const Visit& visit) {
     visit("temperature", self.temperature, options::temperature);
-    visit("unit", self.unit, options::choice<pairs::logarithm>{});
+    visit("logarithm", self.logarithm, options::choice<pairs::logarithm>{});
   }
-  [[nodiscard]] double length() const noexcept { return temperature; }
+  [[nodiscard]] double score_scale() const noexcept { return temperature; }
   [[nodiscard]] double factor() const noexcept {
-    return unit == pairs::logarithm::binary ? std::numbers::log2e : 1.0;
+    return logarithm == pairs::logarithm::binary ? std::numbers::log2e : 1.0;
   }
 };
 
@@ -56,7 +57,7 @@ struct soft_zero_one {
   static constexpr void for_each_option(Self& self, const Visit& visit) {
     visit("temperature", self.temperature, options::temperature);
   }
-  [[nodiscard]] double length() const noexcept { return temperature; }
+  [[nodiscard]] double score_scale() const noexcept { return temperature; }
   [[nodiscard]] double factor() const noexcept { return 1.0; }
 };
 
@@ -68,7 +69,7 @@ struct hinge {
   static constexpr void for_each_option(Self& self, const Visit& visit) {
     visit("margin", self.margin, options::real{.least = 0.0, .most = 1e300});
   }
-  [[nodiscard]] double length() const noexcept { return margin > 0.0 ? margin : 1.0; }
+  [[nodiscard]] double score_scale() const noexcept { return margin > 0.0 ? margin : 1.0; }
 };
 
 /// squared_hinge: max(0, margin - d)^2. Convex.
@@ -79,7 +80,7 @@ struct squared_hinge {
   static constexpr void for_each_option(Self& self, const Visit& visit) {
     visit("margin", self.margin, options::real{.least = 0.0, .most = 1e300});
   }
-  [[nodiscard]] double length() const noexcept { return margin > 0.0 ? margin : 1.0; }
+  [[nodiscard]] double score_scale() const noexcept { return margin > 0.0 ? margin : 1.0; }
 };
 
 /// exponential: exp(-d / temperature), of RankBoost. Convex.
@@ -90,17 +91,17 @@ struct exponential {
   static constexpr void for_each_option(Self& self, const Visit& visit) {
     visit("temperature", self.temperature, options::temperature);
   }
-  [[nodiscard]] double length() const noexcept { return temperature; }
+  [[nodiscard]] double score_scale() const noexcept { return temperature; }
 };
 
-/// squared_difference: (d - gap)^2, which is least where differences of scores equal those of the relevance.
-/// Convex.
+/// squared_difference: (d - relevance_gap)^2, which is least where differences of scores equal those of the
+/// relevance. Convex.
 struct squared_difference {
-  [[nodiscard]] double length() const noexcept { return 1.0; }
+  [[nodiscard]] double score_scale() const noexcept { return 1.0; }
 };
 
-/// quantile: the pinball function of gap - d: tau (gap - d) if that is positive, (1 - tau) (d - gap) if not.
-/// Convex.
+/// quantile: the pinball function of relevance_gap - d: tau (relevance_gap - d) if that is positive, (1 -
+/// tau) (d - relevance_gap) if not. Convex.
 struct quantile {
   double tau = 0.5;  ///< 0 to 1: the quantile of the relevance differences that is estimated
 
@@ -108,7 +109,7 @@ struct quantile {
   static constexpr void for_each_option(Self& self, const Visit& visit) {
     visit("tau", self.tau, options::share);
   }
-  [[nodiscard]] double length() const noexcept { return 1.0; }
+  [[nodiscard]] double score_scale() const noexcept { return 1.0; }
 };
 
 }  // namespace rankloss::inline RANKLOSS_ABI::pairs

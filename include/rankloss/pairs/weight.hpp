@@ -9,10 +9,10 @@
 #include <span>
 #include <string_view>
 
-/// Weights of pairs, which `pairwise` multiplies with the function of a pair. Weights by position take
-/// positions in the order of the scores, with equal scores in the order of the items. The gradient takes them
-/// as constants; they jump where two items change places. Items that are alike in score, relevance and weight
-/// have the mean of the slopes that they have in all orders of these items. Weights that use gains, or
+/// Weights of pairs, which `pairwise` multiplies with the function of a pair. Weights by rank take
+/// ranks in the order of the scores, with equal scores in the order of the items. The gradient takes them
+/// as constants; they jump where two items change their ranks. Items that are alike in score, relevance and
+/// weight have the mean of the slopes that they have in all orders of these items. Weights that use gains, or
 /// relevance as a factor, refuse relevance below 0.
 namespace rankloss::inline RANKLOSS_ABI::pairs {
 
@@ -50,15 +50,15 @@ struct relevance_difference {
   [[nodiscard]] std::string_view expects() const noexcept { return "at least 0"; }
 };
 
-/// delta_ndcg: the change of NDCG when the two items swap places: |G_i - G_j| |1/D(r_i) - 1/D(r_j)|, D(r) =
-/// log2(1 + r). The weight of LambdaRank.
+/// delta_ndcg: the change of NDCG when the two items swap their ranks: |G_i - G_j| |1/D(r_i) - 1/D(r_j)|,
+/// D(r) = log2(1 + r). The weight of LambdaRank.
 struct delta_ndcg {
   rankloss::gain gain = rankloss::gain::exponential;  ///< the gain of a grade
   std::span<const double> gain_table{};               ///< [grades] >= 0, for gain::table
   std::size_t cutoff = 0;  ///< k of NDCG@k: discounts beyond it are 0; 0: the whole list
   pairs::scale_by scale = pairs::scale_by::ideal;  ///< NDCG or DCG
 
-  static constexpr bool by_position = true;
+  static constexpr bool uses_ranks = true;
 
   template <class Self, class Visit>
   static constexpr void for_each_option(Self& self, const Visit& visit) {
@@ -79,7 +79,7 @@ struct ndcg_loss2 {
   std::size_t cutoff = 0;                             ///< k of the ideal DCG@k; 0: the whole list
   pairs::scale_by scale = pairs::scale_by::ideal;     ///< NDCG or DCG
 
-  static constexpr bool by_position = true;
+  static constexpr bool uses_ranks = true;
 
   template <class Self, class Visit>
   static constexpr void for_each_option(Self& self, const Visit& visit) {
@@ -101,7 +101,7 @@ struct ndcg_loss2_plus {
   std::size_t cutoff = 0;                             ///< k of the ideal DCG@k; 0: the whole list
   pairs::scale_by scale = pairs::scale_by::ideal;     ///< NDCG or DCG
 
-  static constexpr bool by_position = true;
+  static constexpr bool uses_ranks = true;
 
   template <class Self, class Visit>
   static constexpr void for_each_option(Self& self, const Visit& visit) {
@@ -124,7 +124,7 @@ struct ndcg_loss1 {
   std::size_t cutoff = 0;                             ///< k of the ideal DCG@k; 0: the whole list
   pairs::scale_by scale = pairs::scale_by::ideal;     ///< NDCG or DCG
 
-  static constexpr bool by_position = true;
+  static constexpr bool uses_ranks = true;
   static constexpr bool all_pairs = true;
 
   template <class Self, class Visit>
@@ -147,17 +147,17 @@ struct arp_loss1 {
   [[nodiscard]] std::string_view expects() const noexcept { return "at least 0"; }
 };
 
-/// delta_map: the change of average precision when the two items swap places. Items of relevance > 0 are
+/// delta_map: the change of average precision when the two items swap their ranks. Items of relevance > 0 are
 /// relevant; pairs of two relevant items have weight 0.
 struct delta_map {
-  static constexpr bool by_position = true;
+  static constexpr bool uses_ranks = true;
   static constexpr bool binary = true;
 };
 
-/// delta_mrr: the change of the reciprocal rank of the first relevant item when the two items swap places.
-/// Items of relevance > 0 are relevant.
+/// delta_mrr: the change of the reciprocal rank of the first relevant item when the two items swap their
+/// ranks. Items of relevance > 0 are relevant.
 struct delta_mrr {
-  static constexpr bool by_position = true;
+  static constexpr bool uses_ranks = true;
   static constexpr bool binary = true;
 };
 

@@ -21,7 +21,7 @@ enum class regularization {
   return {"quadratic", "entropic"};
 }
 
-/// projected_ranks: smooth ranks by projecting the scores onto the permutahedron, the convex hull of all
+/// projected_ranks: soft ranks by projecting the scores onto the permutahedron, the convex hull of all
 /// orders of the ranks 1..n.
 ///
 ///     ranks               = argmin |r - z|^2 / 2                                          quadratic, z = -s / temperature descending,
@@ -46,7 +46,7 @@ enum class regularization {
 /// @throws std::invalid_argument from the functions of rank.hpp when an option is out of its range.
 struct projected_ranks {
   double temperature = 1.0;                   ///< 1e-15 to 1e300, in units of the scores
-  rank_order order = rank_order::descending;  ///< which score has the first rank
+  sort_direction direction = sort_direction::descending;  ///< which score has the first rank
   double base = 1.0;                          ///< rank of the first; ranks are shifted after the projection
   rankloss::regularization regularization =
       rankloss::regularization::quadratic;  ///< the distance that is least
@@ -54,12 +54,12 @@ struct projected_ranks {
   template <class Self, class Visit>
   static constexpr void for_each_option(Self& self, const Visit& visit) {
     visit("temperature", self.temperature, options::temperature);
-    visit("order", self.order, options::choice<rank_order>{});
+    visit("direction", self.direction, options::choice<sort_direction>{});
     visit("base", self.base, options::any_finite);
     visit("regularization", self.regularization, options::choice<rankloss::regularization>{});
   }
 
-  /// Ranks of one list; see smooth_ranks.
+  /// Ranks of one list; see soft_ranks.
   template <class T>
   class result;
 

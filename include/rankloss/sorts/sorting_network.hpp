@@ -68,14 +68,14 @@ struct sorting_network {
   double temperature = 0.1;                                        ///< 1e-15 to 1e300, in units of the scores
   rankloss::network network = rankloss::network::bitonic;          ///< which pairs are compared
   rankloss::comparator comparator = rankloss::comparator::cauchy;  ///< how far they are exchanged
-  rank_order order = rank_order::descending;                       ///< which score is first
+  sort_direction direction = sort_direction::descending;           ///< which score is first
 
   template <class Self, class Visit>
   static constexpr void for_each_option(Self& self, const Visit& visit) {
     visit("temperature", self.temperature, options::temperature);
     visit("network", self.network, options::choice<rankloss::network>{});
     visit("comparator", self.comparator, options::choice<rankloss::comparator>{});
-    visit("order", self.order, options::choice<rank_order>{});
+    visit("direction", self.direction, options::choice<sort_direction>{});
   }
 
   /// The permutation of one list; see soft_sort_operator. It also has the scores as the network returns them:
