@@ -50,7 +50,7 @@ void check_policy_scores(std::string_view field, std::span<const T> scores) {
 
 /// Orders are checked also with data_checks::off, because their entries are used as indices into memory.
 inline void check_orders(const positions& orders, const order_lists& lists, workspace& scratch) {
-  check_steps("orders", orders.size(), lists.items, "one per score");
+  check_size("orders", orders.size(), lists.items, "one per score");
   for (std::size_t l = 0; l < lists.count(); ++l) {
     const workspace::scope scope(scratch);
     const std::size_t first = lists.first(l);
@@ -71,7 +71,7 @@ inline void check_orders(const positions& orders, const order_lists& lists, work
 
 inline void check_upstream(std::string_view field, const reals& upstream, std::size_t lists) {
   if (upstream.empty()) return;
-  check_steps(field, upstream.size(), lists, "one per list");
+  check_size(field, upstream.size(), lists, "one per list");
   check_finite(field, upstream, {}, "list");
 }
 
