@@ -31,8 +31,8 @@ struct preference_batch {
   using score_type = T;
 
   array_view<const T> rewards;  ///< [items] any finite number
-  positions preferred{};        ///< [pairs] item, from 0
-  positions other{};            ///< [pairs] another item
+  indices preferred{};          ///< [pairs] item, from 0
+  indices other{};              ///< [pairs] another item
   reals pair_weights{};         ///< [pairs] >= 0, finite; empty: all 1
   reals margins{};              ///< [pairs] wanted lead of the preferred item, finite; empty: all 0
   flags ties{};                 ///< [pairs] not zero: a tie, which most losses refuse; empty: no ties
@@ -50,7 +50,7 @@ struct preference_term {
 };
 
 /// preference_loss: the value and the derivatives of one pair, from the rewards of the preferred item and of
-/// the other and the margin of the pair. It may have `validate()` and a Hessian diagonal (`has_hessian`). No
+/// the other and the margin of the pair. It may have options (options.hpp) and a Hessian diagonal (`has_hessian`). No
 /// result is larger than 1e290 for finite arguments.
 template <class Loss>
 concept preference_loss = requires(const Loss& loss, double reward) {
@@ -69,7 +69,7 @@ concept tie_loss = preference_loss<Loss> && requires(const Loss& loss, double re
 
 namespace detail {
 
-inline void check_items(std::string_view field, const positions& items, std::size_t count) {
+inline void check_pair_items(std::string_view field, const indices& items, std::size_t count) {
   for (std::size_t k = 0; k < items.size(); ++k)
     require(items[k] >= 0 && static_cast<std::uint64_t>(items[k]) < count, field, ": ", items.number(k),
             " at pair ", k, ", expected an item from 0 to below ", count, " (the number of rewards)");
@@ -97,8 +97,8 @@ void check_preferences(const Loss& loss, const preference_batch<T>& batch, const
   check_optional("margins", batch.margins.size(), pairs, "one per pair");
   check_optional("ties", batch.ties.size(), pairs, "one per pair");
   check_outputs(out, items, "one per reward", pairs, "one per pair");
-  check_items("preferred", batch.preferred, items);
-  check_items("other", batch.other, items);
+  check_pair_items("preferred", batch.preferred, items);
+  check_pair_items("other", batch.other, items);
   for (std::size_t k = 0; k < pairs; ++k)
     require(batch.preferred[k] != batch.other[k], "other: ", batch.other[k], " at pair ", k,
             ", expected an item other than the preferred one");

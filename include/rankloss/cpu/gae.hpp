@@ -87,7 +87,7 @@ void estimate_advantages(const trajectory_batch<T>& batch, const gae& options,
                          std::type_identity_t<array_view<T>> advantages,
                          std::type_identity_t<array_view<T>> returns, context& ctx) {
   const detail::sole_use alone(ctx);
-  options.validate();
+  validate(options);
   detail::check_trajectories(batch, advantages.size(), returns.size(), ctx.checks == data_checks::on);
   const bool whiten = options.whitening != whitening::none && !advantages.empty();
   const workspace::scope scope(ctx.scratch());

@@ -22,8 +22,8 @@
 namespace rankloss::inline RANKLOSS_ABI {
 namespace detail {
 
-/// The sums of exponentials over the items from each place on are relative to the greatest score of the list
-/// if all scores are near it, and otherwise relative to the greatest score among the items of the sum.
+/// The sums of exponentials over the items from each position on are relative to the greatest score of the
+/// list if all scores are near it, and otherwise relative to the greatest score among the items of the sum.
 struct listmle_engine {
   using Arch = xsimd::default_arch;  // of this translation unit, as the inline namespace says
 
@@ -39,7 +39,7 @@ struct listmle_engine {
     if (loss.ties == tie_order::exact) {
       const order_outputs<T> outputs(out, order, 1.0, loss.temperature);
       const rest_sums rests = sum_rests(items.scores, order, loss.temperature, scratch);
-      return std::min(grades_loss<Arch, T>(rests, y, order, out, outputs, scratch), largest_term);
+      return std::min(levels_loss<Arch, T>(rests, y, order, out, outputs, scratch), largest_term);
     }
     const std::span<double> c = scratch.take<double>(n);
     const auto [mass, equal] = fill_weights(loss, items.weights, order, c);
@@ -84,8 +84,8 @@ struct listmle_engine {
                                            std::span<double> c) noexcept {
     const std::size_t n = c.size();
     const std::size_t k = loss.cutoff > 0 ? std::min(loss.cutoff, n) : n;
-    const bool by_place = loss.weights != position_weights::none;
-    if (!by_place) {
+    const bool by_position = loss.weights != position_weights::none;
+    if (!by_position) {
       std::fill_n(c.begin(), k, 1.0);
     } else {
       // Numerator and denominator are divided by 2^n.
@@ -95,8 +95,8 @@ struct listmle_engine {
       for (std::size_t i = 0; i < k; ++i) c[i] = n > 1 ? ((half *= 0.5) - least) / sum : 0.0;
     }
     std::fill(c.begin() + static_cast<std::ptrdiff_t>(k), c.end(), 0.0);
-    const bool whole = !by_place && k == n;
-    if (own.empty()) return {by_place && n <= 1 ? 0.0 : 1.0, whole};
+    const bool whole = !by_position && k == n;
+    if (own.empty()) return {by_position && n <= 1 ? 0.0 : 1.0, whole};
     double most = 0.0;
     double least = std::numeric_limits<double>::max();
     for (std::size_t i = 0; i < k; ++i) {

@@ -42,7 +42,7 @@ struct plackett_luce_engine {
     workspace& scratch = ctx.scratch();
     const workspace::scope scope(scratch);
     const output_sums sums(out, lists, scratch);
-    const std::span<block_excess> excess = scratch.take<block_excess>(lists);
+    const std::span<tier_excess> excess = scratch.take<tier_excess>(lists);
     const auto weight = [&](std::size_t l) {
       if (batch.reduction == reduction::mean_of_relevant && !order.has_pair(l)) return 0.0;
       return weight_of(batch.list_weights, l);
@@ -66,10 +66,10 @@ struct plackett_luce_engine {
     });
     for (std::size_t l = 0; l < lists; ++l) {
       if (excess[l].items == 0) continue;
-      require(excess[l].items <= down_sets::most_items, "order: a block of ", excess[l].items,
+      require(excess[l].items <= down_sets::most_items, "order: a tier of ", excess[l].items,
               " items in list ", l, ", expected at most ", down_sets::most_items,
               "; order_likelihood::by_pairs has no limit");
-      fail("order: a block of ", excess[l].items, " items in list ", l, " takes a table of ", excess[l].sets,
+      fail("order: a tier of ", excess[l].items, " items in list ", l, " takes a table of ", excess[l].sets,
            " sets, expected at most ", loss.most_sets,
            " (most_sets); order_likelihood::by_pairs has no limit");
     }
@@ -82,7 +82,7 @@ struct plackett_luce_engine {
   template <class T>
   static double list_loss(const plackett_luce& loss, const partial_order& order, std::size_t l,
                           const strided<const T>& scores, std::span<double> gradient,
-                          std::span<double> hessian, block_excess& excess, workspace& scratch) {
+                          std::span<double> hessian, tier_excess& excess, workspace& scratch) {
     if (!order.has_pair(l)) return 0.0;
     const workspace::scope scope(scratch);
     const double value = loss.likelihood == order_likelihood::exact
@@ -94,12 +94,12 @@ struct plackett_luce_engine {
   template <class T>
   static double exact_loss(const plackett_luce& loss, const partial_order& order, std::size_t l,
                            const strided<const T>& scores, std::span<double> gradient,
-                           std::span<double> hessian, block_excess& excess, workspace& scratch) {
+                           std::span<double> hessian, tier_excess& excess, workspace& scratch) {
     const double t = loss.temperature;
     if (order.by_levels()) {
       const rest_sums rests = sum_rests(scores, order.sorted(l), t, scratch);
       const list_outputs<double> out{gradient, hessian};
-      return grades_loss<Arch, double>(rests, order.levels(l).data(), order.sorted(l), out,
+      return levels_loss<Arch, double>(rests, order.levels(l).data(), order.sorted(l), out,
                                        order_outputs<double>(out, order.sorted(l), 1.0, t), scratch);
     }
     const auto worse = [&order, l](std::size_t i) { return order.worse(l, i); };

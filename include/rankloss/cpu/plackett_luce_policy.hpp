@@ -24,7 +24,7 @@ template <score T>
 void evaluate_orders(const plackett_luce_policy& policy, const order_batch<T>& batch,
                      const order_results& out, context& ctx) {
   const detail::sole_use alone(ctx);
-  policy.validate();
+  validate(policy);
   const std::size_t items = batch.scores.size();
   detail::check_offsets(batch.offsets, items, "scores");
   const detail::order_lists lists{batch.offsets, items};
@@ -63,11 +63,11 @@ void evaluate_orders(const plackett_luce_policy& policy, const order_batch<T>& b
 }
 
 template <score T>
-void sample_orders(const plackett_luce_policy& policy, array_view<const T> scores, const positions& offsets,
+void sample_orders(const plackett_luce_policy& policy, array_view<const T> scores, const indices& offsets,
                    std::uint32_t sample, array_view<std::uint32_t> orders, context& ctx) {
   using record = detail::keyed<detail::key_of<double>, std::uint32_t>;
   const detail::sole_use alone(ctx);
-  policy.validate();
+  validate(policy);
   detail::check_offsets(offsets, scores.size(), "scores");
   detail::check_size("orders", orders.size(), scores.size(), "one per score");
   if (ctx.checks == data_checks::on) detail::check_policy_scores("scores", scores);

@@ -114,7 +114,7 @@ struct engine<critic, context> : detail::critic_engine {};
 
 template <score T>
 [[nodiscard]] policy_diagnostics diagnose(const ppo& loss, const policy_batch<T>& batch, data_checks checks) {
-  loss.validate();
+  validate(loss);
   detail::check_policy(batch, {}, checks == data_checks::on);
   const detail::step_shares shares(batch.weights, batch.mask, batch.log_probabilities.size());
   policy_diagnostics found;

@@ -3,10 +3,11 @@
 
 #include <rankloss/batch.hpp>
 #include <rankloss/detail/gains/list_gains.hpp>
-#include <rankloss/detail/gains/rank_cut.hpp>
+#include <rankloss/detail/gains/smooth_cut.hpp>
 #include <rankloss/detail/gains/tied_dcg.hpp>
 #include <rankloss/evaluate.hpp>
 #include <rankloss/gain.hpp>
+#include <rankloss/options.hpp>
 #include <rankloss/workspace.hpp>
 
 #include <algorithm>
@@ -39,6 +40,12 @@ struct dcg {
   static constexpr bool counts_missed = true;
   static constexpr double best = 0.0;  ///< a loss is -DCG: without its ideal, the largest value is not known
 
+  template <class Self, class Visit>
+  static constexpr void for_each_option(Self& self, const Visit& visit) {
+    visit("gain", self.gain, options::choice<rankloss::gain>{});
+    visit("gain_table", self.gain_table, options::gain_table);
+    visit("cutoff", self.cutoff, options::cutoff);
+  }
   void validate() const { detail::check_gain(gain, gain_table); }
   [[nodiscard]] bool takes(double y) const noexcept { return detail::takes_gain(gain, y); }
   [[nodiscard]] std::string_view expects() const noexcept { return detail::expects_gain; }
@@ -48,7 +55,7 @@ struct dcg {
     const workspace::scope scope(scratch);
     const std::span<double> gains = scratch.take<double>(items.size_with_missed());
     detail::weighted_gains(items, gain, gain_table, false, gains);
-    return detail::expected_dcg(items.scores, gains, detail::cut_at(cutoff, items.size()), scratch);
+    return detail::expected_dcg(items.scores, gains, detail::counted_by(cutoff, items.size()), scratch);
   }
 
   /// As a function of real ranks >= 1:
@@ -96,6 +103,13 @@ struct ndcg {
   static constexpr bool counts_missed = true;
   static constexpr double best = 1.0;
 
+  template <class Self, class Visit>
+  static constexpr void for_each_option(Self& self, const Visit& visit) {
+    visit("gain", self.gain, options::choice<rankloss::gain>{});
+    visit("gain_table", self.gain_table, options::gain_table);
+    visit("cutoff", self.cutoff, options::cutoff);
+    visit("ideal", self.ideal, options::choice<rankloss::ideal>{});
+  }
   void validate() const { detail::check_gain(gain, gain_table); }
   [[nodiscard]] bool takes(double y) const noexcept { return detail::takes_gain(gain, y); }
   [[nodiscard]] std::string_view expects() const noexcept { return detail::expects_gain; }
@@ -105,11 +119,11 @@ struct ndcg {
     const workspace::scope scope(scratch);
     const std::span<double> gains = scratch.take<double>(items.size_with_missed());
     detail::weighted_gains(items, gain, gain_table, true, gains);
-    const double most = detail::ideal_dcg(ideal, gains, detail::cut_at(cutoff, gains.size()), scratch);
-    return most > 0.0
-               ? detail::expected_dcg(items.scores, gains, detail::cut_at(cutoff, items.size()), scratch) /
-                     most
-               : 0.0;
+    const double most = detail::ideal_dcg(ideal, gains, detail::counted_by(cutoff, gains.size()), scratch);
+    return most > 0.0 ? detail::expected_dcg(items.scores, gains, detail::counted_by(cutoff, items.size()),
+                                             scratch) /
+                            most
+                      : 0.0;
   }
 
   /// As a function of real ranks >= 1: that of dcg divided by the ideal DCG.
@@ -121,7 +135,7 @@ struct ndcg {
     const workspace::scope scope(scratch);
     const std::span<double> gains = scratch.take<double>(items.size_with_missed());
     detail::weighted_gains(items, gain, gain_table, true, gains);
-    const double most = detail::ideal_dcg(ideal, gains, detail::cut_at(cutoff, gains.size()), scratch);
+    const double most = detail::ideal_dcg(ideal, gains, detail::counted_by(cutoff, gains.size()), scratch);
     if (most > 0.0) return detail::dcg_of_ranks(ranks, gains, cutoff, most, by_rank);
     std::fill(by_rank.begin(), by_rank.end(), 0.0);
     return 0.0;

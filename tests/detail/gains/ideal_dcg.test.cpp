@@ -55,8 +55,8 @@ const std::vector<std::vector<T>>& kinds_of_gains() {
   return all;
 }
 
-/// 1 / log2(1 + position), counted from 1.
-real discount(std::size_t position) { return 1 / std::log2(real(position) + 1); }
+/// 1 / log2(1 + rank), counted from 1.
+real discount(std::size_t rank) { return 1 / std::log2(real(rank) + 1); }
 
 /// The formula, and what it would be were all gains positive: the scale that rounding goes by.
 template <class T>
@@ -66,13 +66,13 @@ std::pair<real, real> plain(ideal kind, std::size_t cutoff, std::vector<T> gains
   real sum = 0;
   real scale = 0;
   for (std::size_t i = 0; i < gains.size(); ++i) {
-    std::size_t position = i + 1;
+    std::size_t rank = i + 1;
     if (kind == ideal::competition_ranks)
-      position = 1 + static_cast<std::size_t>(
-                         std::count_if(gains.begin(), gains.end(), [&](T g) { return g > gains[i]; }));
-    if (position > k) continue;
-    sum += real(gains[i]) * discount(position);
-    scale += std::abs(real(gains[i])) * discount(position);
+      rank = 1 + static_cast<std::size_t>(
+                     std::count_if(gains.begin(), gains.end(), [&](T g) { return g > gains[i]; }));
+    if (rank > k) continue;
+    sum += real(gains[i]) * discount(rank);
+    scale += std::abs(real(gains[i])) * discount(rank);
   }
   return {sum, scale};
 }

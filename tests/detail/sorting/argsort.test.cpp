@@ -49,7 +49,7 @@ std::vector<T> descending_values() {
   return values;
 }
 
-/// Sorts keys that carry their places, and checks order and ties against the standard library.
+/// Sorts keys that carry their positions, and checks order and ties against the standard library.
 template <class Key>
 void check_sort(const std::vector<Key>& keys) {
   using record = keyed<Key, std::uint32_t>;
@@ -59,7 +59,7 @@ void check_sort(const std::vector<Key>& keys) {
     records[i] = {keys[i], static_cast<std::uint32_t>(i)};
     expected.emplace_back(keys[i], static_cast<std::uint32_t>(i));
   }
-  std::sort(expected.begin(), expected.end());  // by key, then by place: what a stable sort gives
+  std::sort(expected.begin(), expected.end());  // by key, then by position: what a stable sort gives
   rankloss::workspace scratch;
   const std::span<record> sorted =
       rankloss::detail::sort_by_key(std::span(records), std::span(buffer), scratch);
@@ -169,7 +169,7 @@ TEST_CASE("argsort: merge_exchange sorts every sequence of zeros and ones, so ev
   }
 }
 
-TEST_CASE("argsort: the last phase of merge_exchange merges even and odd places") {
+TEST_CASE("argsort: the last phase of merge_exchange merges even and odd positions") {
   std::mt19937 random(4);
   for (std::size_t n = 0; n <= 70; ++n)
     for (std::vector<int>& items : sequences(random, n)) {

@@ -48,7 +48,7 @@ class step_shares {
         mean_(
             steps, [this](std::size_t i) { return weight(i); }, reduction::mean) {}
 
-  [[nodiscard]] double operator[](std::size_t i) const { return mean_.part(weight(i)); }
+  [[nodiscard]] double operator[](std::size_t i) const { return mean_.share(weight(i)); }
 
  private:
   [[nodiscard]] double weight(std::size_t i) const { return keeps(mask_, i) ? weight_of(weights_, i) : 0.0; }

@@ -20,7 +20,7 @@
 
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
-/// 1 / log2(1 + position) of w positions from `first` (counted from 1) on.
+/// 1 / log2(1 + rank) of w ranks from `first` (counted from 1) on.
 template <class Arch>
 [[gnu::always_inline]] inline lanes<Arch> discounts_from(std::size_t first) noexcept {
   constexpr std::size_t w = lane_count<Arch>;
@@ -76,7 +76,7 @@ void runs_of_equals(std::span<const T> gains, workspace& scratch, Run run) {
   }
 }
 
-/// Discounts of positions, computed one vector at a time.
+/// Discounts of ranks, computed one vector at a time.
 template <class Arch>
 class discount_row {
  public:
@@ -150,7 +150,7 @@ template <class Arch, class T>
   const std::size_t k = cutoff > 0 ? std::min(cutoff, rows) : rows;
   V sum(0.0);
   V previous(ended);
-  V shared(0.0);  // discount of the best position among equals; 0 beyond the cutoff
+  V shared(0.0);  // discount of the best rank among equals; 0 beyond the cutoff
   for (std::size_t i = 0; i < (kind == ideal::sorted ? k : rows); ++i) {
     const V g = V::load_aligned(sorted.data() + i * w);
     const V own(i < k ? discount[i] : 0.0);

@@ -3,7 +3,7 @@
 
 #include <rankloss/batch.hpp>
 #include <rankloss/detail/base/finite.hpp>
-#include <rankloss/detail/gains/rank_cut.hpp>
+#include <rankloss/detail/gains/smooth_cut.hpp>
 #include <rankloss/detail/sorting/argsort.hpp>
 #include <rankloss/detail/sorting/score_runs.hpp>
 #include <rankloss/gain.hpp>
@@ -49,7 +49,7 @@ template <class T>
   double sum = 0.0;
   std::fill(by_rank.begin(), by_rank.end(), 0.0);
   for (std::size_t i = 0; i < ranks.size(); ++i) {
-    const rank_cut cut(ranks[i], cutoff);
+    const smooth_cut cut(ranks[i], cutoff);
     const double logarithm = std::log2(1.0 + ranks[i]);
     const double discounted = held_as<double>(gains[i] / (logarithm * best));
     sum += discounted * cut.value;
@@ -60,7 +60,7 @@ template <class T>
   return held_as<double>(sum);
 }
 
-/// The largest DCG of the first k positions that the gains allow.
+/// The largest DCG of the first k ranks that the gains allow.
 [[nodiscard]] inline double ideal_dcg(ideal kind, std::span<const double> gains, std::size_t k,
                                       workspace& scratch) {
   using record = keyed<std::uint64_t, nothing>;

@@ -17,9 +17,9 @@ namespace rankloss::inline RANKLOSS_ABI::detail {
 /// directions' means, or with reduction::sum the sum of their sums. The values of the rows are written after
 /// those of the columns have been computed, so that per_list is either written whole or not at all.
 template <class Loss, class T, class R>
-double run_both_directions(const Loss& loss, const similarity_batch<T, R>& batch, grades kind,
-                           const outputs& out, context& ctx, double share) {
-  const double direction = batch.reduction == reduction::sum ? share : 0.5 * share;
+double run_both_directions(const Loss& loss, const similarity_batch<T, R>& batch, list_relevance kind,
+                           const outputs& out, context& ctx, double factor) {
+  const double direction = batch.reduction == reduction::sum ? factor : 0.5 * factor;
   outputs rows_out = out;
   outputs columns_out = out;
   columns_out.update = update::add;

@@ -20,7 +20,7 @@ namespace rankloss::inline RANKLOSS_ABI::detail {
 
 /// The lists of a batch, and a parallel loop over them.
 struct order_lists {
-  const positions& offsets;
+  const indices& offsets;
   std::size_t items;
 
   [[nodiscard]] std::size_t count() const { return offsets.empty() ? 1 : offsets.size() - 1; }
@@ -34,10 +34,10 @@ struct order_lists {
   /// Calls body(worker, list), with several lists in each task.
   template <class Body>
   void run(context& ctx, Body body) const {
-    constexpr std::size_t block = 64;
+    constexpr std::size_t chunk = 64;
     const std::size_t lists = count();
-    ctx.run((lists + block - 1) / block, [&](std::size_t worker, std::size_t task) {
-      for (std::size_t l = task * block; l < std::min(lists, (task + 1) * block); ++l) body(worker, l);
+    ctx.run((lists + chunk - 1) / chunk, [&](std::size_t worker, std::size_t task) {
+      for (std::size_t l = task * chunk; l < std::min(lists, (task + 1) * chunk); ++l) body(worker, l);
     });
   }
 };
@@ -49,7 +49,7 @@ void check_policy_scores(std::string_view field, std::span<const T> scores) {
 }
 
 /// Orders are checked also with data_checks::off, because their entries are used as indices into memory.
-inline void check_orders(const positions& orders, const order_lists& lists, workspace& scratch) {
+inline void check_orders(const indices& orders, const order_lists& lists, workspace& scratch) {
   check_size("orders", orders.size(), lists.items, "one per score");
   for (std::size_t l = 0; l < lists.count(); ++l) {
     const workspace::scope scope(scratch);
@@ -61,8 +61,8 @@ inline void check_orders(const positions& orders, const order_lists& lists, work
     for (std::size_t k = 0; k < n; ++k) {
       const std::int64_t item = orders[first + k];
       require(item >= 0 && static_cast<std::size_t>(item) < n, "orders: ", orders.number(first + k),
-              " at list ", l, ", place ", k, ", expected an item from 0 to ", n - 1);
-      require(seen[static_cast<std::size_t>(item)] == 0, "orders: ", item, " at list ", l, ", place ", k,
+              " at list ", l, ", position ", k, ", expected an item from 0 to ", n - 1);
+      require(seen[static_cast<std::size_t>(item)] == 0, "orders: ", item, " at list ", l, ", position ", k,
               ", expected each item once");
       seen[static_cast<std::size_t>(item)] = 1;
     }
