@@ -5,6 +5,7 @@
 #include <rankloss/context.hpp>
 #include <rankloss/detail/base/finite.hpp>
 #include <rankloss/detail/base/require.hpp>
+#include <rankloss/detail/base/tuning.hpp>
 #include <rankloss/detail/data/check_data.hpp>
 #include <rankloss/detail/data/policy_steps.hpp>
 #include <rankloss/detail/sorting/argsort.hpp>
@@ -34,7 +35,7 @@ struct order_lists {
   /// Calls body(worker, list), with several lists in each task.
   template <class Body>
   void run(context& ctx, Body body) const {
-    constexpr std::size_t chunk = 64;
+    constexpr std::size_t chunk = tuning::order_chunk;
     const std::size_t lists = count();
     ctx.run((lists + chunk - 1) / chunk, [&](std::size_t worker, std::size_t task) {
       for (std::size_t l = task * chunk; l < std::min(lists, (task + 1) * chunk); ++l) body(worker, l);
