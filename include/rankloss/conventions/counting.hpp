@@ -3,6 +3,7 @@
 
 #include <rankloss/batch.hpp>
 #include <rankloss/detail/data/check_data.hpp>
+#include <rankloss/detail/data/cut_at.hpp>
 #include <rankloss/detail/lists/batch_source.hpp>
 #include <rankloss/detail/sorting/argsort.hpp>
 #include <rankloss/detail/sorting/sorted_list.hpp>
@@ -50,7 +51,7 @@ struct equal_pairs {
     const std::size_t n = items.size();
     detail::require_countable(n);
     const workspace::scope scope(scratch);
-    const std::size_t k = cutoff > 0 ? std::min(cutoff, n) : n;
+    const std::size_t k = detail::cut_at(cutoff, n);
     const std::span<std::uint8_t> first = scratch.take<std::uint8_t>(n);
     std::fill(first.begin(), first.end(), static_cast<std::uint8_t>(k == n));
     if (k < n)

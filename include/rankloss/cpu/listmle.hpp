@@ -4,6 +4,7 @@
 #include <rankloss/batch.hpp>
 #include <rankloss/detail/base/finite.hpp>
 #include <rankloss/detail/data/contiguous_items.hpp>
+#include <rankloss/detail/data/cut_at.hpp>
 #include <rankloss/detail/data/random_bits.hpp>
 #include <rankloss/detail/draws/stage_draws.hpp>
 #include <rankloss/detail/sorting/argsort.hpp>
@@ -83,7 +84,7 @@ struct listmle_engine {
                                            std::span<const std::uint32_t> order,
                                            std::span<double> c) noexcept {
     const std::size_t n = c.size();
-    const std::size_t k = loss.cutoff > 0 ? std::min(loss.cutoff, n) : n;
+    const std::size_t k = cut_at(loss.cutoff, n);
     const bool by_place = loss.weights != position_weights::none;
     if (!by_place) {
       std::fill_n(c.begin(), k, 1.0);

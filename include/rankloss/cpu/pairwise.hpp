@@ -3,6 +3,7 @@
 
 #include <rankloss/batch.hpp>
 #include <rankloss/detail/base/finite.hpp>
+#include <rankloss/detail/data/cut_at.hpp>
 #include <rankloss/detail/data/extremes.hpp>
 #include <rankloss/detail/pairs/alike.hpp>
 #include <rankloss/detail/pairs/pair_levels.hpp>
@@ -52,7 +53,7 @@ struct pairwise_engine {
       if (loss.cutoff == 0 && items.size() >= shortest_merge) return run_merge(loss, items, out, scratch);
     const sorted_list<T> by_score = at_places(loss) ? sort_list<T>(items.scores, scratch) : sorted_list<T>{};
     pair_places at = place(loss, items, by_score, scratch);
-    const std::size_t k = loss.cutoff > 0 ? std::min(loss.cutoff, at.size()) : at.size();
+    const std::size_t k = cut_at(loss.cutoff, at.size());
     if (loss.cut == pairs::cut::both && loss.cutoff > 0)
       at = {at.item.first(k), at.rank.first(at.rank.empty() ? 0 : k)};
     for (std::size_t i = 0; i < out.gradient.size(); ++i) out.gradient[i] = T{0};
@@ -174,7 +175,7 @@ struct pairwise_engine {
     const computed_weight weight{loss.weight};
     const std::size_t all = items.size();
     const sorted_list<T> sorted = sort_list<T>(items.scores, scratch);
-    const std::size_t k = loss.cutoff > 0 ? std::min(loss.cutoff, all) : all;
+    const std::size_t k = cut_at(loss.cutoff, all);
     const std::size_t n = loss.cut == pairs::cut::both ? k : all;
     const std::span<std::uint32_t> ranks = scratch.take<std::uint32_t>(n);
     std::iota(ranks.begin(), ranks.end(), 0u);

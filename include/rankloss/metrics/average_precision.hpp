@@ -2,8 +2,9 @@
 #pragma once
 
 #include <rankloss/batch.hpp>
+#include <rankloss/detail/data/cut_at.hpp>
 #include <rankloss/detail/data/relevant_items.hpp>
-#include <rankloss/detail/gains/rank_cut.hpp>
+#include <rankloss/detail/gains/smooth_cut.hpp>
 #include <rankloss/detail/sorting/score_runs.hpp>
 #include <rankloss/evaluate.hpp>
 #include <rankloss/workspace.hpp>
@@ -97,7 +98,7 @@ struct average_precision {
     double sum = 0.0;
     for (std::size_t i = 0; i < items.size(); ++i) {
       if (!(weights[i] > 0.0)) continue;
-      const detail::rank_cut cut(ranks[i], cutoff);
+      const auto cut = detail::smooth_cut(ranks[i], cutoff);
       const double share = weights[i] / total;
       const double precision = relevant_ranks[i] / ranks[i];
       sum += share * cut.value * precision;

@@ -4,9 +4,10 @@
 #include <rankloss/batch.hpp>
 #include <rankloss/detail/base/finite.hpp>
 #include <rankloss/detail/base/require.hpp>
+#include <rankloss/detail/data/cut_at.hpp>
 #include <rankloss/detail/data/relevant_items.hpp>
 #include <rankloss/detail/gains/list_gains.hpp>
-#include <rankloss/detail/gains/rank_cut.hpp>
+#include <rankloss/detail/gains/smooth_cut.hpp>
 #include <rankloss/detail/gains/tied_stops.hpp>
 #include <rankloss/detail/sorting/score_runs.hpp>
 #include <rankloss/evaluate.hpp>
@@ -110,7 +111,7 @@ struct expected_reciprocal_rank {
           for (const auto& item : run.items) tied *= 1.0 - stops[item.payload] / 2.0;
           for (const auto& item : run.items) {
             const std::size_t i = item.payload;
-            const detail::rank_cut cut(ranks[i], cutoff);
+            const auto cut = detail::smooth_cut(ranks[i], cutoff);
             const double here = reached * stops[i] / ranks[i] * (tied / (1.0 - stops[i] / 2.0));
             sum += here * cut.value;
             if (!by_rank.empty()) by_rank[i] = here * (cut.slope - cut.value / ranks[i]);

@@ -2,8 +2,8 @@
 #pragma once
 
 #include <rankloss/batch.hpp>
+#include <rankloss/detail/data/cut_at.hpp>
 #include <rankloss/detail/gains/list_gains.hpp>
-#include <rankloss/detail/gains/rank_cut.hpp>
 #include <rankloss/detail/gains/tied_dcg.hpp>
 #include <rankloss/evaluate.hpp>
 #include <rankloss/gain.hpp>

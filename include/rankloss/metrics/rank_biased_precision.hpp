@@ -5,8 +5,9 @@
 #include <rankloss/detail/base/finite.hpp>
 #include <rankloss/detail/base/require.hpp>
 #include <rankloss/detail/data/check_data.hpp>
+#include <rankloss/detail/data/cut_at.hpp>
 #include <rankloss/detail/gains/list_gains.hpp>
-#include <rankloss/detail/gains/rank_cut.hpp>
+#include <rankloss/detail/gains/smooth_cut.hpp>
 #include <rankloss/detail/sorting/score_runs.hpp>
 #include <rankloss/evaluate.hpp>
 #include <rankloss/gain.hpp>
@@ -92,7 +93,7 @@ struct rank_biased_precision {
     double sum = 0.0;
     std::fill(by_rank.begin(), by_rank.end(), 0.0);
     for (std::size_t i = 0; i < items.size(); ++i) {
-      const detail::rank_cut cut(ranks[i], cutoff);
+      const auto cut = detail::smooth_cut(ranks[i], cutoff);
       const double reached = std::exp((ranks[i] - 1.0) * log_persistence);
       const double here = (1.0 - persistence) * detail::held_as<double>(gains[i]) * reached;
       sum += here * cut.value;

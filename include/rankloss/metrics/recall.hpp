@@ -3,8 +3,9 @@
 
 #include <rankloss/batch.hpp>
 #include <rankloss/detail/data/best_match.hpp>
+#include <rankloss/detail/data/cut_at.hpp>
 #include <rankloss/detail/data/relevant_items.hpp>
-#include <rankloss/detail/gains/rank_cut.hpp>
+#include <rankloss/detail/gains/smooth_cut.hpp>
 #include <rankloss/detail/sorting/first_of_order.hpp>
 #include <rankloss/evaluate.hpp>
 #include <rankloss/workspace.hpp>

@@ -4,7 +4,7 @@
 #include <rankloss/batch.hpp>
 #include <rankloss/detail/data/best_match.hpp>
 #include <rankloss/detail/data/relevant_items.hpp>
-#include <rankloss/detail/gains/rank_cut.hpp>
+#include <rankloss/detail/gains/smooth_cut.hpp>
 #include <rankloss/evaluate.hpp>
 #include <rankloss/workspace.hpp>
 
@@ -70,7 +70,7 @@ struct reciprocal_rank {
       least = ranks[i];
     }
     if (sharing == 0.0) return 0.0;
-    const detail::rank_cut cut(least, cutoff);
+    const auto cut = detail::smooth_cut(least, cutoff);
     const double slope = (cut.slope - cut.value / least) / least;
     for (std::size_t i = 0; i < by_rank.size(); ++i)
       if (detail::relevant(items, i) && ranks[i] == least) by_rank[i] = slope / sharing;

@@ -3,6 +3,7 @@
 
 #include <rankloss/batch.hpp>
 #include <rankloss/detail/base/finite.hpp>
+#include <rankloss/detail/data/cut_at.hpp>
 #include <rankloss/detail/data/extremes.hpp>
 #include <rankloss/detail/draws/stage_draws.hpp>
 #include <rankloss/detail/simd/item_rows.hpp>
@@ -44,7 +45,7 @@ order_chances along_order_apart(const strided<const T>& scores, std::span<const 
                                 const order_wants& want, Write write, workspace& scratch) {
   const workspace::scope scope(scratch);
   const std::size_t n = order.size();
-  const std::size_t places = want.cutoff > 0 ? std::min(want.cutoff, n) : n;
+  const std::size_t places = cut_at(want.cutoff, n);
   const rest_sums rests = sum_rests(scores, order, want.temperature, scratch);
   // The mean distance, in temperatures, of the remaining items from the largest of them. The entropy of place
   // k is H_k = log sum + mean.
@@ -111,7 +112,7 @@ order_chances along_order_near(std::span<const T> scores, std::span<const std::u
   static_assert(block % w == 0);
   const workspace::scope scope(scratch);
   const std::size_t n = order.size();
-  const std::size_t places = want.cutoff > 0 ? std::min(want.cutoff, n) : n;
+  const std::size_t places = cut_at(want.cutoff, n);
   const std::size_t padded = padded_rows(n, w);
   const score_distance<Arch, T> below(greatest, want.temperature);
   const bool bends = Entropy && want.slopes;

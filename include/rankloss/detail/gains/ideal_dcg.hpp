@@ -2,6 +2,7 @@
 #pragma once
 
 #include <rankloss/batch.hpp>
+#include <rankloss/detail/data/cut_at.hpp>
 #include <rankloss/detail/gains/fill_gains.hpp>
 #include <rankloss/detail/simd/lane_math.hpp>
 #include <rankloss/detail/simd/lanes.hpp>
@@ -108,7 +109,7 @@ class discount_row {
 /// Ideal DCG of one list at a cutoff; 0 means no cutoff.
 template <class Arch, class T>
 [[nodiscard]] double ideal_dcg(ideal kind, std::size_t cutoff, std::span<const T> gains, workspace& scratch) {
-  const std::size_t last = cutoff > 0 ? std::min(cutoff, gains.size()) : gains.size();
+  const std::size_t last = cut_at(cutoff, gains.size());
   discount_row<Arch> discounts;
   double sum = 0.0;
   runs_of_equals(gains, scratch, [&](double gain, std::size_t begin, std::size_t end) {
@@ -147,7 +148,7 @@ template <class Arch, class T>
       });
 
   const V ended(static_cast<double>(std::numeric_limits<T>::lowest()));
-  const std::size_t k = cutoff > 0 ? std::min(cutoff, rows) : rows;
+  const std::size_t k = cut_at(cutoff, rows);
   V sum(0.0);
   V previous(ended);
   V shared(0.0);  // discount of the best position among equals; 0 beyond the cutoff

@@ -3,7 +3,7 @@
 
 #include <rankloss/batch.hpp>
 #include <rankloss/detail/base/finite.hpp>
-#include <rankloss/detail/gains/rank_cut.hpp>
+#include <rankloss/detail/gains/smooth_cut.hpp>
 #include <rankloss/detail/sorting/argsort.hpp>
 #include <rankloss/detail/sorting/score_runs.hpp>
 #include <rankloss/gain.hpp>
@@ -49,7 +49,7 @@ template <class T>
   double sum = 0.0;
   std::fill(by_rank.begin(), by_rank.end(), 0.0);
   for (std::size_t i = 0; i < ranks.size(); ++i) {
-    const rank_cut cut(ranks[i], cutoff);
+    const auto cut = smooth_cut(ranks[i], cutoff);
     const double logarithm = std::log2(1.0 + ranks[i]);
     const double discounted = held_as<double>(gains[i] / (logarithm * best));
     sum += discounted * cut.value;

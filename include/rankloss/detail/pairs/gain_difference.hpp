@@ -2,6 +2,7 @@
 #pragma once
 
 #include <rankloss/batch.hpp>
+#include <rankloss/detail/data/cut_at.hpp>
 #include <rankloss/detail/gains/fill_gains.hpp>
 #include <rankloss/detail/gains/ideal_dcg.hpp>
 #include <rankloss/detail/pairs/pair_places.hpp>
@@ -59,7 +60,7 @@ void discounts_by_place(std::size_t cutoff, const pair_places& at, std::span<S> 
   std::uint32_t last = 0;
   for (const std::uint32_t rank : at.rank) last = std::max(last, rank);
   const std::size_t n = at.size() > 0 ? std::size_t{last} + 1 : 0;
-  const std::size_t k = cutoff > 0 ? std::min(cutoff, n) : n;
+  const std::size_t k = cut_at(cutoff, n);
   const std::span<S> table = scratch.take<S>(n + w);
   for (std::size_t r = 0; r < k; r += w) store_row<Arch>(table.data() + r, discounts_from<Arch>(r + 1));
   std::fill(table.begin() + static_cast<std::ptrdiff_t>(k), table.end(), S{0});
