@@ -3,6 +3,7 @@
 
 #include <rankloss/batch.hpp>
 #include <rankloss/detail/data/cut_at.hpp>
+#include <rankloss/detail/gains/ideal_dcg.hpp>
 #include <rankloss/detail/gains/list_gains.hpp>
 #include <rankloss/detail/gains/tied_dcg.hpp>
 #include <rankloss/evaluate.hpp>
@@ -105,7 +106,7 @@ struct ndcg {
     const workspace::scope scope(scratch);
     const std::span<double> gains = scratch.take<double>(items.size_with_missed());
     detail::weighted_gains(items, gain, gain_table, true, gains);
-    const double most = detail::ideal_dcg(ideal, gains, detail::cut_at(cutoff, gains.size()), scratch);
+    const double most = ideal_dcg(gains, scratch);
     return most > 0.0
                ? detail::expected_dcg(items.scores, gains, detail::cut_at(cutoff, items.size()), scratch) /
                      most
@@ -121,7 +122,7 @@ struct ndcg {
     const workspace::scope scope(scratch);
     const std::span<double> gains = scratch.take<double>(items.size_with_missed());
     detail::weighted_gains(items, gain, gain_table, true, gains);
-    const double most = detail::ideal_dcg(ideal, gains, detail::cut_at(cutoff, gains.size()), scratch);
+    const double most = ideal_dcg(gains, scratch);
     if (most > 0.0) return detail::dcg_of_ranks(ranks, gains, cutoff, most, by_rank);
     std::fill(by_rank.begin(), by_rank.end(), 0.0);
     return 0.0;
@@ -130,6 +131,11 @@ struct ndcg {
   template <class T, class R>
   [[nodiscard]] bool has_relevance(const list<T, R>& items) const {
     return detail::any_gain(items, gain, gain_table);
+  }
+
+ private:
+  [[nodiscard]] double ideal_dcg(std::span<const double> gains, workspace& scratch) const {
+    return detail::ideal_dcg<detail::single_discounts>(ideal, cutoff, gains, scratch);
   }
 };
 

@@ -5,6 +5,7 @@
 #include <rankloss/detail/data/cut_at.hpp>
 #include <rankloss/detail/gains/fill_gains.hpp>
 #include <rankloss/detail/gains/ideal_dcg.hpp>
+#include <rankloss/detail/gains/lane_discounts.hpp>
 #include <rankloss/detail/pairs/pair_places.hpp>
 #include <rankloss/detail/simd/lanes.hpp>
 #include <rankloss/gain.hpp>
@@ -46,7 +47,7 @@ void gains_by_place(const gain_rule& rule, const list<T, R>& items, const pair_p
   fill_gains<Arch>(rule.kind, rule.table, items.relevance, strided<const double>{}, gains);
   double factor = 1.0;
   if (rule.over_ideal) {
-    const double best = ideal_dcg<Arch, double>(ideal::sorted, rule.cutoff, gains, scratch);
+    const double best = ideal_dcg<lane_discounts<Arch>, double>(ideal::sorted, rule.cutoff, gains, scratch);
     factor = best > 0.0 ? 1.0 / best : 0.0;
   }
   for (std::size_t p = 0; p < at.size(); ++p) to[p] = static_cast<S>(factor * gains[at.item[p]]);
