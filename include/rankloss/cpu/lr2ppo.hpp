@@ -7,8 +7,9 @@
 #include <rankloss/detail/base/require.hpp>
 #include <rankloss/detail/data/check_data.hpp>
 #include <rankloss/detail/data/policy_steps.hpp>
+#include <rankloss/detail/data/ragged_lists.hpp>
 #include <rankloss/detail/data/weighted_mean.hpp>
-#include <rankloss/detail/orders/order_lists.hpp>
+#include <rankloss/detail/orders/check_orders.hpp>
 #include <rankloss/evaluate.hpp>
 #include <rankloss/lr2ppo.hpp>
 #include <rankloss/workspace.hpp>
@@ -26,8 +27,7 @@ namespace detail {
 template <class T>
 void check_label_policy(const label_policy_batch<T>& batch, workspace& scratch, bool check) {
   const std::size_t items = batch.scores.size();
-  check_offsets(batch.offsets, items, "scores");
-  const order_lists lists{batch.offsets, items};
+  const ragged_lists lists = checked_lists(batch.offsets, items, "scores");
   check_steps("old_scores", batch.old_scores.size(), items, "one per score");
   check_steps("rewards", batch.rewards.size(), lists.count(), "one per list");
   if (!batch.old_values.empty())
@@ -96,7 +96,7 @@ struct label_states {
   }
 
   const label_policy_batch<T>& batch_;
-  order_lists lists;
+  ragged_lists lists;
   std::span<double> logs, old_logs;
 };
 
@@ -137,7 +137,7 @@ struct lr2ppo_engine {
     loss.validate();
     workspace& scratch = ctx.scratch();
     check_label_policy(batch, scratch, ctx.checks == data_checks::on);
-    const order_lists lists{batch.offsets, items};
+    const ragged_lists lists(batch.offsets, items);
     require(out.hessian.empty(), "hessian: this loss has none, expected an empty output");
     check_output("gradient", out.gradient, items, "one per score");
     check_output("per_list", out.per_list.size(), lists.count(), "one per list");
@@ -212,7 +212,7 @@ void shape_rewards(const lr2ppo& loss, const label_policy_batch<T>& batch,
   loss.validate();
   workspace& scratch = ctx.scratch();
   detail::check_label_policy(batch, scratch, ctx.checks == data_checks::on);
-  const detail::order_lists lists{batch.offsets, batch.scores.size()};
+  const detail::ragged_lists lists(batch.offsets, batch.scores.size());
   detail::check_steps("shaped", shaped.size(), lists.count(), "one per list");
   const workspace::scope scope(scratch);
   const detail::label_states<T> states(batch, scratch);

@@ -6,8 +6,9 @@
 #include <rankloss/detail/base/finite.hpp>
 #include <rankloss/detail/data/check_data.hpp>
 #include <rankloss/detail/data/policy_steps.hpp>
+#include <rankloss/detail/data/ragged_lists.hpp>
 #include <rankloss/detail/draws/order_chances.hpp>
-#include <rankloss/detail/orders/order_lists.hpp>
+#include <rankloss/detail/orders/check_orders.hpp>
 #include <rankloss/detail/sorting/argsort.hpp>
 #include <rankloss/evaluate.hpp>
 #include <rankloss/plackett_luce_policy.hpp>
@@ -27,8 +28,7 @@ void evaluate_orders(const plackett_luce_policy& policy, const order_batch<T>& b
   const detail::sole_use alone(ctx);
   policy.validate();
   const std::size_t items = batch.scores.size();
-  detail::check_offsets(batch.offsets, items, "scores");
-  const detail::order_lists lists{batch.offsets, items};
+  const detail::ragged_lists lists = detail::checked_lists(batch.offsets, items, "scores");
   detail::check_output("log_probabilities", out.log_probabilities.size(), lists.count(), "one per list");
   detail::check_output("entropies", out.entropies.size(), lists.count(), "one per list");
   detail::check_output("gradient", out.gradient.size(), items, "one per score");
@@ -72,10 +72,9 @@ void sample_orders(const plackett_luce_policy& policy, array_view<const T> score
   using record = detail::keyed<detail::key_of<double>, std::uint32_t>;
   const detail::sole_use alone(ctx);
   policy.validate();
-  detail::check_offsets(offsets, scores.size(), "scores");
+  const detail::ragged_lists lists = detail::checked_lists(offsets, scores.size(), "scores");
   detail::check_steps("orders", orders.size(), scores.size(), "one per score");
   if (ctx.checks == data_checks::on) detail::check_policy_scores("scores", scores);
-  const detail::order_lists lists{offsets, scores.size()};
   for (std::size_t l = 0; l < lists.count(); ++l) detail::require_countable(lists.size(l));
 
   lists.run(ctx, [&](std::size_t worker, std::size_t l) {
