@@ -2,6 +2,7 @@
 #pragma once
 
 #include <rankloss/bradley_terry.hpp>
+#include <rankloss/detail/base/check_options.hpp>
 #include <rankloss/detail/base/finite.hpp>
 #include <rankloss/detail/base/require.hpp>
 #include <rankloss/preference_batch.hpp>
@@ -50,7 +51,7 @@ struct rao_kupper {
 
   void validate() const {
     win().validate();
-    detail::require(detail::within(threshold, 0.0, 1e100), "threshold: ", threshold, ", expected 0 to 1e100");
+    detail::check_within("threshold", threshold, 0.0, 1e100);
   }
   void validate_tie(std::size_t pair) const {
     detail::require(threshold > 0.0, "threshold: 0, expected above 0, for the tie at pair ", pair);

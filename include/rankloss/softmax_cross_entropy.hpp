@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <rankloss/detail/base/finite.hpp>
-#include <rankloss/detail/base/require.hpp>
-#include <rankloss/detail/data/check_data.hpp>
+#include <rankloss/detail/base/check_options.hpp>
 #include <rankloss/loss.hpp>
 
 #include <string_view>
@@ -53,7 +51,7 @@ struct softmax_cross_entropy {
   void validate() const {
     detail::check_temperature("temperature", temperature);
     detail::check_temperature("relevance_temperature", relevance_temperature);
-    detail::require(detail::within(poly, -1.0, 1e30), "poly: ", poly, ", expected -1 to 1e30");
+    detail::check_within("poly", poly, -1.0, 1e30);
   }
   [[nodiscard]] bool takes(double y) const noexcept {
     return target == rankloss::target::softmax || y >= 0.0;

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <rankloss/detail/base/finite.hpp>
-#include <rankloss/detail/base/require.hpp>
+#include <rankloss/detail/base/check_options.hpp>
 #include <rankloss/gain.hpp>
 
 #include <cstddef>
@@ -84,7 +83,7 @@ struct ndcg_loss2_plus {
 
   void validate() const {
     detail::check_gain(gain, gain_table);
-    detail::require(detail::within(mu, 0.0, 1e30), "mu: ", mu, ", expected 0 to 1e30");
+    detail::check_within("mu", mu, 0.0, 1e30);
   }
   [[nodiscard]] bool takes(double y) const noexcept { return detail::takes_gain(gain, y); }
   [[nodiscard]] std::string_view expects() const noexcept { return detail::expects_gain; }

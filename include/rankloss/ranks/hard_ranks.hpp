@@ -2,8 +2,7 @@
 #pragma once
 
 #include <rankloss/batch.hpp>
-#include <rankloss/detail/base/finite.hpp>
-#include <rankloss/detail/base/require.hpp>
+#include <rankloss/detail/base/check_options.hpp>
 #include <rankloss/ranks/rank.hpp>
 #include <rankloss/workspace.hpp>
 
@@ -35,9 +34,7 @@ struct hard_ranks {
 
   static constexpr bool has_gradient = false;
 
-  void validate() const {
-    detail::require(detail::is_finite(base), "base: ", base, ", expected a finite number");
-  }
+  void validate() const { detail::check_finite("base", base); }
 
   /// Ranks of one list; see smooth_ranks.
   template <class T>

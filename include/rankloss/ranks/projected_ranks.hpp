@@ -2,8 +2,7 @@
 #pragma once
 
 #include <rankloss/batch.hpp>
-#include <rankloss/detail/base/finite.hpp>
-#include <rankloss/detail/base/require.hpp>
+#include <rankloss/detail/base/check_options.hpp>
 #include <rankloss/ranks/rank.hpp>
 #include <rankloss/workspace.hpp>
 
@@ -48,9 +47,8 @@ struct projected_ranks {
       rankloss::regularization::quadratic;  ///< the distance that is least
 
   void validate() const {
-    detail::require(detail::within(temperature, 1e-15, 1e300), "temperature: ", temperature,
-                    ", expected 1e-15 to 1e300");
-    detail::require(detail::is_finite(base), "base: ", base, ", expected a finite number");
+    detail::check_temperature("temperature", temperature);
+    detail::check_finite("base", base);
   }
 
   /// Ranks of one list; see smooth_ranks.
