@@ -64,15 +64,13 @@ struct listmle_engine {
   /// The items in random order.
   [[nodiscard]] static std::span<const std::uint32_t> shuffled(std::uint64_t seed, std::size_t n,
                                                                std::uint64_t list, workspace& scratch) {
-    using record = keyed<std::uint32_t, std::uint32_t>;
     require_countable(n);
     const std::span<std::uint32_t> order = scratch.take<std::uint32_t>(n);
     const workspace::scope sorting(scratch);
-    std::span<record> records = scratch.take<record>(n);
     random_bits(seed, list, order);
-    for (std::size_t i = 0; i < n; ++i) records[i] = {order[i], static_cast<std::uint32_t>(i)};
-    records = sort_by_key(records, scratch.take<record>(n), scratch);
-    for (std::size_t i = 0; i < n; ++i) order[i] = records[i].payload;
+    const std::span<const keyed_item<std::uint32_t>> sorted =
+        sorted_items<std::uint32_t>(n, scratch, [&](std::size_t i) { return order[i]; });
+    write_items(sorted, order);
     return order;
   }
 

@@ -114,11 +114,14 @@ struct pairwise_engine {
       // Ranks by item, temporarily stored in `item`.
       for (std::size_t p = 0; p < n; ++p) item[by_score.order[p]] = static_cast<std::uint32_t>(p);
     }
-    const std::span<std::uint32_t> order = scratch.take<std::uint32_t>(n);
-    if (all_pairs)
-      std::iota(order.begin(), order.end(), 0u);
-    else
-      levels_of::order_items(items, order, scratch);
+    std::span<const std::uint32_t> order;
+    if (all_pairs) {
+      const std::span<std::uint32_t> as_given = scratch.take<std::uint32_t>(n);
+      std::iota(as_given.begin(), as_given.end(), 0u);
+      order = as_given;
+    } else {
+      order = levels_of::order_items(items, scratch);
+    }
     if constexpr (by_position)
       for (std::size_t p = 0; p < n; ++p) rank[p] = item[order[p]];
     std::copy(order.begin(), order.end(), item.begin());
@@ -229,7 +232,6 @@ struct pairwise_engine {
   template <class T, class R>
   static double run_merge(const loss_type& loss, const list<T, R>& items, const list_outputs<T>& out,
                           workspace& scratch) {
-    using record = keyed<std::uint64_t, std::uint32_t>;
     const std::size_t n = items.size();
     const std::span<std::uint32_t> numbers = scratch.take<std::uint32_t>(n);
     const std::uint32_t level_count = levels_of::number_levels(items, numbers, scratch);
@@ -245,14 +247,12 @@ struct pairwise_engine {
     const int far = largest > 0x1p480 ? std::ilogb(largest) - 480 : 0;
     const double near = std::ldexp(1.0, -far);
     for (hinge_sum& f : hinges) f.margin *= near;
-    std::span<record> records = scratch.take<record>(n);
     const auto place_of = [&](std::size_t i) {
       return near * static_cast<double>(bounded(items.scores[i])) -
              near * (computed_function::relevance_shift * levels_of::of(items, i));
     };
-    for (std::size_t i = 0; i < n; ++i)
-      records[i] = {descending_key(place_of(i)), static_cast<std::uint32_t>(i)};
-    records = sort_by_key(records, scratch.take<record>(n), scratch);
+    const auto sorted =
+        sorted_items<key_of<double>>(n, scratch, [&](std::size_t i) { return descending_key(place_of(i)); });
 
     // Level by level, the most relevant first.
     const std::span<std::uint32_t> starts = scratch.take<std::uint32_t>(level_count + 1);
@@ -263,8 +263,8 @@ struct pairwise_engine {
     std::copy_n(starts.begin(), level_count, next.begin());
     const double unit = weight_unit(items);
     const std::span<merge_item> by_level = scratch.take<merge_item>(n);
-    for (const record& r : records) {
-      const std::uint32_t i = r.payload;
+    for (const auto& place : sorted) {
+      const std::uint32_t i = place.payload;
       by_level[next[level_count - 1 - numbers[i]]++] = {
           place_of(i), items.weights.empty() ? 1.0 : items.weights[i] * unit, i};
     }

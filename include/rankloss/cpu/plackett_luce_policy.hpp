@@ -69,7 +69,6 @@ void evaluate_orders(const plackett_luce_policy& policy, const order_batch<T>& b
 template <score T>
 void sample_orders(const plackett_luce_policy& policy, array_view<const T> scores, const positions& offsets,
                    std::uint32_t sample, array_view<std::uint32_t> orders, context& ctx) {
-  using record = detail::keyed<detail::key_of<double>, std::uint32_t>;
   const detail::sole_use alone(ctx);
   policy.validate();
   const detail::ragged_lists lists = detail::checked_lists(offsets, scores.size(), "scores");
@@ -82,15 +81,14 @@ void sample_orders(const plackett_luce_policy& policy, array_view<const T> score
     const workspace::scope scope(scratch);
     const std::size_t first = lists.first(l);
     const std::size_t n = lists.size(l);
-    std::span<record> records = scratch.take<record>(n);
-    for (std::size_t i = 0; i < n; ++i) {
-      const auto item = static_cast<std::uint32_t>(i);
-      records[i] = {detail::descending_key(static_cast<double>(scores[first + i]) +
-                                           policy.temperature * gumbel(policy.seed, l, item, sample)),
-                    item};
-    }
-    records = detail::sort_by_key(records, scratch.take<record>(n), scratch);
-    for (std::size_t k = 0; k < n; ++k) orders[first + k] = records[k].payload;
+    using key = detail::key_of<double>;
+    const std::span<const detail::keyed_item<key>> sorted =
+        detail::sorted_items<key>(n, scratch, [&](std::size_t i) {
+          return detail::descending_key(static_cast<double>(scores[first + i]) +
+                                        policy.temperature *
+                                            gumbel(policy.seed, l, static_cast<std::uint32_t>(i), sample));
+        });
+    detail::write_items(sorted, orders.subspan(first, n));
   });
 }
 

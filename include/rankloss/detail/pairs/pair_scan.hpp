@@ -7,6 +7,7 @@
 #include <rankloss/detail/pairs/pair_series.hpp>
 #include <rankloss/detail/pairs/pair_walk.hpp>
 #include <rankloss/detail/pairs/scan_list.hpp>
+#include <rankloss/detail/sorting/argsort.hpp>
 #include <rankloss/workspace.hpp>
 
 #include <xsimd/xsimd.hpp>
@@ -74,15 +75,15 @@ class pair_scan {
   /// Renumbers the levels that occur, from 0; returns how many there are.
   std::uint32_t renumber(list_type& list) {
     const std::span<std::uint32_t> levels = scratch_.take<std::uint32_t>(list.n);
-    const std::span<std::uint32_t> present = scratch_.take<std::uint32_t>(list.n);
-    std::copy_n(list.levels.begin(), list.n, present.begin());
-    std::sort(present.begin(), present.end());
-    const auto end = std::unique(present.begin(), present.end());
-    for (std::size_t i = 0; i < list.n; ++i)
-      levels[i] = static_cast<std::uint32_t>(std::lower_bound(present.begin(), end, list.levels[i]) -
-                                             present.begin());
+    const auto sorted =
+        sorted_items<std::uint32_t>(list.n, scratch_, [&](std::size_t i) { return list.levels[i]; });
+    std::uint32_t last = 0;
+    for (std::size_t k = 0; k < sorted.size(); ++k) {
+      if (k > 0 && sorted[k].key != sorted[k - 1].key) ++last;
+      levels[sorted[k].payload] = last;
+    }
     list.levels = levels;
-    return static_cast<std::uint32_t>(end - present.begin());
+    return last + 1;
   }
 
   /// Adds the pairs of a list whose levels are numbered from `first_level` to `end_level`.

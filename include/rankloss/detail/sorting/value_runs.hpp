@@ -48,9 +48,9 @@ void runs_of_equals(std::span<const T> values, workspace& scratch, Run run) {
     return;
   }
   using record = keyed<key, nothing>;
-  std::span<record> records = scratch.take<record>(n);
-  for (std::size_t i = 0; i < n; ++i) records[i].key = descending_key(values[i]);
-  records = sort_by_key(records, scratch.take<record>(n), scratch);
+  const auto records = sorted_records<record>(n, scratch, [&](std::size_t i) {
+    return record{descending_key(values[i]), {}};
+  });
   for (std::size_t begin = 0; begin < n;) {
     std::size_t end = begin + 1;
     while (end < n && records[end].key == records[begin].key) ++end;
