@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <rankloss/detail/base/check_options.hpp>
 #include <rankloss/detail/base/finite.hpp>
+#include <rankloss/detail/base/require.hpp>
 #include <rankloss/preference_batch.hpp>
 
 #include <algorithm>
@@ -36,9 +36,10 @@ struct bradley_terry {
   static constexpr bool has_hessian = true;
 
   void validate() const {
-    detail::check_temperature("temperature", temperature);
-    detail::check_within("smoothing", smoothing, 0.0, 0.5);
-    detail::check_within("centring", centring, 0.0, 1e100);
+    detail::require(detail::within(temperature, 1e-15, 1e300), "temperature: ", temperature,
+                    ", expected 1e-15 to 1e300");
+    detail::require(detail::within(smoothing, 0.0, 0.5), "smoothing: ", smoothing, ", expected 0 to 0.5");
+    detail::require(detail::within(centring, 0.0, 1e100), "centring: ", centring, ", expected 0 to 1e100");
   }
 
   [[nodiscard]] preference_term operator()(double preferred, double other, double margin) const noexcept {

@@ -3,7 +3,8 @@
 
 #include <rankloss/batch.hpp>
 #include <rankloss/context.hpp>
-#include <rankloss/detail/base/check_options.hpp>
+#include <rankloss/detail/base/finite.hpp>
+#include <rankloss/detail/base/require.hpp>
 
 #include <type_traits>
 
@@ -40,8 +41,8 @@ struct gae {
   rankloss::whitening whitening = rankloss::whitening::none;  ///< of advantages, never of returns
 
   void validate() const {
-    detail::check_within("discount", discount, 0.0, 1.0);
-    detail::check_within("lambda", lambda, 0.0, 1.0);
+    detail::require(detail::within(discount, 0.0, 1.0), "discount: ", discount, ", expected 0 to 1");
+    detail::require(detail::within(lambda, 0.0, 1.0), "lambda: ", lambda, ", expected 0 to 1");
   }
 };
 

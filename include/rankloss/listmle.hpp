@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <rankloss/detail/base/check_options.hpp>
 #include <rankloss/detail/base/require.hpp>
+#include <rankloss/detail/data/check_data.hpp>
 #include <rankloss/loss.hpp>
 
 #include <cstddef>

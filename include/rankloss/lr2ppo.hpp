@@ -3,7 +3,7 @@
 
 #include <rankloss/batch.hpp>
 #include <rankloss/context.hpp>
-#include <rankloss/detail/base/check_options.hpp>
+#include <rankloss/detail/base/finite.hpp>
 #include <rankloss/detail/base/require.hpp>
 #include <rankloss/evaluate.hpp>
 
@@ -76,10 +76,13 @@ struct lr2ppo {
   double threshold = 0.0;              ///< >= 0, of the rewards: smaller |A| count as 0; published: 0
 
   void validate() const {
-    detail::check_finite("margin", margin);
-    detail::check_at_least_0("kl_coefficient", kl_coefficient);
-    detail::check_at_least_0("entropy_coefficient", entropy_coefficient);
-    detail::check_at_least_0("threshold", threshold);
+    const auto at_least_0 = [](const double& x) { return detail::is_finite(x) && x >= 0.0; };
+    detail::require(detail::is_finite(margin), "margin: ", margin, ", expected a finite number");
+    detail::require(at_least_0(kl_coefficient), "kl_coefficient: ", kl_coefficient,
+                    ", expected a finite number >= 0");
+    detail::require(at_least_0(entropy_coefficient), "entropy_coefficient: ", entropy_coefficient,
+                    ", expected a finite number >= 0");
+    detail::require(at_least_0(threshold), "threshold: ", threshold, ", expected a finite number >= 0");
     detail::require(form == lr2ppo_form::corrected || threshold == 0.0, "threshold: ", threshold,
                     ", expected 0 with lr2ppo_form::published");
   }

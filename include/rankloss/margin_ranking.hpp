@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <rankloss/detail/base/check_options.hpp>
 #include <rankloss/detail/base/finite.hpp>
+#include <rankloss/detail/base/require.hpp>
 #include <rankloss/preference_batch.hpp>
 
 #include <algorithm>
@@ -25,7 +25,9 @@ namespace rankloss::inline RANKLOSS_ABI {
 struct margin_ranking {
   double margin = 1.0;  ///< any finite number, in units of the rewards
 
-  void validate() const { detail::check_finite("margin", margin); }
+  void validate() const {
+    detail::require(detail::is_finite(margin), "margin: ", margin, ", expected a finite number");
+  }
 
   [[nodiscard]] preference_term operator()(double preferred, double other, double own_margin) const noexcept {
     const double gap = std::min(margin + own_margin - (preferred - other), detail::largest_term);

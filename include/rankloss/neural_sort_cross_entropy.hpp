@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <rankloss/detail/base/check_options.hpp>
+#include <rankloss/detail/base/finite.hpp>
+#include <rankloss/detail/base/require.hpp>
 #include <rankloss/loss.hpp>
 #include <rankloss/sorts/neural_sort.hpp>
 
@@ -31,7 +32,8 @@ struct neural_sort_cross_entropy {
 
   void validate() const {
     neural_sort{.temperature = temperature}.validate();
-    detail::check_temperature("relevance_temperature", relevance_temperature);
+    detail::require(detail::within(relevance_temperature, 1e-15, 1e300),
+                    "relevance_temperature: ", relevance_temperature, ", expected 1e-15 to 1e300");
   }
 };
 

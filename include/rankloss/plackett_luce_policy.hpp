@@ -3,7 +3,7 @@
 
 #include <rankloss/batch.hpp>
 #include <rankloss/context.hpp>
-#include <rankloss/detail/base/check_options.hpp>
+#include <rankloss/detail/data/check_data.hpp>
 
 #include <cstddef>
 #include <cstdint>

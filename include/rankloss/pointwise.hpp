@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <rankloss/detail/base/check_options.hpp>
 #include <rankloss/detail/base/finite.hpp>
 #include <rankloss/detail/base/require.hpp>
 #include <rankloss/loss.hpp>
@@ -55,7 +54,9 @@ struct ordinal {
 struct smooth_l1 {
   double beta = 1.0;  ///< 1e-15 to 1e300, in units of the scores
 
-  void validate() const { detail::check_temperature("beta", beta); }
+  void validate() const {
+    detail::require(detail::within(beta, 1e-15, 1e300), "beta: ", beta, ", expected 1e-15 to 1e300");
+  }
 };
 
 }  // namespace item_functions

@@ -3,7 +3,6 @@
 
 #include <rankloss/batch.hpp>
 #include <rankloss/context.hpp>
-#include <rankloss/detail/base/check_options.hpp>
 #include <rankloss/detail/base/finite.hpp>
 #include <rankloss/detail/base/require.hpp>
 #include <rankloss/detail/data/policy_steps.hpp>
@@ -89,10 +88,12 @@ struct ppo {
   kl_estimator estimator = kl_estimator::k3;
 
   void validate() const {
-    detail::check_at_least_0("clip", clip);
+    detail::require(detail::is_finite(clip) && clip >= 0.0, "clip: ", clip,
+                    ", expected a finite number >= 0");
     detail::require(dual_clip == 0.0 || (detail::is_finite(dual_clip) && dual_clip > 1.0),
                     "dual_clip: ", dual_clip, ", expected 0 or a finite number > 1");
-    detail::check_at_least_0("kl_coefficient", kl_coefficient);
+    detail::require(detail::is_finite(kl_coefficient) && kl_coefficient >= 0.0,
+                    "kl_coefficient: ", kl_coefficient, ", expected a finite number >= 0");
   }
 
   /// The term of an action with this ratio and advantage, without the penalty.
@@ -139,7 +140,10 @@ struct policy_diagnostics {
 struct critic {
   double clip = 0.2;  ///< >= 0, in units of the values; not used without old_values
 
-  void validate() const { detail::check_at_least_0("clip", clip); }
+  void validate() const {
+    detail::require(detail::is_finite(clip) && clip >= 0.0, "clip: ", clip,
+                    ", expected a finite number >= 0");
+  }
 };
 
 /// evaluate: the value of a policy's loss over actions, and on request its gradient by the log probabilities.

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <rankloss/bradley_terry.hpp>
-#include <rankloss/detail/base/check_options.hpp>
 #include <rankloss/detail/base/finite.hpp>
 #include <rankloss/detail/base/require.hpp>
 #include <rankloss/preference_batch.hpp>
@@ -51,7 +50,7 @@ struct rao_kupper {
 
   void validate() const {
     win().validate();
-    detail::check_within("threshold", threshold, 0.0, 1e100);
+    detail::require(detail::within(threshold, 0.0, 1e100), "threshold: ", threshold, ", expected 0 to 1e100");
   }
   void validate_tie(std::size_t pair) const {
     detail::require(threshold > 0.0, "threshold: 0, expected above 0, for the tie at pair ", pair);

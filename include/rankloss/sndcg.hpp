@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <rankloss/detail/base/check_options.hpp>
+#include <rankloss/detail/base/finite.hpp>
+#include <rankloss/detail/base/require.hpp>
 #include <rankloss/gain.hpp>
 #include <rankloss/loss.hpp>
 
@@ -46,7 +47,8 @@ struct sndcg {
   static constexpr bool has_hessian = true;
 
   void validate() const {
-    detail::check_temperature("temperature", temperature);
+    detail::require(detail::within(temperature, 1e-15, 1e300), "temperature: ", temperature,
+                    ", expected 1e-15 to 1e300");
     detail::check_gain(gain, gain_table);
   }
   [[nodiscard]] bool takes(double y) const noexcept { return detail::takes_gain(gain, y); }

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <rankloss/detail/base/check_options.hpp>
+#include <rankloss/detail/base/finite.hpp>
+#include <rankloss/detail/base/require.hpp>
+#include <rankloss/detail/data/check_data.hpp>
 #include <rankloss/loss.hpp>
 
 #include <string_view>
@@ -51,7 +53,7 @@ struct softmax_cross_entropy {
   void validate() const {
     detail::check_temperature("temperature", temperature);
     detail::check_temperature("relevance_temperature", relevance_temperature);
-    detail::check_within("poly", poly, -1.0, 1e30);
+    detail::require(detail::within(poly, -1.0, 1e30), "poly: ", poly, ", expected -1 to 1e30");
   }
   [[nodiscard]] bool takes(double y) const noexcept {
     return target == rankloss::target::softmax || y >= 0.0;

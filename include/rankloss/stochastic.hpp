@@ -2,8 +2,9 @@
 #pragma once
 
 #include <rankloss/batch.hpp>
-#include <rankloss/detail/base/check_options.hpp>
+#include <rankloss/detail/base/finite.hpp>
 #include <rankloss/detail/base/require.hpp>
+#include <rankloss/detail/data/check_data.hpp>
 #include <rankloss/detail/lists/list_run.hpp>
 #include <rankloss/evaluate.hpp>
 #include <rankloss/random.hpp>
@@ -67,7 +68,8 @@ struct stochastic {
   static constexpr bool has_gradient = detail::gives_gradient<Loss>;
 
   void validate() const {
-    detail::check_at_least_0("noise", noise);
+    detail::require(detail::is_finite(noise) && noise >= 0.0, "noise: ", noise,
+                    ", expected a finite number >= 0");
     detail::require(samples > 0 && samples <= 0xffffffffu, "samples: ", samples, ", expected 1 to 2^32 - 1");
     if constexpr (requires { loss.validate(); }) loss.validate();
   }

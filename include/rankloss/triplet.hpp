@@ -2,7 +2,8 @@
 #pragma once
 
 #include <rankloss/batch.hpp>
-#include <rankloss/detail/base/check_options.hpp>
+#include <rankloss/detail/base/finite.hpp>
+#include <rankloss/detail/base/require.hpp>
 #include <rankloss/detail/lists/matrix_source.hpp>
 #include <rankloss/loss.hpp>
 
@@ -41,7 +42,10 @@ struct triplet {
   double margin = 0.2;                                ///< >= 0, in units of the similarities
   rankloss::mining mine = rankloss::mining::hardest;  ///< which negatives count
 
-  void validate() const { detail::check_at_least_0("margin", margin); }
+  void validate() const {
+    detail::require(detail::is_finite(margin) && margin >= 0.0, "margin: ", margin,
+                    ", expected a finite number >= 0");
+  }
 
   template <class T, class R>
   void validate(const similarity_batch<T, R>& batch) const {

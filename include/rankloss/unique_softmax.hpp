@@ -2,7 +2,7 @@
 #pragma once
 
 #include <rankloss/batch.hpp>
-#include <rankloss/detail/base/check_options.hpp>
+#include <rankloss/detail/data/check_data.hpp>
 #include <rankloss/gain.hpp>
 #include <rankloss/loss.hpp>
 

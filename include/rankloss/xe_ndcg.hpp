@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <rankloss/detail/base/check_options.hpp>
+#include <rankloss/detail/base/finite.hpp>
+#include <rankloss/detail/base/require.hpp>
+#include <rankloss/detail/data/check_data.hpp>
 #include <rankloss/loss.hpp>
 
 #include <cstdint>
@@ -45,7 +47,7 @@ struct xe_ndcg {
 
   void validate() const {
     detail::check_temperature("temperature", temperature);
-    detail::check_within("gamma", gamma, 0.0, 1.0);
+    detail::require(detail::within(gamma, 0.0, 1.0), "gamma: ", gamma, ", expected 0 to 1");
   }
   [[nodiscard]] bool takes(double y) const noexcept { return y >= 0.0; }
   [[nodiscard]] std::string_view expects() const noexcept { return "at least 0"; }

@@ -2,7 +2,7 @@
 #pragma once
 
 #include <rankloss/batch.hpp>
-#include <rankloss/detail/base/check_options.hpp>
+#include <rankloss/detail/base/finite.hpp>
 #include <rankloss/detail/base/require.hpp>
 #include <rankloss/evaluate.hpp>
 #include <rankloss/gain.hpp>
@@ -76,7 +76,7 @@ struct value_without_relevance {
 
   void validate() const {
     if constexpr (requires { metric.validate(); }) metric.validate();
-    detail::check_finite("otherwise", otherwise);
+    detail::require(detail::is_finite(otherwise), "otherwise: ", otherwise, ", expected a finite number");
   }
 
   /// The metric, so that its own checks of the data are made.

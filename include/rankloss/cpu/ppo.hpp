@@ -3,8 +3,9 @@
 
 #include <rankloss/batch.hpp>
 #include <rankloss/context.hpp>
-#include <rankloss/detail/base/check_options.hpp>
 #include <rankloss/detail/base/finite.hpp>
+#include <rankloss/detail/base/require.hpp>
+#include <rankloss/detail/data/check_data.hpp>
 #include <rankloss/detail/data/policy_steps.hpp>
 #include <rankloss/evaluate.hpp>
 #include <rankloss/ppo.hpp>
@@ -181,7 +182,8 @@ void shape_rewards(std::type_identity_t<array_view<const T>> rewards,
   detail::check_steps("reference_log_probabilities", reference_log_probabilities.size(), n,
                       "one per shaped reward");
   if (!mask.empty()) detail::check_steps("mask", mask.size(), n, "one per shaped reward");
-  detail::check_at_least_0("coefficient", coefficient);
+  detail::require(detail::is_finite(coefficient) && coefficient >= 0.0, "coefficient: ", coefficient,
+                  ", expected a finite number >= 0");
   if (checks == data_checks::on) {
     detail::check_finite("rewards", rewards, mask);
     detail::check_finite("log_probabilities", log_probabilities, mask);

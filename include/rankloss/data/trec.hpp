@@ -2,7 +2,7 @@
 #pragma once
 
 #include <rankloss/batch.hpp>
-#include <rankloss/detail/base/check_options.hpp>
+#include <rankloss/detail/base/finite.hpp>
 #include <rankloss/detail/base/require.hpp>
 #include <rankloss/detail/data/check_data.hpp>
 #include <rankloss/detail/text/decimal.hpp>
@@ -313,7 +313,8 @@ template <trec_relevance Relevance>
 [[nodiscard]] basic_trec_lists<Relevance> join(const trec_run& run, const basic_trec_qrels<Relevance>& qrels,
                                                const trec_join_options& options = {}) {
   detail::require(options.unjudged >= 0, "unjudged: ", options.unjudged, ", expected at least 0");
-  detail::check_at_least_0("relevance_level", options.relevance_level);
+  detail::require(detail::is_finite(options.relevance_level) && options.relevance_level >= 0.0,
+                  "relevance_level: ", options.relevance_level, ", expected a finite number >= 0");
   std::unordered_map<std::string_view, std::size_t> answers;
   for (std::size_t t = 0; t < run.topics.size(); ++t) answers.emplace(run.topics[t], t);
 

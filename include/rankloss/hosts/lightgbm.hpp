@@ -2,7 +2,8 @@
 #pragma once
 
 #include <rankloss/batch.hpp>
-#include <rankloss/detail/base/check_options.hpp>
+#include <rankloss/detail/base/finite.hpp>
+#include <rankloss/detail/base/require.hpp>
 #include <rankloss/detail/data/tree_grades.hpp>
 #include <rankloss/gain.hpp>
 #include <rankloss/loss.hpp>
@@ -67,7 +68,8 @@ struct lambdarank {
   static constexpr bool is_slope = false;
 
   void validate() const {
-    rankloss::detail::check_within("sigmoid", sigmoid, 1e-15, 1e15);
+    rankloss::detail::require(rankloss::detail::within(sigmoid, 1e-15, 1e15), "sigmoid: ", sigmoid,
+                              ", expected 1e-15 to 1e15");
     rankloss::detail::check_gain(gain, gain_table);
   }
   [[nodiscard]] bool takes(double y) const noexcept {

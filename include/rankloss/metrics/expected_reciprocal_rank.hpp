@@ -2,7 +2,8 @@
 #pragma once
 
 #include <rankloss/batch.hpp>
-#include <rankloss/detail/base/check_options.hpp>
+#include <rankloss/detail/base/finite.hpp>
+#include <rankloss/detail/base/require.hpp>
 #include <rankloss/detail/data/cut_at.hpp>
 #include <rankloss/detail/data/relevant_items.hpp>
 #include <rankloss/detail/gains/list_gains.hpp>
@@ -53,7 +54,9 @@ struct expected_reciprocal_rank {
   static constexpr double best = 1.0;
   static constexpr bool compares_ranks = true;  ///< of_ranks: whether two ranks are equal
 
-  void validate() const { detail::check_within("max_grade", max_grade, 0.0, 1e300); }
+  void validate() const {
+    detail::require(detail::within(max_grade, 0.0, 1e300), "max_grade: ", max_grade, ", expected 0 to 1e300");
+  }
   [[nodiscard]] bool takes(double y) const noexcept { return y >= 0.0; }
   [[nodiscard]] std::string_view expects() const noexcept { return "at least 0"; }
 

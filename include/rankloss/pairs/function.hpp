@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <rankloss/detail/base/check_options.hpp>
+#include <rankloss/detail/base/finite.hpp>
+#include <rankloss/detail/base/require.hpp>
 
 #include <numbers>
 
@@ -31,7 +32,10 @@ struct logistic {
   double temperature = 1.0;                           ///< 1e-15 to 1e300, in units of the scores
   pairs::logarithm unit = pairs::logarithm::natural;  ///< of the value, and thereby of the gradient
 
-  void validate() const { detail::check_temperature("temperature", temperature); }
+  void validate() const {
+    detail::require(detail::within(temperature, 1e-15, 1e300), "temperature: ", temperature,
+                    ", expected 1e-15 to 1e300");
+  }
   [[nodiscard]] double length() const noexcept { return temperature; }
   [[nodiscard]] double factor() const noexcept {
     return unit == pairs::logarithm::binary ? std::numbers::log2e : 1.0;
@@ -43,7 +47,10 @@ struct logistic {
 struct soft_zero_one {
   double temperature = 1.0;  ///< 1e-15 to 1e300, in units of the scores
 
-  void validate() const { detail::check_temperature("temperature", temperature); }
+  void validate() const {
+    detail::require(detail::within(temperature, 1e-15, 1e300), "temperature: ", temperature,
+                    ", expected 1e-15 to 1e300");
+  }
   [[nodiscard]] double length() const noexcept { return temperature; }
   [[nodiscard]] double factor() const noexcept { return 1.0; }
 };
@@ -52,7 +59,9 @@ struct soft_zero_one {
 struct hinge {
   double margin = 1.0;  ///< 0 to 1e300, in units of the scores
 
-  void validate() const { detail::check_within("margin", margin, 0.0, 1e300); }
+  void validate() const {
+    detail::require(detail::within(margin, 0.0, 1e300), "margin: ", margin, ", expected 0 to 1e300");
+  }
   [[nodiscard]] double length() const noexcept { return margin > 0.0 ? margin : 1.0; }
 };
 
@@ -60,7 +69,9 @@ struct hinge {
 struct squared_hinge {
   double margin = 1.0;  ///< 0 to 1e300, in units of the scores
 
-  void validate() const { detail::check_within("margin", margin, 0.0, 1e300); }
+  void validate() const {
+    detail::require(detail::within(margin, 0.0, 1e300), "margin: ", margin, ", expected 0 to 1e300");
+  }
   [[nodiscard]] double length() const noexcept { return margin > 0.0 ? margin : 1.0; }
 };
 
@@ -68,7 +79,10 @@ struct squared_hinge {
 struct exponential {
   double temperature = 1.0;  ///< 1e-15 to 1e300, in units of the scores
 
-  void validate() const { detail::check_temperature("temperature", temperature); }
+  void validate() const {
+    detail::require(detail::within(temperature, 1e-15, 1e300), "temperature: ", temperature,
+                    ", expected 1e-15 to 1e300");
+  }
   [[nodiscard]] double length() const noexcept { return temperature; }
 };
 
@@ -84,7 +98,7 @@ struct squared_difference {
 struct quantile {
   double tau = 0.5;  ///< 0 to 1: the quantile of the relevance differences that is estimated
 
-  void validate() const { detail::check_within("tau", tau, 0.0, 1.0); }
+  void validate() const { detail::require(detail::within(tau, 0.0, 1.0), "tau: ", tau, ", expected 0 to 1"); }
   [[nodiscard]] double length() const noexcept { return 1.0; }
 };
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <rankloss/detail/base/check_options.hpp>
+#include <rankloss/detail/base/finite.hpp>
+#include <rankloss/detail/base/require.hpp>
 #include <rankloss/gain.hpp>
 
 #include <cstddef>
@@ -83,7 +84,7 @@ struct ndcg_loss2_plus {
 
   void validate() const {
     detail::check_gain(gain, gain_table);
-    detail::check_within("mu", mu, 0.0, 1e30);
+    detail::require(detail::within(mu, 0.0, 1e30), "mu: ", mu, ", expected 0 to 1e30");
   }
   [[nodiscard]] bool takes(double y) const noexcept { return detail::takes_gain(gain, y); }
   [[nodiscard]] std::string_view expects() const noexcept { return detail::expects_gain; }

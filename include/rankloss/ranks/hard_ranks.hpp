@@ -2,7 +2,8 @@
 #pragma once
 
 #include <rankloss/batch.hpp>
-#include <rankloss/detail/base/check_options.hpp>
+#include <rankloss/detail/base/finite.hpp>
+#include <rankloss/detail/base/require.hpp>
 #include <rankloss/ranks/rank.hpp>
 #include <rankloss/workspace.hpp>
 
@@ -34,7 +35,9 @@ struct hard_ranks {
 
   static constexpr bool has_gradient = false;
 
-  void validate() const { detail::check_finite("base", base); }
+  void validate() const {
+    detail::require(detail::is_finite(base), "base: ", base, ", expected a finite number");
+  }
 
   /// Ranks of one list; see smooth_ranks.
   template <class T>

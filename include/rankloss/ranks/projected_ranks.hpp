@@ -2,7 +2,8 @@
 #pragma once
 
 #include <rankloss/batch.hpp>
-#include <rankloss/detail/base/check_options.hpp>
+#include <rankloss/detail/base/finite.hpp>
+#include <rankloss/detail/base/require.hpp>
 #include <rankloss/ranks/rank.hpp>
 #include <rankloss/workspace.hpp>
 
@@ -47,8 +48,9 @@ struct projected_ranks {
       rankloss::regularization::quadratic;  ///< the distance that is least
 
   void validate() const {
-    detail::check_temperature("temperature", temperature);
-    detail::check_finite("base", base);
+    detail::require(detail::within(temperature, 1e-15, 1e300), "temperature: ", temperature,
+                    ", expected 1e-15 to 1e300");
+    detail::require(detail::is_finite(base), "base: ", base, ", expected a finite number");
   }
 
   /// Ranks of one list; see smooth_ranks.

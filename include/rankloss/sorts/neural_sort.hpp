@@ -2,7 +2,8 @@
 #pragma once
 
 #include <rankloss/batch.hpp>
-#include <rankloss/detail/base/check_options.hpp>
+#include <rankloss/detail/base/finite.hpp>
+#include <rankloss/detail/base/require.hpp>
 #include <rankloss/sorts/sort.hpp>
 #include <rankloss/workspace.hpp>
 
@@ -29,7 +30,10 @@ namespace rankloss::inline RANKLOSS_ABI {
 struct neural_sort {
   double temperature = 1.0;  ///< 1e-15 to 1e300, in units of the scores
 
-  void validate() const { detail::check_temperature("temperature", temperature); }
+  void validate() const {
+    detail::require(detail::within(temperature, 1e-15, 1e300), "temperature: ", temperature,
+                    ", expected 1e-15 to 1e300");
+  }
 
   /// The operator of one list; see soft_sort_operator.
   template <class T>

@@ -3,7 +3,8 @@
 
 #include <rankloss/batch.hpp>
 #include <rankloss/context.hpp>
-#include <rankloss/detail/base/check_options.hpp>
+#include <rankloss/detail/base/finite.hpp>
+#include <rankloss/detail/base/require.hpp>
 #include <rankloss/ranks/projected_ranks.hpp>
 #include <rankloss/ranks/rank.hpp>
 #include <rankloss/workspace.hpp>
@@ -46,7 +47,10 @@ struct projected_sort {
   rankloss::regularization regularization =
       rankloss::regularization::quadratic;  ///< the distance that is least
 
-  void validate() const { detail::check_temperature("temperature", temperature); }
+  void validate() const {
+    detail::require(detail::within(temperature, 1e-15, 1e300), "temperature: ", temperature,
+                    ", expected 1e-15 to 1e300");
+  }
 
   /// Soft-sorted values of one list, and products with the Jacobian as in smooth_ranks. Values and cotangents
   /// are by place, tangents and gradients by item.

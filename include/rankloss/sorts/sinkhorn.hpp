@@ -2,7 +2,7 @@
 #pragma once
 
 #include <rankloss/batch.hpp>
-#include <rankloss/detail/base/check_options.hpp>
+#include <rankloss/detail/base/finite.hpp>
 #include <rankloss/detail/base/require.hpp>
 #include <rankloss/sorts/neural_sort.hpp>
 #include <rankloss/sorts/sort.hpp>
@@ -43,7 +43,7 @@ struct sinkhorn {
   void validate() const {
     sort.validate();
     detail::require(steps <= 1000000, "steps: ", steps, ", expected at most 1000000");
-    detail::check_within("tolerance", tolerance, 0.0, 1.0);
+    detail::require(detail::within(tolerance, 0.0, 1.0), "tolerance: ", tolerance, ", expected 0 to 1");
   }
 
   /// The operator of one list; see soft_sort_operator.

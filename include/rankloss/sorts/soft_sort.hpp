@@ -2,7 +2,8 @@
 #pragma once
 
 #include <rankloss/batch.hpp>
-#include <rankloss/detail/base/check_options.hpp>
+#include <rankloss/detail/base/finite.hpp>
+#include <rankloss/detail/base/require.hpp>
 #include <rankloss/sorts/sort.hpp>
 #include <rankloss/workspace.hpp>
 
@@ -45,7 +46,10 @@ struct soft_sort {
   sort_distance distance = sort_distance::absolute;  ///< p
   sort_forward forward = sort_forward::soft;         ///< what apply, apply_transposed and to_matrix use
 
-  void validate() const { detail::check_temperature("temperature", temperature); }
+  void validate() const {
+    detail::require(detail::within(temperature, 1e-15, 1e300), "temperature: ", temperature,
+                    ", expected 1e-15 to 1e300");
+  }
 
   /// The permutation of one list; see soft_sort_operator.
   template <class T>

@@ -3,7 +3,6 @@
 
 #include <rankloss/batch.hpp>
 #include <rankloss/context.hpp>
-#include <rankloss/detail/base/check_options.hpp>
 #include <rankloss/detail/base/finite.hpp>
 #include <rankloss/detail/base/require.hpp>
 #include <rankloss/ranks/rank.hpp>
@@ -42,7 +41,8 @@ struct soft_top_k {
 
   void validate() const {
     detail::require(!detail::is_nan(k) && k >= 0.0, "k: ", k, ", expected >= 0");
-    detail::check_temperature("temperature", temperature);
+    detail::require(detail::within(temperature, 1e-15, 1e300), "temperature: ", temperature,
+                    ", expected 1e-15 to 1e300");
   }
 
   /// The selection from one list, in scratch of the caller's scope. Arrays are doubles in the order of the scores.

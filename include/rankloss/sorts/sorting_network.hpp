@@ -2,7 +2,8 @@
 #pragma once
 
 #include <rankloss/batch.hpp>
-#include <rankloss/detail/base/check_options.hpp>
+#include <rankloss/detail/base/finite.hpp>
+#include <rankloss/detail/base/require.hpp>
 #include <rankloss/ranks/rank.hpp>
 #include <rankloss/sorts/sort.hpp>
 #include <rankloss/workspace.hpp>
@@ -62,7 +63,10 @@ struct sorting_network {
   rankloss::comparator comparator = rankloss::comparator::cauchy;  ///< how far they are exchanged
   rank_order order = rank_order::descending;                       ///< which score is first
 
-  void validate() const { detail::check_temperature("temperature", temperature); }
+  void validate() const {
+    detail::require(detail::within(temperature, 1e-15, 1e300), "temperature: ", temperature,
+                    ", expected 1e-15 to 1e300");
+  }
 
   /// The permutation of one list; see soft_sort_operator. It also has the scores as the network returns them:
   ///

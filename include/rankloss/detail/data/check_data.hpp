@@ -63,6 +63,10 @@ template <class Loss, class R>
   return text;
 }
 
+inline void check_temperature(std::string_view field, double temperature) {
+  require(within(temperature, 1e-15, 1e300), field, ": ", temperature, ", expected 1e-15 to 1e300");
+}
+
 /// Requires one finite weight >= 0 per unit, or none. Weights are few or rarely given, so they are read one
 /// by one.
 inline void check_weights(std::string_view field, const reals& weights, std::size_t expected,

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <rankloss/batch.hpp>
-#include <rankloss/detail/base/check_options.hpp>
 #include <rankloss/detail/base/finite.hpp>
 #include <rankloss/detail/base/require.hpp>
 #include <rankloss/detail/data/check_data.hpp>
@@ -107,7 +106,7 @@ inline void check_policy_outputs(const outputs& out, std::size_t n) {
   require(out.per_list.empty(), "per_list: steps have none, expected an empty output");
   require(out.hessian.empty(), "hessian: this loss has none, expected an empty output");
   check_output("gradient", out.gradient, n, "one per step");
-  check_finite("scale", out.scale);
+  require(is_finite(out.scale), "scale: ", out.scale, ", expected a finite number");
 }
 
 inline void check_step_weights(const reals& weights, const flags& mask, std::size_t n, bool check) {

@@ -3,7 +3,6 @@
 
 #include <rankloss/batch.hpp>
 #include <rankloss/context.hpp>
-#include <rankloss/detail/base/check_options.hpp>
 #include <rankloss/detail/base/finite.hpp>
 #include <rankloss/detail/base/require.hpp>
 #include <rankloss/detail/data/check_data.hpp>
@@ -111,7 +110,7 @@ void check_shape(const list_batch<T, R>& batch, const outputs& out) {
   const std::size_t apart = batch.stride > 0 ? batch.stride : batch.length;
   check_output("gradient", out.gradient, items, "one per score", apart);
   check_output("hessian", out.hessian, items, "one per score", apart);
-  check_finite("scale", out.scale);
+  require(is_finite(out.scale), "scale: ", out.scale, ", expected a finite number");
 }
 
 /// Checks everything in one pass before anything is written, so that outputs are never partly updated.

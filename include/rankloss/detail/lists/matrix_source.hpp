@@ -2,7 +2,6 @@
 #pragma once
 
 #include <rankloss/batch.hpp>
-#include <rankloss/detail/base/check_options.hpp>
 #include <rankloss/detail/base/finite.hpp>
 #include <rankloss/detail/base/require.hpp>
 #include <rankloss/detail/data/check_data.hpp>
@@ -185,7 +184,7 @@ void check_shape(const similarity_batch<T, R>& batch, const outputs& out) {
   per_similarity("gradient", out.gradient);
   per_similarity("hessian", out.hessian);
   check_output("per_list", out.per_list.size(), rows + columns, "rows, then columns");
-  check_finite("scale", out.scale);
+  require(is_finite(out.scale), "scale: ", out.scale, ", expected a finite number");
 }
 
 /// Matching by position needs as many rows as columns.
