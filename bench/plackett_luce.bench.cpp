@@ -29,7 +29,7 @@ std::vector<std::int64_t> offsets_of(std::size_t parts, std::size_t n) {
   return offsets;
 }
 
-/// Every item's place known.
+/// Every item's position known.
 template <class T>
 partial_order full_order(const list_data<T>& list, std::size_t parts) {
   std::vector<std::uint32_t> ranks(list.scores.size());

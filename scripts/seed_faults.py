@@ -46,7 +46,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 INCLUDE = pathlib.Path("include/rankloss")
 CORE = ["cpu/sndcg", "detail/sigmoid/smooth_dcg", "detail/sigmoid/sorted_sums", "detail/sigmoid/cell_sums", "detail/pairs/pair_scan",
-        "detail/pairs/pair_walk", "detail/pairs/pair_states", "detail/pairs/block_pairs", "detail/pairs/pair_series",
+        "detail/pairs/pair_walk", "detail/pairs/pair_states", "detail/pairs/window_pairs", "detail/pairs/pair_series",
         "detail/band/neural_band", "detail/band/kept_band", "detail/band/sinkhorn_band",
         "detail/band/sinkhorn_pullback", "detail/lists/list_run", "detail/lists/output_sink", "detail/sorting/argsort",
         "detail/sorting/sort_network", "cpu/ppo", "cpu/partial_order", "metrics/ndcg", "detail/gains/tied_dcg"]
@@ -342,7 +342,7 @@ class Workplace:
 
     def compile(self, source, out, folder):
         """As `command`. Headers are found relative to the folder, so that copies of one header in other folders give the same object."""
-        return self.command([*self.compiler, *self.flags, "-Iinclude", f"-I{ROOT / 'tests'}", "-c", str(source), "-o", out], folder, None)
+        return self.command([*self.compiler, *self.flags, "-Iinclude", f"-I{ROOT / 'tests'}", f'-DRANKLOSS_ROOT="{ROOT}"', "-c", str(source), "-o", out], folder, None)
 
     def build_support(self):
         for source in sorted((ROOT / "tests/support").glob("*.cpp")):
@@ -469,7 +469,7 @@ def read_record(path, tests, again):
 
 
 def table_of(counts):
-    titles = ["header", "places", "seeded", NOTICED, MISSED, BROKEN, WITHOUT_EFFECT, "share noticed"]
+    titles = ["header", "seedable", "seeded", NOTICED, MISSED, BROKEN, WITHOUT_EFFECT, "share noticed"]
     rows = []
     total = {}
     for header, count in counts.items():
@@ -545,11 +545,11 @@ def main():
     args = arguments()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))  # the temporary folder goes too
     known = read_without_effect(args.without_effect)
-    places, chosen = {}, {}
+    seedable, chosen = {}, {}
     stale = False
     for name in args.headers:
         faults = faults_of(name)
-        places[name] = len(faults)
+        seedable[name] = len(faults)
         header = f"{name}.hpp"
         there = {(fault.header, fault.text, name) for fault in faults for name in (fault.name, "any")}
         for entry in known:
@@ -570,7 +570,7 @@ def main():
 
     tests_of = lambda header: " ".join(dict.fromkeys([test_of(header), *args.tests]))
     done = read_record(args.record, tests_of, args.again) if args.record else {}
-    counts = {name: {"places": places[name], "seeded": len(faults), **dict.fromkeys((NOTICED, MISSED, BROKEN, WITHOUT_EFFECT), 0)}
+    counts = {name: {"seedable": seedable[name], "seeded": len(faults), **dict.fromkeys((NOTICED, MISSED, BROKEN, WITHOUT_EFFECT), 0)}
               for name, faults in chosen.items()}
     missed = []
 

@@ -21,7 +21,7 @@ namespace {
 
 using rankloss::array_view;
 using rankloss::flags;
-using rankloss::positions;
+using rankloss::indices;
 using rankloss::real_output;
 using rankloss::reals;
 
@@ -75,8 +75,8 @@ static_assert(std::is_trivially_copyable_v<array_view<const float>> &&
 static_assert(std::is_convertible_v<array_view<float>, std::span<const float>>);
 static_assert(rankloss::score<float> && rankloss::score<double> && !rankloss::score<long double> &&
               !rankloss::score<int>);
-static_assert(rankloss::grade<bool> && rankloss::grade<double> && !rankloss::grade<long double> &&
-              !rankloss::grade<int*>);
+static_assert(rankloss::relevance_number<bool> && rankloss::relevance_number<double> &&
+              !rankloss::relevance_number<long double> && !rankloss::relevance_number<int*>);
 
 /// The same three numbers in all that can hold them.
 template <class T, class Check>
@@ -133,11 +133,11 @@ TEST_CASE("arrays: views are made of whatever has data() and size(), and of a po
   check_inputs<array_view<const int>, int>();
   check_inputs<reals, float>();
   check_inputs<reals, double>();
-  check_inputs<positions, std::int32_t>();
-  check_inputs<positions, std::uint32_t>();
-  check_inputs<positions, std::int64_t>();
-  check_inputs<positions, std::uint64_t>();
-  check_inputs<positions, long>();
+  check_inputs<indices, std::int32_t>();
+  check_inputs<indices, std::uint32_t>();
+  check_inputs<indices, std::int64_t>();
+  check_inputs<indices, std::uint64_t>();
+  check_inputs<indices, long>();
   check_inputs<flags, bool>();
   check_inputs<flags, char>();
   check_inputs<flags, std::uint8_t>();
@@ -198,12 +198,12 @@ TEST_CASE("arrays: an array_view is a span") {
   CHECK(again.size() == 2);
 }
 
-TEST_CASE("arrays: positions are compared and printed as the numbers they are") {
+TEST_CASE("arrays: indices are compared and printed as the numbers they are") {
   const std::vector<std::uint64_t> large{0, 5, std::uint64_t{1} << 63,
                                          std::numeric_limits<std::uint64_t>::max()};
-  const positions view = large;
+  const indices view = large;
   const std::vector<std::int64_t> negative{-1};
-  const auto text = [](const positions& all, std::size_t i) {
+  const auto text = [](const indices& all, std::size_t i) {
     std::string message;
     rankloss::detail::append(message, all.number(i));
     return message;
@@ -216,9 +216,9 @@ TEST_CASE("arrays: positions are compared and printed as the numbers they are") 
   CHECK(text(std::vector<std::int32_t>{-7}, 0) == "-7");
   for (std::size_t i = 0; i + 1 < large.size(); ++i) CHECK(view.number(i) < view.number(i + 1));
   CHECK(view.number(3) == view.number(3));
-  CHECK(positions(negative).number(0) < view.number(0));
-  CHECK(positions(negative).number(0) != view.number(3));
-  CHECK(view[3] == -1);  // no position in memory
+  CHECK(indices(negative).number(0) < view.number(0));
+  CHECK(indices(negative).number(0) != view.number(3));
+  CHECK(view[3] == -1);  // no index in memory
 }
 
 TEST_CASE("arrays: a shaped view knows what a matrix says, and nothing of a plain array") {
@@ -253,7 +253,7 @@ TEST_CASE("arrays: a shaped view knows what a matrix says, and nothing of a plai
   CHECK(!again.shape());
 }
 
-TEST_CASE("arrays: a matrix is an array where its items stand one behind the other in the order of rows") {
+TEST_CASE("arrays: a matrix is an array where its elements stand one behind the other in the order of rows") {
   std::vector<float> memory(20);
   float* const m = memory.data();
   const auto view = [](const rankloss::matrix_view<float>& matrix) { return array_view<float>(matrix); };
@@ -263,10 +263,10 @@ TEST_CASE("arrays: a matrix is an array where its items stand one behind the oth
   CHECK(view({m, 0, 5, 7, 7}).empty());
   CHECK_THROWS_WITH(
       view({m, 5, 1, 4, 1}),
-      "rankloss: stride: 4 of an array of 5 items, expected 1 (its items one behind the other)");
+      "rankloss: stride: 4 of an array of 5 elements, expected 1 (its elements one behind the other)");
   CHECK_THROWS_WITH(
       view({m, 1, 5, 1, 4}),
-      "rankloss: stride: 4 of an array of 5 items, expected 1 (its items one behind the other)");
+      "rankloss: stride: 4 of an array of 5 elements, expected 1 (its elements one behind the other)");
   CHECK_THROWS_WITH(
       view({m, 4, 3, 5, 1}),
       Catch::Contains("strides: 5 and 1 of an array of 4 rows and 3 columns, expected 3 and 1"));

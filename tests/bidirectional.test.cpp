@@ -273,7 +273,7 @@ TEST_CASE("bidirectional names what does not fit, before it writes") {
       evaluate(bidirectional<sndcg>{{}, column_relevance::of_rows}, batch, {.gradient = gradient}),
       "rankloss: columns_by: of_rows for 2 rows and 3 columns, expected a square matrix");
   CHECK_THROWS_WITH(evaluate(bidirectional<sndcg>{sndcg{.temperature = -1.0}}, batch, {.gradient = gradient}),
-                    "rankloss: temperature: -1, expected 1e-15 to 1e300");
+                    "rankloss: loss.temperature: -1, expected 1e-15 to 1e300");
   CHECK(gradient == reals(6, 9.0));
   CHECK(evaluate(bidirectional<sndcg>{}, batch, {.gradient = gradient}) > 0.0);
 }

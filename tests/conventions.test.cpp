@@ -11,12 +11,14 @@ using namespace rankloss;
 
 TEST_CASE("conventions: each is told in words") {
   using namespace conventions;
-  for (const convention& row : {ours, conventions::allrank::row, tf_ranking::row, rax::row, xgboost::row,
-                                lightgbm::row, listwise_itr::row}) {
-    const std::string text = describe(row);
-    CHECK(text.substr(0, row.name.size() + 1) == std::string(row.name) + "\n");
-    for (const auto what : {row.value, row.gain, row.discount, row.ties, row.without_relevance, row.reduction,
-                            row.cutoff, row.logarithm, row.temperature}) {
+  for (const convention& description :
+       {ours, conventions::allrank::description, tf_ranking::description, rax::description,
+        xgboost::description, lightgbm::description, listwise_itr::description}) {
+    const std::string text = describe(description);
+    CHECK(text.substr(0, description.name.size() + 1) == std::string(description.name) + "\n");
+    for (const auto what : {description.value, description.gain, description.discount, description.ties,
+                            description.without_relevance, description.reduction, description.cutoff,
+                            description.logarithm, description.temperature}) {
       CHECK(!what.empty());
       CHECK(text.find(what) != std::string::npos);
     }

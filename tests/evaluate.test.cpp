@@ -423,7 +423,7 @@ TEST_CASE("evaluate: a similarity_batch that does not fit is refused by name") {
   CHECK(d.says(loss, batch, {.gradient = d.gradient, .scale = infinity}) ==
         "rankloss: scale: inf, expected a finite number");
   CHECK(d.says(bidirectional<sndcg>{sndcg{.temperature = 0.0}}, batch, d.all()) ==
-        "rankloss: temperature: 0, expected 1e-15 to 1e300");
+        "rankloss: loss.temperature: 0, expected 1e-15 to 1e300");
   CHECK(d.says(bidirectional<squared_error>{}, batch, d.all()) ==
         "rankloss: hessian: this loss has none, expected an empty output");
   CHECK(says(batch) == "accepted");

@@ -230,17 +230,12 @@ TEST_CASE("gain: a table is asked for, and refused, by name") {
   const auto check = [](gain kind, const std::vector<double>& values) {
     rankloss::detail::check_gain(kind, values);
   };
-  const double nan = std::numeric_limits<double>::quiet_NaN();
   CHECK_NOTHROW(check(gain::exponential, {}));
   CHECK_NOTHROW(check(gain::linear, {}));
   CHECK_NOTHROW(check(gain::table, {0.0, 1e30}));
   CHECK_THROWS_WITH(check(gain::table, {}), "rankloss: gain_table: size 0, expected one gain a grade");
   CHECK_THROWS_WITH(check(gain::linear, {1.0, 2.0}),
                     "rankloss: gain_table: size 2, expected none unless gain is gain::table");
-  CHECK_THROWS_WITH(check(gain::table, {1.0, -1.0}),
-                    "rankloss: gain_table: -1 at grade 1, expected 0 to 1e30");
-  CHECK_THROWS_WITH(check(gain::table, {2e30}), "rankloss: gain_table: 2e+30 at grade 0, expected 0 to 1e30");
-  CHECK_THROWS_WITH(check(gain::table, {nan}), Catch::Contains("nan at grade 0, expected 0 to 1e30"));
 }
 
 }  // namespace gain_test

@@ -34,12 +34,12 @@ TEST_CASE("pairs: allRank's lambdaLoss and rankNet") {
                                  .reduction = reduction::sum};
   for (const peers::lambda_case& c : peers::lambda_loss) {
     CAPTURE(std::string(c.scheme), c.cutoff, c.mean, c.binary);
-    const pairs::logistic f{.unit = c.binary ? pairs::logarithm::binary : pairs::logarithm::natural};
+    const pairs::logistic f{.logarithm = c.binary ? pairs::logarithm::binary : pairs::logarithm::natural};
     std::vector<double> gradient(10);
     const auto run = [&](auto loss) {
       loss.function = f;
       loss.cutoff = c.cutoff;
-      loss.cut = pairs::cut::both;
+      loss.keep = pairs::keep::both;
       if constexpr (requires { loss.weight.cutoff; }) loss.weight.cutoff = c.cutoff;
       // What allRank divides by: the pairs of the whole batch; those of its first scheme are all.
       double count = c.cutoff > 0 ? 6.0 : 12.0;
@@ -84,7 +84,7 @@ TEST_CASE("pairs: pytorchltr, and the value it has wrong") {
     const auto run = [&](const auto& loss) {
       evaluate(loss, batch, {.gradient = gradient, .per_list = per_list});
     };
-    constexpr pairs::logistic bits{.unit = pairs::logarithm::binary};
+    constexpr pairs::logistic bits{.logarithm = pairs::logarithm::binary};
     if (c.name == "PairwiseHingeLoss")
       run(pairwise<pairs::hinge>{});
     else if (c.name == "PairwiseLogisticLoss")
@@ -107,7 +107,7 @@ TEST_CASE("pairs: pytorchltr, and the value it has wrong") {
   const std::vector<int> offsets{0, 3, 5};
   const list_batch<double, int> own{.scores = s, .relevance = y, .offsets = offsets};
   std::vector<double> per_list(2);
-  constexpr pairs::logistic bits{.unit = pairs::logarithm::binary};
+  constexpr pairs::logistic bits{.logarithm = pairs::logarithm::binary};
   evaluate(arp_loss1{.function = bits}, own, {.per_list = per_list});
   CHECK(per_list[0] == Approx(13.2984171));
   CHECK(per_list[1] == Approx(4.1963186));

@@ -50,15 +50,14 @@ TEST_CASE(
   for (const int grades : {2, 5, 40, 0}) {
     CAPTURE(grades);
     const random_list list = make_list(2000, 1.0, grades, 21);
-    const std::vector<std::size_t> position = reference::positions(reference::widen(list.scores));
+    const std::vector<std::size_t> rank = reference::ordinal_ranks(reference::widen(list.scores));
     std::vector<real> gains(list.scores.size());
     for (std::size_t i = 0; i < gains.size(); ++i) gains[i] = std::exp2(real(list.relevance[i])) - 1;
     const real best = reference::ideal_dcg(gains, 0);
     check_ordered(lambdarank{.cutoff = grades == 5 ? 100u : 0u}, list, reference::logistic(1),
                   [&](std::size_t i, std::size_t j) {
                     return (gains[i] - gains[j]) *
-                           std::abs(reference::discount(position[i]) - reference::discount(position[j])) /
-                           best;
+                           std::abs(reference::discount(rank[i]) - reference::discount(rank[j])) / best;
                   });
   }
 }

@@ -32,11 +32,11 @@ namespace {
 
 using reals = std::vector<double>;
 
-real p_weight(std::size_t place, std::size_t n) {  // from 1
+real p_weight(std::size_t position, std::size_t n) {  // from 1
   if (n < 2) return 0;
   real sum = 0;
   for (std::size_t k = 1; k <= n; ++k) sum += std::exp2(real(n - k)) - 1;
-  return (std::exp2(real(n - place)) - 1) / sum;
+  return (std::exp2(real(n - position)) - 1) / sum;
 }
 
 }  // namespace
@@ -224,7 +224,7 @@ TEST_CASE("listmle: random ties take each order alike, by seed, list and item") 
         of(listmle{}, s, reals{1, 0.5, 7}));
 }
 
-TEST_CASE("listmle: weights of places of long lists") {
+TEST_CASE("listmle: weights of positions of long lists") {
   // (2^(n - i) - 1) would be beyond the largest double.
   const std::size_t n = 3000;
   const auto s = reference::normal_scores<double>(n, 1);

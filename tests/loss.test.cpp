@@ -162,12 +162,12 @@ TEST_CASE("loss: a list is relevant by relevance and weight above 0, or by the l
 TEST_CASE("loss: the parts of a loss are those that it is composed of") {
   std::size_t parts = 0;
   const auto count = [&](const auto&) { ++parts; };
-  rankloss::detail::for_each_part(sum_of_scores{}, count);
+  rankloss::detail::for_each_inner(sum_of_scores{}, count);
   CHECK(parts == 1);
-  rankloss::detail::for_each_part(rankloss::weighted_sum{rankloss::weighted{1.0, sum_of_scores{}},
-                                                         rankloss::weighted{1.0, rankloss::sndcg{}},
-                                                         rankloss::weighted{0.0, rankloss::sndcg{}}},
-                                  count);
+  rankloss::detail::for_each_inner(rankloss::weighted_sum{rankloss::weighted{1.0, sum_of_scores{}},
+                                                          rankloss::weighted{1.0, rankloss::sndcg{}},
+                                                          rankloss::weighted{0.0, rankloss::sndcg{}}},
+                                   count);
   CHECK(parts == 3);  // a term of weight 0 is none
 }
 

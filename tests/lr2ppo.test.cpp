@@ -330,7 +330,7 @@ TEST_CASE("lr2ppo: bad input is named and nothing is written") {
   bad = good;
   const std::vector<int> twice{0, 0, 1, 0};
   bad.orders = twice;
-  CHECK(said(bad) == "rankloss: orders: 0 at list 0, place 1, expected each item once");
+  CHECK(said(bad) == "rankloss: orders: 0 at list 0, position 1, expected each item once");
   bad = good;
   const numbers with_nan{1, nan, 3, 4};
   bad.old_scores = with_nan;

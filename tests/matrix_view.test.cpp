@@ -69,21 +69,21 @@ TEST_CASE("matrix_view: the shape says how far the memory reaches and how the it
 }
 
 TEST_CASE("matrix_view: items are distinct where none of two lines share one") {
-  CHECK(matrix_shape{3, 4, 4, 1}.has_distinct_items());
-  CHECK(matrix_shape{3, 4, 1, 3}.has_distinct_items());
-  CHECK(matrix_shape{3, 4, 7, 2}.has_distinct_items());
-  CHECK(!matrix_shape{3, 4, 6, 2}.has_distinct_items());
-  CHECK(!matrix_shape{3, 4, 3, 1}.has_distinct_items());
-  CHECK(!matrix_shape{3, 4, 1, 2}.has_distinct_items());
-  CHECK(!matrix_shape{3, 4, 0, 1}.has_distinct_items());
-  CHECK(!matrix_shape{3, 4, 1, 0}.has_distinct_items());
-  CHECK(!matrix_shape{2, 2, 1, 1}.has_distinct_items());
-  CHECK(!matrix_shape{1, 4, 1, 0}.has_distinct_items());
-  CHECK(matrix_shape{1, 4, 0, 1}.has_distinct_items());
-  CHECK(matrix_shape{4, 1, 1, 0}.has_distinct_items());
-  CHECK(!matrix_shape{4, 1, 0, 1}.has_distinct_items());
-  CHECK(matrix_shape{1, 1, 0, 0}.has_distinct_items());
-  CHECK(matrix_shape{0, 4, 0, 0}.has_distinct_items());
+  CHECK(matrix_shape{3, 4, 4, 1}.has_distinct_elements());
+  CHECK(matrix_shape{3, 4, 1, 3}.has_distinct_elements());
+  CHECK(matrix_shape{3, 4, 7, 2}.has_distinct_elements());
+  CHECK(!matrix_shape{3, 4, 6, 2}.has_distinct_elements());
+  CHECK(!matrix_shape{3, 4, 3, 1}.has_distinct_elements());
+  CHECK(!matrix_shape{3, 4, 1, 2}.has_distinct_elements());
+  CHECK(!matrix_shape{3, 4, 0, 1}.has_distinct_elements());
+  CHECK(!matrix_shape{3, 4, 1, 0}.has_distinct_elements());
+  CHECK(!matrix_shape{2, 2, 1, 1}.has_distinct_elements());
+  CHECK(!matrix_shape{1, 4, 1, 0}.has_distinct_elements());
+  CHECK(matrix_shape{1, 4, 0, 1}.has_distinct_elements());
+  CHECK(matrix_shape{4, 1, 1, 0}.has_distinct_elements());
+  CHECK(!matrix_shape{4, 1, 0, 1}.has_distinct_elements());
+  CHECK(matrix_shape{1, 1, 0, 0}.has_distinct_elements());
+  CHECK(matrix_shape{0, 4, 0, 0}.has_distinct_elements());
 }
 
 }  // namespace matrix_view_test

@@ -64,12 +64,13 @@ TEST_CASE("pairs: values that can be worked by hand") {
   CHECK(value(pairwise<pairs::squared_difference>{}, s, y) == Approx(0.0 + 9.0 + 1.0 + 4.0));
 }
 
-TEST_CASE("pairs: items alike have the mean of their slopes where places count") {
-  // Equal scores: the two items of grade 0 change places without a change of value, and so each has half of what both have.
+TEST_CASE("pairs: items alike have the mean of their slopes where positions count") {
+  // Equal scores: the two items of grade 0 change their ranks without a change of value, and so each has half
+  // of what both have.
   const std::vector<double> s{1, 1, 1}, y{0, 2, 0}, w{1, 1, 2};
   std::vector<double> g(3), h(3), weighted(3);
   evaluate(lambdarank{}, list_batch<double>{.scores = s, .relevance = y}, {.gradient = g, .hessian = h});
-  // At places 2 and 1, 2 and 3, of discounts 1, 1 / log2(3) and 1/2.
+  // At positions 2 and 1, 2 and 3, of discounts 1, 1 / log2(3) and 1/2.
   const double above = 1.0 - 1.0 / std::log2(3.0), below = 1.0 / std::log2(3.0) - 0.5;
   CHECK(g[0] == Approx(0.25 * (above + below)));
   CHECK(g[1] == Approx(-0.5 * (above + below)));
@@ -81,7 +82,7 @@ TEST_CASE("pairs: items alike have the mean of their slopes where places count")
   CHECK(weighted[0] == Approx(0.5 * above));
   CHECK(weighted[2] == Approx(0.5 * below));
   evaluate(ranknet{.cutoff = 1}, list_batch<double>{.scores = s, .relevance = y}, {.gradient = g});
-  CHECK(g == std::vector<double>{0.25, -0.5, 0.25});  // the pairs of the first place alone
+  CHECK(g == std::vector<double>{0.25, -0.5, 0.25});  // the pairs of the first position alone
 }
 
 TEST_CASE("pairs: weights, relevance, scores and margins at the ends of their types") {
@@ -152,12 +153,12 @@ TEST_CASE("pairs: lists without pairs, infinite scores, and options out of range
     return std::string();
   };
   CHECK(message(ranknet{.function = {.temperature = 0.0}}) ==
-        "rankloss: temperature: 0, expected 1e-15 to 1e300");
+        "rankloss: function.temperature: 0, expected 1e-15 to 1e300");
   CHECK(message(pairwise<pairs::hinge>{.function = {.margin = -1.0}}) ==
-        "rankloss: margin: -1, expected 0 to 1e300");
+        "rankloss: function.margin: -1, expected 0 to 1e300");
   CHECK(message(pairwise<pairs::quantile>{.function = {.tau = 1.5}}) ==
-        "rankloss: tau: 1.5, expected 0 to 1");
-  CHECK(message(ndcg_loss2_plus{.weight = {.mu = -1.0}}) == "rankloss: mu: -1, expected 0 to 1e30");
+        "rankloss: function.tau: 1.5, expected 0 to 1");
+  CHECK(message(ndcg_loss2_plus{.weight = {.mu = -1.0}}) == "rankloss: weight.mu: -1, expected 0 to 1e30");
   CHECK(message(lambdarank{.weight = {.gain = gain::table}}) ==
         "rankloss: gain_table: size 0, expected one gain a grade");
 }

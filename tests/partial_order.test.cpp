@@ -130,10 +130,10 @@ TEST_CASE("partial_order: closure and reduction are those of plain search") {
       for (std::size_t a = 0; a < n; ++a)
         for (std::size_t b = 0; b < n; ++b) same = same && order.precedes(a, b) == better[a][b];
       CHECK(same);
-      std::vector<std::size_t> place(n);
-      for (std::size_t k = 0; k < n; ++k) place[order.sorted(0)[k]] = k;
+      std::vector<std::size_t> position(n);
+      for (std::size_t k = 0; k < n; ++k) position[order.sorted(0)[k]] = k;
       CHECK(std::all_of(all.begin(), all.end(),
-                        [&](const auto& p) { return place[p.first] < place[p.second]; }));
+                        [&](const auto& p) { return position[p.first] < position[p.second]; }));
     }
 }
 
@@ -175,7 +175,7 @@ TEST_CASE("partial_order: what rank 0 means") {
   ints many(300);
   for (int& rank : many) rank = static_cast<int>(random() % 7);
   const auto order = partial_order::from_ranks({}, many, rank_zero::unranked);
-  for (const pair_balance balance : {pair_balance::none, pair_balance::by_gap}) {
+  for (const pair_balance balance : {pair_balance::none, pair_balance::by_level_gap}) {
     const pair_list drawn = listed(order.sample_pairs(500, 3, balance));
     CHECK(drawn.size() == 500);
     CHECK(std::all_of(drawn.begin(), drawn.end(),
@@ -234,7 +234,7 @@ TEST_CASE("partial_order: every pair is as likely as any other, or every gap") {
   for (int seed = 0; seed < draws; ++seed) {
     for (const auto& p : listed(order.sample_pairs(2, static_cast<std::uint64_t>(seed)))) ++plain[p];
     const pair_list both =
-        listed(order.sample_pairs(3, static_cast<std::uint64_t>(seed), pair_balance::by_gap));
+        listed(order.sample_pairs(3, static_cast<std::uint64_t>(seed), pair_balance::by_level_gap));
     const auto wide = std::count_if(both.begin(), both.end(), [&](const auto& p) { return gap_of(p) == 2; });
     REQUIRE(both.size() == 3);
     REQUIRE((wide == 1 || wide == 2));
@@ -259,7 +259,7 @@ TEST_CASE("partial_order: balanced samples share as evenly as the gaps allow") {
         std::map<std::uint32_t, std::size_t> there, drawn;
         const auto gap = [&](const auto& p) { return order.levels(0)[p.second] - order.levels(0)[p.first]; };
         const pair_list all = listed(order.pairs()),
-                        some = listed(order.sample_pairs(wanted, 5, pair_balance::by_gap));
+                        some = listed(order.sample_pairs(wanted, 5, pair_balance::by_level_gap));
         for (const auto& p : all) ++there[gap(p)];
         for (const auto& p : some) ++drawn[gap(p)];
         CHECK(some.size() == std::min(wanted, all.size()));
@@ -277,7 +277,7 @@ TEST_CASE("partial_order: a long list by levels is drawn from without going thro
   for (std::size_t i = 0; i < y.size(); ++i) y[i] = static_cast<double>((i * 7919) % y.size());
   const auto order = partial_order::from_grades({}, y);
   CHECK(order.count_pairs(0) == 4999950000u);
-  for (const auto balance : {pair_balance::none, pair_balance::by_gap}) {
+  for (const auto balance : {pair_balance::none, pair_balance::by_level_gap}) {
     const pair_list drawn = listed(order.sample_pairs(50, 1, balance));
     CHECK(drawn.size() == 50);
     CHECK(std::all_of(drawn.begin(), drawn.end(), [&](const auto& p) { return y[p.first] > y[p.second]; }));
@@ -363,13 +363,13 @@ TEST_CASE("partial_order: what does not fit is named") {
                     "rankloss: other: 1 at pair 1, expected an item of list 1 like the preferred one");
   CHECK_THROWS_WITH(
       partial_order::from_chains(ints{0, 3}, ints{0, 3}),
-      "rankloss: chains: 3 at place 1, expected an item from 0 to below 3 (the number of items)");
+      "rankloss: chains: 3 at position 1, expected an item from 0 to below 3 (the number of items)");
   CHECK_THROWS_WITH(partial_order::from_chains(ints{0, 3}, ints{0, 0}),
-                    "rankloss: chains: 0 at place 1, expected an item other than the one before it");
+                    "rankloss: chains: 0 at position 1, expected an item other than the one before it");
   CHECK_THROWS_WITH(partial_order::from_chains(ints{0, 2, 3}, ints{0, 2}),
-                    "rankloss: chains: 2 at place 1, expected an item of list 0 like the one before it");
+                    "rankloss: chains: 2 at position 1, expected an item of list 0 like the one before it");
   CHECK_THROWS_WITH(partial_order::from_chains(ints{0, 3}, ints{0, 2}, ints{0, 1}),
-                    "rankloss: chain_offsets: last is 1, expected 2 (the number of places in chains)");
+                    "rankloss: chain_offsets: last is 1, expected 2 (the number of positions in chains)");
   CHECK_THROWS_WITH(partial_order::from_grades(ints{0, 1, 3}, reals{0, 1, nan}),
                     "rankloss: grades: nan at list 1, item 1, expected a finite number");
   CHECK_THROWS_WITH(partial_order::from_grades(ints{0, 2, 4}, reals{0, 1, nan, 2}),
@@ -388,8 +388,9 @@ TEST_CASE("partial_order: what does not fit is named") {
 
   const auto order = of_pairs({0, 2}, {0}, {1});
   CHECK_THROWS_WITH(order.precedes(2, 0), "rankloss: item: 2, expected one from 0 to below 2");
-  CHECK_THROWS_WITH(order.sample_pairs(1, 0, pair_balance::by_gap),
-                    "rankloss: balance: by_gap, expected none for an order that is not by grades or ranks");
+  CHECK_THROWS_WITH(
+      order.sample_pairs(1, 0, pair_balance::by_level_gap),
+      "rankloss: balance: by_level_gap, expected none for an order that is not by grades or ranks");
   std::vector<pair_agreement> lists(1, {9, 9, 9}), two(2);
   CHECK_THROWS_WITH(agreement(order, reals{1}, lists),
                     "rankloss: scores: size 1, expected 2 (one per item of the order)");

@@ -72,7 +72,7 @@ TEST_CASE("plackett_luce: values worked by hand") {
   const double full = -std::log(c / (a + b + c + d) * a / (a + b + d) * b / (b + d));
   CHECK(of({}, s, partial_order::from_ranks({}, ints{2, 3, 1, 4})) == Approx(full).epsilon(1e-15));
   CHECK(of({}, s, partial_order::from_chains(ints{0, 4}, ints{2, 0, 1, 3})) == Approx(full).epsilon(1e-15));
-  // The first two places.
+  // The first two positions.
   CHECK(of({}, s, partial_order::from_ranks({}, ints{2, 3, 1, 3})) ==
         Approx(-std::log(c / (a + b + c + d) * a / (a + b + d))).epsilon(1e-15));
   // 2 and 0 before 1 and 3, in whatever order.
@@ -149,8 +149,8 @@ TEST_CASE("plackett_luce: the reference's derivatives are those of its value") {
   }
 }
 
-TEST_CASE("plackett_luce: long blocks, trees and series by finite differences") {
-  // Two chains side by side with a rung, over a chain, over a tree with a block in it.
+TEST_CASE("plackett_luce: long tiers, trees and series by finite differences") {
+  // Two chains side by side with a rung, over a chain, over a tree with a tier in it.
   pair_list pairs;
   for (std::size_t i = 0; i < 14; ++i) pairs.emplace_back(i, i + 2);
   pairs.emplace_back(3, 8);
@@ -205,7 +205,7 @@ TEMPLATE_TEST_CASE("plackett_luce: full orders are listmle, buckets listmle with
                                         partial_order::from_ranks({}, ranks)};
       if (grades > 4 || n < 100) orders.push_back(orders[0].reduction());
       for (const partial_order& order : orders) {
-        // Levels are found in pairs too: no block needs down-sets.
+        // Levels are found in pairs too: no tier needs down-sets.
         const found got = derivatives_of<TestType>({.temperature = 0.5, .most_sets = 2}, s, order);
         CHECK(got.value == Approx(value).epsilon(1e-13).margin(1e-13));
         for (std::size_t i = 0; i < n; ++i) {
@@ -472,18 +472,18 @@ TEST_CASE("plackett_luce: what does not fit is named, and nothing is written") {
   CHECK(of({.most_sets = 9}, s, n_order) == Approx(std::log(24.0 / 5)).epsilon(1e-14));
   CHECK_THROWS_WITH(
       with({.most_sets = 8}, s, n_order, out),
-      "rankloss: order: a block of 4 items in list 0 takes a table of 9 sets, expected at most 8 (most_sets); "
+      "rankloss: order: a tier of 4 items in list 0 takes a table of 9 sets, expected at most 8 (most_sets); "
       "order_likelihood::by_pairs has no limit");
   pair_list fence;
   for (std::size_t i = 0; i + 1 < 2050; ++i)
     fence.push_back(i % 2 == 0 ? std::pair{i, i + 1} : std::pair{i + 1, i});
   CHECK_THROWS_WITH(
       with({}, reals(2050, 0.0), reference::order_of(2050, fence)),
-      "rankloss: order: a block of 2050 items in list 0, expected at most 2048; order_likelihood::by_pairs has no limit");
+      "rankloss: order: a tier of 2050 items in list 0, expected at most 2048; order_likelihood::by_pairs has no limit");
   fence.resize(79);
   CHECK_THROWS_WITH(
       with({}, reals(80, 0.0), reference::order_of(80, fence)),
-      "rankloss: order: a block of 80 items in list 0 takes a table of 1.21576655e+19 sets, expected at most 1048576 (most_sets); "
+      "rankloss: order: a tier of 80 items in list 0 takes a table of 1.21576655e+19 sets, expected at most 1048576 (most_sets); "
       "order_likelihood::by_pairs has no limit");
   CHECK(g == reals(4, 9.0));
   CHECK(lists == reals{9.0});

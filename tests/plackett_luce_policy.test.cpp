@@ -39,9 +39,9 @@ template <class T>
 chances plain(const plackett_luce_policy& policy, std::span<const T> s,
               std::span<const std::uint32_t> order) {
   const std::size_t n = s.size();
-  const std::size_t places = policy.cutoff > 0 ? std::min(policy.cutoff, n) : n;
+  const std::size_t counted_positions = policy.cutoff > 0 ? std::min(policy.cutoff, n) : n;
   long double log_probability = 0, entropy = 0;
-  for (std::size_t k = 0; k < places; ++k) {
+  for (std::size_t k = 0; k < counted_positions; ++k) {
     long double most = s[order[k]], sum = 0;
     for (std::size_t j = k; j < n; ++j) most = std::max(most, static_cast<long double>(s[order[j]]));
     for (std::size_t j = k; j < n; ++j) sum += std::exp((s[order[j]] - most) / policy.temperature);
@@ -132,8 +132,8 @@ TEMPLATE_TEST_CASE("plackett_luce_policy: values are the plain sums, gradients t
       for (std::size_t l = 0; l < 5; ++l) {
         const auto first = static_cast<std::size_t>(offsets[l]),
                    n = static_cast<std::size_t>(offsets[l + 1]) - first;
-        const auto places = std::span<const std::uint32_t>(order).subspan(first, n);
-        const chances expected = plain<T>(policy, std::span<const T>(s).subspan(first, n), places);
+        const auto positions = std::span<const std::uint32_t>(order).subspan(first, n);
+        const chances expected = plain<T>(policy, std::span<const T>(s).subspan(first, n), positions);
         CHECK(log_probabilities[l] == Approx(expected.log_probability).epsilon(1e-12));
         CHECK(entropies[l] == Approx(expected.entropy).epsilon(1e-12).margin(1e-14));
         numbers wide(s.begin() + static_cast<std::ptrdiff_t>(first),
@@ -142,9 +142,9 @@ TEMPLATE_TEST_CASE("plackett_luce_policy: values are the plain sums, gradients t
           constexpr double h = 1e-5;
           const double at = wide[i];
           wide[i] = at + h;
-          const chances above = plain<double>(policy, wide, places);
+          const chances above = plain<double>(policy, wide, positions);
           wide[i] = at - h;
-          const chances below = plain<double>(policy, wide, places);
+          const chances below = plain<double>(policy, wide, positions);
           wide[i] = at;
           const double slope = (upstream[l] * (above.log_probability - below.log_probability) +
                                 entropy_upstream[l] * (above.entropy - below.entropy)) /
@@ -275,11 +275,11 @@ TEST_CASE("plackett_luce_policy names what does not fit, before it writes") {
   CHECK_THROWS_WITH(run(), "rankloss: orders: size 0, expected 4 (one per score)");
   std::vector<std::int64_t> wrong{1, 0, 2, 0};
   bad.orders = wrong;
-  CHECK_THROWS_WITH(run(), "rankloss: orders: 2 at list 1, place 0, expected an item from 0 to 1");
+  CHECK_THROWS_WITH(run(), "rankloss: orders: 2 at list 1, position 0, expected an item from 0 to 1");
   wrong = {1, 0, -1, 0};
-  CHECK_THROWS_WITH(run(), "rankloss: orders: -1 at list 1, place 0, expected an item from 0 to 1");
+  CHECK_THROWS_WITH(run(), "rankloss: orders: -1 at list 1, position 0, expected an item from 0 to 1");
   wrong = {1, 1, 1, 0};
-  CHECK_THROWS_WITH(run(), "rankloss: orders: 1 at list 0, place 1, expected each item once");
+  CHECK_THROWS_WITH(run(), "rankloss: orders: 1 at list 0, position 1, expected each item once");
   bad = good;
   const std::vector<int> short_offsets{0, 2, 3};
   bad.offsets = short_offsets;

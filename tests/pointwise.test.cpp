@@ -143,13 +143,13 @@ TEMPLATE_TEST_CASE("pointwise: finite for any finite input", "", float, double) 
 TEST_CASE("pointwise: options out of range are refused") {
   const reals s{1, 2}, y{0, 1}, falling{1, 0}, infinite{0, std::numeric_limits<double>::infinity()};
   CHECK_THROWS_WITH(of(pointwise_smooth_l1{.function = {.beta = 0}}, s, y),
-                    "rankloss: beta: 0, expected 1e-15 to 1e300");
+                    "rankloss: function.beta: 0, expected 1e-15 to 1e300");
   CHECK_THROWS_WITH(of(pointwise_ordinal{}, s, y),
                     "rankloss: thresholds: size 0, expected one less than there are grades");
   CHECK_THROWS_WITH(of(pointwise_ordinal{.function = {.thresholds = falling}}, s, y),
-                    "rankloss: thresholds: 0 at 1, expected more than 1");
+                    "rankloss: function.thresholds: 0 at 1, expected more than 1");
   CHECK_THROWS_WITH(of(pointwise_ordinal{.function = {.thresholds = infinite}}, s, y),
-                    "rankloss: thresholds: inf at 1, expected a finite number");
+                    "rankloss: function.thresholds: inf at 1, expected a finite number");
 }
 
 }  // namespace pointwise_test

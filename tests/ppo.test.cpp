@@ -341,7 +341,7 @@ TEST_CASE("ppo and critic name what does not fit, before they write") {
   auto bad = good;
   const auto run = [&](const ppo& loss = {}) { return evaluate(loss, bad, {.gradient = g}); };
   CHECK_THROWS_WITH(run({.clip = -1}), "rankloss: clip: -1, expected a finite number >= 0");
-  CHECK_THROWS_WITH(run({.dual_clip = 1}), "rankloss: dual_clip: 1, expected 0 or a finite number > 1");
+  CHECK_THROWS_WITH(run({.dual_clip = 1}), "rankloss: dual_clip: 1, expected a finite number > 1, or 0");
   CHECK_THROWS_WITH(run({.kl_coefficient = -0.5}),
                     "rankloss: kl_coefficient: -0.5, expected a finite number >= 0");
   bad.old_log_probabilities = three;

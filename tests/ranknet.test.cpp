@@ -63,14 +63,14 @@ TEST_CASE("ranknet: long lists, of few grades and of real relevance, crowded and
           },
           one);
       check_ordered(
-          pairwise<pairs::logistic, pairs::relevance_difference>{.cutoff = 700, .cut = pairs::cut::both},
+          pairwise<pairs::logistic, pairs::relevance_difference>{.cutoff = 700, .keep = pairs::keep::both},
           list, reference::logistic(1),
           [&](std::size_t i, std::size_t j) { return real(list.relevance[i]) - real(list.relevance[j]); });
     }
 }
 
 TEST_CASE(
-    "ranknet: an item's weight is that of the pairs it wins, such as one over the propensity of a click") {
+    "ranknet: an item's weight is that of the pairs where it is preferred, such as one over a propensity") {
   const std::vector<double> s{0.0, 1.0, 2.0};
   const std::vector<int> clicked{1, 0, 1};
   const std::vector<double> weights{4.0, 100.0, 0.5};

@@ -161,7 +161,7 @@ TEST_CASE("relevance_scores sets what belongs together to 1") {
   batch.matches = matches;  // goes before the pairing
   relevance_scores(batch, r);
   check(r, [&](std::size_t i, std::size_t t) { return matches[i * 6 + t] != 0; });
-  batch.pairing = pairing::by_position;
+  batch.pairing = pairing::by_index;
   CHECK_NOTHROW(relevance_scores(batch, r));
 }
 
@@ -268,7 +268,7 @@ TEST_CASE("relevance_scores names what does not fit, before it writes") {
   std::vector<double> wide(8, 9.0);
   CHECK_THROWS_WITH(
       relevance_scores(bad, wide),
-      "rankloss: pairing: by_position for 4 images and 2 texts, expected as many of both, or matches");
+      "rankloss: pairing: by_index for 4 images and 2 texts, expected as many of both, or matches");
   bad.pairing = pairing::by_caption;
   CHECK_THROWS_WITH(relevance_scores(bad, wide),
                     "rankloss: pairing: by_caption for 4 captions and 2 texts, expected as many of both");

@@ -150,8 +150,8 @@ TEST_CASE("smooth_metric: lists without relevance, and options that do not fit")
   CHECK(evaluate(smooth_metric<metrics::average_precision>{},
                  list_batch<double>{.scores = s, .relevance = none}, {.gradient = g}) == 0.0);
   CHECK(g == reals{0, 0, 0});
-  using rankloss::rank_order;
-  const smooth_metric<metrics::ndcg> ascending{{}, {.order = rank_order::ascending}},
+  using rankloss::sort_direction;
+  const smooth_metric<metrics::ndcg> ascending{{}, {.direction = sort_direction::ascending}},
       from_zero{{}, {.base = 0.0}}, frozen{{}, {.temperature = 0.0}};
   CHECK_THROWS_AS(evaluate(ascending, list_batch<double>{.scores = s, .relevance = none}),
                   std::invalid_argument);

@@ -8,14 +8,14 @@
 cmake_minimum_required(VERSION 3.25)
 
 # Headers that docs/losses.md has nothing to say of.
-set(frame arrays batch context evaluate gain loss matrix_view random ranks/rank sorts/sort threads workspace)
+set(frame arrays batch context evaluate gain loss matrix_view options random ranks/rank sorts/sort threads workspace)
 list(APPEND frame data/svmlight data/trec hosts/eigen hosts/xtensor) # they read data or arrays, for losses and metrics alike
 # Headers of no loss: named there, without a row. Metrics are too.
 set(without_row relevance_scores)
 # What the one verb takes is tested with it.
 set(tested_with_another batch ranks/rank sorts/sort)
 # Headers of detail/ that hold nothing that could be wrong by itself.
-set(only_declares base/abi lists/list_source pairs/pair_kernel pairs/scan_list)
+set(only_declares base/abi lists/list_source pairs/pair_kernel pairs/sorted_items)
 # HEADER:TEST of those of detail/ whose test has another name: that of what they were made for.
 set(tested_by
     arrays/host_memory:arrays
@@ -32,9 +32,9 @@ set(tested_by
     lists/best_matches:metrics/retrieval
     lists/matrix_source:detail/lists/similarity_run
     lists/output_sink:detail/lists/list_run
-    pairs/block_pairs:detail/pairs/pair_scan
+    pairs/window_pairs:detail/pairs/pair_scan
     pairs/gain_difference:pairs/weight
-    pairs/pair_places:pairs/weight
+    pairs/ordered_items:pairs/weight
     pairs/pair_states:detail/pairs/pair_scan
     pairs/pair_walk:detail/pairs/pair_scan
     pairs/triplet_hinges:triplet
@@ -135,7 +135,7 @@ endforeach()
 # Floors, from the ground: a header includes headers of its own floor and of those below. A face's last line, which brings in its engine, is not counted.
 set(floors
     "detail/base/|version"
-    "detail/arrays/|arrays|batch|context|gain|loss|matrix_view|random|threads|workspace"
+    "detail/arrays/|arrays|batch|context|gain|loss|matrix_view|options|random|threads|workspace"
     "detail/data/|detail/text/"
     "detail/simd/"
     "detail/sorting/"

@@ -294,13 +294,13 @@ TEST_CASE("every term is checked before anything is written") {
     return weighted_sum{weighted{0.5, a}, weighted{weight, b}};
   };
   CHECK_THROWS_WITH(evaluate(sum(std::nan(""), {}, {}), batch, out),
-                    "rankloss: weighted_sum: weight nan of term 1, expected a finite number");
+                    "rankloss: terms[1].weight: nan, expected a finite number");
   CHECK_THROWS_WITH(evaluate(sum(-std::numeric_limits<double>::infinity(), {}, {}), batch, out),
-                    "rankloss: weighted_sum: weight -inf of term 1, expected a finite number");
+                    "rankloss: terms[1].weight: -inf, expected a finite number");
   CHECK_THROWS_WITH(evaluate(sum(0.0, {}, {sndcg{.temperature = 0.0}}), batch, out),
-                    "rankloss: temperature: 0, expected 1e-15 to 1e300");
+                    "rankloss: terms[1].loss.loss.temperature: 0, expected 1e-15 to 1e300");
   CHECK_THROWS_WITH(evaluate(sum(0.5, {.margin = -1}, {}), batch, out),
-                    "rankloss: margin: -1, expected a finite number >= 0");
+                    "rankloss: terms[0].loss.margin: -1, expected a finite number >= 0");
   CHECK_THROWS_WITH(evaluate(sum(0.5, {}, {{}, rankloss::column_relevance::of_rows}), batch, out),
                     "rankloss: columns_by: of_rows for 2 rows and 3 columns, expected a square matrix");
   batch.matches = {};

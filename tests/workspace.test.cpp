@@ -67,7 +67,7 @@ TEST_CASE("workspace: nothing may be taken") {
   CHECK(first[0] == 7);
 }
 
-TEST_CASE("workspace: what is taken does not overlap, over nested scopes and grown blocks") {
+TEST_CASE("workspace: what is taken does not overlap, over nested scopes and grown chunks") {
   workspace scratch;
   std::mt19937 random(1);
   for (int round = 0; round < 20; ++round) CHECK(pieces_keep_apart(scratch, random, 3));
@@ -182,7 +182,7 @@ TEST_CASE("workspace: what is not taken, or no longer, is poisoned") {
   {
     const rankloss::workspace::scope scope(scratch);
     gone = scratch.take<char>(10);
-    far = scratch.take<char>(std::size_t{1} << 20);  // in a block of its own
+    far = scratch.take<char>(std::size_t{1} << 20);  // in a chunk of its own
     CHECK_FALSE(poisoned(gone.data() + 9));
     CHECK(poisoned(gone.data() + 10));
     CHECK_FALSE(poisoned(far.data() + far.size() - 1));

@@ -140,8 +140,8 @@ dataset load_emoji(const fs::path& folder) {
 
 /// `folder` or the one of that name in it, whichever holds the file; else empty.
 fs::path find_in(const fs::path& folder, const char* name, const char* file) {
-  for (const fs::path& place : {folder, folder / name})
-    if (fs::exists(place / file)) return place;
+  for (const fs::path& found : {folder, folder / name})
+    if (fs::exists(found / file)) return found;
   return {};
 }
 fs::path flickr8k_in(const fs::path& folder) { return find_in(folder, "flickr8k_clip", "train_images.npy"); }
@@ -166,9 +166,9 @@ pairs pairs::take(const std::vector<std::size_t>& chosen) const {
   part.captions_per_image = c;
   part.images.resize(index(chosen.size()), images.cols());
   part.captions.resize(index(chosen.size() * c), captions.cols());
-  std::vector<std::size_t> place(image_count(), absent);
+  std::vector<std::size_t> index_of(image_count(), absent);
   for (std::size_t i = 0; i < chosen.size(); ++i) {
-    place[chosen[i]] = i;
+    index_of[chosen[i]] = i;
     part.images.row(index(i)) = images.row(index(chosen[i]));
     part.captions.middleRows(index(i * c), index(c)) = captions.middleRows(index(chosen[i] * c), index(c));
     if (!categories.empty()) {
@@ -177,8 +177,8 @@ pairs pairs::take(const std::vector<std::size_t>& chosen) const {
     }
   }
   for (const judgement& j : judged) {
-    const std::size_t image = place[j.image];
-    const std::size_t caption_image = place[image_of(j.caption)];
+    const std::size_t image = index_of[j.image];
+    const std::size_t caption_image = index_of[image_of(j.caption)];
     if (image != absent && caption_image != absent)
       part.judged.push_back({image, caption_image * c + j.caption % c, j.grade});
   }
@@ -233,8 +233,8 @@ dataset load(const fs::path& folder) {
   if (!fs::is_directory(folder))
     throw std::runtime_error(folder.string() +
                              ": no such folder, expected one with flickr8k_clip or emoji in it");
-  if (const fs::path place = flickr8k_in(folder); !place.empty()) return load_flickr8k(place);
-  if (const fs::path place = emoji_in(folder); !place.empty()) return load_emoji(place);
+  if (const fs::path found = flickr8k_in(folder); !found.empty()) return load_flickr8k(found);
+  if (const fs::path found = emoji_in(folder); !found.empty()) return load_emoji(found);
   throw std::runtime_error(
       folder.string() +
       ": holds neither flickr8k_clip/train_images.npy nor emoji/emoji.csv, expected one of them");

@@ -85,7 +85,7 @@ class head {
                 parameter_array<T>& gradient) const {
     const parts has = layout(shape_);
     gradient.resize(parameters_.size());
-    const auto place = [&](const block& b) {
+    const auto part_of = [&](const block& b) {
       return Eigen::Map<matrix<T>>(gradient.data() + b.first, index(b.rows), index(b.columns));
     };
 
@@ -95,15 +95,15 @@ class head {
     upstream -= along.asDiagonal() * kept.output;
     upstream.array().colwise() *= kept.scale.array();
 
-    place(has.a) = upstream.colwise().sum();
-    if (shape_.linear) place(has.S).noalias() = features.transpose() * upstream;
+    part_of(has.a) = upstream.colwise().sum();
+    if (shape_.linear) part_of(has.S).noalias() = features.transpose() * upstream;
     if (shape_.hidden == 0) return;
-    place(has.A).noalias() = kept.hidden.transpose() * upstream;
+    part_of(has.A).noalias() = kept.hidden.transpose() * upstream;
     matrix<T> below(upstream.rows(), kept.hidden.cols());
     below.noalias() = upstream * at(has.A).transpose();
     below.array() *= (kept.hidden.array() > T{0}).template cast<T>();
-    place(has.B).noalias() = features.transpose() * below;
-    place(has.b) = below.colwise().sum();
+    part_of(has.B).noalias() = features.transpose() * below;
+    part_of(has.b) = below.colwise().sum();
   }
 
  private:

@@ -196,7 +196,7 @@ method reward_stage(const transfer& data) {
 rankloss::ordered_pairs known_pairs(const lists& set, std::size_t budget, std::uint64_t seed) {
   const auto order = rankloss::partial_order::from_grades(set.offsets, set.grades);
   const std::size_t per_list = (budget + set.count() - 1) / set.count();
-  rankloss::ordered_pairs all = order.sample_pairs(per_list, seed, rankloss::pair_balance::by_gap);
+  rankloss::ordered_pairs all = order.sample_pairs(per_list, seed, rankloss::pair_balance::by_level_gap);
   std::vector<std::size_t> which(all.preferred.size());
   std::iota(which.begin(), which.end(), std::size_t{0});
   rankloss::random_stream(seed, 7).shuffle(which);

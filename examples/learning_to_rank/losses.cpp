@@ -40,7 +40,7 @@ std::vector<loss_entry> make_table() {
   using namespace rankloss;
   using pairs::average;
   using hinge = pairwise<pairs::hinge>;
-  const std::vector<double> ranks{0.1, 0.3, 1.0};  // temperatures of smooth ranks
+  const std::vector<double> ranks{0.1, 0.3, 1.0};  // temperatures of soft ranks
   const std::vector<double> gaps{0.5, 2.0, 8.0};   // of a function of a pair
   return {
       {"ranknet", gaps,

@@ -106,10 +106,10 @@ class teller {
     const double spent = std::chrono::duration<double>(clock::now() - begin_).count();
     const double left =
         done_ == 0 ? 0.0 : spent / static_cast<double>(done_) * static_cast<double>(trainings_ - done_);
-    char place[64];
-    std::snprintf(place, sizeof place, done_ == 0 ? "%zu of %zu done; " : "%zu of %zu done, %.0f s left; ",
+    char text[64];
+    std::snprintf(text, sizeof text, done_ == 0 ? "%zu of %zu done; " : "%zu of %zu done, %.0f s left; ",
                   done_, trainings_, left);
-    progress_.show(place + std::string(line));
+    progress_.show(text + std::string(line));
   }
   void training_ends() {
     const std::lock_guard lock(mutex_);

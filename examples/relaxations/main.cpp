@@ -45,17 +45,18 @@ relaxation ranks(std::string name, Make make) {
           }};
 }
 
-/// How much of each item is at its own place: P_ij for item j and its hard rank i.
+/// How much of each item is at its own position: P_ij for item j and its hard rank i.
 template <class Make>
-relaxation own_places(std::string name, Make make) {
+relaxation own_positions(std::string name, Make make) {
   return {std::move(name), [make](const numbers& scores, double temperature, rankloss::context& context) {
             const std::size_t n = scores.size();
-            numbers matrix(n * n), place(n), out(n);
+            numbers matrix(n * n), position(n), out(n);
             rankloss::sort_matrix(make(temperature), std::span<const double>(scores), std::span(matrix),
                                   context);
             rankloss::rank(rankloss::hard_ranks{.base = 0.0, .ties = rankloss::rank_ties::ordinal},
-                           std::span<const double>(scores), std::span(place), context);
-            for (std::size_t j = 0; j < n; ++j) out[j] = matrix[static_cast<std::size_t>(place[j]) * n + j];
+                           std::span<const double>(scores), std::span(position), context);
+            for (std::size_t j = 0; j < n; ++j)
+              out[j] = matrix[static_cast<std::size_t>(position[j]) * n + j];
             return out;
           }};
 }
@@ -72,10 +73,11 @@ std::vector<relaxation> soft_ranks() {
 
 std::vector<relaxation> soft_permutations() {
   using namespace rankloss;
-  return {own_places("NeuralSort", [](double t) { return neural_sort{.temperature = t}; }),
-          own_places("NeuralSort, Sinkhorn", [](double t) { return sinkhorn{.sort = {.temperature = t}}; }),
-          own_places("SoftSort", [](double t) { return soft_sort{.temperature = t}; }),
-          own_places("bitonic network", [](double t) { return sorting_network{.temperature = t}; })};
+  return {
+      own_positions("NeuralSort", [](double t) { return neural_sort{.temperature = t}; }),
+      own_positions("NeuralSort, Sinkhorn", [](double t) { return sinkhorn{.sort = {.temperature = t}}; }),
+      own_positions("SoftSort", [](double t) { return soft_sort{.temperature = t}; }),
+      own_positions("bitonic network", [](double t) { return sorting_network{.temperature = t}; })};
 }
 
 void print_table(const std::string& title, const std::vector<relaxation>& rows, const numbers& scores,
@@ -141,7 +143,7 @@ int run(int argc, char** argv) {
   rankloss::context context;
   std::printf("temperature %g\n", temperature);
   print_table("soft ranks of scores", soft_ranks(), scores, temperature, context);
-  print_table("weight at own place", soft_permutations(), scores, temperature, context);
+  print_table("weight at own position", soft_permutations(), scores, temperature, context);
   if (out.empty()) return 0;
   fs::create_directories(out);
   write_curves(out / "ranks.dat", soft_ranks(), scores, context);

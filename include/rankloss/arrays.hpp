@@ -41,22 +41,22 @@ namespace rankloss::inline RANKLOSS_ABI {
 template <class T>
 concept score = std::same_as<T, float> || std::same_as<T, double>;
 
-/// grade: the types of relevance: any arithmetic type except long double, which has more digits than the
-/// doubles in which sums are computed.
+/// relevance_number: the types of relevance: any arithmetic type except long double, which has more digits
+/// than the doubles in which sums are computed.
 template <class T>
-concept grade = std::is_arithmetic_v<T> && !std::same_as<std::remove_cv_t<T>, long double>;
+concept relevance_number = std::is_arithmetic_v<T> && !std::same_as<std::remove_cv_t<T>, long double>;
 
-/// array_view: a view of contiguous items of type T that the host owns. It is a std::span that can also be
+/// array_view: a view of contiguous elements of type T that the host owns. It is a std::span that can also be
 /// made from anything with data() and size(), such as vectors of Eigen, or from a pointer and a size. Read
 /// only where T is const. Empty means "not given" or "not wanted", where a field allows it.
 /// @throws std::invalid_argument for a negative size.
 template <class T>
 class array_view : public std::span<T> {
  public:
-  /// Whether a view can be made from items of this type.
-  template <class Item>
-  static constexpr bool takes = std::is_convertible_v<Item (*)[], T (*)[]>;
-  using any_item = T;
+  /// Whether a view can be made from elements of this type.
+  template <class Element>
+  static constexpr bool takes = std::is_convertible_v<Element (*)[], T (*)[]>;
+  using any_element = T;
 
   constexpr array_view() = default;
   template <std::contiguous_iterator First, std::integral Size>
@@ -64,7 +64,7 @@ class array_view : public std::span<T> {
       : array_view(detail::memory_of<array_view>(std::to_address(first), size)) {
     static_assert(
         takes<std::remove_reference_t<std::iter_reference_t<First>>>,
-        "rankloss: expected a pointer to items of the type that the batch or function names, such as float in list_batch<float>");
+        "rankloss: expected a pointer to elements of the type that the batch or function names, such as float in list_batch<float>");
   }
   template <std::contiguous_iterator First, std::sized_sentinel_for<First> Last>
   requires(!std::is_convertible_v<Last, std::size_t>) constexpr array_view(First first, Last last)
@@ -99,17 +99,17 @@ class array_view : public std::span<T> {
   static constexpr void expect() noexcept {
     detail::expect_array<Source>();
     static_assert(
-        detail::takes_items_of<array_view, Source>(),
-        "rankloss: expected items of the type that the batch or function names, such as float and int in list_batch<float, int>");
+        detail::takes_elements_of<array_view, Source>(),
+        "rankloss: expected elements of the type that the batch or function names, such as float and int in list_batch<float, int>");
   }
 };
 
-template <class Item, class Size>
-array_view(Item*, Size) -> array_view<Item>;
+template <class Element, class Size>
+array_view(Element*, Size) -> array_view<Element>;
 
 namespace detail {
 
-/// An array_view parameter whose item type is deduced from other arguments.
+/// An array_view parameter whose element type is deduced from other arguments.
 template <class T>
 using view_of = std::type_identity_t<array_view<T>>;
 
@@ -118,14 +118,14 @@ using view_of = std::type_identity_t<array_view<T>>;
 /// reals: floats or doubles that the host owns, read only. Empty means "not given".
 class reals {
  public:
-  template <class Item>
-  static constexpr bool takes = score<std::remove_const_t<Item>>;
-  using any_item = const float;
+  template <class Element>
+  static constexpr bool takes = score<std::remove_const_t<Element>>;
+  using any_element = const float;
 
   reals() = default;
-  template <class Item, std::integral Size>
-  reals(Item* items, Size size) : reals(detail::memory_of<reals>(items, size)) {
-    static_assert(takes<Item>, "rankloss: expected a pointer to floats or doubles");
+  template <class Element, std::integral Size>
+  reals(Element* items, Size size) : reals(detail::memory_of<reals>(items, size)) {
+    static_assert(takes<Element>, "rankloss: expected a pointer to floats or doubles");
   }
   template <detail::other_than<reals> Source>
   requires(!detail::owner<Source>) reals(const Source& items)
@@ -150,14 +150,14 @@ class reals {
   }
 
  private:
-  template <class Item>
-  explicit reals(detail::memory<Item> items) noexcept
-      : data_(items.data), size_(items.size), wide_(sizeof(Item) == sizeof(double)) {}
+  template <class Element>
+  explicit reals(detail::memory<Element> items) noexcept
+      : data_(items.data), size_(items.size), wide_(sizeof(Element) == sizeof(double)) {}
 
   template <class Source>
   static constexpr void expect() noexcept {
     detail::expect_array<Source>();
-    static_assert(detail::takes_items_of<reals, Source>(),
+    static_assert(detail::takes_elements_of<reals, Source>(),
                   "rankloss: expected an array of floats or doubles");
   }
 
@@ -169,14 +169,14 @@ class reals {
 /// real_output: floats or doubles that the host owns, to be written. Empty means "not wanted".
 class real_output {
  public:
-  template <class Item>
-  static constexpr bool takes = score<Item>;
-  using any_item = float;
+  template <class Element>
+  static constexpr bool takes = score<Element>;
+  using any_element = float;
 
   real_output() = default;
-  template <class Item, std::integral Size>
-  real_output(Item* items, Size size) : real_output(detail::memory_of<real_output>(items, size)) {
-    static_assert(takes<Item>,
+  template <class Element, std::integral Size>
+  real_output(Element* items, Size size) : real_output(detail::memory_of<real_output>(items, size)) {
+    static_assert(takes<Element>,
                   "rankloss: an output is floats or doubles that can be written, expected a pointer to such");
   }
   template <detail::other_than<real_output> Source>
@@ -184,7 +184,7 @@ class real_output {
       : real_output(detail::memory_of<real_output>(items)) {
     detail::expect_output<Source>();
     static_assert(detail::has_const_items<std::remove_reference_t<Source>>() ||
-                      detail::takes_items_of<real_output, std::remove_reference_t<Source>>(),
+                      detail::takes_elements_of<real_output, std::remove_reference_t<Source>>(),
                   "rankloss: an output is floats or doubles, expected an array of such");
   }
 
@@ -198,23 +198,23 @@ class real_output {
   }
 
  private:
-  template <class Item>
-  explicit real_output(detail::memory<Item> items) noexcept
-      : data_(items.data), size_(items.size), wide_(sizeof(Item) == sizeof(double)) {}
+  template <class Element>
+  explicit real_output(detail::memory<Element> items) noexcept
+      : data_(items.data), size_(items.size), wide_(sizeof(Element) == sizeof(double)) {}
 
   void* data_ = nullptr;
   std::size_t size_ = 0;
   bool wide_ = false;
 };
 
-/// The exact value of one of `positions`, for comparison and for messages: a signed number, or an unsigned
+/// The exact value of one of `indices`, for comparison and for messages: a signed number, or an unsigned
 /// one beyond the signed range.
-struct position {
+struct index_number {
   std::int64_t bits = 0;
   bool beyond = false;  ///< the number is unsigned and at least 2^63; `bits` holds its bits
 
-  friend bool operator==(const position&, const position&) = default;
-  friend std::strong_ordering operator<=>(const position& a, const position& b) noexcept {
+  friend bool operator==(const index_number&, const index_number&) = default;
+  friend std::strong_ordering operator<=>(const index_number& a, const index_number& b) noexcept {
     return a.beyond == b.beyond ? a.bits <=> b.bits : a.beyond <=> b.beyond;
   }
   void append_to(std::string& message) const {
@@ -222,34 +222,34 @@ struct position {
   }
 };
 
-/// positions: offsets or class ids as the host holds them: 32-bit or 64-bit integers, signed or unsigned.
+/// indices: offsets or class ids as the host holds them: 32-bit or 64-bit integers, signed or unsigned.
 /// Empty means "not given".
-class positions {
+class indices {
  public:
-  template <class Item>
-  static constexpr bool takes = std::integral<Item> && (sizeof(Item) == 4 || sizeof(Item) == 8);
-  using any_item = const std::int32_t;
+  template <class Element>
+  static constexpr bool takes = std::integral<Element> && (sizeof(Element) == 4 || sizeof(Element) == 8);
+  using any_element = const std::int32_t;
 
-  positions() = default;
-  template <class Item, std::integral Size>
-  positions(Item* items, Size size) : positions(detail::memory_of<positions>(items, size)) {
-    static_assert(takes<Item>, "rankloss: expected a pointer to integers of 32 or 64 bits");
+  indices() = default;
+  template <class Element, std::integral Size>
+  indices(Element* items, Size size) : indices(detail::memory_of<indices>(items, size)) {
+    static_assert(takes<Element>, "rankloss: expected a pointer to integers of 32 or 64 bits");
   }
-  template <detail::other_than<positions> Source>
-  requires(!detail::owner<Source>) positions(const Source& items)
-  noexcept(!detail::rows_of_host<const Source>) : positions(detail::memory_of<positions>(items)) {
+  template <detail::other_than<indices> Source>
+  requires(!detail::owner<Source>) indices(const Source& items)
+  noexcept(!detail::rows_of_host<const Source>) : indices(detail::memory_of<indices>(items)) {
     expect<const Source>();
   }
-  template <detail::other_than<positions> Source>
-  requires detail::owner<Source> positions(const Source& items RANKLOSS_LIFETIMEBOUND)
-  noexcept(!detail::rows_of_host<const Source>) : positions(detail::memory_of<positions>(items)) {
+  template <detail::other_than<indices> Source>
+  requires detail::owner<Source> indices(const Source& items RANKLOSS_LIFETIMEBOUND)
+  noexcept(!detail::rows_of_host<const Source>) : indices(detail::memory_of<indices>(items)) {
     expect<const Source>();
   }
 
   [[nodiscard]] std::size_t size() const noexcept { return size_; }
   [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
 
-  /// Unsigned numbers of 2^63 or more are returned as negative numbers; none of them is a position in memory.
+  /// Unsigned numbers of 2^63 or more are returned as negative numbers; none of them is an index in memory.
   /// `number` returns the exact value.
   [[nodiscard]] std::int64_t operator[](std::size_t i) const noexcept {
     switch (kind_) {
@@ -258,7 +258,7 @@ class positions {
       default: return static_cast<const std::int64_t*>(data_)[i];
     }
   }
-  [[nodiscard]] position number(std::size_t i) const noexcept {
+  [[nodiscard]] index_number number(std::size_t i) const noexcept {
     const std::int64_t bits = (*this)[i];
     return {bits, kind_ == kind::unsigned64 && bits < 0};
   }
@@ -266,17 +266,17 @@ class positions {
  private:
   enum class kind { signed32, unsigned32, signed64, unsigned64 };
 
-  template <class Item>
-  explicit positions(detail::memory<Item> items) noexcept
+  template <class Element>
+  explicit indices(detail::memory<Element> items) noexcept
       : data_(items.data),
         size_(items.size),
-        kind_(sizeof(Item) == 8 ? (std::signed_integral<Item> ? kind::signed64 : kind::unsigned64)
-                                : (std::signed_integral<Item> ? kind::signed32 : kind::unsigned32)) {}
+        kind_(sizeof(Element) == 8 ? (std::signed_integral<Element> ? kind::signed64 : kind::unsigned64)
+                                   : (std::signed_integral<Element> ? kind::signed32 : kind::unsigned32)) {}
 
   template <class Source>
   static constexpr void expect() noexcept {
     detail::expect_array<Source>();
-    static_assert(detail::takes_items_of<positions, Source>(),
+    static_assert(detail::takes_elements_of<indices, Source>(),
                   "rankloss: expected an array of integers of 32 or 64 bits");
   }
 
@@ -289,14 +289,14 @@ class positions {
 /// means "not given".
 class flags {
  public:
-  template <class Item>
-  static constexpr bool takes = std::integral<Item> && sizeof(Item) == 1;
-  using any_item = const unsigned char;
+  template <class Element>
+  static constexpr bool takes = std::integral<Element> && sizeof(Element) == 1;
+  using any_element = const unsigned char;
 
   flags() = default;
-  template <class Item, std::integral Size>
-  flags(Item* items, Size size) : flags(detail::memory_of<flags>(items, size)) {
-    static_assert(takes<Item>,
+  template <class Element, std::integral Size>
+  flags(Element* items, Size size) : flags(detail::memory_of<flags>(items, size)) {
+    static_assert(takes<Element>,
                   "rankloss: expected a pointer to flags of one byte, such as bool or std::uint8_t");
   }
   template <detail::other_than<flags> Source>
@@ -315,14 +315,14 @@ class flags {
   [[nodiscard]] bool operator[](std::size_t i) const noexcept { return data_[i] != 0; }
 
  private:
-  template <class Item>
-  explicit flags(detail::memory<Item> items) noexcept
+  template <class Element>
+  explicit flags(detail::memory<Element> items) noexcept
       : data_(reinterpret_cast<const unsigned char*>(items.data)), size_(items.size) {}
 
   template <class Source>
   static constexpr void expect() noexcept {
     detail::expect_array<Source>();
-    static_assert(detail::takes_items_of<flags, Source>(),
+    static_assert(detail::takes_elements_of<flags, Source>(),
                   "rankloss: expected an array of flags of one byte, such as bool or std::uint8_t");
   }
 
@@ -344,8 +344,8 @@ template <bool Columns, class Given>
 
 }  // namespace detail
 
-/// shaped: a view of the items of a matrix. It knows rows, columns and strides where its source has them: a
-/// matrix_view, or a matrix of Eigen or xtensor (hosts/eigen.hpp, hosts/xtensor.hpp). For a plain array it
+/// shaped: a view of the elements of a matrix. It knows rows, columns and strides where its source has them:
+/// a matrix_view, or a matrix of Eigen or xtensor (hosts/eigen.hpp, hosts/xtensor.hpp). For a plain array it
 /// knows none of them; the field then defines the layout.
 template <class View>
 class shaped : public View {
@@ -366,7 +366,7 @@ class shaped : public View {
 
   [[nodiscard]] const std::optional<matrix_shape>& shape() const noexcept { return shape_; }
 
-  /// The same items with another layout, such as the rows of a plain array.
+  /// The same elements with another layout, such as the rows of a plain array.
   [[nodiscard]] shaped as(const matrix_shape& shape) const noexcept {
     shaped items = *this;
     items.shape_ = shape;
@@ -382,9 +382,9 @@ class shaped : public View {
     } else if constexpr (detail::has_const_items<source>() && detail::writes<View>) {
       detail::expect_memory_that_stays<Given>();
       return {};
-    } else if constexpr (!detail::takes_items_of<View, source>()) {
-      static_assert(detail::takes_items_of<View, source>(),
-                    "rankloss: expected a matrix with items of the type that the batch or function names");
+    } else if constexpr (!detail::takes_elements_of<View, source>()) {
+      static_assert(detail::takes_elements_of<View, source>(),
+                    "rankloss: expected a matrix with elements of the type that the batch or function names");
       return {};
     } else {
       if constexpr (detail::writes<View>) detail::expect_memory_that_stays<Given>();
@@ -401,10 +401,10 @@ class shaped : public View {
   std::optional<matrix_shape> shape_;
 };
 
-/// rows_of: the memory of a matrix with contiguous rows, from its first item to its last, for the fields
-/// `scores`, `mask` or `gradient` of lists that are its rows, row_stride() apart. The items between the rows
-/// are part of it; the batch that row_lists makes skips them.
-/// @throws std::invalid_argument when the items of a row are not contiguous, or when rows overlap.
+/// rows_of: the memory of a matrix with contiguous rows, from its first element to its last, for the fields
+/// `scores`, `mask` or `gradient` of lists that are its rows, row_stride() apart. The elements between the
+/// rows are part of it; the batch that row_lists makes skips them.
+/// @throws std::invalid_argument when the elements of a row are not contiguous, or when rows overlap.
 template <class Matrix>
 [[nodiscard]] auto rows_of(Matrix&& matrix) {
   return detail::lines_of<false, Matrix>(matrix);
@@ -416,7 +416,7 @@ template <class Matrix>
   return detail::lines_of<true, Matrix>(matrix);
 }
 
-/// strided: items at a constant distance in memory; a row, a column or a plain array.
+/// strided: elements at a constant distance in memory; a row, a column or a plain array.
 template <class T>
 class strided {
  public:

@@ -31,23 +31,23 @@ enum class update { overwrite, add };
 ///
 /// A missed item has relevance and no rank, like a relevant document that a search did not retrieve. Metrics
 /// count it among what could have been found (the ideal DCG, the number of relevant items). It never takes a
-/// position, whatever the cutoff, and its score is not used. Losses, and metrics that are not defined for
+/// rank, whatever the cutoff, and its score is not used. Losses, and metrics that are not defined for
 /// such an item, refuse the field.
 ///
 /// T is float or double; Relevance is any arithmetic type except long double.
-template <score T, grade Relevance = T>
+template <score T, relevance_number Relevance = T>
 struct list_batch {
   using score_type = T;
   using relevance_type = Relevance;
 
   array_view<const T> scores;             ///< [items] any finite number; infinities as each loss documents
   array_view<const Relevance> relevance;  ///< [items] grade or gain, as each loss documents
-  positions offsets{};                    ///< [lists + 1] non-decreasing, from 0 to the number of items
+  indices offsets{};                      ///< [lists + 1] non-decreasing, from 0 to the number of items
   reals list_weights{};                   ///< [lists] >= 0, finite; empty: all 1
   reals item_weights{};                   ///< [items] >= 0, finite; empty: all 1
   std::size_t length = 0;                 ///< dense form: items in each list; 0: ragged form
   std::size_t stride = 0;                 ///< dense form: items from a list to the next; 0: length
-  positions lengths{};                    ///< [lists] dense form: items that count; empty: all
+  indices lengths{};                      ///< [lists] dense form: items that count; empty: all
   flags mask{};                           ///< [items] zero: the item takes no part; empty: all count
   flags missed{};                         ///< [items] not zero: the item has no rank; empty: all have one
   rankloss::reduction reduction = rankloss::reduction::mean;
@@ -66,7 +66,7 @@ struct list_batch {
 ///
 /// Without `relevance` it is 1 for matching pairs and 0 for others. Without `column_relevance` columns use
 /// `relevance`.
-template <score T, grade Relevance = T>
+template <score T, relevance_number Relevance = T>
 struct similarity_batch {
   using score_type = T;
   using relevance_type = Relevance;
@@ -76,8 +76,8 @@ struct similarity_batch {
   std::size_t columns = 0;                          ///< 0: those of similarity
   std::size_t stride = 0;                           ///< items from a row to the next; 0: columns
   shaped<flags> matches{};                          ///< [rows, columns] not zero where the pair matches
-  positions row_classes{};                          ///< [rows] class id
-  positions column_classes{};                       ///< [columns] class id
+  indices row_classes{};                            ///< [rows] class id
+  indices column_classes{};                         ///< [columns] class id
   shaped<array_view<const Relevance>> relevance{};  ///< [rows, columns] of a column for a row
   shaped<array_view<const Relevance>> column_relevance{};  ///< [rows, columns] of a row for a column
   reals row_weights{};                                     ///< [rows] >= 0, finite; empty: all 1

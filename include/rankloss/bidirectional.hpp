@@ -4,8 +4,11 @@
 #include <rankloss/detail/data/check_data.hpp>
 #include <rankloss/detail/lists/similarity_run.hpp>
 #include <rankloss/evaluate.hpp>
+#include <rankloss/options.hpp>
 
+#include <array>
 #include <concepts>
+#include <string_view>
 
 namespace rankloss::inline RANKLOSS_ABI {
 
@@ -14,6 +17,9 @@ enum class column_relevance {
   own,      ///< row i has relevance R_ij for column j, or that of the batch's column_relevance
   of_rows,  ///< column j has row j of R, as in the code of arXiv 2305.16566; correct only for symmetric R
 };
+[[nodiscard]] constexpr std::array<std::string_view, 2> enumerators(column_relevance) noexcept {
+  return {"own", "of_rows"};
+}
 
 /// bidirectional: a list loss over the rows and over the columns of a similarity matrix.
 ///
@@ -37,8 +43,10 @@ struct bidirectional {
   static constexpr bool has_hessian = detail::gives_hessian<ListLoss>;
   static constexpr bool has_gradient = detail::gives_gradient<ListLoss>;
 
-  void validate() const {
-    if constexpr (requires { loss.validate(); }) loss.validate();
+  template <class Self, class Visit>
+  static constexpr void for_each_option(Self& self, const Visit& visit) {
+    visit("loss", self.loss, options::inner{});
+    visit("columns_by", self.columns_by, options::choice<rankloss::column_relevance>{});
   }
 
   template <class T, class R>
@@ -51,15 +59,16 @@ struct bidirectional {
 
   /// The list loss, so that its own checks of the data are made.
   template <class Visit>
-  void for_each_part(const Visit& visit) const {
-    detail::for_each_part(loss, visit);
+  void for_each_inner(const Visit& visit) const {
+    detail::for_each_inner(loss, visit);
   }
 
   template <score T, class R>
-  double run(const similarity_batch<T, R>& batch, const outputs& out, context& ctx, double share) const {
-    const auto kind = columns_by == rankloss::column_relevance::own ? detail::grades::relevance
-                                                                    : detail::grades::relevance_as_rows;
-    return detail::run_both_directions(loss, batch, kind, out, ctx, share);
+  double run(const similarity_batch<T, R>& batch, const outputs& out, context& ctx, double factor) const {
+    const auto kind = columns_by == rankloss::column_relevance::own
+                          ? detail::list_relevance::relevance
+                          : detail::list_relevance::relevance_as_rows;
+    return detail::run_both_directions(loss, batch, kind, out, ctx, factor);
   }
 };
 

@@ -2,7 +2,7 @@
 #pragma once
 
 #include <rankloss/detail/base/finite.hpp>
-#include <rankloss/detail/base/require.hpp>
+#include <rankloss/options.hpp>
 #include <rankloss/preference_batch.hpp>
 
 #include <algorithm>
@@ -35,11 +35,11 @@ struct bradley_terry {
 
   static constexpr bool has_hessian = true;
 
-  void validate() const {
-    detail::require(detail::within(temperature, 1e-15, 1e300), "temperature: ", temperature,
-                    ", expected 1e-15 to 1e300");
-    detail::require(detail::within(smoothing, 0.0, 0.5), "smoothing: ", smoothing, ", expected 0 to 0.5");
-    detail::require(detail::within(centring, 0.0, 1e100), "centring: ", centring, ", expected 0 to 1e100");
+  template <class Self, class Visit>
+  static constexpr void for_each_option(Self& self, const Visit& visit) {
+    visit("temperature", self.temperature, options::temperature);
+    visit("smoothing", self.smoothing, options::real{.least = 0.0, .most = 0.5});
+    visit("centring", self.centring, options::real{.least = 0.0, .most = 1e100});
   }
 
   [[nodiscard]] preference_term operator()(double preferred, double other, double margin) const noexcept {

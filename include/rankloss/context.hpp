@@ -51,12 +51,13 @@ namespace detail {
 /// A task that is not admitted does not throw, because the exception would have to pass through the threads
 /// of the host. The first fault is recorded and reported at the end of the run.
 class task_ledger {
-  struct alignas(64) slot {
+  struct alignas(64) worker_state {
     std::atomic<bool> taken{false};
   };
 
  public:
-  explicit task_ledger(std::size_t workers) : workers_(workers), busy_(std::make_unique<slot[]>(workers)) {}
+  explicit task_ledger(std::size_t workers)
+      : workers_(workers), busy_(std::make_unique<worker_state[]>(workers)) {}
 
   [[nodiscard]] std::size_t workers() const noexcept { return workers_; }
 
@@ -94,17 +95,17 @@ class task_ledger {
   class entry {
    public:
     entry(task_ledger& ledger, std::size_t number, std::size_t worker, std::size_t task) noexcept
-        : slot_(ledger.admit(number, worker, task) ? &ledger.busy_[worker] : nullptr) {}
+        : worker_state_(ledger.admit(number, worker, task) ? &ledger.busy_[worker] : nullptr) {}
     ~entry() {
-      if (slot_ != nullptr) slot_->taken.store(false, std::memory_order_release);
+      if (worker_state_ != nullptr) worker_state_->taken.store(false, std::memory_order_release);
     }
     entry(const entry&) = delete;
     entry& operator=(const entry&) = delete;
 
-    [[nodiscard]] bool admitted() const noexcept { return slot_ != nullptr; }
+    [[nodiscard]] bool admitted() const noexcept { return worker_state_ != nullptr; }
 
    private:
-    slot* slot_;
+    worker_state* worker_state_;
   };
 
   /// @throws std::logic_error naming what the executor did wrong in the last round.
@@ -158,7 +159,7 @@ class task_ledger {
   }
 
   std::size_t workers_;
-  std::unique_ptr<slot[]> busy_;                // [workers]
+  std::unique_ptr<worker_state[]> busy_;        // [workers]
   std::unique_ptr<std::atomic<bool>[]> begun_;  // [capacity], of which the first tasks_ count
   std::size_t capacity_ = 0;
   std::size_t tasks_ = 0;

@@ -25,7 +25,7 @@
 ///   same.
 /// - Clamps of probabilities and sigmoids, which stop gradients, and constants added to logarithms are left
 ///   out.
-/// - Equal scores share their places here, and metrics are expectations over their random order. Other
+/// - Equal scores share their ranks here, and metrics are expectations over their random order. Other
 ///   libraries sort them, stably or not.
 /// - Padding is masked by the batch, never by a label. Labels below 0 mark padding in TensorFlow Ranking, and
 ///   the label -1 does in allRank. Here losses and metrics that turn relevance into a gain refuse labels

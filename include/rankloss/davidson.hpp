@@ -3,7 +3,7 @@
 
 #include <rankloss/detail/base/finite.hpp>
 #include <rankloss/detail/base/require.hpp>
-#include <rankloss/detail/data/check_data.hpp>
+#include <rankloss/options.hpp>
 #include <rankloss/preference_batch.hpp>
 
 #include <algorithm>
@@ -46,10 +46,11 @@ struct davidson {
 
   static constexpr bool has_hessian = true;
 
-  void validate() const {
-    detail::check_temperature("temperature", temperature);
-    detail::require(never_ties() || (detail::within(log_prevalence, -1e100, 1e100)),
-                    "log_prevalence: ", log_prevalence, ", expected -1e100 to 1e100, or -inf");
+  template <class Self, class Visit>
+  static constexpr void for_each_option(Self& self, const Visit& visit) {
+    visit("temperature", self.temperature, options::temperature);
+    visit("log_prevalence", self.log_prevalence,
+          options::real{.least = -1e100, .most = 1e100, .besides = options::besides::minus_infinity});
   }
   void validate_tie(std::size_t pair) const {
     detail::require(!never_ties(), "log_prevalence: -inf, expected a finite number, for the tie at pair ",

@@ -3,9 +3,10 @@
 
 #include <rankloss/batch.hpp>
 #include <rankloss/context.hpp>
-#include <rankloss/detail/base/finite.hpp>
-#include <rankloss/detail/base/require.hpp>
+#include <rankloss/options.hpp>
 
+#include <array>
+#include <string_view>
 #include <type_traits>
 
 namespace rankloss::inline RANKLOSS_ABI {
@@ -16,6 +17,9 @@ enum class whitening {
   population,  ///< the variance is the sum of squares / n
   bessel,      ///< the variance is the sum of squares / (n - 1)
 };
+[[nodiscard]] constexpr std::array<std::string_view, 3> enumerators(whitening) noexcept {
+  return {"none", "population", "bessel"};
+}
 
 /// trajectory_batch: steps of trajectories, as views of the host's own memory. Trajectory q is [offsets[q],
 /// offsets[q + 1]). Empty trajectories are allowed; without offsets all steps are one trajectory. A masked
@@ -28,7 +32,7 @@ template <score T>
 struct trajectory_batch {
   array_view<const T> rewards;  ///< [steps] reward of the step, finite
   array_view<const T> values;   ///< [steps] value of the state before the step, finite
-  positions offsets{};          ///< [trajectories + 1] non-decreasing, from 0 to the number of steps
+  indices offsets{};            ///< [trajectories + 1] non-decreasing, from 0 to the number of steps
   reals last_values{};          ///< [trajectories] of the state after the last step; empty: all 0
   reals discounts{};            ///< [steps] in [0, 1], on what follows the step; empty: the option's
   flags mask{};                 ///< [steps] zero: the step is skipped; empty: all count
@@ -40,9 +44,11 @@ struct gae {
   double lambda = 0.95;                                       ///< 0: one step ahead; 1: all rewards to come
   rankloss::whitening whitening = rankloss::whitening::none;  ///< of advantages, never of returns
 
-  void validate() const {
-    detail::require(detail::within(discount, 0.0, 1.0), "discount: ", discount, ", expected 0 to 1");
-    detail::require(detail::within(lambda, 0.0, 1.0), "lambda: ", lambda, ", expected 0 to 1");
+  template <class Self, class Visit>
+  static constexpr void for_each_option(Self& self, const Visit& visit) {
+    visit("discount", self.discount, options::share);
+    visit("lambda", self.lambda, options::share);
+    visit("whitening", self.whitening, options::choice<rankloss::whitening>{});
   }
 };
 

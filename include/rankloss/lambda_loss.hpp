@@ -13,7 +13,7 @@ namespace rankloss::inline RANKLOSS_ABI {
 ///             arp_loss1        y_i, all pairs, an item with itself included
 ///             arp_loss2        y_i - y_j
 ///
-///     const rankloss::ndcg_loss2_plus loss{.function = {.unit = rankloss::pairs::logarithm::binary}};
+///     const rankloss::ndcg_loss2_plus loss{.function = {.logarithm = rankloss::pairs::logarithm::binary}};
 ///
 /// Wang, Li, Golbandi, Bendersky, Najork: The LambdaLoss framework for ranking metric optimization, CIKM
 /// 2018, doi 10.1145/3269206.3271784; the paper's logarithm is binary. Everything else as in `pairwise`.

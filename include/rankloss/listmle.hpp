@@ -2,11 +2,13 @@
 #pragma once
 
 #include <rankloss/detail/base/require.hpp>
-#include <rankloss/detail/data/check_data.hpp>
 #include <rankloss/loss.hpp>
+#include <rankloss/options.hpp>
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <string_view>
 
 namespace rankloss::inline RANKLOSS_ABI {
 
@@ -16,12 +18,18 @@ enum class tie_order {
   random,  ///< drawn anew for each seed, list and item
   exact,   ///< none: the likelihoods of all such orders are summed
 };
+[[nodiscard]] constexpr std::array<std::string_view, 3> enumerators(tie_order) noexcept {
+  return {"stable", "random", "exact"};
+}
 
-/// The weight of each place of the order.
+/// The weight of each position of the order.
 enum class position_weights {
   none,         ///< all 1
-  exponential,  ///< (2^(n - i) - 1) / sum_k (2^(n - k) - 1) at place i of 1 ... n: about 1/2, 1/4, ...
+  exponential,  ///< (2^(n - i) - 1) / sum_k (2^(n - k) - 1) at position i of 1 ... n: about 1/2, 1/4, ...
 };
+[[nodiscard]] constexpr std::array<std::string_view, 2> enumerators(position_weights) noexcept {
+  return {"none", "exponential"};
+}
 
 /// listmle: minus the log likelihood of the order by relevance under the Plackett-Luce model of the scores.
 ///
@@ -50,9 +58,9 @@ enum class position_weights {
 ///   that the mask keeps): the same for any number of threads. Change the seed from step to step.
 /// - The order of items of equal relevance is part of the definition. With tie_order::stable and
 ///   tie_order::random, items that are alike in score, relevance and weight have the derivatives of their
-///   places, which differ; with tie_order::exact they have the same derivative.
-/// - c_i is the weight of the place times the item weight of pi(i). Exact ties accept no cutoff and no
-///   weights of places, and ignore item weights.
+///   positions, which differ; with tie_order::exact they have the same derivative.
+/// - c_i is the weight of the position times the item weight of pi(i). Exact ties accept no cutoff and no
+///   weights of positions, and ignore item weights.
 /// - Edge cases: a list without relevance counts like any other; its order is that of the ties alone, and
 ///   exact ties have value 0. One item: 0. Infinite scores count as the largest finite number of the type.
 ///   Losses beyond 1e290 are set to 1e290. Derivatives that the type cannot hold are scaled down until it
@@ -60,15 +68,22 @@ enum class position_weights {
 /// @throws std::invalid_argument from `evaluate` when an option is out of its range.
 struct listmle {
   double temperature = 1.0;  ///< 1e-15 to 1e300, in units of the scores
-  std::size_t cutoff = 0;    ///< places that count; 0: all
-  rankloss::position_weights weights = rankloss::position_weights::none;  ///< weights of the places
+  std::size_t cutoff = 0;    ///< positions that count; 0: all
+  rankloss::position_weights weights = rankloss::position_weights::none;  ///< weights of the positions
   tie_order ties = tie_order::stable;                                     ///< of items of equal relevance
   std::uint64_t seed = 0;                                                 ///< of tie_order::random
 
   static constexpr bool has_hessian = true;
 
+  template <class Self, class Visit>
+  static constexpr void for_each_option(Self& self, const Visit& visit) {
+    visit("temperature", self.temperature, options::temperature);
+    visit("cutoff", self.cutoff, options::cutoff);
+    visit("weights", self.weights, options::choice<position_weights>{});
+    visit("ties", self.ties, options::choice<tie_order>{});
+    visit("seed", self.seed, options::seed);
+  }
   void validate() const {
-    detail::check_temperature("temperature", temperature);
     detail::require(ties != tie_order::exact || cutoff == 0, "cutoff: ", cutoff,
                     ", expected 0 with tie_order::exact");
     detail::require(ties != tie_order::exact || weights == position_weights::none,

@@ -4,6 +4,7 @@
 #include <rankloss/batch.hpp>
 #include <rankloss/evaluate.hpp>
 #include <rankloss/loss.hpp>
+#include <rankloss/options.hpp>
 #include <rankloss/softmax_cross_entropy.hpp>
 #include <rankloss/workspace.hpp>
 
@@ -27,7 +28,11 @@ struct listnet {
 
   static constexpr bool has_hessian = true;
 
-  void validate() const { cross_entropy().validate(); }
+  template <class Self, class Visit>
+  static constexpr void for_each_option(Self& self, const Visit& visit) {
+    visit("temperature", self.temperature, options::temperature);
+    visit("relevance_temperature", self.relevance_temperature, options::temperature);
+  }
 
   template <class T, class R>
   double operator()(const list<T, R>& items, const list_outputs<T>& out, workspace& scratch) const {

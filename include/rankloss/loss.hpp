@@ -4,6 +4,7 @@
 #include <rankloss/batch.hpp>
 #include <rankloss/context.hpp>
 #include <rankloss/detail/base/require.hpp>
+#include <rankloss/options.hpp>
 
 #include <concepts>
 #include <cstddef>
@@ -24,8 +25,8 @@ namespace rankloss::inline RANKLOSS_ABI {
 ///         Optional: several short lists at once, one per SIMD lane.
 ///     group_size(), group_longest<T>(), group_shortest<T>()
 ///         How many lists, and of which sizes (docs/adding_a_loss.md).
-///     run(loss, matrix, outputs, context, share)
-///         For a similarity loss: share * value; writes share * outputs.scale * gradient.
+///     run(loss, matrix, outputs, context, factor)
+///         For a similarity loss: factor * value; writes factor * outputs.scale * gradient.
 template <class Loss, class Context = context>
 struct engine;
 
@@ -64,13 +65,15 @@ struct engine<Loss, context> {
     { loss.run(batch, out, ctx, 1.0) } -> std::convertible_to<double>;
   }
   static double run(const Loss& loss, const similarity_batch<T, R>& batch, const outputs& out, context& ctx,
-                    double share) {
-    return loss.run(batch, out, ctx, share);
+                    double factor) {
+    return loss.run(batch, out, ctx, factor);
   }
 };
 
 /// ranking_loss: computes one list. It returns the value and writes the gradient to `out.gradient` unless
-/// that is empty. It may offer `validate()` (option ranges), a Hessian diagonal (`has_hessian`) and
+/// that is empty. It may offer
+/// `for_each_option` (options and their ranges, see options.hpp), `validate()` (what one option asks of
+/// another), a Hessian diagonal (`has_hessian`) and
 /// `has_relevance(list)`; see docs/adding_a_loss.md. A metric declares `has_gradient = false`, and
 /// `counts_missed = true` where it takes lists whose relevance continues, behind the items with scores, with
 /// the relevance of missed items.
@@ -108,7 +111,7 @@ inline constexpr bool counts_missed = requires {
 
 template <class Loss>
 void check_options(const Loss& loss, const outputs& out) {
-  if constexpr (requires { loss.validate(); }) loss.validate();
+  rankloss::validate(loss);
   if constexpr (!gives_gradient<Loss>)
     require(out.gradient.empty(), "gradient: a metric has none, expected an empty output");
   if constexpr (!gives_hessian<Loss>)
@@ -156,9 +159,9 @@ decltype(auto) compute(const Loss& loss, Arguments&&... arguments) {
 
 /// Calls visit for a loss, or for each of the losses that it is composed of.
 template <class Loss, class Visit>
-void for_each_part(const Loss& loss, const Visit& visit) {
-  if constexpr (requires { loss.for_each_part(visit); })
-    loss.for_each_part(visit);
+void for_each_inner(const Loss& loss, const Visit& visit) {
+  if constexpr (requires { loss.for_each_inner(visit); })
+    loss.for_each_inner(visit);
   else
     visit(loss);
 }

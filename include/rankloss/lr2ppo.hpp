@@ -3,10 +3,12 @@
 
 #include <rankloss/batch.hpp>
 #include <rankloss/context.hpp>
-#include <rankloss/detail/base/finite.hpp>
 #include <rankloss/detail/base/require.hpp>
 #include <rankloss/evaluate.hpp>
+#include <rankloss/options.hpp>
 
+#include <array>
+#include <string_view>
 #include <type_traits>
 
 namespace rankloss::inline RANKLOSS_ABI {
@@ -18,8 +20,8 @@ template <score T>
 struct label_policy_batch {
   array_view<const T> scores;      ///< [items] of the policy that learns, any number except NaN
   array_view<const T> old_scores;  ///< [items] of the policy that acted, any number except NaN
-  positions orders{};              ///< [items] the action: items of each list from 0, in order of their place
-  positions offsets{};             ///< [lists + 1] non-decreasing, from 0 to the number of items
+  indices orders{};   ///< [items] the action: items of each list from 0, in order of their position
+  indices offsets{};  ///< [lists + 1] non-decreasing, from 0 to the number of items
   reals rewards{};                 ///< [lists] output of the reward model for the order, finite
   reals old_values{};              ///< [lists] output of the critic for the state, finite; empty: all 0
 };
@@ -29,6 +31,9 @@ enum class lr2ppo_form {
   corrected,  ///< each list has its own ranking loss; the advantage is a constant
   published,  ///< all lists share one ranking loss; the gradient passes through |A|
 };
+[[nodiscard]] constexpr std::array<std::string_view, 2> enumerators(lr2ppo_form) noexcept {
+  return {"corrected", "published"};
+}
 
 /// lr2ppo: the policy loss of LR2PPO: a hinge on the order that the old policy gave, or on its reverse where
 /// the order did worse than expected.
@@ -75,14 +80,15 @@ struct lr2ppo {
   double entropy_coefficient = 0.001;  ///< >= 0
   double threshold = 0.0;              ///< >= 0, of the rewards: smaller |A| count as 0; published: 0
 
+  template <class Self, class Visit>
+  static constexpr void for_each_option(Self& self, const Visit& visit) {
+    visit("form", self.form, options::choice<lr2ppo_form>{});
+    visit("margin", self.margin, options::any_finite);
+    visit("kl_coefficient", self.kl_coefficient, options::at_least_0);
+    visit("entropy_coefficient", self.entropy_coefficient, options::at_least_0);
+    visit("threshold", self.threshold, options::at_least_0);
+  }
   void validate() const {
-    const auto at_least_0 = [](const double& x) { return detail::is_finite(x) && x >= 0.0; };
-    detail::require(detail::is_finite(margin), "margin: ", margin, ", expected a finite number");
-    detail::require(at_least_0(kl_coefficient), "kl_coefficient: ", kl_coefficient,
-                    ", expected a finite number >= 0");
-    detail::require(at_least_0(entropy_coefficient), "entropy_coefficient: ", entropy_coefficient,
-                    ", expected a finite number >= 0");
-    detail::require(at_least_0(threshold), "threshold: ", threshold, ", expected a finite number >= 0");
     detail::require(form == lr2ppo_form::corrected || threshold == 0.0, "threshold: ", threshold,
                     ", expected 0 with lr2ppo_form::published");
   }

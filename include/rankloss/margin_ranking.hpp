@@ -2,7 +2,7 @@
 #pragma once
 
 #include <rankloss/detail/base/finite.hpp>
-#include <rankloss/detail/base/require.hpp>
+#include <rankloss/options.hpp>
 #include <rankloss/preference_batch.hpp>
 
 #include <algorithm>
@@ -25,8 +25,9 @@ namespace rankloss::inline RANKLOSS_ABI {
 struct margin_ranking {
   double margin = 1.0;  ///< any finite number, in units of the rewards
 
-  void validate() const {
-    detail::require(detail::is_finite(margin), "margin: ", margin, ", expected a finite number");
+  template <class Self, class Visit>
+  static constexpr void for_each_option(Self& self, const Visit& visit) {
+    visit("margin", self.margin, options::any_finite);
   }
 
   [[nodiscard]] preference_term operator()(double preferred, double other, double own_margin) const noexcept {

@@ -12,8 +12,8 @@
 
 namespace rankloss::inline RANKLOSS_ABI {
 
-/// matrix_view: a matrix in the host's memory, with any strides: item (i, j) is at data()[i * row_stride() +
-/// j * column_stride()].
+/// matrix_view: a matrix in the host's memory, with any strides: element (i, j) is at data()[i * row_stride()
+/// + j * column_stride()].
 ///
 /// A row-major matrix has a column stride of 1. A column-major matrix (Fortran, Eigen, a transposed tensor)
 /// has a row stride of 1. A block of a larger matrix has the strides of that matrix. Read only where T is
@@ -33,8 +33,8 @@ class matrix_view {
   template <std::integral Rows, std::integral Columns>
   matrix_view(T* data, Rows rows, Columns columns) : matrix_view(data, rows, columns, columns, 1) {}
 
-  /// @param row_stride items from one row to the next; without meaning for a single row
-  /// @param column_stride items from one column to the next; without meaning for a single column
+  /// @param row_stride elements from one row to the next; without meaning for a single row
+  /// @param column_stride elements from one column to the next; without meaning for a single column
   template <std::integral Rows, std::integral Columns, std::integral RowStride, std::integral ColumnStride>
   matrix_view(T* data, Rows rows, Columns columns, RowStride row_stride, ColumnStride column_stride)
       : data_(data), rows_(checked("rows", rows)), columns_(checked("columns", columns)) {
@@ -94,14 +94,14 @@ struct matrix_shape {
     return empty() ? 0 : (rows - 1) * row_stride + (columns - 1) * column_stride + 1;
   }
 
-  /// Whether item (i, j) is at i * stride + j for all items.
+  /// Whether element (i, j) is at i * stride + j for all elements.
   [[nodiscard]] bool lies_in_rows(std::size_t stride) const noexcept {
     return empty() || ((columns == 1 || column_stride == 1) && (rows == 1 || row_stride == stride));
   }
 
-  /// Whether all items are known to be at different addresses: the items of one line fit between two items of
-  /// the other direction. A row repeated by a stride of 0 does not pass.
-  [[nodiscard]] bool has_distinct_items() const noexcept {
+  /// Whether all elements are known to be at different addresses: the elements of one line fit between two
+  /// elements of the other direction. A row repeated by a stride of 0 does not pass.
+  [[nodiscard]] bool has_distinct_elements() const noexcept {
     if (empty() || (rows == 1 && columns == 1)) return true;
     if (rows == 1) return column_stride > 0;
     if (columns == 1) return row_stride > 0;
@@ -121,9 +121,9 @@ namespace detail {
 /// host_matrix: how the arrays of a library are read. The headers of hosts/ specialise it for their types:
 ///
 /// - of(source): a matrix_view; for a vector its single row or column, for an array of more dimensions a
-///   single row of all its items;
+///   single row of all its elements;
 /// - is_matrix(source): whether the array has rows and columns;
-/// - in_rows: whether its items can be contiguous in the order of rows, as far as the type tells;
+/// - in_rows: whether its elements can be contiguous in the order of rows, as far as the type tells;
 /// - explain(): static_asserts that say why there is no `of`, or why in_rows is false.
 template <class Source>
 struct host_matrix {};
@@ -152,18 +152,18 @@ template <host_array Source>
   return host_matrix<std::remove_cv_t<Source>>::of(source);
 }
 
-/// The first item of a matrix whose items are contiguous in the order of rows.
+/// The first element of a matrix whose elements are contiguous in the order of rows.
 /// @throws std::invalid_argument where they are not.
 template <class T>
 [[nodiscard]] T* first_in_rows(const matrix_view<T>& m) {
   if (!matrix_shape::of(m).lies_in_rows(m.columns())) {
     if (m.rows() == 1 || m.columns() == 1)
       fail("stride: ", std::max(m.row_stride(), m.column_stride()), " of an array of ",
-           m.rows() * m.columns(), " items, expected 1 (its items one behind the other)");
+           m.rows() * m.columns(), " elements, expected 1 (its elements one behind the other)");
     fail(
         "strides: ", m.row_stride(), " and ", m.column_stride(), " of an array of ", m.rows(), " rows and ",
         m.columns(), " columns, expected ", m.columns(),
-        " and 1 (its items one behind the other in the order of rows); for lists that are apart there are row_lists and column_lists");
+        " and 1 (its elements one behind the other in the order of rows); for lists that are apart there are row_lists and column_lists");
   }
   return m.data();
 }

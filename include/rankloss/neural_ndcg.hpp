@@ -3,6 +3,7 @@
 
 #include <rankloss/gain.hpp>
 #include <rankloss/loss.hpp>
+#include <rankloss/options.hpp>
 #include <rankloss/sorts/sinkhorn.hpp>
 
 #include <cstddef>
@@ -32,7 +33,7 @@ namespace rankloss::inline RANKLOSS_ABI {
 ///   list stops: on a list of equal gaps it was seen 2 % from its limit. The implicit derivative is the limit
 ///   itself; its error is of the size of the scaling's error or smaller (docs/numerics.md).
 /// - Edge cases: a list without positive ideal DCG has loss 0 and gradient 0. Equal scores share their
-///   places. Infinite scores count as the largest finite number of the type. If all scores are equal, the
+///   rows of P. Infinite scores count as the largest finite number of the type. If all scores are equal, the
 ///   band is the whole matrix, which is the slowest case.
 /// @throws std::invalid_argument from `evaluate` when an option is out of its range or a relevance is below
 /// 0, except with gain::table.
@@ -45,10 +46,17 @@ struct neural_ndcg {
   double tolerance = 1e-6;               ///< 0 to 1: of the column sums from 1
   sinkhorn_derivative derivative = sinkhorn_derivative::unrolled;  ///< how the scaling is differentiated
 
-  void validate() const {
-    sinkhorn{.sort = {.temperature = temperature}, .steps = steps, .tolerance = tolerance}.validate();
-    detail::check_gain(gain, gain_table);
+  template <class Self, class Visit>
+  static constexpr void for_each_option(Self& self, const Visit& visit) {
+    visit("temperature", self.temperature, options::temperature);
+    visit("gain", self.gain, options::choice<rankloss::gain>{});
+    visit("gain_table", self.gain_table, options::gain_table);
+    visit("cutoff", self.cutoff, options::cutoff);
+    visit("steps", self.steps, sinkhorn::step_counts);
+    visit("tolerance", self.tolerance, options::share);
+    visit("derivative", self.derivative, options::choice<sinkhorn_derivative>{});
   }
+  void validate() const { detail::check_gain(gain, gain_table); }
   [[nodiscard]] bool takes(double y) const noexcept { return detail::takes_gain(gain, y); }
   [[nodiscard]] std::string_view expects() const noexcept { return detail::expects_gain; }
 

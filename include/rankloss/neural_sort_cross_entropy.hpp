@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <rankloss/detail/base/finite.hpp>
-#include <rankloss/detail/base/require.hpp>
 #include <rankloss/loss.hpp>
+#include <rankloss/options.hpp>
 #include <rankloss/sorts/neural_sort.hpp>
 
 namespace rankloss::inline RANKLOSS_ABI {
@@ -30,10 +29,10 @@ struct neural_sort_cross_entropy {
   double temperature = 1.0;            ///< of the scores, 1e-15 to 1e300
   double relevance_temperature = 1.0;  ///< of the relevance, 1e-15 to 1e300
 
-  void validate() const {
-    neural_sort{.temperature = temperature}.validate();
-    detail::require(detail::within(relevance_temperature, 1e-15, 1e300),
-                    "relevance_temperature: ", relevance_temperature, ", expected 1e-15 to 1e300");
+  template <class Self, class Visit>
+  static constexpr void for_each_option(Self& self, const Visit& visit) {
+    visit("temperature", self.temperature, options::temperature);
+    visit("relevance_temperature", self.relevance_temperature, options::temperature);
   }
 };
 

@@ -15,8 +15,8 @@ namespace rankloss::inline RANKLOSS_ABI {
 
 /// How sample_pairs distributes its pairs.
 enum class pair_balance {
-  none,    ///< all pairs of a list are equally likely
-  by_gap,  ///< each gap equally often, as far as there are pairs; for orders by levels
+  none,          ///< all pairs of a list are equally likely
+  by_level_gap,  ///< each gap equally often, as far as there are pairs; for orders by levels
 };
 
 /// The meaning of a rank of 0.
@@ -27,7 +27,7 @@ enum class rank_zero {
   best,      ///< the item is the best: ranks start at 0
 };
 
-/// ordered_pairs: pairs of items by their positions among all items, in the form that preference_batch takes.
+/// ordered_pairs: pairs of items by their indices among all items, in the form that preference_batch takes.
 struct ordered_pairs {
   std::vector<std::size_t> preferred;  ///< [pairs]
   std::vector<std::size_t> other;      ///< [pairs]
@@ -39,11 +39,11 @@ struct item_pair;
 
 /// partial_order: which items of each list are better than which, for several lists. It owns its memory.
 ///
-/// List q is [offsets[q], offsets[q + 1]), as in list_batch. An item is named by its position among all
+/// List q is [offsets[q], offsets[q + 1]), as in list_batch. An item is named by its index among all
 /// items. The order is stored in one of two forms:
 ///
-/// - by levels (from_grades, from_ranks): an item is better than every item of a lower level; items without a
-///   level are in no pair. O(items) memory for any number of pairs;
+/// - by levels (from_grades, from_ranks): an item is better than every item of a level further down; items
+///   without a level are in no pair. O(items) memory for any number of pairs;
 /// - by pairs (from_pairs, from_chains): the given pairs, each once. Pairs that follow from them, such as a >
 ///   c from a > b and b > c, are part of the order but not stored. O(items + pairs) memory.
 ///
@@ -63,16 +63,16 @@ class partial_order {
   /// Time O(items + pairs log pairs).
   /// @throws std::invalid_argument naming the field when sizes, offsets or items are invalid, or naming a
   /// cycle.
-  [[nodiscard]] static partial_order from_pairs(const positions& offsets, const positions& preferred,
-                                                const positions& other);
+  [[nodiscard]] static partial_order from_pairs(const indices& offsets, const indices& preferred,
+                                                const indices& other);
 
   /// Chains of items, each within one list, in descending order: chain c is chains[chain_offsets[c]] to
   /// chains[chain_offsets[c + 1] - 1]. Without chain_offsets all are one chain. An item may be in several
   /// chains, or in none. The pairs are those of neighbours in a chain. Time as from_pairs.
   /// @throws std::invalid_argument naming the field when sizes, offsets or items are invalid, or naming a
   /// cycle.
-  [[nodiscard]] static partial_order from_chains(const positions& offsets, const positions& chains,
-                                                 const positions& chain_offsets = {});
+  [[nodiscard]] static partial_order from_chains(const indices& offsets, const indices& chains,
+                                                 const indices& chain_offsets = {});
 
   /// Of two items of a list the one with the larger grade is better; equal grades are not ordered. Without
   /// offsets all items are one list. Time: a sort, by counting for whole grades.
@@ -81,7 +81,7 @@ class partial_order {
   /// @throws std::invalid_argument naming the field when sizes, offsets or grades are invalid.
   template <detail::array Range>
   requires std::is_arithmetic_v<detail::element_of<Range>>
-  [[nodiscard]] static partial_order from_grades(const positions& offsets, const Range& grades);
+  [[nodiscard]] static partial_order from_grades(const indices& offsets, const Range& grades);
 
   /// Of two items of a list the one with the smaller rank is better; equal ranks are not ordered. Ranks may
   /// also be numbers of buckets, the best first. A top-k order has ranks 1 to k, and for all other items k +
@@ -89,7 +89,7 @@ class partial_order {
   /// @param ranks [items] any arithmetic type, finite, above 0, or 0 if `zero` says what that means
   template <detail::array Range>
   requires std::is_arithmetic_v<detail::element_of<Range>>
-  [[nodiscard]] static partial_order from_ranks(const positions& offsets, const Range& ranks,
+  [[nodiscard]] static partial_order from_ranks(const indices& offsets, const Range& ranks,
                                                 rank_zero zero = rank_zero::refused);
 
   [[nodiscard]] std::size_t lists() const noexcept { return offsets_.size() - 1; }
@@ -133,7 +133,7 @@ class partial_order {
   /// The number of stored pairs of the list. O(1), for orders by levels O(n).
   [[nodiscard]] std::uint64_t count_pairs(std::size_t list) const;
 
-  /// Whether item a is better than item b; both are positions among all items. O(1) for orders by levels;
+  /// Whether item a is better than item b; both are indices among all items. O(1) for orders by levels;
   /// otherwise it follows the stored pairs in O(n + pairs of the list).
   /// @throws std::invalid_argument when there is no such item.
   [[nodiscard]] bool precedes(std::size_t a, std::size_t b) const;
@@ -155,25 +155,26 @@ class partial_order {
   ///
   /// - A function of (seed, number of the list) alone. Memory O(n + per_list) for each list, also for orders
   ///   by levels, because pairs are drawn by their numbers.
-  /// - A gap is the number of levels by which the two items of a pair differ. With pair_balance::by_gap every
-  ///   gap gets the same number of pairs, except that some, drawn at random, get one more. Where a gap has
-  ///   too few pairs, the others make up for it. Time O(levels min(levels, per_list)) for each list in
-  ///   addition to that of pair_balance::none, which is O(n + per_list log n).
+  /// - A level gap is the number of levels by which the two items of a pair differ. With
+  ///   pair_balance::by_level_gap every gap gets the same number of pairs, except that some, drawn at random,
+  ///   get one more. Where a gap has too few pairs, the others make up for it. Time O(levels min(levels,
+  ///   per_list)) for each list in addition to that of pair_balance::none, which is O(n + per_list log n).
   /// @throws std::invalid_argument when pairs of an order that is not by levels are to be balanced.
   [[nodiscard]] ordered_pairs sample_pairs(std::size_t per_list, std::uint64_t seed,
                                            pair_balance balance = pair_balance::none) const;
 
  private:
-  explicit partial_order(const positions& offsets);
-  partial_order(const positions& offsets, std::size_t items);
+  explicit partial_order(const indices& offsets);
+  partial_order(const indices& offsets, std::size_t items);
 
-  void take_lists(const positions& offsets, std::size_t items);
-  [[nodiscard]] std::size_t checked(const positions& all, std::string_view field, std::string_view unit,
+  void take_lists(const indices& offsets, std::size_t items);
+  [[nodiscard]] std::size_t checked(const indices& all, std::string_view field, std::string_view unit,
                                     std::size_t k) const;
   [[nodiscard]] std::size_t list_of(std::size_t item) const noexcept;
 
-  template <class Place>
-  [[nodiscard]] static partial_order of_levels(const positions& offsets, std::size_t items, Place place);
+  template <class Standing>
+  [[nodiscard]] static partial_order of_levels(const indices& offsets, std::size_t items,
+                                               Standing standing_of);
   void store(std::vector<detail::item_pair>& edges, std::string_view field);
   void sort_items(std::string_view field);
   template <class Choose>

@@ -3,12 +3,13 @@
 
 #include <rankloss/batch.hpp>
 #include <rankloss/context.hpp>
-#include <rankloss/detail/base/require.hpp>
-#include <rankloss/detail/data/check_data.hpp>
 #include <rankloss/evaluate.hpp>
+#include <rankloss/options.hpp>
 #include <rankloss/partial_order.hpp>
 
+#include <array>
 #include <cstddef>
+#include <string_view>
 
 namespace rankloss::inline RANKLOSS_ABI {
 
@@ -31,6 +32,9 @@ enum class order_likelihood {
   exact,     ///< the probability of all orders together that it allows
   by_pairs,  ///< the product of the probabilities of its stored pairs, a composite likelihood
 };
+[[nodiscard]] constexpr std::array<std::string_view, 2> enumerators(order_likelihood) noexcept {
+  return {"exact", "by_pairs"};
+}
 
 /// plackett_luce: minus the log probability that an order drawn from the Plackett-Luce model of the scores is
 /// one that a partial order allows.
@@ -48,44 +52,47 @@ enum class order_likelihood {
 ///
 /// How the exact sum is formed. Drawing without replacement is a race of exponential clocks. Therefore
 ///
-/// - parts of a list with no pair between them are independent: their losses add up, and items in no pair have no say;
-/// - where a part falls into blocks, each wholly better than the next, blocks are drawn one after the other, each against the sum of all later
-///   items; the last one again falls into its independent parts. Of a single item that is the softmax, of items without an order among them
-///   the integral of listmle's exact ties, of anything else a sum over the block's down-sets (detail/draws/down_sets.hpp).
+/// - components of a list with no pair between them are independent: their losses add up, and items in no
+///   pair have no say;
+/// - where a component falls into tiers, each wholly better than the next, tiers are drawn one after the
+///   other, each against the sum of all later items; the last one again falls into its independent
+///   components. Of a single item that is the softmax, of items without an order among them the integral of
+///   listmle's exact ties, of anything else a sum over the tier's down-sets (detail/draws/down_sets.hpp).
 ///
 /// - Time for orders by levels: that of listmle with exact ties, O(60 n), and O(n) if only the last level
 ///   holds more than one item.
-/// - Time for orders by pairs: O(n + pairs) for each time that parts divide into blocks and the last block
-///   into parts. This happens once for chains. For trees in which no item has two better ones directly it
-///   happens as often as the tree is deep, without down-sets.
-/// - Time for another block: O(sets * chains^2), with a Hessian O(items sets chains). `chains` is the
-///   smallest number of chains that covers the block, and `sets` is the product of their lengths + 1: at most
+/// - Time for orders by pairs: O(n + pairs) for each time that components divide into tiers and the last
+///   tier into components. This happens once for chains. For trees in which no item has two better ones
+///   directly it happens as often as the tree is deep, without down-sets.
+/// - Time for another tier: O(sets * chains^2), with a Hessian O(items sets chains). `chains` is the
+///   smallest number of chains that covers the tier, and `sets` is the product of their lengths + 1: at most
 ///   2^m for m items, but only (m / 2 + 1)^2 for two chains side by side. Time of by_pairs: as `ranknet` for
 ///   orders by levels, else O(pairs).
-/// - Limits: a block that needs down-sets has at most `most_sets` of them and 2048 items. By default any
-///   block of 20 items is within the limit.
-/// - Scratch O(items), O(n + pairs) for each worker, and 5 numbers for each set of a block. Computed in
+/// - Limits: a tier that needs down-sets has at most `most_sets` of them and 2048 items. By default any
+///   tier of 20 items is within the limit.
+/// - Scratch O(items), O(n + pairs) for each worker, and 5 numbers for each set of a tier. Computed in
 ///   double, in parallel over lists; the same bits for any executor.
 /// - Invariant under shifts; the gradient sums to 0 up to rounding. by_pairs is convex; the exact loss is
 ///   convex for full and top-k orders.
 /// - Sums are taken relative to the largest score that remains, so scores may be any distance apart. One
-///   limit: where the log probabilities of the orders of a block of down-sets exceed 1e15 in magnitude, the
+///   limit: where the log probabilities of the orders of a tier of down-sets exceed 1e15 in magnitude, the
 ///   shares of these orders are those of the rounded logarithms.
 /// - Edge cases: a list without a pair has loss 0. Infinite scores count as the largest finite number of the
 ///   type. Losses beyond 1e290 are set to 1e290.
-/// @throws std::invalid_argument from `evaluate` when an option is out of its range, or a block is beyond the
+/// @throws std::invalid_argument from `evaluate` when an option is out of its range, or a tier is beyond the
 /// limits.
 struct plackett_luce {
   double temperature = 1.0;                               ///< 1e-15 to 1e300, in units of the scores
   order_likelihood likelihood = order_likelihood::exact;  ///< which likelihood
-  std::size_t most_sets = std::size_t{1} << 20;  ///< 2 to 2^26: of a block that is summed over down-sets
+  std::size_t most_sets = std::size_t{1} << 20;  ///< 2 to 2^26: of a tier that is summed over down-sets
 
   static constexpr bool has_hessian = true;
 
-  void validate() const {
-    detail::check_temperature("temperature", temperature);
-    detail::require(most_sets >= 2 && most_sets <= std::size_t{1} << 26, "most_sets: ", most_sets,
-                    ", expected 2 to 67108864");
+  template <class Self, class Visit>
+  static constexpr void for_each_option(Self& self, const Visit& visit) {
+    visit("temperature", self.temperature, options::temperature);
+    visit("likelihood", self.likelihood, options::choice<order_likelihood>{});
+    visit("most_sets", self.most_sets, options::whole{.least = 2, .most = std::size_t{1} << 26});
   }
 };
 
@@ -97,7 +104,7 @@ struct plackett_luce {
 /// - Scratch O(items), and for each worker what one list takes; after the first calls nothing is allocated.
 ///   The same bits for any executor and on every run.
 /// - Edge cases: without lists, or with weights that sum to 0: value 0, gradient 0.
-/// @throws std::invalid_argument naming the field when sizes, options, (data_checks::on) data or the blocks
+/// @throws std::invalid_argument naming the field when sizes, options, (data_checks::on) data or the tiers
 /// of an order are invalid, and std::bad_alloc while scratch grows; then no output has been written.
 template <score T>
 double evaluate(const plackett_luce& loss, const partial_order_batch<T>& batch, const outputs& out,

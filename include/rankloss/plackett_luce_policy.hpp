@@ -3,7 +3,7 @@
 
 #include <rankloss/batch.hpp>
 #include <rankloss/context.hpp>
-#include <rankloss/detail/data/check_data.hpp>
+#include <rankloss/options.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -15,8 +15,8 @@ namespace rankloss::inline RANKLOSS_ABI {
 template <score T>
 struct order_batch {
   array_view<const T> scores;  ///< [items] any number except NaN
-  positions orders{};          ///< [items] all items of each list, from 0, in the order of their places
-  positions offsets{};         ///< [lists + 1] non-decreasing, from 0 to the number of items
+  indices orders{};            ///< [items] all items of each list, from 0, in the order of their positions
+  indices offsets{};           ///< [lists + 1] non-decreasing, from 0 to the number of items
 };
 
 /// order_results: what evaluate_orders writes, and the factors that it reads. Empty outputs are not written.
@@ -32,13 +32,13 @@ struct order_results {
   rankloss::update update = rankloss::update::overwrite;  ///< of the gradient
 };
 
-/// plackett_luce_policy: a policy whose actions are orders of a list. An order is drawn place by place, each
-/// time from the softmax of the scores of the remaining items.
+/// plackett_luce_policy: a policy whose actions are orders of a list. An order is drawn position by position,
+/// each time from the softmax of the scores of the remaining items.
 ///
-///     p_kj             = exp(s_j / t) / sum over the items i at places k ... n of exp(s_i / t),   item j among them, t = temperature
+///     p_kj             = exp(s_j / t) / sum over the items i at positions k ... n of exp(s_i / t),   item j among them, t = temperature
 ///     log P            = sum_{k <= cutoff} log p_k,order(k)
 ///     H                = sum_{k <= cutoff} H_k,   H_k = -sum_j p_kj log p_kj
-///     d(log P)/d(s_j)  = ([place of j <= cutoff] - sum_k p_kj) / t,            k <= cutoff and <= place of j
+///     d(log P)/d(s_j)  = ([position of j <= cutoff] - sum_k p_kj) / t,            k <= cutoff and <= position of j
 ///     d(H)/d(s_j)      = -sum_k p_kj (log p_kj + H_k) / t,                     of the same k
 ///
 /// Plackett: The analysis of permutations, Applied Statistics 24 (1975); policy gradients over it: Wei, Xu, Lan, Guo, Cheng: Reinforcement learning
@@ -46,9 +46,9 @@ struct order_results {
 ///
 /// - H is the sum of the entropies of the choices along the given order, so it depends on the order. For an
 ///   order drawn from the policy, its expectation is the entropy of the policy's orders (of their first
-///   `cutoff` places). The gradient of H holds the order fixed. Its expectation therefore lacks one part of
-///   the gradient of that entropy, the part through the probabilities of the orders; it is obtained by using
-///   H as a reward.
+///   `cutoff` positions). The gradient of H holds the order fixed. Its expectation therefore lacks one part
+///   of the gradient of that entropy, the part through the probabilities of the orders; it is obtained by
+///   using H as a reward.
 /// - Time O(n) for each list, in double, in parallel over lists; the same bits for any executor. Scratch
 ///   O(longest list) for each worker.
 /// - Sums are taken relative to the largest score that remains, so scores may be any distance apart. Where no
@@ -58,10 +58,15 @@ struct order_results {
 ///   type. A log probability below -1e290 is set to -1e290.
 struct plackett_luce_policy {
   double temperature = 1.0;  ///< 1e-15 to 1e300, in units of the scores
-  std::size_t cutoff = 0;    ///< places that count; 0: all. The order of the others has no effect
+  std::size_t cutoff = 0;    ///< positions that count; 0: all. The order of the others has no effect
   std::uint64_t seed = 0;    ///< of sample_orders
 
-  void validate() const { detail::check_temperature("temperature", temperature); }
+  template <class Self, class Visit>
+  static constexpr void for_each_option(Self& self, const Visit& visit) {
+    visit("temperature", self.temperature, options::temperature);
+    visit("cutoff", self.cutoff, options::cutoff);
+    visit("seed", self.seed, options::seed);
+  }
 };
 
 /// evaluate_orders: log probabilities of orders under a policy, entropies along them, and gradients by the scores.
@@ -94,12 +99,12 @@ void evaluate_orders(const plackett_luce_policy& policy, const order_batch<T>& b
 /// are invalid; then nothing has been written. std::bad_alloc while scratch grows; then orders may be partly
 /// written.
 template <score T>
-void sample_orders(const plackett_luce_policy& policy, array_view<const T> scores, const positions& offsets,
+void sample_orders(const plackett_luce_policy& policy, array_view<const T> scores, const indices& offsets,
                    std::uint32_t sample, array_view<std::uint32_t> orders, context& ctx);
 
 /// sample_orders for scores in any array with data() and size().
 template <detail::array Scores>
-void sample_orders(const plackett_luce_policy& policy, const Scores& scores, const positions& offsets,
+void sample_orders(const plackett_luce_policy& policy, const Scores& scores, const indices& offsets,
                    std::uint32_t sample, array_view<std::uint32_t> orders, context& ctx) {
   sample_orders<detail::element_of<const Scores>>(policy, scores, offsets, sample, orders, ctx);
 }

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <rankloss/detail/base/finite.hpp>
 #include <rankloss/detail/base/require.hpp>
 #include <rankloss/loss.hpp>
+#include <rankloss/options.hpp>
 
+#include <array>
 #include <cstddef>
 #include <span>
 #include <string_view>
@@ -37,14 +38,13 @@ struct logistic {
 struct ordinal {
   std::span<const double> thresholds{};  ///< [grades - 1] finite, rising, in units of the scores
 
+  template <class Self, class Visit>
+  static constexpr void for_each_option(Self& self, const Visit& visit) {
+    visit("thresholds", self.thresholds,
+          options::each<options::real>{.shape = "[grades - 1]", .rising = true});
+  }
   void validate() const {
     detail::require(!thresholds.empty(), "thresholds: size 0, expected one less than there are grades");
-    for (std::size_t k = 0; k < thresholds.size(); ++k) {
-      detail::require(detail::is_finite(thresholds[k]), "thresholds: ", thresholds[k], " at ", k,
-                      ", expected a finite number");
-      detail::require(k == 0 || thresholds[k] > thresholds[k - 1], "thresholds: ", thresholds[k], " at ", k,
-                      ", expected more than ", thresholds[k > 0 ? k - 1 : 0]);
-    }
   }
   [[nodiscard]] bool takes(double y) const noexcept { return y >= 0.0; }
   [[nodiscard]] std::string_view expects() const noexcept { return "at least 0"; }
@@ -54,8 +54,9 @@ struct ordinal {
 struct smooth_l1 {
   double beta = 1.0;  ///< 1e-15 to 1e300, in units of the scores
 
-  void validate() const {
-    detail::require(detail::within(beta, 1e-15, 1e300), "beta: ", beta, ", expected 1e-15 to 1e300");
+  template <class Self, class Visit>
+  static constexpr void for_each_option(Self& self, const Visit& visit) {
+    visit("beta", self.beta, options::temperature);
   }
 };
 
@@ -66,6 +67,9 @@ enum class item_reduction {
   mean,  ///< sum of weight * f / sum of weights
   sum,   ///< sum of weight * f
 };
+[[nodiscard]] constexpr std::array<std::string_view, 2> enumerators(item_reduction) noexcept {
+  return {"mean", "sum"};
+}
 
 /// pointwise: a loss of each item separately, averaged over the list.
 ///
@@ -90,14 +94,16 @@ struct pointwise {
 
   static constexpr bool has_hessian = true;
 
-  void validate() const {
-    if constexpr (requires { function.validate(); }) function.validate();
+  template <class Self, class Visit>
+  static constexpr void for_each_option(Self& self, const Visit& visit) {
+    visit("function", self.function, options::inner{});
+    visit("over_items", self.over_items, options::choice<item_reduction>{});
   }
 
   /// The function, so that its own checks of the data are made.
   template <class Visit>
-  void for_each_part(const Visit& visit) const {
-    detail::for_each_part(function, visit);
+  void for_each_inner(const Visit& visit) const {
+    detail::for_each_inner(function, visit);
   }
 };
 

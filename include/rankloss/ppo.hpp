@@ -3,13 +3,14 @@
 
 #include <rankloss/batch.hpp>
 #include <rankloss/context.hpp>
-#include <rankloss/detail/base/finite.hpp>
-#include <rankloss/detail/base/require.hpp>
 #include <rankloss/detail/data/policy_steps.hpp>
 #include <rankloss/evaluate.hpp>
+#include <rankloss/options.hpp>
 
 #include <algorithm>
+#include <array>
 #include <span>
+#include <string_view>
 #include <type_traits>
 
 namespace rankloss::inline RANKLOSS_ABI {
@@ -48,6 +49,9 @@ enum class kl_estimator {
   k2,  ///< (log q)^2 / 2: biased, never negative
   k3,  ///< q - 1 - log q: unbiased, never negative
 };
+[[nodiscard]] constexpr std::array<std::string_view, 3> enumerators(kl_estimator) noexcept {
+  return {"k1", "k2", "k3"};
+}
 
 /// ppo: the clipped surrogate of proximal policy optimisation, with a penalty on the divergence from the old
 /// policy or from a reference.
@@ -56,7 +60,7 @@ enum class kl_estimator {
 ///     loss             = mean_i of -min(rho_i A_i, clamp(rho_i, 1 - clip, 1 + clip) A_i) + kl_coefficient k(q_i)
 ///     q_i              = rho_i, an estimate of KL(old, new); with reference_log_probabilities exp(reference_i - new_i), of KL(new, reference)
 ///     the same, by sign: A >= 0: -A min(rho, 1 + clip);  A < 0: -A min(max(rho, 1 - clip), dual_clip)
-///     d(loss)/d(new_i) = part of i in the mean times (-rho_i A_i where rho_i is inside these bounds, else 0) + kl_coefficient k'
+///     d(loss)/d(new_i) = share of i in the mean times (-rho_i A_i where rho_i is inside these bounds, else 0) + kl_coefficient k'
 ///     k'               = -1 (k1), log q (k2), q - 1 (k3); with a reference the negative of these
 ///
 /// Schulman, Wolski, Dhariwal, Radford, Klimov: Proximal policy optimization algorithms, 2017, arXiv
@@ -87,13 +91,13 @@ struct ppo {
   double kl_coefficient = 0.0;  ///< >= 0, factor on the estimate of the divergence
   kl_estimator estimator = kl_estimator::k3;
 
-  void validate() const {
-    detail::require(detail::is_finite(clip) && clip >= 0.0, "clip: ", clip,
-                    ", expected a finite number >= 0");
-    detail::require(dual_clip == 0.0 || (detail::is_finite(dual_clip) && dual_clip > 1.0),
-                    "dual_clip: ", dual_clip, ", expected 0 or a finite number > 1");
-    detail::require(detail::is_finite(kl_coefficient) && kl_coefficient >= 0.0,
-                    "kl_coefficient: ", kl_coefficient, ", expected a finite number >= 0");
+  template <class Self, class Visit>
+  static constexpr void for_each_option(Self& self, const Visit& visit) {
+    visit("clip", self.clip, options::at_least_0);
+    visit("dual_clip", self.dual_clip,
+          options::real{.least = 1.0, .open = true, .besides = options::besides::zero});
+    visit("kl_coefficient", self.kl_coefficient, options::at_least_0);
+    visit("estimator", self.estimator, options::choice<kl_estimator>{});
   }
 
   /// The term of an action with this ratio and advantage, without the penalty.
@@ -140,9 +144,9 @@ struct policy_diagnostics {
 struct critic {
   double clip = 0.2;  ///< >= 0, in units of the values; not used without old_values
 
-  void validate() const {
-    detail::require(detail::is_finite(clip) && clip >= 0.0, "clip: ", clip,
-                    ", expected a finite number >= 0");
+  template <class Self, class Visit>
+  static constexpr void for_each_option(Self& self, const Visit& visit) {
+    visit("clip", self.clip, options::at_least_0);
   }
 };
 

@@ -24,8 +24,8 @@ struct preference_batch {
   using score_type = T;
 
   array_view<const T> rewards;  ///< [items] any finite number
-  positions preferred{};        ///< [pairs] item, from 0
-  positions other{};            ///< [pairs] another item
+  indices preferred{};          ///< [pairs] item, from 0
+  indices other{};              ///< [pairs] another item
   reals pair_weights{};         ///< [pairs] >= 0, finite; empty: all 1
   reals margins{};              ///< [pairs] wanted lead of the preferred item, finite; empty: all 0
   flags ties{};                 ///< [pairs] not zero: a tie, which most losses refuse; empty: no ties
@@ -43,7 +43,7 @@ struct preference_term {
 };
 
 /// preference_loss: the value and the derivatives of one pair, from the rewards of the preferred item and of
-/// the other and the margin of the pair. It may have `validate()` and a Hessian diagonal (`has_hessian`). No
+/// the other and the margin of the pair. It may have options (options.hpp) and a Hessian diagonal (`has_hessian`). No
 /// result is larger than 1e290 for finite arguments.
 template <class Loss>
 concept preference_loss = requires(const Loss& loss, double reward) {

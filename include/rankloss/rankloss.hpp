@@ -38,6 +38,7 @@
 #include <rankloss/metrics/spearman.hpp>
 #include <rankloss/neural_ndcg.hpp>
 #include <rankloss/neural_sort_cross_entropy.hpp>
+#include <rankloss/options.hpp>
 #include <rankloss/pairs/function.hpp>
 #include <rankloss/pairs/weight.hpp>
 #include <rankloss/pairwise.hpp>

@@ -4,6 +4,7 @@
 #include <rankloss/bradley_terry.hpp>
 #include <rankloss/detail/base/finite.hpp>
 #include <rankloss/detail/base/require.hpp>
+#include <rankloss/options.hpp>
 #include <rankloss/preference_batch.hpp>
 
 #include <algorithm>
@@ -48,9 +49,10 @@ struct rao_kupper {
 
   static constexpr bool has_hessian = true;
 
-  void validate() const {
-    win().validate();
-    detail::require(detail::within(threshold, 0.0, 1e100), "threshold: ", threshold, ", expected 0 to 1e100");
+  template <class Self, class Visit>
+  static constexpr void for_each_option(Self& self, const Visit& visit) {
+    visit("temperature", self.temperature, options::temperature);
+    visit("threshold", self.threshold, options::real{.least = 0.0, .most = 1e100});
   }
   void validate_tie(std::size_t pair) const {
     detail::require(threshold > 0.0, "threshold: 0, expected above 0, for the tie at pair ", pair);

@@ -11,9 +11,9 @@ namespace rankloss::inline RANKLOSS_ABI {
 
 /// Which texts belong to which image.
 enum class pairing {
-  by_position,  ///< text i belongs to image i; there are as many texts as images
-  by_caption,   ///< the texts are the captions, in the same order; each belongs to its image
-  none,         ///< no text belongs to an image; relevance is similarity alone
+  by_index,    ///< text i belongs to image i; there are as many texts as images
+  by_caption,  ///< the texts are the captions, in the same order; each belongs to its image
+  none,        ///< no text belongs to an image; relevance is similarity alone
 };
 
 /// caption_batch: the input of relevance_scores, as views of the host's own memory: sentence embeddings of
@@ -26,9 +26,9 @@ struct caption_batch {
   array_view<const T> texts;           ///< [texts, dimension]
   std::size_t dimension = 0;           ///< components of a vector, at least 1
   std::size_t captions_per_image = 1;  ///< for equal numbers; used without offsets
-  positions offsets{};                 ///< [images + 1] image i has captions offsets[i] to offsets[i + 1]
+  indices offsets{};                   ///< [images + 1] image i has captions offsets[i] to offsets[i + 1]
   flags matches{};                     ///< [images, texts] not zero: a match
-  rankloss::pairing pairing = rankloss::pairing::by_position;  ///< used without matches
+  rankloss::pairing pairing = rankloss::pairing::by_index;  ///< used without matches
 };
 
 /// relevance_scores: the relevance of each text for each image, from the captions of the image: the RSC of

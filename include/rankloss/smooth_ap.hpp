@@ -6,7 +6,7 @@
 
 namespace rankloss::inline RANKLOSS_ABI {
 
-/// smooth_ap: one minus average precision, computed with smooth ranks among all items and among the relevant
+/// smooth_ap: one minus average precision, computed with soft ranks among all items and among the relevant
 /// items.
 ///
 ///     loss = 1 - 1/P sum_{i relevant} rank among relevant_i / rank_i

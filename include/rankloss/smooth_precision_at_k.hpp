@@ -6,7 +6,7 @@
 
 namespace rankloss::inline RANKLOSS_ABI {
 
-/// smooth_precision_at_k: one minus the share of the first k places that relevant items have, by smooth
+/// smooth_precision_at_k: one minus the share of the first k ranks that relevant items have, by smooth
 /// ranks.
 ///
 ///     loss = 1 - 1/k sum_{i relevant} cut(rank_i)

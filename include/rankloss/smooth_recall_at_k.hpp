@@ -6,7 +6,7 @@
 
 namespace rankloss::inline RANKLOSS_ABI {
 
-/// smooth_recall_at_k: one minus the share of the relevant items whose smooth rank is within k.
+/// smooth_recall_at_k: one minus the share of the relevant items whose soft rank is within k.
 ///
 ///     loss = 1 - sum_{i relevant} w_i cut(rank_i) / sum_{i relevant} w_i
 ///
@@ -14,8 +14,8 @@ namespace rankloss::inline RANKLOSS_ABI {
 ///
 /// Patel, Tolias, Matas: Recall@k surrogate loss with large batches and similarity mixup, CVPR 2022, arXiv
 /// 2108.11179. The cut is a cubic that is exact at whole ranks, instead of the paper's second sigmoid. Only
-/// items whose smooth rank is between k and k + 1 have a gradient through the cut, so the temperature must be
-/// high enough to spread ranks over several places. Everything else as in smooth_metric.
+/// items whose soft rank is between k and k + 1 have a gradient through the cut, so the temperature must be
+/// high enough to spread soft ranks over several whole ones. Everything else as in smooth_metric.
 using smooth_recall_at_k = smooth_metric<metrics::recall>;
 
 }  // namespace rankloss::inline RANKLOSS_ABI

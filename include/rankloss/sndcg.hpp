@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <rankloss/detail/base/finite.hpp>
-#include <rankloss/detail/base/require.hpp>
 #include <rankloss/gain.hpp>
 #include <rankloss/loss.hpp>
+#include <rankloss/options.hpp>
 
 #include <cstddef>
 #include <span>
@@ -30,8 +29,8 @@ namespace rankloss::inline RANKLOSS_ABI {
 ///   scores are dense; scratch O(n). Float gradients are within 2e-6 and double gradients within 1e-13 of the
 ///   O(n^2) sum, relative to the largest entry (docs/numerics.md lists the exceptions).
 /// - Invariant under shifts of all scores; the gradient of a list sums to 0 up to rounding. Not convex.
-/// - With a cutoff k, an item counts by a factor that is 1 up to smooth rank k, 0 from k + 1 on, and a cubic
-///   between; the ideal DCG is that of the first k places. As temperature -> 0 this is NDCG@k.
+/// - With a cutoff k, an item counts by a factor that is 1 up to soft rank k, 0 from k + 1 on, and a cubic
+///   between; the ideal DCG is that of the first k ranks. As temperature -> 0 this is NDCG@k.
 /// - Edge cases: a list without positive ideal DCG (empty, or without a relevant item) has loss 0 and
 ///   gradient 0. Equal scores share the rank in the middle. Infinite scores rank first or last and get no
 ///   gradient. Gains may have any size; they are scaled and never overflow.
@@ -46,11 +45,15 @@ struct sndcg {
 
   static constexpr bool has_hessian = true;
 
-  void validate() const {
-    detail::require(detail::within(temperature, 1e-15, 1e300), "temperature: ", temperature,
-                    ", expected 1e-15 to 1e300");
-    detail::check_gain(gain, gain_table);
+  template <class Self, class Visit>
+  static constexpr void for_each_option(Self& self, const Visit& visit) {
+    visit("temperature", self.temperature, options::temperature);
+    visit("gain", self.gain, options::choice<rankloss::gain>{});
+    visit("gain_table", self.gain_table, options::gain_table);
+    visit("cutoff", self.cutoff, options::cutoff);
+    visit("ideal", self.ideal, options::choice<rankloss::ideal>{});
   }
+  void validate() const { detail::check_gain(gain, gain_table); }
   [[nodiscard]] bool takes(double y) const noexcept { return detail::takes_gain(gain, y); }
   [[nodiscard]] std::string_view expects() const noexcept { return detail::expects_gain; }
 

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <rankloss/detail/base/finite.hpp>
-#include <rankloss/detail/base/require.hpp>
-#include <rankloss/detail/data/check_data.hpp>
 #include <rankloss/loss.hpp>
+#include <rankloss/options.hpp>
 
+#include <array>
 #include <string_view>
 
 namespace rankloss::inline RANKLOSS_ABI {
@@ -16,6 +15,9 @@ enum class target {
   normalised,  ///< y / sum y: all lists with relevance count equally
   softmax,     ///< softmax(y / relevance_temperature); uniform for lists without relevance, which count
 };
+[[nodiscard]] constexpr std::array<std::string_view, 3> enumerators(target) noexcept {
+  return {"relevance", "normalised", "softmax"};
+}
 
 /// softmax_cross_entropy: the cross entropy between the relevance and the softmax of the scores.
 ///
@@ -50,10 +52,12 @@ struct softmax_cross_entropy {
 
   static constexpr bool has_hessian = true;
 
-  void validate() const {
-    detail::check_temperature("temperature", temperature);
-    detail::check_temperature("relevance_temperature", relevance_temperature);
-    detail::require(detail::within(poly, -1.0, 1e30), "poly: ", poly, ", expected -1 to 1e30");
+  template <class Self, class Visit>
+  static constexpr void for_each_option(Self& self, const Visit& visit) {
+    visit("temperature", self.temperature, options::temperature);
+    visit("target", self.target, options::choice<rankloss::target>{});
+    visit("relevance_temperature", self.relevance_temperature, options::temperature);
+    visit("poly", self.poly, options::real{.least = -1.0, .most = 1e30});
   }
   [[nodiscard]] bool takes(double y) const noexcept {
     return target == rankloss::target::softmax || y >= 0.0;

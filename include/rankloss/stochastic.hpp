@@ -2,11 +2,9 @@
 #pragma once
 
 #include <rankloss/batch.hpp>
-#include <rankloss/detail/base/finite.hpp>
-#include <rankloss/detail/base/require.hpp>
-#include <rankloss/detail/data/check_data.hpp>
 #include <rankloss/detail/lists/list_run.hpp>
 #include <rankloss/evaluate.hpp>
+#include <rankloss/options.hpp>
 #include <rankloss/random.hpp>
 #include <rankloss/workspace.hpp>
 
@@ -67,11 +65,12 @@ struct stochastic {
   static constexpr bool has_hessian = detail::gives_hessian<Loss>;
   static constexpr bool has_gradient = detail::gives_gradient<Loss>;
 
-  void validate() const {
-    detail::require(detail::is_finite(noise) && noise >= 0.0, "noise: ", noise,
-                    ", expected a finite number >= 0");
-    detail::require(samples > 0 && samples <= 0xffffffffu, "samples: ", samples, ", expected 1 to 2^32 - 1");
-    if constexpr (requires { loss.validate(); }) loss.validate();
+  template <class Self, class Visit>
+  static constexpr void for_each_option(Self& self, const Visit& visit) {
+    visit("loss", self.loss, options::inner{});
+    visit("noise", self.noise, options::at_least_0);
+    visit("samples", self.samples, options::whole{.least = 1, .most = 0xffffffffu});
+    visit("seed", self.seed, options::seed);
   }
 
   template <class T, class R>
@@ -102,8 +101,8 @@ struct stochastic {
 
   /// The loss, so that its own checks of the data are made.
   template <class Visit>
-  void for_each_part(const Visit& visit) const {
-    detail::for_each_part(loss, visit);
+  void for_each_inner(const Visit& visit) const {
+    detail::for_each_inner(loss, visit);
   }
 
   /// Whether the list counts in reduction::mean_of_relevant, by the rule of the loss.

@@ -2,10 +2,12 @@
 #pragma once
 
 #include <rankloss/batch.hpp>
-#include <rankloss/detail/base/finite.hpp>
-#include <rankloss/detail/base/require.hpp>
 #include <rankloss/detail/lists/matrix_source.hpp>
 #include <rankloss/loss.hpp>
+#include <rankloss/options.hpp>
+
+#include <array>
+#include <string_view>
 
 namespace rankloss::inline RANKLOSS_ABI {
 
@@ -14,6 +16,9 @@ enum class mining {
   hardest,  ///< only the negative with the highest score, as in VSE++
   all,      ///< every negative
 };
+[[nodiscard]] constexpr std::array<std::string_view, 2> enumerators(mining) noexcept {
+  return {"hardest", "all"};
+}
 
 /// triplet: a hinge loss between the matches and the non-matches of a query, over the rows and over the
 /// columns of a similarity matrix.
@@ -42,9 +47,10 @@ struct triplet {
   double margin = 0.2;                                ///< >= 0, in units of the similarities
   rankloss::mining mine = rankloss::mining::hardest;  ///< which negatives count
 
-  void validate() const {
-    detail::require(detail::is_finite(margin) && margin >= 0.0, "margin: ", margin,
-                    ", expected a finite number >= 0");
+  template <class Self, class Visit>
+  static constexpr void for_each_option(Self& self, const Visit& visit) {
+    visit("margin", self.margin, options::at_least_0);
+    visit("mine", self.mine, options::choice<mining>{});
   }
 
   template <class T, class R>

@@ -5,6 +5,7 @@
 #include <rankloss/detail/data/check_data.hpp>
 #include <rankloss/gain.hpp>
 #include <rankloss/loss.hpp>
+#include <rankloss/options.hpp>
 
 #include <span>
 #include <string_view>
@@ -37,10 +38,13 @@ struct unique_softmax {
 
   static constexpr bool has_hessian = true;
 
-  void validate() const {
-    detail::check_temperature("temperature", temperature);
-    detail::check_gain(gain, gain_table);
+  template <class Self, class Visit>
+  static constexpr void for_each_option(Self& self, const Visit& visit) {
+    visit("temperature", self.temperature, options::temperature);
+    visit("gain", self.gain, options::choice<rankloss::gain>{});
+    visit("gain_table", self.gain_table, options::gain_table);
   }
+  void validate() const { detail::check_gain(gain, gain_table); }
   [[nodiscard]] bool takes(double y) const noexcept { return detail::takes_gain(gain, y); }
   [[nodiscard]] std::string_view expects() const noexcept { return detail::expects_gain; }
 

@@ -4,15 +4,15 @@
 #include <rankloss/batch.hpp>
 #include <rankloss/context.hpp>
 #include <rankloss/detail/base/finite.hpp>
-#include <rankloss/detail/base/require.hpp>
-#include <rankloss/detail/data/check_data.hpp>
 #include <rankloss/evaluate.hpp>
+#include <rankloss/options.hpp>
 #include <rankloss/workspace.hpp>
 
 #include <algorithm>
 #include <concepts>
 #include <cstddef>
 #include <span>
+#include <string_view>
 #include <tuple>
 #include <utility>
 
@@ -21,13 +21,30 @@ namespace rankloss::inline RANKLOSS_ABI {
 namespace detail {
 
 /// Sets to 0 the outputs of the pairs of a matrix, and nothing between its rows.
+/// "terms[K]", the name of a term among the options of a weighted_sum.
+template <std::size_t K>
+struct term_name {
+  static_assert(K < 100, "rankloss: a weighted_sum has at most 100 terms");
+  static constexpr bool long_form = K >= 10;
+  static constexpr char letters[] = {'t',
+                                     'e',
+                                     'r',
+                                     'm',
+                                     's',
+                                     '[',
+                                     static_cast<char>('0' + (long_form ? K / 10 : K)),
+                                     long_form ? static_cast<char>('0' + K % 10) : ']',
+                                     ']'};
+  static constexpr std::string_view text{letters, long_form ? sizeof letters : sizeof letters - 1};
+};
+
 template <class T, class R>
 void clear_pairs(const similarity_batch<T, R>& batch, const shaped<real_output>& out) {
   if (out.empty()) return;
-  const pair_steps steps = output_steps(batch, out);
+  const pair_strides strides = output_strides(batch, out);
   out.visit([&](auto* memory) {
     for (std::size_t i = 0; i < batch.rows; ++i)
-      for (std::size_t j = 0; j < batch.columns; ++j) memory[steps.at(i, j)] = 0;
+      for (std::size_t j = 0; j < batch.columns; ++j) memory[strides.at(i, j)] = 0;
   });
 }
 
@@ -38,6 +55,12 @@ template <class Loss>
 struct weighted {
   double weight = 1.0;  ///< any finite number; a term of weight 0 is left out
   Loss loss{};
+
+  template <class Self, class Visit>
+  static constexpr void for_each_option(Self& self, const Visit& visit) {
+    visit("weight", self.weight, options::any_finite);
+    visit("loss", self.loss, options::inner{});
+  }
 };
 template <class Loss>
 weighted(double, Loss) -> weighted<Loss>;
@@ -72,14 +95,12 @@ requires(sizeof...(Losses) > 0) struct weighted_sum {
   static constexpr bool has_gradient = (detail::gives_gradient<Losses> && ...);
   static constexpr bool counts_missed = (detail::counts_missed<Losses> && ...);
 
-  void validate() const {
-    std::size_t k = 0;
-    for_each([&](const auto& term) {
-      detail::require(detail::is_finite(term.weight), "weighted_sum: weight ", term.weight, " of term ", k,
-                      ", expected a finite number");
-      if constexpr (requires { term.loss.validate(); }) term.loss.validate();
-      ++k;
-    });
+  template <class Self, class Visit>
+  static constexpr void for_each_option(Self& self, const Visit& visit) {
+    [&]<std::size_t... K>(std::index_sequence<K...>) {
+      (visit(detail::term_name<K>::text, std::get<K>(self.terms), options::inner{}), ...);
+    }
+    (std::index_sequence_for<Losses...>{});
   }
 
   template <class T, class R>
@@ -93,7 +114,7 @@ requires(sizeof...(Losses) > 0) struct weighted_sum {
   template <score T, class R>
   requires(similarity_loss<Losses, T, R>&&...) double run(const similarity_batch<T, R>& batch,
                                                           const outputs& out, context& ctx,
-                                                          double share) const {
+                                                          double factor) const {
     const workspace::scope scope(ctx.scratch());
     const std::span<double> own = ctx.scratch().take<double>(out.per_list.size());
     std::fill(out.per_list.begin(), out.per_list.end(), 0.0);
@@ -104,7 +125,7 @@ requires(sizeof...(Losses) > 0) struct weighted_sum {
     for_each([&](const auto& term) {
       if (term.weight == 0.0) return;
       value = detail::held_sum(value,
-                               detail::compute(term.loss, batch, term_out, ctx, times(term.weight, share)));
+                               detail::compute(term.loss, batch, term_out, ctx, times(term.weight, factor)));
       for (std::size_t l = 0; l < own.size(); ++l)
         out.per_list[l] = detail::held_sum(out.per_list[l], times(term.weight, own[l]));
       term_out.update = update::add;
@@ -159,9 +180,9 @@ requires(sizeof...(Losses) > 0) struct weighted_sum {
 
   /// The terms that are not left out, so that their own checks of the data are made.
   template <class Visit>
-  void for_each_part(const Visit& visit) const {
+  void for_each_inner(const Visit& visit) const {
     for_each([&](const auto& term) {
-      if (term.weight != 0.0) detail::for_each_part(term.loss, visit);
+      if (term.weight != 0.0) detail::for_each_inner(term.loss, visit);
     });
   }
 

@@ -26,22 +26,22 @@ static_assert(sizeof(std::size_t) >= 8,
 /// workspace: scratch memory that grows to the size that the largest list needs and then never allocates
 /// again.
 ///
-/// It is a bump allocator over a chain of blocks. `take` returns uninitialised, 64-byte aligned memory. When
-/// a `scope` ends, it gives back everything that was taken since it began. Blocks are kept until the
+/// It is a bump allocator over a chain of chunks. `take` returns uninitialised, 64-byte aligned memory. When
+/// a `scope` ends, it gives back everything that was taken since it began. Chunks are kept until the
 /// workspace is destroyed or `clear` is called.
 ///
 /// - Not for use by two threads at a time; a context has one workspace for each worker.
-/// - Under AddressSanitizer all memory that is not taken is poisoned, and a gap of 64 bytes follows each
+/// - Under AddressSanitizer all memory that is not taken is poisoned, and a guard of 64 bytes follows each
 ///   piece, so that an access beyond a piece, or after the end of its scope, is reported.
 class workspace {
  public:
   /// Gives back, on destruction, everything taken from the workspace after its construction.
   class scope {
    public:
-    explicit scope(workspace& owner) noexcept : owner_(owner), block_(owner.block_), used_(owner.used_) {}
+    explicit scope(workspace& owner) noexcept : owner_(owner), chunk_(owner.chunk_), used_(owner.used_) {}
     ~scope() {
-      owner_.poison_from(block_, used_);
-      owner_.block_ = block_;
+      owner_.poison_from(chunk_, used_);
+      owner_.chunk_ = chunk_;
       owner_.used_ = used_;
     }
     scope(const scope&) = delete;
@@ -49,18 +49,18 @@ class workspace {
 
    private:
     workspace& owner_;
-    std::size_t block_;
+    std::size_t chunk_;
     std::size_t used_;
   };
 
   workspace() = default;
   workspace(workspace&& other) noexcept
-      : blocks_(std::exchange(other.blocks_, {})),
-        block_(std::exchange(other.block_, 0)),
+      : chunks_(std::exchange(other.chunks_, {})),
+        chunk_(std::exchange(other.chunk_, 0)),
         used_(std::exchange(other.used_, 0)) {}
   workspace& operator=(workspace&& other) noexcept {
-    blocks_ = std::exchange(other.blocks_, {});
-    block_ = std::exchange(other.block_, 0);
+    chunks_ = std::exchange(other.chunks_, {});
+    chunk_ = std::exchange(other.chunk_, 0);
     used_ = std::exchange(other.used_, 0);
     return *this;
   }
@@ -72,13 +72,13 @@ class workspace {
     static_assert(std::is_trivially_copyable_v<T> && std::is_trivially_destructible_v<T>);
     static_assert(alignof(T) <= alignment);
     if (count > std::numeric_limits<std::size_t>::max() / 4 / sizeof(T)) throw_bad_alloc();
-    const std::size_t bytes = (count * sizeof(T) + alignment - 1) / alignment * alignment + gap;
-    while (block_ < blocks_.size() && used_ + bytes > blocks_[block_].size) {
-      ++block_;
+    const std::size_t bytes = (count * sizeof(T) + alignment - 1) / alignment * alignment + guard;
+    while (chunk_ < chunks_.size() && used_ + bytes > chunks_[chunk_].size) {
+      ++chunk_;
       used_ = 0;
     }
-    if (block_ == blocks_.size()) grow(bytes);
-    std::byte* begin = blocks_[block_].memory.get() + used_;
+    if (chunk_ == chunks_.size()) grow(bytes);
+    std::byte* begin = chunks_[chunk_].memory.get() + used_;
     used_ += bytes;
 #if defined(RANKLOSS_ADDRESS_SANITIZER)
     ASAN_UNPOISON_MEMORY_REGION(begin, count * sizeof(T));
@@ -89,23 +89,23 @@ class workspace {
   /// Bytes held, whether in use or not.
   [[nodiscard]] std::size_t capacity() const noexcept {
     std::size_t total = 0;
-    for (const block& b : blocks_) total += b.size;
+    for (const chunk& b : chunks_) total += b.size;
     return total;
   }
 
   /// Frees all memory. None of it may be in use.
   void clear() noexcept {
-    blocks_.clear();
-    block_ = used_ = 0;
+    chunks_.clear();
+    chunk_ = used_ = 0;
   }
 
  private:
   static constexpr std::size_t alignment = 64;
-  static constexpr std::size_t smallest_block = std::size_t{1} << 16;
+  static constexpr std::size_t smallest_chunk = std::size_t{1} << 16;
 #if defined(RANKLOSS_ADDRESS_SANITIZER)
-  static constexpr std::size_t gap = alignment;
+  static constexpr std::size_t guard = alignment;
 #else
-  static constexpr std::size_t gap = 0;
+  static constexpr std::size_t guard = 0;
 #endif
 
   struct free_aligned {
@@ -113,7 +113,7 @@ class workspace {
       ::operator delete (memory, std::align_val_t{alignment});
     }
   };
-  struct block {
+  struct chunk {
     std::unique_ptr<std::byte, free_aligned> memory;
     std::size_t size;
   };
@@ -128,9 +128,9 @@ class workspace {
 
   void grow(std::size_t bytes) {
     // Growing by a quarter keeps the chain short without holding much more than was requested.
-    const std::size_t size = std::max({bytes, smallest_block, capacity() / 4 / alignment * alignment});
+    const std::size_t size = std::max({bytes, smallest_chunk, capacity() / 4 / alignment * alignment});
     auto* memory = static_cast<std::byte*>(::operator new (size, std::align_val_t{alignment}));
-    blocks_.push_back({std::unique_ptr<std::byte, free_aligned>(memory), size});
+    chunks_.push_back({std::unique_ptr<std::byte, free_aligned>(memory), size});
     used_ = 0;
 #if defined(RANKLOSS_ADDRESS_SANITIZER)
     ASAN_POISON_MEMORY_REGION(memory, size);
@@ -140,15 +140,15 @@ class workspace {
   /// Poisons what was taken from this position on; memory beyond the taken part is poisoned already.
   void poison_from([[maybe_unused]] std::size_t at, [[maybe_unused]] std::size_t used) noexcept {
 #if defined(RANKLOSS_ADDRESS_SANITIZER)
-    for (; at <= block_ && at < blocks_.size(); ++at, used = 0) {
-      const std::size_t end = at == block_ ? used_ : blocks_[at].size;
-      ASAN_POISON_MEMORY_REGION(blocks_[at].memory.get() + used, end - used);
+    for (; at <= chunk_ && at < chunks_.size(); ++at, used = 0) {
+      const std::size_t end = at == chunk_ ? used_ : chunks_[at].size;
+      ASAN_POISON_MEMORY_REGION(chunks_[at].memory.get() + used, end - used);
     }
 #endif
   }
 
-  std::vector<block> blocks_;
-  std::size_t block_ = 0;  // the block that is being filled
+  std::vector<chunk> chunks_;
+  std::size_t chunk_ = 0;  // the chunk that is being filled
   std::size_t used_ = 0;   // bytes of it that are in use
 };
 

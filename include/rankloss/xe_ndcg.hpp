@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <rankloss/detail/base/finite.hpp>
-#include <rankloss/detail/base/require.hpp>
-#include <rankloss/detail/data/check_data.hpp>
 #include <rankloss/loss.hpp>
+#include <rankloss/options.hpp>
 
+#include <array>
 #include <cstdint>
 #include <string_view>
 
@@ -16,6 +15,9 @@ enum class gammas {
   random,    ///< uniform in (0, 1), one for each item
   constant,  ///< `gamma` for every item
 };
+[[nodiscard]] constexpr std::array<std::string_view, 2> enumerators(gammas) noexcept {
+  return {"random", "constant"};
+}
 
 /// xe_ndcg: the cross entropy between the softmax of the scores and gains that are reduced by a random
 /// amount: a convex bound of NDCG.
@@ -45,9 +47,12 @@ struct xe_ndcg {
 
   static constexpr bool has_hessian = true;
 
-  void validate() const {
-    detail::check_temperature("temperature", temperature);
-    detail::require(detail::within(gamma, 0.0, 1.0), "gamma: ", gamma, ", expected 0 to 1");
+  template <class Self, class Visit>
+  static constexpr void for_each_option(Self& self, const Visit& visit) {
+    visit("temperature", self.temperature, options::temperature);
+    visit("gammas", self.gammas, options::choice<rankloss::gammas>{});
+    visit("gamma", self.gamma, options::share);
+    visit("seed", self.seed, options::seed);
   }
   [[nodiscard]] bool takes(double y) const noexcept { return y >= 0.0; }
   [[nodiscard]] std::string_view expects() const noexcept { return "at least 0"; }

@@ -6,7 +6,7 @@
 #include <cmath>
 #include <cstdio>
 
-// The one relevant item is below the other; with these scores it has smooth rank 1 + sigmoid(ln 3) = 1.75.
+// The one relevant item is below the other; with these scores it has soft rank 1 + sigmoid(ln 3) = 1.75.
 int main() {
   const std::array<double, 2> scores{0.0, std::log(3.0)};
   const std::array<int, 2> relevance{1, 0};

@@ -43,7 +43,7 @@ template <conventions::allrank::scheme Scheme>
 void check_lambda(const peers::lambda_case& c) {
   namespace peer = conventions::allrank;
   auto loss = peer::lambda_loss<Scheme>(c.cutoff);
-  if (!c.binary) loss.function.unit = pairs::logarithm::natural;
+  if (!c.binary) loss.function.logarithm = pairs::logarithm::natural;
   auto batch = allrank_batch(peer::lambda_loss_reduction);
   const doubles counts = conventions::pair_counts(loss, batch);
   if (c.mean) {

@@ -26,7 +26,7 @@ namespace {
 /// relevant item. Equal scores are in the order of the items.
 template <class T, class R>
 std::pair<double, double> pairs_one_by_one(const std::vector<T>& s, const std::vector<R>& y, const doubles& w,
-                                           std::size_t cutoff, pairs::cut cut, bool all) {
+                                           std::size_t cutoff, pairs::keep keep, bool all) {
   const std::size_t n = s.size();
   std::vector<std::size_t> rank(n, 0);
   for (std::size_t i = 0; i < n; ++i)
@@ -36,7 +36,7 @@ std::pair<double, double> pairs_one_by_one(const std::vector<T>& s, const std::v
   for (std::size_t i = 0; i < n; ++i)
     for (std::size_t j = 0; j < n; ++j) {
       const bool one = cutoff == 0 || rank[i] < cutoff, other = cutoff == 0 || rank[j] < cutoff;
-      if (!(cut == pairs::cut::both ? one && other : one || other) || !(all || y[i] > y[j])) continue;
+      if (!(keep == pairs::keep::both ? one && other : one || other) || !(all || y[i] > y[j])) continue;
       count += 1.0;
       weight += w[i];
     }
@@ -55,15 +55,15 @@ void check_pair_counts(std::size_t n, unsigned scores, unsigned levels, std::mt1
   }
   list_batch<float, R> batch{.scores = s, .relevance = y};
   for (const std::size_t cutoff : {std::size_t{0}, std::size_t{1}, std::size_t{7}, n, n + 3})
-    for (const pairs::cut cut : {pairs::cut::either, pairs::cut::both}) {
-      CAPTURE(n, scores, levels, cutoff, cut == pairs::cut::both);
-      const auto [count, weight] = pairs_one_by_one(s, y, w, cutoff, cut, false);
-      const ranknet loss{.cutoff = cutoff, .cut = cut};
+    for (const pairs::keep keep : {pairs::keep::either, pairs::keep::both}) {
+      CAPTURE(n, scores, levels, cutoff, keep == pairs::keep::both);
+      const auto [count, weight] = pairs_one_by_one(s, y, w, cutoff, keep, false);
+      const ranknet loss{.cutoff = cutoff, .keep = keep};
       CHECK(conventions::pair_counts(loss, batch) == doubles{count});
-      CHECK(conventions::pair_counts(arp_loss2{.cutoff = cutoff, .cut = cut}, batch) == doubles{count});
+      CHECK(conventions::pair_counts(arp_loss2{.cutoff = cutoff, .keep = keep}, batch) == doubles{count});
       CHECK(conventions::pair_weights(loss, batch) == doubles{count});
-      const double all = pairs_one_by_one(s, y, w, cutoff, cut, true).first;
-      CHECK(conventions::pair_counts(ndcg_loss1{.cutoff = cutoff, .cut = cut}, batch) == doubles{all});
+      const double all = pairs_one_by_one(s, y, w, cutoff, keep, true).first;
+      CHECK(conventions::pair_counts(ndcg_loss1{.cutoff = cutoff, .keep = keep}, batch) == doubles{all});
       batch.item_weights = w;
       CHECK(conventions::pair_counts(loss, batch) == doubles{count});
       CHECK(conventions::pair_weights(loss, batch) == doubles{weight});

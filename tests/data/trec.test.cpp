@@ -617,12 +617,12 @@ struct plain {
     for (std::size_t p = 0; p < answer.size(); ++p) {
       const auto at = grades.find(answer[p].second);
       if (at == grades.end() || at->second <= 0) continue;
-      const auto place = static_cast<double>(p + 1);
+      const auto rank = static_cast<double>(p + 1);
       found += 1.0;
-      out.ap += found / place;
-      if (out.rr == 0.0) out.rr = 1.0 / place;
+      out.ap += found / rank;
+      if (out.rr == 0.0) out.rr = 1.0 / rank;
       if (p >= k) continue;
-      out.ndcg += at->second * discount(place);
+      out.ndcg += at->second * discount(rank);
       out.recall += 1.0;
       out.precision += 1.0 / static_cast<double>(k);
     }
@@ -653,12 +653,12 @@ TEST_CASE("trec: metrics of random runs are those of trec_eval's definitions") {
       for (std::size_t t = 0; t < each.size(); ++t)
         CHECK(each[t] == Approx(reference.of(std::string(lists.topics[t]), cutoff).*member).epsilon(1e-13));
     };
-    constexpr std::size_t all_places = 100;
-    check(average_precision{}, all_places, &plain::values::ap);
-    check(reciprocal_rank{}, all_places, &plain::values::rr);
-    check(ndcg{.gain = gain::linear}, all_places, &plain::values::ndcg);
-    check(ndcg{.gain = gain::linear, .cutoff = lists.depth}, all_places, &plain::values::ndcg);
-    check(recall{}, all_places, &plain::values::recall);
+    constexpr std::size_t all_ranks = 100;
+    check(average_precision{}, all_ranks, &plain::values::ap);
+    check(reciprocal_rank{}, all_ranks, &plain::values::rr);
+    check(ndcg{.gain = gain::linear}, all_ranks, &plain::values::ndcg);
+    check(ndcg{.gain = gain::linear, .cutoff = lists.depth}, all_ranks, &plain::values::ndcg);
+    check(recall{}, all_ranks, &plain::values::recall);
     check(ndcg{.gain = gain::linear, .cutoff = k}, k, &plain::values::ndcg);
     check(recall{.cutoff = k}, k, &plain::values::recall);
     check(precision{.cutoff = k}, k, &plain::values::precision);

@@ -133,15 +133,15 @@ TEST_CASE("eigen: strides that the run of the program knows are named") {
   CHECK_THROWS_AS(array_view<float>(rows.col(1)), std::invalid_argument);
   CHECK_THROWS_WITH(
       array_view<float>(rows.col(1)),
-      "rankloss: stride: 4 of an array of 5 items, expected 1 (its items one behind the other)");
+      "rankloss: stride: 4 of an array of 5 elements, expected 1 (its elements one behind the other)");
   CHECK_THROWS_WITH(
       array_view<float>(columns.row(1)),
-      "rankloss: stride: 5 of an array of 4 items, expected 1 (its items one behind the other)");
+      "rankloss: stride: 5 of an array of 4 elements, expected 1 (its elements one behind the other)");
   CHECK_THROWS_WITH(rankloss::reals(strided_map(rows.data(), 4, Eigen::InnerStride<>(3))),
-                    Catch::Contains("stride: 3 of an array of 4 items"));
+                    Catch::Contains("stride: 3 of an array of 4 elements"));
   CHECK_THROWS_WITH(rankloss::real_output(strided_map(rows.data(), 4, Eigen::InnerStride<>(2))),
                     Catch::Contains("stride: 2 of an array"));
-  CHECK_THROWS_WITH(rankloss::positions(some_grades().col(2)), Catch::Contains("stride: 4 of an array"));
+  CHECK_THROWS_WITH(rankloss::indices(some_grades().col(2)), Catch::Contains("stride: 4 of an array"));
   CHECK_THROWS_WITH(
       array_view<float>(rows.leftCols(3)),
       Catch::Contains("strides: 4 and 1 of an array of 5 rows and 3 columns, expected 3 and 1") &&

@@ -138,7 +138,7 @@ TEST_CASE("lightgbm: lambdarank against the plain form") {
             support::check_list(lambdarank{.sigmoid = sigmoid, .truncation_level = k, .norm = norm}, data,
                                 reference::lambdamart(s, y, rules, reference::change_of_ndcg(s, gains, k)));
             if (sigmoid != 1.0) continue;
-            // The winner is who has the higher grade, also where the table gives it less.
+            // The preferred item is that of the higher grade, also where the table gives it less.
             support::check_list(
                 lambdarank{.truncation_level = k, .gain = gain::table, .gain_table = table, .norm = norm},
                 data, reference::lambdamart(s, y, rules, reference::change_of_ndcg(s, by_table, k)));

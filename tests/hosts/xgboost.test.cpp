@@ -64,7 +64,7 @@ TEST_CASE("xgboost: the gradients and Hessians that its own tests expect") {
            {.gradient = g, .hessian = h});
   CHECK(g[1] == Approx(-1.2054923f).epsilon(1e-6));
   CHECK(h[2] == Approx(1.2657166f).epsilon(1e-6));
-  // Nothing to be gained from changing places.
+  // Nothing to be gained from changing their ranks.
   const std::vector<float> same(4, 1.0f);
   CHECK(evaluate(xgboost::ndcg{}, list_batch<float>{.scores = same, .relevance = same, .offsets = groups},
                  {.gradient = g, .hessian = h}) == 0.0);
@@ -73,7 +73,8 @@ TEST_CASE("xgboost: the gradients and Hessians that its own tests expect") {
 }
 
 TEST_CASE("xgboost: ideal DCG, gains and numbers of pairs that its own tests expect") {
-  // Equal scores, so that item i is at place i: the first item loses to all, 2 g_0 = sum_j j (1/D(1) - 1/D(j + 1)) / ideal DCG@k.
+  // Equal scores, so that item i is at position i: the first item loses to all, 2 g_0 = sum_j j (1/D(1) -
+  // 1/D(j + 1)) / ideal DCG@k.
   std::vector<double> s(32), y(32), g(32);
   std::iota(y.begin(), y.end(), 0.0);
   double sum = 0.0;
@@ -165,12 +166,12 @@ TEST_CASE("xgboost: pairs drawn at random") {
     for (std::size_t j = 0; j < 6; ++j) others += y[j] != y[i] ? 1.0 : 0.0;
     for (std::size_t j = 0; j < 6; ++j) {
       if (y[j] == y[i]) continue;
-      const std::size_t winner = y[i] > y[j] ? i : j;
-      const std::size_t loser = y[i] > y[j] ? j : i;
+      const std::size_t preferred = y[i] > y[j] ? i : j;
+      const std::size_t other = y[i] > y[j] ? j : i;
       const double lambda =
-          1.0 / (1.0 + std::exp(s[winner] - s[loser])) / (0.01 + std::abs(s[i] - s[j])) / others;
-      expected[winner] -= lambda;
-      expected[loser] += lambda;
+          1.0 / (1.0 + std::exp(s[preferred] - s[other])) / (0.01 + std::abs(s[i] - s[j])) / others;
+      expected[preferred] -= lambda;
+      expected[other] += lambda;
     }
   }
   const xgboost::pairwise loss{.pairs = pair_method::mean, .pairs_per_item = 40000, .seed = 3};

@@ -163,9 +163,9 @@ TEST_CASE("xtensor: strides that would need a copy are named") {
   CHECK_THROWS_AS(array_view<float>(xt::col(s, 1)), std::invalid_argument);
   CHECK_THROWS_WITH(
       array_view<float>(xt::col(s, 1)),
-      "rankloss: stride: 4 of an array of 5 items, expected 1 (its items one behind the other)");
+      "rankloss: stride: 4 of an array of 5 elements, expected 1 (its elements one behind the other)");
   CHECK_THROWS_WITH(array_view<float>(xt::view(s, 1, xt::range(0, 4, 2))),
-                    Catch::Contains("stride: 2 of an array of 2 items"));
+                    Catch::Contains("stride: 2 of an array of 2 elements"));
   CHECK_THROWS_WITH(array_view<float>(xt::view(s, 1, xt::range(3, xt::placeholders::_, -1))),
                     Catch::Contains("column stride: -1 of a matrix"));
   CHECK_THROWS_WITH(array_view<float>(xt::view(s, xt::all(), xt::range(1, 3))),
@@ -176,8 +176,8 @@ TEST_CASE("xtensor: strides that would need a copy are named") {
   CHECK_THROWS_WITH(array_view<float>(xt::strided_view(cube, {xt::all(), xt::all(), xt::range(0, 2)})),
                     Catch::Contains("stride: 4 of dimension 1 of an array of 3, expected 2"));
   CHECK_THROWS_WITH(rankloss::real_output(xt::col(s, 0)),
-                    Catch::Contains("stride: 4 of an array of 5 items"));
-  CHECK_THROWS_WITH(rankloss::reals(xt::col(s, 0)), Catch::Contains("stride: 4 of an array of 5 items"));
+                    Catch::Contains("stride: 4 of an array of 5 elements"));
+  CHECK_THROWS_WITH(rankloss::reals(xt::col(s, 0)), Catch::Contains("stride: 4 of an array of 5 elements"));
 }
 
 TEST_CASE("xtensor: the rows of an array are padded lists") {

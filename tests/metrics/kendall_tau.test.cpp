@@ -71,7 +71,7 @@ TEST_CASE("kendall_tau worked by hand") {
   CHECK(of(kendall_tau{.variant = tau::a}, s, halves) == Approx(4.0 / 6.0).epsilon(1e-15));
   CHECK(of(kendall_tau{.variant = tau::b}, s, halves) == Approx(4.0 / std::sqrt(24.0)).epsilon(1e-15));
   CHECK(of(kendall_tau{.variant = tau::c}, s, halves) == Approx(1.0).epsilon(1e-15));
-  // Ties in the same places: only tau-b and tau-c reach 1.
+  // Ties in the same positions: only tau-b and tau-c reach 1.
   CHECK(of(kendall_tau{.variant = tau::b}, std::vector<float>{5, 5, 7, 7}, halves) == 1.0);
   CHECK(of(kendall_tau{.variant = tau::c}, std::vector<float>{5, 5, 7, 7}, halves) == 1.0);
   CHECK(of(kendall_tau{.variant = tau::b}, std::vector<float>{7, 7, 5, 5}, halves) == -1.0);

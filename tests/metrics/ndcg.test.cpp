@@ -74,7 +74,7 @@ TEST_CASE("ndcg of torchrec's example") {
   CHECK(2 * (1 - of(ndcg{}, s, y)) == Approx(0.1103).margin(5e-5));
 }
 
-TEST_CASE("ndcg shares positions among equal scores") {
+TEST_CASE("ndcg shares ranks among equal scores") {
   const std::vector<double> y{10, 0, 0, 1, 5};
   const double best = 10 * discount(1) + 5 * discount(2) + discount(3);
   const double all = discount(1) + discount(2) + discount(3) + discount(4) + discount(5);
@@ -201,7 +201,7 @@ TEST_CASE("ndcg is what sndcg tends to") {
   }
 }
 
-TEST_CASE("ndcg by competition ranks lets equal gains share the best position") {
+TEST_CASE("ndcg by competition ranks lets equal gains share the best rank") {
   const std::vector<double> s{4, 3, 2, 1};
   const std::vector<int> y{2, 1, 1, 0};
   const double value = 3 * discount(1) + discount(2) + discount(3);

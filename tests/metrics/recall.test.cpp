@@ -105,7 +105,7 @@ TEMPLATE_TEST_CASE("recall, hit and first_rank are means over all orders of equa
 }
 
 TEST_CASE("hit among very many equal scores") {
-  // One position after the other is drawn and does not match.
+  // One rank after the other is drawn and does not match.
   const auto chance = [](std::size_t items, std::size_t matches, std::size_t k) {
     long double none = 1.0L;
     for (std::size_t i = 0; i < k && none > 0.0L; ++i)

@@ -83,7 +83,7 @@ TEST_CASE("reciprocal_rank of a constant model on a long list") {
       std::vector<std::uint8_t> y(n, 0);
       std::fill_n(y.begin(), matches, std::uint8_t{1});
       long double expected = 0.0L;
-      long double none = 1.0L;  // probability that the places before p hold no match
+      long double none = 1.0L;  // probability that the positions before p hold no match
       for (std::size_t p = 1; p <= (k == 0 ? n : k) && none > 0.0L; ++p) {
         const long double match = static_cast<long double>(matches) / static_cast<long double>(n - p + 1);
         expected += none * std::min(match, 1.0L) / static_cast<long double>(p);

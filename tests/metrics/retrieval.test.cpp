@@ -186,7 +186,7 @@ TEMPLATE_TEST_CASE("retrieval is the plain definition over all orders of equal s
 TEST_CASE("retrieval of a large matrix agrees with the list metrics, on any number of threads") {
   std::mt19937_64 random(2);
   const std::size_t rows = 150;
-  const std::size_t columns = 1300;  // several blocks of columns, the last one not full
+  const std::size_t columns = 1300;  // several chunks of columns, the last one not full
   const auto s = support::whole_numbers<float>(random, rows * columns, 200);
   std::vector<int> row_classes(rows);
   std::vector<int> column_classes(columns);
@@ -275,7 +275,7 @@ TEST_CASE("retrieval names what does not fit") {
   fitting.matches = matches;
   CHECK_NOTHROW(retrieval{}(fitting));
   CHECK_THROWS_WITH((retrieval<2>{.cutoffs = {1, 0}}(fitting)),
-                    "rankloss: cutoffs: 0 at 1, expected at least 1");
+                    "rankloss: cutoffs: 0 at 1, expected 1 or more");
 
   auto wrong = fitting;
   wrong.rows = 3;

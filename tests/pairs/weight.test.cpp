@@ -51,7 +51,7 @@ TEST_CASE("weights of pairs against their formulas, at any length and cutoff") {
   for (const std::size_t n : {1u, 2u, 16u, 17u, 130u, 520u}) {
     CAPTURE(n);
     const random_list list = make_list(n, 2.0, 5, static_cast<unsigned>(n));
-    const std::vector<std::size_t> position = reference::positions(reference::widen(list.scores));
+    const std::vector<std::size_t> rank = reference::ordinal_ranks(reference::widen(list.scores));
     const auto y = [&](std::size_t i) { return real(list.relevance[i]); };
     const auto gain = [&](std::size_t i) { return std::exp2(y(i)) - 1; };
     std::vector<real> gains(n);
@@ -62,30 +62,28 @@ TEST_CASE("weights of pairs against their formulas, at any length and cutoff") {
       const real best = reference::ideal_dcg(gains, cutoff);
       const real whole = reference::ideal_dcg(gains, 0);
       const auto d = [&](std::size_t i) {
-        return cutoff > 0 && position[i] > cutoff ? real(0) : reference::discount(position[i]);
+        return cutoff > 0 && rank[i] > cutoff ? real(0) : reference::discount(rank[i]);
       };
       const auto delta = [&](std::size_t i, std::size_t j) {
-        const std::size_t m =
-            position[i] > position[j] ? position[i] - position[j] : position[j] - position[i];
+        const std::size_t m = rank[i] > rank[j] ? rank[i] - rank[j] : rank[j] - rank[i];
         return reference::discount(m) - reference::discount(m + 1);
       };
-      for (const pairs::cut cut : {pairs::cut::either, pairs::cut::both}) {
-        check_ordered(ranknet{.cutoff = cutoff, .cut = cut, .average = pairs::average::pairs}, list, f, one);
-        check_ordered(lambdarank{.cutoff = cutoff, .cut = cut}, list, f, [&](std::size_t i, std::size_t j) {
-          return whole > 0
-                     ? (gain(i) - gain(j)) *
-                           std::abs(reference::discount(position[i]) - reference::discount(position[j])) /
-                           whole
-                     : 0;
+      for (const pairs::keep keep : {pairs::keep::either, pairs::keep::both}) {
+        check_ordered(ranknet{.cutoff = cutoff, .keep = keep, .average = pairs::average::pairs}, list, f,
+                      one);
+        check_ordered(lambdarank{.cutoff = cutoff, .keep = keep}, list, f, [&](std::size_t i, std::size_t j) {
+          return whole > 0 ? (gain(i) - gain(j)) *
+                                 std::abs(reference::discount(rank[i]) - reference::discount(rank[j])) / whole
+                           : 0;
         });
         // The reference counts the metric anew for each pair: once is enough for the longest list.
-        if (n <= 130 || (cutoff == 10 && cut == pairs::cut::either))
-          check_ordered(lambdarank_map{.cutoff = cutoff, .cut = cut}, list, f,
+        if (n <= 130 || (cutoff == 10 && keep == pairs::keep::either))
+          check_ordered(lambdarank_map{.cutoff = cutoff, .keep = keep}, list, f,
                         [&](std::size_t i, std::size_t j) {
-                          return reference::change(reference::average_precision, position,
+                          return reference::change(reference::average_precision, rank,
                                                    reference::widen(list.relevance), i, j);
                         });
-        check_ordered(arp_loss2{.cutoff = cutoff, .cut = cut, .average = pairs::average::weight}, list, f,
+        check_ordered(arp_loss2{.cutoff = cutoff, .keep = keep, .average = pairs::average::weight}, list, f,
                       [&](std::size_t i, std::size_t j) { return y(i) - y(j); });
       }
       if (n > 130) continue;
@@ -100,15 +98,14 @@ TEST_CASE("weights of pairs against their formulas, at any length and cutoff") {
       });
       check_ordered(ndcg_loss2_plus{.weight = {.mu = 3.0}}, list, f, [&](std::size_t i, std::size_t j) {
         const real both =
-            3 * delta(i, j) + std::abs(reference::discount(position[i]) - reference::discount(position[j]));
+            3 * delta(i, j) + std::abs(reference::discount(rank[i]) - reference::discount(rank[j]));
         return whole > 0 ? (gain(i) - gain(j)) * both / whole : 0;
       });
       check_ordered(
           pairwise<pairs::logistic, pairs::relevance_difference>{.weight = {pairs::difference_of::squares}},
           list, f, [&](std::size_t i, std::size_t j) { return y(i) * y(i) - y(j) * y(j); });
       check_ordered(lambdarank_mrr{}, list, f, [&](std::size_t i, std::size_t j) {
-        return reference::change(reference::reciprocal_rank, position, reference::widen(list.relevance), i,
-                                 j);
+        return reference::change(reference::reciprocal_rank, rank, reference::widen(list.relevance), i, j);
       });
     }
     if (n > 130) continue;
@@ -121,7 +118,7 @@ TEST_CASE("weights of pairs against their formulas, at any length and cutoff") {
             reference::sum_over_pairs(
                 reference::widen(list.scores), reference::widen(list.relevance), f,
                 [&](std::size_t i, std::size_t) {
-                  return whole > 0 ? v(i) * gain(i) * reference::discount(position[i]) / whole : 0;
+                  return whole > 0 ? v(i) * gain(i) * reference::discount(rank[i]) / whole : 0;
                 },
                 all));
       check(arp_loss1{}, list, weighted,

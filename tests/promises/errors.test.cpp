@@ -63,17 +63,17 @@ TEMPLATE_TEST_CASE("lists: a NaN is refused by the name of its list and item, an
       const std::size_t n = data.size(l);
       if (n == 0 || (n == 128 && l % 4 != 0)) continue;
       const std::size_t i = (l * 97 + n - 1) % n;
-      const std::string place =
+      const std::string where =
           " at list " + std::to_string(l) + ", item " + std::to_string(i) + ", expected a ";
       auto broken = data;
       broken.scores[data.offsets[l] + i] = static_cast<T>(nan);
-      refuses(loss, broken.weighted(reduction::mean), "rankloss: scores: nan" + place + "number");
+      refuses(loss, broken.weighted(reduction::mean), "rankloss: scores: nan" + where + "number");
       broken.scores = data.scores;
       broken.relevance[data.offsets[l] + i] = static_cast<T>(nan);
-      refuses(loss, broken.weighted(reduction::sum), "rankloss: relevance: nan" + place + "finite number");
+      refuses(loss, broken.weighted(reduction::sum), "rankloss: relevance: nan" + where + "finite number");
       if (l % 8 != 0) continue;
       broken.relevance[data.offsets[l] + i] = -std::numeric_limits<T>::infinity();
-      refuses(loss, broken.batch(), "rankloss: relevance: -inf" + place + "finite number");
+      refuses(loss, broken.batch(), "rankloss: relevance: -inf" + where + "finite number");
     }
     std::vector<T> s(4 * 12, T{1}), y(4 * 12, T{1});
     s[2 * 12 + 11] = static_cast<T>(nan);  // between lists
@@ -139,17 +139,17 @@ TEMPLATE_TEST_CASE("matrices: a NaN is refused by the name of its row and column
   for (const matrix_loss& loss : similarity_losses()) {
     INFO(loss.name);
     for (const auto& [i, j] : cells) {
-      const std::string place =
+      const std::string where =
           " at row " + std::to_string(i) + ", column " + std::to_string(j) + ", expected a ";
       auto broken = m;
       broken.s[i * m.stride + j] = static_cast<T>(nan);
-      refuses(loss, broken.batch(), "rankloss: similarity: nan" + place + "number");
+      refuses(loss, broken.batch(), "rankloss: similarity: nan" + where + "number");
       broken = m;
       broken.relevance[i * m.columns + j] = static_cast<T>(nan);
-      refuses(loss, broken.batch(), "rankloss: relevance: nan" + place + "finite number");
+      refuses(loss, broken.batch(), "rankloss: relevance: nan" + where + "finite number");
       broken = m;
       broken.column_relevance[i * m.columns + j] = std::numeric_limits<T>::infinity();
-      refuses(loss, broken.batch(), "rankloss: column_relevance: inf" + place + "finite number");
+      refuses(loss, broken.batch(), "rankloss: column_relevance: inf" + where + "finite number");
     }
   }
 }

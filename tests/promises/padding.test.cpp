@@ -39,7 +39,7 @@ TEMPLATE_TEST_CASE("lists: padding, stride and mask never change a bit", "", flo
   for (const std::size_t length : {20u, 140u, 310u, 3100u}) {
     // The lists that fit, each in a row of its own with holes in it, in which anything may stand.
     lists<T> ragged(0);
-    std::vector<std::vector<std::size_t>> places;
+    std::vector<std::vector<std::size_t>> indices;
     for (std::size_t l = 0; l < whole.count(); ++l) {
       if (whole.size(l) > length || (length > 3000 && whole.size(l) < 257)) continue;
       const auto s = whole.of(l, whole.scores);
@@ -55,7 +55,7 @@ TEMPLATE_TEST_CASE("lists: padding, stride and mask never change a bit", "", flo
       shuffle(random, all);
       all.resize(s.size());
       std::sort(all.begin(), all.end());
-      places.push_back(all);
+      indices.push_back(all);
     }
     for (const std::size_t stride : {length, length + 7}) {
       const std::size_t size = (ragged.count() - 1) * stride + length;
@@ -66,8 +66,8 @@ TEMPLATE_TEST_CASE("lists: padding, stride and mask never change a bit", "", flo
       for (std::size_t l = 0; l < ragged.count(); ++l) {
         for (std::size_t i = length; i < stride && l + 1 < ragged.count(); ++i)
           mask[l * stride + i] = 1;  // between lists even the mask is not read
-        for (std::size_t i = 0; i < places[l].size(); ++i) {
-          const std::size_t to = l * stride + places[l][i];
+        for (std::size_t i = 0; i < indices[l].size(); ++i) {
+          const std::size_t to = l * stride + indices[l][i];
           at.push_back(to);
           s[to] = ragged.scores[ragged.offsets[l] + i];
           y[to] = ragged.relevance[ragged.offsets[l] + i];

@@ -43,7 +43,7 @@ TEMPLATE_TEST_CASE("lists: permuting the items permutes the gradient", "", float
     moved.item_weights[i] = data.item_weights[from[i]];
   }
   for (const list_loss& loss : list_losses()) {
-    if (loss.claimed.by_place || loss.claimed.jumps) continue;
+    if (loss.claimed.by_item_order || loss.claimed.jumps) continue;
     INFO(loss.name);
     for (const wanted want : offered(loss)) {
       const auto expected = run(loss, data.weighted(reduction::sum), want);
@@ -75,8 +75,8 @@ TEMPLATE_TEST_CASE("matrices: permuting rows and columns permutes the gradient",
     std::iota(row.begin(), row.end(), std::size_t{0});
     std::iota(column.begin(), column.end(), std::size_t{0});
     shuffle(random, row);
-    const bool by_place = m.matches.empty() && m.row_classes.empty();
-    if (by_place)
+    const bool by_index = m.matches.empty() && m.row_classes.empty();
+    if (by_index)
       column = row;
     else
       shuffle(random, column);
@@ -104,7 +104,7 @@ TEMPLATE_TEST_CASE("matrices: permuting rows and columns permutes the gradient",
     for (const matrix_loss& loss : similarity_losses()) {
       if (!m.taken_by(loss) || (m.ties && !loss.claimed.smooth))
         continue;  // which of two equals is at the kink, their order decides
-      if (!loss.claimed.rectangular && !by_place) continue;  // a column belongs to the row of its number
+      if (!loss.claimed.rectangular && !by_index) continue;  // a column belongs to the row of its number
       INFO(loss.name << ", " << m.rows << " x " << m.columns);
       const auto r = run(loss, m.batch());
       const auto got = run(loss, moved.batch());
@@ -209,11 +209,11 @@ TEMPLATE_TEST_CASE(
   using T = TestType;
   const pairs<T> data(4);
   std::mt19937_64 random(5);
-  std::vector<std::size_t> from(data.preferred.size()), place(data.rewards.size());
+  std::vector<std::size_t> from(data.preferred.size()), new_index(data.rewards.size());
   std::iota(from.begin(), from.end(), std::size_t{0});
-  std::iota(place.begin(), place.end(), std::size_t{0});
+  std::iota(new_index.begin(), new_index.end(), std::size_t{0});
   shuffle(random, from);
-  shuffle(random, place);
+  shuffle(random, new_index);
   auto turned = data, renamed = data;
   for (std::size_t k = 0; k < from.size(); ++k) {
     turned.preferred[k] = data.preferred[from[k]];
@@ -221,10 +221,10 @@ TEMPLATE_TEST_CASE(
     turned.weights[k] = data.weights[from[k]];
     turned.margins[k] = data.margins[from[k]];
     turned.ties[k] = data.ties[from[k]];
-    renamed.preferred[k] = static_cast<int>(place[static_cast<std::size_t>(data.preferred[k])]);
-    renamed.other[k] = static_cast<int>(place[static_cast<std::size_t>(data.other[k])]);
+    renamed.preferred[k] = static_cast<int>(new_index[static_cast<std::size_t>(data.preferred[k])]);
+    renamed.other[k] = static_cast<int>(new_index[static_cast<std::size_t>(data.other[k])]);
   }
-  for (std::size_t i = 0; i < place.size(); ++i) renamed.rewards[place[i]] = data.rewards[i];
+  for (std::size_t i = 0; i < new_index.size(); ++i) renamed.rewards[new_index[i]] = data.rewards[i];
   for (const auto& loss : pair_losses<T>())
     for (const reduction how : reductions) {
       INFO(loss.name << ", reduction " << static_cast<int>(how));
@@ -239,9 +239,9 @@ TEMPLATE_TEST_CASE(
       // The same pairs in the same order, by other names: the same sums.
       auto other_names = run(loss, renamed.batch(loss, how));
       const auto there = other_names;
-      for (std::size_t i = 0; i < place.size(); ++i) {
-        other_names.gradient[i] = there.gradient[place[i]];
-        if (loss.has_hessian) other_names.hessian[i] = there.hessian[place[i]];
+      for (std::size_t i = 0; i < new_index.size(); ++i) {
+        other_names.gradient[i] = there.gradient[new_index[i]];
+        if (loss.has_hessian) other_names.hessian[i] = there.hessian[new_index[i]];
       }
       CHECK(same_bits(other_names, expected));
     }

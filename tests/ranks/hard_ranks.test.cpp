@@ -16,8 +16,8 @@ namespace ranks_hard_ranks_test {
 
 using rankloss::context;
 using rankloss::hard_ranks;
-using rankloss::rank_order;
 using rankloss::rank_ties;
+using rankloss::sort_direction;
 
 static_assert(!hard_ranks::has_gradient);
 
@@ -41,7 +41,7 @@ std::vector<T> counted(const hard_ranks& how, const std::vector<T>& s) {
   for (std::size_t i = 0; i < s.size(); ++i) {
     std::size_t before = 0, equal = 0, earlier = 0;
     for (std::size_t j = 0; j < s.size(); ++j) {
-      before += (how.order == rank_order::descending ? s[j] > s[i] : s[j] < s[i]) ? 1 : 0;
+      before += (how.direction == sort_direction::descending ? s[j] > s[i] : s[j] < s[i]) ? 1 : 0;
       equal += s[j] == s[i] ? 1 : 0;
       earlier += s[j] == s[i] && j < i ? 1 : 0;
     }
@@ -56,18 +56,18 @@ std::vector<T> counted(const hard_ranks& how, const std::vector<T>& s) {
 
 }  // namespace
 
-TEMPLATE_TEST_CASE("hard_ranks: those of counting, for all ties, orders and bases", "", float, double) {
+TEMPLATE_TEST_CASE("hard_ranks: those of counting, for all ties, directions and bases", "", float, double) {
   using T = TestType;
   std::mt19937_64 random(1);
   for (const rank_ties ties :
        {rank_ties::average, rank_ties::minimum, rank_ties::maximum, rank_ties::ordinal})
-    for (const rank_order order : {rank_order::descending, rank_order::ascending})
+    for (const sort_direction direction : {sort_direction::descending, sort_direction::ascending})
       for (const double base : {1.0, 0.0})
         for (const std::size_t n : {1, 2, 3, 10, 100, 700})
           for (const std::size_t distinct : {std::size_t{1}, std::size_t{5}, 10 * n}) {
             std::vector<T> s(n);
             for (T& x : s) x = static_cast<T>(random() % distinct) - static_cast<T>(distinct / 2);
-            const hard_ranks how{.order = order, .base = base, .ties = ties};
+            const hard_ranks how{.direction = direction, .base = base, .ties = ties};
             CHECK(ranks_of(how, s) == counted(how, s));
           }
 }
@@ -78,8 +78,8 @@ TEST_CASE("hard_ranks: ties by hand") {
   CHECK(ranks_of(hard_ranks{.ties = rank_ties::minimum}, s) == std::vector<double>{3, 1, 3, 6, 1, 3});
   CHECK(ranks_of(hard_ranks{.ties = rank_ties::maximum}, s) == std::vector<double>{5, 2, 5, 6, 2, 5});
   CHECK(ranks_of(hard_ranks{.ties = rank_ties::ordinal}, s) == std::vector<double>{3, 1, 4, 6, 2, 5});
-  CHECK(ranks_of(hard_ranks{.order = rank_order::ascending, .base = 0, .ties = rank_ties::ordinal}, s) ==
-        std::vector<double>{1, 4, 2, 0, 5, 3});
+  CHECK(ranks_of(hard_ranks{.direction = sort_direction::ascending, .base = 0, .ties = rank_ties::ordinal},
+                 s) == std::vector<double>{1, 4, 2, 0, 5, 3});
 }
 
 TEMPLATE_TEST_CASE("hard_ranks: any finite or infinite score has a rank", "", float, double) {

@@ -18,7 +18,7 @@ namespace ranks_laplace_ranks_test {
 
 using rankloss::context;
 using rankloss::laplace_ranks;
-using rankloss::rank_order;
+using rankloss::sort_direction;
 using reference::real;
 using reference::relative_error;
 
@@ -93,11 +93,11 @@ TEMPLATE_TEST_CASE("laplace_ranks: ranks and their derivatives are those of the 
 TEST_CASE("laplace_ranks: derivatives are those of the ranks") {
   std::mt19937_64 random(8);
   std::normal_distribution<double> normal;
-  for (const rank_order order : {rank_order::descending, rank_order::ascending}) {
+  for (const sort_direction direction : {sort_direction::descending, sort_direction::ascending}) {
     std::vector<double> s(9), c(9);
     for (double& x : s) x = normal(random);
     for (double& x : c) x = normal(random);
-    const laplace_ranks how{.temperature = 0.5, .order = order};
+    const laplace_ranks how{.temperature = 0.5, .direction = direction};
     const std::vector<double> gradient = pulled(how, s, c);
     constexpr double step = 1e-6;
     for (std::size_t k = 0; k < s.size(); ++k) {
@@ -115,16 +115,17 @@ TEST_CASE("laplace_ranks: derivatives are those of the ranks") {
 TEST_CASE("laplace_ranks: LapSum counts upwards from 0") {
   const std::vector<double> s{4, 1, 2};
   const double one = std::exp(-1.0) / 2, two = std::exp(-2.0) / 2, three = std::exp(-3.0) / 2;
-  const std::vector<double> ranks = ranks_of(laplace_ranks{.order = rank_order::ascending, .base = 0.0}, s);
+  const std::vector<double> ranks =
+      ranks_of(laplace_ranks{.direction = sort_direction::ascending, .base = 0.0}, s);
   CHECK(ranks[0] == Approx(2 - three - two).epsilon(1e-15));
   CHECK(ranks[1] == Approx(one + three).epsilon(1e-15));
   CHECK(ranks[2] == Approx(1 - one + two).epsilon(1e-15));
 }
 
-TEST_CASE("laplace_ranks: order and base") {
+TEST_CASE("laplace_ranks: direction and base") {
   const std::vector<double> s{0.3, -1.0, 2.0, 0.5, 0.5}, c{1, -2, 0.5, 3, 0};
   const laplace_ranks descending{.temperature = 0.5},
-      ascending{.temperature = 0.5, .order = rank_order::ascending, .base = 0.0};
+      ascending{.temperature = 0.5, .direction = sort_direction::ascending, .base = 0.0};
   const std::vector<double> down = ranks_of(descending, s), up = ranks_of(ascending, s);
   const std::vector<double> g_down = pulled(descending, s, c), g_up = pulled(ascending, s, c);
   double sum = 0;

@@ -19,8 +19,8 @@ namespace ranks_projected_ranks_test {
 
 using rankloss::context;
 using rankloss::projected_ranks;
-using rankloss::rank_order;
 using rankloss::regularization;
+using rankloss::sort_direction;
 using reference::real;
 
 namespace {
@@ -29,7 +29,7 @@ template <class T>
 using cspan = std::span<const T>;
 
 constexpr regularization both[] = {regularization::quadratic, regularization::entropic};
-constexpr rank_order orders[] = {rank_order::descending, rank_order::ascending};
+constexpr sort_direction directions[] = {sort_direction::descending, sort_direction::ascending};
 
 template <class T>
 std::vector<T> ranks_of(const projected_ranks& how, const std::vector<T>& s) {
@@ -61,20 +61,21 @@ TEMPLATE_TEST_CASE("projected_ranks: ranks and derivatives are those of the defi
   std::mt19937_64 random(11);
   std::normal_distribution<double> normal;
   for (const regularization kind : both)
-    for (const rank_order order : orders)
+    for (const sort_direction direction : directions)
       for (const double temperature : {1e-3, 0.03, 0.3, 1.0, 20.0})
         for (const std::size_t n : {1, 2, 3, 5, 17, 40}) {
           std::vector<T> s(n), c(n);
           for (T& x : s)
             x = static_cast<T>(random() % 3 == 0 ? 0.37 * std::round(3 * normal(random)) : normal(random));
           for (T& x : c) x = static_cast<T>(normal(random));
-          const projected_ranks how{.temperature = temperature, .order = order, .regularization = kind};
+          const projected_ranks how{
+              .temperature = temperature, .direction = direction, .regularization = kind};
           const auto plain = [&](const std::vector<real>& x) {
-            return reference::projected_ranks(kind, order, temperature, x);
+            return reference::projected_ranks(kind, direction, temperature, x);
           };
           const std::vector<real> x = reference::widen(s);
           INFO("entropic " << (kind == regularization::entropic) << ", ascending "
-                           << (order == rank_order::ascending) << ", n " << n << ", temperature "
+                           << (direction == sort_direction::ascending) << ", n " << n << ", temperature "
                            << temperature);
           CHECK(reference::relative_error(ranks_of(how, s), plain(x)) <= (single ? 1.2e-7 : 1e-14));
           const auto jacobian = reference::jacobian(plain, x, 1e-5L * temperature);
@@ -106,7 +107,7 @@ TEST_CASE("projected_ranks: blocks begin and end where they should") {
       for (std::size_t i = 0; i < s.size(); ++i) s[i] = spacing * (static_cast<double>(i) + normal(random));
       for (double& x : c) x = normal(random);
       const auto plain = [&](const std::vector<real>& x) {
-        return reference::projected_ranks(kind, rank_order::descending, 1, x);
+        return reference::projected_ranks(kind, sort_direction::descending, 1, x);
       };
       const projected_ranks how{.regularization = kind};
       CHECK(reference::relative_error(ranks_of(how, s), plain(reference::widen(s))) <= 1e-14);
@@ -119,7 +120,7 @@ TEST_CASE("projected_ranks: blocks begin and end where they should") {
 TEST_CASE("projected_ranks: what fast-soft-sort and torchsort give") {
   for (const peers::projection& peer : peers::soft_ranks) {
     const projected_ranks how{
-        .temperature = peer.temperature, .order = peer.order, .regularization = peer.regularization};
+        .temperature = peer.temperature, .direction = peer.direction, .regularization = peer.regularization};
     const std::vector<double> s(peer.scores.begin(), peer.scores.end()),
         c(peer.cotangent.begin(), peer.cotangent.end());
     const std::vector<double> ranks = ranks_of(how, s), gradient = pulled(how, s, c);
@@ -131,7 +132,8 @@ TEST_CASE("projected_ranks: what fast-soft-sort and torchsort give") {
   // The ones of their documentation.
   const auto ascending = [](double temperature, regularization kind, const std::vector<double>& s) {
     return ranks_of(
-        projected_ranks{.temperature = temperature, .order = rank_order::ascending, .regularization = kind},
+        projected_ranks{
+            .temperature = temperature, .direction = sort_direction::ascending, .regularization = kind},
         s);
   };
   const std::vector<double> s{5, 1, 2};
@@ -146,7 +148,7 @@ TEST_CASE("projected_ranks: what fast-soft-sort and torchsort give") {
   for (std::size_t i = 0; i < 6; ++i) CHECK(readme[i] == Approx(expected[i]).epsilon(1e-15));
 }
 
-TEST_CASE("projected_ranks: order and base") {
+TEST_CASE("projected_ranks: direction and base") {
   const std::vector<double> s{0.3, -1.0, 2.0, 0.5, 0.5}, c{1, -2, 0.5, 3, 0};
   for (const regularization kind : both) {
     const projected_ranks one{.temperature = 0.7, .regularization = kind},
@@ -160,7 +162,7 @@ TEST_CASE("projected_ranks: order and base") {
   }
   const std::vector<double> down = ranks_of(projected_ranks{.temperature = 0.7}, s);
   const std::vector<double> up =
-      ranks_of(projected_ranks{.temperature = 0.7, .order = rank_order::ascending}, s);
+      ranks_of(projected_ranks{.temperature = 0.7, .direction = sort_direction::ascending}, s);
   for (std::size_t i = 0; i < 5; ++i) CHECK(down[i] + up[i] == Approx(6.0).epsilon(1e-15));
   CHECK(down[3] == down[4]);
 }
@@ -168,13 +170,13 @@ TEST_CASE("projected_ranks: order and base") {
 // torchsort has NaN in float where the spread is some 90 temperatures or more.
 TEMPLATE_TEST_CASE("projected_ranks: entropic ranks of any spread", "", float, double) {
   using T = TestType;
-  for (const rank_order order : orders)
+  for (const sort_direction direction : directions)
     for (const T spread : {T{90}, T{1e4}, T{1e6}}) {
-      const projected_ranks how{.order = order, .regularization = regularization::entropic};
+      const projected_ranks how{.direction = direction, .regularization = regularization::entropic};
       std::vector<T> s{0, spread, T{0.125}, -spread, spread, T{0.1875}, spread / 2, T{-0.5}};
       const std::vector<T> c{1, -2, 3, 0.5, 2, -1, 0, 4};
       const auto plain = [&](const std::vector<real>& x) {
-        return reference::projected_ranks(how.regularization, order, 1, x);
+        return reference::projected_ranks(how.regularization, direction, 1, x);
       };
       const std::vector<real> x = reference::widen(s);
       const std::vector<T> ranks = ranks_of(how, s), gradient = pulled(how, s, c);

@@ -17,8 +17,8 @@
 namespace ranks_sigmoid_ranks_test {
 
 using rankloss::context;
-using rankloss::rank_order;
 using rankloss::sigmoid_ranks;
+using rankloss::sort_direction;
 using reference::real;
 
 namespace {
@@ -79,12 +79,12 @@ TEMPLATE_TEST_CASE("sigmoid_ranks: ranks and their derivatives are those of the 
     }
 }
 
-TEST_CASE("sigmoid_ranks: order and base") {
+TEST_CASE("sigmoid_ranks: direction and base") {
   context ctx;
   const std::vector<double> s{0.3, -1.0, 2.0, 0.5, 0.5}, c{1, -2, 0.5, 3, 0};
   std::vector<double> down(5), up(5), g_down(5), g_up(5);
   const sigmoid_ranks descending{.temperature = 0.5},
-      ascending{.temperature = 0.5, .order = rank_order::ascending, .base = 0.0};
+      ascending{.temperature = 0.5, .direction = sort_direction::ascending, .base = 0.0};
   rank(descending, cspan<double>(s), std::span(down), ctx);
   rank(ascending, cspan<double>(s), std::span(up), ctx);
   rank_pullback(descending, cspan<double>(s), cspan<double>(c), std::span(g_down), ctx);

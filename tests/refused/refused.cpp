@@ -9,7 +9,7 @@
 #include <vector>
 
 struct
-    matrix {  // as a library of matrices has it: data() and size(), but its items are not one behind the other
+    matrix {  // as a library of matrices has it: data() and size(), but its elements are not one behind the other
   [[nodiscard]] const float* data() const { return values; }
   [[nodiscard]] long size() const { return 4; }
   [[nodiscard]] long innerStride() const { return 2; }

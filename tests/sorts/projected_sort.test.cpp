@@ -20,8 +20,8 @@ namespace sorts_projected_sort_test {
 
 using rankloss::context;
 using rankloss::projected_sort;
-using rankloss::rank_order;
 using rankloss::regularization;
+using rankloss::sort_direction;
 using reference::real;
 
 namespace {
@@ -30,7 +30,7 @@ template <class T>
 using cspan = std::span<const T>;
 
 constexpr regularization both[] = {regularization::quadratic, regularization::entropic};
-constexpr rank_order orders[] = {rank_order::descending, rank_order::ascending};
+constexpr sort_direction directions[] = {sort_direction::descending, sort_direction::ascending};
 
 template <class T>
 std::vector<T> sorted(const projected_sort& how, const std::vector<T>& s) {
@@ -81,19 +81,20 @@ TEMPLATE_TEST_CASE("projected_sort: values and derivatives are those of the defi
   std::mt19937_64 random(12);
   std::normal_distribution<double> normal;
   for (const regularization kind : both)
-    for (const rank_order order : orders)
+    for (const sort_direction direction : directions)
       for (const double temperature : {1e-3, 0.1, 1.0, 10.0, 1e3})
         for (const std::size_t n : {1, 2, 3, 5, 17, 40}) {
           std::vector<T> s(n), c(n);
           for (T& x : s) x = static_cast<T>(3 * normal(random));
           for (T& x : c) x = static_cast<T>(normal(random));
-          const projected_sort how{.temperature = temperature, .order = order, .regularization = kind};
+          const projected_sort how{
+              .temperature = temperature, .direction = direction, .regularization = kind};
           const auto plain = [&](const std::vector<real>& x) {
-            return reference::projected_sort(kind, order, temperature, x);
+            return reference::projected_sort(kind, direction, temperature, x);
           };
           const std::vector<real> x = reference::widen(s);
           INFO("entropic " << (kind == regularization::entropic) << ", ascending "
-                           << (order == rank_order::ascending) << ", n " << n << ", temperature "
+                           << (direction == sort_direction::ascending) << ", n " << n << ", temperature "
                            << temperature);
           CHECK(reference::relative_error(sorted(how, s), plain(x), 1) <= (single ? 1e-7 : 1e-13));
           const auto jacobian = reference::jacobian(plain, x, 1e-6L);
@@ -106,10 +107,10 @@ TEMPLATE_TEST_CASE("projected_sort: values and derivatives are those of the defi
 
 TEST_CASE("projected_sort: gaps are kept up to 1 / temperature") {
   for (const regularization kind : both)
-    for (const rank_order order : orders)
+    for (const sort_direction direction : directions)
       for (const double gap : {0.1, 1.99, 1.9999, 2.0001, 2.01, 50.0}) {
         const std::vector<double> values =
-            sorted({.temperature = 0.5, .order = order, .regularization = kind},
+            sorted({.temperature = 0.5, .direction = direction, .regularization = kind},
                    std::vector<double>{7.0, 7.0 + gap});
         CHECK(std::abs(values[1] - values[0]) == Approx(std::min(gap, 2.0)).epsilon(1e-13));
       }
@@ -118,7 +119,7 @@ TEST_CASE("projected_sort: gaps are kept up to 1 / temperature") {
 TEST_CASE("projected_sort: what fast-soft-sort and torchsort give") {
   for (const peers::projection& peer : peers::soft_sorts) {
     const projected_sort how{
-        .temperature = peer.temperature, .order = peer.order, .regularization = peer.regularization};
+        .temperature = peer.temperature, .direction = peer.direction, .regularization = peer.regularization};
     const std::vector<double> s = vector_of(peer.scores), values = sorted(how, s),
                               gradient = pulled(how, s, vector_of(peer.cotangent));
     for (std::size_t i = 0; i < s.size(); ++i) {
@@ -127,8 +128,9 @@ TEST_CASE("projected_sort: what fast-soft-sort and torchsort give") {
     }
   }
   // The ones of their documentation.
-  const projected_sort quadratic{.order = rank_order::ascending};
-  const projected_sort entropic{.order = rank_order::ascending, .regularization = regularization::entropic};
+  const projected_sort quadratic{.direction = sort_direction::ascending};
+  const projected_sort entropic{.direction = sort_direction::ascending,
+                                .regularization = regularization::entropic};
   const std::vector<double> three = sorted(quadratic, std::vector<double>{5, 1, 2}),
                             nine = sorted(quadratic, std::vector<double>{8, 0, 5, 3, 2, 1, 6, 7, 9});
   for (std::size_t i = 0; i < 3; ++i) CHECK(three[i] == Approx(5.0 / 3 + static_cast<double>(i)));  // 1.6667
@@ -140,9 +142,9 @@ TEST_CASE("projected_sort: what fast-soft-sort and torchsort give") {
   const std::vector<double> wide = sorted(entropic, std::vector<double>{5, 1, 2});
   for (std::size_t i = 0; i < 3; ++i) CHECK(wide[i] == Approx(first(1) + static_cast<double>(i)));  // 1.08104
   CHECK(wide[0] == Approx(1.08104).epsilon(1e-5));
-  const std::vector<double> narrow =
-      sorted({.temperature = 2, .order = rank_order::ascending, .regularization = regularization::entropic},
-             std::vector<double>{5, 1, 2});
+  const std::vector<double> narrow = sorted(
+      {.temperature = 2, .direction = sort_direction::ascending, .regularization = regularization::entropic},
+      std::vector<double>{5, 1, 2});
   for (std::size_t i = 0; i < 3; ++i)
     CHECK(narrow[i] == Approx(first(0.5) + 0.5 * static_cast<double>(i)));  // 1.3537
   // Entropic values close up around the first.
@@ -155,12 +157,13 @@ TEST_CASE("projected_sort: what fast-soft-sort and torchsort give") {
 TEST_CASE("projected_sort: the entropic derivative is that of the values, where fast-soft-sort's is not") {
   const std::vector<double> s = vector_of(peers::projected::first),
                             c = vector_of(peers::projected::fast_soft_sort);
-  for (const rank_order order : orders) {
-    const projected_sort how{.temperature = 10, .order = order, .regularization = regularization::entropic};
+  for (const sort_direction direction : directions) {
+    const projected_sort how{
+        .temperature = 10, .direction = direction, .regularization = regularization::entropic};
     const peers::five& wrong =
-        order == rank_order::ascending ? peers::wrong_ascending : peers::wrong_descending;
+        direction == sort_direction::ascending ? peers::wrong_ascending : peers::wrong_descending;
     const std::vector<double> gradient = pulled(how, s, c), difference = differences(how, s, c);
-    const double sign = order == rank_order::ascending ? -1.0 : 1.0;
+    const double sign = direction == sort_direction::ascending ? -1.0 : 1.0;
     double sum = 0, largest = 0;
     for (const double x : s) sum += std::exp(sign * x);
     for (std::size_t k = 0; k < s.size(); ++k) {
@@ -175,13 +178,13 @@ TEST_CASE("projected_sort: the entropic derivative is that of the values, where 
   // Several blocks.
   std::mt19937_64 random(5);
   std::normal_distribution<double> normal;
-  for (const rank_order order : orders)
+  for (const sort_direction direction : directions)
     for (const double temperature : {0.5, 1.0, 2.0, 10.0}) {
       std::vector<double> x(12), y(12);
       for (double& v : x) v = 3 * normal(random);
       for (double& v : y) v = normal(random);
       const projected_sort how{
-          .temperature = temperature, .order = order, .regularization = regularization::entropic};
+          .temperature = temperature, .direction = direction, .regularization = regularization::entropic};
       const std::vector<double> gradient = pulled(how, x, y), difference = differences(how, x, y);
       for (std::size_t k = 0; k < 12; ++k) CHECK(gradient[k] == Approx(difference[k]).margin(1e-8));
     }
@@ -196,17 +199,17 @@ TEMPLATE_TEST_CASE("projected_sort: any finite or infinite score has a place, at
   const std::vector<T> s{huge, -huge, 0, infinity, -infinity, infinity, 1, most}, c{1, 2, 3, 4, 5, 6, 7, 8};
   const auto finite = [](T x) { return std::isfinite(x); };
   for (const regularization kind : both)
-    for (const rank_order order : orders)
+    for (const sort_direction direction : directions)
       for (const double temperature : {1e-15, 1e-3, 1.0, 1e37, 1e300}) {
-        const projected_sort how{.temperature = temperature, .order = order, .regularization = kind};
+        const projected_sort how{.temperature = temperature, .direction = direction, .regularization = kind};
         const std::vector<T> values = sorted(how, s), gradient = pulled(how, s, c),
                              change = pushed(how, s, c);
         INFO("entropic " << (kind == regularization::entropic) << ", ascending "
-                         << (order == rank_order::ascending) << ", temperature " << temperature);
+                         << (direction == sort_direction::ascending) << ", temperature " << temperature);
         CHECK(std::all_of(values.begin(), values.end(), finite));
         CHECK(std::all_of(gradient.begin(), gradient.end(), finite));
         CHECK(std::all_of(change.begin(), change.end(), finite));
-        if (order == rank_order::descending)
+        if (direction == sort_direction::descending)
           CHECK(std::is_sorted(values.begin(), values.end(), std::greater<>()));
         else
           CHECK(std::is_sorted(values.begin(), values.end()));
@@ -219,8 +222,8 @@ TEMPLATE_TEST_CASE("projected_sort: any finite or infinite score has a place, at
   const std::vector<T> some{3, -1, 2, 2, 0};
   for (const regularization kind : both) {
     CHECK(sorted({.temperature = 1e-3, .regularization = kind}, some) == std::vector<T>{3, 2, 2, 0, -1});
-    CHECK(sorted({.temperature = 1e-3, .order = rank_order::ascending, .regularization = kind}, some) ==
-          std::vector<T>{-1, 0, 2, 2, 3});
+    CHECK(sorted({.temperature = 1e-3, .direction = sort_direction::ascending, .regularization = kind},
+                 some) == std::vector<T>{-1, 0, 2, 2, 3});
     const std::vector<T> gradient =
         pulled({.temperature = 1e-3, .regularization = kind}, some, std::vector<T>{1, 2, 4, 8, 16});
     CHECK(gradient == std::vector<T>{1, 16, 2, 4, 8});

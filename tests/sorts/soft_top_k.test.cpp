@@ -296,9 +296,9 @@ TEMPLATE_TEST_CASE("soft_top_k: through its verbs", "[sorts]", float, double) {
                        std::invalid_argument,
                        Message("rankloss: gradient: size 3, expected 4 (one per score)"));
   CHECK_THROWS_MATCHES(top_k(soft_top_k{.k = -1}, cspan<T>(s), std::span(p), ctx), std::invalid_argument,
-                       Message("rankloss: k: -1, expected >= 0"));
+                       Message("rankloss: k: -1, expected a finite number >= 0, or inf"));
   CHECK_THROWS_MATCHES(top_k(soft_top_k{.k = std::nan("")}, cspan<T>(s), std::span(p), ctx),
-                       std::invalid_argument, Message("rankloss: k: nan, expected >= 0"));
+                       std::invalid_argument, Message("rankloss: k: nan, expected a finite number >= 0, or inf"));
   CHECK_THROWS_MATCHES(top_k(soft_top_k{.temperature = 0}, cspan<T>(s), std::span(p), ctx),
                        std::invalid_argument, Message("rankloss: temperature: 0, expected 1e-15 to 1e300"));
   s[1] = std::numeric_limits<T>::quiet_NaN();

@@ -25,7 +25,7 @@ namespace sorts_sorting_network_test {
 using rankloss::comparator;
 using rankloss::context;
 using rankloss::network;
-using rankloss::rank_order;
+using rankloss::sort_direction;
 using rankloss::sorting_network;
 using rankloss::strided;
 using rankloss::workspace;
@@ -114,7 +114,7 @@ std::vector<dual> run(const sorting_network& how, std::vector<dual> x, std::vect
         (*on)[upper] = rest * a + q * b;
       }
     }
-  if (how.order == rank_order::descending) std::reverse(v.begin(), v.end());
+  if (how.direction == sort_direction::descending) std::reverse(v.begin(), v.end());
   return v;
 }
 
@@ -144,11 +144,11 @@ TEMPLATE_TEST_CASE("sorting_network: values, matrix, products and derivatives ar
   workspace scratch;
   for (const network kind : {network::odd_even, network::bitonic})
     for (const comparator compare : comparators)
-      for (const rank_order order : {rank_order::ascending, rank_order::descending})
+      for (const sort_direction direction : {sort_direction::ascending, sort_direction::descending})
         for (const double temperature : {0.01, 0.2, 3.0})
           for (const std::size_t n : {1, 2, 3, 6, 11, 16, 22}) {
             const sorting_network how{
-                .temperature = temperature, .network = kind, .comparator = compare, .order = order};
+                .temperature = temperature, .network = kind, .comparator = compare, .direction = direction};
             std::vector<T> s(n);
             std::vector<double> v(n), c(n);
             for (T& x : s)
@@ -233,7 +233,7 @@ TEST_CASE("sorting_network: the published code's numbers", "[sorts]") {
     const sorting_network how{.temperature = 0.2,
                               .network = expected.network,
                               .comparator = expected.comparator,
-                              .order = rank_order::ascending};
+                              .direction = sort_direction::ascending};
     const std::vector<double> s(vectors::network_scores.begin(),
                                 vectors::network_scores.begin() + static_cast<std::ptrdiff_t>(n));
     INFO("n " << n << ", network " << static_cast<int>(how.network) << ", comparator "
@@ -306,7 +306,7 @@ TEST_CASE("sorting_network: zeros and ones find where the published bitonic netw
   CHECK(failures(22, true) > 0);
 }
 
-TEST_CASE("sorting_network: rows and columns sum to 1, and order turns the rows round", "[sorts]") {
+TEST_CASE("sorting_network: rows and columns sum to 1, and the direction turns the rows round", "[sorts]") {
   context ctx;
   const std::size_t n = 37;
   std::mt19937_64 random(2);
@@ -317,8 +317,9 @@ TEST_CASE("sorting_network: rows and columns sum to 1, and order turns the rows 
     for (const comparator compare : comparators) {
       sort_matrix(sorting_network{.network = kind, .comparator = compare}, cspan<double>(s), std::span(down),
                   ctx);
-      sort_matrix(sorting_network{.network = kind, .comparator = compare, .order = rank_order::ascending},
-                  cspan<double>(s), std::span(up), ctx);
+      sort_matrix(
+          sorting_network{.network = kind, .comparator = compare, .direction = sort_direction::ascending},
+          cspan<double>(s), std::span(up), ctx);
       for (std::size_t i = 0; i < n; ++i) {
         double row = 0, column = 0;
         for (std::size_t j = 0; j < n; ++j) {

@@ -92,16 +92,16 @@ std::vector<std::size_t> by_relevance(const std::vector<Y>& y) {
   return order;
 }
 
-/// ListMLE of an order; c[i] belongs to the i-th place.
+/// ListMLE of an order; c[i] belongs to the i-th position.
 inline derivatives listmle(const std::vector<real>& s, const std::vector<std::size_t>& order,
                            const std::vector<real>& c, real t) {
-  std::vector<std::size_t> place(s.size());
+  std::vector<std::size_t> position(s.size());
   std::vector<real> own(s.size());
   for (std::size_t k = 0; k < order.size(); ++k) {
-    place[order[k]] = k;
+    position[order[k]] = k;
     own[order[k]] = c[k];
   }
-  return draws(s, own, t, [&](std::size_t i, std::size_t j) { return place[j] >= place[i]; });
+  return draws(s, own, t, [&](std::size_t i, std::size_t j) { return position[j] >= position[i]; });
 }
 
 template <class Y>

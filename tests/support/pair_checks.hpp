@@ -52,10 +52,10 @@ inline double largest(const std::vector<real>& values) {
 /// The loss against a reference, in both types; weighted or not.
 template <class Loss>
 void check(const Loss& loss, const random_list& list, bool weighted, reference::pair_sums expected) {
-  if (loss.cutoff > 0 || requires { requires decltype(loss.weight)::by_position; })
+  if (loss.cutoff > 0 || requires { requires decltype(loss.weight)::uses_ranks; })
     for (std::vector<real>* derivatives : {&expected.total.gradient, &expected.total.hessian})
-      reference::share_among_alike(*derivatives, list.scores, list.relevance,
-                                   weighted ? list.weights : std::vector<double>{});
+      reference::average_alike(*derivatives, list.scores, list.relevance,
+                               weighted ? list.weights : std::vector<double>{});
   real divisor = 1;
   if (loss.average == pairs::average::pairs) divisor = expected.count;
   if (loss.average == pairs::average::weight) divisor = expected.weight;
@@ -101,7 +101,7 @@ void check_ordered(const Loss& loss, const random_list& list, const reference::p
                    const std::function<real(std::size_t, std::size_t)>& w) {
   const std::vector<real> s = reference::widen(list.scores);
   const std::vector<real> y = reference::widen(list.relevance);
-  const std::vector<std::size_t> position = reference::positions(s);
+  const std::vector<std::size_t> rank = reference::ordinal_ranks(s);
   for (const bool weighted : {false, true}) {
     CAPTURE(weighted);
     check(loss, list, weighted,
@@ -112,9 +112,9 @@ void check_ordered(const Loss& loss, const random_list& list, const reference::p
               },
               [&](std::size_t i, std::size_t j) {
                 if (loss.cutoff > 0) {
-                  const bool first = position[i] <= loss.cutoff;
-                  const bool second = position[j] <= loss.cutoff;
-                  if (loss.cut == pairs::cut::both ? !(first && second) : !(first || second)) return false;
+                  const bool first = rank[i] <= loss.cutoff;
+                  const bool second = rank[j] <= loss.cutoff;
+                  if (loss.keep == pairs::keep::both ? !(first && second) : !(first || second)) return false;
                 }
                 return y[i] > y[j];
               }));

@@ -15,11 +15,11 @@
 /// Sums over pairs, pair by pair in long double.
 namespace reference {
 
-/// A function of a pair: of d = s_winner - s_loser and gap = y_winner - y_loser.
+/// A function of a pair: of d = s_preferred - s_other and relevance_gap = y_preferred - y_other.
 struct pair_terms {
   real value, slope, curvature;
 };
-using pair_function = std::function<pair_terms(real d, real gap)>;
+using pair_function = std::function<pair_terms(real d, real relevance_gap)>;
 
 inline pair_function logistic(real temperature) {
   return [=](real d, real) -> pair_terms {
@@ -62,8 +62,8 @@ inline pair_sums sum_over_pairs(const std::vector<real>& s, const std::vector<re
 
 /// The mean for all items that are alike in score, relevance and weight (none: all 1): what items have whose order decides on their positions.
 template <class S, class Y, class W>
-void share_among_alike(std::vector<real>& derivatives, const std::vector<S>& s, const std::vector<Y>& y,
-                       const std::vector<W>& weights) {
+void average_alike(std::vector<real>& derivatives, const std::vector<S>& s, const std::vector<Y>& y,
+                   const std::vector<W>& weights) {
   std::map<std::tuple<S, Y, W>, std::vector<std::size_t>> alike;
   for (std::size_t i = 0; i < derivatives.size(); ++i)
     alike[{s[i], y[i], weights.empty() ? W(1) : weights[i]}].push_back(i);
@@ -74,14 +74,14 @@ void share_among_alike(std::vector<real>& derivatives, const std::vector<S>& s, 
   }
 }
 
-/// Positions by score from 1, equal scores in the order of the items.
-inline std::vector<std::size_t> positions(const std::vector<real>& s) {
+/// Ranks by score from 1, equal scores in the order of the items.
+inline std::vector<std::size_t> ordinal_ranks(const std::vector<real>& s) {
   std::vector<std::size_t> order(s.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
   std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return s[a] > s[b]; });
-  std::vector<std::size_t> position(s.size());
-  for (std::size_t p = 0; p < order.size(); ++p) position[order[p]] = p + 1;
-  return position;
+  std::vector<std::size_t> rank(s.size());
+  for (std::size_t p = 0; p < order.size(); ++p) rank[order[p]] = p + 1;
+  return rank;
 }
 
 inline real discount(std::size_t rank) { return 1 / std::log2(real(1) + real(rank)); }
@@ -94,7 +94,7 @@ inline real ideal_dcg(std::vector<real> gains, std::size_t cutoff) {
   return sum;
 }
 
-/// A metric of relevant positions before and after two items change places.
+/// A metric of relevant positions before and after two items change their ranks.
 inline real average_precision(const std::vector<bool>& relevant_at) {
   real sum = 0, count = 0;
   for (std::size_t p = 0; p < relevant_at.size(); ++p)
@@ -106,16 +106,16 @@ inline real reciprocal_rank(const std::vector<bool>& relevant_at) {
     if (relevant_at[p]) return 1 / real(p + 1);
   return 0;
 }
-/// |metric after - metric before| when items i and j change places.
+/// |metric after - metric before| when items i and j change their ranks.
 inline real change(const std::function<real(const std::vector<bool>&)>& metric,
-                   const std::vector<std::size_t>& position, const std::vector<real>& y, std::size_t i,
+                   const std::vector<std::size_t>& rank, const std::vector<real>& y, std::size_t i,
                    std::size_t j) {
   std::vector<bool> at(y.size());
-  for (std::size_t m = 0; m < y.size(); ++m) at[position[m] - 1] = y[m] > 0;
+  for (std::size_t m = 0; m < y.size(); ++m) at[rank[m] - 1] = y[m] > 0;
   const real before = metric(at);
-  const bool held = at[position[i] - 1];
-  at[position[i] - 1] = at[position[j] - 1];
-  at[position[j] - 1] = held;
+  const bool held = at[rank[i] - 1];
+  at[rank[i] - 1] = at[rank[j] - 1];
+  at[rank[j] - 1] = held;
   return std::abs(metric(at) - before);
 }
 

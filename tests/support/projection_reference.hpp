@@ -17,8 +17,8 @@
 /// pools nothing, and derivatives by central differences in long double.
 namespace reference {
 
-using rankloss::rank_order;
 using rankloss::regularization;
+using rankloss::sort_direction;
 
 /// v falls and is nearest to z - w: v_i = min over a <= i of max over b >= i of the best constant for a..b.
 inline std::vector<real> isotonic(regularization how, const std::vector<real>& z,
@@ -60,12 +60,12 @@ inline std::vector<std::size_t> falling_order(const std::vector<real>& x) {
   return order;
 }
 
-inline std::vector<real> projected_ranks(regularization how, rank_order direction, real temperature,
+inline std::vector<real> projected_ranks(regularization how, sort_direction direction, real temperature,
                                          const std::vector<real>& s) {
   const std::size_t n = s.size();
   std::vector<real> z(n), sorted(n), w(n), ranks(n);
   for (std::size_t i = 0; i < n; ++i)
-    z[i] = (direction == rank_order::ascending ? s[i] : -s[i]) / temperature;
+    z[i] = (direction == sort_direction::ascending ? s[i] : -s[i]) / temperature;
   const std::vector<std::size_t> order = falling_order(z);
   for (std::size_t i = 0; i < n; ++i) {
     sorted[i] = z[order[i]];
@@ -77,10 +77,10 @@ inline std::vector<real> projected_ranks(regularization how, rank_order directio
   return ranks;
 }
 
-inline std::vector<real> projected_sort(regularization how, rank_order direction, real temperature,
+inline std::vector<real> projected_sort(regularization how, sort_direction direction, real temperature,
                                         const std::vector<real>& s) {
   const std::size_t n = s.size();
-  const real sign = direction == rank_order::descending ? 1 : -1;
+  const real sign = direction == sort_direction::descending ? 1 : -1;
   std::vector<real> z(n), w(n);
   for (std::size_t i = 0; i < n; ++i) {
     z[i] = real(n - i) / temperature;

@@ -11,8 +11,8 @@
 #include <numeric>
 #include <vector>
 
-/// Losses of smooth ranks and of soft permutations, and the likelihood of tied orders, by their definitions: pair by pair, entry by entry and node
-/// by node in long double, at a temperature of 1.
+/// Losses of soft ranks and of soft permutations, and the likelihood of tied orders, by their definitions:
+/// pair by pair, entry by entry and node by node in long double, at a temperature of 1.
 namespace reference {
 
 using reals = std::vector<real>;
@@ -32,7 +32,7 @@ inline rank_step step_of(rank_kind kind, real x) {
   return {x < 0 ? half : 1 - half, half};
 }
 
-inline reals smooth_ranks(rank_kind kind, const reals& s) {
+inline reals soft_ranks(rank_kind kind, const reals& s) {
   reals ranks(s.size(), 1);
   for (std::size_t i = 0; i < s.size(); ++i)
     for (std::size_t j = 0; j < s.size(); ++j)
@@ -58,7 +58,7 @@ inline derivatives smooth_ap(const reals& s, const reals& y) {
     }
   if (which.empty()) return out;
   const real share = 1 / real(which.size());
-  const reals ranks = smooth_ranks(rank_kind::sigmoid, s), among = smooth_ranks(rank_kind::sigmoid, scores);
+  const reals ranks = soft_ranks(rank_kind::sigmoid, s), among = soft_ranks(rank_kind::sigmoid, scores);
   reals by_rank(s.size(), 0), by_own(which.size(), 0), own(which.size(), 0);
   out.value = 1;
   for (std::size_t r = 0; r < which.size(); ++r) {
@@ -77,7 +77,7 @@ inline derivatives smooth_recall(const reals& s, const reals& y, std::size_t cut
   derivatives out{0, reals(s.size(), 0), {}};
   const auto relevant = static_cast<real>(std::count_if(y.begin(), y.end(), [](real v) { return v > 0; }));
   if (!(relevant > 0)) return out;
-  const reals ranks = smooth_ranks(rank_kind::sigmoid, s);
+  const reals ranks = soft_ranks(rank_kind::sigmoid, s);
   reals by_rank(s.size(), 0);
   out.value = 1;
   for (std::size_t i = 0; i < s.size(); ++i) {
@@ -95,7 +95,7 @@ inline derivatives smooth_position(rank_kind kind, const reals& s, const reals& 
   derivatives out{0, reals(s.size(), 0), {}};
   const real total = std::accumulate(y.begin(), y.end(), real(0));
   if (!(total > 0)) return out;
-  const reals ranks = smooth_ranks(kind, s);
+  const reals ranks = soft_ranks(kind, s);
   reals shares;
   for (std::size_t i = 0; i < s.size(); ++i) {
     shares.push_back(y[i] / total);
@@ -108,7 +108,7 @@ inline derivatives smooth_position(rank_kind kind, const reals& s, const reals& 
 inline derivatives soft_spearman(const reals& s, const reals& y) {
   const std::size_t n = s.size();
   derivatives out{0, reals(n, 0), {}};
-  reals a = smooth_ranks(rank_kind::sigmoid, s), b(n, 0.5);
+  reals a = soft_ranks(rank_kind::sigmoid, s), b(n, 0.5);
   for (std::size_t i = 0; i < n; ++i)
     for (const real other : y) b[i] += other > y[i] ? real(1) : other == y[i] ? real(0.5) : real(0);
   const auto product = [](const reals& u, const reals& v) {

@@ -139,15 +139,15 @@ void check_promises(const Loss& loss, int grades) {
     std::vector<double> scores(lists * length, std::numeric_limits<double>::quiet_NaN());
     std::vector<float> relevance(lists * length, -3.5f);
     std::vector<std::uint8_t> mask(lists * length, 0);
-    const auto place = [&](std::size_t l, std::size_t i) { return l * length + 2 * i; };
+    const auto index_of = [&](std::size_t l, std::size_t i) { return l * length + 2 * i; };
     for (std::size_t l = 0; l < lists; ++l)
       for (std::size_t i = 0;
            i + static_cast<std::size_t>(data.offsets[l]) < static_cast<std::size_t>(data.offsets[l + 1]);
            ++i) {
         const std::size_t from = static_cast<std::size_t>(data.offsets[l]) + i;
-        scores[place(l, i)] = data.scores[from];
-        relevance[place(l, i)] = data.relevance[from];
-        mask[place(l, i)] = 1;
+        scores[index_of(l, i)] = data.scores[from];
+        relevance[index_of(l, i)] = data.relevance[from];
+        mask[index_of(l, i)] = 1;
       }
     const tree_result<double> padded =
         run<double>(loss, list_batch<double, float>{.scores = scores,

@@ -23,11 +23,11 @@ struct tree_rules {
   bool logarithmic = true;  // all times log2(1 + L) / L, L the sum of |gradient| over both items of all pairs
 };
 
-/// change(i, j): of the metric when items i and j change places.
+/// change(i, j): of the metric when items i and j change their ranks.
 inline derivatives lambdamart(const std::vector<real>& s, const std::vector<real>& y, const tree_rules& rules,
                               const std::function<real(std::size_t, std::size_t)>& change) {
   const std::size_t n = s.size();
-  const std::vector<std::size_t> position = positions(s);
+  const std::vector<std::size_t> rank = ordinal_ranks(s);
   derivatives out;
   out.gradient.assign(n, 0);
   out.hessian.assign(n, 0);
@@ -35,7 +35,7 @@ inline derivatives lambdamart(const std::vector<real>& s, const std::vector<real
   for (std::size_t i = 0; i < n; ++i)
     for (std::size_t j = 0; j < n; ++j) {
       if (!(y[i] > y[j])) continue;
-      if (rules.k > 0 && position[i] > rules.k && position[j] > rules.k) continue;
+      if (rules.k > 0 && rank[i] > rules.k && rank[j] > rules.k) continue;
       const real d = s[i] - s[j];
       real weight = change(i, j);
       if (rules.near > 0) weight /= rules.near + std::abs(d);
@@ -65,15 +65,15 @@ inline std::function<real(std::size_t, std::size_t)> change_of_ndcg(const std::v
                                                                     const std::vector<real>& gains,
                                                                     std::size_t k) {
   const real best = ideal_dcg(gains, k);
-  return [gains, best, position = positions(s)](std::size_t i, std::size_t j) {
-    return best > 0 ? std::abs((gains[i] - gains[j]) * (discount(position[i]) - discount(position[j]))) / best
+  return [gains, best, rank = ordinal_ranks(s)](std::size_t i, std::size_t j) {
+    return best > 0 ? std::abs((gains[i] - gains[j]) * (discount(rank[i]) - discount(rank[j]))) / best
                     : real(0);
   };
 }
 inline std::function<real(std::size_t, std::size_t)> change_of_map(const std::vector<real>& s,
                                                                    const std::vector<real>& y) {
-  return [y, position = positions(s)](std::size_t i, std::size_t j) {
-    return change(average_precision, position, y, i, j);
+  return [y, rank = ordinal_ranks(s)](std::size_t i, std::size_t j) {
+    return change(average_precision, rank, y, i, j);
   };
 }
 

@@ -15,7 +15,7 @@ using five = std::array<double, 5>;
 
 struct projection {
   rankloss::regularization regularization;
-  rankloss::rank_order order;
+  rankloss::sort_direction direction;
   double temperature;
   five scores, cotangent, value, gradient;
 };
@@ -23,7 +23,7 @@ struct projection {
 namespace projected {
 
 using enum rankloss::regularization;
-using enum rankloss::rank_order;
+using enum rankloss::sort_direction;
 
 inline constexpr five first{0.6, -0.3, 1.4, 0.2, 0.9}, second{2, -1, 0.5, 0.1, -0.7};
 // What each peer was given as a cotangent, torchsort two lists at once.

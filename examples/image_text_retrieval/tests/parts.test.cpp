@@ -274,7 +274,7 @@ TEST_CASE("held-out images are training images that are no longer trained on") {
   const dataset part = hold_out(data, 0.2, 1);
   REQUIRE(part.test.image_count() == 10);
   REQUIRE(part.train.image_count() == 40);
-  const auto place_of = [&](const matrix<float>& images, Eigen::Index row) {
+  const auto row_of_image = [&](const matrix<float>& images, Eigen::Index row) {
     for (Eigen::Index i = 0; i < data.train.images.rows(); ++i)
       if (data.train.images.row(i) == images.row(row)) return i;
     return Eigen::Index{-1};
@@ -282,7 +282,7 @@ TEST_CASE("held-out images are training images that are no longer trained on") {
   std::set<Eigen::Index> seen;
   for (const pairs* side : {&part.train, &part.test})
     for (Eigen::Index i = 0; i < side->images.rows(); ++i) {
-      const Eigen::Index from = place_of(side->images, i);
+      const Eigen::Index from = row_of_image(side->images, i);
       REQUIRE(from >= 0);
       REQUIRE(seen.insert(from).second);
       REQUIRE(side->captions.middleRows(2 * i, 2) == data.train.captions.middleRows(2 * from, 2));
@@ -291,7 +291,7 @@ TEST_CASE("held-out images are training images that are no longer trained on") {
     }
   for (const pairs* side : {&part.train, &part.test})
     for (const judgement& j : side->judged)
-      REQUIRE(j.grade == (place_of(side->images, static_cast<Eigen::Index>(j.image)) == 0 ? 3.0F : 1.0F));
+      REQUIRE(j.grade == (row_of_image(side->images, static_cast<Eigen::Index>(j.image)) == 0 ? 3.0F : 1.0F));
   const dataset other = hold_out(data, 0.2, 2);
   REQUIRE(other.test.images != part.test.images);
 }

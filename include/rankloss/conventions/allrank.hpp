@@ -25,7 +25,7 @@ namespace rankloss::inline RANKLOSS_ABI::conventions {
 /// allRank, at c884756.
 namespace allrank {
 
-inline constexpr convention row{
+inline constexpr convention description{
     .name = "allRank",
     .value = "-metric",
     .gain = "2^y - 1",
@@ -86,7 +86,7 @@ enum class scheme {
 };
 
 /// lambdaLoss with weighing_scheme, k, sigma, mu: both items of a pair are among the first k, the ideal DCG
-/// is that of k places, and the logarithm is binary. For its reduction "sum" use lambda_loss_reduction; for
+/// is that of k ranks, and the logarithm is binary. For its reduction "sum" use lambda_loss_reduction; for
 /// "mean" use average = pairs::average::pairs, pair_counts and `reduction`.
 ///
 /// In allRank the sigmoids p are at least 1e-10, and so are their powers p^w with w the weight of the pair;
@@ -98,10 +98,10 @@ template <scheme Scheme = scheme::none>
 [[nodiscard]] constexpr auto lambda_loss(std::size_t k = 0, double sigma = 1.0, double mu = 10.0) {
   const auto weighed = [&](const auto& weight) {
     pairwise<pairs::logistic, std::remove_cvref_t<decltype(weight)>> loss{
-        .function = {.temperature = 1.0 / sigma, .unit = pairs::logarithm::binary},
+        .function = {.temperature = 1.0 / sigma, .logarithm = pairs::logarithm::binary},
         .weight = weight,
         .cutoff = k,
-        .cut = pairs::cut::both};
+        .keep = pairs::keep::both};
     if constexpr (requires { loss.weight.cutoff; }) loss.weight.cutoff = k;
     if constexpr (requires { loss.weight.mu; }) loss.weight.mu = mu;
     return loss;

@@ -2,12 +2,12 @@
 #pragma once
 
 #include <rankloss/batch.hpp>
-#include <rankloss/detail/base/finite.hpp>
 #include <rankloss/detail/base/require.hpp>
 #include <rankloss/evaluate.hpp>
 #include <rankloss/gain.hpp>
 #include <rankloss/listmle.hpp>
 #include <rankloss/loss.hpp>
+#include <rankloss/options.hpp>
 #include <rankloss/sndcg.hpp>
 
 #include <string>
@@ -15,7 +15,7 @@
 
 namespace rankloss::inline RANKLOSS_ABI::conventions {
 
-/// The conventions of one library where libraries differ: a row of the tables.
+/// The conventions of one library where libraries differ.
 struct convention {
   std::string_view name;
   std::string_view value;              ///< of a loss that stands for a metric
@@ -41,20 +41,20 @@ inline constexpr convention ours{.name = "rankloss",
                                  .temperature = "divides; sndcg 0.01, others 1"};
 
 /// The conventions as lines of "name: text".
-[[nodiscard]] inline std::string describe(const convention& row) {
-  std::string text(row.name);
+[[nodiscard]] inline std::string describe(const convention& description) {
+  std::string text(description.name);
   const auto add = [&](std::string_view what, std::string_view how) {
     text.append("\n  ").append(what).append(": ").append(how);
   };
-  add("value", row.value);
-  add("gain", row.gain);
-  add("discount", row.discount);
-  add("ties", row.ties);
-  add("lists without relevance", row.without_relevance);
-  add("reduction", row.reduction);
-  add("cutoff", row.cutoff);
-  add("logarithm", row.logarithm);
-  add("temperature", row.temperature);
+  add("value", description.value);
+  add("gain", description.gain);
+  add("discount", description.discount);
+  add("ties", description.ties);
+  add("lists without relevance", description.without_relevance);
+  add("reduction", description.reduction);
+  add("cutoff", description.cutoff);
+  add("logarithm", description.logarithm);
+  add("temperature", description.temperature);
   return text;
 }
 
@@ -74,15 +74,16 @@ struct value_without_relevance {
 
   static constexpr bool has_gradient = false;
 
-  void validate() const {
-    if constexpr (requires { metric.validate(); }) metric.validate();
-    detail::require(detail::is_finite(otherwise), "otherwise: ", otherwise, ", expected a finite number");
+  template <class Self, class Visit>
+  static constexpr void for_each_option(Self& self, const Visit& visit) {
+    visit("metric", self.metric, options::inner{});
+    visit("otherwise", self.otherwise, options::any_finite);
   }
 
   /// The metric, so that its own checks of the data are made.
   template <class Visit>
-  void for_each_part(const Visit& visit) const {
-    detail::for_each_part(metric, visit);
+  void for_each_inner(const Visit& visit) const {
+    detail::for_each_inner(metric, visit);
   }
 
   template <class T, class R>

@@ -4,7 +4,7 @@
 #include <rankloss/batch.hpp>
 #include <rankloss/detail/data/check_data.hpp>
 #include <rankloss/detail/data/contiguous_items.hpp>
-#include <rankloss/detail/data/cut_at.hpp>
+#include <rankloss/detail/data/counted_by.hpp>
 #include <rankloss/detail/lists/batch_source.hpp>
 #include <rankloss/detail/sorting/argsort.hpp>
 #include <rankloss/detail/sorting/relevance_order.hpp>
@@ -29,7 +29,7 @@ namespace counting {
 /// The constant 1 as a function of pairs.
 struct one {
   void validate() const noexcept {}
-  [[nodiscard]] double length() const noexcept { return 1.0; }
+  [[nodiscard]] double score_scale() const noexcept { return 1.0; }
 
   template <class V>
   [[nodiscard]] pairs::terms<V> operator()(const V&, const V&) const noexcept {
@@ -43,7 +43,7 @@ struct one {
 /// 2^53. Time: sorts, then O(n); scratch O(n).
 struct equal_pairs {
   std::size_t cutoff;
-  pairs::cut cut;
+  pairs::keep keep;
   bool all;  ///< all ordered pairs, an item with itself included
 
   static constexpr bool has_gradient = false;
@@ -53,13 +53,13 @@ struct equal_pairs {
     const std::size_t n = items.size();
     detail::require_countable(n);
     const workspace::scope scope(scratch);
-    const std::size_t k = detail::cut_at(cutoff, n);
+    const std::size_t k = detail::counted_by(cutoff, n);
     const std::span<std::uint8_t> first = scratch.take<std::uint8_t>(n);
     std::fill(first.begin(), first.end(), static_cast<std::uint8_t>(k == n));
     if (k < n)
       for (const std::uint32_t i : detail::sort_list<T>(items.scores, scratch).order.first(k)) first[i] = 1;
     const auto weight = [&](std::size_t i) { return items.weights.empty() ? 1.0 : items.weights[i]; };
-    const bool both = cut == pairs::cut::both;
+    const bool both = keep == pairs::keep::both;
     double sum = 0.0;
     if (all) {
       for (std::size_t i = 0; i < n; ++i)
@@ -120,10 +120,10 @@ template <class Function, class Weight, class T, class R>
 [[nodiscard]] std::vector<double> pair_weights(const pairwise<Function, Weight>& loss,
                                                const list_batch<T, R>& batch) {
   if constexpr (std::is_same_v<Weight, pairs::equal>)
-    return counting::values(counting::equal_pairs{loss.cutoff, loss.cut, false}, batch);
+    return counting::values(counting::equal_pairs{loss.cutoff, loss.keep, false}, batch);
   else
     return counting::values(
-        pairwise<counting::one, Weight>{.weight = loss.weight, .cutoff = loss.cutoff, .cut = loss.cut},
+        pairwise<counting::one, Weight>{.weight = loss.weight, .cutoff = loss.cutoff, .keep = loss.keep},
         batch);
 }
 
@@ -136,7 +136,7 @@ template <class Function, class Weight, class T, class R>
   static_assert(!binary, "pairs by relevance > 0 are not counted");
   constexpr bool all_pairs = requires { requires Weight::all_pairs; };
   batch.item_weights = {};
-  return counting::values(counting::equal_pairs{loss.cutoff, loss.cut, all_pairs}, batch);
+  return counting::values(counting::equal_pairs{loss.cutoff, loss.keep, all_pairs}, batch);
 }
 
 /// The sum of each list's item weights, or without them its number of items: list_weights of `pointwise` for

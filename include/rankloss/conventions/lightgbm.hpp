@@ -16,16 +16,16 @@ namespace rankloss::inline RANKLOSS_ABI::conventions {
 /// rankloss::xe_ndcg with other random numbers.
 namespace lightgbm {
 
-inline constexpr convention row{.name = "LightGBM",
-                                .value = "metrics alone",
-                                .gain = "a table, 2^y - 1 up to 30",
-                                .discount = "1 / log2(1 + r)",
-                                .ties = "as they lie",
-                                .without_relevance = "ndcg and map 1",
-                                .reduction = "mean over lists by their weights",
-                                .cutoff = "metrics at 1 to 5",
-                                .logarithm = "natural",
-                                .temperature = "1"};
+inline constexpr convention description{.name = "LightGBM",
+                                        .value = "metrics alone",
+                                        .gain = "a table, 2^y - 1 up to 30",
+                                        .discount = "1 / log2(1 + r)",
+                                        .ties = "as they lie",
+                                        .without_relevance = "ndcg and map 1",
+                                        .reduction = "mean over lists by their weights",
+                                        .cutoff = "metrics at 1 to 5",
+                                        .logarithm = "natural",
+                                        .temperature = "1"};
 
 inline constexpr rankloss::reduction reduction = rankloss::reduction::mean;
 

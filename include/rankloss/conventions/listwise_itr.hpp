@@ -18,16 +18,16 @@ namespace rankloss::inline RANKLOSS_ABI::conventions {
 /// exponents at 50.
 namespace listwise_itr {
 
-inline constexpr convention row{.name = "Listwise_ITR",
-                                .value = "1 - metric",
-                                .gain = "2^y - 1",
-                                .discount = "1 / log2(1 + r)",
-                                .ties = "relevance: share the best rank of the ideal DCG",
-                                .without_relevance = "none: a pair is relevant to itself",
-                                .reduction = "half the mean of either direction",
-                                .cutoff = "none",
-                                .logarithm = "none",
-                                .temperature = "divides, 0.01"};
+inline constexpr convention description{.name = "Listwise_ITR",
+                                        .value = "1 - metric",
+                                        .gain = "2^y - 1",
+                                        .discount = "1 / log2(1 + r)",
+                                        .ties = "relevance: share the best rank of the ideal DCG",
+                                        .without_relevance = "none: a pair is relevant to itself",
+                                        .reduction = "half the mean of either direction",
+                                        .cutoff = "none",
+                                        .logarithm = "none",
+                                        .temperature = "divides, 0.01"};
 
 inline constexpr rankloss::reduction reduction = rankloss::reduction::mean;
 

@@ -27,16 +27,17 @@ namespace rankloss::inline RANKLOSS_ABI::conventions {
 /// Rax, at af92de1.
 namespace rax {
 
-inline constexpr convention row{.name = "Rax",
-                                .value = "-metric",
-                                .gain = "2^y - 1",
-                                .discount = "1 / log2(1 + r)",
-                                .ties = "as they lie, or by a random key",
-                                .without_relevance = "0, in the mean",
-                                .reduction = "mean over lists, pairs or items of the batch",
-                                .cutoff = "topn; in losses a sigmoid between the scores of ranks n and n + 1",
-                                .logarithm = "natural",
-                                .temperature = "divides, 1"};
+inline constexpr convention description{
+    .name = "Rax",
+    .value = "-metric",
+    .gain = "2^y - 1",
+    .discount = "1 / log2(1 + r)",
+    .ties = "as they lie, or by a random key",
+    .without_relevance = "0, in the mean",
+    .reduction = "mean over lists, pairs or items of the batch",
+    .cutoff = "topn; in losses a sigmoid between the scores of ranks n and n + 1",
+    .logarithm = "natural",
+    .temperature = "divides, 1"};
 
 inline constexpr rankloss::reduction reduction =
     rankloss::reduction::mean;  ///< with pair_counts or item_weights for pairs and items
@@ -81,7 +82,7 @@ inline constexpr rankloss::reduction reduction =
 [[nodiscard]] constexpr pointwise_logistic pointwise_sigmoid() { return {}; }
 
 /// approx_t12n of ndcg_metric, and of any metric below. In Rax its topn is approx_cutoff, a sigmoid of
-/// scores; here it is a cut of the smooth ranks, so the two agree only without a cutoff. bound_t12n, ranks by
+/// scores; here it is a cut of the soft ranks, so the two agree only without a cutoff. bound_t12n, ranks by
 /// hinges, has no counterpart.
 [[nodiscard]] constexpr rankloss::sndcg approx_ndcg(double temperature = 1.0) {
   return {.temperature = temperature};

@@ -36,16 +36,17 @@ namespace rankloss::inline RANKLOSS_ABI::conventions {
 /// the same as in the estimators; without list_weights it is the same as in the Keras losses.
 namespace tf_ranking {
 
-inline constexpr convention row{.name = "TensorFlow Ranking",
-                                .value = "-metric",
-                                .gain = "2^y - 1; y in DCGLambdaWeight",
-                                .discount = "1 / ln(1 + r), which cancels in NDCG; 1 / r in DCGLambdaWeight",
-                                .ties = "shuffled",
-                                .without_relevance = "losses: weight 0; metrics: 0, in the mean",
-                                .reduction = "weighted mean; a list's weight is sum w y / sum y",
-                                .cutoff = "topn of metrics and lambda weights; losses: none",
-                                .logarithm = "natural",
-                                .temperature = "divides; ApproxNDCG and ApproxMRR 0.1, others 1"};
+inline constexpr convention description{
+    .name = "TensorFlow Ranking",
+    .value = "-metric",
+    .gain = "2^y - 1; y in DCGLambdaWeight",
+    .discount = "1 / ln(1 + r), which cancels in NDCG; 1 / r in DCGLambdaWeight",
+    .ties = "shuffled",
+    .without_relevance = "losses: weight 0; metrics: 0, in the mean",
+    .reduction = "weighted mean; a list's weight is sum w y / sum y",
+    .cutoff = "topn of metrics and lambda weights; losses: none",
+    .logarithm = "natural",
+    .temperature = "divides; ApproxNDCG and ApproxMRR 0.1, others 1"};
 
 inline constexpr rankloss::reduction reduction = rankloss::reduction::mean;  ///< with the list weights below
 

@@ -15,16 +15,16 @@ namespace rankloss::inline RANKLOSS_ABI::conventions {
 /// XGBoost's metrics, at 379b29f08. For its gradients see hosts/xgboost.hpp.
 namespace xgboost {
 
-inline constexpr convention row{.name = "XGBoost",
-                                .value = "metrics alone",
-                                .gain = "2^y - 1, grades to 31; y without ndcg_exp_gain",
-                                .discount = "1 / log2(1 + r)",
-                                .ties = "as they lie",
-                                .without_relevance = "ndcg and map 1, with the suffix - 0; pre 0",
-                                .reduction = "mean over lists by their weights",
-                                .cutoff = "ndcg@k, map@k, pre@k",
-                                .logarithm = "natural",
-                                .temperature = "1"};
+inline constexpr convention description{.name = "XGBoost",
+                                        .value = "metrics alone",
+                                        .gain = "2^y - 1, grades to 31; y without ndcg_exp_gain",
+                                        .discount = "1 / log2(1 + r)",
+                                        .ties = "as they lie",
+                                        .without_relevance = "ndcg and map 1, with the suffix - 0; pre 0",
+                                        .reduction = "mean over lists by their weights",
+                                        .cutoff = "ndcg@k, map@k, pre@k",
+                                        .logarithm = "natural",
+                                        .temperature = "1"};
 
 inline constexpr rankloss::reduction reduction = rankloss::reduction::mean;
 

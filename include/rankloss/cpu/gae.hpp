@@ -25,14 +25,14 @@ template <class T>
 void check_trajectories(const trajectory_batch<T>& batch, std::size_t advantages, std::size_t returns,
                         bool check) {
   const std::size_t steps = batch.rewards.size();
-  check_steps("values", batch.values.size(), steps, "one per reward");
+  check_size("values", batch.values.size(), steps, "one per reward");
   const std::size_t trajectories = checked_lists(batch.offsets, steps, "rewards").count();
   if (!batch.last_values.empty())
-    check_steps("last_values", batch.last_values.size(), trajectories, "one per trajectory");
-  if (!batch.discounts.empty()) check_steps("discounts", batch.discounts.size(), steps, "one per reward");
-  if (!batch.mask.empty()) check_steps("mask", batch.mask.size(), steps, "one per reward");
-  if (advantages > 0) check_steps("advantages", advantages, steps, "one per reward");
-  if (returns > 0) check_steps("returns", returns, steps, "one per reward");
+    check_size("last_values", batch.last_values.size(), trajectories, "one per trajectory");
+  if (!batch.discounts.empty()) check_size("discounts", batch.discounts.size(), steps, "one per reward");
+  if (!batch.mask.empty()) check_size("mask", batch.mask.size(), steps, "one per reward");
+  if (advantages > 0) check_size("advantages", advantages, steps, "one per reward");
+  if (returns > 0) check_size("returns", returns, steps, "one per reward");
   if (!check) return;
   check_finite("rewards", batch.rewards, batch.mask);
   check_finite("values", batch.values, batch.mask);
@@ -109,7 +109,7 @@ void estimate_advantages(const trajectory_batch<T>& batch, const gae& options,
                          std::type_identity_t<array_view<T>> advantages,
                          std::type_identity_t<array_view<T>> returns, context& ctx) {
   const detail::sole_use alone(ctx);
-  options.validate();
+  validate(options);
   detail::check_trajectories(batch, advantages.size(), returns.size(), ctx.checks == data_checks::on);
   const bool whiten = options.whitening != whitening::none && !advantages.empty();
   const workspace::scope scope(ctx.scratch());

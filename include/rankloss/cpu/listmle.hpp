@@ -4,7 +4,7 @@
 #include <rankloss/batch.hpp>
 #include <rankloss/detail/base/finite.hpp>
 #include <rankloss/detail/data/contiguous_items.hpp>
-#include <rankloss/detail/data/cut_at.hpp>
+#include <rankloss/detail/data/counted_by.hpp>
 #include <rankloss/detail/data/random_bits.hpp>
 #include <rankloss/detail/draws/stage_draws.hpp>
 #include <rankloss/detail/sorting/argsort.hpp>
@@ -23,8 +23,8 @@
 namespace rankloss::inline RANKLOSS_ABI {
 namespace detail {
 
-/// The sums of exponentials over the items from each place on are relative to the greatest score of the list
-/// if all scores are near it, and otherwise relative to the greatest score among the items of the sum.
+/// The sums of exponentials over the items from each position on are relative to the greatest score of the
+/// list if all scores are near it, and otherwise relative to the greatest score among the items of the sum.
 struct listmle_engine {
   using Arch = xsimd::default_arch;  // of this translation unit, as the inline namespace says
 
@@ -40,7 +40,7 @@ struct listmle_engine {
     if (loss.ties == tie_order::exact) {
       const order_outputs<T> outputs(out, order, 1.0, loss.temperature);
       const rest_sums rests = sum_rests(items.scores, order, loss.temperature, scratch);
-      return std::min(grades_loss<Arch, T>(rests, y, order, out, outputs, scratch), largest_term);
+      return std::min(levels_loss<Arch, T>(rests, y, order, out, outputs, scratch), largest_term);
     }
     const std::span<double> c = scratch.take<double>(n);
     const auto [mass, equal] = fill_weights(loss, items.weights, order, c);
@@ -69,7 +69,7 @@ struct listmle_engine {
     const workspace::scope sorting(scratch);
     random_bits(seed, list, order);
     const std::span<const keyed_item<std::uint32_t>> sorted =
-        sorted_items<std::uint32_t>(n, scratch, [&](std::size_t i) { return order[i]; });
+        items_by_key<std::uint32_t>(n, scratch, [&](std::size_t i) { return order[i]; });
     write_items(sorted, order);
     return order;
   }
@@ -82,9 +82,9 @@ struct listmle_engine {
                                            std::span<const std::uint32_t> order,
                                            std::span<double> c) noexcept {
     const std::size_t n = c.size();
-    const std::size_t k = cut_at(loss.cutoff, n);
-    const bool by_place = loss.weights != position_weights::none;
-    if (!by_place) {
+    const std::size_t k = counted_by(loss.cutoff, n);
+    const bool by_position = loss.weights != position_weights::none;
+    if (!by_position) {
       std::fill_n(c.begin(), k, 1.0);
     } else {
       // Numerator and denominator are divided by 2^n.
@@ -94,8 +94,8 @@ struct listmle_engine {
       for (std::size_t i = 0; i < k; ++i) c[i] = n > 1 ? ((half *= 0.5) - least) / sum : 0.0;
     }
     std::fill(c.begin() + static_cast<std::ptrdiff_t>(k), c.end(), 0.0);
-    const bool whole = !by_place && k == n;
-    if (own.empty()) return {by_place && n <= 1 ? 0.0 : 1.0, whole};
+    const bool whole = !by_position && k == n;
+    if (own.empty()) return {by_position && n <= 1 ? 0.0 : 1.0, whole};
     double most = 0.0;
     double least = std::numeric_limits<double>::max();
     for (std::size_t i = 0; i < k; ++i) {

@@ -28,10 +28,10 @@ template <class T>
 void check_label_policy(const label_policy_batch<T>& batch, workspace& scratch, bool check) {
   const std::size_t items = batch.scores.size();
   const ragged_lists lists = checked_lists(batch.offsets, items, "scores");
-  check_steps("old_scores", batch.old_scores.size(), items, "one per score");
-  check_steps("rewards", batch.rewards.size(), lists.count(), "one per list");
+  check_size("old_scores", batch.old_scores.size(), items, "one per score");
+  check_size("rewards", batch.rewards.size(), lists.count(), "one per list");
   if (!batch.old_values.empty())
-    check_steps("old_values", batch.old_values.size(), lists.count(), "one per list");
+    check_size("old_values", batch.old_values.size(), lists.count(), "one per list");
   check_orders(batch.orders, lists, scratch);
   if (!check) return;
   check_policy_scores("scores", batch.scores);
@@ -111,8 +111,8 @@ template <class T, class Slope>
 void add_hinges(const label_policy_batch<T>& batch, std::size_t first, std::size_t n, bool reversed,
                 double margin, hinge_sums& to, Slope slope) {
   constexpr double largest = std::min(static_cast<double>(std::numeric_limits<T>::max()), 1e290);
-  const auto item = [&](std::size_t place) {
-    return static_cast<std::size_t>(batch.orders[first + (reversed ? n - 1 - place : place)]);
+  const auto item = [&](std::size_t position) {
+    return static_cast<std::size_t>(batch.orders[first + (reversed ? n - 1 - position : position)]);
   };
   const auto score = [&](std::size_t i) {
     return std::clamp(static_cast<double>(detail::bounded(batch.scores[first + i])), -largest, largest);
@@ -134,7 +134,7 @@ struct lr2ppo_engine {
                     context& ctx) {
     const sole_use alone(ctx);
     const std::size_t items = batch.scores.size();
-    loss.validate();
+    validate(loss);
     workspace& scratch = ctx.scratch();
     check_label_policy(batch, scratch, ctx.checks == data_checks::on);
     const ragged_lists lists(batch.offsets, items);
@@ -147,7 +147,7 @@ struct lr2ppo_engine {
     const label_states<T> states(batch, scratch);
     const bool published = loss.form == lr2ppo_form::published;
     const double reversed_below = published ? -0.1 : 0.0;
-    const double part = weighted_mean(lists.count(), reduction::mean).part(1.0);
+    const double share = weighted_mean(lists.count(), reduction::mean).share(1.0);
     const auto hinges = [&](std::size_t q, double advantage, hinge_sums& to, auto slope) {
       add_hinges(batch, lists.first(q), lists.size(q), advantage < reversed_below, loss.margin, to, slope);
     };
@@ -157,7 +157,7 @@ struct lr2ppo_engine {
     for (std::size_t q = 0; q < lists.count() && published; ++q) {
       const double advantage = states.at(q, loss.kl_coefficient).advantage;
       hinges(q, advantage, all, [](std::size_t, double) {});
-      mean_advantage += part * std::abs(advantage);
+      mean_advantage += share * std::abs(advantage);
     }
 
     const std::span<double> slopes = scratch.take<double>(out.gradient.empty() ? 0 : items);
@@ -175,15 +175,15 @@ struct lr2ppo_engine {
       const double rank_loss = published ? all.mean() : own.mean();
       const double term =
           bounded_term(bounded_term(rank_loss * size) - loss.entropy_coefficient * state.entropy);
-      value += part * term;
+      value += share * term;
       if (!out.per_list.empty()) out.per_list[q] = term;
       if (slopes.empty()) continue;
 
       const double count = published ? all.count : own.count;
-      const double of_hinge = count > 0.0 ? (published ? mean_advantage : part * size) / count : 0.0;
+      const double of_hinge = count > 0.0 ? (published ? mean_advantage : share * size) / count : 0.0;
       const double sign = state.advantage < 0.0 ? -1.0 : state.advantage > 0.0 ? 1.0 : 0.0;
       const double of_divergence =
-          published ? held_as<double>(part * rank_loss * loss.kl_coefficient) * sign : 0.0;
+          published ? held_as<double>(share * rank_loss * loss.kl_coefficient) * sign : 0.0;
       for (std::size_t i = first; i < first + lists.size(q); ++i) {
         const double p = std::exp(states.logs[i]);
         const double away = p - std::exp(states.old_logs[i]);
@@ -191,7 +191,7 @@ struct lr2ppo_engine {
         // Each term is clamped to the finite range of the type, because the difference of two infinities
         // would be NaN.
         const double by_hinges = held_as<double>(of_hinge * slopes[i]);
-        const double by_entropy = held_as<double>(part * loss.entropy_coefficient * of_entropy);
+        const double by_entropy = held_as<double>(share * loss.entropy_coefficient * of_entropy);
         slopes[i] = held_sum(held_sum(by_hinges, by_entropy), -held_as<double>(of_divergence * away));
       }
     }
@@ -209,11 +209,11 @@ template <score T>
 void shape_rewards(const lr2ppo& loss, const label_policy_batch<T>& batch,
                    std::type_identity_t<array_view<double>> shaped, context& ctx) {
   const detail::sole_use alone(ctx);
-  loss.validate();
+  validate(loss);
   workspace& scratch = ctx.scratch();
   detail::check_label_policy(batch, scratch, ctx.checks == data_checks::on);
   const detail::ragged_lists lists(batch.offsets, batch.scores.size());
-  detail::check_steps("shaped", shaped.size(), lists.count(), "one per list");
+  detail::check_size("shaped", shaped.size(), lists.count(), "one per list");
   const workspace::scope scope(scratch);
   const detail::label_states<T> states(batch, scratch);
   for (std::size_t q = 0; q < lists.count(); ++q)

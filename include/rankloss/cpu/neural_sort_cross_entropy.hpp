@@ -31,8 +31,8 @@ struct neural_sort_cross_entropy_engine {
     const workspace::scope scope(scratch);
     const sorted_list<T> sorted = sort_list<T>(items.scores, scratch);
     const auto x = [&](std::size_t i) { return static_cast<double>(sorted.x[i]); };
-    // Column sums of Q in the order of the scores, and the sums of Q_ij (i - j), where j is the place of the
-    // column among the scores.
+    // Column sums of Q in the order of the scores, and the sums of Q_ij (i - j), where j is the position of
+    // the column among the scores.
     const std::span<double> target_sums = scratch.take<double>(n);
     const std::span<double> target_moments = scratch.take<double>(n);
     {

@@ -3,15 +3,15 @@
 
 #include <rankloss/batch.hpp>
 #include <rankloss/detail/base/finite.hpp>
-#include <rankloss/detail/data/cut_at.hpp>
+#include <rankloss/detail/data/counted_by.hpp>
 #include <rankloss/detail/data/extremes.hpp>
 #include <rankloss/detail/pairs/alike.hpp>
+#include <rankloss/detail/pairs/ordered_items.hpp>
 #include <rankloss/detail/pairs/pair_levels.hpp>
 #include <rankloss/detail/pairs/pair_loop.hpp>
 #include <rankloss/detail/pairs/pair_merge.hpp>
-#include <rankloss/detail/pairs/pair_places.hpp>
 #include <rankloss/detail/pairs/pair_scan.hpp>
-#include <rankloss/detail/pairs/scaled_share.hpp>
+#include <rankloss/detail/pairs/scaled_factor.hpp>
 #include <rankloss/detail/pairs/weight_channels.hpp>
 #include <rankloss/detail/sorting/argsort.hpp>
 #include <rankloss/detail/sorting/sorted_rows.hpp>
@@ -51,11 +51,12 @@ struct pairwise_engine {
       if (out.hessian.empty() && items.size() >= shortest_scan) return run_scan(loss, items, out, scratch);
     if constexpr (has_hinges)
       if (loss.cutoff == 0 && items.size() >= shortest_merge) return run_merge(loss, items, out, scratch);
-    const sorted_list<T> by_score = at_places(loss) ? sort_list<T>(items.scores, scratch) : sorted_list<T>{};
-    pair_places at = place(loss, items, by_score, scratch);
-    const std::size_t k = cut_at(loss.cutoff, at.size());
-    if (loss.cut == pairs::cut::both && loss.cutoff > 0)
-      at = {at.item.first(k), at.rank.first(at.rank.empty() ? 0 : k)};
+    const sorted_list<T> by_score =
+        takes_item_order(loss) ? sort_list<T>(items.scores, scratch) : sorted_list<T>{};
+    ordered_items at = arrange(loss, items, by_score, scratch);
+    const std::size_t k = counted_by(loss.cutoff, at.size());
+    if (loss.keep == pairs::keep::both && loss.cutoff > 0)
+      at = {at.item.first(k), at.position_by_score.first(at.position_by_score.empty() ? 0 : k)};
     for (std::size_t i = 0; i < out.gradient.size(); ++i) out.gradient[i] = T{0};
     for (std::size_t i = 0; i < out.hessian.size(); ++i) out.hessian[i] = T{0};
     double value = 0.0;
@@ -65,15 +66,15 @@ struct pairwise_engine {
       if (narrow) value = run_pairs<float>(loss, items, at, k, out, scratch);
     }
     if (!narrow) value = run_pairs<double>(loss, items, at, k, out, scratch);
-    if (at_places(loss)) share_among_alike(items, by_score, out, scratch);
+    if (takes_item_order(loss)) average_alike(items, by_score, out, scratch);
     return value;
   }
 
  private:
-  static constexpr bool by_position = requires { requires Weight::by_position; };
+  static constexpr bool uses_ranks = requires { requires Weight::uses_ranks; };
   static constexpr bool all_pairs = requires { requires Weight::all_pairs; };
   static constexpr bool binary = requires { requires Weight::binary; };
-  static constexpr bool by_place = requires { requires computed_weight::by_place; };
+  static constexpr bool in_score_order = requires { requires computed_weight::in_score_order; };
   static constexpr bool has_scan = requires {
     computed_weight::channel_count;
     computed_function::kernel;
@@ -84,33 +85,34 @@ struct pairwise_engine {
     f.hinges();
   };
   static constexpr std::size_t shortest_merge = 256;
-  static constexpr bool has_shares = requires(const computed_function& f, const xsimd::batch<double>& v) {
-    f.of_shares(v, v, v);
+  static constexpr bool has_probabilities =
+      requires(const computed_function& f, const xsimd::batch<double>& v) {
+    f.of_probabilities(v, v, v);
   };
   using levels_of = pair_levels<binary>;
 
   /// Whether the order of the items decides between equal scores.
-  [[nodiscard]] static bool at_places(const loss_type& loss) noexcept {
-    return by_position || loss.cutoff > 0;
+  [[nodiscard]] static bool takes_item_order(const loss_type& loss) noexcept {
+    return uses_ranks || loss.cutoff > 0;
   }
 
-  /// The order of the items: by score where places are ranks or there is a cutoff, otherwise by level, so
+  /// The order of the items: by score where positions are ranks or there is a cutoff, otherwise by level, so
   /// that the pairs of different level need not be searched for. Where all pairs count the items keep their
   /// order.
   template <class T, class R>
-  [[nodiscard]] static pair_places place(const loss_type& loss, const list<T, R>& items,
-                                         const sorted_list<T>& by_score, workspace& scratch) {
+  [[nodiscard]] static ordered_items arrange(const loss_type& loss, const list<T, R>& items,
+                                             const sorted_list<T>& by_score, workspace& scratch) {
     const std::size_t n = items.size();
     require_countable(n);
-    const std::span<std::uint32_t> rank = scratch.take<std::uint32_t>(by_position ? n : 0);
+    const std::span<std::uint32_t> rank = scratch.take<std::uint32_t>(uses_ranks ? n : 0);
     const std::span<std::uint32_t> item = scratch.take<std::uint32_t>(n);
     const workspace::scope scope(scratch);
-    if (by_place || loss.cutoff > 0) {
+    if (in_score_order || loss.cutoff > 0) {
       std::copy(by_score.order.begin(), by_score.order.end(), item.begin());
       std::iota(rank.begin(), rank.end(), 0u);
       return {item, rank};
     }
-    if constexpr (by_position) {
+    if constexpr (uses_ranks) {
       // Ranks by item, temporarily stored in `item`.
       for (std::size_t p = 0; p < n; ++p) item[by_score.order[p]] = static_cast<std::uint32_t>(p);
     }
@@ -122,7 +124,7 @@ struct pairwise_engine {
     } else {
       order = levels_of::order_items(items, scratch);
     }
-    if constexpr (by_position)
+    if constexpr (uses_ranks)
       for (std::size_t p = 0; p < n; ++p) rank[p] = item[order[p]];
     std::copy(order.begin(), order.end(), item.begin());
     return {item, rank};
@@ -132,15 +134,16 @@ struct pairwise_engine {
   /// and no two different grades become equal in float.
   template <class T, class R>
   [[nodiscard]] static bool fits_float(const Function& function, const list<T, R>& items,
-                                       const pair_places& at) noexcept {
+                                       const ordered_items& at) noexcept {
     constexpr std::size_t longest = 256;  // with more summands, roundings in the same direction add up
     if (at.size() > longest || items.size() == 0) return false;
     const auto [least, most] = extremes_of(items.scores);
     double range = 160.0;
     if constexpr (requires { computed_function::float_range; }) range = computed_function::float_range;
-    if (!(static_cast<double>(most) - static_cast<double>(least) <= range * function.length())) return false;
+    if (!(static_cast<double>(most) - static_cast<double>(least) <= range * function.score_scale()))
+      return false;
     constexpr double largest = 1e10;  // squares of numbers up to this, summed over all pairs, fit in a float
-    if (!(function.length() >= 1.0 / largest && function.length() <= largest)) return false;
+    if (!(function.score_scale() >= 1.0 / largest && function.score_scale() <= largest)) return false;
     if constexpr (requires { computed_function::relevance_shift; }) {
       // the function also depends on differences of relevance
       if (computed_function::relevance_shift > 0.0) {
@@ -164,13 +167,13 @@ struct pairwise_engine {
                          workspace& scratch) {
     const std::span<std::uint32_t> numbers = scratch.take<std::uint32_t>(items.size());
     const std::uint32_t level_count = levels_of::number_levels(items, numbers, scratch);
-    if constexpr (requires { computed_weight::graded_channel_count; })
-      if (level_count <= pair_series<T>::most_graded)
-        return run_scan<true, computed_weight::graded_channel_count>(loss, items, numbers, level_count, out,
-                                                                     scratch);
+    if constexpr (requires { computed_weight::level_channel_count; })
+      if (level_count <= pair_series<T>::most_by_level)
+        return run_scan<true, computed_weight::level_channel_count>(loss, items, numbers, level_count, out,
+                                                                    scratch);
     return run_scan<false, computed_weight::channel_count>(loss, items, numbers, level_count, out, scratch);
   }
-  template <bool Graded, std::size_t C, class T, class R>
+  template <bool ByLevel, std::size_t C, class T, class R>
   static double run_scan(const loss_type& loss, const list<T, R>& items,
                          std::span<const std::uint32_t> numbers, std::uint32_t level_count,
                          const list_outputs<T>& out, workspace& scratch) {
@@ -178,13 +181,13 @@ struct pairwise_engine {
     const computed_weight weight{loss.weight};
     const std::size_t all = items.size();
     const sorted_list<T> sorted = sort_list<T>(items.scores, scratch);
-    const std::size_t k = cut_at(loss.cutoff, all);
-    const std::size_t n = loss.cut == pairs::cut::both ? k : all;
+    const std::size_t k = counted_by(loss.cutoff, all);
+    const std::size_t n = loss.keep == pairs::keep::both ? k : all;
     const std::span<std::uint32_t> ranks = scratch.take<std::uint32_t>(n);
     std::iota(ranks.begin(), ranks.end(), 0u);
-    const pair_places at{sorted.order.first(n), ranks};
+    const ordered_items at{sorted.order.first(n), ranks};
 
-    scan_list<T, C> list_of;
+    sorted_items<T, C> list_of;
     list_of.n = n;
     list_of.counted = k;
     list_of.scores = scratch.take<double>(n);
@@ -203,9 +206,9 @@ struct pairwise_engine {
       channels.upper[c] = list_of.upper[c] = padded<T, Arch>(n, scratch);
       channels.lower[c] = list_of.lower[c] = padded<T, Arch>(n, scratch);
     }
-    if constexpr (Graded) {
+    if constexpr (ByLevel) {
       const std::span<double> gains = scratch.take<double>(level_count);
-      weight.template fill_graded<Arch>(items, at, list_of.levels, channels, gains, scratch);
+      weight.template fill_by_level<Arch>(items, at, list_of.levels, channels, gains, scratch);
       list_of.gains = gains;
     } else {
       weight.template fill<Arch>(items, at, channels, scratch);
@@ -213,19 +216,19 @@ struct pairwise_engine {
     const std::span<double> gradient = scratch.take<double>(n);
     std::fill(gradient.begin(), gradient.end(), 0.0);
     const auto sum = [&]<bool Weighted> {
-      pair_scan<Arch, T, C, Weighted, by_position, Graded, computed_function> scan(
-          function, Graded ? 1.0 : computed_weight::wrong_sign, scratch);
+      pair_scan<Arch, T, C, Weighted, uses_ranks, ByLevel, computed_function> scan(
+          function, ByLevel ? 1.0 : computed_weight::wrong_sign, scratch);
       scan.run(list_of, level_count, gradient);
       return scan.totals();
     };
     pair_totals totals = weighted ? sum.template operator()<true>() : sum.template operator()<false>();
     if (loss.average == pairs::average::pairs)
       totals.count = pairs_of_levels(list_of.levels, k, level_count, scratch);
-    const scaled_share share = share_of(loss, totals, items, unit, function.factor());
+    const scaled_factor scaled = factor_of(loss, totals, items, unit, function.factor());
     for (std::size_t i = 0; i < out.gradient.size() && n < all; ++i) out.gradient[i] = T{0};
-    write_by_place<T>(gradient, share.over(function.length()), at.item, out.gradient);
-    if (at_places(loss)) share_among_alike(items, sorted, out, scratch);
-    return share.of(totals.value);
+    write_by_position<T>(gradient, scaled.over(function.score_scale()), at.item, out.gradient);
+    if (takes_item_order(loss)) average_alike(items, sorted, out, scratch);
+    return scaled.of(totals.value);
   }
 
   /// Computes long lists by the sums of pair_merge.hpp.
@@ -247,12 +250,12 @@ struct pairwise_engine {
     const int far = largest > 0x1p480 ? std::ilogb(largest) - 480 : 0;
     const double near = std::ldexp(1.0, -far);
     for (hinge_sum& f : hinges) f.margin *= near;
-    const auto place_of = [&](std::size_t i) {
+    const auto shifted_score_of = [&](std::size_t i) {
       return near * static_cast<double>(bounded(items.scores[i])) -
              near * (computed_function::relevance_shift * levels_of::of(items, i));
     };
-    const auto sorted =
-        sorted_items<key_of<double>>(n, scratch, [&](std::size_t i) { return descending_key(place_of(i)); });
+    const auto sorted = items_by_key<key_of<double>>(
+        n, scratch, [&](std::size_t i) { return descending_key(shifted_score_of(i)); });
 
     // Level by level, the most relevant first.
     const std::span<std::uint32_t> starts = scratch.take<std::uint32_t>(level_count + 1);
@@ -263,17 +266,17 @@ struct pairwise_engine {
     std::copy_n(starts.begin(), level_count, next.begin());
     const double unit = weight_unit(items);
     const std::span<merge_item> by_level = scratch.take<merge_item>(n);
-    for (const auto& place : sorted) {
-      const std::uint32_t i = place.payload;
+    for (const auto& item : sorted) {
+      const std::uint32_t i = item.payload;
       by_level[next[level_count - 1 - numbers[i]]++] = {
-          place_of(i), items.weights.empty() ? 1.0 : items.weights[i] * unit, i};
+          shifted_score_of(i), items.weights.empty() ? 1.0 : items.weights[i] * unit, i};
     }
     pair_totals totals;
     double all_weight = 0.0;
     for (std::uint32_t l = 0; l < level_count; ++l) {
-      const auto losers = static_cast<double>(n - starts[l + 1]);
-      for (std::size_t p = starts[l]; p < starts[l + 1]; ++p) all_weight += by_level[p].weight * losers;
-      totals.count += losers * static_cast<double>(starts[l + 1] - starts[l]);
+      const auto others = static_cast<double>(n - starts[l + 1]);
+      for (std::size_t p = starts[l]; p < starts[l + 1]; ++p) all_weight += by_level[p].weight * others;
+      totals.count += others * static_cast<double>(starts[l + 1] - starts[l]);
     }
     totals.weight = all_weight;
     const std::span<double> gradient = scratch.take<double>(n);
@@ -281,19 +284,19 @@ struct pairwise_engine {
     std::fill(gradient.begin(), gradient.end(), 0.0);
     std::fill(hessian.begin(), hessian.end(), 0.0);
     totals.value = merge_hinges(by_level, starts, hinges, scratch.take<merge_item>(n), gradient, hessian);
-    const auto share = [&](int degree) { return share_of(loss, totals, items, unit, 1.0, degree * far); };
+    const auto scaled = [&](int degree) { return factor_of(loss, totals, items, unit, 1.0, degree * far); };
     const std::span<std::uint32_t> itself = numbers;
     std::iota(itself.begin(), itself.end(), 0u);
-    write_by_place<T>(gradient, share(hinges[0].power - 1), itself, out.gradient);
-    write_by_place<T>(hessian, share(0), itself, out.hessian);
-    return share(hinges[0].power).of(totals.value);
+    write_by_position<T>(gradient, scaled(hinges[0].power - 1), itself, out.gradient);
+    write_by_position<T>(hessian, scaled(0), itself, out.hessian);
+    return scaled(hinges[0].power).of(totals.value);
   }
 
   /// 2^exponent factor / Z, where Z is the divisor of the average. Undoes the scaling of the weights.
   template <class T, class R>
-  [[nodiscard]] static scaled_share share_of(const loss_type& loss, const pair_totals& totals,
-                                             const list<T, R>& items, double unit, double factor = 1.0,
-                                             int exponent = 0) noexcept {
+  [[nodiscard]] static scaled_factor factor_of(const loss_type& loss, const pair_totals& totals,
+                                               const list<T, R>& items, double unit, double factor = 1.0,
+                                               int exponent = 0) noexcept {
     const double divisor = loss.average == pairs::average::none    ? 1.0
                            : loss.average == pairs::average::pairs ? totals.count
                                                                    : totals.weight;
@@ -302,12 +305,12 @@ struct pairwise_engine {
       if (unit != 1.0) exponent -= std::ilogb(unit);
       if constexpr (requires { weight.exponent(items); }) exponent += weight.exponent(items);
     }
-    return scaled_share_of(factor, divisor, exponent);
+    return scaled_factor_of(factor, divisor, exponent);
   }
 
   /// Computes the pairs one by one, in lanes of S.
   template <class S, class T, class R>
-  static double run_pairs(const loss_type& loss, const list<T, R>& items, const pair_places& at,
+  static double run_pairs(const loss_type& loss, const list<T, R>& items, const ordered_items& at,
                           std::size_t first_end, const list_outputs<T>& out, workspace& scratch) {
     const computed_function function{loss.function};
     const computed_weight weight{loss.weight};
@@ -337,28 +340,29 @@ struct pairwise_engine {
         if constexpr (all_pairs)
           return loop_over_all_pairs<Arch, Hessian>(arrays, first_end, f, prepared);
         else
-          return by_place || loss.cutoff > 0 ? loop_over_places<Arch, Hessian>(arrays, first_end, f, prepared)
-                                             : loop_over_levels<Arch, Hessian>(arrays, f, prepared);
+          return in_score_order || loss.cutoff > 0
+                     ? loop_over_positions<Arch, Hessian>(arrays, first_end, f, prepared)
+                     : loop_over_levels<Arch, Hessian>(arrays, f, prepared);
       };
       return hessian.empty() ? loop.template operator()<false>() : loop.template operator()<true>();
     };
     pair_totals totals;
     bool done = false;
-    if constexpr (has_shares) {
+    if constexpr (has_probabilities) {
       const std::span<S> exponentials = take();
       const std::span<const S> kept = scores.first(n);
       if (n > 0) {
         const auto [least, most] = extremes_of(kept);
-        done = fill_exponentials<Arch>(kept, least, most, 1.0 / function.length(), exponentials);
+        done = fill_exponentials<Arch>(kept, least, most, 1.0 / function.score_scale(), exponentials);
       }
-      if (done) totals = sum(by_shares<Arch, S, computed_function>{function, exponentials});
+      if (done) totals = sum(by_probabilities<Arch, S, computed_function>{function, exponentials});
     }
     if (!done) totals = sum(by_difference<computed_function>{function});
 
-    const scaled_share share = share_of(loss, totals, items, unit);
-    write_by_place<T>(gradient, share, at.item, out.gradient);
-    if (!hessian.empty()) write_by_place<T>(hessian, share, at.item, out.hessian);
-    return share.of(totals.value);
+    const scaled_factor scaled = factor_of(loss, totals, items, unit);
+    write_by_position<T>(gradient, scaled, at.item, out.gradient);
+    if (!hessian.empty()) write_by_position<T>(hessian, scaled, at.item, out.hessian);
+    return scaled.of(totals.value);
   }
 };
 

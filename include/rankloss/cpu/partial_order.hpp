@@ -11,7 +11,7 @@
 #include <rankloss/detail/orders/level_order.hpp>
 #include <rankloss/detail/orders/pair_draws.hpp>
 #include <rankloss/detail/orders/pair_order.hpp>
-#include <rankloss/detail/pairs/pair_counts.hpp>
+#include <rankloss/detail/pairs/concordance.hpp>
 #include <rankloss/detail/sorting/argsort.hpp>
 #include <rankloss/detail/sorting/relevance_order.hpp>
 #include <rankloss/evaluate.hpp>
@@ -30,8 +30,8 @@
 
 namespace rankloss::inline RANKLOSS_ABI {
 
-inline partial_order partial_order::from_pairs(const positions& offsets, const positions& preferred,
-                                               const positions& other) {
+inline partial_order partial_order::from_pairs(const indices& offsets, const indices& preferred,
+                                               const indices& other) {
   partial_order order(offsets);
   const std::size_t pairs = preferred.size();
   detail::require(other.size() == pairs, "other: size ", other.size(), ", expected ", pairs,
@@ -39,31 +39,31 @@ inline partial_order partial_order::from_pairs(const positions& offsets, const p
   std::vector<detail::item_pair> edges(pairs);
   for (std::size_t k = 0; k < pairs; ++k) {
     edges[k] = {order.checked(preferred, "preferred", "pair", k), order.checked(other, "other", "pair", k)};
-    detail::require(edges[k].better != edges[k].worse, "other: ", edges[k].worse, " at pair ", k,
+    detail::require(edges[k].preferred != edges[k].other, "other: ", edges[k].other, " at pair ", k,
                     ", expected an item other than the preferred one");
-    const std::size_t l = order.list_of(edges[k].better);
-    detail::require(order.list_of(edges[k].worse) == l, "other: ", edges[k].worse, " at pair ", k,
+    const std::size_t l = order.list_of(edges[k].preferred);
+    detail::require(order.list_of(edges[k].other) == l, "other: ", edges[k].other, " at pair ", k,
                     ", expected an item of list ", l, " like the preferred one");
   }
   order.store(edges, "pairs");
   return order;
 }
 
-inline partial_order partial_order::from_chains(const positions& offsets, const positions& chains,
-                                                const positions& chain_offsets) {
+inline partial_order partial_order::from_chains(const indices& offsets, const indices& chains,
+                                                const indices& chain_offsets) {
   partial_order order(offsets);
   const detail::ragged_lists each =
-      detail::checked_lists(chain_offsets, chains.size(), "places in chains", "chain_offsets");
+      detail::checked_lists(chain_offsets, chains.size(), "positions in chains", "chain_offsets");
   std::vector<detail::item_pair> edges;
   for (std::size_t chain = 0; chain < each.count(); ++chain) {
     std::size_t before = 0;
     for (std::size_t k = each.first(chain); k < each.first(chain + 1); ++k) {
-      const std::size_t item = order.checked(chains, "chains", "place", k);
+      const std::size_t item = order.checked(chains, "chains", "position", k);
       if (k > each.first(chain)) {
-        detail::require(item != before, "chains: ", item, " at place ", k,
+        detail::require(item != before, "chains: ", item, " at position ", k,
                         ", expected an item other than the one before it");
         const std::size_t l = order.list_of(before);
-        detail::require(order.list_of(item) == l, "chains: ", item, " at place ", k,
+        detail::require(order.list_of(item) == l, "chains: ", item, " at position ", k,
                         ", expected an item of list ", l, " like the one before it");
         edges.push_back({before, item});
       }
@@ -76,20 +76,20 @@ inline partial_order partial_order::from_chains(const positions& offsets, const 
 
 template <detail::array Range>
 requires std::is_arithmetic_v<detail::element_of<Range>> partial_order
-partial_order::from_grades(const positions& offsets, const Range& grades) {
+partial_order::from_grades(const indices& offsets, const Range& grades) {
   const auto* grade = detail::first_of(grades);
   return of_levels(offsets, detail::size_of(grades),
                    [&](const partial_order& order, std::size_t l, std::size_t i) {
                      const auto y = static_cast<double>(grade[order.first(l) + i]);
                      detail::require(detail::is_finite(y), "grades: ", y, " at list ", l, ", item ", i,
                                      ", expected a finite number");
-                     return detail::level_place{detail::level_place::by_value, y};
+                     return detail::standing{detail::standing::by_value, y};
                    });
 }
 
 template <detail::array Range>
 requires std::is_arithmetic_v<detail::element_of<Range>> partial_order
-partial_order::from_ranks(const positions& offsets, const Range& ranks, rank_zero zero) {
+partial_order::from_ranks(const indices& offsets, const Range& ranks, rank_zero zero) {
   const auto* rank = detail::first_of(ranks);
   return of_levels(
       offsets, detail::size_of(ranks), [&](const partial_order& order, std::size_t l, std::size_t i) {
@@ -100,17 +100,16 @@ partial_order::from_ranks(const positions& offsets, const Range& ranks, rank_zer
             zero != rank_zero::refused || r != 0.0, "ranks: 0 at list ", l, ", item ", i,
             ", expected above 0; say what 0 means: rank_zero::unranked, rank_zero::last or rank_zero::best");
         detail::require(r >= 0.0, "ranks: ", r, " at list ", l, ", item ", i, ", expected above 0");
-        if (r != 0.0 || zero == rank_zero::best)
-          return detail::level_place{detail::level_place::by_value, -r};
-        return detail::level_place{
-            zero == rank_zero::last ? detail::level_place::last : detail::level_place::none, 0.0};
+        if (r != 0.0 || zero == rank_zero::best) return detail::standing{detail::standing::by_value, -r};
+        return detail::standing{zero == rank_zero::last ? detail::standing::last : detail::standing::none,
+                                0.0};
       });
 }
 
 inline std::uint64_t partial_order::count_pairs(std::size_t list) const {
   if (!by_levels()) return begin_[offsets_[list + 1]] - begin_[first(list)];
   std::uint64_t count = 0;
-  detail::for_each_grade(levels(list).data(), sorted(list), [&](std::size_t begin, std::size_t end) {
+  detail::for_each_level(levels(list).data(), sorted(list), [&](std::size_t begin, std::size_t end) {
     count += static_cast<std::uint64_t>(end - begin) * (sorted(list).size() - end);
   });
   return count;
@@ -137,8 +136,8 @@ inline partial_order partial_order::closure() const {
 inline partial_order partial_order::reduction() const {
   if (by_levels()) return neighbours();
   return rebuilt([this](std::size_t list, std::size_t i, const detail::bit_rows& below,
-                        std::span<const std::uint32_t> place,
-                        auto add) { detail::for_each_direct(worse(list, i), place, below, add); });
+                        std::span<const std::uint32_t> position,
+                        auto add) { detail::for_each_direct(worse(list, i), position, below, add); });
 }
 
 inline ordered_pairs partial_order::pairs() const {
@@ -150,7 +149,7 @@ inline ordered_pairs partial_order::pairs() const {
 inline ordered_pairs partial_order::sample_pairs(std::size_t per_list, std::uint64_t seed,
                                                  pair_balance balance) const {
   detail::require(balance == pair_balance::none || by_levels(),
-                  "balance: by_gap, expected none for an order that is not by grades or ranks");
+                  "balance: by_level_gap, expected none for an order that is not by grades or ranks");
   ordered_pairs found;
   for (std::size_t l = 0; l < lists(); ++l) {
     const std::uint64_t count = count_pairs(l);
@@ -166,34 +165,32 @@ inline ordered_pairs partial_order::sample_pairs(std::size_t per_list, std::uint
       const std::vector<std::size_t> starts = detail::level_starts(levels(l), sorted(l));
       drawn = balance == pair_balance::none
                   ? detail::draw_of_levels(sorted(l), starts, count, per_list, seed, l)
-                  : detail::draw_by_gap(sorted(l), starts, per_list, seed, l);
+                  : detail::draw_by_level_gap(sorted(l), starts, per_list, seed, l);
     }
     std::sort(drawn.begin(), drawn.end());
     for (const detail::item_pair& pair : drawn) {
-      found.preferred.push_back(first(l) + pair.better);
-      found.other.push_back(first(l) + pair.worse);
+      found.preferred.push_back(first(l) + pair.preferred);
+      found.other.push_back(first(l) + pair.other);
     }
   }
   return found;
 }
 
-inline partial_order::partial_order(const positions& offsets) {
+inline partial_order::partial_order(const indices& offsets) {
   detail::require(!offsets.empty(), "offsets: size 0, expected one more than there are lists");
   take_lists(offsets, static_cast<std::size_t>(offsets[offsets.size() - 1]));
 }
 
-inline partial_order::partial_order(const positions& offsets, std::size_t items) {
-  take_lists(offsets, items);
-}
+inline partial_order::partial_order(const indices& offsets, std::size_t items) { take_lists(offsets, items); }
 
-inline void partial_order::take_lists(const positions& offsets, std::size_t items) {
+inline void partial_order::take_lists(const indices& offsets, std::size_t items) {
   const detail::ragged_lists each = detail::checked_lists(offsets, items, "items");
   offsets_.resize(each.count() + 1);
   for (std::size_t l = 0; l < offsets_.size(); ++l) offsets_[l] = each.first(l);
   for (std::size_t l = 0; l < lists(); ++l) detail::require_countable(size(l));
 }
 
-inline std::size_t partial_order::checked(const positions& all, std::string_view field, std::string_view unit,
+inline std::size_t partial_order::checked(const indices& all, std::string_view field, std::string_view unit,
                                           std::size_t k) const {
   const std::int64_t item = all[k];
   detail::require(item >= 0 && static_cast<std::size_t>(item) < items(), field, ": ", all.number(k), " at ",
@@ -207,9 +204,9 @@ inline std::size_t partial_order::list_of(std::size_t item) const noexcept {
          1;
 }
 
-/// Builds an order by levels from place(order, list, item).
-template <class Place>
-partial_order partial_order::of_levels(const positions& offsets, std::size_t items, Place place) {
+/// Builds an order by levels from standing_of(order, list, item).
+template <class Standing>
+partial_order partial_order::of_levels(const indices& offsets, std::size_t items, Standing standing_of) {
   partial_order order(offsets, items);
   order.sorted_.resize(order.items());
   order.levels_.resize(order.items());
@@ -218,7 +215,7 @@ partial_order partial_order::of_levels(const positions& offsets, std::size_t ite
   for (std::size_t l = 0; l < order.lists(); ++l) {
     const std::size_t first = order.first(l);
     ranked[l] = detail::sort_into_levels(
-        order.size(l), [&](std::size_t i) { return place(order, l, i); }, order.sorted_.data() + first,
+        order.size(l), [&](std::size_t i) { return standing_of(order, l, i); }, order.sorted_.data() + first,
         order.levels_.data() + first, no_level, scratch);
     if (ranked[l] < order.size(l) && order.ranked_.empty()) order.ranked_.resize(order.lists());
   }
@@ -226,7 +223,7 @@ partial_order partial_order::of_levels(const positions& offsets, std::size_t ite
   return order;
 }
 
-/// Stores pairs of items, each within one list, given as positions among all items.
+/// Stores pairs of items, each within one list, given as indices among all items.
 inline void partial_order::store(std::vector<detail::item_pair>& edges, std::string_view field) {
   std::sort(edges.begin(), edges.end());
   edges.erase(std::unique(edges.begin(), edges.end()), edges.end());
@@ -234,9 +231,9 @@ inline void partial_order::store(std::vector<detail::item_pair>& edges, std::str
   worse_.resize(edges.size());
   std::size_t list = 0;
   for (std::size_t k = 0; k < edges.size(); ++k) {
-    while (edges[k].better >= offsets_[list + 1]) ++list;
-    ++begin_[edges[k].better + 1];
-    worse_[k] = static_cast<std::uint32_t>(edges[k].worse - first(list));
+    while (edges[k].preferred >= offsets_[list + 1]) ++list;
+    ++begin_[edges[k].preferred + 1];
+    worse_[k] = static_cast<std::uint32_t>(edges[k].other - first(list));
   }
   for (std::size_t i = 0; i < items(); ++i) begin_[i + 1] += begin_[i];
   sort_items(field);
@@ -258,8 +255,8 @@ inline void partial_order::sort_items(std::string_view field) {
   }
 }
 
-/// Builds the order of the pairs that choose(list, item, rows, places, add) passes to add. `rows` holds the
-/// items that each item is better than, and `places` the place of each item in `sorted`.
+/// Builds the order of the pairs that choose(list, item, rows, positions, add) passes to add. `rows` holds
+/// the items that each item is better than, and `positions` the position of each item in `sorted`.
 template <class Choose>
 partial_order partial_order::rebuilt(Choose choose) const {
   partial_order order;
@@ -267,17 +264,17 @@ partial_order partial_order::rebuilt(Choose choose) const {
   order.sorted_ = sorted_;
   order.begin_.assign(1, 0);
   order.begin_.reserve(items() + 1);
-  std::vector<std::uint32_t> place;
+  std::vector<std::uint32_t> position;
   for (std::size_t l = 0; l < lists(); ++l) {
     const std::size_t n = size(l);
     const detail::bit_rows below =
         detail::close_pairs(sorted(l), [this, l](std::size_t i) { return worse(l, i); });
-    place.resize(n);
-    for (std::size_t k = 0; k < n; ++k) place[sorted(l)[k]] = static_cast<std::uint32_t>(k);
+    position.resize(n);
+    for (std::size_t k = 0; k < n; ++k) position[sorted(l)[k]] = static_cast<std::uint32_t>(k);
     for (std::size_t i = 0; i < n; ++i) {
       const std::size_t begin = order.worse_.size();
       const auto add = [&](std::uint32_t j) { order.worse_.push_back(j); };
-      choose(l, i, below, std::span<const std::uint32_t>(place), add);
+      choose(l, i, below, std::span<const std::uint32_t>(position), add);
       std::sort(order.worse_.begin() + static_cast<std::ptrdiff_t>(begin), order.worse_.end());
       order.begin_.push_back(order.worse_.size());
     }
@@ -329,7 +326,7 @@ requires score<detail::element_of<Scores>> pair_agreement agreement(const partia
   using T = detail::element_of<Scores>;
   const detail::sole_use alone(ctx);
   const array_view<const T> scores(values);
-  detail::check_steps("scores", scores.size(), order.items(), "one per item of the order");
+  detail::check_size("scores", scores.size(), order.items(), "one per item of the order");
   detail::require(per_list.empty() || per_list.size() == order.lists(), "per_list: size ", per_list.size(),
                   ", expected ", order.lists(), " (one per list)");
   if (ctx.checks == data_checks::on)
@@ -351,7 +348,7 @@ requires score<detail::element_of<Scores>> pair_agreement agreement(const partia
       for (std::size_t i = 0; i < weights.size(); ++i)
         weights[i] = levels[i] == partial_order::no_level ? 0.0 : 1.0;
       const list<T, std::uint32_t> items{s, levels, std::span<const double>(weights)};
-      const detail::pair_counts counts = detail::count_pairs(items, false, scratch);
+      const detail::concordance counts = detail::count_concordance(items, false, scratch);
       own = {counts.discordant, counts.concordant, counts.tied_scores};
     } else if (!order.by_levels()) {
       for (std::size_t i = 0; i < s.size(); ++i)

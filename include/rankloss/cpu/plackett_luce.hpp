@@ -43,7 +43,7 @@ struct plackett_luce_engine {
     const partial_order& order = batch.order;
     const std::size_t lists = order.lists();
     const bool check = ctx.checks == data_checks::on;
-    check_steps("scores", batch.scores.size(), order.items(), "one per item of the order");
+    check_size("scores", batch.scores.size(), order.items(), "one per item of the order");
     check_output("gradient", out.gradient, order.items(), "one per score");
     check_output("hessian", out.hessian, order.items(), "one per score");
     check_output("per_list", out.per_list.size(), lists, "one per list");
@@ -57,7 +57,7 @@ struct plackett_luce_engine {
     workspace& scratch = ctx.scratch();
     const workspace::scope scope(scratch);
     const std::span<double> values = scratch.take<double>(lists);
-    const std::span<block_excess> excess = scratch.take<block_excess>(lists);
+    const std::span<tier_excess> excess = scratch.take<tier_excess>(lists);
     const std::span<double> gradient = scratch.take<double>(out.gradient.size());
     const std::span<double> hessian = scratch.take<double>(out.hessian.size());
     const auto weight = [&](std::size_t l) {
@@ -83,15 +83,15 @@ struct plackett_luce_engine {
     });
     for (std::size_t l = 0; l < lists; ++l) {
       if (excess[l].items == 0) continue;
-      require(excess[l].items <= down_sets::most_items, "order: a block of ", excess[l].items,
+      require(excess[l].items <= down_sets::most_items, "order: a tier of ", excess[l].items,
               " items in list ", l, ", expected at most ", down_sets::most_items,
               "; order_likelihood::by_pairs has no limit");
-      fail("order: a block of ", excess[l].items, " items in list ", l, " takes a table of ", excess[l].sets,
+      fail("order: a tier of ", excess[l].items, " items in list ", l, " takes a table of ", excess[l].sets,
            " sets, expected at most ", loss.most_sets,
            " (most_sets); order_likelihood::by_pairs has no limit");
     }
 
-    const double factor = held_as<double>(out.scale * mean.share());
+    const double factor = held_as<double>(out.scale * mean.factor());
     if (!out.gradient.empty()) write_scaled(out.gradient, gradient, factor, out.update);
     if (!out.hessian.empty()) write_scaled(out.hessian, hessian, factor, out.update);
     std::copy_n(values.begin(), out.per_list.size(), out.per_list.begin());
@@ -103,7 +103,7 @@ struct plackett_luce_engine {
   template <class T>
   static double list_loss(const plackett_luce& loss, const partial_order& order, std::size_t l,
                           const strided<const T>& scores, std::span<double> gradient,
-                          std::span<double> hessian, block_excess& excess, workspace& scratch) {
+                          std::span<double> hessian, tier_excess& excess, workspace& scratch) {
     std::fill(gradient.begin(), gradient.end(), 0.0);
     std::fill(hessian.begin(), hessian.end(), 0.0);
     if (!order.has_pair(l)) return 0.0;
@@ -117,12 +117,12 @@ struct plackett_luce_engine {
   template <class T>
   static double exact_loss(const plackett_luce& loss, const partial_order& order, std::size_t l,
                            const strided<const T>& scores, std::span<double> gradient,
-                           std::span<double> hessian, block_excess& excess, workspace& scratch) {
+                           std::span<double> hessian, tier_excess& excess, workspace& scratch) {
     const double t = loss.temperature;
     if (order.by_levels()) {
       const rest_sums rests = sum_rests(scores, order.sorted(l), t, scratch);
       const list_outputs<double> out{gradient, hessian};
-      return grades_loss<Arch, double>(rests, order.levels(l).data(), order.sorted(l), out,
+      return levels_loss<Arch, double>(rests, order.levels(l).data(), order.sorted(l), out,
                                        order_outputs<double>(out, order.sorted(l), 1.0, t), scratch);
     }
     const auto worse = [&order, l](std::size_t i) { return order.worse(l, i); };

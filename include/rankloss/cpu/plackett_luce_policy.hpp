@@ -26,7 +26,7 @@ template <score T>
 void evaluate_orders(const plackett_luce_policy& policy, const order_batch<T>& batch,
                      const order_results& out, context& ctx) {
   const detail::sole_use alone(ctx);
-  policy.validate();
+  validate(policy);
   const std::size_t items = batch.scores.size();
   const detail::ragged_lists lists = detail::checked_lists(batch.offsets, items, "scores");
   detail::check_output("log_probabilities", out.log_probabilities.size(), lists.count(), "one per list");
@@ -67,12 +67,12 @@ void evaluate_orders(const plackett_luce_policy& policy, const order_batch<T>& b
 }
 
 template <score T>
-void sample_orders(const plackett_luce_policy& policy, array_view<const T> scores, const positions& offsets,
+void sample_orders(const plackett_luce_policy& policy, array_view<const T> scores, const indices& offsets,
                    std::uint32_t sample, array_view<std::uint32_t> orders, context& ctx) {
   const detail::sole_use alone(ctx);
-  policy.validate();
+  validate(policy);
   const detail::ragged_lists lists = detail::checked_lists(offsets, scores.size(), "scores");
-  detail::check_steps("orders", orders.size(), scores.size(), "one per score");
+  detail::check_size("orders", orders.size(), scores.size(), "one per score");
   if (ctx.checks == data_checks::on) detail::check_policy_scores("scores", scores);
   for (std::size_t l = 0; l < lists.count(); ++l) detail::require_countable(lists.size(l));
 
@@ -83,7 +83,7 @@ void sample_orders(const plackett_luce_policy& policy, array_view<const T> score
     const std::size_t n = lists.size(l);
     using key = detail::key_of<double>;
     const std::span<const detail::keyed_item<key>> sorted =
-        detail::sorted_items<key>(n, scratch, [&](std::size_t i) {
+        detail::items_by_key<key>(n, scratch, [&](std::size_t i) {
           return detail::descending_key(static_cast<double>(scores[first + i]) +
                                         policy.temperature *
                                             gumbel(policy.seed, l, static_cast<std::uint32_t>(i), sample));

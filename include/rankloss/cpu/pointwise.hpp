@@ -94,10 +94,11 @@ template <class Arch>
   using V = lanes<Arch>;
   const V d = s - y;
   const V size = xsimd::abs(d);
-  const V share = xsimd::min(size, V(function.beta)) / V(function.beta);
+  const V fraction = xsimd::min(size, V(function.beta)) / V(function.beta);
   const auto near = size < V(function.beta);
-  return {xsimd::select(near, V(0.5) * size * share, size - V(0.5 * function.beta)),
-          xsimd::select(d < V(0.0), -share, share), xsimd::select(near, V(1.0 / function.beta), V(0.0))};
+  return {xsimd::select(near, V(0.5) * size * fraction, size - V(0.5 * function.beta)),
+          xsimd::select(d < V(0.0), -fraction, fraction),
+          xsimd::select(near, V(1.0 / function.beta), V(0.0))};
 }
 
 /// Computes a row of items at a time, in the order in which they are stored.
@@ -122,7 +123,7 @@ struct pointwise_engine {
                                                   : weighted_mean(
                                                         n, [&](std::size_t i) { return weights[i]; }, how);
     const double unit = summed ? 1.0 : mean.scaled(1.0);
-    const double share = summed ? 1.0 : mean.share();
+    const double factor = summed ? 1.0 : mean.factor();
     const V largest(static_cast<double>(std::numeric_limits<T>::max()));
     const auto held = [&](const V& x) { return xsimd::min(xsimd::max(x, -largest), largest); };
     const auto clipped = [](const V& x) {
@@ -154,10 +155,10 @@ struct pointwise_engine {
       });
     };
     if (weights == nullptr)
-      with_outputs([&](std::size_t, auto) { return V(share); });
+      with_outputs([&](std::size_t, auto) { return V(factor); });
     else
       with_outputs([&](std::size_t i, auto count) {
-        return V(share) * (load_items<Arch>(weights + i, count) * V(unit));
+        return V(factor) * (load_items<Arch>(weights + i, count) * V(unit));
       });
     spread(g, out.gradient);
     spread(h, out.hessian);

@@ -70,11 +70,11 @@ template <class T>
 template <class T>
 void check_policy(const policy_batch<T>& batch, bool check) {
   const std::size_t n = batch.log_probabilities.size();
-  check_steps("old_log_probabilities", batch.old_log_probabilities.size(), n, "one per step");
-  check_steps("advantages", batch.advantages.size(), n, "one per step");
+  check_size("old_log_probabilities", batch.old_log_probabilities.size(), n, "one per step");
+  check_size("advantages", batch.advantages.size(), n, "one per step");
   if (!batch.reference_log_probabilities.empty())
-    check_steps("reference_log_probabilities", batch.reference_log_probabilities.size(), n, "one per step");
-  if (!batch.entropies.empty()) check_steps("entropies", batch.entropies.size(), n, "one per step");
+    check_size("reference_log_probabilities", batch.reference_log_probabilities.size(), n, "one per step");
+  if (!batch.entropies.empty()) check_size("entropies", batch.entropies.size(), n, "one per step");
   check_step_weights(batch.weights, batch.mask, n, check);
   if (!check) return;
   check_finite("reference_log_probabilities", batch.reference_log_probabilities, batch.mask);
@@ -87,8 +87,8 @@ void check_policy(const policy_batch<T>& batch, bool check) {
 template <class T>
 void check_critic(const value_batch<T>& batch, bool check) {
   const std::size_t n = batch.values.size();
-  check_steps("returns", batch.returns.size(), n, "one per step");
-  if (!batch.old_values.empty()) check_steps("old_values", batch.old_values.size(), n, "one per step");
+  check_size("returns", batch.returns.size(), n, "one per step");
+  if (!batch.old_values.empty()) check_size("old_values", batch.old_values.size(), n, "one per step");
   check_step_weights(batch.weights, batch.mask, n, check);
   if (!check) return;
   check_finite("values", batch.values, batch.mask);
@@ -99,7 +99,7 @@ void check_critic(const value_batch<T>& batch, bool check) {
 struct ppo_engine {
   template <score T>
   static double run(const ppo& loss, const policy_batch<T>& batch, const outputs& out, context& ctx) {
-    loss.validate();
+    validate(loss);
     check_policy(batch, ctx.checks == data_checks::on);
     check_policy_outputs(out, batch.log_probabilities.size());
     const step_shares shares(batch.weights, batch.mask, batch.log_probabilities.size());
@@ -119,7 +119,7 @@ struct ppo_engine {
 struct critic_engine {
   template <score T>
   static double run(const critic& loss, const value_batch<T>& batch, const outputs& out, context& ctx) {
-    loss.validate();
+    validate(loss);
     check_critic(batch, ctx.checks == data_checks::on);
     check_policy_outputs(out, batch.values.size());
     const step_shares shares(batch.weights, batch.mask, batch.values.size());
@@ -149,7 +149,7 @@ struct engine<critic, context> : detail::critic_engine {};
 
 template <score T>
 [[nodiscard]] policy_diagnostics diagnose(const ppo& loss, const policy_batch<T>& batch, data_checks checks) {
-  loss.validate();
+  validate(loss);
   detail::check_policy(batch, checks == data_checks::on);
   const detail::step_shares shares(batch.weights, batch.mask, batch.log_probabilities.size());
   policy_diagnostics found;
@@ -177,11 +177,11 @@ void shape_rewards(std::type_identity_t<array_view<const T>> rewards,
                    std::type_identity_t<array_view<const T>> reference_log_probabilities, double coefficient,
                    kl_estimator estimator, std::span<T> shaped, const flags& mask, data_checks checks) {
   const std::size_t n = shaped.size();
-  detail::check_steps("rewards", rewards.size(), n, "one per shaped reward");
-  detail::check_steps("log_probabilities", log_probabilities.size(), n, "one per shaped reward");
-  detail::check_steps("reference_log_probabilities", reference_log_probabilities.size(), n,
-                      "one per shaped reward");
-  if (!mask.empty()) detail::check_steps("mask", mask.size(), n, "one per shaped reward");
+  detail::check_size("rewards", rewards.size(), n, "one per shaped reward");
+  detail::check_size("log_probabilities", log_probabilities.size(), n, "one per shaped reward");
+  detail::check_size("reference_log_probabilities", reference_log_probabilities.size(), n,
+                     "one per shaped reward");
+  if (!mask.empty()) detail::check_size("mask", mask.size(), n, "one per shaped reward");
   detail::require(detail::is_finite(coefficient) && coefficient >= 0.0, "coefficient: ", coefficient,
                   ", expected a finite number >= 0");
   if (checks == data_checks::on) {

@@ -20,7 +20,7 @@
 
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
-inline void check_items(std::string_view field, const positions& items, std::size_t count) {
+inline void check_pair_items(std::string_view field, const indices& items, std::size_t count) {
   for (std::size_t k = 0; k < items.size(); ++k)
     require(items[k] >= 0 && static_cast<std::uint64_t>(items[k]) < count, field, ": ", items.number(k),
             " at pair ", k, ", expected an item from 0 to below ", count, " (the number of rewards)");
@@ -52,8 +52,8 @@ void check_preferences(const preference_batch<T>& batch, const outputs& out, boo
   check_output("hessian", out.hessian, items, "one per reward");
   check_output("per_list", out.per_list.size(), pairs, "one per pair");
   require(is_finite(out.scale), "scale: ", out.scale, ", expected a finite number");
-  check_items("preferred", batch.preferred, items);
-  check_items("other", batch.other, items);
+  check_pair_items("preferred", batch.preferred, items);
+  check_pair_items("other", batch.other, items);
   for (std::size_t k = 0; k < pairs; ++k)
     require(batch.preferred[k] != batch.other[k], "other: ", batch.other[k], " at pair ", k,
             ", expected an item other than the preferred one");
@@ -123,7 +123,7 @@ double evaluate_preferences(const Loss& loss, const preference_batch<T>& batch, 
       hessian[o] += w * term.curvature_other;
     }
   }
-  const double factor = held_as<double>(out.scale * mean.share());
+  const double factor = held_as<double>(out.scale * mean.factor());
   if (!out.gradient.empty()) write_scaled(out.gradient, gradient, factor, out.update);
   if (!out.hessian.empty()) write_scaled(out.hessian, hessian, factor, out.update);
   if (tie_gradient != nullptr)

@@ -52,7 +52,7 @@ struct caption_shape {
     require(batch_.matches.empty() || batch_.matches.size() == pairs, "matches: size ", batch_.matches.size(),
             ", expected ", pairs, " (", images, " images of ", texts, " texts)");
     if (!batch_.matches.empty()) return;
-    require(batch_.pairing != pairing::by_position || images == texts, "pairing: by_position for ", images,
+    require(batch_.pairing != pairing::by_index || images == texts, "pairing: by_index for ", images,
             " images and ", texts, " texts, expected as many of both, or matches");
     require(batch_.pairing != pairing::by_caption || captions == texts, "pairing: by_caption for ", captions,
             " captions and ", texts, " texts, expected as many of both");
@@ -104,15 +104,15 @@ void caption_similarity(const caption_batch<T>& batch, const caption_shape<T>& s
     }
   });
 
-  // Images are taken in blocks that are small enough for their captions to stay in the cache while all texts
+  // Images are taken in chunks that are small enough for their captions to stay in the cache while all texts
   // are read.
-  constexpr std::size_t block = 8 * tile::captions;
+  constexpr std::size_t chunk = 8 * tile::captions;
   const std::span<std::size_t> bounds = ctx.scratch().take<std::size_t>(shape.images + 1);
   std::size_t tasks = 0;
   bounds[0] = 0;
   for (std::size_t i = 1; i <= shape.images; ++i) {
-    const bool full = i == shape.images || shape.first(i + 1) - shape.first(bounds[tasks]) > block ||
-                      i - bounds[tasks] == block;
+    const bool full = i == shape.images || shape.first(i + 1) - shape.first(bounds[tasks]) > chunk ||
+                      i - bounds[tasks] == chunk;
     if (full) bounds[++tasks] = i;
   }
 
@@ -160,7 +160,7 @@ void relevance_scores(const caption_batch<T>& batch, std::type_identity_t<array_
   if (!batch.matches.empty()) {
     for (std::size_t pair = 0; pair < relevance.size(); ++pair)
       if (batch.matches[pair]) relevance[pair] = T{1};
-  } else if (batch.pairing == pairing::by_position) {
+  } else if (batch.pairing == pairing::by_index) {
     for (std::size_t i = 0; i < shape.images; ++i) relevance[i * shape.texts + i] = T{1};
   } else if (batch.pairing == pairing::by_caption) {
     for (std::size_t i = 0; i < shape.images; ++i)

@@ -62,10 +62,10 @@ struct sndcg_engine {
     cell_list<Arch, T> cells;
     const bool by_cells = out.hessian.empty();
     const std::span<T> by_slot = scratch.take<T>(by_cells ? n : 0);
-    if (by_cells && cells.cut_by_grid(items.scores, loss.temperature, gains, by_slot, scratch))
+    if (by_cells && cells.divide_by_grid(items.scores, loss.temperature, gains, by_slot, scratch))
       return 1.0 - differentiate(loss, cells, by_slot, best, out.gradient, scratch) / best;
     const sorted_list<T> sorted = sort_list<T>(items.scores, scratch);
-    if (by_cells && cells.cut_sorted(sorted.x, sorted.order, loss.temperature, gains, by_slot, scratch))
+    if (by_cells && cells.divide_sorted(sorted.x, sorted.order, loss.temperature, gains, by_slot, scratch))
       return 1.0 - differentiate(loss, cells, by_slot, best, out.gradient, scratch) / best;
     const sorted_rows<Arch> rows = lay_in_rows<Arch, T>(sorted, loss.temperature, scratch);
     const std::span<T> gain_rows = scratch.take<T>(rows.rows * lane_count<Arch>);
@@ -99,11 +99,11 @@ struct sndcg_engine {
     const bool hessian = !out[0].hessian.empty();
     const std::span<T> gradients = scratch.take<T>(gradient ? rows * w : 0);
     const std::span<T> hessians = scratch.take<T>(hessian ? rows * w : 0);
-    const V share = xsimd::select(ideals > V(0.0), V(1.0) / ideals, V(0.0));
+    const V inverse_ideal = xsimd::select(ideals > V(0.0), V(1.0) / ideals, V(0.0));
     alignas(64) double dcg[w];
     const list_outputs<T> by_item{{gradients}, {hessians}};
-    (plain ? differentiate<T>(loss, unsorted, gain_rows.data(), share, by_item, scratch)
-           : differentiate<T>(loss, sorted, gain_rows.data(), share, by_item, scratch))
+    (plain ? differentiate<T>(loss, unsorted, gain_rows.data(), inverse_ideal, by_item, scratch)
+           : differentiate<T>(loss, sorted, gain_rows.data(), inverse_ideal, by_item, scratch))
         .store_aligned(dcg);
     for (std::size_t l = 0; l < lists.size(); ++l) {
       values[l] = best[l] > 0.0 ? 1.0 - dcg[l] / best[l] : 0.0;
@@ -113,28 +113,30 @@ struct sndcg_engine {
   }
 
  private:
-  /// DCG of each lane; writes the derivatives of the loss by item. `share` is 1 / ideal DCG.
+  /// DCG of each lane; writes the derivatives of the loss by item. `inverse_ideal` is 1 / ideal DCG.
   template <class T, class S>
   static lanes<Arch> differentiate(const sndcg& loss, const sorted_rows<Arch>& sorted, S* gains,
-                                   const lanes<Arch>& share, const list_outputs<T>& out, workspace& scratch) {
-    return differentiate<T>(loss, sorted, share, out, [&]<wanted Wanted>(auto emit) {
+                                   const lanes<Arch>& inverse_ideal, const list_outputs<T>& out,
+                                   workspace& scratch) {
+    return differentiate<T>(loss, sorted, inverse_ideal, out, [&]<wanted Wanted>(auto emit) {
       return smooth_dcg<T, Wanted>(sorted, gains, static_cast<double>(loss.cutoff), scratch, emit);
     });
   }
   template <class T, class S>
   static lanes<Arch> differentiate(const sndcg& loss, const plain_rows<Arch>& unsorted, S* gains,
-                                   const lanes<Arch>& share, const list_outputs<T>& out, workspace& scratch) {
-    return differentiate<T>(loss, unsorted.rows, share, out, [&]<wanted Wanted>(auto emit) {
+                                   const lanes<Arch>& inverse_ideal, const list_outputs<T>& out,
+                                   workspace& scratch) {
+    return differentiate<T>(loss, unsorted.rows, inverse_ideal, out, [&]<wanted Wanted>(auto emit) {
       return smooth_dcg<T, Wanted>(unsorted, loss.temperature, gains, static_cast<double>(loss.cutoff),
                                    scratch, emit);
     });
   }
   /// Calls run.operator()<which outputs are wanted>(emit).
   template <class T, class Run>
-  static lanes<Arch> differentiate(const sndcg& loss, const sorted_rows<Arch>& rows, const lanes<Arch>& share,
-                                   const list_outputs<T>& out, Run run) {
+  static lanes<Arch> differentiate(const sndcg& loss, const sorted_rows<Arch>& rows,
+                                   const lanes<Arch>& inverse_ideal, const list_outputs<T>& out, Run run) {
     using V = lanes<Arch>;
-    const V first = -share / V(loss.temperature);
+    const V first = -inverse_ideal / V(loss.temperature);
     const V second = first / V(loss.temperature);
     if (!out.hessian.empty())
       return run.template operator()<wanted::hessian>([&](std::size_t i, const V& g, const V& h) {

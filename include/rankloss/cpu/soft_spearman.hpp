@@ -15,7 +15,7 @@ namespace rankloss::inline RANKLOSS_ABI {
 namespace detail {
 
 /// Computes the ranks of both sides and their correlation. Its gradient goes through the pullback of the
-/// smooth ranks.
+/// soft ranks.
 struct soft_spearman_engine {
   template <class Ranks, class T, class R>
   static double run(const soft_spearman<Ranks>& loss, const list<T, R>& items, const list_outputs<T>& out,

@@ -39,9 +39,9 @@ struct triplet_query {
 struct triplet_engine {
   template <class T, class R>
   static double run(const triplet& loss, const similarity_batch<T, R>& batch, const outputs& out,
-                    context& ctx, double share) {
-    return run_both_directions(triplet_query{loss.margin, loss.mine}, batch, grades::matches, out, ctx,
-                               share);
+                    context& ctx, double factor) {
+    return run_both_directions(triplet_query{loss.margin, loss.mine}, batch, list_relevance::matches, out,
+                               ctx, factor);
   }
 };
 

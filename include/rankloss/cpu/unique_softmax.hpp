@@ -49,7 +49,7 @@ struct unique_softmax_engine {
     const bool derivatives = !out.gradient.empty() || !out.hessian.empty();
     rest_pulls pulls(rests);
     double value = 0.0;
-    for_each_grade(y, order, [&](std::size_t begin, std::size_t end) {
+    for_each_level(y, order, [&](std::size_t begin, std::size_t end) {
       double a = 0.0;
       double b = 0.0;
       const double others = end < n ? std::log(rests.sum[end]) : 0.0;

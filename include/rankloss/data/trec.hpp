@@ -93,8 +93,8 @@ struct trec_read_options {
 /// The order of documents of equal score.
 enum class trec_ties {
   expected,  ///< scores are unchanged; metrics give expectations over the random order
-  by_name,   ///< scores become places; those equal as floats by descending name, as bytes
-  by_rank,   ///< scores become places; equal ones by the ranks of the file, then by line
+  by_name,   ///< scores become ranks; those equal as floats by descending name, as bytes
+  by_rank,   ///< scores become ranks; equal ones by the ranks of the file, then by line
 };
 
 /// How judged documents are handled that the run does not retrieve.

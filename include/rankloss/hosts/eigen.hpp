@@ -13,7 +13,7 @@
 /// Passes Eigen's matrices, arrays, maps and blocks to every field in place, without copying them.
 ///
 /// - Fields of items (scores, relevance, weights, mask, outputs of lists) accept whatever has contiguous
-///   items: vectors, and row-major matrices.
+///   elements: vectors, and row-major matrices.
 /// - Fields of a similarity_batch, and its outputs, accept matrices of any storage order and strides; (i, j)
 ///   is row i and column j of each.
 /// - For lists that are the rows or columns of a matrix or block see row_lists and column_lists in batch.hpp.
@@ -70,11 +70,11 @@ struct host_matrix<Source> {
         "rankloss: an expression of Eigen has no memory of its own; expected a matrix, array, map or block: store it first");
     static_assert(
         !has_memory || neighbours,
-        "rankloss: the items of this map or block of Eigen are apart, its inner stride is not 1, so that a copy would be needed; expected "
-        "items one behind the other");
+        "rankloss: the elements of this map or block of Eigen are apart, its inner stride is not 1, so that a copy would be needed; expected "
+        "elements one behind the other");
     static_assert(
         !has_memory || is_vector || by_rows,
-        "rankloss: a matrix of Eigen by columns does not have its items in the order of rows, so that a copy would be needed; expected a "
+        "rankloss: a matrix of Eigen by columns does not have its elements in the order of rows, so that a copy would be needed; expected a "
         "vector, a matrix by rows (Eigen::RowMajor), or column_lists where its columns are the lists");
     static_assert(
         !has_memory || is_vector || !by_rows || rows_follow,
@@ -87,19 +87,19 @@ struct host_matrix<Source> {
   static constexpr void expect_lines() noexcept {
     static_assert(
         neighbours,
-        "rankloss: the items of this map or block of Eigen are apart, its inner stride is not 1, so that a copy would be needed");
+        "rankloss: the elements of this map or block of Eigen are apart, its inner stride is not 1, so that a copy would be needed");
     static_assert(
         Columns || is_vector || by_rows,
-        "rankloss: a matrix of Eigen by columns does not have the items of a row one behind the other, so that a copy would be needed; "
+        "rankloss: a matrix of Eigen by columns does not have the elements of a row one behind the other, so that a copy would be needed; "
         "expected Eigen::RowMajor, or column_lists where its columns are the lists");
     static_assert(
         !Columns || is_vector || !by_rows,
-        "rankloss: a matrix of Eigen by rows does not have the items of a column one behind the other, so that a copy would be needed; "
+        "rankloss: a matrix of Eigen by rows does not have the elements of a column one behind the other, so that a copy would be needed; "
         "expected Eigen::ColMajor, or row_lists where its rows are the lists");
   }
 };
 
-/// Matrices own their items, also those of fixed size, which are trivially destructible.
+/// Matrices own their elements, also those of fixed size, which are trivially destructible.
 template <class Source>
 requires std::derived_from<Source, Eigen::PlainObjectBase<Source>>
 inline constexpr bool owns_items<Source> = true;

@@ -2,12 +2,12 @@
 #pragma once
 
 #include <rankloss/batch.hpp>
-#include <rankloss/detail/base/finite.hpp>
-#include <rankloss/detail/base/require.hpp>
 #include <rankloss/detail/data/tree_grades.hpp>
 #include <rankloss/gain.hpp>
 #include <rankloss/loss.hpp>
+#include <rankloss/options.hpp>
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -20,6 +20,9 @@ namespace rankloss::inline RANKLOSS_ABI::lightgbm {
 
 /// Whether a normalization is applied.
 enum class normalize { off, on };
+[[nodiscard]] constexpr std::array<std::string_view, 2> enumerators(normalize) noexcept {
+  return {"off", "on"};
+}
 
 /// lambdarank: logistic losses of pairs, weighted by the change of NDCG.
 ///
@@ -49,7 +52,7 @@ enum class normalize { off, on };
 /// - Discounts divide, as on LightGBM's CPU; its CUDA kernel multiplies with log2(1 + r)
 ///   (src/objective/cuda/cuda_rank_objective.cu, 20996c9).
 /// - Computed pair by pair: time O(k n) after a sort, with k the truncation level; scratch O(n). Equal scores
-///   are in the order of the items, as in LightGBM, so alike items have the gradients of their places.
+///   are in the order of the items, as in LightGBM, so alike items have the gradients of their positions.
 /// - Invariant under shifts of all scores; without item weights the gradient of a list sums to 0 up to
 ///   rounding. The Hessian is never negative.
 /// - Edge cases: for a list without pairs, or without gain, everything is 0. An item of score -infinity has
@@ -67,11 +70,15 @@ struct lambdarank {
   static constexpr bool has_hessian = true;
   static constexpr bool is_slope = false;
 
-  void validate() const {
-    rankloss::detail::require(rankloss::detail::within(sigmoid, 1e-15, 1e15), "sigmoid: ", sigmoid,
-                              ", expected 1e-15 to 1e15");
-    rankloss::detail::check_gain(gain, gain_table);
+  template <class Self, class Visit>
+  static constexpr void for_each_option(Self& self, const Visit& visit) {
+    visit("sigmoid", self.sigmoid, options::real{.least = 1e-15, .most = 1e15});
+    visit("truncation_level", self.truncation_level, options::cutoff);
+    visit("gain", self.gain, options::choice<rankloss::gain>{});
+    visit("gain_table", self.gain_table, options::gain_table);
+    visit("norm", self.norm, options::choice<normalize>{});
   }
+  void validate() const { rankloss::detail::check_gain(gain, gain_table); }
   [[nodiscard]] bool takes(double y) const noexcept {
     return rankloss::detail::takes_grade(gain, gain_table, 30.0, y);
   }
@@ -120,6 +127,11 @@ struct rank_xendcg {
   static constexpr bool has_hessian = true;
   static constexpr bool is_slope = false;
   static constexpr double most = 1000.0;  ///< relevance
+
+  template <class Self, class Visit>
+  static constexpr void for_each_option(Self& self, const Visit& visit) {
+    visit("seed", self.seed, options::seed);
+  }
 
   [[nodiscard]] bool takes(double y) const noexcept { return y >= 0.0 && y <= most; }
   [[nodiscard]] std::string_view expects() const noexcept {

@@ -2,14 +2,14 @@
 #pragma once
 
 #include <rankloss/batch.hpp>
-#include <rankloss/detail/base/require.hpp>
 #include <rankloss/detail/data/tree_grades.hpp>
 #include <rankloss/gain.hpp>
 #include <rankloss/loss.hpp>
+#include <rankloss/options.hpp>
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
-#include <limits>
 #include <span>
 #include <string_view>
 
@@ -23,9 +23,15 @@ enum class pair_method {
   topk,  ///< each of the first k items by score with all later ones
   mean,  ///< each item with randomly drawn items of other relevance
 };
+[[nodiscard]] constexpr std::array<std::string_view, 2> enumerators(pair_method) noexcept {
+  return {"topk", "mean"};
+}
 
 /// Whether a normalization is applied.
 enum class normalize { off, on };
+[[nodiscard]] constexpr std::array<std::string_view, 2> enumerators(normalize) noexcept {
+  return {"off", "on"};
+}
 
 /// delta_ndcg: the change of NDCG. The ideal DCG is cut off at the k of `topk`; the discounts are not cut
 /// off. gain::linear is XGBoost's `ndcg_exp_gain=false`.
@@ -84,7 +90,7 @@ struct equal {
 ///   XGBoost's generator. Change the seed from round to round. The ideal DCG is then that of the whole list.
 ///   `pairs_per_item` is at most 2^32 - 1.
 /// - Computed pair by pair: time O(k n), or O(n pairs_per_item), after a sort; scratch O(n). Equal scores are
-///   in the order of the items, as in XGBoost, so alike items have the gradients of their places.
+///   in the order of the items, as in XGBoost, so alike items have the gradients of their positions.
 /// - Invariant under shifts of all scores; without item weights the gradient of a list sums to 0 up to
 ///   rounding. The Hessian is never negative.
 /// - Edge cases: for a list without pairs, or without gain, everything is 0. Infinite scores count as the
@@ -103,16 +109,20 @@ struct lambdamart {
   static constexpr bool has_hessian = true;
   static constexpr bool is_slope = false;
 
-  void validate() const {
-    weight.validate();
-    rankloss::detail::require(pairs_per_item <= std::numeric_limits<std::uint32_t>::max(),
-                              "pairs_per_item: ", pairs_per_item, ", expected at most 2^32 - 1");
+  template <class Self, class Visit>
+  static constexpr void for_each_option(Self& self, const Visit& visit) {
+    visit("weight", self.weight, options::inner{});
+    visit("pairs", self.pairs, options::choice<pair_method>{});
+    visit("pairs_per_item", self.pairs_per_item, options::whole{.most = 0xffffffffu});
+    visit("list_normalization", self.list_normalization, options::choice<normalize>{});
+    visit("score_normalization", self.score_normalization, options::choice<normalize>{});
+    visit("seed", self.seed, options::seed);
   }
 
   /// The metric, so that its own checks of the data are made.
   template <class Visit>
-  void for_each_part(const Visit& visit) const {
-    rankloss::detail::for_each_part(weight, visit);
+  void for_each_inner(const Visit& visit) const {
+    rankloss::detail::for_each_inner(weight, visit);
   }
 
   /// Whether the list counts in reduction::mean_of_relevant: whether it has a pair.

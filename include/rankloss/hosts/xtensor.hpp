@@ -26,7 +26,7 @@
 /// without copying them.
 ///
 /// - Fields of items (scores, relevance, weights, mask, outputs of lists) accept whatever has contiguous
-///   items in the order of the last index.
+///   elements in the order of the last index.
 /// - Fields of a similarity_batch, and its outputs, accept two-dimensional arrays of any layout and strides;
 ///   (i, j) is (i, j) of each.
 /// - For lists that are the rows or columns of a two-dimensional array see row_lists and column_lists in
@@ -77,7 +77,7 @@ struct host_matrix<Source> {
     for (std::size_t d = dimensions; d-- > 0 && items > 0; after *= extent(d))
       require(extent(d) == 1 || stride(d) == static_cast<std::ptrdiff_t>(after), "stride: ", stride(d),
               " of dimension ", d, " of an array of ", dimensions, ", expected ", after,
-              " (its items one behind the other in the order of the last index)");
+              " (its elements one behind the other in the order of the last index)");
     return matrix_view(first, std::size_t{1}, items, std::ptrdiff_t{0}, std::ptrdiff_t{1});
   }
   static bool is_matrix(const Source& source) noexcept { return source.dimension() == 2; }
@@ -90,7 +90,7 @@ struct host_matrix<Source> {
   }
 };
 
-/// A view of an array that exists elsewhere owns no items, although it holds its own shape.
+/// A view of an array that exists elsewhere owns no elements, although it holds its own shape.
 template <class Array, class... Slices>
 inline constexpr bool owns_items<xt::xview<Array, Slices...>> = !std::is_lvalue_reference_v<Array>;
 template <class Array, class Shape, xt::layout_type Layout, class Storage>

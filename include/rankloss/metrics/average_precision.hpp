@@ -2,17 +2,20 @@
 #pragma once
 
 #include <rankloss/batch.hpp>
-#include <rankloss/detail/data/cut_at.hpp>
+#include <rankloss/detail/data/counted_by.hpp>
 #include <rankloss/detail/data/relevant_items.hpp>
 #include <rankloss/detail/gains/smooth_cut.hpp>
 #include <rankloss/detail/sorting/score_runs.hpp>
 #include <rankloss/evaluate.hpp>
+#include <rankloss/options.hpp>
 #include <rankloss/workspace.hpp>
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <functional>
 #include <span>
+#include <string_view>
 
 namespace rankloss::inline RANKLOSS_ABI::metrics {
 
@@ -21,11 +24,14 @@ enum class average_precision_over {
   relevant,    ///< the number of all relevant items, as in Rax, TF-Ranking, XGBoost and trec_eval
   attainable,  ///< min(k, relevant items), with which a best order has value 1
 };
+[[nodiscard]] constexpr std::array<std::string_view, 2> enumerators(average_precision_over) noexcept {
+  return {"relevant", "attainable"};
+}
 
-/// average_precision: the mean, over the relevant items, of the precision at the position of each.
+/// average_precision: the mean, over the relevant items, of the precision at the rank of each.
 ///
 ///     AP@k = sum_{i relevant, rank_i <= k} w_i c_i / rank_i / sum_{i relevant} w_i
-///     c_i  = number of relevant items at positions 1 to rank_i
+///     c_i  = number of relevant items at ranks 1 to rank_i
 ///
 /// Items of relevance > 0 and weight > 0 are relevant. Weights apply to the mean; precisions count items.
 /// With average_precision_over::attainable and weights, the divisor is the sum of the k largest weights.
@@ -45,10 +51,16 @@ struct average_precision {
   static constexpr double best = 1.0;
   static constexpr bool needs_relevant_ranks = true;
 
+  template <class Self, class Visit>
+  static constexpr void for_each_option(Self& self, const Visit& visit) {
+    visit("cutoff", self.cutoff, options::cutoff);
+    visit("over", self.over, options::choice<average_precision_over>{});
+  }
+
   template <class T, class R>
   double operator()(const list<T, R>& items, const list_outputs<T>&, workspace& scratch) const {
     const workspace::scope scope(scratch);
-    const std::size_t k = detail::cut_at(cutoff, items.size());
+    const std::size_t k = detail::counted_by(cutoff, items.size());
     const std::span<double> weights = scratch.take<double>(items.size_with_missed());
     const double total = share_of(items, weights, scratch);
     if (!(total > 0.0)) return 0.0;
@@ -62,8 +74,8 @@ struct average_precision {
         weight += weights[item.payload];
       }
       if (relevant > 0) {
-        // A relevant item is equally often at each place of the run, and then each place before it holds
-        // another relevant item with this probability.
+        // A relevant item is equally often at each position of the run, and then each position before it
+        // holds another relevant item with this probability.
         const double others = static_cast<double>(run.items.size() - 1);
         const double density = others > 0.0 ? static_cast<double>(relevant - 1) / others : 0.0;
         double precisions = 0.0;

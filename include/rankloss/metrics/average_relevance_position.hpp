@@ -16,7 +16,7 @@
 
 namespace rankloss::inline RANKLOSS_ABI::metrics {
 
-/// average_relevance_position: the mean position of the items, weighted by their relevance. Lower is better.
+/// average_relevance_position: the mean rank of the items, weighted by their relevance. Lower is better.
 ///
 ///     ARP = sum_i w_i y_i rank_i / sum_i w_i y_i
 ///
@@ -38,14 +38,14 @@ struct average_relevance_position {
   template <class T, class R>
   double operator()(const list<T, R>& items, const list_outputs<T>&, workspace& scratch) const {
     const workspace::scope scope(scratch);
-    const std::span<double> shares = scratch.take<double>(items.size());
-    const double total = weigh(items, shares);
+    const std::span<double> weighted_relevance = scratch.take<double>(items.size());
+    const double total = weigh(items, weighted_relevance);
     if (!(total > 0.0)) return 0.0;
     double sum = 0.0;
     detail::for_each_run(items.scores, items.size(), scratch, [&](const detail::score_run<T>& run) {
-      double share = 0.0;
-      for (const auto& item : run.items) share += shares[item.payload];
-      sum += share * 0.5 * static_cast<double>(run.begin + 1 + run.end);
+      double mass = 0.0;
+      for (const auto& item : run.items) mass += weighted_relevance[item.payload];
+      sum += mass * 0.5 * static_cast<double>(run.begin + 1 + run.end);
     });
     return sum / total;
   }
@@ -57,14 +57,14 @@ struct average_relevance_position {
   double of_ranks(std::span<const double> ranks, const list<T, R>& items, std::span<double> by_rank,
                   workspace& scratch) const {
     const workspace::scope scope(scratch);
-    const std::span<double> shares = scratch.take<double>(items.size());
-    const double total = weigh(items, shares);
+    const std::span<double> weighted_relevance = scratch.take<double>(items.size());
+    const double total = weigh(items, weighted_relevance);
     std::fill(by_rank.begin(), by_rank.end(), 0.0);
     if (!(total > 0.0)) return 0.0;
     double sum = 0.0;
     for (std::size_t i = 0; i < items.size(); ++i) {
-      sum += shares[i] * ranks[i];
-      if (!by_rank.empty()) by_rank[i] = shares[i] / total;
+      sum += weighted_relevance[i] * ranks[i];
+      if (!by_rank.empty()) by_rank[i] = weighted_relevance[i] / total;
     }
     return sum / total;
   }
@@ -77,10 +77,10 @@ struct average_relevance_position {
  private:
   /// Writes w y up to a common factor; returns the sum.
   template <class T, class R>
-  static double weigh(const list<T, R>& items, std::span<double> shares) {
-    detail::weighted_gains(items, gain::linear, {}, true, shares);
+  static double weigh(const list<T, R>& items, std::span<double> weighted_relevance) {
+    detail::weighted_gains(items, gain::linear, {}, true, weighted_relevance);
     double total = 0.0;
-    for (const double share : shares) total += share;
+    for (const double mass : weighted_relevance) total += mass;
     return total;
   }
 };

@@ -2,9 +2,7 @@
 #pragma once
 
 #include <rankloss/batch.hpp>
-#include <rankloss/detail/base/finite.hpp>
-#include <rankloss/detail/base/require.hpp>
-#include <rankloss/detail/data/cut_at.hpp>
+#include <rankloss/detail/data/counted_by.hpp>
 #include <rankloss/detail/data/relevant_items.hpp>
 #include <rankloss/detail/gains/list_gains.hpp>
 #include <rankloss/detail/gains/smooth_cut.hpp>
@@ -12,6 +10,7 @@
 #include <rankloss/detail/sorting/score_runs.hpp>
 #include <rankloss/evaluate.hpp>
 #include <rankloss/gain.hpp>
+#include <rankloss/options.hpp>
 #include <rankloss/workspace.hpp>
 
 #include <algorithm>
@@ -21,11 +20,11 @@
 
 namespace rankloss::inline RANKLOSS_ABI::metrics {
 
-/// expected_reciprocal_rank: the expectation of 1 / position at which a user stops. The user reads from the
+/// expected_reciprocal_rank: the expectation of 1 / rank at which a user stops. The user reads from the
 /// top and is satisfied by each item with a probability that rises with its grade.
 ///
 ///     p_i   = (2^y_i - 1) / 2^y_max
-///     ERR@k = sum_{r = 1..k} 1 / r p_(r) prod_{j < r} (1 - p_(j)),  with (r) the item at position r
+///     ERR@k = sum_{r = 1..k} 1 / r p_(r) prod_{j < r} (1 - p_(j)),  with (r) the item at rank r
 ///
 /// Chapelle, Metzler, Zhang, Grinspan: Expected reciprocal rank for graded relevance, CIKM 2009. Items of
 /// equal score are in random order; the value is the expectation over it. Of m items of equal score, r of
@@ -54,8 +53,10 @@ struct expected_reciprocal_rank {
   static constexpr double best = 1.0;
   static constexpr bool compares_ranks = true;  ///< of_ranks: whether two ranks are equal
 
-  void validate() const {
-    detail::require(detail::within(max_grade, 0.0, 1e300), "max_grade: ", max_grade, ", expected 0 to 1e300");
+  template <class Self, class Visit>
+  static constexpr void for_each_option(Self& self, const Visit& visit) {
+    visit("cutoff", self.cutoff, options::cutoff);
+    visit("max_grade", self.max_grade, options::real{.least = 0.0, .most = 1e300});
   }
   [[nodiscard]] bool takes(double y) const noexcept { return y >= 0.0; }
   [[nodiscard]] std::string_view expects() const noexcept { return "at least 0"; }
@@ -63,7 +64,7 @@ struct expected_reciprocal_rank {
   template <class T, class R>
   double operator()(const list<T, R>& items, const list_outputs<T>&, workspace& scratch) const {
     const workspace::scope scope(scratch);
-    const std::size_t k = detail::cut_at(cutoff, items.size());
+    const std::size_t k = detail::counted_by(cutoff, items.size());
     const std::span<double> stops = scratch.take<double>(items.size_with_missed());
     if (!stopping(items, stops)) return 0.0;
     double sum = 0.0;

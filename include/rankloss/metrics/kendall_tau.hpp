@@ -2,12 +2,15 @@
 #pragma once
 
 #include <rankloss/batch.hpp>
-#include <rankloss/detail/pairs/pair_counts.hpp>
+#include <rankloss/detail/pairs/concordance.hpp>
+#include <rankloss/options.hpp>
 #include <rankloss/workspace.hpp>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstddef>
+#include <string_view>
 
 namespace rankloss::inline RANKLOSS_ABI::metrics {
 
@@ -17,6 +20,7 @@ enum class tau {
   b,  ///< geometric mean of the pairs that scores and that relevance order; 1 if both have the same ties
   c,  ///< the largest possible difference if one of the two has m values
 };
+[[nodiscard]] constexpr std::array<std::string_view, 3> enumerators(tau) noexcept { return {"a", "b", "c"}; }
 
 /// kendall_tau: the correlation of the order by scores with the order by relevance, by their pairs.
 ///
@@ -43,9 +47,14 @@ struct kendall_tau {
   static constexpr bool has_gradient = false;
   static constexpr double best = 1.0;
 
+  template <class Self, class Visit>
+  static constexpr void for_each_option(Self& self, const Visit& visit) {
+    visit("variant", self.variant, options::choice<tau>{});
+  }
+
   template <class T, class R>
   double operator()(const list<T, R>& items, const list_outputs<T>&, workspace& scratch) const {
-    const detail::pair_counts counts = detail::count_pairs(items, true, scratch);
+    const detail::concordance counts = detail::count_concordance(items, true, scratch);
     const double ordered = counts.concordant + counts.discordant;
     if (!(ordered > 0.0)) return 0.0;
     double most = 0.0;

@@ -2,12 +2,13 @@
 #pragma once
 
 #include <rankloss/batch.hpp>
-#include <rankloss/detail/data/cut_at.hpp>
+#include <rankloss/detail/data/counted_by.hpp>
 #include <rankloss/detail/gains/ideal_dcg.hpp>
 #include <rankloss/detail/gains/list_gains.hpp>
 #include <rankloss/detail/gains/tied_dcg.hpp>
 #include <rankloss/evaluate.hpp>
 #include <rankloss/gain.hpp>
+#include <rankloss/options.hpp>
 #include <rankloss/workspace.hpp>
 
 #include <algorithm>
@@ -40,6 +41,12 @@ struct dcg {
   static constexpr bool counts_missed = true;
   static constexpr double best = 0.0;  ///< a loss is -DCG: without its ideal, the largest value is not known
 
+  template <class Self, class Visit>
+  static constexpr void for_each_option(Self& self, const Visit& visit) {
+    visit("gain", self.gain, options::choice<rankloss::gain>{});
+    visit("gain_table", self.gain_table, options::gain_table);
+    visit("cutoff", self.cutoff, options::cutoff);
+  }
   void validate() const { detail::check_gain(gain, gain_table); }
   [[nodiscard]] bool takes(double y) const noexcept { return detail::takes_gain(gain, y); }
   [[nodiscard]] std::string_view expects() const noexcept { return detail::expects_gain; }
@@ -49,7 +56,7 @@ struct dcg {
     const workspace::scope scope(scratch);
     const std::span<double> gains = scratch.take<double>(items.size_with_missed());
     detail::weighted_gains(items, gain, gain_table, false, gains);
-    return detail::expected_dcg(items.scores, gains, detail::cut_at(cutoff, items.size()), scratch);
+    return detail::expected_dcg(items.scores, gains, detail::counted_by(cutoff, items.size()), scratch);
   }
 
   /// As a function of real ranks >= 1:
@@ -97,6 +104,13 @@ struct ndcg {
   static constexpr bool counts_missed = true;
   static constexpr double best = 1.0;
 
+  template <class Self, class Visit>
+  static constexpr void for_each_option(Self& self, const Visit& visit) {
+    visit("gain", self.gain, options::choice<rankloss::gain>{});
+    visit("gain_table", self.gain_table, options::gain_table);
+    visit("cutoff", self.cutoff, options::cutoff);
+    visit("ideal", self.ideal, options::choice<rankloss::ideal>{});
+  }
   void validate() const { detail::check_gain(gain, gain_table); }
   [[nodiscard]] bool takes(double y) const noexcept { return detail::takes_gain(gain, y); }
   [[nodiscard]] std::string_view expects() const noexcept { return detail::expects_gain; }
@@ -107,10 +121,10 @@ struct ndcg {
     const std::span<double> gains = scratch.take<double>(items.size_with_missed());
     detail::weighted_gains(items, gain, gain_table, true, gains);
     const double most = ideal_dcg(gains, scratch);
-    return most > 0.0
-               ? detail::expected_dcg(items.scores, gains, detail::cut_at(cutoff, items.size()), scratch) /
-                     most
-               : 0.0;
+    return most > 0.0 ? detail::expected_dcg(items.scores, gains, detail::counted_by(cutoff, items.size()),
+                                             scratch) /
+                            most
+                      : 0.0;
   }
 
   /// As a function of real ranks >= 1: that of dcg divided by the ideal DCG.

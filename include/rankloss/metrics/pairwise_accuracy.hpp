@@ -2,8 +2,12 @@
 #pragma once
 
 #include <rankloss/batch.hpp>
-#include <rankloss/detail/pairs/pair_counts.hpp>
+#include <rankloss/detail/pairs/concordance.hpp>
+#include <rankloss/options.hpp>
 #include <rankloss/workspace.hpp>
+
+#include <array>
+#include <string_view>
 
 namespace rankloss::inline RANKLOSS_ABI::metrics {
 
@@ -13,6 +17,9 @@ enum class tied_pairs {
   wrong,     ///< 0, as in Rax and TF-Ranking
   left_out,  ///< it does not count as a pair
 };
+[[nodiscard]] constexpr std::array<std::string_view, 3> enumerators(tied_pairs) noexcept {
+  return {"half", "wrong", "left_out"};
+}
 
 /// pairwise_accuracy: the share of the pairs of different relevance that the scores put in the right order.
 ///
@@ -32,9 +39,14 @@ struct pairwise_accuracy {
   static constexpr bool has_gradient = false;
   static constexpr double best = 1.0;
 
+  template <class Self, class Visit>
+  static constexpr void for_each_option(Self& self, const Visit& visit) {
+    visit("ties", self.ties, options::choice<tied_pairs>{});
+  }
+
   template <class T, class R>
   double operator()(const list<T, R>& items, const list_outputs<T>&, workspace& scratch) const {
-    const detail::pair_counts counts = detail::count_pairs(items, false, scratch);
+    const detail::concordance counts = detail::count_concordance(items, false, scratch);
     const double right = counts.concordant + (ties == tied_pairs::half ? 0.5 * counts.tied_scores : 0.0);
     const double all =
         counts.concordant + counts.discordant + (ties == tied_pairs::left_out ? 0.0 : counts.tied_scores);

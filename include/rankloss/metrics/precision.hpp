@@ -2,26 +2,32 @@
 #pragma once
 
 #include <rankloss/batch.hpp>
-#include <rankloss/detail/data/cut_at.hpp>
+#include <rankloss/detail/data/counted_by.hpp>
 #include <rankloss/detail/data/relevant_items.hpp>
 #include <rankloss/detail/gains/smooth_cut.hpp>
 #include <rankloss/detail/sorting/first_of_order.hpp>
 #include <rankloss/evaluate.hpp>
+#include <rankloss/options.hpp>
 #include <rankloss/workspace.hpp>
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <span>
+#include <string_view>
 
 namespace rankloss::inline RANKLOSS_ABI::metrics {
 
 /// The divisor of the number of relevant items among the first k, for lists shorter than k.
 enum class precision_over {
-  cutoff,     ///< k, as in trec_eval: missing places count as not relevant
+  cutoff,     ///< k, as in trec_eval: missing ranks count as not relevant
   retrieved,  ///< min(k, n), as in Rax and TF-Ranking
 };
+[[nodiscard]] constexpr std::array<std::string_view, 2> enumerators(precision_over) noexcept {
+  return {"cutoff", "retrieved"};
+}
 
-/// precision: the share of the first k positions that have a relevant item.
+/// precision: the share of the first k ranks that have a relevant item.
 ///
 ///     precision@k = sum_{i relevant, rank_i <= k} w_i / k
 ///
@@ -40,12 +46,18 @@ struct precision {
   static constexpr bool counts_missed = true;
   static constexpr double best = 1.0;
 
+  template <class Self, class Visit>
+  static constexpr void for_each_option(Self& self, const Visit& visit) {
+    visit("cutoff", self.cutoff, options::cutoff);
+    visit("over", self.over, options::choice<precision_over>{});
+  }
+
   template <class T, class R>
   double operator()(const list<T, R>& items, const list_outputs<T>&, workspace& scratch) const {
     const workspace::scope scope(scratch);
     const std::span<double> weights = scratch.take<double>(items.size_with_missed());
     detail::relevant_weights(items, false, weights);
-    const std::size_t k = detail::cut_at(cutoff, items.size());
+    const std::size_t k = detail::counted_by(cutoff, items.size());
     return items.size() > 0
                ? detail::expected_sum_of_first(items.scores, weights, k, scratch) / denominator(items.size())
                : 0.0;

@@ -14,7 +14,7 @@
 
 namespace rankloss::inline RANKLOSS_ABI::metrics {
 
-/// r_precision: the precision of the first R positions, where R is the number of relevant items; there
+/// r_precision: the precision of the first R ranks, where R is the number of relevant items; there
 /// precision and recall are equal.
 ///
 ///     R-precision = sum_{i relevant, rank_i <= R} w_i / sum_{i relevant} w_i

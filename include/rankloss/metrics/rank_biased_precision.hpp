@@ -3,14 +3,14 @@
 
 #include <rankloss/batch.hpp>
 #include <rankloss/detail/base/finite.hpp>
-#include <rankloss/detail/base/require.hpp>
 #include <rankloss/detail/data/check_data.hpp>
-#include <rankloss/detail/data/cut_at.hpp>
+#include <rankloss/detail/data/counted_by.hpp>
 #include <rankloss/detail/gains/list_gains.hpp>
 #include <rankloss/detail/gains/smooth_cut.hpp>
 #include <rankloss/detail/sorting/score_runs.hpp>
 #include <rankloss/evaluate.hpp>
 #include <rankloss/gain.hpp>
+#include <rankloss/options.hpp>
 #include <rankloss/workspace.hpp>
 
 #include <algorithm>
@@ -48,18 +48,21 @@ struct rank_biased_precision {
   static constexpr bool counts_missed = true;
   static constexpr double best = 1.0;
 
-  void validate() const {
-    detail::require(detail::is_finite(persistence) && persistence > 0.0 && persistence < 1.0,
-                    "persistence: ", persistence, ", expected between 0 and 1");
-    detail::check_gain(gain, gain_table);
+  template <class Self, class Visit>
+  static constexpr void for_each_option(Self& self, const Visit& visit) {
+    visit("persistence", self.persistence, options::real{.least = 0.0, .most = 1.0, .open = true});
+    visit("gain", self.gain, options::choice<rankloss::gain>{});
+    visit("gain_table", self.gain_table, options::gain_table);
+    visit("cutoff", self.cutoff, options::cutoff);
   }
+  void validate() const { detail::check_gain(gain, gain_table); }
   [[nodiscard]] bool takes(double y) const noexcept { return detail::takes_gain(gain, y); }
   [[nodiscard]] std::string_view expects() const noexcept { return detail::expects_gain; }
 
   template <class T, class R>
   double operator()(const list<T, R>& items, const list_outputs<T>&, workspace& scratch) const {
     const workspace::scope scope(scratch);
-    const std::size_t k = detail::cut_at(cutoff, items.size());
+    const std::size_t k = detail::counted_by(cutoff, items.size());
     const std::span<double> gains = scratch.take<double>(items.size_with_missed());
     detail::weighted_gains(items, gain, gain_table, false, gains);
     const double log_persistence = std::log(persistence);
@@ -70,8 +73,8 @@ struct rank_biased_precision {
       double mean = 0.0;
       for (const auto& item : run.items) mean += gains[item.payload] / static_cast<double>(run.items.size());
       // (1 - p) (p^begin + ... + p^(end - 1)) = p^begin (1 - p^(end - begin))
-      const auto places = static_cast<double>(std::min(run.end, k) - run.begin);
-      sum = detail::held_sum(sum, -mean * reached * std::expm1(places * log_persistence));
+      const auto count = static_cast<double>(std::min(run.end, k) - run.begin);
+      sum = detail::held_sum(sum, -mean * reached * std::expm1(count * log_persistence));
     });
     return sum;
   }

@@ -3,11 +3,12 @@
 
 #include <rankloss/batch.hpp>
 #include <rankloss/detail/data/best_match.hpp>
-#include <rankloss/detail/data/cut_at.hpp>
+#include <rankloss/detail/data/counted_by.hpp>
 #include <rankloss/detail/data/relevant_items.hpp>
 #include <rankloss/detail/gains/smooth_cut.hpp>
 #include <rankloss/detail/sorting/first_of_order.hpp>
 #include <rankloss/evaluate.hpp>
+#include <rankloss/options.hpp>
 #include <rankloss/workspace.hpp>
 
 #include <cstddef>
@@ -32,13 +33,18 @@ struct recall {
   static constexpr bool counts_missed = true;
   static constexpr double best = 1.0;
 
+  template <class Self, class Visit>
+  static constexpr void for_each_option(Self& self, const Visit& visit) {
+    visit("cutoff", self.cutoff, options::cutoff);
+  }
+
   template <class T, class R>
   double operator()(const list<T, R>& items, const list_outputs<T>&, workspace& scratch) const {
     const workspace::scope scope(scratch);
     const std::span<double> weights = scratch.take<double>(items.size_with_missed());
     const double total = weigh(items, weights);
     if (!(total > 0.0)) return 0.0;
-    const std::size_t k = detail::cut_at(cutoff, items.size());
+    const std::size_t k = detail::counted_by(cutoff, items.size());
     // The sum over all items, in the order in which the total is summed, so that the value is exactly 1 if no
     // item is missed.
     const double found =
@@ -96,6 +102,11 @@ struct hit {
   static constexpr bool has_gradient = false;
   static constexpr bool counts_missed = true;
 
+  template <class Self, class Visit>
+  static constexpr void for_each_option(Self& self, const Visit& visit) {
+    visit("cutoff", self.cutoff, options::cutoff);
+  }
+
   template <class T, class R>
   double operator()(const list<T, R>& items, const list_outputs<T>&, workspace&) const noexcept {
     return detail::find_best_match(items).within(cutoff == 0 ? items.size() : cutoff);
@@ -107,7 +118,7 @@ struct hit {
   }
 };
 
-/// first_rank: the position of the first relevant item, counted from 1.
+/// first_rank: the rank of the first relevant item, counted from 1.
 ///
 ///     first_rank = min {rank_i : y_i > 0}
 ///

@@ -6,6 +6,7 @@
 #include <rankloss/detail/data/relevant_items.hpp>
 #include <rankloss/detail/gains/smooth_cut.hpp>
 #include <rankloss/evaluate.hpp>
+#include <rankloss/options.hpp>
 #include <rankloss/workspace.hpp>
 
 #include <algorithm>
@@ -15,7 +16,7 @@
 
 namespace rankloss::inline RANKLOSS_ABI::metrics {
 
-/// reciprocal_rank: one over the position of the first relevant item; its mean over lists is the MRR.
+/// reciprocal_rank: one over the rank of the first relevant item; its mean over lists is the MRR.
 ///
 ///     RR@k = 1 / min {rank_i : i relevant},  or 0 if that rank is above k
 ///
@@ -33,12 +34,17 @@ struct reciprocal_rank {
   static constexpr double best = 1.0;
   static constexpr bool compares_ranks = true;  ///< of_ranks: whether two ranks are equal
 
+  template <class Self, class Visit>
+  static constexpr void for_each_option(Self& self, const Visit& visit) {
+    visit("cutoff", self.cutoff, options::cutoff);
+  }
+
   template <class T, class R>
   double operator()(const list<T, R>& items, const list_outputs<T>&, workspace&) const noexcept {
     const detail::best_match found = detail::find_best_match(items);
     const std::size_t k = cutoff == 0 ? items.size() : cutoff;
     double sum = 0.0;
-    // The first match is at place p of the run with probability C(tied - p, matching - 1) / C(tied,
+    // The first match is at position p of the run with probability C(tied - p, matching - 1) / C(tied,
     // matching).
     double probability =
         found.matching > 0 ? static_cast<double>(found.matching) / static_cast<double>(found.tied) : 0.0;

@@ -3,11 +3,11 @@
 
 #include <rankloss/batch.hpp>
 #include <rankloss/context.hpp>
-#include <rankloss/detail/base/require.hpp>
 #include <rankloss/detail/data/best_match.hpp>
 #include <rankloss/detail/data/check_data.hpp>
 #include <rankloss/detail/lists/best_matches.hpp>
 #include <rankloss/evaluate.hpp>
+#include <rankloss/options.hpp>
 #include <rankloss/workspace.hpp>
 
 #include <algorithm>
@@ -21,7 +21,7 @@ namespace rankloss::inline RANKLOSS_ABI::metrics {
 /// rows.
 ///
 ///     recall[c]   = mean over queries of [a match is among the first cutoffs[c]]
-///     mean_rank   = mean over queries of the position of the first match, counted from 1
+///     mean_rank   = mean over queries of the rank of the first match, counted from 1
 ///     median_rank = median over queries of the same; for an even number the mean of the middle two
 ///     rsum        = 100 sum over c and over both directions of recall[c]
 ///
@@ -37,6 +37,11 @@ namespace rankloss::inline RANKLOSS_ABI::metrics {
 template <std::size_t Cutoffs = 3>
 struct retrieval {
   std::array<std::size_t, Cutoffs> cutoffs{1, 5, 10};  ///< k of each Recall@k, at least 1
+
+  template <class Self, class Visit>
+  static constexpr void for_each_option(Self& self, const Visit& visit) {
+    visit("cutoffs", self.cutoffs, options::each<options::whole>{"[cutoffs]", {.least = 1}});
+  }
 
   /// The measures of one direction.
   struct direction {
@@ -55,8 +60,7 @@ struct retrieval {
   [[nodiscard]] result operator()(const similarity_batch<T, R>& given, context& ctx) const {
     const detail::sole_use alone(ctx);
     const similarity_batch<T, R> batch = detail::with_shape(given);
-    for (std::size_t c = 0; c < Cutoffs; ++c)
-      detail::require(cutoffs[c] > 0, "cutoffs: 0 at ", c, ", expected at least 1");
+    validate(*this);
     detail::check_shape(batch, outputs{});
     detail::check_matches(batch);
     const bool check = ctx.checks == data_checks::on;
@@ -66,8 +70,8 @@ struct retrieval {
 
     const workspace::scope scope(ctx.scratch());
     // A column-major matrix is read as its transpose, whose rows are contiguous.
-    const detail::pair_steps steps = detail::similarity_steps(batch);
-    const bool by_columns = steps.row < steps.column && batch.rows > 1 && batch.columns > 1;
+    const detail::pair_strides strides = detail::similarity_strides(batch);
+    const bool by_columns = strides.row < strides.column && batch.rows > 1 && batch.columns > 1;
     const similarity_batch<T, R> read = by_columns ? detail::transposed(batch) : batch;
     const detail::best_matches<T, R> found(read, ctx);
     result all{summary(by_columns ? found.columns() : found.rows(), batch.row_weights, ctx.scratch()),

@@ -18,7 +18,7 @@ namespace rankloss::inline RANKLOSS_ABI::metrics {
 ///
 /// Spearman: The proof and measurement of association between two things, American Journal of Psychology 15
 /// (1904). Equal scores and equal relevance share the rank in the middle. The corresponding loss is
-/// `soft_spearman`: 1 - rho of smooth ranks.
+/// `soft_spearman`: 1 - rho of soft ranks.
 ///
 /// - Time O(n) after two radix sorts, scratch O(n). Sums are exact up to about 10^5 items. No gradient by
 ///   scores. Item weights are not used.

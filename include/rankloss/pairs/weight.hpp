@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <rankloss/detail/base/finite.hpp>
-#include <rankloss/detail/base/require.hpp>
 #include <rankloss/gain.hpp>
+#include <rankloss/options.hpp>
 
+#include <array>
 #include <cstddef>
 #include <span>
 #include <string_view>
 
-/// Weights of pairs, which `pairwise` multiplies with the function of a pair. Weights by position take
-/// positions in the order of the scores, with equal scores in the order of the items. The gradient takes them
-/// as constants; they jump where two items change places. Items that are alike in score, relevance and weight
-/// have the mean of the slopes that they have in all orders of these items. Weights that use gains, or
+/// Weights of pairs, which `pairwise` multiplies with the function of a pair. Weights by rank take
+/// ranks in the order of the scores, with equal scores in the order of the items. The gradient takes them
+/// as constants; they jump where two items change their ranks. Items that are alike in score, relevance and
+/// weight have the mean of the slopes that they have in all orders of these items. Weights that use gains, or
 /// relevance as a factor, refuse relevance below 0.
 namespace rankloss::inline RANKLOSS_ABI::pairs {
 
@@ -21,38 +21,52 @@ enum class scale_by {
   ideal,  ///< lists count the same for any number of relevant items; without gain the weights are 0
   none,   ///< not divided; grades up to 100
 };
+[[nodiscard]] constexpr std::array<std::string_view, 2> enumerators(scale_by) noexcept {
+  return {"ideal", "none"};
+}
 
 /// equal: every pair has weight 1.
-struct equal {
-  void validate() const noexcept {}
-};
+struct equal {};
 
 /// The quantity whose difference is taken.
 enum class difference_of {
   relevance,  ///< y
   squares,    ///< y^2
 };
+[[nodiscard]] constexpr std::array<std::string_view, 2> enumerators(difference_of) noexcept {
+  return {"relevance", "squares"};
+}
 
 /// relevance_difference: |y_i - y_j|, as in ARP-Loss2, or |y_i^2 - y_j^2|. The latter increases with the
 /// difference only if no relevance is below 0, so it refuses relevance below 0.
 struct relevance_difference {
   difference_of of = difference_of::relevance;
 
-  void validate() const noexcept {}
+  template <class Self, class Visit>
+  static constexpr void for_each_option(Self& self, const Visit& visit) {
+    visit("of", self.of, options::choice<difference_of>{});
+  }
   [[nodiscard]] bool takes(double y) const noexcept { return of == difference_of::relevance || y >= 0.0; }
   [[nodiscard]] std::string_view expects() const noexcept { return "at least 0"; }
 };
 
-/// delta_ndcg: the change of NDCG when the two items swap places: |G_i - G_j| |1/D(r_i) - 1/D(r_j)|, D(r) =
-/// log2(1 + r). The weight of LambdaRank.
+/// delta_ndcg: the change of NDCG when the two items swap their ranks: |G_i - G_j| |1/D(r_i) - 1/D(r_j)|,
+/// D(r) = log2(1 + r). The weight of LambdaRank.
 struct delta_ndcg {
   rankloss::gain gain = rankloss::gain::exponential;  ///< the gain of a grade
   std::span<const double> gain_table{};               ///< [grades] >= 0, for gain::table
   std::size_t cutoff = 0;  ///< k of NDCG@k: discounts beyond it are 0; 0: the whole list
   pairs::scale_by scale = pairs::scale_by::ideal;  ///< NDCG or DCG
 
-  static constexpr bool by_position = true;
+  static constexpr bool uses_ranks = true;
 
+  template <class Self, class Visit>
+  static constexpr void for_each_option(Self& self, const Visit& visit) {
+    visit("gain", self.gain, options::choice<rankloss::gain>{});
+    visit("gain_table", self.gain_table, options::gain_table);
+    visit("cutoff", self.cutoff, options::cutoff);
+    visit("scale", self.scale, options::choice<scale_by>{});
+  }
   void validate() const { detail::check_gain(gain, gain_table); }
   [[nodiscard]] bool takes(double y) const noexcept { return detail::takes_gain(gain, y); }
   [[nodiscard]] std::string_view expects() const noexcept { return detail::expects_gain; }
@@ -65,8 +79,15 @@ struct ndcg_loss2 {
   std::size_t cutoff = 0;                             ///< k of the ideal DCG@k; 0: the whole list
   pairs::scale_by scale = pairs::scale_by::ideal;     ///< NDCG or DCG
 
-  static constexpr bool by_position = true;
+  static constexpr bool uses_ranks = true;
 
+  template <class Self, class Visit>
+  static constexpr void for_each_option(Self& self, const Visit& visit) {
+    visit("gain", self.gain, options::choice<rankloss::gain>{});
+    visit("gain_table", self.gain_table, options::gain_table);
+    visit("cutoff", self.cutoff, options::cutoff);
+    visit("scale", self.scale, options::choice<scale_by>{});
+  }
   void validate() const { detail::check_gain(gain, gain_table); }
   [[nodiscard]] bool takes(double y) const noexcept { return detail::takes_gain(gain, y); }
   [[nodiscard]] std::string_view expects() const noexcept { return detail::expects_gain; }
@@ -80,12 +101,17 @@ struct ndcg_loss2_plus {
   std::size_t cutoff = 0;                             ///< k of the ideal DCG@k; 0: the whole list
   pairs::scale_by scale = pairs::scale_by::ideal;     ///< NDCG or DCG
 
-  static constexpr bool by_position = true;
+  static constexpr bool uses_ranks = true;
 
-  void validate() const {
-    detail::check_gain(gain, gain_table);
-    detail::require(detail::within(mu, 0.0, 1e30), "mu: ", mu, ", expected 0 to 1e30");
+  template <class Self, class Visit>
+  static constexpr void for_each_option(Self& self, const Visit& visit) {
+    visit("gain", self.gain, options::choice<rankloss::gain>{});
+    visit("gain_table", self.gain_table, options::gain_table);
+    visit("mu", self.mu, options::real{.least = 0.0, .most = 1e30});
+    visit("cutoff", self.cutoff, options::cutoff);
+    visit("scale", self.scale, options::choice<scale_by>{});
   }
+  void validate() const { detail::check_gain(gain, gain_table); }
   [[nodiscard]] bool takes(double y) const noexcept { return detail::takes_gain(gain, y); }
   [[nodiscard]] std::string_view expects() const noexcept { return detail::expects_gain; }
 };
@@ -98,9 +124,16 @@ struct ndcg_loss1 {
   std::size_t cutoff = 0;                             ///< k of the ideal DCG@k; 0: the whole list
   pairs::scale_by scale = pairs::scale_by::ideal;     ///< NDCG or DCG
 
-  static constexpr bool by_position = true;
+  static constexpr bool uses_ranks = true;
   static constexpr bool all_pairs = true;
 
+  template <class Self, class Visit>
+  static constexpr void for_each_option(Self& self, const Visit& visit) {
+    visit("gain", self.gain, options::choice<rankloss::gain>{});
+    visit("gain_table", self.gain_table, options::gain_table);
+    visit("cutoff", self.cutoff, options::cutoff);
+    visit("scale", self.scale, options::choice<scale_by>{});
+  }
   void validate() const { detail::check_gain(gain, gain_table); }
   [[nodiscard]] bool takes(double y) const noexcept { return detail::takes_gain(gain, y); }
   [[nodiscard]] std::string_view expects() const noexcept { return detail::expects_gain; }
@@ -110,28 +143,22 @@ struct ndcg_loss1 {
 /// item with itself.
 struct arp_loss1 {
   static constexpr bool all_pairs = true;
-
-  void validate() const noexcept {}
   [[nodiscard]] bool takes(double y) const noexcept { return y >= 0.0; }
   [[nodiscard]] std::string_view expects() const noexcept { return "at least 0"; }
 };
 
-/// delta_map: the change of average precision when the two items swap places. Items of relevance > 0 are
+/// delta_map: the change of average precision when the two items swap their ranks. Items of relevance > 0 are
 /// relevant; pairs of two relevant items have weight 0.
 struct delta_map {
-  static constexpr bool by_position = true;
+  static constexpr bool uses_ranks = true;
   static constexpr bool binary = true;
-
-  void validate() const noexcept {}
 };
 
-/// delta_mrr: the change of the reciprocal rank of the first relevant item when the two items swap places.
-/// Items of relevance > 0 are relevant.
+/// delta_mrr: the change of the reciprocal rank of the first relevant item when the two items swap their
+/// ranks. Items of relevance > 0 are relevant.
 struct delta_mrr {
-  static constexpr bool by_position = true;
+  static constexpr bool uses_ranks = true;
   static constexpr bool binary = true;
-
-  void validate() const noexcept {}
 };
 
 }  // namespace rankloss::inline RANKLOSS_ABI::pairs

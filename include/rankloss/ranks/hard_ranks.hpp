@@ -2,12 +2,13 @@
 #pragma once
 
 #include <rankloss/batch.hpp>
-#include <rankloss/detail/base/finite.hpp>
-#include <rankloss/detail/base/require.hpp>
+#include <rankloss/options.hpp>
 #include <rankloss/ranks/rank.hpp>
 #include <rankloss/workspace.hpp>
 
+#include <array>
 #include <cstddef>
+#include <string_view>
 
 namespace rankloss::inline RANKLOSS_ABI {
 
@@ -18,8 +19,11 @@ enum class rank_ties {
   maximum,  ///< the last of their ranks
   ordinal,  ///< different ranks, in the order of the items
 };
+[[nodiscard]] constexpr std::array<std::string_view, 4> enumerators(rank_ties) noexcept {
+  return {"average", "minimum", "maximum", "ordinal"};
+}
 
-/// hard_ranks: the places of the scores in sorted order.
+/// hard_ranks: the ranks of the scores.
 ///
 ///     rank_i = base + #{j: s_j > s_i}        descending; s_j < s_i when ascending; equal scores by `ties`
 ///
@@ -29,17 +33,20 @@ enum class rank_ties {
 ///   number of their type.
 /// @throws std::invalid_argument from the functions of rank.hpp when an option is out of its range.
 struct hard_ranks {
-  rank_order order = rank_order::descending;  ///< which score has the first rank
+  sort_direction direction = sort_direction::descending;  ///< which score has the first rank
   double base = 1.0;                          ///< rank of the first: 1, 0 or any finite number
   rank_ties ties = rank_ties::average;        ///< which rank equal scores get
 
   static constexpr bool has_gradient = false;
 
-  void validate() const {
-    detail::require(detail::is_finite(base), "base: ", base, ", expected a finite number");
+  template <class Self, class Visit>
+  static constexpr void for_each_option(Self& self, const Visit& visit) {
+    visit("direction", self.direction, options::choice<sort_direction>{});
+    visit("base", self.base, options::any_finite);
+    visit("ties", self.ties, options::choice<rank_ties>{});
   }
 
-  /// Ranks of one list; see smooth_ranks.
+  /// Ranks of one list; see soft_ranks.
   template <class T>
   class result;
 

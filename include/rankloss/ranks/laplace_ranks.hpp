@@ -2,8 +2,7 @@
 #pragma once
 
 #include <rankloss/batch.hpp>
-#include <rankloss/detail/base/finite.hpp>
-#include <rankloss/detail/base/require.hpp>
+#include <rankloss/options.hpp>
 #include <rankloss/ranks/rank.hpp>
 #include <rankloss/workspace.hpp>
 
@@ -11,7 +10,7 @@
 
 namespace rankloss::inline RANKLOSS_ABI {
 
-/// laplace_ranks: smooth ranks, in which each item counts the others by the distribution function of the
+/// laplace_ranks: soft ranks, in which each item counts the others by the distribution function of the
 /// Laplace distribution.
 ///
 ///     rank_i             = base + sum_{j != i} F((s_j - s_i) / temperature)   descending; else s_i - s_j
@@ -31,16 +30,17 @@ namespace rankloss::inline RANKLOSS_ABI {
 /// @throws std::invalid_argument from the functions of rank.hpp when an option is out of its range.
 struct laplace_ranks {
   double temperature = 1.0;                   ///< 1e-15 to 1e300, in units of the scores
-  rank_order order = rank_order::descending;  ///< which score has the first rank
+  sort_direction direction = sort_direction::descending;  ///< which score has the first rank
   double base = 1.0;                          ///< rank of the first
 
-  void validate() const {
-    detail::require(detail::within(temperature, 1e-15, 1e300), "temperature: ", temperature,
-                    ", expected 1e-15 to 1e300");
-    detail::require(detail::is_finite(base), "base: ", base, ", expected a finite number");
+  template <class Self, class Visit>
+  static constexpr void for_each_option(Self& self, const Visit& visit) {
+    visit("temperature", self.temperature, options::temperature);
+    visit("direction", self.direction, options::choice<sort_direction>{});
+    visit("base", self.base, options::any_finite);
   }
 
-  /// Ranks of one list; see smooth_ranks.
+  /// Ranks of one list; see soft_ranks.
   template <class T>
   class result;
 

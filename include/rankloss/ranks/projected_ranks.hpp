@@ -2,12 +2,13 @@
 #pragma once
 
 #include <rankloss/batch.hpp>
-#include <rankloss/detail/base/finite.hpp>
-#include <rankloss/detail/base/require.hpp>
+#include <rankloss/options.hpp>
 #include <rankloss/ranks/rank.hpp>
 #include <rankloss/workspace.hpp>
 
+#include <array>
 #include <cstddef>
+#include <string_view>
 
 namespace rankloss::inline RANKLOSS_ABI {
 
@@ -16,8 +17,11 @@ enum class regularization {
   quadratic,  ///< half the squared Euclidean distance
   entropic,   ///< the Kullback-Leibler divergence
 };
+[[nodiscard]] constexpr std::array<std::string_view, 2> enumerators(regularization) noexcept {
+  return {"quadratic", "entropic"};
+}
 
-/// projected_ranks: smooth ranks by projecting the scores onto the permutahedron, the convex hull of all
+/// projected_ranks: soft ranks by projecting the scores onto the permutahedron, the convex hull of all
 /// orders of the ranks 1..n.
 ///
 ///     ranks               = argmin |r - z|^2 / 2                                          quadratic, z = -s / temperature descending,
@@ -42,18 +46,20 @@ enum class regularization {
 /// @throws std::invalid_argument from the functions of rank.hpp when an option is out of its range.
 struct projected_ranks {
   double temperature = 1.0;                   ///< 1e-15 to 1e300, in units of the scores
-  rank_order order = rank_order::descending;  ///< which score has the first rank
+  sort_direction direction = sort_direction::descending;  ///< which score has the first rank
   double base = 1.0;                          ///< rank of the first; ranks are shifted after the projection
   rankloss::regularization regularization =
       rankloss::regularization::quadratic;  ///< the distance that is least
 
-  void validate() const {
-    detail::require(detail::within(temperature, 1e-15, 1e300), "temperature: ", temperature,
-                    ", expected 1e-15 to 1e300");
-    detail::require(detail::is_finite(base), "base: ", base, ", expected a finite number");
+  template <class Self, class Visit>
+  static constexpr void for_each_option(Self& self, const Visit& visit) {
+    visit("temperature", self.temperature, options::temperature);
+    visit("direction", self.direction, options::choice<sort_direction>{});
+    visit("base", self.base, options::any_finite);
+    visit("regularization", self.regularization, options::choice<rankloss::regularization>{});
   }
 
-  /// Ranks of one list; see smooth_ranks.
+  /// Ranks of one list; see soft_ranks.
   template <class T>
   class result;
 

@@ -9,6 +9,7 @@
 #include <rankloss/workspace.hpp>
 
 #include <algorithm>
+#include <array>
 #include <concepts>
 #include <cstddef>
 #include <initializer_list>
@@ -18,12 +19,15 @@
 namespace rankloss::inline RANKLOSS_ABI {
 
 /// Which score has the first rank.
-enum class rank_order {
+enum class sort_direction {
   descending,  ///< the largest
   ascending,   ///< the smallest
 };
+[[nodiscard]] constexpr std::array<std::string_view, 2> enumerators(sort_direction) noexcept {
+  return {"descending", "ascending"};
+}
 
-/// smooth_ranks: ranks of a list as a function of its scores, with derivatives. `how(scores, scratch)`
+/// soft_ranks: ranks of a list as a function of its scores, with derivatives. `how(scores, scratch)`
 /// computes the ranks of n scores and returns an object, in scratch of the caller's scope, with
 ///
 ///     values()                       [n] the ranks
@@ -35,7 +39,7 @@ enum class rank_order {
 /// best score begin at `base`. Ranks without derivatives declare `has_gradient = false` and have values()
 /// only.
 template <class Ranks, class T>
-concept smooth_ranks = requires(const Ranks& how, const strided<const T>& scores, workspace& scratch) {
+concept soft_ranks = requires(const Ranks& how, const strided<const T>& scores, workspace& scratch) {
   { how(scores, scratch).values() } -> std::convertible_to<std::span<const double>>;
 };
 
@@ -50,7 +54,7 @@ namespace detail {
 /// sizes and NaN.
 template <class How, class T>
 void check_scores(const How& how, std::span<const T> scores, const context& ctx) {
-  if constexpr (requires { how.validate(); }) how.validate();
+  validate(how);
   if (ctx.checks == data_checks::off) return;
   const std::size_t bad =
       find_first(strided<const T>(scores.data(), scores.size()), [](const T& s) { return is_nan(s); });
@@ -125,7 +129,7 @@ void with_object(const How& how, array_view<const T> scores, std::initializer_li
 /// @throws std::invalid_argument naming the field when a size or an option is invalid, or (data_checks::on) a
 /// score is NaN; then nothing has been written.
 template <class Ranks, detail::array Scores, score T = detail::element_of<Scores>>
-requires smooth_ranks<Ranks, T>
+requires soft_ranks<Ranks, T>
 void rank(const Ranks& how, const Scores& scores, detail::view_of<T> ranks, detail::call_context ctx = {}) {
   detail::with_object<T>(how, scores, {}, "ranks", ranks, detail::size_of(scores), "one per score", ctx,
                          [](auto& object, std::span<double> out, workspace&) {
@@ -135,7 +139,7 @@ void rank(const Ranks& how, const Scores& scores, detail::view_of<T> ranks, deta
 
 /// rank_pullback: overwrites gradient_i with sum_j cotangent_j d(rank_j) / d(s_i); otherwise as rank.
 template <class Ranks, detail::array Scores, score T = detail::element_of<Scores>>
-requires smooth_ranks<Ranks, T>
+requires soft_ranks<Ranks, T>
 void rank_pullback(const Ranks& how, const Scores& scores, detail::view_of<const T> cotangent,
                    detail::view_of<T> gradient, detail::call_context ctx = {}) {
   detail::with_object<T>(how, scores, {{"cotangent", cotangent}}, "gradient", gradient,
@@ -147,7 +151,7 @@ void rank_pullback(const Ranks& how, const Scores& scores, detail::view_of<const
 
 /// rank_push: overwrites change_j with sum_i d(rank_j) / d(s_i) tangent_i; otherwise as rank.
 template <class Ranks, detail::array Scores, score T = detail::element_of<Scores>>
-requires smooth_ranks<Ranks, T>
+requires soft_ranks<Ranks, T>
 void rank_push(const Ranks& how, const Scores& scores, detail::view_of<const T> tangent,
                detail::view_of<T> change, detail::call_context ctx = {}) {
   detail::with_object<T>(how, scores, {{"tangent", tangent}}, "change", change, detail::size_of(scores),

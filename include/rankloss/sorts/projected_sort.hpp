@@ -3,8 +3,7 @@
 
 #include <rankloss/batch.hpp>
 #include <rankloss/context.hpp>
-#include <rankloss/detail/base/finite.hpp>
-#include <rankloss/detail/base/require.hpp>
+#include <rankloss/options.hpp>
 #include <rankloss/ranks/projected_ranks.hpp>
 #include <rankloss/ranks/rank.hpp>
 #include <rankloss/workspace.hpp>
@@ -38,22 +37,24 @@ namespace rankloss::inline RANKLOSS_ABI {
 /// - Gaps up to 1 / temperature stay as they are, and wider gaps become smaller: low temperatures sort hard,
 ///   high temperatures mix.
 /// - Two blocks that just meet count as separate, and have the derivatives of separate blocks; equal scores
-///   in different blocks have the derivatives of their places.
+///   in different blocks have the derivatives of their positions.
 /// - Edge cases: infinite scores count as the largest finite number of their type.
 /// @throws std::invalid_argument from the functions below when an option is out of its range.
 struct projected_sort {
   double temperature = 1.0;                   ///< 1e-15 to 1e300, in units of 1 / scores
-  rank_order order = rank_order::descending;  ///< which score comes first
+  sort_direction direction = sort_direction::descending;  ///< which score comes first
   rankloss::regularization regularization =
       rankloss::regularization::quadratic;  ///< the distance that is least
 
-  void validate() const {
-    detail::require(detail::within(temperature, 1e-15, 1e300), "temperature: ", temperature,
-                    ", expected 1e-15 to 1e300");
+  template <class Self, class Visit>
+  static constexpr void for_each_option(Self& self, const Visit& visit) {
+    visit("temperature", self.temperature, options::temperature);
+    visit("direction", self.direction, options::choice<sort_direction>{});
+    visit("regularization", self.regularization, options::choice<rankloss::regularization>{});
   }
 
-  /// Soft-sorted values of one list, and products with the Jacobian as in smooth_ranks. Values and cotangents
-  /// are by place, tangents and gradients by item.
+  /// Soft-sorted values of one list, and products with the Jacobian as in soft_ranks. Values and cotangents
+  /// are by position, tangents and gradients by item.
   template <class T>
   class result;
 
@@ -63,7 +64,7 @@ struct projected_sort {
   }
 };
 
-/// sort_values: the soft-sorted scores, by place.
+/// sort_values: the soft-sorted scores, by position.
 ///
 /// - Scratch O(n) of the context's first worker.
 /// - Edge cases: an empty list has no values.

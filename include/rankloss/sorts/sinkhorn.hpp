@@ -2,13 +2,14 @@
 #pragma once
 
 #include <rankloss/batch.hpp>
-#include <rankloss/detail/base/finite.hpp>
-#include <rankloss/detail/base/require.hpp>
+#include <rankloss/options.hpp>
 #include <rankloss/sorts/neural_sort.hpp>
 #include <rankloss/sorts/sort.hpp>
 #include <rankloss/workspace.hpp>
 
+#include <array>
 #include <cstddef>
+#include <string_view>
 
 namespace rankloss::inline RANKLOSS_ABI {
 
@@ -17,6 +18,9 @@ enum class sinkhorn_derivative {
   unrolled,  ///< through the steps taken: the derivative of exactly what was computed
   implicit,  ///< at the fixed point: exact in the limit of many steps
 };
+[[nodiscard]] constexpr std::array<std::string_view, 2> enumerators(sinkhorn_derivative) noexcept {
+  return {"unrolled", "implicit"};
+}
 
 /// sinkhorn: the soft permutation of neural_sort, scaled until its columns sum to 1 like its rows.
 ///
@@ -40,10 +44,14 @@ struct sinkhorn {
   double tolerance = 1e-6;                                         ///< 0 to 1: of the column sums from 1
   sinkhorn_derivative derivative = sinkhorn_derivative::unrolled;  ///< how it is differentiated
 
-  void validate() const {
-    sort.validate();
-    detail::require(steps <= 1000000, "steps: ", steps, ", expected at most 1000000");
-    detail::require(detail::within(tolerance, 0.0, 1.0), "tolerance: ", tolerance, ", expected 0 to 1");
+  static constexpr options::whole step_counts{.most = 1000000};
+
+  template <class Self, class Visit>
+  static constexpr void for_each_option(Self& self, const Visit& visit) {
+    visit("sort", self.sort, options::inner{});
+    visit("steps", self.steps, step_counts);
+    visit("tolerance", self.tolerance, options::share);
+    visit("derivative", self.derivative, options::choice<sinkhorn_derivative>{});
   }
 
   /// The operator of one list; see soft_sort_operator.

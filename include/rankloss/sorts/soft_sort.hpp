@@ -2,12 +2,13 @@
 #pragma once
 
 #include <rankloss/batch.hpp>
-#include <rankloss/detail/base/finite.hpp>
-#include <rankloss/detail/base/require.hpp>
+#include <rankloss/options.hpp>
 #include <rankloss/sorts/sort.hpp>
 #include <rankloss/workspace.hpp>
 
+#include <array>
 #include <cstddef>
+#include <string_view>
 
 namespace rankloss::inline RANKLOSS_ABI {
 
@@ -16,12 +17,18 @@ enum class sort_distance {
   absolute,  ///< |s_i - s_j|; temperature is in units of the scores
   squared,   ///< (s_i - s_j)^2; temperature is in units of their squares
 };
+[[nodiscard]] constexpr std::array<std::string_view, 2> enumerators(sort_distance) noexcept {
+  return {"absolute", "squared"};
+}
 
 /// What a soft sort returns. The gradients by the scores are those of the soft permutation in both cases.
 enum class sort_forward {
   soft,  ///< the soft permutation
   hard,  ///< the exact permutation, the argmax of each soft row: the straight-through estimator
 };
+[[nodiscard]] constexpr std::array<std::string_view, 2> enumerators(sort_forward) noexcept {
+  return {"soft", "hard"};
+}
 
 /// soft_sort: SoftSort. Row i is a softmax over the distances of the scores from the i-th largest one, s_[i].
 ///
@@ -46,9 +53,11 @@ struct soft_sort {
   sort_distance distance = sort_distance::absolute;  ///< p
   sort_forward forward = sort_forward::soft;         ///< what apply, apply_transposed and to_matrix use
 
-  void validate() const {
-    detail::require(detail::within(temperature, 1e-15, 1e300), "temperature: ", temperature,
-                    ", expected 1e-15 to 1e300");
+  template <class Self, class Visit>
+  static constexpr void for_each_option(Self& self, const Visit& visit) {
+    visit("temperature", self.temperature, options::temperature);
+    visit("distance", self.distance, options::choice<sort_distance>{});
+    visit("forward", self.forward, options::choice<sort_forward>{});
   }
 
   /// The permutation of one list; see soft_sort_operator.

@@ -4,7 +4,7 @@
 #include <rankloss/batch.hpp>
 #include <rankloss/context.hpp>
 #include <rankloss/detail/base/finite.hpp>
-#include <rankloss/detail/base/require.hpp>
+#include <rankloss/options.hpp>
 #include <rankloss/ranks/rank.hpp>
 #include <rankloss/workspace.hpp>
 
@@ -39,10 +39,10 @@ struct soft_top_k {
   double k = 1.0;            ///< >= 0, how many items; need not be a whole number
   double temperature = 1.0;  ///< 1e-15 to 1e300, in units of the scores
 
-  void validate() const {
-    detail::require(!detail::is_nan(k) && k >= 0.0, "k: ", k, ", expected >= 0");
-    detail::require(detail::within(temperature, 1e-15, 1e300), "temperature: ", temperature,
-                    ", expected 1e-15 to 1e300");
+  template <class Self, class Visit>
+  static constexpr void for_each_option(Self& self, const Visit& visit) {
+    visit("k", self.k, options::real{.least = 0.0, .besides = options::besides::infinity});
+    visit("temperature", self.temperature, options::temperature);
   }
 
   /// The selection from one list, in scratch of the caller's scope. Arrays are doubles in the order of the scores.

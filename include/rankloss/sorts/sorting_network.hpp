@@ -2,13 +2,14 @@
 #pragma once
 
 #include <rankloss/batch.hpp>
-#include <rankloss/detail/base/finite.hpp>
-#include <rankloss/detail/base/require.hpp>
+#include <rankloss/options.hpp>
 #include <rankloss/ranks/rank.hpp>
 #include <rankloss/sorts/sort.hpp>
 #include <rankloss/workspace.hpp>
 
+#include <array>
 #include <cstddef>
+#include <string_view>
 
 namespace rankloss::inline RANKLOSS_ABI {
 
@@ -17,6 +18,9 @@ enum class network {
   odd_even,  ///< neighbours, in n layers
   bitonic,   ///< Batcher's network, k (k + 1) / 2 layers for n <= 2^k
 };
+[[nodiscard]] constexpr std::array<std::string_view, 2> enumerators(network) noexcept {
+  return {"odd_even", "bitonic"};
+}
 
 /// How far a pair is in order: F(z) for the difference z of two wires in units of temperature, with F(-z) = 1
 /// - F(z).
@@ -28,6 +32,9 @@ enum class comparator {
   cauchy,        ///< 1/2 + atan(z) / pi
   optimal,       ///< 1/2 + z up to |z| = 1/4, beyond 1 - 1 / (16 z): the monotonic one of least error
 };
+[[nodiscard]] constexpr std::array<std::string_view, 6> enumerators(comparator) noexcept {
+  return {"logistic", "logistic_phi", "gaussian", "reciprocal", "cauchy", "optimal"};
+}
 
 /// sorting_network: a differentiable sorting network, whose comparators partly exchange their two wires.
 ///
@@ -61,11 +68,14 @@ struct sorting_network {
   double temperature = 0.1;                                        ///< 1e-15 to 1e300, in units of the scores
   rankloss::network network = rankloss::network::bitonic;          ///< which pairs are compared
   rankloss::comparator comparator = rankloss::comparator::cauchy;  ///< how far they are exchanged
-  rank_order order = rank_order::descending;                       ///< which score is first
+  sort_direction direction = sort_direction::descending;           ///< which score is first
 
-  void validate() const {
-    detail::require(detail::within(temperature, 1e-15, 1e300), "temperature: ", temperature,
-                    ", expected 1e-15 to 1e300");
+  template <class Self, class Visit>
+  static constexpr void for_each_option(Self& self, const Visit& visit) {
+    visit("temperature", self.temperature, options::temperature);
+    visit("network", self.network, options::choice<rankloss::network>{});
+    visit("comparator", self.comparator, options::choice<rankloss::comparator>{});
+    visit("direction", self.direction, options::choice<sort_direction>{});
   }
 
   /// The permutation of one list; see soft_sort_operator. It also has the scores as the network returns them:

@@ -67,7 +67,7 @@ TEMPLATE_TEST_CASE("check_data: what is a number, and what is finite, by its bit
   }
 }
 
-TEST_CASE("check_data: find_first is the first, wherever it lies in its block") {
+TEST_CASE("check_data: find_first is the first, wherever it lies in its chunk") {
   for (const std::size_t n : {0u, 1u, 2u, 255u, 256u, 257u, 511u, 512u, 513u, 700u})
     for (const std::ptrdiff_t stride : {1, 3, -2}) {
       INFO("n " << n << ", stride " << stride);

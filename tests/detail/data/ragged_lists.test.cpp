@@ -13,7 +13,7 @@ namespace detail_data_ragged_lists_test {
 namespace detail = rankloss::detail;
 
 TEST_CASE("ragged_lists: without offsets there is one list, and every list is gone through once") {
-  const rankloss::positions none;
+  const rankloss::indices none;
   const detail::ragged_lists whole(none, 5);
   CHECK(whole.count() == 1);
   CHECK(whole.first(0) == 0);
@@ -22,7 +22,7 @@ TEST_CASE("ragged_lists: without offsets there is one list, and every list is go
 
   std::vector<int> bounds{0};
   for (int l = 0; l < 150; ++l) bounds.push_back(bounds.back() + l % 3);
-  const rankloss::positions offsets(bounds);
+  const rankloss::indices offsets(bounds);
   const detail::ragged_lists lists(offsets, static_cast<std::size_t>(bounds.back()));
   REQUIRE(lists.count() == 150);
   CHECK(lists.first(2) == 1);

@@ -42,11 +42,11 @@ TEST_CASE("weighted_mean: equal weights of any size give the plain mean") {
   for (const double w : {1.0, 0.3, 1e308, largest, largest / 2, normal, 0.75 * normal, 1e-320, least}) {
     INFO("weights " << w);
     const weights equal{{w, w}};
-    CHECK(equal.mean().part(w) == Approx(0.5).epsilon(1e-15));
+    CHECK(equal.mean().share(w) == Approx(0.5).epsilon(1e-15));
     CHECK(equal.value(equal.mean(), {3.0, 5.0}) == Approx(4.0).epsilon(1e-15));
     const weights three{{w, 0.0, w, w}};
-    CHECK(three.mean().part(w) == Approx(1.0 / 3.0).epsilon(1e-15));
-    CHECK(three.mean().part(0.0) == 0.0);
+    CHECK(three.mean().share(w) == Approx(1.0 / 3.0).epsilon(1e-15));
+    CHECK(three.mean().share(0.0) == 0.0);
     CHECK(three.value(three.mean(), {3.0, 1e290, 4.0, 5.0}) == Approx(4.0).epsilon(1e-15));
   }
 }
@@ -69,8 +69,8 @@ TEST_CASE("weighted_mean: shares are those of long double, whatever the range of
     const weighted_mean mean = some.mean();
     CHECK(some.value(mean, x) == Approx(static_cast<double>(expected)).epsilon(1e-13));
     for (const double w : some.w) {
-      CHECK(mean.part(w) == Approx(static_cast<double>(static_cast<long double>(w) / total)).epsilon(1e-14));
-      CHECK(mean.scaled(w) * mean.share() == Approx(mean.part(w)).epsilon(1e-15));
+      CHECK(mean.share(w) == Approx(static_cast<double>(static_cast<long double>(w) / total)).epsilon(1e-14));
+      CHECK(mean.scaled(w) * mean.factor() == Approx(mean.share(w)).epsilon(1e-15));
     }
   }
 }
@@ -83,15 +83,15 @@ TEST_CASE("weighted_mean: weights of 1 have the bits of a sum over a count") {
   CHECK(ones.value(ones.mean(), x) == sum * (1.0 / 7.0));
   CHECK(ones.value(ones.mean(0.5), x) == sum * (0.5 / 7.0));
   CHECK(ones.value(ones.sum(), x) == sum);
-  CHECK(ones.mean().part(1.0) == 1.0 / 7.0);
-  CHECK(weighted_mean(7, reduction::mean).part(1.0) == 1.0 / 7.0);
-  CHECK(weighted_mean(7, reduction::sum, 0.25).part(1.0) == 0.25);
+  CHECK(ones.mean().share(1.0) == 1.0 / 7.0);
+  CHECK(weighted_mean(7, reduction::mean).share(1.0) == 1.0 / 7.0);
+  CHECK(weighted_mean(7, reduction::sum, 0.25).share(1.0) == 0.25);
 }
 
 TEST_CASE("weighted_mean: a sum takes weights as they are") {
   const weights some{{1e308, 1e-10, least, 2.0}};
   const weighted_mean sum = some.sum();
-  for (const double w : some.w) CHECK(sum.part(w) == w);
+  for (const double w : some.w) CHECK(sum.share(w) == w);
   CHECK(some.value(sum, {0.0, 3.0, 0.0, 0.0}) == 3.0 * 1e-10);
   CHECK(some.value(sum, {0.0, 0.0, 0.0, -4.0}) == -8.0);
 }
@@ -107,20 +107,20 @@ TEST_CASE("weighted_mean: what a double cannot hold is its largest number") {
   const weights ones{{1.0, 1.0, 1.0}};
   CHECK(ones.value(ones.mean(), {largest, largest, -largest}) == Approx(largest / 3));
   CHECK(ones.value(ones.mean(1e308), {5.0, 4.0, 6.0}) == largest);
-  CHECK(large.sum(1e308).part(1e308) == largest);
-  CHECK(large.sum(-1e308).part(1e308) == -largest);
+  CHECK(large.sum(1e308).share(1e308) == largest);
+  CHECK(large.sum(-1e308).share(1e308) == -largest);
 }
 
 TEST_CASE("weighted_mean: nothing that weighs anything is 0") {
   const weights none{{}};
   CHECK(none.value(none.mean(), {}) == 0.0);
-  CHECK(none.mean().part(1.0) == 0.0);
-  CHECK(none.sum().part(2.0) == 2.0);
+  CHECK(none.mean().share(1.0) == 0.0);
+  CHECK(none.sum().share(2.0) == 2.0);
   const weights zero{{0.0, 0.0}};
   CHECK(zero.value(zero.mean(), {7.0, 1e308}) == 0.0);
   CHECK(zero.value(zero.sum(), {7.0, 1e308}) == 0.0);
-  CHECK(zero.mean().part(0.0) == 0.0);
-  CHECK(weighted_mean(0, reduction::mean).part(1.0) == 0.0);
+  CHECK(zero.mean().share(0.0) == 0.0);
+  CHECK(weighted_mean(0, reduction::mean).share(1.0) == 0.0);
 }
 
 }  // namespace detail_data_weighted_mean_test

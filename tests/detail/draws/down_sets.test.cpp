@@ -76,7 +76,7 @@ TEST_CASE("down_sets: as few chains as can be, and the down-sets are those of pl
         product *= sets.length(c) + 1;
         for (std::size_t k = 0; k < sets.length(c); ++k) {
           CHECK(sets.chain(sets.item(c, k)) == c);
-          CHECK(sets.place(sets.item(c, k)) == k);
+          CHECK(sets.position(sets.item(c, k)) == k);
           if (k > 0) CHECK(better[sets.item(c, k - 1)][sets.item(c, k)]);
         }
       }
@@ -116,7 +116,7 @@ TEST_CASE("down_sets: beyond a limit nothing but the count is formed") {
   CHECK(sets_of(2000, {}, scratch).count() > 1e300);
 }
 
-TEST_CASE("draw_in_order: all orders of a block before others, one by one") {
+TEST_CASE("draw_in_order: all orders of a tier before others, one by one") {
   std::mt19937_64 random(2);
   for (const std::size_t m : {1u, 2u, 3u, 5u, 6u})
     for (const double chance : {0.0, 0.3, 0.6})
@@ -127,7 +127,7 @@ TEST_CASE("draw_in_order: all orders of a block before others, one by one") {
           std::vector<real> s;
           for (const double x : support::numbers<double>(random, n))
             s.push_back(static_cast<real>(x * spread));
-          // All of the block before the others, which are free: their own orders sum to 1.
+          // All of the tier before the others, which are free: their own orders sum to 1.
           pair_list all = pairs;
           for (std::size_t i = 0; i < m; ++i)
             for (std::size_t j = m; j < n; ++j) all.emplace_back(i, j);

@@ -36,7 +36,7 @@ std::vector<items> below(std::size_t n, const pair_list& pairs) {
 struct found {
   double value;
   numbers gradient, hessian;
-  detail::block_excess excess;
+  detail::tier_excess excess;
 };
 found loss_of(const numbers& s, const std::vector<items>& worse, const items& sorted, double temperature,
               std::size_t most_sets) {
@@ -86,8 +86,8 @@ TEST_CASE(
     }
 }
 
-TEST_CASE("pair_order_loss: a block beyond the limits is told, with what it would take") {
-  // Two chains of three with a pair across: one block of 4 * 4 sets.
+TEST_CASE("pair_order_loss: a tier beyond the limits is told, with what it would take") {
+  // Two chains of three with a pair across: one tier of 4 * 4 sets.
   const pair_list pairs{{0, 1}, {1, 2}, {3, 4}, {4, 5}, {0, 5}};
   const items sorted{0, 3, 1, 4, 2, 5};
   const numbers s{1, 2, 3, 4, 5, 6};
@@ -96,7 +96,8 @@ TEST_CASE("pair_order_loss: a block beyond the limits is told, with what it woul
   CHECK(beyond.excess.items == 6);
   CHECK(beyond.excess.sets == 16.0);
 
-  // A fence, each item of the upper row better than the one below it and the next: one block of more items than a matrix of bits may have.
+  // A fence, each item of the upper row better than the one below it and the next: one tier of more items
+  // than a matrix of bits may have.
   constexpr std::size_t n = detail::down_sets::most_items + 2;
   pair_list many;
   for (std::size_t i = 1; i < n / 2; ++i) many.emplace_back(i - 1, n / 2 + i);

@@ -33,7 +33,7 @@ using reference::real;
 template <class T>
 constexpr double digits = sizeof(T) == 4 ? 2e-6 : 1e-12;
 
-/// A list in every other place of its arrays, an order of its items, and where derivatives go.
+/// A list in every other element of its arrays, an order of its items, and where derivatives go.
 template <class T>
 struct ordered_list {
   std::size_t n;
@@ -233,7 +233,7 @@ TEMPLATE_TEST_CASE("plackett_luce: the loss of grades is that of all orders of t
         }
         const auto out = in.outputs(gradient, hessian);
         const auto rests = sum_rests<T>(in.scores(), in.order, t, in.scratch);
-        const double value = rankloss::detail::grades_loss<arch, T, int>(
+        const double value = rankloss::detail::levels_loss<arch, T, int>(
             rests, y.data(), in.order, out, order_outputs<T>(out, in.order, 1.0, t), in.scratch);
         CHECK(value == Approx(static_cast<double>(expected.value)).epsilon(1e-11).margin(1e-11));
         for (std::size_t i = 0; i < n; ++i) {

@@ -21,7 +21,7 @@ using rankloss::reduction;
 using rankloss::similarity_batch;
 using rankloss::strided;
 using rankloss::workspace;
-using rankloss::detail::grades;
+using rankloss::detail::list_relevance;
 using rankloss::detail::matching;
 using source = rankloss::detail::matrix_source<float, int>;
 
@@ -63,7 +63,7 @@ struct plain_sum {
 
 }  // namespace
 
-TEST_CASE("evaluate_similarity: pairs match by mask, else by class, else by position") {
+TEST_CASE("evaluate_similarity: pairs match by mask, else by class, else by index") {
   const std::vector<std::uint8_t> mask{0, 1, 0, 0, 0, 2};
   const std::vector<int> rows{7, 8}, columns{8, 7, 8};
   auto batch = two_by_three();
@@ -83,22 +83,22 @@ TEST_CASE("evaluate_similarity: pairs match by mask, else by class, else by posi
 
 TEST_CASE("evaluate_similarity: rows and columns as lists, whatever they are ranked by") {
   auto batch = two_by_three();
-  CHECK(rankloss::detail::similarity_steps(batch).row == 4);
+  CHECK(rankloss::detail::similarity_strides(batch).row == 4);
   batch.stride = 0;
-  CHECK(rankloss::detail::similarity_steps(batch).row == 3);
+  CHECK(rankloss::detail::similarity_strides(batch).row == 3);
   batch.stride = 4;
   const std::vector<int> relevance{1, 2, 3, 4, 5, 6}, other{7, 8, 9, 10, 11, 12};
   const std::vector<double> row_weights{2, 3};
   batch.row_weights = row_weights;
   workspace scratch;
   {
-    const source rows(batch, false, grades::matches), columns(batch, true, grades::matches);
+    const source rows(batch, false, list_relevance::matches), columns(batch, true, list_relevance::matches);
     CHECK(rows.lists() == 2);
     CHECK(columns.lists() == 3);
     CHECK(rows.size(1) == 3);
     CHECK(columns.size(1) == 2);
-    CHECK(rows.place(1, {}) == std::pair<std::size_t, std::ptrdiff_t>(4, 1));
-    CHECK(columns.place(2, {}) == std::pair<std::size_t, std::ptrdiff_t>(2, 4));
+    CHECK(rows.layout(1, {}) == std::pair<std::size_t, std::ptrdiff_t>(4, 1));
+    CHECK(columns.layout(2, {}) == std::pair<std::size_t, std::ptrdiff_t>(2, 4));
     CHECK(items_of(rows.scores(1)) == std::vector<float>{4, 5, 6});
     CHECK(items_of(columns.scores(2)) == std::vector<float>{3, 6});
     CHECK(items_of(rows.relevance(1, scratch)) == std::vector<int>{0, 1, 0});
@@ -110,21 +110,26 @@ TEST_CASE("evaluate_similarity: rows and columns as lists, whatever they are ran
     CHECK(rows.kept(0, 0));
   }
   batch.relevance = relevance;
-  CHECK(items_of(source(batch, false, grades::relevance).relevance(1, scratch)) == std::vector<int>{4, 5, 6});
-  CHECK(items_of(source(batch, true, grades::relevance).relevance(1, scratch)) == std::vector<int>{2, 5});
-  CHECK(items_of(source(batch, true, grades::matches).relevance(1, scratch)) == std::vector<int>{0, 1});
+  CHECK(items_of(source(batch, false, list_relevance::relevance).relevance(1, scratch)) ==
+        std::vector<int>{4, 5, 6});
+  CHECK(items_of(source(batch, true, list_relevance::relevance).relevance(1, scratch)) ==
+        std::vector<int>{2, 5});
+  CHECK(items_of(source(batch, true, list_relevance::matches).relevance(1, scratch)) ==
+        std::vector<int>{0, 1});
   batch.column_relevance = other;
   batch.column_weights = std::span<const double>(row_weights);
-  CHECK(items_of(source(batch, false, grades::relevance).relevance(0, scratch)) == std::vector<int>{1, 2, 3});
-  CHECK(items_of(source(batch, true, grades::relevance).relevance(1, scratch)) == std::vector<int>{8, 11});
-  CHECK(source(batch, true, grades::relevance).list_weight(0) == 2.0);
+  CHECK(items_of(source(batch, false, list_relevance::relevance).relevance(0, scratch)) ==
+        std::vector<int>{1, 2, 3});
+  CHECK(items_of(source(batch, true, list_relevance::relevance).relevance(1, scratch)) ==
+        std::vector<int>{8, 11});
+  CHECK(source(batch, true, list_relevance::relevance).list_weight(0) == 2.0);
   const std::vector<float> square{1, 2, 3, 4};
   const std::vector<int> own{1, 2, 3, 4}, given{5, 6, 7, 8};
   const similarity_batch<float, int> four{
       .similarity = square, .rows = 2, .columns = 2, .relevance = own, .column_relevance = given};
-  CHECK(items_of(source(four, true, grades::relevance_as_rows).relevance(1, scratch)) ==
+  CHECK(items_of(source(four, true, list_relevance::relevance_as_rows).relevance(1, scratch)) ==
         std::vector<int>{3, 4});
-  CHECK(items_of(source(four, false, grades::relevance_as_rows).relevance(1, scratch)) ==
+  CHECK(items_of(source(four, false, list_relevance::relevance_as_rows).relevance(1, scratch)) ==
         std::vector<int>{3, 4});
 }
 
@@ -146,30 +151,33 @@ TEST_CASE("evaluate_similarity: each matrix is read with the strides that it bri
   workspace scratch;
   std::vector<double> memory(16);
   const rankloss::shaped<rankloss::real_output> out = rankloss::matrix_view(memory.data(), 2, 3, 8, 2);
-  const source rows(batch, false, grades::relevance), columns(batch, true, grades::relevance);
+  const source rows(batch, false, list_relevance::relevance), columns(batch, true, list_relevance::relevance);
   CHECK(items_of(rows.scores(1)) == std::vector<float>{4, 5, 6});
   CHECK(items_of(columns.scores(2)) == std::vector<float>{3, 6});
-  CHECK(rows.place(1, {}) == std::pair<std::size_t, std::ptrdiff_t>(1, 2));
-  CHECK(columns.place(2, {}) == std::pair<std::size_t, std::ptrdiff_t>(4, 1));
-  CHECK(rows.place(1, out) == std::pair<std::size_t, std::ptrdiff_t>(8, 2));
-  CHECK(columns.place(2, out) == std::pair<std::size_t, std::ptrdiff_t>(4, 8));
+  CHECK(rows.layout(1, {}) == std::pair<std::size_t, std::ptrdiff_t>(1, 2));
+  CHECK(columns.layout(2, {}) == std::pair<std::size_t, std::ptrdiff_t>(4, 1));
+  CHECK(rows.layout(1, out) == std::pair<std::size_t, std::ptrdiff_t>(8, 2));
+  CHECK(columns.layout(2, out) == std::pair<std::size_t, std::ptrdiff_t>(4, 8));
   CHECK(items_of(rows.relevance(0, scratch)) == std::vector<int>{0, 1, 0});
   batch.relevance = rankloss::matrix_view(relevance.data(), 2, 3, 1, 2);
   batch.column_relevance = other;
-  CHECK(items_of(source(batch, false, grades::relevance).relevance(1, scratch)) == std::vector<int>{4, 5, 6});
-  CHECK(items_of(source(batch, true, grades::relevance).relevance(1, scratch)) == std::vector<int>{8, 11});
+  CHECK(items_of(source(batch, false, list_relevance::relevance).relevance(1, scratch)) ==
+        std::vector<int>{4, 5, 6});
+  CHECK(items_of(source(batch, true, list_relevance::relevance).relevance(1, scratch)) ==
+        std::vector<int>{8, 11});
   const similarity_batch<float, int> square{
       .similarity = rankloss::matrix_view(by_columns.data(), 2, 2, 1, 2),
       .rows = 2,
       .columns = 2,
       .relevance = rankloss::matrix_view(relevance.data(), 2, 2, 1, 2)};
-  CHECK(items_of(source(square, true, grades::relevance_as_rows).relevance(1, scratch)) ==
+  CHECK(items_of(source(square, true, list_relevance::relevance_as_rows).relevance(1, scratch)) ==
         std::vector<int>{4, 5});
-  CHECK(items_of(source(square, true, grades::relevance).relevance(1, scratch)) == std::vector<int>{2, 5});
+  CHECK(items_of(source(square, true, list_relevance::relevance).relevance(1, scratch)) ==
+        std::vector<int>{2, 5});
   const std::vector<float> one_row{1, 2, 3};  // as a row that is repeated
   const similarity_batch<float, int> repeated{
       .similarity = rankloss::matrix_view(one_row.data(), 2, 3, 0, 1), .rows = 2, .columns = 3};
-  CHECK(items_of(source(repeated, true, grades::relevance).scores(1)) == std::vector<float>{2, 2});
+  CHECK(items_of(source(repeated, true, list_relevance::relevance).scores(1)) == std::vector<float>{2, 2});
 }
 
 TEST_CASE(
@@ -291,7 +299,7 @@ TEST_CASE("evaluate_similarity: both directions, as a mean of means or a sum") {
                         .per_list = per_list,
                         .update = add ? rankloss::update::add : rankloss::update::overwrite};
       const double value =
-          rankloss::detail::run_both_directions(plain_sum{}, batch, grades::relevance, out, ctx, 2.0);
+          rankloss::detail::run_both_directions(plain_sum{}, batch, list_relevance::relevance, out, ctx, 2.0);
       CHECK(value == Approx(mean ? 91.0 / 2 + 91.0 / 3 : 4 * 91.0));
       CHECK(per_list == std::vector<double>{14, 77, 17, 29, 45});
       for (std::size_t i = 0; i < 2; ++i)

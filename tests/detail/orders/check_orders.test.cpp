@@ -21,17 +21,17 @@ namespace detail = rankloss::detail;
 TEST_CASE("check_orders: an order has each item of its list once") {
   rankloss::workspace scratch;
   const std::vector<int> bounds{0, 3, 3, 5};
-  const rankloss::positions offsets(bounds);
+  const rankloss::indices offsets(bounds);
   const detail::ragged_lists lists(offsets, 5);
   const auto check = [&](const std::vector<int>& orders) { detail::check_orders(orders, lists, scratch); };
   CHECK_NOTHROW(check({2, 0, 1, 1, 0}));
   CHECK_THROWS_WITH(check({2, 0, 1, 1}), "rankloss: orders: size 4, expected 5 (one per score)");
   CHECK_THROWS_WITH(check({2, 0, 1, 1, 2}),
-                    "rankloss: orders: 2 at list 2, place 1, expected an item from 0 to 1");
+                    "rankloss: orders: 2 at list 2, position 1, expected an item from 0 to 1");
   CHECK_THROWS_WITH(check({2, -1, 1, 1, 0}),
-                    "rankloss: orders: -1 at list 0, place 1, expected an item from 0 to 2");
+                    "rankloss: orders: -1 at list 0, position 1, expected an item from 0 to 2");
   CHECK_THROWS_WITH(check({2, 0, 2, 1, 0}),
-                    "rankloss: orders: 2 at list 0, place 2, expected each item once");
+                    "rankloss: orders: 2 at list 0, position 2, expected each item once");
 }
 
 TEST_CASE("check_orders: factors are one per list and finite, scores are numbers") {

@@ -47,7 +47,7 @@ TEST_CASE("pair_draws: stored pairs are drawn of one list of several, each once"
     const std::vector<detail::item_pair> drawn = detail::draw_stored(begin, worse, 2, seed, 1);
     REQUIRE(drawn.size() == 2);
     CHECK(drawn[0] != drawn[1]);
-    for (const detail::item_pair& pair : drawn) met.insert({pair.better, pair.worse});
+    for (const detail::item_pair& pair : drawn) met.insert({pair.preferred, pair.other});
   }
   CHECK(met == stored);
 }
@@ -62,20 +62,20 @@ TEST_CASE(
     const auto plain = detail::draw_of_levels(sorted, starts, 11, 4, seed, 0);
     REQUIRE(plain.size() == 4);
     for (const detail::item_pair& pair : plain) {
-      CHECK(level.at(pair.better) < level.at(pair.worse));
-      met.insert({pair.better, pair.worse});
+      CHECK(level.at(pair.preferred) < level.at(pair.other));
+      met.insert({pair.preferred, pair.other});
     }
     // Nine pairs are one level apart and two are two.
     for (const auto& [wanted, far] : {std::pair<std::size_t, int>{2, 1}, {4, 2}, {7, 2}}) {
-      const auto balanced = detail::draw_by_gap(sorted, starts, wanted, seed, 0);
+      const auto balanced = detail::draw_by_level_gap(sorted, starts, wanted, seed, 0);
       REQUIRE(balanced.size() == wanted);
       std::set<std::pair<std::size_t, std::size_t>> once;
       int two_apart = 0;
       for (const detail::item_pair& pair : balanced) {
-        const int gap = level.at(pair.worse) - level.at(pair.better);
+        const int gap = level.at(pair.other) - level.at(pair.preferred);
         CHECK(gap > 0);
         two_apart += gap == 2 ? 1 : 0;
-        once.insert({pair.better, pair.worse});
+        once.insert({pair.preferred, pair.other});
       }
       CHECK(once.size() == wanted);
       CHECK(two_apart == far);

@@ -57,19 +57,19 @@ TEST_CASE("pair_order: sorted, closed and reduced as the definitions say") {
   for (const std::size_t n : {1u, 2u, 9u, 63u, 64u, 65u, 130u})
     for (const double density : {0.0, 0.05, 0.5}) {
       const graph g = random_graph(random, n, density);
-      items sorted(n), waits, place(n);
+      items sorted(n), waits, position(n);
       REQUIRE(detail::sort_by_pairs(n, g, sorted.data(), waits) == n);
-      for (std::size_t k = 0; k < n; ++k) place[sorted[k]] = static_cast<std::uint32_t>(k);
+      for (std::size_t k = 0; k < n; ++k) position[sorted[k]] = static_cast<std::uint32_t>(k);
       const auto better = closure(g);
       const detail::bit_rows below = detail::close_pairs(sorted, g);
       for (std::size_t i = 0; i < n; ++i) {
         items found, direct, all, fewest;
         below.for_each(i, [&](std::uint32_t j) { found.push_back(j); });
-        detail::for_each_direct(g(i), place, below, [&](std::uint32_t j) { direct.push_back(j); });
+        detail::for_each_direct(g(i), position, below, [&](std::uint32_t j) { direct.push_back(j); });
         std::sort(direct.begin(), direct.end());
         for (std::uint32_t j = 0; j < n; ++j) {
           if (!better[i][j]) continue;
-          CHECK(place[i] < place[j]);
+          CHECK(position[i] < position[j]);
           all.push_back(j);
           bool between = false;
           for (std::size_t k = 0; k < n; ++k) between = between || (better[i][k] && better[k][j]);

@@ -21,7 +21,7 @@ reals shared(const reals& scores, const reals& relevance, const reals& weights, 
       {scores.data(), scores.size()}, {relevance.data(), relevance.size()}, {weights.data(), weights.size()}};
   const rankloss::strided<double> to(derivatives.data(), derivatives.size());
   const auto sorted = rankloss::detail::sort_list<double>(items.scores, scratch);
-  rankloss::detail::share_among_alike(
+  rankloss::detail::average_alike(
       items, sorted,
       hessian ? rankloss::list_outputs<double>{{}, to} : rankloss::list_outputs<double>{to, {}}, scratch);
   return derivatives;

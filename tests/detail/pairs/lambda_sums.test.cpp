@@ -23,9 +23,9 @@ namespace {
 using arch = xsimd::default_arch;
 using V = rankloss::detail::lanes<arch>;
 
-/// Weight of places i and j: 1 + i + 2 j.
-struct by_places {
-  struct row {
+/// Weight of positions i and j: 1 + i + 2 j.
+struct by_positions {
+  struct pairs_of_item {
     double i;
     V operator()(std::size_t j) const {
       alignas(64) double values[V::size];
@@ -33,7 +33,7 @@ struct by_places {
       return V::load_aligned(values);
     }
   };
-  [[nodiscard]] row at(std::size_t i) const { return {static_cast<double>(i)}; }
+  [[nodiscard]] pairs_of_item at(std::size_t i) const { return {static_cast<double>(i)}; }
 };
 
 }  // namespace
@@ -80,7 +80,7 @@ TEST_CASE(
         rankloss::workspace scratch;
         const list<double, int> items{{scores.data(), n}, {grades.data(), n}};
         lambda_sums<arch> sums(items, scratch);
-        sums.add_top(rule, by_places{}, k, n);
+        sums.add_top(rule, by_positions{}, k, n);
         CHECK(sums.value() == Approx(value).margin(1e-12));
         CHECK(sums.lambda() == Approx(lambda).margin(1e-12));
         CHECK(sums.list_norm() == Approx(lambda > 0.0 ? std::log2(1.0 + lambda) / lambda : 1.0));
@@ -101,7 +101,7 @@ TEST_CASE("lambda_sums: infinite scores keep all finite") {
   rankloss::workspace scratch;
   const list<double, int> items{{scores.data(), 3}, {grades.data(), 3}};
   lambda_sums<arch> sums(items, scratch);
-  sums.add_top({.near = 0.01}, by_places{}, 3, 3);
+  sums.add_top({.near = 0.01}, by_positions{}, 3, 3);
   CHECK(std::isfinite(sums.value()));
   CHECK(std::isfinite(sums.lambda()));
 }

@@ -109,7 +109,7 @@ struct sums {
   explicit sums(const arrays<S>& in)
       : gradient(in.gradient.begin(), in.gradient.end()), hessian(in.hessian.begin(), in.hessian.end()) {}
 
-  /// Item i wins over item j.
+  /// Item i is preferred to item j.
   void add(std::size_t i, std::size_t j, real w, const plain_terms& f) {
     value += w * f.value;
     weight += w;
@@ -170,8 +170,8 @@ real own_weight(const arrays<S>& in, std::size_t i) {
 
 }  // namespace
 
-TEMPLATE_TEST_CASE("pair_loop: over levels, each item wins over all that begin after its level", "", float,
-                   double) {
+TEMPLATE_TEST_CASE("pair_loop: over levels, each item is preferred to all that begin after its level", "",
+                   float, double) {
   using S = TestType;
   for_all_lists<S>([](arrays<S> in) {
     std::sort(in.levels.begin() + static_cast<std::ptrdiff_t>(in.begin),
@@ -190,27 +190,29 @@ TEMPLATE_TEST_CASE("pair_loop: over levels, each item wins over all that begin a
   });
 }
 
-TEMPLATE_TEST_CASE("pair_loop: over places, whoever of a pair wins, up to where first places end", "", float,
-                   double) {
+TEMPLATE_TEST_CASE(
+    "pair_loop: over positions, whichever item of a pair is preferred, up to where first positions end", "",
+    float, double) {
   using S = TestType;
   for_all_lists<S>([](const arrays<S>& in) {
-    for (const S later_wins : {S(1), S(-1), S(0.5)})
+    for (const S later_preferred : {S(1), S(-1), S(0.5)})
       for (const std::size_t first_end : {in.end, in.begin + (in.end - in.begin) / 2, in.begin}) {
         sums expected(in);
         for (std::size_t i = in.begin; i < first_end; ++i)
           for (std::size_t j = i + 1; j < in.end; ++j) {
-            const bool wins = in.levels[i] > in.levels[j];
-            if (!wins && in.levels[i] == in.levels[j]) continue;
-            const std::size_t winner = wins ? i : j, loser = wins ? j : i;
-            expected.add(winner, loser,
-                         (wins ? real(1) : real(later_wins)) * own_weight(in, winner) * in.a[i] * in.b[j],
-                         plain_cubic(real(in.scores[winner]) - real(in.scores[loser]),
-                                     real(in.levels[winner]) - real(in.levels[loser])));
+            const bool i_first = in.levels[i] > in.levels[j];
+            if (!i_first && in.levels[i] == in.levels[j]) continue;
+            const std::size_t preferred = i_first ? i : j, other = i_first ? j : i;
+            expected.add(
+                preferred, other,
+                (i_first ? real(1) : real(later_preferred)) * own_weight(in, preferred) * in.a[i] * in.b[j],
+                plain_cubic(real(in.scores[preferred]) - real(in.scores[other]),
+                            real(in.levels[preferred]) - real(in.levels[other])));
           }
         check_both(in, expected, [&](arrays<S>& to, auto hessian) {
-          return rankloss::detail::loop_over_places<arch, hessian>(
+          return rankloss::detail::loop_over_positions<arch, hessian>(
               to.view(hessian), first_end, rankloss::detail::by_difference<cubic>{{}},
-              product_weights<S>{to.a, to.b}, later_wins);
+              product_weights<S>{to.a, to.b}, later_preferred);
         });
       }
   });
@@ -234,15 +236,15 @@ TEMPLATE_TEST_CASE("pair_loop: over all ordered pairs, an item with itself inclu
   });
 }
 
-TEMPLATE_TEST_CASE("pair_loop: by shares of exponentials, functions are those of the difference", "", float,
-                   double) {
+TEMPLATE_TEST_CASE("pair_loop: by probabilities from exponentials, functions are those of the difference", "",
+                   float, double) {
   using S = TestType;
   const auto check_function = [](auto function, const plain_function& plain) {
     std::mt19937_64 random(9);
     for (const std::size_t n : {1u, 5u, 40u})
       for (const bool weighted : {false, true}) {
         const arrays<S> in(random, 2, n, 3, weighted);
-        sums by_places(in), of_all(in), by_levels(in);
+        sums by_positions(in), of_all(in), by_levels(in);
         arrays<S> sorted = in;
         std::sort(sorted.levels.begin() + 2, sorted.levels.begin() + static_cast<std::ptrdiff_t>(in.end),
                   std::greater<>());
@@ -250,24 +252,24 @@ TEMPLATE_TEST_CASE("pair_loop: by shares of exponentials, functions are those of
           for (std::size_t j = in.begin; j < in.end; ++j) {
             const plain_terms f = plain(real(in.scores[i]) - real(in.scores[j]), 0);
             const real factor = in.a[std::min(i, j)] * in.b[std::max(i, j)];
-            if (in.levels[i] > in.levels[j]) by_places.add(i, j, own_weight(in, i) * factor, f);
+            if (in.levels[i] > in.levels[j]) by_positions.add(i, j, own_weight(in, i) * factor, f);
             if (sorted.levels[i] > sorted.levels[j]) by_levels.add(i, j, own_weight(in, i) * factor, f);
             of_all.add(i, j, own_weight(in, i) * in.a[i], f);
           }
-        const auto shares = [&](arrays<S>& to) {
-          return rankloss::detail::by_shares<arch, S, decltype(function)>{function, to.exponentials};
+        const auto probabilities = [&](arrays<S>& to) {
+          return rankloss::detail::by_probabilities<arch, S, decltype(function)>{function, to.exponentials};
         };
-        check_both(in, by_places, [&](arrays<S>& to, auto hessian) {
-          return rankloss::detail::loop_over_places<arch, hessian>(to.view(hessian), to.end, shares(to),
-                                                                   product_weights<S>{to.a, to.b});
+        check_both(in, by_positions, [&](arrays<S>& to, auto hessian) {
+          return rankloss::detail::loop_over_positions<arch, hessian>(
+              to.view(hessian), to.end, probabilities(to), product_weights<S>{to.a, to.b});
         });
         check_both(sorted, by_levels, [&](arrays<S>& to, auto hessian) {
-          return rankloss::detail::loop_over_levels<arch, hessian>(to.view(hessian), shares(to),
+          return rankloss::detail::loop_over_levels<arch, hessian>(to.view(hessian), probabilities(to),
                                                                    product_weights<S>{to.a, to.b});
         });
         check_both(in, of_all, [&](arrays<S>& to, auto hessian) {
-          return rankloss::detail::loop_over_all_pairs<arch, hessian, S>(to.view(hessian), to.end, shares(to),
-                                                                         to.a);
+          return rankloss::detail::loop_over_all_pairs<arch, hessian, S>(to.view(hessian), to.end,
+                                                                         probabilities(to), to.a);
         });
       }
   };

@@ -24,19 +24,19 @@ struct sums {
   std::vector<double> gradient, hessian;
 };
 
-/// Pair by pair; `wins(i, j)` whether item i is of a higher level than j.
-template <class Wins>
+/// Pair by pair; `is_preferred(i, j)` whether item i is of a higher level than j.
+template <class Preferred>
 sums by_pairs(const std::vector<merge_item>& items, const std::vector<hinge_sum>& all, std::size_t n,
-              Wins wins) {
+              Preferred is_preferred) {
   sums out{0.0, std::vector<double>(n), std::vector<double>(n)};
-  for (const merge_item& winner : items)
-    for (const merge_item& loser : items) {
-      if (!wins(winner, loser)) continue;
+  for (const merge_item& preferred : items)
+    for (const merge_item& other : items) {
+      if (!is_preferred(preferred, other)) continue;
       for (const hinge_sum& f : all) {
-        const merge_item& first = f.first_wins ? winner : loser;
-        const merge_item& second = f.first_wins ? loser : winner;
-        const double e = std::max(0.0, f.margin - first.place + second.place);
-        const double w = f.factor * winner.weight;
+        const merge_item& first = f.first_preferred ? preferred : other;
+        const merge_item& second = f.first_preferred ? other : preferred;
+        const double e = std::max(0.0, f.margin - first.shifted_score + second.shifted_score);
+        const double w = f.factor * preferred.weight;
         out.value += w * std::pow(e, f.power);
         const double slope = e > 0.0 ? w * f.power * std::pow(e, f.power - 1) : 0.0;
         out.gradient[first.item] -= slope;
@@ -67,8 +67,8 @@ TEST_CASE(
       {{.margin = 0.75}},
       {{.margin = 0.0}},
       {{.margin = 1.5, .power = 2}},
-      {{.margin = 0.5, .factor = 0.3}, {.factor = 0.7, .first_wins = false}},
-      {{.power = 2}, {.margin = 0.25, .power = 2, .first_wins = false}}};
+      {{.margin = 0.5, .factor = 0.3}, {.factor = 0.7, .first_preferred = false}},
+      {{.power = 2}, {.margin = 0.25, .power = 2, .first_preferred = false}}};
   for (const std::vector<std::uint32_t>& sizes : std::vector<std::vector<std::uint32_t>>{
            {1}, {3, 4}, {0, 5, 0, 1}, {1, 1, 1, 1, 1, 1, 1}, {20, 1, 33, 7, 2}})
     for (const auto& all : functions) {
@@ -84,8 +84,9 @@ TEST_CASE(
           *at = {static_cast<double>(random() % 17) / 4.0, static_cast<double>(random() % 4),
                  static_cast<std::uint32_t>(at - items.begin())};
         for (std::size_t i = starts[l]; i < starts[l + 1]; ++i) level[i] = l;
-        std::stable_sort(begin, end,
-                         [](const merge_item& a, const merge_item& b) { return a.place > b.place; });
+        std::stable_sort(begin, end, [](const merge_item& a, const merge_item& b) {
+          return a.shifted_score > b.shifted_score;
+        });
       }
       const sums expected = by_pairs(items, all, n, [&](const merge_item& a, const merge_item& b) {
         return level[a.item] < level[b.item];
@@ -96,13 +97,14 @@ TEST_CASE(
       const double value = merge_hinges(merged, starts, all, buffer, gradient, hessian);
       check(expected, value, gradient, hessian);
       if (sizes.size() > 1)
-        CHECK(std::is_sorted(merged.begin(), merged.end(),
-                             [](const merge_item& a, const merge_item& b) { return a.place > b.place; }));
+        CHECK(std::is_sorted(merged.begin(), merged.end(), [](const merge_item& a, const merge_item& b) {
+          return a.shifted_score > b.shifted_score;
+        }));
     }
 }
 
 TEST_CASE(
-    "pair_merge: what is added lies on what was there, and no digit of a small hinge is lost to far places") {
+    "pair_merge: what is added lies on what was there, and no digit of a small hinge is lost to far ones") {
   const std::vector<merge_item> first{{1e15, 1.0, 0}, {0.5, 1.0, 1}};
   const std::vector<merge_item> second{{0.25, 1.0, 2}, {-1e15, 1.0, 3}};
   std::vector<double> gradient{10.0, 10.0, 10.0, 10.0};

@@ -96,7 +96,7 @@ std::function<real(std::size_t, std::size_t)> formula(const Weight& weight, cons
       count[p + 1] = count[p] + (y[p] > 0 ? 1 : 0);
       harmonic[p + 1] = harmonic[p] + (y[p] > 0 ? 1 / real(p + 1) : 0);
     }
-    // The winner i, which is relevant, changes places with j, which is not.
+    // The preferred item i, which is relevant, swaps ranks with j, which is not.
     return [=](std::size_t i, std::size_t j) {
       const std::size_t p = std::min(i, j), q = std::max(i, j);
       const real between = harmonic[q] - harmonic[p + 1];
@@ -118,9 +118,9 @@ struct sums {
 template <class Loss>
 std::array<sums, 2> pair_by_pair(const Loss& loss, const drawn_list& items) {
   const std::size_t n = items.scores.size();
-  const std::vector<std::size_t> position = reference::positions(reference::widen(items.scores));
+  const std::vector<std::size_t> rank = reference::ordinal_ranks(reference::widen(items.scores));
   std::vector<std::size_t> order(n);
-  for (std::size_t i = 0; i < n; ++i) order[position[i] - 1] = i;
+  for (std::size_t i = 0; i < n; ++i) order[rank[i] - 1] = i;
   constexpr bool binary = std::is_same_v<decltype(loss.weight), pairs::delta_map>;
   constexpr real largest = std::numeric_limits<float>::max();
   std::vector<real> s, y;
@@ -134,19 +134,19 @@ std::array<sums, 2> pair_by_pair(const Loss& loss, const drawn_list& items) {
   std::array<sums, 2> out;
   for (sums& to : out) to.gradient.assign(n, 0);
   for (std::size_t p = 0; p < std::min(n, k); ++p)
-    for (std::size_t q = p + 1; q < (loss.cut == pairs::cut::both ? std::min(n, k) : n); ++q) {
+    for (std::size_t q = p + 1; q < (loss.keep == pairs::keep::both ? std::min(n, k) : n); ++q) {
       if (y[p] == y[q]) continue;
-      const std::size_t winner = y[p] > y[q] ? p : q, loser = p + q - winner;
-      const auto [value, slope] = of(loss.function, (s[winner] - s[loser]) / t);
-      const real by_rank = weight(winner, loser);
+      const std::size_t preferred = y[p] > y[q] ? p : q, other = p + q - preferred;
+      const auto [value, slope] = of(loss.function, (s[preferred] - s[other]) / t);
+      const real by_rank = weight(preferred, other);
       for (const bool weighted : {false, true}) {
-        const real w = weighted ? by_rank * real(items.weights[order[winner]]) : by_rank;
+        const real w = weighted ? by_rank * real(items.weights[order[preferred]]) : by_rank;
         sums& to = out[weighted ? 1 : 0];
         to.value += w * value;
         to.weight += w;
         to.count += 1;
-        to.gradient[order[winner]] += w * slope / t;
-        to.gradient[order[loser]] -= w * slope / t;
+        to.gradient[order[preferred]] += w * slope / t;
+        to.gradient[order[other]] -= w * slope / t;
       }
     }
   for (sums& to : out) {
@@ -156,11 +156,11 @@ std::array<sums, 2> pair_by_pair(const Loss& loss, const drawn_list& items) {
     const real factor = divisor > 0 ? real(loss.function.factor()) / divisor : 0;
     to.value *= factor;
     for (real& g : to.gradient) g *= factor;
-    if (loss.cutoff == 0 && !requires { requires decltype(loss.weight)::by_position; }) continue;
+    if (loss.cutoff == 0 && !requires { requires decltype(loss.weight)::uses_ranks; }) continue;
     std::vector<real> bounded;
     for (const float x : items.scores) bounded.push_back(std::clamp(real(x), -largest, largest));
-    reference::share_among_alike(to.gradient, bounded, items.relevance,
-                                 &to == &out[1] ? items.weights : std::vector<float>{});
+    reference::average_alike(to.gradient, bounded, items.relevance,
+                             &to == &out[1] ? items.weights : std::vector<float>{});
   }
   return out;
 }
@@ -209,11 +209,11 @@ void check(const Loss& loss, const drawn_list& items) {
 }
 
 template <class Loss>
-Loss with(std::size_t cutoff, pairs::cut cut, pairs::average average, double temperature = 1.0) {
+Loss with(std::size_t cutoff, pairs::keep keep, pairs::average average, double temperature = 1.0) {
   Loss loss;
   loss.function.temperature = temperature;
   loss.cutoff = cutoff;
-  loss.cut = cut;
+  loss.keep = keep;
   loss.average = average;
   return loss;
 }
@@ -264,11 +264,11 @@ TEMPLATE_TEST_CASE("pair_scan: cutoffs, of either item or of both", "", ranknet,
                    soft_map) {
   for (const std::size_t k : {1u, 30u, 511u, 900u}) {
     INFO("cutoff " << k);
-    check(with<TestType>(k, pairs::cut::either, pairs::average::none),
+    check(with<TestType>(k, pairs::keep::either, pairs::average::none),
           draw_list(530, spread(5.0), grades(4)));
   }
-  check(with<TestType>(300, pairs::cut::both, pairs::average::none), draw_list(530, spread(5.0), grades(4)));
-  check(with<TestType>(270, pairs::cut::either, pairs::average::none),
+  check(with<TestType>(300, pairs::keep::both, pairs::average::none), draw_list(530, spread(5.0), grades(4)));
+  check(with<TestType>(270, pairs::keep::either, pairs::average::none),
         draw_list(610, spread(1.0), real_valued));
 }
 
@@ -276,13 +276,13 @@ TEMPLATE_TEST_CASE("pair_scan: what the sum is divided by, and the units of temp
                    ranknet, soft_difference, lambdarank) {
   const drawn_list items = draw_list(540, spread(3.0), grades(5));
   for (const pairs::average average : {pairs::average::pairs, pairs::average::weight}) {
-    check(with<TestType>(0, pairs::cut::either, average, 0.3), items);
-    check(with<TestType>(100, pairs::cut::either, average, 20.0), items);
-    check(with<TestType>(100, pairs::cut::both, average), items);
+    check(with<TestType>(0, pairs::keep::either, average, 0.3), items);
+    check(with<TestType>(100, pairs::keep::either, average, 20.0), items);
+    check(with<TestType>(100, pairs::keep::both, average), items);
   }
   if constexpr (std::is_same_v<TestType, ranknet>) {
     ranknet bits;
-    bits.function.unit = pairs::logarithm::binary;
+    bits.function.logarithm = pairs::logarithm::binary;
     check(bits, items);
   }
 }
@@ -342,13 +342,13 @@ TEMPLATE_TEST_CASE(
       for (const draw& grade : {grades(3), real_valued}) {
         const drawn_list near_0 = draw_list(600, neighbours, grade);
         const std::array<sums, 2> expected =
-            pair_by_pair(with<TestType>(0, pairs::cut::either, pairs::average::none, temperature), near_0);
+            pair_by_pair(with<TestType>(0, pairs::keep::either, pairs::average::none, temperature), near_0);
         const auto compare = [&]<class T>(T) {
           const std::vector<T> y(near_0.relevance.begin(), near_0.relevance.end());
           std::vector<T> s, g(600);
           for (const float x : near_0.scores) s.push_back(static_cast<T>(offset + static_cast<double>(x)));
           const double value =
-              evaluate(with<TestType>(0, pairs::cut::either, pairs::average::none, temperature),
+              evaluate(with<TestType>(0, pairs::keep::either, pairs::average::none, temperature),
                        list_batch<T>{.scores = s, .relevance = y}, {.gradient = g});
           CHECK(value == Approx(static_cast<double>(expected[0].value)).epsilon(digits<T>).margin(1e-300));
           CHECK(reference::relative_error(g, expected[0].gradient) <= digits<T>);
@@ -366,23 +366,23 @@ TEMPLATE_TEST_CASE("pair_scan: levels are distinguished whatever their numbers",
   workspace scratch;
   const workspace::scope scope(scratch);
   constexpr std::size_t n = 4;
-  detail::scan_list<TestType, 1> list;
-  list.n = list.counted = n;
-  list.scores = scratch.take<double>(n);
-  list.levels = scratch.take<std::uint32_t>(n);
-  list.upper[0] = scratch.take<TestType>(n + 64);
-  list.lower[0] = scratch.take<TestType>(n + 64);
-  std::fill(list.upper[0].begin(), list.upper[0].end(), TestType{1});
-  std::fill(list.lower[0].begin(), list.lower[0].end(), TestType{1});
+  detail::sorted_items<TestType, 1> sorted;
+  sorted.n = sorted.counted = n;
+  sorted.scores = scratch.take<double>(n);
+  sorted.levels = scratch.take<std::uint32_t>(n);
+  sorted.upper[0] = scratch.take<TestType>(n + 64);
+  sorted.lower[0] = scratch.take<TestType>(n + 64);
+  std::fill(sorted.upper[0].begin(), sorted.upper[0].end(), TestType{1});
+  std::fill(sorted.lower[0].begin(), sorted.lower[0].end(), TestType{1});
   for (std::size_t i = 0; i < n; ++i) {
-    list.scores[i] = 1.0;
-    list.levels[i] = many - 1 - static_cast<std::uint32_t>(i);
+    sorted.scores[i] = 1.0;
+    sorted.levels[i] = many - 1 - static_cast<std::uint32_t>(i);
   }
   std::vector<double> gradient(n, 0.0);
   using function = detail::pair_function<pairs::logistic>;
   detail::pair_scan<xsimd::default_arch, TestType, 1, false, false, false, function> scan(function{}, 1.0,
                                                                                           scratch);
-  scan.run(list, many, gradient);
+  scan.run(sorted, many, gradient);
   CHECK(scan.totals().weight == 6.0);
   CHECK(scan.totals().value == Approx(6.0 * std::log(2.0)).epsilon(digits<TestType>));
   for (std::size_t i = 0; i < n; ++i)
@@ -407,7 +407,7 @@ TEMPLATE_TEST_CASE("pair_scan: infinite scores count as the largest numbers", ""
     items.scores[i] = i % 2 == 0 ? infinity : -infinity;
   check(TestType{}, items);
   // In temperatures they are beyond the largest float.
-  check(with<TestType>(0, pairs::cut::either, pairs::average::none, 0.1), items);
+  check(with<TestType>(0, pairs::keep::either, pairs::average::none, 0.1), items);
 }
 
 TEMPLATE_TEST_CASE("pair_scan: no value, no slope where nothing differs, and finite whatever the scores", "",
@@ -433,7 +433,7 @@ TEMPLATE_TEST_CASE("pair_scan: no value, no slope where nothing differs, and fin
   }
 }
 
-TEMPLATE_TEST_CASE("pair_scan: long lists, whose blocks are full, are those of the pair loop", "", float,
+TEMPLATE_TEST_CASE("pair_scan: long lists, whose windows are full, are those of the pair loop", "", float,
                    double) {
   const auto same = [](const auto& loss, const drawn_list& items) {
     for (const bool weighted : {false, true}) {
@@ -450,10 +450,10 @@ TEMPLATE_TEST_CASE("pair_scan: long lists, whose blocks are full, are those of t
     }
   };
   same(ranknet{}, draw_list(4500, spread(0.05), grades(3)));
-  same(with<ranknet>(4200, pairs::cut::either, pairs::average::none),
+  same(with<ranknet>(4200, pairs::keep::either, pairs::average::none),
        draw_list(4500, spread(0.05), grades(3)));
   same(lambdarank{}, draw_list(2000, spread(0.05), real_valued));
-  // Crowded: blocks of many items a hundredth of a temperature wide, next to sparse ones.
+  // Crowded: windows of many items a hundredth of a temperature wide, next to sparse ones.
   const draw crowded = [](std::mt19937_64& random) {
     return random() % 4 == 0 ? 8.0 * uniform(random) : 0.1 * uniform(random);
   };
@@ -464,7 +464,7 @@ TEMPLATE_TEST_CASE("pair_scan: long lists, whose blocks are full, are those of t
   same(by_map{}, draw_list(1200, crowded, grades(2)));
   same(soft_map{}, draw_list(1200, crowded, grades(2)));
   for (const std::size_t k : {40u, 500u})
-    same(with<lambdarank>(k, pairs::cut::either, pairs::average::weight, 0.5),
+    same(with<lambdarank>(k, pairs::keep::either, pairs::average::weight, 0.5),
          draw_list(1200, crowded, grades(5)));
 }
 

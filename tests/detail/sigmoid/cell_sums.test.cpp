@@ -27,7 +27,7 @@ using arch = xsimd::default_arch;
 using row = rankloss::detail::lanes<arch>;
 using rankloss::strided;
 using rankloss::workspace;
-using rankloss::detail::cell_terms;
+using rankloss::detail::cell_constants;
 using reference::real;
 
 constexpr std::size_t w = row::size;
@@ -35,14 +35,14 @@ constexpr std::size_t w = row::size;
 /// A list and its cells, cut one way or the other.
 template <class T>
 struct cut_list {
-  using list = rankloss::detail::cell_list<arch, T>;
-  static constexpr std::size_t P = cell_terms<T>::places;
+  using cells_type = rankloss::detail::cell_list<arch, T>;
+  static constexpr std::size_t P = cell_constants<T>::coefficients;
 
   std::vector<T> s;
   double temperature;
   std::vector<T> values, by_slot;
   workspace scratch;
-  list cells;
+  cells_type cells;
   bool cut;
 
   cut_list(std::vector<T> scores, double t, bool sorted)
@@ -50,35 +50,35 @@ struct cut_list {
     for (std::size_t i = 0; i < s.size(); ++i) values[i] = static_cast<T>(i % 1000);
     const strided<const T> items(s.data(), s.size());
     if (!sorted) {
-      cut = cells.cut_by_grid(items, temperature, values, by_slot, scratch);
+      cut = cells.divide_by_grid(items, temperature, values, by_slot, scratch);
     } else {
       const auto in_order = rankloss::detail::sort_list<T>(items, scratch);
-      cut = cells.cut_sorted(in_order.x, in_order.order, temperature, values, by_slot, scratch);
+      cut = cells.divide_sorted(in_order.x, in_order.order, temperature, values, by_slot, scratch);
     }
   }
 
   /// sum_{j} weight_j f(x_j - x_i) by item, j = i included; of the sigmoid, less what the cells above count in full.
-  std::vector<double> sums(const typename cell_terms<T>::kernel& kernel, const std::vector<double>& weights,
-                           bool hard_above) {
+  std::vector<double> sums(const typename cell_constants<T>::kernel& kernel,
+                           const std::vector<double>& weights, bool hard_above) {
     const workspace::scope scope(scratch);
     std::vector<double> moments(cells.moment_count()), local(cells.moment_count(), 99.0), weight_at(s.size()),
         out_at(s.size()), out(s.size());
     for (std::size_t i = 0; i < s.size(); ++i) weight_at[cells.slots()[i]] = weights[i];
     for (std::size_t c = 0; c < cells.cells().size(); ++c) {
-      typename list::moment_sums own;
-      cells.for_vectors(cells.cells()[c], [&](std::size_t i, std::size_t count, const row& place) {
+      typename cells_type::moment_sums own;
+      cells.for_vectors(cells.cells()[c], [&](std::size_t i, std::size_t count, const row& coordinate) {
         alignas(64) double weight[w]{};
         std::copy_n(weight_at.begin() + static_cast<std::ptrdiff_t>(i), count, weight);
-        own.add(place, row::load_aligned(weight));
+        own.add(coordinate, row::load_aligned(weight));
       });
       own.store(moments.data() + c * P);
     }
     cells.template spread<1>(moments.data(), {{{kernel, local.data()}}});
     double above = 0.0;
     for (std::size_t c = 0; c < cells.cells().size(); ++c) {
-      cells.for_vectors(cells.cells()[c], [&](std::size_t i, std::size_t count, const row& place) {
+      cells.for_vectors(cells.cells()[c], [&](std::size_t i, std::size_t count, const row& coordinate) {
         alignas(64) double sum[w];
-        list::at_place(local.data() + c * P, place).store_aligned(sum);
+        cells_type::at_coordinate(local.data() + c * P, coordinate).store_aligned(sum);
         for (std::size_t l = 0; l < count; ++l) out_at[i + l] = sum[l] + (hard_above ? above : 0.0);
       });
       for (std::uint32_t i = cells.cells()[c].begin; i < cells.cells()[c].end; ++i) above += weight_at[i];
@@ -99,7 +99,7 @@ void check_cells(const cut_list<T>& in) {
   }
   CHECK(taken == std::vector<unsigned>(in.s.size(), 1));
   CHECK(in.cells.moment_count() == cells.size() * cut_list<T>::P);
-  constexpr double half = cell_terms<T>::half_width, width = 2 * half;
+  constexpr double half = cell_constants<T>::half_width, width = 2 * half;
   std::vector<T> at(in.s.size());
   for (std::size_t i = 0; i < in.s.size(); ++i) at[in.cells.slots()[i]] = in.s[i];
   std::uint32_t begin = 0;
@@ -117,11 +117,11 @@ void check_cells(const cut_list<T>& in) {
           Approx(gap - cells[c - 1].offset + cells[c].offset).epsilon(1e-6).margin(1e-6));
   }
   CHECK(begin == in.s.size());
-  // Places are within the cell, and those of missing items 0.
+  // Coordinates are within the cell, and those of missing items 0.
   for (const auto& cell : cells)
-    in.cells.for_vectors(cell, [&](std::size_t i, std::size_t count, const row& place) {
+    in.cells.for_vectors(cell, [&](std::size_t i, std::size_t count, const row& coordinate) {
       alignas(64) double d[w];
-      place.store_aligned(d);
+      coordinate.store_aligned(d);
       for (std::size_t l = 0; l < w; ++l) {
         if (l >= count) {
           CHECK(d[l] == 0.0);
@@ -139,8 +139,8 @@ template <class T>
 void check_sums(cut_list<T>& in, std::mt19937_64& random) {
   const std::size_t n = in.s.size();
   const std::vector<double> weights = support::numbers<double>(random, n);
-  const auto sigmoid = in.sums(cell_terms<T>::for_sigmoid, weights, true);
-  const auto slope = in.sums(cell_terms<T>::for_slope, weights, false);
+  const auto sigmoid = in.sums(cell_constants<T>::for_sigmoid, weights, true);
+  const auto slope = in.sums(cell_constants<T>::for_slope, weights, false);
   real sigmoid_error = 0, slope_error = 0;
   for (std::size_t i = 0; i < n; ++i) {
     real rank = 0, pull = 0, rank_scale = 0, pull_scale = 0;

@@ -22,7 +22,7 @@ namespace {
 
 using arch = xsimd::default_arch;
 using row = rankloss::detail::lanes<arch>;
-using rankloss::detail::kernel_terms;
+using rankloss::detail::kernel_constants;
 using rankloss::detail::scan_states;
 using rankloss::detail::unit_weights;
 using reference::real;
@@ -111,9 +111,9 @@ double share_of_bound(const lists& in, const std::vector<double>& found, const k
 /// Both scans of the lists with every row of terms.
 template <class T, bool weighted>
 void check_scans(const lists& in) {
-  using terms = kernel_terms<T>;
+  using constants = kernel_constants<T>;
   using claims = stated_for<T>;
-  constexpr std::size_t K = terms::hessian_count;
+  constexpr std::size_t K = constants::hessian_count;
   const auto check = [&](const auto& k) {
     for (const bool above : {true, false}) {
       std::vector<double> found(in.rows * w);
@@ -135,12 +135,12 @@ void check_scans(const lists& in) {
       CHECK(share_of_bound(in, found, k, above, weighted) <= 1.0);
     }
   };
-  check(kernel<terms::count>{terms::sigmoid, claims::sigmoid, sigmoid, "sigmoid"});
-  check(kernel<terms::count>{terms::slope, claims::slope, slope, "slope"});
-  check(kernel<terms::count>{terms::softplus, claims::softplus, softplus, "softplus"});
-  check(kernel<terms::hessian_count>{terms::curvature, claims::curvature, curvature, "curvature"});
-  check(kernel<terms::hessian_count>{terms::slope_squared, claims::slope_squared, slope_squared,
-                                     "slope squared"});
+  check(kernel<constants::count>{constants::sigmoid, claims::sigmoid, sigmoid, "sigmoid"});
+  check(kernel<constants::count>{constants::slope, claims::slope, slope, "slope"});
+  check(kernel<constants::count>{constants::softplus, claims::softplus, softplus, "softplus"});
+  check(kernel<constants::hessian_count>{constants::curvature, claims::curvature, curvature, "curvature"});
+  check(kernel<constants::hessian_count>{constants::slope_squared, claims::slope_squared, slope_squared,
+                                         "slope squared"});
 }
 
 const std::vector<std::vector<double>>& kinds_of_gaps() {
@@ -188,7 +188,7 @@ TEST_CASE("sorted_sums: two channels are two scans") {
     rankloss::detail::scan_down(in.decay.data(), 0, in.rows, states, weights,
                                 [&](std::size_t, const auto& s) {
                                   for (std::size_t l = 0; l < w; ++l)
-                                    found.push_back(s[channel].dot(kernel_terms<double>::slope).get(l));
+                                    found.push_back(s[channel].dot(kernel_constants<double>::slope).get(l));
                                 });
     return found;
   };
@@ -203,7 +203,7 @@ TEST_CASE("sorted_sums: two channels are two scans") {
 TEST_CASE("sorted_sums: stretches of one list, chained, are that list") {
   // w stretches of one list are w lists that a scan without outputs seeds.
   constexpr std::size_t K = 22;
-  const auto& terms = kernel_terms<double>::sigmoid;
+  const auto& terms = kernel_constants<double>::sigmoid;
   std::mt19937_64 random(4);
   for (const std::vector<double>& gaps : kinds_of_gaps())
     for (const std::size_t rows : {1u, 2u, 40u}) {
@@ -234,11 +234,11 @@ TEST_CASE("sorted_sums: stretches of one list, chained, are that list") {
         scan_states<arch, K> states[1];
         if (above) {
           rankloss::detail::scan_down(decay.data(), 0, rows, states, unit, nothing);
-          rankloss::detail::chain_down(states, down);
+          rankloss::detail::link_down(states, down);
           rankloss::detail::scan_down(decay.data(), 0, rows, states, unit, emit);
         } else {
           rankloss::detail::scan_up(decay.data(), rows, states, unit, nothing);
-          rankloss::detail::chain_up(states, up);
+          rankloss::detail::link_up(states, up);
           rankloss::detail::scan_up(decay.data(), rows, states, unit, emit);
         }
         std::size_t wrong = 0;

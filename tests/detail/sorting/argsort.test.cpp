@@ -50,7 +50,7 @@ std::vector<T> descending_values() {
   return values;
 }
 
-/// Sorts keys that carry their places, and checks order and ties against the standard library.
+/// Sorts keys that carry their positions, and checks order and ties against the standard library.
 template <class Key>
 void check_sort(const std::vector<Key>& keys) {
   using record = keyed<Key, std::uint32_t>;
@@ -60,7 +60,7 @@ void check_sort(const std::vector<Key>& keys) {
     records[i] = {keys[i], static_cast<std::uint32_t>(i)};
     expected.emplace_back(keys[i], static_cast<std::uint32_t>(i));
   }
-  std::sort(expected.begin(), expected.end());  // by key, then by place: what a stable sort gives
+  std::sort(expected.begin(), expected.end());  // by key, then by position: what a stable sort gives
   rankloss::workspace scratch;
   const std::span<record> sorted =
       rankloss::detail::sort_by_key(std::span(records), std::span(buffer), scratch);
@@ -145,7 +145,7 @@ TEST_CASE("argsort: items and records are sorted by what their functions say") {
   for (const std::size_t n : {0u, 5u, 100u}) {
     const rankloss::workspace::scope scope(scratch);
     const std::span<const rankloss::detail::keyed_item<std::uint32_t>> sorted =
-        rankloss::detail::sorted_items<std::uint32_t>(
+        rankloss::detail::items_by_key<std::uint32_t>(
             n, scratch, [](std::size_t i) { return static_cast<std::uint32_t>((i * 7) % 5); });
     std::vector<std::uint32_t> expected(n), order(n);
     std::iota(expected.begin(), expected.end(), 0u);
@@ -156,7 +156,7 @@ TEST_CASE("argsort: items and records are sorted by what their functions say") {
   }
   using record = keyed<std::uint64_t, double>;
   const std::vector<record> given{{3, 0.5}, {1, 1.5}, {3, 2.5}, {0, 3.5}};
-  const auto sorted = rankloss::detail::sorted_records<record>(given.size(), scratch,
+  const auto sorted = rankloss::detail::records_by_key<record>(given.size(), scratch,
                                                                [&](std::size_t k) { return given[k]; });
   CHECK(sorted[0].payload == 3.5);
   CHECK(sorted[1].payload == 1.5);
@@ -196,7 +196,7 @@ TEST_CASE("argsort: merge_exchange sorts every sequence of zeros and ones, so ev
   }
 }
 
-TEST_CASE("argsort: the last phase of merge_exchange merges even and odd places") {
+TEST_CASE("argsort: the last phase of merge_exchange merges even and odd positions") {
   std::mt19937 random(4);
   for (std::size_t n = 0; n <= 70; ++n)
     for (std::vector<int>& items : sequences(random, n)) {

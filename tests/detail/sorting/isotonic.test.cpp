@@ -88,7 +88,7 @@ TEST_CASE("isotonic: shares are the softmax of each block") {
   const auto list = detail::sort_falling<double>(strided<const double>(s), true, scratch);
   const detail::pooled_block blocks[] = {{0, 0}, {0, 3}, {0, 4}, {0, 9}};
   const std::span<const double> shares =
-      detail::block_shares<xsimd::default_arch>(list, blocks, 2.0, scratch);
+      detail::block_softmax<xsimd::default_arch>(list, blocks, 2.0, scratch);
   REQUIRE(shares.size() == 9);
   CHECK(shares[3] == 1.0);
   detail::for_blocks(blocks, [&](const detail::pooled_block&, std::size_t begin, std::size_t end) {

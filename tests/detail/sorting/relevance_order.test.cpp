@@ -29,9 +29,9 @@ using rankloss::detail::order_by_relevance;
 using rankloss::detail::rest_sums;
 using reference::real;
 
-using places = std::vector<std::uint32_t>;
+using order_of_items = std::vector<std::uint32_t>;
 
-places plain_order(const auto& y, places items) {
+order_of_items plain_order(const auto& y, order_of_items items) {
   std::stable_sort(items.begin(), items.end(), [&](std::uint32_t i, std::uint32_t j) {
     return static_cast<double>(y[i]) > static_cast<double>(y[j]);
   });
@@ -41,12 +41,12 @@ places plain_order(const auto& y, places items) {
 /// Against a stable sort, in the order of the list and in a random one.
 template <class R>
 void check_order(std::mt19937_64& random, const std::vector<R>& y) {
-  places items(y.size());
+  order_of_items items(y.size());
   std::iota(items.begin(), items.end(), 0u);
   const auto found = [&](const std::uint32_t* from) {
     workspace scratch;
     const std::span<const std::uint32_t> order = order_by_relevance(y.data(), y.size(), from, scratch);
-    return places(order.begin(), order.end());
+    return order_of_items(order.begin(), order.end());
   };
   CHECK(found(nullptr) == plain_order(y, items));
   for (std::size_t i = items.size(); i > 1; --i) std::swap(items[i - 1], items[random() % i]);
@@ -57,7 +57,7 @@ template <class T>
 struct ordered {
   workspace scratch;
   rest_sums sums;
-  ordered(const std::vector<T>& s, const places& order, double temperature)
+  ordered(const std::vector<T>& s, const order_of_items& order, double temperature)
       : sums(rankloss::detail::sum_rests<T>(strided<const T>(s.data(), s.size()), order, temperature,
                                             scratch)) {}
 };
@@ -113,15 +113,15 @@ TEST_CASE("relevance_order: integers that a double rounds together are ties, and
   const std::vector<std::int64_t> y{(std::int64_t{1} << 53) + 1, std::int64_t{1} << 53,
                                     (std::int64_t{1} << 53) + 2, 5, std::int64_t{1} << 53};
   check_order(random, y);
-  const places order = plain_order(y, {0, 1, 2, 3, 4});
+  const order_of_items order = plain_order(y, {0, 1, 2, 3, 4});
   std::vector<std::pair<std::size_t, std::size_t>> runs;
-  rankloss::detail::for_each_grade(
+  rankloss::detail::for_each_level(
       y.data(), std::span(order), [&](std::size_t begin, std::size_t end) { runs.emplace_back(begin, end); });
   CHECK(runs == std::vector<std::pair<std::size_t, std::size_t>>{{0, 1}, {1, 4}, {4, 5}});
 }
 
-TEST_CASE("relevance_order: for_each_grade of an empty order is nothing") {
-  rankloss::detail::for_each_grade(static_cast<const double*>(nullptr), {},
+TEST_CASE("relevance_order: for_each_level of an empty order is nothing") {
+  rankloss::detail::for_each_level(static_cast<const double*>(nullptr), {},
                                    [](std::size_t, std::size_t) { FAIL(); });
 }
 
@@ -133,7 +133,7 @@ TEMPLATE_TEST_CASE("relevance_order: sum_rests are the sums over the rest, relat
     for (const double temperature : {0.01, 1.0, 30.0}) {
       std::vector<T> s = support::numbers<T>(random, n);
       for (std::size_t i = 0; i < n; i += 3) s[i] = s[0];
-      places order(n);
+      order_of_items order(n);
       std::iota(order.rbegin(), order.rend(), 0u);
       const ordered<T> found(s, order, temperature);
       for (std::size_t k = 0; k < n; ++k) {
@@ -143,7 +143,7 @@ TEMPLATE_TEST_CASE("relevance_order: sum_rests are the sums over the rest, relat
         CHECK(found.sums.s[k] == static_cast<double>(s[order[k]]));
         CHECK(found.sums.most[k] == static_cast<double>(most));
         CHECK(found.sums.sum[k] == Approx(static_cast<double>(sum)).epsilon(1e-14));
-        CHECK(found.sums.share(k, 0) ==
+        CHECK(found.sums.exponential(k, 0) ==
               Approx(
                   static_cast<double>(std::exp((real(s[order[k]]) - real(found.sums.most[0])) / temperature)))
                   .epsilon(1e-13));
@@ -163,7 +163,7 @@ TEMPLATE_TEST_CASE("relevance_order: no distance of scores is too large", "", fl
   CHECK(std::vector<double>(found.sums.sum.begin(), found.sums.sum.end()) == std::vector<double>{2, 2, 1, 1});
   CHECK(std::isfinite(found.sums.between(largest, -largest)));
   CHECK(found.sums.between(largest, -largest) >= largest);
-  CHECK(found.sums.share(0, 0) == 0.0);
+  CHECK(found.sums.exponential(0, 0) == 0.0);
 }
 
 TEST_CASE("relevance_order: rest_pulls are the sums of a p and b p^2 over the rests added") {
@@ -172,7 +172,7 @@ TEST_CASE("relevance_order: rest_pulls are the sums of a p and b p^2 over the re
   // Falling far: what the first items are relative to is nothing to the last ones.
   std::vector<double> s = support::numbers<double>(random, n);
   for (std::size_t k = 0; k < n; ++k) s[k] = 3.0 * s[k] - (k > 20 ? 900.0 : 0.0);
-  places order(n);
+  order_of_items order(n);
   std::iota(order.begin(), order.end(), 0u);
   const ordered<double> found(s, order, 0.7);
   rankloss::detail::rest_pulls pulls(found.sums);

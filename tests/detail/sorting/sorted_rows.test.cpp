@@ -142,10 +142,10 @@ TEMPLATE_TEST_CASE("sorted_rows: one list over all lanes, a stretch a lane", "",
       CHECK(rows.items == n);
       CHECK(rows.single);
       const auto x = [&](std::size_t p) { return static_cast<double>(sorted.x[p]); };
-      alignas(64) double first_rank[w];
-      rows.first_rank.store_aligned(first_rank);
+      alignas(64) double rank_of_first[w];
+      rows.rank_of_first.store_aligned(rank_of_first);
       for (std::size_t l = 0; l < w; ++l) {
-        CHECK(first_rank[l] == static_cast<double>(l * r + 1));
+        CHECK(rank_of_first[l] == static_cast<double>(l * r + 1));
         for (std::size_t i = 0; i <= r; ++i) {
           const std::size_t p = l * r + i;
           if (i < r) CHECK(rows.order[i * w + l] == (p < n ? sorted.order[p] : n));
@@ -163,7 +163,7 @@ TEMPLATE_TEST_CASE("sorted_rows: one list over all lanes, a stretch a lane", "",
           CHECK(rows.seams.decay_down[l] == (last < n ? exp_of(x(first) - x(last)) : Approx(0.0)));
           CHECK(rows.seams.decay_up[l] == (first > 0 ? exp_of(x(first - 1) - x(last - 1)) : Approx(0.0)));
           // What the warming up leaves out is further than the reach of the nearest item.
-          const double reach = rankloss::detail::kernel_terms<T>::reach * temperature;
+          const double reach = rankloss::detail::kernel_constants<T>::reach * temperature;
           for (std::size_t p = first; p < last; ++p) {
             if (last < n && p - first < rows.seams.warm_down) CHECK(x(p) - x(last - 1) > reach);
             if (first > 0 && p - first >= rows.seams.warm_up) CHECK(x(first) - x(p) > reach);
@@ -204,7 +204,7 @@ TEMPLATE_TEST_CASE("sorted_rows: gather and scatter go by the order, and leave o
       CHECK(back[2 * i] == static_cast<double>(s[i]));
       CHECK(back[2 * i + 1] == -1.0);
     }
-    CHECK(back[2 * n] == -1.0);  // the place of what has ended
+    CHECK(back[2 * n] == -1.0);  // the element of what has ended
   }
 }
 
@@ -255,7 +255,7 @@ TEMPLATE_TEST_CASE("sorted_rows: groups lie in lanes as they are, or sorted, eac
     }
 }
 
-TEST_CASE("sorted_rows: a group of floats has to leave room for its places") {
+TEST_CASE("sorted_rows: a group of floats has to leave room for its indices") {
   const std::vector<float> s((std::size_t{1} << 20) / w + 1, 1.0F);
   const std::vector<list<float, int>> lists{{.scores = {s.data(), s.size()}, .relevance = {}}};
   workspace scratch;

@@ -45,11 +45,11 @@ enum class kind {
 template <class T>
 std::vector<T> scores_of(std::mt19937_64& random, std::size_t n, kind k) {
   std::vector<T> s(n);
-  std::vector<std::size_t> places(std::max<std::size_t>(n, 256));
-  std::iota(places.begin(), places.end(), std::size_t{0});
-  shuffle(random, places);
+  std::vector<std::size_t> positions(std::max<std::size_t>(n, 256));
+  std::iota(positions.begin(), positions.end(), std::size_t{0});
+  shuffle(random, positions);
   for (std::size_t i = 0; i < n; ++i) {
-    double x = (static_cast<double>(places[i]) - static_cast<double>(places.size() / 2)) * grid;
+    double x = (static_cast<double>(positions[i]) - static_cast<double>(positions.size() / 2)) * grid;
     if (k == kind::tied) x = static_cast<double>(random() % 33) * 0.25 - 4.0;
     if (k == kind::level) x = 1.25;
     if (k == kind::clusters)

@@ -59,14 +59,13 @@ reals exponential_gains(const reals& y) {
   return gains;
 }
 
-/// sum over y_i > y_j of weight(y, position, i, j) f(s_i - s_j)
-using pair_weight =
-    std::function<real(const reals& y, const std::vector<size_t>& position, size_t i, size_t j)>;
+/// sum over y_i > y_j of weight(y, rank, i, j) f(s_i - s_j)
+using pair_weight = std::function<real(const reals& y, const std::vector<size_t>& rank, size_t i, size_t j)>;
 formula by_pairs(reference::pair_function f, pair_weight weight) {
   return [=](const reals& s, const reals& y) {
-    const auto position = reference::positions(s);
+    const auto rank = reference::ordinal_ranks(s);
     return reference::sum_over_pairs(
-               s, y, f, [&](size_t i, size_t j) { return weight(y, position, i, j); },
+               s, y, f, [&](size_t i, size_t j) { return weight(y, rank, i, j); },
                [&](size_t i, size_t j) { return y[i] > y[j]; })
         .total;
   };
@@ -90,10 +89,11 @@ derivatives lambdarank(const reals& s, const reals& y) {
   reals discounts;
   for (size_t p = 0; p <= s.size(); ++p) discounts.push_back(reference::discount(p));
   derivatives out = by_pairs(
-      reference::logistic(1), [&](const reals&, const std::vector<size_t>& position, size_t i, size_t j) {
-        return (gains[i] - gains[j]) * std::abs(discounts[position[i]] - discounts[position[j]]) / ideal;
+      reference::logistic(1), [&](const reals&, const std::vector<size_t>& rank, size_t i, size_t j) {
+        return (gains[i] - gains[j]) * std::abs(discounts[rank[i]] - discounts[rank[j]]) / ideal;
       })(s, y);
-  // The order of the items decides on the places of equal scores: those that are alike have the mean of their slopes.
+  // The order of the items decides on the ranks of equal scores: those that are alike have the mean of their
+  // slopes.
   std::map<std::pair<real, real>, std::pair<real, real>> alike;
   for (size_t i = 0; i < s.size(); ++i) {
     auto& [sum, count] = alike[{s[i], y[i]}];
@@ -131,8 +131,8 @@ derivatives projected_position(const reals& s, const reals& y) {
   const real total = std::accumulate(y.begin(), y.end(), real(0));
   derivatives out;
   if (!(total > 0)) return out;
-  const reals ranks =
-      reference::projected_ranks(rankloss::regularization::entropic, rankloss::rank_order::descending, 1, s);
+  const reals ranks = reference::projected_ranks(rankloss::regularization::entropic,
+                                                 rankloss::sort_direction::descending, 1, s);
   for (size_t i = 0; i < s.size(); ++i) out.value += y[i] / total * ranks[i];
   return out;
 }

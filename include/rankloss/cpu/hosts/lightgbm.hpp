@@ -35,7 +35,7 @@ struct lightgbm_lambdarank_engine {
     const workspace::scope scope(scratch);
     lambda_sums<Arch> sums(items, scratch);
     const std::size_t n = sums.size();
-    const std::span<const std::uint32_t> item = sums.places().item;
+    const std::span<const std::uint32_t> item = sums.order().item;
     const auto ends = [&](std::size_t p) {
       return !is_finite(items.scores[item[p]]) && bounded(items.scores[item[p]]) < T{0};
     };
@@ -50,7 +50,7 @@ struct lightgbm_lambdarank_engine {
         .hessian_factor = loss.sigmoid * loss.sigmoid};
     const gain_rule gains{loss.gain, loss.gain_table, true, loss.truncation_level};
     const auto weights =
-        prepare_gain_difference<Arch, double, true, false>(gains, 0, 0.0, items, sums.places(), scratch);
+        prepare_gain_difference<Arch, double, true, false>(gains, 0, 0.0, items, sums.order(), scratch);
     sums.add_top(rule, weights, loss.truncation_level > 0 ? loss.truncation_level : n, end);
     return sums.write(items, out, normalized ? sums.list_norm() : 1.0);
   }
@@ -69,7 +69,7 @@ struct rank_xendcg_engine {
     }
     const workspace::scope scope(scratch);
     const std::span<double> p = scratch.take<double>(n);
-    const std::span<double> share =
+    const std::span<double> exponential =
         scratch.take<double>(n);  // exp(s - second greatest), but for the greatest
     const std::span<double> gradient = scratch.take<double>(n);
     const std::span<double> term = scratch.take<double>(n);  // a_j / (1 - rho_j), then b_j / (1 - rho_j)
@@ -86,11 +86,12 @@ struct rank_xendcg_engine {
     for (std::size_t i = 0; i < n; ++i) phi += p[i] = phi_of(loss, items, i);
     for (double& x : p) x /= phi;
     double others = 0.0;
-    for (std::size_t i = 0; i < n; ++i) others += share[i] = i == top ? 0.0 : std::exp(score(i) - second);
+    for (std::size_t i = 0; i < n; ++i)
+      others += exponential[i] = i == top ? 0.0 : std::exp(score(i) - second);
     const double gap = std::exp(second - score(top));
     const double inverse = 1.0 / (1.0 + others * gap);  // rho of the largest score
     const double rest = others * gap * inverse;         // 1 minus that
-    const auto rho = [&](std::size_t i) { return i == top ? inverse : share[i] * gap * inverse; };
+    const auto rho = [&](std::size_t i) { return i == top ? inverse : exponential[i] * gap * inverse; };
     const auto outside = [&](std::size_t i) { return i == top ? rest : 1.0 - rho(i); };
 
     // rho_j / (1 - rho_top) is the share of j among the others, however far the largest score is above them.
@@ -104,14 +105,14 @@ struct rank_xendcg_engine {
     const double top_b = inverse * sum;
     double next = 0.0;
     for (std::size_t i = 0; i < n; ++i) {
-      const double b = i == top ? top_b : rho(i) * (sum - term[i]) + share[i] / others * top_a;
+      const double b = i == top ? top_b : rho(i) * (sum - term[i]) + exponential[i] / others * top_a;
       gradient[i] += b;
       term[i] = i == top ? 0.0 : b / outside(i);
       next += term[i];
     }
     double value = std::log1p(others * gap);
     for (std::size_t i = 0; i < n; ++i) {
-      gradient[i] += i == top ? inverse * next : rho(i) * (next - term[i]) + share[i] / others * top_b;
+      gradient[i] += i == top ? inverse * next : rho(i) * (next - term[i]) + exponential[i] / others * top_b;
       if (i != top) value += p[i] * (score(top) - score(i));
       const double weight = items.weights.empty() ? 1.0 : items.weights[i];
       if (!out.gradient.empty()) out.gradient[i] = narrow<T>(gradient[i] * weight);

@@ -5,7 +5,7 @@
 #include <rankloss/context.hpp>
 #include <rankloss/detail/pairs/gain_difference.hpp>
 #include <rankloss/detail/pairs/lambda_sums.hpp>
-#include <rankloss/detail/pairs/pair_places.hpp>
+#include <rankloss/detail/pairs/ordered_items.hpp>
 #include <rankloss/detail/sorting/argsort.hpp>
 #include <rankloss/evaluate.hpp>
 #include <rankloss/hosts/xgboost.hpp>
@@ -24,21 +24,21 @@
 namespace rankloss::inline RANKLOSS_ABI {
 namespace detail {
 
-/// prepare_change<Arch>(metric, list, places, cutoff, scratch): rows of the changes of a metric when the
-/// items of a pair swap places.
+/// prepare_change<Arch>(metric, list, order, cutoff, scratch): the changes of a metric when the
+/// items of a pair swap their ranks.
 template <class Arch, class T, class R>
 [[nodiscard]] auto prepare_change(const xgboost::delta_ndcg& metric, const list<T, R>& items,
-                                  const pair_places& at, std::size_t cutoff, workspace& scratch) {
+                                  const ordered_items& at, std::size_t cutoff, workspace& scratch) {
   const gain_rule rule{metric.gain, metric.gain_table, true, cutoff};
   return prepare_gain_difference<Arch, double, true, false>(rule, 0, 0.0, items, at, scratch);
 }
 template <class Arch, class T, class R>
-[[nodiscard]] auto prepare_change(const xgboost::delta_map&, const list<T, R>& items, const pair_places& at,
+[[nodiscard]] auto prepare_change(const xgboost::delta_map&, const list<T, R>& items, const ordered_items& at,
                                   std::size_t, workspace& scratch) {
   return pair_weight<pairs::delta_map>{}.prepare<Arch, double>(items, at, scratch);
 }
 template <class Arch, class T, class R>
-[[nodiscard]] auto prepare_change(const xgboost::equal&, const list<T, R>& items, const pair_places& at,
+[[nodiscard]] auto prepare_change(const xgboost::equal&, const list<T, R>& items, const ordered_items& at,
                                   std::size_t, workspace& scratch) {
   return pair_weight<pairs::equal>{}.prepare<Arch, double>(items, at, scratch);
 }
@@ -61,7 +61,7 @@ struct lambdamart_engine {
                            .hessian_floor = 1e-16};
     const bool top = loss.pairs == xgboost::pair_method::topk;
     const std::size_t count = loss.pairs_per_item > 0 ? loss.pairs_per_item : top ? 32 : 1;
-    const auto weights = prepare_change<Arch>(loss.weight, items, sums.places(), top ? count : 0, scratch);
+    const auto weights = prepare_change<Arch>(loss.weight, items, sums.order(), top ? count : 0, scratch);
     double norm = 1.0;
     if (top) {
       sums.add_top(rule, weights, count, sums.size());
@@ -81,19 +81,19 @@ struct lambdamart_engine {
     const std::span<const double> levels = sums.levels();
     const workspace::scope scope(scratch);
     const auto by_level =
-        sorted_items<key_of<double>>(n, scratch, [&](std::size_t p) { return descending_key(levels[p]); });
+        items_by_key<key_of<double>>(n, scratch, [&](std::size_t p) { return descending_key(levels[p]); });
     for (std::size_t begin = 0; begin < n;) {
       std::size_t end = begin + 1;
       while (end < n && by_level[end].key == by_level[begin].key) ++end;
       const std::size_t others = n - (end - begin);
       for (std::size_t at = begin; at < end && others > 0; ++at) {
-        const std::size_t place = by_level[at].payload;
+        const std::size_t position = by_level[at].payload;
         for (std::size_t k = 0; k < count; ++k) {
           const std::size_t drawn =
-              draw(loss.seed, number, sums.places().item[place], static_cast<std::uint32_t>(k), others);
+              draw(loss.seed, number, sums.order().item[position], static_cast<std::uint32_t>(k), others);
           const std::size_t other = by_level[drawn < begin ? drawn : drawn + (end - begin)].payload;
-          const std::size_t first = std::min(place, other);
-          const std::size_t second = std::max(place, other);
+          const std::size_t first = std::min(position, other);
+          const std::size_t second = std::max(position, other);
           sums.add_pairs(rule, weights.at(first), first, second, second + 1);
         }
       }

@@ -15,16 +15,19 @@ namespace rankloss::inline RANKLOSS_ABI::detail {
 /// pair_function: a function of pairs together with its computation. A function without a specialisation
 /// provides these members itself:
 ///
-///     (d, gap)                     its terms, on vectors
-///     of_shares(share, less, -d)   the same for a function made of sigmoids, see by_shares
+///     (d, relevance_gap)           its terms, on vectors
+///     of_probabilities(probability, less, -d)
+///                                  the same for a function made of sigmoids, see by_probabilities
 ///     kernel                       its sums of exponentials, for pair_scan.hpp
-///     hinges(), relevance_shift    its sums of hinges of places s - relevance_shift * y, for pair_merge.hpp
-///     float_range                  range of scores, in units of length(), up to which float lanes are used
+///     hinges(), relevance_shift    its sums of hinges of shifted scores s - relevance_shift * y, for
+///                                  pair_merge.hpp
+///     float_range                  range of scores, in units of score_scale(), up to which float lanes
+///                                  are used
 template <class Function>
 struct pair_function : Function {};
 
-/// The distance of two scores in units of length(), at most 1e30 in float and 1e290 in double. Its product
-/// with a weight of 0 is therefore 0, and its sums are finite.
+/// The distance of two scores in units of score_scale(), at most 1e30 in float and 1e290 in double. Its
+/// product with a weight of 0 is therefore 0, and its sums are finite.
 template <class V>
 [[nodiscard]] V pair_distance(const V& d, const V& scale) {
   using S = typename V::value_type;
@@ -57,14 +60,16 @@ struct pair_function<pairs::logistic> : pairs::logistic {
             by_x * V(static_cast<S>(1.0 / temperature)) * low * high};
   }
 
-  /// The same from the loser's share sigmoid(-d / temperature), the smaller of both shares, and -d.
+  /// The same from the other item's probability sigmoid(-d / temperature), the smaller of both probabilities,
+  /// and -d.
   template <class V>
-  [[nodiscard]] pairs::terms<V> of_shares(const V& share, const V& less, const V& minus_d) const noexcept {
+  [[nodiscard]] pairs::terms<V> of_probabilities(const V& probability, const V& less,
+                                                 const V& minus_d) const noexcept {
     using S = typename V::value_type;
     const V f(static_cast<S>(factor()));
     const V by_d(static_cast<S>(factor() / temperature));
     const V wrong = xsimd::max(minus_d * V(static_cast<S>(1.0 / temperature)), V(S(0)));
-    return {f * (wrong + minus_log_rest(less)), -by_d * share,
+    return {f * (wrong + minus_log_rest(less)), -by_d * probability,
             by_d * V(static_cast<S>(1.0 / temperature)) * less * (V(S(1)) - less)};
   }
 };
@@ -85,20 +90,22 @@ struct pair_function<pairs::soft_zero_one> : pairs::soft_zero_one {
     return {xsimd::select(right, low, high), -scale * low * high, xsimd::select(right, bend, -bend)};
   }
 
-  /// The same from the loser's share sigmoid(-d / temperature), the smaller of both shares, and -d.
+  /// The same from the other item's probability sigmoid(-d / temperature), the smaller of both probabilities,
+  /// and -d.
   template <class V>
-  [[nodiscard]] pairs::terms<V> of_shares(const V& share, const V& less, const V& minus_d) const noexcept {
+  [[nodiscard]] pairs::terms<V> of_probabilities(const V& probability, const V& less,
+                                                 const V& minus_d) const noexcept {
     using S = typename V::value_type;
     const V scale(static_cast<S>(1.0 / temperature));
     const V slope = scale * less * (V(S(1)) - less);
     const V bend = scale * slope * (V(S(1)) - less - less);
-    return {share, -slope, xsimd::select(minus_d < V(S(0)), bend, -bend)};
+    return {probability, -slope, xsimd::select(minus_d < V(S(0)), bend, -bend)};
   }
 };
 
 template <>
 struct pair_function<pairs::hinge> : pairs::hinge {
-  /// The function as a sum of hinges of places; the places are the scores.
+  /// The function as a sum of hinges of shifted scores; these are the scores.
   [[nodiscard]] std::array<hinge_sum, 1> hinges() const noexcept { return {{{.margin = margin}}}; }
   static constexpr double relevance_shift = 0.0;
 
@@ -129,7 +136,7 @@ struct pair_function<pairs::squared_hinge> : pairs::squared_hinge {
 
 template <>
 struct pair_function<pairs::exponential> : pairs::exponential {
-  /// range of scores, in units of length(), up to which float lanes are used
+  /// range of scores, in units of score_scale(), up to which float lanes are used
   static constexpr double float_range = 30.0;
 
   template <class V>
@@ -143,16 +150,16 @@ struct pair_function<pairs::exponential> : pairs::exponential {
 
 template <>
 struct pair_function<pairs::squared_difference> : pairs::squared_difference {
-  /// As hinges of the places s - y: the squares of both signs of their difference.
+  /// As hinges of the shifted scores s - y: the squares of both signs of their difference.
   [[nodiscard]] std::array<hinge_sum, 2> hinges() const noexcept {
-    return {{{.power = 2}, {.power = 2, .first_wins = false}}};
+    return {{{.power = 2}, {.power = 2, .first_preferred = false}}};
   }
   static constexpr double relevance_shift = 1.0;
 
   template <class V>
-  [[nodiscard]] pairs::terms<V> operator()(const V& d, const V& gap) const noexcept {
+  [[nodiscard]] pairs::terms<V> operator()(const V& d, const V& relevance_gap) const noexcept {
     using S = typename V::value_type;
-    const V rest = d - gap;
+    const V rest = d - relevance_gap;
     const V size = bounded_term(xsimd::abs(rest));
     return {bounded_term(size * size),
             bounded_term(size + size) * xsimd::select(rest < V(S(0)), V(S(-1)), V(S(1))), V(S(2))};
@@ -161,16 +168,16 @@ struct pair_function<pairs::squared_difference> : pairs::squared_difference {
 
 template <>
 struct pair_function<pairs::quantile> : pairs::quantile {
-  /// As hinges of the places s - y, with one factor for each sign of their difference.
+  /// As hinges of the shifted scores s - y, with one factor for each sign of their difference.
   [[nodiscard]] std::array<hinge_sum, 2> hinges() const noexcept {
-    return {{{.factor = tau}, {.factor = 1.0 - tau, .first_wins = false}}};
+    return {{{.factor = tau}, {.factor = 1.0 - tau, .first_preferred = false}}};
   }
   static constexpr double relevance_shift = 1.0;
 
   template <class V>
-  [[nodiscard]] pairs::terms<V> operator()(const V& d, const V& gap) const noexcept {
+  [[nodiscard]] pairs::terms<V> operator()(const V& d, const V& relevance_gap) const noexcept {
     using S = typename V::value_type;
-    const V apart = gap - d;
+    const V apart = relevance_gap - d;
     const V rest = xsimd::select(apart < V(S(0)), -bounded_term(-apart), bounded_term(apart));
     const V above(static_cast<S>(tau));
     const V below(static_cast<S>(1.0 - tau));

@@ -4,7 +4,7 @@
 #include <rankloss/batch.hpp>
 #include <rankloss/detail/data/extremes.hpp>
 #include <rankloss/detail/pairs/gain_difference.hpp>
-#include <rankloss/detail/pairs/pair_places.hpp>
+#include <rankloss/detail/pairs/ordered_items.hpp>
 #include <rankloss/detail/pairs/weight_channels.hpp>
 #include <rankloss/pairs/weight.hpp>
 #include <rankloss/workspace.hpp>
@@ -22,17 +22,17 @@ namespace rankloss::inline RANKLOSS_ABI::detail {
 /// pair_weight: a weight of pairs together with its computation. A weight without a specialisation provides
 /// these members itself:
 ///
-///     prepare<Arch, S>(list, places, scratch)
-///         Rows of weights: row = rows.at(i), and row(j) is a vector of the weights of the pairs of place i
-///         with the places from j on. Where all ordered pairs count, an array by place instead: the weight of
-///         the pairs whose first item is at that place.
-///     by_place
-///         Declares that places must be ranks.
+///     prepare<Arch, S>(list, order, scratch)
+///         The weights of all pairs: with of_item = weights.at(i), of_item(j) is a vector of the weights of
+///         the pairs of position i with the positions from j on. Where all ordered pairs count, an array by
+///         position instead: the weight of the pairs whose first item is at that position.
+///     in_score_order
+///         Declares that positions must be by score.
 ///     exponent(list)
 ///         Weights are divided by 2^exponent. Without this member they are not divided.
-///     fill<Arch>(list, places, channels, scratch), channel_count, wrong_sign
+///     fill<Arch>(list, order, channels, scratch), channel_count, wrong_sign
 ///         Weights as sums of products, see weight_channels.hpp.
-///     fill_graded<Arch>(list, places, levels, channels, gains, scratch), graded_channel_count
+///     fill_by_level<Arch>(list, order, levels, channels, gains, scratch), level_channel_count
 ///         The same for few levels, without the factor that is the difference of the gains of the two levels.
 template <class Weight>
 struct pair_weight : Weight {};
@@ -58,22 +58,23 @@ template <class Weight>
 template <>
 struct pair_weight<pairs::equal> : pairs::equal {
   template <class Arch, class S>
-  struct rows {
+  struct pair_weights {
     using V = xsimd::batch<S, Arch>;
-    struct row {
+    struct pairs_of_item {
       [[gnu::always_inline]] V operator()(std::size_t) const noexcept { return V(S(1)); }
     };
-    [[nodiscard]] row at(std::size_t) const noexcept { return {}; }
+    [[nodiscard]] pairs_of_item at(std::size_t) const noexcept { return {}; }
   };
   template <class Arch, class S, class T, class R>
-  [[nodiscard]] rows<Arch, S> prepare(const list<T, R>&, const pair_places&, workspace&) const noexcept {
+  [[nodiscard]] pair_weights<Arch, S> prepare(const list<T, R>&, const ordered_items&,
+                                              workspace&) const noexcept {
     return {};
   }
 
   static constexpr std::size_t channel_count = 1;
   static constexpr double wrong_sign = 1.0;
   template <class Arch, class S, class T, class R>
-  void fill(const list<T, R>&, const pair_places&, const weight_channels<S, 1>& to, workspace&) const {
+  void fill(const list<T, R>&, const ordered_items&, const weight_channels<S, 1>& to, workspace&) const {
     std::fill(to.upper[0].begin(), to.upper[0].end(), S{1});
     std::fill(to.lower[0].begin(), to.lower[0].end(), S{1});
   }
@@ -82,21 +83,21 @@ struct pair_weight<pairs::equal> : pairs::equal {
 template <>
 struct pair_weight<pairs::relevance_difference> : pairs::relevance_difference {
   template <class Arch, class S>
-  struct rows {
+  struct pair_weights {
     using V = xsimd::batch<S, Arch>;
     std::span<const S> y;
-    struct row {
+    struct pairs_of_item {
       const S* y;
       V own;
       [[gnu::always_inline]] V operator()(std::size_t j) const noexcept {
         return xsimd::abs(own - V::load_unaligned(y + j));
       }
     };
-    [[nodiscard]] row at(std::size_t i) const noexcept { return {y.data(), V(y[i])}; }
+    [[nodiscard]] pairs_of_item at(std::size_t i) const noexcept { return {y.data(), V(y[i])}; }
   };
   template <class Arch, class S, class T, class R>
-  [[nodiscard]] rows<Arch, S> prepare(const list<T, R>& items, const pair_places& at,
-                                      workspace& scratch) const {
+  [[nodiscard]] pair_weights<Arch, S> prepare(const list<T, R>& items, const ordered_items& at,
+                                              workspace& scratch) const {
     const std::span<S> y = padded<S, Arch>(at.size(), scratch);
     const double unit = std::ldexp(1.0, -relevance_exponent(items));
     for (std::size_t p = 0; p < at.size(); ++p) y[p] = static_cast<S>(value(items, at.item[p], unit));
@@ -106,7 +107,7 @@ struct pair_weight<pairs::relevance_difference> : pairs::relevance_difference {
   static constexpr std::size_t channel_count = 2;
   static constexpr double wrong_sign = -1.0;
   template <class Arch, class S, class T, class R>
-  void fill(const list<T, R>& items, const pair_places& at, const weight_channels<S, 2>& to,
+  void fill(const list<T, R>& items, const ordered_items& at, const weight_channels<S, 2>& to,
             workspace&) const {
     const double unit = std::ldexp(1.0, -relevance_exponent(items));
     for (std::size_t p = 0; p < at.size(); ++p) {
@@ -137,7 +138,7 @@ struct pair_weight<pairs::delta_ndcg> : pairs::delta_ndcg {
   }
 
   template <class Arch, class S, class T, class R>
-  [[nodiscard]] auto prepare(const list<T, R>& items, const pair_places& at, workspace& scratch) const {
+  [[nodiscard]] auto prepare(const list<T, R>& items, const ordered_items& at, workspace& scratch) const {
     return prepare_gain_difference<Arch, S, true, false>(gain_rule_of(*this), cutoff, 0.0, items, at,
                                                          scratch);
   }
@@ -146,11 +147,11 @@ struct pair_weight<pairs::delta_ndcg> : pairs::delta_ndcg {
   static constexpr double wrong_sign = -1.0;
   /// (G_u - G_l) (d_u - d_l)
   template <class Arch, class S, class T, class R>
-  void fill(const list<T, R>& items, const pair_places& at, const weight_channels<S, 4>& to,
+  void fill(const list<T, R>& items, const ordered_items& at, const weight_channels<S, 4>& to,
             workspace& scratch) const {
     const std::size_t n = at.size();
-    gains_by_place<Arch>(gain_rule_of(*this), items, at, to.lower[2], scratch);
-    discounts_by_place<Arch>(cutoff, at, to.lower[1].first(n), scratch);
+    gains_by_position<Arch>(gain_rule_of(*this), items, at, to.lower[2], scratch);
+    discounts_by_position<Arch>(cutoff, at, to.lower[1].first(n), scratch);
     for (std::size_t p = 0; p < n; ++p) {
       const S g = to.lower[2][p];
       const S d = to.lower[1][p];
@@ -162,16 +163,16 @@ struct pair_weight<pairs::delta_ndcg> : pairs::delta_ndcg {
   }
 
   /// With few levels the gains are kept by level, and half the channels suffice: |G_u - G_l| (d_u - d_l).
-  static constexpr std::size_t graded_channel_count = 2;
+  static constexpr std::size_t level_channel_count = 2;
   template <class Arch, class S, class T, class R>
-  void fill_graded(const list<T, R>& items, const pair_places& at, std::span<const std::uint32_t> levels,
-                   const weight_channels<S, 2>& to, std::span<double> gains, workspace& scratch) const {
+  void fill_by_level(const list<T, R>& items, const ordered_items& at, std::span<const std::uint32_t> levels,
+                     const weight_channels<S, 2>& to, std::span<double> gains, workspace& scratch) const {
     const std::size_t n = at.size();
-    // The gains by place are stored temporarily where the discounts will be.
-    gains_by_place<Arch>(gain_rule_of(*this), items, at, to.upper[0], scratch);
+    // The gains by position are stored temporarily where the discounts will be.
+    gains_by_position<Arch>(gain_rule_of(*this), items, at, to.upper[0], scratch);
     std::fill(gains.begin(), gains.end(), 0.0);
     for (std::size_t p = 0; p < n; ++p) gains[levels[p]] = static_cast<double>(to.upper[0][p]);
-    discounts_by_place<Arch>(cutoff, at, to.upper[0].first(n), scratch);
+    discounts_by_position<Arch>(cutoff, at, to.upper[0].first(n), scratch);
     for (std::size_t p = 0; p < n; ++p) {
       to.lower[1][p] = -to.upper[0][p];
       to.lower[0][p] = to.upper[1][p] = S(1);
@@ -181,7 +182,7 @@ struct pair_weight<pairs::delta_ndcg> : pairs::delta_ndcg {
 
 template <>
 struct pair_weight<pairs::ndcg_loss2> : pairs::ndcg_loss2 {
-  static constexpr bool by_place = true;
+  static constexpr bool in_score_order = true;
 
   template <class T, class R>
   [[nodiscard]] int exponent(const list<T, R>& items) const {
@@ -189,14 +190,14 @@ struct pair_weight<pairs::ndcg_loss2> : pairs::ndcg_loss2 {
   }
 
   template <class Arch, class S, class T, class R>
-  [[nodiscard]] auto prepare(const list<T, R>& items, const pair_places& at, workspace& scratch) const {
+  [[nodiscard]] auto prepare(const list<T, R>& items, const ordered_items& at, workspace& scratch) const {
     return prepare_gain_difference<Arch, S, false, true>(gain_rule_of(*this), 0, 1.0, items, at, scratch);
   }
 };
 
 template <>
 struct pair_weight<pairs::ndcg_loss2_plus> : pairs::ndcg_loss2_plus {
-  static constexpr bool by_place = true;
+  static constexpr bool in_score_order = true;
 
   template <class T, class R>
   [[nodiscard]] int exponent(const list<T, R>& items) const {
@@ -204,7 +205,7 @@ struct pair_weight<pairs::ndcg_loss2_plus> : pairs::ndcg_loss2_plus {
   }
 
   template <class Arch, class S, class T, class R>
-  [[nodiscard]] auto prepare(const list<T, R>& items, const pair_places& at, workspace& scratch) const {
+  [[nodiscard]] auto prepare(const list<T, R>& items, const ordered_items& at, workspace& scratch) const {
     return prepare_gain_difference<Arch, S, true, true>(gain_rule_of(*this), 0, mu, items, at, scratch);
   }
 };
@@ -217,14 +218,14 @@ struct pair_weight<pairs::ndcg_loss1> : pairs::ndcg_loss1 {
   }
 
   template <class Arch, class S, class T, class R>
-  [[nodiscard]] std::span<const S> prepare(const list<T, R>& items, const pair_places& at,
+  [[nodiscard]] std::span<const S> prepare(const list<T, R>& items, const ordered_items& at,
                                            workspace& scratch) const {
     const std::size_t n = at.size();
     const std::span<S> weights = padded<S, Arch>(n, scratch);
-    gains_by_place<Arch>(gain_rule_of(*this), items, at, weights, scratch);
+    gains_by_position<Arch>(gain_rule_of(*this), items, at, weights, scratch);
     const workspace::scope scope(scratch);
     const std::span<S> discounts = scratch.take<S>(n);
-    discounts_by_place<Arch>(0, at, discounts, scratch);
+    discounts_by_position<Arch>(0, at, discounts, scratch);
     for (std::size_t p = 0; p < n; ++p) weights[p] *= discounts[p];
     return weights;
   }
@@ -233,7 +234,7 @@ struct pair_weight<pairs::ndcg_loss1> : pairs::ndcg_loss1 {
 template <>
 struct pair_weight<pairs::arp_loss1> : pairs::arp_loss1 {
   template <class Arch, class S, class T, class R>
-  [[nodiscard]] std::span<const S> prepare(const list<T, R>& items, const pair_places& at,
+  [[nodiscard]] std::span<const S> prepare(const list<T, R>& items, const ordered_items& at,
                                            workspace& scratch) const {
     const std::span<S> weights = padded<S, Arch>(at.size(), scratch);
     const double unit = std::ldexp(1.0, -exponent(items));
@@ -250,10 +251,10 @@ struct pair_weight<pairs::arp_loss1> : pairs::arp_loss1 {
 
 template <>
 struct pair_weight<pairs::delta_map> : pairs::delta_map {
-  static constexpr bool by_place = true;
+  static constexpr bool in_score_order = true;
 
   template <class Arch, class S, class T, class R>
-  [[nodiscard]] auto prepare(const list<T, R>& items, const pair_places& at, workspace& scratch) const {
+  [[nodiscard]] auto prepare(const list<T, R>& items, const ordered_items& at, workspace& scratch) const {
     return prepare_two<Arch, S>(*this, items, at, scratch);
   }
 
@@ -263,7 +264,7 @@ struct pair_weight<pairs::delta_map> : pairs::delta_map {
   /// relevant item from rank q up to p < q, or down from p to q, changes c_r / r at both ends, and adds or
   /// subtracts 1 / r for each relevant item at a rank r in between.
   template <class Arch, class S, class T, class R>
-  void fill(const list<T, R>& items, const pair_places& at, const weight_channels<S, 2>& to,
+  void fill(const list<T, R>& items, const ordered_items& at, const weight_channels<S, 2>& to,
             workspace&) const {
     double relevant = 0.0;
     for (std::size_t i = 0; i < items.size(); ++i) relevant += items.relevance[i] > R{0} ? 1.0 : 0.0;
@@ -288,10 +289,10 @@ struct pair_weight<pairs::delta_map> : pairs::delta_map {
 
 template <>
 struct pair_weight<pairs::delta_mrr> : pairs::delta_mrr {
-  static constexpr bool by_place = true;
+  static constexpr bool in_score_order = true;
 
   template <class Arch, class S, class T, class R>
-  [[nodiscard]] auto prepare(const list<T, R>& items, const pair_places& at, workspace& scratch) const {
+  [[nodiscard]] auto prepare(const list<T, R>& items, const ordered_items& at, workspace& scratch) const {
     return prepare_two<Arch, S>(*this, items, at, scratch);
   }
 
@@ -300,7 +301,7 @@ struct pair_weight<pairs::delta_mrr> : pairs::delta_mrr {
   /// One channel for an item that moves above the first relevant one, one for the first relevant item that
   /// moves down.
   template <class Arch, class S, class T, class R>
-  void fill(const list<T, R>& items, const pair_places& at, const weight_channels<S, 2>& to,
+  void fill(const list<T, R>& items, const ordered_items& at, const weight_channels<S, 2>& to,
             workspace&) const {
     const auto relevant = [&](std::size_t p) { return items.relevance[at.item[p]] > R{0}; };
     const std::size_t n = at.size();

@@ -23,7 +23,7 @@ class hard_ranks::result {
     for (std::size_t begin = 0, end; begin < n; begin = end) {
       for (end = begin + 1; end < n && sorted.x[end] == sorted.x[begin];) ++end;
       const auto first =
-          how.base + static_cast<double>(how.order == rank_order::descending ? begin : n - end);
+          how.base + static_cast<double>(how.direction == sort_direction::descending ? begin : n - end);
       const auto last = first + static_cast<double>(end - begin - 1);
       const double shared = how.ties == rank_ties::minimum   ? first
                             : how.ties == rank_ties::maximum ? last

@@ -23,14 +23,14 @@ class laplace_ranks::result {
   result(const laplace_ranks& how, const strided<const T>& scores, workspace& scratch)
       : scratch_(scratch),
         values_(scratch.take<double>(scores.size())),
-        slope_((how.order == rank_order::descending ? 0.5 : -0.5) / how.temperature) {
+        slope_((how.direction == sort_direction::descending ? 0.5 : -0.5) / how.temperature) {
     const std::size_t n = scores.size();
     const detail::sorted_list<T> sorted = detail::sort_list<T>(scores, scratch);
     order_ = sorted.order;
     decay_ = detail::neighbour_decays<Arch>(sorted.x, 1.0 / how.temperature, 1.0, scratch);
-    const double sign = how.order == rank_order::descending ? 1.0 : -1.0;
+    const double sign = how.direction == sort_direction::descending ? 1.0 : -1.0;
     const double first =
-        how.order == rank_order::descending ? how.base : how.base + static_cast<double>(n) - 1.0;
+        how.direction == sort_direction::descending ? how.base : how.base + static_cast<double>(n) - 1.0;
     const workspace::scope scope(scratch);
     detail::scan_both_ways(n, others{decay_.data()}, others{decay_.data() + 1}, scratch.take<double>(n),
                            [&](std::size_t i, double above, double below) {

@@ -20,33 +20,33 @@ class projected_ranks::result {
  public:
   result(const projected_ranks& how, const strided<const T>& scores, workspace& scratch)
       : values_(scratch.take<double>(scores.size())),
-        slope_((how.order == rank_order::ascending ? 1.0 : -1.0) / how.temperature),
-        list_(detail::sort_falling<T>(scores, how.order == rank_order::ascending, scratch)) {
+        slope_((how.direction == sort_direction::ascending ? 1.0 : -1.0) / how.temperature),
+        falling_(detail::sort_falling<T>(scores, how.direction == sort_direction::ascending, scratch)) {
     const std::size_t n = scores.size();
     const double scale = 1.0 / how.temperature;
     const double shift = how.base - 1.0;
     if (how.regularization == rankloss::regularization::quadratic) {
       const auto together = [](double gap, double items) { return gap < 0.5 * items; };
-      blocks_ = detail::pool_adjacent(n, 0.0, scratch, detail::pool_means(list_, scale, together));
+      blocks_ = detail::pool_adjacent(n, 0.0, scratch, detail::pool_means(falling_, scale, together));
       detail::for_blocks(blocks_, [&](const detail::pooled_block& block, std::size_t begin, std::size_t end) {
         const double first = mean_rank(begin, end) + block.sum + shift;
         for (std::size_t i = begin; i < end; ++i)
-          values_[list_.order[i]] = first - list_.distance(begin, i) * scale;
+          values_[falling_.order[i]] = first - falling_.distance(begin, i) * scale;
       });
     } else {
       blocks_ = detail::pool_adjacent(
           n, 1.0, scratch,
           [&](detail::pooled_block& before, const detail::pooled_block& block, std::size_t end) {
-            const double sum = std::exp(-scale * list_.distance(before.begin, block.begin)) * block.sum;
+            const double sum = std::exp(-scale * falling_.distance(before.begin, block.begin)) * block.sum;
             if (before.sum * sum_of_ranks(block.begin, end) >= sum * sum_of_ranks(before.begin, block.begin))
               return false;
             before.sum += sum;
             return true;
           });
-      shares_ = detail::block_shares<Arch>(list_, blocks_, scale, scratch);
+      softmax_ = detail::block_softmax<Arch>(falling_, blocks_, scale, scratch);
       detail::for_blocks(blocks_, [&](const detail::pooled_block&, std::size_t begin, std::size_t end) {
         const double sum = sum_of_ranks(begin, end);
-        for (std::size_t i = begin; i < end; ++i) values_[list_.order[i]] = sum * shares_[i] + shift;
+        for (std::size_t i = begin; i < end; ++i) values_[falling_.order[i]] = sum * softmax_[i] + shift;
       });
     }
   }
@@ -54,19 +54,20 @@ class projected_ranks::result {
   [[nodiscard]] std::span<const double> values() const noexcept { return values_; }
 
   void pullback(std::span<const double> cotangent, std::span<double> gradient) const {
-    const auto c = [&](std::size_t i) { return cotangent[list_.order[i]]; };
+    const auto c = [&](std::size_t i) { return cotangent[falling_.order[i]]; };
     detail::for_blocks(blocks_, [&](const detail::pooled_block&, std::size_t begin, std::size_t end) {
       const double first = c(begin);
       double mean = 0.0;
-      if (shares_.empty()) {
+      if (softmax_.empty()) {
         for (std::size_t i = begin; i < end; ++i) mean += c(i) - first;
         mean = first + mean / static_cast<double>(end - begin);
-        for (std::size_t i = begin; i < end; ++i) gradient[list_.order[i]] = slope_ * (c(i) - mean);
+        for (std::size_t i = begin; i < end; ++i) gradient[falling_.order[i]] = slope_ * (c(i) - mean);
       } else {
-        for (std::size_t i = begin; i < end; ++i) mean += shares_[i] * (c(i) - first);
+        for (std::size_t i = begin; i < end; ++i) mean += softmax_[i] * (c(i) - first);
         mean += first;
         const double sum = slope_ * sum_of_ranks(begin, end);
-        for (std::size_t i = begin; i < end; ++i) gradient[list_.order[i]] = sum * shares_[i] * (c(i) - mean);
+        for (std::size_t i = begin; i < end; ++i)
+          gradient[falling_.order[i]] = sum * softmax_[i] * (c(i) - mean);
       }
     });
   }
@@ -75,9 +76,9 @@ class projected_ranks::result {
   }  // the Jacobian is symmetric
 
  private:
-  /// For places [begin, end); the first place has rank n.
+  /// For positions [begin, end); the first position has rank n.
   [[nodiscard]] double mean_rank(std::size_t begin, std::size_t end) const noexcept {
-    return static_cast<double>(list_.size()) - 0.5 * static_cast<double>(begin + end - 1);
+    return static_cast<double>(falling_.size()) - 0.5 * static_cast<double>(begin + end - 1);
   }
   [[nodiscard]] double sum_of_ranks(std::size_t begin, std::size_t end) const noexcept {
     return static_cast<double>(end - begin) * mean_rank(begin, end);
@@ -85,9 +86,9 @@ class projected_ranks::result {
 
   std::span<double> values_;
   double slope_;
-  detail::falling_list<T> list_;
+  detail::falling_list<T> falling_;
   std::span<const detail::pooled_block> blocks_;
-  std::span<const double> shares_;  // [n] by place; empty: equal in each block
+  std::span<const double> softmax_;  // [n] by position; empty: equal in each block
 };
 
 }  // namespace rankloss::inline RANKLOSS_ABI

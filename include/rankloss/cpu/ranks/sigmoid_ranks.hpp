@@ -19,11 +19,12 @@ class sigmoid_ranks::result {
  public:
   result(const sigmoid_ranks& how, const strided<const T>& scores, workspace& scratch)
       : values_(scratch.take<double>(scores.size())),
-        slope_((how.order == rank_order::descending ? 1.0 : -1.0) / how.temperature),
+        slope_((how.direction == sort_direction::descending ? 1.0 : -1.0) / how.temperature),
         sums_(scores, how.temperature, scratch) {
     sums_.ranks(values_);
     const auto n = static_cast<double>(scores.size());
-    for (double& r : values_) r = how.order == rank_order::descending ? r - 1.0 + how.base : n - r + how.base;
+    for (double& r : values_)
+      r = how.direction == sort_direction::descending ? r - 1.0 + how.base : n - r + how.base;
   }
 
   [[nodiscard]] std::span<const double> values() const noexcept { return values_; }

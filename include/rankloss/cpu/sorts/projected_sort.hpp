@@ -20,17 +20,17 @@ class projected_sort::result {
  public:
   result(const projected_sort& how, const strided<const T>& scores, workspace& scratch)
       : values_(scratch.take<double>(scores.size())),
-        list_(detail::sort_falling<T>(scores, how.order == rank_order::descending, scratch)) {
+        falling_(detail::sort_falling<T>(scores, how.direction == sort_direction::descending, scratch)) {
     const std::size_t n = scores.size();
     const double step = 1.0 / how.temperature;
-    const double sign = how.order == rank_order::descending ? -1.0 : 1.0;
+    const double sign = how.direction == sort_direction::descending ? -1.0 : 1.0;
     if (how.regularization == rankloss::regularization::quadratic) {
       // Scores are divided by 4, so that their differences, and all that is computed from them, are finite.
-      list_.unit = 0.25;
+      falling_.unit = 0.25;
       const auto together = [step](double gap, double items) { return gap > 0.125 * step * items; };
-      blocks_ = detail::pool_adjacent(n, 0.0, scratch, detail::pool_means(list_, 1.0, together));
+      blocks_ = detail::pool_adjacent(n, 0.0, scratch, detail::pool_means(falling_, 1.0, together));
       detail::for_blocks(blocks_, [&](const detail::pooled_block& block, std::size_t begin, std::size_t end) {
-        const double first = 0.25 * static_cast<double>(list_.x[begin]);
+        const double first = 0.25 * static_cast<double>(falling_.x[begin]);
         const double middle = 0.5 * static_cast<double>(end - begin - 1);
         for (std::size_t i = begin; i < end; ++i)
           values_[i] =
@@ -47,18 +47,18 @@ class projected_sort::result {
           n, 1.0, scratch,
           [&](detail::pooled_block& before, const detail::pooled_block& block, std::size_t end) {
             const std::size_t items = block.begin - before.begin;
-            const double distance = list_.distance(before.begin, block.begin);
+            const double distance = falling_.distance(before.begin, block.begin);
             if (distance - steps(items) <=
                 std::log(block.sum * sum_of_z(items) / (before.sum * sum_of_z(end - block.begin))))
               return false;
             before.sum += std::exp(-distance) * block.sum;
             return true;
           });
-      shares_ = detail::block_shares<Arch>(list_, blocks_, 1.0, scratch);
+      softmax_ = detail::block_softmax<Arch>(falling_, blocks_, 1.0, scratch);
       detail::for_blocks(blocks_, [&](const detail::pooled_block& block, std::size_t begin, std::size_t end) {
         const double above = std::log(block.sum * sum_of_z(1) / sum_of_z(end - begin));
         for (std::size_t i = begin; i < end; ++i)
-          values_[i] = static_cast<double>(list_.x[begin]) - sign * (above - steps(i - begin));
+          values_[i] = static_cast<double>(falling_.x[begin]) - sign * (above - steps(i - begin));
       });
     }
   }
@@ -69,26 +69,26 @@ class projected_sort::result {
     detail::for_blocks(blocks_, [&](const detail::pooled_block&, std::size_t begin, std::size_t end) {
       double sum = 0.0;
       for (std::size_t i = begin; i < end; ++i) sum += cotangent[i];
-      for (std::size_t i = begin; i < end; ++i) gradient[list_.order[i]] = sum * share(i, begin, end);
+      for (std::size_t i = begin; i < end; ++i) gradient[falling_.order[i]] = sum * softmax_at(i, begin, end);
     });
   }
   void push(std::span<const double> tangent, std::span<double> change) const {
     detail::for_blocks(blocks_, [&](const detail::pooled_block&, std::size_t begin, std::size_t end) {
       double sum = 0.0;
-      for (std::size_t i = begin; i < end; ++i) sum += share(i, begin, end) * tangent[list_.order[i]];
+      for (std::size_t i = begin; i < end; ++i) sum += softmax_at(i, begin, end) * tangent[falling_.order[i]];
       for (std::size_t i = begin; i < end; ++i) change[i] = sum;
     });
   }
 
  private:
-  [[nodiscard]] double share(std::size_t i, std::size_t begin, std::size_t end) const noexcept {
-    return shares_.empty() ? 1.0 / static_cast<double>(end - begin) : shares_[i];
+  [[nodiscard]] double softmax_at(std::size_t i, std::size_t begin, std::size_t end) const noexcept {
+    return softmax_.empty() ? 1.0 / static_cast<double>(end - begin) : softmax_[i];
   }
 
   std::span<double> values_;
-  detail::falling_list<T> list_;
+  detail::falling_list<T> falling_;
   std::span<const detail::pooled_block> blocks_;
-  std::span<const double> shares_;  // [n] by place; empty: equal in each block
+  std::span<const double> softmax_;  // [n] by position; empty: equal in each block
 };
 
 }  // namespace rankloss::inline RANKLOSS_ABI

@@ -27,11 +27,11 @@ class soft_top_k::result {
       : temperature_(how.temperature),
         scores_(scores),
         values_(scratch.take<double>(scores.size() + w)),
-        shares_(scratch.take<double>(scores.size() + w)) {
+        relative_(scratch.take<double>(scores.size() + w)) {
     const std::size_t n = scores.size();
     if (!(how.k > 0.0) || !(how.k < static_cast<double>(n))) {
       std::fill(values_.begin(), values_.end(), how.k > 0.0 ? 1.0 : 0.0);
-      std::fill(shares_.begin(), shares_.end(), 0.0);
+      std::fill(relative_.begin(), relative_.end(), 0.0);
       return;
     }
     const threshold found = find(how.k, scratch);
@@ -46,12 +46,12 @@ class soft_top_k::result {
       const V own = V::load_aligned(s);
       const auto is_above = own >= V(found.upper) && V(found.any_above ? 1.0 : 0.0) > V(0.0);
       const V apart = xsimd::abs(own - xsimd::select(is_above, V(found.upper), V(found.lower)));
-      const V share = detail::exp_minus(apart * V(1.0 / temperature_)) *
-                      xsimd::select(is_above, V(found.above / greatest), V(found.below / greatest));
-      const V tail = V(half_) * share;
-      share.store_unaligned(shares_.data() + i);
+      const V relative = detail::exp_minus(apart * V(1.0 / temperature_)) *
+                         xsimd::select(is_above, V(found.above / greatest), V(found.below / greatest));
+      const V tail = V(half_) * relative;
+      relative.store_unaligned(relative_.data() + i);
       xsimd::select(is_above, V(1.0) - tail, tail).store_unaligned(values_.data() + i);
-      for (std::size_t l = 0; l < w && i + l < n; ++l) total_ += shares_[i + l];
+      for (std::size_t l = 0; l < w && i + l < n; ++l) total_ += relative_[i + l];
     }
   }
 
@@ -63,14 +63,14 @@ class soft_top_k::result {
     const auto apart = [&](std::size_t i) { return cotangent[i] - cotangent[near_]; };
     const double mean = mean_of(apart);
     for (std::size_t i = 0; i < gradient.size(); ++i)
-      gradient[i] = half_ / temperature_ * shares_[i] * (apart(i) - mean);
+      gradient[i] = half_ / temperature_ * relative_[i] * (apart(i) - mean);
   }
   void push(std::span<const double> tangent, std::span<double> change) const {
     pullback(tangent, change);
   }  // the Jacobian is symmetric
 
   void by_k(std::span<double> out) const {
-    for (std::size_t i = 0; i < out.size(); ++i) out[i] = shares_[i] / total_;
+    for (std::size_t i = 0; i < out.size(); ++i) out[i] = relative_[i] / total_;
   }
 
   void by_temperature(std::span<double> out) const {
@@ -80,7 +80,7 @@ class soft_top_k::result {
     };
     const double mean = mean_of(apart);
     for (std::size_t i = 0; i < out.size(); ++i)
-      out[i] = -half_ / temperature_ * shares_[i] * (apart(i) - mean);
+      out[i] = -half_ / temperature_ * relative_[i] * (apart(i) - mean);
   }
 
  private:
@@ -159,17 +159,17 @@ class soft_top_k::result {
   template <class Of>
   [[nodiscard]] double mean_of(Of of) const {
     double sum = 0.0;
-    for (std::size_t i = 0; i < scores_.size(); ++i) sum += shares_[i] * of(i);
+    for (std::size_t i = 0; i < scores_.size(); ++i) sum += relative_[i] * of(i);
     return sum / total_;
   }
 
   double temperature_;
   strided<const T> scores_;
   std::span<double> values_;
-  std::span<double> shares_;  // densities, scaled so that the largest is 1
-  double total_ = 1.0;        // their sum
-  double half_ = 0.0;         // the value of min(p, 1 - p) where the share is 1
-  std::size_t near_ = 0;      // the item with share 1
+  std::span<double> relative_;  // densities, scaled so that the largest is 1
+  double total_ = 1.0;          // their sum
+  double half_ = 0.0;           // the value of min(p, 1 - p) where relative_ is 1
+  std::size_t near_ = 0;        // the item whose relative_ is 1
 };
 
 }  // namespace rankloss::inline RANKLOSS_ABI

@@ -32,7 +32,7 @@ class sorting_network::result {
   result(const sorting_network& how, const strided<const T>& scores, workspace& scratch)
       : scale_(1.0 / how.temperature),
         comparator_(how.comparator),
-        order_(how.order),
+        direction_(how.direction),
         scratch_(scratch),
         n_(scores.size()),
         layers_(how.network == network::odd_even, n_),
@@ -220,7 +220,7 @@ class sorting_network::result {
 
   /// The wire of row i.
   [[nodiscard]] std::size_t wire(std::size_t i) const noexcept {
-    return order_ == rank_order::ascending ? i : n_ - 1 - i;
+    return direction_ == sort_direction::ascending ? i : n_ - 1 - i;
   }
   void to_wires(std::span<const double> rows, std::span<double> wires) const {
     for (std::size_t i = 0; i < n_; ++i) wires[wire(i)] = rows[i];
@@ -231,7 +231,7 @@ class sorting_network::result {
 
   double scale_;
   rankloss::comparator comparator_;
-  rank_order order_;
+  sort_direction direction_;
   workspace& scratch_;
   std::size_t n_;
   detail::network_layers layers_;

@@ -15,15 +15,15 @@
 #include <utility>
 #include <vector>
 
-/// What the views of arrays.hpp can be made of: where the memory of a host's array begins, how many items it has,
-/// and the words of the compiler's error where it cannot be a view.
+/// What the views of arrays.hpp can be made of: where the memory of a host's array begins, how many elements
+/// it has, and the words of the compiler's error where it cannot be a view.
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
 template <class Source>
 concept contiguous = std::ranges::contiguous_range<Source> && std::ranges::sized_range<Source>;
 
-/// Sources with a member that returns the distance between items: arrays of Eigen and xtensor, tensors, our
-/// own `strided`.
+/// Sources with a member that returns the distance between elements: arrays of Eigen and xtensor, tensors,
+/// our own `strided`.
 template <class Source>
 concept has_strides = requires(const Source& source) {
   source.strides();
@@ -31,7 +31,7 @@ concept has_strides = requires(const Source& source) {
 || requires(const Source& source) { source.stride(); }
 || requires(const Source& source) { source.innerStride(); };
 
-/// Vectors of Eigen whose type says that their items are contiguous.
+/// Vectors of Eigen whose type says that their elements are contiguous.
 template <class Source>
 concept unit_stride_vector = requires {
   requires static_cast<bool>(Source::IsVectorAtCompileTime) &&
@@ -54,12 +54,12 @@ template <class Source>
 concept rows_of_host = (!contiguous<Source>)&&(
     !data_and_size<Source>)&&host_array<Source>&& host_matrix<std::remove_cv_t<Source>>::in_rows;
 
-/// array: what a view can be made from: contiguous items of one type.
+/// array: what a view can be made from: contiguous elements of one type.
 template <class Source>
 concept array = contiguous<Source> || data_and_size<Source> || rows_of_host<Source>;
 
-/// The first item. Ranges are asked for their iterator, because data() of a view of xtensor is the beginning
-/// of the viewed array and not of the view.
+/// The first element. Ranges are asked for their iterator, because data() of a view of xtensor is the
+/// beginning of the viewed array and not of the view.
 /// @throws std::invalid_argument when an array of a host is not contiguous as a view needs it.
 template <array Source>
 [[nodiscard]] constexpr auto first_of(Source& source) noexcept(!rows_of_host<Source>) {
@@ -85,18 +85,19 @@ template <array Source>
   }
 }
 
-/// The type of an array's items, const where they cannot be written.
+/// The type of an array's elements, const where they cannot be written.
 template <class Source>
-using item_of = std::remove_pointer_t<decltype(first_of(std::declval<std::remove_reference_t<Source>&>()))>;
+using qualified_element_of =
+    std::remove_pointer_t<decltype(first_of(std::declval<std::remove_reference_t<Source>&>()))>;
 
 template <class Source>
-using element_of = std::remove_cv_t<item_of<Source>>;
+using element_of = std::remove_cv_t<qualified_element_of<Source>>;
 
 /// The same for what a header of hosts/ reads.
 template <host_array Source>
-using host_item = std::remove_pointer_t<decltype(matrix_of(std::declval<Source&>()).data())>;
+using host_element = std::remove_pointer_t<decltype(matrix_of(std::declval<Source&>()).data())>;
 
-/// Whether the items are destroyed with the object: true for containers, C arrays and std::array, unlike
+/// Whether the elements are destroyed with the object: true for containers, C arrays and std::array, unlike
 /// views.
 template <class Source>
 inline constexpr bool owns_items =
@@ -121,27 +122,27 @@ struct memory {
   std::size_t size = 0;
 };
 
-/// The items in the form in which a view takes them. Empty for unsuitable items; the view reports those by a
-/// static_assert.
+/// The elements in the form in which a view takes them. Empty for unsuitable elements; the view reports those
+/// by a static_assert.
 template <class View, class Source>
 [[nodiscard]] constexpr auto memory_of(Source& source) noexcept(!rows_of_host<Source>) {
   if constexpr (!array<Source>) {
-    return memory<typename View::any_item>{};
-  } else if constexpr (!View::template takes<item_of<Source>>) {
-    return memory<typename View::any_item>{};
+    return memory<typename View::any_element>{};
+  } else if constexpr (!View::template takes<qualified_element_of<Source>>) {
+    return memory<typename View::any_element>{};
   } else {
-    return memory<item_of<Source>>{first_of(source), size_of(source)};
+    return memory<qualified_element_of<Source>>{first_of(source), size_of(source)};
   }
 }
-template <class View, class Item, class Size>
-[[nodiscard]] constexpr auto memory_of(Item* data, Size size) {
+template <class View, class Element, class Size>
+[[nodiscard]] constexpr auto memory_of(Element* data, Size size) {
   if constexpr (std::signed_integral<Size>) {
     if (size < 0) fail("size: ", size, " of an array, expected 0 or more");
   }
-  if constexpr (View::template takes<Item>)
-    return memory<Item>{data, static_cast<std::size_t>(size)};
+  if constexpr (View::template takes<Element>)
+    return memory<Element>{data, static_cast<std::size_t>(size)};
   else
-    return memory<typename View::any_item>{};
+    return memory<typename View::any_element>{};
 }
 
 template <class Source>
@@ -149,30 +150,30 @@ constexpr void expect_array() noexcept {
   constexpr bool bits = std::same_as<std::remove_cv_t<Source>, std::vector<bool>>;
   static_assert(
       !bits,
-      "rankloss: std::vector<bool> packs its items into bits, which no view can read; use std::vector<std::uint8_t> or an array of bool");
+      "rankloss: std::vector<bool> packs its elements into bits, which no view can read; use std::vector<std::uint8_t> or an array of bool");
   if constexpr (known_to_host<Source> && !array<Source>) host_matrix<std::remove_cv_t<Source>>::explain();
   static_assert(
       bits || array<Source> || known_to_host<Source>,
-      "rankloss: expected an array: a pointer and a size, or what has data() and size(), or contiguous iterators, with its items one behind "
+      "rankloss: expected an array: a pointer and a size, or what has data() and size(), or contiguous iterators, with its elements one behind "
       "the other (no matrix of columns, no strided view)");
 }
 
-/// Whether a view accepts the type of an array's items; true where the source is no array.
+/// Whether a view accepts the type of an array's elements; true where the source is no array.
 template <class View, class Source>
-[[nodiscard]] consteval bool takes_items_of() {
+[[nodiscard]] consteval bool takes_elements_of() {
   if constexpr (array<Source>)
-    return View::template takes<item_of<Source>>;
+    return View::template takes<qualified_element_of<Source>>;
   else if constexpr (host_array<Source>)
-    return View::template takes<host_item<Source>>;
+    return View::template takes<host_element<Source>>;
   else
     return true;
 }
 template <class Source>
 [[nodiscard]] consteval bool has_const_items() {
   if constexpr (array<Source>)
-    return std::is_const_v<item_of<Source>>;
+    return std::is_const_v<qualified_element_of<Source>>;
   else if constexpr (host_array<Source>)
-    return std::is_const_v<host_item<Source>>;
+    return std::is_const_v<host_element<Source>>;
   else
     return false;
 }
@@ -199,8 +200,8 @@ constexpr void expect_matrix_that_stays() noexcept {
       "rankloss: this matrix is a temporary, which is gone before it can be read; expected memory that stays");
 }
 
-/// The items of a matrix as a matrix whose rows are contiguous: the rows of the matrix, or its columns where
-/// Columns is true.
+/// The elements of a matrix as a matrix whose rows are contiguous: the rows of the matrix, or its columns
+/// where Columns is true.
 template <bool Columns, class Matrix>
 [[nodiscard]] auto matrix_of_lines(Matrix& matrix) {
   static_assert(

@@ -16,22 +16,22 @@ namespace rankloss::inline RANKLOSS_ABI::detail {
 /// for float.
 ///
 /// The time of a product is that of loading P from the cache, so `walk` computes products and column sums in
-/// one pass over P: it goes in blocks of a few rows and uses the products of a block for the column sums
-/// while the block is still in the nearest cache.
+/// one pass over P: it goes in chunks of a few rows and uses the products of a chunk for the column sums
+/// while the chunk is still in the nearest cache.
 template <class Arch, class T>
 class kept_band {
   using V = lanes<Arch>;
   static constexpr std::size_t w = lane_count<Arch>;
   static constexpr std::size_t height =
-      4;  // rows of a block: their sums, two each, fit the registers of every target
+      4;  // rows of a chunk: their sums, two each, fit the registers of every target
 
  public:
   /// @param band  a band whose row sums are known, that is, after its `apply`
   kept_band(const neural_band<Arch, T>& band, workspace& scratch) : band_(band) {
     const std::size_t rows = band.rows();
-    blocks_ = scratch.take<block>((rows + height - 1) / height);
+    chunks_ = scratch.take<chunk>((rows + height - 1) / height);
     std::size_t columns = 0;
-    for (std::size_t b = 0; b < blocks_.size(); ++b) {
+    for (std::size_t b = 0; b < chunks_.size(); ++b) {
       const auto top = static_cast<std::ptrdiff_t>(b * height);
       std::ptrdiff_t begin = top;
       std::ptrdiff_t end = top + 1;
@@ -43,18 +43,18 @@ class kept_band {
           end = std::max(end, row + m + 1);
         });
       }
-      // A block begins at an even column and has an even number of columns, so that the sum of `product` to
+      // A chunk begins at an even column and has an even number of columns, so that the sum of `product` to
       // which an entry is added, even or odd, does not depend on other lanes.
       begin -= begin & 1;
       end += end & 1;
-      blocks_[b] = {top, begin, end, columns * height * w};
+      chunks_[b] = {top, begin, end, columns * height * w};
       columns += static_cast<std::size_t>(end - begin);
     }
     entries_ = scratch.take<T>(columns * height * w);
     std::fill(entries_.begin(), entries_.end(), T{0});
     const std::span<const double> inverse = band.inverse_sums();
     for (std::size_t i = 0; i < rows; ++i) {
-      const block& own = blocks_[i / height];
+      const chunk& own = chunks_[i / height];
       T* diagonal = entries_.data() + own.entries + (i % height) * w +
                     static_cast<std::size_t>(static_cast<std::ptrdiff_t>(i) - own.begin) * height * w;
       const V scale = V::load_aligned(inverse.data() + band.index(i));
@@ -87,14 +87,14 @@ class kept_band {
     std::fill(sums.begin(), sums.end(), 0.0);
     std::fill(moments.begin(), moments.end(), 0.0);
     std::array<V, height> x;
-    for (std::size_t b = 0; b < blocks_.size(); ++b) {
+    for (std::size_t b = 0; b < chunks_.size(); ++b) {
       x.fill(V(0.0));
-      if (!y.empty()) x = product(blocks_[b], y.data());
+      if (!y.empty()) x = product(chunks_[b], y.data());
       for (std::size_t h = 0; h < height; ++h) {
         const std::size_t i = b * height + h;
         if (i < band_.rows()) x[h] = body(band_.index(i), x[h]);
       }
-      if (!sums.empty()) add_columns(blocks_[b], x, sums.data(), moments.empty() ? nullptr : moments.data());
+      if (!sums.empty()) add_columns(chunks_[b], x, sums.data(), moments.empty() ? nullptr : moments.data());
     }
     if (!sums.empty()) band_.gather(sums);
     if (!moments.empty()) band_.gather(moments);
@@ -118,13 +118,13 @@ class kept_band {
  private:
   /// Columns [begin, end) of `height` rows from `top` on, stored column by column, with zeros where a row has
   /// no entry.
-  struct block {
+  struct chunk {
     std::ptrdiff_t top, begin, end;
     std::size_t entries;  // index of the first entry
   };
 
-  /// sum_j P_ij y_j for the rows of a block.
-  [[gnu::noinline]] std::array<V, height> product(const block of, const double* y) const {
+  /// sum_j P_ij y_j for the rows of a chunk.
+  [[gnu::noinline]] std::array<V, height> product(const chunk of, const double* y) const {
     std::array<V, height> even;
     std::array<V, height> odd;
     even.fill(V(0.0));
@@ -142,8 +142,8 @@ class kept_band {
     for (std::size_t h = 0; h < height; ++h) even[h] += odd[h];
     return even;
   }
-  /// Adds a block's part to sums_j = sum_i P_ij x_i and, where wanted, moments_j = sum_i P_ij (i - j) x_i.
-  [[gnu::noinline]] void add_columns(const block of, const std::array<V, height>& x, double* sums,
+  /// Adds a chunk's part to sums_j = sum_i P_ij x_i and, where wanted, moments_j = sum_i P_ij (i - j) x_i.
+  [[gnu::noinline]] void add_columns(const chunk of, const std::array<V, height>& x, double* sums,
                                      double* moments) const {
     static_assert(height == 4);
     const V x0 = x[0], x1 = x[1], x2 = x[2],
@@ -177,7 +177,7 @@ class kept_band {
   }
 
   const neural_band<Arch, T>& band_;
-  std::span<block> blocks_;
+  std::span<chunk> chunks_;
   std::span<T> entries_;
 };
 

@@ -20,8 +20,8 @@ namespace rankloss::inline RANKLOSS_ABI::detail {
 ///
 ///     c_j = 1 / sum_i r_i P_ij,   r_i = 1 / sum_j P_ij c_j            columns, then rows; from r = 1
 ///
-/// The time of a step is that of loading P from the cache, so a step reads P once, in blocks of a few rows:
-/// the products of a block with c give its r, which is added at once to the column sums of the next step. The
+/// The time of a step is that of loading P from the cache, so a step reads P once, in chunks of a few rows:
+/// the products of a chunk with c give its r, which is added at once to the column sums of the next step. The
 /// steps of the derivative proceed in the same way (`walk`). P is stored in the type of the scores, which
 /// halves the memory for float.
 ///

@@ -9,13 +9,13 @@
 
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
-/// The position of the best match of a query when equal scores are put in random order.
+/// The rank of the best match of a query when equal scores are put in random order.
 struct best_match {
   std::size_t above = 0;     // items with a larger score, none of which matches
   std::size_t tied = 0;      // items with the same score, including itself
   std::size_t matching = 0;  // matches among these; 0: there is no match at all
 
-  /// Expected position of the first match.
+  /// Expected rank of the first match.
   [[nodiscard]] double rank() const noexcept {
     return 1.0 + static_cast<double>(above) +
            static_cast<double>(tied - matching) / static_cast<double>(matching + 1);

@@ -13,14 +13,14 @@
 
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
-/// Position of the first item for which `bad` holds, or n. Each block is first tested as a whole, so that
+/// Index of the first item for which `bad` holds, or n. Each chunk is first tested as a whole, so that
 /// valid data cost one vectorised pass.
 template <class T, class Bad>
 [[nodiscard]] std::size_t find_first(const strided<const T>& items, Bad bad) {
-  constexpr std::size_t block = 256;
+  constexpr std::size_t chunk = 256;
   const std::size_t n = items.size();
-  for (std::size_t begin = 0; begin < n; begin += block) {
-    const std::size_t end = begin + block < n ? begin + block : n;
+  for (std::size_t begin = 0; begin < n; begin += chunk) {
+    const std::size_t end = begin + chunk < n ? begin + chunk : n;
     unsigned any = 0;
     if (items.stride() == 1) {
       const T* item = items.data();
@@ -41,9 +41,9 @@ template <class Loss, class R>
 [[nodiscard]] bool refuses_relevance(const Loss& loss, const R& y) {
   unsigned refused = 0;
   if constexpr (std::floating_point<R>) refused |= static_cast<unsigned>(!is_finite(y));
-  for_each_part(loss, [&](const auto& part) {
-    if constexpr (requires { part.takes(0.0); })
-      refused |= static_cast<unsigned>(!part.takes(static_cast<double>(y)));
+  for_each_inner(loss, [&](const auto& inner) {
+    if constexpr (requires { inner.takes(0.0); })
+      refused |= static_cast<unsigned>(!inner.takes(static_cast<double>(y)));
   });
   return refused != 0;
 }
@@ -55,16 +55,12 @@ template <class Loss, class R>
   if constexpr (std::floating_point<R>)
     if (!is_finite(y)) return "a finite number";
   std::string text;
-  for_each_part(loss, [&](const auto& part) {
-    if constexpr (requires { part.takes(0.0); })
-      if (text.empty() && !part.takes(static_cast<double>(y))) text = part.expects();
+  for_each_inner(loss, [&](const auto& inner) {
+    if constexpr (requires { inner.takes(0.0); })
+      if (text.empty() && !inner.takes(static_cast<double>(y))) text = inner.expects();
   });
   if (static_cast<double>(y) < 0.0) text += below_0;
   return text;
-}
-
-inline void check_temperature(std::string_view field, double temperature) {
-  require(within(temperature, 1e-15, 1e300), field, ": ", temperature, ", expected 1e-15 to 1e300");
 }
 
 /// Requires one finite weight >= 0 per unit, or none. Weights are few or rarely given, so they are read one

@@ -21,7 +21,7 @@ namespace rankloss::inline RANKLOSS_ABI::detail {
 
 [[nodiscard]] inline bool keeps(const flags& mask, std::size_t i) { return mask.empty() || mask[i]; }
 
-inline void check_steps(std::string_view field, std::size_t size, std::size_t expected, std::string_view of) {
+inline void check_size(std::string_view field, std::size_t size, std::size_t expected, std::string_view of) {
   require(size == expected, field, ": size ", size, ", expected ", expected, " (", of, ")");
 }
 
@@ -52,7 +52,7 @@ class step_shares {
         mean_(
             steps, [this](std::size_t i) { return weight(i); }, reduction::mean) {}
 
-  [[nodiscard]] double operator[](std::size_t i) const { return mean_.part(weight(i)); }
+  [[nodiscard]] double operator[](std::size_t i) const { return mean_.share(weight(i)); }
 
  private:
   [[nodiscard]] double weight(std::size_t i) const {
@@ -111,7 +111,7 @@ inline void check_policy_outputs(const outputs& out, std::size_t n) {
 
 inline void check_step_weights(const reals& weights, const flags& mask, std::size_t n, bool check) {
   check_weights("weights", weights, n, "step", check);
-  if (!mask.empty()) check_steps("mask", mask.size(), n, "one per step");
+  if (!mask.empty()) check_size("mask", mask.size(), n, "one per step");
 }
 
 }  // namespace rankloss::inline RANKLOSS_ABI::detail

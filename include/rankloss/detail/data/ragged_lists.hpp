@@ -15,7 +15,7 @@ namespace rankloss::inline RANKLOSS_ABI::detail {
 /// offsets of a host reads them through this class, most of it by way of checked_lists.
 class ragged_lists {
  public:
-  ragged_lists(const positions& offsets, std::size_t items) noexcept : offsets_(offsets), items_(items) {}
+  ragged_lists(const indices& offsets, std::size_t items) noexcept : offsets_(offsets), items_(items) {}
 
   [[nodiscard]] std::size_t items() const noexcept { return items_; }
   [[nodiscard]] std::size_t count() const noexcept { return offsets_.empty() ? 1 : offsets_.size() - 1; }
@@ -29,22 +29,22 @@ class ragged_lists {
   /// Calls body(worker, list), with several lists in each task.
   template <class Body>
   void run(context& ctx, Body body) const {
-    constexpr std::size_t block = 64;
+    constexpr std::size_t chunk = 64;
     const std::size_t lists = count();
-    ctx.run((lists + block - 1) / block, [&](std::size_t worker, std::size_t task) {
-      for (std::size_t l = task * block; l < std::min(lists, (task + 1) * block); ++l) body(worker, l);
+    ctx.run((lists + chunk - 1) / chunk, [&](std::size_t worker, std::size_t task) {
+      for (std::size_t l = task * chunk; l < std::min(lists, (task + 1) * chunk); ++l) body(worker, l);
     });
   }
 
  private:
-  positions offsets_;
+  indices offsets_;
   std::size_t items_;
 };
 
 /// The same; requires the offsets to start at 0, never to decrease, and to end at the number of items.
 /// @param unit   what the items are, in the plural
 /// @param field  the name of the offsets
-inline ragged_lists checked_lists(const positions& offsets, std::size_t items, std::string_view unit,
+inline ragged_lists checked_lists(const indices& offsets, std::size_t items, std::string_view unit,
                                   std::string_view field = "offsets") {
   if (!offsets.empty()) {
     const std::size_t last = offsets.size() - 1;

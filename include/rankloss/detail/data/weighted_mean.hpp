@@ -24,7 +24,7 @@ namespace rankloss::inline RANKLOSS_ABI::detail {
 
 /// Weighted means of lists, pairs, steps and items: turns weights into shares, and shares into a value.
 ///
-///     value = share * sum_k w_k x_k / sum_k w_k,      part(w_k) = share * w_k / sum_k w_k
+///     value = scale * sum_k w_k x_k / sum_k w_k,      share(w_k) = scale * w_k / sum_k w_k
 ///
 /// (reduction::sum: without the divisions.)
 ///
@@ -32,19 +32,19 @@ namespace rankloss::inline RANKLOSS_ABI::detail {
 ///   them near 1, which is exact: no sum of weights overflows, no inverse of a sum is infinite, and weights
 ///   of 1 do not change.
 /// - What does not count, such as a list without relevance under reduction::mean_of_relevant, has weight 0.
-/// - Edge cases: if the weights sum to 0, every part and the value are 0. A result beyond the range of a
+/// - Edge cases: if the weights sum to 0, every share and the value are 0. A result beyond the range of a
 ///   double is replaced by the largest finite number.
 class weighted_mean {
  public:
   /// All `count` elements have weight 1.
-  weighted_mean(std::size_t count, reduction how, double share = 1.0) noexcept : weighted_mean(how, share) {
+  weighted_mean(std::size_t count, reduction how, double scale = 1.0) noexcept : weighted_mean(how, scale) {
     divide_by(static_cast<double>(count));
   }
 
   /// Element k < count has weight(k).
   template <class Weight>
-  weighted_mean(std::size_t count, Weight weight, reduction how, double share = 1.0)
-      : weighted_mean(how, share) {
+  weighted_mean(std::size_t count, Weight weight, reduction how, double scale = 1.0)
+      : weighted_mean(how, scale) {
     double most = 0.0;
     for (std::size_t k = 0; k < count; ++k) most = std::max(most, weight(k));
     unit_ = unit_of(most);
@@ -57,10 +57,10 @@ class weighted_mean {
   /// finite.
   [[nodiscard]] double scaled(double weight) const noexcept { return weight * unit_; }
   /// The factor that turns a sum of scaled weights times numbers into the value.
-  [[nodiscard]] double share() const noexcept { return held(summed_ ? share_ / unit_ : share_); }
+  [[nodiscard]] double factor() const noexcept { return held(summed_ ? scale_ / unit_ : scale_); }
   /// The factor of one element's number in the value.
-  [[nodiscard]] double part(double weight) const noexcept {
-    return held((summed_ ? weight : scaled(weight)) * share_);
+  [[nodiscard]] double share(double weight) const noexcept {
+    return held((summed_ ? weight : scaled(weight)) * scale_);
   }
 
   /// The value of x(k) with weight(k) for k < count; the weights are those of the constructor. It is infinite
@@ -69,27 +69,27 @@ class weighted_mean {
   [[nodiscard]] double operator()(std::size_t count, Weight weight, X x) const {
     double sum = 0.0;
     for (std::size_t k = 0; k < count; ++k) sum += (summed_ ? weight(k) : scaled(weight(k))) * x(k);
-    const double value = sum * share_;
+    const double value = sum * scale_;
     if (is_finite(opaque(value))) return value;
     sum = 0.0;
     for (std::size_t k = 0; k < count; ++k) {
       if (!(weight(k) > 0.0)) continue;
-      if (!is_finite(opaque(x(k)))) return share_ < 0.0 ? -x(k) : share_ > 0.0 ? x(k) : 0.0;
+      if (!is_finite(opaque(x(k)))) return scale_ < 0.0 ? -x(k) : scale_ > 0.0 ? x(k) : 0.0;
       sum += scaled(weight(k)) * (x(k) * 0x1p-600);
     }
-    return held(held(sum * share()) * 0x1p600);
+    return held(held(sum * factor()) * 0x1p600);
   }
 
  private:
-  weighted_mean(reduction how, double share) noexcept : summed_(how == reduction::sum), share_(share) {}
+  weighted_mean(reduction how, double scale) noexcept : summed_(how == reduction::sum), scale_(scale) {}
 
   void divide_by(double total) noexcept {
-    if (!summed_) share_ = total > 0.0 ? share_ / total : 0.0;
+    if (!summed_) scale_ = total > 0.0 ? scale_ / total : 0.0;
   }
   [[nodiscard]] static double held(double x) noexcept { return held_as<double>(x); }
 
   bool summed_;
-  double share_;  // divided by the sum of the scaled weights, except for reduction::sum
+  double scale_;  // divided by the sum of the scaled weights, except for reduction::sum
   double unit_ = 1.0;
 };
 

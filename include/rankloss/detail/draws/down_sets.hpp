@@ -43,7 +43,7 @@ class down_sets {
     match(after, words, next, scratch);
 
     chain_ = scratch.take<std::uint32_t>(m);
-    place_ = scratch.take<std::uint32_t>(m);
+    position_ = scratch.take<std::uint32_t>(m);
     item_ = scratch.take<std::uint32_t>(m);
     const std::span<std::uint8_t> first = scratch.take<std::uint8_t>(m);
     std::fill(first.begin(), first.end(), std::uint8_t{1});
@@ -55,7 +55,7 @@ class down_sets {
       const std::uint32_t start = used;
       for (auto j = static_cast<std::uint32_t>(i); j != none; j = next[j]) {
         chain_[j] = static_cast<std::uint32_t>(chains_);
-        place_[j] = used - start;
+        position_[j] = used - start;
         item_[used++] = j;
       }
       count_ *= static_cast<double>(used - start + 1);
@@ -72,7 +72,7 @@ class down_sets {
         for (std::uint64_t left = after[i * words + w]; left != 0; left &= left - 1) {
           std::uint32_t& need =
               needs_[(64 * w + static_cast<std::size_t>(std::countr_zero(left))) * chains_ + chain_[i]];
-          need = std::max(need, place_[i] + 1);
+          need = std::max(need, position_[i] + 1);
         }
   }
 
@@ -84,10 +84,10 @@ class down_sets {
   [[nodiscard]] std::size_t length(std::size_t c) const noexcept { return starts_[c + 1] - starts_[c]; }
   [[nodiscard]] std::size_t stride(std::size_t c) const noexcept { return strides_[c]; }
   [[nodiscard]] std::size_t chain(std::size_t i) const noexcept { return chain_[i]; }
-  [[nodiscard]] std::size_t place(std::size_t i) const noexcept { return place_[i]; }
-  /// The item at a place of a chain.
-  [[nodiscard]] std::size_t item(std::size_t c, std::size_t place) const noexcept {
-    return item_[starts_[c] + place];
+  [[nodiscard]] std::size_t position(std::size_t i) const noexcept { return position_[i]; }
+  /// The item at a position of a chain.
+  [[nodiscard]] std::size_t item(std::size_t c, std::size_t position) const noexcept {
+    return item_[starts_[c] + position];
   }
 
   /// The digits of a number; `next` and `previous` count it up and down by 1.
@@ -177,7 +177,7 @@ class down_sets {
   std::size_t items_;
   std::size_t chains_ = 0;
   double count_ = 1.0;
-  std::span<std::uint32_t> chain_, place_, item_;
+  std::span<std::uint32_t> chain_, position_, item_;
   std::span<std::uint32_t> needs_;  // [items, chains] how many items of a chain come before
   std::uint32_t starts_[most_chains + 1] = {};
   std::size_t strides_[most_chains + 1] = {1};
@@ -190,8 +190,8 @@ struct rest_after {
   double sum = 0.0;
 };
 
-/// The probability that a Plackett-Luce draw, place by place, takes the items of a partial order before all
-/// others and in an order that the partial order allows:
+/// The probability that a Plackett-Luce draw, position by position, takes the items of a partial order before
+/// all others and in an order that the partial order allows:
 ///
 ///     f({})      = 1
 ///     f(D)       = sum over the last items x of D of f(D - x) w_x / R(D - x)
@@ -242,7 +242,7 @@ template <class Between>
 
   struct last_draw {
     std::size_t before, item;
-    double share;
+    double probability;
   };
   last_draw draws[down_sets::most_chains];
   /// Stores in `draws` the last draws that can have led to a set, and the share of each in the probability of
@@ -255,14 +255,15 @@ template <class Between>
       const std::size_t before = t - sets.stride(c);
       if (ready[before] == unreached) continue;
       const std::size_t item = sets.item(c, digits.of[c] - 1);
-      const double log_share =
+      const double log_probability =
           std::max(ready[before] + std::max(between(s[item], most[before]), least), least);
-      top = std::max(top, log_share);
-      draws[found++] = {before, item, log_share};
+      top = std::max(top, log_probability);
+      draws[found++] = {before, item, log_probability};
     }
     double all = 0.0;
-    for (std::size_t k = 0; k < found; ++k) all += draws[k].share = std::exp(draws[k].share - top);
-    for (std::size_t k = 0; k < found; ++k) draws[k].share /= all;
+    for (std::size_t k = 0; k < found; ++k)
+      all += draws[k].probability = std::exp(draws[k].probability - top);
+    for (std::size_t k = 0; k < found; ++k) draws[k].probability /= all;
     return found > 0 ? top + std::log(all) : unreached;
   };
 
@@ -312,7 +313,7 @@ template <class Between>
       }
       if (t == 0) break;
       look_back(t, at, found);
-      for (std::size_t k = 0; k < found; ++k) chance[draws[k].before] += chance[t] * draws[k].share;
+      for (std::size_t k = 0; k < found; ++k) chance[draws[k].before] += chance[t] * draws[k].probability;
     }
     std::size_t cell = 0;
     for (std::size_t c = 0; c < chains; cell += sets.length(c++) + 1) {
@@ -339,10 +340,10 @@ template <class Between>
       if (t > 0) {
         look_back(t, here, found);
         for (std::size_t k = 0; k < found; ++k)
-          mean += draws[k].share * (first[draws[k].before] + (draws[k].item == own ? 1.0 : 0.0));
+          mean += draws[k].probability * (first[draws[k].before] + (draws[k].item == own ? 1.0 : 0.0));
         for (std::size_t k = 0; k < found; ++k) {
           const double off = first[draws[k].before] + (draws[k].item == own ? 1.0 : 0.0) - mean;
-          bend += draws[k].share * (second[draws[k].before] + off * off);
+          bend += draws[k].probability * (second[draws[k].before] + off * off);
         }
       }
       const double p = t + 1 < count ? chance_at(t, here) : 0.0;
@@ -353,7 +354,7 @@ template <class Between>
   };
   for (std::size_t i = 0; i < sets.items(); ++i)
     curvature[i] = bend_by(i, [&](std::size_t t, const down_sets::digits& here) {
-      return here.of[sets.chain(i)] > sets.place(i) ? 0.0 : std::exp(between(s[i], most[t])) / sum[t];
+      return here.of[sets.chain(i)] > sets.position(i) ? 0.0 : std::exp(between(s[i], most[t])) / sum[t];
     });
   if (others.sum > 0.0)
     draw.bend =

@@ -3,7 +3,7 @@
 
 #include <rankloss/batch.hpp>
 #include <rankloss/detail/base/finite.hpp>
-#include <rankloss/detail/data/cut_at.hpp>
+#include <rankloss/detail/data/counted_by.hpp>
 #include <rankloss/detail/data/extremes.hpp>
 #include <rankloss/detail/draws/stage_draws.hpp>
 #include <rankloss/detail/simd/item_rows.hpp>
@@ -24,7 +24,7 @@
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
 /// The log probability of a list's order under a Plackett-Luce policy, and the sum of the entropies of the
-/// draws of its places.
+/// draws of its positions.
 struct order_chances {
   double log_probability = 0.0;
   double entropy = 0.0;
@@ -33,7 +33,7 @@ struct order_chances {
 /// Which results are wanted of one list.
 struct order_wants {
   double temperature;
-  std::size_t cutoff;  // places that count; 0: all
+  std::size_t cutoff;  // positions that count; 0: all
   bool slopes, entropy;
   double upstream, entropy_upstream;
 };
@@ -45,10 +45,10 @@ order_chances along_order_apart(const strided<const T>& scores, std::span<const 
                                 const order_wants& want, Write write, workspace& scratch) {
   const workspace::scope scope(scratch);
   const std::size_t n = order.size();
-  const std::size_t places = cut_at(want.cutoff, n);
+  const std::size_t counted_positions = counted_by(want.cutoff, n);
   const rest_sums rests = sum_rests(scores, order, want.temperature, scratch);
-  // The mean distance, in temperatures, of the remaining items from the largest of them. The entropy of place
-  // k is H_k = log sum + mean.
+  // The mean distance, in temperatures, of the remaining items from the largest of them. The entropy of
+  // position k is H_k = log sum + mean.
   const std::span<double> mean = scratch.take<double>(n);
   double distance = 0.0;
   for (std::size_t k = n; k-- > 0;) {
@@ -63,7 +63,7 @@ order_chances along_order_apart(const strided<const T>& scores, std::span<const 
     mean[k] = distance / rests.sum[k];
   }
   order_chances found;
-  for (std::size_t k = 0; k < places; ++k) {
+  for (std::size_t k = 0; k < counted_positions; ++k) {
     const double log_sum = std::log(rests.sum[k]);
     found.log_probability -= log_sum + rests.between(rests.most[k], rests.s[k]);
     found.entropy += log_sum + mean[k];
@@ -71,13 +71,13 @@ order_chances along_order_apart(const strided<const T>& scores, std::span<const 
   found.log_probability = std::max(found.log_probability, -1e290);
   if (!want.slopes) return found;
 
-  // Sums over the places so far of p and of p (log p + H), where p is the probability that the place takes an
-  // item whose score is that of the largest remaining one.
+  // Sums over the positions so far of p and of p (log p + H), where p is the probability that the position
+  // takes an item whose score is that of the largest remaining one.
   double p = 0.0;
   double bent = 0.0;
   double greatest = 0.0;
   for (std::size_t k = 0; k < n; ++k) {
-    if (k < places) {
+    if (k < counted_positions) {
       if (k > 0) {
         const double drop = rests.between(greatest, rests.most[k]);
         const double fall = std::exp(-drop);
@@ -89,9 +89,9 @@ order_chances along_order_apart(const strided<const T>& scores, std::span<const 
       bent += mean[k] / rests.sum[k];
     }
     const double below = rests.between(greatest, rests.s[k]);
-    const double share = std::exp(-below);
-    const double of_log = (k < places ? 1.0 : 0.0) - share * p;
-    const double of_entropy = (share * below) * p - share * bent;
+    const double exponential = std::exp(-below);
+    const double of_log = (k < counted_positions ? 1.0 : 0.0) - exponential * p;
+    const double of_entropy = (exponential * below) * p - exponential * bent;
     write(order[k],
           (held_as<double>(want.upstream * of_log) + held_as<double>(want.entropy_upstream * of_entropy)) /
               want.temperature);
@@ -100,7 +100,7 @@ order_chances along_order_apart(const strided<const T>& scores, std::span<const 
 }
 
 /// The same by sums of exponentials relative to the largest score of the list, in rows of lanes. It is used
-/// where no score is so far below the largest that digits are lost (`near_enough`). It goes block by block,
+/// where no score is so far below the largest that digits are lost (`near_enough`). It goes chunk by chunk,
 /// so that for each item only its exponential and the inverse of its remaining sum go to memory and back.
 /// Entropy: whether entropies, or slopes of them, are wanted.
 template <class Arch, bool Entropy, class T, class Write>
@@ -108,11 +108,11 @@ order_chances along_order_near(std::span<const T> scores, std::span<const std::u
                                const order_wants& want, Write write, workspace& scratch) {
   using V = lanes<Arch>;
   constexpr std::size_t w = lane_count<Arch>;
-  constexpr std::size_t block = 512;
-  static_assert(block % w == 0);
+  constexpr std::size_t chunk = 512;
+  static_assert(chunk % w == 0);
   const workspace::scope scope(scratch);
   const std::size_t n = order.size();
-  const std::size_t places = cut_at(want.cutoff, n);
+  const std::size_t counted_positions = counted_by(want.cutoff, n);
   const std::size_t padded = padded_rows(n, w);
   const score_distance<Arch, T> below(greatest, want.temperature);
   const bool bends = Entropy && want.slopes;
@@ -120,32 +120,33 @@ order_chances along_order_near(std::span<const T> scores, std::span<const std::u
   double* r = scratch.take<double>(padded).data();  // sums over the rest, their inverses, sums of these
   double* m =
       scratch.take<double>(Entropy ? padded : 0).data();  // the same of d exp(-d), over the sum over the rest
-  double* far = scratch.take<double>(bends ? padded : block).data();  // d = (greatest - s) / temperature
-  alignas(64) T x[block];
-  alignas(64) double slopes[block];
+  double* far = scratch.take<double>(bends ? padded : chunk).data();  // d = (greatest - s) / temperature
+  alignas(64) T x[chunk];
+  alignas(64) double slopes[chunk];
   const T* s = scores.data();
   std::fill(r + n, r + padded, 1.0);  // computed along with the last row, and discarded
 
-  // For a row at place k: the values that count, else 0.
+  // For a row at position k: the values that count, else 0.
   const V lane = lane_numbers<V>();
   const auto counted = [&](std::size_t k, const V& values) {
-    return xsimd::select(lane < V(static_cast<double>(places) - static_cast<double>(k)), values, V(0.0));
+    return xsimd::select(lane < V(static_cast<double>(counted_positions) - static_cast<double>(k)), values,
+                         V(0.0));
   };
   V losses(0.0);
   V entropies(0.0);
   double rest = 0.0;
   double moment = 0.0;
-  for (std::size_t begin = padded_rows(n, block); begin > 0;) {
-    begin -= block;
-    const std::size_t count = std::min(block, n - begin);
+  for (std::size_t begin = padded_rows(n, chunk); begin > 0;) {
+    begin -= chunk;
+    const std::size_t count = std::min(chunk, n - begin);
     double* d = far + (bends ? begin : 0);
     for (std::size_t k = 0; k < count; ++k) x[k] = s[order[begin + k]];
     for_rows<Arch>(count, [&](std::size_t k, auto items) {
       const V own = below(load_items<Arch>(x + k, items, below.greatest()));
-      const V share = exp_minus(own);
+      const V exponential = exp_minus(own);
       own.store_aligned(d + k);
-      share.store_aligned(e + begin + k);
-      if constexpr (Entropy) (own * share).store_aligned(m + begin + k);
+      exponential.store_aligned(e + begin + k);
+      if constexpr (Entropy) (own * exponential).store_aligned(m + begin + k);
     });
     rest = sums_from_the_end(e + begin, count, rest, r + begin);
     if constexpr (Entropy) moment = sums_from_the_end(m + begin, count, moment, m + begin);
@@ -172,18 +173,18 @@ order_chances along_order_near(std::span<const T> scores, std::span<const std::u
   };
   double pull = 0.0;
   double bent = 0.0;
-  for (std::size_t begin = 0; begin < n; begin += block) {
-    const std::size_t count = std::min(block, n - begin);
+  for (std::size_t begin = 0; begin < n; begin += chunk) {
+    const std::size_t count = std::min(chunk, n - begin);
     pull = running_sums(r + begin, count, pull);
     if constexpr (Entropy) bent = running_sums(m + begin, count, bent);
     for (std::size_t k = 0; k < count; k += w) {
       const std::size_t at = begin + k;
-      const V share = V::load_aligned(e + at);
+      const V exponential = V::load_aligned(e + at);
       const V p = V::load_aligned(r + at);
-      V slope = held(V(want.upstream) * (counted(at, V(1.0)) - share * p));
+      V slope = held(V(want.upstream) * (counted(at, V(1.0)) - exponential * p));
       if constexpr (Entropy)
         slope += held(V(want.entropy_upstream) *
-                      (share * (V::load_aligned(far + at) * p - V::load_aligned(m + at))));
+                      (exponential * (V::load_aligned(far + at) * p - V::load_aligned(m + at))));
       (slope / V(want.temperature)).store_aligned(slopes + k);
     }
     for (std::size_t k = 0; k < count; ++k) write(order[begin + k], slopes[k]);

@@ -15,8 +15,8 @@
 
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
-/// A block that exceeds the limits; 0 items if there is none.
-struct block_excess {
+/// A tier that exceeds the limits; 0 items if there is none.
+struct tier_excess {
   std::size_t items = 0;
   double sets = 0.0;
 };
@@ -28,7 +28,7 @@ template <class Arch, class T, class Worse>
 class pair_order_loss {
  public:
   /// @param sorted     the items in an order that is allowed
-  /// @param most_sets  the largest number of down-sets over which a block is summed
+  /// @param most_sets  the largest number of down-sets over which a tier is summed
   pair_order_loss(Worse worse, std::span<const std::uint32_t> sorted, double temperature,
                   std::size_t most_sets, const strided<const T>& scores, workspace& scratch)
       : worse_(worse),
@@ -39,7 +39,7 @@ class pair_order_loss {
         scores_(scores),
         scratch_(scratch),
         items_(scratch.take<std::uint32_t>(n_)),
-        place_(scratch.take<std::uint32_t>(n_)),
+        position_(scratch.take<std::uint32_t>(n_)),
         ends_(scratch.take<std::uint32_t>(n_)) {
     better_begin_ = scratch.take<std::size_t>(n_ + 1);
     std::fill(better_begin_.begin(), better_begin_.end(), std::size_t{0});
@@ -55,9 +55,9 @@ class pair_order_loss {
   }
 
   /// Adds the derivatives, in units of the temperature, to gradient and hessian where they are not empty.
-  double operator()(std::span<double> gradient, std::span<double> hessian, block_excess& excess) {
+  double operator()(std::span<double> gradient, std::span<double> hessian, tier_excess& excess) {
     std::copy(sorted_.begin(), sorted_.end(), items_.begin());
-    for (std::size_t k = 0; k < n_; ++k) place_[items_[k]] = static_cast<std::uint32_t>(k);
+    for (std::size_t k = 0; k < n_; ++k) position_[items_[k]] = static_cast<std::uint32_t>(k);
     struct segment {
       std::size_t begin, end;
     };
@@ -69,12 +69,12 @@ class pair_order_loss {
     double value = 0.0;
     while (count > 0 && excess.items == 0) {
       const segment whole = open[--count];
-      split_into_parts(whole.begin, whole.end);
+      split_into_components(whole.begin, whole.end);
       for (std::size_t begin = whole.begin, end = 0; begin < whole.end; begin = end) {
         end = ends_[begin];
         if (end - begin < 2) continue;
-        const std::size_t last = split_into_blocks(begin, end);
-        value += part_loss(begin, end, last, gradient, hessian, excess);
+        const std::size_t last = split_into_tiers(begin, end);
+        value += component_loss(begin, end, last, gradient, hessian, excess);
         if (last > begin && end - last > 1) open[count++] = {last, end};
       }
     }
@@ -87,12 +87,12 @@ class pair_order_loss {
     return better_.subspan(better_begin_[i], better_begin_[i + 1] - better_begin_[i]);
   }
   [[nodiscard]] bool inside(std::uint32_t i, std::size_t begin, std::size_t end) const {
-    return place_[i] >= begin && place_[i] < end;
+    return position_[i] >= begin && position_[i] < end;
   }
 
-  /// Moves the items of each part of [begin, end) together, keeping their order. Parts are the connected
-  /// components of the pairs. For the first place k of each part, ends_[k] is its end.
-  void split_into_parts(std::size_t begin, std::size_t end) {
+  /// Moves the items of each component of [begin, end) together, keeping their order. Components are the
+  /// connected components of the pairs. For the first position k of each component, ends_[k] is its end.
+  void split_into_components(std::size_t begin, std::size_t end) {
     const workspace::scope scope(scratch_);
     const std::size_t m = end - begin;
     const std::span<std::uint32_t> root = scratch_.take<std::uint32_t>(m);
@@ -105,8 +105,8 @@ class pair_order_loss {
       for (const std::uint32_t j : worse(items_[begin + k])) {
         if (!inside(j, begin, end)) continue;
         const std::uint32_t a = find(static_cast<std::uint32_t>(k));
-        const std::uint32_t b = find(place_[j] - static_cast<std::uint32_t>(begin));
-        root[std::max(a, b)] = std::min(a, b);  // the first place of a part represents it
+        const std::uint32_t b = find(position_[j] - static_cast<std::uint32_t>(begin));
+        root[std::max(a, b)] = std::min(a, b);  // the first position of a component represents it
       }
     const std::span<std::uint32_t> size = scratch_.take<std::uint32_t>(m);
     const std::span<std::uint32_t> copy = scratch_.take<std::uint32_t>(m);
@@ -127,17 +127,17 @@ class pair_order_loss {
     for (std::size_t k = 0; k < m; ++k) {
       const std::uint32_t to = size[root[k]]++;
       items_[to] = copy[k];
-      place_[copy[k]] = to;
+      position_[copy[k]] = to;
     }
   }
 
-  /// Finds the blocks of a part. For the first place k of each block, ends_[k] is its end. Returns where the
-  /// last block begins.
+  /// Finds the tiers of a component. For the first position k of each tier, ends_[k] is its end. Returns
+  /// where the last tier begins.
   ///
-  /// All items up to a place are better than all items after it if and only if each last item of the former
-  /// is directly better than each first item of the latter. Such pairs have no item between them, so they are
-  /// stored in any form of the order. They are counted while the place moves on.
-  std::size_t split_into_blocks(std::size_t begin, std::size_t end) {
+  /// All items up to a position are better than all items after it if and only if each last item of the
+  /// former is directly better than each first item of the latter. Such pairs have no item between them, so
+  /// they are stored in any form of the order. They are counted while the position moves on.
+  std::size_t split_into_tiers(std::size_t begin, std::size_t end) {
     const workspace::scope scope(scratch_);
     const std::size_t m = end - begin;
     const std::span<std::uint32_t> waits = scratch_.take<std::uint32_t>(m);
@@ -149,7 +149,8 @@ class pair_order_loss {
     std::size_t pairs = 0;
     const auto count = [&](std::span<const std::uint32_t> neighbours, std::span<const std::uint8_t> marks) {
       std::size_t marked = 0;
-      for (const std::uint32_t j : neighbours) marked += inside(j, begin, end) ? marks[place_[j] - begin] : 0;
+      for (const std::uint32_t j : neighbours)
+        marked += inside(j, begin, end) ? marks[position_[j] - begin] : 0;
       return marked;
     };
     for (std::size_t k = 0; k < m; ++k) {
@@ -165,16 +166,16 @@ class pair_order_loss {
       is_first[k] = 0;
       --firsts;
       for (const std::uint32_t i : better(item)) {
-        if (!inside(i, begin, end) || is_last[place_[i] - begin] == 0) continue;
-        is_last[place_[i] - begin] = 0;
+        if (!inside(i, begin, end) || is_last[position_[i] - begin] == 0) continue;
+        is_last[position_[i] - begin] = 0;
         --lasts;
         pairs -= count(worse(i), is_first);
       }
       is_last[k] = 1;
       ++lasts;
       for (const std::uint32_t j : worse(item)) {
-        if (!inside(j, begin, end) || --waits[place_[j] - begin] > 0) continue;
-        is_first[place_[j] - begin] = 1;
+        if (!inside(j, begin, end) || --waits[position_[j] - begin] > 0) continue;
+        is_first[position_[j] - begin] = 1;
         ++firsts;
         pairs += count(better(j), is_last);
       }
@@ -187,12 +188,12 @@ class pair_order_loss {
     return from;
   }
 
-  double part_loss(std::size_t begin, std::size_t end, std::size_t last, std::span<double> gradient,
-                   std::span<double> hessian, block_excess& excess) {
+  double component_loss(std::size_t begin, std::size_t end, std::size_t last, std::span<double> gradient,
+                        std::span<double> hessian, tier_excess& excess) {
     const workspace::scope scope(scratch_);
     const std::span<const std::uint32_t> items = items_.subspan(begin, end - begin);
     const rest_sums rests = sum_rests(scores_, items, temperature_, scratch_);
-    return blocks_loss(
+    return tiers_loss(
         rests, !gradient.empty(), !hessian.empty(),
         [&](auto visit) {
           for (std::size_t at = begin; at < end && excess.items == 0; at = ends_[at])
@@ -200,11 +201,11 @@ class pair_order_loss {
         },
         [&](std::size_t from, std::size_t to, std::span<double> d, std::span<double> slope,
             std::span<double> curvature) {
-          // The last of several blocks is certain to come when the others have been drawn. The order within
+          // The last of several tiers is certain to come when the others have been drawn. The order within
           // it is a segment of its own.
           if (begin + from == last && last > begin) return tied_draw{0.0, 0.0, 0.0};
           if (!has_pair(begin + from, begin + to))
-            return draw_block<Arch>(rests, from, to, d, slope, curvature, scratch_);
+            return draw_tier<Arch>(rests, from, to, d, slope, curvature, scratch_);
           return draw_over_sets(rests, begin, from, to, slope, curvature, excess);
         },
         [&](std::size_t k, double first, double second) {
@@ -221,9 +222,9 @@ class pair_order_loss {
     return false;
   }
 
-  /// Block [from, to) of the part that starts at `begin`.
+  /// Tier [from, to) of the component that starts at `begin`.
   tied_draw draw_over_sets(const rest_sums& rests, std::size_t begin, std::size_t from, std::size_t to,
-                           std::span<double> slope, std::span<double> curvature, block_excess& excess) {
+                           std::span<double> slope, std::span<double> curvature, tier_excess& excess) {
     const std::size_t m = to - from;
     if (m > down_sets::most_items) {
       excess = {m, 0.0};
@@ -232,7 +233,7 @@ class pair_order_loss {
     const workspace::scope scope(scratch_);
     const auto for_each_worse = [&](std::size_t i, auto visit) {
       for (const std::uint32_t j : worse(items_[begin + from + i]))
-        if (inside(j, begin + from, begin + to)) visit(place_[j] - (begin + from));
+        if (inside(j, begin + from, begin + to)) visit(position_[j] - (begin + from));
     };
     const down_sets sets(m, most_sets_, for_each_worse, scratch_);
     if (!(sets.count() <= static_cast<double>(most_sets_))) {
@@ -253,8 +254,8 @@ class pair_order_loss {
   strided<const T> scores_;
   workspace& scratch_;
   std::span<std::uint32_t> items_;  // [n] in an allowed order within each segment
-  std::span<std::uint32_t> place_;  // [n] the place of each item in items_
-  std::span<std::uint32_t> ends_;   // [n] at the first place of a part or block: its end
+  std::span<std::uint32_t> position_;  // [n] the position of each item in items_
+  std::span<std::uint32_t> ends_;      // [n] at the first position of a component or tier: its end
   std::span<std::size_t> better_begin_;
   std::span<std::uint32_t> better_;  // [pairs] the items that are directly better than each item
 };

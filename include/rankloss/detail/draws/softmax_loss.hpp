@@ -151,19 +151,19 @@ double softmax_loss(const strided<const T>& scores, softmax_target target, doubl
   const double value = std::clamp(mass * cross + poly * (1.0 - agreed), -largest_term, largest_term);
   if (!derivatives) return value;
 
-  const V share(1.0 / z), normal(q), whole(agreed);
+  const V inverse(1.0 / z), normal(q), whole(agreed);
   if (!out.gradient.empty()) {
     T* g = contiguous_output(out.gradient, scratch);
     const V first(bounded_factor<T>(mass / temperature));
     if (poly == 0.0) {
-      const V by_e = first * share, by_v = first * normal;
+      const V by_e = first * inverse, by_v = first * normal;
       for_rows<Arch>(n, [&](std::size_t i, auto count) {
         store_items<Arch>(g + i, count, V::load_aligned(e + i) * by_e - V::load_aligned(v + i) * by_v);
       });
     } else {
       const V second(bounded_factor<T>(poly / temperature));
       for_rows<Arch>(n, [&](std::size_t i, auto count) {
-        const V p = V::load_aligned(e + i) * share;
+        const V p = V::load_aligned(e + i) * inverse;
         const V held = V::load_aligned(v + i) * normal;
         store_items<Arch>(g + i, count, first * (p - held) - second * p * (held - whole));
       });
@@ -175,7 +175,7 @@ double softmax_loss(const strided<const T>& scores, softmax_target target, doubl
     const V first(bounded_factor<T>(mass / temperature / temperature));
     const V second(bounded_factor<T>(poly / temperature / temperature));
     for_rows<Arch>(n, [&](std::size_t i, auto count) {
-      const V p = V::load_aligned(e + i) * share;
+      const V p = V::load_aligned(e + i) * inverse;
       const V held = V::load_aligned(v + i) * normal;
       store_items<Arch>(h + i, count,
                         p * (first * (V(1.0) - p) - second * (V(1.0) - V(2.0) * p) * (held - whole)));

@@ -158,9 +158,9 @@ template <class Arch, bool Unit, class T>
 
   V logs(0.0);
   log_product<Arch> product;
-  constexpr std::size_t block = log_product<Arch>::most_factors * w;
-  for (std::size_t begin = 0; begin < n; begin += block) {
-    for_rows<Arch>(std::min(block, n - begin), [&](std::size_t k, auto count) {
+  constexpr std::size_t chunk = log_product<Arch>::most_factors * w;
+  for (std::size_t begin = 0; begin < n; begin += chunk) {
+    for_rows<Arch>(std::min(chunk, n - begin), [&](std::size_t k, auto count) {
       const std::size_t i = begin + k;
       const V rest = V::load_aligned(r + i);
       const V own = weights(i, count);
@@ -208,9 +208,9 @@ template <class Arch, bool Unit, class T>
 /// @param d                 [end - begin] scratch
 /// @param slope, curvature  [end - begin] filled with 0, or empty, as in draw_together
 template <class Arch>
-[[nodiscard]] tied_draw draw_block(const rest_sums& rests, std::size_t begin, std::size_t end,
-                                   std::span<double> d, std::span<double> slope, std::span<double> curvature,
-                                   workspace& scratch) {
+[[nodiscard]] tied_draw draw_tier(const rest_sums& rests, std::size_t begin, std::size_t end,
+                                  std::span<double> d, std::span<double> slope, std::span<double> curvature,
+                                  workspace& scratch) {
   if (end == rests.s.size()) return {0.0, 0.0, 0.0};
   const double others = std::log(rests.sum[end]);
   for (std::size_t j = 0; j < d.size(); ++j)
@@ -218,15 +218,15 @@ template <class Arch>
   return draw_together<Arch>(d, slope, curvature, scratch);
 }
 
-/// -log of the probability that the blocks of an order are drawn one after the other, each in the orders that
+/// -log of the probability that the tiers of an order are drawn one after the other, each in the orders that
 /// `draw` allows.
 ///
-/// for_each_block(visit) calls visit(begin, end). draw(begin, end, d, slope, curvature) does for a block what
-/// draw_block does. write(k, first, second) receives the derivatives by item k of the order, in units of the
+/// for_each_tier(visit) calls visit(begin, end). draw(begin, end, d, slope, curvature) does for a tier what
+/// draw_tier does. write(k, first, second) receives the derivatives by item k of the order, in units of the
 /// temperature.
-template <class Blocks, class Draw, class Write>
-[[nodiscard]] double blocks_loss(const rest_sums& rests, bool sloped, bool curved, Blocks for_each_block,
-                                 Draw draw, Write write, workspace& scratch) {
+template <class Tiers, class Draw, class Write>
+[[nodiscard]] double tiers_loss(const rest_sums& rests, bool sloped, bool curved, Tiers for_each_tier,
+                                Draw draw, Write write, workspace& scratch) {
   const std::size_t n = rests.s.size();
   const workspace::scope scope(scratch);
   const std::span<double> d = scratch.take<double>(n);
@@ -234,7 +234,7 @@ template <class Blocks, class Draw, class Write>
   const std::span<double> curvatures = scratch.take<double>(curved ? n : 0);
   rest_pulls pulls(rests);
   double value = 0.0;
-  for_each_block([&](std::size_t begin, std::size_t end) {
+  for_each_tier([&](std::size_t begin, std::size_t end) {
     const std::size_t g = end - begin;
     const std::span<double> slope = slopes.first(slopes.empty() ? 0 : g);
     const std::span<double> curvature = curvatures.first(curved ? g : 0);
@@ -254,15 +254,15 @@ template <class Blocks, class Draw, class Write>
 
 /// -log of the probability that the items are drawn in any order in which the relevance never rises.
 template <class Arch, class T, class R>
-[[nodiscard]] double grades_loss(const rest_sums& rests, const R* y, std::span<const std::uint32_t> order,
+[[nodiscard]] double levels_loss(const rest_sums& rests, const R* y, std::span<const std::uint32_t> order,
                                  const list_outputs<T>& wanted, const order_outputs<T>& out,
                                  workspace& scratch) {
-  return blocks_loss(
+  return tiers_loss(
       rests, !wanted.gradient.empty(), !wanted.hessian.empty(),
-      [&](auto visit) { for_each_grade(y, order, visit); },
+      [&](auto visit) { for_each_level(y, order, visit); },
       [&](std::size_t begin, std::size_t end, std::span<double> d, std::span<double> slope,
           std::span<double> curvature) {
-        return draw_block<Arch>(rests, begin, end, d, slope, curvature, scratch);
+        return draw_tier<Arch>(rests, begin, end, d, slope, curvature, scratch);
       },
       [&](std::size_t k, double first, double second) { out.write(k, first, second); }, scratch);
 }

@@ -2,7 +2,7 @@
 #pragma once
 
 #include <rankloss/batch.hpp>
-#include <rankloss/detail/data/cut_at.hpp>
+#include <rankloss/detail/data/counted_by.hpp>
 #include <rankloss/detail/gains/fill_gains.hpp>
 #include <rankloss/detail/gains/lane_discounts.hpp>
 #include <rankloss/detail/simd/lanes.hpp>
@@ -43,7 +43,7 @@ template <class Arch, class T>
       });
 
   const V ended(static_cast<double>(std::numeric_limits<T>::lowest()));
-  const std::size_t k = cut_at(cutoff, rows);
+  const std::size_t k = counted_by(cutoff, rows);
   V sum(0.0);
   V previous(ended);
   V shared(0.0);  // discount of the best position among equals; 0 beyond the cutoff

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <rankloss/detail/data/cut_at.hpp>
+#include <rankloss/detail/data/counted_by.hpp>
 #include <rankloss/detail/sorting/value_runs.hpp>
 #include <rankloss/gain.hpp>
 #include <rankloss/workspace.hpp>
@@ -21,12 +21,12 @@ namespace rankloss::inline RANKLOSS_ABI::detail {
 /// The discounts of one list for ideal_dcg, multiplied and added item by item. A metric uses them because its
 /// DCG is summed in this way: the NDCG of an ideal order is then exactly 1.
 struct single_discounts {
-  /// sum plus gain times the discounts of the positions [begin, end), counted from 0.
+  /// sum plus gain times the discounts of the ranks [begin, end), counted from 0.
   [[nodiscard]] double add(double sum, double gain, std::size_t begin, std::size_t end) const noexcept {
     for (std::size_t at = begin; at < end; ++at) sum += gain * discount_at(at + 1);
     return sum;
   }
-  /// sum plus gain times the discount of one position, `count` times.
+  /// sum plus gain times the discount of one rank, `count` times.
   [[nodiscard]] double add_at(double sum, double gain, std::size_t at, std::size_t count) const noexcept {
     const double term = gain * discount_at(at + 1);
     for (std::size_t i = 0; i < count; ++i) sum += term;
@@ -39,7 +39,7 @@ struct single_discounts {
 /// lanes.
 template <class Discounts, class T>
 [[nodiscard]] double ideal_dcg(ideal kind, std::size_t cutoff, std::span<const T> gains, workspace& scratch) {
-  const std::size_t last = cut_at(cutoff, gains.size());
+  const std::size_t last = counted_by(cutoff, gains.size());
   Discounts discounts;
   double sum = 0.0;
   runs_of_equals(gains, scratch, [&](double gain, std::size_t begin, std::size_t end) {

@@ -9,7 +9,7 @@
 
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
-/// 1 / log2(1 + position) of w positions from `first` (counted from 1) on.
+/// 1 / log2(1 + rank) of w ranks from `first` (counted from 1) on.
 template <class Arch>
 [[gnu::always_inline]] inline lanes<Arch> discounts_from(std::size_t first) noexcept {
   constexpr std::size_t w = lane_count<Arch>;
@@ -20,20 +20,20 @@ template <class Arch>
 }
 
 /// The discounts of one list for ideal_dcg, computed one vector at a time and summed before they are
-/// multiplied. Successive calls go from the first position to the last.
+/// multiplied. Successive calls go from the first rank to the last.
 template <class Arch>
 class lane_discounts {
  public:
-  /// sum plus gain times the discounts of the positions [begin, end), counted from 0.
+  /// sum plus gain times the discounts of the ranks [begin, end), counted from 0.
   [[nodiscard]] double add(double sum, double gain, std::size_t begin, std::size_t end) noexcept {
     return sum + gain * this->sum(begin, end);
   }
-  /// sum plus gain times the discount of one position, `count` times.
+  /// sum plus gain times the discount of one rank, `count` times.
   [[nodiscard]] double add_at(double sum, double gain, std::size_t at, std::size_t count) noexcept {
     return sum + gain * static_cast<double>(count) * this->sum(at, at + 1);
   }
 
-  /// The sum of the discounts of the positions [begin, end).
+  /// The sum of the discounts of the ranks [begin, end), counted from 0.
   [[nodiscard]] double sum(std::size_t begin, std::size_t end) noexcept {
     double total = 0.0;
     while (begin < end && begin % w != 0) total += one(begin++);

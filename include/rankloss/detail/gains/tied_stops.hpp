@@ -44,15 +44,15 @@ namespace rankloss::inline RANKLOSS_ABI::detail {
   double p = 0.0;
   for (const double q : relevant) p += q;
   const std::size_t r = relevant.size();
-  const std::size_t places = enough_to_stop(p / static_cast<double>(m), end - begin);
-  const std::size_t steps = enough_to_stop(p / static_cast<double>(r), std::min(r, places));
+  const std::size_t positions = enough_to_stop(p / static_cast<double>(m), end - begin);
+  const std::size_t steps = enough_to_stop(p / static_cast<double>(r), std::min(r, positions));
   const workspace::scope scope(scratch);
   const std::span<const double> stopped = stopped_by(relevant, steps, scratch);
   const std::span<double> h = scratch.take<double>(steps);
   std::fill(h.begin(), h.end(), 0.0);
   h[0] = 1.0;
   double sum = 0.0;
-  for (std::size_t t = 0; t < places; ++t) {
+  for (std::size_t t = 0; t < positions; ++t) {
     const auto left = static_cast<double>(m - t);
     const double one = 1.0 / left;
     double here = 0.0;

@@ -39,7 +39,7 @@ class batch_source {
       return batch_.lengths.empty() ? batch_.length : static_cast<std::size_t>(batch_.lengths[l]);
     return ragged_.size(l);
   }
-  /// The number of places after the last item of the list, in which the gradient is 0.
+  /// The number of elements after the last item of the list, whose gradient is 0.
   [[nodiscard]] std::size_t padding(std::size_t l) const {
     return batch_.lengths.empty() ? 0 : batch_.length - size(l);
   }
@@ -66,8 +66,8 @@ class batch_source {
   [[nodiscard]] bool missed(std::size_t l, std::size_t i) const {
     return any_missed() && batch_.missed[first(l) + i];
   }
-  [[nodiscard]] std::pair<std::size_t, std::ptrdiff_t> place(std::size_t l,
-                                                             const shaped<real_output>&) const {
+  [[nodiscard]] std::pair<std::size_t, std::ptrdiff_t> layout(std::size_t l,
+                                                              const shaped<real_output>&) const {
     return {first(l), 1};
   }
 

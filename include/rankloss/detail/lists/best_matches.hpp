@@ -18,27 +18,27 @@ namespace rankloss::inline RANKLOSS_ABI::detail {
 /// The same matrix with rows and columns exchanged, as far as best_matches reads it.
 template <class T, class R>
 [[nodiscard]] similarity_batch<T, R> transposed(const similarity_batch<T, R>& batch) {
-  const auto turned = [&](const auto& field, const pair_steps& steps) {
-    return field.as(matrix_shape{batch.columns, batch.rows, steps.column, steps.row});
+  const auto turned = [&](const auto& field, const pair_strides& strides) {
+    return field.as(matrix_shape{batch.columns, batch.rows, strides.column, strides.row});
   };
-  return {.similarity = turned(batch.similarity, similarity_steps(batch)),
+  return {.similarity = turned(batch.similarity, similarity_strides(batch)),
           .rows = batch.columns,
           .columns = batch.rows,
-          .matches = turned(batch.matches, steps_of(batch.matches, batch.columns)),
+          .matches = turned(batch.matches, strides_of(batch.matches, batch.columns)),
           .row_classes = batch.column_classes,
           .column_classes = batch.row_classes};
 }
 
 /// Finds the best match of every row and of every column of a matrix, and counts the items above it and tied
-/// with it. Both directions read the matrix in place: rows one by one, columns a block at a time from the
+/// with it. Both directions read the matrix in place: rows one by one, columns a chunk at a time from the
 /// first row to the last. This is fast where the items of a row are contiguous.
 template <class T, class R>
 class best_matches {
  public:
   best_matches(const similarity_batch<T, R>& batch, context& ctx)
       : batch_(batch),
-        steps_(similarity_steps(batch)),
-        match_steps_(steps_of(batch.matches, batch.columns)),
+        strides_(similarity_strides(batch)),
+        match_strides_(strides_of(batch.matches, batch.columns)),
         rows_(ctx.scratch().take<best_match>(batch.rows)),
         columns_(ctx.scratch().take<best_match>(batch.columns)),
         column_classes_(ctx.scratch().take<std::int64_t>(batch.column_classes.size())) {
@@ -46,19 +46,19 @@ class best_matches {
     const std::size_t rows_a_task =
         std::max<std::size_t>(1, task_pairs / std::max<std::size_t>(1, batch.columns));
     const std::size_t row_tasks = (batch.rows + rows_a_task - 1) / rows_a_task;
-    const std::size_t column_tasks = (batch.columns + block - 1) / block;
+    const std::size_t column_tasks = (batch.columns + chunk - 1) / chunk;
     ctx.run(row_tasks + column_tasks, [&](std::size_t, std::size_t task) {
       const auto run = [&](auto row_of) {
-        if (task >= row_tasks) return run_columns((task - row_tasks) * block, row_of);
+        if (task >= row_tasks) return run_columns((task - row_tasks) * chunk, row_of);
         const std::size_t end = std::min(batch_.rows, (task + 1) * rows_a_task);
         for (std::size_t i = task * rows_a_task; i < end; ++i) run_row(i, row_of(i));
       };
-      if (steps_.column == 1)
-        run([this](std::size_t i) { return batch_.similarity.data() + i * steps_.row; });
+      if (strides_.column == 1)
+        run([this](std::size_t i) { return batch_.similarity.data() + i * strides_.row; });
       else
         run([this](std::size_t i) {
-          return strided<const T>(batch_.similarity.data() + i * steps_.row, batch_.columns,
-                                  static_cast<std::ptrdiff_t>(steps_.column));
+          return strided<const T>(batch_.similarity.data() + i * strides_.row, batch_.columns,
+                                  static_cast<std::ptrdiff_t>(strides_.column));
         });
     });
   }
@@ -67,7 +67,7 @@ class best_matches {
   [[nodiscard]] std::span<const best_match> columns() const noexcept { return columns_; }
 
  private:
-  static constexpr std::size_t block = 512;  // columns whose counts stay in the L1 cache
+  static constexpr std::size_t chunk = 512;  // columns whose counts stay in the L1 cache
   static constexpr std::size_t task_pairs = 1u
                                             << 16;  // enough work per task to hide the cost of handing it out
 
@@ -76,7 +76,7 @@ class best_matches {
   void for_each_match(std::size_t i, std::size_t begin, std::size_t end, Visit visit) const {
     if (!batch_.matches.empty()) {
       for (std::size_t j = begin; j < end; ++j)
-        if (batch_.matches[match_steps_.at(i, j)]) visit(j);
+        if (batch_.matches[match_strides_.at(i, j)]) visit(j);
     } else if (!batch_.row_classes.empty()) {
       const std::int64_t own = batch_.row_classes[i];
       for (std::size_t j = begin; j < end; ++j)
@@ -108,11 +108,11 @@ class best_matches {
 
   template <class RowOf>
   void run_columns(std::size_t begin, const RowOf& row_of) {
-    const std::size_t end = std::min(batch_.columns, begin + block);
-    std::array<T, block> best{};
-    std::array<std::uint32_t, block> matching{};
-    std::array<std::uint32_t, block> above{};
-    std::array<std::uint32_t, block> tied{};
+    const std::size_t end = std::min(batch_.columns, begin + chunk);
+    std::array<T, chunk> best{};
+    std::array<std::uint32_t, chunk> matching{};
+    std::array<std::uint32_t, chunk> above{};
+    std::array<std::uint32_t, chunk> tied{};
     for (std::size_t i = 0; i < batch_.rows; ++i) {
       const auto row = row_of(i);
       for_each_match(i, begin, end,
@@ -130,8 +130,8 @@ class best_matches {
   }
 
   const similarity_batch<T, R>& batch_;
-  pair_steps steps_;
-  pair_steps match_steps_;
+  pair_strides strides_;
+  pair_strides match_strides_;
   std::span<best_match> rows_;
   std::span<best_match> columns_;
   std::span<std::int64_t> column_classes_;

@@ -49,8 +49,8 @@ class list_run {
         context_(ctx),
         scope_(ctx.scratch()) {}
 
-  /// @param share  factor on the value and on what is written, such as a direction's share of a mean
-  double operator()(double share = 1.0) {
+  /// @param factor  on the value and on what is written, such as a direction's share of a mean
+  double operator()(double factor = 1.0) {
     const std::size_t lists = source_.lists();
     if (lists == 0) return 0.0;
     workspace& scratch = context_.scratch();
@@ -65,7 +65,7 @@ class list_run {
       count_relevant();
     }
     const auto weight_of = [this](std::size_t l) { return weight(l); };
-    mean_ = weighted_mean(lists, weight_of, reduction_, share);
+    mean_ = weighted_mean(lists, weight_of, reduction_, factor);
 
     context_.run(tasks_, [this](std::size_t worker, std::size_t task) {
       for (std::size_t at = bounds_[task]; at < bounds_[task + 1];)
@@ -187,7 +187,7 @@ class list_run {
     }
     for (std::size_t i = 0; i < count; ++i) {
       const std::size_t l = order_[at + i];
-      const double factor = mean_.part(weight(l));
+      const double factor = mean_.share(weight(l));
       gradient_.commit(l, written[i].gradient, factor);
       hessian_.commit(l, written[i].hessian, factor);
     }

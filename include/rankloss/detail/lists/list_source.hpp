@@ -20,8 +20,8 @@ namespace rankloss::inline RANKLOSS_ABI::detail {
 ///     list_weight(l)                weight of list l
 ///     masked(), kept(l, i)          whether any item may be masked; whether item i of list l takes part
 ///     any_missed(), missed(l, i)    whether any item may have relevance but no rank; whether item i has none
-///     padding(l)                    number of places after list l whose outputs are 0
-///     place(l, out)                 first item of list l in an output, and the step from item to item
+///     padding(l)                    number of elements after list l whose outputs are 0
+///     layout(l, out)                first item of list l in an output, and the stride from item to item
 template <class Source>
 concept list_source = requires(const Source& source, std::size_t l, std::size_t i,
                                const shaped<real_output>& out, workspace& scratch) {
@@ -38,7 +38,7 @@ concept list_source = requires(const Source& source, std::size_t l, std::size_t 
   { source.any_missed() } -> std::same_as<bool>;
   { source.missed(l, i) } -> std::same_as<bool>;
   { source.padding(l) } -> std::same_as<std::size_t>;
-  { source.place(l, out) } -> std::same_as<std::pair<std::size_t, std::ptrdiff_t>>;
+  { source.layout(l, out) } -> std::same_as<std::pair<std::size_t, std::ptrdiff_t>>;
 };
 
 /// list_sink: the destination of the outputs that a loss writes for a list.

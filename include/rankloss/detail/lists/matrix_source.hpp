@@ -16,28 +16,29 @@
 
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
-/// Positions of the items of a matrix: item (i, j) is at i * row + j * column.
-struct pair_steps {
+/// Where the elements of a matrix are: element (i, j) is at i * row + j * column.
+struct pair_strides {
   std::size_t row;
   std::size_t column;
 
   [[nodiscard]] std::size_t at(std::size_t i, std::size_t j) const noexcept { return i * row + j * column; }
 };
 
-/// The steps of a field; a plain array, without a shape, has rows that are `stride` apart.
+/// The strides of a field; a plain array, without a shape, has rows that are `stride` apart.
 template <class View>
-[[nodiscard]] pair_steps steps_of(const shaped<View>& field, std::size_t stride) {
+[[nodiscard]] pair_strides strides_of(const shaped<View>& field, std::size_t stride) {
   if (const auto& shape = field.shape()) return {shape->row_stride, shape->column_stride};
   return {stride, 1};
 }
 template <class T, class R>
-[[nodiscard]] pair_steps similarity_steps(const similarity_batch<T, R>& batch) {
-  return steps_of(batch.similarity, batch.stride > 0 ? batch.stride : batch.columns);
+[[nodiscard]] pair_strides similarity_strides(const similarity_batch<T, R>& batch) {
+  return strides_of(batch.similarity, batch.stride > 0 ? batch.stride : batch.columns);
 }
-/// A plain output, without a shape, has the steps of the similarity.
+/// A plain output, without a shape, has the strides of the similarity.
 template <class T, class R>
-[[nodiscard]] pair_steps output_steps(const similarity_batch<T, R>& batch, const shaped<real_output>& out) {
-  return out.shape() ? steps_of(out, 0) : similarity_steps(batch);
+[[nodiscard]] pair_strides output_strides(const similarity_batch<T, R>& batch,
+                                          const shaped<real_output>& out) {
+  return out.shape() ? strides_of(out, 0) : similarity_strides(batch);
 }
 
 /// The batch with rows and columns set: where they are 0, the shape of the similarity, if any, gives them.
@@ -51,16 +52,16 @@ template <class T, class R>
   return known;
 }
 
-/// Whether row i matches column j: by mask, by class, or by position.
+/// Whether row i matches column j: by mask, by class, or by index.
 template <class T, class R>
 [[nodiscard]] bool matching(const similarity_batch<T, R>& batch, std::size_t i, std::size_t j) {
-  if (!batch.matches.empty()) return batch.matches[steps_of(batch.matches, batch.columns).at(i, j)];
+  if (!batch.matches.empty()) return batch.matches[strides_of(batch.matches, batch.columns).at(i, j)];
   if (!batch.row_classes.empty()) return batch.row_classes[i] == batch.column_classes[j];
   return i == j;
 }
 
 /// The relevance of the items in the lists of a matrix.
-enum class grades {
+enum class list_relevance {
   /// 1 where the pair matches, else 0.
   matches,
   /// The relevance of the batch, or the matches if it has none; columns use column_relevance if it is given.
@@ -76,31 +77,32 @@ class matrix_source {
   using score_type = T;
   using relevance_type = R;
 
-  matrix_source(const similarity_batch<T, R>& batch, bool columns, grades kind)
-      : batch_(batch), columns_(columns), steps_(similarity_steps(batch)), grades_(kind) {
-    if (kind == grades::matches) return;
-    const auto& own = columns && kind == grades::relevance && !batch.column_relevance.empty()
+  matrix_source(const similarity_batch<T, R>& batch, bool columns, list_relevance kind)
+      : batch_(batch), columns_(columns), strides_(similarity_strides(batch)), kind_(kind) {
+    if (kind == list_relevance::matches) return;
+    const auto& own = columns && kind == list_relevance::relevance && !batch.column_relevance.empty()
                           ? batch.column_relevance
                           : batch.relevance;
-    grade_ = own.data();
-    grade_steps_ = steps_of(own, batch.columns);
+    relevance_ = own.data();
+    relevance_strides_ = strides_of(own, batch.columns);
   }
 
   [[nodiscard]] std::size_t lists() const { return columns_ ? batch_.columns : batch_.rows; }
   [[nodiscard]] std::size_t size(std::size_t) const { return columns_ ? batch_.rows : batch_.columns; }
-  [[nodiscard]] std::pair<std::size_t, std::ptrdiff_t> place(std::size_t l,
-                                                             const shaped<real_output>& out) const {
-    return place(l, output_steps(batch_, out), columns_);
+  [[nodiscard]] std::pair<std::size_t, std::ptrdiff_t> layout(std::size_t l,
+                                                              const shaped<real_output>& out) const {
+    return layout(l, output_strides(batch_, out), columns_);
   }
   [[nodiscard]] strided<const T> scores(std::size_t l) const {
     if (size(l) == 0) return {};  // the host may have no memory for a matrix without entries
-    const auto [first, step] = place(l, steps_, columns_);
-    return {batch_.similarity.data() + first, size(l), step};
+    const auto [first, stride] = layout(l, strides_, columns_);
+    return {batch_.similarity.data() + first, size(l), stride};
   }
   [[nodiscard]] strided<const R> relevance(std::size_t l, workspace& scratch) const {
-    if (grade_ != nullptr && size(l) > 0) {
-      const auto [first, step] = place(l, grade_steps_, columns_ && grades_ != grades::relevance_as_rows);
-      return {grade_ + first, size(l), step};
+    if (relevance_ != nullptr && size(l) > 0) {
+      const auto [first, stride] =
+          layout(l, relevance_strides_, columns_ && kind_ != list_relevance::relevance_as_rows);
+      return {relevance_ + first, size(l), stride};
     }
     const std::span<R> own = scratch.take<R>(size(l));
     for (std::size_t i = 0; i < own.size(); ++i)
@@ -119,19 +121,20 @@ class matrix_source {
   [[nodiscard]] bool missed(std::size_t, std::size_t) const { return false; }
 
  private:
-  /// First item and step of a row or column.
-  [[nodiscard]] static std::pair<std::size_t, std::ptrdiff_t> place(std::size_t l, const pair_steps& steps,
-                                                                    bool column) {
-    if (column) return {l * steps.column, static_cast<std::ptrdiff_t>(steps.row)};
-    return {l * steps.row, static_cast<std::ptrdiff_t>(steps.column)};
+  /// First item and stride of a row or column.
+  [[nodiscard]] static std::pair<std::size_t, std::ptrdiff_t> layout(std::size_t l,
+                                                                     const pair_strides& strides,
+                                                                     bool column) {
+    if (column) return {l * strides.column, static_cast<std::ptrdiff_t>(strides.row)};
+    return {l * strides.row, static_cast<std::ptrdiff_t>(strides.column)};
   }
 
   const similarity_batch<T, R>& batch_;
   bool columns_;
-  pair_steps steps_;
-  pair_steps grade_steps_{};
-  grades grades_;
-  const R* grade_ = nullptr;
+  pair_strides strides_;
+  pair_strides relevance_strides_{};
+  list_relevance kind_;
+  const R* relevance_ = nullptr;
 };
 
 /// @param batch  as returned by with_shape
@@ -151,7 +154,7 @@ void check_shape(const similarity_batch<T, R>& batch, const outputs& out) {
     require(batch.stride == 0, "stride: ", batch.stride,
             ", expected none: similarity is a matrix with strides of its own");
   } else {
-    const std::size_t stride = similarity_steps(batch).row;
+    const std::size_t stride = similarity_strides(batch).row;
     require(stride >= columns, "stride: ", stride, ", expected at least columns ", columns);
     const std::size_t least = pairs == 0 ? 0 : (rows - 1) * stride + columns;
     require(size == least || size == rows * stride, "similarity: size ", size, ", expected ", rows * stride,
@@ -176,9 +179,9 @@ void check_shape(const similarity_batch<T, R>& batch, const outputs& out) {
   const auto per_similarity = [&](std::string_view field, const shaped<real_output>& given) {
     if (given.empty()) return;
     if (!has_shape(field, given)) check_output(field, given.size(), size, "one per similarity");
-    const pair_steps steps = output_steps(batch, given);
-    require(matrix_shape{rows, columns, steps.row, steps.column}.has_distinct_items(), field, ": strides ",
-            steps.row, " and ", steps.column, " of ", rows, " rows and ", columns,
+    const pair_strides strides = output_strides(batch, given);
+    require(matrix_shape{rows, columns, strides.row, strides.column}.has_distinct_elements(), field,
+            ": strides ", strides.row, " and ", strides.column, " of ", rows, " rows and ", columns,
             " columns, expected items of their own, none of which is written twice");
   };
   per_similarity("gradient", out.gradient);
@@ -187,7 +190,7 @@ void check_shape(const similarity_batch<T, R>& batch, const outputs& out) {
   require(is_finite(out.scale), "scale: ", out.scale, ", expected a finite number");
 }
 
-/// Matching by position needs as many rows as columns.
+/// Matching by index needs as many rows as columns.
 template <class T, class R>
 void check_matches(const similarity_batch<T, R>& batch) {
   require(batch.rows * batch.columns == 0 || !batch.matches.empty() || !batch.row_classes.empty() ||
@@ -198,12 +201,12 @@ void check_matches(const similarity_batch<T, R>& batch) {
 
 /// Fails on the first bad item of a matrix, which the message names. Empty `items` stand for no matrix and
 /// pass.
-template <class T, class R, class Item, class Bad, class Expected>
-void check_items(const similarity_batch<T, R>& batch, std::span<const Item> items, const pair_steps& steps,
-                 Bad bad, std::string_view field, Expected expected) {
+template <class T, class R, class Element, class Bad, class Expected>
+void check_elements(const similarity_batch<T, R>& batch, std::span<const Element> items,
+                    const pair_strides& strides, Bad bad, std::string_view field, Expected expected) {
   for (std::size_t i = 0; i < batch.rows && !items.empty(); ++i) {
-    const strided<const Item> row(items.data() + i * steps.row, batch.columns,
-                                  static_cast<std::ptrdiff_t>(steps.column));
+    const strided<const Element> row(items.data() + i * strides.row, batch.columns,
+                                     static_cast<std::ptrdiff_t>(strides.column));
     const std::size_t j = find_first(row, bad);
     if (j < batch.columns)
       fail(field, ": ", static_cast<double>(row[j]), " at row ", i, ", column ", j, ", expected ",
@@ -212,17 +215,17 @@ void check_items(const similarity_batch<T, R>& batch, std::span<const Item> item
 }
 template <class Loss, class T, class R>
 void check_values(const Loss& loss, const similarity_batch<T, R>& batch) {
-  check_items(
-      batch, std::span<const T>(batch.similarity), similarity_steps(batch),
+  check_elements(
+      batch, std::span<const T>(batch.similarity), similarity_strides(batch),
       [](const T& s) { return is_nan(s); }, "similarity", [](T) { return "a number"; });
   const auto refused = [&](const R& y) { return refuses_relevance(loss, y); };
   const auto expected = [&](const R& y) {
     return expected_relevance(loss, y, "; a matrix has no mask: give pairs without judgement 0");
   };
-  check_items(batch, std::span<const R>(batch.relevance), steps_of(batch.relevance, batch.columns), refused,
-              "relevance", expected);
-  check_items(batch, std::span<const R>(batch.column_relevance),
-              steps_of(batch.column_relevance, batch.columns), refused, "column_relevance", expected);
+  check_elements(batch, std::span<const R>(batch.relevance), strides_of(batch.relevance, batch.columns),
+                 refused, "relevance", expected);
+  check_elements(batch, std::span<const R>(batch.column_relevance),
+                 strides_of(batch.column_relevance, batch.columns), refused, "column_relevance", expected);
 }
 
 }  // namespace rankloss::inline RANKLOSS_ABI::detail

@@ -34,7 +34,7 @@ class output_sink {
   [[nodiscard]] strided<T> target(std::size_t l, std::size_t n, workspace& scratch) const {
     if (out_.empty()) return {};
     if (!direct_) return {scratch.take<T>(n)};
-    const std::pair<std::size_t, std::ptrdiff_t> at = source_.place(l, out_);
+    const std::pair<std::size_t, std::ptrdiff_t> at = source_.layout(l, out_);
     return out_.visit([&](auto* memory) -> strided<T> {
       if constexpr (std::is_same_v<decltype(memory), T*>)
         return {memory + at.first, n, at.second};
@@ -76,10 +76,10 @@ class output_sink {
       using G = std::remove_pointer_t<decltype(memory)>;
       using wide = std::common_type_t<G, T>;
       const double rounded = narrow<wide>(factor) ? static_cast<double>(static_cast<wide>(factor)) : factor;
-      const auto [first, step] = source_.place(l, out_);
+      const auto [first, stride] = source_.layout(l, out_);
       std::size_t from = 0;
       for (std::size_t i = 0; i < source_.size(l); ++i) {
-        G& to = *(memory + first + static_cast<std::ptrdiff_t>(i) * step);
+        G& to = *(memory + first + static_cast<std::ptrdiff_t>(i) * stride);
         const bool kept = !source_.masked() || source_.kept(l, i);
         const wide g = kept ? held_as<wide>(static_cast<double>(written[from++]) * rounded) : wide{0};
         to = held_as<G>(update_ == update::add ? static_cast<double>(to) + static_cast<double>(g)
@@ -91,7 +91,7 @@ class output_sink {
   void clear_padding(std::size_t l) const {
     const std::size_t padding = source_.padding(l);
     if (padding == 0 || update_ == update::add) return;
-    const std::pair<std::size_t, std::ptrdiff_t> at = source_.place(l, out_);
+    const std::pair<std::size_t, std::ptrdiff_t> at = source_.layout(l, out_);
     out_.visit([&](auto* memory) {
       for (std::size_t i = 0; i < padding; ++i)
         memory[static_cast<std::ptrdiff_t>(at.first) +

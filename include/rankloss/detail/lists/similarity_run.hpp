@@ -12,9 +12,9 @@ namespace rankloss::inline RANKLOSS_ABI::detail {
 /// Runs a list loss over the rows and over the columns of a matrix. The result is the mean of the two
 /// directions' means, or with reduction::sum the sum of their sums.
 template <class Loss, class T, class R>
-double run_both_directions(const Loss& loss, const similarity_batch<T, R>& batch, grades kind,
-                           const outputs& out, context& ctx, double share) {
-  const double direction = batch.reduction == reduction::sum ? share : 0.5 * share;
+double run_both_directions(const Loss& loss, const similarity_batch<T, R>& batch, list_relevance kind,
+                           const outputs& out, context& ctx, double factor) {
+  const double direction = batch.reduction == reduction::sum ? factor : 0.5 * factor;
   outputs rows_out = out;
   outputs columns_out = out;
   columns_out.update = update::add;

@@ -24,8 +24,8 @@ void check_policy_scores(std::string_view field, std::span<const T> scores) {
 }
 
 /// Orders are checked also with data_checks::off, because their entries are used as indices into memory.
-inline void check_orders(const positions& orders, const ragged_lists& lists, workspace& scratch) {
-  check_steps("orders", orders.size(), lists.items(), "one per score");
+inline void check_orders(const indices& orders, const ragged_lists& lists, workspace& scratch) {
+  check_size("orders", orders.size(), lists.items(), "one per score");
   for (std::size_t l = 0; l < lists.count(); ++l) {
     const workspace::scope scope(scratch);
     const std::size_t first = lists.first(l);
@@ -36,8 +36,8 @@ inline void check_orders(const positions& orders, const ragged_lists& lists, wor
     for (std::size_t k = 0; k < n; ++k) {
       const std::int64_t item = orders[first + k];
       require(item >= 0 && static_cast<std::size_t>(item) < n, "orders: ", orders.number(first + k),
-              " at list ", l, ", place ", k, ", expected an item from 0 to ", n - 1);
-      require(seen[static_cast<std::size_t>(item)] == 0, "orders: ", item, " at list ", l, ", place ", k,
+              " at list ", l, ", position ", k, ", expected an item from 0 to ", n - 1);
+      require(seen[static_cast<std::size_t>(item)] == 0, "orders: ", item, " at list ", l, ", position ", k,
               ", expected each item once");
       seen[static_cast<std::size_t>(item)] = 1;
     }
@@ -46,7 +46,7 @@ inline void check_orders(const positions& orders, const ragged_lists& lists, wor
 
 inline void check_upstream(std::string_view field, const reals& upstream, std::size_t lists) {
   if (upstream.empty()) return;
-  check_steps(field, upstream.size(), lists, "one per list");
+  check_size(field, upstream.size(), lists, "one per list");
   check_finite(field, upstream, {}, "list");
 }
 

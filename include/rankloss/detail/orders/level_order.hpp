@@ -11,19 +11,19 @@
 
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
-/// How an item is placed in its list: by its value, behind all items with a value, or not at all.
-struct level_place {
+/// Where an item stands in its list: by its value, behind all items with a value, or not at all.
+struct standing {
   enum { by_value, last, none } kind;
   double value;  // for by_value: larger is better
 };
 
 /// Writes the items of a list that have a level to `to`, level after level, and the level of each item to
 /// `levels`; 0 is the best level. Returns how many items have one.
-/// @param place     place(i) is the level_place of item i
-/// @param levels    [n]
-/// @param no_level  the level written for items that have none
-template <class Place>
-std::size_t sort_into_levels(std::size_t n, Place place, std::uint32_t* to, std::uint32_t* levels,
+/// @param standing_of  standing_of(i) is the standing of item i
+/// @param levels       [n]
+/// @param no_level     the level written for items that have none
+template <class Standing>
+std::size_t sort_into_levels(std::size_t n, Standing standing_of, std::uint32_t* to, std::uint32_t* levels,
                              std::uint32_t no_level, workspace& scratch) {
   const workspace::scope scope(scratch);
   const std::span<double> y = scratch.take<double>(n);
@@ -32,17 +32,17 @@ std::size_t sort_into_levels(std::size_t n, Place place, std::uint32_t* to, std:
   std::size_t valued = 0;
   std::size_t last = 0;
   for (std::size_t i = 0; i < n; ++i) {
-    const level_place at = place(i);
+    const standing at = standing_of(i);
     levels[i] = no_level;
-    if (at.kind == level_place::last) which[n - ++last] = static_cast<std::uint32_t>(i);
-    if (at.kind != level_place::by_value) continue;
+    if (at.kind == standing::last) which[n - ++last] = static_cast<std::uint32_t>(i);
+    if (at.kind != standing::by_value) continue;
     which[valued] = static_cast<std::uint32_t>(i);
     y[valued++] = at.value;
   }
   std::uint32_t level = 0;
   if (valued > 0) {
     const std::span<const std::uint32_t> sorted = order_by_relevance(y.data(), valued, nullptr, scratch);
-    for_each_grade(y.data(), sorted, [&](std::size_t begin, std::size_t end) {
+    for_each_level(y.data(), sorted, [&](std::size_t begin, std::size_t end) {
       for (std::size_t k = begin; k < end; ++k) {
         to[k] = which[sorted[k]];
         levels[to[k]] = level;
@@ -57,11 +57,11 @@ std::size_t sort_into_levels(std::size_t n, Place place, std::uint32_t* to, std:
   return valued + last;
 }
 
-/// The places at which the levels of sorted items begin, and their number.
+/// The positions at which the levels of sorted items begin, and their number.
 [[nodiscard]] inline std::vector<std::size_t> level_starts(std::span<const std::uint32_t> levels,
                                                            std::span<const std::uint32_t> sorted) {
   std::vector<std::size_t> starts{0};
-  for_each_grade(levels.data(), sorted, [&](std::size_t, std::size_t end) { starts.push_back(end); });
+  for_each_level(levels.data(), sorted, [&](std::size_t, std::size_t end) { starts.push_back(end); });
   return starts;
 }
 

@@ -17,8 +17,8 @@ namespace rankloss::inline RANKLOSS_ABI::detail {
 
 /// Two items of which one is better.
 struct item_pair {
-  std::size_t better;
-  std::size_t worse;
+  std::size_t preferred;
+  std::size_t other;
   friend auto operator<=>(const item_pair&, const item_pair&) = default;
 };
 
@@ -63,8 +63,8 @@ struct item_pair {
   return drawn;
 }
 
-/// Draws from the pairs of items of different levels. Pairs are numbered by the place of the better item, and
-/// then by the place of the worse item among the items of lower levels.
+/// Draws from the pairs of items of different levels. Pairs are numbered by the position of the better item,
+/// and then by the position of the worse item among the items of levels further down.
 [[nodiscard]] inline std::vector<item_pair> draw_of_levels(std::span<const std::uint32_t> items,
                                                            std::span<const std::size_t> starts,
                                                            std::uint64_t count, std::size_t wanted,
@@ -90,10 +90,10 @@ struct item_pair {
 
 /// Draws equal numbers of pairs, to within one, for each gap between levels; of a gap that has fewer pairs,
 /// all of them.
-[[nodiscard]] inline std::vector<item_pair> draw_by_gap(std::span<const std::uint32_t> items,
-                                                        std::span<const std::size_t> starts,
-                                                        std::size_t wanted, std::uint64_t seed,
-                                                        std::size_t list) {
+[[nodiscard]] inline std::vector<item_pair> draw_by_level_gap(std::span<const std::uint32_t> items,
+                                                              std::span<const std::size_t> starts,
+                                                              std::size_t wanted, std::uint64_t seed,
+                                                              std::size_t list) {
   const std::size_t gaps = starts.size() - 2;  // gaps 1 ... gaps, each with at least one pair
   const auto level_size = [&](std::size_t v) { return std::uint64_t{starts[v + 1] - starts[v]}; };
   const std::vector<std::uint32_t> bits = drawing_bits(2 * (wanted + std::min(gaps, wanted)), seed, list);
@@ -101,10 +101,10 @@ struct item_pair {
   const std::span<const std::uint32_t> of_gaps = std::span(bits).subspan(2 * wanted);
   std::size_t used = 0;
   std::vector<item_pair> drawn;
-  const auto draw = [&](std::size_t gap, std::uint64_t count, std::uint64_t share) {
+  const auto draw = [&](std::size_t gap, std::uint64_t count, std::uint64_t portion) {
     std::uint64_t before = 0;
     std::size_t v = 0;
-    for (const std::uint64_t number : draw_numbers(count, share, of_pairs.subspan(used))) {
+    for (const std::uint64_t number : draw_numbers(count, portion, of_pairs.subspan(used))) {
       while (number - before >= level_size(v) * level_size(v + gap)) {
         before += level_size(v) * level_size(v + gap);
         ++v;
@@ -114,7 +114,7 @@ struct item_pair {
       drawn.push_back({items[starts[v] + static_cast<std::size_t>(left / width)],
                        items[starts[v + gap] + static_cast<std::size_t>(left % width)]});
     }
-    used += 2 * static_cast<std::size_t>(share);
+    used += 2 * static_cast<std::size_t>(portion);
   };
   const auto count_of = [&](std::size_t gap) {
     std::uint64_t count = 0;
@@ -138,11 +138,11 @@ struct item_pair {
     left -= counts[c].first;
   }
   if (c == gaps || left == 0) return drawn;
-  const std::uint64_t share = left / (gaps - c);
+  const std::uint64_t portion = left / (gaps - c);
   const std::vector<std::uint64_t> with_one_more = draw_numbers(gaps - c, left % (gaps - c), of_gaps);
   for (std::size_t k = c; k < gaps; ++k)
     draw(counts[k].second, counts[k].first,
-         share + (std::binary_search(with_one_more.begin(), with_one_more.end(), k - c) ? 1 : 0));
+         portion + (std::binary_search(with_one_more.begin(), with_one_more.end(), k - c) ? 1 : 0));
   return drawn;
 }
 

@@ -40,13 +40,13 @@ template <class Worse>
   waits.assign(n, 0);
   for (std::size_t i = 0; i < n; ++i)
     for (const std::uint32_t j : worse(i)) ++waits[j];
-  std::size_t placed = 0;
+  std::size_t count = 0;
   for (std::size_t i = 0; i < n; ++i)
-    if (waits[i] == 0) to[placed++] = static_cast<std::uint32_t>(i);
-  for (std::size_t k = 0; k < placed; ++k)
+    if (waits[i] == 0) to[count++] = static_cast<std::uint32_t>(i);
+  for (std::size_t k = 0; k < count; ++k)
     for (const std::uint32_t j : worse(to[k]))
-      if (--waits[j] == 0) to[placed++] = j;
-  return placed;
+      if (--waits[j] == 0) to[count++] = j;
+  return count;
 }
 
 /// A cycle among the items whose `waits` is not 0, beginning with its smallest item. Each item is better than
@@ -108,13 +108,14 @@ template <class Worse>
 
 /// The transitive reduction: calls add(j) for those of an item's worse items that no other of them is better
 /// than.
-/// @param place  [n] of each item in an order that the pairs allow
+/// @param position  [n] of each item in an order that the pairs allow
 template <class Add>
-void for_each_direct(std::span<const std::uint32_t> worse, std::span<const std::uint32_t> place,
+void for_each_direct(std::span<const std::uint32_t> worse, std::span<const std::uint32_t> position,
                      const bit_rows& below, Add add) {
-  // In order of place, so that all items that an item is better than come after it.
+  // In order of position, so that all items that an item is better than come after it.
   std::vector<std::uint32_t> next(worse.begin(), worse.end());
-  std::sort(next.begin(), next.end(), [&](std::uint32_t x, std::uint32_t y) { return place[x] < place[y]; });
+  std::sort(next.begin(), next.end(),
+            [&](std::uint32_t x, std::uint32_t y) { return position[x] < position[y]; });
   std::vector<std::uint64_t> implied(below.words, 0);
   for (const std::uint32_t j : next) {
     if ((implied[j / 64] >> (j % 64) & 1) != 0) continue;

@@ -21,15 +21,15 @@ namespace rankloss::inline RANKLOSS_ABI::detail {
 ///
 /// Time O(n), and O(m log m) for m items of equal score that differ in relevance or weight.
 template <class T, class R>
-void share_among_alike(const list<T, R>& items, const sorted_list<T>& by_score, const list_outputs<T>& out,
-                       workspace& scratch) {
+void average_alike(const list<T, R>& items, const sorted_list<T>& by_score, const list_outputs<T>& out,
+                   workspace& scratch) {
   if (out.gradient.empty() && out.hessian.empty()) return;
   const std::size_t n = by_score.x.size();
   const auto weight = [&](std::uint32_t i) { return items.weights.empty() ? 1.0 : items.weights[i]; };
   const auto same = [&](std::uint32_t i, std::uint32_t j) {
     return items.relevance[i] == items.relevance[j] && weight(i) == weight(j);
   };
-  const auto share = [](const strided<T>& values, std::span<const std::uint32_t> alike) {
+  const auto average = [](const strided<T>& values, std::span<const std::uint32_t> alike) {
     if (values.empty()) return;
     const auto first = static_cast<double>(values[alike[0]]);
     double sum = 0.0;
@@ -57,8 +57,8 @@ void share_among_alike(const list<T, R>& items, const sorted_list<T>& by_score, 
     for (std::size_t from = 0, to = 0; from < run.size(); from = to) {
       while (to < run.size() && same(run[to], run[from])) ++to;
       if (to - from < 2) continue;
-      share(out.gradient, run.subspan(from, to - from));
-      share(out.hessian, run.subspan(from, to - from));
+      average(out.gradient, run.subspan(from, to - from));
+      average(out.hessian, run.subspan(from, to - from));
     }
   }
 }

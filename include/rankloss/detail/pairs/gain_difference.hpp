@@ -2,11 +2,11 @@
 #pragma once
 
 #include <rankloss/batch.hpp>
-#include <rankloss/detail/data/cut_at.hpp>
+#include <rankloss/detail/data/counted_by.hpp>
 #include <rankloss/detail/gains/fill_gains.hpp>
 #include <rankloss/detail/gains/ideal_dcg.hpp>
 #include <rankloss/detail/gains/lane_discounts.hpp>
-#include <rankloss/detail/pairs/pair_places.hpp>
+#include <rankloss/detail/pairs/ordered_items.hpp>
 #include <rankloss/detail/simd/lanes.hpp>
 #include <rankloss/gain.hpp>
 #include <rankloss/workspace.hpp>
@@ -31,17 +31,17 @@ struct gain_rule {
   std::size_t cutoff = 0;           ///< cutoff of the ideal DCG; 0: none
 };
 
-/// The exponent e of the unit of gains_by_place, which returns gains divided by 2^e. It is 0 where gains are
-/// divided by the ideal DCG, because the unit then cancels.
+/// The exponent e of the unit of gains_by_position, which returns gains divided by 2^e. It is 0 where gains
+/// are divided by the ideal DCG, because the unit then cancels.
 template <class T, class R>
 [[nodiscard]] int gain_exponent(const gain_rule& rule, const list<T, R>& items) {
   return rule.over_ideal ? 0 : -std::ilogb(unit_of_gains(rule.kind, rule.table, items.relevance));
 }
 
-/// Gains by place. All are 0 where they are to be divided by an ideal DCG that is 0.
+/// Gains by position. All are 0 where they are to be divided by an ideal DCG that is 0.
 template <class Arch, class S, class T, class R>
-void gains_by_place(const gain_rule& rule, const list<T, R>& items, const pair_places& at, std::span<S> to,
-                    workspace& scratch) {
+void gains_by_position(const gain_rule& rule, const list<T, R>& items, const ordered_items& at,
+                       std::span<S> to, workspace& scratch) {
   const workspace::scope scope(scratch);
   const std::span<double> gains = scratch.take<double>(items.size());
   fill_gains<Arch>(rule.kind, rule.table, items.relevance, strided<const double>{}, gains);
@@ -53,49 +53,50 @@ void gains_by_place(const gain_rule& rule, const list<T, R>& items, const pair_p
   for (std::size_t p = 0; p < at.size(); ++p) to[p] = static_cast<S>(factor * gains[at.item[p]]);
 }
 
-/// Discounts 1 / log2(1 + rank) by place; 0 from rank cutoff + 1 on.
+/// Discounts 1 / log2(1 + rank) by position; 0 from rank cutoff + 1 on.
 template <class Arch, class S>
-void discounts_by_place(std::size_t cutoff, const pair_places& at, std::span<S> to, workspace& scratch) {
+void discounts_by_position(std::size_t cutoff, const ordered_items& at, std::span<S> to, workspace& scratch) {
   constexpr std::size_t w = lane_count<Arch>;
   const workspace::scope scope(scratch);
   std::uint32_t last = 0;
-  for (const std::uint32_t rank : at.rank) last = std::max(last, rank);
+  for (const std::uint32_t rank : at.position_by_score) last = std::max(last, rank);
   const std::size_t n = at.size() > 0 ? std::size_t{last} + 1 : 0;
-  const std::size_t k = cut_at(cutoff, n);
+  const std::size_t k = counted_by(cutoff, n);
   const std::span<S> table = scratch.take<S>(n + w);
   for (std::size_t r = 0; r < k; r += w) store_row<Arch>(table.data() + r, discounts_from<Arch>(r + 1));
   std::fill(table.begin() + static_cast<std::ptrdiff_t>(k), table.end(), S{0});
-  for (std::size_t p = 0; p < at.size(); ++p) to[p] = table[at.rank[p]];
+  for (std::size_t p = 0; p < at.size(); ++p) to[p] = table[at.position_by_score[p]];
 }
 
 /// |G_i - G_j| (by_discounts |1/D_i - 1/D_j| + by_distance |1/D(|i - j|) - 1/D(|i - j| + 1)|)
 template <class Arch, class S, bool ByDiscounts, bool ByDistance>
 struct gain_difference {
   using V = xsimd::batch<S, Arch>;
-  /// steps: by_distance times the difference of two neighbouring discounts; empty where not wanted
-  std::span<const S> gains, discounts, steps;
+  /// discount_differences: by_distance times the difference of two neighbouring discounts; empty where not
+  /// wanted
+  std::span<const S> gains, discounts, discount_differences;
 
-  struct row {
+  struct pairs_of_item {
     const S* gains;
-    const S* discounts;  // null: not wanted
-    const S* steps;      // null: not wanted
+    const S* discounts;             // null: not wanted
+    const S* discount_differences;  // null: not wanted
     V gain, discount;
     [[gnu::always_inline]] V operator()(std::size_t j) const noexcept {
       const V gap = xsimd::abs(gain - V::load_unaligned(gains + j));
       if constexpr (!ByDiscounts) {
-        return V::load_unaligned(steps + j) * gap;
+        return V::load_unaligned(discount_differences + j) * gap;
       } else {
         const V factor = xsimd::abs(discount - V::load_unaligned(discounts + j));
         if constexpr (ByDistance)
-          return (factor + V::load_unaligned(steps + j)) * gap;
+          return (factor + V::load_unaligned(discount_differences + j)) * gap;
         else
           return factor * gap;
       }
     }
   };
-  [[nodiscard]] row at(std::size_t i) const noexcept {
-    return {gains.data(), discounts.data(), ByDistance ? steps.data() - i : nullptr, V(gains[i]),
-            V(ByDiscounts ? discounts[i] : S(0))};
+  [[nodiscard]] pairs_of_item at(std::size_t i) const noexcept {
+    return {gains.data(), discounts.data(), ByDistance ? discount_differences.data() - i : nullptr,
+            V(gains[i]), V(ByDiscounts ? discounts[i] : S(0))};
   }
 };
 
@@ -103,32 +104,32 @@ struct gain_difference {
 template <class Arch, class S, bool ByDiscounts, bool ByDistance, class T, class R>
 [[nodiscard]] gain_difference<Arch, S, ByDiscounts, ByDistance> prepare_gain_difference(
     const gain_rule& rule, std::size_t discount_cutoff, double by_distance, const list<T, R>& items,
-    const pair_places& at, workspace& scratch) {
+    const ordered_items& at, workspace& scratch) {
   static_assert(ByDiscounts || ByDistance);
   const std::size_t n = at.size();
-  gain_difference<Arch, S, ByDiscounts, ByDistance> rows;
+  gain_difference<Arch, S, ByDiscounts, ByDistance> weights;
   const std::span<S> gains = padded<S, Arch>(n, scratch);
-  gains_by_place<Arch>(rule, items, at, gains, scratch);
-  rows.gains = gains;
+  gains_by_position<Arch>(rule, items, at, gains, scratch);
+  weights.gains = gains;
   if constexpr (ByDiscounts) {
     const std::span<S> discounts = padded<S, Arch>(n, scratch);
-    discounts_by_place<Arch>(discount_cutoff, at, discounts.first(n), scratch);
-    rows.discounts = discounts;
+    discounts_by_position<Arch>(discount_cutoff, at, discounts.first(n), scratch);
+    weights.discounts = discounts;
   }
   if constexpr (ByDistance) {
-    // [m]: for places m apart. Each small difference of two discounts is computed as one quotient, because
+    // [m]: for positions m apart. Each small difference of two discounts is computed as one quotient, because
     // subtracting two rounded discounts would lose digits.
-    const std::span<S> steps = padded<S, Arch>(n + 1, scratch);
+    const std::span<S> discount_differences = padded<S, Arch>(n + 1, scratch);
     for (std::size_t m = 1; m <= n; ++m) {
       const double here = std::log2(1.0 + static_cast<double>(m));
       const double next = std::log2(2.0 + static_cast<double>(m));
-      steps[m] = static_cast<S>(by_distance * std::log1p(1.0 / (1.0 + static_cast<double>(m))) /
-                                std::numbers::ln2 / (here * next));
+      discount_differences[m] = static_cast<S>(
+          by_distance * std::log1p(1.0 / (1.0 + static_cast<double>(m))) / std::numbers::ln2 / (here * next));
     }
-    steps[0] = S(0);
-    rows.steps = steps;
+    discount_differences[0] = S(0);
+    weights.discount_differences = discount_differences;
   }
-  return rows;
+  return weights;
 }
 
 }  // namespace rankloss::inline RANKLOSS_ABI::detail

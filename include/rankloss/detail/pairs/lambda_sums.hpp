@@ -3,7 +3,7 @@
 
 #include <rankloss/batch.hpp>
 #include <rankloss/detail/data/check_data.hpp>
-#include <rankloss/detail/pairs/pair_places.hpp>
+#include <rankloss/detail/pairs/ordered_items.hpp>
 #include <rankloss/detail/simd/lane_math.hpp>
 #include <rankloss/detail/simd/lanes.hpp>
 #include <rankloss/detail/sorting/sorted_rows.hpp>
@@ -21,11 +21,11 @@
 #include <span>
 
 /// The common part of the LambdaMART objectives of the tree libraries: gradients and Hessians of pairs of
-/// places, weighted by the change of a metric.
+/// positions, weighted by the change of a metric.
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
-/// The function of a pair. m is the change of the metric when the two items are swapped, and d = s_winner -
-/// s_loser the difference of their scores.
+/// The function of a pair. m is the change of the metric when the two items are swapped, and d = s_preferred
+/// - s_other the difference of their scores.
 struct lambda_rule {
   double sigmoid = 1.0;         ///< the pair's function is m log(1 + exp(-sigmoid d)); 1e-15 to 1e15
   double near = 0.0;            ///< m is divided by near + |d|; 0: m is not divided
@@ -47,7 +47,7 @@ class lambda_sums {
     item_ = sorted.order;
     const std::span<std::uint32_t> rank = scratch.take<std::uint32_t>(n_);
     std::iota(rank.begin(), rank.end(), 0u);
-    rank_ = rank;
+    position_by_score_ = rank;
     scores_ = scratch.take<double>(n_ + w);
     levels_ = scratch.take<double>(n_ + w);
     // The difference of two scores has to be finite.
@@ -65,18 +65,18 @@ class lambda_sums {
   }
 
   [[nodiscard]] std::size_t size() const noexcept { return n_; }
-  [[nodiscard]] pair_places places() const noexcept { return {item_, rank_}; }
+  [[nodiscard]] ordered_items order() const noexcept { return {item_, position_by_score_}; }
   [[nodiscard]] std::span<const double> levels() const noexcept {
     return levels_.first(n_);
-  }  ///< [n] by place
-  [[nodiscard]] double score(std::size_t place) const noexcept { return scores_[place]; }
+  }  ///< [n] by position
+  [[nodiscard]] double score(std::size_t position) const noexcept { return scores_[position]; }
   [[nodiscard]] double value() const noexcept { return value_; }  ///< sum of the pairs' functions
   [[nodiscard]] double lambda() const noexcept {
     return lambda_;
   }  ///< sum of |gradient| over both items of all pairs
 
-  /// Adds the pairs of place i with those places of [begin, end), all behind i, that have another level.
-  /// weight(j) >= 0 is the change of the metric.
+  /// Adds the pairs of position i with those positions of [begin, end), all behind i, that have another
+  /// level. weight(j) >= 0 is the change of the metric.
   template <class Weight>
   void add_pairs(const lambda_rule& rule, const Weight& weight, std::size_t i, std::size_t begin,
                  std::size_t end) {
@@ -84,7 +84,7 @@ class lambda_sums {
                     : add_pairs<false>(rule, weight, i, begin, end);
   }
 
-  /// Adds the pairs of the first `end` places in which at least one place is below k.
+  /// Adds the pairs of the first `end` positions of which at least one is below k.
   template <class Weights>
   void add_top(const lambda_rule& rule, const Weights& weights, std::size_t k, std::size_t end) {
     for (std::size_t i = 0; i < std::min(k, end); ++i) add_pairs(rule, weights.at(i), i, i + 1, end);
@@ -122,8 +122,8 @@ class lambda_sums {
     V value(zero), lambda(zero), gradient(zero), hessian(zero);
     for (std::size_t j = begin; j < end; j += w) {
       const V other = V::load_unaligned(levels_.data() + j);
-      const auto wins = level > other;
-      const auto counts = (wins || level < other) && lane_ < V(static_cast<double>(end - j));
+      const auto preferred = level > other;
+      const auto counts = (preferred || level < other) && lane_ < V(static_cast<double>(end - j));
       const V distance = score - V::load_unaligned(scores_.data() + j);  // not negative
       const V x = xsimd::min(sigmoid * distance, V(std::numeric_limits<double>::max()));
       const V u = exp_minus(x);
@@ -132,10 +132,10 @@ class lambda_sums {
       V change = weight(j);
       if constexpr (Near) change = change / (distance + V(rule.near));
       change = xsimd::select(counts, change, zero);
-      const V pull = change * sigmoid * xsimd::select(wins, low, high);
-      const V slope = xsimd::select(wins, -pull, pull);
+      const V pull = change * sigmoid * xsimd::select(preferred, low, high);
+      const V slope = xsimd::select(preferred, -pull, pull);
       const V bend = change * V(rule.hessian_factor) * xsimd::max(low * high, V(rule.hessian_floor));
-      value = value + change * (xsimd::select(wins, zero, x) + minus_log_rest(low));
+      value = value + change * (xsimd::select(preferred, zero, x) + minus_log_rest(low));
       lambda = lambda + pull;
       gradient = gradient + slope;
       hessian = hessian + bend;
@@ -149,7 +149,7 @@ class lambda_sums {
   }
 
   std::size_t n_ = 0;
-  std::span<const std::uint32_t> item_, rank_;  // [n]
+  std::span<const std::uint32_t> item_, position_by_score_;  // [n]
   std::span<double> scores_, levels_;           // [n], and a vector of padding
   std::span<double> gradient_, hessian_;        // [n], and a vector of padding
   V lane_ = lane_numbers<V>();

@@ -15,7 +15,7 @@
 /// more.
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
-/// What the loops read and write for the items at places [begin, end). Each array must be padded by one
+/// What the loops read and write for the items at positions [begin, end). Each array must be padded by one
 /// vector behind the end: the loops may read it and add 0 to it.
 template <class S>
 struct pair_items {
@@ -35,33 +35,33 @@ struct pair_totals {
   double count = 0.0;   ///< number of the pairs
 };
 
-/// A function of `pairs` in the form that the loops call: at(i)(j, d, gap) where item i wins over all items j
-/// of the vector, and at(i)(j, wins, d, gap) where it may lose. d is the score of item i minus that of item
-/// j.
+/// A function of `pairs` in the form that the loops call: at(i)(j, d, relevance_gap) where item i is
+/// preferred to all items j of the vector, and at(i)(j, preferred, d, relevance_gap) where it need not be. d
+/// is the score of item i minus that of item j.
 template <class Function>
 struct by_difference {
   Function function;
 
-  struct row {
+  struct pairs_of_item {
     // Held by value: otherwise the compiler would have to assume that stores through pointers to S may change
     // it.
     Function function;
     template <class V>
-    [[gnu::always_inline]] auto operator()(std::size_t, const V& d, const V& gap) const noexcept {
-      return function(d, gap);
+    [[gnu::always_inline]] auto operator()(std::size_t, const V& d, const V& relevance_gap) const noexcept {
+      return function(d, relevance_gap);
     }
-    template <class Wins, class V>
-    [[gnu::always_inline]] auto operator()(std::size_t, const Wins& wins, const V& d,
-                                           const V& gap) const noexcept {
-      return function(xsimd::select(wins, d, -d), gap);
+    template <class Preferred, class V>
+    [[gnu::always_inline]] auto operator()(std::size_t, const Preferred& preferred, const V& d,
+                                           const V& relevance_gap) const noexcept {
+      return function(xsimd::select(preferred, d, -d), relevance_gap);
     }
   };
-  [[nodiscard]] row at(std::size_t) const noexcept { return {function}; }
+  [[nodiscard]] pairs_of_item at(std::size_t) const noexcept { return {function}; }
 };
 
-/// Writes, by place, exp(scale (s - c)) with c the middle of [least, most], followed by one vector of ones.
-/// Returns `false` and writes nothing where the range is too wide. Sums of two of these exponentials, and
-/// their reciprocals, are normal numbers of S: the distances below the greatest score are in [0, 2 half]
+/// Writes, by position, exp(scale (s - c)) with c the middle of [least, most], followed by one vector of
+/// ones. Returns `false` and writes nothing where the range is too wide. Sums of two of these exponentials,
+/// and their reciprocals, are normal numbers of S: the distances below the greatest score are in [0, 2 half]
 /// after rounding, so the exponents are in [-half, half], with half <= 80 (650 in double). This holds however
 /// a centre that is itself a score would be rounded. exp(80) = 5.6e34, exp(650) = 2e282. The exponentials are
 /// computed in double, which leaves enough digits for float at an exponent of 80.
@@ -86,11 +86,11 @@ template <class Arch, class S, class Score>
   std::size_t i = 0;
   for (; i + w <= n; i += w) store_row<Arch>(to.data() + i, exponentials(scores.data() + i));
   if (i < n) {
-    Score rest[w];
+    Score tail[w];
     S last[w];
-    std::fill_n(rest, w, most);
-    std::copy_n(scores.data() + i, n - i, rest);
-    store_row<Arch>(last, exponentials(rest));
+    std::fill_n(tail, w, most);
+    std::copy_n(scores.data() + i, n - i, tail);
+    store_row<Arch>(last, exponentials(tail));
     std::copy_n(last, n - i, to.data() + i);
   }
   std::fill_n(to.data() + n, xsimd::batch<S, Arch>::size, S{1});
@@ -98,47 +98,49 @@ template <class Arch, class S, class Score>
 }
 
 /// Logistic and sigmoid functions from one exponential per item instead of one per pair: with E_i = exp(s_i /
-/// t), sigmoid((s_i - s_j) / t) is the share E_i / (E_i + E_j). For lists whose E can be made by
+/// t), sigmoid((s_i - s_j) / t) is the probability E_i / (E_i + E_j). For lists whose E can be made by
 /// `fill_exponentials`.
 template <class Arch, class S, class Function>
-struct by_shares {
+struct by_probabilities {
   using V = xsimd::batch<S, Arch>;
   Function function;
   std::span<const S> exponentials;  ///< [n], and a vector of padding that is not 0
 
-  struct row {
+  struct pairs_of_item {
     Function function;
     const S* exponentials;
     V own;
     [[gnu::always_inline]] auto operator()(std::size_t j, const V& d, const V&) const noexcept {
       const V other = V::load_unaligned(exponentials + j);
       const V inverse = V(S(1)) / (own + other);
-      return function.of_shares(other * inverse, xsimd::min(own, other) * inverse, -d);
+      return function.of_probabilities(other * inverse, xsimd::min(own, other) * inverse, -d);
     }
-    template <class Wins>
-    [[gnu::always_inline]] auto operator()(std::size_t j, const Wins& wins, const V& d,
+    template <class Preferred>
+    [[gnu::always_inline]] auto operator()(std::size_t j, const Preferred& preferred, const V& d,
                                            const V&) const noexcept {
       const V other = V::load_unaligned(exponentials + j);
       const V inverse = V(S(1)) / (own + other);
-      return function.of_shares(xsimd::select(wins, other, own) * inverse, xsimd::min(own, other) * inverse,
-                                xsimd::select(wins, -d, d));
+      return function.of_probabilities(xsimd::select(preferred, other, own) * inverse,
+                                       xsimd::min(own, other) * inverse, xsimd::select(preferred, -d, d));
     }
   };
-  [[nodiscard]] row at(std::size_t i) const noexcept {
+  [[nodiscard]] pairs_of_item at(std::size_t i) const noexcept {
     return {function, exponentials.data(), V(exponentials[i])};
   }
 };
 
-/// Sums over pairs in registers: gradient and Hessian over one row of pairs, the others over several rows.
+/// Sums over pairs in registers: gradient and Hessian over the pairs of one item, the others over those of
+/// several.
 template <class V>
-struct row_sums {
+struct item_sums {
   using S = typename V::value_type;
   V value = V(S(0)), weight = V(S(0)), count = V(S(0)), gradient = V(S(0)), hessian = V(S(0));
 
-  /// Ends row i. The sums across lanes that belong to no single item are taken once every 8 rows: they cost
-  /// as much as several vectors of pairs, and a float lane is accurate enough for the sum of a few rows.
+  /// Ends the pairs of item i. The sums across lanes that belong to no single item are taken once every 8
+  /// items: they cost as much as several vectors of pairs, and a float lane is accurate enough for the sum of
+  /// a few items.
   template <bool Hessian>
-  [[gnu::always_inline]] void end_row(const pair_items<S>& items, std::size_t i, pair_totals& totals) {
+  [[gnu::always_inline]] void end_item(const pair_items<S>& items, std::size_t i, pair_totals& totals) {
     items.gradient[i] += sum_of(gradient);
     gradient = V(S(0));
     if constexpr (Hessian) {
@@ -159,7 +161,7 @@ struct row_sums {
 /// registers, contributions to the others in memory.
 template <bool Hessian, class S, class V>
 [[gnu::always_inline]] inline void add_pairs(const pair_items<S>& items, std::size_t j, const V& value,
-                                             const V& slope, const V& bend, row_sums<V>& own) {
+                                             const V& slope, const V& bend, item_sums<V>& own) {
   own.value = own.value + value;
   own.gradient = own.gradient + slope;
   (V::load_unaligned(items.gradient.data() + j) - slope).store_unaligned(items.gradient.data() + j);
@@ -169,32 +171,32 @@ template <bool Hessian, class S, class V>
   }
 }
 
-/// Item weights as the loops read them. Where none are given, every read returns the same row of ones, so
+/// Item weights as the loops read them. Where none are given, every read returns the same vector of ones, so
 /// that the loops need no branch.
 template <class Arch, class S>
-class item_weights {
+class weight_reader {
   using V = xsimd::batch<S, Arch>;
 
  public:
-  explicit item_weights(std::span<const S> given) noexcept
-      : from_(given.empty() ? ones_ : given.data()), step_(given.empty() ? 0 : 1) {
+  explicit weight_reader(std::span<const S> given) noexcept
+      : from_(given.empty() ? ones_ : given.data()), stride_(given.empty() ? 0 : 1) {
     std::fill_n(ones_, V::size, S{1});
   }
-  item_weights(const item_weights&) = delete;
-  item_weights& operator=(const item_weights&) = delete;
+  weight_reader(const weight_reader&) = delete;
+  weight_reader& operator=(const weight_reader&) = delete;
   [[nodiscard]] [[gnu::always_inline]] V operator()(std::size_t j) const noexcept {
-    return V::load_unaligned(from_ + j * step_);
+    return V::load_unaligned(from_ + j * stride_);
   }
-  [[nodiscard]] S at(std::size_t i) const noexcept { return from_[i * step_]; }
+  [[nodiscard]] S at(std::size_t i) const noexcept { return from_[i * stride_]; }
 
  private:
   alignas(64) S ones_[V::size];
   const S* from_;
-  std::size_t step_;
+  std::size_t stride_;
 };
 
 /// Sums of w(i, j) f(s_i - s_j) over the pairs of different level. The items are in descending order of
-/// level, so every item wins over all items behind its own level.
+/// level, so every item is preferred to all items behind its own level.
 template <class Arch, bool Hessian, class S, class Function, class Weights>
 pair_totals loop_over_levels(const pair_items<S> items, const Function& function, const Weights& weights) {
   using V = xsimd::batch<S, Arch>;
@@ -202,7 +204,7 @@ pair_totals loop_over_levels(const pair_items<S> items, const Function& function
   const V zero(S(0));
   const V lane = lane_numbers<V>();
   pair_totals totals;
-  row_sums<V> own;
+  item_sums<V> own;
   for (std::size_t i = items.begin, next = i; i < items.end; ++i) {
     if (i == next)
       while (next < items.end && items.levels[next] == items.levels[i]) ++next;
@@ -228,26 +230,26 @@ pair_totals loop_over_levels(const pair_items<S> items, const Function& function
       add(j, [&](const V& v) { return xsimd::select(inside, v, zero); });
     }
     totals.count += static_cast<double>(items.end - next);
-    own.template end_row<Hessian>(items, i, totals);
+    own.template end_item<Hessian>(items, i, totals);
   }
   own.flush(totals);
   return totals;
 }
 
-/// The same for items in any order of levels: over the pairs of places i < first_end, j > i. Where item j
-/// wins, the weight is multiplied by `later_wins`. Factors: whether there are item weights or later_wins is
-/// not 1.
+/// The same for items in any order of levels: over the pairs of positions i < first_end, j > i. Where item j
+/// is preferred, the weight is multiplied by `later_preferred`. Factors: whether there are item weights or
+/// later_preferred is not 1.
 template <class Arch, bool Hessian, bool Factors, class S, class Function, class Weights>
-pair_totals loop_over_places(const pair_items<S> items, std::size_t first_end, const Function& function,
-                             const Weights& weights, S later_wins) {
+pair_totals loop_over_positions(const pair_items<S> items, std::size_t first_end, const Function& function,
+                                const Weights& weights, S later_preferred) {
   using V = xsimd::batch<S, Arch>;
   constexpr std::size_t w = V::size;
-  const item_weights<Arch, S> given(items.weights);
-  const V later(later_wins);
+  const weight_reader<Arch, S> given(items.weights);
+  const V later(later_preferred);
   const V zero(S(0));
   const V lane = lane_numbers<V>();
   pair_totals totals;
-  row_sums<V> own;
+  item_sums<V> own;
   for (std::size_t i = items.begin; i < first_end; ++i) {
     const V score(items.scores[i]);
     const V level(items.levels[i]);
@@ -255,19 +257,19 @@ pair_totals loop_over_places(const pair_items<S> items, std::size_t first_end, c
     const auto own_function = function.at(i);
     const auto own_weights = weights.at(i);
     const auto add = [&](std::size_t j, const V& other) {
-      const auto wins = level > other;
-      const auto counts = wins || level < other;
+      const auto preferred = level > other;
+      const auto counts = preferred || level < other;
       const V d = score - V::load_unaligned(items.scores.data() + j);
-      const auto f = own_function(j, wins, d, xsimd::abs(level - other));
+      const auto f = own_function(j, preferred, d, xsimd::abs(level - other));
       V factor = own_weights(j);
-      if constexpr (Factors) factor = factor * xsimd::select(wins, own_weight, later * given(j));
+      if constexpr (Factors) factor = factor * xsimd::select(preferred, own_weight, later * given(j));
       const V slope = xsimd::select(counts, factor * f.slope, zero);
       own.weight = own.weight + xsimd::select(counts, factor, zero);
       own.count = own.count + xsimd::select(counts, V(S(1)), zero);
       V bend(zero);
       if constexpr (Hessian) bend = xsimd::select(counts, factor * f.curvature, zero);
       add_pairs<Hessian>(items, j, xsimd::select(counts, factor * f.value, zero),
-                         xsimd::select(wins, slope, -slope), bend, own);
+                         xsimd::select(preferred, slope, -slope), bend, own);
     };
     std::size_t j = i + 1;
     for (; j + w <= items.end; j += w) add(j, V::load_unaligned(items.levels.data() + j));
@@ -275,32 +277,32 @@ pair_totals loop_over_places(const pair_items<S> items, std::size_t first_end, c
     if (j < items.end)
       add(j, xsimd::select(lane < V(static_cast<S>(items.end - j)),
                            V::load_unaligned(items.levels.data() + j), level));
-    own.template end_row<Hessian>(items, i, totals);
+    own.template end_item<Hessian>(items, i, totals);
   }
   own.flush(totals);
   return totals;
 }
 
 template <class Arch, bool Hessian, class S, class Function, class Weights>
-pair_totals loop_over_places(const pair_items<S> items, std::size_t first_end, const Function& function,
-                             const Weights& weights, S later_wins = S(1)) {
-  return items.weights.empty() && later_wins == S(1)
-             ? loop_over_places<Arch, Hessian, false>(items, first_end, function, weights, later_wins)
-             : loop_over_places<Arch, Hessian, true>(items, first_end, function, weights, later_wins);
+pair_totals loop_over_positions(const pair_items<S> items, std::size_t first_end, const Function& function,
+                                const Weights& weights, S later_preferred = S(1)) {
+  return items.weights.empty() && later_preferred == S(1)
+             ? loop_over_positions<Arch, Hessian, false>(items, first_end, function, weights, later_preferred)
+             : loop_over_positions<Arch, Hessian, true>(items, first_end, function, weights, later_preferred);
 }
 
-/// The same over all ordered pairs of places of which the first or the second is below first_end, including
-/// the pair of an item with itself: weights[i] f(s_i - s_j).
+/// The same over all ordered pairs of positions of which the first or the second is below first_end,
+/// including the pair of an item with itself: weights[i] f(s_i - s_j).
 template <class Arch, bool Hessian, class S, class Function>
 pair_totals loop_over_all_pairs(const pair_items<S> items, std::size_t first_end, const Function& function,
                                 std::span<const S> weights) {
   using V = xsimd::batch<S, Arch>;
   constexpr std::size_t w = V::size;
-  const item_weights<Arch, S> given(items.weights);
+  const weight_reader<Arch, S> given(items.weights);
   const V zero(S(0));
   const V lane = lane_numbers<V>();
   pair_totals totals;
-  row_sums<V> own;
+  item_sums<V> own;
   for (std::size_t i = items.begin; i < first_end; ++i) {
     const V score(items.scores[i]);
     const S own_weight = weights[i] * given.at(i);
@@ -323,7 +325,7 @@ pair_totals loop_over_all_pairs(const pair_items<S> items, std::size_t first_end
     totals.value += static_cast<double>(own_weight * with_itself[0]);
     totals.weight += static_cast<double>(own_weight);
     totals.count += 2.0 * static_cast<double>(items.end - i) - 1.0;
-    own.template end_row<Hessian>(items, i, totals);
+    own.template end_item<Hessian>(items, i, totals);
   }
   own.flush(totals);
   return totals;

@@ -10,37 +10,37 @@
 #include <span>
 
 /// Sums of hinges over the pairs of different level in O(n log L) for L levels: the levels are merged two by
-/// two, as in a merge sort. When two sorted halves are merged, all items of one win over all items of the
-/// other, and
+/// two, as in a merge sort. When two sorted halves are merged, all items of one are preferred to all items of
+/// the other, and
 ///
-///     e = margin - z_winner + z_loser > 0
+///     e = margin - z_preferred + z_other > 0
 ///
-/// holds for a set of losers that only grows from winner to winner. New losers are added to the sums of 1, e
-/// and e^2, and nothing is subtracted, so no digits are lost to cancellation.
+/// holds for a set of other items that only grows from preferred item to preferred item. New ones are added
+/// to the sums of 1, e and e^2, and nothing is subtracted, so no digits are lost to cancellation.
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
 /// One item of a merge.
 struct merge_item {
-  double place;   ///< z
-  double weight;  ///< weight of the pairs that the item wins
+  double shifted_score;  ///< z
+  double weight;         ///< weight of the pairs in which the item is preferred
   std::uint32_t item;
 };
 
 /// The sum of factor * weight * max(0, e)^power, power 1 or 2, over the pairs of an item of `first` and an
 /// item of `second`. Both are in descending order, and e = margin - z_first + z_second. The weight is that of
-/// the winner, which is an item of `first` where first_wins, otherwise an item of `second`.
+/// the preferred item, which is an item of `first` where first_preferred, otherwise an item of `second`.
 struct hinge_sum {
   double margin = 0.0;
   double factor = 1.0;
   int power = 1;
-  bool first_wins = true;
+  bool first_preferred = true;
 };
 
 /// Returns the value. Adds the derivatives by z, by item, to `gradient` and, unless it is empty, to
 /// `hessian`.
 inline double add_hinges(std::span<const merge_item> first, std::span<const merge_item> second,
                          const hinge_sum& f, std::span<double> gradient, std::span<double> hessian) {
-  const auto weight_of = [](const merge_item& item, bool wins) { return wins ? item.weight : 1.0; };
+  const auto weight_of = [](const merge_item& item, bool preferred) { return preferred ? item.weight : 1.0; };
   // The sums of 1, e and e^2 over the items with e > 0 so far.
   struct {
     double count = 0.0, sum = 0.0, squares = 0.0;
@@ -55,8 +55,8 @@ inline double add_hinges(std::span<const merge_item> first, std::span<const merg
     }
   } down, up;
   double value = 0.0;
-  const auto apply = [&](const merge_item& item, bool wins, const auto& reached, double sign) {
-    const double scale = f.factor * weight_of(item, wins);
+  const auto apply = [&](const merge_item& item, bool preferred, const auto& reached, double sign) {
+    const double scale = f.factor * weight_of(item, preferred);
     gradient[item.item] += sign * scale * (f.power == 1 ? reached.count : 2.0 * reached.sum);
     if (!hessian.empty() && f.power == 2) hessian[item.item] += scale * 2.0 * reached.count;
     // not 0 * squares, as squares may be infinite
@@ -64,25 +64,27 @@ inline double add_hinges(std::span<const merge_item> first, std::span<const merg
   };
   std::size_t next = 0;
   for (std::size_t i = 0; i < first.size(); ++i) {
-    if (i > 0) down.move(first[i - 1].place - first[i].place);
-    for (double e; next < second.size() && (e = f.margin - (first[i].place - second[next].place)) > 0.0;
+    if (i > 0) down.move(first[i - 1].shifted_score - first[i].shifted_score);
+    for (double e;
+         next < second.size() && (e = f.margin - (first[i].shifted_score - second[next].shifted_score)) > 0.0;
          ++next)
-      down.add(weight_of(second[next], !f.first_wins), e);
-    value += apply(first[i], f.first_wins, down, -1.0);
+      down.add(weight_of(second[next], !f.first_preferred), e);
+    value += apply(first[i], f.first_preferred, down, -1.0);
   }
   next = first.size();
   for (std::size_t j = second.size(); j-- > 0;) {
-    if (j + 1 < second.size()) up.move(second[j].place - second[j + 1].place);
-    for (double e; next > 0 && (e = f.margin - (first[next - 1].place - second[j].place)) > 0.0; --next)
-      up.add(weight_of(first[next - 1], f.first_wins), e);
-    static_cast<void>(apply(second[j], !f.first_wins, up, 1.0));
+    if (j + 1 < second.size()) up.move(second[j].shifted_score - second[j + 1].shifted_score);
+    for (double e;
+         next > 0 && (e = f.margin - (first[next - 1].shifted_score - second[j].shifted_score)) > 0.0; --next)
+      up.add(weight_of(first[next - 1], f.first_preferred), e);
+    static_cast<void>(apply(second[j], !f.first_preferred, up, 1.0));
   }
   return value;
 }
 
 /// The same over all pairs of different levels. `items` are ordered by level, the most relevant first, and
-/// descending by place within each level; `starts` holds the beginnings of the levels and the end of the last
-/// one. On return `items` are sorted by place. `buffer` has the same size.
+/// descending by shifted score within each level; `starts` holds the beginnings of the levels and the end of
+/// the last one. On return `items` are sorted by shifted score. `buffer` has the same size.
 inline double merge_hinges(std::span<merge_item> items, std::span<const std::uint32_t> starts,
                            std::span<const hinge_sum> sums, std::span<merge_item> buffer,
                            std::span<double> gradient, std::span<double> hessian) {
@@ -91,15 +93,15 @@ inline double merge_hinges(std::span<merge_item> items, std::span<const std::uin
   const std::size_t middle = levels / 2;
   double value = merge_hinges(items, starts.first(middle + 1), sums, buffer, gradient, hessian) +
                  merge_hinges(items, starts.subspan(middle), sums, buffer, gradient, hessian);
-  const auto winners = items.subspan(starts[0], starts[middle] - starts[0]);
-  const auto losers = items.subspan(starts[middle], starts[levels] - starts[middle]);
+  const auto preferred = items.subspan(starts[0], starts[middle] - starts[0]);
+  const auto others = items.subspan(starts[middle], starts[levels] - starts[middle]);
   for (const hinge_sum& f : sums)
-    value += f.first_wins ? add_hinges(winners, losers, f, gradient, hessian)
-                          : add_hinges(losers, winners, f, gradient, hessian);
-  const auto to = buffer.subspan(starts[0], winners.size() + losers.size());
-  std::merge(winners.begin(), winners.end(), losers.begin(), losers.end(), to.begin(),
-             [](const merge_item& a, const merge_item& b) { return a.place > b.place; });
-  std::copy(to.begin(), to.end(), winners.begin());
+    value += f.first_preferred ? add_hinges(preferred, others, f, gradient, hessian)
+                               : add_hinges(others, preferred, f, gradient, hessian);
+  const auto to = buffer.subspan(starts[0], preferred.size() + others.size());
+  std::merge(preferred.begin(), preferred.end(), others.begin(), others.end(), to.begin(),
+             [](const merge_item& a, const merge_item& b) { return a.shifted_score > b.shifted_score; });
+  std::copy(to.begin(), to.end(), preferred.begin());
   return value;
 }
 

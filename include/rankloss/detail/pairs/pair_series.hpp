@@ -9,61 +9,61 @@
 
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
-/// The series of the functions of pairs that the scan of pair_scan.hpp uses: from states to places and back,
-/// and for the pairs within a block. Also the number of terms and the sizes for each type of scores.
+/// The series of the functions of pairs that the scan of pair_scan.hpp uses: from states to coordinates and
+/// back, and for the pairs within a window. Also the number of terms and the sizes for each type of scores.
 template <class T>
 struct pair_series {
-  static constexpr std::size_t K = kernel_terms<T>::count;
+  static constexpr std::size_t K = kernel_constants<T>::count;
   static constexpr std::size_t exponents = sizeof(T) == 4 ? 16 : 24;  // K, padded to whole vectors
-  static constexpr std::size_t places = sizeof(T) == 4 ? 8 : 16;      // P
-  // half the width of a block, in temperatures
+  static constexpr std::size_t coefficients = sizeof(T) == 4 ? 8 : 16;  // P
+  // half the width of a window, in temperatures
   static constexpr double half_width = 0.125;
-  // most items of a block whose pairs are computed one by one
-  static constexpr std::size_t block_items = 64;
-  static constexpr std::size_t large_block = 4096;  // most items of other blocks
-  // width of a narrow block, whose kernel is a short series, in temperatures
+  // most items of a window whose pairs are computed one by one
+  static constexpr std::size_t window_items = 64;
+  static constexpr std::size_t large_window = 4096;  // most items of other windows
+  // width of a narrow window, whose kernel is a short series, in temperatures
   static constexpr double narrow_width = sizeof(T) == 4 ? 0.02 : 0.01;
-  static constexpr std::size_t narrow_terms = sizeof(T) == 4 ? 3 : 6;  // terms of the short series
+  static constexpr std::size_t narrow_order = sizeof(T) == 4 ? 3 : 6;  // terms of the short series
   // most levels with which the short series is used
   static constexpr std::size_t narrow_levels = 8;
-  // fewest items of a block for which the short series is faster
+  // fewest items of a window for which the short series is faster
   static constexpr std::size_t narrow_items = 32;
   static constexpr std::size_t most_levels = 32;  // most levels with states of their own
-  static constexpr std::size_t most_graded = 16;  // most levels with gains; quadratic in their number
+  static constexpr std::size_t most_by_level = 16;  // most levels with gains; quadratic in their number
 
   /// [p]: the coefficients of z^p, a row of the unit matrix
   static constexpr auto unit = [] {
-    std::array<std::array<double, places>, places> rows{};
-    for (std::size_t p = 0; p < places; ++p) rows[p][p] = 1.0;
+    std::array<std::array<double, coefficients>, coefficients> rows{};
+    for (std::size_t p = 0; p < coefficients; ++p) rows[p][p] = 1.0;
     return rows;
   }();
 
   /// [k][p]: the coefficient of z^p in c_k exp(-k h z)
-  using from_states = std::array<std::array<double, places>, K>;
+  using from_states = std::array<std::array<double, coefficients>, K>;
   template <std::size_t N>
   static constexpr from_states expand(const std::array<double, N>& kernel) {
     from_states rows{};
     for (std::size_t k = 0; k < K; ++k) {
       const double rate = static_cast<double>(k + 1) * half_width;
       double term = kernel[k];
-      for (std::size_t p = 0; p < places; ++p) {
+      for (std::size_t p = 0; p < coefficients; ++p) {
         rows[k][p] = term;
         term *= -rate / static_cast<double>(p + 1);
       }
     }
     return rows;
   }
-  static constexpr auto slope_of_logistic = expand(kernel_terms<T>::sigmoid);
-  static constexpr auto slope_of_sigmoid = expand(kernel_terms<T>::slope);
-  static constexpr auto value_of_logistic = expand(kernel_terms<T>::softplus);
+  static constexpr auto slope_of_logistic = expand(kernel_constants<T>::sigmoid);
+  static constexpr auto slope_of_sigmoid = expand(kernel_constants<T>::slope);
+  static constexpr auto value_of_logistic = expand(kernel_constants<T>::softplus);
 
   /// [p][k]: the contribution of moment p to state k, the coefficient of z^p in exp(k h z)
-  static constexpr std::array<std::array<double, exponents>, places> from_moments() {
-    std::array<std::array<double, exponents>, places> rows{};
+  static constexpr std::array<std::array<double, exponents>, coefficients> from_moments() {
+    std::array<std::array<double, exponents>, coefficients> rows{};
     for (std::size_t k = 0; k < K; ++k) {
       const double rate = static_cast<double>(k + 1) * half_width;
       double term = 1.0;
-      for (std::size_t p = 0; p < places; ++p) {
+      for (std::size_t p = 0; p < coefficients; ++p) {
         rows[p][k] = term;
         term *= rate / static_cast<double>(p + 1);
       }
@@ -72,15 +72,15 @@ struct pair_series {
   }
   static constexpr auto to_states = from_moments();
 
-  /// [q][p]: the contribution of moment q of the losers of a block to the coefficient of z_winner^p, for f(h
-  /// (z_winner - z_loser)). f is the Taylor series at 0 of the sigmoid, its integral or its derivative.
-  /// Scores fall as places rise.
-  using within = std::array<std::array<double, places>, places>;
-  static constexpr within own_terms(int derivative) {
+  /// [q][p]: the contribution of moment q of the other items of a window to the coefficient of z_preferred^p,
+  /// for f(h (z_preferred - z_other)). f is the Taylor series at 0 of the sigmoid, its integral or its
+  /// derivative. Scores fall as coordinates rise.
+  using within = std::array<std::array<double, coefficients>, coefficients>;
+  static constexpr within own_coefficients(int derivative) {
     const auto series = series_of(derivative);
     within rows{};
-    for (std::size_t q = 0; q < places; ++q)
-      for (std::size_t p = 0; p < places; ++p) {
+    for (std::size_t q = 0; q < coefficients; ++q)
+      for (std::size_t p = 0; p < coefficients; ++p) {
         double term = series[p + q];  // (p + q)! / (p! q!) h^(p + q) (-1)^q
         for (std::size_t r = 1; r <= p; ++r)
           term *= static_cast<double>(q + r) / static_cast<double>(r) * half_width;
@@ -91,9 +91,9 @@ struct pair_series {
   }
   /// The Taylor series at 0 of the sigmoid (derivative 0), of its derivative (1) or of its integral softplus
   /// (-1).
-  static constexpr std::array<double, 2 * places> series_of(int derivative) {
+  static constexpr std::array<double, 2 * coefficients> series_of(int derivative) {
     // sigmoid = 1/2 + s, s' = 1/4 - s^2
-    std::array<double, 2 * places + 2> sigmoid{};
+    std::array<double, 2 * coefficients + 2> sigmoid{};
     for (std::size_t n = 0; n + 1 < sigmoid.size(); ++n) {
       double square = 0.0;
       for (std::size_t m = 0; m <= n; ++m)
@@ -101,7 +101,7 @@ struct pair_series {
       sigmoid[n + 1] = ((n == 0 ? 0.25 : 0.0) - square) / static_cast<double>(n + 1);
     }
     sigmoid[0] = 0.5;
-    std::array<double, 2 * places> series{};
+    std::array<double, 2 * coefficients> series{};
     for (std::size_t n = 0; n < series.size(); ++n)
       series[n] = derivative == 0   ? sigmoid[n]
                   : derivative == 1 ? static_cast<double>(n + 1) * sigmoid[n + 1]
@@ -109,18 +109,18 @@ struct pair_series {
                                     : sigmoid[n - 1] / static_cast<double>(n);
     return series;
   }
-  static constexpr auto own_sigmoid = own_terms(0);
-  static constexpr auto own_slope = own_terms(1);
-  static constexpr auto own_softplus = own_terms(-1);
+  static constexpr auto own_sigmoid = own_coefficients(0);
+  static constexpr auto own_slope = own_coefficients(1);
+  static constexpr auto own_softplus = own_coefficients(-1);
 
   /// [q][n - q]: the power n of a difference x_i - x_j, expanded: the coefficient of x_j^q x_i^(n - q). Only
   /// even n, or only odd n.
-  using narrow_series = std::array<std::array<double, narrow_terms>, narrow_terms>;
+  using narrow_series = std::array<std::array<double, narrow_order>, narrow_order>;
   /// f(d) = sign * (the series above at -d)
   static constexpr narrow_series narrow_of(int derivative, double sign, std::size_t parity) {
     const auto series = series_of(derivative);
     narrow_series rows{};
-    for (std::size_t n = parity; n < narrow_terms; n += 2)
+    for (std::size_t n = parity; n < narrow_order; n += 2)
       for (std::size_t q = 0; q <= n; ++q) {
         double term = sign * (parity == 0 ? 1.0 : -1.0) * (q % 2 == 0 ? 1.0 : -1.0) * series[n];
         for (std::size_t r = 1; r <= q; ++r) term *= static_cast<double>(n - q + r) / static_cast<double>(r);

@@ -4,7 +4,7 @@
 #include <rankloss/detail/base/abi.hpp>
 #include <rankloss/detail/pairs/pair_kernel.hpp>
 #include <rankloss/detail/pairs/pair_series.hpp>
-#include <rankloss/detail/pairs/scan_list.hpp>
+#include <rankloss/detail/pairs/sorted_items.hpp>
 #include <rankloss/detail/sigmoid/cell_sums.hpp>
 #include <rankloss/detail/simd/lanes.hpp>
 
@@ -15,16 +15,16 @@
 
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
-/// The states that a scan carries from block to block, how the items of a block enter them, and how they act
-/// on items.
-template <class Arch, class T, std::size_t C, bool Weighted, bool Graded, class Function>
+/// The states that a scan carries from window to window, how the items of a window enter them, and how they
+/// act on items.
+template <class Arch, class T, std::size_t C, bool Weighted, bool ByLevel, class Function>
 struct pair_states {
-  using terms = pair_series<T>;
+  using constants = pair_series<T>;
   using V = lanes<Arch>;
   static constexpr std::size_t w = lane_count<Arch>;
-  static constexpr std::size_t K = terms::K;
-  static constexpr std::size_t E = terms::exponents;
-  static constexpr std::size_t P = terms::places;
+  static constexpr std::size_t K = constants::K;
+  static constexpr std::size_t E = constants::exponents;
+  static constexpr std::size_t P = constants::coefficients;
   static constexpr std::size_t sets = Weighted ? 2 : 1;  // of the levels below an item and above it
   using exponents = wide_row<Arch, E>;
   using polynomial = wide_row<Arch, P>;
@@ -36,8 +36,8 @@ struct pair_states {
     double hard = 0.0;
     double distance = 0.0;
   };
-  /// The action of the past of a block on an item of one level, by channel and set: polynomials in the place
-  /// of the item.
+  /// The action of the past of a window on an item of one level, by channel and set: polynomials in the
+  /// coordinate of the item.
   struct action {
     polynomial slope;
     polynomial value;
@@ -85,24 +85,24 @@ struct pair_states {
     }
   }
 
-  /// Adds the items of a block to a state, by their moments.
+  /// Adds the items of a window to a state, by their moments.
   static void enter(const polynomial& moments, state& to) noexcept {
     alignas(64) double m[P];
     moments.store(m);
-    for (std::size_t p = 0; p < P; ++p) to.s.add_scaled(m[p], terms::to_states[p].data());
+    for (std::size_t p = 0; p < P; ++p) to.s.add_scaled(m[p], constants::to_states[p].data());
     to.hard += m[0];
-    to.distance -= terms::half_width * m[1];  // place z is ahead of the centre by h z
+    to.distance -= constants::half_width * m[1];  // coordinate z is ahead of the centre by h z
   }
 
   /// Computes the actions of the states, by level: of the levels below an item's own and of those above it.
   /// `all_above` is scratch, one state per level; it receives the sums over the levels above, from the set
-  /// that is weighted as winners.
+  /// that is weighted as preferred items.
   template <bool Down>
-  static void act(const scan_list<T, C>& list, double wrong_sign, std::span<const state> states,
+  static void act(const sorted_items<T, C>& sorted, double wrong_sign, std::span<const state> states,
                   std::size_t levels, std::span<action> actions, std::span<state> all_above) {
     constexpr bool logistic = Function::kernel == pair_kernel::logistic;
-    constexpr const auto& slope_rows = logistic ? terms::slope_of_logistic : terms::slope_of_sigmoid;
-    const auto expand = [](const exponents& s, const typename terms::from_states& rows) {
+    constexpr const auto& slope_rows = logistic ? constants::slope_of_logistic : constants::slope_of_sigmoid;
+    const auto expand = [](const exponents& s, const typename constants::from_states& rows) {
       alignas(64) double e[E];
       s.store(e);
       polynomial low, high;  // two sums, as in scan_states::dot
@@ -122,7 +122,7 @@ struct pair_states {
         return states[(set * levels + level) * C + c];
       };
       // Only sums, never differences: subtracting items would leave a rounding error of what was removed.
-      if (!Graded) {
+      if (!ByLevel) {
         exponents sum;
         double hard = 0.0;
         double distance = 0.0;
@@ -135,15 +135,15 @@ struct pair_states {
           all_above[level - 1] = {sum, hard, distance};
         }
       }
-      state below;  // of the set of losers
+      state below;  // of the set of other items
       for (std::size_t level = 0; level < levels; ++level) {
-        if (Graded) {
+        if (ByLevel) {
           below = state{};
           all_above[level] = state{};
           for (std::size_t other = 0; other < level; ++other)
-            add(below, of(0, other), list.difference(level, other));
+            add(below, of(0, other), sorted.difference(level, other));
           for (std::size_t other = level + 1; other < levels; ++other)
-            add(all_above[level], of(sets - 1, other), list.difference(level, other));
+            add(all_above[level], of(sets - 1, other), sorted.difference(level, other));
         } else if (level > 0) {
           add(below, of(0, level - 1), 1.0);
         }
@@ -155,27 +155,27 @@ struct pair_states {
           action a;
           const double wrong = Down ? of_below * below.hard : of_above * above.hard;
           if constexpr (logistic) {
-            // Down: a winner gets -(1 - p) from losers wrongly above it, a loser gets +p. Up: a winner gets
-            // -p, a loser gets 1 - p from winners wrongly below it.
+            // Down: a preferred item gets -(1 - p) from others wrongly above it, another gets +p. Up: a
+            // preferred item gets -p, another gets 1 - p from preferred ones wrongly below it.
             a.slope.add(Down ? 1.0 : -1.0, expand(both.s, slope_rows));
-            a.slope.add_scaled(Down ? -wrong : wrong, terms::unit[0].data());
+            a.slope.add_scaled(Down ? -wrong : wrong, constants::unit[0].data());
           } else {
-            // A winner gets -slope, a loser gets +slope.
+            // A preferred item gets -slope, the other one +slope.
             a.slope = expand(both.s, slope_rows);
             a.slope.add(-2.0 * of_below, expand(below.s, slope_rows));
           }
           if constexpr (Down) {
             if constexpr (logistic) {
-              a.value = expand(both.s, terms::value_of_logistic);
-              a.value.add_scaled(of_below * below.distance, terms::unit[0].data());
-              a.value.add_scaled(of_below * terms::half_width * below.hard, terms::unit[1].data());
+              a.value = expand(both.s, constants::value_of_logistic);
+              a.value.add_scaled(of_below * below.distance, constants::unit[0].data());
+              a.value.add_scaled(of_below * constants::half_width * below.hard, constants::unit[1].data());
             } else {
               // A correctly ordered pair has the value p, a wrongly ordered pair 1 - p.
               state signed_sum;
               add(signed_sum, below, -of_below);
               add(signed_sum, above, of_above);
-              a.value = expand(signed_sum.s, terms::slope_of_logistic);
-              a.value.add_scaled(wrong, terms::unit[0].data());
+              a.value = expand(signed_sum.s, constants::slope_of_logistic);
+              a.value.add_scaled(wrong, constants::unit[0].data());
             }
           }
           a.weight = of_below * below.hard + of_above * above.hard;
@@ -191,15 +191,16 @@ struct pair_states {
     }
   }
 
-  /// The pairs within a block, where the weight does not depend on which item is above. The action of the
-  /// losers on a winner is written to `own`, which is multiplied by the upper factor of the weight. The
-  /// action of the winners on a loser is added to `actions`, which are multiplied by the lower factor.
-  static void act_within(std::span<const polynomial> winners, std::span<const polynomial> losers,
+  /// The pairs within a window, where the weight does not depend on which item is above. The action of the
+  /// other items on a preferred one is written to `own`, which is multiplied by the upper factor of the
+  /// weight. The action of the preferred items on another one is added to `actions`, which are multiplied by
+  /// the lower factor.
+  static void act_within(std::span<const polynomial> preferred, std::span<const polynomial> others,
                          std::size_t levels, bool add, std::span<action> actions, std::span<action> own) {
     constexpr bool logistic = Function::kernel == pair_kernel::logistic;
-    constexpr const auto& slope_rows = logistic ? terms::own_sigmoid : terms::own_slope;
-    constexpr const auto& value_rows = logistic ? terms::own_softplus : terms::own_sigmoid;
-    const auto expand = [](const polynomial& moments, const typename terms::within& rows) {
+    constexpr const auto& slope_rows = logistic ? constants::own_sigmoid : constants::own_slope;
+    constexpr const auto& value_rows = logistic ? constants::own_softplus : constants::own_sigmoid;
+    const auto expand = [](const polynomial& moments, const typename constants::within& rows) {
       alignas(64) double m[P];
       moments.store(m);
       polynomial sum;
@@ -216,7 +217,7 @@ struct pair_states {
         alignas(64) double m[P];
         below.store(m);
         a.weight = m[0];
-        below.add(1.0, losers[level * C + c]);
+        below.add(1.0, others[level * C + c]);
       }
       polynomial above;
       for (std::size_t level = levels; level-- > 0;) {
@@ -225,8 +226,8 @@ struct pair_states {
           a = action{};
           if (Weighted) actions[level * C + c] = action{};
         }
-        // The same from the side of the loser: the signs of the places change, so odd powers change their
-        // sign in the moments and in the result.
+        // The same from the side of the other item: the signs of the coordinates change, so odd powers change
+        // their sign in the moments and in the result.
         alignas(64) double m[P];
         above.store(m);
         for (std::size_t q = 1; q < P; q += 2) m[q] = -m[q];
@@ -237,7 +238,7 @@ struct pair_states {
         for (std::size_t p = 1; p < P; p += 2) m[p] = -m[p];
         acted.load(m);
         a.slope.add(1.0, acted);
-        above.add(1.0, winners[((sets - 1) * levels + level) * C + c]);
+        above.add(1.0, preferred[((sets - 1) * levels + level) * C + c]);
       }
     }
   }

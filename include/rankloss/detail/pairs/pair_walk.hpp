@@ -4,7 +4,7 @@
 #include <rankloss/detail/base/abi.hpp>
 #include <rankloss/detail/pairs/pair_loop.hpp>
 #include <rankloss/detail/pairs/pair_states.hpp>
-#include <rankloss/detail/pairs/scan_list.hpp>
+#include <rankloss/detail/pairs/sorted_items.hpp>
 #include <rankloss/detail/simd/lanes.hpp>
 #include <rankloss/workspace.hpp>
 
@@ -16,24 +16,24 @@
 
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
-/// The pairs of different blocks and, where the weight does not depend on which item is above, those within
-/// blocks. The walk goes from block to block, down the list and up again.
-template <class Arch, class T, std::size_t C, bool Weighted, bool Oriented, bool Graded, class Function>
+/// The pairs of different windows and, where the weight does not depend on which item is above, those within
+/// windows. The walk goes from window to window, down the list and up again.
+template <class Arch, class T, std::size_t C, bool Weighted, bool Oriented, bool ByLevel, class Function>
 struct pair_walk {
-  using parts = pair_states<Arch, T, C, Weighted, Graded, Function>;
-  using terms = typename parts::terms;
+  using parts = pair_states<Arch, T, C, Weighted, ByLevel, Function>;
+  using constants = typename parts::constants;
   using state = typename parts::state;
   using action = typename parts::action;
   using polynomial = typename parts::polynomial;
   static constexpr std::size_t sets = parts::sets;
 
-  const scan_list<T, C>& list;
-  std::span<const std::uint32_t> buckets;  ///< [n] by place: the levels that are compared
+  const sorted_items<T, C>& sorted;
+  std::span<const std::uint32_t> buckets;  ///< [n] by position: the levels that are compared
   std::size_t levels;                      ///< the number of buckets
-  std::span<const std::uint32_t> starts;   ///< beginnings of the blocks, and the end of the list
+  std::span<const std::uint32_t> starts;   ///< beginnings of the windows, and the end of the list
   double scale;                            ///< 1 / temperature
   double wrong_sign;           ///< factor on the weight of pairs whose upper item is the less relevant one
-  std::span<double> gradient;  ///< [n] by place, added to
+  std::span<double> gradient;  ///< [n] by position, added to
   pair_totals& totals;         ///< value and weight are added to, the count is not
   workspace& scratch;
 
@@ -46,70 +46,70 @@ struct pair_walk {
     const std::span<action> actions = scratch.take<action>(sets * levels * C);
     const std::span<state> above = scratch.take<state>(levels);
     const std::span<polynomial> moments = scratch.take<polynomial>(sets * levels * C);
-    const std::span<polynomial> losers =
-        scratch.take<polynomial>(Down && !Oriented ? levels * C : 0);  // of a block's own pairs
-    const std::span<action> own_actions = scratch.take<action>(losers.size());
+    const std::span<polynomial> others =
+        scratch.take<polynomial>(Down && !Oriented ? levels * C : 0);  // of a window's own pairs
+    const std::span<action> own_actions = scratch.take<action>(others.size());
     std::fill(states.begin(), states.end(), state{});
     const auto index = [&](std::size_t set, std::size_t level, std::size_t c) {
       return (set * levels + level) * C + c;
     };
-    const std::size_t blocks = starts.size() - 1;
-    // Places are relative to the centre of the block, so that the places of a narrow block are near 0 and the
-    // truncated series is accurate. The centre is kept as the score of the first item of the block and an
-    // offset in temperatures: as one score it could be rounded by more than the width of a block where scores
-    // are far from 0.
+    const std::size_t windows = starts.size() - 1;
+    // Coordinates are relative to the centre of the window, so that those of a narrow window are near 0 and
+    // the truncated series is accurate. The centre is kept as the score of the first item of the window and
+    // an offset in temperatures: as one score it could be rounded by more than the width of a window where
+    // scores are far from 0.
     double top = 0.0;
     double half = 0.0;
     polynomial value_sum;
-    for (std::size_t step = 0; step < blocks; ++step) {
-      const std::size_t b = Down ? step : blocks - 1 - step;
+    for (std::size_t step = 0; step < windows; ++step) {
+      const std::size_t b = Down ? step : windows - 1 - step;
       const std::size_t begin = starts[b];
       const std::size_t end = starts[b + 1];
-      const double next_top = list.scores[begin];
-      const double next_half = 0.5 * (next_top - list.scores[end - 1]) * scale;
+      const double next_top = sorted.scores[begin];
+      const double next_half = 0.5 * (next_top - sorted.scores[end - 1]) * scale;
       if (step > 0) {
         parts::carry(states, std::min(std::abs((top - next_top) * scale - half + next_half), 1e290));
-        parts::template act<Down>(list, wrong_sign, states, levels, actions, above);
+        parts::template act<Down>(sorted, wrong_sign, states, levels, actions, above);
       }
       top = next_top;
       half = next_half;
 
-      // In [-1, 1], because the block is at most 2 half_width wide.
+      // In [-1, 1], because the window is at most 2 half_width wide.
       const auto powers_at = [&](std::size_t i) {
-        const double below = (top - list.scores[i]) * scale - half;
-        return parts::powers_of((Down ? below : -below) / terms::half_width);
+        const double below = (top - sorted.scores[i]) * scale - half;
+        return parts::powers_of((Down ? below : -below) / constants::half_width);
       };
       // On the way down, items below the cutoff are acted on but do not act; on the way up they act but are
       // not acted on.
-      const bool counts = begin < list.counted;
+      const bool counts = begin < sorted.counted;
       const bool own = Down && !Oriented && counts;
       if (counts || !Down) {
         std::fill(moments.begin(), moments.end(), polynomial{});
         for (std::size_t i = begin; i < end; ++i) {
           const polynomial powers = powers_at(i);
           for (std::size_t c = 0; c < C; ++c) {
-            const auto factor = static_cast<double>((Down ? list.upper : list.lower)[c][i]);
+            const auto factor = static_cast<double>((Down ? sorted.upper : sorted.lower)[c][i]);
             moments[index(0, buckets[i], c)].add(factor, powers);
             if (Weighted)
-              moments[index(1, buckets[i], c)].add(factor * static_cast<double>(list.weights[i]),
-                                                   powers);  // of the pairs that item i wins
+              moments[index(1, buckets[i], c)].add(factor * static_cast<double>(sorted.weights[i]),
+                                                   powers);  // of the pairs in which item i is preferred
           }
         }
       }
       if (own) {
-        std::fill(losers.begin(), losers.end(), polynomial{});
+        std::fill(others.begin(), others.end(), polynomial{});
         for (std::size_t i = begin; i < end; ++i) {
           const polynomial powers = powers_at(i);
           for (std::size_t c = 0; c < C; ++c)
-            losers[buckets[i] * C + c].add(static_cast<double>(list.lower[c][i]), powers);
+            others[buckets[i] * C + c].add(static_cast<double>(sorted.lower[c][i]), powers);
         }
-        parts::act_within(moments, losers, levels, step > 0, actions, own_actions);
+        parts::act_within(moments, others, levels, step > 0, actions, own_actions);
       }
       if (Down ? step > 0 || own : step > 0 && counts) {
         for (std::size_t i = begin; i < end; ++i) {
           polynomial slope, value;
           const std::size_t level = buckets[i];
-          const double weight = Weighted ? static_cast<double>(list.weights[i]) : 1.0;
+          const double weight = Weighted ? static_cast<double>(sorted.weights[i]) : 1.0;
           const auto add = [&](const action& a, double factor) {
             slope.add(factor, a.slope);
             if constexpr (Down) {
@@ -118,12 +118,12 @@ struct pair_walk {
             }
           };
           for (std::size_t c = 0; c < C; ++c) {
-            const auto factor = static_cast<double>((Down ? list.lower : list.upper)[c][i]);
-            // Where the item wins over the levels below, its own weight counts; where it loses, the weight of
-            // the winner does.
+            const auto factor = static_cast<double>((Down ? sorted.lower : sorted.upper)[c][i]);
+            // Where the item is preferred to the levels below, its own weight counts; where it is the other
+            // one, the weight of the preferred item does.
             add(actions[index(0, level, c)], Weighted ? weight * factor : factor);
             if (Weighted) add(actions[index(1, level, c)], factor);
-            if (own) add(own_actions[level * C + c], weight * static_cast<double>(list.upper[c][i]));
+            if (own) add(own_actions[level * C + c], weight * static_cast<double>(sorted.upper[c][i]));
           }
           const polynomial powers = powers_at(i);
           gradient[i] += slope.dot(powers);

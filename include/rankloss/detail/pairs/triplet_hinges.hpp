@@ -179,7 +179,7 @@ struct triplet_hinges {
                          workspace& scratch) const {
     using record = keyed_item<key_of<T>>;
     const auto sorted = [&](std::span<const std::uint32_t> side) {
-      return sorted_records<record>(side.size(), scratch, [&](std::size_t k) {
+      return records_by_key<record>(side.size(), scratch, [&](std::size_t k) {
         return record{descending_key(items.scores[side[k]]), side[k]};
       });
     };

@@ -2,7 +2,7 @@
 #pragma once
 
 #include <rankloss/batch.hpp>
-#include <rankloss/detail/pairs/pair_places.hpp>
+#include <rankloss/detail/pairs/ordered_items.hpp>
 #include <rankloss/workspace.hpp>
 
 #include <xsimd/xsimd.hpp>
@@ -28,7 +28,7 @@ template <class Arch, class S>
 struct two_channels {
   using V = xsimd::batch<S, Arch>;
   weight_channels<S, 2> c;
-  struct row {
+  struct pairs_of_item {
     const S* lower0;
     const S* lower1;
     V first, second;
@@ -36,30 +36,30 @@ struct two_channels {
       return xsimd::fma(first, V::load_unaligned(lower0 + j), second * V::load_unaligned(lower1 + j));
     }
   };
-  [[nodiscard]] row at(std::size_t i) const noexcept {
+  [[nodiscard]] pairs_of_item at(std::size_t i) const noexcept {
     return {c.lower[0].data(), c.lower[1].data(), V(c.upper[0][i]), V(c.upper[1][i])};
   }
 };
 
 template <class Arch, class S, class Weight, class T, class R>
 [[nodiscard]] two_channels<Arch, S> prepare_two(const Weight& weight, const list<T, R>& items,
-                                                const pair_places& at, workspace& scratch) {
-  two_channels<Arch, S> rows;
-  for (auto* side : {rows.c.upper, rows.c.lower})
+                                                const ordered_items& at, workspace& scratch) {
+  two_channels<Arch, S> weights;
+  for (auto* side : {weights.c.upper, weights.c.lower})
     for (std::size_t k = 0; k < 2; ++k) side[k] = padded<S, Arch>(at.size(), scratch);
-  weight.template fill<Arch>(items, at, rows.c, scratch);
-  return rows;
+  weight.template fill<Arch>(items, at, weights.c, scratch);
+  return weights;
 }
 
-/// weight(i, j) for places i < j, computed from channels for the pair loop.
-template <class Arch, class T, std::size_t C, bool Graded>
+/// weight(i, j) for positions i < j, computed from channels for the pair loop.
+template <class Arch, class T, std::size_t C, bool ByLevel>
 struct channel_weights {
   using V = xsimd::batch<T, Arch>;
   const std::array<std::span<T>, C>& upper;
   const std::array<std::span<T>, C>& lower;
-  std::span<const T> gains;  ///< [n], where Graded
+  std::span<const T> gains;  ///< [n], where ByLevel
 
-  struct row {
+  struct pairs_of_item {
     const T* lower[C];
     const T* gains;
     V own[C];
@@ -67,12 +67,12 @@ struct channel_weights {
     [[gnu::always_inline]] V operator()(std::size_t j) const noexcept {
       V sum = own[0] * V::load_unaligned(lower[0] + j);
       for (std::size_t c = 1; c < C; ++c) sum = xsimd::fma(own[c], V::load_unaligned(lower[c] + j), sum);
-      if constexpr (Graded) sum = sum * xsimd::abs(gain - V::load_unaligned(gains + j));
+      if constexpr (ByLevel) sum = sum * xsimd::abs(gain - V::load_unaligned(gains + j));
       return sum;
     }
   };
-  [[nodiscard]] row at(std::size_t i) const noexcept {
-    row r{{}, gains.data(), {}, V(Graded ? gains[i] : T{0})};
+  [[nodiscard]] pairs_of_item at(std::size_t i) const noexcept {
+    pairs_of_item r{{}, gains.data(), {}, V(ByLevel ? gains[i] : T{0})};
     for (std::size_t c = 0; c < C; ++c) {
       r.lower[c] = lower[c].data();
       r.own[c] = V(upper[c][i]);

@@ -9,7 +9,7 @@
 #include <cmath>
 #include <cstddef>
 
-/// The series of cell_sums.hpp: the kernels as polynomials in the place of an item within its cell.
+/// The series of cell_sums.hpp: the kernels as polynomials in the coordinate of an item within its cell.
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
 // Made by scripts/fit_terms.py: the kernels of sorted_sums.hpp for distances from half a temperature on.
@@ -48,20 +48,20 @@ inline constexpr std::array<double, 18> far_slope_18{
     -3.07843593592559,   1.008123198442119,   -0.15847666979639277};
 
 template <class T>
-struct cell_terms {
-  static constexpr std::size_t places = sizeof(T) == 4 ? 8 : 16;  // P
+struct cell_constants {
+  static constexpr std::size_t coefficients = sizeof(T) == 4 ? 8 : 16;  // P
   static constexpr std::size_t K = sizeof(T) == 4 ? 8 : 18;
   static constexpr std::size_t exponents = sizeof(T) == 4 ? 8 : 24;  // K, padded to whole vectors
   static constexpr double half_width = 0.25;                         // of a cell, in temperatures
 
-  using by_place = std::array<double, places>;
+  using by_coefficient = std::array<double, coefficients>;
 
   /// (k h)^p / p!, the series of exp(k h d) in d.
-  static constexpr std::array<by_place, K> exponential_series() {
-    std::array<by_place, K> series{};
+  static constexpr std::array<by_coefficient, K> exponential_series() {
+    std::array<by_coefficient, K> series{};
     for (std::size_t k = 0; k < K; ++k) {
       double term = 1.0;
-      for (std::size_t p = 0; p < places; ++p) {
+      for (std::size_t p = 0; p < coefficients; ++p) {
         series[k][p] = term;
         term *= static_cast<double>(k + 1) * half_width / static_cast<double>(p + 1);
       }
@@ -70,19 +70,19 @@ struct cell_terms {
   }
   static constexpr auto exponential = exponential_series();
 
-  /// The same by place: [p][k], for sums over p.
-  static constexpr std::array<std::array<double, exponents>, places> transposed_series() {
-    std::array<std::array<double, exponents>, places> series{};
-    for (std::size_t p = 0; p < places; ++p)
+  /// The same by coefficient: [p][k], for sums over p.
+  static constexpr std::array<std::array<double, exponents>, coefficients> transposed_series() {
+    std::array<std::array<double, exponents>, coefficients> series{};
+    for (std::size_t p = 0; p < coefficients; ++p)
       for (std::size_t k = 0; k < K; ++k) series[p][k] = exponential[k][p];
     return series;
   }
-  static constexpr auto exponential_by_place = transposed_series();
+  static constexpr auto exponential_by_coefficient = transposed_series();
 
   /// Taylor coefficients of the kernel f at x: f(x + z) = sum_n c_n z^n, for f = sigmoid or sigmoid'.
-  static constexpr std::array<double, 2 * places> kernel_series(bool slope, double exp_minus_x) {
+  static constexpr std::array<double, 2 * coefficients> kernel_series(bool slope, double exp_minus_x) {
     // 1 / (1 + e^-x e^-z), by inverting the series of the denominator.
-    std::array<double, 2 * places + 1> denominator{}, sigmoid{};
+    std::array<double, 2 * coefficients + 1> denominator{}, sigmoid{};
     double term = exp_minus_x;
     for (std::size_t p = 0; p < sigmoid.size(); ++p) {
       denominator[p] = term + (p == 0 ? 1.0 : 0.0);
@@ -93,7 +93,7 @@ struct cell_terms {
       for (std::size_t q = 1; q <= p; ++q) sum -= denominator[q] * sigmoid[p - q];
       sigmoid[p] = sum / denominator[0];
     }
-    std::array<double, 2 * places> series{};
+    std::array<double, 2 * coefficients> series{};
     for (std::size_t n = 0; n < series.size(); ++n)
       series[n] = slope ? static_cast<double>(n + 1) * sigmoid[n + 1] : sigmoid[n];
     return series;
@@ -101,12 +101,12 @@ struct cell_terms {
 
   /// [q][p]: what moment q of a cell adds to the coefficient of d^p of another cell, or of the same cell, for
   /// f(x_j - x_i) = f(x + h (d_j - d_i)).
-  using matrix = std::array<by_place, places>;
-  static constexpr matrix direct_terms(bool slope, double exp_minus_x) {
+  using matrix = std::array<by_coefficient, coefficients>;
+  static constexpr matrix direct_coefficients(bool slope, double exp_minus_x) {
     const auto series = kernel_series(slope, exp_minus_x);
     matrix direct{};
-    for (std::size_t q = 0; q < places; ++q)
-      for (std::size_t p = 0; p < places; ++p) {
+    for (std::size_t q = 0; q < coefficients; ++q)
+      for (std::size_t p = 0; p < coefficients; ++p) {
         double term = series[p + q];  // (p + q)! / (p! q!) h^(p + q) (-1)^p
         for (std::size_t r = 1; r <= p; ++r)
           term *= -static_cast<double>(q + r) / static_cast<double>(r) * half_width;
@@ -139,9 +139,9 @@ struct cell_terms {
   }
   /// sigmoid(x_j - x_i), minus 1 for items of the cells above: the terms that are added to the hard rank.
   static constexpr kernel make_sigmoid() {
-    kernel f{direct_terms(false, 1.0),
-             direct_terms(false, 1.0 / exp_half),
-             direct_terms(false, exp_half),
+    kernel f{direct_coefficients(false, 1.0),
+             direct_coefficients(false, 1.0 / exp_half),
+             direct_coefficients(false, exp_half),
              far_sigmoid(),
              -1.0,
              1.0};
@@ -149,9 +149,9 @@ struct cell_terms {
     return f;
   }
   static constexpr kernel for_sigmoid = make_sigmoid();
-  static constexpr kernel for_slope{direct_terms(true, 1.0),
-                                    direct_terms(true, 1.0 / exp_half),
-                                    direct_terms(true, exp_half),
+  static constexpr kernel for_slope{direct_coefficients(true, 1.0),
+                                    direct_coefficients(true, 1.0 / exp_half),
+                                    direct_coefficients(true, exp_half),
                                     far_slope(),
                                     1.0,
                                     1.0};

@@ -23,8 +23,8 @@
 /// are computed cell by cell.
 ///
 /// A cell holds the items of a stretch of half a temperature. The sigmoid is smooth on that scale (its
-/// nearest singularity is pi away), so items act and are acted on through a polynomial in their place d in
-/// [-1, 1] within the cell:
+/// nearest singularity is pi away), so items act and are acted on through a polynomial in their coordinate d
+/// in [-1, 1] within the cell:
 ///
 ///     moments          m_p = sum_j w_j d_j^p                            one pass over the items
 ///     between cells    exponential states of sorted_sums.hpp            one step per cell
@@ -39,11 +39,11 @@ namespace rankloss::inline RANKLOSS_ABI::detail {
 /// A list cut into cells. Items are stored cell by cell, in slots; within a cell their order is arbitrary.
 template <class Arch, class T>
 class cell_list {
-  using terms = cell_terms<T>;
+  using constants = cell_constants<T>;
   using V = lanes<Arch>;
   static constexpr std::size_t w = lane_count<Arch>;
-  static constexpr std::size_t P = terms::places;
-  static constexpr double width = 2.0 * terms::half_width;
+  static constexpr std::size_t P = constants::coefficients;
+  static constexpr double width = 2.0 * constants::half_width;
   static constexpr std::size_t fewest_items =
       8;  // mean items per cell from which on cells pay (docs/algorithms/sigmoid_sums.md)
 
@@ -58,8 +58,8 @@ class cell_list {
   /// Returns `false` if the cells would hold too few items to pay. There is no sort: one pass counts the
   /// items per cell, and one pass moves each item to its slot. If values are given, they are moved too:
   /// by_slot[slot] = values[i].
-  [[nodiscard]] bool cut_by_grid(const strided<const T>& scores, double temperature,
-                                 std::span<const T> values, std::span<T> by_slot, workspace& scratch) {
+  [[nodiscard]] bool divide_by_grid(const strided<const T>& scores, double temperature,
+                                    std::span<const T> values, std::span<T> by_slot, workspace& scratch) {
     const std::size_t n = scores.size();
     if (n == 0) return false;
     require_countable(n);
@@ -113,8 +113,8 @@ class cell_list {
     x_ = x;
     slots_ = slots;
 
-    // Places are measured from an item of the cell. Offsets are carried from cell to cell by differences of
-    // neighbouring scores, which are exact where differences to the highest score are not.
+    // Coordinates are measured from an item of the cell. Offsets are carried from cell to cell by differences
+    // of neighbouring scores, which are exact where differences to the highest score are not.
     double above_at = 0.0;
     for (std::size_t c = 0; c < cells_.size(); ++c) {
       const double at = std::exchange(cells[c].offset, 0.0);
@@ -123,7 +123,7 @@ class cell_list {
       const double offset =
           next ? cells[c - 1].offset - gap + width
                : (at + 0.5) * width - (top - static_cast<double>(x[cells[c].begin])) * scale_;
-      cells[c].offset = std::clamp(offset, -terms::half_width, terms::half_width);
+      cells[c].offset = std::clamp(offset, -constants::half_width, constants::half_width);
       cells[c].distance = next ? width : c > 0 ? gap - cells[c - 1].offset + cells[c].offset : 0.0;
       above_at = at;
     }
@@ -134,9 +134,9 @@ class cell_list {
   /// i. Returns `false` if the cells hold too few items to pay. A list with a crowded cell and many isolated
   /// items is cut nevertheless, up to a limit on the number of cells, because the scans would lose digits in
   /// the crowded cell (docs/numerics.md).
-  [[nodiscard]] bool cut_sorted(std::span<const T> x, std::span<const std::uint32_t> order,
-                                double temperature, std::span<const T> values, std::span<T> by_slot,
-                                workspace& scratch) {
+  [[nodiscard]] bool divide_sorted(std::span<const T> x, std::span<const std::uint32_t> order,
+                                   double temperature, std::span<const T> values, std::span<T> by_slot,
+                                   workspace& scratch) {
     constexpr std::size_t crowd = 256;
     x_ = x;
     scale_ = 1.0 / temperature;
@@ -148,7 +148,7 @@ class cell_list {
       if (count == cells.size()) return false;
       cell& c = cells[count];
       c.begin = static_cast<std::uint32_t>(begin);
-      c.offset = terms::half_width;
+      c.offset = constants::half_width;
       c.distance = 0.0;
       if (count > 0) {
         const cell& above = cells[count - 1];
@@ -156,12 +156,14 @@ class cell_list {
         // The cell touches the cell above if it then contains its first item, so that centres are never
         // closer than the width of a cell.
         const double offset = above.offset - gap + width;
-        const bool next = offset >= -terms::half_width;
-        if (next) c.offset = std::min(offset, terms::half_width);
+        const bool next = offset >= -constants::half_width;
+        if (next) c.offset = std::min(offset, constants::half_width);
         c.distance = next ? width : gap - above.offset + c.offset;
       }
       // Finds the first item below the cell by doubling steps and then by bisection.
-      const auto inside = [&](std::size_t i) { return distance(begin, i) <= c.offset + terms::half_width; };
+      const auto inside = [&](std::size_t i) {
+        return distance(begin, i) <= c.offset + constants::half_width;
+      };
       std::size_t step = 1;
       while (begin + step < n && inside(begin + step)) step *= 2;
       std::size_t low = begin + step / 2;
@@ -189,23 +191,23 @@ class cell_list {
   [[nodiscard]] std::span<const std::uint32_t> slots() const noexcept { return slots_; }
   [[nodiscard]] std::size_t moment_count() const noexcept { return cells_.size() * P; }
 
-  /// Calls body(first item, number of items, places d of the items) for the vectors of a cell. The number is
-  /// a `whole_row`, except for an incomplete last vector, whose missing items have place 0.
+  /// Calls body(first item, number of items, coordinates d of the items) for the vectors of a cell. The
+  /// number is a `whole_row`, except for an incomplete last vector, whose missing items have coordinate 0.
   template <class Body>
   [[gnu::always_inline]] void for_vectors(const cell& c, Body body) const {
     const V first(static_cast<double>(x_[c.begin]));
-    const V centre(c.offset / terms::half_width);
-    const V factor(scale_ / terms::half_width);
+    const V centre(c.offset / constants::half_width);
+    const V factor(scale_ / constants::half_width);
     const T* x = x_.data();
     std::size_t i = c.begin;
     for (; i + w <= c.end; i += w)
       body(i, whole_row<Arch>{}, centre - (first - load_row<Arch>(x + i)) * factor);
     if (i == c.end) return;
-    alignas(64) double rest[w];
+    alignas(64) double tail[w];
     for (std::size_t l = 0; l < w; ++l)
-      rest[l] = static_cast<double>(x[std::min<std::size_t>(i + l, c.end - 1)]);
-    const V place = centre - (first - V::load_aligned(rest)) * factor;
-    body(i, c.end - i, only_items<Arch>(c.end - i, place));
+      tail[l] = static_cast<double>(x[std::min<std::size_t>(i + l, c.end - 1)]);
+    const V coordinate = centre - (first - V::load_aligned(tail)) * factor;
+    body(i, c.end - i, only_items<Arch>(c.end - i, coordinate));
   }
 
   /// Sums w d^p over a cell: call `add` for each vector, then `store`.
@@ -214,9 +216,9 @@ class cell_list {
     moment_sums() noexcept { std::fill(std::begin(sum), std::end(sum), V(0.0)); }
 
     template <std::size_t p = 0>
-    [[gnu::always_inline]] void add(const V& place, const V& weight) noexcept {
+    [[gnu::always_inline]] void add(const V& coordinate, const V& weight) noexcept {
       sum[p] += weight;
-      if constexpr (p + 1 < P) add<p + 1>(place, weight * place);
+      if constexpr (p + 1 < P) add<p + 1>(coordinate, weight * coordinate);
     }
     void store(double* moments) const noexcept {
       for (std::size_t p = 0; p < P; ++p) moments[p] = sum_of(sum[p]);
@@ -227,8 +229,8 @@ class cell_list {
   void unit_moments(double* moments) const {
     for (const cell& c : cells_) {
       moment_sums sums;
-      for_vectors(c, [&](std::size_t, auto count, const V& place) {
-        sums.add(place, only_items<Arch>(count, V(1.0)));
+      for_vectors(c, [&](std::size_t, auto count, const V& coordinate) {
+        sums.add(coordinate, only_items<Arch>(count, V(1.0)));
       });
       sums.store(moments);
       moments += P;
@@ -236,22 +238,22 @@ class cell_list {
   }
 
   /// A kernel, and the memory for its sums: local [cells][P], the coefficients of sum_j w_j f(x_j - x_i) as a
-  /// polynomial in the place d_i.
+  /// polynomial in the coordinate d_i.
   struct target {
-    const typename terms::kernel& kernel;
+    const typename constants::kernel& kernel;
     double* local;
   };
 
   /// Computes the sums in all cells from the moments of all cells.
   template <std::size_t Kernels>
   void spread(const double* moments, const std::array<target, Kernels>& targets) const {
-    constexpr std::size_t E = terms::exponents;
+    constexpr std::size_t E = constants::exponents;
     for (const target& f : targets) std::fill_n(f.local, moment_count(), 0.0);
     alignas(64) double whole_step[E];  // of the states, over a cell's width: the most frequent one by far
     powers(width, whole_step);
 
-    // One sweep downwards, then one upwards. Cells above act on a place d with exp(k h d), cells below with
-    // exp(-k h d); the series differ by the sign of the odd powers of d.
+    // One sweep downwards, then one upwards. Cells above act on a coordinate d with exp(k h d), cells below
+    // with exp(-k h d); the series differ by the sign of the odd powers of d.
     for (const bool down : {true, false}) {
       wide_row<Arch, E> states;   // of the cells before the previous one
       wide_row<Arch, E> pending;  // of the previous cell
@@ -279,10 +281,10 @@ class cell_list {
         for (const target& f : targets) {
           const double sign = down ? f.kernel.above : f.kernel.below;
           wide_row<Arch, P> low, high;  // two sums, as in scan_states::dot
-          for (std::size_t k = 0; k < terms::K / 2; ++k) {
-            const std::size_t j = k + terms::K / 2;
-            low.add_scaled(sign * f.kernel.far[k] * by_exponent[k], terms::exponential[k].data());
-            high.add_scaled(sign * f.kernel.far[j] * by_exponent[j], terms::exponential[j].data());
+          for (std::size_t k = 0; k < constants::K / 2; ++k) {
+            const std::size_t j = k + constants::K / 2;
+            low.add_scaled(sign * f.kernel.far[k] * by_exponent[k], constants::exponential[k].data());
+            high.add_scaled(sign * f.kernel.far[j] * by_exponent[j], constants::exponential[j].data());
           }
           wide_row<Arch, P> local;
           local.load(f.local + at * P);
@@ -297,8 +299,8 @@ class cell_list {
         }
         wide_row<Arch, E> even, odd;
         for (std::size_t p = 0; p < P; p += 2) {
-          even.add_scaled(own[p], terms::exponential_by_place[p].data());
-          odd.add_scaled(own[p + 1], terms::exponential_by_place[p + 1].data());
+          even.add_scaled(own[p], constants::exponential_by_coefficient[p].data());
+          odd.add_scaled(own[p + 1], constants::exponential_by_coefficient[p + 1].data());
         }
         if (touching) states.add(pending);
         const V odd_sign(down ? -1.0 : 1.0);
@@ -310,9 +312,9 @@ class cell_list {
 
   /// sum_p local_p d^p
   template <std::size_t p = 0>
-  [[gnu::always_inline]] static V at_place(const double* local, const V& place) noexcept {
+  [[gnu::always_inline]] static V at_coordinate(const double* local, const V& coordinate) noexcept {
     if constexpr (p + 1 < P)
-      return xsimd::fma(at_place<p + 1>(local, place), place, V(local[p]));
+      return xsimd::fma(at_coordinate<p + 1>(local, coordinate), coordinate, V(local[p]));
     else
       return V(local[p]);
   }
@@ -323,7 +325,7 @@ class cell_list {
     const double q = std::exp(-distance);
     const double factor = q < 0x1p-51 ? 0.0 : q;  // no subnormal numbers, as in `advance`
     double power = q;
-    for (std::size_t k = 0; k < terms::exponents; ++k) {
+    for (std::size_t k = 0; k < constants::exponents; ++k) {
       to[k] = power;
       power *= factor;
     }

@@ -31,10 +31,10 @@ template <class Arch, class T>
   };
   std::size_t i = 1;
   for (; i + w <= n; i += w) between(x.data() + i - 1, x.data() + i).store_unaligned(decay.data() + i);
-  T rest[w + 1]{};
+  T tail[w + 1]{};
   alignas(64) double last[w];
-  for (std::size_t l = 0; i - 1 + l < n; ++l) rest[l] = x[i - 1 + l];
-  between(rest, rest + 1).store_aligned(last);
+  for (std::size_t l = 0; i - 1 + l < n; ++l) tail[l] = x[i - 1 + l];
+  between(tail, tail + 1).store_aligned(last);
   for (std::size_t l = 0; i < n; ++i, ++l) decay[i] = last[l];
   decay[0] = decay[n] = 0.0;
   return decay;
@@ -42,14 +42,14 @@ template <class Arch, class T>
 
 /// Lays one sorted list over all lanes, one stretch per lane.
 template <class Arch, class T>
-[[nodiscard]] sorted_rows<Arch> lay_in_rows(const sorted_list<T>& list, double temperature,
+[[nodiscard]] sorted_rows<Arch> lay_in_rows(const sorted_list<T>& by_score, double temperature,
                                             workspace& scratch) {
   using V = lanes<Arch>;
   constexpr std::size_t w = lane_count<Arch>;
-  const std::size_t n = list.x.size();
+  const std::size_t n = by_score.x.size();
   const std::size_t rows = (n + w - 1) / w;
   const double scale = 1.0 / temperature;
-  const auto x = [&](std::size_t at) { return static_cast<double>(list.x[at]); };
+  const auto x = [&](std::size_t at) { return static_cast<double>(by_score.x[at]); };
 
   sorted_rows<Arch> sorted;
   const std::span<std::uint32_t> order = scratch.take<std::uint32_t>(rows * w);
@@ -66,14 +66,14 @@ template <class Arch, class T>
       for (std::size_t l = 0; l < w; ++l) {
         current[l] = x(l * rows + i);
         kept[l] = l * rows + i > 0 ? 1.0 : 0.0;
-        order[i * w + l] = list.order[l * rows + i];
+        order[i * w + l] = by_score.order[l * rows + i];
       }
     } else {
       for (std::size_t l = 0; l < w; ++l) {
         const std::size_t at = l * rows + i;
         current[l] = at < n ? x(at) : x(n - 1);
         kept[l] = at > 0 && at < n ? 1.0 : 0.0;
-        if (i < rows) order[i * w + l] = at < n ? list.order[at] : static_cast<std::uint32_t>(n);
+        if (i < rows) order[i * w + l] = at < n ? by_score.order[at] : static_cast<std::uint32_t>(n);
       }
     }
     const V lower = V::load_aligned(current);
@@ -84,7 +84,7 @@ template <class Arch, class T>
   // Items further than `reach` from the item at the end of their stretch are negligible beside that item,
   // however far away the neighbouring stretch is.
   stretches& seams = sorted.seams;
-  const double reach = (kernel_terms<T>::reach + std::log(static_cast<double>(n))) * temperature;
+  const double reach = (kernel_constants<T>::reach + std::log(static_cast<double>(n))) * temperature;
   seams.warm_down = rows;
   seams.warm_up = 0;
   for (std::size_t l = 0; l < w; ++l) {
@@ -92,8 +92,8 @@ template <class Arch, class T>
     const std::size_t last = std::min(first + rows, n);
     seams.decay_down[l] = seams.decay_up[l] = 0.0;
     if (first == last) continue;
-    const auto begin = list.x.begin() + static_cast<std::ptrdiff_t>(first);
-    const auto end = list.x.begin() + static_cast<std::ptrdiff_t>(last);
+    const auto begin = by_score.x.begin() + static_cast<std::ptrdiff_t>(first);
+    const auto end = by_score.x.begin() + static_cast<std::ptrdiff_t>(last);
     if (last < n) {
       const double next = x(last);
       seams.decay_down[l] = std::exp(-scale * (x(first) - next));
@@ -110,13 +110,13 @@ template <class Arch, class T>
     }
   }
 
-  alignas(64) double first_rank[w];
-  for (std::size_t l = 0; l < w; ++l) first_rank[l] = static_cast<double>(l * rows + 1);
+  alignas(64) double rank_of_first[w];
+  for (std::size_t l = 0; l < w; ++l) rank_of_first[l] = static_cast<double>(l * rows + 1);
   sorted.rows = rows;
   sorted.items = n;
   sorted.order = order;
   sorted.decay = decay;
-  sorted.first_rank = V::load_aligned(first_rank);
+  sorted.rank_of_first = V::load_aligned(rank_of_first);
   sorted.single = true;
   return sorted;
 }

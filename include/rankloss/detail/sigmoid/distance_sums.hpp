@@ -58,13 +58,13 @@ class distance_sums {
   enum class needed { all, all_and_sided, sided_moved };
 
   template <class T>
-  distance_sums(const sorted_list<T>& list, bool squared, double temperature, workspace& scratch)
-      : temperature_(temperature), squared_(squared), scratch_(scratch), n_(list.x.size()) {
+  distance_sums(const sorted_list<T>& by_score, bool squared, double temperature, workspace& scratch)
+      : temperature_(temperature), squared_(squared), scratch_(scratch), n_(by_score.x.size()) {
     if (squared) {
       x_ = padded(n_, scratch);
-      for (std::size_t i = 0; i < n_; ++i) x_[i] = static_cast<double>(list.x[i]);
+      for (std::size_t i = 0; i < n_; ++i) x_[i] = static_cast<double>(by_score.x[i]);
     } else {
-      decay_ = neighbour_decays<Arch>(list.x, 1.0 / temperature, -1.0, scratch);
+      decay_ = neighbour_decays<Arch>(by_score.x, 1.0 / temperature, -1.0, scratch);
     }
   }
 
@@ -188,9 +188,9 @@ class distance_sums {
     // which is 1.
     const double reach = std::sqrt((40.0 + std::log(static_cast<double>(n_))) * temperature_);
     const V scale(1.0 / temperature_);
-    alignas(64) double places[w];
-    for (std::size_t l = 0; l < w; ++l) places[l] = static_cast<double>(l);
-    const V place = V::load_aligned(places);
+    alignas(64) double numbers[w];
+    for (std::size_t l = 0; l < w; ++l) numbers[l] = static_cast<double>(l);
+    const V lane_number = V::load_aligned(numbers);
     const double* x = x_.data();
     std::size_t begin = 0;
     std::size_t end = 0;
@@ -218,7 +218,7 @@ class distance_sums {
         add(j, d, exp_minus(d * d * scale));
       }
       if (j < end) {
-        const auto inside = place < V(static_cast<double>(end - j));
+        const auto inside = lane_number < V(static_cast<double>(end - j));
         const V d = xsimd::select(inside, own_x - V::load_unaligned(x + j), V(0.0));
         add(j, d, xsimd::select(inside, exp_minus(d * d * scale), V(0.0)));
       }

@@ -29,19 +29,19 @@ namespace rankloss::inline RANKLOSS_ABI::detail {
 template <class Arch, class T>
 class sigmoid_sums {
   using V = lanes<Arch>;
-  using terms = kernel_terms<T>;
-  using places = cell_terms<T>;
+  using constants = kernel_constants<T>;
+  using in_cells = cell_constants<T>;
   static constexpr std::size_t w = lane_count<Arch>;
-  static constexpr std::size_t K = terms::count;
-  static constexpr std::size_t P = places::places;
+  static constexpr std::size_t K = constants::count;
+  static constexpr std::size_t P = in_cells::coefficients;
 
  public:
   sigmoid_sums(const strided<const T>& scores, double temperature, workspace& scratch)
       : n_(scores.size()), scratch_(scratch) {
-    dense_ = cells_.cut_by_grid(scores, temperature, {}, {}, scratch);
+    dense_ = cells_.divide_by_grid(scores, temperature, {}, {}, scratch);
     if (!dense_) {
       const sorted_list<T> sorted = sort_list<T>(scores, scratch);
-      dense_ = cells_.cut_sorted(sorted.x, sorted.order, temperature, {}, {}, scratch);
+      dense_ = cells_.divide_sorted(sorted.x, sorted.order, temperature, {}, {}, scratch);
       if (!dense_) rows_ = lay_in_rows<Arch, T>(sorted, temperature, scratch);
     }
     if (dense_) {
@@ -58,14 +58,15 @@ class sigmoid_sums {
     if (dense_) {
       const std::span<double> local = scratch_.take<double>(cells_.moment_count());
       const std::span<double> by_slot = scratch_.take<double>(n_);
-      cells_.template spread<2>(moments_.data(),
-                                {{{places::for_sigmoid, local.data()}, {places::for_slope, slopes_.data()}}});
+      cells_.template spread<2>(
+          moments_.data(), {{{in_cells::for_sigmoid, local.data()}, {in_cells::for_slope, slopes_.data()}}});
       for (std::size_t at = 0; at < cells_.cells().size(); ++at) {
         const auto& cell = cells_.cells()[at];
         const V hard(static_cast<double>(cell.begin) +
                      0.5);  // 1 + the items of the cells above - this item's own 1/2
-        cells_.for_vectors(cell, [&](std::size_t i, auto count, const V& place) {
-          store_items<Arch>(by_slot.data() + i, count, hard + list::at_place(local.data() + at * P, place));
+        cells_.for_vectors(cell, [&](std::size_t i, auto count, const V& coordinate) {
+          store_items<Arch>(by_slot.data() + i, count,
+                            hard + cells_type::at_coordinate(local.data() + at * P, coordinate));
         });
       }
       from_slots(by_slot, out);
@@ -78,21 +79,21 @@ class sigmoid_sums {
     {
       scan_states<Arch, K> states[1];
       scan_down(rows_.decay.data(), rows_.seams.warm_down, rows, states, unit, nothing);
-      chain_down(states, rows_.seams.decay_down);
+      link_down(states, rows_.seams.decay_down);
       scan_down(rows_.decay.data(), 0, rows, states, unit, [&](std::size_t i, const auto& state) {
-        state[0].dot(terms::sigmoid).store_aligned(above.data() + i * w);
-        state[0].dot(terms::slope).store_aligned(slopes_.data() + i * w);
+        state[0].dot(constants::sigmoid).store_aligned(above.data() + i * w);
+        state[0].dot(constants::slope).store_aligned(slopes_.data() + i * w);
       });
     }
     scan_states<Arch, K> states[1];
     scan_up(rows_.decay.data(), rows_.seams.warm_up, states, unit, nothing);
-    chain_up(states, rows_.seams.decay_up);
+    link_up(states, rows_.seams.decay_up);
     scan_up(rows_.decay.data(), rows, states, unit, [&](std::size_t i, const auto& state) {
-      const V below = state[0].dot(terms::sigmoid);
+      const V below = state[0].dot(constants::sigmoid);
       rows_.scatter(
-          i, rows_.first_rank + V(static_cast<double>(i)) - V::load_aligned(above.data() + i * w) + below,
+          i, rows_.rank_of_first + V(static_cast<double>(i)) - V::load_aligned(above.data() + i * w) + below,
           strided<double>(out));
-      (V::load_aligned(slopes_.data() + i * w) + state[0].dot(terms::slope))
+      (V::load_aligned(slopes_.data() + i * w) + state[0].dot(constants::slope))
           .store_aligned(slopes_.data() + i * w);
     });
   }
@@ -111,25 +112,26 @@ class sigmoid_sums {
       const std::span<const std::uint32_t> slots = cells_.slots();
       for (std::size_t i = 0; i < n_; ++i) by_slot[slots[i]] = weights[i];
       for (std::size_t at = 0; at < cells_.cells().size(); ++at) {
-        typename list::moment_sums sums;
-        cells_.for_vectors(cells_.cells()[at], [&](std::size_t i, auto count, const V& place) {
-          const V own = only_items<Arch>(count, list::at_place(slopes_.data() + at * P, place));
+        typename cells_type::moment_sums sums;
+        cells_.for_vectors(cells_.cells()[at], [&](std::size_t i, auto count, const V& coordinate) {
+          const V own =
+              only_items<Arch>(count, cells_type::at_coordinate(slopes_.data() + at * P, coordinate));
           const V weight = load_items<Arch>(by_slot.data() + i, count);
           mass += own;
           moment = xsimd::fma(own, weight, moment);
-          sums.add(place, weight);
+          sums.add(coordinate, weight);
         });
         sums.store(moments.data() + at * P);
       }
       const double middle = sum_of(moment) / sum_of(mass);
       for (std::size_t p = 0; p < moments.size(); ++p) moments[p] -= middle * moments_[p];
-      cells_.template spread<1>(moments.data(), {{{places::for_slope, local.data()}}});
+      cells_.template spread<1>(moments.data(), {{{in_cells::for_slope, local.data()}}});
       for (std::size_t at = 0; at < cells_.cells().size(); ++at)
-        cells_.for_vectors(cells_.cells()[at], [&](std::size_t i, auto count, const V& place) {
-          const V own = list::at_place(slopes_.data() + at * P, place);
+        cells_.for_vectors(cells_.cells()[at], [&](std::size_t i, auto count, const V& coordinate) {
+          const V own = cells_type::at_coordinate(slopes_.data() + at * P, coordinate);
           const V weight = load_items<Arch>(by_slot.data() + i, count) - V(middle);
           store_items<Arch>(by_slot.data() + i, count,
-                            list::at_place(local.data() + at * P, place) - weight * own);
+                            cells_type::at_coordinate(local.data() + at * P, coordinate) - weight * own);
         });
       from_slots(by_slot, out);
       return;
@@ -151,22 +153,22 @@ class sigmoid_sums {
     {
       scan_states<Arch, K> states[1];
       scan_down(rows_.decay.data(), rows_.seams.warm_down, rows, states, weight, nothing);
-      chain_down(states, rows_.seams.decay_down);
+      link_down(states, rows_.seams.decay_down);
       scan_down(rows_.decay.data(), 0, rows, states, weight, [&](std::size_t i, const auto& state) {
-        state[0].dot(terms::slope).store_aligned(above.data() + i * w);
+        state[0].dot(constants::slope).store_aligned(above.data() + i * w);
       });
     }
     scan_states<Arch, K> states[1];
     scan_up(rows_.decay.data(), rows_.seams.warm_up, states, weight, nothing);
-    chain_up(states, rows_.seams.decay_up);
+    link_up(states, rows_.seams.decay_up);
     scan_up(rows_.decay.data(), rows, states, weight, [&](std::size_t i, const auto& state) {
-      const V both = V::load_aligned(above.data() + i * w) + state[0].dot(terms::slope);
+      const V both = V::load_aligned(above.data() + i * w) + state[0].dot(constants::slope);
       rows_.scatter(i, both - weight(i)[0] * V::load_aligned(slopes_.data() + i * w), strided<double>(out));
     });
   }
 
  private:
-  using list = cell_list<Arch, T>;
+  using cells_type = cell_list<Arch, T>;
 
   void from_slots(std::span<const double> by_slot, std::span<double> out) const {
     const std::span<const std::uint32_t> slots = cells_.slots();

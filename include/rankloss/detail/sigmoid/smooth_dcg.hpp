@@ -19,7 +19,7 @@
 
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
-/// The term of an item of gain g in the DCG at a smooth rank r, and its derivatives by r: g D(r) with
+/// The term of an item of gain g in the DCG at a soft rank r, and its derivatives by r: g D(r) with
 /// D(r) = ln 2 / ln(1 + r), times the cut if there is one.
 template <class T, bool Cut, class V>
 struct discounted_gain {
@@ -27,7 +27,7 @@ struct discounted_gain {
 
   [[gnu::always_inline]] discounted_gain(const V& g, const V& rank, [[maybe_unused]] double cutoff) noexcept {
     const V argument = V(1.0) + rank;
-    const V logarithm = log_positive(argument, kernel_terms<T>::log_tail);
+    const V logarithm = log_positive(argument, kernel_constants<T>::log_tail);
     const V both = V(1.0) / (logarithm * argument);  // one division instead of two
     const V inverse_log = both * argument;
     const V inverse = both * logarithm;
@@ -47,7 +47,7 @@ enum class wanted { value, gradient, hessian };
 
 /// Calls run.operator()<whether there is a cutoff>(), so that the loops over the items do not test it.
 template <class Run>
-[[gnu::always_inline]] inline void with_cut(double cutoff, const Run& run) {
+[[gnu::always_inline]] inline void with_smooth_cut(double cutoff, const Run& run) {
   if (cutoff > 0.0)
     run.template operator()<true>();
   else
@@ -59,11 +59,11 @@ template <class Run>
 template <class T, wanted Wanted, class Arch, class S, class Emit>
 lanes<Arch> smooth_dcg(const sorted_rows<Arch>& in, S* gains, double cutoff, workspace& scratch, Emit emit) {
   using V = lanes<Arch>;
-  using terms = kernel_terms<T>;
+  using constants = kernel_constants<T>;
   constexpr std::size_t w = lane_count<Arch>;
   constexpr bool gradient = Wanted != wanted::value;
   constexpr bool hessian = Wanted == wanted::hessian;
-  constexpr std::size_t K = hessian ? terms::hessian_count : terms::count;
+  constexpr std::size_t K = hessian ? constants::hessian_count : constants::count;
   const std::size_t rows = in.rows;
   const workspace::scope scope(scratch);
   const auto buffer = [&](bool needed) { return scratch.take<S>(needed ? rows * w : 0).data(); };
@@ -82,12 +82,12 @@ lanes<Arch> smooth_dcg(const sorted_rows<Arch>& in, S* gains, double cutoff, wor
     scan_states<Arch, K> states[1];
     if (in.single) {
       scan_down(in.decay.data(), in.seams.warm_down, rows, states, unit, nothing);
-      chain_down(states, in.seams.decay_down);
+      link_down(states, in.seams.decay_down);
     }
     scan_down(in.decay.data(), 0, rows, states, unit, [&](std::size_t i, const auto& state) {
-      store_row<Arch>(above + i * w, state[0].dot(terms::sigmoid));
-      if constexpr (gradient) store_row<Arch>(slopes + i * w, state[0].dot(terms::slope));
-      if constexpr (hessian) store_row<Arch>(curvatures + i * w, state[0].dot(terms::curvature));
+      store_row<Arch>(above + i * w, state[0].dot(constants::sigmoid));
+      if constexpr (gradient) store_row<Arch>(slopes + i * w, state[0].dot(constants::slope));
+      if constexpr (hessian) store_row<Arch>(curvatures + i * w, state[0].dot(constants::curvature));
     });
   }
 
@@ -98,17 +98,17 @@ lanes<Arch> smooth_dcg(const sorted_rows<Arch>& in, S* gains, double cutoff, wor
     scan_states<Arch, K> states[1];
     if (in.single) {
       scan_up(in.decay.data(), in.seams.warm_up, states, unit, nothing);
-      chain_up(states, in.seams.decay_up);
+      link_up(states, in.seams.decay_up);
     }
-    with_cut(cutoff, [&]<bool Cut> {
+    with_smooth_cut(cutoff, [&]<bool Cut> {
       scan_up(in.decay.data(), rows, states, unit, [&](std::size_t i, const auto& state) {
-        const V rank = in.first_rank + V(static_cast<double>(i)) - load_row<Arch>(above + i * w) +
-                       state[0].dot(terms::sigmoid);
+        const V rank = in.rank_of_first + V(static_cast<double>(i)) - load_row<Arch>(above + i * w) +
+                       state[0].dot(constants::sigmoid);
         const V g = load_row<Arch>(gains + i * w);
         const discounted_gain<T, Cut, V> item(g, rank, cutoff);
         dcg += item.value;
         if constexpr (gradient) {
-          const V slopes_here = load_row<Arch>(slopes + i * w) + state[0].dot(terms::slope);
+          const V slopes_here = load_row<Arch>(slopes + i * w) + state[0].dot(constants::slope);
           store_row<Arch>(slopes + i * w, slopes_here);
           store_row<Arch>(by_rank + i * w, item.slope);
           mass += slopes_here;
@@ -117,7 +117,7 @@ lanes<Arch> smooth_dcg(const sorted_rows<Arch>& in, S* gains, double cutoff, wor
         if constexpr (hessian) store_row<Arch>(by_rank2 + i * w, item.curvature);
         if constexpr (hessian)
           store_row<Arch>(curvatures + i * w,
-                          load_row<Arch>(curvatures + i * w) - state[0].dot(terms::curvature));
+                          load_row<Arch>(curvatures + i * w) - state[0].dot(constants::curvature));
       });
     });
   }
@@ -138,29 +138,29 @@ lanes<Arch> smooth_dcg(const sorted_rows<Arch>& in, S* gains, double cutoff, wor
       scan_states<Arch, K> states[channels];
       if (in.single) {
         scan_down(in.decay.data(), in.seams.warm_down, rows, states, weights, nothing);
-        chain_down(states, in.seams.decay_down);
+        link_down(states, in.seams.decay_down);
       }
       scan_down(in.decay.data(), 0, rows, states, weights, [&](std::size_t i, const auto& state) {
-        store_row<Arch>(above + i * w, state[0].dot(terms::slope));
+        store_row<Arch>(above + i * w, state[0].dot(constants::slope));
         if constexpr (hessian) {
-          store_row<Arch>(bends + i * w, state[0].dot(terms::curvature));
-          store_row<Arch>(squares + i * w, state[1].dot(terms::slope_squared));
+          store_row<Arch>(bends + i * w, state[0].dot(constants::curvature));
+          store_row<Arch>(squares + i * w, state[1].dot(constants::slope_squared));
         }
       });
     }
     scan_states<Arch, K> states[channels];
     if (in.single) {
       scan_up(in.decay.data(), in.seams.warm_up, states, weights, nothing);
-      chain_up(states, in.seams.decay_up);
+      link_up(states, in.seams.decay_up);
     }
     scan_up(in.decay.data(), rows, states, weights, [&](std::size_t i, const auto& state) {
       const V a = load_row<Arch>(by_rank + i * w) - middle;
       const V slope = load_row<Arch>(slopes + i * w);
-      const V g = load_row<Arch>(above + i * w) + state[0].dot(terms::slope) - a * slope;
+      const V g = load_row<Arch>(above + i * w) + state[0].dot(constants::slope) - a * slope;
       V h(0.0);
       if constexpr (hessian) {
-        const V bend = load_row<Arch>(bends + i * w) - state[0].dot(terms::curvature);
-        const V square = load_row<Arch>(squares + i * w) + state[1].dot(terms::slope_squared);
+        const V bend = load_row<Arch>(bends + i * w) - state[0].dot(constants::curvature);
+        const V square = load_row<Arch>(squares + i * w) + state[1].dot(constants::slope_squared);
         h = square + load_row<Arch>(by_rank2 + i * w) * slope * slope + bend -
             a * load_row<Arch>(curvatures + i * w);
       }
@@ -221,7 +221,7 @@ lanes<Arch> smooth_dcg(const plain_rows<Arch>& in, double temperature, const S* 
     }
   }
   V dcg(0.0);
-  with_cut(cutoff, [&]<bool Cut> {
+  with_smooth_cut(cutoff, [&]<bool Cut> {
     for (std::size_t i = 0; i < rows; ++i) {
       const discounted_gain<T, Cut, V> here(load_row<Arch>(gains + i * w), item[i].rank, cutoff);
       dcg += here.value;
@@ -259,9 +259,9 @@ template <class T, wanted Wanted, class Arch>
 double smooth_dcg(const cell_list<Arch, T>& cells, std::span<T> gains, double cutoff, workspace& scratch,
                   const lanes<Arch>& factor) {
   using V = lanes<Arch>;
-  using places = cell_terms<T>;
-  using list = cell_list<Arch, T>;
-  constexpr std::size_t P = places::places;
+  using in_cells = cell_constants<T>;
+  using cells_type = cell_list<Arch, T>;
+  constexpr std::size_t P = in_cells::coefficients;
   constexpr bool gradient = Wanted != wanted::value;
   const workspace::scope scope(scratch);
   const std::span<double> moments = scratch.take<double>(cells.moment_count());
@@ -274,9 +274,9 @@ double smooth_dcg(const cell_list<Arch, T>& cells, std::span<T> gains, double cu
   cells.unit_moments(moments.data());
   if constexpr (gradient)
     cells.template spread<2>(moments.data(),
-                             {{{places::for_sigmoid, ranks.data()}, {places::for_slope, slopes.data()}}});
+                             {{{in_cells::for_sigmoid, ranks.data()}, {in_cells::for_slope, slopes.data()}}});
   else
-    cells.template spread<1>(moments.data(), {{{places::for_sigmoid, ranks.data()}}});
+    cells.template spread<1>(moments.data(), {{{in_cells::for_sigmoid, ranks.data()}}});
 
   V dcg(0.0);
   V mass(std::numeric_limits<double>::min());
@@ -285,17 +285,18 @@ double smooth_dcg(const cell_list<Arch, T>& cells, std::span<T> gains, double cu
     const auto& cell = cells.cells()[at];
     const V hard(static_cast<double>(cell.begin) +
                  0.5);  // 1 + the items of the cells above - this item's own 1/2
-    typename list::moment_sums sums;
-    with_cut(cutoff, [&]<bool Cut> {
-      cells.for_vectors(cell, [&](std::size_t i, auto count, const V& place) {
-        const V rank = hard + list::at_place(ranks.data() + at * P, place);
+    typename cells_type::moment_sums sums;
+    with_smooth_cut(cutoff, [&]<bool Cut> {
+      cells.for_vectors(cell, [&](std::size_t i, auto count, const V& coordinate) {
+        const V rank = hard + cells_type::at_coordinate(ranks.data() + at * P, coordinate);
         const discounted_gain<T, Cut, V> item(load_items<Arch>(gains.data() + i, count), rank, cutoff);
         dcg += item.value;
         if constexpr (gradient) {
-          const V own = only_items<Arch>(count, list::at_place(slopes.data() + at * P, place));
+          const V own =
+              only_items<Arch>(count, cells_type::at_coordinate(slopes.data() + at * P, coordinate));
           mass += own;
           moment = xsimd::fma(own, item.slope, moment);
-          sums.add(place, item.slope);
+          sums.add(coordinate, item.slope);
           store_items<Arch>(by_rank + i, count, item.slope);
         }
       });
@@ -305,14 +306,15 @@ double smooth_dcg(const cell_list<Arch, T>& cells, std::span<T> gains, double cu
   if constexpr (gradient) {
     const double middle = sum_of(moment) / sum_of(mass);
     for (std::size_t p = 0; p < moments.size(); ++p) by_rank_moments[p] -= middle * moments[p];
-    cells.template spread<1>(by_rank_moments.data(), {{{places::for_slope, by_rank_slopes.data()}}});
+    cells.template spread<1>(by_rank_moments.data(), {{{in_cells::for_slope, by_rank_slopes.data()}}});
     for (std::size_t at = 0; at < cells.cells().size(); ++at)
-      cells.for_vectors(cells.cells()[at], [&](std::size_t i, auto count, const V& place) {
+      cells.for_vectors(cells.cells()[at], [&](std::size_t i, auto count, const V& coordinate) {
         const V a = load_items<Arch>(by_rank + i, count) - V(middle);
         // The sum of slopes is computed again: this takes less time than storing it.
-        const V own = list::at_place(slopes.data() + at * P, place);
-        store_items<Arch>(by_rank + i, count,
-                          factor * (list::at_place(by_rank_slopes.data() + at * P, place) - a * own));
+        const V own = cells_type::at_coordinate(slopes.data() + at * P, coordinate);
+        store_items<Arch>(
+            by_rank + i, count,
+            factor * (cells_type::at_coordinate(by_rank_slopes.data() + at * P, coordinate) - a * own));
       });
   }
   return sum_of(dcg);

@@ -25,7 +25,7 @@
 ///
 /// Lanes: a scan is a chain of dependent steps, so each SIMD lane scans a sequence of its own. This is either
 /// a separate list or one stretch of a long list. In the second case a scan without outputs comes first, from
-/// which `chain_down` and `chain_up` compute the states at the beginning of each stretch. Both cases use the
+/// which `link_down` and `link_up` compute the states at the beginning of each stretch. Both cases use the
 /// same inner loop over rows of lanes: row i holds item i of every lane.
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
@@ -125,7 +125,7 @@ inline constexpr std::array<double, 22> slope_squared_22{
 /// The kernels for each type of scores, with enough terms for gradient errors below 2e-6 (float) and 1e-13
 /// (double).
 template <class T>
-struct kernel_terms {
+struct kernel_constants {
   static constexpr std::size_t count = 10;                        ///< terms of ranks and slopes
   static constexpr std::size_t hessian_count = 12;                ///< terms of the Hessian
   static constexpr const auto& sigmoid = sigmoid_10;              ///< sigmoid(-d)
@@ -137,7 +137,7 @@ struct kernel_terms {
   static constexpr double reach = 24.0;                           ///< exp(-reach) is nothing beside 1
 };
 template <>
-struct kernel_terms<double> {
+struct kernel_constants<double> {
   static constexpr std::size_t count = 22;
   static constexpr std::size_t hessian_count = 22;
   static constexpr const auto& sigmoid = sigmoid_22;
@@ -223,7 +223,7 @@ template <class Arch, std::size_t K, std::size_t C, class Weights, class Emit>
 /// Turns the sums over each lane alone, taken relative to the first item of the next lane, into the states at
 /// the beginning of every lane.
 template <class Arch, std::size_t K, std::size_t C>
-void chain_down(scan_states<Arch, K> (&states)[C], const std::array<double, 16>& decay) {
+void link_down(scan_states<Arch, K> (&states)[C], const std::array<double, 16>& decay) {
   constexpr std::size_t w = lane_count<Arch>;
   for (auto& channel : states) {
     std::array<double, 16> power;
@@ -244,7 +244,7 @@ void chain_down(scan_states<Arch, K> (&states)[C], const std::array<double, 16>&
 }
 
 template <class Arch, std::size_t K, std::size_t C>
-void chain_up(scan_states<Arch, K> (&states)[C], const std::array<double, 16>& decay) {
+void link_up(scan_states<Arch, K> (&states)[C], const std::array<double, 16>& decay) {
   constexpr std::size_t w = lane_count<Arch>;
   for (auto& channel : states) {
     std::array<double, 16> power;

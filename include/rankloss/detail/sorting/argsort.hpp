@@ -116,8 +116,8 @@ std::span<Record> radix_sort(std::span<Record> records, std::span<Record> buffer
 /// Lists of up to this many items are sorted by sort_short.
 inline constexpr std::size_t longest_short_sort = 32;
 
-/// The same for a few records, by comparing each with each: a record goes to the place that is the number of
-/// records before it. The comparisons have no branch, since their outcomes are unpredictable. A radix sort
+/// The same for a few records, by comparing each with each: the index of a record is the number of records
+/// before it. The comparisons have no branch, since their outcomes are unpredictable. A radix sort
 /// would take longer to clear and sum its counts.
 template <class Record>
 std::span<Record> sort_short(std::span<Record> records, std::span<Record> buffer) noexcept {
@@ -155,7 +155,7 @@ std::span<Record> sort_by_key(std::span<Record> records, std::span<Record> buffe
 /// The n records record(0), record(1), ... by rising key; equal keys keep their order. The result lies in
 /// memory of `scratch`, beside a buffer of the same size.
 template <class Record, class Make>
-[[nodiscard]] std::span<Record> sorted_records(std::size_t n, workspace& scratch, Make record) {
+[[nodiscard]] std::span<Record> records_by_key(std::size_t n, workspace& scratch, Make record) {
   const std::span<Record> records = scratch.take<Record>(n);
   for (std::size_t k = 0; k < n; ++k) records[k] = record(k);
   return sort_by_key(records, scratch.take<Record>(n), scratch);
@@ -168,8 +168,8 @@ using keyed_item = keyed<Key, std::uint32_t>;
 /// a function of the item, not the value, because with -ffinite-math-only clang assumes that no result of a
 /// function is infinite.
 template <class Key, class KeyOf>
-[[nodiscard]] std::span<keyed_item<Key>> sorted_items(std::size_t n, workspace& scratch, KeyOf key) {
-  return sorted_records<keyed_item<Key>>(n, scratch, [&](std::size_t i) {
+[[nodiscard]] std::span<keyed_item<Key>> items_by_key(std::size_t n, workspace& scratch, KeyOf key) {
+  return records_by_key<keyed_item<Key>>(n, scratch, [&](std::size_t i) {
     return keyed_item<Key>{key(i), static_cast<std::uint32_t>(i)};
   });
 }

@@ -23,7 +23,7 @@ struct falling_list {
   double unit = 1.0;                   ///< a power of two, in which differences do not overflow
 
   [[nodiscard]] std::size_t size() const noexcept { return x.size(); }
-  /// The distance of x between two places, multiplied by `unit`. The difference is taken before any other
+  /// The distance of x between two positions, multiplied by `unit`. The difference is taken before any other
   /// scale is applied, so that it is exact for close numbers.
   [[nodiscard]] double distance(std::size_t i, std::size_t j) const noexcept {
     return std::abs(unit * static_cast<double>(x[i]) - unit * static_cast<double>(x[j]));
@@ -88,37 +88,37 @@ void for_blocks(std::span<const pooled_block> blocks, Body body) {
 /// units of 1 / scale. together(gap, items) decides by the gap between the means and the number of items
 /// whether the two blocks are merged.
 template <class T, class Together>
-[[nodiscard]] auto pool_means(const falling_list<T>& list, double scale, Together together) {
-  return [list, scale, together](pooled_block& before, const pooled_block& block, std::size_t end) {
+[[nodiscard]] auto pool_means(const falling_list<T>& falling, double scale, Together together) {
+  return [falling, scale, together](pooled_block& before, const pooled_block& block, std::size_t end) {
     const auto items = static_cast<double>(end - before.begin);
-    const double gap = list.distance(before.begin, block.begin) * scale + block.sum - before.sum;
+    const double gap = falling.distance(before.begin, block.begin) * scale + block.sum - before.sum;
     if (!together(gap, items)) return false;
     before.sum += gap * (static_cast<double>(end - block.begin) / items);
     return true;
   };
 }
 
-/// softmax of -scale * distance within each block, [n] by place.
+/// softmax of -scale * distance within each block, [n] by position.
 template <class Arch, class T>
-[[nodiscard]] std::span<const double> block_shares(const falling_list<T>& list,
-                                                   std::span<const pooled_block> blocks, double scale,
-                                                   workspace& scratch) {
+[[nodiscard]] std::span<const double> block_softmax(const falling_list<T>& falling,
+                                                    std::span<const pooled_block> blocks, double scale,
+                                                    workspace& scratch) {
   using V = lanes<Arch>;
   constexpr std::size_t w = lane_count<Arch>;
-  const std::size_t n = list.size();
-  const std::span<double> share = scratch.take<double>(n + w);
+  const std::size_t n = falling.size();
+  const std::span<double> softmax = scratch.take<double>(n + w);
   for_blocks(blocks, [&](const pooled_block&, std::size_t begin, std::size_t end) {
-    for (std::size_t i = begin; i < end; ++i) share[i] = list.distance(begin, i) * scale;
+    for (std::size_t i = begin; i < end; ++i) softmax[i] = falling.distance(begin, i) * scale;
   });
-  for (std::size_t i = n; i < n + w; ++i) share[i] = 0.0;
+  for (std::size_t i = n; i < n + w; ++i) softmax[i] = 0.0;
   for (std::size_t i = 0; i < n; i += w)
-    exp_minus(V::load_aligned(share.data() + i)).store_aligned(share.data() + i);
+    exp_minus(V::load_aligned(softmax.data() + i)).store_aligned(softmax.data() + i);
   for_blocks(blocks, [&](const pooled_block&, std::size_t begin, std::size_t end) {
     double sum = 0.0;
-    for (std::size_t i = begin; i < end; ++i) sum += share[i];
-    for (std::size_t i = begin; i < end; ++i) share[i] /= sum;
+    for (std::size_t i = begin; i < end; ++i) sum += softmax[i];
+    for (std::size_t i = begin; i < end; ++i) softmax[i] /= sum;
   });
-  return share.first(n);
+  return softmax.first(n);
 }
 
 }  // namespace rankloss::inline RANKLOSS_ABI::detail

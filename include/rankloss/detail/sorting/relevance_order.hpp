@@ -63,14 +63,14 @@ void count_grades(std::size_t n, std::size_t grades, std::span<std::uint32_t> or
     counts[2][g] = start + before;
     start += before + after;
   }
-  const auto place = [&](std::uint32_t* next, std::size_t i) {
+  const auto put = [&](std::uint32_t* next, std::size_t i) {
     order[next[grade(i)]++] = items == nullptr ? static_cast<std::uint32_t>(i) : items[i];
   };
   for (std::size_t i = 0; i < half; ++i) {
-    place(counts[0], i);
-    place(counts[2], half + i);
+    put(counts[0], i);
+    put(counts[2], half + i);
   }
-  if (n % 2 == 1) place(counts[2], n - 1);
+  if (n % 2 == 1) put(counts[2], n - 1);
 }
 
 /// The items by relevance, the greatest first. Items of equal relevance keep their order in `items`, a
@@ -94,7 +94,7 @@ template <class R>
   // 64-bit integers that round to the same double are ties.
   using key_type = std::conditional_t<std::is_same_v<R, float>, float, double>;
   using record = keyed_item<key_of<key_type>>;
-  const std::span<const record> sorted = sorted_records<record>(n, scratch, [&](std::size_t k) {
+  const std::span<const record> sorted = records_by_key<record>(n, scratch, [&](std::size_t k) {
     const std::uint32_t i = items == nullptr ? static_cast<std::uint32_t>(k) : items[k];
     return record{descending_key(static_cast<key_type>(y[i])), i};
   });
@@ -104,7 +104,7 @@ template <class R>
 
 /// Calls visit(begin, end) for the runs of equal relevance in an order, from the first run to the last.
 template <class R, class Visit>
-void for_each_grade(const R* y, std::span<const std::uint32_t> order, Visit visit) {
+void for_each_level(const R* y, std::span<const std::uint32_t> order, Visit visit) {
   for (std::size_t begin = 0, end = 0; begin < order.size(); begin = end) {
     while (end < order.size() && static_cast<double>(y[order[end]]) == static_cast<double>(y[order[begin]]))
       ++end;
@@ -126,7 +126,7 @@ struct rest_sums {
     return held_as<double>((0.5 * a - 0.5 * b) * (2.0 / temperature));
   }
   /// exp((s_k - most[from]) / temperature)
-  [[nodiscard]] double share(std::size_t k, std::size_t from) const noexcept {
+  [[nodiscard]] double exponential(std::size_t k, std::size_t from) const noexcept {
     return std::exp(between(s[k], most[from]));
   }
 };
@@ -157,7 +157,7 @@ template <class T>
 
 /// The effect of an order's earlier positions on the later items: accumulates a and b of choices among the
 /// rests that begin at given positions. Item k, which is in all these rests, receives sum a p and sum b p^2,
-/// where p is its share of each rest, share(k, from) / sum[from].
+/// where p is its share of each rest, exponential(k, from) / sum[from].
 class rest_pulls {
  public:
   explicit rest_pulls(const rest_sums& rests) : rests_(rests) {}
@@ -169,9 +169,9 @@ class rest_pulls {
       a_ *= fall;
       b_ *= fall * fall;
     }
-    const double share = 1.0 / rests_.sum[from];
-    a_ += a * share;
-    b_ += b * share * share;
+    const double inverse = 1.0 / rests_.sum[from];
+    a_ += a * inverse;
+    b_ += b * inverse * inverse;
     from_ = from;
     any_ = true;
   }
@@ -182,7 +182,7 @@ class rest_pulls {
   /// sum a p and sum b p^2 for item k, where p is its share of each rest that was added.
   [[nodiscard]] pull at(std::size_t k) const noexcept {
     if (!any_) return {0.0, 0.0};
-    const double e = rests_.share(k, from_);
+    const double e = rests_.exponential(k, from_);
     return {e * a_, e * e * b_};
   }
 

@@ -28,7 +28,7 @@ void for_each_run(const strided<const T>& scores, std::size_t k, workspace& scra
   require_countable(n);
   const workspace::scope scope(scratch);
   const auto sorted =
-      sorted_items<key_of<T>>(n, scratch, [&](std::size_t i) { return descending_key(scores[i]); });
+      items_by_key<key_of<T>>(n, scratch, [&](std::size_t i) { return descending_key(scores[i]); });
   for (std::size_t begin = 0, end = 0; begin < n && begin < k; begin = end) {
     while (end < n && sorted[end].key == sorted[begin].key) ++end;
     visit(score_run<T>{sorted.subspan(begin, end - begin), begin, end});

@@ -12,7 +12,7 @@ namespace rankloss::inline RANKLOSS_ABI::detail {
 /// Batcher's merge exchange for any n (Knuth, The Art of Computer Programming 3, 5.2.2, algorithm M): calls
 /// exchange(i, j), i < j. If each call orders its pair, the sequence ends sorted. The calls do not depend on
 /// the data, so many sequences can be sorted at once. The last phase, p = 1, merges the sorted items at even
-/// places with those at odd places; with `first_phase` = 1 it is the only phase.
+/// positions with those at odd positions; with `first_phase` = 1 it is the only phase.
 template <class Exchange>
 constexpr void merge_exchange(std::size_t n, Exchange exchange, std::size_t first_phase = 0) {
   if (n < 2) return;

@@ -27,7 +27,7 @@ template <class T>
   const std::span<std::uint32_t> order = scratch.take<std::uint32_t>(n);
   const workspace::scope sorting(scratch);
   const auto sorted =
-      sorted_items<key_of<T>>(n, scratch, [&](std::size_t i) { return descending_key(bounded(scores[i])); });
+      items_by_key<key_of<T>>(n, scratch, [&](std::size_t i) { return descending_key(bounded(scores[i])); });
   for (std::size_t i = 0; i < n; ++i) {
     x[i] = value_of<T>(sorted[i].key);
     order[i] = sorted[i].payload;

@@ -34,7 +34,7 @@ struct stretches {
 /// one long list, cut into one stretch per lane, or several short lists, one per lane. The results for a
 /// short list do not depend on the other lists.
 ///
-/// "Items" below are numbered by their place in memory: item i of a single list is i; item i of list l of a
+/// "Items" below are numbered by their index in memory: item i of a single list is i; item i of list l of a
 /// group is l * rows + i, so that each list has room for `rows` items, of which those beyond its size are
 /// padding.
 template <class Arch>
@@ -48,7 +48,7 @@ struct sorted_rows {
       order;  ///< [rows][lanes] which item; beyond the whole rows, `items` where a lane has ended
   std::span<const double>
       decay;  ///< [rows + 1][lanes] exp(-(x_{i-1} - x_i)) in units of temperature; 0 across a lane's end
-  lanes<Arch> first_rank = lanes<Arch>(1.0);  ///< [lanes] hard rank of the lane's first item
+  lanes<Arch> rank_of_first = lanes<Arch>(1.0);  ///< [lanes] hard rank of the lane's first item
   bool single = false;                        ///< one list over all lanes: its scans start from `seams`
   stretches seams{};
 
@@ -162,11 +162,11 @@ template <class Arch, class T, class R>
   const std::span<const T> x = lay_in_lanes<Arch>(lists, rows, scratch);
 
   if constexpr (sizeof(T) == 4) {
-    // Key and position share the mantissa of a double in [1, 2): one comparison compares both, and an
+    // Key and index share the mantissa of a double in [1, 2): one comparison compares both, and an
     // exchange is a minimum and a maximum.
-    constexpr unsigned place_bits = 20;
+    constexpr unsigned index_bits = 20;
     constexpr std::uint64_t one = 0x3ff0000000000000u;
-    require(rows * w <= std::size_t{1} << place_bits, "a group of ", rows * w,
+    require(rows * w <= std::size_t{1} << index_bits, "a group of ", rows * w,
             " items, expected at most 2^20");
     const std::span<std::uint32_t> ranked = scratch.take<std::uint32_t>(rows * w);
     for (std::size_t at = 0; at < rows * w; ++at) ranked[at] = descending_key(x[at]);
@@ -174,7 +174,7 @@ template <class Arch, class T, class R>
     for (std::size_t i = 0; i < rows; ++i)
       for (std::size_t l = 0; l < w; ++l)
         keys[i * w + l] =
-            std::bit_cast<double>(one | std::uint64_t{ranked[l * rows + i]} << place_bits | (l * rows + i));
+            std::bit_cast<double>(one | std::uint64_t{ranked[l * rows + i]} << index_bits | (l * rows + i));
     std::fill(keys.begin() + static_cast<std::ptrdiff_t>(rows * w), keys.end(), 2.0);
     sort_rows(
         all_rows, [&](std::size_t i) { return V::load_aligned(keys.data() + i * w); },
@@ -184,48 +184,48 @@ template <class Arch, class T, class R>
           second = xsimd::max(first, second);
           first = f;
         });
-    constexpr std::uint64_t place_mask = (std::uint64_t{1} << place_bits) - 1;
+    constexpr std::uint64_t index_mask = (std::uint64_t{1} << index_bits) - 1;
     for (std::size_t at = 0; at < rows * w; ++at)
-      order[at] = static_cast<std::uint32_t>(std::bit_cast<std::uint64_t>(keys[at]) & place_mask);
+      order[at] = static_cast<std::uint32_t>(std::bit_cast<std::uint64_t>(keys[at]) & index_mask);
   } else {
     struct keyed_row {
-      V key, place;
+      V key, index;
     };
     const std::span<double> keys = scratch.take<double>(all_rows * w);
-    const std::span<double> places = scratch.take<double>(all_rows * w);
+    const std::span<double> indices = scratch.take<double>(all_rows * w);
     for (std::size_t l = 0; l < w; ++l)
       for (std::size_t i = 0; i < rows; ++i) {
         keys[i * w + l] = x[l * rows + i];
-        places[i * w + l] = static_cast<double>(l * rows + i);
+        indices[i * w + l] = static_cast<double>(l * rows + i);
       }
     // Added rows sort behind all items and behind the padding of a list: equal keys are ordered by their
-    // places.
+    // indices.
     std::fill(keys.begin() + static_cast<std::ptrdiff_t>(rows * w), keys.end(),
               std::numeric_limits<double>::lowest());
-    std::fill(places.begin() + static_cast<std::ptrdiff_t>(rows * w), places.end(),
+    std::fill(indices.begin() + static_cast<std::ptrdiff_t>(rows * w), indices.end(),
               static_cast<double>(rows * w));
     sort_rows(
         all_rows,
         [&](std::size_t i) {
-          return keyed_row{V::load_aligned(keys.data() + i * w), V::load_aligned(places.data() + i * w)};
+          return keyed_row{V::load_aligned(keys.data() + i * w), V::load_aligned(indices.data() + i * w)};
         },
         [&](std::size_t i, const keyed_row& row) {
           row.key.store_aligned(keys.data() + i * w);
-          row.place.store_aligned(places.data() + i * w);
+          row.index.store_aligned(indices.data() + i * w);
         },
         [](keyed_row& first, keyed_row& second) {
-          const auto swap = second.key > first.key || (second.key == first.key && second.place < first.place);
+          const auto swap = second.key > first.key || (second.key == first.key && second.index < first.index);
           const keyed_row f{xsimd::select(swap, second.key, first.key),
-                            xsimd::select(swap, second.place, first.place)};
+                            xsimd::select(swap, second.index, first.index)};
           second = {xsimd::select(swap, first.key, second.key),
-                    xsimd::select(swap, first.place, second.place)};
+                    xsimd::select(swap, first.index, second.index)};
           first = f;
         });
     // If the data are not checked, a NaN may leave added rows among the items. The first item of the list
     // then stands for them, so that no other list is affected.
     for (std::size_t at = 0; at < rows * w; ++at)
       order[at] = static_cast<std::uint32_t>(
-          places[at] < static_cast<double>(rows * w) ? places[at] : static_cast<double>(at % w * rows));
+          indices[at] < static_cast<double>(rows * w) ? indices[at] : static_cast<double>(at % w * rows));
   }
 
   for (std::size_t at = 0; at < rows * w; ++at) sorted_x[at] = static_cast<double>(x[order[at]]);

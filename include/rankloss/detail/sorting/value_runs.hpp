@@ -48,7 +48,7 @@ void runs_of_equals(std::span<const T> values, workspace& scratch, Run run) {
     return;
   }
   using record = keyed<key, nothing>;
-  const auto records = sorted_records<record>(n, scratch, [&](std::size_t i) {
+  const auto records = records_by_key<record>(n, scratch, [&](std::size_t i) {
     return record{descending_key(values[i]), {}};
   });
   for (std::size_t begin = 0; begin < n;) {

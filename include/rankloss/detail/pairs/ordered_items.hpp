@@ -13,16 +13,16 @@
 
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
-/// The item at each place, and its rank by score, counted from 0. For weights that declare `by_place` the
-/// places are these ranks.
-struct pair_places {
-  std::span<const std::uint32_t> item;  ///< [n]
-  std::span<const std::uint32_t> rank;  ///< [n], for weights that declare `by_position`
+/// The item at each position, and its position by score. For weights that declare `in_score_order` the two
+/// positions are the same.
+struct ordered_items {
+  std::span<const std::uint32_t> item;               ///< [n]
+  std::span<const std::uint32_t> position_by_score;  ///< [n], for weights that declare `uses_ranks`
 
   [[nodiscard]] std::size_t size() const noexcept { return item.size(); }
 };
 
-/// Values by place, padded so that a whole vector can be read from any place.
+/// Values by position, padded so that a whole vector can be read from any of them.
 template <class S, class Arch>
 [[nodiscard]] std::span<S> padded(std::size_t n, workspace& scratch) {
   constexpr std::size_t w = xsimd::batch<S, Arch>::size;

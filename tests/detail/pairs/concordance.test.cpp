@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-#include <rankloss/detail/pairs/pair_counts.hpp>
+#include <rankloss/detail/pairs/concordance.hpp>
 
 #include <catch2/catch.hpp>
 
@@ -8,9 +8,9 @@
 #include <set>
 #include <vector>
 
-namespace detail_pairs_pair_counts_test {
+namespace detail_pairs_concordance_test {
 
-TEST_CASE("pair_counts: every pair is counted once, by scores, relevance and weights") {
+TEST_CASE("concordance: every pair is counted once, by scores, relevance and weights") {
   std::mt19937 random(11);
   for (const std::size_t n : std::vector<std::size_t>{1, 2, 3, 17, 64, 65, 200})
     for (const unsigned values : {2u, 5u, 1000u})
@@ -25,7 +25,7 @@ TEST_CASE("pair_counts: every pair is counted once, by scores, relevance and wei
             grades[i] = static_cast<int>(random() % (values / 2 + 1));
             if (weighted) weights[i] = static_cast<double>(random() % 3) * 2.0;
           }
-          rankloss::detail::pair_counts expected;
+          rankloss::detail::concordance expected;
           double most = 1.0;
           if (weighted) {
             most = 0.0;
@@ -40,7 +40,8 @@ TEST_CASE("pair_counts: every pair is counted once, by scores, relevance and wei
             all_grades.insert(grades[i]);
             for (std::size_t j = 0; j < n; ++j) {
               if (!(weight(j) > 0.0) || i == j) continue;
-              // Of different relevance, i the more relevant one; of equal relevance each pair from both sides.
+              // Of different relevance, i the more relevant one; of equal relevance each pair from both
+              // sides.
               if (grades[i] < grades[j]) continue;
               const double w = weight(i) * (both ? weight(j) : 1.0);
               if (grades[i] == grades[j]) {
@@ -56,7 +57,7 @@ TEST_CASE("pair_counts: every pair is counted once, by scores, relevance and wei
           rankloss::workspace scratch;
           const rankloss::list<float, int> items{
               {scores.data(), n}, {grades.data(), n}, {weights.data(), weights.size()}};
-          const auto counts = rankloss::detail::count_pairs(items, both, scratch);
+          const auto counts = rankloss::detail::count_concordance(items, both, scratch);
           CHECK(counts.concordant == Approx(expected.concordant).margin(1e-12));
           CHECK(counts.discordant == Approx(expected.discordant).margin(1e-12));
           CHECK(counts.tied_scores == Approx(expected.tied_scores).margin(1e-12));
@@ -70,4 +71,4 @@ TEST_CASE("pair_counts: every pair is counted once, by scores, relevance and wei
         }
 }
 
-}  // namespace detail_pairs_pair_counts_test
+}  // namespace detail_pairs_concordance_test

@@ -13,7 +13,7 @@ namespace rankloss::inline RANKLOSS_ABI::detail {
 
 /// A list of items in descending order of their scores.
 template <class T, std::size_t C>
-struct scan_list {
+struct sorted_items {
   std::size_t n = 0;
   /// a pair counts if its upper item is among the first `counted`
   std::size_t counted = 0;

@@ -17,7 +17,7 @@ namespace rankloss::inline RANKLOSS_ABI::detail {
 
 /// The total weight of the pairs of a list, by how scores and relevance order them. Only terms >= 0 are
 /// added, so a class without pairs is exactly 0.
-struct pair_counts {
+struct concordance {
   double concordant = 0.0;      ///< the more relevant item has the greater score
   double discordant = 0.0;      ///< the more relevant item has the smaller score
   double tied_scores = 0.0;     ///< equal scores, different relevance
@@ -69,8 +69,8 @@ struct pair_record {
 /// Knight: A computer method for calculating Kendall's tau with ungrouped data, Journal of the American
 /// Statistical Association 61 (1966).
 template <class T, class R>
-[[nodiscard]] pair_counts count_pairs(const list<T, R>& items, bool both_weights, workspace& scratch) {
-  pair_counts counts;
+[[nodiscard]] concordance count_concordance(const list<T, R>& items, bool both_weights, workspace& scratch) {
+  concordance counts;
   const workspace::scope scope(scratch);
   const std::size_t all = items.size();
   const R* y = contiguous_items(items.relevance, scratch);
@@ -89,7 +89,7 @@ template <class T, class R>
   for (std::size_t i = 0; i < items.weights.size(); ++i) most = std::max(most, items.weights[i]);
   if (!items.weights.empty() && !(most > 0.0)) return counts;
   const auto weight = [&](std::size_t i) { return items.weights.empty() ? 1.0 : items.weights[i] / most; };
-  const auto of_loser = [&](std::size_t i) { return both_weights ? weight(i) : 1.0; };
+  const auto of_other = [&](std::size_t i) { return both_weights ? weight(i) : 1.0; };
 
   // The more relevant items come first, and among equal relevance the smaller scores.
   const std::span<const std::uint32_t> sorted = order_by_relevance(y, all, ascending.data(), scratch);
@@ -102,22 +102,22 @@ template <class T, class R>
 
   const std::span<pair_record> records = scratch.take<pair_record>(n);
   const std::span<pair_record> buffer = scratch.take<pair_record>(n);
-  for (std::size_t k = 0; k < n; ++k) records[k] = {weight(kept[k]), of_loser(kept[k]), level[kept[k]]};
+  for (std::size_t k = 0; k < n; ++k) records[k] = {weight(kept[k]), of_other(kept[k]), level[kept[k]]};
   counts.concordant = count_rising(records, buffer);
 
   // The less relevant items come first, and among equal relevance again the smaller scores.
   const std::span<std::uint32_t> grade = scratch.take<std::uint32_t>(all);
-  for_each_grade(y, kept, [&](std::size_t begin, std::size_t end) {
+  for_each_level(y, kept, [&](std::size_t begin, std::size_t end) {
     double other = 0.0;
     double same = 0.0;
     for (std::size_t k = begin; k < end; ++k) {
       const std::uint32_t i = kept[k];
       grade[i] = static_cast<std::uint32_t>(counts.grades);
       if (k > begin && level[kept[k - 1]] != level[i]) other += std::exchange(same, 0.0);
-      counts.tied_relevance += other * of_loser(i);
-      counts.tied_both += same * of_loser(i);
+      counts.tied_relevance += other * of_other(i);
+      counts.tied_both += same * of_other(i);
       same += weight(i);
-      records[n - end + (k - begin)] = {of_loser(i), weight(i), level[i]};
+      records[n - end + (k - begin)] = {of_other(i), weight(i), level[i]};
     }
     ++counts.grades;
   });
@@ -142,7 +142,7 @@ template <class T, class R>
       other = same = 0.0;
     else if (k > 0 && grade[by_level[k - 1]] != grade[i])
       other += std::exchange(same, 0.0);
-    counts.tied_scores += other * of_loser(i);
+    counts.tied_scores += other * of_other(i);
     same += weight(i);
   }
   return counts;

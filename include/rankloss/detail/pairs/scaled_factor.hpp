@@ -23,30 +23,30 @@ template <class T, class R>
 
 /// A factor for sums over pairs, as two factors: their product may overflow where the sum is so small that
 /// the result does not.
-struct scaled_share {
+struct scaled_factor {
   double first, second;  // second is a power of two
 
   [[nodiscard]] double of(double sum) const noexcept {
     return held_as<double>(held_as<double>(sum) * first * second);
   }
-  [[nodiscard]] scaled_share over(double length) const noexcept { return {first / length, second}; }
+  [[nodiscard]] scaled_factor over(double length) const noexcept { return {first / length, second}; }
 };
 
 /// factor / divisor * 2^exponent; 0 where the divisor is 0.
-[[nodiscard]] inline scaled_share scaled_share_of(double factor, double divisor, int exponent) noexcept {
-  const double share = divisor > 0.0 ? factor / divisor : 0.0;
-  if (exponent == 0) return {share, 1.0};
+[[nodiscard]] inline scaled_factor scaled_factor_of(double factor, double divisor, int exponent) noexcept {
+  const double quotient = divisor > 0.0 ? factor / divisor : 0.0;
+  if (exponent == 0) return {quotient, 1.0};
   exponent = std::clamp(exponent, -2000, 2000);
-  return {share * std::ldexp(1.0, exponent / 2), std::ldexp(1.0, exponent - exponent / 2)};
+  return {quotient * std::ldexp(1.0, exponent / 2), std::ldexp(1.0, exponent - exponent / 2)};
 }
 
-/// Writes values by place, times the share, to their items.
+/// Writes values by position, times the factor, to their items.
 template <class T, class S>
-void write_by_place(std::span<S> from, const scaled_share& share, std::span<const std::uint32_t> item,
-                    const strided<T>& to) noexcept {
+void write_by_position(std::span<S> from, const scaled_factor& scaled, std::span<const std::uint32_t> item,
+                       const strided<T>& to) noexcept {
   if (to.empty()) return;
   for (std::size_t p = 0; p < item.size(); ++p)
-    to[item[p]] = held_as<T>(static_cast<double>(from[p]) * share.first * share.second);
+    to[item[p]] = held_as<T>(static_cast<double>(from[p]) * scaled.first * scaled.second);
 }
 
 }  // namespace rankloss::inline RANKLOSS_ABI::detail
