@@ -3,6 +3,7 @@
 
 #include <rankloss/evaluate.hpp>
 #include <rankloss/metrics/ndcg.hpp>
+#include <rankloss/preference_batch.hpp>
 #include <rankloss/sndcg.hpp>
 #include <rankloss/stochastic.hpp>
 #include <rankloss/triplet.hpp>
@@ -69,6 +70,14 @@ struct first_similarity {
   }
 };
 
+/// A preference loss, and the same with an engine of its own for batches.
+struct half_a_pair {
+  rankloss::preference_term operator()(double preferred, double other, double) const {
+    return {other - preferred, -1.0, 1.0};
+  }
+};
+struct counted_by_engine : half_a_pair {};
+
 struct one_float_argument {
   double operator()(float) const { return 0.0; }
 };
@@ -81,6 +90,15 @@ struct rankloss::engine<loss_test::negated_by_engine, rankloss::context> {
   static double run(const loss_test::negated_by_engine& loss, const list<T, R>& items,
                     const list_outputs<T>& out, workspace& scratch) {
     return -loss(items, out, scratch);
+  }
+};
+
+template <>
+struct rankloss::engine<loss_test::counted_by_engine, rankloss::context> {
+  template <class T>
+  static double run(const loss_test::counted_by_engine&, const preference_batch<T>& batch, const outputs&,
+                    double* tie_gradient, context&) {
+    return tie_gradient == nullptr ? static_cast<double>(batch.preferred.size()) : -1.0;
   }
 };
 
@@ -105,6 +123,19 @@ TEST_CASE("loss: the engine of a loss without one is the loss's own operators") 
   CHECK(evaluate(negated_by_engine{}, batch) == -7.0);
   CHECK(evaluate(first_similarity{}, similarity_batch<double>{.similarity = s, .rows = 1, .columns = 3}) ==
         1.0);
+}
+
+TEST_CASE("loss: an engine replaces that of all preference losses, after the checks of the batch") {
+  const std::vector<double> rewards{1, 2, 4};
+  const std::vector<int> preferred{0, 1}, other{2, 2}, nobody{2, 3};
+  const rankloss::preference_batch<double> batch{.rewards = rewards, .preferred = preferred, .other = other};
+  CHECK(evaluate(half_a_pair{}, batch) == 2.5);
+  CHECK(evaluate(counted_by_engine{}, batch) == 2.0);
+  CHECK_THROWS_WITH(
+      evaluate(
+          counted_by_engine{},
+          rankloss::preference_batch<double>{.rewards = rewards, .preferred = preferred, .other = nobody}),
+      "rankloss: other: 3 at pair 1, expected an item from 0 to below 3 (the number of rewards)");
 }
 
 TEST_CASE("loss: losses that are composed of others ask for their engines") {

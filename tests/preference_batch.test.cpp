@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <limits>
 #include <random>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -279,6 +280,29 @@ TEST_CASE("preference_batch: errors name the field and the place, and nothing is
   batch.other = high;
   rankloss::context unchecked{rankloss::data_checks::off};
   CHECK_THROWS(evaluate(probe{}, batch, {}, unchecked));
+}
+
+/// A loss that fails at pairs whose margin is 5.
+struct failing_probe : probe {
+  rankloss::preference_term operator()(double preferred, double other, double margin) const {
+    if (margin == 5.0) throw std::runtime_error("no such pair");
+    return probe::operator()(preferred, other, margin);
+  }
+};
+
+TEST_CASE("preference_batch: a loss that throws at a pair leaves all outputs as they were") {
+  const reals margins{0, 1, 5};
+  preference_batch<double> batch{.rewards = rewards, .preferred = better, .other = worse, .margins = margins};
+  for (const reduction how : {reduction::mean, reduction::mean_of_relevant, reduction::sum}) {
+    batch.reduction = how;
+    reals gradient(4, 7.0), hessian(4, 7.0), per_list(3, 7.0);
+    CHECK_THROWS_AS(
+        evaluate(failing_probe{}, batch, {.gradient = gradient, .per_list = per_list, .hessian = hessian}),
+        std::runtime_error);
+    CHECK(gradient == reals(4, 7.0));
+    CHECK(hessian == reals(4, 7.0));
+    CHECK(per_list == reals(3, 7.0));
+  }
 }
 
 TEST_CASE("preference_batch: the same bits for any number of threads, and no allocation once warm") {

@@ -42,6 +42,8 @@ set(tested_by
     sigmoid/cell_series:detail/sigmoid/cell_sums
     sigmoid/decay_rows:detail/sorting/sorted_rows
     sigmoid/distance_sums:sorts/soft_sort
+    sigmoid/sigmoid_layout:sndcg
+    sigmoid/sigmoid_pull:detail/sigmoid/sigmoid_sums
     sigmoid/smooth_dcg:sndcg
     sorting/first_of_order:metrics/recall
     sorting/mixed_columns:sorts/sorting_network

@@ -91,6 +91,7 @@ struct similarity_batch {
 /// then the columns. `scale` is an upstream gradient or the weight of a loss. Only some losses have a Hessian
 /// (`has_hessian`). A gradient or Hessian that is a plain array has the layout of the scores. That of a
 /// similarity matrix may also be a matrix with any strides; the entry of (i, j) is written to its (i, j).
+/// Outputs must not overlap inputs or each other.
 struct outputs {
   shaped<real_output> gradient{};                         ///< scale * d(value) / d(score)
   array_view<double> per_list{};                          ///< [lists] or [rows + columns]: their values

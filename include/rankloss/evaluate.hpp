@@ -38,7 +38,6 @@ double evaluate(const Loss& loss, const list_batch<T, Relevance>& batch, const o
         batch.missed.empty(),
         "missed: given, expected none: a loss, or a metric without a value for items that have no rank");
   const detail::batch_source<T, Relevance> source(batch);
-  detail::check_output("per_list", out.per_list.size(), source.lists(), "one per list");
   const bool check = ctx.checks == data_checks::on;
   detail::check_weights("list_weights", batch.list_weights, source.lists(), "list", check);
   detail::check_weights("item_weights", batch.item_weights, batch.scores.size(), "item", false);

@@ -3,9 +3,15 @@
 
 #include <rankloss/batch.hpp>
 #include <rankloss/context.hpp>
+#include <rankloss/detail/base/finite.hpp>
+#include <rankloss/detail/base/require.hpp>
+#include <rankloss/detail/data/check_data.hpp>
+#include <rankloss/detail/data/policy_steps.hpp>
+#include <rankloss/detail/data/ragged_lists.hpp>
 #include <rankloss/options.hpp>
 
 #include <array>
+#include <cstddef>
 #include <string_view>
 #include <type_traits>
 
@@ -51,6 +57,31 @@ struct gae {
     visit("whitening", self.whitening, options::choice<rankloss::whitening>{});
   }
 };
+
+namespace detail {
+
+template <class T>
+void check_trajectories(const trajectory_batch<T>& batch, std::size_t advantages, std::size_t returns,
+                        bool check_data) {
+  const std::size_t steps = batch.rewards.size();
+  check_size("values", batch.values.size(), steps, "one per reward");
+  const std::size_t trajectories = checked_lists(batch.offsets, steps, "rewards").count();
+  check_optional("last_values", batch.last_values.size(), trajectories, "one per trajectory");
+  check_optional("discounts", batch.discounts.size(), steps, "one per reward");
+  check_optional("mask", batch.mask.size(), steps, "one per reward");
+  check_optional("advantages", advantages, steps, "one per reward");
+  check_optional("returns", returns, steps, "one per reward");
+  if (!check_data) return;
+  check_finite("rewards", batch.rewards, batch.mask);
+  check_finite("values", batch.values, batch.mask);
+  check_finite("last_values", batch.last_values, {}, "trajectory");
+  for (std::size_t i = 0; i < batch.discounts.size(); ++i)
+    require(!keeps(batch.mask, i) ||
+                (batch.discounts.is_finite(i) && batch.discounts[i] >= 0.0 && batch.discounts[i] <= 1.0),
+            "discounts: ", batch.discounts[i], " at step ", i, ", expected 0 to 1");
+}
+
+}  // namespace detail
 
 /// estimate_advantages: how much better each step turned out than its value predicted, by generalised
 /// advantage estimation (GAE).

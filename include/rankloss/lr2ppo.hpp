@@ -4,10 +4,17 @@
 #include <rankloss/batch.hpp>
 #include <rankloss/context.hpp>
 #include <rankloss/detail/base/require.hpp>
+#include <rankloss/detail/data/check_data.hpp>
+#include <rankloss/detail/data/outputs.hpp>
+#include <rankloss/detail/data/policy_steps.hpp>
+#include <rankloss/detail/data/ragged_lists.hpp>
+#include <rankloss/detail/orders/check_orders.hpp>
 #include <rankloss/evaluate.hpp>
+#include <rankloss/loss.hpp>
 #include <rankloss/options.hpp>
 
 #include <array>
+#include <cstddef>
 #include <string_view>
 #include <type_traits>
 
@@ -20,10 +27,10 @@ template <score T>
 struct label_policy_batch {
   array_view<const T> scores;      ///< [items] of the policy that learns, any number except NaN
   array_view<const T> old_scores;  ///< [items] of the policy that acted, any number except NaN
-  indices orders{};   ///< [items] the action: items of each list from 0, in order of their position
-  indices offsets{};  ///< [lists + 1] non-decreasing, from 0 to the number of items
-  reals rewards{};                 ///< [lists] output of the reward model for the order, finite
-  reals old_values{};              ///< [lists] output of the critic for the state, finite; empty: all 0
+  indices orders{};    ///< [items] the action: items of each list from 0, in order of their position
+  indices offsets{};   ///< [lists + 1] non-decreasing, from 0 to the number of items
+  reals rewards{};     ///< [lists] output of the reward model for the order, finite
+  reals old_values{};  ///< [lists] output of the critic for the state, finite; empty: all 0
 };
 
 /// Which form of the loss is computed.
@@ -94,10 +101,33 @@ struct lr2ppo {
   }
 };
 
+namespace detail {
+
+template <class T>
+void check_label_policy(const label_policy_batch<T>& batch, const outputs& out, context& ctx) {
+  const std::size_t items = batch.scores.size();
+  const ragged_lists lists = checked_lists(batch.offsets, items, "scores");
+  check_size("old_scores", batch.old_scores.size(), items, "one per score");
+  check_size("rewards", batch.rewards.size(), lists.count(), "one per list");
+  check_optional("old_values", batch.old_values.size(), lists.count(), "one per list");
+  check_outputs(out, items, "one per score", lists.count(), "one per list");
+  check_orders(batch.orders, lists, ctx.scratch());
+  if (ctx.checks == data_checks::off) return;
+  check_policy_scores("scores", batch.scores);
+  check_policy_scores("old_scores", batch.old_scores);
+  check_finite("rewards", batch.rewards, {}, "list");
+  check_finite("old_values", batch.old_values, {}, "list");
+}
+
+}  // namespace detail
+
 /// evaluate: the value of LR2PPO's policy loss over states, and on request its gradient by the scores and the
 /// term of each state (per_list).
 template <score T>
 double evaluate(const lr2ppo& loss, const label_policy_batch<T>& batch, const outputs& out, context& ctx) {
+  const detail::sole_use alone(ctx);
+  detail::check_options(loss, out);
+  detail::check_label_policy(batch, out, ctx);
   return detail::compute(loss, batch, out, ctx);
 }
 

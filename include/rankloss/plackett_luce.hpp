@@ -3,7 +3,12 @@
 
 #include <rankloss/batch.hpp>
 #include <rankloss/context.hpp>
+#include <rankloss/detail/base/finite.hpp>
+#include <rankloss/detail/base/require.hpp>
+#include <rankloss/detail/data/check_data.hpp>
+#include <rankloss/detail/data/outputs.hpp>
 #include <rankloss/evaluate.hpp>
+#include <rankloss/loss.hpp>
 #include <rankloss/options.hpp>
 #include <rankloss/partial_order.hpp>
 
@@ -96,6 +101,22 @@ struct plackett_luce {
   }
 };
 
+namespace detail {
+
+template <class T>
+void check_partial_orders(const partial_order_batch<T>& batch, const outputs& out, bool check_data) {
+  const partial_order& order = batch.order;
+  check_size("scores", batch.scores.size(), order.items(), "one per item of the order");
+  check_outputs(out, order.items(), "one per score", order.lists(), "one per list");
+  check_weights("list_weights", batch.list_weights, order.lists(), "list", check_data);
+  for (std::size_t l = 0; check_data && l < order.lists(); ++l)
+    for (std::size_t i = 0; i < order.size(l); ++i)
+      require(!is_nan(batch.scores[order.first(l) + i]), "scores: nan at list ", l, ", item ", i,
+              ", expected a number");
+}
+
+}  // namespace detail
+
 /// evaluate: the value of plackett_luce over lists and their partial orders, and on request its gradient, as for a list_batch.
 ///
 ///     const auto order = partial_order::from_pairs(offsets, preferred, other);   // or from_chains, from_grades, from_ranks
@@ -109,6 +130,9 @@ struct plackett_luce {
 template <score T>
 double evaluate(const plackett_luce& loss, const partial_order_batch<T>& batch, const outputs& out,
                 context& ctx) {
+  const detail::sole_use alone(ctx);
+  detail::check_options(loss, out);
+  detail::check_partial_orders(batch, out, ctx.checks == data_checks::on);
   return detail::compute(loss, batch, out, ctx);
 }
 

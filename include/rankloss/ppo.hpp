@@ -3,12 +3,17 @@
 
 #include <rankloss/batch.hpp>
 #include <rankloss/context.hpp>
+#include <rankloss/detail/base/finite.hpp>
+#include <rankloss/detail/base/require.hpp>
+#include <rankloss/detail/data/check_data.hpp>
 #include <rankloss/detail/data/policy_steps.hpp>
 #include <rankloss/evaluate.hpp>
+#include <rankloss/loss.hpp>
 #include <rankloss/options.hpp>
 
 #include <algorithm>
 #include <array>
+#include <cstddef>
 #include <span>
 #include <string_view>
 #include <type_traits>
@@ -150,15 +155,55 @@ struct critic {
   }
 };
 
+namespace detail {
+
+template <class T>
+void check_policy(const policy_batch<T>& batch, const outputs& out, bool check_data) {
+  const std::size_t n = batch.log_probabilities.size();
+  check_size("old_log_probabilities", batch.old_log_probabilities.size(), n, "one per step");
+  check_size("advantages", batch.advantages.size(), n, "one per step");
+  check_optional("reference_log_probabilities", batch.reference_log_probabilities.size(), n, "one per step");
+  check_optional("entropies", batch.entropies.size(), n, "one per step");
+  check_step_outputs(out, n);
+  check_step_weights(batch.weights, batch.mask, n, check_data);
+  if (!check_data) return;
+  check_finite("reference_log_probabilities", batch.reference_log_probabilities, batch.mask);
+  check_finite("entropies", batch.entropies, batch.mask);
+  check_finite("log_probabilities", batch.log_probabilities, batch.mask);
+  check_finite("old_log_probabilities", batch.old_log_probabilities, batch.mask);
+  check_finite("advantages", batch.advantages, batch.mask);
+}
+
+template <class T>
+void check_critic(const value_batch<T>& batch, const outputs& out, bool check_data) {
+  const std::size_t n = batch.values.size();
+  check_size("returns", batch.returns.size(), n, "one per step");
+  check_optional("old_values", batch.old_values.size(), n, "one per step");
+  check_step_outputs(out, n);
+  check_step_weights(batch.weights, batch.mask, n, check_data);
+  if (!check_data) return;
+  check_finite("values", batch.values, batch.mask);
+  check_finite("returns", batch.returns, batch.mask);
+  check_finite("old_values", batch.old_values, batch.mask);
+}
+
+}  // namespace detail
+
 /// evaluate: the value of a policy's loss over actions, and on request its gradient by the log probabilities.
 template <score T>
 double evaluate(const ppo& loss, const policy_batch<T>& batch, const outputs& out, context& ctx) {
+  const detail::sole_use alone(ctx);
+  detail::check_options(loss, out);
+  detail::check_policy(batch, out, ctx.checks == data_checks::on);
   return detail::compute(loss, batch, out, ctx);
 }
 
 /// evaluate: the value of a critic's loss over states, and on request its gradient by the values.
 template <score T>
 double evaluate(const critic& loss, const value_batch<T>& batch, const outputs& out, context& ctx) {
+  const detail::sole_use alone(ctx);
+  detail::check_options(loss, out);
+  detail::check_critic(batch, out, ctx.checks == data_checks::on);
   return detail::compute(loss, batch, out, ctx);
 }
 

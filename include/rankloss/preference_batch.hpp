@@ -3,10 +3,17 @@
 
 #include <rankloss/batch.hpp>
 #include <rankloss/context.hpp>
+#include <rankloss/detail/base/finite.hpp>
+#include <rankloss/detail/base/require.hpp>
+#include <rankloss/detail/data/check_data.hpp>
+#include <rankloss/detail/data/outputs.hpp>
 #include <rankloss/evaluate.hpp>
+#include <rankloss/loss.hpp>
 
 #include <concepts>
 #include <cstddef>
+#include <cstdint>
+#include <string_view>
 
 namespace rankloss::inline RANKLOSS_ABI {
 
@@ -62,11 +69,60 @@ concept tie_loss = preference_loss<Loss> && requires(const Loss& loss, double re
 
 namespace detail {
 
-/// What both `evaluate` do; defined in cpu/preference_batch.hpp.
+inline void check_pair_items(std::string_view field, const indices& items, std::size_t count) {
+  for (std::size_t k = 0; k < items.size(); ++k)
+    require(items[k] >= 0 && static_cast<std::uint64_t>(items[k]) < count, field, ": ", items.number(k),
+            " at pair ", k, ", expected an item from 0 to below ", count, " (the number of rewards)");
+}
+
+/// Checked also with data_checks::off, because counting a tie as a win would compute a different loss.
+template <class Loss>
+void check_ties(const Loss& loss, const flags& ties, std::size_t pairs) {
+  if (ties.empty()) return;
+  std::size_t first = 0;
+  while (first < pairs && !ties[first]) ++first;
+  if (first == pairs) return;
+  if constexpr (tie_loss<Loss>)
+    loss.validate_tie(first);
+  else
+    fail("ties: a tie at pair ", first, ", expected none: this loss does not know ties");
+}
+
+template <class Loss, class T>
+void check_preferences(const Loss& loss, const preference_batch<T>& batch, const outputs& out,
+                       bool check_data) {
+  const std::size_t items = batch.rewards.size();
+  const std::size_t pairs = batch.preferred.size();
+  check_size("other", batch.other.size(), pairs, "one per preferred");
+  check_optional("margins", batch.margins.size(), pairs, "one per pair");
+  check_optional("ties", batch.ties.size(), pairs, "one per pair");
+  check_outputs(out, items, "one per reward", pairs, "one per pair");
+  check_pair_items("preferred", batch.preferred, items);
+  check_pair_items("other", batch.other, items);
+  for (std::size_t k = 0; k < pairs; ++k)
+    require(batch.preferred[k] != batch.other[k], "other: ", batch.other[k], " at pair ", k,
+            ", expected an item other than the preferred one");
+  check_weights("pair_weights", batch.pair_weights, pairs, "pair", check_data);
+  check_ties(loss, batch.ties, pairs);
+  if (!check_data) return;
+  const std::size_t bad =
+      find_first(strided<const T>(batch.rewards.data(), items), [](const T& r) { return is_nan(r); });
+  require(bad == items, "rewards: nan at item ", bad, ", expected a number");
+  for (std::size_t k = 0; k < batch.margins.size(); ++k)
+    require(batch.margins.is_finite(k), "margins: ", batch.margins[k], " at pair ", k,
+            ", expected a finite number");
+}
+
+/// What both `evaluate` do.
 /// @param tie_gradient  null: not wanted
 template <class Loss, class T>
 double evaluate_preferences(const Loss& loss, const preference_batch<T>& batch, const outputs& out,
-                            double* tie_gradient, context& ctx);
+                            double* tie_gradient, context& ctx) {
+  const sole_use alone(ctx);
+  check_options(loss, out);
+  check_preferences(loss, batch, out, ctx.checks == data_checks::on);
+  return compute(loss, batch, out, tie_gradient, ctx);
+}
 
 }  // namespace detail
 

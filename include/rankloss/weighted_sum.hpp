@@ -117,7 +117,8 @@ requires(sizeof...(Losses) > 0) struct weighted_sum {
                                                           double factor) const {
     const workspace::scope scope(ctx.scratch());
     const std::span<double> own = ctx.scratch().take<double>(out.per_list.size());
-    std::fill(out.per_list.begin(), out.per_list.end(), 0.0);
+    const std::span<double> all = ctx.scratch().take<double>(out.per_list.size());
+    std::fill(all.begin(), all.end(), 0.0);
     outputs term_out = out;
     term_out.per_list = own;
     double value = 0.0;
@@ -127,10 +128,11 @@ requires(sizeof...(Losses) > 0) struct weighted_sum {
       value = detail::held_sum(value,
                                detail::compute(term.loss, batch, term_out, ctx, times(term.weight, factor)));
       for (std::size_t l = 0; l < own.size(); ++l)
-        out.per_list[l] = detail::held_sum(out.per_list[l], times(term.weight, own[l]));
+        all[l] = detail::held_sum(all[l], times(term.weight, own[l]));
       term_out.update = update::add;
       first = false;
     });
+    std::copy(all.begin(), all.end(), out.per_list.begin());  // now that no term can fail any more
     if (first && out.update == update::overwrite) {
       detail::clear_pairs(batch, out.gradient);
       detail::clear_pairs(batch, out.hessian);

@@ -243,6 +243,64 @@ TEMPLATE_TEST_CASE("policies: a NaN is named with its field and place, and nothi
   }
 }
 
+/// An executor that fails the next time it is to run tasks, once `left` more runs have gone well.
+struct failing_executor {
+  int* left;
+  [[nodiscard]] std::size_t workers() const { return 1; }
+  template <class Body>
+  void run(std::size_t tasks, Body&& body) {
+    if ((*left)-- == 0) throw std::runtime_error("the executor is gone");
+    for (std::size_t task = 0; task < tasks; ++task) body(0, task);
+  }
+};
+
+/// Calls with an executor that fails at its first run, at its second and so on, until it is not asked that
+/// often. After each failure `unchanged` is checked; returns how many there were.
+template <class Call, class Unchanged>
+int failures_of(Call call, Unchanged unchanged) {
+  for (int runs = 0;; ++runs) {
+    int left = runs;
+    context ctx{failing_executor{&left}};
+    try {
+      call(ctx);
+      return runs;
+    } catch (const std::runtime_error&) {
+      unchanged();
+    }
+  }
+}
+
+TEMPLATE_TEST_CASE("lists and matrices: per_list is written whole or, where the executor fails, not at all",
+                   "", float, double) {
+  using T = TestType;
+  const auto failures = [](const auto& loss, const auto& batch) {
+    INFO(loss.name);
+    std::vector<double> per_list(list_count(batch), 7.0);
+    return failures_of([&](context& ctx) { loss(batch, {.per_list = per_list}, ctx); },
+                       [&] { CHECK(per_list == std::vector<double>(per_list.size(), 7.0)); });
+  };
+  // Enough items for several tasks in each direction: a single task does not go to the executor.
+  const auto data = all_lists<T>();
+  for (const list_loss& loss : list_losses()) CHECK(failures(loss, data.weighted(reduction::mean)) > 0);
+  for (const auto& m : large_matrices<T>())
+    for (const matrix_loss& loss : similarity_losses())
+      if (m.taken_by(loss) && m.rows * m.columns > 10000)
+        CHECK(failures(loss, m.batch(reduction::mean_of_relevant)) > 1);
+}
+
+TEMPLATE_TEST_CASE("preferences and policies: a context that has been moved from is refused", "", float,
+                   double) {
+  using T = TestType;
+  for (const auto& of : subjects<T>()) {
+    INFO(of.name);
+    context gone;
+    const context kept = std::move(gone);
+    std::vector<T> gradient(of.x.size(), T{7});
+    CHECK_THROWS_AS(of({.gradient = gradient}, gone), std::logic_error);
+    CHECK(gradient == std::vector<T>(gradient.size(), T{7}));
+  }
+}
+
 }  // namespace
 
 }  // namespace promises_errors_test

@@ -21,28 +21,6 @@
 namespace rankloss::inline RANKLOSS_ABI {
 namespace detail {
 
-template <class T>
-void check_trajectories(const trajectory_batch<T>& batch, std::size_t advantages, std::size_t returns,
-                        bool check) {
-  const std::size_t steps = batch.rewards.size();
-  check_size("values", batch.values.size(), steps, "one per reward");
-  const std::size_t trajectories = checked_lists(batch.offsets, steps, "rewards").count();
-  if (!batch.last_values.empty())
-    check_size("last_values", batch.last_values.size(), trajectories, "one per trajectory");
-  if (!batch.discounts.empty()) check_size("discounts", batch.discounts.size(), steps, "one per reward");
-  if (!batch.mask.empty()) check_size("mask", batch.mask.size(), steps, "one per reward");
-  if (advantages > 0) check_size("advantages", advantages, steps, "one per reward");
-  if (returns > 0) check_size("returns", returns, steps, "one per reward");
-  if (!check) return;
-  check_finite("rewards", batch.rewards, batch.mask);
-  check_finite("values", batch.values, batch.mask);
-  check_finite("last_values", batch.last_values, {}, "trajectory");
-  for (std::size_t i = 0; i < batch.discounts.size(); ++i)
-    require(!keeps(batch.mask, i) ||
-                (batch.discounts.is_finite(i) && batch.discounts[i] >= 0.0 && batch.discounts[i] <= 1.0),
-            "discounts: ", batch.discounts[i], " at step ", i, ", expected 0 to 1");
-}
-
 /// Calls write(step, advantage, value) for every step that counts. Returns the largest magnitude among the
 /// numbers from which an advantage was summed.
 template <class T, class Write>

@@ -4,13 +4,13 @@
 #include <rankloss/batch.hpp>
 #include <rankloss/context.hpp>
 #include <rankloss/detail/base/finite.hpp>
-#include <rankloss/detail/base/require.hpp>
 #include <rankloss/detail/data/check_data.hpp>
+#include <rankloss/detail/data/outputs.hpp>
 #include <rankloss/detail/data/policy_steps.hpp>
 #include <rankloss/detail/data/ragged_lists.hpp>
 #include <rankloss/detail/data/weighted_mean.hpp>
 #include <rankloss/detail/orders/check_orders.hpp>
-#include <rankloss/evaluate.hpp>
+#include <rankloss/loss.hpp>
 #include <rankloss/lr2ppo.hpp>
 #include <rankloss/workspace.hpp>
 
@@ -23,22 +23,6 @@
 
 namespace rankloss::inline RANKLOSS_ABI {
 namespace detail {
-
-template <class T>
-void check_label_policy(const label_policy_batch<T>& batch, workspace& scratch, bool check) {
-  const std::size_t items = batch.scores.size();
-  const ragged_lists lists = checked_lists(batch.offsets, items, "scores");
-  check_size("old_scores", batch.old_scores.size(), items, "one per score");
-  check_size("rewards", batch.rewards.size(), lists.count(), "one per list");
-  if (!batch.old_values.empty())
-    check_size("old_values", batch.old_values.size(), lists.count(), "one per list");
-  check_orders(batch.orders, lists, scratch);
-  if (!check) return;
-  check_policy_scores("scores", batch.scores);
-  check_policy_scores("old_scores", batch.old_scores);
-  check_finite("rewards", batch.rewards, {}, "list");
-  check_finite("old_values", batch.old_values, {}, "list");
-}
 
 /// The log probabilities of a list's softmax.
 template <class T>
@@ -132,19 +116,12 @@ struct lr2ppo_engine {
   template <score T>
   static double run(const lr2ppo& loss, const label_policy_batch<T>& batch, const outputs& out,
                     context& ctx) {
-    const sole_use alone(ctx);
-    const std::size_t items = batch.scores.size();
-    validate(loss);
+    const ragged_lists lists(batch.offsets, batch.scores.size());
     workspace& scratch = ctx.scratch();
-    check_label_policy(batch, scratch, ctx.checks == data_checks::on);
-    const ragged_lists lists(batch.offsets, items);
-    require(out.hessian.empty(), "hessian: this loss has none, expected an empty output");
-    check_output("gradient", out.gradient, items, "one per score");
-    check_output("per_list", out.per_list.size(), lists.count(), "one per list");
-    require(is_finite(out.scale), "scale: ", out.scale, ", expected a finite number");
-
     const workspace::scope scope(scratch);
     const label_states<T> states(batch, scratch);
+    const output_sums sums(out, lists.count(), scratch);
+    const std::span<double> slopes = sums.gradient;
     const bool published = loss.form == lr2ppo_form::published;
     const double reversed_below = published ? -0.1 : 0.0;
     const double share = weighted_mean(lists.count(), reduction::mean).share(1.0);
@@ -160,8 +137,6 @@ struct lr2ppo_engine {
       mean_advantage += share * std::abs(advantage);
     }
 
-    const std::span<double> slopes = scratch.take<double>(out.gradient.empty() ? 0 : items);
-    std::fill(slopes.begin(), slopes.end(), 0.0);
     double value = 0.0;
     for (std::size_t q = 0; q < lists.count(); ++q) {
       const label_state state = states.at(q, loss.kl_coefficient);
@@ -176,7 +151,7 @@ struct lr2ppo_engine {
       const double term =
           bounded_term(bounded_term(rank_loss * size) - loss.entropy_coefficient * state.entropy);
       value += share * term;
-      if (!out.per_list.empty()) out.per_list[q] = term;
+      sums.values[q] = term;
       if (slopes.empty()) continue;
 
       const double count = published ? all.count : own.count;
@@ -195,7 +170,7 @@ struct lr2ppo_engine {
         slopes[i] = held_sum(held_sum(by_hinges, by_entropy), -held_as<double>(of_divergence * away));
       }
     }
-    if (!out.gradient.empty()) write_scaled(out.gradient, slopes, out.scale, out.update);
+    sums.commit(out.scale);
     return bounded_term(value);
   }
 };
@@ -210,10 +185,10 @@ void shape_rewards(const lr2ppo& loss, const label_policy_batch<T>& batch,
                    std::type_identity_t<array_view<double>> shaped, context& ctx) {
   const detail::sole_use alone(ctx);
   validate(loss);
-  workspace& scratch = ctx.scratch();
-  detail::check_label_policy(batch, scratch, ctx.checks == data_checks::on);
+  detail::check_label_policy(batch, {}, ctx);
   const detail::ragged_lists lists(batch.offsets, batch.scores.size());
   detail::check_size("shaped", shaped.size(), lists.count(), "one per list");
+  workspace& scratch = ctx.scratch();
   const workspace::scope scope(scratch);
   const detail::label_states<T> states(batch, scratch);
   for (std::size_t q = 0; q < lists.count(); ++q)

@@ -6,7 +6,6 @@
 #include <rankloss/detail/base/finite.hpp>
 #include <rankloss/detail/base/require.hpp>
 #include <rankloss/detail/data/check_data.hpp>
-#include <rankloss/detail/data/policy_steps.hpp>
 #include <rankloss/detail/data/ragged_lists.hpp>
 #include <rankloss/detail/orders/level_order.hpp>
 #include <rankloss/detail/orders/pair_draws.hpp>
@@ -327,8 +326,7 @@ requires score<detail::element_of<Scores>> pair_agreement agreement(const partia
   const detail::sole_use alone(ctx);
   const array_view<const T> scores(values);
   detail::check_size("scores", scores.size(), order.items(), "one per item of the order");
-  detail::require(per_list.empty() || per_list.size() == order.lists(), "per_list: size ", per_list.size(),
-                  ", expected ", order.lists(), " (one per list)");
+  detail::check_optional("per_list", per_list.size(), order.lists(), "one per list");
   if (ctx.checks == data_checks::on)
     for (std::size_t i = 0; i < scores.size(); ++i)
       detail::require(!detail::is_nan(scores[i]), "scores: nan at item ", i, ", expected a number");

@@ -6,13 +6,12 @@
 #include <rankloss/context.hpp>
 #include <rankloss/detail/base/finite.hpp>
 #include <rankloss/detail/base/require.hpp>
-#include <rankloss/detail/data/check_data.hpp>
-#include <rankloss/detail/data/policy_steps.hpp>
+#include <rankloss/detail/data/outputs.hpp>
 #include <rankloss/detail/data/weighted_mean.hpp>
 #include <rankloss/detail/draws/pair_order_loss.hpp>
 #include <rankloss/detail/draws/stage_draws.hpp>
 #include <rankloss/detail/sorting/relevance_order.hpp>
-#include <rankloss/evaluate.hpp>
+#include <rankloss/loss.hpp>
 #include <rankloss/partial_order.hpp>
 #include <rankloss/plackett_luce.hpp>
 #include <rankloss/preference_batch.hpp>
@@ -38,31 +37,15 @@ struct plackett_luce_engine {
   template <class T>
   static double run(const plackett_luce& loss, const partial_order_batch<T>& batch, const outputs& out,
                     context& ctx) {
-    const sole_use alone(ctx);
-    check_options(loss, out);
     const partial_order& order = batch.order;
     const std::size_t lists = order.lists();
-    const bool check = ctx.checks == data_checks::on;
-    check_size("scores", batch.scores.size(), order.items(), "one per item of the order");
-    check_output("gradient", out.gradient, order.items(), "one per score");
-    check_output("hessian", out.hessian, order.items(), "one per score");
-    check_output("per_list", out.per_list.size(), lists, "one per list");
-    require(is_finite(out.scale), "scale: ", out.scale, ", expected a finite number");
-    check_weights("list_weights", batch.list_weights, lists, "list", check);
-    for (std::size_t l = 0; check && l < lists; ++l)
-      for (std::size_t i = 0; i < order.size(l); ++i)
-        require(!is_nan(batch.scores[order.first(l) + i]), "scores: nan at list ", l, ", item ", i,
-                ", expected a number");
-
     workspace& scratch = ctx.scratch();
     const workspace::scope scope(scratch);
-    const std::span<double> values = scratch.take<double>(lists);
+    const output_sums sums(out, lists, scratch);
     const std::span<tier_excess> excess = scratch.take<tier_excess>(lists);
-    const std::span<double> gradient = scratch.take<double>(out.gradient.size());
-    const std::span<double> hessian = scratch.take<double>(out.hessian.size());
     const auto weight = [&](std::size_t l) {
       if (batch.reduction == reduction::mean_of_relevant && !order.has_pair(l)) return 0.0;
-      return batch.list_weights.empty() ? 1.0 : batch.list_weights[l];
+      return weight_of(batch.list_weights, l);
     };
     const weighted_mean mean(lists, weight, batch.reduction);
 
@@ -74,11 +57,11 @@ struct plackett_luce_engine {
         };
         excess[l] = {};
         const strided<const T> scores(batch.scores.subspan(order.first(l), order.size(l)));
-        values[l] = list_loss(loss, order, l, scores, of_list(gradient), of_list(hessian), excess[l],
-                              ctx.scratch(worker));
+        sums.values[l] = list_loss(loss, order, l, scores, of_list(sums.gradient), of_list(sums.hessian),
+                                   excess[l], ctx.scratch(worker));
         const double w = mean.scaled(weight(l));
-        for (double& g : of_list(gradient)) g *= w;
-        for (double& h : of_list(hessian)) h *= w;
+        for (double& g : of_list(sums.gradient)) g *= w;
+        for (double& h : of_list(sums.hessian)) h *= w;
       }
     });
     for (std::size_t l = 0; l < lists; ++l) {
@@ -90,22 +73,16 @@ struct plackett_luce_engine {
            " sets, expected at most ", loss.most_sets,
            " (most_sets); order_likelihood::by_pairs has no limit");
     }
-
-    const double factor = held_as<double>(out.scale * mean.factor());
-    if (!out.gradient.empty()) write_scaled(out.gradient, gradient, factor, out.update);
-    if (!out.hessian.empty()) write_scaled(out.hessian, hessian, factor, out.update);
-    std::copy_n(values.begin(), out.per_list.size(), out.per_list.begin());
-    return mean(lists, weight, [&](std::size_t l) { return values[l]; });
+    return sums.commit(mean, weight);
   }
 
  private:
-  /// The loss of one list; writes its derivatives to gradient and hessian where they are not empty.
+  /// The loss of one list; writes its derivatives to gradient and hessian, which are 0 before, where they are
+  /// not empty.
   template <class T>
   static double list_loss(const plackett_luce& loss, const partial_order& order, std::size_t l,
                           const strided<const T>& scores, std::span<double> gradient,
                           std::span<double> hessian, tier_excess& excess, workspace& scratch) {
-    std::fill(gradient.begin(), gradient.end(), 0.0);
-    std::fill(hessian.begin(), hessian.end(), 0.0);
     if (!order.has_pair(l)) return 0.0;
     const workspace::scope scope(scratch);
     const double value = loss.likelihood == order_likelihood::exact

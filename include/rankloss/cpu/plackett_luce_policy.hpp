@@ -5,7 +5,7 @@
 #include <rankloss/context.hpp>
 #include <rankloss/detail/base/finite.hpp>
 #include <rankloss/detail/data/check_data.hpp>
-#include <rankloss/detail/data/policy_steps.hpp>
+#include <rankloss/detail/data/outputs.hpp>
 #include <rankloss/detail/data/ragged_lists.hpp>
 #include <rankloss/detail/draws/order_chances.hpp>
 #include <rankloss/detail/orders/check_orders.hpp>
@@ -18,7 +18,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
-#include <type_traits>
 
 namespace rankloss::inline RANKLOSS_ABI {
 
@@ -29,9 +28,9 @@ void evaluate_orders(const plackett_luce_policy& policy, const order_batch<T>& b
   validate(policy);
   const std::size_t items = batch.scores.size();
   const detail::ragged_lists lists = detail::checked_lists(batch.offsets, items, "scores");
-  detail::check_output("log_probabilities", out.log_probabilities.size(), lists.count(), "one per list");
-  detail::check_output("entropies", out.entropies.size(), lists.count(), "one per list");
-  detail::check_output("gradient", out.gradient.size(), items, "one per score");
+  detail::check_optional("log_probabilities", out.log_probabilities.size(), lists.count(), "one per list");
+  detail::check_optional("entropies", out.entropies.size(), lists.count(), "one per list");
+  detail::check_optional("gradient", out.gradient.size(), items, "one per score");
   detail::check_upstream("upstream", out.upstream, lists.count());
   detail::check_upstream("entropy_upstream", out.entropy_upstream, lists.count());
   if (ctx.checks == data_checks::on) detail::check_policy_scores("scores", batch.scores);
@@ -52,11 +51,8 @@ void evaluate_orders(const plackett_luce_policy& policy, const order_batch<T>& b
         .upstream = out.upstream.empty() ? 1.0 : out.upstream[l],
         .entropy_upstream = out.entropy_upstream.empty() ? 0.0 : out.entropy_upstream[l]};
     const auto found = out.gradient.visit([&](auto* gradient) {
-      using G = std::remove_pointer_t<decltype(gradient)>;
-      const bool add = out.update == update::add;
       const auto write = [&](std::size_t i, double slope) {
-        G& g = gradient[first + i];
-        g = detail::held_as<G>((add ? static_cast<double>(g) : 0.0) + detail::held_as<double>(slope));
+        detail::put(gradient[first + i], detail::held_as<double>(slope), out.update, 0.0);
       };
       return detail::along_order<xsimd::default_arch>(
           batch.scores.subspan(first, n), std::span<const std::uint32_t>(order), want, write, scratch);

@@ -7,7 +7,7 @@
 #include <rankloss/detail/base/require.hpp>
 #include <rankloss/detail/data/check_data.hpp>
 #include <rankloss/detail/data/policy_steps.hpp>
-#include <rankloss/evaluate.hpp>
+#include <rankloss/loss.hpp>
 #include <rankloss/ppo.hpp>
 
 #include <algorithm>
@@ -67,41 +67,9 @@ template <class T>
   return {q.kl(estimator), -q.kl_slope(estimator), false};
 }
 
-template <class T>
-void check_policy(const policy_batch<T>& batch, bool check) {
-  const std::size_t n = batch.log_probabilities.size();
-  check_size("old_log_probabilities", batch.old_log_probabilities.size(), n, "one per step");
-  check_size("advantages", batch.advantages.size(), n, "one per step");
-  if (!batch.reference_log_probabilities.empty())
-    check_size("reference_log_probabilities", batch.reference_log_probabilities.size(), n, "one per step");
-  if (!batch.entropies.empty()) check_size("entropies", batch.entropies.size(), n, "one per step");
-  check_step_weights(batch.weights, batch.mask, n, check);
-  if (!check) return;
-  check_finite("reference_log_probabilities", batch.reference_log_probabilities, batch.mask);
-  check_finite("entropies", batch.entropies, batch.mask);
-  check_finite("log_probabilities", batch.log_probabilities, batch.mask);
-  check_finite("old_log_probabilities", batch.old_log_probabilities, batch.mask);
-  check_finite("advantages", batch.advantages, batch.mask);
-}
-
-template <class T>
-void check_critic(const value_batch<T>& batch, bool check) {
-  const std::size_t n = batch.values.size();
-  check_size("returns", batch.returns.size(), n, "one per step");
-  if (!batch.old_values.empty()) check_size("old_values", batch.old_values.size(), n, "one per step");
-  check_step_weights(batch.weights, batch.mask, n, check);
-  if (!check) return;
-  check_finite("values", batch.values, batch.mask);
-  check_finite("returns", batch.returns, batch.mask);
-  check_finite("old_values", batch.old_values, batch.mask);
-}
-
 struct ppo_engine {
   template <score T>
-  static double run(const ppo& loss, const policy_batch<T>& batch, const outputs& out, context& ctx) {
-    validate(loss);
-    check_policy(batch, ctx.checks == data_checks::on);
-    check_policy_outputs(out, batch.log_probabilities.size());
+  static double run(const ppo& loss, const policy_batch<T>& batch, const outputs& out, context&) {
     const step_shares shares(batch.weights, batch.mask, batch.log_probabilities.size());
     return mean_of_terms(batch.log_probabilities.size(), shares, out, [&](std::size_t i) {
       const policy_ratio rho = ratio_of(batch, i);
@@ -118,10 +86,7 @@ struct ppo_engine {
 
 struct critic_engine {
   template <score T>
-  static double run(const critic& loss, const value_batch<T>& batch, const outputs& out, context& ctx) {
-    validate(loss);
-    check_critic(batch, ctx.checks == data_checks::on);
-    check_policy_outputs(out, batch.values.size());
+  static double run(const critic& loss, const value_batch<T>& batch, const outputs& out, context&) {
     const step_shares shares(batch.weights, batch.mask, batch.values.size());
     return mean_of_terms(batch.values.size(), shares, out, [&](std::size_t i) {
       const double v = static_cast<double>(batch.values[i]);
@@ -150,7 +115,7 @@ struct engine<critic, context> : detail::critic_engine {};
 template <score T>
 [[nodiscard]] policy_diagnostics diagnose(const ppo& loss, const policy_batch<T>& batch, data_checks checks) {
   validate(loss);
-  detail::check_policy(batch, checks == data_checks::on);
+  detail::check_policy(batch, {}, checks == data_checks::on);
   const detail::step_shares shares(batch.weights, batch.mask, batch.log_probabilities.size());
   policy_diagnostics found;
   for (std::size_t i = 0; i < batch.log_probabilities.size(); ++i) {
@@ -181,7 +146,7 @@ void shape_rewards(std::type_identity_t<array_view<const T>> rewards,
   detail::check_size("log_probabilities", log_probabilities.size(), n, "one per shaped reward");
   detail::check_size("reference_log_probabilities", reference_log_probabilities.size(), n,
                      "one per shaped reward");
-  if (!mask.empty()) detail::check_size("mask", mask.size(), n, "one per shaped reward");
+  detail::check_optional("mask", mask.size(), n, "one per shaped reward");
   detail::require(detail::is_finite(coefficient) && coefficient >= 0.0, "coefficient: ", coefficient,
                   ", expected a finite number >= 0");
   if (checks == data_checks::on) {
@@ -203,7 +168,7 @@ void shape_rewards(std::type_identity_t<array_view<const T>> rewards,
 
 template <score T>
 [[nodiscard]] double explained_variance(const value_batch<T>& batch, data_checks checks) {
-  detail::check_critic(batch, checks == data_checks::on);
+  detail::check_critic(batch, {}, checks == data_checks::on);
   const detail::step_shares shares(batch.weights, batch.mask, batch.values.size());
   const std::size_t n = batch.values.size();
   double largest = 0.0;

@@ -9,6 +9,7 @@
 #include <rankloss/detail/gains/lane_discounts.hpp>
 #include <rankloss/detail/sigmoid/cell_sums.hpp>
 #include <rankloss/detail/sigmoid/decay_rows.hpp>
+#include <rankloss/detail/sigmoid/sigmoid_layout.hpp>
 #include <rankloss/detail/sigmoid/smooth_dcg.hpp>
 #include <rankloss/detail/simd/lanes.hpp>
 #include <rankloss/detail/sorting/sorted_rows.hpp>
@@ -59,15 +60,11 @@ struct sndcg_engine {
       for (std::size_t i = 0; i < out.hessian.size(); ++i) out.hessian[i] = T{0};
       return 0.0;
     }
-    cell_list<Arch, T> cells;
-    const bool by_cells = out.hessian.empty();
-    const std::span<T> by_slot = scratch.take<T>(by_cells ? n : 0);
-    if (by_cells && cells.divide_by_grid(items.scores, loss.temperature, gains, by_slot, scratch))
-      return 1.0 - differentiate(loss, cells, by_slot, best, out.gradient, scratch) / best;
-    const sorted_list<T> sorted = sort_list<T>(items.scores, scratch);
-    if (by_cells && cells.divide_sorted(sorted.x, sorted.order, loss.temperature, gains, by_slot, scratch))
-      return 1.0 - differentiate(loss, cells, by_slot, best, out.gradient, scratch) / best;
-    const sorted_rows<Arch> rows = lay_in_rows<Arch, T>(sorted, loss.temperature, scratch);
+    const bool in_cells = out.hessian.empty();
+    const std::span<T> by_slot = scratch.take<T>(in_cells ? n : 0);
+    const sigmoid_layout<Arch, T> in(items.scores, loss.temperature, in_cells, gains, by_slot, scratch);
+    if (in.dense) return 1.0 - differentiate(loss, in.cells, by_slot, best, out.gradient, scratch) / best;
+    const sorted_rows<Arch>& rows = in.rows;
     const std::span<T> gain_rows = scratch.take<T>(rows.rows * lane_count<Arch>);
     rows.gather(gains.data(), gain_rows.data());
     const V dcg = differentiate<T>(loss, rows, gain_rows.data(), V(1.0 / best), out, scratch);

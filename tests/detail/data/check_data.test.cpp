@@ -89,6 +89,25 @@ TEST_CASE("check_data: find_first is the first, wherever it lies in its chunk") 
     }
 }
 
+TEST_CASE("check_data: an array of another size is named; one that may be left out may be empty") {
+  const auto says = [](auto check, std::size_t size) -> std::string {
+    try {
+      check("values", size, 2, "one per step");
+    } catch (const std::invalid_argument& error) {
+      return error.what();
+    }
+    return {};
+  };
+  using rankloss::detail::check_optional;
+  using rankloss::detail::check_size;
+  CHECK(says(check_size, 2).empty());
+  CHECK(says(check_size, 0) == "rankloss: values: size 0, expected 2 (one per step)");
+  CHECK(says(check_size, 3) == "rankloss: values: size 3, expected 2 (one per step)");
+  CHECK(says(check_optional, 2).empty());
+  CHECK(says(check_optional, 0).empty());
+  CHECK(says(check_optional, 3) == "rankloss: values: size 3, expected 2 (one per step)");
+}
+
 TEST_CASE("check_data: weights are as many as there are units, finite and not negative") {
   constexpr double infinity = std::numeric_limits<double>::infinity();
   const std::vector<double> right{0.0, 1.5, 1e308};

@@ -61,9 +61,6 @@ TEST_CASE("policy_steps: what does not fit is named; padding may hold anything")
   CHECK(message_of([&] { check_finite("rewards", values, rankloss::flags(first_only)); }).empty());
   CHECK(message_of([&] { check_finite("rewards", values, rankloss::flags{}); }) ==
         "rankloss: rewards: nan at step 1, expected a finite number");
-  CHECK(message_of([&] { check_size("values", 3, 2, "one per step"); }) ==
-        "rankloss: values: size 3, expected 2 (one per step)");
-  CHECK(message_of([&] { check_size("values", 2, 2, "one per step"); }).empty());
 }
 
 }  // namespace detail_data_policy_steps_test

@@ -111,8 +111,8 @@ TEMPLATE_TEST_CASE("argsort: sort_by_key is right and keeps the order of ties", 
   using key = TestType;
   constexpr unsigned width = 8 * sizeof(key);
   std::mt19937_64 random(2);
-  // Up to 32 keys are compared each with each. From 4096 on digits have 11 bits, below it and from 2^19 + 1 on
-  // 8.
+  // Up to 32 keys are compared each with each. From 4096 on digits have 11 bits, below it and from
+  // 2^19 + 1 on 8.
   {
     std::vector<key> keys((std::size_t{1} << 19) + 1);
     for (key& k : keys) k = static_cast<key>(random());

@@ -35,6 +35,17 @@ template <class T, class Bad>
   return n;
 }
 
+/// Requires an array to have one entry for each of what `of` names.
+inline void check_size(std::string_view field, std::size_t size, std::size_t expected, std::string_view of) {
+  require(size == expected, field, ": size ", size, ", expected ", expected, " (", of, ")");
+}
+
+/// The same for an array that may be left out.
+inline void check_optional(std::string_view field, std::size_t size, std::size_t expected,
+                           std::string_view of) {
+  if (size > 0) check_size(field, size, expected, of);
+}
+
 /// Whether a relevance is not finite or not among those that the loss accepts. There is no branch, so that
 /// the compiler can vectorise find_first.
 template <class Loss, class R>
@@ -74,24 +85,6 @@ inline void check_weights(std::string_view field, const reals& weights, std::siz
   for (std::size_t i = 0; i < weights.size(); ++i)
     require(weights.is_finite(i) && weights[i] >= 0.0, field, ": ", weights[i], " at ", unit, " ", i,
             ", expected a finite number >= 0");
-}
-
-inline void check_output(std::string_view field, std::size_t size, std::size_t expected,
-                         std::string_view of) {
-  require(size == 0 || size == expected, field, ": size ", size, ", expected ", expected, " (", of, ")");
-}
-
-/// The same for an output that is written item by item. A matrix is such an output where it is contiguous in
-/// the order of rows, or where its rows are `stride` apart like those of a dense batch.
-inline void check_output(std::string_view field, const shaped<real_output>& out, std::size_t expected,
-                         std::string_view of, std::size_t stride = 0) {
-  if (const auto& shape = out.shape()) {
-    const std::size_t apart = stride > 0 ? stride : shape->columns;
-    require(shape->lies_in_rows(shape->columns) || shape->lies_in_rows(apart), field,
-            ": a matrix with strides ", shape->row_stride, " and ", shape->column_stride, ", expected ",
-            apart, " and 1, as the scores lie; of lists that are apart rows_of or columns_of make an output");
-  }
-  check_output(field, out.size(), expected, of);
 }
 
 }  // namespace rankloss::inline RANKLOSS_ABI::detail

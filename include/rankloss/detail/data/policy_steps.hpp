@@ -5,12 +5,12 @@
 #include <rankloss/detail/base/finite.hpp>
 #include <rankloss/detail/base/require.hpp>
 #include <rankloss/detail/data/check_data.hpp>
+#include <rankloss/detail/data/outputs.hpp>
 #include <rankloss/detail/data/weighted_mean.hpp>
 
 #include <algorithm>
 #include <cstddef>
 #include <string_view>
-#include <type_traits>
 
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
@@ -20,10 +20,6 @@ namespace rankloss::inline RANKLOSS_ABI::detail {
 [[nodiscard]] inline double bounded_term(double x) noexcept { return std::clamp(x, -1e290, 1e290); }
 
 [[nodiscard]] inline bool keeps(const flags& mask, std::size_t i) { return mask.empty() || mask[i]; }
-
-inline void check_size(std::string_view field, std::size_t size, std::size_t expected, std::string_view of) {
-  require(size == expected, field, ": size ", size, ", expected ", expected, " (", of, ")");
-}
 
 /// Whether value i is finite, judged by its bits in memory.
 template <class Steps>
@@ -55,9 +51,7 @@ class step_shares {
   [[nodiscard]] double operator[](std::size_t i) const { return mean_.share(weight(i)); }
 
  private:
-  [[nodiscard]] double weight(std::size_t i) const {
-    return !keeps(mask_, i) ? 0.0 : weights_.empty() ? 1.0 : weights_[i];
-  }
+  [[nodiscard]] double weight(std::size_t i) const { return keeps(mask_, i) ? weight_of(weights_, i) : 0.0; }
 
   const reals& weights_;
   const flags& mask_;
@@ -71,8 +65,9 @@ struct policy_term {
   bool clipped;  ///< whether a bound replaces the ratio
 };
 
-/// Sums the terms of the steps that count, each multiplied by its share, and computes the gradient if it is
-/// requested. `term(i)` returns a value and a slope.
+/// Sums the terms of the steps that count, each multiplied by its share, and writes the gradient if it is
+/// requested. `term(i)` returns a value and a slope, and does not throw: each step is written at once, so that
+/// no scratch is needed.
 template <class Term>
 double mean_of_terms(std::size_t n, const step_shares& shares, const outputs& out, Term term) {
   double value = 0.0;
@@ -93,25 +88,19 @@ double mean_of_terms(std::size_t n, const step_shares& shares, const outputs& ou
     return value;
   }
   out.gradient.visit([&](auto* g) {
-    using G = std::remove_pointer_t<decltype(g)>;
-    run([&](std::size_t i, double slope) {
-      const double change = held_as<double>(out.scale * slope);
-      g[i] = held_as<G>(out.update == update::add ? static_cast<double>(g[i]) + change : change);
-    });
+    run([&](std::size_t i, double slope) { put(g[i], held_as<double>(out.scale * slope), out.update); });
   });
   return value;
 }
 
-inline void check_policy_outputs(const outputs& out, std::size_t n) {
+inline void check_step_outputs(const outputs& out, std::size_t n) {
   require(out.per_list.empty(), "per_list: steps have none, expected an empty output");
-  require(out.hessian.empty(), "hessian: this loss has none, expected an empty output");
-  check_output("gradient", out.gradient, n, "one per step");
-  require(is_finite(out.scale), "scale: ", out.scale, ", expected a finite number");
+  check_outputs(out, n, "one per step", 0, "none");
 }
 
 inline void check_step_weights(const reals& weights, const flags& mask, std::size_t n, bool check) {
   check_weights("weights", weights, n, "step", check);
-  if (!mask.empty()) check_size("mask", mask.size(), n, "one per step");
+  check_optional("mask", mask.size(), n, "one per step");
 }
 
 }  // namespace rankloss::inline RANKLOSS_ABI::detail

@@ -3,14 +3,10 @@
 
 #include <rankloss/batch.hpp>
 #include <rankloss/detail/base/finite.hpp>
-#include <rankloss/detail/data/check_data.hpp>
 
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
-#include <limits>
-#include <span>
-#include <type_traits>
 
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
@@ -20,6 +16,11 @@ namespace rankloss::inline RANKLOSS_ABI::detail {
   return is_finite(opaque(largest)) && largest > 0.0
              ? std::ldexp(1.0, -std::clamp(std::ilogb(largest), -1022, 1022))
              : 1.0;
+}
+
+/// Weight k, which is 1 where no weights are given.
+[[nodiscard]] inline double weight_of(const reals& weights, std::size_t k) {
+  return weights.empty() ? 1.0 : weights[k];
 }
 
 /// Weighted means of lists, pairs, steps and items: turns weights into shares, and shares into a value.
@@ -56,8 +57,11 @@ class weighted_mean {
   /// A weight in units in which the greatest is below 4. Sums of such weights times numbers up to 1e290 are
   /// finite.
   [[nodiscard]] double scaled(double weight) const noexcept { return weight * unit_; }
-  /// The factor that turns a sum of scaled weights times numbers into the value.
-  [[nodiscard]] double factor() const noexcept { return held(summed_ ? scale_ / unit_ : scale_); }
+  /// The factor that turns a sum of scaled weights times numbers into the value; times the scale of the
+  /// outputs that which turns one of derivatives into a gradient.
+  [[nodiscard]] double factor(double scale = 1.0) const noexcept {
+    return held(scale * held(summed_ ? scale_ / unit_ : scale_));
+  }
   /// The factor of one element's number in the value.
   [[nodiscard]] double share(double weight) const noexcept {
     return held((summed_ ? weight : scaled(weight)) * scale_);
@@ -92,16 +96,5 @@ class weighted_mean {
   double scale_;  // divided by the sum of the scaled weights, except for reduction::sum
   double unit_ = 1.0;
 };
-
-/// Writes factor * sums to an output, limited to the range of the output's type.
-inline void write_scaled(const real_output& out, std::span<const double> sums, double factor, update how) {
-  out.visit([&](auto* memory) {
-    using G = std::remove_pointer_t<decltype(memory)>;
-    for (std::size_t i = 0; i < sums.size(); ++i) {
-      const double before = how == update::add ? static_cast<double>(memory[i]) : 0.0;
-      memory[i] = held_as<G>(before + held_as<double>(factor * sums[i]));
-    }
-  });
-}
 
 }  // namespace rankloss::inline RANKLOSS_ABI::detail

@@ -6,7 +6,9 @@
 #include <rankloss/detail/base/finite.hpp>
 #include <rankloss/detail/base/require.hpp>
 #include <rankloss/detail/data/check_data.hpp>
+#include <rankloss/detail/data/outputs.hpp>
 #include <rankloss/detail/data/ragged_lists.hpp>
+#include <rankloss/detail/data/weighted_mean.hpp>
 
 #include <cstddef>
 #include <span>
@@ -55,9 +57,7 @@ class batch_source {
     for (std::size_t i = 0; i < copy.size(); ++i) copy[i] = batch_.item_weights[first(l) + i];
     return {copy.data(), copy.size()};
   }
-  [[nodiscard]] double list_weight(std::size_t l) const {
-    return batch_.list_weights.empty() ? 1.0 : batch_.list_weights[l];
-  }
+  [[nodiscard]] double list_weight(std::size_t l) const { return weight_of(batch_.list_weights, l); }
   [[nodiscard]] bool masked() const { return !batch_.mask.empty(); }
   [[nodiscard]] bool kept(std::size_t l, std::size_t i) const {
     return !masked() || batch_.mask[first(l) + i];
@@ -81,12 +81,9 @@ class batch_source {
 template <class T, class R>
 void check_shape(const list_batch<T, R>& batch, const outputs& out) {
   const std::size_t items = batch.scores.size();
-  require(batch.relevance.size() == items, "relevance: size ", batch.relevance.size(), ", expected ", items,
-          " (one per score)");
-  require(batch.mask.empty() || batch.mask.size() == items, "mask: size ", batch.mask.size(), ", expected ",
-          items, " (one per score)");
-  require(batch.missed.empty() || batch.missed.size() == items, "missed: size ", batch.missed.size(),
-          ", expected ", items, " (one per score)");
+  check_size("relevance", batch.relevance.size(), items, "one per score");
+  check_optional("mask", batch.mask.size(), items, "one per score");
+  check_optional("missed", batch.missed.size(), items, "one per score");
   if (batch.length > 0) {
     const std::size_t stride = batch.stride > 0 ? batch.stride : batch.length;
     require(batch.offsets.empty(), "offsets: given together with length; a batch is ragged or dense");
@@ -95,8 +92,7 @@ void check_shape(const list_batch<T, R>& batch, const outputs& out) {
     require(rest == 0 || rest == batch.length, "scores: size ", items, ", expected whole lists of length ",
             batch.length, " at stride ", stride);
     const std::size_t lists = batch_source<T, R>(batch).lists();
-    require(batch.lengths.empty() || batch.lengths.size() == lists, "lengths: size ", batch.lengths.size(),
-            ", expected ", lists, " (one per list)");
+    check_optional("lengths", batch.lengths.size(), lists, "one per list");
     for (std::size_t l = 0; l < batch.lengths.size(); ++l)
       require(batch.lengths[l] >= 0 && static_cast<std::size_t>(batch.lengths[l]) <= batch.length,
               "lengths: ", batch.lengths.number(l), " at list ", l, ", expected 0 to ", batch.length,
@@ -108,9 +104,7 @@ void check_shape(const list_batch<T, R>& batch, const outputs& out) {
     checked_lists(batch.offsets, items, "scores");
   }
   const std::size_t apart = batch.stride > 0 ? batch.stride : batch.length;
-  check_output("gradient", out.gradient, items, "one per score", apart);
-  check_output("hessian", out.hessian, items, "one per score", apart);
-  require(is_finite(out.scale), "scale: ", out.scale, ", expected a finite number");
+  check_outputs(out, items, "one per score", batch_source<T, R>(batch).lists(), "one per list", apart);
 }
 
 /// Checks everything in one pass before anything is written, so that outputs are never partly updated.

@@ -5,6 +5,8 @@
 #include <rankloss/detail/base/finite.hpp>
 #include <rankloss/detail/base/require.hpp>
 #include <rankloss/detail/data/check_data.hpp>
+#include <rankloss/detail/data/outputs.hpp>
+#include <rankloss/detail/data/weighted_mean.hpp>
 #include <rankloss/workspace.hpp>
 
 #include <concepts>
@@ -111,8 +113,7 @@ class matrix_source {
   }
   [[nodiscard]] strided<const double> weights(std::size_t, workspace&) const { return {}; }
   [[nodiscard]] double list_weight(std::size_t l) const {
-    const reals& weights = columns_ ? batch_.column_weights : batch_.row_weights;
-    return weights.empty() ? 1.0 : weights[l];
+    return weight_of(columns_ ? batch_.column_weights : batch_.row_weights, l);
   }
   [[nodiscard]] std::size_t padding(std::size_t) const { return 0; }
   [[nodiscard]] bool masked() const { return false; }
@@ -168,17 +169,15 @@ void check_shape(const similarity_batch<T, R>& batch, const outputs& out) {
   per_pair("matches", batch.matches);
   per_pair("relevance", batch.relevance);
   per_pair("column_relevance", batch.column_relevance);
-  require(batch.row_classes.empty() || batch.row_classes.size() == rows, "row_classes: size ",
-          batch.row_classes.size(), ", expected ", rows, " (rows)");
-  require(batch.column_classes.empty() || batch.column_classes.size() == columns, "column_classes: size ",
-          batch.column_classes.size(), ", expected ", columns, " (columns)");
+  check_optional("row_classes", batch.row_classes.size(), rows, "rows");
+  check_optional("column_classes", batch.column_classes.size(), columns, "columns");
   require(pairs == 0 || batch.row_classes.empty() == batch.column_classes.empty(),
           "row_classes, column_classes: only one of them is given");
   require(batch.column_relevance.empty() || !batch.relevance.empty(),
           "column_relevance: given without relevance");
   const auto per_similarity = [&](std::string_view field, const shaped<real_output>& given) {
     if (given.empty()) return;
-    if (!has_shape(field, given)) check_output(field, given.size(), size, "one per similarity");
+    if (!has_shape(field, given)) check_size(field, given.size(), size, "one per similarity");
     const pair_strides strides = output_strides(batch, given);
     require(matrix_shape{rows, columns, strides.row, strides.column}.has_distinct_elements(), field,
             ": strides ", strides.row, " and ", strides.column, " of ", rows, " rows and ", columns,
@@ -186,8 +185,8 @@ void check_shape(const similarity_batch<T, R>& batch, const outputs& out) {
   };
   per_similarity("gradient", out.gradient);
   per_similarity("hessian", out.hessian);
-  check_output("per_list", out.per_list.size(), rows + columns, "rows, then columns");
-  require(is_finite(out.scale), "scale: ", out.scale, ", expected a finite number");
+  check_optional("per_list", out.per_list.size(), rows + columns, "rows, then columns");
+  check_scale(out);
 }
 
 /// Matching by index needs as many rows as columns.

@@ -3,6 +3,7 @@
 
 #include <rankloss/batch.hpp>
 #include <rankloss/detail/base/finite.hpp>
+#include <rankloss/detail/data/outputs.hpp>
 #include <rankloss/detail/lists/list_source.hpp>
 #include <rankloss/workspace.hpp>
 
@@ -82,8 +83,7 @@ class output_sink {
         G& to = *(memory + first + static_cast<std::ptrdiff_t>(i) * stride);
         const bool kept = !source_.masked() || source_.kept(l, i);
         const wide g = kept ? held_as<wide>(static_cast<double>(written[from++]) * rounded) : wide{0};
-        to = held_as<G>(update_ == update::add ? static_cast<double>(to) + static_cast<double>(g)
-                                               : static_cast<double>(g));
+        put(to, static_cast<double>(g), update_);
       }
     });
   }

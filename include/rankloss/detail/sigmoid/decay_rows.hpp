@@ -13,6 +13,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <utility>
 
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
@@ -141,6 +142,30 @@ template <class Arch, class T, class R>
   V(0.0).store_aligned(decay.data() + group.rows * w);
   group.decay = decay;
   return group;
+}
+
+/// Scans all rows downwards. `emit(i, states)` receives, for the item of each lane in row i, the states of all
+/// items of its list that are above it: where one list lies over all lanes, each lane begins with what the
+/// lanes before it hand on.
+template <std::size_t K, std::size_t C, class Arch, class Weights, class Emit>
+[[gnu::always_inline]] inline void scan_rows_down(const sorted_rows<Arch>& in, Weights weights, Emit emit) {
+  scan_states<Arch, K> states[C];
+  if (in.single) {
+    scan_down(in.decay.data(), in.seams.warm_down, in.rows, states, weights, [](std::size_t, const auto&) {});
+    link_down(states, in.seams.decay_down);
+  }
+  scan_down(in.decay.data(), 0, in.rows, states, weights, std::move(emit));
+}
+
+/// The same upwards, with the states of all items below.
+template <std::size_t K, std::size_t C, class Arch, class Weights, class Emit>
+[[gnu::always_inline]] inline void scan_rows_up(const sorted_rows<Arch>& in, Weights weights, Emit emit) {
+  scan_states<Arch, K> states[C];
+  if (in.single) {
+    scan_up(in.decay.data(), in.seams.warm_up, states, weights, [](std::size_t, const auto&) {});
+    link_up(states, in.seams.decay_up);
+  }
+  scan_up(in.decay.data(), in.rows, states, weights, std::move(emit));
 }
 
 }  // namespace rankloss::inline RANKLOSS_ABI::detail

@@ -3,6 +3,8 @@
 
 #include <rankloss/detail/gains/smooth_cut.hpp>
 #include <rankloss/detail/sigmoid/cell_sums.hpp>
+#include <rankloss/detail/sigmoid/decay_rows.hpp>
+#include <rankloss/detail/sigmoid/sigmoid_pull.hpp>
 #include <rankloss/detail/sigmoid/sorted_sums.hpp>
 #include <rankloss/detail/simd/item_rows.hpp>
 #include <rankloss/detail/simd/lane_math.hpp>
@@ -76,97 +78,38 @@ lanes<Arch> smooth_dcg(const sorted_rows<Arch>& in, S* gains, double cutoff, wor
   S* bends = buffer(hessian);       // sum_{above} - sum_{below} of by_rank_j -sigmoid''
 
   const auto unit = [](std::size_t) { return unit_weights{}; };
-  const auto nothing = [](std::size_t, const auto&) {};
-
-  {
-    scan_states<Arch, K> states[1];
-    if (in.single) {
-      scan_down(in.decay.data(), in.seams.warm_down, rows, states, unit, nothing);
-      link_down(states, in.seams.decay_down);
-    }
-    scan_down(in.decay.data(), 0, rows, states, unit, [&](std::size_t i, const auto& state) {
-      store_row<Arch>(above + i * w, state[0].dot(constants::sigmoid));
-      if constexpr (gradient) store_row<Arch>(slopes + i * w, state[0].dot(constants::slope));
-      if constexpr (hessian) store_row<Arch>(curvatures + i * w, state[0].dot(constants::curvature));
-    });
-  }
+  scan_rows_down<K, 1>(in, unit, [&](std::size_t i, const auto& state) {
+    store_row<Arch>(above + i * w, state[0].dot(constants::sigmoid));
+    if constexpr (gradient) store_row<Arch>(slopes + i * w, state[0].dot(constants::slope));
+    if constexpr (hessian) store_row<Arch>(curvatures + i * w, state[0].dot(constants::curvature));
+  });
 
   V dcg(0.0);
-  V mass(std::numeric_limits<double>::min());
-  V moment(0.0);
-  {
-    scan_states<Arch, K> states[1];
-    if (in.single) {
-      scan_up(in.decay.data(), in.seams.warm_up, states, unit, nothing);
-      link_up(states, in.seams.decay_up);
-    }
-    with_smooth_cut(cutoff, [&]<bool Cut> {
-      scan_up(in.decay.data(), rows, states, unit, [&](std::size_t i, const auto& state) {
-        const V rank = in.rank_of_first + V(static_cast<double>(i)) - load_row<Arch>(above + i * w) +
-                       state[0].dot(constants::sigmoid);
-        const V g = load_row<Arch>(gains + i * w);
-        const discounted_gain<T, Cut, V> item(g, rank, cutoff);
-        dcg += item.value;
-        if constexpr (gradient) {
-          const V slopes_here = load_row<Arch>(slopes + i * w) + state[0].dot(constants::slope);
-          store_row<Arch>(slopes + i * w, slopes_here);
-          store_row<Arch>(by_rank + i * w, item.slope);
-          mass += slopes_here;
-          moment = xsimd::fma(slopes_here, item.slope, moment);
-        }
-        if constexpr (hessian) store_row<Arch>(by_rank2 + i * w, item.curvature);
-        if constexpr (hessian)
-          store_row<Arch>(curvatures + i * w,
-                          load_row<Arch>(curvatures + i * w) - state[0].dot(constants::curvature));
-      });
-    });
-  }
-
-  if constexpr (gradient) {
-    // The sum over j of (a_j - a_m) sigmoid' does not change when a constant is subtracted from all a. The
-    // fewest digits are lost if this constant is the mean of a over the items, weighted by how much each acts
-    // on others.
-    const V middle = in.single ? V(sum_of(moment) / sum_of(mass)) : moment / mass;
-    const auto weights = [&](std::size_t i) {
+  pull_centre<Arch> centre;
+  with_smooth_cut(cutoff, [&]<bool Cut> {
+    scan_rows_up<K, 1>(in, unit, [&](std::size_t i, const auto& state) {
+      const V rank = in.rank_of_first + V(static_cast<double>(i)) - load_row<Arch>(above + i * w) +
+                     state[0].dot(constants::sigmoid);
+      const V g = load_row<Arch>(gains + i * w);
+      const discounted_gain<T, Cut, V> item(g, rank, cutoff);
+      dcg += item.value;
+      if constexpr (gradient) {
+        const V slopes_here = load_row<Arch>(slopes + i * w) + state[0].dot(constants::slope);
+        store_row<Arch>(slopes + i * w, slopes_here);
+        store_row<Arch>(by_rank + i * w, item.slope);
+        centre.add(slopes_here, item.slope);
+      }
+      if constexpr (hessian) store_row<Arch>(by_rank2 + i * w, item.curvature);
       if constexpr (hessian)
-        return std::array<V, 2>{load_row<Arch>(by_rank + i * w) - middle, load_row<Arch>(by_rank2 + i * w)};
-      else
-        return std::array<V, 1>{load_row<Arch>(by_rank + i * w) - middle};
-    };
-    constexpr std::size_t channels = hessian ? 2 : 1;
-    {
-      scan_states<Arch, K> states[channels];
-      if (in.single) {
-        scan_down(in.decay.data(), in.seams.warm_down, rows, states, weights, nothing);
-        link_down(states, in.seams.decay_down);
-      }
-      scan_down(in.decay.data(), 0, rows, states, weights, [&](std::size_t i, const auto& state) {
-        store_row<Arch>(above + i * w, state[0].dot(constants::slope));
-        if constexpr (hessian) {
-          store_row<Arch>(bends + i * w, state[0].dot(constants::curvature));
-          store_row<Arch>(squares + i * w, state[1].dot(constants::slope_squared));
-        }
-      });
-    }
-    scan_states<Arch, K> states[channels];
-    if (in.single) {
-      scan_up(in.decay.data(), in.seams.warm_up, states, weights, nothing);
-      link_up(states, in.seams.decay_up);
-    }
-    scan_up(in.decay.data(), rows, states, weights, [&](std::size_t i, const auto& state) {
-      const V a = load_row<Arch>(by_rank + i * w) - middle;
-      const V slope = load_row<Arch>(slopes + i * w);
-      const V g = load_row<Arch>(above + i * w) + state[0].dot(constants::slope) - a * slope;
-      V h(0.0);
-      if constexpr (hessian) {
-        const V bend = load_row<Arch>(bends + i * w) - state[0].dot(constants::curvature);
-        const V square = load_row<Arch>(squares + i * w) + state[1].dot(constants::slope_squared);
-        h = square + load_row<Arch>(by_rank2 + i * w) * slope * slope + bend -
-            a * load_row<Arch>(curvatures + i * w);
-      }
-      emit(i, g, h);
+        store_row<Arch>(curvatures + i * w,
+                        load_row<Arch>(curvatures + i * w) - state[0].dot(constants::curvature));
     });
-  }
+  });
+
+  if constexpr (gradient)
+    pull_rows<T, hessian>(in,
+                          pull_rows_memory<S>{by_rank, slopes, above, by_rank2, curvatures, squares, bends},
+                          in.single ? V(centre.of_all()) : centre.of_each(), emit);
   return dcg;
 }
 
@@ -268,7 +211,6 @@ double smooth_dcg(const cell_list<Arch, T>& cells, std::span<T> gains, double cu
   const std::span<double> ranks = scratch.take<double>(cells.moment_count());
   const std::span<double> slopes = scratch.take<double>(gradient ? cells.moment_count() : 0);
   const std::span<double> by_rank_moments = scratch.take<double>(slopes.size());
-  const std::span<double> by_rank_slopes = scratch.take<double>(slopes.size());
   T* by_rank = gains.data();  // overwrites the gains
 
   cells.unit_moments(moments.data());
@@ -279,8 +221,7 @@ double smooth_dcg(const cell_list<Arch, T>& cells, std::span<T> gains, double cu
     cells.template spread<1>(moments.data(), {{{in_cells::for_sigmoid, ranks.data()}}});
 
   V dcg(0.0);
-  V mass(std::numeric_limits<double>::min());
-  V moment(0.0);
+  pull_centre<Arch> centre;
   for (std::size_t at = 0; at < cells.cells().size(); ++at) {
     const auto& cell = cells.cells()[at];
     const V hard(static_cast<double>(cell.begin) +
@@ -294,8 +235,7 @@ double smooth_dcg(const cell_list<Arch, T>& cells, std::span<T> gains, double cu
         if constexpr (gradient) {
           const V own =
               only_items<Arch>(count, cells_type::at_coordinate(slopes.data() + at * P, coordinate));
-          mass += own;
-          moment = xsimd::fma(own, item.slope, moment);
+          centre.add(own, item.slope);
           sums.add(coordinate, item.slope);
           store_items<Arch>(by_rank + i, count, item.slope);
         }
@@ -303,20 +243,8 @@ double smooth_dcg(const cell_list<Arch, T>& cells, std::span<T> gains, double cu
     });
     if constexpr (gradient) sums.store(by_rank_moments.data() + at * P);
   }
-  if constexpr (gradient) {
-    const double middle = sum_of(moment) / sum_of(mass);
-    for (std::size_t p = 0; p < moments.size(); ++p) by_rank_moments[p] -= middle * moments[p];
-    cells.template spread<1>(by_rank_moments.data(), {{{in_cells::for_slope, by_rank_slopes.data()}}});
-    for (std::size_t at = 0; at < cells.cells().size(); ++at)
-      cells.for_vectors(cells.cells()[at], [&](std::size_t i, auto count, const V& coordinate) {
-        const V a = load_items<Arch>(by_rank + i, count) - V(middle);
-        // The sum of slopes is computed again: this takes less time than storing it.
-        const V own = cells_type::at_coordinate(slopes.data() + at * P, coordinate);
-        store_items<Arch>(
-            by_rank + i, count,
-            factor * (cells_type::at_coordinate(by_rank_slopes.data() + at * P, coordinate) - a * own));
-      });
-  }
+  if constexpr (gradient)
+    pull_cells<Arch, T>(cells, by_rank, by_rank_moments, moments, slopes, centre.of_all(), factor, scratch);
   return sum_of(dcg);
 }
 
