@@ -7,6 +7,7 @@
 #include <rankloss/detail/base/require.hpp>
 #include <rankloss/detail/data/check_data.hpp>
 #include <rankloss/detail/data/policy_steps.hpp>
+#include <rankloss/detail/data/ragged_lists.hpp>
 #include <rankloss/options.hpp>
 
 #include <array>
@@ -64,8 +65,7 @@ void check_trajectories(const trajectory_batch<T>& batch, std::size_t advantages
                         bool check_data) {
   const std::size_t steps = batch.rewards.size();
   check_size("values", batch.values.size(), steps, "one per reward");
-  check_offsets(batch.offsets, steps, "rewards");
-  const std::size_t trajectories = batch.offsets.empty() ? 1 : batch.offsets.size() - 1;
+  const std::size_t trajectories = checked_lists(batch.offsets, steps, "rewards").count();
   check_optional("last_values", batch.last_values.size(), trajectories, "one per trajectory");
   check_optional("discounts", batch.discounts.size(), steps, "one per reward");
   check_optional("mask", batch.mask.size(), steps, "one per reward");

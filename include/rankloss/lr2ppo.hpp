@@ -7,7 +7,8 @@
 #include <rankloss/detail/data/check_data.hpp>
 #include <rankloss/detail/data/outputs.hpp>
 #include <rankloss/detail/data/policy_steps.hpp>
-#include <rankloss/detail/orders/order_lists.hpp>
+#include <rankloss/detail/data/ragged_lists.hpp>
+#include <rankloss/detail/orders/check_orders.hpp>
 #include <rankloss/evaluate.hpp>
 #include <rankloss/loss.hpp>
 #include <rankloss/options.hpp>
@@ -105,8 +106,7 @@ namespace detail {
 template <class T>
 void check_label_policy(const label_policy_batch<T>& batch, const outputs& out, context& ctx) {
   const std::size_t items = batch.scores.size();
-  check_offsets(batch.offsets, items, "scores");
-  const order_lists lists{batch.offsets, items};
+  const ragged_lists lists = checked_lists(batch.offsets, items, "scores");
   check_size("old_scores", batch.old_scores.size(), items, "one per score");
   check_size("rewards", batch.rewards.size(), lists.count(), "one per list");
   check_optional("old_values", batch.old_values.size(), lists.count(), "one per list");

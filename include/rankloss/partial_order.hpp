@@ -167,7 +167,7 @@ class partial_order {
   explicit partial_order(const indices& offsets);
   partial_order(const indices& offsets, std::size_t items);
 
-  void take_offsets(const indices& offsets);
+  void take_lists(const indices& offsets, std::size_t items);
   [[nodiscard]] std::size_t checked(const indices& all, std::string_view field, std::string_view unit,
                                     std::size_t k) const;
   [[nodiscard]] std::size_t list_of(std::size_t item) const noexcept;

@@ -3,8 +3,11 @@
 
 #include <rankloss/batch.hpp>
 #include <rankloss/detail/data/check_data.hpp>
+#include <rankloss/detail/data/contiguous_items.hpp>
+#include <rankloss/detail/data/counted_by.hpp>
 #include <rankloss/detail/lists/batch_source.hpp>
 #include <rankloss/detail/sorting/argsort.hpp>
+#include <rankloss/detail/sorting/relevance_order.hpp>
 #include <rankloss/detail/sorting/sorted_list.hpp>
 #include <rankloss/evaluate.hpp>
 #include <rankloss/pairs/function.hpp>
@@ -50,7 +53,7 @@ struct equal_pairs {
     const std::size_t n = items.size();
     detail::require_countable(n);
     const workspace::scope scope(scratch);
-    const std::size_t k = cutoff > 0 ? std::min(cutoff, n) : n;
+    const std::size_t k = detail::counted_by(cutoff, n);
     const std::span<std::uint8_t> first = scratch.take<std::uint8_t>(n);
     std::fill(first.begin(), first.end(), static_cast<std::uint8_t>(k == n));
     if (k < n)
@@ -64,24 +67,21 @@ struct equal_pairs {
       return std::min(sum, std::numeric_limits<double>::max());
     }
 
-    using record = detail::keyed<std::uint64_t, std::uint32_t>;
-    std::span<record> sorted = scratch.take<record>(n);
-    const auto level = [&](std::size_t i) { return static_cast<double>(items.relevance[i]); };
-    for (std::size_t i = 0; i < n; ++i)
-      sorted[i] = {detail::descending_key(level(i)), static_cast<std::uint32_t>(i)};
-    sorted = detail::sort_by_key(sorted, scratch.take<record>(n), scratch);
+    const R* y = detail::contiguous_items(items.relevance, scratch);
+    const std::span<const std::uint32_t> sorted = detail::order_by_relevance(y, n, nullptr, scratch);
+    const auto level = [&](std::size_t i) { return static_cast<double>(y[i]); };
     // From the least relevant up: an item among the first k is paired with all below it, any other item with
     // those of the first k.
     std::size_t below_first = 0;
     std::size_t below = 0;
     for (std::size_t end = n; end > 0;) {
       std::size_t begin = end;
-      for (; begin > 0 && level(sorted[begin - 1].payload) == level(sorted[end - 1].payload); --begin) {
-        const std::uint32_t i = sorted[begin - 1].payload;
+      for (; begin > 0 && level(sorted[begin - 1]) == level(sorted[end - 1]); --begin) {
+        const std::uint32_t i = sorted[begin - 1];
         const std::size_t others = first[i] != 0 ? (both ? below_first : below) : (both ? 0 : below_first);
         sum += weight(i) * static_cast<double>(others);
       }
-      for (std::size_t p = begin; p < end; ++p) below_first += first[sorted[p].payload];
+      for (std::size_t p = begin; p < end; ++p) below_first += first[sorted[p]];
       below += end - begin;
       end = begin;
     }

@@ -7,6 +7,7 @@
 #include <rankloss/detail/base/require.hpp>
 #include <rankloss/detail/data/check_data.hpp>
 #include <rankloss/detail/data/policy_steps.hpp>
+#include <rankloss/detail/data/ragged_lists.hpp>
 #include <rankloss/evaluate.hpp>
 #include <rankloss/gae.hpp>
 #include <rankloss/workspace.hpp>
@@ -24,12 +25,11 @@ namespace detail {
 /// numbers from which an advantage was summed.
 template <class T, class Write>
 double scan_trajectories(const trajectory_batch<T>& batch, const gae& options, Write write) {
-  const std::size_t trajectories = batch.offsets.empty() ? 1 : batch.offsets.size() - 1;
+  const ragged_lists trajectories(batch.offsets, batch.rewards.size());
   double most = 0.0;
-  for (std::size_t q = 0; q < trajectories; ++q) {
-    const std::size_t first = batch.offsets.empty() ? 0 : static_cast<std::size_t>(batch.offsets[q]);
-    const std::size_t last =
-        batch.offsets.empty() ? batch.rewards.size() : static_cast<std::size_t>(batch.offsets[q + 1]);
+  for (std::size_t q = 0; q < trajectories.count(); ++q) {
+    const std::size_t first = trajectories.first(q);
+    const std::size_t last = trajectories.first(q + 1);
     double next_value = batch.last_values.empty() ? 0.0 : batch.last_values[q];
     double next_advantage = 0.0;
     for (std::size_t i = last; i-- > first;) {

@@ -4,6 +4,7 @@
 #include <rankloss/batch.hpp>
 #include <rankloss/detail/base/finite.hpp>
 #include <rankloss/detail/data/contiguous_items.hpp>
+#include <rankloss/detail/data/counted_by.hpp>
 #include <rankloss/detail/data/random_bits.hpp>
 #include <rankloss/detail/draws/stage_draws.hpp>
 #include <rankloss/detail/sorting/argsort.hpp>
@@ -63,15 +64,13 @@ struct listmle_engine {
   /// The items in random order.
   [[nodiscard]] static std::span<const std::uint32_t> shuffled(std::uint64_t seed, std::size_t n,
                                                                std::uint64_t list, workspace& scratch) {
-    using record = keyed<std::uint32_t, std::uint32_t>;
     require_countable(n);
     const std::span<std::uint32_t> order = scratch.take<std::uint32_t>(n);
     const workspace::scope sorting(scratch);
-    std::span<record> records = scratch.take<record>(n);
     random_bits(seed, list, order);
-    for (std::size_t i = 0; i < n; ++i) records[i] = {order[i], static_cast<std::uint32_t>(i)};
-    records = sort_by_key(records, scratch.take<record>(n), scratch);
-    for (std::size_t i = 0; i < n; ++i) order[i] = records[i].payload;
+    const std::span<const keyed_item<std::uint32_t>> sorted =
+        items_by_key<std::uint32_t>(n, scratch, [&](std::size_t i) { return order[i]; });
+    write_items(sorted, order);
     return order;
   }
 
@@ -83,7 +82,7 @@ struct listmle_engine {
                                            std::span<const std::uint32_t> order,
                                            std::span<double> c) noexcept {
     const std::size_t n = c.size();
-    const std::size_t k = loss.cutoff > 0 ? std::min(loss.cutoff, n) : n;
+    const std::size_t k = counted_by(loss.cutoff, n);
     const bool by_position = loss.weights != position_weights::none;
     if (!by_position) {
       std::fill_n(c.begin(), k, 1.0);

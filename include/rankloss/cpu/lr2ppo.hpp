@@ -7,8 +7,9 @@
 #include <rankloss/detail/data/check_data.hpp>
 #include <rankloss/detail/data/outputs.hpp>
 #include <rankloss/detail/data/policy_steps.hpp>
+#include <rankloss/detail/data/ragged_lists.hpp>
 #include <rankloss/detail/data/weighted_mean.hpp>
-#include <rankloss/detail/orders/order_lists.hpp>
+#include <rankloss/detail/orders/check_orders.hpp>
 #include <rankloss/loss.hpp>
 #include <rankloss/lr2ppo.hpp>
 #include <rankloss/workspace.hpp>
@@ -79,7 +80,7 @@ struct label_states {
   }
 
   const label_policy_batch<T>& batch_;
-  order_lists lists;
+  ragged_lists lists;
   std::span<double> logs, old_logs;
 };
 
@@ -115,7 +116,7 @@ struct lr2ppo_engine {
   template <score T>
   static double run(const lr2ppo& loss, const label_policy_batch<T>& batch, const outputs& out,
                     context& ctx) {
-    const order_lists lists{batch.offsets, batch.scores.size()};
+    const ragged_lists lists(batch.offsets, batch.scores.size());
     workspace& scratch = ctx.scratch();
     const workspace::scope scope(scratch);
     const label_states<T> states(batch, scratch);
@@ -185,7 +186,7 @@ void shape_rewards(const lr2ppo& loss, const label_policy_batch<T>& batch,
   const detail::sole_use alone(ctx);
   validate(loss);
   detail::check_label_policy(batch, {}, ctx);
-  const detail::order_lists lists{batch.offsets, batch.scores.size()};
+  const detail::ragged_lists lists(batch.offsets, batch.scores.size());
   detail::check_size("shaped", shaped.size(), lists.count(), "one per list");
   workspace& scratch = ctx.scratch();
   const workspace::scope scope(scratch);

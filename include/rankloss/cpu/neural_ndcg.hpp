@@ -6,7 +6,9 @@
 #include <rankloss/detail/band/sinkhorn_band.hpp>
 #include <rankloss/detail/base/tuning.hpp>
 #include <rankloss/detail/gains/fill_gains.hpp>
+#include <rankloss/detail/gains/group_gains.hpp>
 #include <rankloss/detail/gains/ideal_dcg.hpp>
+#include <rankloss/detail/gains/lane_discounts.hpp>
 #include <rankloss/detail/simd/lanes.hpp>
 #include <rankloss/detail/sorting/sorted_rows.hpp>
 #include <rankloss/evaluate.hpp>
@@ -41,7 +43,7 @@ struct neural_ndcg_engine {
     const workspace::scope scope(scratch);
     const std::span<T> gains = scratch.take<T>(n);
     fill_gains<Arch>(loss.gain, loss.gain_table, items.relevance, items.weights, gains);
-    const double best = ideal_dcg<Arch, T>(ideal::sorted, loss.cutoff, gains, scratch);
+    const double best = ideal_dcg<lane_discounts<Arch>, T>(ideal::sorted, loss.cutoff, gains, scratch);
     if (!(best > 0.0)) {
       for (std::size_t i = 0; i < out.gradient.size(); ++i) out.gradient[i] = T{0};
       return 0.0;

@@ -5,6 +5,7 @@
 #include <rankloss/detail/base/finite.hpp>
 #include <rankloss/detail/base/precision.hpp>
 #include <rankloss/detail/base/tuning.hpp>
+#include <rankloss/detail/data/counted_by.hpp>
 #include <rankloss/detail/data/extremes.hpp>
 #include <rankloss/detail/pairs/alike.hpp>
 #include <rankloss/detail/pairs/ordered_items.hpp>
@@ -57,7 +58,7 @@ struct pairwise_engine {
     const sorted_list<T> by_score =
         takes_item_order(loss) ? sort_list<T>(items.scores, scratch) : sorted_list<T>{};
     ordered_items at = arrange(loss, items, by_score, scratch);
-    const std::size_t k = loss.cutoff > 0 ? std::min(loss.cutoff, at.size()) : at.size();
+    const std::size_t k = counted_by(loss.cutoff, at.size());
     if (loss.keep == pairs::keep::both && loss.cutoff > 0)
       at = {at.item.first(k), at.position_by_score.first(at.position_by_score.empty() ? 0 : k)};
     for (std::size_t i = 0; i < out.gradient.size(); ++i) out.gradient[i] = T{0};
@@ -117,11 +118,14 @@ struct pairwise_engine {
       // Ranks by item, temporarily stored in `item`.
       for (std::size_t p = 0; p < n; ++p) item[by_score.order[p]] = static_cast<std::uint32_t>(p);
     }
-    const std::span<std::uint32_t> order = scratch.take<std::uint32_t>(n);
-    if (all_pairs)
-      std::iota(order.begin(), order.end(), 0u);
-    else
-      levels_of::order_items(items, order, scratch);
+    std::span<const std::uint32_t> order;
+    if (all_pairs) {
+      const std::span<std::uint32_t> as_given = scratch.take<std::uint32_t>(n);
+      std::iota(as_given.begin(), as_given.end(), 0u);
+      order = as_given;
+    } else {
+      order = levels_of::order_items(items, scratch);
+    }
     if constexpr (uses_ranks)
       for (std::size_t p = 0; p < n; ++p) rank[p] = item[order[p]];
     std::copy(order.begin(), order.end(), item.begin());
@@ -178,7 +182,7 @@ struct pairwise_engine {
     const computed_weight weight{loss.weight};
     const std::size_t all = items.size();
     const sorted_list<T> sorted = sort_list<T>(items.scores, scratch);
-    const std::size_t k = loss.cutoff > 0 ? std::min(loss.cutoff, all) : all;
+    const std::size_t k = counted_by(loss.cutoff, all);
     const std::size_t n = loss.keep == pairs::keep::both ? k : all;
     const std::span<std::uint32_t> ranks = scratch.take<std::uint32_t>(n);
     std::iota(ranks.begin(), ranks.end(), 0u);
@@ -232,7 +236,6 @@ struct pairwise_engine {
   template <class T, class R>
   static double run_merge(const loss_type& loss, const list<T, R>& items, const list_outputs<T>& out,
                           workspace& scratch) {
-    using record = keyed<std::uint64_t, std::uint32_t>;
     const std::size_t n = items.size();
     const std::span<std::uint32_t> numbers = scratch.take<std::uint32_t>(n);
     const std::uint32_t level_count = levels_of::number_levels(items, numbers, scratch);
@@ -248,14 +251,12 @@ struct pairwise_engine {
     const int far = largest > 0x1p480 ? std::ilogb(largest) - 480 : 0;
     const double near = std::ldexp(1.0, -far);
     for (hinge_sum& f : hinges) f.margin *= near;
-    std::span<record> records = scratch.take<record>(n);
     const auto shifted_score_of = [&](std::size_t i) {
       return near * static_cast<double>(bounded(items.scores[i])) -
              near * (computed_function::relevance_shift * levels_of::of(items, i));
     };
-    for (std::size_t i = 0; i < n; ++i)
-      records[i] = {descending_key(shifted_score_of(i)), static_cast<std::uint32_t>(i)};
-    records = sort_by_key(records, scratch.take<record>(n), scratch);
+    const auto sorted = items_by_key<key_of<double>>(
+        n, scratch, [&](std::size_t i) { return descending_key(shifted_score_of(i)); });
 
     // Level by level, the most relevant first.
     const std::span<std::uint32_t> starts = scratch.take<std::uint32_t>(level_count + 1);
@@ -266,8 +267,8 @@ struct pairwise_engine {
     std::copy_n(starts.begin(), level_count, next.begin());
     const double unit = weight_unit(items);
     const std::span<merge_item> by_level = scratch.take<merge_item>(n);
-    for (const record& r : records) {
-      const std::uint32_t i = r.payload;
+    for (const auto& item : sorted) {
+      const std::uint32_t i = item.payload;
       by_level[next[level_count - 1 - numbers[i]]++] = {
           shifted_score_of(i), items.weights.empty() ? 1.0 : items.weights[i] * unit, i};
     }

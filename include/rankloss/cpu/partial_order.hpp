@@ -6,6 +6,7 @@
 #include <rankloss/detail/base/finite.hpp>
 #include <rankloss/detail/base/require.hpp>
 #include <rankloss/detail/data/check_data.hpp>
+#include <rankloss/detail/data/ragged_lists.hpp>
 #include <rankloss/detail/orders/level_order.hpp>
 #include <rankloss/detail/orders/pair_draws.hpp>
 #include <rankloss/detail/orders/pair_order.hpp>
@@ -50,23 +51,23 @@ inline partial_order partial_order::from_pairs(const indices& offsets, const ind
 inline partial_order partial_order::from_chains(const indices& offsets, const indices& chains,
                                                 const indices& chain_offsets) {
   partial_order order(offsets);
-  detail::check_offsets(chain_offsets, chains.size(), "positions in chains", "chain_offsets");
+  const detail::ragged_lists each =
+      detail::checked_lists(chain_offsets, chains.size(), "positions in chains", "chain_offsets");
   std::vector<detail::item_pair> edges;
-  std::size_t chain = 0;
-  std::size_t before = 0;
-  for (std::size_t k = 0; k < chains.size(); ++k) {
-    const std::size_t item = order.checked(chains, "chains", "position", k);
-    const std::size_t chain_before = chain;
-    while (chain < chain_offsets.size() && static_cast<std::size_t>(chain_offsets[chain]) <= k) ++chain;
-    if (k > 0 && chain == chain_before) {
-      detail::require(item != before, "chains: ", item, " at position ", k,
-                      ", expected an item other than the one before it");
-      const std::size_t l = order.list_of(before);
-      detail::require(order.list_of(item) == l, "chains: ", item, " at position ", k,
-                      ", expected an item of list ", l, " like the one before it");
-      edges.push_back({before, item});
+  for (std::size_t chain = 0; chain < each.count(); ++chain) {
+    std::size_t before = 0;
+    for (std::size_t k = each.first(chain); k < each.first(chain + 1); ++k) {
+      const std::size_t item = order.checked(chains, "chains", "position", k);
+      if (k > each.first(chain)) {
+        detail::require(item != before, "chains: ", item, " at position ", k,
+                        ", expected an item other than the one before it");
+        const std::size_t l = order.list_of(before);
+        detail::require(order.list_of(item) == l, "chains: ", item, " at position ", k,
+                        ", expected an item of list ", l, " like the one before it");
+        edges.push_back({before, item});
+      }
+      before = item;
     }
-    before = item;
   }
   order.store(edges, "chains");
   return order;
@@ -176,21 +177,15 @@ inline ordered_pairs partial_order::sample_pairs(std::size_t per_list, std::uint
 
 inline partial_order::partial_order(const indices& offsets) {
   detail::require(!offsets.empty(), "offsets: size 0, expected one more than there are lists");
-  detail::check_offsets(offsets, static_cast<std::size_t>(offsets[offsets.size() - 1]), "items");
-  take_offsets(offsets);
+  take_lists(offsets, static_cast<std::size_t>(offsets[offsets.size() - 1]));
 }
 
-inline partial_order::partial_order(const indices& offsets, std::size_t items) {
-  detail::check_offsets(offsets, items, "items");
-  if (offsets.empty())
-    offsets_ = {0, items};
-  else
-    take_offsets(offsets);
-}
+inline partial_order::partial_order(const indices& offsets, std::size_t items) { take_lists(offsets, items); }
 
-inline void partial_order::take_offsets(const indices& offsets) {
-  offsets_.resize(offsets.size());
-  for (std::size_t l = 0; l < offsets.size(); ++l) offsets_[l] = static_cast<std::size_t>(offsets[l]);
+inline void partial_order::take_lists(const indices& offsets, std::size_t items) {
+  const detail::ragged_lists each = detail::checked_lists(offsets, items, "items");
+  offsets_.resize(each.count() + 1);
+  for (std::size_t l = 0; l < offsets_.size(); ++l) offsets_[l] = each.first(l);
   for (std::size_t l = 0; l < lists(); ++l) detail::require_countable(size(l));
 }
 

@@ -6,8 +6,9 @@
 #include <rankloss/detail/base/finite.hpp>
 #include <rankloss/detail/data/check_data.hpp>
 #include <rankloss/detail/data/outputs.hpp>
+#include <rankloss/detail/data/ragged_lists.hpp>
 #include <rankloss/detail/draws/order_chances.hpp>
-#include <rankloss/detail/orders/order_lists.hpp>
+#include <rankloss/detail/orders/check_orders.hpp>
 #include <rankloss/detail/sorting/argsort.hpp>
 #include <rankloss/evaluate.hpp>
 #include <rankloss/plackett_luce_policy.hpp>
@@ -26,8 +27,7 @@ void evaluate_orders(const plackett_luce_policy& policy, const order_batch<T>& b
   const detail::sole_use alone(ctx);
   validate(policy);
   const std::size_t items = batch.scores.size();
-  detail::check_offsets(batch.offsets, items, "scores");
-  const detail::order_lists lists{batch.offsets, items};
+  const detail::ragged_lists lists = detail::checked_lists(batch.offsets, items, "scores");
   detail::check_optional("log_probabilities", out.log_probabilities.size(), lists.count(), "one per list");
   detail::check_optional("entropies", out.entropies.size(), lists.count(), "one per list");
   detail::check_optional("gradient", out.gradient.size(), items, "one per score");
@@ -65,13 +65,11 @@ void evaluate_orders(const plackett_luce_policy& policy, const order_batch<T>& b
 template <score T>
 void sample_orders(const plackett_luce_policy& policy, array_view<const T> scores, const indices& offsets,
                    std::uint32_t sample, array_view<std::uint32_t> orders, context& ctx) {
-  using record = detail::keyed<detail::key_of<double>, std::uint32_t>;
   const detail::sole_use alone(ctx);
   validate(policy);
-  detail::check_offsets(offsets, scores.size(), "scores");
+  const detail::ragged_lists lists = detail::checked_lists(offsets, scores.size(), "scores");
   detail::check_size("orders", orders.size(), scores.size(), "one per score");
   if (ctx.checks == data_checks::on) detail::check_policy_scores("scores", scores);
-  const detail::order_lists lists{offsets, scores.size()};
   for (std::size_t l = 0; l < lists.count(); ++l) detail::require_countable(lists.size(l));
 
   lists.run(ctx, [&](std::size_t worker, std::size_t l) {
@@ -79,15 +77,14 @@ void sample_orders(const plackett_luce_policy& policy, array_view<const T> score
     const workspace::scope scope(scratch);
     const std::size_t first = lists.first(l);
     const std::size_t n = lists.size(l);
-    std::span<record> records = scratch.take<record>(n);
-    for (std::size_t i = 0; i < n; ++i) {
-      const auto item = static_cast<std::uint32_t>(i);
-      records[i] = {detail::descending_key(static_cast<double>(scores[first + i]) +
-                                           policy.temperature * gumbel(policy.seed, l, item, sample)),
-                    item};
-    }
-    records = detail::sort_by_key(records, scratch.take<record>(n), scratch);
-    for (std::size_t k = 0; k < n; ++k) orders[first + k] = records[k].payload;
+    using key = detail::key_of<double>;
+    const std::span<const detail::keyed_item<key>> sorted =
+        detail::items_by_key<key>(n, scratch, [&](std::size_t i) {
+          return detail::descending_key(static_cast<double>(scores[first + i]) +
+                                        policy.temperature *
+                                            gumbel(policy.seed, l, static_cast<std::uint32_t>(i), sample));
+        });
+    detail::write_items(sorted, orders.subspan(first, n));
   });
 }
 

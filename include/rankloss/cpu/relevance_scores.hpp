@@ -6,6 +6,7 @@
 #include <rankloss/detail/base/finite.hpp>
 #include <rankloss/detail/base/require.hpp>
 #include <rankloss/detail/data/check_data.hpp>
+#include <rankloss/detail/data/ragged_lists.hpp>
 #include <rankloss/detail/simd/dot_tile.hpp>
 #include <rankloss/evaluate.hpp>
 #include <rankloss/relevance_scores.hpp>
@@ -35,14 +36,13 @@ struct caption_shape {
       images = captions / batch.captions_per_image;
       return;
     }
-    images = batch.offsets.size() - 1;
-    check_offsets(batch.offsets, captions, "captions");
+    images = checked_lists(batch.offsets, captions, "captions").count();
   }
 
   /// First caption of image i.
   [[nodiscard]] std::size_t first(std::size_t i) const {
     return batch_.offsets.empty() ? i * batch_.captions_per_image
-                                  : static_cast<std::size_t>(batch_.offsets[i]);
+                                  : ragged_lists(batch_.offsets, captions).first(i);
   }
 
   void check(std::span<const T> relevance) const {

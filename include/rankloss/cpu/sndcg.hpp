@@ -5,7 +5,9 @@
 #include <rankloss/detail/base/loops.hpp>
 #include <rankloss/detail/base/tuning.hpp>
 #include <rankloss/detail/gains/fill_gains.hpp>
+#include <rankloss/detail/gains/group_gains.hpp>
 #include <rankloss/detail/gains/ideal_dcg.hpp>
+#include <rankloss/detail/gains/lane_discounts.hpp>
 #include <rankloss/detail/sigmoid/cell_sums.hpp>
 #include <rankloss/detail/sigmoid/decay_rows.hpp>
 #include <rankloss/detail/sigmoid/sigmoid_layout.hpp>
@@ -53,7 +55,7 @@ struct sndcg_engine {
     const workspace::scope scope(scratch);
     const std::span<T> gains = scratch.take<T>(n);
     fill_gains<Arch>(loss.gain, loss.gain_table, items.relevance, items.weights, gains);
-    const double best = ideal_dcg<Arch, T>(loss.ideal, loss.cutoff, gains, scratch);
+    const double best = ideal_dcg<lane_discounts<Arch>, T>(loss.ideal, loss.cutoff, gains, scratch);
     if (!(best > 0.0)) {
       for (std::size_t i = 0; i < out.gradient.size(); ++i) out.gradient[i] = T{0};
       for (std::size_t i = 0; i < out.hessian.size(); ++i) out.hessian[i] = T{0};

@@ -3,10 +3,10 @@
 
 #include <rankloss/batch.hpp>
 #include <rankloss/context.hpp>
-#include <rankloss/detail/base/require.hpp>
 #include <rankloss/detail/lists/matrix_source.hpp>
 #include <rankloss/detail/lists/similarity_run.hpp>
 #include <rankloss/detail/pairs/triplet_hinges.hpp>
+#include <rankloss/detail/sorting/argsort.hpp>
 #include <rankloss/evaluate.hpp>
 #include <rankloss/triplet.hpp>
 #include <rankloss/workspace.hpp>
@@ -14,8 +14,6 @@
 #include <xsimd/xsimd.hpp>
 
 #include <cstddef>
-#include <cstdint>
-#include <limits>
 
 namespace rankloss::inline RANKLOSS_ABI {
 namespace detail {
@@ -28,8 +26,7 @@ struct triplet_query {
   template <class T, class R>
   double operator()(const list<T, R>& items, const list_outputs<T>& out, workspace& scratch) const {
     using Arch = xsimd::default_arch;  // of this translation unit, as the inline namespace says
-    require(items.size() < std::numeric_limits<std::uint32_t>::max(), "scores: a list of ", items.size(),
-            " items, expected fewer than 2^32 - 1");
+    require_countable(items.size());
     for (std::size_t i = 0; i < out.gradient.size(); ++i) out.gradient[i] = T{0};
     const workspace::scope scope(scratch);
     const triplet_hinges hinges{margin};

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <rankloss/batch.hpp>
+#include <rankloss/detail/data/counted_by.hpp>
 #include <rankloss/detail/data/relevant_items.hpp>
 #include <rankloss/detail/gains/smooth_cut.hpp>
 #include <rankloss/detail/sorting/score_runs.hpp>
@@ -109,7 +110,7 @@ struct average_precision {
     double sum = 0.0;
     for (std::size_t i = 0; i < items.size(); ++i) {
       if (!(weights[i] > 0.0)) continue;
-      const detail::smooth_cut cut(ranks[i], cutoff);
+      const auto cut = detail::smooth_cut(ranks[i], cutoff);
       const double share = weights[i] / total;
       const double precision = relevant_ranks[i] / ranks[i];
       sum += share * cut.value * precision;

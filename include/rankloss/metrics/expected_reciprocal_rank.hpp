@@ -2,6 +2,7 @@
 #pragma once
 
 #include <rankloss/batch.hpp>
+#include <rankloss/detail/data/counted_by.hpp>
 #include <rankloss/detail/data/relevant_items.hpp>
 #include <rankloss/detail/gains/list_gains.hpp>
 #include <rankloss/detail/gains/smooth_cut.hpp>
@@ -111,7 +112,7 @@ struct expected_reciprocal_rank {
           for (const auto& item : run.items) tied *= 1.0 - stops[item.payload] / 2.0;
           for (const auto& item : run.items) {
             const std::size_t i = item.payload;
-            const detail::smooth_cut cut(ranks[i], cutoff);
+            const auto cut = detail::smooth_cut(ranks[i], cutoff);
             const double here = reached * stops[i] / ranks[i] * (tied / (1.0 - stops[i] / 2.0));
             sum += here * cut.value;
             if (!by_rank.empty()) by_rank[i] = here * (cut.slope - cut.value / ranks[i]);

@@ -2,8 +2,9 @@
 #pragma once
 
 #include <rankloss/batch.hpp>
+#include <rankloss/detail/data/counted_by.hpp>
+#include <rankloss/detail/gains/ideal_dcg.hpp>
 #include <rankloss/detail/gains/list_gains.hpp>
-#include <rankloss/detail/gains/smooth_cut.hpp>
 #include <rankloss/detail/gains/tied_dcg.hpp>
 #include <rankloss/evaluate.hpp>
 #include <rankloss/gain.hpp>
@@ -119,7 +120,7 @@ struct ndcg {
     const workspace::scope scope(scratch);
     const std::span<double> gains = scratch.take<double>(items.size_with_missed());
     detail::weighted_gains(items, gain, gain_table, true, gains);
-    const double most = detail::ideal_dcg(ideal, gains, detail::counted_by(cutoff, gains.size()), scratch);
+    const double most = ideal_dcg(gains, scratch);
     return most > 0.0 ? detail::expected_dcg(items.scores, gains, detail::counted_by(cutoff, items.size()),
                                              scratch) /
                             most
@@ -135,7 +136,7 @@ struct ndcg {
     const workspace::scope scope(scratch);
     const std::span<double> gains = scratch.take<double>(items.size_with_missed());
     detail::weighted_gains(items, gain, gain_table, true, gains);
-    const double most = detail::ideal_dcg(ideal, gains, detail::counted_by(cutoff, gains.size()), scratch);
+    const double most = ideal_dcg(gains, scratch);
     if (most > 0.0) return detail::dcg_of_ranks(ranks, gains, cutoff, most, by_rank);
     std::fill(by_rank.begin(), by_rank.end(), 0.0);
     return 0.0;
@@ -144,6 +145,11 @@ struct ndcg {
   template <class T, class R>
   [[nodiscard]] bool has_relevance(const list<T, R>& items) const {
     return detail::any_gain(items, gain, gain_table);
+  }
+
+ private:
+  [[nodiscard]] double ideal_dcg(std::span<const double> gains, workspace& scratch) const {
+    return detail::ideal_dcg<detail::single_discounts>(ideal, cutoff, gains, scratch);
   }
 };
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <rankloss/batch.hpp>
+#include <rankloss/detail/data/counted_by.hpp>
 #include <rankloss/detail/data/relevant_items.hpp>
 #include <rankloss/detail/gains/smooth_cut.hpp>
 #include <rankloss/detail/sorting/first_of_order.hpp>

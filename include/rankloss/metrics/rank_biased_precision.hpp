@@ -4,6 +4,7 @@
 #include <rankloss/batch.hpp>
 #include <rankloss/detail/base/finite.hpp>
 #include <rankloss/detail/data/check_data.hpp>
+#include <rankloss/detail/data/counted_by.hpp>
 #include <rankloss/detail/gains/list_gains.hpp>
 #include <rankloss/detail/gains/smooth_cut.hpp>
 #include <rankloss/detail/sorting/score_runs.hpp>
@@ -95,7 +96,7 @@ struct rank_biased_precision {
     double sum = 0.0;
     std::fill(by_rank.begin(), by_rank.end(), 0.0);
     for (std::size_t i = 0; i < items.size(); ++i) {
-      const detail::smooth_cut cut(ranks[i], cutoff);
+      const auto cut = detail::smooth_cut(ranks[i], cutoff);
       const double reached = std::exp((ranks[i] - 1.0) * log_persistence);
       const double here = (1.0 - persistence) * detail::held_as<double>(gains[i]) * reached;
       sum += here * cut.value;

@@ -3,6 +3,7 @@
 
 #include <rankloss/batch.hpp>
 #include <rankloss/detail/data/best_match.hpp>
+#include <rankloss/detail/data/counted_by.hpp>
 #include <rankloss/detail/data/relevant_items.hpp>
 #include <rankloss/detail/gains/smooth_cut.hpp>
 #include <rankloss/detail/sorting/first_of_order.hpp>

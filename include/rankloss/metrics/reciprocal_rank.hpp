@@ -76,7 +76,7 @@ struct reciprocal_rank {
       least = ranks[i];
     }
     if (sharing == 0.0) return 0.0;
-    const detail::smooth_cut cut(least, cutoff);
+    const auto cut = detail::smooth_cut(least, cutoff);
     const double slope = (cut.slope - cut.value / least) / least;
     for (std::size_t i = 0; i < by_rank.size(); ++i)
       if (detail::relevant(items, i) && ranks[i] == least) by_rank[i] = slope / sharing;

@@ -61,17 +61,6 @@ TEST_CASE("policy_steps: what does not fit is named; padding may hold anything")
   CHECK(message_of([&] { check_finite("rewards", values, rankloss::flags(first_only)); }).empty());
   CHECK(message_of([&] { check_finite("rewards", values, rankloss::flags{}); }) ==
         "rankloss: rewards: nan at step 1, expected a finite number");
-  const std::vector<int> good{0, 1, 1, 4};
-  const std::vector<int> late{1, 4};
-  const std::vector<int> falling{0, 3, 2, 4};
-  const std::vector<int> open{0, 3};
-  CHECK(message_of([&] { check_offsets(good, 4, "steps"); }).empty());
-  CHECK(message_of([&] { check_offsets({}, 4, "steps"); }).empty());
-  CHECK(message_of([&] { check_offsets(late, 4, "steps"); }) == "rankloss: offsets: first is 1, expected 0");
-  CHECK(message_of([&] { check_offsets(falling, 4, "steps"); }) ==
-        "rankloss: offsets: 2 at 2 after 3, expected them to rise");
-  CHECK(message_of([&] { check_offsets(open, 4, "steps"); }) ==
-        "rankloss: offsets: last is 3, expected 4 (the number of steps)");
 }
 
 }  // namespace detail_data_policy_steps_test

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <rankloss/detail/gains/smooth_cut.hpp>
 
+#include <rankloss/detail/simd/lanes.hpp>
+
 #include <catch2/catch.hpp>
 
 #include <cstddef>
@@ -13,37 +15,46 @@ using rankloss::detail::smooth_cut;
 
 TEST_CASE("smooth_cut is exact at whole ranks") {
   for (const std::size_t k : {1u, 2u, 5u})
-    for (std::size_t r = 1; r <= 8; ++r)
-      for (const double width : {0.25, 1.0}) {
-        CHECK(smooth_cut(static_cast<double>(r), k, width).value == (r <= k ? 1.0 : 0.0));
-        CHECK(smooth_cut(static_cast<double>(r), k, width).slope == 0.0);
-      }
-  CHECK(smooth_cut(1e9, 0).value == 1.0);
-  CHECK(smooth_cut(1e9, 0).slope == 0.0);
-}
-
-TEST_CASE("smooth_cut falls by a cubic from k to k + width") {
-  CHECK(smooth_cut(3.5, 3).value == 0.5);
-  CHECK(smooth_cut(3.5, 3).slope == -1.5);
-  CHECK(smooth_cut(3.25, 3).value == 1.0 - 0.0625 * 2.5);
-  CHECK(smooth_cut(4.0, 3, 2.0).value == 0.5);
-  CHECK(smooth_cut(4.0, 3, 2.0).slope == -0.75);
-  const double step = 0x1p-20;
-  for (double r = 2.5; r < 6.5; r += 0.06)
-    for (const double width : {0.5, 1.0, 3.0}) {
-      const double difference =
-          (smooth_cut(r + step, 3, width).value - smooth_cut(r - step, 3, width).value) / (2.0 * step);
-      CHECK(smooth_cut(r, 3, width).slope == Approx(difference).margin(2e-5));
-      CHECK(smooth_cut(r, 3, width).value >= smooth_cut(r + 0.06, 3, width).value);
+    for (std::size_t r = 1; r <= 8; ++r) {
+      CHECK(smooth_cut(static_cast<double>(r), k).value == (r <= k ? 1.0 : 0.0));
+      CHECK(smooth_cut(static_cast<double>(r), k).slope == 0.0);
     }
+  CHECK(smooth_cut(1e9, std::size_t{0}).value == 1.0);
+  CHECK(smooth_cut(1e9, std::size_t{0}).slope == 0.0);
 }
 
-TEST_CASE("counted_by lets by as many as there are, or all") {
-  CHECK(rankloss::detail::counted_by(0, 7) == 7);
-  CHECK(rankloss::detail::counted_by(3, 7) == 3);
-  CHECK(rankloss::detail::counted_by(7, 7) == 7);
-  CHECK(rankloss::detail::counted_by(8, 7) == 7);
-  CHECK(rankloss::detail::counted_by(8, 0) == 0);
+TEST_CASE("smooth_cut falls by a cubic from k to k + 1") {
+  const std::size_t k = 3;
+  CHECK(smooth_cut(3.5, k).value == 0.5);
+  CHECK(smooth_cut(3.5, k).slope == -1.5);
+  CHECK(smooth_cut(3.5, k).curvature == 0.0);
+  CHECK(smooth_cut(3.25, k).value == 1.0 - 0.0625 * 2.5);
+  CHECK(smooth_cut(3.25, k).curvature == -3.0);
+  CHECK(smooth_cut(3.0, k).curvature == 0.0);
+  CHECK(smooth_cut(4.0, k).curvature == 0.0);
+  const double step = 0x1p-20;
+  for (double r = 2.51; r < 4.5; r += 0.06) {
+    const double slope = (smooth_cut(r + step, k).value - smooth_cut(r - step, k).value) / (2.0 * step);
+    const double curvature = (smooth_cut(r + step, k).slope - smooth_cut(r - step, k).slope) / (2.0 * step);
+    CHECK(smooth_cut(r, k).slope == Approx(slope).margin(2e-5));
+    CHECK(smooth_cut(r, k).curvature == Approx(curvature).margin(2e-5));
+    CHECK(smooth_cut(r, k).value >= smooth_cut(r + 0.06, k).value);
+  }
+}
+
+TEST_CASE("smooth_cut of lanes is that of each rank") {
+  using V = rankloss::detail::lanes<xsimd::default_arch>;
+  alignas(64) double ranks[V::size];
+  for (double from = 2.0; from < 5.0; from += 0.04) {
+    for (std::size_t l = 0; l < V::size; ++l) ranks[l] = from + 0.01 * static_cast<double>(l);
+    const auto cut = smooth_cut(V::load_aligned(ranks), 3.0);
+    for (std::size_t l = 0; l < V::size; ++l) {
+      const auto own = smooth_cut(ranks[l], std::size_t{3});
+      CHECK(cut.value.get(l) == Approx(own.value).margin(1e-15));
+      CHECK(cut.slope.get(l) == Approx(own.slope).margin(1e-15));
+      CHECK(cut.curvature.get(l) == Approx(own.curvature).margin(1e-14));
+    }
+  }
 }
 
 }  // namespace

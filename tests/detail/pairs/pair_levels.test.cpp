@@ -31,12 +31,12 @@ void check(const std::vector<double>& relevance) {
     levels[i] = Binary ? (relevance[i] > 0.0 ? 1.0 : 0.0) : relevance[i];
     CHECK(pair_levels<Binary>::of(items, i) == levels[i]);
   }
-  std::vector<std::uint32_t> expected(n), order(n), numbers(n);
+  std::vector<std::uint32_t> expected(n), numbers(n);
   std::iota(expected.begin(), expected.end(), 0u);
   std::stable_sort(expected.begin(), expected.end(),
                    [&](std::uint32_t a, std::uint32_t b) { return levels[a] > levels[b]; });
-  pair_levels<Binary>::order_items(items, order, scratch);
-  CHECK(order == expected);
+  const auto order = pair_levels<Binary>::order_items(items, scratch);
+  CHECK(std::vector<std::uint32_t>(order.begin(), order.end()) == expected);
 
   std::vector<double> distinct = levels;
   std::sort(distinct.begin(), distinct.end());

@@ -13,6 +13,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <numeric>
 #include <random>
 #include <span>
 #include <utility>
@@ -110,13 +111,15 @@ TEMPLATE_TEST_CASE("argsort: sort_by_key is right and keeps the order of ties", 
   using key = TestType;
   constexpr unsigned width = 8 * sizeof(key);
   std::mt19937_64 random(2);
-  // From 4096 on digits have 11 bits, below it and from 2^19 + 1 on 8.
+  // Up to 32 keys are compared each with each. From 4096 on digits have 11 bits, below it and from
+  // 2^19 + 1 on 8.
   {
     std::vector<key> keys((std::size_t{1} << 19) + 1);
     for (key& k : keys) k = static_cast<key>(random());
     check_sort(keys);
   }
-  for (const std::size_t n : {0u, 1u, 2u, 3u, 254u, 255u, 256u, 4095u, 4096u, 4097u, 5000u}) {
+  for (const std::size_t n :
+       {0u, 1u, 2u, 3u, 16u, 31u, 32u, 33u, 254u, 255u, 256u, 4095u, 4096u, 4097u, 5000u}) {
     std::vector<key> keys(n);
     const auto fill = [&](auto next) {
       std::generate(keys.begin(), keys.end(), [&] { return static_cast<key>(next()); });
@@ -135,6 +138,30 @@ TEMPLATE_TEST_CASE("argsort: sort_by_key is right and keeps the order of ties", 
     for (unsigned bits = 1; bits <= width; ++bits)
       fill([&] { return static_cast<key>(random()) >> (width - bits); });
   }
+}
+
+TEST_CASE("argsort: items and records are sorted by what their functions say") {
+  rankloss::workspace scratch;
+  for (const std::size_t n : {0u, 5u, 100u}) {
+    const rankloss::workspace::scope scope(scratch);
+    const std::span<const rankloss::detail::keyed_item<std::uint32_t>> sorted =
+        rankloss::detail::items_by_key<std::uint32_t>(
+            n, scratch, [](std::size_t i) { return static_cast<std::uint32_t>((i * 7) % 5); });
+    std::vector<std::uint32_t> expected(n), order(n);
+    std::iota(expected.begin(), expected.end(), 0u);
+    std::stable_sort(expected.begin(), expected.end(),
+                     [](std::uint32_t i, std::uint32_t j) { return (i * 7) % 5 < (j * 7) % 5; });
+    rankloss::detail::write_items(sorted, order.begin());
+    CHECK(order == expected);
+  }
+  using record = keyed<std::uint64_t, double>;
+  const std::vector<record> given{{3, 0.5}, {1, 1.5}, {3, 2.5}, {0, 3.5}};
+  const auto sorted = rankloss::detail::records_by_key<record>(given.size(), scratch,
+                                                               [&](std::size_t k) { return given[k]; });
+  CHECK(sorted[0].payload == 3.5);
+  CHECK(sorted[1].payload == 1.5);
+  CHECK(sorted[2].payload == 0.5);
+  CHECK(sorted[3].payload == 2.5);
 }
 
 TEST_CASE("argsort: merge_exchange sorts any number of items") {

@@ -77,14 +77,11 @@ struct lambdamart_engine {
   template <class Weights>
   static void add_drawn(const loss_type& loss, const lambda_rule& rule, const Weights& weights,
                         std::size_t count, std::size_t number, lambda_sums<Arch>& sums, workspace& scratch) {
-    using record = keyed<key_of<double>, std::uint32_t>;
     const std::size_t n = sums.size();
     const std::span<const double> levels = sums.levels();
     const workspace::scope scope(scratch);
-    std::span<record> by_level = scratch.take<record>(n);
-    for (std::size_t p = 0; p < n; ++p)
-      by_level[p] = {descending_key(levels[p]), static_cast<std::uint32_t>(p)};
-    by_level = sort_by_key(by_level, scratch.take<record>(n), scratch);
+    const auto by_level =
+        items_by_key<key_of<double>>(n, scratch, [&](std::size_t p) { return descending_key(levels[p]); });
     for (std::size_t begin = 0; begin < n;) {
       std::size_t end = begin + 1;
       while (end < n && by_level[end].key == by_level[begin].key) ++end;

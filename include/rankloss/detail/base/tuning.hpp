@@ -17,6 +17,11 @@ inline constexpr std::size_t task_items = 4096;
 /// The same for lists of partial orders, whose times differ more. Benchmark plackett_luce_pairs.
 inline constexpr std::size_t task_orders = 16;
 
+// Sorts.
+
+/// Lists of up to so many items are sorted by comparing each with each. Benchmark argsort.
+inline constexpr std::size_t longest_short_sort = 32;
+
 // sndcg and sigmoid ranks.
 
 /// Groups of lists of up to so many items are summed over all pairs, without a sort. Benchmark sndcg_batch.
@@ -64,6 +69,6 @@ inline constexpr std::size_t few_positives = 32;
 inline constexpr std::size_t check_chunk = 256;  ///< items whose data are checked before a look at the result
 inline constexpr std::size_t match_chunk = 512;  ///< columns of a matrix whose counts are kept
 inline constexpr std::size_t chance_chunk = 512;  ///< items of an order whose chances are formed
-inline constexpr std::size_t order_chunk = 64;    ///< lists of a task that computes their orders
+inline constexpr std::size_t order_chunk = 64;    ///< lists of a task that samples or evaluates orders
 
 }  // namespace rankloss::inline RANKLOSS_ABI::detail::tuning

@@ -47,19 +47,6 @@ inline void check_optional(std::string_view field, std::size_t size, std::size_t
   if (size > 0) check_size(field, size, expected, of);
 }
 
-/// Requires the offsets to start at 0, never to decrease, and to end at the number of items.
-inline void check_offsets(const indices& offsets, std::size_t items, std::string_view unit,
-                          std::string_view field = "offsets") {
-  if (offsets.empty()) return;
-  const std::size_t last = offsets.size() - 1;
-  require(offsets[0] == 0, field, ": first is ", offsets.number(0), ", expected 0");
-  for (std::size_t l = 0; l < last; ++l)
-    require(offsets.number(l) <= offsets.number(l + 1), field, ": ", offsets.number(l + 1), " at ", l + 1,
-            " after ", offsets.number(l), ", expected them to rise");
-  require(static_cast<std::size_t>(offsets[last]) == items, field, ": last is ", offsets.number(last),
-          ", expected ", items, " (the number of ", unit, ")");
-}
-
 /// Whether a relevance is not finite or not among those that the loss accepts. There is no branch, so that
 /// the compiler can vectorise find_first.
 template <class Loss, class R>

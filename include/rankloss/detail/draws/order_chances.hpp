@@ -4,6 +4,7 @@
 #include <rankloss/batch.hpp>
 #include <rankloss/detail/base/finite.hpp>
 #include <rankloss/detail/base/tuning.hpp>
+#include <rankloss/detail/data/counted_by.hpp>
 #include <rankloss/detail/data/extremes.hpp>
 #include <rankloss/detail/draws/stage_draws.hpp>
 #include <rankloss/detail/simd/item_rows.hpp>
@@ -45,7 +46,7 @@ order_chances along_order_apart(const strided<const T>& scores, std::span<const 
                                 const order_wants& want, Write write, workspace& scratch) {
   const workspace::scope scope(scratch);
   const std::size_t n = order.size();
-  const std::size_t counted_positions = want.cutoff > 0 ? std::min(want.cutoff, n) : n;
+  const std::size_t counted_positions = counted_by(want.cutoff, n);
   const rest_sums rests = sum_rests(scores, order, want.temperature, scratch);
   // The mean distance, in temperatures, of the remaining items from the largest of them. The entropy of
   // position k is H_k = log sum + mean.
@@ -112,7 +113,7 @@ order_chances along_order_near(std::span<const T> scores, std::span<const std::u
   static_assert(chunk % w == 0);
   const workspace::scope scope(scratch);
   const std::size_t n = order.size();
-  const std::size_t counted_positions = want.cutoff > 0 ? std::min(want.cutoff, n) : n;
+  const std::size_t counted_positions = counted_by(want.cutoff, n);
   const std::size_t padded = padded_rows(n, w);
   const score_distance<Arch, T> below(greatest, want.temperature);
   const bool bends = Entropy && want.slopes;

@@ -4,30 +4,41 @@
 #include <rankloss/detail/base/finite.hpp>
 
 #include <algorithm>
+#include <concepts>
 #include <cstddef>
 #include <span>
 
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
-/// How many of the first n items a cutoff keeps; a cutoff of 0 keeps all.
-[[nodiscard]] inline std::size_t counted_by(std::size_t cutoff, std::size_t n) noexcept {
-  return cutoff == 0 ? n : std::min(cutoff, n);
+/// The factor of a smooth cut and its derivatives with respect to the rank.
+template <class V>
+struct cut_factor {
+  V value, slope, curvature;
+};
+
+/// A smooth form of [rank <= cutoff] for real ranks: 1 up to cutoff, 0 from cutoff + 1 on, and a cubic
+/// between, so that whole ranks count as in a metric@cutoff. V is double or a vector of lanes. The functions
+/// of lanes are found by the type of their arguments, so that this header needs no SIMD library.
+template <class V>
+[[nodiscard]] [[gnu::always_inline]] inline cut_factor<V> smooth_cut(const V& rank, double cutoff) noexcept {
+  using std::max;
+  using std::min;
+  const V t = min(max(rank - V(cutoff), V(0.0)), V(1.0));
+  const V value = V(1.0) - t * t * (V(3.0) - V(2.0) * t);
+  const V slope = V(-6.0) * t * (V(1.0) - t);
+  const V curvature = V(12.0) * t - V(6.0);
+  const auto falls = t > V(0.0) && t < V(1.0);
+  if constexpr (std::floating_point<V>)
+    return {value, slope, falls ? curvature : V(0.0)};
+  else
+    return {value, slope, select(falls, curvature, V(0.0))};
 }
 
-/// A smooth form of [rank <= cutoff] for real ranks, with its slope: 1 up to cutoff, 0 from cutoff + width
-/// on, and a cubic polynomial between. With a width of up to 1, whole ranks therefore count as in a
-/// metric@cutoff. A cutoff of 0 keeps all ranks.
-struct smooth_cut {
-  double value = 1.0;
-  double slope = 0.0;
-
-  smooth_cut(double rank, std::size_t cutoff, double width = 1.0) noexcept {
-    if (cutoff == 0) return;
-    const double t = std::clamp((rank - static_cast<double>(cutoff)) / width, 0.0, 1.0);
-    value = 1.0 - t * t * (3.0 - 2.0 * t);
-    slope = -6.0 * t * (1.0 - t) / width;
-  }
-};
+/// The same for one rank and the cutoff of a metric, of which 0 keeps all ranks.
+[[nodiscard]] inline cut_factor<double> smooth_cut(double rank, std::size_t cutoff) noexcept {
+  if (cutoff == 0) return {1.0, 0.0, 0.0};
+  return smooth_cut(rank, static_cast<double>(cutoff));
+}
 
 /// factor * sum_i values_i cut(rank_i), and its derivatives with respect to the ranks unless by_rank is
 /// empty.
@@ -36,7 +47,7 @@ struct smooth_cut {
                                        std::span<double> by_rank) noexcept {
   double sum = 0.0;
   for (std::size_t i = 0; i < ranks.size(); ++i) {
-    const smooth_cut cut(ranks[i], cutoff);
+    const cut_factor<double> cut = smooth_cut(ranks[i], cutoff);
     sum += values[i] * cut.value;
     if (!by_rank.empty()) by_rank[i] = held_as<double>(factor * values[i] * cut.slope);
   }

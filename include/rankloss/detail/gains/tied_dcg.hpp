@@ -3,24 +3,18 @@
 
 #include <rankloss/batch.hpp>
 #include <rankloss/detail/base/finite.hpp>
+#include <rankloss/detail/gains/ideal_dcg.hpp>
 #include <rankloss/detail/gains/smooth_cut.hpp>
-#include <rankloss/detail/sorting/argsort.hpp>
 #include <rankloss/detail/sorting/score_runs.hpp>
-#include <rankloss/gain.hpp>
 #include <rankloss/workspace.hpp>
 
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
-#include <cstdint>
 #include <numbers>
 #include <span>
 
 namespace rankloss::inline RANKLOSS_ABI::detail {
-
-[[nodiscard]] inline double discount_at(std::size_t rank) noexcept {
-  return 1.0 / std::log2(1.0 + static_cast<double>(rank));
-}
 
 /// Expected DCG of the first k over the random order of equal scores. Each item of a run of equal scores is
 /// at each of its positions equally often, so a run contributes its mean gain times the sum of its discounts.
@@ -49,7 +43,7 @@ template <class T>
   double sum = 0.0;
   std::fill(by_rank.begin(), by_rank.end(), 0.0);
   for (std::size_t i = 0; i < ranks.size(); ++i) {
-    const smooth_cut cut(ranks[i], cutoff);
+    const auto cut = smooth_cut(ranks[i], cutoff);
     const double logarithm = std::log2(1.0 + ranks[i]);
     const double discounted = held_as<double>(gains[i] / (logarithm * best));
     sum += discounted * cut.value;
@@ -58,27 +52,6 @@ template <class T>
           discounted * (cut.slope - cut.value / (logarithm * std::numbers::ln2 * (1.0 + ranks[i]))));
   }
   return held_as<double>(sum);
-}
-
-/// The largest DCG of the first k ranks that the gains allow.
-[[nodiscard]] inline double ideal_dcg(ideal kind, std::span<const double> gains, std::size_t k,
-                                      workspace& scratch) {
-  using record = keyed<std::uint64_t, nothing>;
-  const std::size_t n = gains.size();
-  if (n == 0) return 0.0;
-  const workspace::scope scope(scratch);
-  std::span<record> records = scratch.take<record>(n);
-  for (std::size_t i = 0; i < n; ++i) records[i].key = descending_key(gains[i]);
-  records = sort_by_key(records, scratch.take<record>(n), scratch);
-
-  double sum = 0.0;
-  std::size_t rank = 0;
-  for (std::size_t i = 0; i < n; ++i) {
-    if (kind == ideal::sorted || i == 0 || records[i].key != records[i - 1].key) rank = i + 1;
-    if (rank > k) break;
-    sum += value_of<double>(records[i].key) * discount_at(rank);
-  }
-  return sum;
 }
 
 }  // namespace rankloss::inline RANKLOSS_ABI::detail

@@ -7,6 +7,7 @@
 #include <rankloss/detail/base/require.hpp>
 #include <rankloss/detail/data/check_data.hpp>
 #include <rankloss/detail/data/outputs.hpp>
+#include <rankloss/detail/data/ragged_lists.hpp>
 #include <rankloss/detail/data/weighted_mean.hpp>
 
 #include <cstddef>
@@ -23,25 +24,22 @@ class batch_source {
   using score_type = T;
   using relevance_type = R;
 
-  explicit batch_source(const list_batch<T, R>& batch) : batch_(batch) {
+  explicit batch_source(const list_batch<T, R>& batch)
+      : batch_(batch), ragged_(batch.offsets, batch.scores.size()), lists_(ragged_.count()) {
     if (batch.length > 0) {
       stride_ = batch.stride > 0 ? batch.stride : batch.length;
       lists_ = (batch.scores.size() + stride_ - batch.length) / stride_;
-    } else {
-      lists_ = batch.offsets.empty() ? 1 : batch.offsets.size() - 1;
     }
   }
 
   [[nodiscard]] std::size_t lists() const { return lists_; }
   [[nodiscard]] std::size_t first(std::size_t l) const {
-    if (batch_.length > 0) return l * stride_;
-    return batch_.offsets.empty() ? 0 : static_cast<std::size_t>(batch_.offsets[l]);
+    return batch_.length > 0 ? l * stride_ : ragged_.first(l);
   }
   [[nodiscard]] std::size_t size(std::size_t l) const {
     if (batch_.length > 0)
       return batch_.lengths.empty() ? batch_.length : static_cast<std::size_t>(batch_.lengths[l]);
-    return batch_.offsets.empty() ? batch_.scores.size()
-                                  : static_cast<std::size_t>(batch_.offsets[l + 1] - batch_.offsets[l]);
+    return ragged_.size(l);
   }
   /// The number of elements after the last item of the list, whose gradient is 0.
   [[nodiscard]] std::size_t padding(std::size_t l) const {
@@ -75,7 +73,8 @@ class batch_source {
 
  private:
   const list_batch<T, R>& batch_;
-  std::size_t lists_ = 0;
+  ragged_lists ragged_;  // where there is no length
+  std::size_t lists_;
   std::size_t stride_ = 0;
 };
 
@@ -102,7 +101,7 @@ void check_shape(const list_batch<T, R>& batch, const outputs& out) {
     require(batch.stride == 0, "stride: ", batch.stride, " without length");
     require(batch.lengths.empty(),
             "lengths: given without length; lists of a ragged batch end where offsets say");
-    check_offsets(batch.offsets, items, "scores");
+    checked_lists(batch.offsets, items, "scores");
   }
   const std::size_t apart = batch.stride > 0 ? batch.stride : batch.length;
   check_outputs(out, items, "one per score", batch_source<T, R>(batch).lists(), "one per list", apart);

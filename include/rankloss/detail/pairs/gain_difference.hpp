@@ -2,8 +2,10 @@
 #pragma once
 
 #include <rankloss/batch.hpp>
+#include <rankloss/detail/data/counted_by.hpp>
 #include <rankloss/detail/gains/fill_gains.hpp>
 #include <rankloss/detail/gains/ideal_dcg.hpp>
+#include <rankloss/detail/gains/lane_discounts.hpp>
 #include <rankloss/detail/pairs/ordered_items.hpp>
 #include <rankloss/detail/simd/lanes.hpp>
 #include <rankloss/gain.hpp>
@@ -45,7 +47,7 @@ void gains_by_position(const gain_rule& rule, const list<T, R>& items, const ord
   fill_gains<Arch>(rule.kind, rule.table, items.relevance, strided<const double>{}, gains);
   double factor = 1.0;
   if (rule.over_ideal) {
-    const double best = ideal_dcg<Arch, double>(ideal::sorted, rule.cutoff, gains, scratch);
+    const double best = ideal_dcg<lane_discounts<Arch>, double>(ideal::sorted, rule.cutoff, gains, scratch);
     factor = best > 0.0 ? 1.0 / best : 0.0;
   }
   for (std::size_t p = 0; p < at.size(); ++p) to[p] = static_cast<S>(factor * gains[at.item[p]]);
@@ -59,7 +61,7 @@ void discounts_by_position(std::size_t cutoff, const ordered_items& at, std::spa
   std::uint32_t last = 0;
   for (const std::uint32_t rank : at.position_by_score) last = std::max(last, rank);
   const std::size_t n = at.size() > 0 ? std::size_t{last} + 1 : 0;
-  const std::size_t k = cutoff > 0 ? std::min(cutoff, n) : n;
+  const std::size_t k = counted_by(cutoff, n);
   const std::span<S> table = scratch.take<S>(n + w);
   for (std::size_t r = 0; r < k; r += w) store_row<Arch>(table.data() + r, discounts_from<Arch>(r + 1));
   std::fill(table.begin() + static_cast<std::ptrdiff_t>(k), table.end(), S{0});
@@ -76,7 +78,7 @@ struct gain_difference {
 
   struct pairs_of_item {
     const S* gains;
-    const S* discounts;  // null: not wanted
+    const S* discounts;             // null: not wanted
     const S* discount_differences;  // null: not wanted
     V gain, discount;
     [[gnu::always_inline]] V operator()(std::size_t j) const noexcept {

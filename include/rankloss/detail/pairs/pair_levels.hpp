@@ -2,7 +2,8 @@
 #pragma once
 
 #include <rankloss/batch.hpp>
-#include <rankloss/detail/sorting/argsort.hpp>
+#include <rankloss/detail/data/contiguous_items.hpp>
+#include <rankloss/detail/sorting/relevance_order.hpp>
 #include <rankloss/workspace.hpp>
 
 #include <algorithm>
@@ -10,8 +11,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
-#include <type_traits>
-#include <utility>
 
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
@@ -28,15 +27,26 @@ struct pair_levels {
       return static_cast<double>(items.relevance[i]);
   }
 
-  /// The items in descending order of relevance; items of equal relevance keep their order.
+  /// The items in descending order of level; items of equal level keep their order.
   template <class T, class R>
-  static void order_items(const list<T, R>& items, std::span<std::uint32_t> order, workspace& scratch) {
-    std::array<std::uint32_t, most_grades> counts{};
-    if (!count_grades(items, counts)) return sort(items, order, scratch);
-    std::uint32_t start = 0;
-    for (std::size_t grade = most_grades; grade-- > 0;) start += std::exchange(counts[grade], start);
-    for (std::size_t i = 0; i < order.size(); ++i)
-      order[counts[static_cast<std::size_t>(of(items, i))]++] = static_cast<std::uint32_t>(i);
+  [[nodiscard]] static std::span<const std::uint32_t> order_items(const list<T, R>& items,
+                                                                  workspace& scratch) {
+    if constexpr (Binary) {
+      // Each item is written to the end of both levels and stays in one: relevance cannot be predicted.
+      const std::size_t n = items.size();
+      const std::span<std::uint32_t> order = scratch.take<std::uint32_t>(n);
+      const workspace::scope scope(scratch);
+      const std::span<std::uint32_t> lower = scratch.take<std::uint32_t>(n);
+      std::size_t uppers = 0;
+      for (std::size_t i = 0; i < n; ++i) {
+        order[uppers] = lower[i - uppers] = static_cast<std::uint32_t>(i);
+        uppers += items.relevance[i] > R{0} ? 1 : 0;
+      }
+      std::copy_n(lower.begin(), n - uppers, order.begin() + static_cast<std::ptrdiff_t>(uppers));
+      return order;
+    } else {
+      return order_by_relevance(contiguous_items(items.relevance, scratch), items.size(), nullptr, scratch);
+    }
   }
 
   /// Writes the number of each item's level of relevance; levels are numbered in ascending order. Returns the
@@ -63,8 +73,7 @@ struct pair_levels {
       return count;
     }
     const workspace::scope scope(scratch);
-    const std::span<std::uint32_t> order = scratch.take<std::uint32_t>(items.size());
-    sort(items, order, scratch);
+    const std::span<const std::uint32_t> order = order_items(items, scratch);
     std::uint32_t last = 0;
     for (std::size_t p = order.size(); p-- > 0;) {
       if (p + 1 < order.size() && of(items, order[p]) != of(items, order[p + 1])) ++last;
@@ -89,17 +98,6 @@ struct pair_levels {
       ++counts[grade];
     }
     return all_whole;
-  }
-
-  template <class T, class R>
-  static void sort(const list<T, R>& items, std::span<std::uint32_t> order, workspace& scratch) {
-    using key_type = std::conditional_t<std::is_same_v<R, float>, float, double>;
-    using record = keyed<key_of<key_type>, std::uint32_t>;
-    std::span<record> records = scratch.take<record>(order.size());
-    for (std::size_t i = 0; i < order.size(); ++i)
-      records[i] = {descending_key(static_cast<key_type>(of(items, i))), static_cast<std::uint32_t>(i)};
-    records = sort_by_key(records, scratch.take<record>(order.size()), scratch);
-    for (std::size_t p = 0; p < order.size(); ++p) order[p] = records[p].payload;
   }
 };
 

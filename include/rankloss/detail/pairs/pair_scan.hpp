@@ -8,6 +8,7 @@
 #include <rankloss/detail/pairs/pair_walk.hpp>
 #include <rankloss/detail/pairs/sorted_items.hpp>
 #include <rankloss/detail/pairs/window_pairs.hpp>
+#include <rankloss/detail/sorting/argsort.hpp>
 #include <rankloss/workspace.hpp>
 
 #include <xsimd/xsimd.hpp>
@@ -74,15 +75,15 @@ class pair_scan {
   /// Renumbers the levels that occur, from 0; returns how many there are.
   std::uint32_t renumber(items_type& sorted) {
     const std::span<std::uint32_t> levels = scratch_.take<std::uint32_t>(sorted.n);
-    const std::span<std::uint32_t> present = scratch_.take<std::uint32_t>(sorted.n);
-    std::copy_n(sorted.levels.begin(), sorted.n, present.begin());
-    std::sort(present.begin(), present.end());
-    const auto end = std::unique(present.begin(), present.end());
-    for (std::size_t i = 0; i < sorted.n; ++i)
-      levels[i] = static_cast<std::uint32_t>(std::lower_bound(present.begin(), end, sorted.levels[i]) -
-                                             present.begin());
+    const auto by_level =
+        items_by_key<std::uint32_t>(sorted.n, scratch_, [&](std::size_t i) { return sorted.levels[i]; });
+    std::uint32_t last = 0;
+    for (std::size_t k = 0; k < by_level.size(); ++k) {
+      if (k > 0 && by_level[k].key != by_level[k - 1].key) ++last;
+      levels[by_level[k].payload] = last;
+    }
     sorted.levels = levels;
-    return static_cast<std::uint32_t>(end - present.begin());
+    return last + 1;
   }
 
   /// Adds the pairs of a list whose levels are numbered from `first_level` to `end_level`.

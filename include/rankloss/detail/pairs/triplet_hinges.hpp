@@ -176,12 +176,11 @@ struct triplet_hinges {
   double in_sorted_order(const list<T, R>& items, std::span<const std::uint32_t> positives,
                          std::span<const std::uint32_t> negatives, const strided<T>& gradient,
                          workspace& scratch) const {
-    using record = keyed<key_of<T>, std::uint32_t>;
+    using record = keyed_item<key_of<T>>;
     const auto sorted = [&](std::span<const std::uint32_t> side) {
-      const std::span<record> records = scratch.take<record>(side.size());
-      for (std::size_t i = 0; i < side.size(); ++i)
-        records[i] = {descending_key(items.scores[side[i]]), side[i]};
-      return sort_by_key(records, scratch.take<record>(side.size()), scratch);
+      return records_by_key<record>(side.size(), scratch, [&](std::size_t k) {
+        return record{descending_key(items.scores[side[k]]), side[k]};
+      });
     };
     const auto score = [](const record& r) { return static_cast<double>(value_of<T>(r.key)); };  // finite
     const std::span<const record> p = sorted(positives);

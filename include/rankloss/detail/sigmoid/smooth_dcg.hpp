@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <rankloss/detail/gains/smooth_cut.hpp>
 #include <rankloss/detail/sigmoid/cell_sums.hpp>
 #include <rankloss/detail/sigmoid/decay_rows.hpp>
 #include <rankloss/detail/sigmoid/sigmoid_pull.hpp>
@@ -20,20 +21,6 @@
 
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
-/// Smooth form of [rank <= cutoff]: 1 up to cutoff, 0 from cutoff + 1, and a cubic between them, so that
-/// integer ranks count exactly as in NDCG@k.
-template <class V>
-struct smooth_cut_lanes {
-  V value, slope, curvature;
-};
-template <class V>
-[[nodiscard]] [[gnu::always_inline]] inline smooth_cut_lanes<V> smooth_cut_lanes_at(const V& rank,
-                                                                                    double cutoff) noexcept {
-  const V t = xsimd::min(xsimd::max(rank - V(cutoff), V(0.0)), V(1.0));
-  return {V(1.0) - t * t * (V(3.0) - V(2.0) * t), V(-6.0) * t * (V(1.0) - t),
-          xsimd::select(t > V(0.0) && t < V(1.0), V(12.0) * t - V(6.0), V(0.0))};
-}
-
 /// The term of an item of gain g in the DCG at a soft rank r, and its derivatives by r: g D(r) with
 /// D(r) = ln 2 / ln(1 + r), times the cut if there is one.
 template <class T, bool Cut, class V>
@@ -50,7 +37,7 @@ struct discounted_gain {
     slope = -value * both;
     curvature = -slope * inverse * (V(1.0) + V(2.0) * inverse_log);
     if constexpr (Cut) {
-      const smooth_cut_lanes<V> cut = smooth_cut_lanes_at(rank, cutoff);
+      const auto cut = smooth_cut(rank, cutoff);
       curvature = curvature * cut.value + V(2.0) * slope * cut.slope + value * cut.curvature;
       slope = slope * cut.value + value * cut.slope;
       value *= cut.value;

@@ -4,6 +4,7 @@
 #include <rankloss/batch.hpp>
 #include <rankloss/detail/base/loops.hpp>
 #include <rankloss/detail/base/require.hpp>
+#include <rankloss/detail/base/tuning.hpp>
 #include <rankloss/detail/data/check_data.hpp>
 #include <rankloss/workspace.hpp>
 
@@ -113,14 +114,68 @@ std::span<Record> radix_sort(std::span<Record> records, std::span<Record> buffer
   return records;
 }
 
+/// The same for a few records, by comparing each with each: the index of a record is the number of records
+/// before it. The comparisons have no branch, since their outcomes are unpredictable. A radix sort
+/// would take longer to clear and sum its counts.
+template <class Record>
+std::span<Record> sort_short(std::span<Record> records, std::span<Record> buffer) noexcept {
+  using key = decltype(Record::key);
+  key keys[tuning::longest_short_sort];
+  std::uint32_t before[tuning::longest_short_sort];
+  const std::size_t n = records.size();
+  for (std::size_t i = 0; i < n; ++i) keys[i] = records[i].key;
+  for (std::size_t i = 0; i < n; ++i) {
+    const key own = keys[i];
+    std::uint32_t count = 0;
+    for (std::size_t j = 0; j < i; ++j) {
+      const std::uint32_t greater = keys[j] > own ? 1 : 0;
+      before[j] += greater;
+      count += 1 - greater;
+    }
+    before[i] = count;
+  }
+  for (std::size_t i = 0; i < n; ++i) buffer[before[i]] = records[i];
+  return buffer.first(n);
+}
+
+/// Sorts stably by rising key. Returns the one of the two buffers that holds the result.
 template <class Record>
 std::span<Record> sort_by_key(std::span<Record> records, std::span<Record> buffer, workspace& scratch) {
+  if (records.size() <= tuning::longest_short_sort) return sort_short(records, buffer);
   // Digits of 11 bits need fewer passes. From some thousands of items on this outweighs clearing and summing
   // 2048 counts per digit. For very long lists it does not: the 2048 places written to are then in more pages
   // than the TLB holds (docs/algorithms/sorting.md).
   if (records.size() < 4096 || records.size() > (std::size_t{1} << 19))
     return radix_sort<8, Record>(records, buffer, scratch);
   return radix_sort<11, Record>(records, buffer, scratch);
+}
+
+/// The n records record(0), record(1), ... by rising key; equal keys keep their order. The result lies in
+/// memory of `scratch`, beside a buffer of the same size.
+template <class Record, class Make>
+[[nodiscard]] std::span<Record> records_by_key(std::size_t n, workspace& scratch, Make record) {
+  const std::span<Record> records = scratch.take<Record>(n);
+  for (std::size_t k = 0; k < n; ++k) records[k] = record(k);
+  return sort_by_key(records, scratch.take<Record>(n), scratch);
+}
+
+template <class Key>
+using keyed_item = keyed<Key, std::uint32_t>;
+
+/// The items 0, 1, ..., n - 1 by rising key(item); items of equal key keep their order. It is the key that is
+/// a function of the item, not the value, because with -ffinite-math-only clang assumes that no result of a
+/// function is infinite.
+template <class Key, class KeyOf>
+[[nodiscard]] std::span<keyed_item<Key>> items_by_key(std::size_t n, workspace& scratch, KeyOf key) {
+  return records_by_key<keyed_item<Key>>(n, scratch, [&](std::size_t i) {
+    return keyed_item<Key>{key(i), static_cast<std::uint32_t>(i)};
+  });
+}
+
+/// The items of sorted records alone.
+template <class Key, class Order>
+void write_items(std::span<const keyed_item<Key>> sorted, Order order) {
+  for (std::size_t k = 0; k < sorted.size(); ++k) order[k] = sorted[k].payload;
 }
 
 }  // namespace rankloss::inline RANKLOSS_ABI::detail

@@ -93,14 +93,12 @@ template <class R>
   }
   // 64-bit integers that round to the same double are ties.
   using key_type = std::conditional_t<std::is_same_v<R, float>, float, double>;
-  using record = keyed<key_of<key_type>, std::uint32_t>;
-  std::span<record> records = scratch.take<record>(n);
-  for (std::size_t k = 0; k < n; ++k) {
+  using record = keyed_item<key_of<key_type>>;
+  const std::span<const record> sorted = records_by_key<record>(n, scratch, [&](std::size_t k) {
     const std::uint32_t i = items == nullptr ? static_cast<std::uint32_t>(k) : items[k];
-    records[k] = {descending_key(static_cast<key_type>(y[i])), i};
-  }
-  records = sort_by_key(records, scratch.take<record>(n), scratch);
-  for (std::size_t k = 0; k < n; ++k) order[k] = records[k].payload;
+    return record{descending_key(static_cast<key_type>(y[i])), i};
+  });
+  write_items(sorted, order);
   return order;
 }
 

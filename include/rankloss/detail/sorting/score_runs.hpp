@@ -2,13 +2,10 @@
 #pragma once
 
 #include <rankloss/batch.hpp>
-#include <rankloss/detail/base/require.hpp>
 #include <rankloss/detail/sorting/argsort.hpp>
 #include <rankloss/workspace.hpp>
 
 #include <cstddef>
-#include <cstdint>
-#include <limits>
 #include <span>
 
 namespace rankloss::inline RANKLOSS_ABI::detail {
@@ -17,7 +14,7 @@ namespace rankloss::inline RANKLOSS_ABI::detail {
 /// items[j].payload.
 template <class T>
 struct score_run {
-  std::span<const keyed<key_of<T>, std::uint32_t>> items;
+  std::span<const keyed_item<key_of<T>>> items;
   std::size_t begin;
   std::size_t end;
 };
@@ -26,18 +23,15 @@ struct score_run {
 /// of scores.
 template <class T, class Visit>
 void for_each_run(const strided<const T>& scores, std::size_t k, workspace& scratch, Visit visit) {
-  using record = keyed<key_of<T>, std::uint32_t>;
   const std::size_t n = scores.size();
   if (n == 0) return;
-  require(n < std::numeric_limits<std::uint32_t>::max(), "scores: a list of ", n,
-          " items, expected fewer than 2^32 - 1");
+  require_countable(n);
   const workspace::scope scope(scratch);
-  std::span<record> records = scratch.take<record>(n);
-  for (std::size_t i = 0; i < n; ++i) records[i] = {descending_key(scores[i]), static_cast<std::uint32_t>(i)};
-  records = sort_by_key(records, scratch.take<record>(n), scratch);
+  const auto sorted =
+      items_by_key<key_of<T>>(n, scratch, [&](std::size_t i) { return descending_key(scores[i]); });
   for (std::size_t begin = 0, end = 0; begin < n && begin < k; begin = end) {
-    while (end < n && records[end].key == records[begin].key) ++end;
-    visit(score_run<T>{records.subspan(begin, end - begin), begin, end});
+    while (end < n && sorted[end].key == sorted[begin].key) ++end;
+    visit(score_run<T>{sorted.subspan(begin, end - begin), begin, end});
   }
 }
 

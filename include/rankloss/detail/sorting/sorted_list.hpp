@@ -21,19 +21,16 @@ struct sorted_list {
 
 template <class T>
 [[nodiscard]] sorted_list<T> sort_list(const strided<const T>& scores, workspace& scratch) {
-  using record = keyed<key_of<T>, std::uint32_t>;
   const std::size_t n = scores.size();
   require_countable(n);
   const std::span<T> x = scratch.take<T>(n);
   const std::span<std::uint32_t> order = scratch.take<std::uint32_t>(n);
   const workspace::scope sorting(scratch);
-  std::span<record> records = scratch.take<record>(n);
-  for (std::size_t i = 0; i < n; ++i)
-    records[i] = {descending_key(bounded(scores[i])), static_cast<std::uint32_t>(i)};
-  records = sort_by_key(records, scratch.take<record>(n), scratch);
+  const auto sorted =
+      items_by_key<key_of<T>>(n, scratch, [&](std::size_t i) { return descending_key(bounded(scores[i])); });
   for (std::size_t i = 0; i < n; ++i) {
-    x[i] = value_of<T>(records[i].key);
-    order[i] = records[i].payload;
+    x[i] = value_of<T>(sorted[i].key);
+    order[i] = sorted[i].payload;
   }
   return {x, order};
 }

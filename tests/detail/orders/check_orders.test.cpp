@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
-#include <rankloss/detail/orders/order_lists.hpp>
+#include <rankloss/detail/orders/check_orders.hpp>
 
-#include <rankloss/threads.hpp>
 #include <rankloss/workspace.hpp>
 
 #include <catch2/catch.hpp>
@@ -11,7 +10,7 @@
 #include <span>
 #include <vector>
 
-namespace detail_orders_order_lists_test {
+namespace detail_orders_check_orders_test {
 
 namespace {
 
@@ -19,32 +18,11 @@ namespace detail = rankloss::detail;
 
 }  // namespace
 
-TEST_CASE("order_lists: without offsets there is one list, and every list is gone through once") {
-  const rankloss::indices none;
-  const detail::order_lists whole{none, 5};
-  CHECK(whole.count() == 1);
-  CHECK(whole.first(0) == 0);
-  CHECK(whole.size(0) == 5);
-
-  std::vector<int> bounds{0};
-  for (int l = 0; l < 150; ++l) bounds.push_back(bounds.back() + l % 3);
-  const rankloss::indices offsets(bounds);
-  const detail::order_lists lists{offsets, static_cast<std::size_t>(bounds.back())};
-  REQUIRE(lists.count() == 150);
-  CHECK(lists.first(2) == 1);
-  CHECK(lists.size(2) == 2);
-  CHECK(lists.size(3) == 0);
-  rankloss::context context{rankloss::threads(3)};
-  std::vector<int> visits(150, 0);
-  lists.run(context, [&](std::size_t, std::size_t l) { ++visits[l]; });
-  CHECK(visits == std::vector<int>(150, 1));
-}
-
-TEST_CASE("order_lists: an order has each item of its list once") {
+TEST_CASE("check_orders: an order has each item of its list once") {
   rankloss::workspace scratch;
   const std::vector<int> bounds{0, 3, 3, 5};
   const rankloss::indices offsets(bounds);
-  const detail::order_lists lists{offsets, 5};
+  const detail::ragged_lists lists(offsets, 5);
   const auto check = [&](const std::vector<int>& orders) { detail::check_orders(orders, lists, scratch); };
   CHECK_NOTHROW(check({2, 0, 1, 1, 0}));
   CHECK_THROWS_WITH(check({2, 0, 1, 1}), "rankloss: orders: size 4, expected 5 (one per score)");
@@ -56,7 +34,7 @@ TEST_CASE("order_lists: an order has each item of its list once") {
                     "rankloss: orders: 2 at list 0, position 2, expected each item once");
 }
 
-TEST_CASE("order_lists: factors are one per list and finite, scores are numbers") {
+TEST_CASE("check_orders: factors are one per list and finite, scores are numbers") {
   const std::vector<double> two{1.0, -2.0}, infinite{1.0, HUGE_VAL}, unsound{1.0, std::nan("")};
   CHECK_NOTHROW(detail::check_upstream("upstream", {}, 2));
   CHECK_NOTHROW(detail::check_upstream("upstream", two, 2));
@@ -69,4 +47,4 @@ TEST_CASE("order_lists: factors are one per list and finite, scores are numbers"
                     "rankloss: scores: nan at item 1, expected a number");
 }
 
-}  // namespace detail_orders_order_lists_test
+}  // namespace detail_orders_check_orders_test

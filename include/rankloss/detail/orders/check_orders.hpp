@@ -2,12 +2,10 @@
 #pragma once
 
 #include <rankloss/batch.hpp>
-#include <rankloss/context.hpp>
 #include <rankloss/detail/base/finite.hpp>
 #include <rankloss/detail/base/require.hpp>
-#include <rankloss/detail/base/tuning.hpp>
-#include <rankloss/detail/data/check_data.hpp>
 #include <rankloss/detail/data/policy_steps.hpp>
+#include <rankloss/detail/data/ragged_lists.hpp>
 #include <rankloss/detail/sorting/argsort.hpp>
 #include <rankloss/workspace.hpp>
 
@@ -19,30 +17,6 @@
 
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
-/// The lists of a batch, and a parallel loop over them.
-struct order_lists {
-  const indices& offsets;
-  std::size_t items;
-
-  [[nodiscard]] std::size_t count() const { return offsets.empty() ? 1 : offsets.size() - 1; }
-  [[nodiscard]] std::size_t first(std::size_t l) const {
-    return offsets.empty() ? 0 : static_cast<std::size_t>(offsets[l]);
-  }
-  [[nodiscard]] std::size_t size(std::size_t l) const {
-    return offsets.empty() ? items : first(l + 1) - first(l);
-  }
-
-  /// Calls body(worker, list), with several lists in each task.
-  template <class Body>
-  void run(context& ctx, Body body) const {
-    constexpr std::size_t chunk = tuning::order_chunk;
-    const std::size_t lists = count();
-    ctx.run((lists + chunk - 1) / chunk, [&](std::size_t worker, std::size_t task) {
-      for (std::size_t l = task * chunk; l < std::min(lists, (task + 1) * chunk); ++l) body(worker, l);
-    });
-  }
-};
-
 template <class T>
 void check_policy_scores(std::string_view field, std::span<const T> scores) {
   for (std::size_t i = 0; i < scores.size(); ++i)
@@ -50,8 +24,8 @@ void check_policy_scores(std::string_view field, std::span<const T> scores) {
 }
 
 /// Orders are checked also with data_checks::off, because their entries are used as indices into memory.
-inline void check_orders(const indices& orders, const order_lists& lists, workspace& scratch) {
-  check_size("orders", orders.size(), lists.items, "one per score");
+inline void check_orders(const indices& orders, const ragged_lists& lists, workspace& scratch) {
+  check_size("orders", orders.size(), lists.items(), "one per score");
   for (std::size_t l = 0; l < lists.count(); ++l) {
     const workspace::scope scope(scratch);
     const std::size_t first = lists.first(l);
