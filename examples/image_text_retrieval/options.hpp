@@ -19,7 +19,9 @@ struct options {
       shared_data;  ///< folder of RANKLOSS_DATA, used if it holds a set; else the emoji set that comes with the example is
   std::string loss = "all";
   std::string csv;
+  std::string picture;
   std::size_t seeds = 1;
+  std::size_t resamples = 10000;  ///< of the test images, for the intervals
   std::size_t threads = 0;  ///< 0: as many as the machine has
   double hold_out = 0.0;  ///< share of the training images to measure on in place of the test images; 0: none
 

@@ -228,6 +228,29 @@ TEST_CASE("the evaluator knows a perfect model, and what chance is") {
   REQUIRE(chance.values[quality::image_ndcg] < best.values[quality::image_ndcg]);
 }
 
+TEST_CASE("rsum is the mean of what its images have of it, and a row differs from itself by nothing") {
+  const pairs set = toy_pairs(30, 17);
+  rankloss::context context;
+  const evaluator measure(set, context);
+  random_stream random(5, 0);
+  const matrix<float> images = random_matrix(30, 8, random).cast<float>();
+  const matrix<float> captions = random_matrix(60, 8, random).cast<float>();
+  const quality some = measure(images, captions);
+  for (const quality& q : {some, measure.chance()}) {
+    REQUIRE(q.rsum_by_image.size() == 30);
+    double sum = 0.0;
+    for (const double of_image : q.rsum_by_image) sum += of_image;
+    REQUIRE(sum / 30.0 == Approx(q.values[quality::rsum]));
+  }
+  const result found{.name = "x", .runs = {some, some}, .seconds = {}};
+  const result chance{.name = "chance", .runs = {measure.chance()}, .seconds = {}};
+  REQUIRE(compare(found, found, 200, 1).high == 0.0);
+  const examples::interval d = compare(found, chance, 200, 1);
+  REQUIRE(d.value == Approx(found.mean(quality::rsum) - chance.mean(quality::rsum)));
+  REQUIRE(d.low < d.value);
+  REQUIRE(d.value < d.high);
+}
+
 TEST_CASE("NDCG of judged pairs looks at these alone") {
   pairs set;
   set.images = matrix<float>::Zero(3, 1);

@@ -7,7 +7,7 @@
 set(program_name image_text_retrieval)
 set(figure "rsum")
 set(figure_after "[^\n]* ")
-set(figure_before "( +[0-9.]+ s)?\n")
+set(figure_before "( +[0-9.]+ s( +[-+][0-9.]+ [(][^\n]*[)])?)?\n")
 include(${CMAKE_CURRENT_LIST_DIR}/../../support/program.cmake)
 
 if(case STREQUAL "one_epoch")
