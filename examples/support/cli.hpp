@@ -60,6 +60,19 @@ class help_format : public CLI::Formatter {
   static constexpr std::size_t column = 26;
   static constexpr std::size_t width = 90;
 
+  /// Versions of CLI11 lay a help out in different ways; this is the same with all of them.
+  [[nodiscard]] std::string make_help(const CLI::App* app, std::string /*name*/,
+                                      CLI::AppFormatMode /*mode*/) const override {
+    std::string help = detail::wrapped(app->get_description(), 0, 0, width) +
+                       "\n\nUsage: " + app->get_name() + " [OPTIONS]\n";
+    for (const std::string& group : app->get_groups()) {
+      help += '\n' + group + ":\n";
+      for (const CLI::Option* option : app->get_options())
+        if (option->get_group() == group) help += make_option(option, false);
+    }
+    return help + '\n' + app->get_footer() + '\n';
+  }
+
   [[nodiscard]] std::string make_option(const CLI::Option* option, bool /*positional*/) const override {
     std::string name = option->get_name(false, true);
     const std::string type = option->get_type_name();
@@ -95,7 +108,7 @@ class help_format : public CLI::Formatter {
 inline void describe(CLI::App& app, const std::string& name, const std::string& about,
                      const std::string& example, const std::string& data) {
   app.name(name);
-  app.description(detail::wrapped(about, 0, 0, help_format::width) + '\n');
+  app.description(about);
   app.formatter(std::make_shared<help_format>());
   app.footer("Example:\n  " + example + "\n\nData:\n  " + detail::wrapped(data, 2, 2, help_format::width));
 }
@@ -103,11 +116,10 @@ inline void describe(CLI::App& app, const std::string& name, const std::string& 
 /// The heading in --help of the options that follow.
 inline void section(CLI::App& app, const std::string& name) {
   app.option_defaults()->group(name);
-  CLI::Option* help = app.get_help_ptr();
-  if (help != nullptr && help->get_group() == "Options") {
-    help->group(name);
-    help->description("show this help");
-  }
+  if (app.get_options().size() > 1) return;
+  CLI::Option* help = app.get_help_ptr();  // stands first
+  help->group(name);
+  help->description("show this help");
 }
 
 /// A number of the type of the bounds, from the one to the other; neither infinite nor NaN.
