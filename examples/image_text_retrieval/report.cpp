@@ -206,7 +206,7 @@ void curve::keep(const std::string& set, double cca) {
   }
   out << "set terminal svg size 760,480 font 'sans-serif,13' background '#ffffff'\nset output '"
       << examples::picture_of(picture_.path()) << "'\nset title '" << set
-      << "'\nset xlabel 'epoch'\nset ylabel 'rsum on the test images, mean over the seeds'\n"
+      << "'\nset xlabel 'epoch'\nset ylabel 'rsum, mean over the seeds'\n"
          "set key bottom right\nset border 3\nset tics nomirror out\nset grid lc rgb '#dddddd'\n"
          "plot "
       << cca << " with lines dashtype 2 lw 1.5 lc rgb '#555555' title 'CCA'";
