@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <rankloss/lambdarank.hpp>
+#include <rankloss/pairwise.hpp>
 #include <rankloss/ranknet.hpp>
 
 #include "plain/pair_loss.hpp"
@@ -70,7 +71,8 @@ void add_loss(const std::string& name, const Loss& loss, plain::pair_weight weig
       add<T>(name + suffix + "_plain", length, "gradient",
              [=](benchmark::State& state) { pair_lists_plain<T>(state, loss, weight, count, n, kind); });
   };
-  // Of 100 000 items the plain loop adds up too many roundings of float, where weights differ, to be a yardstick.
+  // Of 100 000 items the plain loop adds up too many roundings of float, where weights differ, to be a
+  // yardstick.
   const bool sums_long = weight == plain::pair_weight::one || sizeof(T) == 8;
   for (const std::size_t n : lengths)
     if (n >= 64)
@@ -81,6 +83,15 @@ void add_loss(const std::string& name, const Loss& loss, plain::pair_weight weig
   both("64x128", 64, 128, "_real", relevance::real, true);
 }
 
+template <class T>
+void add_hinge() {
+  for (const std::size_t n : lengths)
+    if (n >= 64)
+      add<T>("hinge", std::to_string(n), "gradient", [=](benchmark::State& state) {
+        pair_lists<T>(state, rankloss::pairwise<rankloss::pairs::hinge>{}, 1, n, relevance::grades);
+      });
+}
+
 }  // namespace
 
 void add_all() {
@@ -88,6 +99,8 @@ void add_all() {
   add_loss<double>("ranknet", rankloss::ranknet{}, plain::pair_weight::one);
   add_loss<float>("lambdarank", rankloss::lambdarank{}, plain::pair_weight::delta_ndcg);
   add_loss<double>("lambdarank", rankloss::lambdarank{}, plain::pair_weight::delta_ndcg);
+  add_hinge<float>();
+  add_hinge<double>();
 }
 
 }  // namespace bench::ranknet

@@ -15,7 +15,7 @@ set(without_row relevance_scores)
 # What the one verb takes is tested with it.
 set(tested_with_another batch ranks/rank sorts/sort)
 # Headers of detail/ that hold nothing that could be wrong by itself.
-set(only_declares base/abi lists/list_source pairs/pair_kernel pairs/sorted_items)
+set(only_declares base/abi base/precision base/tuning lists/list_source pairs/pair_kernel pairs/sorted_items)
 # HEADER:TEST of those of detail/ whose test has another name: that of what they were made for.
 set(tested_by
     arrays/host_memory:arrays

@@ -4,6 +4,7 @@
 #include <rankloss/batch.hpp>
 #include <rankloss/detail/band/neural_band.hpp>
 #include <rankloss/detail/band/sinkhorn_band.hpp>
+#include <rankloss/detail/base/tuning.hpp>
 #include <rankloss/detail/gains/fill_gains.hpp>
 #include <rankloss/detail/gains/group_gains.hpp>
 #include <rankloss/detail/gains/ideal_dcg.hpp>
@@ -30,7 +31,7 @@ struct neural_ndcg_engine {
   static constexpr std::size_t group_size() noexcept { return lane_count<Arch>; }
   template <class T>
   static constexpr std::size_t group_longest() noexcept {
-    return 256;
+    return tuning::longest_band_in_lane;
   }
 
   /// One list.

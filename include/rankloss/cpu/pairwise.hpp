@@ -3,6 +3,8 @@
 
 #include <rankloss/batch.hpp>
 #include <rankloss/detail/base/finite.hpp>
+#include <rankloss/detail/base/precision.hpp>
+#include <rankloss/detail/base/tuning.hpp>
 #include <rankloss/detail/data/counted_by.hpp>
 #include <rankloss/detail/data/extremes.hpp>
 #include <rankloss/detail/pairs/alike.hpp>
@@ -48,9 +50,11 @@ struct pairwise_engine {
                     workspace& scratch) {
     const workspace::scope scope(scratch);
     if constexpr (has_scan)
-      if (out.hessian.empty() && items.size() >= shortest_scan) return run_scan(loss, items, out, scratch);
+      if (out.hessian.empty() && items.size() >= tuning::shortest_scan)
+        return run_scan(loss, items, out, scratch);
     if constexpr (has_hinges)
-      if (loss.cutoff == 0 && items.size() >= shortest_merge) return run_merge(loss, items, out, scratch);
+      if (loss.cutoff == 0 && items.size() >= tuning::shortest_merge)
+        return run_merge(loss, items, out, scratch);
     const sorted_list<T> by_score =
         takes_item_order(loss) ? sort_list<T>(items.scores, scratch) : sorted_list<T>{};
     ordered_items at = arrange(loss, items, by_score, scratch);
@@ -61,7 +65,7 @@ struct pairwise_engine {
     for (std::size_t i = 0; i < out.hessian.size(); ++i) out.hessian[i] = T{0};
     double value = 0.0;
     bool narrow = false;
-    if constexpr (std::is_same_v<T, float>) {
+    if constexpr (single_precision<T>) {
       narrow = fits_float(loss.function, items, at);
       if (narrow) value = run_pairs<float>(loss, items, at, k, out, scratch);
     }
@@ -79,12 +83,10 @@ struct pairwise_engine {
     computed_weight::channel_count;
     computed_function::kernel;
   };
-  static constexpr std::size_t shortest_scan = 512;
   static constexpr bool has_hinges =
       std::same_as<Weight, pairs::equal> && requires(const computed_function& f) {
     f.hinges();
   };
-  static constexpr std::size_t shortest_merge = 256;
   static constexpr bool has_probabilities =
       requires(const computed_function& f, const xsimd::batch<double>& v) {
     f.of_probabilities(v, v, v);
@@ -135,8 +137,7 @@ struct pairwise_engine {
   template <class T, class R>
   [[nodiscard]] static bool fits_float(const Function& function, const list<T, R>& items,
                                        const ordered_items& at) noexcept {
-    constexpr std::size_t longest = 256;  // with more summands, roundings in the same direction add up
-    if (at.size() > longest || items.size() == 0) return false;
+    if (at.size() > tuning::longest_float_sum || items.size() == 0) return false;
     const auto [least, most] = extremes_of(items.scores);
     double range = 160.0;
     if constexpr (requires { computed_function::float_range; }) range = computed_function::float_range;
@@ -168,7 +169,7 @@ struct pairwise_engine {
     const std::span<std::uint32_t> numbers = scratch.take<std::uint32_t>(items.size());
     const std::uint32_t level_count = levels_of::number_levels(items, numbers, scratch);
     if constexpr (requires { computed_weight::level_channel_count; })
-      if (level_count <= pair_series<T>::most_by_level)
+      if (level_count <= tuning::most_by_level)
         return run_scan<true, computed_weight::level_channel_count>(loss, items, numbers, level_count, out,
                                                                     scratch);
     return run_scan<false, computed_weight::channel_count>(loss, items, numbers, level_count, out, scratch);

@@ -6,6 +6,7 @@
 #include <rankloss/context.hpp>
 #include <rankloss/detail/base/finite.hpp>
 #include <rankloss/detail/base/require.hpp>
+#include <rankloss/detail/base/tuning.hpp>
 #include <rankloss/detail/data/outputs.hpp>
 #include <rankloss/detail/data/weighted_mean.hpp>
 #include <rankloss/detail/draws/pair_order_loss.hpp>
@@ -49,21 +50,22 @@ struct plackett_luce_engine {
     };
     const weighted_mean mean(lists, weight, batch.reduction);
 
-    constexpr std::size_t lists_a_task = 16;
-    ctx.run((lists + lists_a_task - 1) / lists_a_task, [&](std::size_t worker, std::size_t task) {
-      for (std::size_t l = task * lists_a_task; l < std::min(lists, (task + 1) * lists_a_task); ++l) {
-        const auto of_list = [&](std::span<double> all) {
-          return all.empty() ? all : all.subspan(order.first(l), order.size(l));
-        };
-        excess[l] = {};
-        const strided<const T> scores(batch.scores.subspan(order.first(l), order.size(l)));
-        sums.values[l] = list_loss(loss, order, l, scores, of_list(sums.gradient), of_list(sums.hessian),
-                                   excess[l], ctx.scratch(worker));
-        const double w = mean.scaled(weight(l));
-        for (double& g : of_list(sums.gradient)) g *= w;
-        for (double& h : of_list(sums.hessian)) h *= w;
-      }
-    });
+    ctx.run((lists + tuning::task_orders - 1) / tuning::task_orders,
+            [&](std::size_t worker, std::size_t task) {
+              for (std::size_t l = task * tuning::task_orders;
+                   l < std::min(lists, (task + 1) * tuning::task_orders); ++l) {
+                const auto of_list = [&](std::span<double> all) {
+                  return all.empty() ? all : all.subspan(order.first(l), order.size(l));
+                };
+                excess[l] = {};
+                const strided<const T> scores(batch.scores.subspan(order.first(l), order.size(l)));
+                sums.values[l] = list_loss(loss, order, l, scores, of_list(sums.gradient),
+                                           of_list(sums.hessian), excess[l], ctx.scratch(worker));
+                const double w = mean.scaled(weight(l));
+                for (double& g : of_list(sums.gradient)) g *= w;
+                for (double& h : of_list(sums.hessian)) h *= w;
+              }
+            });
     for (std::size_t l = 0; l < lists; ++l) {
       if (excess[l].items == 0) continue;
       require(excess[l].items <= down_sets::most_items, "order: a tier of ", excess[l].items,

@@ -3,6 +3,7 @@
 
 #include <rankloss/batch.hpp>
 #include <rankloss/detail/base/loops.hpp>
+#include <rankloss/detail/base/tuning.hpp>
 #include <rankloss/detail/gains/fill_gains.hpp>
 #include <rankloss/detail/gains/group_gains.hpp>
 #include <rankloss/detail/gains/ideal_dcg.hpp>
@@ -33,14 +34,14 @@ struct sndcg_engine {
   /// digits if more items than this have scores close to each other.
   template <class T>
   static constexpr std::size_t group_longest() noexcept {
-    return sizeof(T) == 4 ? 256 : 64;
+    return tuning::longest_in_lane<T>;
   }
 
   /// For up to this many items, summing over all pairs is faster than a sort and scans
   /// (docs/algorithms/sigmoid_sums.md).
   template <class T>
   static constexpr std::size_t group_shortest() noexcept {
-    return sizeof(T) == 4 ? 8 : 12;
+    return tuning::longest_by_pairs<T>;
   }
 
   static constexpr std::size_t group_size() noexcept { return lane_count<Arch>; }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <rankloss/detail/base/precision.hpp>
 #include <rankloss/detail/pairs/pair_kernel.hpp>
 #include <rankloss/detail/pairs/pair_merge.hpp>
 #include <rankloss/detail/simd/lane_math.hpp>
@@ -31,14 +32,14 @@ struct pair_function : Function {};
 template <class V>
 [[nodiscard]] V pair_distance(const V& d, const V& scale) {
   using S = typename V::value_type;
-  return xsimd::min(xsimd::abs(d) * scale, V(sizeof(S) == 4 ? S(1e30F) : S(1e290)));
+  return xsimd::min(xsimd::abs(d) * scale, V(static_cast<S>(by_precision<S>(1e30, 1e290))));
 }
 /// Limits the term of one pair so that sums over all pairs, times any weights below 4, are finite. Float
 /// lanes are only used where terms are far below the limit.
 template <class V>
 [[nodiscard]] V bounded_term(const V& value) {
   using S = typename V::value_type;
-  return xsimd::min(value, V(sizeof(S) == 4 ? S(1e33F) : S(1e290)));
+  return xsimd::min(value, V(static_cast<S>(by_precision<S>(1e33, 1e290))));
 }
 
 template <>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <rankloss/detail/base/precision.hpp>
 #include <rankloss/detail/simd/lane_math.hpp>
 #include <rankloss/detail/simd/lanes.hpp>
 #include <rankloss/detail/sorting/sorted_rows.hpp>
@@ -37,7 +38,7 @@ class neural_band {
  public:
   /// Entries below exp(-reach) times the peak of their row are dropped: they are less than T's rounding error
   /// of the peak.
-  static constexpr double reach = sizeof(T) == 4 ? 17.0 : 39.0;
+  static constexpr double reach = by_precision<T>(17.0, 39.0);
 
   neural_band() = default;
 
@@ -305,7 +306,7 @@ class neural_band {
   /// exp(-sum), and 0 beyond the reach, also where the list of another lane reaches further, so that no bit
   /// of a list's result depends on the lists in other lanes.
   [[gnu::always_inline]] V entry(const V& sum) const noexcept {
-    if constexpr (sizeof(T) == 4)
+    if constexpr (single_precision<T>)
       return xsimd::select(sum > V(reach), V(0.0), exp_minus_near(sum, exp2m1_7));
     else
       return xsimd::select(sum > V(reach), V(0.0), exp_minus_near(sum, exp2m1_12));

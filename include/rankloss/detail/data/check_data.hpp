@@ -4,6 +4,7 @@
 #include <rankloss/batch.hpp>
 #include <rankloss/detail/base/finite.hpp>
 #include <rankloss/detail/base/require.hpp>
+#include <rankloss/detail/base/tuning.hpp>
 #include <rankloss/loss.hpp>
 
 #include <concepts>
@@ -17,7 +18,7 @@ namespace rankloss::inline RANKLOSS_ABI::detail {
 /// valid data cost one vectorised pass.
 template <class T, class Bad>
 [[nodiscard]] std::size_t find_first(const strided<const T>& items, Bad bad) {
-  constexpr std::size_t chunk = 256;
+  constexpr std::size_t chunk = tuning::check_chunk;
   const std::size_t n = items.size();
   for (std::size_t begin = 0; begin < n; begin += chunk) {
     const std::size_t end = begin + chunk < n ? begin + chunk : n;

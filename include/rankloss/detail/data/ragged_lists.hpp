@@ -4,6 +4,7 @@
 #include <rankloss/arrays.hpp>
 #include <rankloss/context.hpp>
 #include <rankloss/detail/base/require.hpp>
+#include <rankloss/detail/base/tuning.hpp>
 
 #include <algorithm>
 #include <cstddef>
@@ -29,7 +30,7 @@ class ragged_lists {
   /// Calls body(worker, list), with several lists in each task.
   template <class Body>
   void run(context& ctx, Body body) const {
-    constexpr std::size_t chunk = 64;
+    constexpr std::size_t chunk = tuning::order_chunk;
     const std::size_t lists = count();
     ctx.run((lists + chunk - 1) / chunk, [&](std::size_t worker, std::size_t task) {
       for (std::size_t l = task * chunk; l < std::min(lists, (task + 1) * chunk); ++l) body(worker, l);

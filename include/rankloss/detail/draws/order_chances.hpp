@@ -3,6 +3,7 @@
 
 #include <rankloss/batch.hpp>
 #include <rankloss/detail/base/finite.hpp>
+#include <rankloss/detail/base/tuning.hpp>
 #include <rankloss/detail/data/counted_by.hpp>
 #include <rankloss/detail/data/extremes.hpp>
 #include <rankloss/detail/draws/stage_draws.hpp>
@@ -108,7 +109,7 @@ order_chances along_order_near(std::span<const T> scores, std::span<const std::u
                                const order_wants& want, Write write, workspace& scratch) {
   using V = lanes<Arch>;
   constexpr std::size_t w = lane_count<Arch>;
-  constexpr std::size_t chunk = 512;
+  constexpr std::size_t chunk = tuning::chance_chunk;
   static_assert(chunk % w == 0);
   const workspace::scope scope(scratch);
   const std::size_t n = order.size();

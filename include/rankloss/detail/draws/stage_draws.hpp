@@ -3,6 +3,7 @@
 
 #include <rankloss/batch.hpp>
 #include <rankloss/detail/base/finite.hpp>
+#include <rankloss/detail/base/precision.hpp>
 #include <rankloss/detail/draws/tied_draws.hpp>
 #include <rankloss/detail/simd/item_rows.hpp>
 #include <rankloss/detail/simd/lane_math.hpp>
@@ -166,7 +167,7 @@ template <class Arch, bool Unit, class T>
       const V own = weights(i, count);
       if constexpr (Unit)
         product.multiply(rest);
-      else if constexpr (sizeof(T) == 4)
+      else if constexpr (single_precision<T>)
         logs = xsimd::fma(own, log_positive(rest, log_tail_4), logs);
       else
         logs = xsimd::fma(own, log_positive(rest, log_tail_7), logs);

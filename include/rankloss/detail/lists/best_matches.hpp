@@ -3,6 +3,7 @@
 
 #include <rankloss/batch.hpp>
 #include <rankloss/context.hpp>
+#include <rankloss/detail/base/tuning.hpp>
 #include <rankloss/detail/data/best_match.hpp>
 #include <rankloss/detail/lists/matrix_source.hpp>
 #include <rankloss/workspace.hpp>
@@ -67,7 +68,7 @@ class best_matches {
   [[nodiscard]] std::span<const best_match> columns() const noexcept { return columns_; }
 
  private:
-  static constexpr std::size_t chunk = 512;  // columns whose counts stay in the L1 cache
+  static constexpr std::size_t chunk = tuning::match_chunk;
   static constexpr std::size_t task_pairs = 1u
                                             << 16;  // enough work per task to hide the cost of handing it out
 

@@ -3,6 +3,7 @@
 
 #include <rankloss/batch.hpp>
 #include <rankloss/context.hpp>
+#include <rankloss/detail/base/tuning.hpp>
 #include <rankloss/detail/data/weighted_mean.hpp>
 #include <rankloss/detail/lists/list_source.hpp>
 #include <rankloss/detail/lists/output_sink.hpp>
@@ -33,7 +34,6 @@ class list_run {
   static constexpr std::size_t group_size = most_lists<Loss>();
   static constexpr std::size_t group_longest = longest_grouped<Loss, T>();
   static constexpr std::size_t group_shortest = shortest_grouped<Loss, T>();
-  static constexpr std::size_t task_items = 4096;  // enough work per task to hide the cost of dispatch
 
   static_assert(list_sink<output_sink<Source>, T>);
 
@@ -101,7 +101,7 @@ class list_run {
     for (std::size_t at = 0; at < lists; ++at) {
       items += sizes_[order_[at]] + 1;
       const bool whole_group = (at + 1 - begin) % group_size == 0 || sizes_[order_[at]] > group_longest;
-      if (at + 1 < lists && (items < task_items || !whole_group)) continue;
+      if (at + 1 < lists && (items < tuning::task_items || !whole_group)) continue;
       bounds_[++tasks_] = begin = at + 1;
       items = 0;
     }

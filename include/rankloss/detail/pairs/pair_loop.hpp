@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <rankloss/detail/base/precision.hpp>
 #include <rankloss/detail/simd/lane_math.hpp>
 #include <rankloss/detail/simd/lanes.hpp>
 
@@ -70,14 +71,14 @@ template <class Arch, class S, class Score>
                                      std::span<S> to) {
   using V = lanes<Arch>;
   constexpr std::size_t w = lane_count<Arch>;
-  constexpr double widest = sizeof(S) == 4 ? 160.0 : 1300.0;
+  constexpr double widest = by_precision<S>(160.0, 1300.0);
   const double width = (static_cast<double>(most) - static_cast<double>(least)) * scale;
   if (!(width <= widest)) return false;
   const V top(static_cast<double>(most));
   const V half(0.5 * width);
   const auto exponentials = [&](const Score* from) {
     const V below = xsimd::fma(top - load_row<Arch>(from), V(scale), -half);
-    if constexpr (sizeof(S) == 4)
+    if constexpr (single_precision<S>)
       return exp_minus_near<Arch>(below, exp2m1_7);
     else
       return exp_minus_near<Arch>(below, exp2m1_12);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <rankloss/detail/base/abi.hpp>
+#include <rankloss/detail/base/tuning.hpp>
 #include <rankloss/detail/pairs/pair_loop.hpp>
 #include <rankloss/detail/pairs/pair_series.hpp>
 #include <rankloss/detail/pairs/pair_walk.hpp>
@@ -47,7 +48,6 @@ template <class Arch, class T, std::size_t C, bool Weighted, bool Oriented, bool
 class pair_scan {
   static_assert(!ByLevel || Oriented);
   using constants = pair_series<T>;
-  static constexpr std::size_t smallest = 256;  // up to this size a list is computed pair by pair
   // With many levels the change of NDCG is a product of differences in four channels. Its sign depends on the
   // order of a pair, which the sums of a narrow window do not represent.
   static constexpr bool has_narrow = Oriented && C <= 2;
@@ -94,7 +94,7 @@ class pair_scan {
     const std::size_t level_count = end_level - first_level;
     const std::span<std::uint32_t> bucket_of = scratch_.take<std::uint32_t>(level_count);
     std::size_t buckets = level_count;
-    if (sorted.n <= smallest) {
+    if (sorted.n <= tuning::scanned_by_pairs) {
       // Each level is a bucket of its own, and pairs are computed one by one.
       std::iota(bucket_of.begin(), bucket_of.end(), 0u);
       const std::span<const std::uint32_t> by_position = buckets_by_position(sorted, first_level, bucket_of);
@@ -103,7 +103,7 @@ class pair_scan {
       return;
     }
     // Lists by level never have more levels than this.
-    if (level_count <= constants::most_levels) {
+    if (level_count <= tuning::most_levels) {
       std::iota(bucket_of.begin(), bucket_of.end(), 0u);
     } else {
       buckets = buckets_for(sorted.n);
@@ -119,7 +119,7 @@ class pair_scan {
     }
     const std::span<const std::uint32_t> by_position = buckets_by_position(sorted, first_level, bucket_of);
     sum(sorted, by_position, buckets, gradient);
-    if (level_count > constants::most_levels)
+    if (level_count > tuning::most_levels)
       split(sorted, first_level, bucket_of, by_position, buckets, gradient);
   }
 
@@ -128,9 +128,9 @@ class pair_scan {
   [[nodiscard]] static std::size_t buckets_for(std::size_t n) noexcept {
     const double lists = static_cast<double>(n) / 128.0;
     const double rounds =
-        std::max(std::ceil(std::log(lists) / std::log(static_cast<double>(constants::most_levels))), 1.0);
+        std::max(std::ceil(std::log(lists) / std::log(static_cast<double>(tuning::most_levels))), 1.0);
     return std::clamp(static_cast<std::size_t>(std::ceil(std::pow(lists, 1.0 / rounds))), std::size_t{2},
-                      constants::most_levels);
+                      tuning::most_levels);
   }
 
   /// The buckets by position.
@@ -145,9 +145,9 @@ class pair_scan {
   /// Adds the pairs within each bucket, as lists of their own.
   void split(const items_type& sorted, std::uint32_t first_level, std::span<const std::uint32_t> bucket_of,
              std::span<const std::uint32_t> by_position, std::size_t buckets, std::span<double> gradient) {
-    std::array<std::size_t, constants::most_levels + 1> start{};
-    std::array<std::size_t, constants::most_levels> counted{};
-    std::array<std::uint32_t, constants::most_levels + 1> first{};
+    std::array<std::size_t, tuning::most_levels + 1> start{};
+    std::array<std::size_t, tuning::most_levels> counted{};
+    std::array<std::uint32_t, tuning::most_levels + 1> first{};
     for (std::size_t l = 0, b = 0; b <= buckets; ++b) {
       while (l < bucket_of.size() && bucket_of[l] < b) ++l;
       first[b] = first_level + static_cast<std::uint32_t>(l);
@@ -170,7 +170,7 @@ class pair_scan {
       all.lower[c] = take();
     }
     if (Weighted) all.weights = take();
-    std::array<std::size_t, constants::most_levels + 1> next = start;
+    std::array<std::size_t, tuning::most_levels + 1> next = start;
     for (std::size_t i = 0; i < sorted.n; ++i) {
       const std::size_t to = next[by_position[i]]++;
       all.scores[to] = sorted.scores[i];
@@ -208,7 +208,7 @@ class pair_scan {
     bool series_fit = false;
     typename windows_of::level_differences by_difference;
     if constexpr (has_narrow) {
-      series_fit = wrong_sign_ == 1.0 && levels <= constants::narrow_levels;
+      series_fit = wrong_sign_ == 1.0 && levels <= tuning::narrow_levels;
       if (series_fit) by_difference = pairs.differences(levels);
     }
     for (std::size_t begin = 0; begin < sorted.n; ++windows) {
@@ -220,11 +220,11 @@ class pair_scan {
         const std::size_t stop = std::min(begin + most, last);
         while (end < stop && (sorted.scores[begin] - sorted.scores[end]) * scale_ <= width) ++end;
       };
-      grow(2.0 * constants::half_width, Oriented ? constants::window_items : constants::large_window);
+      grow(2.0 * constants::half_width, Oriented ? tuning::window_items : tuning::large_window);
       if constexpr (has_narrow) {
         const double width = (sorted.scores[begin] - sorted.scores[end - 1]) * scale_;
-        if (series_fit && end - begin >= constants::narrow_items && width <= constants::narrow_width) {
-          grow(constants::narrow_width, constants::large_window);
+        if (series_fit && end - begin >= tuning::narrow_items && width <= constants::narrow_width) {
+          grow(constants::narrow_width, tuning::large_window);
           pairs.add_by_series(begin, end, by_difference);
           begin = end;
           continue;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <rankloss/detail/base/abi.hpp>
+#include <rankloss/detail/base/precision.hpp>
 #include <rankloss/detail/sigmoid/sorted_sums.hpp>
 
 #include <array>
@@ -14,22 +15,12 @@ namespace rankloss::inline RANKLOSS_ABI::detail {
 template <class T>
 struct pair_series {
   static constexpr std::size_t K = kernel_constants<T>::count;
-  static constexpr std::size_t exponents = sizeof(T) == 4 ? 16 : 24;  // K, padded to whole vectors
-  static constexpr std::size_t coefficients = sizeof(T) == 4 ? 8 : 16;  // P
-  // half the width of a window, in temperatures
-  static constexpr double half_width = 0.125;
-  // most items of a window whose pairs are computed one by one
-  static constexpr std::size_t window_items = 64;
-  static constexpr std::size_t large_window = 4096;  // most items of other windows
+  static constexpr std::size_t exponents = by_precision<T>(16, 24);    // K, padded to whole vectors
+  static constexpr std::size_t coefficients = by_precision<T>(8, 16);  // P
+  static constexpr double half_width = 0.125;                          // of a window, in temperatures
   // width of a narrow window, whose kernel is a short series, in temperatures
-  static constexpr double narrow_width = sizeof(T) == 4 ? 0.02 : 0.01;
-  static constexpr std::size_t narrow_order = sizeof(T) == 4 ? 3 : 6;  // terms of the short series
-  // most levels with which the short series is used
-  static constexpr std::size_t narrow_levels = 8;
-  // fewest items of a window for which the short series is faster
-  static constexpr std::size_t narrow_items = 32;
-  static constexpr std::size_t most_levels = 32;  // most levels with states of their own
-  static constexpr std::size_t most_by_level = 16;  // most levels with gains; quadratic in their number
+  static constexpr double narrow_width = by_precision<T>(0.02, 0.01);
+  static constexpr std::size_t narrow_order = by_precision<T>(3, 6);  // terms of the short series
 
   /// [p]: the coefficients of z^p, a row of the unit matrix
   static constexpr auto unit = [] {

@@ -3,6 +3,7 @@
 
 #include <rankloss/batch.hpp>
 #include <rankloss/detail/base/finite.hpp>
+#include <rankloss/detail/base/tuning.hpp>
 #include <rankloss/detail/simd/item_rows.hpp>
 #include <rankloss/detail/simd/lanes.hpp>
 #include <rankloss/detail/sorting/argsort.hpp>
@@ -76,7 +77,7 @@ struct triplet_hinges {
     const std::span<const std::uint32_t> negatives = both.subspan(back);
     if (positives.empty() || negatives.empty()) return 0.0;
     const double sum = !finite ? one_by_one(items, positives, negatives, gradient)
-                       : positives.size() <= few_positives
+                       : positives.size() <= tuning::few_positives
                            ? each_with_each<Arch>(items, positives, negatives, gradient, scratch)
                            : in_sorted_order(items, positives, negatives, gradient, scratch);
     return sum / static_cast<double>(positives.size());
@@ -108,8 +109,6 @@ struct triplet_hinges {
     for (std::size_t i = 0; i < items.size(); ++i)
       if (is_hardest(i)) gradient[i] = static_cast<T>(slope / static_cast<double>(tied));
   }
-
-  static constexpr std::size_t few_positives = 32;  // beyond about this number a sort is faster
 
   /// The case of infinite scores.
   template <class T, class R>

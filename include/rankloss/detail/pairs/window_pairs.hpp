@@ -3,6 +3,7 @@
 
 #include <rankloss/detail/base/abi.hpp>
 #include <rankloss/detail/base/loops.hpp>
+#include <rankloss/detail/base/tuning.hpp>
 #include <rankloss/detail/pairs/pair_kernel.hpp>
 #include <rankloss/detail/pairs/pair_loop.hpp>
 #include <rankloss/detail/pairs/pair_series.hpp>
@@ -68,19 +69,19 @@ class window_pairs {
     std::fill_n(near_scores_.data() + sorted_.n, padding, T{0});
   }
 
-  using by_level = wide_row<Arch, constants::narrow_levels>;
+  using by_level = wide_row<Arch, tuning::narrow_levels>;
   /// By set and level: the factors on the weights of pairs with each other level (`size`), and the same
   /// factors with the sign of the difference of the two levels (`signed_size`). The first set holds the
   /// levels below, the last one the levels above.
   struct level_differences {
-    std::array<std::array<by_level, constants::narrow_levels>, sets> size, signed_size;
+    std::array<std::array<by_level, tuning::narrow_levels>, sets> size, signed_size;
   };
   [[nodiscard]] level_differences differences(std::size_t levels) const {
     level_differences all;
     for (std::size_t set = 0; set < sets; ++set)
       for (std::size_t level = 0; level < levels; ++level) {
-        alignas(64) double size[constants::narrow_levels]{};
-        alignas(64) double signed_size[constants::narrow_levels]{};
+        alignas(64) double size[tuning::narrow_levels]{};
+        alignas(64) double signed_size[tuning::narrow_levels]{};
         for (std::size_t other = 0; other < levels; ++other) {
           if (other == level || (sets == 2 && (set == 0) != (other < level))) continue;
           size[other] = ByLevel ? sorted_.difference(level, other) : 1.0;
@@ -106,7 +107,7 @@ class window_pairs {
     static constexpr auto even_value = constants::narrow_of(logistic ? -1 : 0, 1.0, 0);
     static constexpr auto odd_value = constants::narrow_of(logistic ? -1 : 0, 1.0, 1);
     static constexpr auto unit = [] {
-      std::array<std::array<double, constants::narrow_levels>, constants::narrow_levels> rows{};
+      std::array<std::array<double, tuning::narrow_levels>, tuning::narrow_levels> rows{};
       for (std::size_t level = 0; level < rows.size(); ++level) rows[level][level] = 1.0;
       return rows;
     }();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <rankloss/detail/base/precision.hpp>
 #include <rankloss/detail/sigmoid/sorted_sums.hpp>
 #include <rankloss/detail/simd/lanes.hpp>
 
@@ -49,10 +50,10 @@ inline constexpr std::array<double, 18> far_slope_18{
 
 template <class T>
 struct cell_constants {
-  static constexpr std::size_t coefficients = sizeof(T) == 4 ? 8 : 16;  // P
-  static constexpr std::size_t K = sizeof(T) == 4 ? 8 : 18;
-  static constexpr std::size_t exponents = sizeof(T) == 4 ? 8 : 24;  // K, padded to whole vectors
-  static constexpr double half_width = 0.25;                         // of a cell, in temperatures
+  static constexpr std::size_t coefficients = by_precision<T>(8, 16);  // P
+  static constexpr std::size_t K = by_precision<T>(8, 18);
+  static constexpr std::size_t exponents = by_precision<T>(8, 24);  // K, padded to whole vectors
+  static constexpr double half_width = 0.25;                        // of a cell, in temperatures
 
   using by_coefficient = std::array<double, coefficients>;
 
@@ -126,13 +127,13 @@ struct cell_constants {
   };
   static constexpr double exp_half = 1.6487212707001281468;
   static constexpr const std::array<double, K>& far_sigmoid() {
-    if constexpr (sizeof(T) == 4)
+    if constexpr (single_precision<T>)
       return far_sigmoid_8;
     else
       return far_sigmoid_18;
   }
   static constexpr const std::array<double, K>& far_slope() {
-    if constexpr (sizeof(T) == 4)
+    if constexpr (single_precision<T>)
       return far_slope_8;
     else
       return far_slope_18;

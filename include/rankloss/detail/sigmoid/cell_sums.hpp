@@ -4,6 +4,7 @@
 #include <rankloss/batch.hpp>
 #include <rankloss/detail/base/finite.hpp>
 #include <rankloss/detail/base/loops.hpp>
+#include <rankloss/detail/base/tuning.hpp>
 #include <rankloss/detail/data/extremes.hpp>
 #include <rankloss/detail/sigmoid/cell_series.hpp>
 #include <rankloss/detail/simd/item_rows.hpp>
@@ -44,8 +45,6 @@ class cell_list {
   static constexpr std::size_t w = lane_count<Arch>;
   static constexpr std::size_t P = constants::coefficients;
   static constexpr double width = 2.0 * constants::half_width;
-  static constexpr std::size_t fewest_items =
-      8;  // mean items per cell from which on cells pay (docs/algorithms/sigmoid_sums.md)
 
  public:
   struct cell {
@@ -69,7 +68,7 @@ class cell_list {
     const auto top = static_cast<double>(most);
     const double cells_a_unit = scale_ / width;
     const double last = (top - static_cast<double>(least)) * cells_a_unit;
-    const std::size_t most_cells = n / fewest_items;
+    const std::size_t most_cells = n / tuning::cell_items;
     if (!(last < static_cast<double>(most_cells))) return false;
 
     const std::span<T> x = scratch.take<T>(n);
@@ -137,11 +136,10 @@ class cell_list {
   [[nodiscard]] bool divide_sorted(std::span<const T> x, std::span<const std::uint32_t> order,
                                    double temperature, std::span<const T> values, std::span<T> by_slot,
                                    workspace& scratch) {
-    constexpr std::size_t crowd = 256;
     x_ = x;
     scale_ = 1.0 / temperature;
     const std::size_t n = x.size();
-    const std::span<cell> cells = scratch.take<cell>(2 * n / fewest_items);
+    const std::span<cell> cells = scratch.take<cell>(2 * n / tuning::cell_items);
     std::size_t count = 0;
     std::size_t largest = 0;
     for (std::size_t begin = 0; begin < n;) {
@@ -177,7 +175,7 @@ class cell_list {
       begin = high;
       ++count;
     }
-    if (count * fewest_items > n && largest < crowd) return false;
+    if (count * tuning::cell_items > n && largest < tuning::crowded_cell) return false;
     const std::span<std::uint32_t> slots = scratch.take<std::uint32_t>(n);
     for (std::size_t i = 0; i < n; ++i) slots[order[i]] = static_cast<std::uint32_t>(i);
     for (std::size_t i = 0; i < values.size(); ++i) by_slot[i] = values[order[i]];

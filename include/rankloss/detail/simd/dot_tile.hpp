@@ -3,6 +3,7 @@
 
 #include <rankloss/detail/base/abi.hpp>
 #include <rankloss/detail/base/loops.hpp>
+#include <rankloss/detail/base/precision.hpp>
 
 #include <xsimd/xsimd.hpp>
 
@@ -18,7 +19,7 @@ namespace rankloss::inline RANKLOSS_ABI::detail {
 template <class T>
 void normalise(const T* x, std::size_t dimension, T* to, std::size_t step) {
   double scale = 1.0;
-  if constexpr (sizeof(T) == sizeof(double)) {  // the squares of floats fit in a double without scaling
+  if constexpr (!single_precision<T>) {  // the squares of floats fit in a double without scaling
     double largest = 0.0;
     for (std::size_t k = 0; k < dimension; ++k) largest = std::max(largest, std::abs(x[k]));
     if (largest > 0.0) scale = std::ldexp(1.0, -std::clamp(std::ilogb(largest), -1000, 1000));

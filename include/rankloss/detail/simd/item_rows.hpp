@@ -3,6 +3,7 @@
 
 #include <rankloss/batch.hpp>
 #include <rankloss/detail/base/finite.hpp>
+#include <rankloss/detail/base/precision.hpp>
 #include <rankloss/detail/data/contiguous_items.hpp>
 #include <rankloss/detail/simd/lane_math.hpp>
 #include <rankloss/detail/simd/lanes.hpp>
@@ -114,7 +115,7 @@ struct score_distance {
   [[gnu::always_inline]] V operator()(const V& scores) const noexcept {
     const V finite = xsimd::min(xsimd::max(scores, V(-largest_score)), V(greatest_));
     const V distance = xsimd::fma(finite, V(-0.5), V(half_)) * V(unit_);
-    if constexpr (std::is_same_v<T, float>)
+    if constexpr (single_precision<T>)
       return distance;
     else
       return xsimd::min(distance, V(std::numeric_limits<double>::max()));
@@ -128,7 +129,7 @@ struct score_distance {
 template <class T, class Arch>
 [[gnu::always_inline]] inline lanes<Arch> exp_below(const lanes<Arch>& x) noexcept {
   using V = lanes<Arch>;
-  if constexpr (sizeof(T) == 4)
+  if constexpr (single_precision<T>)
     return xsimd::select(x < V(700.0), exp_minus_near(xsimd::min(x, V(700.0)), exp2m1_7), V(0.0));
   else
     return exp_minus(x);

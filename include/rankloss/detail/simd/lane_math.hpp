@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <rankloss/detail/base/precision.hpp>
 #include <rankloss/detail/simd/lanes.hpp>
 
 #include <array>
@@ -93,7 +94,7 @@ template <class S, class Arch>
     const xsimd::batch<S, Arch>& x) noexcept {
 #if (defined(__SSE2__) || defined(_M_X64)) && !defined(__SSE4_1__)
   using V = xsimd::batch<S, Arch>;
-  constexpr S unit = S(1.5) * (sizeof(S) == 4 ? S(0x1p23) : S(0x1p52));
+  constexpr S unit = S(1.5) * by_precision<S>(S(0x1p23), S(0x1p52));
   return opaque(opaque(x + V(unit)) - V(unit));
 #else
   return xsimd::nearbyint(x);
@@ -153,7 +154,7 @@ template <class S, class Arch>
     const xsimd::batch<S, Arch>& x) noexcept {
   using V = xsimd::batch<S, Arch>;
   // Computed as the square of exp(x / 2), which does not overflow and has a finite inverse.
-  const V half = exp_minus(xsimd::min(xsimd::abs(x) * V(S(0.5)), V(sizeof(S) == 4 ? S(80) : S(700))));
+  const V half = exp_minus(xsimd::min(xsimd::abs(x) * V(S(0.5)), V(by_precision<S>(S(80), S(700)))));
   const V root = xsimd::select(x > V(S(0)), V(S(1)) / half, half);
   return root * root;
 }

@@ -4,6 +4,7 @@
 #include <rankloss/batch.hpp>
 #include <rankloss/detail/base/loops.hpp>
 #include <rankloss/detail/base/require.hpp>
+#include <rankloss/detail/base/tuning.hpp>
 #include <rankloss/detail/data/check_data.hpp>
 #include <rankloss/workspace.hpp>
 
@@ -113,17 +114,14 @@ std::span<Record> radix_sort(std::span<Record> records, std::span<Record> buffer
   return records;
 }
 
-/// Lists of up to this many items are sorted by sort_short.
-inline constexpr std::size_t longest_short_sort = 32;
-
 /// The same for a few records, by comparing each with each: the index of a record is the number of records
 /// before it. The comparisons have no branch, since their outcomes are unpredictable. A radix sort
 /// would take longer to clear and sum its counts.
 template <class Record>
 std::span<Record> sort_short(std::span<Record> records, std::span<Record> buffer) noexcept {
   using key = decltype(Record::key);
-  key keys[longest_short_sort];
-  std::uint32_t before[longest_short_sort];
+  key keys[tuning::longest_short_sort];
+  std::uint32_t before[tuning::longest_short_sort];
   const std::size_t n = records.size();
   for (std::size_t i = 0; i < n; ++i) keys[i] = records[i].key;
   for (std::size_t i = 0; i < n; ++i) {
@@ -143,7 +141,7 @@ std::span<Record> sort_short(std::span<Record> records, std::span<Record> buffer
 /// Sorts stably by rising key. Returns the one of the two buffers that holds the result.
 template <class Record>
 std::span<Record> sort_by_key(std::span<Record> records, std::span<Record> buffer, workspace& scratch) {
-  if (records.size() <= longest_short_sort) return sort_short(records, buffer);
+  if (records.size() <= tuning::longest_short_sort) return sort_short(records, buffer);
   // Digits of 11 bits need fewer passes. From some thousands of items on this outweighs clearing and summing
   // 2048 counts per digit. For very long lists it does not: the 2048 places written to are then in more pages
   // than the TLB holds (docs/algorithms/sorting.md).

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <rankloss/detail/base/precision.hpp>
+
+#include <cstddef>
+
+/// Sizes at which one way of computing takes over from another, and sizes of pieces of work. No result
+/// depends on them beyond rounding. Each names the benchmark that it is chosen by (`scripts/bench.sh NAME`),
+/// on an x86-64 machine with AVX-512; where digits decide and not time, it says so.
+namespace rankloss::inline RANKLOSS_ABI::detail::tuning {
+
+// Lists of a batch.
+
+/// Items of a task: enough work to hide what it costs to hand a task to a worker. Benchmark sndcg_batch.
+inline constexpr std::size_t task_items = 4096;
+/// The same for lists of partial orders, whose times differ more. Benchmark plackett_luce_pairs.
+inline constexpr std::size_t task_orders = 16;
+
+// Sorts.
+
+/// Lists of up to so many items are sorted by comparing each with each. Benchmark argsort.
+inline constexpr std::size_t longest_short_sort = 32;
+
+// sndcg and sigmoid ranks.
+
+/// Groups of lists of up to so many items are summed over all pairs, without a sort. Benchmark sndcg_batch.
+template <class T>
+inline constexpr std::size_t longest_by_pairs = by_precision<T>(8, 12);
+/// Lists of up to so many items are computed one in each lane. Benchmark sndcg; in double by digits, which
+/// long chains of a scan lose where more items have scores close to each other.
+template <class T>
+inline constexpr std::size_t longest_in_lane = by_precision<T>(256, 64);
+/// Items of a cell, in the mean, from which on cells are faster than scans. Benchmark sndcg_temperature.
+inline constexpr std::size_t cell_items = 8;
+/// Items of one cell from which on a list is computed in cells whatever the others hold: by digits.
+inline constexpr std::size_t crowded_cell = 256;
+
+/// The same for neural_ndcg, whatever the type. Benchmark neural_ndcg.
+inline constexpr std::size_t longest_band_in_lane = 256;
+
+// Sums over the pairs of a list.
+
+/// Shorter lists are computed pair by pair, without a scan over sorted scores. Benchmark ranknet.
+inline constexpr std::size_t shortest_scan = 512;
+/// Within a scan, parts of up to so many items are. Benchmark ranknet.
+inline constexpr std::size_t scanned_by_pairs = 256;
+/// Shorter lists are computed pair by pair, without a merge of their hinges. Benchmark hinge.
+inline constexpr std::size_t shortest_merge = 256;
+/// Sums over up to so many pairs of an item are formed in float lanes: by digits, because with more summands
+/// roundings in one direction add up.
+inline constexpr std::size_t longest_float_sum = 256;
+/// Items of a window whose pairs are computed one by one. Benchmark ranknet.
+inline constexpr std::size_t window_items = 64;
+/// Items of a window that is computed by moments, at most: a bound on scratch.
+inline constexpr std::size_t large_window = 4096;
+/// Items of a narrow window from which on its short series is faster, and levels up to which. Benchmark
+/// ranknet.
+inline constexpr std::size_t narrow_items = 32;
+inline constexpr std::size_t narrow_levels = 8;
+/// Levels with scan states of their own; more are divided first. Benchmark ranknet.
+inline constexpr std::size_t most_levels = 32;
+/// Levels up to which each pair of levels has its own gain; time is quadratic in it. Benchmark lambdarank.
+inline constexpr std::size_t most_by_level = 16;
+/// Positives up to which each is compared with the negatives; with more a sort is faster. Benchmark triplet.
+inline constexpr std::size_t few_positives = 32;
+
+// Chunks that stay in the cache nearest to the processor, and pieces of work that are not worth less.
+
+inline constexpr std::size_t check_chunk = 256;  ///< items whose data are checked before a look at the result
+inline constexpr std::size_t match_chunk = 512;  ///< columns of a matrix whose counts are kept
+inline constexpr std::size_t chance_chunk = 512;  ///< items of an order whose chances are formed
+inline constexpr std::size_t order_chunk = 64;    ///< lists of a task that samples or evaluates orders
+
+}  // namespace rankloss::inline RANKLOSS_ABI::detail::tuning
