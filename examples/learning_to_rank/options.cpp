@@ -25,8 +25,10 @@ std::optional<options> parse(int argc, char** argv) {
   app.add_option("--set", o.set, "which data; unless given, the first that is there")
       ->check(examples::one_of({"mq2008", "clueweb09", "made"}));
   std::string loss = "all";
+  std::string names;
+  for (const loss_entry& l : all_losses()) names += (names.empty() ? "" : ", ") + l.name;
   app.add_option("--loss", loss,
-                 "what to train with: names with commas between, or all; a wrong one lists them")
+                 "what to train with: all, or some with commas and no blanks between: " + names)
       ->type_name("LIST")
       ->capture_default_str();
   app.add_option("--against", o.against, "the loss that the others are compared with, if it is among them")
@@ -84,8 +86,13 @@ std::optional<options> parse(int argc, char** argv) {
   o.losses = find_losses(loss);
   const bool there =
       std::any_of(o.losses.begin(), o.losses.end(), [&](const loss_entry& l) { return l.name == o.against; });
-  if (!there && (app.count("--against") > 0 || !o.picture.empty()))
-    throw std::runtime_error("--against: '" + o.against + "' is not among the losses trained with, " + loss);
+  if (!there && (app.count("--against") > 0 || !o.picture.empty())) {
+    std::vector<std::string> trained;
+    for (const loss_entry& l : o.losses) trained.push_back(l.name);
+    throw std::runtime_error("--against: '" + o.against + "' is not among the losses trained with, " + loss +
+                             (app.count("--against") > 0 ? "" : ", and --picture draws differences from it") +
+                             examples::did_you_mean(o.against, trained));
+  }
   if (!there) o.against.clear();
   if (scale > 0.0)
     for (loss_entry& l : o.losses) l.scales = {scale};
