@@ -99,8 +99,9 @@ std::vector<loss_entry> find_losses(std::string_view names) {
       known += l.name + ", ";
       words.push_back(l.name);
     }
-    throw std::runtime_error("--loss: no loss '" + std::string(name) + "', expected some of " + known +
-                             "or all" + examples::did_you_mean(name, words));
+    const std::string meant = examples::did_you_mean(name, words);
+    throw std::runtime_error("--loss: no loss '" + std::string(name) + "'" +
+                             (meant.empty() ? ", expected some of " + known + "or all" : meant));
   }
   std::vector<loss_entry> found;
   for (const loss_entry& l : all_losses())
