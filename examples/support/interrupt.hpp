@@ -53,7 +53,7 @@ struct begun {
 /// Ctrl-C and other signals that end a program end it as ever, but first what was begun is undone. A signal
 /// that is ignored, as by nohup, stays so.
 inline void undo_on_signals() {
-  for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGPIPE}) {
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE, SIGXCPU, SIGXFSZ}) {
     struct sigaction old {};
     if (sigaction(signal, nullptr, &old) != 0 || old.sa_handler != SIG_DFL) continue;
     struct sigaction own {};
