@@ -132,22 +132,18 @@ template <class Number>
   text_of_range << low << (above ? " or more" : " to ");
   if (!above) text_of_range << high;
   const std::string range = all ? "" : text_of_range.str();
-  const std::string expected = std::string("', expected a ") + (std::is_integral_v<Number> ? "whole " : "") +
-                               "number" +
-                               (all     ? ""
-                                : above ? ", "
-                                        : " from ") +
-                               range;
-  return CLI::Validator(
-      [=](std::string& text) -> std::string {
-        std::istringstream in(text);
-        Number value{};
-        // A sign before an unsigned number is read as its complement.
-        const bool sign = text.find('-') != std::string::npos && std::is_unsigned_v<Number>;
-        const bool read = !sign && in >> value && in.peek() == std::istringstream::traits_type::eof();
-        return read && value >= low && value <= high ? std::string() : "'" + text + expected;
-      },
-      range);
+  const std::string kind = std::is_integral_v<Number> ? "whole number" : "number";
+  const std::string before_range = above ? ", " : " from ";
+  const std::string expected = "', expected a " + kind + (all ? "" : before_range + range);
+  return {[=](std::string& text) -> std::string {
+            std::istringstream in(text);
+            Number value{};
+            // A sign before an unsigned number is read as its complement.
+            const bool sign = text.find('-') != std::string::npos && std::is_unsigned_v<Number>;
+            const bool read = !sign && in >> value && in.peek() == std::istringstream::traits_type::eof();
+            return read && value >= low && value <= high ? std::string() : "'" + text + expected;
+          },
+          range};
 }
 
 /// Any number that is neither infinite nor NaN.
@@ -162,12 +158,11 @@ template <class Number>
 
 /// One of some names; of another, the nearest is said.
 [[nodiscard]] inline CLI::Validator one_of(const std::vector<std::string>& names) {
-  return CLI::Validator(
-      [names](std::string& text) -> std::string {
-        if (std::find(names.begin(), names.end(), text) != names.end()) return {};
-        return "'" + text + "' is not " + detail::either(names) + did_you_mean(text, names);
-      },
-      detail::either(names));
+  return {[names](std::string& text) -> std::string {
+            if (std::find(names.begin(), names.end(), text) != names.end()) return {};
+            return "'" + text + "' is not " + detail::either(names) + did_you_mean(text, names);
+          },
+          detail::either(names)};
 }
 
 /// --csv and --picture, which are the same everywhere but for what they show.

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <cstddef>
 #include <cstdio>
 #include <cstdlib>
@@ -19,7 +20,7 @@ namespace examples {
 
 /// "40 s", "3 min 20 s", "2 h 5 min".
 [[nodiscard]] inline std::string duration_text(double seconds) {
-  const auto all = static_cast<unsigned long long>(std::clamp(seconds, 0.0, 1e9) + 0.5);
+  const auto all = static_cast<unsigned long long>(std::llround(std::clamp(seconds, 0.0, 1e9)));
   const auto pair = [](unsigned long long more, const char* of_more, unsigned long long less,
                        const char* of_less) {
     return std::to_string(more) + of_more + (less == 0 ? "" : " " + std::to_string(less) + of_less);
@@ -53,7 +54,7 @@ class progress {
     last_ = clock::now();
   }
 
-  void clear() {
+  void clear() const {
     if (!shown_ || !begun::line_on_terminal) return;
     std::fputs("\r\033[K", stderr);
     std::fflush(stderr);
@@ -101,7 +102,7 @@ class several_runs {
   using clock = std::chrono::steady_clock;
 
   [[nodiscard]] std::string so_far() const {
-    const std::string done = std::to_string(done_) + " of " + std::to_string(runs_) + " done";
+    std::string done = std::to_string(done_) + " of " + std::to_string(runs_) + " done";
     if (done_ == 0) return done;
     const double spent = std::chrono::duration<double>(clock::now() - begin_).count();
     return done + ", " +

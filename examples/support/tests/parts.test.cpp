@@ -62,6 +62,7 @@ std::string complaint(std::vector<std::string> given) {
   add_files(app, csv, "the table", picture, "the curve");
   given.insert(given.begin(), "program");
   std::vector<char*> arguments;
+  arguments.reserve(given.size());
   for (std::string& g : given) arguments.push_back(g.data());
   try {
     return parse(app, static_cast<int>(arguments.size()), arguments.data()) ? "" : "help";
