@@ -9,7 +9,6 @@
 #include "train.hpp"
 
 #include <rankloss/context.hpp>
-#include <rankloss/relevance_scores.hpp>
 #include <rankloss/threads.hpp>
 
 #include <algorithm>
@@ -60,17 +59,7 @@ dataset load_data(const options& o) {
 }
 
 std::vector<float> grades_to_learn(const options& o, const pairs& train, rankloss::context& context) {
-  if (o.relevance == relevance::matches) return {};
-  std::vector<float> grades(train.image_count() * train.caption_count());
-  const std::span<const float> captions(train.captions.data(),
-                                        static_cast<std::size_t>(train.captions.size()));
-  rankloss::relevance_scores<float>({.captions = captions,
-                                     .texts = captions,
-                                     .dimension = static_cast<std::size_t>(train.captions.cols()),
-                                     .captions_per_image = train.captions_per_image,
-                                     .pairing = rankloss::pairing::by_caption},
-                                    grades, context);
-  return grades;
+  return o.relevance == relevance::matches ? std::vector<float>{} : caption_relevance(train, context);
 }
 
 two_towers towers_at_start(const options& o, const pairs& train, const cca& fit, std::uint64_t seed) {
@@ -102,7 +91,10 @@ std::string progress_line(const named_loss& loss, const train_state& state, cons
 void run(const options& o) {
   std::optional<curve> csv;
   if (!o.csv.empty()) csv.emplace(o.csv);
+  std::optional<query_table> queries;
+  if (!o.queries.empty()) queries.emplace(o.queries);
   dataset data = load_data(o);
+  if (!o.rsc.empty()) data.train.sentences = read_sentences(o.rsc, data.train);
   if (o.hold_out > 0.0) data = hold_out(data, o.hold_out, o.train.seed);
   rankloss::context context{
       rankloss::threads(o.threads > 0 ? o.threads : std::max(1U, std::thread::hardware_concurrency()))};
@@ -144,6 +136,10 @@ void run(const options& o) {
           csv->add(loss.option, how.seed, state.epoch, state.seconds, state.loss, measured(towers));
       });
       trained.runs.push_back(measured(towers));
+      if (queries)
+        queries->add(
+            loss.option, how.seed,
+            measure.of_queries(towers.images(data.test.images), towers.captions(data.test.captions)));
       trained.seconds.push_back(seconds);
     }
     results.push_back(std::move(trained));

@@ -3,6 +3,7 @@
 #include "../support/cli.hpp"
 
 #include <cstdlib>
+#include <stdexcept>
 #include <string>
 
 namespace retrieval {
@@ -23,6 +24,8 @@ std::optional<options> parse(int argc, char** argv) {
       ->check(CLI::IsMember({"triplet", "sndcg", "both", "all"}))
       ->capture_default_str();
   app.add_option("--csv", o.csv, "write the curve there: quality after each epoch")->type_name("FILE");
+  app.add_option("--queries", o.queries, "write the NDCG of each query there, for paired comparisons")
+      ->type_name("FILE");
   app.add_option("--seeds", o.seeds, "train with so many seeds, from --seed on, and show mean and deviation")
       ->check(CLI::Range(1, 1000))
       ->capture_default_str();
@@ -71,6 +74,11 @@ std::optional<options> parse(int argc, char** argv) {
                  "what S-NDCG ranks by: rsc (similarity of the captions) or matches (1 or 0)")
       ->check(CLI::IsMember({"rsc", "matches"}))
       ->capture_default_str();
+  app.add_option(
+         "--rsc", o.rsc,
+         "compute rsc from these vectors of the captions to train on (sentence_vectors.py makes them), not "
+         "from the captions' features")
+      ->type_name("FILE");
   app.add_option("--weight", o.weight, "share of S-NDCG in --loss both")
       ->check(CLI::Range(0.0, 1.0))
       ->capture_default_str();
@@ -82,6 +90,8 @@ std::optional<options> parse(int argc, char** argv) {
       ->capture_default_str();
 
   if (!examples::parse(app, argc, argv)) return std::nullopt;
+  if (!o.rsc.empty() && relevance_name == "matches")
+    throw std::runtime_error("--rsc: has no use with --relevance matches, expected one of them");
   o.start = start_name == "cca" ? start::cca : start::random;
   o.relevance = relevance_name == "rsc" ? relevance::rsc : relevance::matches;
   if (const char* folder = std::getenv("RANKLOSS_DATA")) o.shared_data = folder;

@@ -32,6 +32,13 @@ struct quality {
   std::array<double, columns> values{};
 };
 
+struct query_ndcg {
+  bool by_image;      ///< the query is an image, else a caption
+  std::size_t query;  ///< its row
+  std::size_t image;  ///< the image that it is or belongs to
+  double ndcg;
+};
+
 /// evaluator: measures embeddings of a set by the library's metrics. A tie counts what a random order of the tied would on average.
 class evaluator {
  public:
@@ -39,6 +46,11 @@ class evaluator {
 
   /// Rows of unit length.
   [[nodiscard]] quality operator()(const matrix<float>& images, const matrix<float>& captions) const;
+
+  /// NDCG of each query in percent, the images' before the captions'; queries for which nothing is relevant
+  /// are left out.
+  [[nodiscard]] std::vector<query_ndcg> of_queries(const matrix<float>& images,
+                                                   const matrix<float>& captions) const;
 
   /// A model that knows nothing: all similarities equal.
   [[nodiscard]] quality chance() const;
@@ -71,6 +83,18 @@ class curve {
   explicit curve(const std::string& path);
   void add(const std::string& loss, std::uint64_t seed, std::size_t epoch, double seconds, double value,
            const quality& test);
+
+ private:
+  std::string path_;
+  std::ofstream file_;
+};
+
+/// query_table: one line a query, run and loss, for paired comparisons.
+class query_table {
+ public:
+  /// @throws std::runtime_error when the file cannot be written.
+  explicit query_table(const std::string& path);
+  void add(const std::string& loss, std::uint64_t seed, const std::vector<query_ndcg>& queries);
 
  private:
   std::string path_;
