@@ -9,7 +9,9 @@ rsc_study.py agreement --data DIR --vectors DIR
     are left out; --all takes them in. "within images" is the mean of Spearman's correlation over the images
     with at least three pairs that differ in grade and in RSC: S-NDCG orders the captions of an image, so that
     is what it learns from. The 95 % intervals come from a bootstrap over images, each drawn with all its
-    pairs; --by captions draws captions instead, but for "within images".
+    pairs; --by captions draws captions instead, but for "within images". Last comes the NDCG by people's
+    grades that RSC itself has as a ranking; with --all it is of the lists on which image_text_retrieval
+    measures.
 
 rsc_study.py compare OTHER BASE
     What RSC does in training. OTHER and BASE are files of image_text_retrieval, both of --queries or both of
@@ -103,7 +105,7 @@ def interval(values):
 
 def line(name, count, values, resampled):
     """Both kinds of RSC and their difference, each with its interval."""
-    text = f"  {name:<14}{count:>6}"
+    text = f"  {name:<14}{count:>6}"  # of pairs, images or queries
     for value, draws in ((values[0], resampled[:, 0]), (values[1], resampled[:, 1]),
                          (values[1] - values[0], resampled[:, 1] - resampled[:, 0])):
         low, high = interval(draws)
@@ -125,7 +127,8 @@ def agreement(options):
     encoder = np.concatenate(
         [read_vectors(options.vectors / f"flickr8k_{half}.npy", captions[half]) for half in halves])
 
-    for source, (own, caption, scores, match) in judged_pairs(folder, captions, options.all).items():
+    judged = judged_pairs(folder, captions, options.all)
+    for source, (own, caption, scores, match) in judged.items():
         both = [rsc_of(vectors, own, caption, match) for vectors in (lsa, encoder)]
         units = own if options.by == "images" else caption
         names, inverse = np.unique(units, return_inverse=True)
@@ -147,6 +150,36 @@ def agreement(options):
             line("within images", len(common), table.mean(0),
                  np.array([table[random.integers(len(table), size=len(table))].mean(0)
                            for _ in range(options.resamples)]))
+    kinds = [lambda *pairs, vectors=vectors: rsc_of(vectors, *pairs) for vectors in (lsa, encoder)]
+    as_rankings(judged, captions["train"], kinds, options.resamples)
+
+
+def ndcg(grades, scores):
+    gains, discounts = 2.0 ** grades - 1, 1 / np.log2(np.arange(len(grades)) + 2)
+    ranked, best = gains[np.argsort(-scores, kind="stable")], np.sort(gains)[::-1]
+    return (ranked * discounts).sum() / (best * discounts).sum()
+
+
+def as_rankings(judged, test_begins, rsc_of_kinds, resamples):
+    """NDCG of RSC itself as the ranking, over the lists that image_text_retrieval measures its NDCG on."""
+    grades = {}  # where both judged a pair the experts are believed, as there
+    for source in ("crowd", "expert"):
+        own, caption, scores, match = judged.get(source, ((), (), (), ()))
+        for pair in zip(own, caption, scores, match):
+            if min(pair[:2]) >= test_begins:
+                grades[pair[:2]] = (pair[2] - 1 if source == "expert" else 3 * pair[2], pair[3])
+    own, caption = (np.array([pair[k] for pair in grades]) for k in (0, 1))
+    grade, match = (np.array([value[k] for value in grades.values()]) for k in (0, 1))
+    both = [rsc_of_one(own, caption, match) for rsc_of_one in rsc_of_kinds]
+    print("NDCG of RSC as a ranking, by people's grades, queries of the test set")
+    for name, query in (("image to text", own), ("text to image", caption)):
+        lists = [np.flatnonzero(query == q) for q in np.unique(query)]
+        lists = [rows for rows in lists if grade[rows].max() > 0]
+        table = np.array([[100 * ndcg(grade[rows], rsc[rows]) for rsc in both] for rows in lists])
+        random = np.random.default_rng(1)
+        line(name, len(lists), table.mean(0),
+             np.array([table[random.integers(len(table), size=len(table))].mean(0)
+                       for _ in range(resamples)]))
 
 
 def paired_seeds(options):
@@ -159,10 +192,11 @@ def paired_seeds(options):
         runs.append(last)
     losses = list(dict.fromkeys(loss for loss, _ in runs[0]))
     for loss in losses:
-        seeds = sorted(seed for of, seed in runs[0] if of == loss and (loss, seed) in runs[1])
+        of_base = options.against or loss
+        seeds = sorted(seed for of, seed in runs[0] if of == loss and (of_base, seed) in runs[1])
         if len(seeds) < 2:
             raise Failure(f"{loss}: {len(seeds)} seeds are in both files, expected two or more")
-        table = np.array([[run[loss, seed] for seed in seeds] for run in runs])
+        table = np.array([[run[of, seed] for seed in seeds] for run, of in zip(runs, (loss, of_base))])
         difference = table[0] - table[1]
         half = stats.t.ppf(0.975, len(seeds) - 1) * difference.std(0, ddof=1) / np.sqrt(len(seeds))
         for column, name in enumerate(names):
@@ -180,7 +214,7 @@ def paired_queries(options):
             found[row["loss"], row["direction"]][row["query"], row["image"]][row["seed"]] = float(row["ndcg"])
         runs.append(found)
     for (loss, direction), queries in runs[0].items():
-        base = runs[1].get((loss, direction), {})
+        base = runs[1].get((options.against or loss, direction), {})
         if {q: s.keys() for q, s in queries.items()} != {q: s.keys() for q, s in base.items()}:
             raise Failure(f"{options.base}: other losses, queries or seeds than in {options.other}, "
                           "expected the same")
@@ -217,6 +251,7 @@ def main():
     two = commands.add_parser("compare", help="two runs of image_text_retrieval")
     two.add_argument("other", metavar="OTHER", type=Path)
     two.add_argument("base", metavar="BASE", type=Path)
+    two.add_argument("--against", metavar="LOSS", help="compare with this loss of BASE; default: the same")
     two.set_defaults(action=compare)
     for command in (one, two):
         command.add_argument("--resamples", type=int, default=1000,
