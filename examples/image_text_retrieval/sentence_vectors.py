@@ -21,8 +21,8 @@ Needs Python 3.10 and these packages; the script installs nothing and asks no ne
 here: NumPy computes the six layers of the encoder. One core takes about 3 minutes for Flickr8k, 1 for emoji.
 
 examples:
-    sentence_vectors.py --data ../shared/data --out /tmp/vectors
-    image_text_retrieval --data ../shared/data --rsc /tmp/vectors/flickr8k_train.npy
+    sentence_vectors.py --data DIR --out VECTORS
+    image_text_retrieval --data DIR --rsc VECTORS/flickr8k_train.npy
 """
 import argparse
 import csv
