@@ -2,6 +2,7 @@
 #include "data.hpp"
 
 #include <rankloss/random.hpp>
+#include <rankloss/relevance_scores.hpp>
 #include "../support/csv.hpp"
 #include "../support/npy.hpp"
 
@@ -9,6 +10,7 @@
 #include <cmath>
 #include <map>
 #include <numeric>
+#include <span>
 #include <stdexcept>
 #include <tuple>
 
@@ -18,8 +20,7 @@ namespace {
 namespace fs = std::filesystem;
 using examples::csv_reader;
 
-matrix<float> read_features(const fs::path& path) {
-  const auto array = examples::read_npy<float>(path);
+matrix<float> to_features(const fs::path& path, const examples::npy_array<float>& array) {
   const auto fail = [&](const std::string& what) { throw std::runtime_error(path.string() + ": " + what); };
   if (array.shape.size() != 2)
     fail("has " + std::to_string(array.shape.size()) + " dimensions, expected 2 (rows, features)");
@@ -34,6 +35,10 @@ matrix<float> read_features(const fs::path& path) {
   }
   return Eigen::Map<const matrix<float>>(array.values.data(), static_cast<Eigen::Index>(array.shape[0]),
                                          static_cast<Eigen::Index>(columns));
+}
+
+matrix<float> read_features(const fs::path& path) {
+  return to_features(path, examples::read_npy<float>(path));
 }
 
 pairs read_pairs(const fs::path& images, const fs::path& captions) {
@@ -166,11 +171,15 @@ pairs pairs::take(const std::vector<std::size_t>& chosen) const {
   part.captions_per_image = c;
   part.images.resize(index(chosen.size()), images.cols());
   part.captions.resize(index(chosen.size() * c), captions.cols());
+  if (sentences.size() > 0) part.sentences.resize(index(chosen.size() * c), sentences.cols());
   std::vector<std::size_t> index_of(image_count(), absent);
   for (std::size_t i = 0; i < chosen.size(); ++i) {
     index_of[chosen[i]] = i;
     part.images.row(index(i)) = images.row(index(chosen[i]));
     part.captions.middleRows(index(i * c), index(c)) = captions.middleRows(index(chosen[i] * c), index(c));
+    if (sentences.size() > 0)
+      part.sentences.middleRows(index(i * c), index(c)) =
+          sentences.middleRows(index(chosen[i] * c), index(c));
     if (!categories.empty()) {
       part.categories.push_back(categories[chosen[i]]);
       part.subcategories.push_back(subcategories[chosen[i]]);
@@ -225,6 +234,34 @@ graded_relevance grade(const pairs& set) {
       end_list(graded.images_of_caption, sorted[k].caption);
   }
   return graded;
+}
+
+matrix<float> read_sentences(const fs::path& path, const pairs& set) {
+  examples::npy_array<float> array;
+  if (examples::npy_type(path) == "|i1") {
+    const auto stored = examples::read_npy<std::int8_t>(path);
+    array = {stored.shape, {stored.values.begin(), stored.values.end()}};
+  } else {
+    array = examples::read_npy<float>(path);
+  }
+  matrix<float> sentences = to_features(path, array);
+  if (sentences.rows() != set.captions.rows())
+    throw std::runtime_error(path.string() + ": " + std::to_string(sentences.rows()) + " rows, expected " +
+                             std::to_string(set.caption_count()) + ", one for each caption to train on");
+  return sentences;
+}
+
+std::vector<float> caption_relevance(const pairs& set, rankloss::context& context) {
+  const matrix<float>& vectors = set.sentences.size() > 0 ? set.sentences : set.captions;
+  const std::span<const float> captions(vectors.data(), static_cast<std::size_t>(vectors.size()));
+  std::vector<float> relevance(set.image_count() * set.caption_count());
+  rankloss::relevance_scores<float>({.captions = captions,
+                                     .texts = captions,
+                                     .dimension = static_cast<std::size_t>(vectors.cols()),
+                                     .captions_per_image = set.captions_per_image,
+                                     .pairing = rankloss::pairing::by_caption},
+                                    relevance, context);
+  return relevance;
 }
 
 bool has_set(const fs::path& folder) { return !flickr8k_in(folder).empty() || !emoji_in(folder).empty(); }

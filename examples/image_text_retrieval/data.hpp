@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <rankloss/context.hpp>
+
 #include <Eigen/Core>
 
 #include <cstddef>
@@ -25,8 +27,9 @@ struct judgement {
 
 /// Images with their captions: caption c belongs to image c / captions_per_image.
 struct pairs {
-  matrix<float> images;    ///< [images, image features]
-  matrix<float> captions;  ///< [images * captions_per_image, text features]
+  matrix<float> images;     ///< [images, image features]
+  matrix<float> captions;   ///< [images * captions_per_image, text features]
+  matrix<float> sentences;  ///< none, or vectors of the captions to compute RSC from: [rows of captions, any]
   std::size_t captions_per_image = 1;
 
   std::vector<int> categories;     ///< [images] graded relevance: the same category counts 1 ...
@@ -66,6 +69,15 @@ struct dataset {
 /// The set found in `folder`: Flickr8k on CLIP features in it or in its flickr8k_clip, else the emoji set in it or in its emoji.
 /// @throws std::runtime_error naming the file and what was expected.
 [[nodiscard]] dataset load(const std::filesystem::path& folder);
+
+/// Vectors of the captions of `set`, one a row in their order, float32 or int8, of any length: see
+/// sentence_vectors.py.
+/// @throws std::runtime_error naming the file and what was expected.
+[[nodiscard]] matrix<float> read_sentences(const std::filesystem::path& path, const pairs& set);
+
+/// The relevance of each caption for each image, [images, captions], by rankloss::relevance_scores: from the
+/// sentences if there are any, else from the captions' features.
+[[nodiscard]] std::vector<float> caption_relevance(const pairs& set, rankloss::context& context);
 
 /// Whether `load` would find one there.
 [[nodiscard]] bool has_set(const std::filesystem::path& folder);

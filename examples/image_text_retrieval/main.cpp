@@ -10,7 +10,6 @@
 #include "train.hpp"
 
 #include <rankloss/context.hpp>
-#include <rankloss/relevance_scores.hpp>
 #include <rankloss/threads.hpp>
 
 #include <algorithm>
@@ -59,17 +58,7 @@ dataset load_data(const options& o) {
 }
 
 std::vector<float> grades_to_learn(const options& o, const pairs& train, rankloss::context& context) {
-  if (o.relevance == relevance::matches) return {};
-  std::vector<float> grades(train.image_count() * train.caption_count());
-  const std::span<const float> captions(train.captions.data(),
-                                        static_cast<std::size_t>(train.captions.size()));
-  rankloss::relevance_scores<float>({.captions = captions,
-                                     .texts = captions,
-                                     .dimension = static_cast<std::size_t>(train.captions.cols()),
-                                     .captions_per_image = train.captions_per_image,
-                                     .pairing = rankloss::pairing::by_caption},
-                                    grades, context);
-  return grades;
+  return o.relevance == relevance::matches ? std::vector<float>{} : caption_relevance(train, context);
 }
 
 two_towers towers_at_start(const options& o, const pairs& train, const cca& fit, std::uint64_t seed) {
@@ -101,7 +90,9 @@ std::string progress_line(const named_loss& loss, const train_state& state, cons
 
 void run(const options& o) {
   curve curve(o.csv, o.picture);
+  query_table queries(o.queries);
   dataset data = load_data(o);
+  if (!o.rsc.empty()) data.train.sentences = read_sentences(o.rsc, data.train);
   if (o.hold_out > 0.0) data = hold_out(data, o.hold_out, o.train.seed);
   rankloss::context context{
       rankloss::threads(o.threads > 0 ? o.threads : std::max(1U, std::thread::hardware_concurrency()))};
@@ -143,12 +134,16 @@ void run(const options& o) {
           curve.add(loss.option, how.seed, state.epoch, state.seconds, state.loss, measured(towers));
       });
       trained.runs.push_back(measured(towers));
+      if (queries.wanted())
+        queries.add(loss.option, how.seed,
+                    measure.of_queries(towers.images(data.test.images), towers.captions(data.test.captions)));
       trained.seconds.push_back(seconds);
     }
     results.push_back(std::move(trained));
   }
   progress.clear();
   print_table(std::cout, results, o.resamples, o.train.seed);
+  queries.keep();
   curve.keep(data.name, results[1].mean(quality::rsum));
 }
 

@@ -3,6 +3,7 @@
 #include "../support/cli.hpp"
 
 #include <cstdlib>
+#include <stdexcept>
 #include <string>
 
 namespace retrieval {
@@ -39,6 +40,7 @@ std::optional<options> parse(int argc, char** argv) {
       ->capture_default_str();
   examples::add_files(app, o.csv, "the curve, which is the quality after each epoch,", o.picture,
                       "rsum over the epochs");
+  examples::add_file(app, "--queries", o.queries, "the NDCG of each query, for paired comparisons,");
 
   examples::section(app, "The heads");
   std::string start_name = "cca";
@@ -83,6 +85,11 @@ std::optional<options> parse(int argc, char** argv) {
                  "what S-NDCG ranks by: the similarity of captions (rsc), or 1 for a match and else 0")
       ->check(examples::one_of({"rsc", "matches"}))
       ->capture_default_str();
+  app.add_option(
+         "--rsc", o.rsc,
+         "compute rsc from these vectors of the captions to train on (sentence_vectors.py makes them), not "
+         "from the captions' features")
+      ->type_name("FILE");
   app.add_option("--weight", o.weight, "share of S-NDCG in --loss both")
       ->check(examples::between(0.0, 1.0))
       ->capture_default_str();
@@ -94,6 +101,8 @@ std::optional<options> parse(int argc, char** argv) {
       ->capture_default_str();
 
   if (!examples::parse(app, argc, argv)) return std::nullopt;
+  if (!o.rsc.empty() && relevance_name == "matches")
+    throw std::runtime_error("--rsc: has no use with --relevance matches, expected one of them");
   o.start = start_name == "cca" ? start::cca : start::random;
   o.relevance = relevance_name == "rsc" ? relevance::rsc : relevance::matches;
   if (const char* folder = std::getenv("RANKLOSS_DATA")) o.shared_data = folder;

@@ -34,6 +34,36 @@ quality evaluator::chance() const {
                                      static_cast<Eigen::Index>(caption_classes_.size())));
 }
 
+std::vector<query_ndcg> evaluator::of_queries(const matrix<float>& images,
+                                              const matrix<float>& captions) const {
+  const matrix<float> similarity = images * captions.transpose();
+  std::vector<query_ndcg> found;
+  for (const bool by_image : {true, false}) {
+    const graded_lists& lists = by_image ? graded_.captions_of_image : graded_.images_of_caption;
+    std::vector<float> scores;
+    for (std::size_t q = 0; q < lists.queries.size(); ++q)
+      for (auto k = static_cast<std::size_t>(lists.offsets[q]);
+           k < static_cast<std::size_t>(lists.offsets[q + 1]); ++k) {
+        const auto query = static_cast<Eigen::Index>(lists.queries[q]);
+        const auto candidate = static_cast<Eigen::Index>(lists.candidates[k]);
+        scores.push_back(by_image ? similarity(query, candidate) : similarity(candidate, query));
+      }
+    std::vector<double> ndcg(lists.queries.size());
+    (void)rankloss::evaluate(
+        rankloss::metrics::ndcg{},
+        rankloss::list_batch<float>{.scores = scores, .relevance = lists.grades, .offsets = lists.offsets},
+        {.per_list = ndcg}, context_);
+    for (std::size_t q = 0; q < ndcg.size(); ++q) {
+      const auto begin = lists.grades.begin();
+      if (std::any_of(begin + lists.offsets[q], begin + lists.offsets[q + 1],
+                      [](float y) { return y > 0.0F; }))
+        found.push_back({by_image, lists.queries[q],
+                         by_image ? lists.queries[q] : caption_classes_[lists.queries[q]], 100.0 * ndcg[q]});
+    }
+  }
+  return found;
+}
+
 quality evaluator::measure(const matrix<float>& similarity) const {
   const std::size_t captions = caption_classes_.size();
   const rankloss::similarity_batch<float> batch{
@@ -216,6 +246,19 @@ void curve::keep(const std::string& set, double cca) {
   csv_.keep();
   picture_.keep();
   examples::say_how_to_draw(picture_);
+}
+
+query_table::query_table(const std::string& path) : file_(path) {
+  file_.stream() << "loss,seed,direction,query,image,ndcg\n";
+}
+
+void query_table::add(const std::string& loss, std::uint64_t seed, const std::vector<query_ndcg>& queries) {
+  for (const query_ndcg& q : queries) {
+    char value[32];
+    std::snprintf(value, sizeof value, "%.4f", q.ndcg);
+    file_.stream() << loss << ',' << seed << (q.by_image ? ",image_to_text," : ",text_to_image,") << q.query
+                   << ',' << q.image << ',' << value << '\n';
+  }
 }
 
 }  // namespace retrieval

@@ -34,6 +34,13 @@ struct quality {
   std::vector<double> rsum_by_image{};  ///< [images] of an image and its captions; the mean is rsum
 };
 
+struct query_ndcg {
+  bool by_image;      ///< the query is an image, else a caption
+  std::size_t query;  ///< its row
+  std::size_t image;  ///< the image that it is or belongs to
+  double ndcg;
+};
+
 /// evaluator: measures embeddings of a set by the library's metrics. A tie counts what a random order of the
 /// tied would on average.
 class evaluator {
@@ -42,6 +49,11 @@ class evaluator {
 
   /// Rows of unit length.
   [[nodiscard]] quality operator()(const matrix<float>& images, const matrix<float>& captions) const;
+
+  /// NDCG of each query in percent, the images' before the captions'; queries for which nothing is relevant
+  /// are left out.
+  [[nodiscard]] std::vector<query_ndcg> of_queries(const matrix<float>& images,
+                                                   const matrix<float>& captions) const;
 
   /// A model that knows nothing: all similarities equal.
   [[nodiscard]] quality chance() const;
@@ -98,6 +110,20 @@ class curve {
   examples::output_file csv_;
   examples::output_file picture_;
   std::vector<line> lines_;
+};
+
+/// query_table: one line a query, run and loss, for paired comparisons.
+class query_table {
+ public:
+  /// Of an empty path nothing is written. @throws std::runtime_error when the file cannot be written.
+  explicit query_table(const std::string& path);
+  [[nodiscard]] bool wanted() const { return file_.wanted(); }
+  void add(const std::string& loss, std::uint64_t seed, const std::vector<query_ndcg>& queries);
+  /// What is not kept is not there.
+  void keep() { file_.keep(); }
+
+ private:
+  examples::output_file file_;
 };
 
 }  // namespace retrieval

@@ -165,11 +165,17 @@ template <class Number>
           detail::either(names)};
 }
 
+/// An option that names a file to write.
+inline CLI::Option* add_file(CLI::App& app, const std::string& option, std::string& path,
+                             const std::string& what) {
+  const CLI::Validator named(
+      [](std::string& text) { return text.empty() ? std::string("expected the name of a file") : ""; }, "");
+  return app.add_option(option, path, "write " + what + " to this file")->type_name("FILE")->check(named);
+}
+
 /// --csv and --picture, which are the same everywhere but for what they show.
 inline void add_files(CLI::App& app, std::string& csv, const std::string& table, std::string& picture,
                       const std::string& drawing) {
-  const CLI::Validator named(
-      [](std::string& text) { return text.empty() ? std::string("expected the name of a file") : ""; }, "");
   // Who names a picture expects one, and would find text in it.
   const CLI::Validator script(
       [](std::string& text) -> std::string {
@@ -182,11 +188,8 @@ inline void add_files(CLI::App& app, std::string& csv, const std::string& table,
         return {};
       },
       "");
-  app.add_option("--csv", csv, "write " + table + " to this file")->type_name("FILE")->check(named);
-  app.add_option("--picture", picture, "write a gnuplot script to this file, which draws " + drawing)
-      ->type_name("FILE")
-      ->check(named)
-      ->check(script);
+  add_file(app, "--csv", csv, table);
+  add_file(app, "--picture", picture, "a gnuplot script, which draws " + drawing + ",")->check(script);
 }
 
 /// parse: reads the command line; false after --help, when there is nothing more to do.
