@@ -46,27 +46,27 @@ struct real {
     return detail::within(value, least, most) && !(open && (value == least || value == most));
   }
   template <class Name>
-  [[noreturn]] void refuse(const Name& name, const double& value) const {
+  [[noreturn]] [[gnu::cold]] void refuse(const Name& name, const double& value) const {
     detail::fail(name, ": ", value, ", expected ", *this);
   }
   void append_to(std::string& text) const {
     const bool bounded_below = least > -largest;
     const bool bounded_above = most < largest;
     if (bounded_below && bounded_above) {
-      if (open) text += "between ";
+      if (open) detail::append(text, "between ");
       append(text, least);
-      text += open ? " and " : " to ";
+      detail::append(text, open ? " and " : " to ");
       append(text, most);
     } else {
-      text += "a finite number";
+      detail::append(text, "a finite number");
       if (bounded_below || bounded_above) {
-        text += bounded_below ? (open ? " > " : " >= ") : (open ? " < " : " <= ");
+        detail::append(text, bounded_below ? (open ? " > " : " >= ") : (open ? " < " : " <= "));
         append(text, bounded_below ? least : most);
       }
     }
-    if (besides == options::besides::zero) text += ", or 0";
-    if (besides == options::besides::infinity) text += ", or inf";
-    if (besides == options::besides::minus_infinity) text += ", or -inf";
+    if (besides == options::besides::zero) detail::append(text, ", or 0");
+    if (besides == options::besides::infinity) detail::append(text, ", or inf");
+    if (besides == options::besides::minus_infinity) detail::append(text, ", or -inf");
   }
 
  private:
@@ -74,8 +74,8 @@ struct real {
   static void append(std::string& text, double value) {
     std::string digits;
     detail::append(digits, value);
-    for (const char c : digits)
-      if (c != '+') text += c;
+    std::erase(digits, '+');
+    detail::append(text, digits);
   }
 };
 
@@ -88,15 +88,15 @@ struct whole {
 
   [[nodiscard]] bool accepts(std::size_t value) const noexcept { return value >= least && value <= most; }
   template <class Name>
-  [[noreturn]] void refuse(const Name& name, std::size_t value) const {
+  [[noreturn]] [[gnu::cold]] void refuse(const Name& name, std::size_t value) const {
     detail::fail(name, ": ", value, ", expected ", *this);
   }
   void append_to(std::string& text) const {
     append(text, least);
     if (most == largest) {
-      text += " or more";
+      detail::append(text, " or more");
     } else {
-      text += " to ";
+      detail::append(text, " to ");
       append(text, most);
     }
   }
@@ -106,10 +106,11 @@ struct whole {
   static void append(std::string& text, std::size_t value) {
     const bool before = std::has_single_bit(value + 1);
     if (value < 65535 || (!before && !std::has_single_bit(value))) {
-      text += std::to_string(value);
+      detail::append(text, value);
     } else {
-      text += "2^" + std::to_string(std::bit_width(before ? value : value - 1));
-      if (before) text += " - 1";
+      detail::append(text, "2^");
+      detail::append(text, std::bit_width(before ? value : value - 1));
+      if (before) detail::append(text, " - 1");
     }
   }
 };
@@ -118,10 +119,10 @@ struct whole {
 struct bits {
   [[nodiscard]] static constexpr bool accepts(std::uint64_t) noexcept { return true; }
   template <class Name>
-  [[noreturn]] static void refuse(const Name& name, std::uint64_t value) {
+  [[noreturn]] [[gnu::cold]] static void refuse(const Name& name, std::uint64_t value) {
     detail::fail(name, ": ", value);
   }
-  static void append_to(std::string& text) { text += "64 bits"; }
+  static void append_to(std::string& text) { detail::append(text, "64 bits"); }
 };
 
 /// One of the enumerators of Enum. Their names, in the order of their values from 0, are what
@@ -134,13 +135,13 @@ struct choice {
     return static_cast<std::size_t>(value) < names.size();
   }
   template <class Name>
-  [[noreturn]] static void refuse(const Name& name, Enum value) {
+  [[noreturn]] [[gnu::cold]] static void refuse(const Name& name, Enum value) {
     detail::fail(name, ": ", static_cast<std::size_t>(value), ", expected ", choice{});
   }
   static void append_to(std::string& text) {
     for (std::size_t k = 0; k < names.size(); ++k) {
-      if (k > 0) text += k + 1 < names.size() ? ", " : " or ";
-      text += names[k];
+      if (k > 0) detail::append(text, k + 1 < names.size() ? ", " : " or ");
+      detail::append(text, names[k]);
     }
   }
 };
@@ -157,15 +158,16 @@ struct each {
     return first_refused(values) == values.size();
   }
   template <class Name>
-  [[noreturn]] void refuse(const Name& name, const auto& values) const {
+  [[noreturn]] [[gnu::cold]] void refuse(const Name& name, const auto& values) const {
     const std::size_t k = first_refused(values);
     if (!range.accepts(values[k])) detail::fail(name, ": ", values[k], " at ", unit, k, ", expected ", range);
     detail::fail(name, ": ", values[k], " at ", unit, k, ", expected more than ", values[k - 1]);
   }
   void append_to(std::string& text) const {
-    text.append(shape).append(", each ");
+    detail::append(text, shape);
+    detail::append(text, ", each ");
     range.append_to(text);
-    if (rising) text += ", rising";
+    if (rising) detail::append(text, ", rising");
   }
 
  private:
@@ -178,7 +180,7 @@ struct each {
 
 /// A loss, a metric, a function or whatever else has options of its own.
 struct inner {
-  static void append_to(std::string& text) { text += "its own options"; }
+  static void append_to(std::string& text) { detail::append(text, "its own options"); }
 };
 
 /// The ranges that many losses share.
@@ -221,9 +223,9 @@ struct option_path {
   void append_to(std::string& text) const {
     if (outer != nullptr) {
       outer->append_to(text);
-      text += '.';
+      detail::append(text, ".");
     }
-    text += name;
+    detail::append(text, name);
   }
 };
 

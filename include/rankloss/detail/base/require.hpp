@@ -12,19 +12,27 @@
 
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
+// Messages are seldom made: what makes them is kept out of line, so that the many places that can fail stay small
+// and compile fast.
+[[gnu::cold]] [[gnu::noinline]] inline void append_text(std::string& message, std::string_view text) {
+  message.append(text);
+}
+[[gnu::cold]] [[gnu::noinline]] inline void append_number(std::string& message, double number) {
+  char digits[32];
+  std::snprintf(digits, sizeof digits, "%.9g", number);
+  append_text(message, digits);
+}
+
 template <class Part>
 void append(std::string& message, const Part& part) {
-  if constexpr (std::floating_point<Part>) {
-    char digits[32];
-    std::snprintf(digits, sizeof digits, "%.9g", static_cast<double>(part));
-    message += digits;
-  } else if constexpr (std::integral<Part>) {
-    message += std::to_string(part);
-  } else if constexpr (requires { part.append_to(message); }) {
+  if constexpr (std::floating_point<Part>)
+    append_number(message, static_cast<double>(part));
+  else if constexpr (std::integral<Part>)
+    append_text(message, std::to_string(part));
+  else if constexpr (requires { part.append_to(message); })
     part.append_to(message);
-  } else {
-    message += std::string_view(part);
-  }
+  else
+    append_text(message, part);
 }
 
 /// Throws an Error with the message. Where exceptions are off, prints the message and aborts.
@@ -40,7 +48,7 @@ template <class Error>
 
 /// Throws an Error whose message is the concatenation of the parts.
 template <class Error = std::invalid_argument, class... Parts>
-[[noreturn]] void fail(const Parts&... parts) {
+[[noreturn]] [[gnu::cold]] [[gnu::noinline]] void fail(const Parts&... parts) {
   std::string message = "rankloss: ";
   (append(message, parts), ...);
   throw_or_abort<Error>(message);

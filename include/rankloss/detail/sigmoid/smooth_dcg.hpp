@@ -43,13 +43,18 @@ struct discounted_gain {
 
 enum class wanted { value, gradient, hessian };
 
-/// Calls run.operator()<whether there is a cutoff>(), so that the loops over the items do not test it.
-template <class Run>
+/// Calls run.operator()<whether there is a cutoff>(cutoff), so that the loops over the items do not test it. A
+/// Hessian, which is asked for more seldom, has one loop for both: no rank is near the largest number.
+template <wanted Wanted, class Run>
 [[gnu::always_inline]] inline void with_smooth_cut(double cutoff, const Run& run) {
-  if (cutoff > 0.0)
-    run.template operator()<true>();
-  else
-    run.template operator()<false>();
+  if constexpr (Wanted == wanted::hessian) {
+    run.template operator()<true>(cutoff > 0.0 ? cutoff : std::numeric_limits<double>::max());
+  } else {
+    if (cutoff > 0.0)
+      run.template operator()<true>(cutoff);
+    else
+      run.template operator()<false>(cutoff);
+  }
 }
 
 /// Smooth DCG of each lane. `gains` [rows][lanes] is overwritten. `emit(i, g, h)` receives, for row i, the
@@ -82,12 +87,12 @@ lanes<Arch> smooth_dcg(const sorted_rows<Arch>& in, S* gains, double cutoff, wor
 
   V dcg(0.0);
   pull_centre<Arch> centre;
-  with_smooth_cut(cutoff, [&]<bool Cut> {
+  with_smooth_cut<Wanted>(cutoff, [&]<bool Cut>(double k) {
     scan_rows_up<K, 1>(in, unit, [&](std::size_t i, const auto& state) {
       const V rank = in.rank_of_first + V(static_cast<double>(i)) - load_row<Arch>(above + i * w) +
                      state[0].dot(constants::sigmoid);
       const V g = load_row<Arch>(gains + i * w);
-      const discounted_gain<T, Discount, Cut, V> item(g, rank, cutoff);
+      const discounted_gain<T, Discount, Cut, V> item(g, rank, k);
       dcg += item.value;
       if constexpr (gradient) {
         const V slopes_here = load_row<Arch>(slopes + i * w) + state[0].dot(constants::slope);
@@ -160,9 +165,9 @@ lanes<Arch> smooth_dcg(const plain_rows<Arch>& in, double temperature, const S* 
     }
   }
   V dcg(0.0);
-  with_smooth_cut(cutoff, [&]<bool Cut> {
+  with_smooth_cut<Wanted>(cutoff, [&]<bool Cut>(double k) {
     for (std::size_t i = 0; i < rows; ++i) {
-      const discounted_gain<T, Discount, Cut, V> here(load_row<Arch>(gains + i * w), item[i].rank, cutoff);
+      const discounted_gain<T, Discount, Cut, V> here(load_row<Arch>(gains + i * w), item[i].rank, k);
       dcg += here.value;
       item[i].by_rank = here.slope;
       item[i].by_rank2 = here.curvature;
@@ -223,11 +228,10 @@ double smooth_dcg(const cell_list<Arch, T>& cells, std::span<T> gains, double cu
     const V hard(static_cast<double>(cell.begin) +
                  0.5);  // 1 + the items of the cells above - this item's own 1/2
     typename cells_type::moment_sums sums;
-    with_smooth_cut(cutoff, [&]<bool Cut> {
+    with_smooth_cut<Wanted>(cutoff, [&]<bool Cut>(double k) {
       cells.for_vectors(cell, [&](std::size_t i, auto count, const V& coordinate) {
         const V rank = hard + cells_type::at_coordinate(ranks.data() + at * P, coordinate);
-        const discounted_gain<T, Discount, Cut, V> item(load_items<Arch>(gains.data() + i, count), rank,
-                                                        cutoff);
+        const discounted_gain<T, Discount, Cut, V> item(load_items<Arch>(gains.data() + i, count), rank, k);
         dcg += item.value;
         if constexpr (gradient) {
           const V own =
