@@ -192,8 +192,7 @@ void run(const options& o) {
   const dataset data = load_data(o);
   std::vector<const named_loss*> losses;
   for (const named_loss& loss : all_losses())
-    if (o.losses.empty() || std::find(o.losses.begin(), o.losses.end(), loss.name) != o.losses.end())
-      losses.push_back(&loss);
+    if (std::find(o.losses.begin(), o.losses.end(), loss.name) != o.losses.end()) losses.push_back(&loss);
 
   std::cout << data.name << ": " << data.train.image_count() << " images with " << data.train.caption_count()
             << " texts to train on, " << data.test.image_count() << " with " << data.test.caption_count()

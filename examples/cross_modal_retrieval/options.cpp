@@ -3,6 +3,7 @@
 #include "../support/cli.hpp"
 #include "data.hpp"
 
+#include <algorithm>
 #include <cstdlib>
 
 namespace cross_modal {
@@ -11,14 +12,12 @@ std::optional<options> parse(int argc, char** argv) {
   options o;
   CLI::App app(
       "Learns to find texts for images and images for texts with ranking losses, NeuralNDCG among them, and "
-      "compares them with "
-      "contrastive, triplet and CCA baselines.");
+      "compares them with contrastive, triplet and CCA baselines.");
   app.get_formatter()->column_width(34);
 
   app.add_option("--data", o.data,
                  "folder with wikipedia, flickr8k_clip or emoji in it; without it that of the variable "
-                 "RANKLOSS_DATA, if there is "
-                 "one, or the emoji set that comes along")
+                 "RANKLOSS_DATA, if there is one, or the emoji set that comes along")
       ->type_name("DIR");
   app.add_option("--set", o.set, "which set of the folder; the first that is there unless given")
       ->check(CLI::IsMember(known_sets()));
@@ -29,7 +28,11 @@ std::optional<options> parse(int argc, char** argv) {
       ->capture_default_str();
   std::vector<std::string> names;
   for (const named_loss& loss : all_losses()) names.push_back(loss.name);
-  app.add_option("--loss", o.losses, "what to train with, one or more names; all unless given")
+  names.emplace_back("all");
+  app.add_option(
+         "--loss", o.losses,
+         "what to train with, one or more names or all; unless given, all but neural_ndcg_stochastic, which takes "
+         "long")
       ->check(CLI::IsMember(names));
   app.add_option("--csv", o.csv, "write the table there as well")->type_name("FILE");
   app.add_option("--picture", o.picture,
@@ -81,6 +84,13 @@ std::optional<options> parse(int argc, char** argv) {
       ->capture_default_str();
 
   if (!examples::parse(app, argc, argv)) return std::nullopt;
+  const bool all = std::find(o.losses.begin(), o.losses.end(), "all") != o.losses.end();
+  if (o.losses.empty() || all) {
+    const bool none = o.losses.empty();
+    o.losses.clear();
+    for (const named_loss& loss : all_losses())
+      if (!none || loss.name != "neural_ndcg_stochastic") o.losses.push_back(loss.name);
+  }
   o.start = start_name == "cca" ? start::cca : start::random;
   o.topics = grades == "topics";
   if (const char* folder = std::getenv("RANKLOSS_DATA")) o.shared_data = folder;

@@ -19,10 +19,10 @@ struct options {
       shared_data;  ///< folder of RANKLOSS_DATA, used if it holds a set; else the emoji that come along are
   std::string set;  ///< one of known_sets(); empty: the first that is there
   bool topics = false;              ///< grade Wikipedia by the topics of the texts
-  std::vector<std::string> losses;  ///< by name; empty: all
+  std::vector<std::string> losses;  ///< by name
   std::string csv;
   std::string picture;
-  std::size_t seeds = 5;
+  std::size_t seeds = 1;
   std::size_t threads = 0;  ///< 0: as many as the machine has
   std::size_t resamples = 10000;
 
@@ -30,8 +30,8 @@ struct options {
   std::size_t dimensions = 128;
   std::size_t hidden = 256;
   double hold_out = 0.2;
-  std::vector<double> temperatures{0.02, 0.1, 0.5};
-  std::vector<double> rates{5e-4, 2e-3};
+  std::vector<double> temperatures{0.02, 0.1, 0.5, 2.0};
+  std::vector<double> rates{5e-4, 2e-3, 8e-3};
 
   examples::train_options train{.epochs = 10, .batch = 64};  ///< but for the rate
   loss_options loss;
