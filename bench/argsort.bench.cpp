@@ -13,7 +13,8 @@ namespace bench::argsort {
 
 namespace {
 
-/// What every list that is sorted pays first: scores in order, and which item each is of; of `count` lists, one after the other.
+/// What every list that is sorted pays first: scores in order, and which item each is of; of `count` lists,
+/// one after the other.
 template <class T>
 void argsort(benchmark::State& state, std::size_t count, std::size_t n) {
   rankloss::workspace scratch;

@@ -43,7 +43,8 @@ template <class T>
 partial_order grades(const list_data<T>& list, std::size_t parts) {
   return partial_order::from_grades(offsets_of(parts, list.scores.size() / parts), list.relevance);
 }
-/// Half as many pairs as items in each list, drawn, the item of the smaller number preferred: no cycles, and few down-sets.
+/// Half as many pairs as items in each list, drawn, the item of the smaller number preferred: no cycles, and
+/// few down-sets.
 template <class T>
 partial_order some_pairs(const list_data<T>& list, std::size_t parts) {
   const std::size_t n = list.scores.size() / parts;

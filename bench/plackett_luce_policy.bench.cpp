@@ -34,7 +34,8 @@ std::vector<order_data<T>> drawn(const rankloss::plackett_luce_policy& policy,
   return all;
 }
 
-/// Log probabilities of `count` orders of n items, their gradient, and the entropies along them where asked for.
+/// Log probabilities of `count` orders of n items, their gradient, and the entropies along them where asked
+/// for.
 template <class T>
 void orders(benchmark::State& state, std::size_t count, std::size_t n, bool gradient_too,
             bool entropies_too) {

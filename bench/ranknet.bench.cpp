@@ -71,7 +71,8 @@ void add_loss(const std::string& name, const Loss& loss, plain::pair_weight weig
       add<T>(name + suffix + "_plain", length, "gradient",
              [=](benchmark::State& state) { pair_lists_plain<T>(state, loss, weight, count, n, kind); });
   };
-  // Of 100 000 items the plain loop adds up too many roundings of float, where weights differ, to be a yardstick.
+  // Of 100 000 items the plain loop adds up too many roundings of float, where weights differ, to be a
+  // yardstick.
   const bool sums_long = weight == plain::pair_weight::one || sizeof(T) == 8;
   for (const std::size_t n : lengths)
     if (n >= 64)

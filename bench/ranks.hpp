@@ -14,7 +14,8 @@
 
 namespace bench {
 
-/// Ranks of `count` lists, one after the other, and with `gradient` the product of each Jacobian with a vector.
+/// Ranks of `count` lists, one after the other, and with `gradient` the product of each Jacobian with a
+/// vector.
 template <class T, class Ranks>
 void ranks(benchmark::State& state, const Ranks& how, std::size_t count, std::size_t n, wanted what) {
   rankloss::workspace scratch;

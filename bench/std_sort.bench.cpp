@@ -13,7 +13,8 @@
 namespace bench::std_sort {
 namespace {
 
-/// The yardstick: std::sort of (score, index) by descending score, over the lists that the losses are timed on.
+/// The yardstick: std::sort of (score, index) by descending score, over the lists that the losses are timed
+/// on.
 template <class T>
 void std_sort(benchmark::State& state, std::size_t n) {
   using pair = std::pair<T, std::uint32_t>;
@@ -23,7 +24,8 @@ void std_sort(benchmark::State& state, std::size_t n) {
     for (std::size_t i = 0; i < n; ++i) pairs.emplace_back(list.scores[i], static_cast<std::uint32_t>(i));
   }
 
-  // The whole pool is copied at once, because to stop the clock before each of the short lists would take longer than to sort it.
+  // The whole pool is copied at once, because to stop the clock before each of the short lists would take
+  // longer than to sort it.
   std::vector<std::vector<pair>> pool = unsorted;
   while (state.KeepRunningBatch(static_cast<benchmark::IterationCount>(pool.size()))) {
     state.PauseTiming();

@@ -64,7 +64,8 @@ struct matrix_data {
   std::vector<T> relevance;   ///< [rows, rows]
 };
 
-/// Every benchmark takes turns through a pool of different inputs: a branch predictor learns a single one by heart.
+/// Every benchmark takes turns through a pool of different inputs: a branch predictor learns a single one by
+/// heart.
 inline std::size_t pool_size(std::size_t items) {
   return std::max<std::size_t>(3, (std::size_t{1} << 17) / items);
 }

@@ -16,7 +16,8 @@ namespace bench::svmlight {
 
 namespace {
 
-/// What LETOR files look like: 46 features of six decimals, many of them 0, some 20 items a query, the document's name behind them.
+/// What LETOR files look like: 46 features of six decimals, many of them 0, some 20 items a query, the
+/// document's name behind them.
 std::string letor_text(std::size_t bytes) {
   std::mt19937_64 random(bytes);
   std::uniform_real_distribution<double> value(0.0, 1.0);

@@ -25,7 +25,8 @@ using rankloss::indices;
 using rankloss::real_output;
 using rankloss::reals;
 
-/// Eigen's vectors, as far as they matter: a signed size, iterators that are not contiguous, strides that are known to be 1.
+/// Eigen's vectors, as far as they matter: a signed size, iterators that are not contiguous, strides that are
+/// known to be 1.
 template <class T>
 struct vector_like {
   static constexpr int IsVectorAtCompileTime = 1;

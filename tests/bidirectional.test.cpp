@@ -208,8 +208,9 @@ TEST_CASE("bidirectional by the relevance of rows takes row j of R for column j"
   CHECK(own == of_rows);
 }
 
-/// The listwise part of the published loss, in the numbers that all six of its recorded cases are made of: value and the NDCG of either
-/// direction. Together with the triplet part they are checked in weighted_sum.test.cpp.
+/// The listwise part of the published loss, in the numbers that all six of its recorded cases are made of:
+/// value and the NDCG of either direction. Together with the triplet part they are checked in
+/// weighted_sum.test.cpp.
 struct listwise_case {
   double temperature;
   const peers::expected& expected;

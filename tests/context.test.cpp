@@ -26,7 +26,8 @@ namespace context_test {
 
 namespace {
 
-/// A host's pool that runs tasks from last to first and gives each to another worker; counts what passes through it.
+/// A host's pool that runs tasks from last to first and gives each to another worker; counts what passes
+/// through it.
 struct backwards {
   std::size_t* tasks_run;
 
@@ -107,7 +108,8 @@ struct failing_pool {
   }
 };
 
-/// Runs task 0 on another thread and task 1 here, both as worker 0. Task 0 has begun before task 1 does, and waits for `tried`.
+/// Runs task 0 on another thread and task 1 here, both as worker 0. Task 0 has begun before task 1 does, and
+/// waits for `tried`.
 struct two_at_once {
   std::atomic<bool>* begun;
   std::atomic<bool>* tried;

@@ -44,7 +44,8 @@ TEST_CASE("davidson: values worked by hand") {
   CHECK(of_pair(loss, 0, std::log(4.0)).value == Approx(std::log(11.0)).epsilon(1e-15));
   CHECK(of_pair(loss, std::log(4.0), 0, true).value == Approx(std::log(11.0 / 6.0)).epsilon(1e-15));
   CHECK(of_pair(loss, 0, std::log(4.0), true).value == Approx(std::log(11.0 / 6.0)).epsilon(1e-15));
-  // The default: three outcomes alike. Rewards and margin are in units of the temperature, the prevalence is not.
+  // The default: three outcomes alike. Rewards and margin are in units of the temperature, the prevalence is
+  // not.
   CHECK(of_pair(davidson{}, 1, 1).value == Approx(std::log(3.0)).epsilon(1e-15));
   CHECK(of_pair(davidson{}, 1, 1, true).value == Approx(std::log(3.0)).epsilon(1e-15));
   for (const bool tie : {false, true})

@@ -43,7 +43,8 @@ struct sum_of_scores {
   }
 };
 
-/// The same for several lists at once; a list in a group counts ten times, so that it is seen which was called.
+/// The same for several lists at once; a list in a group counts ten times, so that it is seen which was
+/// called.
 struct sum_in_groups : sum_of_scores {
   static constexpr std::size_t group_size() { return 2; }
   template <class T>

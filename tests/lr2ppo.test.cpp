@@ -72,7 +72,8 @@ states<T> some_states(std::uint64_t seed) {
   return s;
 }
 
-/// The loss as its formula stands; the parts of the lists in `parts`. Where `frozen` is given, the corrected form's advantages are those of it.
+/// The loss as its formula stands; the parts of the lists in `parts`. Where `frozen` is given, the corrected
+/// form's advantages are those of it.
 real plain(const lr2ppo& loss, const states<double>& s, const numbers& scores,
            std::vector<real>* parts = nullptr, const numbers* frozen = nullptr) {
   const bool is_published = loss.form == lr2ppo_form::published;
@@ -148,7 +149,8 @@ TEMPLATE_TEST_CASE("lr2ppo: the published code's ranking loss and its slopes", "
 }
 
 TEST_CASE("lr2ppo: a state worked by hand, in both forms") {
-  // Two labels, scores 1 and 0, acted 1 before 0; the reward is 2 below what was expected: the order is to be reversed, 0 before 1.
+  // Two labels, scores 1 and 0, acted 1 before 0; the reward is 2 below what was expected: the order is to be
+  // reversed, 0 before 1.
   const numbers scores{1, 0}, rewards{-2};
   const std::vector<int> order{1, 0};
   const label_policy_batch<double> batch{
@@ -255,7 +257,8 @@ TEMPLATE_TEST_CASE("lr2ppo: nothing overflows to a NaN, and sums stay with their
                                     .offsets = offsets,
                                     .rewards = rewards,
                                     .old_values = values};
-  // Orders of two that both softmaxes agree on, where what the divergence is multiplied by is beyond the largest double.
+  // Orders of two that both softmaxes agree on, where what the divergence is multiplied by is beyond the
+  // largest double.
   {
     const std::vector<T> same{T(1), T(2)};
     const std::vector<int> order{1, 0}, one{0, 2};

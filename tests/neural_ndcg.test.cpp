@@ -30,7 +30,8 @@ using cspan = std::span<const double>;
 
 void check(const allrank::ndcg_case& expected, bool float_scores) {
   INFO("temperature " << expected.temperature << ", cutoff " << expected.cutoff);
-  // allRank's lists go on until the whole batch has converged, ours stop by themselves: so many steps, and the derivative is that of them.
+  // allRank's lists go on until the whole batch has converged, ours stop by themselves: so many steps, and
+  // the derivative is that of them.
   const neural_ndcg loss{.temperature = expected.temperature,
                          .cutoff = expected.cutoff,
                          .steps = expected.steps,
@@ -68,7 +69,8 @@ TEST_CASE("neural_ndcg: values and gradients of allRank, in its normal and its t
 }
 
 TEST_CASE("neural_ndcg: the implicit derivative does not depend on where a list stops") {
-  // The second list's gaps are equal: its sums converge so fast that it stops where the unrolled derivative is still 2 % off its limit.
+  // The second list's gaps are equal: its sums converge so fast that it stops where the unrolled derivative
+  // is still 2 % off its limit.
   const list_batch<double> batch{
       .scores = allrank::scores, .relevance = allrank::relevance, .length = 5, .mask = allrank::mask};
   reals stopped(10), limit(10), implicit(10);
@@ -81,7 +83,8 @@ TEST_CASE("neural_ndcg: the implicit derivative does not depend on where a list 
 }
 
 TEST_CASE("neural_ndcg: padding anywhere changes nothing") {
-  // allRank gives -0.645480 where padding is in between and -0.690182 where it is last: its scaling counts positions, not items.
+  // allRank gives -0.645480 where padding is in between and -0.690182 where it is last: its scaling counts
+  // positions, not items.
   const reals s{0.5, 2, -1, 0.1, 7}, y{1, 2, 0, 1, 9};
   const reals padded{9, 0.5, 2, -5, -1, 0.1, 7, 3}, labels{4, 1, 2, 4, 0, 1, 9, 4};
   const std::vector<std::uint8_t> mask{0, 1, 1, 0, 1, 1, 1, 0};

@@ -103,7 +103,8 @@ TEST_CASE("neural_sort_cross_entropy: edge cases") {
                                  list_batch<double>{.scores = far, .relevance = y}, {.gradient = g})));
     for (const double x : g) CHECK(std::isfinite(x));
   }
-  // By exact rational arithmetic: scores at the ends of their type count as its largest finite number, alone or several together.
+  // By exact rational arithmetic: scores at the ends of their type count as its largest finite number, alone
+  // or several together.
   const reals order{0, 0, 2, 1};
   const auto largest = static_cast<double>(std::numeric_limits<float>::max());
   const struct {
@@ -149,7 +150,8 @@ TEST_CASE("neural_sort_cross_entropy: edge cases") {
         CHECK(static_cast<double>(slopes[k]) == Approx(end.gradient[k]).margin(1e-5));
       }
     }
-  // Scores far apart in the right order: only the relevance's own softness costs anything, and its size is the distance.
+  // Scores far apart in the right order: only the relevance's own softness costs anything, and its size is
+  // the distance.
   CHECK(evaluate(neural_sort_cross_entropy{.relevance_temperature = 1e-6},
                  list_batch<double>{.scores = reals{-1e4, 0, 1e4}, .relevance = y}) ==
         Approx(0.0).margin(1e-9));

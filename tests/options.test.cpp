@@ -15,6 +15,7 @@
 #include <limits>
 #include <map>
 #include <regex>
+#include <set>
 #include <span>
 #include <sstream>
 #include <stdexcept>
@@ -401,6 +402,31 @@ TEST_CASE("options: names of enumerators are those of the enums") {
     }
   }
   CHECK(found >= 30);
+}
+
+TEST_CASE("options: whatever lists its options is tested and told") {
+  // Made of others, or of a template: tested and told by what they are made of, or by the names of their aliases.
+  std::set<std::string> known{"weighted_sum", "value_without_relevance", "lambdamart"};
+  for_each_owner([&](const std::string& name, const auto&) {
+    const std::size_t colon = name.rfind(':');
+    known.insert(colon == name.npos ? name : name.substr(colon + 1));
+  });
+  std::size_t found = 0;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(root / "include/rankloss")) {
+    if (entry.path().extension() != ".hpp" || entry.path().filename() == "options.hpp") continue;
+    const std::string text = content(entry.path());
+    const std::regex begins("\nstruct (\\w+)|struct (\\w+) \\{|constexpr void for_each_option\\(Self");
+    std::string name;
+    for (std::sregex_iterator m(text.begin(), text.end(), begins), end; m != end; ++m) {
+      if ((*m)[1].matched) name = (*m)[1];
+      if ((*m)[2].matched) name = (*m)[2];
+      if ((*m)[1].matched || (*m)[2].matched) continue;
+      INFO(entry.path().filename());
+      if (!known.contains(name)) FAIL_CHECK(name << " has options and stands in no line of for_each_owner");
+      ++found;
+    }
+  }
+  CHECK(found >= 50);
 }
 
 TEST_CASE("options: the tables of docs/losses.md have every option, its default and its range") {

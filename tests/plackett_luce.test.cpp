@@ -349,7 +349,8 @@ TEMPLATE_TEST_CASE("plackett_luce: scores of any size", "", float, double) {
   // All equal: the part of all 24 orders, 5 of them.
   CHECK(of({}, reals(4, 1e300), n_order) == Approx(std::log(24.0 / 5)).epsilon(1e-14));
   CHECK(of({}, reals(4, -1e300), n_order) == Approx(std::log(24.0 / 5)).epsilon(1e-14));
-  // Two worlds 1e300 apart: 1 comes first for sure; 0 and 3 then share the far end with 2, in orders 032, 023 and 302.
+  // Two worlds 1e300 apart: 1 comes first for sure; 0 and 3 then share the far end with 2, in orders 032, 023
+  // and 302.
   const reals apart{1, 1e300, 1, 1};
   const found got = derivatives_of<double>({}, apart, n_order);
   CHECK(got.value == Approx(std::log(2.0)).epsilon(1e-14));
@@ -452,8 +453,7 @@ TEST_CASE("plackett_luce: what does not fit is named, and nothing is written") {
   const reals s(4, 0.0);
   CHECK_THROWS_WITH(with({.temperature = 0}, s, n_order, out),
                     "rankloss: temperature: 0, expected 1e-15 to 1e300");
-  CHECK_THROWS_WITH(with({.most_sets = 1}, s, n_order, out),
-                    "rankloss: most_sets: 1, expected 2 to 2^26");
+  CHECK_THROWS_WITH(with({.most_sets = 1}, s, n_order, out), "rankloss: most_sets: 1, expected 2 to 2^26");
   CHECK_THROWS_WITH(with({}, reals{1}, n_order),
                     "rankloss: scores: size 1, expected 4 (one per item of the order)");
   CHECK_THROWS_WITH(with({}, s, n_order, {.gradient = three}),

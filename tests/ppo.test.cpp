@@ -473,7 +473,8 @@ TEMPLATE_TEST_CASE("shape_rewards: rewards less the estimate, in place as well",
 }
 
 TEST_CASE("ppo: finds the best of 5! orders from every seed") {
-  // An arm is an order. What it pays grows with the pairs that it has in common with the best one, by no more than chance may take away.
+  // An arm is an order. What it pays grows with the pairs that it has in common with the best one, by no more
+  // than chance may take away.
   constexpr std::size_t n = 5, orders_a_step = 64, steps = 150, passes = 3;
   using order_type = std::vector<std::uint32_t>;
   rankloss::context ctx;

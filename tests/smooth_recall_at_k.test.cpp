@@ -17,7 +17,8 @@ using reals = std::vector<double>;
 
 TEST_CASE("smooth_recall_at_k: by hand") {
   const reals s{2, 1, 0}, y{0, 1, 1};
-  // rank_1 = 1 + sigmoid(1) + sigmoid(-1) = 2 and rank_2 = 1 + sigmoid(2) + sigmoid(1) = 2.6118...: within 2 wholly, and by the cubic.
+  // rank_1 = 1 + sigmoid(1) + sigmoid(-1) = 2 and rank_2 = 1 + sigmoid(2) + sigmoid(1) = 2.6118...: within 2
+  // wholly, and by the cubic.
   const double rank = 1 + 1 / (1 + std::exp(-2.0)) + 1 / (1 + std::exp(-1.0)), t = rank - 2;
   CHECK(evaluate(smooth_recall_at_k{.metric = {.cutoff = 2}},
                  list_batch<double>{.scores = s, .relevance = y}) ==

@@ -126,8 +126,8 @@ TEST_CASE("sndcg: long lists", "[sndcg]") {
 }
 
 TEMPLATE_TEST_CASE("sndcg: sampled entries of a list of 100 000", "[sndcg]", float, double) {
-  // The whole reference would take minutes: ranks of all items in O(n^2) are needed for one gradient entry, so ranks come from double
-  // sums over a window that holds everything within 50 temperatures.
+  // The whole reference would take minutes: ranks of all items in O(n^2) are needed for one gradient entry,
+  // so ranks come from double sums over a window that holds everything within 50 temperatures.
   const std::size_t n = 100000;
   const double t = 0.003;
   const std::vector<TestType> s = make_scores<TestType>(shape::normal, n, 7);
@@ -312,7 +312,8 @@ TEST_CASE("sndcg: as the temperature falls it becomes 1 - NDCG@k", "[sndcg]") {
 }
 
 TEST_CASE("sndcg: scratch is linear in the list", "[sndcg]") {
-  // One bound for float lists of every density, in bytes an item; at the second, three times larger call nothing is left over.
+  // One bound for float lists of every density, in bytes an item; at the second, three times larger call
+  // nothing is left over.
   for (const double temperature : {1e-5, 1e-2, 10.0})
     for (const std::size_t n : {std::size_t{20000}, std::size_t{200000}}) {
       const std::vector<float> s = make_scores<float>(shape::normal, n, 1);

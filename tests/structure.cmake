@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSL-1.0
 
-# One name, one place: for each public header the umbrella's line, the test and, in docs/losses.md, a loss's row in the table or a metric's
+# One name, one place: for each public header the umbrella's line, the row in docs/headers.md, the test and, in docs/losses.md, a loss's row in the table or a metric's
 # name; for each header of detail/ the test; for each engine its face. And floors: no header includes one of a higher floor. Names all that is
 # missing or runs upwards.
 #
@@ -71,12 +71,20 @@ if(EXISTS ${root}/docs/losses.md)
   file(STRINGS ${root}/docs/losses.md table REGEX "^\\|")
 endif()
 
+set(page "")
+if(EXISTS ${root}/docs/headers.md)
+  file(READ ${root}/docs/headers.md page)
+endif()
+
 set(missing "")
 foreach(header IN LISTS headers)
   string(REGEX REPLACE "\\.hpp$" "" name ${header})
   string(REPLACE "." "\\." pattern ${header})
   if(NOT header MATCHES "^(conventions|data|hosts)/" AND NOT umbrella MATCHES "#include <rankloss/${pattern}>")
     string(APPEND missing "\n  include/rankloss/rankloss.hpp: no line includes <rankloss/${header}>")
+  endif()
+  if(NOT page MATCHES "include/rankloss/${pattern}\\)")
+    string(APPEND missing "\n  docs/headers.md: no row links include/rankloss/${header}")
   endif()
   if(NOT name IN_LIST tested_with_another AND NOT EXISTS ${root}/tests/${name}.test.cpp)
     string(APPEND missing "\n  tests/${name}.test.cpp: missing, expected for include/rankloss/${header}")

@@ -71,7 +71,8 @@ std::vector<double> plain_queries(const triplet& loss, const Scores& s, std::siz
   return values;
 }
 
-/// Reports the gradient of one query: row 0 of a matrix whose columns have no negatives, so that they add nothing.
+/// Reports the gradient of one query: row 0 of a matrix whose columns have no negatives, so that they add
+/// nothing.
 std::vector<double> query_gradient(const triplet& loss, const std::vector<double>& scores,
                                    const std::vector<std::uint8_t>& positive, double* value = nullptr) {
   std::vector<double> gradient(scores.size(), 7.0);
@@ -118,7 +119,8 @@ TEST_CASE("triplet of a matrix that can be counted by hand") {
   std::vector<double> per_list(5);
   std::vector<double> g(6);
 
-  // Row 0: 0.2 - 0.5 + 0.9. Row 1: positives 0.6 and 0.2, negative 0.1: mean of 0 and 0.1. Column 2: 0.2 - 0.2 + 0.9.
+  // Row 0: 0.2 - 0.5 + 0.9. Row 1: positives 0.6 and 0.2, negative 0.1: mean of 0 and 0.1. Column 2: 0.2 -
+  // 0.2 + 0.9.
   const double value = evaluate(triplet{}, batch, {.gradient = g, .per_list = per_list});
   const std::vector<double> hardest{0.6, 0.05, 0.0, 0.0, 0.9};
   for (std::size_t q = 0; q < 5; ++q) CHECK(per_list[q] == Approx(hardest[q]).margin(1e-15));
@@ -210,7 +212,8 @@ TEST_CASE("the gradient of triplet is the slope of its value") {
 }
 
 TEST_CASE("few and many positives give the same gradient") {
-  // The same query once by a pass for each positive, once in sorted order: 32 positives and 33, the last one far above every negative.
+  // The same query once by a pass for each positive, once in sorted order: 32 positives and 33, the last one
+  // far above every negative.
   std::mt19937_64 random(3);
   auto s = support::numbers<double>(random, 132);
   std::vector<std::uint8_t> positive(132, 0);

@@ -24,7 +24,8 @@ using rankloss::workspace;
 
 bool aligned(const void* memory) { return reinterpret_cast<std::uintptr_t>(memory) % 64 == 0; }
 
-/// Takes pieces of pseudo-random sizes in nested scopes, marks each, and returns whether every mark is still there when its scope ends.
+/// Takes pieces of pseudo-random sizes in nested scopes, marks each, and returns whether every mark is still
+/// there when its scope ends.
 bool pieces_keep_apart(workspace& scratch, std::mt19937& random, unsigned depth) {
   const workspace::scope scope(scratch);
   std::vector<std::pair<std::span<unsigned>, unsigned>> pieces;

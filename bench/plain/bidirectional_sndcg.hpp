@@ -9,8 +9,8 @@
 
 namespace bench::plain {
 
-/// bidirectional_sndcg: the yardstick of rankloss::bidirectional<rankloss::sndcg> on square matrices: every row, then every column, by
-/// plain::sndcg. Columns are copied to where they are contiguous.
+/// bidirectional_sndcg: the yardstick of rankloss::bidirectional<rankloss::sndcg> on square matrices: every
+/// row, then every column, by plain::sndcg. Columns are copied to where they are contiguous.
 template <class T>
 class bidirectional_sndcg {
  public:

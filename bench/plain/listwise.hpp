@@ -11,7 +11,8 @@
 
 namespace bench::plain {
 
-/// listnet: the yardstick of rankloss::listnet, its formula as one would write it by hand: the greatest first, then exponentials and sums.
+/// listnet: the yardstick of rankloss::listnet, its formula as one would write it by hand: the greatest
+/// first, then exponentials and sums.
 template <class T>
 class listnet {
  public:
@@ -41,7 +42,8 @@ class listnet {
   std::vector<double> p_, q_;
 };
 
-/// listmle: the yardstick of rankloss::listmle: a stable sort by relevance, then sums of exponentials from the end on and back.
+/// listmle: the yardstick of rankloss::listmle: a stable sort by relevance, then sums of exponentials from
+/// the end on and back.
 template <class T>
 class listmle {
  public:

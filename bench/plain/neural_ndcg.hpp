@@ -16,9 +16,10 @@
 
 namespace bench::plain {
 
-/// neural_ndcg: the yardstick of rankloss::neural_ndcg, as published: the dense matrix of NeuralSort, divided by its column and its row sums
-/// until these are within the tolerance of 1, every matrix on the way kept and walked back through, as automatic differentiation does. Lanes
-/// of the scores' own type; one list at a time, each with its own stop.
+/// neural_ndcg: the yardstick of rankloss::neural_ndcg, as published: the dense matrix of NeuralSort, divided
+/// by its column and its row sums until these are within the tolerance of 1, every matrix on the way kept and
+/// walked back through, as automatic differentiation does. Lanes of the scores' own type; one list at a time,
+/// each with its own stop.
 template <class T>
 class neural_ndcg {
  public:

@@ -14,9 +14,9 @@
 
 namespace bench::plain {
 
-/// neural_sort: the yardstick of rankloss::neural_sort, the dense formula as one would write it by hand: lanes of the scores' own type, every
-/// entry of the n x n matrix, computed once for the product and once for its derivative, never kept. Distances are summed in O(n^2), as
-/// published.
+/// neural_sort: the yardstick of rankloss::neural_sort, the dense formula as one would write it by hand:
+/// lanes of the scores' own type, every entry of the n x n matrix, computed once for the product and once for
+/// its derivative, never kept. Distances are summed in O(n^2), as published.
 template <class T>
 class neural_sort {
  public:

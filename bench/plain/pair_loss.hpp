@@ -18,9 +18,11 @@ namespace bench::plain {
 
 enum class pair_weight { one, delta_ndcg };
 
-/// pair_loss: the yardstick of rankloss::ranknet and rankloss::lambdarank, the loop over all pairs as one would write it by hand.
+/// pair_loss: the yardstick of rankloss::ranknet and rankloss::lambdarank, the loop over all pairs as one
+/// would write it by hand.
 ///
-/// Lanes of the scores' own type, each pair once, its exponential and logarithm by the library of vectors, scratch O(n) that is made once.
+/// Lanes of the scores' own type, each pair once, its exponential and logarithm by the library of vectors,
+/// scratch O(n) that is made once.
 template <class T>
 class pair_loss {
  public:

@@ -18,7 +18,8 @@ namespace bench::plain {
 
 /// sndcg: the yardstick of rankloss::sndcg, the O(n^2) sums of its formula as one would write them by hand.
 ///
-/// Lanes of the scores' own type, sigmoids computed again for the gradient, scratch O(n) that is made once, a table of discounts.
+/// Lanes of the scores' own type, sigmoids computed again for the gradient, scratch O(n) that is made once, a
+/// table of discounts.
 template <class T>
 class sndcg {
  public:
@@ -91,7 +92,8 @@ class sndcg {
 
   static std::size_t padded(std::size_t n) { return (n + w - 1) / w * w; }
 
-  /// sigmoid(x_j - x_i) of w items from j on: how far each is above item i. An exponential that overflows gives 0, as it should.
+  /// sigmoid(x_j - x_i) of w items from j on: how far each is above item i. An exponential that overflows
+  /// gives 0, as it should.
   lanes above(std::size_t i, std::size_t j) const {
     return lanes(T{1}) / (lanes(T{1}) + xsimd::exp(lanes(x_[i]) - lanes::load_aligned(&x_[j])));
   }

@@ -14,9 +14,9 @@
 
 namespace bench::plain {
 
-/// sorting_network: the yardstick of rankloss::sorting_network's matrix: a bitonic network of 2^k wires with the Cauchy distribution's
-/// comparators, descending, whose layers are mixing matrices that are multiplied, dense, as in the published code (which takes four products
-/// of half the size a layer where this takes one).
+/// sorting_network: the yardstick of rankloss::sorting_network's matrix: a bitonic network of 2^k wires with
+/// the Cauchy distribution's comparators, descending, whose layers are mixing matrices that are multiplied,
+/// dense, as in the published code (which takes four products of half the size a layer where this takes one).
 ///
 /// Lanes of the scores' own type, four rows of the result at a time in registers, memory that is made once.
 template <class T>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 // Cross-modal retrieval with ranking losses, NeuralNDCG among them; README.md says what to see here.
 #include "../support/cca.hpp"
-#include "../support/files.hpp"
+#include "../support/program.hpp"
 #include "../support/progress.hpp"
 #include "../support/train_towers.hpp"
 #include "data.hpp"
@@ -14,12 +14,10 @@
 #include <rankloss/threads.hpp>
 
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
-#include <exception>
 #include <filesystem>
+#include <functional>
 #include <iostream>
-#include <mutex>
 #include <numeric>
 #include <stdexcept>
 #include <string>
@@ -114,7 +112,7 @@ struct task {
   double seconds = 0.0;
 };
 
-void train(task& t, const options& o, rankloss::context& context) {
+void train(task& t, const options& o, rankloss::context& context, const std::function<void()>& tell) {
   two_towers towers = towers_at_start(o, t.on->train, t.on->fit, t.seed);
   examples::train_options how = o.train;
   how.seed = t.seed;
@@ -128,6 +126,7 @@ void train(task& t, const options& o, rankloss::context& context) {
                          t.loss->make(t.temperature, of_loss), how, context,
                          [&](const examples::train_state& state) {
                            t.seconds = state.seconds;
+                           tell();
                            if (t.curve && state.epoch_ends) t.curve_found.push_back(measured().map());
                          });
   t.found = measured();
@@ -140,44 +139,26 @@ class runner {
       : options_(o),
         pool_(o.threads > 0 ? o.threads : std::max(1U, std::thread::hardware_concurrency())),
         contexts_(pool_.workers()),
-        runs_(runs) {}
+        progress_(false, runs) {}
 
   void operator()(std::vector<task>& tasks) {
     pool_.run(tasks.size(), [&](std::size_t worker, std::size_t t) {
-      tell(tasks[t]);
-      train(tasks[t], options_, contexts_[worker]);
-      const std::lock_guard lock(mutex_);
-      ++done_;
+      task& one = tasks[t];
+      char line[160];
+      std::snprintf(line, sizeof line, "%s, temperature %g, rate %g, seed %llu", one.loss->name.c_str(),
+                    one.temperature, one.rate, static_cast<unsigned long long>(one.seed));
+      train(one, options_, contexts_[worker], [&] { progress_.tell(line, false); });
+      progress_.run_ends();
     });
   }
   [[nodiscard]] rankloss::context& context() { return contexts_.front(); }
   void clear() { progress_.clear(); }
 
  private:
-  using clock = std::chrono::steady_clock;
-
-  void tell(const task& t) {
-    const std::lock_guard lock(mutex_);
-    if (!progress_.due()) return;
-    char line[200];
-    const double passed = std::chrono::duration<double>(clock::now() - begin_).count();
-    int used = std::snprintf(
-        line, sizeof line, "%zu of %zu runs done; %s, temperature %g, rate %g, seed %llu", done_, runs_,
-        t.loss->name.c_str(), t.temperature, t.rate, static_cast<unsigned long long>(t.seed));
-    if (done_ > 0 && used > 0)
-      std::snprintf(line + used, sizeof line - static_cast<std::size_t>(used), "; %.0f s left",
-                    passed / static_cast<double>(done_) * static_cast<double>(runs_ - done_));
-    progress_.show(line);
-  }
-
   const options& options_;
   rankloss::threads pool_;
   std::vector<rankloss::context> contexts_;
-  std::size_t runs_;
-  std::size_t done_ = 0;
-  clock::time_point begin_ = clock::now();
-  std::mutex mutex_;
-  examples::progress progress_;
+  examples::several_runs progress_;
 };
 
 std::string number(double x) {
@@ -187,8 +168,7 @@ std::string number(double x) {
 }
 
 void run(const options& o) {
-  examples::expect_place(o.csv);
-  examples::expect_place(o.picture);
+  examples::output_file csv(o.csv), picture(o.picture);  // refused now rather than after the training
   const dataset data = load_data(o);
   std::vector<const named_loss*> losses;
   for (const named_loss& loss : all_losses())
@@ -255,20 +235,15 @@ void run(const options& o) {
   }
   r.compare(o.resamples, o.train.seed);
   print_table(std::cout, r);
-  if (!o.csv.empty()) write_csv(o.csv, r);
-  if (!o.picture.empty()) write_picture(o.picture, r);
+  if (csv.wanted()) write_csv(csv, r);
+  if (picture.wanted()) write_picture(picture, r);
 }
 
 }  // namespace
 }  // namespace cross_modal
 
 int main(int argc, char** argv) {
-  try {
+  return examples::program("cross_modal_retrieval", [&] {
     if (const auto options = cross_modal::parse(argc, argv)) cross_modal::run(*options);
-    return 0;
-  } catch (const std::exception& error) {
-    std::cout.flush();
-    std::cerr << "cross_modal_retrieval: " << error.what() << '\n';
-    return 1;
-  }
+  });
 }

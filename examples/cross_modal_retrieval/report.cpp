@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "report.hpp"
 
-#include "../support/files.hpp"
-
 #include <rankloss/batch.hpp>
 #include <rankloss/evaluate.hpp>
 #include <rankloss/metrics/average_precision.hpp>
@@ -219,83 +217,79 @@ void print_table(std::ostream& out, const report& r) {
   out.flush();
 }
 
-void write_csv(const std::string& path, const report& r) {
-  examples::write_whole(path, [&](std::ostream& file) {
-    file << "set,model,seeds,documents";
-    for (const column& c : columns) file << ',' << c.name;
-    file << ",map,map_deviation,ndcg10,ndcg10_deviation,against,map_difference,map_low,map_high,"
-            "ndcg10_difference,ndcg10_low,"
-            "ndcg10_high,validation_map,chosen\n";
-    for (std::size_t i = 0; i < r.rows.size(); ++i) {
-      const result& row = r.rows[i];
-      file << r.set << ',' << row.name << ',' << row.runs.size() << ','
-           << row.runs.front().precision_of.size();
-      for (const column& c : columns) file << text(",%.4f", row.mean(c.of));
-      file << text(",%.4f,%.4f,%.4f,%.4f,", row.mean(map_of), row.deviation(map_of), row.mean(ndcg_of),
-                   row.deviation(ndcg_of))
-           << r.rows[r.against].name;
-      for (const examples::interval& d : {r.map[i], r.ndcg10[i]})
-        file << text(",%.4f,%.4f,%.4f", 100.0 * d.value, 100.0 * d.low, 100.0 * d.high);
-      file << text(",%.4f,", 100.0 * row.validation) << '"' << row.chosen << "\"\n";
-    }
-  });
+void write_csv(examples::output_file& to, const report& r) {
+  std::ostream& file = to.stream();
+  file << "set,model,seeds,documents";
+  for (const column& c : columns) file << ',' << c.name;
+  file << ",map,map_deviation,ndcg10,ndcg10_deviation,against,map_difference,map_low,map_high,"
+          "ndcg10_difference,ndcg10_low,"
+          "ndcg10_high,validation_map,chosen\n";
+  for (std::size_t i = 0; i < r.rows.size(); ++i) {
+    const result& row = r.rows[i];
+    file << r.set << ',' << row.name << ',' << row.runs.size() << ',' << row.runs.front().precision_of.size();
+    for (const column& c : columns) file << text(",%.4f", row.mean(c.of));
+    file << text(",%.4f,%.4f,%.4f,%.4f,", row.mean(map_of), row.deviation(map_of), row.mean(ndcg_of),
+                 row.deviation(ndcg_of))
+         << r.rows[r.against].name;
+    for (const examples::interval& d : {r.map[i], r.ndcg10[i]})
+      file << text(",%.4f,%.4f,%.4f", 100.0 * d.value, 100.0 * d.low, 100.0 * d.high);
+    file << text(",%.4f,", 100.0 * row.validation) << '"' << row.chosen << "\"\n";
+  }
+  to.keep();
 }
 
-void write_picture(const std::string& path, const report& r) {
-  const std::string script = std::filesystem::path(path).filename().string();
-  const std::string svg = std::filesystem::path(path).filename().replace_extension(".svg").string();
-  examples::write_whole(path, [&](std::ostream& file) {
-    file << "# gnuplot " << script
-         << "\nset terminal svg size 1180,520 font 'sans,12' background 'white'\nset output '" << svg
-         << "'\n";
-    for (std::size_t i = 0; i < r.rows.size(); ++i) {
-      const result& row = r.rows[i];
-      if (!row.curve.empty()) {
-        file << "$curve" << i << " << END\n";
-        for (std::size_t e = 0; e < row.curve.size(); ++e)
-          file << text("%zu %.4f\n", e, 100.0 * row.curve[e]);
-        file << "END\n";
-      }
-      file << "$recall" << i << " << END\n";
-      const double runs = static_cast<double>(row.runs.size());
-      for (std::size_t p = 0; p < recall_points; ++p) {
-        double image = 0.0;
-        double words = 0.0;
-        for (const quality& run : row.runs) {
-          image += 100.0 * run.images.precision[p] / runs;
-          words += 100.0 * run.texts.precision[p] / runs;
-        }
-        file << text("%.1f %.4f %.4f\n", 0.1 * static_cast<double>(p), image, words);
-      }
+void write_picture(examples::output_file& to, const report& r) {
+  std::ostream& file = to.stream();
+  file << "set terminal svg size 1180,520 font 'sans-serif,12' background '#ffffff'\nset output '"
+       << examples::picture_of(to.path()) << "'\n";
+  for (std::size_t i = 0; i < r.rows.size(); ++i) {
+    const result& row = r.rows[i];
+    if (!row.curve.empty()) {
+      file << "$curve" << i << " << END\n";
+      for (std::size_t e = 0; e < row.curve.size(); ++e) file << text("%zu %.4f\n", e, 100.0 * row.curve[e]);
       file << "END\n";
     }
-    const auto plot = [&](const char* data, const char* by, bool titles) {
-      file << "plot ";
-      bool first = true;
-      for (std::size_t i = 0; i < r.rows.size(); ++i) {
-        if (std::string(data) == "curve" && r.rows[i].curve.empty()) continue;
-        file << (first ? "" : ", \\\n     ") << '$' << data << i << " using " << by << " with lines lw 2 lc "
-             << i + 1 << (i >= 6 ? " dt 2" : "");
-        if (titles)
-          file << " title '" << r.rows[i].name << "' noenhanced";
-        else
-          file << " notitle";
-        first = false;
+    file << "$recall" << i << " << END\n";
+    const double runs = static_cast<double>(row.runs.size());
+    for (std::size_t p = 0; p < recall_points; ++p) {
+      double image = 0.0;
+      double words = 0.0;
+      for (const quality& run : row.runs) {
+        image += 100.0 * run.images.precision[p] / runs;
+        words += 100.0 * run.texts.precision[p] / runs;
       }
-      file << '\n';
-    };
-    file << "set multiplot layout 1,3\nset grid\nset key bottom right font ',9'\n"
-            "set title 'Learning curve, first seed'\nset xlabel 'epoch'\n"
-            "set ylabel 'mAP of the test set, both ways, %'\n";
-    plot("curve", "1:2", false);
-    file << "set key top right font ',9'\nset xrange [0:1]\nset xlabel 'recall'\nset ylabel 'precision, %'\n"
-            "set title '"
-         << r.set << ": images find texts' noenhanced\n";
-    plot("recall", "1:2", false);
-    file << "set title '" << r.set << ": texts find images' noenhanced\n";
-    plot("recall", "1:3", true);
-    file << "unset multiplot\n";
-  });
+      file << text("%.1f %.4f %.4f\n", 0.1 * static_cast<double>(p), image, words);
+    }
+    file << "END\n";
+  }
+  const auto plot = [&](const char* data, const char* by, bool titles) {
+    file << "plot ";
+    bool first = true;
+    for (std::size_t i = 0; i < r.rows.size(); ++i) {
+      if (std::string(data) == "curve" && r.rows[i].curve.empty()) continue;
+      file << (first ? "" : ", \\\n     ") << '$' << data << i << " using " << by << " with lines lw 2 lc "
+           << i + 1 << (i >= 6 ? " dt 2" : "");
+      if (titles)
+        file << " title '" << r.rows[i].name << "' noenhanced";
+      else
+        file << " notitle";
+      first = false;
+    }
+    file << '\n';
+  };
+  file << "set multiplot layout 1,3\nset grid\nset key bottom right font ',9'\n"
+          "set title 'Learning curve, first seed'\nset xlabel 'epoch'\n"
+          "set ylabel 'mAP of the test set, both ways, %'\n";
+  plot("curve", "1:2", false);
+  file << "set key top right font ',9'\nset xrange [0:1]\nset xlabel 'recall'\nset ylabel 'precision, %'\n"
+          "set title '"
+       << r.set << ": images find texts' noenhanced\n";
+  plot("recall", "1:2", false);
+  file << "set title '" << r.set << ": texts find images' noenhanced\n";
+  plot("recall", "1:3", true);
+  file << "unset multiplot\n";
+  to.keep();
+  examples::say_how_to_draw(to);
 }
 
 }  // namespace cross_modal

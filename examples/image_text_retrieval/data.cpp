@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "data.hpp"
 
+#include <rankloss/relevance_scores.hpp>
 #include "../support/csv.hpp"
 
 #include <algorithm>
 #include <map>
+#include <span>
 #include <stdexcept>
 #include <tuple>
 #include <utility>
@@ -54,8 +56,8 @@ dataset load_flickr8k(const fs::path& folder) {
                .train = {},
                .test = {}};
   auto [train, test] = examples::read_flickr8k(folder);
-  data.train = {std::move(train), {}};
-  data.test = {std::move(test), {}};
+  data.train = {std::move(train)};
+  data.test = {std::move(test)};
   data.train.judged = read_judgements(folder / "judgements.csv", "train", data.train);
   data.test.judged = read_judgements(folder / "judgements.csv", "test", data.test);
   return data;
@@ -65,8 +67,8 @@ dataset load_emoji(const fs::path& folder) {
   auto [train, test] = examples::read_emoji(folder);
   return {.name = "emoji",
           .grades = "same emoji 3, same subcategory 2, same category 1",
-          .train = {std::move(train), {}},
-          .test = {std::move(test), {}}};
+          .train = {std::move(train)},
+          .test = {std::move(test)}};
 }
 
 fs::path flickr8k_in(const fs::path& folder) {
@@ -88,7 +90,14 @@ void end_list(graded_lists& lists, std::size_t query) {
 pairs pairs::take(const std::vector<std::size_t>& chosen) const {
   constexpr auto absent = static_cast<std::size_t>(-1);
   const std::size_t c = captions_per_image;
-  pairs part{examples::pairs::take(chosen), {}};
+  pairs part{examples::pairs::take(chosen)};
+  if (sentences.size() > 0) {
+    using examples::index;
+    part.sentences.resize(index(chosen.size() * c), sentences.cols());
+    for (std::size_t i = 0; i < chosen.size(); ++i)
+      part.sentences.middleRows(index(i * c), index(c)) =
+          sentences.middleRows(index(chosen[i] * c), index(c));
+  }
   std::vector<std::size_t> index_of(image_count(), absent);
   for (std::size_t i = 0; i < chosen.size(); ++i) index_of[chosen[i]] = i;
   for (const judgement& j : judged) {
@@ -140,6 +149,34 @@ graded_relevance grade(const pairs& set) {
       end_list(graded.images_of_caption, sorted[k].caption);
   }
   return graded;
+}
+
+matrix<float> read_sentences(const fs::path& path, const pairs& set) {
+  examples::npy_array<float> array;
+  if (examples::npy_type(path) == "|i1") {
+    const auto stored = examples::read_npy<std::int8_t>(path);
+    array = {stored.shape, {stored.values.begin(), stored.values.end()}};
+  } else {
+    array = examples::read_npy<float>(path);
+  }
+  matrix<float> sentences = examples::to_features(path, array);
+  if (sentences.rows() != set.captions.rows())
+    throw std::runtime_error(path.string() + ": " + std::to_string(sentences.rows()) + " rows, expected " +
+                             std::to_string(set.caption_count()) + ", one for each caption to train on");
+  return sentences;
+}
+
+std::vector<float> caption_relevance(const pairs& set, rankloss::context& context) {
+  const matrix<float>& vectors = set.sentences.size() > 0 ? set.sentences : set.captions;
+  const std::span<const float> captions(vectors.data(), static_cast<std::size_t>(vectors.size()));
+  std::vector<float> relevance(set.image_count() * set.caption_count());
+  rankloss::relevance_scores<float>({.captions = captions,
+                                     .texts = captions,
+                                     .dimension = static_cast<std::size_t>(vectors.cols()),
+                                     .captions_per_image = set.captions_per_image,
+                                     .pairing = rankloss::pairing::by_caption},
+                                    relevance, context);
+  return relevance;
 }
 
 bool has_set(const fs::path& folder) { return !flickr8k_in(folder).empty() || !emoji_in(folder).empty(); }

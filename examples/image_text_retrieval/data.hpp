@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <rankloss/context.hpp>
 #include "../support/pairs.hpp"
 
 #include <cstddef>
@@ -23,7 +24,8 @@ struct judgement {
 
 /// Images with their captions, and where there are no categories, people's grades of some pairs.
 struct pairs : examples::pairs {
-  std::vector<judgement> judged;
+  matrix<float> sentences{};  ///< none, or vectors of the captions to compute RSC from: [captions, any]
+  std::vector<judgement> judged{};
 
   /// The given images with their captions and what is known of both.
   [[nodiscard]] pairs take(const std::vector<std::size_t>& chosen) const;
@@ -54,6 +56,15 @@ struct dataset {
 /// The set found in `folder`: Flickr8k on CLIP features in it or in its flickr8k_clip, else the emoji set in it or in its emoji.
 /// @throws std::runtime_error naming the file and what was expected.
 [[nodiscard]] dataset load(const std::filesystem::path& folder);
+
+/// Vectors of the captions of `set`, one a row in their order, float32 or int8, of any length: see
+/// sentence_vectors.py.
+/// @throws std::runtime_error naming the file and what was expected.
+[[nodiscard]] matrix<float> read_sentences(const std::filesystem::path& path, const pairs& set);
+
+/// The relevance of each caption for each image, [images, captions], by rankloss::relevance_scores: from the
+/// sentences if there are any, else from the captions' features.
+[[nodiscard]] std::vector<float> caption_relevance(const pairs& set, rankloss::context& context);
 
 /// Whether `load` would find one there.
 [[nodiscard]] bool has_set(const std::filesystem::path& folder);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 // Image-text retrieval with two towers on frozen features; README.md says what to see here.
 #include "../support/cca.hpp"
+#include "../support/program.hpp"
 #include "../support/progress.hpp"
 #include "data.hpp"
 #include "options.hpp"
@@ -8,15 +9,12 @@
 #include "train.hpp"
 
 #include <rankloss/context.hpp>
-#include <rankloss/relevance_scores.hpp>
 #include <rankloss/threads.hpp>
 
 #include <algorithm>
 #include <cstdio>
-#include <exception>
 #include <filesystem>
 #include <iostream>
-#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -50,17 +48,7 @@ dataset load_data(const options& o) {
 }
 
 std::vector<float> grades_to_learn(const options& o, const pairs& train, rankloss::context& context) {
-  if (o.relevance == relevance::matches) return {};
-  std::vector<float> grades(train.image_count() * train.caption_count());
-  const std::span<const float> captions(train.captions.data(),
-                                        static_cast<std::size_t>(train.captions.size()));
-  rankloss::relevance_scores<float>({.captions = captions,
-                                     .texts = captions,
-                                     .dimension = static_cast<std::size_t>(train.captions.cols()),
-                                     .captions_per_image = train.captions_per_image,
-                                     .pairing = rankloss::pairing::by_caption},
-                                    grades, context);
-  return grades;
+  return o.relevance == relevance::matches ? std::vector<float>{} : caption_relevance(train, context);
 }
 
 two_towers towers_at_start(const options& o, const pairs& train, const examples::cca& fit,
@@ -85,15 +73,17 @@ std::string progress_line(const named_loss& loss, const train_state& state, cons
   const double rate = static_cast<double>(state.pairs) / state.seconds;
   const double left = static_cast<double>(state.pairs_in_all * (runs - run) - state.pairs) / rate;
   char text[160];
-  std::snprintf(text, sizeof text, "%s, run %zu of %zu: epoch %zu/%zu, loss %.4f, %.0f pairs/s, %.0f s left",
-                loss.name.c_str(), run + 1, runs, state.epoch, o.train.epochs, state.loss, rate, left);
+  std::snprintf(text, sizeof text, "run %zu of %zu, %s left; %s: epoch %zu of %zu, loss %.4f, %.0f pairs/s",
+                run + 1, runs, examples::duration_text(left).c_str(), loss.name.c_str(), state.epoch,
+                o.train.epochs, state.loss, rate);
   return text;
 }
 
 void run(const options& o) {
-  std::optional<curve> csv;
-  if (!o.csv.empty()) csv.emplace(o.csv);
+  curve curve(o.csv, o.picture);
+  query_table queries(o.queries);
   dataset data = load_data(o);
+  if (!o.rsc.empty()) data.train.sentences = read_sentences(o.rsc, data.train);
   if (o.hold_out > 0.0) data = hold_out(data, o.hold_out, o.train.seed);
   rankloss::context context{
       rankloss::threads(o.threads > 0 ? o.threads : std::max(1U, std::thread::hardware_concurrency()))};
@@ -132,28 +122,28 @@ void run(const options& o) {
       train(towers, data.train, grades, loss.loss, how, context, [&](const train_state& state) {
         seconds = state.seconds;
         if (progress.due()) progress.show(progress_line(loss, state, o, run, runs));
-        if (csv && state.epoch_ends)
-          csv->add(loss.option, how.seed, state.epoch, state.seconds, state.loss, measured(towers));
+        if (curve.wanted() && state.epoch_ends)
+          curve.add(loss.option, how.seed, state.epoch, state.seconds, state.loss, measured(towers));
       });
       trained.runs.push_back(measured(towers));
+      if (queries.wanted())
+        queries.add(loss.option, how.seed,
+                    measure.of_queries(towers.images(data.test.images), towers.captions(data.test.captions)));
       trained.seconds.push_back(seconds);
     }
     results.push_back(std::move(trained));
   }
   progress.clear();
-  print_table(std::cout, results);
+  print_table(std::cout, results, o.resamples, o.train.seed);
+  queries.keep();
+  curve.keep(data.name, results[1].mean(quality::rsum));
 }
 
 }  // namespace
 }  // namespace retrieval
 
 int main(int argc, char** argv) {
-  try {
+  return examples::program("image_text_retrieval", [&] {
     if (const auto options = retrieval::parse(argc, argv)) retrieval::run(*options);
-    return 0;
-  } catch (const std::exception& error) {
-    std::cout.flush();
-    std::cerr << "image_text_retrieval: " << error.what() << '\n';
-    return 1;
-  }
+  });
 }

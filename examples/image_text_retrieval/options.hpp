@@ -19,8 +19,11 @@ struct options {
       shared_data;  ///< folder of RANKLOSS_DATA, used if it holds a set; else the emoji set that comes with the example is
   std::string loss = "all";
   std::string csv;
+  std::string picture;
+  std::string queries;
   std::size_t seeds = 1;
-  std::size_t threads = 0;  ///< 0: as many as the machine has
+  std::size_t resamples = 10000;  ///< of the test images, for the intervals
+  std::size_t threads = 0;        ///< 0: as many as the machine has
   double hold_out = 0.0;  ///< share of the training images to measure on in place of the test images; 0: none
 
   retrieval::start start = retrieval::start::cca;
@@ -32,6 +35,7 @@ struct options {
   train_options train;
 
   retrieval::relevance relevance = retrieval::relevance::rsc;
+  std::string rsc;      ///< .npy file of a sentence encoder's vectors; empty: RSC of the captions' features
   double weight = 0.9;  ///< of S-NDCG where both are used; the triplet loss has the rest
   double margin = 0.2;
   double temperature = 0.01;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include "../support/bootstrap.hpp"
+#include "../support/output_file.hpp"
 #include "data.hpp"
 
 #include <rankloss/context.hpp>
@@ -8,7 +10,6 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <fstream>
 #include <iosfwd>
 #include <string>
 #include <vector>
@@ -30,9 +31,18 @@ struct quality {
     columns
   };
   std::array<double, columns> values{};
+  std::vector<double> rsum_by_image{};  ///< [images] of an image and its captions; the mean is rsum
 };
 
-/// evaluator: measures embeddings of a set by the library's metrics. A tie counts what a random order of the tied would on average.
+struct query_ndcg {
+  bool by_image;      ///< the query is an image, else a caption
+  std::size_t query;  ///< its row
+  std::size_t image;  ///< the image that it is or belongs to
+  double ndcg;
+};
+
+/// evaluator: measures embeddings of a set by the library's metrics. A tie counts what a random order of the
+/// tied would on average.
 class evaluator {
  public:
   evaluator(const pairs& set, rankloss::context& context);
@@ -40,11 +50,18 @@ class evaluator {
   /// Rows of unit length.
   [[nodiscard]] quality operator()(const matrix<float>& images, const matrix<float>& captions) const;
 
+  /// NDCG of each query in percent, the images' before the captions'; queries for which nothing is relevant
+  /// are left out.
+  [[nodiscard]] std::vector<query_ndcg> of_queries(const matrix<float>& images,
+                                                   const matrix<float>& captions) const;
+
   /// A model that knows nothing: all similarities equal.
   [[nodiscard]] quality chance() const;
 
  private:
   [[nodiscard]] quality measure(const matrix<float>& similarity) const;
+
+  [[nodiscard]] std::vector<double> rsum_by_image(const matrix<float>& similarity) const;
 
   rankloss::context& context_;
   std::vector<std::size_t> image_classes_;
@@ -60,21 +77,53 @@ struct result {
 
   [[nodiscard]] double mean(quality::column c) const;
   [[nodiscard]] double deviation(quality::column c) const;  ///< of a sample: divided by runs - 1
+  [[nodiscard]] std::vector<double> rsum_by_image() const;  ///< mean over the runs
 };
 
-void print_table(std::ostream& out, const std::vector<result>& results);
+/// The difference of rsum between two rows, by so many draws of the test images with their captions. Among
+/// what an image is searched does not change with the draw.
+[[nodiscard]] examples::interval compare(const result& row, const result& other, std::size_t resamples,
+                                         std::uint64_t seed);
 
-/// curve: one line an epoch, run and loss, for plotting.
+/// Rows after the first that is trained have the difference of their rsum from that row's.
+void print_table(std::ostream& out, const std::vector<result>& results, std::size_t resamples,
+                 std::uint64_t seed);
+
+/// curve: one line an epoch, run and loss in a CSV file; and a gnuplot script with its data in it that draws
+/// the mean rsum of each loss over the epochs, to an SVG file in the folder where gnuplot runs.
 class curve {
  public:
-  /// @throws std::runtime_error when the file cannot be written.
-  explicit curve(const std::string& path);
+  /// Of empty paths nothing is written. @throws std::runtime_error when a file cannot be written.
+  curve(const std::string& csv, const std::string& picture);
+  [[nodiscard]] bool wanted() const { return csv_.wanted() || picture_.wanted(); }
   void add(const std::string& loss, std::uint64_t seed, std::size_t epoch, double seconds, double value,
            const quality& test);
+  /// What is not kept is not there. `cca` is the rsum that the losses are to pass.
+  void keep(const std::string& set, double cca);
 
  private:
-  std::string path_;
-  std::ofstream file_;
+  struct line {
+    std::string loss;
+    std::vector<double> sums{};  ///< [epochs] of rsum, over the runs
+    std::vector<double> runs{};  ///< [epochs]
+  };
+  examples::output_file csv_;
+  examples::output_file picture_;
+  std::vector<line> lines_;
+};
+
+/// query_table: one line a query, run and loss, for paired comparisons.
+class query_table {
+ public:
+  /// Of an empty path nothing is written. @throws std::runtime_error when the file cannot be written.
+  explicit query_table(const std::string& path);
+  [[nodiscard]] bool wanted() const { return file_.wanted(); }
+  void add(const std::string& loss, std::uint64_t seed, const std::vector<query_ndcg>& queries);
+  /// What is not kept is not there.
+  void keep() { file_.keep(); }
+
+ private:
+  examples::output_file file_;
 };
 
 }  // namespace retrieval

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 // Label relevance ranking by LR2PPO's three stages and their alternatives; README.md says what to see here.
+#include "../support/output_file.hpp"
+#include "../support/program.hpp"
 #include "../support/progress.hpp"
 #include "data.hpp"
 #include "options.hpp"
@@ -13,12 +15,9 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
-#include <exception>
 #include <filesystem>
-#include <fstream>
 #include <functional>
 #include <iostream>
-#include <mutex>
 #include <numeric>
 #include <optional>
 #include <stdexcept>
@@ -52,44 +51,20 @@ transfer load_data(const options& o) {
   return make(o.tune.seed);
 }
 
-/// What several threads tell of their runs.
-class teller {
- public:
-  teller(bool verbose, std::size_t runs) : verbose_(verbose), runs_(runs) {}
-
-  [[nodiscard]] observer of(std::string run) {
-    return [this, run = std::move(run)](const progress_state& state) {
-      const std::lock_guard lock(mutex_);
-      char line[256];
-      int used = std::snprintf(line, sizeof line, "%s: epoch %zu, loss %.4f, validation %.2f", run.c_str(),
-                               state.epoch, state.loss, 100.0 * state.validation);
-      if (state.policy != nullptr && used > 0)
-        std::snprintf(line + used, sizeof line - static_cast<std::size_t>(used),
-                      "; KL %.5f, to the base %.4f, entropy %.3f, ratio %.3f, clipped %.2f",
-                      state.policy->kl_k3, state.policy->reference_kl_k3, state.policy->entropy,
-                      state.policy->mean_ratio, state.policy->clip_fraction);
-      if (verbose_) {
-        progress_.clear();
-        std::printf("%s\n", line);
-        std::fflush(stdout);
-      } else if (progress_.due()) {
-        progress_.show(std::to_string(done_) + " of " + std::to_string(runs_) + " done; " + line);
-      }
-    };
-  }
-  void run_ends() {
-    const std::lock_guard lock(mutex_);
-    ++done_;
-  }
-  void clear() { progress_.clear(); }
-
- private:
-  bool verbose_;
-  std::size_t runs_;
-  std::size_t done_ = 0;
-  std::mutex mutex_;
-  examples::progress progress_;
-};
+/// An observer that tells of a run.
+observer tells(examples::several_runs& all, std::string run) {
+  return [&all, run = std::move(run)](const progress_state& state) {
+    char line[256];
+    int used = std::snprintf(line, sizeof line, "%s: epoch %zu, loss %.4f, validation %.2f", run.c_str(),
+                             state.epoch, state.loss, 100.0 * state.validation);
+    if (state.policy != nullptr && used > 0)
+      std::snprintf(line + used, sizeof line - static_cast<std::size_t>(used),
+                    "; KL %.5f, to the base %.4f, entropy %.3f, ratio %.3f, clipped %.2f",
+                    state.policy->kl_k3, state.policy->reference_kl_k3, state.policy->entropy,
+                    state.policy->mean_ratio, state.policy->clip_fraction);
+    all.tell(line, true);
+  };
+}
 
 /// What the stages of a seed start from.
 struct beginning {
@@ -209,12 +184,6 @@ rankloss::ordered_pairs known_pairs(const lists& set, std::size_t budget, std::u
   return some;
 }
 
-/// Said before the training, not after it.
-void expect_writable(const std::string& path) {
-  if (!path.empty() && !std::ofstream(path, std::ios::app))
-    throw std::runtime_error(path + ": cannot be written, expected a place for a file");
-}
-
 void describe(const options& o, const transfer& data, std::size_t pairs) {
   const auto size = [](const lists& set) {
     return std::to_string(set.count()) + " lists (" + std::to_string(set.items()) + " items)";
@@ -232,8 +201,7 @@ void describe(const options& o, const transfer& data, std::size_t pairs) {
 
 void run(const options& o) {
   using clock = std::chrono::steady_clock;
-  expect_writable(o.csv);
-  expect_writable(o.picture);
+  examples::output_file csv(o.csv), picture(o.picture);  // refused now rather than after the training
   const transfer data = load_data(o);
   for (const lists* set :
        {&data.source, &data.source_validation, &data.target, &data.target_validation, &data.target_test})
@@ -253,7 +221,7 @@ void run(const options& o) {
   for (const method& m : methods) runs += m.variants.size();
   rankloss::threads pool(o.threads > 0 ? o.threads : std::max(1U, std::thread::hardware_concurrency()));
   std::vector<rankloss::context> contexts(pool.workers());
-  teller told(o.verbose, runs);
+  examples::several_runs told(o.verbose, runs);
 
   /// A run: its method, its variant, its seed, and what came of it.
   struct task {
@@ -269,8 +237,9 @@ void run(const options& o) {
       how.seed += one.seed;
       const variant& v = one.of->variants[one.variant];
       const auto begin = clock::now();
-      one.found = v.train(from[one.seed], how, contexts[worker],
-                          told.of(one.of->name + ", seed " + std::to_string(one.seed + 1) + ", " + v.chosen));
+      one.found =
+          v.train(from[one.seed], how, contexts[worker],
+                  tells(told, one.of->name + ", seed " + std::to_string(one.seed + 1) + ", " + v.chosen));
       one.seconds = std::chrono::duration<double>(clock::now() - begin).count();
       told.run_ends();
     });
@@ -354,20 +323,15 @@ void run(const options& o) {
   }
   std::printf("\nThe reward model (%s) tells %.1f %% of the pairs right\n",
               reward.variants[reward_choice.variant].chosen.c_str(), 100.0 * accuracy);
-  if (!o.csv.empty()) write_csv(o.csv, r);
-  if (!o.picture.empty()) write_picture(o.picture, r);
+  if (csv.wanted()) write_csv(csv, r);
+  if (picture.wanted()) write_picture(picture, r);
 }
 
 }  // namespace
 }  // namespace label_ranker
 
 int main(int argc, char** argv) {
-  try {
+  return examples::program("label_relevance_ranking", [&] {
     if (const auto options = label_ranker::parse(argc, argv)) label_ranker::run(*options);
-    return 0;
-  } catch (const std::exception& error) {
-    std::cout.flush();
-    std::cerr << "label_relevance_ranking: " << error.what() << '\n';
-    return 1;
-  }
+  });
 }

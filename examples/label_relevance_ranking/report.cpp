@@ -3,11 +3,8 @@
 
 #include <cmath>
 #include <cstdio>
-#include <filesystem>
-#include <fstream>
 #include <numeric>
 #include <ostream>
-#include <stdexcept>
 
 namespace label_ranker {
 namespace {
@@ -17,14 +14,6 @@ std::string text(const char* format, Values... values) {
   char line[256];
   std::snprintf(line, sizeof line, format, values...);
   return line;
-}
-
-/// Writes a file by `write`, to its end.
-template <class Write>
-void write_file(const std::string& path, Write write) {
-  std::ofstream file(path);
-  if (file) write(file);
-  if (!file.flush()) throw std::runtime_error(path + ": cannot be written, expected a place for a file");
 }
 
 }  // namespace
@@ -78,40 +67,40 @@ void print_table(std::ostream& out, const report& r) {
   out.flush();
 }
 
-void write_csv(const std::string& path, const report& r) {
-  write_file(path, [&](std::ofstream& file) {
-    file
-        << "set,model,seeds,lists,ndcg1,ndcg3,ndcg5,ndcg10,ndcg20,pairs,ndcg10_deviation,difference,low,high,chosen\n";
-    for (std::size_t i = 0; i < r.rows.size(); ++i) {
-      const result& row = r.rows[i];
-      file << r.set << ',' << row.name << ',' << row.runs.size() << ',' << row.runs.front().size();
-      for (std::size_t c = 0; c < quality::columns; ++c)
-        file << text(",%.6f", row.mean(static_cast<quality::column>(c)));
-      const examples::interval& d = r.differences[i];
-      file << text(",%.6f,%.6f,%.6f,%.6f,", row.deviation(quality::ndcg10), d.value, d.low, d.high) << '"'
-           << row.chosen << "\"\n";
-    }
-  });
+void write_csv(examples::output_file& to, const report& r) {
+  std::ostream& file = to.stream();
+  file
+      << "set,model,seeds,lists,ndcg1,ndcg3,ndcg5,ndcg10,ndcg20,pairs,ndcg10_deviation,difference,low,high,chosen\n";
+  for (std::size_t i = 0; i < r.rows.size(); ++i) {
+    const result& row = r.rows[i];
+    file << r.set << ',' << row.name << ',' << row.runs.size() << ',' << row.runs.front().size();
+    for (std::size_t c = 0; c < quality::columns; ++c)
+      file << text(",%.6f", row.mean(static_cast<quality::column>(c)));
+    const examples::interval& d = r.differences[i];
+    file << text(",%.6f,%.6f,%.6f,%.6f,", row.deviation(quality::ndcg10), d.value, d.low, d.high) << '"'
+         << row.chosen << "\"\n";
+  }
+  to.keep();
 }
 
-void write_picture(const std::string& path, const report& r) {
-  const std::string svg = std::filesystem::path(path).filename().replace_extension(".svg").string();
-  write_file(path, [&](std::ofstream& file) {
-    file << "# gnuplot " << std::filesystem::path(path).filename().string() << "\nset terminal svg size 760,"
-         << 120 + 34 * r.rows.size() << " font 'sans,13' background 'white'\nset output '" << svg
-         << "'\n$rows << END\n";
-    for (std::size_t i = 1; i < r.rows.size(); ++i) {
-      const examples::interval& d = r.differences[i];
-      file << text("%zu %.4f %.4f %.4f \"", r.rows.size() - i, 100.0 * d.value, 100.0 * d.low, 100.0 * d.high)
-           << r.rows[i].name << "\"\n";
-    }
-    file
-        << "END\nset title '" << r.set
-        << ": NDCG\\@10 less that of the base model, with 95 % intervals' noenhanced\nset yrange [0.4:"
-        << r.rows.size() - 1
-        << ".6]\nset xlabel 'points of 100'\nset grid x\nset arrow from 0, graph 0 to 0, graph 1 nohead lc 'gray40'\n"
-           "plot $rows using 2:1:3:4:ytic(5) with xerrorbars pt 7 lc 'black' notitle\n";
-  });
+void write_picture(examples::output_file& to, const report& r) {
+  std::ostream& file = to.stream();
+  file << "set terminal svg size 760," << 120 + 34 * r.rows.size()
+       << " font 'sans,13' background 'white'\nset output '" << examples::picture_of(to.path())
+       << "'\n$rows << END\n";
+  for (std::size_t i = 1; i < r.rows.size(); ++i) {
+    const examples::interval& d = r.differences[i];
+    file << text("%zu %.4f %.4f %.4f \"", r.rows.size() - i, 100.0 * d.value, 100.0 * d.low, 100.0 * d.high)
+         << r.rows[i].name << "\"\n";
+  }
+  file
+      << "END\nset title '" << r.set
+      << ": NDCG\\@10 less that of the base model, with 95 % intervals' noenhanced\nset yrange [0.4:"
+      << r.rows.size() - 1
+      << ".6]\nset xlabel 'points of 100'\nset grid x\nset arrow from 0, graph 0 to 0, graph 1 nohead lc 'gray40'\n"
+         "plot $rows using 2:1:3:4:ytic(5) with xerrorbars pt 7 lc 'black' notitle\n";
+  to.keep();
+  examples::say_how_to_draw(to);
 }
 
 }  // namespace label_ranker

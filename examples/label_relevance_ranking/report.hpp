@@ -2,6 +2,7 @@
 #pragma once
 
 #include "../support/bootstrap.hpp"
+#include "../support/output_file.hpp"
 #include "stages.hpp"
 
 #include <cstddef>
@@ -35,10 +36,10 @@ struct report {
 void print_table(std::ostream& out, const report& r);
 
 /// @throws std::runtime_error when the file cannot be written.
-void write_csv(const std::string& path, const report& r);
+void write_csv(examples::output_file& to, const report& r);
 
-/// A gnuplot script with its data in it that draws the differences with their intervals to an SVG file beside it.
-/// @throws std::runtime_error when the file cannot be written.
-void write_picture(const std::string& path, const report& r);
+/// A gnuplot script with its data in it that draws the differences with their intervals to an SVG file in the
+/// folder where gnuplot runs. @throws std::runtime_error when the file cannot be written.
+void write_picture(examples::output_file& to, const report& r);
 
 }  // namespace label_ranker

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "losses.hpp"
+#include "../support/nearest.hpp"
 
 #include <rankloss/approx_ndcg.hpp>
 #include <rankloss/evaluate.hpp>
@@ -93,9 +94,14 @@ std::vector<loss_entry> find_losses(std::string_view names) {
                     [&](const loss_entry& l) { return l.name == name; }))
       continue;
     std::string known;
-    for (const loss_entry& l : all_losses()) known += l.name + ", ";
-    throw std::runtime_error("--loss: no loss '" + std::string(name) + "', expected some of " + known +
-                             "or all");
+    std::vector<std::string> words{"all"};
+    for (const loss_entry& l : all_losses()) {
+      known += l.name + ", ";
+      words.push_back(l.name);
+    }
+    const std::string meant = examples::did_you_mean(name, words);
+    throw std::runtime_error("--loss: no loss '" + std::string(name) + "'" +
+                             (meant.empty() ? ", expected some of " + known + "or all" : meant));
   }
   std::vector<loss_entry> found;
   for (const loss_entry& l : all_losses())

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 // Learning to rank with the list losses of the library; README.md says what to see here.
+#include "../support/output_file.hpp"
+#include "../support/program.hpp"
 #include "../support/progress.hpp"
 #include "data.hpp"
 #include "losses.hpp"
@@ -11,13 +13,9 @@
 #include <rankloss/threads.hpp>
 
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
-#include <exception>
 #include <filesystem>
-#include <fstream>
 #include <iostream>
-#include <mutex>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -85,50 +83,8 @@ struct outcome {
   double seconds = 0.0;
 };
 
-/// What several threads tell of their runs.
-class teller {
- public:
-  teller(bool verbose, std::size_t trainings) : verbose_(verbose), trainings_(trainings) {}
-
-  void epoch(const std::string& run, const train_state& state) {
-    const std::lock_guard lock(mutex_);
-    if (!verbose_ && !progress_.due()) return;
-    char line[200];
-    std::snprintf(line, sizeof line, "%s: epoch %zu, loss %.4f, validation NDCG@10 %.2f (best %.2f), %.1f s",
-                  run.c_str(), state.epoch, state.loss, 100.0 * state.validation, 100.0 * state.best,
-                  state.seconds);
-    if (verbose_ && state.epoch % 5 == 0) {
-      progress_.clear();
-      std::printf("%s\n", line);
-      std::fflush(stdout);
-    }
-    if (!progress_.due()) return;
-    const double spent = std::chrono::duration<double>(clock::now() - begin_).count();
-    const double left =
-        done_ == 0 ? 0.0 : spent / static_cast<double>(done_) * static_cast<double>(trainings_ - done_);
-    char text[64];
-    std::snprintf(text, sizeof text, done_ == 0 ? "%zu of %zu done; " : "%zu of %zu done, %.0f s left; ",
-                  done_, trainings_, left);
-    progress_.show(text + std::string(line));
-  }
-  void training_ends() {
-    const std::lock_guard lock(mutex_);
-    ++done_;
-  }
-  void clear() { progress_.clear(); }
-
- private:
-  using clock = std::chrono::steady_clock;
-  bool verbose_;
-  std::size_t trainings_;
-  std::size_t done_ = 0;
-  std::mutex mutex_;
-  examples::progress progress_;
-  clock::time_point begin_ = clock::now();
-};
-
 outcome run_one(const options& o, const loss_entry& loss, const fold& data, std::size_t fold_number,
-                rankloss::context& context, teller& progress) {
+                rankloss::context& context, examples::several_runs& progress) {
   outcome result;
   const lists& test = o.on_validation ? data.validation : data.test;
   const auto train_with = [&](const setting& with, std::size_t seed) {
@@ -141,10 +97,14 @@ outcome run_one(const options& o, const loss_entry& loss, const fold& data, std:
     double seconds = 0.0;
     trained found = train(data, loss.make(with.scale), how, context, [&](const train_state& state) {
       seconds = state.seconds;
-      progress.epoch(name, state);
+      char line[200];
+      std::snprintf(line, sizeof line,
+                    "%s: epoch %zu, loss %.4f, validation NDCG@10 %.2f (best %.2f), %.1f s", name,
+                    state.epoch, state.loss, 100.0 * state.validation, 100.0 * state.best, state.seconds);
+      progress.tell(line, state.epoch % 5 == 0);
     });
     result.seconds += seconds;
-    progress.training_ends();
+    progress.run_ends();
     return found;
   };
   double best = -1.0;
@@ -184,15 +144,8 @@ std::vector<quality> best_feature(const fold& data, const lists& test, rankloss:
   return measure(test, sign * test.features.col(feature), context);
 }
 
-/// Said before the training, not after it.
-void expect_writable(const std::string& path) {
-  if (!path.empty() && !std::ofstream(path, std::ios::app))
-    throw std::runtime_error(path + ": cannot be written, expected a place for a file");
-}
-
 void run(const options& o) {
-  expect_writable(o.csv);
-  expect_writable(o.picture);
+  examples::output_file csv(o.csv), picture(o.picture);  // refused now rather than after the training
   const dataset data = load_data(o);
   describe(o, data);
   std::vector<fold> folds;
@@ -205,7 +158,7 @@ void run(const options& o) {
   rankloss::threads pool(o.threads > 0 ? o.threads : std::max(1U, std::thread::hardware_concurrency()));
   std::vector<rankloss::context> contexts(pool.workers());
   std::vector<outcome> outcomes(o.losses.size() * o.folds);
-  teller progress(o.verbose, trainings);
+  examples::several_runs progress(o.verbose, trainings);
   pool.run(outcomes.size(), [&](std::size_t worker, std::size_t task) {
     const std::size_t f = task % o.folds;
     outcomes[task] = run_one(o, o.losses[task / o.folds], folds[f], f, contexts[worker], progress);
@@ -240,20 +193,15 @@ void run(const options& o) {
   }
   r.compare(o.resamples, o.train.seed);
   print_table(std::cout, r);
-  if (!o.csv.empty()) write_csv(o.csv, r);
-  if (!o.picture.empty()) write_picture(o.picture, r);
+  if (csv.wanted()) write_csv(csv, r);
+  if (picture.wanted()) write_picture(picture, r);
 }
 
 }  // namespace
 }  // namespace ranker
 
 int main(int argc, char** argv) {
-  try {
+  return examples::program("learning_to_rank", [&] {
     if (const auto options = ranker::parse(argc, argv)) ranker::run(*options);
-    return 0;
-  } catch (const std::exception& error) {
-    std::cout.flush();
-    std::cerr << "learning_to_rank: " << error.what() << '\n';
-    return 1;
-  }
+  });
 }

@@ -6,11 +6,8 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
-#include <filesystem>
-#include <fstream>
 #include <iostream>
 #include <numeric>
-#include <stdexcept>
 
 namespace ranker {
 namespace {
@@ -26,16 +23,6 @@ std::string text(const char* format, Values... values) {
   char line[256];
   std::snprintf(line, sizeof line, format, values...);
   return line;
-}
-
-std::ofstream open(const std::string& path, const std::string& what) {
-  std::ofstream file(path);
-  if (!file) throw std::runtime_error(path + ": cannot be written, expected a place for the " + what);
-  return file;
-}
-
-void finish(std::ofstream& file, const std::string& path) {
-  if (!file.flush()) throw std::runtime_error(path + ": cannot be written to its end");
 }
 
 /// "3x 0.1/0.01, 2x 1/0.001": scale and rate, and in how many folds they were chosen.
@@ -110,8 +97,8 @@ void print_table(std::ostream& out, const report& r) {
   out.flush();
 }
 
-void write_csv(const std::string& path, const report& r) {
-  std::ofstream file = open(path, "table");
+void write_csv(examples::output_file& to, const report& r) {
+  std::ostream& file = to.stream();
   file
       << "set,model,measured_on,loss,seeds,lists,ndcg1,ndcg3,ndcg5,ndcg10,map,ndcg10_deviation,against,difference,low,high,seconds,chosen\n";
   for (std::size_t i = 0; i < r.rows.size(); ++i) {
@@ -128,12 +115,11 @@ void write_csv(const std::string& path, const report& r) {
            << text(",%.6f,%.6f,%.6f", r.differences[i].value, r.differences[i].low, r.differences[i].high);
     file << text(",%.1f", row.seconds) << ",\"" << chosen_of(row) << "\"\n";
   }
-  finish(file, path);
+  to.keep();
 }
 
-void write_picture(const std::string& path, const report& r) {
-  std::ofstream file = open(path, "picture's script");
-  const std::string svg = std::filesystem::path(path).stem().string() + ".svg";
+void write_picture(examples::output_file& to, const report& r) {
+  std::ostream& file = to.stream();
   std::vector<std::size_t> order;
   for (std::size_t i = 0; i < r.rows.size(); ++i)
     if (!r.rows[i].chosen.empty() && r.rows[i].name != r.against) order.push_back(i);
@@ -151,14 +137,15 @@ void write_picture(const std::string& path, const report& r) {
       << "END\n"
       << "set terminal svg size 760," << 130 + 24 * order.size()
       << " font 'sans-serif,13' background '#ffffff'\n"
-      << "set output '" << svg << "'\n"
+      << "set output '" << examples::picture_of(to.path()) << "'\n"
       << "set title '" << r.set << ", " << r.model << "'\n"
       << "set xlabel 'NDCG\\@10 less that of " << r.against << ", in percent, with 95 % intervals'\n"
       << "unset key\nset border 1\nset xtics nomirror out\nset grid xtics lc rgb '#dddddd'\nset ytics nomirror scale 0\n"
       << "set yrange [-0.7:" << order.size()
       << "-0.3]\nset arrow from 0,graph 0 to 0,graph 1 nohead lw 1.5 lc rgb '#555555'\n"
       << "plot $rows using 2:0:3:4:ytic(1) with xerrorbars pt 7 ps 0.7 lw 1.6 lc rgb '#1b6ca8'\n";
-  finish(file, path);
+  to.keep();
+  examples::say_how_to_draw(to);
 }
 
 }  // namespace ranker

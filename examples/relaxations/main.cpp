@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: BSL-1.0
 // Soft ranks and soft permutations of one list side by side; README.md says what to see here.
+#include "../support/cli.hpp"
+#include "../support/output_file.hpp"
+#include "../support/program.hpp"
+
 #include <rankloss/ranks/hard_ranks.hpp>
 #include <rankloss/ranks/laplace_ranks.hpp>
 #include <rankloss/ranks/projected_ranks.hpp>
@@ -9,25 +13,18 @@
 #include <rankloss/sorts/soft_sort.hpp>
 #include <rankloss/sorts/sorting_network.hpp>
 
-#include <CLI/CLI.hpp>
-
 #include <cmath>
 #include <cstddef>
 #include <cstdio>
-#include <exception>
-#include <filesystem>
-#include <fstream>
 #include <functional>
-#include <iostream>
+#include <ostream>
 #include <span>
-#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
 
 namespace {
 
-namespace fs = std::filesystem;
 using numbers = std::vector<double>;
 
 /// One number an item, as a function of the temperature.
@@ -92,76 +89,95 @@ void print_table(const std::string& title, const std::vector<relaxation>& rows, 
   }
 }
 
-/// Columns: temperature, then a column an item; a block a relaxation, as gnuplot's `index` counts them.
-void write_curves(const fs::path& file, const std::vector<relaxation>& all, const numbers& scores,
-                  rankloss::context& context) {
-  std::ofstream out(file);
-  for (const relaxation& r : all) {
-    out << "# " << r.name << '\n';
-    for (int step = 0; step <= 60; ++step) {
-      const double t = std::pow(10.0, -2.0 + step / 15.0);
-      out << t;
-      for (const double x : r.compute(scores, t, context)) out << ' ' << x;
-      out << '\n';
-    }
-    out << "\n\n";
-  }
-  if (!out.flush()) throw std::runtime_error("cannot write " + file.string());
+/// The temperatures of the curves: 15 to a power of ten, from 0.01 to 100.
+template <class Use>
+void at_temperatures(Use use) {
+  for (int step = 0; step <= 60; ++step) use(std::pow(10.0, -2.0 + step / 15.0));
 }
 
-void write_script(const fs::path& file, const fs::path& picture, std::size_t items) {
-  std::ofstream out(file);
+/// One line a relaxation, temperature and item.
+void write_csv(examples::output_file& file, const numbers& scores, rankloss::context& context) {
+  file.stream() << "kind,relaxation,temperature,item,score,value\n";
+  const auto add = [&](const char* kind, const std::vector<relaxation>& all) {
+    for (const relaxation& r : all)
+      at_temperatures([&](double t) {
+        const numbers values = r.compute(scores, t, context);
+        for (std::size_t i = 0; i < values.size(); ++i)
+          file.stream() << kind << ",\"" << r.name << "\"," << t << ',' << i + 1 << ',' << scores[i] << ','
+                        << values[i] << '\n';
+      });
+  };
+  add("rank", soft_ranks());
+  add("weight at own position", soft_permutations());
+  file.keep();
+}
+
+/// A gnuplot script with its data in it: a plot a relaxation, a curve an item, the temperature along.
+void write_picture(examples::output_file& file, const numbers& scores, rankloss::context& context) {
+  std::ostream& out = file.stream();
+  const auto data = [&](char kind, const std::vector<relaxation>& all) {
+    for (std::size_t k = 0; k < all.size(); ++k) {
+      out << '$' << kind << k << " << END\n";
+      at_temperatures([&](double t) {
+        out << t;
+        for (const double x : all[k].compute(scores, t, context)) out << ' ' << x;
+        out << '\n';
+      });
+      out << "END\n";
+    }
+  };
+  data('r', soft_ranks());
+  data('p', soft_permutations());
   out << "set terminal svg size 1240,620 font 'sans-serif,13' background '#ffffff'\n"
-      << "set output '" << picture.filename().string() << "'\n"
+      << "set output '" << examples::picture_of(file.path()) << "'\n"
       << "set multiplot layout 2,4 margins 0.05,0.99,0.09,0.93 spacing 0.035,0.13\n"
       << "set logscale x\nset format x '10^{%T}'\nunset key\nset border 3\nset tics nomirror out\n"
       << "array colours[5] = ['#1b6ca8', '#e08214', '#2a9d57', '#b2182b', '#7b52ab']\n";
-  const auto panels = [&](const char* data, const std::vector<relaxation>& all, const std::string& range) {
-    for (std::size_t k = 0; k < all.size(); ++k) {
-      out << "set title '" << all[k].name << "'\nset yrange " << range << "\nplot for [i=1:" << items << "] '"
-          << data << "' index " << k << " using 1:i+1 with lines lw 2 lc rgb colours[(i-1)%5+1]\n";
-    }
+  const auto panels = [&](char kind, const std::vector<relaxation>& all, const std::string& range) {
+    for (std::size_t k = 0; k < all.size(); ++k)
+      out << "set title '" << all[k].name << "'\nset yrange " << range << "\nplot for [i=1:" << scores.size()
+          << "] $" << kind << k << " using 1:i+1 with lines lw 2 lc rgb colours[(i-1)%5+1]\n";
   };
-  panels("ranks.dat", soft_ranks(), "[" + std::to_string(items) + ".3:0.7]");
+  panels('r', soft_ranks(), "[" + std::to_string(scores.size()) + ".3:0.7]");
   out << "set xlabel 'temperature' offset 0,0.5\n";
-  panels("permutations.dat", soft_permutations(), "[0:1.05]");
+  panels('p', soft_permutations(), "[0:1.05]");
   out << "unset multiplot\n";
-  if (!out.flush()) throw std::runtime_error("cannot write " + file.string());
+  file.keep();
+  examples::say_how_to_draw(file);
 }
 
-int run(int argc, char** argv) {
+void run(int argc, char** argv) {
   numbers scores{2.1, 1.6, 0.4, 0.1, -1.2};
   double temperature = 0.5;
-  fs::path out;
-  CLI::App app{"Soft ranks and soft permutations of one list, side by side."};
-  app.add_option("--scores", scores, "the list")->capture_default_str();
-  app.add_option("--temperature", temperature, "of the table")->capture_default_str();
-  app.add_option("--out", out,
-                 "folder for the curves over temperature and the gnuplot script that draws them");
-  CLI11_PARSE(app, argc, argv);
+  std::string csv_path, picture_path;
+  CLI::App app;
+  examples::describe(app, "relaxations", "Soft ranks and soft permutations of one list, side by side.",
+                     "relaxations --scores 3 1 0 --temperature 2 --csv curves.csv --picture curves.gp",
+                     "none but the scores.");
+  examples::section(app, "Options");
+  app.add_option("--scores", scores, "the list, of at least two")
+      ->expected(2, 1000)
+      ->type_name("X")
+      ->check(examples::any_number())
+      ->capture_default_str();
+  app.add_option("--temperature", temperature, "of the tables")
+      ->check(examples::between(1e-6, 1e6))
+      ->capture_default_str();
+  examples::add_files(app, csv_path, "the curves over temperatures from 0.01 to 100", picture_path,
+                      "these curves");
+  if (!examples::parse(app, argc, argv)) return;
+  examples::output_file csv(csv_path), picture(picture_path);
 
   rankloss::context context;
   std::printf("temperature %g\n", temperature);
   print_table("soft ranks of scores", soft_ranks(), scores, temperature, context);
   print_table("weight at own position", soft_permutations(), scores, temperature, context);
-  if (out.empty()) return 0;
-  fs::create_directories(out);
-  write_curves(out / "ranks.dat", soft_ranks(), scores, context);
-  write_curves(out / "permutations.dat", soft_permutations(), scores, context);
-  write_script(out / "relaxations.gp", "relaxations.svg", scores.size());
-  std::printf(
-      "\nWritten to %s: ranks.dat, permutations.dat, relaxations.gp. Draw with\n\n    cd %s && gnuplot relaxations.gp\n",
-      out.string().c_str(), out.string().c_str());
-  return 0;
+  if (csv.wanted()) write_csv(csv, scores, context);
+  if (picture.wanted()) write_picture(picture, scores, context);
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  try {
-    return run(argc, argv);
-  } catch (const std::exception& e) {
-    std::cerr << "relaxations: " << e.what() << '\n';
-    return 1;
-  }
+  return examples::program("relaxations", [&] { run(argc, argv); });
 }

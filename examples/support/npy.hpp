@@ -43,19 +43,9 @@ inline std::string shape_text(const std::vector<std::size_t>& shape) {
   return text + "]";
 }
 
-}  // namespace npy_detail
-
-/// read_npy: a little-endian .npy file (format 1, 2 or 3) of float32 or int32, as T says. A matrix in Fortran
-/// order is brought into C order.
-/// @throws std::runtime_error naming the file, what was expected and what came.
-template <class T>
-requires std::same_as<T, float> || std::same_as<T, std::int32_t> npy_array<T> read_npy(
-    const std::filesystem::path& path) {
-  static_assert(std::endian::native == std::endian::little);
-  constexpr std::string_view wanted = std::same_as<T, float> ? "<f4" : "<i4";
+/// The header's dictionary as text; the file then stands at its data.
+inline std::string read_header(std::ifstream& file, const std::filesystem::path& path) {
   const auto fail = [&](const std::string& what) { throw std::runtime_error(path.string() + ": " + what); };
-
-  std::ifstream file(path, std::ios::binary);
   if (!file) fail("cannot be read, expected a .npy file");
   char start[8]{};
   file.read(start, 8);
@@ -69,9 +59,38 @@ requires std::same_as<T, float> || std::same_as<T, std::int32_t> npy_array<T> re
   std::string header(length, ' ');
   file.read(header.data(), static_cast<std::streamsize>(length));
   if (!file) fail("the header is cut off");
+  return header;
+}
 
-  std::string type(npy_detail::value_of(header, "descr", ','));
+inline std::string type_in(std::string_view header) {
+  std::string type(value_of(header, "descr", ','));
   std::erase(type, '\'');
+  return type;
+}
+
+}  // namespace npy_detail
+
+/// The type of a .npy file's values as NumPy writes it: "<f4" is float32.
+inline std::string npy_type(const std::filesystem::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  return npy_detail::type_in(npy_detail::read_header(file, path));
+}
+
+/// read_npy: a little-endian .npy file (format 1, 2 or 3) of float32, int32 or int8, as T says. A matrix in
+/// Fortran order is brought into C order.
+/// @throws std::runtime_error naming the file, what was expected and what came.
+template <class T>
+requires std::same_as<T, float> || std::same_as<T, std::int32_t> || std::same_as<T, std::int8_t> npy_array<T>
+read_npy(const std::filesystem::path& path) {
+  static_assert(std::endian::native == std::endian::little);
+  constexpr std::string_view wanted = std::same_as<T, float>          ? "<f4"
+                                      : std::same_as<T, std::int32_t> ? "<i4"
+                                                                      : "|i1";
+  const auto fail = [&](const std::string& what) { throw std::runtime_error(path.string() + ": " + what); };
+
+  std::ifstream file(path, std::ios::binary);
+  const std::string header = npy_detail::read_header(file, path);
+  const std::string type = npy_detail::type_in(header);
   if (type != wanted) fail("holds type '" + type + "', expected '" + std::string(wanted) + "'");
   const std::string_view order = npy_detail::value_of(header, "fortran_order", ',');
   if (order != "False" && order != "True") fail("the header does not say whether it is in C order");

@@ -68,10 +68,9 @@ template <class Pairs>
   return {set.take(rest), set.take(images)};
 }
 
-/// read_features: a matrix of finite numbers from a .npy file.
+/// A matrix of finite numbers from what a .npy file holds.
 /// @throws std::runtime_error naming the file and what was expected.
-inline matrix<float> read_features(const std::filesystem::path& path) {
-  const auto array = read_npy<float>(path);
+inline matrix<float> to_features(const std::filesystem::path& path, const npy_array<float>& array) {
   const auto fail = [&](const std::string& what) { throw std::runtime_error(path.string() + ": " + what); };
   if (array.shape.size() != 2)
     fail("has " + std::to_string(array.shape.size()) + " dimensions, expected 2 (rows, features)");
@@ -86,6 +85,10 @@ inline matrix<float> read_features(const std::filesystem::path& path) {
   }
   return Eigen::Map<const matrix<float>>(array.values.data(), static_cast<Eigen::Index>(array.shape[0]),
                                          static_cast<Eigen::Index>(columns));
+}
+
+inline matrix<float> read_features(const std::filesystem::path& path) {
+  return to_features(path, read_npy<float>(path));
 }
 
 inline pairs read_pairs(const std::filesystem::path& images, const std::filesystem::path& captions) {

@@ -10,11 +10,14 @@
 
 namespace rankloss::inline RANKLOSS_ABI {
 
-/// bradley_terry: minus the log probability that the preferred item wins, under the Bradley-Terry model of the rewards.
+/// bradley_terry: minus the log probability that the preferred item wins, under the Bradley-Terry model of
+/// the rewards.
 ///
 ///     z              = (r_preferred - r_other - margin of the pair) / t,  t = temperature
-///     loss           = -(1 - e) log sigmoid(z) - e log sigmoid(-z) + c (r_preferred + r_other)^2,  e = smoothing, c = centring
-///     d(loss)/d(r)   = +-(e sigmoid(z) - (1 - e) sigmoid(-z)) / t + 2 c (r_preferred + r_other),  + for the preferred item
+///     loss           = -(1 - e) log sigmoid(z) - e log sigmoid(-z) + c (r_preferred + r_other)^2,
+///                      e = smoothing, c = centring
+///     d(loss)/d(r)   = +-(e sigmoid(z) - (1 - e) sigmoid(-z)) / t + 2 c (r_preferred + r_other),
+///                      + for the preferred item
 ///     d2(loss)/d(r)2 = sigmoid(z) sigmoid(-z) / t^2 + 2 c
 ///
 /// Bradley, Terry: Rank analysis of incomplete block designs, Biometrika 39 (1952); as the loss of reward

@@ -16,7 +16,8 @@ namespace rankloss::inline RANKLOSS_ABI {
 /// davidson: minus the log probability of the outcome of a pair, a win or a tie. Ties are a third outcome of
 /// the Bradley-Terry model, whose weight is nu times the geometric mean of the other two.
 ///
-///     z                = (r_preferred - r_other - margin of the pair) / t,  t = temperature;   nu = e^log_prevalence
+///     z                = (r_preferred - r_other - margin of the pair) / t,  t = temperature;
+///                        nu = e^log_prevalence
 ///     P(win)           = 1 / (1 + e^-z + nu e^(-z / 2))
 ///     P(lose), P(tie)  = the same times e^-z, times nu e^(-z / 2)
 ///     loss             = -log P(win), or -log P(tie) where the pair is a tie

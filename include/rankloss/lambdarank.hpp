@@ -8,7 +8,8 @@ namespace rankloss::inline RANKLOSS_ABI {
 /// lambdarank: the logistic loss of label-ordered pairs, each weighted by the change of NDCG when its two
 /// items swap their ranks.
 ///
-///     loss = sum_{i, j: y_i > y_j} |G_i - G_j| |1/D(r_i) - 1/D(r_j)| / ideal DCG * log(1 + exp(-(s_i - s_j) / temperature))
+///     loss = sum_{i, j: y_i > y_j} w_ij log(1 + exp(-(s_i - s_j) / temperature))
+///     w_ij = |G_i - G_j| |1/D(r_i) - 1/D(r_j)| / ideal DCG
 ///
 ///     const rankloss::lambdarank loss{.weight = {.cutoff = 10}};
 ///

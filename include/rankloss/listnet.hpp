@@ -12,7 +12,8 @@ namespace rankloss::inline RANKLOSS_ABI {
 
 /// listnet: the cross entropy between the top-one probabilities of the relevance and of the scores.
 ///
-///     loss           = - sum_i q_i log p_i,  p = softmax(s / temperature),  q = softmax(y / relevance_temperature)
+///     loss           = - sum_i q_i log p_i,  p = softmax(s / temperature),
+///                      q = softmax(y / relevance_temperature)
 ///     d(loss)/d(s_m) = (p_m - q_m) / temperature
 ///
 /// Cao, Qin, Liu, Tsai, Li: Learning to rank: from pairwise approach to listwise approach, ICML 2007. This is

@@ -28,8 +28,8 @@ namespace rankloss::inline RANKLOSS_ABI {
 ///     run(loss, matrix, outputs, context, factor)
 ///         For a similarity loss: factor * value; writes factor * outputs.scale * gradient.
 ///     run(loss, batch, outputs, context)
-///         For a loss with a batch of its own, which its `evaluate` has checked: the value of the batch. Writes
-///         nothing before everything that can fail has been done.
+///         For a loss with a batch of its own, which its `evaluate` has checked: the value of the batch.
+///         Writes nothing before everything that can fail has been done.
 ///     run(loss, batch, outputs, tie_gradient, context)
 ///         The same for a preference loss; tie_gradient may be null. All of them have an engine in
 ///         cpu/preference_batch.hpp, which calls the operators of the loss pair by pair.

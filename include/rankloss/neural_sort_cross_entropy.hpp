@@ -7,9 +7,11 @@
 
 namespace rankloss::inline RANKLOSS_ABI {
 
-/// neural_sort_cross_entropy: the cross entropy between the soft permutations that sort the relevance and the scores.
+/// neural_sort_cross_entropy: the cross entropy between the soft permutations that sort the relevance and the
+/// scores.
 ///
-///     loss = - 1/n sum_ij Q_ij log P_ij,   P = NeuralSort(s / temperature),   Q = NeuralSort(y / relevance_temperature)
+///     loss = - 1/n sum_ij Q_ij log P_ij,   P = NeuralSort(s / temperature),
+///            Q = NeuralSort(y / relevance_temperature)
 ///
 /// Grover et al.: Stochastic optimization of sorting networks via continuous relaxations, ICLR 2019, arXiv
 /// 1903.08850; with both permutations soft, as in TensorFlow Ranking. The logarithm is that of the softmax

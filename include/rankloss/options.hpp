@@ -151,7 +151,7 @@ struct each {
   std::string_view shape;
   Range range{};
   std::string_view unit{};  ///< what has one of the numbers, followed by a space: "grade "
-  bool rising = false;  ///< whether each number is greater than the one before
+  bool rising = false;      ///< whether each number is greater than the one before
 
   [[nodiscard]] bool accepts(const auto& values) const noexcept {
     return first_refused(values) == values.size();
@@ -193,9 +193,9 @@ inline constexpr each<real> gain_table{
 
 }  // namespace options
 
-/// for_each_option: calls `visit(name, field, range)` for every option of a loss, a metric or a relaxation, in
-/// the order of its fields. The range is one of the structs of `options`. The defaults are what the fields of
-/// a struct made without arguments hold. Fields can be written where `owner` is not const:
+/// for_each_option: calls `visit(name, field, range)` for every option of a loss, a metric or a relaxation,
+/// in the order of its fields. The range is one of the structs of `options`. The defaults are what the fields
+/// of a struct made without arguments hold. Fields can be written where `owner` is not const:
 ///
 ///     rankloss::sndcg loss;
 ///     rankloss::for_each_option(loss, [&](std::string_view name, auto& field, const auto& range) {

@@ -45,10 +45,12 @@ enum class average {
 /// relevant item; such a weight is, for example, 1 / propensity of a click. Z is 1, the number of the pairs,
 /// or the sum of their weights. `ranknet`, `lambdarank` and the LambdaLoss family are special cases.
 ///
-/// - Lists of at least 512 items go in near-linear time where f is logistic or soft_zero_one and w is equal, relevance_difference or one of the
-///   delta weights: a sort and O(n) for few grades, O(n log n) for real-valued relevance (detail/pairs/pair_scan.hpp); lists of at least 256 where f
-///   is hinge, squared_hinge, squared_difference or quantile, w is equal, and no cutoff is given: O(n log L) for L levels
-///   (detail/pairs/pair_merge.hpp). All else, and Hessians of the former, pair by pair: O(n^2), with a cutoff k O(n k). Scratch O(n) always.
+/// - Lists of at least 512 items go in near-linear time where f is logistic or soft_zero_one and w is equal,
+///   relevance_difference or one of the delta weights: a sort and O(n) for few grades, O(n log n) for
+///   real-valued relevance (detail/pairs/pair_scan.hpp); lists of at least 256 where f is hinge,
+///   squared_hinge, squared_difference or quantile, w is equal, and no cutoff is given: O(n log L) for L
+///   levels (detail/pairs/pair_merge.hpp). All else, and Hessians of the former, pair by pair: O(n^2), with a
+///   cutoff k O(n k). Scratch O(n) always.
 /// - Float gradients are within 2e-6, double within 1e-13 of the O(n^2) sum, relative to the largest entry.
 /// - Invariant under shifts of all scores; the gradient of a list sums to 0 up to rounding. As convex as f,
 ///   where w does not look at ranks.
@@ -56,9 +58,11 @@ enum class average {
 ///   with them the value; between jumps the gradient is its slope. Ranks of equal scores, for weights and
 ///   cutoffs, are in the order of the items; those that are alike in score, relevance and weight then have
 ///   the mean of their slopes, which is that over all orders of these items (detail/pairs/alike.hpp).
-/// - Edge cases: without a pair, value and gradient are 0. Infinite scores count as the largest finite numbers, a
-///   pair's value beyond 1e290 as that, a value or a derivative beyond the largest number of its type as that. Weights are of any size.
-/// @throws std::invalid_argument from `evaluate` when an option is out of its range or a relevance is none that the weight takes.
+/// - Edge cases: without a pair, value and gradient are 0. Infinite scores count as the largest finite
+///   numbers, a pair's value beyond 1e290 as that, a value or a derivative beyond the largest number of its
+///   type as that. Weights are of any size.
+/// @throws std::invalid_argument from `evaluate` when an option is out of its range or a relevance is none
+/// that the weight takes.
 template <class Function = pairs::logistic, class Weight = pairs::equal>
 struct pairwise {
   Function function{};                            ///< f, of the more relevant item's score less the other's

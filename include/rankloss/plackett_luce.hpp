@@ -51,9 +51,10 @@ enum class order_likelihood {
 ///
 ///     loss   = sum over the stored pairs (i, j) of log(1 + exp(-(s_i - s_j) / t))
 ///
-/// Plackett: The analysis of permutations, Applied Statistics 24 (1975). Partial orders under it: Liu, Zhao, Liao, Lu, Xia: Learning
-/// Plackett-Luce mixtures from partial preferences, AAAI 2019. Counting by down-sets: De Loof, De Meyer, De Baets: Exploiting the lattice of
-/// ideals representation of a poset, Fundamenta Informaticae 71 (2006).
+/// Plackett: The analysis of permutations, Applied Statistics 24 (1975). Partial orders under it: Liu, Zhao,
+/// Liao, Lu, Xia: Learning Plackett-Luce mixtures from partial preferences, AAAI 2019. Counting by down-sets:
+/// De Loof, De Meyer, De Baets: Exploiting the lattice of ideals representation of a poset, Fundamenta
+/// Informaticae 71 (2006).
 ///
 /// How the exact sum is formed. Drawing without replacement is a race of exponential clocks. Therefore
 ///
@@ -117,10 +118,13 @@ void check_partial_orders(const partial_order_batch<T>& batch, const outputs& ou
 
 }  // namespace detail
 
-/// evaluate: the value of plackett_luce over lists and their partial orders, and on request its gradient, as for a list_batch.
+/// evaluate: the value of plackett_luce over lists and their partial orders, and on request its gradient, as
+/// for a list_batch.
 ///
-///     const auto order = partial_order::from_pairs(offsets, preferred, other);   // or from_chains, from_grades, from_ranks
-///     evaluate(plackett_luce{}, partial_order_batch<double>{.scores = s, .order = order}, {.gradient = g}, context);
+///     // or from_chains, from_grades, from_ranks
+///     const auto order = partial_order::from_pairs(offsets, preferred, other);
+///     evaluate(plackett_luce{}, partial_order_batch<double>{.scores = s, .order = order},
+///              {.gradient = g}, context);
 ///
 /// - Scratch O(items), and for each worker what one list takes; after the first calls nothing is allocated.
 ///   The same bits for any executor and on every run.

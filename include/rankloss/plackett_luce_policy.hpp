@@ -35,14 +35,17 @@ struct order_results {
 /// plackett_luce_policy: a policy whose actions are orders of a list. An order is drawn position by position,
 /// each time from the softmax of the scores of the remaining items.
 ///
-///     p_kj             = exp(s_j / t) / sum over the items i at positions k ... n of exp(s_i / t),   item j among them, t = temperature
+///     p_kj             = exp(s_j / t) / sum over the items i at positions k ... n of exp(s_i / t),
+///                        item j among them, t = temperature
 ///     log P            = sum_{k <= cutoff} log p_k,order(k)
 ///     H                = sum_{k <= cutoff} H_k,   H_k = -sum_j p_kj log p_kj
-///     d(log P)/d(s_j)  = ([position of j <= cutoff] - sum_k p_kj) / t,            k <= cutoff and <= position of j
+///     d(log P)/d(s_j)  = ([position of j <= cutoff] - sum_k p_kj) / t,
+///                        k <= cutoff and <= position of j
 ///     d(H)/d(s_j)      = -sum_k p_kj (log p_kj + H_k) / t,                     of the same k
 ///
-/// Plackett: The analysis of permutations, Applied Statistics 24 (1975); policy gradients over it: Wei, Xu, Lan, Guo, Cheng: Reinforcement learning
-/// to rank with Markov decision process, SIGIR 2017. Sampling by Gumbel noise: Yellott, 1977.
+/// Plackett: The analysis of permutations, Applied Statistics 24 (1975); policy gradients over it: Wei, Xu,
+/// Lan, Guo, Cheng: Reinforcement learning to rank with Markov decision process, SIGIR 2017. Sampling by
+/// Gumbel noise: Yellott, 1977.
 ///
 /// - H is the sum of the entropies of the choices along the given order, so it depends on the order. For an
 ///   order drawn from the policy, its expectation is the entropy of the policy's orders (of their first
@@ -69,7 +72,8 @@ struct plackett_luce_policy {
   }
 };
 
-/// evaluate_orders: log probabilities of orders under a policy, entropies along them, and gradients by the scores.
+/// evaluate_orders: log probabilities of orders under a policy, entropies along them, and gradients by the
+/// scores.
 ///
 ///     evaluate_orders(policy, orders, {.log_probabilities = now}, context);
 ///     evaluate(ppo{}, policy_batch<double>{now, old, advantages}, {.gradient = upstream}, context);

@@ -73,13 +73,15 @@ enum class item_reduction {
 
 /// pointwise: a loss of each item separately, averaged over the list.
 ///
-///     loss             = sum_i w_i f(s_i, y_i) / sum_i w_i        (without the division for item_reduction::sum)
+///     loss             = sum_i w_i f(s_i, y_i) / sum_i w_i
+///                        (without the division for item_reduction::sum)
 ///     d(loss)/d(s_m)   = w_m f'(s_m, y_m) / sum_i w_i
 ///     d2(loss)/d(s_m)2 = w_m f''(s_m, y_m) / sum_i w_i
 ///
 ///     const rankloss::pointwise<rankloss::item_functions::smooth_l1> loss{.function = {.beta = 0.1}};
 ///
-/// f is one of `item_functions`: squared, logistic, ordinal, smooth_l1. Cossock, Zhang: Subset ranking using regression, COLT 2006.
+/// f is one of `item_functions`: squared, logistic, ordinal, smooth_l1. Cossock, Zhang: Subset ranking using
+/// regression, COLT 2006.
 ///
 /// - Time O(n). No scratch, except for the columns of a matrix. Not invariant under shifts; convex.
 /// - Edge cases: every item counts, whether relevant or not. Weights that sum to 0: value 0, gradient 0.

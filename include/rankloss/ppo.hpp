@@ -62,10 +62,13 @@ enum class kl_estimator {
 /// policy or from a reference.
 ///
 ///     rho_i            = exp(new_i - old_i), of log probabilities
-///     loss             = mean_i of -min(rho_i A_i, clamp(rho_i, 1 - clip, 1 + clip) A_i) + kl_coefficient k(q_i)
-///     q_i              = rho_i, an estimate of KL(old, new); with reference_log_probabilities exp(reference_i - new_i), of KL(new, reference)
+///     loss             = mean_i of -min(rho_i A_i, clamp(rho_i, 1 - clip, 1 + clip) A_i)
+///                        + kl_coefficient k(q_i)
+///     q_i              = rho_i, an estimate of KL(old, new);
+///                        with reference_log_probabilities exp(reference_i - new_i), of KL(new, reference)
 ///     the same, by sign: A >= 0: -A min(rho, 1 + clip);  A < 0: -A min(max(rho, 1 - clip), dual_clip)
-///     d(loss)/d(new_i) = share of i in the mean times (-rho_i A_i where rho_i is inside these bounds, else 0) + kl_coefficient k'
+///     d(loss)/d(new_i) = share of i in the mean times
+///                        (-rho_i A_i where rho_i is inside these bounds, else 0) + kl_coefficient k'
 ///     k'               = -1 (k1), log q (k2), q - 1 (k3); with a reference the negative of these
 ///
 /// Schulman, Wolski, Dhariwal, Radford, Klimov: Proximal policy optimization algorithms, 2017, arXiv

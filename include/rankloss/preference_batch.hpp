@@ -50,8 +50,8 @@ struct preference_term {
 };
 
 /// preference_loss: the value and the derivatives of one pair, from the rewards of the preferred item and of
-/// the other and the margin of the pair. It may have options (options.hpp) and a Hessian diagonal (`has_hessian`). No
-/// result is larger than 1e290 for finite arguments.
+/// the other and the margin of the pair. It may have options (options.hpp) and a Hessian diagonal
+/// (`has_hessian`). No result is larger than 1e290 for finite arguments.
 template <class Loss>
 concept preference_loss = requires(const Loss& loss, double reward) {
   { loss(reward, reward, reward) } -> std::same_as<preference_term>;
@@ -128,7 +128,8 @@ double evaluate_preferences(const Loss& loss, const preference_batch<T>& batch, 
 
 /// evaluate: the value of a preference loss over pairs, and on request its gradient by the rewards.
 ///
-///     value         = sum_k w_k loss(pair k) / sum_k w_k           (reduction::mean; without the division for sum)
+///     value         = sum_k w_k loss(pair k) / sum_k w_k
+///                     (reduction::mean; without the division for sum)
 ///     gradient[i]   = out.scale * d(value) / d(rewards[i])
 ///
 /// - Time O(pairs + items) on the calling thread, pair by pair in the given order: the same bits for any

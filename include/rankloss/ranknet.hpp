@@ -9,7 +9,8 @@ namespace rankloss::inline RANKLOSS_ABI {
 ///
 ///     loss = sum_{i, j: y_i > y_j} log(1 + exp(-(s_i - s_j) / temperature))
 ///
-///     const rankloss::ranknet loss{.function = {.temperature = 1.0}, .average = rankloss::pairs::average::pairs};
+///     const rankloss::ranknet loss{.function = {.temperature = 1.0},
+///                                  .average = rankloss::pairs::average::pairs};
 ///
 /// Burges et al.: Learning to rank using gradient descent, ICML 2005. Everything else as in `pairwise`.
 using ranknet = pairwise<pairs::logistic, pairs::equal>;

@@ -17,17 +17,19 @@ namespace rankloss::inline RANKLOSS_ABI {
 /// rao_kupper: minus the log probability of the outcome of a pair, a win or a tie, under the Bradley-Terry
 /// model with a threshold: a lead smaller than the threshold may end in a tie.
 ///
-///     z              = (r_preferred - r_other - margin of the pair) / t,  t = temperature;   eta = threshold / t
+///     z              = (r_preferred - r_other - margin of the pair) / t
+///     t              = temperature,  eta = threshold / t
 ///     P(win)         = sigmoid(z - eta)
 ///     P(tie)         = (e^(2 eta) - 1) sigmoid(z - eta) sigmoid(-z - eta)
 ///     loss           = -log P(win), or -log P(tie) where the pair is a tie
 ///     win: d/dz      = -sigmoid(eta - z),                    d2/dz2 = sigmoid(z - eta) sigmoid(eta - z)
 ///          d/d(eta)  = sigmoid(eta - z)
-///     tie: d/dz      = sigmoid(z - eta) - sigmoid(-z - eta), d2/dz2 = sigmoid(z - eta) sigmoid(eta - z) + sigmoid(z + eta) sigmoid(-z - eta)
+///     tie: d/dz      = sigmoid(z - eta) - sigmoid(-z - eta)
+///          d2/dz2    = sigmoid(z - eta) sigmoid(eta - z) + sigmoid(z + eta) sigmoid(-z - eta)
 ///          d/d(eta)  = -sigmoid(z - eta) - sigmoid(-z - eta) - 2 / (e^(2 eta) - 1)
 ///
-/// Rao, Kupper: Ties in paired-comparison experiments: a generalization of the Bradley-Terry model, JASA 62 (1967). Their theta is e^eta:
-/// P(i beats j) = e^(r_i) / (e^(r_i) + theta e^(r_j)).
+/// Rao, Kupper: Ties in paired-comparison experiments: a generalization of the Bradley-Terry model, JASA 62
+/// (1967). Their theta is e^eta: P(i beats j) = e^(r_i) / (e^(r_i) + theta e^(r_j)).
 ///
 /// - The tie parameter is the threshold, in units of the rewards like a margin.
 ///   `evaluate(loss, batch, out, tie_gradient, ctx)` returns the derivative by it. The loss is convex in

@@ -35,9 +35,11 @@ struct caption_batch {
 /// image-text retrieval.
 ///
 ///     relevance[i, t] = 1                                              where text t belongs to image i
-///                     = 1/2 + 1/2 max_c cos(captions[i, c], texts[t])  elsewhere, c over the captions of image i
+///                     = 1/2 + 1/2 max_c cos(captions[i, c], texts[t])
+///                       elsewhere, c over the captions of image i
 ///
-/// Zhang et al.: Integrating Listwise Ranking into Pairwise-based Image-Text Retrieval, 2023, arXiv 2305.16566.
+/// Zhang et al.: Integrating Listwise Ranking into Pairwise-based Image-Text Retrieval, 2023, arXiv
+/// 2305.16566.
 ///
 /// - Time O(captions texts dimension), in parallel over images; the same bits for any executor. Scratch
 ///   O(texts dimension).

@@ -12,7 +12,8 @@ namespace rankloss::inline RANKLOSS_ABI {
 /// soft_spearman: one minus Spearman's correlation of the soft ranks of the scores with the ranks of the
 /// relevance.
 ///
-///     loss             = 1 - rho,  rho = sum_i a_i b_i / (|a| |b|),  a = ranks(s) - mean,  b = average ranks of y - mean
+///     loss             = 1 - rho,  rho = sum_i a_i b_i / (|a| |b|),  a = ranks(s) - mean,
+///                        b = average ranks of y - mean
 ///     d(loss)/d(rank)  = (rho a / |a| - b / |b|) / |a|
 ///
 /// Spearman: The proof and measurement of association between two things, American Journal of Psychology 15

@@ -39,7 +39,8 @@ void perturb(const strided<const T>& scores, double noise, std::uint64_t seed, s
 ///
 ///     loss(s) = 1/samples sum_k L(s + noise G^k),   G^k_i = gumbel(seed, list, i, k)
 ///
-///     const rankloss::stochastic<rankloss::neural_ndcg> loss{.loss = {.temperature = 1}, .noise = 0.1, .samples = 32, .seed = 7};
+///     const rankloss::stochastic<rankloss::neural_ndcg> loss{
+///         .loss = {.temperature = 1}, .noise = 0.1, .samples = 32, .seed = 7};
 ///
 /// Sorting s + G samples an order from the Plackett-Luce model of s (Yellott 1977). Bruch, Han, Bendersky,
 /// Najork: A stochastic treatment of learning to rank scoring functions, WSDM 2020; the stochastic form of

@@ -24,7 +24,8 @@ enum class mining {
 /// columns of a similarity matrix.
 ///
 ///     query(s)  = mean over positives p of  max(0, margin - s_p + max_n s_n)            mining::hardest
-///               = mean over positives p of  sum_n max(0, margin - s_p + s_n)            mining::all, n over the negatives
+///               = mean over positives p of  sum_n max(0, margin - s_p + s_n)
+///                 mining::all, n over the negatives
 ///     loss(S)   = 1/2 mean_i query(row i) + 1/2 mean_j query(column j)
 ///
 /// Under reduction::sum it is the sum over all rows and columns. Faghri et al.: VSE++: Improving

@@ -69,8 +69,9 @@ weighted(double, Loss) -> weighted<Loss>;
 ///
 ///     loss = sum_k weight_k loss_k
 ///
-///     const rankloss::weighted_sum loss{rankloss::weighted{0.1, rankloss::triplet{.margin = 0.2}},
-///                                       rankloss::weighted{0.9, rankloss::bidirectional<rankloss::sndcg>{}}};
+///     const rankloss::weighted_sum loss{
+///         rankloss::weighted{0.1, rankloss::triplet{.margin = 0.2}},
+///         rankloss::weighted{0.9, rankloss::bidirectional<rankloss::sndcg>{}}};
 ///
 /// A weighted_sum of similarity losses is a similarity loss, one of list losses a list loss. Gradient,
 /// Hessian and per_list are the weighted sums of those of the terms. Zhang et al. 2023, arXiv 2305.16566, for

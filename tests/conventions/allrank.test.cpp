@@ -79,7 +79,8 @@ TEST_CASE("conventions: allRank's list losses") {
          1e-6);
   agrees(peer::listmle(7), listwise(allrank_listwise::listmle), allrank_listwise::listmle.value,
          allrank_listwise::listmle.gradient, 1e-6);
-  // neuralNDCG's lists stop scaling together: the gradient of the second, which is done before the first, is of fewer steps here.
+  // neuralNDCG's lists stop scaling together: the gradient of the second, which is done before the first, is
+  // of fewer steps here.
   for (const allrank::ndcg_case& c : allrank::neural_ndcg) {
     CAPTURE(c.temperature, c.cutoff);
     agrees(peer::neural_ndcg(c.temperature, c.cutoff), allrank_batch(peer::neural_ndcg_reduction),

@@ -22,8 +22,8 @@ using support::integers;
 
 namespace {
 
-/// Every ordered pair one by one: those of different relevance, or all, that a cutoff keeps, by their number and by the weight of the more
-/// relevant item. Equal scores are in the order of the items.
+/// Every ordered pair one by one: those of different relevance, or all, that a cutoff keeps, by their number
+/// and by the weight of the more relevant item. Equal scores are in the order of the items.
 template <class T, class R>
 std::pair<double, double> pairs_one_by_one(const std::vector<T>& s, const std::vector<R>& y, const doubles& w,
                                            std::size_t cutoff, pairs::keep keep, bool all) {

@@ -80,7 +80,8 @@ TEST_CASE("conventions: Rax's means over all pairs and items of lists of differe
 
 TEST_CASE("conventions: Rax's lambda weights") {
   namespace peer = conventions::rax;
-  // The weight of one pair: hinges that all count, and an item weight for the pair's more relevant item alone. Ranks are 3, 2, 1.
+  // The weight of one pair: hinges that all count, and an item weight for the pair's more relevant item
+  // alone. Ranks are 3, 2, 1.
   const doubles s{0, 1, 2}, y{0, 1, 0.3};
   const auto weight = [&](const auto& lambda, std::size_t more, std::size_t less) {
     using W = std::remove_cvref_t<decltype(lambda.weight)>;

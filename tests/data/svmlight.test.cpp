@@ -371,7 +371,8 @@ struct made {
   svmlight_data data;
 };
 
-/// Random lists of random items, as text and as what it must be read as. Nine digits are enough for any float.
+/// Random lists of random items, as text and as what it must be read as. Nine digits are enough for any
+/// float.
 made random_text(std::mt19937_64& random, std::size_t lists, std::size_t width, bool crlf) {
   made out;
   std::vector<std::vector<float>> dense;
@@ -441,7 +442,8 @@ TEST_CASE("svmlight: what is written is read, to the bit") {
   }
 }
 
-/// What holds of anything that is read; of a text that is refused: the message names the text. Returns whether it was read.
+/// What holds of anything that is read; of a text that is refused: the message names the text. Returns
+/// whether it was read.
 template <class Feature>
 bool sound_or_refused(std::string_view view, const svmlight_options& options) {
   try {

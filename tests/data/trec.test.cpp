@@ -237,7 +237,8 @@ TEST_CASE("trec: relevant documents that were not retrieved count") {
     evaluate(metric, lists.batch(), {.per_list = each});
     return each;
   };
-  // t1: d e c, of which c at 3 is relevant, and z is missed. t2: a b, of which b at 2 is, and x and w are missed.
+  // t1: d e c, of which c at 3 is relevant, and z is missed. t2: a b, of which b at 2 is, and x and w are
+  // missed.
   CHECK(per_list(average_precision{}) == std::vector<double>{1.0 / 3 / 2, 1.0 / 2 / 3});
   CHECK(per_list(recall{}) == std::vector<double>{1.0 / 2, 1.0 / 3});
   CHECK(per_list(recall{.cutoff = 2}) == std::vector<double>{0.0, 1.0 / 3});

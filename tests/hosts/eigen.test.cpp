@@ -226,7 +226,8 @@ TEST_CASE("eigen: the rows of a matrix or block are padded lists") {
 
 namespace {
 
-/// Every loss of matrices on `similarity` and the fields of `batch`, which are the same as in `plain`; the outputs by a matrix like `Out`.
+/// Every loss of matrices on `similarity` and the fields of `batch`, which are the same as in `plain`; the
+/// outputs by a matrix like `Out`.
 template <class Out, class R>
 void check_same(const similarity_batch<float, R>& batch, const similarity_batch<float, R>& plain,
                 Out& gradient) {
@@ -257,7 +258,8 @@ void check_same(const similarity_batch<float, R>& batch, const similarity_batch<
   CHECK(found.columns.mean_rank == expected.columns.mean_rank);
 }
 
-/// Rows and columns of a matrix that are not alike in anything: relevance is not symmetric, classes, weights and both relevances differ.
+/// Rows and columns of a matrix that are not alike in anything: relevance is not symmetric, classes, weights
+/// and both relevances differ.
 template <class Matrix, class Grades, class Flags>
 void check_matrix(Eigen::Index rows, Eigen::Index columns) {
   const row_matrix s = some_scores().topLeftCorner(rows, columns);

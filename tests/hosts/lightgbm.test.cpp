@@ -71,7 +71,8 @@ TEST_CASE("lightgbm: two and three documents by hand") {
     CHECK(normed.gradient[0] == -normed.gradient[1]);
   }
   {
-    // Two documents the wrong way round, with a sigmoid and a table of gains: gains 5 and 1, ideal DCG 5 + d2.
+    // Two documents the wrong way round, with a sigmoid and a table of gains: gains 5 and 1, ideal DCG 5 +
+    // d2.
     const std::vector<double> table{1.0, 3.0, 5.0};
     const lambdarank loss{.sigmoid = 2.0, .gain = gain::table, .gain_table = table};
     const written w = one(loss, {-0.4, 0.6}, {2, 0});
@@ -105,7 +106,8 @@ TEST_CASE("lightgbm: two and three documents by hand") {
     CHECK(w.hessian[0] == Approx(norm * (a * bend(1.5) + b * bend(3.0))).epsilon(1e-13));
     CHECK(w.hessian[1] == Approx(norm * (a + c) * bend(1.5)).epsilon(1e-13));
     CHECK(w.hessian[2] == Approx(norm * (b * bend(3.0) + c * bend(1.5))).epsilon(1e-13));
-    // At truncation level 1 the second and the third make no pair, and the ideal DCG is 3. The norm makes factors cancel: off.
+    // At truncation level 1 the second and the third make no pair, and the ideal DCG is 3. The norm makes
+    // factors cancel: off.
     const written first = one(lambdarank{.truncation_level = 1, .norm = normalize::off}, s, y);
     CHECK(first.gradient[1] == Approx(-(1.0 - d2) * sigmoid(-1.5)).epsilon(1e-13));
     CHECK(first.gradient[2] == Approx(-(1.0 - d3) / 3.0 * sigmoid(-3.0)).epsilon(1e-13));
@@ -182,8 +184,8 @@ TEST_CASE("lightgbm: rank_xendcg by hand and against the plain form") {
       support::check_list(rank_xendcg{.seed = 77}, data,
                           reference::xendcg(reference::widen(data.scores), phi_of(data.relevance, 0, 77)));
     }
-  // A softmax that is 1 to the last digit: LightGBM divides by 0 there. The limit: long double still has digits at a gap of 40, and the far gap is
-  // its limit.
+  // A softmax that is 1 to the last digit: LightGBM divides by 0 there. The limit: long double still has
+  // digits at a gap of 40, and the far gap is its limit.
   const auto far = [](double gap) {
     return one(rank_xendcg{.seed = 9}, {gap, 0.0, 0.5, -0.5}, {0, 2, 1, 0});
   };

@@ -48,8 +48,9 @@ TEST_CASE("xgboost: the gradients and Hessians that its own tests expect") {
       CHECK(h[i] == Approx(hessian[i]).epsilon(3e-6));
     }
   };
-  // Group weights enter as w n_groups / sum w: the mean over lists times their number. (XGBoost's test of NDCG goes on with the sum of an earlier
-  // call's weights, 1 and 1, which is why 2 and 2 double everything there.)
+  // Group weights enter as w n_groups / sum w: the mean over lists times their number. (XGBoost's test of
+  // NDCG goes on with the sum of an earlier call's weights, 1 and 1, which is why 2 and 2 double everything
+  // there.)
   check(xgboost::map{}, {2, 2}, 2.0, {1.2054923f, -1.2054923f, 1.2054923f, -1.2054923f},
         {1.2657166f, 1.2657166f, 1.2657166f, 1.2657166f});
   check(xgboost::ndcg{}, {2, 0}, 2.0, {2.06611f, -2.06611f, 0, 0}, {2.169331f, 2.169331f, 0, 0});
@@ -157,7 +158,8 @@ TEST_CASE("xgboost: against the plain form") {
 }
 
 TEST_CASE("xgboost: pairs drawn at random") {
-  // As many draws as here come near what is drawn on average: each item with the others of another relevance, all alike.
+  // As many draws as here come near what is drawn on average: each item with the others of another relevance,
+  // all alike.
   const std::vector<double> s{0.3, -1.0, 2.0, 0.5, 0.1, -0.2};
   const std::vector<int> y{2, 0, 1, 0, 0, 2};
   std::vector<double> g(6), h(6), expected(6);
@@ -197,7 +199,8 @@ TEST_CASE("xgboost: pairs drawn at random") {
   const std::vector<double> lists = drawn(1);
   CHECK(std::vector<double>(lists.begin(), lists.begin() + 6) !=
         std::vector<double>(lists.begin() + 6, lists.end()));
-  // Two items have but each other: their pair comes twice. The ideal DCG is that of both, also with one draw an item.
+  // Two items have but each other: their pair comes twice. The ideal DCG is that of both, also with one draw
+  // an item.
   const std::vector<double> two{0.0, 1.0};
   const std::vector<int> labels{2, 1};
   std::vector<double> once(2), both(2);

@@ -91,7 +91,8 @@ TEMPLATE_TEST_CASE("expected_reciprocal_rank is the mean over all orders of equa
   }
 }
 
-/// ERR of n items of equal score from the elementary symmetric means of 1 - p, after `above` items that stop nobody.
+/// ERR of n items of equal score from the elementary symmetric means of 1 - p, after `above` items that stop
+/// nobody.
 double of_one_run(const std::vector<double>& p, std::size_t above, std::size_t k) {
   std::vector<long double> mean{1.0L};
   for (std::size_t m = 1; m <= p.size(); ++m) {
@@ -127,7 +128,8 @@ TEST_CASE("expected_reciprocal_rank of long runs of equal scores") {
 }
 
 TEST_CASE("expected_reciprocal_rank of a constant model whose items are all alike") {
-  // Items of probability p in any order: sum_t p (1 - p)^t / (t + 1). Only the first hundreds of them can matter.
+  // Items of probability p in any order: sum_t p (1 - p)^t / (t + 1). Only the first hundreds of them can
+  // matter.
   const std::size_t n = 100000;
   const std::vector<float> s(n, 1.0f);
   const std::vector<int> y(n, 1);

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: BSL-1.0
-// Reads runs and their judgements, and prints every topic's measures as trec_eval names them: TOPIC MEASURE VALUE, one a line.
+// Reads runs and their judgements, and prints every topic's measures as trec_eval names them: TOPIC MEASURE
+// VALUE, one a line.
 //
 //     trec_eval LEVEL (all | judged) RUN QRELS [RUN QRELS ...]
 //
-// LEVEL is the least relevance of a relevant document; `judged` leaves documents without judgement out. trec_eval.py runs it.
+// LEVEL is the least relevance of a relevant document; `judged` leaves documents without judgement out.
+// trec_eval.py runs it.
 
 #include <rankloss/data/trec.hpp>
 #include <rankloss/evaluate.hpp>

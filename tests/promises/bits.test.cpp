@@ -70,7 +70,8 @@ void allocates_nothing_the_second_time(const Loss& loss, const Batch& batch) {
   CHECK(support::allocations() == before);
   CHECK(alone.scratch_capacity() == held);
 
-  // Which worker meets which list is left to chance, so each is grown to what one needs for all before the first call, which grows the rest.
+  // Which worker meets which list is left to chance, so each is grown to what one needs for all before the
+  // first call, which grows the rest.
   context many{rankloss::threads(3)};
   for (std::size_t w = 0; w < many.workers(); ++w) {
     const rankloss::workspace::scope scope(many.scratch(w));

@@ -45,7 +45,8 @@ std::string first_difference(std::span<const T> a, std::span<const T> b) {
   return {};
 }
 
-/// Where two arrays are first further apart than `tolerance` times the largest of their numbers (or `least`, if that is larger), or nothing.
+/// Where two arrays are first further apart than `tolerance` times the largest of their numbers (or `least`,
+/// if that is larger), or nothing.
 inline std::string first_gap(std::span<const double> a, std::span<const double> b, double tolerance,
                              double least) {
   if (a.size() != b.size()) return "sizes " + std::to_string(a.size()) + " and " + std::to_string(b.size());

@@ -31,8 +31,8 @@ namespace {
 using namespace promises;
 using rankloss::list_batch;
 
-/// Two solutions of one problem, the latter's numbers times powers of two: to the digits of T, but for what T holds as a subnormal number, or not
-/// at all.
+/// Two solutions of one problem, the latter's numbers times powers of two: to the digits of T, but for what T
+/// holds as a subnormal number, or not at all.
 template <class T>
 void same(const solution& a, const solution& b, double value_factor, double slope_factor, double bend_factor,
           double value_least) {

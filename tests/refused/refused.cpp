@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 
-// What is refused when it is compiled. Each case is compiled by itself with its name defined, and the message is looked for; without a name all of
-// this compiles.
+// What is refused when it is compiled. Each case is compiled by itself with its name defined, and the message
+// is looked for; without a name all of this compiles.
 
 #include <rankloss/batch.hpp>
 

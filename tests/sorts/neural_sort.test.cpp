@@ -25,7 +25,8 @@ namespace {
 template <class T>
 using cspan = std::span<const T>;
 
-/// The formula as it stands, and the derivative of the bilinear form u P v; |s_j - s_k| is flat where the scores are equal.
+/// The formula as it stands, and the derivative of the bilinear form u P v; |s_j - s_k| is flat where the
+/// scores are equal.
 template <class T>
 struct dense {
   std::size_t n;
@@ -133,7 +134,8 @@ TEST_CASE("neural_sort: worked by hand") {
     }
   };
   check({3, 1, 0}, 2, {{0.5, -0.5, -2}, {-2.5, -1.5, -2}, {-5.5, -2.5, -2}});
-  // The valid items of TF-Ranking's masked list 3, 1, -1, (1000), (5), 2: what is masked there is not in a list here.
+  // The valid items of TF-Ranking's masked list 3, 1, -1, (1000), (5), 2: what is masked there is not in a
+  // list here.
   check({3, 1, -1, 2}, 1, {{2, -2, -12, 1}, {-4, -4, -10, -3}, {-10, -6, -8, -7}, {-16, -8, -6, -11}});
 }
 

@@ -170,7 +170,8 @@ TEST_CASE("sinkhorn: matrices of allRank, with and without steps") {
 }
 
 TEST_CASE("sinkhorn: rows and columns may end one entry apart") {
-  // Gaps of 1 at a temperature of 25 / 17: the reach of 17 falls on an entry but for a rounding, and columns add up their gaps in another order.
+  // Gaps of 1 at a temperature of 25 / 17: the reach of 17 falls on an entry but for a rounding, and columns
+  // add up their gaps in another order.
   context ctx;
   for (const std::size_t n : {16, 24, 200, 304}) {
     std::vector<float> s(n), a(n), b(n), pa(n), pb(n);

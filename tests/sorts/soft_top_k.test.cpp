@@ -42,7 +42,8 @@ struct plain_top_k {
     real low = *least - 100 * t, high = *most + 100 * t, b = 0;
     for (int step = 0; step < 400; ++step) {
       b = (low + high) / 2;
-      // sum p - k, the whole numbers and the tails each by themselves: far from all scores the tails are nothing beside 1.
+      // sum p - k, the whole numbers and the tails each by themselves: far from all scores the tails are
+      // nothing beside 1.
       real whole = -real(how.k), tails = 0;
       for (const real x : s) {
         whole += x < b ? 0 : 1;
@@ -298,7 +299,8 @@ TEMPLATE_TEST_CASE("soft_top_k: through its verbs", "[sorts]", float, double) {
   CHECK_THROWS_MATCHES(top_k(soft_top_k{.k = -1}, cspan<T>(s), std::span(p), ctx), std::invalid_argument,
                        Message("rankloss: k: -1, expected a finite number >= 0, or inf"));
   CHECK_THROWS_MATCHES(top_k(soft_top_k{.k = std::nan("")}, cspan<T>(s), std::span(p), ctx),
-                       std::invalid_argument, Message("rankloss: k: nan, expected a finite number >= 0, or inf"));
+                       std::invalid_argument,
+                       Message("rankloss: k: nan, expected a finite number >= 0, or inf"));
   CHECK_THROWS_MATCHES(top_k(soft_top_k{.temperature = 0}, cspan<T>(s), std::span(p), ctx),
                        std::invalid_argument, Message("rankloss: temperature: 0, expected 1e-15 to 1e300"));
   s[1] = std::numeric_limits<T>::quiet_NaN();

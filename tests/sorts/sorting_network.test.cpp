@@ -74,7 +74,8 @@ dual in_order(comparator kind, dual d, real t) {
   }
 }
 
-/// The layers' pairs, (lower, upper), as the definitions say: bitonic on 2^k wires, of which the first are not there.
+/// The layers' pairs, (lower, upper), as the definitions say: bitonic on 2^k wires, of which the first are
+/// not there.
 std::vector<std::vector<std::pair<std::size_t, std::size_t>>> layers_of(network kind, std::size_t n,
                                                                         bool as_published = false) {
   std::vector<std::vector<std::pair<std::size_t, std::size_t>>> layers;
@@ -191,7 +192,8 @@ TEMPLATE_TEST_CASE("sorting_network: values, matrix, products and derivatives ar
             CHECK(worst(matrix, expected_matrix) <= (sizeof(T) == 4 ? 1e-6 : 1e-13));
             CHECK(worst(out, expected_out, 1) <= 1e-13);
             CHECK(worst(back, expected_back, 1) <= 1e-13);
-            // A slope at a difference of 1e-17 where the reference has 0 counts for more by logistic_phi: its own is up to 79 / temperature.
+            // A slope at a difference of 1e-17 where the reference has 0 counts for more by logistic_phi: its
+            // own is up to 79 / temperature.
             const double slack = compare == comparator::logistic_phi ? 1e4 : 1;
             CHECK(worst(by_values, expected_by_values, 1) <= slack * 1e-12);
             CHECK(worst(bilinear, expected_bilinear, 1 / temperature) <= slack * 1e-12);
@@ -240,7 +242,8 @@ TEST_CASE("sorting_network: the published code's numbers", "[sorts]") {
               << static_cast<int>(how.comparator));
     std::vector<double> sorted(n), cotangent(n), by_matrix(n), by_values(n), matrix(n * n);
     std::iota(cotangent.begin(), cotangent.end(), 1.0);
-    // Theirs adds 1e-10 to denominators and, for the normal distribution's slope, has the temperature as a float.
+    // Theirs adds 1e-10 to denominators and, for the normal distribution's slope, has the temperature as a
+    // float.
     const double tolerance = how.comparator == comparator::gaussian ? 1e-7 : 1e-9;
     sort_apply(how, cspan<double>(s), cspan<double>(s), std::span(sorted), ctx);
     CHECK(worst(sorted, expected.sorted) <= 1e-10);
@@ -286,7 +289,8 @@ TEST_CASE("sorting_network: both networks sort lists of any length", "[sorts]") 
 
 TEST_CASE("sorting_network: zeros and ones find where the published bitonic network does not sort",
           "[sorts]") {
-  // By the 0-1 principle a network sorts if it sorts these. That of diffsort 5c417ea fails first with 22 wires; ours does not.
+  // By the 0-1 principle a network sorts if it sorts these. That of diffsort 5c417ea fails first with 22
+  // wires; ours does not.
   const auto failures = [](std::size_t n, bool as_published) {
     const auto layers = layers_of(network::bitonic, n, as_published);
     std::size_t count = 0;

@@ -33,8 +33,8 @@ constexpr bool differentiable = !requires {
   requires !Loss::has_gradient;
 };
 
-/// Checks that relevance below 0 is refused with list and item; that a mask takes the item out, as if the list did not have it; and that what
-/// comes unchecked gives finite numbers.
+/// Checks that relevance below 0 is refused with list and item; that a mask takes the item out, as if the
+/// list did not have it; and that what comes unchecked gives finite numbers.
 template <class Loss>
 void refuses_below_0(const Loss& loss, const std::string& expected = "at least 0") {
   CHECK(said_of_below_0(loss) ==

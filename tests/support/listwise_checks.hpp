@@ -18,8 +18,8 @@ namespace support {
 
 using reference::real;
 
-/// Value and derivatives of one list, held against a reference: to the digits of T, relative to the largest. What 1 - p leaves beside 1 is
-/// nothing to losses that take it so.
+/// Value and derivatives of one list, held against a reference: to the digits of T, relative to the largest.
+/// What 1 - p leaves beside 1 is nothing to losses that take it so.
 template <class T, class R, class Loss>
 void agrees(const Loss& loss, const std::vector<T>& s, const std::vector<R>& y,
             const reference::derivatives& expected, const std::vector<double>& weights = {},
@@ -52,7 +52,8 @@ void agrees_with_allrank(const Loss& loss, const allrank_listwise::vectors& expe
   for (std::size_t i = 0; i < g.size(); ++i) CHECK(g[i] == Approx(expected.gradient[i]).margin(1e-6));
 }
 
-/// Finite whatever scores, relevance and weights are, and for infinite scores. Unchecked: of relevance that the loss refuses too.
+/// Finite whatever scores, relevance and weights are, and for infinite scores. Unchecked: of relevance that
+/// the loss refuses too.
 template <class T, class Loss>
 void stays_finite(const Loss& loss) {
   const T big = std::numeric_limits<T>::max();

@@ -12,8 +12,8 @@
 
 namespace support {
 
-/// A metric counts missed items as it would those that stand behind every cutoff: make(k) is the metric with cutoff k. `uncut` says whether no
-/// cutoff means one that lets all by.
+/// A metric counts missed items as it would those that stand behind every cutoff: make(k) is the metric with
+/// cutoff k. `uncut` says whether no cutoff means one that lets all by.
 template <class T, class Make>
 void check_missed(Make make, bool uncut = true) {
   constexpr std::size_t fillers = 60;

@@ -42,8 +42,8 @@ inline std::vector<double> falling(std::mt19937_64& random, std::size_t n) {
   return x;
 }
 
-/// Lists, one over all lanes or one a lane, and their bands, whose row sums are known. Arrays are by slot: [lane][row], or the sorted order of the
-/// one list.
+/// Lists, one over all lanes or one a lane, and their bands, whose row sums are known. Arrays are by slot:
+/// [lane][row], or the sorted order of the one list.
 template <class T>
 struct bands {
   rankloss::workspace scratch;

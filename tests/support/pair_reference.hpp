@@ -30,7 +30,8 @@ inline pair_function logistic(real temperature) {
   };
 }
 
-/// What a pair loss is made of. `weight(i, j)` is that of item i winning over item j; `pairs(i, j)` says whether the pair counts so.
+/// What a pair loss is made of. `weight(i, j)` is that of item i winning over item j; `pairs(i, j)` says
+/// whether the pair counts so.
 struct pair_sums {
   derivatives total;
   real count = 0, weight = 0;
@@ -60,7 +61,8 @@ inline pair_sums sum_over_pairs(const std::vector<real>& s, const std::vector<re
   return out;
 }
 
-/// The mean for all items that are alike in score, relevance and weight (none: all 1): what items have whose order decides on their positions.
+/// The mean for all items that are alike in score, relevance and weight (none: all 1): what items have whose
+/// order decides on their positions.
 template <class S, class Y, class W>
 void average_alike(std::vector<real>& derivatives, const std::vector<S>& s, const std::vector<Y>& y,
                    const std::vector<W>& weights) {

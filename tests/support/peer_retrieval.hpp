@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// Values of the published PyTorch losses, in float32: ContrastiveLoss of VSE++ (fartashf/vsepp at abe382f) and TripletSNDCGLoss of
-// Listwise_ITR (AAA-Zheng/Listwise_ITR at 9c5d9fa), on one batch of four images and four texts.
+// Values of the published PyTorch losses, in float32: ContrastiveLoss of VSE++ (fartashf/vsepp at abe382f)
+// and TripletSNDCGLoss of Listwise_ITR (AAA-Zheng/Listwise_ITR at 9c5d9fa), on one batch of four images and
+// four texts.
 
 #include <rankloss/relevance_scores.hpp>
 

@@ -13,8 +13,8 @@
 #include <numeric>
 #include <vector>
 
-/// Projections onto permutahedra by their definition (Blondel et al. 2020, arXiv 2002.08871): the minimax form of isotonic regression, which
-/// pools nothing, and derivatives by central differences in long double.
+/// Projections onto permutahedra by their definition (Blondel et al. 2020, arXiv 2002.08871): the minimax
+/// form of isotonic regression, which pools nothing, and derivatives by central differences in long double.
 namespace reference {
 
 using rankloss::regularization;

@@ -55,7 +55,8 @@ inline std::vector<double> shuffled_ranks(std::mt19937_64& random, std::size_t n
   return ranks;
 }
 
-/// Real ranks in [1, n], no two closer than 0.1 and none within 0.01 of a whole number, where cuts have kinks in their slopes.
+/// Real ranks in [1, n], no two closer than 0.1 and none within 0.01 of a whole number, where cuts have kinks
+/// in their slopes.
 inline std::vector<double> real_ranks(std::mt19937_64& random, std::size_t n) {
   std::vector<double> ranks = shuffled_ranks(random, n);
   for (double& r : ranks)
@@ -80,8 +81,8 @@ void check_slopes(Value value, std::vector<double> ranks, const std::vector<doub
   }
 }
 
-/// What every metric that is a function of ranks promises: at whole ranks it is the metric, and its derivatives are those of its value.
-/// `make(k)` gives the metric with cutoff k.
+/// What every metric that is a function of ranks promises: at whole ranks it is the metric, and its
+/// derivatives are those of its value. `make(k)` gives the metric with cutoff k.
 template <class T, class Make>
 void check_rank_function(Make make, unsigned grades) {
   std::mt19937_64 random(11);

@@ -128,8 +128,8 @@ inline derivatives soft_spearman(const reals& s, const reals& y) {
   return out;
 }
 
-/// -log of the probability that a Plackett-Luce draw falls in relevance: each grade's items before all lower ones, in whatever order, as an
-/// integral over the log time u of an exponential race, by the trapezoid rule.
+/// -log of the probability that a Plackett-Luce draw falls in relevance: each grade's items before all lower
+/// ones, in whatever order, as an integral over the log time u of an exponential race, by the trapezoid rule.
 inline derivatives exact_ties(const reals& s, const reals& y) {
   const std::size_t n = s.size();
   derivatives out{0, reals(n, 0), {}};
@@ -172,7 +172,8 @@ inline derivatives exact_ties(const reals& s, const reals& y) {
   return out;
 }
 
-/// Rows of NeuralSort, softmax over j of L_ij = (n + 1 - 2 i) s_j - sum_k |s_j - s_k|, and the logarithms of their entries.
+/// Rows of NeuralSort, softmax over j of L_ij = (n + 1 - 2 i) s_j - sum_k |s_j - s_k|, and the logarithms of
+/// their entries.
 struct neural_rows {
   std::vector<reals> p, log_p;
   explicit neural_rows(const reals& s) {

@@ -8,7 +8,8 @@
 #include <numbers>
 #include <vector>
 
-/// The plain O(n^2) forms in long double that the kernels are held against: formulas as in the headers' doc comments, and nothing else.
+/// The plain O(n^2) forms in long double that the kernels are held against: formulas as in the headers' doc
+/// comments, and nothing else.
 namespace reference {
 
 using real = long double;
@@ -93,7 +94,8 @@ inline derivatives sndcg(const std::vector<real>& s, const std::vector<real>& ga
   return out;
 }
 
-/// Largest error relative to the largest entry, or to `least` if that is larger. What the type cannot hold as a normal number counts as nothing.
+/// Largest error relative to the largest entry, or to `least` if that is larger. What the type cannot hold as
+/// a normal number counts as nothing.
 template <class T>
 double relative_error(const std::vector<T>& got, const std::vector<real>& expected, real least = 0) {
   real largest = std::max(least, real(std::numeric_limits<T>::min() / std::numeric_limits<T>::epsilon()));

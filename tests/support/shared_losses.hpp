@@ -30,9 +30,10 @@
 #include <rankloss/weighted_sum.hpp>
 #include <rankloss/xe_ndcg.hpp>
 
-/// Losses that more than one test evaluates, in float and double, and those of the catalogue of the promises that are made of them:
-/// compiled once, in shared_losses_*.cpp, next to what they have in common, and not in each test.
-/// Who changes a header for one test alone (scripts/seed_faults.py) defines RANKLOSS_TESTS_SHARE_NOTHING.
+/// Losses that more than one test evaluates, in float and double, and those of the catalogue of the promises
+/// that are made of them: compiled once, in shared_losses_*.cpp, next to what they have in common, and not in
+/// each test. Who changes a header for one test alone (scripts/seed_faults.py) defines
+/// RANKLOSS_TESTS_SHARE_NOTHING.
 namespace support::shared {
 
 using soft_zero_one = rankloss::pairwise<rankloss::pairs::soft_zero_one>;

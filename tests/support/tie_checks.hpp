@@ -44,9 +44,9 @@ pair_result of_pair(const Loss& loss, double preferred, double other, bool tie =
   return {value, g[0], h[0], by_ties};
 }
 
-/// Value, gradient, Hessian and the slope by the tie parameter of wins and ties, with weights and margins, against plain sums and their
-/// differences. `plain(preferred, other, margin, tie, by)`: -log of the probability in long double, the tie parameter moved by `by`, of which
-/// `step` is a small piece.
+/// Value, gradient, Hessian and the slope by the tie parameter of wins and ties, with weights and margins,
+/// against plain sums and their differences. `plain(preferred, other, margin, tie, by)`: -log of the
+/// probability in long double, the tie parameter moved by `by`, of which `step` is a small piece.
 template <class T, class Loss, class Plain>
 void are_those_of_plain_sums(const Loss& loss, double spread, long double step_of_ties, Plain plain) {
   std::mt19937_64 random(1);

@@ -9,8 +9,9 @@
 
 namespace support {
 
-/// Mean of measure(order) over every order of items in which no score follows a smaller one: what a metric is expected to be when equal
-/// scores are shuffled. order[p] is the item at position p. Goes through all permutations: for short lists.
+/// Mean of measure(order) over every order of items in which no score follows a smaller one: what a metric is
+/// expected to be when equal scores are shuffled. order[p] is the item at position p. Goes through all
+/// permutations: for short lists.
 template <class T, class Measure>
 double mean_over_tied_orders(const std::vector<T>& scores, Measure measure) {
   std::vector<std::size_t> order(scores.size());

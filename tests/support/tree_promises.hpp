@@ -98,7 +98,8 @@ void check_list(const Loss& loss, const tree_data& data, const reference::deriva
   in(0.0f, 3e-7);
 }
 
-/// Same bits for any number of threads, any way to lay the lists out, any type of offsets; floats from doubles; no list, one item, equal labels.
+/// Same bits for any number of threads, any way to lay the lists out, any type of offsets; floats from
+/// doubles; no list, one item, equal labels.
 template <class Loss>
 void check_promises(const Loss& loss, int grades) {
   using rankloss::list_batch;

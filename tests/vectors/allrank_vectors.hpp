@@ -6,8 +6,8 @@
 #include <cstdint>
 #include <vector>
 
-/// Values and gradients that allegro/allRank (commit c884756, float32, mean over two lists, loss -NDCG) gives for two lists of five, of which the
-/// second ends in two items of padding.
+/// Values and gradients that allegro/allRank (commit c884756, float32, mean over two lists, loss -NDCG) gives
+/// for two lists of five, of which the second ends in two items of padding.
 namespace allrank {
 
 inline const std::vector<double> scores{0.6000000238418579,
@@ -105,7 +105,8 @@ inline constexpr ndcg_case neural_ndcg_transposed[]{
       0.0}},
 };
 
-/// NeuralSort of the first list, and of the three items of the second, rows by rank; then with 50 steps of Sinkhorn.
+/// NeuralSort of the first list, and of the three items of the second, rows by rank; then with 50 steps of
+/// Sinkhorn.
 struct matrix_case {
   double temperature;
   std::size_t steps;

@@ -5,8 +5,9 @@
 #include <cstddef>
 #include <string_view>
 
-/// Pair losses of allegro/allRank (commit c884756, float32) and rjagerman/pytorchltr (commit 625416e) for the lists of allrank_vectors.hpp. allRank's
-/// are the sum over both lists, or that over the number of pairs of both; pytorchltr's are per list.
+/// Pair losses of allegro/allRank (commit c884756, float32) and rjagerman/pytorchltr (commit 625416e) for the
+/// lists of allrank_vectors.hpp. allRank's are the sum over both lists, or that over the number of pairs of
+/// both; pytorchltr's are per list.
 namespace peers {
 
 struct lambda_case {

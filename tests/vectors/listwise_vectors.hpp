@@ -5,8 +5,8 @@
 #include <cstdint>
 #include <vector>
 
-/// Values and gradients that allegro/allRank (commit c884756, float32, mean over two lists) gives for two lists of five, of which the second ends
-/// in two items of padding.
+/// Values and gradients that allegro/allRank (commit c884756, float32, mean over two lists) gives for two
+/// lists of five, of which the second ends in two items of padding.
 namespace allrank_listwise {
 
 inline const std::vector<double> scores{0.6000000238418579,

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// Soft ranks and soft sorts of the published implementations of Blondel et al. 2020, in double: fast-soft-sort
-// (google-research/fast-soft-sort at 6a52ce7; l2 and kl) and torchsort (teddykoker/torchsort at 75df71d). Temperature is their epsilon.
+// Soft ranks and soft sorts of the published implementations of Blondel et al. 2020, in double:
+// fast-soft-sort (google-research/fast-soft-sort at 6a52ce7; l2 and kl) and torchsort (teddykoker/torchsort
+// at 75df71d). Temperature is their epsilon.
 
 #include <rankloss/detail/sorting/isotonic.hpp>
 #include <rankloss/ranks/rank.hpp>
@@ -163,8 +164,8 @@ inline constexpr auto soft_ranks = [] {
   };
 }();
 
-/// soft_sort of both. The entropic gradients of fast-soft-sort at temperature 10 are central differences of its values, good to 1e-8: its own
-/// are wrong, below.
+/// soft_sort of both. The entropic gradients of fast-soft-sort at temperature 10 are central differences of
+/// its values, good to 1e-8: its own are wrong, below.
 inline constexpr auto soft_sorts = [] {
   using namespace projected;
   return std::array{

@@ -3,8 +3,9 @@
 
 #include <vector>
 
-/// What sprillo/softsort (commit 9590d8e), SoftSort with power `power`, gives in float64 on two lists of five. Gradients are by the scores of
-/// sum_ij cotangent_ij P_ij with cotangents 0.1, 0.2, ... 5.0 through both matrices, row by row.
+/// What sprillo/softsort (commit 9590d8e), SoftSort with power `power`, gives in float64 on two lists of
+/// five. Gradients are by the scores of sum_ij cotangent_ij P_ij with cotangents 0.1, 0.2, ... 5.0 through
+/// both matrices, row by row.
 namespace vectors {
 
 struct soft_sort {

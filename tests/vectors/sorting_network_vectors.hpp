@@ -6,8 +6,9 @@
 #include <cstddef>
 #include <vector>
 
-/// What Felix-Petersen/diffsort (commit 5c417ea) gives in float64 with steepness 5, ascending. Gradients are by the scores of
-/// sum_i (i + 1) sorted_i. The matrix, kept for five items, is theirs: sorted = scores P, so that its column i is our row i.
+/// What Felix-Petersen/diffsort (commit 5c417ea) gives in float64 with steepness 5, ascending. Gradients are
+/// by the scores of sum_i (i + 1) sorted_i. The matrix, kept for five items, is theirs: sorted = scores P, so
+/// that its column i is our row i.
 namespace vectors {
 
 struct sorting_network {

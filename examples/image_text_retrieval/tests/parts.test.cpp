@@ -233,6 +233,29 @@ TEST_CASE("the evaluator knows a perfect model, and what chance is") {
   REQUIRE(chance.values[quality::image_ndcg] < best.values[quality::image_ndcg]);
 }
 
+TEST_CASE("rsum is the mean of what its images have of it, and a row differs from itself by nothing") {
+  const pairs set = toy_pairs(30, 17);
+  rankloss::context context;
+  const evaluator measure(set, context);
+  random_stream random(5, 0);
+  const matrix<float> images = random_matrix(30, 8, random).cast<float>();
+  const matrix<float> captions = random_matrix(60, 8, random).cast<float>();
+  const quality some = measure(images, captions);
+  for (const quality& q : {some, measure.chance()}) {
+    REQUIRE(q.rsum_by_image.size() == 30);
+    double sum = 0.0;
+    for (const double of_image : q.rsum_by_image) sum += of_image;
+    REQUIRE(sum / 30.0 == Approx(q.values[quality::rsum]));
+  }
+  const result found{.name = "x", .runs = {some, some}, .seconds = {}};
+  const result chance{.name = "chance", .runs = {measure.chance()}, .seconds = {}};
+  REQUIRE(compare(found, found, 200, 1).high == 0.0);
+  const examples::interval d = compare(found, chance, 200, 1);
+  REQUIRE(d.value == Approx(found.mean(quality::rsum) - chance.mean(quality::rsum)));
+  REQUIRE(d.low < d.value);
+  REQUIRE(d.value < d.high);
+}
+
 TEST_CASE("NDCG of judged pairs looks at these alone") {
   pairs set;
   set.images = matrix<float>::Zero(3, 1);
@@ -276,6 +299,7 @@ TEST_CASE("held-out images are training images that are no longer trained on") {
   data.train = toy_pairs(50, 19);
   data.test = toy_pairs(10, 23);
   data.train.judged = {{0, 0, 3.0F}, {1, 99, 1.0F}};
+  data.train.sentences = 2.0F * data.train.captions;
   const dataset part = hold_out(data, 0.2, 1);
   REQUIRE(part.test.image_count() == 10);
   REQUIRE(part.train.image_count() == 40);
@@ -291,6 +315,7 @@ TEST_CASE("held-out images are training images that are no longer trained on") {
       REQUIRE(from >= 0);
       REQUIRE(seen.insert(from).second);
       REQUIRE(side->captions.middleRows(2 * i, 2) == data.train.captions.middleRows(2 * from, 2));
+      REQUIRE(side->sentences.middleRows(2 * i, 2) == data.train.sentences.middleRows(2 * from, 2));
       REQUIRE(side->subcategories[static_cast<std::size_t>(i)] ==
               data.train.subcategories[static_cast<std::size_t>(from)]);
     }
@@ -345,6 +370,104 @@ TEST_CASE("Flickr8k folders are checked before anything is trained") {
   fill("");
   fs::remove(folder.path / "judgements.csv");
   REQUIRE_THROWS_WITH(load(folder.path), Contains("judgements.csv: cannot be read"));
+}
+
+TEST_CASE("RSC from given vectors is what a plain computation gives") {
+  pairs set = toy_pairs(7, 29);
+  random_stream random(31, 0);
+  set.sentences = random_matrix(14, 9, random).cast<float>();
+  set.sentences.row(5).setZero();
+  rankloss::context context;
+  const std::vector<float> given = caption_relevance(set, context);
+  const auto expect = [](const matrix<float>& vectors, const std::vector<float>& relevance) {
+    REQUIRE(relevance.size() == 7 * 14);
+    for (Eigen::Index i = 0; i < 7; ++i)
+      for (Eigen::Index c = 0; c < 14; ++c) {
+        double best = -1.0;
+        for (const Eigen::Index own : {2 * i, 2 * i + 1}) {
+          const double length = static_cast<double>(vectors.row(own).norm() * vectors.row(c).norm());
+          const double product = static_cast<double>(vectors.row(own).dot(vectors.row(c)));
+          best = std::max(best, length > 0.0 ? product / length : 0.0);
+        }
+        CAPTURE(i, c);
+        REQUIRE(relevance[static_cast<std::size_t>(14 * i + c)] ==
+                Approx(c / 2 == i ? 1.0 : 0.5 + 0.5 * best).margin(1e-6));
+      }
+  };
+  expect(set.sentences, given);
+
+  // Without them the captions' own features serve.
+  set.sentences.resize(0, 0);
+  expect(set.captions, caption_relevance(set, context));
+}
+
+TEST_CASE("vectors of sentences are read, as float32 or int8, and fit the captions") {
+  const scratch folder;
+  const fs::path path = folder.path / "vectors.npy";
+  pairs set = toy_pairs(2, 37);  // 4 captions
+  using Catch::Contains;
+  const auto read = [&](const std::string& bytes) {
+    write(path, bytes);
+    return read_sentences(path, set);
+  };
+  matrix<float> expected(4, 2);
+  expected << 1, -2, 3, -4, 5, -6, 7, -127;
+  const std::vector<float> floats(expected.data(), expected.data() + 8);
+  const std::vector<std::int8_t> bytes{1, -2, 3, -4, 5, -6, 7, -127};
+  REQUIRE(read(npy("(4, 2)", floats)) == expected);
+  REQUIRE(read(npy("(4, 2)", bytes, "|i1")) == expected);
+
+  REQUIRE_THROWS_WITH(read(npy("(2, 4)", floats)),
+                      Contains("vectors.npy: 2 rows, expected 4, one for each caption to train on"));
+  REQUIRE_THROWS_WITH(read(npy("(8,)", floats)), Contains("has 1 dimensions, expected 2"));
+  REQUIRE_THROWS_WITH(read(npy("(4, 0)", std::vector<float>{})), Contains("is empty"));
+  REQUIRE_THROWS_WITH(read(npy("(4, 2)", bytes, "|u1")), Contains("holds type '|u1', expected '<f4'"));
+  REQUIRE_THROWS_WITH(read(npy("(4, 3)", bytes, "|i1")), Contains("holds 8 bytes of data, expected 12"));
+  std::vector<float> broken = floats;
+  broken[5] = std::numeric_limits<float>::infinity();
+  REQUIRE_THROWS_WITH(read(npy("(4, 2)", broken)), Contains("row 2, column 1 is not a finite number"));
+  fs::remove(path);
+  REQUIRE_THROWS_WITH(read_sentences(path, set), Contains("vectors.npy: cannot be read, expected"));
+}
+
+TEST_CASE("the sentences that come with the emoji are of their training texts") {
+  dataset data = load(RANKLOSS_EXAMPLE_DATA);
+  data.train.sentences =
+      read_sentences(fs::path(RANKLOSS_EXAMPLE_DATA) / "emoji" / "train_sentences.npy", data.train);
+  const pairs& train = data.train;
+  REQUIRE(train.sentences.cols() == 384);
+  // The four texts of an emoji say much the same, those of the next emoji something else.
+  const auto texts = static_cast<Eigen::Index>(train.caption_count());
+  const matrix<float> unit = train.sentences.rowwise().normalized();
+  double own = 0.0;
+  double other = 0.0;
+  for (Eigen::Index t = 0; t < texts; ++t) {
+    own += static_cast<double>(unit.row(t).dot(unit.row(t / 4 * 4 + (t + 1) % 4)));
+    other += static_cast<double>(unit.row(t).dot(unit.row((t + texts / 2) % texts)));
+  }
+  REQUIRE(own / static_cast<double>(texts) > 0.6);
+  REQUIRE(other / static_cast<double>(texts) < 0.3);
+}
+
+TEST_CASE("queries' NDCG has the mean that the table shows") {
+  const pairs set = toy_pairs(12, 41);
+  rankloss::context context;
+  const evaluator measure(set, context);
+  random_stream random(43, 0);
+  const matrix<float> images = random_matrix(12, 4, random).cast<float>().rowwise().normalized();
+  const matrix<float> captions = random_matrix(24, 4, random).cast<float>().rowwise().normalized();
+  const quality shown = measure(images, captions);
+  double sums[2] = {0.0, 0.0};
+  std::size_t counts[2] = {0, 0};
+  for (const query_ndcg& q : measure.of_queries(images, captions)) {
+    REQUIRE(q.image == (q.by_image ? q.query : q.query / 2));
+    sums[q.by_image ? 0 : 1] += q.ndcg;
+    ++counts[q.by_image ? 0 : 1];
+  }
+  REQUIRE(counts[0] == 12);
+  REQUIRE(counts[1] == 24);
+  REQUIRE(sums[0] / 12.0 == Approx(shown.values[quality::image_ndcg]));
+  REQUIRE(sums[1] / 24.0 == Approx(shown.values[quality::text_ndcg]));
 }
 
 TEST_CASE("npy files are read, and what is none is refused") {

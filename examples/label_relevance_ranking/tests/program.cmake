@@ -60,16 +60,14 @@ elseif(case STREQUAL "movie_tags" OR case STREQUAL "mslr_mq2008" OR case STREQUA
   endforeach()
 
 elseif(case STREQUAL "bad_input")
-  expect_complaint("--nonsense" --nonsense)
+  expect_common_complaints()
   expect_complaint("--pairs" --pairs 0)
   expect_complaint("--epochs" --epochs many)
-  expect_complaint("--set.*movie_tags" --set mslr)
+  expect_complaint("--set.*did you mean mslr_mq2008[?]" --set mslr)
   expect_complaint("--set movie_tags: no data, expected --data or the variable RANKLOSS_DATA" --set movie_tags)
   expect_complaint("nowhere: no such folder, expected" --data ${scratch}/nowhere)
   expect_complaint("nowhere: no such folder, expected" --data ${scratch}/nowhere --set glass)
   expect_complaint("none of the sets is in" --data ${scratch})
-  expect_complaint("table.csv: cannot be written" --csv ${scratch}/nowhere/table.csv)
-  expect_complaint("table.gp: cannot be written" --picture ${scratch}/nowhere/table.gp)
 
   set(glass ${scratch}/partial_label_ranking/glass.csv)
   expect_complaint("glass.csv: cannot be read" --data ${scratch} --set glass)

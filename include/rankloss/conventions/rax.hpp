@@ -52,9 +52,9 @@ inline constexpr rankloss::reduction reduction =
 [[nodiscard]] constexpr rankloss::unique_softmax unique_softmax() { return {}; }  ///< unique_softmax_loss
 [[nodiscard]] constexpr rankloss::listmle listmle() { return {.ties = tie_order::stable}; }  ///< listmle_loss
 
-/// pairwise_hinge_loss, pairwise_logistic_loss, pairwise_soft_zero_one_loss: the mean over all pairs of the batch with pair_counts.
-/// pairwise_mse_loss also counts pairs of equal relevance and pairs of an item with itself, and has no
-/// preset.
+/// pairwise_hinge_loss, pairwise_logistic_loss, pairwise_soft_zero_one_loss: the mean over all pairs of the
+/// batch with pair_counts. pairwise_mse_loss also counts pairs of equal relevance and pairs of an item with
+/// itself, and has no preset.
 [[nodiscard]] constexpr pairwise<pairs::hinge> pairwise_hinge() { return {.average = pairs::average::pairs}; }
 [[nodiscard]] constexpr pairwise<pairs::logistic> pairwise_logistic() {
   return {.average = pairs::average::pairs};

@@ -111,7 +111,8 @@ template <class T, class R>
   return {.ties = tie_order::random, .seed = seed};
 }
 
-/// NeuralSortCrossEntropyLoss and NeuralSortNDCGLoss, with list_weights: NeuralSort without Sinkhorn's scaling.
+/// NeuralSortCrossEntropyLoss and NeuralSortNDCGLoss, with list_weights: NeuralSort without Sinkhorn's
+/// scaling.
 [[nodiscard]] constexpr rankloss::neural_sort_cross_entropy neural_sort_cross_entropy(
     double temperature = 1.0) {
   return {.temperature = temperature};

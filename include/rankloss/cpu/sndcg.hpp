@@ -26,7 +26,9 @@ namespace rankloss::inline RANKLOSS_ABI {
 namespace detail {
 
 /// Short lists are computed one in each lane, the shortest of them pair by pair. A long list is cut into
-/// cells where its scores are dense, and spread over all lanes where they are not.
+/// cells where its scores are dense, and spread over all lanes where they are not. `Loss` is sndcg, or has its
+/// options; `Discount` is one of detail/gains/lane_discounts.hpp.
+template <class Loss, class Discount>
 struct sndcg_engine {
   using Arch = xsimd::default_arch;  // of this translation unit, as the inline namespace says
 
@@ -48,14 +50,14 @@ struct sndcg_engine {
 
   /// One list.
   template <class T, class R>
-  static double run(const sndcg& loss, const list<T, R>& items, const list_outputs<T>& out,
+  static double run(const Loss& loss, const list<T, R>& items, const list_outputs<T>& out,
                     workspace& scratch) {
     using V = lanes<Arch>;
     const std::size_t n = items.size();
     const workspace::scope scope(scratch);
     const std::span<T> gains = scratch.take<T>(n);
     fill_gains<Arch>(loss.gain, loss.gain_table, items.relevance, items.weights, gains);
-    const double best = ideal_dcg<lane_discounts<Arch>, T>(loss.ideal, loss.cutoff, gains, scratch);
+    const double best = ideal_dcg<lane_discounts<Arch, Discount>, T>(loss.ideal, loss.cutoff, gains, scratch);
     if (!(best > 0.0)) {
       for (std::size_t i = 0; i < out.gradient.size(); ++i) out.gradient[i] = T{0};
       for (std::size_t i = 0; i < out.hessian.size(); ++i) out.hessian[i] = T{0};
@@ -74,7 +76,7 @@ struct sndcg_engine {
 
   /// Short lists, one in each lane.
   template <class T, class R>
-  static void run(const sndcg& loss, std::span<const list<T, R>> lists, std::span<const list_outputs<T>> out,
+  static void run(const Loss& loss, std::span<const list<T, R>> lists, std::span<const list_outputs<T>> out,
                   std::span<double> values, workspace& scratch) {
     using V = lanes<Arch>;
     constexpr std::size_t w = lane_count<Arch>;
@@ -86,8 +88,8 @@ struct sndcg_engine {
     const std::size_t rows = sorted.rows;
     const std::span<T> gains = scratch.take<T>(rows * w);
     alignas(64) double best[w];
-    const V ideals =
-        group_gains<Arch>(loss.gain, loss.gain_table, loss.ideal, loss.cutoff, lists, rows, gains, scratch);
+    const V ideals = group_gains<Arch, Discount>(loss.gain, loss.gain_table, loss.ideal, loss.cutoff, lists,
+                                                 rows, gains, scratch);
     ideals.store_aligned(best);
     const std::span<T> gain_rows = scratch.take<T>(rows * w);
     sorted.gather(gains.data(), gain_rows.data());
@@ -113,25 +115,25 @@ struct sndcg_engine {
  private:
   /// DCG of each lane; writes the derivatives of the loss by item. `inverse_ideal` is 1 / ideal DCG.
   template <class T, class S>
-  static lanes<Arch> differentiate(const sndcg& loss, const sorted_rows<Arch>& sorted, S* gains,
+  static lanes<Arch> differentiate(const Loss& loss, const sorted_rows<Arch>& sorted, S* gains,
                                    const lanes<Arch>& inverse_ideal, const list_outputs<T>& out,
                                    workspace& scratch) {
     return differentiate<T>(loss, sorted, inverse_ideal, out, [&]<wanted Wanted>(auto emit) {
-      return smooth_dcg<T, Wanted>(sorted, gains, static_cast<double>(loss.cutoff), scratch, emit);
+      return smooth_dcg<T, Discount, Wanted>(sorted, gains, static_cast<double>(loss.cutoff), scratch, emit);
     });
   }
   template <class T, class S>
-  static lanes<Arch> differentiate(const sndcg& loss, const plain_rows<Arch>& unsorted, S* gains,
+  static lanes<Arch> differentiate(const Loss& loss, const plain_rows<Arch>& unsorted, S* gains,
                                    const lanes<Arch>& inverse_ideal, const list_outputs<T>& out,
                                    workspace& scratch) {
     return differentiate<T>(loss, unsorted.rows, inverse_ideal, out, [&]<wanted Wanted>(auto emit) {
-      return smooth_dcg<T, Wanted>(unsorted, loss.temperature, gains, static_cast<double>(loss.cutoff),
-                                   scratch, emit);
+      return smooth_dcg<T, Discount, Wanted>(unsorted, loss.temperature, gains,
+                                             static_cast<double>(loss.cutoff), scratch, emit);
     });
   }
   /// Calls run.operator()<which outputs are wanted>(emit).
   template <class T, class Run>
-  static lanes<Arch> differentiate(const sndcg& loss, const sorted_rows<Arch>& rows,
+  static lanes<Arch> differentiate(const Loss& loss, const sorted_rows<Arch>& rows,
                                    const lanes<Arch>& inverse_ideal, const list_outputs<T>& out, Run run) {
     using V = lanes<Arch>;
     const V first = -inverse_ideal / V(loss.temperature);
@@ -148,14 +150,14 @@ struct sndcg_engine {
   }
 
   template <class T>
-  static double differentiate(const sndcg& loss, const cell_list<Arch, T>& cells, std::span<T> by_slot,
+  static double differentiate(const Loss& loss, const cell_list<Arch, T>& cells, std::span<T> by_slot,
                               double best, const strided<T>& gradient, workspace& scratch) {
     using V = lanes<Arch>;
     const std::span<const std::uint32_t> slots = cells.slots();
     const auto k = static_cast<double>(loss.cutoff);
-    if (gradient.empty()) return smooth_dcg<T, wanted::value>(cells, by_slot, k, scratch, V(0.0));
-    const double dcg =
-        smooth_dcg<T, wanted::gradient>(cells, by_slot, k, scratch, V(-1.0 / (best * loss.temperature)));
+    if (gradient.empty()) return smooth_dcg<T, Discount, wanted::value>(cells, by_slot, k, scratch, V(0.0));
+    const double dcg = smooth_dcg<T, Discount, wanted::gradient>(cells, by_slot, k, scratch,
+                                                                 V(-1.0 / (best * loss.temperature)));
     for (std::size_t i = 0; i < slots.size(); ++i) {
       gradient[i] = by_slot[slots[i]];
       prefetch_ahead(by_slot.data() + slots[i]);
@@ -172,6 +174,6 @@ struct sndcg_engine {
 }  // namespace detail
 
 template <>
-struct engine<sndcg, context> : detail::sndcg_engine {};
+struct engine<sndcg, context> : detail::sndcg_engine<sndcg, detail::log2_discount> {};
 
 }  // namespace rankloss::inline RANKLOSS_ABI

@@ -18,7 +18,8 @@
 ///   is row i and column j of each.
 /// - For lists that are the rows or columns of a matrix or block see row_lists and column_lists in batch.hpp.
 ///
-///     Eigen::MatrixXf similarity = images * texts.transpose(), gradient(similarity.rows(), similarity.cols());
+///     Eigen::MatrixXf similarity = images * texts.transpose();
+///     Eigen::MatrixXf gradient(similarity.rows(), similarity.cols());
 ///     rankloss::evaluate(loss, rankloss::similarity_batch<float>{.similarity = similarity},
 ///                        {.gradient = gradient}, context);
 ///

@@ -97,7 +97,8 @@ struct lambdarank {
 
 /// rank_xendcg: the cross-entropy between the softmax of the scores and a random distribution by relevance.
 ///
-///     loss       = -sum_i p_i log rho_i,   p_i = phi_i / sum phi,   phi_i = 2^y_i - gamma_i,   rho = softmax(s)
+///     loss       = -sum_i p_i log rho_i,   p_i = phi_i / sum phi,   phi_i = 2^y_i - gamma_i,
+///                  rho = softmax(s)
 ///     gradient_i = a_i + b_i + c_i
 ///     a_i        = rho_i - p_i                                       the derivative of the loss
 ///     b_i        = rho_i sum_{j != i} a_j / (1 - rho_j)

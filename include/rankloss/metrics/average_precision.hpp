@@ -92,7 +92,8 @@ struct average_precision {
   /// As a function of real ranks >= 1 among all items and of ranks among the relevant items; the latter are
   /// read for relevant items only:
   ///
-  ///     AP@k                      = sum_{i relevant} w_i cut(rank_i) relevant_rank_i / rank_i / sum_{i relevant} w_i
+  ///     AP@k                      = sum_{i relevant} w_i cut(rank_i) relevant_rank_i / rank_i
+  ///                                 / sum_{i relevant} w_i
   ///     by_rank[i]                = d(AP@k) / d(rank_i)             [n] or empty: not wanted
   ///     by_relevant_rank[i]       = d(AP@k) / d(relevant_rank_i)    [n] or empty: not wanted
   ///

@@ -20,8 +20,8 @@ namespace rankloss::inline RANKLOSS_ABI::metrics {
 ///
 ///     ARP = sum_i w_i y_i rank_i / sum_i w_i y_i
 ///
-/// Zhu et al.: Recall, precision and average precision, 2004; as in TF-Ranking. Items of equal score are in random order; the value is the
-/// expectation over it.
+/// Zhu et al.: Recall, precision and average precision, 2004; as in TF-Ranking. Items of equal score are in
+/// random order; the value is the expectation over it.
 ///
 /// - Time O(n) after a radix sort; scratch O(n). No gradient by scores.
 /// - Edge cases: a list without relevant items has value 0, although lower is better, and is left out by

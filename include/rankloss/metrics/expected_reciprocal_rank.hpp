@@ -37,13 +37,14 @@ namespace rankloss::inline RANKLOSS_ABI::metrics {
 /// where h of t + 1 follows from h of t, and D for one more item from D, by weighted means, so that nothing
 /// cancels.
 ///
-/// - Time O(n) after a radix sort, and for each run O((r + min(m, k, 42 / mean p)) min(r, k, 42 / mean p of the relevant)): what less than
-///   2^-60 of the users reach is left out. That is O(n) for a constant model with grades of the order of y_max, O(m r) at worst.
-///   Scratch O(n). No gradient by scores.
+/// - Time O(n) after a radix sort, and for each run O((r + min(m, k, 42 / mean p)) min(r, k, 42 / mean p of
+///   the relevant)): what less than 2^-60 of the users reach is left out. That is O(n) for a constant model
+///   with grades of the order of y_max, O(m r) at worst. Scratch O(n). No gradient by scores.
 /// - An item of weight 0 is not relevant: p = 0. Other weights say nothing here.
 /// - Edge cases: a list without relevant items has value 0 and is left out by reduction::mean_of_relevant.
 ///   Infinite scores rank first or last.
-/// @throws std::invalid_argument from `evaluate` when max_grade is out of its range or a relevance is below 0.
+/// @throws std::invalid_argument from `evaluate` when max_grade is out of its range or a relevance is below
+/// 0.
 struct expected_reciprocal_rank {
   std::size_t cutoff = 0;  ///< k; 0: the whole list
   double max_grade = 0.0;  ///< y_max, 0 to 1e300; larger grades count as it; 0: the largest grade of the list

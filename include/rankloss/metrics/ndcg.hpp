@@ -22,9 +22,10 @@ namespace rankloss::inline RANKLOSS_ABI::metrics {
 ///
 ///     DCG@k = sum_{i: rank_i <= k} w_i G(y_i) / log2(1 + rank_i)
 ///
-/// Jarvelin, Kekalainen: Cumulated gain-based evaluation of IR techniques, TOIS 20 (2002), with the discount of Burges et al. 2005. Items of
-/// equal score are in random order; the value is the expectation over it: McSherry, Najork: Computing information retrieval performance
-/// measures efficiently in the presence of tied scores, ECIR 2008.
+/// Jarvelin, Kekalainen: Cumulated gain-based evaluation of IR techniques, TOIS 20 (2002), with the discount
+/// of Burges et al. 2005. Items of equal score are in random order; the value is the expectation over it:
+/// McSherry, Najork: Computing information retrieval performance measures efficiently in the presence of tied
+/// scores, ECIR 2008.
 ///
 /// - Time O(n) after a radix sort; scratch O(n). No gradient by scores.
 /// - Edge cases: a list without gain has value 0 and is left out by reduction::mean_of_relevant. Infinite

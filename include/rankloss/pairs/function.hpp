@@ -34,7 +34,7 @@ enum class logarithm {
 /// logistic: log(1 + exp(-d / temperature)), used by RankNet and the LambdaLoss family. Convex; slope in (-1,
 /// 0) / temperature.
 struct logistic {
-  double temperature = 1.0;                           ///< 1e-15 to 1e300, in units of the scores
+  double temperature = 1.0;                                ///< 1e-15 to 1e300, in units of the scores
   pairs::logarithm logarithm = pairs::logarithm::natural;  ///< of the value, and thereby of the gradient
 
   template <class Self, class Visit>

@@ -72,7 +72,8 @@ struct delta_ndcg {
   [[nodiscard]] std::string_view expects() const noexcept { return detail::expects_gain; }
 };
 
-/// ndcg_loss2: |G_i - G_j| |1/D(|r_i - r_j|) - 1/D(|r_i - r_j| + 1)|, the tighter bound on NDCG of the LambdaLoss framework.
+/// ndcg_loss2: |G_i - G_j| |1/D(|r_i - r_j|) - 1/D(|r_i - r_j| + 1)|, the tighter bound on NDCG of the
+/// LambdaLoss framework.
 struct ndcg_loss2 {
   rankloss::gain gain = rankloss::gain::exponential;  ///< the gain of a grade
   std::span<const double> gain_table{};               ///< [grades] >= 0, for gain::table

@@ -34,8 +34,8 @@ enum class rank_ties {
 /// @throws std::invalid_argument from the functions of rank.hpp when an option is out of its range.
 struct hard_ranks {
   sort_direction direction = sort_direction::descending;  ///< which score has the first rank
-  double base = 1.0;                          ///< rank of the first: 1, 0 or any finite number
-  rank_ties ties = rank_ties::average;        ///< which rank equal scores get
+  double base = 1.0;                                      ///< rank of the first: 1, 0 or any finite number
+  rank_ties ties = rank_ties::average;                    ///< which rank equal scores get
 
   static constexpr bool has_gradient = false;
 

@@ -15,7 +15,8 @@ namespace rankloss::inline RANKLOSS_ABI {
 ///
 ///     rank_i             = base + sum_{j != i} F((s_j - s_i) / temperature)   descending; else s_i - s_j
 ///     F(z)               = e^z / 2 for z < 0, 1 - e^-z / 2 otherwise
-///     d(rank_i) / d(s_j) = e^-|(s_j - s_i) / temperature| / (2 temperature)       j != i, and minus their sum for j = i
+///     d(rank_i) / d(s_j) = e^-|(s_j - s_i) / temperature| / (2 temperature)
+///                          j != i, and minus their sum for j = i
 ///
 /// Struski, Bednarczyk, Podolak, Tabor: LapSum - One Method to Differentiate Them All: Ranking, Sorting and
 /// Top-k Selection, ICML 2025, arXiv 2503.06242, whose ranks are ascending from base 0; the published code
@@ -29,9 +30,9 @@ namespace rankloss::inline RANKLOSS_ABI {
 ///   temperature -> 0 these are the ranks of hard_ranks with ties by average.
 /// @throws std::invalid_argument from the functions of rank.hpp when an option is out of its range.
 struct laplace_ranks {
-  double temperature = 1.0;                   ///< 1e-15 to 1e300, in units of the scores
+  double temperature = 1.0;                               ///< 1e-15 to 1e300, in units of the scores
   sort_direction direction = sort_direction::descending;  ///< which score has the first rank
-  double base = 1.0;                          ///< rank of the first
+  double base = 1.0;                                      ///< rank of the first
 
   template <class Self, class Visit>
   static constexpr void for_each_option(Self& self, const Visit& visit) {

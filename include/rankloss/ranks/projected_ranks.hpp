@@ -24,11 +24,15 @@ enum class regularization {
 /// projected_ranks: soft ranks by projecting the scores onto the permutahedron, the convex hull of all
 /// orders of the ranks 1..n.
 ///
-///     ranks               = argmin |r - z|^2 / 2                                          quadratic, z = -s / temperature descending,
-///     ranks               = argmin sum_i r_i (log r_i - z_i) - r_i                         entropic       s / temperature ascending
-///     rank_i              = mean of the block's ranks + z_i - mean of the block's z        quadratic, blocks by isotonic regression
-///     rank_i              = sum of the block's ranks * p_i,  p = softmax of its z          entropic
-///     d(rank_i) / d(z_j)  = [i = j] - 1 / block's size;  rank_i ([i = j] - p_j)            within a block, 0 outside
+///     z                   = -s / temperature descending, s / temperature ascending
+///     quadratic: ranks    = argmin |r - z|^2 / 2
+///     entropic:  ranks    = argmin sum_i r_i (log r_i - z_i) - r_i
+///
+/// over the permutahedron. By isotonic regression items fall into blocks, and in the block of item i
+///
+///     quadratic: rank_i   = mean of the block's ranks + z_i - mean of the block's z
+///     entropic:  rank_i   = sum of the block's ranks * p_i,  p = softmax of its z
+///     d(rank_i) / d(z_j)  = [i = j] - 1 / block's size;  rank_i ([i = j] - p_j);  0 outside of the block
 ///
 /// Blondel, Teboul, Berthet, Djolonga: Fast differentiable sorting and ranking, ICML 2020, arXiv 2002.08871;
 /// soft_rank of fast-soft-sort and torchsort, where temperature is called epsilon and the default order is
@@ -45,9 +49,9 @@ enum class regularization {
 ///   hard ranks and no gradient, and so have infinite scores.
 /// @throws std::invalid_argument from the functions of rank.hpp when an option is out of its range.
 struct projected_ranks {
-  double temperature = 1.0;                   ///< 1e-15 to 1e300, in units of the scores
+  double temperature = 1.0;                               ///< 1e-15 to 1e300, in units of the scores
   sort_direction direction = sort_direction::descending;  ///< which score has the first rank
-  double base = 1.0;                          ///< rank of the first; ranks are shifted after the projection
+  double base = 1.0;  ///< rank of the first; ranks are shifted after the projection
   rankloss::regularization regularization =
       rankloss::regularization::quadratic;  ///< the distance that is least
 

@@ -43,10 +43,10 @@ concept soft_ranks = requires(const Ranks& how, const strided<const T>& scores, 
   { how(scores, scratch).values() } -> std::convertible_to<std::span<const double>>;
 };
 
-// A struct of options, of ranks and of sorts alike, only declares its class template `result<T>`, and its call operator
-// makes one of itself, the scores and the scratch. How that is computed is its definition `template <class T> class
-// NAME::result` in cpu/ranks/NAME.hpp or cpu/sorts/NAME.hpp, which the last lines of the face bring in: since the type
-// depends on T, it need not be complete before a call.
+// A struct of options, of ranks and of sorts alike, only declares its class template `result<T>`, and its
+// call operator makes one of itself, the scores and the scratch. How that is computed is its definition
+// `template <class T> class NAME::result` in cpu/ranks/NAME.hpp or cpu/sorts/NAME.hpp, which the last lines
+// of the face bring in: since the type depends on T, it need not be complete before a call.
 
 namespace detail {
 

@@ -12,8 +12,10 @@ namespace rankloss::inline RANKLOSS_ABI {
 
 /// sigmoid_ranks: soft ranks, in which each item counts the others by a sigmoid.
 ///
-///     rank_i              = base + sum_{j != i} sigmoid((s_j - s_i) / temperature)         descending; s_i - s_j when ascending
-///     d(rank_i) / d(s_j)  = sigmoid'((s_j - s_i) / temperature) / temperature              j != i, and minus their sum for j = i
+///     rank_i              = base + sum_{j != i} sigmoid((s_j - s_i) / temperature)
+///                           descending; s_i - s_j when ascending
+///     d(rank_i) / d(s_j)  = sigmoid'((s_j - s_i) / temperature) / temperature
+///                           j != i, and minus their sum for j = i
 ///
 /// Qin, Liu, Li: A general approximation framework for direct optimization of information retrieval measures,
 /// Information Retrieval 13 (2010).
@@ -27,9 +29,9 @@ namespace rankloss::inline RANKLOSS_ABI {
 ///   temperature -> 0 these are the ranks of hard_ranks with ties by average.
 /// @throws std::invalid_argument from the functions of rank.hpp when an option is out of its range.
 struct sigmoid_ranks {
-  double temperature = 1.0;                   ///< 1e-15 to 1e300, in units of the scores
+  double temperature = 1.0;                               ///< 1e-15 to 1e300, in units of the scores
   sort_direction direction = sort_direction::descending;  ///< which score has the first rank
-  double base = 1.0;                          ///< rank of the first
+  double base = 1.0;                                      ///< rank of the first
 
   template <class Self, class Visit>
   static constexpr void for_each_option(Self& self, const Visit& visit) {

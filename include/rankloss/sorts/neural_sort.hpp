@@ -16,8 +16,9 @@ namespace rankloss::inline RANKLOSS_ABI {
 ///
 /// Row i is a distribution over the items with its peak at the i-th largest score. Rows sum to 1, columns do
 /// not. Grover, Wang, Zweig, Ermon: Stochastic optimization of sorting networks via continuous relaxations,
-/// ICLR 2019, arXiv 1903.08850. The form in sorted coordinates is of this library (docs/algorithms/neural_band.md):
-/// entries below 4e-8 (float scores) or 1e-17 (double) of the peak of their row are not computed.
+/// ICLR 2019, arXiv 1903.08850. The form in sorted coordinates is of this library
+/// (docs/algorithms/neural_band.md): entries below 4e-8 (float scores) or 1e-17 (double) of the peak of their
+/// row are not computed.
 ///
 /// - Time O(n log n + band) for an operation, scratch O(n). A list of spread-out scores has a band of about
 ///   sqrt(n) entries in each row. A list of equal scores is dense and takes O(n^2) time, with O(n) memory.

@@ -17,11 +17,16 @@ namespace rankloss::inline RANKLOSS_ABI {
 /// projected_sort: soft-sorted scores, by projecting the ranks n..1 over temperature onto the convex hull of
 /// all orders of the scores.
 ///
-///     values               = argmin |v - z|^2 / 2                    quadratic, z = (n, ..., 1) / temperature
-///     exp(values)          = argmin sum_i m_i (log m_i - z_i) - m_i  entropic, over the orders of exp(scores) and their mixtures
-///     value_i              = z_i - mean of the block's z + mean of its scores           blocks by isotonic regression
-///     value_i              = z_i - logsumexp of the block's z + logsumexp of its scores
-///     d(value_i) / d(s_k)  = 1 / block's size; softmax of the block's scores at k       within a block, 0 outside
+///     z                    = (n, ..., 1) / temperature
+///     quadratic: values    = argmin |v - z|^2 / 2
+///     entropic:  values    = log argmin sum_i m_i (log m_i - z_i) - m_i
+///
+/// over the orders of the scores (quadratic) or of exp(scores) (entropic) and their mixtures. By isotonic
+/// regression they fall into blocks, and in the block of value i
+///
+///     quadratic: value_i   = z_i - mean of the block's z + mean of its scores
+///     entropic:  value_i   = z_i - logsumexp of the block's z + logsumexp of its scores
+///     d(value_i) / d(s_k)  = 1 / block's size;  softmax of the block's scores at k;  0 outside of the block
 ///
 /// Values fall (descending) or rise (ascending; scores and values change sign before and after). Blondel,
 /// Teboul, Berthet, Djolonga: Fast differentiable sorting and ranking, ICML 2020, arXiv 2002.08871; soft_sort
@@ -41,7 +46,7 @@ namespace rankloss::inline RANKLOSS_ABI {
 /// - Edge cases: infinite scores count as the largest finite number of their type.
 /// @throws std::invalid_argument from the functions below when an option is out of its range.
 struct projected_sort {
-  double temperature = 1.0;                   ///< 1e-15 to 1e300, in units of 1 / scores
+  double temperature = 1.0;                               ///< 1e-15 to 1e300, in units of 1 / scores
   sort_direction direction = sort_direction::descending;  ///< which score comes first
   rankloss::regularization regularization =
       rankloss::regularization::quadratic;  ///< the distance that is least

@@ -35,7 +35,8 @@ enum class sort_forward {
 ///     P_ij                  = softmax_j(-|s_[i] - s_j|^p / temperature)                           p = 1 or 2
 ///     d(c^T P v) / d(s_k)   = sum_ij c_i P_ij (v_j - (P v)_i) d(-|s_[i] - s_j|^p / temperature) / d(s_k)
 ///
-/// Prillo, Eisenschlos: SoftSort: A Continuous Relaxation for the argsort Operator, ICML 2020, arXiv 2006.16038.
+/// Prillo, Eisenschlos: SoftSort: A Continuous Relaxation for the argsort Operator, ICML 2020, arXiv
+/// 2006.16038.
 ///
 /// - p = 1: time O(n) after the sort, with one exponential for each item; scratch O(n). Exact to rounding.
 /// - p = 2: time O(n + band) exponentials; the band is the pairs within sqrt((40 + log n) temperature) of

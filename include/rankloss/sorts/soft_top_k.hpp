@@ -16,8 +16,10 @@ namespace rankloss::inline RANKLOSS_ABI {
 
 /// soft_top_k: the share of each item in the k largest, by a Laplace distribution around a threshold b.
 ///
-///     p_i               = F((s_i - b) / temperature),  b such that sum_i p_i = k           F(z) = e^z / 2 for z < 0, else 1 - e^-z / 2
-///     f_i               = min(p_i, 1 - p_i) / temperature                                   the density at s_i
+///     p_i               = F((s_i - b) / temperature),  b such that sum_i p_i = k
+///                         F(z) = e^z / 2 for z < 0, else 1 - e^-z / 2
+///     f_i               = min(p_i, 1 - p_i) / temperature
+///                         the density at s_i
 ///     d(p_i) / d(s_j)   = f_i [i = j] - f_i f_j / sum f
 ///     d(p_i) / dk       = f_i / sum f
 ///     d(p_i) / d(temperature) = -f_i (s_i - sum_j f_j s_j / sum f) / temperature
@@ -45,7 +47,8 @@ struct soft_top_k {
     visit("temperature", self.temperature, options::temperature);
   }
 
-  /// The selection from one list, in scratch of the caller's scope. Arrays are doubles in the order of the scores.
+  /// The selection from one list, in scratch of the caller's scope. Arrays are doubles in the order of the
+  /// scores.
   ///
   ///     values()                       [n] p
   ///     pullback(cotangent, gradient)  gradient_j = sum_i cotangent_i d(p_i) / d(s_j)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 
-// One source, compiled for several processors and with several flags, each time under another name (BATTERY): evaluates losses of every family and
-// hands all their numbers to the caller, who compares. SMALL: two losses are enough. Nothing of rankloss crosses the border between two such objects,
-// only memory.
+// One source, compiled for several processors and with several flags, each time under another name (BATTERY):
+// evaluates losses of every family and hands all their numbers to the caller, who compares. SMALL: two losses
+// are enough. Nothing of rankloss crosses the border between two such objects, only memory.
 
 #include "battery.hpp"
 
@@ -56,7 +56,8 @@ struct battery {
     for (const double d : derivatives) out.add(d);
   }
 
-  /// A loss of lists, over batches that reach every path: short and long, dense and sparse, padded, tied, with infinite scores.
+  /// A loss of lists, over batches that reach every path: short and long, dense and sparse, padded, tied,
+  /// with infinite scores.
   template <class T, class Loss>
   void lists(const char* name, const Loss& loss, bool infinities = true) {
     for (int which = 0; which < 5; ++which) {

@@ -4,7 +4,8 @@
 #include <cstddef>
 #include <cstdint>
 
-/// What a battery says: numbers in groups, a group a call of rankloss. Abstract, so that no object brings code of its own for it.
+/// What a battery says: numbers in groups, a group a call of rankloss. Abstract, so that no object brings
+/// code of its own for it.
 struct numbers {
   virtual void begin(const char* name, bool in_float) = 0;
   virtual void add(double number) = 0;

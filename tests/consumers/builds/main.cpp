@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 
-// Runs every battery that is linked and that this processor can run, and compares what each says with what the first says. Once more after all the
-// others the first has to give the same bits: if the linker had taken a function of its from another object, it would not.
+// Runs every battery that is linked and that this processor can run, and compares what each says with what
+// the first says. Once more after all the others the first has to give the same bits: if the linker had taken
+// a function of its from another object, it would not.
 
 #include "battery.hpp"
 

@@ -12,8 +12,8 @@
 
 #include <cstdio>
 
-// Both libraries in one program: the similarity is Eigen's, by columns, the gradient xtensor's, by rows. Row 0 and column 1 have a hinge of 0.7,
-// column 0 and row 1 none.
+// Both libraries in one program: the similarity is Eigen's, by columns, the gradient xtensor's, by rows. Row
+// 0 and column 1 have a hinge of 0.7, column 0 and row 1 none.
 int main() {
   Eigen::MatrixXf s(2, 2);
   s << 0.5f, 1.0f, -1.0f, 0.5f;

@@ -33,7 +33,8 @@ matrix dense(const std::vector<double>& x, double t) {
   return p;
 }
 
-/// One walk, whose x are the products with y times z, and the products and sums alone, against the whole matrix.
+/// One walk, whose x are the products with y times z, and the products and sums alone, against the whole
+/// matrix.
 template <class T>
 void check(const std::vector<std::vector<double>>& lists, bool one_list, std::mt19937_64& random) {
   constexpr double digits = sizeof(T) == 4 ? 1e-5 : 1e-11;

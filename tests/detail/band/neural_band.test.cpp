@@ -196,7 +196,8 @@ constexpr double entry_error = sizeof(T) == 4 ? 1e-6 : 1e-13;
 
 TEMPLATE_TEST_CASE("neural_band: no walk goes beyond the width that arrays are made for", "", float, double) {
   using T = TestType;
-  // Gaps of 1 at temperatures around m^2 / reach: the edge falls on an entry but for a rounding, and columns add their gaps up in another order.
+  // Gaps of 1 at temperatures around m^2 / reach: the edge falls on an entry but for a rounding, and columns
+  // add their gaps up in another order.
   for (const std::size_t n : {16, 24, 200})
     for (const int m : {3, 4, 5, 7, 9, 14, 31})
       for (int ulp = -6; ulp <= 6; ++ulp) {
@@ -357,7 +358,8 @@ TEMPLATE_TEST_CASE("neural_band: arrays are as wide as the walks of any list nee
     std::vector<T> x(n);
     for (T& s : x) s = static_cast<T>(static_cast<double>(random() >> 11) * 0x1p-53);
     std::sort(x.rbegin(), x.rend());
-    // The temperature that puts the first row's last entry, or another corner's, on the edge but for a rounding.
+    // The temperature that puts the first row's last entry, or another corner's, on the edge but for a
+    // rounding.
     const std::size_t from = random() % 2 == 0 ? 0 : random() % n,
                       to = random() % 2 == 0 ? n - 1 : random() % n;
     const auto distance = [&](std::size_t i, std::size_t j) {

@@ -29,7 +29,8 @@ using support::falling;
 using support::logits;
 using support::matrix;
 
-/// Softmax of the rows, then columns and rows in turn divided by their sums; stops before a step whose columns are within the tolerance.
+/// Softmax of the rows, then columns and rows in turn divided by their sums; stops before a step whose
+/// columns are within the tolerance.
 matrix scaled(const matrix& l, std::size_t steps, double tolerance, std::size_t& taken) {
   const std::size_t n = l.size();
   matrix p(n);

@@ -26,7 +26,8 @@ using rankloss::detail::is_nan;
 template <class T>
 using bits_of = std::conditional_t<sizeof(T) == 4, std::uint32_t, std::uint64_t>;
 
-/// Beside infinity on both sides, quiet and signalling, of either sign: made of bits, since a compiler may take it that there are none.
+/// Beside infinity on both sides, quiet and signalling, of either sign: made of bits, since a compiler may
+/// take it that there are none.
 template <class T>
 std::vector<T> not_numbers() {
   constexpr auto infinity = std::bit_cast<bits_of<T>>(std::numeric_limits<T>::infinity());

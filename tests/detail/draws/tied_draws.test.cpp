@@ -24,7 +24,8 @@ using rankloss::detail::draw_together;
 using rankloss::detail::tied_draw;
 using reference::real;
 
-/// P by inclusion and exclusion over all subsets: sum_S (-1)^|S| / (1 + sum of exp(d) over S). For few items of about the others' weight.
+/// P by inclusion and exclusion over all subsets: sum_S (-1)^|S| / (1 + sum of exp(d) over S). For few items
+/// of about the others' weight.
 real loss_of_subsets(const std::vector<real>& d) {
   real p = 0;
   for (unsigned subset = 0; subset < 1U << d.size(); ++subset) {

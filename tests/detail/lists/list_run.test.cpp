@@ -46,7 +46,8 @@ struct plain_sum {
   }
 };
 
-/// The same for groups of three lists of up to six items, with those of up to two by themselves; notes the sizes of each call.
+/// The same for groups of three lists of up to six items, with those of up to two by themselves; notes the
+/// sizes of each call.
 struct grouped_sum : plain_sum {
   std::vector<std::vector<std::size_t>>* calls;
 

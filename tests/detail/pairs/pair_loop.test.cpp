@@ -30,7 +30,8 @@ using row = xsimd::batch<S, arch>;
 template <class S>
 constexpr std::size_t w = row<S>::size;
 
-/// A function of both d and gap, so that each has to come right: value d^2 + 3 d + gap, and its derivatives with a part of the gap in each.
+/// A function of both d and gap, so that each has to come right: value d^2 + 3 d + gap, and its derivatives
+/// with a part of the gap in each.
 struct cubic {
   template <class V>
   rankloss::pairs::terms<V> operator()(const V& d, const V& gap) const noexcept {
@@ -65,8 +66,8 @@ struct product_weights {
   [[nodiscard]] row_weights at(std::size_t i) const noexcept { return {*this, row<S>(a[i])}; }
 };
 
-/// Items at [begin, end) of longer arrays. Around them lies what must not be read for anything: a NaN before, and large numbers in the vector
-/// after, which may be read and has to come to nothing.
+/// Items at [begin, end) of longer arrays. Around them lies what must not be read for anything: a NaN before,
+/// and large numbers in the vector after, which may be read and has to come to nothing.
 template <class S>
 struct arrays {
   std::size_t begin, end;
@@ -140,7 +141,8 @@ void check(const arrays<S>& found, const pair_totals& totals, const sums& expect
   CHECK(wrong == 0);
 }
 
-/// Calls with every length up to some vectors, where the items begin, number of levels, and whether weighted and with a Hessian.
+/// Calls with every length up to some vectors, where the items begin, number of levels, and whether weighted
+/// and with a Hessian.
 template <class S, class Body>
 void for_all_lists(Body body) {
   std::mt19937_64 random(7);

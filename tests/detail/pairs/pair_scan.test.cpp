@@ -23,7 +23,8 @@
 
 namespace detail_pairs_pair_scan_test {
 
-// By way of the losses: without a Hessian, lists of 512 items and more take the scan, shorter ones and any with a Hessian go pair by pair.
+// By way of the losses: without a Hessian, lists of 512 items and more take the scan, shorter ones and any
+// with a Hessian go pair by pair.
 
 namespace {
 
@@ -196,7 +197,8 @@ void check(const Loss& loss, const drawn_list& items) {
         const real off = std::abs(real(found.gradient[i]) - expected.gradient[i]);
         if (!(off <= error)) error = off;
       }
-      // The change of average precision is a difference of two sums over ranks, which float holds to fewer digits where ranks are neighbours.
+      // The change of average precision is a difference of two sums over ranks, which float holds to fewer
+      // digits where ranks are neighbours.
       const double bound = std::is_same_v<decltype(loss.weight), pairs::delta_map> && sizeof(T) == 4
                                ? 10 * digits<T>
                                : digits<T>;
@@ -227,7 +229,8 @@ using soft_lambdarank = pairwise<pairs::soft_zero_one, pairs::delta_ndcg>;
 using by_map = pairwise<pairs::logistic, pairs::delta_map>;
 using soft_map = pairwise<pairs::soft_zero_one, pairs::delta_map>;
 
-/// Few of level 0, most of one level, the rest anywhere: some buckets are one level that is never cut, others a few hundred levels.
+/// Few of level 0, most of one level, the rest anywhere: some buckets are one level that is never cut, others
+/// a few hundred levels.
 double uneven(std::mt19937_64& random) {
   const std::uint64_t kind = random() % 10;
   return kind < 5   ? 0.5
@@ -305,7 +308,8 @@ TEMPLATE_TEST_CASE("pair_scan: all scores equal, crowds far apart, gaps that not
 TEMPLATE_TEST_CASE(
     "pair_scan: buckets whose scores span more than their exponentials do, most of them near one end", "",
     ranknet, wrong_pairs, by_difference, soft_difference, lambdarank) {
-  // 600 levels in buckets of some thirty: what acts within a bucket is made of exponentials by the widths below, and of none above 160.
+  // 600 levels in buckets of some thirty: what acts within a bucket is made of exponentials by the widths
+  // below, and of none above 160.
   for (const double outlier : {80.0, 100.0, 159.0, 1e3, -100.0}) {
     INFO("outliers at " << outlier);
     drawn_list items;
@@ -323,7 +327,8 @@ TEMPLATE_TEST_CASE(
     check(TestType{}, draw_list(
                           601, [=](std::mt19937_64& random) { return -tail(random); }, real_valued));
   }
-  // Crowds so far apart that a difference to the middle would have no digits left for what happens within them.
+  // Crowds so far apart that a difference to the middle would have no digits left for what happens within
+  // them.
   const draw crowds = [](std::mt19937_64& random) {
     return std::ldexp(static_cast<double>(random() % 3), 20) + std::round(64.0 * uniform(random)) / 16.0;
   };
@@ -336,7 +341,8 @@ TEMPLATE_TEST_CASE(
     ranknet, soft_difference, lambdarank) {
   for (const double temperature : {10.0, 0.5, 0.02, 2e-3}) {
     INFO("temperature " << temperature);
-    // 2 apart are neighbours in float above 2^24 and in double above 2^53, which have nothing between them to be a centre.
+    // 2 apart are neighbours in float above 2^24 and in double above 2^53, which have nothing between them to
+    // be a centre.
     for (const double offset : {0x1p24, 0x1p53}) {
       const draw neighbours = [](std::mt19937_64& random) { return 2.0 * static_cast<double>(random() % 2); };
       for (const draw& grade : {grades(3), real_valued}) {

@@ -57,7 +57,8 @@ struct cut_list {
     }
   }
 
-  /// sum_{j} weight_j f(x_j - x_i) by item, j = i included; of the sigmoid, less what the cells above count in full.
+  /// sum_{j} weight_j f(x_j - x_i) by item, j = i included; of the sigmoid, less what the cells above count
+  /// in full.
   std::vector<double> sums(const typename cell_constants<T>::kernel& kernel,
                            const std::vector<double>& weights, bool hard_above) {
     const workspace::scope scope(scratch);
@@ -88,7 +89,8 @@ struct cut_list {
   }
 };
 
-/// What cells promise whatever the list: every item in one of them, none empty, and no centre closer to the next than a cell is wide.
+/// What cells promise whatever the list: every item in one of them, none empty, and no centre closer to the
+/// next than a cell is wide.
 template <class T>
 void check_cells(const cut_list<T>& in) {
   const auto cells = in.cells.cells();

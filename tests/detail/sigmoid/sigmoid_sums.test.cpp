@@ -24,7 +24,8 @@ using arch = xsimd::default_arch;
 using rankloss::strided;
 using reference::real;
 
-/// Both sums of a list against the plain ones. A rank's error is relative to the rank, a pull's to the largest pull.
+/// Both sums of a list against the plain ones. A rank's error is relative to the rank, a pull's to the
+/// largest pull.
 template <class T>
 void check(const std::vector<T>& s, double temperature, std::mt19937_64& random) {
   const std::size_t n = s.size();

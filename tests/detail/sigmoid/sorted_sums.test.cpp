@@ -30,7 +30,8 @@ using reference::real;
 constexpr std::size_t w = row::size;
 constexpr double infinity = std::numeric_limits<double>::infinity();
 
-/// What is said of a row of terms beside it: that the kernel is met within `error` times exp(-d), and what the terms' magnitudes add up to.
+/// What is said of a row of terms beside it: that the kernel is met within `error` times exp(-d), and what
+/// the terms' magnitudes add up to.
 struct stated {
   double error, magnitude;
 };
@@ -95,7 +96,8 @@ struct kernel {
 template <std::size_t N>
 double share_of_bound(const lists& in, const std::vector<double>& found, const kernel<N>& k, bool above,
                       bool weighted) {
-  // The error is stated to two digits; the states have a rounding error of their own, however small the terms are.
+  // The error is stated to two digits; the states have a rounding error of their own, however small the terms
+  // are.
   const real bound = real(k.claim.error) * real(1.02) + 4 * (real(k.claim.magnitude) + 4) * real(0x1p-53);
   real worst = 0;
   for (std::size_t i = 0; i < in.rows; ++i)

@@ -24,7 +24,7 @@ struct claims {
   double rounding =
       1.0;  ///< how many times the roundings of others its sum may show: gaps of ranks magnify those of a band
   bool by_item_order = false;  ///< the order of the items decides among equals
-  bool sloped = true;     ///< the gradient is the slope of the value
+  bool sloped = true;          ///< the gradient is the slope of the value
   bool jumps =
       false;  ///< where ranks that differ by a rounding pass each other: only equal bits give equal values
   bool rectangular = true;   ///< takes matrices that are not square

@@ -67,7 +67,8 @@ std::vector<T> grades_of(std::mt19937_64& random, std::size_t n) {
   return y;
 }
 
-/// Whole multiples of 2^-6, the same in float and double: hinges at a margin of 0.51 are 0.005 from their kinks.
+/// Whole multiples of 2^-6, the same in float and double: hinges at a margin of 0.51 are 0.005 from their
+/// kinks.
 template <class T>
 std::vector<T> on_grid(std::mt19937_64& random, std::size_t n) {
   std::vector<T> x(n);
@@ -93,8 +94,9 @@ std::vector<std::vector<T>> extreme_scores(std::mt19937_64& random, std::size_t 
   return all;
 }
 
-/// Of the lists that go through every loss. Some of these take all pairs: under the sanitizers, where each instruction counts for many, lists are
-/// just longer than where losses change from one way to another; the release preset has the long ones.
+/// Of the lists that go through every loss. Some of these take all pairs: under the sanitizers, where each
+/// instruction counts for many, lists are just longer than where losses change from one way to another; the
+/// release preset has the long ones.
 #if defined(RANKLOSS_ADDRESS_SANITIZER)
 inline constexpr std::size_t longest = 700;
 #else

@@ -18,7 +18,8 @@
 
 namespace promises {
 
-/// Scores of a few lists, one of them empty and one of one item, partial orders of them, and what an old policy made of them.
+/// Scores of a few lists, one of them empty and one of one item, partial orders of them, and what an old
+/// policy made of them.
 template <class T>
 struct orders {
   std::vector<T> scores, old_scores;

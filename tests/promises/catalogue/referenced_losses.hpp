@@ -25,8 +25,8 @@ using formula = std::function<reference::derivatives(const std::vector<reference
 /// By how much a loss may be off.
 struct error_bounds {
   double digits = 1.0;  ///< times 2e-6 in float, 1e-13 in double
-  /// A value is a difference of numbers of this size, a derivative that of an item's share of them: errors are held against them where value and
-  /// derivatives are less; 0: always against value and derivatives.
+  /// A value is a difference of numbers of this size, a derivative that of an item's share of them: errors
+  /// are held against them where value and derivatives are less; 0: always against value and derivatives.
   double size = 1.0;
   std::size_t longest = 600;  ///< list with a reference
   double least_spread = 0.0;  ///< of scores: below it the loss divides by what is nearly nothing
@@ -59,8 +59,8 @@ struct referenced_loss {
 /// Every loss of lists, at a temperature of 1.
 const std::vector<referenced_loss>& referenced_losses();
 
-/// What is right. Where a shift changes nothing the reference takes the scores as they differ from the median, so that it has digits for what lies
-/// between scores that are far from 0.
+/// What is right. Where a shift changes nothing the reference takes the scores as they differ from the
+/// median, so that it has digits for what lies between scores that are far from 0.
 inline reference::derivatives expectation(const referenced_loss& loss, const drawn_list& items) {
   std::vector<reference::real> s = reference::widen(items.scores);
   if (loss.held.shift_invariant) {

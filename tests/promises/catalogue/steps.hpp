@@ -39,7 +39,8 @@ struct step_loss {
 template <class T>
 const std::vector<step_loss<T>>& step_losses();
 
-/// Ratios are at least 0.006 in their logarithms from bounds of 0.8, 1.2 and 3, and values 0.01 from where a clipped square takes over.
+/// Ratios are at least 0.006 in their logarithms from bounds of 0.8, 1.2 and 3, and values 0.01 from where a
+/// clipped square takes over.
 template <class T>
 steps<T> some_steps(unsigned seed, std::size_t n = 120) {
   std::mt19937_64 random(seed);

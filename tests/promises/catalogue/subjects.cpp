@@ -84,7 +84,8 @@ order_loss<T> of_partial(std::string label, const rankloss::plackett_luce& loss,
           }};
 }
 
-/// By its tie parameter: `from(parameter)` is the loss, and the parameter's slope goes to an output of its own.
+/// By its tie parameter: `from(parameter)` is the loss, and the parameter's slope goes to an output of its
+/// own.
 template <class T, class From>
 double call_by_parameter(From from, std::span<const T> x, const preference_batch<T>& batch,
                          const outputs& out, context& ctx) {
@@ -140,7 +141,8 @@ const std::vector<order_loss<T>>& order_losses() {
   using rankloss::order_likelihood;
   using rankloss::plackett_luce;
   static const std::vector<order_loss<T>> all{
-      // Where there is a penalty the corrected form's gradient is not the slope of its value: advantages are constants to it.
+      // Where there is a penalty the corrected form's gradient is not the slope of its value: advantages are
+      // constants to it.
       of_labels<T>("lr2ppo", lr2ppo{.margin = 0.51, .kl_coefficient = 0.0, .entropy_coefficient = 0.2}),
       of_labels<T>("lr2ppo, published", lr2ppo{.form = rankloss::lr2ppo_form::published,
                                                .margin = 0.51,

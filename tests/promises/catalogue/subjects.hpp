@@ -16,7 +16,8 @@
 
 namespace promises {
 
-/// A loss and its data as a function of what it has a gradient by: what all promises but those of the data's own kind are about.
+/// A loss and its data as a function of what it has a gradient by: what all promises but those of the data's
+/// own kind are about.
 template <class T>
 struct subject {
   std::string name;

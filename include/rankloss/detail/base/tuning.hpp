@@ -5,9 +5,9 @@
 
 #include <cstddef>
 
-/// Sizes at which one way of computing takes over from another, and sizes of pieces of work. No result depends
-/// on them beyond rounding. Each names the benchmark that it is chosen by (`scripts/bench.sh NAME`), on an
-/// x86-64 machine with AVX-512; where digits decide and not time, it says so.
+/// Sizes at which one way of computing takes over from another, and sizes of pieces of work. No result
+/// depends on them beyond rounding. Each names the benchmark that it is chosen by (`scripts/bench.sh NAME`),
+/// on an x86-64 machine with AVX-512; where digits decide and not time, it says so.
 namespace rankloss::inline RANKLOSS_ABI::detail::tuning {
 
 // Lists of a batch.
@@ -27,8 +27,8 @@ inline constexpr std::size_t longest_short_sort = 32;
 /// Groups of lists of up to so many items are summed over all pairs, without a sort. Benchmark sndcg_batch.
 template <class T>
 inline constexpr std::size_t longest_by_pairs = by_precision<T>(8, 12);
-/// Lists of up to so many items are computed one in each lane. Benchmark sndcg; in double by digits, which long
-/// chains of a scan lose where more items have scores close to each other.
+/// Lists of up to so many items are computed one in each lane. Benchmark sndcg; in double by digits, which
+/// long chains of a scan lose where more items have scores close to each other.
 template <class T>
 inline constexpr std::size_t longest_in_lane = by_precision<T>(256, 64);
 /// Items of a cell, in the mean, from which on cells are faster than scans. Benchmark sndcg_temperature.
@@ -54,7 +54,8 @@ inline constexpr std::size_t longest_float_sum = 256;
 inline constexpr std::size_t window_items = 64;
 /// Items of a window that is computed by moments, at most: a bound on scratch.
 inline constexpr std::size_t large_window = 4096;
-/// Items of a narrow window from which on its short series is faster, and levels up to which. Benchmark ranknet.
+/// Items of a narrow window from which on its short series is faster, and levels up to which. Benchmark
+/// ranknet.
 inline constexpr std::size_t narrow_items = 32;
 inline constexpr std::size_t narrow_levels = 8;
 /// Levels with scan states of their own; more are divided first. Benchmark ranknet.

@@ -66,8 +66,8 @@ struct policy_term {
 };
 
 /// Sums the terms of the steps that count, each multiplied by its share, and writes the gradient if it is
-/// requested. `term(i)` returns a value and a slope, and does not throw: each step is written at once, so that
-/// no scratch is needed.
+/// requested. `term(i)` returns a value and a slope, and does not throw: each step is written at once, so
+/// that no scratch is needed.
 template <class Term>
 double mean_of_terms(std::size_t n, const step_shares& shares, const outputs& out, Term term) {
   double value = 0.0;

@@ -253,7 +253,7 @@ class pair_order_loss {
   std::size_t most_sets_;
   strided<const T> scores_;
   workspace& scratch_;
-  std::span<std::uint32_t> items_;  // [n] in an allowed order within each segment
+  std::span<std::uint32_t> items_;     // [n] in an allowed order within each segment
   std::span<std::uint32_t> position_;  // [n] the position of each item in items_
   std::span<std::uint32_t> ends_;      // [n] at the first position of a component or tier: its end
   std::span<std::size_t> better_begin_;

@@ -19,7 +19,7 @@ namespace rankloss::inline RANKLOSS_ABI::detail {
 
 /// Ideal DCGs of lists in lanes. gains: [lane][rows], the lowest number of T where a list has ended; a copy
 /// of them is sorted.
-template <class Arch, class T>
+template <class Arch, class Discount = log2_discount, class T>
 [[nodiscard]] lanes<Arch> ideal_dcg_of_group(ideal kind, std::size_t cutoff, const T* gains, std::size_t rows,
                                              workspace& scratch) {
   using V = lanes<Arch>;
@@ -28,7 +28,8 @@ template <class Arch, class T>
   const std::size_t all_rows = network_rows(rows);
   const std::span<double> sorted = scratch.take<double>(all_rows * w);
   const std::span<double> discount = scratch.take<double>(rows + w);
-  for (std::size_t i = 0; i < rows; i += w) store_row<Arch>(discount.data() + i, discounts_from<Arch>(i + 1));
+  for (std::size_t i = 0; i < rows; i += w)
+    store_row<Arch>(discount.data() + i, discounts_from<Arch, Discount>(i + 1));
   for (std::size_t i = 0; i < rows; ++i)
     for (std::size_t l = 0; l < w; ++l) sorted[i * w + l] = static_cast<double>(gains[l * rows + i]);
   std::fill(sorted.begin() + static_cast<std::ptrdiff_t>(rows * w), sorted.end(),
@@ -59,7 +60,7 @@ template <class Arch, class T>
 
 /// Writes the gains of lists in lanes, [lane][rows], with 0 where a list has ended, and returns the lists'
 /// ideal DCGs.
-template <class Arch, class T, class R>
+template <class Arch, class Discount = log2_discount, class T, class R>
 [[nodiscard]] lanes<Arch> group_gains(gain kind, std::span<const double> table, ideal best,
                                       std::size_t cutoff, std::span<const list<T, R>> lists, std::size_t rows,
                                       std::span<T> gains, workspace& scratch) {
@@ -71,7 +72,7 @@ template <class Arch, class T, class R>
       fill_gains<Arch>(kind, table, lists[l].relevance, lists[l].weights, gains.subspan(l * rows, n));
     std::fill_n(gains.data() + l * rows + n, rows - n, std::numeric_limits<T>::lowest());
   }
-  const lanes<Arch> ideals = ideal_dcg_of_group<Arch>(best, cutoff, gains.data(), rows, scratch);
+  const lanes<Arch> ideals = ideal_dcg_of_group<Arch, Discount>(best, cutoff, gains.data(), rows, scratch);
   for (std::size_t l = 0; l < w; ++l) std::fill_n(gains.data() + l * rows + size(l), rows - size(l), T{0});
   return ideals;
 }

@@ -9,19 +9,45 @@
 
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
-/// 1 / log2(1 + rank) of w ranks from `first` (counted from 1) on.
-template <class Arch>
+/// gain * D(rank), D a discount, and its derivatives by the rank.
+template <class V>
+struct discounted {
+  V value, slope, curvature;
+};
+
+/// D(rank) = 1 / log2(1 + rank), the discount of DCG.
+struct log2_discount {
+  template <class V>
+  [[gnu::always_inline]] static V at(const V& rank) noexcept {
+    return V(std::numbers::ln2) / log_positive(V(1.0) + rank, log_tail_7);
+  }
+  /// `log_tail`: as many coefficients of the logarithm as the type of the scores needs.
+  template <class V>
+  [[gnu::always_inline]] static discounted<V> of(const V& gain, const V& rank,
+                                                 const auto& log_tail) noexcept {
+    const V argument = V(1.0) + rank;
+    const V logarithm = log_positive(argument, log_tail);
+    const V both = V(1.0) / (logarithm * argument);  // one division instead of two
+    const V inverse_log = both * argument;
+    const V inverse = both * logarithm;
+    const V value = gain * V(std::numbers::ln2) * inverse_log;
+    const V slope = -value * both;
+    return {value, slope, -slope * inverse * (V(1.0) + V(2.0) * inverse_log)};
+  }
+};
+
+/// The discounts of w ranks from `first` (counted from 1) on.
+template <class Arch, class Discount = log2_discount>
 [[gnu::always_inline]] inline lanes<Arch> discounts_from(std::size_t first) noexcept {
   constexpr std::size_t w = lane_count<Arch>;
   alignas(64) double step[w];
-  for (std::size_t l = 0; l < w; ++l) step[l] = static_cast<double>(l + 1);
-  return lanes<Arch>(std::numbers::ln2) /
-         log_positive(lanes<Arch>(static_cast<double>(first)) + lanes<Arch>::load_aligned(step), log_tail_7);
+  for (std::size_t l = 0; l < w; ++l) step[l] = static_cast<double>(l);
+  return Discount::at(lanes<Arch>(static_cast<double>(first)) + lanes<Arch>::load_aligned(step));
 }
 
 /// The discounts of one list for ideal_dcg, computed one vector at a time and summed before they are
 /// multiplied. Successive calls go from the first rank to the last.
-template <class Arch>
+template <class Arch, class Discount = log2_discount>
 class lane_discounts {
  public:
   /// sum plus gain times the discounts of the ranks [begin, end), counted from 0.
@@ -38,7 +64,7 @@ class lane_discounts {
     double total = 0.0;
     while (begin < end && begin % w != 0) total += one(begin++);
     lanes<Arch> whole(0.0);
-    for (; begin + w <= end; begin += w) whole += discounts_from<Arch>(begin + 1);
+    for (; begin + w <= end; begin += w) whole += discounts_from<Arch, Discount>(begin + 1);
     for (total += sum_of(whole); begin < end; ++begin) total += one(begin);
     return total;
   }
@@ -48,7 +74,7 @@ class lane_discounts {
   double one(std::size_t at) noexcept {
     if (at / w != held_) {
       held_ = at / w;
-      discounts_from<Arch>(held_ * w + 1).store_aligned(row_);
+      discounts_from<Arch, Discount>(held_ * w + 1).store_aligned(row_);
     }
     return row_[at % w];
   }

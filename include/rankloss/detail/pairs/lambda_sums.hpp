@@ -150,8 +150,8 @@ class lambda_sums {
 
   std::size_t n_ = 0;
   std::span<const std::uint32_t> item_, position_by_score_;  // [n]
-  std::span<double> scores_, levels_;           // [n], and a vector of padding
-  std::span<double> gradient_, hessian_;        // [n], and a vector of padding
+  std::span<double> scores_, levels_;                        // [n], and a vector of padding
+  std::span<double> gradient_, hessian_;                     // [n], and a vector of padding
   V lane_ = lane_numbers<V>();
   double value_ = 0.0;
   double lambda_ = 0.0;

@@ -144,9 +144,9 @@ template <class Arch, class T, class R>
   return group;
 }
 
-/// Scans all rows downwards. `emit(i, states)` receives, for the item of each lane in row i, the states of all
-/// items of its list that are above it: where one list lies over all lanes, each lane begins with what the
-/// lanes before it hand on.
+/// Scans all rows downwards. `emit(i, states)` receives, for the item of each lane in row i, the states of
+/// all items of its list that are above it: where one list lies over all lanes, each lane begins with what
+/// the lanes before it hand on.
 template <std::size_t K, std::size_t C, class Arch, class Weights, class Emit>
 [[gnu::always_inline]] inline void scan_rows_down(const sorted_rows<Arch>& in, Weights weights, Emit emit) {
   scan_states<Arch, K> states[C];

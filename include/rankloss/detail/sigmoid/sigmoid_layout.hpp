@@ -12,8 +12,8 @@
 
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
-/// How the items of one list lie for sums of a sigmoid over all pairs: in cells where the scores are dense, or
-/// else sorted in rows over all lanes, for scans. Cells of a grid need no sort, so they are tried first.
+/// How the items of one list lie for sums of a sigmoid over all pairs: in cells where the scores are dense,
+/// or else sorted in rows over all lanes, for scans. Cells of a grid need no sort, so they are tried first.
 template <class Arch, class T>
 struct sigmoid_layout {
   bool dense = false;

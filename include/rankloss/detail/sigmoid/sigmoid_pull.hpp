@@ -49,8 +49,8 @@ struct pull_rows_memory {
   S* bends = nullptr;             ///< scratch
 };
 
-/// Calls emit(i, pull, h) for each row, from the last to the first. With Hessian, h is the second derivative by
-/// s / t: sum_j a2_j sigmoid'^2 + a2_i (sum_j sigmoid')^2 and the terms of sigmoid''; otherwise 0.
+/// Calls emit(i, pull, h) for each row, from the last to the first. With Hessian, h is the second derivative
+/// by s / t: sum_j a2_j sigmoid'^2 + a2_i (sum_j sigmoid')^2 and the terms of sigmoid''; otherwise 0.
 template <class T, bool Hessian, class Arch, class S, class Emit>
 [[gnu::always_inline]] inline void pull_rows(const sorted_rows<Arch>& in, const pull_rows_memory<S>& at,
                                              const lanes<Arch>& centre, Emit emit) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <rankloss/detail/gains/lane_discounts.hpp>
 #include <rankloss/detail/gains/smooth_cut.hpp>
 #include <rankloss/detail/sigmoid/cell_sums.hpp>
 #include <rankloss/detail/sigmoid/decay_rows.hpp>
@@ -16,26 +17,21 @@
 #include <array>
 #include <cstddef>
 #include <limits>
-#include <numbers>
 #include <span>
 
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
-/// The term of an item of gain g in the DCG at a soft rank r, and its derivatives by r: g D(r) with
-/// D(r) = ln 2 / ln(1 + r), times the cut if there is one.
-template <class T, bool Cut, class V>
+/// The term of an item of gain g in the DCG at a soft rank r, and its derivatives by r: g D(r), times the cut
+/// if there is one.
+template <class T, class Discount, bool Cut, class V>
 struct discounted_gain {
   V value, slope, curvature;
 
   [[gnu::always_inline]] discounted_gain(const V& g, const V& rank, [[maybe_unused]] double cutoff) noexcept {
-    const V argument = V(1.0) + rank;
-    const V logarithm = log_positive(argument, kernel_constants<T>::log_tail);
-    const V both = V(1.0) / (logarithm * argument);  // one division instead of two
-    const V inverse_log = both * argument;
-    const V inverse = both * logarithm;
-    value = g * V(std::numbers::ln2) * inverse_log;
-    slope = -value * both;
-    curvature = -slope * inverse * (V(1.0) + V(2.0) * inverse_log);
+    const discounted<V> whole = Discount::of(g, rank, kernel_constants<T>::log_tail);
+    value = whole.value;
+    slope = whole.slope;
+    curvature = whole.curvature;
     if constexpr (Cut) {
       const auto cut = smooth_cut(rank, cutoff);
       curvature = curvature * cut.value + V(2.0) * slope * cut.slope + value * cut.curvature;
@@ -58,7 +54,7 @@ template <class Run>
 
 /// Smooth DCG of each lane. `gains` [rows][lanes] is overwritten. `emit(i, g, h)` receives, for row i, the
 /// derivatives of the DCG by s / temperature.
-template <class T, wanted Wanted, class Arch, class S, class Emit>
+template <class T, class Discount, wanted Wanted, class Arch, class S, class Emit>
 lanes<Arch> smooth_dcg(const sorted_rows<Arch>& in, S* gains, double cutoff, workspace& scratch, Emit emit) {
   using V = lanes<Arch>;
   using constants = kernel_constants<T>;
@@ -91,7 +87,7 @@ lanes<Arch> smooth_dcg(const sorted_rows<Arch>& in, S* gains, double cutoff, wor
       const V rank = in.rank_of_first + V(static_cast<double>(i)) - load_row<Arch>(above + i * w) +
                      state[0].dot(constants::sigmoid);
       const V g = load_row<Arch>(gains + i * w);
-      const discounted_gain<T, Cut, V> item(g, rank, cutoff);
+      const discounted_gain<T, Discount, Cut, V> item(g, rank, cutoff);
       dcg += item.value;
       if constexpr (gradient) {
         const V slopes_here = load_row<Arch>(slopes + i * w) + state[0].dot(constants::slope);
@@ -115,7 +111,7 @@ lanes<Arch> smooth_dcg(const sorted_rows<Arch>& in, S* gains, double cutoff, wor
 
 /// The same for groups of the shortest lists, pair by pair: without a sort, and with each sigmoid and slope
 /// computed once.
-template <class T, wanted Wanted, class Arch, class S, class Emit>
+template <class T, class Discount, wanted Wanted, class Arch, class S, class Emit>
 lanes<Arch> smooth_dcg(const plain_rows<Arch>& in, double temperature, const S* gains, double cutoff,
                        workspace& scratch, Emit emit) {
   using V = lanes<Arch>;
@@ -166,7 +162,7 @@ lanes<Arch> smooth_dcg(const plain_rows<Arch>& in, double temperature, const S* 
   V dcg(0.0);
   with_smooth_cut(cutoff, [&]<bool Cut> {
     for (std::size_t i = 0; i < rows; ++i) {
-      const discounted_gain<T, Cut, V> here(load_row<Arch>(gains + i * w), item[i].rank, cutoff);
+      const discounted_gain<T, Discount, Cut, V> here(load_row<Arch>(gains + i * w), item[i].rank, cutoff);
       dcg += here.value;
       item[i].by_rank = here.slope;
       item[i].by_rank2 = here.curvature;
@@ -198,7 +194,7 @@ lanes<Arch> smooth_dcg(const plain_rows<Arch>& in, double temperature, const S* 
 
 /// The same for one list that is cut into cells. `gains` [n], in the order of the slots, are overwritten by
 /// `factor` times the derivatives.
-template <class T, wanted Wanted, class Arch>
+template <class T, class Discount, wanted Wanted, class Arch>
 double smooth_dcg(const cell_list<Arch, T>& cells, std::span<T> gains, double cutoff, workspace& scratch,
                   const lanes<Arch>& factor) {
   using V = lanes<Arch>;
@@ -230,7 +226,8 @@ double smooth_dcg(const cell_list<Arch, T>& cells, std::span<T> gains, double cu
     with_smooth_cut(cutoff, [&]<bool Cut> {
       cells.for_vectors(cell, [&](std::size_t i, auto count, const V& coordinate) {
         const V rank = hard + cells_type::at_coordinate(ranks.data() + at * P, coordinate);
-        const discounted_gain<T, Cut, V> item(load_items<Arch>(gains.data() + i, count), rank, cutoff);
+        const discounted_gain<T, Discount, Cut, V> item(load_items<Arch>(gains.data() + i, count), rank,
+                                                        cutoff);
         dcg += item.value;
         if constexpr (gradient) {
           const V own =

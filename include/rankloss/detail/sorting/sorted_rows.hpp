@@ -49,7 +49,7 @@ struct sorted_rows {
   std::span<const double>
       decay;  ///< [rows + 1][lanes] exp(-(x_{i-1} - x_i)) in units of temperature; 0 across a lane's end
   lanes<Arch> rank_of_first = lanes<Arch>(1.0);  ///< [lanes] hard rank of the lane's first item
-  bool single = false;                        ///< one list over all lanes: its scans start from `seams`
+  bool single = false;                           ///< one list over all lanes: its scans start from `seams`
   stretches seams{};
 
   /// rows[i][l] = values[order[i][l]], 0 where a lane has ended.

@@ -95,8 +95,8 @@ struct trec_tokens {
 }
 
 /// Reads lines of tokens; value(tokens, line number) returns what the line says of its document. `out`
-/// receives topics, offsets and documents; the lines are returned in that order. A document that appears again
-/// in its topic is an error where repeats are refused or its value is another, else it counts once.
+/// receives topics, offsets and documents; the lines are returned in that order. A document that appears
+/// again in its topic is an error where repeats are refused or its value is another, else it counts once.
 template <class Value, class Read, class Out>
 std::vector<trec_line<Value>> read_trec_lines(std::string_view text, std::string_view name,
                                               const trec_columns& columns, bool refuse_repeats,
