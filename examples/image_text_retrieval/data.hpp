@@ -2,8 +2,7 @@
 #pragma once
 
 #include <rankloss/context.hpp>
-
-#include <Eigen/Core>
+#include "../support/pairs.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -13,10 +12,8 @@
 
 namespace retrieval {
 
-template <class T>
-using matrix = Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
-template <class T>
-using row_vector = Eigen::Matrix<T, 1, Eigen::Dynamic>;
+using examples::matrix;
+using examples::row_vector;
 
 /// One person's or several people's verdict on an image and a caption, 0 (unrelated) to 3 (describes it).
 struct judgement {
@@ -25,20 +22,10 @@ struct judgement {
   float grade;
 };
 
-/// Images with their captions: caption c belongs to image c / captions_per_image.
-struct pairs {
-  matrix<float> images;     ///< [images, image features]
-  matrix<float> captions;   ///< [images * captions_per_image, text features]
-  matrix<float> sentences;  ///< none, or vectors of the captions to compute RSC from: [rows of captions, any]
-  std::size_t captions_per_image = 1;
-
-  std::vector<int> categories;     ///< [images] graded relevance: the same category counts 1 ...
-  std::vector<int> subcategories;  ///< [images] ... the same subcategory 2, the same image 3
-  std::vector<judgement> judged;   ///< or, where there are no categories, people's grades of some pairs
-
-  [[nodiscard]] std::size_t image_count() const { return static_cast<std::size_t>(images.rows()); }
-  [[nodiscard]] std::size_t caption_count() const { return static_cast<std::size_t>(captions.rows()); }
-  [[nodiscard]] std::size_t image_of(std::size_t caption) const { return caption / captions_per_image; }
+/// Images with their captions, and where there are no categories, people's grades of some pairs.
+struct pairs : examples::pairs {
+  matrix<float> sentences{};  ///< none, or vectors of the captions to compute RSC from: [captions, any]
+  std::vector<judgement> judged{};
 
   /// The given images with their captions and what is known of both.
   [[nodiscard]] pairs take(const std::vector<std::size_t>& chosen) const;

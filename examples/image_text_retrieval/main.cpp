@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: BSL-1.0
 // Image-text retrieval with two towers on frozen features; README.md says what to see here.
+#include "../support/cca.hpp"
 #include "../support/program.hpp"
 #include "../support/progress.hpp"
-#include "cca.hpp"
 #include "data.hpp"
-#include "model.hpp"
 #include "options.hpp"
 #include "report.hpp"
 #include "train.hpp"
@@ -22,8 +21,6 @@
 
 namespace retrieval {
 namespace {
-
-namespace fs = std::filesystem;
 
 struct named_loss {
   std::string option;
@@ -43,25 +40,19 @@ std::vector<named_loss> losses(const options& o) {
   return all;
 }
 
-/// The emoji set lies where the program was built from, or beside the program.
-fs::path own_data() {
-  fs::path source(RANKLOSS_EXAMPLE_DATA);
-  if (fs::exists(source)) return source;
-  std::error_code error;
-  return fs::read_symlink("/proc/self/exe", error).parent_path() / "data";
-}
-
 dataset load_data(const options& o) {
   if (!o.data.empty()) return load(o.data);
   // RANKLOSS_DATA serves all examples, so it need not hold what this one looks for.
-  return load(has_set(o.shared_data) ? fs::path(o.shared_data) : own_data());
+  return load(has_set(o.shared_data) ? std::filesystem::path(o.shared_data)
+                                     : examples::data_beside_program(RANKLOSS_EXAMPLE_DATA));
 }
 
 std::vector<float> grades_to_learn(const options& o, const pairs& train, rankloss::context& context) {
   return o.relevance == relevance::matches ? std::vector<float>{} : caption_relevance(train, context);
 }
 
-two_towers towers_at_start(const options& o, const pairs& train, const cca& fit, std::uint64_t seed) {
+two_towers towers_at_start(const options& o, const pairs& train, const examples::cca& fit,
+                           std::uint64_t seed) {
   const rankloss::random_stream for_images(seed, 2);
   const rankloss::random_stream for_captions(seed, 3);
   if (o.start == start::cca)
@@ -107,7 +98,8 @@ void run(const options& o) {
   const auto measured = [&](const two_towers& towers) {
     return measure(towers.images(data.test.images), towers.captions(data.test.captions));
   };
-  const cca fit = fit_cca(data.train, o.dimensions, o.ridge, 1.0);
+  const examples::cca fit =
+      examples::fit_cca(data.train.images, data.train.captions, o.dimensions, o.ridge, 1.0);
   options linear = o;
   linear.start = start::cca;
   linear.image_hidden = linear.text_hidden = 0;

@@ -31,12 +31,15 @@ std::span<float> as_span(vector<float>& v) { return {v.data(), static_cast<std::
 struct learner {
   net<float> model;
   adam<float> optimiser;
+  double rate;
   net<float>::tape tape;
   vector<float> slopes;
   parameter_array<float> gradient;
 
-  learner(net<float> start, double rate, double decay)
-      : model(std::move(start)), optimiser(model.parameters().size(), rate, decay) {}
+  learner(net<float> start, double by, double decay)
+      : model(std::move(start)),
+        optimiser(parameter_array<float>::Zero(model.parameters().size()), decay),
+        rate(by) {}
 
   const vector<float>& forward(const matrix<float>& features) {
     model.forward(features, tape);
@@ -46,7 +49,7 @@ struct learner {
   /// Goes by the slopes.
   void step(const matrix<float>& features) {
     model.backward(features, tape, slopes, gradient);
-    optimiser.step(model.parameters(), gradient);
+    optimiser.step(model.parameters(), gradient, rate);
   }
 };
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include "../support/adam.hpp"
 #include "../support/net.hpp"
 #include "data.hpp"
 

@@ -22,7 +22,8 @@ trained train(const fold& data, const list_loss& loss, const train_options& opti
   const auto begin = clock::now();
   net<float> model(static_cast<std::size_t>(data.train.features.cols()), options.hidden,
                    rankloss::random_stream(options.seed, of_weights));
-  adam<float> optimiser(model.parameters().size(), options.rate, options.decay);
+  const auto zeros = parameter_array<float>::Zero(model.parameters().size());
+  adam<float> optimiser(zeros, options.decay);
   const auto validate = [&] {
     const rankloss::metrics::ndcg ndcg10{.cutoff = 10};
     return rankloss::evaluate(ndcg10, data.validation.with(model(data.validation.features)), {}, context);
@@ -46,7 +47,7 @@ trained train(const fold& data, const list_loss& loss, const train_options& opti
       const std::span<float> by_score(slopes.data(), static_cast<std::size_t>(slopes.size()));
       sum += static_cast<double>(size) * loss(batch.with(tape.scores), {.gradient = by_score}, context);
       model.backward(batch.features, tape, slopes, gradient);
-      optimiser.step(model.parameters(), gradient);
+      optimiser.step(model.parameters(), gradient, options.rate);
       done += size;
     }
     state.loss = sum / static_cast<double>(order.size());

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <rankloss/random.hpp>
+#include "matrix.hpp"
 
 #include <Eigen/Core>
 
@@ -11,18 +12,6 @@
 #include <vector>
 
 namespace examples {
-
-template <class T>
-using matrix = Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
-template <class T>
-using vector = Eigen::Matrix<T, Eigen::Dynamic, 1>;
-
-/// What an optimiser moves. Eigen aligns it, so that results are the same wherever the memory happens to lie.
-template <class T>
-using parameter_array = Eigen::Array<T, Eigen::Dynamic, 1>;
-
-/// Eigen's indices have a sign.
-[[nodiscard]] inline Eigen::Index index(std::size_t i) { return static_cast<Eigen::Index>(i); }
 
 /// net: features of an item to its score, through layers of ReLU units or, without hidden ones, by a linear map.
 ///
@@ -117,34 +106,6 @@ class net {
   std::vector<layer> layers_;
   layer last_{};
   parameter_array<T> parameters_;
-};
-
-/// adam: Kingma and Ba 2015, with decay of the weights apart from the gradient (Loshchilov and Hutter 2019).
-template <class T>
-class adam {
- public:
-  adam(Eigen::Index size, double rate, double decay)
-      : first_(parameter_array<T>::Zero(size)), second_(first_), rate_(rate), decay_(decay) {}
-
-  void step(parameter_array<T>& parameters, const parameter_array<T>& gradient) {
-    ++steps_;
-    first_ = T(beta1) * first_ + T(1.0 - beta1) * gradient;
-    second_ = T(beta2) * second_ + T(1.0 - beta2) * gradient.square();
-    const T stride = static_cast<T>(rate_ / (1.0 - std::pow(beta1, steps_)));
-    const T unbias = static_cast<T>(1.0 / (1.0 - std::pow(beta2, steps_)));
-    parameters -=
-        stride * first_ / ((unbias * second_).sqrt() + T(1e-8)) + static_cast<T>(rate_ * decay_) * parameters;
-  }
-
- private:
-  static constexpr double beta1 = 0.9;
-  static constexpr double beta2 = 0.999;
-
-  parameter_array<T> first_;
-  parameter_array<T> second_;
-  double rate_;
-  double decay_;
-  int steps_ = 0;
 };
 
 }  // namespace examples

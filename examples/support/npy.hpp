@@ -76,7 +76,8 @@ inline std::string npy_type(const std::filesystem::path& path) {
   return npy_detail::type_in(npy_detail::read_header(file, path));
 }
 
-/// read_npy: a little-endian, C-order .npy file (format 1, 2 or 3) of float32, int32 or int8, as T says.
+/// read_npy: a little-endian .npy file (format 1, 2 or 3) of float32, int32 or int8, as T says. A matrix in
+/// Fortran order is brought into C order.
 /// @throws std::runtime_error naming the file, what was expected and what came.
 template <class T>
 requires std::same_as<T, float> || std::same_as<T, std::int32_t> || std::same_as<T, std::int8_t> npy_array<T>
@@ -91,7 +92,8 @@ read_npy(const std::filesystem::path& path) {
   const std::string header = npy_detail::read_header(file, path);
   const std::string type = npy_detail::type_in(header);
   if (type != wanted) fail("holds type '" + type + "', expected '" + std::string(wanted) + "'");
-  if (npy_detail::value_of(header, "fortran_order", ',') != "False") fail("is not in C order");
+  const std::string_view order = npy_detail::value_of(header, "fortran_order", ',');
+  if (order != "False" && order != "True") fail("the header does not say whether it is in C order");
 
   npy_array<T> array;
   std::string shape(npy_detail::value_of(header, "shape", ')'));
@@ -117,6 +119,13 @@ read_npy(const std::filesystem::path& path) {
   array.values.resize(count);
   file.read(reinterpret_cast<char*>(array.values.data()), static_cast<std::streamsize>(bytes));
   if (!file) fail("cannot be read to its end");
+  if (order == "True" && array.shape.size() > 1) {
+    if (array.shape.size() > 2) fail("is not in C order, expected it of more than 2 dimensions");
+    const std::vector<T> by_columns = array.values;
+    for (std::size_t r = 0; r < array.shape[0]; ++r)
+      for (std::size_t c = 0; c < array.shape[1]; ++c)
+        array.values[r * array.shape[1] + c] = by_columns[c * array.shape[0] + r];
+  }
   return array;
 }
 

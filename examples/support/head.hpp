@@ -3,7 +3,7 @@
 
 #include <rankloss/random.hpp>
 #include "cca.hpp"
-#include "data.hpp"
+#include "matrix.hpp"
 
 #include <Eigen/Core>
 
@@ -11,12 +11,7 @@
 #include <cstddef>
 #include <utility>
 
-namespace retrieval {
-
-/// What an optimiser moves. Eigen aligns it, and so do all results come out the same wherever the memory happens to lie: the ends of
-/// unaligned arrays are computed by other instructions than their middle, which round differently.
-template <class T>
-using parameter_array = Eigen::Array<T, Eigen::Dynamic, 1>;
+namespace examples {
 
 /// head: frozen features to unit vectors, by a linear map, through a hidden layer, or by the sum of both.
 ///
@@ -47,7 +42,8 @@ class head {
     for (const block& weights : {layout(form).S, layout(form).B, layout(form).A}) fill(at(weights), random);
   }
 
-  /// The head that does what a projection does. A hidden layer beside it starts with A = 0, so that it has no say yet.
+  /// The head that does what a projection does. A hidden layer beside it starts with A = 0, so that it has no
+  /// say yet.
   head(const projection& start, std::size_t hidden, rankloss::random_stream random)
       : head(
             {.features = size(start.weights.rows()), .outputs = size(start.weights.cols()), .hidden = hidden},
@@ -80,7 +76,8 @@ class head {
     return std::move(kept.output);
   }
 
-  /// `gradient` [parameters] becomes that of the parameters; `upstream` [rows, outputs], that of the outputs, is used up.
+  /// `gradient` [parameters] becomes that of the parameters; `upstream` [rows, outputs], that of the outputs,
+  /// is used up.
   void backward(const matrix<T>& features, const tape& kept, matrix<T>& upstream,
                 parameter_array<T>& gradient) const {
     const parts has = layout(shape_);
@@ -141,45 +138,10 @@ class head {
     for (Eigen::Index i = 0; i < weights.size(); ++i)
       weights.data()[i] = static_cast<T>(limit * (2.0 * random.uniform() - 1.0));
   }
-  static Eigen::Index index(std::size_t i) { return static_cast<Eigen::Index>(i); }
   static std::size_t size(Eigen::Index i) { return static_cast<std::size_t>(i); }
 
   shape shape_;
   parameter_array<T> parameters_;
 };
 
-/// adam: Kingma and Ba 2015, with decay apart from the gradient (Loshchilov and Hutter 2019) that pulls towards where the parameters started.
-template <class T>
-class adam {
- public:
-  adam(const parameter_array<T>& start, double decay)
-      : start_(start), first_(parameter_array<T>::Zero(start.size())), second_(first_), decay_(decay) {}
-
-  void step(parameter_array<T>& parameters, const parameter_array<T>& gradient, double rate) {
-    ++steps_;
-    first_ = T(beta1) * first_ + T(1.0 - beta1) * gradient;
-    second_ = T(beta2) * second_ + T(1.0 - beta2) * gradient.square();
-    const T stride = static_cast<T>(rate / (1.0 - std::pow(beta1, steps_)));
-    const T unbias = static_cast<T>(1.0 / (1.0 - std::pow(beta2, steps_)));
-    const T pull = static_cast<T>(rate * decay_);
-    parameters -= stride * first_ / ((unbias * second_).sqrt() + T(1e-8)) + pull * (parameters - start_);
-  }
-
- private:
-  static constexpr double beta1 = 0.9;
-  static constexpr double beta2 = 0.999;
-
-  parameter_array<T> start_;
-  parameter_array<T> first_;
-  parameter_array<T> second_;
-  double decay_;
-  int steps_ = 0;
-};
-
-/// Two heads whose outputs are compared by their cosine.
-struct two_towers {
-  head<float> images;
-  head<float> captions;
-};
-
-}  // namespace retrieval
+}  // namespace examples
