@@ -23,7 +23,9 @@ namespace examples {
   const auto all = static_cast<unsigned long long>(std::llround(std::clamp(seconds, 0.0, 1e9)));
   const auto pair = [](unsigned long long more, const char* of_more, unsigned long long less,
                        const char* of_less) {
-    return std::to_string(more) + of_more + (less == 0 ? "" : " " + std::to_string(less) + of_less);
+    std::string text = std::to_string(more) + of_more;
+    if (less > 0) text.append(1, ' ').append(std::to_string(less)).append(of_less);
+    return text;
   };
   if (all < 60) return std::to_string(all) + " s";
   if (all < 3600) return pair(all / 60, " min", all % 60, " s");

@@ -161,7 +161,7 @@ struct each {
   [[noreturn]] [[gnu::cold]] void refuse(const Name& name, const auto& values) const {
     const std::size_t k = first_refused(values);
     if (!range.accepts(values[k])) detail::fail(name, ": ", values[k], " at ", unit, k, ", expected ", range);
-    detail::fail(name, ": ", values[k], " at ", unit, k, ", expected more than ", values[k - 1]);
+    detail::fail(name, ": ", values[k], " at ", unit, k, ", expected more than ", values[k > 0 ? k - 1 : 0]);
   }
   void append_to(std::string& text) const {
     detail::append(text, shape);
