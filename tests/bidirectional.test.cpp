@@ -285,12 +285,12 @@ TEST_CASE("bidirectional refuses gains below 0 by row and column, in what is rea
   similarity_batch<double> batch{.similarity = s, .rows = 2, .columns = 2, .relevance = y};
   CHECK_THROWS_WITH(
       evaluate(bidirectional<sndcg>{}, batch, {.gradient = gradient}),
-      "rankloss: relevance: -1 at row 1, column 0, expected at least 0; a matrix has no mask: give pairs without judgement 0");
+      "rankloss: relevance: -1 at row 1, column 0, expected at least 0; pairs without judgement are left out by the mask, or 0");
   batch.relevance = mild;
   batch.column_relevance = y;
   CHECK_THROWS_WITH(
       evaluate(bidirectional<sndcg>{}, batch, {.gradient = gradient}),
-      "rankloss: column_relevance: -1 at row 1, column 0, expected at least 0; a matrix has no mask: give pairs without judgement 0");
+      "rankloss: column_relevance: -1 at row 1, column 0, expected at least 0; pairs without judgement are left out by the mask, or 0");
   CHECK(gradient == reals(4, 9.0));
   const reals table{0, 1, 2};
   CHECK(evaluate(bidirectional<sndcg>{{.gain = rankloss::gain::table, .gain_table = table}}, batch) > 0.0);

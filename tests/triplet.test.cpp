@@ -86,6 +86,34 @@ std::vector<double> query_gradient(const triplet& loss, const std::vector<double
   return gradient;
 }
 
+TEST_CASE("triplet: of items with themselves, without the diagonal no item is a positive of itself") {
+  const std::vector<int> classes{0, 0, 1, 1};
+  const std::vector<double> s{1.0, 0.6, 0.7, 0.2, 0.6, 1.0, 0.3, 0.5, 0.7, 0.3, 1.0, 0.4, 0.2, 0.5, 0.4, 1.0};
+  for (const mining mine : {mining::hardest, mining::all}) {
+    const triplet loss{.margin = 0.3, .mine = mine};
+    double expected = 0.0;
+    for (std::size_t i = 0; i < 4; ++i) {
+      std::vector<double> scores;
+      std::vector<bool> positive;
+      for (std::size_t j = 0; j < 4; ++j) {
+        if (i == j) continue;
+        scores.push_back(s[i * 4 + j]);
+        positive.push_back(classes[i] == classes[j]);
+      }
+      expected += plain_query(loss, scores, positive) / 4.0;  // the matrix is symmetric: columns are the same
+    }
+    std::vector<double> gradient(16, 9.0);
+    const similarity_batch<double> batch{.similarity = s,
+                                         .rows = 4,
+                                         .columns = 4,
+                                         .row_classes = classes,
+                                         .column_classes = classes,
+                                         .without_diagonal = true};
+    CHECK(evaluate(loss, batch, {.gradient = gradient}) == Approx(expected).epsilon(1e-14));
+    for (std::size_t i = 0; i < 4; ++i) CHECK(gradient[i * 5] == 0.0);
+  }
+}
+
 TEST_CASE("triplet agrees with VSE++") {
   const auto s = peers::similarity();
   std::vector<double> gradient(s.size());

@@ -66,6 +66,10 @@ struct list_batch {
 ///
 /// Without `relevance` it is 1 for matching pairs and 0 for others. Without `column_relevance` columns use
 /// `relevance`.
+///
+/// Pairs that `mask` leaves out take no part, whatever they hold, and their outputs are 0: pairs without a
+/// judgement, or suspected false negatives. `without_diagonal` leaves out the pairs (i, i), for the
+/// similarities of one set of items with itself; which pairs match is then said by matches or classes.
 template <score T, relevance_number Relevance = T>
 struct similarity_batch {
   using score_type = T;
@@ -80,8 +84,10 @@ struct similarity_batch {
   indices column_classes{};                         ///< [columns] class id
   shaped<array_view<const Relevance>> relevance{};  ///< [rows, columns] of a column for a row
   shaped<array_view<const Relevance>> column_relevance{};  ///< [rows, columns] of a row for a column
-  reals row_weights{};                                     ///< [rows] >= 0, finite; empty: all 1
-  reals column_weights{};                                  ///< [columns] >= 0, finite; empty: all 1
+  shaped<flags> mask{};           ///< [rows, columns] zero: the pair takes no part; empty: all do
+  bool without_diagonal = false;  ///< pairs (i, i) take no part; for a square matrix
+  reals row_weights{};            ///< [rows] >= 0, finite; empty: all 1
+  reals column_weights{};         ///< [columns] >= 0, finite; empty: all 1
   rankloss::reduction reduction = rankloss::reduction::mean;
 };
 

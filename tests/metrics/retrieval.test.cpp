@@ -43,6 +43,42 @@ TEST_CASE("retrieval of a matrix that can be counted by hand") {
   CHECK(found.rsum == Approx(200.0));
 }
 
+TEST_CASE("retrieval: pairs that are left out neither match nor stand in the way") {
+  constexpr double infinity = std::numeric_limits<double>::infinity();
+  constexpr std::size_t n = 11;
+  std::mt19937_64 random(5);
+  std::normal_distribution<double> normal;
+  for (const bool by_columns : {false, true})
+    for (const bool without_diagonal : {false, true}) {
+      std::vector<double> s(n * n), as_far(n * n);
+      std::vector<std::uint8_t> mask(n * n), matches(n * n), left(n * n);
+      for (std::size_t i = 0; i < n; ++i)
+        for (std::size_t j = 0; j < n; ++j) {
+          const std::size_t at = by_columns ? j * n + i : i * n + j;
+          mask[at] = random() % 3 > 0;
+          matches[at] = random() % 3 == 0;
+          const bool kept = mask[at] && !(without_diagonal && i == j);
+          left[at] = matches[at] && kept;
+          s[at] = kept ? normal(random) : std::numeric_limits<double>::quiet_NaN();
+          as_far[at] = kept ? s[at] : -infinity;
+        }
+      const auto field = [&](const auto& values) {
+        return by_columns ? rankloss::matrix_view(values.data(), n, n, 1, n)
+                          : rankloss::matrix_view(values.data(), n, n, n, 1);
+      };
+      const auto found = retrieval{}(similarity_batch<double>{.similarity = field(s),
+                                                              .matches = field(matches),
+                                                              .mask = field(mask),
+                                                              .without_diagonal = without_diagonal});
+      const auto expected =
+          retrieval{}(similarity_batch<double>{.similarity = field(as_far), .matches = field(left)});
+      CHECK(found.rsum == expected.rsum);
+      CHECK(found.rows.mean_rank == expected.rows.mean_rank);
+      CHECK(found.columns.mean_rank == expected.columns.mean_rank);
+      CHECK(found.columns.queries == expected.columns.queries);
+    }
+}
+
 TEST_CASE("retrieval counts by default as the literature does") {
   std::vector<double> s(12 * 12);
   for (std::size_t i = 0; i < 12; ++i)

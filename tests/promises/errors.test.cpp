@@ -165,7 +165,7 @@ TEMPLATE_TEST_CASE("matrices: relevance below 0 is refused by row and column, un
     auto broken = m;
     broken.column_relevance[3 * 9 + 7] = T(-0.5);
     const std::string rest =
-        "relevance: -0.5 at row 3, column 7, expected at least 0; a matrix has no mask: give pairs without judgement 0";
+        "relevance: -0.5 at row 3, column 7, expected at least 0; pairs without judgement are left out by the mask, or 0";
     for (const std::string field : {"rankloss: column_", "rankloss: "}) {
       if (loss.claimed.takes_below_0)
         CHECK(std::isfinite(run(loss, broken.batch()).value));

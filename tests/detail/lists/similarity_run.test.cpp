@@ -1,14 +1,20 @@
 // SPDX-License-Identifier: BSL-1.0
+#include <rankloss/bidirectional.hpp>
 #include <rankloss/detail/lists/similarity_run.hpp>
+#include <rankloss/listmle.hpp>
+#include <rankloss/sndcg.hpp>
+#include <rankloss/softmax_cross_entropy.hpp>
 
 #include <catch2/catch.hpp>
 
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <random>
 #include <span>
 #include <stdexcept>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -131,6 +137,82 @@ TEST_CASE("evaluate_similarity: rows and columns as lists, whatever they are ran
         std::vector<int>{3, 4});
   CHECK(items_of(source(four, false, list_relevance::relevance_as_rows).relevance(1, scratch)) ==
         std::vector<int>{3, 4});
+}
+
+TEMPLATE_TEST_CASE("evaluate_similarity: pairs that are left out are items that a mask leaves out of lists",
+                   "", float, double) {
+  using T = TestType;
+  constexpr std::size_t n = 9;
+  std::mt19937_64 random(3);
+  std::normal_distribution<double> normal;
+  std::vector<T> s, y, turned_s(n * n), turned_y(n * n);
+  std::vector<std::uint8_t> mask, kept(n * n), turned_kept(n * n);
+  for (std::size_t k = 0; k < n * n; ++k) {
+    s.push_back(static_cast<T>(normal(random)));
+    y.push_back(static_cast<T>(random() % 3));
+    mask.push_back(random() % 4 > 0);
+  }
+  for (const bool without_diagonal : {false, true})
+    for (const bool masked : {false, true}) {
+      INFO(without_diagonal << masked);
+      for (std::size_t i = 0; i < n; ++i)
+        for (std::size_t j = 0; j < n; ++j) {
+          const std::size_t at = i * n + j;
+          kept[at] = (!masked || mask[at]) && !(without_diagonal && i == j);
+          if (!kept[at])
+            s[at] = std::numeric_limits<T>::quiet_NaN();  // it may hold anything
+          else if (!(s[at] == s[at]))
+            s[at] = T(0.5);
+          turned_s[j * n + i] = s[at];
+          turned_y[j * n + i] = y[at];
+          turned_kept[j * n + i] = kept[at];
+        }
+      const auto check = [&](const auto& loss) {
+        similarity_batch<T> batch{
+            .similarity = s, .rows = n, .columns = n, .relevance = y, .without_diagonal = without_diagonal};
+        if (masked) batch.mask = mask;
+        std::vector<double> gradient(n * n, 9.0), per_list(2 * n), by_row(n * n), by_column(n * n), rows(n),
+            columns(n);
+        const double value = evaluate(rankloss::bidirectional<std::remove_cvref_t<decltype(loss)>>{loss},
+                                      batch, {.gradient = gradient, .per_list = per_list});
+        const rankloss::list_batch<T> as_rows{.scores = s, .relevance = y, .length = n, .mask = kept};
+        const rankloss::list_batch<T> as_columns{
+            .scores = turned_s, .relevance = turned_y, .length = n, .mask = turned_kept};
+        const double expected =
+            0.5 * evaluate(loss, as_rows, {.gradient = by_row, .per_list = rows}) +
+            0.5 * evaluate(loss, as_columns, {.gradient = by_column, .per_list = columns});
+        CHECK(value == Approx(expected).epsilon(1e-12));
+        for (std::size_t i = 0; i < n; ++i) {
+          CHECK(per_list[i] == rows[i]);
+          CHECK(per_list[n + i] == columns[i]);
+          for (std::size_t j = 0; j < n; ++j)
+            CHECK(gradient[i * n + j] ==
+                  Approx(0.5 * (by_row[i * n + j] + by_column[j * n + i])).epsilon(1e-5).margin(1e-12));
+        }
+      };
+      check(rankloss::sndcg{.temperature = 0.3});
+      check(rankloss::softmax_cross_entropy{});
+      check(rankloss::listmle{});
+    }
+}
+
+TEST_CASE("evaluate_similarity: a mask and a diagonal that do not fit are refused") {
+  const std::vector<std::uint8_t> five(5, 1);
+  auto batch = two_by_three();
+  batch.mask = five;
+  CHECK(complaint([&] { rankloss::detail::check_shape(batch, {}); }) ==
+        "rankloss: mask: size 5, expected 6 (2 rows of 3 columns)");
+  batch.mask = {};
+  batch.without_diagonal = true;
+  CHECK(complaint([&] { rankloss::detail::check_shape(batch, {}); }) ==
+        "rankloss: without_diagonal: given for 2 rows and 3 columns, expected a square matrix");
+  const std::vector<float> square{1, 2, 3, 4};
+  const std::vector<int> classes{1, 1};
+  similarity_batch<float, int> own{.similarity = square, .rows = 2, .columns = 2, .without_diagonal = true};
+  CHECK(complaint([&] { rankloss::detail::check_matches(own); }) ==
+        "rankloss: without_diagonal: leaves out every match, expected matches or classes");
+  own.row_classes = own.column_classes = classes;
+  CHECK(complaint([&] { rankloss::detail::check_matches(own); }).empty());
 }
 
 TEST_CASE("evaluate_similarity: each matrix is read with the strides that it brings") {

@@ -27,7 +27,9 @@ template <class T, class R>
           .columns = batch.rows,
           .matches = turned(batch.matches, strides_of(batch.matches, batch.columns)),
           .row_classes = batch.column_classes,
-          .column_classes = batch.row_classes};
+          .column_classes = batch.row_classes,
+          .mask = turned(batch.mask, strides_of(batch.mask, batch.columns)),
+          .without_diagonal = batch.without_diagonal};
 }
 
 /// Finds the best match of every row and of every column of a matrix, and counts the items above it and tied
@@ -40,6 +42,7 @@ class best_matches {
       : batch_(batch),
         strides_(similarity_strides(batch)),
         match_strides_(strides_of(batch.matches, batch.columns)),
+        leaves_out_(leaves_out_pairs(batch)),
         rows_(ctx.scratch().take<best_match>(batch.rows)),
         columns_(ctx.scratch().take<best_match>(batch.columns)),
         column_classes_(ctx.scratch().take<std::int64_t>(batch.column_classes.size())) {
@@ -72,9 +75,12 @@ class best_matches {
   static constexpr std::size_t task_pairs = 1u
                                             << 16;  // enough work per task to hide the cost of handing it out
 
-  /// Calls visit(j) for the matches of row i among the columns [begin, end).
+  /// Calls visit(j) for the matches of row i among the columns [begin, end) that take part.
   template <class Visit>
-  void for_each_match(std::size_t i, std::size_t begin, std::size_t end, Visit visit) const {
+  void for_each_match(std::size_t i, std::size_t begin, std::size_t end, Visit visit_any) const {
+    const auto visit = [&](std::size_t j) {
+      if (!leaves_out_ || keeps_pair(batch_, i, j)) visit_any(j);
+    };
     if (!batch_.matches.empty()) {
       for (std::size_t j = begin; j < end; ++j)
         if (batch_.matches[match_strides_.at(i, j)]) visit(j);
@@ -104,6 +110,11 @@ class best_matches {
       above += row[j] > best ? 1u : 0u;
       tied += row[j] == best ? 1u : 0u;
     }
+    for (std::size_t j = 0; leaves_out_ && j < batch_.columns; ++j) {
+      if (keeps_pair(batch_, i, j)) continue;
+      above -= row[j] > best ? 1u : 0u;
+      tied -= row[j] == best ? 1u : 0u;
+    }
     rows_[i] = {above, tied, matching};
   }
 
@@ -125,6 +136,11 @@ class best_matches {
         above[j] += row[begin + j] > best[j] ? 1u : 0u;
         tied[j] += row[begin + j] == best[j] ? 1u : 0u;
       }
+      for (std::size_t j = 0; leaves_out_ && j < end - begin; ++j) {
+        if (keeps_pair(batch_, i, begin + j)) continue;
+        above[j] -= row[begin + j] > best[j] ? 1u : 0u;
+        tied[j] -= row[begin + j] == best[j] ? 1u : 0u;
+      }
     }
     for (std::size_t j = begin; j < end; ++j)
       columns_[j] = {above[j - begin], tied[j - begin], matching[j - begin]};
@@ -133,6 +149,7 @@ class best_matches {
   const similarity_batch<T, R>& batch_;
   pair_strides strides_;
   pair_strides match_strides_;
+  bool leaves_out_;
   std::span<best_match> rows_;
   std::span<best_match> columns_;
   std::span<std::int64_t> column_classes_;

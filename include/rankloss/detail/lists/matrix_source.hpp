@@ -62,6 +62,17 @@ template <class T, class R>
   return i == j;
 }
 
+/// Whether any pair may be left out, and whether one takes part.
+template <class T, class R>
+[[nodiscard]] bool leaves_out_pairs(const similarity_batch<T, R>& batch) {
+  return !batch.mask.empty() || batch.without_diagonal;
+}
+template <class T, class R>
+[[nodiscard]] bool keeps_pair(const similarity_batch<T, R>& batch, std::size_t i, std::size_t j) {
+  if (batch.without_diagonal && i == j) return false;
+  return batch.mask.empty() || batch.mask[strides_of(batch.mask, batch.columns).at(i, j)];
+}
+
 /// The relevance of the items in the lists of a matrix.
 enum class list_relevance {
   /// 1 where the pair matches, else 0.
@@ -116,8 +127,10 @@ class matrix_source {
     return weight_of(columns_ ? batch_.column_weights : batch_.row_weights, l);
   }
   [[nodiscard]] std::size_t padding(std::size_t) const { return 0; }
-  [[nodiscard]] bool masked() const { return false; }
-  [[nodiscard]] bool kept(std::size_t, std::size_t) const { return true; }
+  [[nodiscard]] bool masked() const { return leaves_out_pairs(batch_); }
+  [[nodiscard]] bool kept(std::size_t l, std::size_t i) const {
+    return columns_ ? keeps_pair(batch_, i, l) : keeps_pair(batch_, l, i);
+  }
   [[nodiscard]] bool any_missed() const { return false; }
   [[nodiscard]] bool missed(std::size_t, std::size_t) const { return false; }
 
@@ -167,6 +180,9 @@ void check_shape(const similarity_batch<T, R>& batch, const outputs& out) {
               " rows of ", columns, " columns)");
   };
   per_pair("matches", batch.matches);
+  per_pair("mask", batch.mask);
+  require(!batch.without_diagonal || rows == columns, "without_diagonal: given for ", rows, " rows and ",
+          columns, " columns, expected a square matrix");
   per_pair("relevance", batch.relevance);
   per_pair("column_relevance", batch.column_relevance);
   check_optional("row_classes", batch.row_classes.size(), rows, "rows");
@@ -196,17 +212,21 @@ void check_matches(const similarity_batch<T, R>& batch) {
               batch.rows == batch.columns,
           "matches: none given for ", batch.rows, " rows and ", batch.columns,
           " columns, expected a square matrix, matches or classes");
+  require(batch.rows == 0 || !batch.without_diagonal || !batch.matches.empty() || !batch.row_classes.empty(),
+          "without_diagonal: leaves out every match, expected matches or classes");
 }
 
-/// Fails on the first bad item of a matrix, which the message names. Empty `items` stand for no matrix and
-/// pass.
+/// Fails on the first bad item of a matrix that takes part, which the message names. Empty `items` stand for
+/// no matrix and pass.
 template <class T, class R, class Element, class Bad, class Expected>
 void check_elements(const similarity_batch<T, R>& batch, std::span<const Element> items,
                     const pair_strides& strides, Bad bad, std::string_view field, Expected expected) {
   for (std::size_t i = 0; i < batch.rows && !items.empty(); ++i) {
     const strided<const Element> row(items.data() + i * strides.row, batch.columns,
                                      static_cast<std::ptrdiff_t>(strides.column));
-    const std::size_t j = find_first(row, bad);
+    std::size_t j = find_first(row, bad);
+    if (leaves_out_pairs(batch))
+      while (j < batch.columns && !(bad(row[j]) && keeps_pair(batch, i, j))) ++j;
     if (j < batch.columns)
       fail(field, ": ", static_cast<double>(row[j]), " at row ", i, ", column ", j, ", expected ",
            expected(row[j]));
@@ -219,7 +239,7 @@ void check_values(const Loss& loss, const similarity_batch<T, R>& batch) {
       [](const T& s) { return is_nan(s); }, "similarity", [](T) { return "a number"; });
   const auto refused = [&](const R& y) { return refuses_relevance(loss, y); };
   const auto expected = [&](const R& y) {
-    return expected_relevance(loss, y, "; a matrix has no mask: give pairs without judgement 0");
+    return expected_relevance(loss, y, "; pairs without judgement are left out by the mask, or 0");
   };
   check_elements(batch, std::span<const R>(batch.relevance), strides_of(batch.relevance, batch.columns),
                  refused, "relevance", expected);
