@@ -26,7 +26,7 @@ enum class column_relevance {
 ///     loss(S) = 1/2 mean_i loss(row i, relevance of row i)
 ///             + 1/2 mean_j loss(column j, relevance of column j)
 ///
-/// Under reduction::sum it is the sum over all rows and columns. Zhang et al. 2023, arXiv 2305.16566, for
+/// Under reduction::sum it is the sum over all rows and columns. Li et al. 2023, arXiv 2305.16566, for
 /// S-NDCG.
 ///
 /// - Time and scratch are those of the list loss; no array of the size of the matrix is created. Without

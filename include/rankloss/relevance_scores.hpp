@@ -38,7 +38,7 @@ struct caption_batch {
 ///                     = 1/2 + 1/2 max_c cos(captions[i, c], texts[t])
 ///                       elsewhere, c over the captions of image i
 ///
-/// Zhang et al.: Integrating Listwise Ranking into Pairwise-based Image-Text Retrieval, 2023, arXiv
+/// Li et al.: Integrating Listwise Ranking into Pairwise-based Image-Text Retrieval, 2023, arXiv
 /// 2305.16566.
 ///
 /// - Time O(captions texts dimension), in parallel over images; the same bits for any executor. Scratch

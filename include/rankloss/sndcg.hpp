@@ -20,7 +20,7 @@ namespace rankloss::inline RANKLOSS_ABI {
 ///     d(loss)/ds_m = 1 / temperature * sum_j (a_j - a_m) sigmoid'((s_j - s_m) / temperature)
 ///
 /// Qin, Liu, Li: A general approximation framework for direct optimization of information retrieval measures,
-/// Information Retrieval 13 (2010), as ApproxNDCG; Zhang et al.: Integrating Listwise Ranking into
+/// Information Retrieval 13 (2010), as ApproxNDCG; Li et al.: Integrating Listwise Ranking into
 /// Pairwise-based Image-Text Retrieval, 2023, arXiv 2305.16566, as S-NDCG with temperature 0.01. It differs
 /// from the published S-NDCG in the ideal DCG (`ideal::competition_ranks` gives the published one), and
 /// exponents are not clamped.

@@ -30,7 +30,7 @@ enum class mining {
 ///
 /// Under reduction::sum it is the sum over all rows and columns. Faghri et al.: VSE++: Improving
 /// Visual-Semantic Embeddings with Hard Negatives, BMVC 2018, arXiv 1707.05612, has both forms, as sums;
-/// Zhang et al. 2023, arXiv 2305.16566, take the mean.
+/// Li et al. 2023, arXiv 2305.16566, take the mean.
 ///
 /// - Time for a query of n items: O(n) for the hardest negative, and for all negatives of one positive; O(n
 ///   min(P, log n)) for all negatives of P positives, O(n P) if scores are infinite. Scratch O(n). No array

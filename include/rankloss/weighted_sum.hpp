@@ -74,7 +74,7 @@ weighted(double, Loss) -> weighted<Loss>;
 ///         rankloss::weighted{0.9, rankloss::bidirectional<rankloss::sndcg>{}}};
 ///
 /// A weighted_sum of similarity losses is a similarity loss, one of list losses a list loss. Gradient,
-/// Hessian and per_list are the weighted sums of those of the terms. Zhang et al. 2023, arXiv 2305.16566, for
+/// Hessian and per_list are the weighted sums of those of the terms. Li et al. 2023, arXiv 2305.16566, for
 /// triplet and S-NDCG.
 ///
 /// - Time: the sum over the terms. Scratch: that of the term that needs most, and O(rows + columns) for
