@@ -69,7 +69,7 @@ template <std::floating_point T>
 }
 
 /// Infinity, hidden from the optimiser, which could otherwise assume that no number is infinite.
-[[nodiscard]] inline double infinity() noexcept {
+[[nodiscard]] inline double hidden_infinity() noexcept {
   const volatile std::uint64_t bits = bits_of_infinity<double>;
   return std::bit_cast<double>(std::uint64_t{bits});
 }

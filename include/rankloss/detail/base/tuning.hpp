@@ -6,8 +6,8 @@
 #include <cstddef>
 
 /// Sizes at which one way of computing takes over from another, and sizes of pieces of work. No result
-/// depends on them beyond rounding. Each names the benchmark that it is chosen by (`scripts/bench.sh NAME`),
-/// on an x86-64 machine with AVX-512; where digits decide and not time, it says so.
+/// depends on them beyond rounding. Most name the benchmark that shows what a change of them
+/// does (`scripts/bench.sh NAME`); where digits decide and not time, it says so.
 namespace rankloss::inline RANKLOSS_ABI::detail::tuning {
 
 // Lists of a batch.

@@ -75,6 +75,18 @@ class best_matches {
   static constexpr std::size_t task_pairs = 1u
                                             << 16;  // enough work per task to hide the cost of handing it out
 
+  /// Calls visit(j) for the columns [begin, end) of row i that take part. What does not may hold a NaN, which is
+  /// not even compared: with -ffast-math a comparison with it may go either way.
+  template <class Visit>
+  void for_each_kept(std::size_t i, std::size_t begin, std::size_t end, Visit visit) const {
+    if (leaves_out_) {
+      for (std::size_t j = begin; j < end; ++j)
+        if (keeps_pair(batch_, i, j)) visit(j);
+    } else {
+      for (std::size_t j = begin; j < end; ++j) visit(j);
+    }
+  }
+
   /// Calls visit(j) for the matches of row i among the columns [begin, end) that take part.
   template <class Visit>
   void for_each_match(std::size_t i, std::size_t begin, std::size_t end, Visit visit_any) const {
@@ -106,15 +118,11 @@ class best_matches {
     for_each_match(i, 0, batch_.columns, [&](std::size_t j) { take(row[j], best, matching); });
     std::uint32_t above = 0;
     std::uint32_t tied = 0;
-    for (std::size_t j = 0; j < batch_.columns; ++j) {
+    const auto count = [&](std::size_t j) {
       above += row[j] > best ? 1u : 0u;
       tied += row[j] == best ? 1u : 0u;
-    }
-    for (std::size_t j = 0; leaves_out_ && j < batch_.columns; ++j) {
-      if (keeps_pair(batch_, i, j)) continue;
-      above -= row[j] > best ? 1u : 0u;
-      tied -= row[j] == best ? 1u : 0u;
-    }
+    };
+    for_each_kept(i, 0, batch_.columns, count);
     rows_[i] = {above, tied, matching};
   }
 
@@ -132,15 +140,10 @@ class best_matches {
     }
     for (std::size_t i = 0; i < batch_.rows; ++i) {
       const auto row = row_of(i);
-      for (std::size_t j = 0; j < end - begin; ++j) {
-        above[j] += row[begin + j] > best[j] ? 1u : 0u;
-        tied[j] += row[begin + j] == best[j] ? 1u : 0u;
-      }
-      for (std::size_t j = 0; leaves_out_ && j < end - begin; ++j) {
-        if (keeps_pair(batch_, i, begin + j)) continue;
-        above[j] -= row[begin + j] > best[j] ? 1u : 0u;
-        tied[j] -= row[begin + j] == best[j] ? 1u : 0u;
-      }
+      for_each_kept(i, begin, end, [&](std::size_t j) {
+        above[j - begin] += row[j] > best[j - begin] ? 1u : 0u;
+        tied[j - begin] += row[j] == best[j - begin] ? 1u : 0u;
+      });
     }
     for (std::size_t j = begin; j < end; ++j)
       columns_[j] = {above[j - begin], tied[j - begin], matching[j - begin]};

@@ -94,7 +94,7 @@ struct triplet_hinges {
     if (is_finite(negative) && is_finite(positive))
       return std::min(margin + (static_cast<double>(negative) - static_cast<double>(positive)), largest);
     if (is_minus_infinity(negative) || (!is_finite(positive) && !is_minus_infinity(positive))) return 0.0;
-    return infinity();
+    return hidden_infinity();
   }
 
   /// Equally hard negatives share the derivative equally: each gets the mean over the choices of one of them.
