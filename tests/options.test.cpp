@@ -367,6 +367,9 @@ TEST_CASE("options: numbers at the ends of a range are in it, and what is beside
   CHECK_FALSE(options::temperature.accepts(nan));
   CHECK(options::any_finite.accepts(-std::numeric_limits<double>::max()));
   CHECK_FALSE(options::any_finite.accepts(infinity));
+  const options::real above_1{.least = 1, .open = true};
+  CHECK_FALSE(above_1.accepts(1.0));
+  CHECK(above_1.accepts(std::numeric_limits<double>::max()));  // it has no upper end
   const options::real or_none{.least = -1, .most = 1, .besides = options::besides::minus_infinity};
   CHECK(or_none.accepts(-infinity));
   CHECK_FALSE(or_none.accepts(infinity));

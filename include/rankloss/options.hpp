@@ -35,7 +35,7 @@ struct real {
 
   double least = -largest;
   double most = largest;
-  bool open = false;  ///< whether `least` and `most` themselves are out of the range
+  bool open = false;  ///< whether the ends themselves are out of the range, where it has such
   options::besides besides = options::besides::none;
 
   [[nodiscard]] bool accepts(const double& value) const noexcept {
@@ -43,7 +43,8 @@ struct real {
     const bool below_0 = detail::is_minus_infinity(value);
     if (detail::size_bits(value) == detail::bits_of_infinity<double>)
       return besides == (below_0 ? options::besides::minus_infinity : options::besides::infinity);
-    return detail::within(value, least, most) && !(open && (value == least || value == most));
+    if (open && ((least > -largest && value == least) || (most < largest && value == most))) return false;
+    return detail::within(value, least, most);
   }
   template <class Name>
   [[noreturn]] [[gnu::cold]] void refuse(const Name& name, const double& value) const {
