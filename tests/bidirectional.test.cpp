@@ -268,7 +268,7 @@ TEST_CASE("bidirectional names what does not fit, before it writes") {
   similarity_batch<double> batch{.similarity = s, .rows = 2, .columns = 3};
   CHECK_THROWS_WITH(
       evaluate(bidirectional<sndcg>{}, batch, {.gradient = gradient}),
-      "rankloss: matches: none given for 2 rows and 3 columns, expected a square matrix, matches or classes");
+      "rankloss: matches: none given for 2 rows and 3 columns, expected a square matrix, extra_columns, matches or classes");
   batch.relevance = s;
   CHECK_THROWS_WITH(
       evaluate(bidirectional<sndcg>{{}, column_relevance::of_rows}, batch, {.gradient = gradient}),

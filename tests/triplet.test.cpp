@@ -454,7 +454,7 @@ TEST_CASE("triplet names what does not fit, before it writes") {
   similarity_batch<double> batch{.similarity = s, .rows = 2, .columns = 3};
   CHECK_THROWS_WITH(
       evaluate(triplet{}, batch, {.gradient = gradient}),
-      "rankloss: matches: none given for 2 rows and 3 columns, expected a square matrix, matches or classes");
+      "rankloss: matches: none given for 2 rows and 3 columns, expected a square matrix, extra_columns, matches or classes");
   const std::vector<std::uint8_t> matches(6, 1);
   batch.matches = matches;
   CHECK_THROWS_WITH(evaluate(triplet{.margin = -0.1}, batch, {.gradient = gradient}),

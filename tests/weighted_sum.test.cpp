@@ -308,7 +308,7 @@ TEST_CASE("every term is checked before anything is written") {
   batch.relevance = relevance;  // enough for the second term, not for the first
   CHECK_THROWS_WITH(
       evaluate(sum(0.5, {}, {}), batch, out),
-      "rankloss: matches: none given for 2 rows and 3 columns, expected a square matrix, matches or classes");
+      "rankloss: matches: none given for 2 rows and 3 columns, expected a square matrix, extra_columns, matches or classes");
   batch.matches = matches;
   const rankloss::outputs bent{.gradient = g, .hessian = g};
   CHECK_THROWS_WITH(evaluate(sum(0.5, {}, {}), batch, bent),

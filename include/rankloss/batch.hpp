@@ -4,7 +4,9 @@
 #include <rankloss/arrays.hpp>
 #include <rankloss/detail/base/abi.hpp>
 
+#include <array>
 #include <cstddef>
+#include <string_view>
 #include <type_traits>
 
 namespace rankloss::inline RANKLOSS_ABI {
@@ -18,6 +20,16 @@ enum class reduction {
 
 /// Whether an output overwrites what the buffer holds or is added to it.
 enum class update { overwrite, add };
+
+/// Which lines of a matrix are the lists of a similarity loss.
+enum class directions {
+  both,     ///< the rows and the columns, each with half of the mean
+  rows,     ///< the rows alone; the columns have value 0 in per_list
+  columns,  ///< the columns alone; the rows have value 0 in per_list
+};
+[[nodiscard]] constexpr std::array<std::string_view, 3> enumerators(directions) noexcept {
+  return {"both", "rows", "columns"};
+}
 
 /// list_batch: lists of scored items, as views of the host's own memory.
 ///
@@ -69,7 +81,12 @@ struct list_batch {
 ///
 /// Pairs that `mask` leaves out take no part, whatever they hold, and their outputs are 0: pairs without a
 /// judgement, or suspected false negatives. `without_diagonal` leaves out the pairs (i, i), for the
-/// similarities of one set of items with itself; which pairs match is then said by matches or classes.
+/// similarities of one set of items with itself; which pairs match is then said by matches or classes. Pairs
+/// with equal `row_ids` and `column_ids` that do not match take no part either: the column holds the same
+/// item as the match of the row, by accident.
+///
+/// `row_probabilities` and `column_probabilities` are for losses that correct for how the items of a batch
+/// were sampled (info_nce); other losses refuse them.
 template <score T, relevance_number Relevance = T>
 struct similarity_batch {
   using score_type = T;
@@ -86,6 +103,11 @@ struct similarity_batch {
   shaped<array_view<const Relevance>> column_relevance{};  ///< [rows, columns] of a row for a column
   shaped<flags> mask{};           ///< [rows, columns] zero: the pair takes no part; empty: all do
   bool without_diagonal = false;  ///< pairs (i, i) take no part; for a square matrix
+  bool extra_columns = false;     ///< columns behind the first `rows` match by index no row: more negatives
+  indices row_ids{};              ///< [rows] id of the item that the row matches
+  indices column_ids{};           ///< [columns] id of the item that the column holds
+  reals row_probabilities{};      ///< [rows] of being sampled, from 1e-300 to 1
+  reals column_probabilities{};   ///< [columns] of being sampled, from 1e-300 to 1
   reals row_weights{};            ///< [rows] >= 0, finite; empty: all 1
   reals column_weights{};         ///< [columns] >= 0, finite; empty: all 1
   rankloss::reduction reduction = rankloss::reduction::mean;
@@ -97,13 +119,16 @@ struct similarity_batch {
 /// then the columns. `scale` is an upstream gradient or the weight of a loss. Only some losses have a Hessian
 /// (`has_hessian`). A gradient or Hessian that is a plain array has the layout of the scores. That of a
 /// similarity matrix may also be a matrix with any strides; the entry of (i, j) is written to its (i, j).
-/// Outputs must not overlap inputs or each other.
+/// `temperature_gradient` and `bias_gradient` are for losses whose temperature or bias is learned
+/// (`has_temperature_gradient`, `has_bias_gradient`). Outputs must not overlap inputs or each other.
 struct outputs {
   shaped<real_output> gradient{};                         ///< scale * d(value) / d(score)
   array_view<double> per_list{};                          ///< [lists] or [rows + columns]: their values
   shaped<real_output> hessian{};                          ///< scale * d2(value) / d(score)^2, the diagonal
-  double scale = 1.0;                                     ///< factor on gradient and hessian alone
-  rankloss::update update = rankloss::update::overwrite;  ///< of gradient and hessian
+  double scale = 1.0;                                     ///< factor on the derivatives, not on per_list
+  rankloss::update update = rankloss::update::overwrite;  ///< of the derivatives
+  double* temperature_gradient = nullptr;                 ///< scale * d(value) / d(temperature); null: none
+  double* bias_gradient = nullptr;                        ///< scale * d(value) / d(bias); null: none
 };
 
 namespace detail {
@@ -166,8 +191,10 @@ struct list {
 /// list_outputs: where a loss writes its results for one list; empty outputs are not wanted.
 template <class T>
 struct list_outputs {
-  strided<T> gradient{};  ///< [n]
-  strided<T> hessian{};   ///< [n]
+  strided<T> gradient{};                   ///< [n]
+  strided<T> hessian{};                    ///< [n]
+  double* temperature_gradient = nullptr;  ///< d(value) / d(temperature), for losses that have it
+  double* bias_gradient = nullptr;         ///< d(value) / d(bias), for losses that have it
 };
 
 }  // namespace rankloss::inline RANKLOSS_ABI

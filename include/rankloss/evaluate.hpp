@@ -59,6 +59,9 @@ double evaluate(const Loss& loss, const similarity_batch<T, Relevance>& given, c
   const bool check = ctx.checks == data_checks::on;
   detail::check_weights("row_weights", batch.row_weights, batch.rows, "row", check);
   detail::check_weights("column_weights", batch.column_weights, batch.columns, "column", check);
+  detail::check_probabilities<Loss>("row_probabilities", batch.row_probabilities, batch.rows, "row", check);
+  detail::check_probabilities<Loss>("column_probabilities", batch.column_probabilities, batch.columns,
+                                    "column", check);
   if (check) detail::check_values(loss, batch);
   return detail::compute(loss, batch, out, ctx, 1.0);
 }

@@ -79,8 +79,8 @@ struct engine<Loss, context> {
 /// ranking_loss: computes one list. It returns the value and writes the gradient to `out.gradient` unless
 /// that is empty. It may offer
 /// `for_each_option` (options and their ranges, see options.hpp), `validate()` (what one option asks of
-/// another), a Hessian diagonal (`has_hessian`) and
-/// `has_relevance(list)`; see docs/adding_a_loss.md. A metric declares `has_gradient = false`, and
+/// another), a Hessian diagonal (`has_hessian`), gradients of a learned temperature or bias
+/// (`has_temperature_gradient`, `has_bias_gradient`) and `has_relevance(list)`; see docs/adding_a_loss.md. A metric declares `has_gradient = false`, and
 /// `counts_missed = true` where it takes lists whose relevance continues, behind the items with scores, with
 /// the relevance of missed items.
 template <class Loss, class T, class Relevance = T>
@@ -109,6 +109,22 @@ inline constexpr bool gives_gradient = !requires {
   requires !Loss::has_gradient;
 };
 
+/// Whether the temperature or the bias of a loss is learned: its gradient can be asked for.
+template <class Loss>
+inline constexpr bool gives_temperature_gradient = requires {
+  requires Loss::has_temperature_gradient;
+};
+template <class Loss>
+inline constexpr bool gives_bias_gradient = requires {
+  requires Loss::has_bias_gradient;
+};
+
+/// Whether a loss corrects for the probabilities with which items were sampled.
+template <class Loss>
+inline constexpr bool takes_probabilities = requires {
+  requires Loss::takes_probabilities;
+};
+
 /// Whether a metric counts the relevance of items without a rank.
 template <class Loss>
 inline constexpr bool counts_missed = requires {
@@ -122,6 +138,10 @@ void check_options(const Loss& loss, const outputs& out) {
     require(out.gradient.empty(), "gradient: a metric has none, expected an empty output");
   if constexpr (!gives_hessian<Loss>)
     require(out.hessian.empty(), "hessian: this loss has none, expected an empty output");
+  if constexpr (!gives_temperature_gradient<Loss>)
+    require(out.temperature_gradient == nullptr, "temperature_gradient: this loss has none, expected null");
+  if constexpr (!gives_bias_gradient<Loss>)
+    require(out.bias_gradient == nullptr, "bias_gradient: this loss has none, expected null");
 }
 
 /// A loss that computes several short lists at once, one per SIMD lane: up to `group_size()` lists of at most

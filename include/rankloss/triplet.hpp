@@ -28,7 +28,8 @@ enum class mining {
 ///                 mining::all, n over the negatives
 ///     loss(S)   = 1/2 mean_i query(row i) + 1/2 mean_j query(column j)
 ///
-/// Under reduction::sum it is the sum over all rows and columns. Faghri et al.: VSE++: Improving
+/// Under reduction::sum it is the sum over all rows and columns; `over` takes the rows or the columns alone.
+/// The query of a list_batch is a list, whose relevant items are its positives. Faghri et al.: VSE++: Improving
 /// Visual-Semantic Embeddings with Hard Negatives, BMVC 2018, arXiv 1707.05612, has both forms, as sums;
 /// Li et al. 2023, arXiv 2305.16566, take the mean.
 ///
@@ -47,11 +48,13 @@ enum class mining {
 struct triplet {
   double margin = 0.2;                                ///< >= 0, in units of the similarities
   rankloss::mining mine = rankloss::mining::hardest;  ///< which negatives count
+  directions over = directions::both;                 ///< which lines of a matrix are queries
 
   template <class Self, class Visit>
   static constexpr void for_each_option(Self& self, const Visit& visit) {
     visit("margin", self.margin, options::at_least_0);
     visit("mine", self.mine, options::choice<mining>{});
+    visit("over", self.over, options::choice<directions>{});
   }
 
   template <class T, class R>

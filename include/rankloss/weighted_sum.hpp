@@ -4,6 +4,7 @@
 #include <rankloss/batch.hpp>
 #include <rankloss/context.hpp>
 #include <rankloss/detail/base/finite.hpp>
+#include <rankloss/detail/lists/similarity_run.hpp>
 #include <rankloss/evaluate.hpp>
 #include <rankloss/options.hpp>
 #include <rankloss/workspace.hpp>
@@ -20,7 +21,6 @@ namespace rankloss::inline RANKLOSS_ABI {
 
 namespace detail {
 
-/// Sets to 0 the outputs of the pairs of a matrix, and nothing between its rows.
 /// "terms[K]", the name of a term among the options of a weighted_sum.
 template <std::size_t K>
 struct term_name {
@@ -38,6 +38,7 @@ struct term_name {
   static constexpr std::string_view text{letters, long_form ? sizeof letters : sizeof letters - 1};
 };
 
+/// Sets to 0 the outputs of the pairs of a matrix, and nothing between its rows.
 template <class T, class R>
 void clear_pairs(const similarity_batch<T, R>& batch, const shaped<real_output>& out) {
   if (out.empty()) return;
@@ -95,6 +96,7 @@ requires(sizeof...(Losses) > 0) struct weighted_sum {
   static constexpr bool has_hessian = (detail::gives_hessian<Losses> && ...);
   static constexpr bool has_gradient = (detail::gives_gradient<Losses> && ...);
   static constexpr bool counts_missed = (detail::counts_missed<Losses> && ...);
+  static constexpr bool takes_probabilities = (detail::takes_probabilities<Losses> || ...);
 
   template <class Self, class Visit>
   static constexpr void for_each_option(Self& self, const Visit& visit) {
@@ -139,6 +141,14 @@ requires(sizeof...(Losses) > 0) struct weighted_sum {
       detail::clear_pairs(batch, out.hessian);
     }
     return value;
+  }
+
+  /// Calls visit(list loss, directions, relevance of the lists, factor) for every term that is not left out.
+  template <class Visit>
+  void for_each_query(double factor, const Visit& visit) const {
+    for_each([&](const auto& term) {
+      if (term.weight != 0.0) detail::for_each_query(term.loss, times(term.weight, factor), visit);
+    });
   }
 
   /// One list.

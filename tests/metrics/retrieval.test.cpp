@@ -306,7 +306,7 @@ TEST_CASE("retrieval names what does not fit") {
   const similarity_batch<float> batch{.similarity = s, .rows = 2, .columns = 3};
   CHECK_THROWS_WITH(
       retrieval{}(batch),
-      "rankloss: matches: none given for 2 rows and 3 columns, expected a square matrix, matches or classes");
+      "rankloss: matches: none given for 2 rows and 3 columns, expected a square matrix, extra_columns, matches or classes");
   auto fitting = batch;
   const std::vector<std::uint8_t> matches(6, 1);
   fitting.matches = matches;

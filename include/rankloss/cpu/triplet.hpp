@@ -18,30 +18,24 @@
 namespace rankloss::inline RANKLOSS_ABI {
 namespace detail {
 
-/// One query of `triplet`, as a loss of lists.
-struct triplet_query {
-  double margin;
-  rankloss::mining mine;
-
+/// The hinges of one query, and of every row and every column.
+struct triplet_engine {
   template <class T, class R>
-  double operator()(const list<T, R>& items, const list_outputs<T>& out, workspace& scratch) const {
+  static double run(const triplet& loss, const list<T, R>& items, const list_outputs<T>& out,
+                    workspace& scratch) {
     using Arch = xsimd::default_arch;  // of this translation unit, as the inline namespace says
     require_countable(items.size());
     for (std::size_t i = 0; i < out.gradient.size(); ++i) out.gradient[i] = T{0};
     const workspace::scope scope(scratch);
-    const triplet_hinges hinges{margin};
-    return mine == mining::hardest ? hinges.against_hardest(items, out.gradient, scratch)
-                                   : hinges.against_all<Arch>(items, out.gradient, scratch);
+    const triplet_hinges hinges{loss.margin};
+    return loss.mine == mining::hardest ? hinges.against_hardest(items, out.gradient, scratch)
+                                        : hinges.against_all<Arch>(items, out.gradient, scratch);
   }
-};
 
-/// The hinges of every row and of every column.
-struct triplet_engine {
   template <class T, class R>
   static double run(const triplet& loss, const similarity_batch<T, R>& batch, const outputs& out,
                     context& ctx, double factor) {
-    return run_both_directions(triplet_query{loss.margin, loss.mine}, batch, list_relevance::matches, out,
-                               ctx, factor);
+    return run_directions(loss, batch, loss.over, list_relevance::matches, out, ctx, factor);
   }
 };
 

@@ -380,8 +380,8 @@ TEST_CASE("evaluate_similarity: both directions, as a mean of means or a sum") {
       const outputs out{.gradient = g,
                         .per_list = per_list,
                         .update = add ? rankloss::update::add : rankloss::update::overwrite};
-      const double value =
-          rankloss::detail::run_both_directions(plain_sum{}, batch, list_relevance::relevance, out, ctx, 2.0);
+      const double value = rankloss::detail::run_directions(plain_sum{}, batch, rankloss::directions::both,
+                                                            list_relevance::relevance, out, ctx, 2.0);
       CHECK(value == Approx(mean ? 91.0 / 2 + 91.0 / 3 : 4 * 91.0));
       CHECK(per_list == std::vector<double>{14, 77, 17, 29, 45});
       for (std::size_t i = 0; i < 2; ++i)
@@ -390,6 +390,115 @@ TEST_CASE("evaluate_similarity: both directions, as a mean of means or a sum") {
                 Approx((add ? 100.0 : 0.0) + relevance[i * 3 + j] * (mean ? 1.0 / 2 + 1.0 / 3 : 4.0)));
       CHECK(g[3] == 100.0F);
     }
+}
+
+TEST_CASE("evaluate_similarity: one direction alone has its whole mean, and the other lines the value 0") {
+  const std::vector<int> relevance{1, 2, 3, 4, 5, 6};
+  auto batch = two_by_three();
+  batch.relevance = relevance;
+  for (const bool columns : {false, true}) {
+    std::vector<float> g(7, 100.0F);
+    std::vector<double> per_list(5, 3.0);
+    rankloss::context ctx;
+    const double value = rankloss::detail::run_directions(
+        plain_sum{}, batch, columns ? rankloss::directions::columns : rankloss::directions::rows,
+        list_relevance::relevance, {.gradient = g, .per_list = per_list}, ctx, 2.0);
+    CHECK(value == Approx(2.0 * 91.0 / (columns ? 3 : 2)));
+    CHECK(per_list ==
+          (columns ? std::vector<double>{0, 0, 17, 29, 45} : std::vector<double>{14, 77, 0, 0, 0}));
+    for (std::size_t i = 0; i < 2; ++i)
+      for (std::size_t j = 0; j < 3; ++j)
+        CHECK(static_cast<double>(g[i * 4 + j]) == Approx(relevance[i * 3 + j] * 2.0 / (columns ? 3 : 2)));
+  }
+}
+
+/// sum_i w_i s_i / t, with learned t; its weights are the inverses of probabilities.
+struct weighted_scores {
+  double temperature = 2.0;
+  static constexpr bool has_temperature_gradient = true;
+  static constexpr bool takes_probabilities = true;
+
+  template <class T, class R>
+  double operator()(const rankloss::list<T, R>& items, const rankloss::list_outputs<T>& out,
+                    rankloss::workspace&) const {
+    double value = 0.0;
+    for (std::size_t i = 0; i < items.size(); ++i) {
+      const double w = items.weights.empty() ? 1.0 : items.weights[i];
+      value += w * static_cast<double>(items.scores[i]) / temperature;
+      if (!out.gradient.empty()) out.gradient[i] = static_cast<T>(w / temperature);
+    }
+    if (out.temperature_gradient != nullptr) *out.temperature_gradient = -value / temperature;
+    return value;
+  }
+};
+
+TEST_CASE("evaluate_similarity: the gradient of a learned temperature is that of the value") {
+  const std::vector<double> s{1, 2, 3, 4, 5, 6};
+  const std::vector<double> row_weights{1, 3};
+  const std::vector<float> rows{0.5F, 1.0F};
+  const std::vector<double> columns{1.0, 0.25, 0.5};
+  const std::vector<std::uint8_t> matches(6, 1);
+  const similarity_batch<double> batch{.similarity = s,
+                                       .rows = 2,
+                                       .columns = 3,
+                                       .matches = matches,
+                                       .row_probabilities = rows,
+                                       .column_probabilities = columns,
+                                       .row_weights = row_weights};
+  const auto value = [&](const similarity_batch<double>& of, double temperature, const outputs& out = {}) {
+    return rankloss::evaluate(rankloss::bidirectional<weighted_scores>{{temperature}}, of, out);
+  };
+  // Rows: (1 + 8 + 6) / 2 and (4 + 20 + 12) / 2; columns: (2 + 4) / 2, (4 + 5) / 2 and (6 + 6) / 2.
+  CHECK(value(batch, 2.0) == Approx(0.5 * (7.5 + 3 * 18.0) / 4 + 0.5 * (3.0 + 4.5 + 6.0) / 3));
+  double slope = 10.0;
+  const double v = value(batch, 2.0, {.scale = 3.0, .temperature_gradient = &slope});
+  CHECK(slope == Approx(-3.0 * v / 2.0));
+  const outputs adds{.scale = 3.0, .update = rankloss::update::add, .temperature_gradient = &slope};
+  CHECK(value(batch, 2.0, adds) == v);
+  CHECK(slope == Approx(-6.0 * v / 2.0));
+
+  CHECK_THROWS_WITH(
+      rankloss::evaluate(rankloss::bidirectional<plain_sum>{}, batch, {.temperature_gradient = &slope}),
+      "rankloss: temperature_gradient: this loss has none, expected null");
+  CHECK_THROWS_WITH(value(batch, 2.0, {.bias_gradient = &slope}),
+                    "rankloss: bias_gradient: this loss has none, expected null");
+  CHECK_THROWS_WITH(rankloss::evaluate(rankloss::bidirectional<plain_sum>{}, batch),
+                    "rankloss: row_probabilities: given, expected none: this loss does not correct for how "
+                    "items were sampled");
+  auto bad = batch;
+  bad.row_probabilities = columns;
+  CHECK_THROWS_WITH(value(bad, 2.0), "rankloss: row_probabilities: size 3, expected 2 (one per row)");
+  const std::vector<double> zero{1.0, 0.0, 0.5};
+  bad = batch;
+  bad.column_probabilities = zero;
+  CHECK_THROWS_WITH(value(bad, 2.0), "rankloss: column_probabilities: 0 at column 1, expected 1e-300 to 1");
+}
+
+TEST_CASE("evaluate_similarity: accidental hits take no part, and extra columns match no row") {
+  const std::vector<double> s{1, 2, 3, 4, 5, 6};
+  const std::vector<int> row_ids{7, 8};
+  const std::vector<int> column_ids{7, 8, 7};
+  std::vector<double> g(6, 9.0);
+  similarity_batch<double> batch{.similarity = s,
+                                 .rows = 2,
+                                 .columns = 3,
+                                 .extra_columns = true,
+                                 .row_ids = row_ids,
+                                 .column_ids = column_ids};
+  const rankloss::bidirectional<weighted_scores> loss{
+      {1.0}, rankloss::column_relevance::own, rankloss::directions::rows};
+  CHECK(rankloss::evaluate(loss, batch, {.gradient = g}) == Approx((1 + 2) / 2.0 + (4 + 5 + 6) / 2.0));
+  CHECK(g == std::vector<double>{0.5, 0.5, 0.0, 0.5, 0.5, 0.5});
+  batch.column_ids = {};
+  CHECK_THROWS_WITH(rankloss::evaluate(loss, batch),
+                    "rankloss: row_ids, column_ids: only one of them is given");
+  const std::vector<std::uint8_t> matches(6, 1);
+  batch.column_ids = column_ids;
+  batch.matches = matches;
+  CHECK_THROWS_WITH(
+      rankloss::evaluate(rankloss::bidirectional<weighted_scores>{}, batch),
+      "rankloss: extra_columns: given for 2 rows and 3 columns with matches or classes, expected "
+      "at least as many columns as rows, and matches by index");
 }
 
 }  // namespace detail_lists_similarity_run_test

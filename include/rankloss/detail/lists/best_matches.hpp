@@ -29,7 +29,9 @@ template <class T, class R>
           .row_classes = batch.column_classes,
           .column_classes = batch.row_classes,
           .mask = turned(batch.mask, strides_of(batch.mask, batch.columns)),
-          .without_diagonal = batch.without_diagonal};
+          .without_diagonal = batch.without_diagonal,
+          .row_ids = batch.column_ids,
+          .column_ids = batch.row_ids};
 }
 
 /// Finds the best match of every row and of every column of a matrix, and counts the items above it and tied

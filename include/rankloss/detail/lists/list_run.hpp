@@ -22,7 +22,8 @@
 
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
-/// Runs a list loss over the lists of a source, in parallel and in any order, and sums in list order.
+/// Runs a list loss over the lists of a source, in parallel and in any order, and sums in list order: all at
+/// once, or one part of them after the other, where their scores are not there at the same time.
 ///
 /// The loss's engine reads lists in place. If the source has a mask or missed items, lists are first packed
 /// into scratch.
@@ -51,29 +52,54 @@ class list_run {
 
   /// @param factor  on the value and on what is written, such as a direction's share of a mean
   double operator()(double factor = 1.0) {
+    begin(factor);
+    run(0, source_.lists());
+    return finish();
+  }
+
+  /// Takes scratch, and forms the shares of the lists in the mean. It reads their relevance, and not their
+  /// scores.
+  void begin(double factor = 1.0) {
     const std::size_t lists = source_.lists();
-    if (lists == 0) return 0.0;
     workspace& scratch = context_.scratch();
     sizes_ = scratch.take<std::size_t>(lists);
     order_ = scratch.take<std::size_t>(lists);
     bounds_ = scratch.take<std::size_t>(lists + 1);
     values_ = scratch.take<double>(lists);
-    plan();
-
+    temperature_ = scratch.take<double>(out_.temperature_gradient != nullptr ? lists : 0);
+    bias_ = scratch.take<double>(out_.bias_gradient != nullptr ? lists : 0);
     if (reduction_ == reduction::mean_of_relevant) {
       counts_ = scratch.take<double>(lists);
+      plan(0, lists);
       count_relevant();
     }
-    const auto weight_of = [this](std::size_t l) { return weight(l); };
-    mean_ = weighted_mean(lists, weight_of, reduction_, factor);
+    mean_ = weighted_mean(
+        lists, [this](std::size_t l) { return weight(l); }, reduction_, factor);
+  }
 
+  /// Runs the lists [first, last).
+  void run(std::size_t first, std::size_t last) {
+    plan(first, last);
     context_.run(tasks_, [this](std::size_t worker, std::size_t task) {
       for (std::size_t at = bounds_[task]; at < bounds_[task + 1];)
         at += run_some(at, bounds_[task + 1], context_.scratch(worker));
     });
+  }
 
+  /// The value, once all lists have been run.
+  double finish() {
     if (!out_.per_list.empty()) std::copy(values_.begin(), values_.end(), out_.per_list.begin());
-    return mean_(lists, weight_of, [this](std::size_t l) { return values_[l]; });
+    const auto mean_of = [this](std::span<const double> numbers) {
+      return mean_(
+          values_.size(), [this](std::size_t l) { return weight(l); },
+          [&](std::size_t l) { return numbers[l]; });
+    };
+    const auto write = [&](double* to, std::span<const double> slopes) {
+      if (to != nullptr) put(*to, held_as<double>(out_.scale * mean_of(slopes)), out_.update);
+    };
+    write(out_.temperature_gradient, temperature_);
+    write(out_.bias_gradient, bias_);
+    return mean_of(values_);
   }
 
  private:
@@ -81,20 +107,22 @@ class list_run {
     return counts_.empty() ? source_.list_weight(l) : counts_[l] * source_.list_weight(l);
   }
 
-  /// Orders the lists, short ones by size so that groups are even, and cuts the order into tasks.
-  void plan() {
-    const std::size_t lists = source_.lists();
+  /// Orders the lists [first, last), short ones by size so that groups are even, and cuts the order into
+  /// tasks.
+  void plan(std::size_t first, std::size_t last) {
+    const std::size_t lists = last - first;
     std::array<std::size_t, group_longest + 3>
         start{};  // start[size + 1]: where lists of that size begin in the order
     const auto rank = [](std::size_t size) { return std::min(size, group_longest + 1); };
-    for (std::size_t l = 0; l < lists; ++l) {
+    for (std::size_t l = first; l < last; ++l) {
       sizes_[l] = kept_size(l);
       ++start[rank(sizes_[l]) + 1];
     }
     std::partial_sum(start.begin(), start.end(), start.begin());
-    for (std::size_t l = 0; l < lists; ++l) order_[start[rank(sizes_[l])]++] = l;
+    for (std::size_t l = first; l < last; ++l) order_[start[rank(sizes_[l])]++] = l;
 
     tasks_ = 0;
+    if (lists == 0) return;
     bounds_[0] = 0;
     std::size_t items = 0;
     std::size_t begin = 0;
@@ -170,7 +198,8 @@ class list_run {
     for (std::size_t i = 0; i < count; ++i) {
       const std::size_t l = order_[at + i];
       lists[i] = view(l, scratch);
-      written[i] = {gradient_.target(l, sizes_[l], scratch), hessian_.target(l, sizes_[l], scratch)};
+      written[i] = {gradient_.target(l, sizes_[l], scratch), hessian_.target(l, sizes_[l], scratch),
+                    slope_of(temperature_, l), slope_of(bias_, l)};
     }
     if (size == 0) {
       values_[order_[at]] = 0.0;
@@ -194,6 +223,13 @@ class list_run {
     return count;
   }
 
+  /// Where the loss writes the derivative of list l by an option: 0 for one that writes nothing.
+  [[nodiscard]] static double* slope_of(std::span<double> slopes, std::size_t l) {
+    if (slopes.empty()) return nullptr;
+    slopes[l] = 0.0;
+    return &slopes[l];
+  }
+
   const Loss& loss_;
   const Source& source_;
   rankloss::reduction reduction_;
@@ -206,7 +242,9 @@ class list_run {
   std::span<std::size_t> order_;   // [lists] the order in which lists are run
   std::span<std::size_t> bounds_;  // [tasks + 1] into the order
   std::span<double> counts_;       // [lists] whether a list counts, where not all do
-  std::span<double> values_;
+  std::span<double> values_;       // [lists]
+  std::span<double> temperature_;  // [lists] derivative by the temperature, where it is wanted
+  std::span<double> bias_;         // [lists] the same by the bias
   std::size_t tasks_ = 0;
   weighted_mean mean_{0, reduction::mean};
 };

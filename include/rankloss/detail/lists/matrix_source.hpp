@@ -7,8 +7,11 @@
 #include <rankloss/detail/data/check_data.hpp>
 #include <rankloss/detail/data/outputs.hpp>
 #include <rankloss/detail/data/weighted_mean.hpp>
+#include <rankloss/loss.hpp>
+#include <rankloss/options.hpp>
 #include <rankloss/workspace.hpp>
 
+#include <algorithm>
 #include <concepts>
 #include <cstddef>
 #include <limits>
@@ -54,7 +57,11 @@ template <class T, class R>
   return known;
 }
 
-/// Whether row i matches column j: by mask, by class, or by index.
+/// Whether row i matches column j: by matches, by class, or by index.
+template <class T, class R>
+[[nodiscard]] bool matches_by_index(const similarity_batch<T, R>& batch) {
+  return batch.matches.empty() && batch.row_classes.empty();
+}
 template <class T, class R>
 [[nodiscard]] bool matching(const similarity_batch<T, R>& batch, std::size_t i, std::size_t j) {
   if (!batch.matches.empty()) return batch.matches[strides_of(batch.matches, batch.columns).at(i, j)];
@@ -65,11 +72,13 @@ template <class T, class R>
 /// Whether any pair may be left out, and whether one takes part.
 template <class T, class R>
 [[nodiscard]] bool leaves_out_pairs(const similarity_batch<T, R>& batch) {
-  return !batch.mask.empty() || batch.without_diagonal;
+  return !batch.mask.empty() || batch.without_diagonal || !batch.row_ids.empty();
 }
 template <class T, class R>
 [[nodiscard]] bool keeps_pair(const similarity_batch<T, R>& batch, std::size_t i, std::size_t j) {
   if (batch.without_diagonal && i == j) return false;
+  if (!batch.row_ids.empty() && batch.row_ids[i] == batch.column_ids[j] && !matching(batch, i, j))
+    return false;
   return batch.mask.empty() || batch.mask[strides_of(batch.mask, batch.columns).at(i, j)];
 }
 
@@ -90,8 +99,16 @@ class matrix_source {
   using score_type = T;
   using relevance_type = R;
 
-  matrix_source(const similarity_batch<T, R>& batch, bool columns, list_relevance kind)
-      : batch_(batch), columns_(columns), strides_(similarity_strides(batch)), kind_(kind) {
+  /// @param probabilities  whether the inverses of probabilities are the weights of items
+  matrix_source(const similarity_batch<T, R>& batch, bool columns, list_relevance kind,
+                bool probabilities = false)
+      : batch_(batch),
+        columns_(columns),
+        strides_(similarity_strides(batch)),
+        kind_(kind),
+        probabilities_(!probabilities ? reals{}
+                       : columns      ? batch.row_probabilities
+                                      : batch.column_probabilities) {
     if (kind == list_relevance::matches) return;
     const auto& own = columns && kind == list_relevance::relevance && !batch.column_relevance.empty()
                           ? batch.column_relevance
@@ -118,11 +135,22 @@ class matrix_source {
       return {relevance_ + first, size(l), stride};
     }
     const std::span<R> own = scratch.take<R>(size(l));
-    for (std::size_t i = 0; i < own.size(); ++i)
-      own[i] = static_cast<R>(columns_ ? matching(batch_, i, l) : matching(batch_, l, i));
+    if (matches_by_index(batch_)) {
+      std::fill(own.begin(), own.end(), R{0});
+      if (l < own.size()) own[l] = R{1};
+    } else {
+      for (std::size_t i = 0; i < own.size(); ++i)
+        own[i] = static_cast<R>(columns_ ? matching(batch_, i, l) : matching(batch_, l, i));
+    }
     return {own.data(), own.size()};
   }
-  [[nodiscard]] strided<const double> weights(std::size_t, workspace&) const { return {}; }
+  /// The inverses of the probabilities of the items, where they are given.
+  [[nodiscard]] strided<const double> weights(std::size_t l, workspace& scratch) const {
+    if (probabilities_.empty()) return {};
+    const std::span<double> inverse = scratch.take<double>(size(l));
+    for (std::size_t i = 0; i < inverse.size(); ++i) inverse[i] = 1.0 / probabilities_[i];
+    return {inverse.data(), inverse.size()};
+  }
   [[nodiscard]] double list_weight(std::size_t l) const {
     return weight_of(columns_ ? batch_.column_weights : batch_.row_weights, l);
   }
@@ -148,6 +176,7 @@ class matrix_source {
   pair_strides strides_;
   pair_strides relevance_strides_{};
   list_relevance kind_;
+  reals probabilities_;
   const R* relevance_ = nullptr;
 };
 
@@ -187,8 +216,13 @@ void check_shape(const similarity_batch<T, R>& batch, const outputs& out) {
   per_pair("column_relevance", batch.column_relevance);
   check_optional("row_classes", batch.row_classes.size(), rows, "rows");
   check_optional("column_classes", batch.column_classes.size(), columns, "columns");
-  require(pairs == 0 || batch.row_classes.empty() == batch.column_classes.empty(),
-          "row_classes, column_classes: only one of them is given");
+  const auto both_or_none = [&](std::string_view fields, bool of_rows, bool of_columns) {
+    require(pairs == 0 || of_rows == of_columns, fields, ": only one of them is given");
+  };
+  both_or_none("row_classes, column_classes", batch.row_classes.empty(), batch.column_classes.empty());
+  check_optional("row_ids", batch.row_ids.size(), rows, "rows");
+  check_optional("column_ids", batch.column_ids.size(), columns, "columns");
+  both_or_none("row_ids, column_ids", batch.row_ids.empty(), batch.column_ids.empty());
   require(batch.column_relevance.empty() || !batch.relevance.empty(),
           "column_relevance: given without relevance");
   const auto per_similarity = [&](std::string_view field, const shaped<real_output>& given) {
@@ -208,11 +242,14 @@ void check_shape(const similarity_batch<T, R>& batch, const outputs& out) {
 /// Matching by index needs as many rows as columns.
 template <class T, class R>
 void check_matches(const similarity_batch<T, R>& batch) {
-  require(batch.rows * batch.columns == 0 || !batch.matches.empty() || !batch.row_classes.empty() ||
-              batch.rows == batch.columns,
+  const bool by_index = matches_by_index(batch);
+  require(!batch.extra_columns || (by_index && batch.rows <= batch.columns), "extra_columns: given for ",
+          batch.rows, " rows and ", batch.columns, " columns", by_index ? "" : " with matches or classes",
+          ", expected at least as many columns as rows, and matches by index");
+  require(batch.rows * batch.columns == 0 || !by_index || batch.extra_columns || batch.rows == batch.columns,
           "matches: none given for ", batch.rows, " rows and ", batch.columns,
-          " columns, expected a square matrix, matches or classes");
-  require(batch.rows == 0 || !batch.without_diagonal || !batch.matches.empty() || !batch.row_classes.empty(),
+          " columns, expected a square matrix, extra_columns, matches or classes");
+  require(batch.rows == 0 || !batch.without_diagonal || !by_index,
           "without_diagonal: leaves out every match, expected matches or classes");
 }
 
@@ -232,6 +269,21 @@ void check_elements(const similarity_batch<T, R>& batch, std::span<const Element
            expected(row[j]));
   }
 }
+
+/// Requires probabilities to be given only to losses that correct for them, and to be such.
+template <class Loss>
+void check_probabilities(std::string_view field, const reals& given, std::size_t expected,
+                         std::string_view unit, bool check_values) {
+  constexpr options::real range{.least = 1e-300, .most = 1.0};
+  if (given.empty()) return;
+  require(takes_probabilities<Loss>, field,
+          ": given, expected none: this loss does not correct for how items were sampled");
+  require(given.size() == expected, field, ": size ", given.size(), ", expected ", expected, " (one per ",
+          unit, ")");
+  for (std::size_t k = 0; check_values && k < expected; ++k)
+    if (!range.accepts(given[k])) fail(field, ": ", given[k], " at ", unit, " ", k, ", expected ", range);
+}
+
 template <class Loss, class T, class R>
 void check_values(const Loss& loss, const similarity_batch<T, R>& batch) {
   check_elements(

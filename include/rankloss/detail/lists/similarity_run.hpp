@@ -13,28 +13,41 @@
 
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
-/// Runs a list loss over the rows and over the columns of a matrix. The result is the mean of the two
-/// directions' means, or with reduction::sum the sum of their sums. The values of the rows are written after
-/// those of the columns have been computed, so that per_list is either written whole or not at all.
+/// A similarity loss as what it is made of: calls visit(list loss, directions, relevance of the lists, factor)
+/// for each list loss. A list loss with a member `over` is one itself, of the matches.
+template <class Loss, class Visit>
+void for_each_query(const Loss& loss, double factor, const Visit& visit) {
+  if constexpr (requires { loss.for_each_query(factor, visit); })
+    loss.for_each_query(factor, visit);
+  else
+    visit(loss, loss.over, list_relevance::matches, factor);
+}
+
+/// Runs a list loss over the rows and over the columns of a matrix, or over one of them. The result for both
+/// is the mean of the two directions' means, or with reduction::sum the sum of their sums. The values of the
+/// rows are written after those of the columns have been computed, so that per_list is either written whole
+/// or not at all.
 template <class Loss, class T, class R>
-double run_both_directions(const Loss& loss, const similarity_batch<T, R>& batch, list_relevance kind,
-                           const outputs& out, context& ctx, double factor) {
-  const double direction = batch.reduction == reduction::sum ? factor : 0.5 * factor;
-  outputs rows_out = out;
-  outputs columns_out = out;
-  columns_out.update = update::add;
+double run_directions(const Loss& loss, const similarity_batch<T, R>& batch, directions over,
+                      list_relevance kind, const outputs& out, context& ctx, double factor) {
+  const bool both = over == directions::both;
+  const double direction = batch.reduction == reduction::sum || !both ? factor : 0.5 * factor;
   const workspace::scope scope(ctx.scratch());
-  const std::span<double> of_rows = ctx.scratch().take<double>(out.per_list.empty() ? 0 : batch.rows);
-  rows_out.per_list = of_rows;
-  if (!out.per_list.empty()) columns_out.per_list = out.per_list.last(batch.columns);
-  const matrix_source<T, R> rows(batch, false, kind);
-  const matrix_source<T, R> columns(batch, true, kind);
-  const double by_rows =
-      list_run<Loss, matrix_source<T, R>>(loss, rows, batch.reduction, rows_out, ctx)(direction);
-  const double by_columns =
-      list_run<Loss, matrix_source<T, R>>(loss, columns, batch.reduction, columns_out, ctx)(direction);
-  std::copy(of_rows.begin(), of_rows.end(), out.per_list.begin());
-  return held_sum(by_rows, by_columns);
+  const std::span<double> values =
+      ctx.scratch().take<double>(out.per_list.empty() ? 0 : batch.rows + batch.columns);
+  std::fill(values.begin(), values.end(), 0.0);
+  double sum = 0.0;
+  outputs own = out;
+  for (const bool columns : {false, true}) {
+    if (over == (columns ? directions::rows : directions::columns)) continue;
+    own.per_list = values.empty() ? values : columns ? values.last(batch.columns) : values.first(batch.rows);
+    const matrix_source<T, R> source(batch, columns, kind, takes_probabilities<Loss>);
+    sum = held_sum(sum,
+                   list_run<Loss, matrix_source<T, R>>(loss, source, batch.reduction, own, ctx)(direction));
+    own.update = update::add;
+  }
+  std::copy(values.begin(), values.end(), out.per_list.begin());
+  return sum;
 }
 
 }  // namespace rankloss::inline RANKLOSS_ABI::detail
