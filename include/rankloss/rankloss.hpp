@@ -11,6 +11,7 @@
 #include <rankloss/context.hpp>
 #include <rankloss/conventions.hpp>
 #include <rankloss/davidson.hpp>
+#include <rankloss/distance.hpp>
 #include <rankloss/evaluate.hpp>
 #include <rankloss/gae.hpp>
 #include <rankloss/gain.hpp>
