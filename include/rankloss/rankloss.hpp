@@ -58,6 +58,7 @@
 #include <rankloss/ranks/sigmoid_ranks.hpp>
 #include <rankloss/rao_kupper.hpp>
 #include <rankloss/relevance_scores.hpp>
+#include <rankloss/siglip.hpp>
 #include <rankloss/smooth_ap.hpp>
 #include <rankloss/smooth_metric.hpp>
 #include <rankloss/smooth_mrr.hpp>

@@ -17,6 +17,7 @@
 #include <rankloss/ranknet.hpp>
 #include <rankloss/ranks/laplace_ranks.hpp>
 #include <rankloss/ranks/projected_ranks.hpp>
+#include <rankloss/siglip.hpp>
 #include <rankloss/smooth_ap.hpp>
 #include <rankloss/smooth_metric.hpp>
 #include <rankloss/smooth_mrr.hpp>
@@ -104,11 +105,13 @@ using triplet_and_sndcg = rankloss::weighted_sum<rankloss::triplet, rankloss::bi
   X(rankloss::pointwise_squared)      \
   X(rankloss::pointwise_logistic)     \
   X(rankloss::pointwise_ordinal)      \
-  X(rankloss::pointwise_smooth_l1)
+  X(rankloss::pointwise_smooth_l1)    \
+  X(rankloss::siglip)
 #define RANKLOSS_TESTS_MATRIX_LOSSES(X)                       \
   X(rankloss::bidirectional<rankloss::sndcg>)                 \
   X(rankloss::bidirectional<rankloss::softmax_cross_entropy>) \
   X(rankloss::triplet)                                        \
+  X(rankloss::siglip)                                         \
   X(rankloss::bidirectional<rankloss::listmle>)               \
   X(rankloss::bidirectional<rankloss::unique_softmax>)        \
   X(rankloss::bidirectional<rankloss::ranknet>)               \

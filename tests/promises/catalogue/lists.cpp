@@ -18,6 +18,7 @@
 #include <rankloss/ranknet.hpp>
 #include <rankloss/ranks/laplace_ranks.hpp>
 #include <rankloss/ranks/projected_ranks.hpp>
+#include <rankloss/siglip.hpp>
 #include <rankloss/smooth_ap.hpp>
 #include <rankloss/smooth_metric.hpp>
 #include <rankloss/smooth_mrr.hpp>
@@ -131,6 +132,9 @@ const std::vector<list_loss>& list_losses() {
         .zero_sum = false,
         .takes_below_0 = true},
        rankloss::pointwise_smooth_l1{.function = {.beta = 0.2}, .over_items = rankloss::item_reduction::sum}},
+      {"siglip",
+       {.length = 0.5, .step = 0.005, .shift_invariant = false, .zero_sum = false, .takes_below_0 = true},
+       rankloss::siglip{.temperature = 0.5, .bias = -1.0}},
       {"ranknet", {.length = 1.0, .step = 0.01, .takes_below_0 = true}, rankloss::ranknet{}},
       {"soft zero one, mean of pairs",
        {.length = 0.5, .step = 0.005, .takes_below_0 = true},

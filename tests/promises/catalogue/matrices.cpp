@@ -7,6 +7,7 @@
 #include <rankloss/bidirectional.hpp>
 #include <rankloss/listmle.hpp>
 #include <rankloss/ranknet.hpp>
+#include <rankloss/siglip.hpp>
 #include <rankloss/sndcg.hpp>
 #include <rankloss/softmax_cross_entropy.hpp>
 #include <rankloss/triplet.hpp>
@@ -49,6 +50,9 @@ const std::vector<matrix_loss>& similarity_losses() {
        bidirectional<rankloss::ranknet>{}},
       {"triplet, hardest", kinked, triplet{}},
       {"triplet, all", kinked, triplet{.mine = mining::all}},
+      {"siglip",
+       {.length = 0.5, .step = 0.003, .shift_invariant = false, .zero_sum = false, .takes_below_0 = true},
+       rankloss::siglip{.temperature = 0.5, .bias = -1.0, .over = rankloss::directions::both}},
       {"weighted_sum of triplet and bidirectional sndcg",
        {.length = 0.1, .step = 0.0005, .smooth = false},
        rankloss::weighted_sum{weighted{0.4, triplet{.mine = mining::all}},

@@ -17,6 +17,7 @@
 #include <rankloss/ranknet.hpp>
 #include <rankloss/ranks/laplace_ranks.hpp>
 #include <rankloss/ranks/projected_ranks.hpp>
+#include <rankloss/siglip.hpp>
 #include <rankloss/smooth_ap.hpp>
 #include <rankloss/smooth_metric.hpp>
 #include <rankloss/smooth_mrr.hpp>
@@ -31,6 +32,7 @@
 #include "support/pair_reference.hpp"
 #include "support/projection_reference.hpp"
 #include "support/rank_reference.hpp"
+#include "support/similarity_reference.hpp"
 #include "support/shared_losses.hpp"
 
 #include <algorithm>
@@ -246,6 +248,11 @@ const std::vector<referenced_loss>& referenced_losses() {
        {.digits = 40, .longest = 130},
        rankloss::neural_ndcg{.temperature = 1.0, .steps = 0},
        [](const reals& s, const reals& y) { return reference::neural_ndcg(s, exponential_gains(y)); }},
+      // Queries with positives and negatives.
+      {"siglip",
+       {.size = 10, .shift_invariant = false},
+       rankloss::siglip{.temperature = 1.0, .bias = -1.0},
+       [](const reals& s, const reals& y) { return reference::siglip(s, y, 1, -1); }},
       // Items by themselves.
       {"pointwise squared",
        {.shift_invariant = false},

@@ -19,6 +19,7 @@
 #include <rankloss/ranknet.hpp>
 #include <rankloss/ranks/laplace_ranks.hpp>
 #include <rankloss/ranks/projected_ranks.hpp>
+#include <rankloss/siglip.hpp>
 #include <rankloss/smooth_ap.hpp>
 #include <rankloss/smooth_metric.hpp>
 #include <rankloss/smooth_mrr.hpp>
@@ -186,6 +187,7 @@ const std::vector<scaled_loss<T>>& scaled_losses() {
       {"pointwise smooth_l1",
        {.lengths = false},
        [](double c) { return pointwise_smooth_l1{.function = {.beta = c}}; }},
+      {"siglip", {.by_relevance = none}, [](double c) { return siglip{.temperature = c, .bias = -1.0}; }},
       {"weighted_sum",
        {},
        [](double c) {
