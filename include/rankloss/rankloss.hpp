@@ -8,7 +8,10 @@
 #include <rankloss/batch.hpp>
 #include <rankloss/bidirectional.hpp>
 #include <rankloss/bradley_terry.hpp>
+#include <rankloss/circle.hpp>
+#include <rankloss/cmpm.hpp>
 #include <rankloss/context.hpp>
+#include <rankloss/contrastive.hpp>
 #include <rankloss/conventions.hpp>
 #include <rankloss/davidson.hpp>
 #include <rankloss/distance.hpp>
@@ -37,6 +40,8 @@
 #include <rankloss/metrics/reciprocal_rank.hpp>
 #include <rankloss/metrics/retrieval.hpp>
 #include <rankloss/metrics/spearman.hpp>
+#include <rankloss/multi_similarity.hpp>
+#include <rankloss/nca.hpp>
 #include <rankloss/neural_ndcg.hpp>
 #include <rankloss/neural_sort_cross_entropy.hpp>
 #include <rankloss/options.hpp>

@@ -22,8 +22,8 @@ namespace rankloss::inline RANKLOSS_ABI {
 /// is the published loss. directions::both counts each pair twice, as halves.
 ///
 /// Zhai, Mustafa, Kolesnikov, Beyer: Sigmoid Loss for Language Image Pre-Training, ICCV 2023, arXiv
-/// 2303.15343. Its t' is a logarithm, log(1 / temperature): the defaults are its start, t = 10 and b = -10. Its
-/// gradient by t' is -temperature times the one by the temperature. Temperature and bias are learned by
+/// 2303.15343. Its t' is a logarithm, log(1 / temperature): the defaults are its start, t = 10 and b = -10.
+/// Its gradient by t' is -temperature times the one by the temperature. Temperature and bias are learned by
 /// `outputs::temperature_gradient` and `outputs::bias_gradient`.
 ///
 /// - Time O(n), one pass; no scratch, except for the columns of a matrix. Sums are in double. Values keep
@@ -33,8 +33,8 @@ namespace rankloss::inline RANKLOSS_ABI {
 /// - Edge cases: a query without positives or without negatives counts like any other. Infinite scores count
 ///   as the largest finite number of the type, and s / temperature beyond 1e290 as that. Values beyond 1e290
 ///   are set to 1e290.
-/// @throws std::invalid_argument from `evaluate` when an option is out of its range, or when the matrix is not
-/// square and no matches are given.
+/// @throws std::invalid_argument from `evaluate` when an option is out of its range, or when the matrix is
+/// not square and no matches are given.
 struct siglip {
   double temperature = 0.1;            ///< 1e-15 to 1e300, in units of the similarities
   double bias = -10.0;                 ///< -1e100 to 1e100, added to s / temperature

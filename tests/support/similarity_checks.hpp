@@ -20,17 +20,27 @@ namespace support {
 
 using reference::real;
 
+/// By how much value and gradient may be off.
+struct query_bounds {
+  double digits = 1.0;     ///< times 2e-6 in float, 1e-13 in double
+  double size = 0.0;       ///< a value that is less is the difference of numbers of this size
+  double steepness = 0.0;  ///< the same of its slopes
+};
+
 /// Value and gradient of one list, alone and together, to the digits of T.
 template <class T, class Loss>
 void query_agrees(const Loss& loss, const std::vector<T>& s, const std::vector<T>& y,
-                  const reference::derivatives& expected, double digits = 1.0) {
+                  const reference::derivatives& expected, const query_bounds& held = {}) {
   std::vector<T> g(s.size(), std::numeric_limits<T>::quiet_NaN());
   const rankloss::list_batch<T> batch{.scores = s, .relevance = y};
   const double value = rankloss::evaluate(loss, batch, {.gradient = g});
-  const double bound = digits * (sizeof(T) == 4 ? 2e-6 : 1e-13);
-  CHECK(std::abs(real(value) - expected.value) <= real(bound) * std::abs(expected.value));
+  const double bound = held.digits * (sizeof(T) == 4 ? 2e-6 : 1e-13);
+  const real size = std::max(std::abs(expected.value), real(held.size));
+  // What is less than the least normal number may be 0.
+  CHECK(std::abs(real(value) - expected.value) <=
+        real(bound) * size + real(std::numeric_limits<double>::min()));
   CHECK(rankloss::evaluate(loss, batch) == Approx(value).epsilon(1e-14));
-  real steepest = real(std::numeric_limits<T>::min()) / real(bound);  // what is less may be 0
+  real steepest = std::max(real(held.steepness), real(std::numeric_limits<T>::min()) / real(bound));
   for (const real x : expected.gradient) steepest = std::max(steepest, std::abs(x));
   for (std::size_t i = 0; i < g.size(); ++i)
     CHECK(std::abs(real(g[i]) - expected.gradient[i]) <= real(bound) * steepest);
@@ -38,7 +48,7 @@ void query_agrees(const Loss& loss, const std::vector<T>& s, const std::vector<T
 
 /// Lists of any length and number of positives, held against `right(s, y)`.
 template <class T, class Loss, class Right>
-void queries_agree(const Loss& loss, Right right, double digits = 1.0) {
+void queries_agree(const Loss& loss, Right right, const query_bounds& held = {}) {
   std::mt19937_64 random(1);
   std::uniform_real_distribution<double> cosine(-1.0, 1.0);
   for (const std::size_t n : {1u, 2u, 3u, 7u, 8u, 9u, 31u, 100u, 2100u})
@@ -49,7 +59,7 @@ void queries_agree(const Loss& loss, Right right, double digits = 1.0) {
         s.push_back(static_cast<T>(cosine(random)));
         y.push_back(random() % one_in == 0 ? T(1 + i % 2) : T(0));
       }
-      query_agrees(loss, s, y, right(reference::widen(s), reference::widen(y)), digits);
+      query_agrees(loss, s, y, right(reference::widen(s), reference::widen(y)), held);
     }
 }
 
