@@ -148,7 +148,7 @@ void add_all();
 namespace triplet {
 void add_all();
 }
-namespace siglip {
+namespace similarity_losses {
 void add_all();
 }
 namespace neural_sort {

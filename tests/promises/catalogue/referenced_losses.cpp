@@ -273,7 +273,7 @@ const std::vector<referenced_loss>& referenced_losses() {
          return reference::nca(y, 1, distances, reals(s.size(), -1));
        }},
       {"cmpm",
-       {.digits = 10, .size = 20},
+       {.digits = 4, .size = 20},
        rankloss::cmpm{},
        [](const reals& s, const reals& y) { return reference::cmpm(s, y, 1, 1e-8L); }},
       // Items by themselves.
