@@ -4,6 +4,7 @@
 #include "support/one_list.hpp"
 #include "support/peer_embeddings.hpp"
 #include "support/similarity_checks.hpp"
+#include "support/similarity_reference.hpp"
 
 #include <catch2/catch.hpp>
 
@@ -90,6 +91,25 @@ TEST_CASE("contrastive: pytorch-metric-learning's ContrastiveLoss, by parts") {
   }
   CHECK(value == Approx(peer.value).epsilon(1e-6));
   peers::check_by_embeddings(both, peer);
+}
+
+TEMPLATE_TEST_CASE("contrastive: value and gradient are those of the plain sums", "", float, double) {
+  for (const distance kind : {distance::cosine, distance::euclidean, distance::squared_euclidean})
+    for (const auto form : {contrastive_form::hinge, contrastive_form::half_square})
+      for (const auto average : {contrastive_average::all, contrastive_average::active}) {
+        INFO("distance " << static_cast<int>(kind) << ", form " << static_cast<int>(form));
+        const contrastive loss{.positive_margin = 0.25,
+                               .negative_margin = 1.25,
+                               .distance = kind,
+                               .form = form,
+                               .average = average};
+        support::queries_agree<TestType>(loss, [&](const auto& s, const auto& y) {
+          const reference::distances of(s, static_cast<int>(kind));
+          return reference::contrastive(y, of.d, of.slopes, 0.25L, 1.25L,
+                                        form == contrastive_form::half_square,
+                                        average == contrastive_average::active);
+        });
+      }
 }
 
 TEST_CASE("contrastive: the gradient is the slope of the value") {

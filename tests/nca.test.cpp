@@ -20,7 +20,6 @@ using rankloss::distance;
 using rankloss::evaluate;
 using rankloss::nca;
 using rankloss::similarity_batch;
-using reference::real;
 using support::of;
 
 namespace {
@@ -75,17 +74,8 @@ TEMPLATE_TEST_CASE("nca: value and gradient are those of the plain sums", "", fl
       INFO("distance " << static_cast<int>(kind) << ", scale " << scale);
       support::queries_agree<TestType>(nca{.scale = scale, .distance = kind},
                                        [&](const auto& s, const auto& y) {
-                                         std::vector<real> d, slope;
-                                         for (const real x : s) {
-                                           const real square = 2 - 2 * x;
-                                           d.push_back(kind == distance::cosine      ? 1 - x
-                                                       : kind == distance::euclidean ? std::sqrt(square)
-                                                                                     : square);
-                                           slope.push_back(kind == distance::cosine      ? -1
-                                                           : kind == distance::euclidean ? -1 / d.back()
-                                                                                         : -2);
-                                         }
-                                         return reference::nca(y, scale, d, slope);
+                                         const reference::distances of(s, static_cast<int>(kind));
+                                         return reference::nca(y, scale, of.d, of.slopes);
                                        },
                                        {.digits = 0.05 * scale + 1});
     }

@@ -2,18 +2,12 @@
 #pragma once
 
 #include <rankloss/batch.hpp>
-#include <rankloss/context.hpp>
-#include <rankloss/detail/base/finite.hpp>
 #include <rankloss/detail/lists/matrix_source.hpp>
-#include <rankloss/detail/lists/similarity_run.hpp>
 #include <rankloss/distance.hpp>
-#include <rankloss/evaluate.hpp>
+#include <rankloss/loss.hpp>
 #include <rankloss/options.hpp>
-#include <rankloss/workspace.hpp>
 
-#include <algorithm>
 #include <array>
-#include <cstddef>
 #include <string_view>
 
 namespace rankloss::inline RANKLOSS_ABI {
@@ -55,7 +49,7 @@ enum class contrastive_average {
 /// query of few active pairs counts more here. With CosineSimilarity its margins are similarities: take
 /// distance::cosine and 1 minus those margins.
 ///
-/// - Time O(n); no scratch. Not invariant under shifts of the scores: they are cosines.
+/// - Time O(n); no scratch, except for the columns of a matrix. Not invariant under shifts of the scores: they are cosines.
 /// - Item weights are not used.
 /// - Edge cases: a query without positives has the part of its negatives alone, and the other way round. At
 ///   the kink of a hinge the slope is 0, and so it is at a Euclidean distance of 0. Infinite scores count as
@@ -85,57 +79,10 @@ struct contrastive {
   void validate(const similarity_batch<T, R>& batch) const {
     detail::check_matches(batch);
   }
-
-  template <class T, class R>
-  double operator()(const list<T, R>& items, const list_outputs<T>& out, workspace&) const {
-    part positives, negatives;
-    for (std::size_t i = 0; i < items.size(); ++i) {
-      const bool positive = items.relevance[i] > R{0};
-      (positive ? positives : negatives).add(cost(hinge(score(items.scores[i]), positive)), average);
-    }
-    for (std::size_t i = 0; i < out.gradient.size(); ++i) {
-      const bool positive = items.relevance[i] > R{0};
-      const double s = score(items.scores[i]);
-      const double slope = slope_of_cost(hinge(s, positive)) * distance_slope(s, distance);
-      out.gradient[i] =
-          detail::held_as<T>(positive ? slope / positives.divisor() : -slope / negatives.divisor());
-    }
-    return std::min(positives.sum / positives.divisor() + negatives.sum / negatives.divisor(),
-                    detail::largest_term);
-  }
-
-  template <class T, class R>
-  double run(const similarity_batch<T, R>& batch, const outputs& out, context& ctx, double factor) const {
-    return detail::run_directions(*this, batch, over, detail::list_relevance::matches, out, ctx, factor);
-  }
-
- private:
-  /// The sum over the positives or the negatives, and how many of them count.
-  struct part {
-    double sum = 0.0;
-    std::size_t count = 0;
-
-    void add(double term, contrastive_average of) noexcept {
-      sum += term;
-      count += of == contrastive_average::all || term > 0.0 ? 1u : 0u;
-    }
-    [[nodiscard]] double divisor() const noexcept { return count > 0 ? static_cast<double>(count) : 1.0; }
-  };
-
-  template <class T>
-  [[nodiscard]] static double score(const T& s) noexcept {
-    return std::clamp(static_cast<double>(detail::bounded(s)), -detail::largest_term, detail::largest_term);
-  }
-  [[nodiscard]] double hinge(double s, bool positive) const noexcept {
-    const double d = distance_of(s, distance);
-    return std::max(0.0, positive ? d - positive_margin : negative_margin - d);
-  }
-  [[nodiscard]] double cost(double h) const noexcept {
-    return std::min(form == contrastive_form::hinge ? h : 0.5 * h * h, detail::largest_term);
-  }
-  [[nodiscard]] double slope_of_cost(double h) const noexcept {
-    return form == contrastive_form::half_square ? h : h > 0.0 ? 1.0 : 0.0;
-  }
 };
 
 }  // namespace rankloss::inline RANKLOSS_ABI
+
+#if !defined(RANKLOSS_FACES_ONLY)
+#include <rankloss/cpu/contrastive.hpp>
+#endif

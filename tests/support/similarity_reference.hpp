@@ -91,6 +91,17 @@ inline derivatives circle(const std::vector<real>& s, const std::vector<real>& y
   return out;
 }
 
+/// The distances of cosines and their derivatives; kind: 0 cosine, 1 Euclidean, 2 its square.
+struct distances {
+  std::vector<real> d, slopes;
+  distances(const std::vector<real>& s, int kind) {
+    for (const real x : s) {
+      d.push_back(kind == 0 ? 1 - x : kind == 1 ? std::sqrt(2 - 2 * x) : 2 - 2 * x);
+      slopes.push_back(kind == 0 ? -1 : kind == 1 ? -1 / d.back() : -2);
+    }
+  }
+};
+
 /// Of distances d with derivatives by s.
 inline derivatives nca(const std::vector<real>& y, real scale, const std::vector<real>& d,
                        const std::vector<real>& slopes) {
@@ -104,6 +115,26 @@ inline derivatives nca(const std::vector<real>& y, real scale, const std::vector
   for (std::size_t i = 0; i < x.size(); ++i)
     out.gradient[i] =
         -scale * slopes[i] * sigmoid(odds).value * (of_negatives.shares[i] - of_positives.shares[i]);
+  return out;
+}
+
+/// Of distances d with derivatives by s.
+inline derivatives contrastive(const std::vector<real>& y, const std::vector<real>& d,
+                               const std::vector<real>& slopes, real positive_margin, real negative_margin,
+                               bool squared, bool active) {
+  std::vector<real> cost, slope;
+  real sums[2]{}, counts[2]{};
+  for (std::size_t i = 0; i < y.size(); ++i) {
+    const real h = std::max(real(0), y[i] > 0 ? d[i] - positive_margin : negative_margin - d[i]);
+    cost.push_back(squared ? h * h / 2 : h);
+    slope.push_back((y[i] > 0 ? 1 : -1) * slopes[i] * (squared ? h : h > 0 ? 1 : 0));
+    sums[y[i] > 0 ? 1 : 0] += cost[i];
+    counts[y[i] > 0 ? 1 : 0] += !active || cost[i] > 0 ? 1 : 0;
+  }
+  derivatives out;
+  for (const int part : {0, 1}) out.value += sums[part] / std::max(counts[part], real(1));
+  for (std::size_t i = 0; i < y.size(); ++i)
+    out.gradient.push_back(slope[i] / std::max(counts[y[i] > 0 ? 1 : 0], real(1)));
   return out;
 }
 

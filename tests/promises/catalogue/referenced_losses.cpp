@@ -263,7 +263,13 @@ const std::vector<referenced_loss>& referenced_losses() {
        rankloss::multi_similarity{.alpha = 1.0, .beta = 1.0, .base = 0.0},
        [](const reals& s, const reals& y) { return reference::multi_similarity(s, y, 1, 1, 0); }},
       {"circle", {.shift_invariant = false}, rankloss::circle{}, nullptr},
-      {"contrastive", {.shift_invariant = false}, rankloss::contrastive{}, nullptr},
+      {"contrastive",
+       {.digits = 4, .shift_invariant = false},
+       rankloss::contrastive{.distance = rankloss::distance::squared_euclidean},
+       [](const reals& s, const reals& y) {
+         const reference::distances of(s, 2);
+         return reference::contrastive(y, of.d, of.slopes, 0, 1, false, false);
+       }},
       {"nca",
        {.digits = 2},
        rankloss::nca{.distance = rankloss::distance::cosine},
