@@ -38,7 +38,7 @@ enum class match_norm {
 /// scores. Published code has no temperature, divides the matches by their norm, and adds the means of the
 /// two directions, which is twice this mean. SDM, the similarity distribution matching of Jiang, Ye:
 /// Cross-Modal Implicit Relation Reasoning and Aligning for Text-to-Image Person Retrieval, CVPR 2023, is
-/// this loss of cosines with a temperature of 0.02.
+/// this loss of cosines with a temperature of 0.02, both directions added.
 ///
 /// - Time O(n), one exponential an item; scratch O(n). Exponentials are relative to the largest score.
 /// - Invariant under shifts of the scores; the gradient sums to 0 up to rounding. Not convex.
