@@ -131,4 +131,11 @@ TEMPLATE_TEST_CASE("circle: finite whatever scores and options are", "", float, 
         support::query_stays_finite<TestType>(circle{.margin = margin, .gamma = gamma, .weights = weights});
 }
 
+TEST_CASE("circle: options out of their ranges are refused") {
+  CHECK_THROWS_WITH(of(circle{.margin = 1.5e100}, reals{0.5}, reals{1}),
+                    "rankloss: margin: 1.5e+100, expected -1e100 to 1e100");
+  CHECK_THROWS_WITH(of(circle{.gamma = 0}, reals{0.5}, reals{1}),
+                    "rankloss: gamma: 0, expected 1e-300 to 1e15");
+}
+
 }  // namespace circle_test

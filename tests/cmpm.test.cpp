@@ -94,7 +94,9 @@ TEMPLATE_TEST_CASE("cmpm: value and gradient are those of the plain sums", "", f
               return reference::cmpm(s, y, t, epsilon, by == match_norm::root);
             },
             // A divergence is a difference of numbers that may be -log epsilon times as large.
-            {.digits = 2.0, .size = 1.0 - std::log(epsilon), .steepness = 0.02 * (1.0 - std::log(epsilon)) / t});
+            {.digits = 2.0,
+             .size = 1.0 - std::log(epsilon),
+             .steepness = 0.02 * (1.0 - std::log(epsilon)) / t});
       }
 }
 
@@ -119,6 +121,13 @@ TEMPLATE_TEST_CASE("cmpm: finite whatever scores and options are", "", float, do
   for (const double t : {1e-15, 1.0, 1e300})
     for (const double epsilon : {1e-300, 1e-8, 1.0})
       support::query_stays_finite<TestType>(cmpm{.temperature = t, .epsilon = epsilon});
+}
+
+TEST_CASE("cmpm: options out of their ranges are refused") {
+  CHECK_THROWS_WITH(of(cmpm{.epsilon = 0}, reals{0.5}, reals{1}),
+                    "rankloss: epsilon: 0, expected 1e-300 to 1");
+  CHECK_THROWS_WITH(of(cmpm{.epsilon = 1.5}, reals{0.5}, reals{1}),
+                    "rankloss: epsilon: 1.5, expected 1e-300 to 1");
 }
 
 }  // namespace cmpm_test

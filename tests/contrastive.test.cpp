@@ -164,4 +164,11 @@ TEMPLATE_TEST_CASE("contrastive: finite whatever scores and margins are", "", fl
             .positive_margin = margin, .negative_margin = margin, .distance = kind, .form = form});
 }
 
+TEST_CASE("contrastive: options out of their ranges are refused") {
+  CHECK_THROWS_WITH(of(contrastive{.positive_margin = 1.5e100}, reals{0.5}, reals{1}),
+                    "rankloss: positive_margin: 1.5e+100, expected -1e100 to 1e100");
+  CHECK_THROWS_WITH(of(contrastive{.negative_margin = -1.5e100}, reals{0.5}, reals{1}),
+                    "rankloss: negative_margin: -1.5e+100, expected -1e100 to 1e100");
+}
+
 }  // namespace contrastive_test

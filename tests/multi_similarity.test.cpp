@@ -142,4 +142,19 @@ TEMPLATE_TEST_CASE("multi_similarity: finite whatever scores and options are", "
             multi_similarity{.alpha = sharpness, .beta = sharpness, .base = base, .epsilon = epsilon});
 }
 
+TEST_CASE("multi_similarity: options out of their ranges are refused") {
+  CHECK_THROWS_WITH(of(multi_similarity{.alpha = 1e-301}, reals{0.5}, reals{1}),
+                    "rankloss: alpha: 1e-301, expected 1e-300 to 1e15");
+  CHECK_THROWS_WITH(of(multi_similarity{.beta = 1.5e15}, reals{0.5}, reals{1}),
+                    "rankloss: beta: 1.5e+15, expected 1e-300 to 1e15");
+  CHECK_THROWS_WITH(of(multi_similarity{.base = 1.5e100}, reals{0.5}, reals{1}),
+                    "rankloss: base: 1.5e+100, expected -1e100 to 1e100");
+  CHECK_THROWS_WITH(of(multi_similarity{.base = -1.5e100}, reals{0.5}, reals{1}),
+                    "rankloss: base: -1.5e+100, expected -1e100 to 1e100");
+  CHECK_THROWS_WITH(of(multi_similarity{.epsilon = -0.5}, reals{0.5}, reals{1}),
+                    "rankloss: epsilon: -0.5, expected 0 to 1e300");
+  CHECK_THROWS_WITH(of(multi_similarity{.epsilon = 1.5e300}, reals{0.5}, reals{1}),
+                    "rankloss: epsilon: 1.5e+300, expected 0 to 1e300");
+}
+
 }  // namespace multi_similarity_test

@@ -116,4 +116,8 @@ TEMPLATE_TEST_CASE("nca: finite whatever scores and scale are", "", float, doubl
       support::query_stays_finite<TestType>(nca{.scale = scale, .distance = kind});
 }
 
+TEST_CASE("nca: options out of their ranges are refused") {
+  CHECK_THROWS_WITH(of(nca{.scale = 0}, reals{0.5}, reals{1}), "rankloss: scale: 0, expected 1e-300 to 1e15");
+}
+
 }  // namespace nca_test

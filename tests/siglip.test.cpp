@@ -154,4 +154,11 @@ TEST_CASE("siglip: what it refuses") {
                     Catch::StartsWith("rankloss: temperature: 0, expected 1e-15 to 1e300"));
 }
 
+TEST_CASE("siglip: options out of their ranges are refused") {
+  CHECK_THROWS_WITH(of(siglip{.bias = 1.5e100}, reals{0.5}, reals{1}),
+                    "rankloss: bias: 1.5e+100, expected -1e100 to 1e100");
+  CHECK_THROWS_WITH(of(siglip{.bias = -1.5e100}, reals{0.5}, reals{1}),
+                    "rankloss: bias: -1.5e+100, expected -1e100 to 1e100");
+}
+
 }  // namespace siglip_test
