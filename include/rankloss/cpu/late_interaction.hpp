@@ -597,11 +597,19 @@ class token_pullback {
     const std::size_t d = shape_.dimension;
     const bool through_length = batch_.similarity == token_similarity::cosine && !masked;
     if (through_length) {
-      double along = 0.0;
-      for (std::size_t k = 0; k < d; ++k)
-        along += sum[k] * (by.scale * static_cast<double>(token[k]) * by.inverse);
-      for (std::size_t k = 0; k < d; ++k)
-        sum[k] = (sum[k] - along * (by.scale * static_cast<double>(token[k]) * by.inverse)) * by.inverse;
+      using row = lanes<Arch>;
+      const row scale(by.scale);
+      const row inverse(by.inverse);
+      row sums(0.0);
+      for_rows<Arch>(d, [&](std::size_t k, auto count) {
+        sums = xsimd::fma(load_items<Arch>(sum + k, count),
+                          load_items<Arch>(token + k, count) * scale * inverse, sums);
+      });
+      const row along(sum_of(sums));
+      for_rows<Arch>(d, [&](std::size_t k, auto count) {
+        const row unit = load_items<Arch>(token + k, count) * scale * inverse;
+        store_items<Arch>(sum + k, count, (load_items<Arch>(sum + k, count) - along * unit) * inverse);
+      });
     }
     const double scale = through_length ? by.scale : 1.0;
     out.visit([&](auto* gradient) {

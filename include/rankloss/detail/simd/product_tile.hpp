@@ -38,17 +38,19 @@ struct product_tile {
   template <bool Adds = false>
   static void run(std::size_t rows, const left_factor<T>& left, std::size_t terms, const T* panel,
                   std::size_t panel_stride, T* out, std::size_t out_stride) {
-    switch (rows) {
-      case 1: return of_rows<1, Adds>(left, terms, panel, panel_stride, out, out_stride);
-      case 2: return of_rows<2, Adds>(left, terms, panel, panel_stride, out, out_stride);
-      case 3: return of_rows<3, Adds>(left, terms, panel, panel_stride, out, out_stride);
-      case 4: return of_rows<4, Adds>(left, terms, panel, panel_stride, out, out_stride);
-      case 5: return of_rows<5, Adds>(left, terms, panel, panel_stride, out, out_stride);
-      default: return of_rows<6, Adds>(left, terms, panel, panel_stride, out, out_stride);
-    }
+    of_at_most<most_rows, Adds>(rows, left, terms, panel, panel_stride, out, out_stride);
   }
 
  private:
+  template <std::size_t most, bool Adds>
+  static void of_at_most(std::size_t rows, const left_factor<T>& left, std::size_t terms, const T* panel,
+                         std::size_t panel_stride, T* out, std::size_t out_stride) {
+    if constexpr (most > 1)
+      if (rows < most)
+        return of_at_most<most - 1, Adds>(rows, left, terms, panel, panel_stride, out, out_stride);
+    of_rows<most, Adds>(left, terms, panel, panel_stride, out, out_stride);
+  }
+
   template <std::size_t rows, bool Adds>
   static void of_rows(const left_factor<T>& left, std::size_t terms, const T* panel, std::size_t panel_stride,
                       T* out, std::size_t out_stride) {
