@@ -75,5 +75,7 @@ inline constexpr std::size_t token_chunk = 64;    ///< vectors of a task that ch
 
 /// Best tokens that a pullback of late_interaction computes again at once: a bound on scratch.
 inline constexpr std::size_t best_tokens = std::size_t{1} << 22;
+/// Logits of cmpc that are held at once, unless those of 64 classes are more: a bound on scratch.
+inline constexpr std::size_t logits_of_tile = std::size_t{1} << 21;
 
 }  // namespace rankloss::inline RANKLOSS_ABI::detail::tuning
