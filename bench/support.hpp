@@ -148,6 +148,9 @@ void add_all();
 namespace triplet {
 void add_all();
 }
+namespace cmpc {
+void add_all();
+}
 namespace late_interaction {
 void add_all();
 }

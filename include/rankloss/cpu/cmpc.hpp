@@ -31,6 +31,9 @@ class projection_classes {
   using tile = product_tile<T, Arch>;
   using V = lanes<Arch>;
   static constexpr std::size_t row_block = 8 * tile::most_rows;  // rows of a task
+  /// Added to the strides of matrices: elements of one column, a power of two apart, would share a few lines of
+  /// the cache.
+  static constexpr std::size_t skew = 64 / sizeof(T);
 
  public:
   projection_classes(const cmpc& loss, const cmpc_batch<T>& batch, const cmpc_shape<T>& shape,
@@ -45,7 +48,8 @@ class projection_classes {
         projects_x_(loss.over != directions::columns),
         projects_y_(loss.over != directions::rows),
         rows_(pairs_ * (projects_x_ && projects_y_ ? 2 : 1)),
-        padded_((shape.dimension + tile::width - 1) / tile::width * tile::width) {}
+        padded_((shape.dimension + tile::width - 1) / tile::width * tile::width),
+        stride_(padded_ + skew) {}
 
   double run() {
     workspace& scratch = ctx_.scratch();
@@ -96,7 +100,8 @@ class projection_classes {
     const std::size_t fits = tuning::logits_of_tile / std::max<std::size_t>(rows_, 1);
     const std::size_t wanted = std::min(std::clamp(fits, least, most), std::max<std::size_t>(classes_, 1));
     classes_of_tile_ = (wanted + tile::width - 1) / tile::width * tile::width;
-    units_ = scratch.take<T>(rows_ * padded_);
+    slope_stride_ = classes_of_tile_ + skew;
+    units_ = scratch.take<T>(rows_ * stride_);
     factors_ = scratch.take<double>(rows_);
     slopes_ = scratch.take<double>(rows_);
     largest_ = scratch.take<double>(rows_);
@@ -104,12 +109,12 @@ class projection_classes {
     label_logits_ = scratch.take<double>(rows_);
     values_ = scratch.take<double>(pairs_);
     shares_ = scratch.take<double>(pairs_);
-    class_units_ = scratch.take<T>(classes_of_tile_ * padded_);
+    class_units_ = scratch.take<T>(classes_of_tile_ * stride_);
     panels_ = scratch.take<T>(classes_of_tile_ * shape_.dimension);
     class_lengths_ = scratch.take<unit_length>(classes_of_tile_);
-    cosines_ = scratch.take<T>(rows_ * classes_of_tile_);
-    pulled_ = scratch.take<T>(by_embeddings() ? rows_ * padded_ : 0);
-    class_slopes_ = scratch.take<T>(by_classes() ? classes_of_tile_ * padded_ : 0);
+    cosines_ = scratch.take<T>(rows_ * slope_stride_);
+    pulled_ = scratch.take<T>(by_embeddings() ? rows_ * stride_ : 0);
+    class_slopes_ = scratch.take<T>(by_classes() ? classes_of_tile_ * stride_ : 0);
     std::fill(pulled_.begin(), pulled_.end(), T{0});
     std::fill(sums_.begin(), sums_.end(), 0.0);
   }
@@ -148,7 +153,7 @@ class projection_classes {
     const pair_numbers of = numbers_of(i);
     shares_[i] = limited((rows_ > pairs_ ? 0.5 : 1.0) * share);
     const auto set = [&](std::size_t row, const T* onto, const unit_length& by, double size) {
-      T* unit = units_.data() + row * padded_;
+      T* unit = units_.data() + row * stride_;
       for (std::size_t k = 0; k < shape_.dimension; ++k)
         unit[k] = static_cast<T>(by.scale * static_cast<double>(onto[k]) * by.inverse);
       std::fill(unit + shape_.dimension, unit + padded_, T{0});
@@ -179,7 +184,7 @@ class projection_classes {
       T* panel = panels_.data() + p * tile::width * d;
       for (std::size_t l = 0; l < tile::width; ++l) {
         const std::size_t c = p * tile::width + l;
-        T* row = class_units_.data() + c * padded_;
+        T* row = class_units_.data() + c * stride_;
         std::fill(row, row + padded_, T{0});
         if (c < in_tile_) {
           const T* w = class_weight(first + c);
@@ -199,16 +204,16 @@ class projection_classes {
     const std::size_t d = shape_.dimension;
     for (std::size_t c = 0; c < padded_classes(); c += tile::width)
       for (std::size_t r = row; r < row + count; r += tile::most_rows)
-        tile::run(std::min(tile::most_rows, row + count - r), {units_.data() + r * padded_, padded_}, d,
-                  panels_.data() + c * d, tile::width, cosines_.data() + r * classes_of_tile_ + c,
-                  classes_of_tile_);
+        tile::run(std::min(tile::most_rows, row + count - r), {units_.data() + r * stride_, stride_}, d,
+                  panels_.data() + c * d, tile::width, cosines_.data() + r * slope_stride_ + c,
+                  slope_stride_);
   }
 
   /// The sums of exponentials relative to the largest logit so far, continued by a tile.
   void add_exponentials(std::size_t first, std::size_t count) noexcept {
     fill_cosines(first, count);
     for (std::size_t r = first; r < first + count; ++r) {
-      const T* cosines = cosines_.data() + r * classes_of_tile_;
+      const T* cosines = cosines_.data() + r * slope_stride_;
       const double factor = factors_[r];
       double largest = largest_[r];
       V most(largest);
@@ -268,7 +273,7 @@ class projection_classes {
   /// class weights.
   void add_pulled(std::size_t first, std::size_t count) noexcept {
     for (std::size_t r = first; r < first + count; ++r) {
-      T* slopes = cosines_.data() + r * classes_of_tile_;
+      T* slopes = cosines_.data() + r * slope_stride_;
       const double factor = factors_[r], largest = largest_[r], inverse = 1.0 / sums_[r];
       for_rows<Arch>(in_tile_, [&](std::size_t c, auto n) {
         store_items<Arch>(slopes + c, n, exponential(slopes + c, n, factor, largest) * V(inverse));
@@ -277,12 +282,12 @@ class projection_classes {
         slopes[label(r) - first_class_] -= T{1};
     }
     if (by_embeddings())
-      add_product<Arch, true, T>(count, {cosines_.data() + first * classes_of_tile_, classes_of_tile_},
-                                 in_tile_, class_units_.data(), padded_, padded_,
-                                 pulled_.data() + first * padded_, padded_);
+      add_product<Arch, true, T>(count, {cosines_.data() + first * slope_stride_, slope_stride_}, in_tile_,
+                                 class_units_.data(), stride_, padded_, pulled_.data() + first * stride_,
+                                 stride_);
     if (!by_classes()) return;
     for (std::size_t r = first; r < first + count; ++r) {
-      T* slopes = cosines_.data() + r * classes_of_tile_;
+      T* slopes = cosines_.data() + r * slope_stride_;
       const T factor = static_cast<T>(slopes_[r] * slope_unit_);
       for (std::size_t c = 0; c < in_tile_; ++c) slopes[c] *= factor;
     }
@@ -296,10 +301,10 @@ class projection_classes {
       const std::span<double> wide = scratch.take<double>(d);
       const std::size_t first = task * row_block;
       const std::size_t count = std::min(row_block, in_tile_ - first);
-      add_product<Arch, false, T>(count, {cosines_.data() + first, 1, classes_of_tile_}, rows_, units_.data(),
-                                  padded_, padded_, class_slopes_.data() + first * padded_, padded_);
+      add_product<Arch, false, T>(count, {cosines_.data() + first, 1, slope_stride_}, rows_, units_.data(),
+                                  stride_, padded_, class_slopes_.data() + first * stride_, stride_);
       for (std::size_t c = first; c < first + count; ++c) {
-        const T* slope = class_slopes_.data() + c * padded_;
+        const T* slope = class_slopes_.data() + c * stride_;
         for (std::size_t k = 0; k < d; ++k) wide[k] = static_cast<double>(slope[k]) / slope_unit_;
         through_direction(wide, class_weight(first_class_ + c), class_lengths_[c]);
         write(wide, out_.class_weights, (first_class_ + c) * shape_.dw.stride);
@@ -333,7 +338,7 @@ class projection_classes {
   /// onto.
   void add_direction(std::size_t row, double share, double cosine, const vector& projected,
                      const vector& onto, std::span<double> by_direction) const noexcept {
-    const T* pulled = pulled_.data() + row * padded_;
+    const T* pulled = pulled_.data() + row * stride_;
     V sum(0.0);
     for_rows<Arch>(shape_.dimension, [&](std::size_t k, auto count) {
       sum = xsimd::fma(unit_row(onto.data + k, onto.by, count), load_items<Arch>(pulled + k, count), sum);
@@ -386,7 +391,9 @@ class projection_classes {
   bool projects_x_, projects_y_;
   std::size_t rows_;    // of x projected onto y, and then of y onto x
   std::size_t padded_;  // components of a vector in scratch, whole panels; behind the last they are 0
+  std::size_t stride_;  // of the vectors in scratch
   std::size_t classes_of_tile_ = 0;
+  std::size_t slope_stride_ = 0;  // of the cosines of a row
   std::size_t first_class_ = 0;
   std::size_t in_tile_ = 0;
   std::span<T> units_;                    // [rows, padded]

@@ -2,11 +2,9 @@
 #pragma once
 
 #include <rankloss/detail/base/abi.hpp>
-#include <rankloss/detail/base/loops.hpp>
 
 #include <xsimd/xsimd.hpp>
 
-#include <array>
 #include <cstddef>
 
 namespace rankloss::inline RANKLOSS_ABI::detail {
@@ -51,30 +49,47 @@ struct product_tile {
     of_rows<most, Adds>(left, terms, panel, panel_stride, out, out_stride);
   }
 
+  /// The sums of one row. They are variables of their own, because compilers keep arrays of lanes in memory.
+  struct row_sums {
+    V first = V(T{0});
+    V second = V(T{0});
+
+    [[gnu::always_inline]] void load(const T* out) noexcept {
+      first = V::load_unaligned(out);
+      second = V::load_unaligned(out + V::size);
+    }
+    [[gnu::always_inline]] void add(T factor, const V& left, const V& right) noexcept {
+      const V all(factor);
+      first = xsimd::fma(all, left, first);
+      second = xsimd::fma(all, right, second);
+    }
+    [[gnu::always_inline]] void store(T* out) const noexcept {
+      first.store_unaligned(out);
+      second.store_unaligned(out + V::size);
+    }
+  };
+
   template <std::size_t rows, bool Adds>
   static void of_rows(const left_factor<T>& left, std::size_t terms, const T* panel, std::size_t panel_stride,
                       T* out, std::size_t out_stride) {
-    std::array<std::array<V, 2>, rows> sum;
-    unrolled<rows>([&]<std::size_t r> {
-      if constexpr (Adds)
-        sum[r] = {V::load_unaligned(out + r * out_stride), V::load_unaligned(out + r * out_stride + V::size)};
-      else
-        sum[r] = {V(T{0}), V(T{0})};
-    });
+    row_sums a, b, c, d, e, f;
+    const auto for_each = [&](auto body) {
+      body(a, 0);
+      if constexpr (rows > 1) body(b, 1);
+      if constexpr (rows > 2) body(c, 2);
+      if constexpr (rows > 3) body(d, 3);
+      if constexpr (rows > 4) body(e, 4);
+      if constexpr (rows > 5) body(f, 5);
+    };
+    if constexpr (Adds) for_each([&](row_sums& sums, std::size_t r) { sums.load(out + r * out_stride); });
     const T* x = left.data;
-    for (std::size_t k = 0; k < terms; ++k, x += left.step, panel += panel_stride) {
+    const std::size_t row_stride = left.row_stride, step = left.step;
+    for (std::size_t k = 0; k < terms; ++k, x += step, panel += panel_stride) {
       const V first = V::load_unaligned(panel);
       const V second = V::load_unaligned(panel + V::size);
-      unrolled<rows>([&]<std::size_t r> {
-        const V factor(x[r * left.row_stride]);
-        sum[r][0] = xsimd::fma(factor, first, sum[r][0]);
-        sum[r][1] = xsimd::fma(factor, second, sum[r][1]);
-      });
+      for_each([&](row_sums& sums, std::size_t r) { sums.add(x[r * row_stride], first, second); });
     }
-    unrolled<rows>([&]<std::size_t r> {
-      sum[r][0].store_unaligned(out + r * out_stride);
-      sum[r][1].store_unaligned(out + r * out_stride + V::size);
-    });
+    for_each([&](const row_sums& sums, std::size_t r) { sums.store(out + r * out_stride); });
   }
 };
 
