@@ -372,8 +372,9 @@ TEMPLATE_TEST_CASE("late_interaction: zero tokens, and tokens of any length", ""
   // Products that overflow or vanish, whose sum does neither.
   of = tokens<TestType>(*std::make_unique<std::mt19937_64>(1), {1}, {2}, 2);
   of.similarity = token_similarity::dot;
-  of.x = {huge, huge};
-  of.y = {huge, -huge, TestType(-1), TestType(-1)};
+  const TestType power = std::ldexp(TestType{1}, std::numeric_limits<TestType>::max_exponent - 1);
+  of.x = {power, power};
+  of.y = {power, -power, TestType(-1), TestType(-1)};
   late_interaction(of.batch(), std::span(scores).first(1));
   CHECK(scores[0] == TestType{0});
   const TestType small = std::ldexp(TestType{1}, std::numeric_limits<TestType>::min_exponent / 2 - 6);

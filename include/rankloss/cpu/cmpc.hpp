@@ -143,10 +143,11 @@ class projection_classes {
   }
   template <class Count>
   [[gnu::always_inline]] static V unit_row(const T* v, const unit_length& by, Count count) noexcept {
-    return load_items<Arch>(v, count) * V(by.scale) * V(by.inverse);
+    return opaque(load_items<Arch>(v, count) * V(by.scale)) * V(by.inverse);
   }
   [[nodiscard]] static double size_of(const unit_length& by) noexcept {
-    return by.inverse > 0.0 ? std::min(held_as<double>(1.0 / by.inverse / by.scale), largest_term) : 0.0;
+    return by.inverse > 0.0 ? std::min(held_as<double>(opaque(1.0 / by.inverse) / by.scale), largest_term)
+                            : 0.0;
   }
 
   void prepare(std::size_t i, double share) noexcept {
@@ -155,7 +156,7 @@ class projection_classes {
     const auto set = [&](std::size_t row, const T* onto, const unit_length& by, double size) {
       T* unit = units_.data() + row * stride_;
       for (std::size_t k = 0; k < shape_.dimension; ++k)
-        unit[k] = static_cast<T>(by.scale * static_cast<double>(onto[k]) * by.inverse);
+        unit[k] = static_cast<T>(by(static_cast<double>(onto[k])));
       std::fill(unit + shape_.dimension, unit + padded_, T{0});
       factors_[row] = limited(size * of.cosine / loss_.temperature);
       slopes_[row] = limited(shares_[i] * factors_[row]);
@@ -189,8 +190,7 @@ class projection_classes {
         if (c < in_tile_) {
           const T* w = class_weight(first + c);
           const unit_length by = class_lengths_[c] = unit_length_of(w, d);
-          for (std::size_t k = 0; k < d; ++k)
-            row[k] = static_cast<T>(by.scale * static_cast<double>(w[k]) * by.inverse);
+          for (std::size_t k = 0; k < d; ++k) row[k] = static_cast<T>(by(static_cast<double>(w[k])));
         }
         for (std::size_t k = 0; k < d; ++k) panel[k * tile::width + l] = row[k];
       }
@@ -322,7 +322,7 @@ class projection_classes {
     const V along(sum_of(sum));
     for_rows<Arch>(by_direction.size(), [&](std::size_t k, auto count) {
       const V across = load_items<Arch>(slope + k, count) - along * unit_row(v + k, by, count);
-      store_items<Arch>(slope + k, count, across * V(by.inverse) * V(by.scale));
+      store_items<Arch>(slope + k, count, opaque(across * V(by.inverse)) * V(by.scale));
     });
   }
 

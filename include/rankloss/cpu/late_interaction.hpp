@@ -164,7 +164,7 @@ struct token_units {
 class power_factor {
  public:
   explicit power_factor(int wanted) noexcept : power_factor(std::clamp(wanted, -2000, 2000), 0) {}
-  [[nodiscard]] double operator()(double x) const noexcept { return x * half_ * rest_; }
+  [[nodiscard]] double operator()(double x) const noexcept { return opaque(x * half_) * rest_; }
 
  private:
   power_factor(int exponent, int) noexcept
@@ -321,7 +321,7 @@ class token_matcher {
 
   void copy(const T* token, const unit_length& by, T* to, std::size_t step) const noexcept {
     for (std::size_t k = 0; k < shape_.dimension; ++k)
-      to[k * step] = static_cast<T>(by.scale * static_cast<double>(token[k]) * by.inverse);
+      to[k * step] = static_cast<T>(by(static_cast<double>(token[k])));
   }
 
   /// The tokens of a document in panels. The last panel is filled with its last token, which is never better
@@ -530,8 +530,8 @@ class token_pullback {
 
   /// What the similarity of query token i in pair t is worth, in units.
   [[nodiscard]] double slope(std::size_t t, std::size_t i) const noexcept {
-    return (upstream_[pairs_.score(t)] * upstream_unit_) * (out_.scale * scale_unit_) *
-           (matcher_.weight(i) * weight_unit_);
+    return opaque(upstream_[pairs_.score(t)] * upstream_unit_) * opaque(out_.scale * scale_unit_) *
+           opaque(matcher_.weight(i) * weight_unit_);
   }
 
   /// sum += slope * token * scale * inverse
@@ -540,7 +540,7 @@ class token_pullback {
     const row factor(slope * by.inverse);
     const row scale(by.scale);
     for_rows<Arch>(d, [&](std::size_t k, auto count) {
-      const row y = load_items<Arch>(token + k, count) * scale;
+      const row y = opaque(load_items<Arch>(token + k, count) * scale);
       store_items<Arch>(sum + k, count, xsimd::fma(factor, y, load_items<Arch>(sum + k, count)));
     });
   }
@@ -603,18 +603,18 @@ class token_pullback {
       row sums(0.0);
       for_rows<Arch>(d, [&](std::size_t k, auto count) {
         sums = xsimd::fma(load_items<Arch>(sum + k, count),
-                          load_items<Arch>(token + k, count) * scale * inverse, sums);
+                          opaque(load_items<Arch>(token + k, count) * scale) * inverse, sums);
       });
       const row along(sum_of(sums));
       for_rows<Arch>(d, [&](std::size_t k, auto count) {
-        const row unit = load_items<Arch>(token + k, count) * scale * inverse;
+        const row unit = opaque(load_items<Arch>(token + k, count) * scale) * inverse;
         store_items<Arch>(sum + k, count, (load_items<Arch>(sum + k, count) - along * unit) * inverse);
       });
     }
     const double scale = through_length ? by.scale : 1.0;
     out.visit([&](auto* gradient) {
       for (std::size_t k = 0; k < d; ++k)
-        put(gradient[at + k], held_as<double>(factor(sum[k]) * scale), out_.update, 0.0);
+        put(gradient[at + k], held_as<double>(opaque(factor(sum[k])) * scale), out_.update, 0.0);
     });
   }
 

@@ -73,6 +73,12 @@ template <class T>
 struct unit_length {
   double scale = 1.0;
   double inverse = 1.0;
+
+  /// A component of the vector of length 1. The product of the two factors may be out of range, so a compiler
+  /// must not form it.
+  [[nodiscard]] double operator()(double component) const noexcept {
+    return opaque(scale * component) * inverse;
+  }
 };
 template <class T>
 [[nodiscard]] unit_length unit_length_of(const T* x, std::size_t dimension) noexcept {
