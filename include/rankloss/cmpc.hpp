@@ -61,10 +61,10 @@ struct cmpc_outputs {
 /// is a temperature of 1 / r.
 ///
 /// - The gradient is exact. Time O(pairs classes dimension) for each direction: one product for the value,
-///   three more for the gradients. In parallel over pairs and over classes; the same bits for any executor.
-///   Products are formed in the type of the embeddings, all else in double.
-/// - Scratch O(pairs dimension), and a tile of classes: at most 64 classes, or as many more, up to 512, as
-///   leave pairs * classes below 2^21. Neither logits nor their gradients are kept for all classes.
+///   at most three more for the gradients. In parallel over pairs and over classes; the same bits for any
+///   executor. Products are formed in the type of the embeddings, all else in double.
+/// - Scratch O(pairs dimension), and a tile of 64 to 512 classes with the logits of all pairs: at most 2^21
+///   of them, unless those of 64 classes are more. Logits and their gradients are not kept for all classes.
 /// - Independent of the lengths of the class weights; the length of x matters to the rows, that of y to the
 ///   columns.
 /// - Edge cases: without pairs the value is 0 and the gradient by the class weights 0. With one class value
@@ -127,7 +127,8 @@ struct cmpc_shape {
 
 /// evaluate: the value of cmpc over pairs, and on request its gradients.
 /// @throws std::invalid_argument naming the field when sizes, labels, options or (data_checks::on) data are
-/// invalid; then nothing has been written. std::bad_alloc while scratch grows; then nothing has been written.
+/// invalid; then nothing has been written. std::bad_alloc while scratch grows; then gradients may be partly
+/// written.
 template <score T>
 double evaluate(const cmpc& loss, const cmpc_batch<T>& batch, const cmpc_outputs& out, context& ctx) {
   const detail::sole_use alone(ctx);

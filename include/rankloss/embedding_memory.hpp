@@ -38,14 +38,15 @@ namespace rankloss::inline RANKLOSS_ABI {
 /// - Batches may differ in size. All have class ids, or none has; `clear` forgets that, too.
 /// - Only the columns of the batch have a gradient. A loss that looks at columns as queries
 ///   (directions::both or columns) takes the held ones for queries, too; XBM and MoCo have rows alone.
-/// - XBM holds embeddings of the model itself, which drift slowly once training has settled; start to use them
-///   then. MoCo pushes the keys of a second, slowly moving encoder: they are the batch of `with` there.
-/// - Memory: [capacity + largest batch, dimension], allocated once where `largest_batch` is given, else when a
-///   batch is larger than all before. The views are valid until the next call that is not const.
+/// - XBM holds embeddings of the model itself, which drift slowly once training has settled; start to use
+///   them then. MoCo pushes the keys of a second, slowly moving encoder: they are the batch of `with`
+///   there.
+/// - Memory: [capacity + largest batch, dimension], allocated once where `largest_batch` is given, else
+///   when a batch is larger than all before. The views are valid until the next call that is not const.
 ///
-/// Wang, Zhang, Huang, Scott: Cross-batch memory for embedding learning, CVPR 2020, arXiv 1912.06798. He, Fan,
-/// Wu, Xie, Girshick: Momentum contrast for unsupervised visual representation learning, CVPR 2020, arXiv
-/// 1911.05722.
+/// Wang, Zhang, Huang, Scott: Cross-batch memory for embedding learning, CVPR 2020, arXiv 1912.06798. He,
+/// Fan, Wu, Xie, Girshick: Momentum contrast for unsupervised visual representation learning, CVPR 2020,
+/// arXiv 1911.05722.
 template <score T>
 class embedding_memory {
  public:

@@ -29,8 +29,8 @@ namespace rankloss::inline RANKLOSS_ABI {
 ///       }
 ///     }
 ///
-/// - It has two states, collecting (at first, and after `collect`) and replaying (after `replay`). What belongs
-///   to the other state is a std::logic_error.
+/// - It has two states, collecting (at first, and after `collect`) and replaying (after `replay`). What
+///   belongs to the other state is a std::logic_error.
 /// - Micro-batches may differ in size. Rows and columns are numbered separately, from 0. For
 ///   self-similarities there are rows alone.
 /// - The second pass has to give the same embeddings: dropout must draw the same numbers again, and batch

@@ -22,16 +22,16 @@ enum class token_similarity {
   return {"cosine", "dot"};
 }
 
-/// token_batch: the input of late_interaction, as views of the host's own memory: the embeddings of the tokens
-/// of queries and of documents, query after query and document after document. Without offsets all tokens are
-/// one query or one document. Embeddings are plain arrays of whole vectors, or matrices whose rows are
-/// contiguous, with any row stride.
+/// token_batch: the input of late_interaction, as views of the host's own memory: the embeddings of the
+/// tokens of queries and of documents, query after query and document after document. Without offsets all
+/// tokens are one query or one document. Embeddings are plain arrays of whole vectors, or matrices whose
+/// rows are contiguous, with any row stride.
 ///
 /// Which documents a query is compared with is said by the first of these that is given:
 ///
 /// - neither `candidate_offsets` nor `candidates`: all of them, in a matrix [queries, documents];
-/// - `candidates`: those whose indices stand from candidate_offsets[q] to candidate_offsets[q + 1]; a document
-///   may be a candidate of several queries, or of none;
+/// - `candidates`: those whose indices stand from candidate_offsets[q] to candidate_offsets[q + 1]; a
+///   document may be a candidate of several queries, or of none;
 /// - `candidate_offsets` alone: each query has documents of its own, which follow one another.
 ///
 /// The components of the tokens are finite. A masked token takes no part, may hold any value and has a
@@ -83,10 +83,11 @@ inline constexpr std::uint32_t no_token = std::numeric_limits<std::uint32_t>::ma
 /// - Time O(dimension) for each pair of a query token and a document token, in parallel over documents. The
 ///   pullback with `best` takes O(dimension) for each pair of a query token and a document. Products are
 ///   formed in the type of the tokens, sums over tokens in double. The same bits for any executor; a score
-///   does not depend on the other queries and documents.
+///   does not depend on the other queries and documents, unless some dot products are out of the range of the
+///   type.
 /// - Scratch O(query tokens dimension), and O(longest document dimension) for each worker; with candidates
-///   also O(candidates). The pullback without `best` takes at most 16 MB more, or 4 bytes for each query token
-///   if that is more. No similarity of two tokens is kept.
+///   also O(candidates). The pullback takes 16 bytes more for each document token, and without `best` at most
+///   16 MB more, or 4 bytes for each query token if that is more. No similarity of two tokens is kept.
 /// - Of equally good tokens the first one is the best and has the whole slope: a subgradient. PyTorch's max
 ///   does the same on most devices, its amax shares the slope.
 /// - Edge cases: a query without tokens has scores 0. A document without tokens has scores 0, the cosine with

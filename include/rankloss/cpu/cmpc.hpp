@@ -31,8 +31,8 @@ class projection_classes {
   using tile = product_tile<T, Arch>;
   using V = lanes<Arch>;
   static constexpr std::size_t row_block = 8 * tile::most_rows;  // rows of a task
-  /// Added to the strides of matrices: elements of one column, a power of two apart, would share a few lines of
-  /// the cache.
+  /// Added to the strides of matrices: elements of one column, a power of two apart, would share a few
+  /// lines of the cache.
   static constexpr std::size_t skew = 64 / sizeof(T);
 
  public:

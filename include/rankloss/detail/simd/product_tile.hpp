@@ -9,8 +9,8 @@
 
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
-/// The left factor of a product: element (r, k) is at data[r * row_stride + k * step]. A transposed matrix has
-/// a row stride of 1.
+/// The left factor of a product: element (r, k) is at data[r * row_stride + k * step]. A transposed matrix
+/// has a row stride of 1.
 template <class T>
 struct left_factor {
   const T* data;
