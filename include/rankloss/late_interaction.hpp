@@ -88,8 +88,8 @@ inline constexpr std::uint32_t no_token = std::numeric_limits<std::uint32_t>::ma
 /// - Scratch O(query tokens dimension), and O(longest document dimension) for each worker; with candidates
 ///   also O(candidates). The pullback takes 16 bytes more for each document token, and without `best` at most
 ///   16 MB more, or 4 bytes for each query token if that is more. No similarity of two tokens is kept.
-/// - Of equally good tokens the first one is the best and has the whole slope: a subgradient. PyTorch's max
-///   does the same on most devices, its amax shares the slope.
+/// - Of equally good tokens the first one is the best and has the whole slope: a subgradient. torch.max over
+///   a dimension takes one of them, too; torch.amax shares the slope.
 /// - Edge cases: a query without tokens has scores 0. A document without tokens has scores 0, the cosine with
 ///   nothing; a document that is absent is better left out by a mask of the losses' batch. The cosine with a
 ///   zero vector is 0, and its gradient by that vector is 0. Nothing overflows: a score or derivative beyond
