@@ -387,6 +387,29 @@ TEMPLATE_TEST_CASE("late_interaction: zero tokens, and tokens of any length", ""
   CHECK(scores[0] == 2 * small * small);
 }
 
+TEMPLATE_TEST_CASE("late_interaction: dot products of tokens whose sizes differ by far", "", float, double) {
+  std::mt19937_64 random(11);
+  constexpr int half = std::numeric_limits<TestType>::max_exponent / 2 + 8;
+  for (const int exponent : {half, -half}) {
+    tokens<TestType> of(random, {3, 2}, {4, 20}, 5);
+    of.similarity = token_similarity::dot;
+    for (TestType& c : of.x) c = std::ldexp(c, exponent);
+    check_against_plain(of, random);
+    std::swap(of.x, of.y);
+    std::swap(of.query_offsets, of.document_offsets);
+    check_against_plain(of, random);
+    // Derivatives by small tokens are large, and those by large ones small: each is right by itself.
+    const std::vector<double> upstream{1, -2, 0.5, 3};
+    rankloss::context context;
+    const found<TestType> has(of, upstream, context);
+    const plain<TestType> wanted(of, upstream);
+    for (std::size_t k = 0; k < of.x.size(); ++k)
+      CHECK(static_cast<double>(has.dx[k]) == Approx(static_cast<double>(wanted.dx[k])).epsilon(1e-5));
+    for (std::size_t k = 0; k < of.y.size(); ++k)
+      CHECK(static_cast<double>(has.dy[k]) == Approx(static_cast<double>(wanted.dy[k])).epsilon(1e-5));
+  }
+}
+
 TEST_CASE("late_interaction: matrices with row strides, and outputs of another type and layout") {
   std::mt19937_64 random(6);
   tokens<float> of(random, {3, 4}, {5, 6}, 9);
@@ -431,12 +454,17 @@ TEST_CASE("late_interaction: scratch stays small, whatever the number of pairs o
 
 TEST_CASE("late_interaction: best tokens are computed again in chunks of documents, with the same bits") {
   std::mt19937_64 random(8);
-  // 300 documents of 16384 query tokens: more than one chunk.
-  const tokens<float> of(random, std::vector<std::size_t>(128, 128), std::vector<std::size_t>(300, 1), 2);
-  const auto upstream = support::numbers<double>(random, 128 * 300);
+  // 600 documents of 16384 query tokens: three chunks.
+  const tokens<float> of(random, std::vector<std::size_t>(128, 128), std::vector<std::size_t>(600, 1), 2);
+  const auto upstream = support::numbers<double>(random, 128 * 600);
   REQUIRE(best_token_count(of.batch()) > rankloss::detail::tuning::best_tokens);
   rankloss::context context;
   CHECK(found<float>(of, upstream, context, true) == found<float>(of, upstream, context, false));
+  // All best tokens would take 39 MB by themselves.
+  std::vector<float> dy(of.y.size());
+  rankloss::context other;
+  late_interaction_pullback(of.batch(), upstream, {.documents = dy}, other);
+  CHECK(other.scratch_capacity() < 25000000);
 }
 
 TEST_CASE("late_interaction trains tokens through a loss of similarity matrices and of lists") {
