@@ -8,6 +8,8 @@ int main(int argc, char** argv) {
   bench::bidirectional_sndcg::add_all();
   bench::triplet::add_all();
   bench::similarity_losses::add_all();
+  bench::cmpc::add_all();
+  bench::late_interaction::add_all();
   bench::neural_sort::add_all();
   bench::argsort::add_all();
   bench::laplace_ranks::add_all();

@@ -72,6 +72,7 @@ void for_each_owner(const Visit& visit) {
   visit("contrastive", contrastive{});
   visit("nca", nca{});
   visit("cmpm", cmpm{});
+  visit("cmpc", cmpc{});
   visit("bradley_terry", bradley_terry{});
   visit("margin_ranking", margin_ranking{});
   visit("rao_kupper", rao_kupper{});

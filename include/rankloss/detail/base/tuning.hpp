@@ -71,5 +71,11 @@ inline constexpr std::size_t check_chunk = 256;  ///< items whose data are check
 inline constexpr std::size_t match_chunk = 512;  ///< columns of a matrix whose counts are kept
 inline constexpr std::size_t chance_chunk = 512;  ///< items of an order whose chances are formed
 inline constexpr std::size_t order_chunk = 64;    ///< lists of a task that samples or evaluates orders
+inline constexpr std::size_t token_chunk = 64;    ///< vectors of a task that checks or copies them
+
+/// Best tokens that a pullback of late_interaction computes again at once: a bound on scratch.
+inline constexpr std::size_t best_tokens = std::size_t{1} << 22;
+/// Logits of cmpc that are held at once, unless those of 64 classes are more: a bound on scratch.
+inline constexpr std::size_t logits_of_tile = std::size_t{1} << 21;
 
 }  // namespace rankloss::inline RANKLOSS_ABI::detail::tuning
