@@ -66,6 +66,7 @@ void for_each_owner(const Visit& visit) {
   visit("stochastic", stochastic<sndcg>{});
   visit("bidirectional", bidirectional<sndcg>{});
   visit("triplet", triplet{});
+  visit("fast_ap", fast_ap{});
   visit("bradley_terry", bradley_terry{});
   visit("margin_ranking", margin_ranking{});
   visit("rao_kupper", rao_kupper{});

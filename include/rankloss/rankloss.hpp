@@ -13,6 +13,7 @@
 #include <rankloss/davidson.hpp>
 #include <rankloss/distance.hpp>
 #include <rankloss/evaluate.hpp>
+#include <rankloss/fast_ap.hpp>
 #include <rankloss/gae.hpp>
 #include <rankloss/gain.hpp>
 #include <rankloss/lambda_loss.hpp>
