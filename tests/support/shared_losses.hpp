@@ -2,6 +2,7 @@
 #pragma once
 
 #include <rankloss/bidirectional.hpp>
+#include <rankloss/fast_ap.hpp>
 #include <rankloss/lambda_loss.hpp>
 #include <rankloss/lambdarank.hpp>
 #include <rankloss/listmle.hpp>
@@ -101,6 +102,8 @@ using triplet_and_sndcg = rankloss::weighted_sum<rankloss::triplet, rankloss::bi
   X(rankloss::xe_ndcg)                \
   X(rankloss::listmle)                \
   X(rankloss::unique_softmax)         \
+  X(rankloss::triplet)                \
+  X(rankloss::fast_ap)                \
   X(rankloss::pointwise_squared)      \
   X(rankloss::pointwise_logistic)     \
   X(rankloss::pointwise_ordinal)      \
@@ -109,6 +112,7 @@ using triplet_and_sndcg = rankloss::weighted_sum<rankloss::triplet, rankloss::bi
   X(rankloss::bidirectional<rankloss::sndcg>)                 \
   X(rankloss::bidirectional<rankloss::softmax_cross_entropy>) \
   X(rankloss::triplet)                                        \
+  X(rankloss::fast_ap)                                        \
   X(rankloss::bidirectional<rankloss::listmle>)               \
   X(rankloss::bidirectional<rankloss::unique_softmax>)        \
   X(rankloss::bidirectional<rankloss::ranknet>)               \

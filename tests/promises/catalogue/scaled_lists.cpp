@@ -4,6 +4,7 @@
 
 #include "scaled_lists.hpp"
 
+#include <rankloss/fast_ap.hpp>
 #include <rankloss/lambda_loss.hpp>
 #include <rankloss/lambdarank.hpp>
 #include <rankloss/listmle.hpp>
@@ -176,6 +177,9 @@ const std::vector<scaled_loss<T>>& scaled_losses() {
        [](double c) {
          return arp_loss2{.function = {.temperature = c}, .weight = {pairs::difference_of::squares}};
        }},
+      {"fast_ap",
+       {.by_relevance = none, .lengths = false, .bounded = true},
+       [](double) { return fast_ap{}; }},
       {"pointwise squared", {.lengths = false}, [](double) { return pointwise_squared{}; }},
       {"pointwise logistic, sum",
        {.by_weight = factor, .lengths = false},
