@@ -43,18 +43,7 @@ struct triplet_engine {
       return loss.mine == mining::hardest ? hinges.against_hardest(items, out.gradient, scratch)
                                           : hinges.against_all<Arch>(items, out.gradient, scratch);
     }
-    triplet_sides sides = sides_of(loss, items, scratch);
-    const triplet_sums sums = sum_over<Arch>(loss, items, sides, scratch);
-    const double z = divisor(loss, sums, sides);
-    if (!(z > 0.0)) return 0.0;
-    if (!out.gradient.empty())
-      for (const triplet_side* side : {&sides.positives, &sides.negatives})
-        for (std::size_t k = 0; k < side->size(); ++k) {
-          const std::uint32_t i = side->items[k];
-          const double s = static_cast<double>(bounded(items.scores[i]));
-          out.gradient[i] = held_as<T>(side->slopes[k] / z * -distance_slope(s, loss.distance));
-        }
-    return sums.value / z;
+    return run_mined<Arch>(loss, items, out, scratch);
   }
 
   template <class T, class R>
@@ -79,6 +68,24 @@ struct triplet_engine {
     return (loss.mine == mining::hardest || loss.mine == mining::all) &&
            loss.positives == mined_positives::all && loss.form == triplet_form::hinge &&
            loss.average == triplet_average::positives && loss.distance == rankloss::distance::cosine;
+  }
+
+  /// All other options. Not a part of `run`, so that a compiler sees no more of that than the plain ones need.
+  template <class Arch, class T, class R>
+  [[gnu::noinline]] static double run_mined(const triplet& loss, const list<T, R>& items,
+                                            const list_outputs<T>& out, workspace& scratch) {
+    triplet_sides sides = sides_of(loss, items, scratch);
+    const triplet_sums sums = sum_over<Arch>(loss, items, sides, scratch);
+    const double z = divisor(loss, sums, sides);
+    if (!(z > 0.0)) return 0.0;
+    if (!out.gradient.empty())
+      for (const triplet_side* side : {&sides.positives, &sides.negatives})
+        for (std::size_t k = 0; k < side->size(); ++k) {
+          const std::uint32_t i = side->items[k];
+          const double s = static_cast<double>(bounded(items.scores[i]));
+          out.gradient[i] = held_as<T>(side->slopes[k] / z * -distance_slope(s, loss.distance));
+        }
+    return sums.value / z;
   }
 
   static double divisor(const triplet& loss, const triplet_sums& sums, const triplet_sides& sides) noexcept {
