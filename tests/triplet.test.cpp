@@ -527,7 +527,7 @@ TEMPLATE_TEST_CASE("triplet is its formula, however triplets are mined", "", flo
   std::mt19937_64 random(11);
   const double digits = std::is_same_v<TestType, float> ? 3e-7 : 1e-12;
   // Few positives and many, cosines that are distinct or on a grid with ties.
-  for (const std::size_t n : {3u, 9u, 33u, 120u})
+  for (const std::size_t n : {3u, 9u, 33u, 120u, 330u})
     for (const bool ties : {false, true}) {
       std::vector<TestType> s;
       std::vector<bool> positive;

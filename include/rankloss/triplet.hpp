@@ -89,9 +89,10 @@ enum class triplet_average {
 ///   without another has no triplet, as in PyTorch Metric Learning. Their own code then draws from all.
 ///
 /// - Time for a query of n items, P of them positives that are used: O(n) with one negative for each positive,
-///   and a sort for semi-hard ones. For all negatives O(n min(P, log n)) as hinges, else O(n P), SIMD over the
-///   negatives; O(n P) also if scores are infinite. Scratch O(n). No array of the size of the matrix is
-///   created.
+///   and a sort for semi-hard ones. For all negatives O(n min(P, log n)) as hinges, and in the soft form O(n P)
+///   or, if that is more, near-linear. O(n P), SIMD over the negatives, for all_semi_hard and
+///   distance_weighted; O(n P) also if scores are infinite. Scratch O(n). No array of the size of the matrix
+///   is created.
 /// - Invariant under shifts of all scores of a query, except with a Euclidean distance or distance weights.
 ///   As hinges of cosines with all positives, all or the hardest negatives, and average::positives it is
 ///   convex and piecewise linear.

@@ -3,12 +3,14 @@
 
 #include <rankloss/batch.hpp>
 #include <rankloss/context.hpp>
+#include <rankloss/cpu/pairs/function.hpp>
 #include <rankloss/detail/base/finite.hpp>
 #include <rankloss/detail/base/tuning.hpp>
 #include <rankloss/detail/lists/matrix_source.hpp>
 #include <rankloss/detail/lists/similarity_run.hpp>
 #include <rankloss/detail/pairs/distance_chances.hpp>
 #include <rankloss/detail/pairs/mined_negatives.hpp>
+#include <rankloss/detail/pairs/soft_triplets.hpp>
 #include <rankloss/detail/pairs/triplet_hinges.hpp>
 #include <rankloss/detail/pairs/triplet_pairs.hpp>
 #include <rankloss/detail/pairs/triplet_sides.hpp>
@@ -147,6 +149,10 @@ struct triplet_engine {
     if constexpr (!Term::always_active)
       if (sides.finite && sides.positives.size() > tuning::few_positives && sides.negatives.size() > 0)
         return hinges_in_sorted_order(loss, sides, scratch);
+    if constexpr (Term::always_active)
+      if (sides.finite && sides.positives.size() > tuning::few_positives &&
+          sides.positives.size() * sides.negatives.size() >= tuning::soft_pairs)
+        return soft_in_sorted_order<Arch>(shortfall, pair_function<pairs::logistic>{}, sides, scratch);
     return over_pairs<Arch, negatives_taken::all>(shortfall, term, {}, sides, scratch);
   }
 

@@ -54,6 +54,12 @@ TEST_CASE("mined_negatives: the hardest below each positive, or the easiest wher
   CHECK(against_semi_hard({0.5}, soft_term{}, true, easiest, scratch).active == 1.0);
   CHECK(easiest.negatives.slopes[0] == 0.0);
   CHECK(easiest.negatives.slopes[1] == -easiest.positives.slopes[0]);
+
+  const doubles tied{0.125, 0.75, 0.75};
+  triplet_sides equals(rankloss::list<double, double>{{tied.data(), 3}, {first.data(), 3}}, as_it_is,
+                       scratch);
+  CHECK(against_semi_hard({0.5}, hinge_term{}, true, equals, scratch).value == 1.125);
+  CHECK(slopes_of(equals.negatives) == doubles{0.5, 0.5});
 }
 
 }  // namespace detail_pairs_mined_negatives_test
