@@ -29,7 +29,13 @@ TEST_CASE("triplet_pairs: the sides of a query, without negatives that are absen
   CHECK(doubles(sides.positives.scores.begin(), sides.positives.scores.end()) == doubles{0.5, 0.25, 0.5});
   CHECK(doubles(sides.negatives.scores.begin(), sides.negatives.scores.end()) == doubles{1.0});
   CHECK(sides.negatives.items[0] == 4);
+  for (const triplet_side* side : {&sides.positives, &sides.negatives}) {
+    CHECK(side->slopes.size() == side->size());
+    CHECK(side->items.size() == side->size());
+  }
   sides.positives.keep_only(0.5);
+  CHECK(sides.positives.slopes.size() == 2);
+  CHECK(sides.positives.items.size() == 2);
   CHECK(sides.positives.size() == 2);
   CHECK(sides.positives.items[1] == 3);
   CHECK(!sides_of({infinity, 0.0}, {0, 1}, scratch).finite);
