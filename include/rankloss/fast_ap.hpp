@@ -19,7 +19,8 @@ namespace rankloss::inline RANKLOSS_ABI {
 /// fast_ap: one minus average precision, computed from a histogram of the distances of a query to its items.
 ///
 ///     D2_i      = 2 - 2 s_i, the squared Euclidean distance of two vectors of length 1 with cosine s_i
-///     h_l, h+_l = number of items, and of positives, in bin l: item i counts max(0, 1 - |D2_i - c_l| / delta)
+///     h_l, h+_l = number of items, and of positives, in bin l, where item i counts
+///                 max(0, 1 - |D2_i - c_l| / delta)
 ///                 c_l = l delta,  delta = 4 / bins,  l = 0 ... bins
 ///     H_l, H+_l = sum_{k <= l} h_k, h+_k
 ///     loss      = 1 - 1/P sum_l h+_l H+_l / H_l
@@ -34,8 +35,8 @@ namespace rankloss::inline RANKLOSS_ABI {
 /// - Time O(n + bins) for each query, scratch O(bins).
 /// - Items of relevance > 0 are positives, all others negatives; P is the number of positives. With item
 ///   weights an item counts by its weight.
-/// - Not invariant under shifts of the scores. Piecewise smooth: at a distance of exactly c_l there is a kink,
-///   where the slope is 0.
+/// - Not invariant under shifts of the scores. Piecewise smooth: at a distance of exactly c_l there is a
+///   kink, where the slope is 0.
 /// - Items in one bin have no order. A list of equal scores has the loss 1 - (share of positives) if it lies
 ///   at a c_l.
 /// - Edge cases: a query without positives has value 0, and one without negatives, too.

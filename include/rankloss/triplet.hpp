@@ -66,9 +66,9 @@ enum class triplet_average {
 ///
 /// With the defaults it is the mean over positives p of max(0, margin - s_p + max_n s_n). `mine` says which
 /// negatives a positive has and `positives` which positives count; Z is what `average` says. All w_n are 1,
-/// except with mining::distance_weighted. Under reduction::sum it is the sum over all rows and columns; `over`
-/// takes the rows or the columns alone. The query of a list_batch is a list, whose relevant items are its
-/// positives.
+/// except with mining::distance_weighted. Under reduction::sum it is the sum over all rows and columns;
+/// `over` takes the rows or the columns alone. The query of a list_batch is a list, whose relevant items are
+/// its positives.
 ///
 /// - Hardest and all: Faghri et al.: VSE++: Improving Visual-Semantic Embeddings with Hard Negatives, BMVC
 ///   2018, arXiv 1707.05612, has both forms, as sums; Li et al. 2023, arXiv 2305.16566, take the mean.
@@ -78,21 +78,22 @@ enum class triplet_average {
 ///   all_semi_hard has the triplets of PyTorch Metric Learning's TripletMarginMiner("semihard").
 /// - Batch-hard: Hermans, Beyer, Leibe: In defense of the triplet loss for person re-identification, 2017,
 ///   arXiv 1703.07737: mined_positives::hardest with mining::hardest, and the soft form with margin 0.
-/// - Easy positives: Xuan, Stylianou, Pless: Improved embeddings with easy positive triplet mining, WACV 2020,
-///   arXiv 1904.04370: mined_positives::easiest with mining::hardest or semi_hard.
+/// - Easy positives: Xuan, Stylianou, Pless: Improved embeddings with easy positive triplet mining, WACV
+///   2020, arXiv 1904.04370: mined_positives::easiest with mining::hardest or semi_hard.
 /// - Distance weighted: Wu, Manmatha, Smola, Krahenbuhl: Sampling matters in deep embedding learning, ICCV
-///   2017, arXiv 1706.07567. They draw a negative with a chance of 1 / density(D), where D = sqrt(2 - 2 s) and
-///   density(D) = D^(n-2) (1 - D^2/4)^((n-3)/2) is that of the distance of two random points of the sphere in
-///   n dimensions. Here nothing is drawn: value and gradient are the expectations of theirs, so w_n is the
-///   chance, which the gradient takes as a constant. It is therefore not the slope of the value. Distances
-///   below `least_distance` count as that one, and negatives from `most_distance` on are never drawn; a query
-///   without another has no triplet, as in PyTorch Metric Learning. Their own code then draws from all.
+///   2017, arXiv 1706.07567. They draw a negative with a chance of 1 / density(D), where D = sqrt(2 - 2 s)
+///   and density(D) = D^(n-2) (1 - D^2/4)^((n-3)/2) is that of the distance of two random points of the
+///   sphere in n dimensions. Here nothing is drawn: value and gradient are the expectations of theirs, so
+///   w_n is the chance, which the gradient takes as a constant. It is therefore not the slope of the value.
+///   Distances below `least_distance` count as that one, and negatives from `most_distance` on are never
+///   drawn; a query without another has no triplet, as in PyTorch Metric Learning. Their own code then draws
+///   from all.
 ///
-/// - Time for a query of n items, P of them positives that are used: O(n) with one negative for each positive,
-///   and a sort for semi-hard ones. For all negatives O(n min(P, log n)) as hinges, and in the soft form O(n P)
-///   or, if that is more, near-linear. O(n P), SIMD over the negatives, for all_semi_hard and
-///   distance_weighted; O(n P) also if scores are infinite. Scratch O(n). No array of the size of the matrix
-///   is created.
+/// - Time for a query of n items, P of them positives that are used: O(n) with one negative for each
+///   positive, and a sort for semi-hard ones. For all negatives O(n min(P, log n)) as hinges, and in the
+///   soft form O(n P) or, if that is more, near-linear. O(n P), SIMD over the negatives, for all_semi_hard
+///   and distance_weighted; O(n P) also if scores are infinite. Scratch O(n). No array of the size of the
+///   matrix is created.
 /// - Invariant under shifts of all scores of a query, except with a Euclidean distance or distance weights.
 ///   As hinges of cosines with all positives, all or the hardest negatives, and average::positives it is
 ///   convex and piecewise linear.
@@ -100,11 +101,11 @@ enum class triplet_average {
 ///   semi-hard negatives where a negative passes a positive. Between the jumps the gradient is the slope.
 /// - A term between finite scores that is beyond 1e290 counts as 1e290. A similarity above 1 has a Euclidean
 ///   distance of 0, and slope 0.
-/// - Edge cases: a query without triplets has value 0; without positives, without negatives, or with none that
-///   is active. Equally hard negatives share the slope equally: each gets the mean of the slopes that each of
-///   them would have alone; so do equally easy or hard positives. At the kink of a hinge the slope is 0. A
-///   negative of score -infinity counts as absent, so -infinity masks a pair. Other infinities make a term 0
-///   or infinite, as its limit; between a positive and a negative that are both +infinity it is 0.
+/// - Edge cases: a query without triplets has value 0; without positives, without negatives, or with none
+///   that is active. Equally hard negatives share the slope equally: each gets the mean of the slopes that
+///   each of them would have alone; so do equally easy or hard positives. At the kink of a hinge the slope
+///   is 0. A negative of score -infinity counts as absent, so -infinity masks a pair. Other infinities make
+///   a term 0 or infinite, as its limit; between a positive and a negative that are both +infinity it is 0.
 /// @throws std::invalid_argument from `evaluate` when an option is out of its range, when
 /// mining::distance_weighted comes without a dimension, or when the matrix is not square and no matches are
 /// given.

@@ -46,9 +46,9 @@ inline constexpr convention description{.name = "PyTorch Metric Learning",
 
 inline constexpr rankloss::reduction reduction = rankloss::reduction::mean;
 
-/// TripletMarginLoss: of Euclidean distances, the mean over all triplets of the batch that cost anything, with
-/// triplet_counts as row weights. After TripletMarginMiner("all") of a margin that is no smaller it is the
-/// same.
+/// TripletMarginLoss: of Euclidean distances, the mean over all triplets of the batch that cost anything,
+/// with triplet_counts as row weights. After TripletMarginMiner("all") of a margin that is no smaller it is
+/// the same.
 [[nodiscard]] constexpr triplet triplet_margin(double margin = 0.05) {
   return {.margin = margin,
           .mine = mining::all,

@@ -72,7 +72,8 @@ struct triplet_engine {
            loss.average == triplet_average::positives && loss.distance == rankloss::distance::cosine;
   }
 
-  /// All other options. Not a part of `run`, so that a compiler sees no more of that than the plain ones need.
+  /// All other options. Not a part of `run`, so that a compiler sees no more of that than the plain ones
+  /// need.
   template <class Arch, class T, class R>
   [[gnu::noinline]] static double run_mined(const triplet& loss, const list<T, R>& items,
                                             const list_outputs<T>& out, workspace& scratch) {

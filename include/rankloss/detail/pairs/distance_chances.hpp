@@ -15,8 +15,8 @@
 
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
-/// The chances of n items, given their cosines, when one is drawn with a weight of 1 / density of its distance
-/// D from the query: that of two random points of the sphere,
+/// The chances of n items, given their cosines, when one is drawn with a weight of 1 / density of its
+/// distance D from the query: that of two random points of the sphere,
 ///
 ///     density(D) = D^(dimension - 2) (1 - D^2 / 4)^((dimension - 3) / 2),   D^2 = 2 - 2 cosine
 ///
