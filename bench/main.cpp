@@ -7,6 +7,7 @@ int main(int argc, char** argv) {
   bench::sndcg::add_all();
   bench::bidirectional_sndcg::add_all();
   bench::triplet::add_all();
+  bench::siglip::add_all();
   bench::neural_sort::add_all();
   bench::argsort::add_all();
   bench::laplace_ranks::add_all();

@@ -148,6 +148,9 @@ void add_all();
 namespace triplet {
 void add_all();
 }
+namespace siglip {
+void add_all();
+}
 namespace neural_sort {
 void add_all();
 }

@@ -8,7 +8,10 @@
 #include <rankloss/batch.hpp>
 #include <rankloss/bidirectional.hpp>
 #include <rankloss/bradley_terry.hpp>
+#include <rankloss/circle.hpp>
+#include <rankloss/cmpm.hpp>
 #include <rankloss/context.hpp>
+#include <rankloss/contrastive.hpp>
 #include <rankloss/conventions.hpp>
 #include <rankloss/davidson.hpp>
 #include <rankloss/distance.hpp>
@@ -38,6 +41,8 @@
 #include <rankloss/metrics/reciprocal_rank.hpp>
 #include <rankloss/metrics/retrieval.hpp>
 #include <rankloss/metrics/spearman.hpp>
+#include <rankloss/multi_similarity.hpp>
+#include <rankloss/nca.hpp>
 #include <rankloss/neural_ndcg.hpp>
 #include <rankloss/neural_sort_cross_entropy.hpp>
 #include <rankloss/options.hpp>
@@ -59,6 +64,7 @@
 #include <rankloss/ranks/sigmoid_ranks.hpp>
 #include <rankloss/rao_kupper.hpp>
 #include <rankloss/relevance_scores.hpp>
+#include <rankloss/siglip.hpp>
 #include <rankloss/smooth_ap.hpp>
 #include <rankloss/smooth_metric.hpp>
 #include <rankloss/smooth_mrr.hpp>

@@ -5,9 +5,15 @@
 #include "matrices.hpp"
 
 #include <rankloss/bidirectional.hpp>
+#include <rankloss/circle.hpp>
+#include <rankloss/cmpm.hpp>
+#include <rankloss/contrastive.hpp>
 #include <rankloss/fast_ap.hpp>
 #include <rankloss/listmle.hpp>
+#include <rankloss/multi_similarity.hpp>
+#include <rankloss/nca.hpp>
 #include <rankloss/ranknet.hpp>
+#include <rankloss/siglip.hpp>
 #include <rankloss/sndcg.hpp>
 #include <rankloss/softmax_cross_entropy.hpp>
 #include <rankloss/triplet.hpp>
@@ -82,6 +88,35 @@ const std::vector<matrix_loss>& similarity_losses() {
         .sloped = false,
         .takes_below_0 = true},
        rankloss::fast_ap{}},
+      {"siglip",
+       {.length = 0.5, .step = 0.003, .shift_invariant = false, .zero_sum = false, .takes_below_0 = true},
+       rankloss::siglip{.temperature = 0.5, .bias = -1.0, .over = rankloss::directions::both}},
+      {"multi_similarity",
+       {.length = 0.2, .step = 0.002, .shift_invariant = false, .zero_sum = false, .takes_below_0 = true},
+       rankloss::multi_similarity{.alpha = 2.0, .beta = 5.0}},
+      {"circle, differentiated weights",
+       {.length = 0.2,
+        .step = 0.0005,
+        .smooth = false,
+        .shift_invariant = false,
+        .zero_sum = false,
+        .takes_below_0 = true},
+       rankloss::circle{.gamma = 2.0, .weights = rankloss::circle_weights::differentiated}},
+      {"contrastive",
+       {.length = 0.5,
+        .step = 0.0005,
+        .smooth = false,
+        .shift_invariant = false,
+        .zero_sum = false,
+        .takes_below_0 = true},
+       rankloss::contrastive{.positive_margin = 0.3,
+                             .negative_margin = 1.7,
+                             .distance = rankloss::distance::cosine,
+                             .form = rankloss::contrastive_form::half_square}},
+      {"nca", {.length = 0.5, .step = 0.003, .takes_below_0 = true}, rankloss::nca{}},
+      {"cmpm",
+       {.length = 0.5, .step = 0.003, .takes_below_0 = true},
+       rankloss::cmpm{.temperature = 0.5, .epsilon = 1e-3}},
       {"weighted_sum of triplet and bidirectional sndcg",
        {.length = 0.1, .step = 0.0005, .smooth = false},
        rankloss::weighted_sum{weighted{0.4, triplet{.mine = mining::all}},

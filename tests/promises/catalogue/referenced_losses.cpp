@@ -4,6 +4,9 @@
 
 #include "referenced_losses.hpp"
 
+#include <rankloss/circle.hpp>
+#include <rankloss/cmpm.hpp>
+#include <rankloss/contrastive.hpp>
 #include <rankloss/fast_ap.hpp>
 #include <rankloss/lambda_loss.hpp>
 #include <rankloss/lambdarank.hpp>
@@ -11,6 +14,8 @@
 #include <rankloss/listnet.hpp>
 #include <rankloss/metrics/average_relevance_position.hpp>
 #include <rankloss/metrics/expected_reciprocal_rank.hpp>
+#include <rankloss/multi_similarity.hpp>
+#include <rankloss/nca.hpp>
 #include <rankloss/neural_ndcg.hpp>
 #include <rankloss/neural_sort_cross_entropy.hpp>
 #include <rankloss/pairwise.hpp>
@@ -18,6 +23,7 @@
 #include <rankloss/ranknet.hpp>
 #include <rankloss/ranks/laplace_ranks.hpp>
 #include <rankloss/ranks/projected_ranks.hpp>
+#include <rankloss/siglip.hpp>
 #include <rankloss/smooth_ap.hpp>
 #include <rankloss/smooth_metric.hpp>
 #include <rankloss/smooth_mrr.hpp>
@@ -35,6 +41,7 @@
 #include "support/projection_reference.hpp"
 #include "support/rank_reference.hpp"
 #include "support/shared_losses.hpp"
+#include "support/similarity_reference.hpp"
 #include "support/triplet_reference.hpp"
 
 #include <algorithm>
@@ -277,6 +284,29 @@ const std::vector<referenced_loss>& referenced_losses() {
        {.digits = 40, .longest = 130},
        rankloss::neural_ndcg{.temperature = 1.0, .steps = 0},
        [](const reals& s, const reals& y) { return reference::neural_ndcg(s, exponential_gains(y)); }},
+      // Queries with positives and negatives.
+      {"siglip",
+       {.size = 10, .shift_invariant = false},
+       rankloss::siglip{.temperature = 1.0, .bias = -1.0},
+       [](const reals& s, const reals& y) { return reference::siglip(s, y, 1, -1); }},
+      {"multi_similarity",
+       {.digits = 2, .shift_invariant = false},
+       rankloss::multi_similarity{.alpha = 1.0, .beta = 1.0, .base = 0.0},
+       [](const reals& s, const reals& y) { return reference::multi_similarity(s, y, 1, 1, 0); }},
+      {"circle", {.shift_invariant = false}, rankloss::circle{}, nullptr},
+      {"contrastive", {.shift_invariant = false}, rankloss::contrastive{}, nullptr},
+      {"nca",
+       {.digits = 2},
+       rankloss::nca{.distance = rankloss::distance::cosine},
+       [](const reals& s, const reals& y) {
+         reals distances;
+         for (const real x : s) distances.push_back(-x);
+         return reference::nca(y, 1, distances, reals(s.size(), -1));
+       }},
+      {"cmpm",
+       {.digits = 10, .size = 20},
+       rankloss::cmpm{},
+       [](const reals& s, const reals& y) { return reference::cmpm(s, y, 1, 1e-8L); }},
       // Items by themselves.
       {"pointwise squared",
        {.shift_invariant = false},
