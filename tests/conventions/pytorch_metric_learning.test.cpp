@@ -63,6 +63,53 @@ TEST_CASE("conventions: PyTorch Metric Learning's FastAPLoss") {
   peers::check_by_embeddings(g, expected);
 }
 
+TEST_CASE("conventions: PyTorch Metric Learning's losses of the pairs of a query") {
+  const doubles s = peers::embedding_cosines();
+  const auto check_mean = [&](const auto& loss, reduction how, const peers::of_embeddings& expected) {
+    auto batch = peers::embedding_batch(s);
+    batch.reduction = how;
+    doubles g(s.size());
+    CHECK(evaluate(loss, batch, {.gradient = g}) == Approx(expected.value).epsilon(1e-6));
+    peers::check_by_embeddings(g, expected);
+  };
+  check_mean(
+      peer::multi_similarity(), peer::reduction,
+      {1.20444453, {0.180403113,   -0.227400899, -0.0929904655, -0.0730564892, 0.0149948411,  0.112724259,
+                    -0.0970220193, 0.079263553,  0.0445930585,  -0.0108632743, -0.193664104,  0.00649236143,
+                    -0.108285524,  0.0349050574, 0.202415496,   -0.107008532,  -0.0185291842, 0.141667366,
+                    0.22803925,    -0.180752903, -0.0124332923, -0.156931311,  0.0695834905,  -0.21830973}});
+  check_mean(peer::circle(), peer::circle_reduction,
+             {158.365051, {33.1936073,  -40.6390495, -15.8044147, -14.2789469, 2.77200174,  17.1749992,
+                           -13.6008301, 6.9086895,   12.1753063,  2.49242592,  -30.9689541, -9.09976959,
+                           -27.8095551, 10.5825996,  39.3353653,  -19.8282948, 1.57006073,  16.9492493,
+                           27.9326668,  -16.4973965, -12.4388828, -27.4474487, 10.018568,   -42.3987885}});
+  check_mean(
+      peer::nca(), peer::nca_reduction,
+      {1.07736933, {0.153324962,   -0.107719027, -0.114857189,  0.125441775,   0.117148705,  0.0921747312,
+                    -0.0172236525, 0.0932038873, 0.0746751577,  -0.0344652012, -0.315157145, 0.14828153,
+                    0.0447064713,  -0.144067317, 0.329823524,   -0.138818696,  -0.254307568, -0.000524297357,
+                    0.12677972,    -0.313895404, -0.0159433503, -0.107018411,  0.0465879627, -0.091333136}});
+}
+
+TEST_CASE("conventions: PyTorch Metric Learning's ContrastiveLoss") {
+  const peers::of_embeddings expected{
+      1.61728001, {0.110008523,  -0.162822276, -0.0829572231, -0.0277012587, 0.116644368,   0.197261825,
+                   -0.135605007, 0.278040051,  -0.0664624274, -0.0979584306, -0.163968682,  0.225486681,
+                   -0.140235424, 0.0468194187, 0.252320141,   -0.132954806,  -0.0595481843, 0.251888424,
+                   0.246751189,  -0.384318858, 0.011223631,   -0.08177495,   0.0399699509,  -0.10649091}};
+  const doubles s = peers::embedding_cosines();
+  doubles g(s.size());
+  double value = 0.0;
+  for (const auto& loss : {peer::contrastive_positives(), peer::contrastive_negatives()}) {
+    auto batch = peers::embedding_batch(s);
+    const doubles counts = peer::pair_counts(loss, batch);
+    batch.row_weights = counts;
+    value += evaluate(loss, batch, {.gradient = g, .update = update::add});
+  }
+  CHECK(value == Approx(expected.value).epsilon(1e-6));
+  peers::check_by_embeddings(g, expected);
+}
+
 /// The slopes by the distances count the triplets that a pair is part of.
 void check_mined(const triplet& loss, const triplets& expected) {
   const doubles s = peers::embedding_cosines();

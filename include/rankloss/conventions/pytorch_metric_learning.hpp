@@ -2,14 +2,20 @@
 #pragma once
 
 #include <rankloss/batch.hpp>
+#include <rankloss/circle.hpp>
+#include <rankloss/contrastive.hpp>
 #include <rankloss/conventions/convention.hpp>
+#include <rankloss/detail/base/finite.hpp>
 #include <rankloss/detail/lists/matrix_source.hpp>
 #include <rankloss/detail/lists/similarity_run.hpp>
 #include <rankloss/distance.hpp>
 #include <rankloss/evaluate.hpp>
 #include <rankloss/fast_ap.hpp>
+#include <rankloss/multi_similarity.hpp>
+#include <rankloss/nca.hpp>
 #include <rankloss/triplet.hpp>
 
+#include <concepts>
 #include <cstddef>
 #include <vector>
 
@@ -99,15 +105,64 @@ inline constexpr rankloss::reduction reduction = rankloss::reduction::mean;
 }
 inline constexpr rankloss::reduction fast_ap_reduction = rankloss::reduction::mean_of_relevant;
 
-/// The number of triplets of a query that its mean is over.
-struct counted_triplets {
-  triplet loss;
+/// MultiSimilarityLoss, as the mean over all queries.
+[[nodiscard]] constexpr rankloss::multi_similarity multi_similarity(double alpha = 2.0, double beta = 50.0,
+                                                                    double base = 0.5) {
+  return {.alpha = alpha, .beta = beta, .base = base, .over = directions::rows};
+}
+/// MultiSimilarityLoss after MultiSimilarityMiner.
+[[nodiscard]] constexpr rankloss::multi_similarity mined_multi_similarity(double epsilon = 0.1) {
+  return {.epsilon = epsilon, .over = directions::rows};
+}
+
+/// CircleLoss, with `circle_reduction`: its mean is over the queries whose loss is above 0, which without a
+/// positive it is not. There queries without negatives are left out, too.
+[[nodiscard]] constexpr rankloss::circle circle(double m = 0.4, double gamma = 80.0) {
+  return {.margin = m, .gamma = gamma, .weights = circle_weights::constant, .over = directions::rows};
+}
+inline constexpr rankloss::reduction circle_reduction = rankloss::reduction::mean_of_relevant;
+
+/// NCALoss, with `nca_reduction`: its mean is over the queries whose probability does not round to 0.
+[[nodiscard]] constexpr rankloss::nca nca(double softmax_scale = 1.0) {
+  return {.scale = softmax_scale, .over = directions::rows};
+}
+inline constexpr rankloss::reduction nca_reduction = rankloss::reduction::mean_of_relevant;
+
+/// ContrastiveLoss is the sum of these two, each with its own pair_counts as row weights: the mean over all
+/// positive pairs of the batch that cost anything, and the same over the negative pairs.
+[[nodiscard]] constexpr rankloss::contrastive contrastive_positives(double pos_margin = 0.0) {
+  return {.positive_margin = pos_margin,
+          .negative_margin = -1e100,
+          .average = contrastive_average::active,
+          .over = directions::rows};
+}
+[[nodiscard]] constexpr rankloss::contrastive contrastive_negatives(double neg_margin = 1.0) {
+  return {.positive_margin = 1e100,
+          .negative_margin = neg_margin,
+          .average = contrastive_average::active,
+          .over = directions::rows};
+}
+
+/// What the mean of a query is over: the number of its triplets, or of its pairs that cost anything.
+template <class Loss>
+struct counted {
+  Loss loss;
 
   static constexpr bool has_gradient = false;
 
   template <class T, class R>
   double operator()(const list<T, R>& items, const list_outputs<T>&, workspace& scratch) const {
-    return detail::triplet_engine::divisor(loss, items, scratch);
+    if constexpr (std::same_as<Loss, triplet>) {
+      return detail::triplet_engine::divisor(loss, items, scratch);
+    } else {
+      double count = 0.0;
+      for (std::size_t i = 0; i < items.size(); ++i) {
+        const double d = distance_of(static_cast<double>(detail::bounded(items.scores[i])), loss.distance);
+        const bool costs = items.relevance[i] > R{0} ? d > loss.positive_margin : d < loss.negative_margin;
+        count += costs ? 1.0 : 0.0;
+      }
+      return count;
+    }
   }
   template <class T, class R>
   void validate(const similarity_batch<T, R>& batch) const {
@@ -120,17 +175,28 @@ struct counted_triplets {
   }
 };
 
+template <class Loss, class T, class R>
+[[nodiscard]] std::vector<double> counts_of_rows(const Loss& loss, const similarity_batch<T, R>& batch) {
+  validate(loss);
+  const similarity_batch<T, R> known = detail::with_shape(batch);
+  std::vector<double> counts(known.rows + known.columns);
+  evaluate(counted<Loss>{loss}, batch, {.per_list = counts});
+  counts.resize(known.rows);
+  return counts;
+}
+
 /// What the mean of each row is over, by the average of the loss. As row_weights under reduction::mean these
 /// make it a mean over all triplets of the batch. Time as the loss.
 /// @throws std::invalid_argument as `evaluate` does
 template <class T, class R>
 [[nodiscard]] std::vector<double> triplet_counts(const triplet& loss, const similarity_batch<T, R>& batch) {
-  validate(loss);
-  const similarity_batch<T, R> known = detail::with_shape(batch);
-  std::vector<double> counts(known.rows + known.columns);
-  evaluate(counted_triplets{loss}, batch, {.per_list = counts});
-  counts.resize(known.rows);
-  return counts;
+  return counts_of_rows(loss, batch);
+}
+/// The same for the positive or the negative pairs of a contrastive loss.
+template <class T, class R>
+[[nodiscard]] std::vector<double> pair_counts(const rankloss::contrastive& loss,
+                                              const similarity_batch<T, R>& batch) {
+  return counts_of_rows(loss, batch);
 }
 
 }  // namespace pytorch_metric_learning
