@@ -66,6 +66,7 @@ void for_each_owner(const Visit& visit) {
   visit("stochastic", stochastic<sndcg>{});
   visit("bidirectional", bidirectional<sndcg>{});
   visit("triplet", triplet{});
+  visit("fast_ap", fast_ap{});
   visit("siglip", siglip{});
   visit("multi_similarity", multi_similarity{});
   visit("circle", circle{});

@@ -38,6 +38,7 @@ set(tested_by
     pairs/pair_states:detail/pairs/pair_scan
     pairs/pair_walk:detail/pairs/pair_scan
     pairs/triplet_hinges:triplet
+    pairs/triplet_sides:detail/pairs/triplet_pairs
     pairs/weight_channels:pairs/weight
     sigmoid/cell_series:detail/sigmoid/cell_sums
     sigmoid/decay_rows:detail/sorting/sorted_rows

@@ -18,6 +18,7 @@
 #include <rankloss/distance.hpp>
 #include <rankloss/embedding_memory.hpp>
 #include <rankloss/evaluate.hpp>
+#include <rankloss/fast_ap.hpp>
 #include <rankloss/gae.hpp>
 #include <rankloss/gain.hpp>
 #include <rankloss/gradient_cache.hpp>

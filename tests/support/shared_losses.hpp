@@ -5,6 +5,7 @@
 #include <rankloss/circle.hpp>
 #include <rankloss/cmpm.hpp>
 #include <rankloss/contrastive.hpp>
+#include <rankloss/fast_ap.hpp>
 #include <rankloss/lambda_loss.hpp>
 #include <rankloss/lambdarank.hpp>
 #include <rankloss/listmle.hpp>
@@ -107,6 +108,8 @@ using triplet_and_sndcg = rankloss::weighted_sum<rankloss::triplet, rankloss::bi
   X(rankloss::xe_ndcg)                \
   X(rankloss::listmle)                \
   X(rankloss::unique_softmax)         \
+  X(rankloss::triplet)                \
+  X(rankloss::fast_ap)                \
   X(rankloss::pointwise_squared)      \
   X(rankloss::pointwise_logistic)     \
   X(rankloss::pointwise_ordinal)      \
@@ -121,6 +124,7 @@ using triplet_and_sndcg = rankloss::weighted_sum<rankloss::triplet, rankloss::bi
   X(rankloss::bidirectional<rankloss::sndcg>)                 \
   X(rankloss::bidirectional<rankloss::softmax_cross_entropy>) \
   X(rankloss::triplet)                                        \
+  X(rankloss::fast_ap)                                        \
   X(rankloss::siglip)                                         \
   X(rankloss::multi_similarity)                               \
   X(rankloss::circle)                                         \

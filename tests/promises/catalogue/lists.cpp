@@ -7,6 +7,7 @@
 #include <rankloss/circle.hpp>
 #include <rankloss/cmpm.hpp>
 #include <rankloss/contrastive.hpp>
+#include <rankloss/fast_ap.hpp>
 #include <rankloss/lambda_loss.hpp>
 #include <rankloss/lambdarank.hpp>
 #include <rankloss/listmle.hpp>
@@ -31,6 +32,7 @@
 #include <rankloss/sndcg.hpp>
 #include <rankloss/soft_spearman.hpp>
 #include <rankloss/softmax_cross_entropy.hpp>
+#include <rankloss/triplet.hpp>
 #include <rankloss/unique_softmax.hpp>
 #include <rankloss/weighted_sum.hpp>
 #include <rankloss/xe_ndcg.hpp>
@@ -200,6 +202,24 @@ const std::vector<list_loss>& list_losses() {
        {.length = 1.0, .step = 0.001, .smooth = false, .by_item_order = true},
        rankloss::ndcg_loss1{}},
       {"arp_loss1", {.length = 1.0, .step = 0.01}, rankloss::arp_loss1{}},
+      {"triplet, all, soft",
+       {.length = 1.0, .step = 0.01, .takes_below_0 = true},
+       rankloss::triplet{.mine = rankloss::mining::all, .form = rankloss::triplet_form::soft}},
+      {"triplet, all, mean of active ones",
+       {.smooth = false, .takes_below_0 = true},
+       rankloss::triplet{.mine = rankloss::mining::all, .average = rankloss::triplet_average::active}},
+      {"triplet, semi-hard",
+       {.smooth = false, .takes_below_0 = true},
+       rankloss::triplet{.mine = rankloss::mining::semi_hard}},
+      // Its bins have edges at scores of 0 and 1.
+      {"fast_ap",
+       {.length = 0.1,
+        .smooth = false,
+        .shift_invariant = false,
+        .zero_sum = false,
+        .sloped = false,
+        .takes_below_0 = true},
+       rankloss::fast_ap{}},
       {"neural_sort_cross_entropy",
        {.length = 0.15, .step = 0.001, .smooth = false, .rounding = 10, .takes_below_0 = true},
        rankloss::neural_sort_cross_entropy{.temperature = 0.3}},

@@ -8,6 +8,7 @@
 #include <rankloss/circle.hpp>
 #include <rankloss/cmpm.hpp>
 #include <rankloss/contrastive.hpp>
+#include <rankloss/fast_ap.hpp>
 #include <rankloss/listmle.hpp>
 #include <rankloss/multi_similarity.hpp>
 #include <rankloss/nca.hpp>
@@ -28,9 +29,12 @@ namespace promises {
 
 const std::vector<matrix_loss>& similarity_losses() {
   using rankloss::bidirectional;
+  using rankloss::mined_positives;
   using rankloss::mining;
   using rankloss::sndcg;
   using rankloss::triplet;
+  using rankloss::triplet_average;
+  using rankloss::triplet_form;
   using rankloss::weighted;
   const claims kinked{.smooth = false, .takes_below_0 = true};
   static const std::vector<matrix_loss> all{
@@ -55,6 +59,35 @@ const std::vector<matrix_loss>& similarity_losses() {
        bidirectional<rankloss::ranknet>{}},
       {"triplet, hardest", kinked, triplet{}},
       {"triplet, all", kinked, triplet{.mine = mining::all}},
+      {"triplet, all, soft, mean of triplets",
+       {.length = 1.0, .step = 0.003, .takes_below_0 = true},
+       triplet{.mine = mining::all, .form = triplet_form::soft, .average = triplet_average::triplets}},
+      {"triplet, all, mean of active ones", kinked,
+       triplet{.mine = mining::all, .average = triplet_average::active}},
+      {"triplet, batch-hard, soft, squared distances", kinked,
+       triplet{.positives = mined_positives::hardest,
+               .form = triplet_form::soft,
+               .distance = rankloss::distance::squared_euclidean}},
+      {"triplet, semi-hard negatives of the easiest positive", kinked,
+       triplet{.mine = mining::semi_hard, .positives = mined_positives::easiest}},
+      {"triplet, all semi-hard", kinked, triplet{.mine = mining::all_semi_hard}},
+      // The weights are held constant, and similarities beyond 1 have no Euclidean distance: a kink on the
+      // grid of the scores.
+      {"triplet, distance weighted",
+       {.smooth = false, .shift_invariant = false, .sloped = false, .takes_below_0 = true},
+       triplet{.mine = mining::distance_weighted, .dimension = 5}},
+      {"triplet, semi-hard or easiest, Euclidean",
+       {.smooth = false, .shift_invariant = false, .zero_sum = false, .sloped = false, .takes_below_0 = true},
+       triplet{.mine = mining::semi_hard_or_easiest, .distance = rankloss::distance::euclidean}},
+      // Its bins have edges at scores of 0 and 1.
+      {"fast_ap",
+       {.length = 0.1,
+        .smooth = false,
+        .shift_invariant = false,
+        .zero_sum = false,
+        .sloped = false,
+        .takes_below_0 = true},
+       rankloss::fast_ap{}},
       {"siglip",
        {.length = 0.5, .step = 0.003, .shift_invariant = false, .zero_sum = false, .takes_below_0 = true},
        rankloss::siglip{.temperature = 0.5, .bias = -1.0, .over = rankloss::directions::both}},

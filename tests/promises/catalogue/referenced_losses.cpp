@@ -7,6 +7,7 @@
 #include <rankloss/circle.hpp>
 #include <rankloss/cmpm.hpp>
 #include <rankloss/contrastive.hpp>
+#include <rankloss/fast_ap.hpp>
 #include <rankloss/lambda_loss.hpp>
 #include <rankloss/lambdarank.hpp>
 #include <rankloss/listmle.hpp>
@@ -30,15 +31,18 @@
 #include <rankloss/sndcg.hpp>
 #include <rankloss/soft_spearman.hpp>
 #include <rankloss/softmax_cross_entropy.hpp>
+#include <rankloss/triplet.hpp>
 #include <rankloss/unique_softmax.hpp>
 #include <rankloss/xe_ndcg.hpp>
 
+#include "support/fast_ap_reference.hpp"
 #include "support/listwise_reference.hpp"
 #include "support/pair_reference.hpp"
 #include "support/projection_reference.hpp"
 #include "support/rank_reference.hpp"
 #include "support/shared_losses.hpp"
 #include "support/similarity_reference.hpp"
+#include "support/triplet_reference.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -119,6 +123,16 @@ derivatives all_pairs(const reals& s, const reals& y) {
              [](size_t, size_t) { return true; })
       .total;
 }
+
+std::vector<bool> relevant(const reals& y) {
+  std::vector<bool> all;
+  for (const real v : y) all.push_back(v > 0);
+  return all;
+}
+const rankloss::triplet soft_triplet{
+    .margin = 1.0, .mine = rankloss::mining::all, .form = rankloss::triplet_form::soft};
+const rankloss::triplet batch_hard{
+    .margin = 0.0, .positives = rankloss::mined_positives::hardest, .form = rankloss::triplet_form::soft};
 
 /// Of each item by itself.
 template <class Function>
@@ -215,6 +229,23 @@ const std::vector<referenced_loss>& referenced_losses() {
        {.digits = 20, .least_spread = 0.1},
        rankloss::soft_spearman<>{{.temperature = 1.0}},
        reference::soft_spearman},
+      // Positives and negatives.
+      {"triplet, all, soft",
+       {.digits = 2, .size = 0, .longest = 130},
+       soft_triplet,
+       [](const reals& s, const reals& y) {
+         return reference::triplet(soft_triplet, s, relevant(y)).result;
+       }},
+      {"triplet, batch-hard, soft",
+       {.digits = 2, .size = 0, .longest = 130},
+       batch_hard,
+       [](const reals& s, const reals& y) { return reference::triplet(batch_hard, s, relevant(y)).result; }},
+      {"fast_ap",
+       {.digits = 10, .shift_invariant = false},
+       rankloss::fast_ap{},
+       [](const reals& s, const reals& y) {
+         return reference::fast_ap(s, relevant(y), reals(s.size(), 1), 10);
+       }},
       // Softmax.
       {"softmax_cross_entropy",
        {},

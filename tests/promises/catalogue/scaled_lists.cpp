@@ -7,6 +7,7 @@
 #include <rankloss/circle.hpp>
 #include <rankloss/cmpm.hpp>
 #include <rankloss/contrastive.hpp>
+#include <rankloss/fast_ap.hpp>
 #include <rankloss/lambda_loss.hpp>
 #include <rankloss/lambdarank.hpp>
 #include <rankloss/listmle.hpp>
@@ -182,6 +183,9 @@ const std::vector<scaled_loss<T>>& scaled_losses() {
        [](double c) {
          return arp_loss2{.function = {.temperature = c}, .weight = {pairs::difference_of::squares}};
        }},
+      {"fast_ap",
+       {.by_relevance = none, .lengths = false, .bounded = true},
+       [](double) { return fast_ap{}; }},
       {"pointwise squared", {.lengths = false}, [](double) { return pointwise_squared{}; }},
       {"pointwise logistic, sum",
        {.by_weight = factor, .lengths = false},

@@ -64,6 +64,9 @@ inline constexpr std::size_t most_levels = 32;
 inline constexpr std::size_t most_by_level = 16;
 /// Positives up to which each is compared with the negatives; with more a sort is faster. Benchmark triplet.
 inline constexpr std::size_t few_positives = 32;
+/// Soft triplets of a query from which on a scan over sorted scores is faster: more than lists have that a
+/// scan computes by pairs. Benchmark triplet_all_soft.
+inline constexpr std::size_t soft_pairs = 20480;
 
 // Chunks that stay in the cache nearest to the processor, and pieces of work that are not worth less.
 
