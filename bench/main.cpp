@@ -7,6 +7,9 @@ int main(int argc, char** argv) {
   bench::sndcg::add_all();
   bench::bidirectional_sndcg::add_all();
   bench::triplet::add_all();
+  bench::similarity_losses::add_all();
+  bench::cmpc::add_all();
+  bench::late_interaction::add_all();
   bench::neural_sort::add_all();
   bench::argsort::add_all();
   bench::laplace_ranks::add_all();

@@ -148,6 +148,15 @@ void add_all();
 namespace triplet {
 void add_all();
 }
+namespace similarity_losses {
+void add_all();
+}
+namespace cmpc {
+void add_all();
+}
+namespace late_interaction {
+void add_all();
+}
 namespace neural_sort {
 void add_all();
 }

@@ -26,12 +26,21 @@ void matrix(benchmark::State& state, const rankloss::triplet& loss, std::size_t 
 
 template <class T>
 void add_type() {
-  for (const auto& [name, mine] :
-       {std::pair{"triplet", rankloss::mining::hardest}, {"triplet_all", rankloss::mining::all}})
+  using rankloss::mined_positives;
+  using rankloss::mining;
+  using rankloss::triplet_form;
+  const std::pair<const char*, rankloss::triplet> losses[] = {
+      {"triplet", {}},
+      {"triplet_all", {.mine = mining::all}},
+      {"triplet_soft", {.positives = mined_positives::hardest, .form = triplet_form::soft}},
+      {"triplet_all_soft", {.mine = mining::all, .form = triplet_form::soft}},
+      {"triplet_semi_hard", {.mine = mining::semi_hard}},
+      {"triplet_distance_weighted", {.mine = mining::distance_weighted, .dimension = 256}}};
+  for (const auto& [name, loss] : losses)
     for (const std::size_t n : {std::size_t{128}, std::size_t{512}})
       for (const wanted what : both_wanted)
         add<T>(name, std::to_string(n), to_string(what),
-               [=, mine = mine](benchmark::State& state) { matrix<T>(state, {.mine = mine}, n, what); });
+               [=, loss = loss](benchmark::State& state) { matrix<T>(state, loss, n, what); });
 }
 
 }  // namespace

@@ -112,7 +112,8 @@ TEST_CASE("loss: what is a loss of lists or of a matrix is asked of the engine")
   STATIC_REQUIRE(similarity_loss<first_similarity, float>);
   STATIC_REQUIRE(similarity_loss<rankloss::triplet, double>);
   STATIC_REQUIRE(!similarity_loss<rankloss::sndcg, float>);
-  STATIC_REQUIRE(!ranking_loss<rankloss::triplet, float>);
+  STATIC_REQUIRE(ranking_loss<rankloss::triplet, float>);  // of one query
+  STATIC_REQUIRE(!ranking_loss<first_similarity, float>);
   STATIC_REQUIRE(!ranking_loss<one_float_argument, float>);
   STATIC_REQUIRE(!similarity_loss<one_float_argument, float>);
 }

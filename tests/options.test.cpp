@@ -66,6 +66,14 @@ void for_each_owner(const Visit& visit) {
   visit("stochastic", stochastic<sndcg>{});
   visit("bidirectional", bidirectional<sndcg>{});
   visit("triplet", triplet{});
+  visit("fast_ap", fast_ap{});
+  visit("siglip", siglip{});
+  visit("multi_similarity", multi_similarity{});
+  visit("circle", circle{});
+  visit("contrastive", contrastive{});
+  visit("nca", nca{});
+  visit("cmpm", cmpm{});
+  visit("cmpc", cmpc{});
   visit("bradley_terry", bradley_terry{});
   visit("margin_ranking", margin_ranking{});
   visit("rao_kupper", rao_kupper{});

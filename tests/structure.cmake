@@ -11,7 +11,7 @@ cmake_minimum_required(VERSION 3.25)
 set(frame arrays batch context distance evaluate gain loss matrix_view options random ranks/rank sorts/sort threads workspace)
 list(APPEND frame data/svmlight data/trec hosts/eigen hosts/xtensor) # they read data or arrays, for losses and metrics alike
 # Headers of no loss: named there, without a row. Metrics are too.
-set(without_row relevance_scores)
+set(without_row embedding_memory gradient_cache late_interaction relevance_scores)
 # What the one verb takes is tested with it.
 set(tested_with_another batch ranks/rank sorts/sort)
 # Headers of detail/ that hold nothing that could be wrong by itself.
@@ -38,6 +38,7 @@ set(tested_by
     pairs/pair_states:detail/pairs/pair_scan
     pairs/pair_walk:detail/pairs/pair_scan
     pairs/triplet_hinges:triplet
+    pairs/triplet_sides:detail/pairs/triplet_pairs
     pairs/weight_channels:pairs/weight
     sigmoid/cell_series:detail/sigmoid/cell_sums
     sigmoid/decay_rows:detail/sorting/sorted_rows

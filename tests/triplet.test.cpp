@@ -3,8 +3,10 @@
 
 #include <rankloss/threads.hpp>
 
+#include "support/peer_embeddings.hpp"
 #include "support/peer_retrieval.hpp"
 #include "support/tied_orders.hpp"
+#include "support/triplet_reference.hpp"
 
 #include <catch2/catch.hpp>
 
@@ -14,6 +16,9 @@
 #include <cstdint>
 #include <limits>
 #include <random>
+#include <string>
+#include <string_view>
+#include <type_traits>
 #include <vector>
 
 namespace triplet_test {
@@ -21,10 +26,13 @@ namespace triplet_test {
 namespace {
 
 using rankloss::evaluate;
+using rankloss::mined_positives;
 using rankloss::mining;
 using rankloss::reduction;
 using rankloss::similarity_batch;
 using rankloss::triplet;
+using rankloss::triplet_average;
+using rankloss::triplet_form;
 
 constexpr double infinity = std::numeric_limits<double>::infinity();
 
@@ -479,6 +487,272 @@ TEST_CASE("triplet names what does not fit, before it writes") {
   rankloss::context unchecked{rankloss::data_checks::off};
   for (const mining mine : {mining::hardest, mining::all})
     CHECK_NOTHROW(evaluate(triplet{.mine = mine}, batch, {.gradient = gradient}, unchecked));
+}
+
+// Which triplets are mined, what they cost and what the mean is over.
+
+constexpr mining every_mining[] = {mining::hardest,       mining::all,
+                                   mining::semi_hard,     mining::semi_hard_or_easiest,
+                                   mining::all_semi_hard, mining::distance_weighted};
+constexpr rankloss::distance every_distance[] = {rankloss::distance::cosine, rankloss::distance::euclidean,
+                                                 rankloss::distance::squared_euclidean};
+
+/// Calls visit(loss) with every way to mine, form, mean and distance.
+template <class Visit>
+void for_each_loss(double margin, const Visit& visit) {
+  for (const mining mine : every_mining)
+    for (const auto positives : {mined_positives::all, mined_positives::hardest, mined_positives::easiest})
+      for (const auto form : {triplet_form::hinge, triplet_form::soft})
+        for (const auto average :
+             {triplet_average::positives, triplet_average::triplets, triplet_average::active})
+          for (const auto distance : every_distance)
+            visit(triplet{.margin = margin,
+                          .mine = mine,
+                          .positives = positives,
+                          .form = form,
+                          .average = average,
+                          .distance = distance,
+                          .dimension = 6});
+}
+
+std::string name_of(const triplet& loss) {
+  std::string text;
+  rankloss::for_each_option(loss, [&](std::string_view name, const auto& field, const auto&) {
+    text += std::string(name) + "=" + std::to_string(static_cast<double>(field)) + " ";
+  });
+  return text;
+}
+
+TEMPLATE_TEST_CASE("triplet is its formula, however triplets are mined", "", float, double) {
+  std::mt19937_64 random(11);
+  const double digits = std::is_same_v<TestType, float> ? 3e-7 : 1e-12;
+  // Few positives and many, cosines that are distinct or on a grid with ties.
+  for (const std::size_t n : {3u, 9u, 33u, 120u, 330u})
+    for (const bool ties : {false, true}) {
+      std::vector<TestType> s;
+      std::vector<bool> positive;
+      std::vector<TestType> relevance;
+      for (std::size_t i = 0; i < n; ++i) {
+        const double u = std::uniform_real_distribution<double>(-0.98, 0.98)(random);
+        s.push_back(static_cast<TestType>(ties ? std::round(u * 8) / 8 : u));
+        positive.push_back(i == 0 || (i > 1 && random() % 2 == 0));
+        relevance.push_back(positive.back() ? TestType{1} : TestType{0});
+      }
+      for_each_loss(0.31, [&](const triplet& loss) {
+        const auto expected = reference::triplet(loss, reference::widen(s), positive).result;
+        std::vector<TestType> gradient(n, TestType{7});
+        const double value =
+            evaluate(loss, rankloss::list_batch<TestType>{.scores = s, .relevance = relevance},
+                     {.gradient = gradient});
+        const double right = static_cast<double>(expected.value);
+        double worst = std::max(std::abs(value - right) / (1.0 + right) - 1e-13, 0.0);
+        double largest = 0.1;
+        for (const auto g : expected.gradient) largest = std::max(largest, std::abs(static_cast<double>(g)));
+        for (std::size_t i = 0; i < n; ++i)
+          worst = std::max(
+              worst, std::abs(static_cast<double>(gradient[i]) - static_cast<double>(expected.gradient[i])) /
+                         largest);
+        INFO(n << (ties ? " with ties " : " ") << name_of(loss));
+        CHECK(worst < digits);
+      });
+    }
+}
+
+/// The triplets (query, positive, negative) with a loss above 0, from the slopes of one pair at a time: those
+/// of embeddings with themselves.
+std::vector<std::vector<int>> triplets_of(const triplet& loss, const std::vector<double>& s) {
+  std::vector<std::vector<int>> found;
+  const std::size_t n = peers::embeddings;
+  for (std::size_t i = 0; i < n; ++i) {
+    std::vector<reference::real> scores;
+    std::vector<bool> positive;
+    std::vector<int> items;
+    for (std::size_t j = 0; j < n; ++j) {
+      if (i == j) continue;
+      scores.push_back(s[i * n + j]);
+      positive.push_back(peers::embedding_classes[i] == peers::embedding_classes[j]);
+      items.push_back(static_cast<int>(j));
+    }
+    for (const auto& t : reference::mined_triplets(loss, scores, positive))
+      found.push_back({static_cast<int>(i), items[t.positive], items[t.negative]});
+  }
+  return found;
+}
+
+TEST_CASE("triplet takes the triplets of pytorch-metric-learning's miners") {
+  const std::vector<double> s = peers::embedding_cosines();
+  const auto expect = [&](const triplet& loss, const std::vector<int>& anchors,
+                          const std::vector<int>& positives, const std::vector<int>& negatives) {
+    auto found = triplets_of(loss, s);
+    std::sort(found.begin(), found.end());
+    std::vector<std::vector<int>> expected;
+    for (std::size_t k = 0; k < anchors.size(); ++k)
+      expected.push_back({anchors[k], positives[k], negatives[k]});
+    std::sort(expected.begin(), expected.end());
+    CHECK(found == expected);
+  };
+  // TripletMarginMiner(type_of_triplets="semihard") and BatchHardMiner, of Euclidean distances.
+  expect({.margin = 0.2, .mine = mining::all_semi_hard, .distance = rankloss::distance::euclidean},
+         {0, 1, 3, 3, 5, 5}, {1, 2, 4, 4, 4, 4}, {3, 3, 0, 2, 0, 2});
+  expect({.margin = 0.2,
+          .mine = mining::hardest,
+          .positives = mined_positives::hardest,
+          .distance = rankloss::distance::euclidean},
+         {0, 1, 2, 3, 4, 5}, {2, 0, 0, 5, 5, 3}, {3, 4, 4, 1, 2, 2});
+}
+
+TEST_CASE("triplet: semi-hard negatives, and what a positive without one has") {
+  // Positives 0.5 and 0.2 and 0.1; negatives 0.6, 0.4, 0.4 and 0.15.
+  const std::vector<double> s{0.5, 0.2, 0.1, 0.6, 0.4, 0.4, 0.15};
+  const std::vector<std::uint8_t> positive{1, 1, 1, 0, 0, 0, 0};
+  double value = 0.0;
+  const auto check = [&](const triplet& loss, double expected, const std::vector<double>& slopes) {
+    const auto g = query_gradient(loss, s, positive, &value);
+    CHECK(value == Approx(expected));
+    for (std::size_t i = 0; i < g.size(); ++i) CHECK(g[i] == Approx(slopes[i]).margin(1e-15));
+  };
+  const double third = 1.0 / 3;
+  // 0.5 has 0.4, which two items share; 0.2 has 0.15; 0.1 has none, or the easiest, 0.15.
+  check({.mine = mining::semi_hard}, (0.1 + 0.15) / 3, {-third, -third, 0, 0, third / 2, third / 2, third});
+  check({.mine = mining::semi_hard, .average = triplet_average::active}, 0.125,
+        {-0.5, -0.5, 0, 0, 0.25, 0.25, 0.5});
+  check({.mine = mining::semi_hard_or_easiest}, (0.1 + 0.15 + 0.25) / 3,
+        {-third, -third, -third, 0, third / 2, third / 2, 2 * third});
+  // All within the margin: 0.5 has both at 0.4, 0.2 has 0.15.
+  check({.mine = mining::all_semi_hard, .average = triplet_average::triplets}, (0.1 + 0.1 + 0.15) / 3,
+        {-2 * third, -third, 0, 0, third, third, third});
+  // Easy positives and batch-hard.
+  check({.mine = mining::semi_hard, .positives = mined_positives::easiest}, 0.1, {-1, 0, 0, 0, 0.5, 0.5, 0});
+  check({.positives = mined_positives::easiest}, 0.3, {-1, 0, 0, 1, 0, 0, 0});
+  check({.positives = mined_positives::hardest}, 0.7, {0, 0, -1, 1, 0, 0, 0});
+}
+
+TEST_CASE("triplet: equally hard positives share the slope equally") {
+  const auto g =
+      query_gradient({.positives = mined_positives::hardest}, {0.25, 0.5, 0.25, 0.375}, {1, 1, 1, 0});
+  CHECK(g == std::vector<double>{-0.5, 0, -0.5, 1});
+}
+
+TEST_CASE("triplet: the mean over active triplets counts what costs anything") {
+  const std::vector<double> s{0.5, 0.9, 0.375, 0.4};
+  const std::vector<std::uint8_t> positive{1, 1, 0, 0};
+  const auto value = [&](triplet_average average) {
+    double v = 0.0;
+    query_gradient({.mine = mining::all, .average = average}, s, positive, &v);
+    return v;
+  };
+  const double sum = 0.075 + 0.1;  // of 0.5 with either; 0.9 is clear of both
+  CHECK(value(triplet_average::positives) == Approx(sum / 2));
+  CHECK(value(triplet_average::triplets) == Approx(sum / 4));
+  CHECK(value(triplet_average::active) == Approx(sum / 2));
+  double none = 1.0;
+  CHECK(query_gradient({.mine = mining::all, .average = triplet_average::active}, {0.9, 0.1}, {1, 0},
+                       &none) == std::vector<double>{0, 0});
+  CHECK(none == 0.0);
+}
+
+TEST_CASE("triplet: soft margins") {
+  double value = 0.0;
+  const auto g = query_gradient({.margin = 0.0, .form = triplet_form::soft}, {0.5, 0.5}, {1, 0}, &value);
+  CHECK(value == Approx(std::log(2.0)));
+  CHECK(g == std::vector<double>{-0.5, 0.5});
+  // Far from the margin nothing overflows, and small costs keep their digits.
+  for (const mining mine : {mining::hardest, mining::all, mining::semi_hard_or_easiest}) {
+    const triplet loss{.margin = 1.0, .mine = mine, .form = triplet_form::soft};
+    query_gradient(loss, {51.0, 0.0}, {1, 0}, &value);
+    CHECK(value == Approx(std::exp(-50.0)).epsilon(1e-13));
+    const auto slopes = query_gradient(loss, {-1e4, 0.0}, {1, 0}, &value);
+    CHECK(value == 10001.0);
+    CHECK(slopes == std::vector<double>{-1, 1});
+    query_gradient(loss, {-1e300, 1e300}, {1, 0}, &value);
+    CHECK(value == 1e290);
+  }
+}
+
+TEST_CASE("triplet: chances by distance are held constant, and the gradient is that of their mean") {
+  // Distances 0.3 (counted as 0.5), 0.8, 1.2 and 1.5 (never drawn) of the negatives.
+  const auto cosine = [](double d) { return 1.0 - d * d / 2; };
+  const std::vector<double> s{cosine(1.0), cosine(0.3), cosine(0.8), cosine(1.2), cosine(1.5)};
+  const std::vector<std::uint8_t> positive{1, 0, 0, 0, 0};
+  const auto weight = [](double d) { return std::pow(d, -6.0) * std::pow(1 - d * d / 4, -2.5); };
+  const double sum = weight(0.5) + weight(0.8) + weight(1.2);
+  const triplet loss{.margin = 0.25,
+                     .mine = mining::distance_weighted,
+                     .distance = rankloss::distance::euclidean,
+                     .dimension = 8};
+  double value = 0.0;
+  const auto g = query_gradient(loss, s, positive, &value);
+  CHECK(value == Approx((weight(0.5) * 0.95 + weight(0.8) * 0.45 + weight(1.2) * 0.05) / sum).epsilon(1e-13));
+  CHECK(g[0] == Approx(-1.0));
+  CHECK(g[1] == Approx(weight(0.5) / sum / 0.3).epsilon(1e-12));
+  CHECK(g[2] == Approx(weight(0.8) / sum / 0.8).epsilon(1e-12));
+  CHECK(g[3] == Approx(weight(1.2) / sum / 1.2).epsilon(1e-12));
+  CHECK(g[4] == 0.0);
+
+  // Without a negative that may be drawn there is no triplet, and large dimensions are no harm.
+  CHECK(query_gradient(loss, {0.5, -0.5}, {1, 0}, &value) == std::vector<double>{0, 0});
+  CHECK(value == 0.0);
+  triplet wide = loss;
+  wide.dimension = std::size_t{1} << 24;
+  query_gradient(wide, s, positive, &value);
+  CHECK(value == Approx(0.95).epsilon(1e-12));
+}
+
+TEST_CASE("triplet with infinite scores, however triplets are mined") {
+  for_each_loss(0.5, [](const triplet& loss) {
+    INFO(name_of(loss));
+    double value = 0.0;
+    // A negative of -infinity is absent, a positive of infinity costs nothing.
+    const auto g = query_gradient(loss, {0.5, -infinity, 0.25}, {1, 0, 0}, &value);
+    CHECK(g[1] == 0.0);
+    double without = 0.0;
+    const auto h = query_gradient(loss, {0.5, 0.25}, {1, 0}, &without);
+    CHECK(value == without);
+    CHECK(g[0] == h[0]);
+    CHECK(query_gradient(loss, {0.5, -infinity}, {1, 0}, &value) == std::vector<double>{0, 0});
+    CHECK(value == 0.0);
+    if (loss.distance == rankloss::distance::euclidean) return;  // infinity is as far as 1
+    CHECK(query_gradient(loss, {infinity, 0.25}, {1, 0}, &value) == std::vector<double>{0, 0});
+    CHECK(value == 0.0);
+    if (loss.mine != mining::hardest && loss.mine != mining::all) return;
+    const auto k = query_gradient(loss, {infinity, 0.0}, {0, 1}, &value);
+    CHECK(value == infinity);
+    CHECK(k[0] > 0.0);
+    CHECK(k[1] < 0.0);
+  });
+}
+
+TEST_CASE("triplet at the ends of a double, however triplets are mined") {
+  constexpr double most = std::numeric_limits<double>::max();
+  for_each_loss(most, [](const triplet& loss) {
+    INFO(name_of(loss));
+    for (const std::size_t positives : {std::size_t{1}, std::size_t{40}}) {
+      std::vector<double> s(positives + 3, -most);
+      std::vector<std::uint8_t> positive(s.size(), 1);
+      for (std::size_t i = positives; i < s.size(); ++i) {
+        s[i] = i % 2 == 0 ? most : -most;
+        positive[i] = 0;
+      }
+      double value = 0.0;
+      const auto g = query_gradient(loss, s, positive, &value);
+      CHECK(std::isfinite(value));
+      CHECK(std::all_of(g.begin(), g.end(), [](double x) { return std::isfinite(x); }));
+    }
+  });
+}
+
+TEST_CASE("triplet names options that do not go together") {
+  const std::vector<double> s{1, 2};
+  const std::vector<double> y{1, 0};
+  const rankloss::list_batch<double> batch{.scores = s, .relevance = y};
+  CHECK_THROWS_WITH(
+      evaluate(triplet{.mine = mining::distance_weighted}, batch),
+      "rankloss: dimension: 0, expected that of the embeddings, 2 or more, with distance_weighted");
+  CHECK_THROWS_WITH(
+      evaluate(triplet{.mine = mining::distance_weighted, .dimension = 8, .least_distance = 1.5}, batch),
+      "rankloss: least_distance: 1.5, expected less than most_distance 1.4");
+  CHECK_THROWS_WITH(evaluate(triplet{.most_distance = 2.5}, batch),
+                    "rankloss: most_distance: 2.5, expected 1e-06 to 2");
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <rankloss/conventions/counting.hpp>
 #include <rankloss/conventions/lightgbm.hpp>
 #include <rankloss/conventions/listwise_itr.hpp>
+#include <rankloss/conventions/pytorch_metric_learning.hpp>
 #include <rankloss/conventions/rax.hpp>
 #include <rankloss/conventions/tf_ranking.hpp>
 #include <rankloss/conventions/xgboost.hpp>

@@ -153,8 +153,9 @@ TEMPLATE_TEST_CASE("matrices: the value is the mean of the two directions' weigh
             for (std::size_t k = 0; k < (columns ? m.rows : m.columns) && !relevant; ++k)
               relevant = columns ? matching(k, l) : matching(l, k);
             const double weight = weights.empty() ? 1.0 : weights[l];
+            if (!relevant) continue;
             sum += weight * r.per_list[columns ? m.rows + l : l];
-            if (relevant) total += weight;
+            total += weight;
           }
           if (how == reduction::sum)
             expected += sum;

@@ -2,6 +2,10 @@
 #pragma once
 
 #include <rankloss/bidirectional.hpp>
+#include <rankloss/circle.hpp>
+#include <rankloss/cmpm.hpp>
+#include <rankloss/contrastive.hpp>
+#include <rankloss/fast_ap.hpp>
 #include <rankloss/lambda_loss.hpp>
 #include <rankloss/lambdarank.hpp>
 #include <rankloss/listmle.hpp>
@@ -10,6 +14,8 @@
 #include <rankloss/metrics/expected_reciprocal_rank.hpp>
 #include <rankloss/metrics/ndcg.hpp>
 #include <rankloss/metrics/rank_biased_precision.hpp>
+#include <rankloss/multi_similarity.hpp>
+#include <rankloss/nca.hpp>
 #include <rankloss/neural_ndcg.hpp>
 #include <rankloss/neural_sort_cross_entropy.hpp>
 #include <rankloss/pairwise.hpp>
@@ -17,6 +23,7 @@
 #include <rankloss/ranknet.hpp>
 #include <rankloss/ranks/laplace_ranks.hpp>
 #include <rankloss/ranks/projected_ranks.hpp>
+#include <rankloss/siglip.hpp>
 #include <rankloss/smooth_ap.hpp>
 #include <rankloss/smooth_metric.hpp>
 #include <rankloss/smooth_mrr.hpp>
@@ -101,14 +108,29 @@ using triplet_and_sndcg = rankloss::weighted_sum<rankloss::triplet, rankloss::bi
   X(rankloss::xe_ndcg)                \
   X(rankloss::listmle)                \
   X(rankloss::unique_softmax)         \
+  X(rankloss::triplet)                \
+  X(rankloss::fast_ap)                \
   X(rankloss::pointwise_squared)      \
   X(rankloss::pointwise_logistic)     \
   X(rankloss::pointwise_ordinal)      \
-  X(rankloss::pointwise_smooth_l1)
+  X(rankloss::pointwise_smooth_l1)    \
+  X(rankloss::siglip)                 \
+  X(rankloss::multi_similarity)       \
+  X(rankloss::circle)                 \
+  X(rankloss::contrastive)            \
+  X(rankloss::nca)                    \
+  X(rankloss::cmpm)
 #define RANKLOSS_TESTS_MATRIX_LOSSES(X)                       \
   X(rankloss::bidirectional<rankloss::sndcg>)                 \
   X(rankloss::bidirectional<rankloss::softmax_cross_entropy>) \
   X(rankloss::triplet)                                        \
+  X(rankloss::fast_ap)                                        \
+  X(rankloss::siglip)                                         \
+  X(rankloss::multi_similarity)                               \
+  X(rankloss::circle)                                         \
+  X(rankloss::contrastive)                                    \
+  X(rankloss::nca)                                            \
+  X(rankloss::cmpm)                                           \
   X(rankloss::bidirectional<rankloss::listmle>)               \
   X(rankloss::bidirectional<rankloss::unique_softmax>)        \
   X(rankloss::bidirectional<rankloss::ranknet>)               \

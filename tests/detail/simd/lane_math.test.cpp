@@ -136,6 +136,33 @@ TEST_CASE("lane_math: log_positive is right over all normal numbers and close to
   CHECK(in_lanes({1.0}, log_4)[0] == 0.0);
 }
 
+TEST_CASE("lane_math: log1p_product is the sum of log(1 + u), with all digits of small u") {
+  std::mt19937_64 random(3);
+  std::uniform_real_distribution<double> order(-300.0, 0.0), even(0.0, 1.0);
+  const auto compare = [](std::size_t rows, auto next) {
+    rankloss::detail::log1p_product<arch> product;
+    real expected = 0;
+    alignas(64) double lane[row::size];
+    for (std::size_t i = 0; i < rows; ++i) {
+      for (double& u : lane) {
+        u = next();
+        expected += std::log1p(real(u));
+      }
+      product.multiply(row::load_aligned(lane));
+    }
+    CHECK(product.sum() == Approx(static_cast<double>(expected)).epsilon(1e-13).margin(0));
+  };
+  for (const std::size_t rows :
+       {std::size_t{0}, std::size_t{1}, rankloss::detail::log1p_product<arch>::most_rows}) {
+    compare(rows, [&] { return std::pow(10.0, order(random)); });
+    compare(rows, [&] { return even(random); });
+    compare(rows, [] { return 1.0; });
+    compare(rows, [] { return 0.0; });
+    compare(rows, [] { return 1e-300; });
+    compare(rows, [] { return 1e-12; });
+  }
+}
+
 TEST_CASE("lane_math: log_product is the sum of logarithms, of as many numbers as there are") {
   std::mt19937_64 random(2);
   std::uniform_real_distribution<double> order(-307.0, 308.0);

@@ -4,6 +4,10 @@
 
 #include "lists.hpp"
 
+#include <rankloss/circle.hpp>
+#include <rankloss/cmpm.hpp>
+#include <rankloss/contrastive.hpp>
+#include <rankloss/fast_ap.hpp>
 #include <rankloss/lambda_loss.hpp>
 #include <rankloss/lambdarank.hpp>
 #include <rankloss/listmle.hpp>
@@ -11,6 +15,8 @@
 #include <rankloss/metrics/expected_reciprocal_rank.hpp>
 #include <rankloss/metrics/ndcg.hpp>
 #include <rankloss/metrics/rank_biased_precision.hpp>
+#include <rankloss/multi_similarity.hpp>
+#include <rankloss/nca.hpp>
 #include <rankloss/neural_ndcg.hpp>
 #include <rankloss/neural_sort_cross_entropy.hpp>
 #include <rankloss/pairwise.hpp>
@@ -18,6 +24,7 @@
 #include <rankloss/ranknet.hpp>
 #include <rankloss/ranks/laplace_ranks.hpp>
 #include <rankloss/ranks/projected_ranks.hpp>
+#include <rankloss/siglip.hpp>
 #include <rankloss/smooth_ap.hpp>
 #include <rankloss/smooth_metric.hpp>
 #include <rankloss/smooth_mrr.hpp>
@@ -25,6 +32,7 @@
 #include <rankloss/sndcg.hpp>
 #include <rankloss/soft_spearman.hpp>
 #include <rankloss/softmax_cross_entropy.hpp>
+#include <rankloss/triplet.hpp>
 #include <rankloss/unique_softmax.hpp>
 #include <rankloss/weighted_sum.hpp>
 #include <rankloss/xe_ndcg.hpp>
@@ -131,6 +139,45 @@ const std::vector<list_loss>& list_losses() {
         .zero_sum = false,
         .takes_below_0 = true},
        rankloss::pointwise_smooth_l1{.function = {.beta = 0.2}, .over_items = rankloss::item_reduction::sum}},
+      {"siglip",
+       {.length = 0.5, .step = 0.005, .shift_invariant = false, .zero_sum = false, .takes_below_0 = true},
+       rankloss::siglip{.temperature = 0.5, .bias = -1.0}},
+      {"multi_similarity",
+       {.length = 0.2, .step = 0.002, .shift_invariant = false, .zero_sum = false, .takes_below_0 = true},
+       rankloss::multi_similarity{.alpha = 2.0, .beta = 5.0}},
+      // Kinks at -0.4 and 1.4, which no score is.
+      {"circle",
+       {.length = 0.2,
+        .step = 0.0005,
+        .smooth = false,
+        .shift_invariant = false,
+        .zero_sum = false,
+        .sloped = false,
+        .takes_below_0 = true},
+       rankloss::circle{.gamma = 2.0}},
+      {"circle, differentiated weights",
+       {.length = 0.2,
+        .step = 0.0005,
+        .smooth = false,
+        .shift_invariant = false,
+        .zero_sum = false,
+        .takes_below_0 = true},
+       rankloss::circle{.gamma = 2.0, .weights = rankloss::circle_weights::differentiated}},
+      {"contrastive",
+       {.length = 0.5,
+        .step = 0.0005,
+        .smooth = false,
+        .shift_invariant = false,
+        .zero_sum = false,
+        .takes_below_0 = true},
+       rankloss::contrastive{.positive_margin = 0.3,
+                             .negative_margin = 1.7,
+                             .distance = rankloss::distance::cosine,
+                             .form = rankloss::contrastive_form::half_square}},
+      {"nca", {.length = 0.5, .step = 0.003, .takes_below_0 = true}, rankloss::nca{}},
+      {"cmpm",
+       {.length = 0.5, .step = 0.003, .takes_below_0 = true},
+       rankloss::cmpm{.temperature = 0.5, .epsilon = 1e-3}},
       {"ranknet", {.length = 1.0, .step = 0.01, .takes_below_0 = true}, rankloss::ranknet{}},
       {"soft zero one, mean of pairs",
        {.length = 0.5, .step = 0.005, .takes_below_0 = true},
@@ -155,6 +202,24 @@ const std::vector<list_loss>& list_losses() {
        {.length = 1.0, .step = 0.001, .smooth = false, .by_item_order = true},
        rankloss::ndcg_loss1{}},
       {"arp_loss1", {.length = 1.0, .step = 0.01}, rankloss::arp_loss1{}},
+      {"triplet, all, soft",
+       {.length = 1.0, .step = 0.01, .takes_below_0 = true},
+       rankloss::triplet{.mine = rankloss::mining::all, .form = rankloss::triplet_form::soft}},
+      {"triplet, all, mean of active ones",
+       {.smooth = false, .takes_below_0 = true},
+       rankloss::triplet{.mine = rankloss::mining::all, .average = rankloss::triplet_average::active}},
+      {"triplet, semi-hard",
+       {.smooth = false, .takes_below_0 = true},
+       rankloss::triplet{.mine = rankloss::mining::semi_hard}},
+      // Its bins have edges at scores of 0 and 1.
+      {"fast_ap",
+       {.length = 0.1,
+        .smooth = false,
+        .shift_invariant = false,
+        .zero_sum = false,
+        .sloped = false,
+        .takes_below_0 = true},
+       rankloss::fast_ap{}},
       {"neural_sort_cross_entropy",
        {.length = 0.15, .step = 0.001, .smooth = false, .rounding = 10, .takes_below_0 = true},
        rankloss::neural_sort_cross_entropy{.temperature = 0.3}},

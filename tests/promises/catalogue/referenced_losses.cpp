@@ -4,12 +4,18 @@
 
 #include "referenced_losses.hpp"
 
+#include <rankloss/circle.hpp>
+#include <rankloss/cmpm.hpp>
+#include <rankloss/contrastive.hpp>
+#include <rankloss/fast_ap.hpp>
 #include <rankloss/lambda_loss.hpp>
 #include <rankloss/lambdarank.hpp>
 #include <rankloss/listmle.hpp>
 #include <rankloss/listnet.hpp>
 #include <rankloss/metrics/average_relevance_position.hpp>
 #include <rankloss/metrics/expected_reciprocal_rank.hpp>
+#include <rankloss/multi_similarity.hpp>
+#include <rankloss/nca.hpp>
 #include <rankloss/neural_ndcg.hpp>
 #include <rankloss/neural_sort_cross_entropy.hpp>
 #include <rankloss/pairwise.hpp>
@@ -17,6 +23,7 @@
 #include <rankloss/ranknet.hpp>
 #include <rankloss/ranks/laplace_ranks.hpp>
 #include <rankloss/ranks/projected_ranks.hpp>
+#include <rankloss/siglip.hpp>
 #include <rankloss/smooth_ap.hpp>
 #include <rankloss/smooth_metric.hpp>
 #include <rankloss/smooth_mrr.hpp>
@@ -24,14 +31,18 @@
 #include <rankloss/sndcg.hpp>
 #include <rankloss/soft_spearman.hpp>
 #include <rankloss/softmax_cross_entropy.hpp>
+#include <rankloss/triplet.hpp>
 #include <rankloss/unique_softmax.hpp>
 #include <rankloss/xe_ndcg.hpp>
 
+#include "support/fast_ap_reference.hpp"
 #include "support/listwise_reference.hpp"
 #include "support/pair_reference.hpp"
 #include "support/projection_reference.hpp"
 #include "support/rank_reference.hpp"
 #include "support/shared_losses.hpp"
+#include "support/similarity_reference.hpp"
+#include "support/triplet_reference.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -112,6 +123,16 @@ derivatives all_pairs(const reals& s, const reals& y) {
              [](size_t, size_t) { return true; })
       .total;
 }
+
+std::vector<bool> relevant(const reals& y) {
+  std::vector<bool> all;
+  for (const real v : y) all.push_back(v > 0);
+  return all;
+}
+const rankloss::triplet soft_triplet{
+    .margin = 1.0, .mine = rankloss::mining::all, .form = rankloss::triplet_form::soft};
+const rankloss::triplet batch_hard{
+    .margin = 0.0, .positives = rankloss::mined_positives::hardest, .form = rankloss::triplet_form::soft};
 
 /// Of each item by itself.
 template <class Function>
@@ -208,6 +229,23 @@ const std::vector<referenced_loss>& referenced_losses() {
        {.digits = 20, .least_spread = 0.1},
        rankloss::soft_spearman<>{{.temperature = 1.0}},
        reference::soft_spearman},
+      // Positives and negatives.
+      {"triplet, all, soft",
+       {.digits = 2, .size = 0, .longest = 130},
+       soft_triplet,
+       [](const reals& s, const reals& y) {
+         return reference::triplet(soft_triplet, s, relevant(y)).result;
+       }},
+      {"triplet, batch-hard, soft",
+       {.digits = 2, .size = 0, .longest = 130},
+       batch_hard,
+       [](const reals& s, const reals& y) { return reference::triplet(batch_hard, s, relevant(y)).result; }},
+      {"fast_ap",
+       {.digits = 10, .shift_invariant = false},
+       rankloss::fast_ap{},
+       [](const reals& s, const reals& y) {
+         return reference::fast_ap(s, relevant(y), reals(s.size(), 1), 10);
+       }},
       // Softmax.
       {"softmax_cross_entropy",
        {},
@@ -246,6 +284,35 @@ const std::vector<referenced_loss>& referenced_losses() {
        {.digits = 40, .longest = 130},
        rankloss::neural_ndcg{.temperature = 1.0, .steps = 0},
        [](const reals& s, const reals& y) { return reference::neural_ndcg(s, exponential_gains(y)); }},
+      // Queries with positives and negatives.
+      {"siglip",
+       {.size = 10, .shift_invariant = false},
+       rankloss::siglip{.temperature = 1.0, .bias = -1.0},
+       [](const reals& s, const reals& y) { return reference::siglip(s, y, 1, -1); }},
+      {"multi_similarity",
+       {.digits = 2, .shift_invariant = false},
+       rankloss::multi_similarity{.alpha = 1.0, .beta = 1.0, .base = 0.0},
+       [](const reals& s, const reals& y) { return reference::multi_similarity(s, y, 1, 1, 0); }},
+      {"circle", {.shift_invariant = false}, rankloss::circle{}, nullptr},
+      {"contrastive",
+       {.digits = 4, .shift_invariant = false},
+       rankloss::contrastive{.distance = rankloss::distance::squared_euclidean},
+       [](const reals& s, const reals& y) {
+         const reference::distances of(s, 2);
+         return reference::contrastive(y, of.d, of.slopes, 0, 1, false, false);
+       }},
+      {"nca",
+       {.digits = 2},
+       rankloss::nca{.distance = rankloss::distance::cosine},
+       [](const reals& s, const reals& y) {
+         reals distances;
+         for (const real x : s) distances.push_back(-x);
+         return reference::nca(y, 1, distances, reals(s.size(), -1));
+       }},
+      {"cmpm",
+       {.digits = 4, .size = 20},
+       rankloss::cmpm{},
+       [](const reals& s, const reals& y) { return reference::cmpm(s, y, 1, 1e-8L); }},
       // Items by themselves.
       {"pointwise squared",
        {.shift_invariant = false},

@@ -4,6 +4,10 @@
 
 #include "scaled_lists.hpp"
 
+#include <rankloss/circle.hpp>
+#include <rankloss/cmpm.hpp>
+#include <rankloss/contrastive.hpp>
+#include <rankloss/fast_ap.hpp>
 #include <rankloss/lambda_loss.hpp>
 #include <rankloss/lambdarank.hpp>
 #include <rankloss/listmle.hpp>
@@ -12,6 +16,8 @@
 #include <rankloss/metrics/ndcg.hpp>
 #include <rankloss/metrics/precision.hpp>
 #include <rankloss/metrics/rank_biased_precision.hpp>
+#include <rankloss/multi_similarity.hpp>
+#include <rankloss/nca.hpp>
 #include <rankloss/neural_ndcg.hpp>
 #include <rankloss/neural_sort_cross_entropy.hpp>
 #include <rankloss/pairwise.hpp>
@@ -19,6 +25,7 @@
 #include <rankloss/ranknet.hpp>
 #include <rankloss/ranks/laplace_ranks.hpp>
 #include <rankloss/ranks/projected_ranks.hpp>
+#include <rankloss/siglip.hpp>
 #include <rankloss/smooth_ap.hpp>
 #include <rankloss/smooth_metric.hpp>
 #include <rankloss/smooth_mrr.hpp>
@@ -176,6 +183,9 @@ const std::vector<scaled_loss<T>>& scaled_losses() {
        [](double c) {
          return arp_loss2{.function = {.temperature = c}, .weight = {pairs::difference_of::squares}};
        }},
+      {"fast_ap",
+       {.by_relevance = none, .lengths = false, .bounded = true},
+       [](double) { return fast_ap{}; }},
       {"pointwise squared", {.lengths = false}, [](double) { return pointwise_squared{}; }},
       {"pointwise logistic, sum",
        {.by_weight = factor, .lengths = false},
@@ -186,6 +196,18 @@ const std::vector<scaled_loss<T>>& scaled_losses() {
       {"pointwise smooth_l1",
        {.lengths = false},
        [](double c) { return pointwise_smooth_l1{.function = {.beta = c}}; }},
+      {"siglip", {.by_relevance = none}, [](double c) { return siglip{.temperature = c, .bias = -1.0}; }},
+      {"multi_similarity",
+       {.by_relevance = none, .degree = 1},
+       [](double c) { return multi_similarity{.alpha = 1.0 / c, .beta = 1.0 / c, .base = 0.0}; }},
+      {"circle", {.by_relevance = none, .lengths = false}, [](double c) { return circle{.gamma = 1.0 / c}; }},
+      {"contrastive",
+       {.by_relevance = none, .lengths = false},
+       [](double) { return contrastive{.form = contrastive_form::half_square}; }},
+      {"nca",
+       {.by_relevance = none},
+       [](double c) { return nca{.scale = 1.0 / c, .distance = distance::cosine}; }},
+      {"cmpm", {.by_relevance = none}, [](double c) { return cmpm{.temperature = c}; }},
       {"weighted_sum",
        {},
        [](double c) {

@@ -64,6 +64,9 @@ inline constexpr std::size_t most_levels = 32;
 inline constexpr std::size_t most_by_level = 16;
 /// Positives up to which each is compared with the negatives; with more a sort is faster. Benchmark triplet.
 inline constexpr std::size_t few_positives = 32;
+/// Soft triplets of a query from which on a scan over sorted scores is faster: more than lists have that a
+/// scan computes by pairs. Benchmark triplet_all_soft.
+inline constexpr std::size_t soft_pairs = 20480;
 
 // Chunks that stay in the cache nearest to the processor, and pieces of work that are not worth less.
 
@@ -71,5 +74,11 @@ inline constexpr std::size_t check_chunk = 256;  ///< items whose data are check
 inline constexpr std::size_t match_chunk = 512;  ///< columns of a matrix whose counts are kept
 inline constexpr std::size_t chance_chunk = 512;  ///< items of an order whose chances are formed
 inline constexpr std::size_t order_chunk = 64;    ///< lists of a task that samples or evaluates orders
+inline constexpr std::size_t token_chunk = 64;    ///< vectors of a task that checks or copies them
+
+/// Best tokens that a pullback of late_interaction computes again at once: a bound on scratch.
+inline constexpr std::size_t best_tokens = std::size_t{1} << 22;
+/// Logits of cmpc that are held at once, unless those of 64 classes are more: a bound on scratch.
+inline constexpr std::size_t logits_of_tile = std::size_t{1} << 21;
 
 }  // namespace rankloss::inline RANKLOSS_ABI::detail::tuning

@@ -17,8 +17,8 @@
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
 /// The hinges max(0, margin - s_positive + s_negative) of one query, averaged over its positives. Items of
-/// relevance > 0 are positives, all others negatives. Both functions write derivatives into a gradient of
-/// zeros, unless it is empty.
+/// relevance > 0 are positives, all others negatives. The first two write derivatives into a gradient of
+/// zeros, unless it is empty. This is the loss with its defaults; over_sorted serves others, too.
 struct triplet_hinges {
   double margin;
 
@@ -81,6 +81,38 @@ struct triplet_hinges {
                            ? each_with_each<Arch>(items, positives, negatives, gradient, scratch)
                            : in_sorted_order(items, positives, negatives, gradient, scratch);
     return sum / static_cast<double>(positives.size());
+  }
+
+  /// The sum of the hinges of finite scores. With both sides in descending order, the negatives within the
+  /// margin of a positive are the first ones, and their number grows as the positives fall. The sum of hinges
+  /// is updated by terms >= 0 only, so nothing cancels.
+  /// @param of_positive  of_positive(payload, number of negatives within its margin)
+  /// @param of_negative  the other way round; called if `sloped`
+  template <class T, class Record, class OfPositive, class OfNegative>
+  double over_sorted(std::span<const Record> p, std::span<const Record> q, bool sloped,
+                     const OfPositive& of_positive, const OfNegative& of_negative) const {
+    const auto score = [](const Record& r) { return static_cast<double>(value_of<T>(r.key)); };
+    double sum = 0.0;
+    double hinges = 0.0;  // sum over the negatives of the current positive
+    double previous = score(p[0]);
+    std::size_t near = 0;
+    for (const Record& positive : p) {
+      const double s = score(positive);
+      if (near > 0)
+        hinges = std::min(hinges + static_cast<double>(near) * std::min(previous - s, largest),
+                          static_cast<double>(near) * largest);
+      for (; near < q.size() && hinge(score(q[near]), s) > 0.0; ++near) hinges += hinge(score(q[near]), s);
+      sum += hinges;
+      previous = s;
+      of_positive(positive.payload, near);
+    }
+    if (!sloped) return sum;
+    std::size_t clear = 0;  // positives that are not within the margin of the current negative
+    for (const Record& negative : q) {
+      while (clear < p.size() && !(hinge(score(negative), score(p[clear])) > 0.0)) ++clear;
+      of_negative(negative.payload, p.size() - clear);
+    }
+    return sum;
   }
 
  private:
@@ -169,9 +201,6 @@ struct triplet_hinges {
     return sum_of(sum);
   }
 
-  /// With both sides in descending order, the negatives within the margin of a positive are the first ones,
-  /// and their number grows as the positives fall. The sum of hinges is updated by terms >= 0 only, so
-  /// nothing cancels.
   template <class T, class R>
   double in_sorted_order(const list<T, R>& items, std::span<const std::uint32_t> positives,
                          std::span<const std::uint32_t> negatives, const strided<T>& gradient,
@@ -182,32 +211,17 @@ struct triplet_hinges {
         return record{descending_key(items.scores[side[k]]), side[k]};
       });
     };
-    const auto score = [](const record& r) { return static_cast<double>(value_of<T>(r.key)); };  // finite
     const std::span<const record> p = sorted(positives);
     const std::span<const record> q = sorted(negatives);
     const double share = 1.0 / static_cast<double>(p.size());
-
-    double sum = 0.0;
-    double hinges = 0.0;  // sum over the negatives of the current positive
-    double previous = score(p[0]);
-    std::size_t near = 0;
-    for (const record& positive : p) {
-      const double s = score(positive);
-      if (near > 0)
-        hinges = std::min(hinges + static_cast<double>(near) * std::min(previous - s, largest),
-                          static_cast<double>(near) * largest);
-      for (; near < q.size() && hinge(score(q[near]), s) > 0.0; ++near) hinges += hinge(score(q[near]), s);
-      sum += hinges;
-      previous = s;
-      if (!gradient.empty()) gradient[positive.payload] = static_cast<T>(-share * static_cast<double>(near));
-    }
-    if (gradient.empty()) return sum;
-    std::size_t clear = 0;  // positives that are not within the margin of the current negative
-    for (const record& negative : q) {
-      while (clear < p.size() && !(hinge(score(negative), score(p[clear])) > 0.0)) ++clear;
-      gradient[negative.payload] = static_cast<T>(share * static_cast<double>(p.size() - clear));
-    }
-    return sum;
+    return over_sorted<T>(
+        p, q, !gradient.empty(),
+        [&](std::uint32_t positive, std::size_t near) {
+          if (!gradient.empty()) gradient[positive] = static_cast<T>(-share * static_cast<double>(near));
+        },
+        [&](std::uint32_t negative, std::size_t near) {
+          gradient[negative] = static_cast<T>(share * static_cast<double>(near));
+        });
   }
 };
 

@@ -5,6 +5,7 @@
 #include <rankloss/detail/simd/lanes.hpp>
 
 #include <array>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <numbers>
@@ -226,6 +227,30 @@ class log_product {
  private:
   V exponent_ = V(0.0);
   V mantissa_ = V(1.0);
+};
+
+/// Sums of log(1 + u) for u in [0, 1], without loss of small u: the product of all 1 + u is kept less 1, as a
+/// sum of numbers that are all positive. Such a step is two instructions, and there is one logarithm at the
+/// end.
+template <class Arch>
+class log1p_product {
+  using V = lanes<Arch>;
+
+ public:
+  /// The product of that many rows of factors does not overflow.
+  static constexpr std::size_t most_rows = 1000 / lane_count<Arch>;
+  [[gnu::always_inline]] void multiply(const V& u) noexcept { less_1_ = xsimd::fma(less_1_, u, less_1_ + u); }
+  /// Of all lanes.
+  [[nodiscard]] double sum() const noexcept {
+    alignas(64) double lane[lane_count<Arch>];
+    less_1_.store_aligned(lane);
+    double all = 0.0;
+    for (const double x : lane) all += x + all * x;
+    return std::log1p(all);
+  }
+
+ private:
+  V less_1_ = V(0.0);
 };
 
 /// -log(1 - p) for p in [0, 1/2], without cancellation for small p; lanes of float or double.

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: BSL-1.0
+#include <rankloss/circle.hpp>
+#include <rankloss/cmpm.hpp>
+#include <rankloss/contrastive.hpp>
+#include <rankloss/multi_similarity.hpp>
+#include <rankloss/nca.hpp>
+#include <rankloss/siglip.hpp>
+
+#include "support.hpp"
+
+#include <benchmark/benchmark.h>
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+namespace bench::similarity_losses {
+namespace {
+
+/// The losses of one pass or two over a query, over the rows of a matrix; row i matches column i.
+template <class T, class Loss>
+void matrix(benchmark::State& state, const Loss& loss, std::size_t n, wanted what) {
+  rankloss::context context;
+  std::vector<T> gradient(what == wanted::gradient ? n * n : 0);
+  measure(state, matrices<T>(n), n * n, [&](const matrix_data<T>& matrix) {
+    const rankloss::similarity_batch<T> batch{.similarity = matrix.similarity, .rows = n, .columns = n};
+    return rankloss::evaluate(loss, batch, {.gradient = gradient}, context);
+  });
+}
+
+template <class T, class Loss>
+void add_loss(const std::string& name, Loss loss) {
+  loss.over = rankloss::directions::rows;
+  for (const std::size_t n : {std::size_t{128}, std::size_t{512}})
+    for (const wanted what : both_wanted)
+      add<T>(name, std::to_string(n), to_string(what),
+             [=](benchmark::State& state) { matrix<T>(state, loss, n, what); });
+}
+
+template <class T>
+void add_type() {
+  add_loss<T>("siglip", rankloss::siglip{});
+  add_loss<T>("multi_similarity", rankloss::multi_similarity{});
+  add_loss<T>("circle", rankloss::circle{});
+  add_loss<T>("contrastive", rankloss::contrastive{});
+  add_loss<T>("nca", rankloss::nca{});
+  add_loss<T>("cmpm", rankloss::cmpm{});
+}
+
+}  // namespace
+
+void add_all() {
+  add_type<float>();
+  add_type<double>();
+}
+
+}  // namespace bench::similarity_losses
