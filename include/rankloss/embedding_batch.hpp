@@ -3,6 +3,8 @@
 
 #include <rankloss/batch.hpp>
 #include <rankloss/context.hpp>
+#include <rankloss/detail/lists/similarity_run.hpp>
+#include <rankloss/evaluate.hpp>
 #include <rankloss/relevance_tiles.hpp>
 #include <rankloss/vectors.hpp>
 
@@ -21,6 +23,8 @@ enum class similarity {
 [[nodiscard]] constexpr std::array<std::string_view, 3> enumerators(similarity) noexcept {
   return {"cosine", "dot", "projection"};
 }
+
+struct embedding_outputs;
 
 /// embedding_batch: embeddings of rows (queries of one kind) and of columns (queries of the other kind), as
 /// views of the host's own memory. Their similarities are what a similarity_batch holds; here they are
@@ -43,6 +47,7 @@ template <score T, relevance_number Relevance = T>
 struct embedding_batch {
   using score_type = T;
   using relevance_type = Relevance;
+  using outputs_type = embedding_outputs;
 
   shaped<vectors<T>> row_embeddings;       ///< [rows, dimension] finite
   shaped<vectors<T>> column_embeddings{};  ///< [columns, dimension] finite; empty: those of the rows
@@ -88,4 +93,46 @@ struct embedding_outputs {
   double* bias_gradient = nullptr;                        ///< scale * d(value) / d(bias); null: none
 };
 
+/// evaluate: the value of a similarity loss over embeddings, and on request its gradients by them.
+///
+///     S[i, j]          = similarity of row i and column j
+///     value            = evaluate(loss, similarity_batch of S)
+///     row_gradient     = out.scale * d(value) / d(row_embeddings),      column_gradient likewise
+///
+/// - The loss is one of those with a member `over`, `bidirectional` of a list loss, or a `weighted_sum` of
+///   such. All terms of a sum share the products of one pass.
+/// - Time: three products of rows x columns x dimension for each direction that the loss looks at, besides
+///   the loss itself; `info_nce` over both directions takes four where rows match columns by index.
+/// - Scratch O((rows + columns) dimension), and panels of 128 to 256 lists: 2 to 3 numbers for each of their
+///   similarities. Products are formed by Eigen, which allocates memory of its own for each.
+/// - Products are sums of T. Similarities by cosine are within 1e-6 (float) or 1e-15 (double) of the exact
+///   ones; gradients within 1e-5 and 1e-12 of their largest entry.
+/// - The same bits for any executor and on every run. Lists of a panel, and parts of a product, run in
+///   parallel.
+/// - Edge cases: the similarity with a zero vector is 0 by cosine, and its gradient through the length is 0.
+/// @throws as for similarity batches; moreover when components are not finite, or so large that a dot product
+/// may exceed the largest number of T. Nothing is written before everything has been computed.
+template <class Loss, score T, class Relevance>
+requires detail::made_of_queries<Loss>
+double evaluate(const Loss& loss, const embedding_batch<T, Relevance>& batch, const embedding_outputs& out,
+                context& ctx);
+
+/// evaluate on the calling thread with a context of its own, which allocates in each call.
+template <class Loss, score T, class Relevance>
+double evaluate(const Loss& loss, const embedding_batch<T, Relevance>& batch,
+                const embedding_outputs& out = {}) {
+  context ctx;
+  return evaluate(loss, batch, out, ctx);
+}
+
+/// evaluate for the value alone.
+template <class Loss, score T, class Relevance>
+double evaluate(const Loss& loss, const embedding_batch<T, Relevance>& batch, context& ctx) {
+  return evaluate(loss, batch, embedding_outputs{}, ctx);
+}
+
 }  // namespace rankloss::inline RANKLOSS_ABI
+
+#if !defined(RANKLOSS_FACES_ONLY)
+#include <rankloss/cpu/embedding_batch.hpp>
+#endif

@@ -66,17 +66,29 @@ double evaluate(const Loss& loss, const similarity_batch<T, Relevance>& given, c
   return detail::compute(loss, batch, out, ctx, 1.0);
 }
 
+namespace detail {
+
+/// Batches whose outputs are not `outputs`; they bring functions of their own.
+template <class Batch>
+concept has_own_outputs = requires {
+  typename Batch::outputs_type;
+};
+
+}  // namespace detail
+
 /// evaluate on the calling thread with a context of its own, which allocates in each call. For tests and
 /// single values.
 template <class Loss, class Batch>
-double evaluate(const Loss& loss, const Batch& batch, const outputs& out = {}) {
+requires(!detail::has_own_outputs<Batch>) double evaluate(const Loss& loss, const Batch& batch,
+                                                          const outputs& out = {}) {
   context ctx;
   return evaluate(loss, batch, out, ctx);
 }
 
 /// evaluate for the value alone.
 template <class Loss, class Batch>
-double evaluate(const Loss& loss, const Batch& batch, context& ctx) {
+requires(!detail::has_own_outputs<Batch>) double evaluate(const Loss& loss, const Batch& batch,
+                                                          context& ctx) {
   return evaluate(loss, batch, outputs{}, ctx);
 }
 

@@ -31,8 +31,9 @@ class relevance_tiles {
              object.columns(n, n, to, ctx);
            }) relevance_tiles(const Object& object RANKLOSS_LIFETIMEBOUND)
   noexcept
-      : object_(std::addressof(object)), fill_([](const void* of, bool columns, std::size_t first,
-                                                  std::size_t count, std::span<Relevance> to, context& ctx) {
+      : object_(std::addressof(object)),
+        fill_([](const void* of, bool columns, std::size_t first, std::size_t count, std::span<Relevance> to,
+                 context& ctx) {
           const Object& own = *static_cast<const Object*>(of);
           if (columns)
             own.columns(first, count, to, ctx);

@@ -23,7 +23,11 @@ struct half {
     const std::uint32_t size = bits & 0x7fffu;
     if (size >= 0x7c00u) return std::bit_cast<float>(sign | 0x7f800000u | ((size & 0x3ffu) << 13));
     // 2^112 brings the exponent of a half, also that of a subnormal one, to that of a float.
-    return std::bit_cast<float>(sign | std::bit_cast<std::uint32_t>(std::bit_cast<float>(size << 13) * 0x1p112f));
+    return std::bit_cast<float>(sign |
+                                std::bit_cast<std::uint32_t>(std::bit_cast<float>(size << 13) * 0x1p112f));
+  }
+  [[nodiscard]] explicit operator double() const noexcept {
+    return static_cast<double>(static_cast<float>(*this));
   }
 };
 
@@ -34,6 +38,9 @@ struct bfloat16 {
   [[nodiscard]] explicit operator float() const noexcept {
     return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16);
   }
+  [[nodiscard]] explicit operator double() const noexcept {
+    return static_cast<double>(static_cast<float>(*this));
+  }
 };
 
 /// vectors: the components of vectors that the host owns, read only: numbers of type T, or of type `half` or
@@ -42,15 +49,17 @@ template <score T>
 class vectors {
  public:
   template <class Element>
-  static constexpr bool takes = std::same_as<std::remove_const_t<Element>, T> ||
-      std::same_as<std::remove_const_t<Element>, half> || std::same_as<std::remove_const_t<Element>, bfloat16>;
+  static constexpr bool takes =
+      std::same_as<std::remove_const_t<Element>, T> || std::same_as<std::remove_const_t<Element>, half> ||
+      std::same_as<std::remove_const_t<Element>, bfloat16>;
   using any_element = const T;
 
   vectors() = default;
   template <class Element, std::integral Size>
   vectors(Element* items, Size size) : vectors(detail::memory_of<vectors>(items, size)) {
-    static_assert(takes<Element>, "rankloss: expected a pointer to components of the type that the batch names, "
-                                  "or of type half or bfloat16");
+    static_assert(takes<Element>,
+                  "rankloss: expected a pointer to components of the type that the batch names, "
+                  "or of type half or bfloat16");
   }
   template <detail::other_than<vectors> Source>
   requires(!detail::owner<Source>) vectors(const Source& items)
@@ -88,8 +97,9 @@ class vectors {
   template <class Source>
   static constexpr void expect() noexcept {
     detail::expect_array<Source>();
-    static_assert(detail::takes_elements_of<vectors, Source>(),
-                  "rankloss: expected components of the type that the batch names, or of type half or bfloat16");
+    static_assert(
+        detail::takes_elements_of<vectors, Source>(),
+        "rankloss: expected components of the type that the batch names, or of type half or bfloat16");
   }
 
   const void* data_ = nullptr;

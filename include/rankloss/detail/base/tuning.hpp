@@ -17,6 +17,18 @@ inline constexpr std::size_t task_items = 4096;
 /// The same for lists of partial orders, whose times differ more. Benchmark plackett_luce_pairs.
 inline constexpr std::size_t task_orders = 16;
 
+// Embeddings.
+
+/// Similarities of a panel, at most, where that many lists are enough: a panel that stays in the cache.
+/// Benchmark info_nce_embeddings.
+inline constexpr std::size_t panel_items = std::size_t{1} << 20;
+/// Lists of a panel: enough for products to be fast, and for tasks. Benchmark info_nce_embeddings.
+inline constexpr std::size_t least_panel_lists = 128;
+inline constexpr std::size_t most_panel_lists = 256;
+/// Columns of a panel and lists of it that are multiplied in one task.
+inline constexpr std::size_t product_items = 512;
+inline constexpr std::size_t product_lists = 64;
+
 // Sorts.
 
 /// Lists of up to so many items are sorted by comparing each with each. Benchmark argsort.

@@ -180,31 +180,25 @@ class matrix_source {
   const R* relevance_ = nullptr;
 };
 
+/// Whether a field is a matrix, which then has to have rows and columns of the batch.
+template <class T, class R, class Given>
+[[nodiscard]] bool has_shape_of(const similarity_batch<T, R>& batch, std::string_view field,
+                                const Given& given) {
+  if (const auto& shape = given.shape())
+    require(shape->rows == batch.rows && shape->columns == batch.columns, field, ": ", shape->rows,
+            " rows of ", shape->columns, " columns, expected ", batch.rows, " of ", batch.columns);
+  return given.shape().has_value();
+}
+
+/// What is known of pairs, rows and columns, other than similarities, fits rows and columns.
 /// @param batch  as returned by with_shape
 template <class T, class R>
-void check_shape(const similarity_batch<T, R>& batch, const outputs& out) {
+void check_pairs(const similarity_batch<T, R>& batch) {
   const std::size_t rows = batch.rows;
   const std::size_t columns = batch.columns;
   const std::size_t pairs = rows * columns;
-  const auto has_shape = [&](std::string_view field, const auto& given) {
-    if (const auto& shape = given.shape())
-      require(shape->rows == rows && shape->columns == columns, field, ": ", shape->rows, " rows of ",
-              shape->columns, " columns, expected ", rows, " of ", columns);
-    return given.shape().has_value();
-  };
-  const std::size_t size = batch.similarity.size();
-  if (has_shape("similarity", batch.similarity)) {
-    require(batch.stride == 0, "stride: ", batch.stride,
-            ", expected none: similarity is a matrix with strides of its own");
-  } else {
-    const std::size_t stride = similarity_strides(batch).row;
-    require(stride >= columns, "stride: ", stride, ", expected at least columns ", columns);
-    const std::size_t least = pairs == 0 ? 0 : (rows - 1) * stride + columns;
-    require(size == least || size == rows * stride, "similarity: size ", size, ", expected ", rows * stride,
-            " (rows ", rows, " at stride ", stride, ")");
-  }
   const auto per_pair = [&](std::string_view field, const auto& given) {
-    if (!given.empty() && !has_shape(field, given))
+    if (!given.empty() && !has_shape_of(batch, field, given))
       require(given.size() == pairs, field, ": size ", given.size(), ", expected ", pairs, " (", rows,
               " rows of ", columns, " columns)");
   };
@@ -225,9 +219,29 @@ void check_shape(const similarity_batch<T, R>& batch, const outputs& out) {
   both_or_none("row_ids, column_ids", batch.row_ids.empty(), batch.column_ids.empty());
   require(batch.column_relevance.empty() || !batch.relevance.empty(),
           "column_relevance: given without relevance");
+}
+
+/// @param batch  as returned by with_shape
+template <class T, class R>
+void check_shape(const similarity_batch<T, R>& batch, const outputs& out) {
+  const std::size_t rows = batch.rows;
+  const std::size_t columns = batch.columns;
+  const std::size_t pairs = rows * columns;
+  const std::size_t size = batch.similarity.size();
+  if (has_shape_of(batch, "similarity", batch.similarity)) {
+    require(batch.stride == 0, "stride: ", batch.stride,
+            ", expected none: similarity is a matrix with strides of its own");
+  } else {
+    const std::size_t stride = similarity_strides(batch).row;
+    require(stride >= columns, "stride: ", stride, ", expected at least columns ", columns);
+    const std::size_t least = pairs == 0 ? 0 : (rows - 1) * stride + columns;
+    require(size == least || size == rows * stride, "similarity: size ", size, ", expected ", rows * stride,
+            " (rows ", rows, " at stride ", stride, ")");
+  }
+  check_pairs(batch);
   const auto per_similarity = [&](std::string_view field, const shaped<real_output>& given) {
     if (given.empty()) return;
-    if (!has_shape(field, given)) check_size(field, given.size(), size, "one per similarity");
+    if (!has_shape_of(batch, field, given)) check_size(field, given.size(), size, "one per similarity");
     const pair_strides strides = output_strides(batch, given);
     require(matrix_shape{rows, columns, strides.row, strides.column}.has_distinct_elements(), field,
             ": strides ", strides.row, " and ", strides.column, " of ", rows, " rows and ", columns,

@@ -9,9 +9,19 @@
 #include <rankloss/workspace.hpp>
 
 #include <algorithm>
+#include <concepts>
 #include <span>
 
 namespace rankloss::inline RANKLOSS_ABI::detail {
+
+/// Losses that for_each_query takes apart.
+template <class Loss>
+concept made_of_queries = requires(const Loss& loss) {
+  { loss.over } -> std::convertible_to<directions>;
+}
+|| requires(const Loss& loss) {
+  loss.for_each_query(1.0, [](const auto&, directions, list_relevance, double) {});
+};
 
 /// A similarity loss as what it is made of: calls visit(list loss, directions, relevance of the lists, factor)
 /// for each list loss. A list loss with a member `over` is one itself, of the matches.
