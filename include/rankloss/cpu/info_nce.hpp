@@ -1,0 +1,361 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <rankloss/batch.hpp>
+#include <rankloss/context.hpp>
+#include <rankloss/detail/base/finite.hpp>
+#include <rankloss/detail/data/contiguous_items.hpp>
+#include <rankloss/detail/draws/query_sums.hpp>
+#include <rankloss/detail/lists/matrix_source.hpp>
+#include <rankloss/detail/lists/similarity_run.hpp>
+#include <rankloss/detail/simd/item_rows.hpp>
+#include <rankloss/detail/simd/lanes.hpp>
+#include <rankloss/evaluate.hpp>
+#include <rankloss/info_nce.hpp>
+#include <rankloss/workspace.hpp>
+
+#include <xsimd/xsimd.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <limits>
+#include <span>
+
+namespace rankloss::inline RANKLOSS_ABI {
+namespace detail {
+
+/// The positives or the negatives of a query: how many there are, and the sum of their weighted exponentials
+/// relative to the greatest score among them.
+struct softmax_part {
+  double count = 0.0;
+  double top = 0.0;          ///< greatest score
+  double total = 0.0;        ///< sum of w exp((s - top) / temperature)
+  double distance = 0.0;     ///< (greatest score of all - top) / temperature
+  double share = 0.0;        ///< exp(-distance)
+  double log_weights = 0.0;  ///< sum of log w
+  double distances = 0.0;    ///< sum of (top - s) / temperature
+
+  [[nodiscard]] bool empty() const noexcept { return !(count > 0.0); }
+};
+
+/// The exponentials of a query, and derivatives that are a multiple of them plus a constant in each part.
+template <class Arch, class T, class R>
+class softmax_parts {
+  using V = lanes<Arch>;
+
+ public:
+  softmax_parts(const list<T, R>& items, double temperature, workspace& scratch)
+      : n_(items.size()),
+        s_(contiguous_items(items.scores, scratch)),
+        y_(contiguous_items(items.relevance, scratch)),
+        e_(scratch.take<double>(padded_rows(n_, lane_count<Arch>)).data()),
+        half_unit_(2.0 / temperature),
+        scratch_(scratch) {
+    find_tops();
+    V positive_total(0.0), negative_total(0.0), positive_distances(0.0), negative_distances(0.0);
+    V positive_count(0.0);
+    for_rows<Arch>(n_, [&](std::size_t i, auto count) {
+      const auto positive = is_positive(i, count);
+      const V d = distance(i, count, positive);
+      const V own = only_items<Arch>(count, exp_below<T>(d));
+      own.store_aligned(e_ + i);
+      const V listed = only_items<Arch>(count, V(1.0));
+      positive_total += xsimd::select(positive, own, V(0.0));
+      negative_total += xsimd::select(positive, V(0.0), own);
+      positive_distances += xsimd::select(positive, d * listed, V(0.0));
+      negative_distances += xsimd::select(positive, V(0.0), d * listed);
+      positive_count += xsimd::select(positive, listed, V(0.0));
+    });
+    positives.total = sum_of(positive_total);
+    negatives.total = sum_of(negative_total);
+    positives.distances = sum_of(positive_distances);
+    negatives.distances = sum_of(negative_distances);
+    positives.count = sum_of(positive_count);
+    negatives.count = static_cast<double>(n_) - positives.count;
+    if (!items.weights.empty()) weigh(items.weights);
+    greatest = std::max(positives.count > 0.0 ? positives.top : negatives.top,
+                        negatives.count > 0.0 ? negatives.top : positives.top);
+    for (softmax_part* part : {&positives, &negatives}) {
+      if (!(part->count > 0.0)) continue;
+      part->distance = std::min((0.5 * greatest - 0.5 * part->top) * half_unit_, largest_term);
+      part->share = std::exp(-part->distance);
+    }
+  }
+
+  /// log of the sum of the negatives minus that of the positives; no_exponent where one of them is empty.
+  [[nodiscard]] double log_odds() const noexcept {
+    if (positives.empty() || negatives.empty()) return no_exponent;
+    return (positives.distance - negatives.distance) + std::log(negatives.total / positives.total);
+  }
+
+  /// Calls visit(i, (top of the positives - s_i) / temperature) for the positives.
+  template <class Visit>
+  void for_each_positive(const Visit& visit) const {
+    for (std::size_t i = 0; i < n_; ++i)
+      if (y_[i] > R{0}) {
+        const double s = static_cast<double>(bounded(s_[i]));
+        visit(i, std::min((0.5 * positives.top - 0.5 * s) * half_unit_, largest_term));
+      }
+  }
+
+  /// Derivatives by s_i / temperature: e_i / total * multiple + constant, of the part of i.
+  struct slopes {
+    double multiple = 0.0;
+    double constant = 0.0;
+  };
+
+  /// Makes the derivatives by s / temperature of all items, in place of the exponentials.
+  void differentiate(slopes of_positives, slopes of_negatives) {
+    const auto over = [](double multiple, const softmax_part& part) {
+      return part.empty() ? 0.0 : multiple / part.total;
+    };
+    const V p(over(of_positives.multiple, positives)), n(over(of_negatives.multiple, negatives));
+    const V p_constant(of_positives.constant), n_constant(of_negatives.constant);
+    for_rows<Arch>(n_, [&](std::size_t i, auto count) {
+      const auto positive = is_positive(i, count);
+      const V slope = xsimd::fma(V::load_aligned(e_ + i), xsimd::select(positive, p, n),
+                                 xsimd::select(positive, p_constant, n_constant));
+      slope.store_aligned(e_ + i);
+    });
+  }
+  void add_slope(std::size_t i, double slope) noexcept { e_[i] += slope; }
+
+  /// Sum over the items of a part of (greatest score - s) / temperature - log w.
+  [[nodiscard]] static double below_greatest(const softmax_part& part) noexcept {
+    return part.distances + part.count * part.distance - part.log_weights;
+  }
+
+  /// Sum of slope_i (greatest score - s_i) / temperature: the derivative by the temperature, times it, where
+  /// the slopes sum to 0.
+  [[nodiscard]] double slope_sum() const {
+    V sum(0.0);
+    const V p(positives.distance), n(negatives.distance), most(largest_term);
+    for_rows<Arch>(n_, [&](std::size_t i, auto count) {
+      const auto positive = is_positive(i, count);
+      const V d = xsimd::min(distance(i, count, positive) + xsimd::select(positive, p, n), most);
+      sum += only_items<Arch>(count, V::load_aligned(e_ + i) * d);
+    });
+    return sum_of(sum);
+  }
+
+  /// gradient_i = slope_i * factor
+  void write(double factor, const strided<T>& gradient) const {
+    T* g = contiguous_output(gradient, scratch_);
+    const V by(bounded_factor<T>(factor));
+    for_rows<Arch>(n_, [&](std::size_t i, auto count) {
+      store_items<Arch>(g + i, count, V::load_aligned(e_ + i) * by);
+    });
+    spread(g, gradient);
+  }
+
+  softmax_part positives;
+  softmax_part negatives;
+  double greatest = 0.0;  ///< of all scores
+
+ private:
+  template <class Count>
+  [[gnu::always_inline]] auto is_positive(std::size_t i, Count count) const noexcept {
+    return load_items<Arch>(y_ + i, count) > V(0.0);
+  }
+  /// Infinite scores count as the largest finite number.
+  template <class Count>
+  [[gnu::always_inline]] V score(std::size_t i, Count count) const noexcept {
+    const V largest(static_cast<double>(std::numeric_limits<T>::max()));
+    return xsimd::min(xsimd::max(load_items<Arch>(s_ + i, count), -largest), largest);
+  }
+  /// (top of the part - s) / temperature. Scores are halved first: their difference may overflow.
+  template <class Count, class Positive>
+  [[gnu::always_inline]] V distance(std::size_t i, Count count, const Positive& positive) const noexcept {
+    const V half_top = xsimd::select(positive, V(0.5 * positives.top), V(0.5 * negatives.top));
+    const V d = xsimd::fma(score(i, count), V(-0.5), half_top) * V(half_unit_);
+    return xsimd::min(xsimd::max(d, V(0.0)), V(largest_term));
+  }
+
+  void find_tops() {
+    const V lowest(std::numeric_limits<double>::lowest());
+    V p = lowest, n = lowest;
+    for_rows<Arch>(n_, [&](std::size_t i, auto count) {
+      const auto positive = is_positive(i, count);
+      const V inside = only_items<Arch>(count, V(1.0));
+      const V s = xsimd::select(inside > V(0.0), score(i, count), lowest);
+      p = xsimd::max(p, xsimd::select(positive, s, lowest));
+      n = xsimd::max(n, xsimd::select(positive, lowest, s));
+    });
+    positives.top = largest_lane(p);
+    negatives.top = largest_lane(n);
+  }
+  [[nodiscard]] static double largest_lane(const V& x) noexcept {
+    alignas(64) double row[lane_count<Arch>];
+    x.store_aligned(row);
+    return *std::max_element(row, row + lane_count<Arch>);
+  }
+
+  void weigh(const strided<const double>& weights) {
+    positives.total = negatives.total = 0.0;
+    for (std::size_t i = 0; i < n_; ++i) {
+      const bool positive = y_[i] > R{0};
+      softmax_part& part = positive ? positives : negatives;
+      e_[i] = held_as<double>(e_[i] * weights[i]);
+      part.total = held_sum(part.total, e_[i]);
+      part.log_weights += std::log(weights[i]);
+    }
+  }
+
+  std::size_t n_;
+  const T* s_;
+  const R* y_;
+  double* e_;  // [n] exponentials, then derivatives
+  double half_unit_;
+  workspace& scratch_;
+};
+
+struct info_nce_engine {
+  using Arch = xsimd::default_arch;  // of this translation unit, as the inline namespace says
+
+  template <class T, class R>
+  static double run(const info_nce& loss, const list<T, R>& items, const list_outputs<T>& out,
+                    workspace& scratch) {
+    for (std::size_t i = 0; i < items.weights.size(); ++i)
+      if (!(items.weights[i] > 0.0)) return without_weightless(loss, items, out, scratch);
+    return of_weighted(loss, items, out, scratch);
+  }
+
+  template <class T, class R>
+  static double run(const info_nce& loss, const similarity_batch<T, R>& batch, const outputs& out,
+                    context& ctx, double factor) {
+    return run_directions(loss, batch, loss.over, list_relevance::matches, out, ctx, factor);
+  }
+
+ private:
+  template <class T, class R>
+  using parts_of = softmax_parts<Arch, T, R>;
+
+  /// Items of weight 0 are left out.
+  template <class T, class R>
+  static double without_weightless(const info_nce& loss, const list<T, R>& items, const list_outputs<T>& out,
+                                   workspace& scratch) {
+    const workspace::scope scope(scratch);
+    const std::size_t n = items.size();
+    const std::span<T> scores = scratch.take<T>(n);
+    const std::span<R> relevance = scratch.take<R>(n);
+    const std::span<double> weights = scratch.take<double>(n);
+    const std::span<T> gradient = scratch.take<T>(out.gradient.size());
+    std::size_t kept = 0;
+    for (std::size_t i = 0; i < n; ++i) {
+      if (!(items.weights[i] > 0.0)) continue;
+      scores[kept] = items.scores[i];
+      relevance[kept] = items.relevance[i];
+      weights[kept++] = items.weights[i];
+    }
+    list_outputs<T> own = out;
+    if (!out.gradient.empty()) own.gradient = {gradient.data(), kept};
+    const double value =
+        kept == 0
+            ? 0.0
+            : of_weighted(
+                  loss,
+                  list<T, R>{
+                      {scores.data(), kept}, {relevance.data(), kept}, {weights.data(), kept}, items.number},
+                  own, scratch);
+    for (std::size_t i = 0, from = 0; i < out.gradient.size(); ++i)
+      out.gradient[i] = items.weights[i] > 0.0 ? gradient[from++] : T{0};
+    return value;
+  }
+
+  template <class T, class R>
+  static double of_weighted(const info_nce& loss, const list<T, R>& items, const list_outputs<T>& out,
+                            workspace& scratch) {
+    const workspace::scope scope(scratch);
+    parts_of<T, R> parts(items, loss.temperature, scratch);
+    if (parts.positives.empty()) {
+      for (std::size_t i = 0; i < out.gradient.size(); ++i) out.gradient[i] = T{0};
+      return 0.0;
+    }
+    const bool is_single =
+        parts.positives.count == 1.0 && loss.label_smoothing == 0.0 && loss.positive_prior == 0.0;
+    double value = 0.0;
+    double floor_slope = 0.0;
+    if (is_single || loss.positives == positive_share::inside) {
+      const softplus_of odds(parts.log_odds());
+      value = odds.value + std::log(parts.positives.count);
+      parts.differentiate({.multiple = -odds.slope}, {.multiple = odds.slope});
+    } else if (loss.positives == positive_share::outside) {
+      value = outside(loss.label_smoothing, parts);
+    } else {
+      value = separate(loss, parts, items, floor_slope);
+    }
+    if (out.temperature_gradient != nullptr)
+      *out.temperature_gradient = held_as<double>((parts.slope_sum() + floor_slope) / loss.temperature);
+    if (!out.gradient.empty()) parts.write(1.0 / loss.temperature, out.gradient);
+    return std::clamp(value, -largest_term, largest_term);
+  }
+
+  /// sum_i t_i (log Z - z_i) for the target t.
+  template <class T, class R>
+  static double outside(double smoothing, parts_of<T, R>& parts) {
+    const softmax_part& p = parts.positives;
+    const softmax_part& n = parts.negatives;
+    const double of_positives = p.total * p.share;
+    const double of_negatives = n.total * n.share;
+    const double z = of_positives + of_negatives;  // at least one of them has share 1
+    const double own = (1.0 - smoothing) / p.count;
+    const double each = smoothing / (p.count + n.count);
+    parts.differentiate({.multiple = of_positives / z, .constant = -own - each},
+                        {.multiple = of_negatives / z, .constant = -each});
+    const double below = parts.below_greatest(p);
+    return std::log(z) + own * below + each * (below + (n.empty() ? 0.0 : parts.below_greatest(n)));
+  }
+
+  /// mean over the positives of log(1 + N / e_p).
+  /// @param floor_slope  gets the derivative through the least N, times the temperature
+  template <class T, class R>
+  static double separate(const info_nce& loss, parts_of<T, R>& parts, const list<T, R>& items,
+                         double& floor_slope) {
+    const softmax_part& p = parts.positives;
+    const softmax_part& n = parts.negatives;
+    if (n.empty()) {
+      parts.differentiate({}, {});
+      return 0.0;
+    }
+    const double q = loss.positive_prior;
+    // N, relative to the greatest score, is a multiple of the sums of the parts.
+    double log_n = std::log(n.total) - n.distance;
+    double of_negatives = 1.0;
+    double of_positives = 0.0;
+    bool at_floor = false;
+    if (q > 0.0) {
+      const double expected = q * n.count / p.count * (p.total * p.share);
+      const double rest = (n.total * n.share - expected) / (1.0 - q);
+      const double least = std::log(n.count) - (1.0 + parts.greatest) / loss.temperature;
+      const double log_rest = rest > 0.0 ? std::log(rest) : no_exponent;
+      at_floor = log_rest <= least;
+      log_n = std::max(log_rest, least);
+      of_negatives = at_floor ? 0.0 : n.total * n.share / (1.0 - q) / rest;
+      of_positives = at_floor ? 0.0 : -expected / (1.0 - q) / rest;
+    }
+    const auto odds_of = [&](std::size_t i, double below) {
+      const double log_weight = items.weights.empty() ? 0.0 : std::log(items.weights[i]);
+      return softplus_of(std::clamp(log_n + p.distance + below - log_weight, -largest_term, largest_term));
+    };
+    double value = 0.0;
+    double slope = 0.0;
+    parts.for_each_positive([&](std::size_t i, double below) {
+      const softplus_of odds = odds_of(i, below);
+      value = held_sum(value, odds.value / p.count);
+      slope += odds.slope / p.count;
+    });
+    parts.differentiate({.multiple = slope * of_positives}, {.multiple = slope * of_negatives});
+    parts.for_each_positive(
+        [&](std::size_t i, double below) { parts.add_slope(i, -odds_of(i, below).slope / p.count); });
+    if (at_floor) floor_slope = held_as<double>(slope * (1.0 + parts.greatest) / loss.temperature);
+    return value;
+  }
+};
+
+}  // namespace detail
+
+template <>
+struct engine<info_nce, context> : detail::info_nce_engine {};
+
+}  // namespace rankloss::inline RANKLOSS_ABI
