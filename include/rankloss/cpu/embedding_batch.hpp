@@ -7,16 +7,25 @@
 #include <rankloss/detail/base/tuning.hpp>
 #include <rankloss/detail/data/check_data.hpp>
 #include <rankloss/detail/data/outputs.hpp>
+#include <rankloss/detail/data/weighted_mean.hpp>
+#include <rankloss/detail/draws/query_sums.hpp>
 #include <rankloss/detail/embeddings/embedding_side.hpp>
+#include <rankloss/detail/embeddings/index_panels.hpp>
 #include <rankloss/detail/embeddings/panel_source.hpp>
 #include <rankloss/detail/embeddings/products.hpp>
+#include <rankloss/detail/embeddings/two_way_hardest.hpp>
+#include <rankloss/detail/embeddings/two_way_softmax.hpp>
 #include <rankloss/detail/lists/list_run.hpp>
 #include <rankloss/detail/lists/similarity_run.hpp>
 #include <rankloss/embedding_batch.hpp>
 #include <rankloss/workspace.hpp>
 
+#include <xsimd/xsimd.hpp>
+
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
+#include <cstdint>
 #include <limits>
 #include <memory>
 #include <new>
@@ -225,6 +234,7 @@ class embedding_run {
   double operator()(const Loss& loss, double factor, embedding_sums& sums) {
     prepare(loss);
     double value = 0.0;
+    if (std::optional<double> found = in_both_directions(loss, factor, sums)) return *found;
     for (const bool columns : {false, true})
       if (wants(loss, columns)) value = held_sum(value, run_direction(loss, columns, factor, sums));
     return value;
@@ -292,9 +302,7 @@ class embedding_run {
     side& lists = side_of(columns);
     side& items = side_of(!columns);
     const std::size_t width = items.count();
-    const std::size_t height =
-        std::min(lists.count(), std::clamp(tuning::panel_items / std::max<std::size_t>(1, width),
-                                           tuning::least_panel_lists, tuning::most_panel_lists));
+    const std::size_t height = panel_lists(lists.count(), width);
     const bool computes_relevance = !batch_.computed_relevance.empty();
     list_panel<T, R> panel{.width = width};
     panel.scores = scratch.take<T>(height * width).data();
@@ -339,12 +347,167 @@ class embedding_run {
     return value;
   }
 
-  [[nodiscard]] static vector_block<T> block_of(T* memory, const list_panel<T, R>& panel) {
-    return {memory, panel.last - panel.first, panel.width, panel.width};
+  /// Whether row i matches column i and no pair is left out, and the columns have the similarities of the
+  /// rows.
+  [[nodiscard]] bool matches_by_index_alone() const {
+    return !shapes_.self && batch_.similarity != similarity::projection && matches_by_index(pairs_) &&
+           !leaves_out_pairs(pairs_) && pairs_.row_probabilities.empty() &&
+           pairs_.column_probabilities.empty() && pairs_.rows > 0 && pairs_.columns > 0;
   }
 
-  [[nodiscard]] static std::size_t pieces(std::size_t count, std::size_t size) {
-    return (count + size - 1) / size;
+  /// What is computed for both directions at once, if this is such a case.
+  template <class Loss>
+  [[nodiscard]] std::optional<double> in_both_directions(const Loss& loss, double factor,
+                                                         embedding_sums& sums) {
+    if constexpr (requires { engine<Loss, context>::is_two_way_softmax(loss); }) {
+      if (engine<Loss, context>::is_two_way_softmax(loss) && matches_by_index_alone())
+        return run_two_way_softmax(loss.temperature, factor, sums);
+    } else if constexpr (requires { engine<Loss, context>::is_two_way_hardest(loss); }) {
+      if (engine<Loss, context>::is_two_way_hardest(loss) && matches_by_index_alone())
+        return run_two_way_hardest(loss.margin, factor, sums);
+    }
+    return std::nullopt;
+  }
+
+  /// Calls visit(line, share of its value) for the lines of a direction that have a match, whose values it
+  /// returns, and returns their mean.
+  template <class Visit>
+  double mean_of_lines(bool columns, double factor, std::size_t matches, embedding_sums& sums,
+                       const Visit& visit) {
+    const std::size_t lines = columns ? pairs_.columns : pairs_.rows;
+    const reals& weights = columns ? pairs_.column_weights : pairs_.row_weights;
+    const auto weight = [&](std::size_t l) {
+      return pairs_.reduction == reduction::mean_of_relevant && l >= matches ? 0.0 : weight_of(weights, l);
+    };
+    const weighted_mean mean(lines, weight, pairs_.reduction,
+                             pairs_.reduction == reduction::sum ? factor : 0.5 * factor);
+    const workspace::scope scope(context_.scratch());
+    const std::span<double> values = context_.scratch().take<double>(lines);
+    std::fill(values.begin(), values.end(), 0.0);
+    for (std::size_t l = 0; l < matches; ++l) values[l] = visit(l, mean.share(weight(l)));
+    for (std::size_t l = 0; l < lines && !sums.per_list.empty(); ++l)
+      sums.per_list[(columns ? pairs_.rows : 0) + l] += values[l];
+    return mean(lines, weight, [&](std::size_t l) { return values[l]; });
+  }
+
+  double run_two_way_softmax(double temperature, double factor, embedding_sums& sums) {
+    workspace& scratch = context_.scratch();
+    const workspace::scope scope(scratch);
+    two_way_softmax<xsimd::default_arch, T> softmax(rows_.vectors_as(list_form()),
+                                                    columns_.vectors_as(list_form()), temperature,
+                                                    out_.temperature_gradient != nullptr, context_);
+    const auto zeros = [&](std::size_t count) {
+      const std::span<T> of = scratch.take<T>(count);
+      std::fill(of.begin(), of.end(), T{0});
+      return of;
+    };
+    const std::span<T> of_row = zeros(pairs_.rows);
+    const std::span<T> of_column = zeros(pairs_.columns);
+    const std::span<double> of_match = scratch.take<double>(softmax.matches());
+    std::fill(of_match.begin(), of_match.end(), 0.0);
+    const double unit = 1.0 / temperature;
+    double value = 0.0;
+    for (const bool columns : {false, true}) {
+      const auto lines = columns ? softmax.columns() : softmax.rows();
+      const std::span<T> of_line = columns ? of_column : of_row;
+      const double mean =
+          mean_of_lines(columns, factor, softmax.matches(), sums, [&](std::size_t l, double share) {
+            const auto& line = lines[l];
+            if (!(line.total > 0.0)) return 0.0;
+            const double below = (static_cast<double>(line.top) - softmax.match(l)) * unit;
+            const softplus_of odds(std::clamp(below + std::log(line.total), -largest_term, largest_term));
+            const double slope = held_as<double>(share * odds.slope * unit);
+            of_line[l] = held_as<T>(slope / line.total);
+            of_match[l] -= slope;
+            if (out_.temperature_gradient != nullptr)
+              sums.temperature =
+                  held_sum(sums.temperature, held_as<double>(slope * (line.distance / line.total - below)));
+            return std::min(odds.value, largest_term);
+          });
+      value = held_sum(value, mean);
+    }
+    if (gradient_wanted()) {
+      const std::span<T> held = scratch.take<T>(of_match.size());
+      for (std::size_t i = 0; i < held.size(); ++i) held[i] = held_as<T>(of_match[i]);
+      softmax.pull(of_row, of_column, held, rows_.sums_as(list_form()), columns_.sums_as(list_form()));
+    }
+    return value;
+  }
+
+  /// Nothing where equally hard negatives share a slope.
+  std::optional<double> run_two_way_hardest(double margin, double factor, embedding_sums& sums) {
+    workspace& scratch = context_.scratch();
+    const workspace::scope scope(scratch);
+    const two_way_hardest<xsimd::default_arch, T> hardest(rows_.vectors_as(list_form()),
+                                                          columns_.vectors_as(list_form()), context_);
+    const auto hinge = [&](const auto& line, std::size_t l) {
+      return line.count > 0
+                 ? std::clamp(margin + (static_cast<double>(line.top) - hardest.match(l)), 0.0, 1e290)
+                 : 0.0;
+    };
+    for (const bool columns : {false, true}) {
+      const auto lines = columns ? hardest.columns() : hardest.rows();
+      for (std::size_t l = 0; l < hardest.matches(); ++l)
+        if (lines[l].count > 1 && hinge(lines[l], l) > 0.0) return std::nullopt;
+    }
+    // Of each line with a hinge above 0: its match falls, its hardest negative rises.
+    struct move {
+      std::uint32_t row, column, other;
+      T slope;
+    };
+    const std::span<move> moves = scratch.take<move>(2 * hardest.matches());
+    std::size_t by_rows = 0;
+    std::size_t all = 0;
+    double value = 0.0;
+    for (const bool columns : {false, true}) {
+      const auto lines = columns ? hardest.columns() : hardest.rows();
+      const double mean =
+          mean_of_lines(columns, factor, hardest.matches(), sums, [&](std::size_t l, double share) {
+            const double h = hinge(lines[l], l);
+            const auto own = static_cast<std::uint32_t>(l);
+            if (h > 0.0) moves[all++] = {own, own, lines[l].index, held_as<T>(share)};
+            return h;
+          });
+      value = held_sum(value, mean);
+      if (!columns) by_rows = all;
+    }
+    if (gradient_wanted()) apply_moves<move>(moves.first(by_rows), moves.subspan(by_rows, all - by_rows));
+    return value;
+  }
+
+  /// Adds slope (y_other - y_own) to x and the like, a range of components in each task.
+  template <class Move>
+  void apply_moves(std::span<const Move> by_rows, std::span<const Move> by_columns) {
+    constexpr std::size_t chunk = 64;
+    const std::size_t d = rows_.dimension();
+    const auto x = rows_.vectors_as(list_form());
+    const auto y = columns_.vectors_as(list_form());
+    const auto dx = rows_.sums_as(list_form());
+    const auto dy = columns_.sums_as(list_form());
+    context_.run(pieces(d, chunk), [&](std::size_t, std::size_t task) {
+      const std::size_t first = task * chunk;
+      const std::size_t last = std::min(d, first + chunk);
+      const auto add = [&](const vector_block<T>& sums, std::size_t to, T factor, const T* from) {
+        if (to >= sums.count) return;
+        T* sum = sums[to];
+        for (std::size_t k = first; k < last; ++k) sum[k] += factor * from[k];
+      };
+      const auto move_all = [&](std::span<const Move> moves, const auto& lists, const auto& list_sums,
+                                const auto& items, const auto& item_sums) {
+        for (const Move& m : moves) {
+          add(list_sums, m.row, m.slope, items[m.other]);
+          add(list_sums, m.row, -m.slope, items[m.column]);
+          add(item_sums, m.other, m.slope, lists[m.row]);
+          add(item_sums, m.column, -m.slope, lists[m.row]);
+        }
+      };
+      move_all(by_rows, x, dx, y, dy);
+      move_all(by_columns, y, dy, x, dx);
+    });
+  }
+
+  [[nodiscard]] static vector_block<T> block_of(T* memory, const list_panel<T, R>& panel) {
+    return {memory, panel.last - panel.first, panel.width, panel.width};
   }
 
   /// The scores of a panel.

@@ -227,6 +227,13 @@ struct info_nce_engine {
     return run_directions(loss, batch, loss.over, list_relevance::matches, out, ctx, factor);
   }
 
+  /// Whether for single positives the loss is the logarithm of a softmax in both directions, within the
+  /// temperatures at which the least number has no exponential.
+  static bool is_two_way_softmax(const info_nce& loss) noexcept {
+    return loss.over == directions::both && loss.label_smoothing == 0.0 && loss.positive_prior == 0.0 &&
+           loss.temperature <= 1e30;
+  }
+
  private:
   template <class T, class R>
   using parts_of = softmax_parts<Arch, T, R>;

@@ -54,6 +54,11 @@ struct triplet_engine {
     return run_directions(loss, batch, loss.over, list_relevance::matches, out, ctx, factor);
   }
 
+  /// Whether only the hardest negatives count, of rows and columns.
+  static bool is_two_way_hardest(const triplet& loss) noexcept {
+    return is_plain(loss) && loss.mine == mining::hardest && loss.over == directions::both;
+  }
+
   /// What the sum over the triplets of a query is divided by. As the weight of the query it makes a mean over
   /// queries one over all triplets of the batch.
   template <class T, class R>
