@@ -10,6 +10,7 @@
 #include <rankloss/detail/gains/lane_discounts.hpp>
 #include <rankloss/detail/sigmoid/cell_sums.hpp>
 #include <rankloss/detail/sigmoid/decay_rows.hpp>
+#include <rankloss/detail/sigmoid/few_gains.hpp>
 #include <rankloss/detail/sigmoid/sigmoid_layout.hpp>
 #include <rankloss/detail/sigmoid/smooth_dcg.hpp>
 #include <rankloss/detail/simd/lanes.hpp>
@@ -62,6 +63,13 @@ struct sndcg_engine {
       for (std::size_t i = 0; i < out.gradient.size(); ++i) out.gradient[i] = T{0};
       for (std::size_t i = 0; i < out.hessian.size(); ++i) out.hessian[i] = T{0};
       return 0.0;
+    }
+    if (out.hessian.empty()) {
+      const few_gains<Arch, T> few(items.scores, gains, scratch);
+      if (few.apply())
+        return 1.0 - few.template dcg<Discount>(gains, loss.temperature, static_cast<double>(loss.cutoff),
+                                                -1.0 / (best * loss.temperature), out.gradient, scratch) /
+                         best;
     }
     const bool in_cells = out.hessian.empty();
     const std::span<T> by_slot = scratch.take<T>(in_cells ? n : 0);

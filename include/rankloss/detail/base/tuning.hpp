@@ -48,6 +48,9 @@ inline constexpr std::size_t cell_items = 8;
 /// Items of one cell from which on a list is computed in cells whatever the others hold: by digits.
 inline constexpr std::size_t crowded_cell = 256;
 
+/// Items with gain up to which each is compared with all items of a long list. Benchmark sndcg_single.
+inline constexpr std::size_t few_gains = 4;
+
 /// The same for neural_ndcg, whatever the type. Benchmark neural_ndcg.
 inline constexpr std::size_t longest_band_in_lane = 256;
 
