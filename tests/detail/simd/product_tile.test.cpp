@@ -63,7 +63,7 @@ TEMPLATE_TEST_CASE("add_product: any number of rows, of a matrix or of its trans
                                            columns, out.data(), columns + 1);
         CHECK(worst_error(out, sum) <= 2 * tolerance);
 
-        std::vector<T> transposed(left.size());
+        std::vector<T> transposed(left.size() + rows);
         for (std::size_t r = 0; r < rows; ++r)
           for (std::size_t k = 0; k < terms; ++k) transposed[k * rows + r] = left[r * terms + k];
         out = before;
