@@ -157,4 +157,76 @@ inline derivatives cmpm(const std::vector<real>& s, const std::vector<real>& y, 
   return out;
 }
 
+/// The ways of info_nce, in the order of positive_share.
+struct softmax_options {
+  real temperature = 1;
+  int positives = 0;  ///< 0: outside, 1: inside, 2: separate
+  real label_smoothing = 0;
+  real positive_prior = 0;
+};
+
+/// Also the derivative by the temperature, in `by_temperature`. Weights are above 0; empty: all 1.
+inline derivatives info_nce(const std::vector<real>& s, const std::vector<real>& y, const softmax_options& o,
+                            const std::vector<real>& w = {}, real* by_temperature = nullptr) {
+  const std::size_t n = s.size();
+  derivatives out{0, std::vector<real>(n, 0), {}};
+  const std::vector<bool> positive = side(y, true), negative = side(y, false);
+  real count = 0;
+  for (const bool p : positive) count += p ? 1 : 0;
+  if (by_temperature != nullptr) *by_temperature = 0;
+  if (count == 0) return out;
+  const real others = static_cast<real>(n) - count;
+  std::vector<real> z(n), by_z(n, 0);
+  for (std::size_t i = 0; i < n; ++i) z[i] = s[i] / o.temperature + (w.empty() ? 0 : std::log(w[i]));
+  const part all(z, std::vector<bool>(n, true)), of_positives(z, positive), of_negatives(z, negative);
+  real of_floor = 0;  // derivative by the logarithm of N, where that is its least
+  if (o.positives == 0) {
+    for (std::size_t i = 0; i < n; ++i) {
+      const real target =
+          o.label_smoothing / static_cast<real>(n) + (positive[i] ? (1 - o.label_smoothing) / count : 0);
+      out.value += target * (all.logarithm - z[i]);
+      by_z[i] = all.shares[i] - target;
+    }
+  } else if (o.positives == 1) {
+    out.value = all.logarithm - of_positives.logarithm + std::log(count);
+    for (std::size_t i = 0; i < n; ++i)
+      by_z[i] = positive[i] ? -of_positives.shares[i] * std::exp(of_negatives.logarithm - all.logarithm)
+                            : all.shares[i];
+  } else if (others > 0) {
+    const real c = all.logarithm;  // sums are relative to it
+    real negatives = std::exp(of_negatives.logarithm - c);
+    real slope_positives = 0, slope_negatives = negatives;
+    bool at_floor = false;
+    if (o.positive_prior > 0) {
+      const real q = o.positive_prior;
+      const real expected = q * others / count * std::exp(of_positives.logarithm - c);
+      const real least = others * std::exp(-1 / o.temperature - c);
+      const real rest = (negatives - expected) / (1 - q);
+      at_floor = !(rest > least);
+      slope_negatives = at_floor ? 0 : negatives / (1 - q);
+      slope_positives = at_floor ? 0 : -expected / (1 - q);
+      negatives = std::max(rest, least);
+    }
+    real slope = 0;
+    for (std::size_t i = 0; i < n; ++i) {
+      if (!positive[i]) continue;
+      const real odds = std::log(negatives) + c - z[i];
+      out.value += softplus(odds) / count;
+      by_z[i] = -sigmoid(odds).value / count;
+      slope += sigmoid(odds).value / count;
+    }
+    for (std::size_t i = 0; i < n; ++i)
+      by_z[i] +=
+          slope / negatives *
+          (positive[i] ? slope_positives * of_positives.shares[i] : slope_negatives * of_negatives.shares[i]);
+    if (at_floor) of_floor = slope;
+  }
+  for (std::size_t i = 0; i < n; ++i) {
+    out.gradient[i] = by_z[i] / o.temperature;
+    if (by_temperature != nullptr) *by_temperature -= by_z[i] * s[i] / o.temperature / o.temperature;
+  }
+  if (by_temperature != nullptr) *by_temperature += of_floor / o.temperature / o.temperature;
+  return out;
+}
+
 }  // namespace reference
