@@ -8,7 +8,6 @@
 #include <rankloss/cmpm.hpp>
 #include <rankloss/contrastive.hpp>
 #include <rankloss/fast_ap.hpp>
-#include <rankloss/info_nce.hpp>
 #include <rankloss/lambda_loss.hpp>
 #include <rankloss/lambdarank.hpp>
 #include <rankloss/listmle.hpp>
@@ -143,15 +142,6 @@ const std::vector<list_loss>& list_losses() {
       {"siglip",
        {.length = 0.5, .step = 0.005, .shift_invariant = false, .zero_sum = false, .takes_below_0 = true},
        rankloss::siglip{.temperature = 0.5, .bias = -1.0}},
-      {"info_nce",
-       {.length = 0.3, .step = 0.002, .takes_below_0 = true},
-       rankloss::info_nce{.temperature = 0.3, .label_smoothing = 0.1}},
-      {"info_nce, inside",
-       {.length = 0.3, .step = 0.002, .takes_below_0 = true},
-       rankloss::info_nce{.temperature = 0.3, .positives = rankloss::positive_share::inside}},
-      {"info_nce, separate",
-       {.length = 0.3, .step = 0.002, .takes_below_0 = true},
-       rankloss::info_nce{.temperature = 0.3, .positives = rankloss::positive_share::separate}},
       {"multi_similarity",
        {.length = 0.2, .step = 0.002, .shift_invariant = false, .zero_sum = false, .takes_below_0 = true},
        rankloss::multi_similarity{.alpha = 2.0, .beta = 5.0}},

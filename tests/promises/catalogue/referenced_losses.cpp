@@ -8,7 +8,6 @@
 #include <rankloss/cmpm.hpp>
 #include <rankloss/contrastive.hpp>
 #include <rankloss/fast_ap.hpp>
-#include <rankloss/info_nce.hpp>
 #include <rankloss/lambda_loss.hpp>
 #include <rankloss/lambdarank.hpp>
 #include <rankloss/listmle.hpp>
@@ -290,18 +289,6 @@ const std::vector<referenced_loss>& referenced_losses() {
        {.size = 10, .shift_invariant = false},
        rankloss::siglip{.temperature = 1.0, .bias = -1.0},
        [](const reals& s, const reals& y) { return reference::siglip(s, y, 1, -1); }},
-      {"info_nce",
-       {.digits = 2},
-       rankloss::info_nce{.temperature = 1.0},
-       [](const reals& s, const reals& y) { return reference::info_nce(s, y, {}); }},
-      {"info_nce, inside",
-       {.digits = 2},
-       rankloss::info_nce{.temperature = 1.0, .positives = rankloss::positive_share::inside},
-       [](const reals& s, const reals& y) { return reference::info_nce(s, y, {.positives = 1}); }},
-      {"info_nce, separate",
-       {.digits = 2},
-       rankloss::info_nce{.temperature = 1.0, .positives = rankloss::positive_share::separate},
-       [](const reals& s, const reals& y) { return reference::info_nce(s, y, {.positives = 2}); }},
       {"multi_similarity",
        {.digits = 2, .shift_invariant = false},
        rankloss::multi_similarity{.alpha = 1.0, .beta = 1.0, .base = 0.0},

@@ -8,7 +8,6 @@
 #include <rankloss/cmpm.hpp>
 #include <rankloss/contrastive.hpp>
 #include <rankloss/fast_ap.hpp>
-#include <rankloss/info_nce.hpp>
 #include <rankloss/lambda_loss.hpp>
 #include <rankloss/lambdarank.hpp>
 #include <rankloss/listmle.hpp>
@@ -198,10 +197,6 @@ const std::vector<scaled_loss<T>>& scaled_losses() {
        {.lengths = false},
        [](double c) { return pointwise_smooth_l1{.function = {.beta = c}}; }},
       {"siglip", {.by_relevance = none}, [](double c) { return siglip{.temperature = c, .bias = -1.0}; }},
-      {"info_nce", {.by_relevance = none}, [](double c) { return info_nce{.temperature = c}; }},
-      {"info_nce, separate",
-       {.by_relevance = none},
-       [](double c) { return info_nce{.temperature = c, .positives = positive_share::separate}; }},
       {"multi_similarity",
        {.by_relevance = none, .degree = 1},
        [](double c) { return multi_similarity{.alpha = 1.0 / c, .beta = 1.0 / c, .base = 0.0}; }},
