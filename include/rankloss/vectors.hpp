@@ -22,9 +22,11 @@ struct half {
     const std::uint32_t sign = static_cast<std::uint32_t>(bits & 0x8000u) << 16;
     const std::uint32_t size = bits & 0x7fffu;
     if (size >= 0x7c00u) return std::bit_cast<float>(sign | 0x7f800000u | ((size & 0x3ffu) << 13));
-    // 2^112 brings the exponent of a half, also that of a subnormal one, to that of a float.
-    return std::bit_cast<float>(sign |
-                                std::bit_cast<std::uint32_t>(std::bit_cast<float>(size << 13) * 0x1p112f));
+    // The exponent of a normal half is moved to that of a float. A subnormal one is so many times 2^-24, and
+    // comes here by no subnormal float, which a host's processor may be told to take for 0.
+    const float number = size >= 0x400u ? std::bit_cast<float>((size << 13) + (112u << 23))
+                                        : static_cast<float>(size) * 0x1p-24f;
+    return std::bit_cast<float>(sign | std::bit_cast<std::uint32_t>(number));
   }
   [[nodiscard]] explicit operator double() const noexcept {
     return static_cast<double>(static_cast<float>(*this));
