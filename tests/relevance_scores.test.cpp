@@ -374,7 +374,7 @@ TEMPLATE_TEST_CASE("caption_relevance: tiles hold relevance_scores in every bit"
   auto none = ragged;
   none.pairing = pairing::none;
   check_tiles(none, 6, 76);
-  check_tiles(caption_batch<T>{.dimension = d}, 0, 0);
+  check_tiles(caption_batch<T>{.captions = {}, .texts = {}, .dimension = d}, 0, 0);
 }
 
 TEST_CASE("caption_relevance: is checked once, when it is made") {

@@ -158,7 +158,7 @@ void caption_similarity(const caption_batch<T>& batch, const caption_shape<T>& s
         for (std::size_t c = shape.first(i) - from; c < shape.first(i + 1) - from; ++c)
           for (std::size_t l = 0; l < tile::width; ++l)
             best[l] = std::max(best[l], dots[c * tile::width + l]);
-        for (T& own : best) own = T(0.5) * (T{1} + std::min(own, T{1}));
+        for (T& x : best) x = T(0.5) * (T{1} + std::min(x, T{1}));
         T* to = block.at(i, block.first_text + p * tile::width);
         for (std::size_t l = 0; l < texts; ++l) to[l * block.text_stride] = best[l];
       }
