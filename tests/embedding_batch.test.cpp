@@ -1,23 +1,17 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <rankloss/bidirectional.hpp>
-#include <rankloss/circle.hpp>
 #include <rankloss/cmpm.hpp>
-#include <rankloss/contrastive.hpp>
 #include <rankloss/embedding_batch.hpp>
-#include <rankloss/fast_ap.hpp>
 #include <rankloss/hosts/eigen.hpp>
-#include <rankloss/listmle.hpp>
-#include <rankloss/multi_similarity.hpp>
 #include <rankloss/nca.hpp>
 #include <rankloss/relevance_scores.hpp>
 #include <rankloss/siglip.hpp>
-#include <rankloss/smooth_ap.hpp>
 #include <rankloss/sndcg.hpp>
-#include <rankloss/softmax_cross_entropy.hpp>
 #include <rankloss/threads.hpp>
 #include <rankloss/triplet.hpp>
 #include <rankloss/weighted_sum.hpp>
 
+#include "support/embedding_losses.hpp"
 #include "support/embedding_reference.hpp"
 #include "support/tied_orders.hpp"
 
@@ -54,170 +48,22 @@ using rankloss::sndcg;
 using rankloss::triplet;
 using rankloss::weighted;
 using rankloss::weighted_sum;
+using support::agrees;
 using support::by_matrix;
 using support::call;
+using support::digits;
 using support::distance_of;
 using support::drawn;
 using support::embedding_result;
+using support::embeddings;
 using support::equal;
+using support::finite;
 using support::plain_vectors;
 using support::widened;
 
-template <class T>
-constexpr double digits = sizeof(T) == 4 ? 1e-5 : 1e-12;
-
-/// Embeddings of rows and columns, and all that may come with them. Without columns the rows are compared
-/// with themselves.
-template <class T>
-struct embeddings {
-  std::size_t m, n, d;
-  std::vector<T> x, y;
-  std::vector<int> row_classes, column_classes, relevance, column_relevance;
-  std::vector<std::uint8_t> matches, mask;
-  std::vector<int> row_ids, column_ids;
-  std::vector<double> row_weights, column_weights;
-  bool without_diagonal = false, extra_columns = false;
-  rankloss::similarity similarity = rankloss::similarity::cosine;
-  rankloss::reduction reduction = rankloss::reduction::mean;
-  std::mt19937_64 random;
-
-  embeddings(std::size_t rows, std::size_t columns, std::size_t dimension, unsigned seed = 1)
-      : m(rows), n(columns), d(dimension), random(seed) {
-    x = drawn<T>(random, m * d);
-    y = drawn<T>(random, n * d);
-  }
-  embeddings& classes(unsigned count) {
-    row_classes = support::whole_numbers<int>(random, m, count);
-    column_classes = support::whole_numbers<int>(random, n, count);
-    return *this;
-  }
-  embeddings& grades(bool of_columns = false) {
-    relevance = support::whole_numbers<int>(random, m * columns(), 4);
-    if (of_columns) column_relevance = support::whole_numbers<int>(random, m * columns(), 3);
-    return *this;
-  }
-  embeddings& weights() {
-    row_weights = support::whole_numbers<double>(random, m, 4);
-    column_weights = support::whole_numbers<double>(random, columns(), 3);
-    return *this;
-  }
-  [[nodiscard]] std::vector<std::uint8_t> flags(unsigned one_in) {
-    auto drawn_flags = support::whole_numbers<std::uint8_t>(random, m * columns(), one_in);
-    for (auto& f : drawn_flags) f = f == 0 ? 1 : 0;
-    return drawn_flags;
-  }
-  [[nodiscard]] bool self() const { return n == 0; }
-  [[nodiscard]] std::size_t columns() const { return self() ? m : n; }
-
-  [[nodiscard]] embedding_batch<T, int> batch() const {
-    return {.row_embeddings = x,
-            .column_embeddings = y,
-            .rows = m,
-            .columns = n,
-            .dimension = d,
-            .similarity = similarity,
-            .matches = matches,
-            .row_classes = row_classes,
-            .column_classes = column_classes,
-            .relevance = relevance,
-            .column_relevance = column_relevance,
-            .mask = mask,
-            .without_diagonal = without_diagonal,
-            .extra_columns = extra_columns,
-            .row_ids = row_ids,
-            .column_ids = column_ids,
-            .row_weights = row_weights,
-            .column_weights = column_weights,
-            .reduction = reduction};
-  }
-  /// Its pairs, for the matrix.
-  [[nodiscard]] similarity_batch<double, int> pairs() const {
-    return {.similarity = {},
-            .rows = m,
-            .columns = columns(),
-            .matches = matches,
-            .row_classes = row_classes,
-            .column_classes = self() ? row_classes : column_classes,
-            .relevance = relevance,
-            .column_relevance = column_relevance,
-            .mask = mask,
-            .without_diagonal = without_diagonal,
-            .extra_columns = extra_columns,
-            .row_ids = row_ids,
-            .column_ids = self() ? row_ids : column_ids,
-            .row_weights = row_weights,
-            .column_weights = column_weights,
-            .reduction = reduction};
-  }
-  [[nodiscard]] plain_vectors wide_x() const { return widened(std::span<const T>(x), d); }
-  [[nodiscard]] std::optional<plain_vectors> wide_y() const {
-    if (self()) return std::nullopt;
-    return widened(std::span<const T>(y), d);
-  }
-  template <class Loss>
-  [[nodiscard]] embedding_result expected(const Loss& loss, bool with_slopes = false) const {
-    return by_matrix(loss, pairs(), similarity, wide_x(), wide_y(), with_slopes);
-  }
-  template <class Loss, class G = T>
-  [[nodiscard]] embedding_result found(const Loss& loss, context& ctx,
-                                       const embedding_outputs& out = {}) const {
-    return call<G>(loss, batch(), m, n, d, ctx, out);
-  }
-};
-
-/// The embedding form is the matrix form, on any number of threads with the same bits.
-template <class T, class Loss>
-void agrees(const embeddings<T>& e, const Loss& loss, double bound = digits<T>) {
-  context one, three{rankloss::threads(3)}, two{rankloss::threads(2)};
-  const embedding_result found = e.found(loss, one);
-  CHECK(distance_of(found, e.expected(loss)) <= bound);
-  CHECK(equal(e.found(loss, two), found));
-  CHECK(equal(e.found(loss, three), found));
-  CHECK(evaluate(loss, e.batch()) == Approx(found.value).epsilon(1e-6).margin(1e-9));
-}
-
-/// Every loss of similarity matrices, by name. Their options are such that roundings of similarities in float
-/// do not matter more than they must.
-template <class Visit>
-void for_each_loss(directions over, Visit visit) {
-  for (const mining mine :
-       {mining::hardest, mining::all, mining::semi_hard, mining::semi_hard_or_easiest, mining::all_semi_hard})
-    visit("triplet, mining " + std::to_string(static_cast<int>(mine)),
-          triplet{.margin = 0.3, .mine = mine, .over = over});
-  visit("triplet, batch-hard, soft", triplet{.positives = rankloss::mined_positives::hardest,
-                                             .form = rankloss::triplet_form::soft,
-                                             .distance = rankloss::distance::squared_euclidean,
-                                             .over = over});
-  visit("siglip", siglip{.temperature = 0.5, .bias = -1.0, .over = over});
-  visit("multi_similarity", rankloss::multi_similarity{.beta = 8.0, .over = over});
-  visit("circle", rankloss::circle{.gamma = 8.0, .over = over});
-  visit("contrastive", rankloss::contrastive{.positive_margin = 0.3,
-                                             .distance = rankloss::distance::cosine,
-                                             .form = rankloss::contrastive_form::half_square,
-                                             .over = over});
-  visit("nca", rankloss::nca{.over = over});
-  visit("cmpm", rankloss::cmpm{.epsilon = 1e-3, .over = over});
-  visit("fast_ap", rankloss::fast_ap{.over = over});
-  visit("bidirectional sndcg", bidirectional<sndcg>{.loss = {.temperature = 0.2}, .over = over});
-  visit("bidirectional smooth_ap",
-        bidirectional<rankloss::smooth_ap>{.loss = {.ranks = rankloss::sigmoid_ranks{.temperature = 0.2}},
-                                           .over = over});
-  visit("bidirectional listmle", bidirectional<rankloss::listmle>{.over = over});
-  visit("bidirectional softmax_cross_entropy",
-        bidirectional<rankloss::softmax_cross_entropy>{.loss = {.temperature = 0.5}, .over = over});
-}
-
 TEMPLATE_TEST_CASE("embedding_batch: every loss of matrices, by cosines of embeddings", "", float, double) {
-  using T = TestType;
   for (const directions over : {directions::both, directions::rows, directions::columns})
-    for_each_loss(over, [&](const std::string& name, const auto& loss) {
-      INFO(name << ", over " << static_cast<int>(over));
-      embeddings<T> e(19, 26, 7);
-      e.classes(4).weights();
-      agrees(e, loss);
-      e.reduction = reduction::mean_of_relevant;
-      agrees(e, loss);
-    });
+    support::every_loss_agrees<TestType>(over);
 }
 
 TEMPLATE_TEST_CASE("embedding_batch: several losses share the products of one pass", "", float, double) {
@@ -751,21 +597,6 @@ TEST_CASE("embedding_batch: scratch is some copies of the embeddings and two pan
   CHECK(value_alone.scratch_capacity() < ctx.scratch_capacity());
 }
 
-/// Value and gradients are finite, and those of the matrix where that is said.
-template <class T, class Loss>
-embedding_result finite(const embeddings<T>& e, const Loss& loss) {
-  context ctx;
-  const auto found = e.found(loss, ctx);
-  CHECK(std::isfinite(found.value));
-  const auto all_finite = [](const std::vector<double>& numbers) {
-    return std::all_of(numbers.begin(), numbers.end(), [](double x) { return std::isfinite(x); });
-  };
-  CHECK(all_finite(found.row_gradient));
-  CHECK(all_finite(found.column_gradient));
-  CHECK(all_finite(found.per_list));
-  return found;
-}
-
 TEMPLATE_TEST_CASE("embedding_batch: batches that have little in them", "", float, double) {
   using T = TestType;
   const auto check = [](const embeddings<T>& e) {
@@ -841,12 +672,7 @@ TEMPLATE_TEST_CASE("embedding_batch: zero vectors, equal vectors and duplicates"
     CHECK(twice.column_gradient[520 * 5 + k] == twice.column_gradient[15 + k]);
   for (std::size_t k = 0; k < e.x.size(); ++k) e.x[k] = T(0.25) * static_cast<T>(1 + k % 5);
   for (std::size_t k = 0; k < e.y.size(); ++k) e.y[k] = T(0.25) * static_cast<T>(1 + k % 5);
-  for_each_loss(directions::both, [&](const std::string& name, const auto& each) {
-    INFO(name);
-    const auto found = finite(e, each);
-    // All cosines are 1, where they are greatest: no direction changes them.
-    for (const double g : found.row_gradient) CHECK(std::abs(g) <= (sizeof(T) == 4 ? 1e-4 : 1e-12));
-  });
+  support::every_loss_is_flat(e);
 }
 
 TEMPLATE_TEST_CASE("embedding_batch: by cosine vectors may have any length", "", float, double) {

@@ -2,10 +2,16 @@
 #pragma once
 
 #include <rankloss/embedding_batch.hpp>
+#include <rankloss/threads.hpp>
+
+#include "support/tied_orders.hpp"
+
+#include <catch2/catch.hpp>
 
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
 #include <initializer_list>
 #include <limits>
 #include <optional>
@@ -196,6 +202,134 @@ std::vector<T> drawn(std::mt19937_64& random, std::size_t count) {
   std::vector<T> x;
   for (std::size_t k = 0; k < count; ++k) x.push_back(static_cast<T>(normal(random)));
   return x;
+}
+
+template <class T>
+inline constexpr double digits = sizeof(T) == 4 ? 1e-5 : 1e-12;
+
+/// Embeddings of rows and columns, and all that may come with them. Without columns the rows are compared
+/// with themselves.
+template <class T>
+struct embeddings {
+  std::size_t m, n, d;
+  std::vector<T> x, y;
+  std::vector<int> row_classes, column_classes, relevance, column_relevance;
+  std::vector<std::uint8_t> matches, mask;
+  std::vector<int> row_ids, column_ids;
+  std::vector<double> row_weights, column_weights;
+  bool without_diagonal = false, extra_columns = false;
+  rankloss::similarity similarity = rankloss::similarity::cosine;
+  rankloss::reduction reduction = rankloss::reduction::mean;
+  std::mt19937_64 random;
+
+  embeddings(std::size_t rows, std::size_t columns, std::size_t dimension, unsigned seed = 1)
+      : m(rows), n(columns), d(dimension), random(seed) {
+    x = drawn<T>(random, m * d);
+    y = drawn<T>(random, n * d);
+  }
+  embeddings& classes(unsigned count) {
+    row_classes = support::whole_numbers<int>(random, m, count);
+    column_classes = support::whole_numbers<int>(random, n, count);
+    return *this;
+  }
+  embeddings& grades(bool of_columns = false) {
+    relevance = support::whole_numbers<int>(random, m * columns(), 4);
+    if (of_columns) column_relevance = support::whole_numbers<int>(random, m * columns(), 3);
+    return *this;
+  }
+  embeddings& weights() {
+    row_weights = support::whole_numbers<double>(random, m, 4);
+    column_weights = support::whole_numbers<double>(random, columns(), 3);
+    return *this;
+  }
+  [[nodiscard]] std::vector<std::uint8_t> flags(unsigned one_in) {
+    auto drawn_flags = support::whole_numbers<std::uint8_t>(random, m * columns(), one_in);
+    for (auto& f : drawn_flags) f = f == 0 ? 1 : 0;
+    return drawn_flags;
+  }
+  [[nodiscard]] bool self() const { return n == 0; }
+  [[nodiscard]] std::size_t columns() const { return self() ? m : n; }
+
+  [[nodiscard]] rankloss::embedding_batch<T, int> batch() const {
+    return {.row_embeddings = x,
+            .column_embeddings = y,
+            .rows = m,
+            .columns = n,
+            .dimension = d,
+            .similarity = similarity,
+            .matches = matches,
+            .row_classes = row_classes,
+            .column_classes = column_classes,
+            .relevance = relevance,
+            .column_relevance = column_relevance,
+            .mask = mask,
+            .without_diagonal = without_diagonal,
+            .extra_columns = extra_columns,
+            .row_ids = row_ids,
+            .column_ids = column_ids,
+            .row_weights = row_weights,
+            .column_weights = column_weights,
+            .reduction = reduction};
+  }
+  /// Its pairs, for the matrix.
+  [[nodiscard]] rankloss::similarity_batch<double, int> pairs() const {
+    return {.similarity = {},
+            .rows = m,
+            .columns = columns(),
+            .matches = matches,
+            .row_classes = row_classes,
+            .column_classes = self() ? row_classes : column_classes,
+            .relevance = relevance,
+            .column_relevance = column_relevance,
+            .mask = mask,
+            .without_diagonal = without_diagonal,
+            .extra_columns = extra_columns,
+            .row_ids = row_ids,
+            .column_ids = self() ? row_ids : column_ids,
+            .row_weights = row_weights,
+            .column_weights = column_weights,
+            .reduction = reduction};
+  }
+  [[nodiscard]] plain_vectors wide_x() const { return widened(std::span<const T>(x), d); }
+  [[nodiscard]] std::optional<plain_vectors> wide_y() const {
+    if (self()) return std::nullopt;
+    return widened(std::span<const T>(y), d);
+  }
+  template <class Loss>
+  [[nodiscard]] embedding_result expected(const Loss& loss, bool with_slopes = false) const {
+    return by_matrix(loss, pairs(), similarity, wide_x(), wide_y(), with_slopes);
+  }
+  template <class Loss, class G = T>
+  [[nodiscard]] embedding_result found(const Loss& loss, rankloss::context& ctx,
+                                       const rankloss::embedding_outputs& out = {}) const {
+    return call<G>(loss, batch(), m, n, d, ctx, out);
+  }
+};
+
+/// The embedding form is the matrix form, on any number of threads with the same bits.
+template <class T, class Loss>
+void agrees(const embeddings<T>& e, const Loss& loss, double bound = digits<T>) {
+  rankloss::context one, three{rankloss::threads(3)}, two{rankloss::threads(2)};
+  const embedding_result found = e.found(loss, one);
+  CHECK(distance_of(found, e.expected(loss)) <= bound);
+  CHECK(equal(e.found(loss, two), found));
+  CHECK(equal(e.found(loss, three), found));
+  CHECK(rankloss::evaluate(loss, e.batch()) == Approx(found.value).epsilon(1e-6).margin(1e-9));
+}
+
+/// What a call gives; all of it is finite.
+template <class T, class Loss>
+embedding_result finite(const embeddings<T>& e, const Loss& loss) {
+  rankloss::context ctx;
+  const auto found = e.found(loss, ctx);
+  CHECK(std::isfinite(found.value));
+  const auto all_finite = [](const std::vector<double>& numbers) {
+    return std::all_of(numbers.begin(), numbers.end(), [](double x) { return std::isfinite(x); });
+  };
+  CHECK(all_finite(found.row_gradient));
+  CHECK(all_finite(found.column_gradient));
+  CHECK(all_finite(found.per_list));
+  return found;
 }
 
 }  // namespace support
