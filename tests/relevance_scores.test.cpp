@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
+#include <rankloss/context.hpp>
 #include <rankloss/relevance_scores.hpp>
-
 #include <rankloss/threads.hpp>
 
 #include "support/tied_orders.hpp"
@@ -314,6 +314,95 @@ TEMPLATE_TEST_CASE("relevance_scores: opposite vectors of any length give no rel
       CHECK(static_cast<double>(relevance[i * n + i]) == Approx(0.0).margin(1e-6));
     CHECK(*std::min_element(relevance.begin(), relevance.end()) >= TestType(0));
   }
+}
+
+/// Tiles of any images and of any texts hold what relevance_scores gives, in every bit.
+template <class T>
+void check_tiles(const caption_batch<T>& batch, std::size_t images, std::size_t texts) {
+  std::vector<T> all(images * texts, T(9));
+  relevance_scores(batch, all);
+  const rankloss::caption_relevance<T> tiles(batch);
+  for (const std::size_t workers : {1u, 3u}) {
+    rankloss::context ctx{rankloss::threads(workers)};
+    for (const std::size_t most : {std::size_t{1}, std::size_t{7}, std::size_t{100}}) {
+      for (std::size_t first = 0; first <= images; first += most) {
+        const std::size_t count = std::min(most, images - first);
+        std::vector<T> to(count * texts, T(9));
+        tiles.rows(first, count, to, ctx);
+        CHECK(std::equal(to.begin(), to.end(), all.begin() + static_cast<std::ptrdiff_t>(first * texts)));
+      }
+      for (std::size_t first = 0; first <= texts; first += most) {
+        const std::size_t count = std::min(most, texts - first);
+        std::vector<T> to(count * images, T(9));
+        tiles.columns(first, count, to, ctx);
+        bool same = true;
+        for (std::size_t t = 0; t < count; ++t)
+          for (std::size_t i = 0; i < images; ++i)
+            same = same && to[t * images + i] == all[i * texts + first + t];
+        CHECK(same);
+      }
+    }
+  }
+}
+
+TEMPLATE_TEST_CASE("caption_relevance: tiles hold relevance_scores in every bit", "", float, double) {
+  using T = TestType;
+  std::mt19937_64 random(4);
+  std::normal_distribution<double> normal;
+  const std::size_t d = 9;
+  const auto vectors = [&](std::size_t count) {
+    std::vector<T> v;
+    for (std::size_t k = 0; k < count * d; ++k) v.push_back(static_cast<T>(normal(random)));
+    return v;
+  };
+  const auto captions = vectors(76), texts = vectors(38);
+  const caption_batch<T> equal{.captions = captions, .texts = texts, .dimension = d, .captions_per_image = 2};
+  check_tiles(equal, 38, 38);
+  auto by_caption = equal;
+  by_caption.texts = captions;
+  by_caption.pairing = pairing::by_caption;
+  check_tiles(by_caption, 38, 76);
+  auto ragged = by_caption;
+  const std::vector<int> offsets{0, 0, 3, 4, 4, 40, 76};
+  ragged.offsets = offsets;
+  check_tiles(ragged, 6, 76);
+  auto matched = equal;
+  std::vector<std::uint8_t> matches(38 * 38);
+  for (std::size_t k = 0; k < matches.size(); ++k) matches[k] = random() % 5 == 0;
+  matched.matches = matches;
+  check_tiles(matched, 38, 38);
+  auto none = ragged;
+  none.pairing = pairing::none;
+  check_tiles(none, 6, 76);
+  check_tiles(caption_batch<T>{.captions = {}, .texts = {}, .dimension = d}, 0, 0);
+}
+
+TEST_CASE("caption_relevance: is checked once, when it is made") {
+  std::vector<float> captions(12, 1.0f);
+  const std::vector<float> texts(9, 1.0f);
+  using rankloss::caption_relevance;
+  CHECK_THROWS_WITH(
+      caption_relevance<float>({.captions = captions, .texts = texts, .dimension = 3}),
+      "rankloss: pairing: by_index for 4 images and 3 texts, expected as many of both, or matches");
+  CHECK_THROWS_WITH(caption_relevance<float>({.captions = captions, .texts = texts}),
+                    "rankloss: dimension: 0, expected at least 1");
+  const caption_batch<float> batch{
+      .captions = captions, .texts = texts, .dimension = 3, .pairing = pairing::none};
+  const caption_relevance good(batch);
+  captions[7] = std::numeric_limits<float>::quiet_NaN();
+  CHECK_THROWS_WITH(caption_relevance(batch),
+                    "rankloss: captions: nan at caption 2, component 1, expected a finite number");
+  CHECK_NOTHROW(caption_relevance(batch, rankloss::data_checks::off));
+  rankloss::context ctx;
+  std::vector<float> to(6);
+  CHECK_NOTHROW(good.rows(0, 2, to, ctx));
+  CHECK_THROWS_WITH(
+      good.rows(3, 2, to, ctx),
+      "rankloss: rows: 2 images from 3 on into 6 numbers, expected some of 4 images of 3 texts, "
+      "and a number for each pair");
+  CHECK_THROWS_WITH(good.columns(0, 2, to, ctx),
+                    "rankloss: columns: 2 texts from 0 on into 6 numbers, expected some of 3 texts of 4 "
+                    "images, and a number for each pair");
 }
 
 }  // namespace

@@ -68,6 +68,7 @@
 #include <rankloss/ranks/sigmoid_ranks.hpp>
 #include <rankloss/rao_kupper.hpp>
 #include <rankloss/relevance_scores.hpp>
+#include <rankloss/relevance_tiles.hpp>
 #include <rankloss/siglip.hpp>
 #include <rankloss/smooth_ap.hpp>
 #include <rankloss/smooth_metric.hpp>
@@ -88,6 +89,7 @@
 #include <rankloss/threads.hpp>
 #include <rankloss/triplet.hpp>
 #include <rankloss/unique_softmax.hpp>
+#include <rankloss/vectors.hpp>
 #include <rankloss/version.hpp>
 #include <rankloss/weighted_sum.hpp>
 #include <rankloss/workspace.hpp>

@@ -5,6 +5,7 @@
 #include <rankloss/context.hpp>
 
 #include <cstddef>
+#include <span>
 #include <type_traits>
 
 namespace rankloss::inline RANKLOSS_ABI {
@@ -58,6 +59,31 @@ void relevance_scores(const caption_batch<T>& batch, std::type_identity_t<array_
   context ctx;
   relevance_scores(batch, relevance, ctx);
 }
+
+/// caption_relevance: relevance_scores where they are needed, for the `computed_relevance` of an
+/// embedding_batch, so that no matrix of images and texts is ever in memory. Rows are images, and columns
+/// texts.
+///
+///     const caption_relevance relevance(captions);
+///     evaluate(loss, embedding_batch<float>{..., .computed_relevance = relevance}, outputs, context);
+///
+/// - Equal to relevance_scores in every bit, whichever images or texts are asked for.
+/// - Time O(captions of the images texts dimension) for each call. Scratch O(vectors dimension).
+/// - Its arrays must stay as they are while it is used.
+/// @throws std::invalid_argument on construction, as relevance_scores. It computes without checks.
+template <score T>
+class caption_relevance {
+ public:
+  explicit caption_relevance(const caption_batch<T>& batch, data_checks checks = data_checks::on);
+
+  /// Writes [count, texts], for the images from `first` on.
+  void rows(std::size_t first, std::size_t count, std::span<T> to, context& ctx) const;
+  /// Writes [count, images], for the texts from `first` on.
+  void columns(std::size_t first, std::size_t count, std::span<T> to, context& ctx) const;
+
+ private:
+  caption_batch<T> batch_;
+};
 
 }  // namespace rankloss::inline RANKLOSS_ABI
 

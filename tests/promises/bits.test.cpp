@@ -182,7 +182,7 @@ TEMPLATE_TEST_CASE("matrices: the second call allocates nothing", "", float, dou
     }
 }
 
-TEST_CASE("preferences and policies: float and double agree") {
+TEST_CASE("preferences, policies and embeddings: float and double agree") {
   context ctx;
   const auto narrow = subjects<float>();
   const auto full = subjects<double>();
@@ -198,7 +198,7 @@ TEST_CASE("preferences and policies: float and double agree") {
 }
 
 TEMPLATE_TEST_CASE(
-    "preferences and policies: the same bits on any number of threads, on repetition, and whatever the buffers held",
+    "preferences, policies and embeddings: the same bits on any number of threads, on repetition, and whatever the buffers held",
     "", float, double) {
   std::vector<context> contexts;
   for (const std::size_t workers : {1u, 2u, 7u}) contexts.emplace_back(rankloss::threads(workers));
@@ -213,7 +213,8 @@ TEMPLATE_TEST_CASE(
   }
 }
 
-TEMPLATE_TEST_CASE("preferences and policies: the second call allocates nothing", "", float, double) {
+TEMPLATE_TEST_CASE("preferences, policies and embeddings: the second call allocates nothing", "", float,
+                   double) {
   for (const auto& of : subjects<TestType>()) {
     INFO(of.name);
     auto r = result<TestType>{};

@@ -288,8 +288,8 @@ TEMPLATE_TEST_CASE("lists and matrices: per_list is written whole or, where the 
         CHECK(failures(loss, m.batch(reduction::mean_of_relevant)) > 1);
 }
 
-TEMPLATE_TEST_CASE("preferences and policies: a context that has been moved from is refused", "", float,
-                   double) {
+TEMPLATE_TEST_CASE("preferences, policies and embeddings: a context that has been moved from is refused", "",
+                   float, double) {
   using T = TestType;
   for (const auto& of : subjects<T>()) {
     INFO(of.name);

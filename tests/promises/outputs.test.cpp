@@ -127,7 +127,7 @@ std::vector<double> moved(std::vector<double> values, double factor, double adde
   return values;
 }
 
-TEMPLATE_TEST_CASE("preferences and policies: outputs are written as asked", "", float, double) {
+TEMPLATE_TEST_CASE("preferences, policies and embeddings: outputs are written as asked", "", float, double) {
   using T = TestType;
   using other = std::conditional_t<std::is_same_v<T, float>, double, float>;
   context ctx;
@@ -175,7 +175,7 @@ TEMPLATE_TEST_CASE("preferences and policies: outputs are written as asked", "",
     CHECK(gap(wide(cast_hessian), h) <= 1e-6);
 
     // What there is not is refused, and nothing is written.
-    if (!of.of_any_size) continue;
+    if (!of.of_any_size || !of.has_outputs) continue;
     std::vector<T> untouched(n, T{7}), more(n, T{7});
     if (!of.has_hessian)
       CHECK_THROWS_WITH(of({.gradient = untouched, .hessian = more}, ctx),

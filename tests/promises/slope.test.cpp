@@ -156,7 +156,7 @@ TEST_CASE("matrices: gradient and hessian are slope and curvature of the value")
   }
 }
 
-TEST_CASE("preferences and policies: gradient and hessian are slope and curvature of the value") {
+TEST_CASE("preferences, policies and embeddings: gradient and hessian are slope and curvature of the value") {
   constexpr double h = 0x1p-10;
   context ctx;
   for (subject<double>& of : [] {

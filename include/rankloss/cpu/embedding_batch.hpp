@@ -166,6 +166,8 @@ struct query_step {
 template <class Loss, class T, class R>
 class query_step_of final : public query_step {
  public:
+  /// @param weight  of the values of lists
+  /// @param factor  of the value and of what is written
   query_step_of(const Loss& loss, const panel_source<T, R>& source, double weight, double factor,
                 const outputs& out, rankloss::reduction reduction, context& ctx)
       : weight_(weight), source_(source), out_(out), run_(loss, source_, reduction, out_, ctx) {
@@ -328,7 +330,8 @@ class embedding_run {
       if (out_.bias_gradient != nullptr) own.bias_gradient = zero();
       steps.template add<query_step_of<query_type, T, R>>(
           scratch, query, panel_source<T, R>(pairs_, columns, kind, takes_probabilities<query_type>, panel),
-          weight, held_as<double>(weight * (half ? 0.5 * factor : factor)), own, pairs_.reduction, context_);
+          held_as<double>(weight * factor), held_as<double>(weight * (half ? 0.5 * factor : factor)), own,
+          pairs_.reduction, context_);
     });
 
     for (panel.first = 0; panel.first < lists.count(); panel.first = panel.last) {
@@ -562,8 +565,14 @@ class embedding_run {
     const std::span<R> relevance(panel.relevance, lists * panel.width);
     batch_.computed_relevance.fill(columns, panel.first, lists, relevance, context_);
     if (context_.checks != data_checks::on) return;
-    const std::size_t at =
-        find_first(strided<const R>(relevance), [&](const R& y) { return refuses_relevance(loss, y); });
+    const auto refused = [&](const R& y) { return refuses_relevance(loss, y); };
+    const auto takes_part = [&](std::size_t at) {
+      const std::size_t list = panel.first + at / panel.width, item = at % panel.width;
+      return columns ? keeps_pair(pairs_, item, list) : keeps_pair(pairs_, list, item);
+    };
+    std::size_t at = find_first(strided<const R>(relevance), refused);
+    if (leaves_out_pairs(pairs_))
+      while (at < relevance.size() && !(refused(relevance[at]) && takes_part(at))) ++at;
     if (at < relevance.size())
       fail("computed_relevance: ", static_cast<double>(relevance[at]), " at ", columns ? "column " : "row ",
            panel.first + at / panel.width, columns ? ", row " : ", column ", at % panel.width, ", expected ",
@@ -595,19 +604,66 @@ void check_embeddings(const embedding_batch<T, R>& batch, const embedding_shapes
   const double reach = static_cast<double>(std::max<std::size_t>(1, shapes.rows.columns));
   const auto fits = [&](double a, double b) { return a <= most / reach / std::max(1.0, b); };
   require(fits(rows, other) && fits(columns, batch.similarity == similarity::dot ? rows : 1.0),
-          "row_embeddings, column_embeddings: components up to ", rows, " and ", columns,
+          "row_embeddings, column_embeddings: components up to ", static_cast<T>(rows), " and ",
+          static_cast<T>(columns),
           ", whose dot products may exceed the largest number of the type; expected smaller ones, or "
           "similarity::cosine");
 }
 
-/// Sets a gradient to 0.
-inline void clear_gradient(const real_output& out, const matrix_shape& shape) {
-  out.visit([&](auto* memory) {
-    for (std::size_t i = 0; i < shape.rows; ++i)
-      for (std::size_t k = 0; k < shape.columns; ++k)
-        memory[i * shape.row_stride + k * shape.column_stride] = 0;
-  });
-}
+/// The sums of gradients over prefixes, in scratch, so that nothing of the host's memory is written before
+/// all prefixes have been computed.
+class prefix_sums {
+ public:
+  prefix_sums(const embedding_outputs& out, const embedding_shapes& shapes, workspace& scratch)
+      : out_(out),
+        shapes_(shapes),
+        rows_(zeros(out.row_gradient, shapes.row_gradient, scratch)),
+        columns_(zeros(out.column_gradient, shapes.column_gradient, scratch)) {}
+
+  /// The outputs of a run that adds to the sums.
+  [[nodiscard]] embedding_outputs outputs() const {
+    embedding_outputs own = out_;
+    own.row_gradient = real_output(rows_.data(), rows_.size());
+    own.column_gradient = real_output(columns_.data(), columns_.size());
+    return own;
+  }
+  [[nodiscard]] embedding_shapes shapes() const {
+    embedding_shapes own = shapes_;
+    own.row_gradient = contiguous(shapes_.row_gradient);
+    own.column_gradient = contiguous(shapes_.column_gradient);
+    return own;
+  }
+
+  void commit() const {
+    write(out_.row_gradient, shapes_.row_gradient, rows_);
+    write(out_.column_gradient, shapes_.column_gradient, columns_);
+  }
+
+ private:
+  [[nodiscard]] static std::span<double> zeros(const real_output& out, const matrix_shape& shape,
+                                               workspace& scratch) {
+    const std::span<double> sums = scratch.take<double>(out.empty() ? 0 : shape.rows * shape.columns);
+    std::fill(sums.begin(), sums.end(), 0.0);
+    return sums;
+  }
+  [[nodiscard]] static matrix_shape contiguous(const matrix_shape& shape) {
+    return {shape.rows, shape.columns, shape.columns, 1};
+  }
+  void write(const real_output& out, const matrix_shape& shape, std::span<const double> sums) const {
+    if (sums.empty()) return;
+    out.visit([&](auto* memory) {
+      for (std::size_t i = 0; i < shape.rows; ++i)
+        for (std::size_t k = 0; k < shape.columns; ++k)
+          put(memory[i * shape.row_stride + k * shape.column_stride],
+              held_as<double>(out_.scale * sums[i * shape.columns + k]), out_.update);
+    });
+  }
+
+  const embedding_outputs& out_;
+  const embedding_shapes& shapes_;
+  std::span<double> rows_;
+  std::span<double> columns_;
+};
 
 }  // namespace detail
 
@@ -663,18 +719,19 @@ double evaluate(const Loss& loss, const embedding_batch<T, Relevance>& batch, co
     value = run(loss, 1.0, sums);
     run.commit(out.scale, out.update);
   } else {
-    if (out.update == update::overwrite) {
-      detail::clear_gradient(out.row_gradient, shapes.row_gradient);
-      detail::clear_gradient(out.column_gradient, shapes.column_gradient);
-    }
+    const detail::prefix_sums all(out, shapes, ctx.scratch());
+    const embedding_outputs own_out = all.outputs();
+    const detail::embedding_shapes own_shapes = all.shapes();
     for (std::size_t k = 0; k < batch.prefixes.size(); ++k) {
       const workspace::scope own(ctx.scratch());
       const double weight = detail::weight_of(batch.prefix_weights, k);
-      detail::embedding_run<T, Relevance> run(batch, pairs, shapes, out,
+      if (weight == 0.0) continue;
+      detail::embedding_run<T, Relevance> run(batch, pairs, own_shapes, own_out,
                                               static_cast<std::size_t>(batch.prefixes[k]), ctx);
       value = detail::held_sum(value, run(loss, weight, sums));
-      run.commit(out.scale, update::add);
+      run.commit(1.0, update::add);
     }
+    all.commit();
   }
   std::copy(sums.per_list.begin(), sums.per_list.end(), out.per_list.begin());
   const auto write = [&](double* to, double slope) {

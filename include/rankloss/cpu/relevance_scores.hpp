@@ -45,10 +45,14 @@ struct caption_shape {
                                   : ragged_lists(batch_.offsets, captions).first(i);
   }
 
-  void check(std::span<const T> relevance) const {
+  void check_output(std::span<const T> relevance) const {
     const std::size_t pairs = images * texts;
     require(relevance.size() == pairs, "relevance: size ", relevance.size(), ", expected ", pairs, " (",
             images, " images of ", texts, " texts)");
+  }
+
+  void check_pairing() const {
+    const std::size_t pairs = images * texts;
     require(batch_.matches.empty() || batch_.matches.size() == pairs, "matches: size ", batch_.matches.size(),
             ", expected ", pairs, " (", images, " images of ", texts, " texts)");
     if (!batch_.matches.empty()) return;
@@ -82,22 +86,37 @@ struct caption_shape {
   const caption_batch<T>& batch_;
 };
 
-/// Computes relevance[i, t] from similarity alone.
+/// Some neighbouring images and texts, and where their relevance is written: that of image i and text t to
+/// data[(i - first_image) * image_stride + (t - first_text) * text_stride].
+template <class T>
+struct caption_block {
+  std::size_t first_image, last_image;
+  std::size_t first_text, last_text;
+  T* data;
+  std::size_t image_stride, text_stride;
+
+  [[nodiscard]] T* at(std::size_t i, std::size_t t) const noexcept {
+    return data + (i - first_image) * image_stride + (t - first_text) * text_stride;
+  }
+};
+
+/// Computes the relevance of a block from similarity alone. That of a pair is the same in every block.
 template <class Arch, class T>
-void caption_similarity(const caption_batch<T>& batch, const caption_shape<T>& shape, std::span<T> relevance,
-                        context& ctx) {
+void caption_similarity(const caption_batch<T>& batch, const caption_shape<T>& shape,
+                        const caption_block<T>& block, context& ctx) {
   using tile = dot_tile<T, Arch>;
   const std::size_t d = batch.dimension;
   const workspace::scope scope(ctx.scratch());
 
-  const std::size_t panels = (shape.texts + tile::width - 1) / tile::width;
+  const std::size_t block_texts = block.last_text - block.first_text;
+  const std::size_t panels = (block_texts + tile::width - 1) / tile::width;
   const std::span<T> packed = ctx.scratch().take<T>(panels * tile::width * d);
   ctx.run(panels, [&](std::size_t, std::size_t p) {
     for (std::size_t l = 0; l < tile::width; ++l) {
       const std::size_t text = p * tile::width + l;
       T* to = packed.data() + p * tile::width * d + l;
-      if (text < shape.texts) {
-        normalise(batch.texts.data() + text * d, d, to, tile::width);
+      if (text < block_texts) {
+        normalise(batch.texts.data() + (block.first_text + text) * d, d, to, tile::width);
       } else {
         for (std::size_t k = 0; k < d; ++k) to[k * tile::width] = T{0};
       }
@@ -107,11 +126,12 @@ void caption_similarity(const caption_batch<T>& batch, const caption_shape<T>& s
   // Images are taken in chunks that are small enough for their captions to stay in the cache while all texts
   // are read.
   constexpr std::size_t chunk = 8 * tile::captions;
-  const std::span<std::size_t> bounds = ctx.scratch().take<std::size_t>(shape.images + 1);
+  const std::span<std::size_t> bounds =
+      ctx.scratch().take<std::size_t>(block.last_image - block.first_image + 1);
   std::size_t tasks = 0;
-  bounds[0] = 0;
-  for (std::size_t i = 1; i <= shape.images; ++i) {
-    const bool full = i == shape.images || shape.first(i + 1) - shape.first(bounds[tasks]) > chunk ||
+  bounds[0] = block.first_image;
+  for (std::size_t i = block.first_image + 1; i <= block.last_image; ++i) {
+    const bool full = i == block.last_image || shape.first(i + 1) - shape.first(bounds[tasks]) > chunk ||
                       i - bounds[tasks] == chunk;
     if (full) bounds[++tasks] = i;
   }
@@ -131,18 +151,39 @@ void caption_similarity(const caption_batch<T>& batch, const caption_shape<T>& s
     for (std::size_t p = 0; p < panels; ++p) {
       for (std::size_t c = 0; c < padded; c += tile::captions)
         tile::run(own.data() + c * d, d, packed.data() + p * tile::width * d, dots.data() + c * tile::width);
-      const std::size_t texts = std::min(tile::width, shape.texts - p * tile::width);
+      const std::size_t texts = std::min(tile::width, block_texts - p * tile::width);
       for (std::size_t i = bounds[task]; i < bounds[task + 1]; ++i) {
         std::array<T, tile::width> best;
         best.fill(shape.first(i) < shape.first(i + 1) ? T{-1} : T{0});
         for (std::size_t c = shape.first(i) - from; c < shape.first(i + 1) - from; ++c)
           for (std::size_t l = 0; l < tile::width; ++l)
             best[l] = std::max(best[l], dots[c * tile::width + l]);
-        T* row = relevance.data() + i * shape.texts + p * tile::width;
-        for (std::size_t l = 0; l < texts; ++l) row[l] = T(0.5) * (T{1} + std::min(best[l], T{1}));
+        for (T& x : best) x = T(0.5) * (T{1} + std::min(x, T{1}));
+        T* to = block.at(i, block.first_text + p * tile::width);
+        for (std::size_t l = 0; l < texts; ++l) to[l * block.text_stride] = best[l];
       }
     }
   });
+}
+
+/// Computes the relevance of a block.
+template <class T>
+void caption_scores(const caption_batch<T>& batch, const caption_shape<T>& shape,
+                    const caption_block<T>& block, context& ctx) {
+  if (block.first_image == block.last_image || block.first_text == block.last_text) return;
+  caption_similarity<xsimd::default_arch>(batch, shape, block, ctx);
+  for (std::size_t i = block.first_image; i < block.last_image; ++i) {
+    if (!batch.matches.empty()) {
+      for (std::size_t t = block.first_text; t < block.last_text; ++t)
+        if (batch.matches[i * shape.texts + t]) *block.at(i, t) = T{1};
+      continue;
+    }
+    if (batch.pairing == pairing::none) continue;
+    const bool by_index = batch.pairing == pairing::by_index;
+    const std::size_t first = std::max(block.first_text, by_index ? i : shape.first(i));
+    const std::size_t last = std::min(block.last_text, by_index ? i + 1 : shape.first(i + 1));
+    for (std::size_t t = first; t < last; ++t) *block.at(i, t) = T{1};
+  }
 }
 
 }  // namespace detail
@@ -152,20 +193,39 @@ void relevance_scores(const caption_batch<T>& batch, std::type_identity_t<array_
                       context& ctx) {
   const detail::sole_use alone(ctx);
   const detail::caption_shape<T> shape(batch);
-  shape.check(relevance);
+  shape.check_output(relevance);
+  shape.check_pairing();
   if (ctx.checks == data_checks::on) shape.check_values();
-  if (relevance.empty()) return;
-  detail::caption_similarity<xsimd::default_arch>(batch, shape, relevance, ctx);
+  detail::caption_scores(
+      batch, shape, {0, shape.images, 0, shape.texts, relevance.data(), shape.texts, std::size_t{1}}, ctx);
+}
 
-  if (!batch.matches.empty()) {
-    for (std::size_t pair = 0; pair < relevance.size(); ++pair)
-      if (batch.matches[pair]) relevance[pair] = T{1};
-  } else if (batch.pairing == pairing::by_index) {
-    for (std::size_t i = 0; i < shape.images; ++i) relevance[i * shape.texts + i] = T{1};
-  } else if (batch.pairing == pairing::by_caption) {
-    for (std::size_t i = 0; i < shape.images; ++i)
-      for (std::size_t t = shape.first(i); t < shape.first(i + 1); ++t) relevance[i * shape.texts + t] = T{1};
-  }
+template <score T>
+caption_relevance<T>::caption_relevance(const caption_batch<T>& batch, data_checks checks) : batch_(batch) {
+  const detail::caption_shape<T> shape(batch);
+  shape.check_pairing();
+  if (checks == data_checks::on) shape.check_values();
+}
+
+template <score T>
+void caption_relevance<T>::rows(std::size_t first, std::size_t count, std::span<T> to, context& ctx) const {
+  const detail::caption_shape<T> shape(batch_);
+  detail::require(first + count <= shape.images && to.size() == count * shape.texts, "rows: ", count,
+                  " images from ", first, " on into ", to.size(), " numbers, expected some of ", shape.images,
+                  " images of ", shape.texts, " texts, and a number for each pair");
+  detail::caption_scores(batch_, shape,
+                         {first, first + count, 0, shape.texts, to.data(), shape.texts, std::size_t{1}}, ctx);
+}
+
+template <score T>
+void caption_relevance<T>::columns(std::size_t first, std::size_t count, std::span<T> to,
+                                   context& ctx) const {
+  const detail::caption_shape<T> shape(batch_);
+  detail::require(first + count <= shape.texts && to.size() == count * shape.images, "columns: ", count,
+                  " texts from ", first, " on into ", to.size(), " numbers, expected some of ", shape.texts,
+                  " texts of ", shape.images, " images, and a number for each pair");
+  detail::caption_scores(
+      batch_, shape, {0, shape.images, first, first + count, to.data(), std::size_t{1}, shape.images}, ctx);
 }
 
 }  // namespace rankloss::inline RANKLOSS_ABI

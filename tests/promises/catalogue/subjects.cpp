@@ -13,6 +13,7 @@
 #include <rankloss/ppo.hpp>
 #include <rankloss/rao_kupper.hpp>
 
+#include "embeddings.hpp"
 #include "orders.hpp"
 
 #include <cstddef>
@@ -201,6 +202,7 @@ std::vector<subject<T>> subjects() {
                    [&loss](std::span<const T> x, const outputs& out, context& ctx) {
                      return loss.call(x, of_orders, out, ctx);
                    }});
+  for (subject<T>& of : embedding_subjects<T>()) all.push_back(std::move(of));
   return all;
 }
 

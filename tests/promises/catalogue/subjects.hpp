@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-// The losses of pairs, of steps and of orders, each with data of its own, as functions of what they have a
+// The losses of pairs, of steps, of orders and of embeddings, each with data of its own, as functions of what they have a
 // gradient by.
 
 #include "calls.hpp"
@@ -26,11 +26,12 @@ struct subject {
   bool has_hessian;
   bool of_any_size = true;  ///< x may be any finite number
   std::function<double(std::span<const T>, const rankloss::outputs&, rankloss::context&)> call;
+  bool has_outputs = true;  ///< `outputs` are what it takes, and not parts of them as other outputs
 
   double operator()(const rankloss::outputs& out, rankloss::context& ctx) const { return call(x, out, ctx); }
 };
 
-/// Every loss of pairs, of steps and of orders; losses of pairs with ties by their tie parameter, too. In
+/// Every loss of pairs, of steps and of orders, and some of embeddings; losses of pairs with ties by their tie parameter, too. In
 /// float and double.
 template <class T>
 std::vector<subject<T>> subjects();

@@ -9,6 +9,8 @@
 
 /// The products of embeddings, by Eigen. Where a host builds with OpenMP, Eigen may use threads of its own in
 /// each product, and results then depend on their number, unless the host calls Eigen::setNbThreads(1).
+/// Small products are summed in an order that depends on the alignment of what is written, though not of what
+/// is read. Therefore they are written to scratch alone, whose alignment is the same in every run.
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
 /// Vectors as a matrix of Eigen, whose rows they are.
