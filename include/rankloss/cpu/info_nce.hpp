@@ -86,7 +86,8 @@ class softmax_parts {
   /// log of the sum of the negatives minus that of the positives; no_exponent where one of them is empty.
   [[nodiscard]] double log_odds() const noexcept {
     if (positives.empty() || negatives.empty()) return no_exponent;
-    return (positives.distance - negatives.distance) + std::log(negatives.total / positives.total);
+    return (positives.distance - negatives.distance) +
+           (std::log(negatives.total) - std::log(positives.total));  // their ratio may overflow
   }
 
   /// Calls visit(i, (top of the positives - s_i) / temperature) for the positives.
@@ -191,15 +192,21 @@ class softmax_parts {
     return *std::max_element(row, row + lane_count<Arch>);
   }
 
+  /// The sums are those without weights, to the bit, where all weights are 1.
   void weigh(const strided<const double>& weights) {
-    positives.total = negatives.total = 0.0;
-    for (std::size_t i = 0; i < n_; ++i) {
-      const bool positive = y_[i] > R{0};
-      softmax_part& part = positive ? positives : negatives;
-      e_[i] = held_as<double>(e_[i] * weights[i]);
-      part.total = held_sum(part.total, e_[i]);
-      part.log_weights += std::log(weights[i]);
-    }
+    const double* w = contiguous_items(weights, scratch_);
+    V positive_total(0.0), negative_total(0.0);
+    for_rows<Arch>(n_, [&](std::size_t i, auto count) {
+      const auto positive = is_positive(i, count);
+      const V own = V::load_aligned(e_ + i) * load_items<Arch>(w + i, count);
+      own.store_aligned(e_ + i);
+      positive_total += xsimd::select(positive, own, V(0.0));
+      negative_total += xsimd::select(positive, V(0.0), own);
+    });
+    constexpr double largest_sum = 1e305;  // sums and ratios of two such are finite
+    positives.total = std::min(sum_of(positive_total), largest_sum);
+    negatives.total = std::min(sum_of(negative_total), largest_sum);
+    for (std::size_t i = 0; i < n_; ++i) (y_[i] > R{0} ? positives : negatives).log_weights += std::log(w[i]);
   }
 
   std::size_t n_;

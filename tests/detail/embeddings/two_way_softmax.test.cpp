@@ -186,4 +186,29 @@ TEMPLATE_TEST_CASE("two_way_softmax: finite at the ends of components and temper
       }
 }
 
+TEST_CASE("two_way_softmax: similarities further apart than the largest number has slopes of the limit") {
+  const double big = 0.99 * std::sqrt(std::numeric_limits<double>::max() / 2);
+  const std::vector<double> x{big, -big};
+  for (const bool right : {true, false})
+    for (const double t : {1e-15, 1.0, 1e30}) {
+      const std::vector<double> y{right ? big : -big, right ? -big : big};
+      double slope = 7.0;
+      std::vector<double> g(2), h(2);
+      const double value =
+          rankloss::evaluate(info_nce{.temperature = t},
+                             rankloss::embedding_batch<double>{.row_embeddings = x,
+                                                               .column_embeddings = y,
+                                                               .rows = 2,
+                                                               .columns = 2,
+                                                               .dimension = 1,
+                                                               .similarity = similarity::dot},
+                             {.row_gradient = g, .column_gradient = h, .temperature_gradient = &slope});
+      const double limit = std::min(1e290, 4 * big * (big / 4 / t) * 2);
+      CHECK(value == Approx(right ? 0.0 : limit));
+      CHECK(slope == Approx(right ? 0.0 : -limit / t));
+      CHECK((g[0] == 0.0) == right);
+      CHECK(std::isfinite(g[0] + g[1] + h[0] + h[1]));
+    }
+}
+
 }  // namespace detail_embeddings_two_way_softmax_test
