@@ -59,16 +59,20 @@ class few_gains {
     std::fill(sums.begin(), sums.end(), 0.0);
     double total = 0.0;
     for (const std::uint32_t item : std::span(items_).first(count_)) {
-      const ranked own = rank(item, n, temperature, slopes);
+      const double own = rank(item, n, temperature, slopes);
       with_smooth_cut<wanted::gradient>(cutoff, [&]<bool Cut>(double k) {
-        const discounted_gain<T, Discount, Cut, V> term(V(static_cast<double>(gains[item])), V(own.rank), k);
+        const discounted_gain<T, Discount, Cut, V> term(V(static_cast<double>(gains[item])), V(own), k);
         total += sum_of(term.value) / static_cast<double>(lane_count<Arch>);
         if (gradient.empty()) return;
         const double by_rank = factor * (sum_of(term.slope) / static_cast<double>(lane_count<Arch>));
-        slopes[item] = -own.slopes;
-        for (std::size_t i = 0; i < padded; i += lane_count<Arch>)
-          xsimd::fma(V(by_rank), V::load_aligned(slopes.data() + i), V::load_aligned(sums.data() + i))
-              .store_aligned(sums.data() + i);
+        slopes[item] = 0.0;  // beside the item's own, the others may be too small to count
+        V others(0.0);
+        for (std::size_t i = 0; i < padded; i += lane_count<Arch>) {
+          const V slope = V::load_aligned(slopes.data() + i);
+          others += slope;
+          xsimd::fma(V(by_rank), slope, V::load_aligned(sums.data() + i)).store_aligned(sums.data() + i);
+        }
+        sums[item] -= by_rank * sum_of(others);
       });
     }
     for (std::size_t i = 0; i < gradient.size(); ++i) gradient[i] = held_as<T>(sums[i]);
@@ -76,17 +80,12 @@ class few_gains {
   }
 
  private:
-  struct ranked {
-    double rank;
-    double slopes;  ///< sum over the other items of sigmoid'
-  };
-
-  /// The soft rank of an item, and sigmoid' of the others in `slopes`, unless that is empty.
-  [[nodiscard]] ranked rank(std::size_t item, std::size_t n, double temperature,
+  /// The soft rank of an item, and sigmoid' of all items in `slopes`, unless that is empty.
+  [[nodiscard]] double rank(std::size_t item, std::size_t n, double temperature,
                             std::span<double> slopes) const {
     const double unit = 2.0 / temperature;
     const V half(0.5 * static_cast<double>(s_[item]));
-    V ranks(0.0), sum(0.0);
+    V ranks(0.0);
     const auto each = [&](auto keep) {
       for_rows<Arch>(n, [&](std::size_t i, auto count) {
         // Scores are halved first: their difference may overflow.
@@ -101,11 +100,9 @@ class few_gains {
       each([](std::size_t, auto, const V&) {});
     else
       each([&](std::size_t i, auto count, const V& slope) {
-        const V own = only_items<Arch>(count, slope);
-        sum += own;
-        own.store_aligned(slopes.data() + i);
+        only_items<Arch>(count, slope).store_aligned(slopes.data() + i);
       });
-    return {0.5 + sum_of(ranks), sum_of(sum) - 0.25};  // without the item itself
+    return 0.5 + sum_of(ranks);  // the item itself is one half of them
   }
 
   const T* s_ = nullptr;
