@@ -134,7 +134,8 @@ TEST_CASE("info_nce: weights of items, and items of weight 0, are those of the p
       const reference::derivatives expected = plain(loss, s, y, w);
       reals g;
       INFO(n << " items, positives " << static_cast<int>(loss.positives));
-      CHECK(slopes(loss, s, y, g, w) == Approx(static_cast<double>(expected.value)).epsilon(1e-11));
+      CHECK(slopes(loss, s, y, g, w) ==
+            Approx(static_cast<double>(expected.value)).epsilon(1e-11).margin(1e-13));
       for (std::size_t i = 0; i < n; ++i)
         CHECK(g[i] == Approx(static_cast<double>(expected.gradient[i])).epsilon(1e-10).margin(1e-11));
       // Weights of 1 are none.
@@ -147,6 +148,21 @@ TEST_CASE("info_nce: weights of items, and items of weight 0, are those of the p
     }
 }
 
+TEST_CASE("info_nce: a factor on all weights is nothing") {
+  const reals s{0.5, 0.25, -0.1, 0.9}, y{1, 0, 1, 0}, w{2.0, 3.0, 0.5, 1.0};
+  for (const info_nce& loss : forms(0.1)) {
+    if (loss.positive_prior > 0.0) continue;  // the least N has no weights
+    reals g, h, scaled;
+    const double value = slopes(loss, s, y, g, w);
+    for (const int power : {1020, 300, -300, -1060}) {
+      scaled.clear();
+      for (const double x : w) scaled.push_back(std::ldexp(x, power));
+      CHECK(slopes(loss, s, y, h, scaled) == Approx(value).epsilon(1e-14));
+      for (std::size_t i = 0; i < 4; ++i) CHECK(h[i] == Approx(g[i]).epsilon(1e-13));
+    }
+  }
+}
+
 TEST_CASE("info_nce: weights at the ends of their range") {
   const reals s{0.5, 0.25}, y{1, 0}, w{1e-300, 1e300};
   for (const auto form : shares) {
@@ -155,6 +171,10 @@ TEST_CASE("info_nce: weights at the ends of their range") {
     CHECK(slopes({.temperature = 0.1, .positives = form}, s, y, g, w) == Approx(log_odds).epsilon(1e-14));
     CHECK(g[0] == Approx(-10.0).epsilon(1e-14));
     CHECK(g[1] == Approx(10.0).epsilon(1e-14));
+    // The item of the greater score counts for nothing beside one of so much more weight.
+    const reals far{0.9, 0.0, 0.0}, hardly{1e-300, 1e300, 1.0};
+    CHECK(slopes({.temperature = 0.001, .positives = form}, far, {0, 1, 0}, g, hardly) ==
+          Approx(std::exp(900 - 2 * 300 * std::log(10.0))).epsilon(1e-10).margin(0));
   }
 }
 
