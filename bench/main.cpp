@@ -8,6 +8,9 @@ int main(int argc, char** argv) {
   bench::bidirectional_sndcg::add_all();
   bench::triplet::add_all();
   bench::similarity_losses::add_all();
+#if defined(RANKLOSS_BENCH_WITH_EIGEN)
+  bench::embedding_batch::add_all();
+#endif
   bench::cmpc::add_all();
   bench::late_interaction::add_all();
   bench::neural_sort::add_all();

@@ -151,6 +151,9 @@ void add_all();
 namespace similarity_losses {
 void add_all();
 }
+namespace embedding_batch {
+void add_all();
+}
 namespace cmpc {
 void add_all();
 }

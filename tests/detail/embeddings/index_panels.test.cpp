@@ -28,9 +28,11 @@ TEST_CASE("index_panels: numbers of pieces and of the lists of a panel") {
   CHECK(panel_lists(0, 10) == 0);
   CHECK(panel_lists(7, 0) == 7);
   CHECK(panel_lists(100, 100) == 100);
-  CHECK(panel_lists(1000, 1000) == 256);
-  CHECK(panel_lists(100000, 100000) == 128);
-  CHECK(panel_lists(6000, 6000) == (std::size_t{1} << 20) / 6000);
+  namespace tuning = rankloss::detail::tuning;
+  CHECK(panel_lists(1000, 1000) == tuning::most_panel_lists);
+  CHECK(panel_lists(100000, 100000) == tuning::least_panel_lists);
+  const std::size_t wide = 2 * tuning::panel_items / (tuning::least_panel_lists + tuning::most_panel_lists);
+  CHECK(panel_lists(wide, wide) == tuning::panel_items / wide);
 }
 
 TEMPLATE_TEST_CASE("index_panels: each similarity once, and matches apart", "", float, double) {

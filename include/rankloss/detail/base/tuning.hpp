@@ -21,7 +21,7 @@ inline constexpr std::size_t task_orders = 16;
 
 /// Similarities of a panel, at most, where that many lists are enough: a panel that stays in the cache.
 /// Benchmark info_nce_embeddings.
-inline constexpr std::size_t panel_items = std::size_t{1} << 20;
+inline constexpr std::size_t panel_items = std::size_t{1} << 19;
 /// Lists of a panel: enough for products to be fast, and for tasks. Benchmark info_nce_embeddings.
 inline constexpr std::size_t least_panel_lists = 128;
 inline constexpr std::size_t most_panel_lists = 256;

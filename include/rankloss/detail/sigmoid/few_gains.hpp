@@ -65,14 +65,14 @@ class few_gains {
         total += sum_of(term.value) / static_cast<double>(lane_count<Arch>);
         if (gradient.empty()) return;
         const double by_rank = factor * (sum_of(term.slope) / static_cast<double>(lane_count<Arch>));
-        slopes[item] = 0.0;  // beside the item's own, the others may be too small to count
-        V others(0.0);
+        slopes[item] = 0.0;
+        V of_others(0.0);
         for (std::size_t i = 0; i < padded; i += lane_count<Arch>) {
           const V slope = V::load_aligned(slopes.data() + i);
-          others += slope;
+          of_others += slope;
           xsimd::fma(V(by_rank), slope, V::load_aligned(sums.data() + i)).store_aligned(sums.data() + i);
         }
-        sums[item] -= by_rank * sum_of(others);
+        sums[item] -= by_rank * sum_of(of_others);
       });
     }
     for (std::size_t i = 0; i < gradient.size(); ++i) gradient[i] = held_as<T>(sums[i]);
@@ -102,7 +102,7 @@ class few_gains {
       each([&](std::size_t i, auto count, const V& slope) {
         only_items<Arch>(count, slope).store_aligned(slopes.data() + i);
       });
-    return 0.5 + sum_of(ranks);  // the item itself is one half of them
+    return 0.5 + sum_of(ranks);  // the item itself counts 1/2 among the others
   }
 
   const T* s_ = nullptr;
