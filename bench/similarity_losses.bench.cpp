@@ -2,6 +2,7 @@
 #include <rankloss/circle.hpp>
 #include <rankloss/cmpm.hpp>
 #include <rankloss/contrastive.hpp>
+#include <rankloss/info_nce.hpp>
 #include <rankloss/multi_similarity.hpp>
 #include <rankloss/nca.hpp>
 #include <rankloss/siglip.hpp>
@@ -39,6 +40,7 @@ void add_loss(const std::string& name, Loss loss) {
 
 template <class T>
 void add_type() {
+  add_loss<T>("info_nce", rankloss::info_nce{});
   add_loss<T>("siglip", rankloss::siglip{});
   add_loss<T>("multi_similarity", rankloss::multi_similarity{});
   add_loss<T>("circle", rankloss::circle{});

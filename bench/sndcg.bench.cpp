@@ -81,6 +81,12 @@ void add_type() {
     add<T>("sndcg_batch", std::to_string(8192 / n) + "x" + std::to_string(n), "gradient",
            [=](benchmark::State& state) { batch<T>(state, 8192 / n, n); });
 
+  // One item of gain, which is compared with all others.
+  for (const std::size_t n : {512, 4096, 65536})
+    add<T>("sndcg_single", std::to_string(n), "gradient", [=](benchmark::State& state) {
+      one_list<T>(state, {.temperature = temperature}, lists<T>(n, relevance::single), wanted::gradient);
+    });
+
   // How the time depends on the data: gradients of lists that differ in nothing else.
   constexpr std::size_t n = 65536;
   for (const char* t : {"0.001", "0.01", "0.1", "1", "10"})

@@ -67,6 +67,7 @@ void for_each_owner(const Visit& visit) {
   visit("bidirectional", bidirectional<sndcg>{});
   visit("triplet", triplet{});
   visit("fast_ap", fast_ap{});
+  visit("info_nce", info_nce{});
   visit("siglip", siglip{});
   visit("multi_similarity", multi_similarity{});
   visit("circle", circle{});

@@ -22,6 +22,7 @@
 #include <rankloss/gae.hpp>
 #include <rankloss/gain.hpp>
 #include <rankloss/gradient_cache.hpp>
+#include <rankloss/info_nce.hpp>
 #include <rankloss/lambda_loss.hpp>
 #include <rankloss/lambdarank.hpp>
 #include <rankloss/late_interaction.hpp>

@@ -91,6 +91,68 @@ TEST_CASE("conventions: PyTorch Metric Learning's losses of the pairs of a query
                     0.12677972,    -0.313895404, -0.0159433503, -0.107018411,  0.0465879627, -0.091333136}});
 }
 
+TEST_CASE("conventions: PyTorch Metric Learning's NTXentLoss and SupConLoss") {
+  const doubles s = peers::embedding_cosines();
+  auto batch = peers::embedding_batch(s);
+  doubles g(s.size());
+  const doubles counts = peer::pair_counts(peer::nt_xent(), batch);
+  CHECK(counts == doubles(peers::embeddings, 2.0));
+  batch.row_weights = counts;
+  batch.reduction = peer::reduction;
+  const peers::of_embeddings nt_xent{
+      7.19196177, {2.52522612,  -1.65919721,  -0.80410111,  0.138223469,  1.35805762,  1.12816381,
+                   -0.3066248,  1.42257953,   0.436277568,  -0.61726439,  -4.23556423, 0.672405243,
+                   -1.14116883, -0.894748271, 4.13253355,   -1.45694101,  -1.1502918,  1.26641965,
+                   1.44929862,  -3.0225687,   -0.823065758, -0.657869101, 0.120919734, -2.02511954}};
+  CHECK(evaluate(peer::nt_xent(), batch, {.gradient = g}) == Approx(nt_xent.value).epsilon(1e-6));
+  peers::check_by_embeddings(g, nt_xent);
+
+  batch = peers::embedding_batch(s);
+  batch.reduction = peer::sup_con_reduction;
+  const peers::of_embeddings sup_con{
+      5.37583685, {1.34804428,    -1.08994365,  -0.460051805, -0.150632173, 0.808901727,  0.443553448,
+                   -0.0103846788, 0.946199656,  0.29675585,   -0.309983373, -2.28454781,  0.457730949,
+                   -0.690019011,  -0.262804717, 2.37241316,   -1.03368700,  -0.688049495, 0.780256093,
+                   0.606458187,   -1.88489699,  -0.565579295, -0.585347176, 0.147848576,  -1.27466214}};
+  CHECK(evaluate(peer::sup_con(), batch, {.gradient = g}) == Approx(sup_con.value).epsilon(1e-6));
+  peers::check_by_embeddings(g, sup_con);
+}
+
+TEST_CASE("conventions: PyTorch Metric Learning's means of unlike classes") {
+  // Classes of three, two and one: 6 + 2 positive pairs, and a query that has none.
+  const doubles s = peers::embedding_cosines();
+  const std::vector<int> classes{0, 0, 0, 1, 1, 2};
+  auto batch = peers::embedding_batch(s);
+  batch.row_classes = classes;
+  batch.column_classes = classes;
+  const std::size_t n = peers::embeddings;
+  double pairs = 0.0, pair_sum = 0.0, queries = 0.0, query_sum = 0.0;
+  for (std::size_t i = 0; i < n; ++i) {
+    double negatives = 0.0, all = 0.0, own = 0.0, positives = 0.0;
+    for (std::size_t j = 0; j < n; ++j) {
+      if (j != i) all += std::exp(s[i * n + j] / 0.1);
+      if (classes[i] != classes[j]) negatives += std::exp(s[i * n + j] / 0.07);
+    }
+    for (std::size_t j = 0; j < n; ++j) {
+      if (j == i || classes[i] != classes[j]) continue;
+      pair_sum += std::log1p(negatives / std::exp(s[i * n + j] / 0.07));
+      own += std::log(all) - s[i * n + j] / 0.1;
+      positives += 1.0;
+    }
+    pairs += positives;
+    if (!(positives > 0.0)) continue;
+    query_sum += own / positives;
+    queries += 1.0;
+  }
+  const doubles counts = peer::pair_counts(peer::nt_xent(), batch);
+  CHECK(counts == doubles{2, 2, 2, 1, 1, 0});
+  batch.row_weights = counts;
+  CHECK(evaluate(peer::nt_xent(), batch) == Approx(pair_sum / pairs).epsilon(1e-13));
+  batch.row_weights = doubles{};
+  batch.reduction = peer::sup_con_reduction;
+  CHECK(evaluate(peer::sup_con(), batch) == Approx(query_sum / queries).epsilon(1e-13));
+}
+
 TEST_CASE("conventions: PyTorch Metric Learning's ContrastiveLoss") {
   const peers::of_embeddings expected{
       1.61728001, {0.110008523,  -0.162822276, -0.0829572231, -0.0277012587, 0.116644368,   0.197261825,

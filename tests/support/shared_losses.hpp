@@ -6,6 +6,7 @@
 #include <rankloss/cmpm.hpp>
 #include <rankloss/contrastive.hpp>
 #include <rankloss/fast_ap.hpp>
+#include <rankloss/info_nce.hpp>
 #include <rankloss/lambda_loss.hpp>
 #include <rankloss/lambdarank.hpp>
 #include <rankloss/listmle.hpp>
@@ -114,6 +115,7 @@ using triplet_and_sndcg = rankloss::weighted_sum<rankloss::triplet, rankloss::bi
   X(rankloss::pointwise_logistic)     \
   X(rankloss::pointwise_ordinal)      \
   X(rankloss::pointwise_smooth_l1)    \
+  X(rankloss::info_nce)               \
   X(rankloss::siglip)                 \
   X(rankloss::multi_similarity)       \
   X(rankloss::circle)                 \
@@ -125,6 +127,7 @@ using triplet_and_sndcg = rankloss::weighted_sum<rankloss::triplet, rankloss::bi
   X(rankloss::bidirectional<rankloss::softmax_cross_entropy>) \
   X(rankloss::triplet)                                        \
   X(rankloss::fast_ap)                                        \
+  X(rankloss::info_nce)                                       \
   X(rankloss::siglip)                                         \
   X(rankloss::multi_similarity)                               \
   X(rankloss::circle)                                         \

@@ -138,6 +138,66 @@ inline derivatives contrastive(const std::vector<real>& y, const std::vector<rea
   return out;
 }
 
+/// info_nce; `kind`: 0 outside, 1 inside, 2 separate; `weights`: of the items, empty: all 1.
+inline derivatives info_nce(const std::vector<real>& s, const std::vector<real>& y, real temperature,
+                            int kind, real smoothing = 0, real prior = 0,
+                            const std::vector<real>& weights = {}) {
+  const std::size_t n = s.size();
+  std::vector<bool> positive = side(y, true), negative = side(y, false), listed(n, true);
+  std::vector<real> z, target;
+  for (std::size_t i = 0; i < n; ++i) {
+    const real weight = weights.empty() ? real(1) : weights[i];
+    listed[i] = weight > 0;
+    positive[i] = positive[i] && listed[i];
+    negative[i] = negative[i] && listed[i];
+    z.push_back(listed[i] ? s[i] / temperature + std::log(weight) : real(0));
+  }
+  const auto positives = static_cast<real>(std::count(positive.begin(), positive.end(), true));
+  const auto negatives = static_cast<real>(std::count(negative.begin(), negative.end(), true));
+  derivatives out{0, std::vector<real>(n, 0), {}};
+  if (!(positives > 0)) return out;
+  const part all(z, listed), of_positives(z, positive), of_negatives(z, negative);
+  if (kind == 0) {
+    for (std::size_t i = 0; i < n; ++i) {
+      if (!listed[i]) continue;
+      const real t = smoothing / (positives + negatives) + (positive[i] ? (1 - smoothing) / positives : 0);
+      out.value += t * (all.logarithm - z[i]);
+      out.gradient[i] = (all.shares[i] - t) / temperature;
+    }
+  } else if (kind == 1) {
+    const real odds = of_negatives.logarithm - of_positives.logarithm;
+    out.value = softplus(odds) + std::log(positives);
+    for (std::size_t i = 0; i < n; ++i)
+      out.gradient[i] = sigmoid(odds).value * (of_negatives.shares[i] - of_positives.shares[i]) / temperature;
+  } else if (negatives > 0) {
+    real logarithm = of_negatives.logarithm, by_negatives = 1, by_positives = 0;
+    if (prior > 0) {
+      // Relative to the greatest of the sums.
+      const real top = std::max(of_negatives.logarithm, of_positives.logarithm);
+      const real own = std::exp(of_negatives.logarithm - top);
+      const real expected = prior * negatives / positives * std::exp(of_positives.logarithm - top);
+      const real rest = (own - expected) / (1 - prior);
+      const real least = std::log(negatives) - 1 / temperature;
+      const bool at_least = rest <= 0 || std::log(rest) + top <= least;
+      logarithm = at_least ? least : std::log(rest) + top;
+      by_negatives = at_least ? 0 : own / (own - expected);
+      by_positives = at_least ? 0 : -expected / (own - expected);
+    }
+    real slope = 0;
+    for (std::size_t i = 0; i < n; ++i) {
+      if (!positive[i]) continue;
+      out.value += softplus(logarithm - z[i]) / positives;
+      const real own = sigmoid(logarithm - z[i]).value / positives;
+      slope += own;
+      out.gradient[i] -= own / temperature;
+    }
+    for (std::size_t i = 0; i < n; ++i)
+      out.gradient[i] += slope / temperature *
+                         (by_negatives * of_negatives.shares[i] + by_positives * of_positives.shares[i]);
+  }
+  return out;
+}
+
 inline derivatives cmpm(const std::vector<real>& s, const std::vector<real>& y, real temperature,
                         real epsilon, bool by_root = false) {
   const std::vector<bool> positive = side(y, true);

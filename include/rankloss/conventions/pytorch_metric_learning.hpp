@@ -11,6 +11,7 @@
 #include <rankloss/distance.hpp>
 #include <rankloss/evaluate.hpp>
 #include <rankloss/fast_ap.hpp>
+#include <rankloss/info_nce.hpp>
 #include <rankloss/multi_similarity.hpp>
 #include <rankloss/nca.hpp>
 #include <rankloss/triplet.hpp>
@@ -128,6 +129,17 @@ inline constexpr rankloss::reduction circle_reduction = rankloss::reduction::mea
 }
 inline constexpr rankloss::reduction nca_reduction = rankloss::reduction::mean_of_relevant;
 
+/// NTXentLoss, with pair_counts as row weights: the mean over all positive pairs of the batch, each against the
+/// negatives of its query.
+[[nodiscard]] constexpr info_nce nt_xent(double temperature = 0.07) {
+  return {.temperature = temperature, .positives = positive_share::separate, .over = directions::rows};
+}
+/// SupConLoss, with `sup_con_reduction`: the mean over the queries that have a positive.
+[[nodiscard]] constexpr info_nce sup_con(double temperature = 0.1) {
+  return {.temperature = temperature, .positives = positive_share::outside, .over = directions::rows};
+}
+inline constexpr rankloss::reduction sup_con_reduction = rankloss::reduction::mean_of_relevant;
+
 /// ContrastiveLoss is the sum of these two, each with its own pair_counts as row weights: the mean over all
 /// positive pairs of the batch that cost anything, and the same over the negative pairs.
 [[nodiscard]] constexpr rankloss::contrastive contrastive_positives(double pos_margin = 0.0) {
@@ -143,7 +155,8 @@ inline constexpr rankloss::reduction nca_reduction = rankloss::reduction::mean_o
           .over = directions::rows};
 }
 
-/// What the mean of a query is over: the number of its triplets, or of its pairs that cost anything.
+/// What the mean of a query is over: the number of its triplets, of its pairs that cost anything, or of its
+/// positives.
 template <class Loss>
 struct counted {
   Loss loss;
@@ -154,6 +167,10 @@ struct counted {
   double operator()(const list<T, R>& items, const list_outputs<T>&, workspace& scratch) const {
     if constexpr (std::same_as<Loss, triplet>) {
       return engine<Loss, context>::divisor(loss, items, scratch);
+    } else if constexpr (std::same_as<Loss, info_nce>) {
+      double count = 0.0;
+      for (std::size_t i = 0; i < items.size(); ++i) count += items.relevance[i] > R{0} ? 1.0 : 0.0;
+      return count;
     } else {
       double count = 0.0;
       for (std::size_t i = 0; i < items.size(); ++i) {
@@ -196,6 +213,11 @@ template <class T, class R>
 template <class T, class R>
 [[nodiscard]] std::vector<double> pair_counts(const rankloss::contrastive& loss,
                                               const similarity_batch<T, R>& batch) {
+  return counts_of_rows(loss, batch);
+}
+/// The numbers of positives of the rows.
+template <class T, class R>
+[[nodiscard]] std::vector<double> pair_counts(const info_nce& loss, const similarity_batch<T, R>& batch) {
   return counts_of_rows(loss, batch);
 }
 

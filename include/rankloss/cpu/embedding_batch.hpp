@@ -417,7 +417,8 @@ class embedding_run {
           mean_of_lines(columns, factor, softmax.matches(), sums, [&](std::size_t l, double share) {
             const auto& line = lines[l];
             if (!(line.total > 0.0)) return 0.0;
-            const double below = (static_cast<double>(line.top) - softmax.match(l)) * unit;
+            const double below = std::clamp((static_cast<double>(line.top) - softmax.match(l)) * unit,
+                                            -largest_term, largest_term);
             const softplus_of odds(std::clamp(below + std::log(line.total), -largest_term, largest_term));
             const double slope = held_as<double>(share * odds.slope * unit);
             of_line[l] = held_as<T>(slope / line.total);

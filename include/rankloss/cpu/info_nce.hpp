@@ -5,10 +5,12 @@
 #include <rankloss/context.hpp>
 #include <rankloss/detail/base/finite.hpp>
 #include <rankloss/detail/data/contiguous_items.hpp>
+#include <rankloss/detail/data/weighted_mean.hpp>
 #include <rankloss/detail/draws/query_sums.hpp>
 #include <rankloss/detail/lists/matrix_source.hpp>
 #include <rankloss/detail/lists/similarity_run.hpp>
 #include <rankloss/detail/simd/item_rows.hpp>
+#include <rankloss/detail/simd/lane_math.hpp>
 #include <rankloss/detail/simd/lanes.hpp>
 #include <rankloss/evaluate.hpp>
 #include <rankloss/info_nce.hpp>
@@ -21,18 +23,21 @@
 #include <cstddef>
 #include <limits>
 #include <span>
+#include <utility>
 
 namespace rankloss::inline RANKLOSS_ABI {
 namespace detail {
 
 /// The positives or the negatives of a query: how many there are, and the sum of their weighted exponentials
-/// relative to the greatest score among them.
+/// relative to the greatest of them.
 struct softmax_part {
   double count = 0.0;
   double top = 0.0;          ///< greatest score
-  double total = 0.0;        ///< sum of w exp((s - top) / temperature)
+  double lift = 0.0;         ///< greatest log w - (top - s) / temperature; 0 without weights
+  double total = 0.0;        ///< sum of w exp((s - top) / temperature - lift), at least 1
   double distance = 0.0;     ///< (greatest score of all - top) / temperature
-  double share = 0.0;        ///< exp(-distance)
+  double level = 0.0;        ///< lift - distance: what the total is relative to
+  double share = 0.0;        ///< exp(level - that of the greater part)
   double log_weights = 0.0;  ///< sum of log w
   double distances = 0.0;    ///< sum of (top - s) / temperature
 
@@ -53,40 +58,30 @@ class softmax_parts {
         half_unit_(2.0 / temperature),
         scratch_(scratch) {
     find_tops();
-    V positive_total(0.0), negative_total(0.0), positive_distances(0.0), negative_distances(0.0);
-    V positive_count(0.0);
-    for_rows<Arch>(n_, [&](std::size_t i, auto count) {
-      const auto positive = is_positive(i, count);
-      const V d = distance(i, count, positive);
-      const V own = only_items<Arch>(count, exp_below<T>(d));
-      own.store_aligned(e_ + i);
-      const V listed = only_items<Arch>(count, V(1.0));
-      positive_total += xsimd::select(positive, own, V(0.0));
-      negative_total += xsimd::select(positive, V(0.0), own);
-      positive_distances += xsimd::select(positive, d * listed, V(0.0));
-      negative_distances += xsimd::select(positive, V(0.0), d * listed);
-      positive_count += xsimd::select(positive, listed, V(0.0));
-    });
-    positives.total = sum_of(positive_total);
-    negatives.total = sum_of(negative_total);
-    positives.distances = sum_of(positive_distances);
-    negatives.distances = sum_of(negative_distances);
-    positives.count = sum_of(positive_count);
+    if (items.weights.empty()) {
+      sum_up<false>();
+    } else {
+      take_logarithms(items.weights);
+      sum_up<true>();
+    }
     negatives.count = static_cast<double>(n_) - positives.count;
-    if (!items.weights.empty()) weigh(items.weights);
     greatest = std::max(positives.count > 0.0 ? positives.top : negatives.top,
                         negatives.count > 0.0 ? negatives.top : positives.top);
+    level = no_exponent;
     for (softmax_part* part : {&positives, &negatives}) {
-      if (!(part->count > 0.0)) continue;
+      if (part->empty()) continue;
       part->distance = std::min((0.5 * greatest - 0.5 * part->top) * half_unit_, largest_term);
-      part->share = std::exp(-part->distance);
+      part->level = part->lift - part->distance;
+      level = std::max(level, part->level);
     }
+    for (softmax_part* part : {&positives, &negatives})
+      if (!part->empty()) part->share = std::exp(part->level - level);
   }
 
   /// log of the sum of the negatives minus that of the positives; no_exponent where one of them is empty.
   [[nodiscard]] double log_odds() const noexcept {
     if (positives.empty() || negatives.empty()) return no_exponent;
-    return (positives.distance - negatives.distance) + std::log(negatives.total / positives.total);
+    return (negatives.level - positives.level) + std::log(negatives.total / positives.total);
   }
 
   /// Calls visit(i, (top of the positives - s_i) / temperature) for the positives.
@@ -152,8 +147,77 @@ class softmax_parts {
   softmax_part positives;
   softmax_part negatives;
   double greatest = 0.0;  ///< of all scores
+  double level = 0.0;     ///< the greater one of the parts that are not empty
+
+  /// log w_i, of weights that have been multiplied by a unit.
+  [[nodiscard]] double log_weight(std::size_t i) const noexcept {
+    return log_weights_ == nullptr ? 0.0 : log_weights_[i];
+  }
+  [[nodiscard]] double log_unit() const noexcept { return log_unit_; }
 
  private:
+  /// The logarithms of the weights, times what brings the greatest of them near 1: a factor on all of them is
+  /// the same loss. Weights of 1 have 0.
+  void take_logarithms(const strided<const double>& weights) {
+    const double* w = contiguous_items(weights, scratch_);
+    const double unit = unit_of(*std::max_element(w, w + n_));
+    log_unit_ = std::log(unit);
+    log_weights_ = scratch_.take<double>(padded_rows(n_, lane_count<Arch>)).data();
+    const V least(std::numeric_limits<double>::min()), shift(log_unit_);
+    for_rows<Arch>(n_, [&](std::size_t i, auto count) {
+      const V own = load_items<Arch>(w + i, count);
+      const V scaled = own * V(unit);
+      const V logarithm = xsimd::select(scaled >= least, log_positive(xsimd::max(scaled, least), log_tail_7),
+                                        log_positive(xsimd::max(own, least), log_tail_7) + shift);
+      only_items<Arch>(count, logarithm).store_aligned(log_weights_ + i);
+    });
+  }
+
+  /// The exponentials and their sums. They are those without weights, to the bit, where all weights are 1.
+  template <bool Weighted>
+  void sum_up() {
+    if constexpr (Weighted) {
+      const V none(no_exponent);
+      V p = none, n = none;
+      for_rows<Arch>(n_, [&](std::size_t i, auto count) {
+        const auto positive = is_positive(i, count);
+        const V listed = only_items<Arch>(count, V(1.0));
+        const V x = xsimd::select(listed > V(0.0),
+                                  V::load_aligned(log_weights_ + i) - distance(i, count, positive), none);
+        p = xsimd::max(p, xsimd::select(positive, x, none));
+        n = xsimd::max(n, xsimd::select(positive, none, x));
+      });
+      for (const auto& [part, lift] : {std::pair{&positives, largest_lane(p)}, {&negatives, largest_lane(n)}})
+        part->lift = lift > 0.5 * no_exponent ? lift : 0.0;
+    }
+    V positive_total(0.0), negative_total(0.0), positive_distances(0.0), negative_distances(0.0);
+    V positive_count(0.0);
+    for_rows<Arch>(n_, [&](std::size_t i, auto count) {
+      const auto positive = is_positive(i, count);
+      const V d = distance(i, count, positive);
+      V below = d;
+      if constexpr (Weighted) {
+        const V lift = xsimd::select(positive, V(positives.lift), V(negatives.lift));
+        below = xsimd::max(lift - (V::load_aligned(log_weights_ + i) - d), V(0.0));
+      }
+      const V own = only_items<Arch>(count, exp_below<T>(below));
+      own.store_aligned(e_ + i);
+      const V listed = only_items<Arch>(count, V(1.0));
+      positive_total += xsimd::select(positive, own, V(0.0));
+      negative_total += xsimd::select(positive, V(0.0), own);
+      positive_distances += xsimd::select(positive, d * listed, V(0.0));
+      negative_distances += xsimd::select(positive, V(0.0), d * listed);
+      positive_count += xsimd::select(positive, listed, V(0.0));
+    });
+    positives.total = sum_of(positive_total);
+    negatives.total = sum_of(negative_total);
+    positives.distances = sum_of(positive_distances);
+    negatives.distances = sum_of(negative_distances);
+    positives.count = sum_of(positive_count);
+    for (std::size_t i = 0; Weighted && i < n_; ++i)
+      (y_[i] > R{0} ? positives : negatives).log_weights += log_weights_[i];
+  }
+
   template <class Count>
   [[gnu::always_inline]] auto is_positive(std::size_t i, Count count) const noexcept {
     return load_items<Arch>(y_ + i, count) > V(0.0);
@@ -191,21 +255,12 @@ class softmax_parts {
     return *std::max_element(row, row + lane_count<Arch>);
   }
 
-  void weigh(const strided<const double>& weights) {
-    positives.total = negatives.total = 0.0;
-    for (std::size_t i = 0; i < n_; ++i) {
-      const bool positive = y_[i] > R{0};
-      softmax_part& part = positive ? positives : negatives;
-      e_[i] = held_as<double>(e_[i] * weights[i]);
-      part.total = held_sum(part.total, e_[i]);
-      part.log_weights += std::log(weights[i]);
-    }
-  }
-
   std::size_t n_;
   const T* s_;
   const R* y_;
-  double* e_;  // [n] exponentials, then derivatives
+  double* e_;                      // [n] exponentials, then derivatives
+  double* log_weights_ = nullptr;  // [n] where there are weights
+  double log_unit_ = 0.0;
   double half_unit_;
   workspace& scratch_;
 };
@@ -290,7 +345,7 @@ struct info_nce_engine {
     } else if (loss.positives == positive_share::outside) {
       value = outside(loss.label_smoothing, parts);
     } else {
-      value = separate(loss, parts, items, floor_slope);
+      value = separate(loss, parts, floor_slope);
     }
     if (out.temperature_gradient != nullptr)
       *out.temperature_gradient = held_as<double>((parts.slope_sum() + floor_slope) / loss.temperature);
@@ -311,14 +366,15 @@ struct info_nce_engine {
     parts.differentiate({.multiple = of_positives / z, .constant = -own - each},
                         {.multiple = of_negatives / z, .constant = -each});
     const double below = parts.below_greatest(p);
-    return std::log(z) + own * below + each * (below + (n.empty() ? 0.0 : parts.below_greatest(n)));
+    const double value = parts.level + std::log(z) + own * below +
+                         each * (below + (n.empty() ? 0.0 : parts.below_greatest(n)));
+    return std::max(value, 0.0);  // no rounding below it
   }
 
   /// mean over the positives of log(1 + N / e_p).
   /// @param floor_slope  gets the derivative through the least N, times the temperature
   template <class T, class R>
-  static double separate(const info_nce& loss, parts_of<T, R>& parts, const list<T, R>& items,
-                         double& floor_slope) {
+  static double separate(const info_nce& loss, parts_of<T, R>& parts, double& floor_slope) {
     const softmax_part& p = parts.positives;
     const softmax_part& n = parts.negatives;
     if (n.empty()) {
@@ -327,23 +383,23 @@ struct info_nce_engine {
     }
     const double q = loss.positive_prior;
     // N, relative to the greatest score, is a multiple of the sums of the parts.
-    double log_n = std::log(n.total) - n.distance;
+    double log_n = std::log(n.total) + n.level;
     double of_negatives = 1.0;
     double of_positives = 0.0;
     bool at_floor = false;
     if (q > 0.0) {
       const double expected = q * n.count / p.count * (p.total * p.share);
       const double rest = (n.total * n.share - expected) / (1.0 - q);
-      const double least = std::log(n.count) - (1.0 + parts.greatest) / loss.temperature;
-      const double log_rest = rest > 0.0 ? std::log(rest) : no_exponent;
+      const double least = std::log(n.count) - (1.0 + parts.greatest) / loss.temperature + parts.log_unit();
+      const double log_rest = rest > 0.0 ? std::log(rest) + parts.level : no_exponent;
       at_floor = log_rest <= least;
       log_n = std::max(log_rest, least);
       of_negatives = at_floor ? 0.0 : n.total * n.share / (1.0 - q) / rest;
       of_positives = at_floor ? 0.0 : -expected / (1.0 - q) / rest;
     }
     const auto odds_of = [&](std::size_t i, double below) {
-      const double log_weight = items.weights.empty() ? 0.0 : std::log(items.weights[i]);
-      return softplus_of(std::clamp(log_n + p.distance + below - log_weight, -largest_term, largest_term));
+      return softplus_of(
+          std::clamp(log_n + p.distance + below - parts.log_weight(i), -largest_term, largest_term));
     };
     double value = 0.0;
     double slope = 0.0;

@@ -8,6 +8,7 @@
 #include <rankloss/cmpm.hpp>
 #include <rankloss/contrastive.hpp>
 #include <rankloss/fast_ap.hpp>
+#include <rankloss/info_nce.hpp>
 #include <rankloss/lambda_loss.hpp>
 #include <rankloss/lambdarank.hpp>
 #include <rankloss/listmle.hpp>
@@ -139,6 +140,25 @@ const std::vector<list_loss>& list_losses() {
         .zero_sum = false,
         .takes_below_0 = true},
        rankloss::pointwise_smooth_l1{.function = {.beta = 0.2}, .over_items = rankloss::item_reduction::sum}},
+      {"info_nce",
+       {.length = 0.5, .step = 0.005, .takes_below_0 = true},
+       rankloss::info_nce{.temperature = 0.5, .label_smoothing = 0.1}},
+      {"info_nce, positives inside",
+       {.length = 0.5, .step = 0.005, .takes_below_0 = true},
+       rankloss::info_nce{.temperature = 0.5, .positives = rankloss::positive_share::inside}},
+      {"info_nce, separate positives",
+       {.length = 0.5, .step = 0.005, .takes_below_0 = true},
+       rankloss::info_nce{.temperature = 0.5, .positives = rankloss::positive_share::separate}},
+      // Debiased: a kink where the negatives are no more than is expected of positives.
+      {"info_nce, debiased",
+       {.length = 0.5,
+        .step = 0.005,
+        .smooth = false,
+        .shift_invariant = false,
+        .zero_sum = false,
+        .takes_below_0 = true},
+       rankloss::info_nce{
+           .temperature = 0.5, .positives = rankloss::positive_share::separate, .positive_prior = 0.05}},
       {"siglip",
        {.length = 0.5, .step = 0.005, .shift_invariant = false, .zero_sum = false, .takes_below_0 = true},
        rankloss::siglip{.temperature = 0.5, .bias = -1.0}},

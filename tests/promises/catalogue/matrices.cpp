@@ -9,6 +9,7 @@
 #include <rankloss/cmpm.hpp>
 #include <rankloss/contrastive.hpp>
 #include <rankloss/fast_ap.hpp>
+#include <rankloss/info_nce.hpp>
 #include <rankloss/listmle.hpp>
 #include <rankloss/multi_similarity.hpp>
 #include <rankloss/nca.hpp>
@@ -88,6 +89,15 @@ const std::vector<matrix_loss>& similarity_losses() {
         .sloped = false,
         .takes_below_0 = true},
        rankloss::fast_ap{}},
+      {"info_nce",
+       {.length = 0.5, .step = 0.003, .takes_below_0 = true},
+       rankloss::info_nce{.temperature = 0.5}},
+      {"info_nce, positives inside",
+       {.length = 0.5, .step = 0.003, .takes_below_0 = true},
+       rankloss::info_nce{.temperature = 0.5, .positives = rankloss::positive_share::inside}},
+      {"info_nce, separate positives",
+       {.length = 0.5, .step = 0.003, .takes_below_0 = true},
+       rankloss::info_nce{.temperature = 0.5, .positives = rankloss::positive_share::separate}},
       {"siglip",
        {.length = 0.5, .step = 0.003, .shift_invariant = false, .zero_sum = false, .takes_below_0 = true},
        rankloss::siglip{.temperature = 0.5, .bias = -1.0, .over = rankloss::directions::both}},

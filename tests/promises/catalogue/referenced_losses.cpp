@@ -8,6 +8,7 @@
 #include <rankloss/cmpm.hpp>
 #include <rankloss/contrastive.hpp>
 #include <rankloss/fast_ap.hpp>
+#include <rankloss/info_nce.hpp>
 #include <rankloss/lambda_loss.hpp>
 #include <rankloss/lambdarank.hpp>
 #include <rankloss/listmle.hpp>
@@ -285,6 +286,18 @@ const std::vector<referenced_loss>& referenced_losses() {
        rankloss::neural_ndcg{.temperature = 1.0, .steps = 0},
        [](const reals& s, const reals& y) { return reference::neural_ndcg(s, exponential_gains(y)); }},
       // Queries with positives and negatives.
+      {"info_nce",
+       {.digits = 4},
+       rankloss::info_nce{.temperature = 1.0},
+       [](const reals& s, const reals& y) { return reference::info_nce(s, y, 1, 0); }},
+      {"info_nce, positives inside",
+       {.digits = 4},
+       rankloss::info_nce{.temperature = 1.0, .positives = rankloss::positive_share::inside},
+       [](const reals& s, const reals& y) { return reference::info_nce(s, y, 1, 1); }},
+      {"info_nce, separate positives",
+       {.digits = 4},
+       rankloss::info_nce{.temperature = 1.0, .positives = rankloss::positive_share::separate},
+       [](const reals& s, const reals& y) { return reference::info_nce(s, y, 1, 2); }},
       {"siglip",
        {.size = 10, .shift_invariant = false},
        rankloss::siglip{.temperature = 1.0, .bias = -1.0},

@@ -8,6 +8,7 @@
 #include <rankloss/cmpm.hpp>
 #include <rankloss/contrastive.hpp>
 #include <rankloss/fast_ap.hpp>
+#include <rankloss/info_nce.hpp>
 #include <rankloss/lambda_loss.hpp>
 #include <rankloss/lambdarank.hpp>
 #include <rankloss/listmle.hpp>
@@ -196,6 +197,13 @@ const std::vector<scaled_loss<T>>& scaled_losses() {
       {"pointwise smooth_l1",
        {.lengths = false},
        [](double c) { return pointwise_smooth_l1{.function = {.beta = c}}; }},
+      {"info_nce", {.by_relevance = none}, [](double c) { return info_nce{.temperature = c}; }},
+      {"info_nce, positives inside",
+       {.by_relevance = none},
+       [](double c) { return info_nce{.temperature = c, .positives = positive_share::inside}; }},
+      {"info_nce, separate positives",
+       {.by_relevance = none},
+       [](double c) { return info_nce{.temperature = c, .positives = positive_share::separate}; }},
       {"siglip", {.by_relevance = none}, [](double c) { return siglip{.temperature = c, .bias = -1.0}; }},
       {"multi_similarity",
        {.by_relevance = none, .degree = 1},
