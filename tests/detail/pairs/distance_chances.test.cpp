@@ -48,7 +48,7 @@ TEST_CASE("distance_chances: one over the density of the distance, between the c
 
 TEST_CASE("distance_chances: cosines of any size, and items of which none may be drawn") {
   constexpr double most = std::numeric_limits<double>::max();
-  CHECK(chances({8.0, 0.5, 1.4}, {most, 1.0, -most, -0.5}) == doubles{0.5, 0.5, 0.0, 0.0});
+  CHECK(chances({8.0, 0.5, 1.4}, {most, -most, 1.0, -0.5}) == doubles{0.5, 0.0, 0.5, 0.0});
   CHECK(chances({8.0, 0.5, 1.4}, {-1.0, -most, -0.5}) == doubles{0.0, 0.0, 0.0});
   CHECK(chances({8.0, 0.5, 2.0}, {-1.0}) == doubles{0.0});
   CHECK(chances({1e7, 0.5, 1.4}, {0.9, 0.2}) == doubles{1.0, 0.0});

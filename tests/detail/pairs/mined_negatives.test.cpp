@@ -11,7 +11,7 @@ namespace detail_pairs_mined_negatives_test {
 using namespace rankloss::detail;
 using doubles = std::vector<double>;
 
-const doubles scores{0.5, 0.875, 0.25, 0.75, 0.75, 0.125, 0.125};
+const doubles scores{0.5, 0.875, 0.25, 0.75, 0.125, 0.75, 0.125};
 const doubles relevance{1, 1, 1, 0, 0, 0, 0};
 
 triplet_sides sides_of(rankloss::workspace& scratch) {
@@ -30,7 +30,7 @@ TEST_CASE("mined_negatives: the hardest, which equal ones share") {
   CHECK(sums.triplets == 3.0);
   CHECK(sums.active == 2.0);
   CHECK(slopes_of(sides.positives) == doubles{-1, 0, -1});
-  CHECK(slopes_of(sides.negatives) == doubles{1, 1, 0, 0});
+  CHECK(slopes_of(sides.negatives) == doubles{1, 0, 1, 0});
 }
 
 TEST_CASE("mined_negatives: the hardest below each positive, or the easiest where there is none") {
@@ -40,7 +40,7 @@ TEST_CASE("mined_negatives: the hardest below each positive, or the easiest wher
   CHECK(sums.value == 0.125 + 0.375 + 0.375);
   CHECK(sums.triplets == 3.0);
   CHECK(slopes_of(sides.positives) == doubles{-1, -1, -1});
-  CHECK(slopes_of(sides.negatives) == doubles{0.5, 0.5, 1, 1});
+  CHECK(slopes_of(sides.negatives) == doubles{0.5, 1, 0.5, 1});
 
   // A positive as similar as the easiest negatives has none below it.
   const doubles low{0.125, 0.75, 0.125};
