@@ -108,7 +108,7 @@ const std::vector<named_loss>& all_losses() {
          return {evaluated(
              rankloss::bidirectional<rankloss::smooth_ap>{{.ranks = {.temperature = o.ap_temperature}}})};
        }},
-      {"multi_similarity", "multi-similarity", false,
+      {"multi_similarity", "multi-simil.", false,
        [](const loss_options& o) -> loss_of_run {
          return {evaluated(
              rankloss::multi_similarity{.alpha = o.ms_alpha, .beta = o.ms_beta, .base = o.ms_base})};

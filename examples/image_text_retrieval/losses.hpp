@@ -17,14 +17,14 @@ struct loss_options {
   double infonce_temperature = 0.07;
   double siglip_temperature = 0.1;
   double siglip_bias = -10.0;
-  double learned_rate = 0.01;  ///< of Adam, for log temperature and bias
-  double ap_temperature = 0.01;
-  double ms_alpha = 2.0;
-  double ms_beta = 50.0;
-  double ms_base = 0.5;
+  double learned_rate = 0.003;  ///< of Adam, for log temperature and bias
+  double ap_temperature = 0.03;
+  double ms_alpha = 10.0;
+  double ms_beta = 20.0;
+  double ms_base = 0.7;
   double circle_margin = 0.4;
-  double circle_gamma = 80.0;
-  double cmpm_temperature = 0.02;
+  double circle_gamma = 20.0;
+  double cmpm_temperature = 0.04;
 };
 
 /// What a loss learns besides the heads.
