@@ -90,9 +90,10 @@ void run(const options& o) {
   std::vector<result> results{{"chance", {measure.chance()}, {}}};
   results.push_back({"CCA", {measured(cca_alone)}, {}});
 
-  const std::vector<float> grades = grades_to_learn(o, data.train, context);
   const std::vector<named_loss> chosen = chosen_losses(o.losses);
+  const bool graded = std::any_of(chosen.begin(), chosen.end(), [](const named_loss& l) { return l.graded; });
   const std::vector<float> no_grades;
+  const std::vector<float> grades = graded ? grades_to_learn(o, data.train, context) : no_grades;
   const std::size_t runs = chosen.size() * o.seeds;
   examples::progress progress;
   for (const named_loss& loss : chosen) {
