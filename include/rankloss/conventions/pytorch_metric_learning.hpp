@@ -153,7 +153,7 @@ struct counted {
   template <class T, class R>
   double operator()(const list<T, R>& items, const list_outputs<T>&, workspace& scratch) const {
     if constexpr (std::same_as<Loss, triplet>) {
-      return detail::triplet_engine::divisor(loss, items, scratch);
+      return engine<Loss, context>::divisor(loss, items, scratch);
     } else {
       double count = 0.0;
       for (std::size_t i = 0; i < items.size(); ++i) {

@@ -37,7 +37,7 @@ TEMPLATE_TEST_CASE("add_product: any number of rows, of a matrix or of its trans
     for (const std::size_t terms : {0u, 1u, 5u, 40u})
       for (const std::size_t columns : {width, 3 * width}) {
         const std::vector<T> left = support::numbers<T>(random, rows * terms);
-        const std::vector<T> right = support::numbers<T>(random, terms * (columns + 3));
+        const std::vector<T> right = support::numbers<T>(random, (terms + 1) * (columns + 3));
         const std::vector<T> before = support::numbers<T>(random, rows * (columns + 1));
         std::vector<long double> product(rows * (columns + 1)), sum(before.begin(), before.end());
         for (std::size_t r = 0; r < rows; ++r)
@@ -63,7 +63,7 @@ TEMPLATE_TEST_CASE("add_product: any number of rows, of a matrix or of its trans
                                            columns, out.data(), columns + 1);
         CHECK(worst_error(out, sum) <= 2 * tolerance);
 
-        std::vector<T> transposed(left.size());
+        std::vector<T> transposed(left.size() + rows);
         for (std::size_t r = 0; r < rows; ++r)
           for (std::size_t k = 0; k < terms; ++k) transposed[k * rows + r] = left[r * terms + k];
         out = before;
