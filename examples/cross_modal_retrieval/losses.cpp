@@ -11,17 +11,12 @@
 #include <rankloss/stochastic.hpp>
 #include <rankloss/triplet.hpp>
 
-#include <span>
+#include <cstdint>
 
 namespace cross_modal {
 namespace {
 
-template <class Loss>
-examples::batch_loss evaluated(const Loss& loss) {
-  return [loss](const rankloss::similarity_batch<float>& batch, std::span<float> gradient,
-                rankloss::context& context,
-                std::size_t) { return rankloss::evaluate(loss, batch, {.gradient = gradient}, context); };
-}
+using examples::evaluated;
 
 template <class ListLoss>
 examples::batch_loss both_ways(const ListLoss& loss) {
@@ -29,16 +24,17 @@ examples::batch_loss both_ways(const ListLoss& loss) {
 }
 
 examples::batch_loss noisy(double temperature, const loss_options& o) {
-  return [temperature, o](const rankloss::similarity_batch<float>& batch, std::span<float> gradient,
-                          rankloss::context& context, std::size_t step) {
-    // New noise for each step; the high bits keep the seeds of a run apart from those of the next.
-    const rankloss::bidirectional<rankloss::stochastic<rankloss::neural_ndcg>> loss{
-        {.loss = {.temperature = temperature},
-         .noise = o.noise,
-         .samples = o.samples,
-         .seed = (static_cast<std::uint64_t>(o.seed) << 32) + step}};
-    return rankloss::evaluate(loss, batch, {.gradient = gradient}, context);
-  };
+  return
+      [temperature, o](const rankloss::embedding_batch<float>& batch, const rankloss::embedding_outputs& out,
+                       rankloss::context& context, const examples::train_step& step) {
+        // New noise for each step; the high bits keep the seeds of a run apart from those of the next.
+        const rankloss::bidirectional<rankloss::stochastic<rankloss::neural_ndcg>> loss{
+            {.loss = {.temperature = temperature},
+             .noise = o.noise,
+             .samples = o.samples,
+             .seed = (static_cast<std::uint64_t>(o.seed) << 32) + step.number}};
+        return rankloss::evaluate(loss, batch, out, context);
+      };
 }
 
 }  // namespace

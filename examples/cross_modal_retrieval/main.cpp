@@ -97,7 +97,7 @@ struct stage {
     std::iota(own.begin(), own.end(), std::size_t{0});
   }
   [[nodiscard]] quality of(const two_towers& towers, rankloss::context& context) const {
-    return measure(towers.images(test.images), towers.captions(test.captions), context);
+    return measure(towers.images.unit(test.images), towers.captions.unit(test.captions), context);
   }
 };
 

@@ -4,6 +4,7 @@
 #include "../support/program.hpp"
 #include "../support/progress.hpp"
 #include "data.hpp"
+#include "losses.hpp"
 #include "options.hpp"
 #include "report.hpp"
 #include "train.hpp"
@@ -21,24 +22,6 @@
 
 namespace retrieval {
 namespace {
-
-struct named_loss {
-  std::string option;
-  std::string name;
-  retrieval_loss loss;
-};
-
-std::vector<named_loss> losses(const options& o) {
-  const auto mix = [&](double weight) {
-    return retrieval_loss{
-        rankloss::weighted{1.0 - weight, rankloss::triplet{.margin = o.margin}},
-        rankloss::weighted{weight, rankloss::bidirectional<rankloss::sndcg>{{.temperature = o.temperature}}}};
-  };
-  std::vector<named_loss> all{
-      {"triplet", "triplet", mix(0.0)}, {"sndcg", "S-NDCG", mix(1.0)}, {"both", "both", mix(o.weight)}};
-  if (o.loss != "all") std::erase_if(all, [&](const named_loss& l) { return l.option != o.loss; });
-  return all;
-}
 
 dataset load_data(const options& o) {
   if (!o.data.empty()) return load(o.data);
@@ -85,8 +68,8 @@ void run(const options& o) {
   dataset data = load_data(o);
   if (!o.rsc.empty()) data.train.sentences = read_sentences(o.rsc, data.train);
   if (o.hold_out > 0.0) data = hold_out(data, o.hold_out, o.train.seed);
-  rankloss::context context{
-      rankloss::threads(o.threads > 0 ? o.threads : std::max(1U, std::thread::hardware_concurrency()))};
+  const std::size_t threads = o.threads > 0 ? o.threads : std::max(1U, std::thread::hardware_concurrency());
+  rankloss::context context{rankloss::threads(threads)};
 
   std::cout << data.name << ": " << data.train.image_count() << " images with " << data.train.caption_count()
             << " captions to train on, " << data.test.image_count() << " with " << data.test.caption_count()
@@ -96,7 +79,7 @@ void run(const options& o) {
 
   const evaluator measure(data.test, context);
   const auto measured = [&](const two_towers& towers) {
-    return measure(towers.images(data.test.images), towers.captions(data.test.captions));
+    return measure(towers.images.unit(data.test.images), towers.captions.unit(data.test.captions));
   };
   const examples::cca fit =
       examples::fit_cca(data.train.images, data.train.captions, o.dimensions, o.ridge, 1.0);
@@ -107,30 +90,38 @@ void run(const options& o) {
   std::vector<result> results{{"chance", {measure.chance()}, {}}};
   results.push_back({"CCA", {measured(cca_alone)}, {}});
 
-  const std::vector<float> grades = grades_to_learn(o, data.train, context);
-  const std::vector<named_loss> chosen = losses(o);
+  const std::vector<named_loss> chosen = chosen_losses(o.losses);
+  const bool graded = std::any_of(chosen.begin(), chosen.end(), [](const named_loss& l) { return l.graded; });
+  const std::vector<float> no_grades;
+  const std::vector<float> grades = graded ? grades_to_learn(o, data.train, context) : no_grades;
   const std::size_t runs = chosen.size() * o.seeds;
   examples::progress progress;
   for (const named_loss& loss : chosen) {
     result trained{.name = loss.name, .runs = {}, .seconds = {}};
+    rankloss::context scratch{rankloss::threads(threads)};  // of its own, so that what it needs can be told
     for (std::size_t s = 0; s < o.seeds; ++s) {
       train_options how = o.train;
       how.seed += s;
       two_towers towers = towers_at_start(o, data.train, fit, how.seed);
       double seconds = 0.0;
       const std::size_t run = (results.size() - 2) * o.seeds + s;
-      train(towers, data.train, grades, loss.loss, how, context, [&](const train_state& state) {
-        seconds = state.seconds;
-        if (progress.due()) progress.show(progress_line(loss, state, o, run, runs));
-        if (curve.wanted() && state.epoch_ends)
-          curve.add(loss.option, how.seed, state.epoch, state.seconds, state.loss, measured(towers));
-      });
+      const loss_of_run now = loss.make(o.loss);
+      train(towers, data.train, loss.graded ? grades : no_grades, now.loss, how, scratch,
+            [&](const train_state& state) {
+              seconds = state.seconds;
+              if (progress.due()) progress.show(progress_line(loss, state, o, run, runs));
+              if (curve.wanted() && state.epoch_ends)
+                curve.add(loss.option, how.seed, state.epoch, state.seconds, state.loss, measured(towers));
+            });
       trained.runs.push_back(measured(towers));
       if (queries.wanted())
         queries.add(loss.option, how.seed,
-                    measure.of_queries(towers.images(data.test.images), towers.captions(data.test.captions)));
+                    measure.of_queries(towers.images.unit(data.test.images),
+                                       towers.captions.unit(data.test.captions)));
       trained.seconds.push_back(seconds);
+      if (now.learned) trained.learned.push_back(*now.learned);
     }
+    trained.scratch = scratch.scratch_capacity();
     results.push_back(std::move(trained));
   }
   progress.clear();

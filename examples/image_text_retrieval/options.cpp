@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 namespace retrieval {
 
@@ -20,10 +21,15 @@ std::optional<options> parse(int argc, char** argv) {
 
   examples::section(app, "What is trained and measured");
   app.add_option("--data", o.data, "folder with flickr8k_clip or emoji in it")->type_name("DIR");
-  app.add_option(
-         "--loss", o.loss,
-         "what to train with; both is the weighted sum of triplet and sndcg, all is the three in turn")
-      ->check(examples::one_of({"triplet", "sndcg", "both", "all"}))
+  std::vector<std::string> names;
+  for (const named_loss& loss : all_losses()) names.push_back(loss.option);
+  names.emplace_back("all");
+  names.emplace_back("every");
+  app.add_option("--loss", o.losses,
+                 "what to train with, one or more, with commas between them; both is the weighted sum of "
+                 "triplet and sndcg, all is these three, every is every loss")
+      ->delimiter(',')
+      ->check(examples::one_of(names))
       ->capture_default_str();
   app.add_option("--seeds", o.seeds, "train with so many seeds, from --seed on, and show mean and deviation")
       ->check(examples::between(1, 1000))
@@ -90,13 +96,50 @@ std::optional<options> parse(int argc, char** argv) {
          "compute rsc from these vectors of the captions to train on (sentence_vectors.py makes them), not "
          "from the captions' features")
       ->type_name("FILE");
-  app.add_option("--weight", o.weight, "share of S-NDCG in --loss both")
+  app.add_option("--weight", o.loss.weight, "share of S-NDCG in --loss both")
       ->check(examples::between(0.0, 1.0))
       ->capture_default_str();
-  app.add_option("--margin", o.margin, "of the triplet loss")
+  app.add_option("--margin", o.loss.margin, "of the triplet loss")
       ->check(examples::between(0.0, 2.0))
       ->capture_default_str();
-  app.add_option("--temperature", o.temperature, "of S-NDCG")
+  app.add_option("--temperature", o.loss.temperature, "of S-NDCG")
+      ->check(examples::between(1e-6, 1e3))
+      ->capture_default_str();
+  app.add_option("--infonce-temperature", o.loss.infonce_temperature,
+                 "of infonce and supcon; infonce-learned starts there")
+      ->check(examples::between(1e-6, 1e3))
+      ->capture_default_str();
+  app.add_option("--siglip-temperature", o.loss.siglip_temperature, "where siglip starts")
+      ->check(examples::between(1e-6, 1e3))
+      ->capture_default_str();
+  app.add_option("--siglip-bias", o.loss.siglip_bias, "where siglip starts")
+      ->check(examples::between(-1e3, 1e3))
+      ->capture_default_str();
+  app.add_option(
+         "--learned-rate", o.loss.learned_rate,
+         "rate of Adam for the logarithm of the temperature of infonce-learned and siglip, and for the "
+         "bias; falls as --rate does; the temperature stays at 0.01 or above")
+      ->check(examples::between(0.0, 10.0))
+      ->capture_default_str();
+  app.add_option("--ap-temperature", o.loss.ap_temperature, "of smooth_ap")
+      ->check(examples::between(1e-6, 1e3))
+      ->capture_default_str();
+  app.add_option("--ms-alpha", o.loss.ms_alpha, "of multi_similarity: sharpness of the positives")
+      ->check(examples::between(1e-6, 1e6))
+      ->capture_default_str();
+  app.add_option("--ms-beta", o.loss.ms_beta, "likewise of the negatives")
+      ->check(examples::between(1e-6, 1e6))
+      ->capture_default_str();
+  app.add_option("--ms-base", o.loss.ms_base, "the cosine that positives are to be above and negatives below")
+      ->check(examples::between(-1.0, 1.0))
+      ->capture_default_str();
+  app.add_option("--circle-margin", o.loss.circle_margin, "of circle")
+      ->check(examples::between(-1.0, 1.0))
+      ->capture_default_str();
+  app.add_option("--circle-gamma", o.loss.circle_gamma, "of circle: how sharp it is")
+      ->check(examples::between(1e-6, 1e6))
+      ->capture_default_str();
+  app.add_option("--cmpm-temperature", o.loss.cmpm_temperature, "of cmpm, which is taken of cosines")
       ->check(examples::between(1e-6, 1e3))
       ->capture_default_str();
 

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include "losses.hpp"
 #include "train.hpp"
 
 #include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace retrieval {
 
@@ -17,7 +19,7 @@ struct options {
   std::string data;  ///< folder that must hold a set; empty: see shared_data
   std::string
       shared_data;  ///< folder of RANKLOSS_DATA, used if it holds a set; else the emoji set that comes with the example is
-  std::string loss = "all";
+  std::vector<std::string> losses{"all"};
   std::string csv;
   std::string picture;
   std::string queries;
@@ -35,10 +37,8 @@ struct options {
   train_options train;
 
   retrieval::relevance relevance = retrieval::relevance::rsc;
-  std::string rsc;      ///< .npy file of a sentence encoder's vectors; empty: RSC of the captions' features
-  double weight = 0.9;  ///< of S-NDCG where both are used; the triplet loss has the rest
-  double margin = 0.2;
-  double temperature = 0.01;
+  std::string rsc;  ///< .npy file of a sentence encoder's vectors; empty: RSC of the captions' features
+  loss_options loss;
 };
 
 /// Reads the command line and RANKLOSS_DATA. Without a value (after --help) the program has nothing more to do.

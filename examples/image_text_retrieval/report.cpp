@@ -175,7 +175,7 @@ void print_table(std::ostream& out, const std::vector<result>& results, std::siz
   label("");
   out << "     image to text            text to image\n";
   label("");
-  out << "   R@1   R@5  R@10  NDCG      R@1   R@5  R@10  NDCG    rsum   train";
+  out << "   R@1   R@5  R@10  NDCG      R@1   R@5  R@10  NDCG    rsum   train  scratch";
   if (against != results.end() && against + 1 != results.end())
     out << "   rsum less that of " << against->name << " (95 %)";
   out << '\n';
@@ -187,6 +187,8 @@ void print_table(std::ostream& out, const std::vector<result>& results, std::siz
       number(std::accumulate(r.seconds.begin(), r.seconds.end(), 0.0) / static_cast<double>(r.seconds.size()),
              6);
       out << " s";
+      number(static_cast<double>(r.scratch) / 1e6, 6);
+      out << " MB";
     }
     if (!r.seconds.empty() && &r != &*against) {
       const examples::interval d = compare(r, *against, resamples, seed);
@@ -200,6 +202,22 @@ void print_table(std::ostream& out, const std::vector<result>& results, std::siz
     for (std::size_t c = 0; c < quality::columns; ++c)
       number(r.deviation(static_cast<quality::column>(c)), width_of(c));
     out << '\n';
+  }
+  for (const result& r : results) {
+    if (r.learned.empty()) continue;
+    learned_numbers mean;
+    for (const learned_numbers& l : r.learned) {
+      mean.temperature += l.temperature / static_cast<double>(r.learned.size());
+      mean.bias += l.bias / static_cast<double>(r.learned.size());
+    }
+    char text[96];
+    std::snprintf(text, sizeof text, ": temperature %.4f", mean.temperature);
+    out << r.name << text;
+    if (r.learned.front().has_bias) {
+      std::snprintf(text, sizeof text, ", bias %.2f", mean.bias);
+      out << text;
+    }
+    out << " at the end\n";
   }
   out.flush();
 }
@@ -229,8 +247,13 @@ void curve::add(const std::string& loss, std::uint64_t seed, std::size_t epoch, 
 
 void curve::keep(const std::string& set, double cca) {
   std::ostream& out = picture_.stream();
+  const auto block_of = [](const line& l) {  // a name of gnuplot, which takes a hyphen for a minus
+    std::string name = '$' + l.loss;
+    std::replace(name.begin(), name.end(), '-', '_');
+    return name;
+  };
   for (const line& l : lines_) {
-    out << '$' << l.loss << " << END\n";
+    out << block_of(l) << " << END\n";
     for (std::size_t e = 0; e < l.sums.size(); ++e) out << e + 1 << ' ' << l.sums[e] / l.runs[e] << '\n';
     out << "END\n";
   }
@@ -241,7 +264,7 @@ void curve::keep(const std::string& set, double cca) {
          "plot "
       << cca << " with lines dashtype 2 lw 1.5 lc rgb '#555555' title 'CCA'";
   for (const line& l : lines_)
-    out << ", $" << l.loss << " with linespoints pt 7 ps 0.5 lw 2 title '" << l.loss << '\'';
+    out << ", " << block_of(l) << " with linespoints pt 7 ps 0.5 lw 2 title '" << l.loss << "' noenhanced";
   out << '\n';
   csv_.keep();
   picture_.keep();

@@ -4,6 +4,7 @@
 #include "../support/bootstrap.hpp"
 #include "../support/output_file.hpp"
 #include "data.hpp"
+#include "losses.hpp"
 
 #include <rankloss/context.hpp>
 
@@ -73,7 +74,9 @@ class evaluator {
 struct result {
   std::string name;
   std::vector<quality> runs;
-  std::vector<double> seconds;  ///< of training, one a run; none: not trained
+  std::vector<double> seconds;             ///< of training, one a run; none: not trained
+  std::vector<learned_numbers> learned{};  ///< one a run, of a loss that learns some
+  std::size_t scratch = 0;                 ///< bytes that the loss needed besides the embeddings
 
   [[nodiscard]] double mean(quality::column c) const;
   [[nodiscard]] double deviation(quality::column c) const;  ///< of a sample: divided by runs - 1
@@ -85,7 +88,8 @@ struct result {
 [[nodiscard]] examples::interval compare(const result& row, const result& other, std::size_t resamples,
                                          std::uint64_t seed);
 
-/// Rows after the first that is trained have the difference of their rsum from that row's.
+/// Rows after the first that is trained have the difference of their rsum from that row's. Below stand the
+/// numbers that losses learned.
 void print_table(std::ostream& out, const std::vector<result>& results, std::size_t resamples,
                  std::uint64_t seed);
 

@@ -4,21 +4,13 @@
 #include "../support/train_towers.hpp"
 #include "data.hpp"
 
-#include <rankloss/bidirectional.hpp>
 #include <rankloss/context.hpp>
-#include <rankloss/sndcg.hpp>
-#include <rankloss/triplet.hpp>
-#include <rankloss/weighted_sum.hpp>
 
-#include <cstddef>
-#include <cstdint>
 #include <vector>
 
 namespace retrieval {
 
-/// One type for all three losses: a term of weight 0 is not run.
-using retrieval_loss = rankloss::weighted_sum<rankloss::triplet, rankloss::bidirectional<rankloss::sndcg>>;
-
+using examples::batch_loss;
 using examples::head;
 using examples::observer;
 using examples::train_options;
@@ -27,11 +19,10 @@ using examples::two_towers;
 
 /// train: fits both heads to the captions of `set` in shuffled batches.
 ///
-/// Rows of the similarity matrix are the images of a batch, each once; columns are its captions. Captions of one image share its class id,
-/// so that none is taken for a negative of it. `relevance` [images, captions] of the whole set grades the pairs for S-NDCG; empty: 1 where
-/// they match, else 0.
-void train(two_towers& towers, const pairs& set, const std::vector<float>& relevance,
-           const retrieval_loss& loss, const train_options& options, rankloss::context& context,
-           const observer& tell);
+/// Rows are the images of a batch, each once; columns are its captions. Captions of one image share its class
+/// id, so that none is taken for a negative of it. `relevance` [images, captions] of the whole set grades the
+/// pairs for S-NDCG; empty: 1 where they match, else 0.
+void train(two_towers& towers, const pairs& set, const std::vector<float>& relevance, const batch_loss& loss,
+           const train_options& options, rankloss::context& context, const observer& tell);
 
 }  // namespace retrieval

@@ -13,10 +13,13 @@
 
 namespace examples {
 
-/// head: frozen features to unit vectors, by a linear map, through a hidden layer, or by the sum of both.
+/// head: frozen features to vectors that are compared by their cosine, by a linear map, through a hidden
+/// layer, or by the sum of both.
 ///
-///     z      = a + x S + max(0, x B + b) A         with the parts that its shape has
-///     output = z / |z|                             0 where z = 0
+///     output = a + x S + max(0, x B + b) A         with the parts that its shape has
+///
+/// Their length is left to the loss, which divides by it and whose gradient goes through that; `unit` divides
+/// by it where vectors are measured.
 ///
 /// All parameters lie in one array, which is all that an optimiser needs to know: a, S, B, b, A.
 template <class T>
@@ -31,9 +34,8 @@ class head {
 
   /// What `backward` needs to know of `forward`.
   struct tape {
-    matrix<T> hidden;                           ///< [rows, hidden] after the ReLU
-    matrix<T> output;                           ///< [rows, outputs] of unit length
-    Eigen::Matrix<T, Eigen::Dynamic, 1> scale;  ///< [rows] 1 / |z|
+    matrix<T> hidden;  ///< [rows, hidden] after the ReLU
+    matrix<T> output;  ///< [rows, outputs]
   };
 
   /// Weights uniform in +-sqrt(6 / (inputs + outputs)) (Glorot and Bengio 2010), biases 0.
@@ -65,32 +67,26 @@ class head {
       kept.hidden = (kept.hidden.rowwise() + at(has.b).row(0)).cwiseMax(T{0});
       kept.output.noalias() += kept.hidden * at(has.A);
     }
-    kept.scale = kept.output.rowwise().norm();
-    for (T& length : kept.scale) length = length > T{0} ? T{1} / length : T{0};
-    kept.output.array().colwise() *= kept.scale.array();
   }
 
-  [[nodiscard]] matrix<T> operator()(const matrix<T>& features) const {
+  /// The outputs, brought to unit length; 0 where they are 0.
+  [[nodiscard]] matrix<T> unit(const matrix<T>& features) const {
     tape kept;
     forward(features, kept);
+    Eigen::Matrix<T, Eigen::Dynamic, 1> scale = kept.output.rowwise().norm();
+    for (T& length : scale) length = length > T{0} ? T{1} / length : T{0};
+    kept.output.array().colwise() *= scale.array();
     return std::move(kept.output);
   }
 
-  /// `gradient` [parameters] becomes that of the parameters; `upstream` [rows, outputs], that of the outputs,
-  /// is used up.
-  void backward(const matrix<T>& features, const tape& kept, matrix<T>& upstream,
+  /// `gradient` [parameters] becomes that of the parameters; `upstream` [rows, outputs] is that of the outputs.
+  void backward(const matrix<T>& features, const tape& kept, const matrix<T>& upstream,
                 parameter_array<T>& gradient) const {
     const parts has = layout(shape_);
     gradient.resize(parameters_.size());
     const auto part_of = [&](const block& b) {
       return Eigen::Map<matrix<T>>(gradient.data() + b.first, index(b.rows), index(b.columns));
     };
-
-    // Of the length of z the output knows nothing: d z = (d output - output <output, d output>) / |z|.
-    const Eigen::Matrix<T, Eigen::Dynamic, 1> along =
-        (kept.output.array() * upstream.array()).rowwise().sum();
-    upstream -= along.asDiagonal() * kept.output;
-    upstream.array().colwise() *= kept.scale.array();
 
     part_of(has.a) = upstream.colwise().sum();
     if (shape_.linear) part_of(has.S).noalias() = features.transpose() * upstream;

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <rankloss/batch.hpp>
 #include <rankloss/context.hpp>
+#include <rankloss/embedding_batch.hpp>
+#include <rankloss/hosts/eigen.hpp>
 #include <rankloss/random.hpp>
 #include "adam.hpp"
 #include "head.hpp"
@@ -47,10 +48,25 @@ struct train_state {
 };
 using observer = std::function<void(const train_state&)>;
 
-/// batch_loss(batch, gradient, context, step): the value of a loss over the similarities of a batch, and its
-/// gradient by them; step counts from 0.
-using batch_loss = std::function<double(const rankloss::similarity_batch<float>&, std::span<float>,
-                                        rankloss::context&, std::size_t)>;
+/// Where in training a step stands.
+struct train_step {
+  std::size_t number = 0;  ///< from 0
+  double rate = 1.0;       ///< share that the learning rate has of its start, above 0
+};
+
+/// batch_loss(batch, outputs, context, step): the value of a loss over the embeddings of a batch, and its
+/// gradients by them.
+using batch_loss =
+    std::function<double(const rankloss::embedding_batch<float>&, const rankloss::embedding_outputs&,
+                         rankloss::context&, const train_step&)>;
+
+/// A loss of the library that is the same in each step.
+template <class Loss>
+[[nodiscard]] batch_loss evaluated(const Loss& loss) {
+  return [loss](const rankloss::embedding_batch<float>& batch, const rankloss::embedding_outputs& out,
+                rankloss::context& context,
+                const train_step&) { return rankloss::evaluate(loss, batch, out, context); };
+}
 
 /// Captions of one step, with their images.
 struct towers_batch {
@@ -60,10 +76,9 @@ struct towers_batch {
   matrix<float> image_features;
   std::vector<std::size_t> image_classes;
   std::vector<std::size_t> caption_classes;
-  std::vector<float> relevance;  ///< [images, captions]
 
-  void gather(const pairs& set, std::span<const std::size_t> chosen, const std::vector<std::size_t>& classes,
-              const std::vector<float>& all_relevance) {
+  void gather(const pairs& set, std::span<const std::size_t> chosen,
+              const std::vector<std::size_t>& classes) {
     captions.assign(chosen.begin(), chosen.end());
     images.clear();
     for (const std::size_t c : captions) images.push_back(set.image_of(c));
@@ -75,11 +90,6 @@ struct towers_batch {
     for (const std::size_t c : captions) caption_classes.push_back(classes[set.image_of(c)]);
     take_rows(set.images, images, image_features);
     take_rows(set.captions, captions, caption_features);
-    if (all_relevance.empty()) return;
-    relevance.resize(images.size() * captions.size());
-    auto to = relevance.begin();
-    for (const std::size_t i : images)
-      for (const std::size_t c : captions) *to++ = all_relevance[i * set.caption_count() + c];
   }
 
  private:
@@ -90,11 +100,38 @@ struct towers_batch {
   }
 };
 
+/// batch_relevance: the relevance of the pairs of a batch, taken from that of the whole set where and when the
+/// loss asks for some rows or columns, so that no matrix of the batch is made.
+class batch_relevance {
+ public:
+  /// @param of_set  [images, captions] of the set
+  batch_relevance(const std::vector<float>& of_set, std::size_t captions_of_set, const towers_batch& batch)
+      : of_set_(of_set), captions_of_set_(captions_of_set), batch_(batch) {}
+
+  void rows(std::size_t first, std::size_t count, std::span<float> to, rankloss::context&) const {
+    auto next = to.begin();
+    for (const std::size_t i : std::span(batch_.images).subspan(first, count))
+      for (const std::size_t c : batch_.captions) *next++ = of_set_[i * captions_of_set_ + c];
+  }
+  void columns(std::size_t first, std::size_t count, std::span<float> to, rankloss::context&) const {
+    auto next = to.begin();
+    for (const std::size_t c : std::span(batch_.captions).subspan(first, count))
+      for (const std::size_t i : batch_.images) *next++ = of_set_[i * captions_of_set_ + c];
+  }
+
+ private:
+  const std::vector<float>& of_set_;
+  std::size_t captions_of_set_;
+  const towers_batch& batch_;
+};
+
 /// train_towers: fits both heads to the captions of `set` in shuffled batches.
 ///
-/// Rows of the similarity matrix are the images of a batch, each once; columns are its captions. `classes`
-/// [images] says which match: images and captions of one class, so that none is taken for a negative of it.
-/// `relevance` [images, captions] of the whole set grades the pairs; empty: 1 where they match, else 0.
+/// Rows are the images of a batch, each once; columns are its captions. Their similarities are cosines, which
+/// the library computes some rows or columns at a time: memory grows with the captions of a batch, not with
+/// their square. `classes` [images] says which match: images and captions of one class, so that none is taken
+/// for a negative of it. `relevance` [images, captions] of the whole set grades the pairs; empty: 1 where they
+/// match, else 0. A set that is too large for it could compute it by `rankloss::caption_relevance` instead.
 inline void train_towers(two_towers& towers, const pairs& set, const std::vector<std::size_t>& classes,
                          const std::vector<float>& relevance, const batch_loss& loss,
                          const train_options& options, rankloss::context& context, const observer& tell) {
@@ -111,11 +148,11 @@ inline void train_towers(two_towers& towers, const pairs& set, const std::vector
   parameter_array<float> caption_gradient;
   std::vector<std::size_t> order(count);
   towers_batch now;
+  const batch_relevance grades(relevance, count, now);
   head<float>::tape image_tape;
   head<float>::tape caption_tape;
-  matrix<float> similarity;
-  matrix<float> slopes;
-  matrix<float> upstream;
+  matrix<float> image_slopes;
+  matrix<float> caption_slopes;
 
   train_state state{.pairs_in_all = options.epochs * count, .towers = &towers};
   std::size_t step = 0;
@@ -126,29 +163,25 @@ inline void train_towers(two_towers& towers, const pairs& set, const std::vector
     std::size_t done = 0;
     while (done < count) {
       const auto begin = clock::now();
-      now.gather(set, std::span(order).subspan(done, std::min(size, count - done)), classes, relevance);
+      now.gather(set, std::span(order).subspan(done, std::min(size, count - done)), classes);
       towers.images.forward(now.image_features, image_tape);
       towers.captions.forward(now.caption_features, caption_tape);
-      similarity.noalias() = image_tape.output * caption_tape.output.transpose();
-      slopes.resize(similarity.rows(), similarity.cols());
+      image_slopes.resizeLike(image_tape.output);
+      caption_slopes.resizeLike(caption_tape.output);
 
-      const rankloss::similarity_batch<float> pairs_of_batch{
-          .similarity = {similarity.data(), static_cast<std::size_t>(similarity.size())},
-          .rows = now.images.size(),
-          .columns = now.captions.size(),
-          .row_classes = now.image_classes,
-          .column_classes = now.caption_classes,
-          .relevance = now.relevance};
-      const std::span<float> gradient(slopes.data(), static_cast<std::size_t>(slopes.size()));
-      const double value = loss(pairs_of_batch, gradient, context, step);
+      rankloss::embedding_batch<float> batch{.row_embeddings = image_tape.output,
+                                             .column_embeddings = caption_tape.output,
+                                             .row_classes = now.image_classes,
+                                             .column_classes = now.caption_classes};
+      if (!relevance.empty()) batch.computed_relevance = grades;
+      const double share =
+          0.5 * (1.0 + std::cos(std::numbers::pi * static_cast<double>(step) / static_cast<double>(steps)));
+      const double value = loss(batch, {.row_gradient = image_slopes, .column_gradient = caption_slopes},
+                                context, {.number = step, .rate = share});
 
-      const double rate =
-          0.5 * options.rate *
-          (1.0 + std::cos(std::numbers::pi * static_cast<double>(step) / static_cast<double>(steps)));
-      upstream.noalias() = slopes * caption_tape.output;
-      towers.images.backward(now.image_features, image_tape, upstream, image_gradient);
-      upstream.noalias() = slopes.transpose() * image_tape.output;
-      towers.captions.backward(now.caption_features, caption_tape, upstream, caption_gradient);
+      const double rate = options.rate * share;
+      towers.images.backward(now.image_features, image_tape, image_slopes, image_gradient);
+      towers.captions.backward(now.caption_features, caption_tape, caption_slopes, caption_gradient);
       image_optimiser.step(towers.images.parameters(), image_gradient, rate);
       caption_optimiser.step(towers.captions.parameters(), caption_gradient, rate);
       ++step;

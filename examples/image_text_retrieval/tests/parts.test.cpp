@@ -8,6 +8,7 @@
 #include "../../support/head.hpp"
 #include "../../support/npy.hpp"
 #include "../data.hpp"
+#include "../losses.hpp"
 #include "../report.hpp"
 #include "../train.hpp"
 
@@ -19,6 +20,7 @@
 #include <fstream>
 #include <limits>
 #include <numeric>
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
@@ -84,9 +86,16 @@ pairs toy_pairs(std::size_t images, std::uint64_t seed) {
   return set;
 }
 
-retrieval_loss mixed_loss() {
-  return {rankloss::weighted{0.5, rankloss::triplet{}},
-          rankloss::weighted{0.5, rankloss::bidirectional<rankloss::sndcg>{{.temperature = 0.1}}}};
+loss_of_run named(const std::string& option, const loss_options& options = {}) {
+  const std::vector<named_loss> found = chosen_losses({option});
+  REQUIRE(found.size() == 1);
+  return found.front().make(options);
+}
+batch_loss mixed_loss() { return named("both", {.weight = 0.5, .temperature = 0.1}).loss; }
+
+two_towers toy_towers() {
+  return {head<float>({.features = 6, .outputs = 4}, random_stream(1, 2)),
+          head<float>({.features = 5, .outputs = 4}, random_stream(1, 3))};
 }
 
 }  // namespace
@@ -102,13 +111,15 @@ TEST_CASE("gradients of a head are the slopes of its output") {
   matrix<double> features = random_matrix(6, 5, random);
   features.row(2).setZero();
   const matrix<double> weights = random_matrix(6, 4, random);
-  const auto value = [&] { return (tower(features).array() * weights.array()).sum(); };
-
   head<double>::tape kept;
+  const auto value = [&] {
+    tower.forward(features, kept);
+    return (kept.output.array() * weights.array()).sum();
+  };
+
   tower.forward(features, kept);
   parameter_array<double> gradient;
-  matrix<double> upstream = weights;
-  tower.backward(features, kept, upstream, gradient);
+  tower.backward(features, kept, weights, gradient);
 
   const double step = 1e-6;
   REQUIRE(gradient.size() == tower.parameters().size());
@@ -125,16 +136,17 @@ TEST_CASE("gradients of a head are the slopes of its output") {
   }
 }
 
-TEST_CASE("a head that gives nothing has output 0 and gradient 0") {
+TEST_CASE("a head that gives nothing has output 0, also at unit length, and its weights gradient 0") {
   head<double> tower({.features = 3, .outputs = 2}, random_stream(1, 1));
   const matrix<double> features = matrix<double>::Zero(2, 3);
   head<double>::tape kept;
   tower.forward(features, kept);
-  matrix<double> upstream = matrix<double>::Ones(2, 2);
   parameter_array<double> gradient;
-  tower.backward(features, kept, upstream, gradient);
+  tower.backward(features, kept, matrix<double>::Ones(2, 2), gradient);
   REQUIRE(kept.output.isZero(0.0));
-  REQUIRE(gradient.isZero(0.0));
+  REQUIRE(tower.unit(features).isZero(0.0));
+  REQUIRE(gradient.head(2).isConstant(2.0));  // the bias a
+  REQUIRE(gradient.tail(6).isZero(0.0));
 }
 
 TEST_CASE("a head made of a projection does what it does") {
@@ -142,8 +154,8 @@ TEST_CASE("a head made of a projection does what it does") {
   const projection start{random_matrix(1, 5, random), random_matrix(5, 3, random)};
   const matrix<double> features = random_matrix(4, 5, random);
   const matrix<double> embedded = ((features.rowwise() - start.mean) * start.weights).rowwise().normalized();
-  REQUIRE(head<double>(start, 0, random)(features).isApprox(embedded, 1e-12));
-  REQUIRE(head<double>(start, 9, random)(features).isApprox(embedded, 1e-12));
+  REQUIRE(head<double>(start, 0, random).unit(features).isApprox(embedded, 1e-12));
+  REQUIRE(head<double>(start, 9, random).unit(features).isApprox(embedded, 1e-12));
 }
 
 TEST_CASE("Adam walks down a bowl, and decay leads back to the start") {
@@ -202,19 +214,106 @@ TEST_CASE("training is the same for any number of threads and anywhere in memory
 
 TEST_CASE("training tells of every pair once an epoch and brings the loss down") {
   const pairs set = toy_pairs(40, 13);
-  two_towers towers{head<float>({.features = 6, .outputs = 4}, random_stream(1, 2)),
-                    head<float>({.features = 5, .outputs = 4}, random_stream(1, 3))};
+  const named_loss loss = GENERATE(from_range(chosen_losses({"every"})));
+  CAPTURE(loss.option);
+  two_towers towers = toy_towers();
   rankloss::context context;
   std::vector<double> losses;
   std::size_t pairs_seen = 0;
-  train(towers, set, {}, mixed_loss(), {.epochs = 30, .batch = 0, .rate = 0.05}, context,
+  const loss_of_run now = loss.make({.weight = 0.5, .temperature = 0.1});
+  train(towers, set, {}, now.loss, {.epochs = 30, .batch = 0, .rate = 0.05}, context,
         [&](const train_state& state) {
           pairs_seen = state.pairs;
           if (state.epoch_ends) losses.push_back(state.loss);
         });
   REQUIRE(losses.size() == 30);
   REQUIRE(pairs_seen == 30 * 80);
-  REQUIRE(losses.back() < 0.5 * losses.front());
+  // How low a loss can come in four dimensions depends on the loss.
+  REQUIRE(losses.back() < (loss.option == "both" ? 0.5 : 0.95) * losses.front());
+}
+
+TEST_CASE("a temperature is learned where the loss says so, and stays at 0.01 or above") {
+  const pairs set = toy_pairs(40, 13);
+  const auto learned_by = [&](const std::string& option, const loss_options& options) {
+    two_towers towers = toy_towers();
+    rankloss::context context;
+    const loss_of_run run = named(option, options);
+    train(towers, set, {}, run.loss, {.epochs = 20, .batch = 0, .rate = 0.05}, context,
+          [](const train_state&) {});
+    return run.learned ? std::optional<learned_numbers>(*run.learned) : std::nullopt;
+  };
+  for (const named_loss& loss : all_losses())
+    REQUIRE(learned_by(loss.option, {}).has_value() ==
+            (loss.option == "infonce-learned" || loss.option == "siglip"));
+  const learned_numbers infonce = *learned_by("infonce-learned", {.learned_rate = 0.05});
+  REQUIRE_FALSE(infonce.has_bias);
+  REQUIRE(std::abs(infonce.temperature - 0.07) > 0.01);
+  REQUIRE(learned_by("infonce-learned", {.learned_rate = 5.0})->temperature >= 0.01 * (1.0 - 1e-12));
+  REQUIRE(learned_by("infonce-learned", {.learned_rate = 0.0})->temperature == Approx(0.07));
+  const learned_numbers siglip = *learned_by("siglip", {.learned_rate = 0.05});
+  REQUIRE(siglip.has_bias);
+  REQUIRE(siglip.temperature != 0.1);
+  REQUIRE(siglip.bias != -10.0);
+}
+
+TEST_CASE("a run of a loss that learns does not go on from the last") {
+  const pairs set = toy_pairs(40, 13);
+  const auto trained = [&] {
+    two_towers towers = toy_towers();
+    rankloss::context context;
+    train(towers, set, {}, named("siglip").loss, {.epochs = 3, .batch = 16}, context,
+          [](const train_state&) {});
+    return towers.images.parameters();
+  };
+  const parameter_array<float> first = trained();
+  REQUIRE((first == trained()).all());
+}
+
+TEST_CASE("names of losses are chosen once each, in the order of the table") {
+  const auto options_of = [](const std::vector<std::string>& names) {
+    std::vector<std::string> found;
+    for (const named_loss& loss : chosen_losses(names)) found.push_back(loss.option);
+    return found;
+  };
+  using list = std::vector<std::string>;
+  REQUIRE(options_of({"all"}) == list{"triplet", "sndcg", "both"});
+  REQUIRE(options_of({"cmpm", "triplet", "cmpm"}) == list{"triplet", "cmpm"});
+  REQUIRE(options_of({"all", "siglip"}) == list{"triplet", "sndcg", "both", "siglip"});
+  REQUIRE(options_of({"every"}).size() == all_losses().size());
+}
+
+TEST_CASE("relevance of a batch is that of its pairs in the set, by rows and by columns") {
+  const pairs set = toy_pairs(5, 3);  // 10 captions
+  std::vector<float> relevance(50);
+  std::iota(relevance.begin(), relevance.end(), 0.0F);
+  examples::towers_batch batch;
+  batch.gather(set, std::vector<std::size_t>{9, 2, 3}, {0, 1, 2, 3, 4});
+  REQUIRE(batch.images == std::vector<std::size_t>{1, 4});
+  rankloss::context context;
+  const examples::batch_relevance grades(relevance, 10, batch);
+  std::vector<float> row(3);
+  grades.rows(1, 1, row, context);
+  REQUIRE(row == std::vector<float>{49, 42, 43});
+  std::vector<float> columns(4);
+  grades.columns(1, 2, columns, context);
+  REQUIRE(columns == std::vector<float>{12, 42, 13, 43});
+}
+
+TEST_CASE("scratch does not grow with the square of a batch") {
+  const auto scratch_of = [](std::size_t images, const std::string& option) {
+    const pairs set = toy_pairs(images, 5);
+    const std::vector<float> relevance(option == "both" ? images * 2 * images : 0, 0.5F);
+    two_towers towers = toy_towers();
+    rankloss::context context;
+    train(towers, set, relevance, named(option).loss, {.epochs = 1, .batch = 0}, context,
+          [](const train_state&) {});
+    return static_cast<double>(context.scratch_capacity());
+  };
+  for (const char* option : {"both", "infonce", "siglip"}) {
+    CAPTURE(option);
+    REQUIRE(scratch_of(3200, option) < 2.5 * scratch_of(1600, option));
+    REQUIRE(scratch_of(3200, option) < 0.3 * 3200 * 6400 * sizeof(float));
+  }
 }
 
 TEST_CASE("the evaluator knows a perfect model, and what chance is") {
