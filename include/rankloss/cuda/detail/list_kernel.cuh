@@ -112,12 +112,12 @@ class device_sink {
 struct list_mean {
   double scale;  ///< divided by the sum of the scaled weights, except for reduction::sum
   double unit;
-  bool summed;
+  std::uint64_t summed;  ///< not 0: without the division; as wide as the others, so that all bytes are written
 
   [[nodiscard]] __device__ double scaled(double weight) const { return weight * unit; }
-  [[nodiscard]] __device__ double summand(double weight) const { return summed ? weight : scaled(weight); }
+  [[nodiscard]] __device__ double summand(double weight) const { return summed != 0 ? weight : scaled(weight); }
   [[nodiscard]] __device__ double share(double weight) const { return held_as<double>(summand(weight) * scale); }
-  [[nodiscard]] __device__ double factor() const { return held_as<double>(summed ? scale / unit : scale); }
+  [[nodiscard]] __device__ double factor() const { return held_as<double>(summed != 0 ? scale / unit : scale); }
 };
 
 /// What a launch is given, by value.
@@ -330,7 +330,7 @@ __global__ void __launch_bounds__(reduce_threads) weigh_lists(const Task task) {
   for (std::size_t l = team.rank(); l < task.lists; l += team.size()) total += task.weight(l) * unit;
   total = sum(team, total);
   if (team.rank() == 0)
-    *task.computed = {task.known.summed ? 1.0 : total > 0.0 ? 1.0 / total : 0.0, unit, task.known.summed};
+    *task.computed = {task.known.summed != 0 ? 1.0 : total > 0.0 ? 1.0 / total : 0.0, unit, task.known.summed};
 }
 
 /// The place of the first fault of a batch.
@@ -463,12 +463,12 @@ struct list_engine {
                    .words = at<fault_word>(memory, to.words),
                    .counted = to.counts ? memory + to.counted : nullptr,
                    .computed = to.weighs ? at<list_mean>(memory, to.mean) : nullptr,
-                   .known = {.scale = 1.0, .unit = 1.0, .summed = batch.reduction == reduction::sum},
+                   .known = {.scale = 1.0, .unit = 1.0, .summed = batch.reduction == reduction::sum ? 1u : 0u},
                    .arena = memory + to.arena,
                    .faults = ctx.faults(),
                    .expected = nullptr,
                    .expected_size = 0};
-    if (!task.known.summed && to.lists > 0) task.known.scale = 1.0 / static_cast<double>(to.lists);
+    if (task.known.summed == 0 && to.lists > 0) task.known.scale = 1.0 / static_cast<double>(to.lists);
     if constexpr (requires { loss.expects(); }) {
       const std::string_view expected = loss.expects();
       task.expected = expected.data();
