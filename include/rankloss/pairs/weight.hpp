@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <rankloss/detail/base/host_device.hpp>
 #include <rankloss/gain.hpp>
 #include <rankloss/options.hpp>
 
@@ -46,7 +47,9 @@ struct relevance_difference {
   static constexpr void for_each_option(Self& self, const Visit& visit) {
     visit("of", self.of, options::choice<difference_of>{});
   }
-  [[nodiscard]] bool takes(double y) const noexcept { return of == difference_of::relevance || y >= 0.0; }
+  [[nodiscard]] RANKLOSS_HOST_DEVICE bool takes(double y) const noexcept {
+    return of == difference_of::relevance || y >= 0.0;
+  }
   [[nodiscard]] std::string_view expects() const noexcept { return "at least 0"; }
 };
 
@@ -144,7 +147,7 @@ struct ndcg_loss1 {
 /// item with itself.
 struct arp_loss1 {
   static constexpr bool all_pairs = true;
-  [[nodiscard]] bool takes(double y) const noexcept { return y >= 0.0; }
+  [[nodiscard]] RANKLOSS_HOST_DEVICE bool takes(double y) const noexcept { return y >= 0.0; }
   [[nodiscard]] std::string_view expects() const noexcept { return "at least 0"; }
 };
 

@@ -469,11 +469,13 @@ struct list_engine {
                    .expected = nullptr,
                    .expected_size = 0};
     if (task.known.summed == 0 && to.lists > 0) task.known.scale = 1.0 / static_cast<double>(to.lists);
-    if constexpr (requires { loss.expects(); }) {
-      const std::string_view expected = loss.expects();
-      task.expected = expected.data();
-      task.expected_size = expected.size();
-    }
+    rankloss::detail::for_each_inner(loss, [&](const auto& inner) {
+      if constexpr (requires { inner.expects(); }) {
+        const std::string_view expected = inner.expects();
+        task.expected = expected.data();
+        task.expected_size = expected.size();
+      }
+    });
 
     const cudaStream_t stream = ctx.stream();
     const auto blocks = [&](unsigned lists) {

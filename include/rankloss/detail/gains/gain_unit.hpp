@@ -2,6 +2,7 @@
 #pragma once
 
 #include <rankloss/batch.hpp>
+#include <rankloss/detail/base/host_device.hpp>
 #include <rankloss/detail/data/extremes.hpp>
 #include <rankloss/detail/data/weighted_mean.hpp>
 #include <rankloss/gain.hpp>
@@ -14,7 +15,7 @@ namespace rankloss::inline RANKLOSS_ABI::detail {
 
 /// The factor that brings gains or relevance near 1 where the largest is very small or very large; otherwise
 /// 1.
-[[nodiscard]] inline double gain_unit(double largest) noexcept {
+[[nodiscard]] RANKLOSS_HOST_DEVICE inline double gain_unit(double largest) noexcept {
   return largest > 0.0 && !(largest >= 1e-30 && largest <= 1e30) ? unit_of(largest) : 1.0;
 }
 

@@ -1,0 +1,268 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <rankloss/cuda/detail/list_kernel.cuh>
+#include <rankloss/cuda/detail/pair_functions.cuh>
+#include <rankloss/cuda/detail/pair_sums.cuh>
+#include <rankloss/cuda/detail/pair_weights.cuh>
+#include <rankloss/cuda/detail/team.cuh>
+#include <rankloss/detail/base/finite.hpp>
+#include <rankloss/detail/data/counted_by.hpp>
+#include <rankloss/detail/data/weighted_mean.hpp>
+#include <rankloss/pairwise.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <type_traits>
+
+namespace rankloss::inline RANKLOSS_ABI::cuda::detail {
+
+/// A factor for sums over pairs, as two factors: see scaled_factor.hpp.
+struct pair_scale {
+  double first, second;
+
+  /// factor / divisor * 2^exponent; 0 where the divisor is 0.
+  [[nodiscard]] static __device__ pair_scale of(double factor, double divisor, int exponent) {
+    const double quotient = divisor > 0.0 ? factor / divisor : 0.0;
+    exponent = exponent < -2000 ? -2000 : exponent > 2000 ? 2000 : exponent;
+    return {quotient * ldexp(1.0, exponent / 2), ldexp(1.0, exponent - exponent / 2)};
+  }
+};
+
+/// pairwise of one list, pair by pair, as pairwise_engine::run_pairs computes it on the CPU: in float lanes where
+/// the scores are floats and near enough to each other, else in double. Items stay in their order; what
+/// depends on ranks reads the rank of an item, which is the number of items before it.
+template <class Function, class Weight>
+struct pair_list {
+  using function_type = device_pair_function<Function>;
+  using weight_type = device_pair_weight<Weight>;
+
+  function_type function;
+  weight_type weight;
+  double score_scale;
+  std::size_t cutoff;
+  pairs::keep keep;
+  pairs::average average;
+
+  static constexpr bool uses_ranks = requires { requires Weight::uses_ranks; };
+  static constexpr bool all_pairs = requires { requires Weight::all_pairs; };
+  static constexpr bool binary = requires { requires Weight::binary; };
+
+  /// In double lanes, which need more: scores, levels, item weights, sums and ranks, and the arrays of the weight.
+  template <class T>
+  static constexpr std::size_t item_bytes = (4 + weight_type::own + weight_type::by_distance) * sizeof(double) +
+                                            sizeof(std::uint32_t);
+
+  [[nodiscard]] static pair_list of(const pairwise<Function, Weight>& loss) {
+    return {function_type::of(loss.function), weight_type::of(loss.weight), loss.function.score_scale(),
+            loss.cutoff,                      loss.keep,                    loss.average};
+  }
+  [[nodiscard]] __device__ bool takes(double y) const { return weight.takes(y); }
+
+  template <class Team, class T, class R>
+  [[nodiscard]] __device__ double operator()(const Team& team, const device_list<T, R>& items,
+                                             const device_sink<T>& sink, team_scratch scratch) const {
+    const weight_scale scale = weight.scale_of(team, items);
+    if constexpr (function_type::in_float && sizeof(T) == sizeof(float)) {
+      double lowest = greatest_number<double>, highest = lowest_number<double>;
+      bool exact = true;
+      for (std::uint32_t i = team.rank(); i < items.size(); i += team.size()) {
+        lowest = fmin(lowest, score_of(items, i));
+        highest = fmax(highest, score_of(items, i));
+        const double y = level_of(items, i);
+        exact = exact && static_cast<double>(static_cast<float>(y)) == y;
+      }
+      highest = max(team, highest);
+      lowest = exact && scale.greatest <= 1e4 && score_scale >= 1e-10 && score_scale <= 1e10
+                   ? lowest
+                   : lowest_number<double>;
+      lowest = min(team, lowest);
+      if (highest - lowest <= widest_float * score_scale)
+        return run<float>(team, items, sink, scratch, scale, 0.5 * highest + 0.5 * lowest);
+    }
+    return run<double>(team, items, sink, scratch, scale, 0.0);
+  }
+
+ private:
+  template <class T, class R>
+  [[nodiscard]] static __device__ double score_of(const device_list<T, R>& items, std::uint32_t i) {
+    return static_cast<double>(rankloss::detail::bounded(items.score(i)));
+  }
+  template <class T, class R>
+  [[nodiscard]] static __device__ double level_of(const device_list<T, R>& items, std::uint32_t i) {
+    const auto y = static_cast<double>(items.relevance(i));
+    return binary ? (y > 0.0 ? 1.0 : 0.0) : y;
+  }
+  [[nodiscard]] __device__ bool takes_item_order() const { return uses_ranks || cutoff > 0; }
+
+  /// Sums of the pairs of one thread, and of the team.
+  struct totals {
+    double value, weight, count;
+  };
+
+  template <class S, class Team, class T, class R>
+  [[nodiscard]] __device__ double run(const Team& team, const device_list<T, R>& items, const device_sink<T>& sink,
+                                      team_scratch scratch, const weight_scale& scale, double centre) const {
+    const std::uint32_t n = items.size();
+    pair_arrays<S> at{};
+    at.sum = scratch.take<double>(n);
+    if constexpr (weight_type::own > 0) at.own[0] = scratch.take<exact_number<S>>(n);
+    if constexpr (weight_type::own > 1) at.own[1] = scratch.take<exact_number<S>>(n);
+    at.score = scratch.take<S>(n);
+    at.level = scratch.take<S>(n);
+    if constexpr (weight_type::by_distance > 0) at.by_distance = scratch.take<S>(n);
+    if (function_type::by_exponentials && sizeof(S) == sizeof(float)) at.exponential = scratch.take<S>(n);
+    if (items.weighted()) at.weight = scratch.take<S>(n);
+    if (takes_item_order()) at.rank = scratch.take<std::uint32_t>(n);
+
+    const auto for_own = [&](auto body) {
+      for (std::uint32_t i = team.rank(); i < n; i += team.size()) body(i);
+    };
+    double unit = 1.0;
+    if (items.weighted()) {
+      double heaviest = 0.0;
+      for_own([&](std::uint32_t i) { heaviest = fmax(heaviest, items.weight(i)); });
+      unit = unit_of(max(team, heaviest));
+    }
+    for_own([&](std::uint32_t i) {
+      const double s = score_of(items, i);
+      at.score[i] = static_cast<S>(s);
+      at.level[i] = static_cast<S>(level_of(items, i));
+      if constexpr (function_type::by_exponentials)
+        if (at.exponential != nullptr) at.exponential[i] = static_cast<S>(exp((s - centre) * function.scale));
+      if (at.weight != nullptr) at.weight[i] = static_cast<S>(items.weight(i) * unit);
+    });
+    team.sync();
+    bool tied = false;
+    if (takes_item_order()) tied = rank_items(team, n, at);
+    if constexpr (sizeof(T) == sizeof(double)) {
+      // The difference of two scores has to be finite.
+      constexpr double bound = 0.5 * greatest_number<double>;
+      for_own([&](std::uint32_t i) { at.score[i] = fmin(fmax(at.score[i], -bound), bound); });
+    }
+    weight.fill(team, items, scale, at);
+    team.sync();
+
+    totals own{};
+    sum_pairs<double>(
+        team, n, [&](std::uint32_t i, std::uint32_t part) { return pairs_of<S>(at, n, i, part, own); },
+        [&](std::uint32_t i, double slope) { at.sum[i] = slope; });
+    own = {sum(team, own.value), sum(team, own.weight), sum(team, own.count)};
+
+    const double divisor = average == pairs::average::none    ? 1.0
+                           : average == pairs::average::pairs ? own.count
+                                                              : own.weight;
+    // Weights are scaled in the sum of weights too.
+    const int exponent = average == pairs::average::weight ? 0 : scale.exponent - ilogb(unit);
+    if (sink.wanted()) {
+      const pair_scale by = pair_scale::of(function.slope_factor, divisor, exponent);
+      const auto put = [&](std::uint32_t i, double slope) { sink.put(i, held_as<T>(slope * by.first * by.second)); };
+      if (tied)
+        average_alike(team, items, at, put);
+      else
+        for_own([&](std::uint32_t i) { put(i, at.sum[i]); });
+    }
+    const pair_scale by = pair_scale::of(function.value_factor, divisor, exponent);
+    return held_as<double>(held_as<double>(own.value) * by.first * by.second);
+  }
+
+  /// Fills the ranks: of equal scores the first item is the first one. Returns whether there are any.
+  template <class Team, class S>
+  [[nodiscard]] static __device__ bool rank_items(const Team& team, std::uint32_t n, const pair_arrays<S>& at) {
+    std::uint32_t ties = 0;
+    sum_pairs<std::uint32_t>(
+        team, n,
+        [&](std::uint32_t i, std::uint32_t part) {
+          const S s = at.score[i];
+          std::uint32_t above = 0;
+          for (std::uint32_t j = part; j < n; j += lanes_of_item) {
+            const bool equal = at.score[j] == s;
+            above += at.score[j] > s || (equal && j < i) ? 1 : 0;
+            ties |= equal && j != i ? 1 : 0;
+          }
+          return above;
+        },
+        [&](std::uint32_t i, std::uint32_t above) { at.rank[i] = above; });
+    return max(team, ties) != 0;
+  }
+
+  /// Whether the cutoff keeps a pair.
+  template <class S>
+  [[nodiscard]] __device__ bool keeps(const pair_arrays<S>& at, std::uint32_t i, std::uint32_t j) const {
+    const bool first = at.rank[i] < cutoff, second = at.rank[j] < cutoff;
+    return keep == pairs::keep::both ? first && second : first || second;
+  }
+
+  /// The derivative by score i of the pairs of item i with the items part, part + lanes_of_item, ... Adds what
+  /// does not belong to one item where item i is preferred.
+  template <class S>
+  [[nodiscard]] __device__ double pairs_of(const pair_arrays<S>& at, std::uint32_t n, std::uint32_t i,
+                                           std::uint32_t part, totals& own) const {
+    constexpr std::uint32_t chunk = 16 * lanes_of_item;  // no long sums in float
+    const auto item = [&](std::uint32_t k) {
+      return pair_item<S>{at.score[k], at.exponential != nullptr ? at.exponential[k] : S{0}, at.level[k]};
+    };
+    const auto weight_of = [&](std::uint32_t k) { return at.weight != nullptr ? at.weight[k] : S{1}; };
+    const pair_item<S> here = item(i);
+    double slope = 0.0;
+    for (std::uint32_t begin = part; begin < n; begin += chunk) {
+      const std::uint32_t end = n - begin < chunk ? n : begin + chunk;
+      S slopes{0}, values{0}, weights{0};
+      std::uint32_t count = 0;
+      for (std::uint32_t j = begin; j < end; j += lanes_of_item) {
+        if (cutoff > 0 && !keeps(at, i, j)) continue;
+        const pair_item<S> there = item(j);
+        if constexpr (all_pairs) {
+          const S w = weight(at, i, j) * weight_of(i);
+          const pair_terms<S> f = function(here, there, S{0});
+          values += w * f.value;
+          weights += w;
+          ++count;
+          if (j == i) continue;
+          slopes += w * f.slope - weight(at, j, i) * weight_of(j) * function(there, here, S{0}).slope;
+        } else {
+          if (here.level == there.level) continue;
+          const bool preferred = here.level > there.level;
+          const pair_item<S>& upper = preferred ? here : there;
+          const pair_item<S>& lower = preferred ? there : here;
+          const pair_terms<S> f = function(upper, lower, upper.level - lower.level);
+          const S w = weight(at, i, j) * weight_of(preferred ? i : j);
+          slopes += preferred ? w * f.slope : -(w * f.slope);
+          if (preferred) {
+            values += w * f.value;
+            weights += w;
+            ++count;
+          }
+        }
+      }
+      slope += static_cast<double>(slopes);
+      own.value += static_cast<double>(values);
+      own.weight += static_cast<double>(weights);
+      own.count += static_cast<double>(count);
+    }
+    return slope;
+  }
+
+  /// Puts the derivatives, where items of equal score, relevance and weight have the mean of theirs; see
+  /// alike.hpp.
+  template <class Team, class T, class R, class S, class Put>
+  static __device__ void average_alike(const Team& team, const device_list<T, R>& items, const pair_arrays<S>& at,
+                                       Put put) {
+    const std::uint32_t n = items.size();
+    const auto alike = [&](std::uint32_t i, std::uint32_t j) {
+      return at.score[i] == at.score[j] && score_of(items, i) == score_of(items, j) &&
+             items.relevance(i) == items.relevance(j) && items.weight(i) == items.weight(j);
+    };
+    sum_pairs<two_sums>(
+        team, n,
+        [&](std::uint32_t i, std::uint32_t part) {
+          two_sums of{};
+          for (std::uint32_t j = part; j < n; j += lanes_of_item)
+            if (alike(i, j)) of = of + two_sums{at.sum[j], 1.0};
+          return of;
+        },
+        [&](std::uint32_t i, const two_sums& of) { put(i, of.first / of.second); });
+  }
+};
+
+}  // namespace rankloss::inline RANKLOSS_ABI::cuda::detail

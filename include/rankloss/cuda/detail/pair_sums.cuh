@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <rankloss/cuda/detail/team.cuh>
+
+#include <cstdint>
+#include <type_traits>
+
+/// Sums over all pairs of the items of a list, O(n^2): each item sums up its own pairs, so no two threads add
+/// to the same number, and the order of the summands is that of the items.
+namespace rankloss::inline RANKLOSS_ABI::cuda::detail {
+
+/// Lanes that share the pairs of one item: neighbours read neighbouring items, and short lists occupy more
+/// threads.
+inline constexpr unsigned lanes_of_item = 8;
+
+/// Two sums that are formed together.
+struct two_sums {
+  double first, second;
+  [[nodiscard]] friend __device__ two_sums operator+(const two_sums& a, const two_sums& b) {
+    return {a.first + b.first, a.second + b.second};
+  }
+};
+
+/// Calls pairs(i, part) for each item i < n in each of its lanes, part < lanes_of_item, which returns the sum over
+/// the items j = part, part + lanes_of_item, ...; then end(i, sum over all lanes) in one of them.
+template <class Sums, class Team, class Pairs, class End>
+__device__ inline void sum_pairs(const Team& team, std::uint32_t n, Pairs pairs, End end) {
+  const std::uint32_t part = team.rank() % lanes_of_item;
+  for (std::uint32_t begin = 0; begin < n; begin += team.size() / lanes_of_item) {
+    const std::uint32_t i = begin + team.rank() / lanes_of_item;
+    Sums sums{};
+    if (i < n) sums = pairs(i, part);
+#pragma unroll
+    for (unsigned bit = lanes_of_item / 2; bit > 0; bit /= 2) sums = sums + from_lane_xor(sums, bit);
+    if (i < n && part == 0) end(i, sums);
+  }
+  team.sync();
+}
+
+/// A number of which differences are formed: a float would lose the digits in which two of them differ, and
+/// double is slow on many devices.
+struct two_floats {
+  float high, low;
+};
+template <class S>
+using exact_number = std::conditional_t<sizeof(S) == sizeof(float), two_floats, double>;
+
+template <class S>
+[[nodiscard]] __device__ inline exact_number<S> exactly(double x) {
+  if constexpr (sizeof(S) == sizeof(float)) {
+    const auto high = static_cast<float>(x);
+    return {high, static_cast<float>(x - static_cast<double>(high))};
+  } else {
+    return x;
+  }
+}
+[[nodiscard]] __device__ inline float difference(const two_floats& a, const two_floats& b) {
+  return (a.high - b.high) + (a.low - b.low);
+}
+[[nodiscard]] __device__ inline double difference(double a, double b) { return a - b; }
+[[nodiscard]] __device__ inline float total(const two_floats& a, const two_floats& b) {
+  return (a.high + b.high) + (a.low + b.low);
+}
+[[nodiscard]] __device__ inline double total(double a, double b) { return a + b; }
+
+template <class S>
+[[nodiscard]] __device__ inline S magnitude(S x) {
+  return x < S{0} ? -x : x;
+}
+
+/// m - (a - b) with one rounding at most where that is near 0, so that its sign is right.
+[[nodiscard]] __device__ inline float rest_of(const two_floats& m, float a, float b) {
+  const float d = a - b;
+  const float back = d - a;
+  const float lost = (a - (d - back)) - (b + back);
+  return (m.high - d) + (m.low - lost);
+}
+[[nodiscard]] __device__ inline double rest_of(double m, double a, double b) { return m - (a - b); }
+
+}  // namespace rankloss::inline RANKLOSS_ABI::cuda::detail
