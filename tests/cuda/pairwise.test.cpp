@@ -7,26 +7,136 @@
 
 #include <catch2/catch.hpp>
 
+#include <array>
+
 namespace cuda_pairwise_test {
 
-using rankloss::pairwise;
 namespace pairs = rankloss::pairs;
-
-/// Time grows with the square of the length.
-constexpr std::size_t longest = 257;
+template <class Function>
+using equally = rankloss::pairwise<Function, pairs::equal>;
 
 TEST_CASE("cuda: ranknet of floats") {
   cuda_support::keeps_the_promises_of_lists<rankloss::ranknet, float, int>(
-      {.function = {.temperature = 0.5}, .average = pairs::average::pairs}, longest);
-}
-TEST_CASE("cuda: ranknet of doubles") {
-  cuda_support::keeps_the_promises_of_lists<rankloss::ranknet, double, double>({}, longest);
-}
-TEST_CASE("cuda: lambdarank of floats") {
-  cuda_support::keeps_the_promises_of_lists<rankloss::lambdarank, float, int>({}, longest);
+      {.function = {.temperature = 0.5}, .average = pairs::average::pairs}, 257);
 }
 TEST_CASE("cuda: lambdarank of doubles") {
-  cuda_support::keeps_the_promises_of_lists<rankloss::lambdarank, double, double>({.weight = {.cutoff = 10}}, longest);
+  cuda_support::keeps_the_promises_of_lists<rankloss::lambdarank, double, double>({.weight = {.cutoff = 10}}, 128);
+}
+TEST_CASE("cuda: pairwise with a list beyond shared memory") {
+  const cuda_support::stream own;
+  rankloss::cuda::context ctx(own);
+  cuda_support::agrees(rankloss::ranknet{.average = pairs::average::pairs},
+                       cuda_support::lists_of_lengths<float, int>({1100, 3}, 7), ctx);
+}
+
+/// The loss with all averages and cutoffs, without and with item weights, with scores near each other and far apart.
+template <class T, class Loss, class R = int>
+void agrees_in_all_ways(Loss loss) {
+  const cuda_support::stream own;
+  rankloss::cuda::context ctx(own);
+  cuda_support::agrees(loss, cuda_support::lists_of_lengths<T, R>({70}, 4), ctx);
+  const auto near = cuda_support::lists_of_lengths<T, R>({1, 2, 3, 0, 9, 33}, 5);
+  for (const bool far : {false, true})
+    for (const bool weighted : {false, true}) {
+      auto in = near;
+      if (far) in.scores[8] = in.scores[30] = T{300};
+      for (std::size_t i = 0; weighted && i < in.scores.size(); ++i)
+        in.item_weights.push_back(static_cast<double>(i * 7 % 5) / 4);
+      INFO("far " << far << ", weighted " << weighted);
+      for (const auto average : {pairs::average::none, pairs::average::pairs, pairs::average::weight}) {
+        loss.average = average;
+        cuda_support::agrees(loss, in, ctx);
+      }
+      loss.cutoff = 4;
+      for (const auto keep : {pairs::keep::either, pairs::keep::both}) {
+        loss.keep = keep;
+        INFO("keep " << static_cast<int>(keep));
+        cuda_support::agrees(loss, in, ctx);
+      }
+      loss.cutoff = 0;
+    }
+}
+
+TEST_CASE("cuda: pairwise with every function") {
+  agrees_in_all_ways<float>(rankloss::ranknet{.function = {.temperature = 0.5}});
+  agrees_in_all_ways<double, rankloss::ranknet, double>({.function = {.logarithm = pairs::logarithm::binary}});
+  agrees_in_all_ways<float>(equally<pairs::soft_zero_one>{.function = {.temperature = 0.5}});
+  agrees_in_all_ways<double>(equally<pairs::soft_zero_one>{.function = {.temperature = 0.5}});
+  agrees_in_all_ways<float>(equally<pairs::hinge>{.function = {.margin = 0.7}});
+  agrees_in_all_ways<double>(equally<pairs::hinge>{.function = {.margin = 0.7}});
+  agrees_in_all_ways<float>(equally<pairs::squared_hinge>{.function = {.margin = 0.7}});
+  agrees_in_all_ways<double>(equally<pairs::squared_hinge>{.function = {.margin = 0.7}});
+  agrees_in_all_ways<float>(equally<pairs::exponential>{.function = {.temperature = 10.0}});
+  agrees_in_all_ways<double>(equally<pairs::exponential>{.function = {.temperature = 10.0}});
+  agrees_in_all_ways<double>(equally<pairs::squared_difference>{});
+  agrees_in_all_ways<double>(equally<pairs::quantile>{.function = {.tau = 0.3}});
+}
+TEST_CASE("cuda: pairwise with every weight") {
+  agrees_in_all_ways<float>(rankloss::lambdarank{});
+  agrees_in_all_ways<float>(rankloss::lambdarank{.weight = {.gain = rankloss::gain::linear, .scale = pairs::scale_by::none}});
+  agrees_in_all_ways<float>(rankloss::lambdarank_map{});
+  agrees_in_all_ways<double>(rankloss::lambdarank_map{});
+  agrees_in_all_ways<float>(rankloss::lambdarank_mrr{});
+  agrees_in_all_ways<double>(rankloss::lambdarank_mrr{});
+  agrees_in_all_ways<float>(rankloss::ndcg_loss1{});
+  agrees_in_all_ways<double>(rankloss::ndcg_loss1{.weight = {.cutoff = 3, .scale = pairs::scale_by::none}});
+  agrees_in_all_ways<float>(rankloss::ndcg_loss2{});
+  agrees_in_all_ways<double>(rankloss::ndcg_loss2{.weight = {.cutoff = 3}});
+  agrees_in_all_ways<float>(rankloss::ndcg_loss2_plus{});
+  agrees_in_all_ways<double>(rankloss::ndcg_loss2_plus{.weight = {.mu = 0.5}});
+  agrees_in_all_ways<float>(rankloss::arp_loss1{});
+  agrees_in_all_ways<double>(rankloss::arp_loss1{});
+  agrees_in_all_ways<float>(rankloss::arp_loss2{});
+  agrees_in_all_ways<double, rankloss::arp_loss2, double>({.weight = {.of = pairs::difference_of::squares}});
+}
+TEST_CASE("cuda: pairwise with gains from a table") {
+  const cuda_support::stream own;
+  rankloss::cuda::context ctx(own);
+  const auto in = cuda_support::lists_of_lengths<float, int>({3, 70}, 6);
+  std::array<double, 65> table{0.5, 3.0, 2.0};
+  rankloss::lambdarank loss{.weight = {.gain = rankloss::gain::table, .gain_table = std::span(table).first(3)}};
+  cuda_support::agrees(loss, in, ctx);
+  loss.weight.gain_table = table;
+  CHECK_THROWS_WITH(cuda_support::on_device(loss, in, ctx), "gain_table: size 65, expected at most 64 in a kernel");
+}
+TEST_CASE("cuda: pairwise with weights and relevance of any size") {
+  const cuda_support::stream own;
+  rankloss::cuda::context ctx(own);
+  auto in = cuda_support::lists_of_lengths<double, double>({20, 70}, 3);
+  for (const double size : {1e-200, 1e-40, 1e40, 1e200}) {
+    INFO("size " << size);
+    auto scaled = in;
+    for (double& y : scaled.relevance) y *= size;
+    for (std::size_t i = 0; i < in.scores.size(); ++i)
+      scaled.item_weights.push_back(size * static_cast<double>(1 + i % 3));
+    for (const auto average : {pairs::average::pairs, pairs::average::weight}) {
+      cuda_support::agrees(rankloss::arp_loss2{.average = average}, scaled, ctx);
+      cuda_support::agrees(
+          rankloss::lambdarank{.weight = {.gain = rankloss::gain::linear, .scale = pairs::scale_by::none},
+                               .average = average},
+          scaled, ctx);
+    }
+    cuda_support::agrees(rankloss::lambdarank{}, scaled, ctx);
+  }
+}
+TEST_CASE("cuda: pairwise with infinite scores") {
+  const cuda_support::stream own;
+  rankloss::cuda::context ctx(own);
+  auto in = cuda_support::lists_of_lengths<double, double>({20, 70}, 8);
+  in.scores[1] = in.scores[5] = INFINITY;
+  in.scores[30] = -INFINITY;
+  cuda_support::agrees(rankloss::lambdarank{}, in, ctx);
+  cuda_support::agrees(rankloss::ranknet{.average = pairs::average::pairs}, in, ctx);
+}
+TEST_CASE("cuda: pairwise refuses the relevance that its weight refuses") {
+  const cuda_support::stream own;
+  rankloss::cuda::context ctx(own);
+  auto in = cuda_support::lists_of_lengths<float, int>({20, 70}, 8);
+  in.relevance[25] = -2;
+  (void)cuda_support::on_device(rankloss::lambdarank{}, in, ctx);
+  CHECK_THROWS_WITH(ctx.check(),
+                    "relevance: -2 at list 1, item 5, expected at least 0; mask items without judgement");
+  cuda_support::agrees(rankloss::ranknet{}, in, ctx);
 }
 
 }  // namespace cuda_pairwise_test
