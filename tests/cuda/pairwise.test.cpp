@@ -97,7 +97,7 @@ TEST_CASE("cuda: pairwise with gains from a table") {
   rankloss::lambdarank loss{.weight = {.gain = rankloss::gain::table, .gain_table = std::span(table).first(3)}};
   cuda_support::agrees(loss, in, ctx);
   loss.weight.gain_table = table;
-  CHECK_THROWS_WITH(cuda_support::on_device(loss, in, ctx), "gain_table: size 65, expected at most 64 in a kernel");
+  CHECK_THROWS_WITH(cuda_support::on_device(loss, in, ctx), "rankloss: gain_table: size 65, expected at most 64 in a kernel");
 }
 TEST_CASE("cuda: pairwise with weights and relevance of any size") {
   const cuda_support::stream own;
@@ -135,7 +135,7 @@ TEST_CASE("cuda: pairwise refuses the relevance that its weight refuses") {
   in.relevance[25] = -2;
   (void)cuda_support::on_device(rankloss::lambdarank{}, in, ctx);
   CHECK_THROWS_WITH(ctx.check(),
-                    "relevance: -2 at list 1, item 5, expected at least 0; mask items without judgement");
+                    "rankloss: relevance: -2 at list 1, item 5, expected at least 0; mask items without judgement");
   cuda_support::agrees(rankloss::ranknet{}, in, ctx);
 }
 
