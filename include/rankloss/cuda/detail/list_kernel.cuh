@@ -211,12 +211,11 @@ __device__ inline void compute_list(const Team& team, const Task& task, std::siz
     for (std::uint32_t begin = 0; begin < place.size; begin += team.size()) {
       const std::uint32_t i = begin + team.rank();
       const bool keep = i < place.size && batch.mask[place.first + i];
-      std::uint32_t total;
-      const std::uint32_t position = inclusive_scan(
-          team, keep ? 1u : 0u, 0u, [](std::uint32_t a, std::uint32_t b) { return a + b; }, total);
-      if (keep) to[count + position - 1] = i;
+      const auto position = scan(team, keep ? std::uint32_t{1} : 0, std::uint32_t{0},
+                                 [](std::uint32_t a, std::uint32_t b) { return a + b; });
+      if (keep) to[count + position.before] = i;
       if (!keep && i < place.size && overwrites) task.out.gradient[place.first + i] = T{0};
-      count += total;
+      count += position.total;
     }
     team.sync();
     kept = to;
@@ -233,7 +232,7 @@ __device__ inline void compute_list(const Team& team, const Task& task, std::siz
       const fault_word own = item_fault(task, place.first, kept != nullptr ? kept[i] : i);
       word = own < word ? own : word;
     }
-    word = min(team, word);
+    word = least(team, word);
   }
 
   const double factor = held_as<double>(task.out.scale * task.mean().share(task.weight(l)));
@@ -325,7 +324,7 @@ __global__ void __launch_bounds__(reduce_threads) weigh_lists(const Task task) {
   const block_team team(slots);
   double most = 0.0;
   for (std::size_t l = team.rank(); l < task.lists; l += team.size()) most = fmax(most, task.weight(l));
-  const double unit = unit_of(max(team, most));
+  const double unit = unit_of(greatest(team, most));
   double total = 0.0;
   for (std::size_t l = team.rank(); l < task.lists; l += team.size()) total += task.weight(l) * unit;
   total = sum(team, total);
@@ -410,7 +409,7 @@ __global__ void __launch_bounds__(reduce_threads) reduce_lists(const Task task) 
       small += mean.scaled(w) * (task.values[l] * 0x1p-600);
     }
     small = sum(team, small);
-    infinite = min(team, infinite);
+    infinite = least(team, infinite);
     value = infinite < task.lists ? (mean.scale > 0.0 ? task.values[infinite] : 0.0)
                                   : held_as<double>(held_as<double>(small * mean.factor()) * 0x1p600);
   }
