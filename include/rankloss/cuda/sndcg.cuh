@@ -16,7 +16,10 @@
 namespace rankloss::inline RANKLOSS_ABI {
 namespace cuda::detail {
 
-/// sndcg of one list: by a warp pair by pair, else by scans over sorted scores.
+/// Lists of up to so many items are computed pair by pair, others by scans over sorted scores.
+inline constexpr std::uint32_t longest_by_pairs = 32;
+
+/// sndcg of one list.
 struct sndcg_list {
   double temperature;
   gain_options gains;
@@ -40,38 +43,38 @@ struct sndcg_list {
     gains.fill(team, items, g);
     for (std::uint32_t i = team.rank(); i < n; i += team.size())
       x[i] = rankloss::detail::bounded(items.score(i));
-    if constexpr (Team::one_warp) {
-      const double best = gains.ideal_dcg(team, g, n);
-      if (!(best > 0.0)) return nothing(team, n, sink);
-      team.sync();
-      const pair_sums<T> sums(x, n, temperature);
-      return differentiate(
-          team, n, best, g, slopes, sink, [&](auto emit) { sums.ranks(team, emit); }, sums,
-          [](std::uint32_t i) { return i; });
-    } else {
-      T* const by_score = scratch.take<T>(n);
-      T* const above = scratch.take<T>(n);
-      double* const decay = scratch.take<double>(n);
-      std::uint32_t* const order = scratch.take<std::uint32_t>(n);
-      const auto number = [&](T* keys, const T* from) {
-        for (std::uint32_t i = team.rank(); i < n; i += team.size()) {
-          keys[i] = from[i];
-          order[i] = i;
-        }
-      };
-      number(above, g);
-      sort_falling(team, n, above, order);
-      const double best = gains.ideal_dcg_of_sorted(team, above, n, order);
-      if (!(best > 0.0)) return nothing(team, n, sink);
-      team.sync();
-      number(x, x);
-      sort_falling(team, n, x, order);
-      for (std::uint32_t i = team.rank(); i < n; i += team.size()) by_score[i] = g[order[i]];
-      const scan_sums<T> sums(team, x, n, temperature, decay, above);
-      return differentiate(
-          team, n, best, by_score, slopes, sink, [&](auto emit) { sums.ranks(team, slopes, emit); }, sums,
-          [&](std::uint32_t i) { return order[i]; });
-    }
+    if constexpr (Team::one_warp)
+      if (n <= longest_by_pairs) {
+        const double best = gains.ideal_dcg(team, g, n);
+        if (!(best > 0.0)) return nothing(team, n, sink);
+        team.sync();
+        const pair_sums<T> sums(x, n, temperature);
+        return differentiate(
+            team, n, best, g, slopes, sink, [&](auto emit) { sums.ranks(team, emit); }, sums,
+            [](std::uint32_t i) { return i; });
+      }
+    T* const by_score = scratch.take<T>(n);
+    T* const above = scratch.take<T>(n);
+    double* const decay = scratch.take<double>(n);
+    std::uint32_t* const order = scratch.take<std::uint32_t>(n);
+    const auto number = [&](T* keys, const T* from) {
+      for (std::uint32_t i = team.rank(); i < n; i += team.size()) {
+        keys[i] = from[i];
+        order[i] = i;
+      }
+    };
+    number(above, g);
+    sort_falling(team, n, above, order);
+    const double best = gains.ideal_dcg_of_sorted(team, above, n, order);
+    if (!(best > 0.0)) return nothing(team, n, sink);
+    team.sync();
+    number(x, x);
+    sort_falling(team, n, x, order);
+    for (std::uint32_t i = team.rank(); i < n; i += team.size()) by_score[i] = g[order[i]];
+    const scan_sums<T> sums(team, x, n, temperature, decay, above);
+    return differentiate(
+        team, n, best, by_score, slopes, sink, [&](auto emit) { sums.ranks(team, slopes, emit); }, sums,
+        [&](std::uint32_t i) { return order[i]; });
   }
 
  private:

@@ -214,7 +214,7 @@ void keeps_the_promises_of_lists(const Loss& loss) {
     for (const auto reduction :
          {rankloss::reduction::mean, rankloss::reduction::sum, rankloss::reduction::mean_of_relevant})
       for (const bool weighted : {false, true}) {
-        host_lists<T, R> in = lists_of_lengths<T, R>({3, 0, 65, 1, 40, 2, 100}, 4);
+        host_lists<T, R> in = lists_of_lengths<T, R>({3, 0, 65, 1, 40, 2, 260}, 4);
         in.reduction = reduction;
         std::fill(in.relevance.begin(), in.relevance.begin() + 3, R{0});
         if (weighted) {
@@ -234,7 +234,7 @@ void keeps_the_promises_of_lists(const Loss& loss) {
       }
   }
   SECTION("dense, with stride, lengths and mask") {
-    for (const std::size_t length : {5, 64, 90})
+    for (const std::size_t length : {5, 64, 257})
       for (const std::size_t stride : {std::size_t{0}, length + 3}) {
         host_lists<T, R> in = lists_of_lengths<T, R>({(stride > 0 ? stride : length) * 3 + length}, 5);
         in.offsets.clear();
@@ -255,7 +255,7 @@ void keeps_the_promises_of_lists(const Loss& loss) {
       }
   }
   SECTION("a list has the same bits in every batch") {
-    const std::vector<std::size_t> lengths{5, 64, 65, 200, 3000};
+    const std::vector<std::size_t> lengths{5, 32, 33, 256, 257, 3000};
     host_lists<T, R> all = lists_of_lengths<T, R>(lengths, 6);
     all.reduction = rankloss::reduction::sum;
     const results<T> together = on_device(loss, all, ctx);

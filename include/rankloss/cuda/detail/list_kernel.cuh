@@ -32,9 +32,9 @@ using rankloss::detail::unit_of;
 
 // Sizes at which one way takes over from another.
 
-/// Lists of up to so many items are computed by a warp.
-inline constexpr std::uint32_t longest_of_warp = 64;
-/// Warps of a block, each with a list of its own.
+/// Lists of up to so many items are computed by a warp: it needs no barriers, and shares a scan among few threads.
+inline constexpr std::uint32_t longest_of_warp = 256;
+/// Warps of a block, each with a list of its own; fewer where their scratch is large.
 inline constexpr unsigned warps_of_block = 4;
 /// Threads of a block that computes a list in shared memory, and of one that computes a longer one.
 inline constexpr unsigned block_threads = 256;
@@ -258,9 +258,8 @@ __global__ void __launch_bounds__(warps_of_block* warp_size)
     warp_lists(const Task task, std::uint32_t least, std::uint32_t most, std::uint32_t bytes) {
   extern __shared__ __align__(16) unsigned char memory[];
   const warp_team team;
-  const unsigned warp = threadIdx.x / warp_size;
-  for (std::size_t l = std::size_t{blockIdx.x} * warps_of_block + warp; l < task.lists;
-       l += std::size_t{gridDim.x} * warps_of_block) {
+  const unsigned warp = threadIdx.x / warp_size, warps = blockDim.x / warp_size;
+  for (std::size_t l = std::size_t{blockIdx.x} * warps + warp; l < task.lists; l += std::size_t{gridDim.x} * warps) {
     const list_place place = place_of(task, l);
     if (place.size < least || place.size > most) continue;
     compute_list(team, task, l, place, team_scratch(memory + warp * bytes));
@@ -450,6 +449,7 @@ struct list_engine {
   template <class T, class R>
   static void run(const Loss& loss, const list_batch<T, R>& batch, const outputs<T>& out, context& ctx) {
     using task_type = list_task<Compute, T, R>;
+    static_assert(longest_of_warp <= longest_of_block<T>, "scratch of a list of a warp has to fit into shared memory");
     const plan<T, R> to(batch);
     auto* const memory = static_cast<unsigned char*>(ctx.scratch(to.bytes));
     task_type task{.compute = Compute::of(loss),
@@ -485,8 +485,9 @@ struct list_engine {
       if (to.shortest <= longest_of_warp) {
         const std::uint32_t most = std::min(to.longest, longest_of_warp);
         const auto bytes = static_cast<std::uint32_t>(most * item_bytes<T> + scratch_slack);
-        launch("warp_lists", warp_lists<task_type>, blocks(warps_of_block), warps_threads, warps_of_block * bytes,
-               stream, task, std::uint32_t{0}, most, bytes);
+        const auto warps = static_cast<unsigned>(std::clamp<std::size_t>(shared_bytes / bytes, 1, warps_of_block));
+        launch("warp_lists", warp_lists<task_type>, blocks(warps), warps * warp_size, warps * bytes, stream, task,
+               std::uint32_t{0}, most, bytes);
       }
       if (to.longest > longest_of_warp && to.shortest <= longest_of_block<T>) {
         const std::uint32_t most = std::min(to.longest, longest_of_block<T>);
