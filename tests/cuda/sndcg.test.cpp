@@ -12,8 +12,14 @@ namespace cuda_sndcg_test {
 using rankloss::gain;
 using rankloss::sndcg;
 
+TEST_CASE("cuda: sndcg of floats, at every length", "[lengths]") {
+  cuda_support::agrees_at_every_length<sndcg, float, int>({.temperature = 0.1});
+}
 TEST_CASE("cuda: sndcg of floats") {
   cuda_support::keeps_the_promises_of_lists<sndcg, float, int>({.temperature = 0.1});
+}
+TEST_CASE("cuda: sndcg of doubles, at every length", "[lengths]") {
+  cuda_support::agrees_at_every_length<sndcg, double, double>({.temperature = 0.1});
 }
 TEST_CASE("cuda: sndcg of doubles") {
   cuda_support::keeps_the_promises_of_lists<sndcg, double, double>({.temperature = 0.1});
