@@ -15,14 +15,21 @@ namespace pairs = rankloss::pairs;
 template <class Function>
 using equally = rankloss::pairwise<Function, pairs::equal>;
 
+TEST_CASE("cuda: ranknet of floats, at every length", "[lengths]") {
+  cuda_support::agrees_at_every_length<rankloss::ranknet, float, int>(
+      {.function = {.temperature = 0.5}, .average = pairs::average::pairs}, 513);
+}
 TEST_CASE("cuda: ranknet of floats") {
   cuda_support::keeps_the_promises_of_lists<rankloss::ranknet, float, int>(
-      {.function = {.temperature = 0.5}, .average = pairs::average::pairs}, 257);
+      {.function = {.temperature = 0.5}, .average = pairs::average::pairs}, 400);
+}
+TEST_CASE("cuda: lambdarank of doubles, at every length", "[lengths]") {
+  cuda_support::agrees_at_every_length<rankloss::lambdarank, double, double>({.weight = {.cutoff = 10}}, 129);
 }
 TEST_CASE("cuda: lambdarank of doubles") {
-  cuda_support::keeps_the_promises_of_lists<rankloss::lambdarank, double, double>({.weight = {.cutoff = 10}}, 128);
+  cuda_support::keeps_the_promises_of_lists<rankloss::lambdarank, double, double>({.weight = {.cutoff = 10}}, 300);
 }
-TEST_CASE("cuda: pairwise with a list beyond shared memory") {
+TEST_CASE("cuda: pairwise with a list beyond shared memory", "[lengths]") {
   const cuda_support::stream own;
   rankloss::cuda::context ctx(own);
   cuda_support::agrees(rankloss::ranknet{.average = pairs::average::pairs},
@@ -57,7 +64,7 @@ void agrees_in_all_ways(Loss loss) {
     }
 }
 
-TEST_CASE("cuda: pairwise with every function") {
+TEST_CASE("cuda: pairwise with every function", "[lengths]") {
   agrees_in_all_ways<float>(rankloss::ranknet{.function = {.temperature = 0.5}});
   agrees_in_all_ways<double, rankloss::ranknet, double>({.function = {.logarithm = pairs::logarithm::binary}});
   agrees_in_all_ways<float>(equally<pairs::soft_zero_one>{.function = {.temperature = 0.5}});
@@ -71,7 +78,7 @@ TEST_CASE("cuda: pairwise with every function") {
   agrees_in_all_ways<double>(equally<pairs::squared_difference>{});
   agrees_in_all_ways<double>(equally<pairs::quantile>{.function = {.tau = 0.3}});
 }
-TEST_CASE("cuda: pairwise with every weight") {
+TEST_CASE("cuda: pairwise with every weight", "[lengths]") {
   agrees_in_all_ways<float>(rankloss::lambdarank{});
   agrees_in_all_ways<float>(rankloss::lambdarank{.weight = {.gain = rankloss::gain::linear, .scale = pairs::scale_by::none}});
   agrees_in_all_ways<float>(rankloss::lambdarank_map{});
@@ -97,7 +104,7 @@ TEST_CASE("cuda: pairwise with gains from a table") {
   rankloss::lambdarank loss{.weight = {.gain = rankloss::gain::table, .gain_table = std::span(table).first(3)}};
   cuda_support::agrees(loss, in, ctx);
   loss.weight.gain_table = table;
-  CHECK_THROWS_WITH(cuda_support::on_device(loss, in, ctx), "rankloss: gain_table: size 65, expected at most 64 in a kernel");
+  CHECK_THROWS_WITH(cuda_support::on_device(loss, in, ctx), "rankloss: gain_table: size 65, expected at most 64 grades on a device");
 }
 TEST_CASE("cuda: pairwise with weights and relevance of any size") {
   const cuda_support::stream own;

@@ -194,15 +194,22 @@ template <class T, class R>
   return lengths;
 }
 
-/// Everything that the frame promises, for one loss. `longest`: the most items of a list, where the time of the loss
-/// grows with their square.
+/// What a loss writes is right for lists of every length. Such a test has the tag [lengths]. `longest`: the most items
+/// of a list, where the time of the loss grows with their square.
+template <class Loss, class T, class R>
+void agrees_at_every_length(const Loss& loss, std::size_t longest = 4097) {
+  const stream own;
+  rankloss::cuda::context ctx(own);
+  agrees(loss, lists_of_lengths<T, R>(all_lengths(longest), 1), ctx);
+}
+
+/// Everything that the frame promises, for one loss.
 template <class Loss, class T, class R>
 void keeps_the_promises_of_lists(const Loss& loss, std::size_t longest = 4097) {
   const stream own;
   rankloss::cuda::context ctx(own);
   std::mt19937 random(7);
 
-  SECTION("every length, ragged") { agrees(loss, lists_of_lengths<T, R>(all_lengths(longest), 1), ctx); }
   SECTION("one list without offsets") {
     host_lists<T, R> in = lists_of_lengths<T, R>({300}, 2);
     in.offsets.clear();
@@ -217,7 +224,7 @@ void keeps_the_promises_of_lists(const Loss& loss, std::size_t longest = 4097) {
     for (const auto reduction :
          {rankloss::reduction::mean, rankloss::reduction::sum, rankloss::reduction::mean_of_relevant})
       for (const bool weighted : {false, true}) {
-        host_lists<T, R> in = lists_of_lengths<T, R>({3, 0, 65, 1, 40, 2, 100}, 4);
+        host_lists<T, R> in = lists_of_lengths<T, R>({3, 0, 65, 1, 40, 2, 50}, 4);
         in.reduction = reduction;
         std::fill(in.relevance.begin(), in.relevance.begin() + 3, R{0});
         if (weighted) {
@@ -237,8 +244,9 @@ void keeps_the_promises_of_lists(const Loss& loss, std::size_t longest = 4097) {
       }
   }
   SECTION("dense, with stride, lengths and mask") {
-    for (const std::size_t length : {5, 64, 90})
+    for (const std::size_t length : {5, 64, 257})
       for (const std::size_t stride : {std::size_t{0}, length + 3}) {
+        if (length == 257 && stride == 0) continue;
         host_lists<T, R> in = lists_of_lengths<T, R>({(stride > 0 ? stride : length) * 3 + length}, 5);
         in.offsets.clear();
         in.length = length;
@@ -253,12 +261,13 @@ void keeps_the_promises_of_lists(const Loss& loss, std::size_t longest = 4097) {
           if (in.mask.back() == 0) in.scores[i] = static_cast<T>(NAN);
         }
         agrees(loss, in, ctx, filled);
+        if (length == 257) continue;
         in.lengths.clear();
         agrees(loss, in, ctx, filled);
       }
   }
   SECTION("a list has the same bits in every batch") {
-    const std::vector<std::size_t> lengths{5, 64, 65, 200, std::min<std::size_t>(3000, longest)};
+    const std::vector<std::size_t> lengths{5, 32, 33, 256, 257, std::min<std::size_t>(3000, longest)};
     host_lists<T, R> all = lists_of_lengths<T, R>(lengths, 6);
     all.reduction = rankloss::reduction::sum;
     const results<T> together = on_device(loss, all, ctx);

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <rankloss/cuda/detail/pair_sums.cuh>
-#include <rankloss/cuda/detail/team.cuh>
+#include <rankloss/cuda/detail/all_pairs.cuh>
 #include <rankloss/pairs/function.hpp>
 
 namespace rankloss::inline RANKLOSS_ABI::cuda::detail {

@@ -3,7 +3,7 @@
 
 #include <rankloss/cuda/detail/list_kernel.cuh>
 #include <rankloss/cuda/detail/pair_functions.cuh>
-#include <rankloss/cuda/detail/pair_sums.cuh>
+#include <rankloss/cuda/detail/all_pairs.cuh>
 #include <rankloss/cuda/detail/pair_weights.cuh>
 #include <rankloss/cuda/detail/team.cuh>
 #include <rankloss/detail/base/finite.hpp>
@@ -72,11 +72,11 @@ struct pair_list {
         const double y = level_of(items, i);
         exact = exact && static_cast<double>(static_cast<float>(y)) == y;
       }
-      highest = max(team, highest);
+      highest = greatest(team, highest);
       lowest = exact && scale.greatest <= 1e4 && score_scale >= 1e-10 && score_scale <= 1e10
                    ? lowest
                    : lowest_number<double>;
-      lowest = min(team, lowest);
+      lowest = least(team, lowest);
       if (highest - lowest <= widest_float * score_scale)
         return run<float>(team, items, sink, scratch, scale, 0.5 * highest + 0.5 * lowest);
     }
@@ -122,7 +122,7 @@ struct pair_list {
     if (items.weighted()) {
       double heaviest = 0.0;
       for_own([&](std::uint32_t i) { heaviest = fmax(heaviest, items.weight(i)); });
-      unit = unit_of(max(team, heaviest));
+      unit = unit_of(greatest(team, heaviest));
     }
     for_own([&](std::uint32_t i) {
       const double s = score_of(items, i);
@@ -183,7 +183,7 @@ struct pair_list {
           return above;
         },
         [&](std::uint32_t i, std::uint32_t above) { at.rank[i] = above; });
-    return max(team, ties) != 0;
+    return greatest(team, ties) != 0;
   }
 
   /// Whether the cutoff keeps a pair.

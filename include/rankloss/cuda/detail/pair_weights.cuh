@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <rankloss/cuda/detail/gain_values.cuh>
+#include <rankloss/cuda/detail/all_pairs.cuh>
+#include <rankloss/cuda/detail/gains.cuh>
 #include <rankloss/cuda/detail/list_kernel.cuh>
-#include <rankloss/cuda/detail/pair_sums.cuh>
 #include <rankloss/cuda/detail/team.cuh>
-#include <rankloss/detail/data/weighted_mean.hpp>
+#include <rankloss/detail/gains/gain_unit.hpp>
 #include <rankloss/pairs/weight.hpp>
 
 #include <cstddef>
@@ -31,7 +31,7 @@ struct pair_arrays {
 struct weight_scale {
   double unit, greatest;
   int exponent;
-  gain_values::scaling gains;
+  double largest;  ///< relevance, or gain in a table
 };
 
 /// device_pair_weight: a weight of pairs together with its computation in a kernel, by the formulas of
@@ -55,7 +55,7 @@ struct device_pair_weight<pairs::equal> {
   [[nodiscard]] __device__ bool takes(double) const { return true; }
   template <class Team, class T, class R>
   [[nodiscard]] __device__ weight_scale scale_of(const Team&, const device_list<T, R>&) const {
-    return {1.0, 1.0, 0, {}};
+    return {1.0, 1.0, 0, 0.0};
   }
   template <class Team, class T, class R, class S>
   __device__ void fill(const Team&, const device_list<T, R>&, const weight_scale&, const pair_arrays<S>&) const {}
@@ -73,7 +73,7 @@ template <class Team, class T, class R>
   double largest = 0.0;
   for (std::uint32_t i = team.rank(); i < items.size(); i += team.size())
     largest = fmax(largest, fabs(static_cast<double>(items.relevance(i))));
-  largest = max(team, largest);
+  largest = greatest(team, largest);
   int exponent = 0;
   if (largest > 0.0 && !(largest >= 1e-10 && largest <= 1e10)) {
     exponent = ilogb(largest);
@@ -81,7 +81,7 @@ template <class Team, class T, class R>
   }
   const double unit = ldexp(1.0, -exponent);
   largest *= unit;
-  return {unit, squared ? largest * largest : 2.0 * largest, squared ? 2 * exponent : exponent, {}};
+  return {unit, squared ? largest * largest : 2.0 * largest, squared ? 2 * exponent : exponent, largest};
 }
 
 template <>
@@ -135,52 +135,61 @@ struct device_pair_weight<pairs::arp_loss1> {
   }
 };
 
-/// What the weights by gains have in common: the gains, divided by the ideal DCG unless they are not to be.
+/// What the weights by gains have in common: the gains, divided by the ideal DCG unless they are not to be. Gains
+/// are in double and without item weights here: pairs have those.
 struct gain_weights {
-  gain_values gains;
-  std::size_t cutoff;  // of the ideal DCG
+  gain_options gains;
   bool over_ideal;
 
   template <class Weight>
   [[nodiscard]] static gain_weights of(const Weight& w) {
-    return {gain_values::of(w.gain, w.gain_table), w.cutoff, w.scale == pairs::scale_by::ideal};
+    return {gain_options::of(w.gain, w.gain_table, ideal::sorted, w.cutoff), w.scale == pairs::scale_by::ideal};
   }
-  [[nodiscard]] __device__ bool takes(double y) const { return gains.takes(y); }
+  [[nodiscard]] __device__ bool takes(double y) const { return rankloss::detail::takes_gain(gains.kind, y); }
   template <class Team, class T, class R>
   [[nodiscard]] __device__ weight_scale scale_of(const Team& team, const device_list<T, R>& items) const {
-    weight_scale scale{1.0, 1.0, 0, gains.scaling_of(team, items)};
-    if (over_ideal) return scale;  // no gain is above the ideal DCG
-    scale.greatest = scale.gains.largest > 10.0 ? greatest_number<double> : 1e3;
-    scale.exponent = -ilogb(scale.gains.unit);
-    return scale;
+    double largest = 0.0;
+    for (std::uint32_t i = team.rank(); i < items.size(); i += team.size())
+      largest = fmax(largest, worth_of(static_cast<double>(items.relevance(i))));
+    largest = detail::greatest(team, largest);
+    const bool as_they_are = gains.kind == gain::exponential && largest >= 1e-30;
+    const double unit = as_they_are ? 1.0 : rankloss::detail::gain_unit(largest);
+    // No gain is above the ideal DCG.
+    if (over_ideal) return {unit, 1.0, 0, largest};
+    return {unit, largest > 10.0 ? greatest_number<double> : 1e3, -ilogb(unit), largest};
   }
   template <class Team, class T, class R, class S>
   __device__ void fill(const Team& team, const device_list<T, R>& items, const weight_scale& scale,
                        const pair_arrays<S>& to) const {
     const std::uint32_t n = items.size();
-    const auto gain = [&](std::uint32_t i) { return gains.at(scale.gains, static_cast<double>(items.relevance(i))); };
-    for (std::uint32_t i = team.rank(); i < n; i += team.size()) to.sum[i] = gain(i);
+    for (std::uint32_t i = team.rank(); i < n; i += team.size())
+      to.sum[i] = gain_of(scale, fmax(worth_of(static_cast<double>(items.relevance(i))), 0.0));
     team.sync();
     double factor = 1.0;
     if (over_ideal) {
-      double best = 0.0;
-      sum_pairs<std::uint32_t>(
-          team, n,
-          [&](std::uint32_t i, std::uint32_t part) {
-            const double g = to.sum[i];
-            std::uint32_t before = 0;
-            for (std::uint32_t j = part; j < n; j += lanes_of_item)
-              before += to.sum[j] > g || (to.sum[j] == g && j < i) ? 1 : 0;
-            return before;
-          },
-          [&](std::uint32_t i, std::uint32_t position) { best += to.sum[i] * discount_of(position, cutoff); });
-      best = sum(team, best);
+      const double best = gains.ideal_dcg(team, to.sum, n);
       factor = best > 0.0 ? 1.0 / best : 0.0;
     }
     for (std::uint32_t i = team.rank(); i < n; i += team.size()) to.own[0][i] = exactly<S>(factor * to.sum[i]);
     team.sync();
   }
+
+ private:
+  /// The gain itself, or what it is made of.
+  [[nodiscard]] __device__ double worth_of(double y) const { return gains.kind == gain::table ? gains.worth(y) : y; }
+  /// See fill_gains.
+  [[nodiscard]] __device__ double gain_of(const weight_scale& scale, double x) const {
+    if (gains.kind != gain::exponential) return scale.unit * x;
+    if (scale.largest < 1e-30) return 0.6931471805599453 * (scale.unit * x);  // 2^x - 1 up to rounding
+    // Beyond 2^100 the "- 1" is below the rounding error.
+    return scale.largest > 100.0 ? exp2(fmax(x - scale.largest, -1000.0)) : exp2_minus_1(x);
+  }
 };
+
+/// The discount of the item at a position, counted from 0; 0 from position `cutoff` on, if that is not 0.
+[[nodiscard]] __device__ inline double discount_of(std::uint32_t position, std::size_t cutoff) {
+  return cutoff == 0 || position < cutoff ? 1.0 / log2(2.0 + static_cast<double>(position)) : 0.0;
+}
 
 /// |G_i - G_j| (by_discounts |1/D_i - 1/D_j| + by_distance |1/D(|r_i - r_j|) - 1/D(|r_i - r_j| + 1)|)
 template <bool ByDiscounts, bool ByDistance>
@@ -270,7 +279,7 @@ struct device_pair_weight<pairs::delta_map> {
   [[nodiscard]] __device__ bool takes(double) const { return true; }
   template <class Team, class T, class R>
   [[nodiscard]] __device__ weight_scale scale_of(const Team&, const device_list<T, R>&) const {
-    return {1.0, 1.0, 0, {}};
+    return {1.0, 1.0, 0, 0.0};
   }
   template <class Team, class T, class R, class S>
   __device__ void fill(const Team& team, const device_list<T, R>& items, const weight_scale&,
@@ -312,7 +321,7 @@ struct device_pair_weight<pairs::delta_mrr> {
   [[nodiscard]] __device__ bool takes(double) const { return true; }
   template <class Team, class T, class R>
   [[nodiscard]] __device__ weight_scale scale_of(const Team&, const device_list<T, R>&) const {
-    return {1.0, 1.0, 0, {}};
+    return {1.0, 1.0, 0, 0.0};
   }
   template <class Team, class T, class R, class S>
   __device__ void fill(const Team& team, const device_list<T, R>& items, const weight_scale&,
@@ -322,11 +331,11 @@ struct device_pair_weight<pairs::delta_mrr> {
     std::uint32_t first = n;
     for (std::uint32_t i = team.rank(); i < n; i += team.size())
       if (to.level[i] > S{0} && to.rank[i] < first) first = to.rank[i];
-    first = min(team, first);
+    first = least(team, first);
     std::uint32_t second = n;
     for (std::uint32_t i = team.rank(); i < n; i += team.size())
       if (to.level[i] > S{0} && to.rank[i] != first && to.rank[i] < second) second = to.rank[i];
-    second = min(team, second);
+    second = least(team, second);
     const auto reciprocal = [](std::uint32_t rank) { return 1.0 / (1.0 + static_cast<double>(rank)); };
     for (std::uint32_t i = team.rank(); i < n; i += team.size()) {
       const std::uint32_t rank = to.rank[i];
