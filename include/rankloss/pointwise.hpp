@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <rankloss/detail/base/host_device.hpp>
 #include <rankloss/detail/base/require.hpp>
 #include <rankloss/loss.hpp>
 #include <rankloss/options.hpp>
@@ -22,7 +23,7 @@ struct squared {};
 /// probability in [0, 1], or a grade as in TensorFlow Ranking; for y > 1 the function is not bounded from
 /// below.
 struct logistic {
-  [[nodiscard]] bool takes(double y) const noexcept { return y >= 0.0; }
+  [[nodiscard]] RANKLOSS_HOST_DEVICE bool takes(double y) const noexcept { return y >= 0.0; }
   [[nodiscard]] std::string_view expects() const noexcept { return "at least 0"; }
 };
 
@@ -46,7 +47,7 @@ struct ordinal {
   void validate() const {
     detail::require(!thresholds.empty(), "thresholds: size 0, expected one less than there are grades");
   }
-  [[nodiscard]] bool takes(double y) const noexcept { return y >= 0.0; }
+  [[nodiscard]] RANKLOSS_HOST_DEVICE bool takes(double y) const noexcept { return y >= 0.0; }
   [[nodiscard]] std::string_view expects() const noexcept { return "at least 0"; }
 };
 

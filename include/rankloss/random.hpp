@@ -2,6 +2,7 @@
 #pragma once
 
 #include <rankloss/detail/base/abi.hpp>
+#include <rankloss/detail/base/host_device.hpp>
 
 #include <array>
 #include <cmath>
@@ -15,11 +16,26 @@ namespace rankloss::inline RANKLOSS_ABI {
 
 namespace detail {
 
-[[nodiscard]] constexpr std::uint32_t low_half(std::uint64_t x) noexcept {
+[[nodiscard]] RANKLOSS_HOST_DEVICE constexpr std::uint32_t low_half(std::uint64_t x) noexcept {
   return static_cast<std::uint32_t>(x);
 }
-[[nodiscard]] constexpr std::uint32_t high_half(std::uint64_t x) noexcept {
+[[nodiscard]] RANKLOSS_HOST_DEVICE constexpr std::uint32_t high_half(std::uint64_t x) noexcept {
   return static_cast<std::uint32_t>(x >> 32);
+}
+
+/// Replaces a counter by the random bits of it and the key.
+RANKLOSS_HOST_DEVICE constexpr void philox_rounds(std::uint32_t (&counter)[4], std::uint32_t first_key,
+                                                  std::uint32_t second_key) noexcept {
+  for (int round = 0; round < 10; ++round) {
+    const std::uint64_t a = std::uint64_t{0xD2511F53} * counter[0];
+    const std::uint64_t b = std::uint64_t{0xCD9E8D57} * counter[2];
+    counter[0] = high_half(b) ^ counter[1] ^ first_key;
+    counter[1] = low_half(b);
+    counter[2] = high_half(a) ^ counter[3] ^ second_key;
+    counter[3] = low_half(a);
+    first_key += 0x9E3779B9;  // the golden ratio and the square root of 3, less 1
+    second_key += 0xBB67AE85;
+  }
 }
 
 }  // namespace detail
@@ -30,15 +46,9 @@ namespace detail {
 /// Philox4x32-10 of Salmon, Moraes, Dror, Shaw: Parallel random numbers: as easy as 1, 2, 3, SC 2011.
 [[nodiscard]] constexpr std::array<std::uint32_t, 4> philox(std::array<std::uint32_t, 4> counter,
                                                             std::array<std::uint32_t, 2> key) noexcept {
-  for (int round = 0; round < 10; ++round) {
-    const std::uint64_t a = std::uint64_t{0xD2511F53} * counter[0];
-    const std::uint64_t b = std::uint64_t{0xCD9E8D57} * counter[2];
-    counter = {detail::high_half(b) ^ counter[1] ^ key[0], detail::low_half(b),
-               detail::high_half(a) ^ counter[3] ^ key[1], detail::low_half(a)};
-    key[0] += 0x9E3779B9;  // the golden ratio and the square root of 3, less 1
-    key[1] += 0xBB67AE85;
-  }
-  return counter;
+  std::uint32_t bits[4] = {counter[0], counter[1], counter[2], counter[3]};
+  detail::philox_rounds(bits, key[0], key[1]);
+  return {bits[0], bits[1], bits[2], bits[3]};
 }
 
 /// random_stream: consecutive numbers of one stream of a seed, each a function of (seed, stream, position)

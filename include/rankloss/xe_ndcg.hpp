@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <rankloss/detail/base/host_device.hpp>
 #include <rankloss/loss.hpp>
 #include <rankloss/options.hpp>
 
@@ -54,7 +55,7 @@ struct xe_ndcg {
     visit("gamma", self.gamma, options::share);
     visit("seed", self.seed, options::seed);
   }
-  [[nodiscard]] bool takes(double y) const noexcept { return y >= 0.0; }
+  [[nodiscard]] RANKLOSS_HOST_DEVICE bool takes(double y) const noexcept { return y >= 0.0; }
   [[nodiscard]] std::string_view expects() const noexcept { return "at least 0"; }
 };
 
