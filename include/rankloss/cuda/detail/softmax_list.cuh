@@ -39,8 +39,105 @@ template <class T>
   return fmin(fmax(factor, -limit), limit);
 }
 
-/// softmax_cross_entropy of one list, as detail/draws/softmax_loss.hpp computes it on the CPU. Sums are of
-/// doubles, exponentials of the type of the scores.
+/// A score as the softmax takes it.
+template <class T, class R>
+[[nodiscard]] __device__ inline double score_of(const device_list<T, R>& items, std::uint32_t i) {
+  return static_cast<double>(rankloss::detail::bounded(items.score(i)));
+}
+
+/// The target that the softmax of the scores is compared with: its sum, without powers of two that it is multiplied
+/// by where products of weight and relevance are very large or very small. See detail/draws/softmax_loss.hpp.
+struct softmax_target {
+  double total, weight_unit, relevance_unit;
+
+  [[nodiscard]] __device__ double mass() const {
+    return fmin(total / weight_unit / relevance_unit, rankloss::detail::largest_term);
+  }
+};
+
+/// Fills v with weight_i * of(i, y_i, unit). `scales`: `of` multiplies its result by `unit`, a power of two;
+/// otherwise `unit` is always 1.
+template <class Team, class T, class R, class Of>
+[[nodiscard]] __device__ inline softmax_target fill_target(const Team& team, const device_list<T, R>& items,
+                                                           bool scales, double* v, Of of) {
+  const std::uint32_t n = items.size();
+  const auto y = [&](std::uint32_t i) { return static_cast<double>(items.relevance(i)); };
+  const auto fill = [&](double weight_unit, double relevance_unit) {
+    double total = 0.0;
+    for (std::uint32_t i = team.rank(); i < n; i += team.size()) {
+      double x = of(i, y(i), relevance_unit);
+      if (items.weighted()) x *= items.weight(i) * weight_unit;
+      v[i] = x;
+      total += x;
+    }
+    return softmax_target{sum(team, total), weight_unit, relevance_unit};
+  };
+  const softmax_target plain = fill(1.0, 1.0);
+  if (plain.total >= 1e-200 && plain.total <= 1e200) return plain;
+  double heaviest = 0.0, richest = 0.0;
+  for (std::uint32_t i = team.rank(); i < n; i += team.size()) {
+    heaviest = fmax(heaviest, items.weight(i));
+    richest = fmax(richest, y(i));
+  }
+  return fill(items.weighted() ? unit_of(greatest(team, heaviest)) : 1.0,
+              scales ? unit_of(greatest(team, richest)) : 1.0);
+}
+
+/// The cross entropy of a target with the softmax of the scores, plus the first term of its expansion in
+/// 1 - p, as softmax_loss computes it on the CPU. Sums are of doubles, exponentials of the type of the scores.
+///
+/// @param v  the target
+/// @param e  [items] scratch
+template <class Team, class T, class R>
+[[nodiscard]] __device__ inline double softmax_loss(const Team& team, const device_list<T, R>& items,
+                                                    const device_sink<T>& sink, double* v, double* e, double total,
+                                                    double mass, double poly, double temperature) {
+  constexpr double largest_term = rankloss::detail::largest_term;
+  const std::uint32_t n = items.size();
+  const auto for_own = [&](auto body) {
+    for (std::uint32_t i = team.rank(); i < n; i += team.size()) body(i);
+  };
+  if (n == 1 || !(total > 0.0)) {
+    if (sink.wanted()) for_own([&](std::uint32_t i) { sink.put(i, T{0}); });
+    return 0.0;
+  }
+  // Scaled so that the inverse of the sum is finite.
+  const double raise = total < 1e-200 ? 0x1p600 : 1.0;
+  total *= raise;
+
+  double most = lowest_number<double>;
+  for_own([&](std::uint32_t i) { most = fmax(most, score_of(items, i)); });
+  const score_distance below{greatest(team, most), 2.0 / temperature};
+  double whole = 0.0, distance = 0.0, agreement = 0.0;
+  for_own([&](std::uint32_t i) {
+    const double d = below(score_of(items, i));
+    const double own = exp_below<T>(d);
+    v[i] *= raise;
+    e[i] = own;
+    whole += own;
+    distance += v[i] * d;
+    agreement = fma(v[i], own, agreement);
+  });
+  const double z = sum(team, whole);
+  const double q = 1.0 / total;
+  // The sum of v d may be infinite; nothing is subtracted from it, so no NaN arises.
+  const double cross = fmin(sum(team, distance) * q, largest_term) + log(z);
+  const double agreed = sum(team, agreement) * q / z;
+  if (sink.wanted()) {
+    const double inverse = 1.0 / z;
+    const double first = bounded_factor<T>(mass / temperature);
+    const double second = bounded_factor<T>(poly / temperature);
+    for_own([&](std::uint32_t i) {
+      const double p = e[i] * inverse;
+      const double held = v[i] * q;
+      sink.put(i, static_cast<T>(first * (p - held) - second * p * (held - agreed)));
+    });
+  }
+  const double value = mass * cross + poly * (1.0 - agreed);
+  return fmin(fmax(value, -largest_term), largest_term);
+}
+
+/// softmax_cross_entropy of one list.
 struct softmax_list {
   softmax_cross_entropy loss;
 
@@ -53,101 +150,23 @@ struct softmax_list {
   template <class Team, class T, class R>
   [[nodiscard]] __device__ double operator()(const Team& team, const device_list<T, R>& items,
                                              const device_sink<T>& sink, team_scratch scratch) const {
-    constexpr double largest_term = rankloss::detail::largest_term;
     const std::uint32_t n = items.size();
     double* const v = scratch.take<double>(n);
     double* const e = scratch.take<double>(n);
-    const auto for_own = [&](auto body) {
-      for (std::uint32_t i = team.rank(); i < n; i += team.size()) body(i);
-    };
-
-    double mass = 1.0;
-    double total = target_of(team, items, v, mass);
-    if (loss.target != rankloss::target::relevance) mass = 1.0;
-    if (n == 1 || !(total > 0.0)) {
-      if (sink.wanted()) for_own([&](std::uint32_t i) { sink.put(i, T{0}); });
-      return 0.0;
-    }
-    // Scaled so that the inverse of the sum is finite.
-    const double raise = total < 1e-200 ? 0x1p600 : 1.0;
-    total *= raise;
-
-    double most = lowest_number<double>;
-    for_own([&](std::uint32_t i) { most = fmax(most, score_of(items, i)); });
-    const score_distance below{greatest(team, most), 2.0 / loss.temperature};
-    double whole = 0.0, distance = 0.0, agreement = 0.0;
-    for_own([&](std::uint32_t i) {
-      const double d = below(score_of(items, i));
-      const double own = exp_below<T>(d);
-      v[i] *= raise;
-      e[i] = own;
-      whole += own;
-      distance += v[i] * d;
-      agreement = fma(v[i], own, agreement);
-    });
-    const double z = sum(team, whole);
-    const double q = 1.0 / total;
-    // The sum of v d may be infinite; nothing is subtracted from it, so no NaN arises.
-    const double cross = fmin(sum(team, distance) * q, largest_term) + log(z);
-    const double agreed = sum(team, agreement) * q / z;
-    if (sink.wanted()) {
-      const double inverse = 1.0 / z;
-      const double first = bounded_factor<T>(mass / loss.temperature);
-      const double second = bounded_factor<T>(loss.poly / loss.temperature);
-      for_own([&](std::uint32_t i) {
-        const double p = e[i] * inverse;
-        const double held = v[i] * q;
-        sink.put(i, static_cast<T>(first * (p - held) - second * p * (held - agreed)));
-      });
-    }
-    const double value = mass * cross + loss.poly * (1.0 - agreed);
-    return fmin(fmax(value, -largest_term), largest_term);
-  }
-
- private:
-  template <class T, class R>
-  [[nodiscard]] static __device__ double score_of(const device_list<T, R>& items, std::uint32_t i) {
-    return static_cast<double>(rankloss::detail::bounded(items.score(i)));
-  }
-
-  /// Fills v with the target of each item, and returns their sum. `mass` is that sum without the powers of two
-  /// that v is multiplied by, where products of weight and relevance are very large or very small.
-  template <class Team, class T, class R>
-  [[nodiscard]] __device__ double target_of(const Team& team, const device_list<T, R>& items, double* v,
-                                            double& mass) const {
-    const std::uint32_t n = items.size();
     const bool by_softmax = loss.target == rankloss::target::softmax;
-    const auto y = [&](std::uint32_t i) { return static_cast<double>(items.relevance(i)); };
     score_distance below{0.0, 2.0 / loss.relevance_temperature};
     if (by_softmax) {
       double most = lowest_number<double>;
       for (std::uint32_t i = team.rank(); i < n; i += team.size())
-        if (items.weight(i) > 0.0) most = fmax(most, y(i));
+        if (items.weight(i) > 0.0) most = fmax(most, static_cast<double>(items.relevance(i)));
       below.greatest = greatest(team, most);
     }
-    const auto fill = [&](double weight_unit, double relevance_unit) {
-      double total = 0.0;
-      for (std::uint32_t i = team.rank(); i < n; i += team.size()) {
-        double x = by_softmax ? exp_below<T>(below(y(i))) : fmax(y(i), 0.0) * relevance_unit;
-        if (items.weighted()) x *= items.weight(i) * weight_unit;
-        v[i] = x;
-        total += x;
-      }
-      return sum(team, total);
-    };
-    const double plain = fill(1.0, 1.0);
-    mass = fmin(plain, rankloss::detail::largest_term);
-    if (plain >= 1e-200 && plain <= 1e200) return plain;
-    double heaviest = 0.0, richest = 0.0;
-    for (std::uint32_t i = team.rank(); i < n; i += team.size()) {
-      heaviest = fmax(heaviest, items.weight(i));
-      richest = fmax(richest, y(i));
-    }
-    const double weight_unit = items.weighted() ? unit_of(greatest(team, heaviest)) : 1.0;
-    const double relevance_unit = by_softmax ? 1.0 : unit_of(greatest(team, richest));
-    const double total = fill(weight_unit, relevance_unit);
-    mass = fmin(total / weight_unit / relevance_unit, rankloss::detail::largest_term);
-    return total;
+    const softmax_target target =
+        fill_target(team, items, !by_softmax, v, [&](std::uint32_t, double y, double unit) {
+          return by_softmax ? exp_below<T>(below(y)) : fmax(y, 0.0) * unit;
+        });
+    const double mass = loss.target == rankloss::target::relevance ? target.mass() : 1.0;
+    return softmax_loss(team, items, sink, v, e, target.total, mass, loss.poly, loss.temperature);
   }
 };
 
