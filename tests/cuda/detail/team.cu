@@ -5,7 +5,7 @@
 #include "cuda/detail/team.hpp"
 #include "cuda/support/device.hpp"
 
-namespace cuda_team_test {
+namespace cuda_detail_team_test {
 namespace {
 
 namespace of = rankloss::cuda::detail;
@@ -112,4 +112,4 @@ findings find(const std::vector<float>& numbers, unsigned threads) {
   return found;
 }
 
-}  // namespace cuda_team_test
+}  // namespace cuda_detail_team_test
