@@ -19,8 +19,9 @@ concept has_engine = requires {
 
 template <class Loss>
 constexpr void expect_engine() {
-  static_assert(has_engine<Loss>,
-                "rankloss: this loss has no kernel here; include <rankloss/cuda/NAME.cuh> in a file that nvcc compiles, where docs/cuda.md lists it");
+  static_assert(
+      has_engine<Loss>,
+      "rankloss: this loss has no kernel here; include <rankloss/cuda/NAME.cuh> in a file that nvcc compiles, where docs/cuda.md lists it");
 }
 
 }  // namespace cuda::detail
@@ -35,8 +36,8 @@ constexpr void expect_engine() {
 ///   `scratch_bytes`.
 /// - Edge cases: as on the host, but for bad numbers, which `context::check` reports.
 /// @throws std::invalid_argument naming the field when sizes or options are invalid, cuda::error naming the
-/// call of the runtime that failed, and std::logic_error when the context has been moved from or would have to
-/// allocate while its stream is captured. Sizes and options are checked before anything is queued.
+/// call of the runtime that failed, and std::logic_error when the context has been moved from or would have
+/// to allocate while its stream is captured. Sizes and options are checked before anything is queued.
 template <class Loss, score T, class Relevance>
 void evaluate(const Loss& loss, const cuda::list_batch<T, Relevance>& batch, const cuda::outputs<T>& out,
               cuda::context& ctx) {

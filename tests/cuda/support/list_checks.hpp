@@ -37,7 +37,7 @@ struct host_lists {
   std::size_t longest = 0;
 };
 
-/// What a call writes.
+/// What a call writes. Metrics have no gradient.
 template <class T>
 struct results {
   double value = 0.0;
@@ -91,12 +91,17 @@ struct how {
   double filled = 0.0;  ///< what is in the gradient before
 };
 
+template <class Loss>
+[[nodiscard]] std::size_t derivatives_of(std::size_t items) {
+  return rankloss::detail::gives_gradient<Loss> ? items : 0;
+}
+
 template <class Loss, class T, class R>
 [[nodiscard]] results<T> on_device(const Loss& loss, const host_lists<T, R>& in, rankloss::cuda::context& ctx,
                                    const how& h = {}) {
   const device_lists<T, R> lists(in);
   const array<double> value(std::vector<double>(1, -1.0)), per_list(lists_of(in));
-  const array<T> gradient(std::vector<T>(in.scores.size(), static_cast<T>(h.filled)));
+  const array<T> gradient(std::vector<T>(derivatives_of<Loss>(in.scores.size()), static_cast<T>(h.filled)));
   on_device(loss, lists.batch,
             rankloss::cuda::outputs<T>{.value = value.view(),
                                        .gradient = gradient.view(),
@@ -111,19 +116,21 @@ template <class Loss, class T, class R>
 template <class Loss, class T, class R>
 [[nodiscard]] results<double> on_host(const Loss& loss, const host_lists<T, R>& in, const how& h = {}) {
   const std::vector<double> scores(in.scores.begin(), in.scores.end());
-  results<double> out{0.0, std::vector<double>(in.scores.size(), h.filled), std::vector<double>(lists_of(in))};
-  out.value = rankloss::evaluate(loss,
-                                 rankloss::list_batch<double, R>{.scores = scores,
-                                                                 .relevance = in.relevance,
-                                                                 .offsets = in.offsets,
-                                                                 .list_weights = in.list_weights,
-                                                                 .item_weights = in.item_weights,
-                                                                 .length = in.length,
-                                                                 .stride = in.stride,
-                                                                 .lengths = in.lengths,
-                                                                 .mask = in.mask,
-                                                                 .reduction = in.reduction},
-                                 {.gradient = out.gradient, .per_list = out.per_list, .scale = h.scale, .update = h.update});
+  results<double> out{0.0, std::vector<double>(derivatives_of<Loss>(in.scores.size()), h.filled),
+                      std::vector<double>(lists_of(in))};
+  out.value = rankloss::evaluate(
+      loss,
+      rankloss::list_batch<double, R>{.scores = scores,
+                                      .relevance = in.relevance,
+                                      .offsets = in.offsets,
+                                      .list_weights = in.list_weights,
+                                      .item_weights = in.item_weights,
+                                      .length = in.length,
+                                      .stride = in.stride,
+                                      .lengths = in.lengths,
+                                      .mask = in.mask,
+                                      .reduction = in.reduction},
+      {.gradient = out.gradient, .per_list = out.per_list, .scale = h.scale, .update = h.update});
   return out;
 }
 
@@ -135,7 +142,8 @@ template <class T, class R>
 [[nodiscard]] std::pair<std::size_t, std::size_t> place_of(const host_lists<T, R>& in, std::size_t l) {
   if (in.length > 0) return {l * (in.stride > 0 ? in.stride : in.length), in.length};
   if (in.offsets.empty()) return {0, in.scores.size()};
-  return {static_cast<std::size_t>(in.offsets[l]), static_cast<std::size_t>(in.offsets[l + 1] - in.offsets[l])};
+  return {static_cast<std::size_t>(in.offsets[l]),
+          static_cast<std::size_t>(in.offsets[l + 1] - in.offsets[l])};
 }
 
 /// Each list's value and gradient are those of the CPU, relative to the largest entry of the list.
@@ -145,7 +153,7 @@ void agree(const host_lists<T, R>& in, const results<T>& device, const results<d
   for (std::size_t l = 0; l < lists_of(in); ++l) {
     const auto [first, size] = place_of(in, l);
     double largest = 0.0, error = 0.0;
-    for (std::size_t i = first; i < first + size; ++i) {
+    for (std::size_t i = first; i < first + size && !device.gradient.empty(); ++i) {
       const double g = static_cast<double>(device.gradient[i]);
       largest = std::max(largest, std::abs(host.gradient[i]));
       error = std::isnan(g) ? INFINITY : std::max(error, std::abs(g - host.gradient[i]));
@@ -228,7 +236,8 @@ void keeps_the_promises_of_lists(const Loss& loss, std::size_t longest = 4097) {
         in.reduction = reduction;
         std::fill(in.relevance.begin(), in.relevance.begin() + 3, R{0});
         if (weighted) {
-          for (std::size_t l = 0; l < lists_of(in); ++l) in.list_weights.push_back(static_cast<float>(random() % 4));
+          for (std::size_t l = 0; l < lists_of(in); ++l)
+            in.list_weights.push_back(static_cast<float>(random() % 4));
           for (std::size_t i = 0; i < in.scores.size(); ++i)
             in.item_weights.push_back(static_cast<double>(random() % 8) / 4);
         }
@@ -238,7 +247,7 @@ void keeps_the_promises_of_lists(const Loss& loss, std::size_t longest = 4097) {
         const how added{.scale = 2.0, .update = rankloss::update::add, .filled = 1.0};
         const results<T> device = on_device(loss, in, ctx, added);
         const results<double> host = on_host(loss, in, added);
-        for (std::size_t i = 0; i < in.scores.size(); ++i)
+        for (std::size_t i = 0; i < device.gradient.size(); ++i)
           CHECK(std::abs(static_cast<double>(device.gradient[i]) - host.gradient[i]) <=
                 tolerance<T> * std::max(1.0, std::abs(host.gradient[i])));
       }
@@ -267,13 +276,14 @@ void keeps_the_promises_of_lists(const Loss& loss, std::size_t longest = 4097) {
       }
   }
   SECTION("a list has the same bits in every batch") {
-    const std::vector<std::size_t> lengths{5, 32, 33, 256, 257, std::min<std::size_t>(3000, longest)};
+    const std::vector<std::size_t> lengths{5, 32, 33, 256, 257, std::min<std::size_t>(1300, longest)};
     host_lists<T, R> all = lists_of_lengths<T, R>(lengths, 6);
     all.reduction = rankloss::reduction::sum;
     const results<T> together = on_device(loss, all, ctx);
     for (std::size_t l = 0; l < lengths.size(); ++l) {
       const auto [first, size] = place_of(all, l);
       const auto part = [first = first, size = size](const auto& whole) {
+        if (whole.empty()) return whole;
         const auto begin = whole.begin() + static_cast<std::ptrdiff_t>(first);
         return std::vector(begin, begin + static_cast<std::ptrdiff_t>(size));
       };

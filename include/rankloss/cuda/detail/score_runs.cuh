@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <rankloss/cuda/detail/list_kernel.cuh>
+#include <rankloss/cuda/detail/team.cuh>
+
+#include <cstddef>
+#include <cstdint>
+
+namespace rankloss::inline RANKLOSS_ABI::cuda::detail {
+
+/// How many of the first n items a cutoff keeps; a cutoff of 0 keeps all.
+[[nodiscard]] __device__ inline std::uint32_t counted_by(std::size_t cutoff, std::uint32_t n) {
+  return cutoff == 0 || cutoff > n ? n : static_cast<std::uint32_t>(cutoff);
+}
+
+/// The weight of an item if it is relevant, else 0.
+template <class T, class R>
+[[nodiscard]] __device__ inline double relevant_weight(const device_list<T, R>& items, std::uint32_t i) {
+  return items.relevance(i) > R{0} ? items.weight(i) : 0.0;
+}
+
+/// Numbers in falling order, in runs of equal ones, whose order is random.
+class falling_runs {
+ public:
+  const double* keys;          ///< [n] by position
+  const std::uint32_t* order;  ///< [n] the item of each position
+
+  /// Sorts of(i) for i < n. `keys` and `order` are scratch.
+  template <class Team, class Of>
+  __device__ falling_runs(const Team& team, std::uint32_t n, double* keys, std::uint32_t* order, Of of)
+      : keys(keys), order(order), n_(n) {
+    team.sync();
+    for (std::uint32_t i = team.rank(); i < n; i += team.size()) {
+      keys[i] = of(i);
+      order[i] = i;
+    }
+    sort_falling(team, n, keys, order);
+  }
+
+  /// Where the run of a position begins and ends.
+  [[nodiscard]] __device__ std::uint32_t begin(std::uint32_t p) const {
+    return first([&](std::uint32_t q) { return keys[q] <= keys[p]; });
+  }
+  [[nodiscard]] __device__ std::uint32_t end(std::uint32_t p) const {
+    return first([&](std::uint32_t q) { return keys[q] < keys[p]; });
+  }
+  /// The share of the first k positions in the run of position p.
+  [[nodiscard]] __device__ double share_of_first(std::uint32_t k, std::uint32_t p) const {
+    const std::uint32_t from = begin(p), to = end(p);
+    if (to <= k) return 1.0;
+    return from < k ? static_cast<double>(k - from) / static_cast<double>(to - from) : 0.0;
+  }
+
+  /// Fills `sums` with the sums of x over the positions from the beginning of the run on; the last one of a run is
+  /// that of the run.
+  template <class Team, class X>
+  __device__ void sum_runs(const Team& team, double* sums, X x) const {
+    struct run_sum {
+      double sum, begins;
+    };
+    scan_items(
+        team, n_, run_sum{0.0, 0.0},
+        [&](std::uint32_t p) {
+          return run_sum{x(p), p > 0 && keys[p - 1] == keys[p] ? 0.0 : 1.0};
+        },
+        [](const run_sum& a, const run_sum& b) {
+          return run_sum{b.begins > 0.0 ? b.sum : a.sum + b.sum, fmax(a.begins, b.begins)};
+        },
+        [&](std::uint32_t p, const run_sum& of) { sums[p] = of.sum; });
+    team.sync();
+  }
+
+ private:
+  /// The first position for which `behind` holds, which holds for all later ones.
+  template <class Behind>
+  [[nodiscard]] __device__ std::uint32_t first(Behind behind) const {
+    std::uint32_t from = 0, to = n_;
+    while (from < to) {
+      const std::uint32_t middle = from + (to - from) / 2;
+      if (behind(middle))
+        to = middle;
+      else
+        from = middle + 1;
+    }
+    return from;
+  }
+
+  std::uint32_t n_;
+};
+
+/// The items of a list by score.
+template <class Team, class T, class R>
+[[nodiscard]] __device__ inline falling_runs runs_of_scores(const Team& team, const device_list<T, R>& items,
+                                                            double* keys, std::uint32_t* order) {
+  return falling_runs(team, items.size(), keys, order,
+                      [&](std::uint32_t i) { return static_cast<double>(items.score(i)); });
+}
+
+}  // namespace rankloss::inline RANKLOSS_ABI::cuda::detail
