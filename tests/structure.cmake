@@ -61,11 +61,18 @@ set(cuda_tested_by
     device_span:context
     error:context
     evaluate:context
+    detail/all_pairs:pairwise
     detail/faults:context
     detail/gains:sndcg
     detail/launch:context
     detail/list_kernel:context
     detail/list_shape:context
+    detail/order_rests:listmle
+    detail/pair_functions:pairwise
+    detail/pair_list:pairwise
+    detail/pair_weights:pairwise
+    detail/random_bits:xe_ndcg
+    detail/score_runs:metrics/average_precision
     detail/sigmoid_sums:sndcg
     detail/softmax_list:softmax_cross_entropy)
 # Tests of no header in particular: what every loss is held to.

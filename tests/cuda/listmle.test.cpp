@@ -32,7 +32,8 @@ TEST_CASE("cuda: listmle with scores at any distance") {
     auto in = cuda_support::lists_of_lengths<double, double>({20, 70, 300}, 3, spread);
     cuda_support::agrees(listmle{}, in, ctx);
     cuda_support::agrees(listmle{.cutoff = 3, .weights = position_weights::exponential}, in, ctx);
-    for (std::size_t i = 0; i < in.scores.size(); ++i) in.item_weights.push_back(1e200 * static_cast<double>(i % 3));
+    for (std::size_t i = 0; i < in.scores.size(); ++i)
+      in.item_weights.push_back(1e200 * static_cast<double>(i % 3));
     cuda_support::agrees(listmle{.ties = tie_order::random, .seed = 1}, in, ctx);
   }
 }

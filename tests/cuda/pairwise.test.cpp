@@ -27,7 +27,8 @@ TEST_CASE("cuda: lambdarank of doubles, at every length", "[lengths]") {
   cuda_support::agrees_at_every_length<rankloss::lambdarank, double, double>({.weight = {.cutoff = 10}}, 129);
 }
 TEST_CASE("cuda: lambdarank of doubles") {
-  cuda_support::keeps_the_promises_of_lists<rankloss::lambdarank, double, double>({.weight = {.cutoff = 10}}, 300);
+  cuda_support::keeps_the_promises_of_lists<rankloss::lambdarank, double, double>({.weight = {.cutoff = 10}},
+                                                                                  300);
 }
 TEST_CASE("cuda: pairwise with a list beyond shared memory", "[lengths]") {
   const cuda_support::stream own;
@@ -36,7 +37,8 @@ TEST_CASE("cuda: pairwise with a list beyond shared memory", "[lengths]") {
                        cuda_support::lists_of_lengths<float, int>({1100, 3}, 7), ctx);
 }
 
-/// The loss with all averages and cutoffs, without and with item weights, with scores near each other and far apart.
+/// The loss with all averages and cutoffs, without and with item weights, with scores near each other and far
+/// apart.
 template <class T, class Loss, class R = int>
 void agrees_in_all_ways(Loss loss) {
   const cuda_support::stream own;
@@ -66,7 +68,8 @@ void agrees_in_all_ways(Loss loss) {
 
 TEST_CASE("cuda: pairwise with every function", "[lengths]") {
   agrees_in_all_ways<float>(rankloss::ranknet{.function = {.temperature = 0.5}});
-  agrees_in_all_ways<double, rankloss::ranknet, double>({.function = {.logarithm = pairs::logarithm::binary}});
+  agrees_in_all_ways<double, rankloss::ranknet, double>(
+      {.function = {.logarithm = pairs::logarithm::binary}});
   agrees_in_all_ways<float>(equally<pairs::soft_zero_one>{.function = {.temperature = 0.5}});
   agrees_in_all_ways<double>(equally<pairs::soft_zero_one>{.function = {.temperature = 0.5}});
   agrees_in_all_ways<float>(equally<pairs::hinge>{.function = {.margin = 0.7}});
@@ -80,7 +83,8 @@ TEST_CASE("cuda: pairwise with every function", "[lengths]") {
 }
 TEST_CASE("cuda: pairwise with every weight", "[lengths]") {
   agrees_in_all_ways<float>(rankloss::lambdarank{});
-  agrees_in_all_ways<float>(rankloss::lambdarank{.weight = {.gain = rankloss::gain::linear, .scale = pairs::scale_by::none}});
+  agrees_in_all_ways<float>(
+      rankloss::lambdarank{.weight = {.gain = rankloss::gain::linear, .scale = pairs::scale_by::none}});
   agrees_in_all_ways<float>(rankloss::lambdarank_map{});
   agrees_in_all_ways<double>(rankloss::lambdarank_map{});
   agrees_in_all_ways<float>(rankloss::lambdarank_mrr{});
@@ -101,10 +105,12 @@ TEST_CASE("cuda: pairwise with gains from a table") {
   rankloss::cuda::context ctx(own);
   const auto in = cuda_support::lists_of_lengths<float, int>({3, 70}, 6);
   std::array<double, 65> table{0.5, 3.0, 2.0};
-  rankloss::lambdarank loss{.weight = {.gain = rankloss::gain::table, .gain_table = std::span(table).first(3)}};
+  rankloss::lambdarank loss{
+      .weight = {.gain = rankloss::gain::table, .gain_table = std::span(table).first(3)}};
   cuda_support::agrees(loss, in, ctx);
   loss.weight.gain_table = table;
-  CHECK_THROWS_WITH(cuda_support::on_device(loss, in, ctx), "rankloss: gain_table: size 65, expected at most 64 grades on a device");
+  CHECK_THROWS_WITH(cuda_support::on_device(loss, in, ctx),
+                    "rankloss: gain_table: size 65, expected at most 64 grades on a device");
 }
 TEST_CASE("cuda: pairwise with weights and relevance of any size") {
   const cuda_support::stream own;
@@ -141,8 +147,9 @@ TEST_CASE("cuda: pairwise refuses the relevance that its weight refuses") {
   auto in = cuda_support::lists_of_lengths<float, int>({20, 70}, 8);
   in.relevance[25] = -2;
   (void)cuda_support::on_device(rankloss::lambdarank{}, in, ctx);
-  CHECK_THROWS_WITH(ctx.check(),
-                    "rankloss: relevance: -2 at list 1, item 5, expected at least 0; mask items without judgement");
+  CHECK_THROWS_WITH(
+      ctx.check(),
+      "rankloss: relevance: -2 at list 1, item 5, expected at least 0; mask items without judgement");
   cuda_support::agrees(rankloss::ranknet{}, in, ctx);
 }
 

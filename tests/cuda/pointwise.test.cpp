@@ -16,7 +16,8 @@ TEST_CASE("cuda: pointwise at every length", "[lengths]") {
   cuda_support::agrees_at_every_length<pointwise_squared, double, double>({});
 }
 TEST_CASE("cuda: pointwise of floats") {
-  cuda_support::keeps_the_promises_of_lists<pointwise_logistic, float, int>({.over_items = item_reduction::sum});
+  cuda_support::keeps_the_promises_of_lists<pointwise_logistic, float, int>(
+      {.over_items = item_reduction::sum});
 }
 TEST_CASE("cuda: pointwise of doubles") {
   cuda_support::keeps_the_promises_of_lists<pointwise_smooth_l1, double, double>({.function = {.beta = 0.5}});
@@ -29,7 +30,8 @@ TEST_CASE("cuda: pointwise with every function") {
     for (const auto over : {item_reduction::mean, item_reduction::sum}) {
       cuda_support::agrees(pointwise_squared{.over_items = over}, in, ctx);
       cuda_support::agrees(pointwise_logistic{.over_items = over}, in, ctx);
-      cuda_support::agrees(pointwise_ordinal{.function = {.thresholds = thresholds}, .over_items = over}, in, ctx);
+      cuda_support::agrees(pointwise_ordinal{.function = {.thresholds = thresholds}, .over_items = over}, in,
+                           ctx);
       cuda_support::agrees(pointwise_smooth_l1{.function = {.beta = 0.5}, .over_items = over}, in, ctx);
     }
   };
@@ -41,7 +43,8 @@ TEST_CASE("cuda: pointwise with every function") {
   with(in);
   for (const double size : {1e-200, 1.0, 1e200}) {
     in.item_weights.clear();
-    for (std::size_t i = 0; i < in.scores.size(); ++i) in.item_weights.push_back(size * static_cast<double>(i % 3));
+    for (std::size_t i = 0; i < in.scores.size(); ++i)
+      in.item_weights.push_back(size * static_cast<double>(i % 3));
     with(in);
   }
 }

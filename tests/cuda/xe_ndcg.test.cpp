@@ -18,7 +18,8 @@ TEST_CASE("cuda: xe_ndcg of floats") {
   cuda_support::keeps_the_promises_of_lists<xe_ndcg, float, int>({.gammas = gammas::constant, .gamma = 1.0});
 }
 TEST_CASE("cuda: xe_ndcg of doubles") {
-  cuda_support::keeps_the_promises_of_lists<xe_ndcg, double, double>({.gammas = gammas::constant, .gamma = 0.25});
+  cuda_support::keeps_the_promises_of_lists<xe_ndcg, double, double>(
+      {.gammas = gammas::constant, .gamma = 0.25});
 }
 TEST_CASE("cuda: xe_ndcg with weights and relevance of any size") {
   const cuda_support::stream own;
@@ -28,7 +29,8 @@ TEST_CASE("cuda: xe_ndcg with weights and relevance of any size") {
     for (const double gamma : {0.5, 1.0}) {
       auto scaled = in;
       for (double& y : scaled.relevance) y *= size;
-      for (std::size_t i = 0; i < in.scores.size(); ++i) scaled.item_weights.push_back(size * static_cast<double>(1 + i % 3));
+      for (std::size_t i = 0; i < in.scores.size(); ++i)
+        scaled.item_weights.push_back(size * static_cast<double>(1 + i % 3));
       INFO("size " << size << ", gamma " << gamma);
       cuda_support::agrees(xe_ndcg{.gammas = gammas::constant, .gamma = gamma}, scaled, ctx);
       cuda_support::agrees(xe_ndcg{.seed = 7}, scaled, ctx);

@@ -25,7 +25,8 @@ struct listmle_list {
   static constexpr std::size_t item_bytes = 3 * sizeof(double) + 2 * sizeof(std::uint32_t);
 
   [[nodiscard]] static listmle_list of(const listmle& loss) {
-    rankloss::detail::require(loss.ties != tie_order::exact, "ties: exact, expected stable or random on a device");
+    rankloss::detail::require(loss.ties != tie_order::exact,
+                              "ties: exact, expected stable or random on a device");
     return {loss};
   }
 
@@ -45,7 +46,8 @@ struct listmle_list {
 
     // The weights of positions, divided by the greatest item weight. Numerator and denominator of those by
     // position are divided by 2^n.
-    const std::uint32_t counted = loss.cutoff == 0 || loss.cutoff > n ? n : static_cast<std::uint32_t>(loss.cutoff);
+    const std::uint32_t counted =
+        loss.cutoff == 0 || loss.cutoff > n ? n : static_cast<std::uint32_t>(loss.cutoff);
     const bool by_position = loss.weights != position_weights::none;
     double heaviest = 1.0;
     if (items.weighted()) {
@@ -63,7 +65,8 @@ struct listmle_list {
     const double inverse = 1.0 / (1.0 - (1.0 + static_cast<double>(n)) * least);
     const auto weight = [&](std::uint32_t k) {
       if (k >= counted) return 0.0;
-      double c = by_position ? (ldexp(1.0, -1 - static_cast<int>(k < 4096 ? k : 4096)) - least) * inverse : 1.0;
+      double c =
+          by_position ? (ldexp(1.0, -1 - static_cast<int>(k < 4096 ? k : 4096)) - least) * inverse : 1.0;
       if (items.weighted()) c *= items.weight(order[k]) / heaviest;
       return c;
     };
@@ -87,8 +90,8 @@ struct listmle_list {
  private:
   /// The items by relevance, the greatest first. `keys` and `bits` are scratch.
   template <class Team, class T, class R>
-  __device__ void sort_items(const Team& team, const device_list<T, R>& items, double* keys, std::uint32_t* order,
-                             std::uint32_t* bits) const {
+  __device__ void sort_items(const Team& team, const device_list<T, R>& items, double* keys,
+                             std::uint32_t* order, std::uint32_t* bits) const {
     const std::uint32_t n = items.size();
     const bool drawn = loss.ties == tie_order::random;
     for (std::uint32_t i = team.rank(); i < n; i += team.size()) {

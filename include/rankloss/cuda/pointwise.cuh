@@ -60,8 +60,8 @@ struct device_item_function<item_functions::ordinal> {
   double thresholds[most_thresholds];  // a copy, as the host's memory is not the device's
 
   [[nodiscard]] static device_item_function of(const item_functions::ordinal& f) {
-    rankloss::detail::require(f.thresholds.size() <= most_thresholds, "thresholds: size ", f.thresholds.size(),
-                              ", expected at most ", most_thresholds, " on a device");
+    rankloss::detail::require(f.thresholds.size() <= most_thresholds, "thresholds: size ",
+                              f.thresholds.size(), ", expected at most ", most_thresholds, " on a device");
     device_item_function made{f.thresholds.size(), {}};
     for (std::size_t k = 0; k < made.count; ++k) made.thresholds[k] = f.thresholds[k];
     return made;
@@ -84,7 +84,9 @@ template <>
 struct device_item_function<item_functions::smooth_l1> {
   double beta;
 
-  [[nodiscard]] static device_item_function of(const item_functions::smooth_l1& f) noexcept { return {f.beta}; }
+  [[nodiscard]] static device_item_function of(const item_functions::smooth_l1& f) noexcept {
+    return {f.beta};
+  }
   [[nodiscard]] __device__ bool takes(double) const { return true; }
   [[nodiscard]] __device__ item_term operator()(double s, double y) const {
     const double d = s - y;
@@ -94,8 +96,8 @@ struct device_item_function<item_functions::smooth_l1> {
   }
 };
 
-/// pointwise of one list. In double: the slope is a small difference where scores are good, and there is little
-/// to compute for what is read.
+/// pointwise of one list. In double: the slope is a small difference where scores are good, and there is
+/// little to compute for what is read.
 template <class Function>
 struct pointwise_list {
   device_item_function<Function> function;

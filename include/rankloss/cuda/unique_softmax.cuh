@@ -16,8 +16,8 @@
 namespace rankloss::inline RANKLOSS_ABI {
 namespace cuda::detail {
 
-/// unique_softmax of one list. In the order by relevance, the items that are less relevant than an item are those
-/// from the end of its grade on.
+/// unique_softmax of one list. In the order by relevance, the items that are less relevant than an item are
+/// those from the end of its grade on.
 struct unique_softmax_list {
   double temperature;
   gain_options gains;

@@ -37,7 +37,8 @@ TEST_CASE("cuda: ndcg with ties, infinite scores and weights of any size") {
   with_all();
   for (const double size : {1e-200, 1.0, 1e200}) {
     in.item_weights.clear();
-    for (std::size_t i = 0; i < in.scores.size(); ++i) in.item_weights.push_back(size * static_cast<double>(i % 3));
+    for (std::size_t i = 0; i < in.scores.size(); ++i)
+      in.item_weights.push_back(size * static_cast<double>(i % 3));
     INFO("size " << size);
     with_all();
   }

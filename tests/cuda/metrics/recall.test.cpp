@@ -15,7 +15,9 @@ TEST_CASE("cuda: recall at every length", "[lengths]") {
 TEST_CASE("cuda: recall of floats") {
   cuda_support::keeps_the_promises_of_lists<recall, float, int>({.cutoff = 5});
 }
-TEST_CASE("cuda: recall of doubles") { cuda_support::keeps_the_promises_of_lists<recall, double, double>({}); }
+TEST_CASE("cuda: recall of doubles") {
+  cuda_support::keeps_the_promises_of_lists<recall, double, double>({});
+}
 TEST_CASE("cuda: recall with ties, infinite scores and weights of any size") {
   const cuda_support::stream own;
   rankloss::cuda::context ctx(own);
@@ -36,7 +38,8 @@ TEST_CASE("cuda: recall with ties, infinite scores and weights of any size") {
   with_all();
   for (const double size : {1e-200, 1.0, 1e200}) {
     in.item_weights.clear();
-    for (std::size_t i = 0; i < in.scores.size(); ++i) in.item_weights.push_back(size * static_cast<double>(i % 3));
+    for (std::size_t i = 0; i < in.scores.size(); ++i)
+      in.item_weights.push_back(size * static_cast<double>(i % 3));
     INFO("size " << size);
     with_all();
   }

@@ -202,8 +202,8 @@ template <class T, class R>
   return lengths;
 }
 
-/// What a loss writes is right for lists of every length. Such a test has the tag [lengths]. `longest`: the most items
-/// of a list, where the time of the loss grows with their square.
+/// What a loss writes is right for lists of every length. Such a test has the tag [lengths]. `longest`: the
+/// most items of a list, where the time of the loss grows with their square.
 template <class Loss, class T, class R>
 void agrees_at_every_length(const Loss& loss, std::size_t longest = 4097) {
   const stream own;

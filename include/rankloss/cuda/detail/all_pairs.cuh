@@ -22,8 +22,8 @@ struct two_sums {
   }
 };
 
-/// Calls pairs(i, part) for each item i < n in each of its lanes, part < lanes_of_item, which returns the sum over
-/// the items j = part, part + lanes_of_item, ...; then end(i, sum over all lanes) in one of them.
+/// Calls pairs(i, part) for each item i < n in each of its lanes, part < lanes_of_item, which returns the sum
+/// over the items j = part, part + lanes_of_item, ...; then end(i, sum over all lanes) in one of them.
 template <class Sums, class Team, class Pairs, class End>
 __device__ inline void sum_pairs(const Team& team, std::uint32_t n, Pairs pairs, End end) {
   const std::uint32_t part = team.rank() % lanes_of_item;

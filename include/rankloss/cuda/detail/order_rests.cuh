@@ -6,8 +6,8 @@
 
 #include <cstdint>
 
-/// Sums of exponentials over the rest of an order: over the items from each position on. All are relative to the
-/// greatest score of the rest, so scores may be any distance apart. By scans, in double.
+/// Sums of exponentials over the rest of an order: over the items from each position on. All are relative to
+/// the greatest score of the rest, so scores may be any distance apart. By scans, in double.
 namespace rankloss::inline RANKLOSS_ABI::cuda::detail {
 
 /// A sum of exponentials, in units of exp(level / temperature).
@@ -67,10 +67,13 @@ class order_rests {
 
  private:
   /// exp((a - b) / temperature)
-  [[nodiscard]] __device__ double power(double a, double b) const { return a == b ? 1.0 : exp(between(a, b)); }
-  /// The sum of both at the level of one of them. The other one only becomes smaller by that: sums over rests are at
-  /// the greater level, and what pulls is at the lesser one.
-  [[nodiscard]] __device__ leveled_sum joined(const leveled_sum& a, const leveled_sum& b, double level) const {
+  [[nodiscard]] __device__ double power(double a, double b) const {
+    return a == b ? 1.0 : exp(between(a, b));
+  }
+  /// The sum of both at the level of one of them. The other one only becomes smaller by that: sums over rests
+  /// are at the greater level, and what pulls is at the lesser one.
+  [[nodiscard]] __device__ leveled_sum joined(const leveled_sum& a, const leveled_sum& b,
+                                              double level) const {
     const bool of_a = level == a.level;
     const leveled_sum& same = of_a ? a : b;
     const leveled_sum& other = of_a ? b : a;

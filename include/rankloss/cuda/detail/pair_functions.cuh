@@ -62,8 +62,8 @@ struct device_pair_function<pairs::logistic> {
     return {wrong + log1pf(fminf(i.exponential, j.exponential) / fmaxf(i.exponential, j.exponential)),
             -j.exponential * inverse};
   }
-  [[nodiscard]] __device__ pair_terms<double> operator()(const pair_item<double>& i, const pair_item<double>& j,
-                                                         double) const {
+  [[nodiscard]] __device__ pair_terms<double> operator()(const pair_item<double>& i,
+                                                         const pair_item<double>& j, double) const {
     const double d = i.score - j.score;
     const order_chances of(d, scale);
     return {(d > 0.0 ? 0.0 : of.distance) + log1p(of.odds), -(d > 0.0 ? of.odds * of.high : of.high)};
@@ -85,8 +85,8 @@ struct device_pair_function<pairs::soft_zero_one> {
     const float inverse = 1.0f / (i.exponential + j.exponential);
     return {j.exponential * inverse, -(i.exponential * inverse) * (j.exponential * inverse)};
   }
-  [[nodiscard]] __device__ pair_terms<double> operator()(const pair_item<double>& i, const pair_item<double>& j,
-                                                         double) const {
+  [[nodiscard]] __device__ pair_terms<double> operator()(const pair_item<double>& i,
+                                                         const pair_item<double>& j, double) const {
     const double d = i.score - j.score;
     const order_chances of(d, scale);
     const double low = of.odds * of.high;
@@ -120,7 +120,8 @@ struct device_pair_function<pairs::squared_hinge> {
   template <class S>
   [[nodiscard]] __device__ pair_terms<S> operator()(const pair_item<S>& i, const pair_item<S>& j, S) const {
     const S rest = rest_of(exactly<S>(margin), i.score, j.score);
-    return rest > S{0} ? pair_terms<S>{bounded_term(rest * rest), -bounded_term(rest + rest)} : pair_terms<S>{};
+    return rest > S{0} ? pair_terms<S>{bounded_term(rest * rest), -bounded_term(rest + rest)}
+                       : pair_terms<S>{};
   }
 };
 
@@ -131,9 +132,11 @@ struct device_pair_function<pairs::exponential> {
   static constexpr double value_factor = 1.0, slope_factor = 1.0;
   double scale;
 
-  [[nodiscard]] static device_pair_function of(const pairs::exponential& f) noexcept { return {1.0 / f.temperature}; }
-  [[nodiscard]] __device__ pair_terms<double> operator()(const pair_item<double>& i, const pair_item<double>& j,
-                                                         double) const {
+  [[nodiscard]] static device_pair_function of(const pairs::exponential& f) noexcept {
+    return {1.0 / f.temperature};
+  }
+  [[nodiscard]] __device__ pair_terms<double> operator()(const pair_item<double>& i,
+                                                         const pair_item<double>& j, double) const {
     const double value = bounded_term(exp((j.score - i.score) * scale));
     return {value, -bounded_term(value * scale)};
   }
@@ -146,8 +149,8 @@ struct device_pair_function<pairs::squared_difference> {
   static constexpr double value_factor = 1.0, slope_factor = 1.0;
 
   [[nodiscard]] static device_pair_function of(const pairs::squared_difference&) noexcept { return {}; }
-  [[nodiscard]] __device__ pair_terms<double> operator()(const pair_item<double>& i, const pair_item<double>& j,
-                                                         double gap) const {
+  [[nodiscard]] __device__ pair_terms<double> operator()(const pair_item<double>& i,
+                                                         const pair_item<double>& j, double gap) const {
     const double rest = (i.score - j.score) - gap;
     const double size = bounded_term(fabs(rest));
     return {bounded_term(size * size), copysign(bounded_term(size + size), rest)};
@@ -162,8 +165,8 @@ struct device_pair_function<pairs::quantile> {
   double tau;
 
   [[nodiscard]] static device_pair_function of(const pairs::quantile& f) noexcept { return {f.tau}; }
-  [[nodiscard]] __device__ pair_terms<double> operator()(const pair_item<double>& i, const pair_item<double>& j,
-                                                         double gap) const {
+  [[nodiscard]] __device__ pair_terms<double> operator()(const pair_item<double>& i,
+                                                         const pair_item<double>& j, double gap) const {
     const double rest = gap - (i.score - j.score);
     if (rest > 0.0) return {tau * bounded_term(rest), -tau};
     if (rest < 0.0) return {(1.0 - tau) * bounded_term(-rest), 1.0 - tau};

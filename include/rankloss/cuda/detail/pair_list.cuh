@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <rankloss/cuda/detail/all_pairs.cuh>
 #include <rankloss/cuda/detail/list_kernel.cuh>
 #include <rankloss/cuda/detail/pair_functions.cuh>
-#include <rankloss/cuda/detail/all_pairs.cuh>
 #include <rankloss/cuda/detail/pair_weights.cuh>
 #include <rankloss/cuda/detail/team.cuh>
 #include <rankloss/detail/base/finite.hpp>
@@ -29,8 +29,8 @@ struct pair_scale {
   }
 };
 
-/// pairwise of one list, pair by pair, as pairwise_engine::run_pairs computes it on the CPU: in float lanes where
-/// the scores are floats and near enough to each other, else in double. Items stay in their order; what
+/// pairwise of one list, pair by pair, as pairwise_engine::run_pairs computes it on the CPU: in float lanes
+/// where the scores are floats and near enough to each other, else in double. Items stay in their order; what
 /// depends on ranks reads the rank of an item, which is the number of items before it.
 template <class Function, class Weight>
 struct pair_list {
@@ -48,14 +48,20 @@ struct pair_list {
   static constexpr bool all_pairs = requires { requires Weight::all_pairs; };
   static constexpr bool binary = requires { requires Weight::binary; };
 
-  /// In double lanes, which need more: scores, levels, item weights, sums and ranks, and the arrays of the weight.
+  /// In double lanes, which need more: scores, levels, item weights, sums and ranks, and the arrays of the
+  /// weight.
   template <class T>
-  static constexpr std::size_t item_bytes = (4 + weight_type::own + weight_type::by_distance) * sizeof(double) +
+  static constexpr std::size_t item_bytes = (4 + weight_type::own + weight_type::by_distance) *
+                                                sizeof(double) +
                                             sizeof(std::uint32_t);
 
   [[nodiscard]] static pair_list of(const pairwise<Function, Weight>& loss) {
-    return {function_type::of(loss.function), weight_type::of(loss.weight), loss.function.score_scale(),
-            loss.cutoff,                      loss.keep,                    loss.average};
+    return {function_type::of(loss.function),
+            weight_type::of(loss.weight),
+            loss.function.score_scale(),
+            loss.cutoff,
+            loss.keep,
+            loss.average};
   }
   [[nodiscard]] __device__ bool takes(double y) const { return weight.takes(y); }
 
@@ -101,8 +107,9 @@ struct pair_list {
   };
 
   template <class S, class Team, class T, class R>
-  [[nodiscard]] __device__ double run(const Team& team, const device_list<T, R>& items, const device_sink<T>& sink,
-                                      team_scratch scratch, const weight_scale& scale, double centre) const {
+  [[nodiscard]] __device__ double run(const Team& team, const device_list<T, R>& items,
+                                      const device_sink<T>& sink, team_scratch scratch,
+                                      const weight_scale& scale, double centre) const {
     const std::uint32_t n = items.size();
     pair_arrays<S> at{};
     at.sum = scratch.take<double>(n);
@@ -156,7 +163,9 @@ struct pair_list {
     const int exponent = average == pairs::average::weight ? 0 : scale.exponent - ilogb(unit);
     if (sink.wanted()) {
       const pair_scale by = pair_scale::of(function.slope_factor, divisor, exponent);
-      const auto put = [&](std::uint32_t i, double slope) { sink.put(i, held_as<T>(slope * by.first * by.second)); };
+      const auto put = [&](std::uint32_t i, double slope) {
+        sink.put(i, held_as<T>(slope * by.first * by.second));
+      };
       if (tied)
         average_alike(team, items, at, put);
       else
@@ -168,7 +177,8 @@ struct pair_list {
 
   /// Fills the ranks: of equal scores the first item is the first one. Returns whether there are any.
   template <class Team, class S>
-  [[nodiscard]] static __device__ bool rank_items(const Team& team, std::uint32_t n, const pair_arrays<S>& at) {
+  [[nodiscard]] static __device__ bool rank_items(const Team& team, std::uint32_t n,
+                                                  const pair_arrays<S>& at) {
     std::uint32_t ties = 0;
     sum_pairs<std::uint32_t>(
         team, n,
@@ -193,8 +203,8 @@ struct pair_list {
     return keep == pairs::keep::both ? first && second : first || second;
   }
 
-  /// The derivative by score i of the pairs of item i with the items part, part + lanes_of_item, ... Adds what
-  /// does not belong to one item where item i is preferred.
+  /// The derivative by score i of the pairs of item i with the items part, part + lanes_of_item, ... Adds
+  /// what does not belong to one item where item i is preferred.
   template <class S>
   [[nodiscard]] __device__ double pairs_of(const pair_arrays<S>& at, std::uint32_t n, std::uint32_t i,
                                            std::uint32_t part, totals& own) const {
@@ -246,8 +256,8 @@ struct pair_list {
   /// Puts the derivatives, where items of equal score, relevance and weight have the mean of theirs; see
   /// alike.hpp.
   template <class Team, class T, class R, class S, class Put>
-  static __device__ void average_alike(const Team& team, const device_list<T, R>& items, const pair_arrays<S>& at,
-                                       Put put) {
+  static __device__ void average_alike(const Team& team, const device_list<T, R>& items,
+                                       const pair_arrays<S>& at, Put put) {
     const std::uint32_t n = items.size();
     const auto alike = [&](std::uint32_t i, std::uint32_t j) {
       return at.score[i] == at.score[j] && score_of(items, i) == score_of(items, j) &&

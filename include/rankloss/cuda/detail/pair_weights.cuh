@@ -17,17 +17,17 @@ namespace rankloss::inline RANKLOSS_ABI::cuda::detail {
 template <class S>
 struct pair_arrays {
   S* score;
-  S* level;             // the item of the higher level is the more relevant one
-  S* exponential;       // see pair_item; null: not wanted
-  S* weight;            // null: all 1
-  std::uint32_t* rank;  // counted from 0; null: not wanted
+  S* level;                 // the item of the higher level is the more relevant one
+  S* exponential;           // see pair_item; null: not wanted
+  S* weight;                // null: all 1
+  std::uint32_t* rank;      // counted from 0; null: not wanted
   exact_number<S>* own[2];  // for the weight of pairs, as many as it asks for
   S* by_distance;           // [n] for pairs whose ranks are so far apart
   double* sum;              // scratch, and then the gradient
 };
 
-/// How the weights of the pairs of one list are scaled: they are divided by 2^exponent, and at most `greatest`
-/// then.
+/// How the weights of the pairs of one list are scaled: they are divided by 2^exponent, and at most
+/// `greatest` then.
 struct weight_scale {
   double unit, greatest;
   int exponent;
@@ -58,7 +58,8 @@ struct device_pair_weight<pairs::equal> {
     return {1.0, 1.0, 0, 0.0};
   }
   template <class Team, class T, class R, class S>
-  __device__ void fill(const Team&, const device_list<T, R>&, const weight_scale&, const pair_arrays<S>&) const {}
+  __device__ void fill(const Team&, const device_list<T, R>&, const weight_scale&,
+                       const pair_arrays<S>&) const {}
   template <class S>
   [[nodiscard]] __device__ S operator()(const pair_arrays<S>&, std::uint32_t, std::uint32_t) const {
     return S{1};
@@ -135,15 +136,16 @@ struct device_pair_weight<pairs::arp_loss1> {
   }
 };
 
-/// What the weights by gains have in common: the gains, divided by the ideal DCG unless they are not to be. Gains
-/// are in double and without item weights here: pairs have those.
+/// What the weights by gains have in common: the gains, divided by the ideal DCG unless they are not to be.
+/// Gains are in double and without item weights here: pairs have those.
 struct gain_weights {
   gain_options gains;
   bool over_ideal;
 
   template <class Weight>
   [[nodiscard]] static gain_weights of(const Weight& w) {
-    return {gain_options::of(w.gain, w.gain_table, ideal::sorted, w.cutoff), w.scale == pairs::scale_by::ideal};
+    return {gain_options::of(w.gain, w.gain_table, ideal::sorted, w.cutoff),
+            w.scale == pairs::scale_by::ideal};
   }
   [[nodiscard]] __device__ bool takes(double y) const { return rankloss::detail::takes_gain(gains.kind, y); }
   template <class Team, class T, class R>
@@ -170,13 +172,16 @@ struct gain_weights {
       const double best = gains.ideal_dcg(team, to.sum, n);
       factor = best > 0.0 ? 1.0 / best : 0.0;
     }
-    for (std::uint32_t i = team.rank(); i < n; i += team.size()) to.own[0][i] = exactly<S>(factor * to.sum[i]);
+    for (std::uint32_t i = team.rank(); i < n; i += team.size())
+      to.own[0][i] = exactly<S>(factor * to.sum[i]);
     team.sync();
   }
 
  private:
   /// The gain itself, or what it is made of.
-  [[nodiscard]] __device__ double worth_of(double y) const { return gains.kind == gain::table ? gains.worth(y) : y; }
+  [[nodiscard]] __device__ double worth_of(double y) const {
+    return gains.kind == gain::table ? gains.worth(y) : y;
+  }
   /// See fill_gains.
   [[nodiscard]] __device__ double gain_of(const weight_scale& scale, double x) const {
     if (gains.kind != gain::exponential) return scale.unit * x;
@@ -239,7 +244,9 @@ struct device_pair_weight<pairs::delta_ndcg> : gain_differences<true, false> {
 };
 template <>
 struct device_pair_weight<pairs::ndcg_loss2> : gain_differences<false, true> {
-  [[nodiscard]] static device_pair_weight of(const pairs::ndcg_loss2& w) { return {{gain_weights::of(w), 0, 1.0}}; }
+  [[nodiscard]] static device_pair_weight of(const pairs::ndcg_loss2& w) {
+    return {{gain_weights::of(w), 0, 1.0}};
+  }
 };
 template <>
 struct device_pair_weight<pairs::ndcg_loss2_plus> : gain_differences<true, true> {
@@ -259,7 +266,8 @@ struct device_pair_weight<pairs::ndcg_loss1> : gain_weights {
     gain_weights::fill(team, items, scale, to);
     for (std::uint32_t i = team.rank(); i < items.size(); i += team.size()) {
       const exact_number<S> gain = to.own[0][i];
-      to.own[0][i] = exactly<S>(static_cast<double>(total(gain, exact_number<S>{})) * discount_of(to.rank[i], 0));
+      to.own[0][i] =
+          exactly<S>(static_cast<double>(total(gain, exact_number<S>{})) * discount_of(to.rank[i], 0));
     }
   }
   template <class S>
@@ -268,8 +276,8 @@ struct device_pair_weight<pairs::ndcg_loss1> : gain_weights {
   }
 };
 
-/// Let c be the number of relevant items up to the rank of an item, and h the sum of 1/rank over them. Moving a
-/// relevant item from rank q up to p < q, or down from p to q, changes c / rank at both ends, and adds or
+/// Let c be the number of relevant items up to the rank of an item, and h the sum of 1/rank over them. Moving
+/// a relevant item from rank q up to p < q, or down from p to q, changes c / rank at both ends, and adds or
 /// subtracts 1 / rank for each relevant item in between.
 template <>
 struct device_pair_weight<pairs::delta_map> {

@@ -8,7 +8,8 @@
 namespace rankloss::inline RANKLOSS_ABI::cuda::detail {
 
 /// The 32 random bits of an item: those that detail/data/random_bits.hpp has on the CPU.
-[[nodiscard]] __device__ inline std::uint32_t random_bits(std::uint64_t seed, std::uint64_t list, std::uint32_t i) {
+[[nodiscard]] __device__ inline std::uint32_t random_bits(std::uint64_t seed, std::uint64_t list,
+                                                          std::uint32_t i) {
   using rankloss::detail::high_half;
   using rankloss::detail::low_half;
   std::uint32_t bits[4] = {i / 4, 0xffffffffu, low_half(list), high_half(list)};

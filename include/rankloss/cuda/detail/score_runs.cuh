@@ -52,8 +52,8 @@ class falling_runs {
     return from < k ? static_cast<double>(k - from) / static_cast<double>(to - from) : 0.0;
   }
 
-  /// Fills `sums` with the sums of x over the positions from the beginning of the run on; the last one of a run is
-  /// that of the run.
+  /// Fills `sums` with the sums of x over the positions from the beginning of the run on; the last one of a
+  /// run is that of the run.
   template <class Team, class X>
   __device__ void sum_runs(const Team& team, double* sums, X x) const {
     struct run_sum {

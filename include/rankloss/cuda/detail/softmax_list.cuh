@@ -45,8 +45,9 @@ template <class T, class R>
   return static_cast<double>(rankloss::detail::bounded(items.score(i)));
 }
 
-/// The target that the softmax of the scores is compared with: its sum, without powers of two that it is multiplied
-/// by where products of weight and relevance are very large or very small. See detail/draws/softmax_loss.hpp.
+/// The target that the softmax of the scores is compared with: its sum, without powers of two that it is
+/// multiplied by where products of weight and relevance are very large or very small. See
+/// detail/draws/softmax_loss.hpp.
 struct softmax_target {
   double total, weight_unit, relevance_unit;
 
@@ -83,15 +84,16 @@ template <class Team, class T, class R, class Of>
               scales ? unit_of(greatest(team, richest)) : 1.0);
 }
 
-/// The cross entropy of a target with the softmax of the scores, plus the first term of its expansion in
-/// 1 - p, as softmax_loss computes it on the CPU. Sums are of doubles, exponentials of the type of the scores.
+/// The cross entropy of a target with the softmax of the scores, plus the first term of its expansion in 1 -
+/// p, as softmax_loss computes it on the CPU. Sums are of doubles, exponentials of the type of the scores.
 ///
 /// @param v  the target
 /// @param e  [items] scratch
 template <class Team, class T, class R>
 [[nodiscard]] __device__ inline double softmax_loss(const Team& team, const device_list<T, R>& items,
-                                                    const device_sink<T>& sink, double* v, double* e, double total,
-                                                    double mass, double poly, double temperature) {
+                                                    const device_sink<T>& sink, double* v, double* e,
+                                                    double total, double mass, double poly,
+                                                    double temperature) {
   constexpr double largest_term = rankloss::detail::largest_term;
   const std::uint32_t n = items.size();
   const auto for_own = [&](auto body) {

@@ -26,8 +26,8 @@ struct average_precision_list {
   }
 
   template <class Team, class T, class R>
-  [[nodiscard]] __device__ double operator()(const Team& team, const device_list<T, R>& items, const device_sink<T>&,
-                                             team_scratch scratch) const {
+  [[nodiscard]] __device__ double operator()(const Team& team, const device_list<T, R>& items,
+                                             const device_sink<T>&, team_scratch scratch) const {
     const std::uint32_t n = items.size();
     double* const w = scratch.take<double>(n);
     double* const keys = scratch.take<double>(n);
@@ -57,7 +57,8 @@ struct average_precision_list {
     const falling_runs runs = runs_of_scores(team, items, keys, order);
     runs.sum_runs(team, weights, [&](std::uint32_t p) { return w[order[p]]; });
     scan_items(
-        team, n, std::uint32_t{0}, [&](std::uint32_t p) { return std::uint32_t{w[order[p]] > 0.0 ? 1u : 0u}; },
+        team, n, std::uint32_t{0},
+        [&](std::uint32_t p) { return std::uint32_t{w[order[p]] > 0.0 ? 1u : 0u}; },
         [](std::uint32_t a, std::uint32_t b) { return a + b; },
         [&](std::uint32_t p, std::uint32_t up_to) { relevant[p] = up_to; });
     team.sync();

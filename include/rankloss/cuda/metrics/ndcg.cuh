@@ -29,8 +29,8 @@ struct ndcg_list {
   [[nodiscard]] __device__ bool counts(double y) const { return gains.counts(y); }
 
   template <class Team, class T, class R>
-  [[nodiscard]] __device__ double operator()(const Team& team, const device_list<T, R>& items, const device_sink<T>&,
-                                             team_scratch scratch) const {
+  [[nodiscard]] __device__ double operator()(const Team& team, const device_list<T, R>& items,
+                                             const device_sink<T>&, team_scratch scratch) const {
     const std::uint32_t n = items.size();
     double* const g = scratch.take<double>(n);
     double* const keys = scratch.take<double>(n);
@@ -63,6 +63,7 @@ struct ndcg_list {
 }  // namespace cuda::detail
 
 template <>
-struct engine<metrics::ndcg, cuda::context> : cuda::detail::list_engine<metrics::ndcg, cuda::detail::ndcg_list> {};
+struct engine<metrics::ndcg, cuda::context>
+    : cuda::detail::list_engine<metrics::ndcg, cuda::detail::ndcg_list> {};
 
 }  // namespace rankloss::inline RANKLOSS_ABI

@@ -23,8 +23,8 @@ struct recall_list {
   [[nodiscard]] static recall_list of(const metrics::recall& metric) { return {metric.cutoff}; }
 
   template <class Team, class T, class R>
-  [[nodiscard]] __device__ double operator()(const Team& team, const device_list<T, R>& items, const device_sink<T>&,
-                                             team_scratch scratch) const {
+  [[nodiscard]] __device__ double operator()(const Team& team, const device_list<T, R>& items,
+                                             const device_sink<T>&, team_scratch scratch) const {
     const std::uint32_t n = items.size();
     double* const keys = scratch.take<double>(n);
     std::uint32_t* const order = scratch.take<std::uint32_t>(n);

@@ -20,11 +20,13 @@ struct reciprocal_rank_list {
   template <class T>
   static constexpr std::size_t item_bytes = 0;
 
-  [[nodiscard]] static reciprocal_rank_list of(const metrics::reciprocal_rank& metric) { return {metric.cutoff}; }
+  [[nodiscard]] static reciprocal_rank_list of(const metrics::reciprocal_rank& metric) {
+    return {metric.cutoff};
+  }
 
   template <class Team, class T, class R>
-  [[nodiscard]] __device__ double operator()(const Team& team, const device_list<T, R>& items, const device_sink<T>&,
-                                             team_scratch) const {
+  [[nodiscard]] __device__ double operator()(const Team& team, const device_list<T, R>& items,
+                                             const device_sink<T>&, team_scratch) const {
     const std::uint32_t n = items.size();
     // The best score of a relevant item; minus infinity is a score.
     T best = lowest_number<T>;
