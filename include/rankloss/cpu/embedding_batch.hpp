@@ -48,7 +48,8 @@ struct embedding_shapes {
 
 /// The vectors of a field: of the shape that it brings, or by the numbers of the batch.
 template <class View>
-[[nodiscard]] matrix_shape vectors_shape(std::string_view field, const shaped<View>& given, std::size_t count,
+[[nodiscard]] matrix_shape vectors_shape(std::string_view field, const shaped<View>& given,
+                                         std::string_view count_field, std::size_t count,
                                          std::size_t dimension, std::string_view stride_field,
                                          std::size_t stride) {
   if (const auto& shape = given.shape()) {
@@ -59,6 +60,8 @@ template <class View>
             count == 0 ? shape->rows : count, " of ", dimension == 0 ? shape->columns : dimension);
     return *shape;
   }
+  require(given.empty() || (count > 0 && dimension > 0), count > 0 ? "dimension" : count_field,
+          ": 0, expected that of ", field, ", a plain array of ", given.size(), " components");
   const std::size_t apart = stride > 0 ? stride : dimension;
   require(apart >= dimension, stride_field, ": ", stride, ", expected at least the dimension ", dimension);
   const std::size_t least = count == 0 || dimension == 0 ? 0 : (count - 1) * apart + dimension;
@@ -73,8 +76,10 @@ template <class View>
   if (out.empty()) return {0, of.columns, of.columns, 1};
   matrix_shape shape{of.columns == 0 ? 0 : out.size() / of.columns, of.columns, of.columns, 1};
   if (out.shape()) shape = *out.shape();
-  require(shape.columns == of.columns && (out.shape() || out.size() == shape.rows * shape.columns), field,
-          ": size ", out.size(), ", expected vectors of ", of.columns, " components");
+  require(shape.columns == of.columns, field, ": ", shape.rows, " vectors of ", shape.columns,
+          " components, expected vectors of ", of.columns);
+  require(out.shape() || out.size() == shape.rows * shape.columns, field, ": size ", out.size(),
+          ", expected vectors of ", of.columns, " components");
   require(shape.rows == of.rows || (first_ones && shape.rows < of.rows), field, ": ", shape.rows,
           " vectors, expected ", of.rows, first_ones ? " or fewer" : "");
   require(shape.has_distinct_elements(), field, ": strides ", shape.row_stride, " and ", shape.column_stride,
@@ -85,11 +90,14 @@ template <class View>
 template <class T, class R>
 [[nodiscard]] embedding_shapes shapes_of(const embedding_batch<T, R>& batch, const embedding_outputs& out) {
   embedding_shapes shapes;
-  shapes.rows = vectors_shape("row_embeddings", batch.row_embeddings, batch.rows, batch.dimension,
+  shapes.rows = vectors_shape("row_embeddings", batch.row_embeddings, "rows", batch.rows, batch.dimension,
                               "row_stride", batch.row_stride);
   const std::size_t d = shapes.rows.columns;
   require(d > 0 || shapes.rows.rows == 0, "dimension: 0, expected at least 1");
   shapes.self = batch.column_embeddings.empty() && batch.columns == 0 && !batch.column_embeddings.shape();
+  require(batch.columns == 0 || d == 0 || !batch.column_embeddings.empty() || batch.column_embeddings.shape(),
+          "columns: ", batch.columns,
+          " without column_embeddings, expected them, or 0: the rows are compared with themselves");
   if (shapes.self) {
     shapes.columns = shapes.rows;
     require(
@@ -105,7 +113,7 @@ template <class T, class R>
     require(batch.similarity != similarity::projection,
             "similarity: projection of rows onto themselves, expected column_embeddings");
   } else {
-    shapes.columns = vectors_shape("column_embeddings", batch.column_embeddings, batch.columns, d,
+    shapes.columns = vectors_shape("column_embeddings", batch.column_embeddings, "columns", batch.columns, d,
                                    "column_stride", batch.column_stride);
   }
   shapes.row_gradient = gradient_shape("row_gradient", out.row_gradient, shapes.rows, false);
@@ -373,7 +381,7 @@ class embedding_run {
   }
 
   /// Calls visit(line, share of its value) for the lines of a direction that have a match, whose values it
-  /// returns, and returns their mean.
+  /// returns, and returns their mean. `per_list` gets factor * value.
   template <class Visit>
   double mean_of_lines(bool columns, double factor, std::size_t matches, embedding_sums& sums,
                        const Visit& visit) {
@@ -389,7 +397,7 @@ class embedding_run {
     std::fill(values.begin(), values.end(), 0.0);
     for (std::size_t l = 0; l < matches; ++l) values[l] = visit(l, mean.share(weight(l)));
     for (std::size_t l = 0; l < lines && !sums.per_list.empty(); ++l)
-      sums.per_list[(columns ? pairs_.rows : 0) + l] += values[l];
+      put(sums.per_list[(columns ? pairs_.rows : 0) + l], held_as<double>(factor * values[l]), update::add);
     return mean(lines, weight, [&](std::size_t l) { return values[l]; });
   }
 
@@ -669,9 +677,11 @@ class prefix_sums {
 }  // namespace detail
 
 template <class Loss, score T, class Relevance>
-requires detail::made_of_queries<Loss>
 double evaluate(const Loss& loss, const embedding_batch<T, Relevance>& batch, const embedding_outputs& out,
                 context& ctx) {
+  static_assert(detail::made_of_queries<Loss> && similarity_loss<Loss, T, Relevance>,
+                "rankloss: an embedding_batch is for losses of similarity matrices; of a list loss, "
+                "bidirectional<loss> is one; cmpc has a batch of its own");
   const detail::sole_use alone(ctx);
   // What is checked of the options is the same for all outputs.
   outputs checked{.temperature_gradient = out.temperature_gradient, .bias_gradient = out.bias_gradient};
