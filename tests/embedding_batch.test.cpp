@@ -561,6 +561,43 @@ TEMPLATE_TEST_CASE("embedding_batch: values of lists have the weights of prefixe
   check(triplet{.over = directions::rows});
 }
 
+TEMPLATE_TEST_CASE("embedding_batch: dot products near the largest number", "", float, double) {
+  using T = TestType;
+  constexpr T most = std::numeric_limits<T>::max();
+  const auto value_of = [&](const auto& loss, const std::vector<T>& x, const std::vector<T>& y) {
+    const std::size_t d = x.size() / 2;
+    std::vector<double> dx(x.size());
+    const double value = evaluate(loss,
+                                  embedding_batch<T>{.row_embeddings = x,
+                                                     .column_embeddings = y,
+                                                     .rows = 2,
+                                                     .columns = 2,
+                                                     .dimension = d,
+                                                     .similarity = similarity::dot},
+                                  {.row_gradient = dx});
+    for (const double g : dx) CHECK(std::isfinite(g));
+    return value;
+  };
+  // Where the sum of products may exceed the largest number by its rounding.
+  const std::vector<T> x(2 * 10, most / 10), ones(2 * 10, T{1});
+  CHECK_THROWS_AS(value_of(info_nce{}, x, ones), std::invalid_argument);
+  CHECK_THROWS_AS(value_of(triplet{}, {most, most}, {T{-1}, T{-1}}), std::invalid_argument);
+  const std::vector<T> half{most / 2, most / 2}, minus{T{-1}, T{-1}};
+  CHECK(value_of(info_nce{.temperature = 1e30}, half, minus) == Approx(std::log(2.0)));
+  CHECK(value_of(triplet{.margin = 0.25}, half, minus) == 0.25);
+}
+
+TEST_CASE("embedding_batch: without rows, the columns say how many components there are") {
+  std::vector<double> y(8, 1.0), dy(8, 7.0);
+  CHECK(evaluate(
+            info_nce{.over = directions::rows},
+            embedding_batch<double>{.row_embeddings = {},
+                                    .column_embeddings = rankloss::matrix_view<const double>(y.data(), 2, 4),
+                                    .extra_columns = true},
+            {.column_gradient = rankloss::matrix_view<double>(dy.data(), 2, 4)}) == 0.0);
+  CHECK(dy == std::vector<double>(8, 0.0));
+}
+
 /// Relevance as a formula of the pair.
 struct formula {
   std::size_t row_count, column_count;
@@ -821,6 +858,16 @@ TEST_CASE("embedding_batch: what is wrong is named, and nothing is written") {
           b.dimension = 0;
         }) == "rankloss: dimension: 0, expected at least 1");
 
+  // Products of sizes that would wrap round.
+  constexpr std::size_t far = std::size_t{1} << 61;
+  CHECK(says([&](fields& b) {
+          b.row_stride = 4 + far;
+        }).starts_with("rankloss: row_embeddings: size 12, expected "));
+  CHECK(says([&](fields& b) {
+          b.rows = 3 + 2 * far;
+        }).starts_with("rankloss: row_embeddings: size 12, expected "));
+  CHECK(says([&](fields& b) { b.similarity = static_cast<similarity>(7); }) ==
+        "rankloss: similarity: 7, expected cosine, dot or projection");
   CHECK(says([&](fields& b) { b.rows = 0; }) ==
         "rankloss: rows: 0, expected that of row_embeddings, a plain array of 12 components");
   CHECK(says([&](fields& b) { b.dimension = 0; }) ==

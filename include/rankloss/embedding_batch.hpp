@@ -111,12 +111,15 @@ struct embedding_outputs {
 /// - Scratch O((rows + columns) dimension), and panels of 128 to 256 lists: 2 to 3 numbers for each of their
 ///   similarities. Products are formed by Eigen, which allocates memory of its own for each.
 /// - Products are sums of T. Similarities by cosine are within 1e-6 (float) or 1e-15 (double) of the exact
-///   ones; gradients within 1e-5 and 1e-12 of their largest entry.
+///   ones; gradients within 1e-5 and 1e-12 of their largest entry. Copies of a vector may differ in the last
+///   bit of their similarities, because a product sums in an order that depends on the place of an item; so
+///   equally hard negatives, which share a slope, may not be told to be equal.
 /// - The same bits for any executor and on every run. Lists of a panel, and parts of a product, run in
 ///   parallel.
 /// - Edge cases: the similarity with a zero vector is 0 by cosine, and its gradient through the length is 0.
 /// @throws as for similarity batches; moreover when components are not finite, or so large that a dot product
-/// may exceed the largest number of T. Nothing is written before everything has been computed.
+/// may exceed the largest number of T. Nothing is written before everything has been computed; an
+/// executor that throws while gradients are written leaves them partly written.
 template <class Loss, score T, class Relevance>
 double evaluate(const Loss& loss, const embedding_batch<T, Relevance>& batch, const embedding_outputs& out,
                 context& ctx);
