@@ -40,7 +40,7 @@ struct listnet {
     return detail::compute(cross_entropy(), items, out, scratch);
   }
 
- private:
+  /// The loss that this is.
   [[nodiscard]] softmax_cross_entropy cross_entropy() const {
     return {.temperature = temperature,
             .target = target::softmax,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <rankloss/detail/base/host_device.hpp>
 #include <rankloss/loss.hpp>
 #include <rankloss/options.hpp>
 
@@ -59,7 +60,7 @@ struct softmax_cross_entropy {
     visit("relevance_temperature", self.relevance_temperature, options::temperature);
     visit("poly", self.poly, options::real{.least = -1.0, .most = 1e30});
   }
-  [[nodiscard]] bool takes(double y) const noexcept {
+  [[nodiscard]] RANKLOSS_HOST_DEVICE bool takes(double y) const noexcept {
     return target == rankloss::target::softmax || y >= 0.0;
   }
   [[nodiscard]] std::string_view expects() const noexcept { return "at least 0"; }

@@ -97,3 +97,8 @@
 #define RANKLOSS_ABI                                                             \
   RANKLOSS_PASTE4(RANKLOSS_PASTE(RANKLOSS_ABI_VERSION, _), RANKLOSS_FEATURES, _, \
                   RANKLOSS_PASTE(RANKLOSS_ARITHMETIC, RANKLOSS_HOST))
+
+// A compiler for a GPU reads faces alone: what it compiles are kernels and the engines that launch them.
+#if defined(__CUDACC__) && !defined(RANKLOSS_FACES_ONLY)
+#define RANKLOSS_FACES_ONLY
+#endif

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <rankloss/detail/base/abi.hpp>
+#include <rankloss/detail/base/host_device.hpp>
 
 #include <algorithm>
 #include <bit>
@@ -11,6 +12,16 @@
 #include <type_traits>
 
 namespace rankloss::inline RANKLOSS_ABI::detail {
+
+// The ends of a type as constants, which kernels can name: functions of the standard library are not theirs.
+template <class T>
+inline constexpr T greatest_number = std::numeric_limits<T>::max();
+template <class T>
+inline constexpr T lowest_number = std::numeric_limits<T>::lowest();
+template <std::floating_point T>
+inline constexpr T least_normal = std::numeric_limits<T>::min();
+template <std::floating_point T>
+inline constexpr T not_a_number = std::numeric_limits<T>::quiet_NaN();
 
 // The tests look at bits, so that they also hold in programs built with -ffast-math, where x != x is folded
 // to false, and so is the comparison of x with the largest number. They take their argument by reference and
@@ -25,40 +36,43 @@ inline constexpr bits_of<T> bits_of_infinity = sizeof(T) == 4 ? bits_of<T>{0x7f8
 
 /// The bits without the sign bit.
 template <std::floating_point T>
-[[nodiscard]] [[gnu::always_inline]] inline bits_of<T> size_bits(const T& value) noexcept {
-  return static_cast<bits_of<T>>(std::bit_cast<bits_of<T>>(value) << 1) >> 1;
+[[nodiscard]] [[gnu::always_inline]] RANKLOSS_HOST_DEVICE inline bits_of<T> size_bits(
+    const T& value) noexcept {
+  return static_cast<bits_of<T>>(__builtin_bit_cast(bits_of<T>, value) << 1) >> 1;
 }
 
 template <std::floating_point T>
-[[nodiscard]] [[gnu::always_inline]] inline bool is_nan(const T& value) noexcept {
+[[nodiscard]] [[gnu::always_inline]] RANKLOSS_HOST_DEVICE inline bool is_nan(const T& value) noexcept {
   return size_bits(value) > bits_of_infinity<T>;
 }
 
 template <std::floating_point T>
-[[nodiscard]] [[gnu::always_inline]] inline bool is_finite(const T& value) noexcept {
+[[nodiscard]] [[gnu::always_inline]] RANKLOSS_HOST_DEVICE inline bool is_finite(const T& value) noexcept {
   return size_bits(value) < bits_of_infinity<T>;
 }
 
 /// Infinite numbers become the largest finite ones of their sign, so that equal infinities are ties and no
 /// difference is NaN. A NaN also becomes one of these two.
 template <std::floating_point T>
-[[nodiscard]] [[gnu::always_inline]] inline T bounded(const T& value) noexcept {
+[[nodiscard]] [[gnu::always_inline]] RANKLOSS_HOST_DEVICE inline T bounded(const T& value) noexcept {
   constexpr bits_of<T> largest = bits_of_infinity<T> - 1;
   const bits_of<T> size = size_bits(value);
-  return std::bit_cast<T>(
-      static_cast<bits_of<T>>((std::bit_cast<bits_of<T>>(value) ^ size) | (size < largest ? size : largest)));
+  return __builtin_bit_cast(T, static_cast<bits_of<T>>((__builtin_bit_cast(bits_of<T>, value) ^ size) |
+                                                       (size < largest ? size : largest)));
 }
 
 template <std::floating_point T>
-[[nodiscard]] [[gnu::always_inline]] inline bool is_minus_infinity(const T& value) noexcept {
-  return size_bits(value) == bits_of_infinity<T> && std::bit_cast<bits_of<T>>(value) != bits_of_infinity<T>;
+[[nodiscard]] [[gnu::always_inline]] RANKLOSS_HOST_DEVICE inline bool is_minus_infinity(
+    const T& value) noexcept {
+  return size_bits(value) == bits_of_infinity<T> &&
+         __builtin_bit_cast(bits_of<T>, value) != bits_of_infinity<T>;
 }
 
 /// The same number, hidden from the optimiser. A computed number that may be infinite has to pass through
 /// this before its bits are tested: with -ffinite-math-only a compiler may conclude from the arithmetic that
 /// it is finite.
-[[nodiscard]] [[gnu::always_inline]] inline double opaque(double value) noexcept {
-#if defined(__FINITE_MATH_ONLY__) && __FINITE_MATH_ONLY__
+[[nodiscard]] [[gnu::always_inline]] RANKLOSS_HOST_DEVICE inline double opaque(double value) noexcept {
+#if defined(__FINITE_MATH_ONLY__) && __FINITE_MATH_ONLY__ && !defined(__CUDA_ARCH__)
 #if defined(__x86_64__)
   __asm__("" : "+x"(value));
 #else
@@ -76,17 +90,18 @@ template <std::floating_point T>
 
 /// The number of type T nearest to x; the largest finite one, with the sign of x, where x is beyond it.
 template <std::floating_point T>
-[[nodiscard]] [[gnu::always_inline]] inline T held_as(double x) noexcept {
-  constexpr double largest = static_cast<double>(std::numeric_limits<T>::max());
+[[nodiscard]] [[gnu::always_inline]] RANKLOSS_HOST_DEVICE inline T held_as(double x) noexcept {
+  constexpr double largest = static_cast<double>(greatest_number<T>);
   const double held = bounded(opaque(x));
   if constexpr (sizeof(T) == sizeof(double))
     return held;
   else
-    return static_cast<T>(std::clamp(held, -largest, largest));
+    return static_cast<T>(held < -largest ? -largest : largest < held ? largest : held);
 }
 
 /// a + b, limited to the largest finite number where both a and b are finite.
-[[nodiscard]] [[gnu::always_inline]] inline double held_sum(double a, double b) noexcept {
+[[nodiscard]] [[gnu::always_inline]] RANKLOSS_HOST_DEVICE inline double held_sum(double a,
+                                                                                 double b) noexcept {
   return is_finite(opaque(a)) && is_finite(opaque(b)) ? held_as<double>(a + b) : a + b;
 }
 
@@ -95,8 +110,9 @@ template <std::floating_point T>
 inline constexpr double largest_term = 1e290;
 
 /// Whether an option is a number from `least` to `most`.
-[[nodiscard]] [[gnu::always_inline]] inline bool within(const double& value, double least,
-                                                        double most) noexcept {
+[[nodiscard]] [[gnu::always_inline]] RANKLOSS_HOST_DEVICE inline bool within(const double& value,
+                                                                             double least,
+                                                                             double most) noexcept {
   return is_finite(value) && value >= least && value <= most;
 }
 

@@ -3,19 +3,22 @@
 
 #include <rankloss/batch.hpp>
 #include <rankloss/detail/base/finite.hpp>
+#include <rankloss/detail/base/host_device.hpp>
 
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
 
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
 /// The power of two that brings a number > 0 near 1 and, like its inverse, is a normal number whatever the
 /// number is; 1 for other numbers.
-[[nodiscard]] inline double unit_of(double largest) noexcept {
-  return is_finite(opaque(largest)) && largest > 0.0
-             ? std::ldexp(1.0, -std::clamp(std::ilogb(largest), -1022, 1022))
-             : 1.0;
+[[nodiscard]] RANKLOSS_HOST_DEVICE inline double unit_of(double largest) noexcept {
+  const double hidden = opaque(largest);
+  const std::uint64_t exponent = size_bits(hidden) >> 52;  // biased by 1023
+  if (!is_finite(hidden) || !(largest > 0.0)) return 1.0;
+  return __builtin_bit_cast(double, (exponent < 1 ? 2045 : exponent > 2045 ? 1 : 2046 - exponent) << 52);
 }
 
 /// Weight k, which is 1 where no weights are given.

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <rankloss/batch.hpp>
+#include <rankloss/cuda/device_span.hpp>
+
+#include <cstddef>
+
+namespace rankloss::inline RANKLOSS_ABI::cuda {
+
+/// list_batch: lists of scored items in the memory of a device. Its fields mean what those of the
+/// rankloss::list_batch of the same names mean; only `longest` is new.
+///
+/// Offsets and lengths are in the memory of the device, so the host knows no list's length. It plans for
+/// lists of up to `longest` items; a list that has more is an error that `context::check` reports. A small
+/// bound spares launches and scratch, and changes no result.
+template <score T, relevance_number Relevance = T>
+struct list_batch {
+  using score_type = T;
+  using relevance_type = Relevance;
+
+  device_span<const T> scores;             ///< [items] any finite number; infinities as each loss documents
+  device_span<const Relevance> relevance;  ///< [items] grade or gain, as each loss documents
+  device_indices offsets{};                ///< [lists + 1] non-decreasing, from 0 to the number of items
+  device_reals list_weights{};             ///< [lists] >= 0, finite; empty: all 1
+  device_reals item_weights{};             ///< [items] >= 0, finite; empty: all 1
+  std::size_t length = 0;                  ///< dense form: items in each list; 0: ragged form
+  std::size_t stride = 0;                  ///< dense form: items from a list to the next; 0: length
+  device_indices lengths{};                ///< [lists] dense form: items that count; empty: all
+  device_flags mask{};                     ///< [items] zero: the item takes no part; empty: all count
+  rankloss::reduction reduction = rankloss::reduction::mean;
+  std::size_t longest = 0;  ///< ragged form: no list has more items; 0: any list may have all of them
+};
+
+/// outputs: what `evaluate` writes, all of it to the memory of a device. Empty outputs are not written.
+///
+/// A gradient has the type and the layout of the scores. `scale` and `update` are those of
+/// rankloss::outputs. Outputs must not overlap inputs or each other.
+template <score T>
+struct outputs {
+  device_span<double> value{};                            ///< [1] the value of the batch
+  device_span<T> gradient{};                              ///< [items] scale * d(value) / d(score)
+  device_span<double> per_list{};                         ///< [lists] the values of the lists
+  double scale = 1.0;                                     ///< factor on the gradient, not on per_list
+  rankloss::update update = rankloss::update::overwrite;  ///< of the gradient
+};
+
+}  // namespace rankloss::inline RANKLOSS_ABI::cuda

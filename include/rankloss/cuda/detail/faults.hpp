@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <rankloss/detail/base/abi.hpp>
+#include <rankloss/detail/base/finite.hpp>
+#include <rankloss/detail/base/host_device.hpp>
+#include <rankloss/detail/base/require.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace rankloss::inline RANKLOSS_ABI::cuda::detail {
+
+/// What can be wrong with the numbers of a batch, in the order in which it is reported. Those up to
+/// `too_long` say where lists lie: nothing is computed of such a batch. Those from `scores` on are of an
+/// item, and are reported list by list.
+enum class fault : std::uint64_t {
+  first_offset,
+  falling_offset,
+  last_offset,
+  length,
+  too_long,
+  list_weight,
+  scores,
+  relevance,
+  item_weight,
+};
+
+/// A fault as one number, the least of which is reported: the kind, and the item or, where lists lie wrongly,
+/// the list.
+using fault_word = std::uint64_t;
+inline constexpr fault_word no_fault = ~fault_word{0};
+inline constexpr unsigned fault_item_bits = 48;
+
+[[nodiscard]] RANKLOSS_HOST_DEVICE constexpr fault_word fault_of(fault kind,
+                                                                 std::uint64_t item = 0) noexcept {
+  return static_cast<fault_word>(kind) << fault_item_bits | item;
+}
+[[nodiscard]] RANKLOSS_HOST_DEVICE constexpr fault kind_of(fault_word word) noexcept {
+  return static_cast<fault>(word >> fault_item_bits);
+}
+[[nodiscard]] RANKLOSS_HOST_DEVICE constexpr std::uint64_t item_of(fault_word word) noexcept {
+  return word & ((fault_word{1} << fault_item_bits) - 1);
+}
+
+/// The first fault since the last check, in the memory of a device. `expected` is an address of the host, by
+/// which a kernel passes on what the loss expects.
+struct fault_record {
+  fault_word places;  ///< of where the lists of the call lie that is being computed; no_fault between calls
+  fault_word word;
+  std::uint64_t list;
+  double number;              ///< score, relevance or weight
+  std::int64_t whole, other;  ///< offset or length, and what it is compared with
+  const char* expected;       ///< what the loss expects of a relevance
+  std::uint64_t expected_size;
+};
+
+/// The words of rankloss::evaluate for the same fault.
+[[noreturn]] inline void tell(const fault_record& found) {
+  using rankloss::detail::fail;
+  const std::uint64_t l = found.list, i = item_of(found.word);
+  switch (kind_of(found.word)) {
+    case fault::first_offset: fail("offsets: first is ", found.whole, ", expected 0");
+    case fault::falling_offset:
+      fail("offsets: ", found.whole, " at ", l + 1, " after ", found.other, ", expected them to rise");
+    case fault::last_offset:
+      fail("offsets: last is ", found.whole, ", expected ", found.other, " (the number of scores)");
+    case fault::length:
+      fail("lengths: ", found.whole, " at list ", l, ", expected 0 to ", found.other, " (length)");
+    case fault::too_long: fail("longest: ", found.other, ", but list ", l, " has ", found.whole, " items");
+    case fault::list_weight:
+      fail("list_weights: ", found.number, " at list ", l, ", expected a finite number >= 0");
+    case fault::scores: fail("scores: ", found.number, " at list ", l, ", item ", i, ", expected a number");
+    case fault::relevance: {
+      std::string expected = "a finite number";
+      if (rankloss::detail::is_finite(found.number)) {
+        expected.assign(found.expected, found.expected_size);
+        if (found.number < 0.0) expected += "; mask items without judgement";
+      }
+      fail("relevance: ", found.number, " at list ", l, ", item ", i, ", expected ", expected);
+    }
+    default:
+      fail("item_weights: ", found.number, " at list ", l, ", item ", i, ", expected a finite number >= 0");
+  }
+}
+
+}  // namespace rankloss::inline RANKLOSS_ABI::cuda::detail

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <rankloss/cuda/batch.hpp>
+#include <rankloss/cuda/context.hpp>
+#include <rankloss/cuda/detail/list_shape.hpp>
+#include <rankloss/detail/base/require.hpp>
+#include <rankloss/loss.hpp>
+
+#include <cstddef>
+
+namespace rankloss::inline RANKLOSS_ABI {
+namespace cuda::detail {
+
+template <class Loss>
+concept has_engine = requires {
+  sizeof(engine<Loss, context>);
+};
+
+template <class Loss>
+constexpr void expect_engine() {
+  static_assert(
+      has_engine<Loss>,
+      "rankloss: this loss has no kernel here; include <rankloss/cuda/NAME.cuh> in a file that nvcc compiles, where docs/cuda.md lists it");
+}
+
+}  // namespace cuda::detail
+
+/// evaluate: queues on the stream of the context what computes the value of a list loss over a batch, and its
+/// gradient, in the memory of the device. The same words as for a batch in the memory of the host.
+///
+/// - It neither waits nor reads back: the value is there when the stream has come so far. Inputs must stay as
+///   they are until then.
+/// - Results are the same bits on every run, on every stream and beside every other batch.
+/// - After the first calls nothing is allocated. A call may be captured into a CUDA graph once scratch holds
+///   `scratch_bytes`.
+/// - Edge cases: as on the host, but for bad numbers, which `context::check` reports.
+/// @throws std::invalid_argument naming the field when sizes or options are invalid, cuda::error naming the
+/// call of the runtime that failed, and std::logic_error when the context has been moved from or would have
+/// to allocate while its stream is captured. Sizes and options are checked before anything is queued.
+template <class Loss, score T, class Relevance>
+void evaluate(const Loss& loss, const cuda::list_batch<T, Relevance>& batch, const cuda::outputs<T>& out,
+              cuda::context& ctx) {
+  cuda::detail::expect_engine<Loss>();
+  if constexpr (cuda::detail::has_engine<Loss>) {
+    rankloss::validate(loss);
+    if constexpr (!detail::gives_gradient<Loss>)
+      detail::require(out.gradient.empty(), "gradient: a metric has none, expected an empty output");
+    cuda::detail::check_shape(batch, out);
+    engine<Loss, cuda::context>::run(loss, batch, out, ctx);
+  }
+}
+
+namespace cuda {
+
+/// scratch_bytes: what `evaluate` takes of the scratch of a context, for `context::reserve`.
+template <class Loss, score T, class Relevance>
+[[nodiscard]] std::size_t scratch_bytes(const Loss& loss, const list_batch<T, Relevance>& batch) {
+  detail::expect_engine<Loss>();
+  if constexpr (detail::has_engine<Loss>) {
+    detail::check_shape(batch, outputs<T>{});
+    return engine<Loss, context>::scratch_bytes(loss, batch);
+  }
+  return 0;
+}
+
+}  // namespace cuda
+}  // namespace rankloss::inline RANKLOSS_ABI

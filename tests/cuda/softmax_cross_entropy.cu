@@ -1,0 +1,8 @@
+// SPDX-License-Identifier: BSL-1.0
+#include <rankloss/cuda/softmax_cross_entropy.cuh>
+
+#include "cuda/support/on_device.cuh"
+
+COMPILE_ON_DEVICE(rankloss::softmax_cross_entropy, float, int);
+COMPILE_ON_DEVICE(rankloss::softmax_cross_entropy, float, float);
+COMPILE_ON_DEVICE(rankloss::softmax_cross_entropy, double, double);

@@ -1,0 +1,301 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <rankloss/cuda/batch.hpp>
+#include <rankloss/cuda/context.hpp>
+#include <rankloss/evaluate.hpp>
+
+#include "cuda/support/device.hpp"
+#include "cuda/support/on_device.hpp"
+
+#include <catch2/catch.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <random>
+#include <string>
+#include <vector>
+
+/// What every list loss on the device is held to: to write what the loss writes on the CPU.
+namespace cuda_support {
+
+/// A batch in the memory of the host. Empty vectors are fields that are not given.
+template <class T, class R>
+struct host_lists {
+  std::vector<T> scores;
+  std::vector<R> relevance;
+  std::vector<std::int64_t> offsets{};
+  std::vector<float> list_weights{};
+  std::vector<double> item_weights{};
+  std::size_t length = 0, stride = 0;
+  std::vector<std::uint32_t> lengths{};
+  std::vector<std::uint8_t> mask{};
+  rankloss::reduction reduction = rankloss::reduction::mean;
+  std::size_t longest = 0;
+};
+
+/// What a call writes.
+template <class T>
+struct results {
+  double value = 0.0;
+  std::vector<T> gradient;
+  std::vector<double> per_list;
+};
+
+template <class T, class R>
+[[nodiscard]] std::size_t lists_of(const host_lists<T, R>& in) {
+  if (in.length == 0) return in.offsets.empty() ? 1 : in.offsets.size() - 1;
+  const std::size_t stride = in.stride > 0 ? in.stride : in.length;
+  return (in.scores.size() + stride - in.length) / stride;
+}
+
+/// The arrays of a batch on the device, and views of them.
+template <class T, class R>
+struct device_lists {
+  explicit device_lists(const host_lists<T, R>& in)
+      : scores(in.scores),
+        relevance(in.relevance),
+        offsets(in.offsets),
+        list_weights(in.list_weights),
+        item_weights(in.item_weights),
+        lengths(in.lengths),
+        mask(in.mask),
+        batch{.scores = scores.view(),
+              .relevance = relevance.view(),
+              .offsets = offsets.view(),
+              .list_weights = list_weights.view(),
+              .item_weights = item_weights.view(),
+              .length = in.length,
+              .stride = in.stride,
+              .lengths = lengths.view(),
+              .mask = mask.view(),
+              .reduction = in.reduction,
+              .longest = in.longest} {}
+
+  array<T> scores;
+  array<R> relevance;
+  array<std::int64_t> offsets;
+  array<float> list_weights;
+  array<double> item_weights;
+  array<std::uint32_t> lengths;
+  array<std::uint8_t> mask;
+  rankloss::cuda::list_batch<T, R> batch;
+};
+
+struct how {
+  double scale = 1.0;
+  rankloss::update update = rankloss::update::overwrite;
+  double filled = 0.0;  ///< what is in the gradient before
+};
+
+template <class Loss, class T, class R>
+[[nodiscard]] results<T> on_device(const Loss& loss, const host_lists<T, R>& in, rankloss::cuda::context& ctx,
+                                   const how& h = {}) {
+  const device_lists<T, R> lists(in);
+  const array<double> value(std::vector<double>(1, -1.0)), per_list(lists_of(in));
+  const array<T> gradient(std::vector<T>(in.scores.size(), static_cast<T>(h.filled)));
+  on_device(loss, lists.batch,
+            rankloss::cuda::outputs<T>{.value = value.view(),
+                                       .gradient = gradient.view(),
+                                       .per_list = per_list.view(),
+                                       .scale = h.scale,
+                                       .update = h.update},
+            ctx);
+  return {value.host()[0], gradient.host(), per_list.host()};
+}
+
+/// The same on the CPU, in double: the numbers of float scores are those of the same scores as doubles.
+template <class Loss, class T, class R>
+[[nodiscard]] results<double> on_host(const Loss& loss, const host_lists<T, R>& in, const how& h = {}) {
+  const std::vector<double> scores(in.scores.begin(), in.scores.end());
+  results<double> out{0.0, std::vector<double>(in.scores.size(), h.filled),
+                      std::vector<double>(lists_of(in))};
+  out.value = rankloss::evaluate(
+      loss,
+      rankloss::list_batch<double, R>{.scores = scores,
+                                      .relevance = in.relevance,
+                                      .offsets = in.offsets,
+                                      .list_weights = in.list_weights,
+                                      .item_weights = in.item_weights,
+                                      .length = in.length,
+                                      .stride = in.stride,
+                                      .lengths = in.lengths,
+                                      .mask = in.mask,
+                                      .reduction = in.reduction},
+      {.gradient = out.gradient, .per_list = out.per_list, .scale = h.scale, .update = h.update});
+  return out;
+}
+
+template <class T>
+inline constexpr double tolerance = sizeof(T) == sizeof(float) ? 2e-6 : 1e-13;
+
+/// Where list l begins, and how many elements it has.
+template <class T, class R>
+[[nodiscard]] std::pair<std::size_t, std::size_t> place_of(const host_lists<T, R>& in, std::size_t l) {
+  if (in.length > 0) return {l * (in.stride > 0 ? in.stride : in.length), in.length};
+  if (in.offsets.empty()) return {0, in.scores.size()};
+  return {static_cast<std::size_t>(in.offsets[l]),
+          static_cast<std::size_t>(in.offsets[l + 1] - in.offsets[l])};
+}
+
+/// Each list's value and gradient are those of the CPU, relative to the largest entry of the list.
+template <class T, class R>
+void agree(const host_lists<T, R>& in, const results<T>& device, const results<double>& host) {
+  CHECK(std::abs(device.value - host.value) <= tolerance<T> * std::max(1.0, std::abs(host.value)));
+  for (std::size_t l = 0; l < lists_of(in); ++l) {
+    const auto [first, size] = place_of(in, l);
+    double largest = 0.0, error = 0.0;
+    for (std::size_t i = first; i < first + size; ++i) {
+      const double g = static_cast<double>(device.gradient[i]);
+      largest = std::max(largest, std::abs(host.gradient[i]));
+      error = std::isnan(g) ? INFINITY : std::max(error, std::abs(g - host.gradient[i]));
+    }
+    INFO("list " << l << " of " << size << " items: largest " << largest << ", error " << error);
+    CHECK(error <= tolerance<T> * largest);
+    INFO(device.per_list[l] << " on the device, " << host.per_list[l] << " on the host");
+    CHECK(std::abs(device.per_list[l] - host.per_list[l]) <=
+          tolerance<T> * std::max(1.0, std::abs(host.per_list[l])));
+  }
+}
+
+template <class Loss, class T, class R>
+void agrees(const Loss& loss, const host_lists<T, R>& in, rankloss::cuda::context& ctx, const how& h = {}) {
+  const results<T> device = on_device(loss, in, ctx, h);
+  CHECK_NOTHROW(ctx.check());
+  agree(in, device, on_host(loss, in, h));
+}
+
+/// Lists of the given lengths, with ties among scores and grades.
+template <class T, class R>
+[[nodiscard]] host_lists<T, R> lists_of_lengths(const std::vector<std::size_t>& lengths, unsigned seed,
+                                                double spread = 1.0) {
+  std::mt19937 random(seed);
+  std::normal_distribution<double> normal(0.0, spread);
+  host_lists<T, R> in;
+  in.offsets.push_back(0);
+  for (const std::size_t n : lengths) {
+    for (std::size_t i = 0; i < n; ++i) {
+      const bool tied = i > 0 && random() % 4 == 0;
+      in.scores.push_back(tied ? in.scores.back() : static_cast<T>(normal(random)));
+      in.relevance.push_back(static_cast<R>(random() % 5 < 3 ? 0 : random() % 4));
+    }
+    in.offsets.push_back(static_cast<std::int64_t>(in.scores.size()));
+  }
+  return in;
+}
+
+/// The lengths at which a warp, a block or its shared memory is full, and those around them.
+[[nodiscard]] inline std::vector<std::size_t> all_lengths() {
+  std::vector<std::size_t> lengths;
+  for (std::size_t n = 0; n <= 70; ++n) lengths.push_back(n);
+  for (const std::size_t n : {127, 128, 129, 255, 256, 257, 511, 512, 513, 1023, 1024, 1025, 4097})
+    lengths.push_back(n);
+  return lengths;
+}
+
+/// What a loss writes is right for lists of every length. Such a test has the tag [lengths].
+template <class Loss, class T, class R>
+void agrees_at_every_length(const Loss& loss) {
+  const stream own;
+  rankloss::cuda::context ctx(own);
+  agrees(loss, lists_of_lengths<T, R>(all_lengths(), 1), ctx);
+}
+
+/// Everything that the frame promises, for one loss.
+template <class Loss, class T, class R>
+void keeps_the_promises_of_lists(const Loss& loss) {
+  const stream own;
+  rankloss::cuda::context ctx(own);
+  std::mt19937 random(7);
+
+  SECTION("one list without offsets") {
+    host_lists<T, R> in = lists_of_lengths<T, R>({300}, 2);
+    in.offsets.clear();
+    agrees(loss, in, ctx);
+  }
+  SECTION("no list, and none but empty ones") {
+    agrees(loss, lists_of_lengths<T, R>({}, 3), ctx);
+    agrees(loss, lists_of_lengths<T, R>({0, 0, 0}, 3), ctx);
+    agrees(loss, host_lists<T, R>{}, ctx);
+  }
+  SECTION("reductions, weights, scale and update") {
+    for (const auto reduction :
+         {rankloss::reduction::mean, rankloss::reduction::sum, rankloss::reduction::mean_of_relevant})
+      for (const bool weighted : {false, true}) {
+        host_lists<T, R> in = lists_of_lengths<T, R>({3, 0, 65, 1, 40, 2, 50}, 4);
+        in.reduction = reduction;
+        std::fill(in.relevance.begin(), in.relevance.begin() + 3, R{0});
+        if (weighted) {
+          for (std::size_t l = 0; l < lists_of(in); ++l)
+            in.list_weights.push_back(static_cast<float>(random() % 4));
+          for (std::size_t i = 0; i < in.scores.size(); ++i)
+            in.item_weights.push_back(static_cast<double>(random() % 8) / 4);
+        }
+        INFO("reduction " << static_cast<int>(reduction) << ", weighted " << weighted);
+        agrees(loss, in, ctx);
+        agrees(loss, in, ctx, {.scale = -3.0, .update = rankloss::update::add, .filled = 0.0});
+        const how added{.scale = 2.0, .update = rankloss::update::add, .filled = 1.0};
+        const results<T> device = on_device(loss, in, ctx, added);
+        const results<double> host = on_host(loss, in, added);
+        for (std::size_t i = 0; i < in.scores.size(); ++i)
+          CHECK(std::abs(static_cast<double>(device.gradient[i]) - host.gradient[i]) <=
+                tolerance<T> * std::max(1.0, std::abs(host.gradient[i])));
+      }
+  }
+  SECTION("dense, with stride, lengths and mask") {
+    for (const std::size_t length : {5, 64, 257})
+      for (const std::size_t stride : {std::size_t{0}, length + 3}) {
+        if (length == 257 && stride == 0) continue;
+        host_lists<T, R> in = lists_of_lengths<T, R>({(stride > 0 ? stride : length) * 3 + length}, 5);
+        in.offsets.clear();
+        in.length = length;
+        in.stride = stride;
+        INFO("length " << length << ", stride " << stride);
+        const how filled{.filled = 7.0};
+        agrees(loss, in, ctx, filled);
+        in.lengths = {0, static_cast<std::uint32_t>(length), 3, 1};
+        agrees(loss, in, ctx, filled);
+        for (std::size_t i = 0; i < in.scores.size(); ++i) {
+          in.mask.push_back(random() % 3 > 0 ? 2 : 0);
+          if (in.mask.back() == 0) in.scores[i] = static_cast<T>(NAN);
+        }
+        agrees(loss, in, ctx, filled);
+        if (length == 257) continue;
+        in.lengths.clear();
+        agrees(loss, in, ctx, filled);
+      }
+  }
+  SECTION("a list has the same bits in every batch") {
+    const std::vector<std::size_t> lengths{5, 32, 33, 256, 257, 1300};
+    host_lists<T, R> all = lists_of_lengths<T, R>(lengths, 6);
+    all.reduction = rankloss::reduction::sum;
+    const results<T> together = on_device(loss, all, ctx);
+    for (std::size_t l = 0; l < lengths.size(); ++l) {
+      const auto [first, size] = place_of(all, l);
+      const auto part = [first = first, size = size](const auto& whole) {
+        const auto begin = whole.begin() + static_cast<std::ptrdiff_t>(first);
+        return std::vector(begin, begin + static_cast<std::ptrdiff_t>(size));
+      };
+      host_lists<T, R> one{part(all.scores), part(all.relevance)};
+      one.reduction = all.reduction;
+      const results<T> alone = on_device(loss, one, ctx);
+      CHECK(alone.value == together.per_list[l]);
+      CHECK(alone.gradient == part(together.gradient));
+      one.longest = size;
+      CHECK(on_device(loss, one, ctx).gradient == alone.gradient);
+    }
+  }
+  SECTION("infinite scores") {
+    host_lists<T, R> in = lists_of_lengths<T, R>({4, 80}, 8);
+    in.scores[1] = static_cast<T>(-INFINITY);
+    in.scores[10] = in.scores[20] = static_cast<T>(INFINITY);
+    in.scores[30] = in.scores[31] = static_cast<T>(-INFINITY);
+    const results<T> device = on_device(loss, in, ctx);
+    CHECK_NOTHROW(ctx.check());
+    for (const T g : device.gradient) CHECK(std::isfinite(g));
+  }
+}
+
+}  // namespace cuda_support
