@@ -226,7 +226,6 @@ template <class T, class R>
 void check_shape(const similarity_batch<T, R>& batch, const outputs& out) {
   const std::size_t rows = batch.rows;
   const std::size_t columns = batch.columns;
-  const std::size_t pairs = count_of(rows, columns);
   const std::size_t size = batch.similarity.size();
   if (has_shape_of(batch, "similarity", batch.similarity)) {
     require(batch.stride == 0, "stride: ", batch.stride,
