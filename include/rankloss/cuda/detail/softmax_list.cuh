@@ -155,68 +155,6 @@ struct softmax_list {
     const std::uint32_t n = items.size();
     double* const v = scratch.take<double>(n);
     double* const e = scratch.take<double>(n);
-<<<<<<< HEAD
-=======
-    const auto for_own = [&](auto body) {
-      for (std::uint32_t i = team.rank(); i < n; i += team.size()) body(i);
-    };
-
-    double mass = 1.0;
-    double total = target_of(team, items, v, mass);
-    if (loss.target != rankloss::target::relevance) mass = 1.0;
-    if (n == 1 || !(total > 0.0)) {
-      if (sink.wanted()) for_own([&](std::uint32_t i) { sink.put(i, T{0}); });
-      return 0.0;
-    }
-    // Scaled so that the inverse of the sum is finite.
-    const double raise = total < 1e-200 ? 0x1p600 : 1.0;
-    total *= raise;
-
-    double most = lowest_number<double>;
-    for_own([&](std::uint32_t i) { most = fmax(most, score_of(items, i)); });
-    const score_distance below{greatest(team, most), 2.0 / loss.temperature};
-    double whole = 0.0, distance = 0.0, agreement = 0.0;
-    for_own([&](std::uint32_t i) {
-      const double d = below(score_of(items, i));
-      const double own = exp_below<T>(d);
-      v[i] *= raise;
-      e[i] = own;
-      whole += own;
-      distance += v[i] * d;
-      agreement = fma(v[i], own, agreement);
-    });
-    const double z = sum(team, whole);
-    const double q = 1.0 / total;
-    // The sum of v d may be infinite; nothing is subtracted from it, so no NaN arises.
-    const double cross = fmin(sum(team, distance) * q, largest_term) + log(z);
-    const double agreed = sum(team, agreement) * q / z;
-    if (sink.wanted()) {
-      const double inverse = 1.0 / z;
-      const double first = bounded_factor<T>(mass / loss.temperature);
-      const double second = bounded_factor<T>(loss.poly / loss.temperature);
-      for_own([&](std::uint32_t i) {
-        const double p = e[i] * inverse;
-        const double held = v[i] * q;
-        sink.put(i, static_cast<T>(first * (p - held) - second * p * (held - agreed)));
-      });
-    }
-    const double value = mass * cross + loss.poly * (1.0 - agreed);
-    return fmin(fmax(value, -largest_term), largest_term);
-  }
-
- private:
-  template <class T, class R>
-  [[nodiscard]] static __device__ double score_of(const device_list<T, R>& items, std::uint32_t i) {
-    return static_cast<double>(rankloss::detail::bounded(items.score(i)));
-  }
-
-  /// Fills v with the target of each item, and returns their sum. `mass` is that sum without the powers of
-  /// two that v is multiplied by, where products of weight and relevance are very large or very small.
-  template <class Team, class T, class R>
-  [[nodiscard]] __device__ double target_of(const Team& team, const device_list<T, R>& items, double* v,
-                                            double& mass) const {
-    const std::uint32_t n = items.size();
->>>>>>> w15-frame
     const bool by_softmax = loss.target == rankloss::target::softmax;
     score_distance below{0.0, 2.0 / loss.relevance_temperature};
     if (by_softmax) {
