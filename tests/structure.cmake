@@ -22,6 +22,7 @@ set(only_declares base/abi base/precision base/tuning lists/list_source pairs/pa
 set(tested_by
     arrays/host_memory:arrays
     base/loops:detail/sorting/argsort
+    base/softplus:detail/draws/query_sums
     data/best_match:metrics/recall
     data/extremes:detail/simd/lanes
     data/relevant_items:metrics/recall
