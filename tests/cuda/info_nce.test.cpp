@@ -21,12 +21,6 @@ using rankloss::positive_share;
 
 namespace {
 
-/// An exponent of floats is off by the rounding of a similarity divided by the temperature.
-template <class T>
-double tolerance_at(double temperature) {
-  return embedding_tolerance<T> * std::max(1.0, 0.1 / temperature);
-}
-
 template <class T>
 void at_all_sizes() {
   const cuda_support::stream own;
@@ -35,12 +29,19 @@ void at_all_sizes() {
     std::size_t rows, columns, dimension;
     double temperature;
   };
-  for (const size& s : {size{1, 1, 3, 0.07}, {2, 2, 1, 0.5}, {2, 2, 16, 0.01}, {31, 31, 64, 10.0}, {33, 33, 3, 0.07},
-                        {64, 64, 16, 0.2}, {65, 65, 100, 0.01}, {70, 100, 64, 0.05}, {1, 70, 1, 1.0}}) {
+  for (const size& s : {size{1, 1, 3, 0.07},
+                        {2, 2, 1, 0.5},
+                        {2, 2, 16, 0.01},
+                        {31, 31, 64, 10.0},
+                        {33, 33, 3, 0.07},
+                        {64, 64, 16, 0.2},
+                        {65, 65, 100, 0.01},
+                        {70, 100, 64, 0.05},
+                        {1, 70, 1, 1.0}}) {
     INFO(s.rows << " rows, " << s.columns << " columns, dimension " << s.dimension << ", temperature "
                 << s.temperature);
-    agrees(info_nce{.temperature = s.temperature}, random_embeddings<T>(s.rows, s.columns, s.dimension, 1), ctx, {},
-           tolerance_at<T>(s.temperature));
+    agrees(info_nce{.temperature = s.temperature}, random_embeddings<T>(s.rows, s.columns, s.dimension, 1),
+           ctx, {}, embedding_tolerance<T>(s.temperature));
   }
 }
 
@@ -66,8 +67,10 @@ TEST_CASE("cuda: info_nce of embeddings with classes and all options") {
   SECTION("by index") {
     in = random_embeddings<double>(35, 40, 5, 2);
     agrees(info_nce{.temperature = 0.5, .label_smoothing = 0.1}, in, ctx);
-    agrees(info_nce{.temperature = 0.5, .positives = positive_share::separate, .positive_prior = 0.1}, in, ctx);
-    agrees(info_nce{.temperature = 0.5, .positives = positive_share::separate, .positive_prior = 0.99}, in, ctx);
+    agrees(info_nce{.temperature = 0.5, .positives = positive_share::separate, .positive_prior = 0.1}, in,
+           ctx);
+    agrees(info_nce{.temperature = 0.5, .positives = positive_share::separate, .positive_prior = 0.99}, in,
+           ctx);
   }
 }
 

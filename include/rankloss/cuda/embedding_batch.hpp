@@ -93,11 +93,11 @@ struct embedding_batch {
 /// rankloss::embedding_outputs mean; vectors of a gradient lie one behind the other.
 template <score T>
 struct embedding_outputs {
-  device_span<double> value{};        ///< [1] the value of the batch
-  device_span<T> row_gradient{};      ///< [rows, dimension] scale * d(value) / d(row embedding)
-  device_span<T> column_gradient{};   ///< [columns or fewer, dimension] the same of the first columns
-  device_span<double> per_list{};     ///< [rows + columns] values of the rows, then of the columns
-  double scale = 1.0;                 ///< factor on the derivatives, not on per_list
+  device_span<double> value{};       ///< [1] the value of the batch
+  device_span<T> row_gradient{};     ///< [rows, dimension] scale * d(value) / d(row embedding)
+  device_span<T> column_gradient{};  ///< [columns or fewer, dimension] the same of the first columns
+  device_span<double> per_list{};    ///< [rows + columns] values of the rows, then of the columns
+  double scale = 1.0;                ///< factor on the derivatives, not on per_list
   rankloss::update update = rankloss::update::overwrite;  ///< of the derivatives
   device_span<double> temperature_gradient{};             ///< [1] scale * d(value) / d(temperature)
   device_span<double> bias_gradient{};                    ///< [1] scale * d(value) / d(bias)
@@ -143,7 +143,8 @@ void evaluate(const Loss& loss, const cuda::embedding_batch<T>& batch, const cud
       detail::require(out.temperature_gradient.empty(),
                       "temperature_gradient: this loss has none, expected an empty output");
     if constexpr (!detail::gives_bias_gradient<Loss>)
-      detail::require(out.bias_gradient.empty(), "bias_gradient: this loss has none, expected an empty output");
+      detail::require(out.bias_gradient.empty(),
+                      "bias_gradient: this loss has none, expected an empty output");
     cuda::detail::check_shape(batch, out);
     engine<Loss, cuda::context>::run(loss, batch, out, ctx);
   }

@@ -140,8 +140,9 @@ struct info_nce_lines {
     double of_positives = 0.0, of_negatives = 0.0, positive_constant = 0.0, negative_constant = 0.0;
     double each = 0.0, along = 0.0;
     if (is_single || loss.positives == positive_share::inside) {
-      const softplus_of odds(n.empty() ? rankloss::detail::no_exponent
-                                       : at.positive_distance - at.negative_distance + log(n.total / p.total));
+      const softplus_of odds(n.empty()
+                                 ? rankloss::detail::no_exponent
+                                 : at.positive_distance - at.negative_distance + log(n.total / p.total));
       value = odds.value + log(p.count);
       of_positives = -odds.slope / p.total;
       of_negatives = n.empty() ? 0.0 : odds.slope / n.total;
@@ -156,7 +157,8 @@ struct info_nce_lines {
       of_negatives = n.empty() ? 0.0 : at.negative_share / z;
       positive_constant = -own - all;
       negative_constant = -all;
-      value = fmax(log(z) + own * positives_below + all * (positives_below + (smoothing > 0.0 ? negatives_below : 0.0)),
+      value = fmax(log(z) + own * positives_below +
+                       all * (positives_below + (smoothing > 0.0 ? negatives_below : 0.0)),
                    0.0);
     } else if (!n.empty()) {
       const negative_sum negatives = negatives_of(sums);
@@ -263,6 +265,7 @@ struct info_nce_lines {
 }  // namespace cuda::detail
 
 template <>
-struct engine<info_nce, cuda::context> : cuda::detail::embedding_engine<info_nce, cuda::detail::info_nce_lines> {};
+struct engine<info_nce, cuda::context>
+    : cuda::detail::embedding_engine<info_nce, cuda::detail::info_nce_lines> {};
 
 }  // namespace rankloss::inline RANKLOSS_ABI

@@ -79,7 +79,8 @@ struct siglip_lines {
   [[nodiscard]] __device__ first merge(const first& a, const first& b) const {
     return {a.value + b.value, a.by_bias + b.by_bias, a.by_scaled + b.by_scaled, a.positives + b.positives};
   }
-  [[nodiscard]] __device__ line_outcome finish(const first& sums, const second*, double share, slope& to) const {
+  [[nodiscard]] __device__ line_outcome finish(const first& sums, const second*, double share,
+                                               slope& to) const {
     to.factor = held_as<double>(share * inverse);
     return {.value = fmin(sums.value, largest_term),
             .by_temperature = held_as<double>(-sums.by_scaled / loss.temperature),

@@ -13,9 +13,9 @@ namespace cuda::detail {
 template <class T>
 struct triplet_lines {
   struct first {
-    double top;        ///< greatest score of a negative
-    double ties;       ///< negatives that have it
-    double match;      ///< greatest score of a positive
+    double top;    ///< greatest score of a negative
+    double ties;   ///< negatives that have it
+    double match;  ///< greatest score of a positive
     double positives;
 
     [[nodiscard]] static __device__ first none() {
@@ -57,10 +57,14 @@ struct triplet_lines {
       }
     }
     return {ties > 0 ? static_cast<double>(top) : lowest_number<double>, static_cast<double>(ties),
-            positives > 0 ? static_cast<double>(match) : lowest_number<double>, static_cast<double>(positives)};
+            positives > 0 ? static_cast<double>(match) : lowest_number<double>,
+            static_cast<double>(positives)};
   }
   [[nodiscard]] __device__ first merge(const first& a, const first& b) const {
-    return {fmax(a.top, b.top), a.top == b.top ? a.ties + b.ties : a.top < b.top ? b.ties : a.ties,
+    return {fmax(a.top, b.top),
+            a.top == b.top  ? a.ties + b.ties
+            : a.top < b.top ? b.ties
+                            : a.ties,
             fmax(a.match, b.match), a.positives + b.positives};
   }
   [[nodiscard]] __device__ second sum_up(const line_segment<T>& segment, const first& known) const {
@@ -115,11 +119,12 @@ struct engine<triplet, cuda::context> : cuda::detail::embedding_engine<triplet, 
   template <class T>
   static void run(const triplet& loss, const cuda::embedding_batch<T>& batch,
                   const cuda::embedding_outputs<T>& out, cuda::context& ctx) {
-    detail::require(loss.mine == mining::hardest && loss.positives == mined_positives::all &&
-                        loss.form == triplet_form::hinge && loss.average == triplet_average::positives &&
-                        loss.distance == distance::cosine,
-                    "triplet: options that have no kernel, expected hinges of cosines of all positives against "
-                    "the hardest negatives");
+    detail::require(
+        loss.mine == mining::hardest && loss.positives == mined_positives::all &&
+            loss.form == triplet_form::hinge && loss.average == triplet_average::positives &&
+            loss.distance == distance::cosine,
+        "triplet: options that have no kernel, expected hinges of cosines of all positives against "
+        "the hardest negatives");
     cuda::detail::embedding_engine<triplet, cuda::detail::triplet_lines>::run(loss, batch, out, ctx);
   }
 };

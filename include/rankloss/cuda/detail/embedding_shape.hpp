@@ -67,15 +67,16 @@ void check_shape(const embedding_batch<T>& batch, const embedding_outputs<T>& ou
   const std::size_t rows = batch.rows, columns = columns_of(batch), d = batch.dimension;
   require(d > 0 || rows == 0, "dimension: 0, expected at least 1");
   constexpr std::size_t most = std::numeric_limits<std::int32_t>::max();
-  require(rows <= most && columns <= most && d <= most, "rows, columns, dimension: ", rows, ", ", columns, ", ", d,
-          ", expected at most 2^31 - 1");
+  require(rows <= most && columns <= most && d <= most, "rows, columns, dimension: ", rows, ", ", columns,
+          ", ", d, ", expected at most 2^31 - 1");
   check_vectors("row_embeddings", batch.row_embeddings.size(), rows, d, "row_stride", batch.row_stride);
   require(batch.similarity != similarity::projection,
           "similarity: projection has no kernel, expected cosine or dot");
   if (self) {
-    require(rows == 0 || by_class(batch),
-            "column_embeddings: none given, and no matches or classes, expected columns, or classes of rows that "
-            "are compared with themselves");
+    require(
+        rows == 0 || by_class(batch),
+        "column_embeddings: none given, and no matches or classes, expected columns, or classes of rows that "
+        "are compared with themselves");
     require(batch.column_classes.empty(),
             "column_classes: given without column_embeddings, expected those of the rows alone");
     require(out.column_gradient.empty(),
@@ -93,8 +94,8 @@ void check_shape(const embedding_batch<T>& batch, const embedding_outputs<T>& ou
   check_optional("bias_gradient", out.bias_gradient.size(), 1, "one per batch");
   require(rankloss::detail::is_finite(out.scale), "scale: ", out.scale, ", expected a finite number");
 
-  require(!batch.without_diagonal || rows == columns, "without_diagonal: given for ", rows, " rows and ", columns,
-          " columns, expected a square matrix");
+  require(!batch.without_diagonal || rows == columns, "without_diagonal: given for ", rows, " rows and ",
+          columns, " columns, expected a square matrix");
   check_optional("row_classes", batch.row_classes.size(), rows, "rows");
   if (!self) {
     check_optional("column_classes", batch.column_classes.size(), columns, "columns");
@@ -102,11 +103,12 @@ void check_shape(const embedding_batch<T>& batch, const embedding_outputs<T>& ou
             "row_classes, column_classes: only one of them is given");
   }
   const bool by_index = !by_class(batch);
-  require(!batch.extra_columns || (by_index && rows <= columns), "extra_columns: given for ", rows, " rows and ",
-          columns, " columns", by_index ? "" : " with matches or classes",
+  require(!batch.extra_columns || (by_index && rows <= columns), "extra_columns: given for ", rows,
+          " rows and ", columns, " columns", by_index ? "" : " with matches or classes",
           ", expected at least as many columns as rows, and matches by index");
-  require(rows * columns == 0 || !by_index || batch.extra_columns || rows == columns, "matches: none given for ",
-          rows, " rows and ", columns, " columns, expected a square matrix, extra_columns, matches or classes");
+  require(rows * columns == 0 || !by_index || batch.extra_columns || rows == columns,
+          "matches: none given for ", rows, " rows and ", columns,
+          " columns, expected a square matrix, extra_columns, matches or classes");
   require(rows == 0 || !batch.without_diagonal || !by_index,
           "without_diagonal: leaves out every match, expected matches or classes");
   const auto check_weights = [](std::string_view field, const device_reals& weights, std::size_t expected,

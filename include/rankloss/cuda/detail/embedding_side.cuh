@@ -29,12 +29,12 @@ struct embedding_side {
   device_vectors<T> given;
   std::size_t count;
   std::size_t dimension;
-  std::size_t stride;        ///< of the given ones
-  std::uint32_t unit;        ///< whether vectors are taken with length 1
-  T* vectors;                ///< [count, dimension]
-  unit_length* lengths;      ///< [count] where they are
-  double* largest;           ///< [count] greatest magnitude of a component
-  std::uint64_t* not_finite; ///< [count] the first component that is not finite, or no_component
+  std::size_t stride;         ///< of the given ones
+  std::uint32_t unit;         ///< whether vectors are taken with length 1
+  T* vectors;                 ///< [count, dimension]
+  unit_length* lengths;       ///< [count] where they are
+  double* largest;            ///< [count] greatest magnitude of a component
+  std::uint64_t* not_finite;  ///< [count] the first component that is not finite, or no_component
 };
 inline constexpr std::uint64_t no_component = ~std::uint64_t{0};
 

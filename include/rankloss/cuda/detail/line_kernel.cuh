@@ -53,7 +53,8 @@ struct pair_task {
 
   [[nodiscard]] __device__ pair_kind kind(std::size_t i, std::size_t j) const {
     if (without_diagonal && i == j) return pair_kind::none;
-    return (by_class ? row_classes[i] == column_classes[j] : i == j) ? pair_kind::positive : pair_kind::negative;
+    return (by_class ? row_classes[i] == column_classes[j] : i == j) ? pair_kind::positive
+                                                                     : pair_kind::negative;
   }
 };
 
@@ -184,8 +185,8 @@ __global__ void __launch_bounds__(tile_threads)
 /// later panels add to. A warp for each line.
 template <class Look>
 __global__ void __launch_bounds__(warps_of_block* warp_size)
-    merge_segments(const Look look, const panel_sums<typename Look::result> sums, bool over_rows, bool over_columns,
-                   std::size_t columns_from, typename Look::result* of_lines) {
+    merge_segments(const Look look, const panel_sums<typename Look::result> sums, bool over_rows,
+                   bool over_columns, std::size_t columns_from, typename Look::result* of_lines) {
   using result = typename Look::result;
   const warp_team team;
   const std::size_t l = std::size_t{blockIdx.x} * warps_of_block + threadIdx.x / warp_size;
@@ -196,7 +197,8 @@ __global__ void __launch_bounds__(warps_of_block* warp_size)
   const result* const parts =
       is_column ? sums.of_columns + (l - sums.rows) * segments : sums.of_rows + l * segments;
   result merged = result::none();
-  for (std::size_t s = team.rank(); s < segments; s += team.size()) merged = look.lines.merge(merged, parts[s]);
+  for (std::size_t s = team.rank(); s < segments; s += team.size())
+    merged = look.lines.merge(merged, parts[s]);
   merged = combine_lanes(merged, [&](const result& a, const result& b) { return look.lines.merge(a, b); });
   if (team.rank() != 0) return;
   result& to = of_lines[is_column ? columns_from + (l - sums.rows) : sums.first_row + l];
@@ -236,7 +238,9 @@ struct line_task {
   std::uint64_t* bad;                    ///< not 0: a number of the batch is bad
   fault_record* faults;
 
-  [[nodiscard]] __device__ bool is_over(bool of_columns) const { return of_columns ? over_columns : over_rows; }
+  [[nodiscard]] __device__ bool is_over(bool of_columns) const {
+    return of_columns ? over_columns : over_rows;
+  }
   [[nodiscard]] __device__ std::size_t count(bool of_columns) const { return of_columns ? columns : rows; }
   [[nodiscard]] __device__ const device_reals& weights(bool of_columns) const {
     return of_columns ? batch.column_weights : batch.row_weights;
@@ -287,7 +291,8 @@ __global__ void __launch_bounds__(reduce_threads) weigh_lines(const Task task) {
     // By halves of the exponent, so that the product itself cannot overflow.
     const double most = static_cast<double>(greatest_number<typename Task::score_type>) /
                         static_cast<double>(task.batch.dimension > 0 ? task.batch.dimension : 1);
-    const bool fits = largest[0] <= most / fmax(1.0, largest[1]) && largest[1] <= most / fmax(1.0, largest[0]);
+    const bool fits =
+        largest[0] <= most / fmax(1.0, largest[1]) && largest[1] <= most / fmax(1.0, largest[0]);
     const first_fault own{fault_of(fault::dot_products), 0};
     if (!fits && comes_first(own, found)) found = own;
   }
@@ -308,9 +313,7 @@ __global__ void __launch_bounds__(reduce_threads) weigh_lines(const Task task) {
           record.number = static_cast<double>(
               task.batch.column_embeddings[found.list * task.column_side.stride + item_of(found.word)]);
           break;
-        default:
-          record.number = largest[0];
-          record.other = __builtin_bit_cast(std::int64_t, largest[1]);
+        default: record.number = largest[0]; record.other = __builtin_bit_cast(std::int64_t, largest[1]);
       }
       *task.faults = record;
     }
@@ -342,14 +345,16 @@ __global__ void __launch_bounds__(line_threads) finish_lines(const Task task) {
   line_outcome outcome;
   if (task.is_over(is_column)) {
     const double share = task.means[is_column].share(task.weight(is_column, l - (is_column ? task.rows : 0)));
-    outcome = task.lines.finish(task.first[l], task.looks_twice ? task.second + l : nullptr, share, task.slopes[l]);
+    outcome =
+        task.lines.finish(task.first[l], task.looks_twice ? task.second + l : nullptr, share, task.slopes[l]);
     outcome.by_temperature = held_as<double>(share * outcome.by_temperature);
     outcome.by_bias = held_as<double>(share * outcome.by_bias);
   }
   task.values[l] = outcome.value;
   task.by_temperature[l] = outcome.by_temperature;
   task.by_bias[l] = outcome.by_bias;
-  if (!task.out.per_list.empty()) task.out.per_list[l] = *task.bad != 0 ? not_a_number<double> : outcome.value;
+  if (!task.out.per_list.empty())
+    task.out.per_list[l] = *task.bad != 0 ? not_a_number<double> : outcome.value;
 }
 
 /// The value of the batch, and the derivatives by the options of the loss. One block.
@@ -453,8 +458,8 @@ struct embedding_engine {
 
   /// @param height  rows of a panel, a multiple of tile_side
   template <class T>
-  static void run_in_panels(const Loss& loss, const embedding_batch<T>& batch, const embedding_outputs<T>& out,
-                            context& ctx, std::size_t height) {
+  static void run_in_panels(const Loss& loss, const embedding_batch<T>& batch,
+                            const embedding_outputs<T>& out, context& ctx, std::size_t height) {
     using lines_type = Lines<T>;
     using task_type = line_task<lines_type, T>;
     const plan<T> to(batch, height);
@@ -466,7 +471,8 @@ struct embedding_engine {
       return static_cast<unsigned>((count + of_block - 1) / of_block);
     };
 
-    const auto side_of = [&](const device_vectors<T>& given, std::size_t count, std::size_t stride, bool is_column) {
+    const auto side_of = [&](const device_vectors<T>& given, std::size_t count, std::size_t stride,
+                             bool is_column) {
       const auto& own = is_column ? to.column_side : to.row_side;
       return embedding_side<T>{.given = given,
                                .count = count,
@@ -533,8 +539,8 @@ struct embedding_engine {
         sums.of_columns = sums.of_rows + sums.rows * sums.row_segments();
         if (sums.rows > 0 && columns > 0)
           launch("sum_segments", sum_segments<look_type, T>,
-                 blocks(sums.rows, tile_side) * blocks(columns, tile_side), tile_threads, 0, stream, pairs, look,
-                 sums);
+                 blocks(sums.rows, tile_side) * blocks(columns, tile_side), tile_threads, 0, stream, pairs,
+                 look, sums);
         if (sums.rows + columns > 0)
           launch("merge_segments", merge_segments<look_type>, blocks(sums.rows + columns, warps_of_block),
                  warps_of_block * warp_size, 0, stream, look, sums, pairs.over_rows, pairs.over_columns, rows,
@@ -544,11 +550,12 @@ struct embedding_engine {
     sum_up(first_look<lines_type>{lines}, at<typename lines_type::first>(memory, to.first));
     if constexpr (!std::same_as<typename lines_type::second, no_sums>)
       if (lines.looks_twice)
-        sum_up(second_look<lines_type>{lines, task.first}, at<typename lines_type::second>(memory, to.second));
+        sum_up(second_look<lines_type>{lines, task.first},
+               at<typename lines_type::second>(memory, to.second));
     launch("weigh_lines", weigh_lines<task_type>, 1, reduce_threads, 0, stream, task);
     if (rows + columns > 0)
-      launch("finish_lines", finish_lines<task_type>, blocks(rows + columns, line_threads), line_threads, 0, stream,
-             task);
+      launch("finish_lines", finish_lines<task_type>, blocks(rows + columns, line_threads), line_threads, 0,
+             stream, task);
     launch("reduce_lines", reduce_lines<task_type>, 1, reduce_threads, 0, stream, task);
 
     const std::size_t row_slopes = out.row_gradient.empty() ? 0 : rows;
@@ -557,7 +564,8 @@ struct embedding_engine {
     T* const row_sums = at<T>(memory, to.row_sums);
     T* const column_sums = to.self ? row_sums : at<T>(memory, to.column_sums);
     const auto clear = [&](T* sums, std::size_t count) {
-      if (count > 0) require_success(cudaMemsetAsync(sums, 0, count * d * sizeof(T), stream), "cudaMemsetAsync");
+      if (count > 0)
+        require_success(cudaMemsetAsync(sums, 0, count * d * sizeof(T), stream), "cudaMemsetAsync");
     };
     clear(row_sums, row_slopes);
     if (!to.self) clear(column_sums, column_slopes);
@@ -579,8 +587,9 @@ struct embedding_engine {
     const auto commit = [&](const embedding_side<T>& side, const T* sums, std::size_t count,
                             const device_span<T>& gradient) {
       if (count > 0)
-        launch("commit_vectors", commit_vectors<T>, blocks(count, vectors_of_block), vectors_of_block * warp_size, 0,
-               stream, side, sums, count, gradient.data(), out.scale, out.update == update::add ? 1u : 0u, task.bad);
+        launch("commit_vectors", commit_vectors<T>, blocks(count, vectors_of_block),
+               vectors_of_block * warp_size, 0, stream, side, sums, count, gradient.data(), out.scale,
+               out.update == update::add ? 1u : 0u, task.bad);
     };
     commit(row_side, row_sums, row_slopes, out.row_gradient);
     if (!to.self) commit(column_side, column_sums, column_slopes, out.column_gradient);
@@ -642,7 +651,8 @@ struct embedding_engine {
     bool self;
     std::size_t bytes = 0;
     side row_side{}, column_side{};
-    std::size_t row_sums, column_sums, first, second, slopes, values, by_temperature, by_bias, means, bad, panel;
+    std::size_t row_sums, column_sums, first, second, slopes, values, by_temperature, by_bias, means, bad,
+        panel;
   };
 
   template <class X>

@@ -59,8 +59,7 @@ __device__ inline void fetch_terms(const product_operand<T, Along>& from, std::s
     const unsigned line = Along ? n / tile_depth : n % tile_side;
     const unsigned term = Along ? n % tile_depth : n / tile_side;
     const bool inside = first_line + line < from.lines && first_term + term < terms;
-    to[term][line / own_side].x[line % own_side] =
-        inside ? from(first_line + line, first_term + term) : T{0};
+    to[term][line / own_side].x[line % own_side] = inside ? from(first_line + line, first_term + term) : T{0};
   }
 }
 
@@ -113,8 +112,8 @@ __device__ inline void multiply_tile(const product_operand<T, AlongA>& a, const 
 /// to[row][column] += sum of a(row, term) b(column, term), in rows `stride` apart. One tile a block.
 template <class T, bool AlongA, bool AlongB>
 __global__ void __launch_bounds__(tile_threads)
-    add_product(const product_operand<T, AlongA> a, const product_operand<T, AlongB> b, std::size_t terms, T* to,
-                std::size_t stride) {
+    add_product(const product_operand<T, AlongA> a, const product_operand<T, AlongB> b, std::size_t terms,
+                T* to, std::size_t stride) {
   __shared__ product_memory<T> memory;
   const std::size_t columns = (b.lines + tile_side - 1) / tile_side;
   const std::size_t row = blockIdx.x / columns * tile_side, column = blockIdx.x % columns * tile_side;
