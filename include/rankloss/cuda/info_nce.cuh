@@ -249,11 +249,13 @@ struct info_nce_lines {
     return fmin(fmax(x, -largest_term), largest_term);
   }
   [[nodiscard]] __device__ part merge(const part& a, const part& b) const {
-    if (a.empty()) return b;
-    if (b.empty()) return a;
-    const bool rises = a.top < b.top;
-    const part& high = rises ? b : a;
-    const part& low = rises ? a : b;
+    // By selected numbers: references to one or the other would put both into memory.
+    const bool rises = a.empty() || (!b.empty() && a.top < b.top);
+    const part high = {rises ? b.count : a.count, rises ? b.top : a.top, rises ? b.total : a.total,
+                       rises ? b.weighted : a.weighted, rises ? b.distances : a.distances};
+    const part low = {rises ? a.count : b.count, rises ? a.top : b.top, rises ? a.total : b.total,
+                      rises ? a.weighted : b.weighted, rises ? a.distances : b.distances};
+    if (low.empty()) return high;
     const double d = below(high.top, low.top);
     const double share = exp_minus(d);
     return {high.count + low.count, high.top, high.total + share * low.total,
