@@ -2,6 +2,7 @@
 #pragma once
 
 #include <rankloss/batch.hpp>
+#include <rankloss/detail/base/host_device.hpp>
 #include <rankloss/detail/base/require.hpp>
 
 #include <array>
@@ -40,7 +41,7 @@ inline void check_gain(gain kind, std::span<const double> table) {
 
 /// Whether a relevance has a gain; gains are at least 0. With a table every relevance has one: it is 0 where
 /// the table has no entry.
-[[nodiscard]] constexpr bool takes_gain(gain kind, double y) noexcept {
+[[nodiscard]] RANKLOSS_HOST_DEVICE constexpr bool takes_gain(gain kind, double y) noexcept {
   return kind == gain::table || y >= 0.0;
 }
 inline constexpr std::string_view expects_gain = "at least 0";

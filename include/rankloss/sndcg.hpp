@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <rankloss/detail/base/host_device.hpp>
 #include <rankloss/gain.hpp>
 #include <rankloss/loss.hpp>
 #include <rankloss/options.hpp>
@@ -54,7 +55,7 @@ struct sndcg {
     visit("ideal", self.ideal, options::choice<rankloss::ideal>{});
   }
   void validate() const { detail::check_gain(gain, gain_table); }
-  [[nodiscard]] bool takes(double y) const noexcept { return detail::takes_gain(gain, y); }
+  [[nodiscard]] RANKLOSS_HOST_DEVICE bool takes(double y) const noexcept { return detail::takes_gain(gain, y); }
   [[nodiscard]] std::string_view expects() const noexcept { return detail::expects_gain; }
 
   /// Whether the list counts in reduction::mean_of_relevant: any item has a gain above 0.

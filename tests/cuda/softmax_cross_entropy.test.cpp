@@ -10,9 +10,15 @@ namespace cuda_softmax_cross_entropy_test {
 using rankloss::softmax_cross_entropy;
 using rankloss::target;
 
+TEST_CASE("cuda: softmax_cross_entropy of floats, at every length", "[lengths]") {
+  cuda_support::agrees_at_every_length<softmax_cross_entropy, float, int>({.temperature = 0.5, .target = target::relevance, .poly = 0.5});
+}
 TEST_CASE("cuda: softmax_cross_entropy of floats") {
   cuda_support::keeps_the_promises_of_lists<softmax_cross_entropy, float, int>(
       {.temperature = 0.5, .target = target::relevance, .poly = 0.5});
+}
+TEST_CASE("cuda: softmax_cross_entropy of doubles, at every length", "[lengths]") {
+  cuda_support::agrees_at_every_length<softmax_cross_entropy, double, double>({.poly = -1.0});
 }
 TEST_CASE("cuda: softmax_cross_entropy of doubles") {
   cuda_support::keeps_the_promises_of_lists<softmax_cross_entropy, double, double>({.poly = -1.0});

@@ -52,7 +52,8 @@ inline void deallocate_in_order(void*, void* memory, std::size_t, cudaStream_t s
 /// before.
 ///
 /// Bad numbers in a batch are found by kernels; the first of them is kept until `check` asks for it. The value
-/// of such a batch is NaN, and so are the value and the gradient of the list that holds the number.
+/// of such a batch is NaN, and so are the value and the gradient of the list that holds the number. Of a batch
+/// whose offsets or lengths are bad nothing else is written.
 ///
 /// A context is used by one thread at a time, with the device of its stream current.
 class context {

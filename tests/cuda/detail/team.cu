@@ -43,9 +43,9 @@ __device__ void find_all(const Team& team, const pointers& p, unsigned char* mem
     least = i < least ? i : least;
   }
   const double sum = of::sum(team, own);
-  const of::placed<float> most = max(team, greatest);
-  const float number = max(team, greatest.number);
-  least = min(team, least);
+  const of::placed<float> most = of::greatest(team, greatest);
+  const float number = of::greatest(team, greatest.number);
+  least = of::least(team, least);
   const double total = of::scan_items(
       team, p.n, 0.0, [&](std::uint32_t i) { return static_cast<double>(p.x[i]); },
       [](double a, double b) { return a + b; }, [&](std::uint32_t i, double x) { p.scanned[i] = x; });

@@ -192,6 +192,14 @@ template <class T, class R>
   return lengths;
 }
 
+/// What a loss writes is right for lists of every length. Such a test has the tag [lengths].
+template <class Loss, class T, class R>
+void agrees_at_every_length(const Loss& loss) {
+  const stream own;
+  rankloss::cuda::context ctx(own);
+  agrees(loss, lists_of_lengths<T, R>(all_lengths(), 1), ctx);
+}
+
 /// Everything that the frame promises, for one loss.
 template <class Loss, class T, class R>
 void keeps_the_promises_of_lists(const Loss& loss) {
@@ -199,7 +207,6 @@ void keeps_the_promises_of_lists(const Loss& loss) {
   rankloss::cuda::context ctx(own);
   std::mt19937 random(7);
 
-  SECTION("every length, ragged") { agrees(loss, lists_of_lengths<T, R>(all_lengths(), 1), ctx); }
   SECTION("one list without offsets") {
     host_lists<T, R> in = lists_of_lengths<T, R>({300}, 2);
     in.offsets.clear();
@@ -214,7 +221,7 @@ void keeps_the_promises_of_lists(const Loss& loss) {
     for (const auto reduction :
          {rankloss::reduction::mean, rankloss::reduction::sum, rankloss::reduction::mean_of_relevant})
       for (const bool weighted : {false, true}) {
-        host_lists<T, R> in = lists_of_lengths<T, R>({3, 0, 65, 1, 40, 2, 100}, 4);
+        host_lists<T, R> in = lists_of_lengths<T, R>({3, 0, 65, 1, 40, 2, 50}, 4);
         in.reduction = reduction;
         std::fill(in.relevance.begin(), in.relevance.begin() + 3, R{0});
         if (weighted) {
@@ -234,8 +241,9 @@ void keeps_the_promises_of_lists(const Loss& loss) {
       }
   }
   SECTION("dense, with stride, lengths and mask") {
-    for (const std::size_t length : {5, 64, 90})
+    for (const std::size_t length : {5, 64, 257})
       for (const std::size_t stride : {std::size_t{0}, length + 3}) {
+        if (length == 257 && stride == 0) continue;
         host_lists<T, R> in = lists_of_lengths<T, R>({(stride > 0 ? stride : length) * 3 + length}, 5);
         in.offsets.clear();
         in.length = length;
@@ -250,12 +258,13 @@ void keeps_the_promises_of_lists(const Loss& loss) {
           if (in.mask.back() == 0) in.scores[i] = static_cast<T>(NAN);
         }
         agrees(loss, in, ctx, filled);
+        if (length == 257) continue;
         in.lengths.clear();
         agrees(loss, in, ctx, filled);
       }
   }
   SECTION("a list has the same bits in every batch") {
-    const std::vector<std::size_t> lengths{5, 64, 65, 200, 3000};
+    const std::vector<std::size_t> lengths{5, 32, 33, 256, 257, 3000};
     host_lists<T, R> all = lists_of_lengths<T, R>(lengths, 6);
     all.reduction = rankloss::reduction::sum;
     const results<T> together = on_device(loss, all, ctx);

@@ -13,8 +13,9 @@
 
 namespace rankloss::inline RANKLOSS_ABI::cuda::detail {
 
-/// What can be wrong with the numbers of a batch, in the order in which it is reported. Those from `scores` to
-/// `item_weight` are of an item, and are reported list by list; those behind them are of embeddings.
+/// What can be wrong with the numbers of a batch, in the order in which it is reported. Those up to `too_long`
+/// say where lists lie: nothing is computed of such a batch. Those from `scores` to `item_weight` are of an
+/// item, and are reported list by list; those behind them are of embeddings.
 enum class fault : std::uint64_t {
   first_offset,
   falling_offset,
@@ -32,7 +33,8 @@ enum class fault : std::uint64_t {
   dot_products,
 };
 
-/// A fault of a list as one number, the least of which is reported: the kind, and the item where it is of one.
+/// A fault as one number, the least of which is reported: the kind, and the item or, where lists lie wrongly,
+/// the list.
 using fault_word = std::uint64_t;
 inline constexpr fault_word no_fault = ~fault_word{0};
 inline constexpr unsigned fault_item_bits = 48;
@@ -47,9 +49,10 @@ inline constexpr unsigned fault_item_bits = 48;
   return word & ((fault_word{1} << fault_item_bits) - 1);
 }
 
-/// The first fault since the last check, in the memory of a device. Words are addresses of the host, by which
-/// a kernel passes on what the loss expects.
+/// The first fault since the last check, in the memory of a device. `expected` is an address of the host, by
+/// which a kernel passes on what the loss expects.
 struct fault_record {
+  fault_word places;  ///< of where the lists of the call lie that is being computed; no_fault between calls
   fault_word word;
   std::uint64_t list;
   double number;              ///< score, relevance or weight

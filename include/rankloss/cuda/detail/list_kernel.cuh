@@ -32,9 +32,9 @@ using rankloss::detail::unit_of;
 
 // Sizes at which one way takes over from another.
 
-/// Lists of up to so many items are computed by a warp.
-inline constexpr std::uint32_t longest_of_warp = 64;
-/// Warps of a block, each with a list of its own.
+/// Lists of up to so many items are computed by a warp: it needs no barriers, and shares a scan among few threads.
+inline constexpr std::uint32_t longest_of_warp = 256;
+/// Warps of a block, each with a list of its own; fewer where their scratch is large.
 inline constexpr unsigned warps_of_block = 4;
 /// Threads of a block that computes a list in shared memory, and of one that computes a longer one.
 inline constexpr unsigned block_threads = 256;
@@ -166,15 +166,15 @@ template <class Task>
     const std::size_t first = l * (batch.stride > 0 ? batch.stride : batch.length);
     if (batch.lengths.empty()) return {first, static_cast<std::uint32_t>(batch.length), no_fault};
     const std::int64_t size = batch.lengths[l];
-    if (size < 0 || size > static_cast<std::int64_t>(batch.length)) return {first, 0, fault_of(fault::length)};
+    if (size < 0 || size > static_cast<std::int64_t>(batch.length)) return {first, 0, fault_of(fault::length, l)};
     return {first, static_cast<std::uint32_t>(size), no_fault};
   }
   const std::int64_t begin = batch.offsets.empty() ? 0 : batch.offsets[l];
   const std::int64_t end = batch.offsets.empty() ? items : batch.offsets[l + 1];
-  if (l == 0 && begin != 0) return {0, 0, fault_of(fault::first_offset)};
-  if (begin > end || begin < 0) return {0, 0, fault_of(fault::falling_offset)};
-  if (end > items || (l + 1 == task.lists && end != items)) return {0, 0, fault_of(fault::last_offset)};
-  if (end - begin > static_cast<std::int64_t>(task.longest)) return {0, 0, fault_of(fault::too_long)};
+  if (l == 0 && begin != 0) return {0, 0, fault_of(fault::first_offset, l)};
+  if (begin > end || begin < 0) return {0, 0, fault_of(fault::falling_offset, l)};
+  if (end > items || (l + 1 == task.lists && end != items)) return {0, 0, fault_of(fault::last_offset, l)};
+  if (end - begin > static_cast<std::int64_t>(task.longest)) return {0, 0, fault_of(fault::too_long, l)};
   return {static_cast<std::size_t>(begin), static_cast<std::uint32_t>(end - begin), no_fault};
 }
 
@@ -201,6 +201,7 @@ __device__ inline void compute_list(const Team& team, const Task& task, std::siz
   using T = std::remove_const_t<std::remove_reference_t<decltype(task.batch.scores[0])>>;
   using R = std::remove_const_t<std::remove_reference_t<decltype(task.batch.relevance[0])>>;
   const auto& batch = task.batch;
+  if (task.faults->places != no_fault) return;
   const bool overwrites = !task.out.gradient.empty() && task.out.update == update::overwrite;
 
   std::uint32_t n = place.size;
@@ -211,29 +212,28 @@ __device__ inline void compute_list(const Team& team, const Task& task, std::siz
     for (std::uint32_t begin = 0; begin < place.size; begin += team.size()) {
       const std::uint32_t i = begin + team.rank();
       const bool keep = i < place.size && batch.mask[place.first + i];
-      std::uint32_t total;
-      const std::uint32_t position = inclusive_scan(
-          team, keep ? 1u : 0u, 0u, [](std::uint32_t a, std::uint32_t b) { return a + b; }, total);
-      if (keep) to[count + position - 1] = i;
+      const auto position = scan(team, keep ? std::uint32_t{1} : 0, std::uint32_t{0},
+                                 [](std::uint32_t a, std::uint32_t b) { return a + b; });
+      if (keep) to[count + position.before] = i;
       if (!keep && i < place.size && overwrites) task.out.gradient[place.first + i] = T{0};
-      count += total;
+      count += position.total;
     }
     team.sync();
     kept = to;
     n = count;
   }
-  if (!batch.lengths.empty() && overwrites && place.word == no_fault)
+  if (!batch.lengths.empty() && overwrites)
     for (std::size_t i = place.size + team.rank(); i < batch.length; i += team.size())
       task.out.gradient[place.first + i] = T{0};
 
-  fault_word word = place.word;
-  if (task.check && word == no_fault) {
+  fault_word word = no_fault;
+  if (task.check) {
     if (task.bad_weight(l)) word = fault_of(fault::list_weight);
     for (std::uint32_t i = team.rank(); i < n; i += team.size()) {
       const fault_word own = item_fault(task, place.first, kept != nullptr ? kept[i] : i);
       word = own < word ? own : word;
     }
-    word = min(team, word);
+    word = least(team, word);
   }
 
   const double factor = held_as<double>(task.out.scale * task.mean().share(task.weight(l)));
@@ -259,9 +259,8 @@ __global__ void __launch_bounds__(warps_of_block* warp_size)
     warp_lists(const Task task, std::uint32_t least, std::uint32_t most, std::uint32_t bytes) {
   extern __shared__ __align__(16) unsigned char memory[];
   const warp_team team;
-  const unsigned warp = threadIdx.x / warp_size;
-  for (std::size_t l = std::size_t{blockIdx.x} * warps_of_block + warp; l < task.lists;
-       l += std::size_t{gridDim.x} * warps_of_block) {
+  const unsigned warp = threadIdx.x / warp_size, warps = blockDim.x / warp_size;
+  for (std::size_t l = std::size_t{blockIdx.x} * warps + warp; l < task.lists; l += std::size_t{gridDim.x} * warps) {
     const list_place place = place_of(task, l);
     if (place.size < least || place.size > most) continue;
     compute_list(team, task, l, place, team_scratch(memory + warp * bytes));
@@ -295,6 +294,16 @@ __global__ void __launch_bounds__(long_block_threads)
   }
 }
 
+/// Whether all lists lie where they can. The least of the faults is the same in whatever order they are found.
+template <class Task>
+__global__ void __launch_bounds__(block_threads) check_places(const Task task) {
+  for (std::size_t l = std::size_t{blockIdx.x} * block_threads + threadIdx.x; l < task.lists;
+       l += std::size_t{gridDim.x} * block_threads) {
+    const fault_word word = place_of(task, l).word;
+    if (word != no_fault) atomicMin(reinterpret_cast<unsigned long long*>(&task.faults->places), word);
+  }
+}
+
 /// counted[l]: whether list l has a relevant item, by the rule of the loss where it defines one.
 template <class Task>
 __global__ void __launch_bounds__(warps_of_block* warp_size) count_lists(const Task task) {
@@ -325,7 +334,7 @@ __global__ void __launch_bounds__(reduce_threads) weigh_lists(const Task task) {
   const block_team team(slots);
   double most = 0.0;
   for (std::size_t l = team.rank(); l < task.lists; l += team.size()) most = fmax(most, task.weight(l));
-  const double unit = unit_of(max(team, most));
+  const double unit = unit_of(greatest(team, most));
   double total = 0.0;
   for (std::size_t l = team.rank(); l < task.lists; l += team.size()) total += task.weight(l) * unit;
   total = sum(team, total);
@@ -333,20 +342,16 @@ __global__ void __launch_bounds__(reduce_threads) weigh_lists(const Task task) {
     *task.computed = {task.known.summed != 0 ? 1.0 : total > 0.0 ? 1.0 / total : 0.0, unit, task.known.summed};
 }
 
-/// The place of the first fault of a batch.
+/// The first fault of a batch.
 struct first_fault {
   fault_word word;
   std::uint64_t list;
 };
+/// Weights of lists are reported first, and then items, list by list. Without a fault the list is none.
 [[nodiscard]] __device__ inline bool comes_before(const first_fault& a, const first_fault& b) {
-  // Faults of items count as one kind: they are reported list by list.
-  const auto of = [](fault_word word) {
-    const auto kind = word >> fault_item_bits;
-    const auto items = static_cast<std::uint64_t>(fault::scores);
-    return word == no_fault ? ~std::uint64_t{0} : kind < items ? kind : items;
-  };
-  if (of(a.word) != of(b.word)) return of(a.word) < of(b.word);
-  return a.list != b.list ? a.list < b.list : a.word < b.word;
+  const bool of_list = kind_of(a.word) == fault::list_weight;
+  if (of_list != (kind_of(b.word) == fault::list_weight)) return of_list;
+  return a.list < b.list;
 }
 
 /// What is told of a fault.
@@ -354,7 +359,7 @@ template <class Task>
 [[nodiscard]] __device__ inline fault_record record_of(const Task& task, const first_fault& found) {
   const auto& batch = task.batch;
   const std::size_t l = found.list;
-  fault_record record{found.word, found.list, 0.0, 0, 0, task.expected, task.expected_size};
+  fault_record record{no_fault, found.word, found.list, 0.0, 0, 0, task.expected, task.expected_size};
   const fault kind = kind_of(found.word);
   switch (kind) {
     case fault::first_offset: record.whole = batch.offsets[0]; break;
@@ -385,11 +390,25 @@ template <class Task>
   return record;
 }
 
+/// Writes what is left to write, by one thread.
+template <class Task>
+__device__ inline void finish(const Task& task, double value, const first_fault& found) {
+  task.faults->places = no_fault;
+  if (found.word != no_fault && task.faults->word == no_fault) *task.faults = record_of(task, found);
+  if (!task.out.value.empty()) task.out.value[0] = value;
+}
+
 /// The value of the batch, and its first fault. One block.
 template <class Task>
 __global__ void __launch_bounds__(reduce_threads) reduce_lists(const Task task) {
   __shared__ block_team::slots slots;
   const block_team team(slots);
+  const fault_word places = task.faults->places;
+  if (places != no_fault) {
+    team.sync();
+    if (team.rank() == 0) finish(task, not_a_number<double>, {places, item_of(places)});
+    return;
+  }
   const list_mean mean = task.mean();
   first_fault found{no_fault, ~std::uint64_t{0}};
   double value = 0.0;
@@ -410,18 +429,13 @@ __global__ void __launch_bounds__(reduce_threads) reduce_lists(const Task task) 
       small += mean.scaled(w) * (task.values[l] * 0x1p-600);
     }
     small = sum(team, small);
-    infinite = min(team, infinite);
+    infinite = least(team, infinite);
     value = infinite < task.lists ? (mean.scale > 0.0 ? task.values[infinite] : 0.0)
                                   : held_as<double>(held_as<double>(small * mean.factor()) * 0x1p600);
   }
   found = combine_all(team, found, first_fault{no_fault, ~std::uint64_t{0}},
                       [](const first_fault& a, const first_fault& b) { return comes_before(b, a) ? b : a; });
-  if (team.rank() != 0) return;
-  if (found.word != no_fault) {
-    value = not_a_number<double>;
-    if (task.faults->word == no_fault) *task.faults = record_of(task, found);
-  }
-  if (!task.out.value.empty()) task.out.value[0] = value;
+  if (team.rank() == 0) finish(task, found.word == no_fault ? value : not_a_number<double>, found);
 }
 
 /// The engine of a list loss. `Compute` is what kernels are given of the loss, by value; it has
@@ -451,6 +465,7 @@ struct list_engine {
   template <class T, class R>
   static void run(const Loss& loss, const list_batch<T, R>& batch, const outputs<T>& out, context& ctx) {
     using task_type = list_task<Compute, T, R>;
+    static_assert(longest_of_warp <= longest_of_block<T>, "scratch of a list of a warp has to fit into shared memory");
     const plan<T, R> to(batch);
     auto* const memory = static_cast<unsigned char*>(ctx.scratch(to.bytes));
     task_type task{.compute = Compute::of(loss),
@@ -481,13 +496,16 @@ struct list_engine {
     };
     constexpr unsigned warps_threads = warps_of_block * warp_size;
     if (to.lists > 0) {
+      if (to.reads_places)
+        launch("check_places", check_places<task_type>, blocks(block_threads), block_threads, 0, stream, task);
       if (to.counts) launch("count_lists", count_lists<task_type>, blocks(warps_of_block), warps_threads, 0, stream, task);
       if (to.weighs) launch("weigh_lists", weigh_lists<task_type>, 1, reduce_threads, 0, stream, task);
       if (to.shortest <= longest_of_warp) {
         const std::uint32_t most = std::min(to.longest, longest_of_warp);
         const auto bytes = static_cast<std::uint32_t>(most * item_bytes<T> + scratch_slack);
-        launch("warp_lists", warp_lists<task_type>, blocks(warps_of_block), warps_threads, warps_of_block * bytes,
-               stream, task, std::uint32_t{0}, most, bytes);
+        const auto warps = static_cast<unsigned>(std::clamp<std::size_t>(shared_bytes / bytes, 1, warps_of_block));
+        launch("warp_lists", warp_lists<task_type>, blocks(warps), warps * warp_size, warps * bytes, stream, task,
+               std::uint32_t{0}, most, bytes);
       }
       if (to.longest > longest_of_warp && to.shortest <= longest_of_block<T>) {
         const std::uint32_t most = std::min(to.longest, longest_of_block<T>);
@@ -509,6 +527,8 @@ struct list_engine {
         : lists(count_of(batch)),
           longest(static_cast<std::uint32_t>(longest_of(batch))),
           shortest(batch.length > 0 && batch.lengths.empty() ? longest : 0),
+          reads_places(batch.length > 0 ? !batch.lengths.empty()
+                                        : !batch.offsets.empty() || longest < batch.scores.size()),
           counts(batch.reduction == reduction::mean_of_relevant),
           weighs(counts || !batch.list_weights.empty()) {
       const auto take = [this](std::size_t size) {
@@ -525,6 +545,7 @@ struct list_engine {
 
     std::size_t lists;
     std::uint32_t longest, shortest;
+    bool reads_places;  ///< whether where lists lie is in the memory of the device
     bool counts, weighs;
     std::size_t bytes = 0;
     std::size_t mean, values, words, counted, arena;  // offsets

@@ -74,7 +74,7 @@ struct softmax_list {
 
     double most = lowest_number<double>;
     for_own([&](std::uint32_t i) { most = fmax(most, score_of(items, i)); });
-    const score_distance below{max(team, most), 2.0 / loss.temperature};
+    const score_distance below{greatest(team, most), 2.0 / loss.temperature};
     double whole = 0.0, distance = 0.0, agreement = 0.0;
     for_own([&](std::uint32_t i) {
       const double d = below(score_of(items, i));
@@ -123,7 +123,7 @@ struct softmax_list {
       double most = lowest_number<double>;
       for (std::uint32_t i = team.rank(); i < n; i += team.size())
         if (items.weight(i) > 0.0) most = fmax(most, y(i));
-      below.greatest = max(team, most);
+      below.greatest = greatest(team, most);
     }
     const auto fill = [&](double weight_unit, double relevance_unit) {
       double total = 0.0;
@@ -138,13 +138,13 @@ struct softmax_list {
     const double plain = fill(1.0, 1.0);
     mass = fmin(plain, rankloss::detail::largest_term);
     if (plain >= 1e-200 && plain <= 1e200) return plain;
-    double heaviest = 0.0, greatest = 0.0;
+    double heaviest = 0.0, richest = 0.0;
     for (std::uint32_t i = team.rank(); i < n; i += team.size()) {
       heaviest = fmax(heaviest, items.weight(i));
-      greatest = fmax(greatest, y(i));
+      richest = fmax(richest, y(i));
     }
-    const double weight_unit = items.weighted() ? unit_of(max(team, heaviest)) : 1.0;
-    const double relevance_unit = by_softmax ? 1.0 : unit_of(max(team, greatest));
+    const double weight_unit = items.weighted() ? unit_of(greatest(team, heaviest)) : 1.0;
+    const double relevance_unit = by_softmax ? 1.0 : unit_of(greatest(team, richest));
     const double total = fill(weight_unit, relevance_unit);
     mass = fmin(total / weight_unit / relevance_unit, rankloss::detail::largest_term);
     return total;

@@ -90,6 +90,10 @@ template <class X>
   return by_words(x, [bits](std::uint32_t w) { return __shfl_xor_sync(all_lanes, w, static_cast<int>(bits)); });
 }
 template <class X>
+[[nodiscard]] __device__ inline X from_lane(const X& x, unsigned lane) {
+  return by_words(x, [lane](std::uint32_t w) { return __shfl_sync(all_lanes, w, static_cast<int>(lane)); });
+}
+template <class X>
 [[nodiscard]] __device__ inline X from_lane_below(const X& x, unsigned distance) {
   return by_words(x, [distance](std::uint32_t w) { return __shfl_up_sync(all_lanes, w, distance); });
 }
@@ -124,27 +128,33 @@ template <class Team, class X>
 
 /// The greatest x; the lowest number of its type where there are none but NaN.
 template <class Team, class X>
-[[nodiscard]] __device__ inline X max(const Team& team, X x) {
+[[nodiscard]] __device__ inline X greatest(const Team& team, X x) {
   return combine_all(team, x, lowest_number<X>, [](X a, X b) { return a < b ? b : a; });
 }
 template <class Team, class X>
-[[nodiscard]] __device__ inline X min(const Team& team, X x) {
+[[nodiscard]] __device__ inline X least(const Team& team, X x) {
   return combine_all(team, x, greatest_number<X>, [](X a, X b) { return b < a ? b : a; });
 }
 
 /// The greatest number and its index; of equal ones that of the least index.
 template <class Team, class T>
-[[nodiscard]] __device__ inline placed<T> max(const Team& team, placed<T> x) {
+[[nodiscard]] __device__ inline placed<T> greatest(const Team& team, placed<T> x) {
   return combine_all(team, x, placed<T>{lowest_number<T>, ~std::uint32_t{0}},
                      [](const placed<T>& a, const placed<T>& b) {
                        return a.number < b.number || (a.number == b.number && b.index < a.index) ? b : a;
                      });
 }
 
-/// x of this thread and of those of lower rank, combined by an associative operation, which need not be
-/// commutative: combine(earlier, later). `total` becomes that of all threads.
+/// The x of the threads up to this one, combined by an associative operation, which need not be commutative:
+/// combine(earlier, later).
+template <class X>
+struct scanned {
+  X before;  ///< of all threads of lower rank
+  X up_to;   ///< and of this one
+  X total;   ///< of all threads
+};
 template <class Team, class X, class Combine>
-[[nodiscard]] __device__ inline X inclusive_scan(const Team& team, X x, X neutral, Combine combine, X& total) {
+[[nodiscard]] __device__ inline scanned<X> scan(const Team& team, const X& x, const X& neutral, Combine combine) {
   const unsigned lane = team.rank() % warp_size;
   const auto scan_lanes = [&](X& y) {
 #pragma unroll
@@ -153,24 +163,24 @@ template <class Team, class X, class Combine>
       if (lane >= distance) y = combine(below, y);
     }
   };
-  const auto of_lane = [](const X& y, unsigned of) {
-    return by_words(y, [of](std::uint32_t w) { return __shfl_sync(all_lanes, w, static_cast<int>(of)); });
-  };
-  scan_lanes(x);
+  X up_to = x;
+  scan_lanes(up_to);
+  X before = from_lane_below(up_to, 1);
+  if (lane == 0) before = neutral;
   if constexpr (Team::one_warp) {
-    total = of_lane(x, warp_size - 1);
+    return {before, up_to, from_lane(up_to, warp_size - 1)};
   } else {
     X* slot = team.template slot<X>();
-    if (lane == warp_size - 1) slot[team.warp()] = x;
+    if (lane == warp_size - 1) slot[team.warp()] = up_to;
     team.sync();
     X warps = lane < team.warps() ? slot[lane] : neutral;
-    scan_lanes(warps);
-    total = of_lane(warps, warp_size - 1);
-    const X before = of_lane(warps, team.warp() > 0 ? team.warp() - 1 : 0);
-    if (team.warp() > 0) x = combine(before, x);
     team.sync();  // the slots may be used again
+    scan_lanes(warps);
+    const X total = from_lane(warps, warp_size - 1);
+    if (team.warp() == 0) return {before, up_to, total};
+    const X earlier = from_lane(warps, team.warp() - 1);
+    return {combine(earlier, before), combine(earlier, up_to), total};
   }
-  return x;
 }
 
 /// Replaces item k < n by the combination of the items [0, k], where item(k) reads and put(k, x) writes; returns
@@ -180,10 +190,9 @@ __device__ inline X scan_items(const Team& team, std::uint32_t n, X neutral, Ite
   X carry = neutral;
   for (std::uint32_t begin = 0; begin < n; begin += team.size()) {
     const std::uint32_t k = begin + team.rank();
-    X total;
-    const X x = inclusive_scan(team, k < n ? item(k) : neutral, neutral, combine, total);
-    if (k < n) put(k, combine(carry, x));
-    carry = combine(carry, total);
+    const scanned<X> of = scan(team, k < n ? item(k) : neutral, neutral, combine);
+    if (k < n) put(k, combine(carry, of.up_to));
+    carry = combine(carry, of.total);
   }
   return carry;
 }

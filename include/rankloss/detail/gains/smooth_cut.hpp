@@ -2,8 +2,8 @@
 #pragma once
 
 #include <rankloss/detail/base/finite.hpp>
+#include <rankloss/detail/base/host_device.hpp>
 
-#include <algorithm>
 #include <concepts>
 #include <cstddef>
 #include <span>
@@ -20,10 +20,15 @@ struct cut_factor {
 /// between, so that whole ranks count as in a metric@cutoff. V is double or a vector of lanes. The functions
 /// of lanes are found by the type of their arguments, so that this header needs no SIMD library.
 template <class V>
-[[nodiscard]] [[gnu::always_inline]] inline cut_factor<V> smooth_cut(const V& rank, double cutoff) noexcept {
-  using std::max;
-  using std::min;
-  const V t = min(max(rank - V(cutoff), V(0.0)), V(1.0));
+[[nodiscard]] [[gnu::always_inline]] RANKLOSS_HOST_DEVICE inline cut_factor<V> smooth_cut(
+    const V& rank, double cutoff) noexcept {
+  const V t = [&] {
+    const V beyond = rank - V(cutoff);
+    if constexpr (std::floating_point<V>)
+      return beyond < V(0.0) ? V(0.0) : V(1.0) < beyond ? V(1.0) : beyond;
+    else
+      return min(max(beyond, V(0.0)), V(1.0));
+  }();
   const V value = V(1.0) - t * t * (V(3.0) - V(2.0) * t);
   const V slope = V(-6.0) * t * (V(1.0) - t);
   const V curvature = V(12.0) * t - V(6.0);

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <rankloss/cuda/detail/list_kernel.cuh>
+#include <rankloss/cuda/detail/team.cuh>
+#include <rankloss/detail/base/require.hpp>
+#include <rankloss/detail/data/weighted_mean.hpp>
+#include <rankloss/gain.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+namespace rankloss::inline RANKLOSS_ABI::cuda::detail {
+
+/// Grades of a table of gains that a kernel is given, at most.
+inline constexpr std::size_t most_grades = 64;
+
+[[nodiscard]] __device__ inline float log_of(float x) { return logf(x); }
+[[nodiscard]] __device__ inline double log_of(double x) { return log(x); }
+[[nodiscard]] __device__ inline float exp_of(float x) { return expf(x); }
+[[nodiscard]] __device__ inline double exp_of(double x) { return exp(x); }
+/// 2^x - 1, exact for small whole x.
+[[nodiscard]] __device__ inline float exp2_minus_1(float x) {
+  return x < 0.5f ? expm1f(x * 0.693147181f) : exp2f(x) - 1.0f;
+}
+[[nodiscard]] __device__ inline double exp2_minus_1(double x) {
+  return x < 0.5 ? expm1(x * 0.6931471805599453) : exp2(x) - 1.0;
+}
+
+/// The options of a loss that say what relevance is worth, and the gains of a list. A table is copied, as the
+/// host's memory is not the device's.
+struct gain_options {
+  rankloss::gain kind;
+  rankloss::ideal how;
+  std::size_t cutoff;
+  std::size_t grades;
+  double table[most_grades];
+
+  [[nodiscard]] static gain_options of(gain kind, std::span<const double> table, ideal how, std::size_t cutoff) {
+    rankloss::detail::require(table.size() <= most_grades, "gain_table: size ", table.size(), ", expected at most ",
+                              most_grades, " grades on a device");
+    gain_options made{kind, how, cutoff, table.size(), {}};
+    for (std::size_t y = 0; y < table.size(); ++y) made.table[y] = table[y];
+    return made;
+  }
+
+  [[nodiscard]] __device__ double worth(double y) const {
+    return y >= 0.0 && y < static_cast<double>(grades) ? table[static_cast<std::size_t>(y)] : 0.0;
+  }
+  /// Whether an item of this relevance is relevant.
+  [[nodiscard]] __device__ bool counts(double y) const { return kind == gain::table ? worth(y) > 0.0 : y > 0.0; }
+
+  /// Gains of one list times the item weights, as detail/gains/fill_gains.hpp has them: scaled by one factor
+  /// for the whole list where they would overflow or lose precision.
+  template <class Team, class T, class R>
+  __device__ void fill(const Team& team, const device_list<T, R>& items, T* gains) const {
+    const auto of_relevance = [&](std::uint32_t i) {
+      const auto y = static_cast<double>(items.relevance(i));
+      return kind == gain::table ? worth(y) : y;
+    };
+    const double largest = greatest_of(team, items, of_relevance);
+    const double unit = largest > 0.0 && !(largest >= 1e-30 && largest <= 1e30) ? unit_of(largest) : 1.0;
+    double weight_unit = 1.0;
+    if (items.weighted()) {
+      const double heaviest = greatest_of(team, items, [&](std::uint32_t i) { return items.weight(i); });
+      if (heaviest > 1e3 || heaviest < 1e-3) weight_unit = unit_of(heaviest);
+    }
+    for (std::uint32_t i = team.rank(); i < items.size(); i += team.size()) {
+      const double y = of_relevance(i);
+      T g;
+      if (kind != gain::exponential)
+        g = static_cast<T>(unit * fmax(y, 0.0));
+      else if (largest > 0.0 && largest < 1e-30)  // 2^y - 1 is y ln 2 up to rounding
+        g = static_cast<T>(0.6931471805599453 * (unit * fmax(y, 0.0)));
+      else if (largest > 100.0)  // the "- 1" is below the rounding error
+        g = exp2_minus_1(static_cast<T>(fmax(y - largest, -1000.0))) + T{1};
+      else
+        g = exp2_minus_1(static_cast<T>(fmax(y, 0.0)));
+      if (items.weighted()) g *= static_cast<T>(weight_unit * items.weight(i));
+      gains[i] = g;
+    }
+    team.sync();
+  }
+
+  /// The largest DCG that the gains allow, by their ranks: each gain is compared with each other one.
+  template <class Team, class T>
+  [[nodiscard]] __device__ double ideal_dcg(const Team& team, const T* gains, std::uint32_t n) const {
+    double sum = 0.0;
+    for (std::uint32_t i = team.rank(); i < n; i += team.size()) {
+      const T own = gains[i];
+      if (own == T{0}) continue;
+      std::uint32_t greater = 0, equal_before = 0;
+      for (std::uint32_t j = 0; j < n; ++j) {
+        greater += gains[j] > own ? 1u : 0u;
+        equal_before += gains[j] == own && j < i ? 1u : 0u;
+      }
+      sum += term(own, greater, equal_before);
+    }
+    return detail::sum(team, sum);
+  }
+
+  /// The same of gains that are sorted, falling. `first` is scratch: where the run of equal gains begins.
+  template <class Team, class T>
+  [[nodiscard]] __device__ double ideal_dcg_of_sorted(const Team& team, const T* gains, std::uint32_t n,
+                                                      std::uint32_t* first) const {
+    scan_items(
+        team, n, std::uint32_t{0},
+        [&](std::uint32_t i) { return i > 0 && gains[i] == gains[i - 1] ? std::uint32_t{0} : i; },
+        [](std::uint32_t a, std::uint32_t b) { return a < b ? b : a; },
+        [&](std::uint32_t i, std::uint32_t begin) { first[i] = begin; });
+    double sum = 0.0;
+    for (std::uint32_t i = team.rank(); i < n; i += team.size()) sum += term(gains[i], first[i], i - first[i]);
+    return detail::sum(team, sum);
+  }
+
+ private:
+  /// What a gain adds to the ideal DCG of which so many are greater, and so many equal and before it.
+  template <class T>
+  [[nodiscard]] __device__ double term(T g, std::uint32_t greater, std::uint32_t equal_before) const {
+    const std::uint32_t at = how == ideal::competition_ranks ? greater : greater + equal_before;
+    if (cutoff > 0 && at >= cutoff) return 0.0;
+    return static_cast<double>(g * static_cast<T>(0.6931471805599453) / log_of(static_cast<T>(at) + T{2}));
+  }
+
+  template <class Team, class T, class R, class Of>
+  [[nodiscard]] static __device__ double greatest_of(const Team& team, const device_list<T, R>& items, Of of) {
+    double most = 0.0;
+    for (std::uint32_t i = team.rank(); i < items.size(); i += team.size()) most = fmax(most, of(i));
+    return greatest(team, most);
+  }
+};
+
+}  // namespace rankloss::inline RANKLOSS_ABI::cuda::detail

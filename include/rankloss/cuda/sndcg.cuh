@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <rankloss/cuda/detail/gains.cuh>
+#include <rankloss/cuda/detail/list_kernel.cuh>
+#include <rankloss/cuda/detail/sigmoid_sums.cuh>
+#include <rankloss/cuda/detail/team.cuh>
+#include <rankloss/cuda/evaluate.hpp>
+#include <rankloss/detail/base/finite.hpp>
+#include <rankloss/detail/gains/smooth_cut.hpp>
+#include <rankloss/sndcg.hpp>
+
+#include <cstddef>
+#include <cstdint>
+
+namespace rankloss::inline RANKLOSS_ABI {
+namespace cuda::detail {
+
+/// Lists of up to so many items are computed pair by pair, others by scans over sorted scores.
+inline constexpr std::uint32_t longest_by_pairs = 32;
+
+/// sndcg of one list.
+struct sndcg_list {
+  double temperature;
+  gain_options gains;
+
+  template <class T>
+  static constexpr std::size_t item_bytes = 5 * sizeof(T) + sizeof(double) + sizeof(std::uint32_t);
+
+  [[nodiscard]] static sndcg_list of(const sndcg& loss) {
+    return {loss.temperature, gain_options::of(loss.gain, loss.gain_table, loss.ideal, loss.cutoff)};
+  }
+  [[nodiscard]] __device__ bool takes(double y) const { return rankloss::detail::takes_gain(gains.kind, y); }
+  [[nodiscard]] __device__ bool counts(double y) const { return gains.counts(y); }
+
+  template <class Team, class T, class R>
+  [[nodiscard]] __device__ double operator()(const Team& team, const device_list<T, R>& items,
+                                             const device_sink<T>& sink, team_scratch scratch) const {
+    const std::uint32_t n = items.size();
+    T* const x = scratch.take<T>(n);
+    T* const g = scratch.take<T>(n);  // gains by item, which become derivatives by the ranks
+    T* const slopes = scratch.take<T>(n);
+    gains.fill(team, items, g);
+    for (std::uint32_t i = team.rank(); i < n; i += team.size())
+      x[i] = rankloss::detail::bounded(items.score(i));
+    if constexpr (Team::one_warp)
+      if (n <= longest_by_pairs) {
+        const double best = gains.ideal_dcg(team, g, n);
+        if (!(best > 0.0)) return nothing(team, n, sink);
+        team.sync();
+        const pair_sums<T> sums(x, n, temperature);
+        return differentiate(
+            team, n, best, g, slopes, sink, [&](auto emit) { sums.ranks(team, emit); }, sums,
+            [](std::uint32_t i) { return i; });
+      }
+    T* const by_score = scratch.take<T>(n);
+    T* const above = scratch.take<T>(n);
+    double* const decay = scratch.take<double>(n);
+    std::uint32_t* const order = scratch.take<std::uint32_t>(n);
+    const auto number = [&](T* keys, const T* from) {
+      for (std::uint32_t i = team.rank(); i < n; i += team.size()) {
+        keys[i] = from[i];
+        order[i] = i;
+      }
+    };
+    number(above, g);
+    sort_falling(team, n, above, order);
+    const double best = gains.ideal_dcg_of_sorted(team, above, n, order);
+    if (!(best > 0.0)) return nothing(team, n, sink);
+    team.sync();
+    number(x, x);
+    sort_falling(team, n, x, order);
+    for (std::uint32_t i = team.rank(); i < n; i += team.size()) by_score[i] = g[order[i]];
+    const scan_sums<T> sums(team, x, n, temperature, decay, above);
+    return differentiate(
+        team, n, best, by_score, slopes, sink, [&](auto emit) { sums.ranks(team, slopes, emit); }, sums,
+        [&](std::uint32_t i) { return order[i]; });
+  }
+
+ private:
+  template <class Team, class T>
+  [[nodiscard]] static __device__ double nothing(const Team& team, std::uint32_t n, const device_sink<T>& sink) {
+    if (sink.wanted())
+      for (std::uint32_t i = team.rank(); i < n; i += team.size()) sink.put(i, T{0});
+    return 0.0;
+  }
+
+  /// The loss from the ranks; `a` holds gains and becomes d(DCG) / d(rank). `item_of` is the item of a position.
+  template <class Team, class T, class Ranks, class Sums, class ItemOf>
+  [[nodiscard]] __device__ double differentiate(const Team& team, std::uint32_t n, double best, T* a, T* slopes,
+                                                const device_sink<T>& sink, Ranks ranks, const Sums& sums,
+                                                ItemOf item_of) const {
+    double dcg = 0.0, mass = 0.0, moment = 0.0;
+    ranks([&](std::uint32_t i, T rank, T slope_sum) {
+      const T argument = T{1} + rank;
+      const T logarithm = log_of(argument);
+      T value = a[i] * static_cast<T>(0.6931471805599453) / logarithm;
+      T slope = -value / (logarithm * argument);
+      if (gains.cutoff > 0) {
+        const auto cut = rankloss::detail::smooth_cut(rank, static_cast<double>(gains.cutoff));
+        slope = slope * cut.value + value * cut.slope;
+        value *= cut.value;
+      }
+      dcg += static_cast<double>(value);
+      a[i] = slope;
+      slopes[i] = slope_sum;
+      mass += static_cast<double>(slope_sum);
+      moment += static_cast<double>(slope_sum) * static_cast<double>(slope);
+    });
+    dcg = sum(team, dcg);
+    if (sink.wanted()) {
+      mass = sum(team, mass);
+      moment = sum(team, moment);
+      const double centre = mass > 0.0 ? moment / mass : 0.0;
+      const double factor = -1.0 / (best * temperature);
+      sums.pull(team, a, slopes, centre, [&](std::uint32_t i, T pull) {
+        sink.put(item_of(i), static_cast<T>(static_cast<double>(pull) * factor));
+      });
+    }
+    return 1.0 - dcg / best;
+  }
+};
+
+}  // namespace cuda::detail
+
+template <>
+struct engine<sndcg, cuda::context> : cuda::detail::list_engine<sndcg, cuda::detail::sndcg_list> {};
+
+}  // namespace rankloss::inline RANKLOSS_ABI

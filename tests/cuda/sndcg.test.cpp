@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: BSL-1.0
+#include <rankloss/sndcg.hpp>
+
+#include "cuda/support/list_checks.hpp"
+
+#include <catch2/catch.hpp>
+
+#include <vector>
+
+namespace cuda_sndcg_test {
+
+using rankloss::gain;
+using rankloss::sndcg;
+
+TEST_CASE("cuda: sndcg of floats, at every length", "[lengths]") {
+  cuda_support::agrees_at_every_length<sndcg, float, int>({.temperature = 0.1});
+}
+TEST_CASE("cuda: sndcg of floats") {
+  cuda_support::keeps_the_promises_of_lists<sndcg, float, int>({.temperature = 0.1});
+}
+TEST_CASE("cuda: sndcg of doubles, at every length", "[lengths]") {
+  cuda_support::agrees_at_every_length<sndcg, double, double>({.temperature = 0.1});
+}
+TEST_CASE("cuda: sndcg of doubles") {
+  cuda_support::keeps_the_promises_of_lists<sndcg, double, double>({.temperature = 0.1});
+}
+
+TEMPLATE_TEST_CASE("cuda: sndcg with every option", "", float, double) {
+  using T = TestType;
+  using R = std::conditional_t<std::is_same_v<T, float>, int, double>;
+  const cuda_support::stream own;
+  rankloss::cuda::context ctx(own);
+  const auto in = cuda_support::lists_of_lengths<T, R>({7, 60, 100, 300}, 3);
+  const std::vector<double> table{0.0, 0.5, 0.0, 2.0};
+  for (const double t : {1e-3, 0.5, 30.0}) {
+    INFO("temperature " << t);
+    cuda_support::agrees(sndcg{.temperature = t}, in, ctx);
+  }
+  cuda_support::agrees(sndcg{.temperature = 0.2, .cutoff = 5}, in, ctx);
+  cuda_support::agrees(sndcg{.temperature = 0.2, .gain = gain::linear}, in, ctx);
+  cuda_support::agrees(sndcg{.temperature = 0.2, .ideal = rankloss::ideal::competition_ranks}, in, ctx);
+  auto counted = in;
+  counted.reduction = rankloss::reduction::mean_of_relevant;
+  for (std::size_t i = 0; i < 7; ++i) counted.relevance[i] = R{2};  // worth nothing by the table
+  cuda_support::agrees(sndcg{.temperature = 0.2, .gain = gain::table, .gain_table = table}, counted, ctx);
+  const std::vector<double> large(65, 1.0);
+  CHECK_THROWS_WITH(cuda_support::on_device(sndcg{.gain = gain::table, .gain_table = large}, in, ctx),
+                    "rankloss: gain_table: size 65, expected at most 64 grades on a device");
+}
+
+TEST_CASE("cuda: sndcg with relevance and weights of any size") {
+  const cuda_support::stream own;
+  rankloss::cuda::context ctx(own);
+  const auto in = cuda_support::lists_of_lengths<double, double>({20, 90}, 3);
+  for (const double size : {1e-200, 1e-3, 300.0, 1e300}) {
+    auto scaled = in;
+    for (double& y : scaled.relevance) y *= size;
+    scaled.item_weights.assign(in.scores.size(), size);
+    INFO("size " << size);
+    cuda_support::agrees(sndcg{.temperature = 0.2, .gain = gain::linear}, scaled, ctx);
+    if (size < 1e3) cuda_support::agrees(sndcg{.temperature = 0.2}, scaled, ctx);
+  }
+}
+
+}  // namespace cuda_sndcg_test
