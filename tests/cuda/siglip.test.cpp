@@ -26,7 +26,7 @@ void at_all_sizes() {
     double temperature;
   };
   for (const size& s :
-       {size{1, 1, 3, 0.1}, {2, 2, 1, 0.5}, {31, 31, 64, 10.0}, {65, 65, 16, 0.05}, {70, 100, 3, 0.1}}) {
+       {size{1, 1, 3, 0.1}, {2, 2, 1, 0.5}, {31, 31, 64, 10.0}, {33, 33, 16, 0.05}, {70, 100, 3, 0.1}}) {
     INFO(s.rows << " rows, " << s.columns << " columns, dimension " << s.dimension << ", temperature "
                 << s.temperature);
     agrees(siglip{.temperature = s.temperature, .bias = -1.0 / s.temperature},

@@ -27,7 +27,7 @@ void at_all_sizes() {
   struct size {
     std::size_t rows, columns, dimension;
   };
-  for (const size& s : {size{1, 1, 3}, {2, 2, 3}, {31, 31, 64}, {65, 65, 16}, {70, 100, 3}}) {
+  for (const size& s : {size{1, 1, 3}, {2, 2, 16}, {33, 33, 64}, {70, 100, 3}}) {
     INFO(s.rows << " rows, " << s.columns << " columns, dimension " << s.dimension);
     agrees(triplet{}, random_embeddings<T>(s.rows, s.columns, s.dimension, 1), ctx);
   }

@@ -54,8 +54,8 @@ __global__ void __launch_bounds__(vectors_of_block* warp_size) prepare_vectors(c
     else
       bad = k < bad ? k : bad;
   }
-  largest = max(team, largest);
-  bad = min(team, bad);
+  largest = greatest(team, largest);
+  bad = least(team, bad);
   unit_length length{};
   if (side.unit != 0) {
     // Squares of floats are doubles without scaling.

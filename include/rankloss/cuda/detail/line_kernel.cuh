@@ -284,7 +284,7 @@ __global__ void __launch_bounds__(reduce_threads) weigh_lines(const Task task) {
         look({fault_of(of_columns ? fault::column_embedding : fault::row_embedding, side.not_finite[k]), k});
       largest[of_columns] = fmax(largest[of_columns], side.largest[k]);
     }
-    largest[of_columns] = max(team, largest[of_columns]);
+    largest[of_columns] = greatest(team, largest[of_columns]);
   }
   if (task.self) largest[1] = largest[0];
   if (task.check && task.batch.similarity == similarity::dot) {
@@ -301,7 +301,14 @@ __global__ void __launch_bounds__(reduce_threads) weigh_lines(const Task task) {
   if (team.rank() == 0) {
     *task.bad = found.word != no_fault ? 1 : 0;
     if (found.word != no_fault && task.faults->word == no_fault) {
-      fault_record record{found.word, found.list, 0.0, 0, 0, nullptr, 0};
+      fault_record record{.places = no_fault,
+                            .word = found.word,
+                            .list = found.list,
+                            .number = 0.0,
+                            .whole = 0,
+                            .other = 0,
+                            .expected = nullptr,
+                            .expected_size = 0};
       switch (kind_of(found.word)) {
         case fault::row_weight: record.number = task.batch.row_weights[found.list]; break;
         case fault::column_weight: record.number = task.batch.column_weights[found.list]; break;
@@ -326,7 +333,7 @@ __global__ void __launch_bounds__(reduce_threads) weigh_lines(const Task task) {
     double most = 0.0;
     for (std::size_t k = team.rank(); k < task.count(of_columns); k += team.size())
       most = fmax(most, task.weight(of_columns, k));
-    const double unit = unit_of(max(team, most));
+    const double unit = unit_of(greatest(team, most));
     double total = 0.0;
     for (std::size_t k = team.rank(); k < task.count(of_columns); k += team.size())
       total += task.weight(of_columns, k) * unit;
