@@ -5,6 +5,8 @@
 #
 # The sanitizers' build is Clang 19's where that is installed: it compiles the tests in about half of GCC 12's time, what it makes runs many times
 # as fast, and so both compilers see all of the library.
+#
+# The tests of kernels are built where nvcc is found, and run by a GPU or by the emulator whose folder RANKLOSS_CUDA_EMULATOR names.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
@@ -15,4 +17,18 @@ say 'Building and testing the preset debug'
 CXX=$(command -v clang++-19 || printf '%s' "${CXX:-}") cmake --workflow --preset debug
 say 'Building and testing the preset release'
 cmake --workflow --preset release
-say "All tests passed, in build/debug and build/release"
+kernels='the tests of kernels DID NOT RUN'
+export PATH=$PATH:/usr/local/cuda/bin # where the toolkit installs nvcc
+if ! command -v nvcc > /dev/null; then
+  kernels="$kernels: nvcc is not found"
+elif [ -n "${RANKLOSS_CUDA_EMULATOR:-}" ] || nvidia-smi -L 2> /dev/null | grep -q '^GPU'; then
+  say 'Building and testing the preset cuda'
+  cmake --workflow --preset cuda
+  kernels="the tests of kernels passed ${RANKLOSS_CUDA_EMULATOR:+under emulation, not on a GPU}"
+else
+  say 'Building the preset cuda'
+  cmake --preset cuda
+  cmake --build --preset cuda
+  kernels="$kernels, but were built: there is no GPU, and RANKLOSS_CUDA_EMULATOR names no emulator of one"
+fi
+say "All tests passed, in build/debug and build/release; $kernels"

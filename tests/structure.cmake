@@ -17,7 +17,7 @@ set(not_in_umbrella embedding_batch)
 # What the one verb takes is tested with it.
 set(tested_with_another batch ranks/rank sorts/sort)
 # Headers of detail/ that hold nothing that could be wrong by itself.
-set(only_declares base/abi base/precision base/tuning lists/list_source pairs/pair_kernel pairs/sorted_items)
+set(only_declares base/abi base/host_device base/precision base/tuning lists/list_source pairs/pair_kernel pairs/sorted_items)
 # HEADER:TEST of those of detail/ whose test has another name: that of what they were made for.
 set(tested_by
     arrays/host_memory:arrays
@@ -45,6 +45,7 @@ set(tested_by
     pairs/weight_channels:pairs/weight
     sigmoid/cell_series:detail/sigmoid/cell_sums
     sigmoid/decay_rows:detail/sorting/sorted_rows
+    sigmoid/kernel_terms:detail/sigmoid/sorted_sums
     sigmoid/distance_sums:sorts/soft_sort
     sigmoid/sigmoid_layout:sndcg
     sigmoid/sigmoid_pull:detail/sigmoid/sigmoid_sums
@@ -54,11 +55,29 @@ set(tested_by
     sorting/sorted_list:detail/sorting/sorted_rows
     sorting/sort_network:detail/sorting/argsort
     text/trec_lines:data/trec)
+# The same of headers of cuda/.
+set(cuda_tested_by
+    approx_ndcg:sndcg
+    batch:context
+    detail/embedding_shape:embedding_batch
+    detail/embedding_side:embedding_batch
+    detail/line_kernel:embedding_batch
+    detail/product_tile:embedding_batch
+    device_span:context
+    error:context
+    evaluate:context
+    detail/faults:context
+    detail/gains:sndcg
+    detail/launch:context
+    detail/list_kernel:context
+    detail/list_shape:context
+    detail/sigmoid_sums:sndcg
+    detail/softmax_list:softmax_cross_entropy)
 # Tests of no header in particular: what every loss is held to.
 set(about_all "^promises/")
 
 file(GLOB_RECURSE headers RELATIVE ${root}/include/rankloss ${root}/include/rankloss/*.hpp)
-list(FILTER headers EXCLUDE REGEX "^(cpu|detail)/")
+list(FILTER headers EXCLUDE REGEX "^(cpu|cuda|detail)/")
 list(REMOVE_ITEM headers rankloss.hpp version.hpp)
 if(NOT headers)
   message(FATAL_ERROR "no headers in ${root}/include/rankloss")
@@ -124,7 +143,7 @@ endforeach()
 file(GLOB_RECURSE tests RELATIVE ${root}/tests ${root}/tests/*.test.cpp)
 foreach(test IN LISTS tests)
   string(REGEX REPLACE "\\.test\\.cpp$" "" name ${test})
-  if(NOT name MATCHES "${about_all}" AND NOT EXISTS ${root}/include/rankloss/${name}.hpp)
+  if(NOT name MATCHES "${about_all}" AND NOT EXISTS ${root}/include/rankloss/${name}.hpp AND NOT EXISTS ${root}/include/rankloss/${name}.cuh)
     string(APPEND missing "\n  include/rankloss/${name}.hpp: missing, expected for tests/${test}")
   endif()
   string(REPLACE "/" "_" namespace ${name})
@@ -146,6 +165,37 @@ foreach(engine IN LISTS engines)
   endif()
 endforeach()
 
+# Kernels of a device: each header has a test of its name, those that are not of detail/ a row, and each engine its face and a row in docs/cuda.md.
+file(GLOB_RECURSE on_device RELATIVE ${root}/include/rankloss/cuda ${root}/include/rankloss/cuda/*.hpp ${root}/include/rankloss/cuda/*.cuh)
+set(cuda_page "")
+if(EXISTS ${root}/docs/cuda.md)
+  file(READ ${root}/docs/cuda.md cuda_page)
+endif()
+foreach(header IN LISTS on_device)
+  string(REGEX REPLACE "\\.(hpp|cuh)$" "" name ${header})
+  string(REPLACE "." "\\." pattern ${header})
+  set(test ${name})
+  foreach(pair IN LISTS cuda_tested_by)
+    if(pair MATCHES "^${name}:(.*)$")
+      set(test ${CMAKE_MATCH_1})
+    endif()
+  endforeach()
+  if(NOT EXISTS ${root}/tests/cuda/${test}.test.cpp)
+    string(APPEND missing "\n  tests/cuda/${test}.test.cpp: missing, expected for include/rankloss/cuda/${header}")
+  endif()
+  if(NOT header MATCHES "^detail/" AND NOT page MATCHES "include/rankloss/cuda/${pattern}\\)")
+    string(APPEND missing "\n  docs/headers.md: no row links include/rankloss/cuda/${header}")
+  endif()
+  if(header MATCHES "\\.cuh$" AND NOT header MATCHES "^detail/")
+    if(NOT EXISTS ${root}/include/rankloss/${name}.hpp)
+      string(APPEND missing "\n  include/rankloss/${name}.hpp: missing, expected for include/rankloss/cuda/${header}")
+    endif()
+    if(NOT cuda_page MATCHES "cuda/${pattern}")
+      string(APPEND missing "\n  docs/cuda.md: nothing names cuda/${header}")
+    endif()
+  endif()
+endforeach()
+
 # Floors, from the ground: a header includes headers of its own floor and of those below. A face's last line, which brings in its engine, is not counted.
 set(floors
     "detail/base/|version"
@@ -157,8 +207,8 @@ set(floors
     "detail/pairs/|detail/band/|detail/draws/|detail/orders/"
     "detail/lists/|detail/embeddings/"
     "evaluate"
-    "[a-z0-9_]+|pairs/|ranks/|sorts/|metrics/"
-    "cpu/"
+    "[a-z0-9_]+\\.(hpp)|pairs/|ranks/|sorts/|metrics/"
+    "cpu/|cuda/"
     "conventions|conventions/|cpu/hosts/|data/|hosts/|rankloss")
 function(floor_of header result)
   set(at 0)
@@ -172,7 +222,7 @@ function(floor_of header result)
   endforeach()
   set(${result} ${found} PARENT_SCOPE)
 endfunction()
-file(GLOB_RECURSE all RELATIVE ${root}/include/rankloss ${root}/include/rankloss/*.hpp)
+file(GLOB_RECURSE all RELATIVE ${root}/include/rankloss ${root}/include/rankloss/*.hpp ${root}/include/rankloss/*.cuh)
 foreach(header IN LISTS all)
   floor_of(${header} own)
   file(STRINGS ${root}/include/rankloss/${header} includes REGEX "^#include <rankloss/")

@@ -424,7 +424,8 @@ class strided {
   strided(T* data, std::size_t size, std::ptrdiff_t stride = 1) noexcept
       : data_(data), size_(size), stride_(stride) {}
   strided(std::span<T> items) noexcept : data_(items.data()), size_(items.size()) {}
-  template <std::same_as<T> U>  // a template because nvcc warns of a conversion of strided<const T> to itself
+  // A template, because nvcc warns of a conversion of strided<const T> to itself.
+  template <std::same_as<T> U>
   requires(!std::is_const_v<T>) operator strided<const U>() const noexcept { return {data_, size_, stride_}; }
 
   [[nodiscard]] T& operator[](std::size_t i) const noexcept {

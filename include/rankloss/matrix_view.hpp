@@ -42,7 +42,8 @@ class matrix_view {
     if (columns_ > 1) column_stride_ = checked("column stride", column_stride);
   }
 
-  template <std::same_as<T> U>  // a template because nvcc warns of a conversion of matrix_view<const T> to itself
+  // A template, because nvcc warns of a conversion of matrix_view<const T> to itself.
+  template <std::same_as<T> U>
   requires(!std::is_const_v<T>) operator matrix_view<const U>() const noexcept {
     return {data_, rows_, columns_, row_stride_, column_stride_};
   }

@@ -55,7 +55,9 @@ struct sndcg {
     visit("ideal", self.ideal, options::choice<rankloss::ideal>{});
   }
   void validate() const { detail::check_gain(gain, gain_table); }
-  [[nodiscard]] RANKLOSS_HOST_DEVICE bool takes(double y) const noexcept { return detail::takes_gain(gain, y); }
+  [[nodiscard]] RANKLOSS_HOST_DEVICE bool takes(double y) const noexcept {
+    return detail::takes_gain(gain, y);
+  }
   [[nodiscard]] std::string_view expects() const noexcept { return detail::expects_gain; }
 
   /// Whether the list counts in reduction::mean_of_relevant: any item has a gain above 0.

@@ -154,7 +154,8 @@ TEST_CASE("cuda context: memory is lent, grows, and is not asked for again") {
   counted_memory memory;
   {
     context ctx(own, memory.resource());
-    const lists small = lists_of_lengths<float, float>({3, 50}, 1), large = lists_of_lengths<float, float>({3, 5000}, 1);
+    const lists small = lists_of_lengths<float, float>({3, 50}, 1),
+                large = lists_of_lengths<float, float>({3, 5000}, 1);
     cuda_support::agrees(softmax_cross_entropy{}, small, ctx);
     cuda_support::agrees(softmax_cross_entropy{}, large, ctx);
     const std::size_t before = memory.allocations;

@@ -8,14 +8,16 @@
 namespace cuda_listnet_test {
 
 TEST_CASE("cuda: listnet of floats, at every length", "[lengths]") {
-  cuda_support::agrees_at_every_length<rankloss::listnet, float, int>({.temperature = 0.7, .relevance_temperature = 2.0});
+  cuda_support::agrees_at_every_length<rankloss::listnet, float, int>(
+      {.temperature = 0.7, .relevance_temperature = 2.0});
 }
 TEST_CASE("cuda: listnet of floats") {
   cuda_support::keeps_the_promises_of_lists<rankloss::listnet, float, int>(
       {.temperature = 0.7, .relevance_temperature = 2.0});
 }
 TEST_CASE("cuda: listnet of doubles, at every length", "[lengths]") {
-  cuda_support::agrees_at_every_length<rankloss::listnet, double, double>({.temperature = 0.7, .relevance_temperature = 2.0});
+  cuda_support::agrees_at_every_length<rankloss::listnet, double, double>(
+      {.temperature = 0.7, .relevance_temperature = 2.0});
 }
 TEST_CASE("cuda: listnet of doubles") {
   cuda_support::keeps_the_promises_of_lists<rankloss::listnet, double, double>(

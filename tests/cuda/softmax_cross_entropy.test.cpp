@@ -11,7 +11,8 @@ using rankloss::softmax_cross_entropy;
 using rankloss::target;
 
 TEST_CASE("cuda: softmax_cross_entropy of floats, at every length", "[lengths]") {
-  cuda_support::agrees_at_every_length<softmax_cross_entropy, float, int>({.temperature = 0.5, .target = target::relevance, .poly = 0.5});
+  cuda_support::agrees_at_every_length<softmax_cross_entropy, float, int>(
+      {.temperature = 0.5, .target = target::relevance, .poly = 0.5});
 }
 TEST_CASE("cuda: softmax_cross_entropy of floats") {
   cuda_support::keeps_the_promises_of_lists<softmax_cross_entropy, float, int>(
@@ -31,7 +32,8 @@ TEST_CASE("cuda: softmax_cross_entropy with weights and relevance of any size") 
     for (const auto kind : {target::relevance, target::normalised, target::softmax}) {
       auto scaled = in;
       for (double& y : scaled.relevance) y *= kind == target::softmax ? 1.0 : size;
-      for (std::size_t i = 0; i < in.scores.size(); ++i) scaled.item_weights.push_back(size * static_cast<double>(1 + i % 3));
+      for (std::size_t i = 0; i < in.scores.size(); ++i)
+        scaled.item_weights.push_back(size * static_cast<double>(1 + i % 3));
       INFO("size " << size << ", target " << static_cast<int>(kind));
       cuda_support::agrees(softmax_cross_entropy{.target = kind}, scaled, ctx);
     }

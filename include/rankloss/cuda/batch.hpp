@@ -11,9 +11,9 @@ namespace rankloss::inline RANKLOSS_ABI::cuda {
 /// list_batch: lists of scored items in the memory of a device. Its fields mean what those of the
 /// rankloss::list_batch of the same names mean; only `longest` is new.
 ///
-/// Offsets and lengths are in the memory of the device, so the host knows no list's length. It plans for lists
-/// of up to `longest` items; a list that has more is an error that `context::check` reports, and takes no
-/// part. A small bound spares launches and scratch, and changes no result.
+/// Offsets and lengths are in the memory of the device, so the host knows no list's length. It plans for
+/// lists of up to `longest` items; a list that has more is an error that `context::check` reports. A small
+/// bound spares launches and scratch, and changes no result.
 template <score T, relevance_number Relevance = T>
 struct list_batch {
   using score_type = T;

@@ -51,15 +51,16 @@ inline void deallocate_in_order(void*, void* memory, std::size_t, cudaStream_t s
 /// that nothing is allocated. While a stream is captured into a graph scratch cannot grow: `reserve` it
 /// before.
 ///
-/// Bad numbers in a batch are found by kernels; the first of them is kept until `check` asks for it. The value
-/// of such a batch is NaN, and so are the value and the gradient of the list that holds the number. Of a batch
-/// whose offsets or lengths are bad nothing else is written.
+/// Bad numbers in a batch are found by kernels; the first of them is kept until `check` asks for it. The
+/// value of such a batch is NaN, and so are the value and the gradient of the list that holds the number. Of
+/// a batch whose offsets or lengths are bad nothing else is written.
 ///
 /// A context is used by one thread at a time, with the device of its stream current.
 class context {
  public:
   /// @throws cuda::error when there is no device or no memory.
-  explicit context(cudaStream_t stream, resource memory = stream_ordered(), data_checks data = data_checks::on)
+  explicit context(cudaStream_t stream, resource memory = stream_ordered(),
+                   data_checks data = data_checks::on)
       : checks(data), stream_(stream), memory_(memory) {
     faults_ = static_cast<detail::fault_record*>(
         memory_.allocate(memory_.of, sizeof(detail::fault_record), stream_));
@@ -99,8 +100,9 @@ class context {
     cudaStreamCaptureStatus capture = cudaStreamCaptureStatusNone;
     detail::require_success(cudaStreamIsCapturing(stream_, &capture), "cudaStreamIsCapturing");
     if (capture != cudaStreamCaptureStatusNone)
-      rankloss::detail::fail<std::logic_error>("context: scratch of ", bytes_, " bytes while its stream is captured, expected ",
-                                               bytes, ": reserve it before");
+      rankloss::detail::fail<std::logic_error>("context: scratch of ", bytes_,
+                                               " bytes while its stream is captured, expected ", bytes,
+                                               ": reserve it before");
     if (scratch_ != nullptr)
       memory_.deallocate(memory_.of, std::exchange(scratch_, nullptr), std::exchange(bytes_, 0), stream_);
     scratch_ = memory_.allocate(memory_.of, bytes, stream_);
@@ -114,8 +116,8 @@ class context {
     if (faults_ == nullptr) [[unlikely]]
       fail_moved();
     detail::fault_record found{};
-    detail::require_success(
-        cudaMemcpyAsync(&found, faults_, sizeof found, cudaMemcpyDeviceToHost, stream_), "cudaMemcpyAsync");
+    detail::require_success(cudaMemcpyAsync(&found, faults_, sizeof found, cudaMemcpyDeviceToHost, stream_),
+                            "cudaMemcpyAsync");
     detail::require_success(cudaStreamSynchronize(stream_), "cudaStreamSynchronize");
     if (found.word == detail::no_fault) return;
     detail::require_success(clear_faults(), "cudaMemsetAsync");
@@ -139,8 +141,7 @@ class context {
   }
   void release() noexcept {
     if (scratch_ != nullptr) memory_.deallocate(memory_.of, scratch_, bytes_, stream_);
-    if (faults_ != nullptr)
-      memory_.deallocate(memory_.of, faults_, sizeof(detail::fault_record), stream_);
+    if (faults_ != nullptr) memory_.deallocate(memory_.of, faults_, sizeof(detail::fault_record), stream_);
   }
   [[noreturn]] static void fail_moved() {
     rankloss::detail::fail<std::logic_error>(

@@ -24,9 +24,9 @@ class device_span {
   device_span() = default;
   RANKLOSS_HOST_DEVICE explicit device_span(T* data, std::size_t size) noexcept : data_(data), size_(size) {}
   template <class U>
-  requires(std::is_const_v<T>&& std::same_as<const U, T> && !std::is_const_v<U>)
-      RANKLOSS_HOST_DEVICE device_span(const device_span<U>& other) noexcept
-      : data_(other.data()), size_(other.size()) {}
+  requires(std::is_const_v<T>&& std::same_as<const U, T> && !std::is_const_v<U>) RANKLOSS_HOST_DEVICE
+      device_span(const device_span<U>& other)
+  noexcept : data_(other.data()), size_(other.size()) {}
 
   [[nodiscard]] RANKLOSS_HOST_DEVICE T* data() const noexcept { return data_; }
   [[nodiscard]] RANKLOSS_HOST_DEVICE std::size_t size() const noexcept { return size_; }
@@ -45,8 +45,8 @@ class device_indices {
  public:
   device_indices() = default;
   template <std::integral Element>
-  requires(sizeof(Element) == 4 || sizeof(Element) == 8)
-      device_indices(const device_span<Element>& items) noexcept
+  requires(sizeof(Element) == 4 || sizeof(Element) == 8) device_indices(const device_span<Element>& items)
+  noexcept
       : data_(items.data()),
         size_(items.size()),
         wide_(sizeof(Element) == 8),
@@ -67,8 +67,8 @@ class device_indices {
  private:
   const void* data_ = nullptr;
   std::size_t size_ = 0;
-  bool wide_ = true;
-  bool signed_ = true;
+  [[maybe_unused]] bool wide_ = true;  // read by the device alone
+  [[maybe_unused]] bool signed_ = true;
 };
 
 /// device_reals: floats or doubles in the memory of a device.
@@ -84,14 +84,15 @@ class device_reals {
   [[nodiscard]] RANKLOSS_HOST_DEVICE bool empty() const noexcept { return size_ == 0; }
 #if defined(__CUDACC__)
   [[nodiscard]] __device__ double operator[](std::size_t i) const noexcept {
-    return wide_ ? static_cast<const double*>(data_)[i] : static_cast<double>(static_cast<const float*>(data_)[i]);
+    return wide_ ? static_cast<const double*>(data_)[i]
+                 : static_cast<double>(static_cast<const float*>(data_)[i]);
   }
 #endif
 
  private:
   const void* data_ = nullptr;
   std::size_t size_ = 0;
-  bool wide_ = true;
+  [[maybe_unused]] bool wide_ = true;  // read by the device alone
 };
 
 /// device_flags: one byte for each item, zero or not zero, in the memory of a device.

@@ -106,8 +106,8 @@ struct embedding_outputs {
 /// scratch_bytes: what `evaluate` takes of the scratch of a context, for `context::reserve`.
 template <class Loss, score T>
 [[nodiscard]] std::size_t scratch_bytes(const Loss& loss, const embedding_batch<T>& batch) {
-  detail::expect_engine<Loss>();
-  if constexpr (detail::has_engine<Loss>) {
+  detail::expect_engine<Loss, embedding_batch<T>>();
+  if constexpr (detail::has_engine<Loss, embedding_batch<T>>) {
     detail::check_shape(batch, embedding_outputs<T>{});
     return engine<Loss, context>::scratch_bytes(loss, batch);
   }
@@ -136,8 +136,8 @@ template <class Loss, score T>
 template <class Loss, score T>
 void evaluate(const Loss& loss, const cuda::embedding_batch<T>& batch, const cuda::embedding_outputs<T>& out,
               cuda::context& ctx) {
-  cuda::detail::expect_engine<Loss>();
-  if constexpr (cuda::detail::has_engine<Loss>) {
+  cuda::detail::expect_engine<Loss, cuda::embedding_batch<T>>();
+  if constexpr (cuda::detail::has_engine<Loss, cuda::embedding_batch<T>>) {
     rankloss::validate(loss);
     if constexpr (!detail::gives_temperature_gradient<Loss>)
       detail::require(out.temperature_gradient.empty(),

@@ -79,17 +79,19 @@ struct sndcg_list {
 
  private:
   template <class Team, class T>
-  [[nodiscard]] static __device__ double nothing(const Team& team, std::uint32_t n, const device_sink<T>& sink) {
+  [[nodiscard]] static __device__ double nothing(const Team& team, std::uint32_t n,
+                                                 const device_sink<T>& sink) {
     if (sink.wanted())
       for (std::uint32_t i = team.rank(); i < n; i += team.size()) sink.put(i, T{0});
     return 0.0;
   }
 
-  /// The loss from the ranks; `a` holds gains and becomes d(DCG) / d(rank). `item_of` is the item of a position.
+  /// The loss from the ranks; `a` holds gains and becomes d(DCG) / d(rank). `item_of` is the item of a
+  /// position.
   template <class Team, class T, class Ranks, class Sums, class ItemOf>
-  [[nodiscard]] __device__ double differentiate(const Team& team, std::uint32_t n, double best, T* a, T* slopes,
-                                                const device_sink<T>& sink, Ranks ranks, const Sums& sums,
-                                                ItemOf item_of) const {
+  [[nodiscard]] __device__ double differentiate(const Team& team, std::uint32_t n, double best, T* a,
+                                                T* slopes, const device_sink<T>& sink, Ranks ranks,
+                                                const Sums& sums, ItemOf item_of) const {
     double dcg = 0.0, mass = 0.0, moment = 0.0;
     ranks([&](std::uint32_t i, T rank, T slope_sum) {
       const T argument = T{1} + rank;

@@ -5,7 +5,7 @@
 #include "cuda/detail/team.hpp"
 #include "cuda/support/device.hpp"
 
-namespace cuda_team_test {
+namespace cuda_detail_team_test {
 namespace {
 
 namespace of = rankloss::cuda::detail;
@@ -50,7 +50,10 @@ __device__ void find_all(const Team& team, const pointers& p, unsigned char* mem
       team, p.n, 0.0, [&](std::uint32_t i) { return static_cast<double>(p.x[i]); },
       [](double a, double b) { return a + b; }, [&](std::uint32_t i, double x) { p.scanned[i] = x; });
   of::scan_items(
-      team, p.n, map{1.0f, 0.0f}, [&](std::uint32_t i) { return map{i % 3 == 0 ? 0.5f : 1.0f, p.x[i]}; },
+      team, p.n, map{1.0f, 0.0f},
+      [&](std::uint32_t i) {
+        return map{i % 3 == 0 ? 0.5f : 1.0f, p.x[i]};
+      },
       [](const map& first, const map& second) {
         return map{first.slope * second.slope, fmaf(second.slope, first.offset, second.offset)};
       },
@@ -93,9 +96,13 @@ findings find(const std::vector<float>& numbers, unsigned threads) {
   const array<std::uint32_t> least(1), order(n);
   const array<map> maps(n);
   const array<unsigned> differ(std::vector<unsigned>(1, 0u));
-  const pointers p{x.data(),     static_cast<std::uint32_t>(n), sum.data(),    greatest.data(), least.data(),
-                   scanned.data(), maps.data(),                 sorted.data(), order.data(),    differ.data()};
-  of::launch("find", threads == 0 ? by_warp : by_block, 1, threads == 0 ? 64 : threads, n * 8 + 64, nullptr, p);
+  const pointers p{x.data(),     static_cast<std::uint32_t>(n),
+                   sum.data(),   greatest.data(),
+                   least.data(), scanned.data(),
+                   maps.data(),  sorted.data(),
+                   order.data(), differ.data()};
+  of::launch("find", threads == 0 ? by_warp : by_block, 1, threads == 0 ? 64 : threads, n * 8 + 64, nullptr,
+             p);
   findings found;
   found.sum = sum.host()[0];
   found.greatest = greatest.host()[0].number;
@@ -112,4 +119,4 @@ findings find(const std::vector<float>& numbers, unsigned threads) {
   return found;
 }
 
-}  // namespace cuda_team_test
+}  // namespace cuda_detail_team_test

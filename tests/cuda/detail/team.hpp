@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <vector>
 
-namespace cuda_team_test {
+namespace cuda_detail_team_test {
 
 /// What a team finds of n numbers.
 struct findings {
@@ -22,4 +22,4 @@ struct findings {
 /// Computed by a warp (threads = 0), or by a block of so many threads, in shared memory.
 findings find(const std::vector<float>& numbers, unsigned threads);
 
-}  // namespace cuda_team_test
+}  // namespace cuda_detail_team_test

@@ -10,7 +10,7 @@
 #include <random>
 #include <vector>
 
-namespace cuda_team_test {
+namespace cuda_detail_team_test {
 namespace {
 
 void check(std::size_t n, unsigned threads) {
@@ -50,19 +50,18 @@ void check(std::size_t n, unsigned threads) {
 
 }  // namespace
 
-TEST_CASE("cuda: teams of every size find sums, the greatest number, scans and orders") {
+TEST_CASE("cuda: teams of every size find sums, the greatest number, scans and orders", "[lengths]") {
   SECTION("a warp") {
     for (std::size_t n = 0; n <= 70; ++n) check(n, 0);
   }
   SECTION("a block") {
-    for (unsigned threads = 32; threads <= 1024; threads += 32)
-      for (const std::size_t n : {std::size_t{0}, std::size_t{1}, std::size_t{threads - 1}, std::size_t{threads},
-                                  std::size_t{threads + 1}, std::size_t{2 * threads + 7}})
-        check(n, threads);
+    for (unsigned threads = 32; threads <= 1024; threads += 32) check(threads + 1, threads);
+    for (const unsigned threads : {32u, 64u, 480u, 1024u})
+      for (const unsigned n : {0u, 1u, threads - 1, threads, 2 * threads + 7}) check(n, threads);
   }
   SECTION("every ragged length") {
     for (std::size_t n = 2; n <= 130; ++n) check(n, 96);
   }
 }
 
-}  // namespace cuda_team_test
+}  // namespace cuda_detail_team_test

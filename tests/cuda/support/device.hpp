@@ -20,25 +20,30 @@ class array {
  public:
   explicit array(std::size_t size) : size_(size) {
     void* memory = nullptr;
-    require_success(cudaMalloc(&memory, (size + 1) * sizeof(T)), "cudaMalloc");  // room for one, as 0 bytes give null
+    require_success(cudaMalloc(&memory, (size + 1) * sizeof(T)),
+                    "cudaMalloc");  // room for one, as 0 bytes give null
     data_ = static_cast<T*>(memory);
   }
   array(const std::vector<T>& host) : array(host.size()) {
     if (size_ > 0)
-      require_success(cudaMemcpy(data_, host.data(), size_ * sizeof(T), cudaMemcpyHostToDevice), "cudaMemcpy");
+      require_success(cudaMemcpy(data_, host.data(), size_ * sizeof(T), cudaMemcpyHostToDevice),
+                      "cudaMemcpy");
   }
   array(array&& other) noexcept : data_(std::exchange(other.data_, nullptr)), size_(other.size_) {}
   array& operator=(array&&) = delete;
   ~array() { (void)cudaFree(data_); }
 
   [[nodiscard]] T* data() const { return data_; }
-  [[nodiscard]] rankloss::cuda::device_span<T> view() const { return rankloss::cuda::device_span<T>(data_, size_); }
+  [[nodiscard]] rankloss::cuda::device_span<T> view() const {
+    return rankloss::cuda::device_span<T>(data_, size_);
+  }
   /// What is there once all work is done.
   [[nodiscard]] std::vector<T> host() const {
     std::vector<T> copy(size_);
     require_success(cudaDeviceSynchronize(), "cudaDeviceSynchronize");
     if (size_ > 0)
-      require_success(cudaMemcpy(copy.data(), data_, size_ * sizeof(T), cudaMemcpyDeviceToHost), "cudaMemcpy");
+      require_success(cudaMemcpy(copy.data(), data_, size_ * sizeof(T), cudaMemcpyDeviceToHost),
+                      "cudaMemcpy");
     return copy;
   }
 
@@ -50,7 +55,9 @@ class array {
 /// A stream that does not wait for the default one.
 class stream {
  public:
-  stream() { require_success(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "cudaStreamCreate"); }
+  stream() {
+    require_success(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "cudaStreamCreate");
+  }
   ~stream() {
     (void)cudaStreamSynchronize(stream_);
     (void)cudaStreamDestroy(stream_);

@@ -110,19 +110,21 @@ template <class Loss, class T, class R>
 template <class Loss, class T, class R>
 [[nodiscard]] results<double> on_host(const Loss& loss, const host_lists<T, R>& in, const how& h = {}) {
   const std::vector<double> scores(in.scores.begin(), in.scores.end());
-  results<double> out{0.0, std::vector<double>(in.scores.size(), h.filled), std::vector<double>(lists_of(in))};
-  out.value = rankloss::evaluate(loss,
-                                 rankloss::list_batch<double, R>{.scores = scores,
-                                                                 .relevance = in.relevance,
-                                                                 .offsets = in.offsets,
-                                                                 .list_weights = in.list_weights,
-                                                                 .item_weights = in.item_weights,
-                                                                 .length = in.length,
-                                                                 .stride = in.stride,
-                                                                 .lengths = in.lengths,
-                                                                 .mask = in.mask,
-                                                                 .reduction = in.reduction},
-                                 {.gradient = out.gradient, .per_list = out.per_list, .scale = h.scale, .update = h.update});
+  results<double> out{0.0, std::vector<double>(in.scores.size(), h.filled),
+                      std::vector<double>(lists_of(in))};
+  out.value = rankloss::evaluate(
+      loss,
+      rankloss::list_batch<double, R>{.scores = scores,
+                                      .relevance = in.relevance,
+                                      .offsets = in.offsets,
+                                      .list_weights = in.list_weights,
+                                      .item_weights = in.item_weights,
+                                      .length = in.length,
+                                      .stride = in.stride,
+                                      .lengths = in.lengths,
+                                      .mask = in.mask,
+                                      .reduction = in.reduction},
+      {.gradient = out.gradient, .per_list = out.per_list, .scale = h.scale, .update = h.update});
   return out;
 }
 
@@ -134,7 +136,8 @@ template <class T, class R>
 [[nodiscard]] std::pair<std::size_t, std::size_t> place_of(const host_lists<T, R>& in, std::size_t l) {
   if (in.length > 0) return {l * (in.stride > 0 ? in.stride : in.length), in.length};
   if (in.offsets.empty()) return {0, in.scores.size()};
-  return {static_cast<std::size_t>(in.offsets[l]), static_cast<std::size_t>(in.offsets[l + 1] - in.offsets[l])};
+  return {static_cast<std::size_t>(in.offsets[l]),
+          static_cast<std::size_t>(in.offsets[l + 1] - in.offsets[l])};
 }
 
 /// Each list's value and gradient are those of the CPU, relative to the largest entry of the list.
@@ -225,7 +228,8 @@ void keeps_the_promises_of_lists(const Loss& loss) {
         in.reduction = reduction;
         std::fill(in.relevance.begin(), in.relevance.begin() + 3, R{0});
         if (weighted) {
-          for (std::size_t l = 0; l < lists_of(in); ++l) in.list_weights.push_back(static_cast<float>(random() % 4));
+          for (std::size_t l = 0; l < lists_of(in); ++l)
+            in.list_weights.push_back(static_cast<float>(random() % 4));
           for (std::size_t i = 0; i < in.scores.size(); ++i)
             in.item_weights.push_back(static_cast<double>(random() % 8) / 4);
         }
@@ -264,7 +268,7 @@ void keeps_the_promises_of_lists(const Loss& loss) {
       }
   }
   SECTION("a list has the same bits in every batch") {
-    const std::vector<std::size_t> lengths{5, 32, 33, 256, 257, 3000};
+    const std::vector<std::size_t> lengths{5, 32, 33, 256, 257, 1300};
     host_lists<T, R> all = lists_of_lengths<T, R>(lengths, 6);
     all.reduction = rankloss::reduction::sum;
     const results<T> together = on_device(loss, all, ctx);

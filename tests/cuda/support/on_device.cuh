@@ -8,8 +8,8 @@
 namespace cuda_support {
 
 template <class Loss, class T, class R>
-void on_device(const Loss& loss, const rankloss::cuda::list_batch<T, R>& batch, const rankloss::cuda::outputs<T>& out,
-               rankloss::cuda::context& ctx) {
+void on_device(const Loss& loss, const rankloss::cuda::list_batch<T, R>& batch,
+               const rankloss::cuda::outputs<T>& out, rankloss::cuda::context& ctx) {
   rankloss::evaluate(loss, batch, out, ctx);
 }
 template <class Loss, class T, class R>
@@ -20,7 +20,7 @@ std::size_t scratch_bytes(const Loss& loss, const rankloss::cuda::list_batch<T, 
 }  // namespace cuda_support
 
 /// Defines both for a loss, scores and relevance.
-#define COMPILE_ON_DEVICE(loss, T, R)                                                                                   \
-  template void cuda_support::on_device(const loss&, const rankloss::cuda::list_batch<T, R>&,                           \
-                                        const rankloss::cuda::outputs<T>&, rankloss::cuda::context&);                   \
+#define COMPILE_ON_DEVICE(loss, T, R)                                                                 \
+  template void cuda_support::on_device(const loss&, const rankloss::cuda::list_batch<T, R>&,         \
+                                        const rankloss::cuda::outputs<T>&, rankloss::cuda::context&); \
   template std::size_t cuda_support::scratch_bytes(const loss&, const rankloss::cuda::list_batch<T, R>&)

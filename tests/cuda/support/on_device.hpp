@@ -11,8 +11,8 @@ namespace cuda_support {
 /// rankloss::evaluate and rankloss::cuda::scratch_bytes for tests that the C++ compiler compiles: NAME.cu
 /// defines them for a loss.
 template <class Loss, class T, class R>
-void on_device(const Loss& loss, const rankloss::cuda::list_batch<T, R>& batch, const rankloss::cuda::outputs<T>& out,
-               rankloss::cuda::context& ctx);
+void on_device(const Loss& loss, const rankloss::cuda::list_batch<T, R>& batch,
+               const rankloss::cuda::outputs<T>& out, rankloss::cuda::context& ctx);
 template <class Loss, class T, class R>
 std::size_t scratch_bytes(const Loss& loss, const rankloss::cuda::list_batch<T, R>& batch);
 

@@ -13,9 +13,9 @@
 
 namespace rankloss::inline RANKLOSS_ABI::cuda::detail {
 
-/// What can be wrong with the numbers of a batch, in the order in which it is reported. Those up to `too_long`
-/// say where lists lie: nothing is computed of such a batch. Those from `scores` to `item_weight` are of an
-/// item, and are reported list by list; those behind them are of embeddings.
+/// What can be wrong with the numbers of a batch, in the order in which it is reported. Those up to
+/// `too_long` say where lists lie: nothing is computed of such a batch. Those from `scores` to `item_weight`
+/// are of an item, and are reported list by list; those behind them are of embeddings.
 enum class fault : std::uint64_t {
   first_offset,
   falling_offset,
@@ -39,7 +39,8 @@ using fault_word = std::uint64_t;
 inline constexpr fault_word no_fault = ~fault_word{0};
 inline constexpr unsigned fault_item_bits = 48;
 
-[[nodiscard]] RANKLOSS_HOST_DEVICE constexpr fault_word fault_of(fault kind, std::uint64_t item = 0) noexcept {
+[[nodiscard]] RANKLOSS_HOST_DEVICE constexpr fault_word fault_of(fault kind,
+                                                                 std::uint64_t item = 0) noexcept {
   return static_cast<fault_word>(kind) << fault_item_bits | item;
 }
 [[nodiscard]] RANKLOSS_HOST_DEVICE constexpr fault kind_of(fault_word word) noexcept {
@@ -73,12 +74,10 @@ struct fault_record {
       fail("offsets: last is ", found.whole, ", expected ", found.other, " (the number of scores)");
     case fault::length:
       fail("lengths: ", found.whole, " at list ", l, ", expected 0 to ", found.other, " (length)");
-    case fault::too_long:
-      fail("longest: ", found.other, ", but list ", l, " has ", found.whole, " items");
+    case fault::too_long: fail("longest: ", found.other, ", but list ", l, " has ", found.whole, " items");
     case fault::list_weight:
       fail("list_weights: ", found.number, " at list ", l, ", expected a finite number >= 0");
-    case fault::scores:
-      fail("scores: ", found.number, " at list ", l, ", item ", i, ", expected a number");
+    case fault::scores: fail("scores: ", found.number, " at list ", l, ", item ", i, ", expected a number");
     case fault::relevance: {
       std::string expected = "a finite number";
       if (rankloss::detail::is_finite(found.number)) {

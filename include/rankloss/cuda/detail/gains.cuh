@@ -37,9 +37,10 @@ struct gain_options {
   std::size_t grades;
   double table[most_grades];
 
-  [[nodiscard]] static gain_options of(gain kind, std::span<const double> table, ideal how, std::size_t cutoff) {
-    rankloss::detail::require(table.size() <= most_grades, "gain_table: size ", table.size(), ", expected at most ",
-                              most_grades, " grades on a device");
+  [[nodiscard]] static gain_options of(gain kind, std::span<const double> table, ideal how,
+                                       std::size_t cutoff) {
+    rankloss::detail::require(table.size() <= most_grades, "gain_table: size ", table.size(),
+                              ", expected at most ", most_grades, " grades on a device");
     gain_options made{kind, how, cutoff, table.size(), {}};
     for (std::size_t y = 0; y < table.size(); ++y) made.table[y] = table[y];
     return made;
@@ -49,7 +50,9 @@ struct gain_options {
     return y >= 0.0 && y < static_cast<double>(grades) ? table[static_cast<std::size_t>(y)] : 0.0;
   }
   /// Whether an item of this relevance is relevant.
-  [[nodiscard]] __device__ bool counts(double y) const { return kind == gain::table ? worth(y) > 0.0 : y > 0.0; }
+  [[nodiscard]] __device__ bool counts(double y) const {
+    return kind == gain::table ? worth(y) > 0.0 : y > 0.0;
+  }
 
   /// Gains of one list times the item weights, as detail/gains/fill_gains.hpp has them: scaled by one factor
   /// for the whole list where they would overflow or lose precision.
@@ -110,7 +113,8 @@ struct gain_options {
         [](std::uint32_t a, std::uint32_t b) { return a < b ? b : a; },
         [&](std::uint32_t i, std::uint32_t begin) { first[i] = begin; });
     double sum = 0.0;
-    for (std::uint32_t i = team.rank(); i < n; i += team.size()) sum += term(gains[i], first[i], i - first[i]);
+    for (std::uint32_t i = team.rank(); i < n; i += team.size())
+      sum += term(gains[i], first[i], i - first[i]);
     return detail::sum(team, sum);
   }
 
@@ -124,7 +128,8 @@ struct gain_options {
   }
 
   template <class Team, class T, class R, class Of>
-  [[nodiscard]] static __device__ double greatest_of(const Team& team, const device_list<T, R>& items, Of of) {
+  [[nodiscard]] static __device__ double greatest_of(const Team& team, const device_list<T, R>& items,
+                                                     Of of) {
     double most = 0.0;
     for (std::uint32_t i = team.rank(); i < items.size(); i += team.size()) most = fmax(most, of(i));
     return greatest(team, most);

@@ -18,8 +18,8 @@ template <class... Parameters>
 void launch(std::string_view name, void (*kernel)(Parameters...), unsigned blocks, unsigned threads,
             std::size_t shared_bytes, cudaStream_t stream, std::type_identity_t<Parameters>... arguments) {
   void* addresses[] = {const_cast<void*>(static_cast<const void*>(&arguments))...};
-  require_success(cudaLaunchKernel(reinterpret_cast<const void*>(kernel), dim3(blocks), dim3(threads), addresses,
-                                   shared_bytes, stream),
+  require_success(cudaLaunchKernel(reinterpret_cast<const void*>(kernel), dim3(blocks), dim3(threads),
+                                   addresses, shared_bytes, stream),
                   name);
 }
 

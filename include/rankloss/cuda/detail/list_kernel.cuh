@@ -32,7 +32,8 @@ using rankloss::detail::unit_of;
 
 // Sizes at which one way takes over from another.
 
-/// Lists of up to so many items are computed by a warp: it needs no barriers, and shares a scan among few threads.
+/// Lists of up to so many items are computed by a warp: it needs no barriers, and shares a scan among few
+/// threads.
 inline constexpr std::uint32_t longest_of_warp = 256;
 /// Warps of a block, each with a list of its own; fewer where their scratch is large.
 inline constexpr unsigned warps_of_block = 4;
@@ -112,12 +113,18 @@ class device_sink {
 struct list_mean {
   double scale;  ///< divided by the sum of the scaled weights, except for reduction::sum
   double unit;
-  std::uint64_t summed;  ///< not 0: without the division; as wide as the others, so that all bytes are written
+  std::uint64_t summed;  ///< not 0: without the division; wide, so that no byte is left unwritten
 
   [[nodiscard]] __device__ double scaled(double weight) const { return weight * unit; }
-  [[nodiscard]] __device__ double summand(double weight) const { return summed != 0 ? weight : scaled(weight); }
-  [[nodiscard]] __device__ double share(double weight) const { return held_as<double>(summand(weight) * scale); }
-  [[nodiscard]] __device__ double factor() const { return held_as<double>(summed != 0 ? scale / unit : scale); }
+  [[nodiscard]] __device__ double summand(double weight) const {
+    return summed != 0 ? weight : scaled(weight);
+  }
+  [[nodiscard]] __device__ double share(double weight) const {
+    return held_as<double>(summand(weight) * scale);
+  }
+  [[nodiscard]] __device__ double factor() const {
+    return held_as<double>(summed != 0 ? scale / unit : scale);
+  }
 };
 
 /// What a launch is given, by value.
@@ -129,10 +136,10 @@ struct list_task {
   std::size_t lists;
   std::uint32_t longest;
   bool check;
-  double* values;        ///< [lists]
-  fault_word* words;     ///< [lists]
+  double* values;          ///< [lists]
+  fault_word* words;       ///< [lists]
   unsigned char* counted;  ///< [lists] whether the list counts; null: all do
-  list_mean* computed;   ///< null: the mean is known to the host
+  list_mean* computed;     ///< null: the mean is known to the host
   list_mean known;
   unsigned char* arena;  ///< scratch of the lists that are too long for shared memory
   fault_record* faults;
@@ -166,7 +173,8 @@ template <class Task>
     const std::size_t first = l * (batch.stride > 0 ? batch.stride : batch.length);
     if (batch.lengths.empty()) return {first, static_cast<std::uint32_t>(batch.length), no_fault};
     const std::int64_t size = batch.lengths[l];
-    if (size < 0 || size > static_cast<std::int64_t>(batch.length)) return {first, 0, fault_of(fault::length, l)};
+    if (size < 0 || size > static_cast<std::int64_t>(batch.length))
+      return {first, 0, fault_of(fault::length, l)};
     return {first, static_cast<std::uint32_t>(size), no_fault};
   }
   const std::int64_t begin = batch.offsets.empty() ? 0 : batch.offsets[l];
@@ -196,8 +204,8 @@ template <class Task>
 
 /// Computes list l, and writes all that is written of it.
 template <class Team, class Task>
-__device__ inline void compute_list(const Team& team, const Task& task, std::size_t l, const list_place& place,
-                                    team_scratch scratch) {
+__device__ inline void compute_list(const Team& team, const Task& task, std::size_t l,
+                                    const list_place& place, team_scratch scratch) {
   using T = std::remove_const_t<std::remove_reference_t<decltype(task.batch.scores[0])>>;
   using R = std::remove_const_t<std::remove_reference_t<decltype(task.batch.relevance[0])>>;
   const auto& batch = task.batch;
@@ -260,7 +268,8 @@ __global__ void __launch_bounds__(warps_of_block* warp_size)
   extern __shared__ __align__(16) unsigned char memory[];
   const warp_team team;
   const unsigned warp = threadIdx.x / warp_size, warps = blockDim.x / warp_size;
-  for (std::size_t l = std::size_t{blockIdx.x} * warps + warp; l < task.lists; l += std::size_t{gridDim.x} * warps) {
+  for (std::size_t l = std::size_t{blockIdx.x} * warps + warp; l < task.lists;
+       l += std::size_t{gridDim.x} * warps) {
     const list_place place = place_of(task, l);
     if (place.size < least || place.size > most) continue;
     compute_list(team, task, l, place, team_scratch(memory + warp * bytes));
@@ -294,7 +303,8 @@ __global__ void __launch_bounds__(long_block_threads)
   }
 }
 
-/// Whether all lists lie where they can. The least of the faults is the same in whatever order they are found.
+/// Whether all lists lie where they can. The least of the faults is the same in whatever order they are
+/// found.
 template <class Task>
 __global__ void __launch_bounds__(block_threads) check_places(const Task task) {
   for (std::size_t l = std::size_t{blockIdx.x} * block_threads + threadIdx.x; l < task.lists;
@@ -339,7 +349,10 @@ __global__ void __launch_bounds__(reduce_threads) weigh_lists(const Task task) {
   for (std::size_t l = team.rank(); l < task.lists; l += team.size()) total += task.weight(l) * unit;
   total = sum(team, total);
   if (team.rank() == 0)
-    *task.computed = {task.known.summed != 0 ? 1.0 : total > 0.0 ? 1.0 / total : 0.0, unit, task.known.summed};
+    *task.computed = {task.known.summed != 0 ? 1.0
+                      : total > 0.0          ? 1.0 / total
+                                             : 0.0,
+                      unit, task.known.summed};
 }
 
 /// The first fault of a batch.
@@ -443,19 +456,20 @@ __global__ void __launch_bounds__(reduce_threads) reduce_lists(const Task task) 
 ///     of(loss)                 made on the host
 ///     item_bytes<T>            bytes of scratch for each item
 ///     (team, list, sink, scratch) const
-///                              the value of a list of at least one item; writes its gradient if it is wanted.
-///                              All threads of the team call it and get the same number
+///                              the value of a list of at least one item; writes its gradient if it is
+///                              wanted. All threads of the team call it and get the same number
 ///     takes(y), counts(y)      optional: which relevance the loss accepts, and which makes a list count in
 ///                              reduction::mean_of_relevant (by definition: > 0)
 template <class Loss, class Compute>
 struct list_engine {
   /// Bytes of scratch of an item, mask included.
   template <class T>
-  static constexpr std::size_t item_bytes = (Compute::template item_bytes<T> + sizeof(std::uint32_t) + 7) / 8 * 8;
+  static constexpr std::size_t item_bytes = (Compute::template item_bytes<T> + sizeof(std::uint32_t) + 7) /
+                                            8 * 8;
   /// Longer lists have their scratch in the memory of the device.
   template <class T>
-  static constexpr auto longest_of_block =
-      static_cast<std::uint32_t>((shared_bytes - scratch_slack) / item_bytes<T>);
+  static constexpr auto longest_of_block = static_cast<std::uint32_t>((shared_bytes - scratch_slack) /
+                                                                      item_bytes<T>);
 
   template <class T, class R>
   [[nodiscard]] static std::size_t scratch_bytes(const Loss&, const list_batch<T, R>& batch) {
@@ -465,24 +479,26 @@ struct list_engine {
   template <class T, class R>
   static void run(const Loss& loss, const list_batch<T, R>& batch, const outputs<T>& out, context& ctx) {
     using task_type = list_task<Compute, T, R>;
-    static_assert(longest_of_warp <= longest_of_block<T>, "scratch of a list of a warp has to fit into shared memory");
+    static_assert(longest_of_warp <= longest_of_block<T>,
+                  "scratch of a list of a warp has to fit into shared memory");
     const plan<T, R> to(batch);
     auto* const memory = static_cast<unsigned char*>(ctx.scratch(to.bytes));
-    task_type task{.compute = Compute::of(loss),
-                   .batch = batch,
-                   .out = out,
-                   .lists = to.lists,
-                   .longest = to.longest,
-                   .check = ctx.checks == data_checks::on,
-                   .values = out.per_list.empty() ? at<double>(memory, to.values) : out.per_list.data(),
-                   .words = at<fault_word>(memory, to.words),
-                   .counted = to.counts ? memory + to.counted : nullptr,
-                   .computed = to.weighs ? at<list_mean>(memory, to.mean) : nullptr,
-                   .known = {.scale = 1.0, .unit = 1.0, .summed = batch.reduction == reduction::sum ? 1u : 0u},
-                   .arena = memory + to.arena,
-                   .faults = ctx.faults(),
-                   .expected = nullptr,
-                   .expected_size = 0};
+    task_type task{
+        .compute = Compute::of(loss),
+        .batch = batch,
+        .out = out,
+        .lists = to.lists,
+        .longest = to.longest,
+        .check = ctx.checks == data_checks::on,
+        .values = out.per_list.empty() ? at<double>(memory, to.values) : out.per_list.data(),
+        .words = at<fault_word>(memory, to.words),
+        .counted = to.counts ? memory + to.counted : nullptr,
+        .computed = to.weighs ? at<list_mean>(memory, to.mean) : nullptr,
+        .known = {.scale = 1.0, .unit = 1.0, .summed = batch.reduction == reduction::sum ? 1u : 0u},
+        .arena = memory + to.arena,
+        .faults = ctx.faults(),
+        .expected = nullptr,
+        .expected_size = 0};
     if (task.known.summed == 0 && to.lists > 0) task.known.scale = 1.0 / static_cast<double>(to.lists);
     if constexpr (requires { loss.expects(); }) {
       const std::string_view expected = loss.expects();
@@ -497,15 +513,18 @@ struct list_engine {
     constexpr unsigned warps_threads = warps_of_block * warp_size;
     if (to.lists > 0) {
       if (to.reads_places)
-        launch("check_places", check_places<task_type>, blocks(block_threads), block_threads, 0, stream, task);
-      if (to.counts) launch("count_lists", count_lists<task_type>, blocks(warps_of_block), warps_threads, 0, stream, task);
+        launch("check_places", check_places<task_type>, blocks(block_threads), block_threads, 0, stream,
+               task);
+      if (to.counts)
+        launch("count_lists", count_lists<task_type>, blocks(warps_of_block), warps_threads, 0, stream, task);
       if (to.weighs) launch("weigh_lists", weigh_lists<task_type>, 1, reduce_threads, 0, stream, task);
       if (to.shortest <= longest_of_warp) {
         const std::uint32_t most = std::min(to.longest, longest_of_warp);
         const auto bytes = static_cast<std::uint32_t>(most * item_bytes<T> + scratch_slack);
-        const auto warps = static_cast<unsigned>(std::clamp<std::size_t>(shared_bytes / bytes, 1, warps_of_block));
-        launch("warp_lists", warp_lists<task_type>, blocks(warps), warps * warp_size, warps * bytes, stream, task,
-               std::uint32_t{0}, most, bytes);
+        const auto warps =
+            static_cast<unsigned>(std::clamp<std::size_t>(shared_bytes / bytes, 1, warps_of_block));
+        launch("warp_lists", warp_lists<task_type>, blocks(warps), warps * warp_size, warps * bytes, stream,
+               task, std::uint32_t{0}, most, bytes);
       }
       if (to.longest > longest_of_warp && to.shortest <= longest_of_block<T>) {
         const std::uint32_t most = std::min(to.longest, longest_of_block<T>);
@@ -540,7 +559,8 @@ struct list_engine {
       values = take(lists * sizeof(double));
       words = take(lists * sizeof(fault_word));
       counted = take(counts ? lists : 0);
-      arena = take(longest > longest_of_block<T> ? batch.scores.size() * item_bytes<T> + lists * scratch_slack : 0);
+      arena = take(longest > longest_of_block<T> ? batch.scores.size() * item_bytes<T> + lists * scratch_slack
+                                                 : 0);
     }
 
     std::size_t lists;

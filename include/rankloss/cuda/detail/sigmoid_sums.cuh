@@ -80,8 +80,8 @@ class pair_sums {
   pair_distance<T> distance_;
 };
 
-/// The functions that are summed, for scores of type T, and their terms as constants that code of the device can
-/// name: arrays are the host's.
+/// The functions that are summed, for scores of type T, and their terms as constants that code of the device
+/// can name: arrays are the host's.
 template <class T>
 struct sigmoid_kernel {
   template <std::size_t k>
@@ -114,14 +114,16 @@ struct exponential_states {
   /// sum_k c_k S_k. Two sums over neighbouring terms, whose signs alternate, so that each stays small.
   template <class Kernel>
   [[nodiscard]] __device__ double dot() const {
-    return part<Kernel, 0>(std::make_index_sequence<K / 2>{}) + part<Kernel, K / 2>(std::make_index_sequence<K / 2>{});
+    return part<Kernel, 0>(std::make_index_sequence<K / 2>{}) +
+           part<Kernel, K / 2>(std::make_index_sequence<K / 2>{});
   }
 
  private:
   template <class Kernel, std::size_t first, std::size_t... k>
   [[nodiscard]] __device__ double part(std::index_sequence<k...>) const {
     double sum = 0.0;
-    ((sum = fma(Kernel::template term<first + sizeof...(k) - 1 - k>, s[first + sizeof...(k) - 1 - k], sum)), ...);
+    ((sum = fma(Kernel::template term<first + sizeof...(k) - 1 - k>, s[first + sizeof...(k) - 1 - k], sum)),
+     ...);
     return sum;
   }
 };
@@ -168,7 +170,8 @@ class scan_sums {
 
  public:
   template <class Team>
-  __device__ scan_sums(const Team& team, const T* x, std::uint32_t n, double temperature, double* decay, T* above)
+  __device__ scan_sums(const Team& team, const T* x, std::uint32_t n, double temperature, double* decay,
+                       T* above)
       : n_(n), decay_(decay), above_(above) {
     const auto distance = pair_distance<double>::of(temperature);
     for (std::uint32_t i = team.rank(); i < n; i += team.size())
@@ -186,7 +189,8 @@ class scan_sums {
     up(team, one, [&](std::uint32_t i, const exponential_states<K>& s) {
       const double rank =
           static_cast<double>(i) + 1.0 - static_cast<double>(above_[i]) + s.template dot<sigmoid_kernel<T>>();
-      emit(i, static_cast<T>(rank), static_cast<T>(static_cast<double>(slopes[i]) + s.template dot<slope_kernel<T>>()));
+      emit(i, static_cast<T>(rank),
+           static_cast<T>(static_cast<double>(slopes[i]) + s.template dot<slope_kernel<T>>()));
     });
   }
   /// @param centre  what is subtracted from all a, so that fewer digits are lost

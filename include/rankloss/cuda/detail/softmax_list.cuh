@@ -110,8 +110,8 @@ struct softmax_list {
     return static_cast<double>(rankloss::detail::bounded(items.score(i)));
   }
 
-  /// Fills v with the target of each item, and returns their sum. `mass` is that sum without the powers of two
-  /// that v is multiplied by, where products of weight and relevance are very large or very small.
+  /// Fills v with the target of each item, and returns their sum. `mass` is that sum without the powers of
+  /// two that v is multiplied by, where products of weight and relevance are very large or very small.
   template <class Team, class T, class R>
   [[nodiscard]] __device__ double target_of(const Team& team, const device_list<T, R>& items, double* v,
                                             double& mass) const {

@@ -11,9 +11,9 @@
 /// Teams: the threads that compute one list together, and what they do together. A team is a warp or a whole
 /// block of one dimension and any number of warps; engines are written once, for either.
 ///
-/// What all threads of a team must call, in the same order, is a free function that takes the team first. Each
-/// has one fixed order of operations, so its result depends on its arguments and the size of the team alone.
-/// All of them return the same bits to every thread, where they return one number.
+/// What all threads of a team must call, in the same order, is a free function that takes the team first.
+/// Each has one fixed order of operations, so its result depends on its arguments and the size of the team
+/// alone. All of them return the same bits to every thread, where they return one number.
 namespace rankloss::inline RANKLOSS_ABI::cuda::detail {
 
 using rankloss::detail::greatest_number;
@@ -87,7 +87,8 @@ template <class X, class Shuffle>
 }
 template <class X>
 [[nodiscard]] __device__ inline X from_lane_xor(const X& x, unsigned bits) {
-  return by_words(x, [bits](std::uint32_t w) { return __shfl_xor_sync(all_lanes, w, static_cast<int>(bits)); });
+  return by_words(x,
+                  [bits](std::uint32_t w) { return __shfl_xor_sync(all_lanes, w, static_cast<int>(bits)); });
 }
 template <class X>
 [[nodiscard]] __device__ inline X from_lane(const X& x, unsigned lane) {
@@ -154,7 +155,8 @@ struct scanned {
   X total;   ///< of all threads
 };
 template <class Team, class X, class Combine>
-[[nodiscard]] __device__ inline scanned<X> scan(const Team& team, const X& x, const X& neutral, Combine combine) {
+[[nodiscard]] __device__ inline scanned<X> scan(const Team& team, const X& x, const X& neutral,
+                                                Combine combine) {
   const unsigned lane = team.rank() % warp_size;
   const auto scan_lanes = [&](X& y) {
 #pragma unroll
@@ -183,10 +185,11 @@ template <class Team, class X, class Combine>
   }
 }
 
-/// Replaces item k < n by the combination of the items [0, k], where item(k) reads and put(k, x) writes; returns
-/// that of all. Every thread reads and writes items of its own.
+/// Replaces item k < n by the combination of the items [0, k], where item(k) reads and put(k, x) writes;
+/// returns that of all. Every thread reads and writes items of its own.
 template <class Team, class X, class Item, class Combine, class Put>
-__device__ inline X scan_items(const Team& team, std::uint32_t n, X neutral, Item item, Combine combine, Put put) {
+__device__ inline X scan_items(const Team& team, std::uint32_t n, X neutral, Item item, Combine combine,
+                               Put put) {
   X carry = neutral;
   for (std::uint32_t begin = 0; begin < n; begin += team.size()) {
     const std::uint32_t k = begin + team.rank();
@@ -207,7 +210,8 @@ template <class Team, class Before, class Swap>
 __device__ inline void sort(const Team& team, std::uint32_t n, Before before, Swap swap) {
   team.sync();
   if (n < 2) return;
-  const std::uint32_t half = std::uint32_t{1} << (31 - __clz(static_cast<int>(n - 1)));  // comparators of a step
+  const std::uint32_t half = std::uint32_t{1}
+                             << (31 - __clz(static_cast<int>(n - 1)));  // comparators of a step
   const auto compare = [&](std::uint32_t a, std::uint32_t b) {
     if (b < n && before(b, a)) swap(a, b);
   };
