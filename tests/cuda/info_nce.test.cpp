@@ -47,8 +47,8 @@ void at_all_sizes() {
 
 }  // namespace
 
-TEST_CASE("cuda: info_nce of embeddings at all sizes, floats") { at_all_sizes<float>(); }
-TEST_CASE("cuda: info_nce of embeddings at all sizes, doubles") { at_all_sizes<double>(); }
+TEST_CASE("cuda: info_nce of embeddings at all sizes, floats", "[lengths]") { at_all_sizes<float>(); }
+TEST_CASE("cuda: info_nce of embeddings at all sizes, doubles", "[lengths]") { at_all_sizes<double>(); }
 
 TEST_CASE("cuda: info_nce of embeddings with classes and all options") {
   const cuda_support::stream own;

@@ -37,8 +37,8 @@ void at_all_sizes() {
 
 }  // namespace
 
-TEST_CASE("cuda: siglip of embeddings at all sizes, floats") { at_all_sizes<float>(); }
-TEST_CASE("cuda: siglip of embeddings at all sizes, doubles") { at_all_sizes<double>(); }
+TEST_CASE("cuda: siglip of embeddings at all sizes, floats", "[lengths]") { at_all_sizes<float>(); }
+TEST_CASE("cuda: siglip of embeddings at all sizes, doubles", "[lengths]") { at_all_sizes<double>(); }
 
 TEST_CASE("cuda: siglip of embeddings with classes, directions and ends of its options") {
   const cuda_support::stream own;

@@ -62,8 +62,8 @@ class device_vectors {
   kind kind_ = kind::own;
 };
 
-/// embedding_batch: embeddings of rows and of columns in the memory of a device. Its fields mean what those of
-/// the rankloss::embedding_batch of the same names mean. Rows, columns and the dimension must be given.
+/// embedding_batch: embeddings of rows and of columns in the memory of a device. Its fields mean what those
+/// of the rankloss::embedding_batch of the same names mean. Rows, columns and the dimension must be given.
 ///
 /// Which pairs match is said by classes, or else by index. Without `column_embeddings` the rows are compared
 /// with themselves.
@@ -116,9 +116,9 @@ template <class Loss, score T>
 
 }  // namespace cuda
 
-/// evaluate: queues on the stream of the context what computes the value of a similarity loss over embeddings,
-/// and its gradients by them, in the memory of the device. The same words as for embeddings in the memory of
-/// the host.
+/// evaluate: queues on the stream of the context what computes the value of a similarity loss over
+/// embeddings, and its gradients by them, in the memory of the device. The same words as for embeddings in
+/// the memory of the host.
 ///
 /// - It neither waits nor reads back. A call may be captured into a CUDA graph once scratch holds
 ///   `scratch_bytes`.
@@ -131,8 +131,8 @@ template <class Loss, score T>
 /// - Edge cases: as on the host, but for bad numbers, which `context::check` reports. Value, per_list and
 ///   gradients of a batch that has one are NaN.
 /// @throws std::invalid_argument naming the field when sizes or options are invalid, cuda::error naming the
-/// call of the runtime that failed, and std::logic_error when the context has been moved from or would have to
-/// allocate while its stream is captured. Sizes and options are checked before anything is queued.
+/// call of the runtime that failed, and std::logic_error when the context has been moved from or would have
+/// to allocate while its stream is captured. Sizes and options are checked before anything is queued.
 template <class Loss, score T>
 void evaluate(const Loss& loss, const cuda::embedding_batch<T>& batch, const cuda::embedding_outputs<T>& out,
               cuda::context& ctx) {

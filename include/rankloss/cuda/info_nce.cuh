@@ -43,8 +43,8 @@ struct info_nce_lines {
 
     [[nodiscard]] static __device__ second none() { return {0.0, 0.0, 0.0}; }
   };
-  /// Of an item: multiple * exp((s - top) / temperature) + constant; and less for a positive that competes with
-  /// the negatives alone: each * sigmoid(level + (top - s) / temperature).
+  /// Of an item: multiple * exp((s - top) / temperature) + constant; and less for a positive that competes
+  /// with the negatives alone: each * sigmoid(level + (top - s) / temperature).
   struct slope {
     double positive_top, positive_multiple, positive_constant, each, level;
     T negative_top, negative_multiple, negative_constant, unused;
@@ -111,7 +111,8 @@ struct info_nce_lines {
   [[nodiscard]] __device__ second sum_up(const line_segment<T>& segment, const first& known) const {
     second sums = second::none();
     if (known.positives.empty() || known.negatives.empty()) return sums;
-    const double level = negatives_of(known).log_sum + greatest_of(known).positive_distance;
+    const relative at = greatest_of(known);
+    const double level = negatives_of(known, at).log_sum + at.positive_distance;
     for (unsigned k = 0; k < segment.size(); ++k)
       if (segment.kind(k) == pair_kind::positive) {
         const double d = below(known.positives.top, static_cast<double>(segment.score(k)));
@@ -131,14 +132,17 @@ struct info_nce_lines {
                                                slope& to) const {
     const part& p = sums.positives;
     const part& n = sums.negatives;
-    to = {p.top, 0.0, 0.0, 0.0, 0.0, held_as<T>(n.top), T{0}, T{0}, T{0}};
-    if (p.empty()) return {};
+    if (p.empty()) {
+      to = {0.0, 0.0, 0.0, 0.0, 0.0, T{0}, T{0}, T{0}, T{0}};
+      return {};
+    }
     const relative at = greatest_of(sums);
     const bool is_single = p.count == 1.0 && loss.label_smoothing == 0.0 && loss.positive_prior == 0.0;
     double value = 0.0, floor_slope = 0.0;
-    // Derivatives by s / temperature: multiples of the exponentials, constants, and those of single positives.
+    // Derivatives by s / temperature: multiples of the exponentials, constants, and those of single
+    // positives.
     double of_positives = 0.0, of_negatives = 0.0, positive_constant = 0.0, negative_constant = 0.0;
-    double each = 0.0, along = 0.0;
+    double each = 0.0, level = 0.0, along = 0.0;
     if (is_single || loss.positives == positive_share::inside) {
       const softplus_of odds(n.empty()
                                  ? rankloss::detail::no_exponent
@@ -161,8 +165,8 @@ struct info_nce_lines {
                        all * (positives_below + (smoothing > 0.0 ? negatives_below : 0.0)),
                    0.0);
     } else if (!n.empty()) {
-      const negative_sum negatives = negatives_of(sums);
-      const double level = negatives.log_sum + at.positive_distance;
+      const negative_sum negatives = negatives_of(sums, at);
+      level = negatives.log_sum + at.positive_distance;
       second own = second::none();
       if (seen != nullptr) {
         own = *seen;
@@ -177,7 +181,6 @@ struct info_nce_lines {
       of_negatives = slope * negatives.of_negatives / n.total;
       along = -each * (own.distance + own.slope * at.positive_distance);
       if (negatives.at_floor) floor_slope = held_as<double>(slope * (1.0 + at.greatest) / loss.temperature);
-      to.level = level;
     }
     along += of_positives * (p.weighted + p.total * at.positive_distance) +
              positive_constant * (p.distances + p.count * at.positive_distance);
@@ -187,11 +190,15 @@ struct info_nce_lines {
         along += negative_constant * (n.distances + n.count * at.negative_distance);
     }
     const double factor = held_as<double>(share / loss.temperature);
-    to.positive_multiple = held_as<double>(factor * of_positives);
-    to.positive_constant = held_as<double>(factor * positive_constant);
-    to.each = held_as<double>(factor * each);
-    to.negative_multiple = held_as<T>(factor * of_negatives);
-    to.negative_constant = held_as<T>(factor * negative_constant);
+    to = {.positive_top = p.top,
+          .positive_multiple = held_as<double>(factor * of_positives),
+          .positive_constant = held_as<double>(factor * positive_constant),
+          .each = held_as<double>(factor * each),
+          .level = level,
+          .negative_top = n.empty() ? T{0} : static_cast<T>(n.top),
+          .negative_multiple = held_as<T>(factor * of_negatives),
+          .negative_constant = held_as<T>(factor * negative_constant),
+          .unused = T{0}};
     return {.value = fmin(fmax(value, -largest_term), largest_term),
             .by_temperature = held_as<double>((along + floor_slope) / loss.temperature)};
   }
@@ -227,10 +234,9 @@ struct info_nce_lines {
     double log_sum, of_positives, of_negatives;
     bool at_floor;
   };
-  [[nodiscard]] __device__ negative_sum negatives_of(const first& sums) const {
+  [[nodiscard]] __device__ negative_sum negatives_of(const first& sums, const relative& at) const {
     const part& p = sums.positives;
     const part& n = sums.negatives;
-    const relative at = greatest_of(sums);
     const double q = loss.positive_prior;
     if (!(q > 0.0)) return {log(n.total) - at.negative_distance, 0.0, 1.0, false};
     const double expected = q * n.count / p.count * (p.total * at.positive_share);

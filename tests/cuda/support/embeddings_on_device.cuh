@@ -24,8 +24,8 @@ std::size_t scratch_bytes(const Loss& loss, const rankloss::cuda::embedding_batc
 }  // namespace cuda_support
 
 /// Defines both for a loss and components.
-#define COMPILE_EMBEDDINGS_ON_DEVICE(loss, T)                                                                           \
-  template void cuda_support::on_device(const loss&, const rankloss::cuda::embedding_batch<T>&,                         \
-                                        const rankloss::cuda::embedding_outputs<T>&, rankloss::cuda::context&,          \
-                                        std::size_t);                                                                   \
+#define COMPILE_EMBEDDINGS_ON_DEVICE(loss, T)                                                   \
+  template void cuda_support::on_device(const loss&, const rankloss::cuda::embedding_batch<T>&, \
+                                        const rankloss::cuda::embedding_outputs<T>&,            \
+                                        rankloss::cuda::context&, std::size_t);                 \
   template std::size_t cuda_support::scratch_bytes(const loss&, const rankloss::cuda::embedding_batch<T>&)

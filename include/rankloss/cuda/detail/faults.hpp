@@ -86,7 +86,8 @@ struct fault_record {
       }
       fail("relevance: ", found.number, " at list ", l, ", item ", i, ", expected ", expected);
     }
-    case fault::row_weight: fail("row_weights: ", found.number, " at row ", l, ", expected a finite number >= 0");
+    case fault::row_weight:
+      fail("row_weights: ", found.number, " at row ", l, ", expected a finite number >= 0");
     case fault::column_weight:
       fail("column_weights: ", found.number, " at column ", l, ", expected a finite number >= 0");
     case fault::row_embedding:

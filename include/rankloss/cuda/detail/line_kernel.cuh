@@ -22,11 +22,11 @@
 /// Runs a similarity loss over embeddings: lines are the rows and the columns of the matrix of similarities,
 /// and a loss knows of a few pairs of one line only.
 ///
-/// The matrix is formed tile by tile. Each half of a line of a tile, a segment, becomes sums of the loss. These
-/// are written, and merged line by line in a fixed order, so no result depends on which block came first.
-/// Where a loss looks at its positives once more, knowing the sums, all this happens twice. Then the tiles are
-/// formed once more and become slopes. A panel of some rows is in memory at a time, and two products add it to
-/// the derivatives by rows and by columns; each entry of those has one owner.
+/// The matrix is formed tile by tile. Each half of a line of a tile, a segment, becomes sums of the loss.
+/// These are written, and merged line by line in a fixed order, so no result depends on which block came
+/// first. Where a loss looks at its positives once more, knowing the sums, all this happens twice. Then the
+/// tiles are formed once more and become slopes. A panel of some rows is in memory at a time, and two
+/// products add it to the derivatives by rows and by columns; each entry of those has one owner.
 namespace rankloss::inline RANKLOSS_ABI::cuda::detail {
 
 /// Items of a segment: half of a tile's line.
@@ -270,6 +270,7 @@ __global__ void __launch_bounds__(reduce_threads) weigh_lines(const Task task) {
     return a.list != b.list ? a.list < b.list : a.word < b.word;
   };
   double largest[2] = {0.0, 0.0};
+#pragma unroll
   for (const bool of_columns : {false, true}) {
     const bool has_side = !of_columns || !task.self;
     const auto& side = of_columns ? task.column_side : task.row_side;
@@ -302,13 +303,13 @@ __global__ void __launch_bounds__(reduce_threads) weigh_lines(const Task task) {
     *task.bad = found.word != no_fault ? 1 : 0;
     if (found.word != no_fault && task.faults->word == no_fault) {
       fault_record record{.places = no_fault,
-                            .word = found.word,
-                            .list = found.list,
-                            .number = 0.0,
-                            .whole = 0,
-                            .other = 0,
-                            .expected = nullptr,
-                            .expected_size = 0};
+                          .word = found.word,
+                          .list = found.list,
+                          .number = 0.0,
+                          .whole = 0,
+                          .other = 0,
+                          .expected = nullptr,
+                          .expected_size = 0};
       switch (kind_of(found.word)) {
         case fault::row_weight: record.number = task.batch.row_weights[found.list]; break;
         case fault::column_weight: record.number = task.batch.column_weights[found.list]; break;
@@ -328,6 +329,7 @@ __global__ void __launch_bounds__(reduce_threads) weigh_lines(const Task task) {
 
   const bool summed = task.batch.reduction == reduction::sum;
   const double factor = summed || !(task.over_rows && task.over_columns) ? 1.0 : 0.5;
+#pragma unroll
   for (const bool of_columns : {false, true}) {
     if (!task.is_over(of_columns)) continue;
     double most = 0.0;
@@ -370,6 +372,7 @@ __global__ void __launch_bounds__(reduce_threads) reduce_lines(const Task task) 
   __shared__ block_team::slots slots;
   const block_team team(slots);
   double value = 0.0, by_temperature = 0.0, by_bias = 0.0;
+#pragma unroll
   for (const bool of_columns : {false, true}) {
     if (!task.is_over(of_columns)) continue;
     const std::size_t from = of_columns ? task.rows : 0;

@@ -66,8 +66,8 @@ __device__ inline void fetch_terms(const product_operand<T, Along>& from, std::s
 /// The entries of this thread of the tile whose first row and column these are: sums over `terms` terms of
 /// a(row, term) b(column, term). All threads of a block call it; the memory may be used again after it.
 ///
-/// The order of a sum does not depend on the place of the entry, and a(., .) b(., .) commutes: equal lines have
-/// equal products, in every tile and in every kernel.
+/// The order of a sum does not depend on the place of the entry, and a(., .) b(., .) commutes: equal lines
+/// have equal products, in every tile and in every kernel.
 template <class T, bool AlongA, bool AlongB>
 __device__ inline void multiply_tile(const product_operand<T, AlongA>& a, const product_operand<T, AlongB>& b,
                                      std::size_t row, std::size_t column, std::size_t terms,
