@@ -52,14 +52,16 @@ struct info_nce_lines {
 
   info_nce loss;
   bool looks_twice;
-  bool distances;  ///< whether those of negatives are needed
-  T unit;          ///< 1 / temperature
+  bool weighs;  ///< whether weighted distances of negatives are needed, and plain ones
+  bool distances;
+  T unit;  ///< 1 / temperature
   double half_unit;
 
   [[nodiscard]] static info_nce_lines of(const info_nce& loss, bool by_class, bool by_temperature) {
     return {.loss = loss,
             .looks_twice = by_class && loss.positives == positive_share::separate,
-            .distances = by_temperature || loss.label_smoothing > 0.0,
+            .weighs = by_temperature,
+            .distances = loss.label_smoothing > 0.0,
             .unit = held_as<T>(1.0 / loss.temperature),
             .half_unit = 2.0 / loss.temperature};
   }
@@ -67,17 +69,20 @@ struct info_nce_lines {
   [[nodiscard]] __device__ first sum_up(const line_segment<T>& segment) const {
     first sums = first::none();
     T positive_top = lowest_number<T>, negative_top = lowest_number<T>;
+    unsigned positives = 0, negatives = 0;
     for (unsigned k = 0; k < segment.size(); ++k) {
       const T s = segment.score(k);
       const pair_kind kind = segment.kind(k);
       if (kind == pair_kind::negative) {
         negative_top = negative_top < s ? s : negative_top;
-        sums.negatives.count += 1.0;
+        ++negatives;
       } else if (kind == pair_kind::positive) {
         positive_top = positive_top < s ? s : positive_top;
-        sums.positives.count += 1.0;
+        ++positives;
       }
     }
+    sums.positives.count = static_cast<double>(positives);
+    sums.negatives.count = static_cast<double>(negatives);
     T total{0}, weighted{0};
     for (unsigned k = 0; k < segment.size(); ++k) {
       const T s = segment.score(k);
@@ -86,10 +91,9 @@ struct info_nce_lines {
         const T d = (negative_top - s) * unit;
         const T own = exp_minus(d);
         total += own;
-        if (distances) {
-          weighted += own * (d < T{1000} ? d : T{1000});
+        if (weighs) weighted += own * (d < T{1000} ? d : T{1000});
+        if (distances)
           sums.negatives.distances += below(static_cast<double>(negative_top), static_cast<double>(s));
-        }
       } else if (kind == pair_kind::positive) {
         const double d = below(static_cast<double>(positive_top), static_cast<double>(s));
         const double own = exp_minus(d);

@@ -28,12 +28,13 @@ struct siglip_lines {
   using second = no_sums;
   struct slope {
     double factor;  ///< on the derivatives by s / temperature
+    T own_factor;   ///< the same
+    T unused;
   };
 
   siglip loss;
   bool looks_twice;
-  bool by_options;  ///< whether derivatives by the bias or the temperature are wanted
-  bool narrow;      ///< whether s / temperature + bias is far below the largest T
+  bool narrow;  ///< whether s / temperature + bias is far below the largest T
   T unit, bias;
   double inverse;
 
@@ -41,7 +42,6 @@ struct siglip_lines {
     const double inverse = 1.0 / loss.temperature;
     return {.loss = loss,
             .looks_twice = false,
-            .by_options = true,
             .narrow = inverse <= 1e6 && std::abs(loss.bias) <= 1e6,
             .unit = held_as<T>(inverse),
             .bias = held_as<T>(loss.bias),
@@ -81,14 +81,14 @@ struct siglip_lines {
   }
   [[nodiscard]] __device__ line_outcome finish(const first& sums, const second*, double share,
                                                slope& to) const {
-    to.factor = held_as<double>(share * inverse);
+    const double factor = held_as<double>(share * inverse);
+    to = {factor, held_as<T>(factor), T{0}};
     return {.value = fmin(sums.value, largest_term),
             .by_temperature = held_as<double>(-sums.by_scaled / loss.temperature),
             .by_bias = sums.by_bias};
   }
   [[nodiscard]] __device__ T slope_of(const slope& of, T s, bool positive) const {
-    if (takes_narrow(s, positive))
-      return held_as<T>(of.factor * static_cast<double>(term<T>(fma(s, unit, bias)).slope));
+    if (takes_narrow(s, positive)) return of.own_factor * term<T>(fma(s, unit, bias)).slope;
     const double x = scaled(s) + loss.bias;
     const double size = term<double>(positive ? -x : x).slope;
     return held_as<T>(of.factor * (positive ? -size : size));
