@@ -296,4 +296,33 @@ TEST_CASE("cuda embedding_batch: what is reserved is enough") {
   CHECK(memory.allocations == before);
 }
 
+TEST_CASE("cuda embedding_batch: calls are captured into a graph and replayed", "[gpu]") {
+  const cuda_support::stream own;
+  context ctx(own);
+  const host_embeddings<float> in = random_embeddings<float>(70, 75, 20, 1);
+  const cuda_support::device_embeddings<float> on(in);
+  const array<double> value(1);
+  const array<float> dx(in.x.size()), dy(in.y.size());
+  const rankloss::cuda::embedding_outputs<float> out{
+      .value = value.view(), .row_gradient = dx.view(), .column_gradient = dy.view()};
+  using cuda_support::require_success;
+  ctx.reserve(cuda_support::scratch_bytes(info_nce{}, on.batch));
+  require_success(cudaStreamBeginCapture(own, cudaStreamCaptureModeThreadLocal), "cudaStreamBeginCapture");
+  cuda_support::on_device(info_nce{}, on.batch, out, ctx, 0);
+  cudaGraph_t graph = nullptr;
+  require_success(cudaStreamEndCapture(own, &graph), "cudaStreamEndCapture");
+  cudaGraphExec_t ready = nullptr;
+  require_success(cudaGraphInstantiate(&ready, graph, 0), "cudaGraphInstantiate");
+  const auto expected = embeddings_on_device(info_nce{}, in, ctx);
+  for (int replay = 0; replay < 2; ++replay) {
+    require_success(cudaGraphLaunch(ready, own), "cudaGraphLaunch");
+    ctx.check();
+    CHECK(value.host()[0] == expected.value);
+    CHECK(dx.host() == expected.dx);
+    CHECK(dy.host() == expected.dy);
+  }
+  require_success(cudaGraphExecDestroy(ready), "cudaGraphExecDestroy");
+  require_success(cudaGraphDestroy(graph), "cudaGraphDestroy");
+}
+
 }  // namespace cuda_embedding_batch_test
