@@ -3,6 +3,7 @@
 #include <rankloss/cmpm.hpp>
 #include <rankloss/embedding_batch.hpp>
 #include <rankloss/hosts/eigen.hpp>
+#include <rankloss/info_nce.hpp>
 #include <rankloss/nca.hpp>
 #include <rankloss/relevance_scores.hpp>
 #include <rankloss/siglip.hpp>
@@ -39,6 +40,7 @@ using rankloss::directions;
 using rankloss::embedding_batch;
 using rankloss::embedding_outputs;
 using rankloss::evaluate;
+using rankloss::info_nce;
 using rankloss::mining;
 using rankloss::reduction;
 using rankloss::siglip;
@@ -524,6 +526,78 @@ TEMPLATE_TEST_CASE("embedding_batch: prefixes of the dimensions at once", "", fl
   }
 }
 
+TEMPLATE_TEST_CASE("embedding_batch: values of lists have the weights of prefixes, whichever way is taken",
+                   "", float, double) {
+  using T = TestType;
+  std::mt19937_64 random(7);
+  const auto x = support::numbers<T>(random, 6 * 4), y = support::numbers<T>(random, 7 * 4);
+  const std::vector<int> prefixes{2, 4};
+  const std::vector<double> weights{0.25, 3.0};
+  const auto check = [&](const auto& loss) {
+    embedding_batch<T> batch{.row_embeddings = x,
+                             .column_embeddings = y,
+                             .rows = 6,
+                             .columns = 7,
+                             .dimension = 4,
+                             .extra_columns = true};
+    std::vector<double> expected(13, 0.0), found(13);
+    batch.row_stride = batch.column_stride = 4;
+    for (std::size_t p = 0; p < 2; ++p) {
+      embedding_batch<T> part = batch;
+      part.dimension = static_cast<std::size_t>(prefixes[p]);
+      part.row_embeddings = std::span(x).first(5 * 4 + part.dimension);
+      part.column_embeddings = std::span(y).first(6 * 4 + part.dimension);
+      evaluate(loss, part, {.per_list = found});
+      for (std::size_t l = 0; l < 13; ++l) expected[l] += weights[p] * found[l];
+    }
+    batch.prefixes = prefixes;
+    batch.prefix_weights = weights;
+    evaluate(loss, batch, {.per_list = found});
+    for (std::size_t l = 0; l < 13; ++l) CHECK(found[l] == Approx(expected[l]).epsilon(1e-6));
+  };
+  check(info_nce{});
+  check(info_nce{.over = directions::rows});
+  check(triplet{});
+  check(triplet{.over = directions::rows});
+}
+
+TEMPLATE_TEST_CASE("embedding_batch: dot products near the largest number", "", float, double) {
+  using T = TestType;
+  constexpr T most = std::numeric_limits<T>::max();
+  const auto value_of = [&](const auto& loss, const std::vector<T>& x, const std::vector<T>& y) {
+    const std::size_t d = x.size() / 2;
+    std::vector<double> dx(x.size());
+    const double value = evaluate(loss,
+                                  embedding_batch<T>{.row_embeddings = x,
+                                                     .column_embeddings = y,
+                                                     .rows = 2,
+                                                     .columns = 2,
+                                                     .dimension = d,
+                                                     .similarity = similarity::dot},
+                                  {.row_gradient = dx});
+    for (const double g : dx) CHECK(std::isfinite(g));
+    return value;
+  };
+  // Where the sum of products may exceed the largest number by its rounding.
+  const std::vector<T> x(2 * 10, most / 10), ones(2 * 10, T{1});
+  CHECK_THROWS_AS(value_of(info_nce{}, x, ones), std::invalid_argument);
+  CHECK_THROWS_AS(value_of(triplet{}, {most, most}, {T{-1}, T{-1}}), std::invalid_argument);
+  const std::vector<T> half{most / 2, most / 2}, minus{T{-1}, T{-1}};
+  CHECK(value_of(info_nce{.temperature = 1e30}, half, minus) == Approx(std::log(2.0)));
+  CHECK(value_of(triplet{.margin = 0.25}, half, minus) == 0.25);
+}
+
+TEST_CASE("embedding_batch: without rows, the columns say how many components there are") {
+  std::vector<double> y(8, 1.0), dy(8, 7.0);
+  CHECK(evaluate(
+            info_nce{.over = directions::rows},
+            embedding_batch<double>{.row_embeddings = {},
+                                    .column_embeddings = rankloss::matrix_view<const double>(y.data(), 2, 4),
+                                    .extra_columns = true},
+            {.column_gradient = rankloss::matrix_view<double>(dy.data(), 2, 4)}) == 0.0);
+  CHECK(dy == std::vector<double>(8, 0.0));
+}
+
 /// Relevance as a formula of the pair.
 struct formula {
   std::size_t row_count, column_count;
@@ -533,8 +607,12 @@ struct formula {
     if (spoilt && i == row_count - 1 && j == 2) return -1;
     return static_cast<int>((7 * i + 3 * j) % 5 == 0 ? 1 + i % 3 : 0);
   }
-  void rows(std::size_t first, std::size_t count, std::span<int> to, context&) const {
+  void rows(std::size_t first, std::size_t count, std::span<int> to, context& ctx) const {
     REQUIRE(to.size() == count * column_count);
+    // The context of the call is free to be used.
+    const std::vector<double> some{0.5, 0.25, 0.0, 1.0};
+    CHECK(evaluate(triplet{.margin = 1.0},
+                   similarity_batch<double>{.similarity = some, .rows = 2, .columns = 2}, {}, ctx) > 0.0);
     for (std::size_t k = 0; k < to.size(); ++k) to[k] = of(first + k / column_count, k % column_count);
   }
   void columns(std::size_t first, std::size_t count, std::span<int> to, context&) const {
@@ -759,8 +837,6 @@ TEST_CASE("embedding_batch: what is wrong is named, and nothing is written") {
   };
   const auto nothing = [](fields&) {};
 
-  CHECK(says([](fields& b) { b.dimension = 0; }) ==
-        "rankloss: row_embeddings: size 12, expected 0 (3 vectors of 0 components)");
   CHECK(says([](fields& b) { b.rows = 4; }) ==
         "rankloss: row_embeddings: size 12, expected 16 (4 vectors of 4 components)");
   CHECK(says([](fields& b) { b.columns = 4; }) ==
@@ -782,7 +858,27 @@ TEST_CASE("embedding_batch: what is wrong is named, and nothing is written") {
           b.dimension = 0;
         }) == "rankloss: dimension: 0, expected at least 1");
 
+  // Products of sizes that would wrap round.
+  constexpr std::size_t far = std::size_t{1} << 61;
+  CHECK(says([&](fields& b) {
+          b.row_stride = 4 + far;
+        }).starts_with("rankloss: row_embeddings: size 12, expected "));
+  CHECK(says([&](fields& b) {
+          b.rows = 3 + 2 * far;
+        }).starts_with("rankloss: row_embeddings: size 12, expected "));
+  CHECK(says([&](fields& b) { b.similarity = static_cast<similarity>(7); }) ==
+        "rankloss: similarity: 7, expected cosine, dot or projection");
+  CHECK(says([&](fields& b) { b.rows = 0; }) ==
+        "rankloss: rows: 0, expected that of row_embeddings, a plain array of 12 components");
+  CHECK(says([&](fields& b) { b.dimension = 0; }) ==
+        "rankloss: dimension: 0, expected that of row_embeddings, a plain array of 12 components");
+  CHECK(says([&](fields& b) { b.columns = 0; }) ==
+        "rankloss: columns: 0, expected that of column_embeddings, a plain array of 20 components");
+
   // One set of embeddings.
+  CHECK(says([&](fields& b) { b.column_embeddings = {}; }) ==
+        "rankloss: columns: 5 without column_embeddings, expected them, or 0: the rows are compared with "
+        "themselves");
   const auto alone = [&](fields& b) {
     b.column_embeddings = {};
     b.columns = 0;
@@ -821,7 +917,7 @@ TEST_CASE("embedding_batch: what is wrong is named, and nothing is written") {
         "rankloss: row_gradient: strides 2 and 1, expected components of their own, none of which is written "
         "twice");
   CHECK(says(nothing, {.row_gradient = rankloss::matrix_view<float>(many.data(), 4, 3)}) ==
-        "rankloss: row_gradient: size 12, expected vectors of 4 components");
+        "rankloss: row_gradient: 4 vectors of 3 components, expected vectors of 4");
   CHECK(says(nothing, {.per_list = numbers}) ==
         "rankloss: per_list: size 3, expected 8 (rows, then columns)");
   CHECK(says(nothing, {.scale = std::numeric_limits<double>::infinity()}) ==

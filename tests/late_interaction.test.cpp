@@ -225,11 +225,12 @@ TEMPLATE_TEST_CASE("late_interaction is its formula, for ragged lists of any siz
   std::mt19937_64 random(1);
   const std::vector<std::vector<std::size_t>> sizes{{1}, {3, 1, 7}, {0, 5, 0}, {32, 32, 31, 2, 1}, {61}, {}};
   const std::vector<std::vector<std::size_t>> documents{
-      {1}, {17, 16, 15, 1}, {0, 4, 0, 33}, {100, 2, 31, 32, 64, 5}};
+      {1}, {17, 16, 15, 1}, {0, 4, 0, 33}, {64, 2, 31, 32, 3, 5}};
   for (const auto& queries : sizes)
     for (const auto& document : documents)
       for (const std::size_t d : {1u, 2u, 7u, 64u})
         for (const token_similarity how : {token_similarity::cosine, token_similarity::dot}) {
+          if (d == 64 && document.size() != 6) continue;  // vectors longer than a panel of lanes, once
           tokens<TestType> of(random, queries, document, d);
           of.similarity = how;
           INFO(queries.size() << " queries, " << document.size() << " documents, dimension " << d);
@@ -454,17 +455,17 @@ TEST_CASE("late_interaction: scratch stays small, whatever the number of pairs o
 
 TEST_CASE("late_interaction: best tokens are computed again in chunks of documents, with the same bits") {
   std::mt19937_64 random(8);
-  // 600 documents of 16384 query tokens: three chunks.
-  const tokens<float> of(random, std::vector<std::size_t>(128, 128), std::vector<std::size_t>(600, 1), 2);
-  const auto upstream = support::numbers<double>(random, 128 * 600);
+  // 400 documents of 16384 query tokens: two chunks.
+  const tokens<float> of(random, std::vector<std::size_t>(128, 128), std::vector<std::size_t>(400, 1), 2);
+  const auto upstream = support::numbers<double>(random, 128 * 400);
   REQUIRE(best_token_count(of.batch()) > rankloss::detail::tuning::best_tokens);
   rankloss::context context;
   CHECK(found<float>(of, upstream, context, true) == found<float>(of, upstream, context, false));
-  // All best tokens would take 39 MB by themselves.
+  // All best tokens would take 26 MB by themselves.
   std::vector<float> dy(of.y.size());
   rankloss::context other;
   late_interaction_pullback(of.batch(), upstream, {.documents = dy}, other);
-  CHECK(other.scratch_capacity() < 25000000);
+  CHECK(other.scratch_capacity() < 24000000);
 }
 
 TEST_CASE("late_interaction trains tokens through a loss of similarity matrices and of lists") {

@@ -27,10 +27,14 @@ struct embedding_outputs;
 /// classes, ids and probabilities, and `without_diagonal` says that no item is compared with itself. Which
 /// pairs match is then said by matches or classes.
 ///
+/// Rows have no projection onto themselves. A vector that is compared with others as a row and as a column
+/// has the sum of both gradients.
+///
 /// `prefixes` are numbers of leading components, as in Matryoshka representation learning: the value is the
 /// sum over them of prefix_weights[k] times the value for the first prefixes[k] components.
 ///
-/// All other fields are those of a similarity_batch.
+/// All other fields are those of a similarity_batch. `computed_relevance` does not go with
+/// `reduction::mean_of_relevant`: which lists are relevant would be known too late.
 template <score T, relevance_number Relevance = T>
 struct embedding_batch {
   using score_type = T;
@@ -74,8 +78,9 @@ struct embedding_batch {
 struct embedding_outputs {
   shaped<real_output> row_gradient{};     ///< [rows, dimension] scale * d(value) / d(row embedding)
   shaped<real_output> column_gradient{};  ///< [columns or fewer, dimension] the same of the first columns
-  array_view<double> per_list{};          ///< [rows + columns] values of the rows, then of the columns
-  double scale = 1.0;                     ///< factor on the derivatives, not on per_list
+  /// [rows + columns] values of the rows, then of the columns; of several prefixes their weighted sums
+  array_view<double> per_list{};
+  double scale = 1.0;                                     ///< factor on the derivatives, not on per_list
   rankloss::update update = rankloss::update::overwrite;  ///< of the derivatives
   double* temperature_gradient = nullptr;                 ///< scale * d(value) / d(temperature); null: none
   double* bias_gradient = nullptr;                        ///< scale * d(value) / d(bias); null: none
@@ -87,21 +92,23 @@ struct embedding_outputs {
 ///     value            = evaluate(loss, similarity_batch of S)
 ///     row_gradient     = out.scale * d(value) / d(row_embeddings),      column_gradient likewise
 ///
-/// - The loss is one of those with a member `over`, `bidirectional` of a list loss, or a `weighted_sum` of
-///   such. All terms of a sum share the products of one pass.
+/// - The loss is one of those of similarity matrices with a member `over`, `bidirectional` of a list loss, or
+///   a `weighted_sum` of such. All terms of a sum share the products of one pass.
 /// - Time: three products of rows x columns x dimension for each direction that the loss looks at, besides
 ///   the loss itself; `info_nce` over both directions takes four where rows match columns by index.
 /// - Scratch O((rows + columns) dimension), and panels of 128 to 256 lists: 2 to 3 numbers for each of their
 ///   similarities. Products are formed by Eigen, which allocates memory of its own for each.
 /// - Products are sums of T. Similarities by cosine are within 1e-6 (float) or 1e-15 (double) of the exact
-///   ones; gradients within 1e-5 and 1e-12 of their largest entry.
+///   ones; gradients within 1e-5 and 1e-12 of their largest entry. Copies of a vector may differ in the last
+///   bit of their similarities, because a product sums in an order that depends on the place of an item; so
+///   equally hard negatives, which share a slope, may not be told to be equal.
 /// - The same bits for any executor and on every run. Lists of a panel, and parts of a product, run in
 ///   parallel.
 /// - Edge cases: the similarity with a zero vector is 0 by cosine, and its gradient through the length is 0.
 /// @throws as for similarity batches; moreover when components are not finite, or so large that a dot product
-/// may exceed the largest number of T. Nothing is written before everything has been computed.
+/// may exceed the largest number of T. Nothing is written before everything has been computed; an
+/// executor that throws while gradients are written leaves them partly written.
 template <class Loss, score T, class Relevance>
-requires detail::made_of_queries<Loss>
 double evaluate(const Loss& loss, const embedding_batch<T, Relevance>& batch, const embedding_outputs& out,
                 context& ctx);
 

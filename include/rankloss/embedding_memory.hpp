@@ -20,11 +20,10 @@ namespace rankloss::inline RANKLOSS_ABI {
 ///     embedding_memory<float> memory(8192, 256);  // capacity, dimension
 ///     for (each step) {
 ///       const auto columns = memory.with(y, classes);  // y [batch, 256], and the class ids of its vectors
-///       // S = X columns.embeddings^T, [batch, columns.count]
-///       const similarity_batch<float> matrix{.similarity = s, .rows = batch, .columns = columns.count,
-///                                            .row_classes = classes, .column_classes = columns.classes};
-///       evaluate(loss, matrix, {.gradient = ds}, context);
-///       // dX = dS columns.embeddings;  dY = (the first columns.batch columns of dS)^T X
+///       const embedding_batch<float> pairs{.row_embeddings = x, .column_embeddings = columns.embeddings,
+///                                          .rows = batch, .columns = columns.count, .dimension = 256,
+///                                          .row_classes = classes, .column_classes = columns.classes};
+///       evaluate(loss, pairs, {.row_gradient = dx, .column_gradient = dy}, context);  // dy [batch, 256]
 ///       memory.push();
 ///     }
 ///

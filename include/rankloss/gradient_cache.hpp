@@ -22,7 +22,8 @@ namespace rankloss::inline RANKLOSS_ABI {
 ///       cache.collect();
 ///       for (each micro-batch) cache.add_rows(encode(images)), cache.add_columns(encode(texts));
 ///       const auto step = cache.replay();
-///       // the loss: from step.rows and step.columns to step.row_gradients and step.column_gradients
+///       // the loss, of an embedding_batch: from step.rows and step.columns to step.row_gradients and
+///       // step.column_gradients
 ///       for (each micro-batch k) {
 ///         backward(encode(images), cache.row_gradient(k));
 ///         backward(encode(texts), cache.column_gradient(k));

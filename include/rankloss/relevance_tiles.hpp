@@ -17,9 +17,9 @@ namespace rankloss::inline RANKLOSS_ABI {
 ///     object.rows(first, count, to, context)       to: [count, columns] of the columns for rows from first on
 ///     object.columns(first, count, to, context)    to: [count, rows] of the rows for columns from first on
 ///
-/// both const, which write every element of `to`, a std::span<Relevance>. They may run tasks with the context
-/// and take its scratch, and may not evaluate with it, because the call is using it. caption_relevance is such an
-/// object. The object must stay until the call that takes the view returns.
+/// both const, which write every element of `to`, a std::span<Relevance>. They may run tasks with the context,
+/// take its scratch and evaluate with it. caption_relevance is such an object. The object must stay until the
+/// call that takes the view returns.
 template <relevance_number Relevance>
 class relevance_tiles {
  public:

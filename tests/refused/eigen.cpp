@@ -4,6 +4,11 @@
 
 #include <rankloss/hosts/eigen.hpp>
 
+#if defined(EIGEN_LIST_LOSS)
+#include <rankloss/embedding_batch.hpp>
+#include <rankloss/listnet.hpp>
+#endif
+
 void cases() {
   [[maybe_unused]] const Eigen::VectorXf scores = Eigen::VectorXf::Zero(4);
   [[maybe_unused]] const Eigen::VectorXi grades = Eigen::VectorXi::Zero(4);
@@ -34,6 +39,8 @@ void cases() {
 #elif defined(EIGEN_INT_GRADIENT)
   Eigen::MatrixXi gradient(4, 4);
   (void)rankloss::outputs{.gradient = gradient};
+#elif defined(EIGEN_LIST_LOSS)
+  rankloss::evaluate(rankloss::listnet{}, rankloss::embedding_batch<float>{.row_embeddings = rows});
 #elif defined(EIGEN_LISTS_OF_COLUMNS)
   (void)rankloss::row_lists(columns, column_grades);
 #elif defined(EIGEN_LISTS_OF_ROWS)

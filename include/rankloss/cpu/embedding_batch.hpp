@@ -18,6 +18,7 @@
 #include <rankloss/detail/lists/list_run.hpp>
 #include <rankloss/detail/lists/similarity_run.hpp>
 #include <rankloss/embedding_batch.hpp>
+#include <rankloss/options.hpp>
 #include <rankloss/workspace.hpp>
 
 #include <xsimd/xsimd.hpp>
@@ -48,7 +49,8 @@ struct embedding_shapes {
 
 /// The vectors of a field: of the shape that it brings, or by the numbers of the batch.
 template <class View>
-[[nodiscard]] matrix_shape vectors_shape(std::string_view field, const shaped<View>& given, std::size_t count,
+[[nodiscard]] matrix_shape vectors_shape(std::string_view field, const shaped<View>& given,
+                                         std::string_view count_field, std::size_t count,
                                          std::size_t dimension, std::string_view stride_field,
                                          std::size_t stride) {
   if (const auto& shape = given.shape()) {
@@ -59,11 +61,13 @@ template <class View>
             count == 0 ? shape->rows : count, " of ", dimension == 0 ? shape->columns : dimension);
     return *shape;
   }
+  require(given.empty() || (count > 0 && dimension > 0), count > 0 ? "dimension" : count_field,
+          ": 0, expected that of ", field, ", a plain array of ", given.size(), " components");
   const std::size_t apart = stride > 0 ? stride : dimension;
   require(apart >= dimension, stride_field, ": ", stride, ", expected at least the dimension ", dimension);
-  const std::size_t least = count == 0 || dimension == 0 ? 0 : (count - 1) * apart + dimension;
-  require(given.size() == least || given.size() == count * apart, field, ": size ", given.size(),
-          ", expected ", count * apart, " (", count, " vectors of ", dimension, " components)");
+  require(given.size() == extent_of(count, dimension, apart) || given.size() == count_of(count, apart), field,
+          ": size ", given.size(), ", expected ", count_of(count, apart), " (", count, " vectors of ",
+          dimension, " components)");
   return {count, dimension, apart, 1};
 }
 
@@ -73,8 +77,10 @@ template <class View>
   if (out.empty()) return {0, of.columns, of.columns, 1};
   matrix_shape shape{of.columns == 0 ? 0 : out.size() / of.columns, of.columns, of.columns, 1};
   if (out.shape()) shape = *out.shape();
-  require(shape.columns == of.columns && (out.shape() || out.size() == shape.rows * shape.columns), field,
-          ": size ", out.size(), ", expected vectors of ", of.columns, " components");
+  require(shape.columns == of.columns, field, ": ", shape.rows, " vectors of ", shape.columns,
+          " components, expected vectors of ", of.columns);
+  require(out.shape() || out.size() == shape.rows * shape.columns, field, ": size ", out.size(),
+          ", expected vectors of ", of.columns, " components");
   require(shape.rows == of.rows || (first_ones && shape.rows < of.rows), field, ": ", shape.rows,
           " vectors, expected ", of.rows, first_ones ? " or fewer" : "");
   require(shape.has_distinct_elements(), field, ": strides ", shape.row_stride, " and ", shape.column_stride,
@@ -84,12 +90,21 @@ template <class View>
 
 template <class T, class R>
 [[nodiscard]] embedding_shapes shapes_of(const embedding_batch<T, R>& batch, const embedding_outputs& out) {
+  using kinds = options::choice<similarity>;
+  if (!kinds::accepts(batch.similarity)) kinds::refuse("similarity", batch.similarity);
   embedding_shapes shapes;
-  shapes.rows = vectors_shape("row_embeddings", batch.row_embeddings, batch.rows, batch.dimension,
+  shapes.rows = vectors_shape("row_embeddings", batch.row_embeddings, "rows", batch.rows, batch.dimension,
                               "row_stride", batch.row_stride);
+  if (shapes.rows.rows == 0 && shapes.rows.columns == 0)  // then the columns may know it
+    if (const auto& shape = batch.column_embeddings.shape()) shapes.rows.columns = shape->columns;
   const std::size_t d = shapes.rows.columns;
   require(d > 0 || shapes.rows.rows == 0, "dimension: 0, expected at least 1");
   shapes.self = batch.column_embeddings.empty() && batch.columns == 0 && !batch.column_embeddings.shape();
+  require(batch.columns == 0 || d == 0 || !batch.column_embeddings.empty() || batch.column_embeddings.shape(),
+          "columns: ", batch.columns,
+          " without column_embeddings, expected them, or 0: the rows are compared with themselves");
+  require(batch.column_stride == 0 || !shapes.self, "column_stride: ", batch.column_stride,
+          " without column_embeddings, expected none");
   if (shapes.self) {
     shapes.columns = shapes.rows;
     require(
@@ -105,7 +120,7 @@ template <class T, class R>
     require(batch.similarity != similarity::projection,
             "similarity: projection of rows onto themselves, expected column_embeddings");
   } else {
-    shapes.columns = vectors_shape("column_embeddings", batch.column_embeddings, batch.columns, d,
+    shapes.columns = vectors_shape("column_embeddings", batch.column_embeddings, "columns", batch.columns, d,
                                    "column_stride", batch.column_stride);
   }
   shapes.row_gradient = gradient_shape("row_gradient", out.row_gradient, shapes.rows, false);
@@ -167,7 +182,7 @@ template <class Loss, class T, class R>
 class query_step_of final : public query_step {
  public:
   /// @param weight  of the values of lists
-  /// @param factor  of the value and of what is written
+  /// @param factor  of the value and of what is written, which is half of the weight for both directions
   query_step_of(const Loss& loss, const panel_source<T, R>& source, double weight, double factor,
                 const outputs& out, rankloss::reduction reduction, context& ctx)
       : weight_(weight), source_(source), out_(out), run_(loss, source_, reduction, out_, ctx) {
@@ -218,6 +233,8 @@ class query_steps {
 /// A similarity loss over the first components of embeddings.
 template <class T, class R>
 class embedding_run {
+  using side = embedding_side<T>;
+
  public:
   embedding_run(const embedding_batch<T, R>& batch, const similarity_batch<T, R>& pairs,
                 const embedding_shapes& shapes, const embedding_outputs& out, std::size_t dimension,
@@ -231,29 +248,30 @@ class embedding_run {
         columns_(shapes.self ? batch.row_embeddings : batch.column_embeddings,
                  first_components(shapes.columns, dimension)) {}
 
-  /// factor * value; `sums` gets what does not lie in the sides.
+  /// The value; `sums` gets what does not lie in the sides.
   template <class Loss>
-  double operator()(const Loss& loss, double factor, embedding_sums& sums) {
+  double operator()(const Loss& loss, embedding_sums& sums) {
     prepare(loss);
     double value = 0.0;
-    if (std::optional<double> found = in_both_directions(loss, factor, sums)) return *found;
+    if (std::optional<double> found = in_both_directions(loss, sums)) return *found;
     for (const bool columns : {false, true})
-      if (wants(loss, columns)) value = held_sum(value, run_direction(loss, columns, factor, sums));
+      if (wants(loss, columns)) value = held_sum(value, run_direction(loss, columns, sums));
     return value;
   }
 
   /// Writes the gradients, times the scale.
   void commit(double scale, update how) {
-    rows_.commit(out_.row_gradient, first_components(shapes_.row_gradient, rows_.dimension()), scale, how,
-                 context_);
-    if (!shapes_.self)
-      columns_.commit(out_.column_gradient, first_components(shapes_.column_gradient, columns_.dimension()),
-                      scale, how, context_);
+    const workspace::scope scope(context_.scratch());
+    const std::span<double> slopes =
+        context_.scratch().template take<double>(context_.workers() * rows_.dimension());
+    const auto write = [&](const side& of, const real_output& out, const matrix_shape& shape) {
+      of.commit(out, first_components(shape, rows_.dimension()), scale, how, slopes, context_);
+    };
+    write(rows_, out_.row_gradient, shapes_.row_gradient);
+    if (!shapes_.self) write(columns_, out_.column_gradient, shapes_.column_gradient);
   }
 
  private:
-  using side = embedding_side<T>;
-
   [[nodiscard]] static matrix_shape first_components(matrix_shape shape, std::size_t count) {
     shape.columns = count;
     return shape;
@@ -298,7 +316,7 @@ class embedding_run {
   }
 
   template <class Loss>
-  double run_direction(const Loss& loss, bool columns, double factor, embedding_sums& sums) {
+  double run_direction(const Loss& loss, bool columns, embedding_sums& sums) {
     workspace& scratch = context_.scratch();
     const workspace::scope scope(scratch);
     side& lists = side_of(columns);
@@ -330,8 +348,7 @@ class embedding_run {
       if (out_.bias_gradient != nullptr) own.bias_gradient = zero();
       steps.template add<query_step_of<query_type, T, R>>(
           scratch, query, panel_source<T, R>(pairs_, columns, kind, takes_probabilities<query_type>, panel),
-          held_as<double>(weight * factor), held_as<double>(weight * (half ? 0.5 * factor : factor)), own,
-          pairs_.reduction, context_);
+          weight, half ? 0.5 * weight : weight, own, pairs_.reduction, context_);
     });
 
     for (panel.first = 0; panel.first < lists.count(); panel.first = panel.last) {
@@ -360,14 +377,13 @@ class embedding_run {
 
   /// What is computed for both directions at once, if this is such a case.
   template <class Loss>
-  [[nodiscard]] std::optional<double> in_both_directions(const Loss& loss, double factor,
-                                                         embedding_sums& sums) {
+  [[nodiscard]] std::optional<double> in_both_directions(const Loss& loss, embedding_sums& sums) {
     if constexpr (requires { engine<Loss, context>::is_two_way_softmax(loss); }) {
       if (engine<Loss, context>::is_two_way_softmax(loss) && matches_by_index_alone())
-        return run_two_way_softmax(loss.temperature, factor, sums);
+        return run_two_way_softmax(loss.temperature, sums);
     } else if constexpr (requires { engine<Loss, context>::is_two_way_hardest(loss); }) {
       if (engine<Loss, context>::is_two_way_hardest(loss) && matches_by_index_alone())
-        return run_two_way_hardest(loss.margin, factor, sums);
+        return run_two_way_hardest(loss.margin, sums);
     }
     return std::nullopt;
   }
@@ -375,25 +391,23 @@ class embedding_run {
   /// Calls visit(line, share of its value) for the lines of a direction that have a match, whose values it
   /// returns, and returns their mean.
   template <class Visit>
-  double mean_of_lines(bool columns, double factor, std::size_t matches, embedding_sums& sums,
-                       const Visit& visit) {
+  double mean_of_lines(bool columns, std::size_t matches, embedding_sums& sums, const Visit& visit) {
     const std::size_t lines = columns ? pairs_.columns : pairs_.rows;
     const reals& weights = columns ? pairs_.column_weights : pairs_.row_weights;
     const auto weight = [&](std::size_t l) {
       return pairs_.reduction == reduction::mean_of_relevant && l >= matches ? 0.0 : weight_of(weights, l);
     };
-    const weighted_mean mean(lines, weight, pairs_.reduction,
-                             pairs_.reduction == reduction::sum ? factor : 0.5 * factor);
+    const weighted_mean mean(lines, weight, pairs_.reduction, pairs_.reduction == reduction::sum ? 1.0 : 0.5);
     const workspace::scope scope(context_.scratch());
     const std::span<double> values = context_.scratch().take<double>(lines);
     std::fill(values.begin(), values.end(), 0.0);
     for (std::size_t l = 0; l < matches; ++l) values[l] = visit(l, mean.share(weight(l)));
     for (std::size_t l = 0; l < lines && !sums.per_list.empty(); ++l)
-      sums.per_list[(columns ? pairs_.rows : 0) + l] += values[l];
+      sums.per_list[(columns ? pairs_.rows : 0) + l] = values[l];
     return mean(lines, weight, [&](std::size_t l) { return values[l]; });
   }
 
-  double run_two_way_softmax(double temperature, double factor, embedding_sums& sums) {
+  double run_two_way_softmax(double temperature, embedding_sums& sums) {
     workspace& scratch = context_.scratch();
     const workspace::scope scope(scratch);
     two_way_softmax<xsimd::default_arch, T> softmax(rows_.vectors_as(list_form()),
@@ -413,21 +427,20 @@ class embedding_run {
     for (const bool columns : {false, true}) {
       const auto lines = columns ? softmax.columns() : softmax.rows();
       const std::span<T> of_line = columns ? of_column : of_row;
-      const double mean =
-          mean_of_lines(columns, factor, softmax.matches(), sums, [&](std::size_t l, double share) {
-            const auto& line = lines[l];
-            if (!(line.total > 0.0)) return 0.0;
-            const double below = std::clamp((static_cast<double>(line.top) - softmax.match(l)) * unit,
-                                            -largest_term, largest_term);
-            const softplus_of odds(std::clamp(below + std::log(line.total), -largest_term, largest_term));
-            const double slope = held_as<double>(share * odds.slope * unit);
-            of_line[l] = held_as<T>(slope / line.total);
-            of_match[l] -= slope;
-            if (out_.temperature_gradient != nullptr)
-              sums.temperature =
-                  held_sum(sums.temperature, held_as<double>(slope * (line.distance / line.total - below)));
-            return std::min(odds.value, largest_term);
-          });
+      const double mean = mean_of_lines(columns, softmax.matches(), sums, [&](std::size_t l, double share) {
+        const auto& line = lines[l];
+        if (!(line.total > 0.0)) return 0.0;
+        const double below = std::clamp((static_cast<double>(line.top) - softmax.match(l)) * unit,
+                                        -largest_term, largest_term);
+        const softplus_of odds(std::clamp(below + std::log(line.total), -largest_term, largest_term));
+        const double slope = held_as<double>(share * odds.slope * unit);
+        of_line[l] = held_as<T>(slope / line.total);
+        of_match[l] -= slope;
+        if (out_.temperature_gradient != nullptr)
+          sums.temperature =
+              held_sum(sums.temperature, held_as<double>(slope * (line.distance / line.total - below)));
+        return std::min(odds.value, largest_term);
+      });
       value = held_sum(value, mean);
     }
     if (gradient_wanted()) {
@@ -439,7 +452,7 @@ class embedding_run {
   }
 
   /// Nothing where equally hard negatives share a slope.
-  std::optional<double> run_two_way_hardest(double margin, double factor, embedding_sums& sums) {
+  std::optional<double> run_two_way_hardest(double margin, embedding_sums& sums) {
     workspace& scratch = context_.scratch();
     const workspace::scope scope(scratch);
     const two_way_hardest<xsimd::default_arch, T> hardest(rows_.vectors_as(list_form()),
@@ -465,13 +478,12 @@ class embedding_run {
     double value = 0.0;
     for (const bool columns : {false, true}) {
       const auto lines = columns ? hardest.columns() : hardest.rows();
-      const double mean =
-          mean_of_lines(columns, factor, hardest.matches(), sums, [&](std::size_t l, double share) {
-            const double h = hinge(lines[l], l);
-            const auto own = static_cast<std::uint32_t>(l);
-            if (h > 0.0) moves[all++] = {own, own, lines[l].index, held_as<T>(share)};
-            return h;
-          });
+      const double mean = mean_of_lines(columns, hardest.matches(), sums, [&](std::size_t l, double share) {
+        const double h = hinge(lines[l], l);
+        const auto own = static_cast<std::uint32_t>(l);
+        if (h > 0.0) moves[all++] = {own, own, lines[l].index, held_as<T>(share)};
+        return h;
+      });
       value = held_sum(value, mean);
       if (!columns) by_rows = all;
     }
@@ -602,7 +614,8 @@ void check_embeddings(const embedding_batch<T, R>& batch, const embedding_shapes
   // By halves of the exponent, so that the product itself cannot overflow.
   const double most = static_cast<double>(std::numeric_limits<T>::max());
   const double other = batch.similarity == similarity::dot ? columns : 1.0;
-  const double reach = static_cast<double>(std::max<std::size_t>(1, shapes.rows.columns));
+  // Twice as far as the exact sum may reach, so that neither its rounding nor a difference of two overflows.
+  const double reach = 2.0 * static_cast<double>(std::max<std::size_t>(1, shapes.rows.columns));
   const auto fits = [&](double a, double b) { return a <= most / reach / std::max(1.0, b); };
   require(fits(rows, other) && fits(columns, batch.similarity == similarity::dot ? rows : 1.0),
           "row_embeddings, column_embeddings: components up to ", static_cast<T>(rows), " and ",
@@ -669,9 +682,11 @@ class prefix_sums {
 }  // namespace detail
 
 template <class Loss, score T, class Relevance>
-requires detail::made_of_queries<Loss>
 double evaluate(const Loss& loss, const embedding_batch<T, Relevance>& batch, const embedding_outputs& out,
                 context& ctx) {
+  static_assert(detail::made_of_queries<Loss> && similarity_loss<Loss, T, Relevance>,
+                "rankloss: an embedding_batch is for losses of similarity matrices; of a list loss, "
+                "bidirectional<loss> is one; cmpc has a batch of its own");
   const detail::sole_use alone(ctx);
   // What is checked of the options is the same for all outputs.
   outputs checked{.temperature_gradient = out.temperature_gradient, .bias_gradient = out.bias_gradient};
@@ -711,13 +726,17 @@ double evaluate(const Loss& loss, const embedding_batch<T, Relevance>& batch, co
   }
 
   const workspace::scope scope(ctx.scratch());
-  detail::embedding_sums sums{
-      .per_list = ctx.scratch().take<double>(out.per_list.empty() ? 0 : pairs.rows + pairs.columns)};
-  std::fill(sums.per_list.begin(), sums.per_list.end(), 0.0);
+  const auto zero_sums = [&] {
+    const detail::embedding_sums zero{
+        .per_list = ctx.scratch().take<double>(out.per_list.empty() ? 0 : pairs.rows + pairs.columns)};
+    std::fill(zero.per_list.begin(), zero.per_list.end(), 0.0);
+    return zero;
+  };
+  detail::embedding_sums sums = zero_sums();
   double value = 0.0;
   if (batch.prefixes.empty()) {
     detail::embedding_run<T, Relevance> run(batch, pairs, shapes, out, shapes.rows.columns, ctx);
-    value = run(loss, 1.0, sums);
+    value = run(loss, sums);
     run.commit(out.scale, out.update);
   } else {
     const detail::prefix_sums all(out, shapes, ctx.scratch());
@@ -729,8 +748,15 @@ double evaluate(const Loss& loss, const embedding_batch<T, Relevance>& batch, co
       if (weight == 0.0) continue;
       detail::embedding_run<T, Relevance> run(batch, pairs, own_shapes, own_out,
                                               static_cast<std::size_t>(batch.prefixes[k]), ctx);
-      value = detail::held_sum(value, run(loss, weight, sums));
-      run.commit(1.0, update::add);
+      detail::embedding_sums part = zero_sums();
+      const auto add = [&](double& to, double x) {
+        detail::put(to, detail::held_as<double>(weight * x), update::add);
+      };
+      add(value, run(loss, part));
+      run.commit(weight, update::add);
+      for (std::size_t l = 0; l < part.per_list.size(); ++l) add(sums.per_list[l], part.per_list[l]);
+      add(sums.temperature, part.temperature);
+      add(sums.bias, part.bias);
     }
     all.commit();
   }

@@ -68,7 +68,7 @@ struct sndcg_engine {
       const few_gains<Arch, T> few(items.scores, gains, scratch);
       if (few.apply())
         return 1.0 - few.template dcg<Discount>(gains, loss.temperature, static_cast<double>(loss.cutoff),
-                                                -1.0 / (best * loss.temperature), out.gradient, scratch) /
+                                                -1.0 / best / loss.temperature, out.gradient, scratch) /
                          best;
     }
     const bool in_cells = out.hessian.empty();
@@ -165,7 +165,7 @@ struct sndcg_engine {
     const auto k = static_cast<double>(loss.cutoff);
     if (gradient.empty()) return smooth_dcg<T, Discount, wanted::value>(cells, by_slot, k, scratch, V(0.0));
     const double dcg = smooth_dcg<T, Discount, wanted::gradient>(cells, by_slot, k, scratch,
-                                                                 V(-1.0 / (best * loss.temperature)));
+                                                                 V(-1.0 / best / loss.temperature));
     for (std::size_t i = 0; i < slots.size(); ++i) {
       gradient[i] = by_slot[slots[i]];
       prefetch_ahead(by_slot.data() + slots[i]);

@@ -14,6 +14,8 @@ namespace detail_base_require_test {
 
 namespace {
 
+using rankloss::detail::count_of;
+using rankloss::detail::extent_of;
 using rankloss::detail::fail;
 using rankloss::detail::require;
 using rankloss::detail::throw_or_abort;
@@ -51,6 +53,22 @@ TEST_CASE("require: numbers to nine digits, and what is none by name") {
   CHECK(message(-1.23456789e-300) == "rankloss: -1.23456789e-300");
   CHECK(message(-std::numeric_limits<double>::infinity()) == "rankloss: -inf");
   CHECK(message(std::numeric_limits<float>::quiet_NaN()) == "rankloss: nan");
+}
+
+TEST_CASE("require: numbers of elements do not wrap round") {
+  constexpr std::size_t most = std::numeric_limits<std::size_t>::max(), half = most / 2 + 1;
+  CHECK(count_of(3, 4) == 12);
+  CHECK(count_of(0, most) == 0);
+  CHECK(count_of(most, 0) == 0);
+  CHECK(count_of(1, most) == most);
+  CHECK(count_of(half, 2) == most);  // 2^64, which is 0 where numbers wrap round
+  CHECK(count_of(half / 2, 3) == half / 2 * 3);
+  CHECK(extent_of(0, 5, 7) == 0);
+  CHECK(extent_of(2, 0, 7) == 0);
+  CHECK(extent_of(1, 5, most) == 5);
+  CHECK(extent_of(3, 5, 7) == 19);
+  CHECK(extent_of(9, 4, 4 + half / 4) == most);
+  CHECK(extent_of(2, 1, most) == most);
 }
 
 TEST_CASE("require: fail always throws, throw_or_abort any error") {

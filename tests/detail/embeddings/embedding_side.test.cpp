@@ -85,13 +85,14 @@ TEMPLATE_TEST_CASE("embedding_side: derivatives go through the length, or not", 
   std::copy(of_unit, of_unit + 4, unit.data);
   // (10, 5) - ((10, 5) (0.6, 0.8)) (0.6, 0.8) = (4, -3), over 5; nothing through the length of 0.
   const double expected[] = {1.8, 1.4, 3, 4, 5, 6};
-  std::vector<double> out(6, 100.0);
-  side.commit(real_output(out.data(), 6), {3, 2, 2, 1}, 1.0, update::overwrite, ctx);
+  std::vector<double> out(6, 100.0), slopes(2 * ctx.workers());
+  side.commit(real_output(out.data(), 6), {3, 2, 2, 1}, 1.0, update::overwrite, slopes, ctx);
   for (std::size_t k = 0; k < 6; ++k) CHECK(out[k] == Approx(expected[k]).epsilon(1e-6));
-  side.commit(real_output(out.data(), 6), {3, 2, 2, 1}, -2.0, update::add, ctx);
+  side.commit(real_output(out.data(), 6), {3, 2, 2, 1}, -2.0, update::add, slopes, ctx);
   for (std::size_t k = 0; k < 6; ++k) CHECK(out[k] == Approx(-expected[k]).epsilon(1e-6));
   std::vector<float> turned(9, 7.0f);
-  side.commit(real_output(turned.data(), 9), {2, 2, 1, 4}, 1.0, update::overwrite, ctx);  // the first two
+  side.commit(real_output(turned.data(), 9), {2, 2, 1, 4}, 1.0, update::overwrite, slopes,
+              ctx);  // the first two
   CHECK(static_cast<double>(turned[0]) == Approx(1.8));
   CHECK(static_cast<double>(turned[4]) == Approx(1.4));
   CHECK(turned[1] == 3.0f);

@@ -35,8 +35,9 @@ double bound_of(double temperature, double size = 1.0) {
 TEMPLATE_TEST_CASE("two_way_softmax: sums of the negatives of rows and columns are the plain ones", "", float,
                    double) {
   using T = TestType;
-  for (const std::size_t n : {1u, 2u, 17u, 300u, 600u})
+  for (const std::size_t n : {1u, 2u, 17u, 300u})
     for (const double t : {0.01, 0.3, 100.0}) {
+      if (n > 17 && t != 0.3) continue;
       INFO(n << " rows, temperature " << t);
       const std::size_t m = n, columns = n + n / 2, d = 5;
       std::mt19937_64 random(n);
@@ -100,6 +101,7 @@ TEMPLATE_TEST_CASE("two_way_softmax: info_nce is that of one direction after the
   using T = TestType;
   for (const std::size_t n : lengths)
     for (const double t : {0.01, 0.07, 1.0, 1e3}) {
+      if (n > 33 && t != 0.07) continue;  // the sizes of panels, whatever the temperature
       INFO("temperature " << t);
       support::two_ways_agree<T>(info_nce{.temperature = t}, {.rows = n, .columns = n}, bound_of<T>(t));
     }
@@ -110,12 +112,17 @@ TEMPLATE_TEST_CASE("two_way_softmax: extra columns, weights, reductions and dupl
   for (const reduction how : {reduction::mean, reduction::sum, reduction::mean_of_relevant})
     for (const two_way_shape& shape : {two_way_shape{.rows = 1, .columns = 4},
                                        {.rows = 3, .columns = 20, .duplicates = true},
+                                       {.rows = 20, .columns = 33, .duplicates = true, .weights = true},
                                        {.rows = 257, .columns = 257, .duplicates = true, .weights = true},
                                        {.rows = 300, .columns = 613, .weights = true},
                                        {.rows = 257, .columns = 513, .dimension = 1, .constants = 300},
                                        {.rows = 16, .columns = 600, .constants = 590}})
       for (const auto form : {rankloss::positive_share::outside, rankloss::positive_share::inside,
                               rankloss::positive_share::separate}) {
+        // For one positive all forms are the same; long lists differ in their panels alone.
+        if (shape.rows * shape.columns > 1000 &&
+            (how != reduction::mean || form != rankloss::positive_share::outside))
+          continue;
         two_way_shape own = shape;
         own.reduction = how;
         support::two_ways_agree<T>(info_nce{.temperature = 0.1, .positives = form}, own, bound_of<T>(0.1));
@@ -128,7 +135,7 @@ TEMPLATE_TEST_CASE("two_way_softmax: dot products of large components", "", floa
     for (const double t : {1.0, 1e3})
       support::two_ways_agree<T>(
           info_nce{.temperature = t * size * size},
-          {.rows = 300, .columns = 520, .dimension = 4, .size = size, .similarity = similarity::dot},
+          {.rows = 60, .columns = 75, .dimension = 4, .size = size, .similarity = similarity::dot},
           bound_of<T>(t, 10.0));
   // A softmax that is all on the greatest.
   for (const double t : {1e-6, 1e-15})
@@ -154,7 +161,7 @@ TEST_CASE("two_way_softmax: temperatures at which the greatest takes all") {
 
 TEMPLATE_TEST_CASE("two_way_softmax: the same bits on any number of threads, whatever is asked", "", float,
                    double) {
-  for (const std::size_t n : {1u, 17u, 257u, 600u, 1100u}) {
+  for (const std::size_t n : {1u, 17u, 257u, 600u}) {
     support::two_way_has_its_bits<TestType>(info_nce{}, {.rows = n, .columns = n});
     support::two_way_has_its_bits<TestType>(info_nce{.temperature = 1.0},
                                             {.rows = n, .columns = n + 100, .weights = true});

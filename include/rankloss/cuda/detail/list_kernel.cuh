@@ -261,9 +261,12 @@ __device__ inline void compute_list(const Team& team, const Task& task, std::siz
   team.sync();  // scratch may be used again
 }
 
+// Kernels of lists may take all registers of a processor for one block: else the compiler keeps to fewer, for
+// the sake of more blocks, and spills.
+
 /// Lists of [least, most] items, one a warp, in shared memory. `bytes` of it are for each warp.
 template <class Task>
-__global__ void __launch_bounds__(warps_of_block* warp_size)
+__global__ void __launch_bounds__(warps_of_block* warp_size, 1)
     warp_lists(const Task task, std::uint32_t least, std::uint32_t most, std::uint32_t bytes) {
   extern __shared__ __align__(16) unsigned char memory[];
   const warp_team team;
@@ -278,7 +281,7 @@ __global__ void __launch_bounds__(warps_of_block* warp_size)
 
 /// The same, one a block.
 template <class Task>
-__global__ void __launch_bounds__(block_threads)
+__global__ void __launch_bounds__(block_threads, 1)
     block_lists(const Task task, std::uint32_t least, std::uint32_t most) {
   extern __shared__ __align__(16) unsigned char memory[];
   __shared__ block_team::slots slots;
@@ -292,7 +295,7 @@ __global__ void __launch_bounds__(block_threads)
 
 /// The same, one a block, in memory of the device. `bytes` of it are for each item.
 template <class Task>
-__global__ void __launch_bounds__(long_block_threads)
+__global__ void __launch_bounds__(long_block_threads, 1)
     long_lists(const Task task, std::uint32_t least, std::uint32_t most, std::uint32_t bytes) {
   __shared__ block_team::slots slots;
   const block_team team(slots);

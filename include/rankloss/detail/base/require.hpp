@@ -4,8 +4,10 @@
 #include <rankloss/detail/base/abi.hpp>
 
 #include <concepts>
+#include <cstddef>
 #include <cstdio>
 #include <cstdlib>
+#include <limits>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -33,6 +35,21 @@ void append(std::string& message, const Part& part) {
     part.append_to(message);
   else
     append_text(message, part);
+}
+
+/// a * b, or the greatest number where that is more: no array has so many elements.
+[[nodiscard]] constexpr std::size_t count_of(std::size_t a, std::size_t b) noexcept {
+  constexpr std::size_t most = std::numeric_limits<std::size_t>::max();
+  return a != 0 && b > most / a ? most : a * b;
+}
+
+/// Elements from the first of `count` arrays of `length`, which begin `stride` apart, to the end of the last; or
+/// the greatest number, as above.
+[[nodiscard]] constexpr std::size_t extent_of(std::size_t count, std::size_t length,
+                                              std::size_t stride) noexcept {
+  if (count == 0 || length == 0) return 0;
+  const std::size_t before = count_of(count - 1, stride);
+  return before + length < length ? std::numeric_limits<std::size_t>::max() : before + length;
 }
 
 /// Throws an Error with the message. Where exceptions are off, prints the message and aborts.

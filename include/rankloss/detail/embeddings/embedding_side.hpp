@@ -107,12 +107,12 @@ class embedding_side {
   }
 
   /// Writes the derivatives by the first vectors, as the host has them, times the scale.
-  /// @param shape  of the output
+  /// @param shape   of the output
+  /// @param slopes  [workers * dimension] memory, which has been taken before anything is written
   void commit(const real_output& out, const matrix_shape& shape, double scale, update how,
-              context& ctx) const {
+              std::span<double> slopes, context& ctx) const {
     ctx.run((shape.rows + chunk - 1) / chunk, [&](std::size_t worker, std::size_t task) {
-      const workspace::scope scope(ctx.scratch(worker));
-      const std::span<double> slope = ctx.scratch(worker).template take<double>(dimension());
+      const std::span<double> slope = slopes.subspan(worker * dimension(), dimension());
       for (std::size_t i = task * chunk; i < std::min(shape.rows, (task + 1) * chunk); ++i) {
         for (std::size_t k = 0; k < dimension(); ++k)
           slope[k] = i < raw_.sums.count ? static_cast<double>(raw_.sums[i][k]) : 0.0;

@@ -196,7 +196,7 @@ template <class T, class R>
 void check_pairs(const similarity_batch<T, R>& batch) {
   const std::size_t rows = batch.rows;
   const std::size_t columns = batch.columns;
-  const std::size_t pairs = rows * columns;
+  const std::size_t pairs = count_of(rows, columns);
   const auto per_pair = [&](std::string_view field, const auto& given) {
     if (!given.empty() && !has_shape_of(batch, field, given))
       require(given.size() == pairs, field, ": size ", given.size(), ", expected ", pairs, " (", rows,
@@ -226,7 +226,6 @@ template <class T, class R>
 void check_shape(const similarity_batch<T, R>& batch, const outputs& out) {
   const std::size_t rows = batch.rows;
   const std::size_t columns = batch.columns;
-  const std::size_t pairs = rows * columns;
   const std::size_t size = batch.similarity.size();
   if (has_shape_of(batch, "similarity", batch.similarity)) {
     require(batch.stride == 0, "stride: ", batch.stride,
@@ -234,9 +233,8 @@ void check_shape(const similarity_batch<T, R>& batch, const outputs& out) {
   } else {
     const std::size_t stride = similarity_strides(batch).row;
     require(stride >= columns, "stride: ", stride, ", expected at least columns ", columns);
-    const std::size_t least = pairs == 0 ? 0 : (rows - 1) * stride + columns;
-    require(size == least || size == rows * stride, "similarity: size ", size, ", expected ", rows * stride,
-            " (rows ", rows, " at stride ", stride, ")");
+    require(size == extent_of(rows, columns, stride) || size == count_of(rows, stride), "similarity: size ",
+            size, ", expected ", count_of(rows, stride), " (rows ", rows, " at stride ", stride, ")");
   }
   check_pairs(batch);
   const auto per_similarity = [&](std::string_view field, const shaped<real_output>& given) {
