@@ -263,6 +263,10 @@ TEST_CASE("cuda embedding_batch: shapes are refused in the words of the host") {
   refused([](auto& in) { in.x.pop_back(); });
   refused([](auto& in) { in.y.push_back(1.0); });
   refused([](auto& in) { in.row_stride = 1; });
+  refused([](auto& in) { in.rows = 0; });
+  refused([](auto& in) { in.columns = 0; });
+  refused([](auto& in) { in.dimension = 0; });
+  refused([](auto& in) { in.y.clear(); });
   refused([](auto& in) { in.extra_columns = false; });
   refused([](auto& in) { in.without_diagonal = true; });
   refused([](auto& in) { in.row_classes = {1, 2, 3}; });

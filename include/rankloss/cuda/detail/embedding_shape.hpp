@@ -37,14 +37,18 @@ template <class T>
   return !batch.row_classes.empty();
 }
 
-inline void check_vectors(std::string_view field, std::size_t size, std::size_t count, std::size_t dimension,
-                          std::string_view stride_field, std::size_t stride) {
+inline void check_vectors(std::string_view field, std::size_t size, std::string_view count_field,
+                          std::size_t count, std::size_t dimension, std::string_view stride_field,
+                          std::size_t stride) {
+  using rankloss::detail::extent_of;
   using rankloss::detail::require;
+  const auto product = [](std::size_t a, std::size_t b) { return rankloss::detail::count_of(a, b); };
+  require(size == 0 || (count > 0 && dimension > 0), count > 0 ? "dimension" : count_field,
+          ": 0, expected that of ", field, ", a plain array of ", size, " components");
   const std::size_t apart = stride > 0 ? stride : dimension;
   require(apart >= dimension, stride_field, ": ", stride, ", expected at least the dimension ", dimension);
-  const std::size_t least = count == 0 || dimension == 0 ? 0 : (count - 1) * apart + dimension;
-  require(size == least || size == count * apart, field, ": size ", size, ", expected ", count * apart, " (",
-          count, " vectors of ", dimension, " components)");
+  require(size == extent_of(count, dimension, apart) || size == product(count, apart), field, ": size ", size,
+          ", expected ", product(count, apart), " (", count, " vectors of ", dimension, " components)");
 }
 
 inline void check_gradient(std::string_view field, std::size_t size, std::size_t count, std::size_t dimension,
@@ -65,11 +69,14 @@ void check_shape(const embedding_batch<T>& batch, const embedding_outputs<T>& ou
   using rankloss::detail::require;
   const bool self = compares_with_itself(batch);
   const std::size_t rows = batch.rows, columns = columns_of(batch), d = batch.dimension;
-  require(d > 0 || rows == 0, "dimension: 0, expected at least 1");
   constexpr std::size_t most = std::numeric_limits<std::int32_t>::max();
   require(rows <= most && columns <= most && d <= most, "rows, columns, dimension: ", rows, ", ", columns,
           ", ", d, ", expected at most 2^31 - 1");
-  check_vectors("row_embeddings", batch.row_embeddings.size(), rows, d, "row_stride", batch.row_stride);
+  check_vectors("row_embeddings", batch.row_embeddings.size(), "rows", rows, d, "row_stride",
+                batch.row_stride);
+  require(d > 0 || rows == 0, "dimension: 0, expected at least 1");
+  require(columns == 0 || d == 0 || self || !batch.column_embeddings.empty(), "columns: ", columns,
+          " without column_embeddings, expected them, or 0: the rows are compared with themselves");
   require(batch.similarity != similarity::projection,
           "similarity: projection has no kernel, expected cosine or dot");
   if (self) {
@@ -81,9 +88,10 @@ void check_shape(const embedding_batch<T>& batch, const embedding_outputs<T>& ou
             "column_classes: given without column_embeddings, expected those of the rows alone");
     require(out.column_gradient.empty(),
             "column_gradient: given without column_embeddings, expected row_gradient alone");
-    require(batch.column_stride == 0, "column_stride: ", batch.column_stride, " without column_embeddings");
+    require(batch.column_stride == 0, "column_stride: ", batch.column_stride,
+            " without column_embeddings, expected none");
   } else {
-    check_vectors("column_embeddings", batch.column_embeddings.size(), columns, d, "column_stride",
+    check_vectors("column_embeddings", batch.column_embeddings.size(), "columns", columns, d, "column_stride",
                   batch.column_stride);
   }
   check_gradient("row_gradient", out.row_gradient.size(), rows, d, false);
