@@ -289,8 +289,8 @@ __global__ void __launch_bounds__(reduce_threads) weigh_lines(const Task task) {
   }
   if (task.self) largest[1] = largest[0];
   if (task.check && task.batch.similarity == similarity::dot) {
-    // By halves of the exponent, so that the product itself cannot overflow, and twice as far as the exact sum
-    // may reach, so that neither its rounding nor a difference of two overflows.
+    // By halves of the exponent, so that the product itself cannot overflow, and twice as far as the exact
+    // sum may reach, so that neither its rounding nor a difference of two overflows.
     const double reach = 2.0 * static_cast<double>(task.batch.dimension > 0 ? task.batch.dimension : 1);
     const double most = static_cast<double>(greatest_number<typename Task::score_type>) / reach;
     const bool fits =
