@@ -22,6 +22,7 @@ set(only_declares base/abi base/host_device base/precision base/tuning lists/lis
 set(tested_by
     arrays/host_memory:arrays
     base/loops:detail/sorting/argsort
+    base/softplus:detail/draws/query_sums
     data/best_match:metrics/recall
     data/extremes:detail/simd/lanes
     data/relevant_items:metrics/recall
@@ -58,6 +59,10 @@ set(tested_by
 set(cuda_tested_by
     approx_ndcg:sndcg
     batch:context
+    detail/embedding_shape:embedding_batch
+    detail/embedding_side:embedding_batch
+    detail/line_kernel:embedding_batch
+    detail/product_tile:embedding_batch
     device_span:context
     error:context
     evaluate:context

@@ -31,6 +31,16 @@ enum class directions {
   return {"both", "rows", "columns"};
 }
 
+/// How alike two embeddings x and y are.
+enum class similarity {
+  cosine,      ///< x y / (|x| |y|); 0 where one of them is zero
+  dot,         ///< x y
+  projection,  ///< x y / |y| where x is that of the list and y that of an item: as in cmpm
+};
+[[nodiscard]] constexpr std::array<std::string_view, 3> enumerators(similarity) noexcept {
+  return {"cosine", "dot", "projection"};
+}
+
 /// list_batch: lists of scored items, as views of the host's own memory.
 ///
 /// Ragged form: list q is [offsets[q], offsets[q + 1]); empty lists are allowed; without offsets all items

@@ -8,21 +8,9 @@
 #include <rankloss/relevance_tiles.hpp>
 #include <rankloss/vectors.hpp>
 
-#include <array>
 #include <cstddef>
-#include <string_view>
 
 namespace rankloss::inline RANKLOSS_ABI {
-
-/// How alike two embeddings x and y are.
-enum class similarity {
-  cosine,      ///< x y / (|x| |y|); 0 where one of them is zero
-  dot,         ///< x y
-  projection,  ///< x y / |y| where x is that of the list and y that of an item: as in cmpm
-};
-[[nodiscard]] constexpr std::array<std::string_view, 3> enumerators(similarity) noexcept {
-  return {"cosine", "dot", "projection"};
-}
 
 struct embedding_outputs;
 

@@ -3,8 +3,8 @@
 
 #include <rankloss/arrays.hpp>
 #include <rankloss/detail/arrays/host_memory.hpp>
+#include <rankloss/detail/base/host_device.hpp>
 
-#include <bit>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -18,19 +18,19 @@ namespace rankloss::inline RANKLOSS_ABI {
 struct half {
   std::uint16_t bits;
 
-  [[nodiscard]] explicit operator float() const noexcept {
+  [[nodiscard]] RANKLOSS_HOST_DEVICE explicit operator float() const noexcept {
     const std::uint32_t size = bits & 0x7fffu;
     // The exponent of a normal half is moved to that of a float, which moves again where it stands for
     // infinity or NaN. A subnormal half is so many times 2^-24, and comes here by no subnormal float, which a
     // host's processor may be told to take for 0. Masks in place of branches let compilers use vectors.
     const auto mask = [](bool yes) { return 0u - static_cast<std::uint32_t>(yes); };
     const std::uint32_t normal = (size << 13) + (112u << 23) + (mask(size >= 0x7c00u) & (112u << 23));
-    const auto small = std::bit_cast<std::uint32_t>(static_cast<float>(static_cast<int>(size)) * 0x1p-24f);
+    const auto small = __builtin_bit_cast(std::uint32_t, static_cast<float>(static_cast<int>(size)) * 0x1p-24f);
     const std::uint32_t sign = static_cast<std::uint32_t>(bits & 0x8000u) << 16;
     const std::uint32_t is_normal = mask(size >= 0x400u);
-    return std::bit_cast<float>(sign | (is_normal & normal) | (~is_normal & small));
+    return __builtin_bit_cast(float, sign | (is_normal & normal) | (~is_normal & small));
   }
-  [[nodiscard]] explicit operator double() const noexcept {
+  [[nodiscard]] RANKLOSS_HOST_DEVICE explicit operator double() const noexcept {
     return static_cast<double>(static_cast<float>(*this));
   }
 };
@@ -39,10 +39,10 @@ struct half {
 struct bfloat16 {
   std::uint16_t bits;
 
-  [[nodiscard]] explicit operator float() const noexcept {
-    return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16);
+  [[nodiscard]] RANKLOSS_HOST_DEVICE explicit operator float() const noexcept {
+    return __builtin_bit_cast(float, static_cast<std::uint32_t>(bits) << 16);
   }
-  [[nodiscard]] explicit operator double() const noexcept {
+  [[nodiscard]] RANKLOSS_HOST_DEVICE explicit operator double() const noexcept {
     return static_cast<double>(static_cast<float>(*this));
   }
 };

@@ -3,6 +3,7 @@
 // What is refused of the words for a device. Each case is compiled by itself with its name defined.
 
 #define RANKLOSS_FACES_ONLY
+#include <rankloss/cuda/embedding_batch.hpp>
 #include <rankloss/cuda/evaluate.hpp>
 #include <rankloss/listnet.hpp>
 
@@ -18,6 +19,13 @@ void cases(rankloss::cuda::context& ctx, const float* scores, const int* grades)
                      rankloss::cuda::list_batch<float, int>{.scores = device_span<const float>(scores, 4),
                                                             .relevance = device_span<const int>(grades, 4)},
                      {}, ctx);
+#elif defined(NO_KERNEL_OF_EMBEDDINGS)
+  rankloss::evaluate(rankloss::listnet{},
+                     rankloss::cuda::embedding_batch<float>{
+                         .row_embeddings = device_span<const float>(scores, 4), .rows = 2, .dimension = 2},
+                     {}, ctx);
+#elif defined(DOUBLE_EMBEDDINGS)
+  (void)rankloss::cuda::embedding_batch<float>{.row_embeddings = device_span<const double>(nullptr, 4)};
 #elif defined(HOST_VECTOR)
   (void)rankloss::cuda::list_batch<float, int>{.scores = host};
 #elif defined(HOST_SPAN)

@@ -12,16 +12,17 @@
 namespace rankloss::inline RANKLOSS_ABI {
 namespace cuda::detail {
 
-template <class Loss>
-concept has_engine = requires {
+template <class Loss, class Batch>
+concept has_engine = requires(const Loss& loss, const Batch& batch) {
   sizeof(engine<Loss, context>);
+  engine<Loss, context>::scratch_bytes(loss, batch);
 };
 
-template <class Loss>
+template <class Loss, class Batch>
 constexpr void expect_engine() {
   static_assert(
-      has_engine<Loss>,
-      "rankloss: this loss has no kernel here; include <rankloss/cuda/NAME.cuh> in a file that nvcc compiles, where docs/cuda.md lists it");
+      has_engine<Loss, Batch>,
+      "rankloss: this loss has no kernel for this batch here; include <rankloss/cuda/NAME.cuh> in a file that nvcc compiles, where docs/cuda.md lists it");
 }
 
 }  // namespace cuda::detail
@@ -41,8 +42,9 @@ constexpr void expect_engine() {
 template <class Loss, score T, class Relevance>
 void evaluate(const Loss& loss, const cuda::list_batch<T, Relevance>& batch, const cuda::outputs<T>& out,
               cuda::context& ctx) {
-  cuda::detail::expect_engine<Loss>();
-  if constexpr (cuda::detail::has_engine<Loss>) {
+  using batch_type = cuda::list_batch<T, Relevance>;
+  cuda::detail::expect_engine<Loss, batch_type>();
+  if constexpr (cuda::detail::has_engine<Loss, batch_type>) {
     rankloss::validate(loss);
     if constexpr (!detail::gives_gradient<Loss>)
       detail::require(out.gradient.empty(), "gradient: a metric has none, expected an empty output");
@@ -56,8 +58,9 @@ namespace cuda {
 /// scratch_bytes: what `evaluate` takes of the scratch of a context, for `context::reserve`.
 template <class Loss, score T, class Relevance>
 [[nodiscard]] std::size_t scratch_bytes(const Loss& loss, const list_batch<T, Relevance>& batch) {
-  detail::expect_engine<Loss>();
-  if constexpr (detail::has_engine<Loss>) {
+  using batch_type = list_batch<T, Relevance>;
+  detail::expect_engine<Loss, batch_type>();
+  if constexpr (detail::has_engine<Loss, batch_type>) {
     detail::check_shape(batch, outputs<T>{});
     return engine<Loss, context>::scratch_bytes(loss, batch);
   }

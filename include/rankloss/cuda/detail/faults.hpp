@@ -14,8 +14,8 @@
 namespace rankloss::inline RANKLOSS_ABI::cuda::detail {
 
 /// What can be wrong with the numbers of a batch, in the order in which it is reported. Those up to
-/// `too_long` say where lists lie: nothing is computed of such a batch. Those from `scores` on are of an
-/// item, and are reported list by list.
+/// `too_long` say where lists lie: nothing is computed of such a batch. Those from `scores` to `item_weight`
+/// are of an item, and are reported list by list; those behind them are of embeddings.
 enum class fault : std::uint64_t {
   first_offset,
   falling_offset,
@@ -26,6 +26,11 @@ enum class fault : std::uint64_t {
   scores,
   relevance,
   item_weight,
+  row_weight,
+  column_weight,
+  row_embedding,
+  column_embedding,
+  dot_products,
 };
 
 /// A fault as one number, the least of which is reported: the kind, and the item or, where lists lie wrongly,
@@ -52,7 +57,7 @@ struct fault_record {
   fault_word word;
   std::uint64_t list;
   double number;              ///< score, relevance or weight
-  std::int64_t whole, other;  ///< offset or length, and what it is compared with
+  std::int64_t whole, other;  ///< offset or length, and what it is compared with; or the bits of a number
   const char* expected;       ///< what the loss expects of a relevance
   std::uint64_t expected_size;
 };
@@ -81,6 +86,20 @@ struct fault_record {
       }
       fail("relevance: ", found.number, " at list ", l, ", item ", i, ", expected ", expected);
     }
+    case fault::row_weight:
+      fail("row_weights: ", found.number, " at row ", l, ", expected a finite number >= 0");
+    case fault::column_weight:
+      fail("column_weights: ", found.number, " at column ", l, ", expected a finite number >= 0");
+    case fault::row_embedding:
+      fail("row_embeddings: ", found.number, " at row ", l, ", component ", i, ", expected a finite number");
+    case fault::column_embedding:
+      fail("column_embeddings: ", found.number, " at column ", l, ", component ", i,
+           ", expected a finite number");
+    case fault::dot_products:
+      fail("row_embeddings, column_embeddings: components up to ", found.number, " and ",
+           __builtin_bit_cast(double, found.other),
+           ", whose dot products may exceed the largest number of the type; expected smaller ones, or "
+           "similarity::cosine");
     default:
       fail("item_weights: ", found.number, " at list ", l, ", item ", i, ", expected a finite number >= 0");
   }

@@ -3,6 +3,7 @@
 
 #include <rankloss/arrays.hpp>
 #include <rankloss/detail/base/finite.hpp>
+#include <rankloss/detail/base/host_device.hpp>
 #include <rankloss/detail/base/precision.hpp>
 #include <rankloss/detail/base/require.hpp>
 
@@ -76,7 +77,7 @@ struct unit_length {
 
   /// A component of the vector of length 1. The product of the two factors may be out of range, so a compiler
   /// must not form it.
-  [[nodiscard]] double operator()(double component) const noexcept {
+  [[nodiscard]] RANKLOSS_HOST_DEVICE double operator()(double component) const noexcept {
     return opaque(scale * component) * inverse;
   }
 };

@@ -3,6 +3,7 @@
 
 #include <rankloss/batch.hpp>
 #include <rankloss/detail/base/finite.hpp>
+#include <rankloss/detail/base/softplus.hpp>
 #include <rankloss/detail/data/contiguous_items.hpp>
 #include <rankloss/detail/simd/item_rows.hpp>
 #include <rankloss/detail/simd/lane_math.hpp>
@@ -24,10 +25,6 @@ template <class V>
 struct by_part {
   V positive, negative;
 };
-
-/// The exponent of an item that takes no part, and the logarithm of a sum without items: far below all
-/// others.
-inline constexpr double no_exponent = -1e300;
 
 /// An exponent, as 1e290 where it is beyond that.
 template <class Arch>
@@ -150,16 +147,6 @@ class query_sums {
   const R* y_;
   double* e_;  // [n] the exponents, then exp(x_i - the greatest of the part of i)
   log_sum positives_, negatives_;
-};
-
-/// log(1 + e^x) and its derivative, for any x up to 1e300, without loss of small values.
-struct softplus_of {
-  double value, slope;
-  explicit softplus_of(double x) noexcept {
-    const double u = std::exp(-std::abs(x));
-    value = std::max(x, 0.0) + std::log1p(u);
-    slope = (x >= 0.0 ? 1.0 : u) / (1.0 + u);
-  }
 };
 
 }  // namespace rankloss::inline RANKLOSS_ABI::detail

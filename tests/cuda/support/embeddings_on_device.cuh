@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <rankloss/cuda/embedding_batch.hpp>
+
+#include "cuda/support/embeddings_on_device.hpp"
+
+namespace cuda_support {
+
+template <class Loss, class T>
+void on_device(const Loss& loss, const rankloss::cuda::embedding_batch<T>& batch,
+               const rankloss::cuda::embedding_outputs<T>& out, rankloss::cuda::context& ctx,
+               std::size_t panel_rows) {
+  if (panel_rows > 0)
+    rankloss::engine<Loss, rankloss::cuda::context>::run_in_panels(loss, batch, out, ctx, panel_rows);
+  else
+    rankloss::evaluate(loss, batch, out, ctx);
+}
+template <class Loss, class T>
+std::size_t scratch_bytes(const Loss& loss, const rankloss::cuda::embedding_batch<T>& batch) {
+  return rankloss::cuda::scratch_bytes(loss, batch);
+}
+
+}  // namespace cuda_support
+
+/// Defines both for a loss and components.
+#define COMPILE_EMBEDDINGS_ON_DEVICE(loss, T)                                                   \
+  template void cuda_support::on_device(const loss&, const rankloss::cuda::embedding_batch<T>&, \
+                                        const rankloss::cuda::embedding_outputs<T>&,            \
+                                        rankloss::cuda::context&, std::size_t);                 \
+  template std::size_t cuda_support::scratch_bytes(const loss&, const rankloss::cuda::embedding_batch<T>&)
