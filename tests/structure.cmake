@@ -26,6 +26,9 @@ set(tested_by
     data/best_match:metrics/recall
     data/extremes:detail/simd/lanes
     data/relevant_items:metrics/recall
+    embeddings/embedding_shapes:embedding_batch
+    embeddings/gradient_sums:embedding_batch
+    embeddings/query_steps:embedding_batch
     gains/fill_gains:gain
     gains/gain_unit:gain
     gains/list_gains:metrics/ndcg
@@ -63,8 +66,6 @@ set(cuda_tested_by
     detail/embedding_side:embedding_batch
     detail/line_kernel:embedding_batch
     detail/product_tile:embedding_batch
-    device_span:context
-    error:context
     evaluate:context
     detail/all_pairs:pairwise
     detail/faults:context

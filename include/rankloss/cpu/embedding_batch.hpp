@@ -4,21 +4,22 @@
 #include <rankloss/batch.hpp>
 #include <rankloss/context.hpp>
 #include <rankloss/detail/base/finite.hpp>
+#include <rankloss/detail/base/softplus.hpp>
 #include <rankloss/detail/base/tuning.hpp>
 #include <rankloss/detail/data/check_data.hpp>
 #include <rankloss/detail/data/outputs.hpp>
 #include <rankloss/detail/data/weighted_mean.hpp>
-#include <rankloss/detail/draws/query_sums.hpp>
+#include <rankloss/detail/embeddings/embedding_shapes.hpp>
 #include <rankloss/detail/embeddings/embedding_side.hpp>
+#include <rankloss/detail/embeddings/gradient_sums.hpp>
 #include <rankloss/detail/embeddings/index_panels.hpp>
 #include <rankloss/detail/embeddings/panel_source.hpp>
 #include <rankloss/detail/embeddings/products.hpp>
+#include <rankloss/detail/embeddings/query_steps.hpp>
 #include <rankloss/detail/embeddings/two_way_hardest.hpp>
 #include <rankloss/detail/embeddings/two_way_softmax.hpp>
-#include <rankloss/detail/lists/list_run.hpp>
 #include <rankloss/detail/lists/similarity_run.hpp>
 #include <rankloss/embedding_batch.hpp>
-#include <rankloss/options.hpp>
 #include <rankloss/workspace.hpp>
 
 #include <xsimd/xsimd.hpp>
@@ -26,209 +27,11 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
-#include <cstdint>
-#include <limits>
-#include <memory>
-#include <new>
 #include <optional>
 #include <span>
-#include <string_view>
-#include <utility>
 
 namespace rankloss::inline RANKLOSS_ABI {
 namespace detail {
-
-/// Where the embeddings of a batch and the gradients by them lie.
-struct embedding_shapes {
-  matrix_shape rows;
-  matrix_shape columns;
-  bool self = false;  ///< whether the columns are the rows
-  matrix_shape row_gradient{};
-  matrix_shape column_gradient{};
-};
-
-/// The vectors of a field: of the shape that it brings, or by the numbers of the batch.
-template <class View>
-[[nodiscard]] matrix_shape vectors_shape(std::string_view field, const shaped<View>& given,
-                                         std::string_view count_field, std::size_t count,
-                                         std::size_t dimension, std::string_view stride_field,
-                                         std::size_t stride) {
-  if (const auto& shape = given.shape()) {
-    require(stride == 0, stride_field, ": ", stride, ", expected none: ", field,
-            " is a matrix with strides of its own");
-    require((count == 0 || shape->rows == count) && (dimension == 0 || shape->columns == dimension), field,
-            ": ", shape->rows, " vectors of ", shape->columns, " components, expected ",
-            count == 0 ? shape->rows : count, " of ", dimension == 0 ? shape->columns : dimension);
-    return *shape;
-  }
-  require(given.empty() || (count > 0 && dimension > 0), count > 0 ? "dimension" : count_field,
-          ": 0, expected that of ", field, ", a plain array of ", given.size(), " components");
-  const std::size_t apart = stride > 0 ? stride : dimension;
-  require(apart >= dimension, stride_field, ": ", stride, ", expected at least the dimension ", dimension);
-  require(given.size() == extent_of(count, dimension, apart) || given.size() == count_of(count, apart), field,
-          ": size ", given.size(), ", expected ", count_of(count, apart), " (", count, " vectors of ",
-          dimension, " components)");
-  return {count, dimension, apart, 1};
-}
-
-/// The shape of a gradient, whose vectors are the first of `of`.
-[[nodiscard]] inline matrix_shape gradient_shape(std::string_view field, const shaped<real_output>& out,
-                                                 const matrix_shape& of, bool first_ones) {
-  if (out.empty()) return {0, of.columns, of.columns, 1};
-  matrix_shape shape{of.columns == 0 ? 0 : out.size() / of.columns, of.columns, of.columns, 1};
-  if (out.shape()) shape = *out.shape();
-  require(shape.columns == of.columns, field, ": ", shape.rows, " vectors of ", shape.columns,
-          " components, expected vectors of ", of.columns);
-  require(out.shape() || out.size() == shape.rows * shape.columns, field, ": size ", out.size(),
-          ", expected vectors of ", of.columns, " components");
-  require(shape.rows == of.rows || (first_ones && shape.rows < of.rows), field, ": ", shape.rows,
-          " vectors, expected ", of.rows, first_ones ? " or fewer" : "");
-  require(shape.has_distinct_elements(), field, ": strides ", shape.row_stride, " and ", shape.column_stride,
-          ", expected components of their own, none of which is written twice");
-  return shape;
-}
-
-template <class T, class R>
-[[nodiscard]] embedding_shapes shapes_of(const embedding_batch<T, R>& batch, const embedding_outputs& out) {
-  using kinds = options::choice<similarity>;
-  if (!kinds::accepts(batch.similarity)) kinds::refuse("similarity", batch.similarity);
-  embedding_shapes shapes;
-  shapes.rows = vectors_shape("row_embeddings", batch.row_embeddings, "rows", batch.rows, batch.dimension,
-                              "row_stride", batch.row_stride);
-  if (shapes.rows.rows == 0 && shapes.rows.columns == 0)  // then the columns may know it
-    if (const auto& shape = batch.column_embeddings.shape()) shapes.rows.columns = shape->columns;
-  const std::size_t d = shapes.rows.columns;
-  require(d > 0 || shapes.rows.rows == 0, "dimension: 0, expected at least 1");
-  shapes.self = batch.column_embeddings.empty() && batch.columns == 0 && !batch.column_embeddings.shape();
-  require(batch.columns == 0 || d == 0 || !batch.column_embeddings.empty() || batch.column_embeddings.shape(),
-          "columns: ", batch.columns,
-          " without column_embeddings, expected them, or 0: the rows are compared with themselves");
-  require(batch.column_stride == 0 || !shapes.self, "column_stride: ", batch.column_stride,
-          " without column_embeddings, expected none");
-  if (shapes.self) {
-    shapes.columns = shapes.rows;
-    require(
-        shapes.rows.rows == 0 || !batch.matches.empty() || !batch.row_classes.empty(),
-        "column_embeddings: none given, and no matches or classes, expected columns, or classes of rows that "
-        "are compared with themselves");
-    require(
-        batch.column_classes.empty() && batch.column_ids.empty() && batch.column_probabilities.empty(),
-        "column_classes, column_ids, column_probabilities: given without column_embeddings, expected those of "
-        "the rows alone");
-    require(out.column_gradient.empty(),
-            "column_gradient: given without column_embeddings, expected row_gradient alone");
-    require(batch.similarity != similarity::projection,
-            "similarity: projection of rows onto themselves, expected column_embeddings");
-  } else {
-    shapes.columns = vectors_shape("column_embeddings", batch.column_embeddings, "columns", batch.columns, d,
-                                   "column_stride", batch.column_stride);
-  }
-  shapes.row_gradient = gradient_shape("row_gradient", out.row_gradient, shapes.rows, false);
-  shapes.column_gradient = gradient_shape("column_gradient", out.column_gradient, shapes.columns, true);
-  check_optional("per_list", out.per_list.size(), shapes.rows.rows + shapes.columns.rows,
-                 "rows, then columns");
-  require(is_finite(out.scale), "scale: ", out.scale, ", expected a finite number");
-  require(batch.prefix_weights.empty() || batch.prefix_weights.size() == batch.prefixes.size(),
-          "prefix_weights: size ", batch.prefix_weights.size(), ", expected ", batch.prefixes.size(),
-          " (one per prefix)");
-  for (std::size_t k = 0; k < batch.prefixes.size(); ++k)
-    require(batch.prefixes[k] >= 1 && static_cast<std::size_t>(batch.prefixes[k]) <= d,
-            "prefixes: ", batch.prefixes.number(k), " at prefix ", k, ", expected 1 to the dimension ", d);
-  return shapes;
-}
-
-/// What a batch says of pairs, as a matrix without similarities.
-template <class T, class R>
-[[nodiscard]] similarity_batch<T, R> pairs_of(const embedding_batch<T, R>& batch,
-                                              const embedding_shapes& shapes) {
-  const bool self = shapes.self;
-  return {.similarity = {},
-          .rows = shapes.rows.rows,
-          .columns = shapes.columns.rows,
-          .matches = batch.matches,
-          .row_classes = batch.row_classes,
-          .column_classes = self ? batch.row_classes : batch.column_classes,
-          .relevance = batch.relevance,
-          .column_relevance = batch.column_relevance,
-          .mask = batch.mask,
-          .without_diagonal = batch.without_diagonal,
-          .extra_columns = batch.extra_columns,
-          .row_ids = batch.row_ids,
-          .column_ids = self ? batch.row_ids : batch.column_ids,
-          .row_probabilities = batch.row_probabilities,
-          .column_probabilities = self ? batch.row_probabilities : batch.column_probabilities,
-          .row_weights = batch.row_weights,
-          .column_weights = self && batch.column_weights.empty() ? batch.row_weights : batch.column_weights,
-          .reduction = batch.reduction};
-}
-
-/// The derivatives and values that all steps add up, before anything is written to the host's memory.
-struct embedding_sums {
-  std::span<double> per_list;
-  double temperature = 0.0;
-  double bias = 0.0;
-};
-
-/// One list loss over the lists of one direction, panel by panel.
-struct query_step {
-  virtual void run(std::size_t first, std::size_t last) = 0;
-  /// The value; adds the values of the lists to `per_list`, unless that is empty, and what else there is to
-  /// the sums.
-  virtual double finish(std::span<double> per_list, embedding_sums& sums) = 0;
-  virtual ~query_step() = default;
-};
-
-template <class Loss, class T, class R>
-class query_step_of final : public query_step {
- public:
-  /// @param weight  of the values of lists
-  /// @param factor  of the value and of what is written, which is half of the weight for both directions
-  query_step_of(const Loss& loss, const panel_source<T, R>& source, double weight, double factor,
-                const outputs& out, rankloss::reduction reduction, context& ctx)
-      : weight_(weight), source_(source), out_(out), run_(loss, source_, reduction, out_, ctx) {
-    run_.begin(factor);
-  }
-
-  void run(std::size_t first, std::size_t last) override { run_.run(first, last); }
-  double finish(std::span<double> per_list, embedding_sums& sums) override {
-    const double value = run_.finish();
-    if (out_.temperature_gradient != nullptr)
-      sums.temperature = held_sum(sums.temperature, *out_.temperature_gradient);
-    if (out_.bias_gradient != nullptr) sums.bias = held_sum(sums.bias, *out_.bias_gradient);
-    for (std::size_t l = 0; l < per_list.size(); ++l)
-      per_list[l] = held_sum(per_list[l], held_as<double>(weight_ * out_.per_list[l]));
-    return value;
-  }
-
- private:
-  double weight_;
-  panel_source<T, R> source_;
-  outputs out_;
-  list_run<Loss, panel_source<T, R>> run_;
-};
-
-/// Steps in scratch. They are destroyed last one first, because each has taken scratch after those before it.
-class query_steps {
- public:
-  query_steps(std::size_t most, workspace& scratch) : steps_(scratch.take<query_step*>(most)) {}
-  ~query_steps() {
-    while (count_ > 0) std::destroy_at(steps_[--count_]);
-  }
-  query_steps(const query_steps&) = delete;
-  query_steps& operator=(const query_steps&) = delete;
-
-  template <class Step, class... Arguments>
-  void add(workspace& scratch, Arguments&&... arguments) {
-    const std::span<std::byte> memory = scratch.take<std::byte>(sizeof(Step));
-    steps_[count_] = ::new (static_cast<void*>(memory.data())) Step(std::forward<Arguments>(arguments)...);
-    ++count_;
-  }
-  [[nodiscard]] std::span<query_step* const> all() const noexcept { return steps_.first(count_); }
-
- private:
-  std::span<query_step*> steps_;
-  std::size_t count_ = 0;
-};
 
 /// A similarity loss over the first components of embeddings.
 template <class T, class R>
@@ -467,12 +270,7 @@ class embedding_run {
       for (std::size_t l = 0; l < hardest.matches(); ++l)
         if (lines[l].count > 1 && hinge(lines[l], l) > 0.0) return std::nullopt;
     }
-    // Of each line with a hinge above 0: its match falls, its hardest negative rises.
-    struct move {
-      std::uint32_t row, column, other;
-      T slope;
-    };
-    const std::span<move> moves = scratch.take<move>(2 * hardest.matches());
+    const std::span<hardest_move<T>> moves = scratch.take<hardest_move<T>>(2 * hardest.matches());
     std::size_t by_rows = 0;
     std::size_t all = 0;
     double value = 0.0;
@@ -487,39 +285,11 @@ class embedding_run {
       value = held_sum(value, mean);
       if (!columns) by_rows = all;
     }
-    if (gradient_wanted()) apply_moves<move>(moves.first(by_rows), moves.subspan(by_rows, all - by_rows));
+    if (gradient_wanted())
+      move_hardest<T>(moves.first(by_rows), moves.subspan(by_rows, all - by_rows),
+                      rows_.vectors_as(list_form()), columns_.vectors_as(list_form()),
+                      rows_.sums_as(list_form()), columns_.sums_as(list_form()), context_);
     return value;
-  }
-
-  /// Adds slope (y_other - y_own) to x and the like, a range of components in each task.
-  template <class Move>
-  void apply_moves(std::span<const Move> by_rows, std::span<const Move> by_columns) {
-    constexpr std::size_t chunk = 64;
-    const std::size_t d = rows_.dimension();
-    const auto x = rows_.vectors_as(list_form());
-    const auto y = columns_.vectors_as(list_form());
-    const auto dx = rows_.sums_as(list_form());
-    const auto dy = columns_.sums_as(list_form());
-    context_.run(pieces(d, chunk), [&](std::size_t, std::size_t task) {
-      const std::size_t first = task * chunk;
-      const std::size_t last = std::min(d, first + chunk);
-      const auto add = [&](const vector_block<T>& sums, std::size_t to, T factor, const T* from) {
-        if (to >= sums.count) return;
-        T* sum = sums[to];
-        for (std::size_t k = first; k < last; ++k) sum[k] += factor * from[k];
-      };
-      const auto move_all = [&](std::span<const Move> moves, const auto& lists, const auto& list_sums,
-                                const auto& items, const auto& item_sums) {
-        for (const Move& m : moves) {
-          add(list_sums, m.row, m.slope, items[m.other]);
-          add(list_sums, m.row, -m.slope, items[m.column]);
-          add(item_sums, m.other, m.slope, lists[m.row]);
-          add(item_sums, m.column, -m.slope, lists[m.row]);
-        }
-      };
-      move_all(by_rows, x, dx, y, dy);
-      move_all(by_columns, y, dy, x, dx);
-    });
   }
 
   [[nodiscard]] static vector_block<T> block_of(T* memory, const list_panel<T, R>& panel) {
@@ -577,20 +347,7 @@ class embedding_run {
     const std::size_t lists = panel.last - panel.first;
     const std::span<R> relevance(panel.relevance, lists * panel.width);
     batch_.computed_relevance.fill(columns, panel.first, lists, relevance, context_);
-    if (context_.checks != data_checks::on) return;
-    const auto refused = [&](const R& y) { return refuses_relevance(loss, y); };
-    const auto takes_part = [&](std::size_t at) {
-      const std::size_t list = panel.first + at / panel.width, item = at % panel.width;
-      return columns ? keeps_pair(pairs_, item, list) : keeps_pair(pairs_, list, item);
-    };
-    std::size_t at = find_first(strided<const R>(relevance), refused);
-    if (leaves_out_pairs(pairs_))
-      while (at < relevance.size() && !(refused(relevance[at]) && takes_part(at))) ++at;
-    if (at < relevance.size())
-      fail("computed_relevance: ", static_cast<double>(relevance[at]), " at ", columns ? "column " : "row ",
-           panel.first + at / panel.width, columns ? ", row " : ", column ", at % panel.width, ", expected ",
-           expected_relevance(loss, relevance[at],
-                              "; pairs without judgement are left out by the mask, or 0"));
+    if (context_.checks == data_checks::on) check_relevance(loss, pairs_, panel, columns);
   }
 
   const embedding_batch<T, R>& batch_;
@@ -600,83 +357,6 @@ class embedding_run {
   context& context_;
   side rows_;
   side columns_;
-};
-
-/// Requires finite components whose products stay finite.
-template <class T, class R>
-void check_embeddings(const embedding_batch<T, R>& batch, const embedding_shapes& shapes) {
-  const double rows = embedding_side<T>(batch.row_embeddings, shapes.rows).check("row_embeddings", "row");
-  const double columns =
-      shapes.self
-          ? rows
-          : embedding_side<T>(batch.column_embeddings, shapes.columns).check("column_embeddings", "column");
-  if (batch.similarity == similarity::cosine) return;
-  // By halves of the exponent, so that the product itself cannot overflow.
-  const double most = static_cast<double>(std::numeric_limits<T>::max());
-  const double other = batch.similarity == similarity::dot ? columns : 1.0;
-  // Twice as far as the exact sum may reach, so that neither its rounding nor a difference of two overflows.
-  const double reach = 2.0 * static_cast<double>(std::max<std::size_t>(1, shapes.rows.columns));
-  const auto fits = [&](double a, double b) { return a <= most / reach / std::max(1.0, b); };
-  require(fits(rows, other) && fits(columns, batch.similarity == similarity::dot ? rows : 1.0),
-          "row_embeddings, column_embeddings: components up to ", static_cast<T>(rows), " and ",
-          static_cast<T>(columns),
-          ", whose dot products may exceed the largest number of the type; expected smaller ones, or "
-          "similarity::cosine");
-}
-
-/// The sums of gradients over prefixes, in scratch, so that nothing of the host's memory is written before
-/// all prefixes have been computed.
-class prefix_sums {
- public:
-  prefix_sums(const embedding_outputs& out, const embedding_shapes& shapes, workspace& scratch)
-      : out_(out),
-        shapes_(shapes),
-        rows_(zeros(out.row_gradient, shapes.row_gradient, scratch)),
-        columns_(zeros(out.column_gradient, shapes.column_gradient, scratch)) {}
-
-  /// The outputs of a run that adds to the sums.
-  [[nodiscard]] embedding_outputs outputs() const {
-    embedding_outputs own = out_;
-    own.row_gradient = real_output(rows_.data(), rows_.size());
-    own.column_gradient = real_output(columns_.data(), columns_.size());
-    return own;
-  }
-  [[nodiscard]] embedding_shapes shapes() const {
-    embedding_shapes own = shapes_;
-    own.row_gradient = contiguous(shapes_.row_gradient);
-    own.column_gradient = contiguous(shapes_.column_gradient);
-    return own;
-  }
-
-  void commit() const {
-    write(out_.row_gradient, shapes_.row_gradient, rows_);
-    write(out_.column_gradient, shapes_.column_gradient, columns_);
-  }
-
- private:
-  [[nodiscard]] static std::span<double> zeros(const real_output& out, const matrix_shape& shape,
-                                               workspace& scratch) {
-    const std::span<double> sums = scratch.take<double>(out.empty() ? 0 : shape.rows * shape.columns);
-    std::fill(sums.begin(), sums.end(), 0.0);
-    return sums;
-  }
-  [[nodiscard]] static matrix_shape contiguous(const matrix_shape& shape) {
-    return {shape.rows, shape.columns, shape.columns, 1};
-  }
-  void write(const real_output& out, const matrix_shape& shape, std::span<const double> sums) const {
-    if (sums.empty()) return;
-    out.visit([&](auto* memory) {
-      for (std::size_t i = 0; i < shape.rows; ++i)
-        for (std::size_t k = 0; k < shape.columns; ++k)
-          put(memory[i * shape.row_stride + k * shape.column_stride],
-              held_as<double>(out_.scale * sums[i * shape.columns + k]), out_.update);
-    });
-  }
-
-  const embedding_outputs& out_;
-  const embedding_shapes& shapes_;
-  std::span<double> rows_;
-  std::span<double> columns_;
 };
 
 }  // namespace detail
@@ -696,21 +376,11 @@ double evaluate(const Loss& loss, const embedding_batch<T, Relevance>& batch, co
   const detail::embedding_shapes shapes = detail::shapes_of(batch, out);
   similarity_batch<T, Relevance> pairs = detail::pairs_of(batch, shapes);
   detail::check_pairs(pairs);
-  const bool computed = !batch.computed_relevance.empty();
-  detail::require(!computed || (batch.relevance.empty() && batch.column_relevance.empty()),
-                  "computed_relevance: given with relevance, expected one of them");
-  detail::require(
-      !computed || batch.reduction != reduction::mean_of_relevant,
-      "reduction: mean_of_relevant with computed_relevance, expected mean or sum: which lists are "
-      "relevant is not known before");
-  detail::for_each_query(loss, 1.0, [&](const auto&, directions, detail::list_relevance kind, double) {
-    detail::require(!computed || kind != detail::list_relevance::relevance_as_rows,
-                    "columns_by: of_rows with computed_relevance, expected own");
-  });
+  detail::check_computed_relevance(loss, batch);
   if constexpr (requires { loss.validate(pairs); }) {
     auto known = pairs;
     const Relevance stand_in{};  // computed relevance is relevance, whatever it is
-    if (computed) known.relevance = array_view<const Relevance>(&stand_in, 1);
+    if (!batch.computed_relevance.empty()) known.relevance = array_view<const Relevance>(&stand_in, 1);
     loss.validate(known);
   }
   const bool check = ctx.checks == data_checks::on;
@@ -739,9 +409,14 @@ double evaluate(const Loss& loss, const embedding_batch<T, Relevance>& batch, co
     value = run(loss, sums);
     run.commit(out.scale, out.update);
   } else {
-    const detail::prefix_sums all(out, shapes, ctx.scratch());
-    const embedding_outputs own_out = all.outputs();
-    const detail::embedding_shapes own_shapes = all.shapes();
+    const detail::gradient_sums of_rows(out.row_gradient, shapes.row_gradient, ctx.scratch());
+    const detail::gradient_sums of_columns(out.column_gradient, shapes.column_gradient, ctx.scratch());
+    embedding_outputs own_out = out;
+    own_out.row_gradient = of_rows.output();
+    own_out.column_gradient = of_columns.output();
+    detail::embedding_shapes own_shapes = shapes;
+    own_shapes.row_gradient = of_rows.shape();
+    own_shapes.column_gradient = of_columns.shape();
     for (std::size_t k = 0; k < batch.prefixes.size(); ++k) {
       const workspace::scope own(ctx.scratch());
       const double weight = detail::weight_of(batch.prefix_weights, k);
@@ -758,7 +433,8 @@ double evaluate(const Loss& loss, const embedding_batch<T, Relevance>& batch, co
       add(sums.temperature, part.temperature);
       add(sums.bias, part.bias);
     }
-    all.commit();
+    of_rows.commit(out.scale, out.update);
+    of_columns.commit(out.scale, out.update);
   }
   std::copy(sums.per_list.begin(), sums.per_list.end(), out.per_list.begin());
   const auto write = [&](double* to, double slope) {

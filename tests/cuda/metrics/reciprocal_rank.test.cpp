@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <rankloss/metrics/reciprocal_rank.hpp>
 
-#include "cuda/support/list_checks.hpp"
+#include "cuda/support/metric_checks.hpp"
 
 #include <catch2/catch.hpp>
 
@@ -19,30 +19,7 @@ TEST_CASE("cuda: reciprocal_rank of doubles") {
   cuda_support::keeps_the_promises_of_lists<reciprocal_rank, double, double>({});
 }
 TEST_CASE("cuda: reciprocal_rank with ties, infinite scores and weights of any size") {
-  const cuda_support::stream own;
-  rankloss::cuda::context ctx(own);
-  auto in = cuda_support::lists_of_lengths<double, double>({1, 7, 20, 70, 300}, 3);
-  const auto with = [&](const reciprocal_rank& metric) { cuda_support::agrees(metric, in, ctx); };
-  const auto with_all = [&] {
-    for (const std::size_t cutoff : {0, 1, 3, 10, 1000}) {
-      reciprocal_rank metric{};
-      metric.cutoff = cutoff;
-      INFO("cutoff " << cutoff);
-      with(metric);
-    }
-  };
-  for (std::size_t i = 0; i < in.scores.size(); ++i) in.scores[i] = std::round(2.0 * in.scores[i]);
-  with_all();
-  in.scores[5] = in.scores[40] = INFINITY;
-  in.scores[30] = in.scores[31] = -INFINITY;
-  with_all();
-  for (const double size : {1e-200, 1.0, 1e200}) {
-    in.item_weights.clear();
-    for (std::size_t i = 0; i < in.scores.size(); ++i)
-      in.item_weights.push_back(size * static_cast<double>(i % 3));
-    INFO("size " << size);
-    with_all();
-  }
+  cuda_support::agrees_with_ties<reciprocal_rank>();
 }
 
 }  // namespace cuda_metrics_reciprocal_rank_test

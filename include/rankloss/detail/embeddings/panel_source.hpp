@@ -2,10 +2,13 @@
 #pragma once
 
 #include <rankloss/batch.hpp>
+#include <rankloss/detail/base/require.hpp>
+#include <rankloss/detail/data/check_data.hpp>
 #include <rankloss/detail/lists/matrix_source.hpp>
 #include <rankloss/workspace.hpp>
 
 #include <cstddef>
+#include <span>
 #include <utility>
 
 namespace rankloss::inline RANKLOSS_ABI::detail {
@@ -69,5 +72,24 @@ class panel_source {
   const list_panel<T, R>& panel_;
   bool computed_;
 };
+
+/// Requires the relevance that was computed for a panel to be what the loss takes, of pairs that take part.
+template <class Loss, class T, class R>
+void check_relevance(const Loss& loss, const similarity_batch<T, R>& pairs, const list_panel<T, R>& panel,
+                     bool columns) {
+  const std::span<const R> relevance(panel.relevance, (panel.last - panel.first) * panel.width);
+  const auto refused = [&](const R& y) { return refuses_relevance(loss, y); };
+  const auto takes_part = [&](std::size_t at) {
+    const std::size_t list = panel.first + at / panel.width, item = at % panel.width;
+    return columns ? keeps_pair(pairs, item, list) : keeps_pair(pairs, list, item);
+  };
+  std::size_t at = find_first(strided<const R>(relevance), refused);
+  if (leaves_out_pairs(pairs))
+    while (at < relevance.size() && !(refused(relevance[at]) && takes_part(at))) ++at;
+  if (at < relevance.size())
+    fail("computed_relevance: ", static_cast<double>(relevance[at]), " at ", columns ? "column " : "row ",
+         panel.first + at / panel.width, columns ? ", row " : ", column ", at % panel.width, ", expected ",
+         expected_relevance(loss, relevance[at], "; pairs without judgement are left out by the mask, or 0"));
+}
 
 }  // namespace rankloss::inline RANKLOSS_ABI::detail

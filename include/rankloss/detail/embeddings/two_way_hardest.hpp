@@ -116,4 +116,41 @@ class two_way_hardest {
   std::span<line_top> columns_;
 };
 
+/// A line with a hinge above 0: its match falls, its hardest negative rises. Where the line is a row, `row` is
+/// its vector and `column` and `other` are columns; where it is a column, the other way round.
+template <class T>
+struct hardest_move {
+  std::uint32_t row, column, other;
+  T slope;
+};
+
+/// Adds slope (y_other - y_own) to the derivative by x and the like, a range of components in each task.
+template <class T>
+void move_hardest(std::span<const hardest_move<T>> by_rows, std::span<const hardest_move<T>> by_columns,
+                  const vector_block<const T>& x, const vector_block<const T>& y, const vector_block<T>& dx,
+                  const vector_block<T>& dy, context& ctx) {
+  constexpr std::size_t chunk = 64;
+  ctx.run((x.dimension + chunk - 1) / chunk, [&](std::size_t, std::size_t task) {
+    const std::size_t first = task * chunk;
+    const std::size_t last = std::min(x.dimension, first + chunk);
+    const auto add = [&](const vector_block<T>& sums, std::size_t to, T factor, const T* from) {
+      if (to >= sums.count) return;
+      T* sum = sums[to];
+      for (std::size_t k = first; k < last; ++k) sum[k] += factor * from[k];
+    };
+    const auto move_all = [&](std::span<const hardest_move<T>> moves, const vector_block<const T>& lists,
+                              const vector_block<T>& list_sums, const vector_block<const T>& items,
+                              const vector_block<T>& item_sums) {
+      for (const hardest_move<T>& m : moves) {
+        add(list_sums, m.row, m.slope, items[m.other]);
+        add(list_sums, m.row, -m.slope, items[m.column]);
+        add(item_sums, m.other, m.slope, lists[m.row]);
+        add(item_sums, m.column, -m.slope, lists[m.row]);
+      }
+    };
+    move_all(by_rows, x, dx, y, dy);
+    move_all(by_columns, y, dy, x, dx);
+  });
+}
+
 }  // namespace rankloss::inline RANKLOSS_ABI::detail
