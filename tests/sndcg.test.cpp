@@ -343,6 +343,29 @@ TEST_CASE("sndcg: options out of range are refused", "[sndcg]") {
                     "rankloss: gain_table: -1 at grade 1, expected 0 to 1e30");
 }
 
+TEST_CASE("sndcg: large gains and a high temperature do not lose the gradient together", "[sndcg]") {
+  // Where the temperature is far above all scores, the gradient falls as 1 / temperature and nothing else.
+  // The gain of grade 60 times 1e300 is above all doubles, and one by both is a subnormal number of some five
+  // digits.
+  const std::size_t n = 65;
+  const std::vector<double> s = make_scores<double>(shape::normal, n, 1);
+  for (const bool few : {true, false}) {
+    std::vector<double> y(n, 0.0), low(n), high(n);
+    for (std::size_t i = 0; i < n; ++i) y[i] = i == 7 ? 60.0 : few ? 0.0 : static_cast<double>(40 + i % 5);
+    const auto with = [&](double temperature, std::vector<double>& g) {
+      rankloss::evaluate(rankloss::sndcg{.temperature = temperature},
+                         rankloss::list_batch<double>{.scores = s, .relevance = y},
+                         {.gradient = g, .scale = temperature});
+    };
+    with(1e14, low);
+    with(1e300, high);
+    INFO("few " << few);
+    CHECK(low[7] < 0.0);
+    for (std::size_t i = 0; i < n; ++i)
+      CHECK(high[i] == Approx(low[i]).epsilon(1e-5).margin(1e-5 * std::abs(low[7])));
+  }
+}
+
 TEST_CASE("sndcg: weights of any size", "[sndcg]") {
   const std::vector<double> s{1, 2, 3}, y{1, 0, 2}, ones(3, 1.0);
   std::vector<double> expected(3), g(3);
