@@ -45,6 +45,12 @@ struct grid_list {
 
   [[nodiscard]] __device__ std::uint32_t size() const { return items.size(); }
   [[nodiscard]] __device__ std::uint32_t tiles() const { return tiles_of(items.size()); }
+  /// What all tiles have left, combined by x.with(y) and of all threads by x.of_all(team).
+  template <class Team, class X>
+  [[nodiscard]] __device__ X combine(const Team& team, const X* of_tiles, X x) const {
+    for (std::uint32_t t = team.rank(); t < tiles(); t += team.size()) x = x.with(of_tiles[tile + t]);
+    return x.of_all(team);
+  }
 };
 
 /// A tile of it: the items [begin, end).
