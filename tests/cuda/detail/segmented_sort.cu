@@ -99,6 +99,27 @@ template sorted<float> sort(const std::vector<float>&, const std::vector<float>&
 template sorted<double> sort(const std::vector<double>&, const std::vector<double>&,
                              const std::vector<std::int64_t>&, std::uint32_t);
 
+template <class T>
+std::vector<std::uint32_t> order_of(const std::vector<T>& numbers) {
+  using Key = typename of::falling_bits<T>::type;
+  const auto n = static_cast<std::uint32_t>(numbers.size());
+  const array<T> on(numbers);
+  const array<std::uint32_t> order(n);
+  const array<std::int64_t> offsets(std::vector<std::int64_t>{0, static_cast<std::int64_t>(n)});
+  const in_memory<Key> to(n, n);
+  const of::tile_table& table = to.of.table;
+  of::find_tiles(table, cuda_support::by_offsets{offsets.data()}, 1, nullptr);
+  of::launch("fill", fill<T, Key>, table.most_tiles, of::tile_threads, 0, nullptr, table, on.data(),
+             to.of.arrays[0].keys[0]);
+  of::sort_lists(table, to.of.counts, {to.of.arrays[0]}, nullptr);
+  of::launch("copy", copy, table.most_tiles, of::tile_threads, 0, nullptr, table, to.of.arrays[0].indices[0],
+             order.data());
+  return order.host();
+}
+template std::vector<std::uint32_t> order_of(const std::vector<std::int8_t>&);
+template std::vector<std::uint32_t> order_of(const std::vector<std::uint32_t>&);
+template std::vector<std::uint32_t> order_of(const std::vector<std::int64_t>&);
+
 std::vector<std::uint32_t> sort_by_bytes(const std::vector<std::uint32_t>& second,
                                          const std::vector<std::uint32_t>& first) {
   const auto n = static_cast<std::uint32_t>(second.size());

@@ -19,6 +19,10 @@ template <class T>
 sorted<T> sort(const std::vector<T>& numbers, const std::vector<T>& alone,
                const std::vector<std::int64_t>& offsets, std::uint32_t shortest);
 
+/// The order of the numbers of one list, the greatest first.
+template <class T>
+std::vector<std::uint32_t> order_of(const std::vector<T>& numbers);
+
 /// Sorts one list by `second`, of which two bytes count, and then by `first` where it is given; returns its
 /// order.
 std::vector<std::uint32_t> sort_by_bytes(const std::vector<std::uint32_t>& second,

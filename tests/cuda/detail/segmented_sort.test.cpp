@@ -86,6 +86,21 @@ TEMPLATE_TEST_CASE("cuda: long lists are sorted, equal numbers by their index", 
   }
 }
 
+TEMPLATE_TEST_CASE("cuda: a long list is sorted by grades of any type", "", std::int8_t, std::uint32_t,
+                   std::int64_t) {
+  using T = TestType;
+  std::mt19937_64 random(6);
+  std::vector<T> numbers{std::numeric_limits<T>::min(), std::numeric_limits<T>::max(), T{0}};
+  for (std::size_t i = 0; i < 2500; ++i)
+    numbers.push_back(static_cast<T>(static_cast<T>(random()) / (i % 2 == 0 ? T{1} : T{50})));
+  std::vector<std::uint32_t> order(numbers.size());
+  std::iota(order.begin(), order.end(), 0u);
+  std::stable_sort(order.begin(), order.end(), [&](std::uint32_t a, std::uint32_t b) {
+    return static_cast<double>(numbers[a]) > static_cast<double>(numbers[b]);
+  });
+  CHECK(order_of(numbers) == order);
+}
+
 TEST_CASE("cuda: lists of many tiles are sorted, at every length of the last one", "[lengths]") {
   std::mt19937 random(3);
   std::vector<std::size_t> lengths{20000};

@@ -50,7 +50,7 @@ template <class Metric>
 void is_one_in_ideal_order() {
   const stream own;
   rankloss::cuda::context ctx(own);
-  for (const std::size_t size : {1, 3, 70, 300}) {
+  for (const std::size_t size : {1, 3, 70, 300, 5000}) {
     host_lists<float, int> in;
     for (std::size_t i = 0; i < size; ++i) {
       in.scores.push_back(-static_cast<float>(i));

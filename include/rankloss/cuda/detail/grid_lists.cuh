@@ -228,6 +228,7 @@ class grid_steps {
             unsigned bytes = sizeof(Key)) const {
     sort_lists(grid_.table, counts, arrays, stream_, numbers, bytes);
   }
+  [[nodiscard]] const auto& compute() const noexcept { return grid_.task.compute; }
   [[nodiscard]] bool gradient_wanted() const noexcept { return !grid_.task.out.gradient.empty(); }
 
  private:

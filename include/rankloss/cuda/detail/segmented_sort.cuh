@@ -7,6 +7,7 @@
 
 #include <cuda_runtime_api.h>
 
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <type_traits>
@@ -51,6 +52,49 @@ struct falling_bits<double> {
   }
 };
 
+template <std::integral X>
+requires(sizeof(X) <= sizeof(std::uint32_t)) struct falling_bits<X> {
+  using type = std::uint32_t;
+  [[nodiscard]] static __device__ type of(X x) {
+    return static_cast<type>(x) ^ (std::is_signed_v<X> ? 0x7fffffffu : 0xffffffffu);
+  }
+};
+/// As losses take numbers of more than 32 bits for doubles.
+template <std::integral X>
+requires(sizeof(X) > sizeof(std::uint32_t)) struct falling_bits<X> {
+  using type = std::uint64_t;
+  [[nodiscard]] static __device__ type of(X x) { return falling_bits<double>::of(static_cast<double>(x)); }
+};
+
+/// The runs of equal ones among n sorted keys.
+template <class Key>
+struct key_runs {
+  const Key* keys;
+  std::uint32_t n;
+
+  /// Where the run of a position begins and ends.
+  [[nodiscard]] __device__ std::uint32_t begin(std::uint32_t p) const {
+    return first(0, p, [&](std::uint32_t q) { return keys[q] == keys[p]; });
+  }
+  [[nodiscard]] __device__ std::uint32_t end(std::uint32_t p) const {
+    return first(p + 1, n, [&](std::uint32_t q) { return keys[q] != keys[p]; });
+  }
+
+ private:
+  /// The first position in [from, to) for which `holds` holds, which it does for all later ones; else `to`.
+  template <class Holds>
+  [[nodiscard]] static __device__ std::uint32_t first(std::uint32_t from, std::uint32_t to, Holds holds) {
+    while (from < to) {
+      const std::uint32_t middle = from + (to - from) / 2;
+      if (holds(middle))
+        to = middle;
+      else
+        from = middle + 1;
+    }
+    return from;
+  }
+};
+
 /// What is sorted: keys, and with them the index that each has in its list. What is to be sorted is in the
 /// first of each two arrays, and there it is again when it has been sorted.
 template <class Key>
@@ -80,16 +124,29 @@ struct digit_counts {
   }
 };
 
-/// Several arrays of the same lists that are sorted by the same launches.
+/// Several arrays of the same lists that are sorted by the same launches: one pass over them.
 template <class Key, unsigned sorts>
 struct sort_pass {
+  struct moved_arrays {
+    const Key* from;
+    Key* to;
+    const std::uint32_t* from_indices;
+    std::uint32_t* to_indices;
+  };
   tile_table table;
   digit_counts counts;
-  sorted_arrays<Key> arrays[sorts];
+  moved_arrays arrays[sorts];
   unsigned shift;
-  unsigned from;          ///< which of each two arrays is read
-  std::uint64_t numbers;  ///< not 0: indices are numbered rather than read
+  unsigned numbers;  ///< not 0: indices are numbered rather than read
 
+  /// Those of one sort. Arrays of kernel parameters that have no fixed index would be copied.
+  [[nodiscard]] __device__ moved_arrays of(unsigned sort) const {
+    moved_arrays chosen = arrays[0];
+#pragma unroll
+    for (unsigned s = 1; s < sorts; ++s)
+      if (s == sort) chosen = arrays[s];
+    return chosen;
+  }
   [[nodiscard]] __device__ unsigned digit(Key key) const {
     return static_cast<unsigned>(key >> shift) & (digits - 1);
   }
@@ -117,7 +174,7 @@ __global__ void __launch_bounds__(tile_threads) count_digits(const sort_pass<Key
   if (!tile.any()) return;
   counts[threadIdx.x] = 0;
   __syncthreads();
-  const Key* keys = pass.arrays[sort].keys[pass.from] + tile.of.first;
+  const Key* keys = pass.of(sort).from + tile.of.first;
   const std::uint32_t end = tile.end_of(tile.of.kept);
   for (std::uint32_t begin = tile.begin(); begin < end; begin += tile_threads) {
     const std::uint32_t i = begin + threadIdx.x;
@@ -177,8 +234,8 @@ __global__ void __launch_bounds__(tile_threads) move_items(const sort_pass<Key, 
   const tile_place tile = tile_place::of_block(pass.table, blockIdx.x % pass.table.most_tiles);
   if (!tile.any()) return;
   const block_team team(slots);
-  const sorted_arrays<Key>& arrays = pass.arrays[sort];
-  const Key* keys = arrays.keys[pass.from] + tile.of.first + tile.begin();
+  const auto arrays = pass.of(sort);
+  const Key* keys = arrays.from + tile.of.first + tile.begin();
   const std::uint32_t n = tile.end_of(tile.of.kept) - tile.begin();
   const unsigned lane = team.rank() % warp_size, warp = team.warp();
   for (unsigned w = 0; w < tile_warps; ++w) counts[w][team.rank()] = 0;
@@ -227,7 +284,7 @@ __global__ void __launch_bounds__(tile_threads) move_items(const sort_pass<Key, 
     if (first + k * warp_size < n) moved[at[k]] = key[k];
   }
   team.sync();
-  Key* const to = arrays.keys[1 - pass.from] + tile.of.first;
+  Key* const to = arrays.to + tile.of.first;
   std::uint32_t goes_to[thread_items];
 #pragma unroll
   for (unsigned k = 0; k < thread_items; ++k) {
@@ -236,17 +293,17 @@ __global__ void __launch_bounds__(tile_threads) move_items(const sort_pass<Key, 
     goes_to[k] = p + shift_of[pass.digit(moved[p])];
     to[goes_to[k]] = moved[p];
   }
-  if (arrays.indices[0] == nullptr) return;
+  if (arrays.to_indices == nullptr) return;
   team.sync();
   auto* const moved_indices = reinterpret_cast<std::uint32_t*>(moved);
-  const std::uint32_t* const indices = arrays.indices[pass.from] + tile.of.first + tile.begin();
+  const std::uint32_t* const indices = arrays.from_indices + tile.of.first + tile.begin();
 #pragma unroll
   for (unsigned k = 0; k < thread_items; ++k) {
     const std::uint32_t p = first + k * warp_size;
     if (p < n) moved_indices[at[k]] = pass.numbers != 0 ? tile.begin() + p : indices[p];
   }
   team.sync();
-  std::uint32_t* const to_indices = arrays.indices[1 - pass.from] + tile.of.first;
+  std::uint32_t* const to_indices = arrays.to_indices + tile.of.first;
 #pragma unroll
   for (unsigned k = 0; k < thread_items; ++k) {
     const std::uint32_t p = k * tile_threads + team.rank();
@@ -261,13 +318,14 @@ template <class Key, unsigned sorts>
 void sort_lists(const tile_table& table, const digit_counts& counts,
                 const sorted_arrays<Key> (&arrays)[sorts], cudaStream_t stream, bool numbers = true,
                 unsigned bytes = sizeof(Key)) {
-  sort_pass<Key, sorts> pass{
-      .table = table, .counts = counts, .arrays = {}, .shift = 0, .from = 0, .numbers = 0};
-  for (unsigned s = 0; s < sorts; ++s) pass.arrays[s] = arrays[s];
+  sort_pass<Key, sorts> pass{.table = table, .counts = counts, .arrays = {}, .shift = 0, .numbers = 0};
   const unsigned blocks = table.most_tiles * sorts;
   for (unsigned byte = 0; byte < bytes; ++byte) {
     pass.shift = byte * digit_bits;
-    pass.from = byte % 2;
+    const unsigned from = byte % 2;
+    for (unsigned k = 0; k < sorts; ++k)
+      pass.arrays[k] = {arrays[k].keys[from], arrays[k].keys[1 - from], arrays[k].indices[from],
+                        arrays[k].indices[1 - from]};
     pass.numbers = numbers && byte == 0 ? 1 : 0;
     launch("count_digits", count_digits<Key, sorts>, blocks, tile_threads, 0, stream, pass);
     launch("sum_digits", sum_digits<Key, sorts>, table.most_lists * sorts * (digits / tile_warps),

@@ -139,9 +139,10 @@ struct sndcg_steps {
       const auto* const gains = of.sorted_gains.keys[0] + list.first;
       const auto* const scores = of.scores.keys[0] + list.first;
       const std::uint32_t* const order = of.scores.indices[0] + list.first;
+      const key_runs<typename arrays<T, R>::key> runs{gains, list.size()};
       double ideal = 0.0;
       tile.for_own(team, [&](std::uint32_t p) {
-        const std::uint32_t first = loss.gains.how == ideal::competition_ranks ? run_begin(gains, p) : p;
+        const std::uint32_t first = loss.gains.how == ideal::competition_ranks ? runs.begin(p) : p;
         ideal += loss.gains.ideal_term(falling_bits<T>::number(gains[p]), first, p - first);
         of.a[list.first + p] = of.gains[list.first + order[p]];
       });
@@ -151,20 +152,6 @@ struct sndcg_steps {
         return falling_bits<T>::number(scores[p]);
       });
       of.sums.sum_tile(team, list, tile, onward, [](std::uint32_t) { return 1.0; });
-    }
-
-    /// Where the run of equal keys begins that position p is of.
-    template <class Key>
-    [[nodiscard]] static __device__ std::uint32_t run_begin(const Key* keys, std::uint32_t p) {
-      std::uint32_t from = 0, to = p;
-      while (from < to) {
-        const std::uint32_t middle = from + (to - from) / 2;
-        if (keys[middle] == keys[p])
-          to = middle;
-        else
-          from = middle + 1;
-      }
-      return from;
     }
   };
 
