@@ -4,6 +4,7 @@
 #include <rankloss/cuda/detail/launch.cuh>
 #include <rankloss/cuda/detail/team.cuh>
 #include <rankloss/cuda/detail/tiles.cuh>
+#include <rankloss/detail/sorting/descending_key.hpp>
 
 #include <cuda_runtime_api.h>
 
@@ -28,30 +29,11 @@ inline constexpr std::uint32_t warp_items = thread_items * warp_size;
 /// The bits by which numbers are sorted, the greatest first: those of a greater number are the lesser ones,
 /// and those of -0 are those of 0.
 template <class X>
-struct falling_bits;
-template <>
-struct falling_bits<float> {
-  using type = std::uint32_t;
-  [[nodiscard]] static __device__ type of(float x) {
-    const type u = __builtin_bit_cast(type, x == 0.0f ? 0.0f : x);
-    return u >> 31 != 0 ? u : u ^ 0x7fffffffu;
-  }
-  [[nodiscard]] static __device__ float number(type u) {
-    return __builtin_bit_cast(float, u >> 31 != 0 ? u : u ^ 0x7fffffffu);
-  }
+struct falling_bits {
+  using type = rankloss::detail::key_of<X>;
+  [[nodiscard]] static __device__ type of(X x) { return rankloss::detail::descending_key(x); }
+  [[nodiscard]] static __device__ X number(type bits) { return rankloss::detail::value_of<X>(bits); }
 };
-template <>
-struct falling_bits<double> {
-  using type = std::uint64_t;
-  [[nodiscard]] static __device__ type of(double x) {
-    const type u = __builtin_bit_cast(type, x == 0.0 ? 0.0 : x);
-    return u >> 63 != 0 ? u : u ^ 0x7fffffffffffffffu;
-  }
-  [[nodiscard]] static __device__ double number(type u) {
-    return __builtin_bit_cast(double, u >> 63 != 0 ? u : u ^ 0x7fffffffffffffffu);
-  }
-};
-
 template <std::integral X>
 requires(sizeof(X) <= sizeof(std::uint32_t)) struct falling_bits<X> {
   using type = std::uint32_t;
