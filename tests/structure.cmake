@@ -79,6 +79,7 @@ set(cuda_tested_by
     detail/order_rests:listmle
     detail/pair_functions:pairwise
     detail/pair_list:pairwise
+    detail/pair_steps:pairwise
     detail/pair_weights:pairwise
     detail/random_bits:xe_ndcg
     detail/score_runs:metrics/average_precision

@@ -32,6 +32,14 @@ namespace rankloss::inline RANKLOSS_ABI::cuda::detail {
 inline constexpr std::uint32_t longest_sorted_by_block = 4096;
 /// Of losses that pass over their items a few times, for which the grid takes some 10 launches.
 inline constexpr std::uint32_t longest_passed_by_block = 16384;
+/// Of losses of all pairs, for which a block takes as long as for a launch with some 100 items already: as few
+/// as there can be.
+inline constexpr std::uint32_t longest_paired_by_block = tile_items - 1;
+
+/// Items of a part of a tile.
+inline constexpr std::uint32_t part_items = 32;
+inline constexpr std::uint32_t parts_of_tile = tile_items / part_items;
+static_assert(tile_items % part_items == 0);
 
 /// A long list, as a step sees it: the items that the mask keeps, in their order.
 template <class T, class R>
@@ -45,6 +53,8 @@ struct grid_list {
 
   [[nodiscard]] __device__ std::uint32_t size() const { return items.size(); }
   [[nodiscard]] __device__ std::uint32_t tiles() const { return tiles_of(items.size()); }
+  [[nodiscard]] __device__ std::uint32_t parts() const { return (size() + part_items - 1) / part_items; }
+  [[nodiscard]] __device__ std::size_t part() const { return std::size_t{tile} * parts_of_tile; }
   /// What all tiles have left, combined by x.with(y) and of all threads by x.of_all(team).
   template <class Team, class X>
   [[nodiscard]] __device__ X combine(const Team& team, const X* of_tiles, X x) const {
@@ -53,7 +63,7 @@ struct grid_list {
   }
 };
 
-/// A tile of it: the items [begin, end).
+/// A tile of it, or a part of one: the items [begin, end).
 struct grid_tile {
   std::uint32_t index, begin, end;
 
@@ -199,6 +209,20 @@ __global__ void __launch_bounds__(tile_threads, 1) tile_step(const grid_task<Tas
        grid_tile{tile.index, tile.begin(), tile.end_of(tile.of.kept)});
 }
 
+/// A step over parts of tiles, one a block, as finely as pairs of items are shared out. Parts are numbered
+/// through the list.
+template <class Task, class Step>
+__global__ void __launch_bounds__(tile_threads, 1) part_step(const grid_task<Task> grid, const Step step) {
+  __shared__ block_team::slots slots;
+  const tile_place tile = tile_place::of_block(grid.table, blockIdx.x / parts_of_tile);
+  if (!tile.any()) return;
+  const std::uint32_t part = tile.index * parts_of_tile + blockIdx.x % parts_of_tile;
+  const std::uint32_t begin = part * part_items, n = tile.of.kept;
+  if (begin >= n) return;
+  step(block_team(slots), grid.task.compute, grid.list_of(tile.of, tile.list),
+       grid_tile{part, begin, n - begin < part_items ? n : begin + part_items});
+}
+
 /// A step over lists, one a block.
 template <class Task, class Step>
 __global__ void __launch_bounds__(tile_threads, 1) list_step(const grid_task<Task> grid, const Step step) {
@@ -218,6 +242,11 @@ class grid_steps {
   template <class Step>
   void tiles(std::string_view name, const Step& step) const {
     launch(name, tile_step<Task, Step>, grid_.table.most_tiles, tile_threads, 0, stream_, grid_, step);
+  }
+  template <class Step>
+  void parts(std::string_view name, const Step& step) const {
+    launch(name, part_step<Task, Step>, grid_.table.most_tiles * parts_of_tile, tile_threads, 0, stream_,
+           grid_, step);
   }
   template <class Step>
   void lists(std::string_view name, const Step& step) const {
