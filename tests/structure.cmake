@@ -83,6 +83,7 @@ set(cuda_tested_by
     detail/pair_weights:pairwise
     detail/random_bits:xe_ndcg
     detail/score_runs:metrics/average_precision
+    detail/score_steps:metrics/average_precision
     detail/sigmoid_sums:sndcg
     detail/sigmoid_tiles:sndcg
     detail/sndcg_steps:sndcg

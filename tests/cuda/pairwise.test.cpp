@@ -43,7 +43,7 @@ TEST_CASE("cuda: pairwise with a list beyond shared memory", "[lengths]") {
 /// tests grows with the square of those that are left.
 template <class T, class R>
 cuda_support::host_lists<T, R> long_lists_of_few(std::size_t every) {
-  auto in = cuda_support::lists_of_lengths<T, R>({2400, 30, 7000}, 9);
+  auto in = cuda_support::lists_of_lengths<T, R>({2400, 30, 2700}, 9);
   for (std::size_t i = 0; i < in.scores.size(); ++i) in.mask.push_back(i * 7919 % every == 0 ? 1 : 0);
   return in;
 }

@@ -20,6 +20,12 @@ template <class T, class R>
   return items.relevance(i) > R{0} ? items.weight(i) : 0.0;
 }
 
+/// The share of the first k positions in a run of the positions [from, to).
+[[nodiscard]] __device__ inline double share_of_first(std::uint32_t k, std::uint32_t from, std::uint32_t to) {
+  if (to <= k) return 1.0;
+  return from < k ? static_cast<double>(k - from) / static_cast<double>(to - from) : 0.0;
+}
+
 /// A sum over the positions of one run, from its beginning on.
 struct run_sum {
   double sum, begins;  ///< begins: 1 where the run begins among what is summed, else 0
@@ -57,9 +63,7 @@ class falling_runs {
   }
   /// The share of the first k positions in the run of position p.
   [[nodiscard]] __device__ double share_of_first(std::uint32_t k, std::uint32_t p) const {
-    const std::uint32_t from = begin(p), to = end(p);
-    if (to <= k) return 1.0;
-    return from < k ? static_cast<double>(k - from) / static_cast<double>(to - from) : 0.0;
+    return detail::share_of_first(k, begin(p), end(p));
   }
 
   /// Fills `sums` with the sums of x over the positions from the beginning of the run on; the last one of a
