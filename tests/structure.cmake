@@ -53,6 +53,7 @@ set(tested_by
     sigmoid/sigmoid_layout:sndcg
     sigmoid/sigmoid_pull:detail/sigmoid/sigmoid_sums
     sigmoid/smooth_dcg:sndcg
+    sorting/descending_key:detail/sorting/argsort
     sorting/first_of_order:metrics/recall
     sorting/mixed_columns:sorts/sorting_network
     sorting/sorted_list:detail/sorting/sorted_rows
@@ -70,17 +71,26 @@ set(cuda_tested_by
     detail/all_pairs:pairwise
     detail/faults:context
     detail/gains:sndcg
+    detail/grid_lists:softmax_cross_entropy
     detail/launch:context
     detail/list_kernel:context
     detail/list_shape:context
+    detail/listmle_steps:listmle
     detail/order_rests:listmle
     detail/pair_functions:pairwise
     detail/pair_list:pairwise
+    detail/pair_steps:pairwise
     detail/pair_weights:pairwise
     detail/random_bits:xe_ndcg
     detail/score_runs:metrics/average_precision
+    detail/score_steps:metrics/average_precision
     detail/sigmoid_sums:sndcg
-    detail/softmax_list:softmax_cross_entropy)
+    detail/sigmoid_tiles:sndcg
+    detail/sndcg_steps:sndcg
+    detail/softmax_list:softmax_cross_entropy
+    detail/softmax_steps:softmax_cross_entropy
+    detail/tile_scan:listmle
+    detail/unique_softmax_steps:unique_softmax)
 # Tests of no header in particular: what every loss is held to.
 set(about_all "^promises/")
 

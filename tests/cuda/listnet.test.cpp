@@ -23,5 +23,11 @@ TEST_CASE("cuda: listnet of doubles") {
   cuda_support::keeps_the_promises_of_lists<rankloss::listnet, double, double>(
       {.temperature = 0.7, .relevance_temperature = 2.0});
 }
+TEST_CASE("cuda: listnet of long lists") {
+  const cuda_support::stream own;
+  rankloss::cuda::context ctx(own);
+  cuda_support::agrees(rankloss::listnet{.temperature = 0.7},
+                       cuda_support::lists_of_lengths<float, int>({300, 17000}, 3), ctx);
+}
 
 }  // namespace cuda_listnet_test

@@ -8,6 +8,8 @@
 #include <catch2/catch.hpp>
 
 #include <array>
+#include <cmath>
+#include <cstddef>
 
 namespace cuda_pairwise_test {
 
@@ -35,6 +37,60 @@ TEST_CASE("cuda: pairwise with a list beyond shared memory", "[lengths]") {
   rankloss::cuda::context ctx(own);
   cuda_support::agrees(rankloss::ranknet{.average = pairs::average::pairs},
                        cuda_support::lists_of_lengths<float, int>({1100, 3}, 7), ctx);
+}
+
+/// Lists that are long enough for the whole grid, of most items of which a mask keeps few, since the time of the
+/// tests grows with the square of those that are left.
+template <class T, class R>
+cuda_support::host_lists<T, R> long_lists_of_few(std::size_t every) {
+  auto in = cuda_support::lists_of_lengths<T, R>({2400, 30, 2700}, 9);
+  for (std::size_t i = 0; i < in.scores.size(); ++i) in.mask.push_back(i * 7919 % every == 0 ? 1 : 0);
+  return in;
+}
+template <class T, class Loss, class R = int>
+void agrees_over_the_grid(const Loss& loss) {
+  const cuda_support::stream own;
+  rankloss::cuda::context ctx(own);
+  auto in = long_lists_of_few<T, R>(40);
+  for (std::size_t i = 0; i < in.scores.size(); i += 3) in.scores[i] = static_cast<T>(i % 7) / 4;
+  cuda_support::agrees(loss, in, ctx, {.filled = 7.0});
+  for (std::size_t i = 0; i < in.scores.size(); ++i)
+    in.item_weights.push_back(static_cast<double>(i * 7 % 5) / 4);
+  cuda_support::agrees(loss, in, ctx);
+}
+
+TEST_CASE("cuda: pairwise of long lists") {
+  agrees_over_the_grid<float>(
+      rankloss::ranknet{.function = {.temperature = 0.5}, .average = pairs::average::pairs});
+  agrees_over_the_grid<double, rankloss::lambdarank, double>({.weight = {.cutoff = 10}, .cutoff = 30});
+  agrees_over_the_grid<float>(rankloss::lambdarank_map{});
+}
+TEST_CASE("cuda: pairwise of long lists, with the other weights", "[lengths]") {
+  agrees_over_the_grid<float>(rankloss::lambdarank{});
+  agrees_over_the_grid<double>(rankloss::lambdarank_map{});
+  agrees_over_the_grid<float>(rankloss::lambdarank_mrr{.average = pairs::average::weight});
+  agrees_over_the_grid<double>(rankloss::ndcg_loss1{.weight = {.cutoff = 3, .scale = pairs::scale_by::none}});
+  agrees_over_the_grid<float>(rankloss::ndcg_loss1{});
+  agrees_over_the_grid<float>(rankloss::ndcg_loss2{});
+  agrees_over_the_grid<float>(rankloss::ndcg_loss2_plus{});
+  agrees_over_the_grid<double>(rankloss::arp_loss1{});
+  agrees_over_the_grid<float>(rankloss::arp_loss2{});
+  agrees_over_the_grid<float>(equally<pairs::hinge>{.function = {.margin = 0.7}});
+}
+TEST_CASE("cuda: ranknet of a whole long list, and one whose scores are far apart", "[lengths]") {
+  const cuda_support::stream own;
+  rankloss::cuda::context ctx(own);
+  cuda_support::agrees(rankloss::ranknet{}, cuda_support::lists_of_lengths<float, int>({2400}, 7), ctx);
+  auto in = long_lists_of_few<float, int>(20);
+  for (std::size_t i = 0; i < in.scores.size(); i += 50) in.scores[i] = i % 100 == 0 ? 300.0f : -INFINITY;
+  cuda_support::agrees(rankloss::ranknet{.cutoff = 20}, in, ctx);
+  in.scores[0] = NAN;
+  in.mask[0] = 1;
+  const auto out = cuda_support::on_device(rankloss::ranknet{}, in, ctx);
+  CHECK(std::isnan(out.per_list[0]));
+  CHECK(std::isnan(out.gradient[0]));
+  CHECK_FALSE(std::isnan(out.per_list[2]));
+  CHECK_THROWS_WITH(ctx.check(), "rankloss: scores: nan at list 0, item 0, expected a number");
 }
 
 /// The loss with all averages and cutoffs, without and with item weights, with scores near each other and far

@@ -22,6 +22,18 @@ TEST_CASE("cuda: pointwise of floats") {
 TEST_CASE("cuda: pointwise of doubles") {
   cuda_support::keeps_the_promises_of_lists<pointwise_smooth_l1, double, double>({.function = {.beta = 0.5}});
 }
+TEST_CASE("cuda: pointwise of long lists") {
+  cuda_support::keeps_the_promises_of_long_lists<pointwise_logistic, float, int>({}, 17000);
+}
+TEST_CASE("cuda: pointwise of long lists of doubles") {
+  const cuda_support::stream own;
+  cuda::context ctx(own);
+  auto in = cuda_support::lists_of_lengths<double, double>({17000, 20}, 3);
+  for (std::size_t i = 0; i < in.scores.size(); ++i)
+    in.item_weights.push_back(1e200 * static_cast<double>(i % 3));
+  for (const auto over : {item_reduction::mean, item_reduction::sum})
+    cuda_support::agrees(pointwise_smooth_l1{.function = {.beta = 0.5}, .over_items = over}, in, ctx);
+}
 TEST_CASE("cuda: pointwise with every function") {
   const cuda_support::stream own;
   cuda::context ctx(own);

@@ -25,6 +25,28 @@ TEST_CASE("cuda: sndcg of doubles") {
   cuda_support::keeps_the_promises_of_lists<sndcg, double, double>({.temperature = 0.1});
 }
 
+TEST_CASE("cuda: sndcg of floats, long lists") {
+  cuda_support::keeps_the_promises_of_long_lists<sndcg, float, int>({.temperature = 0.1}, 4700);
+}
+TEST_CASE("cuda: sndcg of doubles, long lists with every option") {
+  const cuda_support::stream own;
+  rankloss::cuda::context ctx(own);
+  const auto in = cuda_support::lists_of_lengths<double, double>({4700}, 3);
+  const std::vector<double> table{0.0, 0.5, 0.0, 2.0};
+  cuda_support::agrees(sndcg{.temperature = 1e-3, .cutoff = 5}, in, ctx);
+  cuda_support::agrees(
+      sndcg{.temperature = 30.0, .gain = gain::linear, .ideal = rankloss::ideal::competition_ranks}, in, ctx);
+  cuda_support::agrees(sndcg{.temperature = 0.2, .gain = gain::table, .gain_table = table}, in, ctx);
+}
+TEST_CASE("cuda: sndcg of lists of 20 000 to 100 000 items", "[lengths]") {
+  const cuda_support::stream own;
+  rankloss::cuda::context ctx(own);
+  cuda_support::agrees(sndcg{.temperature = 0.01},
+                       cuda_support::lists_of_lengths<float, int>({100000, 9000}, 3), ctx);
+  cuda_support::agrees(sndcg{.temperature = 0.1}, cuda_support::lists_of_lengths<double, double>({20000}, 4),
+                       ctx);
+}
+
 TEMPLATE_TEST_CASE("cuda: sndcg with every option", "", float, double) {
   using T = TestType;
   using R = std::conditional_t<std::is_same_v<T, float>, int, double>;

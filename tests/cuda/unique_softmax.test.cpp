@@ -24,6 +24,21 @@ TEST_CASE("cuda: unique_softmax of doubles, at every length", "[lengths]") {
 TEST_CASE("cuda: unique_softmax of doubles") {
   cuda_support::keeps_the_promises_of_lists<unique_softmax, double, double>({});
 }
+TEST_CASE("cuda: unique_softmax of long lists") {
+  cuda_support::keeps_the_promises_of_long_lists<unique_softmax, float, int>({.gain = gain::linear}, 4700);
+}
+TEST_CASE("cuda: unique_softmax of long lists of doubles") {
+  const cuda_support::stream own;
+  rankloss::cuda::context ctx(own);
+  for (const double spread : {1.0, 1e10}) {
+    INFO("spread " << spread);
+    auto in = cuda_support::lists_of_lengths<double, double>({9000}, 3, spread);
+    cuda_support::agrees(unique_softmax{}, in, ctx);
+    for (std::size_t i = 0; i < in.scores.size(); ++i)
+      in.relevance[i] += static_cast<double>(i % 3000) / 3000;  // many grades of three items
+    cuda_support::agrees(unique_softmax{.temperature = 0.1}, in, ctx);
+  }
+}
 TEST_CASE("cuda: unique_softmax with scores at any distance and gains of any size") {
   const cuda_support::stream own;
   rankloss::cuda::context ctx(own);

@@ -21,6 +21,15 @@ TEST_CASE("cuda: xe_ndcg of doubles") {
   cuda_support::keeps_the_promises_of_lists<xe_ndcg, double, double>(
       {.gammas = gammas::constant, .gamma = 0.25});
 }
+TEST_CASE("cuda: xe_ndcg of long lists") {
+  const cuda_support::stream own;
+  rankloss::cuda::context ctx(own);
+  cuda_support::agrees(xe_ndcg{.seed = 7}, cuda_support::lists_of_lengths<float, int>({3, 17000, 16385}, 3),
+                       ctx);
+  auto in = cuda_support::lists_of_lengths<double, double>({17000}, 4);
+  for (double& y : in.relevance) y *= 300.0;
+  cuda_support::agrees(xe_ndcg{.gammas = gammas::constant, .gamma = 0.25}, in, ctx);
+}
 TEST_CASE("cuda: xe_ndcg with weights and relevance of any size") {
   const cuda_support::stream own;
   rankloss::cuda::context ctx(own);

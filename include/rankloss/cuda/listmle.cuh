@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <rankloss/cuda/detail/grid_lists.cuh>
 #include <rankloss/cuda/detail/list_kernel.cuh>
+#include <rankloss/cuda/detail/listmle_steps.cuh>
 #include <rankloss/cuda/detail/order_rests.cuh>
 #include <rankloss/cuda/detail/random_bits.cuh>
 #include <rankloss/cuda/detail/softmax_list.cuh>
@@ -44,32 +46,21 @@ struct listmle_list {
     };
     sort_items(team, items, most, order, bits);
 
-    // The weights of positions, divided by the greatest item weight. Numerator and denominator of those by
-    // position are divided by 2^n.
-    const std::uint32_t counted =
-        loss.cutoff == 0 || loss.cutoff > n ? n : static_cast<std::uint32_t>(loss.cutoff);
-    const bool by_position = loss.weights != position_weights::none;
     double heaviest = 1.0;
     if (items.weighted()) {
       heaviest = 0.0;
+      const std::uint32_t counted = order_weights::counted_of(loss, n);
       for_own([&](std::uint32_t k) {
         if (k < counted) heaviest = fmax(heaviest, items.weight(order[k]));
       });
       heaviest = greatest(team, heaviest);
     }
-    if (!(heaviest > 0.0) || (by_position && n == 1)) {
+    const order_weights weights = order_weights::of(loss, n, heaviest);
+    if (weights.none()) {
       if (sink.wanted()) for_own([&](std::uint32_t i) { sink.put(i, T{0}); });
       return 0.0;
     }
-    const double least = ldexp(1.0, -static_cast<int>(n < 4096 ? n : 4096));
-    const double inverse = 1.0 / (1.0 - (1.0 + static_cast<double>(n)) * least);
-    const auto weight = [&](std::uint32_t k) {
-      if (k >= counted) return 0.0;
-      double c =
-          by_position ? (ldexp(1.0, -1 - static_cast<int>(k < 4096 ? k : 4096)) - least) * inverse : 1.0;
-      if (items.weighted()) c *= items.weight(order[k]) / heaviest;
-      return c;
-    };
+    const auto weight = [&](std::uint32_t k) { return weights.of_item(items, k, order[k]); };
 
     for_own([&](std::uint32_t k) { s[k] = score_of(items, order[k]); });
     const order_rests rests(team, n, loss.temperature, s, most, sums);
@@ -122,6 +113,8 @@ struct listmle_list {
 
 /// Not with tie_order::exact.
 template <>
-struct engine<listmle, cuda::context> : cuda::detail::list_engine<listmle, cuda::detail::listmle_list> {};
+struct engine<listmle, cuda::context>
+    : cuda::detail::list_engine<listmle, cuda::detail::listmle_list,
+                                cuda::detail::over_grid<cuda::detail::listmle_steps>> {};
 
 }  // namespace rankloss::inline RANKLOSS_ABI

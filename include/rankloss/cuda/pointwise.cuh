@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <rankloss/cuda/detail/grid_lists.cuh>
 #include <rankloss/cuda/detail/list_kernel.cuh>
 #include <rankloss/cuda/detail/team.cuh>
+#include <rankloss/cuda/detail/tile_scan.cuh>
+#include <rankloss/cuda/detail/tiles.cuh>
 #include <rankloss/cuda/evaluate.hpp>
 #include <rankloss/detail/base/finite.hpp>
 #include <rankloss/detail/base/require.hpp>
@@ -114,10 +117,6 @@ struct pointwise_list {
   template <class Team, class T, class R>
   [[nodiscard]] __device__ double operator()(const Team& team, const device_list<T, R>& items,
                                              const device_sink<T>& sink, team_scratch) const {
-    constexpr double largest_term = rankloss::detail::largest_term;
-    constexpr auto largest = static_cast<double>(greatest_number<T>);
-    const auto clipped = [](double x) { return fmin(fmax(x, -largest_term), largest_term); };
-    const auto held = [](double x) { return fmin(fmax(x, -largest), largest); };
     const std::uint32_t n = items.size();
     double unit = 1.0, factor = 1.0;
     if (!summed && items.weighted()) {
@@ -132,15 +131,141 @@ struct pointwise_list {
     }
     double value = 0.0;
     for (std::uint32_t i = team.rank(); i < n; i += team.size()) {
-      const auto s = static_cast<double>(rankloss::detail::bounded(items.score(i)));
-      const item_term f = function(s, static_cast<double>(items.relevance(i)));
-      const double weight = factor * (items.weight(i) * unit);
-      // Infinite numbers are made finite before they are multiplied by a weight that may be 0.
-      value += clipped(weight * clipped(f.value));
-      if (sink.wanted()) sink.put(i, static_cast<T>(held(weight * held(f.slope))));
+      const item_term f = term_of(items, i, factor * (items.weight(i) * unit));
+      value += f.value;
+      if (sink.wanted()) sink.put(i, static_cast<T>(f.slope));
     }
     return clipped(sum(team, value));
   }
+
+  /// What an item of this weight adds. Infinite numbers are made finite before they are multiplied by a weight that
+  /// may be 0.
+  template <class T, class R>
+  [[nodiscard]] __device__ item_term term_of(const device_list<T, R>& items, std::uint32_t i,
+                                             double weight) const {
+    constexpr auto largest = static_cast<double>(greatest_number<T>);
+    const auto held = [](double x) { return fmin(fmax(x, -largest), largest); };
+    const auto s = static_cast<double>(rankloss::detail::bounded(items.score(i)));
+    const item_term f = function(s, static_cast<double>(items.relevance(i)));
+    return {clipped(weight * clipped(f.value)), held(weight * held(f.slope))};
+  }
+  [[nodiscard]] static __device__ double clipped(double x) {
+    constexpr double largest_term = rankloss::detail::largest_term;
+    return fmin(fmax(x, -largest_term), largest_term);
+  }
+};
+
+/// pointwise of long lists, over the grid. Where items have weights, these are summed up first.
+struct pointwise_steps {
+  static constexpr std::uint32_t longest_of_block = longest_passed_by_block;
+
+  template <class T, class R>
+  struct arrays {
+    tile_maxima heaviest;
+    tile_sums weights, values;
+    double *unit, *factor;  ///< [lists]
+
+    explicit arrays(tile_arrays& from)
+        : heaviest(from),
+          weights(from),
+          values(from),
+          unit(from.of_lists<double>()),
+          factor(from.of_lists<double>()) {}
+  };
+
+  template <class Grid, class T, class R>
+  static void run(const Grid& grid, const arrays<T, R>& of) {
+    const bool shares = grid.weighted() && !grid.compute().summed;
+    if (shares) {
+      grid.tiles("pointwise: find_heaviest", find_heaviest<T, R>{of});
+      grid.lists("pointwise: choose_unit", choose_unit<T, R>{of});
+      grid.tiles("pointwise: sum_weights", sum_weights<T, R>{of});
+      grid.lists("pointwise: choose_factor", choose_factor<T, R>{of});
+    }
+    grid.tiles("pointwise: sum_terms", sum_terms<T, R>{of, shares});
+    grid.lists("pointwise: find_value", find_value<T, R>{of});
+  }
+
+  template <class T, class R>
+  struct find_heaviest {
+    arrays<T, R> of;
+
+    template <class Team, class Compute>
+    __device__ void operator()(const Team& team, const Compute&, const grid_list<T, R>& list,
+                               const grid_tile& tile) const {
+      double own = 0.0;
+      tile.for_own(team, [&](std::uint32_t i) { own = fmax(own, list.items.weight(i)); });
+      of.heaviest.leave(team, list, tile, own);
+    }
+  };
+
+  template <class T, class R>
+  struct choose_unit {
+    arrays<T, R> of;
+
+    template <class Team, class Compute>
+    __device__ void operator()(const Team& team, const Compute&, const grid_list<T, R>& list) const {
+      const double all = of.heaviest.of(team, list);
+      if (team.rank() == 0) of.unit[list.at] = unit_of(all);
+    }
+  };
+
+  template <class T, class R>
+  struct sum_weights {
+    arrays<T, R> of;
+
+    template <class Team, class Compute>
+    __device__ void operator()(const Team& team, const Compute&, const grid_list<T, R>& list,
+                               const grid_tile& tile) const {
+      double own = 0.0;
+      tile.for_own(team, [&](std::uint32_t i) { own += list.items.weight(i) * of.unit[list.at]; });
+      of.weights.leave(team, list, tile, own);
+    }
+  };
+
+  template <class T, class R>
+  struct choose_factor {
+    arrays<T, R> of;
+
+    template <class Team, class Compute>
+    __device__ void operator()(const Team& team, const Compute&, const grid_list<T, R>& list) const {
+      const double total = of.weights.of(team, list);
+      if (team.rank() == 0) of.factor[list.at] = total > 0.0 ? 1.0 / total : 0.0;
+    }
+  };
+
+  template <class T, class R>
+  struct sum_terms {
+    arrays<T, R> of;
+    bool shares;
+
+    template <class Team, class Compute>
+    __device__ void operator()(const Team& team, const Compute& loss, const grid_list<T, R>& list,
+                               const grid_tile& tile) const {
+      const double unit = shares ? of.unit[list.at] : 1.0;
+      const double factor = shares        ? of.factor[list.at]
+                            : loss.summed ? 1.0
+                                          : 1.0 / static_cast<double>(list.size());
+      double value = 0.0;
+      tile.for_own(team, [&](std::uint32_t i) {
+        const item_term f = loss.term_of(list.items, i, factor * (list.items.weight(i) * unit));
+        value += f.value;
+        if (list.sink.wanted()) list.sink.put(i, static_cast<T>(f.slope));
+      });
+      of.values.leave(team, list, tile, value);
+    }
+  };
+
+  template <class T, class R>
+  struct find_value {
+    arrays<T, R> of;
+
+    template <class Team, class Compute>
+    __device__ void operator()(const Team& team, const Compute&, const grid_list<T, R>& list) const {
+      const double value = of.values.of(team, list);
+      if (team.rank() == 0) *list.value = Compute::clipped(value);
+    }
+  };
 };
 
 }  // namespace cuda::detail
@@ -149,6 +274,7 @@ struct pointwise_list {
 template <class Function>
 requires requires { sizeof(cuda::detail::device_item_function<Function>); }
 struct engine<pointwise<Function>, cuda::context>
-    : cuda::detail::list_engine<pointwise<Function>, cuda::detail::pointwise_list<Function>> {};
+    : cuda::detail::list_engine<pointwise<Function>, cuda::detail::pointwise_list<Function>,
+                                cuda::detail::over_grid<cuda::detail::pointwise_steps>> {};
 
 }  // namespace rankloss::inline RANKLOSS_ABI

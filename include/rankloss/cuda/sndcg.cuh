@@ -2,8 +2,10 @@
 #pragma once
 
 #include <rankloss/cuda/detail/gains.cuh>
+#include <rankloss/cuda/detail/grid_lists.cuh>
 #include <rankloss/cuda/detail/list_kernel.cuh>
 #include <rankloss/cuda/detail/sigmoid_sums.cuh>
+#include <rankloss/cuda/detail/sndcg_steps.cuh>
 #include <rankloss/cuda/detail/team.cuh>
 #include <rankloss/cuda/evaluate.hpp>
 #include <rankloss/detail/base/finite.hpp>
@@ -77,6 +79,26 @@ struct sndcg_list {
         [&](std::uint32_t i) { return order[i]; });
   }
 
+  /// Adds an item of this rank to `sums`; `a` is its gain and becomes d(DCG) / d(rank).
+  template <class T>
+  __device__ void add_rank(rank_sums& sums, T& a, T rank, T slope_sum) const {
+    const T argument = T{1} + rank;
+    const T logarithm = log_of(argument);
+    T value = a * static_cast<T>(0.6931471805599453) / logarithm;
+    T slope = -value / (logarithm * argument);
+    if (gains.cutoff > 0) {
+      const auto cut = rankloss::detail::smooth_cut(rank, static_cast<double>(gains.cutoff));
+      slope = slope * cut.value + value * cut.slope;
+      value *= cut.value;
+    }
+    a = slope;
+    sums.dcg += static_cast<double>(value);
+    sums.mass += static_cast<double>(slope_sum);
+    sums.moment += static_cast<double>(slope_sum) * static_cast<double>(slope);
+  }
+  /// What a pull through the ranks is multiplied by.
+  [[nodiscard]] __device__ double factor(double best) const { return -1.0 / (best * temperature); }
+
  private:
   template <class Team, class T>
   [[nodiscard]] static __device__ double nothing(const Team& team, std::uint32_t n,
@@ -92,40 +114,25 @@ struct sndcg_list {
   [[nodiscard]] __device__ double differentiate(const Team& team, std::uint32_t n, double best, T* a,
                                                 T* slopes, const device_sink<T>& sink, Ranks ranks,
                                                 const Sums& sums, ItemOf item_of) const {
-    double dcg = 0.0, mass = 0.0, moment = 0.0;
+    rank_sums found{0.0, 0.0, 0.0};
     ranks([&](std::uint32_t i, T rank, T slope_sum) {
-      const T argument = T{1} + rank;
-      const T logarithm = log_of(argument);
-      T value = a[i] * static_cast<T>(0.6931471805599453) / logarithm;
-      T slope = -value / (logarithm * argument);
-      if (gains.cutoff > 0) {
-        const auto cut = rankloss::detail::smooth_cut(rank, static_cast<double>(gains.cutoff));
-        slope = slope * cut.value + value * cut.slope;
-        value *= cut.value;
-      }
-      dcg += static_cast<double>(value);
-      a[i] = slope;
       slopes[i] = slope_sum;
-      mass += static_cast<double>(slope_sum);
-      moment += static_cast<double>(slope_sum) * static_cast<double>(slope);
+      add_rank(found, a[i], rank, slope_sum);
     });
-    dcg = sum(team, dcg);
-    if (sink.wanted()) {
-      mass = sum(team, mass);
-      moment = sum(team, moment);
-      const double centre = mass > 0.0 ? moment / mass : 0.0;
-      const double factor = -1.0 / (best * temperature);
-      sums.pull(team, a, slopes, centre, [&](std::uint32_t i, T pull) {
-        sink.put(item_of(i), static_cast<T>(static_cast<double>(pull) * factor));
+    found = found.of_all(team);
+    if (sink.wanted())
+      sums.pull(team, a, slopes, found.centre(), [&](std::uint32_t i, T pull) {
+        sink.put(item_of(i), static_cast<T>(static_cast<double>(pull) * factor(best)));
       });
-    }
-    return 1.0 - dcg / best;
+    return 1.0 - found.dcg / best;
   }
 };
 
 }  // namespace cuda::detail
 
 template <>
-struct engine<sndcg, cuda::context> : cuda::detail::list_engine<sndcg, cuda::detail::sndcg_list> {};
+struct engine<sndcg, cuda::context>
+    : cuda::detail::list_engine<sndcg, cuda::detail::sndcg_list,
+                                cuda::detail::over_grid<cuda::detail::sndcg_steps>> {};
 
 }  // namespace rankloss::inline RANKLOSS_ABI

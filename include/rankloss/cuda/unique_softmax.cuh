@@ -2,10 +2,12 @@
 #pragma once
 
 #include <rankloss/cuda/detail/gains.cuh>
+#include <rankloss/cuda/detail/grid_lists.cuh>
 #include <rankloss/cuda/detail/list_kernel.cuh>
 #include <rankloss/cuda/detail/order_rests.cuh>
 #include <rankloss/cuda/detail/softmax_list.cuh>
 #include <rankloss/cuda/detail/team.cuh>
+#include <rankloss/cuda/detail/unique_softmax_steps.cuh>
 #include <rankloss/cuda/evaluate.hpp>
 #include <rankloss/detail/base/finite.hpp>
 #include <rankloss/unique_softmax.hpp>
@@ -44,14 +46,11 @@ struct unique_softmax_list {
     const auto for_own = [&](auto body) {
       for (std::uint32_t k = team.rank(); k < n; k += team.size()) body(k);
     };
-    const auto gain = [&](std::uint32_t i, double of) {
-      return fmin(worth(of) * items.weight(i), rankloss::detail::largest_term);
-    };
     double mass = 0.0;
     for_own([&](std::uint32_t i) {
       y[i] = static_cast<double>(items.relevance(i));
       order[i] = i;
-      mass = fmax(mass, gain(i, y[i]));
+      mass = fmax(mass, gain_of(items, i));
     });
     mass = greatest(team, mass);
     if (!(mass > 0.0)) {
@@ -75,14 +74,10 @@ struct unique_softmax_list {
       return begin;
     };
     const auto end_at = [&](std::uint32_t k) { return end_of(y[k], true); };
-    // 1 - p of the item at a position that is not of the last grade, and -log p.
-    const auto draw = [&](std::uint32_t k, std::uint32_t end, double& term) {
-      const double d = rests.between(s[k], most[end]) - log(sums[end]);
-      const double u = exp(-fabs(d));
-      term = fmax(-d, 0.0) + log1p(u);
-      return (d > 0.0 ? u : 1.0) / (1.0 + u);
+    const auto draw = [&](std::uint32_t k, std::uint32_t end) {
+      return item_draw::of(rests, s[k], {most[end], sums[end]});
     };
-    const auto own = [&](std::uint32_t k) { return gain(order[k], y[k]) / mass; };
+    const auto own = [&](std::uint32_t k) { return gain_of(items, order[k]) / mass; };
     double value = 0.0;
     rests.pull(
         team, n, end_at,
@@ -90,10 +85,9 @@ struct unique_softmax_list {
           const std::uint32_t end = end_at(k);
           const double g = own(k);
           if (!(g > 0.0)) return 0.0;
-          double term;
-          const double q = draw(k, end, term);
-          value += g * term;
-          return g * q / sums[end];
+          const item_draw drawn = draw(k, end);
+          value += g * drawn.term;
+          return g * drawn.other / sums[end];
         },
         [&](std::uint32_t k, double pull) { pulls[k] = pull; });
     value = sum(team, value);
@@ -102,13 +96,19 @@ struct unique_softmax_list {
       for_own([&](std::uint32_t k) {
         const std::uint32_t begin = end_of(y[k], false), end = end_at(k);
         const double g = own(k);
-        double term;
         double slope = begin > 0 ? rests.pulled(pulls[begin - 1], begin, k) : 0.0;
-        if (end < n && g > 0.0) slope -= g * draw(k, end, term);
+        if (end < n && g > 0.0) slope -= g * draw(k, end).other;
         sink.put(order[k], held_as<T>(factor * slope));
       });
     }
     return fmin(mass * value, rankloss::detail::largest_term);
+  }
+
+  /// The gain of an item times its weight.
+  template <class T, class R>
+  [[nodiscard]] __device__ double gain_of(const device_list<T, R>& items, std::uint32_t i) const {
+    return fmin(worth(static_cast<double>(items.relevance(i))) * items.weight(i),
+                rankloss::detail::largest_term);
   }
 
  private:
@@ -124,6 +124,7 @@ struct unique_softmax_list {
 
 template <>
 struct engine<unique_softmax, cuda::context>
-    : cuda::detail::list_engine<unique_softmax, cuda::detail::unique_softmax_list> {};
+    : cuda::detail::list_engine<unique_softmax, cuda::detail::unique_softmax_list,
+                                cuda::detail::over_grid<cuda::detail::unique_softmax_steps>> {};
 
 }  // namespace rankloss::inline RANKLOSS_ABI

@@ -18,6 +18,14 @@ TEST_CASE("cuda: average_precision of floats") {
 TEST_CASE("cuda: average_precision of doubles") {
   cuda_support::keeps_the_promises_of_lists<average_precision, double, double>({});
 }
+TEST_CASE("cuda: average_precision of long lists") {
+  cuda_support::keeps_the_promises_of_long_lists<average_precision, float, int>(
+      {.cutoff = 3000, .over = rankloss::metrics::average_precision_over::attainable}, 4700);
+}
+TEST_CASE("cuda: average_precision of long lists with ties over many tiles") {
+  cuda_support::agrees_with_ties_in_long_lists<average_precision>(
+      {{.cutoff = 6000}, {.cutoff = 50, .over = rankloss::metrics::average_precision_over::attainable}});
+}
 TEST_CASE("cuda: average_precision with ties, infinite scores and weights of any size") {
   cuda_support::agrees_with_ties<average_precision>(
       {{.cutoff = 7, .over = rankloss::metrics::average_precision_over::attainable}});

@@ -20,6 +20,13 @@ TEST_CASE("cuda: ndcg with ties, infinite scores and weights of any size") {
   cuda_support::agrees_with_ties<ndcg>(
       {{.gain = rankloss::gain::linear, .cutoff = 7, .ideal = rankloss::ideal::competition_ranks}});
 }
+TEST_CASE("cuda: ndcg of long lists") {
+  cuda_support::keeps_the_promises_of_long_lists<ndcg, float, int>({.cutoff = 3000}, 4700);
+}
+TEST_CASE("cuda: ndcg of long lists with ties over many tiles") {
+  cuda_support::agrees_with_ties_in_long_lists<ndcg>(
+      {{.gain = rankloss::gain::linear, .cutoff = 6000, .ideal = rankloss::ideal::competition_ranks}, {}});
+}
 TEST_CASE("cuda: ndcg of an ideal order is exactly 1") { cuda_support::is_one_in_ideal_order<ndcg>(); }
 
 }  // namespace cuda_metrics_ndcg_test

@@ -18,6 +18,12 @@ TEST_CASE("cuda: precision of floats") {
 TEST_CASE("cuda: precision of doubles") {
   cuda_support::keeps_the_promises_of_lists<precision, double, double>({});
 }
+TEST_CASE("cuda: precision of long lists") {
+  cuda_support::keeps_the_promises_of_long_lists<precision, float, int>({.cutoff = 3000}, 4700);
+}
+TEST_CASE("cuda: precision of long lists with ties over many tiles") {
+  cuda_support::agrees_with_ties_in_long_lists<precision>({{.cutoff = 6000}, {}});
+}
 TEST_CASE("cuda: precision with ties, infinite scores and weights of any size") {
   cuda_support::agrees_with_ties<precision>(
       {{.cutoff = 7, .over = rankloss::metrics::precision_over::retrieved}});

@@ -18,6 +18,12 @@ TEST_CASE("cuda: recall of floats") {
 TEST_CASE("cuda: recall of doubles") {
   cuda_support::keeps_the_promises_of_lists<recall, double, double>({});
 }
+TEST_CASE("cuda: recall of long lists") {
+  cuda_support::keeps_the_promises_of_long_lists<recall, float, int>({.cutoff = 3000}, 4700);
+}
+TEST_CASE("cuda: recall of long lists with ties over many tiles") {
+  cuda_support::agrees_with_ties_in_long_lists<recall>({{.cutoff = 6000}, {}});
+}
 TEST_CASE("cuda: recall with ties, infinite scores and weights of any size") {
   cuda_support::agrees_with_ties<recall>();
 }

@@ -146,6 +146,14 @@ template <class T, class R>
           static_cast<std::size_t>(in.offsets[l + 1] - in.offsets[l])};
 }
 
+/// Part of an array that has an element for each item, or is empty.
+template <class Array>
+[[nodiscard]] Array part_of(const Array& whole, std::size_t first, std::size_t size) {
+  if (whole.empty()) return whole;
+  const auto begin = whole.begin() + static_cast<std::ptrdiff_t>(first);
+  return Array(begin, begin + static_cast<std::ptrdiff_t>(size));
+}
+
 /// Each list's value and gradient are those of the CPU, relative to the largest entry of the list.
 template <class T, class R>
 void agree(const host_lists<T, R>& in, const results<T>& device, const results<double>& host) {
@@ -197,7 +205,7 @@ template <class T, class R>
 [[nodiscard]] inline std::vector<std::size_t> all_lengths(std::size_t longest) {
   std::vector<std::size_t> lengths;
   for (std::size_t n = 0; n <= 70; ++n) lengths.push_back(n);
-  for (const std::size_t n : {127, 128, 129, 255, 256, 257, 511, 512, 513, 1023, 1024, 1025, 4097})
+  for (const std::size_t n : {127, 128, 129, 255, 256, 257, 511, 512, 513, 1023, 1024, 1025, 2500, 4097})
     if (n <= longest) lengths.push_back(n);
   return lengths;
 }
@@ -282,16 +290,11 @@ void keeps_the_promises_of_lists(const Loss& loss, std::size_t longest = 4097) {
     const results<T> together = on_device(loss, all, ctx);
     for (std::size_t l = 0; l < lengths.size(); ++l) {
       const auto [first, size] = place_of(all, l);
-      const auto part = [first = first, size = size](const auto& whole) {
-        if (whole.empty()) return whole;
-        const auto begin = whole.begin() + static_cast<std::ptrdiff_t>(first);
-        return std::vector(begin, begin + static_cast<std::ptrdiff_t>(size));
-      };
-      host_lists<T, R> one{part(all.scores), part(all.relevance)};
+      host_lists<T, R> one{part_of(all.scores, first, size), part_of(all.relevance, first, size)};
       one.reduction = all.reduction;
       const results<T> alone = on_device(loss, one, ctx);
       CHECK(alone.value == together.per_list[l]);
-      CHECK(alone.gradient == part(together.gradient));
+      CHECK(alone.gradient == part_of(together.gradient, first, alone.gradient.size()));
       one.longest = size;
       CHECK(on_device(loss, one, ctx).gradient == alone.gradient);
     }
@@ -304,6 +307,126 @@ void keeps_the_promises_of_lists(const Loss& loss, std::size_t longest = 4097) {
     const results<T> device = on_device(loss, in, ctx);
     CHECK_NOTHROW(ctx.check());
     for (const T g : device.gradient) CHECK(std::isfinite(g));
+  }
+}
+
+/// What the frame promises of lists that are computed by the whole grid, for one loss. Lists of `n` items are,
+/// and those of 300 are not.
+template <class Loss, class T, class R>
+void keeps_the_promises_of_long_lists(const Loss& loss, std::size_t n) {
+  const stream own;
+  rankloss::cuda::context ctx(own);
+  std::mt19937 random(11);
+  host_lists<T, R> in = lists_of_lengths<T, R>({3, 0, 300, n, 1}, 9);
+  const std::size_t last = 3;  // the long list
+  const auto masked = [&] {
+    for (std::size_t i = 0; i < in.scores.size(); ++i) {
+      in.mask.push_back(random() % 3 > 0 ? 1 : 0);
+      if (in.mask.back() == 0) in.scores[i] = static_cast<T>(NAN);
+    }
+  };
+  const auto weigh = [&] {
+    for (std::size_t i = 0; i < in.scores.size(); ++i)
+      in.item_weights.push_back(static_cast<double>(random() % 8) / 4);
+  };
+
+  SECTION("beside others, with the same bits as alone") {
+    in = lists_of_lengths<T, R>({3, n + 777, 0, n, 300}, 9);
+    in.reduction = rankloss::reduction::sum;
+    agrees(loss, in, ctx);
+    const results<T> together = on_device(loss, in, ctx);
+    const auto [first, size] = place_of(in, last);
+    host_lists<T, R> one{part_of(in.scores, first, size), part_of(in.relevance, first, size)};
+    one.reduction = in.reduction;
+    for (const std::size_t longest : {std::size_t{0}, size}) {
+      one.longest = longest;
+      const results<T> alone = on_device(loss, one, ctx);
+      CHECK(alone.value == together.per_list[last]);
+      CHECK(alone.gradient == part_of(together.gradient, first, alone.gradient.size()));
+    }
+  }
+  SECTION("weights, scale and update") {
+    in.list_weights = {1, 0.5f, 0, 3, 2};
+    weigh();
+    agrees(loss, in, ctx, {.scale = -3.0, .update = rankloss::update::add, .filled = 0.0});
+    in.reduction = rankloss::reduction::mean_of_relevant;
+    std::fill(in.relevance.begin(), in.relevance.begin() + 200, R{0});
+    agrees(loss, in, ctx, {.filled = 7.0});
+  }
+  SECTION("a mask, which may leave few items or none") {
+    masked();
+    weigh();
+    agrees(loss, in, ctx, {.filled = 7.0});
+    const auto [first, size] = place_of(in, last);
+    std::fill_n(in.mask.begin() + static_cast<std::ptrdiff_t>(first), size, std::uint8_t{0});
+    agrees(loss, in, ctx, {.filled = 7.0});
+    in.mask[first + size - 1] = in.mask[first + 1] = 1;
+    in.scores[first + size - 1] = in.scores[first + 1] = T{1};
+    agrees(loss, in, ctx, {.filled = 7.0});
+  }
+  SECTION("dense, with stride, lengths and mask") {
+    in = lists_of_lengths<T, R>({n + 40 + n + 9}, 5);
+    in.offsets.clear();
+    in.length = n + 9;
+    in.stride = n + 40;
+    agrees(loss, in, ctx, {.filled = 7.0});
+    in.lengths = {static_cast<std::uint32_t>(n), 30};
+    masked();
+    agrees(loss, in, ctx, {.filled = 7.0});
+  }
+  SECTION("all scores equal, or a few outliers") {
+    std::fill(in.scores.begin(), in.scores.end(), T{-3});
+    agrees(loss, in, ctx);
+    for (std::size_t i = 0; i < in.scores.size(); i += 1000)
+      in.scores[i] = static_cast<T>(i % 2000 == 0 ? 1e6 : -1e6);
+    agrees(loss, in, ctx);
+  }
+  SECTION("infinite scores") {
+    for (std::size_t i = 0; i < in.scores.size(); i += 500)
+      in.scores[i] = static_cast<T>(i % 1000 == 0 ? INFINITY : -INFINITY);
+    const results<T> device = on_device(loss, in, ctx);
+    CHECK_NOTHROW(ctx.check());
+    for (const T g : device.gradient) CHECK(std::isfinite(g));
+  }
+  SECTION("bad numbers") {
+    const auto [first, size] = place_of(in, last);
+    const auto is_bad = [&](std::size_t where, const std::string& words) {
+      const results<T> device = on_device(loss, in, ctx, {.filled = 5.0});
+      CHECK_THROWS_WITH(ctx.check(), "rankloss: " + words);
+      CHECK(std::isnan(device.value));
+      for (std::size_t l = 0; l < lists_of(in); ++l) CHECK(std::isnan(device.per_list[l]) == (l == where));
+      std::size_t wrong = 0;
+      for (std::size_t i = 0; i < device.gradient.size(); ++i) {
+        const bool kept = in.mask.empty() || in.mask[i] != 0;
+        const bool of_list = i >= place_of(in, where).first && i < place_of(in, where).first + size;
+        wrong += std::isnan(device.gradient[i]) != (of_list && kept);
+        if (!kept && device.gradient[i] != T{0}) ++wrong;
+      }
+      CHECK(wrong == 0);
+    };
+    in.scores[first + 4000] = in.scores[first + 3000] = static_cast<T>(NAN);
+    is_bad(last, "scores: nan at list 3, item 3000, expected a number");
+    masked();
+    in.mask[first + 3000] = 0;
+    in.mask[first + 4000] = 1;
+    in.scores[first + 4000] = static_cast<T>(NAN);
+    is_bad(last, "scores: nan at list 3, item 4000, expected a number");
+    in.list_weights = {1, 1, 1, -2, 1};
+    is_bad(last, "list_weights: -2 at list 3, expected a finite number >= 0");
+  }
+  SECTION("bad offsets") {
+    in.offsets[last] = in.offsets[last - 1] - 1;
+    const results<T> device = on_device(loss, in, ctx, {.filled = 5.0});
+    CHECK(std::isnan(device.value));
+    CHECK_THROWS(ctx.check());
+    CHECK(device.gradient == std::vector<T>(device.gradient.size(), T{5}));
+  }
+  SECTION("without checks") {
+    rankloss::cuda::context unchecked(own, rankloss::data_checks::off);
+    agrees(loss, in, unchecked);
+    in.scores[20] = in.scores[4000] = static_cast<T>(NAN);
+    (void)on_device(loss, in, unchecked);
+    CHECK_NOTHROW(unchecked.check());
   }
 }
 

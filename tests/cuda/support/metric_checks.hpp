@@ -45,12 +45,26 @@ void agrees_with_ties(std::initializer_list<Metric> others = {}) {
   }
 }
 
+/// The same of lists that the whole grid computes: runs of equal scores reach over many tiles.
+template <class Metric>
+void agrees_with_ties_in_long_lists(std::initializer_list<Metric> metrics) {
+  const stream own;
+  rankloss::cuda::context ctx(own);
+  auto in = lists_of_lengths<double, double>({10000, 5000}, 3);
+  for (std::size_t i = 0; i < in.scores.size(); ++i)
+    in.scores[i] = i % 3 == 0 ? -std::numeric_limits<double>::infinity() : std::round(in.scores[i]);
+  for (const Metric& metric : metrics) agrees(metric, in, ctx);
+  for (std::size_t i = 0; i < in.scores.size(); ++i)
+    in.item_weights.push_back(1e200 * static_cast<double>(i % 3));
+  agrees(*metrics.begin(), in, ctx);
+}
+
 /// A metric of lists in their ideal order is 1, without any rounding.
 template <class Metric>
 void is_one_in_ideal_order() {
   const stream own;
   rankloss::cuda::context ctx(own);
-  for (const std::size_t size : {1, 3, 70, 300}) {
+  for (const std::size_t size : {1, 3, 70, 300, 5000}) {
     host_lists<float, int> in;
     for (std::size_t i = 0; i < size; ++i) {
       in.scores.push_back(-static_cast<float>(i));

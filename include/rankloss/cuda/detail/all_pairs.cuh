@@ -22,18 +22,35 @@ struct two_sums {
   }
 };
 
-/// Calls pairs(i, part) for each item i < n in each of its lanes, part < lanes_of_item, which returns the sum
-/// over the items j = part, part + lanes_of_item, ...; then end(i, sum over all lanes) in one of them.
+struct two_counts {
+  std::uint32_t first, second;
+  [[nodiscard]] friend __device__ two_counts operator+(const two_counts& a, const two_counts& b) {
+    return {a.first + b.first, a.second + b.second};
+  }
+};
+
+/// Neighbouring items of a list: all of them, or those of one block where several share the pairs of a list.
+struct item_range {
+  std::uint32_t from, to;
+
+  template <class Team, class Body>
+  __device__ void for_own(const Team& team, Body body) const {
+    for (std::uint32_t i = from + team.rank(); i < to; i += team.size()) body(i);
+  }
+};
+
+/// Calls pairs(i, part) for each item i of a range in each of its lanes, part < lanes_of_item, which returns
+/// the sum over the items j = part, part + lanes_of_item, ...; then end(i, sum over all lanes) in one of them.
 template <class Sums, class Team, class Pairs, class End>
-__device__ inline void sum_pairs(const Team& team, std::uint32_t n, Pairs pairs, End end) {
+__device__ inline void sum_pairs(const Team& team, const item_range& range, Pairs pairs, End end) {
   const std::uint32_t part = team.rank() % lanes_of_item;
-  for (std::uint32_t begin = 0; begin < n; begin += team.size() / lanes_of_item) {
+  for (std::uint32_t begin = range.from; begin < range.to; begin += team.size() / lanes_of_item) {
     const std::uint32_t i = begin + team.rank() / lanes_of_item;
     Sums sums{};
-    if (i < n) sums = pairs(i, part);
+    if (i < range.to) sums = pairs(i, part);
 #pragma unroll
     for (unsigned bit = lanes_of_item / 2; bit > 0; bit /= 2) sums = sums + from_lane_xor(sums, bit);
-    if (i < n && part == 0) end(i, sums);
+    if (i < range.to && part == 0) end(i, sums);
   }
   team.sync();
 }

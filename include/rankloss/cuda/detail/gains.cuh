@@ -54,35 +54,64 @@ struct gain_options {
     return kind == gain::table ? worth(y) > 0.0 : y > 0.0;
   }
 
-  /// Gains of one list times the item weights, as detail/gains/fill_gains.hpp has them: scaled by one factor
-  /// for the whole list where they would overflow or lose precision.
+  /// What the gains of a list depend on besides each item: the greatest of its numbers that relevance stands
+  /// for, and the heaviest weight.
+  struct greatest_numbers {
+    double largest, heaviest;
+
+    /// With those of an item.
+    template <class T, class R>
+    __device__ void add(const gain_options& gains, const device_list<T, R>& items, std::uint32_t i) {
+      largest = fmax(largest, gains.number_of(items, i));
+      if (items.weighted()) heaviest = fmax(heaviest, items.weight(i));
+    }
+    [[nodiscard]] __device__ greatest_numbers with(const greatest_numbers& other) const {
+      return {fmax(largest, other.largest), fmax(heaviest, other.heaviest)};
+    }
+    template <class Team>
+    [[nodiscard]] __device__ greatest_numbers of_all(const Team& team) const {
+      return {greatest(team, largest), greatest(team, heaviest)};
+    }
+  };
+  /// Gains are scaled by one factor for the whole list where they would overflow or lose precision.
+  struct units {
+    double largest, unit, weight_unit;
+
+    [[nodiscard]] static __device__ units of(const greatest_numbers& most, bool weighted) {
+      units made{most.largest, 1.0, 1.0};
+      if (most.largest > 0.0 && !(most.largest >= 1e-30 && most.largest <= 1e30))
+        made.unit = unit_of(most.largest);
+      if (weighted && (most.heaviest > 1e3 || most.heaviest < 1e-3))
+        made.weight_unit = unit_of(most.heaviest);
+      return made;
+    }
+  };
+
+  /// The gain of an item times its weight, as detail/gains/fill_gains.hpp has it.
+  template <class G, class T, class R>
+  [[nodiscard]] __device__ G gain_of(const device_list<T, R>& items, std::uint32_t i, const units& by) const {
+    const double y = number_of(items, i);
+    G g;
+    if (kind != gain::exponential)
+      g = static_cast<G>(by.unit * fmax(y, 0.0));
+    else if (by.largest > 0.0 && by.largest < 1e-30)  // 2^y - 1 is y ln 2 up to rounding
+      g = static_cast<G>(0.6931471805599453 * (by.unit * fmax(y, 0.0)));
+    else if (by.largest > 100.0)  // the "- 1" is below the rounding error
+      g = exp2_minus_1(static_cast<G>(fmax(y - by.largest, -1000.0))) + G{1};
+    else
+      g = exp2_minus_1(static_cast<G>(fmax(y, 0.0)));
+    if (items.weighted()) g *= static_cast<G>(by.weight_unit * items.weight(i));
+    return g;
+  }
+
+  /// The gains of one list.
   template <class Team, class T, class R, class G>
   __device__ void fill(const Team& team, const device_list<T, R>& items, G* gains) const {
-    const auto of_relevance = [&](std::uint32_t i) {
-      const auto y = static_cast<double>(items.relevance(i));
-      return kind == gain::table ? worth(y) : y;
-    };
-    const double largest = greatest_of(team, items, of_relevance);
-    const double unit = largest > 0.0 && !(largest >= 1e-30 && largest <= 1e30) ? unit_of(largest) : 1.0;
-    double weight_unit = 1.0;
-    if (items.weighted()) {
-      const double heaviest = greatest_of(team, items, [&](std::uint32_t i) { return items.weight(i); });
-      if (heaviest > 1e3 || heaviest < 1e-3) weight_unit = unit_of(heaviest);
-    }
-    for (std::uint32_t i = team.rank(); i < items.size(); i += team.size()) {
-      const double y = of_relevance(i);
-      G g;
-      if (kind != gain::exponential)
-        g = static_cast<G>(unit * fmax(y, 0.0));
-      else if (largest > 0.0 && largest < 1e-30)  // 2^y - 1 is y ln 2 up to rounding
-        g = static_cast<G>(0.6931471805599453 * (unit * fmax(y, 0.0)));
-      else if (largest > 100.0)  // the "- 1" is below the rounding error
-        g = exp2_minus_1(static_cast<G>(fmax(y - largest, -1000.0))) + G{1};
-      else
-        g = exp2_minus_1(static_cast<G>(fmax(y, 0.0)));
-      if (items.weighted()) g *= static_cast<G>(weight_unit * items.weight(i));
-      gains[i] = g;
-    }
+    greatest_numbers most{0.0, 0.0};
+    for (std::uint32_t i = team.rank(); i < items.size(); i += team.size()) most.add(*this, items, i);
+    const units by = units::of(most.of_all(team), items.weighted());
+    for (std::uint32_t i = team.rank(); i < items.size(); i += team.size())
+      gains[i] = gain_of<G>(items, i, by);
     team.sync();
   }
 
@@ -98,7 +127,7 @@ struct gain_options {
         greater += gains[j] > own ? 1u : 0u;
         equal_before += gains[j] == own && j < i ? 1u : 0u;
       }
-      sum += term(own, greater, equal_before);
+      sum += ideal_term(own, greater, equal_before);
     }
     return detail::sum(team, sum);
   }
@@ -114,25 +143,24 @@ struct gain_options {
         [&](std::uint32_t i, std::uint32_t begin) { first[i] = begin; });
     double sum = 0.0;
     for (std::uint32_t i = team.rank(); i < n; i += team.size())
-      sum += term(gains[i], first[i], i - first[i]);
+      sum += ideal_term(gains[i], first[i], i - first[i]);
     return detail::sum(team, sum);
   }
 
- private:
   /// What a gain adds to the ideal DCG of which so many are greater, and so many equal and before it.
   template <class T>
-  [[nodiscard]] __device__ double term(T g, std::uint32_t greater, std::uint32_t equal_before) const {
+  [[nodiscard]] __device__ double ideal_term(T g, std::uint32_t greater, std::uint32_t equal_before) const {
     const std::uint32_t at = how == ideal::competition_ranks ? greater : greater + equal_before;
     if (cutoff > 0 && at >= cutoff) return 0.0;
     return static_cast<double>(g * static_cast<T>(0.6931471805599453) / log_of(static_cast<T>(at) + T{2}));
   }
 
-  template <class Team, class T, class R, class Of>
-  [[nodiscard]] static __device__ double greatest_of(const Team& team, const device_list<T, R>& items,
-                                                     Of of) {
-    double most = 0.0;
-    for (std::uint32_t i = team.rank(); i < items.size(); i += team.size()) most = fmax(most, of(i));
-    return greatest(team, most);
+ private:
+  /// The number that relevance stands for: that of the table, or itself.
+  template <class T, class R>
+  [[nodiscard]] __device__ double number_of(const device_list<T, R>& items, std::uint32_t i) const {
+    const auto y = static_cast<double>(items.relevance(i));
+    return kind == gain::table ? worth(y) : y;
   }
 };
 

@@ -454,6 +454,11 @@ __global__ void __launch_bounds__(reduce_threads) reduce_lists(const Task task) 
   if (team.rank() == 0) finish(task, found.word == no_fault ? value : not_a_number<double>, found);
 }
 
+/// Lists of any length are computed by a block.
+struct one_block_each {
+  static constexpr std::uint32_t longest_of_block = ~std::uint32_t{0};
+};
+
 /// The engine of a list loss. `Compute` is what kernels are given of the loss, by value; it has
 ///
 ///     of(loss)                 made on the host
@@ -463,7 +468,9 @@ __global__ void __launch_bounds__(reduce_threads) reduce_lists(const Task task) 
 ///                              wanted. All threads of the team call it and get the same number
 ///     takes(y), counts(y)      optional: which relevance the loss accepts, and which makes a list count in
 ///                              reduction::mean_of_relevant (by definition: > 0)
-template <class Loss, class Compute>
+///
+/// `Long` says how lists are computed that one block would take too long for; see grid_lists.cuh.
+template <class Loss, class Compute, class Long = one_block_each>
 struct list_engine {
   /// Bytes of scratch of an item, mask included.
   template <class T>
@@ -484,6 +491,8 @@ struct list_engine {
     using task_type = list_task<Compute, T, R>;
     static_assert(longest_of_warp <= longest_of_block<T>,
                   "scratch of a list of a warp has to fit into shared memory");
+    static_assert(longest_of_block<T> <= Long::longest_of_block,
+                  "lists in shared memory are computed by a block");
     const plan<T, R> to(batch);
     auto* const memory = static_cast<unsigned char*>(ctx.scratch(to.bytes));
     task_type task{
@@ -536,21 +545,27 @@ struct list_engine {
         launch("block_lists", block_lists<task_type>, blocks(1), block_threads,
                most * item_bytes<T> + scratch_slack, stream, task, longest_of_warp + 1, most);
       }
-      if (to.longest > longest_of_block<T>)
+      if (to.longest > longest_of_block<T> && to.shortest <= Long::longest_of_block)
         launch("long_lists", long_lists<task_type>, blocks(1), long_block_threads, 0, stream, task,
-               longest_of_block<T> + 1, to.longest, static_cast<std::uint32_t>(item_bytes<T>));
+               longest_of_block<T> + 1, std::min(to.longest, Long::longest_of_block),
+               static_cast<std::uint32_t>(item_bytes<T>));
+      if constexpr (goes_over_grid)
+        if (to.longest > Long::longest_of_block) Long::run(task, task.arena, stream);
     }
     launch("reduce_lists", reduce_lists<task_type>, 1, reduce_threads, 0, stream, task);
   }
 
  private:
+  static constexpr bool goes_over_grid = !std::is_same_v<Long, one_block_each>;
+
   /// What the host knows of a batch, and where what lies in scratch.
   template <class T, class R>
   struct plan {
     explicit plan(const list_batch<T, R>& batch)
         : lists(count_of(batch)),
           longest(static_cast<std::uint32_t>(longest_of(batch))),
-          shortest(batch.length > 0 && batch.lengths.empty() ? longest : 0),
+          shortest(batch.length > 0 ? (batch.lengths.empty() ? longest : 0)
+                                    : (batch.offsets.empty() ? longest : 0)),
           reads_places(batch.length > 0 ? !batch.lengths.empty()
                                         : !batch.offsets.empty() || longest < batch.scores.size()),
           counts(batch.reduction == reduction::mean_of_relevant),
@@ -564,8 +579,13 @@ struct list_engine {
       values = take(lists * sizeof(double));
       words = take(lists * sizeof(fault_word));
       counted = take(counts ? lists : 0);
-      arena = take(longest > longest_of_block<T> ? batch.scores.size() * item_bytes<T> + lists * scratch_slack
-                                                 : 0);
+      // Lists of a block and those of the whole grid are computed one after the other.
+      std::size_t of_lists = 0;
+      if (longest > longest_of_block<T> && shortest <= Long::longest_of_block)
+        of_lists = batch.scores.size() * item_bytes<T> + lists * scratch_slack;
+      if constexpr (goes_over_grid)
+        if (longest > Long::longest_of_block) of_lists = std::max(of_lists, Long::scratch_bytes(batch));
+      arena = take(of_lists);
     }
 
     std::size_t lists;

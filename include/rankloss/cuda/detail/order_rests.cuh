@@ -15,63 +15,30 @@ struct leveled_sum {
   double level, sum;
 };
 
-/// The sums of the rests of an order, as those of detail/sorting/relevance_order.hpp on the CPU.
-class order_rests {
+/// How such sums are combined. The sum of both is at the level of one of them, and the other one only becomes
+/// smaller by that: sums over rests are at the greater level, and what pulls is at the lesser one.
+class leveled_sums {
  public:
-  const double* s;     ///< [n] scores in the order, finite
-  const double* most;  ///< [n] the greatest score of the rest
-  const double* sum;   ///< [n] in [1, n]
+  __device__ explicit leveled_sums(double temperature) : scale_(2.0 / temperature) {}
 
-  /// Fills most and sum from s.
-  template <class Team>
-  __device__ order_rests(const Team& team, std::uint32_t n, double temperature, const double* s, double* most,
-                         double* sum)
-      : s(s), most(most), sum(sum), scale_(2.0 / temperature) {
-    team.sync();
-    scan_items(
-        team, n, leveled_sum{lowest_number<double>, 0.0},
-        [&](std::uint32_t k) {
-          return leveled_sum{s[n - 1 - k], 1.0};
-        },
-        [this](const leveled_sum& a, const leveled_sum& b) { return joined(a, b, fmax(a.level, b.level)); },
-        [&](std::uint32_t k, const leveled_sum& rest) {
-          most[n - 1 - k] = rest.level;
-          sum[n - 1 - k] = rest.sum;
-        });
-    team.sync();
+  [[nodiscard]] static __device__ leveled_sum no_rest() { return {lowest_number<double>, 0.0}; }
+  [[nodiscard]] static __device__ leveled_sum no_pull() { return {greatest_number<double>, 0.0}; }
+  [[nodiscard]] __device__ leveled_sum rests(const leveled_sum& a, const leveled_sum& b) const {
+    return joined(a, b, fmax(a.level, b.level));
   }
-
+  [[nodiscard]] __device__ leveled_sum pulls(const leveled_sum& a, const leveled_sum& b) const {
+    return joined(a, b, fmin(a.level, b.level));
+  }
   /// (a - b) / temperature, finite.
   [[nodiscard]] __device__ double between(double a, double b) const {
     return rankloss::detail::held_as<double>((0.5 * a - 0.5 * b) * scale_);
   }
-
-  /// Replaces share(k), what the choice at position k weighs, divided by the sum of the rest that begins at
-  /// from(k), by the sum over all positions up to k, relative to most[from(k)]. `from` never falls.
-  template <class Team, class From, class Share, class Put>
-  __device__ void pull(const Team& team, std::uint32_t n, From from, Share share, Put put) const {
-    scan_items(
-        team, n, leveled_sum{greatest_number<double>, 0.0},
-        [&](std::uint32_t k) {
-          const std::uint32_t at = from(k);
-          return at < n ? leveled_sum{most[at], share(k)} : leveled_sum{greatest_number<double>, 0.0};
-        },
-        [this](const leveled_sum& a, const leveled_sum& b) { return joined(a, b, fmin(a.level, b.level)); },
-        [&](std::uint32_t k, const leveled_sum& of) { put(k, of.sum); });
-    team.sync();
-  }
-  /// What such a sum is to the item at position k.
-  [[nodiscard]] __device__ double pulled(double sum, std::uint32_t from, std::uint32_t k) const {
-    return sum * power(s[k], most[from]);
-  }
-
- private:
   /// exp((a - b) / temperature)
   [[nodiscard]] __device__ double power(double a, double b) const {
     return a == b ? 1.0 : exp(between(a, b));
   }
-  /// The sum of both at the level of one of them. The other one only becomes smaller by that: sums over rests
-  /// are at the greater level, and what pulls is at the lesser one.
+
+ private:
   [[nodiscard]] __device__ leveled_sum joined(const leveled_sum& a, const leveled_sum& b,
                                               double level) const {
     const bool of_a = level == a.level;
@@ -82,6 +49,52 @@ class order_rests {
   }
 
   double scale_;
+};
+
+/// The sums of the rests of an order, as those of detail/sorting/relevance_order.hpp on the CPU.
+class order_rests : public leveled_sums {
+ public:
+  const double* s;     ///< [n] scores in the order, finite
+  const double* most;  ///< [n] the greatest score of the rest
+  const double* sum;   ///< [n] in [1, n]
+
+  /// Fills most and sum from s.
+  template <class Team>
+  __device__ order_rests(const Team& team, std::uint32_t n, double temperature, const double* s, double* most,
+                         double* sum)
+      : leveled_sums(temperature), s(s), most(most), sum(sum) {
+    team.sync();
+    scan_items(
+        team, n, no_rest(),
+        [&](std::uint32_t k) {
+          return leveled_sum{s[n - 1 - k], 1.0};
+        },
+        [this](const leveled_sum& a, const leveled_sum& b) { return rests(a, b); },
+        [&](std::uint32_t k, const leveled_sum& rest) {
+          most[n - 1 - k] = rest.level;
+          sum[n - 1 - k] = rest.sum;
+        });
+    team.sync();
+  }
+
+  /// Replaces share(k), what the choice at position k weighs, divided by the sum of the rest that begins at
+  /// from(k), by the sum over all positions up to k, relative to most[from(k)]. `from` never falls.
+  template <class Team, class From, class Share, class Put>
+  __device__ void pull(const Team& team, std::uint32_t n, From from, Share share, Put put) const {
+    scan_items(
+        team, n, no_pull(),
+        [&](std::uint32_t k) {
+          const std::uint32_t at = from(k);
+          return at < n ? leveled_sum{most[at], share(k)} : no_pull();
+        },
+        [this](const leveled_sum& a, const leveled_sum& b) { return pulls(a, b); },
+        [&](std::uint32_t k, const leveled_sum& of) { put(k, of.sum); });
+    team.sync();
+  }
+  /// What such a sum is to the item at position k.
+  [[nodiscard]] __device__ double pulled(double sum, std::uint32_t from, std::uint32_t k) const {
+    return sum * power(s[k], most[from]);
+  }
 };
 
 }  // namespace rankloss::inline RANKLOSS_ABI::cuda::detail

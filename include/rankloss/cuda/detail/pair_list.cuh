@@ -65,10 +65,25 @@ struct pair_list {
   }
   [[nodiscard]] __device__ bool takes(double y) const { return weight.takes(y); }
 
+  /// Whether there are ranks of items.
+  [[nodiscard]] __device__ bool takes_item_order() const { return uses_ranks || cutoff > 0; }
+
+  /// How a list is computed.
+  struct plan {
+    weight_scale scale;
+    double unit;    ///< of item weights
+    double centre;  ///< of scores
+    std::uint64_t in_float;
+  };
   template <class Team, class T, class R>
-  [[nodiscard]] __device__ double operator()(const Team& team, const device_list<T, R>& items,
-                                             const device_sink<T>& sink, team_scratch scratch) const {
-    const weight_scale scale = weight.scale_of(team, items);
+  [[nodiscard]] __device__ plan plan_of(const Team& team, const device_list<T, R>& items) const {
+    plan made{weight.scale_of(team, items), 1.0, 0.0, 0};
+    if (items.weighted()) {
+      double heaviest = 0.0;
+      for (std::uint32_t i = team.rank(); i < items.size(); i += team.size())
+        heaviest = fmax(heaviest, items.weight(i));
+      made.unit = unit_of(greatest(team, heaviest));
+    }
     if constexpr (function_type::in_float && sizeof(T) == sizeof(float)) {
       double lowest = greatest_number<double>, highest = lowest_number<double>;
       bool exact = true;
@@ -79,109 +94,58 @@ struct pair_list {
         exact = exact && static_cast<double>(static_cast<float>(y)) == y;
       }
       highest = greatest(team, highest);
-      lowest = exact && scale.greatest <= 1e4 && score_scale >= 1e-10 && score_scale <= 1e10
+      lowest = exact && made.scale.greatest <= 1e4 && score_scale >= 1e-10 && score_scale <= 1e10
                    ? lowest
                    : lowest_number<double>;
       lowest = least(team, lowest);
-      if (highest - lowest <= widest_float * score_scale)
-        return run<float>(team, items, sink, scratch, scale, 0.5 * highest + 0.5 * lowest);
+      if (highest - lowest <= widest_float * score_scale) {
+        made.in_float = 1;
+        made.centre = 0.5 * highest + 0.5 * lowest;
+      }
     }
-    return run<double>(team, items, sink, scratch, scale, 0.0);
+    return made;
+  }
+  /// Calls body(S{}) for lanes of type S.
+  template <class T, class Body>
+  __device__ static auto in_lanes(const plan& made, Body body) {
+    if constexpr (function_type::in_float && sizeof(T) == sizeof(float))
+      if (made.in_float != 0) return body(0.0f);
+    return body(0.0);
   }
 
- private:
-  template <class T, class R>
-  [[nodiscard]] static __device__ double score_of(const device_list<T, R>& items, std::uint32_t i) {
-    return static_cast<double>(rankloss::detail::bounded(items.score(i)));
+  template <class Team, class T, class R>
+  [[nodiscard]] __device__ double operator()(const Team& team, const device_list<T, R>& items,
+                                             const device_sink<T>& sink, team_scratch scratch) const {
+    const plan made = plan_of(team, items);
+    return in_lanes<T>(made,
+                       [&](auto lane) { return run<decltype(lane)>(team, items, sink, scratch, made); });
   }
-  template <class T, class R>
-  [[nodiscard]] static __device__ double level_of(const device_list<T, R>& items, std::uint32_t i) {
-    const auto y = static_cast<double>(items.relevance(i));
-    return binary ? (y > 0.0 ? 1.0 : 0.0) : y;
-  }
-  [[nodiscard]] __device__ bool takes_item_order() const { return uses_ranks || cutoff > 0; }
 
-  /// Sums of the pairs of one thread, and of the team.
-  struct totals {
-    double value, weight, count;
-  };
+  // The steps of a list, of which those that are given a range do what is to do for its items.
 
-  template <class S, class Team, class T, class R>
-  [[nodiscard]] __device__ double run(const Team& team, const device_list<T, R>& items,
-                                      const device_sink<T>& sink, team_scratch scratch,
-                                      const weight_scale& scale, double centre) const {
-    const std::uint32_t n = items.size();
-    pair_arrays<S> at{};
-    at.sum = scratch.take<double>(n);
-    if constexpr (weight_type::own > 0) at.own[0] = scratch.take<exact_number<S>>(n);
-    if constexpr (weight_type::own > 1) at.own[1] = scratch.take<exact_number<S>>(n);
-    at.score = scratch.take<S>(n);
-    at.level = scratch.take<S>(n);
-    if constexpr (weight_type::by_distance > 0) at.by_distance = scratch.take<S>(n);
-    if (function_type::by_exponentials && sizeof(S) == sizeof(float)) at.exponential = scratch.take<S>(n);
-    if (items.weighted()) at.weight = scratch.take<S>(n);
-    if (takes_item_order()) at.rank = scratch.take<std::uint32_t>(n);
-
-    const auto for_own = [&](auto body) {
-      for (std::uint32_t i = team.rank(); i < n; i += team.size()) body(i);
-    };
-    double unit = 1.0;
-    if (items.weighted()) {
-      double heaviest = 0.0;
-      for_own([&](std::uint32_t i) { heaviest = fmax(heaviest, items.weight(i)); });
-      unit = unit_of(greatest(team, heaviest));
-    }
-    for_own([&](std::uint32_t i) {
+  /// Fills what depends on each item alone.
+  template <class Team, class T, class R, class S>
+  __device__ void prepare(const Team& team, const device_list<T, R>& items, const plan& made,
+                          const pair_arrays<S>& at) const {
+    for (std::uint32_t i = team.rank(); i < items.size(); i += team.size()) {
       const double s = score_of(items, i);
       at.score[i] = static_cast<S>(s);
       at.level[i] = static_cast<S>(level_of(items, i));
       if constexpr (function_type::by_exponentials)
-        if (at.exponential != nullptr) at.exponential[i] = static_cast<S>(exp((s - centre) * function.scale));
-      if (at.weight != nullptr) at.weight[i] = static_cast<S>(items.weight(i) * unit);
-    });
-    team.sync();
-    bool tied = false;
-    if (takes_item_order()) tied = rank_items(team, n, at);
-    if constexpr (sizeof(T) == sizeof(double)) {
-      // The difference of two scores has to be finite.
-      constexpr double bound = 0.5 * greatest_number<double>;
-      for_own([&](std::uint32_t i) { at.score[i] = fmin(fmax(at.score[i], -bound), bound); });
+        if (at.exponential != nullptr)
+          at.exponential[i] = static_cast<S>(exp((s - made.centre) * function.scale));
+      if (at.weight != nullptr) at.weight[i] = static_cast<S>(items.weight(i) * made.unit);
     }
-    weight.fill(team, items, scale, at);
+    weight.prepare(team, items, made.scale, at);
     team.sync();
-
-    totals own{};
-    sum_pairs<double>(
-        team, n, [&](std::uint32_t i, std::uint32_t part) { return pairs_of<S>(at, n, i, part, own); },
-        [&](std::uint32_t i, double slope) { at.sum[i] = slope; });
-    own = {sum(team, own.value), sum(team, own.weight), sum(team, own.count)};
-
-    const double divisor = average == pairs::average::none    ? 1.0
-                           : average == pairs::average::pairs ? own.count
-                                                              : own.weight;
-    // Weights are scaled in the sum of weights too.
-    const int exponent = average == pairs::average::weight ? 0 : scale.exponent - ilogb(unit);
-    if (sink.wanted()) {
-      const pair_scale by = pair_scale::of(function.slope_factor, divisor, exponent);
-      const auto put = [&](std::uint32_t i, double slope) {
-        sink.put(i, held_as<T>(slope * by.first * by.second));
-      };
-      if (tied)
-        average_alike(team, items, at, put);
-      else
-        for_own([&](std::uint32_t i) { put(i, at.sum[i]); });
-    }
-    const pair_scale by = pair_scale::of(function.value_factor, divisor, exponent);
-    return held_as<double>(held_as<double>(own.value) * by.first * by.second);
   }
-
   /// Fills the ranks: of equal scores the first item is the first one. Returns whether there are any.
   template <class Team, class S>
-  [[nodiscard]] static __device__ bool rank_items(const Team& team, std::uint32_t n,
+  [[nodiscard]] static __device__ bool rank_items(const Team& team, std::uint32_t n, const item_range& range,
                                                   const pair_arrays<S>& at) {
     std::uint32_t ties = 0;
     sum_pairs<std::uint32_t>(
-        team, n,
+        team, range,
         [&](std::uint32_t i, std::uint32_t part) {
           const S s = at.score[i];
           std::uint32_t above = 0;
@@ -194,6 +158,120 @@ struct pair_list {
         },
         [&](std::uint32_t i, std::uint32_t above) { at.rank[i] = above; });
     return greatest(team, ties) != 0;
+  }
+  /// Fills the weights of pairs. `sum`: of weight.sum_up.
+  template <class Team, class T, class R, class S>
+  __device__ void fill_weights(const Team& team, const device_list<T, R>& items, const plan& made,
+                               const pair_arrays<S>& at, const item_range& range, double sum) const {
+    if constexpr (sizeof(T) == sizeof(double)) {
+      // The difference of two scores has to be finite.
+      constexpr double bound = 0.5 * greatest_number<double>;
+      range.for_own(team, [&](std::uint32_t i) { at.score[i] = fmin(fmax(at.score[i], -bound), bound); });
+    }
+    weight.fill(team, items, made.scale, at, range, sum);
+    team.sync();
+  }
+
+  /// Sums of pairs.
+  struct totals {
+    double value, weight, count;
+
+    [[nodiscard]] __device__ totals with(const totals& other) const {
+      return {value + other.value, weight + other.weight, count + other.count};
+    }
+    template <class Team>
+    [[nodiscard]] __device__ totals of_all(const Team& team) const {
+      return {sum(team, value), sum(team, weight), sum(team, count)};
+    }
+  };
+  /// Sums up the pairs of each item: its derivative, and for each thread what does not belong to one item.
+  template <class Team, class S>
+  [[nodiscard]] __device__ totals sum_range(const Team& team, std::uint32_t n, const pair_arrays<S>& at,
+                                            const item_range& range) const {
+    totals own{};
+    sum_pairs<double>(
+        team, range, [&](std::uint32_t i, std::uint32_t part) { return pairs_of<S>(at, n, i, part, own); },
+        [&](std::uint32_t i, double slope) { at.sum[i] = slope; });
+    return own;
+  }
+
+  /// What the sums of all pairs are to the value and to the derivatives.
+  struct result {
+    double value;
+    pair_scale slope;
+  };
+  [[nodiscard]] __device__ result result_of(const totals& all, const plan& made) const {
+    const double divisor = average == pairs::average::none    ? 1.0
+                           : average == pairs::average::pairs ? all.count
+                                                              : all.weight;
+    // Weights are scaled in the sum of weights too.
+    const int exponent = average == pairs::average::weight ? 0 : made.scale.exponent - ilogb(made.unit);
+    const pair_scale by = pair_scale::of(function.value_factor, divisor, exponent);
+    return {held_as<double>(held_as<double>(all.value) * by.first * by.second),
+            pair_scale::of(function.slope_factor, divisor, exponent)};
+  }
+  /// Puts the derivatives. Where scores are tied, items of equal score, relevance and weight have the mean of
+  /// theirs; see alike.hpp.
+  template <class Team, class T, class R, class S>
+  static __device__ void put(const Team& team, const device_list<T, R>& items, const device_sink<T>& sink,
+                             const pair_arrays<S>& at, const item_range& range, const pair_scale& by,
+                             bool tied) {
+    const auto put_one = [&](std::uint32_t i, double slope) {
+      sink.put(i, held_as<T>(slope * by.first * by.second));
+    };
+    if (!tied) {
+      range.for_own(team, [&](std::uint32_t i) { put_one(i, at.sum[i]); });
+      return;
+    }
+    const std::uint32_t n = items.size();
+    const auto alike = [&](std::uint32_t i, std::uint32_t j) {
+      return at.score[i] == at.score[j] && score_of(items, i) == score_of(items, j) &&
+             items.relevance(i) == items.relevance(j) && items.weight(i) == items.weight(j);
+    };
+    sum_pairs<two_sums>(
+        team, range,
+        [&](std::uint32_t i, std::uint32_t part) {
+          two_sums of{};
+          for (std::uint32_t j = part; j < n; j += lanes_of_item)
+            if (alike(i, j)) of = of + two_sums{at.sum[j], 1.0};
+          return of;
+        },
+        [&](std::uint32_t i, const two_sums& of) { put_one(i, of.first / of.second); });
+  }
+
+ private:
+  template <class T, class R>
+  [[nodiscard]] static __device__ double score_of(const device_list<T, R>& items, std::uint32_t i) {
+    return static_cast<double>(rankloss::detail::bounded(items.score(i)));
+  }
+  template <class T, class R>
+  [[nodiscard]] static __device__ double level_of(const device_list<T, R>& items, std::uint32_t i) {
+    const auto y = static_cast<double>(items.relevance(i));
+    return binary ? (y > 0.0 ? 1.0 : 0.0) : y;
+  }
+  template <class S, class Team, class T, class R>
+  [[nodiscard]] __device__ double run(const Team& team, const device_list<T, R>& items,
+                                      const device_sink<T>& sink, team_scratch scratch,
+                                      const plan& made) const {
+    const std::uint32_t n = items.size();
+    pair_arrays<S> at{};
+    at.sum = scratch.take<double>(n);
+    if constexpr (weight_type::own > 0) at.own[0] = scratch.take<exact_number<S>>(n);
+    if constexpr (weight_type::own > 1) at.own[1] = scratch.take<exact_number<S>>(n);
+    at.score = scratch.take<S>(n);
+    at.level = scratch.take<S>(n);
+    if constexpr (weight_type::by_distance > 0) at.by_distance = scratch.take<S>(n);
+    if (function_type::by_exponentials && sizeof(S) == sizeof(float)) at.exponential = scratch.take<S>(n);
+    if (items.weighted()) at.weight = scratch.take<S>(n);
+    if (takes_item_order()) at.rank = scratch.take<std::uint32_t>(n);
+
+    const item_range all{0, n};
+    prepare(team, items, made, at);
+    const bool tied = takes_item_order() && rank_items(team, n, all, at);
+    fill_weights(team, items, made, at, all, sum(team, weight.sum_up(team, at, n, all)));
+    const result found = result_of(sum_range(team, n, at, all).of_all(team), made);
+    if (sink.wanted()) put(team, items, sink, at, all, found.slope, tied);
+    return found.value;
   }
 
   /// Whether the cutoff keeps a pair.
@@ -251,27 +329,6 @@ struct pair_list {
       own.count += static_cast<double>(count);
     }
     return slope;
-  }
-
-  /// Puts the derivatives, where items of equal score, relevance and weight have the mean of theirs; see
-  /// alike.hpp.
-  template <class Team, class T, class R, class S, class Put>
-  static __device__ void average_alike(const Team& team, const device_list<T, R>& items,
-                                       const pair_arrays<S>& at, Put put) {
-    const std::uint32_t n = items.size();
-    const auto alike = [&](std::uint32_t i, std::uint32_t j) {
-      return at.score[i] == at.score[j] && score_of(items, i) == score_of(items, j) &&
-             items.relevance(i) == items.relevance(j) && items.weight(i) == items.weight(j);
-    };
-    sum_pairs<two_sums>(
-        team, n,
-        [&](std::uint32_t i, std::uint32_t part) {
-          two_sums of{};
-          for (std::uint32_t j = part; j < n; j += lanes_of_item)
-            if (alike(i, j)) of = of + two_sums{at.sum[j], 1.0};
-          return of;
-        },
-        [&](std::uint32_t i, const two_sums& of) { put(i, of.first / of.second); });
   }
 };
 

@@ -41,14 +41,31 @@ struct weight_scale {
 ///     own, by_distance          how many arrays of pair_arrays it asks for
 ///     takes(y)                  which relevance it accepts
 ///     scale_of(team, list)
-///     fill(team, list, scale, arrays)
-///                               fills its arrays; all other arrays are filled
+///     prepare(team, list, scale, arrays)
+///                               where scores, levels and weights are filled, but not yet ranks
+///     sum_up(team, arrays, n, range)
+///                               of each thread, for the items of a range, a number whose sum over all `fill`
+///                               wants
+///     fill(team, list, scale, arrays, range, sum)
+///                               fills its arrays for the items of a range; all other arrays are filled
 ///     (arrays, i, j)            the weight of a pair. Where all ordered pairs count, that of i before j
 template <class Weight>
 struct device_pair_weight;
 
+/// Most weights have nothing to prepare and nothing to sum up.
+struct unprepared_weight {
+  template <class Team, class T, class R, class S>
+  __device__ void prepare(const Team&, const device_list<T, R>&, const weight_scale&,
+                          const pair_arrays<S>&) const {}
+  template <class Team, class S>
+  [[nodiscard]] __device__ double sum_up(const Team&, const pair_arrays<S>&, std::uint32_t,
+                                         const item_range&) const {
+    return 0.0;
+  }
+};
+
 template <>
-struct device_pair_weight<pairs::equal> {
+struct device_pair_weight<pairs::equal> : unprepared_weight {
   static constexpr unsigned own = 0, by_distance = 0;
 
   [[nodiscard]] static device_pair_weight of(const pairs::equal&) noexcept { return {}; }
@@ -58,8 +75,8 @@ struct device_pair_weight<pairs::equal> {
     return {1.0, 1.0, 0, 0.0};
   }
   template <class Team, class T, class R, class S>
-  __device__ void fill(const Team&, const device_list<T, R>&, const weight_scale&,
-                       const pair_arrays<S>&) const {}
+  __device__ void fill(const Team&, const device_list<T, R>&, const weight_scale&, const pair_arrays<S>&,
+                       const item_range&, double) const {}
   template <class S>
   [[nodiscard]] __device__ S operator()(const pair_arrays<S>&, std::uint32_t, std::uint32_t) const {
     return S{1};
@@ -86,11 +103,13 @@ template <class Team, class T, class R>
 }
 
 template <>
-struct device_pair_weight<pairs::relevance_difference> {
+struct device_pair_weight<pairs::relevance_difference> : unprepared_weight {
   static constexpr unsigned own = 1, by_distance = 0;
   pairs::relevance_difference weight;
 
-  [[nodiscard]] static device_pair_weight of(const pairs::relevance_difference& w) noexcept { return {w}; }
+  [[nodiscard]] static device_pair_weight of(const pairs::relevance_difference& w) noexcept {
+    return {{}, w};
+  }
   [[nodiscard]] __device__ bool takes(double y) const { return weight.takes(y); }
   template <class Team, class T, class R>
   [[nodiscard]] __device__ weight_scale scale_of(const Team& team, const device_list<T, R>& items) const {
@@ -98,11 +117,11 @@ struct device_pair_weight<pairs::relevance_difference> {
   }
   template <class Team, class T, class R, class S>
   __device__ void fill(const Team& team, const device_list<T, R>& items, const weight_scale& scale,
-                       const pair_arrays<S>& to) const {
-    for (std::uint32_t i = team.rank(); i < items.size(); i += team.size()) {
+                       const pair_arrays<S>& to, const item_range& range, double) const {
+    range.for_own(team, [&](std::uint32_t i) {
       const double y = static_cast<double>(items.relevance(i)) * scale.unit;
       to.own[0][i] = exactly<S>(squared() ? y * y : y);
-    }
+    });
   }
   template <class S>
   [[nodiscard]] __device__ S operator()(const pair_arrays<S>& of, std::uint32_t i, std::uint32_t j) const {
@@ -114,11 +133,11 @@ struct device_pair_weight<pairs::relevance_difference> {
 };
 
 template <>
-struct device_pair_weight<pairs::arp_loss1> {
+struct device_pair_weight<pairs::arp_loss1> : unprepared_weight {
   static constexpr unsigned own = 1, by_distance = 0;
   pairs::arp_loss1 weight;
 
-  [[nodiscard]] static device_pair_weight of(const pairs::arp_loss1& w) noexcept { return {w}; }
+  [[nodiscard]] static device_pair_weight of(const pairs::arp_loss1& w) noexcept { return {{}, w}; }
   [[nodiscard]] __device__ bool takes(double y) const { return weight.takes(y); }
   template <class Team, class T, class R>
   [[nodiscard]] __device__ weight_scale scale_of(const Team& team, const device_list<T, R>& items) const {
@@ -126,9 +145,10 @@ struct device_pair_weight<pairs::arp_loss1> {
   }
   template <class Team, class T, class R, class S>
   __device__ void fill(const Team& team, const device_list<T, R>& items, const weight_scale& scale,
-                       const pair_arrays<S>& to) const {
-    for (std::uint32_t i = team.rank(); i < items.size(); i += team.size())
+                       const pair_arrays<S>& to, const item_range& range, double) const {
+    range.for_own(team, [&](std::uint32_t i) {
       to.own[0][i] = exactly<S>(fmax(static_cast<double>(items.relevance(i)), 0.0) * scale.unit);
+    });
   }
   template <class S>
   [[nodiscard]] __device__ S operator()(const pair_arrays<S>& of, std::uint32_t i, std::uint32_t) const {
@@ -160,20 +180,41 @@ struct gain_weights {
     if (over_ideal) return {unit, 1.0, 0, largest};
     return {unit, largest > 10.0 ? greatest_number<double> : 1e3, -ilogb(unit), largest};
   }
+  /// The gains, into `sum`.
   template <class Team, class T, class R, class S>
-  __device__ void fill(const Team& team, const device_list<T, R>& items, const weight_scale& scale,
-                       const pair_arrays<S>& to) const {
-    const std::uint32_t n = items.size();
-    for (std::uint32_t i = team.rank(); i < n; i += team.size())
+  __device__ void prepare(const Team& team, const device_list<T, R>& items, const weight_scale& scale,
+                          const pair_arrays<S>& to) const {
+    for (std::uint32_t i = team.rank(); i < items.size(); i += team.size())
       to.sum[i] = gain_of(scale, fmax(worth_of(static_cast<double>(items.relevance(i))), 0.0));
-    team.sync();
-    double factor = 1.0;
-    if (over_ideal) {
-      const double best = gains.ideal_dcg(team, to.sum, n);
-      factor = best > 0.0 ? 1.0 / best : 0.0;
-    }
-    for (std::uint32_t i = team.rank(); i < n; i += team.size())
-      to.own[0][i] = exactly<S>(factor * to.sum[i]);
+  }
+  /// The ideal DCG, by the ranks of gains.
+  template <class Team, class S>
+  [[nodiscard]] __device__ double sum_up(const Team& team, const pair_arrays<S>& of, std::uint32_t n,
+                                         const item_range& range) const {
+    double best = 0.0;
+    if (!over_ideal) return best;
+    sum_pairs<two_counts>(
+        team, range,
+        [&](std::uint32_t i, std::uint32_t part) {
+          const double own = of.sum[i];
+          two_counts counts{};
+          if (own == 0.0) return counts;
+          for (std::uint32_t j = part; j < n; j += lanes_of_item) {
+            counts.first += of.sum[j] > own ? 1u : 0u;
+            counts.second += of.sum[j] == own && j < i ? 1u : 0u;
+          }
+          return counts;
+        },
+        [&](std::uint32_t i, const two_counts& greater) {
+          best += gains.ideal_term(of.sum[i], greater.first, greater.second);
+        });
+    return best;
+  }
+  template <class Team, class T, class R, class S>
+  __device__ void fill(const Team& team, const device_list<T, R>&, const weight_scale&,
+                       const pair_arrays<S>& to, const item_range& range, double best) const {
+    const double factor = !over_ideal ? 1.0 : best > 0.0 ? 1.0 / best : 0.0;
+    range.for_own(team, [&](std::uint32_t i) { to.own[0][i] = exactly<S>(factor * to.sum[i]); });
     team.sync();
   }
 
@@ -211,9 +252,9 @@ struct gain_differences : gain_weights {
   }
   template <class Team, class T, class R, class S>
   __device__ void fill(const Team& team, const device_list<T, R>& items, const weight_scale& scale,
-                       const pair_arrays<S>& to) const {
-    gain_weights::fill(team, items, scale, to);
-    for (std::uint32_t i = team.rank(); i < items.size(); i += team.size()) {
+                       const pair_arrays<S>& to, const item_range& range, double best) const {
+    gain_weights::fill(team, items, scale, to, range, best);
+    range.for_own(team, [&](std::uint32_t i) {
       if constexpr (ByDiscounts) to.own[1][i] = exactly<S>(discount_of(to.rank[i], discount_cutoff));
       if constexpr (ByDistance) {
         // As one quotient, because subtracting two rounded discounts would lose digits.
@@ -222,7 +263,7 @@ struct gain_differences : gain_weights {
         const double step = log1p(1.0 / here) / ln2 / (log2(here) * log2(1.0 + here));
         to.by_distance[i] = static_cast<S>(i == 0 ? 0.0 : mu * step);
       }
-    }
+    });
   }
   template <class S>
   [[nodiscard]] __device__ S operator()(const pair_arrays<S>& of, std::uint32_t i, std::uint32_t j) const {
@@ -262,13 +303,13 @@ struct device_pair_weight<pairs::ndcg_loss1> : gain_weights {
   [[nodiscard]] static device_pair_weight of(const pairs::ndcg_loss1& w) { return {gain_weights::of(w)}; }
   template <class Team, class T, class R, class S>
   __device__ void fill(const Team& team, const device_list<T, R>& items, const weight_scale& scale,
-                       const pair_arrays<S>& to) const {
-    gain_weights::fill(team, items, scale, to);
-    for (std::uint32_t i = team.rank(); i < items.size(); i += team.size()) {
+                       const pair_arrays<S>& to, const item_range& range, double best) const {
+    gain_weights::fill(team, items, scale, to, range, best);
+    range.for_own(team, [&](std::uint32_t i) {
       const exact_number<S> gain = to.own[0][i];
       to.own[0][i] =
           exactly<S>(static_cast<double>(total(gain, exact_number<S>{})) * discount_of(to.rank[i], 0));
-    }
+    });
   }
   template <class S>
   [[nodiscard]] __device__ S operator()(const pair_arrays<S>& of, std::uint32_t i, std::uint32_t) const {
@@ -280,7 +321,7 @@ struct device_pair_weight<pairs::ndcg_loss1> : gain_weights {
 /// a relevant item from rank q up to p < q, or down from p to q, changes c / rank at both ends, and adds or
 /// subtracts 1 / rank for each relevant item in between.
 template <>
-struct device_pair_weight<pairs::delta_map> {
+struct device_pair_weight<pairs::delta_map> : unprepared_weight {
   static constexpr unsigned own = 2, by_distance = 0;
 
   [[nodiscard]] static device_pair_weight of(const pairs::delta_map&) noexcept { return {}; }
@@ -291,14 +332,14 @@ struct device_pair_weight<pairs::delta_map> {
   }
   template <class Team, class T, class R, class S>
   __device__ void fill(const Team& team, const device_list<T, R>& items, const weight_scale&,
-                       const pair_arrays<S>& to) const {
+                       const pair_arrays<S>& to, const item_range& range, double) const {
     const std::uint32_t n = items.size();
     double relevant = 0.0;
     for (std::uint32_t i = team.rank(); i < n; i += team.size()) relevant += to.level[i] > S{0} ? 1.0 : 0.0;
     relevant = sum(team, relevant);
     const double share = relevant > 0.0 ? 1.0 / relevant : 0.0;
     sum_pairs<two_sums>(
-        team, n,
+        team, range,
         [&](std::uint32_t i, std::uint32_t part) {
           two_sums sums{};
           for (std::uint32_t j = part; j < n; j += lanes_of_item)
@@ -322,7 +363,7 @@ struct device_pair_weight<pairs::delta_map> {
 /// The change when an item changes ranks with the first relevant one, which is below it; below 0 where it is
 /// above it.
 template <>
-struct device_pair_weight<pairs::delta_mrr> {
+struct device_pair_weight<pairs::delta_mrr> : unprepared_weight {
   static constexpr unsigned own = 1, by_distance = 0;
 
   [[nodiscard]] static device_pair_weight of(const pairs::delta_mrr&) noexcept { return {}; }
@@ -333,7 +374,7 @@ struct device_pair_weight<pairs::delta_mrr> {
   }
   template <class Team, class T, class R, class S>
   __device__ void fill(const Team& team, const device_list<T, R>& items, const weight_scale&,
-                       const pair_arrays<S>& to) const {
+                       const pair_arrays<S>& to, const item_range& range, double) const {
     const std::uint32_t n = items.size();
     // The ranks of the first two relevant items; n where there are none.
     std::uint32_t first = n;
@@ -345,7 +386,7 @@ struct device_pair_weight<pairs::delta_mrr> {
       if (to.level[i] > S{0} && to.rank[i] != first && to.rank[i] < second) second = to.rank[i];
     second = least(team, second);
     const auto reciprocal = [](std::uint32_t rank) { return 1.0 / (1.0 + static_cast<double>(rank)); };
-    for (std::uint32_t i = team.rank(); i < n; i += team.size()) {
+    range.for_own(team, [&](std::uint32_t i) {
       const std::uint32_t rank = to.rank[i];
       double change = 0.0;
       if (to.level[i] > S{0})
@@ -354,7 +395,7 @@ struct device_pair_weight<pairs::delta_mrr> {
         change = rank < first ? reciprocal(rank) - reciprocal(first)
                               : reciprocal(rank < second ? rank : second) - reciprocal(first);
       to.own[0][i] = exactly<S>(change);
-    }
+    });
   }
   template <class S>
   [[nodiscard]] __device__ S operator()(const pair_arrays<S>& of, std::uint32_t i, std::uint32_t j) const {

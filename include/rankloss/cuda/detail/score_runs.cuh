@@ -20,6 +20,22 @@ template <class T, class R>
   return items.relevance(i) > R{0} ? items.weight(i) : 0.0;
 }
 
+/// The share of the first k positions in a run of the positions [from, to).
+[[nodiscard]] __device__ inline double share_of_first(std::uint32_t k, std::uint32_t from, std::uint32_t to) {
+  if (to <= k) return 1.0;
+  return from < k ? static_cast<double>(k - from) / static_cast<double>(to - from) : 0.0;
+}
+
+/// A sum over the positions of one run, from its beginning on.
+struct run_sum {
+  double sum, begins;  ///< begins: 1 where the run begins among what is summed, else 0
+
+  [[nodiscard]] static __device__ run_sum none() { return {0.0, 0.0}; }
+  [[nodiscard]] static __device__ run_sum joined(const run_sum& a, const run_sum& b) {
+    return {b.begins > 0.0 ? b.sum : a.sum + b.sum, fmax(a.begins, b.begins)};
+  }
+};
+
 /// Numbers in falling order, in runs of equal ones, whose order is random.
 class falling_runs {
  public:
@@ -47,27 +63,19 @@ class falling_runs {
   }
   /// The share of the first k positions in the run of position p.
   [[nodiscard]] __device__ double share_of_first(std::uint32_t k, std::uint32_t p) const {
-    const std::uint32_t from = begin(p), to = end(p);
-    if (to <= k) return 1.0;
-    return from < k ? static_cast<double>(k - from) / static_cast<double>(to - from) : 0.0;
+    return detail::share_of_first(k, begin(p), end(p));
   }
 
   /// Fills `sums` with the sums of x over the positions from the beginning of the run on; the last one of a
   /// run is that of the run.
   template <class Team, class X>
   __device__ void sum_runs(const Team& team, double* sums, X x) const {
-    struct run_sum {
-      double sum, begins;
-    };
     scan_items(
-        team, n_, run_sum{0.0, 0.0},
+        team, n_, run_sum::none(),
         [&](std::uint32_t p) {
           return run_sum{x(p), p > 0 && keys[p - 1] == keys[p] ? 0.0 : 1.0};
         },
-        [](const run_sum& a, const run_sum& b) {
-          return run_sum{b.begins > 0.0 ? b.sum : a.sum + b.sum, fmax(a.begins, b.begins)};
-        },
-        [&](std::uint32_t p, const run_sum& of) { sums[p] = of.sum; });
+        run_sum::joined, [&](std::uint32_t p, const run_sum& of) { sums[p] = of.sum; });
     team.sync();
   }
 

@@ -186,11 +186,12 @@ template <class Team, class X, class Combine>
 }
 
 /// Replaces item k < n by the combination of the items [0, k], where item(k) reads and put(k, x) writes;
-/// returns that of all. Every thread reads and writes items of its own.
+/// returns that of all. Every thread reads and writes items of its own. `before` is combined with all of them
+/// from the left.
 template <class Team, class X, class Item, class Combine, class Put>
 __device__ inline X scan_items(const Team& team, std::uint32_t n, X neutral, Item item, Combine combine,
-                               Put put) {
-  X carry = neutral;
+                               Put put, const X& before) {
+  X carry = before;
   for (std::uint32_t begin = 0; begin < n; begin += team.size()) {
     const std::uint32_t k = begin + team.rank();
     const scanned<X> of = scan(team, k < n ? item(k) : neutral, neutral, combine);
@@ -198,6 +199,12 @@ __device__ inline X scan_items(const Team& team, std::uint32_t n, X neutral, Ite
     carry = combine(carry, of.total);
   }
   return carry;
+}
+
+template <class Team, class X, class Item, class Combine, class Put>
+__device__ inline X scan_items(const Team& team, std::uint32_t n, X neutral, Item item, Combine combine,
+                               Put put) {
+  return scan_items(team, n, neutral, item, combine, put, neutral);
 }
 
 /// Sorts n elements by a network: before(a, b) says whether what stands at a is to come before what stands at

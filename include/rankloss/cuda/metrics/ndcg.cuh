@@ -2,9 +2,13 @@
 #pragma once
 
 #include <rankloss/cuda/detail/gains.cuh>
+#include <rankloss/cuda/detail/grid_lists.cuh>
 #include <rankloss/cuda/detail/list_kernel.cuh>
 #include <rankloss/cuda/detail/score_runs.cuh>
+#include <rankloss/cuda/detail/segmented_sort.cuh>
 #include <rankloss/cuda/detail/team.cuh>
+#include <rankloss/cuda/detail/tile_scan.cuh>
+#include <rankloss/cuda/detail/tiles.cuh>
 #include <rankloss/cuda/evaluate.hpp>
 #include <rankloss/metrics/ndcg.hpp>
 
@@ -13,6 +17,15 @@
 
 namespace rankloss::inline RANKLOSS_ABI {
 namespace cuda::detail {
+
+/// The discount of a position, of which so many count.
+struct dcg_discount {
+  std::uint32_t counted;
+
+  [[nodiscard]] __device__ double operator()(std::uint32_t position) const {
+    return position < counted ? 1.0 / log2(2.0 + static_cast<double>(position)) : 0.0;
+  }
+};
 
 /// ndcg of one list. The DCG and its ideal are summed in the same order, so an ideal order without ties has
 /// exactly 1.
@@ -36,10 +49,7 @@ struct ndcg_list {
     double* const keys = scratch.take<double>(n);
     double* const sums = scratch.take<double>(n);
     std::uint32_t* const order = scratch.take<std::uint32_t>(n);
-    const std::uint32_t k = counted_by(gains.cutoff, n);
-    const auto discount = [k](std::uint32_t position) {
-      return position < k ? 1.0 / log2(2.0 + static_cast<double>(position)) : 0.0;
-    };
+    const dcg_discount discount{counted_by(gains.cutoff, n)};
     gains.fill(team, items, g);
     double best = 0.0;
     {
@@ -60,10 +70,193 @@ struct ndcg_list {
   }
 };
 
+/// ndcg of long lists, over the grid: gains and scores sorted; the discounts of each run of equal scores summed up
+/// by a scan.
+struct ndcg_steps {
+  static constexpr std::uint32_t longest_of_block = longest_sorted_by_block;
+
+  template <class T, class R>
+  struct arrays {
+    using key = typename falling_bits<T>::type;
+    sorted_arrays<std::uint64_t> sorted_gains;
+    sorted_arrays<key> scores;
+    digit_counts counts;
+    double* gains;  ///< [items] by item
+    double* sums;   ///< [items] of the discounts from the beginning of the run on, by position
+    gain_options::greatest_numbers* most;  ///< [tiles]
+    tile_sums best, dcg;
+    tile_scan<run_sum> runs;
+    gain_options::units* units;  ///< [lists]
+    double* ideal;               ///< [lists]
+
+    explicit arrays(tile_arrays& from)
+        : sorted_gains(sorted_arrays<std::uint64_t>::of(from, false)),
+          scores(sorted_arrays<key>::of(from, true)),
+          counts(digit_counts::of(from, 1)),
+          gains(from.of_items<double>()),
+          sums(from.of_items<double>()),
+          most(from.of_tiles<gain_options::greatest_numbers>()),
+          best(from),
+          dcg(from),
+          runs(from),
+          units(from.of_lists<gain_options::units>()),
+          ideal(from.of_lists<double>()) {}
+
+    /// Scans the discounts of a tile.
+    template <class Team, class Put>
+    __device__ run_sum scan_runs(const Team& team, const ndcg_list& metric, const grid_list<T, R>& list,
+                                 const grid_tile& tile, Put put, const run_sum& before) const {
+      const dcg_discount discount{counted_by(metric.gains.cutoff, list.size())};
+      const key* const keys = scores.keys[0] + list.first;
+      return scan_items(
+          team, tile.size(), run_sum::none(),
+          [&](std::uint32_t p) {
+            const std::uint32_t at = tile.begin + p;
+            return run_sum{discount(at), at > 0 && keys[at - 1] == keys[at] ? 0.0 : 1.0};
+          },
+          run_sum::joined, [&](std::uint32_t p, const run_sum& x) { put(tile.begin + p, x); }, before);
+    }
+  };
+
+  template <class Grid, class T, class R>
+  static void run(const Grid& grid, const arrays<T, R>& of) {
+    grid.tiles("ndcg: find_units", find_units<T, R>{of});
+    grid.lists("ndcg: choose_units", choose_units<T, R>{of});
+    grid.tiles("ndcg: fill_gains", fill_gains<T, R>{of});
+    grid.sort(of.counts, {of.sorted_gains});
+    grid.sort(of.counts, {of.scores});
+    grid.tiles("ndcg: sum_discounts", sum_discounts<T, R>{of});
+    grid.lists("ndcg: hand_on_discounts", hand_on_discounts<T, R>{of});
+    grid.tiles("ndcg: find_discounts", find_discounts<T, R>{of});
+    grid.tiles("ndcg: sum_dcg", sum_dcg<T, R>{of});
+    grid.lists("ndcg: find_value", find_value<T, R>{of});
+  }
+
+  template <class T, class R>
+  struct find_units {
+    arrays<T, R> of;
+
+    template <class Team>
+    __device__ void operator()(const Team& team, const ndcg_list& metric, const grid_list<T, R>& list,
+                               const grid_tile& tile) const {
+      gain_options::greatest_numbers own{0.0, 0.0};
+      tile.for_own(team, [&](std::uint32_t i) { own.add(metric.gains, list.items, i); });
+      own = own.of_all(team);
+      if (team.rank() == 0) of.most[list.tile + tile.index] = own;
+    }
+  };
+
+  template <class T, class R>
+  struct choose_units {
+    arrays<T, R> of;
+
+    template <class Team>
+    __device__ void operator()(const Team& team, const ndcg_list&, const grid_list<T, R>& list) const {
+      const auto all = list.combine(team, of.most, gain_options::greatest_numbers{0.0, 0.0});
+      if (team.rank() == 0) of.units[list.at] = gain_options::units::of(all, list.items.weighted());
+    }
+  };
+
+  template <class T, class R>
+  struct fill_gains {
+    arrays<T, R> of;
+
+    template <class Team>
+    __device__ void operator()(const Team& team, const ndcg_list& metric, const grid_list<T, R>& list,
+                               const grid_tile& tile) const {
+      const gain_options::units units = of.units[list.at];
+      tile.for_own(team, [&](std::uint32_t i) {
+        const double g = metric.gains.template gain_of<double>(list.items, i, units);
+        of.gains[list.first + i] = g;
+        of.sorted_gains.keys[0][list.first + i] = falling_bits<double>::of(g);
+        of.scores.keys[0][list.first + i] = falling_bits<T>::of(list.items.score(i));
+      });
+    }
+  };
+
+  template <class T, class R>
+  struct sum_discounts {
+    arrays<T, R> of;
+
+    template <class Team>
+    __device__ void operator()(const Team& team, const ndcg_list& metric, const grid_list<T, R>& list,
+                               const grid_tile& tile) const {
+      const dcg_discount discount{counted_by(metric.gains.cutoff, list.size())};
+      const key_runs<std::uint64_t> gains{of.sorted_gains.keys[0] + list.first, list.size()};
+      double best = 0.0;
+      tile.for_own(team, [&](std::uint32_t p) {
+        best += falling_bits<double>::number(gains.keys[p]) *
+                discount(metric.gains.how == ideal::competition_ranks ? gains.begin(p) : p);
+      });
+      of.best.leave(team, list, tile, best);
+      of.runs.leave(team, list, tile,
+                    of.scan_runs(
+                        team, metric, list, tile, [](std::uint32_t, const run_sum&) {}, run_sum::none()));
+    }
+  };
+
+  template <class T, class R>
+  struct hand_on_discounts {
+    arrays<T, R> of;
+
+    template <class Team>
+    __device__ void operator()(const Team& team, const ndcg_list&, const grid_list<T, R>& list) const {
+      const double best = of.best.of(team, list);
+      if (team.rank() == 0) of.ideal[list.at] = best;
+      of.runs.hand_on(team, list, run_sum::none(), run_sum::joined);
+    }
+  };
+
+  template <class T, class R>
+  struct find_discounts {
+    arrays<T, R> of;
+
+    template <class Team>
+    __device__ void operator()(const Team& team, const ndcg_list& metric, const grid_list<T, R>& list,
+                               const grid_tile& tile) const {
+      of.scan_runs(
+          team, metric, list, tile,
+          [&](std::uint32_t p, const run_sum& x) { of.sums[list.first + p] = x.sum; },
+          of.runs.of(list, tile));
+    }
+  };
+
+  template <class T, class R>
+  struct sum_dcg {
+    arrays<T, R> of;
+
+    template <class Team>
+    __device__ void operator()(const Team& team, const ndcg_list&, const grid_list<T, R>& list,
+                               const grid_tile& tile) const {
+      const key_runs<typename arrays<T, R>::key> runs{of.scores.keys[0] + list.first, list.size()};
+      double dcg = 0.0;
+      tile.for_own(team, [&](std::uint32_t p) {
+        const std::uint32_t begin = runs.begin(p), end = runs.end(p);
+        dcg += of.gains[list.first + of.scores.indices[0][list.first + p]] *
+               (of.sums[list.first + end - 1] / static_cast<double>(end - begin));
+      });
+      of.dcg.leave(team, list, tile, dcg);
+    }
+  };
+
+  template <class T, class R>
+  struct find_value {
+    arrays<T, R> of;
+
+    template <class Team>
+    __device__ void operator()(const Team& team, const ndcg_list&, const grid_list<T, R>& list) const {
+      const double dcg = of.dcg.of(team, list);
+      const double best = of.ideal[list.at];
+      if (team.rank() == 0) *list.value = best > 0.0 ? dcg / best : 0.0;
+    }
+  };
+};
+
 }  // namespace cuda::detail
 
 template <>
 struct engine<metrics::ndcg, cuda::context>
-    : cuda::detail::list_engine<metrics::ndcg, cuda::detail::ndcg_list> {};
+    : cuda::detail::list_engine<metrics::ndcg, cuda::detail::ndcg_list,
+                                cuda::detail::over_grid<cuda::detail::ndcg_steps>> {};
 
 }  // namespace rankloss::inline RANKLOSS_ABI

@@ -6,6 +6,7 @@
 #include <rankloss/detail/base/require.hpp>
 #include <rankloss/detail/base/tuning.hpp>
 #include <rankloss/detail/data/check_data.hpp>
+#include <rankloss/detail/sorting/descending_key.hpp>
 #include <rankloss/workspace.hpp>
 
 #include <algorithm>
@@ -19,30 +20,6 @@
 #include <utility>
 
 namespace rankloss::inline RANKLOSS_ABI::detail {
-
-template <class T>
-using key_of = std::conditional_t<sizeof(T) == 4, std::uint32_t, std::uint64_t>;
-
-/// Flips the bits below the sign bit where the sign bit is not set; the function is its own inverse. It has
-/// no branch, since the signs of scores are unpredictable.
-template <class Key>
-[[nodiscard]] constexpr Key turn_below_sign(Key bits) noexcept {
-  constexpr unsigned sign_bit = 8 * sizeof(Key) - 1;
-  return bits ^ (((bits >> sign_bit) - 1) & ~(Key{1} << sign_bit));
-}
-
-/// An unsigned integer that increases as the value decreases; +0 and -0 have the same one.
-template <class T>
-[[nodiscard]] inline key_of<T> descending_key(const T& value) noexcept {
-  // Zero is recognised by its bits, since compilers that may ignore the sign of zero fold value + 0 to value.
-  const auto bits = std::bit_cast<key_of<T>>(value);
-  return turn_below_sign(static_cast<key_of<T>>(bits << 1) == 0 ? key_of<T>{0} : bits);
-}
-
-template <class T>
-[[nodiscard]] inline T value_of(key_of<T> descending) noexcept {
-  return std::bit_cast<T>(turn_below_sign(descending));
-}
 
 /// Requires that 32 bits suffice to number the items.
 inline void require_countable(std::size_t n) {

@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <rankloss/cuda/detail/all_pairs.cuh>
+#include <rankloss/cuda/detail/grid_lists.cuh>
+#include <rankloss/cuda/detail/pair_list.cuh>
+#include <rankloss/cuda/detail/pair_weights.cuh>
+#include <rankloss/cuda/detail/team.cuh>
+#include <rankloss/cuda/detail/tiles.cuh>
+
+#include <cstddef>
+#include <cstdint>
+
+namespace rankloss::inline RANKLOSS_ABI::cuda::detail {
+
+/// pairwise of long lists, over the grid: the steps of pair_list, of which those that take O(n^2) are shared by
+/// blocks with a few items each. What takes O(n) is done by one block.
+template <class Function, class Weight>
+struct pair_steps {
+  static constexpr std::uint32_t longest_of_block = longest_paired_by_block;
+  using list_type = pair_list<Function, Weight>;
+  using plan = typename list_type::plan;
+  using totals = typename list_type::totals;
+
+  /// What is known of a list.
+  struct list_numbers {
+    plan made;
+    typename list_type::result found;
+    std::uint64_t tied;
+  };
+
+  template <class T, class R>
+  struct arrays {
+    // Arrays of pair_arrays, with room for doubles; [items]
+    double *sum, *own[2], *score, *level, *by_distance, *exponential, *weight;
+    std::uint32_t* rank;
+    double* sums;         ///< [parts] of weight.sum_up
+    std::uint64_t* tied;  ///< [parts] whether scores are tied
+    totals* found;        ///< [parts]
+    list_numbers* lists;  ///< [lists]
+
+    explicit arrays(tile_arrays& from)
+        : sum(from.of_items<double>()),
+          own{list_type::weight_type::own > 0 ? from.of_items<double>() : nullptr,
+              list_type::weight_type::own > 1 ? from.of_items<double>() : nullptr},
+          score(from.of_items<double>()),
+          level(from.of_items<double>()),
+          by_distance(list_type::weight_type::by_distance > 0 ? from.of_items<double>() : nullptr),
+          exponential(list_type::function_type::by_exponentials ? from.of_items<double>() : nullptr),
+          weight(from.of_items<double>()),
+          rank(from.of_items<std::uint32_t>()),
+          sums(from.of_tiles<double>(parts_of_tile)),
+          tied(from.of_tiles<std::uint64_t>(parts_of_tile)),
+          found(from.of_tiles<totals>(parts_of_tile)),
+          lists(from.of_lists<list_numbers>()) {}
+
+    /// Those of a list, in lanes of S.
+    template <class S>
+    [[nodiscard]] __device__ pair_arrays<S> of_list(const grid_list<T, R>& list) const {
+      const auto part = [&](double* whole) { return reinterpret_cast<S*>(whole + list.first); };
+      pair_arrays<S> at{};
+      at.sum = sum + list.first;
+      const auto exact = [&](double* whole) {
+        return reinterpret_cast<exact_number<S>*>(whole + list.first);
+      };
+      if constexpr (list_type::weight_type::own > 0) at.own[0] = exact(own[0]);
+      if constexpr (list_type::weight_type::own > 1) at.own[1] = exact(own[1]);
+      at.score = part(score);
+      at.level = part(level);
+      if constexpr (list_type::weight_type::by_distance > 0) at.by_distance = part(by_distance);
+      if (list_type::function_type::by_exponentials && sizeof(S) == sizeof(float))
+        at.exponential = part(exponential);
+      if (list.items.weighted()) at.weight = part(weight);
+      at.rank = rank + list.first;
+      return at;
+    }
+    /// Calls body with the arrays of a list in its lanes.
+    template <class Body>
+    __device__ void with(const grid_list<T, R>& list, const plan& made, Body body) const {
+      list_type::template in_lanes<T>(made, [&](auto lane) { body(of_list<decltype(lane)>(list)); });
+    }
+  };
+
+  template <class Grid, class T, class R>
+  static void run(const Grid& grid, const arrays<T, R>& of) {
+    grid.lists("pairwise: prepare", prepare<T, R>{of});
+    grid.parts("pairwise: rank_items", rank_items<T, R>{of});
+    grid.parts("pairwise: fill_weights", fill_weights<T, R>{of});
+    grid.parts("pairwise: sum_pairs", sum_pairs<T, R>{of});
+    grid.lists("pairwise: find_value", find_value<T, R>{of});
+    if (grid.gradient_wanted()) grid.parts("pairwise: put_slopes", put_slopes<T, R>{of});
+  }
+
+  template <class T, class R>
+  struct prepare {
+    arrays<T, R> of;
+
+    template <class Team>
+    __device__ void operator()(const Team& team, const list_type& loss, const grid_list<T, R>& list) const {
+      const plan made = loss.plan_of(team, list.items);
+      if (team.rank() == 0) of.lists[list.at].made = made;
+      of.with(list, made, [&](const auto& at) { loss.prepare(team, list.items, made, at); });
+    }
+  };
+
+  /// And what the weights of pairs want to be summed up.
+  template <class T, class R>
+  struct rank_items {
+    arrays<T, R> of;
+
+    template <class Team>
+    __device__ void operator()(const Team& team, const list_type& loss, const grid_list<T, R>& list,
+                               const grid_tile& part) const {
+      const item_range range{part.begin, part.end};
+      of.with(list, of.lists[list.at].made, [&](const auto& at) {
+        const bool tied = loss.takes_item_order() && loss.rank_items(team, list.size(), range, at);
+        const double all = sum(team, loss.weight.sum_up(team, at, list.size(), range));
+        if (team.rank() != 0) return;
+        of.tied[list.part() + part.index] = tied ? 1 : 0;
+        of.sums[list.part() + part.index] = all;
+      });
+    }
+  };
+
+  template <class T, class R>
+  struct fill_weights {
+    arrays<T, R> of;
+
+    template <class Team>
+    __device__ void operator()(const Team& team, const list_type& loss, const grid_list<T, R>& list,
+                               const grid_tile& part) const {
+      double all = 0.0;
+      for (std::uint32_t p = team.rank(); p < list.parts(); p += team.size()) all += of.sums[list.part() + p];
+      all = sum(team, all);
+      const plan made = of.lists[list.at].made;
+      of.with(list, made, [&](const auto& at) {
+        loss.fill_weights(team, list.items, made, at, {part.begin, part.end}, all);
+      });
+    }
+  };
+
+  template <class T, class R>
+  struct sum_pairs {
+    arrays<T, R> of;
+
+    template <class Team>
+    __device__ void operator()(const Team& team, const list_type& loss, const grid_list<T, R>& list,
+                               const grid_tile& part) const {
+      of.with(list, of.lists[list.at].made, [&](const auto& at) {
+        const totals all = loss.sum_range(team, list.size(), at, {part.begin, part.end}).of_all(team);
+        if (team.rank() == 0) of.found[list.part() + part.index] = all;
+      });
+    }
+  };
+
+  template <class T, class R>
+  struct find_value {
+    arrays<T, R> of;
+
+    template <class Team>
+    __device__ void operator()(const Team& team, const list_type& loss, const grid_list<T, R>& list) const {
+      totals all{0.0, 0.0, 0.0};
+      std::uint64_t tied = 0;
+      for (std::uint32_t p = team.rank(); p < list.parts(); p += team.size()) {
+        all = all.with(of.found[list.part() + p]);
+        tied |= of.tied[list.part() + p];
+      }
+      all = all.of_all(team);
+      tied = greatest(team, tied);
+      if (team.rank() != 0) return;
+      const auto found = loss.result_of(all, of.lists[list.at].made);
+      of.lists[list.at].found = found;
+      of.lists[list.at].tied = tied;
+      *list.value = found.value;
+    }
+  };
+
+  template <class T, class R>
+  struct put_slopes {
+    arrays<T, R> of;
+
+    template <class Team>
+    __device__ void operator()(const Team& team, const list_type& loss, const grid_list<T, R>& list,
+                               const grid_tile& part) const {
+      const list_numbers numbers = of.lists[list.at];
+      of.with(list, numbers.made, [&](const auto& at) {
+        loss.put(team, list.items, list.sink, at, {part.begin, part.end}, numbers.found.slope,
+                 numbers.tied != 0);
+      });
+    }
+  };
+};
+
+}  // namespace rankloss::inline RANKLOSS_ABI::cuda::detail

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <rankloss/cuda/detail/grid_lists.cuh>
+#include <rankloss/cuda/detail/score_runs.cuh>
+#include <rankloss/cuda/detail/segmented_sort.cuh>
+#include <rankloss/cuda/detail/team.cuh>
+#include <rankloss/cuda/detail/tile_scan.cuh>
+#include <rankloss/cuda/detail/tiles.cuh>
+#include <rankloss/detail/data/weighted_mean.hpp>
+
+#include <cstdint>
+
+/// Steps over the grid that metrics share.
+namespace rankloss::inline RANKLOSS_ABI::cuda::detail {
+
+/// The items of long lists by score.
+template <class T, class R>
+struct score_order {
+  using key = typename falling_bits<T>::type;
+  sorted_arrays<key> scores;
+  digit_counts counts;
+
+  explicit score_order(tile_arrays& from)
+      : scores(sorted_arrays<key>::of(from, true)), counts(digit_counts::of(from, 1)) {}
+
+  /// The item at a position, and the runs of equal scores.
+  [[nodiscard]] __device__ std::uint32_t item(const grid_list<T, R>& list, std::uint32_t p) const {
+    return scores.indices[0][list.first + p];
+  }
+  [[nodiscard]] __device__ key_runs<key> runs(const grid_list<T, R>& list) const {
+    return {scores.keys[0] + list.first, list.size()};
+  }
+};
+
+template <class T, class R>
+struct take_scores {
+  score_order<T, R> of;
+
+  template <class Team, class Compute>
+  __device__ void operator()(const Team& team, const Compute&, const grid_list<T, R>& list,
+                             const grid_tile& tile) const {
+    tile.for_own(team, [&](std::uint32_t i) {
+      of.scores.keys[0][list.first + i] = falling_bits<T>::of(list.items.score(i));
+    });
+  }
+};
+template <class Grid, class T, class R>
+void sort_by_score(const Grid& grid, const score_order<T, R>& order) {
+  grid.tiles("take_scores", take_scores<T, R>{order});
+  grid.sort(order.counts, {order.scores});
+}
+
+/// The heaviest relevant item of each list, and the unit by which weights are scaled.
+struct relevant_units {
+  tile_maxima heaviest;
+  double* unit;  ///< [lists] 0 where no item is relevant
+
+  explicit relevant_units(tile_arrays& from) : heaviest(from), unit(from.of_lists<double>()) {}
+};
+template <class T, class R>
+struct find_heaviest {
+  relevant_units of;
+
+  template <class Team, class Compute>
+  __device__ void operator()(const Team& team, const Compute&, const grid_list<T, R>& list,
+                             const grid_tile& tile) const {
+    double own = 0.0;
+    tile.for_own(team, [&](std::uint32_t i) { own = fmax(own, relevant_weight(list.items, i)); });
+    of.heaviest.leave(team, list, tile, own);
+  }
+};
+template <class T, class R>
+struct choose_unit {
+  relevant_units of;
+
+  template <class Team, class Compute>
+  __device__ void operator()(const Team& team, const Compute&, const grid_list<T, R>& list) const {
+    const double all = of.heaviest.of(team, list);
+    if (team.rank() == 0) of.unit[list.at] = all > 0.0 ? unit_of(all) : 0.0;
+  }
+};
+template <class T, class R, class Grid>
+void find_units(const Grid& grid, const relevant_units& of) {
+  grid.tiles("find_heaviest", find_heaviest<T, R>{of});
+  grid.lists("choose_unit", choose_unit<T, R>{of});
+}
+
+}  // namespace rankloss::inline RANKLOSS_ABI::cuda::detail

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <rankloss/cuda/detail/grid_lists.cuh>
+#include <rankloss/cuda/detail/sigmoid_sums.cuh>
+#include <rankloss/cuda/detail/team.cuh>
+#include <rankloss/cuda/detail/tiles.cuh>
+
+#include <cstddef>
+#include <cstdint>
+
+namespace rankloss::inline RANKLOSS_ABI::cuda::detail {
+
+/// Sums of a sigmoid over all pairs of a long list that is sorted, by scans over the grid. What a scan needs at
+/// the beginning of a tile is made in two steps: each tile sums up what it hands on, downwards and upwards,
+/// and then the parts of a list are scanned. After that each tile scans its own items.
+template <class T>
+struct sigmoid_tiles {
+  static constexpr std::size_t K = rankloss::detail::kernel_terms<T>::count;
+
+  double* decay;                                  ///< [items] from item i - 1 to item i
+  T* above;                                       ///< [items] scratch of scans
+  scan_part<K>*down, *up;                         ///< [tiles] what each hands on
+  exponential_states<K>*from_above, *from_below;  ///< [tiles] what each is handed
+
+  explicit sigmoid_tiles(tile_arrays& from)
+      : decay(from.of_items<double>()),
+        above(from.of_items<T>()),
+        down(from.of_tiles<scan_part<K>>()),
+        up(from.of_tiles<scan_part<K>>()),
+        from_above(from.of_tiles<exponential_states<K>>()),
+        from_below(from.of_tiles<exponential_states<K>>()) {}
+
+  /// Fills the decays of a tile; x(i): the i-th greatest score. Returns that to the next tile.
+  template <class Team, class R, class X>
+  [[nodiscard]] __device__ double fill_decays(const Team& team, const grid_list<T, R>& list,
+                                              const grid_tile& tile, double temperature, X x) const {
+    const auto distance = pair_distance<double>::of(temperature);
+    const auto to = [&](std::uint32_t i) {
+      return i > 0 && i < list.size()
+                 ? decay_between(distance, static_cast<double>(x(i - 1)), static_cast<double>(x(i)))
+                 : 0.0;
+    };
+    tile.for_own(team, [&](std::uint32_t i) { decay[list.first + i] = to(i); });
+    team.sync();
+    return to(tile.end);
+  }
+  /// The decay from a tile to the next one, once all are filled.
+  template <class R>
+  [[nodiscard]] __device__ double onward(const grid_list<T, R>& list, const grid_tile& tile) const {
+    return tile.end < list.size() ? decay[list.first + tile.end] : 0.0;
+  }
+
+  /// Sums up what a tile hands on. weight(i) for items i of the tile.
+  template <class Team, class R, class Weight>
+  __device__ void sum_tile(const Team& team, const grid_list<T, R>& list, const grid_tile& tile,
+                           double onward, Weight weight) const {
+    const double* const own = decay + list.first + tile.begin;
+    const std::uint32_t n = tile.size(), last = tile.end - 1;
+    const scan_part<K> downwards = part_of<K>(
+        team, n, [&](std::uint32_t p) { return p + 1 < n ? own[p + 1] : onward; },
+        [&](std::uint32_t p) { return weight(tile.begin + p); });
+    const scan_part<K> upwards = part_of<K>(
+        team, n, [&](std::uint32_t p) { return own[n - 1 - p]; },
+        [&](std::uint32_t p) { return weight(last - p); });
+    if (team.rank() != 0) return;
+    down[list.tile + tile.index] = downwards;
+    up[list.tile + tile.index] = upwards;
+  }
+
+  /// Hands the sums of all tiles of a list on.
+  template <class Team, class R>
+  __device__ void hand_on(const Team& team, const grid_list<T, R>& list) const {
+    const std::size_t first = list.tile, last = first + list.tiles() - 1;
+    scan_parts<K>(
+        team, list.tiles(), [&](std::uint32_t t) -> const scan_part<K>& { return down[first + t]; },
+        [&](std::uint32_t t, const exponential_states<K>& states) { from_above[first + t] = states; });
+    scan_parts<K>(
+        team, list.tiles(), [&](std::uint32_t t) -> const scan_part<K>& { return up[last - t]; },
+        [&](std::uint32_t t, const exponential_states<K>& states) { from_below[last - t] = states; });
+  }
+
+  /// The sums of the items of a tile, whose arrays begin where the tile does.
+  template <class R>
+  [[nodiscard]] __device__ scan_sums<T, part_of_list<K>> sums(const grid_list<T, R>& list,
+                                                              const grid_tile& tile) const {
+    const std::size_t begin = list.first + tile.begin;
+    return {tile.size(), decay + begin, above + begin,
+            part_of_list<K>{tile.begin, from_above + list.tile + tile.index,
+                            from_below + list.tile + tile.index}};
+  }
+};
+
+}  // namespace rankloss::inline RANKLOSS_ABI::cuda::detail

@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <rankloss/cuda/detail/gains.cuh>
+#include <rankloss/cuda/detail/grid_lists.cuh>
+#include <rankloss/cuda/detail/segmented_sort.cuh>
+#include <rankloss/cuda/detail/sigmoid_tiles.cuh>
+#include <rankloss/cuda/detail/team.cuh>
+#include <rankloss/cuda/detail/tiles.cuh>
+#include <rankloss/detail/base/finite.hpp>
+#include <rankloss/gain.hpp>
+
+#include <cstddef>
+#include <cstdint>
+
+namespace rankloss::inline RANKLOSS_ABI::cuda::detail {
+
+/// What the ranks of some items add to the DCG, to the sum of their slopes, and to that times d(DCG) / d(rank).
+struct rank_sums {
+  double dcg, mass, moment;
+
+  template <class Team>
+  [[nodiscard]] __device__ rank_sums of_all(const Team& team) const {
+    return {sum(team, dcg), sum(team, mass), sum(team, moment)};
+  }
+  [[nodiscard]] __device__ rank_sums with(const rank_sums& other) const {
+    return {dcg + other.dcg, mass + other.mass, moment + other.moment};
+  }
+  /// What is subtracted from all d(DCG) / d(rank), so that fewer digits are lost.
+  [[nodiscard]] __device__ double centre() const { return mass > 0.0 ? moment / mass : 0.0; }
+};
+
+/// sndcg of long lists, over the grid: gains; gains and scores sorted; ranks and their sums; the pull.
+struct sndcg_steps {
+  static constexpr std::uint32_t longest_of_block = longest_sorted_by_block;
+
+  /// What is known of a list.
+  struct list_numbers {
+    gain_options::units units;
+    double best;  ///< the ideal DCG
+    double centre;
+  };
+
+  template <class T, class R>
+  struct arrays {
+    using key = typename falling_bits<T>::type;
+    sorted_arrays<key> sorted_gains, scores;
+    digit_counts counts;
+    sigmoid_tiles<T> sums;
+    T* gains;   ///< [items] by item
+    T* a;       ///< [items] by score, as the next: gains, which become d(DCG) / d(rank)
+    T* slopes;  ///< [items]
+    gain_options::greatest_numbers* most;  ///< [tiles]
+    double* best;                          ///< [tiles] what each adds to the ideal DCG
+    rank_sums* found;                      ///< [tiles]
+    list_numbers* lists;                   ///< [lists]
+
+    explicit arrays(tile_arrays& from)
+        : sorted_gains(sorted_arrays<key>::of(from, false)),
+          scores(sorted_arrays<key>::of(from, true)),
+          counts(digit_counts::of(from, 2)),
+          sums(from),
+          gains(from.of_items<T>()),
+          a(from.of_items<T>()),
+          slopes(from.of_items<T>()),
+          most(from.of_tiles<gain_options::greatest_numbers>()),
+          best(from.of_tiles<double>()),
+          found(from.of_tiles<rank_sums>()),
+          lists(from.of_lists<list_numbers>()) {}
+  };
+
+  template <class Grid, class T, class R>
+  static void run(const Grid& grid, const arrays<T, R>& of) {
+    grid.tiles("sndcg: find_units", find_units<T, R>{of});
+    grid.lists("sndcg: choose_units", choose_units<T, R>{of});
+    grid.tiles("sndcg: fill_gains", fill_gains<T, R>{of});
+    grid.sort(of.counts, {of.sorted_gains, of.scores});
+    grid.tiles("sndcg: sum_exponentials", sum_exponentials<T, R>{of});
+    grid.lists("sndcg: sum_ideal", sum_ideal<T, R>{of});
+    grid.tiles("sndcg: find_ranks", find_ranks<T, R>{of});
+    grid.lists("sndcg: sum_dcg", sum_dcg<T, R>{of});
+    if (!grid.gradient_wanted()) return;
+    grid.tiles("sndcg: sum_pulls", sum_pulls<T, R>{of});
+    grid.lists("sndcg: hand_on_pulls", hand_on_pulls<T, R>{of});
+    grid.tiles("sndcg: pull", pull<T, R>{of});
+  }
+
+  template <class T, class R>
+  struct find_units {
+    arrays<T, R> of;
+
+    template <class Team, class Compute>
+    __device__ void operator()(const Team& team, const Compute& loss, const grid_list<T, R>& list,
+                               const grid_tile& tile) const {
+      gain_options::greatest_numbers own{0.0, 0.0};
+      tile.for_own(team, [&](std::uint32_t i) { own.add(loss.gains, list.items, i); });
+      own = own.of_all(team);
+      if (team.rank() == 0) of.most[list.tile + tile.index] = own;
+    }
+  };
+
+  template <class T, class R>
+  struct choose_units {
+    arrays<T, R> of;
+
+    template <class Team, class Compute>
+    __device__ void operator()(const Team& team, const Compute&, const grid_list<T, R>& list) const {
+      const auto own = list.combine(team, of.most, gain_options::greatest_numbers{0.0, 0.0});
+      if (team.rank() == 0) of.lists[list.at].units = gain_options::units::of(own, list.items.weighted());
+    }
+  };
+
+  template <class T, class R>
+  struct fill_gains {
+    arrays<T, R> of;
+
+    template <class Team, class Compute>
+    __device__ void operator()(const Team& team, const Compute& loss, const grid_list<T, R>& list,
+                               const grid_tile& tile) const {
+      const gain_options::units units = of.lists[list.at].units;
+      tile.for_own(team, [&](std::uint32_t i) {
+        const T g = loss.gains.template gain_of<T>(list.items, i, units);
+        of.gains[list.first + i] = g;
+        of.sorted_gains.keys[0][list.first + i] = falling_bits<T>::of(g);
+        of.scores.keys[0][list.first + i] =
+            falling_bits<T>::of(rankloss::detail::bounded(list.items.score(i)));
+      });
+    }
+  };
+
+  /// And what the sorted gains of the tile add to the ideal DCG.
+  template <class T, class R>
+  struct sum_exponentials {
+    arrays<T, R> of;
+
+    template <class Team, class Compute>
+    __device__ void operator()(const Team& team, const Compute& loss, const grid_list<T, R>& list,
+                               const grid_tile& tile) const {
+      const auto* const gains = of.sorted_gains.keys[0] + list.first;
+      const auto* const scores = of.scores.keys[0] + list.first;
+      const std::uint32_t* const order = of.scores.indices[0] + list.first;
+      const key_runs<typename arrays<T, R>::key> runs{gains, list.size()};
+      double ideal = 0.0;
+      tile.for_own(team, [&](std::uint32_t p) {
+        const std::uint32_t first = loss.gains.how == ideal::competition_ranks ? runs.begin(p) : p;
+        ideal += loss.gains.ideal_term(falling_bits<T>::number(gains[p]), first, p - first);
+        of.a[list.first + p] = of.gains[list.first + order[p]];
+      });
+      ideal = sum(team, ideal);
+      if (team.rank() == 0) of.best[list.tile + tile.index] = ideal;
+      const double onward = of.sums.fill_decays(team, list, tile, loss.temperature, [&](std::uint32_t p) {
+        return falling_bits<T>::number(scores[p]);
+      });
+      of.sums.sum_tile(team, list, tile, onward, [](std::uint32_t) { return 1.0; });
+    }
+  };
+
+  template <class T, class R>
+  struct sum_ideal {
+    arrays<T, R> of;
+
+    template <class Team, class Compute>
+    __device__ void operator()(const Team& team, const Compute&, const grid_list<T, R>& list) const {
+      double own = 0.0;
+      for (std::uint32_t t = team.rank(); t < list.tiles(); t += team.size()) own += of.best[list.tile + t];
+      own = sum(team, own);
+      if (team.rank() == 0) of.lists[list.at].best = own;
+      of.sums.hand_on(team, list);
+    }
+  };
+
+  template <class T, class R>
+  struct find_ranks {
+    arrays<T, R> of;
+
+    template <class Team, class Compute>
+    __device__ void operator()(const Team& team, const Compute& loss, const grid_list<T, R>& list,
+                               const grid_tile& tile) const {
+      T* const a = of.a + list.first + tile.begin;
+      T* const slopes = of.slopes + list.first + tile.begin;
+      rank_sums own{0.0, 0.0, 0.0};
+      of.sums.sums(list, tile).ranks(team, slopes, [&](std::uint32_t i, T rank, T slope_sum) {
+        slopes[i] = slope_sum;
+        loss.add_rank(own, a[i], rank, slope_sum);
+      });
+      own = own.of_all(team);
+      if (team.rank() == 0) of.found[list.tile + tile.index] = own;
+    }
+  };
+
+  template <class T, class R>
+  struct sum_dcg {
+    arrays<T, R> of;
+
+    template <class Team, class Compute>
+    __device__ void operator()(const Team& team, const Compute&, const grid_list<T, R>& list) const {
+      const auto own = list.combine(team, of.found, rank_sums{0.0, 0.0, 0.0});
+      if (team.rank() != 0) return;
+      const double best = of.lists[list.at].best;
+      of.lists[list.at].centre = own.centre();
+      *list.value = best > 0.0 ? 1.0 - own.dcg / best : 0.0;
+    }
+  };
+
+  template <class T, class R>
+  struct sum_pulls {
+    arrays<T, R> of;
+
+    template <class Team, class Compute>
+    __device__ void operator()(const Team& team, const Compute&, const grid_list<T, R>& list,
+                               const grid_tile& tile) const {
+      const T* const a = of.a + list.first;
+      const double centre = of.lists[list.at].centre;
+      of.sums.sum_tile(team, list, tile, of.sums.onward(list, tile),
+                       [&](std::uint32_t i) { return static_cast<double>(a[i]) - centre; });
+    }
+  };
+
+  template <class T, class R>
+  struct hand_on_pulls {
+    arrays<T, R> of;
+
+    template <class Team, class Compute>
+    __device__ void operator()(const Team& team, const Compute&, const grid_list<T, R>& list) const {
+      of.sums.hand_on(team, list);
+    }
+  };
+
+  template <class T, class R>
+  struct pull {
+    arrays<T, R> of;
+
+    template <class Team, class Compute>
+    __device__ void operator()(const Team& team, const Compute& loss, const grid_list<T, R>& list,
+                               const grid_tile& tile) const {
+      const std::size_t begin = list.first + tile.begin;
+      const std::uint32_t* const order = of.scores.indices[0] + begin;
+      const double best = of.lists[list.at].best;
+      const double factor = best > 0.0 ? loss.factor(best) : 0.0;
+      of.sums.sums(list, tile)
+          .pull(team, of.a + begin, of.slopes + begin, of.lists[list.at].centre,
+                [&](std::uint32_t i, T pulled) {
+                  list.sink.put(order[i], static_cast<T>(static_cast<double>(pulled) * factor));
+                });
+    }
+  };
+};
+
+}  // namespace rankloss::inline RANKLOSS_ABI::cuda::detail
