@@ -73,6 +73,7 @@ set(cuda_tested_by
     detail/launch:context
     detail/list_kernel:context
     detail/list_shape:context
+    detail/neural_band:neural_ndcg
     detail/order_rests:listmle
     detail/pair_functions:pairwise
     detail/pair_list:pairwise
@@ -80,6 +81,7 @@ set(cuda_tested_by
     detail/random_bits:xe_ndcg
     detail/score_runs:metrics/average_precision
     detail/sigmoid_sums:sndcg
+    detail/sinkhorn_band:neural_ndcg
     detail/softmax_list:softmax_cross_entropy)
 # Tests of no header in particular: what every loss is held to.
 set(about_all "^promises/")

@@ -142,6 +142,8 @@ struct list_task {
   list_mean* computed;     ///< null: the mean is known to the host
   list_mean known;
   unsigned char* arena;  ///< scratch of the lists that are too long for shared memory
+  unsigned char* kept;   ///< memory of the device for every item, where the loss asks for some
+  std::size_t kept_bytes;
   fault_record* faults;
   const char* expected;
   std::size_t expected_size;
@@ -252,7 +254,12 @@ __device__ inline void compute_list(const Team& team, const Task& task, std::siz
     if (sink.wanted())
       for (std::uint32_t i = team.rank(); i < n; i += team.size()) sink.put_nan(i);
   } else if (n > 0) {
-    value = task.compute(team, device_list<T, R>(batch, place.first, n, kept, l), sink, scratch);
+    const device_list<T, R> items(batch, place.first, n, kept, l);
+    if constexpr (requires { task.compute(team, items, sink, scratch, scratch); })
+      value =
+          task.compute(team, items, sink, scratch, team_scratch(task.kept + place.first * task.kept_bytes));
+    else
+      value = task.compute(team, items, sink, scratch);
   }
   if (team.rank() == 0) {
     task.values[l] = value;
@@ -461,6 +468,8 @@ __global__ void __launch_bounds__(reduce_threads) reduce_lists(const Task task) 
 ///     (team, list, sink, scratch) const
 ///                              the value of a list of at least one item; writes its gradient if it is
 ///                              wanted. All threads of the team call it and get the same number
+///     kept_bytes(loss)         optional: bytes for each item, a multiple of 8, in the memory of the device, by
+///                              the options of the loss; the call has one more team_scratch, of these
 ///     takes(y), counts(y)      optional: which relevance the loss accepts, and which makes a list count in
 ///                              reduction::mean_of_relevant (by definition: > 0)
 template <class Loss, class Compute>
@@ -475,8 +484,8 @@ struct list_engine {
                                                                       item_bytes<T>);
 
   template <class T, class R>
-  [[nodiscard]] static std::size_t scratch_bytes(const Loss&, const list_batch<T, R>& batch) {
-    return plan<T, R>(batch).bytes;
+  [[nodiscard]] static std::size_t scratch_bytes(const Loss& loss, const list_batch<T, R>& batch) {
+    return plan<T, R>(loss, batch).bytes;
   }
 
   template <class T, class R>
@@ -484,7 +493,7 @@ struct list_engine {
     using task_type = list_task<Compute, T, R>;
     static_assert(longest_of_warp <= longest_of_block<T>,
                   "scratch of a list of a warp has to fit into shared memory");
-    const plan<T, R> to(batch);
+    const plan<T, R> to(loss, batch);
     auto* const memory = static_cast<unsigned char*>(ctx.scratch(to.bytes));
     task_type task{
         .compute = Compute::of(loss),
@@ -499,6 +508,8 @@ struct list_engine {
         .computed = to.weighs ? at<list_mean>(memory, to.mean) : nullptr,
         .known = {.scale = 1.0, .unit = 1.0, .summed = batch.reduction == reduction::sum ? 1u : 0u},
         .arena = memory + to.arena,
+        .kept = memory + to.kept,
+        .kept_bytes = to.kept_bytes,
         .faults = ctx.faults(),
         .expected = nullptr,
         .expected_size = 0};
@@ -547,7 +558,7 @@ struct list_engine {
   /// What the host knows of a batch, and where what lies in scratch.
   template <class T, class R>
   struct plan {
-    explicit plan(const list_batch<T, R>& batch)
+    plan(const Loss& loss, const list_batch<T, R>& batch)
         : lists(count_of(batch)),
           longest(static_cast<std::uint32_t>(longest_of(batch))),
           shortest(batch.length > 0 && batch.lengths.empty() ? longest : 0),
@@ -566,6 +577,8 @@ struct list_engine {
       counted = take(counts ? lists : 0);
       arena = take(longest > longest_of_block<T> ? batch.scores.size() * item_bytes<T> + lists * scratch_slack
                                                  : 0);
+      if constexpr (requires { Compute::kept_bytes(loss); }) kept_bytes = Compute::kept_bytes(loss);
+      kept = take(batch.scores.size() * kept_bytes);
     }
 
     std::size_t lists;
@@ -573,7 +586,8 @@ struct list_engine {
     bool reads_places;  ///< whether where lists lie is in the memory of the device
     bool counts, weighs;
     std::size_t bytes = 0;
-    std::size_t mean, values, words, counted, arena;  // offsets
+    std::size_t kept_bytes = 0;                             // of an item
+    std::size_t mean, values, words, counted, arena, kept;  // offsets
   };
 
   template <class X>
