@@ -32,6 +32,7 @@ set(tested_by
     gains/fill_gains:gain
     gains/gain_unit:gain
     gains/list_gains:metrics/ndcg
+    gains/rank_terms:smooth_metric
     gains/tied_dcg:metrics/ndcg
     gains/tied_stops:metrics/expected_reciprocal_rank
     lists/batch_source:evaluate
@@ -79,6 +80,9 @@ set(cuda_tested_by
     detail/pair_list:pairwise
     detail/pair_weights:pairwise
     detail/random_bits:xe_ndcg
+    detail/rank_list:ranks/sigmoid_ranks
+    detail/score_functions:ranks/sigmoid_ranks
+    ranks/rank:ranks/sigmoid_ranks
     detail/score_runs:metrics/average_precision
     detail/sigmoid_sums:sndcg
     detail/sinkhorn_band:neural_ndcg

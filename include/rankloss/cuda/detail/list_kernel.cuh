@@ -64,14 +64,14 @@ class device_list {
   [[nodiscard]] __device__ double weight(std::uint32_t i) const {
     return weighted() ? batch_.item_weights[at(i)] : 1.0;
   }
-
-  const std::size_t number;  ///< index of the list in its batch: a key of random numbers
-
- private:
+  /// Where item i lies in the arrays of the batch.
   [[nodiscard]] __device__ std::size_t at(std::uint32_t i) const {
     return first_ + (kept_ != nullptr ? kept_[i] : i);
   }
 
+  const std::size_t number;  ///< index of the list in its batch: a key of random numbers
+
+ private:
   const list_batch<T, R>& batch_;
   std::size_t first_;
   std::uint32_t n_;
@@ -188,11 +188,11 @@ template <class Task>
   return {static_cast<std::size_t>(begin), static_cast<std::uint32_t>(end - begin), no_fault};
 }
 
-/// What is wrong with item i of a list, or no_fault.
+/// What is wrong with the relevance and the weight of item i of a list, or no_fault.
 template <class Task>
-[[nodiscard]] __device__ inline fault_word item_fault(const Task& task, std::size_t first, std::uint32_t i) {
+[[nodiscard]] __device__ inline fault_word judgement_fault(const Task& task, std::size_t first,
+                                                           std::uint32_t i) {
   const auto& batch = task.batch;
-  if (is_nan(batch.scores[first + i])) return fault_of(fault::scores, i);
   const auto y = batch.relevance[first + i];
   bool takes = true;
   if constexpr (std::is_floating_point_v<decltype(batch.relevance[0] + 0)>) takes = is_finite(y);
@@ -202,6 +202,19 @@ template <class Task>
   if (batch.item_weights.empty()) return no_fault;
   const double w = batch.item_weights[first + i];
   return is_finite(w) && w >= 0.0 ? no_fault : fault_of(fault::item_weight, i);
+}
+
+/// What is wrong with item i of a list, or no_fault.
+template <class Task>
+[[nodiscard]] __device__ inline fault_word item_fault(const Task& task, std::size_t first, std::uint32_t i) {
+  const auto& batch = task.batch;
+  if (is_nan(batch.scores[first + i])) return fault_of(fault::scores, i);
+  // A function over scores alone has no relevance and no weights.
+  if constexpr (requires { task.compute.input_fault(first, i); }) {
+    return task.compute.input_fault(first + i, i);
+  } else {
+    return judgement_fault(task, first, i);
+  }
 }
 
 /// Computes list l, and writes all that is written of it.
@@ -218,19 +231,12 @@ __device__ inline void compute_list(const Team& team, const Task& task, std::siz
   const std::uint32_t* kept = nullptr;
   if (!batch.mask.empty() && n > 0) {
     std::uint32_t* to = scratch.take<std::uint32_t>(n);
-    std::uint32_t count = 0;
-    for (std::uint32_t begin = 0; begin < place.size; begin += team.size()) {
-      const std::uint32_t i = begin + team.rank();
-      const bool keep = i < place.size && batch.mask[place.first + i];
-      const auto position = scan(team, keep ? std::uint32_t{1} : 0, std::uint32_t{0},
-                                 [](std::uint32_t a, std::uint32_t b) { return a + b; });
-      if (keep) to[count + position.before] = i;
-      if (!keep && i < place.size && overwrites) task.out.gradient[place.first + i] = T{0};
-      count += position.total;
-    }
-    team.sync();
+    n = keep_if(team, place.size, to, [&](std::uint32_t i) {
+      const bool keep = batch.mask[place.first + i];
+      if (!keep && overwrites) task.out.gradient[place.first + i] = T{0};
+      return keep;
+    });
     kept = to;
-    n = count;
   }
   if (!batch.lengths.empty() && overwrites)
     for (std::size_t i = place.size + team.rank(); i < batch.length; i += team.size())
@@ -403,6 +409,11 @@ template <class Task>
       record.other = static_cast<std::int64_t>(task.longest);
       break;
     case fault::list_weight: record.number = batch.list_weights[l]; break;
+    case fault::cotangent:
+    case fault::tangent:
+      if constexpr (requires { task.compute.input_number(kind, l); })
+        record.number = task.compute.input_number(kind, place_of(task, l).first + item_of(found.word));
+      break;
     default: {
       const std::size_t at = place_of(task, l).first + item_of(found.word);
       record.number = kind == fault::scores      ? static_cast<double>(batch.scores[at])
@@ -472,6 +483,9 @@ __global__ void __launch_bounds__(reduce_threads) reduce_lists(const Task task) 
 ///                              the options of the loss; the call has one more team_scratch, of these
 ///     takes(y), counts(y)      optional: which relevance the loss accepts, and which makes a list count in
 ///                              reduction::mean_of_relevant (by definition: > 0)
+///     input_fault(at, i), input_number(kind, at)
+///                              optional, of a function over scores alone (score_functions.cuh): what is wrong
+///                              with what else it reads of item i, which lies at `at`; and that number
 template <class Loss, class Compute>
 struct list_engine {
   /// Bytes of scratch of an item, mask included.
