@@ -81,12 +81,15 @@ set(cuda_tested_by
     detail/pair_weights:pairwise
     detail/random_bits:xe_ndcg
     detail/rank_list:ranks/sigmoid_ranks
+    detail/scaled_sort:sorts/sinkhorn
     detail/score_functions:ranks/sigmoid_ranks
     ranks/rank:ranks/sigmoid_ranks
     detail/score_runs:metrics/average_precision
     detail/sigmoid_sums:sndcg
     detail/sinkhorn_band:neural_ndcg
-    detail/softmax_list:softmax_cross_entropy)
+    detail/softmax_list:softmax_cross_entropy
+    detail/sort_list:sorts/neural_sort
+    sorts/sort:sorts/neural_sort)
 # Tests of no header in particular: what every loss is held to.
 set(about_all "^promises/")
 

@@ -26,6 +26,7 @@ enum class fault : std::uint64_t {
   scores,
   relevance,
   item_weight,
+  values,
   cotangent,
   tangent,
   row_weight,
@@ -88,10 +89,13 @@ struct fault_record {
       }
       fail("relevance: ", found.number, " at list ", l, ", item ", i, ", expected ", expected);
     }
+    case fault::values:
     case fault::cotangent:
     case fault::tangent:
-      fail(kind_of(found.word) == fault::cotangent ? "cotangent: " : "tangent: ", found.number, " at list ",
-           l, ", item ", i, ", expected a finite number");
+      fail(kind_of(found.word) == fault::values      ? "values: "
+           : kind_of(found.word) == fault::cotangent ? "cotangent: "
+                                                     : "tangent: ",
+           found.number, " at list ", l, ", item ", i, ", expected a finite number");
     case fault::row_weight:
       fail("row_weights: ", found.number, " at row ", l, ", expected a finite number >= 0");
     case fault::column_weight:

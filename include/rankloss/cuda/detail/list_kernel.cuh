@@ -409,6 +409,7 @@ template <class Task>
       record.other = static_cast<std::int64_t>(task.longest);
       break;
     case fault::list_weight: record.number = batch.list_weights[l]; break;
+    case fault::values:
     case fault::cotangent:
     case fault::tangent:
       if constexpr (requires { task.compute.input_number(kind, l); })

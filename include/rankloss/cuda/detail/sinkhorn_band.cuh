@@ -136,6 +136,14 @@ class sinkhorn_band {
         [&](std::uint32_t i, double sum) { emit(i, own_.rows[i] * sum); });
   }
 
+  /// Calls emit(j, sum_i A_ij weights_i) for every column.
+  template <class Team, class Emit>
+  __device__ void apply_transposed(const Team& team, Emit emit) const {
+    band_.columns(
+        team, [&](std::uint32_t i) { return own_.rows[i] * own_.weights[i]; },
+        [&](std::uint32_t j, double sum) { emit(j, own_.columns[j] * sum); });
+  }
+
   /// Column sums and moments of d(f) / d(logits) for f = sum_ij weights_i A_ij values_j, where `product` is A
   /// values. Product and weights may be overwritten.
   template <class Team>
