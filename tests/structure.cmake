@@ -51,6 +51,7 @@ set(tested_by
     sigmoid/decay_rows:detail/sorting/sorted_rows
     sigmoid/kernel_terms:detail/sigmoid/sorted_sums
     sigmoid/distance_sums:sorts/soft_sort
+    sigmoid/laplace_threshold:sorts/soft_top_k
     sigmoid/sigmoid_layout:sndcg
     sigmoid/sigmoid_pull:detail/sigmoid/sigmoid_sums
     sigmoid/smooth_dcg:sndcg
@@ -63,6 +64,7 @@ set(tested_by
 set(cuda_tested_by
     approx_ndcg:sndcg
     batch:context
+    detail/distance_sums:sorts/soft_sort
     detail/embedding_shape:embedding_batch
     detail/embedding_side:embedding_batch
     detail/line_kernel:embedding_batch
