@@ -25,7 +25,7 @@ struct neural_ndcg_list {
   template <class T>
   static constexpr std::size_t item_bytes = sinkhorn_options::item_bytes<T> + 4 * sizeof(double) +
                                             sizeof(std::uint32_t);
-  [[nodiscard]] static std::size_t kept_bytes(const neural_ndcg& loss) {
+  [[nodiscard]] static std::size_t kept_bytes(const neural_ndcg& loss, std::size_t) {
     return scaling_of(loss).kept_bytes();
   }
 

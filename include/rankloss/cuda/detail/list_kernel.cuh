@@ -480,8 +480,10 @@ __global__ void __launch_bounds__(reduce_threads) reduce_lists(const Task task) 
 ///     (team, list, sink, scratch) const
 ///                              the value of a list of at least one item; writes its gradient if it is
 ///                              wanted. All threads of the team call it and get the same number
-///     kept_bytes(loss)         optional: bytes for each item, a multiple of 8, in the memory of the device, by
-///                              the options of the loss; the call has one more team_scratch, of these
+///     kept_bytes(loss, longest)
+///                              optional: bytes for each item, a multiple of 8, in the memory of the device, by
+///                              the options of the loss and the most items of a list; the call has one more
+///                              team_scratch, of these
 ///     takes(y), counts(y)      optional: which relevance the loss accepts, and which makes a list count in
 ///                              reduction::mean_of_relevant (by definition: > 0)
 ///     input_fault(at, i), input_number(kind, at)
@@ -592,7 +594,8 @@ struct list_engine {
       counted = take(counts ? lists : 0);
       arena = take(longest > longest_of_block<T> ? batch.scores.size() * item_bytes<T> + lists * scratch_slack
                                                  : 0);
-      if constexpr (requires { Compute::kept_bytes(loss); }) kept_bytes = Compute::kept_bytes(loss);
+      if constexpr (requires { Compute::kept_bytes(loss, longest); })
+        kept_bytes = Compute::kept_bytes(loss, longest);
       kept = take(batch.scores.size() * kept_bytes);
     }
 

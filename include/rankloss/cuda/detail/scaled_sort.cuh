@@ -21,7 +21,7 @@ struct scaled_sort {
   template <class T>
   static constexpr std::size_t item_bytes = sinkhorn_options::item_bytes<T> + 4 * sizeof(double) +
                                             sizeof(std::uint32_t);
-  [[nodiscard]] std::size_t kept_bytes() const { return scaling.kept_bytes(); }
+  [[nodiscard]] std::size_t kept_bytes(std::size_t, sort_product) const { return scaling.kept_bytes(); }
 
   [[nodiscard]] static scaled_sort of(const neural_sort& how) {
     return {sinkhorn_options::of(how.temperature, 0, 0.0, sinkhorn_derivative::unrolled)};

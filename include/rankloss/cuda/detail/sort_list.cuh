@@ -17,7 +17,9 @@
 ///
 ///     of(how)                  made on the host
 ///     item_bytes<T>            bytes of scratch for each item
-///     kept_bytes()             optional, as list_engine documents it; then `multiply` has one more team_scratch
+///     kept_bytes(longest, what)
+///                              optional, as list_engine documents it; then `multiply` has one more team_scratch.
+///                              A pullback needs the most
 ///     multiply<T>(team, n, score, what, values, cotangent, emit, scratch)
 ///                              what is asked of the sort of the n numbers score(i). `values` and `cotangent`
 ///                              are [n]; calls emit(i, x) for each row or item, in doubles. All threads of the
@@ -32,12 +34,12 @@ struct sort_list {
   device_span<const T> cotangent;  ///< empty but in a pullback
   sort_product what;
 
-  static constexpr bool keeps = requires(const On& own) { own.kept_bytes(); };
+  static constexpr bool keeps = requires(const On& own) { own.kept_bytes(std::size_t{}, sort_product{}); };
 
   template <class S>
   static constexpr std::size_t item_bytes = On::template item_bytes<S> + 2 * sizeof(double);
-  [[nodiscard]] static std::size_t kept_bytes(const sort_list& call) requires keeps {
-    return call.on.kept_bytes();
+  [[nodiscard]] static std::size_t kept_bytes(const sort_list& call, std::size_t longest) requires keeps {
+    return call.on.kept_bytes(longest, call.what);
   }
 
   [[nodiscard]] static sort_list of(const sort_list& call) { return call; }
@@ -73,7 +75,7 @@ template <class Sort, class On>
 struct sort_engine {
   template <class T>
   [[nodiscard]] static std::size_t scratch_bytes(const Sort& how, const score_batch<T>& batch) {
-    return function<T>::scratch_bytes({On::of(how), {}, {}, sort_product::apply}, batch);
+    return function<T>::scratch_bytes({On::of(how), {}, {}, sort_product::pullback}, batch);
   }
   template <class T>
   static void run(const Sort& how, const score_batch<T>& batch, sort_product what,
