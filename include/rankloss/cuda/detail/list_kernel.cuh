@@ -56,9 +56,19 @@ class device_list {
   __device__ device_list(const list_batch<T, R>& batch, std::size_t first, std::uint32_t n,
                          const std::uint32_t* kept, std::size_t list)
       : number(list), batch_(batch), first_(first), n_(n), kept_(kept) {}
+  /// The same list with other scores, [n].
+  __device__ device_list(const device_list& of, const T* scores)
+      : number(of.number),
+        batch_(of.batch_),
+        first_(of.first_),
+        n_(of.n_),
+        kept_(of.kept_),
+        scores_(scores) {}
 
   [[nodiscard]] __device__ std::uint32_t size() const { return n_; }
-  [[nodiscard]] __device__ T score(std::uint32_t i) const { return batch_.scores[at(i)]; }
+  [[nodiscard]] __device__ T score(std::uint32_t i) const {
+    return scores_ != nullptr ? scores_[i] : batch_.scores[at(i)];
+  }
   [[nodiscard]] __device__ R relevance(std::uint32_t i) const { return batch_.relevance[at(i)]; }
   [[nodiscard]] __device__ bool weighted() const { return !batch_.item_weights.empty(); }
   [[nodiscard]] __device__ double weight(std::uint32_t i) const {
@@ -76,6 +86,7 @@ class device_list {
   std::size_t first_;
   std::uint32_t n_;
   const std::uint32_t* kept_;  // [n] null: all
+  const T* scores_ = nullptr;  // [n] null: those of the batch
 };
 
 /// Where a loss writes the derivatives of one list.
@@ -491,6 +502,8 @@ __global__ void __launch_bounds__(reduce_threads) reduce_lists(const Task task) 
 ///                              with what else it reads of item i, which lies at `at`; and that number
 template <class Loss, class Compute>
 struct list_engine {
+  using on_list = Compute;
+
   /// Bytes of scratch of an item, mask included.
   template <class T>
   static constexpr std::size_t item_bytes = (Compute::template item_bytes<T> + sizeof(std::uint32_t) + 7) /
