@@ -32,6 +32,7 @@ set(tested_by
     gains/fill_gains:gain
     gains/gain_unit:gain
     gains/list_gains:metrics/ndcg
+    gains/rank_terms:smooth_metric
     gains/tied_dcg:metrics/ndcg
     gains/tied_stops:metrics/expected_reciprocal_rank
     lists/batch_source:evaluate
@@ -50,6 +51,7 @@ set(tested_by
     sigmoid/decay_rows:detail/sorting/sorted_rows
     sigmoid/kernel_terms:detail/sigmoid/sorted_sums
     sigmoid/distance_sums:sorts/soft_sort
+    sigmoid/laplace_threshold:sorts/soft_top_k
     sigmoid/sigmoid_layout:sndcg
     sigmoid/sigmoid_pull:detail/sigmoid/sigmoid_sums
     sigmoid/smooth_dcg:sndcg
@@ -63,6 +65,7 @@ set(tested_by
 set(cuda_tested_by
     approx_ndcg:sndcg
     batch:context
+    detail/distance_sums:sorts/soft_sort
     detail/embedding_shape:embedding_batch
     detail/embedding_side:embedding_batch
     detail/line_kernel:embedding_batch
@@ -76,21 +79,29 @@ set(cuda_tested_by
     detail/list_kernel:context
     detail/list_shape:context
     detail/listmle_steps:listmle
+    detail/neural_band:neural_ndcg
     detail/order_rests:listmle
     detail/pair_functions:pairwise
     detail/pair_list:pairwise
     detail/pair_steps:pairwise
     detail/pair_weights:pairwise
     detail/random_bits:xe_ndcg
+    detail/rank_list:ranks/sigmoid_ranks
+    detail/scaled_sort:sorts/sinkhorn
+    detail/score_functions:ranks/sigmoid_ranks
+    ranks/rank:ranks/sigmoid_ranks
     detail/score_runs:metrics/average_precision
     detail/score_steps:metrics/average_precision
     detail/sigmoid_sums:sndcg
     detail/sigmoid_tiles:sndcg
+    detail/sinkhorn_band:neural_ndcg
     detail/sndcg_steps:sndcg
     detail/softmax_list:softmax_cross_entropy
     detail/softmax_steps:softmax_cross_entropy
+    detail/sort_list:sorts/neural_sort
     detail/tile_scan:listmle
-    detail/unique_softmax_steps:unique_softmax)
+    detail/unique_softmax_steps:unique_softmax
+    sorts/sort:sorts/neural_sort)
 # Tests of no header in particular: what every loss is held to.
 set(about_all "^promises/")
 

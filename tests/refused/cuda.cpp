@@ -5,7 +5,9 @@
 #define RANKLOSS_FACES_ONLY
 #include <rankloss/cuda/embedding_batch.hpp>
 #include <rankloss/cuda/evaluate.hpp>
+#include <rankloss/cuda/ranks/rank.hpp>
 #include <rankloss/listnet.hpp>
+#include <rankloss/ranks/sigmoid_ranks.hpp>
 
 #include <cstddef>
 #include <span>
@@ -24,6 +26,9 @@ void cases(rankloss::cuda::context& ctx, const float* scores, const int* grades)
                      rankloss::cuda::embedding_batch<float>{
                          .row_embeddings = device_span<const float>(scores, 4), .rows = 2, .dimension = 2},
                      {}, ctx);
+#elif defined(NO_KERNEL_OF_RANKS)
+  rankloss::rank(rankloss::sigmoid_ranks{},
+                 rankloss::cuda::score_batch<float>{.scores = device_span<const float>(scores, 4)}, {}, ctx);
 #elif defined(DOUBLE_EMBEDDINGS)
   (void)rankloss::cuda::embedding_batch<float>{.row_embeddings = device_span<const double>(nullptr, 4)};
 #elif defined(HOST_VECTOR)

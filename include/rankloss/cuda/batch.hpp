@@ -32,6 +32,22 @@ struct list_batch {
   std::size_t longest = 0;  ///< ragged form: no list has more items; 0: any list may have all of them
 };
 
+/// score_batch: lists of scores in the memory of a device, for functions over scores alone, such as `rank`. Its
+/// fields mean what those of a list_batch mean. Elements that belong to no item, because of a mask or of
+/// lengths, are 0 in what such a function writes.
+template <score T>
+struct score_batch {
+  using score_type = T;
+
+  device_span<const T> scores;  ///< [items] any number but NaN
+  device_indices offsets{};     ///< [lists + 1] non-decreasing, from 0 to the number of items
+  std::size_t length = 0;       ///< dense form: items in each list; 0: ragged form
+  std::size_t stride = 0;       ///< dense form: items from a list to the next; 0: length
+  device_indices lengths{};     ///< [lists] dense form: items that count; empty: all
+  device_flags mask{};          ///< [items] zero: the item takes no part; empty: all count
+  std::size_t longest = 0;      ///< ragged form: no list has more items; 0: any list may have all of them
+};
+
 /// outputs: what `evaluate` writes, all of it to the memory of a device. Empty outputs are not written.
 ///
 /// A gradient has the type and the layout of the scores. `scale` and `update` are those of

@@ -18,9 +18,6 @@
 namespace rankloss::inline RANKLOSS_ABI {
 namespace cuda::detail {
 
-/// Lists of up to so many items are computed pair by pair, others by scans over sorted scores.
-inline constexpr std::uint32_t longest_by_pairs = 32;
-
 /// sndcg of one list.
 struct sndcg_list {
   double temperature;

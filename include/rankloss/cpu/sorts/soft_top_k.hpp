@@ -2,6 +2,7 @@
 #pragma once
 
 #include <rankloss/batch.hpp>
+#include <rankloss/detail/sigmoid/laplace_threshold.hpp>
 #include <rankloss/detail/simd/lane_math.hpp>
 #include <rankloss/detail/simd/lanes.hpp>
 #include <rankloss/detail/sorting/sorted_rows.hpp>
@@ -36,9 +37,9 @@ class soft_top_k::result {
     }
     const threshold found = find(how.k, scratch);
     // Shares are relative to the largest one, so that they are right even where all tails underflow.
-    const double greatest = std::max(found.above, found.below);
-    half_ = found.vanishes ? 0.0 : 0.5 * greatest;
-    near_ = found.above >= found.below ? found.last_above : found.first_below;
+    const double greatest = found.at.greatest();
+    half_ = found.at.vanishes ? 0.0 : 0.5 * greatest;
+    near_ = found.at.above >= found.at.below ? found.last_above : found.first_below;
     total_ = 0.0;
     for (std::size_t i = 0; i < n; i += w) {
       alignas(64) double s[w];
@@ -47,7 +48,7 @@ class soft_top_k::result {
       const auto is_above = own >= V(found.upper) && V(found.any_above ? 1.0 : 0.0) > V(0.0);
       const V apart = xsimd::abs(own - xsimd::select(is_above, V(found.upper), V(found.lower)));
       const V relative = detail::exp_minus(apart * V(1.0 / temperature_)) *
-                         xsimd::select(is_above, V(found.above / greatest), V(found.below / greatest));
+                         xsimd::select(is_above, V(found.at.above / greatest), V(found.at.below / greatest));
       const V tail = V(half_) * relative;
       relative.store_unaligned(relative_.data() + i);
       xsimd::select(is_above, V(1.0) - tail, tail).store_unaligned(values_.data() + i);
@@ -84,20 +85,14 @@ class soft_top_k::result {
   }
 
  private:
-  /// Where b lies: exp(-(upper - b) / temperature) and exp(-(b - lower) / temperature) for the two
-  /// neighbouring scores around it.
+  /// The two neighbouring scores around b, and where b lies between them.
   struct threshold {
     double upper, lower;
-    double above, below;
-    std::size_t last_above = 0, first_below = 0;  ///< the items of these scores
-    bool any_above = true;                        ///< whether a score lies above b
-    bool vanishes = false;                        ///< both underflow; only their ratio is meaningful
+    detail::laplace_threshold at;
+    std::size_t last_above, first_below;  ///< the items of these scores
+    bool any_above;                       ///< whether a score lies above b
   };
 
-  /// With m scores above b, U the sum of exp(-(s_i - upper) / t) over them, and L the sum of
-  /// exp(-(lower - s_i) / t) over the others, solves
-  ///
-  ///     m - U above / 2 + L below / 2 = k,     above below = exp(-(upper - lower) / t) = h
   [[nodiscard]] threshold find(double wanted, workspace& scratch) const {
     const workspace::scope scope(scratch);
     const std::size_t n = scores_.size();
@@ -123,33 +118,13 @@ class soft_top_k::result {
       if (static_cast<double>(m) + 1.0 + 0.5 * (lower_sums[m] - 1.0 - next) > wanted) break;
       upper_sum = next;
     }
-    const double lower_sum = lower_sums[m];
-    const double h = decay[m];
-    const double excess = static_cast<double>(m) - wanted;
-    const double root = std::abs(excess) + std::sqrt(excess * excess + upper_sum * lower_sum * h);
-    threshold found{.upper = x(m > 0 ? m - 1 : 0),
-                    .lower = x(std::min(m, n - 1)),
-                    .above = 0.0,
-                    .below = 0.0,
-                    .last_above = m > 0 ? sorted.order[m - 1] : 0,
-                    .first_below = m < n ? sorted.order[m] : 0,
-                    .any_above = m > 0};
-    if (!(root > 0.0)) {
-      found.above = lower_sum;
-      found.below = upper_sum;
-      found.vanishes = true;
-    } else if (excess >= 0.0) {
-      found.above = std::min(root / upper_sum, 1.0);
-      found.below = std::min(upper_sum * h / root, 1.0);
-    } else {
-      found.above = std::min(lower_sum * h / root, 1.0);
-      found.below = std::min(root / lower_sum, 1.0);
-    }
-    if (!(std::max(found.above, found.below) > 0.0)) {  // both underflow: a tiny sum over many items
-      (excess >= 0.0 ? found.above : found.below) = 1.0;
-      found.vanishes = true;
-    }
-    return found;
+    return {
+        .upper = x(m > 0 ? m - 1 : 0),
+        .lower = x(std::min(m, n - 1)),
+        .at = detail::threshold_between(static_cast<double>(m) - wanted, upper_sum, lower_sums[m], decay[m]),
+        .last_above = m > 0 ? sorted.order[m - 1] : 0,
+        .first_below = m < n ? sorted.order[m] : 0,
+        .any_above = m > 0};
   }
 
   [[nodiscard]] double score(std::size_t i) const noexcept {

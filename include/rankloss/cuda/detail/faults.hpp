@@ -14,8 +14,8 @@
 namespace rankloss::inline RANKLOSS_ABI::cuda::detail {
 
 /// What can be wrong with the numbers of a batch, in the order in which it is reported. Those up to
-/// `too_long` say where lists lie: nothing is computed of such a batch. Those from `scores` to `item_weight`
-/// are of an item, and are reported list by list; those behind them are of embeddings.
+/// `too_long` say where lists lie: nothing is computed of such a batch. Those from `scores` to `tangent` are of
+/// an item, and are reported list by list; those behind them are of embeddings.
 enum class fault : std::uint64_t {
   first_offset,
   falling_offset,
@@ -26,6 +26,9 @@ enum class fault : std::uint64_t {
   scores,
   relevance,
   item_weight,
+  values,
+  cotangent,
+  tangent,
   row_weight,
   column_weight,
   row_embedding,
@@ -86,6 +89,13 @@ struct fault_record {
       }
       fail("relevance: ", found.number, " at list ", l, ", item ", i, ", expected ", expected);
     }
+    case fault::values:
+    case fault::cotangent:
+    case fault::tangent:
+      fail(kind_of(found.word) == fault::values      ? "values: "
+           : kind_of(found.word) == fault::cotangent ? "cotangent: "
+                                                     : "tangent: ",
+           found.number, " at list ", l, ", item ", i, ", expected a finite number");
     case fault::row_weight:
       fail("row_weights: ", found.number, " at row ", l, ", expected a finite number >= 0");
     case fault::column_weight:

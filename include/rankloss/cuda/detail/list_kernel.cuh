@@ -56,26 +56,37 @@ class device_list {
   __device__ device_list(const list_batch<T, R>& batch, std::size_t first, std::uint32_t n,
                          const std::uint32_t* kept, std::size_t list)
       : number(list), batch_(batch), first_(first), n_(n), kept_(kept) {}
+  /// The same list with other scores, [n].
+  __device__ device_list(const device_list& of, const T* scores)
+      : number(of.number),
+        batch_(of.batch_),
+        first_(of.first_),
+        n_(of.n_),
+        kept_(of.kept_),
+        scores_(scores) {}
 
   [[nodiscard]] __device__ std::uint32_t size() const { return n_; }
-  [[nodiscard]] __device__ T score(std::uint32_t i) const { return batch_.scores[at(i)]; }
+  [[nodiscard]] __device__ T score(std::uint32_t i) const {
+    return scores_ != nullptr ? scores_[i] : batch_.scores[at(i)];
+  }
   [[nodiscard]] __device__ R relevance(std::uint32_t i) const { return batch_.relevance[at(i)]; }
   [[nodiscard]] __device__ bool weighted() const { return !batch_.item_weights.empty(); }
   [[nodiscard]] __device__ double weight(std::uint32_t i) const {
     return weighted() ? batch_.item_weights[at(i)] : 1.0;
   }
-
-  const std::size_t number;  ///< index of the list in its batch: a key of random numbers
-
- private:
+  /// Where item i lies in the arrays of the batch.
   [[nodiscard]] __device__ std::size_t at(std::uint32_t i) const {
     return first_ + (kept_ != nullptr ? kept_[i] : i);
   }
 
+  const std::size_t number;  ///< index of the list in its batch: a key of random numbers
+
+ private:
   const list_batch<T, R>& batch_;
   std::size_t first_;
   std::uint32_t n_;
   const std::uint32_t* kept_;  // [n] null: all
+  const T* scores_ = nullptr;  // [n] null: those of the batch
 };
 
 /// Where a loss writes the derivatives of one list.
@@ -142,6 +153,8 @@ struct list_task {
   list_mean* computed;     ///< null: the mean is known to the host
   list_mean known;
   unsigned char* arena;  ///< scratch of the lists that are too long for shared memory
+  unsigned char* kept;   ///< memory of the device for every item, where the loss asks for some
+  std::size_t kept_bytes;
   fault_record* faults;
   const char* expected;
   std::size_t expected_size;
@@ -186,11 +199,11 @@ template <class Task>
   return {static_cast<std::size_t>(begin), static_cast<std::uint32_t>(end - begin), no_fault};
 }
 
-/// What is wrong with item i of a list, or no_fault.
+/// What is wrong with the relevance and the weight of item i of a list, or no_fault.
 template <class Task>
-[[nodiscard]] __device__ inline fault_word item_fault(const Task& task, std::size_t first, std::uint32_t i) {
+[[nodiscard]] __device__ inline fault_word judgement_fault(const Task& task, std::size_t first,
+                                                           std::uint32_t i) {
   const auto& batch = task.batch;
-  if (is_nan(batch.scores[first + i])) return fault_of(fault::scores, i);
   const auto y = batch.relevance[first + i];
   bool takes = true;
   if constexpr (std::is_floating_point_v<decltype(batch.relevance[0] + 0)>) takes = is_finite(y);
@@ -200,6 +213,19 @@ template <class Task>
   if (batch.item_weights.empty()) return no_fault;
   const double w = batch.item_weights[first + i];
   return is_finite(w) && w >= 0.0 ? no_fault : fault_of(fault::item_weight, i);
+}
+
+/// What is wrong with item i of a list, or no_fault.
+template <class Task>
+[[nodiscard]] __device__ inline fault_word item_fault(const Task& task, std::size_t first, std::uint32_t i) {
+  const auto& batch = task.batch;
+  if (is_nan(batch.scores[first + i])) return fault_of(fault::scores, i);
+  // A function over scores alone has no relevance and no weights.
+  if constexpr (requires { task.compute.input_fault(first, i); }) {
+    return task.compute.input_fault(first + i, i);
+  } else {
+    return judgement_fault(task, first, i);
+  }
 }
 
 /// Computes list l, and writes all that is written of it.
@@ -216,19 +242,12 @@ __device__ inline void compute_list(const Team& team, const Task& task, std::siz
   const std::uint32_t* kept = nullptr;
   if (!batch.mask.empty() && n > 0) {
     std::uint32_t* to = scratch.take<std::uint32_t>(n);
-    std::uint32_t count = 0;
-    for (std::uint32_t begin = 0; begin < place.size; begin += team.size()) {
-      const std::uint32_t i = begin + team.rank();
-      const bool keep = i < place.size && batch.mask[place.first + i];
-      const auto position = scan(team, keep ? std::uint32_t{1} : 0, std::uint32_t{0},
-                                 [](std::uint32_t a, std::uint32_t b) { return a + b; });
-      if (keep) to[count + position.before] = i;
-      if (!keep && i < place.size && overwrites) task.out.gradient[place.first + i] = T{0};
-      count += position.total;
-    }
-    team.sync();
+    n = keep_if(team, place.size, to, [&](std::uint32_t i) {
+      const bool keep = batch.mask[place.first + i];
+      if (!keep && overwrites) task.out.gradient[place.first + i] = T{0};
+      return keep;
+    });
     kept = to;
-    n = count;
   }
   if (!batch.lengths.empty() && overwrites)
     for (std::size_t i = place.size + team.rank(); i < batch.length; i += team.size())
@@ -252,7 +271,12 @@ __device__ inline void compute_list(const Team& team, const Task& task, std::siz
     if (sink.wanted())
       for (std::uint32_t i = team.rank(); i < n; i += team.size()) sink.put_nan(i);
   } else if (n > 0) {
-    value = task.compute(team, device_list<T, R>(batch, place.first, n, kept, l), sink, scratch);
+    const device_list<T, R> items(batch, place.first, n, kept, l);
+    if constexpr (requires { task.compute(team, items, sink, scratch, scratch); })
+      value =
+          task.compute(team, items, sink, scratch, team_scratch(task.kept + place.first * task.kept_bytes));
+    else
+      value = task.compute(team, items, sink, scratch);
   }
   if (team.rank() == 0) {
     task.values[l] = value;
@@ -396,6 +420,12 @@ template <class Task>
       record.other = static_cast<std::int64_t>(task.longest);
       break;
     case fault::list_weight: record.number = batch.list_weights[l]; break;
+    case fault::values:
+    case fault::cotangent:
+    case fault::tangent:
+      if constexpr (requires { task.compute.input_number(kind, l); })
+        record.number = task.compute.input_number(kind, place_of(task, l).first + item_of(found.word));
+      break;
     default: {
       const std::size_t at = place_of(task, l).first + item_of(found.word);
       record.number = kind == fault::scores      ? static_cast<double>(batch.scores[at])
@@ -466,12 +496,21 @@ struct one_block_each {
 ///     (team, list, sink, scratch) const
 ///                              the value of a list of at least one item; writes its gradient if it is
 ///                              wanted. All threads of the team call it and get the same number
+///     kept_bytes(loss, longest)
+///                              optional: bytes for each item, a multiple of 8, in the memory of the device, by
+///                              the options of the loss and the most items of a list; the call has one more
+///                              team_scratch, of these
 ///     takes(y), counts(y)      optional: which relevance the loss accepts, and which makes a list count in
 ///                              reduction::mean_of_relevant (by definition: > 0)
+///     input_fault(at, i), input_number(kind, at)
+///                              optional, of a function over scores alone (score_functions.cuh): what is wrong
+///                              with what else it reads of item i, which lies at `at`; and that number
 ///
 /// `Long` says how lists are computed that one block would take too long for; see grid_lists.cuh.
 template <class Loss, class Compute, class Long = one_block_each>
 struct list_engine {
+  using on_list = Compute;
+
   /// Bytes of scratch of an item, mask included.
   template <class T>
   static constexpr std::size_t item_bytes = (Compute::template item_bytes<T> + sizeof(std::uint32_t) + 7) /
@@ -482,8 +521,8 @@ struct list_engine {
                                                                       item_bytes<T>);
 
   template <class T, class R>
-  [[nodiscard]] static std::size_t scratch_bytes(const Loss&, const list_batch<T, R>& batch) {
-    return plan<T, R>(batch).bytes;
+  [[nodiscard]] static std::size_t scratch_bytes(const Loss& loss, const list_batch<T, R>& batch) {
+    return plan<T, R>(loss, batch).bytes;
   }
 
   template <class T, class R>
@@ -493,7 +532,7 @@ struct list_engine {
                   "scratch of a list of a warp has to fit into shared memory");
     static_assert(longest_of_block<T> <= Long::longest_of_block,
                   "lists in shared memory are computed by a block");
-    const plan<T, R> to(batch);
+    const plan<T, R> to(loss, batch);
     auto* const memory = static_cast<unsigned char*>(ctx.scratch(to.bytes));
     task_type task{
         .compute = Compute::of(loss),
@@ -508,6 +547,8 @@ struct list_engine {
         .computed = to.weighs ? at<list_mean>(memory, to.mean) : nullptr,
         .known = {.scale = 1.0, .unit = 1.0, .summed = batch.reduction == reduction::sum ? 1u : 0u},
         .arena = memory + to.arena,
+        .kept = memory + to.kept,
+        .kept_bytes = to.kept_bytes,
         .faults = ctx.faults(),
         .expected = nullptr,
         .expected_size = 0};
@@ -561,7 +602,7 @@ struct list_engine {
   /// What the host knows of a batch, and where what lies in scratch.
   template <class T, class R>
   struct plan {
-    explicit plan(const list_batch<T, R>& batch)
+    plan(const Loss& loss, const list_batch<T, R>& batch)
         : lists(count_of(batch)),
           longest(static_cast<std::uint32_t>(longest_of(batch))),
           shortest(batch.length > 0 ? (batch.lengths.empty() ? longest : 0)
@@ -586,6 +627,9 @@ struct list_engine {
       if constexpr (goes_over_grid)
         if (longest > Long::longest_of_block) of_lists = std::max(of_lists, Long::scratch_bytes(batch));
       arena = take(of_lists);
+      if constexpr (requires { Compute::kept_bytes(loss, longest); })
+        kept_bytes = Compute::kept_bytes(loss, longest);
+      kept = take(batch.scores.size() * kept_bytes);
     }
 
     std::size_t lists;
@@ -593,7 +637,8 @@ struct list_engine {
     bool reads_places;  ///< whether where lists lie is in the memory of the device
     bool counts, weighs;
     std::size_t bytes = 0;
-    std::size_t mean, values, words, counted, arena;  // offsets
+    std::size_t kept_bytes = 0;                             // of an item
+    std::size_t mean, values, words, counted, arena, kept;  // offsets
   };
 
   template <class X>

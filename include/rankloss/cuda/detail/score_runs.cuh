@@ -35,6 +35,48 @@ struct run_sum {
     return {b.begins > 0.0 ? b.sum : a.sum + b.sum, fmax(a.begins, b.begins)};
   }
 };
+/// Gives items of equal x the same bits of r: those of the first of them by position. x is sorted, r is by
+/// item.
+template <class Team, class T>
+__device__ inline void unite_runs(const Team& team, std::uint32_t n, const T* x, const std::uint32_t* order,
+                                  double* r) {
+  team.sync();
+  for (std::uint32_t p = team.rank(); p < n; p += team.size()) {
+    if (p == 0 || x[p] != x[p - 1]) continue;
+    std::uint32_t from = 0, to = p;  // the first position with this x is in [from, to]
+    while (from < to) {
+      const std::uint32_t middle = from + (to - from) / 2;
+      if (x[middle] == x[p])
+        to = middle;
+      else
+        from = middle + 1;
+    }
+    r[order[p]] = r[order[from]];
+  }
+  team.sync();
+}
+
+/// Fills `combined` with the combinations of x over the positions from the beginning of the run on; the last
+/// one of a run is that of the run. begins(p): whether a run begins at p.
+template <class Team, class Begins, class X, class Combine>
+__device__ inline void combine_runs(const Team& team, std::uint32_t n, Begins begins, double* combined, X x,
+                                    Combine combine) {
+  struct part {
+    double x, begins;
+  };
+  scan_items(
+      team, n, part{0.0, -1.0},
+      [&](std::uint32_t p) {
+        return part{x(p), begins(p) ? 1.0 : 0.0};
+      },
+      [&](const part& a, const part& b) {
+        if (a.begins < 0.0) return b;
+        if (b.begins < 0.0) return a;
+        return part{b.begins > 0.0 ? b.x : combine(a.x, b.x), fmax(a.begins, b.begins)};
+      },
+      [&](std::uint32_t p, const part& of) { combined[p] = of.x; });
+  team.sync();
+}
 
 /// Numbers in falling order, in runs of equal ones, whose order is random.
 class falling_runs {
@@ -70,13 +112,9 @@ class falling_runs {
   /// run is that of the run.
   template <class Team, class X>
   __device__ void sum_runs(const Team& team, double* sums, X x) const {
-    scan_items(
-        team, n_, run_sum::none(),
-        [&](std::uint32_t p) {
-          return run_sum{x(p), p > 0 && keys[p - 1] == keys[p] ? 0.0 : 1.0};
-        },
-        run_sum::joined, [&](std::uint32_t p, const run_sum& of) { sums[p] = of.sum; });
-    team.sync();
+    combine_runs(
+        team, n_, [this](std::uint32_t p) { return p == 0 || keys[p - 1] != keys[p]; }, sums, x,
+        [](double a, double b) { return a + b; });
   }
 
  private:

@@ -14,6 +14,9 @@
 /// sums of exponentials over sorted scores. Both give soft ranks, and the pull of a cotangent through them.
 namespace rankloss::inline RANKLOSS_ABI::cuda::detail {
 
+/// Lists of up to so many items are computed pair by pair, others by scans over sorted scores.
+inline constexpr std::uint32_t longest_by_pairs = 32;
+
 /// Arithmetic of a pair: its distance in temperatures. Scores are halved first, so that no difference
 /// overflows.
 template <class T>
@@ -285,8 +288,8 @@ class scan_sums {
   static constexpr std::size_t K = rankloss::detail::kernel_terms<T>::count;
 
  public:
-  /// decay[i]: from item i - 1 to item i.
-  __device__ scan_sums(std::uint32_t n, const double* decay, T* above, Range range)
+  /// decay[i]: from item i - 1 to item i, as another one has left it.
+  __device__ scan_sums(std::uint32_t n, const double* decay, T* above, Range range = {})
       : n_(n), decay_(decay), above_(above), range_(range) {}
   template <class Team>
   __device__ scan_sums(const Team& team, const T* x, std::uint32_t n, double temperature, double* decay,
@@ -298,7 +301,7 @@ class scan_sums {
           i > 0 ? decay_between(distance, static_cast<double>(x[i - 1]), static_cast<double>(x[i])) : 0.0;
     team.sync();
   }
-
+  /// Calls emit(i, rank, sum_j sigmoid') for each item; the rank is a double.
   template <class Team, class Emit>
   __device__ void ranks(const Team& team, T* slopes, Emit emit) const {
     const auto one = [](std::uint32_t) { return 1.0; };
@@ -309,8 +312,7 @@ class scan_sums {
     up(team, one, [&](std::uint32_t i, const exponential_states<K>& s) {
       const double rank = static_cast<double>(range_.first() + i) + 1.0 - static_cast<double>(above_[i]) +
                           s.template dot<sigmoid_kernel<T>>();
-      emit(i, static_cast<T>(rank),
-           static_cast<T>(static_cast<double>(slopes[i]) + s.template dot<slope_kernel<T>>()));
+      emit(i, rank, static_cast<T>(static_cast<double>(slopes[i]) + s.template dot<slope_kernel<T>>()));
     });
   }
   /// @param centre  what is subtracted from all a, so that fewer digits are lost

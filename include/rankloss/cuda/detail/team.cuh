@@ -207,6 +207,22 @@ __device__ inline X scan_items(const Team& team, std::uint32_t n, X neutral, Ite
   return scan_items(team, n, neutral, item, combine, put, neutral);
 }
 
+/// Writes the numbers below n for which keep(i) holds to `kept`, in their order, and returns how many there are.
+template <class Team, class Keep>
+__device__ inline std::uint32_t keep_if(const Team& team, std::uint32_t n, std::uint32_t* kept, Keep keep) {
+  std::uint32_t count = 0;
+  for (std::uint32_t begin = 0; begin < n; begin += team.size()) {
+    const std::uint32_t i = begin + team.rank();
+    const bool own = i < n && keep(i);
+    const auto position = scan(team, own ? std::uint32_t{1} : 0, std::uint32_t{0},
+                               [](std::uint32_t a, std::uint32_t b) { return a + b; });
+    if (own) kept[count + position.before] = i;
+    count += position.total;
+  }
+  team.sync();
+  return count;
+}
+
 /// Sorts n elements by a network: before(a, b) says whether what stands at a is to come before what stands at
 /// b, and swap(a, b) exchanges the two. `before` has to be a strict order in which no two elements are equal:
 /// then the result is the same as that of every other sort.

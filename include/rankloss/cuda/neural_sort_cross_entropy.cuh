@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <rankloss/cuda/detail/list_kernel.cuh>
+#include <rankloss/cuda/detail/neural_band.cuh>
+#include <rankloss/cuda/detail/score_runs.cuh>
+#include <rankloss/cuda/detail/team.cuh>
+#include <rankloss/cuda/evaluate.hpp>
+#include <rankloss/detail/base/finite.hpp>
+#include <rankloss/neural_sort_cross_entropy.hpp>
+
+#include <cstddef>
+#include <cstdint>
+
+namespace rankloss::inline RANKLOSS_ABI {
+namespace cuda::detail {
+
+/// neural_sort_cross_entropy of one list: two bands, one after the other, as on the CPU.
+struct neural_sort_cross_entropy_list {
+  neural_sort_cross_entropy loss;
+
+  template <class T>
+  static constexpr std::size_t item_bytes = sizeof(T) + 7 * sizeof(double) + 2 * sizeof(std::uint32_t);
+
+  [[nodiscard]] static neural_sort_cross_entropy_list of(const neural_sort_cross_entropy& loss) {
+    return {loss};
+  }
+
+  template <class Team, class T, class R>
+  [[nodiscard]] __device__ double operator()(const Team& team, const device_list<T, R>& items,
+                                             const device_sink<T>& sink, team_scratch scratch) const {
+    const std::uint32_t n = items.size();
+    T* const gaps = scratch.take<T>(n);
+    double* const x = scratch.take<double>(n);
+    double* const inverse = scratch.take<double>(n);
+    const target_columns target{scratch.take<double>(n), scratch.take<double>(n),
+                                scratch.take<std::uint32_t>(n)};
+    double* const sums = scratch.take<double>(n);
+    double* const moments = scratch.take<double>(n);
+    double* const prefix = scratch.take<double>(n);
+    std::uint32_t* const order = scratch.take<std::uint32_t>(n);
+    {
+      const falling_runs relevance(team, n, x, order,
+                                   [&](std::uint32_t i) { return static_cast<double>(items.relevance(i)); });
+      const neural_band<T> band(team, x, n, loss.relevance_temperature, gaps);
+      column_sums(team, band, inverse, [&](std::uint32_t q, double sum, double moment) {
+        target.sums[order[q]] = sum;
+        target.moments[order[q]] = moment;
+        target.positions[order[q]] = q;
+      });
+    }
+    const falling_runs scores(team, n, x, order, [&](std::uint32_t i) {
+      return static_cast<double>(rankloss::detail::bounded(items.score(i)));
+    });
+    const neural_band<T> band(team, x, n, loss.temperature, gaps);
+    // The sums and moments of D = P - Q, whose rows sum to 0.
+    column_sums(team, band, inverse, [&](std::uint32_t j, double sum, double moment) {
+      sums[j] = sum - target.sums[order[j]];
+      moments[j] = moment - target.moment_about(j, order[j]);
+    });
+    const double count = static_cast<double>(n);
+    const double value =
+        held_as<double>(of_scores(team, n, x, order, target, prefix) + of_row_sums(team, n, inverse) / count);
+    if (sink.wanted())
+      neural_gradient(team, scores, n, loss.temperature, sums, moments, prefix,
+                      [&](std::uint32_t j, double slope) { sink.put(order[j], held_as<T>(slope / count)); });
+    return value;
+  }
+
+ private:
+  /// The columns of Q by item: their sums, their moments about the position of the item by relevance, and that
+  /// position.
+  struct target_columns {
+    double *sums, *moments;
+    std::uint32_t* positions;
+
+    /// The moment of an item's column about position j.
+    [[nodiscard]] __device__ double moment_about(std::uint32_t j, std::uint32_t i) const {
+      return fma(sums[i], static_cast<double>(positions[i]) - static_cast<double>(j), moments[i]);
+    }
+  };
+
+  /// Calls emit(j, sum, moment) with those of the columns of the soft permutation. `inverse` becomes the
+  /// inverse row sums of the band.
+  template <class Team, class E, class Emit>
+  static __device__ void column_sums(const Team& team, const neural_band<E>& band, double* inverse,
+                                     Emit emit) {
+    band.rows(
+        team, [](std::uint32_t) { return 1.0; },
+        [&](std::uint32_t i, double sum) { inverse[i] = 1.0 / sum; });
+    team.sync();
+    band.column_moments(
+        team, [&](std::uint32_t i, std::uint32_t) { return inverse[i]; }, emit);
+    team.sync();
+  }
+
+  template <class Team>
+  [[nodiscard]] static __device__ double of_row_sums(const Team& team, std::uint32_t n,
+                                                     const double* inverse) {
+    double own = 0.0;
+    for (std::uint32_t i = team.rank(); i < n; i += team.size()) own -= log(inverse[i]);
+    return sum(team, own);
+  }
+
+  /// What the scores add to the value, besides the logarithms of the row sums. The formula is that of
+  /// cpu/neural_sort_cross_entropy.hpp: scores about the middle one, in units in which no sum of finite
+  /// scores overflows. `prefix` is scratch.
+  template <class Team>
+  [[nodiscard]] __device__ double of_scores(const Team& team, std::uint32_t n, const double* x,
+                                            const std::uint32_t* order, const target_columns& target,
+                                            double* prefix) const {
+    constexpr double scale = 0x1p-128;
+    const double middle = scale * x[n / 2];
+    const auto own = [&](std::uint32_t j) { return scale * x[j] - middle; };
+    const double total = scan_items(
+        team, n, 0.0, own, [](double a, double b) { return a + b; },
+        [&](std::uint32_t j, double up_to) { prefix[j] = up_to; });
+    double distances = 0.0;
+    for (std::uint32_t j = team.rank(); j < n; j += team.size()) {
+      const double above = prefix[j] - own(j), below = total - prefix[j];
+      distances +=
+          (1.0 - target.sums[order[j]]) * (below - above) + 2.0 * target.moment_about(j, order[j]) * own(j);
+    }
+    return held_as<double>(sum(team, distances) / static_cast<double>(n) / loss.temperature / scale);
+  }
+};
+
+}  // namespace cuda::detail
+
+template <>
+struct engine<neural_sort_cross_entropy, cuda::context>
+    : cuda::detail::list_engine<neural_sort_cross_entropy, cuda::detail::neural_sort_cross_entropy_list> {};
+
+}  // namespace rankloss::inline RANKLOSS_ABI

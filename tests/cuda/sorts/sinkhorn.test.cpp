@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: BSL-1.0
+#include <rankloss/sorts/sinkhorn.hpp>
+
+#include "cuda/support/sort_checks.hpp"
+
+#include <catch2/catch.hpp>
+
+#include <cstddef>
+
+namespace cuda_sorts_sinkhorn_test {
+
+using rankloss::sinkhorn;
+using rankloss::sinkhorn_derivative;
+
+TEST_CASE("cuda: sinkhorn of floats, at every length", "[lengths]") {
+  cuda_support::sort_agrees_at_every_length<sinkhorn, float>({.sort = {.temperature = 0.1}, .steps = 1},
+                                                             1025);
+}
+TEMPLATE_TEST_CASE("cuda: sinkhorn", "", float, double) {
+  cuda_support::keeps_the_promises_of_sorts<sinkhorn, TestType>(
+      {.sort = {.temperature = 0.3}, .steps = 3, .tolerance = 1e-2}, 520);
+}
+TEMPLATE_TEST_CASE("cuda: sinkhorn with every option", "", float, double) {
+  const cuda_support::stream own;
+  rankloss::cuda::context ctx(own);
+  const auto in = cuda_support::sorts_of_lengths<TestType>({1, 7, 33, 65}, 3);
+  for (const auto derivative : {sinkhorn_derivative::unrolled, sinkhorn_derivative::implicit})
+    for (const std::size_t steps : {0, 1, 4}) {
+      INFO(steps << " steps, derivative " << static_cast<int>(derivative));
+      cuda_support::agrees(
+          sinkhorn{.sort = {.temperature = 0.5}, .steps = steps, .tolerance = 0.0, .derivative = derivative},
+          in, ctx);
+    }
+  cuda_support::agrees(sinkhorn{.sort = {.temperature = 30.0}, .tolerance = 1e-2}, in, ctx);
+}
+
+}  // namespace cuda_sorts_sinkhorn_test

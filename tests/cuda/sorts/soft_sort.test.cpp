@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: BSL-1.0
+#include <rankloss/sorts/soft_sort.hpp>
+
+#include "cuda/support/sort_checks.hpp"
+
+#include <catch2/catch.hpp>
+
+namespace cuda_sorts_soft_sort_test {
+
+using rankloss::soft_sort;
+using rankloss::sort_distance;
+using rankloss::sort_forward;
+
+TEST_CASE("cuda: soft_sort of floats, at every length", "[lengths]") {
+  cuda_support::sort_agrees_at_every_length<soft_sort, float>({.temperature = 0.1});
+}
+TEST_CASE("cuda: soft_sort of doubles, at every length", "[lengths]") {
+  cuda_support::sort_agrees_at_every_length<soft_sort, double>({.temperature = 0.1}, 1025);
+}
+TEST_CASE("cuda: soft_sort by squared distances of floats, at every length", "[lengths]") {
+  cuda_support::sort_agrees_at_every_length<soft_sort, float>(
+      {.temperature = 0.001, .distance = sort_distance::squared}, 1025);
+}
+TEMPLATE_TEST_CASE("cuda: soft_sort", "", float, double) {
+  cuda_support::keeps_the_promises_of_sorts<soft_sort, TestType>({.temperature = 0.2});
+}
+TEMPLATE_TEST_CASE("cuda: soft_sort by squared distances", "", float, double) {
+  cuda_support::keeps_the_promises_of_sorts<soft_sort, TestType>(
+      {.temperature = 0.01, .distance = sort_distance::squared}, 520);
+}
+TEMPLATE_TEST_CASE("cuda: soft_sort with every option", "", float, double) {
+  const cuda_support::stream own;
+  rankloss::cuda::context ctx(own);
+  const auto in = cuda_support::sorts_of_lengths<TestType>({1, 7, 33, 65}, 3);
+  for (const auto distance : {sort_distance::absolute, sort_distance::squared}) {
+    for (const double t : {1e-3, 1.0, 10.0}) {
+      INFO("temperature " << t << ", distance " << static_cast<int>(distance));
+      cuda_support::agrees(soft_sort{.temperature = t, .distance = distance}, in, ctx);
+    }
+    cuda_support::agrees(soft_sort{.temperature = 0.5, .distance = distance, .forward = sort_forward::hard},
+                         in, ctx);
+  }
+}
+
+}  // namespace cuda_sorts_soft_sort_test
