@@ -71,9 +71,11 @@ set(cuda_tested_by
     detail/all_pairs:pairwise
     detail/faults:context
     detail/gains:sndcg
+    detail/isotonic:ranks/projected_ranks
     detail/launch:context
     detail/list_kernel:context
     detail/list_shape:context
+    detail/metrics_of_ranks:smooth_metric
     detail/order_rests:listmle
     detail/pair_functions:pairwise
     detail/pair_list:pairwise
@@ -84,7 +86,11 @@ set(cuda_tested_by
     ranks/rank:ranks/sigmoid_ranks
     detail/score_runs:metrics/average_precision
     detail/sigmoid_sums:sndcg
-    detail/softmax_list:softmax_cross_entropy)
+    detail/softmax_list:softmax_cross_entropy
+    smooth_ap:smooth_metric
+    smooth_mrr:smooth_metric
+    smooth_precision_at_k:smooth_metric
+    smooth_recall_at_k:smooth_metric)
 # Tests of no header in particular: what every loss is held to.
 set(about_all "^promises/")
 
