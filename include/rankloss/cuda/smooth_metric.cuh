@@ -112,7 +112,10 @@ struct smooth_metric_list {
 }  // namespace cuda::detail
 
 template <class Metric, class Ranks>
-requires requires { sizeof(cuda::detail::metric_of_ranks<Metric>); }
+requires requires {
+  sizeof(cuda::detail::metric_of_ranks<Metric>);
+  typename engine<Ranks, cuda::context>::on_list;
+}
 struct engine<smooth_metric<Metric, Ranks>, cuda::context>
     : cuda::detail::list_engine<
           smooth_metric<Metric, Ranks>,

@@ -92,6 +92,7 @@ struct soft_spearman_list {
 }  // namespace cuda::detail
 
 template <class Ranks>
+requires requires { typename engine<Ranks, cuda::context>::on_list; }
 struct engine<soft_spearman<Ranks>, cuda::context>
     : cuda::detail::list_engine<soft_spearman<Ranks>, cuda::detail::soft_spearman_list<
                                                           typename engine<Ranks, cuda::context>::on_list>> {};

@@ -28,7 +28,7 @@ TEMPLATE_TEST_CASE("cuda: projected_sort", "", float, double) {
 TEMPLATE_TEST_CASE("cuda: projected_sort of scores whose blocks are of every size", "", float, double) {
   const cuda_support::stream own;
   rankloss::cuda::context ctx(own);
-  const auto in = cuda_support::shapes_of_gaps<TestType>(600);
+  const auto in = cuda_support::shapes_of_gaps<TestType>(400);
   for (const auto form : {regularization::quadratic, regularization::entropic})
     for (const auto direction : {sort_direction::descending, sort_direction::ascending}) {
       INFO("form " << static_cast<int>(form) << ", direction " << static_cast<int>(direction));
@@ -44,7 +44,7 @@ TEST_CASE("cuda: projected_sort with outliers and ties") {
   for (const auto form : {regularization::quadratic, regularization::entropic})
     for (const auto direction : {sort_direction::descending, sort_direction::ascending})
       for (const auto& in : {cuda_support::outliers(500), cuda_support::few_values(500)})
-        for (const double t : {0.01, 1.0, 100.0}) {
+        for (const double t : {0.1, 100.0}) {
           INFO("form " << static_cast<int>(form) << ", direction " << static_cast<int>(direction)
                        << ", temperature " << t);
           cuda_support::agrees(
