@@ -65,31 +65,31 @@ set(tested_by
 set(cuda_tested_by
     approx_ndcg:sndcg
     batch:context
+    detail/all_pairs:pairwise
     detail/distance_sums:sorts/soft_sort
     detail/embedding_shape:embedding_batch
     detail/embedding_side:embedding_batch
-    detail/line_kernel:embedding_batch
-    detail/product_tile:embedding_batch
-    evaluate:context
-    detail/all_pairs:pairwise
     detail/faults:context
     detail/gains:sndcg
     detail/grid_lists:softmax_cross_entropy
+    detail/isotonic:ranks/projected_ranks
     detail/launch:context
+    detail/line_kernel:embedding_batch
     detail/list_kernel:context
     detail/list_shape:context
     detail/listmle_steps:listmle
+    detail/metrics_of_ranks:smooth_metric
     detail/neural_band:neural_ndcg
     detail/order_rests:listmle
     detail/pair_functions:pairwise
     detail/pair_list:pairwise
     detail/pair_steps:pairwise
     detail/pair_weights:pairwise
+    detail/product_tile:embedding_batch
     detail/random_bits:xe_ndcg
     detail/rank_list:ranks/sigmoid_ranks
     detail/scaled_sort:sorts/sinkhorn
     detail/score_functions:ranks/sigmoid_ranks
-    ranks/rank:ranks/sigmoid_ranks
     detail/score_runs:metrics/average_precision
     detail/score_steps:metrics/average_precision
     detail/sigmoid_sums:sndcg
@@ -101,6 +101,12 @@ set(cuda_tested_by
     detail/sort_list:sorts/neural_sort
     detail/tile_scan:listmle
     detail/unique_softmax_steps:unique_softmax
+    evaluate:context
+    ranks/rank:ranks/sigmoid_ranks
+    smooth_ap:smooth_metric
+    smooth_mrr:smooth_metric
+    smooth_precision_at_k:smooth_metric
+    smooth_recall_at_k:smooth_metric
     sorts/sort:sorts/neural_sort)
 # Tests of no header in particular: what every loss is held to.
 set(about_all "^promises/")

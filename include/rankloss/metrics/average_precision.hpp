@@ -4,7 +4,7 @@
 #include <rankloss/batch.hpp>
 #include <rankloss/detail/data/counted_by.hpp>
 #include <rankloss/detail/data/relevant_items.hpp>
-#include <rankloss/detail/gains/smooth_cut.hpp>
+#include <rankloss/detail/gains/rank_terms.hpp>
 #include <rankloss/detail/sorting/score_runs.hpp>
 #include <rankloss/evaluate.hpp>
 #include <rankloss/options.hpp>
@@ -111,12 +111,12 @@ struct average_precision {
     double sum = 0.0;
     for (std::size_t i = 0; i < items.size(); ++i) {
       if (!(weights[i] > 0.0)) continue;
-      const auto cut = detail::smooth_cut(ranks[i], cutoff);
       const double share = weights[i] / total;
-      const double precision = relevant_ranks[i] / ranks[i];
-      sum += share * cut.value * precision;
-      if (!by_rank.empty()) by_rank[i] = share * precision * (cut.slope - cut.value / ranks[i]);
-      if (!by_relevant_rank.empty()) by_relevant_rank[i] = share * cut.value / ranks[i];
+      const detail::rank_term term = detail::reciprocal_term(ranks[i], share * relevant_ranks[i], cutoff);
+      sum += term.value;
+      if (!by_rank.empty()) by_rank[i] = term.slope;
+      if (!by_relevant_rank.empty())
+        by_relevant_rank[i] = detail::reciprocal_term(ranks[i], share, cutoff).value;
     }
     return sum;
   }

@@ -5,7 +5,7 @@
 #include <rankloss/detail/data/counted_by.hpp>
 #include <rankloss/detail/data/relevant_items.hpp>
 #include <rankloss/detail/gains/list_gains.hpp>
-#include <rankloss/detail/gains/smooth_cut.hpp>
+#include <rankloss/detail/gains/rank_terms.hpp>
 #include <rankloss/detail/gains/tied_stops.hpp>
 #include <rankloss/detail/sorting/score_runs.hpp>
 #include <rankloss/evaluate.hpp>
@@ -105,21 +105,21 @@ struct expected_reciprocal_rank {
     for (std::size_t i = 0; i < n; ++i) from_last[i] = -ranks[i];
     double sum = 0.0;
     double reached = 1.0;
-    detail::for_each_run(
-        strided<const double>(from_last.data(), n), n, scratch, [&](const detail::score_run<double>& run) {
-          // The product over the others of a run is that over the whole run divided by the factor of the item
-          // itself, which is at least 1/2.
-          double tied = 1.0;
-          for (const auto& item : run.items) tied *= 1.0 - stops[item.payload] / 2.0;
-          for (const auto& item : run.items) {
-            const std::size_t i = item.payload;
-            const auto cut = detail::smooth_cut(ranks[i], cutoff);
-            const double here = reached * stops[i] / ranks[i] * (tied / (1.0 - stops[i] / 2.0));
-            sum += here * cut.value;
-            if (!by_rank.empty()) by_rank[i] = here * (cut.slope - cut.value / ranks[i]);
-          }
-          for (const auto& item : run.items) reached *= 1.0 - stops[item.payload];
-        });
+    detail::for_each_run(strided<const double>(from_last.data(), n), n, scratch,
+                         [&](const detail::score_run<double>& run) {
+                           // The product over the others of a run is that over the whole run divided by the factor of the item
+                           // itself, which is at least 1/2.
+                           double tied = 1.0;
+                           for (const auto& item : run.items) tied *= 1.0 - stops[item.payload] / 2.0;
+                           for (const auto& item : run.items) {
+                             const std::size_t i = item.payload;
+                             const detail::rank_term term = detail::reciprocal_term(
+                                 ranks[i], reached * stops[i] * (tied / (1.0 - stops[i] / 2.0)), cutoff);
+                             sum += term.value;
+                             if (!by_rank.empty()) by_rank[i] = term.slope;
+                           }
+                           for (const auto& item : run.items) reached *= 1.0 - stops[item.payload];
+                         });
     return sum;
   }
 

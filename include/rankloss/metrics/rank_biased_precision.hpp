@@ -6,7 +6,7 @@
 #include <rankloss/detail/data/check_data.hpp>
 #include <rankloss/detail/data/counted_by.hpp>
 #include <rankloss/detail/gains/list_gains.hpp>
-#include <rankloss/detail/gains/smooth_cut.hpp>
+#include <rankloss/detail/gains/rank_terms.hpp>
 #include <rankloss/detail/sorting/score_runs.hpp>
 #include <rankloss/evaluate.hpp>
 #include <rankloss/gain.hpp>
@@ -96,12 +96,10 @@ struct rank_biased_precision {
     double sum = 0.0;
     std::fill(by_rank.begin(), by_rank.end(), 0.0);
     for (std::size_t i = 0; i < items.size(); ++i) {
-      const auto cut = detail::smooth_cut(ranks[i], cutoff);
-      const double reached = std::exp((ranks[i] - 1.0) * log_persistence);
-      const double here = (1.0 - persistence) * detail::held_as<double>(gains[i]) * reached;
-      sum += here * cut.value;
-      if (!by_rank.empty())
-        by_rank[i] = detail::held_as<double>(here * (cut.slope + cut.value * log_persistence));
+      const detail::rank_term term =
+          detail::persistent_term(ranks[i], gains[i], cutoff, persistence, log_persistence);
+      sum += term.value;
+      if (!by_rank.empty()) by_rank[i] = term.slope;
     }
     return detail::held_as<double>(sum);
   }

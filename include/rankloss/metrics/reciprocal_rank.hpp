@@ -4,7 +4,7 @@
 #include <rankloss/batch.hpp>
 #include <rankloss/detail/data/best_match.hpp>
 #include <rankloss/detail/data/relevant_items.hpp>
-#include <rankloss/detail/gains/smooth_cut.hpp>
+#include <rankloss/detail/gains/rank_terms.hpp>
 #include <rankloss/evaluate.hpp>
 #include <rankloss/options.hpp>
 #include <rankloss/workspace.hpp>
@@ -76,11 +76,10 @@ struct reciprocal_rank {
       least = ranks[i];
     }
     if (sharing == 0.0) return 0.0;
-    const auto cut = detail::smooth_cut(least, cutoff);
-    const double slope = (cut.slope - cut.value / least) / least;
+    const detail::rank_term term = detail::reciprocal_term(least, 1.0, cutoff);
     for (std::size_t i = 0; i < by_rank.size(); ++i)
-      if (detail::relevant(items, i) && ranks[i] == least) by_rank[i] = slope / sharing;
-    return cut.value / least;
+      if (detail::relevant(items, i) && ranks[i] == least) by_rank[i] = term.slope / sharing;
+    return term.value;
   }
 
   template <class T, class R>

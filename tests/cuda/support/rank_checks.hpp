@@ -4,6 +4,7 @@
 #include <rankloss/cuda/batch.hpp>
 #include <rankloss/cuda/context.hpp>
 #include <rankloss/ranks/rank.hpp>
+#include <rankloss/sorts/projected_sort.hpp>
 
 #include "cuda/support/device.hpp"
 #include "cuda/support/list_checks.hpp"
@@ -13,6 +14,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
@@ -95,7 +97,8 @@ template <class Ranks>
     return {asked::values};
 }
 
-/// Each list's numbers are those of the CPU, relative to the largest of the list.
+/// Each list's numbers are those of the CPU, relative to the largest of the list; sorted scores relative to the
+/// largest score.
 template <class Ranks, class T>
 void agrees(const Ranks& how, const host_scores<T>& in, rankloss::cuda::context& ctx,
             const std::vector<asked>& all = all_of<Ranks>()) {
@@ -109,6 +112,9 @@ void agrees(const Ranks& how, const host_scores<T>& in, rankloss::cuda::context&
       for (std::size_t i = first; i < first + size; ++i) {
         const double x = static_cast<double>(device[i]);
         largest = std::max(largest, std::abs(host[i]));
+        if constexpr (std::same_as<Ranks, rankloss::projected_sort>)
+          if (what == asked::values && std::isfinite(in.lists.scores[i]))
+            largest = std::max(largest, std::abs(static_cast<double>(in.lists.scores[i])));
         error = std::isnan(x) ? INFINITY : std::max(error, std::abs(x - host[i]));
       }
       INFO("asked " << static_cast<int>(what) << ", list " << l << " of " << size << " items: largest "

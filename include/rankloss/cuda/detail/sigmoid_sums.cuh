@@ -31,16 +31,16 @@ struct pair_distance {
   }
 };
 
-/// sigmoid and its slope at one place.
+/// sigmoid(-|x|) and the slope of the sigmoid at x.
 template <class T>
 struct sigmoid_at {
-  T value, slope;
+  T tail, slope;
 
   __device__ explicit sigmoid_at(T x) {
     const T e = exp_of(x < T{0} ? x : -x);
     const T r = T{1} / (T{1} + e);
-    value = x < T{0} ? e * r : r;
-    slope = e * r * r;
+    tail = e * r;
+    slope = tail * r;
   }
 };
 
@@ -51,17 +51,20 @@ class pair_sums {
   __device__ pair_sums(const T* x, std::uint32_t n, double temperature)
       : x_(x), n_(n), distance_(pair_distance<T>::of(temperature)) {}
 
-  /// Calls emit(i, rank, sum_j sigmoid') for each item.
+  /// Calls emit(i, rank, sum_j sigmoid') for each item; the rank is a double. What a pair differs by from a hard
+  /// rank is summed up by itself, so that a rank near a whole number is as near to it as it should be.
   template <class Team, class Emit>
   __device__ void ranks(const Team& team, Emit emit) const {
     for (std::uint32_t i = team.rank(); i < n_; i += team.size()) {
-      T rank{0.5}, slopes{-0.25};  // 1, without the pair of the item with itself
+      T hard{0.5}, tails{0}, slopes{-0.25};  // hard: 1, without the pair of the item with itself
       for (std::uint32_t j = 0; j < n_; ++j) {
-        const sigmoid_at<T> at(distance_(x_[j], x_[i]));
-        rank += at.value;
+        const T x = distance_(x_[j], x_[i]);
+        const sigmoid_at<T> at(x);
+        hard += x > T{0} ? T{1} : x < T{0} ? T{0} : T{0.5};
+        tails += x > T{0} ? -at.tail : x < T{0} ? at.tail : T{0};
         slopes += at.slope;
       }
-      emit(i, rank, slopes);
+      emit(i, static_cast<double>(hard) + static_cast<double>(tails), slopes);
     }
     team.sync();
   }

@@ -18,6 +18,33 @@
 namespace rankloss::inline RANKLOSS_ABI {
 namespace cuda::detail {
 
+/// Writes the weights of the relevant items, up to a common factor, and 0 for the others; returns the divisor of
+/// average precision. `keys` and `order` are scratch.
+template <class Team, class T, class R>
+[[nodiscard]] __device__ inline double share_relevant(const Team& team, const device_list<T, R>& items,
+                                                      std::size_t cutoff, bool attainable, double* w,
+                                                      double* keys, std::uint32_t* order) {
+  const std::uint32_t n = items.size();
+  const auto for_own = [&](auto body) {
+    for (std::uint32_t i = team.rank(); i < n; i += team.size()) body(i);
+  };
+  double heaviest = 0.0;
+  for_own([&](std::uint32_t i) {
+    w[i] = relevant_weight(items, i);
+    heaviest = fmax(heaviest, w[i]);
+  });
+  const double unit = unit_of(greatest(team, heaviest));
+  double total = 0.0;
+  for_own([&](std::uint32_t i) { total += w[i] *= unit; });
+  if (attainable && cutoff > 0 && cutoff < n) {
+    // The k greatest weights.
+    const falling_runs by_weight(team, n, keys, order, [&](std::uint32_t i) { return w[i]; });
+    total = 0.0;
+    for_own([&](std::uint32_t p) { total += p < cutoff ? by_weight.keys[p] : 0.0; });
+  }
+  return sum(team, total);
+}
+
 /// average_precision of one list.
 struct average_precision_list {
   std::size_t cutoff;
@@ -42,21 +69,7 @@ struct average_precision_list {
     const auto for_own = [&](auto body) {
       for (std::uint32_t i = team.rank(); i < n; i += team.size()) body(i);
     };
-    double heaviest = 0.0;
-    for_own([&](std::uint32_t i) {
-      w[i] = relevant_weight(items, i);
-      heaviest = fmax(heaviest, w[i]);
-    });
-    const double unit = unit_of(greatest(team, heaviest));
-    double total = 0.0;
-    for_own([&](std::uint32_t i) { total += w[i] *= unit; });
-    if (attainable && cutoff > 0 && cutoff < n) {
-      // The k greatest weights.
-      const falling_runs by_weight(team, n, keys, order, [&](std::uint32_t i) { return w[i]; });
-      total = 0.0;
-      for_own([&](std::uint32_t p) { total += p < cutoff ? by_weight.keys[p] : 0.0; });
-    }
-    total = sum(team, total);
+    const double total = share_relevant(team, items, cutoff, attainable, w, keys, order);
     if (!(total > 0.0)) return 0.0;
 
     const falling_runs runs = runs_of_scores(team, items, keys, order);

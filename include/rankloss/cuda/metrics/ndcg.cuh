@@ -18,14 +18,26 @@
 namespace rankloss::inline RANKLOSS_ABI {
 namespace cuda::detail {
 
-/// The discount of a position, of which so many count.
-struct dcg_discount {
+/// The discount of a position of which so many count.
+struct counted_discount {
   std::uint32_t counted;
 
   [[nodiscard]] __device__ double operator()(std::uint32_t position) const {
     return position < counted ? 1.0 / log2(2.0 + static_cast<double>(position)) : 0.0;
   }
 };
+
+/// The DCG of a best order of gains g. `keys` and `order` are scratch.
+template <class Team>
+[[nodiscard]] __device__ inline double best_dcg(const Team& team, const gain_options& gains, const double* g,
+                                                std::uint32_t n, double* keys, std::uint32_t* order) {
+  const counted_discount discount{counted_by(gains.cutoff, n)};
+  const falling_runs runs(team, n, keys, order, [&](std::uint32_t i) { return g[i]; });
+  double best = 0.0;
+  for (std::uint32_t p = team.rank(); p < n; p += team.size())
+    best += runs.keys[p] * discount(gains.how == ideal::competition_ranks ? runs.begin(p) : p);
+  return sum(team, best);
+}
 
 /// ndcg of one list. The DCG and its ideal are summed in the same order, so an ideal order without ties has
 /// exactly 1.
@@ -49,18 +61,11 @@ struct ndcg_list {
     double* const keys = scratch.take<double>(n);
     double* const sums = scratch.take<double>(n);
     std::uint32_t* const order = scratch.take<std::uint32_t>(n);
-    const dcg_discount discount{counted_by(gains.cutoff, n)};
     gains.fill(team, items, g);
-    double best = 0.0;
-    {
-      const falling_runs runs(team, n, keys, order, [&](std::uint32_t i) { return g[i]; });
-      for (std::uint32_t p = team.rank(); p < n; p += team.size())
-        best += runs.keys[p] * discount(gains.how == ideal::competition_ranks ? runs.begin(p) : p);
-      best = sum(team, best);
-    }
+    const double best = best_dcg(team, gains, g, n, keys, order);
     if (!(best > 0.0)) return 0.0;
     const falling_runs runs = runs_of_scores(team, items, keys, order);
-    runs.sum_runs(team, sums, discount);
+    runs.sum_runs(team, sums, counted_discount{counted_by(gains.cutoff, n)});
     double dcg = 0.0;
     for (std::uint32_t p = team.rank(); p < n; p += team.size()) {
       const std::uint32_t end = runs.end(p);
@@ -106,7 +111,7 @@ struct ndcg_steps {
     template <class Team, class Put>
     __device__ run_sum scan_runs(const Team& team, const ndcg_list& metric, const grid_list<T, R>& list,
                                  const grid_tile& tile, Put put, const run_sum& before) const {
-      const dcg_discount discount{counted_by(metric.gains.cutoff, list.size())};
+      const counted_discount discount{counted_by(metric.gains.cutoff, list.size())};
       const key* const keys = scores.keys[0] + list.first;
       return scan_items(
           team, tile.size(), run_sum::none(),
@@ -181,7 +186,7 @@ struct ndcg_steps {
     template <class Team>
     __device__ void operator()(const Team& team, const ndcg_list& metric, const grid_list<T, R>& list,
                                const grid_tile& tile) const {
-      const dcg_discount discount{counted_by(metric.gains.cutoff, list.size())};
+      const counted_discount discount{counted_by(metric.gains.cutoff, list.size())};
       const key_runs<std::uint64_t> gains{of.sorted_gains.keys[0] + list.first, list.size()};
       double best = 0.0;
       tile.for_own(team, [&](std::uint32_t p) {

@@ -3,6 +3,7 @@
 
 #include <rankloss/cuda/batch.hpp>
 #include <rankloss/cuda/context.hpp>
+#include <rankloss/cuda/detail/faults.hpp>
 #include <rankloss/cuda/detail/list_shape.hpp>
 #include <rankloss/detail/data/check_data.hpp>
 #include <rankloss/loss.hpp>
@@ -28,13 +29,16 @@ constexpr void expect_score_engine() {
       "rankloss: these ranks or this sort have no kernel here; include <rankloss/cuda/ranks/NAME.cuh> or <rankloss/cuda/sorts/NAME.cuh> in a file that nvcc compiles, where docs/cuda.md lists it");
 }
 
-/// Shared part of the functions over lists of scores: makes all checks that the host can make, then queues.
-/// @param input  what the function reads besides the scores, of the kind `kind`; empty where it reads nothing
+/// An array of a call, by the name of its field.
 template <class T>
 struct named_array {
   std::string_view field;
   device_span<T> values;
 };
+
+/// Shared part of the functions over lists of scores: makes all checks that the host can make, then queues.
+/// @param input  what the function reads besides the scores, of the kind `kind`; without a field where it reads
+///               nothing else
 template <class How, class T>
 void run_over_scores(const How& how, const score_batch<T>& batch, named_array<const T> input, fault kind,
                      named_array<T> out, context& ctx) {

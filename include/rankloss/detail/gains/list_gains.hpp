@@ -3,6 +3,7 @@
 
 #include <rankloss/batch.hpp>
 #include <rankloss/detail/base/finite.hpp>
+#include <rankloss/detail/base/host_device.hpp>
 #include <rankloss/detail/gains/gain_unit.hpp>
 #include <rankloss/gain.hpp>
 
@@ -14,15 +15,18 @@
 
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
-/// The gain of a relevance, divided by 2^shift. A relevance below 0, which data checks reject, counts as 0
-/// when data are not checked.
-[[nodiscard]] inline double gain_of(gain kind, std::span<const double> table, double y, double shift) {
-  if (kind == gain::table) return worth_in(table, y);
-  y = std::max(y, 0.0);
+/// The gain of a relevance without a table, divided by 2^shift. A relevance below 0, which data checks reject,
+/// counts as 0 when data are not checked.
+[[nodiscard]] RANKLOSS_HOST_DEVICE inline double gain_of(gain kind, double y, double shift) {
+  y = y < 0.0 ? 0.0 : y;
   if (kind == gain::linear) return y * std::exp2(-shift);
   // Below 1/2 the difference of powers would lose precision.
   if (y < 0.5) return std::expm1(y * std::numbers::ln2) * std::exp2(-shift);
   return std::exp2(y - shift) - std::exp2(-shift);
+}
+/// The same, also with a table.
+[[nodiscard]] inline double gain_of(gain kind, std::span<const double> table, double y, double shift) {
+  return kind == gain::table ? worth_in(table, y) : gain_of(kind, y, shift);
 }
 
 /// Gains of a list, including missed items, times its item weights. With `scaled` both are brought near 1 by

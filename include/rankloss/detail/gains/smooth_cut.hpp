@@ -40,7 +40,8 @@ template <class V>
 }
 
 /// The same for one rank and the cutoff of a metric, of which 0 keeps all ranks.
-[[nodiscard]] inline cut_factor<double> smooth_cut(double rank, std::size_t cutoff) noexcept {
+[[nodiscard]] RANKLOSS_HOST_DEVICE inline cut_factor<double> smooth_cut(double rank,
+                                                                        std::size_t cutoff) noexcept {
   if (cutoff == 0) return {1.0, 0.0, 0.0};
   return smooth_cut(rank, static_cast<double>(cutoff));
 }

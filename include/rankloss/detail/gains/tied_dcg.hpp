@@ -4,14 +4,12 @@
 #include <rankloss/batch.hpp>
 #include <rankloss/detail/base/finite.hpp>
 #include <rankloss/detail/gains/ideal_dcg.hpp>
-#include <rankloss/detail/gains/smooth_cut.hpp>
+#include <rankloss/detail/gains/rank_terms.hpp>
 #include <rankloss/detail/sorting/score_runs.hpp>
 #include <rankloss/workspace.hpp>
 
 #include <algorithm>
-#include <cmath>
 #include <cstddef>
-#include <numbers>
 #include <span>
 
 namespace rankloss::inline RANKLOSS_ABI::detail {
@@ -43,13 +41,9 @@ template <class T>
   double sum = 0.0;
   std::fill(by_rank.begin(), by_rank.end(), 0.0);
   for (std::size_t i = 0; i < ranks.size(); ++i) {
-    const auto cut = smooth_cut(ranks[i], cutoff);
-    const double logarithm = std::log2(1.0 + ranks[i]);
-    const double discounted = held_as<double>(gains[i] / (logarithm * best));
-    sum += discounted * cut.value;
-    if (!by_rank.empty())
-      by_rank[i] = held_as<double>(
-          discounted * (cut.slope - cut.value / (logarithm * std::numbers::ln2 * (1.0 + ranks[i]))));
+    const rank_term term = dcg_term(ranks[i], gains[i], cutoff, best);
+    sum += term.value;
+    if (!by_rank.empty()) by_rank[i] = term.slope;
   }
   return held_as<double>(sum);
 }

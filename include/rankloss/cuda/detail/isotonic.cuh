@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <rankloss/cuda/detail/team.cuh>
+#include <rankloss/detail/base/finite.hpp>
+
+#include <cstddef>
+#include <cstdint>
+
+/// Isotonic regression of one list by a team (docs/algorithms/projections.md).
+namespace rankloss::inline RANKLOSS_ABI::cuda::detail {
+
+/// One list sorted by score such that what is projected falls along it. As on the CPU, equal scores that are
+/// met backwards are in falling order of their items.
+template <class T>
+class falling_list {
+ public:
+  /// Sorts score(i); x and order are [n].
+  template <class Team, class Score>
+  __device__ falling_list(const Team& team, std::uint32_t n, bool scores_fall, double unit, Score score, T* x,
+                          std::uint32_t* order)
+      : x_(x), order_(order), n_(n), backwards_(!scores_fall), unit_(unit) {
+    for (std::uint32_t i = team.rank(); i < n; i += team.size()) {
+      x[i] = rankloss::detail::bounded(score(i));
+      order[i] = i;
+    }
+    sort_falling(team, n, x, order);
+    team.sync();
+  }
+
+  [[nodiscard]] __device__ std::uint32_t size() const { return n_; }
+  [[nodiscard]] __device__ double x(std::uint32_t p) const { return static_cast<double>(x_[at(p)]); }
+  [[nodiscard]] __device__ std::uint32_t item(std::uint32_t p) const { return order_[at(p)]; }
+  /// The distance of two positions, in a unit that is a power of two. The difference is taken before any other
+  /// scale is applied, so that it is exact for close numbers.
+  [[nodiscard]] __device__ double distance(std::uint32_t p, std::uint32_t q) const {
+    return fabs(unit_ * x(p) - unit_ * x(q));
+  }
+
+ private:
+  [[nodiscard]] __device__ std::uint32_t at(std::uint32_t p) const { return backwards_ ? n_ - 1 - p : p; }
+
+  const T* x_;
+  const std::uint32_t* order_;
+  std::uint32_t n_;
+  bool backwards_;
+  double unit_;
+};
+
+/// The blocks of a list: neighbours that share one value. Arrays are [n].
+struct pooled_blocks {
+  std::uint32_t* begin;  ///< of each position: where its block begins
+  std::uint32_t* end;    ///< of each position where a block begins: where it ends
+  double* state;         ///< of each such position: what the rule knows of the block
+};
+
+/// What happens where two solved halves of a segment meet.
+template <class Rule>
+struct seam {
+  const Rule& rule;
+  const pooled_blocks& blocks;
+  const double* after;   ///< states from a position to the end of its half
+  const double* before;  ///< states from the beginning of its half to a position
+  std::uint32_t first, middle, last;
+
+  /// Pools the blocks at the seam. Returns where the pooled block begins; that of a block that stays as it is
+  /// where nothing is pooled. By one thread, or by a warp, whose threads look at as many blocks at once.
+  [[nodiscard]] __device__ std::uint32_t meet() const {
+    const std::uint32_t nearest = blocks.begin[middle - 1];
+    if (!pools_left(nearest)) return nearest;
+    std::uint32_t low = first, high = nearest;
+    while (low < high) {  // all blocks from `high` on are pooled, those before `low` are not
+      const std::uint32_t b = blocks.begin[low + (high - low) / 2];
+      if (pools_left(b))
+        high = b;
+      else
+        low = blocks.end[b];
+    }
+    pool(high);
+    return high;
+  }
+  [[nodiscard]] __device__ std::uint32_t meet(const warp_team& warp) const {
+    const std::uint32_t nearest = blocks.begin[middle - 1];
+    if (!pools_left(nearest)) return nearest;
+    std::uint32_t low = first, high = nearest;
+    while (low < high) {
+      const auto step = static_cast<std::uint32_t>(std::uint64_t{high - low} * warp.rank() / warp_size);
+      const std::uint32_t b = blocks.begin[low + step];
+      // The lanes that find their block pooled are the last ones.
+      const unsigned pooled = __ballot_sync(all_lanes, pools_left(b) ? 1 : 0);
+      const unsigned others =
+          pooled != 0 ? static_cast<unsigned>(__ffs(static_cast<int>(pooled))) - 1 : warp_size;
+      if (others < warp_size) high = from_lane(b, others);
+      if (others > 0) low = blocks.end[from_lane(b, others - 1)];
+    }
+    warp.sync();
+    if (warp.rank() == 0) pool(high);
+    return high;
+  }
+
+ private:
+  /// Pools the blocks from l on.
+  __device__ void pool(std::uint32_t l) const {
+    const std::uint32_t r = pooled_right(l);
+    if (r == middle) return;  // rounding says so where the two sides nearly tie
+    blocks.state[l] = around(l, r);
+    blocks.end[l] = r;
+  }
+  /// The state of [l, r), l < middle <= r.
+  [[nodiscard]] __device__ double around(std::uint32_t l, std::uint32_t r) const {
+    return r > middle ? rule.joined(l, after[l], middle, before[r - 1], r) : after[l];
+  }
+  /// Up to where blocks of the right half are pooled with [l, middle).
+  [[nodiscard]] __device__ std::uint32_t pooled_right(std::uint32_t l) const {
+    std::uint32_t low = middle, high = last;
+    while (low < high) {  // all blocks before `low` are pooled, those from `high` on are not
+      const std::uint32_t b = blocks.begin[low + (high - low) / 2];
+      if (rule.pools(l, around(l, b), b, blocks.state[b], blocks.end[b]))
+        low = blocks.end[b];
+      else
+        high = b;
+    }
+    return low;
+  }
+  /// Whether the block of the left half that begins at b is pooled with what lies between it and the seam.
+  [[nodiscard]] __device__ bool pools_left(std::uint32_t b) const {
+    const std::uint32_t l = blocks.end[b];
+    if (l == middle) return rule.pools(b, blocks.state[b], middle, blocks.state[middle], blocks.end[middle]);
+    const std::uint32_t r = pooled_right(l);
+    return rule.pools(b, blocks.state[b], l, around(l, r), r);
+  }
+};
+
+/// Pools adjacent violators by divide and conquer: segments of one item, two items, four and so on are solved
+/// from their halves. Where two solved halves meet, either nothing is pooled, or the last blocks of the left one
+/// and the first ones of the right one become one block; all others stay. Which blocks these are is found by
+/// two binary searches, one within the other, because the further a block lies from the seam, the less it is to
+/// be pooled. For that, the states of the items from any position to the end of its segment are kept, and those
+/// from the beginning of the segment to it.
+///
+/// O(n log n) steps, of which each thread takes its share; besides, O(log^2 n) steps for each seam, which a warp
+/// shares from 32 items a half on.
+/// The order of all operations depends on the positions alone, so the bits do not depend on the team.
+///
+/// A rule has
+///
+///     one()                       the state of one item
+///     joined(a, s, b, t, end)     the state of [a, end), from s of [a, b) and t of [b, end)
+///     pools(a, s, b, t, end)      whether these two would be in the wrong order
+///
+/// @param after, before, from  [n] scratch
+template <class Team, class Rule>
+__device__ inline void pool_adjacent(const Team& team, std::uint32_t n, const Rule& rule,
+                                     const pooled_blocks& blocks, double* after, double* before,
+                                     std::uint32_t* from) {
+  for (std::uint32_t p = team.rank(); p < n; p += team.size()) {
+    blocks.begin[p] = p;
+    blocks.end[p] = p + 1;
+    blocks.state[p] = after[p] = before[p] = rule.one();
+  }
+  team.sync();
+  for (std::uint32_t half = 1; half < n; half *= 2) {
+    const std::uint32_t seams = (n - 1 - half) / (2 * half) + 1;
+    const auto seam_of = [&](std::uint32_t k) {
+      const std::uint32_t first = k * 2 * half, middle = first + half;
+      return seam<Rule>{rule, blocks, after, before, first, middle, n - middle > half ? middle + half : n};
+    };
+    if (half < warp_size) {
+      for (std::uint32_t k = team.rank(); k < seams; k += team.size()) from[k] = seam_of(k).meet();
+    } else {
+      const warp_team warp;
+      for (std::uint32_t k = team.rank() / warp_size; k < seams; k += team.size() / warp_size) {
+        const std::uint32_t l = seam_of(k).meet(warp);
+        if (warp.rank() == 0) from[k] = l;
+      }
+    }
+    team.sync();
+    for (std::uint32_t p = team.rank(); p < n; p += team.size()) {
+      const std::uint32_t k = p / (2 * half);
+      if (k >= seams) continue;
+      const std::uint32_t l = from[k];
+      if (p > l && p < blocks.end[l]) blocks.begin[p] = l;
+      const seam<Rule> at = seam_of(k);
+      if (p < at.middle)
+        after[p] = rule.joined(p, after[p], at.middle, after[at.middle], at.last);
+      else
+        before[p] = rule.joined(at.first, before[at.middle - 1], at.middle, before[p], p + 1);
+    }
+    team.sync();
+  }
+}
+
+}  // namespace rankloss::inline RANKLOSS_ABI::cuda::detail

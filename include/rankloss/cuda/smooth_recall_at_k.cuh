@@ -1,0 +1,6 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+// smooth_recall_at_k is a smooth_metric.
+#include <rankloss/cuda/smooth_metric.cuh>
+#include <rankloss/smooth_recall_at_k.hpp>

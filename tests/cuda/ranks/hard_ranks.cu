@@ -1,0 +1,7 @@
+// SPDX-License-Identifier: BSL-1.0
+#include <rankloss/cuda/ranks/hard_ranks.cuh>
+
+#include "cuda/support/ranks_on_device.cuh"
+
+COMPILE_RANKS_ON_DEVICE(rankloss::hard_ranks, float);
+COMPILE_RANKS_ON_DEVICE(rankloss::hard_ranks, double);

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: BSL-1.0
+#include <rankloss/ranks/laplace_ranks.hpp>
+
+#include "cuda/support/rank_checks.hpp"
+
+#include <catch2/catch.hpp>
+
+#include <cstddef>
+
+namespace cuda_ranks_laplace_ranks_test {
+
+using rankloss::laplace_ranks;
+using rankloss::sort_direction;
+
+TEST_CASE("cuda: laplace_ranks at every length", "[lengths]") {
+  SECTION("of floats") { cuda_support::agrees_at_every_length<laplace_ranks, float>({.temperature = 0.1}); }
+  SECTION("of doubles") { cuda_support::agrees_at_every_length<laplace_ranks, double>({.temperature = 0.1}); }
+}
+TEMPLATE_TEST_CASE("cuda: laplace_ranks", "", float, double) {
+  cuda_support::keeps_the_promises_of_ranks<laplace_ranks, TestType>({.temperature = 0.1});
+}
+
+TEMPLATE_TEST_CASE("cuda: laplace_ranks with every option", "", float, double) {
+  const cuda_support::stream own;
+  rankloss::cuda::context ctx(own);
+  const auto in = cuda_support::scores_of_lengths<TestType>({1, 7, 32, 100, 600}, 3);
+  for (const double t : {1e-3, 0.5, 30.0}) {
+    INFO("temperature " << t);
+    cuda_support::agrees(laplace_ranks{.temperature = t, .base = -2.5}, in, ctx);
+    cuda_support::agrees(laplace_ranks{.temperature = t, .direction = sort_direction::ascending}, in, ctx);
+  }
+}
+
+// Sums are formed from differences, so that what cotangents have in common within a crowd is lost nowhere.
+TEST_CASE("cuda: laplace_ranks of crowds whose cotangents are far apart") {
+  const cuda_support::stream own;
+  rankloss::cuda::context ctx(own);
+  auto in = cuda_support::scores_of_lengths<double>({700}, 3, 1e-2);
+  for (std::size_t i = 0; i < 700; ++i) {
+    in.lists.scores[i] += i % 2 == 0 ? 1e3 : -1e3;
+    in.input[i] = (i % 2 == 0 ? 1e9 : -1e9) + static_cast<double>(i / 2 % 8);
+  }
+  cuda_support::agrees(laplace_ranks{}, in, ctx);
+}
+
+}  // namespace cuda_ranks_laplace_ranks_test

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: BSL-1.0
+#include <rankloss/ranks/projected_ranks.hpp>
+
+#include "cuda/support/projection_checks.hpp"
+#include "cuda/support/rank_checks.hpp"
+
+#include <catch2/catch.hpp>
+
+#include <vector>
+
+namespace cuda_ranks_projected_ranks_test {
+
+using rankloss::projected_ranks;
+using rankloss::regularization;
+using rankloss::sort_direction;
+
+namespace {
+
+/// In both forms and both directions.
+template <class Check>
+void in_every_form(Check check) {
+  for (const auto form : {regularization::quadratic, regularization::entropic})
+    for (const auto direction : {sort_direction::descending, sort_direction::ascending}) {
+      INFO("form " << static_cast<int>(form) << ", direction " << static_cast<int>(direction));
+      check(form, direction);
+    }
+}
+
+}  // namespace
+
+TEST_CASE("cuda: projected_ranks at every length", "[lengths]") {
+  SECTION("quadratic, of floats") {
+    cuda_support::agrees_at_every_length<projected_ranks, float>({.temperature = 0.05});
+  }
+  SECTION("quadratic, of doubles") {
+    cuda_support::agrees_at_every_length<projected_ranks, double>({.temperature = 0.005});
+  }
+  SECTION("entropic, of floats") {
+    cuda_support::agrees_at_every_length<projected_ranks, float>(
+        {.temperature = 0.1, .regularization = regularization::entropic});
+  }
+  SECTION("entropic, of doubles") {
+    cuda_support::agrees_at_every_length<projected_ranks, double>(
+        {.temperature = 0.5, .regularization = regularization::entropic});
+  }
+}
+TEMPLATE_TEST_CASE("cuda: projected_ranks", "", float, double) {
+  cuda_support::keeps_the_promises_of_ranks<projected_ranks, TestType>({.temperature = 0.1});
+}
+TEST_CASE("cuda: projected_ranks, entropic") {
+  cuda_support::keeps_the_promises_of_ranks<projected_ranks, double>(
+      {.temperature = 0.1, .regularization = regularization::entropic});
+}
+
+TEMPLATE_TEST_CASE("cuda: projected_ranks of scores whose blocks are of every size", "", float, double) {
+  const cuda_support::stream own;
+  rankloss::cuda::context ctx(own);
+  const auto in = cuda_support::shapes_of_gaps<TestType>(400);
+  in_every_form([&](auto form, auto direction) {
+    for (const double t : {0.3, 3.0})
+      cuda_support::agrees(
+          projected_ranks{.temperature = t, .direction = direction, .base = 0.5, .regularization = form}, in,
+          ctx, {cuda_support::asked::values, cuda_support::asked::pullback});
+  });
+}
+
+TEST_CASE("cuda: projected_ranks with outliers, ties and blocks that just meet") {
+  const cuda_support::stream own;
+  rankloss::cuda::context ctx(own);
+  in_every_form([&](auto form, auto direction) {
+    for (const auto& in : {cuda_support::outliers(500), cuda_support::few_values(500)})
+      for (const double t : {0.1, 100.0}) {
+        INFO("temperature " << t);
+        cuda_support::agrees(
+            projected_ranks{.temperature = t, .direction = direction, .regularization = form}, in, ctx,
+            {cuda_support::asked::values, cuda_support::asked::pullback});
+      }
+  });
+  // Scores that are a temperature apart have blocks of one item each, which just meet.
+  auto apart = cuda_support::scores_of_lengths<double>({300}, 3);
+  for (std::size_t i = 0; i < 300; ++i) apart.lists.scores[i] = static_cast<double>(i * 7 % 300);
+  cuda_support::agrees(projected_ranks{}, apart, ctx);
+  for (const double g : cuda_support::on_device(projected_ranks{}, cuda_support::asked::pullback, apart, ctx))
+    CHECK(g == 0.0);
+}
+
+}  // namespace cuda_ranks_projected_ranks_test

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: BSL-1.0
+#include <rankloss/metrics/average_precision.hpp>
+#include <rankloss/metrics/average_relevance_position.hpp>
+#include <rankloss/metrics/expected_reciprocal_rank.hpp>
+#include <rankloss/metrics/ndcg.hpp>
+#include <rankloss/metrics/precision.hpp>
+#include <rankloss/metrics/rank_biased_precision.hpp>
+#include <rankloss/metrics/recall.hpp>
+#include <rankloss/metrics/reciprocal_rank.hpp>
+#include <rankloss/ranks/laplace_ranks.hpp>
+#include <rankloss/ranks/projected_ranks.hpp>
+#include <rankloss/smooth_ap.hpp>
+#include <rankloss/smooth_metric.hpp>
+#include <rankloss/smooth_mrr.hpp>
+
+#include "cuda/support/list_checks.hpp"
+
+#include <catch2/catch.hpp>
+
+#include <cmath>
+#include <cstddef>
+#include <vector>
+
+namespace cuda_smooth_metric_test {
+
+using rankloss::gain;
+using rankloss::smooth_ap;
+using rankloss::smooth_metric;
+using rankloss::smooth_mrr;
+namespace metrics = rankloss::metrics;
+
+namespace {
+
+template <class Metric>
+using by_laplace = smooth_metric<Metric, rankloss::laplace_ranks>;
+using smooth_ndcg = smooth_metric<metrics::ndcg>;
+using projected_ndcg = smooth_metric<metrics::ndcg, rankloss::projected_ranks>;
+
+/// Lists with ties, and items alike, whose weights are of any size.
+template <class Loss>
+void agrees_with_weights(const Loss& loss, std::initializer_list<double> sizes = {1e-200, 1.0, 1e200}) {
+  const cuda_support::stream own;
+  rankloss::cuda::context ctx(own);
+  auto in = cuda_support::lists_of_lengths<double, double>({1, 7, 20, 70, 300}, 3);
+  for (double& score : in.scores) score = std::round(2.0 * score) / 2.0;
+  cuda_support::agrees(loss, in, ctx);
+  for (const double size : sizes) {
+    in.item_weights.clear();
+    for (std::size_t i = 0; i < in.scores.size(); ++i)
+      in.item_weights.push_back(size * static_cast<double>(i % 3));
+    INFO("size " << size);
+    cuda_support::agrees(loss, in, ctx);
+  }
+}
+
+}  // namespace
+
+TEST_CASE("cuda: smooth_metric at every length", "[lengths]") {
+  SECTION("ndcg by sigmoid_ranks") {
+    cuda_support::agrees_at_every_length<smooth_ndcg, float, int>(
+        {.metric = {.cutoff = 5}, .ranks = {.temperature = 0.1}});
+  }
+  SECTION("average precision by sigmoid_ranks") {
+    cuda_support::agrees_at_every_length<smooth_ap, float, int>({.ranks = {.temperature = 0.1}}, 1025);
+  }
+  SECTION("reciprocal rank by laplace_ranks") {
+    cuda_support::agrees_at_every_length<by_laplace<metrics::reciprocal_rank>, double, double>(
+        {.ranks = {.temperature = 0.1}}, 1025);
+  }
+  SECTION("ndcg by projected_ranks") {
+    cuda_support::agrees_at_every_length<projected_ndcg, double, double>({.ranks = {.temperature = 0.01}});
+  }
+}
+TEST_CASE("cuda: smooth_ap") {
+  cuda_support::keeps_the_promises_of_lists<smooth_ap, float, int>({.ranks = {.temperature = 0.1}});
+}
+TEST_CASE("cuda: smooth_mrr") {
+  cuda_support::keeps_the_promises_of_lists<smooth_mrr, float, int>({.ranks = {.temperature = 0.1}});
+}
+TEST_CASE("cuda: smooth_metric of ndcg, with every option") {
+  cuda_support::keeps_the_promises_of_lists<smooth_ndcg, float, int>({.ranks = {.temperature = 0.1}});
+  const cuda_support::stream own;
+  rankloss::cuda::context ctx(own);
+  const auto in = cuda_support::lists_of_lengths<float, int>({7, 60, 300}, 3);
+  const std::vector<double> table{0.0, 0.5, 0.0, 2.0};
+  cuda_support::agrees(smooth_ndcg{.metric = {.gain = gain::linear, .cutoff = 5}}, in, ctx);
+  cuda_support::agrees(smooth_ndcg{.metric = {.ideal = rankloss::ideal::competition_ranks}}, in, ctx);
+  auto counted = in;
+  counted.reduction = rankloss::reduction::mean_of_relevant;
+  for (std::size_t i = 0; i < 7; ++i) counted.relevance[i] = 2;  // worth nothing by the table
+  cuda_support::agrees(smooth_ndcg{.metric = {.gain = gain::table, .gain_table = table}}, counted, ctx);
+  CHECK_THROWS_WITH(
+      cuda_support::on_device(smooth_ndcg{.ranks = {.direction = rankloss::sort_direction::ascending}}, in,
+                              ctx),
+      "rankloss: ranks: ascending, expected descending: a metric counts from the best score down");
+}
+TEST_CASE("cuda: smooth_metric of projected ndcg, with weights of any size") {
+  agrees_with_weights(projected_ndcg{.metric = {.cutoff = 5}, .ranks = {.temperature = 0.3}});
+}
+TEST_CASE("cuda: smooth_metric of average precision and reciprocal rank, with weights of any size") {
+  using ap = by_laplace<metrics::average_precision>;
+  using over = metrics::average_precision_over;
+  agrees_with_weights(ap{.ranks = {.temperature = 0.3}});
+  agrees_with_weights(ap{.metric = {.cutoff = 3}, .ranks = {.temperature = 0.3}}, {1.0});
+  agrees_with_weights(ap{.metric = {.cutoff = 3, .over = over::attainable}, .ranks = {.temperature = 0.3}},
+                      {1.0});
+  using mrr = by_laplace<metrics::reciprocal_rank>;
+  agrees_with_weights(mrr{.ranks = {.temperature = 0.3}});
+  agrees_with_weights(mrr{.metric = {.cutoff = 3}, .ranks = {.temperature = 0.3}}, {1.0});
+}
+TEST_CASE("cuda: smooth_metric of precision and recall, with weights of any size") {
+  using precision = by_laplace<metrics::precision>;
+  using recall = by_laplace<metrics::recall>;
+  using over = metrics::precision_over;
+  for (const std::size_t cutoff : {0, 3, 60}) {
+    INFO("cutoff " << cutoff);
+    agrees_with_weights(recall{.metric = {.cutoff = cutoff}, .ranks = {.temperature = 0.3}});
+    agrees_with_weights(precision{.metric = {.cutoff = cutoff}, .ranks = {.temperature = 0.3}}, {1.0, 1e200});
+    agrees_with_weights(
+        precision{.metric = {.cutoff = cutoff, .over = over::retrieved}, .ranks = {.temperature = 0.3}},
+        {1.0});
+  }
+}
+TEST_CASE("cuda: smooth_metric of dcg and rank-biased precision, with weights of any size") {
+  using dcg = by_laplace<metrics::dcg>;
+  using rbp = by_laplace<metrics::rank_biased_precision>;
+  const std::vector<double> table{0.0, 0.5, 0.0, 2.0};
+  agrees_with_weights(dcg{.metric = {.cutoff = 4}});
+  agrees_with_weights(dcg{.metric = {.gain = gain::table, .gain_table = table}}, {1.0});
+  agrees_with_weights(rbp{.metric = {.persistence = 0.5, .cutoff = 9}, .ranks = {.temperature = 0.3}});
+  agrees_with_weights(rbp{.metric = {.gain = gain::exponential}}, {1.0});
+}
+TEST_CASE(
+    "cuda: smooth_metric of relevance position and expected reciprocal rank, with weights of any size") {
+  using arp = by_laplace<metrics::average_relevance_position>;
+  using err = by_laplace<metrics::expected_reciprocal_rank>;
+  agrees_with_weights(arp{.ranks = {.temperature = 0.3}});
+  agrees_with_weights(err{.ranks = {.temperature = 0.3}});
+  agrees_with_weights(err{.metric = {.cutoff = 4, .max_grade = 2.0}, .ranks = {.temperature = 0.3}}, {1.0});
+}
+
+}  // namespace cuda_smooth_metric_test
