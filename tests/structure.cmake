@@ -69,6 +69,7 @@ set(cuda_tested_by
     evaluate:context
     detail/all_pairs:pairwise
     detail/faults:context
+    detail/field_faults:preference_batch
     detail/gains:sndcg
     detail/launch:context
     detail/list_kernel:context

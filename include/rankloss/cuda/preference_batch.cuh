@@ -51,15 +51,12 @@ struct preference_terms {
       if (p < 0 || p >= items) return of(field::preferred);
       if (o < 0 || o >= items) return of(field::other);
       if (p == o) return of(field::same_item);
-      if (check && !batch.pair_weights.empty()) {
-        const double w = batch.pair_weights[i];
-        if (!(is_finite(w) && w >= 0.0)) return of(field::weight);
-      }
+      if (check && bad_weight_at(batch.pair_weights, i)) return of(field::weight);
       if (!takes_ties && !batch.ties.empty() && batch.ties[i]) return of(field::tie);
     }
     if (!check) return no_fault;
     if (i < batch.rewards.size() && is_nan(batch.rewards[i])) return of(field::reward);
-    if (i < batch.margins.size() && !is_finite(batch.margins[i])) return of(field::margin);
+    if (not_finite_at(batch.margins, i)) return of(field::margin);
     return no_fault;
   }
   __device__ void describe(fault_word word, fault_record& record) const {
@@ -143,8 +140,9 @@ struct preference_engine {
         .takes_ties = tie_loss<Loss> && refuses.empty(),
         .per_pair = out.per_list.data(),
         .slopes = slopes ? scratch_plan::at<double>(memory, to.slopes) : nullptr};
-    const auto task = queue_terms(terms, to.terms, batch.reduction, out.value, tie_gradient, out.scale,
-                                  out.update, preference_words<tie_loss<Loss>>, refuses, memory, ctx);
+    const auto task = queue_terms(
+        terms, to.terms, batch.reduction, out.value, tie_gradient, out.scale, out.update,
+        fault_words{preference_words<tie_loss<Loss>>, refuses.data(), refuses.size()}, memory, ctx);
     if (slopes) {
       item_ends ends(to.ends, memory, items, pairs);
       ends.sort(batch.preferred, batch.other, task.faults, ctx.stream());

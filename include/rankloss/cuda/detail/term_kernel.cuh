@@ -4,6 +4,7 @@
 #include <rankloss/batch.hpp>
 #include <rankloss/cuda/context.hpp>
 #include <rankloss/cuda/detail/faults.hpp>
+#include <rankloss/cuda/detail/field_faults.cuh>
 #include <rankloss/cuda/detail/launch.cuh>
 #include <rankloss/cuda/detail/list_kernel.cuh>
 #include <rankloss/cuda/detail/scratch_plan.hpp>
@@ -13,10 +14,8 @@
 #include <rankloss/detail/base/host_device.hpp>
 #include <rankloss/detail/data/weighted_mean.hpp>
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <string_view>
 
 /// Runs a loss over terms that are in no list: pairs of a preference batch, steps of a policy. Checks, weights,
 /// reduction and the value are here, and a loss knows of one term only.
@@ -47,10 +46,8 @@ struct chunk_sums {
 /// What a launch is given, by value. `Terms` is what kernels are given of a loss and its batch; it has
 ///
 ///     count               the number of terms
-///     looked              of how many elements `fault` is asked
-///     fault(i)            what is wrong with element i, the first of its faults
-///     describe(word, record)
-///                         fills in the numbers that are told of it
+///     looked, fault, describe
+///                         what field_faults.cuh asks for
 ///     of_relevant         whether only terms of values above 0 have a weight
 ///     term(k)             value, slopes; {} of a term that the mask leaves out
 ///     weight(k)           0 of such a term
@@ -70,30 +67,16 @@ struct term_task {
   list_mean* computed;     ///< null: the mean is known to the host
   list_mean known;
   fault_record* faults;
-  const char* const* words;
-  const char* expected;
-  std::size_t expected_size;
+  fault_words words;
 
   [[nodiscard]] __device__ list_mean mean() const { return computed != nullptr ? *computed : known; }
-  /// What is wrong with the batch, known to kernels behind look_at_terms.
+  /// What is wrong with the batch, known to kernels behind `look`.
   [[nodiscard]] __device__ fault_word fault() const { return faults->places; }
   template <class Term>
   [[nodiscard]] __device__ double weight(std::size_t k, const Term& term) const {
     return terms.of_relevant && !(term.value > 0.0) ? 0.0 : terms.weight(k);
   }
 };
-
-/// Finds the first fault. The least of them is the same in whatever order they are found.
-template <class Task>
-__global__ void __launch_bounds__(term_threads) look_at_terms(const Task task) {
-  fault_word first = no_fault;
-  for (std::size_t i = std::size_t{blockIdx.x} * term_threads + threadIdx.x; i < task.terms.looked;
-       i += std::size_t{gridDim.x} * term_threads) {
-    const fault_word own = task.terms.fault(i);
-    first = own < first ? own : first;
-  }
-  if (first != no_fault) atomicMin(reinterpret_cast<unsigned long long*>(&task.faults->places), first);
-}
 
 /// Sums up the weights of a chunk. One chunk a block.
 template <class Task>
@@ -198,12 +181,7 @@ __global__ void __launch_bounds__(reduce_threads) reduce_chunks(const Task task)
   if (team.rank() != 0) return;
   if (word != no_fault) {
     value = slope = not_a_number<double>;
-    task.faults->places = no_fault;
-    if (task.faults->word == no_fault) {
-      fault_record record{no_fault, word, 0, 0.0, 0, 0, task.expected, task.expected_size, task.words};
-      task.terms.describe(word, record);
-      *task.faults = record;
-    }
+    keep_fault(task.terms, task.words, task.faults);
   }
   if (!task.value.empty()) task.value[0] = value;
   if (task.by_parameter.empty()) return;
@@ -234,8 +212,8 @@ struct term_plan {
 template <class Terms>
 [[nodiscard]] term_task<Terms> queue_terms(const Terms& terms, const term_plan& to, reduction kind,
                                            device_span<double> value, device_span<double> by_parameter,
-                                           double scale, update how, const char* const* words,
-                                           std::string_view expected, void* memory, context& ctx) {
+                                           double scale, update how, const fault_words& words, void* memory,
+                                           context& ctx) {
   using task_type = term_task<Terms>;
   task_type task{.terms = terms,
                  .value = value,
@@ -247,17 +225,12 @@ template <class Terms>
                  .computed = to.weighs ? scratch_plan::at<list_mean>(memory, to.mean) : nullptr,
                  .known = {.scale = 1.0, .unit = 1.0, .summed = kind == reduction::sum ? 1u : 0u},
                  .faults = ctx.faults(),
-                 .words = words,
-                 .expected = expected.data(),
-                 .expected_size = expected.size()};
+                 .words = words};
   if (task.known.summed == 0)
     task.known.scale = terms.count > 0 ? 1.0 / static_cast<double>(terms.count) : 0.0;
   const cudaStream_t stream = ctx.stream();
   const auto chunks = static_cast<unsigned>(chunks_of(terms.count));
-  if (terms.looked > 0)
-    launch("look_at_terms", look_at_terms<task_type>,
-           static_cast<unsigned>(std::min(most_blocks, (terms.looked + term_threads - 1) / term_threads)),
-           term_threads, 0, stream, task);
+  look(terms, task.faults, stream);
   if (to.weighs) {
     if (chunks > 0) launch("weigh_chunks", weigh_chunks<task_type>, chunks, term_threads, 0, stream, task);
     launch("weigh_terms", weigh_terms<task_type>, 1, reduce_threads, 0, stream, task);
