@@ -71,17 +71,21 @@ set(cuda_tested_by
     detail/faults:context
     detail/field_faults:preference_batch
     detail/gains:sndcg
+    detail/item_ends:preference_batch
     detail/launch:context
     detail/list_kernel:context
     detail/list_shape:context
+    detail/merge_sort:preference_batch
     detail/order_rests:listmle
     detail/pair_functions:pairwise
     detail/pair_list:pairwise
     detail/pair_weights:pairwise
     detail/random_bits:xe_ndcg
+    detail/scratch_plan:preference_batch
     detail/score_runs:metrics/average_precision
     detail/sigmoid_sums:sndcg
-    detail/softmax_list:softmax_cross_entropy)
+    detail/softmax_list:softmax_cross_entropy
+    detail/term_kernel:preference_batch)
 # Tests of no header in particular: what every loss is held to.
 set(about_all "^promises/")
 
