@@ -80,12 +80,14 @@ set(cuda_tested_by
     detail/pair_functions:pairwise
     detail/pair_list:pairwise
     detail/pair_weights:pairwise
+    detail/ragged_lists:gae
     detail/random_bits:xe_ndcg
     detail/scratch_plan:preference_batch
     detail/score_runs:metrics/average_precision
     detail/sigmoid_sums:sndcg
     detail/softmax_list:softmax_cross_entropy
-    detail/term_kernel:preference_batch)
+    detail/term_kernel:preference_batch
+    detail/whitening:gae)
 # Tests of no header in particular: what every loss is held to.
 set(about_all "^promises/")
 
