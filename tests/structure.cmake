@@ -76,7 +76,9 @@ set(cuda_tested_by
     detail/list_kernel:context
     detail/list_shape:context
     detail/merge_sort:preference_batch
+    detail/order_faults:plackett_luce_policy
     detail/order_rests:listmle
+    detail/order_shape:plackett_luce_policy
     detail/pair_functions:pairwise
     detail/pair_list:pairwise
     detail/pair_weights:pairwise

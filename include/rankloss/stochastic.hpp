@@ -2,6 +2,7 @@
 #pragma once
 
 #include <rankloss/batch.hpp>
+#include <rankloss/detail/base/host_device.hpp>
 #include <rankloss/detail/lists/list_run.hpp>
 #include <rankloss/evaluate.hpp>
 #include <rankloss/options.hpp>
@@ -16,10 +17,10 @@
 namespace rankloss::inline RANKLOSS_ABI {
 
 /// A Gumbel variable, -log(-log(u)), as a function of its key. It is finite, because u is never 0 or 1.
-[[nodiscard]] inline double gumbel(std::uint64_t seed, std::uint64_t list, std::uint32_t item,
-                                   std::uint32_t sample) noexcept {
-  const auto bits = philox({item, sample, detail::low_half(list), detail::high_half(list)},
-                           {detail::low_half(seed), detail::high_half(seed)});
+[[nodiscard]] RANKLOSS_HOST_DEVICE inline double gumbel(std::uint64_t seed, std::uint64_t list,
+                                                        std::uint32_t item, std::uint32_t sample) noexcept {
+  std::uint32_t bits[4] = {item, sample, detail::low_half(list), detail::high_half(list)};
+  detail::philox_rounds(bits, detail::low_half(seed), detail::high_half(seed));
   const double u = (static_cast<double>(std::uint64_t{bits[0]} << 20 | bits[1] >> 12) + 0.5) * 0x1p-52;
   return -std::log(-std::log(u));
 }
