@@ -76,6 +76,7 @@ set(cuda_tested_by
     detail/list_kernel:context
     detail/list_shape:context
     detail/merge_sort:preference_batch
+    detail/matrix_lines:bidirectional
     detail/order_faults:plackett_luce_policy
     detail/order_rests:listmle
     detail/order_shape:plackett_luce_policy
@@ -89,7 +90,8 @@ set(cuda_tested_by
     detail/sigmoid_sums:sndcg
     detail/softmax_list:softmax_cross_entropy
     detail/term_kernel:preference_batch
-    detail/whitening:gae)
+    detail/whitening:gae
+    similarity_batch:bidirectional)
 # Tests of no header in particular: what every loss is held to.
 set(about_all "^promises/")
 
