@@ -70,28 +70,36 @@ set(cuda_tested_by
     detail/embedding_shape:embedding_batch
     detail/embedding_side:embedding_batch
     detail/faults:context
+    detail/field_faults:preference_batch
     detail/gains:sndcg
     detail/grid_lists:softmax_cross_entropy
     detail/isotonic:ranks/projected_ranks
+    detail/item_ends:preference_batch
     detail/launch:context
     detail/line_kernel:embedding_batch
     detail/list_kernel:context
     detail/list_shape:context
     detail/listmle_steps:listmle
+    detail/matrix_lines:bidirectional
+    detail/merge_sort:preference_batch
     detail/metrics_of_ranks:smooth_metric
     detail/neural_band:neural_ndcg
+    detail/order_faults:plackett_luce_policy
     detail/order_rests:listmle
+    detail/order_shape:plackett_luce_policy
     detail/pair_functions:pairwise
     detail/pair_list:pairwise
     detail/pair_steps:pairwise
     detail/pair_weights:pairwise
     detail/product_tile:embedding_batch
+    detail/ragged_lists:gae
     detail/random_bits:xe_ndcg
     detail/rank_list:ranks/sigmoid_ranks
     detail/scaled_sort:sorts/sinkhorn
     detail/score_functions:ranks/sigmoid_ranks
     detail/score_runs:metrics/average_precision
     detail/score_steps:metrics/average_precision
+    detail/scratch_plan:preference_batch
     detail/sigmoid_sums:sndcg
     detail/sigmoid_tiles:sndcg
     detail/sinkhorn_band:neural_ndcg
@@ -99,10 +107,13 @@ set(cuda_tested_by
     detail/softmax_list:softmax_cross_entropy
     detail/softmax_steps:softmax_cross_entropy
     detail/sort_list:sorts/neural_sort
+    detail/term_kernel:preference_batch
     detail/tile_scan:listmle
     detail/unique_softmax_steps:unique_softmax
+    detail/whitening:gae
     evaluate:context
     ranks/rank:ranks/sigmoid_ranks
+    similarity_batch:bidirectional
     smooth_ap:smooth_metric
     smooth_mrr:smooth_metric
     smooth_precision_at_k:smooth_metric

@@ -2,10 +2,10 @@
 #pragma once
 
 #include <rankloss/detail/base/finite.hpp>
+#include <rankloss/detail/base/host_device.hpp>
 #include <rankloss/options.hpp>
 #include <rankloss/preference_batch.hpp>
 
-#include <algorithm>
 #include <cmath>
 
 namespace rankloss::inline RANKLOSS_ABI {
@@ -45,8 +45,11 @@ struct bradley_terry {
     visit("centring", self.centring, options::real{.least = 0.0, .most = 1e100});
   }
 
-  [[nodiscard]] preference_term operator()(double preferred, double other, double margin) const noexcept {
-    const double z = held((preferred - other - margin) / temperature);
+  [[nodiscard]] RANKLOSS_HOST_DEVICE preference_term operator()(double preferred, double other,
+                                                                double margin) const noexcept {
+    using detail::bounded_term;
+    using detail::larger;
+    const double z = bounded_term((preferred - other - margin) / temperature);
     const double small = std::exp(-std::abs(z));
     const double near_one = 1.0 / (1.0 + small);
     const double near_zero = small / (1.0 + small);
@@ -55,16 +58,11 @@ struct bradley_terry {
     const double pull = (smoothing * right - (1.0 - smoothing) * wrong) / temperature;
     const double bend = right * wrong / temperature / temperature;
     const double both = preferred + other;
-    const double push = held(2.0 * centring * both);
-    const double value = std::log1p(small) + (1.0 - smoothing) * std::max(-z, 0.0) +
-                         smoothing * std::max(z, 0.0) + held(centring * both * both);
-    return {std::min(value, detail::largest_term), held(push + pull), held(push - pull),
+    const double push = bounded_term(2.0 * centring * both);
+    const double value = std::log1p(small) + (1.0 - smoothing) * larger(-z, 0.0) +
+                         smoothing * larger(z, 0.0) + bounded_term(centring * both * both);
+    return {detail::lesser(value, detail::largest_term), bounded_term(push + pull), bounded_term(push - pull),
             bend + 2.0 * centring, bend + 2.0 * centring};
-  }
-
- private:
-  [[nodiscard]] static double held(double x) noexcept {
-    return std::clamp(x, -detail::largest_term, detail::largest_term);
   }
 };
 

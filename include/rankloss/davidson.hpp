@@ -2,14 +2,14 @@
 #pragma once
 
 #include <rankloss/detail/base/finite.hpp>
+#include <rankloss/detail/base/host_device.hpp>
 #include <rankloss/detail/base/require.hpp>
 #include <rankloss/options.hpp>
 #include <rankloss/preference_batch.hpp>
 
-#include <algorithm>
 #include <cmath>
 #include <cstddef>
-#include <limits>
+#include <string_view>
 
 namespace rankloss::inline RANKLOSS_ABI {
 
@@ -53,18 +53,21 @@ struct davidson {
     visit("log_prevalence", self.log_prevalence,
           options::real{.least = -1e100, .most = 1e100, .besides = options::besides::minus_infinity});
   }
-  void validate_tie(std::size_t pair) const {
-    detail::require(!never_ties(), "log_prevalence: -inf, expected a finite number, for the tie at pair ",
-                    pair);
+  /// Why the options give ties no probability; empty where they give them one.
+  [[nodiscard]] std::string_view refuses_ties() const noexcept {
+    return never_ties() ? "log_prevalence: -inf, expected a finite number" : "";
   }
+  void validate_tie(std::size_t pair) const { detail::require_ties(refuses_ties(), pair); }
 
-  [[nodiscard]] preference_term operator()(double preferred, double other, double margin) const noexcept {
+  [[nodiscard]] RANKLOSS_HOST_DEVICE preference_term operator()(double preferred, double other,
+                                                                double margin) const noexcept {
     const outcomes of(*this, preferred, other, margin);
     return of.term(of.win, -(of.lose.probability + 0.5 * of.tie.probability), of.tie.probability,
                    temperature);
   }
 
-  [[nodiscard]] preference_term tie(double preferred, double other, double margin) const noexcept {
+  [[nodiscard]] RANKLOSS_HOST_DEVICE preference_term tie(double preferred, double other,
+                                                         double margin) const noexcept {
     const outcomes of(*this, preferred, other, margin);
     return of.term(of.tie, 0.5 * of.lead, -(of.win.probability + of.lose.probability), temperature);
   }
@@ -76,14 +79,13 @@ struct davidson {
   };
 
   struct outcomes {
-    outcomes(const davidson& loss, double preferred, double other, double margin) noexcept {
-      constexpr double largest = detail::largest_term;
-      const double z = std::clamp((preferred - other - margin) / loss.temperature, -largest, largest);
+    RANKLOSS_HOST_DEVICE outcomes(const davidson& loss, double preferred, double other,
+                                  double margin) noexcept {
+      const double z = detail::bounded_term((preferred - other - margin) / loss.temperature);
       // Logarithms of the three weights, relative to the larger of the first two: 0, -a and that of ties.
       const double a = std::abs(z);
-      const double ties =
-          loss.never_ties() ? -std::numeric_limits<double>::max() : loss.log_prevalence - 0.5 * a;
-      const double most = std::max(ties, 0.0);
+      const double ties = loss.never_ties() ? detail::lowest_number<double> : loss.log_prevalence - 0.5 * a;
+      const double most = detail::larger(ties, 0.0);
       const double small = std::exp(-std::abs(ties));
       const double last = std::exp(-a - most);
       const double rest = last + small;  // the largest of the three is 1
@@ -99,20 +101,22 @@ struct davidson {
       lead = std::copysign(ahead.probability * -std::expm1(-a), z);
     }
 
-    [[nodiscard]] preference_term term(const outcome& came, double slope, double slope_of_ties,
-                                       double t) const noexcept {
+    [[nodiscard]] RANKLOSS_HOST_DEVICE preference_term term(const outcome& came, double slope,
+                                                            double slope_of_ties, double t) const noexcept {
       const double pull = slope / t;
       const double apart =
           win.probability * lose.probability + 0.25 * tie.probability * (win.probability + lose.probability);
       const double bend = apart / t / t;
-      return {std::min(came.loss, detail::largest_term), pull, -pull, bend, bend, slope_of_ties};
+      return {detail::lesser(came.loss, detail::largest_term), pull, -pull, bend, bend, slope_of_ties};
     }
 
     outcome win, lose, tie;
     double lead;  ///< P(win) - P(lose), computed without cancellation
   };
 
-  [[nodiscard]] bool never_ties() const noexcept { return detail::is_minus_infinity(log_prevalence); }
+  [[nodiscard]] RANKLOSS_HOST_DEVICE bool never_ties() const noexcept {
+    return detail::is_minus_infinity(log_prevalence);
+  }
 };
 
 }  // namespace rankloss::inline RANKLOSS_ABI

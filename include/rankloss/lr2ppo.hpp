@@ -3,6 +3,8 @@
 
 #include <rankloss/batch.hpp>
 #include <rankloss/context.hpp>
+#include <rankloss/detail/base/finite.hpp>
+#include <rankloss/detail/base/host_device.hpp>
 #include <rankloss/detail/base/require.hpp>
 #include <rankloss/detail/data/check_data.hpp>
 #include <rankloss/detail/data/outputs.hpp>
@@ -14,6 +16,7 @@
 #include <rankloss/options.hpp>
 
 #include <array>
+#include <cmath>
 #include <cstddef>
 #include <string_view>
 #include <type_traits>
@@ -98,6 +101,29 @@ struct lr2ppo {
   void validate() const {
     detail::require(form == lr2ppo_form::corrected || threshold == 0.0, "threshold: ", threshold,
                     ", expected 0 with lr2ppo_form::published");
+  }
+
+  /// Whether a list of this advantage has its order reversed.
+  [[nodiscard]] RANKLOSS_HOST_DEVICE bool reverses(double advantage) const noexcept {
+    return advantage < (form == lr2ppo_form::published ? -0.1 : 0.0);
+  }
+  /// What |A| counts as.
+  [[nodiscard]] RANKLOSS_HOST_DEVICE double size_of(double advantage) const noexcept {
+    const double size = std::fabs(advantage);
+    return form == lr2ppo_form::published || size >= threshold ? size : 0.0;
+  }
+  /// The term of a list, by its ranking loss, |A| and entropy.
+  [[nodiscard]] RANKLOSS_HOST_DEVICE double term(double rank_loss, double size,
+                                                 double entropy) const noexcept {
+    return detail::bounded_term(detail::bounded_term(rank_loss * size) - entropy_coefficient * entropy);
+  }
+  /// d(loss) / d(score) of an item, from what it is by hinges, by the entropy and by the divergence. Each is held
+  /// in the range of double, because the difference of two infinities would be NaN.
+  [[nodiscard]] RANKLOSS_HOST_DEVICE static double slope(double by_hinges, double by_entropy,
+                                                         double by_divergence) noexcept {
+    using detail::held_as;
+    return detail::held_sum(detail::held_sum(held_as<double>(by_hinges), held_as<double>(by_entropy)),
+                            -held_as<double>(by_divergence));
   }
 };
 

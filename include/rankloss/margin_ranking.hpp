@@ -2,10 +2,9 @@
 #pragma once
 
 #include <rankloss/detail/base/finite.hpp>
+#include <rankloss/detail/base/host_device.hpp>
 #include <rankloss/options.hpp>
 #include <rankloss/preference_batch.hpp>
-
-#include <algorithm>
 
 namespace rankloss::inline RANKLOSS_ABI {
 
@@ -30,8 +29,9 @@ struct margin_ranking {
     visit("margin", self.margin, options::any_finite);
   }
 
-  [[nodiscard]] preference_term operator()(double preferred, double other, double own_margin) const noexcept {
-    const double gap = std::min(margin + own_margin - (preferred - other), detail::largest_term);
+  [[nodiscard]] RANKLOSS_HOST_DEVICE preference_term operator()(double preferred, double other,
+                                                                double own_margin) const noexcept {
+    const double gap = detail::lesser(margin + own_margin - (preferred - other), detail::largest_term);
     if (!(gap > 0.0)) return {};
     return {gap, -1.0, 1.0, 0.0, 0.0};
   }

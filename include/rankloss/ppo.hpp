@@ -4,6 +4,7 @@
 #include <rankloss/batch.hpp>
 #include <rankloss/context.hpp>
 #include <rankloss/detail/base/finite.hpp>
+#include <rankloss/detail/base/host_device.hpp>
 #include <rankloss/detail/base/require.hpp>
 #include <rankloss/detail/data/check_data.hpp>
 #include <rankloss/detail/data/policy_steps.hpp>
@@ -11,8 +12,8 @@
 #include <rankloss/loss.hpp>
 #include <rankloss/options.hpp>
 
-#include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstddef>
 #include <span>
 #include <string_view>
@@ -57,6 +58,52 @@ enum class kl_estimator {
 [[nodiscard]] constexpr std::array<std::string_view, 3> enumerators(kl_estimator) noexcept {
   return {"k1", "k2", "k3"};
 }
+
+namespace detail {
+
+/// The logarithm of a ratio of probabilities, and the ratio. Both are bounded, so that their product with a
+/// finite number is never NaN.
+struct policy_ratio {
+  RANKLOSS_HOST_DEVICE policy_ratio(double upper, double lower)
+      : log(bounded_term(upper - lower)),
+        ratio(std::exp(lesser(log, most))),
+        above(std::expm1(lesser(log, most))) {}
+
+  static constexpr double most = 600.0;
+  double log;
+  double ratio;
+  double above;  ///< ratio - 1, computed without cancellation
+
+  [[nodiscard]] RANKLOSS_HOST_DEVICE double kl(kl_estimator estimator) const noexcept {
+    switch (estimator) {
+      case kl_estimator::k1: return -log;
+      case kl_estimator::k2: return bounded_term(0.5 * log * log);
+      default: return larger(above - log, 0.0);
+    }
+  }
+  /// The derivative of `kl` by the logarithm of the ratio.
+  [[nodiscard]] RANKLOSS_HOST_DEVICE double kl_slope(kl_estimator estimator) const noexcept {
+    switch (estimator) {
+      case kl_estimator::k1: return -1.0;
+      case kl_estimator::k2: return log;
+      default: return above;
+    }
+  }
+
+  /// The penalty on an action, without its coefficient, towards the policy that acted.
+  [[nodiscard]] RANKLOSS_HOST_DEVICE policy_term penalty(kl_estimator estimator) const noexcept {
+    return {kl(estimator), kl_slope(estimator), false};
+  }
+  /// The same towards a reference. Here the policy that learns is the one that acts, so its log probability is
+  /// in the denominator.
+  [[nodiscard]] RANKLOSS_HOST_DEVICE static policy_term to_reference(double reference, double learning,
+                                                                     kl_estimator estimator) noexcept {
+    const policy_ratio q(reference, learning);
+    return {q.kl(estimator), -q.kl_slope(estimator), false};
+  }
+};
+
+}  // namespace detail
 
 /// ppo: the clipped surrogate of proximal policy optimisation, with a penalty on the divergence from the old
 /// policy or from a reference.
@@ -109,17 +156,25 @@ struct ppo {
   }
 
   /// The term of an action with this ratio and advantage, without the penalty.
-  [[nodiscard]] detail::policy_term surrogate(double ratio, double advantage) const noexcept {
+  [[nodiscard]] RANKLOSS_HOST_DEVICE detail::policy_term surrogate(double ratio,
+                                                                   double advantage) const noexcept {
     double counted = ratio;
     if (advantage >= 0.0) {
-      counted = std::min(ratio, 1.0 + clip);
+      counted = detail::lesser(ratio, 1.0 + clip);
     } else {
-      counted = std::max(ratio, 1.0 - clip);
-      if (dual_clip > 0.0) counted = std::min(counted, dual_clip);
+      counted = detail::larger(ratio, 1.0 - clip);
+      if (dual_clip > 0.0) counted = detail::lesser(counted, dual_clip);
     }
     const bool clipped = advantage != 0.0 && counted != ratio;
     return {detail::bounded_term(-advantage * counted),
             clipped ? 0.0 : detail::bounded_term(-advantage * ratio), clipped};
+  }
+  /// That term and the penalty.
+  [[nodiscard]] RANKLOSS_HOST_DEVICE detail::policy_term penalised(
+      detail::policy_term term, const detail::policy_term& penalty) const noexcept {
+    term.value = detail::bounded_term(term.value + kl_coefficient * penalty.value);
+    term.slope = detail::bounded_term(term.slope + kl_coefficient * penalty.slope);
+    return term;
   }
 };
 
@@ -155,6 +210,20 @@ struct critic {
   template <class Self, class Visit>
   static constexpr void for_each_option(Self& self, const Visit& visit) {
     visit("clip", self.clip, options::at_least_0);
+  }
+
+  /// The term of a state with this value and return.
+  [[nodiscard]] RANKLOSS_HOST_DEVICE detail::policy_term term(double value, double to) const noexcept {
+    const double error = detail::held_as<double>(value - to);
+    return {detail::bounded_term(0.5 * error * error), error, false};
+  }
+  /// The same with clipping, given the old value.
+  [[nodiscard]] RANKLOSS_HOST_DEVICE detail::policy_term term(double value, double to,
+                                                              double old) const noexcept {
+    const detail::policy_term free = term(value, to);
+    const double other = detail::held_as<double>(detail::limited(value, old - clip, old + clip) - to);
+    if (!(std::fabs(other) > std::fabs(free.slope))) return free;
+    return {detail::bounded_term(0.5 * other * other), 0.0, true};
   }
 };
 

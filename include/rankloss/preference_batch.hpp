@@ -59,7 +59,7 @@ concept preference_loss = requires(const Loss& loss, double reward) {
 
 /// tie_loss: a preference loss that supports ties. `tie(preferred, other, margin)` is the term of a pair that
 /// neither item wins. `validate_tie(pair)` throws when the options give ties no probability; it is called for
-/// the first tie of a batch. One of the options is the tie parameter, by which both terms return the
+/// the first tie of a batch. A kernel asks `refuses_ties()` instead, which says why, or nothing. One of the options is the tie parameter, by which both terms return the
 /// derivative.
 template <class Loss>
 concept tie_loss = preference_loss<Loss> && requires(const Loss& loss, double reward, std::size_t pair) {
@@ -68,6 +68,11 @@ concept tie_loss = preference_loss<Loss> && requires(const Loss& loss, double re
 };
 
 namespace detail {
+
+/// Fails for a tie that the options give no probability.
+inline void require_ties(std::string_view refusal, std::size_t pair) {
+  require(refusal.empty(), refusal, ", for the tie at pair ", pair);
+}
 
 inline void check_pair_items(std::string_view field, const indices& items, std::size_t count) {
   for (std::size_t k = 0; k < items.size(); ++k)

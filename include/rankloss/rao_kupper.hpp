@@ -3,14 +3,14 @@
 
 #include <rankloss/bradley_terry.hpp>
 #include <rankloss/detail/base/finite.hpp>
+#include <rankloss/detail/base/host_device.hpp>
 #include <rankloss/detail/base/require.hpp>
 #include <rankloss/options.hpp>
 #include <rankloss/preference_batch.hpp>
 
-#include <algorithm>
 #include <cmath>
 #include <cstddef>
-#include <limits>
+#include <string_view>
 
 namespace rankloss::inline RANKLOSS_ABI {
 
@@ -56,20 +56,24 @@ struct rao_kupper {
     visit("temperature", self.temperature, options::temperature);
     visit("threshold", self.threshold, options::real{.least = 0.0, .most = 1e100});
   }
-  void validate_tie(std::size_t pair) const {
-    detail::require(threshold > 0.0, "threshold: 0, expected above 0, for the tie at pair ", pair);
+  /// Why the options give ties no probability; empty where they give them one.
+  [[nodiscard]] std::string_view refuses_ties() const noexcept {
+    return threshold > 0.0 ? "" : "threshold: 0, expected above 0";
   }
+  void validate_tie(std::size_t pair) const { detail::require_ties(refuses_ties(), pair); }
 
-  [[nodiscard]] preference_term operator()(double preferred, double other, double margin) const noexcept {
+  [[nodiscard]] RANKLOSS_HOST_DEVICE preference_term operator()(double preferred, double other,
+                                                                double margin) const noexcept {
     preference_term term = win()(preferred, other, margin + threshold);
     term.slope_of_ties = term.slope_other;
     return term;
   }
 
-  [[nodiscard]] preference_term tie(double preferred, double other, double margin) const noexcept {
-    constexpr double largest = detail::largest_term;
-    const double z = std::clamp((preferred - other - margin) / temperature, -largest, largest);
-    const double eta = std::max(threshold / temperature, std::numeric_limits<double>::min());
+  [[nodiscard]] RANKLOSS_HOST_DEVICE preference_term tie(double preferred, double other,
+                                                         double margin) const noexcept {
+    using detail::larger;
+    const double z = detail::bounded_term((preferred - other - margin) / temperature);
+    const double eta = larger(threshold / temperature, detail::least_normal<double>);
     // By the distance a = |z| of the item that is ahead: softplus(eta - a) + softplus(eta + a) - 2 eta, with
     // 2 eta taken out of both terms.
     const double apart = std::abs(z) - eta;
@@ -79,17 +83,20 @@ struct rao_kupper {
     const double behind = far / (1.0 + far);                          // sigmoid(-a - eta)
     // log(1 - e^(-2 eta)), accurate for small and for large eta.
     const double grown = eta > 0.35 ? std::log1p(-std::exp(-2.0 * eta)) : std::log(-std::expm1(-2.0 * eta));
-    const double value = std::max(apart, 0.0) + std::log1p(near) + std::log1p(far) - grown;
+    const double value = larger(apart, 0.0) + std::log1p(near) + std::log1p(far) - grown;
     // ahead - behind, computed without cancellation near z = 0.
     const double pull = std::copysign(ahead / (1.0 + far) * -std::expm1(-2.0 * std::abs(z)), z) / temperature;
     const double bend =
         (near / (1.0 + near) / (1.0 + near) + behind / (1.0 + far)) / temperature / temperature;
     const double slope_of_ties = -(ahead + behind + 2.0 / std::expm1(2.0 * eta)) / temperature;
-    return {std::min(value, largest), pull, -pull, bend, bend, std::max(slope_of_ties, -largest)};
+    return {detail::lesser(value, detail::largest_term), pull, -pull, bend, bend,
+            larger(slope_of_ties, -detail::largest_term)};
   }
 
  private:
-  [[nodiscard]] bradley_terry win() const noexcept { return {.temperature = temperature}; }
+  [[nodiscard]] RANKLOSS_HOST_DEVICE bradley_terry win() const noexcept {
+    return {.temperature = temperature};
+  }
 };
 
 }  // namespace rankloss::inline RANKLOSS_ABI

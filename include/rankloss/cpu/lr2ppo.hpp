@@ -123,10 +123,9 @@ struct lr2ppo_engine {
     const output_sums sums(out, lists.count(), scratch);
     const std::span<double> slopes = sums.gradient;
     const bool published = loss.form == lr2ppo_form::published;
-    const double reversed_below = published ? -0.1 : 0.0;
     const double share = weighted_mean(lists.count(), reduction::mean).share(1.0);
     const auto hinges = [&](std::size_t q, double advantage, hinge_sums& to, auto slope) {
-      add_hinges(batch, lists.first(q), lists.size(q), advantage < reversed_below, loss.margin, to, slope);
+      add_hinges(batch, lists.first(q), lists.size(q), loss.reverses(advantage), loss.margin, to, slope);
     };
 
     hinge_sums all;
@@ -140,16 +139,14 @@ struct lr2ppo_engine {
     double value = 0.0;
     for (std::size_t q = 0; q < lists.count(); ++q) {
       const label_state state = states.at(q, loss.kl_coefficient);
-      const double size =
-          published || std::abs(state.advantage) >= loss.threshold ? std::abs(state.advantage) : 0.0;
+      const double size = loss.size_of(state.advantage);
       const std::size_t first = lists.first(q);
       hinge_sums own;
       hinges(q, state.advantage, own, [&](std::size_t i, double slope) {
         if (!slopes.empty()) slopes[first + i] += slope;
       });
       const double rank_loss = published ? all.mean() : own.mean();
-      const double term =
-          bounded_term(bounded_term(rank_loss * size) - loss.entropy_coefficient * state.entropy);
+      const double term = loss.term(rank_loss, size, state.entropy);
       value += share * term;
       sums.values[q] = term;
       if (slopes.empty()) continue;
@@ -163,11 +160,8 @@ struct lr2ppo_engine {
         const double p = std::exp(states.logs[i]);
         const double away = p - std::exp(states.old_logs[i]);
         const double of_entropy = p > 0.0 ? p * (states.logs[i] + state.entropy) : 0.0;
-        // Each term is clamped to the finite range of the type, because the difference of two infinities
-        // would be NaN.
-        const double by_hinges = held_as<double>(of_hinge * slopes[i]);
-        const double by_entropy = held_as<double>(share * loss.entropy_coefficient * of_entropy);
-        slopes[i] = held_sum(held_sum(by_hinges, by_entropy), -held_as<double>(of_divergence * away));
+        slopes[i] = lr2ppo::slope(of_hinge * slopes[i], share * loss.entropy_coefficient * of_entropy,
+                                  of_divergence * away);
       }
     }
     sums.commit(out.scale);

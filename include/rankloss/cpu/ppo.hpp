@@ -19,36 +19,6 @@
 namespace rankloss::inline RANKLOSS_ABI {
 namespace detail {
 
-/// The logarithm of a ratio of probabilities, and the ratio. Both are bounded, so that their product with a
-/// finite number is never NaN.
-struct policy_ratio {
-  policy_ratio(double upper, double lower)
-      : log(bounded_term(upper - lower)),
-        ratio(std::exp(std::min(log, most))),
-        above(std::expm1(std::min(log, most))) {}
-
-  static constexpr double most = 600.0;
-  double log;
-  double ratio;
-  double above;  ///< ratio - 1, computed without cancellation
-
-  [[nodiscard]] double kl(kl_estimator estimator) const noexcept {
-    switch (estimator) {
-      case kl_estimator::k1: return -log;
-      case kl_estimator::k2: return bounded_term(0.5 * log * log);
-      default: return std::max(above - log, 0.0);
-    }
-  }
-  /// The derivative of `kl` by the logarithm of the ratio.
-  [[nodiscard]] double kl_slope(kl_estimator estimator) const noexcept {
-    switch (estimator) {
-      case kl_estimator::k1: return -1.0;
-      case kl_estimator::k2: return log;
-      default: return above;
-    }
-  }
-};
-
 /// The ratio rho of the new to the old probability of action i.
 template <class T>
 [[nodiscard]] policy_ratio ratio_of(const policy_batch<T>& batch, std::size_t i) {
@@ -60,11 +30,9 @@ template <class T>
 template <class T>
 [[nodiscard]] policy_term penalty_of(const policy_batch<T>& batch, const policy_ratio& rho,
                                      kl_estimator estimator, std::size_t i) {
-  if (batch.reference_log_probabilities.empty()) return {rho.kl(estimator), rho.kl_slope(estimator), false};
-  // Here the policy that learns is the one that acts, so its log probability is in the denominator.
-  const policy_ratio q(static_cast<double>(batch.reference_log_probabilities[i]),
-                       static_cast<double>(batch.log_probabilities[i]));
-  return {q.kl(estimator), -q.kl_slope(estimator), false};
+  if (batch.reference_log_probabilities.empty()) return rho.penalty(estimator);
+  return policy_ratio::to_reference(static_cast<double>(batch.reference_log_probabilities[i]),
+                                    static_cast<double>(batch.log_probabilities[i]), estimator);
 }
 
 struct ppo_engine {
@@ -73,13 +41,9 @@ struct ppo_engine {
     const step_shares shares(batch.weights, batch.mask, batch.log_probabilities.size());
     return mean_of_terms(batch.log_probabilities.size(), shares, out, [&](std::size_t i) {
       const policy_ratio rho = ratio_of(batch, i);
-      policy_term term = loss.surrogate(rho.ratio, static_cast<double>(batch.advantages[i]));
-      if (loss.kl_coefficient > 0.0) {
-        const policy_term penalty = penalty_of(batch, rho, loss.estimator, i);
-        term.value = bounded_term(term.value + loss.kl_coefficient * penalty.value);
-        term.slope = bounded_term(term.slope + loss.kl_coefficient * penalty.slope);
-      }
-      return term;
+      const policy_term term = loss.surrogate(rho.ratio, static_cast<double>(batch.advantages[i]));
+      return loss.kl_coefficient > 0.0 ? loss.penalised(term, penalty_of(batch, rho, loss.estimator, i))
+                                       : term;
     });
   }
 };
@@ -89,17 +53,9 @@ struct critic_engine {
   static double run(const critic& loss, const value_batch<T>& batch, const outputs& out, context&) {
     const step_shares shares(batch.weights, batch.mask, batch.values.size());
     return mean_of_terms(batch.values.size(), shares, out, [&](std::size_t i) {
-      const double v = static_cast<double>(batch.values[i]);
-      const double r = static_cast<double>(batch.returns[i]);
-      const double error = held_as<double>(v - r);
-      double counted = error;
-      if (!batch.old_values.empty()) {
-        const double old = static_cast<double>(batch.old_values[i]);
-        const double other = held_as<double>(std::clamp(v, old - loss.clip, old + loss.clip) - r);
-        if (std::abs(other) > std::abs(error)) counted = other;
-      }
-      const bool clipped = std::abs(counted) > std::abs(error);
-      return policy_term{bounded_term(0.5 * counted * counted), clipped ? 0.0 : error, clipped};
+      const double v = static_cast<double>(batch.values[i]), r = static_cast<double>(batch.returns[i]);
+      return batch.old_values.empty() ? loss.term(v, r)
+                                      : loss.term(v, r, static_cast<double>(batch.old_values[i]));
     });
   }
 };

@@ -126,9 +126,12 @@ class context {
 
   /// Memory of the device for one call, for engines.
   [[nodiscard]] void* scratch(std::size_t bytes) {
-    reserve(bytes);
-    return scratch_;
+    reserve(held_ + bytes);
+    return static_cast<unsigned char*>(scratch_) + held_;
   }
+  /// For engines that call others: until the next `hold`, `scratch` gives what is behind the first bytes. These
+  /// stay where they are as long as scratch need not grow.
+  void hold(std::size_t bytes) noexcept { held_ = bytes; }
   /// Where kernels leave the first bad number, for engines.
   [[nodiscard]] detail::fault_record* faults() const noexcept { return faults_; }
 
@@ -153,6 +156,7 @@ class context {
   detail::fault_record* faults_ = nullptr;
   void* scratch_ = nullptr;
   std::size_t bytes_ = 0;
+  std::size_t held_ = 0;
 };
 
 }  // namespace rankloss::inline RANKLOSS_ABI::cuda

@@ -15,7 +15,8 @@ namespace rankloss::inline RANKLOSS_ABI::cuda::detail {
 
 /// What can be wrong with the numbers of a batch, in the order in which it is reported. Those up to
 /// `too_long` say where lists lie: nothing is computed of such a batch. Those from `scores` to `tangent` are of
-/// an item, and are reported list by list; those behind them are of embeddings.
+/// an item, and are reported list by list; those behind them are of embeddings. The last one and those that
+/// would follow it are of the fields of any other batch, field by field.
 enum class fault : std::uint64_t {
   first_offset,
   falling_offset,
@@ -34,6 +35,7 @@ enum class fault : std::uint64_t {
   row_embedding,
   column_embedding,
   dot_products,
+  fields,
 };
 
 /// A fault as one number, the least of which is reported: the kind, and the item or, where lists lie wrongly,
@@ -63,12 +65,51 @@ struct fault_record {
   std::int64_t whole, other;  ///< offset or length, and what it is compared with; or the bits of a number
   const char* expected;       ///< what the loss expects of a relevance
   std::uint64_t expected_size;
+  const char* const* words = nullptr;  ///< on the host: what is told of each field, see `tell_of_field`
 };
+
+/// A fault of a field of a batch that is none of lists and none of embeddings. Field by field, and in a field by
+/// index, is the order in which faults are reported.
+[[nodiscard]] RANKLOSS_HOST_DEVICE constexpr fault_word fault_of_field(unsigned field,
+                                                                       std::uint64_t index) noexcept {
+  return (static_cast<fault_word>(fault::fields) + field) << fault_item_bits | index;
+}
+/// Whether a fault is of a field, and of which one.
+[[nodiscard]] RANKLOSS_HOST_DEVICE constexpr bool is_of_field(fault_word word) noexcept {
+  return word != no_fault && kind_of(word) >= fault::fields;
+}
+[[nodiscard]] RANKLOSS_HOST_DEVICE constexpr unsigned field_of(fault_word word) noexcept {
+  return static_cast<unsigned>((word >> fault_item_bits) - static_cast<fault_word>(fault::fields));
+}
+
+/// Tells the text of the field, in which $i is the index, $l the list, $x the number, $w the whole number, $o
+/// what it is compared with, and $e what the loss expects.
+[[noreturn]] inline void tell_of_field(const fault_record& found) {
+  using rankloss::detail::append;
+  std::string told;
+  const std::string_view text = found.words[field_of(found.word)];
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    if (text[at] != '$') {
+      told += text[at];
+      continue;
+    }
+    switch (text[++at]) {
+      case 'i': append(told, item_of(found.word)); break;
+      case 'l': append(told, found.list); break;
+      case 'x': append(told, found.number); break;
+      case 'w': append(told, found.whole); break;
+      case 'o': append(told, found.other); break;
+      default: append(told, std::string_view(found.expected, found.expected_size));
+    }
+  }
+  rankloss::detail::fail(told);
+}
 
 /// The words of rankloss::evaluate for the same fault.
 [[noreturn]] inline void tell(const fault_record& found) {
   using rankloss::detail::fail;
   const std::uint64_t l = found.list, i = item_of(found.word);
+  if (is_of_field(found.word)) tell_of_field(found);
   switch (kind_of(found.word)) {
     case fault::first_offset: fail("offsets: first is ", found.whole, ", expected 0");
     case fault::falling_offset:

@@ -109,6 +109,23 @@ template <std::floating_point T>
 /// replaced by it, so that sums over lists stay finite.
 inline constexpr double largest_term = 1e290;
 
+/// std::min, std::max and std::clamp of numbers, to the bit, also for kernels.
+[[nodiscard]] [[gnu::always_inline]] RANKLOSS_HOST_DEVICE inline double lesser(double a, double b) noexcept {
+  return b < a ? b : a;
+}
+[[nodiscard]] [[gnu::always_inline]] RANKLOSS_HOST_DEVICE inline double larger(double a, double b) noexcept {
+  return a < b ? b : a;
+}
+[[nodiscard]] [[gnu::always_inline]] RANKLOSS_HOST_DEVICE inline double limited(double x, double least,
+                                                                                double most) noexcept {
+  return x < least ? least : most < x ? most : x;
+}
+
+/// The value or a derivative of one term, limited to [-1e290, 1e290], so that no sum of them is infinite.
+[[nodiscard]] [[gnu::always_inline]] RANKLOSS_HOST_DEVICE inline double bounded_term(double x) noexcept {
+  return limited(x, -largest_term, largest_term);
+}
+
 /// Whether an option is a number from `least` to `most`.
 [[nodiscard]] [[gnu::always_inline]] RANKLOSS_HOST_DEVICE inline bool within(const double& value,
                                                                              double least,

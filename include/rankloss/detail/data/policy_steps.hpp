@@ -16,9 +16,6 @@ namespace rankloss::inline RANKLOSS_ABI::detail {
 
 // Helpers for arrays of steps, the input of policy losses and advantages.
 
-/// The value of one step, limited to [-1e290, 1e290], so that no sum of such values is infinite.
-[[nodiscard]] inline double bounded_term(double x) noexcept { return std::clamp(x, -1e290, 1e290); }
-
 [[nodiscard]] inline bool keeps(const flags& mask, std::size_t i) { return mask.empty() || mask[i]; }
 
 /// Whether value i is finite, judged by its bits in memory.

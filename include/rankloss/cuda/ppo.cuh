@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <rankloss/cuda/detail/faults.hpp>
+#include <rankloss/cuda/detail/field_faults.cuh>
+#include <rankloss/cuda/detail/scratch_plan.hpp>
+#include <rankloss/cuda/detail/term_kernel.cuh>
+#include <rankloss/cuda/ppo.hpp>
+#include <rankloss/detail/base/finite.hpp>
+#include <rankloss/detail/data/policy_steps.hpp>
+#include <rankloss/loss.hpp>
+#include <rankloss/ppo.hpp>
+
+#include <cstddef>
+#include <cstdint>
+
+namespace rankloss::inline RANKLOSS_ABI {
+namespace cuda::detail {
+
+using rankloss::detail::policy_ratio;
+using rankloss::detail::policy_term;
+
+/// What terms of all steps have: weights, a mask, and a slope that is written at once.
+template <class T>
+struct step_terms {
+  static constexpr bool of_relevant = false;
+
+  device_reals weights;
+  device_flags mask;
+  std::size_t count, looked;
+  bool check;
+  outputs<T> out;
+
+  [[nodiscard]] __device__ bool keeps(std::size_t i) const { return mask.empty() || mask[i]; }
+  [[nodiscard]] __device__ double weight(std::size_t i) const {
+    return !keeps(i) ? 0.0 : weights.empty() ? 1.0 : weights[i];
+  }
+  [[nodiscard]] __device__ double by_parameter(const policy_term&) const { return 0.0; }
+  __device__ void put(std::size_t i, const policy_term& term, double weight, const list_mean& mean) const {
+    if (out.gradient.empty()) return;
+    const double share = mean.share(weight);
+    put_number(out.gradient[i], share > 0.0 ? held_as<double>(out.scale * (share * term.slope)) : 0.0,
+               out.update);
+  }
+  __device__ void put_nan(std::size_t i) const {
+    if (!out.gradient.empty()) out.gradient[i] = not_a_number<T>;
+  }
+};
+
+inline constexpr const char* policy_words[] = {
+    "weights: $x at step $i, expected a finite number >= 0",
+    "reference_log_probabilities: $x at step $i, expected a finite number",
+    "log_probabilities: $x at step $i, expected a finite number",
+    "old_log_probabilities: $x at step $i, expected a finite number",
+    "advantages: $x at step $i, expected a finite number"};
+
+/// ppo over actions.
+template <class T>
+struct policy_terms : step_terms<T> {
+  ppo loss;
+  policy_batch<T> batch;
+
+  [[nodiscard]] __device__ fault_word fault(std::size_t i) const {
+    if (!this->check) return no_fault;
+    if (bad_weight_at(batch.weights, i)) return fault_of_field(0, i);
+    if (!this->keeps(i)) return no_fault;
+    for (unsigned f = 1; f < 5; ++f)
+      if (not_finite_at(numbers(f), i)) return fault_of_field(f, i);
+    return no_fault;
+  }
+  __device__ void describe(fault_word word, fault_record& record) const {
+    const std::size_t i = item_of(word);
+    const unsigned field = field_of(word);
+    record.number = field == 0 ? batch.weights[i] : static_cast<double>(numbers(field)[i]);
+  }
+
+  [[nodiscard]] __device__ policy_term term(std::size_t i) const {
+    if (!this->keeps(i)) return {};
+    const double now = static_cast<double>(batch.log_probabilities[i]);
+    const policy_ratio rho(now, static_cast<double>(batch.old_log_probabilities[i]));
+    const policy_term own = loss.surrogate(rho.ratio, static_cast<double>(batch.advantages[i]));
+    if (!(loss.kl_coefficient > 0.0)) return own;
+    return loss.penalised(
+        own, batch.reference_log_probabilities.empty()
+                 ? rho.penalty(loss.estimator)
+                 : policy_ratio::to_reference(static_cast<double>(batch.reference_log_probabilities[i]), now,
+                                              loss.estimator));
+  }
+
+ private:
+  /// The arrays in the order of the words.
+  [[nodiscard]] __device__ const device_span<const T>& numbers(unsigned field) const {
+    return field == 1   ? batch.reference_log_probabilities
+           : field == 2 ? batch.log_probabilities
+           : field == 3 ? batch.old_log_probabilities
+                        : batch.advantages;
+  }
+};
+
+inline constexpr const char* value_words[] = {"weights: $x at step $i, expected a finite number >= 0",
+                                              "values: $x at step $i, expected a finite number",
+                                              "returns: $x at step $i, expected a finite number",
+                                              "old_values: $x at step $i, expected a finite number"};
+
+/// critic over states.
+template <class T>
+struct value_terms : step_terms<T> {
+  critic loss;
+  value_batch<T> batch;
+
+  [[nodiscard]] __device__ fault_word fault(std::size_t i) const {
+    if (!this->check) return no_fault;
+    if (bad_weight_at(batch.weights, i)) return fault_of_field(0, i);
+    if (!this->keeps(i)) return no_fault;
+    for (unsigned f = 1; f < 4; ++f)
+      if (not_finite_at(numbers(f), i)) return fault_of_field(f, i);
+    return no_fault;
+  }
+  __device__ void describe(fault_word word, fault_record& record) const {
+    const std::size_t i = item_of(word);
+    const unsigned field = field_of(word);
+    record.number = field == 0 ? batch.weights[i] : static_cast<double>(numbers(field)[i]);
+  }
+
+  [[nodiscard]] __device__ policy_term term(std::size_t i) const {
+    if (!this->keeps(i)) return {};
+    const double v = static_cast<double>(batch.values[i]), r = static_cast<double>(batch.returns[i]);
+    return batch.old_values.empty() ? loss.term(v, r)
+                                    : loss.term(v, r, static_cast<double>(batch.old_values[i]));
+  }
+
+ private:
+  [[nodiscard]] __device__ const device_span<const T>& numbers(unsigned field) const {
+    return field == 1 ? batch.values : field == 2 ? batch.returns : batch.old_values;
+  }
+};
+
+/// The engine of a loss over steps.
+template <class Loss, template <class> class Terms, const char* const* words>
+struct step_engine {
+  template <class Batch>
+  [[nodiscard]] static std::size_t scratch_bytes(const Loss&, const Batch& batch) {
+    return plan(batch).scratch.bytes;
+  }
+
+  template <class T, class Batch>
+  static void run(const Loss& loss, const Batch& batch, const outputs<T>& out, context& ctx) {
+    const plan to(batch);
+    void* const memory = ctx.scratch(to.scratch.bytes);
+    const std::size_t n = steps_of(batch);
+    const Terms<T> terms{{batch.weights, batch.mask, n, n, ctx.checks == data_checks::on, out}, loss, batch};
+    reduce_terms(queue_terms(terms, to.terms, reduction::mean, out.value, {}, out.scale, out.update,
+                             fault_words{words}, memory, ctx),
+                 ctx);
+  }
+
+ private:
+  template <class T>
+  [[nodiscard]] static std::size_t steps_of(const policy_batch<T>& batch) {
+    return batch.log_probabilities.size();
+  }
+  template <class T>
+  [[nodiscard]] static std::size_t steps_of(const value_batch<T>& batch) {
+    return batch.values.size();
+  }
+
+  struct plan {
+    template <class Batch>
+    explicit plan(const Batch& batch)
+        : terms(scratch, steps_of(batch), !batch.weights.empty() || !batch.mask.empty()) {}
+
+    scratch_plan scratch;
+    term_plan terms;
+  };
+};
+
+}  // namespace cuda::detail
+
+template <>
+struct engine<ppo, cuda::context>
+    : cuda::detail::step_engine<ppo, cuda::detail::policy_terms, cuda::detail::policy_words> {};
+template <>
+struct engine<critic, cuda::context>
+    : cuda::detail::step_engine<critic, cuda::detail::value_terms, cuda::detail::value_words> {};
+
+}  // namespace rankloss::inline RANKLOSS_ABI

@@ -1,0 +1,309 @@
+// SPDX-License-Identifier: BSL-1.0
+#include <rankloss/cuda/ppo.hpp>
+
+#include <rankloss/ppo.hpp>
+
+#include "cuda/ppo.hpp"
+#include "cuda/support/list_checks.hpp"
+
+#include <catch2/catch.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <limits>
+#include <random>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+namespace cuda_ppo_test {
+
+using cuda_support::array;
+using cuda_support::how;
+using cuda_support::tolerance;
+using rankloss::critic;
+using rankloss::data_checks;
+using rankloss::kl_estimator;
+using rankloss::ppo;
+using rankloss::cuda::context;
+
+namespace {
+
+/// Steps of a policy or of a critic. The arrays are log probabilities, old ones, advantages and those of a
+/// reference, or values, returns and old values.
+template <class T>
+struct host_steps {
+  std::vector<T> arrays[4];
+  std::vector<double> weights{};
+  std::vector<std::uint8_t> mask{};
+};
+
+/// Arrays of the same batch on the host or on the device.
+template <template <class> class Array, class T>
+struct views {
+  explicit views(const host_steps<T>& in)
+      : arrays{in.arrays[0], in.arrays[1], in.arrays[2], in.arrays[3]}, weights(in.weights), mask(in.mask) {}
+
+  Array<T> arrays[4];
+  Array<double> weights;
+  Array<std::uint8_t> mask;
+};
+template <class T>
+using host_array = std::vector<T>;
+
+rankloss::cuda::policy_batch<float> batch_of(const ppo&, const views<array, float>& on) {
+  return {on.arrays[0].view(), on.arrays[1].view(), on.arrays[2].view(),
+          on.weights.view(),   on.mask.view(),      on.arrays[3].view()};
+}
+rankloss::cuda::policy_batch<double> batch_of(const ppo&, const views<array, double>& on) {
+  return {on.arrays[0].view(), on.arrays[1].view(), on.arrays[2].view(),
+          on.weights.view(),   on.mask.view(),      on.arrays[3].view()};
+}
+rankloss::policy_batch<double> batch_of(const ppo&, const views<host_array, double>& on) {
+  return {on.arrays[0], on.arrays[1], on.arrays[2], on.weights, on.mask, on.arrays[3]};
+}
+template <class T>
+rankloss::cuda::value_batch<T> batch_of(const critic&, const views<array, T>& on) {
+  return {on.arrays[0].view(), on.arrays[1].view(), on.arrays[2].view(), on.weights.view(), on.mask.view()};
+}
+rankloss::value_batch<double> batch_of(const critic&, const views<host_array, double>& on) {
+  return {on.arrays[0], on.arrays[1], on.arrays[2], on.weights, on.mask};
+}
+
+template <class T>
+struct results {
+  double value = 0.0;
+  std::vector<T> gradient;
+};
+
+template <class Loss, class T>
+results<T> on_device(const Loss& loss, const host_steps<T>& in, context& ctx, const how& h = {}) {
+  const views<array, T> on(in);
+  const array<double> value(std::vector<double>(1, -1.0));
+  const array<T> gradient(std::vector<T>(in.arrays[0].size(), static_cast<T>(h.filled)));
+  cuda_support::on_device(loss, batch_of(loss, on),
+                          rankloss::cuda::outputs<T>{.value = value.view(),
+                                                     .gradient = gradient.view(),
+                                                     .per_list = {},
+                                                     .scale = h.scale,
+                                                     .update = h.update},
+                          ctx);
+  return {value.host()[0], gradient.host()};
+}
+
+template <class Loss, class T>
+results<double> on_host(const Loss& loss, const host_steps<T>& in, const how& h = {}) {
+  host_steps<double> wide{.arrays = {}, .weights = in.weights, .mask = in.mask};
+  for (std::size_t a = 0; a < 4; ++a) wide.arrays[a].assign(in.arrays[a].begin(), in.arrays[a].end());
+  const views<host_array, double> on(wide);
+  results<double> out{0.0, std::vector<double>(in.arrays[0].size(), h.filled)};
+  rankloss::context ctx;
+  out.value = rankloss::evaluate(
+      loss, batch_of(loss, on),
+      rankloss::outputs{.gradient = out.gradient, .scale = h.scale, .update = h.update}, ctx);
+  return out;
+}
+
+/// Terms and sums are of doubles whatever the type of the steps; only the gradient is rounded to it.
+template <class Loss, class T>
+void agrees(const Loss& loss, const host_steps<T>& in, context& ctx, const how& h = {}) {
+  const results<T> device = on_device(loss, in, ctx, h);
+  CHECK_NOTHROW(ctx.check());
+  const results<double> host = on_host(loss, in, h);
+  CHECK(std::abs(device.value - host.value) <= 1e-13 * std::max(1.0, std::abs(host.value)));
+  double largest = 0.0, error = 0.0;
+  for (std::size_t i = 0; i < host.gradient.size(); ++i) {
+    const double g = static_cast<double>(device.gradient[i]);
+    const double of = static_cast<double>(rankloss::detail::held_as<T>(host.gradient[i]));
+    largest = std::max(largest, std::abs(of));
+    error = std::isnan(g) ? INFINITY : std::max(error, std::abs(g - of));
+  }
+  INFO(host.gradient.size() << " steps: largest " << largest << ", error " << error);
+  CHECK(error <= tolerance<T> * largest + static_cast<double>(std::numeric_limits<T>::min()));
+}
+
+template <class T>
+host_steps<T> random_steps(std::size_t n, unsigned seed, double spread = 0.3) {
+  std::mt19937 random(seed);
+  std::normal_distribution<double> normal(0.0, spread);
+  host_steps<T> in;
+  for (std::size_t i = 0; i < n; ++i) {
+    const double about = 3.0 * normal(random);
+    for (auto& numbers : in.arrays) numbers.push_back(static_cast<T>(about + normal(random)));
+    if (i % 7 == 0) in.arrays[1][i] = in.arrays[0][i];
+    if (i % 11 == 0) in.arrays[2][i] = T{0};
+  }
+  return in;
+}
+
+template <class T>
+void give_weights_and_mask(host_steps<T>& in, double size = 1.0) {
+  for (std::size_t i = 0; i < in.arrays[0].size(); ++i) {
+    in.weights.push_back(static_cast<double>(i % 4) * size);
+    in.mask.push_back(i % 5 == 2 ? 0 : 3);
+    if (in.mask.back() == 0)
+      for (auto& numbers : in.arrays)
+        if (!numbers.empty()) numbers[i] = static_cast<T>(NAN);
+  }
+}
+
+}  // namespace
+
+TEMPLATE_TEST_CASE("cuda ppo: every number of steps", "[lengths]", float, double) {
+  const cuda_support::stream own;
+  context ctx(own);
+  std::vector<std::size_t> counts = cuda_support::all_lengths(1025);
+  counts.insert(counts.end(), {2047, 2048, 2049, 9000});
+  for (const std::size_t n : counts) {
+    auto in = random_steps<TestType>(n, static_cast<unsigned>(n));
+    if (n % 2 == 1) give_weights_and_mask(in);
+    INFO(n << " steps");
+    agrees(ppo{.kl_coefficient = 0.1}, in, ctx);
+    agrees(critic{}, in, ctx);
+  }
+}
+
+TEMPLATE_TEST_CASE("cuda ppo: every option, scale and update", "", float, double) {
+  const cuda_support::stream own;
+  context ctx(own);
+  for (const bool referenced : {false, true})
+    for (const auto estimator : {kl_estimator::k1, kl_estimator::k2, kl_estimator::k3}) {
+      auto in = random_steps<TestType>(60, 1);
+      if (!referenced) in.arrays[3].clear();
+      INFO("estimator " << static_cast<int>(estimator) << ", referenced " << referenced);
+      agrees(ppo{.kl_coefficient = 2.0, .estimator = estimator}, in, ctx);
+      agrees(ppo{.clip = 0.0, .dual_clip = 1.3, .kl_coefficient = 1e300, .estimator = estimator},
+             random_steps<double>(40, 2), ctx);
+      give_weights_and_mask(in);
+      agrees(ppo{.clip = 0.1, .dual_clip = 1.2, .kl_coefficient = 0.5, .estimator = estimator}, in, ctx,
+             {.scale = -3.0, .filled = 5.0});
+      agrees(ppo{.clip = 5.0}, in, ctx, {.scale = 2.0, .update = rankloss::update::add, .filled = 1.0});
+    }
+  auto in = random_steps<TestType>(60, 3);
+  agrees(critic{.clip = 0.0}, in, ctx);
+  agrees(critic{.clip = 100.0}, in, ctx);
+  in.arrays[2].clear();
+  agrees(critic{}, in, ctx);
+  give_weights_and_mask(in);
+  agrees(critic{}, in, ctx, {.scale = -2.0, .update = rankloss::update::add, .filled = 1.0});
+}
+
+TEST_CASE("cuda ppo: weights and numbers of any size, and no step that counts") {
+  const cuda_support::stream own;
+  context ctx(own);
+  for (const double size : {1e-310, 1e-300, 1e300}) {
+    auto in = random_steps<double>(5000, 4);
+    give_weights_and_mask(in, size);
+    INFO("size " << size);
+    agrees(ppo{.kl_coefficient = 0.1}, in, ctx);
+  }
+  for (const double spread : {100.0, 1e4, 1e200, 1e307}) {
+    INFO("spread " << spread);
+    agrees(ppo{.dual_clip = 3.0}, random_steps<double>(50, 5, spread), ctx);
+    agrees(ppo{.kl_coefficient = 0.3, .estimator = kl_estimator::k2}, random_steps<double>(50, 5, spread),
+           ctx);
+    agrees(critic{}, random_steps<double>(50, 5, spread), ctx);
+    if (spread < 1e30) agrees(critic{}, random_steps<float>(50, 5, spread), ctx);
+  }
+  auto none = random_steps<float>(30, 6);
+  none.mask.assign(30, 0);
+  agrees(ppo{}, none, ctx, {.filled = 5.0});
+  none.mask.clear();
+  none.weights.assign(30, 0.0);
+  agrees(critic{}, none, ctx, {.filled = 5.0});
+}
+
+TEST_CASE("cuda ppo: bad numbers are told as on the host, the first of them") {
+  const cuda_support::stream own;
+  context ctx(own);
+  const auto same_words = [&](const auto& loss, const std::function<void(host_steps<float>&)>& spoil) {
+    auto in = random_steps<float>(3000, 7);
+    give_weights_and_mask(in);
+    spoil(in);
+    std::string expected = "nothing";
+    try {
+      (void)on_host(loss, in);
+    } catch (const std::invalid_argument& refused) {
+      expected = refused.what();
+    }
+    const auto out = on_device(loss, in, ctx, {.update = rankloss::update::add, .filled = 5.0});
+    CHECK(std::isnan(out.value));
+    CHECK(std::all_of(out.gradient.begin(), out.gradient.end(), [](float g) { return std::isnan(g); }));
+    CHECK_THROWS_WITH(ctx.check(), expected);
+    CHECK_NOTHROW(ctx.check());  // it is reported once
+    agrees(loss, random_steps<float>(5, 8), ctx);
+  };
+  const auto each = [&](std::size_t of, float number, const auto& loss) {
+    same_words(loss, [&](auto& in) {
+      in.arrays[of][2500] = number;
+      in.arrays[of][2900] = NAN;
+    });
+  };
+  for (const std::size_t of : {0, 1, 2}) {
+    each(of, INFINITY, ppo{});
+    each(of, -INFINITY, critic{});
+  }
+  each(3, NAN, ppo{});
+  same_words(ppo{}, [](auto& in) {
+    in.arrays[2][0] = in.arrays[1][1] = NAN;
+    in.arrays[0][2900] = in.arrays[3][2990] = INFINITY;
+  });
+  same_words(critic{}, [](auto& in) {
+    in.weights[2] = -1.0;  // of a masked step
+    in.arrays[0][0] = NAN;
+  });
+  ctx.checks = data_checks::off;
+  auto in = random_steps<float>(40, 9);
+  in.arrays[0][3] = NAN;
+  (void)on_device(ppo{}, in, ctx);
+  CHECK_NOTHROW(ctx.check());
+}
+
+TEST_CASE("cuda ppo: shapes and options are refused in the words of the host") {
+  const cuda_support::stream own;
+  context ctx(own);
+  const auto refused = [&](const auto& loss, const std::function<void(host_steps<double>&)>& spoil) {
+    auto in = random_steps<double>(6, 10);
+    spoil(in);
+    std::string expected = "nothing";
+    try {
+      (void)on_host(loss, in);
+    } catch (const std::invalid_argument& words) {
+      expected = words.what();
+    }
+    CHECK_THROWS_WITH(on_device(loss, in, ctx), expected);
+  };
+  for (const std::size_t of : {1, 2, 3}) refused(ppo{}, [of](auto& in) { in.arrays[of].pop_back(); });
+  for (const std::size_t of : {1, 2}) refused(critic{}, [of](auto& in) { in.arrays[of].pop_back(); });
+  refused(ppo{}, [](auto& in) { in.weights = {1.0}; });
+  refused(critic{}, [](auto& in) { in.mask = {1}; });
+  refused(ppo{.dual_clip = 0.5}, [](auto&) {});
+  refused(critic{.clip = -1.0}, [](auto&) {});
+  const views<array, double> on(random_steps<double>(6, 10));
+  const array<double> six(6);
+  CHECK_THROWS_WITH(cuda_support::on_device(ppo{}, batch_of(ppo{}, on),
+                                            rankloss::cuda::outputs<double>{.per_list = six.view()}, ctx),
+                    "rankloss: per_list: steps have none, expected an empty output");
+}
+
+TEST_CASE("cuda ppo: the same bits on every run, and what is reserved is enough") {
+  const cuda_support::stream own;
+  cuda_support::counted_memory memory;
+  context ctx(own, memory.resource());
+  auto in = random_steps<float>(5000, 11);
+  give_weights_and_mask(in);
+  const views<array, float> on(in);
+  ctx.reserve(cuda_support::scratch_bytes(ppo{}, batch_of(ppo{}, on)));
+  ctx.reserve(cuda_support::scratch_bytes(critic{}, batch_of(critic{}, on)));
+  const std::size_t before = memory.allocations;
+  const auto once = on_device(ppo{}, in, ctx), again = on_device(ppo{}, in, ctx);
+  CHECK(once.value == again.value);
+  CHECK(once.gradient == again.gradient);
+  (void)on_device(critic{}, in, ctx);
+  CHECK(memory.allocations == before);
+}
+
+}  // namespace cuda_ppo_test
