@@ -163,7 +163,7 @@ __device__ inline void find_state(const Team& team, const label_task<T>& task, s
 }
 
 template <class T>
-__global__ void __launch_bounds__(ragged_threads) find_states(const label_task<T> task) {
+__global__ void __launch_bounds__(ragged_threads, 1) find_states(const label_task<T> task) {
   if (task.faults->places == no_fault) {
     for_each_list(task.check.lists, [&](const auto& team, std::size_t l) { find_state(team, task, l); });
     return;
@@ -197,7 +197,7 @@ __global__ void __launch_bounds__(reduce_threads) add_states(const Task task) {
 
 /// The terms of the lists and their slopes.
 template <class T>
-__global__ void __launch_bounds__(ragged_threads) write_labels(const label_task<T> task) {
+__global__ void __launch_bounds__(ragged_threads, 1) write_labels(const label_task<T> task) {
   if (task.faults->places != no_fault) return;
   const bool published = task.loss.form == lr2ppo_form::published;
   const label_totals all = *task.totals;

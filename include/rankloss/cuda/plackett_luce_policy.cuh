@@ -173,7 +173,7 @@ __device__ inline void fill_nan(const device_span<T>& out) {
 }
 
 template <class T>
-__global__ void __launch_bounds__(ragged_threads) evaluate_lists(const order_task<T> task) {
+__global__ void __launch_bounds__(ragged_threads, 1) evaluate_lists(const order_task<T> task) {
   if (task.faults->places == no_fault) {
     for_each_list(task.check.lists, [&](const auto& team, std::size_t l) { evaluate_order(team, task, l); });
     return;

@@ -19,8 +19,8 @@
 /// Runs a list loss over lists that are too long for one block: by the whole grid, in steps. Masks, checks and
 /// what is written of bad lists are here; a loss knows of tiles and lists only.
 ///
-/// All launches depend on what the host knows, so they can be captured into a graph. The blocks of tiles that
-/// there are not leave at once.
+/// Launches depend on what the host knows alone, so they can be captured into a graph. Blocks for whose tile there
+/// is no list leave at once.
 namespace rankloss::inline RANKLOSS_ABI::cuda::detail {
 
 // Lists of up to so many items are computed by one block. These numbers are predicted and not measured: a
@@ -32,8 +32,8 @@ namespace rankloss::inline RANKLOSS_ABI::cuda::detail {
 inline constexpr std::uint32_t longest_sorted_by_block = 4096;
 /// Of losses that pass over their items a few times, for which the grid takes some 10 launches.
 inline constexpr std::uint32_t longest_passed_by_block = 16384;
-/// Of losses of all pairs, for which a block takes as long as for a launch with some 100 items already: as few
-/// as there can be.
+/// Of losses of all pairs. A block is with the pairs of some 100 items for as long as a launch takes, so this is
+/// as few as there can be.
 inline constexpr std::uint32_t longest_paired_by_block = tile_items - 1;
 
 /// Items of a part of a tile.

@@ -605,8 +605,7 @@ struct list_engine {
     plan(const Loss& loss, const list_batch<T, R>& batch)
         : lists(count_of(batch)),
           longest(static_cast<std::uint32_t>(longest_of(batch))),
-          shortest(batch.length > 0 ? (batch.lengths.empty() ? longest : 0)
-                                    : (batch.offsets.empty() ? longest : 0)),
+          shortest((batch.length > 0 ? batch.lengths.empty() : batch.offsets.empty()) ? longest : 0),
           reads_places(batch.length > 0 ? !batch.lengths.empty()
                                         : !batch.offsets.empty() || longest < batch.scores.size()),
           counts(batch.reduction == reduction::mean_of_relevant),

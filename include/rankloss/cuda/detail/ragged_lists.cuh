@@ -57,7 +57,8 @@ struct ragged_lists {
   "offsets: first is $w, expected 0", "offsets: $w at $i after $o, expected them to rise", \
       "offsets: last is $w, expected $o (the number of " unit ")"
 
-/// Threads of a block that takes several lists: each warp a short one, and then all of them the long ones.
+/// Threads of a block that takes several lists: each warp a short one, and then all of them the long ones. As in
+/// kernels of lists, one block may take all registers where a kernel would spill.
 inline constexpr unsigned ragged_threads = 256;
 inline constexpr unsigned ragged_warps = ragged_threads / warp_size;
 
