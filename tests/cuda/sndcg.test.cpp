@@ -5,6 +5,9 @@
 
 #include <catch2/catch.hpp>
 
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
 #include <vector>
 
 namespace cuda_sndcg_test {
@@ -82,6 +85,22 @@ TEST_CASE("cuda: sndcg with relevance and weights of any size") {
     cuda_support::agrees(sndcg{.temperature = 0.2, .gain = gain::linear}, scaled, ctx);
     if (size < 1e3) cuda_support::agrees(sndcg{.temperature = 0.2}, scaled, ctx);
   }
+}
+
+TEST_CASE("cuda: sndcg with large gains and a high temperature") {
+  const cuda_support::stream own;
+  rankloss::cuda::context ctx(own);
+  auto in = cuda_support::lists_of_lengths<double, double>({20, 90}, 3);
+  for (double& y : in.relevance) y += 50.0;  // the greatest gain times the temperature is above all doubles
+  // One by both is a subnormal number of some five digits, so few digits are compared, and not relative to 0.
+  const cuda_support::how scaled{.scale = 1e300};
+  const auto device = cuda_support::on_device(sndcg{.temperature = 1e300}, in, ctx, scaled);
+  const auto host = cuda_support::on_host(sndcg{.temperature = 1e14}, in, {.scale = 1e14});
+  double largest = 0.0;
+  for (const double g : host.gradient) largest = std::max(largest, std::abs(g));
+  CHECK(largest > 1e-4);
+  for (std::size_t i = 0; i < in.scores.size(); ++i)
+    CHECK(std::abs(device.gradient[i] - host.gradient[i]) <= 1e-4 * largest);
 }
 
 }  // namespace cuda_sndcg_test

@@ -94,7 +94,7 @@ struct sndcg_list {
     sums.moment += static_cast<double>(slope_sum) * static_cast<double>(slope);
   }
   /// What a pull through the ranks is multiplied by.
-  [[nodiscard]] __device__ double factor(double best) const { return -1.0 / (best * temperature); }
+  [[nodiscard]] __device__ double factor(double best) const { return -1.0 / best / temperature; }
 
  private:
   template <class Team, class T>
