@@ -179,5 +179,7 @@ template <class Work>
 void add_yardsticks(std::vector<benchmark>& all);
 void add_lists(std::vector<benchmark>& all);
 void add_embeddings(std::vector<benchmark>& all);
+void add_ranks(std::vector<benchmark>& all);
+void add_policies(std::vector<benchmark>& all);
 
 }  // namespace cuda_bench

@@ -60,6 +60,8 @@ int run(int argc, char** argv) {
   add_yardsticks(all);
   add_lists(all);
   add_embeddings(all);
+  add_ranks(all);
+  add_policies(all);
   const std::regex wanted(how.filter);
   std::erase_if(all, [&](const benchmark& b) {
     return !std::regex_search(b.name, wanted) || (how.most_items > 0 && b.items > how.most_items);
