@@ -2,6 +2,7 @@
 #include "cuda/bidirectional.hpp"
 
 #include <rankloss/cuda/bidirectional.cuh>
+#include <rankloss/cuda/listnet.cuh>
 #include <rankloss/cuda/metrics/ndcg.cuh>
 #include <rankloss/cuda/sndcg.cuh>
 #include <rankloss/cuda/softmax_cross_entropy.cuh>
@@ -29,3 +30,4 @@ COMPILE_MATRICES_ON_DEVICE(rankloss::bidirectional<rankloss::softmax_cross_entro
 COMPILE_MATRICES_ON_DEVICE(rankloss::bidirectional<rankloss::softmax_cross_entropy>, double, double);
 COMPILE_MATRICES_ON_DEVICE(rankloss::bidirectional<rankloss::sndcg>, float, int);
 COMPILE_MATRICES_ON_DEVICE(rankloss::bidirectional<rankloss::metrics::ndcg>, float, int);
+COMPILE_MATRICES_ON_DEVICE(rankloss::bidirectional<rankloss::listnet>, float, int);

@@ -2,6 +2,7 @@
 #include <rankloss/bidirectional.hpp>
 
 #include <rankloss/cuda/similarity_batch.hpp>
+#include <rankloss/listnet.hpp>
 #include <rankloss/metrics/ndcg.hpp>
 #include <rankloss/sndcg.hpp>
 #include <rankloss/softmax_cross_entropy.hpp>
@@ -220,6 +221,7 @@ TEST_CASE("cuda bidirectional: losses and metrics with every direction and relev
       INFO("over " << static_cast<int>(over) << ", columns by " << static_cast<int>(by));
       agrees(sndcg{.loss = {.temperature = 0.2}, .columns_by = by, .over = over}, in, ctx);
       agrees(ndcg{.columns_by = by, .over = over}, in, ctx);
+      agrees(bidirectional<rankloss::listnet>{.columns_by = by, .over = over}, in, ctx);
     }
   in.column_relevance = random_matrix<float, int>(35, 35, 3).relevance;
   agrees(sndcg{.loss = {.temperature = 0.2}}, in, ctx);

@@ -145,6 +145,9 @@ TEST_CASE("cuda context: shapes and options are refused before anything is queue
   bad = in;
   bad.length = 4;
   refused(bad, "offsets: given together with length");
+  bad = in;
+  bad.offsets = {0};
+  refused(bad, "offsets: size 1, for no list, and there are 8 items");
   CHECK_THROWS_WITH(cuda_support::on_device(softmax_cross_entropy{.temperature = -1}, in, ctx),
                     Contains("temperature: -1"));
 }

@@ -139,4 +139,20 @@ TEST_CASE(
   agrees_with_weights(err{.metric = {.cutoff = 4, .max_grade = 2.0}, .ranks = {.temperature = 0.3}}, {1.0});
 }
 
+TEST_CASE("cuda: smooth_metric whose derivatives are near the largest double") {
+  const cuda_support::stream own;
+  rankloss::cuda::context ctx(own);
+  cuda_support::host_lists<double, double> in;
+  in.scores.assign(100, 0.5);
+  in.relevance.assign(100, 0.0);
+  in.relevance[0] = 1.7e308;
+  const by_laplace<metrics::dcg> loss{.metric = {.gain = gain::linear, .cutoff = 50},
+                                      .ranks = {.temperature = 1e3}};
+  const auto device = cuda_support::on_device(loss, in, ctx);
+  const auto host = cuda_support::on_host(loss, in);
+  CHECK_NOTHROW(ctx.check());
+  CHECK(std::abs(host.gradient[0]) > 1e305);
+  CHECK(std::abs(device.gradient[0] / host.gradient[0] - 1.0) < 1e-12);
+}
+
 }  // namespace cuda_smooth_metric_test

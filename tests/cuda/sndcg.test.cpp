@@ -87,20 +87,25 @@ TEST_CASE("cuda: sndcg with relevance and weights of any size") {
   }
 }
 
-TEST_CASE("cuda: sndcg with large gains and a high temperature") {
+TEST_CASE("cuda: sndcg with gains and temperatures that no double holds the product or quotient of") {
   const cuda_support::stream own;
   rankloss::cuda::context ctx(own);
   auto in = cuda_support::lists_of_lengths<double, double>({20, 90}, 3);
-  for (double& y : in.relevance) y += 50.0;  // the greatest gain times the temperature is above all doubles
-  // One by both is a subnormal number of some five digits, so few digits are compared, and not relative to 0.
-  const cuda_support::how scaled{.scale = 1e300};
-  const auto device = cuda_support::on_device(sndcg{.temperature = 1e300}, in, ctx, scaled);
+  for (double& y : in.relevance) y += 50.0;
+  // Far above all scores the gradient falls as 1 / temperature and nothing else.
+  const auto device = cuda_support::on_device(sndcg{.temperature = 1e300}, in, ctx, {.scale = 1e300});
   const auto host = cuda_support::on_host(sndcg{.temperature = 1e14}, in, {.scale = 1e14});
   double largest = 0.0;
   for (const double g : host.gradient) largest = std::max(largest, std::abs(g));
   CHECK(largest > 1e-4);
   for (std::size_t i = 0; i < in.scores.size(); ++i)
-    CHECK(std::abs(device.gradient[i] - host.gradient[i]) <= 1e-4 * largest);
+    CHECK(std::abs(device.gradient[i] - host.gradient[i]) <= 1e-11 * largest);
+
+  cuda_support::host_lists<double, double> light{.scores = {0.0, 1.0}, .relevance = {1.0, 0.0}};
+  light.item_weights = {1e-300, 1.0};
+  CHECK(cuda_support::on_device(sndcg{.temperature = 1e-9}, light, ctx).gradient ==
+        std::vector<double>{0.0, 0.0});
+  CHECK_NOTHROW(ctx.check());
 }
 
 }  // namespace cuda_sndcg_test

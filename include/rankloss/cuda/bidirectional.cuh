@@ -53,7 +53,7 @@ struct bidirectional_engine {
     const bool check = ctx.checks == data_checks::on;
     auto* const state = scratch_plan::at<matrix_state>(memory, to.state);
 
-    using compute_type = decltype(compute_of(static_cast<list_engine_type*>(nullptr)));
+    using compute_type = typename list_engine_type::on_list;
     std::string_view expected;
     rankloss::detail::for_each_inner(loss.loss, [&](const auto& inner) {
       if constexpr (requires { inner.expects(); }) expected = inner.expects();

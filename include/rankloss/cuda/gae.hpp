@@ -2,6 +2,7 @@
 #pragma once
 
 #include <rankloss/cuda/context.hpp>
+#include <rankloss/cuda/detail/list_shape.hpp>
 #include <rankloss/cuda/device_span.hpp>
 #include <rankloss/cuda/evaluate.hpp>
 #include <rankloss/detail/base/require.hpp>
@@ -40,6 +41,7 @@ void check_shape(const trajectory_batch<T>& batch, std::size_t advantages, std::
   const std::size_t steps = batch.rewards.size();
   rankloss::detail::check_size("values", batch.values.size(), steps, "one per reward");
   const std::size_t trajectories = batch.offsets.empty() ? 1 : batch.offsets.size() - 1;
+  check_offsets(batch.offsets, steps);
   check_optional("last_values", batch.last_values.size(), trajectories, "one per trajectory");
   check_optional("discounts", batch.discounts.size(), steps, "one per reward");
   check_optional("mask", batch.mask.size(), steps, "one per reward");

@@ -5,21 +5,20 @@
 #include <rankloss/listnet.hpp>
 
 namespace rankloss::inline RANKLOSS_ABI {
+namespace cuda::detail {
+
+/// listnet of one list: the cross entropy that it is by definition.
+struct listnet_list : softmax_list {
+  [[nodiscard]] static listnet_list of(const listnet& loss) {
+    return {softmax_list::of(loss.cross_entropy())};
+  }
+};
+
+}  // namespace cuda::detail
 
 template <>
-struct engine<listnet, cuda::context> {
-  template <class T, class R>
-  [[nodiscard]] static std::size_t scratch_bytes(const listnet& loss, const cuda::list_batch<T, R>& batch) {
-    return of_softmax::scratch_bytes(loss.cross_entropy(), batch);
-  }
-  template <class T, class R>
-  static void run(const listnet& loss, const cuda::list_batch<T, R>& batch, const cuda::outputs<T>& out,
-                  cuda::context& ctx) {
-    of_softmax::run(loss.cross_entropy(), batch, out, ctx);
-  }
-
- private:
-  using of_softmax = engine<softmax_cross_entropy, cuda::context>;
-};
+struct engine<listnet, cuda::context>
+    : cuda::detail::list_engine<listnet, cuda::detail::listnet_list,
+                                cuda::detail::over_grid<cuda::detail::softmax_steps>> {};
 
 }  // namespace rankloss::inline RANKLOSS_ABI

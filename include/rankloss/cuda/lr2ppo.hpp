@@ -39,7 +39,7 @@ void check_shape(const label_policy_batch<T>& batch, const outputs<T>& out) {
   using rankloss::detail::check_optional;
   using rankloss::detail::check_size;
   const std::size_t items = batch.scores.size(), lists = lists_of(batch.offsets);
-  check_order_items(items);
+  check_order_items(batch.offsets, items);
   check_size("old_scores", batch.old_scores.size(), items, "one per score");
   check_size("rewards", batch.rewards.size(), lists, "one per list");
   check_optional("old_values", batch.old_values.size(), lists, "one per list");

@@ -46,7 +46,7 @@ template <class T>
 void check_shape(const order_batch<T>& batch, const order_results<T>& out) {
   using rankloss::detail::check_optional;
   const std::size_t lists = lists_of(batch.offsets);
-  check_order_items(batch.scores.size());
+  check_order_items(batch.offsets, batch.scores.size());
   check_optional("log_probabilities", out.log_probabilities.size(), lists, "one per list");
   check_optional("entropies", out.entropies.size(), lists, "one per list");
   check_optional("gradient", out.gradient.size(), batch.scores.size(), "one per score");
@@ -70,7 +70,7 @@ template <class Policy, class T>
 [[nodiscard]] std::size_t scratch_of_orders(const Policy& policy, const order_batch<T>& batch) {
   expect_engine<Policy, order_batch<T>>();
   if constexpr (has_engine<Policy, order_batch<T>>) {
-    check_order_items(batch.scores.size());
+    check_order_items(batch.offsets, batch.scores.size());
     return engine<Policy, context>::scratch_bytes(policy, batch);
   }
   return 0;
@@ -81,7 +81,7 @@ void run_samples(const Policy& policy, const device_span<const T>& scores, const
   expect_engine<Policy, order_batch<T>>();
   if constexpr (has_engine<Policy, order_batch<T>>) {
     rankloss::validate(policy);
-    check_order_items(scores.size());
+    check_order_items(offsets, scores.size());
     rankloss::detail::check_size("orders", orders.size(), scores.size(), "one per score");
     engine<Policy, context>::run(policy, scores, offsets, sample, orders, ctx);
   }

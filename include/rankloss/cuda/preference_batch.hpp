@@ -93,8 +93,8 @@ template <class Loss, score T>
 /// - It neither waits nor reads back. A call may be captured into a CUDA graph once scratch holds
 ///   `scratch_bytes`.
 /// - Terms and sums are of doubles. For the gradient the two ends of all pairs are sorted by their items, and
-///   each item adds up its own in the order of the pairs: the bits of its derivative depend on its own pairs
-///   and on the weights of the batch alone, and are the same on every run.
+///   each item adds up its own in the order of the pairs: the bits of its derivative depend on its own pairs,
+///   on the weights of the batch and, in mean_of_relevant, on which pairs count, and are the same on every run.
 /// - Scratch for a gradient: 48 bytes a pair, and 8 an item.
 /// - Edge cases: as on the host, but for bad numbers and indices, which `context::check` reports. Value,
 ///   gradient, per_list and tie_gradient of a batch that has one are NaN.

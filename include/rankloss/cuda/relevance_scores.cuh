@@ -74,7 +74,7 @@ struct caption_task {
 
 /// The cosines of the captions from `first` on with all texts: [captions of the panel, texts]. One tile a block.
 template <class T>
-__global__ void __launch_bounds__(tile_threads)
+__global__ void __launch_bounds__(product_threads)
     multiply_captions(const product_operand<T, true> captions, const product_operand<T, true> texts,
                       std::size_t dimension, std::size_t first, T* cosines) {
   __shared__ product_memory<T> memory;
@@ -188,7 +188,7 @@ struct caption_engine {
       for (std::size_t first = 0; first < shape.captions; first += height) {
         const std::size_t own = std::min(height, shape.captions - first);
         launch("multiply_captions", multiply_captions<T>,
-               blocks(own, tile_side) * blocks(shape.texts, tile_side), tile_threads, 0, stream,
+               blocks(own, tile_side) * blocks(shape.texts, tile_side), product_threads, 0, stream,
                product_operand<T, true>{task.captions.vectors, batch.dimension, first + own},
                product_operand<T, true>{task.texts.vectors, batch.dimension, shape.texts}, batch.dimension,
                first, cosines);

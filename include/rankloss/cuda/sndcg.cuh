@@ -93,8 +93,11 @@ struct sndcg_list {
     sums.mass += static_cast<double>(slope_sum);
     sums.moment += static_cast<double>(slope_sum) * static_cast<double>(slope);
   }
-  /// What a pull through the ranks is multiplied by.
-  [[nodiscard]] __device__ double factor(double best) const { return -1.0 / best / temperature; }
+  /// The derivative of the loss from a pull through the ranks. The pull is divided by `best` first, which is of
+  /// its size: the quotient of best and temperature may be beyond all doubles.
+  [[nodiscard]] __device__ double slope(double pull, double best) const {
+    return -(pull / best) / temperature;
+  }
 
  private:
   template <class Team, class T>
@@ -119,7 +122,7 @@ struct sndcg_list {
     found = found.of_all(team);
     if (sink.wanted())
       sums.pull(team, a, slopes, found.centre(), [&](std::uint32_t i, T pull) {
-        sink.put(item_of(i), static_cast<T>(static_cast<double>(pull) * factor(best)));
+        sink.put(item_of(i), static_cast<T>(slope(static_cast<double>(pull), best)));
       });
     return 1.0 - found.dcg / best;
   }

@@ -76,6 +76,14 @@ TEST_CASE("cuda: projected_ranks with outliers, ties and blocks that just meet")
             {cuda_support::asked::values, cuda_support::asked::pullback});
       }
   });
+  // Two that meet between many that are further apart than distances are summed up exactly.
+  auto far = cuda_support::scores_of_lengths<double>({32}, 3);
+  for (std::size_t p = 0; p < 32; ++p)
+    far.lists.scores[p] = 1e305 * (p < 15   ? 16.0 - static_cast<double>(p)
+                                   : p < 17 ? 0.0
+                                            : 16.0 - static_cast<double>(p));
+  for (const auto direction : {sort_direction::descending, sort_direction::ascending})
+    cuda_support::agrees(projected_ranks{.temperature = 1.0, .direction = direction}, far, ctx);
   // Scores that are a temperature apart have blocks of one item each, which just meet.
   auto apart = cuda_support::scores_of_lengths<double>({300}, 3);
   for (std::size_t i = 0; i < 300; ++i) apart.lists.scores[i] = static_cast<double>(i * 7 % 300);

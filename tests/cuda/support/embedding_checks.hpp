@@ -171,7 +171,8 @@ void agree(const embedding_results<T>& device, const embedding_results<double>& 
     for (std::size_t i = 0; i < own.size(); ++i) {
       const double g = static_cast<double>(own[i]);
       largest = std::max(largest, std::abs(expected[i]));
-      error = std::isnan(g) ? INFINITY : std::max(error, std::abs(g - expected[i]));
+      error = std::isfinite(g) && std::isfinite(expected[i]) ? std::max(error, std::abs(g - expected[i]))
+                                                             : INFINITY;
     }
     INFO(name << ": largest " << largest << ", error " << error << ", relative " << error / largest);
     // What is the rest of a difference of sums, as of vectors of one component, has no relative digits.

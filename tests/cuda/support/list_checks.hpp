@@ -168,7 +168,9 @@ void agree(const host_lists<T, R>& in, const results<T>& device, const results<d
     for (std::size_t i = first; i < first + size && !device.gradient.empty(); ++i) {
       const double g = static_cast<double>(device.gradient[i]);
       largest = std::max(largest, std::abs(host.gradient[i]));
-      error = std::isnan(g) ? INFINITY : std::max(error, std::abs(g - host.gradient[i]));
+      error = std::isfinite(g) && std::isfinite(host.gradient[i])
+                  ? std::max(error, std::abs(g - host.gradient[i]))
+                  : INFINITY;
     }
     INFO("list " << l << " of " << size << " items: largest " << largest << ", error " << error);
     // Where the largest entry is below the normal numbers of the type, it is held as none of them.

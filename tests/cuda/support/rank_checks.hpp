@@ -115,7 +115,8 @@ void agrees(const Ranks& how, const host_scores<T>& in, rankloss::cuda::context&
         if constexpr (std::same_as<Ranks, rankloss::projected_sort>)
           if (what == asked::values && std::isfinite(in.lists.scores[i]))
             largest = std::max(largest, std::abs(static_cast<double>(in.lists.scores[i])));
-        error = std::isnan(x) ? INFINITY : std::max(error, std::abs(x - host[i]));
+        error =
+            std::isfinite(x) && std::isfinite(host[i]) ? std::max(error, std::abs(x - host[i])) : INFINITY;
       }
       INFO("asked " << static_cast<int>(what) << ", list " << l << " of " << size << " items: largest "
                     << largest << ", error " << error);

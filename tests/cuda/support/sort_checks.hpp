@@ -104,7 +104,8 @@ void agrees(const Sort& how, const host_sorts<T>& in, rankloss::cuda::context& c
       for (std::size_t i = first; i < first + size; ++i) {
         const double x = static_cast<double>(device[i]);
         largest = std::max(largest, std::abs(host[i]));
-        error = std::isnan(x) ? INFINITY : std::max(error, std::abs(x - host[i]));
+        error =
+            std::isfinite(x) && std::isfinite(host[i]) ? std::max(error, std::abs(x - host[i])) : INFINITY;
       }
       INFO("product " << static_cast<int>(what) << ", list " << l << " of " << size << " items: largest "
                       << largest << ", error " << error);

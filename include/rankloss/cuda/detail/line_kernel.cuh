@@ -133,7 +133,7 @@ struct panel_sums {
 
 /// Fills the sums of a panel. One tile a block.
 template <class Look, class T>
-__global__ void __launch_bounds__(tile_threads)
+__global__ void __launch_bounds__(product_threads)
     sum_segments(const pair_task<T> task, const Look look, const panel_sums<typename Look::result> sums) {
   __shared__ union {
     product_memory<T> product;
@@ -409,7 +409,7 @@ __global__ void __launch_bounds__(reduce_threads) reduce_lines(const Task task) 
 
 /// The slopes of the rows of a panel: [rows, columns]. One tile a block.
 template <class Lines, class T>
-__global__ void __launch_bounds__(tile_threads)
+__global__ void __launch_bounds__(product_threads)
     write_slopes(const pair_task<T> task, const Lines lines, const typename Lines::slope* of_lines,
                  std::size_t first_row, T* slopes) {
   __shared__ product_memory<T> memory;
@@ -550,7 +550,7 @@ struct embedding_engine {
         sums.of_columns = sums.of_rows + sums.rows * sums.row_segments();
         if (sums.rows > 0 && columns > 0)
           launch("sum_segments", sum_segments<look_type, T>,
-                 blocks(sums.rows, tile_side) * blocks(columns, tile_side), tile_threads, 0, stream, pairs,
+                 blocks(sums.rows, tile_side) * blocks(columns, tile_side), product_threads, 0, stream, pairs,
                  look, sums);
         if (sums.rows + columns > 0)
           launch("merge_segments", merge_segments<look_type>, blocks(sums.rows + columns, warps_of_block),
@@ -584,14 +584,14 @@ struct embedding_engine {
     for (std::size_t first = 0; first < rows && columns > 0; first += height) {
       const std::size_t own = std::min(height, rows - first);
       launch("write_slopes", write_slopes<lines_type, T>, blocks(own, tile_side) * blocks(columns, tile_side),
-             tile_threads, 0, stream, pairs, lines, task.slopes, first, slopes);
+             product_threads, 0, stream, pairs, lines, task.slopes, first, slopes);
       if (row_slopes > 0)
         launch("add_product", add_product<T, true, false>, blocks(own, tile_side) * blocks(d, tile_side),
-               tile_threads, 0, stream, product_operand<T, true>{slopes, columns, own},
+               product_threads, 0, stream, product_operand<T, true>{slopes, columns, own},
                product_operand<T, false>{column_side.vectors, d, d}, columns, row_sums + first * d, d);
       if (column_slopes > 0)
         launch("add_product", add_product<T, false, false>,
-               blocks(column_slopes, tile_side) * blocks(d, tile_side), tile_threads, 0, stream,
+               blocks(column_slopes, tile_side) * blocks(d, tile_side), product_threads, 0, stream,
                product_operand<T, false>{slopes, columns, column_slopes},
                product_operand<T, false>{row_side.vectors + first * d, d, d}, own, column_sums, d);
     }

@@ -628,6 +628,9 @@ struct list_engine {
       arena = take(of_lists);
       if constexpr (requires { Compute::kept_bytes(loss, longest); })
         kept_bytes = Compute::kept_bytes(loss, longest);
+      rankloss::detail::require(kept_bytes == 0 || batch.scores.size() <= (std::size_t{1} << 62) / kept_bytes,
+                                "longest: ", longest, ", expected fewer items: each takes ", kept_bytes,
+                                " bytes of scratch");
       kept = take(batch.scores.size() * kept_bytes);
     }
 

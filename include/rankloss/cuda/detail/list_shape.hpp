@@ -28,6 +28,12 @@ template <class Batch>
   return batch.longest > 0 ? std::min(batch.longest, items) : items;
 }
 
+/// One offset is that of no list.
+inline void check_offsets(const device_indices& offsets, std::size_t items) {
+  rankloss::detail::require(offsets.size() != 1 || items == 0, "offsets: size 1, for no list, and there are ",
+                            items, " items; expected one more than lists");
+}
+
 /// Checks what the host knows of where the lists of a batch lie, in the words of rankloss::evaluate. What lies
 /// in the memory of the device, such as offsets, is checked there.
 template <class Batch>
@@ -47,6 +53,7 @@ void check_lists(const Batch& batch) {
     check_optional("lengths", batch.lengths.size(), count_of(batch), "one per list");
   } else {
     require(batch.stride == 0, "stride: ", batch.stride, " without length");
+    check_offsets(batch.offsets, items);
     require(batch.lengths.empty(),
             "lengths: given without length; lists of a ragged batch end where offsets say");
   }

@@ -78,10 +78,6 @@ inline constexpr const char* matrix_words[] = {
     "column_relevance: $x at row $l, column $i, expected $e; pairs without judgement are left out by the mask, or "
     "0"};
 
-/// What a loss of lists gives its kernels.
-template <class Loss, class Compute>
-Compute compute_of(const list_engine<Loss, Compute>*);
-
 template <class Compute, class T, class R>
 struct matrix_fields {
   Compute compute;

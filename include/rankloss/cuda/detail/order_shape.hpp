@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <rankloss/cuda/detail/list_shape.hpp>
 #include <rankloss/cuda/device_span.hpp>
 #include <rankloss/detail/base/require.hpp>
 
@@ -14,7 +15,8 @@ namespace rankloss::inline RANKLOSS_ABI::cuda::detail {
 [[nodiscard]] inline std::size_t lists_of(const device_indices& offsets) noexcept {
   return offsets.empty() ? 1 : offsets.size() - 1;
 }
-inline void check_order_items(std::size_t items) {
+inline void check_order_items(const device_indices& offsets, std::size_t items) {
+  check_offsets(offsets, items);
   rankloss::detail::require(items <= static_cast<std::size_t>(std::numeric_limits<std::int32_t>::max()),
                             "scores: size ", items, ", expected at most 2^31 - 1 on a device");
 }

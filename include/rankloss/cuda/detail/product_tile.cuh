@@ -15,7 +15,7 @@ inline constexpr unsigned tile_depth = 16;
 /// Rows and columns of a tile that one thread has.
 inline constexpr unsigned own_side = 4;
 inline constexpr unsigned threads_a_side = tile_side / own_side;
-inline constexpr unsigned tile_threads = threads_a_side * threads_a_side;
+inline constexpr unsigned product_threads = threads_a_side * threads_a_side;
 /// Steps of tile_depth terms, the sum of which is one term of a longer sum: so errors grow by the length of
 /// a sum divided by 128, and not by the length.
 inline constexpr unsigned steps_of_part = 8;
@@ -55,7 +55,7 @@ __device__ inline void fetch_terms(const product_operand<T, Along>& from, std::s
                                    std::size_t first_term, std::size_t terms,
                                    own_numbers<T> (&to)[tile_depth][threads_a_side + 1]) {
 #pragma unroll
-  for (unsigned n = threadIdx.x; n < tile_side * tile_depth; n += tile_threads) {
+  for (unsigned n = threadIdx.x; n < tile_side * tile_depth; n += product_threads) {
     const unsigned line = Along ? n / tile_depth : n % tile_side;
     const unsigned term = Along ? n % tile_depth : n / tile_side;
     const bool inside = first_line + line < from.lines && first_term + term < terms;
@@ -111,7 +111,7 @@ __device__ inline void multiply_tile(const product_operand<T, AlongA>& a, const 
 
 /// to[row][column] += sum of a(row, term) b(column, term), in rows `stride` apart. One tile a block.
 template <class T, bool AlongA, bool AlongB>
-__global__ void __launch_bounds__(tile_threads)
+__global__ void __launch_bounds__(product_threads)
     add_product(const product_operand<T, AlongA> a, const product_operand<T, AlongB> b, std::size_t terms,
                 T* to, std::size_t stride) {
   __shared__ product_memory<T> memory;

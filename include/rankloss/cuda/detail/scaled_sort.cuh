@@ -21,7 +21,10 @@ struct scaled_sort {
   template <class T>
   static constexpr std::size_t item_bytes = sinkhorn_options::item_bytes<T> + 4 * sizeof(double) +
                                             sizeof(std::uint32_t);
-  [[nodiscard]] std::size_t kept_bytes(std::size_t, sort_product) const { return scaling.kept_bytes(); }
+  /// Steps are kept for what goes back through them.
+  [[nodiscard]] std::size_t kept_bytes(std::size_t, sort_product what) const {
+    return scaling.implicit != 0 || what == sort_product::pullback ? scaling.kept_bytes() : 0;
+  }
 
   [[nodiscard]] static scaled_sort of(const neural_sort& how) {
     return {sinkhorn_options::of(how.temperature, 0, 0.0, sinkhorn_derivative::unrolled)};

@@ -236,11 +236,11 @@ struct sndcg_steps {
       const std::size_t begin = list.first + tile.begin;
       const std::uint32_t* const order = of.scores.indices[0] + begin;
       const double best = of.lists[list.at].best;
-      const double factor = best > 0.0 ? loss.factor(best) : 0.0;
       of.sums.sums(list, tile)
           .pull(team, of.a + begin, of.slopes + begin, of.lists[list.at].centre,
                 [&](std::uint32_t i, T pulled) {
-                  list.sink.put(order[i], static_cast<T>(static_cast<double>(pulled) * factor));
+                  const double slope = best > 0.0 ? loss.slope(static_cast<double>(pulled), best) : 0.0;
+                  list.sink.put(order[i], static_cast<T>(slope));
                 });
     }
   };

@@ -37,11 +37,12 @@ struct quadratic_rank_rule {
   }
   [[nodiscard]] __device__ bool pools(std::uint32_t a, double s, std::uint32_t b, double t,
                                       std::uint32_t end) const {
-    return gap(a, s, b, t) < 0.5 * static_cast<double>(end - a);
+    // A block of ranks spans less than 2^32. Distances beyond it are not joined as exactly as gap needs.
+    return falling.distance(a, b) * scale < 0x1p33 && gap(a, s, b, t) < 0.5 * static_cast<double>(end - a);
   }
 
  private:
-  /// The distance of the means, which is finite: what is much too far to be pooled may count as nearer.
+  /// The distance of the means, which is finite.
   [[nodiscard]] __device__ double gap(std::uint32_t a, double s, std::uint32_t b, double t) const {
     return fmin(falling.distance(a, b) * scale, 0x1p1000) + t - s;
   }
