@@ -343,6 +343,25 @@ TEST_CASE("sndcg: options out of range are refused", "[sndcg]") {
                     "rankloss: gain_table: -1 at grade 1, expected 0 to 1e30");
 }
 
+TEST_CASE("sndcg: relevant items that are lighter than others by any factor", "[sndcg]") {
+  // What the others weigh does not matter. In groups, of few gains, by rows and by cells.
+  for (const std::size_t n : {std::size_t{2}, std::size_t{40}, std::size_t{65}, std::size_t{300}})
+    for (const bool few : {true, false})
+      for (const double temperature : {1e-15, 1e-9, 1e-2, 1.0, 30.0}) {
+        std::vector<double> s(n), y(n, 0.0), w(n, 1.0), g(n), expected(n);
+        for (std::size_t i = 0; i < n; ++i) s[i] = static_cast<double>(i % 7) + 0.01 * static_cast<double>(i);
+        for (std::size_t i = 0; i < n; i += few ? n : 3) y[i] = 1.0;
+        const rankloss::sndcg loss{.temperature = temperature};
+        const rankloss::list_batch<double> batch{.scores = s, .relevance = y, .item_weights = w};
+        const double value = rankloss::evaluate(loss, batch, {.gradient = expected});
+        for (std::size_t i = 0; i < n; ++i)
+          if (y[i] > 0.0) w[i] = 0x1p-1000;
+        INFO(n << " items, few " << few << ", temperature " << temperature);
+        CHECK(rankloss::evaluate(loss, batch, {.gradient = g}) == value);
+        CHECK(g == expected);
+      }
+}
+
 TEST_CASE("sndcg: large gains and a high temperature do not lose the gradient together", "[sndcg]") {
   // Where the temperature is far above all scores, the gradient falls as 1 / temperature and nothing else.
   // The gain of grade 60 times 1e300 is above all doubles, and one by both is a subnormal number of some five

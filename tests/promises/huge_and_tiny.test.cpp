@@ -3,6 +3,16 @@
 // Scores, rewards and steps that are huge, tiny or subnormal have finite values and gradients.
 
 #include <rankloss/context.hpp>
+#include <rankloss/detail/base/finite.hpp>
+#include <rankloss/ranks/laplace_ranks.hpp>
+#include <rankloss/ranks/projected_ranks.hpp>
+#include <rankloss/ranks/sigmoid_ranks.hpp>
+#include <rankloss/sorts/neural_sort.hpp>
+#include <rankloss/sorts/projected_sort.hpp>
+#include <rankloss/sorts/sinkhorn.hpp>
+#include <rankloss/sorts/soft_sort.hpp>
+#include <rankloss/sorts/soft_top_k.hpp>
+#include <rankloss/sorts/sorting_network.hpp>
 
 #include "promises/catalogue/lists.hpp"
 #include "promises/catalogue/matrices.hpp"
@@ -113,6 +123,58 @@ TEMPLATE_TEST_CASE("preferences and policies: huge and tiny numbers stay finite"
                            }},
                 ctx));
     }
+  }
+}
+
+/// What a product is with numbers near the largest double, by what it is with numbers near 1: products are
+/// linear.
+template <class Product>
+void keeps_its_digits(std::size_t n, const Product& product) {
+  std::mt19937_64 random(11);
+  std::vector<double> near_one(n), huge(n), expected(n), computed(n);
+  std::uniform_real_distribution<double> uniform(-1.0, 1.0);
+  const double size = 0x1p1023;
+  for (std::size_t i = 0; i < n; ++i) huge[i] = (near_one[i] = uniform(random)) * size;
+  product(near_one, expected);
+  product(huge, computed);
+  double largest = 0.0;
+  for (double& x : expected) {
+    x = rankloss::detail::held_as<double>(x * size);
+    largest = std::max(largest, std::abs(x));
+  }
+  for (std::size_t i = 0; i < n; ++i) CHECK(std::abs(computed[i] / 4 - expected[i] / 4) <= 1e-12 * largest);
+}
+
+TEST_CASE("ranks and sorts: products with numbers near the largest double keep their digits") {
+  for (const std::size_t n : {std::size_t{2}, std::size_t{7}, std::size_t{100}}) {
+    std::mt19937_64 random(12);
+    std::vector<double> s(n);
+    for (double& x : s) x = std::normal_distribution<double>()(random);
+    const std::vector<double> ones(n, 1.0);
+    INFO(n << " items");
+    const auto of_ranks = [&](const char* name, const auto& how) {
+      INFO(name);
+      keeps_its_digits(n, [&](auto& in, auto& out) { rankloss::rank_pullback(how, s, in, out); });
+      keeps_its_digits(n, [&](auto& in, auto& out) { rankloss::rank_push(how, s, in, out); });
+    };
+    of_ranks("sigmoid_ranks", rankloss::sigmoid_ranks{});
+    of_ranks("laplace_ranks", rankloss::laplace_ranks{});
+    of_ranks("projected_ranks", rankloss::projected_ranks{});
+    of_ranks("projected_ranks, entropic",
+             rankloss::projected_ranks{.regularization = rankloss::regularization::entropic});
+    of_ranks("projected_sort", rankloss::projected_sort{});
+    of_ranks("soft_top_k", rankloss::soft_top_k{.k = 1.5});
+    const auto of_sort = [&](const char* name, const auto& how) {
+      INFO(name);
+      keeps_its_digits(n, [&](auto& in, auto& out) { rankloss::sort_apply(how, s, in, out); });
+      keeps_its_digits(n, [&](auto& in, auto& out) { rankloss::sort_apply_transposed(how, s, in, out); });
+      keeps_its_digits(n, [&](auto& in, auto& out) { rankloss::sort_pullback(how, s, in, ones, out); });
+      keeps_its_digits(n, [&](auto& in, auto& out) { rankloss::sort_pullback(how, s, s, in, out); });
+    };
+    of_sort("neural_sort", rankloss::neural_sort{});
+    of_sort("sinkhorn", rankloss::sinkhorn{});
+    of_sort("soft_sort", rankloss::soft_sort{});
+    of_sort("sorting_network", rankloss::sorting_network{});
   }
 }
 

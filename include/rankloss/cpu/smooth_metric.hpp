@@ -4,14 +4,12 @@
 #include <rankloss/batch.hpp>
 #include <rankloss/detail/base/finite.hpp>
 #include <rankloss/detail/data/relevant_items.hpp>
-#include <rankloss/detail/data/weighted_mean.hpp>
 #include <rankloss/detail/sorting/sorted_rows.hpp>
 #include <rankloss/evaluate.hpp>
 #include <rankloss/smooth_metric.hpp>
 #include <rankloss/workspace.hpp>
 
 #include <algorithm>
-#include <cmath>
 #include <cstddef>
 #include <span>
 
@@ -59,15 +57,12 @@ struct smooth_metric_engine {
     } else {
       value = loss.metric.of_ranks(ranks_of(soft.values(), items.scores, scratch), items, by_rank, scratch);
       if (!by_rank.empty()) {
-        // The derivatives of a metric that is multiplied by weights or gains may have any magnitude. They are
-        // scaled so that no sum of them overflows.
-        double largest = 0.0;
-        for (const double d : by_rank) largest = std::max(largest, std::abs(d));
-        const double unit = largest > 1e200 ? unit_of(largest) : 1.0;
-        for (double& d : by_rank) d *= unit;
+        // The derivatives of a metric that is multiplied by weights or gains may have any magnitude.
+        const product_input in(std::span<const double>(by_rank), scratch);
         const std::span<double> all = scratch.take<double>(n);
-        soft.pullback(by_rank, all);
-        for (std::size_t i = 0; i < n; ++i) out.gradient[i] = held_as<T>(sign * all[i] / unit);
+        soft.pullback(in.numbers(), all);
+        in.out_of_units(all);
+        for (std::size_t i = 0; i < n; ++i) out.gradient[i] = held_as<T>(sign * all[i]);
       }
     }
     if constexpr (less_is_better)

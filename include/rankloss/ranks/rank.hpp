@@ -6,10 +6,12 @@
 #include <rankloss/detail/base/finite.hpp>
 #include <rankloss/detail/base/require.hpp>
 #include <rankloss/detail/data/check_data.hpp>
+#include <rankloss/detail/data/weighted_mean.hpp>
 #include <rankloss/workspace.hpp>
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <concepts>
 #include <cstddef>
 #include <initializer_list>
@@ -74,17 +76,36 @@ void check_array(std::string_view field, std::span<const T> values, std::size_t 
           " at item ", bad, ", expected a finite number");
 }
 
-/// The values of a real array as doubles.
-template <class T>
-[[nodiscard]] std::span<const double> widened(std::span<const T> values, workspace& scratch) {
-  if constexpr (std::same_as<T, double>) {
-    return values;
-  } else {
-    const std::span<double> wide = scratch.take<double>(values.size());
-    for (std::size_t i = 0; i < values.size(); ++i) wide[i] = static_cast<double>(values[i]);
-    return wide;
+/// What a product with a Jacobian or a matrix is formed with: numbers of the host as doubles. Where the
+/// largest is near the largest double they are in units of it, so that no sum of them overflows.
+class product_input {
+ public:
+  template <class T>
+  product_input(std::span<const T> numbers, workspace& scratch) {
+    double largest = 0.0;
+    for (const T& x : numbers) largest = std::max(largest, std::abs(static_cast<double>(x)));
+    if (largest > 1e200) unit_ = unit_of(largest);
+    if constexpr (std::same_as<T, double>)
+      if (unit_ == 1.0) {
+        numbers_ = numbers;
+        return;
+      }
+    const std::span<double> wide = scratch.take<double>(numbers.size());
+    for (std::size_t i = 0; i < numbers.size(); ++i) wide[i] = static_cast<double>(numbers[i]) * unit_;
+    numbers_ = wide;
   }
-}
+
+  [[nodiscard]] std::span<const double> numbers() const noexcept { return numbers_; }
+  /// Brings the product back from these units. What is beyond all doubles is held at the largest.
+  void out_of_units(std::span<double> product) const {
+    if (unit_ == 1.0) return;
+    for (double& x : product) x = held_as<double>(x / unit_);
+  }
+
+ private:
+  std::span<const double> numbers_;
+  double unit_ = 1.0;
+};
 
 template <class T>
 void narrow(std::span<const double> from, std::span<T> to) {
@@ -145,7 +166,9 @@ void rank_pullback(const Ranks& how, const Scores& scores, detail::view_of<const
   detail::with_object<T>(how, scores, {{"cotangent", cotangent}}, "gradient", gradient,
                          detail::size_of(scores), "one per score", ctx,
                          [&](auto& object, std::span<double> out, workspace& scratch) {
-                           object.pullback(detail::widened(cotangent, scratch), out);
+                           const detail::product_input in(cotangent, scratch);
+                           object.pullback(in.numbers(), out);
+                           in.out_of_units(out);
                          });
 }
 
@@ -156,7 +179,9 @@ void rank_push(const Ranks& how, const Scores& scores, detail::view_of<const T> 
                detail::view_of<T> change, detail::call_context ctx = {}) {
   detail::with_object<T>(how, scores, {{"tangent", tangent}}, "change", change, detail::size_of(scores),
                          "one per score", ctx, [&](auto& object, std::span<double> out, workspace& scratch) {
-                           object.push(detail::widened(tangent, scratch), out);
+                           const detail::product_input in(tangent, scratch);
+                           object.push(in.numbers(), out);
+                           in.out_of_units(out);
                          });
 }
 

@@ -47,7 +47,9 @@ void sort_apply(const Sort& how, const Scores& scores, detail::view_of<const T> 
                 detail::view_of<T> out, detail::call_context ctx = {}) {
   detail::with_object<T>(how, scores, {{"values", values}}, "out", out, detail::size_of(scores),
                          "one per score", ctx, [&](auto& object, std::span<double> wide, workspace& scratch) {
-                           object.apply(detail::widened(values, scratch), wide);
+                           const detail::product_input in(values, scratch);
+                           object.apply(in.numbers(), wide);
+                           in.out_of_units(wide);
                          });
 }
 
@@ -58,7 +60,9 @@ void sort_apply_transposed(const Sort& how, const Scores& scores, detail::view_o
                            detail::view_of<T> out, detail::call_context ctx = {}) {
   detail::with_object<T>(how, scores, {{"values", values}}, "out", out, detail::size_of(scores),
                          "one per score", ctx, [&](auto& object, std::span<double> wide, workspace& scratch) {
-                           object.apply_transposed(detail::widened(values, scratch), wide);
+                           const detail::product_input in(values, scratch);
+                           object.apply_transposed(in.numbers(), wide);
+                           in.out_of_units(wide);
                          });
 }
 
@@ -71,8 +75,10 @@ void sort_pullback(const Sort& how, const Scores& scores, detail::view_of<const 
   detail::with_object<T>(how, scores, {{"values", values}, {"cotangent", cotangent}}, "gradient", gradient,
                          detail::size_of(scores), "one per score", ctx,
                          [&](auto& object, std::span<double> wide, workspace& scratch) {
-                           object.pullback(detail::widened(values, scratch),
-                                           detail::widened(cotangent, scratch), wide);
+                           const detail::product_input in(values, scratch), by(cotangent, scratch);
+                           object.pullback(in.numbers(), by.numbers(), wide);
+                           in.out_of_units(wide);
+                           by.out_of_units(wide);
                          });
 }
 

@@ -63,7 +63,7 @@ struct gain_options {
     template <class T, class R>
     __device__ void add(const gain_options& gains, const device_list<T, R>& items, std::uint32_t i) {
       largest = fmax(largest, gains.number_of(items, i));
-      if (items.weighted()) heaviest = fmax(heaviest, items.weight(i));
+      if (items.weighted() && gains.number_of(items, i) > 0.0) heaviest = fmax(heaviest, items.weight(i));
     }
     [[nodiscard]] __device__ greatest_numbers with(const greatest_numbers& other) const {
       return {fmax(largest, other.largest), fmax(heaviest, other.heaviest)};

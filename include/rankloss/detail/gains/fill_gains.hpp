@@ -74,9 +74,17 @@ void fill_gains(gain kind, std::span<const double> table, const strided<const R>
     }
   }
   if (weights.empty()) return;
-  const double largest = extremes_of(weights).most;
-  const double factor = largest > 1e3 || largest < 1e-3 ? unit_of(largest) : 1.0;
-  for (std::size_t i = 0; i < n; ++i) gains[i] *= static_cast<S>(factor * weights[i]);
+  // Weights are in units of the heaviest item that is worth anything: the others may be heavier by any factor.
+  double heaviest = 0.0, largest = 0.0;
+  for (std::size_t i = 0; i < n; ++i) heaviest = std::max(heaviest, gains[i] > S{0} ? weights[i] : 0.0);
+  const double factor = heaviest > 1e3 || heaviest < 1e-3 ? unit_of(heaviest) : 1.0;
+  for (std::size_t i = 0; i < n; ++i) {
+    gains[i] *= static_cast<S>(factor * weights[i]);
+    largest = std::max(largest, static_cast<double>(gains[i]));
+  }
+  const double unit = gain_unit(largest);  // the heaviest item may be worth the least
+  if (unit == 1.0) return;
+  for (std::size_t i = 0; i < n; ++i) gains[i] = static_cast<S>(unit * static_cast<double>(gains[i]));
 }
 
 }  // namespace rankloss::inline RANKLOSS_ABI::detail
