@@ -80,7 +80,7 @@ set(cuda_tested_by
     detail/list_kernel:context
     detail/list_shape:context
     detail/listmle_steps:listmle
-    detail/matrix_lines:bidirectional
+    detail/matrix_lines:similarity_batch
     detail/merge_sort:preference_batch
     detail/metrics_of_ranks:smooth_metric
     detail/neural_band:neural_ndcg
@@ -113,7 +113,6 @@ set(cuda_tested_by
     detail/whitening:gae
     evaluate:context
     ranks/rank:ranks/sigmoid_ranks
-    similarity_batch:bidirectional
     smooth_ap:smooth_metric
     smooth_mrr:smooth_metric
     smooth_precision_at_k:smooth_metric

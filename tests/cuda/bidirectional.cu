@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: BSL-1.0
-#include "cuda/bidirectional.hpp"
-
 #include <rankloss/cuda/bidirectional.cuh>
 #include <rankloss/cuda/listnet.cuh>
 #include <rankloss/cuda/metrics/ndcg.cuh>
 #include <rankloss/cuda/sndcg.cuh>
 #include <rankloss/cuda/softmax_cross_entropy.cuh>
+
+#include "cuda/support/matrices_on_device.hpp"
 
 namespace cuda_support {
 

@@ -8,7 +8,7 @@
 namespace cuda_support {
 
 /// rankloss::evaluate and rankloss::cuda::scratch_bytes of matrices, for tests that the C++ compiler compiles:
-/// bidirectional.cu defines them for a loss.
+/// NAME.cu defines them for a loss.
 template <class Loss, class T, class R>
 void on_device(const Loss& loss, const rankloss::cuda::similarity_batch<T, R>& batch,
                const rankloss::cuda::outputs<T>& out, rankloss::cuda::context& ctx);
