@@ -93,15 +93,8 @@ struct smooth_metric_list {
     } else {
       value = metric(team, items, r, scratch);
       if (sink.wanted()) {
-        // The derivatives of a metric that is multiplied by weights or gains may have any magnitude. They are
-        // scaled so that no sum of them overflows.
-        team.sync();
-        double largest = 0.0;
-        for_own(team, n, [&](std::uint32_t i) { largest = fmax(largest, fabs(r[i])); });
-        largest = greatest(team, largest);
-        const double unit = largest > 1e200 ? unit_of(largest) : 1.0;
-        for_own(team, n, [&](std::uint32_t i) { r[i] *= unit; });
-        team.sync();
+        // The derivatives of a metric that is multiplied by weights or gains may have any magnitude.
+        const double unit = into_units(team, n, r);
         soft.pull(team, r, [&](std::uint32_t i, double x) { sink.put(i, held_as<T>(sign * x / unit)); });
       }
     }

@@ -13,6 +13,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -201,6 +202,14 @@ void keeps_the_promises_of_sorts(const Sort& how, std::size_t longest = 1300) {
     }
     CHECK_NOTHROW(ctx.check());
   }
+  if constexpr (std::same_as<T, double>) SECTION("products with numbers near the largest double") {
+      auto in = sorts_of_lengths<double>({1, 7, 40, 100}, 11);
+      for (double& x : in.values) x *= 0x1p1020;
+      agrees(how, in, ctx);
+      in = sorts_of_lengths<double>({7, 100}, 12);
+      for (double& x : in.cotangent) x *= 0x1p1020;
+      agrees(how, in, ctx);
+    }
   SECTION("bad numbers are told, and their lists are NaN") {
     auto in = sorts_of_lengths<T>({3, 50, 70}, 9);
     in.values[10] = static_cast<T>(NAN);

@@ -54,13 +54,14 @@ struct rank_list {
     double* const c = scratch.take<double>(n);
     typename On::template result<T> soft(
         on, team, n, [&](std::uint32_t i) { return items.score(i); }, scratch);
-    const auto put = [&](std::uint32_t i, double x) { sink.put(i, held_as<T>(x)); };
+    double unit = 1.0;
+    const auto put = [&](std::uint32_t i, double x) { sink.put(i, held_as<T>(x / unit)); };
     if (input.empty()) {
       soft.values(team, put);
     } else if constexpr (requires { soft.pull(team, c, put); }) {
       for (std::uint32_t i = team.rank(); i < n; i += team.size())
         c[i] = static_cast<double>(input[items.at(i)]);
-      team.sync();
+      unit = into_units(team, n, c);
       if constexpr (requires { soft.push(team, c, put); })
         kind == fault::tangent ? soft.push(team, c, put) : soft.pull(team, c, put);
       else

@@ -4,8 +4,11 @@
 #include <rankloss/cuda/batch.hpp>
 #include <rankloss/cuda/context.hpp>
 #include <rankloss/cuda/detail/list_kernel.cuh>
+#include <rankloss/cuda/detail/team.cuh>
+#include <rankloss/detail/data/weighted_mean.hpp>
 
 #include <cstddef>
+#include <cstdint>
 
 /// Functions over lists of scores alone, such as `rank`. To the frame of list losses such a function is a loss
 /// of value 0: what it writes goes where a gradient goes, so that teams, masks, places and checks are those of
@@ -24,6 +27,22 @@ template <class T>
           .mask = batch.mask,
           .reduction = reduction::sum,
           .longest = batch.longest};
+}
+
+/// Brings the numbers x [n] that a product is formed with, where they are near the largest double, into units in
+/// which no sum of them overflows, as product_input does on the host. Returns the unit, by which the product is
+/// divided.
+template <class Team>
+[[nodiscard]] __device__ inline double into_units(const Team& team, std::uint32_t n, double* x) {
+  team.sync();
+  double largest = 0.0;
+  for (std::uint32_t i = team.rank(); i < n; i += team.size()) largest = fmax(largest, fabs(x[i]));
+  largest = greatest(team, largest);
+  const double unit = largest > 1e200 ? unit_of(largest) : 1.0;
+  if (unit != 1.0)
+    for (std::uint32_t i = team.rank(); i < n; i += team.size()) x[i] *= unit;
+  team.sync();
+  return unit;
 }
 
 /// Queues such a function. `Compute` is as list_engine documents it, with

@@ -62,10 +62,12 @@ struct sort_list {
       v[i] = static_cast<double>(values[items.at(i)]);
       if (!cotangent.empty()) c[i] = static_cast<double>(cotangent[items.at(i)]);
     }
-    team.sync();
+    const double unit = into_units(team, n, v);
+    const double other_unit = cotangent.empty() ? 1.0 : into_units(team, n, c);
     on.template multiply<T>(
         team, n, [&](std::uint32_t i) { return rankloss::detail::bounded(items.score(i)); }, what, v, c,
-        [&](std::uint32_t i, double x) { sink.put(i, held_as<T>(x)); }, scratch, kept...);
+        [&](std::uint32_t i, double x) { sink.put(i, held_as<T>(held_as<double>(x / unit) / other_unit)); },
+        scratch, kept...);
     return 0.0;
   }
 };

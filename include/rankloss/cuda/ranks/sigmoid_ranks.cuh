@@ -87,7 +87,7 @@ struct sigmoid_ranks_list {
       team.sync();
       const double slope = (on_.ascending ? -1.0 : 1.0) / on_.temperature;
       const auto to_item = [&](std::uint32_t p, T pull) {
-        emit(order_[p], slope * (static_cast<double>(pull) / unit));
+        emit(order_[p], slope * static_cast<double>(pull) / unit);
       };
       if (by_pairs_)
         pairs().pull(team, weights_, slopes_, 0.0, to_item);
