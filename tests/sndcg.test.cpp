@@ -362,6 +362,21 @@ TEST_CASE("sndcg: relevant items that are lighter than others by any factor", "[
       }
 }
 
+TEST_CASE("sndcg: the heaviest relevant item is worth the least", "[sndcg]") {
+  // Both products of gain and weight are far below 1, and of one size.
+  const std::vector<double> s{0.3, 0.1, 0.2};
+  const rankloss::sndcg loss{.temperature = 1e-12, .gain = rankloss::gain::linear};
+  std::vector<double> g(3);
+  const std::vector<double> y{0x1p-1000, 1.0, 0.0}, w{1.0, 0x1p-1000, 1.0};
+  const double value = rankloss::evaluate(
+      loss, rankloss::list_batch<double>{.scores = s, .relevance = y, .item_weights = w}, {.gradient = g});
+  const std::vector<double> alike{1.0, 1.0, 0.0};
+  CHECK(value ==
+        Approx(rankloss::evaluate(loss, rankloss::list_batch<double>{.scores = s, .relevance = alike}))
+            .epsilon(1e-12));
+  for (const double x : g) CHECK(x == 0.0);
+}
+
 TEST_CASE("sndcg: large gains and a high temperature do not lose the gradient together", "[sndcg]") {
   // Where the temperature is far above all scores, the gradient falls as 1 / temperature and nothing else.
   // The gain of grade 60 times 1e300 is above all doubles, and one by both is a subnormal number of some five

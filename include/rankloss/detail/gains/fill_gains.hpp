@@ -82,8 +82,8 @@ void fill_gains(gain kind, std::span<const double> table, const strided<const R>
     gains[i] *= static_cast<S>(factor * weights[i]);
     largest = std::max(largest, static_cast<double>(gains[i]));
   }
-  const double unit = gain_unit(largest);  // the heaviest item may be worth the least
-  if (unit == 1.0) return;
+  if (largest >= 1e-30) return;
+  const double unit = unit_of(largest);  // the heaviest item may be worth the least
   for (std::size_t i = 0; i < n; ++i) gains[i] = static_cast<S>(unit * static_cast<double>(gains[i]));
 }
 
