@@ -7,7 +7,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <string>
 #include <vector>
 
 namespace bench::gae {
@@ -32,9 +31,9 @@ void trajectories(benchmark::State& state, rankloss::whitening how, std::size_t 
 template <class T>
 void add_type() {
   constexpr std::size_t n = 1000000;
-  add<T>("gae", std::to_string(n), "plain",
+  add<T>("gae", "1000x1000", "",
          [](benchmark::State& state) { trajectories<T>(state, rankloss::whitening::none, n); });
-  add<T>("gae", std::to_string(n), "whitened",
+  add<T>("gae", "1000x1000", "whitened",
          [](benchmark::State& state) { trajectories<T>(state, rankloss::whitening::population, n); });
 }
 

@@ -26,6 +26,7 @@ int main(int argc, char** argv) {
   bench::listnet::add_all();
   bench::listmle::add_all();
   bench::std_sort::add_all();
+  bench::stream::add_all();
   bench::svmlight::add_all();
   bench::bradley_terry::add_all();
   bench::gae::add_all();

@@ -199,6 +199,9 @@ void add_all();
 namespace std_sort {
 void add_all();
 }
+namespace stream {
+void add_all();
+}
 namespace svmlight {
 void add_all();
 }

@@ -103,7 +103,7 @@ TEMPLATE_TEST_CASE("estimate_advantages: TRL's numbers, whitened too", "", float
 
 TEST_CASE("estimate_advantages is its sum, and a masked step is as if it were not there") {
   std::mt19937_64 random(1);
-  for (const std::size_t n : {1u, 2u, 5u, 40u})
+  for (const std::size_t n : {1u, 2u, 5u, 8u, 9u, 40u, 255u, 256u, 257u, 600u})
     for (const double lambda : {0.0, 0.3, 1.0})
       for (const double end : {0.0, -3.5}) {
         const numbers r = support::numbers<double>(random, 2 * n),

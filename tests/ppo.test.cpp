@@ -202,6 +202,78 @@ TEST_CASE("ppo and critic: gradients are slopes of the value, values their formu
   }
 }
 
+TEMPLATE_TEST_CASE("ppo and critic: every step of any number of steps is the formula of one", "", float,
+                   double) {
+  using T = TestType;
+  constexpr T largest = std::numeric_limits<T>::max();
+  // Beside numbers as they are: none, those at bounds, ends of the type, and ratios beyond it.
+  const std::vector<T> odd{
+      T(0), largest, -largest, T(-800), T(800), T(-699), std::numeric_limits<T>::denorm_min()};
+  std::mt19937_64 random(11);
+  std::vector<std::size_t> sizes(34);
+  std::iota(sizes.begin(), sizes.end(), std::size_t{1});
+  for (const std::size_t n : {511u, 512u, 513u, 1030u}) sizes.push_back(n);
+  for (const std::size_t n : sizes) {
+    const auto drawn = [&] {
+      auto x = support::numbers<T>(random, n);
+      for (T& number : x)
+        if (random() % 8 == 0) number = odd[random() % odd.size()];
+      return x;
+    };
+    const auto now = drawn(), old = drawn(), a = drawn(), reference = drawn();
+    const auto check = [&](const auto& term, const auto& batch, const auto& loss) {
+      std::vector<T> g(n, T(3));
+      const double value = evaluate(loss, batch, {.gradient = g, .scale = 0.5});
+      long double expected = 0, size = 0;
+      for (std::size_t i = 0; i < n; ++i) {
+        INFO("step " << i << " of " << n);
+        const rankloss::detail::policy_term one = term(i);
+        expected += static_cast<long double>(one.value) / static_cast<long double>(n);
+        size += std::abs(static_cast<long double>(one.value)) / static_cast<long double>(n);
+        const double slope =
+            std::clamp(0.5 * one.slope / static_cast<double>(n), -double{largest}, double{largest});
+        CHECK(static_cast<double>(g[i]) ==
+              Approx(slope).epsilon(sizeof(T) == 4 ? 2e-7 : 1e-13).margin(std::numeric_limits<T>::min()));
+      }
+      CHECK(std::abs(static_cast<long double>(value) - expected) <= 1e-13L * size);
+    };
+    for (const kl_estimator estimator : {kl_estimator::k1, kl_estimator::k2, kl_estimator::k3})
+      for (const double coefficient : {0.0, 0.3})
+        for (const bool to_reference : {false, true}) {
+          const ppo loss{.clip = 0.2,
+                         .dual_clip = n % 2 == 0 ? 3.0 : 0.0,
+                         .kl_coefficient = coefficient,
+                         .estimator = estimator};
+          policy_batch<T> batch{.log_probabilities = now, .old_log_probabilities = old, .advantages = a};
+          if (to_reference) batch.reference_log_probabilities = reference;
+          check(
+              [&](std::size_t i) {
+                using rankloss::detail::policy_ratio;
+                const double x = static_cast<double>(now[i]);
+                const policy_ratio rho(x, static_cast<double>(old[i]));
+                const auto term = loss.surrogate(rho.ratio, static_cast<double>(a[i]));
+                if (coefficient == 0.0) return term;
+                return loss.penalised(
+                    term, to_reference
+                              ? policy_ratio::to_reference(static_cast<double>(reference[i]), x, estimator)
+                              : rho.penalty(estimator));
+              },
+              batch, loss);
+        }
+    for (const bool clips : {false, true}) {
+      const critic loss{.clip = 0.3};
+      value_batch<T> batch{.values = now, .returns = a};
+      if (clips) batch.old_values = old;
+      check(
+          [&](std::size_t i) {
+            const double v = static_cast<double>(now[i]), r = static_cast<double>(a[i]);
+            return clips ? loss.term(v, r, static_cast<double>(old[i])) : loss.term(v, r);
+          },
+          batch, loss);
+    }
+  }
+}
+
 TEST_CASE("ppo: at a bound the gradient is that of the unclipped side") {
   const numbers zero{0, 0}, a{1, -1};
   numbers g(2);

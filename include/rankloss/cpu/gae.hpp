@@ -8,6 +8,8 @@
 #include <rankloss/detail/data/check_data.hpp>
 #include <rankloss/detail/data/policy_steps.hpp>
 #include <rankloss/detail/data/ragged_lists.hpp>
+#include <rankloss/detail/simd/item_rows.hpp>
+#include <rankloss/detail/simd/lanes.hpp>
 #include <rankloss/evaluate.hpp>
 #include <rankloss/gae.hpp>
 #include <rankloss/workspace.hpp>
@@ -15,69 +17,230 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <limits>
 #include <span>
 #include <type_traits>
 
 namespace rankloss::inline RANKLOSS_ABI {
 namespace detail {
 
-/// Calls write(step, advantage, value) for every step that counts. Returns the largest magnitude among the
-/// numbers from which an advantage was summed.
-template <class T, class Write>
-double scan_trajectories(const trajectory_batch<T>& batch, const gae& options, Write write) {
-  const ragged_lists trajectories(batch.offsets, batch.rewards.size());
-  double most = 0.0;
-  for (std::size_t q = 0; q < trajectories.count(); ++q) {
-    const std::size_t first = trajectories.first(q);
-    const std::size_t last = trajectories.first(q + 1);
-    double next_value = batch.last_values.empty() ? 0.0 : batch.last_values[q];
-    double next_advantage = 0.0;
-    for (std::size_t i = last; i-- > first;) {
-      if (!keeps(batch.mask, i)) continue;
-      const double reward = static_cast<double>(batch.rewards[i]);
-      const double value = static_cast<double>(batch.values[i]);
-      const double discount = batch.discounts.empty() ? options.discount : batch.discounts[i];
-      const double ahead = discount * next_value;
-      const double rest = discount * options.lambda * next_advantage;
-      next_advantage = held_as<double>(held_as<double>(reward + ahead - value) + rest);
-      next_value = value;
-      most = std::max({most, std::abs(reward), std::abs(ahead), std::abs(value), std::abs(rest)});
-      write(i, next_advantage, value);
+/// Consecutive steps of a trajectory that count, up to `longest` of them, and the recurrence
+///
+///     A_k = delta_k + c_k A_(k+1),      c = discount * lambda
+///
+/// over them. Three passes of rows first combine each step with the 1, 2 and 4 behind it, so that
+///
+///     A_k = delta_k' + c_k' A_(k+8)
+///
+/// has eight chains of dependent steps in place of one. The order of all sums is the same for any number of
+/// lanes.
+template <class T>
+class trajectory_chunk {
+  using Arch = xsimd::default_arch;
+  using V = lanes<Arch>;
+  static constexpr std::size_t w = lane_count<Arch>;
+  static constexpr std::size_t chains = 8;
+
+ public:
+  static constexpr std::size_t longest = 256;
+
+  trajectory_chunk(const trajectory_batch<T>& batch, const gae& options)
+      : same_discount_(batch.discounts.empty()), lambda_(options.lambda) {
+    std::fill_n(discounts_, longest, options.discount);
+  }
+
+  /// The last steps before `end`, none before `begin`. Returns where the steps before them end.
+  std::size_t take(const trajectory_batch<T>& batch, std::size_t begin, std::size_t end) {
+    if (batch.mask.empty()) {
+      first_ = std::max(begin + longest, end) - longest;
+      count_ = end - first_;
+      for_rows<Arch>(count_, [&](std::size_t k, auto count) {
+        load_items<Arch>(batch.rewards.data() + first_ + k, count).store_unaligned(rewards_ + k);
+        load_items<Arch>(batch.values.data() + first_ + k, count).store_unaligned(values_ + k);
+      });
+      for (std::size_t k = 0; !same_discount_ && k < count_; ++k) discounts_[k] = batch.discounts[first_ + k];
+      return first_;
+    }
+    std::size_t i = end, free = longest;
+    while (i > begin && free > 0)
+      if (batch.mask[--i]) steps_[--free] = i;
+    count_ = longest - free;
+    std::copy_n(steps_ + free, count_, steps_);
+    for (std::size_t k = 0; k < count_; ++k) {
+      rewards_[k] = static_cast<double>(batch.rewards[steps_[k]]);
+      values_[k] = static_cast<double>(batch.values[steps_[k]]);
+      if (!same_discount_) discounts_[k] = batch.discounts[steps_[k]];
+    }
+    return i;
+  }
+
+  /// Computes the advantages, given value and advantage of the step behind.
+  void compute(double next_value, double next_advantage) {
+    values_[count_] = next_value;
+    next_advantage_ = next_advantage;
+    // No sum of that many such numbers overflows. Floats are always below it.
+    constexpr double far = 1e290;
+    double most = std::max(std::abs(next_value), std::abs(next_advantage));
+    if constexpr (!single_precision<T>)
+      most = std::max(most, largest_of_rows([&](std::size_t k) {
+                        return xsimd::max(xsimd::abs(V::load_unaligned(rewards_ + k)),
+                                          xsimd::abs(V::load_unaligned(values_ + k)));
+                      }));
+    if (!(most < far))
+      step_by_step();
+    else if (same_discount_)
+      row_by_row<true>();
+    else
+      row_by_row<false>();
+  }
+
+  /// The largest magnitude among the numbers from which the advantages were summed.
+  [[nodiscard]] double largest() const {
+    return largest_of_rows([&](std::size_t k) {
+      const V discount = V::load_unaligned(discounts_ + k);
+      const V behind = V::load_unaligned(advantages_ + k + 1);
+      const V own =
+          xsimd::max(xsimd::abs(V::load_unaligned(rewards_ + k)), xsimd::abs(V::load_unaligned(values_ + k)));
+      const V ahead = xsimd::max(xsimd::abs(discount * V::load_unaligned(values_ + k + 1)),
+                                 xsimd::abs(discount * V(lambda_) * behind));
+      return xsimd::max(own, ahead);
+    });
+  }
+
+  void write_advantages(const trajectory_batch<T>& batch, T* to) const {
+    write(batch, to, [this](std::size_t k) { return V::load_unaligned(advantages_ + k); });
+  }
+  void write_returns(const trajectory_batch<T>& batch, T* to) const {
+    write(batch, to, [this](std::size_t k) {
+      return V::load_unaligned(advantages_ + k) + V::load_unaligned(values_ + k);
+    });
+  }
+
+  [[nodiscard]] std::span<const double> advantages() const { return {advantages_, count_}; }
+  [[nodiscard]] double first_value() const { return values_[0]; }
+
+ private:
+  template <class At>
+  [[nodiscard]] double largest_of_rows(At at) const {
+    V most(0.0);
+    for (std::size_t k = 0; k < count_; k += w)
+      most = xsimd::max(most, only_items<Arch>(std::min(w, count_ - k), at(k)));
+    alignas(64) double row[w];
+    most.store_aligned(row);
+    return *std::max_element(row, row + w);
+  }
+
+  /// With `Same` the factor of every step is that of the first.
+  template <bool Same>
+  void row_by_row() {
+    const std::size_t n = count_, padded = padded_rows(n, chains);
+    // Rows may reach behind the last step; what they make of it is replaced by zeros.
+    for (std::size_t k = 0; k < n; k += w) {
+      const V discount = V::load_unaligned(discounts_ + k);
+      const V ahead = discount * V::load_unaligned(values_ + k + 1);
+      (V::load_unaligned(rewards_ + k) + ahead - V::load_unaligned(values_ + k))
+          .store_unaligned(advantages_ + k);
+      if constexpr (!Same) (discount * V(lambda_)).store_unaligned(factors_ + k);
+    }
+    std::fill_n(advantages_ + n, padded + chains - n, 0.0);
+    if constexpr (!Same) std::fill_n(factors_ + n, padded + chains - n, 0.0);
+    advantages_[n - 1] += discounts_[n - 1] * lambda_ * next_advantage_;
+    V factor(discounts_[0] * lambda_);
+    for (std::size_t behind = 1; behind < chains; behind *= 2) {
+      for (std::size_t k = 0; k < n; k += w) {
+        if constexpr (!Same) factor = V::load_unaligned(factors_ + k);
+        xsimd::fma(factor, V::load_unaligned(advantages_ + k + behind), V::load_unaligned(advantages_ + k))
+            .store_unaligned(advantages_ + k);
+        if constexpr (!Same)
+          (factor * V::load_unaligned(factors_ + k + behind)).store_unaligned(factors_ + k);
+      }
+      if constexpr (Same) factor = factor * factor;
+    }
+    for (std::size_t k = padded; k > 0;) {
+      k -= w;
+      if constexpr (!Same) factor = V::load_unaligned(factors_ + k);
+      xsimd::fma(factor, V::load_unaligned(advantages_ + k + chains), V::load_unaligned(advantages_ + k))
+          .store_unaligned(advantages_ + k);
+    }
+    advantages_[n] = next_advantage_;  // for `largest`
+  }
+
+  void step_by_step() {
+    double next = advantages_[count_] = next_advantage_;
+    for (std::size_t k = count_; k-- > 0;) {
+      const double ahead = discounts_[k] * values_[k + 1];
+      const double rest = discounts_[k] * lambda_ * next;
+      next = advantages_[k] = held_as<double>(held_as<double>(rewards_[k] + ahead - values_[k]) + rest);
     }
   }
-  return most;
-}
 
-/// Shifts and scales the entries of `a` that the mask keeps to mean 0 and standard deviation 1, in place.
-/// `most` is the magnitude of the numbers from which they were summed; entries that differ only by the
-/// rounding of such numbers count as equal.
-inline void whiten(std::span<double> a, const flags& mask, whitening how, double most) {
-  double largest = 0.0;
-  double first = 0.0;
-  std::size_t count = 0;
-  for (std::size_t i = 0; i < a.size(); ++i)
-    if (keeps(mask, i)) {
-      if (count++ == 0) first = a[i];
-      largest = std::max(largest, std::abs(a[i]));
+  template <class At>
+  void write(const trajectory_batch<T>& batch, T* to, At at) const {
+    const V largest(static_cast<double>(std::numeric_limits<T>::max()));
+    const auto held = [&](std::size_t k) { return xsimd::min(xsimd::max(at(k), -largest), largest); };
+    if (batch.mask.empty())
+      return for_rows<Arch>(
+          count_, [&](std::size_t k, auto count) { store_items<Arch>(to + first_ + k, count, held(k)); });
+    alignas(64) double row[w];
+    for (std::size_t k = 0; k < count_; k += w) {
+      held(k).store_aligned(row);
+      for (std::size_t l = 0; l < w && k + l < count_; ++l) to[steps_[k + l]] = static_cast<T>(row[l]);
     }
+  }
+
+  bool same_discount_;
+  double lambda_;
+  double next_advantage_ = 0.0;
+  std::size_t count_ = 0;
+  std::size_t first_ = 0;            // where there is no mask
+  std::size_t steps_[longest];       // where there is one
+  double rewards_[longest] = {};     // [count]
+  double values_[longest + w] = {};  // [count + 1]
+  double discounts_[longest];        // [count]
+  double advantages_[longest + chains] = {};
+  double factors_[longest + chains] = {};
+};
+
+/// Shifts and scales `a` to mean 0 and standard deviation 1, in place. `most` is the magnitude of the numbers
+/// from which its entries were summed; entries that differ only by the rounding of such numbers count as
+/// equal.
+inline void whiten(std::span<double> a, whitening how, double most) {
+  using Arch = xsimd::default_arch;
+  using V = lanes<Arch>;
+  if (a.empty()) return;
+  const double first = a[0];
+  V top(0.0);
+  for_rows<Arch>(a.size(), [&](std::size_t i, auto count) {
+    top = xsimd::max(top, xsimd::abs(load_items<Arch>(a.data() + i, count)));
+  });
+  alignas(64) double row[lane_count<Arch>];
+  top.store_aligned(row);
+  const double largest = *std::max_element(row, row + lane_count<Arch>);
   // Numbers are divided by the largest, so that no square overflows, and taken relative to the first, so that
   // the mean of equal numbers has no rounding error.
-  double mean = 0.0;
   double squares = 0.0;
   if (largest > 0.0) {
-    for (std::size_t i = 0; i < a.size(); ++i)
-      if (keeps(mask, i)) mean += a[i] = a[i] / largest - first / largest;
-    mean /= static_cast<double>(count);
-    for (std::size_t i = 0; i < a.size(); ++i)
-      if (keeps(mask, i)) {
-        a[i] -= mean;
-        squares += a[i] * a[i];
-      }
+    V sum(0.0), square(0.0);
+    for_rows<Arch>(a.size(), [&](std::size_t i, auto count) {
+      const V x = load_items<Arch>(a.data() + i, count) / V(largest) - V(first / largest);
+      sum += only_items<Arch>(count, x);
+      store_items<Arch>(a.data() + i, count, x);
+    });
+    const V mean(sum_of(sum) / static_cast<double>(a.size()));
+    for_rows<Arch>(a.size(), [&](std::size_t i, auto count) {
+      const V x = load_items<Arch>(a.data() + i, count) - mean;
+      square += only_items<Arch>(count, x * x);
+      store_items<Arch>(a.data() + i, count, x);
+    });
+    squares = sum_of(square);
   }
-  const std::size_t freedom = how == whitening::bessel && count > 0 ? count - 1 : count;
+  const std::size_t freedom = how == whitening::bessel ? a.size() - 1 : a.size();
   const double deviation = freedom > 0 ? std::sqrt(squares / static_cast<double>(freedom)) : 0.0;
-  const bool differ = count > 1 && largest > 0.0 && deviation > 1e-13 * (most / largest);
-  for (std::size_t i = 0; i < a.size(); ++i) a[i] = differ && keeps(mask, i) ? a[i] / deviation : 0.0;
+  const bool differ = a.size() > 1 && largest > 0.0 && deviation > 1e-13 * (most / largest);
+  if (!differ) return std::fill(a.begin(), a.end(), 0.0);
+  for_rows<Arch>(a.size(), [&](std::size_t i, auto count) {
+    store_items<Arch>(a.data() + i, count, load_items<Arch>(a.data() + i, count) / V(deviation));
+  });
 }
 
 }  // namespace detail
@@ -93,23 +256,42 @@ void estimate_advantages(const trajectory_batch<T>& batch, const gae& options,
   const workspace::scope scope(ctx.scratch());
   const std::span<double> whitened = ctx.scratch().take<double>(whiten ? batch.rewards.size() : 0);
 
-  if (!batch.mask.empty())
-    for (std::size_t i = 0; i < batch.rewards.size(); ++i) {
-      if (batch.mask[i]) continue;
-      if (!advantages.empty()) advantages[i] = T{0};
-      if (!returns.empty()) returns[i] = T{0};
+  for (std::size_t i = 0; i < batch.mask.size(); ++i) {
+    if (batch.mask[i]) continue;
+    if (!advantages.empty()) advantages[i] = T{0};
+    if (!returns.empty()) returns[i] = T{0};
+  }
+  const detail::ragged_lists trajectories(batch.offsets, batch.rewards.size());
+  detail::trajectory_chunk<T> chunk(batch, options);
+  double most = 0.0;
+  // Advantages to be whitened are those of the steps that count, one behind the other, from `kept` on.
+  std::size_t kept = whitened.size();
+  for (std::size_t q = trajectories.count(); q-- > 0;) {
+    const std::size_t first = trajectories.first(q);
+    double next_value = batch.last_values.empty() ? 0.0 : batch.last_values[q];
+    double next_advantage = 0.0;
+    for (std::size_t end = trajectories.first(q + 1); end > first;) {
+      end = chunk.take(batch, first, end);
+      const std::span<const double> found = chunk.advantages();
+      if (found.empty()) break;
+      chunk.compute(next_value, next_advantage);
+      next_value = chunk.first_value();
+      next_advantage = found[0];
+      if (whiten) {
+        most = std::max(most, chunk.largest());
+        kept -= found.size();
+        std::copy(found.begin(), found.end(), whitened.begin() + static_cast<std::ptrdiff_t>(kept));
+      } else if (!advantages.empty()) {
+        chunk.write_advantages(batch, advantages.data());
+      }
+      if (!returns.empty()) chunk.write_returns(batch, returns.data());
     }
-  const double most =
-      detail::scan_trajectories(batch, options, [&](std::size_t i, double advantage, double value) {
-        if (whiten)
-          whitened[i] = advantage;
-        else if (!advantages.empty())
-          advantages[i] = detail::held_as<T>(advantage);
-        if (!returns.empty()) returns[i] = detail::held_as<T>(advantage + value);
-      });
+  }
   if (!whiten) return;
-  detail::whiten(whitened, batch.mask, options.whitening, most);
-  for (std::size_t i = 0; i < advantages.size(); ++i) advantages[i] = detail::held_as<T>(whitened[i]);
+  detail::whiten(whitened.subspan(kept), options.whitening, most);
+  // Whitened advantages are small.
+  for (std::size_t i = 0; i < advantages.size(); ++i)
+    if (detail::keeps(batch.mask, i)) advantages[i] = static_cast<T>(whitened[kept++]);
 }
 
 }  // namespace rankloss::inline RANKLOSS_ABI

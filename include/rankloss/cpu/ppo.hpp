@@ -7,12 +7,16 @@
 #include <rankloss/detail/base/require.hpp>
 #include <rankloss/detail/data/check_data.hpp>
 #include <rankloss/detail/data/policy_steps.hpp>
+#include <rankloss/detail/simd/item_rows.hpp>
+#include <rankloss/detail/simd/lane_math.hpp>
+#include <rankloss/detail/simd/lanes.hpp>
 #include <rankloss/loss.hpp>
 #include <rankloss/ppo.hpp>
 
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <limits>
 #include <span>
 #include <type_traits>
 
@@ -35,27 +39,164 @@ template <class T>
                                     static_cast<double>(batch.log_probabilities[i]), estimator);
 }
 
+/// The term of a step in each lane.
+template <class Arch>
+struct step_terms {
+  lanes<Arch> value, slope;
+};
+
+/// Numbers of magnitude up to `most`, or the nearest such number. In place of NaN is either end.
+template <class Arch>
+[[nodiscard]] [[gnu::always_inline]] inline lanes<Arch> within_magnitude(const lanes<Arch>& x,
+                                                                         double most) noexcept {
+  using V = lanes<Arch>;
+  return xsimd::min(xsimd::max(x, V(-most)), V(most));
+}
+/// `bounded_term` of lanes.
+template <class Arch>
+[[nodiscard]] [[gnu::always_inline]] inline lanes<Arch> bounded_term(const lanes<Arch>& x) noexcept {
+  return within_magnitude(x, largest_term);
+}
+
+/// Sums the terms of the steps that count, each multiplied by its share, and writes the gradient if it is
+/// requested. `term(i, count)` returns the terms of a row of steps, and does not throw: steps are written
+/// chunk by chunk, so that no scratch is needed. What it returns for steps that do not count is not used.
+template <class Arch, class Term>
+double mean_of_terms(std::size_t n, const step_shares& shares, const outputs& out, Term term) {
+  using V = lanes<Arch>;
+  constexpr std::size_t chunk = 512;
+  double share[chunk], slopes[chunk];
+  if (shares.equal()) std::fill_n(share, chunk, n > 0 ? shares[0] : 0.0);
+  V value(0.0);
+  for (std::size_t first = 0; first < n; first += chunk) {
+    const std::size_t steps = std::min(chunk, n - first);
+    for (std::size_t k = 0; !shares.equal() && k < steps; ++k) share[k] = shares[first + k];
+    for_rows<Arch>(steps, [&](std::size_t k, auto count) {
+      const V own = load_items<Arch>(share + k, count);
+      const step_terms<Arch> one = term(first + k, count);
+      const auto counts = own > V(0.0);
+      value += only_items<Arch>(count, xsimd::select(counts, own * one.value, V(0.0)));
+      store_items<Arch>(slopes + k, count, xsimd::select(counts, own * one.slope, V(0.0)));
+    });
+    if (out.gradient.empty()) continue;
+    out.gradient.visit([&](auto* gradient) {
+      using G = std::remove_pointer_t<decltype(gradient)>;
+      constexpr auto largest = static_cast<double>(std::numeric_limits<G>::max());
+      const auto scaled = [&](std::size_t k, auto count) {
+        return within_magnitude(V(out.scale) * load_items<Arch>(slopes + k, count), largest);
+      };
+      G* const to = gradient + first;
+      if (out.update == update::add)
+        for_rows<Arch>(steps, [&](std::size_t k, auto count) {
+          const V sum = load_items<Arch>(to + k, count) + scaled(k, count);
+          store_items<Arch>(to + k, count, within_magnitude(sum, largest));
+        });
+      else
+        for_rows<Arch>(
+            steps, [&](std::size_t k, auto count) { store_items<Arch>(to + k, count, scaled(k, count)); });
+    });
+  }
+  return sum_of(value);
+}
+
+/// policy_ratio and ppo of an action in each lane, by the same formulas.
+template <class Arch>
+struct policy_rows {
+  using V = lanes<Arch>;
+  V log, ratio, above;
+
+  policy_rows(const V& upper, const V& lower) : log(bounded_term(upper - lower)) {
+    const exp_lanes<Arch> e = exp_and_less_1(xsimd::min(log, V(policy_ratio::most)));
+    // Where exp(log) would be subnormal.
+    const auto none = log < V(-700.0);
+    ratio = xsimd::select(none, V(0.0), e.value);
+    above = xsimd::select(none, V(-1.0), e.less_1);
+  }
+
+  [[nodiscard]] step_terms<Arch> surrogate(const ppo& loss, const V& advantages) const noexcept {
+    const V most(loss.dual_clip > 0.0 ? loss.dual_clip : std::numeric_limits<double>::max());
+    const V counted = xsimd::select(advantages >= V(0.0), xsimd::min(ratio, V(1.0 + loss.clip)),
+                                    xsimd::min(xsimd::max(ratio, V(1.0 - loss.clip)), most));
+    const auto clipped = (advantages != V(0.0)) & (counted != ratio);
+    return {bounded_term(-advantages * counted),
+            xsimd::select(clipped, V(0.0), bounded_term(-advantages * ratio))};
+  }
+
+  /// The estimate of the divergence and its derivative by the logarithm.
+  [[nodiscard]] step_terms<Arch> kl(kl_estimator estimator) const noexcept {
+    // Chosen by lanes: every estimator is as cheap as the choice.
+    const V chosen(static_cast<double>(estimator));
+    const auto is_k1 = chosen == V(static_cast<double>(kl_estimator::k1));
+    const auto is_k2 = chosen == V(static_cast<double>(kl_estimator::k2));
+    return {xsimd::select(
+                is_k1, -log,
+                xsimd::select(is_k2, bounded_term(V(0.5) * log * log), xsimd::max(above - log, V(0.0)))),
+            xsimd::select(is_k1, V(-1.0), xsimd::select(is_k2, log, above))};
+  }
+};
+
 struct ppo_engine {
+  using Arch = xsimd::default_arch;  // of this translation unit, as the inline namespace says
+
   template <score T>
   static double run(const ppo& loss, const policy_batch<T>& batch, const outputs& out, context&) {
-    const step_shares shares(batch.weights, batch.mask, batch.log_probabilities.size());
-    return mean_of_terms(batch.log_probabilities.size(), shares, out, [&](std::size_t i) {
-      const policy_ratio rho = ratio_of(batch, i);
-      const policy_term term = loss.surrogate(rho.ratio, static_cast<double>(batch.advantages[i]));
-      return loss.kl_coefficient > 0.0 ? loss.penalised(term, penalty_of(batch, rho, loss.estimator, i))
-                                       : term;
+    using V = lanes<Arch>;
+    const std::size_t n = batch.log_probabilities.size();
+    const step_shares shares(batch.weights, batch.mask, n);
+    const T* const now = batch.log_probabilities.data();
+    const T* const old = batch.old_log_probabilities.data();
+    const T* const advantages = batch.advantages.data();
+    const auto surrogate = [&](std::size_t i, auto count) {
+      return policy_rows<Arch>(load_items<Arch>(now + i, count), load_items<Arch>(old + i, count))
+          .surrogate(loss, load_items<Arch>(advantages + i, count));
+    };
+    if (!(loss.kl_coefficient > 0.0)) return mean_of_terms<Arch>(n, shares, out, surrogate);
+    // Towards a reference the policy that learns is the one that acts: its log probability is the lower one,
+    // and the derivative by it has the other sign.
+    const bool to_reference = !batch.reference_log_probabilities.empty();
+    const T* const upper = to_reference ? batch.reference_log_probabilities.data() : now;
+    const T* const lower = to_reference ? now : old;
+    const V coefficient(loss.kl_coefficient);
+    const V slope_coefficient(to_reference ? -loss.kl_coefficient : loss.kl_coefficient);
+    return mean_of_terms<Arch>(n, shares, out, [&](std::size_t i, auto count) {
+      const step_terms<Arch> term = surrogate(i, count);
+      const step_terms<Arch> penalty =
+          policy_rows<Arch>(load_items<Arch>(upper + i, count), load_items<Arch>(lower + i, count))
+              .kl(loss.estimator);
+      return step_terms<Arch>{bounded_term(term.value + coefficient * penalty.value),
+                              bounded_term(term.slope + slope_coefficient * penalty.slope)};
     });
   }
 };
 
 struct critic_engine {
+  using Arch = xsimd::default_arch;  // of this translation unit, as the inline namespace says
+
   template <score T>
   static double run(const critic& loss, const value_batch<T>& batch, const outputs& out, context&) {
-    const step_shares shares(batch.weights, batch.mask, batch.values.size());
-    return mean_of_terms(batch.values.size(), shares, out, [&](std::size_t i) {
-      const double v = static_cast<double>(batch.values[i]), r = static_cast<double>(batch.returns[i]);
-      return batch.old_values.empty() ? loss.term(v, r)
-                                      : loss.term(v, r, static_cast<double>(batch.old_values[i]));
+    using V = lanes<Arch>;
+    constexpr double largest = std::numeric_limits<double>::max();
+    const std::size_t n = batch.values.size();
+    const step_shares shares(batch.weights, batch.mask, n);
+    const T* const values = batch.values.data();
+    const T* const returns = batch.returns.data();
+    const T* const old = batch.old_values.data();
+    const auto half_square = [](const V& error) { return bounded_term(V(0.5) * error * error); };
+    if (batch.old_values.empty())
+      return mean_of_terms<Arch>(n, shares, out, [&](std::size_t i, auto count) {
+        const V error = within_magnitude(
+            load_items<Arch>(values + i, count) - load_items<Arch>(returns + i, count), largest);
+        return step_terms<Arch>{half_square(error), error};
+      });
+    return mean_of_terms<Arch>(n, shares, out, [&](std::size_t i, auto count) {
+      const V value = load_items<Arch>(values + i, count), to = load_items<Arch>(returns + i, count);
+      const V before = load_items<Arch>(old + i, count);
+      const V error = within_magnitude(value - to, largest);
+      const V near = xsimd::min(xsimd::max(value, before - V(loss.clip)), before + V(loss.clip));
+      const V other = within_magnitude(near - to, largest);
+      const auto clipped = xsimd::abs(other) > xsimd::abs(error);
+      return step_terms<Arch>{half_square(xsimd::select(clipped, other, error)),
+                              xsimd::select(clipped, V(0.0), error)};
     });
   }
 };

@@ -31,9 +31,15 @@ template <class Steps>
 template <class Steps>
 void check_finite(std::string_view field, const Steps& values, const flags& mask,
                   std::string_view unit = "step") {
-  for (std::size_t i = 0; i < values.size(); ++i)
+  const auto check_one = [&](std::size_t i) {
     if (!finite_at(values, i))
       require(!keeps(mask, i), field, ": ", values[i], " at ", unit, " ", i, ", expected a finite number");
+  };
+  // What is finite is passed over by rows.
+  std::size_t i = 0;
+  if constexpr (requires { values.data(); })
+    i = find_first(strided(values.data(), values.size()), [](const auto& x) { return !is_finite(x); });
+  for (; i < values.size(); ++i) check_one(i);
 }
 
 /// The share of each step in a mean. Shares sum to 1, or are all 0 when no step counts.
@@ -42,9 +48,12 @@ class step_shares {
   step_shares(const reals& weights, const flags& mask, std::size_t steps)
       : weights_(weights),
         mask_(mask),
-        mean_(
-            steps, [this](std::size_t i) { return weight(i); }, reduction::mean) {}
+        mean_(equal() ? weighted_mean(steps, reduction::mean)
+                      : weighted_mean(
+                            steps, [this](std::size_t i) { return weight(i); }, reduction::mean)) {}
 
+  /// Whether all steps have the same share.
+  [[nodiscard]] bool equal() const { return weights_.empty() && mask_.empty(); }
   [[nodiscard]] double operator[](std::size_t i) const { return mean_.share(weight(i)); }
 
  private:
@@ -61,34 +70,6 @@ struct policy_term {
   double slope;  ///< d(value) / d(log probability)
   bool clipped;  ///< whether a bound replaces the ratio
 };
-
-/// Sums the terms of the steps that count, each multiplied by its share, and writes the gradient if it is
-/// requested. `term(i)` returns a value and a slope, and does not throw: each step is written at once, so
-/// that no scratch is needed.
-template <class Term>
-double mean_of_terms(std::size_t n, const step_shares& shares, const outputs& out, Term term) {
-  double value = 0.0;
-  const auto run = [&](auto write) {
-    for (std::size_t i = 0; i < n; ++i) {
-      const double share = shares[i];
-      if (!(share > 0.0)) {
-        write(i, 0.0);
-        continue;
-      }
-      const auto one = term(i);
-      value += share * one.value;
-      write(i, share * one.slope);
-    }
-  };
-  if (out.gradient.empty()) {
-    run([](std::size_t, double) {});
-    return value;
-  }
-  out.gradient.visit([&](auto* g) {
-    run([&](std::size_t i, double slope) { put(g[i], held_as<double>(out.scale * slope), out.update); });
-  });
-  return value;
-}
 
 inline void check_step_outputs(const outputs& out, std::size_t n) {
   require(out.per_list.empty(), "per_list: steps have none, expected an empty output");

@@ -149,6 +149,25 @@ template <class Arch>
                        V(0.0f));
 }
 
+/// exp(x) and exp(x) - 1, which is computed without cancellation, for x <= 700. From x = -700 down they are those
+/// of -700. Relative error 4 * 2^-53.
+template <class Arch>
+struct exp_lanes {
+  lanes<Arch> value, less_1;
+};
+template <class Arch>
+[[nodiscard]] [[gnu::always_inline]] inline exp_lanes<Arch> exp_and_less_1(const lanes<Arch>& x) noexcept {
+  using V = lanes<Arch>;
+  const V bounded = xsimd::max(x, V(-700.0));
+  const V k = rounded(bounded * V(std::numbers::log2e));
+  // x - k ln 2, with ln 2 split into two constants; the product with the first one is exact.
+  const V r =
+      xsimd::fma(k, V(-1.90821492927058770002e-10), xsimd::fma(k, V(-6.93147180369123816490e-01), bounded));
+  const V f = r * V(std::numbers::log2e);
+  const V grown = polynomial(exp2m1_12, f) * f, scale = power_of_two(k);
+  return {xsimd::fma(grown, scale, scale), xsimd::fma(grown, scale, scale - V(1.0))};
+}
+
 /// exp(x) of floats or doubles; infinite where it exceeds the largest number.
 template <class S, class Arch>
 [[nodiscard]] [[gnu::always_inline]] inline xsimd::batch<S, Arch> exp_of(
