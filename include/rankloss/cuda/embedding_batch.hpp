@@ -40,24 +40,24 @@ class device_vectors {
   noexcept
       : data_(items.data()),
         size_(items.size()),
-        kind_(is_half<Element>       ? kind::half
+        kind_(is_half<Element>       ? kind::halves
               : is_bfloat16<Element> ? kind::bfloat16
                                      : kind::own) {}
 
   [[nodiscard]] std::size_t size() const noexcept { return size_; }
   [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
-  [[nodiscard]] bool holds_halves() const noexcept { return kind_ == kind::half; }
+  [[nodiscard]] bool holds_halves() const noexcept { return kind_ == kind::halves; }
   [[nodiscard]] bool holds_bfloat16() const noexcept { return kind_ == kind::bfloat16; }
 #if defined(__CUDACC__)
   [[nodiscard]] __device__ T operator[](std::size_t i) const noexcept {
-    if (kind_ == kind::half) return static_cast<T>(static_cast<const half*>(data_)[i]);
+    if (kind_ == kind::halves) return static_cast<T>(static_cast<const half*>(data_)[i]);
     if (kind_ == kind::bfloat16) return static_cast<T>(static_cast<const bfloat16*>(data_)[i]);
     return static_cast<const T*>(data_)[i];
   }
 #endif
 
  private:
-  enum class kind { own, half, bfloat16 };
+  enum class kind { own, halves, bfloat16 };
 
   const void* data_ = nullptr;
   std::size_t size_ = 0;
