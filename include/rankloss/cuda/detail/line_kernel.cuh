@@ -74,7 +74,7 @@ __global__ void __launch_bounds__(product_threads)
       const std::size_t i = row + own_row() + r;
       if (i < task.rows)
         slopes[(i - first_row) * task.columns + j] =
-            pair_slope(task, lines, of_lines[i], of_lines[task.rows + j], i, j, own[r][c]);
+            pair_slope(task, lines, of_lines[i], of_lines[task.rows + j], task.kind(i, j), own[r][c]);
     }
   }
 }

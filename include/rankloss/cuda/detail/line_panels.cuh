@@ -42,15 +42,26 @@ struct product_panel {
   const unit_length* row_lengths;  ///< where vectors are packed and taken with length 1, else null
   const unit_length* column_lengths;
 
+  [[nodiscard]] __device__ std::size_t place(std::size_t i, std::size_t j) const {
+    return (i - first_row) * apart + j;
+  }
   /// 1 / length of a packed vector.
   [[nodiscard]] static __device__ T inverse(const unit_length* lengths, std::size_t k) {
     return Packed && lengths != nullptr ? static_cast<T>(lengths[k].inverse) : T{1};
   }
-  [[nodiscard]] __device__ T similarity(std::size_t i, std::size_t j, T row_inverse, T column_inverse) const {
-    const T product = products[(i - first_row) * apart + j];
+  /// Brings those of the rows of a tile to shared memory. All threads of a block call it.
+  __device__ void fetch_inverses(std::size_t row, std::size_t rows, T (&to)[tile_side]) const {
+    if (Packed && threadIdx.x < tile_side && row + threadIdx.x < rows)
+      to[threadIdx.x] = inverse(row_lengths, row + threadIdx.x);
+    if (Packed) __syncthreads();
+  }
+  [[nodiscard]] static __device__ T similarity(T product, T row_inverse, T column_inverse) {
     return Packed ? product * row_inverse * column_inverse : product;
   }
 };
+
+/// Rows of a tile from one that a thread looks at to the next: its threads look at whole rows together.
+inline constexpr unsigned row_step = product_threads / tile_side;
 
 /// Fills the sums of a panel. One tile a block.
 template <class Look, class T, bool Packed>
@@ -58,16 +69,19 @@ __global__ void __launch_bounds__(product_threads)
     sum_panel(const product_panel<T, Packed> panel, const pair_task task, const Look look,
               const panel_sums<typename Look::result> sums) {
   __shared__ sum_memory<T, typename Look::result> memory;
+  __shared__ T row_inverses[tile_side];
   const std::size_t column_tiles = (sums.columns + tile_side - 1) / tile_side;
   const std::size_t row = sums.first_row + blockIdx.x / column_tiles * tile_side;
   const std::size_t column = blockIdx.x % column_tiles * tile_side;
-  const unsigned c = threadIdx.x % tile_side;
+  panel.fetch_inverses(row, task.rows, row_inverses);
+  const unsigned c = threadIdx.x % tile_side, first = threadIdx.x / tile_side;
   if (column + c < task.columns) {
     const T column_inverse = panel.inverse(panel.column_lengths, column + c);
-    for (unsigned r = threadIdx.x / tile_side; r < tile_side && row + r < task.rows;
-         r += product_threads / tile_side)
-      memory.scores[r][c] =
-          panel.similarity(row + r, column + c, panel.inverse(panel.row_lengths, row + r), column_inverse);
+    const T* from = panel.products + panel.place(row + first, column + c);
+    const unsigned rows = task.rows - row < tile_side ? static_cast<unsigned>(task.rows - row) : tile_side;
+#pragma unroll 4
+    for (unsigned r = first; r < rows; r += row_step, from += row_step * panel.apart)
+      memory.scores[r][c] = panel.similarity(*from, Packed ? row_inverses[r] : T{1}, column_inverse);
   }
   sum_tile(task, look, sums, row, column, memory);
 }
@@ -95,32 +109,50 @@ __global__ void __launch_bounds__(reduce_threads) find_unit(const Task task, dou
 }
 
 /// Makes the products of a panel the weights that gradients are sums of vectors by: slopes, or slopes divided
-/// by both lengths where vectors are packed. 64 columns and rows a block.
+/// by both lengths where vectors are packed. One tile a block.
 template <class Lines, class T, class E>
 __global__ void __launch_bounds__(product_threads)
     weigh_panel(const product_panel<T, is_packed<T, E>> panel, const pair_task task, const Lines lines,
                 const typename Lines::slope* of_lines, E* weights, const double* unit) {
+  constexpr bool packed = is_packed<T, E>;
+  __shared__ T row_inverses[tile_side];
   const std::size_t column_tiles = (task.columns + tile_side - 1) / tile_side;
   const std::size_t row = panel.first_row + blockIdx.x / column_tiles * tile_side;
-  const std::size_t j = blockIdx.x % column_tiles * tile_side + threadIdx.x % tile_side;
+  const std::size_t column = blockIdx.x % column_tiles * tile_side;
+  panel.fetch_inverses(row, task.rows, row_inverses);
+  const unsigned first = threadIdx.x / tile_side;
+  const std::size_t j = column + threadIdx.x % tile_side;
   if (j >= task.columns) return;
   const T column_inverse = panel.inverse(panel.column_lengths, j);
+  T factor{1};
+  if constexpr (packed) {
+    factor = static_cast<T>(*unit) * column_inverse;
+    if (panel.row_lengths != nullptr) factor *= T(packed_length * packed_length);
+  }
   typename Lines::slope of_column{};
   if (task.over_columns) of_column = of_lines[task.rows + j];
-  for (unsigned r = threadIdx.x / tile_side; r < tile_side && row + r < task.rows;
-       r += product_threads / tile_side) {
-    const std::size_t i = row + r;
-    const T row_inverse = panel.inverse(panel.row_lengths, i);
-    const T slope = pair_slope(task, lines, of_lines[i], of_column, i, j,
-                               panel.similarity(i, j, row_inverse, column_inverse));
-    E& to = weights[(i - panel.first_row) * panel.apart + j];
-    if constexpr (is_packed<T, E>) {
-      const T long_inverse = panel.row_lengths != nullptr ? T(packed_length * packed_length) : T{1};
-      to = rounded<E>(slope * static_cast<float>(*unit) * (row_inverse * column_inverse * long_inverse));
-    } else {
-      to = slope;
+  const unsigned rows = task.rows - row < tile_side ? static_cast<unsigned>(task.rows - row) : tile_side;
+  const auto weigh = [&](const auto& kind_of_row) {
+    const T* from = panel.products + panel.place(row + first, j);
+    E* to = weights + panel.place(row + first, j);
+    const typename Lines::slope* of_row = of_lines + row + first;
+    for (unsigned r = first; r < rows; r += row_step) {
+      const T row_inverse = packed ? row_inverses[r] : T{1};
+      const T slope = pair_slope(task, lines, *of_row, of_column, kind_of_row(row + r),
+                                 panel.similarity(*from, row_inverse, column_inverse));
+      if constexpr (packed)
+        *to = rounded<E>(slope * (row_inverse * factor));
+      else
+        *to = slope;
+      from += row_step * panel.apart;
+      to += row_step * panel.apart;
+      of_row += row_step;
     }
-  }
+  };
+  if (task.all_negative(row, column))
+    weigh([](std::size_t) { return pair_kind::negative; });
+  else
+    weigh([&](std::size_t i) { return task.kind(i, j); });
 }
 
 /// Where what lies in the scratch of a call whose vectors are of E.

@@ -218,10 +218,9 @@ __global__ void __launch_bounds__(reduce_threads) reduce_lines(const Task task) 
 template <class Lines, class T>
 [[nodiscard]] __device__ inline T pair_slope(const pair_task& task, const Lines& lines,
                                              const typename Lines::slope& of_row,
-                                             const typename Lines::slope& of_column, std::size_t i,
-                                             std::size_t j, T score) {
+                                             const typename Lines::slope& of_column, pair_kind kind,
+                                             T score) {
   T slope{0};
-  const pair_kind kind = task.kind(i, j);
   if (kind != pair_kind::none) {
     const bool positive = kind == pair_kind::positive;
     if (task.over_rows) slope = lines.slope_of(of_row, score, positive);
