@@ -41,8 +41,8 @@ template <class E>
 /// overflows in a half, and what is lost where one is subnormal is below 2^-35 of the length.
 inline constexpr double packed_length = 1024.0;
 
-/// One side of a batch. Vectors are of T, as they are or of length 1; or they are numbers E of 16 bits, which
-/// are not rounded: as they are, or times a power of two that brings their length near packed_length.
+/// One side of a batch. Vectors are of T, as they are or of length 1; or packed: numbers E of 16 bits, which
+/// are not rounded, as they are, or times a power of two that brings their length near packed_length.
 template <class T, class E = T>
 struct embedding_side {
   device_vectors<T> given;
@@ -123,7 +123,7 @@ template <class T, class E>
 ///
 ///     g, or (g - (g u) u) / |x| by vectors x of which u has length 1
 ///
-/// @param unit  what weights of vectors of 16 bits were multiplied by
+/// @param unit  what slopes were multiplied by where vectors are packed
 template <class T, class E>
 __global__ void __launch_bounds__(vectors_of_block* warp_size)
     commit_vectors(const embedding_side<T, E> side, const T* sums, std::size_t first, std::size_t count,
@@ -149,7 +149,7 @@ __global__ void __launch_bounds__(vectors_of_block* warp_size)
     double slope = static_cast<double>(g[k]);
     if (side.unit != 0) {
       const double across = fma(-along, unit_component<T>(length, own[k]), slope);
-      // The inverse is among the weights of vectors of 16 bits.
+      // The inverse is in the slopes of packed vectors.
       slope = held_as<double>(is_packed<T, E> ? across * back * length.scale
                                               : across * length.inverse * length.scale);
     } else if (is_packed<T, E>) {

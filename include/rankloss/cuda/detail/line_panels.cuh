@@ -86,7 +86,7 @@ __global__ void __launch_bounds__(product_threads)
   sum_tile(task, look, sums, row, column, memory);
 }
 
-/// The power of two that weights are multiplied by before they are rounded to E. One block.
+/// The power of two that slopes are multiplied by before they are rounded to E. One block.
 ///
 /// With it the largest that a slope of any line can be is near 1, for bfloat16, whose range is that of floats;
 /// and near 2^15 for halves, which hold numbers down to 2^-14 with all of their digits.
@@ -108,12 +108,12 @@ __global__ void __launch_bounds__(reduce_threads) find_unit(const Task task, dou
   if (team.rank() == 0) *unit = fmin(fmax(unit_of(most), 0x1p-120), 0x1p100) * target;
 }
 
-/// Makes the products of a panel the weights that gradients are sums of vectors by: slopes, or slopes divided
-/// by both lengths where vectors are packed. One tile a block.
+/// Makes the products of a panel the factors of vectors in gradients: slopes, or slopes divided by both lengths
+/// where vectors are packed. One tile a block.
 template <class Lines, class T, class E>
 __global__ void __launch_bounds__(product_threads)
-    weigh_panel(const product_panel<T, is_packed<T, E>> panel, const pair_task task, const Lines lines,
-                const typename Lines::slope* of_lines, E* weights, const double* unit) {
+    write_panel_slopes(const product_panel<T, is_packed<T, E>> panel, const pair_task task, const Lines lines,
+                       const typename Lines::slope* of_lines, E* slopes, const double* unit) {
   constexpr bool packed = is_packed<T, E>;
   __shared__ T row_inverses[tile_side];
   const std::size_t column_tiles = (task.columns + tile_side - 1) / tile_side;
@@ -132,9 +132,9 @@ __global__ void __launch_bounds__(product_threads)
   typename Lines::slope of_column{};
   if (task.over_columns) of_column = of_lines[task.rows + j];
   const unsigned rows = task.rows - row < tile_side ? static_cast<unsigned>(task.rows - row) : tile_side;
-  const auto weigh = [&](const auto& kind_of_row) {
+  const auto write = [&](const auto& kind_of_row) {
     const T* from = panel.products + panel.place(row + first, j);
-    E* to = weights + panel.place(row + first, j);
+    E* to = slopes + panel.place(row + first, j);
     const typename Lines::slope* of_row = of_lines + row + first;
     for (unsigned r = first; r < rows; r += row_step) {
       const T row_inverse = packed ? row_inverses[r] : T{1};
@@ -150,9 +150,9 @@ __global__ void __launch_bounds__(product_threads)
     }
   };
   if (task.all_negative(row, column))
-    weigh([](std::size_t) { return pair_kind::negative; });
+    write([](std::size_t) { return pair_kind::negative; });
   else
-    weigh([&](std::size_t i) { return task.kind(i, j); });
+    write([&](std::size_t i) { return task.kind(i, j); });
 }
 
 /// Where what lies in the scratch of a call whose vectors are of E.
@@ -181,7 +181,7 @@ struct panel_plan : scratch_plan {
   side_places<E> row_side, column_side;
   line_places<Lines> places;
   std::size_t unit, row_sums, column_sums, workspace, products;
-  std::size_t panel;  ///< sums of segments, then weights of packed vectors
+  std::size_t panel;  ///< sums of segments, then slopes of packed vectors
 
  private:
   [[nodiscard]] static std::size_t rows_of_panel(std::size_t apart) {
@@ -309,23 +309,23 @@ struct panel_engine {
     };
     clear(row_sums, to.self ? row_slopes : std::min(row_slopes, height));
     if (!to.self) clear(column_sums, column_slopes);
-    E* weights;
+    E* pair_slopes;
     if constexpr (packed)
-      weights = static_cast<E*>(panel);
+      pair_slopes = static_cast<E*>(panel);
     else
-      weights = similarities;  // each in the place of its similarity
+      pair_slopes = similarities;  // each in the place of its similarity
     for (std::size_t first = 0; first < rows; first += height) {
       const std::size_t own = std::min(height, rows - first);
       if (columns > 0) {
-        launch("weigh_panel", weigh_panel<lines_type, T, E>,
+        launch("write_panel_slopes", write_panel_slopes<lines_type, T, E>,
                blocks_for(own, tile_side) * blocks_for(columns, tile_side), product_threads, 0, stream,
-               form(first), pairs, lines, task.slopes, weights, unit);
+               form(first), pairs, lines, task.slopes, pair_slopes, unit);
         if (!packed) formed = rows;
         if (row_slopes > 0)
           bound.multiply(matrix_product<E, T>{.rows = own,
                                               .columns = d,
                                               .terms = columns,
-                                              .a = weights,
+                                              .a = pair_slopes,
                                               .a_apart = to.panel_apart,
                                               .a_flipped = false,
                                               .b = column_side.vectors,
@@ -338,7 +338,7 @@ struct panel_engine {
           bound.multiply(matrix_product<E, T>{.rows = column_slopes,
                                               .columns = d,
                                               .terms = own,
-                                              .a = weights,
+                                              .a = pair_slopes,
                                               .a_apart = to.panel_apart,
                                               .a_flipped = true,
                                               .b = row_side.vectors + first * to.vector_apart,
