@@ -129,10 +129,8 @@ __global__ void __launch_bounds__(product_threads)
     factor = static_cast<T>(*unit) * column_inverse;
     if (panel.row_lengths != nullptr) factor *= T(packed_length * packed_length);
   }
-  typename Lines::slope of_column{};
-  if (task.over_columns) of_column = of_lines[task.rows + j];
   const unsigned rows = task.rows - row < tile_side ? static_cast<unsigned>(task.rows - row) : tile_side;
-  const auto write = [&](const auto& kind_of_row) {
+  const auto write = [&](const typename Lines::slope& of_column, const auto& kind_of_row) {
     const T* from = panel.products + panel.place(row + first, j);
     E* to = slopes + panel.place(row + first, j);
     const typename Lines::slope* of_row = of_lines + row + first;
@@ -149,10 +147,14 @@ __global__ void __launch_bounds__(product_threads)
       of_row += row_step;
     }
   };
-  if (task.all_negative(row, column))
-    write([](std::size_t) { return pair_kind::negative; });
-  else
-    write([&](std::size_t i) { return task.kind(i, j); });
+  const typename Lines::slope& of_own = of_lines[task.rows + j];
+  if (task.all_negative(row, column)) {
+    typename Lines::slope kept{};  // in registers
+    if (task.over_columns) kept = of_own;
+    write(kept, [](std::size_t) { return pair_kind::negative; });
+  } else {
+    write(of_own, [&](std::size_t i) { return task.kind(i, j); });
+  }
 }
 
 /// Where what lies in the scratch of a call whose vectors are of E.
