@@ -322,7 +322,6 @@ struct panel_engine {
         launch("write_panel_slopes", write_panel_slopes<lines_type, T, E>,
                blocks_for(own, tile_side) * blocks_for(columns, tile_side), product_threads, 0, stream,
                form(first), pairs, lines, task.slopes, pair_slopes, unit);
-        if (!packed) formed = rows;
         if (row_slopes > 0)
           bound.multiply(matrix_product<E, T>{.rows = own,
                                               .columns = d,
