@@ -77,10 +77,14 @@ set(cuda_tested_by
     detail/item_ends:preference_batch
     detail/launch:context
     detail/line_kernel:embedding_batch
+    detail/line_panels:cublas
+    detail/line_sums:embedding_batch
+    detail/line_tasks:embedding_batch
     detail/list_kernel:context
     detail/list_shape:context
     detail/listmle_steps:listmle
     detail/matrix_lines:similarity_batch
+    detail/matrix_product:cublas
     detail/merge_sort:preference_batch
     detail/metrics_of_ranks:smooth_metric
     detail/neural_band:neural_ndcg

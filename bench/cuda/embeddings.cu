@@ -2,6 +2,7 @@
 #include "harness.hpp"
 
 #include <cuda_bf16.h>
+#include <rankloss/cuda/cublas.hpp>
 #include <rankloss/cuda/info_nce.cuh>
 #include <rankloss/cuda/siglip.cuh>
 #include <rankloss/cuda/triplet.cuh>
@@ -11,8 +12,14 @@
 namespace cuda_bench {
 namespace {
 
-/// A loss over pairs of embeddings, and both of its gradients.
-template <class Loss, class Element>
+/// One handle for all calls, made with the first of them.
+[[nodiscard]] rankloss::cuda::cublas& products_by_cublas() {
+  static rankloss::cuda::cublas products;
+  return products;
+}
+
+/// A loss over pairs of embeddings, and both of its gradients; by kernels alone or with products by cuBLAS.
+template <class Loss, class Element, bool ByCublas>
 class embedding_call : public call {
  public:
   embedding_call(const Loss& loss, std::size_t pairs, std::size_t dimension, unsigned seed)
@@ -32,14 +39,19 @@ class embedding_call : public call {
     return rows_.bytes() + columns_.bytes() + row_gradient_.bytes() + column_gradient_.bytes();
   }
   [[nodiscard]] std::size_t scratch_bytes() const override {
-    return rankloss::cuda::scratch_bytes(loss_, batch_);
+    if constexpr (ByCublas)
+      return rankloss::cuda::scratch_bytes(loss_, batch_, products_by_cublas());
+    else
+      return rankloss::cuda::scratch_bytes(loss_, batch_);
   }
   void queue(rankloss::cuda::context& ctx) override {
-    rankloss::evaluate(loss_, batch_,
-                       rankloss::cuda::embedding_outputs<float>{.value = value_.view(),
-                                                                .row_gradient = row_gradient_.view(),
-                                                                .column_gradient = column_gradient_.view()},
-                       ctx);
+    const rankloss::cuda::embedding_outputs<float> out{.value = value_.view(),
+                                                       .row_gradient = row_gradient_.view(),
+                                                       .column_gradient = column_gradient_.view()};
+    if constexpr (ByCublas)
+      rankloss::evaluate(loss_, batch_, out, ctx, products_by_cublas());
+    else
+      rankloss::evaluate(loss_, batch_, out, ctx);
   }
 
  private:
@@ -54,9 +66,13 @@ template <class Element, class Loss>
 void add(std::vector<benchmark>& all, const std::string& name, const Loss& loss, std::size_t pairs,
          std::size_t dimension) {
   const char* type = std::is_same_v<Element, float> ? "/float/" : "/bfloat16/";
-  all.push_back({name + type + std::to_string(pairs) + 'x' + std::to_string(dimension) + "/gradient",
-                 pairs * pairs, [=](unsigned copy) -> std::unique_ptr<call> {
-                   return std::make_unique<embedding_call<Loss, Element>>(loss, pairs, dimension, copy);
+  const std::string shape = type + std::to_string(pairs) + 'x' + std::to_string(dimension) + "/gradient";
+  all.push_back({name + shape, pairs * pairs, [=](unsigned copy) -> std::unique_ptr<call> {
+                   return std::make_unique<embedding_call<Loss, Element, false>>(loss, pairs, dimension,
+                                                                                 copy);
+                 }});
+  all.push_back({name + "_by_cublas" + shape, pairs * pairs, [=](unsigned copy) -> std::unique_ptr<call> {
+                   return std::make_unique<embedding_call<Loss, Element, true>>(loss, pairs, dimension, copy);
                  }});
 }
 

@@ -82,19 +82,19 @@ class vectors {
   /// Calls `visitor(pointer)` with a pointer to const T, half or bfloat16.
   template <class Visitor>
   decltype(auto) visit(Visitor&& visitor) const {
-    if (kind_ == kind::half) return visitor(static_cast<const half*>(data_));
+    if (kind_ == kind::halves) return visitor(static_cast<const half*>(data_));
     if (kind_ == kind::bfloat16) return visitor(static_cast<const bfloat16*>(data_));
     return visitor(static_cast<const T*>(data_));
   }
 
  private:
-  enum class kind { own, half, bfloat16 };
+  enum class kind { own, halves, bfloat16 };
 
   template <class Element>
   explicit vectors(detail::memory<Element> items) noexcept
       : data_(items.data),
         size_(items.size),
-        kind_(std::same_as<std::remove_const_t<Element>, half>       ? kind::half
+        kind_(std::same_as<std::remove_const_t<Element>, half>       ? kind::halves
               : std::same_as<std::remove_const_t<Element>, bfloat16> ? kind::bfloat16
                                                                      : kind::own) {}
 

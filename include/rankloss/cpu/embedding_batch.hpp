@@ -138,7 +138,7 @@ class embedding_run {
     for_each_query(loss, 1.0, [&](const auto& query, directions over, list_relevance kind, double weight) {
       using query_type = std::remove_cvref_t<decltype(query)>;
       if (over == (columns ? directions::rows : directions::columns)) return;
-      const bool half = over == directions::both && pairs_.reduction != reduction::sum;
+      const bool halved = over == directions::both && pairs_.reduction != reduction::sum;
       outputs own{.per_list = scratch.take<double>(sums.per_list.empty() ? 0 : lists.count()),
                   .update = steps.all().empty() ? update::overwrite : update::add};
       if (panel.slopes != nullptr) own.gradient = real_output(panel.slopes, height * width);
@@ -151,7 +151,7 @@ class embedding_run {
       if (out_.bias_gradient != nullptr) own.bias_gradient = zero();
       steps.template add<query_step_of<query_type, T, R>>(
           scratch, query, panel_source<T, R>(pairs_, columns, kind, takes_probabilities<query_type>, panel),
-          weight, half ? 0.5 * weight : weight, own, pairs_.reduction, context_);
+          weight, halved ? 0.5 * weight : weight, own, pairs_.reduction, context_);
     });
 
     for (panel.first = 0; panel.first < lists.count(); panel.first = panel.last) {

@@ -40,22 +40,24 @@ class device_vectors {
   noexcept
       : data_(items.data()),
         size_(items.size()),
-        kind_(is_half<Element>       ? kind::half
+        kind_(is_half<Element>       ? kind::halves
               : is_bfloat16<Element> ? kind::bfloat16
                                      : kind::own) {}
 
   [[nodiscard]] std::size_t size() const noexcept { return size_; }
   [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
+  [[nodiscard]] bool holds_halves() const noexcept { return kind_ == kind::halves; }
+  [[nodiscard]] bool holds_bfloat16() const noexcept { return kind_ == kind::bfloat16; }
 #if defined(__CUDACC__)
   [[nodiscard]] __device__ T operator[](std::size_t i) const noexcept {
-    if (kind_ == kind::half) return static_cast<T>(static_cast<const half*>(data_)[i]);
+    if (kind_ == kind::halves) return static_cast<T>(static_cast<const half*>(data_)[i]);
     if (kind_ == kind::bfloat16) return static_cast<T>(static_cast<const bfloat16*>(data_)[i]);
     return static_cast<const T*>(data_)[i];
   }
 #endif
 
  private:
-  enum class kind { own, half, bfloat16 };
+  enum class kind { own, halves, bfloat16 };
 
   const void* data_ = nullptr;
   std::size_t size_ = 0;
@@ -103,6 +105,23 @@ struct embedding_outputs {
   device_span<double> bias_gradient{};                    ///< [1] scale * d(value) / d(bias)
 };
 
+namespace detail {
+
+/// Checks what the host knows of a call.
+template <class Loss, score T>
+void check_call(const Loss& loss, const embedding_batch<T>& batch, const embedding_outputs<T>& out) {
+  using rankloss::detail::require;
+  rankloss::validate(loss);
+  if constexpr (!rankloss::detail::gives_temperature_gradient<Loss>)
+    require(out.temperature_gradient.empty(),
+            "temperature_gradient: this loss has none, expected an empty output");
+  if constexpr (!rankloss::detail::gives_bias_gradient<Loss>)
+    require(out.bias_gradient.empty(), "bias_gradient: this loss has none, expected an empty output");
+  check_shape(batch, out);
+}
+
+}  // namespace detail
+
 /// scratch_bytes: what `evaluate` takes of the scratch of a context, for `context::reserve`.
 template <class Loss, score T>
 [[nodiscard]] std::size_t scratch_bytes(const Loss& loss, const embedding_batch<T>& batch) {
@@ -138,14 +157,7 @@ void evaluate(const Loss& loss, const cuda::embedding_batch<T>& batch, const cud
               cuda::context& ctx) {
   cuda::detail::expect_engine<Loss, cuda::embedding_batch<T>>();
   if constexpr (cuda::detail::has_engine<Loss, cuda::embedding_batch<T>>) {
-    rankloss::validate(loss);
-    if constexpr (!detail::gives_temperature_gradient<Loss>)
-      detail::require(out.temperature_gradient.empty(),
-                      "temperature_gradient: this loss has none, expected an empty output");
-    if constexpr (!detail::gives_bias_gradient<Loss>)
-      detail::require(out.bias_gradient.empty(),
-                      "bias_gradient: this loss has none, expected an empty output");
-    cuda::detail::check_shape(batch, out);
+    cuda::detail::check_call(loss, batch, out);
     engine<Loss, cuda::context>::run(loss, batch, out, ctx);
   }
 }

@@ -66,7 +66,8 @@ struct info_nce_lines {
             .half_unit = 2.0 / loss.temperature};
   }
 
-  [[nodiscard]] __device__ first sum_up(const line_segment<T>& segment) const {
+  template <class Segment>
+  [[nodiscard]] __device__ first sum_up(const Segment& segment) const {
     first sums = first::none();
     T positive_top = lowest_number<T>, negative_top = lowest_number<T>;
     unsigned positives = 0, negatives = 0;
@@ -112,7 +113,8 @@ struct info_nce_lines {
     return {merge(a.positives, b.positives), merge(a.negatives, b.negatives)};
   }
 
-  [[nodiscard]] __device__ second sum_up(const line_segment<T>& segment, const first& known) const {
+  template <class Segment>
+  [[nodiscard]] __device__ second sum_up(const Segment& segment, const first& known) const {
     second sums = second::none();
     if (known.positives.empty() || known.negatives.empty()) return sums;
     const relative at = greatest_of(known);
@@ -214,6 +216,11 @@ struct info_nce_lines {
     double own = fma(of.positive_multiple, exp_minus(d), of.positive_constant);
     if (of.each > 0.0) own -= of.each * softplus_of(held_exponent(of.level + d)).slope;
     return held_as<T>(own);
+  }
+  [[nodiscard]] __device__ double largest_slope(const slope& of) const {
+    return fmax(
+        fabs(of.positive_multiple) + fabs(of.positive_constant) + of.each,
+        fabs(static_cast<double>(of.negative_multiple)) + fabs(static_cast<double>(of.negative_constant)));
   }
 
  private:

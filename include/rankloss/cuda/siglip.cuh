@@ -48,7 +48,8 @@ struct siglip_lines {
             .inverse = inverse};
   }
 
-  [[nodiscard]] __device__ first sum_up(const line_segment<T>& segment) const {
+  template <class Segment>
+  [[nodiscard]] __device__ first sum_up(const Segment& segment) const {
     first sums = first::none();
     T value{0}, by_bias{0}, by_scaled{0};
     for (unsigned k = 0; k < segment.size(); ++k) {
@@ -93,6 +94,7 @@ struct siglip_lines {
     const double size = term<double>(positive ? -x : x).slope;
     return held_as<T>(of.factor * (positive ? -size : size));
   }
+  [[nodiscard]] __device__ double largest_slope(const slope& of) const { return fabs(of.factor); }
 
  private:
   /// log(1 + e^x) and its derivative.

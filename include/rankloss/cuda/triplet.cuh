@@ -42,7 +42,8 @@ struct triplet_lines {
     return {.loss = loss, .looks_twice = by_class};
   }
 
-  [[nodiscard]] __device__ first sum_up(const line_segment<T>& segment) const {
+  template <class Segment>
+  [[nodiscard]] __device__ first sum_up(const Segment& segment) const {
     T top = lowest_number<T>, match = lowest_number<T>;
     unsigned ties = 0, positives = 0;
     for (unsigned k = 0; k < segment.size(); ++k) {
@@ -67,7 +68,8 @@ struct triplet_lines {
                             : a.ties,
             fmax(a.match, b.match), a.positives + b.positives};
   }
-  [[nodiscard]] __device__ second sum_up(const line_segment<T>& segment, const first& known) const {
+  template <class Segment>
+  [[nodiscard]] __device__ second sum_up(const Segment& segment, const first& known) const {
     second sums = second::none();
     for (unsigned k = 0; k < segment.size() && known.ties > 0.0; ++k) {
       if (segment.kind(k) != pair_kind::positive) continue;
@@ -103,6 +105,9 @@ struct triplet_lines {
     if (!positive) return s == of.top ? of.of_negative : T{0};
     return hinge(static_cast<double>(of.top), static_cast<double>(s)) > 0.0 ? of.of_positive : T{0};
   }
+  [[nodiscard]] __device__ double largest_slope(const slope& of) const {
+    return fmax(fabs(static_cast<double>(of.of_positive)), fabs(static_cast<double>(of.of_negative)));
+  }
 
  private:
   /// Scores are subtracted first, because the difference of close scores is exact.
@@ -116,16 +121,18 @@ struct triplet_lines {
 template <>
 struct engine<triplet, cuda::context> : cuda::detail::embedding_engine<triplet, cuda::detail::triplet_lines> {
   /// @throws std::invalid_argument for options that have no kernel
-  template <class T>
+  /// @param products  none, or what forms products of matrices
+  template <class T, class... Products>
   static void run(const triplet& loss, const cuda::embedding_batch<T>& batch,
-                  const cuda::embedding_outputs<T>& out, cuda::context& ctx) {
+                  const cuda::embedding_outputs<T>& out, cuda::context& ctx, Products&&... products) {
     detail::require(
         loss.mine == mining::hardest && loss.positives == mined_positives::all &&
             loss.form == triplet_form::hinge && loss.average == triplet_average::positives &&
             loss.distance == distance::cosine,
         "triplet: options that have no kernel, expected hinges of cosines of all positives against "
         "the hardest negatives");
-    cuda::detail::embedding_engine<triplet, cuda::detail::triplet_lines>::run(loss, batch, out, ctx);
+    cuda::detail::embedding_engine<triplet, cuda::detail::triplet_lines>::run(loss, batch, out, ctx,
+                                                                              products...);
   }
 };
 
