@@ -2,9 +2,11 @@
 #include <rankloss/info_nce.hpp>
 
 #include "cuda/support/embedding_checks.hpp"
+#include "cuda/support/matrix_checks.hpp"
 
 #include <catch2/catch.hpp>
 
+#include <cmath>
 #include <cstddef>
 #include <vector>
 
@@ -72,6 +74,36 @@ TEST_CASE("cuda: info_nce of embeddings with classes and all options") {
     agrees(info_nce{.temperature = 0.5, .positives = positive_share::separate, .positive_prior = 0.99}, in,
            ctx);
   }
+}
+
+TEST_CASE("cuda: info_nce of matrices at all shapes", "[lengths]") {
+  cuda_support::agrees_at_all_shapes<float>(info_nce{.temperature = 0.2});
+  cuda_support::agrees_at_all_shapes<double>(info_nce{.positives = positive_share::separate});
+}
+
+TEST_CASE("cuda: info_nce of matrices with all fields and options") {
+  cuda_support::agrees_with_all_fields<float>(info_nce{.temperature = 0.2});
+  for (const info_nce& loss :
+       {info_nce{.positives = positive_share::inside}, info_nce{.positives = positive_share::separate},
+        info_nce{.temperature = 0.5, .label_smoothing = 0.1},
+        info_nce{.temperature = 0.5, .positives = positive_share::separate, .positive_prior = 0.1}}) {
+    INFO("positives " << static_cast<int>(loss.positives) << ", smoothing " << loss.label_smoothing
+                      << ", prior " << loss.positive_prior);
+    cuda_support::agrees_with_all_fields<double>(loss, 10, 13);
+  }
+}
+
+TEST_CASE("cuda: info_nce of matrices with infinite similarities and outliers") {
+  const cuda_support::stream own;
+  rankloss::cuda::context ctx(own);
+  auto in = cuda_support::random_pairs<double>(6, 6, 2);
+  in.similarity[3] = -INFINITY;
+  in.similarity[20] = INFINITY;
+  in.similarity[7] = INFINITY;
+  in.similarity[14] = 1e300;
+  in.similarity[30] = -1e308;
+  for (const auto share : {positive_share::outside, positive_share::inside, positive_share::separate})
+    agrees(info_nce{.positives = share}, in, ctx);
 }
 
 }  // namespace cuda_info_nce_test

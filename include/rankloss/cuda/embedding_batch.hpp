@@ -139,12 +139,7 @@ void evaluate(const Loss& loss, const cuda::embedding_batch<T>& batch, const cud
   cuda::detail::expect_engine<Loss, cuda::embedding_batch<T>>();
   if constexpr (cuda::detail::has_engine<Loss, cuda::embedding_batch<T>>) {
     rankloss::validate(loss);
-    if constexpr (!detail::gives_temperature_gradient<Loss>)
-      detail::require(out.temperature_gradient.empty(),
-                      "temperature_gradient: this loss has none, expected an empty output");
-    if constexpr (!detail::gives_bias_gradient<Loss>)
-      detail::require(out.bias_gradient.empty(),
-                      "bias_gradient: this loss has none, expected an empty output");
+    cuda::detail::check_option_gradients<Loss>(out);
     cuda::detail::check_shape(batch, out);
     engine<Loss, cuda::context>::run(loss, batch, out, ctx);
   }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <rankloss/cuda/detail/line_kernel.cuh>
+#include <rankloss/cuda/detail/matrix_line_kernel.cuh>
 #include <rankloss/detail/base/finite.hpp>
 #include <rankloss/detail/base/softplus.hpp>
 #include <rankloss/info_nce.hpp>
@@ -66,7 +67,8 @@ struct info_nce_lines {
             .half_unit = 2.0 / loss.temperature};
   }
 
-  [[nodiscard]] __device__ first sum_up(const line_segment<T>& segment) const {
+  template <class Segment>
+  [[nodiscard]] __device__ first sum_up(const Segment& segment) const {
     first sums = first::none();
     T positive_top = lowest_number<T>, negative_top = lowest_number<T>;
     unsigned positives = 0, negatives = 0;
@@ -112,7 +114,8 @@ struct info_nce_lines {
     return {merge(a.positives, b.positives), merge(a.negatives, b.negatives)};
   }
 
-  [[nodiscard]] __device__ second sum_up(const line_segment<T>& segment, const first& known) const {
+  template <class Segment>
+  [[nodiscard]] __device__ second sum_up(const Segment& segment, const first& known) const {
     second sums = second::none();
     if (known.positives.empty() || known.negatives.empty()) return sums;
     const relative at = greatest_of(known);
@@ -277,7 +280,6 @@ struct info_nce_lines {
 }  // namespace cuda::detail
 
 template <>
-struct engine<info_nce, cuda::context>
-    : cuda::detail::embedding_engine<info_nce, cuda::detail::info_nce_lines> {};
+struct engine<info_nce, cuda::context> : cuda::detail::line_engine<info_nce, cuda::detail::info_nce_lines> {};
 
 }  // namespace rankloss::inline RANKLOSS_ABI

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <rankloss/cuda/detail/line_kernel.cuh>
+#include <rankloss/cuda/detail/matrix_line_kernel.cuh>
 #include <rankloss/detail/base/finite.hpp>
 #include <rankloss/siglip.hpp>
 
@@ -48,7 +49,8 @@ struct siglip_lines {
             .inverse = inverse};
   }
 
-  [[nodiscard]] __device__ first sum_up(const line_segment<T>& segment) const {
+  template <class Segment>
+  [[nodiscard]] __device__ first sum_up(const Segment& segment) const {
     first sums = first::none();
     T value{0}, by_bias{0}, by_scaled{0};
     for (unsigned k = 0; k < segment.size(); ++k) {
@@ -117,6 +119,6 @@ struct siglip_lines {
 }  // namespace cuda::detail
 
 template <>
-struct engine<siglip, cuda::context> : cuda::detail::embedding_engine<siglip, cuda::detail::siglip_lines> {};
+struct engine<siglip, cuda::context> : cuda::detail::line_engine<siglip, cuda::detail::siglip_lines> {};
 
 }  // namespace rankloss::inline RANKLOSS_ABI

@@ -88,6 +88,8 @@ void check_shape(const similarity_batch<T, R>& batch, const outputs<T>& out) {
   check_optional("value", out.value.size(), 1, "one per batch");
   check_optional("gradient", out.gradient.size(), size, "one per similarity");
   check_optional("per_list", out.per_list.size(), rows + columns, "rows, then columns");
+  check_optional("temperature_gradient", out.temperature_gradient.size(), 1, "one per batch");
+  check_optional("bias_gradient", out.bias_gradient.size(), 1, "one per batch");
   require(rankloss::detail::is_finite(out.scale), "scale: ", out.scale, ", expected a finite number");
   const auto check_weights = [&](std::string_view field, std::size_t given, std::size_t expected,
                                  std::string_view unit) {
@@ -151,6 +153,7 @@ void evaluate(const Loss& loss, const cuda::similarity_batch<T, Relevance>& batc
     rankloss::validate(loss);
     if constexpr (!detail::gives_gradient<Loss>)
       detail::require(out.gradient.empty(), "gradient: a metric has none, expected an empty output");
+    cuda::detail::check_option_gradients<Loss>(out);
     cuda::detail::check_shape(batch, out);
     if (batch.relevance.empty()) cuda::detail::check_matches(batch);
     engine<Loss, cuda::context>::run(loss, batch, out, ctx);

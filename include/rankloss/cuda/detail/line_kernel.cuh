@@ -99,8 +99,8 @@ struct first_look {
   using result = typename Lines::first;
   Lines lines;
 
-  template <class T>
-  [[nodiscard]] __device__ result sum_up(const line_segment<T>& segment, std::size_t) const {
+  template <class Segment>
+  [[nodiscard]] __device__ result sum_up(const Segment& segment, std::size_t) const {
     return lines.sum_up(segment);
   }
 };
@@ -110,8 +110,8 @@ struct second_look {
   Lines lines;
   const typename Lines::first* known;  ///< [rows + columns]
 
-  template <class T>
-  [[nodiscard]] __device__ result sum_up(const line_segment<T>& segment, std::size_t line) const {
+  template <class Segment>
+  [[nodiscard]] __device__ result sum_up(const Segment& segment, std::size_t line) const {
     return lines.sum_up(segment, known[line]);
   }
 };
@@ -259,6 +259,27 @@ struct line_task {
   }
 };
 
+/// Finds the shares of rows and of columns.
+template <class Team, class Task>
+__device__ inline void weigh_directions(const Team& team, const Task& task, reduction kind) {
+  const bool summed = kind == reduction::sum;
+  const double factor = summed || !(task.over_rows && task.over_columns) ? 1.0 : 0.5;
+#pragma unroll
+  for (const bool of_columns : {false, true}) {
+    if (!task.is_over(of_columns)) continue;
+    double most = 0.0;
+    for (std::size_t k = team.rank(); k < task.count(of_columns); k += team.size())
+      most = fmax(most, task.weight(of_columns, k));
+    const double unit = unit_of(greatest(team, most));
+    double total = 0.0;
+    for (std::size_t k = team.rank(); k < task.count(of_columns); k += team.size())
+      total += task.weight(of_columns, k) * unit;
+    total = sum(team, total);
+    if (team.rank() == 0)
+      task.means[of_columns] = {summed ? factor : total > 0.0 ? factor / total : 0.0, unit, summed ? 1u : 0u};
+  }
+}
+
 /// Looks for bad numbers, and finds the shares of rows and of columns. One block.
 template <class Task>
 __global__ void __launch_bounds__(reduce_threads) weigh_lines(const Task task) {
@@ -327,23 +348,7 @@ __global__ void __launch_bounds__(reduce_threads) weigh_lines(const Task task) {
       *task.faults = record;
     }
   }
-
-  const bool summed = task.batch.reduction == reduction::sum;
-  const double factor = summed || !(task.over_rows && task.over_columns) ? 1.0 : 0.5;
-#pragma unroll
-  for (const bool of_columns : {false, true}) {
-    if (!task.is_over(of_columns)) continue;
-    double most = 0.0;
-    for (std::size_t k = team.rank(); k < task.count(of_columns); k += team.size())
-      most = fmax(most, task.weight(of_columns, k));
-    const double unit = unit_of(greatest(team, most));
-    double total = 0.0;
-    for (std::size_t k = team.rank(); k < task.count(of_columns); k += team.size())
-      total += task.weight(of_columns, k) * unit;
-    total = sum(team, total);
-    if (team.rank() == 0)
-      task.means[of_columns] = {summed ? factor : total > 0.0 ? factor / total : 0.0, unit, summed ? 1u : 0u};
-  }
+  weigh_directions(team, task, task.batch.reduction);
 }
 
 /// The value of each line, and what its slopes need. A thread for each.
