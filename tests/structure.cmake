@@ -69,6 +69,7 @@ set(cuda_tested_by
     detail/distance_sums:sorts/soft_sort
     detail/embedding_shape:embedding_batch
     detail/embedding_side:embedding_batch
+    detail/exponent_lines:circle
     detail/faults:context
     detail/field_faults:preference_batch
     detail/gains:sndcg
@@ -80,7 +81,9 @@ set(cuda_tested_by
     detail/list_kernel:context
     detail/list_shape:context
     detail/listmle_steps:listmle
+    detail/matrix_line_kernel:info_nce
     detail/matrix_lines:similarity_batch
+    detail/matrix_list_engine:bidirectional
     detail/merge_sort:preference_batch
     detail/metrics_of_ranks:smooth_metric
     detail/neural_band:neural_ndcg
@@ -109,6 +112,8 @@ set(cuda_tested_by
     detail/sort_list:sorts/neural_sort
     detail/term_kernel:preference_batch
     detail/tile_scan:listmle
+    detail/triplet_list:triplet
+    detail/triplet_terms:triplet
     detail/unique_softmax_steps:unique_softmax
     detail/whitening:gae
     evaluate:context

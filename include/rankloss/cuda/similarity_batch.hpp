@@ -131,17 +131,20 @@ template <class Loss, score T, class Relevance>
 
 }  // namespace cuda
 
-/// evaluate: queues on the stream of the context what computes the value of a list loss over the rows and the
-/// columns of a matrix, and its gradient by the similarities, in the memory of the device: `bidirectional<Loss>`
-/// of every list loss that has a kernel. The same words as for a matrix in the memory of the host; per_list
-/// receives the values of the rows, then of the columns.
+/// evaluate: queues on the stream of the context what computes the value of a similarity loss over a matrix, and its
+/// gradient by the similarities, in the memory of the device: of losses of matches that have a kernel, such as
+/// `info_nce`, and `bidirectional<Loss>` of every list loss that has one. The same words as for a matrix in the memory
+/// of the host; per_list receives the values of the rows, then of the columns.
 ///
 /// - It neither waits nor reads back. A call may be captured into a CUDA graph once scratch holds
 ///   `scratch_bytes`.
-/// - The lists of a direction are laid out side by side in scratch, the columns transposed, with their relevance;
-///   then they are computed as the lists of a dense list_batch. Scratch: two numbers of T and one of relevance for
-///   each pair, a byte more where pairs may be left out, and what the list loss takes.
-/// - Edge cases: as on the host, but for bad numbers, which `context::check` reports. Value, gradient and per_list
+/// - A loss of matches reads the matrix tile by tile, once for each look at it and once for the gradient. Scratch:
+///   O(rows + columns), and the sums of some 2^22 pairs.
+/// - The lists of a direction that a list loss computes, or `fast_ap`, or `triplet` unless it mines the hardest
+///   negatives, are laid out side by side in scratch, the columns transposed, with their relevance; then they are
+///   computed as the lists of a dense list_batch. Scratch: two numbers of T and one of relevance for each pair, a byte
+///   more where pairs may be left out, and what the list loss takes.
+/// - Edge cases: as on the host, but for bad numbers, which `context::check` reports. Value, gradients and per_list
 ///   of a batch that has one are NaN.
 /// @throws as `evaluate` of lists on a device.
 template <class Loss, score T, class Relevance>

@@ -2,13 +2,18 @@
 #pragma once
 
 #include <rankloss/cuda/detail/line_kernel.cuh>
+#include <rankloss/cuda/detail/list_kernel.cuh>
 #include <rankloss/cuda/detail/matrix_line_kernel.cuh>
+#include <rankloss/cuda/detail/matrix_list_engine.cuh>
+#include <rankloss/cuda/detail/triplet_list.cuh>
+#include <rankloss/cuda/detail/triplet_terms.cuh>
 #include <rankloss/detail/base/finite.hpp>
 #include <rankloss/detail/base/require.hpp>
-#include <rankloss/detail/base/softplus.hpp>
 #include <rankloss/distance.hpp>
 #include <rankloss/loss.hpp>
 #include <rankloss/triplet.hpp>
+
+#include <cstddef>
 
 namespace rankloss::inline RANKLOSS_ABI {
 namespace cuda::detail {
@@ -95,8 +100,8 @@ struct triplet_lines {
     if (!(known.ties > 0.0)) return sums;
     for (unsigned k = 0; k < segment.size(); ++k) {
       if (segment.kind(k) != pair_kind::positive) continue;
-      const second own = cost(known.top, static_cast<double>(segment.score(k)));
-      sums = merge(sums, own);
+      const triplet_cost_of own = cost(known.top, static_cast<double>(segment.score(k)));
+      sums = merge(sums, {own.value, own.slope, own.active});
     }
     return sums;
   }
@@ -114,8 +119,8 @@ struct triplet_lines {
     if (seen != nullptr) {
       own = *seen;
     } else {
-      own = cost(sums.top, sums.match);
-      own = {used * own.value, used * own.slope, used * own.active};
+      const triplet_cost_of each = cost(sums.top, sums.match);
+      own = {used * each.value, used * each.slope, used * each.active};
     }
     const double count = loss.average == triplet_average::active ? own.active : used;
     if (!(count > 0.0)) return {};
@@ -144,45 +149,51 @@ struct triplet_lines {
   [[nodiscard]] __device__ bool comes_first(X a, X b) const {
     return loss.positives == mined_positives::hardest ? a < b : b < a;
   }
-  /// A query whose scores are distances less than 0: cosines need no change.
-  [[nodiscard]] __device__ double minus_distance(double s) const {
-    if (loss.distance == distance::cosine) return s;
-    if (!is_finite(s) &&
-        (rankloss::detail::is_minus_infinity(s) || loss.distance == distance::squared_euclidean))
-      return s;
-    return loss.distance == distance::squared_euclidean
-               ? held_as<double>(2.0 * s)
-               : -held_as<double>(distance_of(bounded(s), loss.distance));
-  }
-  /// By how much a triplet falls short of the margin. Scores are subtracted first, because the difference of
-  /// close scores is exact.
-  [[nodiscard]] __device__ double shortfall(double negative, double positive) const {
-    constexpr double largest = 1e290;
-    if (is_finite(negative) && is_finite(positive)) return fmin(loss.margin + (negative - positive), largest);
-    if (rankloss::detail::is_minus_infinity(negative) ||
-        (!is_finite(positive) && !rankloss::detail::is_minus_infinity(positive)))
-      return -largest;
-    return __builtin_bit_cast(double, rankloss::detail::bits_of_infinity<double>);
-  }
   /// Of one triplet.
-  [[nodiscard]] __device__ second cost(double negative, double positive) const {
-    const double x = shortfall(minus_distance(negative), minus_distance(positive));
-    if (loss.form == triplet_form::hinge) return x > 0.0 ? second{x, 1.0, 1.0} : second::none();
-    const rankloss::detail::softplus_of own(x);
-    return {own.value, own.slope, 1.0};
+  [[nodiscard]] __device__ triplet_cost_of cost(double negative, double positive) const {
+    const triplet_terms terms{loss};
+    return terms.cost(terms.shortfall(terms.minus_distance(negative), terms.minus_distance(positive)));
   }
 };
 
 }  // namespace cuda::detail
 
+/// Against the hardest negatives by lines; with other mining, over a matrix, by lists.
 template <>
 struct engine<triplet, cuda::context> : cuda::detail::line_engine<triplet, cuda::detail::triplet_lines> {
+  using lines_type = cuda::detail::line_engine<triplet, cuda::detail::triplet_lines>;
+  using lists_type =
+      cuda::detail::matrix_list_engine<triplet,
+                                       cuda::detail::list_engine<triplet, cuda::detail::triplet_list>>;
+
+  using lines_type::scratch_bytes;
+  template <class T, class R>
+  [[nodiscard]] static std::size_t scratch_bytes(const triplet& loss,
+                                                 const cuda::similarity_batch<T, R>& batch) {
+    return loss.mine == mining::hardest ? lines_type::scratch_bytes(loss, batch)
+                                        : lists_type::scratch_bytes(loss, lists_of(loss), batch);
+  }
+
   /// @throws std::invalid_argument for options that have no kernel
-  template <class Batch, class Outputs>
-  static void run(const triplet& loss, const Batch& batch, const Outputs& out, cuda::context& ctx) {
+  template <class T>
+  static void run(const triplet& loss, const cuda::embedding_batch<T>& batch,
+                  const cuda::embedding_outputs<T>& out, cuda::context& ctx) {
     detail::require(loss.mine == mining::hardest,
-                    "triplet: mining that has no kernel, expected that of the hardest negatives");
-    cuda::detail::line_engine<triplet, cuda::detail::triplet_lines>::run(loss, batch, out, ctx);
+                    "mine: ", enumerators(mining{})[static_cast<std::size_t>(loss.mine)],
+                    ", expected hardest: other mining has no kernel over embeddings");
+    lines_type::run(loss, batch, out, ctx);
+  }
+  template <class T, class R>
+  static void run(const triplet& loss, const cuda::similarity_batch<T, R>& batch, const cuda::outputs<T>& out,
+                  cuda::context& ctx) {
+    if (loss.mine == mining::hardest) return lines_type::run(loss, batch, out, ctx);
+    cuda::detail::check_matches(batch);
+    lists_type::run(loss, lists_of(loss), batch, out, ctx);
+  }
+
+ private:
+  [[nodiscard]] static cuda::detail::line_lists lists_of(const triplet& loss) noexcept {
+    return {loss.over, false, true};
   }
 };
 

@@ -246,7 +246,8 @@ void for_each_matching(std::size_t rows, std::size_t columns, const Visit& visit
 inline const std::vector<rankloss::directions> all_directions{
     rankloss::directions::both, rankloss::directions::rows, rankloss::directions::columns};
 
-/// A loss of pairs at shapes around those of tiles, in one panel and in several.
+/// A loss of pairs at shapes around those of tiles, in one panel and in several. In double the longest are left out,
+/// which differ from the others by no code.
 template <class T, class Loss>
 void agrees_at_all_shapes(const Loss& loss) {
   const stream own;
@@ -264,6 +265,7 @@ void agrees_at_all_shapes(const Loss& loss) {
                          {5, 300, 0, 0},
                          {66, 130, 131, 64},
                          {2, 4097, 0, 0}}) {
+    if (sizeof(T) == sizeof(double) && s.columns > 130) continue;
     INFO(s.rows << " rows, " << s.columns << " columns, stride " << s.stride << ", panels of "
                 << s.panel_rows);
     agrees(loss, random_pairs<T>(s.rows, s.columns, 1, s.stride), ctx, {.panel_rows = s.panel_rows});
