@@ -46,6 +46,8 @@ class device_vectors {
 
   [[nodiscard]] std::size_t size() const noexcept { return size_; }
   [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
+  [[nodiscard]] bool holds_halves() const noexcept { return kind_ == kind::half; }
+  [[nodiscard]] bool holds_bfloat16() const noexcept { return kind_ == kind::bfloat16; }
 #if defined(__CUDACC__)
   [[nodiscard]] __device__ T operator[](std::size_t i) const noexcept {
     if (kind_ == kind::half) return static_cast<T>(static_cast<const half*>(data_)[i]);
@@ -65,7 +67,7 @@ class device_vectors {
 /// embedding_batch: embeddings of rows and of columns in the memory of a device. Its fields mean what those
 /// of the rankloss::embedding_batch of the same names mean. Rows, columns and the dimension must be given.
 ///
-/// Which pairs match is said by classes, or else by index. Without `column_embeddings` the rows are compared
+/// Which pairs match is said by matches, by classes, or else by index. Without `column_embeddings` the rows are compared
 /// with themselves.
 template <score T>
 struct embedding_batch {
@@ -79,12 +81,16 @@ struct embedding_batch {
   std::size_t row_stride = 0;     ///< components from a row to the next; 0: dimension
   std::size_t column_stride = 0;  ///< components from a column to the next; 0: dimension
   rankloss::similarity similarity = rankloss::similarity::cosine;  ///< cosine or dot
-  device_indices row_classes{};                                    ///< [rows] class id
-  device_indices column_classes{};                                 ///< [columns] class id
-  bool without_diagonal = false;  ///< pairs (i, i) take no part; for as many columns as rows
-  bool extra_columns = false;     ///< columns behind the first `rows` match by index no row: more negatives
-  device_reals row_weights{};     ///< [rows] >= 0, finite; empty: all 1
-  device_reals column_weights{};  ///< [columns] >= 0, finite; empty: all 1
+  device_flags matches{};           ///< [rows, columns] not zero where the pair matches
+  device_indices row_classes{};     ///< [rows] class id
+  device_indices column_classes{};  ///< [columns] class id
+  device_flags mask{};              ///< [rows, columns] zero: the pair takes no part; empty: all do
+  bool without_diagonal = false;    ///< pairs (i, i) take no part; for as many columns as rows
+  bool extra_columns = false;       ///< columns behind the first `rows` match by index no row: more negatives
+  device_indices row_ids{};         ///< [rows] id of the item that the row matches
+  device_indices column_ids{};      ///< [columns] id of the item that the column holds
+  device_reals row_weights{};       ///< [rows] >= 0, finite; empty: all 1
+  device_reals column_weights{};    ///< [columns] >= 0, finite; empty: all 1
   rankloss::reduction reduction = rankloss::reduction::mean;
 };
 
@@ -102,6 +108,18 @@ struct embedding_outputs {
   device_span<double> temperature_gradient{};             ///< [1] scale * d(value) / d(temperature)
   device_span<double> bias_gradient{};                    ///< [1] scale * d(value) / d(bias)
 };
+
+namespace detail {
+
+/// Checks what the host knows of a call.
+template <class Loss, score T>
+void check_call(const Loss& loss, const embedding_batch<T>& batch, const embedding_outputs<T>& out) {
+  rankloss::validate(loss);
+  check_option_gradients<Loss>(out);
+  check_shape(batch, out);
+}
+
+}  // namespace detail
 
 /// scratch_bytes: what `evaluate` takes of the scratch of a context, for `context::reserve`.
 template <class Loss, score T>
@@ -138,9 +156,7 @@ void evaluate(const Loss& loss, const cuda::embedding_batch<T>& batch, const cud
               cuda::context& ctx) {
   cuda::detail::expect_engine<Loss, cuda::embedding_batch<T>>();
   if constexpr (cuda::detail::has_engine<Loss, cuda::embedding_batch<T>>) {
-    rankloss::validate(loss);
-    cuda::detail::check_option_gradients<Loss>(out);
-    cuda::detail::check_shape(batch, out);
+    cuda::detail::check_call(loss, batch, out);
     engine<Loss, cuda::context>::run(loss, batch, out, ctx);
   }
 }

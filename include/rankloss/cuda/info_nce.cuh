@@ -58,9 +58,9 @@ struct info_nce_lines {
   T unit;  ///< 1 / temperature
   double half_unit;
 
-  [[nodiscard]] static info_nce_lines of(const info_nce& loss, bool by_class, bool by_temperature) {
+  [[nodiscard]] static info_nce_lines of(const info_nce& loss, bool several, bool by_temperature) {
     return {.loss = loss,
-            .looks_twice = by_class && loss.positives == positive_share::separate,
+            .looks_twice = several && loss.positives == positive_share::separate,
             .weighs = by_temperature,
             .distances = loss.label_smoothing > 0.0,
             .unit = held_as<T>(1.0 / loss.temperature),
@@ -217,6 +217,11 @@ struct info_nce_lines {
     double own = fma(of.positive_multiple, exp_minus(d), of.positive_constant);
     if (of.each > 0.0) own -= of.each * softplus_of(held_exponent(of.level + d)).slope;
     return held_as<T>(own);
+  }
+  [[nodiscard]] __device__ double largest_slope(const slope& of) const {
+    return fmax(
+        fabs(of.positive_multiple) + fabs(of.positive_constant) + of.each,
+        fabs(static_cast<double>(of.negative_multiple)) + fabs(static_cast<double>(of.negative_constant)));
   }
 
  private:

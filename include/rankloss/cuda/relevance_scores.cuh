@@ -164,6 +164,7 @@ struct caption_engine {
                                .stride = batch.dimension,
                                .unit = 1u,
                                .vectors = scratch_plan::at<T>(memory, own.vectors),
+                               .apart = batch.dimension,
                                .lengths = scratch_plan::at<unit_length>(memory, own.lengths),
                                .largest = scratch_plan::at<double>(memory, own.largest),
                                .not_finite = scratch_plan::at<std::uint64_t>(memory, own.not_finite)};
@@ -179,7 +180,7 @@ struct caption_engine {
                                .faults = ctx.faults()};
     for (const auto* side : {&task.captions, &task.texts})
       if (side->count > 0)
-        launch("prepare_vectors", prepare_vectors<T>, blocks(side->count, vectors_of_block),
+        launch("prepare_vectors", prepare_vectors<T, T>, blocks(side->count, vectors_of_block),
                vectors_of_block * warp_size, 0, stream, *side);
     look(task, ctx.faults(), stream);
     const auto images = static_cast<unsigned>(std::min(most_blocks, shape.images));

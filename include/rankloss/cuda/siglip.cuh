@@ -95,6 +95,7 @@ struct siglip_lines {
     const double size = term<double>(positive ? -x : x).slope;
     return held_as<T>(of.factor * (positive ? -size : size));
   }
+  [[nodiscard]] __device__ double largest_slope(const slope& of) const { return fabs(of.factor); }
 
  private:
   /// log(1 + e^x) and its derivative.

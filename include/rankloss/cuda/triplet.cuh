@@ -52,8 +52,8 @@ struct triplet_lines {
   triplet loss;
   bool looks_twice;
 
-  [[nodiscard]] static triplet_lines of(const triplet& loss, bool by_class, bool) {
-    return {.loss = loss, .looks_twice = by_class && loss.positives == mined_positives::all};
+  [[nodiscard]] static triplet_lines of(const triplet& loss, bool several, bool) {
+    return {.loss = loss, .looks_twice = several && loss.positives == mined_positives::all};
   }
 
   template <class Segment>
@@ -139,6 +139,14 @@ struct triplet_lines {
                       -distance_slope(bounded(own), loss.distance));
   }
 
+  [[nodiscard]] __device__ double largest_slope(const slope& of) const {
+    // Of a Euclidean distance of floats: the next one below a cosine of 1 has 2^-11.5.
+    const double steepest = loss.distance == distance::cosine      ? 1.0
+                            : loss.distance == distance::euclidean ? 2897.0
+                                                                   : 2.0;
+    return fmax(fabs(of.of_positive) * steepest, fabs(static_cast<double>(of.of_negative)));
+  }
+
  private:
   /// All cosines from 1 on have a Euclidean distance of 0.
   [[nodiscard]] __device__ T score_of(T s) const {
@@ -175,13 +183,14 @@ struct engine<triplet, cuda::context> : cuda::detail::line_engine<triplet, cuda:
   }
 
   /// @throws std::invalid_argument for options that have no kernel
-  template <class T>
+  /// @param products  none, or what forms products of matrices
+  template <class T, class... Products>
   static void run(const triplet& loss, const cuda::embedding_batch<T>& batch,
-                  const cuda::embedding_outputs<T>& out, cuda::context& ctx) {
+                  const cuda::embedding_outputs<T>& out, cuda::context& ctx, Products&&... products) {
     detail::require(loss.mine == mining::hardest,
                     "mine: ", enumerators(mining{})[static_cast<std::size_t>(loss.mine)],
                     ", expected hardest: other mining has no kernel over embeddings");
-    lines_type::run(loss, batch, out, ctx);
+    lines_type::run(loss, batch, out, ctx, products...);
   }
   template <class T, class R>
   static void run(const triplet& loss, const cuda::similarity_batch<T, R>& batch, const cuda::outputs<T>& out,

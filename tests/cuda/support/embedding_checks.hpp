@@ -89,10 +89,10 @@ struct embedding_how {
   std::size_t panel_rows = 0;
 };
 
-template <class Loss, class T>
-[[nodiscard]] embedding_results<T> embeddings_on_device(const Loss& loss, const host_embeddings<T>& in,
-                                                        rankloss::cuda::context& ctx,
-                                                        const embedding_how& h = {}) {
+/// What `call(batch, outputs)` writes.
+template <class Loss, class T, class Call>
+[[nodiscard]] embedding_results<T> embeddings_by(const Call& call, const Loss&, const host_embeddings<T>& in,
+                                                 const embedding_how& h) {
   const device_embeddings<T> on(in);
   const std::size_t sloped = in.self() ? 0 : std::min(in.columns, h.sloped_columns);
   const array<double> value(std::vector<double>(1, -1.0)), per_list(in.rows + in.all_columns());
@@ -109,9 +109,17 @@ template <class Loss, class T>
   if constexpr (rankloss::detail::gives_temperature_gradient<Loss>)
     out.temperature_gradient = by_temperature.view();
   if constexpr (rankloss::detail::gives_bias_gradient<Loss>) out.bias_gradient = by_bias.view();
-  on_device(loss, on.batch, out, ctx, h.panel_rows);
+  call(on.batch, out);
   return {value.host()[0],          dx.host(),        dy.host(), per_list.host(),
           by_temperature.host()[0], by_bias.host()[0]};
+}
+template <class Loss, class T>
+[[nodiscard]] embedding_results<T> embeddings_on_device(const Loss& loss, const host_embeddings<T>& in,
+                                                        rankloss::cuda::context& ctx,
+                                                        const embedding_how& h = {}) {
+  return embeddings_by(
+      [&](const auto& batch, const auto& out) { on_device(loss, batch, out, ctx, h.panel_rows); }, loss, in,
+      h);
 }
 
 /// The same on the CPU, in double: the numbers of floats are those of the same numbers as doubles.
