@@ -77,7 +77,11 @@ set(cuda_tested_by
     detail/isotonic:ranks/projected_ranks
     detail/item_ends:preference_batch
     detail/launch:context
+    detail/line_engine:embedding_batch
     detail/line_kernel:embedding_batch
+    detail/line_panels:cublas
+    detail/line_sums:embedding_batch
+    detail/line_tasks:embedding_batch
     detail/list_kernel:context
     detail/list_shape:context
     detail/listmle_steps:listmle
@@ -94,6 +98,7 @@ set(cuda_tested_by
     detail/pair_list:pairwise
     detail/pair_steps:pairwise
     detail/pair_weights:pairwise
+    detail/prefix_sums:embedding_batch
     detail/product_tile:embedding_batch
     detail/ragged_lists:gae
     detail/random_bits:xe_ndcg
@@ -102,6 +107,7 @@ set(cuda_tested_by
     detail/score_functions:ranks/sigmoid_ranks
     detail/score_runs:metrics/average_precision
     detail/score_steps:metrics/average_precision
+    detail/scratch_behind:weighted_sum
     detail/scratch_plan:preference_batch
     detail/sigmoid_sums:sndcg
     detail/sigmoid_tiles:sndcg

@@ -3,7 +3,7 @@
 
 #include <rankloss/circle.hpp>
 #include <rankloss/cuda/detail/exponent_lines.cuh>
-#include <rankloss/cuda/detail/matrix_line_kernel.cuh>
+#include <rankloss/cuda/detail/line_engine.cuh>
 
 namespace rankloss::inline RANKLOSS_ABI {
 namespace cuda::detail {

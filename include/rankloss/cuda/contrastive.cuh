@@ -2,8 +2,8 @@
 #pragma once
 
 #include <rankloss/contrastive.hpp>
-#include <rankloss/cuda/detail/line_kernel.cuh>
-#include <rankloss/cuda/detail/matrix_line_kernel.cuh>
+#include <rankloss/cuda/detail/line_engine.cuh>
+#include <rankloss/cuda/detail/line_sums.cuh>
 #include <rankloss/detail/base/finite.hpp>
 #include <rankloss/distance.hpp>
 

@@ -116,7 +116,8 @@ struct fast_ap_list {
   };
   template <class T>
   [[nodiscard]] __device__ position position_of(const T& score) const {
-    const double cosine = rankloss::detail::limited(static_cast<double>(bounded(score)), -1.0, 1.0);
+    const double cosine =
+        rankloss::detail::limited(static_cast<double>(rankloss::detail::bounded(score)), -1.0, 1.0);
     const double x = (1.0 - cosine) * (0.5 * static_cast<double>(bins));
     const auto below = static_cast<std::size_t>(x);
     const auto bin = static_cast<std::uint32_t>(below < bins ? below : bins - 1);

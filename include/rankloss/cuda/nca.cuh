@@ -2,7 +2,7 @@
 #pragma once
 
 #include <rankloss/cuda/detail/exponent_lines.cuh>
-#include <rankloss/cuda/detail/matrix_line_kernel.cuh>
+#include <rankloss/cuda/detail/line_engine.cuh>
 #include <rankloss/distance.hpp>
 #include <rankloss/nca.hpp>
 

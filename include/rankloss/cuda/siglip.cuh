@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <rankloss/cuda/detail/line_kernel.cuh>
-#include <rankloss/cuda/detail/matrix_line_kernel.cuh>
+#include <rankloss/cuda/detail/line_engine.cuh>
+#include <rankloss/cuda/detail/line_sums.cuh>
 #include <rankloss/detail/base/finite.hpp>
 #include <rankloss/siglip.hpp>
 

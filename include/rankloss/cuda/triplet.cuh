@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <rankloss/cuda/detail/line_kernel.cuh>
+#include <rankloss/cuda/detail/line_engine.cuh>
+#include <rankloss/cuda/detail/line_sums.cuh>
 #include <rankloss/cuda/detail/list_kernel.cuh>
-#include <rankloss/cuda/detail/matrix_line_kernel.cuh>
 #include <rankloss/cuda/detail/matrix_list_engine.cuh>
 #include <rankloss/cuda/detail/triplet_list.cuh>
 #include <rankloss/cuda/detail/triplet_terms.cuh>

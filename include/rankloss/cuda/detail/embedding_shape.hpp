@@ -102,6 +102,13 @@ void check_shape(const embedding_batch<T>& batch, const embedding_outputs<T>& ou
   check_optional("bias_gradient", out.bias_gradient.size(), 1, "one per batch");
   require(rankloss::detail::is_finite(out.scale), "scale: ", out.scale, ", expected a finite number");
 
+  require(batch.prefix_weights.empty() || batch.prefix_weights.size() == batch.prefixes.size(),
+          "prefix_weights: size ", batch.prefix_weights.size(), ", expected ", batch.prefixes.size(),
+          " (one per prefix)");
+  for (std::size_t k = 0; k < batch.prefixes.size(); ++k)
+    require(batch.prefixes[k] >= 1 && static_cast<std::size_t>(batch.prefixes[k]) <= d,
+            "prefixes: ", batch.prefixes.number(k), " at prefix ", k, ", expected 1 to the dimension ", d);
+
   const std::size_t pairs = rankloss::detail::count_of(rows, columns);
   const auto per_pair = [&](std::string_view field, std::size_t given) {
     require(given == 0 || given == pairs, field, ": size ", given, ", expected ", pairs, " (", rows,

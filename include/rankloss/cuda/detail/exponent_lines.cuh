@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <rankloss/cuda/detail/line_kernel.cuh>
+#include <rankloss/cuda/detail/line_sums.cuh>
 #include <rankloss/detail/base/finite.hpp>
 #include <rankloss/detail/base/softplus.hpp>
 #include <rankloss/loss.hpp>

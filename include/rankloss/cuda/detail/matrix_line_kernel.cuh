@@ -259,15 +259,4 @@ struct matrix_line_engine {
   };
 };
 
-/// Over embeddings and over a matrix.
-template <class Loss, template <class> class Lines>
-struct line_engine : embedding_engine<Loss, Lines>, matrix_line_engine<Loss, Lines> {
-  using embedding_engine<Loss, Lines>::run;
-  using matrix_line_engine<Loss, Lines>::run;
-  using embedding_engine<Loss, Lines>::run_in_panels;
-  using matrix_line_engine<Loss, Lines>::run_in_panels;
-  using embedding_engine<Loss, Lines>::scratch_bytes;
-  using matrix_line_engine<Loss, Lines>::scratch_bytes;
-};
-
 }  // namespace rankloss::inline RANKLOSS_ABI::cuda::detail

@@ -5,6 +5,7 @@
 #include <rankloss/cuda/detail/launch.cuh>
 #include <rankloss/cuda/detail/list_kernel.cuh>
 #include <rankloss/cuda/detail/matrix_lines.cuh>
+#include <rankloss/cuda/detail/scratch_behind.hpp>
 #include <rankloss/cuda/detail/scratch_plan.hpp>
 #include <rankloss/cuda/similarity_batch.hpp>
 #include <rankloss/detail/data/check_data.hpp>
@@ -42,7 +43,7 @@ struct matrix_list_engine {
   static void run(const ListLoss& loss, const line_lists& lists, const similarity_batch<T, R>& batch,
                   const outputs<T>& out, context& ctx) {
     const plan<T, R> to(batch);
-    ctx.reserve(scratch_bytes(loss, lists, batch));
+    ctx.reserve(ctx.held() + scratch_bytes(loss, lists, batch));
     void* const memory = ctx.scratch(to.scratch.bytes);
     const cudaStream_t stream = ctx.stream();
     const bool check = ctx.checks == data_checks::on;
@@ -103,18 +104,14 @@ struct matrix_list_engine {
   /// While it lasts engines of lists take the scratch behind the first bytes, and look at no numbers: those of
   /// the matrix have been looked at.
   struct alone_with_scratch {
-    alone_with_scratch(context& ctx, std::size_t bytes) : of(ctx), checks(ctx.checks) {
-      of.hold(bytes);
-      of.checks = data_checks::off;
+    alone_with_scratch(context& ctx, std::size_t bytes) : behind(ctx, bytes), checks(ctx.checks) {
+      ctx.checks = data_checks::off;
     }
-    ~alone_with_scratch() {
-      of.hold(0);
-      of.checks = checks;
-    }
+    ~alone_with_scratch() { behind.of.checks = checks; }
     alone_with_scratch(const alone_with_scratch&) = delete;
     alone_with_scratch& operator=(const alone_with_scratch&) = delete;
 
-    context& of;
+    scratch_behind behind;
     data_checks checks;
   };
 
