@@ -43,6 +43,15 @@ __global__ void __launch_bounds__(reduce_threads) add_term_values(const Values o
   if (l == 0 && !of.to_value.empty()) of.add(of.to_value[0], *of.value);
 }
 
+/// Sets the derivatives by the pairs of a matrix to 0, and nothing between its rows.
+template <class T>
+__global__ void __launch_bounds__(reduce_threads)
+    clear_pairs(const device_span<T> gradient, std::size_t pairs, std::size_t columns, std::size_t stride) {
+  for (std::size_t n = std::size_t{blockIdx.x} * reduce_threads + threadIdx.x; n < pairs;
+       n += std::size_t{gridDim.x} * reduce_threads)
+    gradient[n / columns * stride + n % columns] = T{0};
+}
+
 /// The engine of a sum of similarity losses: each term in turn, which adds to the gradients of those before it.
 template <class... Losses>
 struct weighted_sum_engine {
@@ -128,15 +137,15 @@ struct weighted_sum_engine {
     clear(out.row_gradient);
     clear(out.column_gradient);
   }
-  /// Nothing between rows is written.
   template <class T, class R, class Clear>
   static void clear_gradients(const similarity_batch<T, R>& batch, const outputs<T>& out, const Clear&,
                               cudaStream_t stream) {
-    if (out.gradient.empty() || batch.rows * batch.columns == 0) return;
-    const std::size_t stride = batch.stride > 0 ? batch.stride : batch.columns;
-    require_success(cudaMemset2DAsync(out.gradient.data(), stride * sizeof(T), 0, batch.columns * sizeof(T),
-                                      batch.rows, stream),
-                    "cudaMemset2DAsync");
+    const std::size_t pairs = batch.rows * batch.columns;
+    if (!out.gradient.empty() && pairs > 0)
+      launch("clear_pairs", clear_pairs<T>,
+             static_cast<unsigned>(std::min(most_blocks, (pairs + reduce_threads - 1) / reduce_threads)),
+             reduce_threads, 0, stream, out.gradient, pairs, batch.columns,
+             batch.stride > 0 ? batch.stride : batch.columns);
   }
 };
 
