@@ -52,13 +52,19 @@ __global__ void __launch_bounds__(reduce_threads)
     gradient[n / columns * stride + n % columns] = T{0};
 }
 
+/// Batches of embeddings and matrices.
+template <class Batch>
+concept has_lines = requires(const Batch& batch) {
+  batch.row_weights;
+};
+
 /// The engine of a sum of similarity losses: each term in turn, which adds to the gradients of those before it.
 template <class... Losses>
 struct weighted_sum_engine {
   using loss_type = weighted_sum<Losses...>;
 
   template <class Batch>
-  requires(has_engine<Losses, Batch>&&...) [[nodiscard]] static std::size_t
+  requires(has_lines<Batch> && (has_engine<Losses, Batch> && ...)) [[nodiscard]] static std::size_t
       scratch_bytes(const loss_type& loss, const Batch& batch) {
     std::size_t most = 0;
     for_each(loss, [&](const auto& term) {
