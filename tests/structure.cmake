@@ -69,6 +69,7 @@ set(cuda_tested_by
     detail/distance_sums:sorts/soft_sort
     detail/embedding_shape:embedding_batch
     detail/embedding_side:embedding_batch
+    detail/exponent_lines:circle
     detail/faults:context
     detail/field_faults:preference_batch
     detail/gains:sndcg
@@ -76,6 +77,7 @@ set(cuda_tested_by
     detail/isotonic:ranks/projected_ranks
     detail/item_ends:preference_batch
     detail/launch:context
+    detail/line_engine:embedding_batch
     detail/line_kernel:embedding_batch
     detail/line_panels:cublas
     detail/line_sums:embedding_batch
@@ -83,7 +85,9 @@ set(cuda_tested_by
     detail/list_kernel:context
     detail/list_shape:context
     detail/listmle_steps:listmle
+    detail/matrix_line_kernel:info_nce
     detail/matrix_lines:similarity_batch
+    detail/matrix_list_engine:bidirectional
     detail/matrix_product:cublas
     detail/merge_sort:preference_batch
     detail/metrics_of_ranks:smooth_metric
@@ -95,6 +99,7 @@ set(cuda_tested_by
     detail/pair_list:pairwise
     detail/pair_steps:pairwise
     detail/pair_weights:pairwise
+    detail/prefix_sums:embedding_batch
     detail/product_tile:embedding_batch
     detail/ragged_lists:gae
     detail/random_bits:xe_ndcg
@@ -103,6 +108,7 @@ set(cuda_tested_by
     detail/score_functions:ranks/sigmoid_ranks
     detail/score_runs:metrics/average_precision
     detail/score_steps:metrics/average_precision
+    detail/scratch_behind:weighted_sum
     detail/scratch_plan:preference_batch
     detail/sigmoid_sums:sndcg
     detail/sigmoid_tiles:sndcg
@@ -113,6 +119,8 @@ set(cuda_tested_by
     detail/sort_list:sorts/neural_sort
     detail/term_kernel:preference_batch
     detail/tile_scan:listmle
+    detail/triplet_list:triplet
+    detail/triplet_terms:triplet
     detail/unique_softmax_steps:unique_softmax
     detail/whitening:gae
     evaluate:context

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <rankloss/detail/base/abi.hpp>
+#include <rankloss/detail/base/host_device.hpp>
 
 #include <array>
 #include <cmath>
@@ -21,7 +22,7 @@ enum class distance {
 }
 
 /// distance_of: the distance for a similarity s; decreasing in s.
-[[nodiscard]] inline double distance_of(double s, distance kind) noexcept {
+[[nodiscard]] RANKLOSS_HOST_DEVICE inline double distance_of(double s, distance kind) noexcept {
   if (kind == distance::cosine) return 1.0 - s;
   const double square = 2.0 * (1.0 - s);
   if (kind == distance::squared_euclidean) return square;
@@ -29,7 +30,7 @@ enum class distance {
 }
 
 /// distance_slope: its derivative by s; 0 for a Euclidean distance of 0, where it has none.
-[[nodiscard]] inline double distance_slope(double s, distance kind) noexcept {
+[[nodiscard]] RANKLOSS_HOST_DEVICE inline double distance_slope(double s, distance kind) noexcept {
   if (kind == distance::cosine) return -1.0;
   if (kind == distance::squared_euclidean) return -2.0;
   const double d = distance_of(s, kind);

@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <functional>
 #include <limits>
+#include <random>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -87,6 +88,94 @@ TEST_CASE("cuda embedding_batch: rows with themselves") {
     in.without_diagonal = false;
     if (rows > 1) agrees(siglip{}, in, ctx);  // one row alone has a gradient of rounding errors
   }
+}
+
+TEST_CASE("cuda embedding_batch: matches, a mask and ids") {
+  const cuda_support::stream own;
+  context ctx(own);
+  std::mt19937 random(5);
+  const auto flags = [&](const host_embeddings<double>& in, unsigned out_of) {
+    std::vector<std::uint8_t> given(in.rows * in.all_columns());
+    for (auto& flag : given) flag = random() % out_of == 0 ? 0 : 9;
+    return given;
+  };
+  const auto ids = [&](std::size_t count) {
+    std::vector<std::int64_t> given(count);
+    for (auto& id : given) id = static_cast<std::int64_t>(random() % 9) - 4;
+    return given;
+  };
+  const auto all_agree = [&](const host_embeddings<double>& in, const char* what) {
+    INFO(what);
+    agrees(info_nce{.temperature = 0.3}, in, ctx);
+    agrees(siglip{.over = rankloss::directions::both}, in, ctx, {.panel_rows = 64});
+    agrees(triplet{}, in, ctx);
+  };
+  host_embeddings<double> in = random_embeddings<double>(66, 70, 3, 1);
+  in.mask = flags(in, 3);
+  all_agree(in, "a mask");
+  in.row_ids = ids(66);
+  in.column_ids = ids(70);
+  all_agree(in, "a mask and ids");
+  in.mask.clear();
+  in.extra_columns = false;
+  in.matches = flags(in, 2);
+  all_agree(in, "matches and ids");
+  give_classes(in, 9, 3);
+  all_agree(in, "matches, which are looked at before classes, and ids");
+  in = random_embeddings<double>(30, 0, 3, 1);
+  in.extra_columns = false;
+  in.matches = flags(in, 2);
+  in.row_ids = ids(30);
+  in.without_diagonal = true;
+  all_agree(in, "rows with themselves");
+  in.mask.assign(30 * 30, 0);
+  all_agree(in, "nothing takes part");
+}
+
+TEST_CASE("cuda embedding_batch: prefixes") {
+  const cuda_support::stream own;
+  cuda_support::counted_memory memory;
+  context ctx(own, memory.resource());
+  host_embeddings<double> in = random_embeddings<double>(5, 7, 6, 1);
+  in.prefixes = {2, 6, 1, 3};
+  const auto all_agree = [&](const host_embeddings<double>& of) {
+    agrees(info_nce{.temperature = 0.3}, of, ctx,
+           {.scale = -2.0, .update = rankloss::update::add, .filled = 1.0});
+    agrees(siglip{}, of, ctx, {.filled = 3.0, .sloped_columns = 3});
+    agrees(triplet{}, of, ctx);
+  };
+  ctx.reserve(cuda_support::scratch_bytes(siglip{}, cuda_support::device_embeddings(in).batch));
+  const std::size_t before = memory.allocations;
+  agrees(siglip{}, in, ctx);
+  CHECK(memory.allocations == before);
+  all_agree(in);
+  in.prefix_weights = {0.5, 0.0, 2.0, 1.0};  // the longest is left out
+  all_agree(in);
+  in.prefix_weights.assign(4, 0.0);
+  all_agree(in);
+  in.prefixes = {5};
+  in.prefix_weights = {0.25};
+  in.row_stride = in.column_stride = 6;
+  in.dimension = 5;
+  all_agree(in);
+  host_embeddings<double> self = random_embeddings<double>(5, 0, 6, 2);
+  self.extra_columns = false;
+  self.row_classes = {1, 2, 1, 2, 1};
+  self.prefixes = {6, 2};
+  all_agree(self);
+
+  in.x[2] = NAN;  // in one of the prefixes alone
+  in.prefixes = {2, 4};
+  in.prefix_weights.clear();
+  const auto out = embeddings_on_device(siglip{}, in, ctx);
+  CHECK(std::isnan(out.value));
+  CHECK(std::isnan(out.by_bias));
+  for (const auto* numbers : {&out.dx, &out.dy, &out.per_list})
+    for (const double x : *numbers) REQUIRE(std::isnan(x));
+  CHECK_THROWS_WITH(ctx.check(), Contains("row_embeddings: nan"));
+  in.x[2] = 1.0;
+  in.prefix_weights = {1.0, -1.0};
+  CHECK_THROWS_WITH(embeddings_on_device(siglip{}, in, ctx), Contains("prefix_weights: -1 at prefix 1"));
 }
 
 TEST_CASE("cuda embedding_batch: dot products, strides, zero vectors and equal rows") {
@@ -271,6 +360,13 @@ TEST_CASE("cuda embedding_batch: shapes are refused in the words of the host") {
   refused([](auto& in) { in.without_diagonal = true; });
   refused([](auto& in) { in.row_classes = {1, 2, 3}; });
   refused([](auto& in) { in.row_classes = {1, 2}; });
+  refused([](auto& in) { in.prefixes = {1, 3}; });
+  refused([](auto& in) { in.prefixes = {0}; });
+  refused([](auto& in) { in.prefix_weights = {1.0}; });
+  refused([](auto& in) { in.matches = {1}; });
+  refused([](auto& in) { in.mask = {1, 0}; });
+  refused([](auto& in) { in.row_ids = {1, 2, 3}; });
+  refused([](auto& in) { in.column_ids = {1}; });
   refused([](auto& in) { in.row_weights = {1.0}; });
   refused([](auto& in) { in.column_weights = {1.0f}; });
   refused([](auto& in) {

@@ -2,10 +2,15 @@
 #include <rankloss/info_nce.hpp>
 
 #include "cuda/support/embedding_checks.hpp"
+#include "cuda/support/matrix_checks.hpp"
 
 #include <catch2/catch.hpp>
 
+#include <cmath>
 #include <cstddef>
+#include <stdexcept>
+#include <string>
+#include <utility>
 #include <vector>
 
 namespace cuda_info_nce_test {
@@ -72,6 +77,131 @@ TEST_CASE("cuda: info_nce of embeddings with classes and all options") {
     agrees(info_nce{.temperature = 0.5, .positives = positive_share::separate, .positive_prior = 0.99}, in,
            ctx);
   }
+}
+
+TEST_CASE("cuda: info_nce of matrices at all shapes", "[lengths]") {
+  cuda_support::agrees_at_all_shapes<float>(info_nce{.temperature = 0.2});
+  cuda_support::agrees_at_all_shapes<double>(info_nce{.positives = positive_share::separate});
+}
+
+TEST_CASE("cuda: info_nce of matrices with all fields and options") {
+  cuda_support::agrees_with_all_fields<float>(info_nce{.temperature = 0.2});
+  for (const info_nce& loss :
+       {info_nce{.positives = positive_share::inside}, info_nce{.positives = positive_share::separate},
+        info_nce{.temperature = 0.5, .label_smoothing = 0.1},
+        info_nce{.temperature = 0.5, .positives = positive_share::separate, .positive_prior = 0.1}}) {
+    INFO("positives " << static_cast<int>(loss.positives) << ", smoothing " << loss.label_smoothing
+                      << ", prior " << loss.positive_prior);
+    cuda_support::agrees_with_all_fields<double>(loss, 10, 13);
+  }
+}
+
+TEST_CASE("cuda: info_nce of matrices with infinite similarities and outliers") {
+  const cuda_support::stream own;
+  rankloss::cuda::context ctx(own);
+  auto in = cuda_support::random_pairs<double>(6, 6, 2);
+  in.similarity[3] = -INFINITY;
+  in.similarity[20] = INFINITY;
+  in.similarity[7] = INFINITY;
+  in.similarity[14] = 1e300;
+  in.similarity[30] = -1e308;
+  for (const auto share : {positive_share::outside, positive_share::inside, positive_share::separate})
+    agrees(info_nce{.positives = share}, in, ctx);
+}
+
+TEST_CASE("cuda: info_nce of matrices without rows or columns, and of those of which nothing takes part") {
+  const cuda_support::stream own;
+  rankloss::cuda::context ctx(own);
+  for (const auto& [rows, columns] :
+       std::vector<std::pair<std::size_t, std::size_t>>{{0, 3}, {3, 0}, {0, 0}}) {
+    INFO(rows << " rows, " << columns << " columns");
+    agrees(info_nce{}, cuda_support::random_pairs<double>(rows, columns, 1), ctx);
+  }
+  auto in = cuda_support::random_pairs<double>(4, 4, 1);
+  in.mask.assign(16, 0);
+  agrees(info_nce{}, in, ctx);
+}
+
+TEST_CASE("cuda: bad numbers of matrices are told as on the host, whatever the loss looks at") {
+  const cuda_support::stream own;
+  rankloss::cuda::context ctx(own);
+  const auto same_words = [&](const auto& spoil) {
+    auto in = cuda_support::random_pairs<float>(20, 35, 8);
+    in.mask.assign(20 * 35, 1);
+    in.mask[0] = 0;
+    in.similarity[0] = NAN;
+    spoil(in);
+    std::string expected = "nothing";
+    try {
+      (void)cuda_support::on_host(info_nce{}, in);
+    } catch (const std::invalid_argument& refused) {
+      expected = refused.what();
+    }
+    const auto out =
+        cuda_support::on_device(info_nce{}, in, ctx, {.update = rankloss::update::add, .filled = 5.0});
+    CHECK_THROWS_WITH(ctx.check(), expected);
+    CHECK_NOTHROW(ctx.check());
+    CHECK(std::isnan(out.value));
+    CHECK(std::isnan(out.by_temperature));
+    for (const float g : out.gradient) REQUIRE(std::isnan(g));
+    for (const double v : out.per_list) REQUIRE(std::isnan(v));
+  };
+  same_words([](auto& in) { in.similarity[600] = in.similarity[400] = NAN; });
+  same_words([](auto& in) {
+    in.row_weights.assign(20, 1.0);
+    in.row_weights[7] = -1.0;
+    in.similarity[3] = NAN;
+  });
+  same_words([](auto& in) { in.column_weights.assign(35, INFINITY); });
+  same_words([](auto& in) {
+    in.relevance.assign(20 * 35, 1.0f);
+    in.relevance[30] = NAN;
+  });
+  agrees(info_nce{}, cuda_support::random_pairs<double>(4, 5, 1), ctx);
+}
+
+TEST_CASE("cuda: info_nce of matrices has the same bits on every run, and what is reserved is enough") {
+  const cuda_support::stream own;
+  cuda_support::counted_memory memory;
+  rankloss::cuda::context ctx(own, memory.resource());
+  auto in = cuda_support::random_pairs<float>(70, 300, 9);
+  const cuda_support::device_matrix<float, float> on(in);
+  ctx.reserve(cuda_support::scratch_bytes(info_nce{}, on.batch));
+  const std::size_t before = memory.allocations;
+  const auto once = cuda_support::on_device(info_nce{}, in, ctx),
+             again = cuda_support::on_device(info_nce{}, in, ctx);
+  CHECK(once.value == again.value);
+  CHECK(once.gradient == again.gradient);
+  // A row has the value that it has beside every other row.
+  auto other = in;
+  for (std::size_t p = 300; p < other.similarity.size(); ++p) other.similarity[p] = -other.similarity[p];
+  CHECK(cuda_support::on_device(info_nce{}, other, ctx).per_list[0] == once.per_list[0]);
+  CHECK(memory.allocations == before);
+}
+
+TEST_CASE("cuda: info_nce of matrices refuses what the host refuses, in its words") {
+  const cuda_support::stream own;
+  rankloss::cuda::context ctx(own);
+  const auto refused = [&](const auto& spoil) {
+    auto in = cuda_support::random_pairs<double>(3, 4, 1);
+    spoil(in);
+    std::string expected = "nothing";
+    try {
+      (void)cuda_support::on_host(info_nce{}, in);
+    } catch (const std::invalid_argument& words) {
+      expected = words.what();
+    }
+    CHECK_THROWS_WITH(cuda_support::on_device(info_nce{}, in, ctx), expected);
+  };
+  refused([](auto& in) { in.extra_columns = false; });
+  refused([](auto& in) {
+    in.extra_columns = false;
+    in.relevance.assign(12, 1.0);  // which it does not look at
+  });
+  refused([](auto& in) { in.row_classes = {1, 2, 3}; });
+  CHECK_THROWS_WITH(cuda_support::on_device(info_nce{.temperature = -1.0},
+                                            cuda_support::random_pairs<double>(3, 3, 1), ctx),
+                    Catch::Matchers::Contains("temperature: -1"));
 }
 
 }  // namespace cuda_info_nce_test

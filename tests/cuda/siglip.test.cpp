@@ -2,9 +2,11 @@
 #include <rankloss/siglip.hpp>
 
 #include "cuda/support/embedding_checks.hpp"
+#include "cuda/support/matrix_checks.hpp"
 
 #include <catch2/catch.hpp>
 
+#include <cmath>
 #include <cstddef>
 
 namespace cuda_siglip_test {
@@ -52,6 +54,27 @@ TEST_CASE("cuda: siglip of embeddings with classes, directions and ends of its o
     INFO("temperature " << loss.temperature << ", bias " << loss.bias);
     agrees(loss, floats, ctx, {}, 1e-5);
   }
+}
+
+TEST_CASE("cuda: siglip of matrices at all shapes", "[lengths]") {
+  cuda_support::agrees_at_all_shapes<float>(siglip{.bias = -3.0});
+  cuda_support::agrees_at_all_shapes<double>(siglip{.bias = -3.0, .over = directions::both});
+}
+
+TEST_CASE("cuda: siglip of matrices with all fields, infinite similarities and ends of its options") {
+  cuda_support::agrees_with_all_fields<double>(siglip{.bias = -5.0});
+  const cuda_support::stream own;
+  rankloss::cuda::context ctx(own);
+  auto in = cuda_support::random_pairs<double>(6, 6, 2);
+  for (const siglip& loss : {siglip{.temperature = 1e-9}, siglip{.bias = 1e100}, siglip{.bias = -1e100}}) {
+    INFO("temperature " << loss.temperature << ", bias " << loss.bias);
+    agrees(loss, in, ctx);
+  }
+  in.similarity[3] = -INFINITY;
+  in.similarity[20] = INFINITY;
+  in.similarity[7] = INFINITY;
+  in.similarity[14] = 1e300;
+  agrees(siglip{.over = directions::both}, in, ctx);
 }
 
 }  // namespace cuda_siglip_test

@@ -132,6 +132,7 @@ class context {
   /// For engines that call others: until the next `hold`, `scratch` gives what is behind the first bytes. These
   /// stay where they are as long as scratch need not grow.
   void hold(std::size_t bytes) noexcept { held_ = bytes; }
+  [[nodiscard]] std::size_t held() const noexcept { return held_; }
   /// Where kernels leave the first bad number, for engines.
   [[nodiscard]] detail::fault_record* faults() const noexcept { return faults_; }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <rankloss/arrays.hpp>
 #include <rankloss/batch.hpp>
 #include <rankloss/cuda/context.hpp>
 #include <rankloss/cuda/detail/embedding_shape.hpp>
@@ -67,7 +68,10 @@ class device_vectors {
 /// embedding_batch: embeddings of rows and of columns in the memory of a device. Its fields mean what those
 /// of the rankloss::embedding_batch of the same names mean. Rows, columns and the dimension must be given.
 ///
-/// Which pairs match is said by classes, or else by index. Without `column_embeddings` the rows are compared
+/// `prefixes` are numbers of leading components, as on the host: the value is the weighted sum of those of the
+/// prefixes. They and their weights are read by the call. Components behind the longest prefix are not looked at.
+///
+/// Which pairs match is said by matches, by classes, or else by index. Without `column_embeddings` the rows are compared
 /// with themselves.
 template <score T>
 struct embedding_batch {
@@ -81,10 +85,17 @@ struct embedding_batch {
   std::size_t row_stride = 0;     ///< components from a row to the next; 0: dimension
   std::size_t column_stride = 0;  ///< components from a column to the next; 0: dimension
   rankloss::similarity similarity = rankloss::similarity::cosine;  ///< cosine or dot
-  device_indices row_classes{};                                    ///< [rows] class id
-  device_indices column_classes{};                                 ///< [columns] class id
-  bool without_diagonal = false;  ///< pairs (i, i) take no part; for as many columns as rows
+  rankloss::indices
+      prefixes{};  ///< [prefixes] in the memory of the host, from 1 to dimension; empty: the dimension
+  rankloss::reals prefix_weights{};  ///< [prefixes] in the memory of the host, >= 0, finite; empty: all 1
+  device_flags matches{};            ///< [rows, columns] not zero where the pair matches
+  device_indices row_classes{};      ///< [rows] class id
+  device_indices column_classes{};   ///< [columns] class id
+  device_flags mask{};               ///< [rows, columns] zero: the pair takes no part; empty: all do
+  bool without_diagonal = false;     ///< pairs (i, i) take no part; for as many columns as rows
   bool extra_columns = false;     ///< columns behind the first `rows` match by index no row: more negatives
+  device_indices row_ids{};       ///< [rows] id of the item that the row matches
+  device_indices column_ids{};    ///< [columns] id of the item that the column holds
   device_reals row_weights{};     ///< [rows] >= 0, finite; empty: all 1
   device_reals column_weights{};  ///< [columns] >= 0, finite; empty: all 1
   rankloss::reduction reduction = rankloss::reduction::mean;
@@ -110,13 +121,8 @@ namespace detail {
 /// Checks what the host knows of a call.
 template <class Loss, score T>
 void check_call(const Loss& loss, const embedding_batch<T>& batch, const embedding_outputs<T>& out) {
-  using rankloss::detail::require;
   rankloss::validate(loss);
-  if constexpr (!rankloss::detail::gives_temperature_gradient<Loss>)
-    require(out.temperature_gradient.empty(),
-            "temperature_gradient: this loss has none, expected an empty output");
-  if constexpr (!rankloss::detail::gives_bias_gradient<Loss>)
-    require(out.bias_gradient.empty(), "bias_gradient: this loss has none, expected an empty output");
+  check_option_gradients<Loss>(out);
   check_shape(batch, out);
 }
 

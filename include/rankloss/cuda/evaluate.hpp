@@ -25,6 +25,17 @@ constexpr void expect_engine() {
       "rankloss: this loss has no kernel for this batch here; include <rankloss/cuda/NAME.cuh> in a file that nvcc compiles, where docs/cuda.md lists it");
 }
 
+/// Derivatives by options are for losses that have them.
+template <class Loss, class Outputs>
+void check_option_gradients(const Outputs& out) {
+  using rankloss::detail::require;
+  if constexpr (!rankloss::detail::gives_temperature_gradient<Loss>)
+    require(out.temperature_gradient.empty(),
+            "temperature_gradient: this loss has none, expected an empty output");
+  if constexpr (!rankloss::detail::gives_bias_gradient<Loss>)
+    require(out.bias_gradient.empty(), "bias_gradient: this loss has none, expected an empty output");
+}
+
 }  // namespace cuda::detail
 
 /// evaluate: queues on the stream of the context what computes the value of a list loss over a batch, and its
@@ -48,6 +59,7 @@ void evaluate(const Loss& loss, const cuda::list_batch<T, Relevance>& batch, con
     rankloss::validate(loss);
     if constexpr (!detail::gives_gradient<Loss>)
       detail::require(out.gradient.empty(), "gradient: a metric has none, expected an empty output");
+    cuda::detail::check_option_gradients<Loss>(out);
     cuda::detail::check_shape(batch, out);
     engine<Loss, cuda::context>::run(loss, batch, out, ctx);
   }

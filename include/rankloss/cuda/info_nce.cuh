@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <rankloss/cuda/detail/line_kernel.cuh>
+#include <rankloss/cuda/detail/line_engine.cuh>
+#include <rankloss/cuda/detail/line_sums.cuh>
 #include <rankloss/detail/base/finite.hpp>
 #include <rankloss/detail/base/softplus.hpp>
 #include <rankloss/info_nce.hpp>
@@ -57,9 +58,9 @@ struct info_nce_lines {
   T unit;  ///< 1 / temperature
   double half_unit;
 
-  [[nodiscard]] static info_nce_lines of(const info_nce& loss, bool by_class, bool by_temperature) {
+  [[nodiscard]] static info_nce_lines of(const info_nce& loss, bool several, bool by_temperature) {
     return {.loss = loss,
-            .looks_twice = by_class && loss.positives == positive_share::separate,
+            .looks_twice = several && loss.positives == positive_share::separate,
             .weighs = by_temperature,
             .distances = loss.label_smoothing > 0.0,
             .unit = held_as<T>(1.0 / loss.temperature),
@@ -284,7 +285,6 @@ struct info_nce_lines {
 }  // namespace cuda::detail
 
 template <>
-struct engine<info_nce, cuda::context>
-    : cuda::detail::embedding_engine<info_nce, cuda::detail::info_nce_lines> {};
+struct engine<info_nce, cuda::context> : cuda::detail::line_engine<info_nce, cuda::detail::info_nce_lines> {};
 
 }  // namespace rankloss::inline RANKLOSS_ABI

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <rankloss/cuda/detail/line_kernel.cuh>
+#include <rankloss/cuda/detail/line_engine.cuh>
+#include <rankloss/cuda/detail/line_sums.cuh>
 #include <rankloss/detail/base/finite.hpp>
 #include <rankloss/siglip.hpp>
 
@@ -119,6 +120,6 @@ struct siglip_lines {
 }  // namespace cuda::detail
 
 template <>
-struct engine<siglip, cuda::context> : cuda::detail::embedding_engine<siglip, cuda::detail::siglip_lines> {};
+struct engine<siglip, cuda::context> : cuda::detail::line_engine<siglip, cuda::detail::siglip_lines> {};
 
 }  // namespace rankloss::inline RANKLOSS_ABI

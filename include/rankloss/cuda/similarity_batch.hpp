@@ -88,6 +88,8 @@ void check_shape(const similarity_batch<T, R>& batch, const outputs<T>& out) {
   check_optional("value", out.value.size(), 1, "one per batch");
   check_optional("gradient", out.gradient.size(), size, "one per similarity");
   check_optional("per_list", out.per_list.size(), rows + columns, "rows, then columns");
+  check_optional("temperature_gradient", out.temperature_gradient.size(), 1, "one per batch");
+  check_optional("bias_gradient", out.bias_gradient.size(), 1, "one per batch");
   require(rankloss::detail::is_finite(out.scale), "scale: ", out.scale, ", expected a finite number");
   const auto check_weights = [&](std::string_view field, std::size_t given, std::size_t expected,
                                  std::string_view unit) {
@@ -129,17 +131,20 @@ template <class Loss, score T, class Relevance>
 
 }  // namespace cuda
 
-/// evaluate: queues on the stream of the context what computes the value of a list loss over the rows and the
-/// columns of a matrix, and its gradient by the similarities, in the memory of the device: `bidirectional<Loss>`
-/// of every list loss that has a kernel. The same words as for a matrix in the memory of the host; per_list
-/// receives the values of the rows, then of the columns.
+/// evaluate: queues on the stream of the context what computes the value of a similarity loss over a matrix, and its
+/// gradient by the similarities, in the memory of the device: of losses of matches that have a kernel, such as
+/// `info_nce`, and `bidirectional<Loss>` of every list loss that has one. The same words as for a matrix in the memory
+/// of the host; per_list receives the values of the rows, then of the columns.
 ///
 /// - It neither waits nor reads back. A call may be captured into a CUDA graph once scratch holds
 ///   `scratch_bytes`.
-/// - The lists of a direction are laid out side by side in scratch, the columns transposed, with their relevance;
-///   then they are computed as the lists of a dense list_batch. Scratch: two numbers of T and one of relevance for
-///   each pair, a byte more where pairs may be left out, and what the list loss takes.
-/// - Edge cases: as on the host, but for bad numbers, which `context::check` reports. Value, gradient and per_list
+/// - A loss of matches reads the matrix tile by tile, once for each look at it and once for the gradient. Scratch:
+///   O(rows + columns), and the sums of some 2^22 pairs.
+/// - The lists of a direction that a list loss computes, or `fast_ap`, or `triplet` unless it mines the hardest
+///   negatives, are laid out side by side in scratch, the columns transposed, with their relevance; then they are
+///   computed as the lists of a dense list_batch. Scratch: two numbers of T and one of relevance for each pair, a byte
+///   more where pairs may be left out, and what the list loss takes.
+/// - Edge cases: as on the host, but for bad numbers, which `context::check` reports. Value, gradients and per_list
 ///   of a batch that has one are NaN.
 /// @throws as `evaluate` of lists on a device.
 template <class Loss, score T, class Relevance>
@@ -151,6 +156,7 @@ void evaluate(const Loss& loss, const cuda::similarity_batch<T, Relevance>& batc
     rankloss::validate(loss);
     if constexpr (!detail::gives_gradient<Loss>)
       detail::require(out.gradient.empty(), "gradient: a metric has none, expected an empty output");
+    cuda::detail::check_option_gradients<Loss>(out);
     cuda::detail::check_shape(batch, out);
     if (batch.relevance.empty()) cuda::detail::check_matches(batch);
     engine<Loss, cuda::context>::run(loss, batch, out, ctx);

@@ -29,7 +29,11 @@ struct host_embeddings {
   rankloss::similarity similarity = rankloss::similarity::cosine;
   std::vector<std::int64_t> row_classes{};
   std::vector<std::int32_t> column_classes{};
+  std::vector<std::int32_t> prefixes{};
+  std::vector<double> prefix_weights{};
+  std::vector<std::uint8_t> matches{}, mask{};
   bool without_diagonal = false, extra_columns = false;
+  std::vector<std::int64_t> row_ids{}, column_ids{};
   std::vector<double> row_weights{};
   std::vector<float> column_weights{};
   rankloss::reduction reduction = rankloss::reduction::mean;
@@ -53,8 +57,12 @@ struct device_embeddings {
   explicit device_embeddings(const host_embeddings<T>& in)
       : x(in.x),
         y(in.y),
+        matches(in.matches),
         row_classes(in.row_classes),
         column_classes(in.column_classes),
+        mask(in.mask),
+        row_ids(in.row_ids),
+        column_ids(in.column_ids),
         row_weights(in.row_weights),
         column_weights(in.column_weights),
         batch{.row_embeddings = x.view(),
@@ -65,17 +73,26 @@ struct device_embeddings {
               .row_stride = in.row_stride,
               .column_stride = in.column_stride,
               .similarity = in.similarity,
+              .prefixes = in.prefixes,
+              .prefix_weights = in.prefix_weights,
+              .matches = matches.view(),
               .row_classes = row_classes.view(),
               .column_classes = column_classes.view(),
+              .mask = mask.view(),
               .without_diagonal = in.without_diagonal,
               .extra_columns = in.extra_columns,
+              .row_ids = row_ids.view(),
+              .column_ids = column_ids.view(),
               .row_weights = row_weights.view(),
               .column_weights = column_weights.view(),
               .reduction = in.reduction} {}
 
   array<T> x, y;
+  array<std::uint8_t> matches;
   array<std::int64_t> row_classes;
   array<std::int32_t> column_classes;
+  array<std::uint8_t> mask;
+  array<std::int64_t> row_ids, column_ids;
   array<double> row_weights;
   array<float> column_weights;
   rankloss::cuda::embedding_batch<T> batch;
@@ -151,10 +168,16 @@ template <class Loss, class T>
                                                                    .row_stride = in.row_stride,
                                                                    .column_stride = in.column_stride,
                                                                    .similarity = in.similarity,
+                                                                   .prefixes = in.prefixes,
+                                                                   .prefix_weights = in.prefix_weights,
+                                                                   .matches = in.matches,
                                                                    .row_classes = in.row_classes,
                                                                    .column_classes = in.column_classes,
+                                                                   .mask = in.mask,
                                                                    .without_diagonal = in.without_diagonal,
                                                                    .extra_columns = in.extra_columns,
+                                                                   .row_ids = in.row_ids,
+                                                                   .column_ids = in.column_ids,
                                                                    .row_weights = in.row_weights,
                                                                    .column_weights = in.column_weights,
                                                                    .reduction = in.reduction},

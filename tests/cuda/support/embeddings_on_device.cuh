@@ -11,10 +11,10 @@ template <class Loss, class T>
 void on_device(const Loss& loss, const rankloss::cuda::embedding_batch<T>& batch,
                const rankloss::cuda::embedding_outputs<T>& out, rankloss::cuda::context& ctx,
                std::size_t panel_rows) {
-  if (panel_rows > 0)
-    rankloss::engine<Loss, rankloss::cuda::context>::run_in_panels(loss, batch, out, ctx, panel_rows);
-  else
-    rankloss::evaluate(loss, batch, out, ctx);
+  using engine = rankloss::engine<Loss, rankloss::cuda::context>;
+  if constexpr (requires { engine::run_in_panels(loss, batch, out, ctx, panel_rows); })
+    if (panel_rows > 0) return engine::run_in_panels(loss, batch, out, ctx, panel_rows);
+  rankloss::evaluate(loss, batch, out, ctx);
 }
 template <class Loss, class T>
 std::size_t scratch_bytes(const Loss& loss, const rankloss::cuda::embedding_batch<T>& batch) {

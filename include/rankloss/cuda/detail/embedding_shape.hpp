@@ -31,10 +31,10 @@ template <class T>
 [[nodiscard]] std::size_t columns_of(const embedding_batch<T>& batch) noexcept {
   return compares_with_itself(batch) ? batch.rows : batch.columns;
 }
-/// Whether pairs match by class, and not by index.
+/// Whether pairs match by index, and not by matches or by class.
 template <class T>
-[[nodiscard]] bool by_class(const embedding_batch<T>& batch) noexcept {
-  return !batch.row_classes.empty();
+[[nodiscard]] bool by_index(const embedding_batch<T>& batch) noexcept {
+  return batch.matches.empty() && batch.row_classes.empty();
 }
 
 inline void check_vectors(std::string_view field, std::size_t size, std::string_view count_field,
@@ -81,11 +81,11 @@ void check_shape(const embedding_batch<T>& batch, const embedding_outputs<T>& ou
           "similarity: projection has no kernel, expected cosine or dot");
   if (self) {
     require(
-        rows == 0 || by_class(batch),
+        rows == 0 || !by_index(batch),
         "column_embeddings: none given, and no matches or classes, expected columns, or classes of rows that "
         "are compared with themselves");
-    require(batch.column_classes.empty(),
-            "column_classes: given without column_embeddings, expected those of the rows alone");
+    require(batch.column_classes.empty() && batch.column_ids.empty(),
+            "column_classes, column_ids: given without column_embeddings, expected those of the rows alone");
     require(out.column_gradient.empty(),
             "column_gradient: given without column_embeddings, expected row_gradient alone");
     require(batch.column_stride == 0, "column_stride: ", batch.column_stride,
@@ -102,15 +102,32 @@ void check_shape(const embedding_batch<T>& batch, const embedding_outputs<T>& ou
   check_optional("bias_gradient", out.bias_gradient.size(), 1, "one per batch");
   require(rankloss::detail::is_finite(out.scale), "scale: ", out.scale, ", expected a finite number");
 
+  require(batch.prefix_weights.empty() || batch.prefix_weights.size() == batch.prefixes.size(),
+          "prefix_weights: size ", batch.prefix_weights.size(), ", expected ", batch.prefixes.size(),
+          " (one per prefix)");
+  for (std::size_t k = 0; k < batch.prefixes.size(); ++k)
+    require(batch.prefixes[k] >= 1 && static_cast<std::size_t>(batch.prefixes[k]) <= d,
+            "prefixes: ", batch.prefixes.number(k), " at prefix ", k, ", expected 1 to the dimension ", d);
+
+  const std::size_t pairs = rankloss::detail::count_of(rows, columns);
+  const auto per_pair = [&](std::string_view field, std::size_t given) {
+    require(given == 0 || given == pairs, field, ": size ", given, ", expected ", pairs, " (", rows,
+            " rows of ", columns, " columns)");
+  };
+  per_pair("matches", batch.matches.size());
+  per_pair("mask", batch.mask.size());
   require(!batch.without_diagonal || rows == columns, "without_diagonal: given for ", rows, " rows and ",
           columns, " columns, expected a square matrix");
   check_optional("row_classes", batch.row_classes.size(), rows, "rows");
-  if (!self) {
-    check_optional("column_classes", batch.column_classes.size(), columns, "columns");
-    require(rows * columns == 0 || batch.row_classes.empty() == batch.column_classes.empty(),
-            "row_classes, column_classes: only one of them is given");
-  }
-  const bool by_index = !by_class(batch);
+  if (!self) check_optional("column_classes", batch.column_classes.size(), columns, "columns");
+  const auto both_or_none = [&](std::string_view fields, bool of_rows, bool of_columns) {
+    require(self || pairs == 0 || of_rows == of_columns, fields, ": only one of them is given");
+  };
+  both_or_none("row_classes, column_classes", batch.row_classes.empty(), batch.column_classes.empty());
+  check_optional("row_ids", batch.row_ids.size(), rows, "rows");
+  if (!self) check_optional("column_ids", batch.column_ids.size(), columns, "columns");
+  both_or_none("row_ids, column_ids", batch.row_ids.empty(), batch.column_ids.empty());
+  const bool by_index = detail::by_index(batch);
   require(!batch.extra_columns || (by_index && rows <= columns), "extra_columns: given for ", rows,
           " rows and ", columns, " columns", by_index ? "" : " with matches or classes",
           ", expected at least as many columns as rows, and matches by index");

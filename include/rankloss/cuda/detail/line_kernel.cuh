@@ -85,8 +85,9 @@ __global__ void __launch_bounds__(product_threads)
 ///                              and the second look, and what the slopes of its items need.
 ///                              first::none() and second::none() are the sums of no items, and
 ///                              first::has_positives() says whether the line counts for mean_of_relevant
-///     of(loss, by_class, by_temperature)
-///                              made on the host; by_temperature says whether that derivative is wanted
+///     of(loss, several, by_temperature)
+///                              made on the host; `several` says whether a line may have several positives,
+///                              by_temperature whether that derivative is wanted
 ///     looks_twice              whether it does
 ///     sum_up(segment), sum_up(segment, first)
 ///                              the sums of a few items of a line
@@ -125,7 +126,7 @@ struct embedding_engine : private panel_engine<Loss, Lines> {
                             const embedding_outputs<T>& out, context& ctx, std::size_t height) {
     using lines_type = Lines<T>;
     const plan<T> to(batch, height);
-    const lines_type lines = lines_type::of(loss, by_class(batch), !out.temperature_gradient.empty());
+    const lines_type lines = lines_type::of(loss, !by_index(batch), !out.temperature_gradient.empty());
     void* const memory = ctx.scratch(to.bytes);
     const cudaStream_t stream = ctx.stream();
     const std::size_t rows = batch.rows, columns = to.columns, d = batch.dimension;

@@ -235,7 +235,7 @@ struct panel_engine {
     using task_type = line_task<lines_type, T, E>;
     constexpr bool packed = is_packed<T, E>;
     const panel_plan<lines_type, T, E> to(batch, most_rows, Products::workspace_bytes);
-    const lines_type lines = lines_type::of(loss, by_class(batch), !out.temperature_gradient.empty());
+    const lines_type lines = lines_type::of(loss, !by_index(batch), !out.temperature_gradient.empty());
     void* const memory = ctx.scratch(to.bytes);
     const cudaStream_t stream = ctx.stream();
     const std::size_t rows = batch.rows, columns = to.columns, d = batch.dimension;

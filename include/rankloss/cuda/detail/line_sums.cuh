@@ -24,18 +24,29 @@ enum class pair_kind { none, negative, positive };
 /// What there is to know of pairs.
 struct pair_task {
   std::size_t rows, columns;
+  device_flags matches;
   device_indices row_classes, column_classes;
+  device_flags mask;
+  device_indices row_ids, column_ids;
   bool by_class, without_diagonal;
   bool over_rows, over_columns;
 
   [[nodiscard]] __device__ pair_kind kind(std::size_t i, std::size_t j) const {
     if (without_diagonal && i == j) return pair_kind::none;
-    return (by_class ? row_classes[i] == column_classes[j] : i == j) ? pair_kind::positive
-                                                                     : pair_kind::negative;
+    if (!mask.empty() && !mask[i * columns + j]) return pair_kind::none;
+    const bool match = !matches.empty() ? matches[i * columns + j]
+                       : by_class       ? row_classes[i] == column_classes[j]
+                                        : i == j;
+    if (match) return pair_kind::positive;
+    return !row_ids.empty() && row_ids[i] == column_ids[j] ? pair_kind::none : pair_kind::negative;
+  }
+  /// Whether pairs have to be asked for one by one: a line knows the others by index and class.
+  [[nodiscard]] RANKLOSS_HOST_DEVICE bool is_each() const {
+    return !matches.empty() || !mask.empty() || !row_ids.empty();
   }
   /// Whether all pairs of a tile are negatives, where the host can know it.
   [[nodiscard]] __device__ bool all_negative(std::size_t row, std::size_t column) const {
-    return !by_class && row != column;
+    return !by_class && !is_each() && row != column;
   }
 };
 
@@ -53,6 +64,27 @@ class negative_segment {
  private:
   const T* scores_;
   unsigned stride_;
+  unsigned count_;
+};
+
+/// Neighbouring items of a line, the kinds of which are known one by one.
+template <class T>
+class kind_segment {
+ public:
+  __device__ kind_segment(const T* scores, unsigned stride, const std::uint8_t* kinds, unsigned kind_stride,
+                          unsigned count)
+      : scores_(scores), kinds_(kinds), stride_(stride), kind_stride_(kind_stride), count_(count) {}
+
+  [[nodiscard]] __device__ unsigned size() const { return count_; }
+  [[nodiscard]] __device__ T score(unsigned k) const { return scores_[k * stride_]; }
+  [[nodiscard]] __device__ pair_kind kind(unsigned k) const {
+    return static_cast<pair_kind>(kinds_[k * kind_stride_]);
+  }
+
+ private:
+  const T* scores_;
+  const std::uint8_t* kinds_;
+  unsigned stride_, kind_stride_;
   unsigned count_;
 };
 
@@ -137,7 +169,10 @@ struct sum_memory {
     T scores[tile_side][tile_side + 1];
     Result halves[2 * tile_side];
   };
-  std::int64_t classes[2][tile_side];  ///< of rows and of columns
+  union {
+    std::int64_t classes[2][tile_side];            ///< of rows and of columns
+    std::uint8_t kinds[tile_side][tile_side + 4];  ///< of pairs; so that threads of rows meet in no bank
+  };
 };
 
 /// Sums up the tile whose first row and column these are, and whose scores lie in shared memory. All threads of a
@@ -148,7 +183,13 @@ __device__ inline void sum_tile(const pair_task& task, const Look& look,
                                 std::size_t column, sum_memory<T, typename Look::result>& memory) {
   using result = typename Look::result;
   constexpr unsigned half_size = tile_side / 2;
-  if (task.by_class && threadIdx.x < 2 * tile_side) {
+  if (task.is_each()) {
+    for (unsigned n = threadIdx.x; n < tile_side * tile_side; n += product_threads) {
+      const std::size_t i = row + n / tile_side, j = column + n % tile_side;
+      if (i < task.rows && j < task.columns)
+        memory.kinds[n / tile_side][n % tile_side] = static_cast<std::uint8_t>(task.kind(i, j));
+    }
+  } else if (task.by_class && threadIdx.x < 2 * tile_side) {
     const bool of_column = threadIdx.x >= tile_side;
     const std::size_t k = threadIdx.x % tile_side + (of_column ? column : row);
     if (k < (of_column ? task.columns : task.rows))
@@ -174,6 +215,12 @@ __device__ inline void sum_tile(const pair_task& task, const Look& look,
     const std::size_t of_all = (is_column ? task.rows : 0) + number;
     if (task.all_negative(row, column))
       own = look.sum_up(negative_segment<T>(scores, stride, count), of_all);
+    else if (task.is_each())
+      own = look.sum_up(kind_segment<T>(scores, stride,
+                                        is_column ? &memory.kinds[half * half_size][line]
+                                                  : &memory.kinds[line][half * half_size],
+                                        is_column ? tile_side + 4 : 1, count),
+                        of_all);
     else
       own = look.sum_up(
           line_segment<T>(

@@ -66,6 +66,27 @@ struct line_task {
   }
 };
 
+/// Finds the shares of rows and of columns.
+template <class Team, class Task>
+__device__ inline void weigh_directions(const Team& team, const Task& task, reduction kind) {
+  const bool summed = kind == reduction::sum;
+  const double factor = summed || !(task.over_rows && task.over_columns) ? 1.0 : 0.5;
+#pragma unroll
+  for (const bool of_columns : {false, true}) {
+    if (!task.is_over(of_columns)) continue;
+    double most = 0.0;
+    for (std::size_t k = team.rank(); k < task.count(of_columns); k += team.size())
+      most = fmax(most, task.weight(of_columns, k));
+    const double unit = unit_of(greatest(team, most));
+    double total = 0.0;
+    for (std::size_t k = team.rank(); k < task.count(of_columns); k += team.size())
+      total += task.weight(of_columns, k) * unit;
+    total = sum(team, total);
+    if (team.rank() == 0)
+      task.means[of_columns] = {summed ? factor : total > 0.0 ? factor / total : 0.0, unit, summed ? 1u : 0u};
+  }
+}
+
 /// Looks for bad numbers, and finds the shares of rows and of columns. One block.
 template <class Task>
 __global__ void __launch_bounds__(reduce_threads) weigh_lines(const Task task) {
@@ -134,23 +155,7 @@ __global__ void __launch_bounds__(reduce_threads) weigh_lines(const Task task) {
       *task.faults = record;
     }
   }
-
-  const bool summed = task.batch.reduction == reduction::sum;
-  const double factor = summed || !(task.over_rows && task.over_columns) ? 1.0 : 0.5;
-#pragma unroll
-  for (const bool of_columns : {false, true}) {
-    if (!task.is_over(of_columns)) continue;
-    double most = 0.0;
-    for (std::size_t k = team.rank(); k < task.count(of_columns); k += team.size())
-      most = fmax(most, task.weight(of_columns, k));
-    const double unit = unit_of(greatest(team, most));
-    double total = 0.0;
-    for (std::size_t k = team.rank(); k < task.count(of_columns); k += team.size())
-      total += task.weight(of_columns, k) * unit;
-    total = sum(team, total);
-    if (team.rank() == 0)
-      task.means[of_columns] = {summed ? factor : total > 0.0 ? factor / total : 0.0, unit, summed ? 1u : 0u};
-  }
+  weigh_directions(team, task, task.batch.reduction);
 }
 
 /// The value of each line, and what its slopes need. A thread for each.
@@ -282,9 +287,13 @@ template <class Loss, class T>
 [[nodiscard]] pair_task pairs_of(const Loss& loss, const embedding_batch<T>& batch) {
   return {.rows = batch.rows,
           .columns = columns_of(batch),
+          .matches = batch.matches,
           .row_classes = batch.row_classes,
           .column_classes = compares_with_itself(batch) ? batch.row_classes : batch.column_classes,
-          .by_class = by_class(batch),
+          .mask = batch.mask,
+          .row_ids = batch.row_ids,
+          .column_ids = compares_with_itself(batch) ? batch.row_ids : batch.column_ids,
+          .by_class = !batch.row_classes.empty(),
           .without_diagonal = batch.without_diagonal,
           .over_rows = loss.over != directions::columns,
           .over_columns = loss.over != directions::rows};

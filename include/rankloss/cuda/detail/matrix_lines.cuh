@@ -29,7 +29,8 @@ inline constexpr unsigned line_tile_threads = 256;
 template <class T, class R>
 struct matrix_pairs {
   similarity_batch<T, R> batch;
-  bool columns_by_rows;  ///< column j takes the relevance of row j
+  bool columns_by_rows;        ///< column j takes the relevance of row j
+  bool matches_alone = false;  ///< relevance is 1 for a match, whatever relevance is given
 
   [[nodiscard]] __device__ T similarity(std::size_t i, std::size_t j) const {
     return batch.similarity[i * (batch.stride > 0 ? batch.stride : batch.columns) + j];
@@ -46,7 +47,7 @@ struct matrix_pairs {
   }
   /// In a row, or in a column.
   [[nodiscard]] __device__ R relevance(std::size_t i, std::size_t j, bool of_column) const {
-    if (batch.relevance.empty()) return matches(i, j) ? R{1} : R{0};
+    if (matches_alone || batch.relevance.empty()) return matches(i, j) ? R{1} : R{0};
     if (!of_column) return batch.relevance[i * batch.columns + j];
     if (columns_by_rows) return batch.relevance[j * batch.columns + i];
     return (batch.column_relevance.empty() ? batch.relevance : batch.column_relevance)[i * batch.columns + j];

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <rankloss/cmpm.hpp>
+#include <rankloss/cuda/detail/line_engine.cuh>
+#include <rankloss/cuda/detail/line_sums.cuh>
+#include <rankloss/detail/base/finite.hpp>
+
+namespace rankloss::inline RANKLOSS_ABI {
+namespace cuda::detail {
+
+/// cmpm of one line, by the formulas of cpu/cmpm.hpp. Distances and sums are doubles, exponentials of T.
+template <class T>
+struct cmpm_lines {
+  static constexpr double largest_term = rankloss::detail::largest_term;
+
+  struct first {
+    double count;
+    double top;  ///< greatest score
+    double positives;
+    double best_positives;                  ///< positives that have the greatest score
+    double positive_total, negative_total;  ///< sums of exp((s - top) / temperature)
+    double weighted;                        ///< sum of those times (top - s) / temperature
+
+    [[nodiscard]] static __device__ first none() { return {0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0}; }
+    [[nodiscard]] __device__ bool has_positives() const { return positives > 0.0; }
+  };
+  using second = no_sums;
+  struct slope {
+    double top, middle, multiple;
+    double of_positive,
+        of_negative;  ///< log(q + epsilon), relative to that of an item with the greatest score
+  };
+
+  cmpm loss;
+  bool looks_twice;
+  double half_unit;
+
+  [[nodiscard]] static cmpm_lines of(const cmpm& loss, bool, bool) {
+    return {.loss = loss, .looks_twice = false, .half_unit = 2.0 / loss.temperature};
+  }
+
+  template <class Segment>
+  [[nodiscard]] __device__ first sum_up(const Segment& segment) const {
+    first sums = first::none();
+    for (unsigned k = 0; k < segment.size(); ++k) {
+      const pair_kind kind = segment.kind(k);
+      if (kind == pair_kind::none) continue;
+      const double s = static_cast<double>(segment.score(k));
+      const double best = kind == pair_kind::positive ? 1.0 : 0.0;
+      if (sums.count == 0.0 || s > sums.top) {
+        sums.top = s;
+        sums.best_positives = best;
+      } else if (s == sums.top) {
+        sums.best_positives += best;
+      }
+      sums.count += 1.0;
+      sums.positives += best;
+    }
+    for (unsigned k = 0; k < segment.size(); ++k) {
+      const pair_kind kind = segment.kind(k);
+      if (kind == pair_kind::none) continue;
+      const double d = below(sums.top, static_cast<double>(segment.score(k)));
+      const double e = exponential(d);
+      (kind == pair_kind::positive ? sums.positive_total : sums.negative_total) += e;
+      sums.weighted = fma(e, d, sums.weighted);
+    }
+    return sums;
+  }
+  [[nodiscard]] __device__ first merge(const first& a, const first& b) const {
+    if (!(a.count > 0.0)) return b;
+    if (!(b.count > 0.0)) return a;
+    const double top = fmax(a.top, b.top);
+    const double a_below = below(top, a.top), b_below = below(top, b.top);
+    const double a_share = exp_minus(a_below), b_share = exp_minus(b_below);
+    const auto weighted = [](const first& of, double share, double distance) {
+      return share > 0.0 ? share * (of.weighted + distance * (of.positive_total + of.negative_total)) : 0.0;
+    };
+    return {a.count + b.count,
+            top,
+            a.positives + b.positives,
+            (a.top == top ? a.best_positives : 0.0) + (b.top == top ? b.best_positives : 0.0),
+            a_share * a.positive_total + b_share * b.positive_total,
+            a_share * a.negative_total + b_share * b.negative_total,
+            weighted(a, a_share, a_below) + weighted(b, b_share, b_below)};
+  }
+
+  [[nodiscard]] __device__ line_outcome finish(const first& sums, const second*, double share,
+                                               slope& to) const {
+    to = {0.0, 0.0, 0.0, 0.0, 0.0};
+    if (!(sums.positives > 0.0)) return {};
+    const double match = 1.0 / (loss.matches_by == match_norm::sum ? sums.positives : sqrt(sums.positives));
+    const double positive_target = log(match + loss.epsilon), negative_target = log(loss.epsilon);
+    const double best_target = sums.best_positives > 0.0 ? positive_target : negative_target;
+    const double of_positive = positive_target - best_target, of_negative = negative_target - best_target;
+    const double z = sums.positive_total + sums.negative_total;
+    const double middle =
+        -(sums.weighted + of_positive * sums.positive_total + of_negative * sums.negative_total) / z;
+    to = {sums.top, middle, held_as<double>(share / loss.temperature / z), of_positive, of_negative};
+    return {.value = middle - best_target - log(z)};
+  }
+  [[nodiscard]] __device__ T slope_of(const slope& of, T s, bool positive) const {
+    const double d = below(of.top, static_cast<double>(s));
+    const double relative = -d - (positive ? of.of_positive : of.of_negative);
+    return held_as<T>(of.multiple * (exponential(d) * (relative - of.middle)));
+  }
+
+ private:
+  /// (top - s) / temperature, of numbers that are halved first: their difference may overflow.
+  [[nodiscard]] __device__ double below(double top, double s) const {
+    return fmin(fmax(fma(s, -0.5, 0.5 * top) * half_unit, 0.0), largest_term);
+  }
+  [[nodiscard]] static __device__ double exponential(double d) {
+    return static_cast<double>(exp_minus(static_cast<T>(fmin(d, 1e4))));
+  }
+};
+
+}  // namespace cuda::detail
+
+template <>
+struct engine<cmpm, cuda::context> : cuda::detail::line_engine<cmpm, cuda::detail::cmpm_lines> {};
+
+}  // namespace rankloss::inline RANKLOSS_ABI

@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <rankloss/cuda/context.hpp>
+#include <rankloss/cuda/detail/launch.cuh>
+#include <rankloss/cuda/detail/list_kernel.cuh>
+#include <rankloss/cuda/detail/scratch_behind.hpp>
+#include <rankloss/cuda/detail/scratch_plan.hpp>
+#include <rankloss/cuda/embedding_batch.hpp>
+#include <rankloss/cuda/error.hpp>
+#include <rankloss/cuda/evaluate.hpp>
+#include <rankloss/cuda/similarity_batch.hpp>
+#include <rankloss/detail/base/finite.hpp>
+#include <rankloss/weighted_sum.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+
+namespace rankloss::inline RANKLOSS_ABI {
+namespace cuda::detail {
+
+/// Values of one term of a sum, in scratch, and those of the sum.
+struct term_values {
+  const double* value;
+  const double* per_list;
+  device_span<double> to_value;     ///< [1] or empty
+  device_span<double> to_per_list;  ///< [lines] or empty
+  double weight;
+  bool first;  ///< there is no sum yet
+
+  __device__ void add(double& to, double own) const {
+    const double x = is_finite(own) ? held_as<double>(weight * own) : weight * own;
+    to = first ? x : rankloss::detail::held_sum(to, x);
+  }
+};
+template <class Values>
+__global__ void __launch_bounds__(reduce_threads) add_term_values(const Values of) {
+  const std::size_t l = std::size_t{blockIdx.x} * reduce_threads + threadIdx.x;
+  if (l < of.to_per_list.size()) of.add(of.to_per_list[l], of.per_list[l]);
+  if (l == 0 && !of.to_value.empty()) of.add(of.to_value[0], *of.value);
+}
+
+/// Sets the derivatives by the pairs of a matrix to 0, and nothing between its rows.
+template <class T>
+__global__ void __launch_bounds__(reduce_threads)
+    clear_pairs(const device_span<T> gradient, std::size_t pairs, std::size_t columns, std::size_t stride) {
+  for (std::size_t n = std::size_t{blockIdx.x} * reduce_threads + threadIdx.x; n < pairs;
+       n += std::size_t{gridDim.x} * reduce_threads)
+    gradient[n / columns * stride + n % columns] = T{0};
+}
+
+/// Batches of embeddings and matrices.
+template <class Batch>
+concept has_lines = requires(const Batch& batch) {
+  batch.row_weights;
+};
+
+/// The engine of a sum of similarity losses: each term in turn, which adds to the gradients of those before it.
+template <class... Losses>
+struct weighted_sum_engine {
+  using loss_type = weighted_sum<Losses...>;
+
+  template <class Batch>
+  requires(has_lines<Batch> && (has_engine<Losses, Batch> && ...)) [[nodiscard]] static std::size_t
+      scratch_bytes(const loss_type& loss, const Batch& batch) {
+    std::size_t most = 0;
+    for_each(loss, [&](const auto& term) {
+      most = std::max(most, engine_of<decltype(term)>::scratch_bytes(term.loss, batch));
+    });
+    return plan(batch).bytes + most;
+  }
+
+  template <class Batch, class Outputs>
+  static void run(const loss_type& loss, const Batch& batch, const Outputs& out, context& ctx) {
+    const plan to(batch);
+    ctx.reserve(ctx.held() + scratch_bytes(loss, batch));
+    void* const memory = ctx.scratch(to.bytes);
+    const cudaStream_t stream = ctx.stream();
+    double* const value = scratch_plan::at<double>(memory, to.value);
+    double* const per_list = scratch_plan::at<double>(memory, to.per_list);
+    const std::size_t lines = out.per_list.size();
+    Outputs own = out;
+    own.value = device_span<double>(value, 1);
+    own.per_list = device_span<double>(per_list, lines);
+    bool first = true;
+    {
+      const scratch_behind rest(ctx, to.bytes);
+      for_each(loss, [&](const auto& term) {
+        own.scale = rankloss::detail::held_as<double>(term.weight * out.scale);
+        engine_of<decltype(term)>::run(term.loss, batch, own, ctx);
+        launch("add_term_values", add_term_values<term_values>,
+               static_cast<unsigned>(std::max<std::size_t>(1, (lines + reduce_threads - 1) / reduce_threads)),
+               reduce_threads, 0, stream,
+               term_values{value, per_list, out.value, out.per_list, term.weight, first});
+        own.update = update::add;
+        first = false;
+      });
+    }
+    if (!first) return;
+    const auto clear = [&](const auto& numbers) {
+      if (!numbers.empty())
+        require_success(cudaMemsetAsync(numbers.data(), 0, numbers.size() * sizeof *numbers.data(), stream),
+                        "cudaMemsetAsync");
+    };
+    clear(out.value);
+    clear(out.per_list);
+    if (out.update == update::overwrite) clear_gradients(batch, out, clear, stream);
+  }
+
+ private:
+  struct plan : scratch_plan {
+    template <class Batch>
+    explicit plan(const Batch& batch) : value(take<double>(1)), per_list(take<double>(lines_of(batch))) {}
+    template <class T>
+    [[nodiscard]] static std::size_t lines_of(const embedding_batch<T>& batch) {
+      return batch.rows + columns_of(batch);
+    }
+    template <class T, class R>
+    [[nodiscard]] static std::size_t lines_of(const similarity_batch<T, R>& batch) {
+      return batch.rows + batch.columns;
+    }
+    std::size_t value, per_list;
+  };
+
+  template <class Term>
+  using engine_of = engine<std::remove_cvref_t<decltype(std::declval<Term>().loss)>, context>;
+
+  /// Terms of weight 0 are left out.
+  template <class Visit>
+  static void for_each(const loss_type& loss, const Visit& visit) {
+    const auto unless_0 = [&](const auto& term) {
+      if (term.weight != 0.0) visit(term);
+    };
+    std::apply([&](const auto&... term) { (unless_0(term), ...); }, loss.terms);
+  }
+
+  template <class T, class Clear>
+  static void clear_gradients(const embedding_batch<T>&, const embedding_outputs<T>& out, const Clear& clear,
+                              cudaStream_t) {
+    clear(out.row_gradient);
+    clear(out.column_gradient);
+  }
+  template <class T, class R, class Clear>
+  static void clear_gradients(const similarity_batch<T, R>& batch, const outputs<T>& out, const Clear&,
+                              cudaStream_t stream) {
+    const std::size_t pairs = batch.rows * batch.columns;
+    if (!out.gradient.empty() && pairs > 0)
+      launch("clear_pairs", clear_pairs<T>,
+             static_cast<unsigned>(std::min(most_blocks, (pairs + reduce_threads - 1) / reduce_threads)),
+             reduce_threads, 0, stream, out.gradient, pairs, batch.columns,
+             batch.stride > 0 ? batch.stride : batch.columns);
+  }
+};
+
+}  // namespace cuda::detail
+
+template <class... Losses>
+struct engine<weighted_sum<Losses...>, cuda::context> : cuda::detail::weighted_sum_engine<Losses...> {};
+
+}  // namespace rankloss::inline RANKLOSS_ABI

@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: BSL-1.0
+#include <rankloss/cuda/nca.cuh>
+
+#include "cuda/support/embeddings_on_device.cuh"
+#include "cuda/support/matrices_on_device.cuh"
+
+COMPILE_EMBEDDINGS_ON_DEVICE(rankloss::nca, float);
+COMPILE_EMBEDDINGS_ON_DEVICE(rankloss::nca, double);
+COMPILE_MATRICES_ON_DEVICE(rankloss::nca, float, float);
+COMPILE_MATRICES_ON_DEVICE(rankloss::nca, double, double);
