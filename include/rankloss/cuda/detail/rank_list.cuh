@@ -78,8 +78,9 @@ struct rank_list {
 template <class Ranks, class On, template <class, class> class Steps = no_steps>
 struct rank_engine {
   using on_list = On;
-  template <class T, class R>
-  using steps = Steps<T, R>;
+  /// How what goes by these ranks is computed over the grid, by steps that are made from those of the ranks.
+  template <template <template <class, class> class> class By>
+  using over_grid_by = grid_by_ranks<Steps, By>;
 
   template <class T>
   [[nodiscard]] static std::size_t scratch_bytes(const Ranks& how, const score_batch<T>& batch) {
@@ -93,7 +94,7 @@ struct rank_engine {
 
  private:
   template <class T>
-  using function = score_function<rank_list<On, T>, rank_list<On, T>, long_ranks<Steps>>;
+  using function = score_function<rank_list<On, T>, rank_list<On, T>, grid_by_ranks<Steps, rank_steps>>;
 };
 
 }  // namespace rankloss::inline RANKLOSS_ABI::cuda::detail

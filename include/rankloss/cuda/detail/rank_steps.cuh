@@ -192,9 +192,9 @@ struct rank_steps {
 /// Of ranks whose long lists are computed by one block, too.
 template <class T, class R>
 struct no_steps;
-template <template <class, class> class Steps>
-struct long_ranks : over_grid<rank_steps<Steps>> {};
-template <>
-struct long_ranks<no_steps> : one_block_each {};
+template <template <class, class> class Steps, template <template <class, class> class> class By>
+struct grid_by_ranks : over_grid<By<Steps>> {};
+template <template <template <class, class> class> class By>
+struct grid_by_ranks<no_steps, By> : one_block_each {};
 
 }  // namespace rankloss::inline RANKLOSS_ABI::cuda::detail
