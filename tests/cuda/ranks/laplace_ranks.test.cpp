@@ -25,10 +25,9 @@ TEMPLATE_TEST_CASE("cuda: laplace_ranks of long lists", "", float, double) {
 TEST_CASE("cuda: laplace_ranks of 100 000 items", "[lengths]") {
   const cuda_support::stream own;
   rankloss::cuda::context ctx(own);
-  for (const auto direction : {sort_direction::descending, sort_direction::ascending})
-    cuda_support::agrees(laplace_ranks{.temperature = 0.01, .direction = direction},
-                         cuda_support::scores_of_lengths<double>({100000}, 3), ctx,
-                         {cuda_support::asked::values, cuda_support::asked::pullback});
+  cuda_support::agrees(laplace_ranks{.temperature = 0.01, .direction = sort_direction::ascending},
+                       cuda_support::scores_of_lengths<float>({100000}, 3), ctx,
+                       {cuda_support::asked::pullback});
 }
 
 TEMPLATE_TEST_CASE("cuda: laplace_ranks with every option", "", float, double) {

@@ -35,12 +35,11 @@ TEST_CASE("cuda: sigmoid_ranks of long lists of doubles") {
   for (double& c : in.input) c *= 0x1p1000;
   cuda_support::agrees(sigmoid_ranks{.temperature = 30.0}, in, ctx, {cuda_support::asked::pullback});
 }
-TEST_CASE("cuda: sigmoid_ranks of lists of 20 000 and 50 000 items", "[lengths]") {
+TEST_CASE("cuda: sigmoid_ranks of 50 000 items", "[lengths]") {
   const cuda_support::stream own;
   rankloss::cuda::context ctx(own);
-  cuda_support::agrees(sigmoid_ranks{.temperature = 0.01},
-                       cuda_support::scores_of_lengths<float>({50000, 20000}, 3), ctx,
-                       {cuda_support::asked::values, cuda_support::asked::pullback});
+  cuda_support::agrees(sigmoid_ranks{.temperature = 0.01}, cuda_support::scores_of_lengths<float>({50000}, 3),
+                       ctx, {cuda_support::asked::pullback});
 }
 
 TEMPLATE_TEST_CASE("cuda: sigmoid_ranks with every option", "", float, double) {

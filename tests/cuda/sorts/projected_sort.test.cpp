@@ -38,12 +38,12 @@ TEST_CASE("cuda: projected_sort of long lists") {
                          cuda_support::scores_of_lengths<double>({4700}, 3), ctx);
   }
 }
-TEST_CASE("cuda: projected_sort of 100 000 items", "[lengths]") {
+TEST_CASE("cuda: projected_sort of 30 000 items", "[lengths]") {
   const cuda_support::stream own;
   rankloss::cuda::context ctx(own);
   cuda_support::agrees(projected_sort{.temperature = 10000.0},
-                       cuda_support::scores_of_lengths<double>({100000}, 3), ctx,
-                       {cuda_support::asked::values, cuda_support::asked::pullback});
+                       cuda_support::scores_of_lengths<float>({30000}, 3), ctx,
+                       {cuda_support::asked::values});
 }
 
 TEMPLATE_TEST_CASE("cuda: projected_sort of scores whose blocks are of every size", "", float, double) {

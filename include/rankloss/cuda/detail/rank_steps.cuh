@@ -20,8 +20,9 @@
 ///     prepare(grid, on)        sorts the scores, and what else is needed before the others
 ///     values(grid, on, emit)   calls emit(list, i, rank) on the device for each item
 ///     pull(grid, on, input, emit)
-///                              calls emit(list, i, x) with the product of the input and the Jacobian; after
-///                              `values`, which is given to_nowhere where no ranks are asked for
+///                              calls emit(list, i, x) with the product of the input and the Jacobian
+///     pulls_after_values       optional: `values` has to be called before, with to_nowhere where no ranks are
+///                              asked for
 ///     push(grid, on, input, emit)
 ///                              the same with the transpose, where that is another one
 ///     order                    the score_order of the lists
@@ -177,7 +178,8 @@ struct rank_steps {
     } else if constexpr (requires {
                            of.ranks.pull(grid, call.on, in_units<numbers_of_items<T>>{}, to_sink{});
                          }) {
-      of.ranks.values(grid, call.on, to_nowhere{});
+      if constexpr (requires { Steps<T, R>::pulls_after_values; })
+        of.ranks.values(grid, call.on, to_nowhere{});
       const auto input = of.units.measure(grid, numbers_of_items<T>{call.input.data()});
       const auto put = of.units.undo(to_sink{});
       if constexpr (requires { of.ranks.push(grid, call.on, input, put); })

@@ -136,6 +136,8 @@ struct sigmoid_ranks_steps {
     double unit, centre;
   };
 
+  static constexpr bool pulls_after_values = true;  // for the sums of slopes
+
   score_order<T, R> order;
   sigmoid_tiles<T> sums;
   T *slopes, *weights;  ///< [items] by position: sums of slopes; the input, less its centre
