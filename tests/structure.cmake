@@ -107,6 +107,7 @@ set(cuda_tested_by
     detail/sigmoid_tiles:sndcg
     detail/sinkhorn_band:neural_ndcg
     detail/sndcg_steps:sndcg
+    detail/smooth_metric_steps:smooth_metric
     detail/soft_top_k_list:sorts/soft_top_k
     detail/softmax_list:softmax_cross_entropy
     detail/softmax_steps:softmax_cross_entropy
