@@ -78,7 +78,7 @@ TEST_CASE("cuda: projected_ranks of long lists") {
 TEST_CASE("cuda: projected_ranks of long lists whose blocks are of every size", "[lengths]") {
   const cuda_support::stream own;
   rankloss::cuda::context ctx(own);
-  const auto in = cuda_support::shapes_of_gaps<double>(7000);  // four tiles
+  const auto in = cuda_support::shapes_of_gaps<double>(5000);  // three tiles
   in_every_form([&](auto form, auto direction) {
     cuda_support::agrees(
         projected_ranks{.temperature = 1.0, .direction = direction, .base = 0.5, .regularization = form}, in,
