@@ -75,7 +75,9 @@ set(cuda_tested_by
     detail/gains:sndcg
     detail/grid_lists:softmax_cross_entropy
     detail/isotonic:ranks/projected_ranks
+    detail/isotonic_tiles:ranks/projected_ranks
     detail/item_ends:preference_batch
+    detail/laplace_scan:ranks/laplace_ranks
     detail/launch:context
     detail/line_engine:embedding_batch
     detail/line_kernel:embedding_batch
@@ -104,6 +106,7 @@ set(cuda_tested_by
     detail/ragged_lists:gae
     detail/random_bits:xe_ndcg
     detail/rank_list:ranks/sigmoid_ranks
+    detail/rank_steps:ranks/sigmoid_ranks
     detail/scaled_sort:sorts/sinkhorn
     detail/score_functions:ranks/sigmoid_ranks
     detail/score_runs:metrics/average_precision
@@ -114,9 +117,12 @@ set(cuda_tested_by
     detail/sigmoid_tiles:sndcg
     detail/sinkhorn_band:neural_ndcg
     detail/sndcg_steps:sndcg
+    detail/smooth_metric_steps:smooth_metric
+    detail/soft_top_k_list:sorts/soft_top_k
     detail/softmax_list:softmax_cross_entropy
     detail/softmax_steps:softmax_cross_entropy
     detail/sort_list:sorts/neural_sort
+    detail/spearman_steps:soft_spearman
     detail/term_kernel:preference_batch
     detail/tile_scan:listmle
     detail/triplet_list:triplet

@@ -17,6 +17,7 @@
 
 #include <catch2/catch.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <vector>
@@ -137,6 +138,27 @@ TEST_CASE(
   agrees_with_weights(arp{.ranks = {.temperature = 0.3}});
   agrees_with_weights(err{.ranks = {.temperature = 0.3}});
   agrees_with_weights(err{.metric = {.cutoff = 4, .max_grade = 2.0}, .ranks = {.temperature = 0.3}}, {1.0});
+}
+
+TEST_CASE("cuda: smooth_metric of reciprocal rank, of long lists") {
+  cuda_support::keeps_the_promises_of_long_lists<by_laplace<metrics::reciprocal_rank>, double, double>(
+      {.ranks = {.temperature = 0.1}}, 4200);
+}
+TEST_CASE("cuda: smooth_metric of long lists, with weights, and without relevant items") {
+  const cuda_support::stream own;
+  rankloss::cuda::context ctx(own);
+  auto in = cuda_support::lists_of_lengths<double, double>({4700, 4200}, 3);
+  for (double& score : in.scores) score = std::round(50.0 * score) * 0.02;
+  std::fill(in.relevance.begin() + 4700, in.relevance.end(), 0.0);
+  for (std::size_t i = 0; i < in.scores.size(); ++i)
+    in.item_weights.push_back(1e3 * static_cast<double>(i % 3));
+  cuda_support::agrees(by_laplace<metrics::recall>{.metric = {.cutoff = 50}}, in, ctx);
+  cuda_support::agrees(
+      by_laplace<metrics::precision>{.metric = {.cutoff = 5000, .over = metrics::precision_over::retrieved}},
+      in, ctx);
+  cuda_support::agrees(by_laplace<metrics::reciprocal_rank>{.metric = {.cutoff = 40}}, in, ctx);
+  cuda_support::agrees(by_laplace<metrics::dcg>{.metric = {.gain = gain::linear, .cutoff = 100}}, in, ctx);
+  cuda_support::agrees(by_laplace<metrics::rank_biased_precision>{.metric = {.persistence = 0.99}}, in, ctx);
 }
 
 TEST_CASE("cuda: smooth_metric whose derivatives are near the largest double") {

@@ -39,6 +39,27 @@ TEST_CASE("cuda: soft_spearman of projected_ranks") {
   cuda_support::keeps_the_promises_of_lists<by_projection, double, double>({.ranks = {.temperature = 0.1}});
 }
 
+TEST_CASE("cuda: soft_spearman of long lists") {
+  cuda_support::keeps_the_promises_of_long_lists<by_laplace, double, double>({.ranks = {.temperature = 0.1}},
+                                                                             4200);
+}
+TEST_CASE("cuda: soft_spearman of long lists, of other ranks") {
+  const cuda_support::stream own;
+  rankloss::cuda::context ctx(own);
+  auto in = cuda_support::lists_of_lengths<float, int>({4700, 4200, 4200}, 3);
+  std::fill(in.relevance.begin() + 4700, in.relevance.begin() + 8900, 2);
+  std::fill(in.scores.begin() + 8900, in.scores.end(), -1.5f);
+  cuda_support::agrees(soft_spearman<>{.ranks = {.temperature = 0.1}}, in, ctx);
+  const auto out = cuda_support::on_device(soft_spearman<>{}, in, ctx);
+  CHECK(out.per_list[1] == 0.0);
+  CHECK(out.per_list[2] == 1.0);
+  std::size_t wrong = 0;
+  for (std::size_t i = 4700; i < in.scores.size(); ++i) wrong += out.gradient[i] != 0.0f;
+  CHECK(wrong == 0);
+  cuda_support::agrees(by_projection{.ranks = {.temperature = 0.001}},
+                       cuda_support::lists_of_lengths<double, double>({7000}, 3), ctx);
+}
+
 TEST_CASE("cuda: soft_spearman of lists that are flat on one side") {
   const cuda_support::stream own;
   rankloss::cuda::context ctx(own);

@@ -5,6 +5,7 @@
 #include <rankloss/cuda/detail/metrics_of_ranks.cuh>
 #include <rankloss/cuda/detail/rank_list.cuh>
 #include <rankloss/cuda/detail/score_runs.cuh>
+#include <rankloss/cuda/detail/smooth_metric_steps.cuh>
 #include <rankloss/cuda/detail/team.cuh>
 #include <rankloss/cuda/evaluate.hpp>
 #include <rankloss/cuda/ranks/laplace_ranks.cuh>
@@ -98,16 +99,26 @@ struct smooth_metric_list {
         soft.pull(team, r, [&](std::uint32_t i, double x) { sink.put(i, held_as<T>(sign * x / unit)); });
       }
     }
+    return loss_of(value);
+  }
+
+  static constexpr bool compares = requires { requires Metric::compares_ranks; };
+  static constexpr bool less_is_better = requires { requires Metric::lower_is_better; };
+  static constexpr double sign = less_is_better ? 1.0 : -1.0;
+  [[nodiscard]] static __device__ double loss_of(double value) {
     if constexpr (less_is_better)
       return value;
     else
       return held_as<double>(Metric::best - value);
   }
+};
 
- private:
-  static constexpr bool compares = requires { requires Metric::compares_ranks; };
-  static constexpr bool less_is_better = requires { requires Metric::lower_is_better; };
-  static constexpr double sign = less_is_better ? 1.0 : -1.0;
+/// How long lists are computed: by the grid where the metric has steps, else by one block.
+template <class Metric, class Ranks>
+struct long_smooth_metric : one_block_each {};
+template <class Metric, class Ranks>
+requires(sums_terms<Metric> || takes_first<Metric>) struct long_smooth_metric<Metric, Ranks>
+    : engine<Ranks, context>::template over_grid_by<smooth_metric_grid<Metric>::template steps> {
 };
 
 }  // namespace cuda::detail
@@ -120,6 +131,7 @@ requires requires {
 struct engine<smooth_metric<Metric, Ranks>, cuda::context>
     : cuda::detail::list_engine<
           smooth_metric<Metric, Ranks>,
-          cuda::detail::smooth_metric_list<Metric, typename engine<Ranks, cuda::context>::on_list>> {};
+          cuda::detail::smooth_metric_list<Metric, typename engine<Ranks, cuda::context>::on_list>,
+          cuda::detail::long_smooth_metric<Metric, Ranks>> {};
 
 }  // namespace rankloss::inline RANKLOSS_ABI

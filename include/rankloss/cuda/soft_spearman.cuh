@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <rankloss/cuda/detail/grid_lists.cuh>
 #include <rankloss/cuda/detail/list_kernel.cuh>
 #include <rankloss/cuda/detail/metrics_of_ranks.cuh>
 #include <rankloss/cuda/detail/rank_list.cuh>
 #include <rankloss/cuda/detail/score_runs.cuh>
+#include <rankloss/cuda/detail/spearman_steps.cuh>
 #include <rankloss/cuda/detail/team.cuh>
 #include <rankloss/cuda/evaluate.hpp>
 #include <rankloss/cuda/ranks/laplace_ranks.cuh>
@@ -31,6 +33,16 @@ struct soft_spearman_list {
 
   [[nodiscard]] static soft_spearman_list of(const auto& loss) { return {On::of(loss.ranks)}; }
 
+  /// Whether n ranks count as equal, by the length of what they differ by from their mean: those that differ only by
+  /// rounding do.
+  [[nodiscard]] static __device__ bool are_equal(double size, std::uint32_t n) {
+    return !(size > 1e-9 * static_cast<double>(n));
+  }
+  /// d(value) / d(rank) of ranks a and b less their means, whose lengths are the sizes.
+  [[nodiscard]] static __device__ double slope(double a, double b, double rho, double size_a, double size_b) {
+    return (rho * a / size_a - b / size_b) / size_a;
+  }
+
   template <class Team, class T, class R>
   [[nodiscard]] __device__ double operator()(const Team& team, const device_list<T, R>& items,
                                              const device_sink<T>& sink, team_scratch scratch) const {
@@ -54,13 +66,12 @@ struct soft_spearman_list {
     soft.unite(team, a);
     team.sync();
     const double size_a = centre(team, n, a), size_b = centre(team, n, b);
-    // Ranks that differ only by rounding count as equal.
-    if (!(size_a > 1e-9 * static_cast<double>(n))) return flat(team, n, sink, 1.0);
+    if (are_equal(size_a, n)) return flat(team, n, sink, 1.0);
     double product = 0.0;
     for_own(team, n, [&](std::uint32_t i) { product += a[i] * b[i]; });
     const double rho = sum(team, product) / (size_a * size_b);
     if (sink.wanted()) {
-      for_own(team, n, [&](std::uint32_t i) { b[i] = (rho * a[i] / size_a - b[i] / size_b) / size_a; });
+      for_own(team, n, [&](std::uint32_t i) { b[i] = slope(a[i], b[i], rho, size_a, size_b); });
       team.sync();
       soft.pull(team, b, [&](std::uint32_t i, double x) { sink.put(i, held_as<T>(x)); });
     }
@@ -94,7 +105,9 @@ struct soft_spearman_list {
 template <class Ranks>
 requires requires { typename engine<Ranks, cuda::context>::on_list; }
 struct engine<soft_spearman<Ranks>, cuda::context>
-    : cuda::detail::list_engine<soft_spearman<Ranks>, cuda::detail::soft_spearman_list<
-                                                          typename engine<Ranks, cuda::context>::on_list>> {};
+    : cuda::detail::list_engine<
+          soft_spearman<Ranks>,
+          cuda::detail::soft_spearman_list<typename engine<Ranks, cuda::context>::on_list>,
+          typename engine<Ranks, cuda::context>::template over_grid_by<cuda::detail::spearman_steps>> {};
 
 }  // namespace rankloss::inline RANKLOSS_ABI

@@ -19,6 +19,9 @@ TEST_CASE("cuda: hard_ranks at every length", "[lengths]") {
 TEMPLATE_TEST_CASE("cuda: hard_ranks", "", float, double) {
   cuda_support::keeps_the_promises_of_ranks<hard_ranks, TestType>({});
 }
+TEMPLATE_TEST_CASE("cuda: hard_ranks of long lists", "", float, double) {
+  cuda_support::keeps_the_promises_of_long_ranks<hard_ranks, TestType>({}, 4200);
+}
 
 TEMPLATE_TEST_CASE("cuda: hard_ranks are those of the CPU, to the bit", "", float, double) {
   const cuda_support::stream own;

@@ -19,6 +19,16 @@ TEST_CASE("cuda: laplace_ranks at every length", "[lengths]") {
 TEMPLATE_TEST_CASE("cuda: laplace_ranks", "", float, double) {
   cuda_support::keeps_the_promises_of_ranks<laplace_ranks, TestType>({.temperature = 0.1});
 }
+TEMPLATE_TEST_CASE("cuda: laplace_ranks of long lists", "", float, double) {
+  cuda_support::keeps_the_promises_of_long_ranks<laplace_ranks, TestType>({.temperature = 0.1}, 4200);
+}
+TEST_CASE("cuda: laplace_ranks of 100 000 items", "[lengths]") {
+  const cuda_support::stream own;
+  rankloss::cuda::context ctx(own);
+  cuda_support::agrees(laplace_ranks{.temperature = 0.01, .direction = sort_direction::ascending},
+                       cuda_support::scores_of_lengths<float>({100000}, 3), ctx,
+                       {cuda_support::asked::pullback});
+}
 
 TEMPLATE_TEST_CASE("cuda: laplace_ranks with every option", "", float, double) {
   const cuda_support::stream own;

@@ -64,6 +64,35 @@ TEMPLATE_TEST_CASE("cuda: projected_ranks of scores whose blocks are of every si
   });
 }
 
+TEST_CASE("cuda: projected_ranks of long lists") {
+  SECTION("quadratic, of floats") {
+    cuda_support::keeps_the_promises_of_long_ranks<projected_ranks, float>({.temperature = 0.01}, 4200);
+  }
+  SECTION("entropic, of doubles") {
+    const cuda_support::stream own;
+    rankloss::cuda::context ctx(own);
+    cuda_support::agrees(projected_ranks{.temperature = 0.1, .regularization = regularization::entropic},
+                         cuda_support::scores_of_lengths<double>({4700}, 3), ctx);
+  }
+}
+TEST_CASE("cuda: projected_ranks of long lists whose blocks are of every size", "[lengths]") {
+  const cuda_support::stream own;
+  rankloss::cuda::context ctx(own);
+  const auto in = cuda_support::shapes_of_gaps<double>(5000);  // three tiles
+  in_every_form([&](auto form, auto direction) {
+    cuda_support::agrees(
+        projected_ranks{.temperature = 1.0, .direction = direction, .base = 0.5, .regularization = form}, in,
+        ctx, {cuda_support::asked::pullback});
+  });
+}
+TEST_CASE("cuda: projected_ranks of 100 000 items", "[lengths]") {
+  const cuda_support::stream own;
+  rankloss::cuda::context ctx(own);
+  cuda_support::agrees(projected_ranks{.temperature = 1e-3},
+                       cuda_support::scores_of_lengths<float>({100000}, 3), ctx,
+                       {cuda_support::asked::pullback});
+}
+
 TEST_CASE("cuda: projected_ranks with outliers, ties and blocks that just meet") {
   const cuda_support::stream own;
   rankloss::cuda::context ctx(own);

@@ -22,6 +22,25 @@ TEST_CASE("cuda: sigmoid_ranks of doubles, at every length", "[lengths]") {
 TEMPLATE_TEST_CASE("cuda: sigmoid_ranks", "", float, double) {
   cuda_support::keeps_the_promises_of_ranks<sigmoid_ranks, TestType>({.temperature = 0.1});
 }
+TEST_CASE("cuda: sigmoid_ranks of long lists") {
+  cuda_support::keeps_the_promises_of_long_ranks<sigmoid_ranks, float>({.temperature = 0.1}, 4200);
+}
+TEST_CASE("cuda: sigmoid_ranks of long lists of doubles") {
+  const cuda_support::stream own;
+  rankloss::cuda::context ctx(own);
+  auto in = cuda_support::scores_of_lengths<double>({4700}, 3);
+  cuda_support::agrees(
+      sigmoid_ranks{.temperature = 0.01, .direction = sort_direction::ascending, .base = 0.5}, in, ctx,
+      {cuda_support::asked::values, cuda_support::asked::pullback});
+  for (double& c : in.input) c *= 0x1p1000;
+  cuda_support::agrees(sigmoid_ranks{.temperature = 30.0}, in, ctx, {cuda_support::asked::pullback});
+}
+TEST_CASE("cuda: sigmoid_ranks of 50 000 items", "[lengths]") {
+  const cuda_support::stream own;
+  rankloss::cuda::context ctx(own);
+  cuda_support::agrees(sigmoid_ranks{.temperature = 0.01}, cuda_support::scores_of_lengths<float>({50000}, 3),
+                       ctx, {cuda_support::asked::pullback});
+}
 
 TEMPLATE_TEST_CASE("cuda: sigmoid_ranks with every option", "", float, double) {
   const cuda_support::stream own;

@@ -25,6 +25,27 @@ TEMPLATE_TEST_CASE("cuda: projected_sort", "", float, double) {
   cuda_support::keeps_the_promises_of_ranks<projected_sort, TestType>({.temperature = 10.0});
 }
 
+TEST_CASE("cuda: projected_sort of long lists") {
+  SECTION("quadratic, of floats") {
+    cuda_support::keeps_the_promises_of_long_ranks<projected_sort, float>({.temperature = 1000.0}, 4200);
+  }
+  SECTION("entropic, of doubles") {
+    const cuda_support::stream own;
+    rankloss::cuda::context ctx(own);
+    cuda_support::agrees(projected_sort{.temperature = 1000.0,
+                                        .direction = rankloss::sort_direction::ascending,
+                                        .regularization = regularization::entropic},
+                         cuda_support::scores_of_lengths<double>({4700}, 3), ctx);
+  }
+}
+TEST_CASE("cuda: projected_sort of 30 000 items", "[lengths]") {
+  const cuda_support::stream own;
+  rankloss::cuda::context ctx(own);
+  cuda_support::agrees(projected_sort{.temperature = 10000.0},
+                       cuda_support::scores_of_lengths<float>({30000}, 3), ctx,
+                       {cuda_support::asked::values});
+}
+
 TEMPLATE_TEST_CASE("cuda: projected_sort of scores whose blocks are of every size", "", float, double) {
   const cuda_support::stream own;
   rankloss::cuda::context ctx(own);

@@ -28,6 +28,22 @@ TEMPLATE_TEST_CASE("cuda: soft_top_k", "", float, double) {
   cuda_support::keeps_the_promises_of_ranks<soft_top_k, TestType>({.k = 3.5, .temperature = 0.5});
 }
 
+TEST_CASE("cuda: soft_top_k of long lists") {
+  cuda_support::keeps_the_promises_of_long_ranks<soft_top_k, float>({.k = 300.5, .temperature = 0.1}, 4200);
+}
+TEST_CASE("cuda: soft_top_k of long lists of doubles, of any size") {
+  const cuda_support::stream own;
+  rankloss::cuda::context ctx(own);
+  auto in = cuda_support::scores_of_lengths<double>({4700}, 3);
+  for (const double k : {0.0, 0.25, 2304.0, 4699.5, std::numeric_limits<double>::infinity()}) {
+    INFO("k " << k);
+    cuda_support::agrees(soft_top_k{k, 0.01}, in, ctx,
+                         {cuda_support::asked::values, cuda_support::asked::pullback});
+  }
+  for (double& c : in.input) c *= 0x1p1000;
+  cuda_support::agrees(soft_top_k{3000.0, 3.0}, in, ctx, {cuda_support::asked::pullback});
+}
+
 TEMPLATE_TEST_CASE("cuda: soft_top_k of any size and temperature", "", float, double) {
   const cuda_support::stream own;
   rankloss::cuda::context ctx(own);

@@ -134,6 +134,84 @@ void agrees_at_every_length(const Ranks& how, std::size_t longest = 4097) {
   agrees(how, scores_of_lengths<T>(all_lengths(longest), 1), ctx, all);
 }
 
+/// The same for lists that the whole grid computes, of some n items.
+template <class Ranks, class T>
+void keeps_the_promises_of_long_ranks(const Ranks& how, std::size_t n) {
+  const stream own;
+  rankloss::cuda::context ctx(own);
+  std::mt19937 random(17);
+  std::vector<asked> all = all_of<Ranks>();
+
+  SECTION("beside others, with the same bits as alone") {
+    const auto in = scores_of_lengths<T>({3, n + 450, 0, n, 300}, 9);
+    agrees(how, in, ctx, all);
+    const auto [first, size] = place_of(in.lists, 3);
+    host_scores<T> one{{.scores = part_of(in.lists.scores, first, size), .relevance = std::vector<int>(size)},
+                       part_of(in.input, first, size)};
+    for (const asked what : all) {
+      const std::vector<T> together = on_device(how, what, in, ctx);
+      one.lists.longest = what == asked::values ? 0 : size;
+      CHECK(on_device(how, what, one, ctx) == part_of(together, first, size));
+    }
+  }
+  SECTION("dense, with stride, lengths and a mask, which may leave few items") {
+    auto in = scores_of_lengths<T>({3 * (n + 40) + n + 9}, 5);
+    in.lists.offsets.clear();
+    in.lists.length = n + 9;
+    in.lists.stride = n + 40;
+    in.lists.lengths = {static_cast<std::uint32_t>(n), 30, static_cast<std::uint32_t>(n + 9),
+                        static_cast<std::uint32_t>(n)};
+    for (std::size_t i = 0; i < in.lists.scores.size(); ++i) {
+      const bool few = i >= 2 * in.lists.stride && i < 3 * in.lists.stride;
+      const bool none = i >= 3 * in.lists.stride;
+      in.lists.mask.push_back(!none && random() % (few ? 900 : 3) > (few ? 898 : 0) ? 1 : 0);
+      if (in.lists.mask.back() == 0) {
+        in.lists.scores[i] = static_cast<T>(NAN);
+        in.input[i] = static_cast<T>(INFINITY);
+      }
+    }
+    agrees(how, in, ctx, {all.front(), all.back()});
+  }
+  SECTION("ties, all scores equal, infinite scores and outliers") {
+    auto in = scores_of_lengths<T>({n, n, n}, 8);
+    auto& s = in.lists.scores;
+    for (std::size_t i = 0; i < n; ++i) s[i] = std::round(T{8} * s[i]) * T(0.3719317);
+    std::fill(s.begin() + static_cast<std::ptrdiff_t>(n), s.begin() + static_cast<std::ptrdiff_t>(2 * n),
+              T{-3});
+    for (std::size_t i = 2 * n; i < 3 * n; i += 700) s[i] = static_cast<T>(i % 1400 == 0 ? 1e6 : -1e6);
+    agrees(how, in, ctx, {all.front(), all[all.size() / 2]});
+    for (std::size_t i = 2 * n; i < 3 * n; i += 500)
+      s[i] = static_cast<T>(i % 1000 == 0 ? INFINITY : -INFINITY);
+    for (const asked what : all)
+      for (const T x : on_device(how, what, in, ctx)) CHECK(std::isfinite(x));
+    CHECK_NOTHROW(ctx.check());
+  }
+  if constexpr (std::same_as<T, double> && rankloss::detail::gives_gradient<Ranks>)
+    SECTION("products with numbers near the largest double") {
+      auto in = scores_of_lengths<double>({n}, 11);
+      for (double& x : in.input) x *= 0x1p1000;
+      agrees(how, in, ctx, {asked::pullback, asked::push});
+    }
+  SECTION("bad numbers are told, and their lists are NaN") {
+    auto in = scores_of_lengths<T>({3, n, 300}, 9);
+    in.lists.scores[4010] = static_cast<T>(NAN);
+    const std::vector<T> out = on_device(how, asked::values, in, ctx);
+    std::size_t wrong = 0;
+    for (std::size_t i = 0; i < out.size(); ++i) wrong += std::isnan(out[i]) != (i >= 3 && i < 3 + n);
+    CHECK(wrong == 0);
+    CHECK_THROWS_WITH(ctx.check(), "rankloss: scores: nan at list 1, item 4007, expected a number");
+    in.lists.scores[4010] = T{1};
+    in.input[3003] = static_cast<T>(INFINITY);
+    if constexpr (rankloss::detail::gives_gradient<Ranks>) {
+      CHECK(std::isnan(on_device(how, asked::pullback, in, ctx)[5]));
+      CHECK_THROWS_WITH(ctx.check(),
+                        "rankloss: cotangent: inf at list 1, item 3000, expected a finite number");
+    }
+    CHECK_FALSE(std::isnan(on_device(how, asked::values, in, ctx)[5]));
+    CHECK_NOTHROW(ctx.check());
+  }
+}
+
 /// An infinite number at list 2, item 7 of what a product is given.
 template <class Ranks, class T>
 void agrees_with_words(const Ranks& how, const host_scores<T>& in, rankloss::cuda::context& ctx) {

@@ -258,6 +258,8 @@ class grid_steps {
     sort_lists(grid_.table, counts, arrays, stream_, numbers, bytes);
   }
   [[nodiscard]] const auto& compute() const noexcept { return grid_.task.compute; }
+  /// Lists have at most so many items.
+  [[nodiscard]] std::uint32_t longest() const noexcept { return grid_.task.longest; }
   [[nodiscard]] bool weighted() const noexcept { return !grid_.task.batch.item_weights.empty(); }
   [[nodiscard]] bool gradient_wanted() const noexcept { return !grid_.task.out.gradient.empty(); }
 

@@ -28,6 +28,11 @@ class falling_list {
     team.sync();
   }
 
+  /// The same of x and order that are sorted, or are to be before x is read.
+  __device__ falling_list(const T* x, const std::uint32_t* order, std::uint32_t n, bool scores_fall,
+                          double unit)
+      : x_(x), order_(order), n_(n), backwards_(!scores_fall), unit_(unit) {}
+
   [[nodiscard]] __device__ std::uint32_t size() const { return n_; }
   [[nodiscard]] __device__ double x(std::uint32_t p) const { return static_cast<double>(x_[at(p)]); }
   [[nodiscard]] __device__ std::uint32_t item(std::uint32_t p) const { return order_[at(p)]; }
@@ -36,10 +41,10 @@ class falling_list {
   [[nodiscard]] __device__ double distance(std::uint32_t p, std::uint32_t q) const {
     return fabs(unit_ * x(p) - unit_ * x(q));
   }
-
- private:
+  /// Where a position stands in x and order.
   [[nodiscard]] __device__ std::uint32_t at(std::uint32_t p) const { return backwards_ ? n_ - 1 - p : p; }
 
+ private:
   const T* x_;
   const std::uint32_t* order_;
   std::uint32_t n_;
@@ -59,8 +64,8 @@ template <class Rule>
 struct seam {
   const Rule& rule;
   const pooled_blocks& blocks;
-  const double* after;   ///< states from a position to the end of its half
-  const double* before;  ///< states from the beginning of its half to a position
+  double* after;   ///< states from a position to the end of its half
+  double* before;  ///< states from the beginning of its half to a position
   std::uint32_t first, middle, last;
 
   /// Pools the blocks at the seam. Returns where the pooled block begins; that of a block that stays as it is
@@ -96,6 +101,14 @@ struct seam {
     warp.sync();
     if (warp.rank() == 0) pool(high);
     return high;
+  }
+  /// What position p of the halves knows of the whole, once the blocks from l on have been pooled.
+  __device__ void join(std::uint32_t l, std::uint32_t p) const {
+    if (p > l && p < blocks.end[l]) blocks.begin[p] = l;
+    if (p < middle)
+      after[p] = rule.joined(p, after[p], middle, after[middle], last);
+    else
+      before[p] = rule.joined(first, before[middle - 1], middle, before[p], p + 1);
   }
 
  private:
@@ -148,12 +161,14 @@ struct seam {
 ///     joined(a, s, b, t, end)     the state of [a, end), from s of [a, b) and t of [b, end)
 ///     pools(a, s, b, t, end)      whether these two would be in the wrong order
 ///
+/// @param begin, end           the positions that are pooled: all of a list, or those of a tile
 /// @param after, before, from  [n] scratch
 template <class Team, class Rule>
-__device__ inline void pool_adjacent(const Team& team, std::uint32_t n, const Rule& rule,
-                                     const pooled_blocks& blocks, double* after, double* before,
-                                     std::uint32_t* from) {
-  for (std::uint32_t p = team.rank(); p < n; p += team.size()) {
+__device__ inline void pool_adjacent(const Team& team, std::uint32_t begin, std::uint32_t end,
+                                     const Rule& rule, const pooled_blocks& blocks, double* after,
+                                     double* before, std::uint32_t* from) {
+  const std::uint32_t n = end - begin;
+  for (std::uint32_t p = begin + team.rank(); p < end; p += team.size()) {
     blocks.begin[p] = p;
     blocks.end[p] = p + 1;
     blocks.state[p] = after[p] = before[p] = rule.one();
@@ -162,29 +177,23 @@ __device__ inline void pool_adjacent(const Team& team, std::uint32_t n, const Ru
   for (std::uint32_t half = 1; half < n; half *= 2) {
     const std::uint32_t seams = (n - 1 - half) / (2 * half) + 1;
     const auto seam_of = [&](std::uint32_t k) {
-      const std::uint32_t first = k * 2 * half, middle = first + half;
-      return seam<Rule>{rule, blocks, after, before, first, middle, n - middle > half ? middle + half : n};
+      const std::uint32_t first = begin + k * 2 * half, middle = first + half;
+      return seam<Rule>{
+          rule, blocks, after, before, first, middle, end - middle > half ? middle + half : end};
     };
     if (half < warp_size) {
-      for (std::uint32_t k = team.rank(); k < seams; k += team.size()) from[k] = seam_of(k).meet();
+      for (std::uint32_t k = team.rank(); k < seams; k += team.size()) from[begin + k] = seam_of(k).meet();
     } else {
       const warp_team warp;
       for (std::uint32_t k = team.rank() / warp_size; k < seams; k += team.size() / warp_size) {
         const std::uint32_t l = seam_of(k).meet(warp);
-        if (warp.rank() == 0) from[k] = l;
+        if (warp.rank() == 0) from[begin + k] = l;
       }
     }
     team.sync();
-    for (std::uint32_t p = team.rank(); p < n; p += team.size()) {
-      const std::uint32_t k = p / (2 * half);
-      if (k >= seams) continue;
-      const std::uint32_t l = from[k];
-      if (p > l && p < blocks.end[l]) blocks.begin[p] = l;
-      const seam<Rule> at = seam_of(k);
-      if (p < at.middle)
-        after[p] = rule.joined(p, after[p], at.middle, after[at.middle], at.last);
-      else
-        before[p] = rule.joined(at.first, before[at.middle - 1], at.middle, before[p], p + 1);
+    for (std::uint32_t p = begin + team.rank(); p < end; p += team.size()) {
+      const std::uint32_t k = (p - begin) / (2 * half);
+      if (k < seams) seam_of(k).join(from[begin + k], p);
     }
     team.sync();
   }

@@ -597,7 +597,7 @@ struct list_engine {
   }
 
  private:
-  static constexpr bool goes_over_grid = !std::is_same_v<Long, one_block_each>;
+  static constexpr bool goes_over_grid = !std::is_base_of_v<one_block_each, Long>;
 
   /// What the host knows of a batch, and where what lies in scratch.
   template <class T, class R>

@@ -30,6 +30,10 @@
 ///     (team, items, r, scratch)    the value. All threads of the team call it and get the same number. r holds
 ///                                  the ranks by item, which it replaces by the derivatives of the value
 ///     takes(y), counts(y)          optional, as of a list loss
+///     factor(n, total), term(items, i, rank, factor, unit), value(sum, factor)
+///                                  optional, of a sum of terms: they make the value from those of n items. `unit`
+///                                  is that of the weights of relevant items, and `total` their sum in it
+///     first_term(rank)             optional, of the term of the first relevant item
 ///
 /// It is only asked of lists with a relevant item.
 namespace rankloss::inline RANKLOSS_ABI::cuda::detail {
@@ -95,11 +99,17 @@ struct metric_of_ranks<metrics::dcg> {
   template <class Team, class T, class R>
   [[nodiscard]] __device__ double operator()(const Team& team, const device_list<T, R>& items, double* r,
                                              team_scratch) const {
-    const plain_gains of{gains};
-    return held_as<double>(sum_terms(team, items.size(), r, [&](std::uint32_t i, double rank) {
-      return rankloss::detail::dcg_term(rank, of(items, i), gains.cutoff, 1.0);
-    }));
+    return value(sum_terms(team, items.size(), r,
+                           [&](std::uint32_t i, double rank) { return term(items, i, rank, 1.0, 1.0); }),
+                 1.0);
   }
+  [[nodiscard]] static __device__ double factor(std::uint32_t, double) { return 1.0; }
+  template <class T, class R>
+  [[nodiscard]] __device__ rank_term term(const device_list<T, R>& items, std::uint32_t i, double rank,
+                                          double, double) const {
+    return rankloss::detail::dcg_term(rank, plain_gains{gains}(items, i), gains.cutoff, 1.0);
+  }
+  [[nodiscard]] static __device__ double value(double sum, double) { return held_as<double>(sum); }
 };
 
 template <>
@@ -147,13 +157,18 @@ struct metric_of_ranks<metrics::rank_biased_precision> {
   template <class Team, class T, class R>
   [[nodiscard]] __device__ double operator()(const Team& team, const device_list<T, R>& items, double* r,
                                              team_scratch) const {
-    const plain_gains of{gains};
-    const double log_persistence = log(persistence);
-    return held_as<double>(sum_terms(team, items.size(), r, [&](std::uint32_t i, double rank) {
-      return rankloss::detail::persistent_term(rank, of(items, i), gains.cutoff, persistence,
-                                               log_persistence);
-    }));
+    return value(sum_terms(team, items.size(), r,
+                           [&](std::uint32_t i, double rank) { return term(items, i, rank, 1.0, 1.0); }),
+                 1.0);
   }
+  [[nodiscard]] static __device__ double factor(std::uint32_t, double) { return 1.0; }
+  template <class T, class R>
+  [[nodiscard]] __device__ rank_term term(const device_list<T, R>& items, std::uint32_t i, double rank,
+                                          double, double) const {
+    return rankloss::detail::persistent_term(rank, plain_gains{gains}(items, i), gains.cutoff, persistence,
+                                             log(persistence));
+  }
+  [[nodiscard]] static __device__ double value(double sum, double) { return held_as<double>(sum); }
 };
 
 template <>
@@ -195,14 +210,24 @@ struct metric_of_ranks<metrics::precision> {
   template <class Team, class T, class R>
   [[nodiscard]] __device__ double operator()(const Team& team, const device_list<T, R>& items, double* r,
                                              team_scratch) const {
-    const std::uint32_t n = items.size();
+    const double over = factor(items.size(), 0.0);
+    return value(sum_terms(team, items.size(), r,
+                           [&](std::uint32_t i, double rank) { return term(items, i, rank, over, 1.0); }),
+                 over);
+  }
+  [[nodiscard]] __device__ double factor(std::uint32_t n, double) const {
     const bool shortened = cutoff == 0 || (over_retrieved && n < cutoff);
-    const double factor = 1.0 / static_cast<double>(shortened ? n : cutoff);
-    return held_as<double>(factor * sum_terms(team, n, r, [&](std::uint32_t i, double rank) {
-                             const auto cut = smooth_cut(rank, cutoff);
-                             const double w = relevant_weight(items, i);
-                             return rank_term{w * cut.value, held_as<double>(factor * w * cut.slope)};
-                           }));
+    return 1.0 / static_cast<double>(shortened ? n : cutoff);
+  }
+  template <class T, class R>
+  [[nodiscard]] __device__ rank_term term(const device_list<T, R>& items, std::uint32_t i, double rank,
+                                          double factor, double) const {
+    const auto cut = smooth_cut(rank, cutoff);
+    const double w = relevant_weight(items, i);
+    return {w * cut.value, held_as<double>(factor * w * cut.slope)};
+  }
+  [[nodiscard]] static __device__ double value(double sum, double factor) {
+    return held_as<double>(factor * sum);
   }
 };
 
@@ -222,13 +247,20 @@ struct metric_of_ranks<metrics::recall> {
     for_own(team, n, [&](std::uint32_t i) { heaviest = fmax(heaviest, relevant_weight(items, i)); });
     const double unit = unit_of(greatest(team, heaviest));
     for_own(team, n, [&](std::uint32_t i) { total += relevant_weight(items, i) * unit; });
-    const double factor = 1.0 / sum(team, total);
-    return factor * sum_terms(team, n, r, [&](std::uint32_t i, double rank) {
-             const auto cut = smooth_cut(rank, cutoff);
-             const double w = relevant_weight(items, i) * unit;
-             return rank_term{w * cut.value, factor * w * cut.slope};
-           });
+    const double over = factor(n, sum(team, total));
+    return value(
+        sum_terms(team, n, r, [&](std::uint32_t i, double rank) { return term(items, i, rank, over, unit); }),
+        over);
   }
+  [[nodiscard]] static __device__ double factor(std::uint32_t, double total) { return 1.0 / total; }
+  template <class T, class R>
+  [[nodiscard]] __device__ rank_term term(const device_list<T, R>& items, std::uint32_t i, double rank,
+                                          double factor, double unit) const {
+    const auto cut = smooth_cut(rank, cutoff);
+    const double w = relevant_weight(items, i) * unit;
+    return {w * cut.value, factor * w * cut.slope};
+  }
+  [[nodiscard]] static __device__ double value(double sum, double factor) { return factor * sum; }
 };
 
 template <>
@@ -250,11 +282,14 @@ struct metric_of_ranks<metrics::reciprocal_rank> {
     std::uint32_t sharing = 0;
     for_own(team, n, [&](std::uint32_t i) { sharing += relevant(i) && r[i] == first ? 1 : 0; });
     sharing = sum(team, sharing);
-    const rank_term term = rankloss::detail::reciprocal_term(first, 1.0, cutoff);
+    const rank_term term = first_term(first);
     for_own(team, n, [&](std::uint32_t i) {
       r[i] = relevant(i) && r[i] == first ? term.slope / static_cast<double>(sharing) : 0.0;
     });
     return term.value;
+  }
+  [[nodiscard]] __device__ rank_term first_term(double rank) const {
+    return rankloss::detail::reciprocal_term(rank, 1.0, cutoff);
   }
 };
 

@@ -4,7 +4,9 @@
 #include <rankloss/cuda/batch.hpp>
 #include <rankloss/cuda/context.hpp>
 #include <rankloss/cuda/detail/faults.hpp>
+#include <rankloss/cuda/detail/grid_lists.cuh>
 #include <rankloss/cuda/detail/list_kernel.cuh>
+#include <rankloss/cuda/detail/rank_steps.cuh>
 #include <rankloss/cuda/detail/score_functions.cuh>
 #include <rankloss/cuda/detail/team.cuh>
 #include <rankloss/detail/base/finite.hpp>
@@ -71,10 +73,14 @@ struct rank_list {
   }
 };
 
-/// The engine of ranks, and of other functions of scores with derivatives.
-template <class Ranks, class On>
+/// The engine of ranks, and of other functions of scores with derivatives. `Steps` are those of long lists; see
+/// rank_steps.cuh.
+template <class Ranks, class On, template <class, class> class Steps = no_steps>
 struct rank_engine {
   using on_list = On;
+  /// How what goes by these ranks is computed over the grid, by steps that are made from those of the ranks.
+  template <template <template <class, class> class> class By>
+  using over_grid_by = grid_by_ranks<Steps, By>;
 
   template <class T>
   [[nodiscard]] static std::size_t scratch_bytes(const Ranks& how, const score_batch<T>& batch) {
@@ -88,7 +94,7 @@ struct rank_engine {
 
  private:
   template <class T>
-  using function = score_function<rank_list<On, T>, rank_list<On, T>>;
+  using function = score_function<rank_list<On, T>, rank_list<On, T>, grid_by_ranks<Steps, rank_steps>>;
 };
 
 }  // namespace rankloss::inline RANKLOSS_ABI::cuda::detail

@@ -29,16 +29,20 @@ template <class T>
           .longest = batch.longest};
 }
 
-/// Brings the numbers x [n] that a product is formed with, where they are near the largest double, into units in
-/// which no sum of them overflows, as product_input does on the host. Returns the unit, by which the product is
-/// divided.
+/// The unit of the numbers that a product is formed with: one in which no sum of them overflows, where they are
+/// near the largest double, as product_input chooses it on the host.
+[[nodiscard]] __device__ inline double product_unit(double largest) {
+  return largest > 1e200 ? unit_of(largest) : 1.0;
+}
+/// Brings the numbers x [n] that a product is formed with into this unit. Returns it; the product is divided by
+/// it.
 template <class Team>
 [[nodiscard]] __device__ inline double into_units(const Team& team, std::uint32_t n, double* x) {
   team.sync();
   double largest = 0.0;
   for (std::uint32_t i = team.rank(); i < n; i += team.size()) largest = fmax(largest, fabs(x[i]));
   largest = greatest(team, largest);
-  const double unit = largest > 1e200 ? unit_of(largest) : 1.0;
+  const double unit = product_unit(largest);
   if (unit != 1.0)
     for (std::uint32_t i = team.rank(); i < n; i += team.size()) x[i] *= unit;
   team.sync();
@@ -51,15 +55,17 @@ template <class Team>
 ///                              what is wrong with what else it reads of item i, which lies at `at`
 ///     (team, list, sink, scratch) const
 ///                              writes one number of each item to the sink; returns 0
-template <class Call, class Compute>
+///
+/// `Long` is that of list_engine.
+template <class Call, class Compute, class Long = one_block_each>
 struct score_function {
   template <class T>
   [[nodiscard]] static std::size_t scratch_bytes(const Call& call, const score_batch<T>& batch) {
-    return list_engine<Call, Compute>::scratch_bytes(call, as_lists(batch));
+    return list_engine<Call, Compute, Long>::scratch_bytes(call, as_lists(batch));
   }
   template <class T>
   static void run(const Call& call, const score_batch<T>& batch, device_span<T> out, context& ctx) {
-    list_engine<Call, Compute>::run(call, as_lists(batch), outputs<T>{.gradient = out}, ctx);
+    list_engine<Call, Compute, Long>::run(call, as_lists(batch), outputs<T>{.gradient = out}, ctx);
   }
 };
 

@@ -7,6 +7,7 @@
 #include <rankloss/cuda/detail/team.cuh>
 #include <rankloss/cuda/detail/tile_scan.cuh>
 #include <rankloss/cuda/detail/tiles.cuh>
+#include <rankloss/detail/base/finite.hpp>
 #include <rankloss/detail/data/weighted_mean.hpp>
 
 #include <cstdint>
@@ -24,16 +25,20 @@ struct score_order {
   explicit score_order(tile_arrays& from)
       : scores(sorted_arrays<key>::of(from, true)), counts(digit_counts::of(from, 1)) {}
 
-  /// The item at a position, and the runs of equal scores.
+  /// The item at a position, its score, and the runs of equal scores.
   [[nodiscard]] __device__ std::uint32_t item(const grid_list<T, R>& list, std::uint32_t p) const {
     return scores.indices[0][list.first + p];
+  }
+  [[nodiscard]] __device__ T score(const grid_list<T, R>& list, std::uint32_t p) const {
+    return falling_bits<T>::number(scores.keys[0][list.first + p]);
   }
   [[nodiscard]] __device__ key_runs<key> runs(const grid_list<T, R>& list) const {
     return {scores.keys[0] + list.first, list.size()};
   }
 };
 
-template <class T, class R>
+/// `bounded`: infinite scores are the greatest numbers of their type, as soft ranks take them.
+template <class T, class R, bool bounded>
 struct take_scores {
   score_order<T, R> of;
 
@@ -41,13 +46,19 @@ struct take_scores {
   __device__ void operator()(const Team& team, const Compute&, const grid_list<T, R>& list,
                              const grid_tile& tile) const {
     tile.for_own(team, [&](std::uint32_t i) {
-      of.scores.keys[0][list.first + i] = falling_bits<T>::of(list.items.score(i));
+      const T x = list.items.score(i);
+      of.scores.keys[0][list.first + i] = falling_bits<T>::of(bounded ? rankloss::detail::bounded(x) : x);
     });
   }
 };
 template <class Grid, class T, class R>
 void sort_by_score(const Grid& grid, const score_order<T, R>& order) {
-  grid.tiles("take_scores", take_scores<T, R>{order});
+  grid.tiles("take_scores", take_scores<T, R, false>{order});
+  grid.sort(order.counts, {order.scores});
+}
+template <class Grid, class T, class R>
+void sort_by_bounded_score(const Grid& grid, const score_order<T, R>& order) {
+  grid.tiles("take_scores", take_scores<T, R, true>{order});
   grid.sort(order.counts, {order.scores});
 }
 

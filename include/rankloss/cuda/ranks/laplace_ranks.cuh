@@ -1,10 +1,16 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <rankloss/cuda/detail/grid_lists.cuh>
+#include <rankloss/cuda/detail/laplace_scan.cuh>
 #include <rankloss/cuda/detail/list_kernel.cuh>
 #include <rankloss/cuda/detail/rank_list.cuh>
 #include <rankloss/cuda/detail/score_runs.cuh>
+#include <rankloss/cuda/detail/score_steps.cuh>
+#include <rankloss/cuda/detail/sigmoid_sums.cuh>
 #include <rankloss/cuda/detail/team.cuh>
+#include <rankloss/cuda/detail/tile_scan.cuh>
+#include <rankloss/cuda/detail/tiles.cuh>
 #include <rankloss/cuda/ranks/rank.hpp>
 #include <rankloss/detail/base/finite.hpp>
 #include <rankloss/ranks/laplace_ranks.hpp>
@@ -14,89 +20,6 @@
 
 namespace rankloss::inline RANKLOSS_ABI {
 namespace cuda::detail {
-
-/// Sums over the items that a scan along the positions [0, n) has passed, as the engine of the CPU forms them:
-///
-///     counted      sum_j e^-|x_j - x_k|
-///     differences  sum_j (c_j - c_k) e^-|x_j - x_k|
-///
-/// Each thread scans a stretch of neighbours, from what the threads before it hand on. decay(k) is the
-/// exponential of the gap before position k; it is not asked for k = 0.
-template <class Decay>
-struct laplace_scan {
-  std::uint32_t n;
-  Decay decay;
-
-  /// Calls emit(k, counted).
-  template <class Team, class Emit>
-  __device__ void count(const Team& team, Emit emit) const {
-    const stretch own = stretch_of(team);
-    double counted = handed_on(team, own);
-    for (std::uint32_t k = own.begin; k < own.end; ++k) {
-      counted = next_count(k, counted);
-      emit(k, counted);
-    }
-    team.sync();
-  }
-  /// Calls emit(k, differences).
-  template <class Team, class C, class Emit>
-  __device__ void differ(const Team& team, C c, Emit emit) const {
-    const stretch own = stretch_of(team);
-    const double counted = handed_on(team, own);
-    passed all{1.0, 0.0};
-    double from_here = 0.0;
-    walk(own, counted, from_here, c, [&](std::uint32_t k, double x) { all = {all.decay * gap(k), x}; });
-    from_here = sum_before(team, all);
-    walk(own, counted, from_here, c, emit);
-    team.sync();
-  }
-
- private:
-  struct stretch {
-    std::uint32_t begin, end;
-  };
-  struct passed {
-    double decay, sum;
-  };
-  /// The sum that the threads before this one hand on, from what each has summed up over its own stretch.
-  template <class Team>
-  [[nodiscard]] static __device__ double sum_before(const Team& team, const passed& own) {
-    return scan(team, own, passed{1.0, 0.0},
-                [](const passed& a, const passed& b) {
-                  return passed{a.decay * b.decay, fma(b.decay, a.sum, b.sum)};
-                })
-        .before.sum;
-  }
-
-  template <class Team>
-  [[nodiscard]] __device__ stretch stretch_of(const Team& team) const {
-    std::uint32_t size = (n + team.size() - 1) / team.size();
-    if (size > 2 && size % 2 == 0) ++size;  // odd, so that threads meet different banks of shared memory
-    const std::uint32_t begin = team.rank() * size < n ? team.rank() * size : n;
-    return {begin, begin + size < n ? begin + size : n};
-  }
-  [[nodiscard]] __device__ double gap(std::uint32_t k) const { return k > 0 ? decay(k) : 0.0; }
-  [[nodiscard]] __device__ double next_count(std::uint32_t k, double counted) const {
-    const double q = gap(k);
-    return fma(q, counted, q);
-  }
-  /// `counted` of the item before a stretch.
-  template <class Team>
-  [[nodiscard]] __device__ double handed_on(const Team& team, const stretch& own) const {
-    passed all{1.0, 0.0};
-    for (std::uint32_t k = own.begin; k < own.end; ++k) all = {all.decay * gap(k), next_count(k, all.sum)};
-    return sum_before(team, all);
-  }
-  /// Goes along a stretch from the sums of the item before it, and calls emit(k, differences).
-  template <class C, class Emit>
-  __device__ void walk(const stretch& own, double counted, double differences, C c, Emit emit) const {
-    for (std::uint32_t k = own.begin; k < own.end; ++k) {
-      counted = next_count(k, counted);
-      if (k > 0) differences = fma(gap(k), differences, (c(k - 1) - c(k)) * counted);
-      emit(k, differences);
-    }
-  }
-};
 
 /// laplace_ranks of one list, by two scans of the sorted scores.
 struct laplace_ranks_list {
@@ -109,6 +32,16 @@ struct laplace_ranks_list {
   [[nodiscard]] static laplace_ranks_list of(const laplace_ranks& how) {
     return {1.0 / how.temperature, how.base, how.direction == sort_direction::ascending};
   }
+
+  [[nodiscard]] __device__ double decay(double upper, double lower) const {
+    return exp(-scale * (upper - lower));
+  }
+  /// The rank at position p of n, by what is counted on both sides of it.
+  [[nodiscard]] __device__ double rank(std::uint32_t p, double above, double below, std::uint32_t n) const {
+    const double first = ascending ? base + static_cast<double>(n) - 1.0 : base;
+    return first + (ascending ? -1.0 : 1.0) * (static_cast<double>(p) + 0.5 * (below - above));
+  }
+  [[nodiscard]] __device__ double slope() const { return ascending ? -0.5 * scale : 0.5 * scale; }
 
   template <class T>
   class result {
@@ -129,29 +62,26 @@ struct laplace_ranks_list {
       sort_falling(team, n, x_, order_);
       team.sync();
       for (std::uint32_t p = team.rank(); p < n; p += team.size())
-        decay_[p] =
-            p > 0 ? exp(-on.scale * (static_cast<double>(x_[p - 1]) - static_cast<double>(x_[p]))) : 0.0;
+        decay_[p] = p > 0 ? on.decay(static_cast<double>(x_[p - 1]), static_cast<double>(x_[p])) : 0.0;
       team.sync();
     }
 
     template <class Team, class Emit>
     __device__ void values(const Team& team, Emit emit) const {
-      const double sign = on_.ascending ? -1.0 : 1.0;
-      const double first = on_.ascending ? on_.base + static_cast<double>(n_) - 1.0 : on_.base;
-      down().count(team, [&](std::uint32_t p, double counted) { above_[p] = counted; });
-      up().count(team, [&](std::uint32_t k, double counted) {
+      scans().down().count(team, [&](std::uint32_t p, double counted) { above_[p] = counted; });
+      scans().up().count(team, [&](std::uint32_t k, double counted) {
         const std::uint32_t p = n_ - 1 - k;
-        emit(order_[p], first + sign * (static_cast<double>(p) + 0.5 * (counted - above_[p])));
+        emit(order_[p], on_.rank(p, above_[p], counted, n_));
       });
     }
 
     template <class Team, class Emit>
     __device__ void pull(const Team& team, const double* c, Emit emit) const {
-      const double slope = on_.ascending ? -0.5 * on_.scale : 0.5 * on_.scale;
-      down().differ(
+      const double slope = on_.slope();
+      scans().down().differ(
           team, [&](std::uint32_t p) { return c[order_[p]]; },
           [&](std::uint32_t p, double x) { above_[p] = x; });
-      up().differ(
+      scans().up().differ(
           team, [&](std::uint32_t k) { return c[order_[n_ - 1 - k]]; },
           [&](std::uint32_t k, double x) {
             const std::uint32_t p = n_ - 1 - k;
@@ -165,14 +95,7 @@ struct laplace_ranks_list {
     }
 
    private:
-    [[nodiscard]] __device__ auto down() const {
-      const auto decay = [own = decay_](std::uint32_t p) { return own[p]; };
-      return laplace_scan<decltype(decay)>{n_, decay};
-    }
-    [[nodiscard]] __device__ auto up() const {
-      const auto decay = [own = decay_, n = n_](std::uint32_t k) { return own[n - k]; };
-      return laplace_scan<decltype(decay)>{n_, decay};
-    }
+    [[nodiscard]] __device__ laplace_scans scans() const { return {n_, decay_}; }
 
     const laplace_ranks_list& on_;
     std::uint32_t n_;
@@ -183,10 +106,155 @@ struct laplace_ranks_list {
   };
 };
 
+/// The same of long lists, over the grid: the scans by tiles.
+template <class T, class R>
+struct laplace_ranks_steps {
+  score_order<T, R> order;
+  double *decay, *above;  ///< [items] as those of `result`
+  tile_scan<decayed_sum> counted_down, counted_up, differ_down, differ_up;
+
+  explicit laplace_ranks_steps(tile_arrays& from)
+      : order(from),
+        decay(from.of_items<double>()),
+        above(from.of_items<double>()),
+        counted_down(from),
+        counted_up(from),
+        differ_down(from),
+        differ_up(from) {}
+
+  template <class Grid>
+  void prepare(const Grid& grid, const laplace_ranks_list& on) const {
+    sort_by_bounded_score(grid, order);
+    grid.tiles("laplace_ranks: fill_decays", fill_decays{on, *this});
+    grid.tiles("laplace_ranks: count_tiles", count_tiles{*this});
+    grid.lists("laplace_ranks: hand_on", hand_on{counted_down, counted_up});
+  }
+  template <class Grid, class Emit>
+  void values(const Grid& grid, const laplace_ranks_list& on, const Emit& emit) const {
+    grid.tiles("laplace_ranks: find_ranks", find_ranks<Emit>{on, *this, emit});
+  }
+  template <class Grid, class Input, class Emit>
+  void pull(const Grid& grid, const laplace_ranks_list& on, const Input& input, const Emit& emit) const {
+    grid.tiles("laplace_ranks: sum_differences", sum_differences<Input>{*this, input});
+    grid.lists("laplace_ranks: hand_on", hand_on{differ_down, differ_up});
+    grid.tiles("laplace_ranks: pull_scores", pull_scores<Input, Emit>{on, *this, input, emit});
+  }
+
+  [[nodiscard]] __device__ laplace_scans scans(const grid_list<T, R>& list) const {
+    return {list.size(), decay + list.first};
+  }
+
+  struct fill_decays {
+    laplace_ranks_list on;
+    laplace_ranks_steps of;
+
+    template <class Team, class Compute>
+    __device__ void operator()(const Team& team, const Compute&, const grid_list<T, R>& list,
+                               const grid_tile& tile) const {
+      tile.for_own(team, [&](std::uint32_t p) {
+        of.decay[list.first + p] = p > 0 ? on.decay(static_cast<double>(of.order.score(list, p - 1)),
+                                                    static_cast<double>(of.order.score(list, p)))
+                                         : 0.0;
+      });
+    }
+  };
+
+  struct count_tiles {
+    laplace_ranks_steps of;
+
+    template <class Team, class Compute>
+    __device__ void operator()(const Team& team, const Compute&, const grid_list<T, R>& list,
+                               const grid_tile& tile) const {
+      const laplace_scans scans = of.scans(list);
+      of.counted_down.leave(team, list, tile, scans.down(tile).count_all(team));
+      of.counted_up.leave(team, list, tile, scans.up(tile).count_all(team));
+    }
+  };
+
+  struct hand_on {
+    tile_scan<decayed_sum> down, up;
+
+    template <class Team, class Compute>
+    __device__ void operator()(const Team& team, const Compute&, const grid_list<T, R>& list) const {
+      down.hand_on(team, list, decayed_sum{1.0, 0.0}, decayed_sum::joined);
+      up.hand_on(team, list, decayed_sum{1.0, 0.0}, decayed_sum::joined, true);
+    }
+  };
+
+  template <class Emit>
+  struct find_ranks {
+    laplace_ranks_list on;
+    laplace_ranks_steps of;
+    Emit emit;
+
+    template <class Team, class Compute>
+    __device__ void operator()(const Team& team, const Compute&, const grid_list<T, R>& list,
+                               const grid_tile& tile) const {
+      const laplace_scans scans = of.scans(list);
+      const std::uint32_t n = list.size();
+      double* const above = of.above + list.first;
+      scans.down(tile, of.counted_down.of(list, tile).sum).count(team, [&](std::uint32_t p, double counted) {
+        above[p] = counted;
+      });
+      scans.up(tile, of.counted_up.of(list, tile).sum).count(team, [&](std::uint32_t k, double counted) {
+        const std::uint32_t p = n - 1 - k;
+        emit(list, of.order.item(list, p), on.rank(p, above[p], counted, n));
+      });
+    }
+  };
+
+  template <class Input>
+  struct sum_differences {
+    laplace_ranks_steps of;
+    Input input;
+
+    template <class Team, class Compute>
+    __device__ void operator()(const Team& team, const Compute&, const grid_list<T, R>& list,
+                               const grid_tile& tile) const {
+      const laplace_scans scans = of.scans(list);
+      const auto c = [&](std::uint32_t p) { return input(list, of.order.item(list, p)); };
+      of.differ_down.leave(team, list, tile,
+                           scans.down(tile, of.counted_down.of(list, tile).sum).differ_all(team, c));
+      of.differ_up.leave(
+          team, list, tile,
+          scans.up(tile, of.counted_up.of(list, tile).sum).differ_all(team, [&](std::uint32_t k) {
+            return c(list.size() - 1 - k);
+          }));
+    }
+  };
+
+  template <class Input, class Emit>
+  struct pull_scores {
+    laplace_ranks_list on;
+    laplace_ranks_steps of;
+    Input input;
+    Emit emit;
+
+    template <class Team, class Compute>
+    __device__ void operator()(const Team& team, const Compute&, const grid_list<T, R>& list,
+                               const grid_tile& tile) const {
+      const laplace_scans scans = of.scans(list);
+      const std::uint32_t n = list.size();
+      double* const above = of.above + list.first;
+      const auto c = [&](std::uint32_t p) { return input(list, of.order.item(list, p)); };
+      scans.down(tile, of.counted_down.of(list, tile).sum, of.differ_down.of(list, tile).sum)
+          .differ(team, c, [&](std::uint32_t p, double x) { above[p] = x; });
+      scans.up(tile, of.counted_up.of(list, tile).sum, of.differ_up.of(list, tile).sum)
+          .differ(
+              team, [&](std::uint32_t k) { return c(n - 1 - k); },
+              [&](std::uint32_t k, double x) {
+                const std::uint32_t p = n - 1 - k;
+                emit(list, of.order.item(list, p), on.slope() * (above[p] + x));
+              });
+    }
+  };
+};
+
 }  // namespace cuda::detail
 
 template <>
 struct engine<laplace_ranks, cuda::context>
-    : cuda::detail::rank_engine<laplace_ranks, cuda::detail::laplace_ranks_list> {};
+    : cuda::detail::rank_engine<laplace_ranks, cuda::detail::laplace_ranks_list,
+                                cuda::detail::laplace_ranks_steps> {};
 
 }  // namespace rankloss::inline RANKLOSS_ABI

@@ -1,11 +1,16 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <rankloss/cuda/detail/grid_lists.cuh>
 #include <rankloss/cuda/detail/list_kernel.cuh>
 #include <rankloss/cuda/detail/rank_list.cuh>
 #include <rankloss/cuda/detail/score_runs.cuh>
+#include <rankloss/cuda/detail/score_steps.cuh>
 #include <rankloss/cuda/detail/sigmoid_sums.cuh>
+#include <rankloss/cuda/detail/sigmoid_tiles.cuh>
 #include <rankloss/cuda/detail/team.cuh>
+#include <rankloss/cuda/detail/tile_scan.cuh>
+#include <rankloss/cuda/detail/tiles.cuh>
 #include <rankloss/cuda/ranks/rank.hpp>
 #include <rankloss/detail/base/finite.hpp>
 #include <rankloss/ranks/sigmoid_ranks.hpp>
@@ -27,6 +32,12 @@ struct sigmoid_ranks_list {
   [[nodiscard]] static sigmoid_ranks_list of(const sigmoid_ranks& how) {
     return {how.temperature, how.base, how.direction == sort_direction::ascending};
   }
+
+  /// The rank of an item, by the sum of the sigmoid over all pairs of it.
+  [[nodiscard]] __device__ double rank(double sum, std::uint32_t n) const {
+    return ascending ? base + static_cast<double>(n) - sum : base - 1.0 + sum;
+  }
+  [[nodiscard]] __device__ double slope() const { return (ascending ? -1.0 : 1.0) / temperature; }
 
   template <class T>
   class result {
@@ -55,11 +66,9 @@ struct sigmoid_ranks_list {
 
     template <class Team, class Emit>
     __device__ void values(const Team& team, Emit emit) {
-      const double sign = on_.ascending ? -1.0 : 1.0;
-      const double first = on_.base + (on_.ascending ? static_cast<double>(n_) : -1.0);
-      const auto keep = [&](std::uint32_t p, auto rank, T slope) {
+      const auto keep = [&](std::uint32_t p, double rank, T slope) {
         slopes_[p] = slope;
-        emit(order_[p], first + sign * static_cast<double>(rank));
+        emit(order_[p], on_.rank(rank, n_));
       };
       if (by_pairs_)
         pairs().ranks(team, keep);
@@ -85,7 +94,7 @@ struct sigmoid_ranks_list {
       const double centre = mass > 0.0 ? moment / mass : 0.0;
       for_own(team, [&](std::uint32_t p) { weights_[p] = static_cast<T>(c[order_[p]] * unit - centre); });
       team.sync();
-      const double slope = (on_.ascending ? -1.0 : 1.0) / on_.temperature;
+      const double slope = on_.slope();
       const auto to_item = [&](std::uint32_t p, T pull) {
         emit(order_[p], slope * static_cast<double>(pull) / unit);
       };
@@ -118,10 +127,166 @@ struct sigmoid_ranks_list {
   };
 };
 
+/// sigmoid_ranks of long lists, over the grid: the scans by tiles.
+template <class T, class R>
+struct sigmoid_ranks_steps {
+  /// The unit of the input of a list, and what is subtracted from it in this unit, so that fewer digits are
+  /// lost.
+  struct list_numbers {
+    double unit, centre;
+  };
+
+  static constexpr bool pulls_after_values = true;  // for the sums of slopes
+
+  score_order<T, R> order;
+  sigmoid_tiles<T> sums;
+  T *slopes, *weights;  ///< [items] by position: sums of slopes; the input, less its centre
+  tile_sums mass, moment;
+  list_numbers* lists;  ///< [lists]
+
+  explicit sigmoid_ranks_steps(tile_arrays& from)
+      : order(from),
+        sums(from),
+        slopes(from.of_items<T>()),
+        weights(from.of_items<T>()),
+        mass(from),
+        moment(from),
+        lists(from.of_lists<list_numbers>()) {}
+
+  template <class Grid>
+  void prepare(const Grid& grid, const sigmoid_ranks_list& on) const {
+    sort_by_bounded_score(grid, order);
+    grid.tiles("sigmoid_ranks: sum_exponentials", sum_exponentials{on, *this});
+    grid.lists("sigmoid_ranks: hand_on", hand_on{*this});
+  }
+  template <class Grid, class Emit>
+  void values(const Grid& grid, const sigmoid_ranks_list& on, const Emit& emit) const {
+    grid.tiles("sigmoid_ranks: find_ranks", find_ranks<Emit>{on, *this, emit});
+  }
+  template <class Grid, class Input, class Emit>
+  void pull(const Grid& grid, const sigmoid_ranks_list& on, const Input& input, const Emit& emit) const {
+    grid.tiles("sigmoid_ranks: sum_moments", sum_moments<Input>{*this, input});
+    grid.lists("sigmoid_ranks: find_centre", find_centre<Input>{*this, input});
+    grid.tiles("sigmoid_ranks: sum_pulls", sum_pulls<Input>{*this, input});
+    grid.lists("sigmoid_ranks: hand_on", hand_on{*this});
+    grid.tiles("sigmoid_ranks: pull_scores", pull_scores<Emit>{on, *this, emit});
+  }
+
+  struct sum_exponentials {
+    sigmoid_ranks_list on;
+    sigmoid_ranks_steps of;
+
+    template <class Team, class Compute>
+    __device__ void operator()(const Team& team, const Compute&, const grid_list<T, R>& list,
+                               const grid_tile& tile) const {
+      const double onward = of.sums.fill_decays(team, list, tile, on.temperature,
+                                                [&](std::uint32_t p) { return of.order.score(list, p); });
+      of.sums.sum_tile(team, list, tile, onward, [](std::uint32_t) { return 1.0; });
+    }
+  };
+
+  struct hand_on {
+    sigmoid_ranks_steps of;
+
+    template <class Team, class Compute>
+    __device__ void operator()(const Team& team, const Compute&, const grid_list<T, R>& list) const {
+      of.sums.hand_on(team, list);
+    }
+  };
+
+  template <class Emit>
+  struct find_ranks {
+    sigmoid_ranks_list on;
+    sigmoid_ranks_steps of;
+    Emit emit;
+
+    template <class Team, class Compute>
+    __device__ void operator()(const Team& team, const Compute&, const grid_list<T, R>& list,
+                               const grid_tile& tile) const {
+      T* const own = of.slopes + list.first + tile.begin;
+      of.sums.sums(list, tile).ranks(team, own, [&](std::uint32_t i, double rank, T slope) {
+        own[i] = slope;
+        emit(list, of.order.item(list, tile.begin + i), on.rank(rank, list.size()));
+      });
+    }
+  };
+
+  template <class Input>
+  struct sum_moments {
+    sigmoid_ranks_steps of;
+    Input input;
+
+    template <class Team, class Compute>
+    __device__ void operator()(const Team& team, const Compute&, const grid_list<T, R>& list,
+                               const grid_tile& tile) const {
+      const double unit = unit_of(input.largest(list));
+      double mass = 0.0, moment = 0.0;
+      tile.for_own(team, [&](std::uint32_t p) {
+        const auto slope = static_cast<double>(of.slopes[list.first + p]);
+        mass += slope;
+        moment += slope * (input(list, of.order.item(list, p)) * unit);
+      });
+      of.mass.leave(team, list, tile, mass);
+      of.moment.leave(team, list, tile, moment);
+    }
+  };
+
+  template <class Input>
+  struct find_centre {
+    sigmoid_ranks_steps of;
+    Input input;
+
+    template <class Team, class Compute>
+    __device__ void operator()(const Team& team, const Compute&, const grid_list<T, R>& list) const {
+      const double mass = of.mass.of(team, list), moment = of.moment.of(team, list);
+      if (team.rank() == 0)
+        of.lists[list.at] = {unit_of(input.largest(list)), mass > 0.0 ? moment / mass : 0.0};
+    }
+  };
+
+  template <class Input>
+  struct sum_pulls {
+    sigmoid_ranks_steps of;
+    Input input;
+
+    template <class Team, class Compute>
+    __device__ void operator()(const Team& team, const Compute&, const grid_list<T, R>& list,
+                               const grid_tile& tile) const {
+      const list_numbers numbers = of.lists[list.at];
+      T* const weights = of.weights + list.first;
+      tile.for_own(team, [&](std::uint32_t p) {
+        weights[p] = static_cast<T>(input(list, of.order.item(list, p)) * numbers.unit - numbers.centre);
+      });
+      team.sync();
+      of.sums.sum_tile(team, list, tile, of.sums.onward(list, tile),
+                       [&](std::uint32_t p) { return static_cast<double>(weights[p]); });
+    }
+  };
+
+  template <class Emit>
+  struct pull_scores {
+    sigmoid_ranks_list on;
+    sigmoid_ranks_steps of;
+    Emit emit;
+
+    template <class Team, class Compute>
+    __device__ void operator()(const Team& team, const Compute&, const grid_list<T, R>& list,
+                               const grid_tile& tile) const {
+      const std::size_t begin = list.first + tile.begin;
+      const double unit = of.lists[list.at].unit, slope = on.slope();
+      of.sums.sums(list, tile)
+          .pull(team, of.weights + begin, of.slopes + begin, 0.0, [&](std::uint32_t i, T pull) {
+            emit(list, of.order.item(list, tile.begin + i), slope * static_cast<double>(pull) / unit);
+          });
+    }
+  };
+};
+
 }  // namespace cuda::detail
 
 template <>
 struct engine<sigmoid_ranks, cuda::context>
-    : cuda::detail::rank_engine<sigmoid_ranks, cuda::detail::sigmoid_ranks_list> {};
+    : cuda::detail::rank_engine<sigmoid_ranks, cuda::detail::sigmoid_ranks_list,
+                                cuda::detail::sigmoid_ranks_steps> {};
 
 }  // namespace rankloss::inline RANKLOSS_ABI

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <rankloss/cuda/detail/grid_lists.cuh>
 #include <rankloss/cuda/detail/isotonic.cuh>
+#include <rankloss/cuda/detail/isotonic_tiles.cuh>
 #include <rankloss/cuda/detail/list_kernel.cuh>
 #include <rankloss/cuda/detail/rank_list.cuh>
 #include <rankloss/cuda/detail/score_runs.cuh>
 #include <rankloss/cuda/detail/team.cuh>
+#include <rankloss/cuda/detail/tiles.cuh>
 #include <rankloss/cuda/ranks/rank.hpp>
 #include <rankloss/sorts/projected_sort.hpp>
 
@@ -72,6 +75,39 @@ struct projected_sort_list {
             how.regularization == regularization::entropic};
   }
 
+  [[nodiscard]] __device__ bool scores_fall() const { return !ascending; }
+  [[nodiscard]] __device__ double unit() const { return entropic ? 1.0 : 0.25; }
+  template <class T, class Body>
+  __device__ void with_rule(const falling_list<T>& falling, Body body) const {
+    if (entropic)
+      body(entropic_value_rule<T>{falling, step});
+    else
+      body(quadratic_value_rule<T>{falling, step});
+  }
+
+  /// The share of a position in its block.
+  template <class T>
+  [[nodiscard]] __device__ double share(const falling_list<T>& falling, const pooled_blocks& blocks,
+                                        std::uint32_t p) const {
+    const std::uint32_t begin = blocks.begin[p];
+    return entropic ? exp(-falling.distance(begin, p)) / blocks.state[begin]
+                    : 1.0 / static_cast<double>(blocks.end[begin] - begin);
+  }
+  template <class T>
+  [[nodiscard]] __device__ double value(const falling_list<T>& falling, const pooled_blocks& blocks,
+                                        std::uint32_t p) const {
+    const double sign = ascending ? 1.0 : -1.0;
+    const std::uint32_t begin = blocks.begin[p], items = blocks.end[begin] - begin;
+    const double first = falling.x(begin), state = blocks.state[begin];
+    const auto behind = static_cast<double>(p - begin);
+    if (entropic) {
+      const entropic_value_rule<T> rule{falling, step};
+      return first - sign * (log(state * rule.sum_of_z(1) / rule.sum_of_z(items)) - step * behind);
+    }
+    return 4.0 *
+           (0.25 * first + sign * (state + 0.25 * step * (behind - 0.5 * static_cast<double>(items - 1))));
+  }
+
   template <class T>
   class result {
    public:
@@ -85,34 +121,17 @@ struct projected_sort_list {
           blocks_{scratch.take<std::uint32_t>(n), scratch.take<std::uint32_t>(n), scratch.take<double>(n)},
           shares_(scratch.take<double>(n)),
           sums_(scratch.take<double>(n)),
-          falling_(team, n, !on.ascending, on.entropic ? 1.0 : 0.25, score, x_, order_) {
+          falling_(team, n, on.scores_fall(), on.unit(), score, x_, order_) {
       std::uint32_t* const from = scratch.take<std::uint32_t>(n);
-      if (on.entropic)
-        pool_adjacent(team, n, entropic_value_rule<T>{falling_, on.step}, blocks_, shares_, sums_, from);
-      else
-        pool_adjacent(team, n, quadratic_value_rule<T>{falling_, on.step}, blocks_, shares_, sums_, from);
-      for_own(team, [&](std::uint32_t p) {
-        const std::uint32_t begin = blocks_.begin[p];
-        shares_[p] = on.entropic ? exp(-falling_.distance(begin, p)) / blocks_.state[begin]
-                                 : 1.0 / static_cast<double>(blocks_.end[begin] - begin);
-      });
+      on.with_rule(falling_,
+                   [&](const auto& rule) { pool_adjacent(team, 0, n, rule, blocks_, shares_, sums_, from); });
+      for_own(team, [&](std::uint32_t p) { shares_[p] = on.share(falling_, blocks_, p); });
       team.sync();
     }
 
     template <class Team, class Emit>
     __device__ void values(const Team& team, Emit emit) const {
-      const double sign = on_.ascending ? 1.0 : -1.0;
-      const entropic_value_rule<T> rule{falling_, on_.step};
-      for_own(team, [&](std::uint32_t p) {
-        const std::uint32_t begin = blocks_.begin[p], items = blocks_.end[begin] - begin;
-        const double first = falling_.x(begin), state = blocks_.state[begin];
-        const auto behind = static_cast<double>(p - begin);
-        if (on_.entropic)
-          emit(p, first - sign * (log(state * rule.sum_of_z(1) / rule.sum_of_z(items)) - on_.step * behind));
-        else
-          emit(p, 4.0 * (0.25 * first +
-                         sign * (state + 0.25 * on_.step * (behind - 0.5 * static_cast<double>(items - 1)))));
-      });
+      for_own(team, [&](std::uint32_t p) { emit(p, on_.value(falling_, blocks_, p)); });
     }
 
     template <class Team, class Emit>
@@ -153,11 +172,107 @@ struct projected_sort_list {
   };
 };
 
+/// The same of long lists, over the grid.
+template <class T, class R>
+struct projected_sort_steps {
+  isotonic_tiles<T, R> pooled;
+
+  explicit projected_sort_steps(tile_arrays& from) : pooled(from) {}
+
+  template <class Grid>
+  void prepare(const Grid& grid, const projected_sort_list& on) const {
+    pooled.pool(grid, on);
+    grid.tiles("projected_sort: find_shares", find_shares{on, pooled});
+  }
+  template <class Grid, class Emit>
+  void values(const Grid& grid, const projected_sort_list& on, const Emit& emit) const {
+    grid.tiles("projected_sort: find_values", find_values<Emit>{on, pooled, emit});
+  }
+  template <class Grid, class Input, class Emit>
+  void pull(const Grid& grid, const projected_sort_list& on, const Input& input, const Emit& emit) const {
+    pooled.sum_blocks(grid, input);
+    grid.tiles("projected_sort: pull_values", pull_values<Emit>{on, pooled, emit});
+  }
+  template <class Grid, class Input, class Emit>
+  void push(const Grid& grid, const projected_sort_list& on, const Input& input, const Emit& emit) const {
+    pooled.sum_blocks(grid, shared_out<Input>{on, pooled, input});
+    grid.tiles("projected_sort: push_scores", push_scores<Emit>{pooled, emit});
+  }
+
+  struct find_shares {
+    projected_sort_list on;
+    isotonic_tiles<T, R> of;
+
+    template <class Team, class Compute>
+    __device__ void operator()(const Team& team, const Compute&, const grid_list<T, R>& list,
+                               const grid_tile& tile) const {
+      const falling_list<T> falling = of.falling(on, list);
+      const pooled_blocks blocks = of.blocks(list);
+      tile.for_own(team, [&](std::uint32_t p) { of.after[list.first + p] = on.share(falling, blocks, p); });
+    }
+  };
+
+  template <class Emit>
+  struct find_values {
+    projected_sort_list on;
+    isotonic_tiles<T, R> of;
+    Emit emit;
+
+    template <class Team, class Compute>
+    __device__ void operator()(const Team& team, const Compute&, const grid_list<T, R>& list,
+                               const grid_tile& tile) const {
+      const falling_list<T> falling = of.falling(on, list);
+      const pooled_blocks blocks = of.blocks(list);
+      tile.for_own(team, [&](std::uint32_t p) { emit(list, p, on.value(falling, blocks, p)); });
+    }
+  };
+
+  template <class Input>
+  struct shared_out {
+    projected_sort_list on;
+    isotonic_tiles<T, R> of;
+    Input input;
+
+    [[nodiscard]] __device__ double operator()(const grid_list<T, R>& list, std::uint32_t p) const {
+      return of.after[list.first + p] * input(list, of.falling(on, list).item(p));
+    }
+  };
+
+  template <class Emit>
+  struct pull_values {
+    projected_sort_list on;
+    isotonic_tiles<T, R> of;
+    Emit emit;
+
+    template <class Team, class Compute>
+    __device__ void operator()(const Team& team, const Compute&, const grid_list<T, R>& list,
+                               const grid_tile& tile) const {
+      const falling_list<T> falling = of.falling(on, list);
+      tile.for_own(team, [&](std::uint32_t p) {
+        emit(list, falling.item(p), of.after[list.first + p] * of.sum_of_block(list, p));
+      });
+    }
+  };
+
+  template <class Emit>
+  struct push_scores {
+    isotonic_tiles<T, R> of;
+    Emit emit;
+
+    template <class Team, class Compute>
+    __device__ void operator()(const Team& team, const Compute&, const grid_list<T, R>& list,
+                               const grid_tile& tile) const {
+      tile.for_own(team, [&](std::uint32_t p) { emit(list, p, of.sum_of_block(list, p)); });
+    }
+  };
+};
+
 }  // namespace cuda::detail
 
 template <>
 struct engine<projected_sort, cuda::context>
-    : cuda::detail::rank_engine<projected_sort, cuda::detail::projected_sort_list> {};
+    : cuda::detail::rank_engine<projected_sort, cuda::detail::projected_sort_list,
+                                cuda::detail::projected_sort_steps> {};
 
 /// sort_values: queues what computes the soft-sorted scores of lists in the memory of the device, each list for
 /// itself, by position; otherwise as `rank`.

@@ -1,11 +1,16 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <rankloss/cuda/detail/grid_lists.cuh>
 #include <rankloss/cuda/detail/rank_list.cuh>
+#include <rankloss/cuda/detail/score_steps.cuh>
+#include <rankloss/cuda/detail/sigmoid_sums.cuh>
+#include <rankloss/cuda/detail/soft_top_k_list.cuh>
 #include <rankloss/cuda/detail/team.cuh>
+#include <rankloss/cuda/detail/tile_scan.cuh>
+#include <rankloss/cuda/detail/tiles.cuh>
 #include <rankloss/cuda/ranks/rank.hpp>
 #include <rankloss/detail/base/finite.hpp>
-#include <rankloss/detail/sigmoid/laplace_threshold.hpp>
 #include <rankloss/sorts/soft_top_k.hpp>
 
 #include <cstddef>
@@ -15,144 +20,234 @@
 namespace rankloss::inline RANKLOSS_ABI {
 namespace cuda::detail {
 
-/// soft_top_k of one list: the threshold from two scans of the sorted scores, shares and products in the order of
-/// the items.
-struct soft_top_k_list {
-  double k, temperature;
+/// soft_top_k of long lists, over the grid: the threshold from two scans by tiles.
+template <class T, class R>
+struct soft_top_k_steps {
+  using threshold = soft_top_k_list::threshold;
 
-  template <class T>
-  static constexpr std::size_t item_bytes = 6 * sizeof(double) + sizeof(std::uint32_t);
+  score_order<T, R> order;
+  double *decay, *upper_sum, *lower_sum;  ///< [items] as those of `result`
+  tile_scan<decayed_sum> down, up;
+  std::uint32_t* first;  ///< [tiles] the first position of a tile that lies below the threshold
+  tile_sums densities, moments;
+  threshold* found;  ///< [lists]
+  double* mean;      ///< [lists] of the input by the densities, relative to that of the nearest item
 
-  [[nodiscard]] static soft_top_k_list of(const soft_top_k& how) { return {how.k, how.temperature}; }
+  explicit soft_top_k_steps(tile_arrays& from)
+      : order(from),
+        decay(from.of_items<double>()),
+        upper_sum(from.of_items<double>()),
+        lower_sum(from.of_items<double>()),
+        down(from),
+        up(from),
+        first(from.of_tiles<std::uint32_t>()),
+        densities(from),
+        moments(from),
+        found(from.of_lists<threshold>()),
+        mean(from.of_lists<double>()) {}
 
-  template <class T>
-  class result {
-   public:
-    template <class Team, class Score>
-    __device__ result(const soft_top_k_list& on, const Team& team, std::uint32_t n, Score score,
-                      team_scratch& scratch)
-        : on_(on), n_(n), values_(scratch.take<double>(n)), relative_(scratch.take<double>(n)) {
-      if (!(on.k > 0.0) || !(on.k < static_cast<double>(n))) {
-        for_own(team, [&](std::uint32_t i) {
-          values_[i] = on.k > 0.0 ? 1.0 : 0.0;
-          relative_[i] = 0.0;
-        });
-        return;
-      }
-      const auto of_item = [&](std::uint32_t i) {
-        return static_cast<double>(rankloss::detail::bounded(score(i)));
+  template <class Grid>
+  void prepare(const Grid& grid, const soft_top_k_list& on) const {
+    sort_by_bounded_score(grid, order);
+    grid.tiles("soft_top_k: fill_decays", fill_decays{on, *this});
+    grid.tiles("soft_top_k: sum_tiles", sum_tiles{*this});
+    grid.lists("soft_top_k: hand_on", hand_on{*this});
+    grid.tiles("soft_top_k: find_sums", find_sums{on, *this});
+    grid.lists("soft_top_k: find_threshold", find_threshold{on, *this});
+  }
+  template <class Grid, class Emit>
+  void values(const Grid& grid, const soft_top_k_list& on, const Emit& emit) const {
+    grid.tiles("soft_top_k: find_values", find_values<Emit>{on, *this, emit});
+  }
+  template <class Grid, class Input, class Emit>
+  void pull(const Grid& grid, const soft_top_k_list& on, const Input& input, const Emit& emit) const {
+    grid.tiles("soft_top_k: sum_densities", sum_densities<Input>{on, *this, input});
+    grid.lists("soft_top_k: find_mean", find_mean{*this});
+    grid.tiles("soft_top_k: pull_scores", pull_scores<Input, Emit>{on, *this, input, emit});
+  }
+
+  /// The scores of a tile, downwards and upwards: calls the functions with each position and its sum.
+  template <class Team, class Down, class Up>
+  __device__ void scan_tile(const Team& team, const grid_list<T, R>& list, const grid_tile& tile,
+                            const decayed_sum& above, const decayed_sum& below, Down put_down, Up put_up,
+                            decayed_sum (&all)[2]) const {
+    const double* const to = decay + list.first;
+    all[0] = scan_items(
+        team, tile.size(), decayed_sum{1.0, 0.0},
+        [&](std::uint32_t k) {
+          return decayed_sum{to[tile.begin + k], 1.0};
+        },
+        decayed_sum::joined, [&](std::uint32_t k, const decayed_sum& x) { put_down(tile.begin + k, x.sum); },
+        above);
+    all[1] = scan_items(
+        team, tile.size(), decayed_sum{1.0, 0.0},
+        [&](std::uint32_t k) {
+          const std::uint32_t next = tile.end - k;
+          return decayed_sum{next < list.size() ? to[next] : 0.0, 1.0};
+        },
+        decayed_sum::joined, [&](std::uint32_t k, const decayed_sum& x) { put_up(tile.end - 1 - k, x.sum); },
+        below);
+  }
+  [[nodiscard]] __device__ static double score(const grid_list<T, R>& list, std::uint32_t i) {
+    return static_cast<double>(rankloss::detail::bounded(list.items.score(i)));
+  }
+
+  struct fill_decays {
+    soft_top_k_list on;
+    soft_top_k_steps of;
+
+    template <class Team, class Compute>
+    __device__ void operator()(const Team& team, const Compute&, const grid_list<T, R>& list,
+                               const grid_tile& tile) const {
+      tile.for_own(team, [&](std::uint32_t p) {
+        of.decay[list.first + p] = p > 0 ? on.decay(static_cast<double>(of.order.score(list, p - 1)),
+                                                    static_cast<double>(of.order.score(list, p)))
+                                         : 0.0;
+      });
+    }
+  };
+
+  struct sum_tiles {
+    soft_top_k_steps of;
+
+    template <class Team, class Compute>
+    __device__ void operator()(const Team& team, const Compute&, const grid_list<T, R>& list,
+                               const grid_tile& tile) const {
+      decayed_sum all[2];
+      const decayed_sum none{1.0, 0.0};
+      const auto nowhere = [](std::uint32_t, double) {};
+      of.scan_tile(team, list, tile, none, none, nowhere, nowhere, all);
+      of.down.leave(team, list, tile, all[0]);
+      of.up.leave(team, list, tile, all[1]);
+    }
+  };
+
+  struct hand_on {
+    soft_top_k_steps of;
+
+    template <class Team, class Compute>
+    __device__ void operator()(const Team& team, const Compute&, const grid_list<T, R>& list) const {
+      of.down.hand_on(team, list, decayed_sum{1.0, 0.0}, decayed_sum::joined);
+      of.up.hand_on(team, list, decayed_sum{1.0, 0.0}, decayed_sum::joined, true);
+    }
+  };
+
+  struct find_sums {
+    soft_top_k_list on;
+    soft_top_k_steps of;
+
+    template <class Team, class Compute>
+    __device__ void operator()(const Team& team, const Compute&, const grid_list<T, R>& list,
+                               const grid_tile& tile) const {
+      double *const upper = of.upper_sum + list.first, *const lower = of.lower_sum + list.first;
+      decayed_sum all[2];
+      of.scan_tile(
+          team, list, tile, of.down.of(list, tile), of.up.of(list, tile),
+          [&](std::uint32_t p, double sum) { upper[p] = sum; },
+          [&](std::uint32_t p, double sum) { lower[p] = sum; }, all);
+      team.sync();
+      std::uint32_t own = list.size();
+      tile.for_own(team, [&](std::uint32_t p) {
+        if (on.sum_at(p, upper[p], lower[p]) > on.k && p < own) own = p;
+      });
+      own = least(team, own);
+      if (team.rank() == 0) of.first[list.tile + tile.index] = own;
+    }
+  };
+
+  struct find_threshold {
+    soft_top_k_list on;
+    soft_top_k_steps of;
+
+    template <class Team, class Compute>
+    __device__ void operator()(const Team& team, const Compute&, const grid_list<T, R>& list) const {
+      std::uint32_t own = list.size();
+      for (std::uint32_t t = team.rank(); t < list.tiles(); t += team.size())
+        own = of.first[list.tile + t] < own ? of.first[list.tile + t] : own;
+      own = least(team, own);
+      if (team.rank() != 0) return;
+      const auto in = [&](const double* array) {
+        return [array, &list](std::uint32_t p) { return array[list.first + p]; };
       };
-      const threshold found = find(team, of_item, scratch);
-      // Shares are relative to the largest one, so that they are right even where all tails underflow.
-      const double greatest = found.at.greatest();
-      half_ = found.at.vanishes ? 0.0 : 0.5 * greatest;
-      near_ = found.at.above >= found.at.below ? found.last_above : found.first_below;
-      double own = 0.0;
-      for_own(team, [&](std::uint32_t i) {
-        const double s = of_item(i);
-        const bool above = found.any_above && s >= found.upper;
-        const double apart = fabs(s - (above ? found.upper : found.lower));
-        const double relative =
-            exp(-apart / on.temperature) * ((above ? found.at.above : found.at.below) / greatest);
-        relative_[i] = relative;
-        values_[i] = above ? 1.0 - half_ * relative : half_ * relative;
-        own += relative;
-      });
-      total_ = sum(team, own);
+      of.found[list.at] = threshold::below(
+          own, list.size(), on.k,
+          [&](std::uint32_t p) { return static_cast<double>(of.order.score(list, p)); },
+          [&](std::uint32_t p) { return of.order.item(list, p); }, in(of.upper_sum), in(of.lower_sum),
+          in(of.decay));
     }
+  };
 
-    template <class Team, class Emit>
-    __device__ void values(const Team& team, Emit emit) const {
-      for_own(team, [&](std::uint32_t i) { emit(i, values_[i]); });
-    }
+  template <class Emit>
+  struct find_values {
+    soft_top_k_list on;
+    soft_top_k_steps of;
+    Emit emit;
 
-    /// The Jacobian is symmetric. Cotangents are relative to that of the item with the largest share, which is
-    /// close to the mean if that item has almost the whole of the shares.
-    template <class Team, class Emit>
-    __device__ void pull(const Team& team, const double* c, Emit emit) const {
-      const double nearest = c[near_];
-      double own = 0.0;
-      for_own(team, [&](std::uint32_t i) { own = fma(relative_[i], c[i] - nearest, own); });
-      const double mean = sum(team, own) / total_;
-      for_own(team, [&](std::uint32_t i) {
-        emit(i, half_ / on_.temperature * relative_[i] * (c[i] - nearest - mean));
+    template <class Team, class Compute>
+    __device__ void operator()(const Team& team, const Compute&, const grid_list<T, R>& list,
+                               const grid_tile& tile) const {
+      const threshold& b = of.found[list.at];
+      tile.for_own(team, [&](std::uint32_t i) {
+        const double s = score(list, i);
+        emit(list, i,
+             on.takes_none_or_all(list.size()) ? (on.k > 0.0 ? 1.0 : 0.0)
+                                               : b.value(s, b.relative(s, on.temperature)));
       });
     }
+  };
 
-   private:
-    /// The two neighbouring scores around b, and where b lies between them.
-    struct threshold {
-      double upper, lower;
-      rankloss::detail::laplace_threshold at;
-      std::uint32_t last_above, first_below;  ///< the items of these scores
-      bool any_above;                         ///< whether a score lies above b
-    };
-    /// What a scan makes of the sum that it is handed: decay * sum + own.
-    struct passed {
-      double decay, own;
-    };
+  template <class Input>
+  struct sum_densities {
+    soft_top_k_list on;
+    soft_top_k_steps of;
+    Input input;
 
-    template <class Team, class Body>
-    __device__ void for_own(const Team& team, Body body) const {
-      for (std::uint32_t i = team.rank(); i < n_; i += team.size()) body(i);
-    }
-
-    template <class Team, class OfItem>
-    [[nodiscard]] __device__ threshold find(const Team& team, OfItem of_item, team_scratch& scratch) const {
-      double* const x = scratch.take<double>(n_);
-      double* const decay = scratch.take<double>(n_);      // to a position from the one before
-      double* const upper_sum = scratch.take<double>(n_);  // over the positions up to one, relative to it
-      double* const lower_sum = scratch.take<double>(n_);  // from one on
-      std::uint32_t* const order = scratch.take<std::uint32_t>(n_);
-      for_own(team, [&](std::uint32_t i) {
-        x[i] = of_item(i);
-        order[i] = i;
+    template <class Team, class Compute>
+    __device__ void operator()(const Team& team, const Compute&, const grid_list<T, R>& list,
+                               const grid_tile& tile) const {
+      const threshold& b = of.found[list.at];
+      const double nearest = input(list, b.nearest());
+      double densities = 0.0, moments = 0.0;
+      tile.for_own(team, [&](std::uint32_t i) {
+        const double relative = b.relative(score(list, i), on.temperature);
+        densities += relative;
+        moments = fma(relative, input(list, i) - nearest, moments);
       });
-      sort_falling(team, n_, x, order);
-      team.sync();
-      for_own(team,
-              [&](std::uint32_t p) { decay[p] = p > 0 ? exp(-(x[p - 1] - x[p]) / on_.temperature) : 0.0; });
-      team.sync();
-      const auto combine = [](const passed& a, const passed& b) {
-        return passed{a.decay * b.decay, fma(b.decay, a.own, b.own)};
-      };
-      scan_items(
-          team, n_, passed{1.0, 0.0},
-          [&](std::uint32_t p) {
-            return passed{decay[p], 1.0};
-          },
-          combine, [&](std::uint32_t p, const passed& of) { upper_sum[p] = of.own; });
-      scan_items(
-          team, n_, passed{1.0, 0.0},
-          [&](std::uint32_t p) {
-            return passed{p > 0 ? decay[n_ - p] : 0.0, 1.0};
-          },
-          combine, [&](std::uint32_t p, const passed& of) { lower_sum[n_ - 1 - p] = of.own; });
-      team.sync();
-      // The first position at which, if b were its score, the sum of all p would be above k.
-      std::uint32_t first = n_;
-      for_own(team, [&](std::uint32_t p) {
-        const double all = static_cast<double>(p) + 1.0 + 0.5 * (lower_sum[p] - 1.0 - upper_sum[p]);
-        if (all > on_.k && p < first) first = p;
-      });
-      const std::uint32_t m = least(team, first);
-      return {
-          x[m > 0 ? m - 1 : 0],
-          x[m < n_ ? m : n_ - 1],
-          rankloss::detail::threshold_between(static_cast<double>(m) - on_.k, m > 0 ? upper_sum[m - 1] : 0.0,
-                                              m < n_ ? lower_sum[m] : 0.0, m < n_ ? decay[m] : 0.0),
-          m > 0 ? order[m - 1] : 0,
-          m < n_ ? order[m] : 0,
-          m > 0};
+      of.densities.leave(team, list, tile, densities);
+      of.moments.leave(team, list, tile, moments);
     }
+  };
 
-    const soft_top_k_list& on_;
-    std::uint32_t n_;
-    double* values_;
-    double* relative_;        // densities, scaled so that the largest is 1
-    double total_ = 1.0;      // their sum
-    double half_ = 0.0;       // the value of min(p, 1 - p) where relative_ is 1
-    std::uint32_t near_ = 0;  // the item whose relative_ is 1
+  struct find_mean {
+    soft_top_k_steps of;
+
+    template <class Team, class Compute>
+    __device__ void operator()(const Team& team, const Compute&, const grid_list<T, R>& list) const {
+      const double moment = of.moments.of(team, list), total = of.densities.of(team, list);
+      if (team.rank() == 0) of.mean[list.at] = moment / total;
+    }
+  };
+
+  template <class Input, class Emit>
+  struct pull_scores {
+    soft_top_k_list on;
+    soft_top_k_steps of;
+    Input input;
+    Emit emit;
+
+    template <class Team, class Compute>
+    __device__ void operator()(const Team& team, const Compute&, const grid_list<T, R>& list,
+                               const grid_tile& tile) const {
+      const threshold& b = of.found[list.at];
+      const double nearest = input(list, b.nearest()), mean = of.mean[list.at];
+      const bool flat = on.takes_none_or_all(list.size());
+      tile.for_own(team, [&](std::uint32_t i) {
+        emit(list, i,
+             flat ? 0.0
+                  : b.half() / on.temperature * b.relative(score(list, i), on.temperature) *
+                        (input(list, i) - nearest - mean));
+      });
+    }
   };
 };
 
@@ -160,7 +255,7 @@ struct soft_top_k_list {
 
 template <>
 struct engine<soft_top_k, cuda::context>
-    : cuda::detail::rank_engine<soft_top_k, cuda::detail::soft_top_k_list> {};
+    : cuda::detail::rank_engine<soft_top_k, cuda::detail::soft_top_k_list, cuda::detail::soft_top_k_steps> {};
 
 /// top_k: queues what computes the p of lists of scores in the memory of the device, each list for itself;
 /// otherwise as `rank`.
