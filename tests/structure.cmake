@@ -75,6 +75,7 @@ set(cuda_tested_by
     detail/grid_lists:softmax_cross_entropy
     detail/isotonic:ranks/projected_ranks
     detail/item_ends:preference_batch
+    detail/lambda_sums:hosts/xgboost
     detail/launch:context
     detail/line_kernel:embedding_batch
     detail/list_kernel:context
@@ -108,6 +109,7 @@ set(cuda_tested_by
     detail/softmax_steps:softmax_cross_entropy
     detail/sort_list:sorts/neural_sort
     detail/term_kernel:preference_batch
+    detail/tied_draws:plackett_luce
     detail/tile_scan:listmle
     detail/unique_softmax_steps:unique_softmax
     detail/whitening:gae
@@ -254,7 +256,7 @@ set(floors
     "evaluate"
     "[a-z0-9_]+\\.(hpp)|pairs/|ranks/|sorts/|metrics/"
     "cpu/|cuda/"
-    "conventions|conventions/|cpu/hosts/|data/|hosts/|rankloss")
+    "conventions|conventions/|cpu/hosts/|cuda/hosts/|data/|hosts/|rankloss")
 function(floor_of header result)
   set(at 0)
   set(found "")
