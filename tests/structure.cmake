@@ -78,6 +78,7 @@ set(cuda_tested_by
     detail/isotonic_tiles:ranks/projected_ranks
     detail/item_ends:preference_batch
     detail/laplace_scan:ranks/laplace_ranks
+    detail/lambda_sums:hosts/xgboost
     detail/launch:context
     detail/line_engine:embedding_batch
     detail/line_kernel:embedding_batch
@@ -124,6 +125,7 @@ set(cuda_tested_by
     detail/sort_list:sorts/neural_sort
     detail/spearman_steps:soft_spearman
     detail/term_kernel:preference_batch
+    detail/tied_draws:plackett_luce
     detail/tile_scan:listmle
     detail/triplet_list:triplet
     detail/triplet_terms:triplet
@@ -272,7 +274,7 @@ set(floors
     "evaluate"
     "[a-z0-9_]+\\.(hpp)|pairs/|ranks/|sorts/|metrics/"
     "cpu/|cuda/"
-    "conventions|conventions/|cpu/hosts/|data/|hosts/|rankloss")
+    "conventions|conventions/|cpu/hosts/|cuda/hosts/|data/|hosts/|rankloss")
 function(floor_of header result)
   set(at 0)
   set(found "")

@@ -10,6 +10,13 @@
 #include <cstddef>
 #include <vector>
 
+template <>
+inline constexpr bool cuda_support::costly_hessian<rankloss::sndcg> = true;
+template <class T>
+inline constexpr double cuda_support::hessian_tolerance<rankloss::sndcg, T> = sizeof(T) == sizeof(float)
+                                                                                  ? 1e-5
+                                                                                  : 1e-11;
+
 namespace cuda_sndcg_test {
 
 using rankloss::gain;
@@ -40,6 +47,43 @@ TEST_CASE("cuda: sndcg of doubles, long lists with every option") {
   cuda_support::agrees(
       sndcg{.temperature = 30.0, .gain = gain::linear, .ideal = rankloss::ideal::competition_ranks}, in, ctx);
   cuda_support::agrees(sndcg{.temperature = 0.2, .gain = gain::table, .gain_table = table}, in, ctx);
+}
+TEMPLATE_TEST_CASE("cuda: sndcg with its Hessian", "", float, double) {
+  using T = TestType;
+  using R = std::conditional_t<std::is_same_v<T, float>, int, double>;
+  const cuda_support::stream own;
+  rankloss::cuda::context ctx(own);
+  const std::vector<double> table{0.0, 0.5, 0.0, 2.0};
+  auto in = cuda_support::lists_of_lengths<T, R>({1, 2, 0, 7, 31, 32, 33, 64, 100, 257}, 3);
+  for (const double t : {0.05, 0.5, 30.0}) {
+    INFO("temperature " << t);
+    cuda_support::agrees(sndcg{.temperature = t}, in, ctx, {.filled = 7.0, .costly = true});
+  }
+  cuda_support::agrees(sndcg{.temperature = 0.3, .cutoff = 5}, in, ctx, {.costly = true});
+  cuda_support::agrees(sndcg{.temperature = 0.3, .gain = gain::table, .gain_table = table}, in, ctx,
+                       {.costly = true});
+  for (std::size_t i = 0; i < in.scores.size(); ++i) {
+    in.mask.push_back(i % 3 > 0 ? 1 : 0);
+    in.item_weights.push_back(static_cast<double>(i * 7 % 5) / 4);
+  }
+  std::fill_n(in.relevance.begin(), 10, R{0});
+  cuda_support::agrees(sndcg{.temperature = 0.3}, in, ctx,
+                       {.scale = -3.0, .update = rankloss::update::add, .costly = true});
+}
+TEMPLATE_TEST_CASE("cuda: sndcg with its Hessian over the grid", "[lengths]", float, double) {
+  using T = TestType;
+  using R = std::conditional_t<std::is_same_v<T, float>, int, double>;
+  const cuda_support::stream own;
+  rankloss::cuda::context ctx(own);
+  auto in = cuda_support::lists_of_lengths<T, R>({4700, 300}, 3);
+  cuda_support::agrees(sndcg{.temperature = 0.1}, in, ctx, {.filled = 7.0, .costly = true});
+  cuda_support::agrees(sndcg{.temperature = 2.0, .cutoff = 500}, in, ctx,
+                       {.gradient = false, .costly = true});
+  for (std::size_t i = 0; i < in.scores.size(); ++i) {
+    in.mask.push_back(i * 7919 % 4 > 0 ? 1 : 0);
+    if (i * 7919 % 4 == 0) in.scores[i] = static_cast<T>(NAN);
+  }
+  cuda_support::agrees(sndcg{.temperature = 0.1}, in, ctx, {.filled = 7.0, .costly = true});
 }
 TEST_CASE("cuda: sndcg of lists of 20 000 to 100 000 items", "[lengths]") {
   const cuda_support::stream own;

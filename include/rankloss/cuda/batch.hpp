@@ -50,13 +50,15 @@ struct score_batch {
 
 /// outputs: what `evaluate` writes, all of it to the memory of a device. Empty outputs are not written.
 ///
-/// A gradient has the type and the layout of the scores. `scale`, `update` and the derivatives by options, which
-/// some losses of matrices have, are those of rankloss::outputs. Outputs must not overlap inputs or each other.
+/// Gradient and Hessian have the type and the layout of the scores; a loss has a Hessian where docs/cuda.md says
+/// so. `scale`, `update` and the derivatives by options, which some losses of matrices have, are those of
+/// rankloss::outputs. Outputs must not overlap inputs or each other.
 template <score T>
 struct outputs {
   device_span<double> value{};                            ///< [1] the value of the batch
   device_span<T> gradient{};                              ///< [items] scale * d(value) / d(score)
   device_span<double> per_list{};                         ///< [lists] the values of the lists
+  device_span<T> hessian{};                               ///< [items] scale * d2(value) / d(score)^2, the diagonal
   double scale = 1.0;                                     ///< factor on the derivatives, not on per_list
   rankloss::update update = rankloss::update::overwrite;  ///< of the derivatives
   device_span<double> temperature_gradient{};             ///< [1] scale * d(value) / d(temperature)

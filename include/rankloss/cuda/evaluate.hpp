@@ -18,6 +18,12 @@ concept has_engine = requires(const Loss& loss, const Batch& batch) {
   engine<Loss, context>::scratch_bytes(loss, batch);
 };
 
+/// Whether the kernel of a loss writes a Hessian.
+template <class Loss>
+concept has_hessian = requires {
+  requires engine<Loss, context>::has_hessian;
+};
+
 template <class Loss, class Batch>
 constexpr void expect_engine() {
   static_assert(
@@ -39,7 +45,7 @@ void check_option_gradients(const Outputs& out) {
 }  // namespace cuda::detail
 
 /// evaluate: queues on the stream of the context what computes the value of a list loss over a batch, and its
-/// gradient, in the memory of the device. The same words as for a batch in the memory of the host.
+/// gradient and Hessian, in the memory of the device. The same words as for a batch in the memory of the host.
 ///
 /// - It neither waits nor reads back: the value is there when the stream has come so far. Inputs must stay as
 ///   they are until then.
@@ -60,6 +66,10 @@ void evaluate(const Loss& loss, const cuda::list_batch<T, Relevance>& batch, con
     if constexpr (!detail::gives_gradient<Loss>)
       detail::require(out.gradient.empty(), "gradient: a metric has none, expected an empty output");
     cuda::detail::check_option_gradients<Loss>(out);
+    if constexpr (!detail::gives_hessian<Loss>)
+      detail::require(out.hessian.empty(), "hessian: this loss has none, expected an empty output");
+    else if constexpr (!cuda::detail::has_hessian<Loss>)
+      cuda::detail::refuse_hessian(out);
     cuda::detail::check_shape(batch, out);
     engine<Loss, cuda::context>::run(loss, batch, out, ctx);
   }

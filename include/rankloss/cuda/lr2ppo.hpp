@@ -44,6 +44,7 @@ void check_shape(const label_policy_batch<T>& batch, const outputs<T>& out) {
   check_size("rewards", batch.rewards.size(), lists, "one per list");
   check_optional("old_values", batch.old_values.size(), lists, "one per list");
   check_optional("value", out.value.size(), 1, "one per batch");
+  rankloss::detail::require(out.hessian.empty(), "hessian: this loss has none, expected an empty output");
   check_optional("gradient", out.gradient.size(), items, "one per score");
   check_optional("per_list", out.per_list.size(), lists, "one per list");
   rankloss::detail::require(rankloss::detail::is_finite(out.scale), "scale: ", out.scale,

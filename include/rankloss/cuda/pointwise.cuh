@@ -17,16 +17,16 @@
 namespace rankloss::inline RANKLOSS_ABI {
 namespace cuda::detail {
 
-/// The value f(s, y) of an item, and its derivative by s.
+/// The value f(s, y) of an item, and its first two derivatives by s.
 struct item_term {
-  double value, slope;
+  double value, slope, curvature;
 };
 
-/// log(1 + e^x) and its derivative, for any x.
+/// log(1 + e^x) and its first two derivatives, for any x.
 [[nodiscard]] __device__ inline item_term softplus(double x) {
   const double u = exp(-fabs(x));
   const double high = 1.0 / (1.0 + u);
-  return {fmax(x, 0.0) + log1p(u), x >= 0.0 ? high : u * high};
+  return {fmax(x, 0.0) + log1p(u), x >= 0.0 ? high : u * high, u * high * high};
 }
 
 /// device_item_function: a function of items together with its computation in a kernel, by the formulas of
@@ -40,7 +40,7 @@ struct device_item_function<item_functions::squared> {
   [[nodiscard]] __device__ bool takes(double) const { return true; }
   [[nodiscard]] __device__ item_term operator()(double s, double y) const {
     const double d = s - y;
-    return {d * d, 2.0 * d};
+    return {d * d, 2.0 * d, 2.0};
   }
 };
 
@@ -52,7 +52,7 @@ struct device_item_function<item_functions::logistic> {
   [[nodiscard]] __device__ bool takes(double y) const { return function.takes(y); }
   [[nodiscard]] __device__ item_term operator()(double s, double y) const {
     const item_term f = softplus(s);
-    return {f.value - y * s, f.slope - y};
+    return {f.value - y * s, f.slope - y, f.curvature};
   }
 };
 
@@ -72,11 +72,11 @@ struct device_item_function<item_functions::ordinal> {
   [[nodiscard]] __device__ bool takes(double y) const { return y >= 0.0; }
   [[nodiscard]] __device__ item_term operator()(double s, double y) const {
     const auto k = static_cast<std::size_t>(fmin(fmax(y, 0.0), static_cast<double>(count)));
-    item_term f{0.0, 0.0};
+    item_term f{0.0, 0.0, 0.0};
     if (k < count) f = softplus(s - thresholds[k]);
     if (k > 0) {
       const item_term g = softplus(thresholds[k - 1] - s);
-      f = {f.value + g.value, f.slope - g.slope};
+      f = {f.value + g.value, f.slope - g.slope, f.curvature + g.curvature};
       if (k < count) f.value -= log(-expm1(thresholds[k - 1] - thresholds[k]));
     }
     return f;
@@ -95,7 +95,8 @@ struct device_item_function<item_functions::smooth_l1> {
     const double d = s - y;
     const double size = fabs(d);
     const double fraction = fmin(size, beta) / beta;
-    return {size < beta ? 0.5 * size * fraction : size - 0.5 * beta, copysign(fraction, d)};
+    return {size < beta ? 0.5 * size * fraction : size - 0.5 * beta, copysign(fraction, d),
+            size < beta ? 1.0 / beta : 0.0};
   }
 };
 
@@ -106,6 +107,7 @@ struct pointwise_list {
   device_item_function<Function> function;
   bool summed;
 
+  static constexpr bool has_hessian = true;
   template <class T>
   static constexpr std::size_t item_bytes = 0;
 
@@ -133,7 +135,7 @@ struct pointwise_list {
     for (std::uint32_t i = team.rank(); i < n; i += team.size()) {
       const item_term f = term_of(items, i, factor * (items.weight(i) * unit));
       value += f.value;
-      if (sink.wanted()) sink.put(i, static_cast<T>(f.slope));
+      sink.put_wanted(i, static_cast<T>(f.slope), static_cast<T>(f.curvature));
     }
     return clipped(sum(team, value));
   }
@@ -147,7 +149,8 @@ struct pointwise_list {
     const auto held = [](double x) { return fmin(fmax(x, -largest), largest); };
     const auto s = static_cast<double>(rankloss::detail::bounded(items.score(i)));
     const item_term f = function(s, static_cast<double>(items.relevance(i)));
-    return {clipped(weight * clipped(f.value)), held(weight * held(f.slope))};
+    return {clipped(weight * clipped(f.value)), held(weight * held(f.slope)),
+            held(weight * held(f.curvature))};
   }
   [[nodiscard]] static __device__ double clipped(double x) {
     constexpr double largest_term = rankloss::detail::largest_term;
@@ -250,7 +253,7 @@ struct pointwise_steps {
       tile.for_own(team, [&](std::uint32_t i) {
         const item_term f = loss.term_of(list.items, i, factor * (list.items.weight(i) * unit));
         value += f.value;
-        if (list.sink.wanted()) list.sink.put(i, static_cast<T>(f.slope));
+        list.sink.put_wanted(i, static_cast<T>(f.slope), static_cast<T>(f.curvature));
       });
       of.values.leave(team, list, tile, value);
     }

@@ -48,6 +48,7 @@ void check_steps(const outputs<T>& out, const device_reals& weights, const devic
   using rankloss::detail::check_optional;
   using rankloss::detail::require;
   require(out.per_list.empty(), "per_list: steps have none, expected an empty output");
+  require(out.hessian.empty(), "hessian: this loss has none, expected an empty output");
   check_optional("value", out.value.size(), 1, "one per batch");
   check_optional("gradient", out.gradient.size(), n, "one per step");
   require(rankloss::detail::is_finite(out.scale), "scale: ", out.scale, ", expected a finite number");

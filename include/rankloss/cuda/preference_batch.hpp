@@ -49,6 +49,7 @@ void check_shape(const preference_batch<T>& batch, const outputs<T>& out,
   check_optional("margins", batch.margins.size(), pairs, "one per pair");
   check_optional("ties", batch.ties.size(), pairs, "one per pair");
   check_optional("value", out.value.size(), 1, "one per batch");
+  refuse_hessian(out);
   check_optional("gradient", out.gradient.size(), items, "one per reward");
   check_optional("per_list", out.per_list.size(), pairs, "one per pair");
   check_optional("tie_gradient", tie_gradient.size(), 1, "one per batch");

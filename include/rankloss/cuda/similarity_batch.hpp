@@ -86,6 +86,7 @@ void check_shape(const similarity_batch<T, R>& batch, const outputs<T>& out) {
   require(batch.column_relevance.empty() || !batch.relevance.empty(),
           "column_relevance: given without relevance");
   check_optional("value", out.value.size(), 1, "one per batch");
+  refuse_hessian(out);
   check_optional("gradient", out.gradient.size(), size, "one per similarity");
   check_optional("per_list", out.per_list.size(), rows + columns, "rows, then columns");
   check_optional("temperature_gradient", out.temperature_gradient.size(), 1, "one per batch");

@@ -23,6 +23,7 @@ struct sndcg_list {
   double temperature;
   gain_options gains;
 
+  static constexpr bool has_hessian = true;
   template <class T>
   static constexpr std::size_t item_bytes = 5 * sizeof(T) + sizeof(double) + sizeof(std::uint32_t);
 
@@ -49,8 +50,8 @@ struct sndcg_list {
         team.sync();
         const pair_sums<T> sums(x, n, temperature);
         return differentiate(
-            team, n, best, g, slopes, sink, [&](auto emit) { sums.ranks(team, emit); }, sums,
-            [](std::uint32_t i) { return i; });
+            team, n, best, g, slopes, scratch.take<T>(n), static_cast<T*>(nullptr), sink,
+            [&](auto emit) { sums.ranks(team, emit); }, sums, [](std::uint32_t i) { return i; });
       }
     T* const by_score = scratch.take<T>(n);
     T* const above = scratch.take<T>(n);
@@ -71,8 +72,9 @@ struct sndcg_list {
     sort_falling(team, n, x, order);
     for (std::uint32_t i = team.rank(); i < n; i += team.size()) by_score[i] = g[order[i]];
     const scan_sums<T> sums(team, x, n, temperature, decay, above);
+    // Scores and gains by item are not needed any more.
     return differentiate(
-        team, n, best, by_score, slopes, sink, [&](auto emit) { sums.ranks(team, slopes, emit); }, sums,
+        team, n, best, by_score, slopes, x, g, sink, [&](auto emit) { sums.ranks(team, slopes, emit); }, sums,
         [&](std::uint32_t i) { return order[i]; });
   }
 
@@ -93,6 +95,21 @@ struct sndcg_list {
     sums.mass += static_cast<double>(slope_sum);
     sums.moment += static_cast<double>(slope_sum) * static_cast<double>(slope);
   }
+  /// d2(DCG) / d(rank)^2 of an item of gain g.
+  template <class T>
+  [[nodiscard]] __device__ T curvature_of(T g, T rank) const {
+    const T argument = T{1} + rank;
+    const T inverse = T{1} / log_of(argument), step = inverse / argument;
+    const T value = g * static_cast<T>(0.6931471805599453) * inverse;
+    const T slope = -value * step, curvature = value * step * (T{2} * step + T{1} / argument);
+    if (gains.cutoff == 0) return curvature;
+    const auto cut = rankloss::detail::smooth_cut(rank, static_cast<double>(gains.cutoff));
+    return static_cast<T>(curvature * cut.value + T{2} * slope * cut.slope + value * cut.curvature);
+  }
+  /// The entry of the Hessian of the loss from that of the DCG in units of the temperature.
+  [[nodiscard]] __device__ double curvature(double bend, double best) const {
+    return slope(bend, best) / temperature;
+  }
   /// The derivative of the loss from a pull through the ranks. The pull is divided by `best` first, which is of
   /// its size: the quotient of best and temperature may be beyond all doubles.
   [[nodiscard]] __device__ double slope(double pull, double best) const {
@@ -103,26 +120,30 @@ struct sndcg_list {
   template <class Team, class T>
   [[nodiscard]] static __device__ double nothing(const Team& team, std::uint32_t n,
                                                  const device_sink<T>& sink) {
-    if (sink.wanted())
-      for (std::uint32_t i = team.rank(); i < n; i += team.size()) sink.put(i, T{0});
+    for (std::uint32_t i = team.rank(); i < n; i += team.size()) sink.put_wanted(i, T{0}, T{0});
     return 0.0;
   }
 
   /// The loss from the ranks; `a` holds gains and becomes d(DCG) / d(rank). `item_of` is the item of a
-  /// position.
+  /// position; a2 and bends are scratch.
   template <class Team, class T, class Ranks, class Sums, class ItemOf>
   [[nodiscard]] __device__ double differentiate(const Team& team, std::uint32_t n, double best, T* a,
-                                                T* slopes, const device_sink<T>& sink, Ranks ranks,
-                                                const Sums& sums, ItemOf item_of) const {
+                                                T* slopes, T* a2, T* bends, const device_sink<T>& sink,
+                                                Ranks ranks, const Sums& sums, ItemOf item_of) const {
     rank_sums found{0.0, 0.0, 0.0};
     ranks([&](std::uint32_t i, T rank, T slope_sum) {
       slopes[i] = slope_sum;
+      if (sink.hessian_wanted()) a2[i] = curvature_of(a[i], rank);
       add_rank(found, a[i], rank, slope_sum);
     });
     found = found.of_all(team);
     if (sink.wanted())
       sums.pull(team, a, slopes, found.centre(), [&](std::uint32_t i, T pull) {
         sink.put(item_of(i), static_cast<T>(slope(static_cast<double>(pull), best)));
+      });
+    if (sink.hessian_wanted())
+      sums.bend(team, a, a2, slopes, found.centre(), bends, [&](std::uint32_t i, T bend) {
+        sink.put_hessian(item_of(i), held_as<T>(curvature(static_cast<double>(bend), best)));
       });
     return 1.0 - found.dcg / best;
   }

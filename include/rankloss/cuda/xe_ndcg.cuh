@@ -53,6 +53,7 @@ struct xe_ndcg_target {
 struct xe_ndcg_list {
   xe_ndcg loss;
 
+  static constexpr bool has_hessian = true;
   template <class T>
   static constexpr std::size_t item_bytes = 2 * sizeof(double);
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <rankloss/batch.hpp>
+#include <rankloss/detail/base/host_device.hpp>
 #include <rankloss/detail/data/tree_grades.hpp>
 #include <rankloss/gain.hpp>
 #include <rankloss/loss.hpp>
@@ -134,7 +135,7 @@ struct rank_xendcg {
     visit("seed", self.seed, options::seed);
   }
 
-  [[nodiscard]] bool takes(double y) const noexcept { return y >= 0.0 && y <= most; }
+  [[nodiscard]] RANKLOSS_HOST_DEVICE bool takes(double y) const noexcept { return y >= 0.0 && y <= most; }
   [[nodiscard]] std::string_view expects() const noexcept {
     return "0 to 1000, of which the whole part counts";
   }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <rankloss/batch.hpp>
+#include <rankloss/detail/base/host_device.hpp>
 #include <rankloss/detail/data/tree_grades.hpp>
 #include <rankloss/gain.hpp>
 #include <rankloss/loss.hpp>
@@ -53,7 +54,7 @@ struct delta_ndcg {
 /// delta_map: the change of average precision, for relevance 0 and 1.
 struct delta_map {
   void validate() const noexcept {}
-  [[nodiscard]] bool takes(double y) const noexcept { return y == 0.0 || y == 1.0; }
+  [[nodiscard]] RANKLOSS_HOST_DEVICE bool takes(double y) const noexcept { return y == 0.0 || y == 1.0; }
   [[nodiscard]] std::string_view expects() const noexcept { return "0 or 1"; }
 };
 

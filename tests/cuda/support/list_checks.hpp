@@ -4,6 +4,9 @@
 #include <rankloss/cuda/batch.hpp>
 #include <rankloss/cuda/context.hpp>
 #include <rankloss/evaluate.hpp>
+#include <rankloss/listmle.hpp>
+#include <rankloss/stochastic.hpp>
+#include <rankloss/unique_softmax.hpp>
 
 #include "cuda/support/device.hpp"
 #include "cuda/support/on_device.hpp"
@@ -37,13 +40,24 @@ struct host_lists {
   std::size_t longest = 0;
 };
 
-/// What a call writes. Metrics have no gradient.
+/// What a call writes. Metrics have no gradient, and most losses no Hessian.
 template <class T>
 struct results {
   double value = 0.0;
   std::vector<T> gradient;
   std::vector<double> per_list;
+  std::vector<T> hessian{};
 };
+
+/// Whether the kernel of a loss writes a Hessian, which the C++ compiler does not see.
+template <class Loss>
+inline constexpr bool hessian_on_device = rankloss::detail::gives_hessian<Loss>;
+template <>
+inline constexpr bool hessian_on_device<rankloss::listmle> = false;
+template <>
+inline constexpr bool hessian_on_device<rankloss::unique_softmax> = false;
+template <class Loss>
+inline constexpr bool hessian_on_device<rankloss::stochastic<Loss>> = false;
 
 template <class T, class R>
 [[nodiscard]] std::size_t lists_of(const host_lists<T, R>& in) {
@@ -85,15 +99,25 @@ struct device_lists {
   rankloss::cuda::list_batch<T, R> batch;
 };
 
+/// Whether a Hessian takes so much time under emulation that only tests of it ask for one.
+template <class Loss>
+inline constexpr bool costly_hessian = false;
+
 struct how {
   double scale = 1.0;
   rankloss::update update = rankloss::update::overwrite;
-  double filled = 0.0;  ///< what is in the gradient before
+  double filled = 0.0;                   ///< what is in gradient and Hessian before
+  bool gradient = true, hessian = true;  ///< which of them are asked for, where there are any
+  bool costly = false;                   ///< a Hessian also where it is left out elsewhere
 };
 
 template <class Loss>
-[[nodiscard]] std::size_t derivatives_of(std::size_t items) {
-  return rankloss::detail::gives_gradient<Loss> ? items : 0;
+[[nodiscard]] std::size_t derivatives_of(std::size_t items, const how& h = {}) {
+  return rankloss::detail::gives_gradient<Loss> && h.gradient ? items : 0;
+}
+template <class Loss>
+[[nodiscard]] std::size_t hessians_of(std::size_t items, const how& h = {}) {
+  return hessian_on_device<Loss> && h.hessian && (h.costly || !costly_hessian<Loss>) ? items : 0;
 }
 
 template <class Loss, class T, class R>
@@ -101,36 +125,43 @@ template <class Loss, class T, class R>
                                    const how& h = {}) {
   const device_lists<T, R> lists(in);
   const array<double> value(std::vector<double>(1, -1.0)), per_list(lists_of(in));
-  const array<T> gradient(std::vector<T>(derivatives_of<Loss>(in.scores.size()), static_cast<T>(h.filled)));
+  const array<T> gradient(
+      std::vector<T>(derivatives_of<Loss>(in.scores.size(), h), static_cast<T>(h.filled)));
+  const array<T> hessian(std::vector<T>(hessians_of<Loss>(in.scores.size(), h), static_cast<T>(h.filled)));
   on_device(loss, lists.batch,
             rankloss::cuda::outputs<T>{.value = value.view(),
                                        .gradient = gradient.view(),
                                        .per_list = per_list.view(),
+                                       .hessian = hessian.view(),
                                        .scale = h.scale,
                                        .update = h.update},
             ctx);
-  return {value.host()[0], gradient.host(), per_list.host()};
+  return {value.host()[0], gradient.host(), per_list.host(), hessian.host()};
 }
 
 /// The same on the CPU, in double: the numbers of float scores are those of the same scores as doubles.
 template <class Loss, class T, class R>
 [[nodiscard]] results<double> on_host(const Loss& loss, const host_lists<T, R>& in, const how& h = {}) {
   const std::vector<double> scores(in.scores.begin(), in.scores.end());
-  results<double> out{0.0, std::vector<double>(derivatives_of<Loss>(in.scores.size()), h.filled),
-                      std::vector<double>(lists_of(in))};
-  out.value = rankloss::evaluate(
-      loss,
-      rankloss::list_batch<double, R>{.scores = scores,
-                                      .relevance = in.relevance,
-                                      .offsets = in.offsets,
-                                      .list_weights = in.list_weights,
-                                      .item_weights = in.item_weights,
-                                      .length = in.length,
-                                      .stride = in.stride,
-                                      .lengths = in.lengths,
-                                      .mask = in.mask,
-                                      .reduction = in.reduction},
-      {.gradient = out.gradient, .per_list = out.per_list, .scale = h.scale, .update = h.update});
+  results<double> out{0.0, std::vector<double>(derivatives_of<Loss>(in.scores.size(), h), h.filled),
+                      std::vector<double>(lists_of(in)),
+                      std::vector<double>(hessians_of<Loss>(in.scores.size(), h), h.filled)};
+  out.value = rankloss::evaluate(loss,
+                                 rankloss::list_batch<double, R>{.scores = scores,
+                                                                 .relevance = in.relevance,
+                                                                 .offsets = in.offsets,
+                                                                 .list_weights = in.list_weights,
+                                                                 .item_weights = in.item_weights,
+                                                                 .length = in.length,
+                                                                 .stride = in.stride,
+                                                                 .lengths = in.lengths,
+                                                                 .mask = in.mask,
+                                                                 .reduction = in.reduction},
+                                 {.gradient = out.gradient,
+                                  .per_list = out.per_list,
+                                  .hessian = out.hessian,
+                                  .scale = h.scale,
+                                  .update = h.update});
   return out;
 }
 
@@ -153,28 +184,41 @@ template <class Array>
   const auto begin = whole.begin() + static_cast<std::ptrdiff_t>(first);
   return Array(begin, begin + static_cast<std::ptrdiff_t>(size));
 }
+/// The bound of errors of Hessians, where it is that of docs/numerics.md and not that of gradients.
+template <class Loss, class T>
+inline constexpr double hessian_tolerance = tolerance<T>;
 /// What rounding leaves of gradients that are differences, where these are 0.
 template <class Loss>
 inline constexpr double left_of_zero = 0.0;
 
-/// Each list's value and gradient are those of the CPU, relative to the largest entry of the list.
+/// Whether random numbers of a loss depend on the number of the list in its batch.
+template <class Loss>
+inline constexpr bool draws_by_list = false;
+
+/// Each list's value, gradient and Hessian are those of the CPU, relative to the largest entry of the list.
 template <class T, class R>
 void agree(const host_lists<T, R>& in, const results<T>& device, const results<double>& host,
-           double left = 0.0) {
+           double left = 0.0, double left_of_hessian = 0.0, double bound_of_hessian = tolerance<T>) {
   CHECK(std::abs(device.value - host.value) <= tolerance<T> * std::max(1.0, std::abs(host.value)));
   for (std::size_t l = 0; l < lists_of(in); ++l) {
     const auto [first, size] = place_of(in, l);
-    double largest = 0.0, error = 0.0;
-    for (std::size_t i = first; i < first + size && !device.gradient.empty(); ++i) {
-      const double g = static_cast<double>(device.gradient[i]);
-      largest = std::max(largest, std::abs(host.gradient[i]));
-      error = std::isfinite(g) && std::isfinite(host.gradient[i])
-                  ? std::max(error, std::abs(g - host.gradient[i]))
-                  : INFINITY;
-    }
-    INFO("list " << l << " of " << size << " items: largest " << largest << ", error " << error);
-    // Where the largest entry is below the normal numbers of the type, it is held as none of them.
-    CHECK(error <= tolerance<T> * largest + left + static_cast<double>(std::numeric_limits<T>::min()));
+    const auto close = [&, first = first, size = size](const std::vector<T>& own,
+                                                       const std::vector<double>& of_host, double bound,
+                                                       double remains) {
+      double largest = 0.0, error = 0.0;
+      for (std::size_t i = first; i < first + size && !own.empty(); ++i) {
+        const double x = static_cast<double>(own[i]);
+        largest = std::max(largest, std::abs(of_host[i]));
+        error = std::isfinite(x) && std::isfinite(of_host[i]) ? std::max(error, std::abs(x - of_host[i]))
+                                                              : INFINITY;
+      }
+      INFO("list " << l << " of " << size << " items: largest " << largest << ", error " << error);
+      // Where the largest entry is below the normal numbers of the type, it is held as none of them.
+      CHECK(error <= bound * largest + remains + static_cast<double>(std::numeric_limits<T>::min()));
+    };
+    close(device.gradient, host.gradient, tolerance<T>, left);
+    INFO("Hessian");
+    close(device.hessian, host.hessian, bound_of_hessian, left_of_hessian);
     INFO(device.per_list[l] << " on the device, " << host.per_list[l] << " on the host");
     CHECK(std::abs(device.per_list[l] - host.per_list[l]) <=
           tolerance<T> * std::max(1.0, std::abs(host.per_list[l])));
@@ -185,7 +229,7 @@ template <class Loss, class T, class R>
 void agrees(const Loss& loss, const host_lists<T, R>& in, rankloss::cuda::context& ctx, const how& h = {}) {
   const results<T> device = on_device(loss, in, ctx, h);
   CHECK_NOTHROW(ctx.check());
-  agree(in, device, on_host(loss, in, h), left_of_zero<Loss>);
+  agree(in, device, on_host(loss, in, h), left_of_zero<Loss>, 0.0, hessian_tolerance<Loss, T>);
 }
 
 /// Lists of the given lengths, with ties among scores and grades.
@@ -298,11 +342,29 @@ void keeps_the_promises_of_lists(const Loss& loss, std::size_t longest = 4097) {
       const auto [first, size] = place_of(all, l);
       host_lists<T, R> one{part_of(all.scores, first, size), part_of(all.relevance, first, size)};
       one.reduction = all.reduction;
+      if (draws_by_list<Loss>) {
+        one.offsets.assign(l + 1, 0);
+        one.offsets.push_back(static_cast<std::int64_t>(size));
+      }
       const results<T> alone = on_device(loss, one, ctx);
       CHECK(alone.value == together.per_list[l]);
       CHECK(alone.gradient == part_of(together.gradient, first, alone.gradient.size()));
+      CHECK(alone.hessian == part_of(together.hessian, first, alone.hessian.size()));
       one.longest = size;
       CHECK(on_device(loss, one, ctx).gradient == alone.gradient);
+    }
+  }
+  if (hessian_on_device<Loss>) {
+    SECTION("gradient and Hessian, each alone with the same bits as both") {
+      const host_lists<T, R> in = lists_of_lengths<T, R>({33, 300}, 6);
+      const results<T> both = on_device(loss, in, ctx, {.costly = true});
+      const results<T> first = on_device(loss, in, ctx, {.hessian = false});
+      const results<T> second = on_device(loss, in, ctx, {.gradient = false, .costly = true});
+      CHECK(first.value == both.value);
+      CHECK(first.gradient == both.gradient);
+      CHECK(second.value == both.value);
+      CHECK(second.hessian == both.hessian);
+      CHECK(both.hessian != std::vector<T>(both.hessian.size()));
     }
   }
   SECTION("infinite scores") {
@@ -313,6 +375,7 @@ void keeps_the_promises_of_lists(const Loss& loss, std::size_t longest = 4097) {
     const results<T> device = on_device(loss, in, ctx);
     CHECK_NOTHROW(ctx.check());
     for (const T g : device.gradient) CHECK(std::isfinite(g));
+    for (const T h : device.hessian) CHECK(std::isfinite(h));
   }
 }
 
@@ -393,6 +456,7 @@ void keeps_the_promises_of_long_lists(const Loss& loss, std::size_t n) {
     const results<T> device = on_device(loss, in, ctx);
     CHECK_NOTHROW(ctx.check());
     for (const T g : device.gradient) CHECK(std::isfinite(g));
+    for (const T h : device.hessian) CHECK(std::isfinite(h));
   }
   SECTION("bad numbers") {
     const auto [first, size] = place_of(in, last);
@@ -402,6 +466,9 @@ void keeps_the_promises_of_long_lists(const Loss& loss, std::size_t n) {
       CHECK(std::isnan(device.value));
       for (std::size_t l = 0; l < lists_of(in); ++l) CHECK(std::isnan(device.per_list[l]) == (l == where));
       std::size_t wrong = 0;
+      for (std::size_t i = 0; i < device.hessian.size(); ++i)
+        wrong += std::isnan(device.hessian[i]) != std::isnan(device.gradient[i]) ||
+                 (device.hessian[i] == T{5}) != (device.gradient[i] == T{5});
       for (std::size_t i = 0; i < device.gradient.size(); ++i) {
         const bool kept = in.mask.empty() || in.mask[i] != 0;
         const bool of_list = i >= place_of(in, where).first && i < place_of(in, where).first + size;

@@ -117,7 +117,6 @@ struct places_of_task {
 /// Looks at the items of each tile: how many the mask keeps, and the first fault.
 template <class Task>
 __global__ void __launch_bounds__(tile_threads) check_tiles(const grid_task<Task> grid) {
-  using T = typename grid_task<Task>::T;
   __shared__ block_team::slots slots;
   const tile_place tile = tile_place::of_block(grid.table, blockIdx.x, true);
   if (!tile.any()) return;
@@ -125,11 +124,10 @@ __global__ void __launch_bounds__(tile_threads) check_tiles(const grid_task<Task
   const Task& task = grid.task;
   const auto& batch = task.batch;
   const std::size_t first = tile.of.first;
-  const bool overwrites = !task.out.gradient.empty() && task.out.update == update::overwrite;
   tile_items_found found{no_fault, 0};
   for (std::uint32_t i = tile.begin() + team.rank(); i < tile.end_of(tile.of.size); i += team.size()) {
     if (!batch.mask.empty() && !batch.mask[first + i]) {
-      if (overwrites) task.out.gradient[first + i] = T{0};
+      clear_derivatives(task.out, first + i);
       continue;
     }
     ++found.kept;
@@ -137,10 +135,10 @@ __global__ void __launch_bounds__(tile_threads) check_tiles(const grid_task<Task
     const fault_word own = item_fault(task, first, i);
     found.word = own < found.word ? own : found.word;
   }
-  if (!batch.lengths.empty() && overwrites)
+  if (!batch.lengths.empty())
     for (std::size_t i = tile.of.size + std::size_t{tile.index} * team.size() + team.rank(); i < batch.length;
          i += std::size_t{tiles_of(tile.of.size)} * team.size())
-      task.out.gradient[first + i] = T{0};
+      clear_derivatives(task.out, first + i);
   found = {least(team, found.word), sum(team, found.kept)};
   if (team.rank() == 0) grid.found[blockIdx.x] = found;
 }
@@ -187,7 +185,7 @@ __global__ void __launch_bounds__(tile_threads) keep_items(const grid_task<Task>
     const std::uint32_t i = begin + team.rank();
     const bool keep = i < tile.end_of(tile.of.size) && (mask.empty() || mask[tile.of.first + i]);
     if (bad) {
-      if (keep && sink.wanted()) sink.put_nan(i);
+      if (keep) sink.put_nan(i);
       continue;
     }
     const auto position = scan(team, keep ? std::uint32_t{1} : 0, std::uint32_t{0},
@@ -262,6 +260,8 @@ class grid_steps {
   [[nodiscard]] std::uint32_t longest() const noexcept { return grid_.task.longest; }
   [[nodiscard]] bool weighted() const noexcept { return !grid_.task.batch.item_weights.empty(); }
   [[nodiscard]] bool gradient_wanted() const noexcept { return !grid_.task.out.gradient.empty(); }
+  [[nodiscard]] bool hessian_wanted() const noexcept { return !grid_.task.out.hessian.empty(); }
+  [[nodiscard]] bool derivatives_wanted() const noexcept { return gradient_wanted() || hessian_wanted(); }
 
  private:
   grid_task<Task> grid_;

@@ -95,30 +95,54 @@ class device_sink {
  public:
   __device__ device_sink(const outputs<T>& out, std::size_t first, const std::uint32_t* kept, double factor)
       : gradient_(out.gradient.empty() ? nullptr : out.gradient.data() + first),
+        hessian_(out.hessian.empty() ? nullptr : out.hessian.data() + first),
         kept_(kept),
         factor_(factor),
         narrow_(fabs(factor) <= 1.0 && fabs(factor) >= static_cast<double>(least_normal<T>)),
         add_(out.update == update::add) {}
 
+  /// Whether the gradient is wanted.
   [[nodiscard]] __device__ bool wanted() const { return gradient_ != nullptr; }
-  /// Writes d(value) / d(score) of item i; once for each item.
-  __device__ void put(std::uint32_t i, T slope) const {
-    T& to = gradient_[kept_ != nullptr ? kept_[i] : i];
-    const T x = narrow_ ? slope * static_cast<T>(factor_) : held_as<T>(static_cast<double>(slope) * factor_);
-    to = add_ ? held_as<T>(static_cast<double>(to) + static_cast<double>(x)) : x;
+  [[nodiscard]] __device__ bool hessian_wanted() const { return hessian_ != nullptr; }
+  [[nodiscard]] __device__ bool derivatives_wanted() const { return wanted() || hessian_wanted(); }
+  /// Writes d(value) / d(score) of item i, where it is wanted; once for each item.
+  __device__ void put(std::uint32_t i, T slope) const { write(gradient_, i, slope); }
+  /// The same of d2(value) / d(score)^2.
+  __device__ void put_hessian(std::uint32_t i, T curvature) const { write(hessian_, i, curvature); }
+  /// Those of both that are wanted.
+  __device__ void put_wanted(std::uint32_t i, T slope, T curvature) const {
+    if (wanted()) put(i, slope);
+    if (hessian_wanted()) put_hessian(i, curvature);
   }
-  /// Writes NaN, for an item of a list that cannot be computed.
+  /// Writes NaN, for an item of a list that cannot be computed, to what is wanted.
   __device__ void put_nan(std::uint32_t i) const {
-    gradient_[kept_ != nullptr ? kept_[i] : i] = not_a_number<T>;
+    const std::uint32_t at = kept_ != nullptr ? kept_[i] : i;
+    if (wanted()) gradient_[at] = not_a_number<T>;
+    if (hessian_wanted()) hessian_[at] = not_a_number<T>;
   }
 
  private:
+  __device__ void write(T* derivatives, std::uint32_t i, T own) const {
+    T& to = derivatives[kept_ != nullptr ? kept_[i] : i];
+    const T x = narrow_ ? own * static_cast<T>(factor_) : held_as<T>(static_cast<double>(own) * factor_);
+    to = add_ ? held_as<T>(static_cast<double>(to) + static_cast<double>(x)) : x;
+  }
+
   T* gradient_;
+  T* hessian_;
   const std::uint32_t* kept_;
   double factor_;
   bool narrow_;
   bool add_;
 };
+
+/// Writes 0 to the derivatives at an element that belongs to no item, where they are overwritten.
+template <class T>
+__device__ inline void clear_derivatives(const outputs<T>& out, std::size_t at) {
+  if (out.update != update::overwrite) return;
+  if (!out.gradient.empty()) out.gradient[at] = T{0};
+  if (!out.hessian.empty()) out.hessian[at] = T{0};
+}
 
 /// How the lists become one number: their shares in it. See weighted_mean.hpp, whose formulas these are.
 struct list_mean {
@@ -236,7 +260,6 @@ __device__ inline void compute_list(const Team& team, const Task& task, std::siz
   using R = std::remove_const_t<std::remove_reference_t<decltype(task.batch.relevance[0])>>;
   const auto& batch = task.batch;
   if (task.faults->places != no_fault) return;
-  const bool overwrites = !task.out.gradient.empty() && task.out.update == update::overwrite;
 
   std::uint32_t n = place.size;
   const std::uint32_t* kept = nullptr;
@@ -244,14 +267,14 @@ __device__ inline void compute_list(const Team& team, const Task& task, std::siz
     std::uint32_t* to = scratch.take<std::uint32_t>(n);
     n = keep_if(team, place.size, to, [&](std::uint32_t i) {
       const bool keep = batch.mask[place.first + i];
-      if (!keep && overwrites) task.out.gradient[place.first + i] = T{0};
+      if (!keep) clear_derivatives(task.out, place.first + i);
       return keep;
     });
     kept = to;
   }
-  if (!batch.lengths.empty() && overwrites)
+  if (!batch.lengths.empty())
     for (std::size_t i = place.size + team.rank(); i < batch.length; i += team.size())
-      task.out.gradient[place.first + i] = T{0};
+      clear_derivatives(task.out, place.first + i);
 
   fault_word word = no_fault;
   if (task.check) {
@@ -268,8 +291,7 @@ __device__ inline void compute_list(const Team& team, const Task& task, std::siz
   double value = 0.0;
   if (word != no_fault) {
     value = not_a_number<double>;
-    if (sink.wanted())
-      for (std::uint32_t i = team.rank(); i < n; i += team.size()) sink.put_nan(i);
+    for (std::uint32_t i = team.rank(); i < n; i += team.size()) sink.put_nan(i);
   } else if (n > 0) {
     const device_list<T, R> items(batch, place.first, n, kept, l);
     if constexpr (requires { task.compute(team, items, sink, scratch, scratch); })
@@ -349,9 +371,15 @@ __global__ void __launch_bounds__(warps_of_block* warp_size) count_lists(const T
        l += std::size_t{gridDim.x} * warps_of_block) {
     const list_place place = place_of(task, l);
     bool any = false;
+    double lowest = greatest_number<double>, highest = lowest_number<double>;
     for (std::uint32_t i = threadIdx.x % warp_size; i < place.size; i += warp_size) {
       const std::size_t at = place.first + i;
       if (!batch.mask.empty() && !batch.mask[at]) continue;
+      if constexpr (requires { requires decltype(task.compute)::counts_pairs; }) {
+        lowest = fmin(lowest, static_cast<double>(batch.relevance[at]));
+        highest = fmax(highest, static_cast<double>(batch.relevance[at]));
+        continue;
+      }
       if (!batch.item_weights.empty() && !(batch.item_weights[at] > 0.0)) continue;
       const auto y = static_cast<double>(batch.relevance[at]);
       if constexpr (requires { task.compute.counts(0.0); })
@@ -359,7 +387,10 @@ __global__ void __launch_bounds__(warps_of_block* warp_size) count_lists(const T
       else
         any = any || y > 0.0;
     }
-    any = __any_sync(all_lanes, any ? 1 : 0) != 0;
+    if constexpr (requires { requires decltype(task.compute)::counts_pairs; })
+      any = least(warp_team{}, lowest) < greatest(warp_team{}, highest);
+    else
+      any = __any_sync(all_lanes, any ? 1 : 0) != 0;
     if (threadIdx.x % warp_size == 0) task.counted[l] = any ? 1 : 0;
   }
 }
@@ -495,13 +526,15 @@ struct one_block_each {
 ///     item_bytes<T>            bytes of scratch for each item
 ///     (team, list, sink, scratch) const
 ///                              the value of a list of at least one item; writes its gradient if it is
-///                              wanted. All threads of the team call it and get the same number
+///                              wanted (and its Hessian, see has_hessian). All threads of the team call it and get the same number
 ///     kept_bytes(loss, longest)
 ///                              optional: bytes for each item, a multiple of 8, in the memory of the device, by
 ///                              the options of the loss and the most items of a list; the call has one more
 ///                              team_scratch, of these
 ///     takes(y), counts(y)      optional: which relevance the loss accepts, and which makes a list count in
 ///                              reduction::mean_of_relevant (by definition: > 0)
+///     counts_pairs             optional, true: a list counts there if it has two items of different relevance
+///     has_hessian              optional, true: it writes the Hessian too, where that is wanted
 ///     input_fault(at, i), input_number(kind, at)
 ///                              optional, of a function over scores alone (score_functions.cuh): what is wrong
 ///                              with what else it reads of item i, which lies at `at`; and that number
@@ -510,6 +543,7 @@ struct one_block_each {
 template <class Loss, class Compute, class Long = one_block_each>
 struct list_engine {
   using on_list = Compute;
+  static constexpr bool has_hessian = requires { requires Compute::has_hessian; };
 
   /// Bytes of scratch of an item, mask included.
   template <class T>

@@ -61,6 +61,13 @@ void check_lists(const Batch& batch) {
           batch.length > 0 ? "length: " : "longest: ", longest_of(batch), ", expected at most 2^31 - 1");
 }
 
+/// For losses that have a Hessian on the CPU at most.
+template <class T>
+void refuse_hessian(const outputs<T>& out) {
+  rankloss::detail::require(out.hessian.empty(),
+                            "hessian: this loss has none on a device, expected an empty output");
+}
+
 /// Checks what the host knows of a batch of a list loss, and its outputs.
 template <class T, class R>
 void check_shape(const list_batch<T, R>& batch, const outputs<T>& out) {
@@ -78,6 +85,7 @@ void check_shape(const list_batch<T, R>& batch, const outputs<T>& out) {
   check_weights("item_weights", batch.item_weights, items, "item");
   check_optional("value", out.value.size(), 1, "one per batch");
   check_optional("gradient", out.gradient.size(), items, "one per score");
+  check_optional("hessian", out.hessian.size(), items, "one per score");
   check_optional("per_list", out.per_list.size(), count_of(batch), "one per list");
   require(rankloss::detail::is_finite(out.scale), "scale: ", out.scale, ", expected a finite number");
 }

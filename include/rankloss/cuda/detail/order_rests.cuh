@@ -62,7 +62,7 @@ class order_rests : public leveled_sums {
   template <class Team>
   __device__ order_rests(const Team& team, std::uint32_t n, double temperature, const double* s, double* most,
                          double* sum)
-      : leveled_sums(temperature), s(s), most(most), sum(sum) {
+      : leveled_sums(temperature), s(s), most(most), sum(sum), squares_temperature_(0.5 * temperature) {
     team.sync();
     scan_items(
         team, n, no_rest(),
@@ -81,20 +81,35 @@ class order_rests : public leveled_sums {
   /// from(k), by the sum over all positions up to k, relative to most[from(k)]. `from` never falls.
   template <class Team, class From, class Share, class Put>
   __device__ void pull(const Team& team, std::uint32_t n, From from, Share share, Put put) const {
+    pull_by(team, n, *this, from, share, put);
+  }
+  /// The same of what is multiplied by the square of an item's exponential: share(k) is divided by the square of
+  /// the sum.
+  template <class Team, class From, class Share, class Put>
+  __device__ void pull_squares(const Team& team, std::uint32_t n, From from, Share share, Put put) const {
+    pull_by(team, n, leveled_sums(squares_temperature_), from, share, put);
+  }
+  /// What such a sum is to the item at position k.
+  [[nodiscard]] __device__ double pulled(double sum, std::uint32_t from, std::uint32_t k) const {
+    return sum * power(s[k], most[from]);
+  }
+
+ private:
+  template <class Team, class From, class Share, class Put>
+  __device__ void pull_by(const Team& team, std::uint32_t n, const leveled_sums& sums, From from, Share share,
+                          Put put) const {
     scan_items(
         team, n, no_pull(),
         [&](std::uint32_t k) {
           const std::uint32_t at = from(k);
           return at < n ? leveled_sum{most[at], share(k)} : no_pull();
         },
-        [this](const leveled_sum& a, const leveled_sum& b) { return pulls(a, b); },
+        [&](const leveled_sum& a, const leveled_sum& b) { return sums.pulls(a, b); },
         [&](std::uint32_t k, const leveled_sum& of) { put(k, of.sum); });
     team.sync();
   }
-  /// What such a sum is to the item at position k.
-  [[nodiscard]] __device__ double pulled(double sum, std::uint32_t from, std::uint32_t k) const {
-    return sum * power(s[k], most[from]);
-  }
+
+  double squares_temperature_;  // at which exponentials are squares
 };
 
 }  // namespace rankloss::inline RANKLOSS_ABI::cuda::detail

@@ -16,7 +16,7 @@ struct pair_item {
 
 template <class S>
 struct pair_terms {
-  S value, slope;
+  S value, slope, curvature;
 };
 
 /// device_pair_function: a function of pairs together with its computation in a kernel, by the formulas of
@@ -27,7 +27,7 @@ struct pair_terms {
 ///     by_exponentials       whether float lanes read pair_item::exponential; their scores are less than
 ///                           widest_float temperatures apart then
 ///     (preferred, other, gap)
-///                           value and slope in units of value_factor and slope_factor
+///                           value, slope and curvature in units of value_factor, slope_factor and bend_factor
 template <class Function>
 struct device_pair_function;
 
@@ -50,23 +50,25 @@ template <>
 struct device_pair_function<pairs::logistic> {
   static constexpr bool in_float = true;
   static constexpr bool by_exponentials = true;
-  double scale, value_factor, slope_factor;
+  double scale, value_factor, slope_factor, bend_factor;
 
   [[nodiscard]] static device_pair_function of(const pairs::logistic& f) noexcept {
-    return {1.0 / f.temperature, f.factor(), f.factor() / f.temperature};
+    return {1.0 / f.temperature, f.factor(), f.factor() / f.temperature,
+            f.factor() / f.temperature * (1.0 / f.temperature)};
   }
   [[nodiscard]] __device__ pair_terms<float> operator()(const pair_item<float>& i, const pair_item<float>& j,
                                                         float) const {
     const float inverse = 1.0f / (i.exponential + j.exponential);
     const float wrong = fmaxf((j.score - i.score) * static_cast<float>(scale), 0.0f);
     return {wrong + log1pf(fminf(i.exponential, j.exponential) / fmaxf(i.exponential, j.exponential)),
-            -j.exponential * inverse};
+            -j.exponential * inverse, (i.exponential * inverse) * (j.exponential * inverse)};
   }
   [[nodiscard]] __device__ pair_terms<double> operator()(const pair_item<double>& i,
                                                          const pair_item<double>& j, double) const {
     const double d = i.score - j.score;
     const order_chances of(d, scale);
-    return {(d > 0.0 ? 0.0 : of.distance) + log1p(of.odds), -(d > 0.0 ? of.odds * of.high : of.high)};
+    const double low = of.odds * of.high;
+    return {(d > 0.0 ? 0.0 : of.distance) + log1p(of.odds), -(d > 0.0 ? low : of.high), low * of.high};
   }
 };
 
@@ -75,22 +77,24 @@ struct device_pair_function<pairs::soft_zero_one> {
   static constexpr bool in_float = true;
   static constexpr bool by_exponentials = true;
   static constexpr double value_factor = 1.0;
-  double scale, slope_factor;
+  double scale, slope_factor, bend_factor;
 
   [[nodiscard]] static device_pair_function of(const pairs::soft_zero_one& f) noexcept {
-    return {1.0 / f.temperature, 1.0 / f.temperature};
+    return {1.0 / f.temperature, 1.0 / f.temperature, 1.0 / f.temperature * (1.0 / f.temperature)};
   }
   [[nodiscard]] __device__ pair_terms<float> operator()(const pair_item<float>& i, const pair_item<float>& j,
                                                         float) const {
     const float inverse = 1.0f / (i.exponential + j.exponential);
-    return {j.exponential * inverse, -(i.exponential * inverse) * (j.exponential * inverse)};
+    const float own = i.exponential * inverse, other = j.exponential * inverse;
+    return {other, -own * other, own * other * (own - other)};
   }
   [[nodiscard]] __device__ pair_terms<double> operator()(const pair_item<double>& i,
                                                          const pair_item<double>& j, double) const {
     const double d = i.score - j.score;
     const order_chances of(d, scale);
     const double low = of.odds * of.high;
-    return {d > 0.0 ? low : of.high, -low * of.high};
+    const double slope = low * of.high;
+    return {d > 0.0 ? low : of.high, -slope, copysign(slope * (of.high - low), d)};
   }
 };
 
@@ -98,14 +102,14 @@ template <>
 struct device_pair_function<pairs::hinge> {
   static constexpr bool in_float = true;
   static constexpr bool by_exponentials = false;
-  static constexpr double value_factor = 1.0, slope_factor = 1.0;
+  static constexpr double value_factor = 1.0, slope_factor = 1.0, bend_factor = 1.0;
   double margin;
 
   [[nodiscard]] static device_pair_function of(const pairs::hinge& f) noexcept { return {f.margin}; }
   template <class S>
   [[nodiscard]] __device__ pair_terms<S> operator()(const pair_item<S>& i, const pair_item<S>& j, S) const {
     const S rest = rest_of(exactly<S>(margin), i.score, j.score);
-    return rest > S{0} ? pair_terms<S>{bounded_term(rest), S{-1}} : pair_terms<S>{};
+    return rest > S{0} ? pair_terms<S>{bounded_term(rest), S{-1}, S{0}} : pair_terms<S>{};
   }
 };
 
@@ -113,14 +117,14 @@ template <>
 struct device_pair_function<pairs::squared_hinge> {
   static constexpr bool in_float = true;
   static constexpr bool by_exponentials = false;
-  static constexpr double value_factor = 1.0, slope_factor = 1.0;
+  static constexpr double value_factor = 1.0, slope_factor = 1.0, bend_factor = 1.0;
   double margin;
 
   [[nodiscard]] static device_pair_function of(const pairs::squared_hinge& f) noexcept { return {f.margin}; }
   template <class S>
   [[nodiscard]] __device__ pair_terms<S> operator()(const pair_item<S>& i, const pair_item<S>& j, S) const {
     const S rest = rest_of(exactly<S>(margin), i.score, j.score);
-    return rest > S{0} ? pair_terms<S>{bounded_term(rest * rest), -bounded_term(rest + rest)}
+    return rest > S{0} ? pair_terms<S>{bounded_term(rest * rest), -bounded_term(rest + rest), S{2}}
                        : pair_terms<S>{};
   }
 };
@@ -129,7 +133,7 @@ template <>
 struct device_pair_function<pairs::exponential> {
   static constexpr bool in_float = false;
   static constexpr bool by_exponentials = false;
-  static constexpr double value_factor = 1.0, slope_factor = 1.0;
+  static constexpr double value_factor = 1.0, slope_factor = 1.0, bend_factor = 1.0;
   double scale;
 
   [[nodiscard]] static device_pair_function of(const pairs::exponential& f) noexcept {
@@ -138,7 +142,8 @@ struct device_pair_function<pairs::exponential> {
   [[nodiscard]] __device__ pair_terms<double> operator()(const pair_item<double>& i,
                                                          const pair_item<double>& j, double) const {
     const double value = bounded_term(exp((j.score - i.score) * scale));
-    return {value, -bounded_term(value * scale)};
+    const double slope = bounded_term(value * scale);
+    return {value, -slope, bounded_term(slope * scale)};
   }
 };
 
@@ -146,14 +151,14 @@ template <>
 struct device_pair_function<pairs::squared_difference> {
   static constexpr bool in_float = false;
   static constexpr bool by_exponentials = false;
-  static constexpr double value_factor = 1.0, slope_factor = 1.0;
+  static constexpr double value_factor = 1.0, slope_factor = 1.0, bend_factor = 1.0;
 
   [[nodiscard]] static device_pair_function of(const pairs::squared_difference&) noexcept { return {}; }
   [[nodiscard]] __device__ pair_terms<double> operator()(const pair_item<double>& i,
                                                          const pair_item<double>& j, double gap) const {
     const double rest = (i.score - j.score) - gap;
     const double size = bounded_term(fabs(rest));
-    return {bounded_term(size * size), copysign(bounded_term(size + size), rest)};
+    return {bounded_term(size * size), copysign(bounded_term(size + size), rest), 2.0};
   }
 };
 
@@ -161,16 +166,16 @@ template <>
 struct device_pair_function<pairs::quantile> {
   static constexpr bool in_float = false;
   static constexpr bool by_exponentials = false;
-  static constexpr double value_factor = 1.0, slope_factor = 1.0;
+  static constexpr double value_factor = 1.0, slope_factor = 1.0, bend_factor = 1.0;
   double tau;
 
   [[nodiscard]] static device_pair_function of(const pairs::quantile& f) noexcept { return {f.tau}; }
   [[nodiscard]] __device__ pair_terms<double> operator()(const pair_item<double>& i,
                                                          const pair_item<double>& j, double gap) const {
     const double rest = gap - (i.score - j.score);
-    if (rest > 0.0) return {tau * bounded_term(rest), -tau};
-    if (rest < 0.0) return {(1.0 - tau) * bounded_term(-rest), 1.0 - tau};
-    return {0.0, 0.0};
+    if (rest > 0.0) return {tau * bounded_term(rest), -tau, 0.0};
+    if (rest < 0.0) return {(1.0 - tau) * bounded_term(-rest), 1.0 - tau, 0.0};
+    return {0.0, 0.0, 0.0};
   }
 };
 

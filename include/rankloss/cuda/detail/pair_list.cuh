@@ -48,10 +48,11 @@ struct pair_list {
   static constexpr bool all_pairs = requires { requires Weight::all_pairs; };
   static constexpr bool binary = requires { requires Weight::binary; };
 
-  /// In double lanes, which need more: scores, levels, item weights, sums and ranks, and the arrays of the
-  /// weight.
+  static constexpr bool has_hessian = true;
+  /// In double lanes, which need more: scores, levels, item weights, sums of both derivatives and ranks, and the
+  /// arrays of the weight.
   template <class T>
-  static constexpr std::size_t item_bytes = (4 + weight_type::own + weight_type::by_distance) *
+  static constexpr std::size_t item_bytes = (5 + weight_type::own + weight_type::by_distance) *
                                                 sizeof(double) +
                                             sizeof(std::uint32_t);
 
@@ -184,21 +185,31 @@ struct pair_list {
       return {sum(team, value), sum(team, weight), sum(team, count)};
     }
   };
-  /// Sums up the pairs of each item: its derivative, and for each thread what does not belong to one item.
+  /// Sums up the pairs of each item: its derivatives, and for each thread what does not belong to one item.
   template <class Team, class S>
   [[nodiscard]] __device__ totals sum_range(const Team& team, std::uint32_t n, const pair_arrays<S>& at,
                                             const item_range& range) const {
     totals own{};
-    sum_pairs<double>(
-        team, range, [&](std::uint32_t i, std::uint32_t part) { return pairs_of<S>(at, n, i, part, own); },
-        [&](std::uint32_t i, double slope) { at.sum[i] = slope; });
+    if (at.bend != nullptr)
+      sum_pairs<two_sums>(
+          team, range,
+          [&](std::uint32_t i, std::uint32_t part) { return pairs_of<true>(at, n, i, part, own); },
+          [&](std::uint32_t i, const two_sums& of) {
+            at.sum[i] = of.first;
+            at.bend[i] = of.second;
+          });
+    else
+      sum_pairs<double>(
+          team, range,
+          [&](std::uint32_t i, std::uint32_t part) { return pairs_of<false>(at, n, i, part, own).first; },
+          [&](std::uint32_t i, double slope) { at.sum[i] = slope; });
     return own;
   }
 
   /// What the sums of all pairs are to the value and to the derivatives.
   struct result {
     double value;
-    pair_scale slope;
+    pair_scale slope, bend;
   };
   [[nodiscard]] __device__ result result_of(const totals& all, const plan& made) const {
     const double divisor = average == pairs::average::none    ? 1.0
@@ -208,19 +219,24 @@ struct pair_list {
     const int exponent = average == pairs::average::weight ? 0 : made.scale.exponent - ilogb(made.unit);
     const pair_scale by = pair_scale::of(function.value_factor, divisor, exponent);
     return {held_as<double>(held_as<double>(all.value) * by.first * by.second),
-            pair_scale::of(function.slope_factor, divisor, exponent)};
+            pair_scale::of(function.slope_factor, divisor, exponent),
+            pair_scale::of(function.bend_factor, divisor, exponent)};
   }
   /// Puts the derivatives. Where scores are tied, items of equal score, relevance and weight have the mean of
   /// theirs; see alike.hpp.
   template <class Team, class T, class R, class S>
   static __device__ void put(const Team& team, const device_list<T, R>& items, const device_sink<T>& sink,
-                             const pair_arrays<S>& at, const item_range& range, const pair_scale& by,
+                             const pair_arrays<S>& at, const item_range& range, const result& found,
                              bool tied) {
     const auto put_one = [&](std::uint32_t i, double slope) {
-      sink.put(i, held_as<T>(slope * by.first * by.second));
+      sink.put(i, held_as<T>(slope * found.slope.first * found.slope.second));
+    };
+    const auto put_bend = [&](std::uint32_t i, double bend) {
+      sink.put_hessian(i, held_as<T>(bend * found.bend.first * found.bend.second));
     };
     if (!tied) {
-      range.for_own(team, [&](std::uint32_t i) { put_one(i, at.sum[i]); });
+      if (sink.wanted()) range.for_own(team, [&](std::uint32_t i) { put_one(i, at.sum[i]); });
+      if (at.bend != nullptr) range.for_own(team, [&](std::uint32_t i) { put_bend(i, at.bend[i]); });
       return;
     }
     const std::uint32_t n = items.size();
@@ -228,15 +244,19 @@ struct pair_list {
       return at.score[i] == at.score[j] && score_of(items, i) == score_of(items, j) &&
              items.relevance(i) == items.relevance(j) && items.weight(i) == items.weight(j);
     };
-    sum_pairs<two_sums>(
-        team, range,
-        [&](std::uint32_t i, std::uint32_t part) {
-          two_sums of{};
-          for (std::uint32_t j = part; j < n; j += lanes_of_item)
-            if (alike(i, j)) of = of + two_sums{at.sum[j], 1.0};
-          return of;
-        },
-        [&](std::uint32_t i, const two_sums& of) { put_one(i, of.first / of.second); });
+    const auto put_means = [&](const double* sums, auto put_mean) {
+      sum_pairs<two_sums>(
+          team, range,
+          [&](std::uint32_t i, std::uint32_t part) {
+            two_sums of{};
+            for (std::uint32_t j = part; j < n; j += lanes_of_item)
+              if (alike(i, j)) of = of + two_sums{sums[j], 1.0};
+            return of;
+          },
+          [&](std::uint32_t i, const two_sums& of) { put_mean(i, of.first / of.second); });
+    };
+    if (sink.wanted()) put_means(at.sum, put_one);
+    if (at.bend != nullptr) put_means(at.bend, put_bend);
   }
 
  private:
@@ -256,6 +276,7 @@ struct pair_list {
     const std::uint32_t n = items.size();
     pair_arrays<S> at{};
     at.sum = scratch.take<double>(n);
+    if (sink.hessian_wanted()) at.bend = scratch.take<double>(n);
     if constexpr (weight_type::own > 0) at.own[0] = scratch.take<exact_number<S>>(n);
     if constexpr (weight_type::own > 1) at.own[1] = scratch.take<exact_number<S>>(n);
     at.score = scratch.take<S>(n);
@@ -270,7 +291,7 @@ struct pair_list {
     const bool tied = takes_item_order() && rank_items(team, n, all, at);
     fill_weights(team, items, made, at, all, sum(team, weight.sum_up(team, at, n, all)));
     const result found = result_of(sum_range(team, n, at, all).of_all(team), made);
-    if (sink.wanted()) put(team, items, sink, at, all, found.slope, tied);
+    if (sink.derivatives_wanted()) put(team, items, sink, at, all, found, tied);
     return found.value;
   }
 
@@ -281,21 +302,21 @@ struct pair_list {
     return keep == pairs::keep::both ? first && second : first || second;
   }
 
-  /// The derivative by score i of the pairs of item i with the items part, part + lanes_of_item, ... Adds
-  /// what does not belong to one item where item i is preferred.
-  template <class S>
-  [[nodiscard]] __device__ double pairs_of(const pair_arrays<S>& at, std::uint32_t n, std::uint32_t i,
-                                           std::uint32_t part, totals& own) const {
+  /// The derivatives by score i of the pairs of item i with the items part, part + lanes_of_item, ...; the second
+  /// one where `bends`. Adds what does not belong to one item where item i is preferred.
+  template <bool bends, class S>
+  [[nodiscard]] __device__ two_sums pairs_of(const pair_arrays<S>& at, std::uint32_t n, std::uint32_t i,
+                                             std::uint32_t part, totals& own) const {
     constexpr std::uint32_t chunk = 16 * lanes_of_item;  // no long sums in float
     const auto item = [&](std::uint32_t k) {
       return pair_item<S>{at.score[k], at.exponential != nullptr ? at.exponential[k] : S{0}, at.level[k]};
     };
     const auto weight_of = [&](std::uint32_t k) { return at.weight != nullptr ? at.weight[k] : S{1}; };
     const pair_item<S> here = item(i);
-    double slope = 0.0;
+    two_sums derivatives{};
     for (std::uint32_t begin = part; begin < n; begin += chunk) {
       const std::uint32_t end = n - begin < chunk ? n : begin + chunk;
-      S slopes{0}, values{0}, weights{0};
+      S slopes{0}, curvatures{0}, values{0}, weights{0};
       std::uint32_t count = 0;
       for (std::uint32_t j = begin; j < end; j += lanes_of_item) {
         if (cutoff > 0 && !keeps(at, i, j)) continue;
@@ -307,7 +328,10 @@ struct pair_list {
           weights += w;
           ++count;
           if (j == i) continue;
-          slopes += w * f.slope - weight(at, j, i) * weight_of(j) * function(there, here, S{0}).slope;
+          const S back = weight(at, j, i) * weight_of(j);
+          const pair_terms<S> g = function(there, here, S{0});
+          slopes += w * f.slope - back * g.slope;
+          if constexpr (bends) curvatures += w * f.curvature + back * g.curvature;
         } else {
           if (here.level == there.level) continue;
           const bool preferred = here.level > there.level;
@@ -316,6 +340,7 @@ struct pair_list {
           const pair_terms<S> f = function(upper, lower, upper.level - lower.level);
           const S w = weight(at, i, j) * weight_of(preferred ? i : j);
           slopes += preferred ? w * f.slope : -(w * f.slope);
+          if constexpr (bends) curvatures += w * f.curvature;
           if (preferred) {
             values += w * f.value;
             weights += w;
@@ -323,12 +348,12 @@ struct pair_list {
           }
         }
       }
-      slope += static_cast<double>(slopes);
+      derivatives = derivatives + two_sums{static_cast<double>(slopes), static_cast<double>(curvatures)};
       own.value += static_cast<double>(values);
       own.weight += static_cast<double>(weights);
       own.count += static_cast<double>(count);
     }
-    return slope;
+    return derivatives;
   }
 };
 

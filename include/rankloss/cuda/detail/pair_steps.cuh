@@ -32,7 +32,7 @@ struct pair_steps {
   template <class T, class R>
   struct arrays {
     // Arrays of pair_arrays, with room for doubles; [items]
-    double *sum, *own[2], *score, *level, *by_distance, *exponential, *weight;
+    double *sum, *bend, *own[2], *score, *level, *by_distance, *exponential, *weight;
     std::uint32_t* rank;
     double* sums;         ///< [parts] of weight.sum_up
     std::uint64_t* tied;  ///< [parts] whether scores are tied
@@ -41,6 +41,7 @@ struct pair_steps {
 
     explicit arrays(tile_arrays& from)
         : sum(from.of_items<double>()),
+          bend(from.of_items<double>()),
           own{list_type::weight_type::own > 0 ? from.of_items<double>() : nullptr,
               list_type::weight_type::own > 1 ? from.of_items<double>() : nullptr},
           score(from.of_items<double>()),
@@ -60,6 +61,7 @@ struct pair_steps {
       const auto part = [&](double* whole) { return reinterpret_cast<S*>(whole + list.first); };
       pair_arrays<S> at{};
       at.sum = sum + list.first;
+      if (list.sink.hessian_wanted()) at.bend = bend + list.first;
       const auto exact = [&](double* whole) {
         return reinterpret_cast<exact_number<S>*>(whole + list.first);
       };
@@ -88,7 +90,7 @@ struct pair_steps {
     grid.parts("pairwise: fill_weights", fill_weights<T, R>{of});
     grid.parts("pairwise: sum_pairs", sum_pairs<T, R>{of});
     grid.lists("pairwise: find_value", find_value<T, R>{of});
-    if (grid.gradient_wanted()) grid.parts("pairwise: put_slopes", put_slopes<T, R>{of});
+    if (grid.derivatives_wanted()) grid.parts("pairwise: put_derivatives", put_derivatives<T, R>{of});
   }
 
   template <class T, class R>
@@ -176,7 +178,7 @@ struct pair_steps {
   };
 
   template <class T, class R>
-  struct put_slopes {
+  struct put_derivatives {
     arrays<T, R> of;
 
     template <class Team>
@@ -184,8 +186,7 @@ struct pair_steps {
                                const grid_tile& part) const {
       const list_numbers numbers = of.lists[list.at];
       of.with(list, numbers.made, [&](const auto& at) {
-        loss.put(team, list.items, list.sink, at, {part.begin, part.end}, numbers.found.slope,
-                 numbers.tied != 0);
+        loss.put(team, list.items, list.sink, at, {part.begin, part.end}, numbers.found, numbers.tied != 0);
       });
     }
   };

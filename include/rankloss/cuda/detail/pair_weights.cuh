@@ -24,6 +24,7 @@ struct pair_arrays {
   exact_number<S>* own[2];  // for the weight of pairs, as many as it asks for
   S* by_distance;           // [n] for pairs whose ranks are so far apart
   double* sum;              // scratch, and then the gradient
+  double* bend;             // the Hessian; null: not wanted
 };
 
 /// How the weights of the pairs of one list are scaled: they are divided by 2^exponent, and at most

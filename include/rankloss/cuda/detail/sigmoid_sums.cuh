@@ -68,6 +68,25 @@ class pair_sums {
     }
     team.sync();
   }
+  /// Calls emit(i, h) for each item, where h is its entry of the Hessian of a function of the ranks, in units of the
+  /// temperature: a and a2 are the first two derivatives by the ranks.
+  template <class Team, class Emit>
+  __device__ void bend(const Team& team, const T* a, const T* a2, const T* slopes, double, T*,
+                       Emit emit) const {
+    for (std::uint32_t i = team.rank(); i < n_; i += team.size()) {
+      T bends{0}, squares = a2[i] * slopes[i] * slopes[i];
+      for (std::uint32_t j = 0; j < n_; ++j) {
+        if (j == i) continue;
+        const T x = distance_(x_[j], x_[i]);
+        const sigmoid_at<T> at(x);
+        const T curvature = at.slope * (T{1} - at.tail - at.tail);
+        bends += (a[j] - a[i]) * (x > T{0} ? curvature : x < T{0} ? -curvature : T{0});
+        squares += a2[j] * at.slope * at.slope;
+      }
+      emit(i, bends + squares);
+    }
+    team.sync();
+  }
   /// Calls emit(i, sum_j (a_j - a_i) sigmoid') for each item.
   template <class Team, class Emit>
   __device__ void pull(const Team& team, const T* a, const T*, double, Emit emit) const {
@@ -97,6 +116,18 @@ template <class T>
 struct slope_kernel {
   template <std::size_t k>
   static constexpr double term = rankloss::detail::kernel_terms<T>::slope[k];
+};
+
+/// -sigmoid'' and the square of sigmoid', with kernel_terms<T>::hessian_count terms.
+template <class T>
+struct curvature_kernel {
+  template <std::size_t k>
+  static constexpr double term = rankloss::detail::kernel_terms<T>::curvature[k];
+};
+template <class T>
+struct slope_squared_kernel {
+  template <std::size_t k>
+  static constexpr double term = rankloss::detail::kernel_terms<T>::slope_squared[k];
 };
 
 /// The states of a scan: sum_j w_j exp(-k (distance to j)), k = 1..K, over the items that it has passed.
@@ -285,11 +316,10 @@ struct part_of_list {
   [[nodiscard]] __device__ states_before<K> below() const { return {from_below}; }
 };
 
-/// Soft ranks of lists that are sorted, x falling, by scans. Arrays are [n]; `decay`, `above` are scratch.
-template <class T, class Range = whole_list>
+/// Soft ranks of lists that are sorted, x falling, by scans of K states. Arrays are [n]; `decay`, `above` are
+/// scratch.
+template <class T, class Range = whole_list, std::size_t K = rankloss::detail::kernel_terms<T>::count>
 class scan_sums {
-  static constexpr std::size_t K = rankloss::detail::kernel_terms<T>::count;
-
  public:
   /// decay[i]: from item i - 1 to item i, as another one has left it.
   __device__ scan_sums(std::uint32_t n, const double* decay, T* above, Range range = {})
@@ -318,6 +348,44 @@ class scan_sums {
       emit(i, rank, static_cast<T>(static_cast<double>(slopes[i]) + s.template dot<slope_kernel<T>>()));
     });
   }
+  /// What pair_sums::bend does.
+  /// @param bends  [n] scratch
+  template <class Team, class Emit>
+  __device__ void bend(const Team& team, const T* a, const T* a2, const T* slopes, double centre, T* bends,
+                       Emit emit) const {
+    const scan_sums<T, Range, rankloss::detail::kernel_terms<T>::hessian_count> sums(n_, decay_, above_,
+                                                                                     range_);
+    sums.sum_curvatures(team, bends);
+    sums.bend_by(team, a, centre, bends);
+    sums.add_squares(team, a2, slopes, bends, emit);
+  }
+  // The steps of that, of K = hessian_count.
+
+  /// curvatures[i]: the sum of -sigmoid'' over the items above less that over those below.
+  template <class Team>
+  __device__ void sum_curvatures(const Team& team, T* curvatures) const {
+    sum_both<curvature_kernel<T>>(
+        team, [](std::uint32_t) { return 1.0; }, -1.0,
+        [&](std::uint32_t i, double sum) { curvatures[i] = static_cast<T>(sum); });
+  }
+  /// They become the same sums of (a_j - a_i) times that.
+  template <class Team>
+  __device__ void bend_by(const Team& team, const T* a, double centre, T* curvatures) const {
+    const auto weight = [&](std::uint32_t i) { return static_cast<double>(a[i]) - centre; };
+    sum_both<curvature_kernel<T>>(team, weight, -1.0, [&](std::uint32_t i, double sum) {
+      curvatures[i] = static_cast<T>(sum - weight(i) * static_cast<double>(curvatures[i]));
+    });
+  }
+  /// Calls emit with these and what else there is of the Hessian.
+  template <class Team, class Emit>
+  __device__ void add_squares(const Team& team, const T* a2, const T* slopes, const T* bends,
+                              Emit emit) const {
+    const auto weight = [&](std::uint32_t i) { return static_cast<double>(a2[i]); };
+    sum_both<slope_squared_kernel<T>>(team, weight, 1.0, [&](std::uint32_t i, double sum) {
+      const auto slope = static_cast<double>(slopes[i]);
+      emit(i, static_cast<T>(sum + weight(i) * slope * slope + static_cast<double>(bends[i])));
+    });
+  }
   /// @param centre  what is subtracted from all a, so that fewer digits are lost
   template <class Team, class Emit>
   __device__ void pull(const Team& team, const T* a, const T* slopes, double centre, Emit emit) const {
@@ -332,6 +400,16 @@ class scan_sums {
   }
 
  private:
+  /// Calls emit(i, sum over the items above + sign * sum over those below) for each item.
+  template <class Kernel, class Team, class Weight, class Emit>
+  __device__ void sum_both(const Team& team, Weight weight, double sign, Emit emit) const {
+    down(team, weight, [&](std::uint32_t i, const exponential_states<K>& s) {
+      above_[i] = static_cast<T>(s.template dot<Kernel>());
+    });
+    up(team, weight, [&](std::uint32_t i, const exponential_states<K>& s) {
+      emit(i, fma(sign, s.template dot<Kernel>(), static_cast<double>(above_[i])));
+    });
+  }
   template <class Team, class Weight, class Emit>
   __device__ void down(const Team& team, Weight weight, Emit emit) const {
     scan_states<K>(

@@ -13,19 +13,19 @@ namespace rankloss::inline RANKLOSS_ABI::cuda::detail {
 
 /// Sums of a sigmoid over all pairs of a long list that is sorted, by scans over the grid. What a scan needs at
 /// the beginning of a tile is made in two steps: each tile sums up what it hands on, downwards and upwards,
-/// and then the parts of a list are scanned. After that each tile scans its own items.
-template <class T>
+/// and then the parts of a list are scanned. After that each tile scans its own items. K: states of the scans.
+template <class T, std::size_t K = rankloss::detail::kernel_terms<T>::count>
 struct sigmoid_tiles {
-  static constexpr std::size_t K = rankloss::detail::kernel_terms<T>::count;
-
   double* decay;                                  ///< [items] from item i - 1 to item i
   T* above;                                       ///< [items] scratch of scans
   scan_part<K>*down, *up;                         ///< [tiles] what each hands on
   exponential_states<K>*from_above, *from_below;  ///< [tiles] what each is handed
 
   explicit sigmoid_tiles(tile_arrays& from)
-      : decay(from.of_items<double>()),
-        above(from.of_items<T>()),
+      : sigmoid_tiles(from, from.of_items<double>(), from.of_items<T>()) {}
+  sigmoid_tiles(tile_arrays& from, double* decay, T* above)
+      : decay(decay),
+        above(above),
         down(from.of_tiles<scan_part<K>>()),
         up(from.of_tiles<scan_part<K>>()),
         from_above(from.of_tiles<exponential_states<K>>()),
@@ -82,8 +82,8 @@ struct sigmoid_tiles {
 
   /// The sums of the items of a tile, whose arrays begin where the tile does.
   template <class R>
-  [[nodiscard]] __device__ scan_sums<T, part_of_list<K>> sums(const grid_list<T, R>& list,
-                                                              const grid_tile& tile) const {
+  [[nodiscard]] __device__ scan_sums<T, part_of_list<K>, K> sums(const grid_list<T, R>& list,
+                                                                 const grid_tile& tile) const {
     const std::size_t begin = list.first + tile.begin;
     return {tile.size(), decay + begin, above + begin,
             part_of_list<K>{tile.begin, from_above + list.tile + tile.index,

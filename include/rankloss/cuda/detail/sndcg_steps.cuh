@@ -47,9 +47,12 @@ struct sndcg_steps {
     sorted_arrays<key> sorted_gains, scores;
     digit_counts counts;
     sigmoid_tiles<T> sums;
+    sigmoid_tiles<T, rankloss::detail::kernel_terms<T>::hessian_count> bend_sums;
     T* gains;   ///< [items] by item
     T* a;       ///< [items] by score, as the next: gains, which become d(DCG) / d(rank)
     T* slopes;  ///< [items]
+    T* a2;      ///< [items] d2(DCG) / d(rank)^2
+    T* bends;   ///< [items]
     gain_options::greatest_numbers* most;  ///< [tiles]
     double* best;                          ///< [tiles] what each adds to the ideal DCG
     rank_sums* found;                      ///< [tiles]
@@ -60,9 +63,12 @@ struct sndcg_steps {
           scores(sorted_arrays<key>::of(from, true)),
           counts(digit_counts::of(from, 2)),
           sums(from),
+          bend_sums(from, sums.decay, sums.above),
           gains(from.of_items<T>()),
           a(from.of_items<T>()),
           slopes(from.of_items<T>()),
+          a2(from.of_items<T>()),
+          bends(from.of_items<T>()),
           most(from.of_tiles<gain_options::greatest_numbers>()),
           best(from.of_tiles<double>()),
           found(from.of_tiles<rank_sums>()),
@@ -79,11 +85,21 @@ struct sndcg_steps {
     grid.lists("sndcg: sum_ideal", sum_ideal<T, R>{of});
     grid.tiles("sndcg: find_ranks", find_ranks<T, R>{of});
     grid.lists("sndcg: sum_dcg", sum_dcg<T, R>{of});
-    if (!grid.gradient_wanted()) return;
-    grid.tiles("sndcg: sum_pulls", sum_pulls<T, R>{of});
-    grid.lists("sndcg: hand_on_pulls", hand_on_pulls<T, R>{of});
-    grid.tiles("sndcg: pull", pull<T, R>{of});
+    if (grid.gradient_wanted()) {
+      grid.tiles("sndcg: sum_pulls", sum_pulls<T, R>{of});
+      grid.lists("sndcg: hand_on_pulls", hand_on_pulls<T, R>{of});
+      grid.tiles("sndcg: pull", pull<T, R>{of});
+    }
+    if (!grid.hessian_wanted()) return;
+    for (const bend_weight of_items : {bend_weight::one, bend_weight::a, bend_weight::a2}) {
+      grid.tiles("sndcg: sum_bends", sum_bends<T, R>{of, of_items});
+      grid.lists("sndcg: hand_on_bends", hand_on_bends<T, R>{of});
+      grid.tiles("sndcg: bend", bend<T, R>{of, of_items});
+    }
   }
+
+  /// What items weigh in the sums of a Hessian: 1, then d(DCG) / d(rank), then d2(DCG) / d(rank)^2.
+  enum class bend_weight : std::uint64_t { one, a, a2 };
 
   template <class T, class R>
   struct find_units {
@@ -178,9 +194,11 @@ struct sndcg_steps {
                                const grid_tile& tile) const {
       T* const a = of.a + list.first + tile.begin;
       T* const slopes = of.slopes + list.first + tile.begin;
+      T* const a2 = of.a2 + list.first + tile.begin;
       rank_sums own{0.0, 0.0, 0.0};
       of.sums.sums(list, tile).ranks(team, slopes, [&](std::uint32_t i, T rank, T slope_sum) {
         slopes[i] = slope_sum;
+        if (list.sink.hessian_wanted()) a2[i] = loss.curvature_of(a[i], rank);
         loss.add_rank(own, a[i], rank, slope_sum);
       });
       own = own.of_all(team);
@@ -242,6 +260,59 @@ struct sndcg_steps {
                   const double slope = best > 0.0 ? loss.slope(static_cast<double>(pulled), best) : 0.0;
                   list.sink.put(order[i], static_cast<T>(slope));
                 });
+    }
+  };
+
+  template <class T, class R>
+  struct sum_bends {
+    arrays<T, R> of;
+    bend_weight of_items;
+
+    template <class Team, class Compute>
+    __device__ void operator()(const Team& team, const Compute&, const grid_list<T, R>& list,
+                               const grid_tile& tile) const {
+      const T *const a = of.a + list.first, *const a2 = of.a2 + list.first;
+      const double centre = of.lists[list.at].centre;
+      of.bend_sums.sum_tile(team, list, tile, of.bend_sums.onward(list, tile), [&](std::uint32_t i) {
+        return of_items == bend_weight::one ? 1.0
+               : of_items == bend_weight::a ? static_cast<double>(a[i]) - centre
+                                            : static_cast<double>(a2[i]);
+      });
+    }
+  };
+
+  template <class T, class R>
+  struct hand_on_bends {
+    arrays<T, R> of;
+
+    template <class Team, class Compute>
+    __device__ void operator()(const Team& team, const Compute&, const grid_list<T, R>& list) const {
+      of.bend_sums.hand_on(team, list);
+    }
+  };
+
+  template <class T, class R>
+  struct bend {
+    arrays<T, R> of;
+    bend_weight of_items;
+
+    template <class Team, class Compute>
+    __device__ void operator()(const Team& team, const Compute& loss, const grid_list<T, R>& list,
+                               const grid_tile& tile) const {
+      const std::size_t begin = list.first + tile.begin;
+      const std::uint32_t* const order = of.scores.indices[0] + begin;
+      const double best = of.lists[list.at].best;
+      const auto sums = of.bend_sums.sums(list, tile);
+      T* const bends = of.bends + begin;
+      if (of_items == bend_weight::one)
+        sums.sum_curvatures(team, bends);
+      else if (of_items == bend_weight::a)
+        sums.bend_by(team, of.a + begin, of.lists[list.at].centre, bends);
+      else
+        sums.add_squares(team, of.a2 + begin, of.slopes + begin, bends, [&](std::uint32_t i, T bent) {
+          const double curvature = best > 0.0 ? loss.curvature(static_cast<double>(bent), best) : 0.0;
+          list.sink.put_hessian(order[i], held_as<T>(curvature));
+        });
     }
   };
 };

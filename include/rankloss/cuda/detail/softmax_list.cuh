@@ -115,7 +115,9 @@ struct softmax_sums {
 /// The cross entropy of a target with the softmax of the scores, plus the first term of its expansion in 1 -
 /// p, as softmax_loss computes it on the CPU.
 struct softmax_result {
-  double value, q, inverse, agreed, first, second;
+  double value, q, inverse, agreed;
+  double first, second;            ///< factors on the terms of a slope
+  double first_bend, second_bend;  ///< and of a curvature
 
   /// @param total  the sum of the target, raised
   template <class T>
@@ -130,6 +132,8 @@ struct softmax_result {
     made.agreed = sums.agreement * made.q / sums.whole;
     made.first = bounded_factor<T>(mass / temperature);
     made.second = bounded_factor<T>(poly / temperature);
+    made.first_bend = bounded_factor<T>(mass / temperature / temperature);
+    made.second_bend = bounded_factor<T>(poly / temperature / temperature);
     made.value = fmin(fmax(mass * cross + poly * (1.0 - made.agreed), -largest_term), largest_term);
     return made;
   }
@@ -139,9 +143,20 @@ struct softmax_result {
     const double held = v * q;
     return first * (p - held) - second * p * (held - agreed);
   }
+  /// The second derivative.
+  [[nodiscard]] __device__ double curvature(double v, double e) const {
+    const double p = e * inverse;
+    return p * (first_bend * (1.0 - p) - second_bend * (1.0 - 2.0 * p) * (v * q - agreed));
+  }
+  /// Writes those of an item that are wanted.
+  template <class T>
+  __device__ void put(const device_sink<T>& sink, std::uint32_t i, double v, double e) const {
+    if (sink.wanted()) sink.put(i, static_cast<T>(slope(v, e)));
+    if (sink.hessian_wanted()) sink.put_hessian(i, static_cast<T>(curvature(v, e)));
+  }
 };
 
-/// Value and gradient of a list from its target. Sums are of doubles, exponentials of the type of the scores.
+/// Value, gradient and Hessian of a list from its target. Sums are of doubles, exponentials of the type of the scores.
 ///
 /// @param v  the target
 /// @param e  [items] scratch
@@ -155,7 +170,7 @@ template <class Team, class T, class R>
     for (std::uint32_t i = team.rank(); i < n; i += team.size()) body(i);
   };
   if (n == 1 || !(target.total > 0.0)) {
-    if (sink.wanted()) for_own([&](std::uint32_t i) { sink.put(i, T{0}); });
+    for_own([&](std::uint32_t i) { sink.put_wanted(i, T{0}, T{0}); });
     return 0.0;
   }
   const double raise = target.raise();
@@ -170,7 +185,7 @@ template <class Team, class T, class R>
     sums.add(v[i], d, e[i]);
   });
   const auto result = softmax_result::of<T>(sums.of_all(team), target.total * raise, mass, poly, temperature);
-  if (sink.wanted()) for_own([&](std::uint32_t i) { sink.put(i, static_cast<T>(result.slope(v[i], e[i]))); });
+  if (sink.derivatives_wanted()) for_own([&](std::uint32_t i) { result.put(sink, i, v[i], e[i]); });
   return result.value;
 }
 
@@ -215,6 +230,7 @@ struct relevance_target {
 struct softmax_list {
   softmax_cross_entropy loss;
 
+  static constexpr bool has_hessian = true;
   template <class T>
   static constexpr std::size_t item_bytes = 2 * sizeof(double);
 

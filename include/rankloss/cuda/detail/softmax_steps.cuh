@@ -74,7 +74,7 @@ struct softmax_steps {
     grid.lists("softmax: choose_target", choose_target<T, R>{of});
     grid.tiles("softmax: sum_exponentials", sum_exponentials<T, R>{of});
     grid.lists("softmax: find_value", find_value<T, R>{of});
-    if (grid.gradient_wanted()) grid.tiles("softmax: put_slopes", put_slopes<T, R>{of});
+    if (grid.derivatives_wanted()) grid.tiles("softmax: put_derivatives", put_derivatives<T, R>{of});
   }
 
   template <class T, class R>
@@ -177,7 +177,7 @@ struct softmax_steps {
   };
 
   template <class T, class R>
-  struct put_slopes {
+  struct put_derivatives {
     arrays<T, R> of;
 
     template <class Team, class Compute>
@@ -186,11 +186,9 @@ struct softmax_steps {
       const softmax_result result = of.lists[list.at].result;
       if (of.lists[list.at].any(list.size()))
         for_terms(team, compute, list, tile, of.lists[list.at],
-                  [&](std::uint32_t i, double v, double, double e) {
-                    list.sink.put(i, static_cast<T>(result.slope(v, e)));
-                  });
+                  [&](std::uint32_t i, double v, double, double e) { result.put(list.sink, i, v, e); });
       else
-        tile.for_own(team, [&](std::uint32_t i) { list.sink.put(i, T{0}); });
+        tile.for_own(team, [&](std::uint32_t i) { list.sink.put_wanted(i, T{0}, T{0}); });
     }
   };
 
