@@ -133,7 +133,7 @@ __global__ void __launch_bounds__(slope_threads) write_matrix_slopes(const Task 
       to = not_a_number<T>;
       continue;
     }
-    const T own = pair_slope(task.pairs, task.lines, task.slopes[i], of_column, i, j, task.scores(i, j));
+    const T own = pair_slope(task.pairs, task.lines, task.slopes[i], of_column, task.pairs.kind(i, j), task.scores(i, j));
     put_number(to, held_as<double>(task.out.scale * static_cast<double>(own)), task.out.update);
   }
 }
