@@ -17,6 +17,12 @@ inline constexpr std::size_t task_items = 4096;
 /// The same for lists of partial orders, whose times differ more. Benchmark plackett_luce_pairs.
 inline constexpr std::size_t task_orders = 16;
 
+/// Columns of a matrix that are copied at a time, in pieces of so many rows, and their length from which on
+/// they are. Benchmark softmax_columns.
+inline constexpr std::size_t block_lists = 64;
+inline constexpr std::size_t block_rows = 16;
+inline constexpr std::size_t shortest_block = 128;
+
 // Embeddings.
 
 /// Similarities of a panel, at most, where that many lists are enough: a panel that stays in the cache.

@@ -5,6 +5,7 @@
 #include <rankloss/context.hpp>
 #include <rankloss/detail/base/tuning.hpp>
 #include <rankloss/detail/data/weighted_mean.hpp>
+#include <rankloss/detail/lists/list_block.hpp>
 #include <rankloss/detail/lists/list_source.hpp>
 #include <rankloss/detail/lists/output_sink.hpp>
 #include <rankloss/loss.hpp>
@@ -79,10 +80,22 @@ class list_run {
 
   /// Runs the lists [first, last).
   void run(std::size_t first, std::size_t last) {
+    if constexpr (interleaving_source<Source>)
+      if (first < last && source_.interleaved() && source_.size(first) >= tuning::shortest_block)
+        return run_blocks(first, last);
     plan(first, last);
     context_.run(tasks_, [this](std::size_t worker, std::size_t task) {
+      workspace& scratch = context_.scratch(worker);
+      const auto target = [&](std::size_t l) {
+        return std::pair(gradient_.target(l, sizes_[l], scratch), hessian_.target(l, sizes_[l], scratch));
+      };
+      const auto commit = [&](std::size_t l, const list_outputs<T>& written) {
+        const double factor = mean_.share(weight(l));
+        gradient_.commit(l, written.gradient, factor);
+        hessian_.commit(l, written.hessian, factor);
+      };
       for (std::size_t at = bounds_[task]; at < bounds_[task + 1];)
-        at += run_some(at, bounds_[task + 1], context_.scratch(worker));
+        at += run_some(source_, at, bounds_[task + 1], scratch, target, commit);
     });
   }
 
@@ -115,7 +128,7 @@ class list_run {
         start{};  // start[size + 1]: where lists of that size begin in the order
     const auto rank = [](std::size_t size) { return std::min(size, group_longest + 1); };
     for (std::size_t l = first; l < last; ++l) {
-      sizes_[l] = kept_size(l);
+      sizes_[l] = kept_size(source_, l);
       ++start[rank(sizes_[l]) + 1];
     }
     std::partial_sum(start.begin(), start.end(), start.begin());
@@ -135,15 +148,54 @@ class list_run {
     }
   }
 
+  /// Runs the lists [first, last) that lie between each other: each task is a block of them.
+  void run_blocks(std::size_t first, std::size_t last) {
+    constexpr std::size_t most = tuning::block_lists;
+    context_.run((last - first + most - 1) / most, [=, this](std::size_t worker, std::size_t task) {
+      const std::size_t begin = first + task * most, count = std::min(most, last - begin);
+      workspace& scratch = context_.scratch(worker);
+      const workspace::scope scope(scratch);
+      const list_block<Source> block(source_, begin, count, scratch);
+      for (std::size_t l = begin; l < begin + count; ++l) {
+        sizes_[l] = kept_size(block, l);
+        order_[l] = l;
+      }
+      // Groups are those of a batch of these lists: by size, and then by place.
+      const auto rank = [this](std::size_t l) {
+        return std::pair(std::min(sizes_[l], group_longest + 1), l);
+      };
+      std::sort(&order_[begin], &order_[begin] + count,
+                [&](std::size_t a, std::size_t b) { return rank(a) < rank(b); });
+      std::array<strided<T>, most> gradients, hessians;
+      std::array<double, most> factors;
+      const std::size_t pitch = block.pitch();
+      T* const slopes = scratch.take<T>(out_.gradient.empty() ? 0 : count * pitch).data();
+      T* const curvatures = scratch.take<T>(out_.hessian.empty() ? 0 : count * pitch).data();
+      for (std::size_t k = 0; k < count; ++k) {
+        const std::size_t kept = sizes_[begin + k];
+        if (!out_.gradient.empty()) gradients[k] = {slopes + k * pitch, kept};
+        if (!out_.hessian.empty()) hessians[k] = {curvatures + k * pitch, kept};
+        factors[k] = mean_.share(weight(begin + k));
+      }
+      const auto target = [&](std::size_t l) { return std::pair(gradients[l - begin], hessians[l - begin]); };
+      for (std::size_t at = begin; at < begin + count;)
+        at += run_some(block, at, begin + count, scratch, target, [](std::size_t, const auto&) {});
+      const std::span<const double> shares(factors.data(), count);
+      gradient_.commit(block, begin, std::span<const strided<T>>(gradients.data(), count), shares, pitch);
+      hessian_.commit(block, begin, std::span<const strided<T>>(hessians.data(), count), shares, pitch);
+    });
+  }
+
   /// Whether a list goes to the loss as a copy.
   [[nodiscard]] bool packed() const { return source_.masked() || source_.any_missed(); }
 
   /// The number of items that have a rank.
-  [[nodiscard]] std::size_t kept_size(std::size_t l) const {
+  template <class Reader>
+  [[nodiscard]] std::size_t kept_size(const Reader& reader, std::size_t l) const {
     const std::size_t size = source_.size(l);
     if (!packed()) return size;
     std::size_t kept = 0;
-    for (std::size_t i = 0; i < size; ++i) kept += source_.kept(l, i) && !source_.missed(l, i) ? 1u : 0u;
+    for (std::size_t i = 0; i < size; ++i) kept += reader.kept(l, i) && !reader.missed(l, i) ? 1u : 0u;
     return kept;
   }
 
@@ -152,29 +204,31 @@ class list_run {
     context_.run(tasks_, [this](std::size_t worker, std::size_t task) {
       for (std::size_t at = bounds_[task]; at < bounds_[task + 1]; ++at) {
         const workspace::scope scope(context_.scratch(worker));
-        counts_[order_[at]] = has_relevance(loss_, view(order_[at], context_.scratch(worker))) ? 1.0 : 0.0;
+        counts_[order_[at]] =
+            has_relevance(loss_, view(source_, order_[at], context_.scratch(worker))) ? 1.0 : 0.0;
       }
     });
   }
 
   /// One list as the loss reads it: the host's memory, or a packed copy of the items that the mask keeps, the
   /// missed ones last.
-  [[nodiscard]] list_type view(std::size_t l, workspace& scratch) const {
-    list_type items{source_.scores(l), source_.relevance(l, scratch), source_.weights(l, scratch), l};
+  template <class Reader>
+  [[nodiscard]] list_type view(const Reader& reader, std::size_t l, workspace& scratch) const {
+    list_type items{reader.scores(l), reader.relevance(l, scratch), reader.weights(l, scratch), l};
     if (!packed()) return items;
     const std::size_t n = sizes_[l];
     std::size_t all = n;
-    if (source_.any_missed())
+    if (reader.any_missed())
       for (std::size_t i = 0; i < items.size(); ++i)
-        all += source_.kept(l, i) && source_.missed(l, i) ? 1u : 0u;
+        all += reader.kept(l, i) && reader.missed(l, i) ? 1u : 0u;
     const std::span<T> scores = scratch.take<T>(n);
     const std::span<Relevance> relevance = scratch.take<Relevance>(all);
     const std::span<double> weights = scratch.take<double>(items.weights.empty() ? 0 : all);
     std::size_t ranked = 0;
     std::size_t missed = n;
     for (std::size_t i = 0; i < items.size(); ++i) {
-      if (!source_.kept(l, i)) continue;
-      const bool has_rank = !source_.missed(l, i);
+      if (!reader.kept(l, i)) continue;
+      const bool has_rank = !reader.missed(l, i);
       const std::size_t to = has_rank ? ranked++ : missed++;
       if (has_rank) scores[to] = items.scores[i];
       relevance[to] = items.relevance[i];
@@ -184,7 +238,12 @@ class list_run {
   }
 
   /// Runs the next list or group of lists of the order; returns the number of lists.
-  std::size_t run_some(std::size_t at, std::size_t end, workspace& scratch) {
+  /// @param reader  the source, or a block of its lists
+  /// @param target  target(l): where the loss writes gradient and Hessian of list l
+  /// @param commit  commit(l, written): what becomes of them
+  template <class Reader, class Target, class Commit>
+  std::size_t run_some(const Reader& reader, std::size_t at, std::size_t end, workspace& scratch,
+                       const Target& target, const Commit& commit) {
     const workspace::scope scope(scratch);
     const std::size_t size = sizes_[order_[at]];
     std::size_t count = 1;
@@ -197,9 +256,9 @@ class list_run {
     std::array<list_outputs<T>, group_size> written;
     for (std::size_t i = 0; i < count; ++i) {
       const std::size_t l = order_[at + i];
-      lists[i] = view(l, scratch);
-      written[i] = {gradient_.target(l, sizes_[l], scratch), hessian_.target(l, sizes_[l], scratch),
-                    slope_of(temperature_, l), slope_of(bias_, l)};
+      lists[i] = view(reader, l, scratch);
+      const auto [gradient, hessian] = target(l);
+      written[i] = {gradient, hessian, slope_of(temperature_, l), slope_of(bias_, l)};
     }
     if (size == 0) {
       values_[order_[at]] = 0.0;
@@ -214,12 +273,7 @@ class list_run {
     } else {
       values_[order_[at]] = compute(loss_, lists[0], written[0], scratch);
     }
-    for (std::size_t i = 0; i < count; ++i) {
-      const std::size_t l = order_[at + i];
-      const double factor = mean_.share(weight(l));
-      gradient_.commit(l, written[i].gradient, factor);
-      hessian_.commit(l, written[i].hessian, factor);
-    }
+    for (std::size_t i = 0; i < count; ++i) commit(order_[at + i], written[i]);
     return count;
   }
 

@@ -7,6 +7,7 @@
 #include <rankloss/detail/data/check_data.hpp>
 #include <rankloss/detail/data/outputs.hpp>
 #include <rankloss/detail/data/weighted_mean.hpp>
+#include <rankloss/detail/lists/list_block.hpp>
 #include <rankloss/loss.hpp>
 #include <rankloss/options.hpp>
 #include <rankloss/workspace.hpp>
@@ -155,6 +156,27 @@ class matrix_source {
     return weight_of(columns_ ? batch_.column_weights : batch_.row_weights, l);
   }
   [[nodiscard]] std::size_t padding(std::size_t) const { return 0; }
+  /// See interleaving_source.
+  [[nodiscard]] bool interleaved() const {
+    const auto items = scores_from(0);
+    return items.next_list < items.next_item;
+  }
+  [[nodiscard]] bool interleaved_relevance() const {
+    if (relevance_ == nullptr) return !matches_by_index(batch_);
+    const auto items = relevance_from(0);
+    return items.next_list < items.next_item;
+  }
+  [[nodiscard]] interleaved_items<const T> scores_from(std::size_t l) const {
+    return items_from(batch_.similarity.data(), l, strides_, columns_);
+  }
+  [[nodiscard]] interleaved_items<const R> relevance_from(std::size_t l) const {
+    if (relevance_ == nullptr) return {nullptr, 0, 0};
+    return items_from(relevance_, l, relevance_strides_,
+                      columns_ && kind_ != list_relevance::relevance_as_rows);
+  }
+  [[nodiscard]] R relevance_at(std::size_t l, std::size_t i) const {
+    return static_cast<R>(columns_ ? matching(batch_, i, l) : matching(batch_, l, i));
+  }
   [[nodiscard]] bool masked() const { return leaves_out_pairs(batch_); }
   [[nodiscard]] bool kept(std::size_t l, std::size_t i) const {
     return columns_ ? keeps_pair(batch_, i, l) : keeps_pair(batch_, l, i);
@@ -163,6 +185,12 @@ class matrix_source {
   [[nodiscard]] bool missed(std::size_t, std::size_t) const { return false; }
 
  private:
+  template <class X>
+  [[nodiscard]] static interleaved_items<const X> items_from(const X* data, std::size_t l,
+                                                             const pair_strides& strides, bool column) {
+    const std::size_t list = column ? strides.column : strides.row;
+    return {data + l * list, list, column ? strides.row : strides.column};
+  }
   /// First item and stride of a row or column.
   [[nodiscard]] static std::pair<std::size_t, std::ptrdiff_t> layout(std::size_t l,
                                                                      const pair_strides& strides,

@@ -3,13 +3,18 @@
 
 #include <rankloss/batch.hpp>
 #include <rankloss/detail/base/finite.hpp>
+#include <rankloss/detail/base/tuning.hpp>
 #include <rankloss/detail/data/outputs.hpp>
+#include <rankloss/detail/lists/list_block.hpp>
 #include <rankloss/detail/lists/list_source.hpp>
 #include <rankloss/workspace.hpp>
 
+#include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstddef>
 #include <limits>
+#include <span>
 #include <type_traits>
 #include <utility>
 
@@ -51,6 +56,47 @@ class output_sink {
     clear_padding(l);
   }
 
+  /// The same for the lists [first, first + written.size()) of a list_block, which lie `pitch` apart in memory;
+  /// what was written may be changed.
+  template <class Block>
+  void commit(const Block& block, std::size_t first, std::span<const strided<T>> written,
+              std::span<const double> factors, std::size_t pitch) const {
+    if (out_.empty()) return;
+    out_.visit([&](auto* memory) {
+      using G = std::remove_pointer_t<decltype(memory)>;
+      std::array<std::size_t, tuning::block_lists> from{};
+      std::array<double, tuning::block_lists> rounded;
+      std::array<std::pair<std::size_t, std::ptrdiff_t>, tuning::block_lists> place;
+      bool plain = !source_.masked();
+      for (std::size_t k = 0; k < written.size(); ++k) {
+        const double factor = held_as<double>(scale_ * factors[k]);
+        plain = plain && narrow<T>(factor);
+        rounded[k] = rounded_factor<G>(factor);
+        place[k] = source_.layout(first + k, out_);
+      }
+      if constexpr (std::is_same_v<G, T>) {
+        const bool side_by_side = written.size() > 1 && place[1].first == place[0].first + 1;
+        if (plain && side_by_side) {
+          for (std::size_t k = 0; k < written.size(); ++k) {
+            T* const items = written[k].data();
+            const T own = static_cast<T>(rounded[k]);
+            for (std::size_t i = 0; i < written[k].size(); ++i) items[i] *= own;
+          }
+          bring_block(written[0].data(), pitch, written.size(), written[0].size(), memory + place[0].first,
+                      static_cast<std::size_t>(place[0].second));
+          return;
+        }
+      }
+      block.for_pieces(written.size(), [&](std::size_t k, std::size_t i) {
+        G& to = *(memory + place[k].first + static_cast<std::ptrdiff_t>(i) * place[k].second);
+        if (block.kept(first + k, i))
+          bring(to, written[k][from[k]++], rounded[k]);
+        else
+          put(to, 0.0, update_);
+      });
+    });
+  }
+
  private:
   /// Whether a factor may be applied in the type S: it is not subnormal in S, so that it keeps its digits,
   /// and its product with a number of S never overflows.
@@ -75,17 +121,47 @@ class output_sink {
     }
     out_.visit([&](auto* memory) {
       using G = std::remove_pointer_t<decltype(memory)>;
-      using wide = std::common_type_t<G, T>;
-      const double rounded = narrow<wide>(factor) ? static_cast<double>(static_cast<wide>(factor)) : factor;
+      const double rounded = rounded_factor<G>(factor);
       const auto [first, stride] = source_.layout(l, out_);
       std::size_t from = 0;
       for (std::size_t i = 0; i < source_.size(l); ++i) {
         G& to = *(memory + first + static_cast<std::ptrdiff_t>(i) * stride);
-        const bool kept = !source_.masked() || source_.kept(l, i);
-        const wide g = kept ? held_as<wide>(static_cast<double>(written[from++]) * rounded) : wide{0};
-        put(to, static_cast<double>(g), update_);
+        if (!source_.masked() || source_.kept(l, i))
+          bring(to, written[from++], rounded);
+        else
+          put(to, 0.0, update_);
       }
     });
+  }
+
+  /// The factor as it multiplies numbers of T on their way to an output of G.
+  template <class G>
+  [[nodiscard]] static double rounded_factor(double factor) noexcept {
+    using wide = std::common_type_t<G, T>;
+    return narrow<wide>(factor) ? static_cast<double>(static_cast<wide>(factor)) : factor;
+  }
+  /// Brings lists, of n items each and `pitch` apart, to memory where they lie side by side.
+  void bring_block(const T* lists, std::size_t pitch, std::size_t count, std::size_t n, T* to,
+                   std::size_t row) const {
+    constexpr std::size_t rows = tuning::block_rows;
+    std::array<T, rows * tuning::block_lists> piece;
+    for (std::size_t begin = 0; begin < n; begin += rows) {
+      const std::size_t own = std::min(rows, n - begin);
+      if (update_ == update::overwrite) {
+        transpose(lists + begin, pitch, count, own, to + begin * row, row);
+        continue;
+      }
+      transpose(lists + begin, pitch, count, own, piece.data(), tuning::block_lists);
+      for (std::size_t i = 0; i < own; ++i)
+        for (std::size_t k = 0; k < count; ++k)
+          put(to[(begin + i) * row + k], static_cast<double>(piece[i * tuning::block_lists + k]), update_);
+    }
+  }
+
+  template <class G>
+  void bring(G& to, const T& written, double rounded) const {
+    using wide = std::common_type_t<G, T>;
+    put(to, static_cast<double>(held_as<wide>(static_cast<double>(written) * rounded)), update_);
   }
 
   void clear_padding(std::size_t l) const {
