@@ -9,6 +9,7 @@
 #include <rankloss/detail/data/policy_steps.hpp>
 #include <rankloss/detail/data/ragged_lists.hpp>
 #include <rankloss/detail/simd/item_rows.hpp>
+#include <rankloss/detail/simd/lane_math.hpp>
 #include <rankloss/detail/simd/lanes.hpp>
 #include <rankloss/evaluate.hpp>
 #include <rankloss/gae.hpp>
@@ -217,12 +218,12 @@ inline void whiten(std::span<double> a, whitening how, double most) {
   top.store_aligned(row);
   const double largest = *std::max_element(row, row + lane_count<Arch>);
   // Numbers are divided by the largest, so that no square overflows, and taken relative to the first, so that
-  // the mean of equal numbers has no rounding error.
+  // the mean of equal numbers has no rounding error. A compiler that may reorder must not subtract first.
   double squares = 0.0;
   if (largest > 0.0) {
     V sum(0.0), square(0.0);
     for_rows<Arch>(a.size(), [&](std::size_t i, auto count) {
-      const V x = load_items<Arch>(a.data() + i, count) / V(largest) - V(first / largest);
+      const V x = opaque(load_items<Arch>(a.data() + i, count) / V(largest)) - V(first / largest);
       sum += only_items<Arch>(count, x);
       store_items<Arch>(a.data() + i, count, x);
     });

@@ -279,9 +279,12 @@ template <score T>
   if (!(largest > 0.0)) return 0.0;
   // Numbers are divided by the largest, so that no square overflows, and taken relative to the first, so that
   // the mean of equal numbers has no rounding error.
-  const auto return_of = [&](std::size_t i) { return static_cast<double>(batch.returns[i]) / largest; };
+  // Hidden, since a compiler that may reorder would subtract first.
+  const auto return_of = [&](std::size_t i) {
+    return detail::opaque(static_cast<double>(batch.returns[i]) / largest);
+  };
   const auto rest_of = [&](std::size_t i) {
-    return return_of(i) - static_cast<double>(batch.values[i]) / largest;
+    return return_of(i) - detail::opaque(static_cast<double>(batch.values[i]) / largest);
   };
   const auto variance = [&](auto of) {
     double mean = 0.0;
