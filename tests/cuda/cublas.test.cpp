@@ -427,7 +427,7 @@ TEST_CASE("cuda cublas: bad numbers and options are told as without") {
   CHECK_THROWS_WITH(embeddings_by_cublas(info_nce{.temperature = -1.0}, in, on.ctx, on.products),
                     Contains("temperature: -1"));
   CHECK_THROWS_WITH(embeddings_by_cublas(triplet{.mine = rankloss::mining::all}, in, on.ctx, on.products),
-                    Contains("triplet: options that have no kernel"));
+                    Contains("mine: all, expected hardest"));
   in.x.pop_back();
   CHECK_THROWS_WITH(embeddings_by_cublas(info_nce{}, in, on.ctx, on.products),
                     Contains("row_embeddings: size 5"));
