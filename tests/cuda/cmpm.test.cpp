@@ -1,31 +1,21 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <rankloss/cmpm.hpp>
 
-#include "cuda/support/embedding_checks.hpp"
-#include "cuda/support/matrix_checks.hpp"
+#include "cuda/support/line_checks.hpp"
 
 #include <catch2/catch.hpp>
 
-#include <cmath>
-#include <cstddef>
+#include <vector>
 
 namespace cuda_cmpm_test {
 
-using cuda_support::agrees;
 using rankloss::cmpm;
 
 namespace {
 
-/// Calls visit(loss) with its options in several ways.
-template <class Visit>
-void for_each_option(const Visit& visit) {
-  std::size_t number = 0;
-  for (const cmpm& loss : {cmpm{}, cmpm{.temperature = 0.02}, cmpm{.temperature = 0.5, .epsilon = 0.1},
-                           cmpm{.temperature = 0.2, .matches_by = rankloss::match_norm::root}}) {
-    INFO("options " << number++);
-    visit(loss);
-  }
-}
+const cmpm mild{.temperature = 0.2};
+const std::vector<cmpm> options{cmpm{}, cmpm{.temperature = 0.02}, cmpm{.temperature = 0.5, .epsilon = 0.1},
+                                cmpm{.temperature = 0.2, .matches_by = rankloss::match_norm::root}};
 
 }  // namespace
 
@@ -35,30 +25,13 @@ TEST_CASE("cuda: cmpm of matrices at all shapes", "[lengths]") {
 }
 
 TEST_CASE("cuda: cmpm of matrices with all fields and options") {
-  cuda_support::agrees_with_all_fields<float>(cmpm{.temperature = 0.2});
-  for_each_option([](const cmpm& loss) { cuda_support::agrees_with_all_fields<double>(loss, 10, 13); });
+  cuda_support::lines_agree_with_all_fields(mild, options);
 }
 
 TEST_CASE("cuda: cmpm of matrices with infinite similarities and outliers") {
-  const cuda_support::stream own;
-  rankloss::cuda::context ctx(own);
-  auto in = cuda_support::random_pairs<double>(6, 6, 2);
-  in.similarity[3] = -INFINITY;
-  in.similarity[20] = INFINITY;
-  in.similarity[7] = INFINITY;
-  in.similarity[14] = 1e300;
-  in.similarity[28] = -1e308;
-  for_each_option([&](const cmpm& loss) { agrees(loss, in, ctx); });
+  cuda_support::lines_agree_at_infinity(options);
 }
 
-TEST_CASE("cuda: cmpm of embeddings") {
-  const cuda_support::stream own;
-  rankloss::cuda::context ctx(own);
-  auto in = cuda_support::random_embeddings<double>(9, 12, 4, 2);
-  for_each_option([&](const cmpm& loss) { agrees(loss, in, ctx); });
-  auto classes = cuda_support::random_embeddings<float>(66, 70, 8, 3);
-  cuda_support::give_classes(classes, 9, 3);
-  agrees(cmpm{.temperature = 0.2}, classes, ctx, {}, cuda_support::embedding_tolerance<float>(0.1));
-}
+TEST_CASE("cuda: cmpm of embeddings") { cuda_support::lines_agree_from_embeddings(mild, options); }
 
 }  // namespace cuda_cmpm_test
