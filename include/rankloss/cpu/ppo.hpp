@@ -64,10 +64,11 @@ template <class Arch>
 template <class Arch, class Term>
 double mean_of_terms(std::size_t n, const step_shares& shares, const outputs& out, Term term) {
   using V = lanes<Arch>;
-  constexpr std::size_t chunk = 512;
-  double share[chunk], slopes[chunk];
+  constexpr std::size_t chunk = 512, w = lane_count<Arch>;
+  double share[chunk], values[chunk], slopes[chunk];
   if (shares.equal()) std::fill_n(share, chunk, n > 0 ? shares[0] : 0.0);
-  V value(0.0);
+  alignas(64) double sums[w] = {};
+  std::size_t counted = 0;
   for (std::size_t first = 0; first < n; first += chunk) {
     const std::size_t steps = std::min(chunk, n - first);
     for (std::size_t k = 0; !shares.equal() && k < steps; ++k) share[k] = shares[first + k];
@@ -75,9 +76,18 @@ double mean_of_terms(std::size_t n, const step_shares& shares, const outputs& ou
       const V own = load_items<Arch>(share + k, count);
       const step_terms<Arch> one = term(first + k, count);
       const auto counts = own > V(0.0);
-      value += only_items<Arch>(count, xsimd::select(counts, own * one.value, V(0.0)));
+      store_items<Arch>(values + k, count, xsimd::select(counts, own * one.value, V(0.0)));
       store_items<Arch>(slopes + k, count, xsimd::select(counts, own * one.slope, V(0.0)));
     });
+    // The steps that count take turns in the lanes, so that the others do not change a bit.
+    if (shares.equal()) {
+      V sum = V::load_aligned(sums);
+      for_rows<Arch>(steps, [&](std::size_t k, auto count) { sum += load_items<Arch>(values + k, count); });
+      sum.store_aligned(sums);
+    } else {
+      for (std::size_t k = 0; k < steps; ++k)
+        if (share[k] > 0.0) sums[counted++ % w] += values[k];
+    }
     if (out.gradient.empty()) continue;
     out.gradient.visit([&](auto* gradient) {
       using G = std::remove_pointer_t<decltype(gradient)>;
@@ -96,7 +106,7 @@ double mean_of_terms(std::size_t n, const step_shares& shares, const outputs& ou
             steps, [&](std::size_t k, auto count) { store_items<Arch>(to + k, count, scaled(k, count)); });
     });
   }
-  return sum_of(value);
+  return sum_of(V::load_aligned(sums));
 }
 
 /// policy_ratio and ppo of an action in each lane, by the same formulas.
