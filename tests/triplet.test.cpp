@@ -434,7 +434,7 @@ TEST_CASE("triplet weighs queries") {
 
 TEST_CASE("triplet gives the same bits on any number of threads, and its scratch stops growing") {
   std::mt19937_64 random(6);
-  const std::size_t n = 200;
+  const std::size_t n = 150;
   const auto s = support::numbers<float>(random, n * n);
   const auto classes = support::whole_numbers<int>(random, n, 3);
   const similarity_batch<float> batch{

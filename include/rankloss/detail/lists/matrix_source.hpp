@@ -162,7 +162,7 @@ class matrix_source {
     return items.next_list < items.next_item;
   }
   [[nodiscard]] bool interleaved_relevance() const {
-    if (relevance_ == nullptr) return !matches_by_index(batch_);
+    if (relevance_ == nullptr) return !batch_.matches.empty();  // classes and indices are not pairs
     const auto items = relevance_from(0);
     return items.next_list < items.next_item;
   }
