@@ -133,9 +133,9 @@ inline std::string to_string(wanted what) { return what == wanted::value ? "valu
 
 /// Registers `body(state)` as LOSS/TYPE/LENGTH or LOSS/TYPE/LENGTH/WHAT.
 template <class T, class Body>
-void add(const std::string& loss, const std::string& length, const std::string& what, Body body) {
+benchmark::internal::Benchmark* add(const std::string& loss, const std::string& length, const std::string& what, Body body) {
   const std::string name = loss + "/" + type_name<T> + "/" + length + (what.empty() ? "" : "/") + what;
-  benchmark::RegisterBenchmark(name.c_str(), body)->Unit(benchmark::kMicrosecond);
+  return benchmark::RegisterBenchmark(name.c_str(), body)->Unit(benchmark::kMicrosecond);
 }
 
 // The tables, a file each.
@@ -203,6 +203,9 @@ namespace stream {
 void add_all();
 }
 namespace svmlight {
+void add_all();
+}
+namespace threads {
 void add_all();
 }
 namespace bradley_terry {

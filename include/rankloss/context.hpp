@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <rankloss/detail/base/pieces.hpp>
 #include <rankloss/detail/base/require.hpp>
 #include <rankloss/threads.hpp>
 #include <rankloss/workspace.hpp>
@@ -204,23 +205,22 @@ class context {
       (!std::same_as<std::remove_cvref_t<Executor>, context>)explicit context(
           Executor&& e, data_checks data = data_checks::on)
       : checks(data),
-        runner_(std::make_unique<holder<std::remove_cvref_t<Executor>>>(std::forward<Executor>(e))),
-        scratch_(runner_->ledger.workers()) {}
+        runner_(std::make_unique<holder<std::remove_cvref_t<Executor>>>(std::forward<Executor>(e))) {}
 
-  [[nodiscard]] std::size_t workers() const noexcept { return scratch_.size(); }
+  [[nodiscard]] std::size_t workers() const noexcept { return runner_ ? runner_->scratch.size() : 0; }
 
   /// Scratch of one worker. @throws std::logic_error for a worker that is not below workers(), which includes
   /// every worker of a context that has been moved from.
   [[nodiscard]] workspace& scratch(std::size_t worker = 0) {
-    if (worker >= scratch_.size()) [[unlikely]]
+    if (worker >= workers()) [[unlikely]]
       fail_without_scratch(worker);
-    return scratch_[worker];
+    return runner_->scratch[worker];
   }
 
   /// Bytes of scratch held by all workers.
   [[nodiscard]] std::size_t scratch_capacity() const noexcept {
     std::size_t total = 0;
-    for (const workspace& w : scratch_) total += w.capacity();
+    for (std::size_t worker = 0; worker < workers(); ++worker) total += runner_->scratch[worker].capacity();
     return total;
   }
 
@@ -230,21 +230,7 @@ class context {
   /// what the executor or a task throws.
   template <class Body>
   void run(std::size_t tasks, Body&& body) {
-    const running now(runner_.get(), tasks);
-    if (tasks == 0) return;
-    if (tasks == 1) {
-      body(std::size_t{0}, std::size_t{0});
-      return;
-    }
-    {
-      const detail::task_ledger::round round(runner_->ledger, tasks);
-      runner_->run(tasks, {runner_.get(), round.number(),
-                           const_cast<void*>(static_cast<const void*>(std::addressof(body))),
-                           [](void* object, std::size_t worker, std::size_t task) {
-                             (*static_cast<std::remove_reference_t<Body>*>(object))(worker, task);
-                           }});
-    }
-    runner_->ledger.check();
+    run_on(runner_.get(), tasks, body);
   }
 
   data_checks checks = data_checks::on;
@@ -263,14 +249,24 @@ class context {
       if (entry.admitted()) call(body, worker, task);
     }
   };
-  struct runner {
-    explicit runner(std::size_t workers) : ledger(workers) {}
+  struct runner : detail::piece_runner {
+    explicit runner(std::size_t workers) : ledger(workers), scratch(workers) {
+      if (workers > 1) scratch[0].pieces_ = this;
+    }
     virtual ~runner() = default;
     virtual void run(std::size_t tasks, task_body body) = 0;
+
+    [[nodiscard]] bool is_free() const noexcept final { return !running.load(std::memory_order_relaxed); }
+    void run_pieces(std::size_t pieces, void* body, void (*call)(void*, workspace&, std::size_t)) final {
+      run_on(this, pieces, [=, this](std::size_t worker, std::size_t piece) {
+        call(body, scratch[worker], piece);
+      });
+    }
 
     std::atomic<const void*> user{nullptr};  // the thread that makes the call; null: none
     std::atomic<bool> running{false};        // whether tasks are running
     detail::task_ledger ledger;
+    std::vector<workspace> scratch;  // one a worker
   };
   template <class Executor>
   struct holder final : runner {
@@ -278,6 +274,25 @@ class context {
     void run(std::size_t tasks, task_body body) override { executor_.run(tasks, body); }
     Executor executor_;
   };
+
+  template <class Body>
+  static void run_on(runner* on, std::size_t tasks, Body&& body) {
+    const running now(on, tasks);
+    if (tasks == 0) return;
+    if (tasks == 1) {
+      body(std::size_t{0}, std::size_t{0});
+      return;
+    }
+    {
+      const detail::task_ledger::round round(on->ledger, tasks);
+      on->run(tasks,
+              {on, round.number(), const_cast<void*>(static_cast<const void*>(std::addressof(body))),
+               [](void* object, std::size_t worker, std::size_t task) {
+                 (*static_cast<std::remove_reference_t<Body>*>(object))(worker, task);
+               }});
+    }
+    on->ledger.check();
+  }
 
   /// The time from begin to end of a run.
   class running {
@@ -320,7 +335,6 @@ class context {
   }
 
   std::unique_ptr<runner> runner_;
-  std::vector<workspace> scratch_;
 };
 
 namespace detail {

@@ -4,6 +4,7 @@
 #include <rankloss/detail/base/require.hpp>
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <cstddef>
 #include <exception>
@@ -12,6 +13,7 @@
 #include <stdexcept>
 #include <thread>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 namespace rankloss::inline RANKLOSS_ABI {
@@ -24,6 +26,8 @@ namespace rankloss::inline RANKLOSS_ABI {
 ///
 /// - An exception thrown by a task ends the run: tasks that have not begun are left out, and the exception is
 ///   rethrown to the caller.
+/// - Threads look for the next run for 50 us before they sleep. A run does not wait for threads that have not
+///   woken up when its last task is taken.
 /// - `run` allocates nothing. It serves one call at a time: a second call, from another thread or from inside
 ///   a task, is refused, and so is a call after the threads have been moved from.
 /// @throws std::invalid_argument for 0 workers, std::system_error when a thread cannot be started; `run`
@@ -61,6 +65,7 @@ class threads {
       {
         const std::lock_guard lock(mutex);
         stopping = true;
+        round.fetch_add(1, std::memory_order_release);
       }
       wake.notify_all();
       for (std::thread& helper : helpers) helper.join();
@@ -71,38 +76,53 @@ class threads {
         for (std::size_t task = 0; task < count; ++task) work.call(work.body, 0, task);
         return;
       }
+      bool asleep = false;
       {
         const std::lock_guard lock(mutex);
         if (running)
           detail::fail<std::logic_error>("threads: run during another run, expected one at a time");
         running = true;
+        open = true;
         current = work;
         tasks = count;
         next.store(0, std::memory_order_relaxed);
-        busy = helpers.size();
         error = nullptr;
-        ++round;
+        asleep = sleeping > 0;
+        round.fetch_add(1, std::memory_order_release);
       }
-      wake.notify_all();
+      if (asleep) wake.notify_all();
       take_tasks(0);
+      // No task is left, so helpers that have not come by now are not waited for: to wake up takes longer than
+      // many a run.
       std::unique_lock lock(mutex);
-      done.wait(lock, [&] { return busy == 0; });
+      open = false;
+      if (busy.load(std::memory_order_relaxed) > 0) {
+        lock.unlock();
+        wait_shortly([this] { return busy.load(std::memory_order_acquire) == 0; });
+        lock.lock();
+        done.wait(lock, [this] { return busy.load(std::memory_order_relaxed) == 0; });
+      }
       running = false;
-      if (error) std::rethrow_exception(error);
+      if (error) std::rethrow_exception(std::exchange(error, nullptr));
     }
 
     void serve(std::size_t worker) {
       std::size_t seen = 0;
       while (true) {
+        wait_shortly([&] { return round.load(std::memory_order_acquire) != seen; });
         {
           std::unique_lock lock(mutex);
-          wake.wait(lock, [&] { return stopping || round != seen; });
+          ++sleeping;
+          wake.wait(lock, [&] { return round.load(std::memory_order_relaxed) != seen; });
+          --sleeping;
           if (stopping) return;
-          seen = round;
+          seen = round.load(std::memory_order_relaxed);
+          if (!open) continue;
+          busy.fetch_add(1, std::memory_order_relaxed);
         }
         take_tasks(worker);
         const std::lock_guard lock(mutex);
-        if (--busy == 0) done.notify_one();
+        if (busy.fetch_sub(1, std::memory_order_release) == 1) done.notify_one();
       }
     }
 
@@ -122,15 +142,33 @@ class threads {
       }
     }
 
+    /// Looks again and again for some time, in which other threads may have the processor: calls follow each
+    /// other closely, and to wake a sleeping thread takes up to 0.1 ms.
+    template <class Ready>
+    static void wait_shortly(Ready ready) {
+      const auto begin = std::chrono::steady_clock::now();
+      do {
+        for (int look = 0; look < 64; ++look) {
+          if (ready()) return;
+#if defined(__x86_64__) && defined(__GNUC__)
+          __builtin_ia32_pause();
+#endif
+        }
+        std::this_thread::yield();
+      } while (std::chrono::steady_clock::now() - begin < std::chrono::microseconds(50));
+    }
+
     std::vector<std::thread> helpers;
     std::mutex mutex;
     std::condition_variable wake, done;
     std::atomic<std::size_t> next{0};
+    std::atomic<std::size_t> round{0};  // of the last run; changed under the mutex
+    std::atomic<std::size_t> busy{0};   // helpers that take tasks of it; changed under the mutex
+    std::size_t sleeping = 0;           // helpers that have to be woken
     job current;
     std::size_t tasks = 0;
-    std::size_t busy = 0;
-    std::size_t round = 0;
     bool running = false;
+    bool open = false;  // whether helpers may come to the run
     bool stopping = false;
     std::exception_ptr error;
   };

@@ -20,6 +20,11 @@
 
 namespace rankloss::inline RANKLOSS_ABI {
 
+class context;
+namespace detail {
+class piece_runner;
+}
+
 static_assert(sizeof(std::size_t) >= 8,
               "rankloss: sizes of 64 bits are expected; 32-bit machines are not supported");
 
@@ -99,7 +104,13 @@ class workspace {
     chunk_ = used_ = 0;
   }
 
+  /// Who runs pieces of the list that is computed in this scratch on other workers, or null
+  /// (detail/base/pieces.hpp).
+  [[nodiscard]] detail::piece_runner* pieces() const noexcept { return pieces_; }
+
  private:
+  friend class context;
+
   static constexpr std::size_t alignment = 64;
   static constexpr std::size_t smallest_chunk = std::size_t{1} << 16;
 #if defined(RANKLOSS_ADDRESS_SANITIZER)
@@ -150,6 +161,7 @@ class workspace {
   std::vector<chunk> chunks_;
   std::size_t chunk_ = 0;  // the chunk that is being filled
   std::size_t used_ = 0;   // bytes of it that are in use
+  detail::piece_runner* pieces_ = nullptr;
 };
 
 }  // namespace rankloss::inline RANKLOSS_ABI
