@@ -56,6 +56,8 @@ set(tested_by
     sigmoid/sigmoid_pull:detail/sigmoid/sigmoid_sums
     sigmoid/smooth_dcg:sndcg
     sorting/descending_key:detail/sorting/argsort
+    sorting/partition:detail/sorting/argsort
+    sorting/radix_sort:detail/sorting/argsort
     sorting/first_of_order:metrics/recall
     sorting/mixed_columns:sorts/sorting_network
     sorting/sorted_list:detail/sorting/sorted_rows

@@ -3,6 +3,8 @@
 #include <rankloss/detail/sorting/argsort.hpp>
 #include <rankloss/detail/sorting/sort_network.hpp>
 
+#include <rankloss/context.hpp>
+#include <rankloss/threads.hpp>
 #include <rankloss/workspace.hpp>
 
 #include <catch2/catch.hpp>
@@ -16,6 +18,7 @@
 #include <numeric>
 #include <random>
 #include <span>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -52,7 +55,7 @@ std::vector<T> descending_values() {
 
 /// Sorts keys that carry their positions, and checks order and ties against the standard library.
 template <class Key>
-void check_sort(const std::vector<Key>& keys) {
+void check_sort(const std::vector<Key>& keys, rankloss::workspace& scratch) {
   using record = keyed<Key, std::uint32_t>;
   std::vector<record> records(keys.size()), buffer(keys.size());
   std::vector<std::pair<Key, std::uint32_t>> expected;
@@ -61,12 +64,17 @@ void check_sort(const std::vector<Key>& keys) {
     expected.emplace_back(keys[i], static_cast<std::uint32_t>(i));
   }
   std::sort(expected.begin(), expected.end());  // by key, then by position: what a stable sort gives
-  rankloss::workspace scratch;
   const std::span<record> sorted =
       rankloss::detail::sort_by_key(std::span(records), std::span(buffer), scratch);
   REQUIRE(sorted.size() == keys.size());
   CHECK(std::equal(sorted.begin(), sorted.end(), expected.begin(),
                    [](const record& r, const auto& e) { return r.key == e.first && r.payload == e.second; }));
+}
+
+template <class Key>
+void check_sort(const std::vector<Key>& keys) {
+  rankloss::workspace scratch;
+  check_sort(keys, scratch);
 }
 
 /// Sequences that are hard on a network in different ways.
@@ -111,15 +119,9 @@ TEMPLATE_TEST_CASE("argsort: sort_by_key is right and keeps the order of ties", 
   using key = TestType;
   constexpr unsigned width = 8 * sizeof(key);
   std::mt19937_64 random(2);
-  // Up to 32 keys are compared each with each. From 4096 on digits have 11 bits, below it and from
-  // 2^19 + 1 on 8.
-  {
-    std::vector<key> keys((std::size_t{1} << 19) + 1);
-    for (key& k : keys) k = static_cast<key>(random());
-    check_sort(keys);
-  }
+  // Up to 32 keys are compared each with each. From 1024 on digits may have 11 bits.
   for (const std::size_t n :
-       {0u, 1u, 2u, 3u, 16u, 31u, 32u, 33u, 254u, 255u, 256u, 4095u, 4096u, 4097u, 5000u}) {
+       {0u, 1u, 2u, 3u, 16u, 31u, 32u, 33u, 254u, 255u, 256u, 1023u, 1024u, 1025u, 5000u}) {
     std::vector<key> keys(n);
     const auto fill = [&](auto next) {
       std::generate(keys.begin(), keys.end(), [&] { return static_cast<key>(next()); });
@@ -137,6 +139,66 @@ TEMPLATE_TEST_CASE("argsort: sort_by_key is right and keeps the order of ties", 
     // As many digits as there may be, one more bit at a time.
     for (unsigned bits = 1; bits <= width; ++bits)
       fill([&] { return static_cast<key>(random()) >> (width - bits); });
+  }
+}
+
+TEMPLATE_TEST_CASE("argsort: where the leading bits do not tell keys apart, all bits are sorted by", "",
+                   std::uint32_t, std::uint64_t) {
+  using key = TestType;
+  constexpr unsigned width = 8 * sizeof(key);
+  std::mt19937_64 random(6);
+  for (const std::size_t n : {40u, 100u, 300u, 2000u, 20000u}) {
+    std::vector<key> keys(n);
+    const auto fill = [&](auto next) {
+      std::generate(keys.begin(), keys.end(), [&] { return static_cast<key>(next()); });
+      INFO("n " << n);
+      check_sort(keys);
+    };
+    // One key far from the others, which differ in their last bits, somewhere or among each other's ties.
+    for (const unsigned bits : {1u, 4u, 8u, 12u}) {
+      fill([&] { return random() >> (64 - bits); });
+      keys[n / 2] = static_cast<key>(~key{0});
+      check_sort(keys);
+      keys[n / 2] = 0;
+      keys[n / 3] = static_cast<key>(key{1} << (width - 1));
+      check_sort(keys);
+    }
+    // Pairs, and groups, that differ in the last bit alone.
+    fill([&] { return (static_cast<key>(random() % (n / 2)) << (width - 20)) + random() % 2; });
+    fill([&] { return (static_cast<key>(random() % 5) << (width - 3)) + random() % 4; });
+    // Already sorted, and the other way around.
+    key next = 0;
+    fill([&] { return next += 3; });
+    fill([&] { return next -= 3; });
+  }
+}
+
+TEMPLATE_TEST_CASE("argsort: long lists are brought into parts, on any number of workers", "", std::uint32_t,
+                   std::uint64_t) {
+  using key = TestType;
+  constexpr unsigned width = 8 * sizeof(key);
+  std::mt19937_64 random(7);
+  rankloss::context alone, several{rankloss::threads(3)};
+  for (const std::size_t n : {(std::size_t{1} << 17) - 1, std::size_t{1} << 17, std::size_t{300001}}) {
+    std::vector<key> keys(n);
+    const auto fill = [&](auto next) {
+      std::generate(keys.begin(), keys.end(), [&] { return static_cast<key>(next()); });
+      INFO("n " << n);
+      check_sort(keys, alone.scratch());
+      check_sort(keys, several.scratch());
+    };
+    fill([&] { return random(); });
+    fill([&] { return key{7}; });
+    fill([&] { return random() % 3; });
+    // One prefix for nearly all keys: few bits, many bits, and a part that is divided again.
+    fill([&] { return random() % 100000 == 0 ? random() : random() % 1000; });
+    fill([&] { return random() % 100000 == 0 ? random() : static_cast<key>(random()) >> 8; });
+    fill([&] { return random() % 2 == 0 ? random() : static_cast<key>(random()) >> (width - 12); });
+    // Keys of normal scores.
+    std::normal_distribution<double> normal;
+    using number = std::conditional_t<sizeof(key) == 4, float, double>;
+    fill([&] { return descending_key(static_cast<number>(normal(random))); });
+    fill([&, next = key{0}]() mutable { return next += 5; });
   }
 }
 

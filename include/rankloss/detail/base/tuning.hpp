@@ -14,6 +14,10 @@ namespace rankloss::inline RANKLOSS_ABI::detail::tuning {
 
 /// Items of a task: enough work to hide what it costs to hand a task to a worker. Benchmark sndcg_batch.
 inline constexpr std::size_t task_items = 4096;
+/// Lists of so many items are computed by all workers together where each would have fewer otherwise.
+inline constexpr std::size_t shortest_shared = std::size_t{1} << 16;
+/// Items of a piece of one long list, which is the work of one worker at a time. Benchmark sndcg_threads.
+inline constexpr std::size_t piece_items = std::size_t{1} << 16;
 /// The same for lists of partial orders, whose times differ more. Benchmark plackett_luce_pairs.
 inline constexpr std::size_t task_orders = 16;
 
@@ -39,6 +43,11 @@ inline constexpr std::size_t product_lists = 64;
 
 /// Lists of up to so many items are sorted by comparing each with each. Benchmark argsort.
 inline constexpr std::size_t longest_short_sort = 32;
+/// Items from which on digits may have 11 bits, and from which on a list is brought into parts before they are
+/// sorted, and the items of a part. Benchmark argsort.
+inline constexpr std::size_t shortest_wide_digits = 1024;
+inline constexpr std::size_t shortest_partition = std::size_t{1} << 17;
+inline constexpr std::size_t part_items = std::size_t{1} << 14;
 
 // sndcg and sigmoid ranks.
 

@@ -24,7 +24,9 @@
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
 /// Runs a list loss over the lists of a source, in parallel and in any order, and sums in list order: all at
-/// once, or one part of them after the other, where their scores are not there at the same time.
+/// once, or one part of them after the other, where their scores are not there at the same time. A list that is
+/// longer than what is a worker's due is computed by all workers together, as far as its engine is made for it
+/// (run_pieces).
 ///
 /// The loss's engine reads lists in place. If the source has a mask or missed items, lists are first packed
 /// into scratch.
@@ -84,8 +86,7 @@ class list_run {
       if (first < last && source_.interleaved() && source_.size(first) >= tuning::shortest_block)
         return run_blocks(first, last);
     plan(first, last);
-    context_.run(tasks_, [this](std::size_t worker, std::size_t task) {
-      workspace& scratch = context_.scratch(worker);
+    const auto task_of = [this](workspace& scratch, std::size_t task) {
       const auto target = [&](std::size_t l) {
         return std::pair(gradient_.target(l, sizes_[l], scratch), hessian_.target(l, sizes_[l], scratch));
       };
@@ -96,7 +97,9 @@ class list_run {
       };
       for (std::size_t at = bounds_[task]; at < bounds_[task + 1];)
         at += run_some(source_, at, bounds_[task + 1], scratch, target, commit);
-    });
+    };
+    context_.run(tasks_, [&](std::size_t worker, std::size_t task) { task_of(context_.scratch(worker), task); });
+    for (std::size_t l = 0; l < shared_; ++l) task_of(context_.scratch(), tasks_ + l);
   }
 
   /// The value, once all lists have been run.
@@ -121,16 +124,19 @@ class list_run {
   }
 
   /// Orders the lists [first, last), short ones by size so that groups are even, and cuts the order into
-  /// tasks.
+  /// tasks. Lists that are longer than what is a worker's due come last: each is shared by all workers.
   void plan(std::size_t first, std::size_t last) {
     const std::size_t lists = last - first;
-    std::array<std::size_t, group_longest + 3>
+    std::size_t all = 0;
+    for (std::size_t l = first; l < last; ++l) all += sizes_[l] = kept_size(source_, l);
+    const std::size_t due = std::max(all / context_.workers(), tuning::shortest_shared);
+    std::array<std::size_t, group_longest + 4>
         start{};  // start[size + 1]: where lists of that size begin in the order
-    const auto rank = [](std::size_t size) { return std::min(size, group_longest + 1); };
-    for (std::size_t l = first; l < last; ++l) {
-      sizes_[l] = kept_size(source_, l);
-      ++start[rank(sizes_[l]) + 1];
-    }
+    const auto rank = [due](std::size_t size) {
+      return size >= due ? group_longest + 2 : std::min(size, group_longest + 1);
+    };
+    for (std::size_t l = first; l < last; ++l) ++start[rank(sizes_[l]) + 1];
+    shared_ = start[group_longest + 3];
     std::partial_sum(start.begin(), start.end(), start.begin());
     for (std::size_t l = first; l < last; ++l) order_[start[rank(sizes_[l])]++] = l;
 
@@ -139,13 +145,14 @@ class list_run {
     bounds_[0] = 0;
     std::size_t items = 0;
     std::size_t begin = 0;
-    for (std::size_t at = 0; at < lists; ++at) {
+    for (std::size_t at = 0; at < lists - shared_; ++at) {
       items += sizes_[order_[at]] + 1;
       const bool whole_group = (at + 1 - begin) % group_size == 0 || sizes_[order_[at]] > group_longest;
-      if (at + 1 < lists && (items < tuning::task_items || !whole_group)) continue;
+      if (at + 1 < lists - shared_ && (items < tuning::task_items || !whole_group)) continue;
       bounds_[++tasks_] = begin = at + 1;
       items = 0;
     }
+    for (std::size_t l = 0; l < shared_; ++l) bounds_[tasks_ + l + 1] = bounds_[tasks_ + l] + 1;
   }
 
   /// Runs the lists [first, last) that lie between each other: each task is a block of them.
@@ -201,7 +208,7 @@ class list_run {
 
   /// counts_[l] = 1 for the lists that have relevance, else 0.
   void count_relevant() {
-    context_.run(tasks_, [this](std::size_t worker, std::size_t task) {
+    context_.run(tasks_ + shared_, [this](std::size_t worker, std::size_t task) {
       for (std::size_t at = bounds_[task]; at < bounds_[task + 1]; ++at) {
         const workspace::scope scope(context_.scratch(worker));
         counts_[order_[at]] =
@@ -300,6 +307,7 @@ class list_run {
   std::span<double> temperature_;  // [lists] derivative by the temperature, where it is wanted
   std::span<double> bias_;         // [lists] the same by the bias
   std::size_t tasks_ = 0;
+  std::size_t shared_ = 0;  // lists behind those of the tasks, of which each is computed by all workers
   weighted_mean mean_{0, reduction::mean};
 };
 

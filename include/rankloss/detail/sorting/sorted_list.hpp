@@ -28,10 +28,13 @@ template <class T>
   const workspace::scope sorting(scratch);
   const auto sorted =
       items_by_key<key_of<T>>(n, scratch, [&](std::size_t i) { return descending_key(bounded(scores[i])); });
-  for (std::size_t i = 0; i < n; ++i) {
-    x[i] = value_of<T>(sorted[i].key);
-    order[i] = sorted[i].payload;
-  }
+  const even_pieces pieces(n, tuning::piece_items);
+  run_pieces(scratch, pieces.count(), [&](workspace&, std::size_t p) {
+    for (std::size_t i = pieces[p].begin; i < pieces[p].end; ++i) {
+      x[i] = value_of<T>(sorted[i].key);
+      order[i] = sorted[i].payload;
+    }
+  });
   return {x, order};
 }
 
