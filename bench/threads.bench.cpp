@@ -30,8 +30,7 @@ void on_threads(benchmark::State& state, const Loss& loss, std::size_t count, st
   for (std::size_t l = 0; l <= count; ++l) offsets.push_back(static_cast<std::int64_t>(l * n));
   measure(state, lists<T>(count * n), count * n, [&](const list_data<T>& all) {
     return rankloss::evaluate(
-        loss,
-        rankloss::list_batch<T>{.scores = all.scores, .relevance = all.relevance, .offsets = offsets},
+        loss, rankloss::list_batch<T>{.scores = all.scores, .relevance = all.relevance, .offsets = offsets},
         {.gradient = gradient}, context);
   });
 }
@@ -41,12 +40,12 @@ void add_loss(const std::string& name, const Loss& loss) {
   for (const std::size_t workers : {1, 2}) {
     const std::string ending = "/" + std::to_string(workers);
     for (const std::size_t n : {100000, 1000000})
-      add<T>(name, std::to_string(n) + ending, "gradient",
-             [=](benchmark::State& state) { on_threads<T>(state, loss, 1, n, workers); })
-          ->UseRealTime();
-    add<T>(name, "64x128" + ending, "gradient",
-           [=](benchmark::State& state) { on_threads<T>(state, loss, 64, 128, workers); })
-        ->UseRealTime();
+      add<T>(name, std::to_string(n) + ending, "gradient", [=](benchmark::State& state) {
+        on_threads<T>(state, loss, 1, n, workers);
+      })->UseRealTime();
+    add<T>(name, "64x128" + ending, "gradient", [=](benchmark::State& state) {
+      on_threads<T>(state, loss, 64, 128, workers);
+    })->UseRealTime();
   }
 }
 

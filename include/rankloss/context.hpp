@@ -258,9 +258,8 @@ class context {
 
     [[nodiscard]] bool is_free() const noexcept final { return !running.load(std::memory_order_relaxed); }
     void run_pieces(std::size_t pieces, void* body, void (*call)(void*, workspace&, std::size_t)) final {
-      run_on(this, pieces, [=, this](std::size_t worker, std::size_t piece) {
-        call(body, scratch[worker], piece);
-      });
+      run_on(this, pieces,
+             [=, this](std::size_t worker, std::size_t piece) { call(body, scratch[worker], piece); });
     }
 
     std::atomic<const void*> user{nullptr};  // the thread that makes the call; null: none
@@ -285,11 +284,10 @@ class context {
     }
     {
       const detail::task_ledger::round round(on->ledger, tasks);
-      on->run(tasks,
-              {on, round.number(), const_cast<void*>(static_cast<const void*>(std::addressof(body))),
-               [](void* object, std::size_t worker, std::size_t task) {
-                 (*static_cast<std::remove_reference_t<Body>*>(object))(worker, task);
-               }});
+      on->run(tasks, {on, round.number(), const_cast<void*>(static_cast<const void*>(std::addressof(body))),
+                      [](void* object, std::size_t worker, std::size_t task) {
+                        (*static_cast<std::remove_reference_t<Body>*>(object))(worker, task);
+                      }});
     }
     on->ledger.check();
   }

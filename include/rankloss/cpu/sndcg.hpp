@@ -166,10 +166,13 @@ struct sndcg_engine {
     if (gradient.empty()) return smooth_dcg<T, Discount, wanted::value>(cells, by_slot, k, scratch, V(0.0));
     const double dcg = smooth_dcg<T, Discount, wanted::gradient>(cells, by_slot, k, scratch,
                                                                  V(-1.0 / best / loss.temperature));
-    for (std::size_t i = 0; i < slots.size(); ++i) {
-      gradient[i] = by_slot[slots[i]];
-      prefetch_ahead(by_slot.data() + slots[i]);
-    }
+    const even_pieces pieces(slots.size(), tuning::piece_items);
+    run_pieces(scratch, pieces.count(), [&](workspace&, std::size_t p) {
+      for (std::size_t i = pieces[p].begin; i < pieces[p].end; ++i) {
+        gradient[i] = by_slot[slots[i]];
+        prefetch_ahead(by_slot.data() + slots[i]);
+      }
+    });
     return dcg;
   }
 

@@ -161,7 +161,7 @@ void check_sums(cut_list<T>& in, std::mt19937_64& random) {
   CHECK(static_cast<double>(slope_error) / bound <= 1.0);
 
   std::vector<double> moments(in.cells.moment_count());
-  in.cells.unit_moments(moments.data());
+  in.cells.unit_moments(moments, in.scratch);
   for (std::size_t c = 0; c < in.cells.cells().size(); ++c)
     CHECK(moments[c * cut_list<T>::P] ==
           static_cast<double>(in.cells.cells()[c].end - in.cells.cells()[c].begin));
@@ -241,6 +241,48 @@ TEST_CASE(
   CHECK(!cut(255, 40));
   CHECK(cut(256, 40));
   CHECK(!cut(256, 100));
+}
+
+TEMPLATE_TEST_CASE("cell_sums: long lists are cut into blocks that cover all slots once", "", float, double) {
+  std::mt19937_64 random(3);
+  constexpr std::size_t piece = rankloss::detail::tuning::piece_items;
+  for (const bool sorted : {false, true})
+    for (const std::size_t n : {piece - 1, piece, piece + 1, 3 * piece + 17})
+      for (const double temperature : {100.0, 0.5, 0.01}) {  // one cell, two or more, many
+        cut_list<TestType> in(made<TestType>(n, random, uniform), temperature, sorted);
+        REQUIRE(in.cut);
+        REQUIRE(in.cells.pieces() == (n + piece - 1) / piece);
+        std::size_t at = 0, wrong = 0;
+        for (std::size_t p = 0; p < in.cells.pieces(); ++p)
+          for (const auto& block : in.cells.blocks(p)) {
+            const auto& cell = in.cells.cells()[block.cell];
+            wrong += block.begin != at || block.end <= block.begin || block.begin < cell.begin ||
+                     block.end > cell.end || block.begin / piece != p || (block.end - 1) / piece != p ||
+                     (block.part == 0) != (block.begin == cell.begin);
+            at = block.end;
+          }
+        CHECK(at == n);
+        CHECK(wrong == 0);
+        std::vector<double> moments(in.cells.moment_count());
+        in.cells.unit_moments(moments, in.scratch);
+        wrong = 0;
+        for (std::size_t c = 0; c < in.cells.cells().size(); ++c) {
+          const auto& cell = in.cells.cells()[c];
+          const double* own = moments.data() + c * cut_list<TestType>::P;
+          double first = 0.0, scale = 1.0;
+          in.cells.for_vectors(cell, [&](std::size_t, std::size_t count, const row& coordinate) {
+            alignas(64) double d[w];
+            coordinate.store_aligned(d);
+            for (std::size_t l = 0; l < count; ++l) {
+              first += d[l];
+              scale += std::abs(d[l]);
+            }
+          });
+          wrong += own[0] != static_cast<double>(cell.end - cell.begin) ||
+                   std::abs(own[1] - first) > 1e-12 * scale;
+        }
+        CHECK(wrong == 0);
+      }
 }
 
 TEST_CASE("cell_sums: a wide_row adds, scales and multiplies all its numbers") {

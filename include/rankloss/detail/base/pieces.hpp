@@ -19,8 +19,7 @@ class piece_runner {
   piece_runner& operator=(const piece_runner&) = delete;
 
   [[nodiscard]] virtual bool is_free() const noexcept = 0;
-  virtual void run_pieces(std::size_t pieces, void* body,
-                          void (*call)(void*, workspace&, std::size_t)) = 0;
+  virtual void run_pieces(std::size_t pieces, void* body, void (*call)(void*, workspace&, std::size_t)) = 0;
 
  protected:
   ~piece_runner() = default;

@@ -98,7 +98,8 @@ class list_run {
       for (std::size_t at = bounds_[task]; at < bounds_[task + 1];)
         at += run_some(source_, at, bounds_[task + 1], scratch, target, commit);
     };
-    context_.run(tasks_, [&](std::size_t worker, std::size_t task) { task_of(context_.scratch(worker), task); });
+    context_.run(tasks_,
+                 [&](std::size_t worker, std::size_t task) { task_of(context_.scratch(worker), task); });
     for (std::size_t l = 0; l < shared_; ++l) task_of(context_.scratch(), tasks_ + l);
   }
 

@@ -4,6 +4,7 @@
 #include <rankloss/batch.hpp>
 #include <rankloss/detail/base/finite.hpp>
 #include <rankloss/detail/base/loops.hpp>
+#include <rankloss/detail/base/pieces.hpp>
 #include <rankloss/detail/base/tuning.hpp>
 #include <rankloss/detail/data/extremes.hpp>
 #include <rankloss/detail/sigmoid/cell_series.hpp>
@@ -53,6 +54,13 @@ class cell_list {
     double distance;           // from the centre of the cell above to this one's, in temperatures
   };
 
+  /// The slots of one cell that are in one piece of the list: most cells are one block.
+  struct block {
+    std::uint32_t cell;
+    std::uint32_t begin, end;  // slots
+    std::uint32_t part;        // 0 for the first block of its cell; those behind it are counted over the list
+  };
+
   /// Cuts scores [n], in any order, by a grid with steps of half a temperature down from the highest score.
   /// Returns `false` if the cells would hold too few items to pay. There is no sort: one pass counts the
   /// items per cell, and one pass moves each item to its slot. If values are given, they are moved too:
@@ -77,37 +85,47 @@ class cell_list {
     {
       const workspace::scope counting(scratch);
       const auto last_cell = static_cast<std::uint32_t>(last);
-      const std::span<std::uint32_t> starts = scratch.take<std::uint32_t>(std::size_t{last_cell} + 1);
-      std::fill(starts.begin(), starts.end(), 0u);
-      for (std::size_t i = 0; i < n; ++i) {
-        const double at = (top - static_cast<double>(scores[i])) * cells_a_unit;
-        // If data are unchecked, a NaN still goes to a valid cell, even if the compiler assumes that there
-        // are no NaNs and drops the first comparison.
-        slots[i] =
-            std::min(static_cast<std::uint32_t>(static_cast<std::int32_t>(at < last ? at : last)), last_cell);
-        ++starts[slots[i]];
-      }
+      const std::size_t grid = std::size_t{last_cell} + 1;
+      // Each piece of the list has counts of its own, which are no more than items.
+      const even_pieces pieces(n, std::max(tuning::piece_items, grid));
+      const std::span<std::uint32_t> starts = scratch.take<std::uint32_t>(pieces.count() * grid);
+      run_pieces(scratch, pieces.count(), [&](workspace&, std::size_t p) {
+        std::uint32_t* const counts = starts.data() + p * grid;
+        std::fill_n(counts, grid, 0u);
+        for (std::size_t i = pieces[p].begin; i < pieces[p].end; ++i) {
+          const double at = (top - static_cast<double>(scores[i])) * cells_a_unit;
+          // If data are unchecked, a NaN still goes to a valid cell, even if the compiler assumes that there
+          // are no NaNs and drops the first comparison.
+          slots[i] = std::min(static_cast<std::uint32_t>(static_cast<std::int32_t>(at < last ? at : last)),
+                              last_cell);
+          ++counts[slots[i]];
+        }
+      });
       std::uint32_t start = 0;
       std::size_t count = 0;
-      for (std::size_t at = 0; at < starts.size(); ++at) {
-        const std::uint32_t items = std::exchange(starts[at], start);
-        if (items == 0) continue;
+      for (std::size_t at = 0; at < grid; ++at) {
+        const std::uint32_t begin = start;
+        for (std::size_t p = 0; p < pieces.count(); ++p) start += std::exchange(starts[p * grid + at], start);
+        if (start == begin) continue;
         // `offset` holds the index of the cell in the grid until it is computed below.
-        cells[count++] = {
-            .begin = start, .end = start + items, .offset = static_cast<double>(at), .distance = 0.0};
-        start += items;
+        cells[count++] = {.begin = begin, .end = start, .offset = static_cast<double>(at), .distance = 0.0};
       }
       cells_ = cells.first(count);
-      for (std::size_t i = 0; i < n; ++i) {
-        const std::uint32_t slot = starts[slots[i]]++;
-        slots[i] = slot;
-        x[slot] = scores[i];
-        prefetch_ahead(x.data() + slot);
-      }
-      for (std::size_t i = 0; i < values.size(); ++i) {
-        by_slot[slots[i]] = values[i];
-        prefetch_ahead(by_slot.data() + slots[i]);
-      }
+      run_pieces(scratch, pieces.count(), [&](workspace&, std::size_t p) {
+        std::uint32_t* const next = starts.data() + p * grid;
+        const auto [begin, end] = pieces[p];
+        for (std::size_t i = begin; i < end; ++i) {
+          const std::uint32_t slot = next[slots[i]]++;
+          slots[i] = slot;
+          x[slot] = scores[i];
+          prefetch_ahead(x.data() + slot);
+        }
+        if (values.empty()) return;
+        for (std::size_t i = begin; i < end; ++i) {
+          by_slot[slots[i]] = values[i];
+          prefetch_ahead(by_slot.data() + slots[i]);
+        }
+      });
     }
     x_ = x;
     slots_ = slots;
@@ -126,6 +144,7 @@ class cell_list {
       cells[c].distance = next ? width : c > 0 ? gap - cells[c - 1].offset + cells[c].offset : 0.0;
       above_at = at;
     }
+    cut_into_blocks(scratch);
     return true;
   }
 
@@ -181,10 +200,17 @@ class cell_list {
     for (std::size_t i = 0; i < values.size(); ++i) by_slot[i] = values[order[i]];
     cells_ = cells.first(count);
     slots_ = slots;
+    cut_into_blocks(scratch);
     return true;
   }
 
   [[nodiscard]] std::span<const cell> cells() const noexcept { return cells_; }
+  /// How many pieces the list has, each of about `tuning::piece_items` items, and the blocks of one.
+  [[nodiscard]] std::size_t pieces() const noexcept { return piece_ends_.size(); }
+  [[nodiscard]] std::span<const block> blocks(std::size_t piece) const noexcept {
+    const std::size_t begin = piece > 0 ? piece_ends_[piece - 1] : 0;
+    return blocks_.subspan(begin, piece_ends_[piece] - begin);
+  }
   /// [n] The slot of each item.
   [[nodiscard]] std::span<const std::uint32_t> slots() const noexcept { return slots_; }
   [[nodiscard]] std::size_t moment_count() const noexcept { return cells_.size() * P; }
@@ -193,22 +219,29 @@ class cell_list {
   /// number is a `whole_row`, except for an incomplete last vector, whose missing items have coordinate 0.
   template <class Body>
   [[gnu::always_inline]] void for_vectors(const cell& c, Body body) const {
+    for_vectors(c, c.begin, c.end, body);
+  }
+  template <class Body>
+  [[gnu::always_inline]] void for_vectors(const block& b, Body body) const {
+    for_vectors(cells_[b.cell], b.begin, b.end, body);
+  }
+  /// The same for the slots [i, end) of a cell.
+  template <class Body>
+  [[gnu::always_inline]] void for_vectors(const cell& c, std::size_t i, std::size_t end, Body body) const {
     const V first(static_cast<double>(x_[c.begin]));
     const V centre(c.offset / constants::half_width);
     const V factor(scale_ / constants::half_width);
     const T* x = x_.data();
-    std::size_t i = c.begin;
-    for (; i + w <= c.end; i += w)
+    for (; i + w <= end; i += w)
       body(i, whole_row<Arch>{}, centre - (first - load_row<Arch>(x + i)) * factor);
-    if (i == c.end) return;
+    if (i == end) return;
     alignas(64) double tail[w];
-    for (std::size_t l = 0; l < w; ++l)
-      tail[l] = static_cast<double>(x[std::min<std::size_t>(i + l, c.end - 1)]);
+    for (std::size_t l = 0; l < w; ++l) tail[l] = static_cast<double>(x[std::min(i + l, end - 1)]);
     const V coordinate = centre - (first - V::load_aligned(tail)) * factor;
-    body(i, c.end - i, only_items<Arch>(c.end - i, coordinate));
+    body(i, end - i, only_items<Arch>(end - i, coordinate));
   }
 
-  /// Sums w d^p over a cell: call `add` for each vector, then `store`.
+  /// Sums w d^p over a block: call `add` for each vector, then `store`.
   struct moment_sums {
     V sum[P];
     moment_sums() noexcept { std::fill(std::begin(sum), std::end(sum), V(0.0)); }
@@ -223,16 +256,42 @@ class cell_list {
     }
   };
 
-  /// Moments of all items with weight 1.
-  void unit_moments(double* moments) const {
-    for (const cell& c : cells_) {
-      moment_sums sums;
-      for_vectors(c, [&](std::size_t, auto count, const V& coordinate) {
-        sums.add(coordinate, only_items<Arch>(count, V(1.0)));
-      });
-      sums.store(moments);
-      moments += P;
+  /// Moments of all cells, [cells][P], from those of their blocks.
+  class moments_by_block {
+   public:
+    moments_by_block(const cell_list& cells, std::span<double> moments, workspace& scratch)
+        : cells_(cells), moments_(moments), parts_(scratch.take<double>(cells.further_blocks_ * P)) {}
+
+    void store(const block& b, const moment_sums& sums) const noexcept {
+      sums.store(b.part == 0 ? moments_.data() + b.cell * P : parts_.data() + (b.part - 1) * P);
     }
+    /// Adds up the blocks of each cell, in order, once all are stored.
+    void join() const noexcept {
+      if (parts_.empty()) return;
+      for (const block& b : cells_.blocks_)
+        if (b.part > 0)
+          for (std::size_t p = 0; p < P; ++p) moments_[b.cell * P + p] += parts_[(b.part - 1) * P + p];
+    }
+
+   private:
+    const cell_list& cells_;
+    std::span<double> moments_, parts_;
+  };
+
+  /// Moments of all items with weight 1.
+  void unit_moments(std::span<double> moments, workspace& scratch) const {
+    const workspace::scope scope(scratch);
+    const moments_by_block by_block(*this, moments, scratch);
+    run_pieces(scratch, pieces(), [&](workspace&, std::size_t p) {
+      for (const block& b : blocks(p)) {
+        moment_sums sums;
+        for_vectors(b, [&](std::size_t, auto count, const V& coordinate) {
+          sums.add(coordinate, only_items<Arch>(count, V(1.0)));
+        });
+        by_block.store(b, sums);
+      }
+    });
+    by_block.join();
   }
 
   /// A kernel, and the memory for its sums: local [cells][P], the coefficients of sum_j w_j f(x_j - x_i) as a
@@ -318,6 +377,31 @@ class cell_list {
   }
 
  private:
+  /// Cuts cells where a piece of the list ends. In lists of one piece every cell is one block.
+  void cut_into_blocks(workspace& scratch) {
+    constexpr std::size_t most = tuning::piece_items;
+    const std::size_t n = slots_.size();
+    const std::span<std::uint32_t> ends = scratch.take<std::uint32_t>(even_pieces(n, most).count());
+    const std::span<block> blocks = scratch.take<block>(cells_.size() + ends.size());
+    std::size_t count = 0, piece = 0;
+    std::uint32_t further = 0;
+    for (std::size_t c = 0; c < cells_.size(); ++c) {
+      for (std::size_t begin = cells_[c].begin; begin < cells_[c].end;) {
+        while (begin >= (piece + 1) * most) ends[piece++] = static_cast<std::uint32_t>(count);
+        const std::size_t end = std::min<std::size_t>(cells_[c].end, (piece + 1) * most);
+        blocks[count++] = {.cell = static_cast<std::uint32_t>(c),
+                           .begin = static_cast<std::uint32_t>(begin),
+                           .end = static_cast<std::uint32_t>(end),
+                           .part = begin == cells_[c].begin ? 0 : ++further};
+        begin = end;
+      }
+    }
+    while (piece < ends.size()) ends[piece++] = static_cast<std::uint32_t>(count);
+    blocks_ = blocks.first(count);
+    piece_ends_ = ends;
+    further_blocks_ = further;
+  }
+
   /// exp(-k distance), k = 1 .. K
   static void powers(double distance, double* to) noexcept {
     const double q = std::exp(-distance);
@@ -343,6 +427,9 @@ class cell_list {
   std::span<const T> x_;  // by slot
   std::span<const std::uint32_t> slots_;
   std::span<const cell> cells_;
+  std::span<const block> blocks_;
+  std::span<const std::uint32_t> piece_ends_;  // the blocks up to the end of each piece
+  std::size_t further_blocks_ = 0;             // blocks that are not the first of their cell
   double scale_ = 1.0;
 };
 

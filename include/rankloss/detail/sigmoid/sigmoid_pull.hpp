@@ -32,6 +32,10 @@ struct pull_centre {
     mass += slopes;
     moment = xsimd::fma(slopes, a, moment);
   }
+  void add(const pull_centre& other) noexcept {
+    mass += other.mass;
+    moment += other.moment;
+  }
   /// Over all lanes, where they hold one list.
   [[nodiscard]] double of_all() const noexcept { return sum_of(moment) / sum_of(mass); }
   [[nodiscard]] V of_each() const noexcept { return moment / mass; }
@@ -100,14 +104,16 @@ void pull_cells(const cell_list<Arch, T>& cells, S* a, std::span<double> moments
   const std::span<double> local = scratch.take<double>(cells.moment_count());
   for (std::size_t p = 0; p < moments.size(); ++p) moments[p] -= centre * units[p];
   cells.template spread<1>(moments.data(), {{{cell_constants<T>::for_slope, local.data()}}});
-  for (std::size_t at = 0; at < cells.cells().size(); ++at)
-    cells.for_vectors(cells.cells()[at], [&](std::size_t i, auto count, const V& coordinate) {
-      const V from = load_items<Arch>(a + i, count) - V(centre);
-      // The sum of slopes is computed again: this takes less time than storing it.
-      const V own = cells_type::at_coordinate(slopes.data() + at * P, coordinate);
-      store_items<Arch>(a + i, count,
-                        factor * (cells_type::at_coordinate(local.data() + at * P, coordinate) - from * own));
-    });
+  run_pieces(scratch, cells.pieces(), [&](workspace&, std::size_t p) {
+    for (const auto& block : cells.blocks(p))
+      cells.for_vectors(block, [&](std::size_t i, auto count, const V& coordinate) {
+        const V from = load_items<Arch>(a + i, count) - V(centre);
+        // The sum of slopes is computed again: this takes less time than storing it.
+        const V own = cells_type::at_coordinate(slopes.data() + block.cell * P, coordinate);
+        const V others = cells_type::at_coordinate(local.data() + block.cell * P, coordinate);
+        store_items<Arch>(a + i, count, factor * (others - from * own));
+      });
+  });
 }
 
 }  // namespace rankloss::inline RANKLOSS_ABI::detail

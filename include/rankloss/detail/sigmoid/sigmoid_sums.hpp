@@ -43,7 +43,7 @@ class sigmoid_sums {
     if (in_.dense) {
       moments_ = scratch.take<double>(in_.cells.moment_count());
       slopes_ = scratch.take<double>(in_.cells.moment_count());
-      in_.cells.unit_moments(moments_.data());
+      in_.cells.unit_moments(moments_, scratch);
     } else {
       slopes_ = scratch.take<double>(in_.rows.rows * w);
     }
@@ -56,15 +56,16 @@ class sigmoid_sums {
       const std::span<double> by_slot = scratch_.take<double>(n_);
       in_.cells.template spread<2>(
           moments_.data(), {{{in_cells::for_sigmoid, local.data()}, {in_cells::for_slope, slopes_.data()}}});
-      for (std::size_t at = 0; at < in_.cells.cells().size(); ++at) {
-        const auto& cell = in_.cells.cells()[at];
-        const V hard(static_cast<double>(cell.begin) +
-                     0.5);  // 1 + the items of the cells above - this item's own 1/2
-        in_.cells.for_vectors(cell, [&](std::size_t i, auto count, const V& coordinate) {
-          store_items<Arch>(by_slot.data() + i, count,
-                            hard + cells_type::at_coordinate(local.data() + at * P, coordinate));
-        });
-      }
+      run_pieces(scratch_, in_.cells.pieces(), [&](workspace&, std::size_t p) {
+        for (const auto& block : in_.cells.blocks(p)) {
+          const V hard(static_cast<double>(in_.cells.cells()[block.cell].begin) +
+                       0.5);  // 1 + the items of the cells above - this item's own 1/2
+          in_.cells.for_vectors(block, [&](std::size_t i, auto count, const V& coordinate) {
+            store_items<Arch>(by_slot.data() + i, count,
+                              hard + cells_type::at_coordinate(local.data() + block.cell * P, coordinate));
+          });
+        }
+      });
       from_slots(by_slot, out);
       return;
     }
@@ -94,17 +95,29 @@ class sigmoid_sums {
       const std::span<double> by_slot = scratch_.take<double>(n_);
       const std::span<double> moments = scratch_.take<double>(cells.moment_count());
       const std::span<const std::uint32_t> slots = cells.slots();
-      for (std::size_t i = 0; i < n_; ++i) by_slot[slots[i]] = weights[i];
-      for (std::size_t at = 0; at < cells.cells().size(); ++at) {
-        typename cells_type::moment_sums sums;
-        cells.for_vectors(cells.cells()[at], [&](std::size_t i, auto count, const V& coordinate) {
-          const V weight = load_items<Arch>(by_slot.data() + i, count);
-          centre.add(only_items<Arch>(count, cells_type::at_coordinate(slopes_.data() + at * P, coordinate)),
-                     weight);
-          sums.add(coordinate, weight);
-        });
-        sums.store(moments.data() + at * P);
-      }
+      const even_pieces pieces(n_, tuning::piece_items);
+      run_pieces(scratch_, pieces.count(), [&](workspace&, std::size_t p) {
+        for (std::size_t i = pieces[p].begin; i < pieces[p].end; ++i) by_slot[slots[i]] = weights[i];
+      });
+      const std::span<pull_centre<Arch>> centres = scratch_.take<pull_centre<Arch>>(cells.pieces());
+      const typename cells_type::moments_by_block by_block(cells, moments, scratch_);
+      run_pieces(scratch_, cells.pieces(), [&](workspace&, std::size_t p) {
+        pull_centre<Arch> own_centre;
+        for (const auto& block : cells.blocks(p)) {
+          typename cells_type::moment_sums sums;
+          cells.for_vectors(block, [&](std::size_t i, auto count, const V& coordinate) {
+            const V weight = load_items<Arch>(by_slot.data() + i, count);
+            const V own = cells_type::at_coordinate(slopes_.data() + block.cell * P, coordinate);
+            own_centre.add(only_items<Arch>(count, own), weight);
+            sums.add(coordinate, weight);
+          });
+          by_block.store(block, sums);
+        }
+        centres[p] = own_centre;
+      });
+      by_block.join();
+      centre = centres[0];
+      for (const pull_centre<Arch>& other : centres.subspan(1)) centre.add(other);
       pull_cells<Arch, T>(cells, by_slot.data(), moments, moments_, slopes_, centre.of_all(), V(1.0),
                           scratch_);
       from_slots(by_slot, out);
@@ -126,10 +139,13 @@ class sigmoid_sums {
 
   void from_slots(std::span<const double> by_slot, std::span<double> out) const {
     const std::span<const std::uint32_t> slots = in_.cells.slots();
-    for (std::size_t i = 0; i < n_; ++i) {
-      out[i] = by_slot[slots[i]];
-      prefetch_ahead(by_slot.data() + slots[i]);
-    }
+    const even_pieces pieces(n_, tuning::piece_items);
+    run_pieces(scratch_, pieces.count(), [&](workspace&, std::size_t p) {
+      for (std::size_t i = pieces[p].begin; i < pieces[p].end; ++i) {
+        out[i] = by_slot[slots[i]];
+        prefetch_ahead(by_slot.data() + slots[i]);
+      }
+    });
   }
 
   std::size_t n_;

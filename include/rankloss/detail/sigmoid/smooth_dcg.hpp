@@ -214,39 +214,55 @@ double smooth_dcg(const cell_list<Arch, T>& cells, std::span<T> gains, double cu
   const std::span<double> by_rank_moments = scratch.take<double>(slopes.size());
   T* by_rank = gains.data();  // overwrites the gains
 
-  cells.unit_moments(moments.data());
+  cells.unit_moments(moments, scratch);
   if constexpr (gradient)
     cells.template spread<2>(moments.data(),
                              {{{in_cells::for_sigmoid, ranks.data()}, {in_cells::for_slope, slopes.data()}}});
   else
     cells.template spread<1>(moments.data(), {{{in_cells::for_sigmoid, ranks.data()}}});
 
-  V dcg(0.0);
-  pull_centre<Arch> centre;
-  for (std::size_t at = 0; at < cells.cells().size(); ++at) {
-    const auto& cell = cells.cells()[at];
-    const V hard(static_cast<double>(cell.begin) +
-                 0.5);  // 1 + the items of the cells above - this item's own 1/2
-    typename cells_type::moment_sums sums;
-    with_smooth_cut<Wanted>(cutoff, [&]<bool Cut>(double k) {
-      cells.for_vectors(cell, [&](std::size_t i, auto count, const V& coordinate) {
-        const V rank = hard + cells_type::at_coordinate(ranks.data() + at * P, coordinate);
-        const discounted_gain<T, Discount, Cut, V> item(load_items<Arch>(gains.data() + i, count), rank, k);
-        dcg += item.value;
-        if constexpr (gradient) {
-          const V own =
-              only_items<Arch>(count, cells_type::at_coordinate(slopes.data() + at * P, coordinate));
-          centre.add(own, item.slope);
-          sums.add(coordinate, item.slope);
-          store_items<Arch>(by_rank + i, count, item.slope);
-        }
+  struct piece_sums {
+    V dcg = V(0.0);
+    pull_centre<Arch> centre;
+  };
+  const std::span<piece_sums> of_piece = scratch.take<piece_sums>(cells.pieces());
+  const typename cells_type::moments_by_block by_block(cells, by_rank_moments, scratch);
+  run_pieces(scratch, cells.pieces(), [&](workspace&, std::size_t p) {
+    piece_sums all;
+    for (const auto& block : cells.blocks(p)) {
+      const std::size_t at = block.cell;
+      const V hard(static_cast<double>(cells.cells()[at].begin) +
+                   0.5);  // 1 + the items of the cells above - this item's own 1/2
+      typename cells_type::moment_sums sums;
+      with_smooth_cut<Wanted>(cutoff, [&]<bool Cut>(double k) {
+        cells.for_vectors(block, [&](std::size_t i, auto count, const V& coordinate) {
+          const V rank = hard + cells_type::at_coordinate(ranks.data() + at * P, coordinate);
+          const discounted_gain<T, Discount, Cut, V> item(load_items<Arch>(gains.data() + i, count), rank, k);
+          all.dcg += item.value;
+          if constexpr (gradient) {
+            const V own =
+                only_items<Arch>(count, cells_type::at_coordinate(slopes.data() + at * P, coordinate));
+            all.centre.add(own, item.slope);
+            sums.add(coordinate, item.slope);
+            store_items<Arch>(by_rank + i, count, item.slope);
+          }
+        });
       });
-    });
-    if constexpr (gradient) sums.store(by_rank_moments.data() + at * P);
+      if constexpr (gradient) by_block.store(block, sums);
+    }
+    of_piece[p] = all;
+  });
+  piece_sums all = of_piece[0];
+  for (const piece_sums& sums : of_piece.subspan(1)) {
+    all.dcg += sums.dcg;
+    all.centre.add(sums.centre);
   }
-  if constexpr (gradient)
-    pull_cells<Arch, T>(cells, by_rank, by_rank_moments, moments, slopes, centre.of_all(), factor, scratch);
-  return sum_of(dcg);
+  if constexpr (gradient) {
+    by_block.join();
+    pull_cells<Arch, T>(cells, by_rank, by_rank_moments, moments, slopes, all.centre.of_all(), factor,
+                        scratch);
+  }
+  return sum_of(all.dcg);
 }
 
 }  // namespace rankloss::inline RANKLOSS_ABI::detail

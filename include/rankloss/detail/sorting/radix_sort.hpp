@@ -66,7 +66,9 @@ template <unsigned Digits, unsigned Bits, class Record, class Key>
 void count_digits(std::span<const Record> records, const key_range<Key>& range, unsigned low,
                   std::uint32_t* counts) {
   constexpr std::size_t buckets = std::size_t{1} << Bits;
-  const auto bucket = [&](const Record& r, unsigned d) { return range.bits(r, low + d * Bits) & (buckets - 1); };
+  const auto bucket = [&](const Record& r, unsigned d) {
+    return range.bits(r, low + d * Bits) & (buckets - 1);
+  };
   if constexpr (Digits == 1) {
     // With few distinct keys the same count is incremented again and again, and each increment waits for the
     // one before it. A second table halves the wait.
@@ -149,9 +151,9 @@ std::span<Record> radix_sort(std::span<Record> records, std::span<Record> buffer
     const bool by_wide = wide < narrow && records.size() >= tuning::shortest_wide_digits;
     const unsigned digits = by_wide ? wide : narrow, bits = digits * (by_wide ? 11 : 8);
     const unsigned low = range.high > range.low + bits ? range.high - bits : range.low;
-    const std::span<Record> sorted =
-        by_wide ? sort_by_digits<11>(records, buffer, range, low, digits, scratch)
-                : sort_by_digits<8>(records, buffer, range, low, digits, scratch);
+    const std::span<Record> sorted = by_wide
+                                         ? sort_by_digits<11>(records, buffer, range, low, digits, scratch)
+                                         : sort_by_digits<8>(records, buffer, range, low, digits, scratch);
     if (sorted.data() == buffer.data()) std::swap(records, buffer);
     return low > range.low;  // whether keys may still be out of order
   };
