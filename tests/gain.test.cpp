@@ -38,8 +38,9 @@ std::vector<S> gains_of(gain kind, const std::vector<double>& table, const std::
     return strided<const X>(stride > 0 ? all.data() : all.data() + all.size() - 1, n, stride);
   };
   std::vector<S> gains(n, S{-7});
+  rankloss::workspace scratch;
   rankloss::detail::fill_gains<arch>(kind, std::span<const double>(table), view(relevance), view(weights),
-                                     std::span<S>(gains));
+                                     std::span<S>(gains), scratch);
   return gains;
 }
 

@@ -57,7 +57,7 @@ struct sndcg_engine {
     const std::size_t n = items.size();
     const workspace::scope scope(scratch);
     const std::span<T> gains = scratch.take<T>(n);
-    fill_gains<Arch>(loss.gain, loss.gain_table, items.relevance, items.weights, gains);
+    fill_gains<Arch>(loss.gain, loss.gain_table, items.relevance, items.weights, gains, scratch);
     const double best = ideal_dcg<lane_discounts<Arch, Discount>, T>(loss.ideal, loss.cutoff, gains, scratch);
     if (!(best > 0.0)) {
       for (std::size_t i = 0; i < out.gradient.size(); ++i) out.gradient[i] = T{0};

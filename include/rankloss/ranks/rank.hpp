@@ -55,11 +55,11 @@ namespace detail {
 /// Checks that all functions over one list of scores make before anything is written: ranges of options,
 /// sizes and NaN.
 template <class How, class T>
-void check_scores(const How& how, std::span<const T> scores, const context& ctx) {
+void check_scores(const How& how, std::span<const T> scores, context& ctx) {
   validate(how);
   if (ctx.checks == data_checks::off) return;
-  const std::size_t bad =
-      find_first(strided<const T>(scores.data(), scores.size()), [](const T& s) { return is_nan(s); });
+  const std::size_t bad = find_first(
+      strided<const T>(scores.data(), scores.size()), [](const T& s) { return is_nan(s); }, ctx.scratch());
   require(bad == scores.size(), "scores: ", bad < scores.size() ? static_cast<double>(scores[bad]) : 0.0,
           " at item ", bad, ", expected a number");
 }

@@ -17,7 +17,7 @@ inline constexpr std::size_t task_items = 4096;
 /// Lists of so many items are computed by all workers together where each would have fewer otherwise.
 inline constexpr std::size_t shortest_shared = std::size_t{1} << 16;
 /// Items of a piece of one long list, which is the work of one worker at a time. Benchmark sndcg_threads.
-inline constexpr std::size_t piece_items = std::size_t{1} << 16;
+inline constexpr std::size_t piece_items = std::size_t{1} << 14;
 /// The same for lists of partial orders, whose times differ more. Benchmark plackett_luce_pairs.
 inline constexpr std::size_t task_orders = 16;
 

@@ -3,12 +3,16 @@
 
 #include <rankloss/batch.hpp>
 #include <rankloss/detail/base/finite.hpp>
+#include <rankloss/detail/base/pieces.hpp>
 #include <rankloss/detail/base/require.hpp>
 #include <rankloss/detail/base/tuning.hpp>
 #include <rankloss/loss.hpp>
+#include <rankloss/workspace.hpp>
 
+#include <algorithm>
 #include <concepts>
 #include <cstddef>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -34,6 +38,23 @@ template <class T, class Bad>
       if (bad(items[i])) return i;
   }
   return n;
+}
+
+/// The same in a long list, by all workers that the scratch has.
+template <class T, class Bad>
+[[nodiscard]] std::size_t find_first(const strided<const T>& items, Bad bad, workspace& scratch) {
+  const std::size_t n = items.size();
+  const even_pieces pieces(n, tuning::piece_items);
+  if (pieces.count() == 1) return find_first(items, bad);
+  const workspace::scope scope(scratch);
+  const std::span<std::size_t> found = scratch.take<std::size_t>(pieces.count());
+  run_pieces(scratch, pieces.count(), [&](workspace&, std::size_t p) {
+    const auto [begin, end] = pieces[p];
+    const T* const first = items.data() + static_cast<std::ptrdiff_t>(begin) * items.stride();
+    const std::size_t at = find_first(strided<const T>(first, end - begin, items.stride()), bad);
+    found[p] = at < end - begin ? begin + at : n;
+  });
+  return *std::min_element(found.begin(), found.end());
 }
 
 /// Requires an array to have one entry for each of what `of` names.

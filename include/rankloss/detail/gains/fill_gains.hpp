@@ -2,12 +2,15 @@
 #pragma once
 
 #include <rankloss/batch.hpp>
+#include <rankloss/detail/base/pieces.hpp>
+#include <rankloss/detail/base/tuning.hpp>
 #include <rankloss/detail/data/extremes.hpp>
 #include <rankloss/detail/data/weighted_mean.hpp>
 #include <rankloss/detail/gains/gain_unit.hpp>
 #include <rankloss/detail/simd/lane_math.hpp>
 #include <rankloss/detail/simd/lanes.hpp>
 #include <rankloss/gain.hpp>
+#include <rankloss/workspace.hpp>
 
 #include <algorithm>
 #include <cstddef>
@@ -22,48 +25,57 @@ namespace rankloss::inline RANKLOSS_ABI::detail {
 /// reject, counts as 0 when data are not checked, so that quotients of gains stay finite.
 template <class Arch, class R, class S>
 void fill_gains(gain kind, std::span<const double> table, const strided<const R>& relevance,
-                const strided<const double>& weights, std::span<S> gains) {
+                const strided<const double>& weights, std::span<S> gains, workspace& scratch) {
   using batch = lanes<Arch>;
   constexpr std::size_t w = lane_count<Arch>;
   const std::size_t n = relevance.size();
   if (n == 0) return;
+  const even_pieces pieces(n, tuning::piece_items);
+  const auto fill = [&](const auto& item) {
+    run_pieces(scratch, pieces.count(), [&](workspace&, std::size_t p) {
+      for (std::size_t i = pieces[p].begin; i < pieces[p].end; ++i) gains[i] = static_cast<S>(item(i));
+    });
+  };
+  const auto fill_rows = [&](const auto& grades, const auto& row_at, const auto& value) {
+    run_pieces(scratch, pieces.count(), [&](workspace&, std::size_t p) {
+      std::size_t i = pieces[p].begin;
+      const std::size_t end = pieces[p].end;
+      for (; i + w <= end; i += w) store_row<Arch>(gains.data() + i, value(row_at(i)));
+      if (i == end) return;
+      alignas(64) double y[w]{};
+      for (std::size_t l = 0; i + l < end; ++l) y[l] = static_cast<double>(grades[i + l]);
+      value(batch::load_aligned(y)).store_aligned(y);
+      for (std::size_t l = 0; i + l < end; ++l) gains[i + l] = static_cast<S>(y[l]);
+    });
+  };
   if (kind == gain::table) {
-    const double unit = unit_of_gains(kind, table, relevance);
-    for (std::size_t i = 0; i < n; ++i)
-      gains[i] = static_cast<S>(unit * worth_in(table, static_cast<double>(relevance[i])));
+    const double unit = unit_of_gains(kind, table, relevance, scratch);
+    fill([&](std::size_t i) { return unit * worth_in(table, static_cast<double>(relevance[i])); });
   } else if (kind == gain::linear) {
-    const double unit = unit_of_gains(kind, table, relevance);
-    for (std::size_t i = 0; i < n; ++i)
-      gains[i] = static_cast<S>(unit * std::max(static_cast<double>(relevance[i]), 0.0));
+    const double unit = unit_of_gains(kind, table, relevance, scratch);
+    fill([&](std::size_t i) { return unit * std::max(static_cast<double>(relevance[i]), 0.0); });
   } else {
     const auto fill_from = [&](const auto& grades, const auto& row_at) {
-      const auto largest = static_cast<double>(extremes_of(grades).most);
+      const auto largest = static_cast<double>(extremes_of(grades, scratch).most);
       if (largest > 0.0 && largest < 1e-30) {  // 2^y - 1 is y ln 2 up to rounding
         const double unit = gain_unit(largest);
-        for (std::size_t i = 0; i < n; ++i)
-          gains[i] =
-              static_cast<S>(std::numbers::ln2 * (unit * std::max(static_cast<double>(grades[i]), 0.0)));
-        return;
+        return fill([&](std::size_t i) {
+          return std::numbers::ln2 * (unit * std::max(static_cast<double>(grades[i]), 0.0));
+        });
       }
       // Beyond 2^100 the "- 1" is below the rounding error.
       const batch shift(largest > 100.0 ? largest : 0.0);
       const batch lowest(largest > 100.0 ? -1000.0 : 0.0);
       const batch back(largest > 100.0 ? 1.0 : 0.0);
-      const auto value = [&](const batch& y) { return exp2_minus_1(xsimd::max(y - shift, lowest)) + back; };
-      std::size_t i = 0;
-      for (; i + w <= n; i += w) store_row<Arch>(gains.data() + i, value(row_at(i)));
-      if (i == n) return;
-      alignas(64) double y[w]{};
-      for (std::size_t l = 0; i + l < n; ++l) y[l] = static_cast<double>(grades[i + l]);
-      value(batch::load_aligned(y)).store_aligned(y);
-      for (std::size_t l = 0; i + l < n; ++l) gains[i + l] = static_cast<S>(y[l]);
+      fill_rows(grades, row_at,
+                [&](const batch& y) { return exp2_minus_1(xsimd::max(y - shift, lowest)) + back; });
     };
     if (relevance.stride() == 1) {
       fill_from(std::span<const R>(relevance.data(), n),
                 [&](std::size_t i) { return load_row<Arch>(relevance.data() + i); });
     } else if constexpr (std::is_same_v<R, S>) {
       // A strided column is copied first; loading it one row of lanes at a time would take twice the time.
-      for (std::size_t i = 0; i < n; ++i) gains[i] = static_cast<S>(relevance[i]);
+      fill([&](std::size_t i) { return relevance[i]; });
       fill_from(std::span<const S>(gains), [&](std::size_t i) { return load_row<Arch>(gains.data() + i); });
     } else {
       fill_from(relevance, [&](std::size_t i) {

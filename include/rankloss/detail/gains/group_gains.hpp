@@ -69,7 +69,7 @@ template <class Arch, class Discount = log2_discount, class T, class R>
   for (std::size_t l = 0; l < w; ++l) {
     const std::size_t n = size(l);
     if (n > 0)
-      fill_gains<Arch>(kind, table, lists[l].relevance, lists[l].weights, gains.subspan(l * rows, n));
+      fill_gains<Arch>(kind, table, lists[l].relevance, lists[l].weights, gains.subspan(l * rows, n), scratch);
     std::fill_n(gains.data() + l * rows + n, rows - n, std::numeric_limits<T>::lowest());
   }
   const lanes<Arch> ideals = ideal_dcg_of_group<Arch, Discount>(best, cutoff, gains.data(), rows, scratch);

@@ -120,7 +120,7 @@ void check_values(const Loss& loss, const Source& source, context& ctx) {
         const std::size_t i =
             from + find_first(strided(items.data() + static_cast<std::ptrdiff_t>(from) * items.stride(),
                                       items.size() - from, items.stride()),
-                              bad);
+                              bad, scratch);
         if (i >= items.size()) return;
         if (source.kept(l, i))
           fail(field, ": ", static_cast<double>(items[i]), " at list ", l, ", item ", i, ", expected ",

@@ -44,7 +44,7 @@ void gains_by_position(const gain_rule& rule, const list<T, R>& items, const ord
                        std::span<S> to, workspace& scratch) {
   const workspace::scope scope(scratch);
   const std::span<double> gains = scratch.take<double>(items.size());
-  fill_gains<Arch>(rule.kind, rule.table, items.relevance, strided<const double>{}, gains);
+  fill_gains<Arch>(rule.kind, rule.table, items.relevance, strided<const double>{}, gains, scratch);
   double factor = 1.0;
   if (rule.over_ideal) {
     const double best = ideal_dcg<lane_discounts<Arch>, double>(ideal::sorted, rule.cutoff, gains, scratch);

@@ -71,7 +71,7 @@ class cell_list {
     if (n == 0) return false;
     require_countable(n);
     scale_ = 1.0 / temperature;
-    const auto [least, most] = extremes_of(scores);
+    const auto [least, most] = extremes_of(scores, scratch);
     if (!is_finite(least) || !is_finite(most)) return false;
     const auto top = static_cast<double>(most);
     const double cells_a_unit = scale_ / width;
