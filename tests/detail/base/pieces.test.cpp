@@ -11,19 +11,19 @@
 #include <rankloss/ranks/sigmoid_ranks.hpp>
 #include <rankloss/sndcg.hpp>
 #include <rankloss/softmax_cross_entropy.hpp>
-#include <rankloss/sorts/soft_sort.hpp>
-
-#include "support/allocations.hpp"
 
 #include <catch2/catch.hpp>
 
 #include <algorithm>
 #include <atomic>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <numeric>
 #include <random>
 #include <span>
 #include <stdexcept>
+#include <thread>
 #include <vector>
 
 namespace detail_base_pieces_test {
@@ -170,6 +170,65 @@ TEMPLATE_TEST_CASE("pieces: a long list has the same bits on any number of worke
     has_the_same_bits(rankloss::softmax_cross_entropy{}, list, contexts);
     has_the_same_bits(rankloss::ranknet{}, list, contexts);
     has_the_same_bits(rankloss::lambdarank{}, list, contexts);
+  }
+}
+
+TEMPLATE_TEST_CASE("pieces: S-NDCG by cells in pieces is that of the scans, which the Hessian asks for", "",
+                   float, double) {
+  using T = TestType;
+  context ctx{rankloss::threads(2)};
+  for (const bool graded : {true, false})
+    for (const double temperature : {0.02, 0.3, 40.0}) {
+      const long_list<T> list(graded);
+      const rankloss::list_batch<T> batch{.scores = list.scores, .relevance = list.relevance};
+      const rankloss::sndcg loss{.temperature = temperature};
+      std::vector<T> gradient(list.n), by_scans(list.n), hessian(list.n);
+      const double value = rankloss::evaluate(loss, batch, {.gradient = gradient}, ctx);
+      const double expected =
+          rankloss::evaluate(loss, batch, {.gradient = by_scans, .hessian = hessian}, ctx);
+      CHECK(value == Approx(expected).epsilon(sizeof(T) == 4 ? 1e-6 : 1e-11));
+      double most = 0.0, gap = 0.0;
+      for (std::size_t i = 0; i < list.n; ++i) {
+        most = std::max(most, std::abs(static_cast<double>(by_scans[i])));
+        gap = std::max(gap, std::abs(static_cast<double>(gradient[i]) - static_cast<double>(by_scans[i])));
+      }
+      INFO("graded " << graded << ", temperature " << temperature);
+      CHECK(gap <= (sizeof(T) == 4 ? 2e-6 : 1e-9) * most);
+    }
+}
+
+TEMPLATE_TEST_CASE("pieces: ListMLE in pieces is the sum over the positions", "", float, double) {
+  using T = TestType;
+  using real = long double;
+  context ctx{rankloss::threads(2)};
+  for (const bool graded : {true, false}) {
+    const long_list<T> list(graded);
+    std::vector<T> scores = list.scores;
+    scores[list.n / 2] = T{9};  // near enough to the others for plain sums
+    std::vector<std::size_t> order(list.n);
+    std::iota(order.begin(), order.end(), std::size_t{0});
+    std::stable_sort(order.begin(), order.end(),
+                     [&](std::size_t i, std::size_t j) { return list.relevance[i] > list.relevance[j]; });
+    std::vector<real> rest(list.n + 1, 0.0L);
+    for (std::size_t k = list.n; k-- > 0;) rest[k] = rest[k + 1] + std::exp(real{scores[order[k]]});
+    real value = 0.0L, inverses = 0.0L;
+    std::vector<real> expected(list.n);
+    for (std::size_t k = 0; k < list.n; ++k) {
+      value += std::log(rest[k]) - real{scores[order[k]]};
+      inverses += 1.0L / rest[k];
+      expected[order[k]] = std::exp(real{scores[order[k]]}) * inverses - 1.0L;
+    }
+    std::vector<T> gradient(list.n);
+    const double found = rankloss::evaluate(
+        rankloss::listmle{}, rankloss::list_batch<T>{.scores = scores, .relevance = list.relevance},
+        {.gradient = gradient}, ctx);
+    CHECK(found == Approx(static_cast<double>(value)).epsilon(sizeof(T) == 4 ? 1e-6 : 1e-12));
+    real most = 0.0L, gap = 0.0L;
+    for (std::size_t i = 0; i < list.n; ++i) {
+      most = std::max(most, std::abs(expected[i]));
+      gap = std::max(gap, std::abs(real{gradient[i]} - expected[i]));
+    }
+    CHECK(static_cast<double>(gap / most) <= (sizeof(T) == 4 ? 2e-6 : 1e-13));
   }
 }
 

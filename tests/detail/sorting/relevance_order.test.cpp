@@ -70,7 +70,8 @@ TEMPLATE_TEST_CASE(
   using R = TestType;
   const auto grades = [](const std::vector<R>& y) {
     std::vector<std::uint8_t> from_top(y.size());
-    const std::size_t count = rankloss::detail::grades_from_top(y.data(), y.size(), from_top.data());
+    rankloss::workspace scratch;
+    const std::size_t count = rankloss::detail::grades_from_top(y.data(), y.size(), from_top.data(), scratch);
     return std::pair(count, std::vector<int>(from_top.begin(), from_top.end()));
   };
   CHECK(grades({2, 0, 4, 2}) == std::pair(std::size_t{5}, std::vector<int>{2, 4, 0, 2}));

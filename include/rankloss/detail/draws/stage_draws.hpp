@@ -3,7 +3,9 @@
 
 #include <rankloss/batch.hpp>
 #include <rankloss/detail/base/finite.hpp>
+#include <rankloss/detail/base/pieces.hpp>
 #include <rankloss/detail/base/precision.hpp>
+#include <rankloss/detail/base/tuning.hpp>
 #include <rankloss/detail/draws/tied_draws.hpp>
 #include <rankloss/detail/simd/item_rows.hpp>
 #include <rankloss/detail/simd/lane_math.hpp>
@@ -119,15 +121,21 @@ template <class Arch, bool Unit, class T>
   using V = lanes<Arch>;
   constexpr std::size_t w = lane_count<Arch>;
   const std::size_t n = order.size();
+  const even_pieces pieces(n, tuning::piece_items);
   const workspace::scope scope(scratch);
   const std::span<T> sorted = scratch.take<T>(n);
   T* x = sorted.data();
-  if (scores.stride() == 1) {
-    const T* s = scores.data();
-    for (std::size_t k = 0; k < n; ++k) x[k] = s[order[k]];
-  } else {
-    for (std::size_t k = 0; k < n; ++k) x[k] = scores[order[k]];
-  }
+  const std::span<T> greatest = scratch.take<T>(pieces.count());
+  run_pieces(scratch, pieces.count(), [&](workspace&, std::size_t p) {
+    const auto [begin, end] = pieces[p];
+    if (scores.stride() == 1) {
+      const T* s = scores.data();
+      for (std::size_t k = begin; k < end; ++k) x[k] = s[order[k]];
+    } else {
+      for (std::size_t k = begin; k < end; ++k) x[k] = scores[order[k]];
+    }
+    greatest[p] = largest_of<Arch>(x + begin, end - begin);
+  });
   const std::span<double> exponentials = scratch.take<double>(padded_rows(n, w));
   const std::span<double> rests = scratch.take<double>(padded_rows(n, w));
   double* e = exponentials.data();
@@ -139,43 +147,74 @@ template <class Arch, bool Unit, class T>
     else
       return load_items<Arch>(c.data() + k, count);
   };
-  const score_distance<Arch, T> below(largest_of<Arch>(x, n), temperature);
-  V farthest(0.0);
-  V distances(0.0);
-  for_rows<Arch>(n, [&](std::size_t k, auto count) {
-    const V d = below(load_items<Arch>(x + k, count, below.greatest()));
-    farthest = xsimd::max(farthest, d);
-    distances = xsimd::fma(weights(k, count), d, distances);
-    exp_below<T>(d).store_aligned(e + k);
+  struct piece_sums {
+    V farthest, distances, logs;
+    V summed;  // exponentials, and later what the gradient adds up
+  };
+  const std::span<piece_sums> of_piece = scratch.take<piece_sums>(pieces.count());
+  const score_distance<Arch, T> below(*std::max_element(greatest.begin(), greatest.end()), temperature);
+  run_pieces(scratch, pieces.count(), [&](workspace&, std::size_t p) {
+    const auto [begin, end] = pieces[p];
+    const score_distance<Arch, T> below_here = below;  // a local, which no store changes
+    V most(0.0), distances_here(0.0), summed(0.0);
+    for_rows<Arch>(end - begin, [&, at = begin](std::size_t i, auto count) {
+      const std::size_t k = at + i;
+      const V d = below_here(load_items<Arch>(x + k, count, below_here.greatest()));
+      most = xsimd::max(most, d);
+      distances_here = xsimd::fma(weights(k, count), d, distances_here);
+      const V exponential = exp_below<T>(d);
+      exponential.store_aligned(e + k);
+      summed += only_items<Arch>(count, exponential);
+    });
+    of_piece[p] = {most, distances_here, V(0.0), summed};
   });
+  V farthest(0.0), distances(0.0);
+  for (const piece_sums& sums : of_piece) {
+    farthest = xsimd::max(farthest, sums.farthest);
+    distances += sums.distances;
+  }
   // The inverse of a sum, times the number of items and squared for the Hessian, must stay far below the
   // largest double.
   alignas(64) double row[w];
   farthest.store_aligned(row);
   if (!(*std::max_element(row, row + w) <= (out.hessian.empty() ? 600.0 : 300.0))) return std::nullopt;
 
-  sums_from_the_end(e, n, 0.0, r);
-  std::fill(r + n, r + rests.size(), 1.0);
-
-  V logs(0.0);
-  log_product<Arch> product;
-  constexpr std::size_t chunk = log_product<Arch>::most_factors * w;
-  for (std::size_t begin = 0; begin < n; begin += chunk) {
-    for_rows<Arch>(std::min(chunk, n - begin), [&](std::size_t k, auto count) {
-      const std::size_t i = begin + k;
-      const V rest = V::load_aligned(r + i);
-      const V own = weights(i, count);
-      if constexpr (Unit)
-        product.multiply(rest);
-      else if constexpr (single_precision<T>)
-        logs = xsimd::fma(own, log_positive(rest, log_tail_4), logs);
-      else
-        logs = xsimd::fma(own, log_positive(rest, log_tail_7), logs);
-      (own / rest).store_aligned(r + i);
-    });
-    if constexpr (Unit) product.settle();
+  // Of each piece: the sum of exponentials behind it, and later the sum of what the gradient adds up before it.
+  const std::span<double> outside = scratch.take<double>(pieces.count());
+  double behind = 0.0;
+  for (std::size_t p = pieces.count(); p-- > 0;) {
+    outside[p] = behind;
+    behind += sum_of(of_piece[p].summed);
   }
-  if (Unit) logs = product.sum();
+  std::fill(r + n, r + rests.size(), 1.0);
+  run_pieces(scratch, pieces.count(), [&](workspace&, std::size_t p) {
+    const auto [first_of_piece, end] = pieces[p];
+    sums_from_the_end(e + first_of_piece, end - first_of_piece, outside[p], r + first_of_piece);
+    V logs(0.0), inverses(0.0);
+    log_product<Arch> product;
+    constexpr std::size_t chunk = log_product<Arch>::most_factors * w;
+    for (std::size_t begin = first_of_piece; begin < end; begin += chunk) {
+      for_rows<Arch>(std::min(chunk, end - begin), [&, begin](std::size_t k, auto count) {
+        const std::size_t i = begin + k;
+        const V rest = V::load_aligned(r + i);
+        const V own = weights(i, count);
+        if constexpr (Unit)
+          product.multiply(rest);
+        else if constexpr (single_precision<T>)
+          logs = xsimd::fma(own, log_positive(rest, log_tail_4), logs);
+        else
+          logs = xsimd::fma(own, log_positive(rest, log_tail_7), logs);
+        const V inverse = own / rest;
+        inverse.store_aligned(r + i);
+        inverses += only_items<Arch>(count, inverse);
+      });
+      if constexpr (Unit) product.settle();
+    }
+    of_piece[p].logs = Unit ? product.sum() : logs;
+    of_piece[p].summed = inverses;
+  });
+  V logs(0.0);
+  for (const piece_sums& sums : of_piece) logs += sums.logs;
   const double value = sum_of(distances + logs);
   if (out.gradient.empty() && out.hessian.empty()) return value;
 
@@ -189,18 +228,26 @@ template <class Arch, bool Unit, class T>
     }
   }
   if (!out.gradient.empty()) {
-    running_sums(r, n, 0.0);
-    const V factor(first);
-    for_rows<Arch>(n, [&](std::size_t at, auto count) {
-      const V own = weights(at, count);
-      store_items<Arch>(x + at, count, factor * (V::load_aligned(e + at) * V::load_aligned(r + at) - own));
-    });
-    if (out.gradient.stride() == 1) {
-      T* g = out.gradient.data();
-      for (std::size_t j = 0; j < n; ++j) g[order[j]] = x[j];
-    } else {
-      for (std::size_t j = 0; j < n; ++j) out.gradient[order[j]] = x[j];
+    double before = 0.0;
+    for (std::size_t p = 0; p < pieces.count(); ++p) {
+      outside[p] = before;
+      before += sum_of(of_piece[p].summed);
     }
+    run_pieces(scratch, pieces.count(), [&](workspace&, std::size_t p) {
+      const auto [begin, end] = pieces[p];
+      running_sums(r + begin, end - begin, outside[p]);
+      for_rows<Arch>(end - begin, [&, first_at = begin, scaled = V(first)](std::size_t i, auto count) {
+        const std::size_t at = first_at + i;
+        const V own = weights(at, count);
+        store_items<Arch>(x + at, count, scaled * (V::load_aligned(e + at) * V::load_aligned(r + at) - own));
+      });
+      if (out.gradient.stride() == 1) {
+        T* g = out.gradient.data();
+        for (std::size_t j = begin; j < end; ++j) g[order[j]] = x[j];
+      } else {
+        for (std::size_t j = begin; j < end; ++j) out.gradient[order[j]] = x[j];
+      }
+    });
   }
   return value;
 }
