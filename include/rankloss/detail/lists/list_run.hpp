@@ -128,17 +128,22 @@ class list_run {
   /// tasks. Lists that are longer than what is a worker's due come last: each is shared by all workers.
   void plan(std::size_t first, std::size_t last) {
     const std::size_t lists = last - first;
-    std::size_t all = 0;
-    for (std::size_t l = first; l < last; ++l) all += sizes_[l] = kept_size(source_, l);
+    std::size_t all = 0, longest = 0;
+    for (std::size_t l = first; l < last; ++l) {
+      all += sizes_[l] = kept_size(source_, l);
+      longest = std::max(longest, sizes_[l]);
+    }
     const std::size_t due = std::max(all / context_.workers(), tuning::shortest_shared);
-    std::array<std::size_t, group_longest + 4>
-        start{};  // start[size + 1]: where lists of that size begin in the order
     const auto rank = [due](std::size_t size) {
       return size >= due ? group_longest + 2 : std::min(size, group_longest + 1);
     };
+    // start[size + 1]: where lists of that size begin in the order. Only as much of it is used as there are sizes.
+    std::array<std::size_t, group_longest + 4> start;
+    const auto end = start.begin() + static_cast<std::ptrdiff_t>(rank(longest)) + 2;
+    std::fill(start.begin(), end, std::size_t{0});
     for (std::size_t l = first; l < last; ++l) ++start[rank(sizes_[l]) + 1];
-    shared_ = start[group_longest + 3];
-    std::partial_sum(start.begin(), start.end(), start.begin());
+    shared_ = rank(longest) == group_longest + 2 ? start[group_longest + 3] : 0;
+    std::partial_sum(start.begin(), end, start.begin());
     for (std::size_t l = first; l < last; ++l) order_[start[rank(sizes_[l])]++] = l;
 
     tasks_ = 0;
