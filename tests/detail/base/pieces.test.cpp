@@ -254,13 +254,37 @@ TEMPLATE_TEST_CASE("pieces: so do ranks, sorts and orders of it", "", float, dou
   same(rankloss::sigmoid_ranks{.temperature = 10.0});
   same(rankloss::laplace_ranks{});
   same(rankloss::projected_ranks{});
+  std::vector<T> scores = list.scores;
+  scores[list.n / 2] = T{9};  // near enough to the others for plain sums
   std::vector<std::uint32_t> expected;
+  std::vector<double> results;
   for (context& ctx : contexts) {
     std::vector<std::uint32_t> orders(list.n);
     const std::vector<std::int64_t> offsets{0, static_cast<std::int64_t>(list.n)};
-    rankloss::sample_orders<T>({.seed = 1}, list.scores, offsets, 0, orders, ctx);
+    const rankloss::plackett_luce_policy policy{.seed = 1};
+    rankloss::sample_orders<T>(policy, scores, offsets, 0, orders, ctx);
     if (expected.empty()) expected = orders;
     CHECK(orders == expected);
+    std::vector<double> found(2 + 2 * list.n);
+    const std::span<double> out(found);
+    rankloss::evaluate_orders<T>(policy, {.scores = scores, .orders = orders, .offsets = offsets},
+                                 {.log_probabilities = out.subspan(0, 1), .gradient = out.subspan(2, list.n)},
+                                 ctx);
+    rankloss::evaluate_orders<T>(policy, {.scores = scores, .orders = orders, .offsets = offsets},
+                                 {.entropies = out.subspan(1, 1), .gradient = out.subspan(2 + list.n)}, ctx);
+    if (results.empty()) results = found;
+    CHECK(found == results);
+    // Sum of exponentials, from the last position on, against what was found.
+    long double rest = 0.0L, log_probability = 0.0L;
+    for (std::size_t k = list.n; k-- > 0;) {
+      const auto s = static_cast<long double>(scores[orders[k]]);
+      rest += std::exp(s);
+      log_probability += s - std::log(rest);
+    }
+    CHECK(found[0] == Approx(static_cast<double>(log_probability)).epsilon(1e-12));
+    // The slopes of a list sum to 0.
+    CHECK(std::accumulate(found.begin() + 2, found.begin() + 2 + static_cast<std::ptrdiff_t>(list.n), 0.0) ==
+          Approx(0.0).margin(1e-7));
   }
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <rankloss/detail/base/abi.hpp>
+#include <rankloss/detail/base/tuning.hpp>
 #include <rankloss/workspace.hpp>
 
 #include <algorithm>
@@ -45,6 +46,12 @@ void run_pieces(workspace& scratch, std::size_t pieces, Body&& body) {
                      [](void* object, workspace& own, std::size_t piece) {
                        (*static_cast<std::remove_reference_t<decltype(one)>*>(object))(own, piece);
                      });
+}
+
+/// From how many items on a list is shared by all workers instead of being the work of one of them: where it
+/// is more than what is a worker's due, and worth it.
+[[nodiscard]] constexpr std::size_t worker_due(std::size_t all_items, std::size_t workers) noexcept {
+  return std::max(all_items / workers, tuning::shortest_shared);
 }
 
 /// A range of items.

@@ -3,6 +3,7 @@
 
 #include <rankloss/arrays.hpp>
 #include <rankloss/context.hpp>
+#include <rankloss/detail/base/pieces.hpp>
 #include <rankloss/detail/base/require.hpp>
 #include <rankloss/detail/base/tuning.hpp>
 
@@ -27,14 +28,20 @@ class ragged_lists {
   }
   [[nodiscard]] std::size_t size(std::size_t l) const noexcept { return first(l + 1) - first(l); }
 
-  /// Calls body(worker, list), with several lists in each task.
+  /// Calls body(worker, list), with several lists in each task. Lists that are longer than what is a worker's
+  /// due come last, one after the other, and each may be shared by all workers (run_pieces).
   template <class Body>
   void run(context& ctx, Body body) const {
     constexpr std::size_t chunk = tuning::order_chunk;
     const std::size_t lists = count();
+    const std::size_t due = worker_due(items_, ctx.workers());
     ctx.run((lists + chunk - 1) / chunk, [&](std::size_t worker, std::size_t task) {
-      for (std::size_t l = task * chunk; l < std::min(lists, (task + 1) * chunk); ++l) body(worker, l);
+      for (std::size_t l = task * chunk; l < std::min(lists, (task + 1) * chunk); ++l)
+        if (size(l) < due) body(worker, l);
     });
+    if (items_ < due) return;
+    for (std::size_t l = 0; l < lists; ++l)
+      if (size(l) >= due) body(0, l);
   }
 
  private:

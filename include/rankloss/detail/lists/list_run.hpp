@@ -3,6 +3,7 @@
 
 #include <rankloss/batch.hpp>
 #include <rankloss/context.hpp>
+#include <rankloss/detail/base/pieces.hpp>
 #include <rankloss/detail/base/tuning.hpp>
 #include <rankloss/detail/data/weighted_mean.hpp>
 #include <rankloss/detail/lists/list_block.hpp>
@@ -133,7 +134,7 @@ class list_run {
       all += sizes_[l] = kept_size(source_, l);
       longest = std::max(longest, sizes_[l]);
     }
-    const std::size_t due = std::max(all / context_.workers(), tuning::shortest_shared);
+    const std::size_t due = worker_due(all, context_.workers());
     const auto rank = [due](std::size_t size) {
       return size >= due ? group_longest + 2 : std::min(size, group_longest + 1);
     };
