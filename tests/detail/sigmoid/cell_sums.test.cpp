@@ -243,7 +243,7 @@ TEST_CASE(
   CHECK(!cut(256, 100));
 }
 
-TEMPLATE_TEST_CASE("cell_sums: long lists are cut into blocks that cover all slots once", "", float, double) {
+TEMPLATE_TEST_CASE("cell_sums: long lists are cut into pieces that cover all slots once", "", float, double) {
   std::mt19937_64 random(3);
   constexpr std::size_t piece = rankloss::detail::tuning::piece_items;
   for (const bool sorted : {false, true})
@@ -254,12 +254,12 @@ TEMPLATE_TEST_CASE("cell_sums: long lists are cut into blocks that cover all slo
         REQUIRE(in.cells.pieces() == (n + piece - 1) / piece);
         std::size_t at = 0, wrong = 0;
         for (std::size_t p = 0; p < in.cells.pieces(); ++p)
-          for (const auto& block : in.cells.blocks(p)) {
-            const auto& cell = in.cells.cells()[block.cell];
-            wrong += block.begin != at || block.end <= block.begin || block.begin < cell.begin ||
-                     block.end > cell.end || block.begin / piece != p || (block.end - 1) / piece != p ||
-                     (block.part == 0) != (block.begin == cell.begin);
-            at = block.end;
+          for (const auto& part : in.cells.cells_of(p)) {
+            const auto& cell = in.cells.cells()[part.cell];
+            wrong += part.begin != at || part.end <= part.begin || part.begin < cell.begin ||
+                     part.end > cell.end || part.begin / piece != p || (part.end - 1) / piece != p ||
+                     (part.further == 0) != (part.begin == cell.begin);
+            at = part.end;
           }
         CHECK(at == n);
         CHECK(wrong == 0);

@@ -54,11 +54,11 @@ class cell_list {
     double distance;           // from the centre of the cell above to this one's, in temperatures
   };
 
-  /// The slots of one cell that are in one piece of the list: most cells are one block.
-  struct block {
+  /// The slots of one cell that are in one piece of the list: most cells lie in one piece.
+  struct cell_piece {
     std::uint32_t cell;
     std::uint32_t begin, end;  // slots
-    std::uint32_t part;        // 0 for the first block of its cell; those behind it are counted over the list
+    std::uint32_t further;     // 0 for the first piece of its cell; those behind it are counted over the list
   };
 
   /// Cuts scores [n], in any order, by a grid with steps of half a temperature down from the highest score.
@@ -144,7 +144,7 @@ class cell_list {
       cells[c].distance = next ? width : c > 0 ? gap - cells[c - 1].offset + cells[c].offset : 0.0;
       above_at = at;
     }
-    cut_into_blocks(scratch);
+    cut_into_pieces(scratch);
     return true;
   }
 
@@ -200,16 +200,16 @@ class cell_list {
     for (std::size_t i = 0; i < values.size(); ++i) by_slot[i] = values[order[i]];
     cells_ = cells.first(count);
     slots_ = slots;
-    cut_into_blocks(scratch);
+    cut_into_pieces(scratch);
     return true;
   }
 
   [[nodiscard]] std::span<const cell> cells() const noexcept { return cells_; }
-  /// How many pieces the list has, each of about `tuning::piece_items` items, and the blocks of one.
+  /// How many pieces the list has, each of about `tuning::piece_items` items, and the cells of one.
   [[nodiscard]] std::size_t pieces() const noexcept { return piece_ends_.size(); }
-  [[nodiscard]] std::span<const block> blocks(std::size_t piece) const noexcept {
+  [[nodiscard]] std::span<const cell_piece> cells_of(std::size_t piece) const noexcept {
     const std::size_t begin = piece > 0 ? piece_ends_[piece - 1] : 0;
-    return blocks_.subspan(begin, piece_ends_[piece] - begin);
+    return cell_pieces_.subspan(begin, piece_ends_[piece] - begin);
   }
   /// [n] The slot of each item.
   [[nodiscard]] std::span<const std::uint32_t> slots() const noexcept { return slots_; }
@@ -222,7 +222,7 @@ class cell_list {
     for_vectors(c, c.begin, c.end, body);
   }
   template <class Body>
-  [[gnu::always_inline]] void for_vectors(const block& b, Body body) const {
+  [[gnu::always_inline]] void for_vectors(const cell_piece& b, Body body) const {
     for_vectors(cells_[b.cell], b.begin, b.end, body);
   }
   /// The same for the slots [i, end) of a cell.
@@ -241,7 +241,7 @@ class cell_list {
     body(i, end - i, only_items<Arch>(end - i, coordinate));
   }
 
-  /// Sums w d^p over a block: call `add` for each vector, then `store`.
+  /// Sums w d^p over a piece of a cell: call `add` for each vector, then `store`.
   struct moment_sums {
     V sum[P];
     moment_sums() noexcept { std::fill(std::begin(sum), std::end(sum), V(0.0)); }
@@ -256,42 +256,42 @@ class cell_list {
     }
   };
 
-  /// Moments of all cells, [cells][P], from those of their blocks.
-  class moments_by_block {
+  /// Moments of all cells, [cells][P], from those of their pieces.
+  class moments_by_piece {
    public:
-    moments_by_block(const cell_list& cells, std::span<double> moments, workspace& scratch)
-        : cells_(cells), moments_(moments), parts_(scratch.take<double>(cells.further_blocks_ * P)) {}
+    moments_by_piece(const cell_list& cells, std::span<double> moments, workspace& scratch)
+        : cells_(cells), moments_(moments), further_(scratch.take<double>(cells.further_count_ * P)) {}
 
-    void store(const block& b, const moment_sums& sums) const noexcept {
-      sums.store(b.part == 0 ? moments_.data() + b.cell * P : parts_.data() + (b.part - 1) * P);
+    void store(const cell_piece& b, const moment_sums& sums) const noexcept {
+      sums.store(b.further == 0 ? moments_.data() + b.cell * P : further_.data() + (b.further - 1) * P);
     }
-    /// Adds up the blocks of each cell, in order, once all are stored.
+    /// Adds up the pieces of each cell, in order, once all are stored.
     void join() const noexcept {
-      if (parts_.empty()) return;
-      for (const block& b : cells_.blocks_)
-        if (b.part > 0)
-          for (std::size_t p = 0; p < P; ++p) moments_[b.cell * P + p] += parts_[(b.part - 1) * P + p];
+      if (further_.empty()) return;
+      for (const cell_piece& b : cells_.cell_pieces_)
+        if (b.further > 0)
+          for (std::size_t p = 0; p < P; ++p) moments_[b.cell * P + p] += further_[(b.further - 1) * P + p];
     }
 
    private:
     const cell_list& cells_;
-    std::span<double> moments_, parts_;
+    std::span<double> moments_, further_;
   };
 
   /// Moments of all items with weight 1.
   void unit_moments(std::span<double> moments, workspace& scratch) const {
     const workspace::scope scope(scratch);
-    const moments_by_block by_block(*this, moments, scratch);
+    const moments_by_piece by_piece(*this, moments, scratch);
     run_pieces(scratch, pieces(), [&](workspace&, std::size_t p) {
-      for (const block& b : blocks(p)) {
+      for (const cell_piece& b : cells_of(p)) {
         moment_sums sums;
         for_vectors(b, [&](std::size_t, auto count, const V& coordinate) {
           sums.add(coordinate, only_items<Arch>(count, V(1.0)));
         });
-        by_block.store(b, sums);
+        by_piece.store(b, sums);
       }
     });
-    by_block.join();
+    by_piece.join();
   }
 
   /// A kernel, and the memory for its sums: local [cells][P], the coefficients of sum_j w_j f(x_j - x_i) as a
@@ -377,29 +377,29 @@ class cell_list {
   }
 
  private:
-  /// Cuts cells where a piece of the list ends. In lists of one piece every cell is one block.
-  void cut_into_blocks(workspace& scratch) {
+  /// Cuts cells where a piece of the list ends. In lists of one piece no cell is cut.
+  void cut_into_pieces(workspace& scratch) {
     constexpr std::size_t most = tuning::piece_items;
     const std::size_t n = slots_.size();
     const std::span<std::uint32_t> ends = scratch.take<std::uint32_t>(even_pieces(n, most).count());
-    const std::span<block> blocks = scratch.take<block>(cells_.size() + ends.size());
+    const std::span<cell_piece> all = scratch.take<cell_piece>(cells_.size() + ends.size());
     std::size_t count = 0, piece = 0;
     std::uint32_t further = 0;
     for (std::size_t c = 0; c < cells_.size(); ++c) {
       for (std::size_t begin = cells_[c].begin; begin < cells_[c].end;) {
         while (begin >= (piece + 1) * most) ends[piece++] = static_cast<std::uint32_t>(count);
         const std::size_t end = std::min<std::size_t>(cells_[c].end, (piece + 1) * most);
-        blocks[count++] = {.cell = static_cast<std::uint32_t>(c),
-                           .begin = static_cast<std::uint32_t>(begin),
-                           .end = static_cast<std::uint32_t>(end),
-                           .part = begin == cells_[c].begin ? 0 : ++further};
+        all[count++] = {.cell = static_cast<std::uint32_t>(c),
+                        .begin = static_cast<std::uint32_t>(begin),
+                        .end = static_cast<std::uint32_t>(end),
+                        .further = begin == cells_[c].begin ? 0 : ++further};
         begin = end;
       }
     }
     while (piece < ends.size()) ends[piece++] = static_cast<std::uint32_t>(count);
-    blocks_ = blocks.first(count);
+    cell_pieces_ = all.first(count);
     piece_ends_ = ends;
-    further_blocks_ = further;
+    further_count_ = further;
   }
 
   /// exp(-k distance), k = 1 .. K
@@ -427,9 +427,9 @@ class cell_list {
   std::span<const T> x_;  // by slot
   std::span<const std::uint32_t> slots_;
   std::span<const cell> cells_;
-  std::span<const block> blocks_;
-  std::span<const std::uint32_t> piece_ends_;  // the blocks up to the end of each piece
-  std::size_t further_blocks_ = 0;             // blocks that are not the first of their cell
+  std::span<const cell_piece> cell_pieces_;
+  std::span<const std::uint32_t> piece_ends_;  // how many there are up to the end of each piece
+  std::size_t further_count_ = 0;              // pieces that are not the first of their cell
   double scale_ = 1.0;
 };
 

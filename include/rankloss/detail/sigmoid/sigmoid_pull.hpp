@@ -105,12 +105,12 @@ void pull_cells(const cell_list<Arch, T>& cells, S* a, std::span<double> moments
   for (std::size_t p = 0; p < moments.size(); ++p) moments[p] -= centre * units[p];
   cells.template spread<1>(moments.data(), {{{cell_constants<T>::for_slope, local.data()}}});
   run_pieces(scratch, cells.pieces(), [&](workspace&, std::size_t p) {
-    for (const auto& block : cells.blocks(p))
-      cells.for_vectors(block, [&](std::size_t i, auto count, const V& coordinate) {
+    for (const auto& part : cells.cells_of(p))
+      cells.for_vectors(part, [&](std::size_t i, auto count, const V& coordinate) {
         const V from = load_items<Arch>(a + i, count) - V(centre);
         // The sum of slopes is computed again: this takes less time than storing it.
-        const V own = cells_type::at_coordinate(slopes.data() + block.cell * P, coordinate);
-        const V others = cells_type::at_coordinate(local.data() + block.cell * P, coordinate);
+        const V own = cells_type::at_coordinate(slopes.data() + part.cell * P, coordinate);
+        const V others = cells_type::at_coordinate(local.data() + part.cell * P, coordinate);
         store_items<Arch>(a + i, count, factor * (others - from * own));
       });
   });

@@ -57,12 +57,12 @@ class sigmoid_sums {
       in_.cells.template spread<2>(
           moments_.data(), {{{in_cells::for_sigmoid, local.data()}, {in_cells::for_slope, slopes_.data()}}});
       run_pieces(scratch_, in_.cells.pieces(), [&](workspace&, std::size_t p) {
-        for (const auto& block : in_.cells.blocks(p)) {
-          const V hard(static_cast<double>(in_.cells.cells()[block.cell].begin) +
+        for (const auto& part : in_.cells.cells_of(p)) {
+          const V hard(static_cast<double>(in_.cells.cells()[part.cell].begin) +
                        0.5);  // 1 + the items of the cells above - this item's own 1/2
-          in_.cells.for_vectors(block, [&](std::size_t i, auto count, const V& coordinate) {
+          in_.cells.for_vectors(part, [&](std::size_t i, auto count, const V& coordinate) {
             store_items<Arch>(by_slot.data() + i, count,
-                              hard + cells_type::at_coordinate(local.data() + block.cell * P, coordinate));
+                              hard + cells_type::at_coordinate(local.data() + part.cell * P, coordinate));
           });
         }
       });
@@ -100,22 +100,22 @@ class sigmoid_sums {
         for (std::size_t i = pieces[p].begin; i < pieces[p].end; ++i) by_slot[slots[i]] = weights[i];
       });
       const std::span<pull_centre<Arch>> centres = scratch_.take<pull_centre<Arch>>(cells.pieces());
-      const typename cells_type::moments_by_block by_block(cells, moments, scratch_);
+      const typename cells_type::moments_by_piece by_piece(cells, moments, scratch_);
       run_pieces(scratch_, cells.pieces(), [&](workspace&, std::size_t p) {
         pull_centre<Arch> own_centre;
-        for (const auto& block : cells.blocks(p)) {
+        for (const auto& part : cells.cells_of(p)) {
           typename cells_type::moment_sums sums;
-          cells.for_vectors(block, [&](std::size_t i, auto count, const V& coordinate) {
+          cells.for_vectors(part, [&](std::size_t i, auto count, const V& coordinate) {
             const V weight = load_items<Arch>(by_slot.data() + i, count);
-            const V own = cells_type::at_coordinate(slopes_.data() + block.cell * P, coordinate);
+            const V own = cells_type::at_coordinate(slopes_.data() + part.cell * P, coordinate);
             own_centre.add(only_items<Arch>(count, own), weight);
             sums.add(coordinate, weight);
           });
-          by_block.store(block, sums);
+          by_piece.store(part, sums);
         }
         centres[p] = own_centre;
       });
-      by_block.join();
+      by_piece.join();
       centre = centres[0];
       for (const pull_centre<Arch>& other : centres.subspan(1)) centre.add(other);
       pull_cells<Arch, T>(cells, by_slot.data(), moments, moments_, slopes_, centre.of_all(), V(1.0),

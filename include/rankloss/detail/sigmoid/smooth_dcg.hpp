@@ -226,16 +226,16 @@ double smooth_dcg(const cell_list<Arch, T>& cells, std::span<T> gains, double cu
     pull_centre<Arch> centre;
   };
   const std::span<piece_sums> of_piece = scratch.take<piece_sums>(cells.pieces());
-  const typename cells_type::moments_by_block by_block(cells, by_rank_moments, scratch);
+  const typename cells_type::moments_by_piece by_piece(cells, by_rank_moments, scratch);
   run_pieces(scratch, cells.pieces(), [&](workspace&, std::size_t p) {
     piece_sums all;
-    for (const auto& block : cells.blocks(p)) {
-      const std::size_t at = block.cell;
+    for (const auto& part : cells.cells_of(p)) {
+      const std::size_t at = part.cell;
       const V hard(static_cast<double>(cells.cells()[at].begin) +
                    0.5);  // 1 + the items of the cells above - this item's own 1/2
       typename cells_type::moment_sums sums;
       with_smooth_cut<Wanted>(cutoff, [&]<bool Cut>(double k) {
-        cells.for_vectors(block, [&](std::size_t i, auto count, const V& coordinate) {
+        cells.for_vectors(part, [&](std::size_t i, auto count, const V& coordinate) {
           const V rank = hard + cells_type::at_coordinate(ranks.data() + at * P, coordinate);
           const discounted_gain<T, Discount, Cut, V> item(load_items<Arch>(gains.data() + i, count), rank, k);
           all.dcg += item.value;
@@ -248,7 +248,7 @@ double smooth_dcg(const cell_list<Arch, T>& cells, std::span<T> gains, double cu
           }
         });
       });
-      if constexpr (gradient) by_block.store(block, sums);
+      if constexpr (gradient) by_piece.store(part, sums);
     }
     of_piece[p] = all;
   });
@@ -258,7 +258,7 @@ double smooth_dcg(const cell_list<Arch, T>& cells, std::span<T> gains, double cu
     all.centre.add(sums.centre);
   }
   if constexpr (gradient) {
-    by_block.join();
+    by_piece.join();
     pull_cells<Arch, T>(cells, by_rank, by_rank_moments, moments, slopes, all.centre.of_all(), factor,
                         scratch);
   }

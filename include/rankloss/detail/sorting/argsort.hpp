@@ -30,12 +30,12 @@ inline void require_countable(std::size_t n) {
 }
 
 /// Sorts stably by rising key. Returns the one of the two buffers that holds the result. Long lists are first
-/// brought into parts, which are sorted by all workers that the scratch has.
+/// brought into bins, which are sorted by all workers that the scratch has.
 template <class Record>
 std::span<Record> sort_by_key(std::span<Record> records, std::span<Record> buffer, workspace& scratch) {
   // Keys of a list may be anywhere in the range of the type, as those of normal scores are, most of which have
-  // few exponents. Those of a part are spread more evenly.
-  constexpr unsigned of_lists = 12, of_parts = 4;
+  // few exponents. Those of a bin are spread more evenly.
+  constexpr unsigned of_lists = 12, of_bins = 4;
   const std::size_t n = records.size();
   if (n <= tuning::longest_short_sort) return sort_short(records, buffer);
   if (n < tuning::shortest_partition) return radix_sort(records, buffer, of_lists, scratch);
@@ -44,13 +44,13 @@ std::span<Record> sort_by_key(std::span<Record> records, std::span<Record> buffe
       partition_by_key(std::span<const Record>(records), buffer, scratch);
   run_pieces(scratch, begin.size() - 1, [&](workspace& own, std::size_t p) {
     const std::size_t size = begin[p + 1] - begin[p];
-    const std::span<Record> part = buffer.subspan(begin[p], size), other = records.subspan(begin[p], size);
-    // A part that is not much smaller holds one prefix, with keys that differ in the bits behind it.
-    const std::span<Record> sorted = size <= tuning::longest_short_sort ? sort_short(part, other)
+    const std::span<Record> bin = buffer.subspan(begin[p], size), other = records.subspan(begin[p], size);
+    // A bin that is not much smaller holds one prefix, with keys that differ in the bits behind it.
+    const std::span<Record> sorted = size <= tuning::longest_short_sort ? sort_short(bin, other)
                                      : size < tuning::shortest_partition || size == n
-                                         ? radix_sort(part, other, of_parts, own)
-                                         : sort_by_key(part, other, own);
-    if (sorted.data() != part.data()) std::copy(sorted.begin(), sorted.end(), part.begin());
+                                         ? radix_sort(bin, other, of_bins, own)
+                                         : sort_by_key(bin, other, own);
+    if (sorted.data() != bin.data()) std::copy(sorted.begin(), sorted.end(), bin.begin());
   });
   return buffer;
 }

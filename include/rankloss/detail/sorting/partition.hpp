@@ -15,15 +15,15 @@
 
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
-/// Brings the records of a long list into parts that lie one after the other in the order of their keys, each
-/// of about `tuning::part_items` records: they stay in the cache while a part is sorted. Records of a part
+/// Brings the records of a long list into bins that lie one after the other in the order of their keys, each
+/// of about `tuning::bin_items` records: they stay in the cache while a bin is sorted. Records of a bin
 /// keep their order.
 ///
-/// Which part a record belongs to is looked up by the leading bits of its key, in a table that a sample of the
-/// keys has filled: keys that share these bits share a part, whatever its size. The parts depend on the records
+/// Which bin a record belongs to is looked up by the leading bits of its key, in a table that a sample of the
+/// keys has filled: keys that share these bits share a bin, whatever its size. The bins depend on the records
 /// alone.
 ///
-/// @return where the parts begin in `to`, and the end of the last: in scratch of the caller's scope
+/// @return where the bins begin in `to`, and the end of the last: in scratch of the caller's scope
 template <class Record>
 std::span<const std::uint32_t> partition_by_key(std::span<const Record> records, std::span<Record> to,
                                                 workspace& scratch) {
@@ -33,8 +33,8 @@ std::span<const std::uint32_t> partition_by_key(std::span<const Record> records,
   constexpr std::size_t prefixes = std::size_t{1} << prefix_bits;
   const std::size_t n = records.size();
   const even_pieces pieces(n, tuning::piece_items);
-  const std::size_t parts = std::clamp<std::size_t>(n / tuning::part_items, 1, 1024);
-  const std::span<std::uint32_t> begin = scratch.take<std::uint32_t>(parts + 1);
+  const std::size_t bins = std::clamp<std::size_t>(n / tuning::bin_items, 1, 1024);
+  const std::span<std::uint32_t> begin = scratch.take<std::uint32_t>(bins + 1);
   const workspace::scope scope(scratch);
 
   struct extremes {
@@ -62,29 +62,29 @@ std::span<const std::uint32_t> partition_by_key(std::span<const Record> records,
   const std::span<std::uint32_t> sampled = scratch.take<std::uint32_t>(prefixes);
   std::fill(sampled.begin(), sampled.end(), 0u);
   for (std::size_t k = 0; k < samples; ++k) ++sampled[range.bits(records[k * n / samples], shift)];
-  const std::span<std::uint16_t> part_of = scratch.take<std::uint16_t>(prefixes);
+  const std::span<std::uint16_t> bin_of = scratch.take<std::uint16_t>(prefixes);
   std::size_t before = 0;
   for (std::size_t p = 0; p < prefixes; ++p) {
-    part_of[p] = static_cast<std::uint16_t>(std::min(parts - 1, before * parts / samples));
+    bin_of[p] = static_cast<std::uint16_t>(std::min(bins - 1, before * bins / samples));
     before += sampled[p];
   }
 
-  const auto part = [&](const Record& r) { return part_of[range.bits(r, shift)]; };
-  const std::span<std::uint32_t> counts = scratch.take<std::uint32_t>(pieces.count() * parts);
+  const auto bin = [&](const Record& r) { return bin_of[range.bits(r, shift)]; };
+  const std::span<std::uint32_t> counts = scratch.take<std::uint32_t>(pieces.count() * bins);
   run_pieces(scratch, pieces.count(), [&](workspace&, std::size_t p) {
-    std::uint32_t* const count = counts.data() + p * parts;
-    std::fill_n(count, parts, 0u);
-    for (std::size_t i = pieces[p].begin; i < pieces[p].end; ++i) ++count[part(records[i])];
+    std::uint32_t* const count = counts.data() + p * bins;
+    std::fill_n(count, bins, 0u);
+    for (std::size_t i = pieces[p].begin; i < pieces[p].end; ++i) ++count[bin(records[i])];
   });
   std::uint32_t start = 0;
-  for (std::size_t k = 0; k < parts; ++k) {
+  for (std::size_t k = 0; k < bins; ++k) {
     begin[k] = start;
-    for (std::size_t p = 0; p < pieces.count(); ++p) start += std::exchange(counts[p * parts + k], start);
+    for (std::size_t p = 0; p < pieces.count(); ++p) start += std::exchange(counts[p * bins + k], start);
   }
-  begin[parts] = start;
+  begin[bins] = start;
   run_pieces(scratch, pieces.count(), [&](workspace&, std::size_t p) {
-    std::uint32_t* const next = counts.data() + p * parts;
-    for (std::size_t i = pieces[p].begin; i < pieces[p].end; ++i) to[next[part(records[i])]++] = records[i];
+    std::uint32_t* const next = counts.data() + p * bins;
+    for (std::size_t i = pieces[p].begin; i < pieces[p].end; ++i) to[next[bin(records[i])]++] = records[i];
   });
   return begin;
 }
