@@ -35,7 +35,7 @@ template <class Record>
 std::span<Record> sort_by_key(std::span<Record> records, std::span<Record> buffer, workspace& scratch) {
   // Keys of a list may be anywhere in the range of the type, as those of normal scores are, most of which have
   // few exponents. Those of a bin are spread more evenly.
-  constexpr unsigned of_lists = 12, of_bins = 4;
+  constexpr unsigned of_lists = 11, of_bins = 4;
   const std::size_t n = records.size();
   if (n <= tuning::longest_short_sort) return sort_short(records, buffer);
   if (n < tuning::shortest_partition) return radix_sort(records, buffer, of_lists, scratch);
