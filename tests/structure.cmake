@@ -265,8 +265,8 @@ endforeach()
 
 # Floors, from the ground: a header includes headers of its own floor and of those below. A face's last line, which brings in its engine, is not counted.
 set(floors
-    "detail/base/|version"
-    "detail/arrays/|arrays|batch|context|distance|gain|loss|matrix_view|options|random|relevance_tiles|threads|vectors|workspace"
+    "detail/base/|version|workspace"
+    "detail/arrays/|arrays|batch|context|distance|gain|loss|matrix_view|options|random|relevance_tiles|threads|vectors"
     "detail/data/|detail/text/"
     "detail/simd/"
     "detail/sorting/"

@@ -17,8 +17,8 @@ namespace rankloss::inline RANKLOSS_ABI {
 ///     value         = sum_l w_l loss(list l) / sum_l w_l     (reduction::mean; for sum without the division)
 ///     gradient[i]   = out.scale * d(value) / d(scores[i])
 ///
-/// - Results are bit-identical for every executor and every run. Lists run in parallel; a long list
-///   may be shared by all workers.
+/// - Results are bit-identical for every executor and every run. Lists run in parallel; a long list may
+///   be shared by all workers.
 /// - Scratch O(longest list) for each worker, and O(lists). After the first calls nothing is allocated.
 /// - Edge cases: without lists, or with empty lists only, the value is 0. Weights that sum to 0: value 0,
 ///   gradient 0.

@@ -119,9 +119,9 @@ TEMPLATE_TEST_CASE("argsort: sort_by_key is right and keeps the order of ties", 
   using key = TestType;
   constexpr unsigned width = 8 * sizeof(key);
   std::mt19937_64 random(2);
-  // Up to 32 keys are compared each with each. From 1024 on digits may have 11 bits.
+  // Up to 32 keys are compared each with each. From 512 on digits may have 11 bits.
   for (const std::size_t n :
-       {0u, 1u, 2u, 3u, 16u, 31u, 32u, 33u, 254u, 255u, 256u, 1023u, 1024u, 1025u, 5000u}) {
+       {0u, 1u, 2u, 3u, 16u, 31u, 32u, 33u, 254u, 255u, 256u, 511u, 512u, 513u, 1023u, 5000u}) {
     std::vector<key> keys(n);
     const auto fill = [&](auto next) {
       std::generate(keys.begin(), keys.end(), [&] { return static_cast<key>(next()); });
