@@ -133,7 +133,8 @@ inline std::string to_string(wanted what) { return what == wanted::value ? "valu
 
 /// Registers `body(state)` as LOSS/TYPE/LENGTH or LOSS/TYPE/LENGTH/WHAT.
 template <class T, class Body>
-benchmark::internal::Benchmark* add(const std::string& loss, const std::string& length, const std::string& what, Body body) {
+benchmark::internal::Benchmark* add(const std::string& loss, const std::string& length,
+                                    const std::string& what, Body body) {
   const std::string name = loss + "/" + type_name<T> + "/" + length + (what.empty() ? "" : "/") + what;
   return benchmark::RegisterBenchmark(name.c_str(), body)->Unit(benchmark::kMicrosecond);
 }
