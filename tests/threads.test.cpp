@@ -11,6 +11,7 @@
 #include <chrono>
 #include <cstddef>
 #include <latch>
+#include <memory>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -70,6 +71,20 @@ TEST_CASE("threads: many short runs, none lost") {
   for (int round = 0; round < 3000; ++round)
     pool.run(2, [&](std::size_t, std::size_t task) { total += task + 1; });
   CHECK(total == 9000);
+}
+
+TEST_CASE("threads: whoever comes late to a run, asleep or on the way, has no part in it") {
+  threads pool(3);
+  std::atomic<std::size_t> lost{0};
+  for (int round = 0; round < 400; ++round) {
+    // Between 0 and 0.2 ms, so that helpers look for work, fall asleep, or are asleep.
+    const auto until = std::chrono::steady_clock::now() + std::chrono::microseconds(round % 9 * 25);
+    while (std::chrono::steady_clock::now() < until) std::this_thread::yield();
+    auto runs = std::make_unique<std::vector<std::atomic<int>>>(3);  // of this round, and gone with it
+    pool.run(3, [&](std::size_t, std::size_t task) { ++(*runs)[task]; });
+    for (const std::atomic<int>& count : *runs) lost += count == 1 ? 0u : 1u;
+  }
+  CHECK(lost == 0);
 }
 
 TEST_CASE(
