@@ -45,19 +45,6 @@ struct step_terms {
   lanes<Arch> value, slope;
 };
 
-/// Numbers of magnitude up to `most`, or the nearest such number. In place of NaN is either end.
-template <class Arch>
-[[nodiscard]] [[gnu::always_inline]] inline lanes<Arch> within_magnitude(const lanes<Arch>& x,
-                                                                         double most) noexcept {
-  using V = lanes<Arch>;
-  return xsimd::min(xsimd::max(x, V(-most)), V(most));
-}
-/// `bounded_term` of lanes.
-template <class Arch>
-[[nodiscard]] [[gnu::always_inline]] inline lanes<Arch> bounded_term(const lanes<Arch>& x) noexcept {
-  return within_magnitude(x, largest_term);
-}
-
 /// Sums the terms of the steps that count, each multiplied by its share, and writes the gradient if it is
 /// requested. `term(i, count)` returns the terms of a row of steps, and does not throw: steps are written
 /// chunk by chunk, so that no scratch is needed. What it returns for steps that do not count is not used.

@@ -74,6 +74,19 @@ template <class Arch, class Count>
   }
 }
 
+/// Numbers of magnitude up to `most`, or the nearest such number. In place of NaN is either end.
+template <class Arch>
+[[nodiscard]] [[gnu::always_inline]] inline lanes<Arch> within_magnitude(const lanes<Arch>& x,
+                                                                         double most) noexcept {
+  using V = lanes<Arch>;
+  return xsimd::min(xsimd::max(x, V(-most)), V(most));
+}
+/// `bounded_term` of lanes.
+template <class Arch>
+[[nodiscard]] [[gnu::always_inline]] inline lanes<Arch> bounded_term(const lanes<Arch>& x) noexcept {
+  return within_magnitude(x, largest_term);
+}
+
 /// The greatest of n > 0 numbers.
 template <class Arch, class S>
 [[nodiscard]] S largest_of(const S* items, std::size_t n) noexcept {

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <rankloss/cpu/preference_batch.hpp>
+#include <rankloss/davidson.hpp>
+#include <rankloss/detail/base/finite.hpp>
+#include <rankloss/detail/simd/lane_math.hpp>
+#include <rankloss/detail/simd/lanes.hpp>
+
+namespace rankloss::inline RANKLOSS_ABI::detail {
+
+/// By the formulas of the face.
+template <>
+struct lane_form<davidson> {
+  template <class Arch>
+  [[nodiscard]] static preference_lanes<Arch> term(const davidson& loss,
+                                                   const xsimd::batch<double, Arch>& preferred,
+                                                   const xsimd::batch<double, Arch>& other,
+                                                   const xsimd::batch<double, Arch>& margin) noexcept {
+    using V = lanes<Arch>;
+    const outcomes<Arch> of(loss, preferred, other, margin);
+    return of.term(xsimd::select(of.leads, of.loss_ahead, of.loss_behind),
+                   -(xsimd::select(of.leads, of.behind, of.ahead) + V(0.5) * of.tie), of.tie,
+                   loss.temperature);
+  }
+
+  template <class Arch>
+  [[nodiscard]] static preference_lanes<Arch> tie(const davidson& loss,
+                                                  const xsimd::batch<double, Arch>& preferred,
+                                                  const xsimd::batch<double, Arch>& other,
+                                                  const xsimd::batch<double, Arch>& margin) noexcept {
+    using V = lanes<Arch>;
+    const outcomes<Arch> of(loss, preferred, other, margin);
+    return of.term(of.loss_tie, V(0.5) * of.lead, -(of.ahead + of.behind), loss.temperature);
+  }
+
+ private:
+  /// Losses and probabilities of three outcomes: that the item that is ahead wins, the other one, or none.
+  template <class Arch>
+  struct outcomes {
+    using V = lanes<Arch>;
+    using flags = decltype(V() >= V());
+
+    outcomes(const davidson& loss, const V& preferred, const V& other, const V& margin) noexcept {
+      const V zero(0.0), one(1.0);
+      const bool never = is_minus_infinity(loss.log_prevalence);
+      const V z = bounded_term((preferred - other - margin) * V(1.0 / loss.temperature));
+      const V a = xsimd::abs(z);
+      // Far below any logarithm of a weight that is not 0, and still one of which sums are finite.
+      const V ties = V(never ? -largest_term : loss.log_prevalence) - V(0.5) * a;
+      const V most = xsimd::max(ties, zero);
+      const V small = falling_exp(xsimd::abs(ties)).value;
+      const exp_lanes<Arch> lost = falling_exp(a);
+      const auto ties_lead = ties > zero;
+      const V first = xsimd::select(ties_lead, small, one);
+      const V last = lost.value * first;
+      const V rest = last + small;
+      const V share = one / (one + rest), log_sum = log_of_1_plus(rest);
+      leads = z >= zero;
+      ahead = first * share;
+      behind = last * share;
+      tie = xsimd::select(ties_lead, one, small) * share;
+      loss_ahead = most + log_sum;
+      loss_behind = opaque(most + a) + log_sum;
+      // Hidden: where ties are all but certain, nothing but the logarithm is left.
+      loss_tie = opaque(most - ties) + log_sum;
+      const V size = ahead * -lost.less_1;
+      lead = xsimd::select(leads, size, -size);
+    }
+
+    [[nodiscard]] preference_lanes<Arch> term(const V& value, const V& slope, const V& slope_of_ties,
+                                              double temperature) const noexcept {
+      const V inverse(1.0 / temperature);
+      const V pull = slope * inverse;
+      const V bend = (ahead * behind + V(0.25) * tie * (ahead + behind)) * inverse * inverse;
+      return {xsimd::min(value, V(largest_term)), pull, -pull, bend, slope_of_ties};
+    }
+
+    flags leads;
+    V ahead, behind, tie;  // probabilities
+    V loss_ahead, loss_behind, loss_tie;
+    V lead;  // P(win) - P(lose), computed without cancellation
+  };
+};
+
+}  // namespace rankloss::inline RANKLOSS_ABI::detail
