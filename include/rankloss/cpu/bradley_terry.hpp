@@ -8,15 +8,16 @@
 
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
-template <>
-struct lane_form<bradley_terry> {
-  template <class Arch>
-  [[nodiscard]] static preference_lanes<Arch> term(const bradley_terry& loss,
-                                                   const xsimd::batch<double, Arch>& preferred,
-                                                   const xsimd::batch<double, Arch>& other,
-                                                   const xsimd::batch<double, Arch>& margin) noexcept {
-    using V = lanes<Arch>;
-    const V zero(0.0), one(1.0), inverse(1.0 / loss.temperature), smoothing(loss.smoothing);
+template <class Arch>
+struct lane_form<bradley_terry, Arch> {
+  using V = lanes<Arch>;
+
+  explicit lane_form(const bradley_terry& loss) noexcept
+      : inverse(1.0 / loss.temperature), smoothing(loss.smoothing), centring(loss.centring) {}
+
+  [[nodiscard]] [[gnu::always_inline]] preference_lanes<Arch> term(const V& preferred, const V& other,
+                                                                   const V& margin) const noexcept {
+    const V zero(0.0), one(1.0);
     const V z = bounded_term((preferred - other - margin) * inverse);
     const V small = falling_exp(xsimd::abs(z)).value;
     const V near_one = one / (one + small);
@@ -27,13 +28,15 @@ struct lane_form<bradley_terry> {
     const V pull = (smoothing * right - (one - smoothing) * wrong) * inverse;
     const V both = preferred + other;
     // Hidden: of centring 0 and a square that overflows, a compiler that may reorder would make a NaN.
-    const V centred = opaque(V(loss.centring) * both);
+    const V centred = opaque(centring * both);
     const V push = bounded_term(V(2.0) * centred);
     const V value = log_of_1_plus(small) + (one - smoothing) * xsimd::max(-z, zero) +
                     smoothing * xsimd::max(z, zero) + bounded_term(centred * both);
     return {xsimd::min(value, V(largest_term)), bounded_term(push + pull), bounded_term(push - pull),
-            right * wrong * inverse * inverse + V(2.0 * loss.centring), zero};
+            right * wrong * inverse * inverse + V(2.0) * centring, zero};
   }
+
+  V inverse, smoothing, centring;  // inverse of the temperature
 };
 
 }  // namespace rankloss::inline RANKLOSS_ABI::detail

@@ -10,44 +10,39 @@
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
 /// By the formulas of the face.
-template <>
-struct lane_form<davidson> {
-  template <class Arch>
-  [[nodiscard]] static preference_lanes<Arch> term(const davidson& loss,
-                                                   const xsimd::batch<double, Arch>& preferred,
-                                                   const xsimd::batch<double, Arch>& other,
-                                                   const xsimd::batch<double, Arch>& margin) noexcept {
-    using V = lanes<Arch>;
-    const outcomes<Arch> of(loss, preferred, other, margin);
+template <class Arch>
+struct lane_form<davidson, Arch> {
+  using V = lanes<Arch>;
+
+  // Without ties, far below any logarithm of their weight, and still a number of which sums are finite.
+  explicit lane_form(const davidson& loss) noexcept
+      : inverse(1.0 / loss.temperature),
+        log_prevalence(is_minus_infinity(loss.log_prevalence) ? -largest_term : loss.log_prevalence) {}
+
+  [[nodiscard]] [[gnu::always_inline]] preference_lanes<Arch> term(const V& preferred, const V& other,
+                                                                   const V& margin) const noexcept {
+    const outcomes of(*this, preferred, other, margin);
     return of.term(xsimd::select(of.leads, of.loss_ahead, of.loss_behind),
-                   -(xsimd::select(of.leads, of.behind, of.ahead) + V(0.5) * of.tie), of.tie,
-                   loss.temperature);
+                   -(xsimd::select(of.leads, of.behind, of.ahead) + V(0.5) * of.tie), of.tie, inverse);
   }
 
-  template <class Arch>
-  [[nodiscard]] static preference_lanes<Arch> tie(const davidson& loss,
-                                                  const xsimd::batch<double, Arch>& preferred,
-                                                  const xsimd::batch<double, Arch>& other,
-                                                  const xsimd::batch<double, Arch>& margin) noexcept {
-    using V = lanes<Arch>;
-    const outcomes<Arch> of(loss, preferred, other, margin);
-    return of.term(of.loss_tie, V(0.5) * of.lead, -(of.ahead + of.behind), loss.temperature);
+  [[nodiscard]] [[gnu::always_inline]] preference_lanes<Arch> tie(const V& preferred, const V& other,
+                                                                  const V& margin) const noexcept {
+    const outcomes of(*this, preferred, other, margin);
+    return of.term(of.loss_tie, V(0.5) * of.lead, -(of.ahead + of.behind), inverse);
   }
 
  private:
   /// Losses and probabilities of three outcomes: that the item that is ahead wins, the other one, or none.
-  template <class Arch>
   struct outcomes {
-    using V = lanes<Arch>;
     using flags = decltype(V() >= V());
 
-    outcomes(const davidson& loss, const V& preferred, const V& other, const V& margin) noexcept {
+    [[gnu::always_inline]] outcomes(const lane_form& form, const V& preferred, const V& other,
+                                    const V& margin) noexcept {
       const V zero(0.0), one(1.0);
-      const bool never = is_minus_infinity(loss.log_prevalence);
-      const V z = bounded_term((preferred - other - margin) * V(1.0 / loss.temperature));
+      const V z = bounded_term((preferred - other - margin) * form.inverse);
       const V a = xsimd::abs(z);
-      // Far below any logarithm of a weight that is not 0, and still one of which sums are finite.
-      const V ties = V(never ? -largest_term : loss.log_prevalence) - V(0.5) * a;
+      const V ties = form.log_prevalence - V(0.5) * a;
       const V most = xsimd::max(ties, zero);
       const V small = falling_exp(xsimd::abs(ties)).value;
       const exp_lanes<Arch> lost = falling_exp(a);
@@ -69,8 +64,7 @@ struct lane_form<davidson> {
     }
 
     [[nodiscard]] preference_lanes<Arch> term(const V& value, const V& slope, const V& slope_of_ties,
-                                              double temperature) const noexcept {
-      const V inverse(1.0 / temperature);
+                                              const V& inverse) const noexcept {
       const V pull = slope * inverse;
       const V bend = (ahead * behind + V(0.25) * tie * (ahead + behind)) * inverse * inverse;
       return {xsimd::min(value, V(largest_term)), pull, -pull, bend, slope_of_ties};
@@ -81,6 +75,8 @@ struct lane_form<davidson> {
     V loss_ahead, loss_behind, loss_tie;
     V lead;  // P(win) - P(lose), computed without cancellation
   };
+
+  V inverse, log_prevalence;  // inverse of the temperature
 };
 
 }  // namespace rankloss::inline RANKLOSS_ABI::detail

@@ -8,19 +8,21 @@
 
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
-template <>
-struct lane_form<margin_ranking> {
-  template <class Arch>
-  [[nodiscard]] static preference_lanes<Arch> term(const margin_ranking& loss,
-                                                   const xsimd::batch<double, Arch>& preferred,
-                                                   const xsimd::batch<double, Arch>& other,
-                                                   const xsimd::batch<double, Arch>& own_margin) noexcept {
-    using V = lanes<Arch>;
+template <class Arch>
+struct lane_form<margin_ranking, Arch> {
+  using V = lanes<Arch>;
+
+  explicit lane_form(const margin_ranking& loss) noexcept : margin(loss.margin) {}
+
+  [[nodiscard]] [[gnu::always_inline]] preference_lanes<Arch> term(const V& preferred, const V& other,
+                                                                   const V& own_margin) const noexcept {
     const V zero(0.0);
-    const V gap = xsimd::min(V(loss.margin) + own_margin - (preferred - other), V(largest_term));
+    const V gap = xsimd::min(margin + own_margin - (preferred - other), V(largest_term));
     const V slope = xsimd::select(gap > zero, V(1.0), zero);
     return {xsimd::max(gap, zero), -slope, slope, zero, zero};
   }
+
+  V margin;
 };
 
 }  // namespace rankloss::inline RANKLOSS_ABI::detail

@@ -15,6 +15,8 @@
 #include <rankloss/workspace.hpp>
 
 #include <algorithm>
+#include <cmath>
+#include <concepts>
 #include <cstddef>
 #include <limits>
 #include <span>
@@ -39,20 +41,21 @@ template <class Arch>
   return {xsimd::select(none, V(0.0), e.value), xsimd::select(none, V(-1.0), e.less_1)};
 }
 
-/// lane_form<Loss>: the formula of a preference loss for a pair in each lane. It has the functions of the loss,
+/// lane_form<Loss, Arch>: the formula of a preference loss for a pair in each lane. It is made of the loss, whose
+/// functions it has,
 ///
-///     term(loss, preferred, other, margin)
-///     tie(loss, preferred, other, margin)     of a loss that knows ties
+///     term(preferred, other, margin)
+///     tie(preferred, other, margin)     of a loss that knows ties
 ///
-/// which return preference_lanes. The loss's engine cpu/NAME.hpp specialises it. A loss without one is computed
-/// pair by pair.
-template <class Loss>
-struct lane_form {};
-
-template <class Loss>
-concept has_lane_form = requires(const Loss& loss, const lanes<xsimd::default_arch>& x) {
-  lane_form<Loss>::term(loss, x, x, x);
+/// which return preference_lanes. The loss's engine cpu/NAME.hpp specialises it. Any other loss is computed pair
+/// by pair: it is its own form.
+template <class Loss, class Arch>
+struct lane_form : Loss {
+  explicit lane_form(const Loss& loss) : Loss(loss) {}
 };
+
+template <class Loss, class Arch>
+concept has_lane_form = !std::derived_from<lane_form<Loss, Arch>, Loss>;
 
 /// Pairs in chunks, in the order given, on the calling thread. Of the pairs of a chunk those with a winner come
 /// first and then the ties, so that each row of lanes has one formula; sums over pairs are in the order given.
@@ -65,69 +68,55 @@ class preference_chunk {
   static constexpr double largest = std::min(static_cast<double>(std::numeric_limits<T>::max()), 1e300);
 
  public:
-  preference_chunk(const Loss& loss, const preference_batch<T>& batch) : loss_(loss), batch_(batch) {
-    for (std::size_t k = 0; k < longest; ++k) slot_[k] = k;
-  }
+  preference_chunk(const Loss& loss, const preference_batch<T>& batch)
+      : form_(loss), batch_(batch), in_order_(!tie_loss<Loss> || batch.ties.empty()) {}
 
   /// Reads the pairs from `first` on, as many as there is room for, and returns how many these are.
   std::size_t take(std::size_t first) {
-    count_ = std::min(longest, batch_.preferred.size() - first);
+    const std::size_t n = count_ = std::min(longest, batch_.preferred.size() - first);
     const auto items = [&](const indices& from, std::size_t* to) {
       from.visit([&](const auto* item) {
-        for (std::size_t k = 0; k < count_; ++k) to[k] = static_cast<std::size_t>(item[first + k]);
+        for (std::size_t k = 0; k < n; ++k) to[k] = static_cast<std::size_t>(item[first + k]);
       });
     };
     items(batch_.preferred, preferred_item_);
     items(batch_.other, other_item_);
-    if constexpr (tie_loss<Loss>) {
-      if (!batch_.ties.empty()) {
-        std::size_t wins = 0;
-        for (std::size_t k = 0; k < count_; ++k) {
-          slot_[k] = wins;
-          wins += batch_.ties[first + k] ? 0 : 1;
-        }
-        first_tie_ = padded_rows(wins, w);
-        std::size_t ties = first_tie_;
-        for (std::size_t k = 0; k < count_; ++k) {
-          const bool tie = batch_.ties[first + k];
-          slot_[k] = tie ? ties : slot_[k];
-          ties += tie ? 1 : 0;
-        }
-        end_ = ties;
-      }
-    }
-    if (slots_in_order()) first_tie_ = end_ = padded_rows(count_, w);
+    if (in_order_)
+      first_tie_ = end_ = padded_rows(n, w);
+    else
+      part_ties(first);
     const T* const rewards = batch_.rewards.data();
-    for (std::size_t k = 0; k < count_; ++k) {
-      preferred_[slot_[k]] = rewards[preferred_item_[k]];
-      other_[slot_[k]] = rewards[other_item_[k]];
-    }
+    for_slots([&](std::size_t k, std::size_t at) {
+      preferred_[at] = rewards[preferred_item_[k]];
+      other_[at] = rewards[other_item_[k]];
+    });
     if (!batch_.margins.empty())
       batch_.margins.visit([&](const auto* margin) {
-        for (std::size_t k = 0; k < count_; ++k) margin_[slot_[k]] = static_cast<double>(margin[first + k]);
+        for_slots(
+            [&](std::size_t k, std::size_t at) { margin_[at] = static_cast<double>(margin[first + k]); });
       });
-    return count_;
+    return n;
   }
 
   /// Computes the terms of the pairs.
   void compute() {
+    const lane_form<Loss, Arch> form = form_;  // which no store can change
     rows(0, first_tie_, [&](const auto&... of) {
-      if constexpr (has_lane_form<Loss>)
-        return lane_form<Loss>::term(loss_, of...);
+      if constexpr (has_lane_form<Loss, Arch>)
+        return form.term(of...);
       else
-        return loss_(of...);
+        return form(of...);
     });
-    if constexpr (tie_loss<Loss>)
-      rows(first_tie_, end_, [&](const auto&... of) {
-        if constexpr (has_lane_form<Loss>)
-          return lane_form<Loss>::tie(loss_, of...);
-        else
-          return loss_.tie(of...);
-      });
+    if constexpr (tie_loss<Loss>) rows(first_tie_, end_, [&](const auto&... of) { return form.tie(of...); });
   }
 
-  [[nodiscard]] double value(std::size_t k) const { return value_[slot_[k]]; }
-  [[nodiscard]] double slope_of_ties(std::size_t k) const { return slope_of_ties_[slot_[k]]; }
+  /// Copies the values, or the slopes by the tie parameter, in the order given.
+  void copy_values(double* to) const {
+    for_slots([&](std::size_t k, std::size_t at) { to[k] = value_[at]; });
+  }
+  void copy_slopes_of_ties(double* to) const {
+    for_slots([&](std::size_t k, std::size_t at) { to[k] = slope_of_ties_[at]; });
+  }
   /// Adds factor[k] times a derivative of each pair by both of its items to their sums, where it is above 0.
   void add_slopes(const double* factor, double* sums) const {
     add(factor, slope_preferred_, slope_other_, sums);
@@ -137,36 +126,54 @@ class preference_chunk {
   }
 
  private:
-  /// Whether no pair is a tie that has to be told from the others.
-  [[nodiscard]] bool slots_in_order() const {
-    if constexpr (tie_loss<Loss>) return batch_.ties.empty();
-    return true;
+  /// Gives pairs with a winner the first slots, and ties those from the next row on.
+  void part_ties(std::size_t first) {
+    std::size_t wins = 0, ties = 0;
+    for (std::size_t k = 0; k < count_; ++k) wins += batch_.ties[first + k] ? 0 : 1;
+    first_tie_ = ties = padded_rows(wins, w);
+    wins = 0;
+    for (std::size_t k = 0; k < count_; ++k) {
+      const bool tie = batch_.ties[first + k];
+      slot_[k] = tie ? ties : wins;
+      ties += tie ? 1 : 0;
+      wins += tie ? 0 : 1;
+    }
+    end_ = ties;
+  }
+
+  /// Calls visit(k, slot) for each pair.
+  template <class Visit>
+  [[gnu::always_inline]] void for_slots(const Visit& visit) const {
+    const std::size_t n = count_;
+    if (in_order_)
+      for (std::size_t k = 0; k < n; ++k) visit(k, k);
+    else
+      for (std::size_t k = 0; k < n; ++k) visit(k, slot_[k]);
   }
 
   void add(const double* factor, const double* of_preferred, const double* of_other, double* sums) const {
-    for (std::size_t k = 0; k < count_; ++k) {
-      if (!(factor[k] > 0.0)) continue;
-      const std::size_t at = slot_[k];
+    for_slots([&](std::size_t k, std::size_t at) {
+      if (!(factor[k] > 0.0)) return;
       sums[preferred_item_[k]] += factor[k] * of_preferred[at];
       sums[other_item_[k]] += factor[k] * of_other[at];
-    }
+    });
   }
 
   template <class Form>
   void rows(std::size_t begin, std::size_t end, const Form& form) {
-    if constexpr (has_lane_form<Loss>) {
+    if constexpr (has_lane_form<Loss, Arch>) {
       for (std::size_t k = begin; k < end; k += w) {
         const auto reward = [&](const T* row) {
           return xsimd::min(xsimd::max(load_row<Arch>(row + k), V(-largest)), V(largest));
         };
         const preference_lanes<Arch> term =
-            form(reward(preferred_), reward(other_), V::load_unaligned(margin_ + k));
-        term.value.store_unaligned(value_ + k);
-        term.slope_preferred.store_unaligned(slope_preferred_ + k);
-        term.slope_other.store_unaligned(slope_other_ + k);
-        term.curvature.store_unaligned(curvature_preferred_ + k);
-        term.curvature.store_unaligned(curvature_other_ + k);
-        term.slope_of_ties.store_unaligned(slope_of_ties_ + k);
+            form(reward(preferred_), reward(other_), V::load_aligned(margin_ + k));
+        term.value.store_aligned(value_ + k);
+        term.slope_preferred.store_aligned(slope_preferred_ + k);
+        term.slope_other.store_aligned(slope_other_ + k);
+        term.curvature.store_aligned(curvature_preferred_ + k);
+        term.curvature.store_aligned(curvature_other_ + k);
+        term.slope_of_ties.store_aligned(slope_of_ties_ + k);
       }
     } else {
       for (std::size_t k = begin; k < end; ++k) {
@@ -184,17 +191,62 @@ class preference_chunk {
     }
   }
 
-  const Loss& loss_;
+  lane_form<Loss, Arch> form_;
   const preference_batch<T>& batch_;
+  bool in_order_;  // whether pair k is in slot k
   std::size_t count_ = 0;
   std::size_t first_tie_ = 0, end_ = 0;  // slots
-  // [count] in the order given; slots are [longest + w], because wins and ties each end with a row.
+  // [count], in the order given
   std::size_t preferred_item_[longest], other_item_[longest], slot_[longest];
+  // [slots], where wins and ties each end with a row
   static constexpr std::size_t slots = longest + 2 * w;
-  T preferred_[slots] = {}, other_[slots] = {};
-  double margin_[slots] = {};
-  double value_[slots], slope_preferred_[slots], slope_other_[slots];
-  double curvature_preferred_[slots], curvature_other_[slots], slope_of_ties_[slots];
+  alignas(64) T preferred_[slots] = {};
+  alignas(64) T other_[slots] = {};
+  alignas(64) double margin_[slots] = {};
+  alignas(64) double value_[slots];
+  alignas(64) double slope_preferred_[slots];
+  alignas(64) double slope_other_[slots];
+  alignas(64) double curvature_preferred_[slots];
+  alignas(64) double curvature_other_[slots];
+  alignas(64) double slope_of_ties_[slots];
+};
+
+/// The sum of numbers times factors, in an order that is the same for any number of lanes. Those of factors
+/// above 0 take turns, so that the others do not change a bit.
+class turn_sums {
+  using Arch = xsimd::default_arch;
+  using V = lanes<Arch>;
+  static constexpr std::size_t turns = 8, w = lane_count<Arch>;
+
+ public:
+  /// @param factor, x  aligned as rows of lanes
+  void add(const double* factor, const double* x, std::size_t n) {
+    bool all = next_ % turns == 0;
+    for (std::size_t k = 0; k < n; ++k) all = all & (factor[k] > 0.0);
+    const std::size_t whole = all ? n / turns * turns : 0;
+    for (std::size_t l = 0; l < turns; l += w) {
+      V sum = V::load_aligned(sums_ + l);
+      for (std::size_t i = l; i < whole; i += turns)
+        sum = xsimd::fma(V::load_aligned(factor + i), V::load_aligned(x + i), sum);
+      sum.store_aligned(sums_ + l);
+    }
+    std::size_t k = whole;
+    next_ += k;
+    for (; k < n; ++k)
+      if (factor[k] > 0.0) {
+        double& sum = sums_[next_++ % turns];
+        sum = std::fma(factor[k], x[k], sum);
+      }
+  }
+  [[nodiscard]] double operator()() const {
+    double sum = 0.0;
+    for (const double x : sums_) sum += x;
+    return sum;
+  }
+
+ private:
+  alignas(64) double sums_[turns] = {};
+  std::size_t next_ = 0;
 };
 
 struct preference_engine {
@@ -208,13 +260,14 @@ struct preference_engine {
     const output_sums sums(out, of_relevant || !out.per_list.empty() ? pairs : 0, scratch);
 
     preference_chunk<Loss, T> chunk(loss, batch);
-    // Calls visit(first, count) with each chunk of pairs.
+    alignas(64) double values[tuning::preference_chunk];
+    // Calls visit(first, count) with each chunk of pairs and their `values`.
     const auto for_chunks = [&](const auto& visit) {
       for (std::size_t first = 0; first < pairs;) {
         const std::size_t count = chunk.take(first);
         chunk.compute();
-        for (std::size_t k = 0; k < count && !sums.values.empty(); ++k)
-          sums.values[first + k] = chunk.value(k);
+        chunk.copy_values(values);
+        if (!sums.values.empty()) std::copy_n(values, count, sums.values.data() + first);
         visit(first, count);
         first += count;
       }
@@ -226,26 +279,23 @@ struct preference_engine {
     const bool equal = batch.pair_weights.empty() && !of_relevant;
     const weighted_mean mean =
         equal ? weighted_mean(pairs, batch.reduction) : weighted_mean(pairs, weight, batch.reduction);
-    double factor[tuning::preference_chunk];
+    alignas(64) double factor[tuning::preference_chunk];
     std::fill_n(factor, tuning::preference_chunk, mean.scaled(1.0));
-    // The pairs that count take turns in these sums, so that the others do not change a bit.
-    constexpr std::size_t turns = 8;
-    double value_sums[turns] = {};
-    std::size_t counted = 0;
+    turn_sums value_sum;
     double by_ties = 0.0;
     for_chunks([&](std::size_t first, std::size_t count) {
       for (std::size_t k = 0; k < count && !equal; ++k) factor[k] = mean.scaled(weight(first + k));
-      for (std::size_t k = 0; k < count; ++k)
-        if (factor[k] > 0.0) value_sums[counted++ % turns] += factor[k] * chunk.value(k);
-      for (std::size_t k = 0; k < count && tie_gradient != nullptr; ++k)
-        if (factor[k] > 0.0) by_ties += factor[k] * chunk.slope_of_ties(k);
+      value_sum.add(factor, values, count);
       if (!sums.gradient.empty()) chunk.add_slopes(factor, sums.gradient.data());
       if (!sums.hessian.empty()) chunk.add_curvatures(factor, sums.hessian.data());
+      if (tie_gradient == nullptr) return;
+      chunk.copy_slopes_of_ties(values);
+      for (std::size_t k = 0; k < count; ++k)
+        if (factor[k] > 0.0) by_ties += factor[k] * values[k];
     });
     sums.commit(mean.factor(out.scale));
     // Terms are far below the largest number, so that a sum is infinite only where one of them is.
-    double sum = 0.0;
-    for (const double x : value_sums) sum += x;
+    double sum = value_sum();
     const bool finite = is_finite(opaque(sum));
     sum *= mean.factor();
     const double value = finite ? held_as<double>(sum) : sum;
