@@ -20,7 +20,7 @@ struct lane_form<bradley_terry, Arch> {
     const V zero(0.0), one(1.0);
     const V z = bounded_term((preferred - other - margin) * inverse);
     const V small = falling_exp(xsimd::abs(z)).value;
-    const V near_one = one / (one + small);
+    const auto [log, near_one] = of_1_plus(small, log_tail_7);
     const V near_zero = small * near_one;
     const auto wins = z >= zero;
     const V right = xsimd::select(wins, near_one, near_zero);  // sigmoid(z)
@@ -30,8 +30,8 @@ struct lane_form<bradley_terry, Arch> {
     // Hidden: of centring 0 and a square that overflows, a compiler that may reorder would make a NaN.
     const V centred = opaque(centring * both);
     const V push = bounded_term(V(2.0) * centred);
-    const V value = log_of_1_plus(small) + (one - smoothing) * xsimd::max(-z, zero) +
-                    smoothing * xsimd::max(z, zero) + bounded_term(centred * both);
+    const V value = log + (one - smoothing) * xsimd::max(-z, zero) + smoothing * xsimd::max(z, zero) +
+                    bounded_term(centred * both);
     return {xsimd::min(value, V(largest_term)), bounded_term(push + pull), bounded_term(push - pull),
             right * wrong * inverse * inverse + V(2.0) * centring, zero};
   }

@@ -50,7 +50,7 @@ struct lane_form<davidson, Arch> {
       const V first = xsimd::select(ties_lead, small, one);
       const V last = lost.value * first;
       const V rest = last + small;
-      const V share = one / (one + rest), log_sum = log_of_1_plus(rest);
+      const auto [log_sum, share] = of_1_plus(rest, log_tail_7);
       leads = z >= zero;
       ahead = first * share;
       behind = last * share;

@@ -133,10 +133,11 @@ class preference_chunk {
     first_tie_ = ties = padded_rows(wins, w);
     wins = 0;
     for (std::size_t k = 0; k < count_; ++k) {
-      const bool tie = batch_.ties[first + k];
-      slot_[k] = tie ? ties : wins;
-      ties += tie ? 1 : 0;
-      wins += tie ? 0 : 1;
+      // Without a branch, which nobody could predict.
+      const std::size_t tie = batch_.ties[first + k] ? 1 : 0;
+      slot_[k] = wins + tie * (ties - wins);
+      ties += tie;
+      wins += 1 - tie;
     }
     end_ = ties;
   }

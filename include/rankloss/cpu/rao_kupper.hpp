@@ -42,10 +42,11 @@ struct lane_form<rao_kupper, Arch> {
     const V apart = a - eta;
     const V near = falling_exp(xsimd::abs(apart)).value;
     const V far = falling_exp(a + eta).value;
-    const V by_near = one / (one + near), by_far = one / (one + far);
+    const auto [log_near, by_near] = of_1_plus(near, log_tail_7);
+    const auto [log_far, by_far] = of_1_plus(far, log_tail_7);
     const V ahead = xsimd::select(apart >= zero, one, near) * by_near;  // sigmoid(a - eta)
     const V behind = far * by_far;                                      // sigmoid(-a - eta)
-    const V value = xsimd::max(apart, zero) + log_of_1_plus(near) + log_of_1_plus(far) - grown;
+    const V value = xsimd::max(apart, zero) + log_near + log_far - grown;
     const V size = ahead * by_far * -falling_exp(V(2.0) * a).less_1;
     const V pull = xsimd::select(z < zero, -size, size) * inverse;
     const V bend = (near * by_near * by_near + behind * by_far) * inverse * inverse;

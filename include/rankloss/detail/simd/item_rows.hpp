@@ -15,6 +15,7 @@
 #include <cmath>
 #include <cstddef>
 #include <limits>
+#include <numbers>
 #include <span>
 #include <type_traits>
 
@@ -144,6 +145,18 @@ template <class T, class Arch>
   using V = lanes<Arch>;
   if constexpr (single_precision<T>)
     return xsimd::select(x < V(700.0), exp_minus_near(xsimd::min(x, V(700.0)), exp2m1_7), V(0.0));
+  else
+    return exp_minus(x);
+}
+
+/// The base of softmaxes over scores of type T, by its logarithm: that of the fastest power with enough digits.
+template <class T>
+inline constexpr double log_of_base = by_precision<T>(std::numbers::ln2, 1.0);
+/// That base to the power of -x, for x >= 0; 0 or below 1e-300 where it would be below exp(-690).
+template <class T, class Arch>
+[[gnu::always_inline]] inline lanes<Arch> power_below(const lanes<Arch>& x) noexcept {
+  if constexpr (single_precision<T>)
+    return exp2_minus_near(xsimd::min(x, lanes<Arch>(1000.0)), exp2m1_7);
   else
     return exp_minus(x);
 }
