@@ -15,8 +15,6 @@
 #include <rankloss/workspace.hpp>
 
 #include <algorithm>
-#include <cmath>
-#include <concepts>
 #include <cstddef>
 #include <limits>
 #include <span>
@@ -47,15 +45,18 @@ template <class Arch>
 ///     term(preferred, other, margin)
 ///     tie(preferred, other, margin)     of a loss that knows ties
 ///
-/// which return preference_lanes. The loss's engine cpu/NAME.hpp specialises it. Any other loss is computed pair
-/// by pair: it is its own form.
+/// which return preference_lanes. The loss's engine cpu/NAME.hpp specialises it. Any other loss is asked pair by
+/// pair.
 template <class Loss, class Arch>
-struct lane_form : Loss {
-  explicit lane_form(const Loss& loss) : Loss(loss) {}
+struct lane_form {
+  explicit lane_form(const Loss& asked) : of_pair(asked) {}
+  const Loss& of_pair;
 };
 
 template <class Loss, class Arch>
-concept has_lane_form = !std::derived_from<lane_form<Loss, Arch>, Loss>;
+concept has_lane_form = !requires(const lane_form<Loss, Arch>& form) {
+  form.of_pair;
+};
 
 /// Pairs in chunks, in the order given, on the calling thread. Of the pairs of a chunk those with a winner come
 /// first and then the ties, so that each row of lanes has one formula; sums over pairs are in the order given.
@@ -105,9 +106,15 @@ class preference_chunk {
       if constexpr (has_lane_form<Loss, Arch>)
         return form.term(of...);
       else
-        return form(of...);
+        return form.of_pair(of...);
     });
-    if constexpr (tie_loss<Loss>) rows(first_tie_, end_, [&](const auto&... of) { return form.tie(of...); });
+    if constexpr (tie_loss<Loss>)
+      rows(first_tie_, end_, [&](const auto&... of) {
+        if constexpr (has_lane_form<Loss, Arch>)
+          return form.tie(of...);
+        else
+          return form.of_pair.tie(of...);
+      });
   }
 
   /// Copies the values, or the slopes by the tie parameter, in the order given.
@@ -217,27 +224,25 @@ class preference_chunk {
 class turn_sums {
   using Arch = xsimd::default_arch;
   using V = lanes<Arch>;
-  static constexpr std::size_t turns = 8, w = lane_count<Arch>;
+  static constexpr std::size_t turns = 8, w = lane_count<Arch>, longest = tuning::preference_chunk;
 
  public:
-  /// @param factor, x  aligned as rows of lanes
+  /// @param factor, x  [longest], aligned as rows of lanes, of which the first n count
   void add(const double* factor, const double* x, std::size_t n) {
+    // All products are rounded, by whichever instructions they are added.
+    for (std::size_t k = 0; k < n; k += w)
+      (V::load_aligned(factor + k) * V::load_aligned(x + k)).store_aligned(products_ + k);
     bool all = next_ % turns == 0;
     for (std::size_t k = 0; k < n; ++k) all = all & (factor[k] > 0.0);
     const std::size_t whole = all ? n / turns * turns : 0;
     for (std::size_t l = 0; l < turns; l += w) {
       V sum = V::load_aligned(sums_ + l);
-      for (std::size_t i = l; i < whole; i += turns)
-        sum = xsimd::fma(V::load_aligned(factor + i), V::load_aligned(x + i), sum);
+      for (std::size_t k = l; k < whole; k += turns) sum += V::load_aligned(products_ + k);
       sum.store_aligned(sums_ + l);
     }
-    std::size_t k = whole;
-    next_ += k;
-    for (; k < n; ++k)
-      if (factor[k] > 0.0) {
-        double& sum = sums_[next_++ % turns];
-        sum = std::fma(factor[k], x[k], sum);
-      }
+    next_ += whole;
+    for (std::size_t k = whole; k < n; ++k)
+      if (factor[k] > 0.0) sums_[next_++ % turns] += products_[k];
   }
   [[nodiscard]] double operator()() const {
     double sum = 0.0;
@@ -247,9 +252,11 @@ class turn_sums {
 
  private:
   alignas(64) double sums_[turns] = {};
+  alignas(64) double products_[longest];
   std::size_t next_ = 0;
 };
 
+/// Chunk by chunk, in the order given, on the calling thread.
 struct preference_engine {
   template <class Loss, class T>
   static double run(const Loss& loss, const preference_batch<T>& batch, const outputs& out,
@@ -261,7 +268,7 @@ struct preference_engine {
     const output_sums sums(out, of_relevant || !out.per_list.empty() ? pairs : 0, scratch);
 
     preference_chunk<Loss, T> chunk(loss, batch);
-    alignas(64) double values[tuning::preference_chunk];
+    alignas(64) double values[tuning::preference_chunk] = {};
     // Calls visit(first, count) with each chunk of pairs and their `values`.
     const auto for_chunks = [&](const auto& visit) {
       for (std::size_t first = 0; first < pairs;) {

@@ -128,6 +128,17 @@ TEST_CASE("softmax_loss: products of weight and relevance of any size have the r
     }
 }
 
+TEST_CASE("softmax_loss: products that stay tiny when weights and relevance are near 1 have their shares") {
+  workspace scratch;
+  const std::vector<double> y{1, 1e-300, 0}, weights{1e-300, 3, 1};
+  const auto target =
+      numbers_of(rankloss::detail::target_of_relevance<arch>(view(y), view(weights), scratch), 3);
+  CHECK(target.v[0] / target.total == Approx(0.25).epsilon(1e-15));
+  CHECK(target.v[1] / target.total == Approx(0.75).epsilon(1e-15));
+  CHECK(1.0 / target.total < std::numeric_limits<double>::max());
+  CHECK(target.mass == Approx(4e-300).epsilon(1e-15).margin(0));
+}
+
 TEMPLATE_TEST_CASE("softmax_loss: the target of a softmax is relative to the greatest that weighs something",
                    "", float, double) {
   const std::vector<float> y{1.0F, 4.0F, -2.0F, 9.0F, 1.0F};
