@@ -3,6 +3,7 @@
 
 #include <rankloss/batch.hpp>
 #include <rankloss/detail/base/finite.hpp>
+#include <rankloss/detail/base/tuning.hpp>
 #include <rankloss/detail/data/check_data.hpp>
 #include <rankloss/detail/data/weighted_mean.hpp>
 #include <rankloss/detail/simd/item_rows.hpp>
@@ -140,17 +141,25 @@ double softmax_loss(const strided<const T>& scores, Target target, const MassOf&
 
   double total, z, distances, agreements;
   const auto sums = [&](auto with_agreement) {
+    // Sums of chunks are added up, so that few roundings are behind each other however long the list is.
     V whole(0.0), sum(0.0), distance(0.0), agreement(0.0);
     target.visit([&](const auto& at) {
-      for_rows<Arch>(n, [&, below](std::size_t i, auto count) {
-        const V d = below(load_items<Arch>(s + i, count, below.greatest()));
-        const V own = only_items<Arch>(count, power_below<T>(d));
-        const V held = at(i, count);
-        whole += held;
-        sum += own;
-        distance = xsimd::fma(held, d, distance);
-        if constexpr (with_agreement()) agreement = xsimd::fma(held, own, agreement);
-      });
+      for (std::size_t first = 0; first < n; first += tuning::softmax_chunk) {
+        V own_whole(0.0), own_sum(0.0), own_distance(0.0), own_agreement(0.0);
+        for_rows<Arch>(std::min(tuning::softmax_chunk, n - first), [&, below](std::size_t k, auto count) {
+          const V d = below(load_items<Arch>(s + first + k, count, below.greatest()));
+          const V own = only_items<Arch>(count, power_below<T>(d));
+          const V held = at(first + k, count);
+          own_whole += held;
+          own_sum += own;
+          own_distance = xsimd::fma(held, d, own_distance);
+          if constexpr (with_agreement()) own_agreement = xsimd::fma(held, own, own_agreement);
+        });
+        whole += own_whole;
+        sum += own_sum;
+        distance += own_distance;
+        if constexpr (with_agreement()) agreement += own_agreement;
+      }
     });
     total = sum_of(whole);
     z = sum_of(sum);
