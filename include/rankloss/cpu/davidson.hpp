@@ -64,9 +64,9 @@ struct lane_form<davidson, Arch> {
     }
 
     [[nodiscard]] preference_lanes<Arch> term(const V& value, const V& slope, const V& slope_of_ties,
-                                              const V& inverse) const noexcept {
-      const V pull = slope * inverse;
-      const V bend = (ahead * behind + V(0.25) * tie * (ahead + behind)) * inverse * inverse;
+                                              const V& by_temperature) const noexcept {
+      const V pull = slope * by_temperature;
+      const V bend = (ahead * behind + V(0.25) * tie * (ahead + behind)) * by_temperature * by_temperature;
       return {xsimd::min(value, V(largest_term)), pull, -pull, bend, slope_of_ties};
     }
 
