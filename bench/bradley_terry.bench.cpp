@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <rankloss/bradley_terry.hpp>
 #include <rankloss/davidson.hpp>
+#include <rankloss/margin_ranking.hpp>
 #include <rankloss/rao_kupper.hpp>
 
 #include "support.hpp"
@@ -67,6 +68,7 @@ void add_type() {
       return [=](benchmark::State& state) { of_pairs<T>(state, loss, n, what); };
     };
     add<T>("bradley_terry", std::to_string(n), to_string(what), run(rankloss::bradley_terry{}));
+    add<T>("margin_ranking", std::to_string(n), to_string(what), run(rankloss::margin_ranking{}));
     add<T>("rao_kupper", std::to_string(n), to_string(what), run(rankloss::rao_kupper{}));
     add<T>("davidson", std::to_string(n), to_string(what), run(rankloss::davidson{}));
   }

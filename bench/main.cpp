@@ -24,6 +24,7 @@ int main(int argc, char** argv) {
   bench::neural_ndcg::add_all();
   bench::ranknet::add_all();
   bench::listnet::add_all();
+  bench::item_losses::add_all();
   bench::listmle::add_all();
   bench::std_sort::add_all();
   bench::stream::add_all();

@@ -194,6 +194,9 @@ void add_all();
 namespace listnet {
 void add_all();
 }
+namespace item_losses {
+void add_all();
+}
 namespace listmle {
 void add_all();
 }

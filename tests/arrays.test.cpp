@@ -13,6 +13,7 @@
 #include <stdexcept>
 #include <string>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 namespace arrays_test {
@@ -220,6 +221,22 @@ TEST_CASE("arrays: indices are compared and printed as the numbers they are") {
   CHECK(indices(negative).number(0) < view.number(0));
   CHECK(indices(negative).number(0) != view.number(3));
   CHECK(view[3] == -1);  // no index in memory
+}
+
+TEST_CASE("arrays: indices and reals show the numbers of the host in its own type") {
+  const auto shown = [](const auto& from) {
+    return from.visit([](const auto* p) { return std::pair(sizeof *p, static_cast<double>(p[1])); });
+  };
+  const std::vector<std::int32_t> i32{1, -2};
+  const std::vector<std::uint32_t> u32{1, 4000000000u};
+  const std::vector<std::int64_t> i64{1, -3};
+  const std::vector<float> f{1, 2.5F};
+  const std::vector<double> d{1, 0.1};
+  CHECK(shown(rankloss::indices(i32)) == std::pair(std::size_t{4}, -2.0));
+  CHECK(shown(rankloss::indices(u32)) == std::pair(std::size_t{4}, 4e9));
+  CHECK(shown(rankloss::indices(i64)) == std::pair(std::size_t{8}, -3.0));
+  CHECK(shown(rankloss::reals(f)) == std::pair(std::size_t{4}, 2.5));
+  CHECK(shown(rankloss::reals(d)) == std::pair(std::size_t{8}, 0.1));
 }
 
 TEST_CASE("arrays: a shaped view knows what a matrix says, and nothing of a plain array") {

@@ -2,13 +2,16 @@
 #include <rankloss/preference_batch.hpp>
 
 #include <rankloss/bradley_terry.hpp>
+#include <rankloss/davidson.hpp>
 #include <rankloss/margin_ranking.hpp>
+#include <rankloss/rao_kupper.hpp>
 #include <rankloss/threads.hpp>
 
 #include "support/tied_orders.hpp"
 
 #include <catch2/catch.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -303,6 +306,141 @@ TEST_CASE("preference_batch: a loss that throws at a pair leaves all outputs as 
     CHECK(hessian == reals(4, 7.0));
     CHECK(per_list == reals(3, 7.0));
   }
+}
+
+/// Losses without a form in lanes, with ties and without: the loss itself, pair by pair.
+template <class Loss>
+struct pair_by_pair {
+  static constexpr bool has_hessian = true;
+  Loss loss;
+  rankloss::preference_term operator()(double preferred, double other, double margin) const {
+    return loss(preferred, other, margin);
+  }
+  rankloss::preference_term tie(double preferred, double other, double margin) const {
+    return loss.tie(preferred, other, margin);
+  }
+  void validate_tie(std::size_t) const {}
+};
+
+template <class Loss>
+struct one_by_one {
+  static constexpr bool has_hessian = true;
+  Loss loss;
+  rankloss::preference_term operator()(double preferred, double other, double margin) const {
+    return loss(preferred, other, margin);
+  }
+};
+
+/// Pairs of every distance of rewards, several chunks of them and a part of one.
+struct many_pairs {
+  explicit many_pairs(double size) {
+    std::mt19937_64 random(7);
+    for (int i = 0; i < 300; ++i) rewards.push_back(size * std::normal_distribution<double>()(random));
+    for (std::size_t k = 0; k < 1003; ++k) {
+      preferred.push_back(static_cast<std::int32_t>(random() % 300));
+      other.push_back(
+          static_cast<std::int32_t>((static_cast<std::size_t>(preferred.back()) + 1 + random() % 299) % 300));
+      margins.push_back(std::normal_distribution<double>()(random));
+      ties.push_back(random() % 3 == 0 ? 1 : 0);
+      weights.push_back(static_cast<double>(random() % 4));
+    }
+  }
+  reals rewards, margins, weights;
+  std::vector<std::int32_t> preferred, other;
+  std::vector<std::uint8_t> ties;
+};
+
+template <class Loss>
+void is_what_the_loss_says(const Loss& loss) {
+  for (const double size : {0.0, 1e-8, 1.0, 30.0, 1e3, 1e200})
+    for (const bool weighted : {false, true}) {
+      INFO("size " << size << (weighted ? ", weighted" : ""));
+      const many_pairs data(size);
+      preference_batch<double> batch{
+          .rewards = data.rewards, .preferred = data.preferred, .other = data.other, .margins = data.margins};
+      if (weighted) batch.pair_weights = data.weights;
+      reals g(300), h(300), expected_g(300), expected_h(300), pairs(1003), expected_pairs(1003);
+      rankloss::outputs out{.gradient = g, .per_list = pairs};
+      rankloss::outputs plain{.gradient = expected_g, .per_list = expected_pairs};
+      if constexpr (requires { loss.has_hessian; }) {
+        out.hessian = h;
+        plain.hessian = expected_h;
+      }
+      rankloss::context ctx;
+      double value, expected, by_ties = 0.0, expected_by_ties = 0.0;
+      if constexpr (rankloss::tie_loss<Loss>) {
+        batch.ties = data.ties;
+        value = evaluate(loss, batch, out, by_ties, ctx);
+        expected = evaluate(pair_by_pair<Loss>{loss}, batch, plain, expected_by_ties, ctx);
+      } else {
+        value = evaluate(loss, batch, out, ctx);
+        expected = evaluate(one_by_one<Loss>{loss}, batch, plain, ctx);
+      }
+      CHECK(value == Approx(expected).epsilon(1e-14).margin(0));
+      CHECK(by_ties == Approx(expected_by_ties).epsilon(1e-13).margin(1e-15));
+      // Far differences lose as many digits as they have; a term below 1e-300 may be 0.
+      for (std::size_t k = 0; k < 1003; ++k)
+        CHECK(pairs[k] == Approx(expected_pairs[k]).epsilon(1e-12).margin(1e-300));
+      double most_g = 0.0, most_h = 0.0;
+      for (std::size_t i = 0; i < 300; ++i) {
+        most_g = std::max(most_g, std::abs(expected_g[i]));
+        most_h = std::max(most_h, std::abs(expected_h[i]));
+      }
+      for (std::size_t i = 0; i < 300; ++i) {
+        CHECK(std::abs(g[i] - expected_g[i]) <= 1e-14 * most_g);
+        CHECK(std::abs(h[i] - expected_h[i]) <= 1e-13 * most_h);
+      }
+    }
+}
+
+TEST_CASE("preference_batch: what is computed in lanes is what the loss says of each pair") {
+  is_what_the_loss_says(rankloss::bradley_terry{.temperature = 0.7, .smoothing = 0.1, .centring = 0.01});
+  is_what_the_loss_says(margin_ranking{.margin = 0.3});
+  is_what_the_loss_says(rankloss::rao_kupper{.temperature = 0.7, .threshold = 0.4});
+  is_what_the_loss_says(rankloss::davidson{.temperature = 0.7, .log_prevalence = 0.5});
+}
+
+TEST_CASE(
+    "preference_batch: pairs of weight 0 do not change a bit, nor do weights of 1, however many pairs") {
+  const many_pairs data(1.0);
+  std::mt19937_64 random(8);
+  std::vector<std::int32_t> preferred, other;
+  std::vector<std::uint8_t> ties;
+  reals weights, margins;
+  for (std::size_t k = 0; k < 1003; ++k) {
+    for (; random() % 3 == 0; weights.push_back(0.0)) {
+      preferred.push_back(static_cast<std::int32_t>(random() % 150));
+      other.push_back(static_cast<std::int32_t>(150 + random() % 150));
+      ties.push_back(static_cast<std::uint8_t>(random() % 2));
+      margins.push_back(1e3);
+    }
+    preferred.push_back(data.preferred[k]);
+    other.push_back(data.other[k]);
+    ties.push_back(data.ties[k]);
+    margins.push_back(data.margins[k]);
+    weights.push_back(1.0);
+  }
+  const reals ones(1003, 1.0);
+  preference_batch<double> plain{.rewards = data.rewards,
+                                 .preferred = data.preferred,
+                                 .other = data.other,
+                                 .margins = data.margins,
+                                 .ties = data.ties};
+  preference_batch<double> padded{.rewards = data.rewards,
+                                  .preferred = preferred,
+                                  .other = other,
+                                  .pair_weights = weights,
+                                  .margins = margins,
+                                  .ties = ties};
+  reals g(300), of_ones(300), of_padded(300), per_pair(1003);
+  const rankloss::davidson loss{};
+  const double value = evaluate(loss, plain, {.gradient = g});
+  CHECK(evaluate(loss, plain, {.per_list = per_pair}) == value);
+  plain.pair_weights = ones;
+  CHECK(evaluate(loss, plain, {.gradient = of_ones}) == value);
+  CHECK(evaluate(loss, padded, {.gradient = of_padded}) == value);
+  CHECK(of_ones == g);
+  CHECK(of_padded == g);
 }
 
 TEST_CASE("preference_batch: the same bits for any number of threads, and no allocation once warm") {

@@ -148,6 +148,11 @@ class reals {
     return wide_ ? detail::is_finite(static_cast<const double*>(data_)[i])
                  : detail::is_finite(static_cast<const float*>(data_)[i]);
   }
+  /// Calls `visitor(pointer)` with a const float* or a const double*.
+  template <class Visitor>
+  decltype(auto) visit(Visitor&& visitor) const {
+    return wide_ ? visitor(static_cast<const double*>(data_)) : visitor(static_cast<const float*>(data_));
+  }
 
  private:
   template <class Element>
@@ -261,6 +266,15 @@ class indices {
   [[nodiscard]] index_number number(std::size_t i) const noexcept {
     const std::int64_t bits = (*this)[i];
     return {bits, kind_ == kind::unsigned64 && bits < 0};
+  }
+  /// Calls `visitor(pointer)` with a pointer to integers of the host's type; unsigned ones of 64 bits as signed.
+  template <class Visitor>
+  decltype(auto) visit(Visitor&& visitor) const {
+    switch (kind_) {
+      case kind::signed32: return visitor(static_cast<const std::int32_t*>(data_));
+      case kind::unsigned32: return visitor(static_cast<const std::uint32_t*>(data_));
+      default: return visitor(static_cast<const std::int64_t*>(data_));
+    }
   }
 
  private:

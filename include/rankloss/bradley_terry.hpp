@@ -67,3 +67,7 @@ struct bradley_terry {
 };
 
 }  // namespace rankloss::inline RANKLOSS_ABI
+
+#if !defined(RANKLOSS_FACES_ONLY)
+#include <rankloss/cpu/bradley_terry.hpp>
+#endif

@@ -120,3 +120,7 @@ struct davidson {
 };
 
 }  // namespace rankloss::inline RANKLOSS_ABI
+
+#if !defined(RANKLOSS_FACES_ONLY)
+#include <rankloss/cpu/davidson.hpp>
+#endif

@@ -38,3 +38,7 @@ struct margin_ranking {
 };
 
 }  // namespace rankloss::inline RANKLOSS_ABI
+
+#if !defined(RANKLOSS_FACES_ONLY)
+#include <rankloss/cpu/margin_ranking.hpp>
+#endif

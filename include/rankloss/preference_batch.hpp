@@ -5,11 +5,13 @@
 #include <rankloss/context.hpp>
 #include <rankloss/detail/base/finite.hpp>
 #include <rankloss/detail/base/require.hpp>
+#include <rankloss/detail/base/tuning.hpp>
 #include <rankloss/detail/data/check_data.hpp>
 #include <rankloss/detail/data/outputs.hpp>
 #include <rankloss/evaluate.hpp>
 #include <rankloss/loss.hpp>
 
+#include <algorithm>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -74,10 +76,38 @@ inline void require_ties(std::string_view refusal, std::size_t pair) {
   require(refusal.empty(), refusal, ", for the tie at pair ", pair);
 }
 
-inline void check_pair_items(std::string_view field, const indices& items, std::size_t count) {
-  for (std::size_t k = 0; k < items.size(); ++k)
-    require(items[k] >= 0 && static_cast<std::uint64_t>(items[k]) < count, field, ": ", items.number(k),
-            " at pair ", k, ", expected an item from 0 to below ", count, " (the number of rewards)");
+/// Requires the items of pairs to be items of the batch, and those of one pair to be two.
+inline void check_pair_items(const indices& preferred, const indices& other, std::size_t count) {
+  // Chunk by chunk without a branch. What is bad is looked for only where some is.
+  constexpr std::size_t chunk = tuning::check_chunk;
+  std::uint64_t p[chunk], o[chunk];
+  const auto read = [](const indices& from, std::size_t first, std::size_t n, std::uint64_t* to) {
+    from.visit([&](const auto* item) {
+      for (std::size_t i = 0; i < n; ++i) to[i] = static_cast<std::uint64_t>(std::int64_t{item[first + i]});
+    });
+  };
+  bool good = true;
+  for (std::size_t first = 0; good && first < preferred.size(); first += chunk) {
+    const std::size_t n = std::min(chunk, preferred.size() - first);
+    read(preferred, first, n, p);
+    read(other, first, n, o);
+    unsigned bad = 0;
+    for (std::size_t i = 0; i < n; ++i)
+      bad |= static_cast<unsigned>(p[i] >= count) | static_cast<unsigned>(o[i] >= count) |
+             static_cast<unsigned>(p[i] == o[i]);
+    good = bad == 0;
+  }
+  if (good) return;
+  const auto check = [&](std::string_view field, const indices& items) {
+    for (std::size_t k = 0; k < items.size(); ++k)
+      require(items[k] >= 0 && static_cast<std::uint64_t>(items[k]) < count, field, ": ", items.number(k),
+              " at pair ", k, ", expected an item from 0 to below ", count, " (the number of rewards)");
+  };
+  check("preferred", preferred);
+  check("other", other);
+  for (std::size_t k = 0; k < preferred.size(); ++k)
+    require(preferred[k] != other[k], "other: ", other[k], " at pair ", k,
+            ", expected an item other than the preferred one");
 }
 
 /// Checked also with data_checks::off, because counting a tie as a win would compute a different loss.
@@ -102,11 +132,7 @@ void check_preferences(const Loss& loss, const preference_batch<T>& batch, const
   check_optional("margins", batch.margins.size(), pairs, "one per pair");
   check_optional("ties", batch.ties.size(), pairs, "one per pair");
   check_outputs(out, items, "one per reward", pairs, "one per pair");
-  check_pair_items("preferred", batch.preferred, items);
-  check_pair_items("other", batch.other, items);
-  for (std::size_t k = 0; k < pairs; ++k)
-    require(batch.preferred[k] != batch.other[k], "other: ", batch.other[k], " at pair ", k,
-            ", expected an item other than the preferred one");
+  check_pair_items(batch.preferred, batch.other, items);
   check_weights("pair_weights", batch.pair_weights, pairs, "pair", check_data);
   check_ties(loss, batch.ties, pairs);
   if (!check_data) return;

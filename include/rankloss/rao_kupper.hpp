@@ -100,3 +100,7 @@ struct rao_kupper {
 };
 
 }  // namespace rankloss::inline RANKLOSS_ABI
+
+#if !defined(RANKLOSS_FACES_ONLY)
+#include <rankloss/cpu/rao_kupper.hpp>
+#endif

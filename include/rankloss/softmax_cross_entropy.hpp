@@ -35,7 +35,7 @@ enum class target {
 /// et al.: PolyLoss, ICLR 2022, arXiv 2204.12511. Rax sums like target::relevance. TensorFlow Ranking divides
 /// by the sum and uses it as the weight of the list.
 ///
-/// - Time O(n), scratch O(n). Exponentials are taken relative to the largest score and never overflow. Float
+/// - Time O(n), no scratch. Exponentials are taken relative to the largest score and never overflow. Float
 ///   gradients are within 2e-6 of the largest entry.
 /// - Invariant under shifts of the scores; the gradient sums to 0 up to rounding; convex if poly is 0.
 /// - Item weights multiply y, or its exponential with target::softmax.

@@ -31,7 +31,7 @@ enum class gammas {
 /// Bruch: An alternative cross entropy loss for learning-to-rank, WWW 2021, arXiv 1911.09798. The gradient
 /// takes the gammas as constants.
 ///
-/// - Time O(n), with random gammas also a quarter of a Philox block for each item; scratch O(n). Otherwise as
+/// - Time O(n), with random gammas also a quarter of a Philox block for each item and scratch O(n). Otherwise as
 ///   softmax_cross_entropy.
 /// - Random gammas are a function of (seed, number of the list in its batch, number of the item among those
 ///   that the mask keeps): the same for any number of threads. Change the seed from step to step. Lists of

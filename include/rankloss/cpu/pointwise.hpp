@@ -26,43 +26,48 @@ struct item_term {
   V value, slope, curvature;
 };
 
-/// log(1 + e^x) and its first two derivatives, for any x.
-template <class Arch>
+/// log(1 + e^x) and its first two derivatives, for any x, to the digits that scores of type T require.
+template <class T, class Arch>
 [[nodiscard]] [[gnu::always_inline]] inline item_term<lanes<Arch>> softplus(const lanes<Arch>& x) noexcept {
   using V = lanes<Arch>;
-  const V u = exp_minus(xsimd::abs(x));
-  const V high = V(1.0) / (V(1.0) + u);
-  // log(1 + u) = 2 atanh(u / (2 + u)) would keep the digits of small u, but they are lost anyway when the
-  // terms of other items are added.
-  return {xsimd::max(x, V(0.0)) + log_positive(V(1.0) + u, log_tail_7),
-          xsimd::select(x >= V(0.0), high, u * high), u * high * high};
+  const V u = exp_below<T>(xsimd::abs(x));
+  const auto [log, high] = [&] {
+    if constexpr (single_precision<T>)
+      return of_1_plus(u, log_tail_4);
+    else
+      return of_1_plus(u, log_tail_7);
+  }();
+  return {xsimd::max(x, V(0.0)) + log, xsimd::select(x >= V(0.0), high, u * high), u * high * high};
 }
 
 /// A function that is not in item_functions computes its terms itself: function(s, y), on lanes.
-template <class Function, class Arch>
-[[nodiscard]] item_term<lanes<Arch>> term_of(const Function& function, const lanes<Arch>& s,
-                                             const lanes<Arch>& y) noexcept {
+template <class T, class Function, class Arch>
+[[nodiscard]] [[gnu::always_inline]] inline item_term<lanes<Arch>> term_of(const Function& function,
+                                                                           const lanes<Arch>& s,
+                                                                           const lanes<Arch>& y) noexcept {
   return function(s, y);
 }
 
-template <class Arch>
-[[nodiscard]] item_term<lanes<Arch>> term_of(const item_functions::squared&, const lanes<Arch>& s,
-                                             const lanes<Arch>& y) noexcept {
+template <class T, class Arch>
+[[nodiscard]] [[gnu::always_inline]] inline item_term<lanes<Arch>> term_of(const item_functions::squared&,
+                                                                           const lanes<Arch>& s,
+                                                                           const lanes<Arch>& y) noexcept {
   using V = lanes<Arch>;
   const V d = s - y;
   return {d * d, V(2.0) * d, V(2.0)};
 }
 
-template <class Arch>
-[[nodiscard]] item_term<lanes<Arch>> term_of(const item_functions::logistic&, const lanes<Arch>& s,
-                                             const lanes<Arch>& y) noexcept {
-  const auto f = softplus(s);
+template <class T, class Arch>
+[[nodiscard]] [[gnu::always_inline]] inline item_term<lanes<Arch>> term_of(const item_functions::logistic&,
+                                                                           const lanes<Arch>& s,
+                                                                           const lanes<Arch>& y) noexcept {
+  const auto f = softplus<T>(s);
   return {f.value - y * s, f.slope - y, f.curvature};
 }
 
-template <class Arch>
-[[nodiscard]] item_term<lanes<Arch>> term_of(const item_functions::ordinal& function, const lanes<Arch>& s,
-                                             const lanes<Arch>& y) noexcept {
+template <class T, class Arch>
+[[nodiscard]] [[gnu::always_inline]] inline item_term<lanes<Arch>> term_of(
+    const item_functions::ordinal& function, const lanes<Arch>& s, const lanes<Arch>& y) noexcept {
   using V = lanes<Arch>;
   constexpr std::size_t w = lane_count<Arch>;
   alignas(64) double grade[w], below[w], above[w], gap[w], has_below[w], has_above[w];
@@ -79,7 +84,7 @@ template <class Arch>
   }
   const auto from = [&](const V& x, const double* has) {
     const auto counts = V::load_aligned(has) > V(0.0);
-    const auto f = softplus<Arch>(x);
+    const auto f = softplus<T>(x);
     return item_term<V>{xsimd::select(counts, f.value, V(0.0)), xsimd::select(counts, f.slope, V(0.0)),
                         xsimd::select(counts, f.curvature, V(0.0))};
   };
@@ -88,9 +93,9 @@ template <class Arch>
   return {f.value + g.value + V::load_aligned(gap), f.slope - g.slope, f.curvature + g.curvature};
 }
 
-template <class Arch>
-[[nodiscard]] item_term<lanes<Arch>> term_of(const item_functions::smooth_l1& function, const lanes<Arch>& s,
-                                             const lanes<Arch>& y) noexcept {
+template <class T, class Arch>
+[[nodiscard]] [[gnu::always_inline]] inline item_term<lanes<Arch>> term_of(
+    const item_functions::smooth_l1& function, const lanes<Arch>& s, const lanes<Arch>& y) noexcept {
   using V = lanes<Arch>;
   const V d = s - y;
   const V size = xsimd::abs(d);
@@ -133,7 +138,7 @@ struct pointwise_engine {
     const auto add_up = [&](const auto& weight_at, const auto& write) {
       for_rows<Arch>(n, [&](std::size_t i, auto count) {
         const V score = held(load_items<Arch>(s + i, count));
-        const auto f = term_of(loss.function, score, load_items<Arch>(y + i, count));
+        const auto f = term_of<T>(loss.function, score, load_items<Arch>(y + i, count));
         const V weight = weight_at(i, count);
         sum += only_items<Arch>(count, clipped(weight * clipped(f.value)));
         // Infinite numbers are made finite before they are multiplied by a weight that may be 0.

@@ -45,77 +45,76 @@ struct step_terms {
   lanes<Arch> value, slope;
 };
 
-/// Numbers of magnitude up to `most`, or the nearest such number. In place of NaN is either end.
-template <class Arch>
-[[nodiscard]] [[gnu::always_inline]] inline lanes<Arch> within_magnitude(const lanes<Arch>& x,
-                                                                         double most) noexcept {
+/// Calls visit(write) with what writes a row of slopes: write(i, count, slopes) writes them times the scale of
+/// the outputs from step i on, or nothing where no gradient is wanted.
+template <class Arch, class Visit>
+void with_slopes(const outputs& out, const Visit& visit) {
   using V = lanes<Arch>;
-  return xsimd::min(xsimd::max(x, V(-most)), V(most));
-}
-/// `bounded_term` of lanes.
-template <class Arch>
-[[nodiscard]] [[gnu::always_inline]] inline lanes<Arch> bounded_term(const lanes<Arch>& x) noexcept {
-  return within_magnitude(x, largest_term);
+  if (out.gradient.empty()) return visit([](std::size_t, auto, const V&) {});
+  out.gradient.visit([&](auto* gradient) {
+    using G = std::remove_pointer_t<decltype(gradient)>;
+    constexpr auto largest = static_cast<double>(std::numeric_limits<G>::max());
+    const auto scaled = [scale = V(out.scale)](const V& slopes) {
+      return within_magnitude(scale * slopes, largest);
+    };
+    if (out.update == update::add)
+      visit([=](std::size_t i, auto count, const V& slopes) {
+        const V sum = load_items<Arch>(gradient + i, count) + scaled(slopes);
+        store_items<Arch>(gradient + i, count, within_magnitude(sum, largest));
+      });
+    else
+      visit([=](std::size_t i, auto count, const V& slopes) {
+        store_items<Arch>(gradient + i, count, scaled(slopes));
+      });
+  });
 }
 
 /// Sums the terms of the steps that count, each multiplied by its share, and writes the gradient if it is
 /// requested. `term(i, count)` returns the terms of a row of steps, and does not throw: steps are written
-/// chunk by chunk, so that no scratch is needed. What it returns for steps that do not count is not used.
+/// row by row, so that no scratch is needed. What it returns for steps that do not count is not used.
 template <class Arch, class Term>
-double mean_of_terms(std::size_t n, const step_shares& shares, const outputs& out, Term term) {
+double mean_of_terms(std::size_t n, const step_shares& shares, const outputs& out, const Term& term) {
   using V = lanes<Arch>;
   constexpr std::size_t chunk = 512, w = lane_count<Arch>;
-  double share[chunk], values[chunk], slopes[chunk];
-  if (shares.equal()) std::fill_n(share, chunk, n > 0 ? shares[0] : 0.0);
   alignas(64) double sums[w] = {};
-  std::size_t counted = 0;
-  for (std::size_t first = 0; first < n; first += chunk) {
-    const std::size_t steps = std::min(chunk, n - first);
-    for (std::size_t k = 0; !shares.equal() && k < steps; ++k) share[k] = shares[first + k];
-    for_rows<Arch>(steps, [&](std::size_t k, auto count) {
-      const V own = load_items<Arch>(share + k, count);
-      const step_terms<Arch> one = term(first + k, count);
-      const auto counts = own > V(0.0);
-      store_items<Arch>(values + k, count, xsimd::select(counts, own * one.value, V(0.0)));
-      store_items<Arch>(slopes + k, count, xsimd::select(counts, own * one.slope, V(0.0)));
-    });
-    // The steps that count take turns in the lanes, so that the others do not change a bit.
+  with_slopes<Arch>(out, [&](const auto& write) {
     if (shares.equal()) {
-      V sum = V::load_aligned(sums);
-      for_rows<Arch>(steps, [&](std::size_t k, auto count) { sum += load_items<Arch>(values + k, count); });
-      sum.store_aligned(sums);
-    } else {
+      const V own(n > 0 ? shares[0] : 0.0);
+      V sum(0.0);
+      for_rows<Arch>(n, [&, term](std::size_t i, auto count) {
+        const step_terms<Arch> one = term(i, count);
+        write(i, count, own * one.slope);
+        sum += only_items<Arch>(count, own * one.value);
+      });
+      return sum.store_aligned(sums);
+    }
+    double share[chunk], values[chunk];
+    std::size_t counted = 0;
+    for (std::size_t first = 0; first < n; first += chunk) {
+      const std::size_t steps = std::min(chunk, n - first);
+      for (std::size_t k = 0; k < steps; ++k) share[k] = shares[first + k];
+      for_rows<Arch>(steps, [&](std::size_t k, auto count) {
+        const V own = load_items<Arch>(share + k, count);
+        const step_terms<Arch> one = term(first + k, count);
+        const auto counts = own > V(0.0);
+        store_items<Arch>(values + k, count, xsimd::select(counts, own * one.value, V(0.0)));
+        write(first + k, count, xsimd::select(counts, own * one.slope, V(0.0)));
+      });
+      // The steps that count take turns in the lanes, so that the others do not change a bit.
       for (std::size_t k = 0; k < steps; ++k)
         if (share[k] > 0.0) sums[counted++ % w] += values[k];
     }
-    if (out.gradient.empty()) continue;
-    out.gradient.visit([&](auto* gradient) {
-      using G = std::remove_pointer_t<decltype(gradient)>;
-      constexpr auto largest = static_cast<double>(std::numeric_limits<G>::max());
-      const auto scaled = [&](std::size_t k, auto count) {
-        return within_magnitude(V(out.scale) * load_items<Arch>(slopes + k, count), largest);
-      };
-      G* const to = gradient + first;
-      if (out.update == update::add)
-        for_rows<Arch>(steps, [&](std::size_t k, auto count) {
-          const V sum = load_items<Arch>(to + k, count) + scaled(k, count);
-          store_items<Arch>(to + k, count, within_magnitude(sum, largest));
-        });
-      else
-        for_rows<Arch>(
-            steps, [&](std::size_t k, auto count) { store_items<Arch>(to + k, count, scaled(k, count)); });
-    });
-  }
+  });
   return sum_of(V::load_aligned(sums));
 }
 
-/// policy_ratio and ppo of an action in each lane, by the same formulas.
+/// policy_ratio of an action in each lane, by the same formulas.
 template <class Arch>
 struct policy_rows {
   using V = lanes<Arch>;
   V log, ratio, above;
 
-  policy_rows(const V& upper, const V& lower) : log(bounded_term(upper - lower)) {
+  [[gnu::always_inline]] policy_rows(const V& upper, const V& lower) : log(bounded_term(upper - lower)) {
     const exp_lanes<Arch> e = exp_and_less_1(xsimd::min(log, V(policy_ratio::most)));
     // Where exp(log) would be subnormal.
     const auto none = log < V(-700.0);
@@ -123,17 +122,8 @@ struct policy_rows {
     above = xsimd::select(none, V(-1.0), e.less_1);
   }
 
-  [[nodiscard]] step_terms<Arch> surrogate(const ppo& loss, const V& advantages) const noexcept {
-    const V most(loss.dual_clip > 0.0 ? loss.dual_clip : std::numeric_limits<double>::max());
-    const V counted = xsimd::select(advantages >= V(0.0), xsimd::min(ratio, V(1.0 + loss.clip)),
-                                    xsimd::min(xsimd::max(ratio, V(1.0 - loss.clip)), most));
-    const auto clipped = (advantages != V(0.0)) & (counted != ratio);
-    return {bounded_term(-advantages * counted),
-            xsimd::select(clipped, V(0.0), bounded_term(-advantages * ratio))};
-  }
-
   /// The estimate of the divergence and its derivative by the logarithm.
-  [[nodiscard]] step_terms<Arch> kl(kl_estimator estimator) const noexcept {
+  [[nodiscard]] [[gnu::always_inline]] step_terms<Arch> kl(kl_estimator estimator) const noexcept {
     // Chosen by lanes: every estimator is as cheap as the choice.
     const V chosen(static_cast<double>(estimator));
     const auto is_k1 = chosen == V(static_cast<double>(kl_estimator::k1));
@@ -145,37 +135,78 @@ struct policy_rows {
   }
 };
 
+/// The surrogate of rows of actions: ppo::surrogate in lanes.
+template <class Arch, class T>
+struct surrogate_rows {
+  using V = lanes<Arch>;
+
+  surrogate_rows(const ppo& loss, const policy_batch<T>& batch)
+      : now(batch.log_probabilities.data()),
+        old(batch.old_log_probabilities.data()),
+        advantages(batch.advantages.data()),
+        least(1.0 - loss.clip),
+        most(1.0 + loss.clip),
+        most_below_0(loss.dual_clip > 0.0 ? loss.dual_clip : std::numeric_limits<double>::max()) {}
+
+  template <class Count>
+  [[nodiscard]] [[gnu::always_inline]] step_terms<Arch> operator()(std::size_t i,
+                                                                   Count count) const noexcept {
+    const V upper = load_items<Arch>(now + i, count), lower = load_items<Arch>(old + i, count);
+    const V advantage = load_items<Arch>(advantages + i, count);
+    const V ratio = policy_rows<Arch>(upper, lower).ratio;
+    const V counted = xsimd::select(advantage >= V(0.0), xsimd::min(ratio, most),
+                                    xsimd::min(xsimd::max(ratio, least), most_below_0));
+    const auto clipped = (advantage != V(0.0)) & (counted != ratio);
+    return {bounded_term(-advantage * counted),
+            xsimd::select(clipped, V(0.0), bounded_term(-advantage * ratio))};
+  }
+
+  const T *now, *old, *advantages;
+  V least, most, most_below_0;
+};
+
+/// The same and the penalty.
+template <class Arch, class T>
+struct penalised_rows {
+  using V = lanes<Arch>;
+
+  // Towards a reference the policy that learns is the one that acts: its log probability is the lower one,
+  // and the derivative by it has the other sign.
+  penalised_rows(const ppo& loss, const policy_batch<T>& batch)
+      : surrogate(loss, batch), estimator(loss.estimator), coefficient(loss.kl_coefficient) {
+    const bool to_reference = !batch.reference_log_probabilities.empty();
+    upper = to_reference ? batch.reference_log_probabilities.data() : surrogate.now;
+    lower = to_reference ? surrogate.now : surrogate.old;
+    slope_coefficient = to_reference ? -coefficient : coefficient;
+  }
+
+  template <class Count>
+  [[nodiscard]] [[gnu::always_inline]] step_terms<Arch> operator()(std::size_t i,
+                                                                   Count count) const noexcept {
+    const step_terms<Arch> term = surrogate(i, count);
+    const step_terms<Arch> penalty =
+        policy_rows<Arch>(load_items<Arch>(upper + i, count), load_items<Arch>(lower + i, count))
+            .kl(estimator);
+    return {bounded_term(term.value + coefficient * penalty.value),
+            bounded_term(term.slope + slope_coefficient * penalty.slope)};
+  }
+
+  surrogate_rows<Arch, T> surrogate;
+  kl_estimator estimator;
+  V coefficient, slope_coefficient;
+  const T *upper, *lower;
+};
+
 struct ppo_engine {
   using Arch = xsimd::default_arch;  // of this translation unit, as the inline namespace says
 
   template <score T>
   static double run(const ppo& loss, const policy_batch<T>& batch, const outputs& out, context&) {
-    using V = lanes<Arch>;
     const std::size_t n = batch.log_probabilities.size();
     const step_shares shares(batch.weights, batch.mask, n);
-    const T* const now = batch.log_probabilities.data();
-    const T* const old = batch.old_log_probabilities.data();
-    const T* const advantages = batch.advantages.data();
-    const auto surrogate = [&](std::size_t i, auto count) {
-      return policy_rows<Arch>(load_items<Arch>(now + i, count), load_items<Arch>(old + i, count))
-          .surrogate(loss, load_items<Arch>(advantages + i, count));
-    };
-    if (!(loss.kl_coefficient > 0.0)) return mean_of_terms<Arch>(n, shares, out, surrogate);
-    // Towards a reference the policy that learns is the one that acts: its log probability is the lower one,
-    // and the derivative by it has the other sign.
-    const bool to_reference = !batch.reference_log_probabilities.empty();
-    const T* const upper = to_reference ? batch.reference_log_probabilities.data() : now;
-    const T* const lower = to_reference ? now : old;
-    const V coefficient(loss.kl_coefficient);
-    const V slope_coefficient(to_reference ? -loss.kl_coefficient : loss.kl_coefficient);
-    return mean_of_terms<Arch>(n, shares, out, [&](std::size_t i, auto count) {
-      const step_terms<Arch> term = surrogate(i, count);
-      const step_terms<Arch> penalty =
-          policy_rows<Arch>(load_items<Arch>(upper + i, count), load_items<Arch>(lower + i, count))
-              .kl(loss.estimator);
-      return step_terms<Arch>{bounded_term(term.value + coefficient * penalty.value),
-                              bounded_term(term.slope + slope_coefficient * penalty.slope)};
-    });
+    if (loss.kl_coefficient > 0.0)
+      return mean_of_terms<Arch>(n, shares, out, penalised_rows<Arch, T>(loss, batch));
+    return mean_of_terms<Arch>(n, shares, out, surrogate_rows<Arch, T>(loss, batch));
   }
 };
 
@@ -193,12 +224,12 @@ struct critic_engine {
     const T* const old = batch.old_values.data();
     const auto half_square = [](const V& error) { return bounded_term(V(0.5) * error * error); };
     if (batch.old_values.empty())
-      return mean_of_terms<Arch>(n, shares, out, [&](std::size_t i, auto count) {
+      return mean_of_terms<Arch>(n, shares, out, [=](std::size_t i, auto count) {
         const V error = within_magnitude(
             load_items<Arch>(values + i, count) - load_items<Arch>(returns + i, count), largest);
         return step_terms<Arch>{half_square(error), error};
       });
-    return mean_of_terms<Arch>(n, shares, out, [&](std::size_t i, auto count) {
+    return mean_of_terms<Arch>(n, shares, out, [=](std::size_t i, auto count) {
       const V value = load_items<Arch>(values + i, count), to = load_items<Arch>(returns + i, count);
       const V before = load_items<Arch>(old + i, count);
       const V error = within_magnitude(value - to, largest);

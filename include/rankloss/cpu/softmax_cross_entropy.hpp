@@ -18,12 +18,18 @@ struct softmax_cross_entropy_engine {
   static double run(const softmax_cross_entropy& loss, const list<T, R>& items, const list_outputs<T>& out,
                     workspace& scratch) {
     const workspace::scope scope(scratch);
-    const softmax_target held =
-        loss.target == rankloss::target::softmax
-            ? target_of_softmax<Arch, T>(items.relevance, items.weights, loss.relevance_temperature, scratch)
-            : target_of_relevance<Arch>(items.relevance, items.weights, scratch);
-    const double mass = loss.target == rankloss::target::relevance ? held.mass() : 1.0;
-    return softmax_loss<Arch>(items.scores, held, mass, loss.poly, loss.temperature, out, scratch);
+    const auto against = [&](const auto& target) {
+      return softmax_loss<Arch>(
+          items.scores, target,
+          [&](const auto& held, double total) {
+            return loss.target == rankloss::target::relevance ? held.mass(total) : 1.0;
+          },
+          loss.poly, loss.temperature, out, scratch);
+    };
+    if (loss.target == rankloss::target::softmax)
+      return against(
+          target_of_softmax<Arch, T>(items.relevance, items.weights, loss.relevance_temperature, scratch));
+    return against(target_of_relevance<Arch>(items.relevance, items.weights, scratch));
   }
 };
 

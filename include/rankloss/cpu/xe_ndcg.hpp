@@ -26,22 +26,27 @@ struct xe_ndcg_engine {
   template <class T, class R>
   static double run(const xe_ndcg& loss, const list<T, R>& items, const list_outputs<T>& out,
                     workspace& scratch) {
-    using V = lanes<Arch>;
-    constexpr std::size_t w = lane_count<Arch>;
     const std::size_t n = items.size();
     const workspace::scope scope(scratch);
-    const std::span<double> drawn = scratch.take<double>(padded_rows(n, w));
-    if (loss.gammas == rankloss::gammas::constant) {
-      std::fill(drawn.begin(), drawn.end(), loss.gamma);
-    } else {
-      const workspace::scope drawing(scratch);
-      const std::span<std::uint32_t> bits = scratch.take<std::uint32_t>(drawn.size());
-      random_bits(loss.seed, items.number, bits);
-      for (std::size_t i = 0; i < drawn.size(); ++i)
-        drawn[i] = (static_cast<double>(bits[i]) + 0.5) * 0x1p-32;
-    }
+    if (loss.gammas == rankloss::gammas::constant)
+      return against(loss, items, out, scratch, [gamma = V(loss.gamma)](std::size_t, auto) { return gamma; });
+    const std::span<std::uint32_t> bits = scratch.take<std::uint32_t>(padded_rows(n, lane_count<Arch>));
+    random_bits(loss.seed, items.number, bits);
+    return against(loss, items, out, scratch, [drawn = bits.data()](std::size_t i, auto) {
+      return (load_row<Arch>(drawn + i) + V(0.5)) * V(0x1p-32);
+    });
+  }
+
+ private:
+  using V = lanes<Arch>;
+
+  /// @param gamma_at  gamma_at(i, count): the gammas of a row of items
+  template <class T, class R, class GammaAt>
+  static double against(const xe_ndcg& loss, const list<T, R>& items, const list_outputs<T>& out,
+                        workspace& scratch, const GammaAt& gamma_at) {
     double most = 0.0;
-    for (std::size_t i = 0; i < n; ++i) most = std::max(most, static_cast<double>(items.relevance[i]));
+    for (std::size_t i = 0; i < items.size(); ++i)
+      most = std::max(most, static_cast<double>(items.relevance[i]));
     // All terms are divided by 2^shift, which cancels because they are normalised to sum 1. Differences of
     // exponents are bounded by -1000, where the power is negligible.
     const V shift(most > 100.0 ? most : 0.0);
@@ -49,20 +54,20 @@ struct xe_ndcg_engine {
     const V unit = power(-shift);
     // With a gamma of 1 the gains of very small relevance are proportional to it.
     const bool small = loss.gammas == rankloss::gammas::constant && loss.gamma == 1.0 && most < 1e-100;
-    const auto target = [&](const auto& gain) {
-      return make_target<Arch>(
-          items.relevance, items.weights, small, scratch, [&](std::size_t i, const V& y, double own_unit) {
-            return xsimd::max(gain(xsimd::max(y, V(0.0)), V::load_aligned(drawn.data() + i), own_unit),
-                              V(0.0));
+    const auto with = [&](const auto& gain) {
+      const auto target = make_target<Arch>(
+          items.relevance, items.weights, small, scratch,
+          [=](std::size_t i, auto count, const V& y, double own_unit) {
+            return xsimd::max(gain(xsimd::max(y, V(0.0)), gamma_at(i, count), own_unit), V(0.0));
           });
+      return softmax_loss<Arch>(
+          items.scores, target, [](const auto&, double) { return 1.0; }, 0.0, loss.temperature, out, scratch);
     };
-    const softmax_target held =
-        small ? target([](const V& y, const V&, double own_unit) { return y * V(own_unit); })
-        : most > 100.0
-            ? target([&](const V& y, const V& less, double) { return power(y - shift) - less * unit; })
-            // 2^y - 1 + (1 - gamma) keeps the digits of small y.
-            : target([](const V& y, const V& less, double) { return exp2_minus_1(y) + (V(1.0) - less); });
-    return softmax_loss<Arch>(items.scores, held, 1.0, 0.0, loss.temperature, out, scratch);
+    if (small) return with([](const V& y, const V&, double own_unit) { return y * V(own_unit); });
+    if (most > 100.0)
+      return with([=](const V& y, const V& less, double) { return power(y - shift) - less * unit; });
+    // 2^y - 1 + (1 - gamma) keeps the digits of small y.
+    return with([](const V& y, const V& less, double) { return exp2_minus_1(y) + (V(1.0) - less); });
   }
 };
 

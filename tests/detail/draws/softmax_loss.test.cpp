@@ -25,7 +25,6 @@ using arch = xsimd::default_arch;
 using rankloss::strided;
 using rankloss::workspace;
 using rankloss::detail::softmax_loss;
-using rankloss::detail::softmax_target;
 using reference::real;
 
 constexpr std::size_t w = rankloss::detail::lane_count<arch>;
@@ -35,24 +34,51 @@ strided<const T> view(const std::vector<T>& items) {
   return {items.data(), items.size()};
 }
 
-/// The numbers of a target, its padding checked to be 0 and its total to be their sum.
-std::vector<double> numbers_of(const softmax_target& target, std::size_t n) {
-  CHECK(target.v.size() == rankloss::detail::padded_rows(n, w));
-  double sum = 0.0;
-  for (std::size_t i = 0; i < target.v.size(); ++i) {
-    if (i >= n) CHECK(target.v[i] == 0.0);
-    sum += target.v[i];
-  }
-  CHECK(target.total == Approx(sum).epsilon(1e-14));
-  return {target.v.begin(), target.v.begin() + static_cast<std::ptrdiff_t>(n)};
+/// The numbers of a target as it is read, row by row; lanes without an item are checked to be 0.
+template <class Target>
+std::vector<double> rows_of(const Target& target, std::size_t n) {
+  using V = rankloss::detail::lanes<arch>;
+  std::vector<double> numbers;
+  target.visit([&](const auto& at) {
+    rankloss::detail::for_rows<arch>(n, [&](std::size_t i, auto count) {
+      alignas(64) double row[w];
+      V(at(i, count)).store_aligned(row);
+      for (std::size_t l = 0; l < w; ++l)
+        if (l < count)
+          numbers.push_back(row[l]);
+        else
+          CHECK(row[l] == 0.0);
+    });
+  });
+  return numbers;
 }
 
-softmax_target copy_of(const std::vector<double>& v, workspace& scratch) {
-  softmax_target target{scratch.take<double>(rankloss::detail::padded_rows(v.size(), w)), 0.0};
-  std::fill(target.v.begin(), target.v.end(), 0.0);
-  std::copy(v.begin(), v.end(), target.v.begin());
-  for (const double x : v) target.total += x;
-  return target;
+double sum_of(const std::vector<double>& numbers) {
+  double sum = 0.0;
+  for (const double x : numbers) sum += x;
+  return sum;
+}
+
+/// The numbers of a target and their mass, in the units that it chooses.
+struct scaled_numbers {
+  std::vector<double> v;
+  double total, mass;
+};
+template <class Target>
+scaled_numbers numbers_of(Target target, std::size_t n) {
+  std::vector<double> v = rows_of(target, n);
+  while (target.rescale(sum_of(v))) v = rows_of(target, n);
+  const double total = sum_of(v);
+  return {v, total, target.mass(total)};
+}
+
+auto target_of(const std::vector<double>& v, workspace& scratch) {
+  return rankloss::detail::target_of_relevance<arch>(view(v), {}, scratch);
+}
+
+/// A mass, whatever the target is.
+auto always(double mass) {
+  return [mass](const auto&, double) { return mass; };
 }
 
 }  // namespace
@@ -70,15 +96,16 @@ TEMPLATE_TEST_CASE("softmax_loss: the target of relevance is what is positive, t
       weighted.push_back(plain[i] * weights[i]);
     }
     workspace scratch;
-    CHECK(numbers_of(rankloss::detail::target_of_relevance<arch>(view(y), {}, scratch), n) == plain);
-    CHECK(numbers_of(rankloss::detail::target_of_relevance<arch>(view(y), view(weights), scratch), n) ==
+    CHECK(numbers_of(rankloss::detail::target_of_relevance<arch>(view(y), {}, scratch), n).v == plain);
+    CHECK(numbers_of(rankloss::detail::target_of_relevance<arch>(view(y), view(weights), scratch), n).v ==
           weighted);
   }
   workspace scratch;
   const std::vector<double> huge{1e308, 1.0};
-  const softmax_target scaled = rankloss::detail::target_of_relevance<arch>(view(huge), view(huge), scratch);
-  CHECK(numbers_of(scaled, 2)[1] == 0.0);  // 1e-616 of the other
-  CHECK(scaled.mass() == rankloss::detail::largest_term);
+  const auto scaled =
+      numbers_of(rankloss::detail::target_of_relevance<arch>(view(huge), view(huge), scratch), 2);
+  CHECK(scaled.v[1] == 0.0);  // 1e-616 of the other
+  CHECK(scaled.mass == rankloss::detail::largest_term);
 }
 
 TEST_CASE("softmax_loss: products of weight and relevance of any size have the right shares") {
@@ -92,13 +119,24 @@ TEST_CASE("softmax_loss: products of weight and relevance of any size have the r
       for (double& x : relevance) x = std::ldexp(x, of_y);
       for (double& x : weights) x = std::ldexp(x, of_w);
       const workspace::scope scope(scratch);
-      const softmax_target target =
-          rankloss::detail::target_of_relevance<arch>(view(relevance), view(weights), scratch);
+      const auto target =
+          numbers_of(rankloss::detail::target_of_relevance<arch>(view(relevance), view(weights), scratch), 4);
       for (std::size_t i = 0; i < 4; ++i)
         CHECK(target.v[i] / target.total == Approx(shares[i]).epsilon(1e-15));
-      CHECK(target.mass() ==
+      CHECK(target.mass ==
             Approx(std::min(std::ldexp(9.0, of_y + of_w), rankloss::detail::largest_term)).epsilon(1e-15));
     }
+}
+
+TEST_CASE("softmax_loss: products that stay tiny when weights and relevance are near 1 have their shares") {
+  workspace scratch;
+  const std::vector<double> y{1, 1e-300, 0}, weights{1e-300, 3, 1};
+  const auto target =
+      numbers_of(rankloss::detail::target_of_relevance<arch>(view(y), view(weights), scratch), 3);
+  CHECK(target.v[0] / target.total == Approx(0.25).epsilon(1e-15));
+  CHECK(target.v[1] / target.total == Approx(0.75).epsilon(1e-15));
+  CHECK(1.0 / target.total < std::numeric_limits<double>::max());
+  CHECK(target.mass == Approx(4e-300).epsilon(1e-15).margin(0));
 }
 
 TEMPLATE_TEST_CASE("softmax_loss: the target of a softmax is relative to the greatest that weighs something",
@@ -107,9 +145,10 @@ TEMPLATE_TEST_CASE("softmax_loss: the target of a softmax is relative to the gre
   const std::vector<double> weights{1, 2, 0.5, 0, 1};
   workspace scratch;
   const auto plain =
-      numbers_of(rankloss::detail::target_of_softmax<arch, TestType>(view(y), {}, 2.0, scratch), 5);
-  const auto weighted = numbers_of(
-      rankloss::detail::target_of_softmax<arch, TestType>(view(y), view(weights), 2.0, scratch), 5);
+      numbers_of(rankloss::detail::target_of_softmax<arch, TestType>(view(y), {}, 2.0, scratch), 5).v;
+  const auto weighted =
+      numbers_of(rankloss::detail::target_of_softmax<arch, TestType>(view(y), view(weights), 2.0, scratch), 5)
+          .v;
   for (std::size_t i = 0; i < 5; ++i) {
     CHECK(plain[i] == Approx(std::exp((static_cast<double>(y[i]) - 9.0) / 2.0)).epsilon(1e-7));
     CHECK(
@@ -117,7 +156,8 @@ TEMPLATE_TEST_CASE("softmax_loss: the target of a softmax is relative to the gre
         Approx(weights[i] * std::exp((std::min(static_cast<double>(y[i]), 4.0) - 4.0) / 2.0)).epsilon(1e-7));
   }
   const std::vector<double> none(5, 0.0);
-  CHECK(rankloss::detail::target_of_softmax<arch, TestType>(view(y), view(none), 2.0, scratch).total == 0.0);
+  CHECK(numbers_of(rankloss::detail::target_of_softmax<arch, TestType>(view(y), view(none), 2.0, scratch), 5)
+            .total == 0.0);
 }
 
 TEMPLATE_TEST_CASE("softmax_loss: value and derivatives are those of the plain sums, of whatever is wanted",
@@ -147,8 +187,8 @@ TEMPLATE_TEST_CASE("softmax_loss: value and derivatives are those of the plain s
               if (wanted & 2U) out.hessian = {h.data(), n, stride};
               workspace scratch;
               const double value =
-                  softmax_loss<arch>(strided<const T>(memory.data(), n, stride), copy_of(v, scratch), mass,
-                                     poly, temperature, out, scratch);
+                  softmax_loss<arch>(strided<const T>(memory.data(), n, stride), target_of(v, scratch),
+                                     always(mass), poly, temperature, out, scratch);
               CHECK(value == Approx(static_cast<double>(expected.value)).epsilon(digits));
               std::vector<T> gradient, hessian;
               for (std::size_t i = 0; i < n; ++i) {
@@ -177,19 +217,20 @@ TEMPLATE_TEST_CASE("softmax_loss: 0 of one item and without a target, finite at 
   std::vector<T> g(3, T(7)), h(3, T(7));
   const rankloss::list_outputs<T> out{.gradient = std::span<T>(g), .hessian = std::span<T>(h)};
   const std::vector<T> s{1, 2, 3};
-  CHECK(softmax_loss<arch>(view(s), copy_of({0, 0, 0}, scratch), 1.0, 1.0, 1.0, out, scratch) == 0.0);
+  const std::vector<double> nothing{0, 0, 0}, one{2}, large{1, 1e290, 1e290};
+  CHECK(softmax_loss<arch>(view(s), target_of(nothing, scratch), always(1.0), 1.0, 1.0, out, scratch) == 0.0);
   CHECK(g == std::vector<T>(3, T(0)));
   CHECK(h == g);
   g[0] = T(7);
   const rankloss::list_outputs<T> first{.gradient = {g.data(), 1}};
-  CHECK(softmax_loss<arch>(strided<const T>(s.data(), 1), copy_of({2}, scratch), 1.0, 1.0, 1.0, first,
-                           scratch) == 0.0);
+  CHECK(softmax_loss<arch>(strided<const T>(s.data(), 1), target_of(one, scratch), always(1.0), 1.0, 1.0,
+                           first, scratch) == 0.0);
   CHECK(g[0] == T(0));
 
   constexpr T infinity = std::numeric_limits<T>::infinity();
   const std::vector<T> far{infinity, -infinity, std::numeric_limits<T>::lowest()};
   for (const double temperature : {1e-15, 1.0, 1e300}) {
-    const double value = softmax_loss<arch>(view(far), copy_of({1, 1e290, 1e290}, scratch), 1e300, -1e300,
+    const double value = softmax_loss<arch>(view(far), target_of(large, scratch), always(1e300), -1e300,
                                             temperature, out, scratch);
     CHECK(std::abs(value) <= rankloss::detail::largest_term);
     for (const T x : g) CHECK(std::isfinite(x));

@@ -163,6 +163,29 @@ TEST_CASE("lane_math: log1p_product is the sum of log(1 + u), with all digits of
   }
 }
 
+TEST_CASE("lane_math: of_1_plus has all digits of small u, up to 4") {
+  const std::vector<double> x = spread(0.0, 4.0, {0.0, 0.41421356, 1.0, 1.82842712, 2.0, 3.0, 4.0});
+  check(
+      x, [](const row& u) { return rankloss::detail::of_1_plus(u, rankloss::detail::log_tail_7).log; },
+      [](real u) { return std::log1p(u); }, [](double) { return 5 * 0x1p-53; });
+  check(
+      x, [](const row& u) { return rankloss::detail::of_1_plus(u, rankloss::detail::log_tail_4).log; },
+      [](real u) { return std::log1p(u); }, [](double) { return 1e-10; });
+  check(
+      x, [](const row& u) { return rankloss::detail::of_1_plus(u, rankloss::detail::log_tail_7).inverse; },
+      [](real u) { return 1 / (1 + u); }, [](double) { return 3 * 0x1p-53; });
+}
+
+TEST_CASE("lane_math: exp2_minus_near keeps its digits up to 1000") {
+  const std::vector<double> x = spread(0.0, 1000.0, {0.0, 0.5, 1.0, 1.5, 999.5, 1000.0});
+  check(
+      x, [](const row& a) { return rankloss::detail::exp2_minus_near(a, rankloss::detail::exp2m1_7); },
+      [](real a) { return std::exp2(-a); }, [](double) { return 2e-10; });
+  check(
+      x, [](const row& a) { return rankloss::detail::exp2_minus_near(a, rankloss::detail::exp2m1_12); },
+      [](real a) { return std::exp2(-a); }, [](double) { return 2 * 0x1p-53; });
+}
+
 TEST_CASE("lane_math: log_product is the sum of logarithms, of as many numbers as there are") {
   std::mt19937_64 random(2);
   std::uniform_real_distribution<double> order(-307.0, 308.0);

@@ -101,10 +101,13 @@ inline constexpr std::size_t soft_pairs = 20480;
 // Chunks that stay in the cache nearest to the processor, and pieces of work that are not worth less.
 
 inline constexpr std::size_t check_chunk = 256;  ///< items whose data are checked before a look at the result
-inline constexpr std::size_t match_chunk = 512;  ///< columns of a matrix whose counts are kept
-inline constexpr std::size_t chance_chunk = 512;  ///< items of an order whose chances are formed
-inline constexpr std::size_t order_chunk = 64;    ///< lists of a task that samples or evaluates orders
-inline constexpr std::size_t token_chunk = 64;    ///< vectors of a task that checks or copies them
+inline constexpr std::size_t preference_chunk =
+    256;                                           ///< pairs whose terms are computed before they are added
+inline constexpr std::size_t softmax_chunk = 512;  ///< items whose sums are formed before they are added
+inline constexpr std::size_t match_chunk = 512;    ///< columns of a matrix whose counts are kept
+inline constexpr std::size_t chance_chunk = 512;   ///< items of an order whose chances are formed
+inline constexpr std::size_t order_chunk = 64;     ///< lists of a task that samples or evaluates orders
+inline constexpr std::size_t token_chunk = 64;     ///< vectors of a task that checks or copies them
 
 /// Best tokens that a pullback of late_interaction computes again at once: a bound on scratch.
 inline constexpr std::size_t best_tokens = std::size_t{1} << 22;

@@ -15,6 +15,7 @@
 #include <cmath>
 #include <cstddef>
 #include <limits>
+#include <numbers>
 #include <span>
 #include <type_traits>
 
@@ -74,6 +75,19 @@ template <class Arch, class Count>
   }
 }
 
+/// Numbers of magnitude up to `most`, or the nearest such number. In place of NaN is either end.
+template <class Arch>
+[[nodiscard]] [[gnu::always_inline]] inline lanes<Arch> within_magnitude(const lanes<Arch>& x,
+                                                                         double most) noexcept {
+  using V = lanes<Arch>;
+  return xsimd::min(xsimd::max(x, V(-most)), V(most));
+}
+/// `bounded_term` of lanes.
+template <class Arch>
+[[nodiscard]] [[gnu::always_inline]] inline lanes<Arch> bounded_term(const lanes<Arch>& x) noexcept {
+  return within_magnitude(x, largest_term);
+}
+
 /// The greatest of n > 0 numbers.
 template <class Arch, class S>
 [[nodiscard]] S largest_of(const S* items, std::size_t n) noexcept {
@@ -131,6 +145,18 @@ template <class T, class Arch>
   using V = lanes<Arch>;
   if constexpr (single_precision<T>)
     return xsimd::select(x < V(700.0), exp_minus_near(xsimd::min(x, V(700.0)), exp2m1_7), V(0.0));
+  else
+    return exp_minus(x);
+}
+
+/// The base of softmaxes over scores of type T, by its logarithm: that of the fastest power with enough digits.
+template <class T>
+inline constexpr double log_of_base = by_precision<T>(std::numbers::ln2, 1.0);
+/// That base to the power of -x, for x >= 0; 0 or below 1e-300 where it would be below exp(-690).
+template <class T, class Arch>
+[[gnu::always_inline]] inline lanes<Arch> power_below(const lanes<Arch>& x) noexcept {
+  if constexpr (single_precision<T>)
+    return exp2_minus_near(xsimd::min(x, lanes<Arch>(1000.0)), exp2m1_7);
   else
     return exp_minus(x);
 }

@@ -132,6 +132,18 @@ template <class Arch, std::size_t N>
   return xsimd::fma(polynomial(terms, f), f, V(1.0)) * power_of_two(k);
 }
 
+/// 2^-x for x in [0, 1000]. Number of terms as above.
+template <class Arch, std::size_t N>
+[[nodiscard]] [[gnu::always_inline]] inline lanes<Arch> exp2_minus_near(
+    const lanes<Arch>& x, const std::array<double, N>& terms) noexcept {
+  using V = lanes<Arch>;
+  // The low bits of `shifted` are those of the whole number nearest to -x, and are added to the exponent.
+  const V whole(6755399441055744.0);
+  const V shifted = opaque(whole - x);
+  const V f = opaque(whole - shifted) - x;
+  return from_bits((to_bits(shifted) << 52) + to_bits(xsimd::fma(polynomial(terms, f), f, V(1.0))));
+}
+
 /// exp(-x) of floats x >= 0. The result is 0 from x = 87 on, so that none is subnormal. Relative error 4 *
 /// 2^-24.
 template <class Arch>
@@ -218,6 +230,29 @@ template <class Arch, std::size_t N>
   const V z = s * s;
   const V tail = s * z * polynomial(terms, z);
   return xsimd::fma(k, V(std::numbers::ln2), V(2.0) * (s + tail));
+}
+
+/// log(1 + u), without loss of small u, and 1 / (1 + u), by one division.
+template <class Arch>
+struct log_and_inverse {
+  lanes<Arch> log, inverse;
+};
+/// For u in [0, 4]. Relative error of the logarithm 5 * 2^-53 with 7 terms, 1e-10 with 4, and of the inverse 3 * 2^-53.
+template <class Arch, std::size_t N>
+[[nodiscard]] [[gnu::always_inline]] inline log_and_inverse<Arch> of_1_plus(
+    const lanes<Arch>& u, const std::array<double, N>& terms) noexcept {
+  using V = lanes<Arch>;
+  // 1 + u = c m with c = 1, 2 or 4 and m in [sqrt(1/2), sqrt(2)); log(m) = 2 atanh((m - 1) / (m + 1)).
+  const auto past_1 = u > V(std::numbers::sqrt2 - 1.0), past_2 = u > V(2.0 * std::numbers::sqrt2 - 1.0);
+  const auto of_c = [&](double of_1, double of_2, double of_4) {
+    return xsimd::select(past_2, V(of_4), xsimd::select(past_1, V(of_2), V(of_1)));
+  };
+  const V sum = V(1.0) + u, under = u + of_c(2.0, 3.0, 5.0);
+  const V both = V(1.0) / (sum * under);
+  const V s = (u + of_c(0.0, -1.0, -3.0)) * (both * sum);
+  const V z = s * s;
+  const V tail = s * z * polynomial(terms, z);
+  return {of_c(0.0, std::numbers::ln2, 2.0 * std::numbers::ln2) + V(2.0) * (s + tail), both * under};
 }
 
 /// Sums of logarithms of normal numbers > 0, computed as the logarithm of their product.
