@@ -160,6 +160,9 @@ void add_all();
 namespace late_interaction {
 void add_all();
 }
+namespace ndcg {
+void add_all();
+}
 namespace neural_sort {
 void add_all();
 }

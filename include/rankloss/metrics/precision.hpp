@@ -6,6 +6,7 @@
 #include <rankloss/detail/data/relevant_items.hpp>
 #include <rankloss/detail/gains/smooth_cut.hpp>
 #include <rankloss/detail/sorting/first_of_order.hpp>
+#include <rankloss/detail/sorting/first_positions.hpp>
 #include <rankloss/evaluate.hpp>
 #include <rankloss/options.hpp>
 #include <rankloss/workspace.hpp>
@@ -58,9 +59,9 @@ struct precision {
     const std::span<double> weights = scratch.take<double>(items.size_with_missed());
     detail::relevant_weights(items, false, weights);
     const std::size_t k = detail::counted_by(cutoff, items.size());
-    return items.size() > 0
-               ? detail::expected_sum_of_first(items.scores, weights, k, scratch) / denominator(items.size())
-               : 0.0;
+    if (items.size() == 0) return 0.0;
+    const detail::first_positions<T> first(items.scores, k, scratch);
+    return detail::expected_sum_of_first(items.scores, weights, k, first) / denominator(items.size());
   }
 
   /// As a function of real ranks >= 1:

@@ -4,6 +4,7 @@
 #include <rankloss/batch.hpp>
 #include <rankloss/detail/data/relevant_items.hpp>
 #include <rankloss/detail/sorting/first_of_order.hpp>
+#include <rankloss/detail/sorting/first_positions.hpp>
 #include <rankloss/evaluate.hpp>
 #include <rankloss/workspace.hpp>
 
@@ -40,8 +41,9 @@ struct r_precision {
     if (!(total > 0.0) || items.size() == 0) return 0.0;
     std::size_t relevant = 0;
     for (std::size_t i = 0; i < weights.size(); ++i) relevant += detail::relevant(items, i) ? 1u : 0u;
-    return detail::expected_sum_of_first(items.scores, weights, std::min(relevant, items.size()), scratch) /
-           total;
+    const std::size_t k = std::min(relevant, items.size());
+    const detail::first_positions<T> first(items.scores, k, scratch);
+    return detail::expected_sum_of_first(items.scores, weights, k, first) / total;
   }
 
   template <class T, class R>

@@ -7,6 +7,7 @@
 #include <rankloss/detail/data/relevant_items.hpp>
 #include <rankloss/detail/gains/smooth_cut.hpp>
 #include <rankloss/detail/sorting/first_of_order.hpp>
+#include <rankloss/detail/sorting/first_positions.hpp>
 #include <rankloss/evaluate.hpp>
 #include <rankloss/options.hpp>
 #include <rankloss/workspace.hpp>
@@ -49,7 +50,8 @@ struct recall {
     // item is missed.
     const double found =
         k < items.size()
-            ? detail::expected_sum_of_first(items.scores, weights, k, scratch)
+            ? detail::expected_sum_of_first(items.scores, weights, k,
+                                            detail::first_positions<T>(items.scores, k, scratch))
             : std::accumulate(weights.begin(), weights.begin() + static_cast<std::ptrdiff_t>(k), 0.0);
     return found / total;
   }

@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
-#include <rankloss/batch.hpp>
 #include <rankloss/detail/base/finite.hpp>
 #include <rankloss/detail/gains/ideal_dcg.hpp>
 #include <rankloss/detail/gains/rank_terms.hpp>
-#include <rankloss/detail/sorting/score_runs.hpp>
-#include <rankloss/workspace.hpp>
+#include <rankloss/detail/sorting/first_positions.hpp>
 
 #include <algorithm>
 #include <cstddef>
@@ -16,13 +14,13 @@ namespace rankloss::inline RANKLOSS_ABI::detail {
 
 /// Expected DCG of the first k over the random order of equal scores. Each item of a run of equal scores is
 /// at each of its positions equally often, so a run contributes its mean gain times the sum of its discounts.
-template <class T>
-[[nodiscard]] double expected_dcg(const strided<const T>& scores, std::span<const double> gains,
-                                  std::size_t k, workspace& scratch) {
+/// @param gain_of  gain_of(i): the gain of item i
+template <class T, class GainOf>
+[[nodiscard]] double expected_dcg(const first_positions<T>& first, std::size_t k, const GainOf& gain_of) {
   double sum = 0.0;
-  for_each_run(scores, k, scratch, [&](const score_run<T>& run) {
+  first.for_each_run(k, [&](const score_run<T>& run) {
     double gain = 0.0;
-    for (const auto& item : run.items) gain = held_sum(gain, gains[item.payload]);
+    for (const auto& item : run.items) gain = held_sum(gain, gain_of(item.payload));
     double discount = 0.0;
     for (std::size_t p = run.begin; p < std::min(run.end, k); ++p) discount += discount_at(p + 1);
     const auto size = static_cast<double>(run.items.size());
