@@ -2,6 +2,7 @@
 #pragma once
 
 #include <rankloss/batch.hpp>
+#include <rankloss/detail/base/finite.hpp>
 #include <rankloss/detail/data/counted_by.hpp>
 #include <rankloss/detail/gains/ideal_dcg.hpp>
 #include <rankloss/detail/gains/list_gains.hpp>
@@ -11,6 +12,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -60,7 +62,7 @@ class item_gains {
     ideal_sum<single_discounts> sum(kind, last_);
     if (!grades_.empty()) {
       std::size_t begin = 0;
-      for (std::size_t g = most_grades; g-- > 0; begin += counts_[g])
+      for (std::size_t g = levels_; g-- > 0; begin += counts_[g])
         if (counts_[g] > 0) sum.add(by_grade_[g], begin, begin + counts_[g]);
       return sum.value();
     }
@@ -111,31 +113,55 @@ class item_gains {
       counts_[g] = counts[0][g] + counts[1][g] + counts[2][g] + counts[3][g];
     return true;
   }
+  /// Numbers of floating point are compared by their bits, which compilers make vectors of, and which is
+  /// right for NaN too; data may be unchecked.
   template <class RelevanceOf>
   [[nodiscard]] bool grades_from(const RelevanceOf& relevance_of) noexcept {
-    constexpr auto most = static_cast<R>(most_grades - 1);
-    unsigned odd = 0;
-    for (std::size_t i = 0; i < grades_.size(); ++i) {
-      const R y = relevance_of(i);
-      const R held = y > R{0} ? (y < most ? y : most) : R{0};
-      const int grade = static_cast<int>(held);
-      odd |= static_cast<R>(grade) == y ? 0u : 1u;
-      // Unless data are checked, relevance may be NaN.
-      grades_[i] = static_cast<std::uint8_t>(static_cast<unsigned>(grade) % most_grades);
+    std::uint8_t* const grades = grades_.data();
+    const std::size_t n = grades_.size();
+    if constexpr (std::floating_point<R>) {
+      constexpr auto most = __builtin_bit_cast(bits_of<R>, static_cast<R>(most_grades - 1));
+      bits_of<R> odd = 0;
+      int any = 0;
+      for (std::size_t i = 0; i < n; ++i) {
+        const auto y = __builtin_bit_cast(bits_of<R>, relevance_of(i));
+        const bits_of<R> held = y < most ? y : most;
+        const int grade = static_cast<int>(__builtin_bit_cast(R, held));
+        odd |= __builtin_bit_cast(bits_of<R>, static_cast<R>(grade)) ^ y;
+        any |= grade;
+        grades[i] = static_cast<std::uint8_t>(grade);
+      }
+      levels_ = std::size_t{1} << std::bit_width(static_cast<unsigned>(any));
+      return odd == 0;
+    } else {
+      unsigned odd = 0;
+      for (std::size_t i = 0; i < n; ++i) {
+        const R y = relevance_of(i);
+        const bool is_grade = y >= R{0} && static_cast<std::uint64_t>(y) < most_grades;
+        odd |= is_grade ? 0u : 1u;
+        grades[i] = is_grade ? static_cast<std::uint8_t>(y) : std::uint8_t{0};
+      }
+      levels_ = most_grades;
+      return odd == 0;
     }
-    return odd == 0;
   }
 
   /// Computes the gains of the grades that there are; returns whether they rise with the grade.
   [[nodiscard]] bool rising_by_grade(gain kind, std::span<const double> table, bool scaled) noexcept {
     double largest = 0.0;
-    for (std::size_t g = 0; g < most_grades; ++g)
+    for (std::size_t g = 0; g < levels_; ++g)
       if (counts_[g] > 0)
         largest = kind == gain::table ? std::max(largest, worth_in(table, static_cast<double>(g)))
                                       : static_cast<double>(g);
     scale_ = scaled ? scale_of_gains(kind, table, largest) : gain_scale{kind, table};
+    if (kind == gain::exponential) {
+      // So small a grade has no shift, and a power of two is exact.
+      for (std::size_t g = 0; g < levels_; ++g)
+        by_grade_[g] = static_cast<double>((std::uint64_t{1} << g) - 1);
+      return true;
+    }
     double before = -1.0;
-    for (std::size_t g = 0; g < most_grades; ++g) {
+    for (std::size_t g = 0; g < levels_; ++g) {
       if (counts_[g] == 0) continue;
       by_grade_[g] = scale_.of(static_cast<double>(g));
       if (!(by_grade_[g] > before)) return false;
@@ -150,6 +176,7 @@ class item_gains {
   gain_scale scale_;
   std::span<std::uint8_t> grades_;  // [n], or empty
   std::span<double> gains_;         // [n], or empty
+  std::size_t levels_ = 0;          // above all grades
   std::array<double, most_grades> by_grade_;
   std::array<std::uint32_t, most_grades> counts_;
 };

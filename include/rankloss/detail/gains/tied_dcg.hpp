@@ -19,6 +19,10 @@ template <class T, class GainOf>
 [[nodiscard]] double expected_dcg(const first_positions<T>& first, std::size_t k, const GainOf& gain_of) {
   double sum = 0.0;
   first.for_each_run(k, [&](const score_run<T>& run) {
+    if (run.items.size() == 1) {
+      sum = held_sum(sum, gain_of(run.items[0].payload) * discount_at(run.begin + 1));
+      return;
+    }
     double gain = 0.0;
     for (const auto& item : run.items) gain = held_sum(gain, gain_of(item.payload));
     double discount = 0.0;

@@ -28,8 +28,8 @@ template <class T>
   key low = keys[0];
   key high = keys[0];
   for (std::size_t i = 0; i < n; ++i) {
-    low = std::min(low, keys[i]);
-    high = std::max(high, keys[i]);
+    low = keys[i] < low ? keys[i] : low;
+    high = keys[i] > high ? keys[i] : high;
   }
   for (unsigned step = 0; low < high; ++step) {
     key middle = low + (high - low) / 2;
@@ -91,8 +91,8 @@ class first_positions {
     require_countable(n);
     k = std::min(k, n);
     if (k == 0) return {};
-    const std::size_t most = std::max(tuning::longest_short_sort, 2 * k);
-    if (n <= most)
+    const std::size_t most = k + k / 2 + 4;
+    if (n <= std::max(tuning::longest_short_sort, 2 * most))
       return items_by_key<key>(n, scratch, [&](std::size_t i) { return descending_key(values[i]); });
 
     constexpr std::size_t unit = 64 / sizeof(key);
@@ -101,7 +101,10 @@ class first_positions {
     const std::span<record> buffer = scratch.take<record>(n);
     const workspace::scope scope(scratch);
     const std::span<key> keys = scratch.take<key>(padded);
-    for (std::size_t i = 0; i < n; ++i) keys[i] = descending_key(values[i]);
+    if (values.stride() == 1)
+      for (std::size_t i = 0; i < n; ++i) keys[i] = descending_key(values.data()[i]);
+    else
+      for (std::size_t i = 0; i < n; ++i) keys[i] = descending_key(values[i]);
     std::fill(keys.begin() + static_cast<std::ptrdiff_t>(n), keys.end(), std::numeric_limits<key>::max());
     const key bound = bound_of_first<T>(keys.data(), n, padded, k, most);
     std::size_t kept = 0;
