@@ -19,6 +19,7 @@ int main(int argc, char** argv) {
   bench::laplace_ranks::add_all();
   bench::sigmoid_ranks::add_all();
   bench::projected_ranks::add_all();
+  bench::relaxed_list::add_all();
   bench::soft_sort::add_all();
   bench::soft_top_k::add_all();
   bench::sorting_network::add_all();

@@ -178,6 +178,9 @@ void add_all();
 namespace projected_ranks {
 void add_all();
 }
+namespace relaxed_list {
+void add_all();
+}
 namespace soft_sort {
 void add_all();
 }

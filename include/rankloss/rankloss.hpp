@@ -68,6 +68,7 @@
 #include <rankloss/ranks/rank.hpp>
 #include <rankloss/ranks/sigmoid_ranks.hpp>
 #include <rankloss/rao_kupper.hpp>
+#include <rankloss/relaxed_list.hpp>
 #include <rankloss/relevance_scores.hpp>
 #include <rankloss/relevance_tiles.hpp>
 #include <rankloss/siglip.hpp>
