@@ -46,6 +46,7 @@
 #include <rankloss/metrics/reciprocal_rank.hpp>
 #include <rankloss/metrics/retrieval.hpp>
 #include <rankloss/metrics/spearman.hpp>
+#include <rankloss/metrics/together.hpp>
 #include <rankloss/multi_similarity.hpp>
 #include <rankloss/nca.hpp>
 #include <rankloss/neural_ndcg.hpp>

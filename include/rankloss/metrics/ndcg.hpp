@@ -56,10 +56,20 @@ struct dcg {
 
   template <class T, class R>
   double operator()(const list<T, R>& items, const list_outputs<T>&, workspace& scratch) const {
+    return detail::value_of_positions(*this, items, scratch);
+  }
+
+  /// How many of the first positions by score the value depends on, and the value from them.
+  template <class T, class R>
+  [[nodiscard]] std::size_t positions_read(const list<T, R>& items) const noexcept {
+    return detail::counted_by(cutoff, items.size());
+  }
+  template <class T, class R>
+  [[nodiscard]] double of_positions(const list<T, R>& items, detail::first_positions<T>& first,
+                                    workspace& scratch) const {
     const workspace::scope scope(scratch);
     const std::size_t k = detail::counted_by(cutoff, items.size());
     const detail::item_gains<T, R> gains(items, gain, gain_table, cutoff, false, scratch);
-    const detail::first_positions<T> first(items.scores, k, scratch);
     return gains.visit([&](const auto& gain_of) { return detail::expected_dcg(first, k, gain_of); });
   }
 
@@ -121,12 +131,22 @@ struct ndcg {
 
   template <class T, class R>
   double operator()(const list<T, R>& items, const list_outputs<T>&, workspace& scratch) const {
+    return detail::value_of_positions(*this, items, scratch);
+  }
+
+  /// How many of the first positions by score the value depends on, and the value from them.
+  template <class T, class R>
+  [[nodiscard]] std::size_t positions_read(const list<T, R>& items) const noexcept {
+    return detail::counted_by(cutoff, items.size());
+  }
+  template <class T, class R>
+  [[nodiscard]] double of_positions(const list<T, R>& items, detail::first_positions<T>& first,
+                                    workspace& scratch) const {
     const workspace::scope scope(scratch);
     const std::size_t k = detail::counted_by(cutoff, items.size());
     const detail::item_gains<T, R> gains(items, gain, gain_table, cutoff, true, scratch);
     const double most = gains.ideal_dcg(ideal, scratch);
     if (!(most > 0.0)) return 0.0;
-    const detail::first_positions<T> first(items.scores, k, scratch);
     return gains.visit([&](const auto& gain_of) { return detail::expected_dcg(first, k, gain_of); }) / most;
   }
 

@@ -70,7 +70,7 @@ class item_gains {
     if constexpr (std::floating_point<R>) {
       // Different relevance may have equal gains, where both are small; they are one run.
       const workspace::scope scope(scratch);
-      const first_positions<R> first(relevance_, last_, scratch);
+      first_positions<R> first(relevance_, last_, scratch);
       double held = 0.0;
       std::size_t from = 0;
       std::size_t to = 0;

@@ -16,7 +16,7 @@ namespace rankloss::inline RANKLOSS_ABI::detail {
 /// at each of its positions equally often, so a run contributes its mean gain times the sum of its discounts.
 /// @param gain_of  gain_of(i): the gain of item i
 template <class T, class GainOf>
-[[nodiscard]] double expected_dcg(const first_positions<T>& first, std::size_t k, const GainOf& gain_of) {
+[[nodiscard]] double expected_dcg(first_positions<T>& first, std::size_t k, const GainOf& gain_of) {
   double sum = 0.0;
   first.for_each_run(k, [&](const score_run<T>& run) {
     if (run.items.size() == 1) {

@@ -14,7 +14,7 @@ namespace rankloss::inline RANKLOSS_ABI::detail {
 /// The sum is formed in the order of the list.
 template <class T>
 [[nodiscard]] double expected_sum_of_first(const strided<const T>& scores, std::span<const double> values,
-                                           std::size_t k, const first_positions<T>& first) {
+                                           std::size_t k, first_positions<T>& first) {
   const key_of<T> border = first.key_at(k - 1);
   std::size_t above = 0;
   std::size_t tied = 0;

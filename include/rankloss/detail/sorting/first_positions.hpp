@@ -61,61 +61,96 @@ struct score_run {
 
 /// The items at the first k positions by falling value, and all that are tied with the last of them. Of equal
 /// values the first comes first. Where k is a small part of the list these items are selected, and only they
-/// are sorted.
+/// are sorted; all of this is done when they are first asked for.
 template <class T>
 class first_positions {
  public:
   using key = key_of<T>;
 
+  /// Takes scratch of the caller's scope.
   first_positions(const strided<const T>& values, std::size_t k, workspace& scratch)
-      : records_(sorted(values, k, scratch)) {}
+      : values_(values),
+        k_(std::min(k, values.size())),
+        scratch_(scratch),
+        records_(scratch.take<record>(values.size())),
+        buffer_(scratch.take<record>(values.size())) {
+    require_countable(values.size());
+  }
 
   /// The key of the item at a position of the first k, counted from 0.
-  [[nodiscard]] key key_at(std::size_t position) const noexcept { return records_[position].key; }
+  [[nodiscard]] key key_at(std::size_t position) { return sorted()[position].key; }
 
   /// Calls visit(run) for the runs of equal values that begin among the first `count` positions, count <= k.
   template <class Visit>
-  void for_each_run(std::size_t count, Visit visit) const {
-    for (std::size_t begin = 0, end = 0; begin < count && begin < records_.size(); begin = end) {
-      while (end < records_.size() && records_[end].key == records_[begin].key) ++end;
-      visit(score_run<T>{records_.subspan(begin, end - begin), begin, end});
+  void for_each_run(std::size_t count, Visit visit) {
+    if (count == 0 || k_ == 0) return;
+    const std::span<const record> all = sorted();
+    for (std::size_t begin = 0, end = 0; begin < count && begin < all.size(); begin = end) {
+      while (end < all.size() && all[end].key == all[begin].key) ++end;
+      visit(score_run<T>{all.subspan(begin, end - begin), begin, end});
     }
   }
 
  private:
   using record = keyed_item<key>;
 
-  [[nodiscard]] static std::span<const record> sorted(const strided<const T>& values, std::size_t k,
-                                                      workspace& scratch) {
-    const std::size_t n = values.size();
-    require_countable(n);
-    k = std::min(k, n);
-    if (k == 0) return {};
-    const std::size_t most = k + k / 2 + 4;
-    if (n <= std::max(tuning::longest_short_sort, 2 * most))
-      return items_by_key<key>(n, scratch, [&](std::size_t i) { return descending_key(values[i]); });
-
-    constexpr std::size_t unit = 64 / sizeof(key);
-    const std::size_t padded = (n + unit - 1) / unit * unit;
-    const std::span<record> records = scratch.take<record>(n);
-    const std::span<record> buffer = scratch.take<record>(n);
-    const workspace::scope scope(scratch);
-    const std::span<key> keys = scratch.take<key>(padded);
-    if (values.stride() == 1)
-      for (std::size_t i = 0; i < n; ++i) keys[i] = descending_key(values.data()[i]);
-    else
-      for (std::size_t i = 0; i < n; ++i) keys[i] = descending_key(values[i]);
-    std::fill(keys.begin() + static_cast<std::ptrdiff_t>(n), keys.end(), std::numeric_limits<key>::max());
-    const key bound = bound_of_first<T>(keys.data(), n, padded, k, most);
-    std::size_t kept = 0;
-    for (std::size_t i = 0; i < n; ++i) {
-      records[kept] = {keys[i], static_cast<std::uint32_t>(i)};
-      kept += keys[i] <= bound ? 1u : 0u;
+  [[nodiscard]] std::span<const record> sorted() {
+    if (sorted_.empty()) {
+      const std::size_t kept = gather();
+      sorted_ = sort_by_key(records_.first(kept), buffer_.first(kept), scratch_);
     }
-    return sort_by_key(records.first(kept), buffer.first(kept), scratch);
+    return sorted_;
   }
 
-  std::span<const record> records_;
+  /// Writes records of the first positions, at least, in the order of the list; returns their number.
+  [[nodiscard]] std::size_t gather() {
+    const std::size_t n = values_.size();
+    const std::size_t most = k_ + k_ / 2 + 4;  // fewer would take more steps than their sort saves
+    if (n <= std::max(tuning::longest_short_sort, 2 * most)) {
+      for (std::size_t i = 0; i < n; ++i)
+        records_[i] = {descending_key(values_[i]), static_cast<std::uint32_t>(i)};
+      return n;
+    }
+    constexpr std::size_t unit = 64 / sizeof(key);
+    const std::size_t padded = (n + unit - 1) / unit * unit;
+    const workspace::scope scope(scratch_);
+    const std::span<key> keys = scratch_.take<key>(padded);
+    if (values_.stride() == 1)
+      for (std::size_t i = 0; i < n; ++i) keys[i] = descending_key(values_.data()[i]);
+    else
+      for (std::size_t i = 0; i < n; ++i) keys[i] = descending_key(values_[i]);
+    std::fill(keys.begin() + static_cast<std::ptrdiff_t>(n), keys.end(), std::numeric_limits<key>::max());
+    const key bound = bound_of_first<T>(keys.data(), n, padded, k_, most);
+    std::size_t kept = 0;
+    for (std::size_t i = 0; i < n; ++i) {
+      records_[kept] = {keys[i], static_cast<std::uint32_t>(i)};
+      kept += keys[i] <= bound ? 1u : 0u;
+    }
+    return kept;
+  }
+
+  strided<const T> values_;
+  std::size_t k_;
+  workspace& scratch_;
+  std::span<record> records_, buffer_;  // [n]
+  std::span<const record> sorted_;      // empty: not yet sorted
 };
+
+/// A metric that reads the first positions by score: how many, and its value from them. first_positions of
+/// more of them give the same value.
+template <class Metric, class T, class R>
+concept reads_positions = requires(const Metric& metric, const list<T, R>& items, first_positions<T>& first,
+                                   workspace& scratch) {
+  metric.positions_read(items);
+  metric.of_positions(items, first, scratch);
+};
+
+/// The value of such a metric by itself.
+template <class Metric, class T, class R>
+[[nodiscard]] double value_of_positions(const Metric& metric, const list<T, R>& items, workspace& scratch) {
+  const workspace::scope scope(scratch);
+  first_positions<T> first(items.scores, metric.positions_read(items), scratch);
+  return metric.of_positions(items, first, scratch);
+}
 
 }  // namespace rankloss::inline RANKLOSS_ABI::detail
