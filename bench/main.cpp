@@ -14,6 +14,7 @@ int main(int argc, char** argv) {
   bench::cmpc::add_all();
   bench::late_interaction::add_all();
   bench::ndcg::add_all();
+  bench::retrieval::add_all();
   bench::neural_sort::add_all();
   bench::argsort::add_all();
   bench::laplace_ranks::add_all();

@@ -163,6 +163,9 @@ void add_all();
 namespace ndcg {
 void add_all();
 }
+namespace retrieval {
+void add_all();
+}
 namespace neural_sort {
 void add_all();
 }
