@@ -70,7 +70,7 @@ struct dcg {
     const workspace::scope scope(scratch);
     const std::size_t k = detail::counted_by(cutoff, items.size());
     const detail::item_gains<T, R> gains(items, gain, gain_table, cutoff, false, scratch);
-    return gains.visit([&](const auto& gain_of) { return detail::expected_dcg(first, k, gain_of); });
+    return gains.visit([&](const auto& gain_of) { return detail::expected_dcg<false>(first, k, gain_of); });
   }
 
   /// As a function of real ranks >= 1:
@@ -147,7 +147,8 @@ struct ndcg {
     const detail::item_gains<T, R> gains(items, gain, gain_table, cutoff, true, scratch);
     const double most = gains.ideal_dcg(ideal, scratch);
     if (!(most > 0.0)) return 0.0;
-    return gains.visit([&](const auto& gain_of) { return detail::expected_dcg(first, k, gain_of); }) / most;
+    return gains.visit([&](const auto& gain_of) { return detail::expected_dcg<true>(first, k, gain_of); }) /
+           most;
   }
 
   /// As a function of real ranks >= 1: that of dcg divided by the ideal DCG.
