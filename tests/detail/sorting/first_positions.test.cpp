@@ -75,7 +75,7 @@ TEMPLATE_TEST_CASE("first_positions: the first k of a stable sort, with all that
   constexpr TestType infinity = std::numeric_limits<TestType>::infinity();
   for (const std::size_t n : {0u, 1u, 31u, 32u, 33u, 47u, 100u, 129u, 1000u, 5000u})
     for (const std::size_t k : {0u, 1u, 2u, 10u, 17u, 40u, 300u, 6000u})
-      for (const std::size_t stride : {1u, 3u}) {
+      for (const std::size_t stride : {1u, 2u}) {
         const std::size_t all = n * stride;
         check(support::numbers<TestType>(random, all), stride, k);
         check(support::whole_numbers<TestType>(random, all, 3), stride, k);
