@@ -13,11 +13,14 @@ int main(int argc, char** argv) {
 #endif
   bench::cmpc::add_all();
   bench::late_interaction::add_all();
+  bench::ndcg::add_all();
+  bench::retrieval::add_all();
   bench::neural_sort::add_all();
   bench::argsort::add_all();
   bench::laplace_ranks::add_all();
   bench::sigmoid_ranks::add_all();
   bench::projected_ranks::add_all();
+  bench::relaxed_list::add_all();
   bench::soft_sort::add_all();
   bench::soft_top_k::add_all();
   bench::sorting_network::add_all();

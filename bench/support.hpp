@@ -161,6 +161,12 @@ void add_all();
 namespace late_interaction {
 void add_all();
 }
+namespace ndcg {
+void add_all();
+}
+namespace retrieval {
+void add_all();
+}
 namespace neural_sort {
 void add_all();
 }
@@ -174,6 +180,9 @@ namespace sigmoid_ranks {
 void add_all();
 }
 namespace projected_ranks {
+void add_all();
+}
+namespace relaxed_list {
 void add_all();
 }
 namespace soft_sort {

@@ -11,7 +11,7 @@ cmake_minimum_required(VERSION 3.25)
 set(frame arrays batch context distance embedding_batch evaluate relevance_tiles vectors gain loss matrix_view options random ranks/rank sorts/sort threads workspace)
 list(APPEND frame data/svmlight data/trec hosts/eigen hosts/xtensor) # they read data or arrays, for losses and metrics alike
 # Headers of no loss: named there, without a row. Metrics are too.
-set(without_row embedding_memory gradient_cache late_interaction relevance_scores)
+set(without_row embedding_memory gradient_cache late_interaction relaxed_list relevance_scores)
 # Headers that need Eigen: whoever includes the umbrella may have none.
 set(not_in_umbrella embedding_batch)
 # What the one verb takes is tested with it.

@@ -46,6 +46,7 @@
 #include <rankloss/metrics/reciprocal_rank.hpp>
 #include <rankloss/metrics/retrieval.hpp>
 #include <rankloss/metrics/spearman.hpp>
+#include <rankloss/metrics/together.hpp>
 #include <rankloss/multi_similarity.hpp>
 #include <rankloss/nca.hpp>
 #include <rankloss/neural_ndcg.hpp>
@@ -68,6 +69,7 @@
 #include <rankloss/ranks/rank.hpp>
 #include <rankloss/ranks/sigmoid_ranks.hpp>
 #include <rankloss/rao_kupper.hpp>
+#include <rankloss/relaxed_list.hpp>
 #include <rankloss/relevance_scores.hpp>
 #include <rankloss/relevance_tiles.hpp>
 #include <rankloss/siglip.hpp>

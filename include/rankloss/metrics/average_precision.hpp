@@ -5,7 +5,7 @@
 #include <rankloss/detail/data/counted_by.hpp>
 #include <rankloss/detail/data/relevant_items.hpp>
 #include <rankloss/detail/gains/rank_terms.hpp>
-#include <rankloss/detail/sorting/score_runs.hpp>
+#include <rankloss/detail/sorting/first_positions.hpp>
 #include <rankloss/evaluate.hpp>
 #include <rankloss/options.hpp>
 #include <rankloss/workspace.hpp>
@@ -59,6 +59,17 @@ struct average_precision {
 
   template <class T, class R>
   double operator()(const list<T, R>& items, const list_outputs<T>&, workspace& scratch) const {
+    return detail::value_of_positions(*this, items, scratch);
+  }
+
+  /// How many of the first positions by score the value depends on, and the value from them.
+  template <class T, class R>
+  [[nodiscard]] std::size_t positions_read(const list<T, R>& items) const noexcept {
+    return detail::counted_by(cutoff, items.size());
+  }
+  template <class T, class R>
+  [[nodiscard]] double of_positions(const list<T, R>& items, detail::first_positions<T>& first,
+                                    workspace& scratch) const {
     const workspace::scope scope(scratch);
     const std::size_t k = detail::counted_by(cutoff, items.size());
     const std::span<double> weights = scratch.take<double>(items.size_with_missed());
@@ -66,7 +77,7 @@ struct average_precision {
     if (!(total > 0.0)) return 0.0;
     double sum = 0.0;
     std::size_t above = 0;
-    detail::for_each_run(items.scores, k, scratch, [&](const detail::score_run<T>& run) {
+    first.for_each_run(k, [&](const detail::score_run<T>& run) {
       std::size_t relevant = 0;
       double weight = 0.0;
       for (const auto& item : run.items) {

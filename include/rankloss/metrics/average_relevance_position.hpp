@@ -4,7 +4,7 @@
 #include <rankloss/batch.hpp>
 #include <rankloss/detail/data/relevant_items.hpp>
 #include <rankloss/detail/gains/list_gains.hpp>
-#include <rankloss/detail/sorting/score_runs.hpp>
+#include <rankloss/detail/sorting/first_positions.hpp>
 #include <rankloss/evaluate.hpp>
 #include <rankloss/gain.hpp>
 #include <rankloss/workspace.hpp>
@@ -37,12 +37,23 @@ struct average_relevance_position {
 
   template <class T, class R>
   double operator()(const list<T, R>& items, const list_outputs<T>&, workspace& scratch) const {
+    return detail::value_of_positions(*this, items, scratch);
+  }
+
+  /// How many of the first positions by score the value depends on, and the value from them.
+  template <class T, class R>
+  [[nodiscard]] std::size_t positions_read(const list<T, R>& items) const noexcept {
+    return items.size();
+  }
+  template <class T, class R>
+  [[nodiscard]] double of_positions(const list<T, R>& items, detail::first_positions<T>& first,
+                                    workspace& scratch) const {
     const workspace::scope scope(scratch);
     const std::span<double> weighted_relevance = scratch.take<double>(items.size());
     const double total = weigh(items, weighted_relevance);
     if (!(total > 0.0)) return 0.0;
     double sum = 0.0;
-    detail::for_each_run(items.scores, items.size(), scratch, [&](const detail::score_run<T>& run) {
+    first.for_each_run(items.size(), [&](const detail::score_run<T>& run) {
       double mass = 0.0;
       for (const auto& item : run.items) mass += weighted_relevance[item.payload];
       sum += mass * 0.5 * static_cast<double>(run.begin + 1 + run.end);

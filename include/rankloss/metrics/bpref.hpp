@@ -3,7 +3,7 @@
 
 #include <rankloss/batch.hpp>
 #include <rankloss/detail/data/relevant_items.hpp>
-#include <rankloss/detail/sorting/score_runs.hpp>
+#include <rankloss/detail/sorting/first_positions.hpp>
 #include <rankloss/evaluate.hpp>
 #include <rankloss/workspace.hpp>
 
@@ -39,6 +39,17 @@ struct bpref {
 
   template <class T, class R>
   double operator()(const list<T, R>& items, const list_outputs<T>&, workspace& scratch) const {
+    return detail::value_of_positions(*this, items, scratch);
+  }
+
+  /// How many of the first positions by score the value depends on, and the value from them.
+  template <class T, class R>
+  [[nodiscard]] std::size_t positions_read(const list<T, R>& items) const noexcept {
+    return items.size();
+  }
+  template <class T, class R>
+  [[nodiscard]] double of_positions(const list<T, R>& items, detail::first_positions<T>& first,
+                                    workspace& scratch) const {
     const workspace::scope scope(scratch);
     const std::span<double> weights = scratch.take<double>(items.size_with_missed());
     detail::relevant_weights(items, true, weights);
@@ -52,7 +63,7 @@ struct bpref {
     }
     double sum = 0.0;
     std::size_t above = 0;
-    detail::for_each_run(items.scores, items.size(), scratch, [&](const detail::score_run<T>& run) {
+    first.for_each_run(items.size(), [&](const detail::score_run<T>& run) {
       double weight = 0.0;
       std::size_t tied = 0;
       for (const auto& item : run.items) {

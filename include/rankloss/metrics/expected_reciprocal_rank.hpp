@@ -7,6 +7,7 @@
 #include <rankloss/detail/gains/list_gains.hpp>
 #include <rankloss/detail/gains/rank_terms.hpp>
 #include <rankloss/detail/gains/tied_stops.hpp>
+#include <rankloss/detail/sorting/first_positions.hpp>
 #include <rankloss/detail/sorting/score_runs.hpp>
 #include <rankloss/evaluate.hpp>
 #include <rankloss/gain.hpp>
@@ -64,6 +65,17 @@ struct expected_reciprocal_rank {
 
   template <class T, class R>
   double operator()(const list<T, R>& items, const list_outputs<T>&, workspace& scratch) const {
+    return detail::value_of_positions(*this, items, scratch);
+  }
+
+  /// How many of the first positions by score the value depends on, and the value from them.
+  template <class T, class R>
+  [[nodiscard]] std::size_t positions_read(const list<T, R>& items) const noexcept {
+    return detail::counted_by(cutoff, items.size());
+  }
+  template <class T, class R>
+  [[nodiscard]] double of_positions(const list<T, R>& items, detail::first_positions<T>& first,
+                                    workspace& scratch) const {
     const workspace::scope scope(scratch);
     const std::size_t k = detail::counted_by(cutoff, items.size());
     const std::span<double> stops = scratch.take<double>(items.size_with_missed());
@@ -71,7 +83,7 @@ struct expected_reciprocal_rank {
     double sum = 0.0;
     double reached = 1.0;
     const std::span<double> relevant = scratch.take<double>(items.size());
-    detail::for_each_run(items.scores, k, scratch, [&](const detail::score_run<T>& run) {
+    first.for_each_run(k, [&](const detail::score_run<T>& run) {
       std::size_t r = 0;
       for (const auto& item : run.items)
         if (stops[item.payload] > 0.0) relevant[r++] = stops[item.payload];

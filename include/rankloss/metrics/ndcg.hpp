@@ -4,8 +4,10 @@
 #include <rankloss/batch.hpp>
 #include <rankloss/detail/data/counted_by.hpp>
 #include <rankloss/detail/gains/ideal_dcg.hpp>
+#include <rankloss/detail/gains/item_gains.hpp>
 #include <rankloss/detail/gains/list_gains.hpp>
 #include <rankloss/detail/gains/tied_dcg.hpp>
+#include <rankloss/detail/sorting/first_positions.hpp>
 #include <rankloss/evaluate.hpp>
 #include <rankloss/gain.hpp>
 #include <rankloss/options.hpp>
@@ -54,10 +56,21 @@ struct dcg {
 
   template <class T, class R>
   double operator()(const list<T, R>& items, const list_outputs<T>&, workspace& scratch) const {
+    return detail::value_of_positions(*this, items, scratch);
+  }
+
+  /// How many of the first positions by score the value depends on, and the value from them.
+  template <class T, class R>
+  [[nodiscard]] std::size_t positions_read(const list<T, R>& items) const noexcept {
+    return detail::counted_by(cutoff, items.size());
+  }
+  template <class T, class R>
+  [[nodiscard]] double of_positions(const list<T, R>& items, detail::first_positions<T>& first,
+                                    workspace& scratch) const {
     const workspace::scope scope(scratch);
-    const std::span<double> gains = scratch.take<double>(items.size_with_missed());
-    detail::weighted_gains(items, gain, gain_table, false, gains);
-    return detail::expected_dcg(items.scores, gains, detail::counted_by(cutoff, items.size()), scratch);
+    const std::size_t k = detail::counted_by(cutoff, items.size());
+    const detail::item_gains<T, R> gains(items, gain, gain_table, cutoff, false, scratch);
+    return gains.visit([&](const auto& gain_of) { return detail::expected_dcg<false>(first, k, gain_of); });
   }
 
   /// As a function of real ranks >= 1:
@@ -118,14 +131,24 @@ struct ndcg {
 
   template <class T, class R>
   double operator()(const list<T, R>& items, const list_outputs<T>&, workspace& scratch) const {
+    return detail::value_of_positions(*this, items, scratch);
+  }
+
+  /// How many of the first positions by score the value depends on, and the value from them.
+  template <class T, class R>
+  [[nodiscard]] std::size_t positions_read(const list<T, R>& items) const noexcept {
+    return detail::counted_by(cutoff, items.size());
+  }
+  template <class T, class R>
+  [[nodiscard]] double of_positions(const list<T, R>& items, detail::first_positions<T>& first,
+                                    workspace& scratch) const {
     const workspace::scope scope(scratch);
-    const std::span<double> gains = scratch.take<double>(items.size_with_missed());
-    detail::weighted_gains(items, gain, gain_table, true, gains);
-    const double most = ideal_dcg(gains, scratch);
-    return most > 0.0 ? detail::expected_dcg(items.scores, gains, detail::counted_by(cutoff, items.size()),
-                                             scratch) /
-                            most
-                      : 0.0;
+    const std::size_t k = detail::counted_by(cutoff, items.size());
+    const detail::item_gains<T, R> gains(items, gain, gain_table, cutoff, true, scratch);
+    const double most = gains.ideal_dcg(ideal, scratch);
+    if (!(most > 0.0)) return 0.0;
+    return gains.visit([&](const auto& gain_of) { return detail::expected_dcg<true>(first, k, gain_of); }) /
+           most;
   }
 
   /// As a function of real ranks >= 1: that of dcg divided by the ideal DCG.
@@ -137,7 +160,7 @@ struct ndcg {
     const workspace::scope scope(scratch);
     const std::span<double> gains = scratch.take<double>(items.size_with_missed());
     detail::weighted_gains(items, gain, gain_table, true, gains);
-    const double most = ideal_dcg(gains, scratch);
+    const double most = detail::ideal_dcg<detail::single_discounts, double>(ideal, cutoff, gains, scratch);
     if (most > 0.0) return detail::dcg_of_ranks(ranks, gains, cutoff, most, by_rank);
     std::fill(by_rank.begin(), by_rank.end(), 0.0);
     return 0.0;
@@ -146,11 +169,6 @@ struct ndcg {
   template <class T, class R>
   [[nodiscard]] bool has_relevance(const list<T, R>& items) const {
     return detail::any_gain(items, gain, gain_table);
-  }
-
- private:
-  [[nodiscard]] double ideal_dcg(std::span<const double> gains, workspace& scratch) const {
-    return detail::ideal_dcg<detail::single_discounts>(ideal, cutoff, gains, scratch);
   }
 };
 

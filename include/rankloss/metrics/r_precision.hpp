@@ -4,6 +4,7 @@
 #include <rankloss/batch.hpp>
 #include <rankloss/detail/data/relevant_items.hpp>
 #include <rankloss/detail/sorting/first_of_order.hpp>
+#include <rankloss/detail/sorting/first_positions.hpp>
 #include <rankloss/evaluate.hpp>
 #include <rankloss/workspace.hpp>
 
@@ -33,15 +34,24 @@ struct r_precision {
 
   template <class T, class R>
   double operator()(const list<T, R>& items, const list_outputs<T>&, workspace& scratch) const {
+    return detail::value_of_positions(*this, items, scratch);
+  }
+
+  /// How many of the first positions by score the value depends on, and the value from them.
+  template <class T, class R>
+  [[nodiscard]] std::size_t positions_read(const list<T, R>& items) const noexcept {
+    return std::min(detail::relevant_count(items), items.size());
+  }
+  template <class T, class R>
+  [[nodiscard]] double of_positions(const list<T, R>& items, detail::first_positions<T>& first,
+                                    workspace& scratch) const {
     const workspace::scope scope(scratch);
     const std::span<double> weights = scratch.take<double>(items.size_with_missed());
     detail::relevant_weights(items, true, weights);
     const double total = std::accumulate(weights.begin(), weights.end(), 0.0);
     if (!(total > 0.0) || items.size() == 0) return 0.0;
-    std::size_t relevant = 0;
-    for (std::size_t i = 0; i < weights.size(); ++i) relevant += detail::relevant(items, i) ? 1u : 0u;
-    return detail::expected_sum_of_first(items.scores, weights, std::min(relevant, items.size()), scratch) /
-           total;
+    const std::size_t k = positions_read(items);
+    return detail::expected_sum_of_first(items.scores, weights, k, first) / total;
   }
 
   template <class T, class R>

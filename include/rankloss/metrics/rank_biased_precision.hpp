@@ -7,7 +7,7 @@
 #include <rankloss/detail/data/counted_by.hpp>
 #include <rankloss/detail/gains/list_gains.hpp>
 #include <rankloss/detail/gains/rank_terms.hpp>
-#include <rankloss/detail/sorting/score_runs.hpp>
+#include <rankloss/detail/sorting/first_positions.hpp>
 #include <rankloss/evaluate.hpp>
 #include <rankloss/gain.hpp>
 #include <rankloss/options.hpp>
@@ -61,13 +61,24 @@ struct rank_biased_precision {
 
   template <class T, class R>
   double operator()(const list<T, R>& items, const list_outputs<T>&, workspace& scratch) const {
+    return detail::value_of_positions(*this, items, scratch);
+  }
+
+  /// How many of the first positions by score the value depends on, and the value from them.
+  template <class T, class R>
+  [[nodiscard]] std::size_t positions_read(const list<T, R>& items) const noexcept {
+    return detail::counted_by(cutoff, items.size());
+  }
+  template <class T, class R>
+  [[nodiscard]] double of_positions(const list<T, R>& items, detail::first_positions<T>& first,
+                                    workspace& scratch) const {
     const workspace::scope scope(scratch);
     const std::size_t k = detail::counted_by(cutoff, items.size());
     const std::span<double> gains = scratch.take<double>(items.size_with_missed());
     detail::weighted_gains(items, gain, gain_table, false, gains);
     const double log_persistence = std::log(persistence);
     double sum = 0.0;
-    detail::for_each_run(items.scores, k, scratch, [&](const detail::score_run<T>& run) {
+    first.for_each_run(k, [&](const detail::score_run<T>& run) {
       const double reached = std::exp(static_cast<double>(run.begin) * log_persistence);
       if (reached == 0.0) return;  // gains may be infinite
       double mean = 0.0;

@@ -7,6 +7,7 @@
 #include <rankloss/detail/data/relevant_items.hpp>
 #include <rankloss/detail/gains/smooth_cut.hpp>
 #include <rankloss/detail/sorting/first_of_order.hpp>
+#include <rankloss/detail/sorting/first_positions.hpp>
 #include <rankloss/evaluate.hpp>
 #include <rankloss/options.hpp>
 #include <rankloss/workspace.hpp>
@@ -40,6 +41,17 @@ struct recall {
 
   template <class T, class R>
   double operator()(const list<T, R>& items, const list_outputs<T>&, workspace& scratch) const {
+    return detail::value_of_positions(*this, items, scratch);
+  }
+
+  /// How many of the first positions by score the value depends on, and the value from them.
+  template <class T, class R>
+  [[nodiscard]] std::size_t positions_read(const list<T, R>& items) const noexcept {
+    return detail::counted_by(cutoff, items.size());
+  }
+  template <class T, class R>
+  [[nodiscard]] double of_positions(const list<T, R>& items, detail::first_positions<T>& first,
+                                    workspace& scratch) const {
     const workspace::scope scope(scratch);
     const std::span<double> weights = scratch.take<double>(items.size_with_missed());
     const double total = weigh(items, weights);
@@ -49,7 +61,7 @@ struct recall {
     // item is missed.
     const double found =
         k < items.size()
-            ? detail::expected_sum_of_first(items.scores, weights, k, scratch)
+            ? detail::expected_sum_of_first(items.scores, weights, k, first)
             : std::accumulate(weights.begin(), weights.begin() + static_cast<std::ptrdiff_t>(k), 0.0);
     return found / total;
   }

@@ -55,21 +55,21 @@ namespace detail {
 /// Checks that all functions over one list of scores make before anything is written: ranges of options,
 /// sizes and NaN.
 template <class How, class T>
-void check_scores(const How& how, std::span<const T> scores, context& ctx) {
+void check_scores(const How& how, std::span<const T> scores, data_checks checks) {
   validate(how);
-  if (ctx.checks == data_checks::off) return;
-  const std::size_t bad = find_first(
-      strided<const T>(scores.data(), scores.size()), [](const T& s) { return is_nan(s); }, ctx.scratch());
+  if (checks == data_checks::off) return;
+  const std::size_t bad =
+      find_first(strided<const T>(scores.data(), scores.size()), [](const T& s) { return is_nan(s); });
   require(bad == scores.size(), "scores: ", bad < scores.size() ? static_cast<double>(scores[bad]) : 0.0,
           " at item ", bad, ", expected a number");
 }
 
 template <class T>
 void check_array(std::string_view field, std::span<const T> values, std::size_t expected,
-                 const context& ctx) {
+                 data_checks checks) {
   require(values.size() == expected, field, ": size ", values.size(), ", expected ", expected,
           " (one per score)");
-  if (ctx.checks == data_checks::off) return;
+  if (checks == data_checks::off) return;
   const std::size_t bad =
       find_first(strided<const T>(values.data(), values.size()), [](const T& v) { return !is_finite(v); });
   require(bad == values.size(), field, ": ", bad < values.size() ? static_cast<double>(values[bad]) : 0.0,
@@ -112,29 +112,45 @@ void narrow(std::span<const double> from, std::span<T> to) {
   for (std::size_t i = 0; i < to.size(); ++i) to[i] = static_cast<T>(from[i]);
 }
 
-/// Shared part of the functions over one list of scores: makes all checks, then calls `body(object, out)`
-/// with the object of `how` and an output of doubles, which is copied to the host's memory at the end.
-/// Nothing is written if a check fails, or for an empty list.
+/// An array that goes into a product.
 template <class T>
 struct named_input {
   std::string_view field;
   std::span<const T> values;  // [n]
 };
+
+/// Checks what goes into a product over n scores, and the size of the output.
+template <class T>
+void check_inputs(std::initializer_list<named_input<T>> inputs, std::size_t n, std::string_view field,
+                  std::size_t size, std::size_t expected, std::string_view unit, data_checks checks) {
+  for (const named_input<T>& input : inputs) check_array(input.field, input.values, n, checks);
+  require(size == expected, field, ": size ", size, ", expected ", expected, " (", unit, ")");
+}
+
+/// Calls `body(object, wide, scratch)` with an output of doubles, which is copied to the host's memory at the
+/// end.
+template <class Object, class T, class Body>
+void write_product(Object& object, std::span<T> out, workspace& scratch, const Body& body) {
+  const workspace::scope scope(scratch);
+  const std::span<double> wide = scratch.take<double>(out.size());
+  body(object, wide, scratch);
+  narrow(std::span<const double>(wide), out);
+}
+
+/// Shared part of the functions over one list of scores: makes all checks, then writes what `body` computes
+/// with the object of `how`. Nothing is written if a check fails, or for an empty list.
 template <class T, class How, class Body>
 void with_object(const How& how, array_view<const T> scores, std::initializer_list<named_input<T>> inputs,
                  std::string_view field, std::span<T> out, std::size_t expected, std::string_view unit,
                  context& ctx, Body body) {
   const sole_use alone(ctx);
-  check_scores(how, scores, ctx);
-  for (const named_input<T>& input : inputs) check_array(input.field, input.values, scores.size(), ctx);
-  require(out.size() == expected, field, ": size ", out.size(), ", expected ", expected, " (", unit, ")");
+  check_scores(how, std::span<const T>(scores), ctx.checks);
+  check_inputs<T>(inputs, scores.size(), field, out.size(), expected, unit, ctx.checks);
   if (scores.empty()) return;
   workspace& scratch = ctx.scratch();
   const workspace::scope scope(scratch);
-  const std::span<double> wide = scratch.take<double>(expected);
   auto object = how(strided<const T>(scores.data(), scores.size()), scratch);
-  body(object, wide, scratch);
-  narrow(std::span<const double>(wide), out);
+  write_product(object, out, scratch, body);
 }
 
 }  // namespace detail
@@ -146,6 +162,7 @@ void with_object(const How& how, array_view<const T> scores, std::initializer_li
 ///   allocates each time.
 /// - Arrays are anything from which an array_view can be made: vectors, spans, C arrays, vectors of Eigen.
 ///   Cost and accuracy are those of `how`.
+/// - Each call sorts. Values and derivatives from one sort: relaxed_list.hpp.
 /// - Edge cases: an empty list has no ranks.
 /// @throws std::invalid_argument naming the field when a size or an option is invalid, or (data_checks::on) a
 /// score is NaN; then nothing has been written.

@@ -23,6 +23,13 @@ template <class T, class R>
   return false;
 }
 
+template <class T, class R>
+[[nodiscard]] std::size_t relevant_count(const list<T, R>& items) noexcept {
+  std::size_t count = 0;
+  for (std::size_t i = 0; i < items.size_with_missed(); ++i) count += relevant(items, i) ? 1u : 0u;
+  return count;
+}
+
 /// Weights of the relevant items, including missed ones, and 0 for the others. With `scaled` they are brought
 /// near 1 by a power of two, which is exact, so that no sum overflows; quotients of sums of weights do not
 /// change.

@@ -29,36 +29,72 @@ namespace rankloss::inline RANKLOSS_ABI::detail {
   return kind == gain::table ? worth_in(table, y) : gain_of(kind, y, shift);
 }
 
-/// Gains of a list, including missed items, times its item weights. With `scaled` both are brought near 1 by
-/// powers of two, which is exact, so that no sum overflows; a quotient of two DCGs does not change.
-template <class T, class R>
-void weighted_gains(const list<T, R>& items, gain kind, std::span<const double> table, bool scaled,
-                    std::span<double> gains) {
+/// How the gains of a list are scaled: divided by 2^shift or multiplied by a unit, so that the largest is near
+/// 1 and no sum overflows. Both are powers of two, which is exact; a quotient of two DCGs does not change.
+struct gain_scale {
+  gain kind;
+  std::span<const double> table;
   double shift = 0.0;
   double unit = 1.0;
+  double lowest = 1.0;  ///< 2^-shift
+
+  /// The gain of a relevance; as gain_of.
+  [[nodiscard]] double of(double y) const noexcept {
+    if (kind == gain::table) return worth_in(table, y) * unit;
+    y = y < 0.0 ? 0.0 : y;
+    if (kind == gain::linear) return y * lowest;
+    if (y < 0.5) return std::expm1(y * std::numbers::ln2) * lowest;
+    return std::exp2(y - shift) - lowest;
+  }
+};
+
+/// For quotients of DCGs of a list whose largest relevance, or largest gain of a table, is given.
+[[nodiscard]] inline gain_scale scale_of_gains(gain kind, std::span<const double> table, double largest) {
+  gain_scale scale{kind, table};
+  if (kind == gain::table) scale.unit = gain_unit(largest);
+  if (kind == gain::exponential && largest > 0.0 && largest < 1e-30)
+    scale.kind = gain::linear;  // 2^y - 1 is in proportion to y
+  if (scale.kind == gain::linear && largest > 0.0) scale.shift = std::clamp(std::ilogb(largest), -1000, 1000);
+  if (scale.kind == gain::exponential && largest > 500.0) scale.shift = largest;
+  scale.lowest = std::exp2(-scale.shift);
+  return scale;
+}
+
+/// @param scaled  whether only quotients of DCGs are wanted; otherwise the gains stay as they are
+template <class T, class R>
+[[nodiscard]] gain_scale scale_of_gains(const list<T, R>& items, gain kind, std::span<const double> table,
+                                        bool scaled) {
+  if (!scaled) return {kind, table};
+  double largest = 0.0;
+  for (std::size_t i = 0; i < items.size_with_missed(); ++i) {
+    const auto y = static_cast<double>(items.relevance[i]);
+    largest = std::max(largest, kind == gain::table ? worth_in(table, y) : y);
+  }
+  return scale_of_gains(kind, table, largest);
+}
+
+/// Gains of a list, including missed items, times its item weights. With `scaled` the weights are brought
+/// near 1 as the gains are.
+template <class T, class R>
+void weighted_gains(const list<T, R>& items, const gain_scale& scale, bool scaled, std::span<double> gains) {
   int weight_shift = 0;
   if (scaled) {
-    double largest = 0.0;
-    for (std::size_t i = 0; i < items.size_with_missed(); ++i) {
-      const auto y = static_cast<double>(items.relevance[i]);
-      largest = std::max(largest, kind == gain::table ? gain_of(kind, table, y, 0.0) : y);
-    }
-    if (kind == gain::table) unit = gain_unit(largest);
-    if (kind == gain::exponential && largest > 0.0 && largest < 1e-30)
-      kind = gain::linear;  // 2^y - 1 is in proportion to y
-    if (kind == gain::linear && largest > 0.0) shift = std::clamp(std::ilogb(largest), -1000, 1000);
-    if (kind == gain::exponential && largest > 500.0) shift = largest;
     double heaviest = 0.0;
     for (std::size_t i = 0; i < items.weights.size(); ++i) heaviest = std::max(heaviest, items.weights[i]);
     if (heaviest > 0.0) weight_shift = std::ilogb(heaviest);
   }
   for (std::size_t i = 0; i < items.size_with_missed(); ++i) {
-    gains[i] = gain_of(kind, table, static_cast<double>(items.relevance[i]), shift) * unit;
+    gains[i] = scale.of(static_cast<double>(items.relevance[i]));
     if (items.weights.empty()) continue;
     const double product =
         items.weights[i] > 0.0 ? gains[i] * std::ldexp(items.weights[i], -weight_shift) : 0.0;
     gains[i] = is_finite(opaque(gains[i])) ? held_as<double>(product) : product;
   }
+}
+template <class T, class R>
+void weighted_gains(const list<T, R>& items, gain kind, std::span<const double> table, bool scaled,
+                    std::span<double> gains) {
+  weighted_gains(items, scale_of_gains(items, kind, table, scaled), scaled, gains);
 }
 
 }  // namespace rankloss::inline RANKLOSS_ABI::detail

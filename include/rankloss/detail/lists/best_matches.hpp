@@ -140,7 +140,25 @@ class best_matches {
       for_each_match(i, begin, end,
                      [&](std::size_t j) { take(row[j], best[j - begin], matching[j - begin]); });
     }
-    for (std::size_t i = 0; i < batch_.rows; ++i) {
+    std::size_t i = 0;
+    // Several rows at a time: the counts are loaded and stored once for all of them, and while one row is
+    // waited for the others are on their way from memory.
+    constexpr std::size_t together = 4;
+    for (; !leaves_out_ && i + together <= batch_.rows; i += together) {
+      const std::array rows{row_of(i), row_of(i + 1), row_of(i + 2), row_of(i + 3)};
+      for (std::size_t j = begin; j < end; ++j) {
+        const T own = best[j - begin];
+        std::uint32_t more = 0;
+        std::uint32_t same = 0;
+        for (const auto& row : rows) {
+          more += row[j] > own ? 1u : 0u;
+          same += row[j] == own ? 1u : 0u;
+        }
+        above[j - begin] += more;
+        tied[j - begin] += same;
+      }
+    }
+    for (; i < batch_.rows; ++i) {
       const auto row = row_of(i);
       for_each_kept(i, begin, end, [&](std::size_t j) {
         above[j - begin] += row[j] > best[j - begin] ? 1u : 0u;
