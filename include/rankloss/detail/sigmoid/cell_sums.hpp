@@ -139,7 +139,7 @@ class cell_list {
     x_ = x;
     scale_ = 1.0 / temperature;
     const std::size_t n = x.size();
-    const std::span<cell> cells = scratch.take<cell>(2 * n / tuning::cell_items);
+    const std::span<cell> cells = scratch.take<cell>(n / tuning::crowded_mean);
     std::size_t count = 0;
     std::size_t largest = 0;
     for (std::size_t begin = 0; begin < n;) {
