@@ -57,6 +57,9 @@ inline constexpr std::size_t cell_items = 16;
 inline constexpr std::size_t crowded_cell = 256;
 inline constexpr std::size_t crowded_mean = 4;
 
+/// Sigmoid ranks of lists of up to so many items are summed pair by pair. Benchmark smooth_ap_batch.
+inline constexpr std::size_t longest_short_sums = 32;
+
 /// Items with gain up to which each is compared with all items of a long list. Benchmark sndcg_single.
 inline constexpr std::size_t few_gains = 4;
 
