@@ -49,16 +49,16 @@ void one_list_plain(benchmark::State& state, std::size_t n) {
           [&](const list_data<T>& list) { return loss(list.scores, list.relevance, gradient); });
 }
 
-/// Many short lists in one call, separated by offsets.
+/// Many lists in one call, separated by offsets.
 template <class T>
-void batch(benchmark::State& state, std::size_t count, std::size_t n) {
+void batch(benchmark::State& state, std::size_t count, std::size_t n, double t = temperature) {
   rankloss::context context;
   std::vector<T> gradient(count * n);
   std::vector<std::int32_t> offsets;
   for (std::size_t l = 0; l <= count; ++l) offsets.push_back(static_cast<std::int32_t>(l * n));
   measure(state, lists<T>(count * n), count * n, [&](const list_data<T>& all) {
     return rankloss::evaluate(
-        rankloss::sndcg{.temperature = temperature},
+        rankloss::sndcg{.temperature = t},
         rankloss::list_batch<T>{.scores = all.scores, .relevance = all.relevance, .offsets = offsets},
         {.gradient = gradient}, context);
   });
@@ -80,6 +80,15 @@ void add_type() {
   for (const std::size_t n : {4, 8, 12, 13, 16, 32, 64, 128})
     add<T>("sndcg_batch", std::to_string(8192 / n) + "x" + std::to_string(n), "gradient",
            [=](benchmark::State& state) { batch<T>(state, 8192 / n, n); });
+
+  // Lists on both sides of the length up to which each has a lane of its own.
+  for (const std::size_t n : {256, 320, 512, 1024, 4096}) {
+    const std::string name = "64x" + std::to_string(n);
+    add<T>("sndcg_batch", name, "gradient", [=](benchmark::State& state) { batch<T>(state, 64, n); });
+    for (const char* t : {"0.01", "1"})
+      add<T>("sndcg_batch_temperature", name, t,
+             [=, t = std::stod(t)](benchmark::State& state) { batch<T>(state, 64, n, t); });
+  }
 
   // One item of gain, which is compared with all others.
   for (const std::size_t n : {512, 4096, 65536})

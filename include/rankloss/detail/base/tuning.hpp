@@ -58,10 +58,16 @@ inline constexpr std::size_t longest_by_pairs = by_precision<T>(8, 12);
 /// long chains of a scan lose where more items have scores close to each other.
 template <class T>
 inline constexpr std::size_t longest_in_lane = by_precision<T>(256, 64);
-/// Items of a cell, in the mean, from which on cells are faster than scans. Benchmark sndcg_temperature.
-inline constexpr std::size_t cell_items = 8;
-/// Items of one cell from which on a list is computed in cells whatever the others hold: by digits.
+/// Items of a cell, in the mean, from which on cells are faster than scans. Benchmarks sndcg_temperature and
+/// sndcg_batch_temperature.
+inline constexpr std::size_t cell_items = 16;
+/// Items of one cell from which on a list is computed in cells though scans are faster, where the cells hold so
+/// many in the mean: by digits.
 inline constexpr std::size_t crowded_cell = 256;
+inline constexpr std::size_t crowded_mean = 4;
+
+/// Sigmoid ranks of lists of up to so many items are summed pair by pair. Benchmark smooth_ap_batch.
+inline constexpr std::size_t longest_short_sums = 32;
 
 /// Items with gain up to which each is compared with all items of a long list. Benchmark sndcg_single.
 inline constexpr std::size_t few_gains = 4;

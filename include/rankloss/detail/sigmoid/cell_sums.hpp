@@ -158,7 +158,7 @@ class cell_list {
     x_ = x;
     scale_ = 1.0 / temperature;
     const std::size_t n = x.size();
-    const std::span<cell> cells = scratch.take<cell>(2 * n / tuning::cell_items);
+    const std::span<cell> cells = scratch.take<cell>(n / tuning::crowded_mean);
     std::size_t count = 0;
     std::size_t largest = 0;
     for (std::size_t begin = 0; begin < n;) {
@@ -177,14 +177,24 @@ class cell_list {
         if (next) c.offset = std::min(offset, constants::half_width);
         c.distance = next ? width : gap - above.offset + c.offset;
       }
-      // Finds the first item below the cell by doubling steps and then by bisection.
-      const auto inside = [&](std::size_t i) {
-        return distance(begin, i) <= c.offset + constants::half_width;
-      };
-      std::size_t step = 1;
-      while (begin + step < n && inside(begin + step)) step *= 2;
-      std::size_t low = begin + step / 2;
-      std::size_t high = std::min(begin + step, n);
+      // Finds the first item below the cell: in one row of lanes, where most of the small cells end, or else by
+      // doubling steps and then by bisection.
+      const double width_left = c.offset + constants::half_width;
+      const auto inside = [&](std::size_t i) { return distance(begin, i) <= width_left; };
+      std::size_t low = begin;  // the last item that is known to be inside
+      std::size_t high = n;     // the first one that is known not to be
+      if (begin + w < n) {
+        const V gaps = (V(static_cast<double>(x[begin])) - load_row<Arch>(x.data() + begin + 1)) * V(scale_);
+        const double near = sum_of(xsimd::select(gaps <= V(width_left), V(1.0), V(0.0)));
+        low += static_cast<std::size_t>(near);
+        if (low < begin + w) high = low + 1;
+      }
+      for (std::size_t step = 1; low + step < high; step *= 2) {
+        if (inside(low + step))
+          low += step;
+        else
+          high = low + step;
+      }
       while (low + 1 < high) {
         const std::size_t middle = low + (high - low) / 2;
         (inside(middle) ? low : high) = middle;

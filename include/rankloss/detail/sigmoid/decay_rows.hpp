@@ -45,7 +45,6 @@ template <class Arch, class T>
 template <class Arch, class T>
 [[nodiscard]] sorted_rows<Arch> lay_in_rows(const sorted_list<T>& by_score, double temperature,
                                             workspace& scratch) {
-  using V = lanes<Arch>;
   constexpr std::size_t w = lane_count<Arch>;
   const std::size_t n = by_score.x.size();
   const std::size_t rows = (n + w - 1) / w;
@@ -57,29 +56,23 @@ template <class Arch, class T>
   const std::span<double> decay = scratch.take<double>((rows + 1) * w);
   // Rows in which the last lane holds an item have an item in every lane.
   sorted.whole_rows = n > (w - 1) * rows ? n - (w - 1) * rows : 0;
-  // The decay is 0 into padding and at both ends of the list, so that nothing acts across them.
-  alignas(64) double current[w];
-  alignas(64) double kept[w];
-  for (std::size_t l = 0; l < w; ++l) current[l] = l > 0 && l * rows <= n ? x(l * rows - 1) : x(0);
-  V upper = V::load_aligned(current);
-  for (std::size_t i = 0; i <= rows; ++i) {
-    if (i < sorted.whole_rows) {
+  {
+    // Decays are formed in the order of the scores, where neighbours lie side by side, and then moved. They
+    // are 0 into padding and at both ends of the list, so that nothing acts across them.
+    const workspace::scope forming(scratch);
+    const double* const by_position = neighbour_decays<Arch, T>(by_score.x, scale, 1.0, scratch).data();
+    const std::uint32_t* const item = by_score.order.data();
+    for (std::size_t i = 0; i < sorted.whole_rows; ++i)
       for (std::size_t l = 0; l < w; ++l) {
-        current[l] = x(l * rows + i);
-        kept[l] = l * rows + i > 0 ? 1.0 : 0.0;
-        order[i * w + l] = by_score.order[l * rows + i];
+        decay[i * w + l] = by_position[l * rows + i];
+        order[i * w + l] = item[l * rows + i];
       }
-    } else {
+    for (std::size_t i = sorted.whole_rows; i <= rows; ++i)
       for (std::size_t l = 0; l < w; ++l) {
         const std::size_t at = l * rows + i;
-        current[l] = at < n ? x(at) : x(n - 1);
-        kept[l] = at > 0 && at < n ? 1.0 : 0.0;
-        if (i < rows) order[i * w + l] = at < n ? by_score.order[at] : static_cast<std::uint32_t>(n);
+        decay[i * w + l] = at < n ? by_position[at] : 0.0;
+        if (i < rows) order[i * w + l] = at < n ? item[at] : static_cast<std::uint32_t>(n);
       }
-    }
-    const V lower = V::load_aligned(current);
-    (exp_minus((upper - lower) * V(scale)) * V::load_aligned(kept)).store_aligned(decay.data() + i * w);
-    upper = lower;
   }
 
   // Items further than `reach` from the item at the end of their stretch are negligible beside that item,
@@ -117,7 +110,7 @@ template <class Arch, class T>
   sorted.items = n;
   sorted.order = order;
   sorted.decay = decay;
-  sorted.rank_of_first = V::load_aligned(rank_of_first);
+  sorted.rank_of_first = lanes<Arch>::load_aligned(rank_of_first);
   sorted.single = true;
   return sorted;
 }

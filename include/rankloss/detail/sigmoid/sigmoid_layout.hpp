@@ -20,6 +20,8 @@ struct sigmoid_layout {
   cell_list<Arch, T> cells;  ///< where dense
   sorted_rows<Arch> rows;    ///< where not
 
+  sigmoid_layout() = default;
+
   /// `in_cells` is false where cells cannot give what is wanted. In a dense layout by_slot[slot] = values[i];
   /// both may be empty.
   sigmoid_layout(const strided<const T>& scores, double temperature, bool in_cells, std::span<const T> values,

@@ -3,8 +3,10 @@
 
 #include <rankloss/batch.hpp>
 #include <rankloss/detail/base/loops.hpp>
+#include <rankloss/detail/base/tuning.hpp>
 #include <rankloss/detail/sigmoid/cell_sums.hpp>
 #include <rankloss/detail/sigmoid/decay_rows.hpp>
+#include <rankloss/detail/sigmoid/short_sums.hpp>
 #include <rankloss/detail/sigmoid/sigmoid_layout.hpp>
 #include <rankloss/detail/sigmoid/sigmoid_pull.hpp>
 #include <rankloss/detail/sigmoid/sorted_sums.hpp>
@@ -21,7 +23,8 @@
 
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
-/// Sums over all pairs of one list in O(n K): by cells if the list is dense, otherwise by scans.
+/// Sums over all pairs of one list in O(n K): by cells if the list is dense, otherwise by scans; those of
+/// a short list pair by pair.
 ///
 ///     ranks(out)          out_i = 1 + sum_{j != i} sigmoid((s_j - s_i) / t)
 ///     pull(weights, out)  out_i = sum_{j != i} (weights_j - weights_i) sigmoid'((s_j - s_i) / t)
@@ -39,7 +42,12 @@ class sigmoid_sums {
 
  public:
   sigmoid_sums(const strided<const T>& scores, double temperature, workspace& scratch)
-      : n_(scores.size()), scratch_(scratch), in_(scores, temperature, true, {}, {}, scratch) {
+      : n_(scores.size()), scratch_(scratch) {
+    if (by_pairs()) {
+      pairs_ = short_sums<Arch, T>(scores, temperature, scratch);
+      return;
+    }
+    in_ = sigmoid_layout<Arch, T>(scores, temperature, true, {}, {}, scratch);
     if (in_.dense) {
       moments_ = scratch.take<double>(in_.cells.moment_count());
       slopes_ = scratch.take<double>(in_.cells.moment_count());
@@ -50,6 +58,7 @@ class sigmoid_sums {
   }
 
   void ranks(std::span<double> out) {
+    if (by_pairs()) return pairs_.ranks(out);
     const workspace::scope scope(scratch_);
     if (in_.dense) {
       const std::span<double> local = scratch_.take<double>(in_.cells.moment_count());
@@ -88,6 +97,7 @@ class sigmoid_sums {
 
   /// Requires a previous call of `ranks`, which computes the sums of slopes.
   void pull(std::span<const double> weights, std::span<double> out) const {
+    if (by_pairs()) return pairs_.pull(weights, out);
     const workspace::scope scope(scratch_);
     pull_centre<Arch> centre;
     if (in_.dense) {
@@ -137,6 +147,8 @@ class sigmoid_sums {
  private:
   using cells_type = cell_list<Arch, T>;
 
+  [[nodiscard]] bool by_pairs() const noexcept { return n_ <= tuning::longest_short_sums; }
+
   void from_slots(std::span<const double> by_slot, std::span<double> out) const {
     const std::span<const std::uint32_t> slots = in_.cells.slots();
     const even_pieces pieces(n_, tuning::piece_items);
@@ -150,6 +162,7 @@ class sigmoid_sums {
 
   std::size_t n_;
   workspace& scratch_;
+  short_sums<Arch, T> pairs_;
   sigmoid_layout<Arch, T> in_;
   std::span<double> moments_;  // of the cells' items with weight 1
   std::span<double> slopes_;   // sum_j sigmoid': local coefficients of the cells, or rows
