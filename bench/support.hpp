@@ -20,6 +20,7 @@ namespace bench {
 /// What the items of a list are worth.
 enum class relevance {
   grades,  ///< 0 to 4, each as likely as the others
+  binary,  ///< 0 or 1, the one as likely as the other
   real,    ///< anywhere in [0, 1]
   single,  ///< 1 for one item, 0 for all others
 };
@@ -35,6 +36,9 @@ struct list_data {
     switch (kind) {
       case bench::relevance::grades:
         for (T& y : relevance) y = static_cast<T>(grade(random));
+        break;
+      case bench::relevance::binary:
+        for (T& y : relevance) y = static_cast<T>(random() % 2);
         break;
       case bench::relevance::real:
         for (T& y : relevance) y = static_cast<T>(real(random));

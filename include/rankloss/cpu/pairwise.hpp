@@ -8,11 +8,13 @@
 #include <rankloss/detail/data/counted_by.hpp>
 #include <rankloss/detail/data/extremes.hpp>
 #include <rankloss/detail/pairs/alike.hpp>
+#include <rankloss/detail/pairs/lane_pairs.hpp>
 #include <rankloss/detail/pairs/ordered_items.hpp>
 #include <rankloss/detail/pairs/pair_levels.hpp>
 #include <rankloss/detail/pairs/pair_loop.hpp>
 #include <rankloss/detail/pairs/pair_merge.hpp>
 #include <rankloss/detail/pairs/pair_scan.hpp>
+#include <rankloss/detail/pairs/pair_series.hpp>
 #include <rankloss/detail/pairs/scaled_factor.hpp>
 #include <rankloss/detail/pairs/weight_channels.hpp>
 #include <rankloss/detail/sorting/argsort.hpp>
@@ -24,6 +26,7 @@
 #include <xsimd/xsimd.hpp>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <concepts>
 #include <cstddef>
@@ -50,8 +53,13 @@ struct pairwise_engine {
                     workspace& scratch) {
     const workspace::scope scope(scratch);
     if constexpr (has_scan)
-      if (out.hessian.empty() && items.size() >= tuning::shortest_scan)
-        return run_scan(loss, items, out, scratch);
+      if (out.hessian.empty() && items.size() >= tuning::shortest_scan) {
+        const workspace::scope scanning(scratch);
+        const std::span<std::uint32_t> numbers = scratch.take<std::uint32_t>(items.size());
+        const std::uint32_t level_count = levels_of::number_levels(items, numbers, scratch);
+        if (is_scanned(loss.function, items, level_count))
+          return run_scan(loss, items, numbers, level_count, out, scratch);
+      }
     if constexpr (has_hinges)
       if (loss.cutoff == 0 && items.size() >= tuning::shortest_merge)
         return run_merge(loss, items, out, scratch);
@@ -72,6 +80,43 @@ struct pairwise_engine {
     if (!narrow) value = run_pairs<double>(loss, items, at, k, out, scratch);
     if (takes_item_order(loss)) average_alike(items, by_score, out, scratch);
     return value;
+  }
+
+  // Short lists of floats, one in each lane, where the function and the weight allow it.
+  static constexpr bool has_lanes = requires(const computed_function& f, const xsimd::batch<double>& v) {
+    f.template of_probabilities<float>(v, v, v);
+  }
+  &&(std::same_as<Weight, pairs::equal> || std::same_as<Weight, pairs::delta_ndcg>);
+  static constexpr std::size_t group_size() noexcept requires has_lanes { return lane_count<Arch>; }
+  template <class T>
+  requires has_lanes static constexpr std::size_t group_longest() noexcept {
+    return by_precision<T>(uses_ranks ? tuning::longest_ranked_lane_pairs : tuning::longest_lane_pairs,
+                           std::size_t{0});
+  }
+
+  template <class T, class R>
+  requires has_lanes static void run(const loss_type& loss, std::span<const list<T, R>> lists,
+                                     std::span<const list_outputs<T>> out, std::span<double> values,
+                                     workspace& scratch) {
+    const workspace::scope scope(scratch);
+    std::array<bool, lane_count<Arch>> done{};
+    const bool weighted =
+        std::any_of(lists.begin(), lists.end(), [](const auto& l) { return !l.weights.empty(); });
+    if (loss.cutoff == 0 && out[0].hessian.empty() && !weighted) {
+      lane_pairs<Arch> pairs(lists, loss.function.score_scale(), scratch);
+      if constexpr (uses_ranks) pairs.weigh(lists, gain_rule_of(loss.weight), loss.weight.cutoff, scratch);
+      pairs.template sum<uses_ranks>(computed_function{loss.function});
+      for (std::size_t l = 0; l < lists.size(); ++l) {
+        // Of equal scores, the order of the items decides in ways that average_alike undoes.
+        if (!pairs.is_narrow(l) || (uses_ranks && pairs.has_ties(l))) continue;
+        const scaled_factor scaled = factor_of(loss, pairs.totals(l), lists[l], 1.0);
+        pairs.write(l, lists[l].size(), scaled, out[l].gradient);
+        values[l] = scaled.of(pairs.totals(l).value);
+        done[l] = true;
+      }
+    }
+    for (std::size_t l = 0; l < lists.size(); ++l)
+      if (!done[l]) values[l] = run(loss, lists[l], out[l], scratch);
   }
 
  private:
@@ -132,12 +177,39 @@ struct pairwise_engine {
     return {item, rank};
   }
 
+  /// Whether sums of exponentials are expected to take less time than pairs: each window costs as much as many
+  /// pairs, and pairs take the more time where their exponentials have no common centre (fill_exponentials).
+  template <class T, class R>
+  [[nodiscard]] static bool is_scanned(const Function& function, const list<T, R>& items,
+                                       std::uint32_t level_count) noexcept {
+    const std::size_t n = items.size();
+    if (n >= tuning::always_scanned) return true;
+    if constexpr (!single_precision<T>) return false;
+    const auto [least, most] = extremes_of(items.scores);
+    const double range =
+        (static_cast<double>(bounded(most)) - static_cast<double>(bounded(least))) / function.score_scale();
+    const double length = static_cast<double>(n);
+    const double windows = std::min(range / (2.0 * pair_series<T>::half_width), length);
+    const bool is_wide = range > 160.0;
+    if (!is_wide && n <= tuning::scanned_by_pairs) return false;
+    const double pairs = is_wide ? 3.0 * length : length;
+    const double rounds =
+        level_count > tuning::most_levels ? 2.0 : 1.0;  // of buckets, and of pairs within them
+    return length * (pairs - rounds * tuning::scan_item_pairs) >=
+           rounds * tuning::scan_window_pairs * windows;
+  }
+
+  /// The longest list whose pairs are computed in float lanes: the sums of an item over all others are then
+  /// sums of at most half as many numbers in each lane as those of longest_float_sum that are moved to doubles.
+  static constexpr std::size_t longest_float_list =
+      tuning::longest_float_sum / 2 * xsimd::batch<float, Arch>::size;
+
   /// Float lanes take half the time of double lanes. They are used where no sum is long, no number is large,
   /// and no two different grades become equal in float.
   template <class T, class R>
   [[nodiscard]] static bool fits_float(const Function& function, const list<T, R>& items,
                                        const ordered_items& at) noexcept {
-    if (at.size() > tuning::longest_float_sum || items.size() == 0) return false;
+    if (at.size() > longest_float_list || items.size() == 0) return false;
     const auto [least, most] = extremes_of(items.scores);
     double range = 160.0;
     if constexpr (requires { computed_function::float_range; }) range = computed_function::float_range;
@@ -164,10 +236,9 @@ struct pairwise_engine {
 
   /// Computes long lists by the sums of pair_scan.hpp.
   template <class T, class R>
-  static double run_scan(const loss_type& loss, const list<T, R>& items, const list_outputs<T>& out,
-                         workspace& scratch) {
-    const std::span<std::uint32_t> numbers = scratch.take<std::uint32_t>(items.size());
-    const std::uint32_t level_count = levels_of::number_levels(items, numbers, scratch);
+  static double run_scan(const loss_type& loss, const list<T, R>& items,
+                         std::span<const std::uint32_t> numbers, std::uint32_t level_count,
+                         const list_outputs<T>& out, workspace& scratch) {
     if constexpr (requires { computed_weight::level_channel_count; })
       if (level_count <= tuning::most_by_level)
         return run_scan<true, computed_weight::level_channel_count>(loss, items, numbers, level_count, out,
@@ -336,16 +407,25 @@ struct pairwise_engine {
     const pair_items<S> arrays{0, n, scores, levels, weights, gradient, hessian};
 
     const auto prepared = weight.template prepare<Arch, S>(items, at, scratch);
+    const bool by_blocks = single_precision<S> && n > tuning::longest_float_sum;
+    const std::span<double> gradient_sums = scratch.take<double>(by_blocks ? n : 0);
+    const std::span<double> hessian_sums = scratch.take<double>(by_blocks && !hessian.empty() ? n : 0);
+    std::fill(gradient_sums.begin(), gradient_sums.end(), 0.0);
+    std::fill(hessian_sums.begin(), hessian_sums.end(), 0.0);
     const auto sum = [&](const auto& f) {
-      const auto loop = [&]<bool Hessian> {
-        if constexpr (all_pairs)
-          return loop_over_all_pairs<Arch, Hessian>(arrays, first_end, f, prepared);
-        else
-          return in_score_order || loss.cutoff > 0
-                     ? loop_over_positions<Arch, Hessian>(arrays, first_end, f, prepared)
-                     : loop_over_levels<Arch, Hessian>(arrays, f, prepared);
+      const auto loop = [&](const pair_items<S>& part, std::size_t end) {
+        const auto wanted = [&]<bool Hessian> {
+          if constexpr (all_pairs)
+            return loop_over_all_pairs<Arch, Hessian>(part, end, f, prepared);
+          else
+            return in_score_order || loss.cutoff > 0
+                       ? loop_over_positions<Arch, Hessian>(part, end, f, prepared)
+                       : loop_over_levels<Arch, Hessian>(part, end, f, prepared);
+        };
+        return hessian.empty() ? wanted.template operator()<false>() : wanted.template operator()<true>();
       };
-      return hessian.empty() ? loop.template operator()<false>() : loop.template operator()<true>();
+      return by_blocks ? loop_by_blocks(arrays, first_end, gradient_sums, hessian_sums, loop)
+                       : loop(arrays, first_end);
     };
     pair_totals totals;
     bool done = false;
@@ -361,8 +441,14 @@ struct pairwise_engine {
     if (!done) totals = sum(by_difference<computed_function>{function});
 
     const scaled_factor scaled = factor_of(loss, totals, items, unit);
-    write_by_position<T>(gradient, scaled, at.item, out.gradient);
-    if (!hessian.empty()) write_by_position<T>(hessian, scaled, at.item, out.hessian);
+    const auto write = [&](std::span<S> lanes_of, std::span<double> sums, const strided<T>& to) {
+      if (by_blocks)
+        write_by_position<T>(sums, scaled, at.item, to);
+      else
+        write_by_position<T>(lanes_of, scaled, at.item, to);
+    };
+    write(gradient, gradient_sums, out.gradient);
+    if (!hessian.empty()) write(hessian, hessian_sums, out.hessian);
     return scaled.of(totals.value);
   }
 };

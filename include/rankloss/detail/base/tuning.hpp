@@ -77,14 +77,24 @@ inline constexpr std::size_t longest_band_in_lane = 256;
 
 // Sums over the pairs of a list.
 
-/// Shorter lists are computed pair by pair, without a scan over sorted scores. Benchmark ranknet.
-inline constexpr std::size_t shortest_scan = 512;
+/// Lists of up to so many floats are computed one in each lane: where pairs do not take ranks, a list by itself needs
+/// no sort by score. Benchmarks ranknet_batch, lambdarank_batch.
+inline constexpr std::size_t longest_lane_pairs = 16;
+inline constexpr std::size_t longest_ranked_lane_pairs = 48;
+
+/// Shorter lists are computed pair by pair, without a scan over sorted scores; lists of always_scanned items are
+/// not. Between them a scan is taken where each item of a float list has as many others as cost what scan_item_pairs
+/// and, for each window, scan_window_pairs of its pairs do. Benchmark ranknet_temperature.
+inline constexpr std::size_t shortest_scan = 192;
+inline constexpr std::size_t always_scanned = 512;
+inline constexpr double scan_item_pairs = 192.0;
+inline constexpr double scan_window_pairs = 640.0;
 /// Within a scan, parts of up to so many items are. Benchmark ranknet.
 inline constexpr std::size_t scanned_by_pairs = 256;
 /// Shorter lists are computed pair by pair, without a merge of their hinges. Benchmark hinge.
 inline constexpr std::size_t shortest_merge = 256;
-/// Sums over up to so many pairs of an item are formed in float lanes: by digits, because with more summands
-/// roundings in one direction add up.
+/// Sums over up to so many pairs of an item are formed in float: by digits, because with more summands
+/// roundings in one direction add up. Longer ones are moved to sums in double block by block.
 inline constexpr std::size_t longest_float_sum = 256;
 /// Items of a window whose pairs are computed one by one. Benchmark ranknet.
 inline constexpr std::size_t window_items = 64;

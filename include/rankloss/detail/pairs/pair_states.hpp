@@ -6,14 +6,37 @@
 #include <rankloss/detail/pairs/pair_series.hpp>
 #include <rankloss/detail/pairs/sorted_items.hpp>
 #include <rankloss/detail/sigmoid/cell_sums.hpp>
+#include <rankloss/detail/simd/lane_math.hpp>
 #include <rankloss/detail/simd/lanes.hpp>
+#include <rankloss/workspace.hpp>
 
+#include <algorithm>
 #include <array>
-#include <cmath>
 #include <cstddef>
+#include <cstdint>
 #include <span>
+#include <utility>
 
 namespace rankloss::inline RANKLOSS_ABI::detail {
+
+/// The levels that occur in a window. Most windows of sparse scores hold one item or a few, so what is done by
+/// level is done for these levels only.
+class window_levels {
+ public:
+  window_levels(std::size_t levels, workspace& scratch) : last_(scratch.take<std::uint32_t>(levels)) {
+    std::fill(last_.begin(), last_.end(), 0u);
+  }
+  /// Empties the set, for the next window.
+  void clear() noexcept { ++window_; }
+  /// Adds a level; returns whether it was not there.
+  bool add(std::size_t level) noexcept { return std::exchange(last_[level], window_) != window_; }
+  [[nodiscard]] bool operator()(std::size_t level) const noexcept { return last_[level] == window_; }
+  [[nodiscard]] std::size_t count() const noexcept { return last_.size(); }  ///< of all levels
+
+ private:
+  std::span<std::uint32_t> last_;  ///< [levels] the number of the last window that a level was in
+  std::uint32_t window_ = 0;
+};
 
 /// The states that a scan carries from window to window, how the items of a window enter them, and how they
 /// act on items.
@@ -69,16 +92,15 @@ struct pair_states {
 
   /// Moves the states on by a distance of `gap`.
   static void carry(std::span<state> states, double gap) noexcept {
-    alignas(64) double power[E]{};
-    const double q = std::exp(-gap);
-    const double factor = q < 0x1p-51 ? 0.0 : q;  // no subnormal numbers, as in `advance`
-    double product = q < 1e-300 ? 0.0 : q;
-    for (std::size_t k = 0; k < K; ++k) {
-      power[k] = product;
-      product *= factor;
-    }
+    // exp(-k gap) for k = 1, 2, ... Where the first one is below rounding, all others count as 0, and it does
+    // beyond 690, so that no state becomes subnormal at once.
+    const V limit(gap > 35.0 ? std::min(1.5 * gap, 690.0) : 690.0);
+    const V lane = lane_numbers<V>();
     exponents powers;
-    powers.load(power);
+    for (std::size_t v = 0; v < powers.vectors; ++v) {
+      const V x = (lane + V(static_cast<double>(v * w + 1))) * V(gap);
+      powers.v[v] = xsimd::select(x < limit, exp_minus(x), V(0.0));
+    }
     for (state& s : states) {
       for (std::size_t v = 0; v < powers.vectors; ++v) s.s.v[v] = s.s.v[v] * powers.v[v];
       s.distance += s.hard * gap;
@@ -96,10 +118,11 @@ struct pair_states {
 
   /// Computes the actions of the states, by level: of the levels below an item's own and of those above it.
   /// `all_above` is scratch, one state per level; it receives the sums over the levels above, from the set
-  /// that is weighted as preferred items.
+  /// that is weighted as preferred items. Only the actions on levels that are in the window are computed.
   template <bool Down>
   static void act(const sorted_items<T, C>& sorted, double wrong_sign, std::span<const state> states,
-                  std::size_t levels, std::span<action> actions, std::span<state> all_above) {
+                  const window_levels& present, std::span<action> actions, std::span<state> all_above) {
+    const std::size_t levels = present.count();
     constexpr bool logistic = Function::kernel == pair_kernel::logistic;
     constexpr const auto& slope_rows = logistic ? constants::slope_of_logistic : constants::slope_of_sigmoid;
     const auto expand = [](const exponents& s, const typename constants::from_states& rows) {
@@ -138,6 +161,7 @@ struct pair_states {
       state below;  // of the set of other items
       for (std::size_t level = 0; level < levels; ++level) {
         if (ByLevel) {
+          if (!present(level)) continue;
           below = state{};
           all_above[level] = state{};
           for (std::size_t other = 0; other < level; ++other)
@@ -147,6 +171,7 @@ struct pair_states {
         } else if (level > 0) {
           add(below, of(0, level - 1), 1.0);
         }
+        if (!present(level)) continue;
         const state& above = all_above[level];
         const auto make = [&](double of_below, double of_above) {
           state both;
@@ -196,7 +221,9 @@ struct pair_states {
   /// weight. The action of the preferred items on another one is added to `actions`, which are multiplied by
   /// the lower factor.
   static void act_within(std::span<const polynomial> preferred, std::span<const polynomial> others,
-                         std::size_t levels, bool add, std::span<action> actions, std::span<action> own) {
+                         const window_levels& present, bool add, std::span<action> actions,
+                         std::span<action> own) {
+    const std::size_t levels = present.count();
     constexpr bool logistic = Function::kernel == pair_kernel::logistic;
     constexpr const auto& slope_rows = logistic ? constants::own_sigmoid : constants::own_slope;
     constexpr const auto& value_rows = logistic ? constants::own_softplus : constants::own_sigmoid;
@@ -210,6 +237,7 @@ struct pair_states {
     for (std::size_t c = 0; c < C; ++c) {
       polynomial below;
       for (std::size_t level = 0; level < levels; ++level) {
+        if (!present(level)) continue;
         action& a = own[level * C + c];
         a.slope = polynomial{};
         a.slope.add(-1.0, expand(below, slope_rows));
@@ -221,6 +249,7 @@ struct pair_states {
       }
       polynomial above;
       for (std::size_t level = levels; level-- > 0;) {
+        if (!present(level)) continue;
         action& a = actions[((sets - 1) * levels + level) * C + c];
         if (!add) {
           a = action{};

@@ -50,6 +50,7 @@ struct pair_walk {
         scratch.take<polynomial>(Down && !Oriented ? levels * C : 0);  // of a window's own pairs
     const std::span<action> own_actions = scratch.take<action>(others.size());
     std::fill(states.begin(), states.end(), state{});
+    window_levels present(levels, scratch);
     const auto index = [&](std::size_t set, std::size_t level, std::size_t c) {
       return (set * levels + level) * C + c;
     };
@@ -67,9 +68,14 @@ struct pair_walk {
       const std::size_t end = starts[b + 1];
       const double next_top = sorted.scores[begin];
       const double next_half = 0.5 * (next_top - sorted.scores[end - 1]) * scale;
+      present.clear();
+      for (std::size_t i = begin; i < end; ++i)
+        if (present.add(buckets[i]))
+          for (std::size_t set = 0; set < sets; ++set)
+            std::fill_n(moments.begin() + index(set, buckets[i], 0), C, polynomial{});
       if (step > 0) {
         parts::carry(states, std::min(std::abs((top - next_top) * scale - half + next_half), 1e290));
-        parts::template act<Down>(sorted, wrong_sign, states, levels, actions, above);
+        parts::template act<Down>(sorted, wrong_sign, states, present, actions, above);
       }
       top = next_top;
       half = next_half;
@@ -82,9 +88,8 @@ struct pair_walk {
       // On the way down, items below the cutoff are acted on but do not act; on the way up they act but are
       // not acted on.
       const bool counts = begin < sorted.counted;
-      const bool own = Down && !Oriented && counts;
+      const bool own = Down && !Oriented && counts && end - begin > 1;
       if (counts || !Down) {
-        std::fill(moments.begin(), moments.end(), polynomial{});
         for (std::size_t i = begin; i < end; ++i) {
           const polynomial powers = powers_at(i);
           for (std::size_t c = 0; c < C; ++c) {
@@ -103,7 +108,7 @@ struct pair_walk {
           for (std::size_t c = 0; c < C; ++c)
             others[buckets[i] * C + c].add(static_cast<double>(sorted.lower[c][i]), powers);
         }
-        parts::act_within(moments, others, levels, step > 0, actions, own_actions);
+        parts::act_within(moments, others, present, step > 0, actions, own_actions);
       }
       if (Down ? step > 0 || own : step > 0 && counts) {
         for (std::size_t i = begin; i < end; ++i) {
@@ -133,7 +138,11 @@ struct pair_walk {
         }
       }
       if (Down && !counts) continue;
-      for (std::size_t k = 0; k < states.size(); ++k) parts::enter(moments[k], states[k]);
+      for (std::size_t level = 0; level < levels; ++level)
+        if (present(level))
+          for (std::size_t set = 0; set < sets; ++set)
+            for (std::size_t c = 0; c < C; ++c)
+              parts::enter(moments[index(set, level, c)], states[index(set, level, c)]);
     }
     if constexpr (Down)
       for (std::size_t v = 0; v < value_sum.vectors; ++v) totals.value += sum_of(value_sum.v[v]);
