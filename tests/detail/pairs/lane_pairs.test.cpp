@@ -15,7 +15,7 @@
 
 /// Lists of all lengths about those at which one way of computing takes over from another: one a lane, pair by pair
 /// in float, the same in blocks, and sums of exponentials.
-namespace lane_pairs_test {
+namespace detail_pairs_lane_pairs_test {
 
 namespace {
 
@@ -159,4 +159,4 @@ TEST_CASE("lane_pairs: a long list of equal scores, whose summands all round the
   check(ranknet{.function = {.temperature = 3.0}}, data, false);
 }
 
-}  // namespace lane_pairs_test
+}  // namespace detail_pairs_lane_pairs_test
