@@ -27,6 +27,10 @@ inline constexpr std::size_t block_lists = 64;
 inline constexpr std::size_t block_rows = 16;
 inline constexpr std::size_t shortest_block = 128;
 
+/// Items of a list of a softmax loss up to which exponentials and target are kept in scratch instead of being
+/// computed again. Benchmark listnet.
+inline constexpr std::size_t longest_kept_softmax = 4096;
+
 // Embeddings.
 
 /// Similarities of a panel, at most, where that many lists are enough: a panel that stays in the cache.

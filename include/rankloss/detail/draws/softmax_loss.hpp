@@ -3,6 +3,7 @@
 
 #include <rankloss/batch.hpp>
 #include <rankloss/detail/base/finite.hpp>
+#include <rankloss/detail/base/pieces.hpp>
 #include <rankloss/detail/base/tuning.hpp>
 #include <rankloss/detail/data/check_data.hpp>
 #include <rankloss/detail/data/weighted_mean.hpp>
@@ -16,6 +17,7 @@
 #include <cstddef>
 #include <limits>
 #include <numbers>
+#include <span>
 #include <type_traits>
 
 namespace rankloss::inline RANKLOSS_ABI::detail {
@@ -123,13 +125,15 @@ template <class Arch, class T, class R>
 ///     q_i = v_i / sum v,  p = softmax(s / temperature)
 ///     mass * -sum_i q_i log p_i + poly * (1 - sum_i q_i p_i)
 ///
-/// Three passes: for the greatest score, for the sums, and for what is written. The last one computes
-/// exponentials and target again, which takes less time than to store them and to read them back.
+/// Three passes: for the greatest score, for the sums, and for what is written. Exponentials and target of a list
+/// that stays in the cache are kept from the second to the third; those of a long list are computed again, which
+/// takes less time than to write them to memory and to read them back.
 /// @param mass_of  mass_of(target, total): the mass, given the sum of the target
 template <class Arch, class T, class Target, class MassOf>
 double softmax_loss(const strided<const T>& scores, Target target, const MassOf& mass_of, double poly,
                     double temperature, const list_outputs<T>& out, workspace& scratch) {
   using V = lanes<Arch>;
+  constexpr std::size_t w = lane_count<Arch>;
   const std::size_t n = scores.size();
   if (n == 1) {
     clear(out);
@@ -137,40 +141,73 @@ double softmax_loss(const strided<const T>& scores, Target target, const MassOf&
   }
   const workspace::scope scope(scratch);
   const T* const s = contiguous_items(scores, scratch);
-  const score_distance<Arch, T> below(largest_of<Arch>(s, n), temperature * log_of_base<T>);
+  const even_pieces pieces(n, tuning::piece_items);
+  const std::span<T> greatest = scratch.take<T>(pieces.count());
+  run_pieces(scratch, pieces.count(), [&](workspace&, std::size_t p) {
+    greatest[p] = largest_of<Arch>(s + pieces[p].begin, pieces[p].size());
+  });
+  const score_distance<Arch, T> below(*std::max_element(greatest.begin(), greatest.end()),
+                                      temperature * log_of_base<T>);
+  const bool kept = n <= tuning::longest_kept_softmax;
+  double* const kept_e = scratch.take<double>(kept ? padded_rows(n, w) : 0).data();
+  double* const kept_v = scratch.take<double>(kept ? padded_rows(n, w) : 0).data();
 
+  struct piece_sums {
+    V whole, sum, distance, agreement;
+  };
+  const std::span<piece_sums> of_piece = scratch.take<piece_sums>(pieces.count());
   double total, z, distances, agreements;
-  const auto sums = [&](auto with_agreement) {
-    // Sums of chunks are added up, so that few roundings are behind each other however long the list is.
-    V whole(0.0), sum(0.0), distance(0.0), agreement(0.0);
+  const auto sums = [&](auto with_agreement, auto keeps) {
     target.visit([&](const auto& at) {
-      for (std::size_t first = 0; first < n; first += tuning::softmax_chunk) {
-        V own_whole(0.0), own_sum(0.0), own_distance(0.0), own_agreement(0.0);
-        for_rows<Arch>(std::min(tuning::softmax_chunk, n - first), [&, below](std::size_t k, auto count) {
-          const V d = below(load_items<Arch>(s + first + k, count, below.greatest()));
-          const V own = only_items<Arch>(count, power_below<T>(d));
-          const V held = at(first + k, count);
-          own_whole += held;
-          own_sum += own;
-          own_distance = xsimd::fma(held, d, own_distance);
-          if constexpr (with_agreement()) own_agreement = xsimd::fma(held, own, own_agreement);
-        });
-        whole += own_whole;
-        sum += own_sum;
-        distance += own_distance;
-        if constexpr (with_agreement()) agreement += own_agreement;
-      }
+      run_pieces(scratch, pieces.count(), [&](workspace&, std::size_t p) {
+        // Sums of chunks are added up, so that few roundings are behind each other however long the list is.
+        piece_sums all{V(0.0), V(0.0), V(0.0), V(0.0)};
+        const std::size_t end = pieces[p].end;
+        for (std::size_t first = pieces[p].begin; first < end; first += tuning::softmax_chunk) {
+          V own_whole(0.0), own_sum(0.0), own_distance(0.0), own_agreement(0.0);
+          const auto add = [&, below, s, first, kept_e, kept_v, at](std::size_t k, auto count) {
+            const V d = below(load_items<Arch>(s + first + k, count, below.greatest()));
+            const V own = only_items<Arch>(count, power_below<T>(d));
+            const V held = at(first + k, count);
+            own_whole += held;
+            own_sum += own;
+            own_distance = xsimd::fma(held, d, own_distance);
+            if constexpr (with_agreement()) own_agreement = xsimd::fma(held, own, own_agreement);
+            if constexpr (keeps()) {
+              own.store_aligned(kept_e + first + k);
+              held.store_aligned(kept_v + first + k);
+            }
+          };
+          for_rows<Arch>(std::min(tuning::softmax_chunk, end - first), add);
+          all.whole += own_whole;
+          all.sum += own_sum;
+          all.distance += own_distance;
+          if constexpr (with_agreement()) all.agreement += own_agreement;
+        }
+        of_piece[p] = all;
+      });
     });
-    total = sum_of(whole);
-    z = sum_of(sum);
-    distances = sum_of(distance);
-    agreements = sum_of(agreement);
+    piece_sums all = of_piece[0];
+    for (const piece_sums& other : of_piece.subspan(1)) {
+      all.whole += other.whole;
+      all.sum += other.sum;
+      all.distance += other.distance;
+      all.agreement += other.agreement;
+    }
+    total = sum_of(all.whole);
+    z = sum_of(all.sum);
+    distances = sum_of(all.distance);
+    agreements = sum_of(all.agreement);
   };
   do {
-    if (poly == 0.0)
-      sums(std::false_type{});
+    if (poly == 0.0 && kept)
+      sums(std::false_type{}, std::true_type{});
+    else if (poly == 0.0)
+      sums(std::false_type{}, std::false_type{});
+    else if (kept)
+      sums(std::true_type{}, std::true_type{});
     else
-      sums(std::true_type{});
+      sums(std::true_type{}, std::false_type{});
   } while (target.rescale(total));
   if (!(total > 0.0)) {
     clear(out);
@@ -186,10 +223,18 @@ double softmax_loss(const strided<const T>& scores, Target target, const MassOf&
   const V inverse(1.0 / z), normal(q), whole(agreed);
   // Calls write(i, count, e, v) with the exponential and the target of each row.
   const auto for_items = [&](const auto& write) {
+    if (kept)
+      return for_rows<Arch>(n, [=](std::size_t i, auto count) {
+        write(i, count, V::load_aligned(kept_e + i), V::load_aligned(kept_v + i));
+      });
     target.visit([&](const auto& at) {
-      for_rows<Arch>(n, [&, below](std::size_t i, auto count) {
-        write(i, count, power_below<T>(below(load_items<Arch>(s + i, count, below.greatest()))),
-              at(i, count));
+      run_pieces(scratch, pieces.count(), [&](workspace&, std::size_t p) {
+        const auto put = [write, at, below, s, first = pieces[p].begin](std::size_t k, auto count) {
+          const std::size_t i = first + k;
+          write(i, count, power_below<T>(below(load_items<Arch>(s + i, count, below.greatest()))),
+                at(i, count));
+        };
+        for_rows<Arch>(pieces[p].size(), put);
       });
     });
   };
