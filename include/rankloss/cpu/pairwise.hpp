@@ -100,15 +100,19 @@ struct pairwise_engine {
                                      workspace& scratch) {
     const workspace::scope scope(scratch);
     std::array<bool, lane_count<Arch>> done{};
-    const bool weighted =
-        std::any_of(lists.begin(), lists.end(), [](const auto& l) { return !l.weights.empty(); });
-    if (loss.cutoff == 0 && out[0].hessian.empty() && !weighted) {
+    // Weights of 1 change no bit, so lists that have them are computed as those without.
+    const auto is_plain = [](const list<T, R>& items) {
+      bool plain = true;
+      for (std::size_t i = 0; i < items.weights.size(); ++i) plain = plain && items.weights[i] == 1.0;
+      return plain;
+    };
+    if (loss.cutoff == 0 && out[0].hessian.empty() && std::any_of(lists.begin(), lists.end(), is_plain)) {
       lane_pairs<Arch> pairs(lists, loss.function.score_scale(), scratch);
       if constexpr (uses_ranks) pairs.weigh(lists, gain_rule_of(loss.weight), loss.weight.cutoff, scratch);
       pairs.template sum<uses_ranks>(computed_function{loss.function});
       for (std::size_t l = 0; l < lists.size(); ++l) {
         // Of equal scores, the order of the items decides in ways that average_alike undoes.
-        if (!pairs.is_narrow(l) || (uses_ranks && pairs.has_ties(l))) continue;
+        if (!is_plain(lists[l]) || !pairs.is_narrow(l) || (uses_ranks && pairs.has_ties(l))) continue;
         const scaled_factor scaled = factor_of(loss, pairs.totals(l), lists[l], 1.0);
         pairs.write(l, lists[l].size(), scaled, out[l].gradient);
         values[l] = scaled.of(pairs.totals(l).value);
