@@ -84,7 +84,7 @@ struct pairwise_engine {
 
   // Short lists of floats, one in each lane, where the function and the weight allow it.
   static constexpr bool has_lanes = requires(const computed_function& f, const xsimd::batch<double>& v) {
-    f.template of_probabilities<float>(v, v, v);
+    f.of_probabilities(v, v, v);
   }
   &&(std::same_as<Weight, pairs::equal> || std::same_as<Weight, pairs::delta_ndcg>);
   static constexpr std::size_t group_size() noexcept requires has_lanes { return lane_count<Arch>; }
@@ -203,17 +203,12 @@ struct pairwise_engine {
            rounds * tuning::scan_window_pairs * windows;
   }
 
-  /// The longest list whose pairs are computed in float lanes: the sums of an item over all others are then
-  /// sums of at most half as many numbers in each lane as those of longest_float_sum that are moved to doubles.
-  static constexpr std::size_t longest_float_list =
-      tuning::longest_float_sum / 2 * xsimd::batch<float, Arch>::size;
-
   /// Float lanes take half the time of double lanes. They are used where no sum is long, no number is large,
   /// and no two different grades become equal in float.
   template <class T, class R>
   [[nodiscard]] static bool fits_float(const Function& function, const list<T, R>& items,
                                        const ordered_items& at) noexcept {
-    if (at.size() > longest_float_list || items.size() == 0) return false;
+    if (at.size() > tuning::longest_float_sum || items.size() == 0) return false;
     const auto [least, most] = extremes_of(items.scores);
     double range = 160.0;
     if constexpr (requires { computed_function::float_range; }) range = computed_function::float_range;
@@ -411,25 +406,16 @@ struct pairwise_engine {
     const pair_items<S> arrays{0, n, scores, levels, weights, gradient, hessian};
 
     const auto prepared = weight.template prepare<Arch, S>(items, at, scratch);
-    const bool by_blocks = single_precision<S> && n > tuning::longest_float_sum;
-    const std::span<double> gradient_sums = scratch.take<double>(by_blocks ? n : 0);
-    const std::span<double> hessian_sums = scratch.take<double>(by_blocks && !hessian.empty() ? n : 0);
-    std::fill(gradient_sums.begin(), gradient_sums.end(), 0.0);
-    std::fill(hessian_sums.begin(), hessian_sums.end(), 0.0);
     const auto sum = [&](const auto& f) {
-      const auto loop = [&](const pair_items<S>& part, std::size_t end) {
-        const auto wanted = [&]<bool Hessian> {
-          if constexpr (all_pairs)
-            return loop_over_all_pairs<Arch, Hessian>(part, end, f, prepared);
-          else
-            return in_score_order || loss.cutoff > 0
-                       ? loop_over_positions<Arch, Hessian>(part, end, f, prepared)
-                       : loop_over_levels<Arch, Hessian>(part, end, f, prepared);
-        };
-        return hessian.empty() ? wanted.template operator()<false>() : wanted.template operator()<true>();
+      const auto loop = [&]<bool Hessian> {
+        if constexpr (all_pairs)
+          return loop_over_all_pairs<Arch, Hessian>(arrays, first_end, f, prepared);
+        else
+          return in_score_order || loss.cutoff > 0
+                     ? loop_over_positions<Arch, Hessian>(arrays, first_end, f, prepared)
+                     : loop_over_levels<Arch, Hessian>(arrays, f, prepared);
       };
-      return by_blocks ? loop_by_blocks(arrays, first_end, gradient_sums, hessian_sums, loop)
-                       : loop(arrays, first_end);
+      return hessian.empty() ? loop.template operator()<false>() : loop.template operator()<true>();
     };
     pair_totals totals;
     bool done = false;
@@ -445,14 +431,8 @@ struct pairwise_engine {
     if (!done) totals = sum(by_difference<computed_function>{function});
 
     const scaled_factor scaled = factor_of(loss, totals, items, unit);
-    const auto write = [&](std::span<S> lanes_of, std::span<double> sums, const strided<T>& to) {
-      if (by_blocks)
-        write_by_position<T>(sums, scaled, at.item, to);
-      else
-        write_by_position<T>(lanes_of, scaled, at.item, to);
-    };
-    write(gradient, gradient_sums, out.gradient);
-    if (!hessian.empty()) write(hessian, hessian_sums, out.hessian);
+    write_by_position<T>(gradient, scaled, at.item, out.gradient);
+    if (!hessian.empty()) write_by_position<T>(hessian, scaled, at.item, out.hessian);
     return scaled.of(totals.value);
   }
 };

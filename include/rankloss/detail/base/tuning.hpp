@@ -97,8 +97,8 @@ inline constexpr double scan_window_pairs = 640.0;
 inline constexpr std::size_t scanned_by_pairs = 256;
 /// Shorter lists are computed pair by pair, without a merge of their hinges. Benchmark hinge.
 inline constexpr std::size_t shortest_merge = 256;
-/// Sums over up to so many pairs of an item are formed in float: by digits, because with more summands
-/// roundings in one direction add up. Longer ones are moved to sums in double block by block.
+/// Sums over up to so many pairs of an item are formed in float lanes: by digits, because with more summands
+/// roundings in one direction add up.
 inline constexpr std::size_t longest_float_sum = 256;
 /// Items of a window whose pairs are computed one by one. Benchmark ranknet.
 inline constexpr std::size_t window_items = 64;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <rankloss/detail/base/tuning.hpp>
 #include <rankloss/detail/data/counted_by.hpp>
 #include <rankloss/detail/sorting/value_runs.hpp>
 #include <rankloss/gain.hpp>
@@ -67,11 +68,20 @@ class ideal_sum {
 };
 
 /// The largest DCG that the gains of one list allow at a cutoff; 0 means no cutoff. Discounts is
-/// single_discounts for metrics and lane_discounts for engines; ideal_dcg_of_group is the same for lists in
+/// single_discounts for metrics and lane_discounts for engines, which also know lists of few different gains; ideal_dcg_of_group is the same for lists in
 /// lanes.
 template <class Discounts, class T>
 [[nodiscard]] double ideal_dcg(ideal kind, std::size_t cutoff, std::span<const T> gains, workspace& scratch) {
   ideal_sum<Discounts> sum(kind, counted_by(cutoff, gains.size()));
+  if constexpr (requires { typename Discounts::template few_values<T>; }) {
+    if (gains.size() > tuning::longest_short_sort) {
+      if (const typename Discounts::template few_values<T> few(gains); few.apply()) {
+        for (std::size_t k = 0, begin = 0; k < few.size(); begin += few.count(k), ++k)
+          sum.add(static_cast<double>(few.value(k)), begin, begin + few.count(k));
+        return sum.value();
+      }
+    }
+  }
   runs_of_equals(gains, scratch,
                  [&](double gain, std::size_t begin, std::size_t end) { sum.add(gain, begin, end); });
   return sum.value();

@@ -3,6 +3,7 @@
 
 #include <rankloss/detail/simd/lane_math.hpp>
 #include <rankloss/detail/simd/lanes.hpp>
+#include <rankloss/detail/sorting/few_values.hpp>
 
 #include <cstddef>
 #include <numbers>
@@ -50,6 +51,10 @@ template <class Arch, class Discount = log2_discount>
 template <class Arch, class Discount = log2_discount>
 class lane_discounts {
  public:
+  /// How the different gains of a list are found where it has few of them.
+  template <class T>
+  using few_values = detail::few_values<T>;
+
   /// sum plus gain times the discounts of the ranks [begin, end), counted from 0.
   [[nodiscard]] double add(double sum, double gain, std::size_t begin, std::size_t end) noexcept {
     return sum + gain * this->sum(begin, end);

@@ -115,7 +115,7 @@ class lane_pairs {
         const V inverse = one / (exponential + other);
         const V d = score - row(scores_, j);
         const auto f =
-            function.template of_probabilities<float>(xsimd::select(preferred, other, exponential) * inverse,
+            function.of_probabilities(xsimd::select(preferred, other, exponential) * inverse,
                                                       other * inverse, xsimd::select(preferred, -d, d));
         V factor(one);
         if constexpr (Weighted) factor = xsimd::abs(gain - row(gains_, j)) * V(discounts_[i] - discounts_[j]);

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <rankloss/detail/base/precision.hpp>
-#include <rankloss/detail/base/tuning.hpp>
 #include <rankloss/detail/simd/lane_math.hpp>
 #include <rankloss/detail/simd/lanes.hpp>
 
@@ -35,12 +34,6 @@ struct pair_totals {
   double value = 0.0;
   double weight = 0.0;  ///< sum of the weights of the pairs
   double count = 0.0;   ///< number of the pairs
-
-  void add(const pair_totals& more) noexcept {
-    value += more.value;
-    weight += more.weight;
-    count += more.count;
-  }
 };
 
 /// A function of `pairs` in the form that the loops call: at(i)(j, d, relevance_gap) where item i is
@@ -145,8 +138,8 @@ struct item_sums {
   V value = V(S(0)), weight = V(S(0)), count = V(S(0)), gradient = V(S(0)), hessian = V(S(0));
 
   /// Ends the pairs of item i. The sums across lanes that belong to no single item are taken once every 8
-  /// items of a list that is not long: they cost as much as several vectors of pairs, and a float lane is
-  /// accurate enough for the sum of a few such items.
+  /// items: they cost as much as several vectors of pairs, and a float lane is accurate enough for the sum of
+  /// a few items.
   template <bool Hessian>
   [[gnu::always_inline]] void end_item(const pair_items<S>& items, std::size_t i, pair_totals& totals) {
     items.gradient[i] += sum_of(gradient);
@@ -155,7 +148,7 @@ struct item_sums {
       items.hessian[i] += sum_of(hessian);
       hessian = V(S(0));
     }
-    if (i % 8 == 7 || items.end > tuning::longest_float_sum) flush(totals);
+    if (i % 8 == 7) flush(totals);
   }
   void flush(pair_totals& totals) {
     totals.value += static_cast<double>(sum_of(value));
@@ -203,18 +196,17 @@ class weight_reader {
   std::size_t stride_;
 };
 
-/// Sums of w(i, j) f(s_i - s_j) over the pairs of different level of which the first item is below first_end.
-/// The items are in descending order of level, so every item is preferred to all items behind its own level.
+/// Sums of w(i, j) f(s_i - s_j) over the pairs of different level. The items are in descending order of
+/// level, so every item is preferred to all items behind its own level.
 template <class Arch, bool Hessian, class S, class Function, class Weights>
-pair_totals loop_over_levels(const pair_items<S> items, std::size_t first_end, const Function& function,
-                             const Weights& weights) {
+pair_totals loop_over_levels(const pair_items<S> items, const Function& function, const Weights& weights) {
   using V = xsimd::batch<S, Arch>;
   constexpr std::size_t w = V::size;
   const V zero(S(0));
   const V lane = lane_numbers<V>();
   pair_totals totals;
   item_sums<V> own;
-  for (std::size_t i = items.begin, next = i; i < first_end; ++i) {
+  for (std::size_t i = items.begin, next = i; i < items.end; ++i) {
     if (i == next)
       while (next < items.end && items.levels[next] == items.levels[i]) ++next;
     if (next == items.end) break;
@@ -337,27 +329,6 @@ pair_totals loop_over_all_pairs(const pair_items<S> items, std::size_t first_end
     own.template end_item<Hessian>(items, i, totals);
   }
   own.flush(totals);
-  return totals;
-}
-
-/// Float lanes for a list that is longer than a sum of floats may be: loop(items, first_end), one of the loops
-/// above, takes the pairs of so many first items at a time, and what it leaves in the float arrays is moved to
-/// sums in double, which are added to.
-template <class S, class Loop>
-pair_totals loop_by_blocks(pair_items<S> items, std::size_t first_end, std::span<double> gradient,
-                           std::span<double> hessian, const Loop& loop) {
-  const auto move = [&](std::span<S> from, std::span<double> to) {
-    for (std::size_t p = items.begin; p < items.end && !to.empty(); ++p) {
-      to[p] += static_cast<double>(from[p]);
-      from[p] = S(0);
-    }
-  };
-  pair_totals totals;
-  for (; items.begin < first_end; items.begin += tuning::longest_float_sum) {
-    totals.add(loop(items, std::min(items.begin + tuning::longest_float_sum, first_end)));
-    move(items.gradient, gradient);
-    move(items.hessian, hessian);
-  }
   return totals;
 }
 

@@ -72,7 +72,7 @@ struct pair_walk {
       for (std::size_t i = begin; i < end; ++i)
         if (present.add(buckets[i]))
           for (std::size_t set = 0; set < sets; ++set)
-            std::fill_n(moments.begin() + index(set, buckets[i], 0), C, polynomial{});
+            std::fill_n(moments.data() + index(set, buckets[i], 0), C, polynomial{});
       if (step > 0) {
         parts::carry(states, std::min(std::abs((top - next_top) * scale - half + next_half), 1e290));
         parts::template act<Down>(sorted, wrong_sign, states, present, actions, above);

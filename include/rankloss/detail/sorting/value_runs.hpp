@@ -4,7 +4,6 @@
 #include <rankloss/detail/base/pieces.hpp>
 #include <rankloss/detail/base/tuning.hpp>
 #include <rankloss/detail/sorting/argsort.hpp>
-#include <rankloss/detail/sorting/few_values.hpp>
 #include <rankloss/workspace.hpp>
 
 #include <algorithm>
@@ -17,7 +16,7 @@ namespace rankloss::inline RANKLOSS_ABI::detail {
 
 /// Calls run(value, begin, end) for each run of equal values in descending order, at positions [begin, end)
 /// counted from 0. Values whose keys differ in a few bits only, as the gains of a few grades do, are counted
-/// instead of sorted, and so are few different values of a short list.
+/// instead of sorted.
 template <class T, class Run>
 void runs_of_equals(std::span<const T> values, workspace& scratch, Run run) {
   using key = key_of<T>;
@@ -67,13 +66,6 @@ void runs_of_equals(std::span<const T> values, workspace& scratch, Run run) {
       begin += count;
     }
     return;
-  }
-  if (n > tuning::longest_short_sort) {
-    if (const few_values<T> few(values); few.apply()) {
-      for (std::size_t k = 0, begin = 0; k < few.size(); begin += few.count(k), ++k)
-        run(few.value(k) == T{0} ? 0.0 : static_cast<double>(few.value(k)), begin, begin + few.count(k));
-      return;
-    }
   }
   using record = keyed<key, nothing>;
   const auto records = records_by_key<record>(n, scratch, [&](std::size_t i) {
