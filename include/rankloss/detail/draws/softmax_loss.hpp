@@ -165,7 +165,7 @@ double softmax_loss(const strided<const T>& scores, Target target, const MassOf&
         const std::size_t end = pieces[p].end;
         for (std::size_t first = pieces[p].begin; first < end; first += tuning::softmax_chunk) {
           V own_whole(0.0), own_sum(0.0), own_distance(0.0), own_agreement(0.0);
-          const auto add = [&, below, s, first, kept_e, kept_v, at](std::size_t k, auto count) {
+          const auto add = [&, below, s, first, at](std::size_t k, auto count) {
             const V d = below(load_items<Arch>(s + first + k, count, below.greatest()));
             const V own = only_items<Arch>(count, power_below<T>(d));
             const V held = at(first + k, count);
