@@ -14,7 +14,6 @@
 #include <rankloss/detail/pairs/pair_loop.hpp>
 #include <rankloss/detail/pairs/pair_merge.hpp>
 #include <rankloss/detail/pairs/pair_scan.hpp>
-#include <rankloss/detail/pairs/pair_series.hpp>
 #include <rankloss/detail/pairs/scaled_factor.hpp>
 #include <rankloss/detail/pairs/weight_channels.hpp>
 #include <rankloss/detail/sorting/argsort.hpp>
@@ -53,13 +52,8 @@ struct pairwise_engine {
                     workspace& scratch) {
     const workspace::scope scope(scratch);
     if constexpr (has_scan)
-      if (out.hessian.empty() && items.size() >= tuning::shortest_scan) {
-        const workspace::scope scanning(scratch);
-        const std::span<std::uint32_t> numbers = scratch.take<std::uint32_t>(items.size());
-        const std::uint32_t level_count = levels_of::number_levels(items, numbers, scratch);
-        if (is_scanned(loss.function, items, level_count))
-          return run_scan(loss, items, numbers, level_count, out, scratch);
-      }
+      if (out.hessian.empty() && items.size() >= tuning::shortest_scan<T>)
+        return run_scan(loss, items, out, scratch);
     if constexpr (has_hinges)
       if (loss.cutoff == 0 && items.size() >= tuning::shortest_merge)
         return run_merge(loss, items, out, scratch);
@@ -178,28 +172,6 @@ struct pairwise_engine {
     return {item, rank};
   }
 
-  /// Whether sums of exponentials are expected to take less time than pairs: each window costs as much as many
-  /// pairs, and pairs take the more time where their exponentials have no common centre (fill_exponentials).
-  template <class T, class R>
-  [[nodiscard]] static bool is_scanned(const Function& function, const list<T, R>& items,
-                                       std::uint32_t level_count) noexcept {
-    const std::size_t n = items.size();
-    if (n >= tuning::always_scanned) return true;
-    if constexpr (!single_precision<T>) return false;
-    const auto [least, most] = extremes_of(items.scores);
-    const double range =
-        (static_cast<double>(bounded(most)) - static_cast<double>(bounded(least))) / function.score_scale();
-    const double length = static_cast<double>(n);
-    const double windows = std::min(range / (2.0 * pair_series<T>::half_width), length);
-    const bool is_wide = range > 160.0;
-    if (!is_wide && n <= tuning::scanned_by_pairs) return false;
-    const double pairs = is_wide ? 3.0 * length : length;
-    const double rounds =
-        level_count > tuning::most_levels ? 2.0 : 1.0;  // of buckets, and of pairs within them
-    return length * (pairs - rounds * tuning::scan_item_pairs) >=
-           rounds * tuning::scan_window_pairs * windows;
-  }
-
   /// Float lanes take half the time of double lanes. They are used where no sum is long, no number is large,
   /// and no two different grades become equal in float.
   template <class T, class R>
@@ -232,9 +204,10 @@ struct pairwise_engine {
 
   /// Computes long lists by the sums of pair_scan.hpp.
   template <class T, class R>
-  static double run_scan(const loss_type& loss, const list<T, R>& items,
-                         std::span<const std::uint32_t> numbers, std::uint32_t level_count,
-                         const list_outputs<T>& out, workspace& scratch) {
+  static double run_scan(const loss_type& loss, const list<T, R>& items, const list_outputs<T>& out,
+                         workspace& scratch) {
+    const std::span<std::uint32_t> numbers = scratch.take<std::uint32_t>(items.size());
+    const std::uint32_t level_count = levels_of::number_levels(items, numbers, scratch);
     if constexpr (requires { computed_weight::level_channel_count; })
       if (level_count <= tuning::most_by_level)
         return run_scan<true, computed_weight::level_channel_count>(loss, items, numbers, level_count, out,

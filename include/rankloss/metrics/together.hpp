@@ -70,7 +70,7 @@ class shared_metrics {
     std::size_t positions = 0;
     for_each([&](const auto& metric, std::size_t) {
       if constexpr (reads_positions<std::remove_cvref_t<decltype(metric)>, T, R>)
-        positions = std::max(positions, metric.positions_read(items));
+        positions = std::max(positions, positions_read(metric, items));
     });
     first_positions<T> first(items.scores, positions, scratch);
     for_each([&](const auto& metric, std::size_t m) {

@@ -85,13 +85,9 @@ inline constexpr std::size_t longest_band_in_lane = 256;
 /// no sort by score. Benchmark ranknet_batch.
 inline constexpr std::size_t longest_lane_pairs = 16;
 
-/// Shorter lists are computed pair by pair, without a scan over sorted scores; lists of always_scanned items are
-/// not. Between them a scan is taken where each item of a float list has as many others as cost what scan_item_pairs
-/// and, for each window, scan_window_pairs of its pairs do. Benchmark ranknet_temperature.
-inline constexpr std::size_t shortest_scan = 192;
-inline constexpr std::size_t always_scanned = 512;
-inline constexpr double scan_item_pairs = 192.0;
-inline constexpr double scan_window_pairs = 640.0;
+/// Shorter lists are computed pair by pair, without a scan over sorted scores. Benchmark ranknet_batch.
+template <class T>
+inline constexpr std::size_t shortest_scan = by_precision<T>(257, 512);
 /// Within a scan, parts of up to so many items are. Benchmark ranknet.
 inline constexpr std::size_t scanned_by_pairs = 256;
 /// Shorter lists are computed pair by pair, without a merge of their hinges. Benchmark hinge.

@@ -94,10 +94,7 @@ class pair_scan {
     const std::size_t level_count = end_level - first_level;
     const std::span<std::uint32_t> bucket_of = scratch_.take<std::uint32_t>(level_count);
     std::size_t buckets = level_count;
-    // Pairs of scores so wide apart take longer than windows, see fill_exponentials.
-    const bool is_wide =
-        (sorted.scores[0] - sorted.scores[sorted.n - 1]) * scale_ > by_precision<T>(160.0, 1300.0);
-    if (sorted.n <= (is_wide ? tuning::shortest_scan - 1 : tuning::scanned_by_pairs)) {
+    if (sorted.n <= tuning::scanned_by_pairs) {
       // Each level is a bucket of its own, and pairs are computed one by one.
       std::iota(bucket_of.begin(), bucket_of.end(), 0u);
       const std::span<const std::uint32_t> by_position = buckets_by_position(sorted, first_level, bucket_of);

@@ -30,6 +30,8 @@ class window_levels {
   void clear() noexcept { ++window_; }
   /// Adds a level; returns whether it was not there.
   bool add(std::size_t level) noexcept { return std::exchange(last_[level], window_) != window_; }
+  /// Adds all levels.
+  void fill() noexcept { std::fill(last_.begin(), last_.end(), window_); }
   [[nodiscard]] bool operator()(std::size_t level) const noexcept { return last_[level] == window_; }
   [[nodiscard]] std::size_t count() const noexcept { return last_.size(); }  ///< of all levels
 

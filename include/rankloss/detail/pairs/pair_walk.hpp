@@ -69,10 +69,15 @@ struct pair_walk {
       const double next_top = sorted.scores[begin];
       const double next_half = 0.5 * (next_top - sorted.scores[end - 1]) * scale;
       present.clear();
-      for (std::size_t i = begin; i < end; ++i)
-        if (present.add(buckets[i]))
-          for (std::size_t set = 0; set < sets; ++set)
-            std::fill_n(moments.data() + index(set, buckets[i], 0), C, polynomial{});
+      if (end - begin > levels) {  // a look at each item would cost more than levels that are not there
+        present.fill();
+        std::fill(moments.begin(), moments.end(), polynomial{});
+      } else {
+        for (std::size_t i = begin; i < end; ++i)
+          if (present.add(buckets[i]))
+            for (std::size_t set = 0; set < sets; ++set)
+              std::fill_n(moments.data() + index(set, buckets[i], 0), C, polynomial{});
+      }
       if (step > 0) {
         parts::carry(states, std::min(std::abs((top - next_top) * scale - half + next_half), 1e290));
         parts::template act<Down>(sorted, wrong_sign, states, present, actions, above);

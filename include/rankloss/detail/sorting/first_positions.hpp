@@ -4,6 +4,7 @@
 #include <rankloss/batch.hpp>
 #include <rankloss/detail/base/finite.hpp>
 #include <rankloss/detail/base/tuning.hpp>
+#include <rankloss/detail/data/counted_by.hpp>
 #include <rankloss/detail/sorting/argsort.hpp>
 #include <rankloss/workspace.hpp>
 
@@ -136,20 +137,28 @@ class first_positions {
   std::span<const record> sorted_;      // empty: not yet sorted
 };
 
-/// A metric that reads the first positions by score: how many, and its value from them. first_positions of
-/// more of them give the same value.
+/// A metric whose value follows from the first positions by score. first_positions of more of them give the same
+/// value.
 template <class Metric, class T, class R>
 concept reads_positions = requires(const Metric& metric, const list<T, R>& items, first_positions<T>& first,
                                    workspace& scratch) {
-  metric.positions_read(items);
   metric.of_positions(items, first, scratch);
 };
+
+/// How many of them it reads: those up to its cutoff, unless it says something else.
+template <class Metric, class T, class R>
+[[nodiscard]] std::size_t positions_read(const Metric& metric, const list<T, R>& items) noexcept {
+  if constexpr (requires { metric.positions_read(items); })
+    return metric.positions_read(items);
+  else
+    return counted_by(metric.cutoff, items.size());
+}
 
 /// The value of such a metric by itself.
 template <class Metric, class T, class R>
 [[nodiscard]] double value_of_positions(const Metric& metric, const list<T, R>& items, workspace& scratch) {
   const workspace::scope scope(scratch);
-  first_positions<T> first(items.scores, metric.positions_read(items), scratch);
+  first_positions<T> first(items.scores, positions_read(metric, items), scratch);
   return metric.of_positions(items, first, scratch);
 }
 
