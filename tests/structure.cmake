@@ -8,7 +8,7 @@
 cmake_minimum_required(VERSION 3.25)
 
 # Headers that docs/losses.md has nothing to say of.
-set(frame arrays batch context distance embedding_batch evaluate relevance_tiles vectors gain loss matrix_view options random ranks/rank sorts/sort threads workspace)
+set(frame arrays batch context distance embedding_batch evaluate relevance_tiles vectors gain loss matrix_view options random ranks/rank sorts/sort strided threads workspace)
 list(APPEND frame data/svmlight data/trec hosts/eigen hosts/xtensor) # they read data or arrays, for losses and metrics alike
 # Headers of no loss: named there, without a row. Metrics are too.
 set(without_row embedding_memory gradient_cache late_interaction relaxed_list relevance_scores)
@@ -266,7 +266,7 @@ endforeach()
 # Floors, from the ground: a header includes headers of its own floor and of those below. A face's last line, which brings in its engine, is not counted.
 set(floors
     "detail/base/|version|workspace"
-    "detail/arrays/|arrays|batch|context|distance|gain|loss|matrix_view|options|random|relevance_tiles|threads|vectors"
+    "detail/arrays/|arrays|batch|context|distance|gain|loss|matrix_view|options|random|relevance_tiles|strided|threads|vectors"
     "detail/data/|detail/text/"
     "detail/simd/"
     "detail/sorting/"

@@ -89,6 +89,7 @@
 #include <rankloss/sorts/sort.hpp>
 #include <rankloss/sorts/sorting_network.hpp>
 #include <rankloss/stochastic.hpp>
+#include <rankloss/strided.hpp>
 #include <rankloss/threads.hpp>
 #include <rankloss/triplet.hpp>
 #include <rankloss/unique_softmax.hpp>

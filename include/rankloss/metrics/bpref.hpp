@@ -42,11 +42,7 @@ struct bpref {
     return detail::value_of_positions(*this, items, scratch);
   }
 
-  /// How many of the first positions by score the value depends on, and the value from them.
-  template <class T, class R>
-  [[nodiscard]] std::size_t positions_read(const list<T, R>& items) const noexcept {
-    return items.size();
-  }
+  /// The value from the first positions by score.
   template <class T, class R>
   [[nodiscard]] double of_positions(const list<T, R>& items, detail::first_positions<T>& first,
                                     workspace& scratch) const {

@@ -145,13 +145,15 @@ concept reads_positions = requires(const Metric& metric, const list<T, R>& items
   metric.of_positions(items, first, scratch);
 };
 
-/// How many of them it reads: those up to its cutoff, unless it says something else.
+/// How many of them it reads: those up to its cutoff, or all, unless it says something else.
 template <class Metric, class T, class R>
 [[nodiscard]] std::size_t positions_read(const Metric& metric, const list<T, R>& items) noexcept {
   if constexpr (requires { metric.positions_read(items); })
     return metric.positions_read(items);
-  else
+  else if constexpr (requires { metric.cutoff; })
     return counted_by(metric.cutoff, items.size());
+  else
+    return items.size();
 }
 
 /// The value of such a metric by itself.
