@@ -84,7 +84,8 @@ double mean_of_terms(std::size_t n, const step_shares& shares, const outputs& ou
       for_rows<Arch>(n, [&, term](std::size_t i, auto count) {
         const step_terms<Arch> one = term(i, count);
         write(i, count, own * one.slope);
-        sum += only_items<Arch>(count, own * one.value);
+        // Hidden, since a compiler that may fuse the product with the sum would round otherwise than below.
+        sum += only_items<Arch>(count, opaque(own * one.value));
       });
       return sum.store_aligned(sums);
     }

@@ -136,7 +136,7 @@ class preference_chunk {
   /// Gives pairs with a winner the first slots, and ties those from the next row on.
   void part_ties(std::size_t first) {
     std::size_t wins = 0, ties = 0;
-    for (std::size_t k = 0; k < count_; ++k) wins += batch_.ties[first + k] ? 0 : 1;
+    for (std::size_t k = 0; k < count_; ++k) wins += batch_.ties[first + k] ? 0u : 1u;
     first_tie_ = ties = padded_rows(wins, w);
     wins = 0;
     for (std::size_t k = 0; k < count_; ++k) {
