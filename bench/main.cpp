@@ -32,6 +32,7 @@ int main(int argc, char** argv) {
   bench::std_sort::add_all();
   bench::stream::add_all();
   bench::svmlight::add_all();
+  bench::sweep::add_all();
   bench::threads::add_all();
   bench::bradley_terry::add_all();
   bench::gae::add_all();

@@ -222,6 +222,9 @@ void add_all();
 namespace svmlight {
 void add_all();
 }
+namespace sweep {
+void add_all();
+}
 namespace threads {
 void add_all();
 }

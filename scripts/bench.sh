@@ -1,14 +1,15 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSL-1.0
 
-# Builds the benchmarks and runs those that match a regular expression (none: all), then prints the ratios the project holds itself to,
-# as far as their benchmarks were run. One thread, medians of seven repetitions in random order.
+# Builds the benchmarks and runs those that match a regular expression, then prints the ratios the project holds itself to, as far as their
+# benchmarks were run. Medians of seven repetitions in random order. Without an expression those benchmarks run that the ratios are made of,
+# which takes some minutes; the yardsticks that take O(n^2) for 100 000 items run once each.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 usage='usage: scripts/bench.sh [--preset release|v3|sse2] [FILTER]'
 preset=release
-filter=.
+filter=
 while [ $# -gt 0 ]; do
   case $1 in
     --preset)
@@ -33,8 +34,22 @@ cmake --build --preset "$preset" --target rankloss_bench
 
 say "Running"
 results=build/$preset/bench/results.json
-"build/$preset/bench/rankloss_bench" --benchmark_filter="$filter" --benchmark_repetitions=7 --benchmark_min_time=0.1 \
-  --benchmark_enable_random_interleaving=true --benchmark_display_aggregates_only=true --benchmark_out="$results" --benchmark_out_format=json
+# run(FILE FILTER option...)
+run() {
+  "build/$preset/bench/rankloss_bench" --benchmark_filter="$2" --benchmark_min_time=0.1 --benchmark_out="$1" --benchmark_out_format=json "${@:3}"
+}
+seven=(--benchmark_repetitions=7 --benchmark_enable_random_interleaving=true --benchmark_display_aggregates_only=true)
+files=("$results")
+if [ -n "$filter" ]; then
+  run "$results" "$filter" "${seven[@]}"
+else
+  names=$(awk -v preset="$preset" -v names=1 -f scripts/ratios.awk < /dev/null)
+  slow='_plain/[a-z]+/100000/'
+  one_of() { printf '^(%s)$' "$(paste -s -d '|')"; }
+  run "$results" "$(grep -v -E "$slow" <<< "$names" | one_of)" "${seven[@]}"
+  files+=("${results%.json}_slow.json")
+  run "${files[1]}" "$(grep -E "$slow" <<< "$names" | one_of)"
+fi
 
 say "Ratios, preset $preset, $(uname -m) $(sed -n 's/^model name[[:space:]]*: //p' /proc/cpuinfo 2> /dev/null | head -n 1)"
-awk -v preset="$preset" -f scripts/ratios.awk "$results"
+awk -v preset="$preset" -f scripts/ratios.awk "${files[@]}"

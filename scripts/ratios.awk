@@ -3,7 +3,8 @@
 # The ratios the project holds itself to, from the JSON output of Google Benchmark: medians where there are repetitions. Ends with 1 when a
 # benchmark reported an error, such as a yardstick that computes something else.
 #
-#     awk -v preset=release -f scripts/ratios.awk results.json
+#     awk -v preset=release -f scripts/ratios.awk results.json...
+#     awk -v names=1 -f scripts/ratios.awk          prints the benchmarks that they are made of, one a line
 
 function text(line) {
   sub(/^[^:]*: *"/, "", line)
@@ -20,6 +21,11 @@ function duration(ns) {
 
 # time of `above` / time of `below`, wanted at most or at least `wanted`, or only shown where this preset is not held to it
 function ratio(above, below, bound, wanted, held,    r, met) {
+  if (names) {
+    if (!listed[above]++) print above
+    if (!listed[below]++) print below
+    return
+  }
   if (!(above in time) || !(below in time) || above in errors || below in errors) return
   r = time[above] / time[below]
   met = bound == "<=" ? r <= wanted + 0 : r >= wanted + 0
@@ -78,6 +84,7 @@ END {
   ratio("listnet_plain/float/1024/gradient", "listnet/float/1024/gradient", ">=", "1", native)
   ratio("listmle_plain/float/1024/gradient", "listmle/float/1024/gradient", ">=", "1", native)
   ratio("plackett_luce_policy/float/1000000/gradient", "argsort/float/1000000", "<=", "2", native)
+  if (names) exit 0
   if (!rows) print "None of the benchmarks that they are made of were run."
   for (name in errors) {
     print "ERROR " name ": " errors[name]
