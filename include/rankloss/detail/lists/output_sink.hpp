@@ -101,6 +101,26 @@ class output_sink {
     });
   }
 
+  /// The same for item i of list l alone, whose others stay as they are.
+  void commit_item(std::size_t l, std::size_t i, const T& written, double factor) const {
+    out_.visit([&](auto* memory) {
+      using G = std::remove_pointer_t<decltype(memory)>;
+      const auto [first, stride] = source_.layout(l, out_);
+      bring(*(memory + first + static_cast<std::ptrdiff_t>(i) * stride), written,
+            rounded_factor<G>(held_as<double>(scale_ * factor)));
+    });
+  }
+  /// Writes 0 for all items of list l.
+  void clear(std::size_t l) const {
+    out_.visit([&](auto* memory) {
+      const auto [first, stride] = source_.layout(l, out_);
+      const std::size_t n = source_.size(l);
+      if (stride == 1)
+        return static_cast<void>(std::fill_n(memory + first, n, std::remove_pointer_t<decltype(memory)>{0}));
+      for (std::size_t i = 0; i < n; ++i) *(memory + first + static_cast<std::ptrdiff_t>(i) * stride) = 0;
+    });
+  }
+
  private:
   /// Whether a factor may be applied in the type S: it is not subnormal in S, so that it keeps its digits,
   /// and its product with a number of S never overflows.
