@@ -103,6 +103,9 @@ inline constexpr std::size_t large_window = 4096;
 /// ranknet.
 inline constexpr std::size_t narrow_items = 32;
 inline constexpr std::size_t narrow_levels = 8;
+/// Items of a window for each of its levels from which on the moments of the window are kept, instead of being formed
+/// by each walk that takes them. Benchmark ranknet.
+inline constexpr std::size_t kept_moments = 4;
 /// Levels with scan states of their own; more are divided first. Benchmark ranknet.
 inline constexpr std::size_t most_levels = 32;
 /// Levels up to which each pair of levels has its own gain; time is quadratic in it. Benchmark lambdarank.
