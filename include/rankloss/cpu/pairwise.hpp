@@ -81,11 +81,12 @@ struct pairwise_engine {
   static constexpr bool has_lanes = requires(const computed_function& f, const xsimd::batch<double>& v) {
     f.of_probabilities(v, v, v);
   }
-  &&std::same_as<Weight, pairs::equal>;
+  &&(std::same_as<Weight, pairs::equal> || std::same_as<Weight, pairs::delta_ndcg>);
   static constexpr std::size_t group_size() noexcept requires has_lanes { return lane_count<Arch>; }
   template <class T>
   requires has_lanes static constexpr std::size_t group_longest() noexcept {
-    return by_precision<T>(tuning::longest_lane_pairs, std::size_t{0});
+    return by_precision<T>(uses_ranks ? tuning::longest_ranked_lane_pairs : tuning::longest_lane_pairs,
+                           std::size_t{0});
   }
 
   template <class T, class R>
@@ -102,9 +103,11 @@ struct pairwise_engine {
     };
     if (loss.cutoff == 0 && out[0].hessian.empty() && std::any_of(lists.begin(), lists.end(), is_plain)) {
       lane_pairs<Arch> pairs(lists, loss.function.score_scale(), scratch);
-      pairs.sum(computed_function{loss.function});
+      if constexpr (uses_ranks) pairs.weigh(lists, gain_rule_of(loss.weight), loss.weight.cutoff, scratch);
+      pairs.template sum<uses_ranks>(computed_function{loss.function});
       for (std::size_t l = 0; l < lists.size(); ++l) {
-        if (!is_plain(lists[l]) || !pairs.is_narrow(l)) continue;
+        // Of equal scores, the order of the items decides in ways that average_alike undoes.
+        if (!is_plain(lists[l]) || !pairs.is_narrow(l) || (uses_ranks && pairs.has_ties(l))) continue;
         const scaled_factor scaled = factor_of(loss, pairs.totals(l), lists[l], 1.0);
         pairs.write(l, lists[l].size(), scaled, out[l].gradient);
         values[l] = scaled.of(pairs.totals(l).value);

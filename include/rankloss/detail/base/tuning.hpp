@@ -82,8 +82,9 @@ inline constexpr std::size_t longest_band_in_lane = 256;
 // Sums over the pairs of a list.
 
 /// Lists of up to so many floats are computed one in each lane: where pairs do not take ranks, a list by itself needs
-/// no sort by score. Benchmark ranknet_batch.
+/// no sort by score. Benchmarks ranknet_batch, lambdarank_batch.
 inline constexpr std::size_t longest_lane_pairs = 16;
+inline constexpr std::size_t longest_ranked_lane_pairs = 48;
 
 /// Shorter lists are computed pair by pair, without a scan over sorted scores. Benchmark ranknet_batch.
 template <class T>
