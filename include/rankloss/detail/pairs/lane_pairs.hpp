@@ -127,8 +127,10 @@ class lane_pairs {
         const auto counts = (preferred || level < other_level) && sorted_.holds(j);
         const V inverse = one / (exponential + other);
         const V d = score - row(scores_, j);
-        const auto f = function.of_probabilities(xsimd::select(preferred, other, exponential) * inverse,
-                                                 other * inverse, xsimd::select(preferred, -d, d));
+        // Scores are floats, so the value needs no more digits than they have.
+        const auto f =
+            function.template of_probabilities<float>(xsimd::select(preferred, other, exponential) * inverse,
+                                                      other * inverse, xsimd::select(preferred, -d, d));
         V factor(one);
         if constexpr (Weighted) factor = xsimd::abs(gain - row(gains_, j)) * V(discounts_[i] - discounts_[j]);
         factor = xsimd::select(counts, factor, zero);
