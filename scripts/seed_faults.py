@@ -46,7 +46,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 INCLUDE = pathlib.Path("include/rankloss")
 CORE = ["cpu/sndcg", "detail/sigmoid/smooth_dcg", "detail/sigmoid/sorted_sums", "detail/sigmoid/cell_sums", "detail/pairs/pair_scan",
-        "detail/pairs/pair_walk", "detail/pairs/pair_states", "detail/pairs/window_pairs", "detail/pairs/pair_series",
+        "detail/pairs/pair_walk", "detail/pairs/pair_piece", "detail/pairs/pair_states", "detail/pairs/window_pairs", "detail/pairs/pair_series",
         "detail/band/neural_band", "detail/band/kept_band", "detail/band/sinkhorn_band",
         "detail/band/sinkhorn_pullback", "detail/lists/list_run", "detail/lists/output_sink", "detail/sorting/argsort",
         "detail/sorting/sort_network", "cpu/ppo", "cpu/partial_order", "metrics/ndcg", "detail/gains/tied_dcg"]

@@ -44,6 +44,7 @@ set(tested_by
     pairs/ordered_items:pairs/weight
     pairs/pair_states:detail/pairs/pair_scan
     pairs/pair_walk:detail/pairs/pair_scan
+    pairs/pair_piece:detail/pairs/pair_scan
     pairs/triplet_hinges:triplet
     pairs/triplet_sides:detail/pairs/triplet_pairs
     pairs/weight_channels:pairs/weight

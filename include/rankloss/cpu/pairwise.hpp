@@ -3,6 +3,7 @@
 
 #include <rankloss/batch.hpp>
 #include <rankloss/detail/base/finite.hpp>
+#include <rankloss/detail/base/pieces.hpp>
 #include <rankloss/detail/base/precision.hpp>
 #include <rankloss/detail/base/tuning.hpp>
 #include <rankloss/detail/data/counted_by.hpp>
@@ -80,11 +81,12 @@ struct pairwise_engine {
   static constexpr bool has_lanes = requires(const computed_function& f, const xsimd::batch<double>& v) {
     f.of_probabilities(v, v, v);
   }
-  &&std::same_as<Weight, pairs::equal>;
+  &&(std::same_as<Weight, pairs::equal> || std::same_as<Weight, pairs::delta_ndcg>);
   static constexpr std::size_t group_size() noexcept requires has_lanes { return lane_count<Arch>; }
   template <class T>
   requires has_lanes static constexpr std::size_t group_longest() noexcept {
-    return by_precision<T>(tuning::longest_lane_pairs, std::size_t{0});
+    return by_precision<T>(uses_ranks ? tuning::longest_ranked_lane_pairs : tuning::longest_lane_pairs,
+                           std::size_t{0});
   }
 
   template <class T, class R>
@@ -101,9 +103,11 @@ struct pairwise_engine {
     };
     if (loss.cutoff == 0 && out[0].hessian.empty() && std::any_of(lists.begin(), lists.end(), is_plain)) {
       lane_pairs<Arch> pairs(lists, loss.function.score_scale(), scratch);
-      pairs.sum(computed_function{loss.function});
+      if constexpr (uses_ranks) pairs.weigh(lists, gain_rule_of(loss.weight), loss.weight.cutoff, scratch);
+      pairs.template sum<uses_ranks>(computed_function{loss.function});
       for (std::size_t l = 0; l < lists.size(); ++l) {
-        if (!is_plain(lists[l]) || !pairs.is_narrow(l)) continue;
+        // Of equal scores, the order of the items decides in ways that average_alike undoes.
+        if (!is_plain(lists[l]) || !pairs.is_narrow(l) || (uses_ranks && pairs.has_ties(l))) continue;
         const scaled_factor scaled = factor_of(loss, pairs.totals(l), lists[l], 1.0);
         pairs.write(l, lists[l].size(), scaled, out[l].gradient);
         values[l] = scaled.of(pairs.totals(l).value);
@@ -225,7 +229,6 @@ struct pairwise_engine {
     const std::size_t k = counted_by(loss.cutoff, all);
     const std::size_t n = loss.keep == pairs::keep::both ? k : all;
     const std::span<std::uint32_t> ranks = scratch.take<std::uint32_t>(n);
-    std::iota(ranks.begin(), ranks.end(), 0u);
     const ordered_items at{sorted.order.first(n), ranks};
 
     sorted_items<T, C> list_of;
@@ -234,14 +237,20 @@ struct pairwise_engine {
     list_of.scores = scratch.take<double>(n);
     list_of.levels = scratch.take<std::uint32_t>(n);
     const bool weighted = !items.weights.empty();
-    const double unit = weight_unit(items);
+    const double unit = weight_unit(items, scratch);
     if (weighted) list_of.weights = padded<T, Arch>(n, scratch);
-    constexpr double bound = std::numeric_limits<double>::max() / 2;
-    for (std::size_t p = 0; p < n; ++p) {
-      list_of.scores[p] = std::clamp(static_cast<double>(sorted.x[p]), -bound, bound);
-      list_of.levels[p] = numbers[at.item[p]];
-      if (weighted) list_of.weights[p] = static_cast<T>(items.weights[at.item[p]] * unit);
-    }
+    const auto gather = [&]<bool Weighted> {
+      const auto item_weights = items.weights;
+      for_each_item(scratch, n, [=](std::size_t p) {
+        constexpr double bound = std::numeric_limits<double>::max() / 2;
+        const std::uint32_t item = at.item[p];
+        ranks[p] = static_cast<std::uint32_t>(p);
+        list_of.scores[p] = std::clamp(static_cast<double>(sorted.x[p]), -bound, bound);
+        list_of.levels[p] = numbers[item];
+        if constexpr (Weighted) list_of.weights[p] = static_cast<T>(item_weights[item] * unit);
+      });
+    };
+    weighted ? gather.template operator()<true>() : gather.template operator()<false>();
     weight_channels<T, C> channels;
     for (std::size_t c = 0; c < C; ++c) {
       channels.upper[c] = list_of.upper[c] = padded<T, Arch>(n, scratch);
@@ -255,7 +264,7 @@ struct pairwise_engine {
       weight.template fill<Arch>(items, at, channels, scratch);
     }
     const std::span<double> gradient = scratch.take<double>(n);
-    std::fill(gradient.begin(), gradient.end(), 0.0);
+    for_each_item(scratch, n, [=](std::size_t p) { gradient[p] = 0.0; });
     const auto sum = [&]<bool Weighted> {
       pair_scan<Arch, T, C, Weighted, uses_ranks, ByLevel, computed_function> scan(
           function, ByLevel ? 1.0 : computed_weight::wrong_sign, scratch);
@@ -267,7 +276,7 @@ struct pairwise_engine {
       totals.count = pairs_of_levels(list_of.levels, k, level_count, scratch);
     const scaled_factor scaled = factor_of(loss, totals, items, unit, function.factor());
     for (std::size_t i = 0; i < out.gradient.size() && n < all; ++i) out.gradient[i] = T{0};
-    write_by_position<T>(gradient, scaled.over(function.score_scale()), at.item, out.gradient);
+    write_by_position<T>(gradient, scaled.over(function.score_scale()), at.item, out.gradient, scratch);
     if (takes_item_order(loss)) average_alike(items, sorted, out, scratch);
     return scaled.of(totals.value);
   }
@@ -328,8 +337,8 @@ struct pairwise_engine {
     const auto scaled = [&](int degree) { return factor_of(loss, totals, items, unit, 1.0, degree * far); };
     const std::span<std::uint32_t> itself = numbers;
     std::iota(itself.begin(), itself.end(), 0u);
-    write_by_position<T>(gradient, scaled(hinges[0].power - 1), itself, out.gradient);
-    write_by_position<T>(hessian, scaled(0), itself, out.hessian);
+    write_by_position<T>(gradient, scaled(hinges[0].power - 1), itself, out.gradient, scratch);
+    write_by_position<T>(hessian, scaled(0), itself, out.hessian, scratch);
     return scaled(hinges[0].power).of(totals.value);
   }
 
@@ -401,8 +410,8 @@ struct pairwise_engine {
     if (!done) totals = sum(by_difference<computed_function>{function});
 
     const scaled_factor scaled = factor_of(loss, totals, items, unit);
-    write_by_position<T>(gradient, scaled, at.item, out.gradient);
-    if (!hessian.empty()) write_by_position<T>(hessian, scaled, at.item, out.hessian);
+    write_by_position<T>(gradient, scaled, at.item, out.gradient, scratch);
+    if (!hessian.empty()) write_by_position<T>(hessian, scaled, at.item, out.hessian, scratch);
     return scaled.of(totals.value);
   }
 };

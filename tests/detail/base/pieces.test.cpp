@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <rankloss/detail/base/pieces.hpp>
 
+#include <rankloss/lambda_loss.hpp>
 #include <rankloss/lambdarank.hpp>
 #include <rankloss/listmle.hpp>
 #include <rankloss/listnet.hpp>
@@ -170,6 +171,13 @@ TEMPLATE_TEST_CASE("pieces: a long list has the same bits on any number of worke
     has_the_same_bits(rankloss::softmax_cross_entropy{}, list, contexts);
     has_the_same_bits(rankloss::ranknet{}, list, contexts);
     has_the_same_bits(rankloss::lambdarank{}, list, contexts);
+    has_the_same_bits(
+        rankloss::ranknet{.function = {.temperature = 1e-4}, .average = rankloss::pairs::average::pairs},
+        list, contexts);  // windows of one item
+    has_the_same_bits(rankloss::lambdarank{.cutoff = 20000, .average = rankloss::pairs::average::pairs}, list,
+                      contexts);
+    has_the_same_bits(rankloss::arp_loss2{}, list, contexts);
+    has_the_same_bits(rankloss::lambdarank_map{}, list, contexts);
   }
 }
 

@@ -3,6 +3,8 @@
 
 #include <catch2/catch.hpp>
 
+#include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <limits>
 #include <vector>
@@ -45,6 +47,27 @@ TEST_CASE("alike: equal numbers keep their bits, and the largest are no infinity
   CHECK(shared({1, 1, 1}, {0, 0, 0}, {}, {0.1, 0.1, 0.1}) == reals{0.1, 0.1, 0.1});
   CHECK(shared({1, 1, 1}, {0, 0, 0}, {}, {most, most, most}) == reals{most, most, most});
   CHECK(shared({1, 1}, {0, 0}, {}, {most, -most}) == reals{0, 0});
+}
+
+TEST_CASE("alike: runs of equal scores that end a piece, begin one or are longer than one") {
+  constexpr std::size_t n = 60000;
+  reals s(n), y(n), derivatives(n), expected(n);
+  for (const std::size_t length : {3u, 16384u, 16385u, 40000u, 60000u}) {
+    for (std::size_t i = 0; i < n; ++i) {
+      s[i] = -static_cast<double>(i / length);
+      derivatives[i] = static_cast<double>(i % 64);
+    }
+    for (std::size_t begin = 0; begin < n; begin += length) {
+      const std::size_t end = std::min<std::size_t>(begin + length, n);
+      double sum = 0.0;
+      for (std::size_t i = begin; i < end; ++i) sum += derivatives[i];
+      for (std::size_t i = begin; i < end; ++i) expected[i] = sum / static_cast<double>(end - begin);
+    }
+    const reals found = shared(s, y, {}, derivatives);
+    double error = 0.0;
+    for (std::size_t i = 0; i < n; ++i) error = std::max(error, std::abs(found[i] - expected[i]));
+    CHECK(error <= 1e-13 * 64.0);
+  }
 }
 
 }  // namespace detail_pairs_alike_test

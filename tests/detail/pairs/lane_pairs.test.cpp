@@ -146,6 +146,22 @@ TEST_CASE("lane_pairs: equal scores go by the order of the items") {
         Approx(static_cast<double>((expected.gradient[0] + expected.gradient[3]) / 2)).epsilon(1e-5));
 }
 
+TEST_CASE("lane_pairs: weights of pairs are differences of gains to all digits, and of any size") {
+  // Gains about 1000 that differ by a few units of a float, and others far apart, of outlying scores.
+  drawn data;
+  std::mt19937 random(5);
+  for (std::size_t n = 2; n <= 20; n += 3) {
+    data.add(n, 300.0, 0, random);
+    for (std::size_t i = data.relevance.size() - n; i < data.relevance.size(); ++i)
+      data.relevance[i] = 10.0F + 0x1p-18F * data.relevance[i];
+    data.add(n, 300.0, 0, random);
+    for (std::size_t i = data.relevance.size() - n; i < data.relevance.size(); ++i)
+      data.relevance[i] = 60.0F * data.relevance[i];
+  }
+  check(lambdarank{}, data, true);
+  check(lambdarank{.average = pairs::average::weight}, data, true);
+}
+
 TEST_CASE("lane_pairs: lists about the lengths at which pairs are summed in blocks, and by exponentials") {
   std::mt19937 random(2);
   for (const int grades : {2, 5, 0}) {

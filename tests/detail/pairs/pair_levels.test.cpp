@@ -4,9 +4,12 @@
 #include <catch2/catch.hpp>
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <numeric>
+#include <random>
+#include <span>
 #include <vector>
 
 namespace detail_pairs_pair_levels_test {
@@ -63,6 +66,44 @@ TEST_CASE(
         std::vector<double>{0, 0}, std::vector<double>{-1, 0, -1}, std::vector<double>{5}}) {
     check<false>(relevance);
     check<true>(relevance);
+  }
+}
+
+TEST_CASE("pair_levels: long lists, of several pieces, are numbered and counted like short ones") {
+  const auto pairs_in = [](std::span<const std::uint32_t> numbers, std::size_t k, std::uint32_t count) {
+    std::vector<double> seen(count, 0.0);
+    double pairs = 0.0;
+    for (std::size_t i = 0; i < numbers.size(); ++i) {
+      pairs += static_cast<double>(std::min(i, k)) - seen[numbers[i]];
+      if (i < k) ++seen[numbers[i]];
+    }
+    return pairs;
+  };
+  constexpr std::size_t n = 40001;
+  for (const double range : {2.0, 50.0, 1e9}) {
+    std::mt19937_64 random(3);
+    std::vector<double> relevance(n), distinct;
+    for (double& y : relevance) y = std::floor(range * static_cast<double>(random() >> 11) * 0x1p-53);
+    relevance[n - 1] = range == 50.0 ? 0.5 : relevance[n - 1];
+    distinct = relevance;
+    std::sort(distinct.begin(), distinct.end());
+    distinct.erase(std::unique(distinct.begin(), distinct.end()), distinct.end());
+    workspace scratch;
+    const workspace::scope scope(scratch);
+    const list<double, double> items{{relevance.data(), n}, {relevance.data(), n}};
+    std::vector<std::uint32_t> numbers(n);
+    const std::uint32_t count = pair_levels<false>::number_levels(items, numbers, scratch);
+    REQUIRE(count == distinct.size());
+    bool right = true;
+    for (std::size_t i = 0; i < n; ++i) right = right && distinct[numbers[i]] == relevance[i];
+    CHECK(right);
+    for (const std::size_t k : {std::size_t{0}, std::size_t{7}, std::size_t{20000}, n})
+      CHECK(pairs_of_levels(numbers, k, count, scratch) == pairs_in(numbers, k, count));
+    relevance[0] = 0.0;  // both levels, whatever was drawn
+    relevance[1] = 1.0;
+    REQUIRE(pair_levels<true>::number_levels(items, numbers, scratch) == 2);
+    for (std::size_t i = 0; i < n; ++i) right = right && numbers[i] == (relevance[i] > 0.0 ? 1u : 0u);
+    CHECK(right);
   }
 }
 

@@ -395,6 +395,78 @@ TEMPLATE_TEST_CASE("pair_scan: levels are distinguished whatever their numbers",
     CHECK(gradient[i] == Approx(-1.5 + static_cast<double>(i)).epsilon(digits<TestType>));
 }
 
+template <class T, std::size_t C, bool Weighted, bool Oriented, bool ByLevel, class Function>
+void pieces_are_the_whole(const draw& score, std::uint32_t levels, double wrong_sign, std::size_t counted) {
+  constexpr std::size_t n = 1500;
+  std::mt19937_64 random(levels);
+  workspace scratch;
+  const workspace::scope scope(scratch);
+  detail::sorted_items<T, C> sorted;
+  sorted.n = n;
+  sorted.counted = counted;
+  sorted.scores = scratch.take<double>(n);
+  sorted.levels = scratch.take<std::uint32_t>(n);
+  const auto factors = [&] {
+    const auto values = scratch.take<T>(n + 64);
+    std::fill(values.begin(), values.end(), T{0});
+    for (std::size_t i = 0; i < n; ++i) values[i] = static_cast<T>(0.5 + uniform(random));
+    return values;
+  };
+  for (std::size_t c = 0; c < C; ++c) {
+    sorted.upper[c] = factors();
+    // Where the weight does not ask which item is above, it is the same from both sides.
+    sorted.lower[c] = Oriented ? factors() : sorted.upper[c];
+  }
+  if (Weighted) sorted.weights = factors();
+  std::vector<double> gains(levels);
+  for (double& gain : gains) gain = uniform(random);
+  if (ByLevel) sorted.gains = gains;
+  for (double& s : sorted.scores) s = static_cast<float>(score(random));
+  std::sort(sorted.scores.begin(), sorted.scores.end(), std::greater<>{});
+  for (std::uint32_t& level : sorted.levels) level = static_cast<std::uint32_t>(random() % levels);
+
+  const auto sum = [&](std::size_t piece_items) {
+    std::vector<double> gradient(n, 0.0);
+    detail::pair_scan<xsimd::default_arch, T, C, Weighted, Oriented, ByLevel, Function> scan(
+        Function{}, wrong_sign, scratch, piece_items);
+    scan.run(sorted, levels, gradient);
+    gradient.push_back(scan.totals().value);
+    gradient.push_back(scan.totals().weight);
+    return gradient;
+  };
+  const std::vector<double> whole = sum(n);
+  double largest = 0.0;
+  for (std::size_t i = 0; i < n; ++i) largest = std::max(largest, std::abs(whole[i]));
+  for (const std::size_t piece_items : {1u, 7u, 64u, 700u, 1499u}) {
+    INFO("pieces of " << piece_items << ", levels " << levels << ", counted " << counted);
+    const std::vector<double> found = sum(piece_items);
+    double error = 0.0;
+    for (std::size_t i = 0; i < n; ++i) error = std::max(error, std::abs(found[i] - whole[i]));
+    CHECK(error <= digits<T> * largest);
+    CHECK(found[n] == Approx(whole[n]).epsilon(digits<T>));
+    CHECK(found[n + 1] == Approx(whole[n + 1]).epsilon(digits<T>));
+  }
+}
+
+TEMPLATE_TEST_CASE("pair_scan: a list in pieces of any length has the sums of the whole", "", float, double) {
+  using T = TestType;
+  using logistic = detail::pair_function<pairs::logistic>;
+  using soft = detail::pair_function<pairs::soft_zero_one>;
+  const draw outliers = [](std::mt19937_64& random) {
+    return random() % 300 == 0 ? 1e30 * (uniform(random) - 0.5) : 4.0 * uniform(random);
+  };
+  for (const draw& score : {spread(0.1), spread(8.0), spread(3000.0), outliers})
+    for (const std::size_t counted : {1500u, 400u, 3u}) {
+      pieces_are_the_whole<T, 1, false, false, false, logistic>(score, 2, 1.0, counted);
+      pieces_are_the_whole<T, 1, true, false, false, logistic>(score, 5, 1.0, counted);
+      pieces_are_the_whole<T, 2, true, false, false, soft>(score, 4, 1.0, counted);
+      pieces_are_the_whole<T, 2, false, true, true, logistic>(score, 5, 1.0, counted);
+      pieces_are_the_whole<T, 2, true, true, true, soft>(score, 12, 1.0, counted);
+      pieces_are_the_whole<T, 2, true, true, false, logistic>(score, 1000, 1.0, counted);
+      pieces_are_the_whole<T, 4, false, true, false, logistic>(score, 1000, 1.0, counted);
+    }
+}
+
 TEST_CASE("pair_scan: items each alone, whose neighbours' second powers still count") {
   drawn_list items = draw_list(520, spread(1.0), grades(3));
   for (std::size_t i = 0; i < items.scores.size(); ++i)

@@ -12,6 +12,7 @@ namespace detail_pairs_scaled_factor_test {
 
 using rankloss::list;
 using rankloss::strided;
+using rankloss::workspace;
 using rankloss::detail::scaled_factor;
 using rankloss::detail::scaled_factor_of;
 using rankloss::detail::weight_unit;
@@ -36,14 +37,18 @@ TEST_CASE("scaled_factor: weights come near 1 by a power of two, and positions g
   list<double, double> weighted = plain;
   weighted.weights = {large.data(), 2};
   CHECK(weight_unit(weighted) == 0x1p-1001);
+  workspace scratch;
+  CHECK(weight_unit(plain, scratch) == 1.0);
+  CHECK(weight_unit(weighted, scratch) == 0x1p-1001);
 
   const std::vector<float> from{3.0F, 5.0F};
   const std::vector<std::uint32_t> item{1, 0};
   std::vector<double> to(2);
   write_by_position<double>(std::span<const float>(from), scaled_factor{0.5, 4.0}, item,
-                            strided<double>{to.data(), 2});
+                            strided<double>{to.data(), 2}, scratch);
   CHECK(to == std::vector<double>{10.0, 6.0});
-  write_by_position<double>(std::span<const float>(from), scaled_factor{0.5, 4.0}, item, strided<double>{});
+  write_by_position<double>(std::span<const float>(from), scaled_factor{0.5, 4.0}, item, strided<double>{},
+                            scratch);
 }
 
 }  // namespace detail_pairs_scaled_factor_test

@@ -10,6 +10,7 @@
 #include <xsimd/xsimd.hpp>
 
 #include <array>
+#include <type_traits>
 
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
@@ -62,15 +63,16 @@ struct pair_function<pairs::logistic> : pairs::logistic {
   }
 
   /// The same from the other item's probability sigmoid(-d / temperature), the smaller of both probabilities,
-  /// and -d.
-  template <class V>
+  /// and -d, to the precision of T where it is given.
+  template <class T = void, class V>
   [[nodiscard]] pairs::terms<V> of_probabilities(const V& probability, const V& less,
                                                  const V& minus_d) const noexcept {
     using S = typename V::value_type;
     const V f(static_cast<S>(factor()));
     const V by_d(static_cast<S>(factor() / temperature));
     const V wrong = xsimd::max(minus_d * V(static_cast<S>(1.0 / temperature)), V(S(0)));
-    return {f * (wrong + minus_log_rest(less)), -by_d * probability,
+    using precise = std::conditional_t<std::is_void_v<T>, S, T>;
+    return {f * (wrong + minus_log_rest<V, precise>(less)), -by_d * probability,
             by_d * V(static_cast<S>(1.0 / temperature)) * less * (V(S(1)) - less)};
   }
 };
@@ -92,8 +94,8 @@ struct pair_function<pairs::soft_zero_one> : pairs::soft_zero_one {
   }
 
   /// The same from the other item's probability sigmoid(-d / temperature), the smaller of both probabilities,
-  /// and -d.
-  template <class V>
+  /// and -d, to the precision of T where it is given.
+  template <class T = void, class V>
   [[nodiscard]] pairs::terms<V> of_probabilities(const V& probability, const V& less,
                                                  const V& minus_d) const noexcept {
     using S = typename V::value_type;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <rankloss/batch.hpp>
+#include <rankloss/detail/base/pieces.hpp>
 #include <rankloss/detail/data/extremes.hpp>
 #include <rankloss/detail/pairs/gain_difference.hpp>
 #include <rankloss/detail/pairs/ordered_items.hpp>
@@ -12,6 +13,7 @@
 #include <xsimd/xsimd.hpp>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -74,9 +76,10 @@ struct pair_weight<pairs::equal> : pairs::equal {
   static constexpr std::size_t channel_count = 1;
   static constexpr double wrong_sign = 1.0;
   template <class Arch, class S, class T, class R>
-  void fill(const list<T, R>&, const ordered_items&, const weight_channels<S, 1>& to, workspace&) const {
-    std::fill(to.upper[0].begin(), to.upper[0].end(), S{1});
-    std::fill(to.lower[0].begin(), to.lower[0].end(), S{1});
+  void fill(const list<T, R>&, const ordered_items& at, const weight_channels<S, 1>& to,
+            workspace& scratch) const {
+    const auto [upper, lower] = std::array{to.upper[0], to.lower[0]};
+    for_each_item(scratch, at.size(), [=](std::size_t p) { upper[p] = lower[p] = S{1}; });
   }
 };
 
@@ -108,13 +111,13 @@ struct pair_weight<pairs::relevance_difference> : pairs::relevance_difference {
   static constexpr double wrong_sign = -1.0;
   template <class Arch, class S, class T, class R>
   void fill(const list<T, R>& items, const ordered_items& at, const weight_channels<S, 2>& to,
-            workspace&) const {
+            workspace& scratch) const {
     const double unit = std::ldexp(1.0, -relevance_exponent(items));
-    for (std::size_t p = 0; p < at.size(); ++p) {
+    for_each_item(scratch, at.size(), [=, *this](std::size_t p) {
       to.upper[0][p] = static_cast<S>(value(items, at.item[p], unit));
       to.lower[1][p] = -to.upper[0][p];
       to.lower[0][p] = to.upper[1][p] = S(1);
-    }
+    });
   }
 
   template <class T, class R>
@@ -152,14 +155,14 @@ struct pair_weight<pairs::delta_ndcg> : pairs::delta_ndcg {
     const std::size_t n = at.size();
     gains_by_position<Arch>(gain_rule_of(*this), items, at, to.lower[2], scratch);
     discounts_by_position<Arch>(cutoff, at, to.lower[1].first(n), scratch);
-    for (std::size_t p = 0; p < n; ++p) {
+    for_each_item(scratch, n, [=](std::size_t p) {
       const S g = to.lower[2][p];
       const S d = to.lower[1][p];
       to.upper[0][p] = to.lower[3][p] = g * d;
       to.upper[1][p] = -g;
       to.upper[2][p] = -d;
       to.upper[3][p] = to.lower[0][p] = S(1);
-    }
+    });
   }
 
   /// With few levels the gains are kept by level, and half the channels suffice: |G_u - G_l| (d_u - d_l).
@@ -173,10 +176,10 @@ struct pair_weight<pairs::delta_ndcg> : pairs::delta_ndcg {
     std::fill(gains.begin(), gains.end(), 0.0);
     for (std::size_t p = 0; p < n; ++p) gains[levels[p]] = static_cast<double>(to.upper[0][p]);
     discounts_by_position<Arch>(cutoff, at, to.upper[0].first(n), scratch);
-    for (std::size_t p = 0; p < n; ++p) {
+    for_each_item(scratch, n, [=](std::size_t p) {
       to.lower[1][p] = -to.upper[0][p];
       to.lower[0][p] = to.upper[1][p] = S(1);
-    }
+    });
   }
 };
 

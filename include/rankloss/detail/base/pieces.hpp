@@ -76,4 +76,16 @@ class even_pieces {
   std::size_t n_, most_;
 };
 
+/// Calls body(i) for each i of [0, n), in pieces. The body is copied to the stack of whoever runs a piece, and what it
+/// captures should be pointers, spans and numbers by value: then the loop keeps them in registers.
+template <class Body>
+void for_each_item(workspace& scratch, std::size_t n, const Body& body) {
+  const even_pieces pieces(n, tuning::piece_items);
+  run_pieces(scratch, pieces.count(), [&](workspace&, std::size_t p) {
+    const Body own = body;
+    const item_range range = pieces[p];
+    for (std::size_t i = range.begin; i < range.end; ++i) own(i);
+  });
+}
+
 }  // namespace rankloss::inline RANKLOSS_ABI::detail

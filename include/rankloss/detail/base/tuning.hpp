@@ -82,8 +82,9 @@ inline constexpr std::size_t longest_band_in_lane = 256;
 // Sums over the pairs of a list.
 
 /// Lists of up to so many floats are computed one in each lane: where pairs do not take ranks, a list by itself needs
-/// no sort by score. Benchmark ranknet_batch.
+/// no sort by score. Benchmarks ranknet_batch, lambdarank_batch.
 inline constexpr std::size_t longest_lane_pairs = 16;
+inline constexpr std::size_t longest_ranked_lane_pairs = 48;
 
 /// Shorter lists are computed pair by pair, without a scan over sorted scores. Benchmark ranknet_batch.
 template <class T>
@@ -103,6 +104,9 @@ inline constexpr std::size_t large_window = 4096;
 /// ranknet.
 inline constexpr std::size_t narrow_items = 32;
 inline constexpr std::size_t narrow_levels = 8;
+/// Items of a window for each of its levels from which on the moments of the window are kept, instead of being formed
+/// by each walk that takes them. Benchmark ranknet.
+inline constexpr std::size_t kept_moments = 4;
 /// Levels with scan states of their own; more are divided first. Benchmark ranknet.
 inline constexpr std::size_t most_levels = 32;
 /// Levels up to which each pair of levels has its own gain; time is quadratic in it. Benchmark lambdarank.

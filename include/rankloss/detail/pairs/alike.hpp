@@ -3,6 +3,8 @@
 
 #include <rankloss/batch.hpp>
 #include <rankloss/detail/base/finite.hpp>
+#include <rankloss/detail/base/pieces.hpp>
+#include <rankloss/detail/base/tuning.hpp>
 #include <rankloss/detail/data/check_data.hpp>
 #include <rankloss/detail/sorting/sorted_rows.hpp>
 #include <rankloss/workspace.hpp>
@@ -40,13 +42,10 @@ void average_alike(const list<T, R>& items, const sorted_list<T>& by_score, cons
     const T mean = held_as<T>(first + 2.0 * (sum / static_cast<double>(alike.size())));
     for (const std::uint32_t i : alike) values[i] = mean;
   };
-  for (std::size_t begin = 0, end = 0; begin < n; begin = end) {
-    while (end < n && by_score.x[end] == by_score.x[begin]) ++end;
-    if (end - begin < 2) continue;
-    const workspace::scope scope(scratch);
-    std::span<const std::uint32_t> run = by_score.order.subspan(begin, end - begin);
+  const auto average_run = [&](std::span<const std::uint32_t> run, workspace& own) {
+    const workspace::scope scope(own);
     if (!std::all_of(run.begin(), run.end(), [&](std::uint32_t i) { return same(i, run[0]); })) {
-      const std::span<std::uint32_t> sorted = scratch.take<std::uint32_t>(run.size());
+      const std::span<std::uint32_t> sorted = own.take<std::uint32_t>(run.size());
       std::copy(run.begin(), run.end(), sorted.begin());
       std::sort(sorted.begin(), sorted.end(), [&](std::uint32_t i, std::uint32_t j) {
         if (items.relevance[i] != items.relevance[j]) return items.relevance[i] > items.relevance[j];
@@ -60,7 +59,19 @@ void average_alike(const list<T, R>& items, const sorted_list<T>& by_score, cons
       average(out.gradient, run.subspan(from, to - from));
       average(out.hessian, run.subspan(from, to - from));
     }
-  }
+  };
+  const even_pieces pieces(n, tuning::piece_items);
+  run_pieces(scratch, pieces.count(), [&](workspace& own, std::size_t p) {
+    const std::span<const T> x = by_score.x;
+    // A run belongs to the piece that it begins in.
+    std::size_t begin = pieces[p].begin;
+    if (begin > 0)
+      while (begin < pieces[p].end && x[begin] == x[begin - 1]) ++begin;
+    for (std::size_t end = begin; begin < pieces[p].end; begin = end) {
+      while (end < n && x[end] == x[begin]) ++end;
+      if (end - begin > 1) average_run(by_score.order.subspan(begin, end - begin), own);
+    }
+  });
 }
 
 }  // namespace rankloss::inline RANKLOSS_ABI::detail

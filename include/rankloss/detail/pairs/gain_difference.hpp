@@ -2,7 +2,10 @@
 #pragma once
 
 #include <rankloss/batch.hpp>
+#include <rankloss/detail/base/pieces.hpp>
+#include <rankloss/detail/base/tuning.hpp>
 #include <rankloss/detail/data/counted_by.hpp>
+#include <rankloss/detail/data/extremes.hpp>
 #include <rankloss/detail/gains/fill_gains.hpp>
 #include <rankloss/detail/gains/ideal_dcg.hpp>
 #include <rankloss/detail/gains/lane_discounts.hpp>
@@ -50,7 +53,8 @@ void gains_by_position(const gain_rule& rule, const list<T, R>& items, const ord
     const double best = ideal_dcg<lane_discounts<Arch>, double>(ideal::sorted, rule.cutoff, gains, scratch);
     factor = best > 0.0 ? 1.0 / best : 0.0;
   }
-  for (std::size_t p = 0; p < at.size(); ++p) to[p] = static_cast<S>(factor * gains[at.item[p]]);
+  const std::span<const std::uint32_t> item = at.item;
+  for_each_item(scratch, at.size(), [=](std::size_t p) { to[p] = static_cast<S>(factor * gains[item[p]]); });
 }
 
 /// Discounts 1 / log2(1 + rank) by position; 0 from rank cutoff + 1 on.
@@ -58,14 +62,21 @@ template <class Arch, class S>
 void discounts_by_position(std::size_t cutoff, const ordered_items& at, std::span<S> to, workspace& scratch) {
   constexpr std::size_t w = lane_count<Arch>;
   const workspace::scope scope(scratch);
-  std::uint32_t last = 0;
-  for (const std::uint32_t rank : at.position_by_score) last = std::max(last, rank);
-  const std::size_t n = at.size() > 0 ? std::size_t{last} + 1 : 0;
+  if (at.size() == 0) return;
+  const std::span<const std::uint32_t> ranks = at.position_by_score;
+  const std::size_t n = std::size_t{extremes_of(ranks, scratch).most} + 1;
   const std::size_t k = counted_by(cutoff, n);
   const std::span<S> table = scratch.take<S>(n + w);
-  for (std::size_t r = 0; r < k; r += w) store_row<Arch>(table.data() + r, discounts_from<Arch>(r + 1));
-  std::fill(table.begin() + static_cast<std::ptrdiff_t>(k), table.end(), S{0});
-  for (std::size_t p = 0; p < at.size(); ++p) to[p] = table[at.position_by_score[p]];
+  const even_pieces pieces(n, tuning::piece_items);
+  static_assert(tuning::piece_items % w == 0);
+  run_pieces(scratch, pieces.count(), [&](workspace&, std::size_t p) {
+    const auto [begin, end] = pieces[p];
+    const std::size_t counted = std::clamp(k, begin, end);
+    S* const own = table.data();
+    for (std::size_t r = begin; r < counted; r += w) store_row<Arch>(own + r, discounts_from<Arch>(r + 1));
+    std::fill(own + counted, own + end, S{0});
+  });
+  for_each_item(scratch, at.size(), [=](std::size_t p) { to[p] = table[ranks[p]]; });
 }
 
 /// |G_i - G_j| (by_discounts |1/D_i - 1/D_j| + by_distance |1/D(|i - j|) - 1/D(|i - j| + 1)|)

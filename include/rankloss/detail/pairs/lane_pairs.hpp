@@ -3,6 +3,11 @@
 
 #include <rankloss/batch.hpp>
 #include <rankloss/detail/data/check_data.hpp>
+#include <rankloss/detail/data/counted_by.hpp>
+#include <rankloss/detail/gains/fill_gains.hpp>
+#include <rankloss/detail/gains/group_gains.hpp>
+#include <rankloss/detail/gains/lane_discounts.hpp>
+#include <rankloss/detail/pairs/gain_difference.hpp>
 #include <rankloss/detail/pairs/pair_loop.hpp>
 #include <rankloss/detail/pairs/scaled_factor.hpp>
 #include <rankloss/detail/simd/lane_math.hpp>
@@ -16,6 +21,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <span>
 
 /// Sums over the pairs of short lists, one list in each lane: O(n^2) pairs in rows of lanes that are full whatever
@@ -49,9 +55,11 @@ class lane_pairs {
     }
     // Where a list has ended, its last score goes on.
     V last = row(sorted_.x, 0);
+    V ties(0.0);
     for (std::size_t i = 0; i < rows_; ++i) {
       const V score = row(sorted_.x, i);
       const auto inside = sorted_.holds(i);
+      if (i > 0) ties = ties + xsimd::select(inside && score == last, V(1.0), V(0.0));
       last = xsimd::select(inside, score, last);
       last.store_unaligned(scores_.data() + i * w);
     }
@@ -64,20 +72,54 @@ class lane_pairs {
       const V below = xsimd::min((top - row(scores_, i)) * scale, V(1300.0)) - half;
       exp_minus_near(below, exp2m1_12).store_unaligned(exponentials_.data() + i * w);
     }
+    ties.store_unaligned(ties_.data());
     width.store_unaligned(width_.data());
+  }
+
+  /// Weighs pairs by |G_i - G_j| |1/D_i - 1/D_j|.
+  /// @param discount_cutoff  k: the discounts are 0 from rank k + 1 on; 0: no cutoff
+  template <class T, class R>
+  void weigh(std::span<const list<T, R>> lists, const gain_rule& rule, std::size_t discount_cutoff,
+             workspace& scratch) {
+    gains_ = scratch.take<double>(rows_ * w);
+    discounts_ = scratch.take<double>(rows_ + w);
+    const std::size_t k = counted_by(discount_cutoff, rows_);
+    for (std::size_t i = 0; i < k; i += w)
+      store_row<Arch>(discounts_.data() + i, discounts_from<Arch>(i + 1));
+    std::fill(discounts_.begin() + static_cast<std::ptrdiff_t>(k), discounts_.end(), 0.0);
+    const workspace::scope scope(scratch);
+    // In double: the difference of two gains that are rounded to float has lost what the bound asks for.
+    const std::span<double> by_lane = scratch.take<double>(rows_ * w);
+    std::fill(by_lane.begin(), by_lane.end(), std::numeric_limits<double>::lowest());
+    for (std::size_t l = 0; l < lists.size(); ++l)
+      fill_gains<Arch>(rule.kind, rule.table, lists[l].relevance, strided<const double>{},
+                       by_lane.subspan(l * rows_, lists[l].size()), scratch);
+    V factor(1.0);
+    if (rule.over_ideal) {
+      const V best = ideal_dcg_of_group<Arch>(ideal::sorted, rule.cutoff, by_lane.data(), rows_, scratch);
+      factor = xsimd::select(best > V(0.0), V(1.0) / best, V(0.0));
+    }
+    for (std::size_t l = 0; l < w; ++l) {
+      const std::size_t n = l < lists.size() ? lists[l].size() : 0;
+      std::fill_n(by_lane.data() + l * rows_ + n, rows_ - n, 0.0);
+    }
+    sorted_.rows.gather(by_lane.data(), gains_.data());
+    for (std::size_t i = 0; i < rows_; ++i) (row(gains_, i) * factor).store_unaligned(gains_.data() + i * w);
   }
 
   /// Whether the exponentials of a list have a common centre.
   [[nodiscard]] bool is_narrow(std::size_t lane) const noexcept { return width_[lane] <= 1300.0; }
+  [[nodiscard]] bool has_ties(std::size_t lane) const noexcept { return ties_[lane] > 0.0; }
   [[nodiscard]] const pair_totals& totals(std::size_t lane) const noexcept { return totals_[lane]; }
 
   /// Sums over the pairs of different level. `Function` is a function of `pairs` that has `of_probabilities`.
-  template <class Function>
+  template <bool Weighted, class Function>
   void sum(const Function& function) {
     const V zero(0.0), one(1.0);
-    V value(zero), count(zero);
+    V value(zero), weight(zero), count(zero);
     for (std::size_t i = 0; i + 1 < rows_; ++i) {
       const V score = row(scores_, i), level = row(levels_, i), exponential = row(exponentials_, i);
+      const V gain = Weighted ? row(gains_, i) : zero;
       V gradient(zero);
       for (std::size_t j = i + 1; j < rows_; ++j) {
         const V other_level = row(levels_, j), other = row(exponentials_, j);
@@ -85,22 +127,28 @@ class lane_pairs {
         const auto counts = (preferred || level < other_level) && sorted_.holds(j);
         const V inverse = one / (exponential + other);
         const V d = score - row(scores_, j);
-        const auto f = function.of_probabilities(xsimd::select(preferred, other, exponential) * inverse,
-                                                 other * inverse, xsimd::select(preferred, -d, d));
-        const V factor = xsimd::select(counts, one, zero);
+        // Scores are floats, so the value needs no more digits than they have.
+        const auto f =
+            function.template of_probabilities<float>(xsimd::select(preferred, other, exponential) * inverse,
+                                                      other * inverse, xsimd::select(preferred, -d, d));
+        V factor(one);
+        if constexpr (Weighted) factor = xsimd::abs(gain - row(gains_, j)) * V(discounts_[i] - discounts_[j]);
+        factor = xsimd::select(counts, factor, zero);
         const V pull = factor * f.slope;
         const V slope = xsimd::select(preferred, pull, -pull);
         value = xsimd::fma(factor, f.value, value);
-        count = count + factor;
+        weight = weight + factor;
+        count = count + xsimd::select(counts, one, zero);
         gradient = gradient + slope;
         (row(gradient_, j) - slope).store_unaligned(gradient_.data() + j * w);
       }
       (row(gradient_, i) + gradient).store_unaligned(gradient_.data() + i * w);
     }
-    alignas(64) double values[w], counts[w];
+    alignas(64) double values[w], weights[w], counts[w];
     value.store_aligned(values);
+    weight.store_aligned(weights);
     count.store_aligned(counts);
-    for (std::size_t l = 0; l < w; ++l) totals_[l] = {values[l], counts[l], counts[l]};
+    for (std::size_t l = 0; l < w; ++l) totals_[l] = {values[l], weights[l], counts[l]};
   }
 
   /// Writes the derivatives of the list of one lane, times the factor, to its items.
@@ -120,8 +168,9 @@ class lane_pairs {
 
   plain_rows<Arch> sorted_;
   std::size_t rows_;
-  std::span<double> scores_, exponentials_, levels_, gradient_;  ///< [rows][lanes]
-  std::array<double, w> width_{};
+  std::span<double> scores_, exponentials_, levels_, gains_, gradient_;  ///< [rows][lanes]
+  std::span<double> discounts_;                                          ///< [rows], and a vector of padding
+  std::array<double, w> ties_{}, width_{};
   std::array<pair_totals, w> totals_{};
 };
 

@@ -2,8 +2,10 @@
 #pragma once
 
 #include <rankloss/detail/base/abi.hpp>
+#include <rankloss/detail/base/pieces.hpp>
 #include <rankloss/detail/base/tuning.hpp>
 #include <rankloss/detail/pairs/pair_loop.hpp>
+#include <rankloss/detail/pairs/pair_piece.hpp>
 #include <rankloss/detail/pairs/pair_series.hpp>
 #include <rankloss/detail/pairs/pair_walk.hpp>
 #include <rankloss/detail/pairs/sorted_items.hpp>
@@ -19,6 +21,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <numeric>
+#include <optional>
 #include <span>
 
 /// Sums over the pairs of different relevance of a long list in near-linear time. The exponential states of
@@ -53,11 +56,21 @@ class pair_scan {
   static constexpr bool has_narrow = Oriented && C <= 2;
   using items_type = sorted_items<T, C>;
   using windows_of = window_pairs<Arch, T, C, Weighted, ByLevel, Function>;
+  using walk_type = pair_walk<Arch, T, C, Weighted, Oriented, ByLevel, Function>;
+  using piece_type = typename walk_type::piece_type;
+  using parts = typename walk_type::parts;
+  using state = typename walk_type::state;
+  using polynomial = typename walk_type::polynomial;
 
  public:
   /// @param wrong_sign  factor on the weight of pairs whose upper item is the less relevant one
-  pair_scan(const Function& function, double wrong_sign, workspace& scratch)
-      : scale_(1.0 / function.score_scale()), wrong_sign_(wrong_sign), scratch_(scratch) {}
+  /// @param piece_items  items of a piece of the list; a test takes short ones
+  pair_scan(const Function& function, double wrong_sign, workspace& scratch,
+            std::size_t piece_items = tuning::piece_items)
+      : scale_(1.0 / function.score_scale()),
+        wrong_sign_(wrong_sign),
+        scratch_(scratch),
+        piece_items_(piece_items) {}
 
   /// @param gradient  [n] by position, added to: derivatives by s / temperature, in natural logarithms
   void run(items_type sorted, std::uint32_t level_count, std::span<double> gradient) {
@@ -138,7 +151,14 @@ class pair_scan {
                                                                    std::uint32_t first_level,
                                                                    std::span<const std::uint32_t> bucket_of) {
     const std::span<std::uint32_t> by_position = scratch_.take<std::uint32_t>(sorted.n);
-    for (std::size_t i = 0; i < sorted.n; ++i) by_position[i] = bucket_of[sorted.levels[i] - first_level];
+    const even_pieces pieces(sorted.n, piece_items_);
+    run_pieces(scratch_, pieces.count(), [&](workspace&, std::size_t p) {
+      const auto [begin, end] = pieces[p];
+      const std::span<const std::uint32_t> levels = sorted.levels, buckets = bucket_of;
+      const std::span<std::uint32_t> to = by_position;
+      const std::uint32_t first = first_level;
+      for (std::size_t i = begin; i < end; ++i) to[i] = buckets[levels[i] - first];
+    });
     return by_position;
   }
 
@@ -157,93 +177,163 @@ class pair_scan {
       if (i < sorted.counted) ++counted[by_position[i]];
     }
     std::partial_sum(start.begin(), start.end(), start.begin());
-    items_type all = sorted;
-    constexpr std::size_t padding = xsimd::batch<T, Arch>::size;
-    const auto take = [&] { return scratch_.take<T>(sorted.n + padding); };
-    all.scores = scratch_.take<double>(sorted.n);
-    all.levels = scratch_.take<std::uint32_t>(sorted.n);
-    const std::span<std::uint32_t> from = scratch_.take<std::uint32_t>(sorted.n);
-    const std::span<double> sums = scratch_.take<double>(sorted.n);
-    std::fill(sums.begin(), sums.end(), 0.0);
-    for (std::size_t c = 0; c < C; ++c) {
-      all.upper[c] = take();
-      all.lower[c] = take();
-    }
-    if (Weighted) all.weights = take();
+    const std::span<std::uint32_t> by_bucket = scratch_.take<std::uint32_t>(sorted.n);
     std::array<std::size_t, tuning::most_levels + 1> next = start;
-    for (std::size_t i = 0; i < sorted.n; ++i) {
-      const std::size_t to = next[by_position[i]]++;
-      all.scores[to] = sorted.scores[i];
-      all.levels[to] = sorted.levels[i];
-      from[to] = static_cast<std::uint32_t>(i);
+    for (std::size_t i = 0; i < sorted.n; ++i)
+      by_bucket[next[by_position[i]]++] = static_cast<std::uint32_t>(i);
+    // Each bucket has a place of its own, with room for a whole vector behind it: buckets are computed at the same
+    // time, and no vector of one may lie over items of the next.
+    std::array<pair_totals, tuning::most_levels> totals{};
+    const auto one = [&](workspace& own, std::size_t b) {
+      constexpr std::size_t padding = xsimd::batch<T, Arch>::size;
+      const std::size_t n = start[b + 1] - start[b];
+      items_type items = sorted;
+      items.n = n;
+      items.counted = counted[b];
+      items.scores = own.take<double>(n);
+      items.levels = own.take<std::uint32_t>(n);
+      const auto take = [&] {
+        const std::span<T> values = own.take<T>(n + padding);
+        std::fill_n(values.data() + n, padding, T{0});
+        return values;
+      };
       for (std::size_t c = 0; c < C; ++c) {
-        all.upper[c][to] = sorted.upper[c][i];
-        all.lower[c][to] = sorted.lower[c][i];
+        items.upper[c] = take();
+        items.lower[c] = take();
       }
-      if (Weighted) all.weights[to] = sorted.weights[i];
-    }
-    for (std::size_t b = 0; b < buckets; ++b) {
-      items_type bucket_items;
-      bucket_items.n = start[b + 1] - start[b];
-      bucket_items.counted = counted[b];
-      bucket_items.scores = all.scores.subspan(start[b], bucket_items.n);
-      bucket_items.levels = all.levels.subspan(start[b], bucket_items.n);
-      for (std::size_t c = 0; c < C; ++c) {
-        bucket_items.upper[c] = all.upper[c].subspan(start[b]);
-        bucket_items.lower[c] = all.lower[c].subspan(start[b]);
+      if (Weighted) items.weights = take();
+      const std::span<const std::uint32_t> from = by_bucket.subspan(start[b], n);
+      const std::span<double> sums = own.take<double>(n);
+      std::fill(sums.begin(), sums.end(), 0.0);
+      for (std::size_t to = 0; to < n; ++to) {
+        const std::size_t i = from[to];
+        items.scores[to] = sorted.scores[i];
+        items.levels[to] = sorted.levels[i];
+        for (std::size_t c = 0; c < C; ++c) {
+          items.upper[c][to] = sorted.upper[c][i];
+          items.lower[c][to] = sorted.lower[c][i];
+        }
+        if (Weighted) items.weights[to] = sorted.weights[i];
       }
-      if (Weighted) bucket_items.weights = all.weights.subspan(start[b]);
-      descend(bucket_items, first[b], first[b + 1], sums.subspan(start[b], bucket_items.n));
-    }
-    for (std::size_t i = 0; i < sorted.n; ++i) gradient[from[i]] += sums[i];
+      pair_scan within(*this, own);
+      within.descend(items, first[b], first[b + 1], sums);
+      totals[b] = within.totals_;
+      for (std::size_t i = 0; i < n; ++i) gradient[from[i]] += sums[i];
+    };
+    run_pieces(scratch_, buckets, one);
+    for (std::size_t b = 0; b < buckets; ++b) add(totals[b]);
   }
 
-  /// Adds the pairs of different buckets.
+  /// Adds the pairs of different buckets. The list is computed in pieces: first what is within their windows, and
+  /// what each piece leaves behind it; with what lies before each piece known, the walks over all of them.
   void sum(const items_type& sorted, std::span<const std::uint32_t> by_position, std::size_t levels,
            std::span<double> gradient) {
     const workspace::scope scope(scratch_);
-    windows_of pairs(sorted, by_position, scale_, wrong_sign_, gradient, totals_, scratch_);
-    const std::span<std::uint32_t> starts = scratch_.take<std::uint32_t>(sorted.n + 1);
-    std::size_t windows = 0;
+    const even_pieces pieces(sorted.n, piece_items_);
+    const std::size_t count = pieces.count();
+    const std::size_t room = piece_type::kept_room(std::min(piece_items_, sorted.n), levels);
+    const std::size_t sums = piece_type::sets * levels * C;
+    const std::span<piece_type> of_piece = scratch_.take<piece_type>(count);
+    const std::span<pair_totals> totals = scratch_.take<pair_totals>(count);
+    const std::span<std::uint32_t> starts = scratch_.take<std::uint32_t>(sorted.n + count);
+    const std::span<polynomial> kept = scratch_.take<polynomial>(count * room);
+    // What lies before each piece, on the way down and on the way up.
+    const std::span<state> past_down = scratch_.take<state>(count * sums);
+    const std::span<state> past_up = scratch_.take<state>(count * sums);
+    const auto of = [&](std::span<state> states, std::size_t p) { return states.subspan(p * sums, sums); };
+    run_pieces(scratch_, count, [&](workspace& own, std::size_t p) {
+      const auto [begin, end] = pieces[p];
+      piece_type& piece = of_piece[p];
+      piece = {.sorted = sorted.part(begin, end),
+               .buckets = by_position.subspan(begin, end - begin),
+               .levels = levels,
+               .scale = scale_,
+               .starts = starts.subspan(begin + p, end - begin + 1),
+               .kept = kept.subspan(p * room, room)};
+      totals[p] = {};
+      cut(piece, gradient.subspan(begin, end - begin), totals[p], own);
+      if (p + 1 < count) walk_type::template states_behind<true>(piece, of(past_down, p + 1), own);
+      if (p > 0) walk_type::template states_behind<false>(piece, of(past_up, p - 1), own);
+    });
+    std::fill_n(past_down.begin(), sums, state{});
+    std::fill_n(past_up.end() - static_cast<std::ptrdiff_t>(sums), sums, state{});
+    // What a piece leaves behind it comes on top of what lies before it, moved on to the far end of the piece.
+    const auto end_of = [&](std::size_t p) { return of_piece[p].centre(of_piece[p].windows - 1); };
+    const auto begin_of = [&](std::size_t p) { return of_piece[p].centre(0); };
+    const std::span<state> moved = scratch_.take<state>(sums);
+    const auto hand_on = [&](std::span<const state> before, double gap, std::span<state> behind) {
+      std::copy(before.begin(), before.end(), moved.begin());
+      parts::carry(moved, gap);
+      parts::add(moved, behind);
+    };
+    for (std::size_t p = 1; p + 1 < count; ++p) {
+      const std::size_t up = count - 1 - p;
+      hand_on(of(past_down, p), of_piece[p].gap(end_of(p - 1), end_of(p)), of(past_down, p + 1));
+      hand_on(of(past_up, up), of_piece[up].gap(begin_of(up + 1), begin_of(up)), of(past_up, up - 1));
+    }
+    run_pieces(scratch_, count, [&](workspace& own, std::size_t p) {
+      const auto [begin, end] = pieces[p];
+      const walk_type walk{of_piece[p], wrong_sign_, gradient.subspan(begin, end - begin), totals[p], own};
+      walk.template run<true>(of(past_down, p), p > 0 ? end_of(p - 1) : window_centre{}, p > 0);
+      walk.template run<false>(of(past_up, p), p + 1 < count ? begin_of(p + 1) : window_centre{},
+                               p + 1 < count);
+    });
+    for (const pair_totals& of_one : totals) add(of_one);
+  }
+
+  /// Cuts a piece into windows, and adds the pairs within them where the weight depends on which item is above.
+  void cut(piece_type& piece, std::span<double> gradient, pair_totals& totals, workspace& scratch) const {
+    const workspace::scope scope(scratch);
+    const items_type& sorted = piece.sorted;
+    std::optional<windows_of> pairs;
+    if constexpr (Oriented)
+      pairs.emplace(sorted, piece.buckets, scale_, wrong_sign_, gradient, totals, scratch);
     bool series_fit = false;
     typename windows_of::level_differences by_difference;
     if constexpr (has_narrow) {
-      series_fit = wrong_sign_ == 1.0 && levels <= tuning::narrow_levels;
-      if (series_fit) by_difference = pairs.differences(levels);
+      series_fit = wrong_sign_ == 1.0 && piece.levels <= tuning::narrow_levels;
+      if (series_fit) by_difference = pairs->differences(piece.levels);
     }
-    for (std::size_t begin = 0; begin < sorted.n; ++windows) {
-      starts[windows] = static_cast<std::uint32_t>(begin);
+    for (std::size_t begin = 0, end = 0; begin < sorted.n; begin = end) {
       // No window extends across the cutoff.
       const std::size_t last = begin < sorted.counted ? sorted.counted : sorted.n;
-      std::size_t end = begin + 1;
+      end = begin + 1;
       const auto grow = [&](double width, std::size_t most) {
         const std::size_t stop = std::min(begin + most, last);
         while (end < stop && (sorted.scores[begin] - sorted.scores[end]) * scale_ <= width) ++end;
       };
       grow(2.0 * constants::half_width, Oriented ? tuning::window_items : tuning::large_window);
+      bool by_series = false;
       if constexpr (has_narrow) {
         const double width = (sorted.scores[begin] - sorted.scores[end - 1]) * scale_;
-        if (series_fit && end - begin >= tuning::narrow_items && width <= constants::narrow_width) {
+        by_series = series_fit && end - begin >= tuning::narrow_items && width <= constants::narrow_width;
+        if (by_series) {
           grow(constants::narrow_width, tuning::large_window);
-          pairs.add_by_series(begin, end, by_difference);
-          begin = end;
-          continue;
+          pairs->add_by_series(begin, end, by_difference);
         }
       }
-      if constexpr (Oriented) pairs.add_one_by_one(begin, end);
-      begin = end;
+      if constexpr (Oriented)
+        if (!by_series) pairs->add_one_by_one(begin, end);
+      piece.add_window(end);
     }
-    starts[windows] = static_cast<std::uint32_t>(sorted.n);
-    const pair_walk<Arch, T, C, Weighted, Oriented, ByLevel, Function> walk{
-        sorted,   by_position, levels,  starts.first(windows + 1), scale_, wrong_sign_,
-        gradient, totals_,     scratch_};
-    walk.template run<true>();
-    walk.template run<false>();
+  }
+
+  /// The same sums in other scratch, of nothing yet.
+  pair_scan(const pair_scan& other, workspace& scratch)
+      : scale_(other.scale_),
+        wrong_sign_(other.wrong_sign_),
+        scratch_(scratch),
+        piece_items_(other.piece_items_) {}
+
+  void add(const pair_totals& more) noexcept {
+    totals_.value += more.value;
+    totals_.weight += more.weight;
   }
 
   double scale_;
   double wrong_sign_;
   workspace& scratch_;
+  std::size_t piece_items_;
   pair_totals totals_;
 };
 

@@ -92,10 +92,9 @@ struct pair_states {
     return powers;
   }
 
-  /// Moves the states on by a distance of `gap`.
-  static void carry(std::span<state> states, double gap) noexcept {
-    // exp(-k gap) for k = 1, 2, ... Where the first one is below rounding, all others count as 0, and it does
-    // beyond 690, so that no state becomes subnormal at once.
+  /// exp(-k gap) for k = 1, 2, ... Where the first one is below rounding, all others count as 0, and it does
+  /// beyond 690, so that no state becomes subnormal at once.
+  [[nodiscard]] static exponents decays(double gap) noexcept {
     const V limit(gap > 35.0 ? std::min(1.5 * gap, 690.0) : 690.0);
     const V lane = lane_numbers<V>();
     exponents powers;
@@ -103,19 +102,44 @@ struct pair_states {
       const V x = (lane + V(static_cast<double>(v * w + 1))) * V(gap);
       powers.v[v] = xsimd::select(x < limit, exp_minus(x), V(0.0));
     }
+    return powers;
+  }
+
+  /// Moves the states on by a distance of `gap`.
+  static void carry(std::span<state> states, double gap) noexcept {
+    const exponents powers = decays(gap);
     for (state& s : states) {
       for (std::size_t v = 0; v < powers.vectors; ++v) s.s.v[v] = s.s.v[v] * powers.v[v];
       s.distance += s.hard * gap;
     }
   }
 
-  /// Adds the items of a window to a state, by their moments.
+  /// Adds the items of a window to a state, by their moments. On the way up coordinates have the other sign, and so
+  /// have their odd powers.
+  template <bool Down>
   static void enter(const polynomial& moments, state& to) noexcept {
+    constexpr double odd = Down ? 1.0 : -1.0;
     alignas(64) double m[P];
     moments.store(m);
-    for (std::size_t p = 0; p < P; ++p) to.s.add_scaled(m[p], constants::to_states[p].data());
+    for (std::size_t p = 0; p < P; ++p)
+      to.s.add_scaled(p % 2 == 0 ? m[p] : odd * m[p], constants::to_states[p].data());
     to.hard += m[0];
-    to.distance -= constants::half_width * m[1];  // coordinate z is ahead of the centre by h z
+    to.distance -= odd * constants::half_width * m[1];  // coordinate z is ahead of the centre by h z
+  }
+
+  /// Adds a window to a state that is `gap` ahead of it; `decay` is decays(gap).
+  template <bool Down>
+  static void enter(const polynomial& moments, const exponents& decay, double gap, state& to) noexcept {
+    state of_window;
+    enter<Down>(moments, of_window);
+    to.s.add_product(decay, of_window.s);
+    to.hard += of_window.hard;
+    to.distance += of_window.distance + of_window.hard * gap;
+  }
+
+  /// Adds states to others.
+  static void add(std::span<const state> from, std::span<state> to) noexcept {
+    for (std::size_t i = 0; i < to.size(); ++i) add(to[i], from[i], 1.0);
   }
 
   /// Computes the actions of the states, by level: of the levels below an item's own and of those above it.

@@ -2,9 +2,11 @@
 #pragma once
 
 #include <rankloss/batch.hpp>
+#include <rankloss/detail/base/pieces.hpp>
 #include <rankloss/detail/data/check_data.hpp>
 #include <rankloss/detail/data/extremes.hpp>
 #include <rankloss/detail/data/weighted_mean.hpp>
+#include <rankloss/workspace.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -19,6 +21,12 @@ namespace rankloss::inline RANKLOSS_ABI::detail {
 template <class T, class R>
 [[nodiscard]] double weight_unit(const list<T, R>& items) noexcept {
   return items.weights.empty() ? 1.0 : unit_of(static_cast<double>(extremes_of(items.weights).most));
+}
+
+/// The same of a long list, by all workers that the scratch has.
+template <class T, class R>
+[[nodiscard]] double weight_unit(const list<T, R>& items, workspace& scratch) {
+  return items.weights.empty() ? 1.0 : unit_of(static_cast<double>(extremes_of(items.weights, scratch).most));
 }
 
 /// A factor for sums over pairs, as two factors: their product may overflow where the sum is so small that
@@ -43,10 +51,11 @@ struct scaled_factor {
 /// Writes values by position, times the factor, to their items.
 template <class T, class S>
 void write_by_position(std::span<S> from, const scaled_factor& scaled, std::span<const std::uint32_t> item,
-                       const strided<T>& to) noexcept {
+                       const strided<T>& to, workspace& scratch) {
   if (to.empty()) return;
-  for (std::size_t p = 0; p < item.size(); ++p)
+  for_each_item(scratch, item.size(), [=](std::size_t p) {
     to[item[p]] = held_as<T>(static_cast<double>(from[p]) * scaled.first * scaled.second);
+  });
 }
 
 }  // namespace rankloss::inline RANKLOSS_ABI::detail

@@ -3,6 +3,7 @@
 
 #include <rankloss/detail/base/abi.hpp>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstddef>
@@ -24,6 +25,22 @@ struct sorted_items {
   std::span<T> weights;               ///< [n] of a pair's more relevant item, or empty
   /// [levels] or empty: the weight of a pair is multiplied by the difference of the gains of its levels
   std::span<const double> gains;
+
+  /// The positions [begin, end) as a list of their own. Weights and factors go on behind its end, since whole vectors
+  /// are read of them.
+  [[nodiscard]] sorted_items part(std::size_t begin, std::size_t end) const noexcept {
+    sorted_items to = *this;
+    to.n = end - begin;
+    to.counted = std::clamp(counted, begin, end) - begin;
+    to.scores = scores.subspan(begin, to.n);
+    to.levels = levels.subspan(begin, to.n);
+    for (std::size_t c = 0; c < C; ++c) {
+      to.upper[c] = upper[c].subspan(begin);
+      to.lower[c] = lower[c].subspan(begin);
+    }
+    if (!weights.empty()) to.weights = weights.subspan(begin);
+    return to;
+  }
 
   /// The factor on the weight of a pair of these two levels, where there are gains.
   [[nodiscard]] double difference(std::size_t level, std::size_t other) const noexcept {

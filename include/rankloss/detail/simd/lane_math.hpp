@@ -307,10 +307,10 @@ class log1p_product {
   V less_1_ = V(0.0);
 };
 
-/// -log(1 - p) for p in [0, 1/2], without cancellation for small p; lanes of float or double.
-template <class V>
+/// -log(1 - p) for p in [0, 1/2], without cancellation for small p; lanes of float or double, to the precision of T.
+template <class V, class T = typename V::value_type>
 [[gnu::always_inline]] inline V minus_log_rest(const V& p) noexcept {
-  if constexpr (sizeof(typename V::value_type) == 4)
+  if constexpr (single_precision<T>)
     return p * polynomial(log_share_9, p);
   else
     return p * polynomial(log_share_21, p);
