@@ -17,6 +17,7 @@ def duration(seconds):
 
 def number(x):
     """Three digits, without an exponent up to a million."""
+    x = float(f"{x:.3g}")
     if x == 0:
         return "0"
     if abs(x) < 1e-3 or abs(x) >= 999500:
@@ -74,9 +75,9 @@ def chart(title, unit, lines, colours, thick=None):
             f'<text x="{left}" y="24">{html.escape(title)}</text>']
     for decade in range(y0, y1 + 1):
         out.append(f'<text x="{left - 8}" y="{at(10 ** x0, 10.0 ** decade)[1] + 4.5:.1f}" text-anchor="end">{duration(10.0 ** decade)}</text>')
-    shown = -math.inf
-    for x in sorted(set(xs)):
-        if at(x, ys[0])[0] - shown >= 55:
+    shown = math.inf
+    for x in sorted(set(xs), reverse=True):
+        if shown - at(x, ys[0])[0] >= 55:
             shown = at(x, ys[0])[0]
             out.append(f'<text x="{shown:.1f}" y="{bottom + 20}" text-anchor="middle">{size_text(x)}</text>')
     out += [f'<text x="{(left + right) / 2:.0f}" y="{bottom + 40}" text-anchor="middle">{html.escape(unit)}</text>', "</g>"]

@@ -85,7 +85,7 @@ def written(kept, results_page):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("program", nargs="?", help="rankloss_bench")
-    parser.add_argument("--losses", default=r"\w+", help="measure only losses whose name matches this regular expression")
+    parser.add_argument("--losses", default="[a-z_]+", help="measure only losses whose name matches this regular expression")
     parser.add_argument("--repetitions", type=int, default=3, help="of each, medians are kept (default 3)")
     parser.add_argument("--report", action="store_true", help="draw what bench/sweep.json has")
     arguments = parser.parse_args()
@@ -103,13 +103,13 @@ def main():
             done = subprocess.run(command, check=True, capture_output=True, text=True)
         except (OSError, subprocess.CalledProcessError) as error:
             sys.exit(f"sweep.py: {arguments.program}: {error}")
+        if not done.stdout.startswith("{"):
+            sys.exit(f"sweep.py: --losses {arguments.losses}: {done.stdout.strip()}")
         measured = times_of(json.loads(done.stdout))
-        if not measured:
-            parser.error(f"--losses: nothing matches {arguments.losses}")
         model = re.search(r"^model name\s*: (.*)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
         how = {"date": datetime.date.today().isoformat(), "machine": model[1] if model else "?", "repetitions": arguments.repetitions}
         kept.update({loss: {**how, "times": times} for loss, times in measured.items()})
-        results.write_text(json.dumps(kept, indent=1, sort_keys=True) + "\n")
+        results.write_text(json.dumps(kept, indent=1) + "\n")
     for name, text in written(kept, (DOCS / "results.md").read_text()).items():
         (DOCS / name).write_text(text)
         print(DOCS / name)

@@ -118,7 +118,7 @@ def measure(python, library, name, threads, seconds):
 
 def save(path, results):
     new = path.with_suffix(".new")
-    new.write_text(json.dumps(results, indent=1, sort_keys=True) + "\n")
+    new.write_text(json.dumps(results, indent=1) + "\n")
     new.replace(path)
 
 
