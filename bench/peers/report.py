@@ -109,8 +109,9 @@ def page(results):
              *wrapped("\"PyTorch\" and \"JAX\" (compiled, as always) are the formula as a reader of the paper writes it down; other names are the library's own "
                       "function. \"In ours\" is the time divided by that of rankloss on as many threads: in bold where the other library is faster. Memory is "
                       "what a call needs at its peak beyond what was held before it, where it keeps no scratch of earlier calls. \"Value off\" and "
-                      "\"gradient off\" are the largest differences from rankloss in double, by the largest entry: in bold where they are above 1e-3. All "
-                      "compute in float, but for the inner rounds of the boosters; their time is that of a round without splits, less that of one with squared "
+                      "\"gradient off\" are the largest differences from rankloss in double, by the largest entry: in bold where they are above 1e-3. Of a "
+                      "loss with kinks, such as that of a critic, one of a million items that lies on a kink to within a float's digits is enough for "
+                      "that. All compute in float, but for the inner rounds of the boosters; their time is that of a round without splits, less that of one with squared "
                       "error."), ""]
     pictures = {work: (file, text) for file, work, text in charts(results)}
     for name, work in works(results):

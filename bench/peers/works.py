@@ -65,9 +65,8 @@ class tools:
             rest = iter(results)
             tail = [ctypes.c_void_p(next(rest).ctypes.data if n else None) for n in outputs]
 
-            def by(head):
+            def by(head, _=kept):  # the arrays live as long as the function that has their addresses
                 found = call(*head, *given, *tail)
-                assert len(kept) >= 0  # it lives as long as what reads it
                 if found != found:
                     raise ValueError(self.c.peers_error().decode())
                 return found
