@@ -13,6 +13,8 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 [ $# -eq 0 ] || fail "unknown argument $1; usage: scripts/test.sh"
 # What only the tests use: other compilers and the libraries of hosts. Where one is missing, the tests of it are skipped.
 install_missing pkgconf g++-11 clang-14 clang-19 libclang-rt-19-dev libc++-19-dev libc++abi-19-dev libxtensor-dev
+# Tests run side by side, unless the caller says how many may.
+export CTEST_PARALLEL_LEVEL=${CTEST_PARALLEL_LEVEL:-$(nproc)}
 say 'Building and testing the preset debug'
 CXX=$(command -v clang++-19 || printf '%s' "${CXX:-}") cmake --workflow --preset debug
 say 'Building and testing the preset release'

@@ -1,19 +1,14 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <rankloss/detail/base/pieces.hpp>
 
-#include <rankloss/lambda_loss.hpp>
-#include <rankloss/lambdarank.hpp>
-#include <rankloss/listmle.hpp>
-#include <rankloss/listnet.hpp>
 #include <rankloss/plackett_luce_policy.hpp>
-#include <rankloss/ranknet.hpp>
 #include <rankloss/ranks/laplace_ranks.hpp>
 #include <rankloss/ranks/projected_ranks.hpp>
 #include <rankloss/ranks/sigmoid_ranks.hpp>
-#include <rankloss/sndcg.hpp>
-#include <rankloss/softmax_cross_entropy.hpp>
 
 #include <catch2/catch.hpp>
+
+#include "support/shared_losses.hpp"
 
 #include <algorithm>
 #include <atomic>
