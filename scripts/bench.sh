@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: BSL-1.0
 
 # Builds the benchmarks and runs those that match a regular expression, then prints the ratios the project holds itself to, as far as their
-# benchmarks were run. Medians of seven repetitions in random order. Without an expression those benchmarks run that the ratios are made of,
-# which takes some minutes; the yardsticks that take O(n^2) for 100 000 items run once each.
+# benchmarks were run. Medians of seven repetitions in random order. Without an expression those benchmarks run that the ratios are made of;
+# the yardsticks that take O(n^2) for 100 000 items run once each.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 

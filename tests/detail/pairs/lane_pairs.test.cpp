@@ -166,7 +166,7 @@ TEST_CASE("lane_pairs: lists about the lengths at which pairs are summed in bloc
   std::mt19937 random(2);
   for (const int grades : {2, 5, 0}) {
     drawn data;
-    for (const std::size_t n : {191, 192, 256, 257, 320, 400, 513}) data.add(n, 1.0, grades, random);
+    for (const std::size_t n : {191u, 192u, 256u, 257u, 320u, 400u, 513u}) data.add(n, 1.0, grades, random);
     check_all(data);
   }
 }

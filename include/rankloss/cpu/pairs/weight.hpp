@@ -78,7 +78,7 @@ struct pair_weight<pairs::equal> : pairs::equal {
   template <class Arch, class S, class T, class R>
   void fill(const list<T, R>&, const ordered_items& at, const weight_channels<S, 1>& to,
             workspace& scratch) const {
-    const auto [upper, lower] = std::array{to.upper[0], to.lower[0]};
+    const std::span<S> upper = to.upper[0], lower = to.lower[0];
     for_each_item(scratch, at.size(), [=](std::size_t p) { upper[p] = lower[p] = S{1}; });
   }
 };

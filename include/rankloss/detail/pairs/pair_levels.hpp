@@ -90,7 +90,7 @@ struct pair_levels {
     };
     run_pieces(scratch, pieces.count(), [&](workspace&, std::size_t piece) {
       std::uint32_t count = 0;
-      for (std::size_t p = pieces[piece].begin; p < pieces[piece].end; ++p) count += begins(p) ? 1 : 0;
+      for (std::size_t p = pieces[piece].begin; p < pieces[piece].end; ++p) count += begins(p) ? 1u : 0u;
       begun[piece] = count;
     });
     std::uint32_t last = 0;
@@ -98,7 +98,7 @@ struct pair_levels {
     run_pieces(scratch, pieces.count(), [&](workspace&, std::size_t piece) {
       std::uint32_t number = begun[piece];
       for (std::size_t p = pieces[piece].end; p-- > pieces[piece].begin;) {
-        number += begins(p) ? 1 : 0;
+        number += begins(p) ? 1u : 0u;
         numbers[order[p]] = number;
       }
     });
