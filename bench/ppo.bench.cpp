@@ -40,8 +40,9 @@ const std::vector<step_data<T>>& steps(std::size_t n) {
 }
 
 template <class T>
-void policy(benchmark::State& state, const rankloss::ppo& loss, std::size_t n, wanted what) {
-  rankloss::context context;
+void policy(benchmark::State& state, const rankloss::ppo& loss, std::size_t n, wanted what,
+            std::size_t workers = 1) {
+  rankloss::context context{rankloss::threads(workers)};
   std::vector<T> gradient(what == wanted::gradient ? n : 0);
   measure(state, steps<T>(n), n, [&](const step_data<T>& data) {
     const rankloss::policy_batch<T> batch{
@@ -51,8 +52,8 @@ void policy(benchmark::State& state, const rankloss::ppo& loss, std::size_t n, w
 }
 
 template <class T>
-void values(benchmark::State& state, std::size_t n, wanted what) {
-  rankloss::context context;
+void values(benchmark::State& state, std::size_t n, wanted what, std::size_t workers = 1) {
+  rankloss::context context{rankloss::threads(workers)};
   std::vector<T> gradient(what == wanted::gradient ? n : 0);
   measure(state, steps<T>(n), n, [&](const step_data<T>& data) {
     const rankloss::value_batch<T> batch{
@@ -72,6 +73,15 @@ void add_type() {
     });
     add<T>("critic", std::to_string(n), to_string(what),
            [=](benchmark::State& state) { values<T>(state, n, what); });
+  }
+  for (const std::size_t workers : {1, 2}) {
+    const std::string size = std::to_string(n) + "/" + std::to_string(workers);
+    add<T>("ppo_threads", size, "gradient", [=](benchmark::State& state) {
+      policy<T>(state, {}, n, wanted::gradient, workers);
+    })->UseRealTime();
+    add<T>("critic_threads", size, "gradient", [=](benchmark::State& state) {
+      values<T>(state, n, wanted::gradient, workers);
+    })->UseRealTime();
   }
 }
 

@@ -17,6 +17,7 @@
 #include <map>
 #include <numeric>
 #include <random>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -542,6 +543,78 @@ TEMPLATE_TEST_CASE("shape_rewards: rewards less the estimate, in place as well",
   CHECK_THROWS_WITH(
       rankloss::shape_rewards<T>(padded, padded_acted, padded_reference, 0.5, kl_estimator::k3, all),
       "rankloss: rewards: nan at step 1, expected a finite number");
+}
+
+TEMPLATE_TEST_CASE("ppo: many steps have the same bits on any number of workers, and whatever does not count",
+                   "", float, double) {
+  using T = TestType;
+  constexpr std::size_t n = 70001;
+  std::mt19937_64 random(5);
+  std::normal_distribution<double> normal;
+  std::vector<T> now(n), old(n), advantages(n);
+  std::vector<std::uint8_t> mask(n);
+  numbers weights(n);
+  for (std::size_t i = 0; i < n; ++i) {
+    old[i] = static_cast<T>(normal(random) - 2.0);
+    now[i] = static_cast<T>(static_cast<double>(old[i]) + 0.3 * normal(random));
+    advantages[i] = static_cast<T>(normal(random));
+    mask[i] = i < 30000 || random() % 3 > 0;
+    weights[i] = random() % 5 > 0 ? 0.5 + static_cast<double>(random() % 8) : 0.0;
+  }
+  const ppo policy{.kl_coefficient = 0.1};
+  const critic value{.clip = 0.2};
+  const auto run = [&](bool masked, bool weighted, const auto& kept, rankloss::context& ctx) {
+    const auto some = [&](const auto& all) {
+      auto of = all;
+      of.clear();
+      for (const std::size_t i : kept) of.push_back(all[i]);
+      return of;
+    };
+    const auto a = some(now), b = some(old), c = some(advantages);
+    const auto m = some(mask);
+    const auto w = some(weights);
+    std::pair<numbers, std::vector<T>> found{{}, std::vector<T>(2 * kept.size())};
+    const std::span<T> first = std::span(found.second).first(kept.size());
+    const std::span<T> second = std::span(found.second).last(kept.size());
+    policy_batch<T> steps{.log_probabilities = a, .old_log_probabilities = b, .advantages = c};
+    value_batch<T> states{.values = a, .returns = c, .old_values = b};
+    if (masked) steps.mask = states.mask = m;
+    if (weighted) steps.weights = states.weights = w;
+    found.first = {evaluate(policy, steps, {.gradient = first}, ctx),
+                   evaluate(value, states, {.gradient = second}, ctx)};
+    return found;
+  };
+  std::vector<std::size_t> all(n), counted;
+  std::iota(all.begin(), all.end(), std::size_t{0});
+  for (const bool masked : {false, true})
+    for (const bool weighted : {false, true}) {
+      INFO("masked " << masked << ", weighted " << weighted);
+      rankloss::context one, two{rankloss::threads(2)}, seven{rankloss::threads(7)};
+      const auto expected = run(masked, weighted, all, one);
+      CHECK(run(masked, weighted, all, two) == expected);
+      CHECK(run(masked, weighted, all, seven) == expected);
+      counted.clear();
+      long double sum = 0.0L, total = 0.0L;
+      for (std::size_t i = 0; i < n; ++i) {
+        if ((masked && !mask[i]) || (weighted && !(weights[i] > 0.0))) continue;
+        counted.push_back(i);
+        const long double w = weighted ? weights[i] : 1.0L, log = static_cast<long double>(now[i]) - old[i];
+        const long double rho = std::exp(log), advantage = advantages[i];
+        sum += w * (std::max(-rho * advantage, -std::clamp(rho, 0.8L, 1.2L) * advantage) +
+                    0.1L * (rho - 1.0L - log));
+        total += w;
+      }
+      CHECK(expected.first[0] == Approx(static_cast<double>(sum / total)).epsilon(1e-12));
+      const auto alone = run(false, weighted, counted, two);
+      CHECK(alone.first == expected.first);
+      std::size_t of_all = 0, of_alone = 0;
+      for (std::size_t k = 0; k < counted.size(); ++k)
+        for (const std::size_t half : {0, 1})
+          if (alone.second[half * counted.size() + k] != expected.second[half * n + counted[k]]) ++of_alone;
+      for (const T slope : expected.second) of_all += slope != T{0} ? 1 : 0;
+      CHECK(of_alone == 0);
+      CHECK(of_all > counted.size());
+    }
 }
 
 TEST_CASE("ppo: finds the best of 5! orders from every seed") {

@@ -230,7 +230,8 @@ struct critic {
 namespace detail {
 
 template <class T>
-void check_policy(const policy_batch<T>& batch, const outputs& out, bool check_data) {
+void check_policy(const policy_batch<T>& batch, const outputs& out, bool check_data,
+                  workspace* scratch = nullptr) {
   const std::size_t n = batch.log_probabilities.size();
   check_size("old_log_probabilities", batch.old_log_probabilities.size(), n, "one per step");
   check_size("advantages", batch.advantages.size(), n, "one per step");
@@ -239,24 +240,25 @@ void check_policy(const policy_batch<T>& batch, const outputs& out, bool check_d
   check_step_outputs(out, n);
   check_step_weights(batch.weights, batch.mask, n, check_data);
   if (!check_data) return;
-  check_finite("reference_log_probabilities", batch.reference_log_probabilities, batch.mask);
+  check_finite("reference_log_probabilities", batch.reference_log_probabilities, batch.mask, "step", scratch);
   check_finite("entropies", batch.entropies, batch.mask);
-  check_finite("log_probabilities", batch.log_probabilities, batch.mask);
-  check_finite("old_log_probabilities", batch.old_log_probabilities, batch.mask);
-  check_finite("advantages", batch.advantages, batch.mask);
+  check_finite("log_probabilities", batch.log_probabilities, batch.mask, "step", scratch);
+  check_finite("old_log_probabilities", batch.old_log_probabilities, batch.mask, "step", scratch);
+  check_finite("advantages", batch.advantages, batch.mask, "step", scratch);
 }
 
 template <class T>
-void check_critic(const value_batch<T>& batch, const outputs& out, bool check_data) {
+void check_critic(const value_batch<T>& batch, const outputs& out, bool check_data,
+                  workspace* scratch = nullptr) {
   const std::size_t n = batch.values.size();
   check_size("returns", batch.returns.size(), n, "one per step");
   check_optional("old_values", batch.old_values.size(), n, "one per step");
   check_step_outputs(out, n);
   check_step_weights(batch.weights, batch.mask, n, check_data);
   if (!check_data) return;
-  check_finite("values", batch.values, batch.mask);
-  check_finite("returns", batch.returns, batch.mask);
-  check_finite("old_values", batch.old_values, batch.mask);
+  check_finite("values", batch.values, batch.mask, "step", scratch);
+  check_finite("returns", batch.returns, batch.mask, "step", scratch);
+  check_finite("old_values", batch.old_values, batch.mask, "step", scratch);
 }
 
 }  // namespace detail
@@ -266,7 +268,7 @@ template <score T>
 double evaluate(const ppo& loss, const policy_batch<T>& batch, const outputs& out, context& ctx) {
   const detail::sole_use alone(ctx);
   detail::check_options(loss, out);
-  detail::check_policy(batch, out, ctx.checks == data_checks::on);
+  detail::check_policy(batch, out, ctx.checks == data_checks::on, &ctx.scratch());
   return detail::compute(loss, batch, out, ctx);
 }
 
@@ -275,7 +277,7 @@ template <score T>
 double evaluate(const critic& loss, const value_batch<T>& batch, const outputs& out, context& ctx) {
   const detail::sole_use alone(ctx);
   detail::check_options(loss, out);
-  detail::check_critic(batch, out, ctx.checks == data_checks::on);
+  detail::check_critic(batch, out, ctx.checks == data_checks::on, &ctx.scratch());
   return detail::compute(loss, batch, out, ctx);
 }
 

@@ -4,7 +4,9 @@
 #include <rankloss/batch.hpp>
 #include <rankloss/context.hpp>
 #include <rankloss/detail/base/finite.hpp>
+#include <rankloss/detail/base/pieces.hpp>
 #include <rankloss/detail/base/require.hpp>
+#include <rankloss/detail/base/tuning.hpp>
 #include <rankloss/detail/data/check_data.hpp>
 #include <rankloss/detail/data/policy_steps.hpp>
 #include <rankloss/detail/simd/item_rows.hpp>
@@ -12,11 +14,13 @@
 #include <rankloss/detail/simd/lanes.hpp>
 #include <rankloss/loss.hpp>
 #include <rankloss/ppo.hpp>
+#include <rankloss/workspace.hpp>
 
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <limits>
+#include <numeric>
 #include <span>
 #include <type_traits>
 
@@ -69,44 +73,60 @@ void with_slopes(const outputs& out, const Visit& visit) {
   });
 }
 
-/// Sums the terms of the steps that count, each multiplied by its share, and writes the gradient if it is
-/// requested. `term(i, count)` returns the terms of a row of steps, and does not throw: steps are written
-/// row by row, so that no scratch is needed. What it returns for steps that do not count is not used.
-template <class Arch, class Term>
-double mean_of_terms(std::size_t n, const step_shares& shares, const outputs& out, const Term& term) {
+/// Sums the terms of the steps of a range that count, each multiplied by its share, and writes their slopes.
+template <class Arch, class Write, class Term>
+double sum_of_terms(item_range range, const step_shares& shares, const Write write, const Term term) {
   using V = lanes<Arch>;
   constexpr std::size_t chunk = 512, w = lane_count<Arch>;
+  if (shares.equal()) {
+    const V own(range.size() > 0 ? shares[0] : 0.0);
+    V sum(0.0);
+    for_rows<Arch>(range.size(), [&, term](std::size_t k, auto count) {
+      const std::size_t i = range.begin + k;
+      const step_terms<Arch> one = term(i, count);
+      write(i, count, own * one.slope);
+      // Hidden, since a compiler that may fuse the product with the sum would round otherwise than below.
+      sum += only_items<Arch>(count, opaque(own * one.value));
+    });
+    return sum_of(sum);
+  }
   alignas(64) double sums[w] = {};
-  with_slopes<Arch>(out, [&](const auto& write) {
-    if (shares.equal()) {
-      const V own(n > 0 ? shares[0] : 0.0);
-      V sum(0.0);
-      for_rows<Arch>(n, [&, term](std::size_t i, auto count) {
-        const step_terms<Arch> one = term(i, count);
-        write(i, count, own * one.slope);
-        // Hidden, since a compiler that may fuse the product with the sum would round otherwise than below.
-        sum += only_items<Arch>(count, opaque(own * one.value));
-      });
-      return sum.store_aligned(sums);
-    }
-    double share[chunk], values[chunk];
-    std::size_t counted = 0;
-    for (std::size_t first = 0; first < n; first += chunk) {
-      const std::size_t steps = std::min(chunk, n - first);
-      for (std::size_t k = 0; k < steps; ++k) share[k] = shares[first + k];
-      for_rows<Arch>(steps, [&](std::size_t k, auto count) {
-        const V own = load_items<Arch>(share + k, count);
-        const step_terms<Arch> one = term(first + k, count);
-        const auto counts = own > V(0.0);
-        store_items<Arch>(values + k, count, xsimd::select(counts, own * one.value, V(0.0)));
-        write(first + k, count, xsimd::select(counts, own * one.slope, V(0.0)));
-      });
-      // The steps that count take turns in the lanes, so that the others do not change a bit.
-      for (std::size_t k = 0; k < steps; ++k)
-        if (share[k] > 0.0) sums[counted++ % w] += values[k];
-    }
-  });
+  double share[chunk], values[chunk];
+  std::size_t counted = 0;
+  for (std::size_t first = range.begin; first < range.end; first += chunk) {
+    const std::size_t steps = std::min(chunk, range.end - first);
+    for (std::size_t k = 0; k < steps; ++k) share[k] = shares[first + k];
+    for_rows<Arch>(steps, [&](std::size_t k, auto count) {
+      const V own = load_items<Arch>(share + k, count);
+      const step_terms<Arch> one = term(first + k, count);
+      const auto counts = own > V(0.0);
+      store_items<Arch>(values + k, count, xsimd::select(counts, own * one.value, V(0.0)));
+      write(first + k, count, xsimd::select(counts, own * one.slope, V(0.0)));
+    });
+    // The steps that count take turns in the lanes, so that the others do not change a bit.
+    for (std::size_t k = 0; k < steps; ++k)
+      if (share[k] > 0.0) sums[counted++ % w] += values[k];
+  }
   return sum_of(V::load_aligned(sums));
+}
+
+/// Sums the terms of the steps that count, each multiplied by its share, and writes the gradient if it is
+/// requested. `term(i, count)` returns the terms of a row of steps, and does not throw: steps are written
+/// row by row, so that no scratch of their number is needed. What it returns for steps that do not count is
+/// not used.
+template <class Arch, class Term>
+double mean_of_terms(std::size_t n, const step_shares& shares, const outputs& out, workspace& scratch,
+                     const Term& term) {
+  const workspace::scope scope(scratch);
+  const step_pieces pieces(n, shares, scratch);
+  static_assert(tuning::piece_items % lane_count<Arch> == 0);  // rows of steps are those of one piece
+  const std::span<double> sums = scratch.take<double>(pieces.count());
+  with_slopes<Arch>(out, [&](const auto& write) {
+    run_pieces(scratch, pieces.count(), [&](workspace&, std::size_t p) {
+      sums[p] = sum_of_terms<Arch>(pieces[p], shares, write, term);
+    });
+  });
+  return std::accumulate(sums.begin(), sums.end(), 0.0);
 }
 
 /// policy_ratio of an action in each lane, by the same formulas.
@@ -202,12 +222,12 @@ struct ppo_engine {
   using Arch = xsimd::default_arch;  // of this translation unit, as the inline namespace says
 
   template <score T>
-  static double run(const ppo& loss, const policy_batch<T>& batch, const outputs& out, context&) {
+  static double run(const ppo& loss, const policy_batch<T>& batch, const outputs& out, context& ctx) {
     const std::size_t n = batch.log_probabilities.size();
     const step_shares shares(batch.weights, batch.mask, n);
     if (loss.kl_coefficient > 0.0)
-      return mean_of_terms<Arch>(n, shares, out, penalised_rows<Arch, T>(loss, batch));
-    return mean_of_terms<Arch>(n, shares, out, surrogate_rows<Arch, T>(loss, batch));
+      return mean_of_terms<Arch>(n, shares, out, ctx.scratch(), penalised_rows<Arch, T>(loss, batch));
+    return mean_of_terms<Arch>(n, shares, out, ctx.scratch(), surrogate_rows<Arch, T>(loss, batch));
   }
 };
 
@@ -215,7 +235,7 @@ struct critic_engine {
   using Arch = xsimd::default_arch;  // of this translation unit, as the inline namespace says
 
   template <score T>
-  static double run(const critic& loss, const value_batch<T>& batch, const outputs& out, context&) {
+  static double run(const critic& loss, const value_batch<T>& batch, const outputs& out, context& ctx) {
     using V = lanes<Arch>;
     constexpr double largest = std::numeric_limits<double>::max();
     const std::size_t n = batch.values.size();
@@ -225,12 +245,12 @@ struct critic_engine {
     const T* const old = batch.old_values.data();
     const auto half_square = [](const V& error) { return bounded_term(V(0.5) * error * error); };
     if (batch.old_values.empty())
-      return mean_of_terms<Arch>(n, shares, out, [=](std::size_t i, auto count) {
+      return mean_of_terms<Arch>(n, shares, out, ctx.scratch(), [=](std::size_t i, auto count) {
         const V error = within_magnitude(
             load_items<Arch>(values + i, count) - load_items<Arch>(returns + i, count), largest);
         return step_terms<Arch>{half_square(error), error};
       });
-    return mean_of_terms<Arch>(n, shares, out, [=](std::size_t i, auto count) {
+    return mean_of_terms<Arch>(n, shares, out, ctx.scratch(), [=](std::size_t i, auto count) {
       const V value = load_items<Arch>(values + i, count), to = load_items<Arch>(returns + i, count);
       const V before = load_items<Arch>(old + i, count);
       const V error = within_magnitude(value - to, largest);

@@ -3,13 +3,17 @@
 
 #include <rankloss/batch.hpp>
 #include <rankloss/detail/base/finite.hpp>
+#include <rankloss/detail/base/pieces.hpp>
 #include <rankloss/detail/base/require.hpp>
+#include <rankloss/detail/base/tuning.hpp>
 #include <rankloss/detail/data/check_data.hpp>
 #include <rankloss/detail/data/outputs.hpp>
 #include <rankloss/detail/data/weighted_mean.hpp>
+#include <rankloss/workspace.hpp>
 
 #include <algorithm>
 #include <cstddef>
+#include <span>
 #include <string_view>
 
 namespace rankloss::inline RANKLOSS_ABI::detail {
@@ -28,17 +32,21 @@ template <class Steps>
 }
 
 /// Requires finite values in all steps that the mask keeps. Masked steps may hold anything.
+/// @param scratch  of the context whose workers look through many steps together; null: the caller does
 template <class Steps>
 void check_finite(std::string_view field, const Steps& values, const flags& mask,
-                  std::string_view unit = "step") {
+                  std::string_view unit = "step", workspace* scratch = nullptr) {
   const auto check_one = [&](std::size_t i) {
     if (!finite_at(values, i))
       require(!keeps(mask, i), field, ": ", values[i], " at ", unit, " ", i, ", expected a finite number");
   };
   // What is finite is passed over by rows.
   std::size_t i = 0;
-  if constexpr (requires { values.data(); })
-    i = find_first(strided(values.data(), values.size()), [](const auto& x) { return !is_finite(x); });
+  if constexpr (requires { values.data(); }) {
+    const strided all(values.data(), values.size());
+    const auto is_bad = [](const auto& x) { return !is_finite(x); };
+    i = scratch ? find_first(all, is_bad, *scratch) : find_first(all, is_bad);
+  }
   for (; i < values.size(); ++i) check_one(i);
 }
 
@@ -62,6 +70,47 @@ class step_shares {
   const reals& weights_;
   const flags& mask_;
   weighted_mean mean_;
+};
+
+/// Steps in pieces of which each has as many steps that count, but for the last one. What a piece sums therefore
+/// does not depend on the steps that do not count, nor on whether they are there. There is at least one piece.
+class step_pieces {
+ public:
+  step_pieces(std::size_t n, const step_shares& shares, workspace& scratch) : even_(n, size), starts_{} {
+    if (shares.equal() || n <= size) return;
+    // Where the first of a piece is, is found by the numbers of steps that count in stretches of equal length.
+    std::span<std::size_t> before = scratch.take<std::size_t>(even_.count() + 1);
+    run_pieces(scratch, even_.count(), [&](workspace&, std::size_t p) {
+      const auto [begin, end] = even_[p];
+      std::size_t counted = 0;
+      for (std::size_t i = begin; i < end; ++i) counted += shares[i] > 0.0 ? 1 : 0;
+      before[p + 1] = counted;
+    });
+    before[0] = 0;
+    for (std::size_t p = 0; p < even_.count(); ++p) before[p + 1] += before[p];
+    const even_pieces counted(before[even_.count()], size);
+    starts_ = scratch.take<std::size_t>(counted.count() + 1);
+    run_pieces(scratch, even_.count(), [&](workspace&, std::size_t p) {
+      const auto [begin, end] = even_[p];
+      std::size_t at = before[p];
+      for (std::size_t i = begin; i < end; ++i)
+        if (shares[i] > 0.0 && at++ % size == 0) starts_[(at - 1) / size] = i;
+    });
+    starts_.front() = 0;
+    starts_.back() = n;
+  }
+
+  [[nodiscard]] std::size_t count() const noexcept {
+    return starts_.empty() ? even_.count() : starts_.size() - 1;
+  }
+  [[nodiscard]] item_range operator[](std::size_t piece) const noexcept {
+    return starts_.empty() ? even_[piece] : item_range{starts_[piece], starts_[piece + 1]};
+  }
+
+ private:
+  static constexpr std::size_t size = tuning::piece_items;
+  even_pieces even_;
+  std::span<std::size_t> starts_;  ///< of the pieces, and n; empty: they are even
 };
 
 /// The term of one action in a policy loss.
