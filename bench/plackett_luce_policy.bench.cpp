@@ -61,9 +61,8 @@ void orders(benchmark::State& state, std::size_t count, std::size_t n, bool grad
 
 template <class T>
 void add_type() {
-  for (const auto& [name, count, n] : {std::tuple{"1000000", 1, 1000000}, {"64x128", 64, 128}}) {
-    const auto run = [count = static_cast<std::size_t>(count), n = static_cast<std::size_t>(n)](
-                         bool gradient, bool entropies) {
+  for (const auto& [name, lists, items] : {std::tuple{"1000000", 1u, 1000000u}, {"64x128", 64u, 128u}}) {
+    const auto run = [count = lists, n = items](bool gradient, bool entropies) {
       return [=](benchmark::State& state) { orders<T>(state, count, n, gradient, entropies); };
     };
     add<T>("plackett_luce_policy", name, "value", run(false, false));

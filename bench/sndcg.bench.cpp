@@ -102,9 +102,9 @@ void add_type() {
     add<T>("sndcg_temperature", std::to_string(n), t, [t = std::stod(t)](benchmark::State& state) {
       one_list<T>(state, {.temperature = t}, lists<T>(n), wanted::gradient);
     });
-  for (const auto& [name, kind] :
+  for (const auto& [name, of] :
        {std::pair{"grades", relevance::grades}, {"real", relevance::real}, {"single", relevance::single}})
-    add<T>("sndcg_relevance", std::to_string(n), name, [kind = kind](benchmark::State& state) {
+    add<T>("sndcg_relevance", std::to_string(n), name, [kind = of](benchmark::State& state) {
       one_list<T>(state, {.temperature = temperature}, lists<T>(n, kind), wanted::gradient);
     });
 }

@@ -36,11 +36,11 @@ void add_type() {
       {"triplet_all_soft", {.mine = mining::all, .form = triplet_form::soft}},
       {"triplet_semi_hard", {.mine = mining::semi_hard}},
       {"triplet_distance_weighted", {.mine = mining::distance_weighted, .dimension = 256}}};
-  for (const auto& [name, loss] : losses)
+  for (const auto& [name, mined] : losses)
     for (const std::size_t n : {std::size_t{128}, std::size_t{512}})
       for (const wanted what : both_wanted)
         add<T>(name, std::to_string(n), to_string(what),
-               [=, loss = loss](benchmark::State& state) { matrix<T>(state, loss, n, what); });
+               [=, loss = mined](benchmark::State& state) { matrix<T>(state, loss, n, what); });
 }
 
 }  // namespace
