@@ -207,11 +207,61 @@ void check_promises(const Loss& loss, int grades) {
     CHECK(std::all_of(r.gradient.begin(), r.gradient.end(), finite));
     CHECK(std::all_of(r.hessian.begin(), r.hessian.end(), finite));
   }
+  // Lists of floats, of which short ones share lanes, against the same numbers as doubles; with lists that are
+  // all equal, far apart, infinite, or of the smallest score.
+  {
+    constexpr float infinite = std::numeric_limits<float>::infinity();
+    std::vector<float> scores(data.scores.begin(), data.scores.end());
+    const auto fill = [&](std::size_t l, auto score) {
+      for (auto i = static_cast<std::size_t>(data.offsets[l]);
+           i < static_cast<std::size_t>(data.offsets[l + 1]); ++i)
+        scores[i] = static_cast<float>(score(i));
+    };
+    for (int turn = 0; turn < 6; ++turn) {
+      CAPTURE(turn);
+      if (turn == 1) fill(3, [](std::size_t) { return 2.5; });
+      if (turn == 2) fill(3, [](std::size_t) { return -infinite; });
+      if (turn == 3) fill(6, [](std::size_t i) { return i % 2 == 0 ? 3e38 : -3e38; });
+      if (turn == 4)
+        fill(10, [](std::size_t i) { return i % 4 == 0 ? -infinite : static_cast<float>(i % 7); });
+      if (turn == 5) fill(7, [](std::size_t i) { return i % 2 == 0 ? 1e-45 : -1e-45; });
+      const std::vector<double> wide(scores.begin(), scores.end());
+      list_batch<double, float> in_double = batch;
+      in_double.scores = wide;
+      const list_batch<float, float> in_float{.scores = scores,
+                                              .relevance = data.relevance,
+                                              .offsets = data.offsets,
+                                              .reduction = reduction::sum};
+      const tree_result<double> expected = run<double>(loss, in_double);
+      const tree_result<float> found = run<float>(loss, in_float);
+      // An infinite score counts as the largest number of its type.
+      if (turn < 4) CHECK(found.value == Approx(expected.value).epsilon(1e-12));
+      for (const std::size_t workers : {1u, 7u}) {
+        rankloss::context ctx{rankloss::threads(workers)};
+        CHECK((run<float>(loss, in_float, ctx) == found));
+      }
+      for (std::size_t l = 0; l < lists; ++l) {
+        double slope = 1e-30, bend = 1e-30, slope_gap = 0.0, bend_gap = 0.0;
+        for (auto i = static_cast<std::size_t>(data.offsets[l]);
+             i < static_cast<std::size_t>(data.offsets[l + 1]); ++i) {
+          slope = std::max(slope, std::abs(expected.gradient[i]));
+          bend = std::max(bend, std::abs(expected.hessian[i]));
+          slope_gap =
+              std::max(slope_gap, std::abs(expected.gradient[i] - static_cast<double>(found.gradient[i])));
+          bend_gap =
+              std::max(bend_gap, std::abs(expected.hessian[i] - static_cast<double>(found.hessian[i])));
+        }
+        INFO("list " << l);
+        CHECK(slope_gap <= 3e-7 * slope);
+        CHECK(bend_gap <= 3e-7 * bend);
+      }
+    }
+  }
   // No lists at all.
   CHECK(rankloss::evaluate(loss, list_batch<double, float>{}) == 0.0);
 }
 
-/// The items in another order: for objectives that draw nothing.
+/// The items in another order, and lists by themselves: for objectives that draw nothing.
 template <class Loss>
 void check_permutation(const Loss& loss, int grades) {
   std::mt19937 random(3);
@@ -233,6 +283,26 @@ void check_permutation(const Loss& loss, int grades) {
   for (std::size_t i = 0; i < 60; ++i) {
     CHECK(b.gradient[i] == a.gradient[order[i]]);
     CHECK(b.hessian[i] == a.hessian[order[i]]);
+  }
+  // A list of floats has the same bits alone, and beside others.
+  tree_data many = make_tree_data({9, 30, 2, 17, 9, 9, 12, 40, 3, 130, 16, 1}, grades, 4);
+  const std::vector<float> scores(many.scores.begin(), many.scores.end());
+  const std::vector<float>& relevance = many.relevance;
+  const auto all = run<float>(loss, rankloss::list_batch<float>{.scores = scores,
+                                                                .relevance = relevance,
+                                                                .offsets = many.offsets,
+                                                                .reduction = rankloss::reduction::sum});
+  for (std::size_t l = 0; l + 1 < many.offsets.size(); ++l) {
+    const auto begin = many.offsets[l], end = many.offsets[l + 1];
+    const auto of = [&](const std::vector<float>& x) {
+      return std::vector<float>(x.begin() + begin, x.begin() + end);
+    };
+    const std::vector<float> s = of(scores), y = of(relevance);
+    const auto alone = run<float>(
+        loss,
+        rankloss::list_batch<float>{.scores = s, .relevance = y, .reduction = rankloss::reduction::sum});
+    CHECK(of(all.gradient) == alone.gradient);
+    CHECK(of(all.hessian) == alone.hessian);
   }
 }
 

@@ -4,9 +4,13 @@
 #include <rankloss/batch.hpp>
 #include <rankloss/context.hpp>
 #include <rankloss/detail/base/finite.hpp>
+#include <rankloss/detail/base/precision.hpp>
+#include <rankloss/detail/base/tuning.hpp>
 #include <rankloss/detail/data/check_data.hpp>
 #include <rankloss/detail/pairs/gain_difference.hpp>
 #include <rankloss/detail/pairs/lambda_sums.hpp>
+#include <rankloss/detail/pairs/lane_pairs.hpp>
+#include <rankloss/detail/simd/lanes.hpp>
 #include <rankloss/evaluate.hpp>
 #include <rankloss/hosts/lightgbm.hpp>
 #include <rankloss/random.hpp>
@@ -43,16 +47,46 @@ struct lightgbm_lambdarank_engine {
     std::size_t end = n;
     while (end > 0 && ends(end - 1)) --end;
     const bool spread = sums.score(0) != sums.score(worst);
-    const bool normalized = loss.norm == lightgbm::normalize::on;
-    const lambda_rule rule{
-        .sigmoid = loss.sigmoid,
-        .near = normalized && spread ? static_cast<double>(0.01f) : 0.0,  // it is a float in LightGBM
-        .hessian_factor = loss.sigmoid * loss.sigmoid};
-    const gain_rule gains{loss.gain, loss.gain_table, true, loss.truncation_level};
-    const auto weights =
-        prepare_gain_difference<Arch, double, true, false>(gains, 0, 0.0, items, sums.order(), scratch);
-    sums.add_top(rule, weights, loss.truncation_level > 0 ? loss.truncation_level : n, end);
-    return sums.write(items, out, normalized ? sums.list_norm() : 1.0);
+    const auto weights = prepare_gain_difference<Arch, double, true, false>(gains_of(loss), 0, 0.0, items,
+                                                                            sums.order(), scratch);
+    sums.add_top(rule_of(loss, spread), weights, top_of(loss, n), end);
+    return sums.write(items, out, normalized(loss) ? lambda_norm(sums.lambda()) : 1.0);
+  }
+
+  // Short lists of floats, one in each lane.
+  static constexpr std::size_t group_size() noexcept { return lane_count<Arch>; }
+  template <class T>
+  static constexpr std::size_t group_longest() noexcept {
+    return by_precision<T>(tuning::longest_lambda_lanes, std::size_t{0});
+  }
+
+  template <class T, class R>
+  static void run(const lightgbm::lambdarank& loss, std::span<const list<T, R>> lists,
+                  std::span<const list_outputs<T>> out, std::span<double> values, workspace& scratch) {
+    const workspace::scope scope(scratch);
+    lane_pairs<Arch> pairs(lists, 1.0 / loss.sigmoid, scratch);
+    pairs.weigh(lists, gains_of(loss), 0, scratch);
+    pairs.sum_lambdas(rule_of(loss, true), top_of(loss, tuning::longest_lambda_lanes), scratch);
+    for (std::size_t l = 0; l < lists.size(); ++l)
+      values[l] = pairs.template has_lambdas<T>(l)
+                      ? pairs.write_lambdas(l, lists[l], out[l], normalized(loss))
+                      : run(loss, lists[l], out[l], scratch);
+  }
+
+ private:
+  [[nodiscard]] static bool normalized(const lightgbm::lambdarank& loss) noexcept {
+    return loss.norm == lightgbm::normalize::on;
+  }
+  [[nodiscard]] static lambda_rule rule_of(const lightgbm::lambdarank& loss, bool spread) noexcept {
+    return {.sigmoid = loss.sigmoid,
+            .near = normalized(loss) && spread ? static_cast<double>(0.01f) : 0.0,  // a float in LightGBM
+            .hessian_factor = loss.sigmoid * loss.sigmoid};
+  }
+  [[nodiscard]] static gain_rule gains_of(const lightgbm::lambdarank& loss) noexcept {
+    return {loss.gain, loss.gain_table, true, loss.truncation_level};
+  }
+  [[nodiscard]] static std::size_t top_of(const lightgbm::lambdarank& loss, std::size_t n) noexcept {
+    return loss.truncation_level > 0 ? loss.truncation_level : n;
   }
 };
 

@@ -3,9 +3,13 @@
 
 #include <rankloss/batch.hpp>
 #include <rankloss/context.hpp>
+#include <rankloss/detail/base/precision.hpp>
+#include <rankloss/detail/base/tuning.hpp>
 #include <rankloss/detail/pairs/gain_difference.hpp>
 #include <rankloss/detail/pairs/lambda_sums.hpp>
+#include <rankloss/detail/pairs/lane_pairs.hpp>
 #include <rankloss/detail/pairs/ordered_items.hpp>
+#include <rankloss/detail/simd/lanes.hpp>
 #include <rankloss/detail/sorting/argsort.hpp>
 #include <rankloss/evaluate.hpp>
 #include <rankloss/hosts/xgboost.hpp>
@@ -17,6 +21,7 @@
 
 #include <algorithm>
 #include <array>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -24,13 +29,17 @@
 namespace rankloss::inline RANKLOSS_ABI {
 namespace detail {
 
+[[nodiscard]] inline gain_rule gains_of(const xgboost::delta_ndcg& metric, std::size_t cutoff) noexcept {
+  return {metric.gain, metric.gain_table, true, cutoff};
+}
+
 /// prepare_change<Arch>(metric, list, order, cutoff, scratch): the changes of a metric when the
 /// items of a pair swap their ranks.
 template <class Arch, class T, class R>
 [[nodiscard]] auto prepare_change(const xgboost::delta_ndcg& metric, const list<T, R>& items,
                                   const ordered_items& at, std::size_t cutoff, workspace& scratch) {
-  const gain_rule rule{metric.gain, metric.gain_table, true, cutoff};
-  return prepare_gain_difference<Arch, double, true, false>(rule, 0, 0.0, items, at, scratch);
+  return prepare_gain_difference<Arch, double, true, false>(gains_of(metric, cutoff), 0, 0.0, items, at,
+                                                            scratch);
 }
 template <class Arch, class T, class R>
 [[nodiscard]] auto prepare_change(const xgboost::delta_map&, const list<T, R>& items, const ordered_items& at,
@@ -56,16 +65,14 @@ struct lambdamart_engine {
     const workspace::scope scope(scratch);
     lambda_sums<Arch> sums(items, scratch);
     const bool spread = sums.score(0) != sums.score(sums.size() - 1);
-    const lambda_rule rule{.near = loss.score_normalization == on && spread ? 0.01 : 0.0,
-                           .hessian_factor = 2.0,
-                           .hessian_floor = 1e-16};
+    const lambda_rule rule = rule_of(loss, spread);
     const bool top = loss.pairs == xgboost::pair_method::topk;
-    const std::size_t count = loss.pairs_per_item > 0 ? loss.pairs_per_item : top ? 32 : 1;
+    const std::size_t count = count_of(loss);
     const auto weights = prepare_change<Arch>(loss.weight, items, sums.order(), top ? count : 0, scratch);
     double norm = 1.0;
     if (top) {
       sums.add_top(rule, weights, count, sums.size());
-      if (loss.list_normalization == on) norm = sums.list_norm();
+      if (loss.list_normalization == on) norm = lambda_norm(sums.lambda());
     } else {
       add_drawn(loss, rule, weights, count, items.number, sums, scratch);
       if (loss.list_normalization == on) norm = 1.0 / static_cast<double>(count);
@@ -73,7 +80,45 @@ struct lambdamart_engine {
     return sums.write(items, out, norm);
   }
 
+  // Short lists of floats, one in each lane.
+  static constexpr bool has_lanes = std::same_as<Weight, xgboost::delta_ndcg>;
+  static constexpr std::size_t group_size() noexcept requires has_lanes { return lane_count<Arch>; }
+  template <class T>
+  requires has_lanes static constexpr std::size_t group_longest() noexcept {
+    return by_precision<T>(tuning::longest_lambda_lanes, std::size_t{0});
+  }
+
+  template <class T, class R>
+  requires has_lanes static void run(const loss_type& loss, std::span<const list<T, R>> lists,
+                                     std::span<const list_outputs<T>> out, std::span<double> values,
+                                     workspace& scratch) {
+    if (loss.pairs != xgboost::pair_method::topk) {
+      for (std::size_t l = 0; l < lists.size(); ++l) values[l] = run(loss, lists[l], out[l], scratch);
+      return;
+    }
+    const workspace::scope scope(scratch);
+    const lambda_rule rule = rule_of(loss, true);
+    lane_pairs<Arch> pairs(lists, 1.0 / rule.sigmoid, scratch);
+    pairs.weigh(lists, gains_of(loss.weight, count_of(loss)), 0, scratch);
+    pairs.sum_lambdas(rule, count_of(loss), scratch);
+    const bool normalized = loss.list_normalization == xgboost::normalize::on;
+    for (std::size_t l = 0; l < lists.size(); ++l)
+      values[l] = pairs.template has_lambdas<T>(l) ? pairs.write_lambdas(l, lists[l], out[l], normalized)
+                                                   : run(loss, lists[l], out[l], scratch);
+  }
+
  private:
+  [[nodiscard]] static lambda_rule rule_of(const loss_type& loss, bool spread) noexcept {
+    return {.near = loss.score_normalization == xgboost::normalize::on && spread ? 0.01 : 0.0,
+            .hessian_factor = 2.0,
+            .hessian_floor = 1e-16};
+  }
+  /// The first positions whose pairs count, or how many pairs are drawn for an item.
+  [[nodiscard]] static std::size_t count_of(const loss_type& loss) noexcept {
+    const bool top = loss.pairs == xgboost::pair_method::topk;
+    return loss.pairs_per_item > 0 ? loss.pairs_per_item : top ? 32 : 1;
+  }
+
   template <class Weights>
   static void add_drawn(const loss_type& loss, const lambda_rule& rule, const Weights& weights,
                         std::size_t count, std::size_t number, lambda_sums<Arch>& sums, workspace& scratch) {

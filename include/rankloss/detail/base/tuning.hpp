@@ -85,6 +85,8 @@ inline constexpr std::size_t longest_band_in_lane = 256;
 /// no sort by score. Benchmarks ranknet_batch, lambdarank_batch.
 inline constexpr std::size_t longest_lane_pairs = 16;
 inline constexpr std::size_t longest_ranked_lane_pairs = 48;
+/// The same for the objectives of the tree libraries. Benchmark lightgbm_lambdarank.
+inline constexpr std::size_t longest_lambda_lanes = 128;
 
 /// Shorter lists are computed pair by pair, without a scan over sorted scores. Benchmark ranknet_batch.
 template <class T>

@@ -33,6 +33,12 @@ struct lambda_rule {
   double hessian_floor = 0.0;
 };
 
+/// log2(1 + x) / x, by which the gradient of a list is normalized, of the sum x of |gradient| over both items of all
+/// pairs; 1 for x = 0.
+[[nodiscard]] inline double lambda_norm(double lambda) noexcept {
+  return lambda > 0.0 ? std::log1p(lambda) / (std::numbers::ln2 * lambda) : 1.0;
+}
+
 /// One list in descending order of scores, the sums over its pairs, and the mapping back to its items.
 template <class Arch>
 class lambda_sums {
@@ -88,11 +94,6 @@ class lambda_sums {
   template <class Weights>
   void add_top(const lambda_rule& rule, const Weights& weights, std::size_t k, std::size_t end) {
     for (std::size_t i = 0; i < std::min(k, end); ++i) add_pairs(rule, weights.at(i), i, i + 1, end);
-  }
-
-  /// log2(1 + x) / x, where x is the sum of |gradient|; 1 for x = 0.
-  [[nodiscard]] double list_norm() const noexcept {
-    return lambda_ > 0.0 ? std::log1p(lambda_) / (std::numbers::ln2 * lambda_) : 1.0;
   }
 
   /// Writes `factor` times the sums, times the items' weights; returns `factor` times the value.

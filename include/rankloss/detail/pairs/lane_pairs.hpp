@@ -8,6 +8,7 @@
 #include <rankloss/detail/gains/group_gains.hpp>
 #include <rankloss/detail/gains/lane_discounts.hpp>
 #include <rankloss/detail/pairs/gain_difference.hpp>
+#include <rankloss/detail/pairs/lambda_sums.hpp>
 #include <rankloss/detail/pairs/pair_loop.hpp>
 #include <rankloss/detail/pairs/scaled_factor.hpp>
 #include <rankloss/detail/simd/lane_math.hpp>
@@ -151,6 +152,40 @@ class lane_pairs {
     for (std::size_t l = 0; l < w; ++l) totals_[l] = {values[l], weights[l], counts[l]};
   }
 
+  /// Sums gradients and Hessians of the pairs of which at least one position is below k, as lambda_sums. The scale
+  /// of the scores is 1 / rule.sigmoid. Where all scores of a list are equal, no change is divided by a distance.
+  void sum_lambdas(const lambda_rule& rule, std::size_t k, workspace& scratch) {
+    hessian_ = scratch.take<double>(rows_ * w);
+    std::fill(hessian_.begin(), hessian_.end(), 0.0);
+    rule.near > 0.0 ? sum_lambdas<true>(rule, k) : sum_lambdas<false>(rule, k);
+  }
+
+  /// Whether the rules of lambda_sums take the list of a lane as any other: its exponentials have a common centre,
+  /// and not all scores are the smallest one, as they are where all are -infinity.
+  template <class T>
+  [[nodiscard]] bool has_lambdas(std::size_t lane) const noexcept {
+    return is_narrow(lane) && scores_[lane] > static_cast<double>(std::numeric_limits<T>::lowest());
+  }
+
+  /// Writes what sum_lambdas has summed for the list of one lane, normalized if asked to, times the items' weights.
+  /// Returns its value.
+  template <class T, class R>
+  double write_lambdas(std::size_t lane, const list<T, R>& items, const list_outputs<T>& out,
+                       bool normalized) const noexcept {
+    const double factor = normalized ? lambda_norm(totals_[lane].weight) : 1.0;
+    const auto put = [&](std::span<const double> from, const strided<T>& to) {
+      if (to.empty()) return;
+      for (std::size_t i = 0; i < items.size(); ++i) {
+        const std::size_t item = sorted_.rows.order[i * w + lane] - lane * rows_;
+        const double weight = items.weights.empty() ? 1.0 : items.weights[item];
+        to[item] = held_as<T>(factor * from[i * w + lane] * weight);
+      }
+    };
+    put(gradient_, out.gradient);
+    put(hessian_, out.hessian);
+    return held_as<double>(factor * totals_[lane].value);
+  }
+
   /// Writes the derivatives of the list of one lane, times the factor, to its items.
   template <class T>
   void write(std::size_t lane, std::size_t n, const scaled_factor& scaled,
@@ -162,14 +197,55 @@ class lane_pairs {
   }
 
  private:
+  template <bool Near>
+  void sum_lambdas(const lambda_rule& rule, std::size_t k) {
+    const V zero(0.0), one(1.0), sigmoid(rule.sigmoid), bend(rule.hessian_factor), floor(rule.hessian_floor);
+    const V width = V::load_unaligned(width_.data());
+    const auto spread = width > zero;
+    const V near = xsimd::select(spread, V(rule.near), one);
+    V value(zero), lambda(zero);
+    for (std::size_t i = 0; i < k && i + 1 < rows_; ++i) {
+      const V score = row(scores_, i), level = row(levels_, i), exponential = row(exponentials_, i);
+      const V gain = row(gains_, i);
+      V gradient(zero), hessian(zero);
+      for (std::size_t j = i + 1; j < rows_; ++j) {
+        const V other_level = row(levels_, j), other = row(exponentials_, j);
+        const auto preferred = level > other_level;
+        const auto counts = (preferred || level < other_level) && sorted_.holds(j);
+        const V inverse = one / (exponential + other);
+        const V high = exponential * inverse, low = other * inverse;
+        const V distance = score - row(scores_, j);
+        V change = xsimd::abs(gain - row(gains_, j)) * V(discounts_[i] - discounts_[j]);
+        // A list of equal scores has the distance 0, and its change is divided by 1.
+        if constexpr (Near) change = change / (distance + near);
+        change = xsimd::select(counts, change, zero);
+        const V pull = change * sigmoid * xsimd::select(preferred, low, high);
+        const V slope = xsimd::select(preferred, -pull, pull);
+        const V bent = change * bend * xsimd::max(low * high, floor);
+        value = value + change * (xsimd::select(preferred, zero, sigmoid * distance) + minus_log_rest(low));
+        lambda = lambda + pull;
+        gradient = gradient + slope;
+        hessian = hessian + bent;
+        (row(gradient_, j) - slope).store_unaligned(gradient_.data() + j * w);
+        (row(hessian_, j) + bent).store_unaligned(hessian_.data() + j * w);
+      }
+      (row(gradient_, i) + gradient).store_unaligned(gradient_.data() + i * w);
+      (row(hessian_, i) + hessian).store_unaligned(hessian_.data() + i * w);
+    }
+    alignas(64) double values[w], lambdas[w];
+    value.store_aligned(values);
+    lambda.store_aligned(lambdas);
+    for (std::size_t l = 0; l < w; ++l) totals_[l] = {values[l], 2.0 * lambdas[l], 0.0};
+  }
+
   [[nodiscard]] [[gnu::always_inline]] static V row(std::span<const double> rows, std::size_t i) noexcept {
     return V::load_unaligned(rows.data() + i * w);
   }
 
   plain_rows<Arch> sorted_;
   std::size_t rows_;
-  std::span<double> scores_, exponentials_, levels_, gains_, gradient_;  ///< [rows][lanes]
-  std::span<double> discounts_;                                          ///< [rows], and a vector of padding
+  std::span<double> scores_, exponentials_, levels_, gains_, gradient_, hessian_;  ///< [rows][lanes]
+  std::span<double> discounts_;  ///< [rows], and a vector of padding
   std::array<double, w> ties_{}, width_{};
   std::array<pair_totals, w> totals_{};
 };
