@@ -47,7 +47,9 @@ set(tested_by
     pairs/pair_piece:detail/pairs/pair_scan
     pairs/triplet_hinges:triplet
     pairs/triplet_sides:detail/pairs/triplet_pairs
+    pairs/near_numbers:pairs/weight
     pairs/weight_channels:pairs/weight
+    pairs/window_weights:detail/pairs/pair_scan
     sigmoid/cell_series:detail/sigmoid/cell_sums
     sigmoid/decay_rows:detail/sorting/sorted_rows
     sigmoid/kernel_terms:detail/sigmoid/sorted_sums

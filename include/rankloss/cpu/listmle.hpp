@@ -39,7 +39,7 @@ struct listmle_engine {
     const std::span<const std::uint32_t> order = order_by_relevance(y, n, first, scratch);
     if (loss.ties == tie_order::exact) {
       const order_outputs<T> outputs(out, order, 1.0, loss.temperature);
-      const rest_sums rests = sum_rests(items.scores, order, loss.temperature, scratch);
+      const rest_sums rests = sum_rests<Arch>(items.scores, order, loss.temperature, scratch);
       return std::min(levels_loss<Arch, T>(rests, y, order, out, outputs, scratch), largest_term);
     }
     const std::span<double> c = scratch.take<double>(n);
@@ -56,8 +56,8 @@ struct listmle_engine {
     if (outputs.within(n))
       if (const auto value = equal ? near.template operator()<true>() : near.template operator()<false>())
         return std::min(mass * *value, largest_term);
-    const rest_sums rests = sum_rests(items.scores, order, loss.temperature, scratch);
-    return std::min(mass * order_loss_apart<T>(rests, c, outputs), largest_term);
+    const rest_sums rests = sum_rests<Arch>(items.scores, order, loss.temperature, scratch);
+    return std::min(mass * order_loss_apart<Arch>(rests, c, outputs, scratch), largest_term);
   }
 
  private:

@@ -251,10 +251,10 @@ struct pairwise_engine {
       });
     };
     weighted ? gather.template operator()<true>() : gather.template operator()<false>();
-    weight_channels<T, C> channels;
+    weight_channels<double, C> channels;
     for (std::size_t c = 0; c < C; ++c) {
-      channels.upper[c] = list_of.upper[c] = padded<T, Arch>(n, scratch);
-      channels.lower[c] = list_of.lower[c] = padded<T, Arch>(n, scratch);
+      channels.upper[c] = list_of.upper[c] = scratch.take<double>(n);
+      channels.lower[c] = list_of.lower[c] = scratch.take<double>(n);
     }
     if constexpr (ByLevel) {
       const std::span<double> gains = scratch.take<double>(level_count);
@@ -266,7 +266,8 @@ struct pairwise_engine {
     const std::span<double> gradient = scratch.take<double>(n);
     for_each_item(scratch, n, [=](std::size_t p) { gradient[p] = 0.0; });
     const auto sum = [&]<bool Weighted> {
-      pair_scan<Arch, T, C, Weighted, uses_ranks, ByLevel, computed_function> scan(
+      constexpr bool differences = requires { computed_weight::differences; };
+      pair_scan<Arch, T, C, Weighted, uses_ranks, ByLevel, differences, computed_function> scan(
           function, ByLevel ? 1.0 : computed_weight::wrong_sign, scratch);
       scan.run(list_of, level_count, gradient);
       return scan.totals();

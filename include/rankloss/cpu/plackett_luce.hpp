@@ -99,7 +99,7 @@ struct plackett_luce_engine {
                            std::span<double> hessian, tier_excess& excess, workspace& scratch) {
     const double t = loss.temperature;
     if (order.by_levels()) {
-      const rest_sums rests = sum_rests(scores, order.sorted(l), t, scratch);
+      const rest_sums rests = sum_rests<Arch>(scores, order.sorted(l), t, scratch);
       const list_outputs<double> out{gradient, hessian};
       return levels_loss<Arch, double>(rests, order.levels(l).data(), order.sorted(l), out,
                                        order_outputs<double>(out, order.sorted(l), 1.0, t), scratch);

@@ -11,6 +11,8 @@
 #include <rankloss/unique_softmax.hpp>
 #include <rankloss/workspace.hpp>
 
+#include <xsimd/xsimd.hpp>
+
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
@@ -45,7 +47,7 @@ struct unique_softmax_engine {
       return 0.0;
     }
     const order_outputs<T> outputs(out, order, mass, loss.temperature);
-    const rest_sums rests = sum_rests(items.scores, order, loss.temperature, scratch);
+    const rest_sums rests = sum_rests<xsimd::default_arch>(items.scores, order, loss.temperature, scratch);
     const bool derivatives = !out.gradient.empty() || !out.hessian.empty();
     rest_pulls pulls(rests);
     double value = 0.0;

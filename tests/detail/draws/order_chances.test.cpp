@@ -46,9 +46,9 @@ TEMPLATE_TEST_CASE("order_chances: the way of near scores is that of scores howe
         numbers g, expected(n);
         const auto into = [](numbers& to) { return [&to](std::size_t i, double slope) { to[i] = slope; }; };
         const detail::order_wants all{0.999, cutoff, true, true, 1.5, -0.25};
-        const auto plain =
-            detail::along_order_apart(rankloss::strided<const T>(std::span<const T>(s)),
-                                      std::span<const std::uint32_t>(order), all, into(expected), scratch);
+        const auto plain = detail::along_order_apart<xsimd::default_arch>(
+            rankloss::strided<const T>(std::span<const T>(s)), std::span<const std::uint32_t>(order), all,
+            into(expected), scratch);
         const double size = std::max(1.0, std::abs(plain.log_probability));
         const auto near = [&](const detail::order_wants& want) {
           g.assign(n, 7.0);

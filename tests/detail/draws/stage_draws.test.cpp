@@ -137,10 +137,10 @@ TEMPLATE_TEST_CASE("plackett_luce: the loss of an order, for near scores and for
 
         ordered_list<T> apart(s, order, (wanted & 4U) != 0);
         const auto out = apart.outputs(gradient, hessian);
-        const auto rests = sum_rests<T>(apart.scores(), apart.order, temperature, apart.scratch);
+        const auto rests = sum_rests<arch, T>(apart.scores(), apart.order, temperature, apart.scratch);
         const order_outputs<T> to(out, apart.order, 1.0, temperature);
-        apart.check(expected, rankloss::detail::order_loss_apart<T>(rests, c, to), gradient, hessian,
-                    temperature);
+        apart.check(expected, rankloss::detail::order_loss_apart<arch>(rests, c, to, apart.scratch), gradient,
+                    hessian, temperature);
       }
 }
 
@@ -168,18 +168,19 @@ TEMPLATE_TEST_CASE("plackett_luce: scores of any distance, infinite ones too", "
   const std::vector<double> c{1, 1, 0.5, 1};
   const auto expected = reference::listmle(reference::widen(in.s), {2, 0, 1, 3}, reference::widen(c), 1);
   const auto out = in.outputs(true, true);
-  const auto rests = sum_rests<T>(in.scores(), in.order, 1.0, in.scratch);
+  const auto rests = sum_rests<arch, T>(in.scores(), in.order, 1.0, in.scratch);
   in.check(expected,
-           rankloss::detail::order_loss_apart<T>(rests, c, order_outputs<T>(out, in.order, 1.0, 1.0)), true,
-           true, 1.0);
+           rankloss::detail::order_loss_apart<arch>(rests, c, order_outputs<T>(out, in.order, 1.0, 1.0),
+                                                    in.scratch),
+           true, true, 1.0);
 
   constexpr T infinity = std::numeric_limits<T>::infinity();
   ordered_list<T> far({-infinity, infinity, T(0)}, {0, 1, 2}, false);
   const auto far_out = far.outputs(true, true);
-  const auto far_rests = sum_rests<T>(far.scores(), far.order, 1e-15, far.scratch);
+  const auto far_rests = sum_rests<arch, T>(far.scores(), far.order, 1e-15, far.scratch);
   const std::vector<double> ones(3, 1.0);
   const order_outputs<T> to(far_out, far.order, 1e300, 1e-15);
-  static_cast<void>(rankloss::detail::order_loss_apart<T>(far_rests, ones, to));
+  static_cast<void>(rankloss::detail::order_loss_apart<arch>(far_rests, ones, to, far.scratch));
   for (std::size_t i = 0; i < 3; ++i) CHECK((std::isfinite(far.g[i]) && std::isfinite(far.h[i])));
 }
 
@@ -232,7 +233,7 @@ TEMPLATE_TEST_CASE("plackett_luce: the loss of grades is that of all orders of t
           expected.hessian[i] = (up + down - 2 * expected.value) / (step * step);
         }
         const auto out = in.outputs(gradient, hessian);
-        const auto rests = sum_rests<T>(in.scores(), in.order, t, in.scratch);
+        const auto rests = sum_rests<arch, T>(in.scores(), in.order, t, in.scratch);
         const double value = rankloss::detail::levels_loss<arch, T, int>(
             rests, y.data(), in.order, out, order_outputs<T>(out, in.order, 1.0, t), in.scratch);
         CHECK(value == Approx(static_cast<double>(expected.value)).epsilon(1e-11).margin(1e-11));

@@ -376,18 +376,16 @@ TEMPLATE_TEST_CASE("pair_scan: levels are distinguished whatever their numbers",
   sorted.n = sorted.counted = n;
   sorted.scores = scratch.take<double>(n);
   sorted.levels = scratch.take<std::uint32_t>(n);
-  sorted.upper[0] = scratch.take<TestType>(n + 64);
-  sorted.lower[0] = scratch.take<TestType>(n + 64);
-  std::fill(sorted.upper[0].begin(), sorted.upper[0].end(), TestType{1});
-  std::fill(sorted.lower[0].begin(), sorted.lower[0].end(), TestType{1});
+  sorted.upper[0] = sorted.lower[0] = scratch.take<double>(n);
+  std::fill(sorted.upper[0].begin(), sorted.upper[0].end(), 1.0);
   for (std::size_t i = 0; i < n; ++i) {
     sorted.scores[i] = 1.0;
     sorted.levels[i] = many - 1 - static_cast<std::uint32_t>(i);
   }
   std::vector<double> gradient(n, 0.0);
   using function = detail::pair_function<pairs::logistic>;
-  detail::pair_scan<xsimd::default_arch, TestType, 1, false, false, false, function> scan(function{}, 1.0,
-                                                                                          scratch);
+  detail::pair_scan<xsimd::default_arch, TestType, 1, false, false, false, false, function> scan(
+      function{}, 1.0, scratch);
   scan.run(sorted, many, gradient);
   CHECK(scan.totals().weight == 6.0);
   CHECK(scan.totals().value == Approx(6.0 * std::log(2.0)).epsilon(digits<TestType>));
@@ -406,18 +404,18 @@ void pieces_are_the_whole(const draw& score, std::uint32_t levels, double wrong_
   sorted.counted = counted;
   sorted.scores = scratch.take<double>(n);
   sorted.levels = scratch.take<std::uint32_t>(n);
-  const auto factors = [&] {
-    const auto values = scratch.take<T>(n + 64);
-    std::fill(values.begin(), values.end(), T{0});
-    for (std::size_t i = 0; i < n; ++i) values[i] = static_cast<T>(0.5 + uniform(random));
+  const auto factors = [&]<class F>(F) {
+    const auto values = scratch.take<F>(n + 64);
+    std::fill(values.begin(), values.end(), F{0});
+    for (std::size_t i = 0; i < n; ++i) values[i] = static_cast<F>(0.5 + uniform(random));
     return values;
   };
   for (std::size_t c = 0; c < C; ++c) {
-    sorted.upper[c] = factors();
+    sorted.upper[c] = factors(1.0).first(n);
     // Where the weight does not ask which item is above, it is the same from both sides.
-    sorted.lower[c] = Oriented ? factors() : sorted.upper[c];
+    sorted.lower[c] = Oriented ? factors(1.0).first(n) : sorted.upper[c];
   }
-  if (Weighted) sorted.weights = factors();
+  if (Weighted) sorted.weights = factors(T{1});
   std::vector<double> gains(levels);
   for (double& gain : gains) gain = uniform(random);
   if (ByLevel) sorted.gains = gains;
@@ -427,7 +425,7 @@ void pieces_are_the_whole(const draw& score, std::uint32_t levels, double wrong_
 
   const auto sum = [&](std::size_t piece_items) {
     std::vector<double> gradient(n, 0.0);
-    detail::pair_scan<xsimd::default_arch, T, C, Weighted, Oriented, ByLevel, Function> scan(
+    detail::pair_scan<xsimd::default_arch, T, C, Weighted, Oriented, ByLevel, false, Function> scan(
         Function{}, wrong_sign, scratch, piece_items);
     scan.run(sorted, levels, gradient);
     gradient.push_back(scan.totals().value);

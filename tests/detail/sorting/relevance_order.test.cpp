@@ -58,8 +58,8 @@ struct ordered {
   workspace scratch;
   rest_sums sums;
   ordered(const std::vector<T>& s, const order_of_items& order, double temperature)
-      : sums(rankloss::detail::sum_rests<T>(strided<const T>(s.data(), s.size()), order, temperature,
-                                            scratch)) {}
+      : sums(rankloss::detail::sum_rests<xsimd::default_arch>(strided<const T>(s.data(), s.size()), order,
+                                                              temperature, scratch)) {}
 };
 
 }  // namespace
@@ -144,6 +144,11 @@ TEMPLATE_TEST_CASE("relevance_order: sum_rests are the sums over the rest, relat
         CHECK(found.sums.s[k] == static_cast<double>(s[order[k]]));
         CHECK(found.sums.most[k] == static_cast<double>(most));
         CHECK(found.sums.sum[k] == Approx(static_cast<double>(sum)).epsilon(1e-14));
+        CHECK(found.sums.own[k] ==
+              Approx(static_cast<double>(std::exp((real(s[order[k]]) - most) / temperature))).epsilon(1e-13));
+        const real next = k + 1 < n ? real(found.sums.most[k + 1]) : most;
+        CHECK(found.sums.fall[k] ==
+              Approx(static_cast<double>(std::exp((next - most) / temperature))).epsilon(1e-13));
         CHECK(found.sums.exponential(k, 0) ==
               Approx(
                   static_cast<double>(std::exp((real(s[order[k]]) - real(found.sums.most[0])) / temperature)))

@@ -5,6 +5,7 @@
 #include <rankloss/detail/base/pieces.hpp>
 #include <rankloss/detail/data/extremes.hpp>
 #include <rankloss/detail/pairs/gain_difference.hpp>
+#include <rankloss/detail/pairs/near_numbers.hpp>
 #include <rankloss/detail/pairs/ordered_items.hpp>
 #include <rankloss/detail/pairs/weight_channels.hpp>
 #include <rankloss/pairs/weight.hpp>
@@ -34,6 +35,8 @@ namespace rankloss::inline RANKLOSS_ABI::detail {
 ///         Weights are divided by 2^exponent. Without this member they are not divided.
 ///     fill<Arch>(list, order, channels, scratch), channel_count, wrong_sign
 ///         Weights as sums of products, see weight_channels.hpp.
+///     differences
+///         Declares that these sums are products of differences, in the order that weight_channels.hpp has.
 ///     fill_by_level<Arch>(list, order, levels, channels, gains, scratch), level_channel_count
 ///         The same for few levels, without the factor that is the difference of the gains of the two levels.
 template <class Weight>
@@ -87,34 +90,35 @@ template <>
 struct pair_weight<pairs::relevance_difference> : pairs::relevance_difference {
   template <class Arch, class S>
   struct pair_weights {
-    using V = xsimd::batch<S, Arch>;
-    std::span<const S> y;
+    near_numbers<Arch, S> y;
     struct pairs_of_item {
-      const S* y;
-      V own;
-      [[gnu::always_inline]] V operator()(std::size_t j) const noexcept {
-        return xsimd::abs(own - V::load_unaligned(y + j));
+      typename near_numbers<Arch, S>::pairs_of_item y;
+      [[gnu::always_inline]] xsimd::batch<S, Arch> operator()(std::size_t j) const noexcept {
+        return xsimd::abs(y(j));
       }
     };
-    [[nodiscard]] pairs_of_item at(std::size_t i) const noexcept { return {y.data(), V(y[i])}; }
+    [[nodiscard]] pairs_of_item at(std::size_t i) const noexcept { return {y.at(i)}; }
   };
   template <class Arch, class S, class T, class R>
   [[nodiscard]] pair_weights<Arch, S> prepare(const list<T, R>& items, const ordered_items& at,
                                               workspace& scratch) const {
-    const std::span<S> y = padded<S, Arch>(at.size(), scratch);
+    const near_numbers<Arch, S> y(at.size(), scratch);
     const double unit = std::ldexp(1.0, -relevance_exponent(items));
-    for (std::size_t p = 0; p < at.size(); ++p) y[p] = static_cast<S>(value(items, at.item[p], unit));
+    for (std::size_t p = 0; p < at.size(); ++p) y.set(p, value(items, at.item[p], unit));
     return {y};
   }
 
   static constexpr std::size_t channel_count = 2;
+  static constexpr bool differences = true;
   static constexpr double wrong_sign = -1.0;
   template <class Arch, class S, class T, class R>
   void fill(const list<T, R>& items, const ordered_items& at, const weight_channels<S, 2>& to,
             workspace& scratch) const {
+    if (at.size() == 0) return;
     const double unit = std::ldexp(1.0, -relevance_exponent(items));
+    const double centre = value(items, at.item[at.size() / 2], unit);  // as in gains_by_position
     for_each_item(scratch, at.size(), [=, *this](std::size_t p) {
-      to.upper[0][p] = static_cast<S>(value(items, at.item[p], unit));
+      to.upper[0][p] = static_cast<S>(value(items, at.item[p], unit) - centre);
       to.lower[1][p] = -to.upper[0][p];
       to.lower[0][p] = to.upper[1][p] = S(1);
     });
@@ -147,13 +151,16 @@ struct pair_weight<pairs::delta_ndcg> : pairs::delta_ndcg {
   }
 
   static constexpr std::size_t channel_count = 4;
+  static constexpr bool differences = true;
   static constexpr double wrong_sign = -1.0;
   /// (G_u - G_l) (d_u - d_l)
   template <class Arch, class S, class T, class R>
   void fill(const list<T, R>& items, const ordered_items& at, const weight_channels<S, 4>& to,
             workspace& scratch) const {
     const std::size_t n = at.size();
-    gains_by_position<Arch>(gain_rule_of(*this), items, at, to.lower[2], scratch);
+    gains_by_position<Arch>(
+        gain_rule_of(*this), items, at, true,
+        [to](std::size_t p, double value) { to.lower[2][p] = static_cast<S>(value); }, scratch);
     discounts_by_position<Arch>(cutoff, at, to.lower[1].first(n), scratch);
     for_each_item(scratch, n, [=](std::size_t p) {
       const S g = to.lower[2][p];
@@ -172,7 +179,9 @@ struct pair_weight<pairs::delta_ndcg> : pairs::delta_ndcg {
                      const weight_channels<S, 2>& to, std::span<double> gains, workspace& scratch) const {
     const std::size_t n = at.size();
     // The gains by position are stored temporarily where the discounts will be.
-    gains_by_position<Arch>(gain_rule_of(*this), items, at, to.upper[0], scratch);
+    gains_by_position<Arch>(
+        gain_rule_of(*this), items, at, true,
+        [to](std::size_t p, double value) { to.upper[0][p] = static_cast<S>(value); }, scratch);
     std::fill(gains.begin(), gains.end(), 0.0);
     for (std::size_t p = 0; p < n; ++p) gains[levels[p]] = static_cast<double>(to.upper[0][p]);
     discounts_by_position<Arch>(cutoff, at, to.upper[0].first(n), scratch);
@@ -225,7 +234,9 @@ struct pair_weight<pairs::ndcg_loss1> : pairs::ndcg_loss1 {
                                            workspace& scratch) const {
     const std::size_t n = at.size();
     const std::span<S> weights = padded<S, Arch>(n, scratch);
-    gains_by_position<Arch>(gain_rule_of(*this), items, at, weights, scratch);
+    gains_by_position<Arch>(
+        gain_rule_of(*this), items, at, false,
+        [weights](std::size_t p, double value) { weights[p] = static_cast<S>(value); }, scratch);
     const workspace::scope scope(scratch);
     const std::span<S> discounts = scratch.take<S>(n);
     discounts_by_position<Arch>(0, at, discounts, scratch);

@@ -47,6 +47,10 @@ inline constexpr std::size_t product_lists = 64;
 
 /// Lists of up to so many items are sorted by comparing each with each. Benchmark argsort.
 inline constexpr std::size_t longest_short_sort = 32;
+/// Lists of up to so many items with keys of 32 bits are sorted in vectors: with two lanes, none. Benchmark argsort.
+[[nodiscard]] constexpr std::size_t longest_vector_sort(std::size_t lanes) noexcept {
+  return 8 * lanes * lanes;
+}
 /// Items from which on digits may have 11 bits, and from which on a list is brought into bins before it is
 /// sorted, and the items of a bin. Benchmark argsort.
 inline constexpr std::size_t shortest_wide_digits = 512;

@@ -43,13 +43,13 @@ struct order_wants {
 
 /// Computes one list, with scores at any distance from each other. If slopes are wanted, calls write(item,
 /// slope) once for each item, with the slope of upstream log P + entropy_upstream H.
-template <class T, class Write>
+template <class Arch, class T, class Write>
 order_chances along_order_apart(const strided<const T>& scores, std::span<const std::uint32_t> order,
                                 const order_wants& want, Write write, workspace& scratch) {
   const workspace::scope scope(scratch);
   const std::size_t n = order.size();
   const std::size_t counted_positions = counted_by(want.cutoff, n);
-  const rest_sums rests = sum_rests(scores, order, want.temperature, scratch);
+  const rest_sums rests = sum_rests<Arch>(scores, order, want.temperature, scratch);
   // The mean distance, in temperatures, of the remaining items from the largest of them. The entropy of
   // position k is H_k = log sum + mean.
   const std::span<double> mean = scratch.take<double>(n);
@@ -269,7 +269,7 @@ order_chances along_order(std::span<const T> scores, std::span<const std::uint32
   const auto [least, most] = extremes_of(scores, scratch);
   if (near_enough(least, most, want.temperature))
     return along_order_near<Arch>(scores, order, most, want, write, scratch);
-  return along_order_apart(strided<const T>(scores), order, want, write, scratch);
+  return along_order_apart<Arch>(strided<const T>(scores), order, want, write, scratch);
 }
 
 }  // namespace rankloss::inline RANKLOSS_ABI::detail

@@ -192,7 +192,7 @@ class pair_order_loss {
                         std::span<double> hessian, tier_excess& excess) {
     const workspace::scope scope(scratch_);
     const std::span<const std::uint32_t> items = items_.subspan(begin, end - begin);
-    const rest_sums rests = sum_rests(scores_, items, temperature_, scratch_);
+    const rest_sums rests = sum_rests<Arch>(scores_, items, temperature_, scratch_);
     return tiers_loss(
         rests, !gradient.empty(), !hessian.empty(),
         [&](auto visit) {

@@ -97,18 +97,35 @@ class order_outputs {
 
 /// sum_k c_k (log sum_{j >= k} exp(s_j / t) - s_k / t) over an order, c_k in [0, 1], for scores at any
 /// distance from each other.
-template <class T>
+template <class Arch, class T>
 [[nodiscard]] double order_loss_apart(const rest_sums& rests, std::span<const double> c,
-                                      const order_outputs<T>& out) {
-  rest_pulls pulls(rests);
-  double value = 0.0;
-  for (std::size_t k = 0; k < c.size(); ++k) {
-    value += c[k] * (std::log(rests.sum[k]) + rests.between(rests.most[k], rests.s[k]));
-    pulls.add(k, c[k], c[k]);
-    const auto [first, second] = pulls.at(k);
-    out.write(k, first - c[k], first - second);
+                                      const order_outputs<T>& out, workspace& scratch) {
+  using V = lanes<Arch>;
+  const std::size_t n = c.size();
+  const workspace::scope scope(scratch);
+  const std::span<double> inverses = scratch.take<double>(n);
+  V values(0.0);
+  for_rows<Arch>(n, [&, unit = V(2.0 / rests.temperature)](std::size_t k, auto count) {
+    const V sum = load_items<Arch>(rests.sum.data() + k, count, 1.0),
+            own = load_items<Arch>(c.data() + k, count);
+    const V halves = load_items<Arch>(rests.most.data() + k, count) * V(0.5) -
+                     load_items<Arch>(rests.s.data() + k, count) * V(0.5);
+    const V below = xsimd::min(halves * unit, V(std::numeric_limits<double>::max()));
+    values = xsimd::fma(own, log_positive(sum, log_tail_7) + below, values);
+    store_items<Arch>(inverses.data() + k, count, V(1.0) / sum);
+  });
+  // Sums over the positions so far of c p and c p^2, where p is the share of an item whose score is the greatest of
+  // the rest: those of the position before go on in units of the greatest score of this rest.
+  double first = 0.0, second = 0.0, fall = 1.0;
+  for (std::size_t k = 0; k < n; ++k) {
+    first = first * fall + c[k] * inverses[k];
+    second = second * (fall * fall) + c[k] * (inverses[k] * inverses[k]);
+    fall = rests.fall[k];
+    const double own = rests.own[k];
+    const double pull = own * first;
+    out.write(k, pull - c[k], pull - own * own * second);
   }
-  return value;
+  return sum_of(values);
 }
 
 /// The same by plain sums of exponentials relative to the greatest score. If the scores are too far from each
@@ -126,6 +143,7 @@ template <class Arch, bool Unit, class T>
   const std::span<T> sorted = scratch.take<T>(n);
   T* x = sorted.data();
   const std::span<T> greatest = scratch.take<T>(pieces.count());
+  const std::span<T> least = scratch.take<T>(pieces.count());
   run_pieces(scratch, pieces.count(), [&](workspace&, std::size_t p) {
     const auto [begin, end] = pieces[p];
     if (scores.stride() == 1) {
@@ -135,6 +153,7 @@ template <class Arch, bool Unit, class T>
       for (std::size_t k = begin; k < end; ++k) x[k] = scores[order[k]];
     }
     greatest[p] = largest_of<Arch>(x + begin, end - begin);
+    least[p] = smallest_of<Arch>(x + begin, end - begin);
   });
   const std::span<double> exponentials = scratch.take<double>(padded_rows(n, w));
   const std::span<double> rests = scratch.take<double>(padded_rows(n, w));
@@ -148,36 +167,32 @@ template <class Arch, bool Unit, class T>
       return load_items<Arch>(c.data() + k, count);
   };
   struct piece_sums {
-    V farthest, distances, logs;
+    V distances, logs;
     V summed;  // exponentials, and later what the gradient adds up
   };
   const std::span<piece_sums> of_piece = scratch.take<piece_sums>(pieces.count());
   const score_distance<Arch, T> below(*std::max_element(greatest.begin(), greatest.end()), temperature);
+  // The inverse of a sum, times the number of items and squared for the Hessian, must stay far below the
+  // largest double.
+  alignas(64) double farthest[w];
+  below(V(static_cast<double>(*std::min_element(least.begin(), least.end())))).store_aligned(farthest);
+  if (!(farthest[0] <= (out.hessian.empty() ? 600.0 : 300.0))) return std::nullopt;
   run_pieces(scratch, pieces.count(), [&](workspace&, std::size_t p) {
     const auto [begin, end] = pieces[p];
     const score_distance<Arch, T> below_here = below;  // a local, which no store changes
-    V most(0.0), distances_here(0.0), summed(0.0);
+    V distances_here(0.0), summed(0.0);
     for_rows<Arch>(end - begin, [&, at = begin](std::size_t i, auto count) {
       const std::size_t k = at + i;
       const V d = below_here(load_items<Arch>(x + k, count, below_here.greatest()));
-      most = xsimd::max(most, d);
       distances_here = xsimd::fma(weights(k, count), d, distances_here);
       const V exponential = exp_below<T>(d);
       exponential.store_aligned(e + k);
       summed += only_items<Arch>(count, exponential);
     });
-    of_piece[p] = {most, distances_here, V(0.0), summed};
+    of_piece[p] = {distances_here, V(0.0), summed};
   });
-  V farthest(0.0), distances(0.0);
-  for (const piece_sums& sums : of_piece) {
-    farthest = xsimd::max(farthest, sums.farthest);
-    distances += sums.distances;
-  }
-  // The inverse of a sum, times the number of items and squared for the Hessian, must stay far below the
-  // largest double.
-  alignas(64) double row[w];
-  farthest.store_aligned(row);
-  if (!(*std::max_element(row, row + w) <= (out.hessian.empty() ? 600.0 : 300.0))) return std::nullopt;
+  V distances(0.0);
+  for (const piece_sums& sums : of_piece) distances += sums.distances;
 
   // Of each piece: the sum of exponentials behind it, and later the sum of what the gradient adds up before it.
   const std::span<double> outside = scratch.take<double>(pieces.count());

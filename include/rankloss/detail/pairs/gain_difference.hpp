@@ -9,6 +9,7 @@
 #include <rankloss/detail/gains/fill_gains.hpp>
 #include <rankloss/detail/gains/ideal_dcg.hpp>
 #include <rankloss/detail/gains/lane_discounts.hpp>
+#include <rankloss/detail/pairs/near_numbers.hpp>
 #include <rankloss/detail/pairs/ordered_items.hpp>
 #include <rankloss/detail/simd/lanes.hpp>
 #include <rankloss/gain.hpp>
@@ -41,10 +42,13 @@ template <class T, class R>
   return rule.over_ideal ? 0 : -std::ilogb(unit_of_gains(rule.kind, rule.table, items.relevance));
 }
 
-/// Gains by position. All are 0 where they are to be divided by an ideal DCG that is 0.
-template <class Arch, class S, class T, class R>
-void gains_by_position(const gain_rule& rule, const list<T, R>& items, const ordered_items& at,
-                       std::span<S> to, workspace& scratch) {
+/// Calls put(p, gain) for all positions. All gains are 0 where they are to be divided by an ideal DCG that is 0.
+/// @param relative  whether only differences are wanted: gains are then relative to that of one of the items, so that
+///                  where all are nearly equal their sums keep the digits in which they differ
+template <class Arch, class T, class R, class Put>
+void gains_by_position(const gain_rule& rule, const list<T, R>& items, const ordered_items& at, bool relative,
+                       Put put, workspace& scratch) {
+  if (at.size() == 0) return;
   const workspace::scope scope(scratch);
   const std::span<double> gains = scratch.take<double>(items.size());
   fill_gains<Arch>(rule.kind, rule.table, items.relevance, strided<const double>{}, gains, scratch);
@@ -54,7 +58,8 @@ void gains_by_position(const gain_rule& rule, const list<T, R>& items, const ord
     factor = best > 0.0 ? 1.0 / best : 0.0;
   }
   const std::span<const std::uint32_t> item = at.item;
-  for_each_item(scratch, at.size(), [=](std::size_t p) { to[p] = static_cast<S>(factor * gains[item[p]]); });
+  const double centre = relative ? gains[item[item.size() / 2]] : 0.0;
+  for_each_item(scratch, at.size(), [=](std::size_t p) { put(p, factor * (gains[item[p]] - centre)); });
 }
 
 /// Discounts 1 / log2(1 + rank) by position; 0 from rank cutoff + 1 on.
@@ -85,19 +90,18 @@ struct gain_difference {
   using V = xsimd::batch<S, Arch>;
   /// discount_differences: by_distance times the difference of two neighbouring discounts; empty where not
   /// wanted
-  std::span<const S> gains, discounts, discount_differences;
+  near_numbers<Arch, S> gains, discounts;
+  std::span<const S> discount_differences;
 
   struct pairs_of_item {
-    const S* gains;
-    const S* discounts;             // null: not wanted
+    typename near_numbers<Arch, S>::pairs_of_item gains, discounts;
     const S* discount_differences;  // null: not wanted
-    V gain, discount;
     [[gnu::always_inline]] V operator()(std::size_t j) const noexcept {
-      const V gap = xsimd::abs(gain - V::load_unaligned(gains + j));
+      const V gap = xsimd::abs(gains(j));
       if constexpr (!ByDiscounts) {
         return V::load_unaligned(discount_differences + j) * gap;
       } else {
-        const V factor = xsimd::abs(discount - V::load_unaligned(discounts + j));
+        const V factor = xsimd::abs(discounts(j));
         if constexpr (ByDistance)
           return (factor + V::load_unaligned(discount_differences + j)) * gap;
         else
@@ -106,8 +110,8 @@ struct gain_difference {
     }
   };
   [[nodiscard]] pairs_of_item at(std::size_t i) const noexcept {
-    return {gains.data(), discounts.data(), ByDistance ? discount_differences.data() - i : nullptr,
-            V(gains[i]), V(ByDiscounts ? discounts[i] : S(0))};
+    return {gains.at(i), discounts.at(ByDiscounts ? i : 0),
+            ByDistance ? discount_differences.data() - i : nullptr};
   }
 };
 
@@ -119,13 +123,15 @@ template <class Arch, class S, bool ByDiscounts, bool ByDistance, class T, class
   static_assert(ByDiscounts || ByDistance);
   const std::size_t n = at.size();
   gain_difference<Arch, S, ByDiscounts, ByDistance> weights;
-  const std::span<S> gains = padded<S, Arch>(n, scratch);
-  gains_by_position<Arch>(rule, items, at, gains, scratch);
-  weights.gains = gains;
+  weights.gains = near_numbers<Arch, S>(n, scratch);
+  gains_by_position<Arch>(
+      rule, items, at, true, [&](std::size_t p, double gain) { weights.gains.set(p, gain); }, scratch);
+  weights.discounts = near_numbers<Arch, S>(ByDiscounts ? n : 1, scratch);
   if constexpr (ByDiscounts) {
-    const std::span<S> discounts = padded<S, Arch>(n, scratch);
-    discounts_by_position<Arch>(discount_cutoff, at, discounts.first(n), scratch);
-    weights.discounts = discounts;
+    const workspace::scope scope(scratch);
+    const std::span<double> discounts = scratch.take<double>(n);
+    discounts_by_position<Arch>(discount_cutoff, at, discounts, scratch);
+    for (std::size_t p = 0; p < n; ++p) weights.discounts.set(p, discounts[p]);
   }
   if constexpr (ByDistance) {
     // [m]: for positions m apart. Each small difference of two discounts is computed as one quotient, because

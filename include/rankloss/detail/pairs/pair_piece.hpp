@@ -91,8 +91,8 @@ struct pair_piece {
       const polynomial powers = powers_at<true>(i, centre);
       for (std::size_t c = 0; c < C; ++c) {
         const std::size_t at = buckets[i] * C + c;
-        const auto add = [&](const std::span<T>& factors, polynomial* to) {
-          const auto factor = static_cast<double>(factors[i]);
+        const auto add = [&](const std::span<double>& factors, polynomial* to) {
+          const double factor = factors[i];
           to[at].add(factor, powers);
           if constexpr (Weighted)  // of the pairs in which item i is preferred
             to[second + at].add(factor * static_cast<double>(sorted.weights[i]), powers);

@@ -4,6 +4,7 @@
 #include <rankloss/detail/base/abi.hpp>
 #include <rankloss/detail/base/pieces.hpp>
 #include <rankloss/detail/base/tuning.hpp>
+#include <rankloss/detail/pairs/ordered_items.hpp>
 #include <rankloss/detail/pairs/pair_loop.hpp>
 #include <rankloss/detail/pairs/pair_piece.hpp>
 #include <rankloss/detail/pairs/pair_series.hpp>
@@ -47,7 +48,8 @@ namespace rankloss::inline RANKLOSS_ABI::detail {
 
 /// The sums of one list. `Function` is a function of pairs of temperature `score_scale()`, 1 by default, with
 /// `of_probabilities` and `kernel`.
-template <class Arch, class T, std::size_t C, bool Weighted, bool Oriented, bool ByLevel, class Function>
+template <class Arch, class T, std::size_t C, bool Weighted, bool Oriented, bool ByLevel, bool Differences,
+          class Function>
 class pair_scan {
   static_assert(!ByLevel || Oriented);
   using constants = pair_series<T>;
@@ -55,7 +57,7 @@ class pair_scan {
   // order of a pair, which the sums of a narrow window do not represent.
   static constexpr bool has_narrow = Oriented && C <= 2;
   using items_type = sorted_items<T, C>;
-  using windows_of = window_pairs<Arch, T, C, Weighted, ByLevel, Function>;
+  using windows_of = window_pairs<Arch, T, C, Weighted, ByLevel, Differences, Function>;
   using walk_type = pair_walk<Arch, T, C, Weighted, Oriented, ByLevel, Function>;
   using piece_type = typename walk_type::piece_type;
   using parts = typename walk_type::parts;
@@ -185,23 +187,17 @@ class pair_scan {
     // time, and no vector of one may lie over items of the next.
     std::array<pair_totals, tuning::most_levels> totals{};
     const auto one = [&](workspace& own, std::size_t b) {
-      constexpr std::size_t padding = xsimd::batch<T, Arch>::size;
       const std::size_t n = start[b + 1] - start[b];
       items_type items = sorted;
       items.n = n;
       items.counted = counted[b];
       items.scores = own.take<double>(n);
       items.levels = own.take<std::uint32_t>(n);
-      const auto take = [&] {
-        const std::span<T> values = own.take<T>(n + padding);
-        std::fill_n(values.data() + n, padding, T{0});
-        return values;
-      };
       for (std::size_t c = 0; c < C; ++c) {
-        items.upper[c] = take();
-        items.lower[c] = take();
+        items.upper[c] = own.take<double>(n);
+        items.lower[c] = own.take<double>(n);
       }
-      if (Weighted) items.weights = take();
+      if (Weighted) items.weights = padded<T, Arch>(n, own);
       const std::span<const std::uint32_t> from = by_bucket.subspan(start[b], n);
       const std::span<double> sums = own.take<double>(n);
       std::fill(sums.begin(), sums.end(), 0.0);

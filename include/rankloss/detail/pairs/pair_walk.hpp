@@ -110,12 +110,12 @@ struct pair_walk {
             }
           };
           for (std::size_t c = 0; c < C; ++c) {
-            const auto factor = static_cast<double>((Down ? sorted.lower : sorted.upper)[c][i]);
+            const double factor = (Down ? sorted.lower : sorted.upper)[c][i];
             // Where the item is preferred to the levels below, its own weight counts; where it is the other
             // one, the weight of the preferred item does.
             add(actions[piece.index(0, level, c)], Weighted ? weight * factor : factor);
             if (Weighted) add(actions[piece.index(1, level, c)], factor);
-            if (own) add(own_actions[level * C + c], weight * static_cast<double>(sorted.upper[c][i]));
+            if (own) add(own_actions[level * C + c], weight * sorted.upper[c][i]);
           }
           const polynomial powers = piece.template powers_at<Down>(i, centre);
           gradient[i] += slope.dot(powers);

@@ -43,8 +43,8 @@ template <class Arch, class Logistic>
   items.n = items.counted = n;
   items.scores = scratch.take<double>(n);
   items.levels = scratch.take<std::uint32_t>(n);
-  items.upper[0] = padded<double, Arch>(n, scratch);
-  items.lower[0] = padded<double, Arch>(n, scratch);
+  items.upper[0] = scratch.take<double>(n);
+  items.lower[0] = scratch.take<double>(n);
   std::fill(items.upper[0].begin(), items.upper[0].end(), 1.0);
   std::fill(items.lower[0].begin(), items.lower[0].end(), 1.0);
   for (std::size_t at = 0; at < n; ++at) {
@@ -53,7 +53,7 @@ template <class Arch, class Logistic>
   }
   const std::span<double> slopes = scratch.take<double>(n);
   std::fill(slopes.begin(), slopes.end(), 0.0);
-  pair_scan<Arch, double, 1, false, false, false, Logistic> scan(logistic, 1.0, scratch);
+  pair_scan<Arch, double, 1, false, false, false, false, Logistic> scan(logistic, 1.0, scratch);
   scan.run(items, 2, slopes);
   for (std::size_t at = 0; at < n; ++at) {
     const std::size_t k = order[at].payload;

@@ -7,7 +7,6 @@
 
 #include <xsimd/xsimd.hpp>
 
-#include <array>
 #include <cstddef>
 #include <span>
 
@@ -16,6 +15,10 @@ namespace rankloss::inline RANKLOSS_ABI::detail {
 /// The weight of a pair as a sum of products over channels, weight(upper, lower) = sum_c upper_c(item above)
 /// lower_c(item below); where the item above is the less relevant one, it is multiplied by `wrong_sign`. The
 /// near-linear sums over all pairs need weights of this form.
+///
+/// Where they are products of `differences`, the channels are those of
+/// - x(upper) - x(lower): upper (x, 1), lower (1, -x);
+/// - (x(upper) - x(lower)) (z(upper) - z(lower)): upper (x z, -x, -z, 1), lower (1, z, x, x z).
 template <class S, std::size_t Channels>
 struct weight_channels {
   static constexpr std::size_t count = Channels;
@@ -50,35 +53,5 @@ template <class Arch, class S, class Weight, class T, class R>
   weight.template fill<Arch>(items, at, weights.c, scratch);
   return weights;
 }
-
-/// weight(i, j) for positions i < j, computed from channels for the pair loop.
-template <class Arch, class T, std::size_t C, bool ByLevel>
-struct channel_weights {
-  using V = xsimd::batch<T, Arch>;
-  const std::array<std::span<T>, C>& upper;
-  const std::array<std::span<T>, C>& lower;
-  std::span<const T> gains;  ///< [n], where ByLevel
-
-  struct pairs_of_item {
-    const T* lower[C];
-    const T* gains;
-    V own[C];
-    V gain;
-    [[gnu::always_inline]] V operator()(std::size_t j) const noexcept {
-      V sum = own[0] * V::load_unaligned(lower[0] + j);
-      for (std::size_t c = 1; c < C; ++c) sum = xsimd::fma(own[c], V::load_unaligned(lower[c] + j), sum);
-      if constexpr (ByLevel) sum = sum * xsimd::abs(gain - V::load_unaligned(gains + j));
-      return sum;
-    }
-  };
-  [[nodiscard]] pairs_of_item at(std::size_t i) const noexcept {
-    pairs_of_item r{{}, gains.data(), {}, V(ByLevel ? gains[i] : T{0})};
-    for (std::size_t c = 0; c < C; ++c) {
-      r.lower[c] = lower[c].data();
-      r.own[c] = V(upper[c][i]);
-    }
-    return r;
-  }
-};
 
 }  // namespace rankloss::inline RANKLOSS_ABI::detail

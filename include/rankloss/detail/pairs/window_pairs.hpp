@@ -8,7 +8,7 @@
 #include <rankloss/detail/pairs/pair_loop.hpp>
 #include <rankloss/detail/pairs/pair_series.hpp>
 #include <rankloss/detail/pairs/sorted_items.hpp>
-#include <rankloss/detail/pairs/weight_channels.hpp>
+#include <rankloss/detail/pairs/window_weights.hpp>
 #include <rankloss/detail/sigmoid/cell_sums.hpp>
 #include <rankloss/workspace.hpp>
 
@@ -26,7 +26,7 @@ namespace rankloss::inline RANKLOSS_ABI::detail {
 
 /// The pairs of different levels within a window of neighbouring positions: one by one, or by a short series
 /// where all scores of the window are close together.
-template <class Arch, class T, std::size_t C, bool Weighted, bool ByLevel, class Function>
+template <class Arch, class T, std::size_t C, bool Weighted, bool ByLevel, bool Differences, class Function>
 class window_pairs {
   using constants = pair_series<T>;
   static constexpr std::size_t sets = Weighted ? 2 : 1;  // of the levels below an item and above it
@@ -44,10 +44,10 @@ class window_pairs {
         scale_(scale),
         wrong_sign_(wrong_sign),
         gradient_(gradient),
-        totals_(totals) {
+        totals_(totals),
+        near_weights_(sorted, scratch) {
     constexpr std::size_t padding = xsimd::batch<T, Arch>::size;
     near_levels_ = scratch.take<T>(sorted_.n + padding);
-    near_gains_ = scratch.take<T>(ByLevel ? sorted_.n + padding : 0);
     near_scores_ = scratch.take<T>(sorted_.n + padding);
     near_exponentials_ = scratch.take<T>(sorted_.n + padding);
     // The pair loop subtracts scores, which is exact where their differences to a centre would be rounded.
@@ -62,9 +62,7 @@ class window_pairs {
     for (std::size_t i = 0; i < sorted_.n; ++i) {
       near_levels_[i] = static_cast<T>(buckets_[i]);
       near_scores_[i] = static_cast<T>(sorted_.scores[i] * near_unit_);
-      if constexpr (ByLevel) near_gains_[i] = static_cast<T>(sorted_.gains[sorted_.levels[i]]);
     }
-    if constexpr (ByLevel) std::fill_n(near_gains_.data() + sorted_.n, padding, T{0});
     std::fill_n(near_levels_.data() + sorted_.n, padding, T{0});
     std::fill_n(near_scores_.data() + sorted_.n, padding, T{0});
   }
@@ -114,13 +112,13 @@ class window_pairs {
     const double middle = 0.5 * sorted_.scores[begin] + 0.5 * sorted_.scores[end - 1];
     by_level above[sets][C][Q];
     by_level below[sets][C][Q];
-    const auto enter = [&](by_level(&sums)[sets][C][Q], const std::array<std::span<T>, C>& factors,
+    const auto enter = [&](by_level(&sums)[sets][C][Q], const std::array<std::span<double>, C>& factors,
                            std::size_t i, double sign) {
       const double* own = unit[buckets_[i]].data();
       const double x = (sorted_.scores[i] - middle) * scale_;
       for (std::size_t set = 0; set < sets; ++set)
         for (std::size_t c = 0; c < C; ++c) {
-          double term = sign * static_cast<double>(factors[c][i]);
+          double term = sign * factors[c][i];
           // of pairs in which item i is preferred
           if (Weighted && set == 1) term *= static_cast<double>(sorted_.weights[i]);
           for (std::size_t q = 0; q < Q; ++q, term *= x) sums[set][c][q].add_scaled(term, own);
@@ -138,11 +136,9 @@ class window_pairs {
         const double own = Weighted && set == 0 ? static_cast<double>(sorted_.weights[i]) : 1.0;
         by_level of_above[Q], of_both[Q];
         for (std::size_t q = 0; q < Q; ++q) {
-          for (std::size_t c = 0; c < C; ++c)
-            of_above[q].add(own * static_cast<double>(sorted_.lower[c][i]), above[set][c][q]);
+          for (std::size_t c = 0; c < C; ++c) of_above[q].add(own * sorted_.lower[c][i], above[set][c][q]);
           of_both[q] = of_above[q];
-          for (std::size_t c = 0; c < C; ++c)
-            of_both[q].add(own * static_cast<double>(sorted_.upper[c][i]), below[set][c][q]);
+          for (std::size_t c = 0; c < C; ++c) of_both[q].add(own * sorted_.upper[c][i], below[set][c][q]);
         }
         const auto series_of = [&]<const auto & series>(const by_level(&powers)[Q]) {
           by_level sum;
@@ -177,11 +173,10 @@ class window_pairs {
     const std::size_t first_end = std::min(end, sorted_.counted);
     if (begin >= first_end) return;
     const pair_items<T> items{begin, end, near_scores_, near_levels_, sorted_.weights, near_gradient_, {}};
-    const channel_weights<Arch, T, C, ByLevel> weights{sorted_.upper, sorted_.lower, near_gains_};
     Function function{};  // natural logarithms
     function.temperature = near_unit_ / scale_;
     const auto loop = [&](const auto& of_pair) {
-      return loop_over_positions<Arch, false>(items, first_end, of_pair, weights,
+      return loop_over_positions<Arch, false>(items, first_end, of_pair, near_weights_,
                                               static_cast<T>(wrong_sign_));
     };
     const std::span<const double> scores = sorted_.scores.subspan(begin, end - begin);
@@ -205,7 +200,8 @@ class window_pairs {
   std::span<double> gradient_;
   pair_totals& totals_;
   // By position, in the form that the pair loop reads.
-  std::span<T> near_levels_, near_gains_, near_scores_, near_exponentials_, near_gradient_;
+  std::span<T> near_levels_, near_scores_, near_exponentials_, near_gradient_;
+  window_weights<Arch, T, C, ByLevel, Differences> near_weights_;
   double near_unit_ = 1.0;  ///< near_scores_ are the scores times this
 };
 

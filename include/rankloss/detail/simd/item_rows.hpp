@@ -88,9 +88,9 @@ template <class Arch>
   return within_magnitude(x, largest_term);
 }
 
-/// The greatest of n > 0 numbers.
-template <class Arch, class S>
-[[nodiscard]] S largest_of(const S* items, std::size_t n) noexcept {
+/// What is left of n > 0 numbers where pick(a, b) is one of two of them, or one in each lane of two vectors.
+template <class Arch, class S, class Pick>
+[[nodiscard]] S picked_of(const S* items, std::size_t n, Pick pick) noexcept {
   S most = items[0];
   std::size_t i = 0;
   if constexpr (std::is_same_v<S, float> || std::is_same_v<S, double>) {
@@ -100,16 +100,33 @@ template <class Arch, class S>
       V a = V::load_unaligned(items);
       V b = V::load_unaligned(items + w);
       for (i = 2 * w; i + 2 * w <= n; i += 2 * w) {
-        a = xsimd::max(a, V::load_unaligned(items + i));
-        b = xsimd::max(b, V::load_unaligned(items + i + w));
+        a = pick(a, V::load_unaligned(items + i));
+        b = pick(b, V::load_unaligned(items + i + w));
       }
       alignas(64) S row[w];
-      xsimd::max(a, b).store_aligned(row);
-      for (const S x : row) most = std::max(most, x);
+      pick(a, b).store_aligned(row);
+      for (const S x : row) most = pick(most, x);
     }
   }
-  for (; i < n; ++i) most = std::max(most, items[i]);
+  for (; i < n; ++i) most = pick(most, items[i]);
   return most;
+}
+
+/// The greatest of n > 0 numbers.
+template <class Arch, class S>
+[[nodiscard]] S largest_of(const S* items, std::size_t n) noexcept {
+  return picked_of<Arch>(items, n, [](const auto& a, const auto& b) {
+    using std::max;
+    return max(a, b);
+  });
+}
+/// The least of n > 0 numbers.
+template <class Arch, class S>
+[[nodiscard]] S smallest_of(const S* items, std::size_t n) noexcept {
+  return picked_of<Arch>(items, n, [](const auto& a, const auto& b) {
+    using std::min;
+    return min(a, b);
+  });
 }
 
 /// The distance of scores s below the greatest score m, (m - s) / temperature >= 0, which is finite for all

@@ -6,8 +6,13 @@
 #include <rankloss/detail/base/pieces.hpp>
 #include <rankloss/detail/base/tuning.hpp>
 #include <rankloss/detail/data/extremes.hpp>
+#include <rankloss/detail/simd/item_rows.hpp>
+#include <rankloss/detail/simd/lane_math.hpp>
+#include <rankloss/detail/simd/lanes.hpp>
 #include <rankloss/detail/sorting/argsort.hpp>
 #include <rankloss/workspace.hpp>
+
+#include <xsimd/xsimd.hpp>
 
 #include <algorithm>
 #include <array>
@@ -154,6 +159,8 @@ struct rest_sums {
   std::span<const double> s;     ///< [n] scores in the order, finite
   std::span<const double> most;  ///< [n]
   std::span<const double> sum;   ///< [n] in [1, n]
+  std::span<const double> own;   ///< [n] exp((s_k - most[k]) / temperature)
+  std::span<const double> fall;  ///< [n] exp((most[k + 1] - most[k]) / temperature); 1 for the last one
   double temperature;
 
   /// (a - b) / temperature for a, b among the scores, finite.
@@ -166,27 +173,35 @@ struct rest_sums {
   }
 };
 
-template <class T>
+template <class Arch, class T>
 [[nodiscard]] rest_sums sum_rests(const strided<const T>& scores, std::span<const std::uint32_t> order,
                                   double temperature, workspace& scratch) {
+  using V = lanes<Arch>;
   const std::size_t n = order.size();
   const std::span<double> s = scratch.take<double>(n);
-  const std::span<double> most = scratch.take<double>(n);
+  const std::span<double> most = scratch.take<double>(n + 1);
   const std::span<double> sum = scratch.take<double>(n);
-  const rest_sums rests{s, most, sum, temperature};
+  const std::span<double> own = scratch.take<double>(n);
+  const std::span<double> fall = scratch.take<double>(n);
+  const rest_sums rests{s, most.first(n), sum, own, fall, temperature};
+  if (n == 0) return rests;
+  double greatest = most[n] = static_cast<double>(bounded(scores[order[n - 1]]));
   for (std::size_t k = n; k-- > 0;) {
     s[k] = static_cast<double>(bounded(scores[order[k]]));
-    if (k + 1 == n) {
-      most[k] = s[k];
-      sum[k] = 1.0;
-    } else if (s[k] > most[k + 1]) {
-      most[k] = s[k];
-      sum[k] = 1.0 + sum[k + 1] * std::exp(rests.between(most[k + 1], s[k]));
-    } else {
-      most[k] = most[k + 1];
-      sum[k] = sum[k + 1] + std::exp(rests.between(s[k], most[k]));
-    }
+    most[k] = greatest = std::max(greatest, s[k]);
   }
+  // An item is either the greatest of its rest or not: one of its two factors is 1.
+  for_rows<Arch>(n, [&, unit = V(2.0 / temperature)](std::size_t k, auto count) {
+    const V score = load_items<Arch>(s.data() + k, count),
+            next = load_items<Arch>(most.data() + k + 1, count);
+    const V halves = xsimd::max(score, next) * V(0.5) - xsimd::min(score, next) * V(0.5);
+    const V e = exp_minus(xsimd::min(halves * unit, V(std::numeric_limits<double>::max())));
+    const auto rises = score > next;
+    store_items<Arch>(own.data() + k, count, xsimd::select(rises, V(1.0), e));
+    store_items<Arch>(fall.data() + k, count, xsimd::select(rises, e, V(1.0)));
+  });
+  double behind = 0.0;
+  for (std::size_t k = n; k-- > 0;) sum[k] = behind = behind * fall[k] + own[k];
   return rests;
 }
 
