@@ -41,6 +41,15 @@ void add_type() {
       for (const wanted what : both_wanted)
         add<T>(name, std::to_string(n), to_string(what),
                [=, loss = loss](benchmark::State& state) { matrix<T>(state, loss, n, what); });
+  using rankloss::directions;
+  const std::pair<const char*, directions> lines[] = {{"triplet_rows", directions::rows},
+                                                      {"triplet_columns", directions::columns},
+                                                      {"triplet_both", directions::both}};
+  for (const auto& [name, over] : lines)
+    for (const std::size_t n : {std::size_t{1024}, std::size_t{4096}})
+      add<T>(name, std::to_string(n), "gradient", [=, over = over](benchmark::State& state) {
+        matrix<T>(state, {.over = over}, n, wanted::gradient);
+      });
 }
 
 }  // namespace

@@ -7,7 +7,11 @@
 #include <rankloss/detail/data/outputs.hpp>
 #include <rankloss/detail/lists/list_block.hpp>
 #include <rankloss/detail/lists/list_source.hpp>
+#include <rankloss/detail/simd/lane_math.hpp>
+#include <rankloss/detail/simd/transpose.hpp>
 #include <rankloss/workspace.hpp>
+
+#include <xsimd/xsimd.hpp>
 
 #include <algorithm>
 #include <array>
@@ -97,6 +101,26 @@ class output_sink {
     });
   }
 
+  /// The same for item i of list l alone, whose others stay as they are.
+  void commit_item(std::size_t l, std::size_t i, const T& written, double factor) const {
+    out_.visit([&](auto* memory) {
+      using G = std::remove_pointer_t<decltype(memory)>;
+      const auto [first, stride] = source_.layout(l, out_);
+      bring(*(memory + first + static_cast<std::ptrdiff_t>(i) * stride), written,
+            rounded_factor<G>(held_as<double>(scale_ * factor)));
+    });
+  }
+  /// Writes 0 for all items of list l.
+  void clear(std::size_t l) const {
+    out_.visit([&](auto* memory) {
+      const auto [first, stride] = source_.layout(l, out_);
+      const std::size_t n = source_.size(l);
+      if (stride == 1)
+        return static_cast<void>(std::fill_n(memory + first, n, std::remove_pointer_t<decltype(memory)>{0}));
+      for (std::size_t i = 0; i < n; ++i) *(memory + first + static_cast<std::ptrdiff_t>(i) * stride) = 0;
+    });
+  }
+
  private:
   /// Whether a factor may be applied in the type S: it is not subnormal in S, so that it keeps its digits,
   /// and its product with a number of S never overflows.
@@ -143,19 +167,28 @@ class output_sink {
   /// Brings lists, of n items each and `pitch` apart, to memory where they lie side by side.
   void bring_block(const T* lists, std::size_t pitch, std::size_t count, std::size_t n, T* to,
                    std::size_t row) const {
-    constexpr std::size_t rows = tuning::block_rows;
-    std::array<T, rows * tuning::block_lists> piece;
+    constexpr std::size_t rows = tuning::block_rows, wide = tuning::block_lists;
+    std::array<T, rows * wide> piece;
     for (std::size_t begin = 0; begin < n; begin += rows) {
-      const std::size_t own = std::min(rows, n - begin);
+      const std::size_t own = std::min(rows, n - begin), next = std::min(begin + 2 * rows, n);
+      for (std::size_t i = begin + own; i < next; ++i) prefetch_row<true>(to + i * row, count);
       if (update_ == update::overwrite) {
         transpose(lists + begin, pitch, count, own, to + begin * row, row);
         continue;
       }
-      transpose(lists + begin, pitch, count, own, piece.data(), tuning::block_lists);
-      for (std::size_t i = 0; i < own; ++i)
-        for (std::size_t k = 0; k < count; ++k)
-          put(to[(begin + i) * row + k], static_cast<double>(piece[i * tuning::block_lists + k]), update_);
+      transpose(lists + begin, pitch, count, own, piece.data(), wide);
+      for (std::size_t i = 0; i < own; ++i) add_row(piece.data() + i * wide, count, to + (begin + i) * row);
     }
+  }
+
+  /// What `put` makes of numbers that are added: a sum in T is that in double, rounded to T.
+  static void add_row(T* items, std::size_t count, T* to) noexcept {
+    using V = xsimd::batch<T, xsimd::default_arch>;
+    std::size_t k = 0;
+    for (; k + V::size <= count; k += V::size)
+      opaque(V::load_unaligned(to + k) + V::load_unaligned(items + k)).store_unaligned(items + k);
+    for (std::size_t i = 0; i < k; ++i) to[i] = bounded(items[i]);
+    for (; k < count; ++k) put(to[k], static_cast<double>(items[k]), update::add);
   }
 
   template <class G>
