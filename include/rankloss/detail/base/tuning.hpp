@@ -27,6 +27,11 @@ inline constexpr std::size_t block_lists = 64;
 inline constexpr std::size_t block_rows = 16;
 inline constexpr std::size_t shortest_block = 128;
 
+/// Lines of a block, at least, of which one task finds the hardest negatives, and lines whose hinges are one task.
+/// Benchmarks triplet, triplet_both.
+inline constexpr std::size_t least_block_lines = 32;
+inline constexpr std::size_t hinge_lines = 64;
+
 /// Items of a list of a softmax loss up to which exponentials and target are kept in scratch instead of being
 /// computed again. Benchmark listnet.
 inline constexpr std::size_t longest_kept_softmax = 4096;

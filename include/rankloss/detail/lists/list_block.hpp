@@ -4,7 +4,7 @@
 #include <rankloss/batch.hpp>
 #include <rankloss/detail/base/tuning.hpp>
 #include <rankloss/detail/lists/list_source.hpp>
-#include <rankloss/detail/simd/transpose.hpp>
+#include <rankloss/detail/lists/transpose.hpp>
 #include <rankloss/workspace.hpp>
 
 #include <algorithm>

@@ -7,11 +7,8 @@
 #include <rankloss/detail/data/outputs.hpp>
 #include <rankloss/detail/lists/list_block.hpp>
 #include <rankloss/detail/lists/list_source.hpp>
-#include <rankloss/detail/simd/lane_math.hpp>
-#include <rankloss/detail/simd/transpose.hpp>
+#include <rankloss/detail/lists/transpose.hpp>
 #include <rankloss/workspace.hpp>
-
-#include <xsimd/xsimd.hpp>
 
 #include <algorithm>
 #include <array>
@@ -183,12 +180,16 @@ class output_sink {
 
   /// What `put` makes of numbers that are added: a sum in T is that in double, rounded to T.
   static void add_row(T* items, std::size_t count, T* to) noexcept {
-    using V = xsimd::batch<T, xsimd::default_arch>;
-    std::size_t k = 0;
-    for (; k + V::size <= count; k += V::size)
-      opaque(V::load_unaligned(to + k) + V::load_unaligned(items + k)).store_unaligned(items + k);
-    for (std::size_t i = 0; i < k; ++i) to[i] = bounded(items[i]);
-    for (; k < count; ++k) put(to[k], static_cast<double>(items[k]), update::add);
+    for (std::size_t k = 0; k < count; ++k) items[k] += to[k];
+    hide(items);
+    for (std::size_t k = 0; k < count; ++k) to[k] = bounded(items[k]);
+  }
+
+  /// `opaque` of numbers in memory.
+  static void hide([[maybe_unused]] T* items) noexcept {
+#if defined(__GNUC__)
+    __asm__("" : : "r"(items) : "memory");
+#endif
   }
 
   template <class G>

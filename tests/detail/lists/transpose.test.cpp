@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-#include <rankloss/detail/simd/transpose.hpp>
+#include <rankloss/detail/lists/transpose.hpp>
 
 #include <catch2/catch.hpp>
 
@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <vector>
 
-namespace detail_simd_transpose_test {
+namespace detail_lists_transpose_test {
 
 TEMPLATE_TEST_CASE("transpose: each number is at its place, and nothing else is written", "", std::uint8_t,
                    std::int16_t, float, std::int32_t, double, std::int64_t) {
@@ -26,4 +26,4 @@ TEMPLATE_TEST_CASE("transpose: each number is at its place, and nothing else is 
     }
 }
 
-}  // namespace detail_simd_transpose_test
+}  // namespace detail_lists_transpose_test
