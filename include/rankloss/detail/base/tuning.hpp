@@ -27,6 +27,10 @@ inline constexpr std::size_t block_lists = 64;
 inline constexpr std::size_t block_rows = 16;
 inline constexpr std::size_t shortest_block = 128;
 
+/// Items of a block of the softmax losses of columns, at least, and columns of one. Benchmark softmax_columns.
+inline constexpr std::size_t interleaved_items = 64;
+inline constexpr std::size_t interleaved_lists = 4096;
+
 /// Lines of a block, at least, of which one task finds the hardest negatives, and lines whose hinges are one task.
 /// Benchmarks triplet, triplet_both.
 inline constexpr std::size_t least_block_lines = 32;

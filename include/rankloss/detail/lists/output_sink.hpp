@@ -98,6 +98,52 @@ class output_sink {
     });
   }
 
+  /// How numbers of T reach the outputs of neighbouring lists item by item.
+  struct across_target {
+    std::span<const double> factors;  // of each list, rounded
+    bool
+        plain;  // whether outputs are of T, side by side, and factors may be applied in any way that is exact
+    T* memory;  // of item 0 of the first list, where numbers times factors may be written to it; else null
+    std::size_t next_item;
+  };
+  [[nodiscard]] across_target target_across(std::size_t first, std::span<const double> factors,
+                                            workspace& scratch) const {
+    const std::span<double> rounded = scratch.take<double>(factors.size());
+    const std::pair<std::size_t, std::ptrdiff_t> at = source_.layout(first, out_);
+    across_target to{rounded, source_.layout(first + 1, out_).first == at.first + 1, nullptr,
+                     static_cast<std::size_t>(at.second)};
+    out_.visit([&](auto* memory) {
+      using G = std::remove_pointer_t<decltype(memory)>;
+      for (std::size_t k = 0; k < factors.size(); ++k) {
+        const double factor = held_as<double>(scale_ * factors[k]);
+        to.plain = to.plain && narrow<T>(factor);
+        rounded[k] = rounded_factor<G>(factor);
+      }
+      if constexpr (std::is_same_v<G, T>) {
+        if (to.plain && update_ == update::overwrite) to.memory = memory + at.first;
+      } else {
+        to.plain = false;
+      }
+    });
+    return to;
+  }
+
+  /// Brings item i of neighbouring lists to its place, where it is not written to memory: times factors from
+  /// to.factors[k] on, or where the target is plain, with factors applied.
+  void commit_across(std::size_t first, std::size_t i, std::span<T> written, const across_target& to,
+                     std::size_t k) const {
+    out_.visit([&](auto* memory) {
+      using G = std::remove_pointer_t<decltype(memory)>;
+      const std::size_t at = source_.layout(first, out_).first;
+      const std::size_t next_list = source_.layout(first + 1, out_).first - at;
+      G* const items = memory + at + i * to.next_item;
+      if constexpr (std::is_same_v<G, T>)
+        if (to.plain) return add_row(written.data(), written.size(), items);
+      for (std::size_t l = 0; l < written.size(); ++l)
+        bring(items[l * next_list], written[l], to.factors[k + l]);
+    });
+  }
+
   /// The same for item i of list l alone, whose others stay as they are.
   void commit_item(std::size_t l, std::size_t i, const T& written, double factor) const {
     out_.visit([&](auto* memory) {
