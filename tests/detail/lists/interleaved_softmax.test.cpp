@@ -95,34 +95,26 @@ result<G> run(const Loss& loss, const matrix<T>& m, bool of_rows, update how = u
 template <class G, class T, class Loss>
 void check(const Loss& loss, const matrix<T>& m, update how = update::overwrite, double scale = 1.0) {
   INFO(m.rows << " rows of " << m.columns);
-  const double off = sizeof(T) == 4 || sizeof(G) == 4 ? 2e-6 : 1e-13;
   const auto expected = run<G>(loss, m.turned(), true, how, scale);
   const auto found = run<G>(loss, m, false, how, scale);
   for (const unsigned threads : {2u, 5u}) CHECK(run<G>(loss, m, false, how, scale, threads) == found);
-  CHECK(found.value == Approx(expected.value).epsilon(off));
-  const double before = how == update::add ? 0.25 : 0.0;
-  double worst = 0.0;
-  bool written = true;
-  for (std::size_t j = 0; j < m.columns; ++j) {
-    CHECK(found.per_list[j] == Approx(expected.per_list[j]).epsilon(off));
-    double most = 1e-300;
-    for (std::size_t i = 0; i < m.rows; ++i)
-      most = std::max(most, std::abs(static_cast<double>(expected.gradient[j * m.rows + i])) + before);
-    for (std::size_t i = 0; i < m.rows; ++i)
-      worst = std::max(worst, std::abs(static_cast<double>(found.gradient[i * m.stride + j]) -
-                                       static_cast<double>(expected.gradient[j * m.rows + i])) /
-                                  most);
-  }
-  for (std::size_t i = 0; i < m.rows; ++i)
+  CHECK(found.value == expected.value);
+  CHECK(found.per_list == expected.per_list);
+  bool same = true, written = false;
+  for (std::size_t i = 0; i < m.rows; ++i) {
+    for (std::size_t j = 0; j < m.columns; ++j)
+      same = same && found.gradient[i * m.stride + j] == expected.gradient[j * m.rows + i];
     for (std::size_t j = m.columns; j < m.stride; ++j)
-      written = written && found.gradient[i * m.stride + j] == G(0.25);
-  CHECK(worst <= off);
-  CHECK(written);
+      written = written || found.gradient[i * m.stride + j] != G(0.25);
+  }
+  CHECK(same);
+  CHECK(!written);
 }
 
 }  // namespace
 
-TEMPLATE_TEST_CASE("interleaved_softmax: columns are what the same lists are as rows", "", float, double) {
+TEMPLATE_TEST_CASE("interleaved_softmax: columns are to the bit what the same lists are as rows", "", float,
+                   double) {
   using T = TestType;
   using rankloss::target;
   for (const bool with_relevance : {true, false})
@@ -158,23 +150,6 @@ TEMPLATE_TEST_CASE("interleaved_softmax: scores at the ends of their type, and t
   for (const double temperature : {1.0, 1e-15, 1e300}) {
     check<T>(softmax_cross_entropy{.temperature = temperature}, m);
     check<T>(softmax_cross_entropy{.temperature = temperature, .target = rankloss::target::softmax}, m);
-  }
-}
-
-TEMPLATE_TEST_CASE("interleaved_softmax: a column does not depend on the others", "", float, double) {
-  using T = TestType;
-  const auto wide = some<T>(300, 530, true);
-  const auto all = run<T>(softmax_cross_entropy{}, wide, false);
-  for (const std::size_t first : {0u, 1u, 509u, 520u}) {
-    matrix<T> few{wide.rows, 10, 10, {}, {}, std::vector<double>(10, 1.0)};
-    for (std::size_t i = 0; i < wide.rows; ++i)
-      for (std::size_t j = first; j < first + 10; ++j) {
-        few.scores.push_back(wide.scores[i * wide.stride + j]);
-        few.relevance.push_back(wide.relevance[i * wide.columns + j]);
-      }
-    const auto own = run<T>(softmax_cross_entropy{}, few, false);
-    CHECK(std::equal(own.per_list.begin(), own.per_list.end(),
-                     all.per_list.begin() + static_cast<std::ptrdiff_t>(first)));
   }
 }
 

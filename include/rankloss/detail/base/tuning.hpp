@@ -27,9 +27,8 @@ inline constexpr std::size_t block_lists = 64;
 inline constexpr std::size_t block_rows = 16;
 inline constexpr std::size_t shortest_block = 128;
 
-/// Items of a block of the softmax losses of columns, at least, and columns of one. Benchmark softmax_columns.
-inline constexpr std::size_t interleaved_items = 64;
-inline constexpr std::size_t interleaved_lists = 4096;
+/// Columns of a matrix whose softmax losses are computed side by side by one task. Benchmark softmax_columns.
+inline constexpr std::size_t interleaved_lists = 512;
 
 /// Lines of a block, at least, of which one task finds the hardest negatives, and lines whose hinges are one task.
 /// Benchmarks triplet, triplet_both.

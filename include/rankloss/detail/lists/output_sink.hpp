@@ -101,46 +101,47 @@ class output_sink {
   /// How numbers of T reach the outputs of neighbouring lists item by item.
   struct across_target {
     std::span<const double> factors;  // of each list, rounded
-    bool
-        plain;  // whether outputs are of T, side by side, and factors may be applied in any way that is exact
-    T* memory;  // of item 0 of the first list, where numbers times factors may be written to it; else null
-    std::size_t next_item;
+    std::span<const T> narrow_factors;
+    bool plain = false;  // whether outputs are of T, side by side, and all factors may be applied in T
   };
   [[nodiscard]] across_target target_across(std::size_t first, std::span<const double> factors,
                                             workspace& scratch) const {
     const std::span<double> rounded = scratch.take<double>(factors.size());
-    const std::pair<std::size_t, std::ptrdiff_t> at = source_.layout(first, out_);
-    across_target to{rounded, source_.layout(first + 1, out_).first == at.first + 1, nullptr,
-                     static_cast<std::size_t>(at.second)};
+    const std::span<T> narrowed = scratch.take<T>(factors.size());
+    bool plain = source_.layout(first + 1, out_).first == source_.layout(first, out_).first + 1;
     out_.visit([&](auto* memory) {
       using G = std::remove_pointer_t<decltype(memory)>;
+      plain = plain && std::is_same_v<G, T>;
       for (std::size_t k = 0; k < factors.size(); ++k) {
         const double factor = held_as<double>(scale_ * factors[k]);
-        to.plain = to.plain && narrow<T>(factor);
+        plain = plain && narrow<T>(factor);
         rounded[k] = rounded_factor<G>(factor);
-      }
-      if constexpr (std::is_same_v<G, T>) {
-        if (to.plain && update_ == update::overwrite) to.memory = memory + at.first;
-      } else {
-        to.plain = false;
+        narrowed[k] = held_as<T>(factor);
       }
     });
-    return to;
+    return {rounded, narrowed, plain};
   }
 
-  /// Brings item i of neighbouring lists to its place, where it is not written to memory: times factors from
-  /// to.factors[k] on, or where the target is plain, with factors applied.
+  /// Brings item i of neighbouring lists, times factors from to.factors[k] on, to its place; what was written may be
+  /// changed.
   void commit_across(std::size_t first, std::size_t i, std::span<T> written, const across_target& to,
                      std::size_t k) const {
     out_.visit([&](auto* memory) {
       using G = std::remove_pointer_t<decltype(memory)>;
-      const std::size_t at = source_.layout(first, out_).first;
-      const std::size_t next_list = source_.layout(first + 1, out_).first - at;
-      G* const items = memory + at + i * to.next_item;
+      const auto [at, next_item] = source_.layout(first, out_);
+      G* const place = memory + at + static_cast<std::ptrdiff_t>(i) * next_item;
+      const std::size_t count = written.size(), next_list = source_.layout(first + 1, out_).first - at;
+      T* const items = written.data();
       if constexpr (std::is_same_v<G, T>)
-        if (to.plain) return add_row(written.data(), written.size(), items);
-      for (std::size_t l = 0; l < written.size(); ++l)
-        bring(items[l * next_list], written[l], to.factors[k + l]);
+        if (to.plain) {
+          const T* const factors = to.narrow_factors.data() + k;
+          T* const products = update_ == update::overwrite ? place : items;
+          for (std::size_t l = 0; l < count; ++l) products[l] = items[l] * factors[l];
+          if (update_ == update::overwrite) return;
+          hide(items);
+          return add_row(items, count, place);
+        }
+      for (std::size_t l = 0; l < count; ++l) bring(place[l * next_list], items[l], to.factors[k + l]);
     });
   }
 
