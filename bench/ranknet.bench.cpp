@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
+#include <rankloss/hosts/lightgbm.hpp>
 #include <rankloss/lambdarank.hpp>
 #include <rankloss/pairwise.hpp>
 #include <rankloss/ranknet.hpp>
@@ -128,6 +129,7 @@ void add_all() {
   add_loss<double>("lambdarank", rankloss::lambdarank{}, plain::pair_weight::delta_ndcg);
   add_batches("ranknet", rankloss::ranknet{});
   add_batches("lambdarank", rankloss::lambdarank{});
+  add_batches("lightgbm_lambdarank", rankloss::lightgbm::lambdarank{});
   add_hinge<float>();
   add_hinge<double>();
 }

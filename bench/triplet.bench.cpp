@@ -41,6 +41,15 @@ void add_type() {
       for (const wanted what : both_wanted)
         add<T>(name, std::to_string(n), to_string(what),
                [=, loss = mined](benchmark::State& state) { matrix<T>(state, loss, n, what); });
+  using rankloss::directions;
+  const std::pair<const char*, directions> lines[] = {{"triplet_rows", directions::rows},
+                                                      {"triplet_columns", directions::columns},
+                                                      {"triplet_both", directions::both}};
+  for (const auto& [name, line] : lines)
+    for (const std::size_t n : {std::size_t{1024}, std::size_t{4096}})
+      add<T>(name, std::to_string(n), "gradient", [=, over = line](benchmark::State& state) {
+        matrix<T>(state, {.over = over}, n, wanted::gradient);
+      });
 }
 
 }  // namespace

@@ -35,6 +35,7 @@ set(tested_by
     gains/rank_terms:smooth_metric
     gains/tied_dcg:metrics/ndcg
     gains/tied_stops:metrics/expected_reciprocal_rank
+    lists/across_lists:detail/lists/interleaved_softmax
     lists/batch_source:evaluate
     lists/best_matches:metrics/retrieval
     lists/matrix_source:detail/lists/similarity_run

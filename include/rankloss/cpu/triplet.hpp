@@ -6,6 +6,7 @@
 #include <rankloss/cpu/pairs/function.hpp>
 #include <rankloss/detail/base/finite.hpp>
 #include <rankloss/detail/base/tuning.hpp>
+#include <rankloss/detail/lists/hardest_by_index.hpp>
 #include <rankloss/detail/lists/matrix_source.hpp>
 #include <rankloss/detail/lists/similarity_run.hpp>
 #include <rankloss/detail/pairs/distance_chances.hpp>
@@ -51,6 +52,11 @@ struct triplet_engine {
   template <class T, class R>
   static double run(const triplet& loss, const similarity_batch<T, R>& batch, const outputs& out,
                     context& ctx, double factor) {
+    if (is_plain(loss) && loss.mine == mining::hardest && matches_by_index(batch) &&
+        !leaves_out_pairs(batch)) {
+      require_countable(std::max(batch.rows, batch.columns));
+      return run_hardest_by_index(triplet_hinges{loss.margin}, batch, loss.over, out, ctx, factor);
+    }
     return run_directions(loss, batch, loss.over, list_relevance::matches, out, ctx, factor);
   }
 

@@ -27,6 +27,14 @@ inline constexpr std::size_t block_lists = 64;
 inline constexpr std::size_t block_rows = 16;
 inline constexpr std::size_t shortest_block = 128;
 
+/// Columns of a matrix whose softmax losses are computed side by side by one task. Benchmark softmax_columns.
+inline constexpr std::size_t interleaved_lists = 512;
+
+/// Lines of a block, at least, of which one task finds the hardest negatives, and lines whose hinges are one task.
+/// Benchmarks triplet, triplet_both.
+inline constexpr std::size_t least_block_lines = 32;
+inline constexpr std::size_t hinge_lines = 64;
+
 /// Items of a list of a softmax loss up to which exponentials and target are kept in scratch instead of being
 /// computed again. Benchmark listnet.
 inline constexpr std::size_t longest_kept_softmax = 4096;
@@ -89,7 +97,7 @@ inline constexpr std::size_t longest_band_in_lane = 256;
 /// no sort by score. Benchmarks ranknet_batch, lambdarank_batch.
 inline constexpr std::size_t longest_lane_pairs = 16;
 inline constexpr std::size_t longest_ranked_lane_pairs = 48;
-/// The same for the objectives of the tree libraries. Benchmark lightgbm_lambdarank.
+/// The same for the objectives of boosted trees. Benchmark lightgbm_lambdarank_batch.
 inline constexpr std::size_t longest_lambda_lanes = 128;
 
 /// Shorter lists are computed pair by pair, without a scan over sorted scores. Benchmark ranknet_batch.

@@ -244,7 +244,7 @@ double softmax_loss(const strided<const T>& scores, Target target, const MassOf&
     if (poly == 0.0) {
       for_items([g, by_e = first * inverse, by_v = first * normal](std::size_t i, auto count, const V& e,
                                                                    const V& v) {
-        store_items<Arch>(g + i, count, e * by_e - v * by_v);
+        store_items<Arch>(g + i, count, xsimd::fma(e, by_e, -(v * by_v)));
       });
     } else {
       const V second(bounded_factor<T>(poly / temperature));

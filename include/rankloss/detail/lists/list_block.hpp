@@ -4,6 +4,7 @@
 #include <rankloss/batch.hpp>
 #include <rankloss/detail/base/tuning.hpp>
 #include <rankloss/detail/lists/list_source.hpp>
+#include <rankloss/detail/lists/transpose.hpp>
 #include <rankloss/workspace.hpp>
 
 #include <algorithm>
@@ -38,32 +39,6 @@ concept interleaving_source = list_source<Source> && requires(const Source& sour
   { source.relevance_from(l) } -> std::same_as<interleaved_items<const typename Source::relevance_type>>;
   { source.relevance_at(l, l) } -> std::same_as<typename Source::relevance_type>;
 };
-
-/// to(l, i) = from(i, l) for all rows i and lists l: `from` has its lists next to each other, `to` its items.
-/// Squares of a fixed size, which compilers keep in registers, are copied where they fit.
-template <class X>
-inline void transpose(const X* from, std::size_t from_row, std::size_t rows, std::size_t lists, X* to,
-                      std::size_t to_row) noexcept {
-  constexpr std::size_t side = 16;
-  for (std::size_t i = 0; i < rows; i += side)
-    for (std::size_t l = 0; l < lists; l += side) {
-      const X* const source = from + i * from_row + l;
-      X* const target = to + l * to_row + i;
-      if (i + side <= rows && l + side <= lists) {
-        X square[side][side];
-        for (std::size_t r = 0; r < side; ++r) std::copy_n(source + r * from_row, side, square[r]);
-        for (std::size_t c = 0; c < side; ++c) {
-          X column[side];
-          for (std::size_t r = 0; r < side; ++r) column[r] = square[r][c];
-          std::copy_n(column, side, target + c * to_row);
-        }
-      } else {
-        for (std::size_t c = 0; c < std::min(side, lists - l); ++c)
-          for (std::size_t r = 0; r < std::min(side, rows - i); ++r)
-            target[c * to_row + r] = source[r * from_row + c];
-      }
-    }
-}
 
 /// Some neighbouring lists that lie between each other, copied so that each is in one piece. Read one by one,
 /// each of them would pass over all cache lines of all the others; and where the distance of its items is a

@@ -6,6 +6,7 @@
 #include <rankloss/detail/base/pieces.hpp>
 #include <rankloss/detail/base/tuning.hpp>
 #include <rankloss/detail/data/weighted_mean.hpp>
+#include <rankloss/detail/lists/across_lists.hpp>
 #include <rankloss/detail/lists/list_block.hpp>
 #include <rankloss/detail/lists/list_source.hpp>
 #include <rankloss/detail/lists/output_sink.hpp>
@@ -16,6 +17,7 @@
 #include <array>
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
 #include <limits>
 #include <numeric>
 #include <span>
@@ -84,20 +86,13 @@ class list_run {
   /// Runs the lists [first, last).
   void run(std::size_t first, std::size_t last) {
     if constexpr (interleaving_source<Source>)
-      if (first < last && source_.interleaved() && source_.size(first) >= tuning::shortest_block)
-        return run_blocks(first, last);
+      if (first < last && source_.interleaved() && source_.size(first) >= tuning::shortest_block) {
+        if (!run_across(first, last)) run_blocks(first, last);
+        return;
+      }
     plan(first, last);
     const auto task_of = [this](workspace& scratch, std::size_t task) {
-      const auto target = [&](std::size_t l) {
-        return std::pair(gradient_.target(l, sizes_[l], scratch), hessian_.target(l, sizes_[l], scratch));
-      };
-      const auto commit = [&](std::size_t l, const list_outputs<T>& written) {
-        const double factor = mean_.share(weight(l));
-        gradient_.commit(l, written.gradient, factor);
-        hessian_.commit(l, written.hessian, factor);
-      };
-      for (std::size_t at = bounds_[task]; at < bounds_[task + 1];)
-        at += run_some(source_, at, bounds_[task + 1], scratch, target, commit);
+      run_in_place(bounds_[task], bounds_[task + 1], scratch);
     };
     context_.run(tasks_,
                  [&](std::size_t worker, std::size_t task) { task_of(context_.scratch(worker), task); });
@@ -160,6 +155,47 @@ class list_run {
       items = 0;
     }
     for (std::size_t l = 0; l < shared_; ++l) bounds_[tasks_ + l + 1] = bounds_[tasks_ + l] + 1;
+  }
+
+  /// Runs the lists of the order from `at` to `end`, which write to where their outputs are.
+  void run_in_place(std::size_t at, std::size_t end, workspace& scratch) {
+    const auto target = [&](std::size_t l) {
+      return std::pair(gradient_.target(l, sizes_[l], scratch), hessian_.target(l, sizes_[l], scratch));
+    };
+    const auto commit = [&](std::size_t l, const list_outputs<T>& written) {
+      const double factor = mean_.share(weight(l));
+      gradient_.commit(l, written.gradient, factor);
+      hessian_.commit(l, written.hessian, factor);
+    };
+    while (at < end) at += run_some(source_, at, end, scratch, target, commit);
+  }
+
+  /// The same for lists side by side, in lanes, where the engine has a way. Lists that it leaves are run in place.
+  [[nodiscard]] bool run_across(std::size_t first, std::size_t last) {
+    if constexpr (requires(const across_lists<Source>& lists) { run_side_by_side(loss_, lists); }) {
+      if (!source_.side_by_side() || packed() || !out_.hessian.empty() || !temperature_.empty() ||
+          !bias_.empty())
+        return false;
+      workspace& scratch = context_.scratch();
+      const workspace::scope scope(scratch);
+      const std::size_t count = last - first;
+      const std::span<double> shares = scratch.take<double>(count);
+      const std::span<std::uint8_t> left = scratch.take<std::uint8_t>(count);
+      for (std::size_t l = first; l < last; ++l) shares[l - first] = mean_.share(weight(l));
+      if (!run_side_by_side(
+              loss_, across_lists<Source>{source_, first, values_.subspan(first, count), left,
+                                          out_.gradient.empty() ? nullptr : &gradient_, shares, context_}))
+        return false;
+      for (std::size_t l = first; l < last; ++l) {
+        if (left[l - first] == 0) continue;
+        order_[l] = l;
+        sizes_[l] = source_.size(l);
+        run_in_place(l, l + 1, scratch);
+      }
+      return true;
+    } else {
+      return false;
+    }
   }
 
   /// Runs the lists [first, last) that lie between each other: each task is a block of them.

@@ -177,6 +177,21 @@ class matrix_source {
   [[nodiscard]] R relevance_at(std::size_t l, std::size_t i) const {
     return static_cast<R>(columns_ ? matching(batch_, i, l) : matching(batch_, l, i));
   }
+  /// Whether the scores of neighbouring lists are neighbours in memory, and what is in memory of their relevance.
+  [[nodiscard]] bool side_by_side() const {
+    return scores_from(0).next_list == 1 && (relevance_ == nullptr || relevance_from(0).next_list == 1);
+  }
+  /// Then the relevance of item i of lists from l on, as many as `own` has room for: in place, or in `own`.
+  [[nodiscard]] const R* relevance_across(std::size_t l, std::size_t i, std::span<R> own) const {
+    if (const auto held = relevance_from(l); held.data != nullptr) return held.data + i * held.next_item;
+    if (matches_by_index(batch_)) {
+      std::fill(own.begin(), own.end(), R{0});
+      if (l <= i && i < l + own.size()) own[i - l] = R{1};
+    } else {
+      for (std::size_t k = 0; k < own.size(); ++k) own[k] = relevance_at(l + k, i);
+    }
+    return own.data();
+  }
   [[nodiscard]] bool masked() const { return leaves_out_pairs(batch_); }
   [[nodiscard]] bool kept(std::size_t l, std::size_t i) const {
     return columns_ ? keeps_pair(batch_, i, l) : keeps_pair(batch_, l, i);

@@ -7,6 +7,7 @@
 #include <rankloss/detail/data/outputs.hpp>
 #include <rankloss/detail/lists/list_block.hpp>
 #include <rankloss/detail/lists/list_source.hpp>
+#include <rankloss/detail/lists/transpose.hpp>
 #include <rankloss/workspace.hpp>
 
 #include <algorithm>
@@ -97,6 +98,73 @@ class output_sink {
     });
   }
 
+  /// How numbers of T reach the outputs of neighbouring lists item by item.
+  struct across_target {
+    std::span<const double> factors;  // of each list, rounded
+    std::span<const T> narrow_factors;
+    bool plain = false;  // whether outputs are of T, side by side, and all factors may be applied in T
+  };
+  [[nodiscard]] across_target target_across(std::size_t first, std::span<const double> factors,
+                                            workspace& scratch) const {
+    const std::span<double> rounded = scratch.take<double>(factors.size());
+    const std::span<T> narrowed = scratch.take<T>(factors.size());
+    bool plain = source_.layout(first + 1, out_).first == source_.layout(first, out_).first + 1;
+    out_.visit([&](auto* memory) {
+      using G = std::remove_pointer_t<decltype(memory)>;
+      plain = plain && std::is_same_v<G, T>;
+      for (std::size_t k = 0; k < factors.size(); ++k) {
+        const double factor = held_as<double>(scale_ * factors[k]);
+        plain = plain && narrow<T>(factor);
+        rounded[k] = rounded_factor<G>(factor);
+        narrowed[k] = held_as<T>(factor);
+      }
+    });
+    return {rounded, narrowed, plain};
+  }
+
+  /// Brings item i of neighbouring lists, times factors from to.factors[k] on, to its place; what was written may be
+  /// changed.
+  void commit_across(std::size_t first, std::size_t i, std::span<T> written, const across_target& to,
+                     std::size_t k) const {
+    out_.visit([&](auto* memory) {
+      using G = std::remove_pointer_t<decltype(memory)>;
+      const auto [at, next_item] = source_.layout(first, out_);
+      G* const place = memory + at + static_cast<std::ptrdiff_t>(i) * next_item;
+      const std::size_t count = written.size(), next_list = source_.layout(first + 1, out_).first - at;
+      T* const items = written.data();
+      if constexpr (std::is_same_v<G, T>)
+        if (to.plain) {
+          const T* const factors = to.narrow_factors.data() + k;
+          T* const products = update_ == update::overwrite ? place : items;
+          for (std::size_t l = 0; l < count; ++l) products[l] = items[l] * factors[l];
+          if (update_ == update::overwrite) return;
+          hide(items);
+          return add_row(items, count, place);
+        }
+      for (std::size_t l = 0; l < count; ++l) bring(place[l * next_list], items[l], to.factors[k + l]);
+    });
+  }
+
+  /// The same for item i of list l alone, whose others stay as they are.
+  void commit_item(std::size_t l, std::size_t i, const T& written, double factor) const {
+    out_.visit([&](auto* memory) {
+      using G = std::remove_pointer_t<decltype(memory)>;
+      const auto [first, stride] = source_.layout(l, out_);
+      bring(*(memory + first + static_cast<std::ptrdiff_t>(i) * stride), written,
+            rounded_factor<G>(held_as<double>(scale_ * factor)));
+    });
+  }
+  /// Writes 0 for all items of list l.
+  void clear(std::size_t l) const {
+    out_.visit([&](auto* memory) {
+      const auto [first, stride] = source_.layout(l, out_);
+      const std::size_t n = source_.size(l);
+      if (stride == 1)
+        return static_cast<void>(std::fill_n(memory + first, n, std::remove_pointer_t<decltype(memory)>{0}));
+      for (std::size_t i = 0; i < n; ++i) *(memory + first + static_cast<std::ptrdiff_t>(i) * stride) = 0;
+    });
+  }
+
  private:
   /// Whether a factor may be applied in the type S: it is not subnormal in S, so that it keeps its digits,
   /// and its product with a number of S never overflows.
@@ -143,19 +211,32 @@ class output_sink {
   /// Brings lists, of n items each and `pitch` apart, to memory where they lie side by side.
   void bring_block(const T* lists, std::size_t pitch, std::size_t count, std::size_t n, T* to,
                    std::size_t row) const {
-    constexpr std::size_t rows = tuning::block_rows;
-    std::array<T, rows * tuning::block_lists> piece;
+    constexpr std::size_t rows = tuning::block_rows, wide = tuning::block_lists;
+    std::array<T, rows * wide> piece;
     for (std::size_t begin = 0; begin < n; begin += rows) {
-      const std::size_t own = std::min(rows, n - begin);
+      const std::size_t own = std::min(rows, n - begin), next = std::min(begin + 2 * rows, n);
+      for (std::size_t i = begin + own; i < next; ++i) prefetch_row<true>(to + i * row, count);
       if (update_ == update::overwrite) {
         transpose(lists + begin, pitch, count, own, to + begin * row, row);
         continue;
       }
-      transpose(lists + begin, pitch, count, own, piece.data(), tuning::block_lists);
-      for (std::size_t i = 0; i < own; ++i)
-        for (std::size_t k = 0; k < count; ++k)
-          put(to[(begin + i) * row + k], static_cast<double>(piece[i * tuning::block_lists + k]), update_);
+      transpose(lists + begin, pitch, count, own, piece.data(), wide);
+      for (std::size_t i = 0; i < own; ++i) add_row(piece.data() + i * wide, count, to + (begin + i) * row);
     }
+  }
+
+  /// What `put` makes of numbers that are added: a sum in T is that in double, rounded to T.
+  static void add_row(T* items, std::size_t count, T* to) noexcept {
+    for (std::size_t k = 0; k < count; ++k) items[k] += to[k];
+    hide(items);
+    for (std::size_t k = 0; k < count; ++k) to[k] = bounded(items[k]);
+  }
+
+  /// `opaque` of numbers in memory.
+  static void hide([[maybe_unused]] T* items) noexcept {
+#if defined(__GNUC__)
+    __asm__("" : : "r"(items) : "memory");
+#endif
   }
 
   template <class G>

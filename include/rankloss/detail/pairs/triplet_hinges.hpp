@@ -115,12 +115,8 @@ struct triplet_hinges {
     return sum;
   }
 
- private:
-  // upper bound on the hinges of finite scores, so that no sum is infinite
-  static constexpr double largest = 1e290;
-
-  // Scores are subtracted first, because the difference of close scores is exact, also when all scores are
-  // shifted.
+  /// One hinge. Scores are subtracted first, because the difference of close scores is exact, also when all
+  /// scores are shifted.
   template <class T>
   [[nodiscard]] double hinge(const T& negative, const T& positive) const noexcept {
     if (is_finite(negative) && is_finite(positive))
@@ -128,6 +124,10 @@ struct triplet_hinges {
     if (is_minus_infinity(negative) || (!is_finite(positive) && !is_minus_infinity(positive))) return 0.0;
     return hidden_infinity();
   }
+
+ private:
+  // upper bound on the hinges of finite scores, so that no sum is infinite
+  static constexpr double largest = 1e290;
 
   /// Equally hard negatives share the derivative equally: each gets the mean over the choices of one of them.
   template <class T, class R>

@@ -144,8 +144,16 @@ struct score_distance {
   [[nodiscard]] double greatest() const noexcept { return greatest_; }
 
   [[gnu::always_inline]] V operator()(const V& scores) const noexcept {
-    const V finite = xsimd::min(xsimd::max(scores, V(-largest_score)), V(greatest_));
-    const V distance = xsimd::fma(finite, V(-0.5), V(half_)) * V(unit_);
+    return between(scores, V(greatest_), V(half_), V(unit_));
+  }
+
+  /// The same in lanes with a greatest score each, which is finite.
+  /// @param half  of the greatest
+  /// @param unit  2 / temperature
+  [[gnu::always_inline]] static V between(const V& scores, const V& greatest, const V& half,
+                                          const V& unit) noexcept {
+    const V finite = xsimd::min(xsimd::max(scores, V(-largest_score)), greatest);
+    const V distance = xsimd::fma(finite, V(-0.5), half) * unit;
     if constexpr (single_precision<T>)
       return distance;
     else
