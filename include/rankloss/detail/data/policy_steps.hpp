@@ -83,7 +83,7 @@ class step_pieces {
     run_pieces(scratch, even_.count(), [&](workspace&, std::size_t p) {
       const auto [begin, end] = even_[p];
       std::size_t counted = 0;
-      for (std::size_t i = begin; i < end; ++i) counted += shares[i] > 0.0 ? 1 : 0;
+      for (std::size_t i = begin; i < end; ++i) counted += shares[i] > 0.0 ? 1u : 0u;
       before[p + 1] = counted;
     });
     before[0] = 0;
