@@ -9,8 +9,12 @@
 #include <rankloss/detail/sorting/descending_key.hpp>
 #include <rankloss/detail/sorting/partition.hpp>
 #include <rankloss/detail/sorting/radix_sort.hpp>
-#include <rankloss/detail/sorting/vector_sort.hpp>
 #include <rankloss/workspace.hpp>
+
+// Faces alone compute nothing, and whoever reads them may have no SIMD library.
+#if !defined(RANKLOSS_FACES_ONLY)
+#include <rankloss/detail/sorting/vector_sort.hpp>
+#endif
 
 #include <algorithm>
 #include <array>
@@ -39,11 +43,13 @@ std::span<Record> sort_by_key(std::span<Record> records, std::span<Record> buffe
   constexpr unsigned of_lists = 11, of_bins = 4;
   const std::size_t n = records.size();
   if (n <= tuning::longest_short_sort) return sort_short(records, buffer);
+#if !defined(RANKLOSS_FACES_ONLY)
   if constexpr (sizeof(Record::key) == 4) {
     using Arch = xsimd::default_arch;  // of this translation unit, as the inline namespace says
     if (n <= tuning::longest_vector_sort(lane_count<Arch>))
       return sort_in_vectors<Arch, Record>(records, buffer, scratch);
   }
+#endif
   if (n < tuning::shortest_partition) return radix_sort(records, buffer, of_lists, scratch);
   const workspace::scope scope(scratch);
   const std::span<const std::uint32_t> begin =
