@@ -7,6 +7,7 @@
 #include <rankloss/detail/data/counted_by.hpp>
 #include <rankloss/detail/data/random_bits.hpp>
 #include <rankloss/detail/draws/stage_draws.hpp>
+#include <rankloss/detail/orders/rest_sums.hpp>
 #include <rankloss/detail/sorting/argsort.hpp>
 #include <rankloss/detail/sorting/relevance_order.hpp>
 #include <rankloss/evaluate.hpp>

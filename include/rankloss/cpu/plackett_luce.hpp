@@ -11,7 +11,7 @@
 #include <rankloss/detail/data/weighted_mean.hpp>
 #include <rankloss/detail/draws/pair_order_loss.hpp>
 #include <rankloss/detail/draws/stage_draws.hpp>
-#include <rankloss/detail/sorting/relevance_order.hpp>
+#include <rankloss/detail/orders/rest_sums.hpp>
 #include <rankloss/loss.hpp>
 #include <rankloss/partial_order.hpp>
 #include <rankloss/plackett_luce.hpp>

@@ -5,6 +5,7 @@
 #include <rankloss/detail/base/finite.hpp>
 #include <rankloss/detail/data/contiguous_items.hpp>
 #include <rankloss/detail/draws/stage_draws.hpp>
+#include <rankloss/detail/orders/rest_sums.hpp>
 #include <rankloss/detail/sorting/relevance_order.hpp>
 #include <rankloss/evaluate.hpp>
 #include <rankloss/gain.hpp>

@@ -5,7 +5,7 @@
 #include <rankloss/detail/draws/down_sets.hpp>
 #include <rankloss/detail/draws/stage_draws.hpp>
 #include <rankloss/detail/draws/tied_draws.hpp>
-#include <rankloss/detail/sorting/relevance_order.hpp>
+#include <rankloss/detail/orders/rest_sums.hpp>
 #include <rankloss/workspace.hpp>
 
 #include <algorithm>

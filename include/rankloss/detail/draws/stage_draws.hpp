@@ -7,6 +7,7 @@
 #include <rankloss/detail/base/precision.hpp>
 #include <rankloss/detail/base/tuning.hpp>
 #include <rankloss/detail/draws/tied_draws.hpp>
+#include <rankloss/detail/orders/rest_sums.hpp>
 #include <rankloss/detail/simd/item_rows.hpp>
 #include <rankloss/detail/simd/lane_math.hpp>
 #include <rankloss/detail/simd/lanes.hpp>
