@@ -2,6 +2,7 @@
 #include <rankloss/detail/lists/interleaved_softmax.hpp>
 
 #include <rankloss/bidirectional.hpp>
+#include <rankloss/detail/base/tuning.hpp>
 #include <rankloss/listnet.hpp>
 #include <rankloss/softmax_cross_entropy.hpp>
 #include <rankloss/threads.hpp>
@@ -132,6 +133,14 @@ TEMPLATE_TEST_CASE("interleaved_softmax: columns are to the bit what the same li
       check<float>(softmax_cross_entropy{}, m, update::add, 0.5);
       check<T>(softmax_cross_entropy{}, m, update::add, 1e30);
     }
+}
+
+TEMPLATE_TEST_CASE("interleaved_softmax: columns of several pieces are summed piece by piece, as rows are", "",
+                   float, double) {
+  using T = TestType;
+  const auto m = some<T>(2 * rankloss::detail::tuning::piece_items + 700, 5, true);
+  check<T>(softmax_cross_entropy{}, m);
+  check<T>(rankloss::listnet{}, m);
 }
 
 TEMPLATE_TEST_CASE("interleaved_softmax: scores at the ends of their type, and targets that take units", "",

@@ -58,8 +58,8 @@ class weighted_mean {
   }
 
   /// A weight in units in which the greatest is below 4. Sums of such weights times numbers up to 1e290 are
-  /// finite.
-  [[nodiscard]] double scaled(double weight) const noexcept { return weight * unit_; }
+  /// finite. Hidden, since a compiler that may reorder would sum weights and scale the sum.
+  [[nodiscard]] double scaled(double weight) const noexcept { return opaque(weight * unit_); }
   /// The factor that turns a sum of scaled weights times numbers into the value; times the scale of the
   /// outputs that which turns one of derivatives into a gradient.
   [[nodiscard]] double factor(double scale = 1.0) const noexcept {

@@ -33,6 +33,33 @@ struct lambda_rule {
   double hessian_floor = 0.0;
 };
 
+/// What a pair in each lane adds to the sums: `pull` is |gradient| of either item, `slope` the gradient of the
+/// upper item and minus that of the lower one, and `bend` the Hessian of either.
+template <class Arch>
+struct lambda_lanes {
+  using V = lanes<Arch>;
+  explicit lambda_lanes(const lambda_rule& rule) noexcept
+      : sigmoid(rule.sigmoid), hessian_factor(rule.hessian_factor), hessian_floor(rule.hessian_floor) {}
+
+  struct terms {
+    V value, pull, slope, bend;
+  };
+  /// The upper item stands before the lower one in descending order of scores.
+  /// @param preferred  where the upper item is the more relevant one
+  /// @param x  sigmoid times the distance of the scores, not negative
+  /// @param low, high  the sigmoids of -x and of x
+  template <class Lanes>
+  [[nodiscard]] [[gnu::always_inline]] terms operator()(const Lanes& preferred, const V& x, const V& low,
+                                                        const V& high, const V& change) const noexcept {
+    const V pull = change * sigmoid * xsimd::select(preferred, low, high);
+    return {change * (xsimd::select(preferred, V(0.0), x) + minus_log_rest(low)), pull,
+            xsimd::select(preferred, -pull, pull),
+            change * hessian_factor * xsimd::max(low * high, hessian_floor)};
+  }
+
+  V sigmoid, hessian_factor, hessian_floor;
+};
+
 /// log2(1 + x) / x, by which the gradient of a list is normalized, of the sum x of |gradient| over both items of all
 /// pairs; 1 for x = 0.
 [[nodiscard]] inline double lambda_norm(double lambda) noexcept {
@@ -119,24 +146,22 @@ class lambda_sums {
     const V one(1.0);
     const V score(scores_[i]);
     const V level(levels_[i]);
-    const V sigmoid(rule.sigmoid);
+    const lambda_lanes<Arch> of_pair(rule);
     V value(zero), lambda(zero), gradient(zero), hessian(zero);
     for (std::size_t j = begin; j < end; j += w) {
       const V other = V::load_unaligned(levels_.data() + j);
       const auto preferred = level > other;
       const auto counts = (preferred || level < other) && lane_ < V(static_cast<double>(end - j));
       const V distance = score - V::load_unaligned(scores_.data() + j);  // not negative
-      const V x = xsimd::min(sigmoid * distance, V(std::numeric_limits<double>::max()));
+      const V x = xsimd::min(of_pair.sigmoid * distance, V(std::numeric_limits<double>::max()));
       const V u = exp_minus(x);
       const V high = one / (one + u);
       const V low = u * high;
       V change = weight(j);
       if constexpr (Near) change = change / (distance + V(rule.near));
       change = xsimd::select(counts, change, zero);
-      const V pull = change * sigmoid * xsimd::select(preferred, low, high);
-      const V slope = xsimd::select(preferred, -pull, pull);
-      const V bend = change * V(rule.hessian_factor) * xsimd::max(low * high, V(rule.hessian_floor));
-      value = value + change * (xsimd::select(preferred, zero, x) + minus_log_rest(low));
+      const auto [own_value, pull, slope, bend] = of_pair(preferred, x, low, high, change);
+      value = value + own_value;
       lambda = lambda + pull;
       gradient = gradient + slope;
       hessian = hessian + bend;

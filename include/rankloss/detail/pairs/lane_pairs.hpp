@@ -152,8 +152,8 @@ class lane_pairs {
     for (std::size_t l = 0; l < w; ++l) totals_[l] = {values[l], weights[l], counts[l]};
   }
 
-  /// Sums gradients and Hessians of the pairs of which at least one position is below k, as lambda_sums. The scale
-  /// of the scores is 1 / rule.sigmoid. Where all scores of a list are equal, no change is divided by a distance.
+  /// Sums gradients and Hessians of the pairs of which at least one position is below k, as lambda_sums. The
+  /// temperature is 1 / rule.sigmoid. Where all scores of a list are equal, no change is divided by a distance.
   void sum_lambdas(const lambda_rule& rule, std::size_t k, workspace& scratch) {
     hessian_ = scratch.take<double>(rows_ * w);
     std::fill(hessian_.begin(), hessian_.end(), 0.0);
@@ -199,10 +199,9 @@ class lane_pairs {
  private:
   template <bool Near>
   void sum_lambdas(const lambda_rule& rule, std::size_t k) {
-    const V zero(0.0), one(1.0), sigmoid(rule.sigmoid), bend(rule.hessian_factor), floor(rule.hessian_floor);
-    const V width = V::load_unaligned(width_.data());
-    const auto spread = width > zero;
-    const V near = xsimd::select(spread, V(rule.near), one);
+    const V zero(0.0), one(1.0);
+    const lambda_lanes<Arch> of_pair(rule);
+    const V near = xsimd::select(V::load_unaligned(width_.data()) > zero, V(rule.near), one);
     V value(zero), lambda(zero);
     for (std::size_t i = 0; i < k && i + 1 < rows_; ++i) {
       const V score = row(scores_, i), level = row(levels_, i), exponential = row(exponentials_, i);
@@ -219,15 +218,14 @@ class lane_pairs {
         // A list of equal scores has the distance 0, and its change is divided by 1.
         if constexpr (Near) change = change / (distance + near);
         change = xsimd::select(counts, change, zero);
-        const V pull = change * sigmoid * xsimd::select(preferred, low, high);
-        const V slope = xsimd::select(preferred, -pull, pull);
-        const V bent = change * bend * xsimd::max(low * high, floor);
-        value = value + change * (xsimd::select(preferred, zero, sigmoid * distance) + minus_log_rest(low));
+        const auto [own_value, pull, slope, bend] =
+            of_pair(preferred, of_pair.sigmoid * distance, low, high, change);
+        value = value + own_value;
         lambda = lambda + pull;
         gradient = gradient + slope;
-        hessian = hessian + bent;
+        hessian = hessian + bend;
         (row(gradient_, j) - slope).store_unaligned(gradient_.data() + j * w);
-        (row(hessian_, j) + bent).store_unaligned(hessian_.data() + j * w);
+        (row(hessian_, j) + bend).store_unaligned(hessian_.data() + j * w);
       }
       (row(gradient_, i) + gradient).store_unaligned(gradient_.data() + i * w);
       (row(hessian_, i) + hessian).store_unaligned(hessian_.data() + i * w);
