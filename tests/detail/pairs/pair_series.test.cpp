@@ -53,9 +53,9 @@ TEMPLATE_TEST_CASE(
       }
   };
   using kernels = kernel_constants<TestType>;
-  check(series::slope_of_logistic, kernels::sigmoid, [](double d) { return sigmoid(-d); });
-  check(series::slope_of_sigmoid, kernels::slope, slope);
-  check(series::value_of_logistic, kernels::softplus, [](double d) { return softplus(-d); });
+  check(series::slope_of_logistic.rows, kernels::sigmoid, [](double d) { return sigmoid(-d); });
+  check(series::slope_of_sigmoid.rows, kernels::slope, slope);
+  check(series::value_of_logistic.rows, kernels::softplus, [](double d) { return softplus(-d); });
 }
 
 TEMPLATE_TEST_CASE(

@@ -112,6 +112,10 @@ inline constexpr std::size_t shortest_merge = 256;
 inline constexpr std::size_t longest_float_sum = 256;
 /// Items of a window whose pairs are computed one by one. Benchmark ranknet.
 inline constexpr std::size_t window_items = 64;
+/// Items of a window below which the past acts on them one by one, and items of such a window, whose pairs are computed one
+/// by one. Benchmarks sweep_ranknet, sweep_lambdarank.
+inline constexpr std::size_t sparse_items = 16;
+inline constexpr std::size_t wide_items = 48;
 /// Items of a window that is computed by moments, at most: a bound on scratch.
 inline constexpr std::size_t large_window = 4096;
 /// Items of a narrow window from which on its short series is faster, and levels up to which. Benchmark

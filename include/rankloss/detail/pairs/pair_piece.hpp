@@ -5,6 +5,9 @@
 #include <rankloss/detail/base/tuning.hpp>
 #include <rankloss/detail/pairs/pair_states.hpp>
 #include <rankloss/detail/pairs/sorted_items.hpp>
+#include <rankloss/detail/simd/item_rows.hpp>
+#include <rankloss/detail/simd/lane_math.hpp>
+#include <rankloss/detail/simd/lanes.hpp>
 #include <rankloss/workspace.hpp>
 
 #include <algorithm>
@@ -15,12 +18,18 @@
 
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
-/// The centre of a window. It is kept as the score of the first item of the window and an offset in temperatures: as
+/// The centre of a window, or where a wide one begins or ends. It is kept as the score of the first item of the window and an offset in temperatures: as
 /// one score it could be rounded by more than the width of a window where scores are far from 0. Coordinates are
 /// relative to it, so that those of a narrow window are near 0 and the truncated series is accurate.
 struct window_centre {
   double top = 0.0;
   double half = 0.0;
+};
+
+/// Where a window begins, and whether it is wide: whether the past acts on its items, and they enter the states, one by one.
+struct window_mark {
+  std::uint32_t begin : 31;
+  std::uint32_t wide : 1;
 };
 
 /// A piece of a sorted list, cut into windows, with the moments of those windows that hold many items.
@@ -29,13 +38,15 @@ struct pair_piece {
   using parts = pair_states<Arch, T, C, Weighted, ByLevel, Function>;
   using constants = typename parts::constants;
   using polynomial = typename parts::polynomial;
+  using state = typename parts::state;
+  using V = lanes<Arch>;
   static constexpr std::size_t sets = parts::sets;
 
   sorted_items<T, C> sorted;
   std::span<const std::uint32_t> buckets;  ///< [n] by position: the levels that are compared
   std::size_t levels = 0;                  ///< the number of buckets
   double scale = 1.0;                      ///< 1 / temperature
-  std::span<std::uint32_t> starts;         ///< [n + 1] beginnings of the windows, and the end of the last one
+  std::span<window_mark> marks;            ///< [n + 1] of the windows, and the end of the last one
   std::span<polynomial> kept;              ///< [kept_room] of the upper and of the lower factors of a window
   std::size_t windows = 0;
   std::size_t kept_windows = 0;
@@ -50,9 +61,22 @@ struct pair_piece {
     return n / (tuning::kept_moments * levels) * 2 * sets * levels * C;
   }
 
+  /// What states are relative to that act on a window, down the list or up, and that its items have entered: its centre,
+  /// or the item of a wide window that comes first or last in that direction.
+  template <bool Down>
+  [[nodiscard]] window_centre arrival(std::size_t window) const noexcept {
+    return marks[window].wide == 0 ? centre(window) : window_centre{Down ? top(window) : bottom(window), 0.0};
+  }
+  template <bool Down>
+  [[nodiscard]] window_centre leave(std::size_t window) const noexcept {
+    return arrival<!Down>(window);
+  }
   [[nodiscard]] window_centre centre(std::size_t window) const noexcept {
-    const double top = sorted.scores[starts[window]];
-    return {top, 0.5 * (top - sorted.scores[starts[window + 1] - 1]) * scale};
+    return {top(window), 0.5 * (top(window) - bottom(window)) * scale};
+  }
+  [[nodiscard]] double top(std::size_t window) const noexcept { return sorted.scores[marks[window].begin]; }
+  [[nodiscard]] double bottom(std::size_t window) const noexcept {
+    return sorted.scores[marks[window + 1].begin - 1];
   }
   /// The distance of two centres, in temperatures.
   [[nodiscard]] double gap(const window_centre& a, const window_centre& b) const noexcept {
@@ -67,12 +91,42 @@ struct pair_piece {
     return parts::powers_of((Down ? below : -below) / constants::half_width);
   }
 
+  /// Calls body(i, d, exp(-d)) for the items [begin, end), d being their distance from a place, in temperatures.
+  template <class Body>
+  [[gnu::always_inline]] void for_distances(std::size_t begin, std::size_t end, const window_centre& from,
+                                            Body body) const {
+    for_rows<Arch>(end - begin, [&](std::size_t i, auto count) {
+      const V x = load_items<Arch>(sorted.scores.data() + begin + i, count, from.top);
+      const V d = xsimd::min(xsimd::abs((V(from.top) - x) * V(scale) - V(from.half)), V(1e290));
+      alignas(64) double distance[V::size], decay[V::size];
+      d.store_aligned(distance);
+      exp_minus(d).store_aligned(decay);
+      for (std::size_t l = 0; l < count; ++l) body(begin + i + l, distance[l], decay[l]);
+    });
+  }
+
+  /// Adds the items [begin, end) to the states one by one, as upper items on the way down and as lower ones on the way up.
+  /// @param at  what the states are relative to
+  template <bool Down>
+  void enter(std::size_t begin, std::size_t end, const window_centre& at, std::span<state> states) const {
+    for_distances(begin, end, at, [&](std::size_t i, double distance, double decay) {
+      const auto powers = parts::powers_of_decay(decay);
+      for (std::size_t c = 0; c < C; ++c) {
+        const double factor = (Down ? sorted.upper : sorted.lower)[c][i];
+        parts::enter(powers, distance, factor, states[index(0, buckets[i], c)]);
+        if constexpr (Weighted)  // of the pairs in which item i is preferred
+          parts::enter(powers, distance, factor * static_cast<double>(sorted.weights[i]),
+                       states[index(1, buckets[i], c)]);
+      }
+    });
+  }
+
   /// Adds the window that ends before position `end`, and keeps its moments if it holds many items.
-  void add_window(std::size_t end) {
-    const std::size_t begin = windows > 0 ? starts[windows] : 0;
-    starts[windows] = static_cast<std::uint32_t>(begin);
-    starts[++windows] = static_cast<std::uint32_t>(end);
-    if (!is_kept(end - begin)) return;
+  void add_window(std::size_t end, bool wide) {
+    const std::size_t begin = windows > 0 ? marks[windows].begin : 0;
+    marks[windows] = {.begin = static_cast<std::uint32_t>(begin), .wide = wide ? 1u : 0u};
+    marks[++windows] = {.begin = static_cast<std::uint32_t>(end), .wide = 0};
+    if (wide || !is_kept(end - begin)) return;
     const std::span<polynomial> to = kept.subspan(kept_windows++ * 2 * sums(), 2 * sums());
     std::fill(to.begin(), to.end(), polynomial{});
     add_moments<true, true>(begin, end, centre(windows - 1), to.data(), to.data() + sums());
@@ -118,10 +172,10 @@ class window_cursor {
     if (step_ == of_.windows) return false;
     window_ = Down ? step_ : of_.windows - 1 - step_;
     ++step_;
-    begin_ = of_.starts[window_];
-    end_ = of_.starts[window_ + 1];
+    begin_ = of_.marks[window_].begin;
+    end_ = of_.marks[window_ + 1].begin;
     centre_ = of_.centre(window_);
-    is_kept_ = of_.is_kept(end_ - begin_);
+    is_kept_ = !is_wide() && of_.is_kept(end_ - begin_);
     present_.clear();
     upper_ = lower_ = nullptr;
     if (is_kept_) {
@@ -141,6 +195,9 @@ class window_cursor {
 
   [[nodiscard]] std::size_t begin() const noexcept { return begin_; }
   [[nodiscard]] std::size_t end() const noexcept { return end_; }
+  [[nodiscard]] bool is_wide() const noexcept { return of_.marks[window_].wide != 0; }
+  [[nodiscard]] window_centre arrival() const noexcept { return of_.template arrival<Down>(window_); }
+  [[nodiscard]] window_centre leave() const noexcept { return of_.template leave<Down>(window_); }
   [[nodiscard]] const window_centre& centre() const noexcept { return centre_; }
   [[nodiscard]] const window_levels& present() const noexcept { return present_; }
 

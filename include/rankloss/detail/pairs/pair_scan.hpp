@@ -231,7 +231,7 @@ class pair_scan {
     const std::size_t sums = piece_type::sets * levels * C;
     const std::span<piece_type> of_piece = scratch_.take<piece_type>(count);
     const std::span<pair_totals> totals = scratch_.take<pair_totals>(count);
-    const std::span<std::uint32_t> starts = scratch_.take<std::uint32_t>(sorted.n + count);
+    const std::span<window_mark> marks = scratch_.take<window_mark>(sorted.n + count);
     const std::span<polynomial> kept = scratch_.take<polynomial>(count * room);
     // What lies before each piece, on the way down and on the way up.
     const std::span<state> past_down = scratch_.take<state>(count * sums);
@@ -244,7 +244,7 @@ class pair_scan {
                .buckets = by_position.subspan(begin, end - begin),
                .levels = levels,
                .scale = scale_,
-               .starts = starts.subspan(begin + p, end - begin + 1),
+               .marks = marks.subspan(begin + p, end - begin + 1),
                .kept = kept.subspan(p * room, room)};
       totals[p] = {};
       cut(piece, gradient.subspan(begin, end - begin), totals[p], own);
@@ -254,8 +254,8 @@ class pair_scan {
     std::fill_n(past_down.begin(), sums, state{});
     std::fill_n(past_up.end() - static_cast<std::ptrdiff_t>(sums), sums, state{});
     // What a piece leaves behind it comes on top of what lies before it, moved on to the far end of the piece.
-    const auto end_of = [&](std::size_t p) { return of_piece[p].centre(of_piece[p].windows - 1); };
-    const auto begin_of = [&](std::size_t p) { return of_piece[p].centre(0); };
+    const auto end_of = [&](std::size_t p) { return of_piece[p].template leave<true>(of_piece[p].windows - 1); };
+    const auto begin_of = [&](std::size_t p) { return of_piece[p].template leave<false>(0); };
     const std::span<state> moved = scratch_.take<state>(sums);
     const auto hand_on = [&](std::span<const state> before, double gap, std::span<state> behind) {
       std::copy(before.begin(), before.end(), moved.begin());
@@ -282,13 +282,15 @@ class pair_scan {
     const workspace::scope scope(scratch);
     const items_type& sorted = piece.sorted;
     std::optional<windows_of> pairs;
-    if constexpr (Oriented)
-      pairs.emplace(sorted, piece.buckets, scale_, wrong_sign_, gradient, totals, scratch);
+    const auto one_by_one = [&]() -> windows_of& {
+      if (!pairs) pairs.emplace(sorted, piece.buckets, scale_, wrong_sign_, gradient, totals, scratch);
+      return *pairs;
+    };
     bool series_fit = false;
     typename windows_of::level_differences by_difference;
     if constexpr (has_narrow) {
       series_fit = wrong_sign_ == 1.0 && piece.levels <= tuning::narrow_levels;
-      if (series_fit) by_difference = pairs->differences(piece.levels);
+      if (series_fit) by_difference = one_by_one().differences(piece.levels);
     }
     for (std::size_t begin = 0, end = 0; begin < sorted.n; begin = end) {
       // No window extends across the cutoff.
@@ -305,12 +307,15 @@ class pair_scan {
         by_series = series_fit && end - begin >= tuning::narrow_items && width <= constants::narrow_width;
         if (by_series) {
           grow(constants::narrow_width, tuning::large_window);
-          pairs->add_by_series(begin, end, by_difference);
+          one_by_one().add_by_series(begin, end, by_difference);
         }
       }
-      if constexpr (Oriented)
-        if (!by_series) pairs->add_one_by_one(begin, end);
-      piece.add_window(end);
+      // Where few items are within reach of a polynomial, the past acts on each by itself, and a window goes as far as
+      // its pairs may be computed one by one.
+      const bool wide = !by_series && end - begin < tuning::sparse_items;
+      if (wide) grow(constants::widest, tuning::wide_items);
+      if ((wide || Oriented) && !by_series) one_by_one().add_one_by_one(begin, end);
+      piece.add_window(end, wide);
     }
   }
 

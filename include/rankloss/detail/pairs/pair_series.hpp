@@ -21,6 +21,10 @@ struct pair_series {
   // width of a narrow window, whose kernel is a short series, in temperatures
   static constexpr double narrow_width = by_precision<T>(0.02, 0.01);
   static constexpr std::size_t narrow_order = by_precision<T>(3, 6);  // terms of the short series
+  // width of a wide window, in temperatures: what fill_exponentials has room for, less what rounding adds
+  static constexpr double widest = by_precision<T>(159.0, 1299.0);
+  // decay of an item from which on higher powers count, and are no subnormal numbers
+  static constexpr double least_decay = by_precision<T>(0x1p-51, 0x1p-46);
 
   /// [p]: the coefficients of z^p, a row of the unit matrix
   static constexpr auto unit = [] {
@@ -31,18 +35,25 @@ struct pair_series {
 
   /// [k][p]: the coefficient of z^p in c_k exp(-k h z)
   using from_states = std::array<std::array<double, coefficients>, K>;
+  /// A sum of exponentials of the distance, as a polynomial of z and as it is.
+  struct kernel_series {
+    from_states rows;
+    std::array<double, exponents> terms;  ///< c_k, and 0 beyond K
+  };
   template <std::size_t N>
-  static constexpr from_states expand(const std::array<double, N>& kernel) {
+  static constexpr kernel_series expand(const std::array<double, N>& kernel) {
     from_states rows{};
+    std::array<double, exponents> terms{};
     for (std::size_t k = 0; k < K; ++k) {
       const double rate = static_cast<double>(k + 1) * half_width;
       double term = kernel[k];
+      terms[k] = term;
       for (std::size_t p = 0; p < coefficients; ++p) {
         rows[k][p] = term;
         term *= -rate / static_cast<double>(p + 1);
       }
     }
-    return rows;
+    return {rows, terms};
   }
   static constexpr auto slope_of_logistic = expand(kernel_constants<T>::sigmoid);
   static constexpr auto slope_of_sigmoid = expand(kernel_constants<T>::slope);

@@ -64,9 +64,52 @@ struct pair_states {
   /// The action of the past of a window on an item of one level, by channel and set: polynomials in the
   /// coordinate of the item.
   struct action {
+    using row = polynomial;
     polynomial slope;
     polynomial value;
     double weight = 0.0;
+
+    [[nodiscard]] static polynomial expand(const exponents& s,
+                                           const typename constants::kernel_series& kernel) noexcept {
+      alignas(64) double e[E];
+      s.store(e);
+      polynomial low, high;  // two sums, as in scan_states::dot
+      for (std::size_t k = 0; k < K / 2; ++k) {
+        low.add_scaled(e[k], kernel.rows[k].data());
+        high.add_scaled(e[k + K / 2], kernel.rows[k + K / 2].data());
+      }
+      for (std::size_t v = 0; v < low.vectors; ++v) low.v[v] = low.v[v] + high.v[v];
+      return low;
+    }
+    void add_to_slope(double one) noexcept { slope.add_scaled(one, constants::unit[0].data()); }
+    void add_to_value(double one, double distance) noexcept {
+      value.add_scaled(one, constants::unit[0].data());
+      value.add_scaled(constants::half_width * distance, constants::unit[1].data());
+    }
+  };
+  /// The same in a wide window: sums of exponentials of the distance of the item from where the window begins, and
+  /// multiples of 1 and of the distance.
+  struct wide_action {
+    using row = exponents;
+    exponents slope;
+    exponents value;
+    double weight = 0.0;
+    double slope_one = 0.0;
+    double value_one = 0.0;
+    double value_distance = 0.0;
+
+    [[nodiscard]] static exponents expand(const exponents& s,
+                                          const typename constants::kernel_series& kernel) noexcept {
+      exponents terms, product;
+      terms.load(kernel.terms.data());
+      for (std::size_t v = 0; v < terms.vectors; ++v) product.v[v] = s.v[v] * terms.v[v];
+      return product;
+    }
+    void add_to_slope(double one) noexcept { slope_one += one; }
+    void add_to_value(double one, double distance) noexcept {
+      value_one += one;
+      value_distance += distance;
+    }
   };
 
   /// 1, z, z^2, ...
@@ -105,6 +148,29 @@ struct pair_states {
     return powers;
   }
 
+  /// q, q^2, q^3, ... Where the second one is nothing beside the first, all but that count as 0, so that none is
+  /// subnormal.
+  [[nodiscard]] [[gnu::always_inline]] static exponents powers_of_decay(double q) noexcept {
+    static constexpr auto bits = [] {
+      std::array<std::array<double, w>, 4> bit{};
+      for (std::size_t k = 0; k < 4; ++k)
+        for (std::size_t l = 0; l < w; ++l) bit[k][l] = (l >> k & 1) != 0 ? 1.0 : 0.0;
+      return bit;
+    }();
+    V square(q < constants::least_decay ? 0.0 : q);
+    V product(q);
+    for (std::size_t k = 0; (std::size_t{1} << k) < w; ++k) {
+      product = product * xsimd::select(V::load_unaligned(bits[k].data()) > V(0.5), square, V(1.0));
+      square = square * square;
+    }
+    exponents powers;
+    for (std::size_t v = 0; v < powers.vectors; ++v) {
+      powers.v[v] = product;
+      product = product * square;
+    }
+    return powers;
+  }
+
   /// Moves the states on by a distance of `gap`.
   static void carry(std::span<state> states, double gap) noexcept {
     const exponents powers = decays(gap);
@@ -137,6 +203,14 @@ struct pair_states {
     to.distance += of_window.distance + of_window.hard * gap;
   }
 
+  /// Adds an item to a state that is `distance` ahead of it; `powers` are those of its decay.
+  [[gnu::always_inline]] static void enter(const exponents& powers, double distance, double factor,
+                                           state& to) noexcept {
+    to.s.add(factor, powers);
+    to.hard += factor;
+    to.distance += factor * distance;
+  }
+
   /// Adds states to others.
   static void add(std::span<const state> from, std::span<state> to) noexcept {
     for (std::size_t i = 0; i < to.size(); ++i) add(to[i], from[i], 1.0);
@@ -145,23 +219,13 @@ struct pair_states {
   /// Computes the actions of the states, by level: of the levels below an item's own and of those above it.
   /// `all_above` is scratch, one state per level; it receives the sums over the levels above, from the set
   /// that is weighted as preferred items. Only the actions on levels that are in the window are computed.
-  template <bool Down>
+  template <bool Down, class Action>
   static void act(const sorted_items<T, C>& sorted, double wrong_sign, std::span<const state> states,
-                  const window_levels& present, std::span<action> actions, std::span<state> all_above) {
+                  const window_levels& present, std::span<Action> actions, std::span<state> all_above) {
     const std::size_t levels = present.count();
     constexpr bool logistic = Function::kernel == pair_kernel::logistic;
-    constexpr const auto& slope_rows = logistic ? constants::slope_of_logistic : constants::slope_of_sigmoid;
-    const auto expand = [](const exponents& s, const typename constants::from_states& rows) {
-      alignas(64) double e[E];
-      s.store(e);
-      polynomial low, high;  // two sums, as in scan_states::dot
-      for (std::size_t k = 0; k < K / 2; ++k) {
-        low.add_scaled(e[k], rows[k].data());
-        high.add_scaled(e[k + K / 2], rows[k + K / 2].data());
-      }
-      for (std::size_t v = 0; v < low.vectors; ++v) low.v[v] = low.v[v] + high.v[v];
-      return low;
-    };
+    constexpr const auto& slope_kernel =
+        logistic ? constants::slope_of_logistic : constants::slope_of_sigmoid;
     // On the way down the states hold items above in score, so levels below an item's own are in the wrong
     // order with it. On the way up the levels above are.
     const double below_sign = Down ? wrong_sign : 1.0;
@@ -203,30 +267,29 @@ struct pair_states {
           state both;
           add(both, below, of_below);
           add(both, above, of_above);
-          action a;
+          Action a;
           const double wrong = Down ? of_below * below.hard : of_above * above.hard;
           if constexpr (logistic) {
             // Down: a preferred item gets -(1 - p) from others wrongly above it, another gets +p. Up: a
             // preferred item gets -p, another gets 1 - p from preferred ones wrongly below it.
-            a.slope.add(Down ? 1.0 : -1.0, expand(both.s, slope_rows));
-            a.slope.add_scaled(Down ? -wrong : wrong, constants::unit[0].data());
+            a.slope.add(Down ? 1.0 : -1.0, Action::expand(both.s, slope_kernel));
+            a.add_to_slope(Down ? -wrong : wrong);
           } else {
             // A preferred item gets -slope, the other one +slope.
-            a.slope = expand(both.s, slope_rows);
-            a.slope.add(-2.0 * of_below, expand(below.s, slope_rows));
+            a.slope = Action::expand(both.s, slope_kernel);
+            a.slope.add(-2.0 * of_below, Action::expand(below.s, slope_kernel));
           }
           if constexpr (Down) {
             if constexpr (logistic) {
-              a.value = expand(both.s, constants::value_of_logistic);
-              a.value.add_scaled(of_below * below.distance, constants::unit[0].data());
-              a.value.add_scaled(of_below * constants::half_width * below.hard, constants::unit[1].data());
+              a.value = Action::expand(both.s, constants::value_of_logistic);
+              a.add_to_value(of_below * below.distance, of_below * below.hard);
             } else {
               // A correctly ordered pair has the value p, a wrongly ordered pair 1 - p.
               state signed_sum;
               add(signed_sum, below, -of_below);
               add(signed_sum, above, of_above);
-              a.value = expand(signed_sum.s, constants::slope_of_logistic);
-              a.value.add_scaled(wrong, constants::unit[0].data());
+              a.value = Action::expand(signed_sum.s, constants::slope_of_logistic);
+              a.add_to_value(wrong, 0.0);
             }
           }
           a.weight = of_below * below.hard + of_above * above.hard;
