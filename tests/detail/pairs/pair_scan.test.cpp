@@ -23,8 +23,8 @@
 
 namespace detail_pairs_pair_scan_test {
 
-// By way of the losses: without a Hessian, lists of 512 items and more take the scan, shorter ones and any
-// with a Hessian go pair by pair.
+// By way of the losses: without a Hessian, lists of 257 floats or 193 doubles and more take the scan, shorter ones and
+// any with a Hessian go pair by pair.
 
 namespace {
 
@@ -463,6 +463,24 @@ TEMPLATE_TEST_CASE("pair_scan: a list in pieces of any length has the sums of th
       pieces_are_the_whole<T, 2, true, true, false, logistic>(score, 1000, 1.0, counted);
       pieces_are_the_whole<T, 4, false, true, false, logistic>(score, 1000, 1.0, counted);
     }
+}
+
+TEMPLATE_TEST_CASE("pair_scan: sparse scores as far apart as a wide window reaches, among crowded ones", "",
+                   ranknet, wrong_pairs, soft_difference, lambdarank, soft_map) {
+  for (const double step : {0.02, 0.3, 5.0, 12.0, 41.0}) {
+    INFO("step " << step);
+    const draw even = [step](std::mt19937_64& random) { return step * static_cast<double>(random() % 4096); };
+    check(TestType{}, draw_list(270, even, grades(5)));
+    check(TestType{}, draw_list(400, even, grades(30)));
+    // Every third item lies among twenty within a temperature of each other.
+    const draw crowds = [step](std::mt19937_64& random) {
+      const double at = step * static_cast<double>(random() % 4096);
+      return random() % 3 == 0 ? std::round(at / 99.0) + uniform(random) : at;
+    };
+    check(TestType{}, draw_list(900, crowds, grades(3)));
+    check(with<TestType>(100, pairs::keep::either, pairs::average::none, 0.25),
+          draw_list(300, crowds, grades(4)));
+  }
 }
 
 TEST_CASE("pair_scan: items each alone, whose neighbours' second powers still count") {

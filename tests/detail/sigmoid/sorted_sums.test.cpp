@@ -236,11 +236,11 @@ TEST_CASE("sorted_sums: stretches of one list, chained, are that list") {
         scan_states<arch, K> states[1];
         if (above) {
           rankloss::detail::scan_down(decay.data(), 0, rows, states, unit, nothing);
-          rankloss::detail::link_down(states, down);
+          rankloss::detail::link_lanes<true>(states, down);
           rankloss::detail::scan_down(decay.data(), 0, rows, states, unit, emit);
         } else {
           rankloss::detail::scan_up(decay.data(), rows, states, unit, nothing);
-          rankloss::detail::link_up(states, up);
+          rankloss::detail::link_lanes<false>(states, up);
           rankloss::detail::scan_up(decay.data(), rows, states, unit, emit);
         }
         std::size_t wrong = 0;

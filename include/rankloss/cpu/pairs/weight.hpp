@@ -276,7 +276,8 @@ struct pair_weight<pairs::delta_map> : pairs::delta_map {
   static constexpr double wrong_sign = 1.0;
   /// Let c_r be the number of relevant items among the first r, and h_r the sum of 1/rank over them. Moving a
   /// relevant item from rank q up to p < q, or down from p to q, changes c_r / r at both ends, and adds or
-  /// subtracts 1 / r for each relevant item at a rank r in between.
+  /// subtracts 1 / r for each relevant item at a rank r in between. The sums h are relative to that at the middle of the
+  /// list: a weight is a difference of two, and most are of ranks whose sums are near to that one.
   template <class Arch, class S, class T, class R>
   void fill(const list<T, R>& items, const ordered_items& at, const weight_channels<S, 2>& to,
             workspace&) const {
@@ -285,6 +286,8 @@ struct pair_weight<pairs::delta_map> : pairs::delta_map {
     const double share = relevant > 0.0 ? 1.0 / relevant : 0.0;
     double count = 0.0;
     double harmonic = 0.0;
+    for (std::size_t p = 0; p < at.size() / 2; ++p)
+      if (items.relevance[at.item[p]] > R{0}) harmonic -= 1.0 / static_cast<double>(p + 1);
     for (std::size_t p = 0; p < at.size(); ++p) {
       const double rank = static_cast<double>(p + 1);
       const bool is_relevant = items.relevance[at.item[p]] > R{0};

@@ -74,9 +74,10 @@ inline constexpr std::size_t longest_by_pairs = by_precision<T>(8, 12);
 /// long chains of a scan lose where more items have scores close to each other.
 template <class T>
 inline constexpr std::size_t longest_in_lane = by_precision<T>(256, 64);
-/// Items of a cell, in the mean, from which on cells are faster than scans. Benchmarks sndcg_temperature and
-/// sndcg_batch_temperature.
+/// Items of a cell, in the mean, from which on cells are faster than scans: without a sort, which scans need, and where
+/// the list has been sorted. Benchmarks sndcg_temperature, sndcg_batch_temperature and sweep_sndcg.
 inline constexpr std::size_t cell_items = 16;
+inline constexpr std::size_t sorted_cell_items = 24;
 /// Items of one cell from which on a list is computed in cells though scans are faster, where the cells hold so
 /// many in the mean: by digits.
 inline constexpr std::size_t crowded_cell = 256;
@@ -102,8 +103,8 @@ inline constexpr std::size_t longest_lambda_lanes = 128;
 
 /// Shorter lists are computed pair by pair, without a scan over sorted scores. Benchmark ranknet_batch.
 template <class T>
-inline constexpr std::size_t shortest_scan = by_precision<T>(257, 512);
-/// Within a scan, parts of up to so many items are. Benchmark ranknet.
+inline constexpr std::size_t shortest_scan = by_precision<T>(257, 193);
+/// Within a scan, parts of up to so many items that have many levels are. Benchmark ranknet_real.
 inline constexpr std::size_t scanned_by_pairs = 256;
 /// Shorter lists are computed pair by pair, without a merge of their hinges. Benchmark hinge.
 inline constexpr std::size_t shortest_merge = 256;
@@ -115,7 +116,7 @@ inline constexpr std::size_t window_items = 64;
 /// Items of a window below which the past acts on them one by one, and items of such a window, whose pairs are computed one
 /// by one. Benchmarks sweep_ranknet, sweep_lambdarank.
 inline constexpr std::size_t sparse_items = 16;
-inline constexpr std::size_t wide_items = 48;
+inline constexpr std::size_t wide_items = 32;
 /// Items of a window that is computed by moments, at most: a bound on scratch.
 inline constexpr std::size_t large_window = 4096;
 /// Items of a narrow window from which on its short series is faster, and levels up to which. Benchmark

@@ -28,8 +28,7 @@ template <class Arch, class Discount = log2_discount, class T>
   const std::size_t all_rows = network_rows(rows);
   const std::span<double> sorted = scratch.take<double>(all_rows * w);
   const std::span<double> discount = scratch.take<double>(rows + w);
-  for (std::size_t i = 0; i < rows; i += w)
-    store_row<Arch>(discount.data() + i, discounts_from<Arch, Discount>(i + 1));
+  fill_discounts<Arch, Discount>(0, rows, discount.data());
   for (std::size_t i = 0; i < rows; ++i)
     for (std::size_t l = 0; l < w; ++l) sorted[i * w + l] = static_cast<double>(gains[l * rows + i]);
   std::fill(sorted.begin() + static_cast<std::ptrdiff_t>(rows * w), sorted.end(),
@@ -69,7 +68,8 @@ template <class Arch, class Discount = log2_discount, class T, class R>
   for (std::size_t l = 0; l < w; ++l) {
     const std::size_t n = size(l);
     if (n > 0)
-      fill_gains<Arch>(kind, table, lists[l].relevance, lists[l].weights, gains.subspan(l * rows, n), scratch);
+      fill_gains<Arch>(kind, table, lists[l].relevance, lists[l].weights, gains.subspan(l * rows, n),
+                       scratch);
     std::fill_n(gains.data() + l * rows + n, rows - n, std::numeric_limits<T>::lowest());
   }
   const lanes<Arch> ideals = ideal_dcg_of_group<Arch, Discount>(best, cutoff, gains.data(), rows, scratch);

@@ -5,6 +5,7 @@
 #include <rankloss/detail/simd/lanes.hpp>
 #include <rankloss/detail/sorting/few_values.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <numbers>
 
@@ -40,10 +41,37 @@ struct log2_discount {
 /// The discounts of w ranks from `first` (counted from 1) on.
 template <class Arch, class Discount = log2_discount>
 [[gnu::always_inline]] inline lanes<Arch> discounts_from(std::size_t first) noexcept {
-  constexpr std::size_t w = lane_count<Arch>;
-  alignas(64) double step[w];
-  for (std::size_t l = 0; l < w; ++l) step[l] = static_cast<double>(l);
-  return Discount::at(lanes<Arch>(static_cast<double>(first)) + lanes<Arch>::load_aligned(step));
+  return Discount::at(lanes<Arch>(static_cast<double>(first)) + lane_numbers<lanes<Arch>>());
+}
+
+/// The discounts of the first ranks, computed once in a program: a logarithm and a division take as long as all else that
+/// a short list does with one.
+template <class Arch, class Discount>
+struct first_discounts {
+  static constexpr std::size_t count = 1024;
+  alignas(64) double of[count];
+
+  first_discounts() noexcept {
+    for (std::size_t i = 0; i < count; i += lane_count<Arch>)
+      discounts_from<Arch, Discount>(i + 1).store_aligned(of + i);
+  }
+  [[nodiscard]] static const first_discounts& get() noexcept {
+    static const first_discounts discounts;
+    return discounts;
+  }
+};
+
+/// Writes the discounts of the ranks from `begin` to `end`, counted from 0, and up to a whole row beyond: to[i] is that of
+/// rank begin + i.
+template <class Arch, class Discount = log2_discount, class S>
+void fill_discounts(std::size_t begin, std::size_t end, S* to) noexcept {
+  using kept = first_discounts<Arch, Discount>;
+  const kept& first = kept::get();
+  std::size_t at = begin;
+  for (const std::size_t known = std::min(end, kept::count); at < known; ++at)
+    to[at - begin] = static_cast<S>(first.of[at]);
+  for (; at < end; at += lane_count<Arch>)
+    store_row<Arch>(to + (at - begin), discounts_from<Arch, Discount>(at + 1));
 }
 
 /// The discounts of one list for ideal_dcg, computed one vector at a time and summed before they are
@@ -69,14 +97,18 @@ class lane_discounts {
     double total = 0.0;
     while (begin < end && begin % w != 0) total += one(begin++);
     lanes<Arch> whole(0.0);
+    for (const std::size_t known = std::min(end, kept::count); begin + w <= known; begin += w)
+      whole += lanes<Arch>::load_aligned(first_.of + begin);
     for (; begin + w <= end; begin += w) whole += discounts_from<Arch, Discount>(begin + 1);
     for (total += sum_of(whole); begin < end; ++begin) total += one(begin);
     return total;
   }
 
  private:
+  using kept = first_discounts<Arch, Discount>;
   static constexpr std::size_t w = lane_count<Arch>;
   double one(std::size_t at) noexcept {
+    if (at < kept::count) return first_.of[at];
     if (at / w != held_) {
       held_ = at / w;
       discounts_from<Arch, Discount>(held_ * w + 1).store_aligned(row_);
@@ -84,6 +116,7 @@ class lane_discounts {
     return row_[at % w];
   }
 
+  const kept& first_ = kept::get();
   alignas(64) double row_[w];
   std::size_t held_ = static_cast<std::size_t>(-1);
 };

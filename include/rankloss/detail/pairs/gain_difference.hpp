@@ -78,7 +78,7 @@ void discounts_by_position(std::size_t cutoff, const ordered_items& at, std::spa
     const auto [begin, end] = pieces[p];
     const std::size_t counted = std::clamp(k, begin, end);
     S* const own = table.data();
-    for (std::size_t r = begin; r < counted; r += w) store_row<Arch>(own + r, discounts_from<Arch>(r + 1));
+    fill_discounts<Arch>(begin, counted, own + begin);
     std::fill(own + counted, own + end, S{0});
   });
   for_each_item(scratch, at.size(), [=](std::size_t p) { to[p] = table[ranks[p]]; });

@@ -85,8 +85,7 @@ class lane_pairs {
     gains_ = scratch.take<double>(rows_ * w);
     discounts_ = scratch.take<double>(rows_ + w);
     const std::size_t k = counted_by(discount_cutoff, rows_);
-    for (std::size_t i = 0; i < k; i += w)
-      store_row<Arch>(discounts_.data() + i, discounts_from<Arch>(i + 1));
+    fill_discounts<Arch>(0, k, discounts_.data());
     std::fill(discounts_.begin() + static_cast<std::ptrdiff_t>(k), discounts_.end(), 0.0);
     const workspace::scope scope(scratch);
     // In double: the difference of two gains that are rounded to float has lost what the bound asks for.

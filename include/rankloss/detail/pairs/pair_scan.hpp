@@ -109,7 +109,9 @@ class pair_scan {
     const std::size_t level_count = end_level - first_level;
     const std::span<std::uint32_t> bucket_of = scratch_.take<std::uint32_t>(level_count);
     std::size_t buckets = level_count;
-    if (sorted.n <= tuning::scanned_by_pairs) {
+    const std::size_t most_by_pairs =
+        level_count <= tuning::most_levels ? tuning::shortest_scan<T> - 1 : tuning::scanned_by_pairs;
+    if (sorted.n <= most_by_pairs) {
       // Each level is a bucket of its own, and pairs are computed one by one.
       std::iota(bucket_of.begin(), bucket_of.end(), 0u);
       const std::span<const std::uint32_t> by_position = buckets_by_position(sorted, first_level, bucket_of);
@@ -254,7 +256,9 @@ class pair_scan {
     std::fill_n(past_down.begin(), sums, state{});
     std::fill_n(past_up.end() - static_cast<std::ptrdiff_t>(sums), sums, state{});
     // What a piece leaves behind it comes on top of what lies before it, moved on to the far end of the piece.
-    const auto end_of = [&](std::size_t p) { return of_piece[p].template leave<true>(of_piece[p].windows - 1); };
+    const auto end_of = [&](std::size_t p) {
+      return of_piece[p].template leave<true>(of_piece[p].windows - 1);
+    };
     const auto begin_of = [&](std::size_t p) { return of_piece[p].template leave<false>(0); };
     const std::span<state> moved = scratch_.take<state>(sums);
     const auto hand_on = [&](std::span<const state> before, double gap, std::span<state> behind) {

@@ -178,7 +178,8 @@ struct pair_walk {
   }
   /// Calls add(action, factor) for what acts on item i.
   template <bool Down, class Action, class Add>
-  [[gnu::always_inline]] void for_actions(std::size_t i, std::span<const Action> actions, const Add& add) const {
+  [[gnu::always_inline]] void for_actions(std::size_t i, std::span<const Action> actions,
+                                          const Add& add) const {
     const std::size_t level = piece.buckets[i];
     for (std::size_t c = 0; c < C; ++c) {
       const double factor = (Down ? piece.sorted.lower : piece.sorted.upper)[c][i];

@@ -158,7 +158,15 @@ class cell_list {
     x_ = x;
     scale_ = 1.0 / temperature;
     const std::size_t n = x.size();
-    const std::span<cell> cells = scratch.take<cell>(n / tuning::crowded_mean);
+    // Of as many items as a crowded cell has, those of one of these stretches of half as many are in it. Where none lies
+    // within the width of a cell, the list is given up at the first cell too many, or before where one sees that there
+    // will be.
+    constexpr std::size_t half = tuning::crowded_cell / 2;
+    bool crowded = false;
+    for (std::size_t i = 0; i + half <= n; i += half) crowded |= distance(i, i + half - 1) <= width;
+    const std::size_t most_cells = n / (crowded ? tuning::crowded_mean : tuning::sorted_cell_items);
+    if (!crowded && least_cells() > most_cells) return false;
+    const std::span<cell> cells = scratch.take<cell>(most_cells);
     std::size_t count = 0;
     std::size_t largest = 0;
     for (std::size_t begin = 0; begin < n;) {
@@ -204,7 +212,7 @@ class cell_list {
       begin = high;
       ++count;
     }
-    if (count * tuning::cell_items > n && largest < tuning::crowded_cell) return false;
+    if (count * tuning::sorted_cell_items > n && largest < tuning::crowded_cell) return false;
     const std::span<std::uint32_t> slots = scratch.take<std::uint32_t>(n);
     for (std::size_t i = 0; i < n; ++i) slots[order[i]] = static_cast<std::uint32_t>(i);
     for (std::size_t i = 0; i < values.size(); ++i) by_slot[i] = values[order[i]];
@@ -410,6 +418,15 @@ class cell_list {
     cell_pieces_ = all.first(count);
     piece_ends_ = ends;
     further_count_ = further;
+  }
+
+  /// How many cells sorted items have at least: where two of them are farther from each other than a cell is wide, one
+  /// ends between them.
+  [[nodiscard]] std::size_t least_cells() const noexcept {
+    constexpr std::size_t step = tuning::sorted_cell_items / 2;
+    std::size_t ends = 0;
+    for (std::size_t i = 0; i + step < x_.size(); i += step) ends += distance(i, i + step) > width ? 1 : 0;
+    return ends + 1;
   }
 
   /// exp(-k distance), k = 1 .. K

@@ -81,28 +81,32 @@ template <class Arch, class T>
   const double reach = (kernel_constants<T>::reach + std::log(static_cast<double>(n))) * temperature;
   seams.warm_down = rows;
   seams.warm_up = 0;
+  alignas(64) double down[w],
+      up[w];  // distances from the first item of a lane to that of the next one, and so on
+  std::fill_n(down, w, 1e300);
+  std::fill_n(up, w, 1e300);
   for (std::size_t l = 0; l < w; ++l) {
     const std::size_t first = std::min(l * rows, n);
     const std::size_t last = std::min(first + rows, n);
-    seams.decay_down[l] = seams.decay_up[l] = 0.0;
     if (first == last) continue;
     const auto begin = by_score.x.begin() + static_cast<std::ptrdiff_t>(first);
     const auto end = by_score.x.begin() + static_cast<std::ptrdiff_t>(last);
     if (last < n) {
-      const double next = x(last);
-      seams.decay_down[l] = std::exp(-scale * (x(first) - next));
+      down[l] = scale * (x(first) - x(last));
       const auto near =
           std::partition_point(begin, end, [&](T s) { return static_cast<double>(s) - x(last - 1) > reach; });
       seams.warm_down = std::min(seams.warm_down, static_cast<std::size_t>(near - begin));
     }
     if (first > 0) {
-      const double before = x(first - 1);
-      seams.decay_up[l] = std::exp(-scale * (before - x(last - 1)));
+      up[l] = scale * (x(first - 1) - x(last - 1));
       const auto far =
           std::partition_point(begin, end, [&](T s) { return x(first) - static_cast<double>(s) <= reach; });
       seams.warm_up = std::max(seams.warm_up, static_cast<std::size_t>(far - begin));
     }
   }
+
+  exp_minus(lanes<Arch>::load_aligned(down)).store_unaligned(seams.decay_down.data());
+  exp_minus(lanes<Arch>::load_aligned(up)).store_unaligned(seams.decay_up.data());
 
   alignas(64) double rank_of_first[w];
   for (std::size_t l = 0; l < w; ++l) rank_of_first[l] = static_cast<double>(l * rows + 1);
@@ -145,7 +149,7 @@ template <std::size_t K, std::size_t C, class Arch, class Weights, class Emit>
   scan_states<Arch, K> states[C];
   if (in.single) {
     scan_down(in.decay.data(), in.seams.warm_down, in.rows, states, weights, [](std::size_t, const auto&) {});
-    link_down(states, in.seams.decay_down);
+    link_lanes<true>(states, in.seams.decay_down);
   }
   scan_down(in.decay.data(), 0, in.rows, states, weights, std::move(emit));
 }
@@ -156,7 +160,7 @@ template <std::size_t K, std::size_t C, class Arch, class Weights, class Emit>
   scan_states<Arch, K> states[C];
   if (in.single) {
     scan_up(in.decay.data(), in.seams.warm_up, states, weights, [](std::size_t, const auto&) {});
-    link_up(states, in.seams.decay_up);
+    link_lanes<false>(states, in.seams.decay_up);
   }
   scan_up(in.decay.data(), in.rows, states, weights, std::move(emit));
 }

@@ -26,7 +26,7 @@
 ///
 /// Lanes: a scan is a chain of dependent steps, so each SIMD lane scans a sequence of its own. This is either
 /// a separate list or one stretch of a long list. In the second case a scan without outputs comes first, from
-/// which `link_down` and `link_up` compute the states at the beginning of each stretch. Both cases use the
+/// which `link_lanes` computes the states at the beginning of each stretch. Both cases use the
 /// same inner loop over rows of lanes: row i holds item i of every lane.
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
@@ -112,46 +112,26 @@ template <class Arch, std::size_t K, std::size_t C, class Weights, class Emit>
 }
 
 /// Turns the sums over each lane alone, taken relative to the first item of the next lane, into the states at
-/// the beginning of every lane.
-template <class Arch, std::size_t K, std::size_t C>
-void link_down(scan_states<Arch, K> (&states)[C], const std::array<double, 16>& decay) {
+/// the beginning of every lane; `decay` is over the whole of a lane. On the way up the next lane is the one before.
+/// The terms do not wait for each other, so what is carried of all of them goes from lane to lane together.
+template <bool Down, class Arch, std::size_t K, std::size_t C>
+void link_lanes(scan_states<Arch, K> (&states)[C], const std::array<double, 16>& decay) {
   constexpr std::size_t w = lane_count<Arch>;
   for (auto& channel : states) {
-    std::array<double, 16> power;
-    power.fill(1.0);
-    for (auto& s : channel.s) {
-      alignas(64) double own[w];
-      s.store_aligned(own);
-      double carried = 0.0;
-      for (std::size_t l = 0; l < w; ++l) {
-        power[l] *= decay[l];
-        const double next = own[l] + power[l] * carried;
-        own[l] = carried;
-        carried = next;
+    alignas(64) double own[K][w];
+    for (std::size_t k = 0; k < K; ++k) channel.s[k].store_aligned(own[k]);
+    double carried[K]{};
+    for (std::size_t step = 0; step < w; ++step) {
+      const std::size_t l = Down ? step : w - 1 - step;
+      double power = 1.0;
+      for (std::size_t k = 0; k < K; ++k) {
+        power *= decay[l];
+        const double next = own[k][l] + power * carried[k];
+        own[k][l] = carried[k];
+        carried[k] = next;
       }
-      s = lanes<Arch>::load_aligned(own);
     }
-  }
-}
-
-template <class Arch, std::size_t K, std::size_t C>
-void link_up(scan_states<Arch, K> (&states)[C], const std::array<double, 16>& decay) {
-  constexpr std::size_t w = lane_count<Arch>;
-  for (auto& channel : states) {
-    std::array<double, 16> power;
-    power.fill(1.0);
-    for (auto& s : channel.s) {
-      alignas(64) double own[w];
-      s.store_aligned(own);
-      double carried = 0.0;
-      for (std::size_t l = w; l-- > 0;) {
-        power[l] *= decay[l];
-        const double next = own[l] + power[l] * carried;
-        own[l] = carried;
-        carried = next;
-      }
-      s = lanes<Arch>::load_aligned(own);
-    }
+    for (std::size_t k = 0; k < K; ++k) channel.s[k] = lanes<Arch>::load_aligned(own[k]);
   }
 }
 
