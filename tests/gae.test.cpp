@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <rankloss/gae.hpp>
 
+#include <rankloss/threads.hpp>
+
 #include "support/tied_orders.hpp"
 
 #include <catch2/catch.hpp>
@@ -196,6 +198,67 @@ TEMPLATE_TEST_CASE("estimate_advantages: whitened, the mean is 0 and the deviati
     estimate_advantages<T>({.rewards = r, .values = zero, .mask = mask}, gae{.whitening = how}, a);
     CHECK(a == zero);
   }
+}
+
+TEST_CASE("estimate_advantages: trajectories on several threads, with the same bits on any number of them") {
+  std::mt19937_64 random(3);
+  std::vector<std::int64_t> offsets{0};
+  for (const std::int64_t length : {0, 20000, 1, 0, 9000, 256, 17000, 3})
+    for (int i = 0; i < (length < 1000 ? 40 : 1); ++i) offsets.push_back(offsets.back() + length);
+  offsets.push_back(offsets.back());
+  const auto n = static_cast<std::size_t>(offsets.back());
+  const numbers r = support::numbers<double>(random, n), v = support::numbers<double>(random, n),
+                last = support::numbers<double>(random, offsets.size() - 1);
+  std::vector<std::uint8_t> mask(n);
+  for (std::uint8_t& m : mask) m = random() % 3 != 0 ? 1 : 0;
+  rankloss::context one, two{rankloss::threads(2)}, seven{rankloss::threads(7)};
+  for (const bool masked : {false, true})
+    for (const whitening how : {whitening::none, whitening::population}) {
+      INFO("masked " << masked << ", whitened " << (how != whitening::none));
+      const gae options{.discount = 0.95, .lambda = 0.9, .whitening = how};
+      trajectory_batch<double> batch{.rewards = r, .values = v, .offsets = offsets, .last_values = last};
+      if (masked) batch.mask = mask;
+      numbers a(n, 9.0), returns(n, 9.0), of_two(n, 7.0), of_seven(n, 7.0), others(n, 7.0);
+      estimate_advantages<double>(batch, options, a, returns, one);
+      estimate_advantages<double>(batch, options, of_two, {}, two);
+      estimate_advantages<double>(batch, options, of_seven, others, seven);
+      CHECK(of_two == a);
+      CHECK(of_seven == a);
+      CHECK(others == returns);
+      // Each trajectory by itself, and the whole of them shifted and scaled.
+      numbers alone(n);
+      for (std::size_t q = 0; q + 1 < offsets.size(); ++q) {
+        const auto first = static_cast<std::size_t>(offsets[q]),
+                   length = static_cast<std::size_t>(offsets[q + 1]) - first;
+        numbers counted_r, counted_v;
+        std::vector<std::size_t> steps;
+        for (std::size_t i = first; i < first + length; ++i) {
+          if (masked && mask[i] == 0) continue;
+          steps.push_back(i);
+          counted_r.push_back(r[i]);
+          counted_v.push_back(v[i]);
+        }
+        double next_value = last[q], next = 0.0;
+        for (std::size_t k = steps.size(); k-- > 0; next_value = counted_v[k])
+          alone[steps[k]] = next = counted_r[k] + 0.95 * next_value - counted_v[k] + 0.95 * 0.9 * next;
+      }
+      double count = 0, sum = 0, squares = 0;
+      const auto counts = [&](std::size_t i) { return !masked || mask[i] != 0; };
+      for (std::size_t i = 0; i < n; ++i)
+        if (counts(i)) count += 1, sum += alone[i];
+      for (std::size_t i = 0; i < n; ++i)
+        if (counts(i)) squares += (alone[i] - sum / count) * (alone[i] - sum / count);
+      for (std::size_t i = 0; i < n; ++i) {
+        const double expected = !counts(i) ? 0.0
+                                : how == whitening::none
+                                    ? alone[i]
+                                    : (alone[i] - sum / count) / std::sqrt(squares / count);
+        if (std::abs(a[i] - expected) > 1e-11)
+          FAIL("step " << i << ": " << a[i] << ", expected " << expected);
+        if (how == whitening::none && counts(i)) CHECK(returns[i] == Approx(alone[i] + v[i]).margin(1e-11));
+        if (!counts(i)) CHECK(returns[i] == 0.0);
+      }
+    }
 }
 
 TEMPLATE_TEST_CASE("estimate_advantages: numbers of any size stay numbers", "", float, double) {

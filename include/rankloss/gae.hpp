@@ -62,7 +62,7 @@ namespace detail {
 
 template <class T>
 void check_trajectories(const trajectory_batch<T>& batch, std::size_t advantages, std::size_t returns,
-                        bool check_data) {
+                        bool check_data, workspace& scratch) {
   const std::size_t steps = batch.rewards.size();
   check_size("values", batch.values.size(), steps, "one per reward");
   const std::size_t trajectories = checked_lists(batch.offsets, steps, "rewards").count();
@@ -72,8 +72,8 @@ void check_trajectories(const trajectory_batch<T>& batch, std::size_t advantages
   check_optional("advantages", advantages, steps, "one per reward");
   check_optional("returns", returns, steps, "one per reward");
   if (!check_data) return;
-  check_finite("rewards", batch.rewards, batch.mask);
-  check_finite("values", batch.values, batch.mask);
+  check_finite("rewards", batch.rewards, batch.mask, "step", &scratch);
+  check_finite("values", batch.values, batch.mask, "step", &scratch);
   check_finite("last_values", batch.last_values, {}, "trajectory");
   for (std::size_t i = 0; i < batch.discounts.size(); ++i)
     require(!keeps(batch.mask, i) ||

@@ -4,7 +4,9 @@
 #include <rankloss/batch.hpp>
 #include <rankloss/context.hpp>
 #include <rankloss/detail/base/finite.hpp>
+#include <rankloss/detail/base/pieces.hpp>
 #include <rankloss/detail/base/require.hpp>
+#include <rankloss/detail/base/tuning.hpp>
 #include <rankloss/detail/data/check_data.hpp>
 #include <rankloss/detail/data/policy_steps.hpp>
 #include <rankloss/detail/data/ragged_lists.hpp>
@@ -117,6 +119,15 @@ class trajectory_chunk {
     });
   }
 
+  /// The advantages as doubles, each in the place of its step.
+  void copy_advantages(const trajectory_batch<T>& batch, double* to) const {
+    if (batch.mask.empty()) {
+      std::copy_n(advantages_, count_, to + first_);
+    } else {
+      for (std::size_t k = 0; k < count_; ++k) to[steps_[k]] = advantages_[k];
+    }
+  }
+
   [[nodiscard]] std::span<const double> advantages() const { return {advantages_, count_}; }
   [[nodiscard]] double first_value() const { return values_[0]; }
 
@@ -205,43 +216,60 @@ class trajectory_chunk {
 /// Shifts and scales `a` to mean 0 and standard deviation 1, in place. `most` is the magnitude of the numbers
 /// from which its entries were summed; entries that differ only by the rounding of such numbers count as
 /// equal.
-inline void whiten(std::span<double> a, whitening how, double most) {
+inline void whiten(std::span<double> a, whitening how, double most, workspace& scratch) {
   using Arch = xsimd::default_arch;
   using V = lanes<Arch>;
   if (a.empty()) return;
-  const double first = a[0];
-  V top(0.0);
-  for_rows<Arch>(a.size(), [&](std::size_t i, auto count) {
-    top = xsimd::max(top, xsimd::abs(load_items<Arch>(a.data() + i, count)));
+  const workspace::scope scope(scratch);
+  const even_pieces pieces(a.size(), tuning::piece_items);
+  const std::span<double> of_piece = scratch.take<double>(pieces.count());
+  // Replaces each row x by change(x, count, sum), and returns what that adds to sum over all rows.
+  const auto sum_of_rows = [&](const auto& change) {
+    run_pieces(scratch, pieces.count(), [&](workspace&, std::size_t p) {
+      double* const x = a.data() + pieces[p].begin;
+      V sum(0.0);
+      for_rows<Arch>(pieces[p].size(), [&](std::size_t i, auto count) {
+        store_items<Arch>(x + i, count, change(load_items<Arch>(x + i, count), count, sum));
+      });
+      of_piece[p] = sum_of(sum);
+    });
+    double all = 0.0;
+    for (const double of_one : of_piece) all += of_one;
+    return all;
+  };
+  run_pieces(scratch, pieces.count(), [&](workspace&, std::size_t p) {
+    const double* const x = a.data() + pieces[p].begin;
+    V top(0.0);
+    for_rows<Arch>(pieces[p].size(), [&](std::size_t i, auto count) {
+      top = xsimd::max(top, xsimd::abs(load_items<Arch>(x + i, count)));
+    });
+    alignas(64) double row[lane_count<Arch>];
+    top.store_aligned(row);
+    of_piece[p] = *std::max_element(row, row + lane_count<Arch>);
   });
-  alignas(64) double row[lane_count<Arch>];
-  top.store_aligned(row);
-  const double largest = *std::max_element(row, row + lane_count<Arch>);
+  const double first = a[0];
+  const double largest = *std::max_element(of_piece.begin(), of_piece.end());
   // Numbers are divided by the largest, so that no square overflows, and taken relative to the first, so that
   // the mean of equal numbers has no rounding error. A compiler that may reorder must not subtract first.
   double squares = 0.0;
   if (largest > 0.0) {
-    V sum(0.0), square(0.0);
-    for_rows<Arch>(a.size(), [&](std::size_t i, auto count) {
-      const V x = opaque(load_items<Arch>(a.data() + i, count) / V(largest)) - V(first / largest);
-      sum += only_items<Arch>(count, x);
-      store_items<Arch>(a.data() + i, count, x);
+    const double sum = sum_of_rows([=](const V& x, auto count, V& to) {
+      const V own = opaque(x / V(largest)) - V(first / largest);
+      to += only_items<Arch>(count, own);
+      return own;
     });
-    const V mean(sum_of(sum) / static_cast<double>(a.size()));
-    for_rows<Arch>(a.size(), [&](std::size_t i, auto count) {
-      const V x = load_items<Arch>(a.data() + i, count) - mean;
-      square += only_items<Arch>(count, x * x);
-      store_items<Arch>(a.data() + i, count, x);
+    const double mean = sum / static_cast<double>(a.size());
+    squares = sum_of_rows([=](const V& x, auto count, V& to) {
+      const V own = x - V(mean);
+      to += only_items<Arch>(count, own * own);
+      return own;
     });
-    squares = sum_of(square);
   }
   const std::size_t freedom = how == whitening::bessel ? a.size() - 1 : a.size();
   const double deviation = freedom > 0 ? std::sqrt(squares / static_cast<double>(freedom)) : 0.0;
   const bool differ = a.size() > 1 && largest > 0.0 && deviation > 1e-13 * (most / largest);
   if (!differ) return std::fill(a.begin(), a.end(), 0.0);
-  for_rows<Arch>(a.size(), [&](std::size_t i, auto count) {
-    store_items<Arch>(a.data() + i, count, load_items<Arch>(a.data() + i, count) / V(deviation));
-  });
+  sum_of_rows([=](const V& x, auto, V&) { return x / V(deviation); });
 }
 
 }  // namespace detail
@@ -252,47 +280,69 @@ void estimate_advantages(const trajectory_batch<T>& batch, const gae& options,
                          std::type_identity_t<array_view<T>> returns, context& ctx) {
   const detail::sole_use alone(ctx);
   validate(options);
-  detail::check_trajectories(batch, advantages.size(), returns.size(), ctx.checks == data_checks::on);
+  workspace& scratch = ctx.scratch();
+  detail::check_trajectories(batch, advantages.size(), returns.size(), ctx.checks == data_checks::on,
+                             scratch);
+  const std::size_t steps = batch.rewards.size();
   const bool whiten = options.whitening != whitening::none && !advantages.empty();
-  const workspace::scope scope(ctx.scratch());
-  const std::span<double> whitened = ctx.scratch().take<double>(whiten ? batch.rewards.size() : 0);
+  const workspace::scope scope(scratch);
+  const std::span<double> whitened = scratch.take<double>(whiten ? steps : 0);
 
-  for (std::size_t i = 0; i < batch.mask.size(); ++i) {
-    if (batch.mask[i]) continue;
-    if (!advantages.empty()) advantages[i] = T{0};
-    if (!returns.empty()) returns[i] = T{0};
-  }
-  const detail::ragged_lists trajectories(batch.offsets, batch.rewards.size());
-  detail::trajectory_chunk<T> chunk(batch, options);
-  double most = 0.0;
-  // Advantages to be whitened are those of the steps that count, one behind the other, from `kept` on.
-  std::size_t kept = whitened.size();
-  for (std::size_t q = trajectories.count(); q-- > 0;) {
-    const std::size_t first = trajectories.first(q);
-    double next_value = batch.last_values.empty() ? 0.0 : batch.last_values[q];
-    double next_advantage = 0.0;
-    for (std::size_t end = trajectories.first(q + 1); end > first;) {
-      end = chunk.take(batch, first, end);
-      const std::span<const double> found = chunk.advantages();
-      if (found.empty()) break;
-      chunk.compute(next_value, next_advantage);
-      next_value = chunk.first_value();
-      next_advantage = found[0];
-      if (whiten) {
-        most = std::max(most, chunk.largest());
-        kept -= found.size();
-        std::copy(found.begin(), found.end(), whitened.begin() + static_cast<std::ptrdiff_t>(kept));
-      } else if (!advantages.empty()) {
-        chunk.write_advantages(batch, advantages.data());
+  if (!batch.mask.empty())
+    detail::for_each_item(scratch, steps, [&batch, advantages, returns](std::size_t i) {
+      if (batch.mask[i]) return;
+      if (!advantages.empty()) advantages[i] = T{0};
+      if (!returns.empty()) returns[i] = T{0};
+    });
+  const detail::ragged_lists trajectories(batch.offsets, steps);
+  // A piece has the trajectories that begin in a stretch of steps.
+  const detail::even_pieces pieces(steps, detail::tuning::piece_items);
+  const std::span<double> most = scratch.take<double>(pieces.count());
+  detail::run_pieces(scratch, pieces.count(), [&](workspace&, std::size_t p) {
+    detail::trajectory_chunk<T> chunk(batch, options);
+    double largest = 0.0;
+    for (std::size_t q = trajectories.first_from(pieces[p].begin);
+         q < trajectories.count() && trajectories.first(q) < pieces[p].end; ++q) {
+      const std::size_t first = trajectories.first(q);
+      double next_value = batch.last_values.empty() ? 0.0 : batch.last_values[q];
+      double next_advantage = 0.0;
+      for (std::size_t end = trajectories.first(q + 1); end > first;) {
+        end = chunk.take(batch, first, end);
+        const std::span<const double> found = chunk.advantages();
+        if (found.empty()) break;
+        chunk.compute(next_value, next_advantage);
+        next_value = chunk.first_value();
+        next_advantage = found[0];
+        if (whiten) {
+          largest = std::max(largest, chunk.largest());
+          chunk.copy_advantages(batch, whitened.data());
+        } else if (!advantages.empty()) {
+          chunk.write_advantages(batch, advantages.data());
+        }
+        if (!returns.empty()) chunk.write_returns(batch, returns.data());
       }
-      if (!returns.empty()) chunk.write_returns(batch, returns.data());
     }
-  }
+    most[p] = largest;
+  });
   if (!whiten) return;
-  detail::whiten(whitened.subspan(kept), options.whitening, most);
+  // The steps that count, one behind the other.
+  std::size_t kept = steps;
+  if (!batch.mask.empty()) {
+    kept = 0;
+    for (std::size_t i = 0; i < steps; ++i)
+      if (batch.mask[i]) whitened[kept++] = whitened[i];
+  }
+  detail::whiten(whitened.first(kept), options.whitening, *std::max_element(most.begin(), most.end()),
+                 scratch);
   // Whitened advantages are small.
-  for (std::size_t i = 0; i < advantages.size(); ++i)
-    if (detail::keeps(batch.mask, i)) advantages[i] = static_cast<T>(whitened[kept++]);
+  if (batch.mask.empty()) {
+    detail::for_each_item(scratch, steps, [advantages, whitened](std::size_t i) {
+      advantages[i] = static_cast<T>(whitened[i]);
+    });
+  } else {
+    for (std::size_t i = 0, k = 0; i < steps; ++i)
+      if (batch.mask[i]) advantages[i] = static_cast<T>(whitened[k++]);
+  }
 }
 
 }  // namespace rankloss::inline RANKLOSS_ABI

@@ -187,9 +187,9 @@ TEMPLATE_TEST_CASE("cell_sums: both cuts give the sums of the O(n^2) form", "", 
       check_cells(in);
       check_sums(in, random);
     };
-    check(made<TestType>(16, random, uniform), 2.0);   // one cell
-    check(made<TestType>(61, random, uniform), 0.9);   // two or three
-    check(made<TestType>(401, random, uniform), 0.1);  // many that touch
+    check(made<TestType>(24, random, uniform), 2.0);   // one cell
+    check(made<TestType>(73, random, uniform), 0.9);   // two or three
+    check(made<TestType>(521, random, uniform), 0.1);  // many that touch
     check(std::vector<TestType>(30, TestType(0.7)), 1.0);
     // Ties, on the borders of the grid.
     check(made<TestType>(300, random, [](auto& r) { return 0.5 * static_cast<double>(r() % 9); }), 1.0);
@@ -212,8 +212,10 @@ TEMPLATE_TEST_CASE("cell_sums: lists that cells would hold too little of are ref
   const auto spread = made<TestType>(100, random, uniform);
   for (const bool sorted : {false, true}) {
     CHECK(!cut({}, 1.0, false));
-    CHECK(!cut(std::vector<TestType>(15, TestType{0}), 1.0, sorted));
-    CHECK(cut(std::vector<TestType>(16, TestType{0}), 1.0, sorted));
+    const std::size_t least =
+        sorted ? rankloss::detail::tuning::sorted_cell_items : rankloss::detail::tuning::cell_items;
+    CHECK(!cut(std::vector<TestType>(least - 1, TestType{0}), 1.0, sorted));
+    CHECK(cut(std::vector<TestType>(least, TestType{0}), 1.0, sorted));
     CHECK(!cut(spread, 0.01, sorted));
     CHECK(cut(spread, 1.0, sorted));
   }
@@ -237,7 +239,7 @@ TEST_CASE(
     for (std::size_t i = 0; i < loners; ++i) s.push_back(5.0 * static_cast<double>(i + 1));
     return cut_list<double>(s, 1.0, true).cut;
   };
-  CHECK(cut(255, 15));
+  CHECK(cut(255, 9));
   CHECK(!cut(255, 20));
   CHECK(!cut(255, 40));
   CHECK(cut(256, 40));

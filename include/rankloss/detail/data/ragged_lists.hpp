@@ -26,6 +26,18 @@ class ragged_lists {
     if (offsets_.empty()) return l == 0 ? 0 : items_;
     return static_cast<std::size_t>(offsets_[l]);
   }
+  /// The first list that begins at an item or behind it, or count().
+  [[nodiscard]] std::size_t first_from(std::size_t item) const noexcept {
+    std::size_t low = 0, high = count();
+    while (low < high) {
+      const std::size_t middle = low + (high - low) / 2;
+      if (first(middle) < item)
+        low = middle + 1;
+      else
+        high = middle;
+    }
+    return low;
+  }
   [[nodiscard]] std::size_t size(std::size_t l) const noexcept { return first(l + 1) - first(l); }
 
   /// Calls body(worker, list), with several lists in each task. Lists that are longer than what is a worker's

@@ -28,8 +28,8 @@ struct window_centre {
 
 /// Where a window begins, and whether it is wide: whether the past acts on its items, and they enter the states, one by one.
 struct window_mark {
-  std::uint32_t begin : 31;
-  std::uint32_t wide : 1;
+  std::uint32_t begin;
+  bool wide;
 };
 
 /// A piece of a sorted list, cut into windows, with the moments of those windows that hold many items.
@@ -65,7 +65,7 @@ struct pair_piece {
   /// or the item of a wide window that comes first or last in that direction.
   template <bool Down>
   [[nodiscard]] window_centre arrival(std::size_t window) const noexcept {
-    return marks[window].wide == 0 ? centre(window) : window_centre{Down ? top(window) : bottom(window), 0.0};
+    return marks[window].wide ? window_centre{Down ? top(window) : bottom(window), 0.0} : centre(window);
   }
   template <bool Down>
   [[nodiscard]] window_centre leave(std::size_t window) const noexcept {
@@ -124,8 +124,8 @@ struct pair_piece {
   /// Adds the window that ends before position `end`, and keeps its moments if it holds many items.
   void add_window(std::size_t end, bool wide) {
     const std::size_t begin = windows > 0 ? marks[windows].begin : 0;
-    marks[windows] = {.begin = static_cast<std::uint32_t>(begin), .wide = wide ? 1u : 0u};
-    marks[++windows] = {.begin = static_cast<std::uint32_t>(end), .wide = 0};
+    marks[windows] = {.begin = static_cast<std::uint32_t>(begin), .wide = wide};
+    marks[++windows] = {.begin = static_cast<std::uint32_t>(end), .wide = false};
     if (wide || !is_kept(end - begin)) return;
     const std::span<polynomial> to = kept.subspan(kept_windows++ * 2 * sums(), 2 * sums());
     std::fill(to.begin(), to.end(), polynomial{});
@@ -195,7 +195,7 @@ class window_cursor {
 
   [[nodiscard]] std::size_t begin() const noexcept { return begin_; }
   [[nodiscard]] std::size_t end() const noexcept { return end_; }
-  [[nodiscard]] bool is_wide() const noexcept { return of_.marks[window_].wide != 0; }
+  [[nodiscard]] bool is_wide() const noexcept { return of_.marks[window_].wide; }
   [[nodiscard]] window_centre arrival() const noexcept { return of_.template arrival<Down>(window_); }
   [[nodiscard]] window_centre leave() const noexcept { return of_.template leave<Down>(window_); }
   [[nodiscard]] const window_centre& centre() const noexcept { return centre_; }

@@ -30,20 +30,22 @@
 ///
 /// - A window consists of neighbouring items within a quarter of a temperature. Its own pairs are computed
 ///   from moments, by the Taylor series of the kernel at 0. Where the weight depends on which item is above,
-///   the moments of the items above and below each item are used, in narrow windows with a short series, or,
-///   where scores are sparse, pairs are computed one by one in windows of up to 64 items.
+///   the moments of the items above and below each item are used, in narrow windows with a short series, or
+///   pairs are computed one by one in windows of up to 64 items.
 /// - The past of a window is what lies above it or, on the way back, below it. It acts through the states, a
 ///   sum of K exponentials per level and channel of the weight. Within the window they are a polynomial of P
 ///   terms in the coordinate z of an item. The levels below an item's own and those above it are added up
 ///   once per window, so an item costs P operations per channel and not K per level.
 /// - The items of a window enter the states by their moments, the sum of z^p per level and channel.
+/// - Where a quarter of a temperature holds few items, a window is wide: it holds some tens, whose pairs are computed
+///   one by one, and the past acts on each item by itself, as each enters the states, by K powers of one exponential.
 ///
 /// Besides the sort the time is O(n P C + windows L C K P) for L levels and C channels (L C (K P + L K) where
 /// gains weigh the differences of levels), and O(64 n) where pairs are computed one by one. The latter is the
-/// case where the weight depends on which item is above and scores are sparse, there are more than eight
-/// levels, or the sign of the weight depends on the order of the pair. With more than 32 levels, as with
-/// real-valued relevance, neighbouring levels share a bucket. The pairs within each bucket form a smaller
-/// list of the same kind, with its items in the same order.
+/// case where scores are sparse, and where the weight depends on which item is above and either there are more
+/// than eight levels or the sign of the weight depends on the order of the pair. An item of a wide window takes
+/// O(C K). With more than 32 levels, as with real-valued relevance, neighbouring levels share a bucket. The pairs
+/// within each bucket form a smaller list of the same kind, with its items in the same order.
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
 /// The sums of one list. `Function` is a function of pairs of temperature `score_scale()`, 1 by default, with

@@ -425,7 +425,7 @@ class cell_list {
   [[nodiscard]] std::size_t least_cells() const noexcept {
     constexpr std::size_t step = tuning::sorted_cell_items / 2;
     std::size_t ends = 0;
-    for (std::size_t i = 0; i + step < x_.size(); i += step) ends += distance(i, i + step) > width ? 1 : 0;
+    for (std::size_t i = 0; i + step < x_.size(); i += step) ends += distance(i, i + step) > width ? 1u : 0u;
     return ends + 1;
   }
 
