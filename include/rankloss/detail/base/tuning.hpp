@@ -116,6 +116,9 @@ inline constexpr std::size_t window_items = 64;
 /// Items of a window below which the past acts on them one by one, and items of such a window, whose pairs are computed one
 /// by one. Benchmarks sweep_ranknet, sweep_lambdarank.
 inline constexpr std::size_t sparse_items = 16;
+/// The same where pairs within other windows go by moments, times the levels: what is done once a window is done for each.
+/// Benchmark ranknet_temperature.
+inline constexpr double sparse_items_of_level = 1.5;
 inline constexpr std::size_t wide_items = 32;
 /// Items of a window that is computed by moments, at most: a bound on scratch.
 inline constexpr std::size_t large_window = 4096;

@@ -298,6 +298,11 @@ class pair_scan {
       series_fit = wrong_sign_ == 1.0 && piece.levels <= tuning::narrow_levels;
       if (series_fit) by_difference = one_by_one().differences(piece.levels);
     }
+    const std::size_t of_levels =
+        Oriented
+            ? tuning::sparse_items
+            : static_cast<std::size_t>(tuning::sparse_items_of_level * static_cast<double>(piece.levels));
+    const std::size_t sparse = std::min(of_levels, tuning::sparse_items);
     for (std::size_t begin = 0, end = 0; begin < sorted.n; begin = end) {
       // No window extends across the cutoff.
       const std::size_t last = begin < sorted.counted ? sorted.counted : sorted.n;
@@ -318,7 +323,7 @@ class pair_scan {
       }
       // Where few items are within reach of a polynomial, the past acts on each by itself, and a window goes as far as
       // its pairs may be computed one by one.
-      const bool wide = !by_series && end - begin < tuning::sparse_items;
+      const bool wide = !by_series && end - begin < sparse;
       if (wide) grow(constants::widest, tuning::wide_items);
       if ((wide || Oriented) && !by_series) one_by_one().add_one_by_one(begin, end);
       piece.add_window(end, wide);
