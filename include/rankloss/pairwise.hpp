@@ -45,7 +45,7 @@ enum class average {
 /// relevant item; such a weight is, for example, 1 / propensity of a click. Z is 1, the number of the pairs,
 /// or the sum of their weights. `ranknet`, `lambdarank` and the LambdaLoss family are special cases.
 ///
-/// - Lists of at least 257 floats or 512 doubles go in near-linear time where f is logistic or soft_zero_one and
+/// - Lists of at least 257 floats or 193 doubles go in near-linear time where f is logistic or soft_zero_one and
 ///   w is equal, relevance_difference or one of the delta weights: a sort and O(n) for few grades, O(n log n) for
 ///   real-valued relevance (detail/pairs/pair_scan.hpp); lists of at least 256 where f is hinge,
 ///   squared_hinge, squared_difference or quantile, w is equal, and no cutoff is given: O(n log L) for L
