@@ -64,7 +64,6 @@ struct pair_states {
   /// The action of the past of a window on an item of one level, by channel and set: polynomials in the
   /// coordinate of the item.
   struct action {
-    using row = polynomial;
     polynomial slope;
     polynomial value;
     double weight = 0.0;
@@ -90,7 +89,6 @@ struct pair_states {
   /// The same in a wide window: sums of exponentials of the distance of the item from where the window begins, and
   /// multiples of 1 and of the distance.
   struct wide_action {
-    using row = exponents;
     exponents slope;
     exponents value;
     double weight = 0.0;

@@ -198,4 +198,21 @@ struct wide_row {
   }
 };
 
+/// Sums w d^p, p < P, over a piece of a cell: call `add` for each vector, then `store`.
+template <class Arch, std::size_t P>
+struct moment_sums {
+  using V = lanes<Arch>;
+  V sum[P];
+  moment_sums() noexcept { std::fill(std::begin(sum), std::end(sum), V(0.0)); }
+
+  template <std::size_t p = 0>
+  [[gnu::always_inline]] void add(const V& coordinate, const V& weight) noexcept {
+    sum[p] += weight;
+    if constexpr (p + 1 < P) add<p + 1>(coordinate, weight * coordinate);
+  }
+  void store(double* moments) const noexcept {
+    for (std::size_t p = 0; p < P; ++p) moments[p] = sum_of(sum[p]);
+  }
+};
+
 }  // namespace rankloss::inline RANKLOSS_ABI::detail

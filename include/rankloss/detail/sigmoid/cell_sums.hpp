@@ -158,14 +158,18 @@ class cell_list {
     x_ = x;
     scale_ = 1.0 / temperature;
     const std::size_t n = x.size();
-    // Of as many items as a crowded cell has, those of one of these stretches of half as many are in it. Where none lies
-    // within the width of a cell, the list is given up at the first cell too many, or before where one sees that there
-    // will be.
-    constexpr std::size_t half = tuning::crowded_cell / 2;
-    bool crowded = false;
-    for (std::size_t i = 0; i + half <= n; i += half) crowded |= distance(i, i + half - 1) <= width;
+    // How many items that many positions apart lie within the width of a cell. A crowded cell has such a pair half as many
+    // apart as its items; between two that do not, a cell ends. A list of too many cells is given up at once where these
+    // ends are too many, or else at the first cell too many.
+    const auto pairs_within = [&](std::size_t apart) {
+      std::size_t found = 0;
+      for (std::size_t i = 0; i + apart < n; i += apart) found += distance(i, i + apart) <= width ? 1u : 0u;
+      return found;
+    };
+    const bool crowded = pairs_within(tuning::crowded_cell / 2) > 0;
     const std::size_t most_cells = n / (crowded ? tuning::crowded_mean : tuning::sorted_cell_items);
-    if (!crowded && least_cells() > most_cells) return false;
+    constexpr std::size_t distant = tuning::sorted_cell_items / 2;
+    if (!crowded && n > distant && (n - 1) / distant - pairs_within(distant) >= most_cells) return false;
     const std::span<cell> cells = scratch.take<cell>(most_cells);
     std::size_t count = 0;
     std::size_t largest = 0;
@@ -259,20 +263,7 @@ class cell_list {
     body(i, end - i, only_items<Arch>(end - i, coordinate));
   }
 
-  /// Sums w d^p over a piece of a cell: call `add` for each vector, then `store`.
-  struct moment_sums {
-    V sum[P];
-    moment_sums() noexcept { std::fill(std::begin(sum), std::end(sum), V(0.0)); }
-
-    template <std::size_t p = 0>
-    [[gnu::always_inline]] void add(const V& coordinate, const V& weight) noexcept {
-      sum[p] += weight;
-      if constexpr (p + 1 < P) add<p + 1>(coordinate, weight * coordinate);
-    }
-    void store(double* moments) const noexcept {
-      for (std::size_t p = 0; p < P; ++p) moments[p] = sum_of(sum[p]);
-    }
-  };
+  using moment_sums = detail::moment_sums<Arch, P>;
 
   /// Moments of all cells, [cells][P], from those of their pieces.
   class moments_by_piece {
@@ -418,15 +409,6 @@ class cell_list {
     cell_pieces_ = all.first(count);
     piece_ends_ = ends;
     further_count_ = further;
-  }
-
-  /// How many cells sorted items have at least: where two of them are farther from each other than a cell is wide, one
-  /// ends between them.
-  [[nodiscard]] std::size_t least_cells() const noexcept {
-    constexpr std::size_t step = tuning::sorted_cell_items / 2;
-    std::size_t ends = 0;
-    for (std::size_t i = 0; i + step < x_.size(); i += step) ends += distance(i, i + step) > width ? 1u : 0u;
-    return ends + 1;
   }
 
   /// exp(-k distance), k = 1 .. K
