@@ -6,7 +6,7 @@
 
 The first run installs the other libraries from PyPI into build/peers (some 3 GB, of which most is PyTorch) and builds rankloss_peers, the
 library as functions of C. What was measured is kept in bench/peers/results.json, work by work, so that a run that was stopped goes on where
-it was; works are measured anew when the library or the comparison has changed. docs/peers.md, docs/pictures/peers_*.svg and a section of
+it was; a work is measured anew when a header that it includes or the comparison has changed. docs/peers.md, docs/pictures/peers_*.svg and a section of
 docs/results.md are written from that file alone; --report writes them without measuring.
 
 The machine should do nothing else meanwhile. Every library has as many processors as threads, and takes turns with the others.
@@ -37,12 +37,35 @@ def fail(text):
     sys.exit(f"compare.py: {text}")
 
 
-def code():
-    """What the figures are of: the headers, and the comparison itself."""
+def included(names):
+    """The files of rankloss that these include, and they themselves; names are as in #include <...>."""
+    found, left = set(), list(names)
+    while left:
+        name = left.pop()
+        if name not in found:
+            found.add(name)
+            left += re.findall(r"^#include <(rankloss/[^>]+)>", (ROOT / "include" / name).read_text(), re.MULTILINE)
+    return found
+
+
+def code(headers):
+    """What the figures of a work are of: the headers that it includes, and the comparison itself."""
+    comparison = [*HERE.glob("*.[ch]pp"), HERE / "works.py", HERE / "measure.py", HERE / "requirements.txt"]
     found = hashlib.sha256()
-    for path in sorted([*ROOT.glob("include/**/*.hpp"), *HERE.glob("*.[ch]pp"), HERE / "works.py", HERE / "measure.py", HERE / "requirements.txt"]):
+    for path in sorted([*(ROOT / "include" / name for name in included(headers)), *comparison]):
         found.update(str(path.relative_to(ROOT)).encode() + b"\0" + path.read_bytes())
     return found.hexdigest()[:12]
+
+
+def headers_of(works):
+    """By work: the names of its headers. Each header that the comparison includes has to be of a work."""
+    headers = {name: [f"rankloss/{header}.hpp" for header in of] for name, of in works.items()}
+    known = {"rankloss/context.hpp", "rankloss/threads.hpp"}.union(*headers.values())
+    for path in HERE.glob("*.[ch]pp"):
+        for name in re.findall(r"^#include <(rankloss/[^>]+)>", path.read_text(), re.MULTILINE):
+            if name not in known:
+                fail(f"{path.name} includes {name}, which no work in works.py has among its headers")
+    return headers
 
 
 def requirements():
@@ -123,7 +146,7 @@ def save(path, results):
 
 
 def list_of_works(python):
-    script = "import json, works; print(json.dumps({n: [w.title, w.unit, w.what, w.notes] for n, w in works.ALL.items()}))"
+    script = "import json, works; print(json.dumps({n: [w.title, w.unit, w.what, w.notes, w.headers] for n, w in works.ALL.items()}))"
     return json.loads(subprocess.run([str(python), "-c", script], cwd=HERE, check=True, capture_output=True, text=True).stdout)
 
 
@@ -161,9 +184,10 @@ def main():
         chosen = [name for name in works if wanted.search(name)]
         if not chosen:
             parser.error(f"--works: no work matches {arguments.works}; there are {', '.join(works)}")
-        now, left = code(), [(name, n) for name in chosen for n in counts]
+        headers = headers_of({name: of[4] for name, of in works.items()})
+        left = [(name, n) for name in chosen for n in counts]
         for done, (name, threads) in enumerate(left, 1):
-            key = f"{name}/{threads}"
+            key, now = f"{name}/{threads}", code(headers[name])
             if not arguments.again and results["runs"].get(key, {}).get("code") == now:
                 continue
             begin = time.monotonic()

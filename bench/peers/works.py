@@ -13,11 +13,11 @@ ALL = {}
 
 
 class work:
-    """One kind of work: `title` names it, `unit` says what a size counts, `what` is computed, and `notes` say of a library what its figures do
-    not. The function that is decorated returns the libraries."""
+    """One kind of work: `title` names it, `unit` says what a size counts, `what` is computed, `notes` say of a library what its figures do
+    not, and `headers` are the public ones that rankloss computes it by. The function that is decorated returns the libraries."""
 
-    def __init__(self, title, unit, sizes, what="value and gradient", notes=None):
-        self.title, self.unit, self.sizes, self.what, self.notes = title, unit, sizes, what, notes or {}
+    def __init__(self, title, unit, sizes, headers, what="value and gradient", notes=None):
+        self.title, self.unit, self.sizes, self.headers, self.what, self.notes = title, unit, sizes, headers, what, notes or {}
 
     def __call__(self, libraries):
         self.libraries = libraries
@@ -142,7 +142,7 @@ def up_to(limit, n, libraries):
 # Policies
 
 
-@work("Clipped PPO loss", "actions", (1000, 10000, 100000, 1000000))
+@work("Clipped PPO loss", "actions", (1000, 10000, 100000, 1000000), ("ppo",))
 def ppo(n, t):
     old = t.random.normal(-2.0, 1.0, n)
     now, advantages = old + t.random.normal(0.0, 0.2, n), t.random.normal(size=n)
@@ -161,7 +161,7 @@ def ppo(n, t):
             **t.both_torches(in_torch, [now], [old, advantages]), "JAX": t.jax(in_jax, [now], [old, advantages])}
 
 
-@work("Clipped critic loss", "states", (1000, 10000, 100000, 1000000))
+@work("Clipped critic loss", "states", (1000, 10000, 100000, 1000000), ("ppo",))
 def critic(n, t):
     old = t.random.normal(size=n)
     values, returns = old + t.random.normal(0.0, 0.2, n), old + t.random.normal(size=n)
@@ -180,7 +180,7 @@ def critic(n, t):
             **t.both_torches(in_torch, [values], [returns, old]), "JAX": t.jax(in_jax, [values], [returns, old])}
 
 
-@work("Generalised advantages", "steps, in trajectories of 1000", (10000, 100000, 1000000), what="advantages and returns")
+@work("Generalised advantages", "steps, in trajectories of 1000", (10000, 100000, 1000000), ("gae",), what="advantages and returns")
 def gae(n, t):
     length = 1000
     rewards, values = t.random.normal(size=n), t.random.normal(size=n)
@@ -236,7 +236,7 @@ def our_list(t, name, n, length, scores, relevance, temperature=1.0, hessian=Fal
                   (n, n if hessian else 0))
 
 
-@work("Softmax cross entropy", "items of one list", (1000, 10000, 100000, 1000000))
+@work("Softmax cross entropy", "items of one list", (1000, 10000, 100000, 1000000), ("softmax_cross_entropy",))
 def softmax_cross_entropy(n, t):
     scores, relevance = some_lists(n, n, t)
     share = relevance / relevance.sum()
@@ -256,7 +256,7 @@ def softmax_cross_entropy(n, t):
             "JAX": t.jax(in_jax, [scores], [share]), "Rax": t.jax(in_rax, [scores], [share])}
 
 
-@work("ListNet", "items of one list", (1000, 10000, 100000, 1000000))
+@work("ListNet", "items of one list", (1000, 10000, 100000, 1000000), ("listnet",))
 def listnet(n, t):
     scores, relevance = some_lists(n, n, t)
 
@@ -271,7 +271,7 @@ def listnet(n, t):
             "JAX": t.jax(in_jax, [scores], [relevance])}
 
 
-@work("ListMLE", "items of one list", (1000, 10000, 100000, 1000000))
+@work("ListMLE", "items of one list", (1000, 10000, 100000, 1000000), ("listmle",))
 def listmle(n, t):
     scores, relevance = some_lists(n, n, t)
 
@@ -325,7 +325,7 @@ def smooth_ndcg_rax(s, y):
     return -rax.ndcg_metric(s, y, rank_fn=ranks)
 
 
-@work("S-NDCG (ApproxNDCG), temperature 0.1", "items of one list", (128, 1024, QUADRATIC, 32768, 262144, 1000000))
+@work("S-NDCG (ApproxNDCG), temperature 0.1", "items of one list", (128, 1024, QUADRATIC, 32768, 262144, 1000000), ("sndcg",))
 def sndcg(n, t):
     scores, relevance = some_lists(n, n, t)
     return {**our_list(t, "sndcg", n, n, scores, relevance, 0.1),
@@ -334,7 +334,7 @@ def sndcg(n, t):
                                    "Rax": t.jax(smooth_ndcg_rax, [scores], [relevance], offset=1.0)})}
 
 
-@work("S-NDCG of batches of 8192 items, temperature 0.1", "items of a list", (16, 128))
+@work("S-NDCG of batches of 8192 items, temperature 0.1", "items of a list", (16, 128), ("sndcg",))
 def sndcg_batch(length, t):
     n = 8192
     scores, relevance = some_lists(n, length, t)
@@ -344,7 +344,7 @@ def sndcg_batch(length, t):
             "JAX": t.jax(smooth_ndcg_jax, shaped[:1], shaped[1:]), "Rax": t.jax(smooth_ndcg_rax, shaped[:1], shaped[1:], offset=1.0)}
 
 
-@work("RankNet", "items of one list", (128, 1024, QUADRATIC, 32768, 262144, 1000000))
+@work("RankNet", "items of one list", (128, 1024, QUADRATIC, 32768, 262144, 1000000), ("ranknet",))
 def ranknet(n, t):
     scores, relevance = some_lists(n, n, t)
 
@@ -368,7 +368,7 @@ def ranknet(n, t):
                                    "Rax": t.jax(in_rax, [scores], [relevance])})}
 
 
-@work("LambdaRank", "items of one list", (128, 1024, QUADRATIC, 32768, 262144, 1000000))
+@work("LambdaRank", "items of one list", (128, 1024, QUADRATIC, 32768, 262144, 1000000), ("lambdarank",))
 def lambdarank(n, t):
     scores, relevance = some_lists(n, n, t)
 
@@ -397,7 +397,7 @@ def lambdarank(n, t):
             **up_to(QUADRATIC, n, {**t.both_torches(in_torch, [scores], [relevance]), "JAX": t.jax(in_jax, [scores], [relevance])})}
 
 
-@work("NeuralNDCG without Sinkhorn (PiRank), temperature 1", "items of one list", (128, 1024, QUADRATIC))
+@work("NeuralNDCG without Sinkhorn (PiRank), temperature 1", "items of one list", (128, 1024, QUADRATIC), ("neural_ndcg",))
 def neural_ndcg(n, t):
     scores, relevance = some_lists(n, n, t)
 
@@ -431,7 +431,7 @@ def booster_data(length, t):
     return (n, *some_lists(n, length, t), n // length)
 
 
-@work("LightGBM's lambdarank", "items of a list, 100 000 in all", (10, 20, 100), what="gradient and Hessian")
+@work("LightGBM's lambdarank", "items of a list, 100 000 in all", (10, 20, 100), ("hosts/lightgbm",), what="gradient and Hessian")
 def lightgbm_lambdarank(length, t):
     n, scores, relevance, lists = booster_data(length, t)
 
@@ -447,7 +447,7 @@ def lightgbm_lambdarank(length, t):
             "LightGBM": lambda: answer(rounds_of("lambdarank"), lambda found: (None, None), cold=False, less=rounds_of("regression"))}
 
 
-@work("XGBoost's rank:ndcg", "items of a list, 100 000 in all", (10, 20, 100), what="gradient and Hessian")
+@work("XGBoost's rank:ndcg", "items of a list, 100 000 in all", (10, 20, 100), ("hosts/xgboost",), what="gradient and Hessian")
 def xgboost_ndcg(length, t):
     n, scores, relevance, lists = booster_data(length, t)
 
@@ -486,20 +486,22 @@ def our_ranks(t, scores, cotangent, n, temperature, entropic):
                   (n, n), value=False, context=False)
 
 
-@work("Soft ranks by projection, quadratic", "scores, uniform from 0 to their number", (100, 10000, 100000, 1000000), what="ranks and pullback")
+@work("Soft ranks by projection, quadratic", "scores, uniform from 0 to their number", (100, 10000, 100000, 1000000),
+      ("ranks/projected_ranks", "relaxed_list"), what="ranks and pullback")
 def projected_ranks(n, t):
     scores, cotangent = t.random.uniform(0.0, n, n), t.random.normal(size=n)
     return {**our_ranks(t, scores, cotangent, n, 1.0, False), "torchsort": torchsort_ranks(t, scores, cotangent, 1.0, "l2")}
 
 
-@work("Soft ranks by projection, entropic", "normal scores", (100, 10000, 100000, 1000000), what="ranks and pullback",
+@work("Soft ranks by projection, entropic", "normal scores", (100, 10000, 100000, 1000000),
+      ("ranks/projected_ranks", "relaxed_list"), what="ranks and pullback",
       notes={"torchsort": "its gradient adds up exponentials in float one after the other, so that it loses its digits as lists grow."})
 def projected_ranks_entropic(n, t):
     scores, cotangent = t.random.normal(size=n), t.random.normal(size=n)
     return {**our_ranks(t, scores, cotangent, n, 1.0, True), "torchsort": torchsort_ranks(t, scores, cotangent, 1.0, "kl")}
 
 
-@work("Ranks by sorting", "scores", (1000, 10000, 100000, 1000000), what="ranks")
+@work("Ranks by sorting", "scores", (1000, 10000, 100000, 1000000), ("ranks/hard_ranks",), what="ranks")
 def hard_ranks(n, t):
     scores = t.random.normal(size=n).astype(np.float32).astype(np.float64)
 
@@ -530,7 +532,7 @@ def hard_ranks(n, t):
 # Metrics
 
 
-@work("NDCG@10", "lists of 100", (100, 1000, 10000), what="value")
+@work("NDCG@10", "lists of 100", (100, 1000, 10000), ("metrics/ndcg",), what="value")
 def ndcg(lists, t):
     n = lists * 100
     scores, relevance = some_lists(n, 100, t)
@@ -564,7 +566,8 @@ def ndcg(lists, t):
             "NumPy": t.call(in_numpy, read), "Rax": t.call(in_rax, read)}
 
 
-@work("NDCG@10 with linear gains and average precision", "lists of 100", (100, 1000), what="values")
+@work("NDCG@10 with linear gains and average precision", "lists of 100", (100, 1000),
+      ("metrics/ndcg", "metrics/average_precision", "metrics/together"), what="values")
 def trec_metrics(lists, t):
     n = lists * 100
     scores, relevance = some_lists(n, 100, t)
@@ -597,7 +600,7 @@ def trec_metrics(lists, t):
 # Matrices and embeddings
 
 
-@work("Contrastive loss of a similarity matrix, both ways", "rows and columns", (128, 1024, 4096))
+@work("Contrastive loss of a similarity matrix, both ways", "rows and columns", (128, 1024, 4096), ("bidirectional", "softmax_cross_entropy"))
 def contrastive(n, t):
     similarity = t.random.normal(0.0, 0.1, (n, n)).astype(np.float32)
 
@@ -617,7 +620,7 @@ def contrastive(n, t):
             **t.both_torches(in_torch, [similarity]), "JAX": t.jax(in_jax, [similarity])}
 
 
-@work("Triplet loss of a similarity matrix, hardest negatives, both ways", "rows and columns", (128, 1024, 4096))
+@work("Triplet loss of a similarity matrix, hardest negatives, both ways", "rows and columns", (128, 1024, 4096), ("bidirectional", "triplet"))
 def triplet(n, t):
     similarity = t.random.normal(0.0, 0.1, (n, n)).astype(np.float32)
 
@@ -640,7 +643,7 @@ def triplet(n, t):
             **t.both_torches(in_torch, [similarity]), "JAX": t.jax(in_jax, [similarity])}
 
 
-@work("S-NDCG of a similarity matrix, both ways, temperature 0.01", "rows and columns", (32, 128, 256))
+@work("S-NDCG of a similarity matrix, both ways, temperature 0.01", "rows and columns", (32, 128, 256), ("bidirectional", "sndcg"))
 def bidirectional_sndcg(n, t):
     similarity, relevance = t.random.normal(0.0, 0.1, (n, n)).astype(np.float32), t.random.uniform(size=(n, n)).astype(np.float32)
     np.fill_diagonal(relevance, 1.0)
@@ -663,7 +666,7 @@ def our_embeddings(t, name, x, y, classes, temperature):
                               size(dimension), real(temperature)), (x.size, 0 if y is None else x.size))
 
 
-@work("InfoNCE of pairs of embeddings of 256 numbers", "pairs", (256, 1024, 4096))
+@work("InfoNCE of pairs of embeddings of 256 numbers", "pairs", (256, 1024, 4096), ("embedding_batch", "info_nce"))
 def info_nce_embeddings(n, t):
     x, y = (t.random.normal(size=(n, 256)).astype(np.float32) for _ in range(2))
 
@@ -683,7 +686,7 @@ def info_nce_embeddings(n, t):
     return {**our_embeddings(t, b"info_nce", x, y, None, 0.07), **t.both_torches(in_torch, [x, y]), "JAX": t.jax(in_jax, [x, y])}
 
 
-@work("SigLIP of pairs of embeddings of 256 numbers", "pairs", (256, 1024, 4096))
+@work("SigLIP of pairs of embeddings of 256 numbers", "pairs", (256, 1024, 4096), ("embedding_batch", "siglip"))
 def siglip_embeddings(n, t):
     x, y = (t.random.normal(size=(n, 256)).astype(np.float32) for _ in range(2))
 
@@ -722,7 +725,8 @@ def classed(t, classes, of_each):
     return t.random.normal(size=(labels.size, 64)).astype(np.float32), labels
 
 
-@work("Smooth-AP of embeddings of 64 numbers, as many classes as items of a class", "items", (64, 256, 1024))
+@work("Smooth-AP of embeddings of 64 numbers, as many classes as items of a class", "items", (64, 256, 1024),
+      ("embedding_batch", "smooth_ap", "conventions/pytorch_metric_learning"))
 def smooth_ap(n, t):
     x, classes = classed(t, int(n**0.5), int(n**0.5))
     return {**our_embeddings(t, b"smooth_ap", x, None, classes, 0.01),
@@ -730,6 +734,7 @@ def smooth_ap(n, t):
 
 
 @work("Smooth-AP of embeddings of 64 numbers, classes of four items", "items", (64, 256),
+      ("embedding_batch", "smooth_ap", "conventions/pytorch_metric_learning"),
       notes={"PyTorch Metric Learning": "its SmoothAPLoss takes the number of classes for that of the items of a class, so that it computes something else "
                                         "unless these are equal."})
 def smooth_ap_of_fours(n, t):
@@ -738,7 +743,8 @@ def smooth_ap_of_fours(n, t):
                           "PyTorch Metric Learning": metric_learning(t, lambda l: l.SmoothAPLoss(0.01), x, classes)}
 
 
-@work("Multi-similarity loss of embeddings of 64 numbers, classes of four items", "items", (64, 256, 1024))
+@work("Multi-similarity loss of embeddings of 64 numbers, classes of four items", "items", (64, 256, 1024),
+      ("embedding_batch", "multi_similarity", "conventions/pytorch_metric_learning"))
 def multi_similarity(n, t):
     x, classes = classed(t, n // 4, 4)
     return {**our_embeddings(t, b"multi_similarity", x, None, classes, 1.0),
@@ -748,7 +754,7 @@ def multi_similarity(n, t):
 # Preferences
 
 
-@work("Bradley-Terry of random pairs of as many items", "pairs", (1000, 10000, 100000, 1000000))
+@work("Bradley-Terry of random pairs of as many items", "pairs", (1000, 10000, 100000, 1000000), ("bradley_terry", "preference_batch"))
 def bradley_terry(n, t):
     rewards = t.random.normal(size=n)
     preferred = t.random.integers(0, n, n)

@@ -18,7 +18,7 @@ struct lane_form<bradley_terry, Arch> {
   [[nodiscard]] [[gnu::always_inline]] preference_lanes<Arch> term(const V& preferred, const V& other,
                                                                    const V& margin) const noexcept {
     const V zero(0.0), one(1.0);
-    const V z = bounded_term((preferred - other - margin) * inverse);
+    const V z = bounded_term((opaque(preferred - other) - margin) * inverse);
     const V small = falling_exp(xsimd::abs(z)).value;
     const auto [log, near_one] = of_1_plus(small, log_tail_7);
     const V near_zero = small * near_one;

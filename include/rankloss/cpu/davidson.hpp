@@ -40,7 +40,7 @@ struct lane_form<davidson, Arch> {
     [[gnu::always_inline]] outcomes(const lane_form& form, const V& preferred, const V& other,
                                     const V& margin) noexcept {
       const V zero(0.0), one(1.0);
-      const V z = bounded_term((preferred - other - margin) * form.inverse);
+      const V z = bounded_term((opaque(preferred - other) - margin) * form.inverse);
       const V a = xsimd::abs(z);
       const V ties = form.log_prevalence - V(0.5) * a;
       const V most = xsimd::max(ties, zero);

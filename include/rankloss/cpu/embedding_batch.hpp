@@ -262,7 +262,7 @@ class embedding_run {
                                                           columns_.vectors_as(list_form()), context_);
     const auto hinge = [&](const auto& line, std::size_t l) {
       return line.count > 0
-                 ? std::clamp(margin + (static_cast<double>(line.top) - hardest.match(l)), 0.0, 1e290)
+                 ? std::clamp(margin + opaque(static_cast<double>(line.top) - hardest.match(l)), 0.0, 1e290)
                  : 0.0;
     };
     for (const bool columns : {false, true}) {

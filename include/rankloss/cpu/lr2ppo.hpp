@@ -103,7 +103,7 @@ void add_hinges(const label_policy_batch<T>& batch, std::size_t first, std::size
   };
   for (std::size_t a = 0; a < n; ++a)
     for (std::size_t b = a + 1; b < n; ++b) {
-      const double h = margin - (score(item(a)) - score(item(b)));
+      const double h = margin - opaque(score(item(a)) - score(item(b)));
       if (!(h > 0.0)) continue;
       to.sum = std::min(to.sum + h, 1e300);
       to.count += 1.0;

@@ -37,7 +37,7 @@ struct lane_form<rao_kupper, Arch> {
   [[nodiscard]] [[gnu::always_inline]] preference_lanes<Arch> tie(const V& preferred, const V& other,
                                                                   const V& margin) const noexcept {
     const V zero(0.0), one(1.0), inverse = win.inverse;
-    const V z = bounded_term((preferred - other - margin) * inverse);
+    const V z = bounded_term((opaque(preferred - other) - margin) * inverse);
     const V a = xsimd::abs(z);
     const V apart = a - eta;
     const V near = falling_exp(xsimd::abs(apart)).value;

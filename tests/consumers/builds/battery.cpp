@@ -56,12 +56,20 @@ struct battery {
     for (const double d : derivatives) out.add(d);
   }
 
+  /// A third of the scores near to others, the rest far apart: of some pairs both exponentials are tiny, and so
+  /// are the weights.
+  static double crowds(size_t i) {
+    const double at = 20000.0 * uniform(i + 5000);
+    return i % 3 == 0 ? static_cast<double>(static_cast<int>(at / 99.0)) + uniform(i + 6000) : at;
+  }
+
   /// A loss of lists, over batches that reach every path: short and long, dense and sparse, padded, tied,
-  /// with infinite scores.
+  /// with infinite scores, far from 0.
   template <class T, class Loss>
   void lists(const char* name, const Loss& loss, bool infinities = true) {
-    for (int which = 0; which < 5; ++which) {
-      const size_t length = which == 0 ? 7 : which == 1 ? 40 : which == 2 ? 700 : which == 3 ? 3000 : 9;
+    for (int which = 0; which < 7; ++which) {
+      constexpr size_t lengths[]{7, 40, 700, 3000, 9, 300, 40};
+      const size_t length = lengths[which];
       const size_t count = which == 0 ? 20 : which == 4 ? 3 : 1;
       std::vector<T> scores;
       std::vector<float> relevance;
@@ -70,9 +78,12 @@ struct battery {
         const double u = uniform(i + 100000 * static_cast<size_t>(which));
         scores.push_back(static_cast<T>(which == 2   ? (i % 10 == 0 ? 100.0 * u : u)
                                         : which == 4 ? static_cast<double>(i % 4)
+                                        : which == 5 ? crowds(i)
+                                        : which == 6 ? 100000.0 + u
                                                      : 3.0 * u));
-        relevance.push_back(
-            static_cast<float>(which == 3 ? 4.0 * uniform(i + 77) : static_cast<double>(i * 7 % 5)));
+        relevance.push_back(static_cast<float>(which == 3   ? 4.0 * uniform(i + 77)
+                                               : which == 5 ? static_cast<double>(i * 7 % 3 % 2)
+                                                            : static_cast<double>(i * 7 % 5)));
         mask.push_back(which != 0 || i % length < 5 ? 1 : 0);
       }
       if (which == 4 && infinities)
@@ -95,6 +106,9 @@ struct battery {
 #if !defined(SMALL)
     lists<double>("sndcg, cutoff", rankloss::sndcg{.temperature = 0.5, .cutoff = 5});
     lists<float>("lambdarank", rankloss::lambdarank{});
+    lists<float>("soft lambdarank", rankloss::pairwise<pairs::soft_zero_one, pairs::delta_ndcg>{});
+    lists<float>("squared hinge", rankloss::pairwise<pairs::squared_hinge>{.function = {.margin = 0.3}},
+                 false);
     lists<double>("hinge", rankloss::pairwise<pairs::hinge>{}, false);
     lists<float>("softmax_cross_entropy", rankloss::softmax_cross_entropy{}, false);
     lists<double>("xe_ndcg", rankloss::xe_ndcg{}, false);

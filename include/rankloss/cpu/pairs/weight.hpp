@@ -267,20 +267,44 @@ template <>
 struct pair_weight<pairs::delta_map> : pairs::delta_map {
   static constexpr bool in_score_order = true;
 
+  template <class Arch, class S>
+  struct pair_weights {
+    near_numbers<Arch, S> above, below;
+    [[nodiscard]] auto at(std::size_t i) const noexcept { return above.at(i, below); }
+  };
   template <class Arch, class S, class T, class R>
-  [[nodiscard]] auto prepare(const list<T, R>& items, const ordered_items& at, workspace& scratch) const {
-    return prepare_two<Arch, S>(*this, items, at, scratch);
+  [[nodiscard]] pair_weights<Arch, S> prepare(const list<T, R>& items, const ordered_items& at,
+                                              workspace& scratch) const {
+    const pair_weights<Arch, S> weights{{at.size(), scratch}, {at.size(), scratch}};
+    for_each_change(items, at, [&](std::size_t p, double up, double down) {
+      weights.above.set(p, up);
+      weights.below.set(p, down);
+    });
+    return weights;
   }
 
   static constexpr std::size_t channel_count = 2;
+  static constexpr bool differences = true;
   static constexpr double wrong_sign = 1.0;
+  template <class Arch, class S, class T, class R>
+  void fill(const list<T, R>& items, const ordered_items& at, const weight_channels<S, 2>& to,
+            workspace&) const {
+    for_each_change(items, at, [&](std::size_t p, double up, double down) {
+      to.upper[0][p] = static_cast<S>(up);
+      to.lower[1][p] = -static_cast<S>(down);
+      to.lower[0][p] = to.upper[1][p] = S(1);
+    });
+  }
+
+ private:
+  /// of(p, up, down) for every position p; the weight of p above q is up(p) - down(q).
+  ///
   /// Let c_r be the number of relevant items among the first r, and h_r the sum of 1/rank over them. Moving a
   /// relevant item from rank q up to p < q, or down from p to q, changes c_r / r at both ends, and adds or
   /// subtracts 1 / r for each relevant item at a rank r in between. The sums h are relative to that at the middle of the
   /// list: a weight is a difference of two, and most are of ranks whose sums are near to that one.
-  template <class Arch, class S, class T, class R>
-  void fill(const list<T, R>& items, const ordered_items& at, const weight_channels<S, 2>& to,
-            workspace&) const {
+  template <class T, class R, class Of>
+  static void for_each_change(const list<T, R>& items, const ordered_items& at, const Of& of) {
     double relevant = 0.0;
     for (std::size_t i = 0; i < items.size(); ++i) relevant += items.relevance[i] > R{0} ? 1.0 : 0.0;
     const double share = relevant > 0.0 ? 1.0 / relevant : 0.0;
@@ -296,10 +320,7 @@ struct pair_weight<pairs::delta_map> : pairs::delta_map {
         count += 1.0;
         harmonic += 1.0 / rank;
       }
-      to.upper[0][p] = static_cast<S>(share * ((is_relevant ? count : count + 1.0) / rank - harmonic));
-      to.lower[0][p] = S(1);
-      to.upper[1][p] = S(1);
-      to.lower[1][p] = static_cast<S>(share * (before - count / rank));
+      of(p, share * ((is_relevant ? count : count + 1.0) / rank - harmonic), share * (count / rank - before));
     }
   }
 };

@@ -152,7 +152,7 @@ class lambda_sums {
       const V other = V::load_unaligned(levels_.data() + j);
       const auto preferred = level > other;
       const auto counts = (preferred || level < other) && lane_ < V(static_cast<double>(end - j));
-      const V distance = score - V::load_unaligned(scores_.data() + j);  // not negative
+      const V distance = opaque(score - V::load_unaligned(scores_.data() + j));  // not negative
       const V x = xsimd::min(of_pair.sigmoid * distance, V(std::numeric_limits<double>::max()));
       const V u = exp_minus(x);
       const V high = one / (one + u);

@@ -126,11 +126,11 @@ class lane_pairs {
         const auto preferred = level > other_level;
         const auto counts = (preferred || level < other_level) && sorted_.holds(j);
         const V inverse = one / (exponential + other);
-        const V d = score - row(scores_, j);
+        const V d = opaque(score - row(scores_, j));
         // Scores are floats, so the value needs no more digits than they have.
-        const auto f =
-            function.template of_probabilities<float>(xsimd::select(preferred, other, exponential) * inverse,
-                                                      other * inverse, xsimd::select(preferred, -d, d));
+        const auto f = function.template of_probabilities<float>(
+            opaque(xsimd::select(preferred, other, exponential) * inverse), opaque(other * inverse),
+            xsimd::select(preferred, -d, d));
         V factor(one);
         if constexpr (Weighted) factor = xsimd::abs(gain - row(gains_, j)) * V(discounts_[i] - discounts_[j]);
         factor = xsimd::select(counts, factor, zero);
@@ -192,7 +192,7 @@ class lane_pairs {
     if (to.empty()) return;
     for (std::size_t i = 0; i < n; ++i)
       to[sorted_.rows.order[i * w + lane] - lane * rows_] =
-          held_as<T>(gradient_[i * w + lane] * scaled.first * scaled.second);
+          held_as<T>(opaque(gradient_[i * w + lane] * scaled.first) * scaled.second);
   }
 
  private:
@@ -211,8 +211,8 @@ class lane_pairs {
         const auto preferred = level > other_level;
         const auto counts = (preferred || level < other_level) && sorted_.holds(j);
         const V inverse = one / (exponential + other);
-        const V high = exponential * inverse, low = other * inverse;
-        const V distance = score - row(scores_, j);
+        const V high = opaque(exponential * inverse), low = opaque(other * inverse);
+        const V distance = opaque(score - row(scores_, j));
         V change = xsimd::abs(gain - row(gains_, j)) * V(discounts_[i] - discounts_[j]);
         // A list of equal scores has the distance 0, and its change is divided by 1.
         if constexpr (Near) change = change / (distance + near);

@@ -39,7 +39,7 @@ class near_numbers {
     const S* first;
     const S* rest;
     V own, own_rest;
-    /// The number of the item minus those of the positions from j on.
+    /// The number of the item minus those of the others, from position j on.
     [[gnu::always_inline]] V operator()(std::size_t j) const noexcept {
       const V difference = own - V::load_unaligned(first + j);
       if constexpr (has_rest)
@@ -48,8 +48,9 @@ class near_numbers {
         return difference;
     }
   };
-  [[nodiscard]] pairs_of_item at(std::size_t i) const noexcept {
-    return {first_.data(), rest_.data(), V(first_[i]), V(has_rest ? rest_[i] : S(0))};
+  [[nodiscard]] pairs_of_item at(std::size_t i) const noexcept { return at(i, *this); }
+  [[nodiscard]] pairs_of_item at(std::size_t i, const near_numbers& others) const noexcept {
+    return {others.first_.data(), others.rest_.data(), V(first_[i]), V(has_rest ? rest_[i] : S(0))};
   }
 
  private:

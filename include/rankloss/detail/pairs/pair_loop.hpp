@@ -100,7 +100,8 @@ template <class Arch, class S, class Score>
 
 /// Logistic and sigmoid functions from one exponential per item instead of one per pair: with E_i = exp(s_i /
 /// t), sigmoid((s_i - s_j) / t) is the probability E_i / (E_i + E_j). For lists whose E can be made by
-/// `fill_exponentials`.
+/// `fill_exponentials`. Probabilities are opaque: under -ffast-math a small E would otherwise be multiplied by the weight
+/// of the pair first, and what is below the normal numbers then becomes 0.
 template <class Arch, class S, class Function>
 struct by_probabilities {
   using V = xsimd::batch<S, Arch>;
@@ -114,15 +115,16 @@ struct by_probabilities {
     [[gnu::always_inline]] auto operator()(std::size_t j, const V& d, const V&) const noexcept {
       const V other = V::load_unaligned(exponentials + j);
       const V inverse = V(S(1)) / (own + other);
-      return function.of_probabilities(other * inverse, xsimd::min(own, other) * inverse, -d);
+      return function.of_probabilities(opaque(other * inverse), opaque(xsimd::min(own, other) * inverse), -d);
     }
     template <class Preferred>
     [[gnu::always_inline]] auto operator()(std::size_t j, const Preferred& preferred, const V& d,
                                            const V&) const noexcept {
       const V other = V::load_unaligned(exponentials + j);
       const V inverse = V(S(1)) / (own + other);
-      return function.of_probabilities(xsimd::select(preferred, other, own) * inverse,
-                                       xsimd::min(own, other) * inverse, xsimd::select(preferred, -d, d));
+      return function.of_probabilities(opaque(xsimd::select(preferred, other, own) * inverse),
+                                       opaque(xsimd::min(own, other) * inverse),
+                                       xsimd::select(preferred, -d, d));
     }
   };
   [[nodiscard]] pairs_of_item at(std::size_t i) const noexcept {
@@ -216,8 +218,8 @@ pair_totals loop_over_levels(const pair_items<S> items, const Function& function
     const auto own_function = function.at(i);
     const auto own_weights = weights.at(i);
     const auto add = [&](std::size_t j, auto keep) {
-      const auto f = own_function(j, score - V::load_unaligned(items.scores.data() + j),
-                                  level - V::load_unaligned(items.levels.data() + j));
+      const V d = opaque(score - V::load_unaligned(items.scores.data() + j));  // before a margin is added
+      const auto f = own_function(j, d, level - V::load_unaligned(items.levels.data() + j));
       const V factor = own_weight * own_weights(j);
       own.weight = own.weight + keep(factor);
       V bend(zero);
@@ -260,7 +262,7 @@ pair_totals loop_over_positions(const pair_items<S> items, std::size_t first_end
     const auto add = [&](std::size_t j, const V& other) {
       const auto preferred = level > other;
       const auto counts = preferred || level < other;
-      const V d = score - V::load_unaligned(items.scores.data() + j);
+      const V d = opaque(score - V::load_unaligned(items.scores.data() + j));  // before a margin is added
       const auto f = own_function(j, preferred, d, xsimd::abs(level - other));
       V factor = own_weights(j);
       if constexpr (Factors) factor = factor * xsimd::select(preferred, own_weight, later * given(j));
@@ -311,7 +313,7 @@ pair_totals loop_over_all_pairs(const pair_items<S> items, std::size_t first_end
     for (std::size_t j = i + 1; j < items.end; j += w) {
       const auto inside = lane < V(static_cast<S>(std::min(items.end - j, w)));
       const V other = V::load_unaligned(weights.data() + j) * given(j);
-      const V d = score - V::load_unaligned(items.scores.data() + j);
+      const V d = opaque(score - V::load_unaligned(items.scores.data() + j));  // before a margin is added
       const auto f = own_function(j, lane >= zero, d, zero);
       const auto g = own_function(j, lane < zero, d, zero);
       own.weight = own.weight + xsimd::select(inside, V(own_weight) + other, zero);

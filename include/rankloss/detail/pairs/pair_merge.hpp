@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <rankloss/detail/base/finite.hpp>
 #include <rankloss/detail/pairs/pair_loop.hpp>
 #include <rankloss/workspace.hpp>
 
@@ -65,8 +66,8 @@ inline double add_hinges(std::span<const merge_item> first, std::span<const merg
   std::size_t next = 0;
   for (std::size_t i = 0; i < first.size(); ++i) {
     if (i > 0) down.move(first[i - 1].shifted_score - first[i].shifted_score);
-    for (double e;
-         next < second.size() && (e = f.margin - (first[i].shifted_score - second[next].shifted_score)) > 0.0;
+    for (double e; next < second.size() &&
+                   (e = f.margin - opaque(first[i].shifted_score - second[next].shifted_score)) > 0.0;
          ++next)
       down.add(weight_of(second[next], !f.first_preferred), e);
     value += apply(first[i], f.first_preferred, down, -1.0);
@@ -75,7 +76,8 @@ inline double add_hinges(std::span<const merge_item> first, std::span<const merg
   for (std::size_t j = second.size(); j-- > 0;) {
     if (j + 1 < second.size()) up.move(second[j].shifted_score - second[j + 1].shifted_score);
     for (double e;
-         next > 0 && (e = f.margin - (first[next - 1].shifted_score - second[j].shifted_score)) > 0.0; --next)
+         next > 0 && (e = f.margin - opaque(first[next - 1].shifted_score - second[j].shifted_score)) > 0.0;
+         --next)
       up.add(weight_of(first[next - 1], f.first_preferred), e);
     static_cast<void>(apply(second[j], !f.first_preferred, up, 1.0));
   }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <rankloss/batch.hpp>
+#include <rankloss/detail/base/finite.hpp>
 #include <rankloss/detail/base/pieces.hpp>
 #include <rankloss/detail/data/check_data.hpp>
 #include <rankloss/detail/data/extremes.hpp>
@@ -35,7 +36,7 @@ struct scaled_factor {
   double first, second;  // second is a power of two
 
   [[nodiscard]] double of(double sum) const noexcept {
-    return held_as<double>(held_as<double>(sum) * first * second);
+    return held_as<double>(opaque(held_as<double>(sum) * first) * second);
   }
   [[nodiscard]] scaled_factor over(double length) const noexcept { return {first / length, second}; }
 };
@@ -54,7 +55,7 @@ void write_by_position(std::span<S> from, const scaled_factor& scaled, std::span
                        const strided<T>& to, workspace& scratch) {
   if (to.empty()) return;
   for_each_item(scratch, item.size(), [=](std::size_t p) {
-    to[item[p]] = held_as<T>(static_cast<double>(from[p]) * scaled.first * scaled.second);
+    to[item[p]] = held_as<T>(opaque(static_cast<double>(from[p]) * scaled.first) * scaled.second);
   });
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <rankloss/detail/base/finite.hpp>
 #include <rankloss/detail/pairs/ordered_items.hpp>
 #include <rankloss/detail/pairs/pair_scan.hpp>
 #include <rankloss/detail/pairs/sorted_items.hpp>
@@ -33,9 +34,9 @@ template <class Arch, class Logistic>
   const auto held = [bound](double score) { return std::clamp(score, -bound, bound); };
   const double centre = held(sides.positives.scores[0]);
   const std::span<const record> order = records_by_key<record>(n, scratch, [&](std::size_t k) {
-    const double score = k < positives
-                             ? held(sides.positives.scores[k]) - centre
-                             : held(sides.negatives.scores[k - positives]) - centre + held(shortfall.margin);
+    const double score =
+        k < positives ? held(sides.positives.scores[k]) - centre
+                      : opaque(held(sides.negatives.scores[k - positives]) - centre) + held(shortfall.margin);
     return record{descending_key(score), static_cast<std::uint32_t>(k)};
   });
 

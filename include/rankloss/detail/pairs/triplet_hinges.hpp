@@ -5,6 +5,7 @@
 #include <rankloss/detail/base/finite.hpp>
 #include <rankloss/detail/base/tuning.hpp>
 #include <rankloss/detail/simd/item_rows.hpp>
+#include <rankloss/detail/simd/lane_math.hpp>
 #include <rankloss/detail/simd/lanes.hpp>
 #include <rankloss/detail/sorting/argsort.hpp>
 #include <rankloss/workspace.hpp>
@@ -120,7 +121,8 @@ struct triplet_hinges {
   template <class T>
   [[nodiscard]] double hinge(const T& negative, const T& positive) const noexcept {
     if (is_finite(negative) && is_finite(positive))
-      return std::min(margin + (static_cast<double>(negative) - static_cast<double>(positive)), largest);
+      return std::min(margin + opaque(static_cast<double>(negative) - static_cast<double>(positive)),
+                      largest);
     if (is_minus_infinity(negative) || (!is_finite(positive) && !is_minus_infinity(positive))) return 0.0;
     return hidden_infinity();
   }
@@ -186,7 +188,7 @@ struct triplet_hinges {
       const V s(static_cast<double>(items.scores[p]));
       V count = zero;
       for_rows<Arch>(negatives.size(), [&](std::size_t i, auto inside) {
-        const V h = V(margin) + (V::load_aligned(scores.data() + i) - s);
+        const V h = V(margin) + opaque(V::load_aligned(scores.data() + i) - s);
         const auto on = h > zero;
         const V one = only_items<Arch>(inside, xsimd::select(on, V(1.0), zero));
         sum += only_items<Arch>(inside, xsimd::select(on, xsimd::min(h, most), zero));

@@ -4,6 +4,7 @@
 #include <rankloss/detail/pairs/triplet_sides.hpp>
 #include <rankloss/detail/pairs/triplet_terms.hpp>
 #include <rankloss/detail/simd/item_rows.hpp>
+#include <rankloss/detail/simd/lane_math.hpp>
 #include <rankloss/detail/simd/lanes.hpp>
 #include <rankloss/workspace.hpp>
 
@@ -74,7 +75,7 @@ template <class Arch, negatives_taken Taken, class Term>
     const V own(sides.positives.scores[p]);
     V slope = zero;
     for (std::size_t k = 0; k < padded; k += lane_count<Arch>) {
-      const V gap = V::load_aligned(scores.data() + k) - own;
+      const V gap = opaque(V::load_aligned(scores.data() + k) - own);
       const V x = xsimd::min(margin + gap, V(triplet_shortfall::largest));
       V w = V::load_aligned(weight.data() + k);
       if constexpr (Taken == negatives_taken::semi_hard)

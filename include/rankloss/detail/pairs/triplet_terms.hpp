@@ -60,7 +60,8 @@ struct triplet_shortfall {
   double margin;
 
   [[nodiscard]] double operator()(const double& negative, const double& positive) const noexcept {
-    if (is_finite(negative) && is_finite(positive)) return std::min(margin + (negative - positive), largest);
+    if (is_finite(negative) && is_finite(positive))
+      return std::min(margin + opaque(negative - positive), largest);
     if (is_minus_infinity(negative) || (!is_finite(positive) && !is_minus_infinity(positive)))
       return -largest;
     return hidden_infinity();

@@ -17,7 +17,7 @@ namespace rankloss::inline RANKLOSS_ABI::detail {
 /// near-linear sums over all pairs need weights of this form.
 ///
 /// Where they are products of `differences`, the channels are those of
-/// - x(upper) - x(lower): upper (x, 1), lower (1, -x);
+/// - x(upper) - z(lower): upper (x, 1), lower (1, -z);
 /// - (x(upper) - x(lower)) (z(upper) - z(lower)): upper (x z, -x, -z, 1), lower (1, z, x, x z).
 template <class S, std::size_t Channels>
 struct weight_channels {

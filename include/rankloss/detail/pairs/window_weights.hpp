@@ -28,7 +28,12 @@ class window_weights {
   window_weights(const sorted_items<T, C>& sorted, workspace& scratch) {
     if constexpr (Differences) {
       numbers_[0] = {C == 4 ? sorted.lower[C - 2] : sorted.upper[0], scratch};
-      if constexpr (C == 4) numbers_[1] = {sorted.lower[1], scratch};
+      if constexpr (C == 4) {
+        numbers_[1] = {sorted.lower[1], scratch};
+      } else {
+        below_ = {sorted.n, scratch};
+        for (std::size_t p = 0; p < sorted.n; ++p) below_.set(p, -sorted.lower[1][p]);
+      }
     } else {
       const auto copied = [&](std::span<const double> from) {
         const std::span<T> to = padded<T, Arch>(from.size(), scratch);
@@ -69,7 +74,7 @@ class window_weights {
   [[nodiscard]] pairs_of_item at(std::size_t i) const noexcept {
     pairs_of_item r;
     if constexpr (Differences) {
-      for (std::size_t k = 0; k < numbers; ++k) r.of[k] = numbers_[k].at(i);
+      for (std::size_t k = 0; k < numbers; ++k) r.of[k] = numbers_[k].at(i, C == 2 ? below_ : numbers_[k]);
     } else {
       for (std::size_t c = 0; c < C; ++c) {
         r.lower[c] = lower_[c].data();
@@ -82,6 +87,7 @@ class window_weights {
 
  private:
   std::array<near_numbers<Arch, T>, Differences ? numbers : 0> numbers_;
+  near_numbers<Arch, T> below_;  // of the items below, where they are not those of the items above
   near_numbers<Arch, T> gains_;
   std::array<std::span<const T>, Differences ? 0 : C> upper_, lower_;
 };
