@@ -19,6 +19,7 @@ LIBRARY = sys.argv[2] if len(sys.argv) > 2 else None
 sys.path[:0] = [str(ROOT / "bench"), str(ROOT / "bench" / "peers")]
 
 import chart  # noqa: E402
+import compare  # noqa: E402
 import report  # noqa: E402
 import sweep  # noqa: E402
 
@@ -110,6 +111,19 @@ class sweeps(unittest.TestCase):
         n, times = sweep.worst_behind(points)
         self.assertEqual(n, 257)
         self.assertAlmostEqual(times, 3.0)
+
+
+class figures(unittest.TestCase):
+    def test_they_are_of_the_headers_that_a_work_includes_and_of_no_others(self):
+        found = compare.included(["rankloss/sndcg.hpp"])
+        self.assertLessEqual({"rankloss/sndcg.hpp", "rankloss/cpu/sndcg.hpp", "rankloss/detail/sorting/argsort.hpp"}, found)
+        self.assertNotIn("rankloss/gae.hpp", found)
+        self.assertEqual(compare.code(["rankloss/sndcg.hpp"]), compare.code(["rankloss/sndcg.hpp"]))
+        self.assertNotEqual(compare.code(["rankloss/sndcg.hpp"]), compare.code(["rankloss/gae.hpp"]))
+
+    def test_a_header_of_no_work_is_refused(self):
+        with self.assertRaisesRegex(SystemExit, "which no work in works.py has"):
+            compare.headers_of({"sndcg": ["sndcg"]})
 
 
 class docs(unittest.TestCase):
