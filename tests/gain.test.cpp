@@ -159,6 +159,24 @@ TEMPLATE_TEST_CASE("gain: weights are factors", "", float, double) {
   }
 }
 
+TEMPLATE_TEST_CASE("gain: what an item weighs that is worth nothing changes nothing", "", float, double) {
+  const std::vector<int> y{0, 1, 0, 3, 0, 0, 0, 2, 0};
+  for (const gain kind : kinds)
+    for (const double unit : {1.0, 1e-300, 1e300}) {
+      std::vector<double> weights(y.size(), 2 * unit);
+      for (const bool some : {true, false}) {
+        const auto grades = some ? y : std::vector<int>(y.size());
+        const auto expected = gains_of<TestType>(kind, table_for(kind), grades, weights);
+        for (const double w : {0.0, 1e-308, 1e300, std::numeric_limits<double>::max()}) {
+          INFO("unit " << unit << ", weight " << w);
+          for (std::size_t i = 0; i < y.size(); ++i)
+            if (expected[i] == 0) weights[i] = w;
+          CHECK(gains_of<TestType>(kind, table_for(kind), grades, weights) == expected);
+        }
+      }
+    }
+}
+
 TEMPLATE_TEST_CASE("gain: huge grades and weights do not overflow and keep their ratios", "", float, double) {
   const auto check = [](gain kind, const auto& y, const std::vector<double>& weights,
                         const std::vector<double>& ratios) {

@@ -247,6 +247,13 @@ TEST_CASE("ndcg of gains and weights of any size") {
   const std::vector<double> w{1e308, 0.5e308, 1e308};
   CHECK(evaluate(ndcg{}, list_batch<double, int>{.scores = s, .relevance = y, .item_weights = w}) ==
         Approx(1.0).epsilon(1e-14));
+  // What is worth nothing may be heavier by any factor.
+  const std::vector<int> last{0, 0, 1};
+  for (const double heavy : {1.0, 1e300}) {
+    const std::vector<double> light{heavy, 2 * heavy, 1e-300};
+    CHECK(evaluate(ndcg{}, list_batch<double, int>{.scores = s, .relevance = last, .item_weights = light}) ==
+          Approx(discount(3)).epsilon(1e-14));
+  }
 }
 
 TEST_CASE("ndcg ranks infinite scores first and last") {

@@ -102,6 +102,16 @@ TEMPLATE_TEST_CASE("extremes: item weights of any size", "", float, double) {
     problem<T> p = base;
     for (std::size_t i = 0; i < p.item_weights.size(); ++i) p.item_weights[i] = any[i % 5];
     CHECK(finite(p.solved_by(loss)));
+    // The heaviest items are those without relevance, of a list with some and of one with none.
+    for (const double light : {1.0, 1e-300}) {
+      INFO("relevant items weigh " << light);
+      for (std::size_t i = 0; i < p.item_weights.size(); ++i)
+        p.item_weights[i] = p.relevance[i] > 0 ? light : i % 3 == 0 ? 1e300 : limits::max();
+      CHECK(finite(p.solved_by(loss)));
+    }
+    problem<T> none = p;
+    for (auto& y : none.relevance) y = 0;
+    CHECK(finite(none.solved_by(loss)));
   });
 }
 

@@ -100,7 +100,8 @@ struct gain_options {
       g = exp2_minus_1(static_cast<G>(fmax(y - by.largest, -1000.0))) + G{1};
     else
       g = exp2_minus_1(static_cast<G>(fmax(y, 0.0)));
-    if (items.weighted()) g *= static_cast<G>(by.weight_unit * items.weight(i));
+    // 0 times a weight that is too heavy is no number.
+    if (items.weighted()) g = g > G{0} ? g * static_cast<G>(by.weight_unit * items.weight(i)) : G{0};
     return g;
   }
 

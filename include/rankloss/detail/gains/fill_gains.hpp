@@ -91,7 +91,8 @@ void fill_gains(gain kind, std::span<const double> table, const strided<const R>
   for (std::size_t i = 0; i < n; ++i) heaviest = std::max(heaviest, gains[i] > S{0} ? weights[i] : 0.0);
   const double factor = heaviest > 1e3 || heaviest < 1e-3 ? unit_of(heaviest) : 1.0;
   for (std::size_t i = 0; i < n; ++i) {
-    gains[i] *= static_cast<S>(factor * weights[i]);
+    const S weighted = gains[i] * static_cast<S>(factor * weights[i]);
+    gains[i] = gains[i] > S{0} ? weighted : S{0};  // 0 times a weight that is too heavy is no number
     largest = std::max(largest, static_cast<double>(gains[i]));
   }
   if (largest >= 1e-30) return;

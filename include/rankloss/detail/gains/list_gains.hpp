@@ -74,20 +74,20 @@ template <class T, class R>
 }
 
 /// Gains of a list, including missed items, times its item weights. With `scaled` the weights are brought
-/// near 1 as the gains are.
+/// near 1 as the gains are; items that are worth nothing may be heavier by any factor.
 template <class T, class R>
 void weighted_gains(const list<T, R>& items, const gain_scale& scale, bool scaled, std::span<double> gains) {
-  int weight_shift = 0;
-  if (scaled) {
-    double heaviest = 0.0;
-    for (std::size_t i = 0; i < items.weights.size(); ++i) heaviest = std::max(heaviest, items.weights[i]);
-    if (heaviest > 0.0) weight_shift = std::ilogb(heaviest);
-  }
+  double heaviest = 0.0;
   for (std::size_t i = 0; i < items.size_with_missed(); ++i) {
     gains[i] = scale.of(static_cast<double>(items.relevance[i]));
-    if (items.weights.empty()) continue;
-    const double product =
-        items.weights[i] > 0.0 ? gains[i] * std::ldexp(items.weights[i], -weight_shift) : 0.0;
+    if (gains[i] > 0.0 && !items.weights.empty()) heaviest = std::max(heaviest, items.weights[i]);
+  }
+  if (items.weights.empty()) return;
+  const int weight_shift = scaled && heaviest > 0.0 ? std::ilogb(heaviest) : 0;
+  for (std::size_t i = 0; i < items.size_with_missed(); ++i) {
+    const double product = items.weights[i] > 0.0 && gains[i] > 0.0
+                               ? gains[i] * std::ldexp(items.weights[i], -weight_shift)
+                               : 0.0;
     gains[i] = is_finite(opaque(gains[i])) ? held_as<double>(product) : product;
   }
 }
