@@ -177,6 +177,39 @@ TEMPLATE_TEST_CASE("gain: what an item weighs that is worth nothing changes noth
     }
 }
 
+TEMPLATE_TEST_CASE("gain: what an item is worth that weighs nothing changes nothing", "", float, double) {
+  const std::vector<double> weights{1.0, 0.0, 2.0, 0.5, 0.0, 1.0, 3.0, 1.0, 1.0};
+  for (const gain kind : {gain::exponential, gain::linear})
+    for (const double unit : {1.0, 1e-12, 1e-200, 50.0}) {
+      std::vector<double> y{0, 1, 2, 3, 1, 3, 2, 1, 0};
+      for (double& grade : y) grade *= unit;
+      const auto expected = gains_of<TestType>(kind, {}, y, weights);
+      for (const double grade : {0.0, 101.0, 1000.0, 5000.0, 1e300}) {
+        INFO("unit " << unit << ", grade " << grade);
+        y[1] = grade;
+        y[4] = 2 * grade;
+        CHECK(gains_of<TestType>(kind, {}, y, weights) == expected);
+      }
+    }
+}
+
+TEMPLATE_TEST_CASE("gain: the least gains keep their digits beside great ones", "", float, double) {
+  for (const double most : {90.0, 100.0, 101.0, 110.0}) {
+    const std::vector<double> y{most, 3.0, 1.0, 0.25, 1e-9, 0.0, most - 0.5, 20.0, 64.0};
+    const auto gains = gains_of<TestType>(gain::exponential, {}, y);
+    const auto worth = [](double grade) {
+      return std::expm1(static_cast<long double>(grade) * std::log(2.0L));
+    };
+    INFO("greatest grade " << most);
+    CHECK(gains[5] == TestType{0});
+    for (std::size_t i = 0; i < y.size(); ++i)
+      CHECK(static_cast<double>(gains[i]) / static_cast<double>(gains[0]) ==
+            Approx(static_cast<double>(worth(y[i]) / worth(most)))
+                .epsilon(2 * rounding<TestType>)
+                .margin(static_cast<double>(std::numeric_limits<TestType>::min())));
+  }
+}
+
 TEMPLATE_TEST_CASE("gain: huge grades and weights do not overflow and keep their ratios", "", float, double) {
   const auto check = [](gain kind, const auto& y, const std::vector<double>& weights,
                         const std::vector<double>& ratios) {
@@ -222,10 +255,11 @@ TEMPLATE_TEST_CASE("gain: very small grades, gains and weights keep their ratios
   // The unit is the one that fill_gains takes.
   const std::vector<double> small{1e-300, 2e-300}, plain_grades{1, 2};
   for (const gain kind : {gain::linear, gain::exponential}) {
-    const double unit = rankloss::detail::unit_of_gains(kind, {}, strided<const double>(small.data(), 2));
+    const double unit = rankloss::detail::unit_of_gains(kind, {}, strided<const double>(small.data(), 2), {});
     CHECK(static_cast<double>(gains_of<S>(kind, {}, small)[1]) ==
           Approx(static_cast<double>(plain(kind, {}, real(2e-300)) * real(unit))).epsilon(rounding<S>));
-    CHECK(rankloss::detail::unit_of_gains(kind, {}, strided<const double>(plain_grades.data(), 2)) == 1.0);
+    CHECK(rankloss::detail::unit_of_gains(kind, {}, strided<const double>(plain_grades.data(), 2), {}) ==
+          1.0);
   }
 }
 

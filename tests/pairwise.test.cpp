@@ -8,6 +8,7 @@
 
 #include <catch2/catch.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <limits>
@@ -161,6 +162,87 @@ TEST_CASE("pairs: lists without pairs, infinite scores, and options out of range
   CHECK(message(ndcg_loss2_plus{.weight = {.mu = -1.0}}) == "rankloss: weight.mu: -1, expected 0 to 1e30");
   CHECK(message(lambdarank{.weight = {.gain = gain::table}}) ==
         "rankloss: gain_table: size 0, expected one gain a grade");
+}
+
+TEST_CASE("pairwise: gradients of floats with equal scores, as of an untrained model") {
+  // Every pair has the same slope, so that an item's is in proportion to how many are below it less those above.
+  for (const std::size_t n : {31u, 64u, 129u, 200u, 255u, 256u, 257u, 300u}) {
+    const std::vector<float> s(n, 0.75F);
+    std::vector<float> y(n), g(n);
+    for (std::size_t i = 0; i < n; ++i) y[i] = static_cast<float>(i * 7 % n);
+    const auto check = [&](const auto& loss, double slope) {
+      evaluate(loss, list_batch<float>{.scores = s, .relevance = y}, {.gradient = g});
+      INFO(n << " items");
+      double worst = 0.0;
+      for (std::size_t i = 0; i < n; ++i)
+        worst =
+            std::max(worst, std::abs(static_cast<double>(g[i]) +
+                                     slope * (2.0 * static_cast<double>(y[i]) - static_cast<double>(n - 1))));
+      CHECK(worst <= 1e-6 * slope * static_cast<double>(n - 1));
+    };
+    const double t = 0.9985;
+    check(pairwise<pairs::logistic>{.function = {.temperature = t}}, 0.5 / t);
+    check(pairwise<pairs::soft_zero_one>{.function = {.temperature = t}}, 0.25 / t);
+    check(pairwise<pairs::exponential>{.function = {.temperature = t}}, 1.0 / t);
+    check(pairwise<pairs::hinge>{.function = {.margin = 0.3}}, 1.0);
+    check(pairwise<pairs::squared_hinge>{.function = {.margin = 0.3}}, 0.6);
+    check(pairwise<pairs::quantile>{.function = {.tau = 0.3}}, 0.3);
+  }
+}
+
+TEST_CASE("pairwise: margins and gaps of floats keep the digits in which scores miss them") {
+  const std::vector<float> s{4.001234F, 0.000567F}, grades{4.0F, 0.0F};
+  std::vector<float> g(2);
+  const double rest = static_cast<double>(s[0]) - static_cast<double>(s[1]) - 4.0;
+  const list_batch<float> batch{.scores = s, .relevance = grades};
+  CHECK(evaluate(pairwise<pairs::squared_difference>{}, batch, {.gradient = g}) ==
+        Approx(rest * rest).epsilon(1e-12));
+  CHECK(static_cast<double>(g[0]) == Approx(2 * rest).epsilon(1e-7));
+  CHECK(evaluate(pairwise<pairs::quantile>{.function = {.tau = 0.25}}, batch, {.gradient = g}) ==
+        Approx(0.75 * rest).epsilon(1e-12));
+  const double margin = 4.001;
+  CHECK(evaluate(pairwise<pairs::hinge>{.function = {.margin = margin}}, batch, {.gradient = g}) ==
+        Approx(margin - 4.0 - rest).epsilon(1e-10));
+  evaluate(pairwise<pairs::squared_hinge>{.function = {.margin = margin}}, batch, {.gradient = g});
+  CHECK(static_cast<double>(g[0]) == Approx(-2 * (margin - 4.0 - rest)).epsilon(1e-7));
+}
+
+TEMPLATE_TEST_CASE("pairwise: the Hessian of squared differences counts those that are 0", "", float,
+                   double) {
+  for (const std::size_t n : {5u, 100u, 255u, 256u, 300u, 1000u}) {
+    std::vector<TestType> s(n), g(n), h(n);
+    for (std::size_t i = 0; i < n; ++i) s[i] = static_cast<TestType>(i % 5);
+    INFO(n << " items");
+    CHECK(evaluate(pairwise<pairs::squared_difference>{}, list_batch<TestType>{.scores = s, .relevance = s},
+                   {.gradient = g, .hessian = h}) == 0.0);
+    for (std::size_t i = 0; i < n; ++i) {
+      std::size_t others = 0;
+      for (std::size_t j = 0; j < n; ++j) others += s[j] != s[i] ? 1u : 0u;
+      CHECK(h[i] == static_cast<TestType>(2 * others));
+      CHECK(g[i] == TestType{0});
+    }
+  }
+}
+
+TEMPLATE_TEST_CASE("pairwise: reciprocals of deep ranks keep the digits in which they differ", "", float,
+                   double) {
+  // The first relevant item is at rank n - 1, and the only other one behind it.
+  constexpr std::size_t n = 20000;
+  std::vector<TestType> s(n), y(n), g(n);
+  for (std::size_t i = 0; i < n; ++i) s[i] = static_cast<TestType>(n - i) / TestType(1024);
+  y[n - 2] = TestType{1};
+  const double t = 0.01;
+  evaluate(pairwise<pairs::soft_zero_one, pairs::delta_mrr>{.function = {.temperature = t}},
+           list_batch<TestType>{.scores = s, .relevance = y}, {.gradient = g});
+  real expected = 0;
+  for (std::size_t j = 0; j < n; ++j) {
+    if (j == n - 2) continue;
+    const reference::sigmoid f((real(s[j]) - real(s[n - 2])) / t);
+    const real ranks = real(j + 1) * real(n - 1), apart = std::abs(real(j) - real(n - 2));
+    expected -= f.slope / t * apart / ranks;
+  }
+  CHECK(static_cast<double>(g[n - 2]) ==
+        Approx(static_cast<double>(expected)).epsilon(sizeof(TestType) == 4 ? 2e-6 : 1e-13));
 }
 
 }  // namespace pairwise_test

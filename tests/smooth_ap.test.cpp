@@ -76,4 +76,21 @@ TEST_CASE("smooth_ap: values and gradients of the published code") {
   }
 }
 
+TEST_CASE("smooth_ap: a list without relevance has gradient 0, and not -0, alone and beside others") {
+  for (std::size_t other = 1; other <= 32; ++other)
+    for (std::size_t copies = 1; copies <= 16; ++copies) {
+      reals s(copies * other, 0.5), y(copies * other, 1.0);
+      std::vector<std::size_t> offsets{0};
+      for (std::size_t l = 1; l <= copies; ++l) offsets.push_back(l * other);
+      s.insert(s.end(), {0.5, -0.25});
+      y.insert(y.end(), {0.0, 0.0});
+      offsets.push_back(s.size());
+      reals g(s.size(), 1.0);
+      evaluate(smooth_ap{}, list_batch<double>{.scores = s, .relevance = y, .offsets = offsets},
+               {.gradient = g});
+      INFO(copies << " lists of " << other);
+      for (std::size_t i = s.size() - 2; i < s.size(); ++i) CHECK((g[i] == 0.0 && !std::signbit(g[i])));
+    }
+}
+
 }  // namespace smooth_ap_test

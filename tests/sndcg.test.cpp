@@ -415,4 +415,29 @@ TEST_CASE("sndcg: weights of any size", "[sndcg]") {
   }
 }
 
+TEMPLATE_TEST_CASE("sndcg: the grade of an item that weighs nothing changes nothing", "", float, double) {
+  for (const std::size_t n : {2u, 5u, 9u, 40u, 300u, 3000u}) {
+    std::vector<TestType> s(n), y(n), g(n), expected(n);
+    std::vector<double> w(n, 1.0);
+    for (std::size_t i = 0; i < n; ++i) {
+      s[i] = static_cast<TestType>(i * 7919 % 101) / TestType(32);
+      y[i] = static_cast<TestType>(i * 31 % 4);
+    }
+    w[n / 2] = 0.0;
+    const rankloss::sndcg loss{.temperature = 0.5};
+    const auto run = [&](double grade, std::vector<TestType>& to) {
+      y[n / 2] = static_cast<TestType>(grade);
+      return rankloss::evaluate(
+          loss, rankloss::list_batch<TestType>{.scores = s, .relevance = y, .item_weights = w},
+          {.gradient = to});
+    };
+    const double value = run(3.0, expected);
+    for (const double grade : {0.0, 100.0, 101.0, 160.0, 1e30}) {
+      INFO(n << " items, grade " << grade);
+      CHECK(run(grade, g) == value);
+      CHECK(g == expected);
+    }
+  }
+}
+
 }  // namespace sndcg_test

@@ -177,10 +177,12 @@ struct pairwise_engine {
   }
 
   /// Float lanes take half the time of double lanes. They are used where no sum is long, no number is large,
-  /// and no two different grades become equal in float.
+  /// and no two different grades become equal in float. A function that takes the difference of two scores from a
+  /// margin or a gap of relevance needs more digits of it than a float has.
   template <class T, class R>
   [[nodiscard]] static bool fits_float(const Function& function, const list<T, R>& items,
                                        const ordered_items& at) noexcept {
+    if constexpr (requires(const computed_function& f) { f.hinges(); }) return false;
     if (at.size() > tuning::longest_float_sum || items.size() == 0) return false;
     const auto [least, most] = extremes_of(items.scores);
     double range = 160.0;
@@ -189,14 +191,6 @@ struct pairwise_engine {
       return false;
     constexpr double largest = 1e10;  // squares of numbers up to this, summed over all pairs, fit in a float
     if (!(function.score_scale() >= 1.0 / largest && function.score_scale() <= largest)) return false;
-    if constexpr (requires { computed_function::relevance_shift; }) {
-      // the function also depends on differences of relevance
-      if (computed_function::relevance_shift > 0.0) {
-        const auto levels = extremes_of(items.relevance);
-        if (!(static_cast<double>(levels.least) >= -largest && static_cast<double>(levels.most) <= largest))
-          return false;
-      }
-    }
     if constexpr (!std::is_same_v<R, float> && !(std::integral<R> && sizeof(R) <= 2)) {
       for (std::size_t i = 0; i < items.size(); ++i)
         if (static_cast<double>(static_cast<float>(items.relevance[i])) !=
@@ -383,19 +377,37 @@ struct pairwise_engine {
     const std::span<S> hessian = out.hessian.empty() ? std::span<S>() : take();
     std::fill(gradient.begin(), gradient.end(), S{0});
     std::fill(hessian.begin(), hessian.end(), S{0});
-    const pair_items<S> arrays{0, n, scores, levels, weights, gradient, hessian};
+    const std::span<double> slopes = scratch.take<double>(n);
+    const std::span<double> bends = scratch.take<double>(hessian.empty() ? 0 : n);
+    std::fill(slopes.begin(), slopes.end(), 0.0);
+    std::fill(bends.begin(), bends.end(), 0.0);
 
     const auto prepared = weight.template prepare<Arch, S>(items, at, scratch);
     const auto sum = [&](const auto& f) {
-      const auto loop = [&]<bool Hessian> {
+      const auto loop = [&]<bool Hessian>(const pair_items<S>& arrays, std::size_t end) {
         if constexpr (all_pairs)
-          return loop_over_all_pairs<Arch, Hessian>(arrays, first_end, f, prepared);
+          return loop_over_all_pairs<Arch, Hessian>(arrays, end, f, prepared);
         else
           return in_score_order || loss.cutoff > 0
-                     ? loop_over_positions<Arch, Hessian>(arrays, first_end, f, prepared)
-                     : loop_over_levels<Arch, Hessian>(arrays, f, prepared);
+                     ? loop_over_positions<Arch, Hessian>(arrays, end, f, prepared)
+                     : loop_over_levels<Arch, Hessian>(arrays, end, f, prepared);
       };
-      return hessian.empty() ? loop.template operator()<false>() : loop.template operator()<true>();
+      // What an item gets from the items before it is added up one by one: in float lanes from a few of them at a time.
+      const std::size_t most =
+          single_precision<S> ? tuning::float_summands : std::max(first_end, std::size_t{1});
+      pair_totals all;
+      for (std::size_t begin = 0; begin < first_end; begin += most) {
+        const std::size_t end = std::min(begin + most, first_end);
+        const pair_items<S> arrays{begin, n, scores, levels, weights, gradient, hessian};
+        const pair_totals some = hessian.empty() ? loop.template operator()<false>(arrays, end)
+                                                 : loop.template operator()<true>(arrays, end);
+        all.value += some.value;
+        all.weight += some.weight;
+        all.count += some.count;
+        settle<S>(gradient, begin, slopes);
+        settle<S>(hessian, begin, bends);
+      }
+      return all;
     };
     pair_totals totals;
     bool done = false;
@@ -411,9 +423,18 @@ struct pairwise_engine {
     if (!done) totals = sum(by_difference<computed_function>{function});
 
     const scaled_factor scaled = factor_of(loss, totals, items, unit);
-    write_by_position<T>(gradient, scaled, at.item, out.gradient, scratch);
-    if (!hessian.empty()) write_by_position<T>(hessian, scaled, at.item, out.hessian, scratch);
+    write_by_position<T>(slopes, scaled, at.item, out.gradient, scratch);
+    if (!hessian.empty()) write_by_position<T>(bends, scaled, at.item, out.hessian, scratch);
     return scaled.of(totals.value);
+  }
+
+  /// Moves the sums of the items from `begin` on.
+  template <class S>
+  static void settle(std::span<S> sums, std::size_t begin, std::span<double> to) noexcept {
+    for (std::size_t p = begin; p < to.size(); ++p) {
+      to[p] += static_cast<double>(sums[p]);
+      sums[p] = S{0};
+    }
   }
 };
 

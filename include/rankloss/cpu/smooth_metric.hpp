@@ -3,13 +3,18 @@
 
 #include <rankloss/batch.hpp>
 #include <rankloss/detail/base/finite.hpp>
+#include <rankloss/detail/base/tuning.hpp>
 #include <rankloss/detail/data/relevant_items.hpp>
+#include <rankloss/detail/sigmoid/short_sums.hpp>
+#include <rankloss/detail/simd/lane_math.hpp>
+#include <rankloss/detail/simd/lanes.hpp>
 #include <rankloss/detail/sorting/sorted_rows.hpp>
 #include <rankloss/evaluate.hpp>
 #include <rankloss/smooth_metric.hpp>
 #include <rankloss/workspace.hpp>
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <span>
 
@@ -30,7 +35,7 @@ struct smooth_metric_engine {
     const std::span<double> by_rank = scratch.take<double>(out.gradient.size());
     const auto soft = loss.ranks(items.scores, scratch);
     double value = 0.0;
-    if constexpr (requires { requires Metric::needs_relevant_ranks; }) {
+    if constexpr (among_relevant) {
       // The relevant items are ranked as a list of their own.
       const std::span<std::size_t> which = scratch.take<std::size_t>(n);
       std::size_t count = 0;
@@ -65,13 +70,18 @@ struct smooth_metric_engine {
         for (std::size_t i = 0; i < n; ++i) out.gradient[i] = held_as<T>(sign * all[i]);
       }
     }
+    return loss_of(value);
+  }
+
+ protected:
+  [[nodiscard]] static double loss_of(double value) noexcept {
     if constexpr (less_is_better)
       return value;
     else
       return held_as<double>(Metric::best - value);
   }
 
- private:
+  static constexpr bool among_relevant = requires { requires Metric::needs_relevant_ranks; };
   /// The ranks. Those of equal scores have the same bits if the metric asks which of two ranks comes first.
   template <class T>
   [[nodiscard]] static std::span<const double> ranks_of(std::span<const double> values,
@@ -95,9 +105,118 @@ struct smooth_metric_engine {
   static constexpr double sign = less_is_better ? 1.0 : -1.0;
 };
 
+/// The same, with the ranks of short lists and their pullbacks computed for one list in each lane.
+template <class Metric>
+struct sigmoid_metric_engine : smooth_metric_engine<Metric, sigmoid_ranks> {
+  using Arch = xsimd::default_arch;  // of this translation unit, as the inline namespace says
+  using one_by_one = smooth_metric_engine<Metric, sigmoid_ranks>;
+  using one_by_one::run;
+
+  static constexpr std::size_t group_size() noexcept { return lane_count<Arch>; }
+  template <class T>
+  static constexpr std::size_t group_longest() noexcept {
+    return tuning::longest_short_sums;
+  }
+
+  template <class T, class R>
+  static void run(const smooth_metric<Metric, sigmoid_ranks>& loss, std::span<const list<T, R>> lists,
+                  std::span<const list_outputs<T>> out, std::span<double> values, workspace& scratch) {
+    using V = lanes<Arch>;
+    constexpr std::size_t w = lane_count<Arch>;
+    constexpr bool among_relevant = one_by_one::among_relevant;
+    if (short_group_sums<Arch, T>::fewer_one_by_one(lists)) {
+      for (std::size_t l = 0; l < lists.size(); ++l) values[l] = run(loss, lists[l], out[l], scratch);
+      return;
+    }
+    const workspace::scope scope(scratch);
+    const bool gradient = !out[0].gradient.empty();
+    short_group_sums<Arch, T> sums(lay_group<Arch, T, R>(lists, scratch), loss.ranks.temperature, scratch);
+    const std::size_t rows = sums.rows();
+    const auto take = [&](bool wanted) { return scratch.take<double>(wanted ? rows * w : 0); };
+
+    // What lanes compute lies by row, [rows][lanes], and what the metric computes by list, [lane][rows].
+    const std::span<double> by_row = take(true), among_by_row = take(among_relevant),
+                            counts = take(among_relevant);
+    const std::span<double> ranks = take(true), relevant_ranks = take(among_relevant);
+    if constexpr (among_relevant)
+      lay(counts, lists, [&](std::size_t l, std::size_t i) { return relevant(lists[l], i) ? 1.0 : 0.0; });
+    sums.ranks(by_row, counts, among_by_row);
+    turn(by_row, lists, ranks);
+    turn(among_by_row, lists, relevant_ranks);
+
+    const std::span<double> by_rank = take(gradient), by_relevant_rank = take(gradient && among_relevant);
+    std::fill(by_rank.begin(), by_rank.end(), 0.0);
+    std::fill(by_relevant_rank.begin(), by_relevant_rank.end(), 0.0);
+    std::array<product_input, w> units;
+    for (std::size_t l = 0; l < lists.size(); ++l) {
+      const list<T, R>& items = lists[l];
+      const auto own = [&, n = items.size()](std::span<double> numbers) {
+        return numbers.empty() ? numbers : numbers.subspan(l * rows, n);
+      };
+      values[l] = 0.0;
+      if (!loss.metric.has_relevance(items)) continue;
+      const workspace::scope measuring(scratch);
+      if constexpr (among_relevant) {
+        values[l] = one_by_one::loss_of(loss.metric.of_ranks(own(ranks), own(relevant_ranks), items,
+                                                             own(by_rank), own(by_relevant_rank), scratch));
+      } else {
+        const std::span<const double> of_items = one_by_one::ranks_of(own(ranks), items.scores, scratch);
+        values[l] = one_by_one::loss_of(loss.metric.of_ranks(of_items, items, own(by_rank), scratch));
+        units[l] = product_input(std::span<const double>(own(by_rank)), scratch);
+        std::copy(units[l].numbers().begin(), units[l].numbers().end(), own(by_rank).begin());
+      }
+    }
+    if (!gradient) return;
+
+    const auto row = [](std::span<double> numbers, std::size_t i) { return numbers.data() + i * w; };
+    const V slope(1.0 / loss.ranks.temperature);
+    const std::span<double> cotangents = take(true);
+    lay(cotangents, lists, [&](std::size_t l, std::size_t i) { return by_rank[l * rows + i]; });
+    sums.pull(cotangents, by_row);
+    // No sum is fused with the products, nor where lists go one by one.
+    for (std::size_t i = 0; i < rows; ++i)
+      opaque(V::load_aligned(row(by_row, i)) * slope).store_aligned(row(by_row, i));
+    if constexpr (among_relevant) {
+      lay(cotangents, lists, [&](std::size_t l, std::size_t i) { return by_relevant_rank[l * rows + i]; });
+      sums.pull(cotangents, counts, among_by_row);
+      for (std::size_t i = 0; i < rows; ++i)
+        (V::load_aligned(row(by_row, i)) + opaque(V::load_aligned(row(among_by_row, i)) * slope))
+            .store_aligned(row(by_row, i));
+    }
+    turn(by_row, lists, ranks);
+    for (std::size_t l = 0; l < lists.size(); ++l) {
+      const std::span<double> all = ranks.subspan(l * rows, lists[l].size());
+      if constexpr (!among_relevant) units[l].out_of_units(all);
+      // Those of a list without relevance are 0, and not the -0 that a product with a sign may be.
+      const bool counts = loss.metric.has_relevance(lists[l]);
+      for (std::size_t i = 0; i < all.size(); ++i)
+        out[l].gradient[i] = counts ? held_as<T>(one_by_one::sign * all[i]) : T{0};
+    }
+  }
+
+ private:
+  /// to[i][l] = number(l, i); 0 behind the lists.
+  template <class T, class R, class Number>
+  static void lay(std::span<double> to, std::span<const list<T, R>> lists, const Number& number) {
+    std::fill(to.begin(), to.end(), 0.0);
+    for (std::size_t l = 0; l < lists.size(); ++l)
+      for (std::size_t i = 0; i < lists[l].size(); ++i) to[i * lane_count<Arch> + l] = number(l, i);
+  }
+  /// to[l][i] = from[i][l]
+  template <class T, class R>
+  static void turn(std::span<const double> from, std::span<const list<T, R>> lists, std::span<double> to) {
+    const std::size_t rows = from.size() / lane_count<Arch>;
+    if (rows == 0) return;
+    for (std::size_t l = 0; l < lists.size(); ++l)
+      for (std::size_t i = 0; i < lists[l].size(); ++i) to[l * rows + i] = from[i * lane_count<Arch> + l];
+  }
+};
+
 }  // namespace detail
 
 template <class Metric, class Ranks>
 struct engine<smooth_metric<Metric, Ranks>, context> : detail::smooth_metric_engine<Metric, Ranks> {};
+template <class Metric>
+struct engine<smooth_metric<Metric, sigmoid_ranks>, context> : detail::sigmoid_metric_engine<Metric> {};
 
 }  // namespace rankloss::inline RANKLOSS_ABI

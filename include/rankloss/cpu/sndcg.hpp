@@ -11,6 +11,7 @@
 #include <rankloss/detail/sigmoid/cell_sums.hpp>
 #include <rankloss/detail/sigmoid/decay_rows.hpp>
 #include <rankloss/detail/sigmoid/few_gains.hpp>
+#include <rankloss/detail/sigmoid/short_sums.hpp>
 #include <rankloss/detail/sigmoid/sigmoid_layout.hpp>
 #include <rankloss/detail/sigmoid/smooth_dcg.hpp>
 #include <rankloss/detail/simd/lanes.hpp>
@@ -82,14 +83,19 @@ struct sndcg_engine {
     return 1.0 - sum_of(dcg) / best;
   }
 
-  /// Short lists, one in each lane.
+  /// Short lists, one in each lane; the shortest one after the other, where most lanes would be empty.
   template <class T, class R>
   static void run(const Loss& loss, std::span<const list<T, R>> lists, std::span<const list_outputs<T>> out,
                   std::span<double> values, workspace& scratch) {
     using V = lanes<Arch>;
     constexpr std::size_t w = lane_count<Arch>;
-    const workspace::scope scope(scratch);
     const bool plain = longest_of(lists) <= group_shortest<T>();
+    if (plain && out[0].hessian.empty() && short_group_sums<Arch, T>::fewer_one_by_one(lists)) {
+      for (std::size_t l = 0; l < lists.size(); ++l)
+        values[l] = run_by_pairs(loss, lists.subspan(l, 1), out[l].gradient, scratch);
+      return;
+    }
+    const workspace::scope scope(scratch);
     const plain_rows<Arch> unsorted = plain ? lay_group<Arch, T, R>(lists, scratch) : plain_rows<Arch>{};
     const sorted_rows<Arch> sorted =
         plain ? unsorted.rows : sort_group<Arch, T, R>(lists, loss.temperature, scratch);
@@ -121,6 +127,37 @@ struct sndcg_engine {
   }
 
  private:
+  /// One of the shortest lists, with the bits that it has in a group.
+  template <class T, class R>
+  static double run_by_pairs(const Loss& loss, std::span<const list<T, R>> one, const strided<T>& gradient,
+                             workspace& scratch) {
+    using V = lanes<Arch>;
+    const workspace::scope scope(scratch);
+    const strided<const T>& scores = one[0].scores;
+    const std::span<T> gains = scratch.take<T>(scores.size() * lane_count<Arch>);
+    const V ideals = group_gains<Arch, Discount>(loss.gain, loss.gain_table, loss.ideal, loss.cutoff, one,
+                                                 scores.size(), gains, scratch);
+    const double best = ideals.get(0);
+    if (!(best > 0.0)) {
+      for (std::size_t i = 0; i < gradient.size(); ++i) gradient[i] = T{0};
+      return 0.0;
+    }
+    const auto k = static_cast<double>(loss.cutoff);
+    const double dcg = gradient.empty() ? smooth_dcg<T, Discount, wanted::value, Arch>(
+                                              scores, loss.temperature, gains.data(), k, scratch,
+                                              [](std::size_t, const V&, auto) {})
+                                        : smooth_dcg<T, Discount, wanted::gradient, Arch>(
+                                              scores, loss.temperature, gains.data(), k, scratch,
+                                              [&, factor = -(V(1.0) / V(best)) / V(loss.temperature)](
+                                                  std::size_t i, const V& g, auto count) {
+                                                alignas(64) double row[lane_count<Arch>];
+                                                (g * factor).store_aligned(row);
+                                                for (std::size_t l = 0; l < count; ++l)
+                                                  gradient[i + l] = static_cast<T>(row[l]);
+                                              });
+    return 1.0 - dcg / best;
+  }
+
   /// DCG of each lane; writes the derivatives of the loss by item. `inverse_ideal` is 1 / ideal DCG.
   template <class T, class S>
   static lanes<Arch> differentiate(const Loss& loss, const sorted_rows<Arch>& sorted, S* gains,

@@ -118,12 +118,10 @@ struct average_precision {
     double sum = 0.0;
     for (std::size_t i = 0; i < items.size(); ++i) {
       if (!(weights[i] > 0.0)) continue;
-      const double share = weights[i] / total;
-      const detail::rank_term term = detail::reciprocal_term(ranks[i], share * relevant_ranks[i], cutoff);
-      sum += term.value;
-      if (!by_rank.empty()) by_rank[i] = term.slope;
-      if (!by_relevant_rank.empty())
-        by_relevant_rank[i] = detail::reciprocal_term(ranks[i], share, cutoff).value;
+      const detail::rank_term term = detail::reciprocal_term(ranks[i], weights[i] / total, cutoff);
+      sum += relevant_ranks[i] * term.value;
+      if (!by_rank.empty()) by_rank[i] = relevant_ranks[i] * term.slope;
+      if (!by_relevant_rank.empty()) by_relevant_rank[i] = term.value;
     }
     return sum;
   }

@@ -80,6 +80,7 @@ void check_array(std::string_view field, std::span<const T> values, std::size_t 
 /// largest is near the largest double they are in units of it, so that no sum of them overflows.
 class product_input {
  public:
+  product_input() = default;
   template <class T>
   product_input(std::span<const T> numbers, workspace& scratch) {
     double largest = 0.0;

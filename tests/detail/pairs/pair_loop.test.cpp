@@ -186,8 +186,9 @@ TEMPLATE_TEST_CASE("pair_loop: over levels, each item is preferred to all that b
               i, j, own_weight(in, i) * in.a[i] * in.b[j],
               plain_cubic(real(in.scores[i]) - real(in.scores[j]), real(in.levels[i]) - real(in.levels[j])));
     check_both(in, expected, [](arrays<S>& to, auto hessian) {
-      return rankloss::detail::loop_over_levels<arch, hessian>(
-          to.view(hessian), rankloss::detail::by_difference<cubic>{{}}, product_weights<S>{to.a, to.b});
+      return rankloss::detail::loop_over_levels<arch, hessian>(to.view(hessian), to.end,
+                                                               rankloss::detail::by_difference<cubic>{{}},
+                                                               product_weights<S>{to.a, to.b});
     });
   });
 }
@@ -266,8 +267,8 @@ TEMPLATE_TEST_CASE("pair_loop: by probabilities from exponentials, functions are
               to.view(hessian), to.end, probabilities(to), product_weights<S>{to.a, to.b});
         });
         check_both(sorted, by_levels, [&](arrays<S>& to, auto hessian) {
-          return rankloss::detail::loop_over_levels<arch, hessian>(to.view(hessian), probabilities(to),
-                                                                   product_weights<S>{to.a, to.b});
+          return rankloss::detail::loop_over_levels<arch, hessian>(
+              to.view(hessian), to.end, probabilities(to), product_weights<S>{to.a, to.b});
         });
         check_both(in, of_all, [&](arrays<S>& to, auto hessian) {
           return rankloss::detail::loop_over_all_pairs<arch, hessian, S>(to.view(hessian), to.end,

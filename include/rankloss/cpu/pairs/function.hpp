@@ -153,9 +153,9 @@ struct pair_function<pairs::exponential> : pairs::exponential {
 
 template <>
 struct pair_function<pairs::squared_difference> : pairs::squared_difference {
-  /// As hinges of the shifted scores s - y: the squares of both signs of their difference.
+  /// As hinges of the shifted scores s - y: the squares of both signs of their difference, of which one counts 0.
   [[nodiscard]] std::array<hinge_sum, 2> hinges() const noexcept {
-    return {{{.power = 2}, {.power = 2, .first_preferred = false}}};
+    return {{{.power = 2, .counts_kink = true}, {.power = 2, .first_preferred = false}}};
   }
   static constexpr double relevance_shift = 1.0;
 

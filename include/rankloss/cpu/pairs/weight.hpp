@@ -347,13 +347,16 @@ struct pair_weight<pairs::delta_mrr> : pairs::delta_mrr {
     while (first < n && !relevant(first)) ++first;
     std::size_t second = first + 1;
     while (second < n && !relevant(second)) ++second;
-    const auto reciprocal = [](std::size_t p) { return 1.0 / static_cast<double>(p + 1); };
+    // 1 / rank of p minus 1 / rank of q, as one quotient: deep ranks differ by little of their reciprocals.
+    const auto apart = [](std::size_t p, std::size_t q) {
+      return static_cast<double>(q - p) / (static_cast<double>(p + 1) * static_cast<double>(q + 1));
+    };
     for (std::size_t p = 0; p < n; ++p) {
-      to.upper[0][p] = static_cast<S>(p < first && first < n ? reciprocal(p) - reciprocal(first) : 0.0);
+      to.upper[0][p] = static_cast<S>(p < first && first < n ? apart(p, first) : 0.0);
       to.lower[0][p] = S(relevant(p) ? 1 : 0);
       to.upper[1][p] = S(p == first ? 1 : 0);
-      to.lower[1][p] = static_cast<S>(
-          relevant(p) || first >= n ? 0.0 : reciprocal(first) - reciprocal(std::min(p, second)));
+      to.lower[1][p] =
+          static_cast<S>(relevant(p) || p < first || first >= n ? 0.0 : apart(first, std::min(p, second)));
     }
   }
 };

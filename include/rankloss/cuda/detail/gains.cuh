@@ -62,6 +62,7 @@ struct gain_options {
     /// With those of an item.
     template <class T, class R>
     __device__ void add(const gain_options& gains, const device_list<T, R>& items, std::uint32_t i) {
+      if (items.weighted() && !(items.weight(i) > 0.0)) return;
       largest = fmax(largest, gains.number_of(items, i));
       if (items.weighted() && gains.number_of(items, i) > 0.0) heaviest = fmax(heaviest, items.weight(i));
     }
@@ -96,12 +97,18 @@ struct gain_options {
       g = static_cast<G>(by.unit * fmax(y, 0.0));
     else if (by.largest > 0.0 && by.largest < 1e-30)  // 2^y - 1 is y ln 2 up to rounding
       g = static_cast<G>(0.6931471805599453 * (by.unit * fmax(y, 0.0)));
-    else if (by.largest > 100.0)  // the "- 1" is below the rounding error
-      g = exp2_minus_1(static_cast<G>(fmax(y - by.largest, -1000.0))) + G{1};
-    else
+    else if (by.largest > 100.0) {
+      // 2^(y - largest) (1 - 2^-y), so that the least gain keeps its digits beside the greatest one.
+      const double held = fmin(fmax(y, 0.0), by.largest);
+      g = exp2(static_cast<G>(fmax(held - by.largest, -1000.0))) *
+          -exp2_minus_1(static_cast<G>(-fmin(held, 1000.0)));
+    } else
       g = exp2_minus_1(static_cast<G>(fmax(y, 0.0)));
-    // 0 times a weight that is too heavy is no number.
-    if (items.weighted()) g = g > G{0} ? g * static_cast<G>(by.weight_unit * items.weight(i)) : G{0};
+    // Not 0 times a weight that is too heavy, nor a gain that is too great times 0.
+    if (items.weighted()) {
+      const double weight = items.weight(i);
+      g = g > G{0} && weight > 0.0 ? g * static_cast<G>(by.weight_unit * weight) : G{0};
+    }
     return g;
   }
 

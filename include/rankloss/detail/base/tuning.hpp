@@ -111,6 +111,8 @@ inline constexpr std::size_t shortest_merge = 256;
 /// Sums over up to so many pairs of an item are formed in float lanes: by digits, because with more summands
 /// roundings in one direction add up.
 inline constexpr std::size_t longest_float_sum = 256;
+/// Items of which one after the other adds to the sum of another item in float lanes: by digits.
+inline constexpr std::size_t float_summands = 32;
 /// Items of a window whose pairs are computed one by one. Benchmark ranknet.
 inline constexpr std::size_t window_items = 64;
 /// Items of a window below which the past acts on them one by one, and items of such a window, whose pairs are computed one

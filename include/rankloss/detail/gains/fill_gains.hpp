@@ -13,6 +13,7 @@
 #include <rankloss/workspace.hpp>
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <numbers>
 #include <span>
@@ -49,26 +50,35 @@ void fill_gains(gain kind, std::span<const double> table, const strided<const R>
     });
   };
   if (kind == gain::table) {
-    const double unit = unit_of_gains(kind, table, relevance, scratch);
+    const double unit = unit_of_gains(kind, table, relevance, weights, scratch);
     fill([&](std::size_t i) { return unit * worth_in(table, static_cast<double>(relevance[i])); });
   } else if (kind == gain::linear) {
-    const double unit = unit_of_gains(kind, table, relevance, scratch);
+    const double unit = unit_of_gains(kind, table, relevance, weights, scratch);
     fill([&](std::size_t i) { return unit * std::max(static_cast<double>(relevance[i]), 0.0); });
   } else {
     const auto fill_from = [&](const auto& grades, const auto& row_at) {
-      const auto largest = static_cast<double>(extremes_of(grades, scratch).most);
+      const double largest = weights.empty() ? static_cast<double>(extremes_of(grades, scratch).most)
+                                             : largest_grade(relevance, weights);
       if (largest > 0.0 && largest < 1e-30) {  // 2^y - 1 is y ln 2 up to rounding
         const double unit = gain_unit(largest);
         return fill([&](std::size_t i) {
           return std::numbers::ln2 * (unit * std::max(static_cast<double>(grades[i]), 0.0));
         });
       }
-      // Beyond 2^100 the "- 1" is below the rounding error.
-      const batch shift(largest > 100.0 ? largest : 0.0);
-      const batch lowest(largest > 100.0 ? -1000.0 : 0.0);
-      const batch back(largest > 100.0 ? 1.0 : 0.0);
-      fill_rows(grades, row_at,
-                [&](const batch& y) { return exp2_minus_1(xsimd::max(y - shift, lowest)) + back; });
+      // What weighs nothing may have a greater grade.
+      const batch most(std::max(largest, 0.0));
+      if (largest <= 1000.0) {
+        const batch unit(largest > 100.0 ? std::exp2(-largest) : 1.0);
+        return fill_rows(grades, row_at, [=](const batch& y) {
+          return exp2_minus_1(xsimd::min(xsimd::max(y, batch(0.0)), most)) * unit;
+        });
+      }
+      // 2^(y - largest) (1 - 2^-y)
+      fill_rows(grades, row_at, [=](const batch& y) {
+        const batch held = xsimd::min(xsimd::max(y, batch(0.0)), most);
+        const batch share = batch(0.0) - exp2_minus_1(-xsimd::min(held, batch(1000.0)));
+        return exp2_minus_near(xsimd::min(most - held, batch(1000.0)), exp2m1_12) * share;
+      });
     };
     if (relevance.stride() == 1) {
       fill_from(std::span<const R>(relevance.data(), n),
@@ -92,7 +102,8 @@ void fill_gains(gain kind, std::span<const double> table, const strided<const R>
   const double factor = heaviest > 1e3 || heaviest < 1e-3 ? unit_of(heaviest) : 1.0;
   for (std::size_t i = 0; i < n; ++i) {
     const S weighted = gains[i] * static_cast<S>(factor * weights[i]);
-    gains[i] = gains[i] > S{0} ? weighted : S{0};  // 0 times a weight that is too heavy is no number
+    // Not 0 times a weight that is too heavy, nor a gain that is too great times 0.
+    gains[i] = gains[i] > S{0} && weights[i] > 0.0 ? weighted : S{0};
     largest = std::max(largest, static_cast<double>(gains[i]));
   }
   if (largest >= 1e-30) return;

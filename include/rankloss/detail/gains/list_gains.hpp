@@ -65,12 +65,9 @@ template <class T, class R>
 [[nodiscard]] gain_scale scale_of_gains(const list<T, R>& items, gain kind, std::span<const double> table,
                                         bool scaled) {
   if (!scaled) return {kind, table};
-  double largest = 0.0;
-  for (std::size_t i = 0; i < items.size_with_missed(); ++i) {
-    const auto y = static_cast<double>(items.relevance[i]);
-    largest = std::max(largest, kind == gain::table ? worth_in(table, y) : y);
-  }
-  return scale_of_gains(kind, table, largest);
+  return scale_of_gains(kind, table, largest_counted(items.relevance, items.weights, [&](double y) {
+                          return kind == gain::table ? worth_in(table, y) : y;
+                        }));
 }
 
 /// Gains of a list, including missed items, times its item weights. With `scaled` the weights are brought

@@ -33,7 +33,8 @@ struct rank_term {
 [[nodiscard]] RANKLOSS_HOST_DEVICE inline rank_term reciprocal_term(double rank, double x,
                                                                     std::size_t cutoff) noexcept {
   const auto cut = smooth_cut(rank, cutoff);
-  return {x * cut.value / rank, x * (cut.slope - cut.value / rank) / rank};
+  const double quotient = cut.value / rank;
+  return {x * quotient, x * (cut.slope - quotient) / rank};
 }
 
 /// (1 - persistence) gain cut(rank) persistence^(rank - 1)

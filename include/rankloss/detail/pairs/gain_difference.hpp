@@ -39,7 +39,7 @@ struct gain_rule {
 /// are divided by the ideal DCG, because the unit then cancels.
 template <class T, class R>
 [[nodiscard]] int gain_exponent(const gain_rule& rule, const list<T, R>& items) {
-  return rule.over_ideal ? 0 : -std::ilogb(unit_of_gains(rule.kind, rule.table, items.relevance));
+  return rule.over_ideal ? 0 : -std::ilogb(unit_of_gains(rule.kind, rule.table, items.relevance, {}));
 }
 
 /// Calls put(p, gain) for all positions. All gains are 0 where they are to be divided by an ideal DCG that is 0.

@@ -198,17 +198,18 @@ class weight_reader {
   std::size_t stride_;
 };
 
-/// Sums of w(i, j) f(s_i - s_j) over the pairs of different level. The items are in descending order of
-/// level, so every item is preferred to all items behind its own level.
+/// Sums of w(i, j) f(s_i - s_j) over the pairs of different level whose first position is below first_end. The
+/// items are in descending order of level, so every item is preferred to all items behind its own level.
 template <class Arch, bool Hessian, class S, class Function, class Weights>
-pair_totals loop_over_levels(const pair_items<S> items, const Function& function, const Weights& weights) {
+pair_totals loop_over_levels(const pair_items<S> items, std::size_t first_end, const Function& function,
+                             const Weights& weights) {
   using V = xsimd::batch<S, Arch>;
   constexpr std::size_t w = V::size;
   const V zero(S(0));
   const V lane = lane_numbers<V>();
   pair_totals totals;
   item_sums<V> own;
-  for (std::size_t i = items.begin, next = i; i < items.end; ++i) {
+  for (std::size_t i = items.begin, next = i; i < first_end; ++i) {
     if (i == next)
       while (next < items.end && items.levels[next] == items.levels[i]) ++next;
     if (next == items.end) break;

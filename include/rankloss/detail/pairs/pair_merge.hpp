@@ -35,6 +35,7 @@ struct hinge_sum {
   double factor = 1.0;
   int power = 1;
   bool first_preferred = true;
+  bool counts_kink = false;  ///< whether a pair with e = 0 has the curvature of those above it
 };
 
 /// Returns the value. Adds the derivatives by z, by item, to `gradient` and, unless it is empty, to
@@ -55,6 +56,7 @@ inline double add_hinges(std::span<const merge_item> first, std::span<const merg
       squares += weight * e * e;
     }
   } down, up;
+  const auto reaches = [&f](double e) { return f.counts_kink ? e >= 0.0 : e > 0.0; };
   double value = 0.0;
   const auto apply = [&](const merge_item& item, bool preferred, const auto& reached, double sign) {
     const double scale = f.factor * weight_of(item, preferred);
@@ -66,19 +68,21 @@ inline double add_hinges(std::span<const merge_item> first, std::span<const merg
   std::size_t next = 0;
   for (std::size_t i = 0; i < first.size(); ++i) {
     if (i > 0) down.move(first[i - 1].shifted_score - first[i].shifted_score);
-    for (double e; next < second.size() &&
-                   (e = f.margin - opaque(first[i].shifted_score - second[next].shifted_score)) > 0.0;
-         ++next)
+    for (; next < second.size(); ++next) {
+      const double e = f.margin - opaque(first[i].shifted_score - second[next].shifted_score);
+      if (!reaches(e)) break;
       down.add(weight_of(second[next], !f.first_preferred), e);
+    }
     value += apply(first[i], f.first_preferred, down, -1.0);
   }
   next = first.size();
   for (std::size_t j = second.size(); j-- > 0;) {
     if (j + 1 < second.size()) up.move(second[j].shifted_score - second[j + 1].shifted_score);
-    for (double e;
-         next > 0 && (e = f.margin - opaque(first[next - 1].shifted_score - second[j].shifted_score)) > 0.0;
-         --next)
+    for (; next > 0; --next) {
+      const double e = f.margin - opaque(first[next - 1].shifted_score - second[j].shifted_score);
+      if (!reaches(e)) break;
       up.add(weight_of(first[next - 1], f.first_preferred), e);
+    }
     static_cast<void>(apply(second[j], !f.first_preferred, up, 1.0));
   }
   return value;

@@ -5,6 +5,7 @@
 #include <rankloss/detail/gains/smooth_cut.hpp>
 #include <rankloss/detail/sigmoid/cell_sums.hpp>
 #include <rankloss/detail/sigmoid/decay_rows.hpp>
+#include <rankloss/detail/sigmoid/short_sums.hpp>
 #include <rankloss/detail/sigmoid/sigmoid_pull.hpp>
 #include <rankloss/detail/sigmoid/sorted_sums.hpp>
 #include <rankloss/detail/simd/item_rows.hpp>
@@ -114,8 +115,7 @@ lanes<Arch> smooth_dcg(const sorted_rows<Arch>& in, S* gains, double cutoff, wor
   return dcg;
 }
 
-/// The same for groups of the shortest lists, pair by pair: without a sort, and with each sigmoid and slope
-/// computed once.
+/// The same for groups of the shortest lists, pair by pair. Row i holds item i of each list; `gains` [rows][lanes].
 template <class T, class Discount, wanted Wanted, class Arch, class S, class Emit>
 lanes<Arch> smooth_dcg(const plain_rows<Arch>& in, double temperature, const S* gains, double cutoff,
                        workspace& scratch, Emit emit) {
@@ -123,76 +123,90 @@ lanes<Arch> smooth_dcg(const plain_rows<Arch>& in, double temperature, const S* 
   constexpr std::size_t w = lane_count<Arch>;
   constexpr bool gradient = Wanted != wanted::value;
   constexpr bool hessian = Wanted == wanted::hessian;
-  const std::size_t rows = in.rows.rows;
-  const std::size_t pairs = rows * (rows - 1) / 2;
   const workspace::scope scope(scratch);
-  struct sums {
-    V rank = V(1.0);                        // 1 + the sum of sigmoids over the other items
-    V slope = V(0.0), curvature = V(0.0);   // sums of sigmoid' and +-sigmoid'' over the other items
-    V by_rank = V(0.0), by_rank2 = V(0.0);  // derivatives of the DCG
-    V gradient = V(0.0), square = V(0.0), bend = V(0.0);  // by s / temperature
+  short_group_sums<Arch, T, hessian> sums(in, temperature, scratch);
+  const std::size_t rows = sums.rows();
+  const std::span<double> ranks = scratch.take<double>(rows * w);
+  const std::span<double> by_rank = scratch.take<double>(gradient ? rows * w : 0);
+  const std::span<double> by_rank2 = scratch.take<double>(hessian ? rows * w : 0);
+  const auto row = [](std::span<const double> in_rows, std::size_t i) {
+    return V::load_aligned(in_rows.data() + i * w);
   };
-  const std::span<sums> item = scratch.take<sums>(rows);
-  const std::span<V> slopes = scratch.take<V>(gradient ? pairs : 0);
-  const std::span<V> bends = scratch.take<V>(hessian ? pairs : 0);
-  std::fill(item.begin(), item.end(), sums());
-  const V scale(1.0 / temperature);
-  std::size_t at = 0;
-  for (std::size_t i = 0; i < rows; ++i) {
-    const V x = V::load_aligned(in.x.data() + i * w);
-    for (std::size_t j = i + 1; j < rows; ++j, ++at) {
-      const V other = V::load_aligned(in.x.data() + j * w);
-      const V gap = xsimd::select(in.holds(j), (x - other) * scale, V(1e300));  // padding is far below
-      const V u = exp_minus(xsimd::abs(gap));
-      const V high = V(1.0) / (V(1.0) + u);
-      const V low = u * high;
-      const auto first = gap > V(0.0);
-      item[i].rank += xsimd::select(first, low, high);
-      item[j].rank += xsimd::select(first, high, low);
-      if constexpr (gradient) {
-        const V slope = low * high;
-        item[i].slope += slope;
-        item[j].slope += slope;
-        slopes[at] = slope;
-        if constexpr (hessian) {
-          const V curvature = slope * (high - low);
-          const V bend = xsimd::select(first, curvature, -curvature);
-          item[i].curvature -= bend;
-          item[j].curvature += bend;
-          bends[at] = bend;
-        }
-      }
-    }
-  }
+  sums.ranks(ranks, {}, {});
   V dcg(0.0);
   with_smooth_cut<Wanted>(cutoff, [&]<bool Cut>(double k) {
     for (std::size_t i = 0; i < rows; ++i) {
-      const discounted_gain<T, Discount, Cut, V> here(load_row<Arch>(gains + i * w), item[i].rank, k);
-      dcg += here.value;
-      item[i].by_rank = here.slope;
-      item[i].by_rank2 = here.curvature;
+      const discounted_gain<T, Discount, Cut, V> here(load_row<Arch>(gains + i * w), row(ranks, i), k);
+      dcg += opaque(here.value);  // no sum is fused with it, nor in the form for one list
+      if constexpr (gradient) here.slope.store_aligned(by_rank.data() + i * w);
+      if constexpr (hessian) here.curvature.store_aligned(by_rank2.data() + i * w);
     }
   });
   if constexpr (gradient) {
-    at = 0;
-    for (std::size_t i = 0; i < rows; ++i)
-      for (std::size_t j = i + 1; j < rows; ++j, ++at) {
-        const V pull = (item[j].by_rank - item[i].by_rank) * slopes[at];
-        item[i].gradient += pull;
-        item[j].gradient -= pull;
-        if constexpr (hessian) {
-          const V square = slopes[at] * slopes[at];
-          item[i].square = xsimd::fma(item[j].by_rank2, square, item[i].square);
-          item[j].square = xsimd::fma(item[i].by_rank2, square, item[j].square);
-          item[i].bend -= item[j].by_rank * bends[at];
-          item[j].bend += item[i].by_rank * bends[at];
-        }
-      }
-    for (std::size_t i = 0; i < rows; ++i) {
-      const sums& own = item[i];
-      emit(i, own.gradient,
-           own.square + own.by_rank2 * own.slope * own.slope + own.bend - own.by_rank * own.curvature);
+    const std::span<double> pulls = scratch.take<double>(rows * w);
+    sums.pull(by_rank, pulls);
+    struct second {
+      V slope = V(0.0), curvature = V(0.0);  // sums of sigmoid' and +-sigmoid'' over the other items
+      V square = V(0.0), bend = V(0.0);
+    };
+    const std::span<second> item = scratch.take<second>(hessian ? rows : 0);
+    if constexpr (hessian) {
+      std::fill(item.begin(), item.end(), second());
+      sums.for_pairs([&](std::size_t i, std::size_t j, std::size_t at) {
+        const V slope = sums.slope(at), curvature = sums.curvature(at), square = slope * slope;
+        item[i].slope += slope;
+        item[j].slope += slope;
+        item[i].curvature += curvature;
+        item[j].curvature -= curvature;
+        item[i].square = xsimd::fma(row(by_rank2, j), square, item[i].square);
+        item[j].square = xsimd::fma(row(by_rank2, i), square, item[j].square);
+        item[i].bend += row(by_rank, j) * curvature;
+        item[j].bend -= row(by_rank, i) * curvature;
+      });
     }
+    for (std::size_t i = 0; i < rows; ++i) {
+      if constexpr (hessian) {
+        const second& own = item[i];
+        emit(i, row(pulls, i),
+             own.square + row(by_rank2, i) * own.slope * own.slope + own.bend -
+                 row(by_rank, i) * own.curvature);
+      } else {
+        emit(i, row(pulls, i), V(0.0));
+      }
+    }
+  }
+  return dcg;
+}
+
+/// The same for one such list, with the bits that it has in a group. `emit(i, g, count)` receives the derivatives of
+/// the items from i on. `gains` [n].
+template <class T, class Discount, wanted Wanted, class Arch, class S, class Emit>
+double smooth_dcg(const strided<const T>& scores, double temperature, const S* gains, double cutoff,
+                  workspace& scratch, Emit emit) {
+  using V = lanes<Arch>;
+  static_assert(Wanted != wanted::hessian);
+  const std::size_t n = scores.size();
+  const workspace::scope scope(scratch);
+  short_sums<Arch, T> sums(scores, temperature, scratch);
+  const std::span<double> ranks = scratch.take<double>(n);
+  const std::span<double> terms = scratch.take<double>(n);
+  const std::span<double> by_rank = scratch.take<double>(n);
+  sums.ranks(ranks);
+  with_smooth_cut<Wanted>(cutoff, [&]<bool Cut>(double k) {
+    for_rows<Arch>(n, [&](std::size_t i, auto count) {
+      const discounted_gain<T, Discount, Cut, V> here(load_items<Arch>(gains + i, count),
+                                                      load_items<Arch>(ranks.data() + i, count, 1.0), k);
+      store_items<Arch>(terms.data() + i, count, here.value);
+      if constexpr (Wanted == wanted::gradient) store_items<Arch>(by_rank.data() + i, count, here.slope);
+    });
+  });
+  double dcg = 0.0;
+  for (const double term : terms) dcg += term;
+  if constexpr (Wanted == wanted::gradient) {
+    const std::span<double> pulls = scratch.take<double>(n);
+    sums.pull(by_rank, pulls);
+    for_rows<Arch>(
+        n, [&](std::size_t i, auto count) { emit(i, load_items<Arch>(pulls.data() + i, count), count); });
   }
   return dcg;
 }
