@@ -115,7 +115,7 @@ struct sigmoid_metric_engine : smooth_metric_engine<Metric, sigmoid_ranks> {
   static constexpr std::size_t group_size() noexcept { return lane_count<Arch>; }
   template <class T>
   static constexpr std::size_t group_longest() noexcept {
-    return tuning::longest_short_sums;
+    return tuning::longest_short_sums<T>;
   }
 
   template <class T, class R>

@@ -67,9 +67,10 @@ inline constexpr std::size_t bin_items = std::size_t{1} << 14;
 
 // sndcg and sigmoid ranks.
 
-/// Groups of lists of up to so many items are summed over all pairs, without a sort. Benchmark sndcg_batch.
+/// Lists of up to so many items are summed over all pairs, without a sort: where a batch of them takes no more than an
+/// eighth longer, since a list by itself takes less than half. Benchmarks sndcg_batch, sndcg.
 template <class T>
-inline constexpr std::size_t longest_by_pairs = by_precision<T>(8, 12);
+inline constexpr std::size_t longest_by_pairs = by_precision<T>(16, 20);
 /// Lists of up to so many items are computed one in each lane. Benchmark sndcg; in double by digits, which
 /// long chains of a scan lose where more items have scores close to each other.
 template <class T>
@@ -84,7 +85,8 @@ inline constexpr std::size_t crowded_cell = 256;
 inline constexpr std::size_t crowded_mean = 4;
 
 /// Sigmoid ranks of lists of up to so many items are summed pair by pair. Benchmark smooth_ap_batch.
-inline constexpr std::size_t longest_short_sums = 32;
+template <class T>
+inline constexpr std::size_t longest_short_sums = by_precision<T>(32, 64);
 
 /// Items with gain up to which each is compared with all items of a long list. Benchmark sndcg_single.
 inline constexpr std::size_t few_gains = 4;

@@ -147,7 +147,7 @@ class sigmoid_sums {
  private:
   using cells_type = cell_list<Arch, T>;
 
-  [[nodiscard]] bool by_pairs() const noexcept { return n_ <= tuning::longest_short_sums; }
+  [[nodiscard]] bool by_pairs() const noexcept { return n_ <= tuning::longest_short_sums<T>; }
 
   void from_slots(std::span<const double> by_slot, std::span<double> out) const {
     const std::span<const std::uint32_t> slots = in_.cells.slots();
