@@ -440,4 +440,22 @@ TEMPLATE_TEST_CASE("sndcg: the grade of an item that weighs nothing changes noth
   }
 }
 
+TEST_CASE("sndcg: a list without gain has gradient 0, and not -0, alone and beside others") {
+  for (const std::size_t other : {1u, 2u, 3u, 8u, 16u, 20u, 21u, 40u})
+    for (std::size_t copies = 0; copies <= 9; ++copies) {
+      std::vector<double> s(copies * other, 0.5), y(copies * other, 1.0);
+      std::vector<std::size_t> offsets{0};
+      for (std::size_t l = 1; l <= copies; ++l) offsets.push_back(l * other);
+      s.insert(s.end(), {0.5, -0.25, 0.125});
+      y.insert(y.end(), {0.0, 0.0, 0.0});
+      offsets.push_back(s.size());
+      std::vector<double> g(s.size(), 1.0);
+      rankloss::evaluate(rankloss::sndcg{},
+                         rankloss::list_batch<double>{.scores = s, .relevance = y, .offsets = offsets},
+                         {.gradient = g});
+      INFO(copies << " lists of " << other);
+      for (std::size_t i = s.size() - 3; i < s.size(); ++i) CHECK((g[i] == 0.0 && !std::signbit(g[i])));
+    }
+}
+
 }  // namespace sndcg_test

@@ -188,9 +188,9 @@ struct sigmoid_metric_engine : smooth_metric_engine<Metric, sigmoid_ranks> {
       const std::span<double> all = ranks.subspan(l * rows, lists[l].size());
       if constexpr (!among_relevant) units[l].out_of_units(all);
       // Those of a list without relevance are 0, and not the -0 that a product with a sign may be.
-      const bool counts = loss.metric.has_relevance(lists[l]);
+      const bool any = loss.metric.has_relevance(lists[l]);
       for (std::size_t i = 0; i < all.size(); ++i)
-        out[l].gradient[i] = counts ? held_as<T>(one_by_one::sign * all[i]) : T{0};
+        out[l].gradient[i] = any ? held_as<T>(one_by_one::sign * all[i]) : T{0};
     }
   }
 

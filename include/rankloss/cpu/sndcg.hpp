@@ -121,8 +121,8 @@ struct sndcg_engine {
         .store_aligned(dcg);
     for (std::size_t l = 0; l < lists.size(); ++l) {
       values[l] = best[l] > 0.0 ? 1.0 - dcg[l] / best[l] : 0.0;
-      if (gradient) copy(gradients.data() + l * rows, out[l].gradient);
-      if (hessian) copy(hessians.data() + l * rows, out[l].hessian);
+      if (gradient) copy(gradients.data() + l * rows, best[l] > 0.0, out[l].gradient);
+      if (hessian) copy(hessians.data() + l * rows, best[l] > 0.0, out[l].hessian);
     }
   }
 
@@ -213,9 +213,10 @@ struct sndcg_engine {
     return dcg;
   }
 
+  /// Those of a list without gain are 0, and not the -0 that a product may be.
   template <class T>
-  static void copy(const T* from, const strided<T>& to) noexcept {
-    for (std::size_t i = 0; i < to.size(); ++i) to[i] = from[i];
+  static void copy(const T* from, bool any, const strided<T>& to) noexcept {
+    for (std::size_t i = 0; i < to.size(); ++i) to[i] = any ? from[i] : T{0};
   }
 };
 
