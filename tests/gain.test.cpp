@@ -167,10 +167,10 @@ TEMPLATE_TEST_CASE("gain: what an item weighs that is worth nothing changes noth
       for (const bool some : {true, false}) {
         const auto relevance = some ? y : std::vector<int>(y.size());
         const auto expected = gains_of<TestType>(kind, table_for(kind), relevance, weights);
-        for (const double w : {0.0, 1e-308, 1e300, std::numeric_limits<double>::max()}) {
-          INFO("unit " << unit << ", weight " << w);
+        for (const double weight : {0.0, 1e-308, 1e300, std::numeric_limits<double>::max()}) {
+          INFO("unit " << unit << ", weight " << weight);
           for (std::size_t i = 0; i < y.size(); ++i)
-            if (expected[i] == 0) weights[i] = w;
+            if (expected[i] == 0) weights[i] = weight;
           CHECK(gains_of<TestType>(kind, table_for(kind), relevance, weights) == expected);
         }
       }
