@@ -104,11 +104,12 @@ TEST_CASE("sndcg refuses gains below 0") {
 }  // namespace
 
 TEMPLATE_TEST_CASE("sndcg: value and gradient are those of the O(n^2) sums", "[sndcg]", float, double) {
-  // Up to 256 items a list is one of a group, beyond it is cut into lanes or cells, as its density asks for.
+  // Up to 256 or 512 items, by the lanes, a list is one of a group, beyond it is cut into lanes or cells, as its density
+  // asks for.
   for (const shape kind : {shape::normal, shape::ties, shape::few_far_away, shape::crowd_and_loners,
                            shape::equal, shape::clusters})
     for (const double temperature : {1e-3, 1e-2, 0.3, 10.0})
-      for (const std::size_t n : {1, 2, 3, 7, 16, 33, 128, 255, 256, 257, 600})
+      for (const std::size_t n : {1, 2, 3, 7, 16, 33, 128, 255, 256, 257, 512, 513, 600})
         check_against_reference<TestType>(kind, n, temperature, n % 2 == 0);
 }
 
@@ -456,6 +457,57 @@ TEST_CASE("sndcg: a list without gain has gradient 0, and not -0, alone and besi
       INFO(copies << " lists of " << other);
       for (std::size_t i = s.size() - 3; i < s.size(); ++i) CHECK((g[i] == 0.0 && !std::signbit(g[i])));
     }
+}
+
+TEMPLATE_TEST_CASE("sndcg: a list has the same bits alone and beside others", "", float, double) {
+  using T = TestType;
+  // Some with few items of gain, some with none, and of lengths that are computed in several ways.
+  std::mt19937_64 random(11);
+  for (const std::size_t longest : {24u, 63u, 64u, 65u, 128u, 257u, 513u})
+    for (const std::size_t count : {2u, 3u, 5u, 8u, 9u, 17u})
+      for (const double temperature : {0.02, 1.0}) {
+        std::vector<std::size_t> offsets{0};
+        for (std::size_t l = 0; l < count; ++l)
+          offsets.push_back(offsets.back() + (l == 0 ? longest : 1 + random() % longest));
+        const std::vector<T> s =
+            make_scores<T>(shape::crowd_and_loners, offsets.back(), static_cast<unsigned>(random()));
+        std::vector<T> y(s.size());
+        std::vector<double> weights(s.size());
+        for (std::size_t l = 0; l < count; ++l) {
+          const std::size_t kind = random() % 4;  // graded, real-valued, few items of gain, none
+          for (std::size_t i = offsets[l]; i < offsets[l + 1]; ++i)
+            y[i] = kind == 0   ? T(random() % 4)
+                   : kind == 1 ? T(random() % 4096) / 1024
+                   : kind == 2 ? T((i - offsets[l]) % 60 == 7)
+                               : T{0};
+        }
+        for (double& x : weights) x = static_cast<double>(random() % 5);
+        const std::size_t cutoff = random() % 2 == 0 ? 0 : 10;
+        const rankloss::sndcg loss{.temperature = temperature, .cutoff = cutoff};
+        std::vector<T> g(s.size());
+        std::vector<double> values(count);
+        rankloss::evaluate(loss,
+                           rankloss::list_batch<T>{.scores = s,
+                                                   .relevance = y,
+                                                   .offsets = offsets,
+                                                   .item_weights = weights,
+                                                   .reduction = rankloss::reduction::sum},
+                           {.gradient = g, .per_list = values});
+        std::size_t different = 0;
+        for (std::size_t l = 0; l < count; ++l) {
+          const std::size_t at = offsets[l], n = offsets[l + 1] - at;
+          const auto part = [&](const auto& all) { return std::span(all).subspan(at, n); };
+          const rankloss::list_batch<T> batch{
+              .scores = part(s), .relevance = part(y), .item_weights = part(weights)};
+          std::vector<T> alone(n);
+          different += rankloss::evaluate(loss, batch, {.gradient = alone}) == values[l] ? 0u : 1u;
+          different += rankloss::evaluate(loss, batch, {}) == values[l] ? 0u : 1u;
+          for (std::size_t i = 0; i < n; ++i) different += alone[i] == g[at + i] ? 0u : 1u;
+        }
+        INFO("up to " << longest << " items, " << count << " lists, temperature " << temperature
+                      << ", cutoff " << cutoff);
+        CHECK(different == 0);
+      }
 }
 
 }  // namespace sndcg_test

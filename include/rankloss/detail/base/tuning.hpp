@@ -71,10 +71,15 @@ inline constexpr std::size_t bin_items = std::size_t{1} << 14;
 /// eighth longer, since a list by itself takes less than half. Benchmarks sndcg_batch, sndcg.
 template <class T>
 inline constexpr std::size_t longest_by_pairs = by_precision<T>(16, 20);
-/// Lists of up to so many items are computed one in each lane. Benchmark sndcg; in double by digits, which
-/// long chains of a scan lose where more items have scores close to each other.
+/// Lists of up to so many items are computed one in each lane. Benchmarks sweep_sndcg, sndcg: a list by itself has its
+/// terms in the lanes, which takes more time than parts of it in the lanes, the more so the fewer they are. In double by
+/// digits, which long chains of a scan lose where more items have scores close to each other.
 template <class T>
-inline constexpr std::size_t longest_in_lane = by_precision<T>(256, 64);
+[[nodiscard]] constexpr std::size_t longest_in_lane(std::size_t lanes) noexcept {
+  return by_precision<T>(lanes < 8 ? 256 : 512, 64);
+}
+/// The same where a Hessian is wanted: a list by itself fills one lane then.
+inline constexpr std::size_t longest_hessian_in_lane = 256;
 /// Items of a cell, in the mean, from which on cells are faster than scans: without a sort, which scans need, and where
 /// the list has been sorted. Benchmarks sndcg_temperature, sndcg_batch_temperature and sweep_sndcg.
 inline constexpr std::size_t cell_items = 16;
@@ -88,8 +93,10 @@ inline constexpr std::size_t crowded_mean = 4;
 template <class T>
 inline constexpr std::size_t longest_short_sums = by_precision<T>(32, 64);
 
-/// Items with gain up to which each is compared with all items of a long list. Benchmark sndcg_single.
+/// Items with gain up to which each is compared with all items, and the length of a list from which on. Benchmarks
+/// sndcg_single, sndcg_batch.
 inline constexpr std::size_t few_gains = 4;
+inline constexpr std::size_t shortest_few_gains = 64;
 
 /// The same for neural_ndcg, whatever the type. Benchmark neural_ndcg.
 inline constexpr std::size_t longest_band_in_lane = 256;

@@ -5,6 +5,8 @@
 #include <rankloss/detail/base/finite.hpp>
 #include <rankloss/detail/base/tuning.hpp>
 #include <rankloss/detail/data/contiguous_items.hpp>
+#include <rankloss/detail/gains/ideal_dcg.hpp>
+#include <rankloss/detail/gains/lane_discounts.hpp>
 #include <rankloss/detail/sigmoid/smooth_dcg.hpp>
 #include <rankloss/detail/simd/item_rows.hpp>
 #include <rankloss/detail/simd/lane_math.hpp>
@@ -42,6 +44,16 @@ class few_gains {
     items_ = own;
     count_ = found;
     few_ = true;
+  }
+
+  /// The ideal DCG of the list.
+  template <class Discount>
+  [[nodiscard]] double ideal(rankloss::ideal kind, std::size_t cutoff, std::span<const T> gains,
+                             workspace& scratch) const {
+    std::array<T, tuning::few_gains> own{};
+    for (std::size_t k = 0; k < count_; ++k) own[k] = gains[items_[k]];
+    return ideal_dcg<lane_discounts<Arch, Discount>, T>(kind, cutoff, std::span<const T>(own.data(), count_),
+                                                        scratch);
   }
 
   /// Whether this is the way.

@@ -79,7 +79,7 @@ template <class T, bool Hessian, class Arch, class S, class Emit>
   scan_rows_up<K, channels>(in, weights, [&](std::size_t i, const auto& state) {
     const V a = load_row<Arch>(at.a + i * w) - centre;
     const V slope = load_row<Arch>(at.slopes + i * w);
-    const V g = load_row<Arch>(at.above + i * w) + state[0].dot(constants::slope) - a * slope;
+    const V g = xsimd::fnma(a, slope, load_row<Arch>(at.above + i * w) + state[0].dot(constants::slope));
     V h(0.0);
     if constexpr (Hessian) {
       const V bend = load_row<Arch>(at.bends + i * w) - state[0].dot(constants::curvature);

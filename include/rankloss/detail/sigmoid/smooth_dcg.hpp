@@ -7,6 +7,7 @@
 #include <rankloss/detail/sigmoid/decay_rows.hpp>
 #include <rankloss/detail/sigmoid/short_sums.hpp>
 #include <rankloss/detail/sigmoid/sigmoid_pull.hpp>
+#include <rankloss/detail/sigmoid/skewed_sums.hpp>
 #include <rankloss/detail/sigmoid/sorted_sums.hpp>
 #include <rankloss/detail/simd/item_rows.hpp>
 #include <rankloss/detail/simd/lane_math.hpp>
@@ -36,7 +37,8 @@ struct discounted_gain {
     if constexpr (Cut) {
       const auto cut = smooth_cut(rank, cutoff);
       curvature = curvature * cut.value + V(2.0) * slope * cut.slope + value * cut.curvature;
-      slope = slope * cut.value + value * cut.slope;
+      // Which product is fused with the sum must not be the compiler's choice: it may differ from form to form.
+      slope = xsimd::fma(slope, cut.value, opaque(value * cut.slope));
       value *= cut.value;
     }
   }
@@ -94,7 +96,7 @@ lanes<Arch> smooth_dcg(const sorted_rows<Arch>& in, S* gains, double cutoff, wor
                      state[0].dot(constants::sigmoid);
       const V g = load_row<Arch>(gains + i * w);
       const discounted_gain<T, Discount, Cut, V> item(g, rank, k);
-      dcg += item.value;
+      dcg += opaque(item.value);  // no sum is fused with it, nor in the form for one list
       if constexpr (gradient) {
         const V slopes_here = load_row<Arch>(slopes + i * w) + state[0].dot(constants::slope);
         store_row<Arch>(slopes + i * w, slopes_here);
@@ -207,6 +209,74 @@ double smooth_dcg(const strided<const T>& scores, double temperature, const S* g
     sums.pull(by_rank, pulls);
     for_rows<Arch>(
         n, [&](std::size_t i, auto count) { emit(i, load_items<Arch>(pulls.data() + i, count), count); });
+  }
+  return dcg;
+}
+
+/// The same for one list that is sorted, with the bits that it has as one lane of a group. `emit(i, g, count)` as above.
+/// `gains` [n], in the order of the sort.
+template <class T, class Discount, wanted Wanted, class Arch, std::size_t K, class S, class Emit>
+double smooth_dcg(skewed_sums<Arch, K>& sums, std::span<const S> gains, double cutoff, workspace& scratch,
+                  Emit emit) {
+  using V = lanes<Arch>;
+  using constants = kernel_constants<T>;
+  using sides = typename skewed_sums<Arch, K>::both_sides;
+  static_assert(Wanted != wanted::hessian && K == constants::count);
+  constexpr bool gradient = Wanted == wanted::gradient;
+  const std::size_t n = gains.size();
+  const workspace::scope scope(scratch);
+  const auto numbers = [&](bool needed) { return scratch.take<double>(needed ? n : 0); };
+  const sides ranks{numbers(true), numbers(true)};
+  const sides slope_sides{numbers(gradient), numbers(gradient)};
+  const std::span<double> terms = numbers(true), slopes = numbers(gradient), by_rank = numbers(gradient);
+  if constexpr (gradient)
+    sums.template of_ones<2>({&constants::sigmoid, &constants::slope}, {ranks, slope_sides});
+  else
+    sums.template of_ones<1>({&constants::sigmoid}, {ranks});
+
+  // A group keeps what lies above in the type of the scores.
+  const auto kept = [](const V& x) {
+    alignas(64) S row[lane_count<Arch>];
+    store_row<Arch>(row, x);
+    return load_row<Arch>(row);
+  };
+  with_smooth_cut<Wanted>(cutoff, [&]<bool Cut>(double k) {
+    for_rows<Arch>(n, [&](std::size_t i, auto count) {
+      const V rank = V(1.0) + (V(static_cast<double>(i)) + lane_numbers<V>()) -
+                     kept(load_items<Arch>(ranks.above.data() + i, count)) +
+                     load_items<Arch>(ranks.below.data() + i, count);
+      const discounted_gain<T, Discount, Cut, V> item(load_items<Arch>(gains.data() + i, count), rank, k);
+      store_items<Arch>(terms.data() + i, count, item.value);
+      if constexpr (gradient) {
+        store_items<Arch>(slopes.data() + i, count,
+                          kept(load_items<Arch>(slope_sides.above.data() + i, count)) +
+                              load_items<Arch>(slope_sides.below.data() + i, count));
+        store_items<Arch>(by_rank.data() + i, count, item.slope);
+      }
+    });
+  });
+  double dcg = 0.0;
+  pull_centre<Arch> all;
+  for (std::size_t i = n; i-- > 0;) {
+    dcg += terms[i];
+    // A product of vectors that hold one number each may be formed outside of its sum.
+    if constexpr (gradient) all.add(opaque(V(slopes[i])), opaque(V(by_rank[i])));
+  }
+  if constexpr (gradient) {
+    const V centre = all.of_each();
+    for_rows<Arch>(n, [&](std::size_t i, auto count) {
+      store_items<Arch>(by_rank.data() + i, count,
+                        kept(load_items<Arch>(by_rank.data() + i, count)) - centre);
+    });
+    sums.weighted(by_rank, constants::slope, slope_sides);
+    for_rows<Arch>(n, [&](std::size_t i, auto count) {
+      const V others = kept(load_items<Arch>(slope_sides.above.data() + i, count)) +
+                       load_items<Arch>(slope_sides.below.data() + i, count);
+      emit(i,
+           xsimd::fnma(load_items<Arch>(by_rank.data() + i, count),
+                       kept(load_items<Arch>(slopes.data() + i, count)), others),
+           count);
+    });
   }
   return dcg;
 }

@@ -52,17 +52,19 @@ struct scan_states {
   [[gnu::always_inline]] lanes<Arch> dot(const std::array<double, N>& c) const noexcept {
     static_assert(N % 2 == 0 && N <= K);
     // Two independent sums halve the chain of dependent additions. Each sum is over neighbouring terms: their
-    // signs alternate, so that each sum stays small.
-    return sum_terms<0, N / 2>(c) + sum_terms<N / 2, N>(c);
+    // signs alternate, so that each sum stays small. They run upwards, as those of skewed_sums.hpp have to.
+    return sum_terms<0, N / 2>(c, lanes<Arch>(0.0)) + sum_terms<N / 2, N>(c, lanes<Arch>(0.0));
   }
 
  private:
   template <std::size_t k, std::size_t end, std::size_t N>
-  [[gnu::always_inline]] lanes<Arch> sum_terms(const std::array<double, N>& c) const noexcept {
+  [[gnu::always_inline]] lanes<Arch> sum_terms(const std::array<double, N>& c,
+                                               const lanes<Arch>& sum) const noexcept {
+    const lanes<Arch> next = xsimd::fma(lanes<Arch>(c[k]), s[k], sum);
     if constexpr (k + 1 == end)
-      return lanes<Arch>(c[k]) * s[k];
+      return next;
     else
-      return xsimd::fma(lanes<Arch>(c[k]), s[k], sum_terms<k + 1, end>(c));
+      return sum_terms<k + 1, end>(c, next);
   }
 };
 
