@@ -164,10 +164,14 @@ TEMPLATE_TEST_CASE("sorted_rows: one list over all lanes, a stretch a lane", "",
           CHECK(rows.seams.decay_up[l] == (first > 0 ? exp_of(x(first - 1) - x(last - 1)) : Approx(0.0)));
           // What the warming up leaves out is further than the reach of the nearest item.
           const double reach = rankloss::detail::kernel_constants<T>::reach * temperature;
-          for (std::size_t p = first; p < last; ++p) {
-            if (last < n && p - first < rows.seams.warm_down) CHECK(x(p) - x(last - 1) > reach);
-            if (first > 0 && p - first >= rows.seams.warm_up) CHECK(x(first) - x(p) > reach);
-          }
+          const double parts[3] = {1.0, 3.0, rankloss::detail::kernel_constants<T>::count / 2 + 1.0};
+          for (std::size_t p = first; p < last; ++p)
+            for (std::size_t part = 0; part < 3; ++part) {
+              if (last < n && p - first < rows.seams.warm_down[part])
+                CHECK(x(p) - x(last - 1) > reach / parts[part]);
+              if (first > 0 && p - first >= rows.seams.warm_up[part])
+                CHECK(x(first) - x(p) > reach / parts[part]);
+            }
         }
       }
     }
@@ -182,8 +186,12 @@ TEST_CASE("sorted_rows: warming up begins as late as it may") {
   const auto sorted = rankloss::detail::sort_list<double>(strided<const double>(s.data(), n), scratch);
   const auto rows = rankloss::detail::lay_in_rows<arch>(sorted, 1.0, scratch);
   const auto within = static_cast<std::size_t>((42.0 + std::log(static_cast<double>(n))) / 2.0) + 1;
-  CHECK(rows.seams.warm_down == 50 - within);
-  CHECK(rows.seams.warm_up == within);
+  // Of those of the third term a third, and of those of the twelfth a twelfth.
+  const auto part = [&](double k) {
+    return static_cast<std::size_t>((42.0 + std::log(static_cast<double>(n))) / k / 2.0) + 1;
+  };
+  CHECK(rows.seams.warm_down == std::array<std::size_t, 3>{50 - within, 50 - part(3.0), 50 - part(12.0)});
+  CHECK(rows.seams.warm_up == std::array<std::size_t, 3>{within, part(3.0), part(12.0)});
 }
 
 TEMPLATE_TEST_CASE("sorted_rows: gather and scatter go by the order, and leave out what has ended", "", float,

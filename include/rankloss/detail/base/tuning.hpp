@@ -61,7 +61,7 @@ inline constexpr std::size_t longest_short_sort = 32;
 }
 /// Items from which on digits may have 11 bits, and from which on a list is brought into bins before it is
 /// sorted, and the items of a bin. Benchmark argsort.
-inline constexpr std::size_t shortest_wide_digits = 512;
+inline constexpr std::size_t shortest_wide_digits = 2048;
 inline constexpr std::size_t shortest_partition = std::size_t{1} << 17;
 inline constexpr std::size_t bin_items = std::size_t{1} << 14;
 

@@ -76,11 +76,12 @@ template <class Arch, class T>
   }
 
   // Items further than `reach` from the item at the end of their stretch are negligible beside that item,
-  // however far away the neighbouring stretch is.
+  // however far away the neighbouring stretch is; for term k a k-th part of that suffices.
   stretches& seams = sorted.seams;
   const double reach = (kernel_constants<T>::reach + std::log(static_cast<double>(n))) * temperature;
-  seams.warm_down = rows;
-  seams.warm_up = 0;
+  constexpr double parts[3] = {1.0, 3.0, static_cast<double>(kernel_constants<T>::count / 2 + 1)};
+  seams.warm_down.fill(rows);
+  seams.warm_up.fill(0);
   alignas(64) double down[w],
       up[w];  // distances from the first item of a lane to that of the next one, and so on
   std::fill_n(down, w, 1e300);
@@ -93,15 +94,26 @@ template <class Arch, class T>
     const auto end = by_score.x.begin() + static_cast<std::ptrdiff_t>(last);
     if (last < n) {
       down[l] = scale * (x(first) - x(last));
-      const auto near =
-          std::partition_point(begin, end, [&](T s) { return static_cast<double>(s) - x(last - 1) > reach; });
-      seams.warm_down = std::min(seams.warm_down, static_cast<std::size_t>(near - begin));
+      // A search is needed only where the row before those that are kept for other lanes is within reach too.
+      for (std::size_t part = 0; part < 3; ++part) {
+        std::size_t& kept = seams.warm_down[part];
+        const auto beyond = [&, own = reach / parts[part]](T s) {
+          return static_cast<double>(s) - x(last - 1) > own;
+        };
+        if (kept > 0 && (kept > last - first || !beyond(begin[static_cast<std::ptrdiff_t>(kept - 1)])))
+          kept = static_cast<std::size_t>(std::partition_point(begin, end, beyond) - begin);
+      }
     }
     if (first > 0) {
       up[l] = scale * (x(first - 1) - x(last - 1));
-      const auto far =
-          std::partition_point(begin, end, [&](T s) { return x(first) - static_cast<double>(s) <= reach; });
-      seams.warm_up = std::max(seams.warm_up, static_cast<std::size_t>(far - begin));
+      for (std::size_t part = 0; part < 3; ++part) {
+        std::size_t& kept = seams.warm_up[part];
+        const auto within = [&, own = reach / parts[part]](T s) {
+          return x(first) - static_cast<double>(s) <= own;
+        };
+        if (kept < last - first && within(begin[static_cast<std::ptrdiff_t>(kept)]))
+          kept = static_cast<std::size_t>(std::partition_point(begin, end, within) - begin);
+      }
     }
   }
 
@@ -148,7 +160,10 @@ template <std::size_t K, std::size_t C, class Arch, class Weights, class Emit>
 [[gnu::always_inline]] inline void scan_rows_down(const sorted_rows<Arch>& in, Weights weights, Emit emit) {
   scan_states<Arch, K> states[C];
   if (in.single) {
-    scan_down(in.decay.data(), in.seams.warm_down, in.rows, states, weights, [](std::size_t, const auto&) {});
+    const auto [all, some, second_half] = in.seams.warm_down;
+    warm_down<2>(in.decay.data(), all, some, states, weights);
+    warm_down<K / 2>(in.decay.data(), some, second_half, states, weights);
+    warm_down<K>(in.decay.data(), second_half, in.rows, states, weights);
     link_lanes<true>(states, in.seams.decay_down);
   }
   scan_down(in.decay.data(), 0, in.rows, states, weights, std::move(emit));
@@ -159,7 +174,10 @@ template <std::size_t K, std::size_t C, class Arch, class Weights, class Emit>
 [[gnu::always_inline]] inline void scan_rows_up(const sorted_rows<Arch>& in, Weights weights, Emit emit) {
   scan_states<Arch, K> states[C];
   if (in.single) {
-    scan_up(in.decay.data(), in.seams.warm_up, states, weights, [](std::size_t, const auto&) {});
+    const auto [all, some, second_half] = in.seams.warm_up;
+    warm_up<2>(in.decay.data(), some, all, states, weights);
+    warm_up<K / 2>(in.decay.data(), second_half, some, states, weights);
+    warm_up<K>(in.decay.data(), 0, second_half, states, weights);
     link_lanes<false>(states, in.seams.decay_up);
   }
   scan_up(in.decay.data(), in.rows, states, weights, std::move(emit));

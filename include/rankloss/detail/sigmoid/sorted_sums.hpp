@@ -73,8 +73,8 @@ struct unit_weights {};
 
 /// One step to the next item: S_k <- q^k (S_k + w) in every channel. `power` is q^(k + 1). `factor` is q, but
 /// 0 where q^2 is negligible beside q: higher powers could be subnormal numbers there, with which some
-/// processors take a hundred times as long.
-template <std::size_t k = 0, class Arch, std::size_t K, std::size_t C, class Weights>
+/// processors take a hundred times as long. Terms from `End` on stay as they are.
+template <std::size_t End, std::size_t k = 0, class Arch, std::size_t K, std::size_t C, class Weights>
 [[gnu::always_inline]] inline void advance(scan_states<Arch, K> (&states)[C], const lanes<Arch>& factor,
                                            const Weights& weights, const lanes<Arch>& power) noexcept {
   for (std::size_t c = 0; c < C; ++c) {
@@ -84,7 +84,7 @@ template <std::size_t k = 0, class Arch, std::size_t K, std::size_t C, class Wei
     else
       s = power * (s + weights[c]);
   }
-  if constexpr (k + 1 < K) advance<k + 1>(states, factor, weights, power * factor);
+  if constexpr (k + 1 < End) advance<End, k + 1>(states, factor, weights, power * factor);
 }
 
 /// Scans rows [begin, rows) downwards. `emit(i, states)` receives, for item i of each lane, the states of the
@@ -96,7 +96,7 @@ template <class Arch, std::size_t K, std::size_t C, class Weights, class Emit>
   for (std::size_t i = begin; i < rows; ++i) {
     emit(i, states);
     const lanes<Arch> q = lanes<Arch>::load_aligned(decay + (i + 1) * w);
-    advance(states, xsimd::select(q < lanes<Arch>(0x1p-51), lanes<Arch>(0.0), q), weights(i), q);
+    advance<K>(states, xsimd::select(q < lanes<Arch>(0x1p-51), lanes<Arch>(0.0), q), weights(i), q);
   }
 }
 
@@ -109,7 +109,27 @@ template <class Arch, std::size_t K, std::size_t C, class Weights, class Emit>
   for (std::size_t i = end; i-- > 0;) {
     emit(i, states);
     const lanes<Arch> q = lanes<Arch>::load_aligned(decay + i * w);
-    advance(states, xsimd::select(q < lanes<Arch>(0x1p-51), lanes<Arch>(0.0), q), weights(i), q);
+    advance<K>(states, xsimd::select(q < lanes<Arch>(0x1p-51), lanes<Arch>(0.0), q), weights(i), q);
+  }
+}
+
+/// The same scans without outputs, of the first `Terms` states alone, over the rows [begin, end).
+template <std::size_t Terms, class Arch, std::size_t K, std::size_t C, class Weights>
+[[gnu::always_inline]] inline void warm_down(const double* decay, std::size_t begin, std::size_t end,
+                                             scan_states<Arch, K> (&states)[C], Weights weights) {
+  constexpr std::size_t w = lane_count<Arch>;
+  for (std::size_t i = begin; i < end; ++i) {
+    const lanes<Arch> q = lanes<Arch>::load_aligned(decay + (i + 1) * w);
+    advance<Terms>(states, xsimd::select(q < lanes<Arch>(0x1p-51), lanes<Arch>(0.0), q), weights(i), q);
+  }
+}
+template <std::size_t Terms, class Arch, std::size_t K, std::size_t C, class Weights>
+[[gnu::always_inline]] inline void warm_up(const double* decay, std::size_t begin, std::size_t end,
+                                           scan_states<Arch, K> (&states)[C], Weights weights) {
+  constexpr std::size_t w = lane_count<Arch>;
+  for (std::size_t i = end; i-- > begin;) {
+    const lanes<Arch> q = lanes<Arch>::load_aligned(decay + i * w);
+    advance<Terms>(states, xsimd::select(q < lanes<Arch>(0x1p-51), lanes<Arch>(0.0), q), weights(i), q);
   }
 }
 

@@ -23,8 +23,10 @@ namespace rankloss::inline RANKLOSS_ABI::detail {
 /// How one long sorted list lies in lanes: lane l holds items [l * rows, (l + 1) * rows); the last lanes may
 /// hold fewer.
 struct stretches {
-  std::size_t warm_down;  ///< first row from which every lane's end is within reach
-  std::size_t warm_up;    ///< rows from each lane's beginning that are within its reach
+  /// Term k of a scan has a reach of its own, the k-th part of that of the first. [0] is for all terms, [1] for those from
+  /// the third on, [2] for those of the second half.
+  std::array<std::size_t, 3> warm_down;  ///< first row from which every lane's end is within reach
+  std::array<std::size_t, 3> warm_up;    ///< rows from each lane's beginning that are within its reach
   std::array<double, 16>
       decay_down;  ///< [l] over the whole of lane l, from its first item to the first of lane l + 1
   std::array<double, 16> decay_up;  ///< [l] from the last item of lane l - 1 to the last of lane l
