@@ -12,6 +12,7 @@
 #include <limits>
 #include <random>
 #include <span>
+#include <utility>
 #include <vector>
 
 namespace detail_simd_lanes_test {
@@ -41,6 +42,20 @@ TEST_CASE("simd: sum_of is that of all lanes") {
   CHECK(rankloss::detail::sum_of(rising()) == static_cast<double>(w * (w + 1) / 2));
   CHECK(rankloss::detail::sum_of(xsimd::batch<float, arch>(0.5F)) ==
         0.5F * static_cast<float>(xsimd::batch<float, arch>::size));
+}
+
+TEST_CASE("simd: lanes_of picks lanes of two vectors by their numbers, first_of the first one") {
+  const row x = rising(), y = rising() * row(-1.0);
+  CHECK(rankloss::detail::first_of<arch>(x) == 1.0);
+  CHECK(rankloss::detail::first_of<arch>(y) == -1.0);
+  // Of x the last lane first, and one of y in the middle.
+  [&]<std::size_t... l>(std::index_sequence<l...>) {
+    const auto found = in_lanes(rankloss::detail::lanes_of<arch>(
+        x, y, std::index_sequence<(l == w / 2 ? w + w / 2 - 1 : w - 1 - l)...>{}));
+    for (std::size_t k = 0; k < w; ++k)
+      CHECK(found[k] == (k == w / 2 ? -static_cast<double>(w / 2) : static_cast<double>(w - k)));
+  }
+  (std::make_index_sequence<w>());
 }
 
 TEST_CASE("simd: to_bits and from_bits change no bit") {

@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <type_traits>
+#include <utility>
 
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
@@ -21,6 +22,44 @@ using bits = xsimd::batch<std::uint64_t, Arch>;
 
 template <class Arch>
 inline constexpr std::size_t lane_count = lanes<Arch>::size;
+
+#if defined(__GNUC__) && !defined(__clang__)
+template <std::size_t w>
+struct lane_indices {
+  typedef long long type __attribute__((vector_size(w * sizeof(double))));
+};
+#endif
+/// Lane l of the result is lane from[l] of x, or lane from[l] - w of y where that is w or more. xsimd has no such function
+/// that all its versions know.
+template <class Arch, std::size_t... from>
+[[nodiscard]] [[gnu::always_inline]] inline lanes<Arch> lanes_of(const lanes<Arch>& x, const lanes<Arch>& y,
+                                                                 std::index_sequence<from...>) noexcept {
+  constexpr std::size_t w = lane_count<Arch>;
+  static_assert(sizeof...(from) == w);
+#if defined(__clang__)
+  return lanes<Arch>(__builtin_shufflevector(x.data, y.data, static_cast<int>(from)...));
+#elif defined(__GNUC__)
+  using indices = typename lane_indices<w>::type;
+  return lanes<Arch>(__builtin_shuffle(x.data, y.data, indices{static_cast<long long>(from)...}));
+#else
+  alignas(64) double both[2 * w], to[w];
+  x.store_aligned(both);
+  y.store_aligned(both + w);
+  double* at = to;
+  ((*at++ = both[from]), ...);
+  return lanes<Arch>::load_aligned(to);
+#endif
+}
+
+/// The first lane.
+template <class Arch>
+[[nodiscard]] [[gnu::always_inline]] inline double first_of(const lanes<Arch>& x) noexcept {
+#if defined(__GNUC__)
+  return x.data[0];
+#else
+  return x.get(0);
+#endif
+}
 
 /// Sum of the lanes. xsimd renamed the function after version 8.1.
 template <class T, class Arch>

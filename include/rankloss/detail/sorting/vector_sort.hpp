@@ -19,30 +19,13 @@
 /// each other, by bitonic merges.
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
-#if defined(__GNUC__) && !defined(__clang__)
-template <std::size_t w>
-struct lane_indices {
-  typedef long long type __attribute__((vector_size(w * sizeof(double))));
-};
-#endif
 /// Lane l of the result is lane l ^ Flip of x.
 template <std::size_t Flip, class Arch>
 [[nodiscard]] [[gnu::always_inline]] inline lanes<Arch> exchanged(const lanes<Arch>& x) noexcept {
-  constexpr std::size_t w = lane_count<Arch>;
   return [&]<std::size_t... l>(std::index_sequence<l...>) {
-#if defined(__clang__)
-    return lanes<Arch>(__builtin_shufflevector(x.data, x.data, static_cast<int>(l ^ Flip)...));
-#elif defined(__GNUC__)
-    using indices = typename lane_indices<w>::type;
-    return lanes<Arch>(__builtin_shuffle(x.data, indices{static_cast<long long>(l ^ Flip)...}));
-#else
-    alignas(64) double from[w], to[w];
-    x.store_aligned(from);
-    ((to[l] = from[l ^ Flip]), ...);
-    return lanes<Arch>::load_aligned(to);
-#endif
+    return lanes_of<Arch>(x, x, std::index_sequence<(l ^ Flip)...>{});
   }
-  (std::make_index_sequence<w>());
+  (std::make_index_sequence<lane_count<Arch>>());
 }
 
 /// Numbers [rows][lanes], of which those of a lane come before those of the next one: sorts them. The number of rows is
