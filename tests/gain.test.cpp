@@ -12,6 +12,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <numbers>
 #include <random>
 #include <span>
 #include <type_traits>
@@ -157,6 +158,16 @@ TEMPLATE_TEST_CASE("gain: weights are factors", "", float, double) {
       CHECK(static_cast<double>(weighted[i]) ==
             Approx(static_cast<double>(alone[i]) * weights[i]).epsilon(rounding<TestType>));
   }
+}
+
+TEMPLATE_TEST_CASE("gain: a light weight of a great gain counts", "", float, double) {
+  // Both are worth as much as each other, and the light one is no float where weights are in units of the heavy one.
+  const auto gains =
+      gains_of<TestType>(rankloss::gain::exponential, {}, std::vector<double>{90.0, 1e-20, 0.0},
+                         {0x1p-100, 0x1p-10 / (1e-20 * std::numbers::ln2), 1.0});
+  CHECK(gains[0] > TestType{0});
+  CHECK(gains[1] == Approx(gains[0]).epsilon(2e-6));
+  CHECK(gains[2] == TestType{0});
 }
 
 TEMPLATE_TEST_CASE("gain: what an item weighs that is worth nothing changes nothing", "", float, double) {

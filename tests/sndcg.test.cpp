@@ -459,6 +459,34 @@ TEST_CASE("sndcg: a list without gain has gradient 0, and not -0, alone and besi
     }
 }
 
+TEMPLATE_TEST_CASE("sndcg: beside a Hessian the gradient of a long list has the bits that it has alone", "",
+                   float, double) {
+  using T = TestType;
+  // Scores that lie side by side, which scans lose digits of.
+  for (const std::size_t n : {513u, 700u, 1500u})
+    for (const double temperature : {0.1, 10.0, 1000.0})
+      for (const std::size_t worthy : {std::size_t{3}, n}) {
+        std::vector<T> s(n), y(n), g(n), h(n), g_alone(n), h_alone(n);
+        for (std::size_t i = 0; i < n; ++i) {
+          s[i] = static_cast<T>(static_cast<double>(i) / static_cast<double>(n));
+          y[i] = i < worthy ? static_cast<T>(1 + i * 7 % 3) : T{0};
+        }
+        const rankloss::sndcg loss{.temperature = temperature};
+        const rankloss::list_batch<T> batch{.scores = s, .relevance = y};
+        const double value = rankloss::evaluate(loss, batch, {.gradient = g, .hessian = h});
+        CHECK(rankloss::evaluate(loss, batch, {.gradient = g_alone}) == value);
+        CHECK(rankloss::evaluate(loss, batch, {.hessian = h_alone}) == value);
+        CHECK(g == g_alone);
+        CHECK(h == h_alone);
+        INFO("items " << n << ", temperature " << temperature << ", of gain " << worthy);
+        if (n <= 700) {
+          const auto expected = reference::sndcg(widen(s), exponential_gains(y), temperature);
+          CHECK(relative_error(g, expected.gradient) <= gradient_bound<T>);
+          CHECK(relative_error(h, expected.hessian) <= (sizeof(T) == 4 ? 1e-4 : 1e-10));
+        }
+      }
+}
+
 TEMPLATE_TEST_CASE("sndcg: a list has the same bits alone and beside others", "", float, double) {
   using T = TestType;
   // Some with few items of gain, some with none, and of lengths that are computed in several ways.

@@ -59,30 +59,30 @@ struct sndcg_engine {
   template <class T, class R>
   static double run(const Loss& loss, const list<T, R>& items, const list_outputs<T>& out,
                     workspace& scratch) {
-    using V = lanes<Arch>;
     const std::size_t n = items.size();
     const workspace::scope scope(scratch);
     const std::span<T> gains = scratch.take<T>(n);
     fill_gains<Arch>(loss.gain, loss.gain_table, items.relevance, items.weights, gains, scratch);
-    if (out.hessian.empty()) {
-      const few_gains<Arch, T> few(items.scores, gains, scratch);
-      if (few.apply()) return run_few<T>(loss, few, gains, out.gradient, scratch);
-    }
+    const few_gains<Arch, T> few(items.scores, gains, scratch);
+    if (few.apply() && out.hessian.empty()) return run_few<T>(loss, few, gains, out.gradient, scratch);
     const double best = ideal_dcg<lane_discounts<Arch, Discount>, T>(loss.ideal, loss.cutoff, gains, scratch);
     if (!(best > 0.0)) {
       clear(out.gradient);
       clear(out.hessian);
       return 0.0;
     }
-    const bool in_cells = out.hessian.empty();
-    const std::span<T> by_slot = scratch.take<T>(in_cells ? n : 0);
-    const sigmoid_layout<Arch, T> in(items.scores, loss.temperature, in_cells, gains, by_slot, scratch);
+    // Cells have no Hessian. They keep more digits of a crowd than scans do, so the gradient beside one is theirs too.
+    if (!out.hessian.empty()) {
+      const workspace::scope curving(scratch);
+      run_stretches<T>(loss,
+                       lay_in_rows<Arch, T>(sort_list<T>(items.scores, scratch), loss.temperature, scratch),
+                       gains, best, {.hessian = out.hessian}, scratch);
+    }
+    if (few.apply()) return run_few<T>(loss, few, gains, out.gradient, scratch);
+    const std::span<T> by_slot = scratch.take<T>(n);
+    const sigmoid_layout<Arch, T> in(items.scores, loss.temperature, true, gains, by_slot, scratch);
     if (in.dense) return 1.0 - differentiate(loss, in.cells, by_slot, best, out.gradient, scratch) / best;
-    const sorted_rows<Arch>& rows = in.rows;
-    const std::span<T> gain_rows = scratch.take<T>(rows.rows * lane_count<Arch>);
-    rows.gather(gains.data(), gain_rows.data());
-    const V dcg = differentiate<T>(loss, rows, gain_rows.data(), V(1.0 / best), out, scratch);
-    return 1.0 - sum_of(dcg) / best;
+    return run_stretches<T>(loss, in.rows, gains, best, {.gradient = out.gradient}, scratch);
   }
 
   /// Short lists, one in each lane or, where most lanes would be empty, one after the other.
@@ -96,6 +96,17 @@ struct sndcg_engine {
   }
 
  private:
+  /// One list over all lanes, a stretch a lane.
+  template <class T>
+  static double run_stretches(const Loss& loss, const sorted_rows<Arch>& rows, std::span<const T> gains,
+                              double best, const list_outputs<T>& out, workspace& scratch) {
+    const std::span<T> gain_rows = scratch.take<T>(rows.rows * lane_count<Arch>);
+    rows.gather(gains.data(), gain_rows.data());
+    const lanes<Arch> dcg =
+        differentiate<T>(loss, rows, gain_rows.data(), lanes<Arch>(1.0 / best), out, scratch);
+    return 1.0 - sum_of(dcg) / best;
+  }
+
   template <class T, class R>
   static void run_by_pairs(const Loss& loss, std::span<const list<T, R>> lists,
                            std::span<const list_outputs<T>> out, std::span<double> values,

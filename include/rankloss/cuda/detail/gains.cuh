@@ -107,7 +107,8 @@ struct gain_options {
     // Not 0 times a weight that is too heavy, nor a gain that is too great times 0.
     if (items.weighted()) {
       const double weight = items.weight(i);
-      g = g > G{0} && weight > 0.0 ? g * static_cast<G>(by.weight_unit * weight) : G{0};
+      g = g > G{0} && weight > 0.0 ? static_cast<G>(static_cast<double>(g) * (by.weight_unit * weight))
+                                   : G{0};
     }
     return g;
   }

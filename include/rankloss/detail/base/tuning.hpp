@@ -76,7 +76,7 @@ inline constexpr std::size_t longest_by_pairs = by_precision<T>(16, 20);
 /// digits, which long chains of a scan lose where more items have scores close to each other.
 template <class T>
 [[nodiscard]] constexpr std::size_t longest_in_lane(std::size_t lanes) noexcept {
-  return by_precision<T>(lanes < 8 ? 256 : 512, 64);
+  return by_precision<T>(std::size_t{lanes < 8 ? 256u : 512u}, std::size_t{64});
 }
 /// The same where a Hessian is wanted: a list by itself fills one lane then.
 inline constexpr std::size_t longest_hessian_in_lane = 256;

@@ -101,7 +101,8 @@ void fill_gains(gain kind, std::span<const double> table, const strided<const R>
   for (std::size_t i = 0; i < n; ++i) heaviest = std::max(heaviest, gains[i] > S{0} ? weights[i] : 0.0);
   const double factor = heaviest > 1e3 || heaviest < 1e-3 ? unit_of(heaviest) : 1.0;
   for (std::size_t i = 0; i < n; ++i) {
-    const S weighted = gains[i] * static_cast<S>(factor * weights[i]);
+    // A weight that is too light for S may have a great gain.
+    const S weighted = static_cast<S>(static_cast<double>(gains[i]) * (factor * weights[i]));
     // Not 0 times a weight that is too heavy, nor a gain that is too great times 0.
     gains[i] = gains[i] > S{0} && weights[i] > 0.0 ? weighted : S{0};
     largest = std::max(largest, static_cast<double>(gains[i]));
