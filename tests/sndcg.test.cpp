@@ -459,6 +459,56 @@ TEST_CASE("sndcg: a list without gain has gradient 0, and not -0, alone and besi
     }
 }
 
+TEMPLATE_TEST_CASE("sndcg: a few items of gain, with cutoffs that leave out some of them", "", float,
+                   double) {
+  using T = TestType;
+  std::size_t within_cutoff = 0;
+  for (const std::size_t n : {40u, 64u, 100u, 300u, 600u})
+    for (const std::size_t worthy : {1u, 2u, 4u, 5u})
+      for (const std::size_t cutoff : {0u, 1u, 2u, 3u})
+        for (const rankloss::ideal kind : {rankloss::ideal::sorted, rankloss::ideal::competition_ranks}) {
+          std::vector<T> s = make_scores<T>(shape::normal, n, static_cast<unsigned>(n + worthy));
+          std::vector<T> y(n), g(n);
+          for (std::size_t i = 0; i < worthy; ++i) {
+            y[7 * i] = static_cast<T>(1 + i % 2);
+            s[7 * i] += T{3};  // among the first ranks
+          }
+          const rankloss::sndcg loss{.temperature = 0.2, .cutoff = cutoff, .ideal = kind};
+          const double value =
+              rankloss::evaluate(loss, rankloss::list_batch<T>{.scores = s, .relevance = y}, {.gradient = g});
+          const auto expected = reference::sndcg(widen(s), exponential_gains(y), 0.2, cutoff,
+                                                 kind == rankloss::ideal::competition_ranks);
+          INFO(n << " items, " << worthy << " of gain, cutoff " << cutoff);
+          within_cutoff += value < 0.999 ? 1u : 0u;
+          CHECK(std::abs(static_cast<double>(value - expected.value)) <= (sizeof(T) == 4 ? 1e-6 : 1e-13));
+          if (cutoff == 0) CHECK(relative_error(g, expected.gradient) <= gradient_bound<T>);
+        }
+  CHECK(within_cutoff > 100);
+}
+
+TEST_CASE("sndcg: items of gain far from all others, beside a crowd without gain, in float") {
+  // All but two have a gradient of 0, and what those have is small beside what an item by itself adds to the sums.
+  for (const std::size_t n : {600u, 900u})
+    for (const double distance : {3.0, 5.0, 8.0}) {
+      std::mt19937_64 random(n);
+      std::normal_distribution<double> normal;
+      std::vector<float> s(n), y(n), g(n);
+      const double temperature = 8.0;
+      for (std::size_t i = 0; i < n; ++i) {
+        const bool alone = i % 6 == 0;
+        s[i] = static_cast<float>(alone ? 1e5 * (static_cast<double>(i) - 0.5 * static_cast<double>(n) + 1.0)
+                                        : normal(random));
+        y[i] = i % 12 == 0 ? 1.0f : 0.0f;
+      }
+      s[6] = s[0] + static_cast<float>(distance * temperature);
+      rankloss::evaluate(rankloss::sndcg{.temperature = temperature},
+                         rankloss::list_batch<float>{.scores = s, .relevance = y}, {.gradient = g});
+      const auto expected = reference::sndcg(widen(s), exponential_gains(y), temperature);
+      INFO("items " << n << ", distance " << distance);
+      CHECK(relative_error(g, expected.gradient) <= gradient_bound<float>);
+    }
+}
+
 TEMPLATE_TEST_CASE("sndcg: beside a Hessian the gradient of a long list has the bits that it has alone", "",
                    float, double) {
   using T = TestType;

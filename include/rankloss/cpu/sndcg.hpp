@@ -26,7 +26,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
-#include <optional>
 #include <span>
 
 namespace rankloss::inline RANKLOSS_ABI {
@@ -80,7 +79,7 @@ struct sndcg_engine {
     }
     if (few.apply()) return run_few<T>(loss, few, gains, out.gradient, scratch);
     const std::span<T> by_slot = scratch.take<T>(n);
-    const sigmoid_layout<Arch, T> in(items.scores, loss.temperature, true, gains, by_slot, scratch);
+    const sigmoid_layout<Arch, T> in(items.scores, loss.temperature, gains, by_slot, scratch);
     if (in.dense) return 1.0 - differentiate(loss, in.cells, by_slot, best, out.gradient, scratch) / best;
     return run_stretches<T>(loss, in.rows, gains, best, {.gradient = out.gradient}, scratch);
   }
@@ -126,7 +125,10 @@ struct sndcg_engine {
     run_lanes<T>(loss, unsorted, gains, ideals, out, values, scratch);
   }
 
-  /// Lists with few items of gain are done with these alone.
+  template <class T>
+  using skewed = skewed_sums<Arch, kernel_constants<T>::count>;
+
+  /// Lists with few items of gain are done with these alone, and long ones with a Hessian by themselves.
   template <class T, class R>
   static void run_by_scans(const Loss& loss, std::span<const list<T, R>> lists,
                            std::span<const list_outputs<T>> out, std::span<double> values,
@@ -165,9 +167,8 @@ struct sndcg_engine {
     const std::size_t rows = longest_of(lists_left);
     const auto gains_of = [&](std::size_t k) { return gains.subspan(k * room, left[k].size()); };
     if (out[0].hessian.empty() && skewed<T>::fewer_one_by_one(items, rows)) {
-      for (std::size_t k = 0; k < count; ++k) {
+      for (std::size_t k = 0; k < count; ++k)
         values[number[k]] = run_by_scans<T>(loss, left[k], gains_of(k), left_out[k].gradient, scratch);
-      }
       return;
     }
     if (rows < room)
@@ -188,9 +189,6 @@ struct sndcg_engine {
                  std::span<const list_outputs<T>>(left_out.data(), count), values_left, scratch);
     for (std::size_t k = 0; k < count; ++k) values[number[k]] = values_left[k];
   }
-
-  template <class T>
-  using skewed = skewed_sums<Arch, kernel_constants<T>::count>;
 
   /// Lists in lanes, sorted or not. `gains` [lane][rows].
   template <class T, class Rows>

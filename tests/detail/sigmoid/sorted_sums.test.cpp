@@ -130,9 +130,9 @@ void check_scans(const lists& in) {
       };
       scan_states<arch, K> states[1];
       if (above)
-        rankloss::detail::scan_down(in.decay.data(), 0, in.rows, states, weights, emit);
+        rankloss::detail::scan_down<K>(in.decay.data(), 0, in.rows, states, weights, emit);
       else
-        rankloss::detail::scan_up(in.decay.data(), in.rows, states, weights, emit);
+        rankloss::detail::scan_up<K>(in.decay.data(), 0, in.rows, states, weights, emit);
       INFO(k.name << (above ? " above, " : " below, ") << in.rows << " rows");
       CHECK(share_of_bound(in, found, k, above, weighted) <= 1.0);
     }
@@ -187,11 +187,11 @@ TEST_CASE("sorted_sums: two channels are two scans") {
   const auto second = [&](std::size_t i) { return row(static_cast<double>(i)); };
   const auto run = [&](auto& states, auto weights, std::size_t channel) {
     std::vector<double> found;
-    rankloss::detail::scan_down(in.decay.data(), 0, in.rows, states, weights,
-                                [&](std::size_t, const auto& s) {
-                                  for (std::size_t l = 0; l < w; ++l)
-                                    found.push_back(s[channel].dot(kernel_constants<double>::slope).get(l));
-                                });
+    rankloss::detail::scan_down<K>(
+        in.decay.data(), 0, in.rows, states, weights, [&](std::size_t, const auto& s) {
+          for (std::size_t l = 0; l < w; ++l)
+            found.push_back(s[channel].dot(kernel_constants<double>::slope).get(l));
+        });
     return found;
   };
   const auto both = [&](std::size_t i) { return std::array<row, 2>{first(i), second(i)}; };
@@ -235,13 +235,13 @@ TEST_CASE("sorted_sums: stretches of one list, chained, are that list") {
         };
         scan_states<arch, K> states[1];
         if (above) {
-          rankloss::detail::scan_down(decay.data(), 0, rows, states, unit, nothing);
+          rankloss::detail::scan_down<K>(decay.data(), 0, rows, states, unit, nothing);
           rankloss::detail::link_lanes<true>(states, down);
-          rankloss::detail::scan_down(decay.data(), 0, rows, states, unit, emit);
+          rankloss::detail::scan_down<K>(decay.data(), 0, rows, states, unit, emit);
         } else {
-          rankloss::detail::scan_up(decay.data(), rows, states, unit, nothing);
+          rankloss::detail::scan_up<K>(decay.data(), 0, rows, states, unit, nothing);
           rankloss::detail::link_lanes<false>(states, up);
-          rankloss::detail::scan_up(decay.data(), rows, states, unit, emit);
+          rankloss::detail::scan_up<K>(decay.data(), 0, rows, states, unit, emit);
         }
         std::size_t wrong = 0;
         for (std::size_t i = 0; i < n; ++i) {

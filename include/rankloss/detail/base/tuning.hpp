@@ -67,7 +67,7 @@ inline constexpr std::size_t bin_items = std::size_t{1} << 14;
 
 // sndcg and sigmoid ranks.
 
-/// Lists of up to so many items are summed over all pairs, without a sort: where a batch of them takes no more than an
+/// Lists of up to so many items are summed over all pairs, without a sort: where a batch of them takes at most about an
 /// eighth longer, since a list by itself takes less than half. Benchmarks sndcg_batch, sndcg.
 template <class T>
 inline constexpr std::size_t longest_by_pairs = by_precision<T>(16, 20);

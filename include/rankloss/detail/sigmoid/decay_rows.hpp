@@ -161,12 +161,12 @@ template <std::size_t K, std::size_t C, class Arch, class Weights, class Emit>
   scan_states<Arch, K> states[C];
   if (in.single) {
     const auto [all, some, second_half] = in.seams.warm_down;
-    warm_down<2>(in.decay.data(), all, some, states, weights);
-    warm_down<K / 2>(in.decay.data(), some, second_half, states, weights);
-    warm_down<K>(in.decay.data(), second_half, in.rows, states, weights);
+    scan_down<2>(in.decay.data(), all, some, states, weights, no_output);
+    scan_down<K / 2>(in.decay.data(), some, second_half, states, weights, no_output);
+    scan_down<K>(in.decay.data(), second_half, in.rows, states, weights, no_output);
     link_lanes<true>(states, in.seams.decay_down);
   }
-  scan_down(in.decay.data(), 0, in.rows, states, weights, std::move(emit));
+  scan_down<K>(in.decay.data(), 0, in.rows, states, weights, std::move(emit));
 }
 
 /// The same upwards, with the states of all items below.
@@ -175,12 +175,12 @@ template <std::size_t K, std::size_t C, class Arch, class Weights, class Emit>
   scan_states<Arch, K> states[C];
   if (in.single) {
     const auto [all, some, second_half] = in.seams.warm_up;
-    warm_up<2>(in.decay.data(), some, all, states, weights);
-    warm_up<K / 2>(in.decay.data(), second_half, some, states, weights);
-    warm_up<K>(in.decay.data(), 0, second_half, states, weights);
+    scan_up<2>(in.decay.data(), some, all, states, weights, no_output);
+    scan_up<K / 2>(in.decay.data(), second_half, some, states, weights, no_output);
+    scan_up<K>(in.decay.data(), 0, second_half, states, weights, no_output);
     link_lanes<false>(states, in.seams.decay_up);
   }
-  scan_up(in.decay.data(), in.rows, states, weights, std::move(emit));
+  scan_up<K>(in.decay.data(), 0, in.rows, states, weights, std::move(emit));
 }
 
 }  // namespace rankloss::inline RANKLOSS_ABI::detail

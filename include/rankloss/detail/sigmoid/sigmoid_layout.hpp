@@ -22,14 +22,13 @@ struct sigmoid_layout {
 
   sigmoid_layout() = default;
 
-  /// `in_cells` is false where cells cannot give what is wanted. In a dense layout by_slot[slot] = values[i];
-  /// both may be empty.
-  sigmoid_layout(const strided<const T>& scores, double temperature, bool in_cells, std::span<const T> values,
+  /// In a dense layout by_slot[slot] = values[i]; both may be empty.
+  sigmoid_layout(const strided<const T>& scores, double temperature, std::span<const T> values,
                  std::span<T> by_slot, workspace& scratch) {
-    dense = in_cells && cells.divide_by_grid(scores, temperature, values, by_slot, scratch);
+    dense = cells.divide_by_grid(scores, temperature, values, by_slot, scratch);
     if (dense) return;
     const sorted_list<T> sorted = sort_list<T>(scores, scratch);
-    dense = in_cells && cells.divide_sorted(sorted.x, sorted.order, temperature, values, by_slot, scratch);
+    dense = cells.divide_sorted(sorted.x, sorted.order, temperature, values, by_slot, scratch);
     if (!dense) rows = lay_in_rows<Arch, T>(sorted, temperature, scratch);
   }
 };

@@ -47,7 +47,7 @@ class sigmoid_sums {
       pairs_ = short_sums<Arch, T>(scores, temperature, scratch);
       return;
     }
-    in_ = sigmoid_layout<Arch, T>(scores, temperature, true, {}, {}, scratch);
+    in_ = sigmoid_layout<Arch, T>(scores, temperature, {}, {}, scratch);
     if (in_.dense) {
       moments_ = scratch.take<double>(in_.cells.moment_count());
       slopes_ = scratch.take<double>(in_.cells.moment_count());

@@ -11,7 +11,6 @@
 #include <array>
 #include <cstddef>
 #include <span>
-#include <type_traits>
 #include <utility>
 
 /// The scans of sorted_sums.hpp for one short list, with the bits that the list has as one lane of a group. There the
@@ -86,7 +85,7 @@ class skewed_sums {
     const std::span<double> moved[2] = {numbers(), numbers()};  // [i + 1] that of item i
     for (std::size_t way = 0; way < 2; ++way) {
       double* const item = moved[way].data() + before + 1;
-      item[-1] = 0.0;
+      item[-1] = 0.0;  // nothing is before the first item, but this is read
       for (std::size_t i = 0; i < n_; ++i) item[i] = weights[way == 0 ? i : n_ - 1 - i];
     }
     run<true, 1>({&c}, {to}, {moved[0].data() + before, moved[1].data() + before});
@@ -96,8 +95,8 @@ class skewed_sums {
   /// What a scan reads, in the order in which it passes the items. Each array begins `before` numbers before the first
   /// one.
   struct direction {
-    std::span<double> first,
-        others;  ///< the factors from item to item of the first term, and of the other terms
+    std::span<double> first;   ///< the factors from item to item: of the first term
+    std::span<double> others;  ///< and of all others
   };
   [[nodiscard]] std::span<double> numbers() const {
     const std::span<double> all = scratch_->template take<double>(before + n_ + behind);

@@ -20,6 +20,7 @@
 #include <cstddef>
 #include <limits>
 #include <span>
+#include <type_traits>
 
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
@@ -43,6 +44,18 @@ struct discounted_gain {
     }
   }
 };
+
+/// Numbers as memory of type S holds them.
+template <class S, class Arch>
+[[nodiscard]] [[gnu::always_inline]] inline lanes<Arch> rounded_to(const lanes<Arch>& x) noexcept {
+  if constexpr (std::is_same_v<S, double>) return x;
+  alignas(64) S row[lane_count<Arch>];
+  store_row<Arch>(row, x);
+#if defined(__GNUC__)
+  __asm__("" : "+m"(row));  // GCC 12 takes two floats that are made of doubles, and read as such, for these
+#endif
+  return load_row<Arch>(row);
+}
 
 enum class wanted { value, gradient, hessian };
 
@@ -235,11 +248,7 @@ double smooth_dcg(skewed_sums<Arch, K>& sums, std::span<const S> gains, double c
     sums.template of_ones<1>({&constants::sigmoid}, {ranks});
 
   // A group keeps what lies above in the type of the scores.
-  const auto kept = [](const V& x) {
-    alignas(64) S row[lane_count<Arch>];
-    store_row<Arch>(row, x);
-    return load_row<Arch>(row);
-  };
+  const auto kept = [](const V& x) { return rounded_to<S>(x); };
   with_smooth_cut<Wanted>(cutoff, [&]<bool Cut>(double k) {
     for_rows<Arch>(n, [&](std::size_t i, auto count) {
       const V rank = V(1.0) + (V(static_cast<double>(i)) + lane_numbers<V>()) -
@@ -327,7 +336,8 @@ double smooth_dcg(const cell_list<Arch, T>& cells, std::span<T> gains, double cu
             const V own =
                 only_items<Arch>(count, cells_type::at_coordinate(slopes.data() + at * P, coordinate));
             all.centre.add(own, item.slope);
-            sums.add(coordinate, item.slope);
+            // An item's own part of the moments cancels where both are the same number.
+            sums.add(coordinate, rounded_to<T>(item.slope));
             store_items<Arch>(by_rank + i, count, item.slope);
           }
         });

@@ -87,51 +87,35 @@ template <std::size_t End, std::size_t k = 0, class Arch, std::size_t K, std::si
   if constexpr (k + 1 < End) advance<End, k + 1>(states, factor, weights, power * factor);
 }
 
-/// Scans rows [begin, rows) downwards. `emit(i, states)` receives, for item i of each lane, the states of the
-/// items above it. Row i of `decay` holds exp(-(x_{i-1} - x_i)); row `rows` leads out of the lane.
-template <class Arch, std::size_t K, std::size_t C, class Weights, class Emit>
-[[gnu::always_inline]] inline void scan_down(const double* decay, std::size_t begin, std::size_t rows,
+/// Scans rows [begin, end) downwards. `emit(i, states)` receives, for item i of each lane, the states of the
+/// items above it. Row i of `decay` holds exp(-(x_{i-1} - x_i)); the row behind the last one leads out of the lane.
+/// Of the states, the first `Terms` are moved.
+template <std::size_t Terms, class Arch, std::size_t K, std::size_t C, class Weights, class Emit>
+[[gnu::always_inline]] inline void scan_down(const double* decay, std::size_t begin, std::size_t end,
                                              scan_states<Arch, K> (&states)[C], Weights weights, Emit emit) {
   constexpr std::size_t w = lane_count<Arch>;
-  for (std::size_t i = begin; i < rows; ++i) {
+  for (std::size_t i = begin; i < end; ++i) {
     emit(i, states);
     const lanes<Arch> q = lanes<Arch>::load_aligned(decay + (i + 1) * w);
-    advance<K>(states, xsimd::select(q < lanes<Arch>(0x1p-51), lanes<Arch>(0.0), q), weights(i), q);
+    advance<Terms>(states, xsimd::select(q < lanes<Arch>(0x1p-51), lanes<Arch>(0.0), q), weights(i), q);
   }
 }
 
-/// Scans rows [0, end) upwards. `emit(i, states)` receives, for item i of each lane, the states of the items
+/// Scans rows [begin, end) upwards. `emit(i, states)` receives, for item i of each lane, the states of the items
 /// below it.
-template <class Arch, std::size_t K, std::size_t C, class Weights, class Emit>
-[[gnu::always_inline]] inline void scan_up(const double* decay, std::size_t end,
+template <std::size_t Terms, class Arch, std::size_t K, std::size_t C, class Weights, class Emit>
+[[gnu::always_inline]] inline void scan_up(const double* decay, std::size_t begin, std::size_t end,
                                            scan_states<Arch, K> (&states)[C], Weights weights, Emit emit) {
   constexpr std::size_t w = lane_count<Arch>;
-  for (std::size_t i = end; i-- > 0;) {
+  for (std::size_t i = end; i-- > begin;) {
     emit(i, states);
     const lanes<Arch> q = lanes<Arch>::load_aligned(decay + i * w);
-    advance<K>(states, xsimd::select(q < lanes<Arch>(0x1p-51), lanes<Arch>(0.0), q), weights(i), q);
+    advance<Terms>(states, xsimd::select(q < lanes<Arch>(0x1p-51), lanes<Arch>(0.0), q), weights(i), q);
   }
 }
 
-/// The same scans without outputs, of the first `Terms` states alone, over the rows [begin, end).
-template <std::size_t Terms, class Arch, std::size_t K, std::size_t C, class Weights>
-[[gnu::always_inline]] inline void warm_down(const double* decay, std::size_t begin, std::size_t end,
-                                             scan_states<Arch, K> (&states)[C], Weights weights) {
-  constexpr std::size_t w = lane_count<Arch>;
-  for (std::size_t i = begin; i < end; ++i) {
-    const lanes<Arch> q = lanes<Arch>::load_aligned(decay + (i + 1) * w);
-    advance<Terms>(states, xsimd::select(q < lanes<Arch>(0x1p-51), lanes<Arch>(0.0), q), weights(i), q);
-  }
-}
-template <std::size_t Terms, class Arch, std::size_t K, std::size_t C, class Weights>
-[[gnu::always_inline]] inline void warm_up(const double* decay, std::size_t begin, std::size_t end,
-                                           scan_states<Arch, K> (&states)[C], Weights weights) {
-  constexpr std::size_t w = lane_count<Arch>;
-  for (std::size_t i = end; i-- > begin;) {
-    const lanes<Arch> q = lanes<Arch>::load_aligned(decay + i * w);
-    advance<Terms>(states, xsimd::select(q < lanes<Arch>(0x1p-51), lanes<Arch>(0.0), q), weights(i), q);
-  }
-}
+/// A scan that has no outputs.
+inline constexpr auto no_output = [](std::size_t, const auto&) {};
 
 /// Turns the sums over each lane alone, taken relative to the first item of the next lane, into the states at
 /// the beginning of every lane; `decay` is over the whole of a lane. On the way up the next lane is the one before.
