@@ -5,6 +5,7 @@
 #include <rankloss/detail/base/finite.hpp>
 #include <rankloss/detail/base/tuning.hpp>
 #include <rankloss/detail/data/relevant_items.hpp>
+#include <rankloss/detail/lists/transpose.hpp>
 #include <rankloss/detail/sigmoid/short_sums.hpp>
 #include <rankloss/detail/simd/lane_math.hpp>
 #include <rankloss/detail/simd/lanes.hpp>
@@ -138,23 +139,30 @@ struct sigmoid_metric_engine : smooth_metric_engine<Metric, sigmoid_ranks> {
     const std::span<double> by_row = take(true), among_by_row = take(among_relevant),
                             counts = take(among_relevant);
     const std::span<double> ranks = take(true), relevant_ranks = take(among_relevant);
-    if constexpr (among_relevant)
-      lay(counts, lists, [&](std::size_t l, std::size_t i) { return relevant(lists[l], i) ? 1.0 : 0.0; });
+    if constexpr (among_relevant) {
+      std::fill(ranks.begin(), ranks.end(), 0.0);  // not needed yet
+      for (std::size_t l = 0; l < lists.size(); ++l)
+        for (std::size_t i = 0; i < lists[l].size(); ++i)
+          ranks[l * rows + i] = relevant(lists[l], i) ? 1.0 : 0.0;
+      to_rows(ranks, counts);
+    }
     sums.ranks(by_row, counts, among_by_row);
-    turn(by_row, lists, ranks);
-    turn(among_by_row, lists, relevant_ranks);
+    to_lists(by_row, ranks);
+    to_lists(among_by_row, relevant_ranks);
 
     const std::span<double> by_rank = take(gradient), by_relevant_rank = take(gradient && among_relevant);
     std::fill(by_rank.begin(), by_rank.end(), 0.0);
     std::fill(by_relevant_rank.begin(), by_relevant_rank.end(), 0.0);
     std::array<product_input, w> units;
+    std::array<bool, w> any{};  // whether a list has relevance
     for (std::size_t l = 0; l < lists.size(); ++l) {
       const list<T, R>& items = lists[l];
       const auto own = [&, n = items.size()](std::span<double> numbers) {
         return numbers.empty() ? numbers : numbers.subspan(l * rows, n);
       };
       values[l] = 0.0;
-      if (!loss.metric.has_relevance(items)) continue;
+      any[l] = loss.metric.has_relevance(items);
+      if (!any[l]) continue;
       const workspace::scope measuring(scratch);
       if constexpr (among_relevant) {
         values[l] = one_by_one::loss_of(loss.metric.of_ranks(own(ranks), own(relevant_ranks), items,
@@ -171,44 +179,38 @@ struct sigmoid_metric_engine : smooth_metric_engine<Metric, sigmoid_ranks> {
     const auto row = [](std::span<double> numbers, std::size_t i) { return numbers.data() + i * w; };
     const V slope(1.0 / loss.ranks.temperature);
     const std::span<double> cotangents = take(true);
-    lay(cotangents, lists, [&](std::size_t l, std::size_t i) { return by_rank[l * rows + i]; });
+    to_rows(by_rank, cotangents);
     sums.pull(cotangents, by_row);
     // No sum is fused with the products, nor where lists go one by one.
     for (std::size_t i = 0; i < rows; ++i)
       opaque(V::load_aligned(row(by_row, i)) * slope).store_aligned(row(by_row, i));
     if constexpr (among_relevant) {
-      lay(cotangents, lists, [&](std::size_t l, std::size_t i) { return by_relevant_rank[l * rows + i]; });
+      to_rows(by_relevant_rank, cotangents);
       sums.pull(cotangents, counts, among_by_row);
       for (std::size_t i = 0; i < rows; ++i)
         (V::load_aligned(row(by_row, i)) + opaque(V::load_aligned(row(among_by_row, i)) * slope))
             .store_aligned(row(by_row, i));
     }
-    turn(by_row, lists, ranks);
+    to_lists(by_row, ranks);
     for (std::size_t l = 0; l < lists.size(); ++l) {
       const std::span<double> all = ranks.subspan(l * rows, lists[l].size());
       if constexpr (!among_relevant) units[l].out_of_units(all);
       // Those of a list without relevance are 0, and not the -0 that a product with a sign may be.
-      const bool any = loss.metric.has_relevance(lists[l]);
       for (std::size_t i = 0; i < all.size(); ++i)
-        out[l].gradient[i] = any ? held_as<T>(one_by_one::sign * all[i]) : T{0};
+        out[l].gradient[i] = any[l] ? held_as<T>(one_by_one::sign * all[i]) : T{0};
     }
   }
 
  private:
-  /// to[i][l] = number(l, i); 0 behind the lists.
-  template <class T, class R, class Number>
-  static void lay(std::span<double> to, std::span<const list<T, R>> lists, const Number& number) {
-    std::fill(to.begin(), to.end(), 0.0);
-    for (std::size_t l = 0; l < lists.size(); ++l)
-      for (std::size_t i = 0; i < lists[l].size(); ++i) to[i * lane_count<Arch> + l] = number(l, i);
-  }
-  /// to[l][i] = from[i][l]
-  template <class T, class R>
-  static void turn(std::span<const double> from, std::span<const list<T, R>> lists, std::span<double> to) {
+  /// to[row][lane] = from[lane][row]
+  static void to_rows(std::span<const double> from, std::span<double> to) noexcept {
     const std::size_t rows = from.size() / lane_count<Arch>;
-    if (rows == 0) return;
-    for (std::size_t l = 0; l < lists.size(); ++l)
-      for (std::size_t i = 0; i < lists[l].size(); ++i) to[l * rows + i] = from[i * lane_count<Arch> + l];
+    transpose(from.data(), rows, lane_count<Arch>, rows, to.data(), lane_count<Arch>);
+  }
+  /// to[lane][row] = from[row][lane]
+  static void to_lists(std::span<const double> from, std::span<double> to) noexcept {
+    const std::size_t rows = from.size() / lane_count<Arch>;
+    transpose(from.data(), lane_count<Arch>, rows, lane_count<Arch>, to.data(), rows);
   }
 };
 

@@ -115,9 +115,15 @@ struct average_precision {
     const double total = share_of(items, weights, scratch);
     std::fill(by_rank.begin(), by_rank.end(), 0.0);
     std::fill(by_relevant_rank.begin(), by_relevant_rank.end(), 0.0);
-    double sum = 0.0;
+    // The relevant items, listed without a branch that nobody can foretell.
+    const std::span<std::size_t> which = scratch.take<std::size_t>(items.size());
+    std::size_t count = 0;
     for (std::size_t i = 0; i < items.size(); ++i) {
-      if (!(weights[i] > 0.0)) continue;
+      which[count] = i;
+      count += weights[i] > 0.0 ? 1u : 0u;
+    }
+    double sum = 0.0;
+    for (const std::size_t i : which.first(count)) {
       const detail::rank_term term = detail::reciprocal_term(ranks[i], weights[i] / total, cutoff);
       sum += relevant_ranks[i] * term.value;
       if (!by_rank.empty()) by_rank[i] = relevant_ranks[i] * term.slope;

@@ -35,12 +35,17 @@ template <class T, class R>
 /// change.
 template <class T, class R>
 void relevant_weights(const list<T, R>& items, bool scaled, std::span<double> out) {
+  const std::size_t n = items.size_with_missed();
+  if (items.weights.empty()) {
+    for (std::size_t i = 0; i < n; ++i) out[i] = items.relevance[i] > R{0} ? 1.0 : 0.0;
+    return;
+  }
   double heaviest = 0.0;
-  for (std::size_t i = 0; i < items.size_with_missed(); ++i) {
-    out[i] = !relevant(items, i) ? 0.0 : items.weights.empty() ? 1.0 : items.weights[i];
+  for (std::size_t i = 0; i < n; ++i) {
+    out[i] = relevant(items, i) ? items.weights[i] : 0.0;
     heaviest = std::max(heaviest, out[i]);
   }
-  if (!scaled || items.weights.empty() || !(heaviest > 0.0)) return;
+  if (!scaled || !(heaviest > 0.0)) return;
   const int shift = std::ilogb(heaviest);
   for (double& w : out) w = std::ldexp(w, -shift);
 }

@@ -120,16 +120,12 @@ class short_group_sums {
 
   /// The pull among all items of a list. Requires a previous call of `ranks`.
   void pull(std::span<const double> a, std::span<double> out) const {
-    std::fill(out.begin(), out.end(), 0.0);
-    for_pairs([&](std::size_t i, std::size_t j, std::size_t at) {
-      add_pull(row(a, j) - row(a, i), slope(at), i, j, out);
-    });
+    sum_pull(a, out, [this](std::size_t, std::size_t, std::size_t at) { return slope(at); });
   }
   /// The same among the items that count; 0 for the others.
   void pull(std::span<const double> a, std::span<const double> counts, std::span<double> out) const {
-    std::fill(out.begin(), out.end(), 0.0);
-    for_pairs([&](std::size_t i, std::size_t j, std::size_t at) {
-      add_pull(row(a, j) - row(a, i), slope(at) * (row(counts, i) * row(counts, j)), i, j, out);
+    sum_pull(a, out, [&](std::size_t i, std::size_t j, std::size_t at) {
+      return slope(at) * (row(counts, i) * row(counts, j));
     });
   }
 
@@ -162,10 +158,22 @@ class short_group_sums {
   [[gnu::always_inline]] static void put(const V& numbers, std::span<double> rows, std::size_t i) noexcept {
     numbers.store_aligned(rows.data() + i * w);
   }
-  [[gnu::always_inline]] static void add_pull(const V& difference, const V& slope, std::size_t i,
-                                              std::size_t j, std::span<double> out) noexcept {
-    put(xsimd::fma(difference, slope, row(out, i)), out, i);
-    put(xsimd::fnma(difference, slope, row(out, j)), out, j);
+
+  template <class Slope>
+  [[gnu::always_inline]] void sum_pull(std::span<const double> a, std::span<double> out,
+                                       const Slope& slope_of) const {
+    std::fill(out.begin(), out.end(), 0.0);
+    std::size_t at = 0;
+    for (std::size_t i = 0; i < rows_; ++i) {
+      const V own = row(a, i);
+      V sum = row(out, i);
+      for (std::size_t j = i + 1; j < rows_; ++j, ++at) {
+        const V difference = row(a, j) - own, derivative = slope_of(i, j, at);
+        sum = xsimd::fma(difference, derivative, sum);
+        put(xsimd::fnma(difference, derivative, row(out, j)), out, j);
+      }
+      put(sum, out, i);
+    }
   }
 
   template <bool Some>
