@@ -1,11 +1,14 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSL-1.0
-"""Makes the constants of include/rankloss/detail/sigmoid/kernel_terms.hpp and lane_math.hpp.
+"""Makes the constants of include/rankloss/detail/sigmoid/kernel_terms.hpp, simd/lane_math.hpp and pairs/rank_terms.hpp.
 
 Each kernel f(d), d >= 0, is u * q(u) with u = exp(-d) in (0, 1]. q is replaced by the polynomial of degree < K that is best in
 the largest error over [0, 1] (Remez exchange, 60 digits), so that f is a sum of K exponentials exp(-k d), k = 1..K.
 
 The elementary functions are fitted in the same way, each on the interval that its argument is reduced to.
+
+The difference of two neighbouring discounts of NDCG, a function of the rank, is a sum of exponentials whose rates are a geometric sequence. Their
+factors are those of the least relative error, as a sum of squares, over ranks that are dense where the function bends.
 
     python3 scripts/fit_terms.py            prints the C++ arrays and their errors (needs mpmath)
 """
@@ -56,6 +59,43 @@ FITS += [(f"log_tail_{terms}", log_tail, terms, mpf(0), ((sqrt(2) - 1) / (sqrt(2
 FITS += [("atan_tail_11", atan_tail, 11, mpf(0), (sqrt(2) - 1) ** 2)]
 
 
+# Terms and the ratio of neighbouring rates, from 8 on down: errors below what float and double scores need.
+RANK_TERMS = [(43, mpf("1.6")), (78, mpf("1.3"))]
+LONGEST = 2**24
+
+
+def discount_difference(m):
+    """1 / log2(1 + m) - 1 / log2(2 + m)"""
+    return log(2) * log1p(1 / (1 + m)) / (log(1 + m) * log(2 + m))
+
+
+def ranks_up_to(longest, count, first):
+    """Ranks 1 to `first`, and from there on `count` of them in geometric steps."""
+    steps = (longest / mpf(first)) ** (mpf(1) / count)
+    return [mpf(m) for m in range(1, first)] + [mpf(int(first * steps**i)) for i in range(count + 1)]
+
+
+def rank_terms(terms, ratio):
+    """The factors, the largest relative error and the largest sum of magnitudes, relative too. Damping leaves out great factors that cancel."""
+    damping = mpf("1e-16")
+    rates = [8 / ratio**q for q in range(terms)]
+    rows = [[exp(-rate * m) / discount_difference(m) for rate in rates] for m in ranks_up_to(LONGEST, 6 * terms, 60)]
+    a = matrix(terms, terms)
+    b = matrix(terms, 1)
+    for p in range(terms):
+        b[p] = sum(row[p] for row in rows)
+        for q in range(p + 1):
+            a[p, q] = a[q, p] = sum(row[p] * row[q] for row in rows)
+        a[p, p] *= 1 + damping**2
+    c = [float(x) for x in lu_solve(a, b)]
+    error = size = mpf(0)
+    for m in ranks_up_to(LONGEST, 1500, 500):
+        parts = [x * exp(-rate * m) / discount_difference(m) for x, rate in zip(c, rates)]
+        error = max(error, abs(sum(parts) - 1))
+        size = max(size, sum(abs(x) for x in parts))
+    return c, error, size
+
+
 def horner(c, u):
     r = mpf(0)
     for a in reversed(c):
@@ -101,6 +141,13 @@ def main():
         print(f"inline constexpr std::array<double, {terms}> {name}{{")
         for a in c:
             print(f"    {float(a)!r},")
+        print("};")
+    for terms, ratio in RANK_TERMS:
+        c, error, size = rank_terms(terms, ratio)
+        print(f"// rank_{terms}: ratio of rates {float(ratio)}, largest relative error {float(error):.1e}, sum of magnitudes {float(size):.1f}")
+        print(f"inline constexpr std::array<double, {terms}> rank_{terms}{{")
+        for a in c:
+            print(f"    {a!r},")
         print("};")
 
 

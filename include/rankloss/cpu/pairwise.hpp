@@ -15,6 +15,8 @@
 #include <rankloss/detail/pairs/pair_loop.hpp>
 #include <rankloss/detail/pairs/pair_merge.hpp>
 #include <rankloss/detail/pairs/pair_scan.hpp>
+#include <rankloss/detail/pairs/rank_scan.hpp>
+#include <rankloss/detail/pairs/rank_terms.hpp>
 #include <rankloss/detail/pairs/scaled_factor.hpp>
 #include <rankloss/detail/pairs/weight_channels.hpp>
 #include <rankloss/detail/sorting/argsort.hpp>
@@ -52,9 +54,18 @@ struct pairwise_engine {
   static double run(const loss_type& loss, const list<T, R>& items, const list_outputs<T>& out,
                     workspace& scratch) {
     const workspace::scope scope(scratch);
-    if constexpr (has_scan)
-      if (out.hessian.empty() && items.size() >= tuning::shortest_scan<T>)
-        return run_scan(loss, items, out, scratch);
+    if constexpr (has_scan || has_rank_scan)
+      if (out.hessian.empty() && items.size() >= shortest_scan<T>() && items.size() <= longest_scan<T>()) {
+        const std::span<std::uint32_t> numbers = scratch.take<std::uint32_t>(items.size());
+        const std::uint32_t level_count = levels_of::number_levels(items, numbers, scratch);
+        if constexpr (requires { computed_weight::level_channel_count; })
+          if (level_count <= tuning::most_by_level)
+            return run_scan<true, computed_weight::level_channel_count>(loss, items, numbers, level_count,
+                                                                        out, scratch);
+        if constexpr (has_scan)
+          return run_scan<false, computed_weight::channel_count>(loss, items, numbers, level_count, out,
+                                                                 scratch);
+      }
     if constexpr (has_hinges)
       if (loss.cutoff == 0 && items.size() >= tuning::shortest_merge)
         return run_merge(loss, items, out, scratch);
@@ -126,6 +137,10 @@ struct pairwise_engine {
   static constexpr bool has_scan = requires {
     computed_weight::channel_count;
     computed_function::kernel;
+  };
+  static constexpr bool has_rank_scan = requires(const computed_weight& weight) {
+    weight.by_distance();
+    requires computed_function::kernel == pair_kernel::logistic;
   };
   static constexpr bool has_hinges =
       std::same_as<Weight, pairs::equal> && requires(const computed_function& f) {
@@ -200,18 +215,16 @@ struct pairwise_engine {
     return true;
   }
 
-  /// Computes long lists by the sums of pair_scan.hpp.
-  template <class T, class R>
-  static double run_scan(const loss_type& loss, const list<T, R>& items, const list_outputs<T>& out,
-                         workspace& scratch) {
-    const std::span<std::uint32_t> numbers = scratch.take<std::uint32_t>(items.size());
-    const std::uint32_t level_count = levels_of::number_levels(items, numbers, scratch);
-    if constexpr (requires { computed_weight::level_channel_count; })
-      if (level_count <= tuning::most_by_level)
-        return run_scan<true, computed_weight::level_channel_count>(loss, items, numbers, level_count, out,
-                                                                    scratch);
-    return run_scan<false, computed_weight::channel_count>(loss, items, numbers, level_count, out, scratch);
+  template <class T>
+  [[nodiscard]] static constexpr std::size_t shortest_scan() noexcept {
+    return has_rank_scan ? tuning::shortest_rank_scan<T> : tuning::shortest_scan<T>;
   }
+  template <class T>
+  [[nodiscard]] static constexpr std::size_t longest_scan() noexcept {
+    return has_rank_scan ? rank_terms<T>::longest : std::numeric_limits<std::size_t>::max();
+  }
+
+  /// Computes long lists by the sums of pair_scan.hpp and rank_scan.hpp.
   template <bool ByLevel, std::size_t C, class T, class R>
   static double run_scan(const loss_type& loss, const list<T, R>& items,
                          std::span<const std::uint32_t> numbers, std::uint32_t level_count,
@@ -259,14 +272,36 @@ struct pairwise_engine {
     }
     const std::span<double> gradient = scratch.take<double>(n);
     for_each_item(scratch, n, [=](std::size_t p) { gradient[p] = 0.0; });
+    pair_totals totals;
     const auto sum = [&]<bool Weighted> {
-      constexpr bool differences = requires { computed_weight::differences; };
-      pair_scan<Arch, T, C, Weighted, uses_ranks, ByLevel, differences, computed_function> scan(
-          function, ByLevel ? 1.0 : computed_weight::wrong_sign, scratch);
-      scan.run(list_of, level_count, gradient);
-      return scan.totals();
+      if constexpr (C > 0) {
+        constexpr bool differences = requires { computed_weight::differences; };
+        double wrong_sign = 1.0;
+        if constexpr (!ByLevel) wrong_sign = computed_weight::wrong_sign;
+        pair_scan<Arch, T, C, Weighted, uses_ranks, ByLevel, differences, computed_function> scan(
+            function, wrong_sign, scratch);
+        scan.run(list_of, level_count, gradient);
+        totals = scan.totals();
+      }
+      if constexpr (has_rank_scan) {
+        const auto near =
+            prepare_gain_difference<Arch, T, false, true>(gain_rule_of(loss.weight), 0, weight.by_distance(),
+                                                          items, at, tuning::rank_window_items, scratch);
+        const sorted_items<T, 0> ranked{.n = n,
+                                        .counted = k,
+                                        .scores = list_of.scores,
+                                        .levels = list_of.levels,
+                                        .upper = {},
+                                        .lower = {},
+                                        .weights = list_of.weights,
+                                        .gains = list_of.gains};
+        const rank_scan<Arch, T, Weighted, computed_function, std::remove_const_t<decltype(near)>> scan(
+            ranked, level_count, 1.0 / function.score_scale(), weight.by_distance(), near, gradient, scratch);
+        totals.value += scan.totals().value;
+        totals.weight += scan.totals().weight;
+      }
     };
-    pair_totals totals = weighted ? sum.template operator()<true>() : sum.template operator()<false>();
+    weighted ? sum.template operator()<true>() : sum.template operator()<false>();
     if (loss.average == pairs::average::pairs)
       totals.count = pairs_of_levels(list_of.levels, k, level_count, scratch);
     const scaled_factor scaled = factor_of(loss, totals, items, unit, function.factor());

@@ -39,6 +39,9 @@ namespace rankloss::inline RANKLOSS_ABI::detail {
 ///         Declares that these sums are products of differences, in the order that weight_channels.hpp has.
 ///     fill_by_level<Arch>(list, order, levels, channels, gains, scratch), level_channel_count
 ///         The same for few levels, without the factor that is the difference of the gains of the two levels.
+///     by_distance()
+///         A factor: by_distance() (1/D(m) - 1/D(m + 1)), m being the distance of the two ranks, is added to what channels
+///         give, if there are any.
 template <class Weight>
 struct pair_weight : Weight {};
 
@@ -146,7 +149,7 @@ struct pair_weight<pairs::delta_ndcg> : pairs::delta_ndcg {
 
   template <class Arch, class S, class T, class R>
   [[nodiscard]] auto prepare(const list<T, R>& items, const ordered_items& at, workspace& scratch) const {
-    return prepare_gain_difference<Arch, S, true, false>(gain_rule_of(*this), cutoff, 0.0, items, at,
+    return prepare_gain_difference<Arch, S, true, false>(gain_rule_of(*this), cutoff, 0.0, items, at, 0,
                                                          scratch);
   }
 
@@ -177,13 +180,14 @@ struct pair_weight<pairs::delta_ndcg> : pairs::delta_ndcg {
   template <class Arch, class S, class T, class R>
   void fill_by_level(const list<T, R>& items, const ordered_items& at, std::span<const std::uint32_t> levels,
                      const weight_channels<S, 2>& to, std::span<double> gains, workspace& scratch) const {
+    gains_by_level<Arch>(gain_rule_of(*this), items, at, levels, gains, scratch);
+    discount_channels<Arch>(cutoff, at, to, scratch);
+  }
+  /// d_u - d_l
+  template <class Arch, class S>
+  static void discount_channels(std::size_t cutoff, const ordered_items& at, const weight_channels<S, 2>& to,
+                                workspace& scratch) {
     const std::size_t n = at.size();
-    // The gains by position are stored temporarily where the discounts will be.
-    gains_by_position<Arch>(
-        gain_rule_of(*this), items, at, true,
-        [to](std::size_t p, double value) { to.upper[0][p] = static_cast<S>(value); }, scratch);
-    std::fill(gains.begin(), gains.end(), 0.0);
-    for (std::size_t p = 0; p < n; ++p) gains[levels[p]] = static_cast<double>(to.upper[0][p]);
     discounts_by_position<Arch>(cutoff, at, to.upper[0].first(n), scratch);
     for_each_item(scratch, n, [=](std::size_t p) {
       to.lower[1][p] = -to.upper[0][p];
@@ -203,8 +207,17 @@ struct pair_weight<pairs::ndcg_loss2> : pairs::ndcg_loss2 {
 
   template <class Arch, class S, class T, class R>
   [[nodiscard]] auto prepare(const list<T, R>& items, const ordered_items& at, workspace& scratch) const {
-    return prepare_gain_difference<Arch, S, false, true>(gain_rule_of(*this), 0, 1.0, items, at, scratch);
+    return prepare_gain_difference<Arch, S, false, true>(gain_rule_of(*this), 0, 1.0, items, at, at.size(),
+                                                         scratch);
   }
+
+  static constexpr std::size_t level_channel_count = 0;
+  template <class Arch, class S, class T, class R>
+  void fill_by_level(const list<T, R>& items, const ordered_items& at, std::span<const std::uint32_t> levels,
+                     const weight_channels<S, 0>&, std::span<double> gains, workspace& scratch) const {
+    gains_by_level<Arch>(gain_rule_of(*this), items, at, levels, gains, scratch);
+  }
+  [[nodiscard]] double by_distance() const noexcept { return 1.0; }
 };
 
 template <>
@@ -218,8 +231,19 @@ struct pair_weight<pairs::ndcg_loss2_plus> : pairs::ndcg_loss2_plus {
 
   template <class Arch, class S, class T, class R>
   [[nodiscard]] auto prepare(const list<T, R>& items, const ordered_items& at, workspace& scratch) const {
-    return prepare_gain_difference<Arch, S, true, true>(gain_rule_of(*this), 0, mu, items, at, scratch);
+    return prepare_gain_difference<Arch, S, true, true>(gain_rule_of(*this), 0, mu, items, at, at.size(),
+                                                        scratch);
   }
+
+  static constexpr std::size_t level_channel_count = 2;
+  static constexpr bool differences = true;
+  template <class Arch, class S, class T, class R>
+  void fill_by_level(const list<T, R>& items, const ordered_items& at, std::span<const std::uint32_t> levels,
+                     const weight_channels<S, 2>& to, std::span<double> gains, workspace& scratch) const {
+    gains_by_level<Arch>(gain_rule_of(*this), items, at, levels, gains, scratch);
+    pair_weight<pairs::delta_ndcg>::discount_channels<Arch>(0, at, to, scratch);
+  }
+  [[nodiscard]] double by_distance() const noexcept { return mu; }
 };
 
 template <>

@@ -62,6 +62,18 @@ void gains_by_position(const gain_rule& rule, const list<T, R>& items, const ord
   for_each_item(scratch, at.size(), [=](std::size_t p) { put(p, factor * (gains[item[p]] - centre)); });
 }
 
+/// The gains of levels, by whose numbers `levels` the positions go.
+template <class Arch, class T, class R>
+void gains_by_level(const gain_rule& rule, const list<T, R>& items, const ordered_items& at,
+                    std::span<const std::uint32_t> levels, std::span<double> gains, workspace& scratch) {
+  const workspace::scope scope(scratch);
+  const std::span<double> of_position = scratch.take<double>(at.size());
+  gains_by_position<Arch>(
+      rule, items, at, true, [of_position](std::size_t p, double gain) { of_position[p] = gain; }, scratch);
+  std::fill(gains.begin(), gains.end(), 0.0);
+  for (std::size_t p = 0; p < at.size(); ++p) gains[levels[p]] = of_position[p];
+}
+
 /// Discounts 1 / log2(1 + rank) by position; 0 from rank cutoff + 1 on.
 template <class Arch, class S>
 void discounts_by_position(std::size_t cutoff, const ordered_items& at, std::span<S> to, workspace& scratch) {
@@ -116,10 +128,11 @@ struct gain_difference {
 };
 
 /// @param discount_cutoff  k: the discounts are 0 from rank k + 1 on; 0: no cutoff
+/// @param reach            the greatest distance of two positions whose weight is wanted
 template <class Arch, class S, bool ByDiscounts, bool ByDistance, class T, class R>
 [[nodiscard]] gain_difference<Arch, S, ByDiscounts, ByDistance> prepare_gain_difference(
     const gain_rule& rule, std::size_t discount_cutoff, double by_distance, const list<T, R>& items,
-    const ordered_items& at, workspace& scratch) {
+    const ordered_items& at, std::size_t reach, workspace& scratch) {
   static_assert(ByDiscounts || ByDistance);
   const std::size_t n = at.size();
   gain_difference<Arch, S, ByDiscounts, ByDistance> weights;
@@ -136,8 +149,8 @@ template <class Arch, class S, bool ByDiscounts, bool ByDistance, class T, class
   if constexpr (ByDistance) {
     // [m]: for positions m apart. Each small difference of two discounts is computed as one quotient, because
     // subtracting two rounded discounts would lose digits.
-    const std::span<S> discount_differences = padded<S, Arch>(n + 1, scratch);
-    for (std::size_t m = 1; m <= n; ++m) {
+    const std::span<S> discount_differences = padded<S, Arch>(reach + 1, scratch);
+    for (std::size_t m = 1; m <= reach; ++m) {
       const double here = std::log2(1.0 + static_cast<double>(m));
       const double next = std::log2(2.0 + static_cast<double>(m));
       discount_differences[m] = static_cast<S>(

@@ -7,6 +7,7 @@
 
 #include <xsimd/xsimd.hpp>
 
+#include <array>
 #include <cstddef>
 #include <span>
 
@@ -22,8 +23,7 @@ namespace rankloss::inline RANKLOSS_ABI::detail {
 template <class S, std::size_t Channels>
 struct weight_channels {
   static constexpr std::size_t count = Channels;
-  std::span<S> upper[Channels];
-  std::span<S> lower[Channels];
+  std::array<std::span<S>, Channels> upper, lower;
 };
 
 /// weight(i above j) = upper0_i lower0_j + upper1_i lower1_j
@@ -48,8 +48,8 @@ template <class Arch, class S, class Weight, class T, class R>
 [[nodiscard]] two_channels<Arch, S> prepare_two(const Weight& weight, const list<T, R>& items,
                                                 const ordered_items& at, workspace& scratch) {
   two_channels<Arch, S> weights;
-  for (auto* side : {weights.c.upper, weights.c.lower})
-    for (std::size_t k = 0; k < 2; ++k) side[k] = padded<S, Arch>(at.size(), scratch);
+  for (auto* side : {&weights.c.upper, &weights.c.lower})
+    for (std::span<S>& channel : *side) channel = padded<S, Arch>(at.size(), scratch);
   weight.template fill<Arch>(items, at, weights.c, scratch);
   return weights;
 }

@@ -26,7 +26,8 @@ namespace rankloss::inline RANKLOSS_ABI::detail {
 
 /// The pairs of different levels within a window of neighbouring positions: one by one, or by a short series
 /// where all scores of the window are close together.
-template <class Arch, class T, std::size_t C, bool Weighted, bool ByLevel, bool Differences, class Function>
+template <class Arch, class T, std::size_t C, bool Weighted, bool ByLevel, bool Differences, class Function,
+          class Weights = window_weights<Arch, T, C, ByLevel, Differences> >
 class window_pairs {
   using constants = pair_series<T>;
   static constexpr std::size_t sets = Weighted ? 2 : 1;  // of the levels below an item and above it
@@ -39,13 +40,19 @@ class window_pairs {
   /// @param totals      value and weight are added to, the count is not
   window_pairs(const sorted_items<T, C>& sorted, std::span<const std::uint32_t> buckets, double scale,
                double wrong_sign, std::span<double> gradient, pair_totals& totals, workspace& scratch)
+      : window_pairs(sorted, buckets, scale, wrong_sign, gradient, totals, Weights(sorted, scratch),
+                     scratch) {}
+  /// @param weights  those of the pairs, for the pair loop
+  window_pairs(const sorted_items<T, C>& sorted, std::span<const std::uint32_t> buckets, double scale,
+               double wrong_sign, std::span<double> gradient, pair_totals& totals, const Weights& weights,
+               workspace& scratch)
       : sorted_(sorted),
         buckets_(buckets),
         scale_(scale),
         wrong_sign_(wrong_sign),
         gradient_(gradient),
         totals_(totals),
-        near_weights_(sorted, scratch) {
+        near_weights_(weights) {
     constexpr std::size_t padding = xsimd::batch<T, Arch>::size;
     near_levels_ = scratch.take<T>(sorted_.n + padding);
     near_scores_ = scratch.take<T>(sorted_.n + padding);
@@ -201,7 +208,7 @@ class window_pairs {
   pair_totals& totals_;
   // By position, in the form that the pair loop reads.
   std::span<T> near_levels_, near_scores_, near_exponentials_, near_gradient_;
-  window_weights<Arch, T, C, ByLevel, Differences> near_weights_;
+  Weights near_weights_;
   double near_unit_ = 1.0;  ///< near_scores_ are the scores times this
 };
 
