@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <rankloss/hosts/lightgbm.hpp>
+#include <rankloss/lambda_loss.hpp>
 #include <rankloss/lambdarank.hpp>
 #include <rankloss/pairwise.hpp>
 #include <rankloss/ranknet.hpp>
@@ -112,6 +113,14 @@ void add_batches(const std::string& name, Loss loss) {
     }
 }
 
+/// The weight by the distance of two ranks, with the lengths from which on it is near-linear.
+template <class T, class Loss>
+void add_by_distance(const std::string& name, const Loss& loss) {
+  for (const std::size_t n : {128, 256, 384, 385, 512, 768, 769, 1024, 2048, 8192, 100000})
+    add<T>(name, std::to_string(n), "gradient",
+           [=](benchmark::State& state) { pair_lists<T>(state, loss, 1, n, relevance::grades); });
+}
+
 template <class T>
 void add_hinge() {
   for (const std::size_t n : lengths)
@@ -131,6 +140,10 @@ void add_all() {
   add_batches("ranknet", rankloss::ranknet{});
   add_batches("lambdarank", rankloss::lambdarank{});
   add_batches("lightgbm_lambdarank", rankloss::lightgbm::lambdarank{});
+  add_by_distance<float>("ndcg_loss2", rankloss::ndcg_loss2{});
+  add_by_distance<double>("ndcg_loss2", rankloss::ndcg_loss2{});
+  add_by_distance<float>("ndcg_loss2_plus", rankloss::ndcg_loss2_plus{});
+  add_by_distance<double>("ndcg_loss2_plus", rankloss::ndcg_loss2_plus{});
   add_hinge<float>();
   add_hinge<double>();
 }

@@ -286,7 +286,7 @@ struct pairwise_engine {
       if constexpr (has_rank_scan) {
         const auto near =
             prepare_gain_difference<Arch, T, false, true>(gain_rule_of(loss.weight), 0, weight.by_distance(),
-                                                          items, at, tuning::rank_window_items, scratch);
+                                                          items, at, scratch, tuning::rank_window_items);
         const sorted_items<T, 0> ranked{.n = n,
                                         .counted = k,
                                         .scores = list_of.scores,

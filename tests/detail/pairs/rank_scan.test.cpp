@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <rankloss/detail/pairs/rank_scan.hpp>
 
-#include <rankloss/detail/pairs/rank_terms.hpp>
 #include <rankloss/evaluate.hpp>
 #include <rankloss/lambda_loss.hpp>
 
@@ -19,7 +18,7 @@
 
 namespace detail_pairs_rank_scan_test {
 
-// By way of the losses: without a Hessian, lists of 385 floats or 641 doubles and more with up to 16 levels take the
+// By way of the losses: without a Hessian, lists of 385 floats or 769 doubles and more with up to 16 levels take the
 // scan, shorter ones and any with a Hessian go pair by pair.
 
 namespace {
@@ -28,33 +27,18 @@ using namespace scan_checks;
 
 }  // namespace
 
-TEMPLATE_TEST_CASE("rank_scan: terms are the difference of two neighbouring discounts", "", float, double) {
-  using terms = detail::rank_terms<TestType>;
-  real largest = 0;
-  for (real m = 1; m <= real(terms::longest); m = std::floor(m * real(1.03)) + 1) {
-    real sum = 0, rate = terms::first;
-    for (const double factor : terms::factors) {
-      sum += factor * std::exp(-rate * m);
-      rate /= real(terms::ratio);
-    }
-    const real expected = std::log(real(2)) * std::log1p(1 / (1 + m)) / (std::log1p(m) * std::log(2 + m));
-    largest = std::max(largest, std::abs(sum / expected - 1));
-  }
-  CHECK(largest < (sizeof(TestType) == 4 ? 1.5e-7 : 2e-14));
-}
-
 TEMPLATE_TEST_CASE("rank_scan: from crowded scores to sparse ones, few levels and many", "", ndcg_loss2,
                    ndcg_loss2_plus) {
   for (const double width : {1e-3, 2.0, 300.0, 2e5}) {
     INFO("width " << width);
-    check(TestType{}, draw_list(705, spread(width), grades(5)));
+    check(TestType{}, draw_list(805, spread(width), grades(5)));
   }
   for (const unsigned count : {1u, 2u, 16u, 17u}) {
     INFO("levels " << count);
-    check(TestType{}, draw_list(650, spread(3.0), grades(count)));
+    check(TestType{}, draw_list(790, spread(3.0), grades(count)));
   }
   // Levels whose gains are all but equal.
-  check(TestType{}, draw_list(650, spread(3.0), [](std::mt19937_64& random) {
+  check(TestType{}, draw_list(790, spread(3.0), [](std::mt19937_64& random) {
           return 1.0 + 1e-3 * static_cast<double>(random() % 4);
         }));
   check(TestType{}, draw_list(
@@ -69,18 +53,18 @@ TEMPLATE_TEST_CASE("rank_scan: crowds far apart, and scores far from 0", "", ndc
     const draw crowds = [apart](std::mt19937_64& random) {
       return apart * static_cast<double>(random() % 9) + 0.3 * uniform(random);
     };
-    check(TestType{}, draw_list(690, crowds, grades(5)));
+    check(TestType{}, draw_list(800, crowds, grades(5)));
   }
 }
 
 TEMPLATE_TEST_CASE("rank_scan: cutoffs of pairs and of the ideal, averages, units", "", ndcg_loss2,
                    ndcg_loss2_plus) {
-  const drawn_list items = draw_list(700, spread(3.0), grades(5));
-  for (const std::size_t k : {1u, 64u, 100u, 699u, 900u}) {
+  const drawn_list items = draw_list(810, spread(3.0), grades(5));
+  for (const std::size_t k : {1u, 64u, 100u, 809u, 900u}) {
     INFO("cutoff " << k);
     check(with<TestType>(k, pairs::keep::either, pairs::average::none), items);
   }
-  check(with<TestType>(660, pairs::keep::both, pairs::average::none), items);
+  check(with<TestType>(780, pairs::keep::both, pairs::average::none), items);
   for (const pairs::average average : {pairs::average::pairs, pairs::average::weight})
     check(with<TestType>(0, pairs::keep::either, average, 0.3), items);
   check(with<TestType>(300, pairs::keep::either, pairs::average::weight), items);
@@ -95,18 +79,18 @@ TEST_CASE("rank_scan: mu from 0 to its end") {
     INFO("mu " << mu);
     ndcg_loss2_plus loss;
     loss.weight.mu = mu;
-    check(loss, draw_list(700, spread(2.0), grades(4)));
+    check(loss, draw_list(810, spread(2.0), grades(4)));
   }
 }
 
 TEMPLATE_TEST_CASE("rank_scan: no value, no slope where nothing differs, and finite whatever the scores", "",
                    float, double) {
   const auto none =
-      run<TestType>(ndcg_loss2{}, draw_list(700, spread(2.0), [](auto&) { return 3.0; }), false, false);
+      run<TestType>(ndcg_loss2{}, draw_list(810, spread(2.0), [](auto&) { return 3.0; }), false, false);
   CHECK(none.value == 0.0);
-  CHECK(none.gradient == std::vector<TestType>(700, TestType{0}));
+  CHECK(none.gradient == std::vector<TestType>(810, TestType{0}));
 
-  const drawn_list items = draw_list(700, spread(2.0), grades(3));
+  const drawn_list items = draw_list(810, spread(2.0), grades(3));
   const std::vector<TestType> y(items.relevance.begin(), items.relevance.end());
   std::vector<TestType> s(items.scores.begin(), items.scores.end()), g(s.size());
   constexpr TestType largest = std::numeric_limits<TestType>::max(),

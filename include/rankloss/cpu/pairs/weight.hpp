@@ -149,7 +149,7 @@ struct pair_weight<pairs::delta_ndcg> : pairs::delta_ndcg {
 
   template <class Arch, class S, class T, class R>
   [[nodiscard]] auto prepare(const list<T, R>& items, const ordered_items& at, workspace& scratch) const {
-    return prepare_gain_difference<Arch, S, true, false>(gain_rule_of(*this), cutoff, 0.0, items, at, 0,
+    return prepare_gain_difference<Arch, S, true, false>(gain_rule_of(*this), cutoff, 0.0, items, at,
                                                          scratch);
   }
 
@@ -207,8 +207,7 @@ struct pair_weight<pairs::ndcg_loss2> : pairs::ndcg_loss2 {
 
   template <class Arch, class S, class T, class R>
   [[nodiscard]] auto prepare(const list<T, R>& items, const ordered_items& at, workspace& scratch) const {
-    return prepare_gain_difference<Arch, S, false, true>(gain_rule_of(*this), 0, 1.0, items, at, at.size(),
-                                                         scratch);
+    return prepare_gain_difference<Arch, S, false, true>(gain_rule_of(*this), 0, 1.0, items, at, scratch);
   }
 
   static constexpr std::size_t level_channel_count = 0;
@@ -231,8 +230,7 @@ struct pair_weight<pairs::ndcg_loss2_plus> : pairs::ndcg_loss2_plus {
 
   template <class Arch, class S, class T, class R>
   [[nodiscard]] auto prepare(const list<T, R>& items, const ordered_items& at, workspace& scratch) const {
-    return prepare_gain_difference<Arch, S, true, true>(gain_rule_of(*this), 0, mu, items, at, at.size(),
-                                                        scratch);
+    return prepare_gain_difference<Arch, S, true, true>(gain_rule_of(*this), 0, mu, items, at, scratch);
   }
 
   static constexpr std::size_t level_channel_count = 2;

@@ -82,6 +82,18 @@ template <std::floating_point T>
   return value;
 }
 
+/// a b, rounded: no sum is fused with it, while which products a compiler fuses may differ from place to place, and so
+/// would the last bits of sums that are to be equal.
+[[nodiscard]] [[gnu::always_inline]] inline double rounded_product(double a, double b) noexcept {
+  double product = a * b;
+#if defined(__FMA__) && defined(__GNUC__)
+  __asm__("" : "+x"(product));
+#elif defined(__GNUC__) && !defined(__x86_64__) && !defined(__i386__)
+  __asm__("" : "+m"(product));
+#endif
+  return product;
+}
+
 /// Infinity, hidden from the optimiser, which could otherwise assume that no number is infinite.
 [[nodiscard]] inline double hidden_infinity() noexcept {
   const volatile std::uint64_t bits = bits_of_infinity<double>;

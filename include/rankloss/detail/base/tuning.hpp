@@ -118,7 +118,7 @@ inline constexpr std::size_t scanned_by_pairs = 256;
 /// The same where weights go by the distance of two ranks, and items of a window of such a scan. Benchmark
 /// ndcg_loss2_plus.
 template <class T>
-inline constexpr std::size_t shortest_rank_scan = by_precision<T>(385, 641);
+inline constexpr std::size_t shortest_rank_scan = by_precision<T>(385, 769);
 inline constexpr std::size_t rank_window_items = 64;
 /// Shorter lists are computed pair by pair, without a merge of their hinges. Benchmark hinge.
 inline constexpr std::size_t shortest_merge = 256;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <rankloss/detail/base/finite.hpp>
 #include <rankloss/detail/base/tuning.hpp>
 #include <rankloss/detail/data/counted_by.hpp>
 #include <rankloss/detail/sorting/value_runs.hpp>
@@ -32,12 +33,12 @@ namespace rankloss::inline RANKLOSS_ABI::detail {
 struct single_discounts {
   /// sum plus gain times the discounts of the ranks [begin, end), counted from 0.
   [[nodiscard]] double add(double sum, double gain, std::size_t begin, std::size_t end) const noexcept {
-    for (std::size_t at = begin; at < end; ++at) sum += gain * discount_at(at + 1);
+    for (std::size_t at = begin; at < end; ++at) sum += rounded_product(gain, discount_at(at + 1));
     return sum;
   }
   /// sum plus gain times the discount of one rank, `count` times.
   [[nodiscard]] double add_at(double sum, double gain, std::size_t at, std::size_t count) const noexcept {
-    const double term = gain * discount_at(at + 1);
+    const double term = rounded_product(gain, discount_at(at + 1));
     for (std::size_t i = 0; i < count; ++i) sum += term;
     return sum;
   }

@@ -24,7 +24,7 @@ template <bool Scaled, class T, class GainOf>
   double sum = 0.0;
   first.for_each_run(k, [&](const score_run<T>& run) {
     if (run.items.size() == 1) {
-      sum = plus(sum, gain_of(run.items[0].payload) * discount_at(run.begin + 1));
+      sum = plus(sum, rounded_product(gain_of(run.items[0].payload), discount_at(run.begin + 1)));
       return;
     }
     double gain = 0.0;

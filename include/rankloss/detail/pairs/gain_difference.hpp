@@ -21,6 +21,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <numbers>
 #include <span>
 
@@ -132,7 +133,8 @@ struct gain_difference {
 template <class Arch, class S, bool ByDiscounts, bool ByDistance, class T, class R>
 [[nodiscard]] gain_difference<Arch, S, ByDiscounts, ByDistance> prepare_gain_difference(
     const gain_rule& rule, std::size_t discount_cutoff, double by_distance, const list<T, R>& items,
-    const ordered_items& at, std::size_t reach, workspace& scratch) {
+    const ordered_items& at, workspace& scratch,
+    std::size_t reach = std::numeric_limits<std::size_t>::max()) {
   static_assert(ByDiscounts || ByDistance);
   const std::size_t n = at.size();
   gain_difference<Arch, S, ByDiscounts, ByDistance> weights;
@@ -149,8 +151,9 @@ template <class Arch, class S, bool ByDiscounts, bool ByDistance, class T, class
   if constexpr (ByDistance) {
     // [m]: for positions m apart. Each small difference of two discounts is computed as one quotient, because
     // subtracting two rounded discounts would lose digits.
-    const std::span<S> discount_differences = padded<S, Arch>(reach + 1, scratch);
-    for (std::size_t m = 1; m <= reach; ++m) {
+    const std::size_t farthest = std::min(reach, n);
+    const std::span<S> discount_differences = padded<S, Arch>(farthest + 1, scratch);
+    for (std::size_t m = 1; m <= farthest; ++m) {
       const double here = std::log2(1.0 + static_cast<double>(m));
       const double next = std::log2(2.0 + static_cast<double>(m));
       discount_differences[m] = static_cast<S>(

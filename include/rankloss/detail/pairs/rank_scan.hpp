@@ -56,7 +56,7 @@ class rank_scan {
   static_assert(distance_lane < constants::exponents && distance_lane / w == last);
 
  public:
-  /// @param buckets   [n] by position: the levels
+  /// @param levels    the number of levels, up to tuning::most_by_level
   /// @param scale     1 / temperature
   /// @param factor    on all weights
   /// @param near      the weights of pairs within a window, times the factor, for the pair loop
@@ -193,7 +193,7 @@ class rank_scan {
     const std::span<row> states = scratch_.take<row>(sets * levels_ * Q);
     std::fill(states.begin(), states.end(), row{});
     const std::span<row> acting = scratch_.take<row>(sets * Q);
-    // exp(-K d) and less of what acts, times these, is the slope of an item, and its value.
+    // The factors of what acts on an item in its slope and in its value.
     alignas(64) double slope_terms[constants::exponents]{}, value_terms[constants::exponents]{};
     for (std::size_t k = 0; k < K; ++k) {
       slope_terms[k] = (Down ? 1.0 : -1.0) * constants::slope_of_logistic.terms[k];
@@ -286,11 +286,10 @@ class rank_scan {
     const V zero(0.0), one(1.0);
     std::fill(acting.begin(), acting.end(), row{});
     const auto add = [&](std::size_t other, const row* from, row* to, const V& mask) {
-      const V difference(sorted_.difference(level, other));
-      const V masked = difference * mask;
-      for (std::size_t q = 0; q < Q; ++q)
-        for (std::size_t v = 0; v < row::vectors; ++v)
-          to[q].v[v] = xsimd::fma(v == last ? masked : difference, from[other * Q + q].v[v], to[q].v[v]);
+      row difference;
+      for (std::size_t v = 0; v < row::vectors; ++v) difference.v[v] = V(sorted_.difference(level, other));
+      difference.v[last] = difference.v[last] * mask;
+      for (std::size_t q = 0; q < Q; ++q) to[q].add_product(difference, from[other * Q + q]);
     };
     const V of_below = Down ? with_last(one, one, one) : with_last(one, zero, one);
     for (std::size_t other = 0; other < level; ++other)
@@ -314,12 +313,12 @@ class rank_scan {
     for (std::size_t level = 0; level < sets * levels_; ++level)
       for (std::size_t q = 0; q < Q; ++q) {
         row& s = states[level * Q + q];
-        for (std::size_t v = 0; v < row::vectors; ++v) {
-          V moved = s.v[v] * decay.v[v];
-          if (v == last) moved = xsimd::fma(distance, lane_before(s.v[v]), moved);
-          // As a change, which is exact to the last digit where the decay is all but 1.
-          s.v[v] = xsimd::fma(V(pass_[q]), moved, moved);
-        }
+        row moved;
+        moved.add_product(s, decay);
+        moved.v[last] = xsimd::fma(distance, lane_before(s.v[last]), moved.v[last]);
+        // As a change, which is exact to the last digit where the decay is all but 1.
+        s = moved;
+        s.add(pass_[q], moved);
       }
   }
 
