@@ -86,9 +86,10 @@ template <std::floating_point T>
 /// would the last bits of sums that are to be equal.
 [[nodiscard]] [[gnu::always_inline]] inline double rounded_product(double a, double b) noexcept {
   double product = a * b;
-#if defined(__FMA__) && defined(__GNUC__)
+#if !defined(__GNUC__) || defined(__CUDA_ARCH__)
+#elif defined(__FMA__)
   __asm__("" : "+x"(product));
-#elif defined(__GNUC__) && !defined(__x86_64__) && !defined(__i386__)
+#elif !defined(__x86_64__) && !defined(__i386__)
   __asm__("" : "+m"(product));
 #endif
   return product;
