@@ -155,7 +155,7 @@ class pair_order_loss {
     };
     for (std::size_t k = 0; k < m; ++k) {
       waits[k] = 0;
-      for (const std::uint32_t i : better(items_[begin + k])) waits[k] += inside(i, begin, end) ? 1 : 0;
+      for (const std::uint32_t i : better(items_[begin + k])) waits[k] += inside(i, begin, end) ? 1u : 0u;
       is_first[k] = waits[k] == 0 ? 1 : 0;
       firsts += is_first[k];
     }

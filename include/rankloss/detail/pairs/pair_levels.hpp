@@ -44,7 +44,7 @@ struct pair_levels {
       std::size_t uppers = 0;
       for (std::size_t i = 0; i < n; ++i) {
         order[uppers] = lower[i - uppers] = static_cast<std::uint32_t>(i);
-        uppers += items.relevance[i] > R{0} ? 1 : 0;
+        uppers += items.relevance[i] > R{0} ? 1u : 0u;
       }
       std::copy_n(lower.begin(), n - uppers, order.begin() + static_cast<std::ptrdiff_t>(uppers));
       return order;
@@ -146,7 +146,7 @@ struct pair_levels {
     run_pieces(scratch, pieces.count(), [&](workspace&, std::size_t p) {
       const Counts own = counts;
       std::size_t count = 0;
-      for (std::size_t i = pieces[p].begin, end = pieces[p].end; i < end; ++i) count += own(i) ? 1 : 0;
+      for (std::size_t i = pieces[p].begin, end = pieces[p].end; i < end; ++i) count += own(i) ? 1u : 0u;
       of_piece[p] = count;
     });
     return std::accumulate(of_piece.begin(), of_piece.end(), std::size_t{0});
