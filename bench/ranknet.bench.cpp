@@ -113,7 +113,7 @@ void add_batches(const std::string& name, Loss loss) {
     }
 }
 
-/// The weight by the distance of two ranks, with the lengths from which on it is near-linear.
+/// The weight by the distance of two ranks. Lists are near-linear from 385 floats and 769 doubles on.
 template <class T, class Loss>
 void add_by_distance(const std::string& name, const Loss& loss) {
   for (const std::size_t n : {128, 256, 384, 385, 512, 768, 769, 1024, 2048, 8192, 100000})

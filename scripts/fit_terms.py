@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSL-1.0
-"""Makes the constants of include/rankloss/detail/sigmoid/kernel_terms.hpp, simd/lane_math.hpp and pairs/rank_terms.hpp.
+"""Makes the constants of sigmoid/kernel_terms.hpp, simd/lane_math.hpp and pairs/rank_terms.hpp in include/rankloss/detail.
 
 Each kernel f(d), d >= 0, is u * q(u) with u = exp(-d) in (0, 1]. q is replaced by the polynomial of degree < K that is best in
 the largest error over [0, 1] (Remez exchange, 60 digits), so that f is a sum of K exponentials exp(-k d), k = 1..K.

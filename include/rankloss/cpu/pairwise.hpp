@@ -55,7 +55,7 @@ struct pairwise_engine {
                     workspace& scratch) {
     const workspace::scope scope(scratch);
     if constexpr (has_scan || has_rank_scan)
-      if (out.hessian.empty() && items.size() >= shortest_scan<T>() && items.size() <= longest_scan<T>()) {
+      if (out.hessian.empty() && takes_scan<T>(loss, items.size())) {
         const std::span<std::uint32_t> numbers = scratch.take<std::uint32_t>(items.size());
         const std::uint32_t level_count = levels_of::number_levels(items, numbers, scratch);
         if constexpr (requires { computed_weight::level_channel_count; })
@@ -215,13 +215,17 @@ struct pairwise_engine {
     return true;
   }
 
+  /// Whether a list of n items is long enough for a scan, and not too long.
   template <class T>
-  [[nodiscard]] static constexpr std::size_t shortest_scan() noexcept {
-    return has_rank_scan ? tuning::shortest_rank_scan<T> : tuning::shortest_scan<T>;
-  }
-  template <class T>
-  [[nodiscard]] static constexpr std::size_t longest_scan() noexcept {
-    return has_rank_scan ? rank_terms<T>::longest : std::numeric_limits<std::size_t>::max();
+  [[nodiscard]] static bool takes_scan(const loss_type& loss, std::size_t n) noexcept {
+    if constexpr (!has_rank_scan) {
+      return n >= tuning::shortest_scan<T>;
+    } else {
+      // With a cutoff an item has fewer pairs: as many as in a shorter list.
+      const std::size_t k = counted_by(loss.cutoff, n);
+      const std::size_t as_in = loss.keep == pairs::keep::both ? k : n > 0 ? k + k * (n - k) / n : 0;
+      return as_in >= tuning::shortest_rank_scan<T> && n <= rank_terms<T>::longest;
+    }
   }
 
   /// Computes long lists by the sums of pair_scan.hpp and rank_scan.hpp.
@@ -274,6 +278,23 @@ struct pairwise_engine {
     for_each_item(scratch, n, [=](std::size_t p) { gradient[p] = 0.0; });
     pair_totals totals;
     const auto sum = [&]<bool Weighted> {
+      if constexpr (has_rank_scan)
+        if (const double factor = weight.by_distance(); level_count > 1 && factor > 0.0) {
+          const sorted_items<T, 0> ranked{.n = n,
+                                          .counted = k,
+                                          .scores = list_of.scores,
+                                          .levels = list_of.levels,
+                                          .upper = {},
+                                          .lower = {},
+                                          .weights = list_of.weights,
+                                          .gains = list_of.gains};
+          const rank_scan<Arch, T, Weighted, computed_function> scan(
+              ranked, level_count, 1.0 / function.score_scale(), gradient, scratch);
+          // The factor may be greater than floats are.
+          for_each_item(scratch, n, [=](std::size_t p) { gradient[p] *= factor; });
+          totals.value = factor * std::min(scan.totals().value, largest_term / std::max(factor, 1.0));
+          totals.weight = factor * scan.totals().weight;
+        }
       if constexpr (C > 0) {
         constexpr bool differences = requires { computed_weight::differences; };
         double wrong_sign = 1.0;
@@ -281,22 +302,6 @@ struct pairwise_engine {
         pair_scan<Arch, T, C, Weighted, uses_ranks, ByLevel, differences, computed_function> scan(
             function, wrong_sign, scratch);
         scan.run(list_of, level_count, gradient);
-        totals = scan.totals();
-      }
-      if constexpr (has_rank_scan) {
-        const auto near =
-            prepare_gain_difference<Arch, T, false, true>(gain_rule_of(loss.weight), 0, weight.by_distance(),
-                                                          items, at, scratch, tuning::rank_window_items);
-        const sorted_items<T, 0> ranked{.n = n,
-                                        .counted = k,
-                                        .scores = list_of.scores,
-                                        .levels = list_of.levels,
-                                        .upper = {},
-                                        .lower = {},
-                                        .weights = list_of.weights,
-                                        .gains = list_of.gains};
-        const rank_scan<Arch, T, Weighted, computed_function, std::remove_const_t<decltype(near)>> scan(
-            ranked, level_count, 1.0 / function.score_scale(), weight.by_distance(), near, gradient, scratch);
         totals.value += scan.totals().value;
         totals.weight += scan.totals().weight;
       }

@@ -115,7 +115,7 @@ struct average_precision {
     const double total = share_of(items, weights, scratch);
     std::fill(by_rank.begin(), by_rank.end(), 0.0);
     std::fill(by_relevant_rank.begin(), by_relevant_rank.end(), 0.0);
-    // The relevant items, listed without a branch that nobody can foretell.
+    // The relevant items, listed without an unpredictable branch.
     const std::span<std::size_t> which = scratch.take<std::size_t>(items.size());
     std::size_t count = 0;
     for (std::size_t i = 0; i < items.size(); ++i) {

@@ -113,13 +113,13 @@ inline constexpr std::size_t longest_lambda_lanes = 128;
 /// Shorter lists are computed pair by pair, without a scan over sorted scores. Benchmark ranknet_batch.
 template <class T>
 inline constexpr std::size_t shortest_scan = by_precision<T>(257, 193);
-/// Within a scan, parts of up to so many items that have many levels are. Benchmark ranknet_real.
-inline constexpr std::size_t scanned_by_pairs = 256;
-/// The same where weights go by the distance of two ranks, and items of a window of such a scan. Benchmark
-/// ndcg_loss2_plus.
+/// The same where weights go by the distance of two ranks. Benchmark ndcg_loss2_plus.
 template <class T>
 inline constexpr std::size_t shortest_rank_scan = by_precision<T>(385, 769);
+/// Items of a window of such a scan, whose pairs are computed one by one. Benchmark ndcg_loss2.
 inline constexpr std::size_t rank_window_items = 64;
+/// Within a scan, parts of up to so many items that have many levels are. Benchmark ranknet_real.
+inline constexpr std::size_t scanned_by_pairs = 256;
 /// Shorter lists are computed pair by pair, without a merge of their hinges. Benchmark hinge.
 inline constexpr std::size_t shortest_merge = 256;
 /// Sums over up to so many pairs of an item are formed in float lanes: by digits, because with more summands

@@ -21,7 +21,6 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <limits>
 #include <numbers>
 #include <span>
 
@@ -128,13 +127,26 @@ struct gain_difference {
   }
 };
 
+/// [m]: factor (1/D(m) - 1/D(m + 1)), for positions m apart, m from 1 to n; 0 for m = 0. Each difference is computed as one
+/// quotient, because subtracting two rounded discounts would lose digits.
+template <class Arch, class S>
+[[nodiscard]] std::span<const S> discount_differences(double factor, std::size_t n, workspace& scratch) {
+  const std::span<S> to = padded<S, Arch>(n + 1, scratch);
+  to[0] = S(0);
+  for (std::size_t m = 1; m <= n; ++m) {
+    const double here = std::log2(1.0 + static_cast<double>(m));
+    const double next = std::log2(2.0 + static_cast<double>(m));
+    to[m] = static_cast<S>(factor * std::log1p(1.0 / (1.0 + static_cast<double>(m))) / std::numbers::ln2 /
+                           (here * next));
+  }
+  return to;
+}
+
 /// @param discount_cutoff  k: the discounts are 0 from rank k + 1 on; 0: no cutoff
-/// @param reach            the greatest distance of two positions whose weight is wanted
 template <class Arch, class S, bool ByDiscounts, bool ByDistance, class T, class R>
 [[nodiscard]] gain_difference<Arch, S, ByDiscounts, ByDistance> prepare_gain_difference(
     const gain_rule& rule, std::size_t discount_cutoff, double by_distance, const list<T, R>& items,
-    const ordered_items& at, workspace& scratch,
-    std::size_t reach = std::numeric_limits<std::size_t>::max()) {
+    const ordered_items& at, workspace& scratch) {
   static_assert(ByDiscounts || ByDistance);
   const std::size_t n = at.size();
   gain_difference<Arch, S, ByDiscounts, ByDistance> weights;
@@ -148,20 +160,8 @@ template <class Arch, class S, bool ByDiscounts, bool ByDistance, class T, class
     discounts_by_position<Arch>(discount_cutoff, at, discounts, scratch);
     for (std::size_t p = 0; p < n; ++p) weights.discounts.set(p, discounts[p]);
   }
-  if constexpr (ByDistance) {
-    // [m]: for positions m apart. Each small difference of two discounts is computed as one quotient, because
-    // subtracting two rounded discounts would lose digits.
-    const std::size_t farthest = std::min(reach, n);
-    const std::span<S> discount_differences = padded<S, Arch>(farthest + 1, scratch);
-    for (std::size_t m = 1; m <= farthest; ++m) {
-      const double here = std::log2(1.0 + static_cast<double>(m));
-      const double next = std::log2(2.0 + static_cast<double>(m));
-      discount_differences[m] = static_cast<S>(
-          by_distance * std::log1p(1.0 / (1.0 + static_cast<double>(m))) / std::numbers::ln2 / (here * next));
-    }
-    discount_differences[0] = S(0);
-    weights.discount_differences = discount_differences;
-  }
+  if constexpr (ByDistance)
+    weights.discount_differences = discount_differences<Arch, S>(by_distance, n, scratch);
   return weights;
 }
 

@@ -4,6 +4,8 @@
 #include <rankloss/detail/base/abi.hpp>
 #include <rankloss/detail/base/finite.hpp>
 #include <rankloss/detail/base/tuning.hpp>
+#include <rankloss/detail/pairs/gain_difference.hpp>
+#include <rankloss/detail/pairs/near_numbers.hpp>
 #include <rankloss/detail/pairs/pair_kernel.hpp>
 #include <rankloss/detail/pairs/pair_loop.hpp>
 #include <rankloss/detail/pairs/pair_series.hpp>
@@ -38,8 +40,9 @@ namespace rankloss::inline RANKLOSS_ABI::detail {
 /// The list is cut into windows of a few items. The pairs within a window are computed one by one. The rows of the
 /// levels below and above a level are added up once a window, times the differences of the gains; an item adds up Q rows,
 /// takes what acts on it from the sum, and adds itself to Q rows. The walk goes down the list and up again. On the way up
-/// no distances are needed, and both of the last two sums are of the weights.
-template <class Arch, class T, bool Weighted, class Function, class NearWeights>
+/// no distances are needed: of what acts on an item, the last sum but one has the weights of the pairs in the wrong order,
+/// and the last one those in the right order.
+template <class Arch, class T, bool Weighted, class Function>
 class rank_scan {
   static_assert(Function::kernel == pair_kernel::logistic);
   using V = lanes<Arch>;
@@ -54,32 +57,23 @@ class rank_scan {
   // The lanes of a row behind the exponentials, which are of one vector.
   static constexpr std::size_t weight_lane = K, distance_lane = K + 1, last = K / w;
   static_assert(distance_lane < constants::exponents && distance_lane / w == last);
+  // Distances beyond this count as that, so that their sums, times gains, are finite.
+  static constexpr double farthest = 1e250;
 
  public:
   /// @param levels    the number of levels, up to tuning::most_by_level
   /// @param scale     1 / temperature
-  /// @param factor    on all weights
-  /// @param near      the weights of pairs within a window, times the factor, for the pair loop
   /// @param gradient  [n] by position, added to: derivatives by s / temperature, in natural logarithms
-  rank_scan(const sorted_items<T, 0>& sorted, std::size_t levels, double scale, double factor,
-            const NearWeights& near, std::span<double> gradient, workspace& scratch)
+  rank_scan(const sorted_items<T, 0>& sorted, std::size_t levels, double scale, std::span<double> gradient,
+            workspace& scratch)
       : sorted_(sorted),
         levels_(levels),
         scale_(scale),
-        factor_(factor),
         gradient_(gradient),
         scratch_(scratch),
-        arrive_(scratch.take<double>(most * Q)),
-        leave_(scratch.take<double>((most + 1) * Q)),
         pass_(scratch.take<double>(Q)),
-        ends_(scratch.take<std::uint32_t>(sorted.n)) {
-    for_rates([this](std::size_t q, double rate) {
-      for (std::size_t m = 0; m <= most; ++m) {
-        leave_[m * Q + q] = std::exp(-rate * static_cast<double>(m));
-        if (m < most) arrive_[m * Q + q] = terms::factors[q] * leave_[m * Q + q];
-      }
-    });
-    cut(near);
+        ends_(scratch.take<std::uint32_t>(sorted.n / most + 2)) {
+    cut();
     walk<true>();
     walk<false>();
   }
@@ -88,16 +82,34 @@ class rank_scan {
   [[nodiscard]] const pair_totals& totals() const noexcept { return totals_; }
 
  private:
+  using decays_by_rank = std::array<double, (most + 1) * Q>;
+
   template <class Body>
   static void for_rates(const Body& body) {
     double rate = terms::first;
     for (std::size_t q = 0; q < Q; ++q, rate /= terms::ratio) body(q, rate);
   }
+  /// [m][q]: exp(-rate_q m), computed once in a program.
+  [[nodiscard]] static const decays_by_rank& decays_of_ranks() {
+    static const decays_by_rank table = [] {
+      decays_by_rank to;
+      for_rates([&to](std::size_t q, double rate) {
+        for (std::size_t m = 0; m <= most; ++m) to[m * Q + q] = std::exp(-rate * static_cast<double>(m));
+      });
+      return to;
+    }();
+    return table;
+  }
 
   /// Cuts the list into windows, and adds the pairs within them.
-  void cut(const NearWeights& near) {
+  void cut() {
     const workspace::scope scope(scratch_);
-    window_pairs<Arch, T, 0, Weighted, true, false, Function, NearWeights> pairs(
+    gain_difference<Arch, T, false, true> near;
+    near.gains = near_numbers<Arch, T>(sorted_.n, scratch_);
+    for (std::size_t p = 0; p < sorted_.n; ++p) near.gains.set(p, sorted_.gains[sorted_.levels[p]]);
+    near.discounts = near_numbers<Arch, T>(1, scratch_);
+    near.discount_differences = discount_differences<Arch, T>(1.0, most, scratch_);
+    window_pairs<Arch, T, 0, Weighted, true, false, Function, decltype(near)> pairs(
         sorted_, sorted_.levels, scale_, 1.0, gradient_, totals_, near, scratch_);
     for (std::size_t begin = 0, end = 0; begin < sorted_.n; begin = end) {
       // No window extends across the cutoff.
@@ -111,7 +123,7 @@ class rank_scan {
     return window == 0 ? 0 : ends_[window - 1];
   }
   [[nodiscard]] double gap(double a, double b) const noexcept {
-    return std::min(std::abs(a - b) * scale_, 1e290);
+    return std::min(std::abs(a - b) * scale_, farthest);
   }
 
   /// Lanes of the last vector of a row: `weight` and `distance` in theirs, the others as they are.
@@ -161,7 +173,7 @@ class rank_scan {
               double from) noexcept {
       for_rows<Arch>(end - begin, [&](std::size_t i, auto count) {
         const V x = load_items<Arch>(sorted.scores.data() + begin + i, count, from);
-        const V d = xsimd::min(xsimd::abs(x - V(from)) * V(scale), V(1e290));
+        const V d = xsimd::min(xsimd::abs(x - V(from)) * V(scale), V(farthest));
         store_items<Arch>(distance.data() + i, count, d);
         store_items<Arch>(decay.data() + i, count, exp_minus(d));
       });
@@ -203,6 +215,7 @@ class rank_scan {
     value_terms[weight_lane] = value_terms[distance_lane] = 1.0;
     row of_slope, values, weights;
     of_slope.load(slope_terms);
+    const double* const decays = decays_of_ranks().data();
     for (std::size_t step = 0; step < windows_; ++step) {
       const std::size_t window = Down ? step : windows_ - 1 - step;
       const std::size_t begin = begin_of(window), end = ends_[window];
@@ -217,7 +230,7 @@ class rank_scan {
           items.for_groups(level, [&](const group& which, std::size_t count) {
             std::array<const double*, group_size> by_rank;
             for (std::size_t g = 0; g < group_size; ++g)
-              by_rank[g] = arrive_.data() + (Down ? which[g] - begin : end - 1 - which[g]) * Q;
+              by_rank[g] = decays + (Down ? which[g] - begin : end - 1 - which[g]) * Q;
             std::array<row, group_size> sums = sum_of_rows(by_rank, acting.data());
             if constexpr (Weighted) {  // of the pairs in which the item is preferred
               const std::array<row, group_size> preferred = sum_of_rows(by_rank, acting.data() + Q);
@@ -235,7 +248,7 @@ class rank_scan {
               powers.v[last] = with_last(whole, one, one);
               weights.add(sums[g]);
               for (std::size_t v = 0; v < row::vectors; ++v) powers.v[v] = powers.v[v] * of_slope.v[v];
-              gradient_[i] += factor_ * sums[g].dot(powers);
+              gradient_[i] += sums[g].dot(powers);
             }
           });
         }
@@ -252,7 +265,7 @@ class rank_scan {
           std::array<row, group_size> powers;  // 0 behind the items of the group
           for (std::size_t g = 0; g < group_size; ++g) {
             const std::size_t i = which[g];
-            by_rank[g] = leave_.data() + (Down ? end - i : i - begin + 1) * Q;
+            by_rank[g] = decays + (Down ? end - i : i - begin + 1) * Q;
             if (g >= count) continue;
             powers[g] = parts::powers_of_decay(to_next.decay[i - begin]);
             powers[g].v[last] =
@@ -270,11 +283,11 @@ class rank_scan {
     }
     alignas(64) double sums[constants::exponents];
     weights.store(sums);
-    totals_.weight += factor_ * sums[Down ? weight_lane : distance_lane];
+    totals_.weight += sums[Down ? weight_lane : distance_lane];
     if constexpr (Down) {
       row of_value;
       of_value.load(value_terms);
-      totals_.value = bounded_term(totals_.value + factor_ * values.dot(of_value));
+      totals_.value = bounded_term(totals_.value + values.dot(of_value));
     }
   }
 
@@ -297,6 +310,8 @@ class rank_scan {
     const V of_above = Down ? with_last(one, zero, zero) : with_last(one, one, zero);
     for (std::size_t other = level + 1; other < levels_; ++other)
       add(other, states.data() + (sets - 1) * levels_ * Q, acting.data(), of_above);
+    for (std::size_t at = 0; at < acting.size(); ++at)
+      for (V& x : acting[at].v) x = x * V(terms::factors[at % Q]);
   }
 
   /// Moves the states on, past `items` ranks and by a distance of `gap`.
@@ -316,9 +331,12 @@ class rank_scan {
         row moved;
         moved.add_product(s, decay);
         moved.v[last] = xsimd::fma(distance, lane_before(s.v[last]), moved.v[last]);
-        // As a change, which is exact to the last digit where the decay is all but 1.
-        s = moved;
-        s.add(pass_[q], moved);
+        // As a change, which is exact to the last digit where the decay is all but 1; and what is next to the numbers
+        // without all their digits, which some processors take long for, is 0.
+        for (std::size_t v = 0; v < row::vectors; ++v) {
+          const V x = xsimd::fma(V(pass_[q]), moved.v[v], moved.v[v]);
+          s.v[v] = xsimd::select(x < V(1e-290), V(0.0), x);
+        }
       }
   }
 
@@ -332,11 +350,10 @@ class rank_scan {
 
   const sorted_items<T, 0>& sorted_;
   std::size_t levels_;
-  double scale_, factor_;
+  double scale_;
   std::span<double> gradient_;
   workspace& scratch_;
-  std::span<double> arrive_, leave_;  // [m][q]: exp(-rate_q m), times the factor of the term and without it
-  std::span<double> pass_;            // [q]: exp(-rate_q passed_) - 1
+  std::span<double> pass_;  // [q]: exp(-rate_q passed_) - 1
   std::size_t passed_ = 0;
   std::span<std::uint32_t> ends_;  // [windows]
   std::size_t windows_ = 0;

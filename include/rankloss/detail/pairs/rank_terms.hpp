@@ -2,6 +2,7 @@
 #pragma once
 
 #include <rankloss/detail/base/abi.hpp>
+#include <rankloss/detail/base/precision.hpp>
 
 #include <array>
 #include <cstddef>
@@ -11,8 +12,8 @@
 ///     1 / log2(1 + m) - 1 / log2(2 + m) = sum_q factors_q exp(-rate_q m),    m = 1, 2, ..., longest
 ///     rate_q                            = first / ratio^q
 ///
-/// to the relative error that the type of the scores requires. It falls all but like a power of m, so that each of its
-/// octaves takes about as many terms.
+/// to the relative error that the type of the scores requires. It falls nearly like a power of m, so that each octave of m
+/// takes about the same number of terms.
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
 // Made by scripts/fit_terms.py.
@@ -56,17 +57,15 @@ inline constexpr std::array<double, 78> rank_78{
 
 template <class T>
 struct rank_terms {
-  static constexpr double first = 8.0, ratio = 1.6;
+  static constexpr double first = 8.0, ratio = by_precision<T>(1.6, 1.3);
   static constexpr std::size_t longest = std::size_t{1} << 24;
-  static constexpr const auto& factors = rank_43;
-  static constexpr std::size_t count = factors.size();
-};
-template <>
-struct rank_terms<double> {
-  static constexpr double first = 8.0, ratio = 1.3;
-  static constexpr std::size_t longest = std::size_t{1} << 24;
-  static constexpr const auto& factors = rank_78;
-  static constexpr std::size_t count = factors.size();
+  static constexpr std::size_t count = by_precision<T>(rank_43.size(), rank_78.size());
+  static constexpr const std::array<double, count>& factors = []() -> const std::array<double, count>& {
+    if constexpr (single_precision<T>)
+      return rank_43;
+    else
+      return rank_78;
+  }();
 };
 
 }  // namespace rankloss::inline RANKLOSS_ABI::detail

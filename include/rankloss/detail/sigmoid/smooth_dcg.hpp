@@ -48,13 +48,19 @@ struct discounted_gain {
 /// Numbers as memory of type S holds them.
 template <class S, class Arch>
 [[nodiscard]] [[gnu::always_inline]] inline lanes<Arch> rounded_to(const lanes<Arch>& x) noexcept {
-  if constexpr (std::is_same_v<S, double>) return x;
-  alignas(64) S row[lane_count<Arch>];
-  store_row<Arch>(row, x);
+  if constexpr (std::is_same_v<S, double>) {
+    return x;
+  } else {
+    alignas(64) S row[lane_count<Arch>];
+    store_row<Arch>(row, x);
 #if defined(__GNUC__)
-  __asm__("" : "+m"(row));  // GCC 12 takes two floats that are made of doubles, and read as such, for these
+    __asm__(
+        ""
+        : "+m"(
+            row));  // else GCC 12 leaves the rounding out: it reads the doubles that the floats were made of
 #endif
-  return load_row<Arch>(row);
+    return load_row<Arch>(row);
+  }
 }
 
 enum class wanted { value, gradient, hessian };
@@ -336,7 +342,7 @@ double smooth_dcg(const cell_list<Arch, T>& cells, std::span<T> gains, double cu
             const V own =
                 only_items<Arch>(count, cells_type::at_coordinate(slopes.data() + at * P, coordinate));
             all.centre.add(own, item.slope);
-            // An item's own part of the moments cancels where both are the same number.
+            // An item's own part of the sums cancels, as what it takes from them is by the slope that is stored.
             sums.add(coordinate, rounded_to<T>(item.slope));
             store_items<Arch>(by_rank + i, count, item.slope);
           }
