@@ -48,7 +48,7 @@ enum class average {
 /// - Lists of at least 257 floats or 193 doubles go in near-linear time where f is logistic or soft_zero_one and
 ///   w is equal, relevance_difference or one of the delta weights: a sort and O(n) for few grades, O(n log n) for
 ///   real-valued relevance (detail/pairs/pair_scan.hpp); lists of at least 385 floats or 769 doubles of up to 16
-///   grades where f is logistic and w is ndcg_loss2 or ndcg_loss2_plus: a sort and O(n)
+///   grades, up to 2^24 items, where f is logistic and w is ndcg_loss2 or ndcg_loss2_plus: a sort and O(n)
 ///   (detail/pairs/rank_scan.hpp); lists of at least 256 where f is hinge,
 ///   squared_hinge, squared_difference or quantile, w is equal, and no cutoff is given: O(n log L) for L
 ///   levels (detail/pairs/pair_merge.hpp). All else, and Hessians of the former, pair by pair: O(n^2), with a
