@@ -37,6 +37,7 @@
 #include <numeric>
 #include <span>
 #include <type_traits>
+#include <utility>
 
 namespace rankloss::inline RANKLOSS_ABI {
 namespace detail {
@@ -280,20 +281,9 @@ struct pairwise_engine {
     const auto sum = [&]<bool Weighted> {
       if constexpr (has_rank_scan)
         if (const double factor = weight.by_distance(); level_count > 1 && factor > 0.0) {
-          const sorted_items<T, 0> ranked{.n = n,
-                                          .counted = k,
-                                          .scores = list_of.scores,
-                                          .levels = list_of.levels,
-                                          .upper = {},
-                                          .lower = {},
-                                          .weights = list_of.weights,
-                                          .gains = list_of.gains};
-          const rank_scan<Arch, T, Weighted, computed_function> scan(
-              ranked, level_count, 1.0 / function.score_scale(), gradient, scratch);
-          // The factor may be greater than floats are.
-          for_each_item(scratch, n, [=](std::size_t p) { gradient[p] *= factor; });
-          totals.value = factor * std::min(scan.totals().value, largest_term / std::max(factor, 1.0));
-          totals.weight = factor * scan.totals().weight;
+          const rank_scan<Arch, T, C, Weighted, computed_function> scan(
+              list_of, level_count, 1.0 / function.score_scale(), factor, gradient, scratch);
+          totals = scan.totals();
         }
       if constexpr (C > 0) {
         constexpr bool differences = requires { computed_weight::differences; };
@@ -342,33 +332,19 @@ struct pairwise_engine {
     const auto sorted = items_by_key<key_of<double>>(
         n, scratch, [&](std::size_t i) { return descending_key(shifted_score_of(i)); });
 
-    // Level by level, the most relevant first.
-    const std::span<std::uint32_t> starts = scratch.take<std::uint32_t>(level_count + 1);
-    std::fill(starts.begin(), starts.end(), 0u);
-    for (std::size_t i = 0; i < n; ++i) ++starts[level_count - numbers[i]];
-    std::partial_sum(starts.begin(), starts.end(), starts.begin());
-    const std::span<std::uint32_t> next = scratch.take<std::uint32_t>(level_count);
-    std::copy_n(starts.begin(), level_count, next.begin());
     const double unit = weight_unit(items);
-    const std::span<merge_item> by_level = scratch.take<merge_item>(n);
-    for (const auto& item : sorted) {
-      const std::uint32_t i = item.payload;
-      by_level[next[level_count - 1 - numbers[i]]++] = {
-          shifted_score_of(i), items.weights.empty() ? 1.0 : items.weights[i] * unit, i};
-    }
-    pair_totals totals;
-    double all_weight = 0.0;
-    for (std::uint32_t l = 0; l < level_count; ++l) {
-      const auto others = static_cast<double>(n - starts[l + 1]);
-      for (std::size_t p = starts[l]; p < starts[l + 1]; ++p) all_weight += by_level[p].weight * others;
-      totals.count += others * static_cast<double>(starts[l + 1] - starts[l]);
-    }
-    totals.weight = all_weight;
+    const merge_levels levels(level_count, n, scratch, [&](std::size_t p) {
+      const std::uint32_t i = sorted[p].payload;
+      const double weight = items.weights.empty() ? 1.0 : items.weights[i] * unit;
+      return std::pair(numbers[i], merge_item{shifted_score_of(i), weight, i});
+    });
+    pair_totals totals = levels.totals();
     const std::span<double> gradient = scratch.take<double>(n);
     const std::span<double> hessian = scratch.take<double>(out.hessian.empty() ? 0 : n);
     std::fill(gradient.begin(), gradient.end(), 0.0);
     std::fill(hessian.begin(), hessian.end(), 0.0);
-    totals.value = merge_hinges(by_level, starts, hinges, scratch.take<merge_item>(n), gradient, hessian);
+    totals.value =
+        merge_hinges(levels.items, levels.starts, hinges, scratch.take<merge_item>(n), gradient, hessian);
     const auto scaled = [&](int degree) { return factor_of(loss, totals, items, unit, 1.0, degree * far); };
     const std::span<std::uint32_t> itself = numbers;
     std::iota(itself.begin(), itself.end(), 0u);
@@ -444,8 +420,8 @@ struct pairwise_engine {
         all.value += some.value;
         all.weight += some.weight;
         all.count += some.count;
-        settle<S>(gradient, begin, slopes);
-        settle<S>(hessian, begin, bends);
+        move_sums(gradient, begin, slopes);
+        move_sums(hessian, begin, bends);
       }
       return all;
     };
@@ -466,15 +442,6 @@ struct pairwise_engine {
     write_by_position<T>(slopes, scaled, at.item, out.gradient, scratch);
     if (!hessian.empty()) write_by_position<T>(bends, scaled, at.item, out.hessian, scratch);
     return scaled.of(totals.value);
-  }
-
-  /// Moves the sums of the items from `begin` on.
-  template <class S>
-  static void settle(std::span<S> sums, std::size_t begin, std::span<double> to) noexcept {
-    for (std::size_t p = begin; p < to.size(); ++p) {
-      to[p] += static_cast<double>(sums[p]);
-      sums[p] = S{0};
-    }
   }
 };
 

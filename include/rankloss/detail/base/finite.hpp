@@ -82,15 +82,18 @@ template <std::floating_point T>
   return value;
 }
 
-/// a b, rounded: no sum is fused with it, while which products a compiler fuses may differ from place to place, and so
-/// would the last bits of sums that are to be equal.
+/// a b, rounded before it is added to anything. Compilers may fuse a product with a sum in one place and not in another,
+/// and sums that must be equal would then differ in their last bits.
 [[nodiscard]] [[gnu::always_inline]] inline double rounded_product(double a, double b) noexcept {
   double product = a * b;
-#if !defined(__GNUC__) || defined(__CUDA_ARCH__)
-#elif defined(__FMA__)
+#if defined(__GNUC__) && !defined(__CUDA_ARCH__)
+#if defined(__FMA__)
   __asm__("" : "+x"(product));
-#elif !defined(__x86_64__) && !defined(__i386__)
+#elif defined(__aarch64__)
+  __asm__("" : "+w"(product));
+#elif !defined(__x86_64__)  // which has no such instruction without __FMA__
   __asm__("" : "+m"(product));
+#endif
 #endif
   return product;
 }

@@ -29,6 +29,15 @@ struct pair_items {
   std::span<S> hessian;        ///< added to; empty: not wanted
 };
 
+/// Moves the sums of the items from `begin` on to `to`, or none where there are none.
+template <class S>
+void move_sums(std::span<S> sums, std::size_t begin, std::span<double> to) noexcept {
+  for (std::size_t p = begin; p < to.size(); ++p) {
+    to[p] += static_cast<double>(sums[p]);
+    sums[p] = S{0};
+  }
+}
+
 /// Sums over all pairs.
 struct pair_totals {
   double value = 0.0;

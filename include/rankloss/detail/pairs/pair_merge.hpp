@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <numeric>
 #include <span>
 
 /// Sums of hinges over the pairs of different level in O(n log L) for L levels: the levels are merged two by
@@ -25,6 +26,40 @@ struct merge_item {
   double shifted_score;  ///< z
   double weight;         ///< weight of the pairs in which the item is preferred
   std::uint32_t item;
+};
+
+/// The items of a list level by level, the most relevant first, and descending by shifted score within a level.
+struct merge_levels {
+  std::span<merge_item> items;
+  std::span<std::uint32_t> starts;  ///< the beginnings of the levels, and the end of the last one
+
+  /// @param level_and_item  level_and_item(p) returns the number of the level, rising with relevance, and the item at
+  ///                        position p in descending order of shifted scores
+  template <class LevelAndItem>
+  merge_levels(std::uint32_t levels, std::size_t n, workspace& scratch, const LevelAndItem& level_and_item)
+      : items(scratch.take<merge_item>(n)), starts(scratch.take<std::uint32_t>(levels + 1)) {
+    std::fill(starts.begin(), starts.end(), 0u);
+    for (std::size_t p = 0; p < n; ++p) ++starts[levels - level_and_item(p).first];
+    std::partial_sum(starts.begin(), starts.end(), starts.begin());
+    const workspace::scope scope(scratch);
+    const std::span<std::uint32_t> next = scratch.take<std::uint32_t>(levels);
+    std::copy_n(starts.begin(), levels, next.begin());
+    for (std::size_t p = 0; p < n; ++p) {
+      const auto [level, item] = level_and_item(p);
+      items[next[levels - 1 - level]++] = item;
+    }
+  }
+
+  /// Weight and number of the pairs of different levels.
+  [[nodiscard]] pair_totals totals() const noexcept {
+    pair_totals to;
+    for (std::size_t l = 0; l + 1 < starts.size(); ++l) {
+      const auto others = static_cast<double>(items.size() - starts[l + 1]);
+      for (std::size_t p = starts[l]; p < starts[l + 1]; ++p) to.weight += items[p].weight * others;
+      to.count += others * static_cast<double>(starts[l + 1] - starts[l]);
+    }
+    return to;
+  }
 };
 
 /// The sum of factor * weight * max(0, e)^power, power 1 or 2, over the pairs of an item of `first` and an

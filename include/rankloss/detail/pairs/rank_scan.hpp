@@ -3,6 +3,7 @@
 
 #include <rankloss/detail/base/abi.hpp>
 #include <rankloss/detail/base/finite.hpp>
+#include <rankloss/detail/base/pieces.hpp>
 #include <rankloss/detail/base/tuning.hpp>
 #include <rankloss/detail/pairs/gain_difference.hpp>
 #include <rankloss/detail/pairs/near_numbers.hpp>
@@ -42,10 +43,11 @@ namespace rankloss::inline RANKLOSS_ABI::detail {
 /// takes what acts on it from the sum, and adds itself to Q rows. The walk goes down the list and up again. On the way up
 /// no distances are needed: of what acts on an item, the last sum but one has the weights of the pairs in the wrong order,
 /// and the last one those in the right order.
-template <class Arch, class T, bool Weighted, class Function>
+template <class Arch, class T, std::size_t C, bool Weighted, class Function>
 class rank_scan {
   static_assert(Function::kernel == pair_kernel::logistic);
   using V = lanes<Arch>;
+  using items_type = sorted_items<T, C>;  // whose channels are not read
   using constants = pair_series<T>;
   using terms = rank_terms<T>;
   using parts = pair_states<Arch, T, 1, Weighted, true, Function>;
@@ -63,9 +65,10 @@ class rank_scan {
  public:
   /// @param levels    the number of levels, up to tuning::most_by_level
   /// @param scale     1 / temperature
-  /// @param gradient  [n] by position, added to: derivatives by s / temperature, in natural logarithms
-  rank_scan(const sorted_items<T, 0>& sorted, std::size_t levels, double scale, std::span<double> gradient,
-            workspace& scratch)
+  /// @param factor    on the weight of every pair, above 0
+  /// @param gradient  [n] by position, zeros: derivatives by s / temperature, in natural logarithms
+  rank_scan(const items_type& sorted, std::size_t levels, double scale, double factor,
+            std::span<double> gradient, workspace& scratch)
       : sorted_(sorted),
         levels_(levels),
         scale_(scale),
@@ -76,6 +79,10 @@ class rank_scan {
     cut();
     walk<true>();
     walk<false>();
+    // Last, since the factor may be greater than floats are.
+    for_each_item(scratch, sorted.n, [=](std::size_t p) { gradient[p] *= factor; });
+    totals_.value = factor * std::min(totals_.value, largest_term / std::max(factor, 1.0));
+    totals_.weight *= factor;
   }
 
   /// Value and weight; the count is not computed.
@@ -109,7 +116,7 @@ class rank_scan {
     for (std::size_t p = 0; p < sorted_.n; ++p) near.gains.set(p, sorted_.gains[sorted_.levels[p]]);
     near.discounts = near_numbers<Arch, T>(1, scratch_);
     near.discount_differences = discount_differences<Arch, T>(1.0, most, scratch_);
-    window_pairs<Arch, T, 0, Weighted, true, false, Function, decltype(near)> pairs(
+    window_pairs<Arch, T, C, Weighted, true, false, Function, decltype(near)> pairs(
         sorted_, sorted_.levels, scale_, 1.0, gradient_, totals_, near, scratch_);
     for (std::size_t begin = 0, end = 0; begin < sorted_.n; begin = end) {
       // No window extends across the cutoff.
@@ -140,7 +147,7 @@ class rank_scan {
   using group = std::array<std::size_t, group_size>;
   class items_of_levels {
    public:
-    items_of_levels(const sorted_items<T, 0>& sorted, std::size_t begin, std::size_t end) {
+    items_of_levels(const items_type& sorted, std::size_t begin, std::size_t end) {
       for (std::size_t i = begin; i < end; ++i) ++start_[sorted.levels[i] + 1];
       for (std::size_t level = 0; level < tuning::most_by_level; ++level) start_[level + 1] += start_[level];
       auto next = start_;
@@ -169,7 +176,7 @@ class rank_scan {
   /// The distances d of the items of a window from a place, in temperatures, and exp(-d).
   struct distances {
     std::array<double, most> distance, decay;
-    distances(const sorted_items<T, 0>& sorted, double scale, std::size_t begin, std::size_t end,
+    distances(const items_type& sorted, double scale, std::size_t begin, std::size_t end,
               double from) noexcept {
       for_rows<Arch>(end - begin, [&](std::size_t i, auto count) {
         const V x = load_items<Arch>(sorted.scores.data() + begin + i, count, from);
@@ -348,7 +355,7 @@ class rank_scan {
     (std::make_index_sequence<w>{});
   }
 
-  const sorted_items<T, 0>& sorted_;
+  const items_type& sorted_;
   std::size_t levels_;
   double scale_;
   std::span<double> gradient_;
