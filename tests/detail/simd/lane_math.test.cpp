@@ -98,6 +98,20 @@ TEST_CASE("lane_math: exp_minus is 1 at 0, and 0 from 708 on") {
   CHECK(in_lanes({std::nextafter(708.0, 0.0)}, exp_minus)[0] >= least);  // not subnormal
 }
 
+TEST_CASE("lane_math: exp_and_less_1 keeps its stated errors from -700 to 700") {
+  std::vector<double> x = spread(-700.0, 700.0, {0.0, -0.0, 700.0, -700.0});
+  for (int k = -40; k <= 40; ++k)  // where another power of two is taken out
+    for (const double to : {-infinity, infinity})
+      x.push_back(std::nextafter((k + 0.5) * std::numbers::ln2, to));
+  for (const double fine : spread(-1.0, 1.0, {})) x.push_back(fine);
+  check(
+      x, [](const row& a) { return rankloss::detail::exp_and_less_1(a).value; },
+      [](real a) { return std::exp(a); }, [](double) { return 2 * 0x1p-53; });
+  check(
+      x, [](const row& a) { return rankloss::detail::exp_and_less_1(a).less_1; },
+      [](real a) { return std::expm1(a); }, [](double) { return 5 * 0x1p-53; });
+}
+
 TEST_CASE("lane_math: exp2_minus_1 has no cancellation near 0 and reaches 1000 either way") {
   // Steps where x is rounded to another whole number.
   std::vector<double> besides{

@@ -66,12 +66,22 @@ inline constexpr std::array<double, 21> log_share_21{
     28.25823105458562,
 };
 
-template <std::size_t k = 0, class V, std::size_t N>
+/// c[first] + c[first + step] x + c[first + 2 step] x^2 + ...
+template <std::size_t first = 0, std::size_t step = 1, class V, std::size_t N>
 [[gnu::always_inline]] inline V polynomial(const std::array<double, N>& c, const V& x) noexcept {
-  if constexpr (k + 1 < N)
-    return xsimd::fma(polynomial<k + 1>(c, x), x, V(static_cast<typename V::value_type>(c[k])));
+  const V own(static_cast<typename V::value_type>(c[first]));
+  if constexpr (first + step < N)
+    return xsimd::fma(polynomial<first + step, step>(c, x), x, own);
   else
-    return V(static_cast<typename V::value_type>(c[k]));
+    return own;
+}
+/// The same, but for its first term as two polynomials in x^2 that do not wait for each other: for functions of which few
+/// rows are under way at a time, so that how long one takes counts, and not how many instructions it has.
+template <class V, std::size_t N>
+[[gnu::always_inline]] inline V swift_polynomial(const std::array<double, N>& c, const V& x) noexcept {
+  const V square = x * x;
+  const V rest = xsimd::fma(polynomial<2, 2>(c, square), x, polynomial<1, 2>(c, square));
+  return xsimd::fma(rest, x, V(static_cast<typename V::value_type>(c[0])));
 }
 
 /// The same lanes, hidden from the optimiser. A compiler that may reorder sums would otherwise simplify (x +
@@ -118,7 +128,7 @@ template <class Arch>
   const V bounded = xsimd::min(x, V(708.0));
   const V k = rounded(bounded * V(-std::numbers::log2e));
   const V f = xsimd::fma(bounded, V(-std::numbers::log2e), -k);
-  const V value = xsimd::fma(polynomial(exp2m1_12, f), f, V(1.0)) * power_of_two(k);
+  const V value = xsimd::fma(swift_polynomial(exp2m1_12, f), f, V(1.0)) * power_of_two(k);
   return xsimd::select(x >= V(708.0), V(0.0), value);
 }
 
@@ -176,7 +186,7 @@ template <class Arch>
   const V r =
       xsimd::fma(k, V(-1.90821492927058770002e-10), xsimd::fma(k, V(-6.93147180369123816490e-01), bounded));
   const V f = r * V(std::numbers::log2e);
-  const V grown = polynomial(exp2m1_12, f) * f, scale = power_of_two(k);
+  const V grown = swift_polynomial(exp2m1_12, f) * f, scale = power_of_two(k);
   return {xsimd::fma(grown, scale, scale), xsimd::fma(grown, scale, scale - V(1.0))};
 }
 
@@ -251,7 +261,7 @@ template <class Arch, std::size_t N>
   const V both = V(1.0) / (sum * under);
   const V s = (u + of_c(0.0, -1.0, -3.0)) * (both * sum);
   const V z = s * s;
-  const V tail = s * z * polynomial(terms, z);
+  const V tail = s * z * swift_polynomial(terms, z);
   return {of_c(0.0, std::numbers::ln2, 2.0 * std::numbers::ln2) + V(2.0) * (s + tail), both * under};
 }
 
