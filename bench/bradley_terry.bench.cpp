@@ -3,6 +3,7 @@
 #include <rankloss/davidson.hpp>
 #include <rankloss/margin_ranking.hpp>
 #include <rankloss/rao_kupper.hpp>
+#include <rankloss/threads.hpp>
 
 #include "support.hpp"
 
@@ -48,8 +49,9 @@ const std::vector<pair_data<T>>& pairs(std::size_t n) {
 }
 
 template <class T, class Loss>
-void of_pairs(benchmark::State& state, const Loss& loss, std::size_t n, wanted what) {
-  rankloss::context context;
+void of_pairs(benchmark::State& state, const Loss& loss, std::size_t n, wanted what,
+              std::size_t workers = 1) {
+  rankloss::context context{rankloss::threads(workers)};
   const std::vector<pair_data<T>>& pool = pairs<T>(n);
   std::vector<T> gradient(what == wanted::gradient ? pool.front().rewards.size() : 0);
   measure(state, pool, n, [&](const pair_data<T>& data) {
@@ -72,6 +74,12 @@ void add_type() {
     add<T>("rao_kupper", std::to_string(n), to_string(what), run(rankloss::rao_kupper{}));
     add<T>("davidson", std::to_string(n), to_string(what), run(rankloss::davidson{}));
   }
+  for (const std::size_t workers : {1, 2})
+    add<T>("bradley_terry_threads", std::to_string(n) + "/" + std::to_string(workers), "gradient",
+           [=](benchmark::State& state) {
+             of_pairs<T>(state, rankloss::bradley_terry{}, n, wanted::gradient, workers);
+           })
+        ->UseRealTime();
 }
 
 }  // namespace

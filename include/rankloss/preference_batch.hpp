@@ -4,14 +4,18 @@
 #include <rankloss/batch.hpp>
 #include <rankloss/context.hpp>
 #include <rankloss/detail/base/finite.hpp>
+#include <rankloss/detail/base/pieces.hpp>
 #include <rankloss/detail/base/require.hpp>
 #include <rankloss/detail/base/tuning.hpp>
 #include <rankloss/detail/data/check_data.hpp>
 #include <rankloss/detail/data/outputs.hpp>
+#include <rankloss/detail/data/pair_derivatives.hpp>
 #include <rankloss/evaluate.hpp>
 #include <rankloss/loss.hpp>
+#include <rankloss/workspace.hpp>
 
 #include <algorithm>
+#include <atomic>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -77,26 +81,25 @@ inline void require_ties(std::string_view refusal, std::size_t pair) {
 }
 
 /// Requires the items of pairs to be items of the batch, and those of one pair to be two.
-inline void check_pair_items(const indices& preferred, const indices& other, std::size_t count) {
+inline void check_pair_items(const indices& preferred, const indices& other, std::size_t count,
+                             workspace& scratch) {
   // Chunk by chunk without a branch. What is bad is looked for only where some is.
   constexpr std::size_t chunk = tuning::check_chunk;
-  std::uint64_t p[chunk], o[chunk];
-  const auto read = [](const indices& from, std::size_t first, std::size_t n, std::uint64_t* to) {
-    from.visit([&](const auto* item) {
-      for (std::size_t i = 0; i < n; ++i) to[i] = static_cast<std::uint64_t>(std::int64_t{item[first + i]});
-    });
-  };
-  bool good = true;
-  for (std::size_t first = 0; good && first < preferred.size(); first += chunk) {
-    const std::size_t n = std::min(chunk, preferred.size() - first);
-    read(preferred, first, n, p);
-    read(other, first, n, o);
+  const even_pieces pieces(preferred.size(), tuning::piece_items);
+  std::atomic<bool> good{true};
+  run_pieces(scratch, pieces.count(), [&](workspace&, std::size_t piece) {
+    std::uint64_t p[chunk], o[chunk];
     unsigned bad = 0;
-    for (std::size_t i = 0; i < n; ++i)
-      bad |= static_cast<unsigned>(p[i] >= count) | static_cast<unsigned>(o[i] >= count) |
-             static_cast<unsigned>(p[i] == o[i]);
-    good = bad == 0;
-  }
+    for (std::size_t first = pieces[piece].begin; first < pieces[piece].end; first += chunk) {
+      const std::size_t n = std::min(chunk, pieces[piece].end - first);
+      read_indices(preferred, first, n, p);
+      read_indices(other, first, n, o);
+      for (std::size_t i = 0; i < n; ++i)
+        bad |= static_cast<unsigned>(p[i] >= count) | static_cast<unsigned>(o[i] >= count) |
+               static_cast<unsigned>(p[i] == o[i]);
+    }
+    if (bad != 0) good = false;
+  });
   if (good) return;
   const auto check = [&](std::string_view field, const indices& items) {
     for (std::size_t k = 0; k < items.size(); ++k)
@@ -125,19 +128,19 @@ void check_ties(const Loss& loss, const flags& ties, std::size_t pairs) {
 
 template <class Loss, class T>
 void check_preferences(const Loss& loss, const preference_batch<T>& batch, const outputs& out,
-                       bool check_data) {
+                       bool check_data, workspace& scratch) {
   const std::size_t items = batch.rewards.size();
   const std::size_t pairs = batch.preferred.size();
   check_size("other", batch.other.size(), pairs, "one per preferred");
   check_optional("margins", batch.margins.size(), pairs, "one per pair");
   check_optional("ties", batch.ties.size(), pairs, "one per pair");
   check_outputs(out, items, "one per reward", pairs, "one per pair");
-  check_pair_items(batch.preferred, batch.other, items);
+  check_pair_items(batch.preferred, batch.other, items, scratch);
   check_weights("pair_weights", batch.pair_weights, pairs, "pair", check_data);
   check_ties(loss, batch.ties, pairs);
   if (!check_data) return;
-  const std::size_t bad =
-      find_first(strided<const T>(batch.rewards.data(), items), [](const T& r) { return is_nan(r); });
+  const std::size_t bad = find_first(
+      strided<const T>(batch.rewards.data(), items), [](const T& r) { return is_nan(r); }, scratch);
   require(bad == items, "rewards: nan at item ", bad, ", expected a number");
   for (std::size_t k = 0; k < batch.margins.size(); ++k)
     require(batch.margins.is_finite(k), "margins: ", batch.margins[k], " at pair ", k,
@@ -151,7 +154,7 @@ double evaluate_preferences(const Loss& loss, const preference_batch<T>& batch, 
                             double* tie_gradient, context& ctx) {
   const sole_use alone(ctx);
   check_options(loss, out);
-  check_preferences(loss, batch, out, ctx.checks == data_checks::on);
+  check_preferences(loss, batch, out, ctx.checks == data_checks::on, ctx.scratch());
   return compute(loss, batch, out, tie_gradient, ctx);
 }
 
@@ -163,8 +166,8 @@ double evaluate_preferences(const Loss& loss, const preference_batch<T>& batch, 
 ///                     (reduction::mean; without the division for sum)
 ///     gradient[i]   = out.scale * d(value) / d(rewards[i])
 ///
-/// - Time O(pairs + items) on the calling thread, pair by pair in the given order: the same bits for any
-///   executor and on every run.
+/// - Time O(pairs + items). Many pairs are shared by all workers; every sum is in an order that the pairs alone decide, so
+///   that the bits are the same for any executor and on every run.
 /// - Sums are in double; scratch O(items + pairs), and after the first calls nothing is allocated.
 ///   out.per_list receives the value of each pair.
 /// - Edge cases: without pairs, or with weights that sum to 0: value 0, gradient 0.

@@ -118,7 +118,8 @@ template <class Arch, class Term>
 double mean_of_terms(std::size_t n, const step_shares& shares, const outputs& out, workspace& scratch,
                      const Term& term) {
   const workspace::scope scope(scratch);
-  const step_pieces pieces(n, shares, scratch);
+  const counted_pieces pieces(
+      n, shares.equal(), [&shares](std::size_t i) { return shares[i] > 0.0; }, scratch);
   static_assert(tuning::piece_items % lane_count<Arch> == 0);  // rows of steps are those of one piece
   const std::span<double> sums = scratch.take<double>(pieces.count());
   with_slopes<Arch>(out, [&](const auto& write) {

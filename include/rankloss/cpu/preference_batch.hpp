@@ -4,8 +4,10 @@
 #include <rankloss/batch.hpp>
 #include <rankloss/context.hpp>
 #include <rankloss/detail/base/finite.hpp>
+#include <rankloss/detail/base/pieces.hpp>
 #include <rankloss/detail/base/tuning.hpp>
 #include <rankloss/detail/data/outputs.hpp>
+#include <rankloss/detail/data/pair_derivatives.hpp>
 #include <rankloss/detail/data/weighted_mean.hpp>
 #include <rankloss/detail/simd/item_rows.hpp>
 #include <rankloss/detail/simd/lane_math.hpp>
@@ -15,8 +17,10 @@
 #include <rankloss/workspace.hpp>
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <limits>
+#include <numeric>
 #include <span>
 
 namespace rankloss::inline RANKLOSS_ABI {
@@ -58,45 +62,39 @@ concept has_lane_form = !requires(const lane_form<Loss, Arch>& form) {
   form.of_pair;
 };
 
-/// Pairs in chunks, in the order given, on the calling thread. Of the pairs of a chunk those with a winner come
-/// first and then the ties, so that each row of lanes has one formula; sums over pairs are in the order given.
+/// A chunk of pairs. Those with a winner come first and then the ties, so that each row of lanes has one formula; results
+/// are in the order given.
 template <class Loss, class T>
 class preference_chunk {
   using Arch = xsimd::default_arch;
   using V = lanes<Arch>;
   static constexpr std::size_t w = lane_count<Arch>;
-  static constexpr std::size_t longest = tuning::preference_chunk;
+  static constexpr std::size_t longest = chunk_items::longest;
+  static_assert(longest % w == 0);
   static constexpr double largest = std::min(static_cast<double>(std::numeric_limits<T>::max()), 1e300);
 
  public:
   preference_chunk(const Loss& loss, const preference_batch<T>& batch)
       : form_(loss), batch_(batch), in_order_(!tie_loss<Loss> || batch.ties.empty()) {}
 
-  /// Reads the pairs from `first` on, as many as there is room for, and returns how many these are.
-  std::size_t take(std::size_t first) {
-    const std::size_t n = count_ = std::min(longest, batch_.preferred.size() - first);
-    const auto items = [&](const indices& from, std::size_t* to) {
-      from.visit([&](const auto* item) {
-        for (std::size_t k = 0; k < n; ++k) to[k] = static_cast<std::size_t>(item[first + k]);
-      });
-    };
-    items(batch_.preferred, preferred_item_);
-    items(batch_.other, other_item_);
+  /// Reads n pairs from `first` on, up to `longest`.
+  void take(std::size_t first, std::size_t n) {
+    count_ = n;
+    items_.read(batch_.preferred, batch_.other, first, n);
     if (in_order_)
       first_tie_ = end_ = padded_rows(n, w);
     else
       part_ties(first);
     const T* const rewards = batch_.rewards.data();
     for_slots([&](std::size_t k, std::size_t at) {
-      preferred_[at] = rewards[preferred_item_[k]];
-      other_[at] = rewards[other_item_[k]];
+      preferred_[at] = rewards[items_.preferred[k]];
+      other_[at] = rewards[items_.other[k]];
     });
     if (!batch_.margins.empty())
       batch_.margins.visit([&](const auto* margin) {
         for_slots(
             [&](std::size_t k, std::size_t at) { margin_[at] = static_cast<double>(margin[first + k]); });
       });
-    return n;
   }
 
   /// Computes the terms of the pairs.
@@ -118,18 +116,16 @@ class preference_chunk {
   }
 
   /// Copies the values, or the slopes by the tie parameter, in the order given.
-  void copy_values(double* to) const {
-    for_slots([&](std::size_t k, std::size_t at) { to[k] = value_[at]; });
+  void copy_values(double* to) const { copy(value_, to); }
+  void copy_slopes_of_ties(double* to) const { copy(slope_of_ties_, to); }
+
+  /// Gives a derivative of each pair by both of its items, times its factor, which may be 0.
+  /// @param factor  [longest], aligned as rows of lanes
+  void give_slopes(const double* factor, std::size_t first, const pair_derivatives& to) const {
+    give(factor, slope_preferred_, slope_other_, first, to);
   }
-  void copy_slopes_of_ties(double* to) const {
-    for_slots([&](std::size_t k, std::size_t at) { to[k] = slope_of_ties_[at]; });
-  }
-  /// Adds factor[k] times a derivative of each pair by both of its items to their sums, where it is above 0.
-  void add_slopes(const double* factor, double* sums) const {
-    add(factor, slope_preferred_, slope_other_, sums);
-  }
-  void add_curvatures(const double* factor, double* sums) const {
-    add(factor, curvature_preferred_, curvature_other_, sums);
+  void give_curvatures(const double* factor, std::size_t first, const pair_derivatives& to) const {
+    give(factor, curvature_preferred_, curvature_other_, first, to);
   }
 
  private:
@@ -159,12 +155,28 @@ class preference_chunk {
       for (std::size_t k = 0; k < n; ++k) visit(k, slot_[k]);
   }
 
-  void add(const double* factor, const double* of_preferred, const double* of_other, double* sums) const {
-    for_slots([&](std::size_t k, std::size_t at) {
-      if (!(factor[k] > 0.0)) return;
-      sums[preferred_item_[k]] += factor[k] * of_preferred[at];
-      sums[other_item_[k]] += factor[k] * of_other[at];
-    });
+  void copy(const double* from, double* to) const {
+    for_slots([=](std::size_t k, std::size_t at) { to[k] = from[at]; });
+  }
+
+  void give(const double* factor, const double* of_preferred, const double* of_other, std::size_t first,
+            const pair_derivatives& to) const {
+    alignas(64) double products[2][longest];
+    const auto multiply = [&](const double* of, double* product) {
+      if (!in_order_) {
+        copy(of, product);
+        of = product;
+      }
+      // All products are rounded, whoever adds them. What has no share adds nothing, whatever it is.
+      for (std::size_t k = 0; k < count_; k += w) {
+        const V share = V::load_aligned(factor + k);
+        const V x = opaque(share * V::load_aligned(of + k));
+        xsimd::select(share > V(0.0), x, V(0.0)).store_aligned(product + k);
+      }
+    };
+    multiply(of_preferred, products[0]);
+    multiply(of_other, products[1]);
+    to.take(items_, first, count_, products[0], products[1]);
   }
 
   template <class Form>
@@ -205,7 +217,8 @@ class preference_chunk {
   std::size_t count_ = 0;
   std::size_t first_tie_ = 0, end_ = 0;  // slots
   // [count], in the order given
-  std::size_t preferred_item_[longest], other_item_[longest], slot_[longest];
+  chunk_items items_;
+  std::size_t slot_[longest];
   // [slots], where wins and ties each end with a row
   static constexpr std::size_t slots = longest + 2 * w;
   alignas(64) T preferred_[slots] = {};
@@ -228,12 +241,13 @@ class turn_sums {
 
  public:
   /// @param factor, x  [longest], aligned as rows of lanes, of which the first n count
-  void add(const double* factor, const double* x, std::size_t n) {
+  /// @param equal      whether all factors are the same number, above 0
+  void add(const double* factor, const double* x, std::size_t n, bool equal) {
     // All products are rounded, by whichever instructions they are added.
     for (std::size_t k = 0; k < n; k += w)
       (V::load_aligned(factor + k) * V::load_aligned(x + k)).store_aligned(products_ + k);
     bool all = next_ % turns == 0;
-    for (std::size_t k = 0; k < n; ++k) all = all & (factor[k] > 0.0);
+    for (std::size_t k = 0; k < n && !equal; ++k) all = all & (factor[k] > 0.0);
     const std::size_t whole = all ? n / turns * turns : 0;
     for (std::size_t l = 0; l < turns; l += w) {
       V sum = V::load_aligned(sums_ + l);
@@ -256,7 +270,7 @@ class turn_sums {
   std::size_t next_ = 0;
 };
 
-/// Chunk by chunk, in the order given, on the calling thread.
+/// Piece by piece of the pairs, and chunk by chunk of a piece.
 struct preference_engine {
   template <class Loss, class T>
   static double run(const Loss& loss, const preference_batch<T>& batch, const outputs& out,
@@ -267,48 +281,84 @@ struct preference_engine {
     const bool of_relevant = batch.reduction == reduction::mean_of_relevant;
     const output_sums sums(out, of_relevant || !out.per_list.empty() ? pairs : 0, scratch);
 
-    preference_chunk<Loss, T> chunk(loss, batch);
-    alignas(64) double values[tuning::preference_chunk] = {};
-    // Calls visit(first, count) with each chunk of pairs and their `values`.
-    const auto for_chunks = [&](const auto& visit) {
-      for (std::size_t first = 0; first < pairs;) {
-        const std::size_t count = chunk.take(first);
+    // Computes the pairs of a range, and calls visit(chunk, first, count) with each chunk of them.
+    const auto for_chunks = [&](item_range range, const auto& visit) {
+      preference_chunk<Loss, T> chunk(loss, batch);
+      for (std::size_t first = range.begin; first < range.end; first += chunk_items::longest) {
+        const std::size_t count = std::min(chunk_items::longest, range.end - first);
+        chunk.take(first, count);
         chunk.compute();
-        chunk.copy_values(values);
-        if (!sums.values.empty()) std::copy_n(values, count, sums.values.data() + first);
-        visit(first, count);
-        first += count;
+        if (!sums.values.empty()) chunk.copy_values(sums.values.data() + first);
+        visit(chunk, first, count);
       }
     };
-    if (of_relevant) for_chunks([](std::size_t, std::size_t) {});
+    if (of_relevant) {
+      const even_pieces pieces(pairs, tuning::piece_items);
+      run_pieces(scratch, pieces.count(),
+                 [&](workspace&, std::size_t p) { for_chunks(pieces[p], [](const auto&...) {}); });
+    }
     const auto weight = [&](std::size_t k) {
       return of_relevant && !(sums.values[k] > 0.0) ? 0.0 : weight_of(batch.pair_weights, k);
     };
     const bool equal = batch.pair_weights.empty() && !of_relevant;
     const weighted_mean mean =
         equal ? weighted_mean(pairs, batch.reduction) : weighted_mean(pairs, weight, batch.reduction);
-    alignas(64) double factor[tuning::preference_chunk];
-    std::fill_n(factor, tuning::preference_chunk, mean.scaled(1.0));
-    turn_sums value_sum;
-    double by_ties = 0.0;
-    for_chunks([&](std::size_t first, std::size_t count) {
-      for (std::size_t k = 0; k < count && !equal; ++k) factor[k] = mean.scaled(weight(first + k));
-      value_sum.add(factor, values, count);
-      if (!sums.gradient.empty()) chunk.add_slopes(factor, sums.gradient.data());
-      if (!sums.hessian.empty()) chunk.add_curvatures(factor, sums.hessian.data());
-      if (tie_gradient == nullptr) return;
-      chunk.copy_slopes_of_ties(values);
-      for (std::size_t k = 0; k < count; ++k)
-        if (factor[k] > 0.0) by_ties += factor[k] * values[k];
-    });
+    const auto factor_of = [&](std::size_t k) { return mean.scaled(weight(k)); };
+
+    const counted_pieces pieces(
+        pairs, equal, [&](std::size_t k) { return factor_of(k) > 0.0; }, scratch);
+    // One worker at a time adds.
+    const bool shared = ctx.workers() > 1 && pairs >= tuning::shortest_shared;
+    const std::array derivatives{pair_derivatives(sums.gradient, pairs, shared, scratch),
+                                 pair_derivatives(sums.hessian, pairs, shared, scratch)};
+    const std::span<double> values = scratch.take<double>(pieces.count());
+    const std::span<double> by_ties = scratch.take<double>(pieces.count());
+    const auto compute_piece = [&](std::size_t p) {
+      alignas(64) double factor[chunk_items::longest], value[chunk_items::longest] = {};
+      std::fill_n(factor, chunk_items::longest, mean.scaled(1.0));
+      turn_sums value_sum;
+      double ties = 0.0;
+      for_chunks(pieces[p], [&](const auto& chunk, std::size_t first, std::size_t count) {
+        for (std::size_t k = 0; k < count && !equal; ++k) factor[k] = factor_of(first + k);
+        chunk.copy_values(value);
+        value_sum.add(factor, value, count, equal);
+        if (derivatives[0].wanted()) chunk.give_slopes(factor, first, derivatives[0]);
+        if (derivatives[1].wanted()) chunk.give_curvatures(factor, first, derivatives[1]);
+        if (tie_gradient == nullptr) return;
+        chunk.copy_slopes_of_ties(value);
+        for (std::size_t k = 0; k < count; ++k)
+          if (factor[k] > 0.0) ties += factor[k] * value[k];
+      });
+      values[p] = value_sum();
+      by_ties[p] = ties;
+    };
+    const auto add_piece = [&](std::size_t p) {
+      chunk_items items;
+      const item_range range = pieces[p];
+      for (std::size_t first = range.begin; first < range.end; first += chunk_items::longest) {
+        const std::size_t n = std::min(chunk_items::longest, range.end - first);
+        items.read(batch.preferred, batch.other, first, n);
+        for (const pair_derivatives& one : derivatives)
+          if (one.wanted()) one.add_kept(items, first, n);
+      }
+    };
+    if (shared)
+      run_pieces_in_order(
+          scratch, scratch.take<bool>(pieces.count()), [&](workspace&, std::size_t p) { compute_piece(p); },
+          add_piece);
+    else
+      for (std::size_t p = 0; p < pieces.count(); ++p) compute_piece(p);
     sums.commit(mean.factor(out.scale));
     // Terms are far below the largest number, so that a sum is infinite only where one of them is.
-    double sum = value_sum();
+    double sum = std::accumulate(values.begin(), values.end(), 0.0);
     const bool finite = is_finite(opaque(sum));
     sum *= mean.factor();
     const double value = finite ? held_as<double>(sum) : sum;
-    if (tie_gradient != nullptr)
-      write_scaled(std::span(tie_gradient, 1), std::span(&by_ties, 1), mean.factor(out.scale), out.update);
+    if (tie_gradient != nullptr) {
+      const double all = std::accumulate(by_ties.begin(), by_ties.end(), 0.0);
+      write_scaled(std::span(tie_gradient, 1), std::span(&all, 1), mean.factor(out.scale), out.update,
+                   scratch);
+    }
     return value;
   }
 };

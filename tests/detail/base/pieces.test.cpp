@@ -15,6 +15,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <numeric>
 #include <random>
 #include <span>
@@ -289,6 +290,55 @@ TEMPLATE_TEST_CASE("pieces: so do ranks, sorts and orders of it", "", float, dou
     CHECK(std::accumulate(found.begin() + 2, found.begin() + 2 + static_cast<std::ptrdiff_t>(list.n), 0.0) ==
           Approx(0.0).margin(1e-7));
   }
+}
+
+TEST_CASE("pieces: what comes after pieces comes in their order, each after its own, one at a time") {
+  for (context& ctx : one_two_and_seven())
+    for (const std::size_t count : {0u, 1u, 2u, 500u}) {
+      INFO(ctx.workers() << " workers, " << count << " pieces");
+      std::vector<std::atomic<bool>> done(count);
+      std::vector<std::size_t> order;
+      std::atomic<bool> alone{true};
+      const auto ended = std::make_unique<bool[]>(count);
+      rankloss::detail::run_pieces_in_order(
+          ctx.scratch(), std::span(ended.get(), count),
+          [&](workspace&, std::size_t piece) {
+            if (piece % 7 == 0) std::this_thread::yield();  // the next ones overtake it
+            done[piece] = true;
+          },
+          [&](std::size_t piece) {
+            if (!alone.exchange(false) || !done[piece]) FAIL("not alone, or before its piece");
+            order.push_back(piece);
+            alone = true;
+          });
+      std::vector<std::size_t> expected(count);
+      std::iota(expected.begin(), expected.end(), std::size_t{0});
+      CHECK(order == expected);
+    }
+}
+
+TEST_CASE("pieces: counted pieces have as many elements that count, wherever these are") {
+  constexpr std::size_t size = rankloss::detail::tuning::piece_items;
+  for (const std::size_t n : {std::size_t{0}, size, 3 * size + 7})
+    for (const int pattern : {0, 1, 2, 3}) {
+      INFO(n << " elements, pattern " << pattern);
+      std::vector<std::uint8_t> mask(n);
+      for (std::size_t i = 0; i < n; ++i)
+        mask[i] = pattern == 1 || (pattern == 2 && i % 3 == 0) || (pattern == 3 && i > n / 2 && i + 5 < n);
+      rankloss::context ctx{rankloss::threads(3)};
+      const rankloss::detail::counted_pieces pieces(
+          n, pattern == 1, [&](std::size_t i) { return mask[i] != 0; }, ctx.scratch());
+      std::size_t at = 0;
+      for (std::size_t p = 0; p < pieces.count(); ++p) {
+        REQUIRE(pieces[p].begin == at);
+        at = pieces[p].end;
+        std::size_t counted = 0;
+        for (std::size_t i = pieces[p].begin; i < at; ++i) counted += mask[i];
+        if (n > size && p + 1 < pieces.count()) CHECK(counted == size);
+        CHECK(counted <= size);
+      }
+      CHECK(at == n);
+    }
 }
 
 }  // namespace detail_base_pieces_test

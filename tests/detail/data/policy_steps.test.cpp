@@ -58,32 +58,6 @@ TEST_CASE("policy_steps: shares of a mean sum to 1 over what counts, however lar
   CHECK(nothing[0] == 0.0);
 }
 
-TEST_CASE("policy_steps: pieces have as many steps that count, wherever these are") {
-  constexpr std::size_t size = rankloss::detail::tuning::piece_items;
-  for (const std::size_t n : {std::size_t{0}, size, 3 * size + 7})
-    for (const int pattern : {0, 1, 2, 3}) {
-      INFO(n << " steps, pattern " << pattern);
-      std::vector<std::uint8_t> mask(n);
-      for (std::size_t i = 0; i < n; ++i)
-        mask[i] = pattern == 1 || (pattern == 2 && i % 3 == 0) || (pattern == 3 && i > n / 2 && i + 5 < n);
-      const rankloss::reals no_weights;
-      const rankloss::flags m(mask);
-      const step_shares shares(no_weights, m, n);
-      rankloss::context ctx{rankloss::threads(3)};
-      const step_pieces pieces(n, shares, ctx.scratch());
-      std::size_t at = 0;
-      for (std::size_t p = 0; p < pieces.count(); ++p) {
-        REQUIRE(pieces[p].begin == at);
-        at = pieces[p].end;
-        std::size_t counted = 0;
-        for (std::size_t i = pieces[p].begin; i < at; ++i) counted += mask[i];
-        if (n > size && p + 1 < pieces.count()) CHECK(counted == size);
-        CHECK(counted <= size);
-      }
-      CHECK(at == n);
-    }
-}
-
 TEST_CASE("policy_steps: what does not fit is named; padding may hold anything") {
   const std::vector<double> values{0.0, std::numeric_limits<double>::quiet_NaN()};
   const std::vector<std::uint8_t> first_only{1, 0};

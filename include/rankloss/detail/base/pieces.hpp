@@ -8,6 +8,8 @@
 #include <algorithm>
 #include <cstddef>
 #include <memory>
+#include <mutex>
+#include <span>
 #include <type_traits>
 
 namespace rankloss::inline RANKLOSS_ABI::detail {
@@ -46,6 +48,30 @@ void run_pieces(workspace& scratch, std::size_t pieces, Body&& body) {
                      [](void* object, workspace& own, std::size_t piece) {
                        (*static_cast<std::remove_reference_t<decltype(one)>*>(object))(own, piece);
                      });
+}
+
+/// run_pieces, and after(piece) for one piece after the other in their order, each some time after its body: by
+/// whichever worker comes by, one at a time, while the others go on with bodies. No worker waits for another.
+/// @param ended  [pieces] scratch
+template <class Body, class After>
+void run_pieces_in_order(workspace& scratch, std::span<bool> ended, Body&& body, After&& after) {
+  std::mutex state;
+  bool busy = false;
+  std::size_t next = 0;
+  std::fill(ended.begin(), ended.end(), false);
+  run_pieces(scratch, ended.size(), [&](workspace& own, std::size_t piece) {
+    body(own, piece);
+    std::unique_lock lock(state);
+    ended[piece] = true;
+    if (busy) return;
+    busy = true;
+    for (; next < ended.size() && ended[next]; ++next) {
+      lock.unlock();
+      after(next);
+      lock.lock();
+    }
+    busy = false;
+  });
 }
 
 /// From how many items on a list is shared by all workers instead of being the work of one of them: where it
@@ -87,5 +113,49 @@ void for_each_item(workspace& scratch, std::size_t n, const Body& body) {
     for (std::size_t i = range.begin; i < range.end; ++i) own(i);
   });
 }
+
+/// The elements [0, n) in pieces of which each has as many elements that count, but for the last one. What a piece sums
+/// therefore does not depend on the elements that do not count, nor on whether they are there. There is at least one piece.
+class counted_pieces {
+ public:
+  /// @param all     whether all elements count
+  /// @param counts  counts(i): whether element i does
+  template <class Counts>
+  counted_pieces(std::size_t n, bool all, const Counts& counts, workspace& scratch) : even_(n, size) {
+    if (all || n <= size) return;
+    // Where the first of a piece is, is found by the numbers of elements that count in stretches of equal length.
+    std::span<std::size_t> before = scratch.take<std::size_t>(even_.count() + 1);
+    run_pieces(scratch, even_.count(), [&](workspace&, std::size_t p) {
+      const auto [begin, end] = even_[p];
+      std::size_t counted = 0;
+      for (std::size_t i = begin; i < end; ++i) counted += counts(i) ? 1u : 0u;
+      before[p + 1] = counted;
+    });
+    before[0] = 0;
+    for (std::size_t p = 0; p < even_.count(); ++p) before[p + 1] += before[p];
+    const even_pieces counted(before[even_.count()], size);
+    starts_ = scratch.take<std::size_t>(counted.count() + 1);
+    run_pieces(scratch, even_.count(), [&](workspace&, std::size_t p) {
+      const auto [begin, end] = even_[p];
+      std::size_t at = before[p];
+      for (std::size_t i = begin; i < end; ++i)
+        if (counts(i) && at++ % size == 0) starts_[(at - 1) / size] = i;
+    });
+    starts_.front() = 0;
+    starts_.back() = n;
+  }
+
+  [[nodiscard]] std::size_t count() const noexcept {
+    return starts_.empty() ? even_.count() : starts_.size() - 1;
+  }
+  [[nodiscard]] item_range operator[](std::size_t piece) const noexcept {
+    return starts_.empty() ? even_[piece] : item_range{starts_[piece], starts_[piece + 1]};
+  }
+
+ private:
+  static constexpr std::size_t size = tuning::piece_items;
+  even_pieces even_;
+  std::span<std::size_t> starts_{};  ///< of the pieces, and n; empty: they are even
+};
 
 }  // namespace rankloss::inline RANKLOSS_ABI::detail

@@ -3,6 +3,7 @@
 
 #include <rankloss/batch.hpp>
 #include <rankloss/detail/base/finite.hpp>
+#include <rankloss/detail/base/pieces.hpp>
 #include <rankloss/detail/base/require.hpp>
 #include <rankloss/detail/data/check_data.hpp>
 #include <rankloss/detail/data/weighted_mean.hpp>
@@ -53,9 +54,11 @@ void put(G& to, double x, update how, double blank = -0.0) noexcept {
 }
 
 /// Writes factor * sums to an output.
-inline void write_scaled(const real_output& out, std::span<const double> sums, double factor, update how) {
+inline void write_scaled(const real_output& out, std::span<const double> sums, double factor, update how,
+                         workspace& scratch) {
   out.visit([&](auto* memory) {
-    for (std::size_t i = 0; i < sums.size(); ++i) put(memory[i], held_as<double>(factor * sums[i]), how, 0.0);
+    for_each_item(scratch, sums.size(),
+                  [=](std::size_t i) { put(memory[i], held_as<double>(factor * sums[i]), how, 0.0); });
   });
 }
 
@@ -69,12 +72,13 @@ class output_sums {
       : gradient(zeros(out.gradient.size(), scratch)),
         hessian(zeros(out.hessian.size(), scratch)),
         values(scratch.take<double>(count)),
-        out_(out) {}
+        out_(out),
+        scratch_(scratch) {}
 
   /// Writes the values, and `factor` times the derivatives.
   void commit(double factor) const {
-    if (!gradient.empty()) write_scaled(out_.gradient, gradient, factor, out_.update);
-    if (!hessian.empty()) write_scaled(out_.hessian, hessian, factor, out_.update);
+    if (!gradient.empty()) write_scaled(out_.gradient, gradient, factor, out_.update, scratch_);
+    if (!hessian.empty()) write_scaled(out_.hessian, hessian, factor, out_.update, scratch_);
     std::copy_n(values.begin(), out_.per_list.size(), out_.per_list.begin());
   }
 
@@ -94,11 +98,12 @@ class output_sums {
  private:
   [[nodiscard]] static std::span<double> zeros(std::size_t size, workspace& scratch) {
     const std::span<double> sums = scratch.take<double>(size);
-    std::fill(sums.begin(), sums.end(), 0.0);
+    for_each_item(scratch, size, [sums](std::size_t i) { sums[i] = 0.0; });
     return sums;
   }
 
   const outputs& out_;
+  workspace& scratch_;
 };
 
 }  // namespace rankloss::inline RANKLOSS_ABI::detail

@@ -72,47 +72,6 @@ class step_shares {
   weighted_mean mean_;
 };
 
-/// Steps in pieces of which each has as many steps that count, but for the last one. What a piece sums therefore
-/// does not depend on the steps that do not count, nor on whether they are there. There is at least one piece.
-class step_pieces {
- public:
-  step_pieces(std::size_t n, const step_shares& shares, workspace& scratch) : even_(n, size), starts_{} {
-    if (shares.equal() || n <= size) return;
-    // Where the first of a piece is, is found by the numbers of steps that count in stretches of equal length.
-    std::span<std::size_t> before = scratch.take<std::size_t>(even_.count() + 1);
-    run_pieces(scratch, even_.count(), [&](workspace&, std::size_t p) {
-      const auto [begin, end] = even_[p];
-      std::size_t counted = 0;
-      for (std::size_t i = begin; i < end; ++i) counted += shares[i] > 0.0 ? 1u : 0u;
-      before[p + 1] = counted;
-    });
-    before[0] = 0;
-    for (std::size_t p = 0; p < even_.count(); ++p) before[p + 1] += before[p];
-    const even_pieces counted(before[even_.count()], size);
-    starts_ = scratch.take<std::size_t>(counted.count() + 1);
-    run_pieces(scratch, even_.count(), [&](workspace&, std::size_t p) {
-      const auto [begin, end] = even_[p];
-      std::size_t at = before[p];
-      for (std::size_t i = begin; i < end; ++i)
-        if (shares[i] > 0.0 && at++ % size == 0) starts_[(at - 1) / size] = i;
-    });
-    starts_.front() = 0;
-    starts_.back() = n;
-  }
-
-  [[nodiscard]] std::size_t count() const noexcept {
-    return starts_.empty() ? even_.count() : starts_.size() - 1;
-  }
-  [[nodiscard]] item_range operator[](std::size_t piece) const noexcept {
-    return starts_.empty() ? even_[piece] : item_range{starts_[piece], starts_[piece + 1]};
-  }
-
- private:
-  static constexpr std::size_t size = tuning::piece_items;
-  even_pieces even_;
-  std::span<std::size_t> starts_;  ///< of the pieces, and n; empty: they are even
-};
-
 /// The term of one action in a policy loss.
 struct policy_term {
   double value;  ///< the term of the sum
