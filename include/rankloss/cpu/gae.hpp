@@ -23,26 +23,53 @@
 #include <limits>
 #include <span>
 #include <type_traits>
+#include <utility>
 
 namespace rankloss::inline RANKLOSS_ABI {
 namespace detail {
+
+/// Rows from the last one to the first, of which each is asked for the numbers `ahead` steps behind its own.
+template <class Arch, std::size_t ahead>
+class rows_behind {
+  using V = lanes<Arch>;
+  static constexpr std::size_t w = lane_count<Arch>, count = ahead < w ? 1 : ahead / w;
+
+ public:
+  explicit rows_behind(const V& last = V(0.0)) noexcept {
+    for (V& row : rows_) row = last;
+  }
+  /// Takes a row, and returns the numbers behind it.
+  [[nodiscard]] [[gnu::always_inline]] V of(const V& row) noexcept {
+    V found = rows_[count - 1];
+    if constexpr (ahead < w) found = [&]<std::size_t... l>(std::index_sequence<l...>) {
+        return lanes_of<Arch>(row, found, std::index_sequence<(l + ahead)...>{});
+      }
+    (std::make_index_sequence<w>{});
+    for (std::size_t r = count - 1; r > 0; --r) rows_[r] = rows_[r - 1];
+    rows_[0] = row;
+    return found;
+  }
+
+ private:
+  V rows_[count];  // from the nearest
+};
 
 /// Consecutive steps of a trajectory that count, up to `longest` of them, and the recurrence
 ///
 ///     A_k = delta_k + c_k A_(k+1),      c = discount * lambda
 ///
-/// over them. Three passes of rows first combine each step with the 1, 2 and 4 behind it, so that
+/// over them, row by row from the last one. Each step is first combined with those 1, 2 and 4 behind it, so that
 ///
 ///     A_k = delta_k' + c_k' A_(k+8)
 ///
 /// has eight chains of dependent steps in place of one. The order of all sums is the same for any number of
-/// lanes.
-template <class T>
+/// lanes. Where there is no mask, steps are read where they lie; else those that count are copied.
+template <class T, bool Masked>
 class trajectory_chunk {
   using Arch = xsimd::default_arch;
   using V = lanes<Arch>;
+  using S = std::conditional_t<Masked, double, T>;  // of the steps
   static constexpr std::size_t w = lane_count<Arch>;
-  static constexpr std::size_t chains = 8;
 
  public:
   static constexpr std::size_t longest = 256;
@@ -54,41 +81,40 @@ class trajectory_chunk {
 
   /// The last steps before `end`, none before `begin`. Returns where the steps before them end.
   std::size_t take(const trajectory_batch<T>& batch, std::size_t begin, std::size_t end) {
-    if (batch.mask.empty()) {
+    if constexpr (!Masked) {
       first_ = std::max(begin + longest, end) - longest;
       count_ = end - first_;
-      for_rows<Arch>(count_, [&](std::size_t k, auto count) {
-        load_items<Arch>(batch.rewards.data() + first_ + k, count).store_unaligned(rewards_ + k);
-        load_items<Arch>(batch.values.data() + first_ + k, count).store_unaligned(values_ + k);
-      });
+      rewards_ = batch.rewards.data() + first_;
+      values_ = batch.values.data() + first_;
       for (std::size_t k = 0; !same_discount_ && k < count_; ++k) discounts_[k] = batch.discounts[first_ + k];
       return first_;
+    } else {
+      std::size_t i = end, free = longest;
+      while (i > begin && free > 0)
+        if (batch.mask[--i]) copied_.steps[--free] = i;
+      count_ = longest - free;
+      std::copy_n(copied_.steps + free, count_, copied_.steps);
+      for (std::size_t k = 0; k < count_; ++k) {
+        copied_.rewards[k] = static_cast<double>(batch.rewards[copied_.steps[k]]);
+        copied_.values[k] = static_cast<double>(batch.values[copied_.steps[k]]);
+        if (!same_discount_) discounts_[k] = batch.discounts[copied_.steps[k]];
+      }
+      rewards_ = copied_.rewards;
+      values_ = copied_.values;
+      return i;
     }
-    std::size_t i = end, free = longest;
-    while (i > begin && free > 0)
-      if (batch.mask[--i]) steps_[--free] = i;
-    count_ = longest - free;
-    std::copy_n(steps_ + free, count_, steps_);
-    for (std::size_t k = 0; k < count_; ++k) {
-      rewards_[k] = static_cast<double>(batch.rewards[steps_[k]]);
-      values_[k] = static_cast<double>(batch.values[steps_[k]]);
-      if (!same_discount_) discounts_[k] = batch.discounts[steps_[k]];
-    }
-    return i;
   }
 
   /// Computes the advantages, given value and advantage of the step behind.
   void compute(double next_value, double next_advantage) {
-    values_[count_] = next_value;
-    next_advantage_ = next_advantage;
+    next_value_ = next_value;
+    advantages_[count_] = next_advantage;
     // No sum of that many such numbers overflows. Floats are always below it.
     constexpr double far = 1e290;
     double most = std::max(std::abs(next_value), std::abs(next_advantage));
     if constexpr (!single_precision<T>)
-      most = std::max(most, largest_of_rows([&](std::size_t k) {
-                        return xsimd::max(xsimd::abs(V::load_unaligned(rewards_ + k)),
-                                          xsimd::abs(V::load_unaligned(values_ + k)));
-                      }));
+      most = std::max(
+          most, largest_of_rows(count_, [&](std::size_t k, auto count) { return largest_step(k, count); }));
     if (!(most < far))
       step_by_step();
     else if (same_discount_)
@@ -99,44 +125,52 @@ class trajectory_chunk {
 
   /// The largest magnitude among the numbers from which the advantages were summed.
   [[nodiscard]] double largest() const {
-    return largest_of_rows([&](std::size_t k) {
-      const V discount = V::load_unaligned(discounts_ + k);
-      const V behind = V::load_unaligned(advantages_ + k + 1);
-      const V own =
-          xsimd::max(xsimd::abs(V::load_unaligned(rewards_ + k)), xsimd::abs(V::load_unaligned(values_ + k)));
-      const V ahead = xsimd::max(xsimd::abs(discount * V::load_unaligned(values_ + k + 1)),
-                                 xsimd::abs(discount * V(lambda_) * behind));
-      return xsimd::max(own, ahead);
+    const std::size_t last = count_ - 1;
+    const double rows = largest_of_rows(last, [&](std::size_t k, auto count) {
+      const V discount = load_items<Arch>(discounts_ + k, count);
+      const V value = load_items<Arch>(values_ + k + 1, count);
+      const V behind = load_items<Arch>(advantages_ + k + 1, count);
+      return xsimd::max(largest_step(k, count),
+                        xsimd::max(xsimd::abs(discount * value), xsimd::abs(discount * V(lambda_) * behind)));
     });
+    return std::max({rows, std::abs(reward(last)), std::abs(value(last)),
+                     std::abs(discounts_[last] * next_value_),
+                     std::abs(discounts_[last] * lambda_ * advantages_[count_])});
   }
 
-  void write_advantages(const trajectory_batch<T>& batch, T* to) const {
-    write(batch, to, [this](std::size_t k) { return V::load_unaligned(advantages_ + k); });
+  void write_advantages(T* to) const {
+    write(to, [this](std::size_t k, auto count) { return load_items<Arch>(advantages_ + k, count); });
   }
-  void write_returns(const trajectory_batch<T>& batch, T* to) const {
-    write(batch, to, [this](std::size_t k) {
-      return V::load_unaligned(advantages_ + k) + V::load_unaligned(values_ + k);
+  void write_returns(T* to) const {
+    write(to, [this](std::size_t k, auto count) {
+      return load_items<Arch>(advantages_ + k, count) + load_items<Arch>(values_ + k, count);
     });
   }
 
   /// The advantages as doubles, each in the place of its step.
-  void copy_advantages(const trajectory_batch<T>& batch, double* to) const {
-    if (batch.mask.empty()) {
+  void copy_advantages(double* to) const {
+    if constexpr (!Masked)
       std::copy_n(advantages_, count_, to + first_);
-    } else {
-      for (std::size_t k = 0; k < count_; ++k) to[steps_[k]] = advantages_[k];
-    }
+    else
+      for (std::size_t k = 0; k < count_; ++k) to[copied_.steps[k]] = advantages_[k];
   }
 
-  [[nodiscard]] std::span<const double> advantages() const { return {advantages_, count_}; }
-  [[nodiscard]] double first_value() const { return values_[0]; }
+  [[nodiscard]] std::span<const double> advantages() const noexcept { return {advantages_, count_}; }
+  [[nodiscard]] double first_value() const noexcept { return value(0); }
 
  private:
+  [[nodiscard]] double reward(std::size_t k) const noexcept { return static_cast<double>(rewards_[k]); }
+  [[nodiscard]] double value(std::size_t k) const noexcept { return static_cast<double>(values_[k]); }
+
+  template <class Count>
+  [[nodiscard]] V largest_step(std::size_t k, Count count) const {
+    return xsimd::max(xsimd::abs(load_items<Arch>(rewards_ + k, count)),
+                      xsimd::abs(load_items<Arch>(values_ + k, count)));
+  }
   template <class At>
-  [[nodiscard]] double largest_of_rows(At at) const {
+  [[nodiscard]] static double largest_of_rows(std::size_t n, const At& at) {
     V most(0.0);
-    for (std::size_t k = 0; k < count_; k += w)
-      most = xsimd::max(most, only_items<Arch>(std::min(w, count_ - k), at(k)));
+    for_rows<Arch>(n, [&](std::size_t k, auto count) { most = xsimd::max(most, at(k, count)); });
     alignas(64) double row[w];
     most.store_aligned(row);
     return *std::max_element(row, row + w);
@@ -145,72 +179,100 @@ class trajectory_chunk {
   /// With `Same` the factor of every step is that of the first.
   template <bool Same>
   void row_by_row() {
-    const std::size_t n = count_, padded = padded_rows(n, chains);
-    // Rows may reach behind the last step; what they make of it is replaced by zeros.
-    for (std::size_t k = 0; k < n; k += w) {
-      const V discount = V::load_unaligned(discounts_ + k);
-      const V ahead = discount * V::load_unaligned(values_ + k + 1);
-      (V::load_unaligned(rewards_ + k) + ahead - V::load_unaligned(values_ + k))
-          .store_unaligned(advantages_ + k);
-      if constexpr (!Same) (discount * V(lambda_)).store_unaligned(factors_ + k);
-    }
-    std::fill_n(advantages_ + n, padded + chains - n, 0.0);
-    if constexpr (!Same) std::fill_n(factors_ + n, padded + chains - n, 0.0);
-    advantages_[n - 1] += discounts_[n - 1] * lambda_ * next_advantage_;
-    V factor(discounts_[0] * lambda_);
-    for (std::size_t behind = 1; behind < chains; behind *= 2) {
-      for (std::size_t k = 0; k < n; k += w) {
-        if constexpr (!Same) factor = V::load_unaligned(factors_ + k);
-        xsimd::fma(factor, V::load_unaligned(advantages_ + k + behind), V::load_unaligned(advantages_ + k))
-            .store_unaligned(advantages_ + k);
-        if constexpr (!Same)
-          (factor * V::load_unaligned(factors_ + k + behind)).store_unaligned(factors_ + k);
-      }
-      if constexpr (Same) factor = factor * factor;
-    }
-    for (std::size_t k = padded; k > 0;) {
+    const S* const rewards = rewards_;
+    const S* const values = values_;
+    const auto delta = [](const V& own_reward, const V& discount, const V& behind, const V& own_value) {
+      return own_reward + discount * behind - own_value;
+    };
+    V factors[4];  // of what lies 1, 2, 4 and 8 steps behind
+    factors[0] = V(discounts_[0] * lambda_);
+    for (std::size_t p = 1; p < 4; ++p) factors[p] = factors[p - 1] * factors[p - 1];
+    rows_behind<Arch, 1> one, one_factors;
+    rows_behind<Arch, 2> two, two_factors;
+    rows_behind<Arch, 4> four, four_factors;
+    V eight[8 / w] = {};
+    const auto sums = [&](V x, V factor) {
+      const auto combine = [&](const V& of_all, auto& behind, auto& factors_behind) {
+        if constexpr (Same) {
+          x = xsimd::fma(of_all, behind.of(x), x);
+        } else {
+          x = xsimd::fma(factor, behind.of(x), x);
+          factor = factor * factors_behind.of(factor);
+        }
+      };
+      combine(factors[0], one, one_factors);
+      combine(factors[1], two, two_factors);
+      combine(factors[2], four, four_factors);
+      x = xsimd::fma(Same ? factors[3] : factor, eight[8 / w - 1], x);
+      for (std::size_t r = 8 / w - 1; r > 0; --r) eight[r] = eight[r - 1];
+      return eight[0] = x;
+    };
+
+    // The last row may reach behind the last step, where there are zeros.
+    const std::size_t last = padded_rows(count_, w) - w, own = count_ - last;
+    alignas(64) double discount[w] = {}, behind[w] = {}, row[w];
+    std::copy_n(discounts_ + last, own, discount);
+    for (std::size_t k = last; k + 1 < count_; ++k) behind[k - last] = value(k + 1);
+    behind[own - 1] = next_value_;
+    const V last_values = load_items<Arch>(values + last, own);
+    delta(load_items<Arch>(rewards + last, own), V::load_aligned(discount), V::load_aligned(behind),
+          last_values)
+        .store_aligned(row);
+    row[own - 1] += discount[own - 1] * lambda_ * advantages_[count_];
+    store_items<Arch>(advantages_ + last, own,
+                      sums(V::load_aligned(row), Same ? factors[0] : V::load_aligned(discount) * V(lambda_)));
+    rows_behind<Arch, 1> values_behind(last_values);
+    for (std::size_t k = last; k > 0;) {
       k -= w;
-      if constexpr (!Same) factor = V::load_unaligned(factors_ + k);
-      xsimd::fma(factor, V::load_unaligned(advantages_ + k + chains), V::load_unaligned(advantages_ + k))
-          .store_unaligned(advantages_ + k);
+      const V of_row = Same ? V(discounts_[0]) : V::load_aligned(discounts_ + k);
+      const V own_values = load_row<Arch>(values + k);
+      const V x = delta(load_row<Arch>(rewards + k), of_row, values_behind.of(own_values), own_values);
+      sums(x, Same ? factors[0] : of_row * V(lambda_)).store_aligned(advantages_ + k);
     }
-    advantages_[n] = next_advantage_;  // for `largest`
   }
 
   void step_by_step() {
-    double next = advantages_[count_] = next_advantage_;
+    double next = advantages_[count_], next_value = next_value_;
     for (std::size_t k = count_; k-- > 0;) {
-      const double ahead = discounts_[k] * values_[k + 1];
+      const double ahead = discounts_[k] * next_value;
       const double rest = discounts_[k] * lambda_ * next;
-      next = advantages_[k] = held_as<double>(held_as<double>(rewards_[k] + ahead - values_[k]) + rest);
+      next = advantages_[k] = held_as<double>(held_as<double>(reward(k) + ahead - value(k)) + rest);
+      next_value = value(k);
     }
   }
 
   template <class At>
-  void write(const trajectory_batch<T>& batch, T* to, At at) const {
+  void write(T* to, const At& at) const {
     const V largest(static_cast<double>(std::numeric_limits<T>::max()));
-    const auto held = [&](std::size_t k) { return xsimd::min(xsimd::max(at(k), -largest), largest); };
-    if (batch.mask.empty())
-      return for_rows<Arch>(
-          count_, [&](std::size_t k, auto count) { store_items<Arch>(to + first_ + k, count, held(k)); });
-    alignas(64) double row[w];
-    for (std::size_t k = 0; k < count_; k += w) {
-      held(k).store_aligned(row);
-      for (std::size_t l = 0; l < w && k + l < count_; ++l) to[steps_[k + l]] = static_cast<T>(row[l]);
-    }
+    for_rows<Arch>(count_, [&, this](std::size_t k, auto count) {
+      const V held = xsimd::min(xsimd::max(at(k, count), -largest), largest);
+      if constexpr (!Masked) {
+        store_items<Arch>(to + first_ + k, count, held);
+      } else {
+        alignas(64) double lane[w];
+        held.store_aligned(lane);
+        for (std::size_t l = 0; l < std::size_t{count}; ++l)
+          to[copied_.steps[k + l]] = static_cast<T>(lane[l]);
+      }
+    });
   }
+
+  struct copied_steps {
+    std::size_t steps[longest];
+    double rewards[longest], values[longest];
+  };
+  struct none {};
 
   bool same_discount_;
   double lambda_;
-  double next_advantage_ = 0.0;
+  double next_value_ = 0.0;
   std::size_t count_ = 0;
-  std::size_t first_ = 0;            // where there is no mask
-  std::size_t steps_[longest];       // where there is one
-  double rewards_[longest] = {};     // [count]
-  double values_[longest + w] = {};  // [count + 1]
-  double discounts_[longest];        // [count]
-  double advantages_[longest + chains] = {};
-  double factors_[longest + chains] = {};
+  std::size_t first_ = 0;                       // where there is no mask
+  const S* rewards_ = nullptr;                  // [count]
+  const S* values_ = nullptr;                   // [count]
+  alignas(64) double discounts_[longest];       // [count]
+  alignas(64) double advantages_[longest + w];  // [count], and that of the step behind
+  std::conditional_t<Masked, copied_steps, none> copied_;
 };
 
 /// Shifts and scales `a` to mean 0 and standard deviation 1, in place. `most` is the magnitude of the numbers
@@ -298,8 +360,8 @@ void estimate_advantages(const trajectory_batch<T>& batch, const gae& options,
   // A piece has the trajectories that begin in a stretch of steps.
   const detail::even_pieces pieces(steps, detail::tuning::piece_items);
   const std::span<double> most = scratch.take<double>(pieces.count());
-  detail::run_pieces(scratch, pieces.count(), [&](workspace&, std::size_t p) {
-    detail::trajectory_chunk<T> chunk(batch, options);
+  const auto compute_piece = [&]<bool Masked>(std::size_t p) {
+    detail::trajectory_chunk<T, Masked> chunk(batch, options);
     double largest = 0.0;
     for (std::size_t q = trajectories.first_from(pieces[p].begin);
          q < trajectories.count() && trajectories.first(q) < pieces[p].end; ++q) {
@@ -315,14 +377,20 @@ void estimate_advantages(const trajectory_batch<T>& batch, const gae& options,
         next_advantage = found[0];
         if (whiten) {
           largest = std::max(largest, chunk.largest());
-          chunk.copy_advantages(batch, whitened.data());
+          chunk.copy_advantages(whitened.data());
         } else if (!advantages.empty()) {
-          chunk.write_advantages(batch, advantages.data());
+          chunk.write_advantages(advantages.data());
         }
-        if (!returns.empty()) chunk.write_returns(batch, returns.data());
+        if (!returns.empty()) chunk.write_returns(returns.data());
       }
     }
     most[p] = largest;
+  };
+  detail::run_pieces(scratch, pieces.count(), [&](workspace&, std::size_t p) {
+    if (batch.mask.empty())
+      compute_piece.template operator()<false>(p);
+    else
+      compute_piece.template operator()<true>(p);
   });
   if (!whiten) return;
   // The steps that count, one behind the other.
