@@ -270,7 +270,7 @@ struct pairwise_engine {
     }
     if constexpr (ByLevel) {
       const std::span<double> gains = scratch.take<double>(level_count);
-      weight.template fill_by_level<Arch>(items, at, list_of.levels, channels, gains, scratch);
+      weight.template fill_by_level<Arch>(items, at, numbers, channels, gains, scratch);
       list_of.gains = gains;
     } else {
       weight.template fill<Arch>(items, at, channels, scratch);

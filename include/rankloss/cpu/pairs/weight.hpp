@@ -37,8 +37,9 @@ namespace rankloss::inline RANKLOSS_ABI::detail {
 ///         Weights as sums of products, see weight_channels.hpp.
 ///     differences
 ///         Declares that these sums are products of differences, in the order that weight_channels.hpp has.
-///     fill_by_level<Arch>(list, order, levels, channels, gains, scratch), level_channel_count
-///         The same for few levels, without the factor that is the difference of the gains of the two levels.
+///     fill_by_level<Arch>(list, order, numbers, channels, gains, scratch), level_channel_count
+///         The same for few levels, whose numbers the items have, without the factor that is the difference of the gains
+///         of the two levels.
 ///     by_distance()
 ///         A factor: by_distance() (1/D(m) - 1/D(m + 1)), m being the distance of the two ranks, is added to what channels
 ///         give, if there are any.
@@ -178,9 +179,9 @@ struct pair_weight<pairs::delta_ndcg> : pairs::delta_ndcg {
   /// With few levels the gains are kept by level, and half the channels suffice: |G_u - G_l| (d_u - d_l).
   static constexpr std::size_t level_channel_count = 2;
   template <class Arch, class S, class T, class R>
-  void fill_by_level(const list<T, R>& items, const ordered_items& at, std::span<const std::uint32_t> levels,
+  void fill_by_level(const list<T, R>& items, const ordered_items& at, std::span<const std::uint32_t> numbers,
                      const weight_channels<S, 2>& to, std::span<double> gains, workspace& scratch) const {
-    gains_by_level<Arch>(gain_rule_of(*this), items, at, levels, gains, scratch);
+    gains_by_level<Arch>(gain_rule_of(*this), items, at, numbers, gains, scratch);
     discount_channels<Arch>(cutoff, at, to, scratch);
   }
   /// d_u - d_l
@@ -212,9 +213,9 @@ struct pair_weight<pairs::ndcg_loss2> : pairs::ndcg_loss2 {
 
   static constexpr std::size_t level_channel_count = 0;
   template <class Arch, class S, class T, class R>
-  void fill_by_level(const list<T, R>& items, const ordered_items& at, std::span<const std::uint32_t> levels,
+  void fill_by_level(const list<T, R>& items, const ordered_items& at, std::span<const std::uint32_t> numbers,
                      const weight_channels<S, 0>&, std::span<double> gains, workspace& scratch) const {
-    gains_by_level<Arch>(gain_rule_of(*this), items, at, levels, gains, scratch);
+    gains_by_level<Arch>(gain_rule_of(*this), items, at, numbers, gains, scratch);
   }
   [[nodiscard]] double by_distance() const noexcept { return 1.0; }
 };
@@ -236,9 +237,9 @@ struct pair_weight<pairs::ndcg_loss2_plus> : pairs::ndcg_loss2_plus {
   static constexpr std::size_t level_channel_count = 2;
   static constexpr bool differences = true;
   template <class Arch, class S, class T, class R>
-  void fill_by_level(const list<T, R>& items, const ordered_items& at, std::span<const std::uint32_t> levels,
+  void fill_by_level(const list<T, R>& items, const ordered_items& at, std::span<const std::uint32_t> numbers,
                      const weight_channels<S, 2>& to, std::span<double> gains, workspace& scratch) const {
-    gains_by_level<Arch>(gain_rule_of(*this), items, at, levels, gains, scratch);
+    gains_by_level<Arch>(gain_rule_of(*this), items, at, numbers, gains, scratch);
     pair_weight<pairs::delta_ndcg>::discount_channels<Arch>(0, at, to, scratch);
   }
   [[nodiscard]] double by_distance() const noexcept { return mu; }

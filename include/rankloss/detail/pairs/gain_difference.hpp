@@ -18,10 +18,12 @@
 #include <xsimd/xsimd.hpp>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <numbers>
+#include <numeric>
 #include <span>
 
 /// Weights of pairs, computed from the gains of the two items and the discounts of their ranks.
@@ -62,16 +64,54 @@ void gains_by_position(const gain_rule& rule, const list<T, R>& items, const ord
   for_each_item(scratch, at.size(), [=](std::size_t p) { put(p, factor * (gains[item[p]] - centre)); });
 }
 
-/// The gains of levels, by whose numbers `levels` the positions go.
+/// The gains of up to most_by_level levels, relative to that of one of them: what gains_by_position gives their items.
+/// @param numbers  [items] the number of the level of each item; every level has one
 template <class Arch, class T, class R>
 void gains_by_level(const gain_rule& rule, const list<T, R>& items, const ordered_items& at,
-                    std::span<const std::uint32_t> levels, std::span<double> gains, workspace& scratch) {
+                    std::span<const std::uint32_t> numbers, std::span<double> gains, workspace& scratch) {
+  constexpr std::size_t most = tuning::most_by_level, tables = 4;
+  const std::size_t n = items.size(), levels = gains.size();
   const workspace::scope scope(scratch);
-  const std::span<double> of_position = scratch.take<double>(at.size());
-  gains_by_position<Arch>(
-      rule, items, at, true, [of_position](std::size_t p, double gain) { of_position[p] = gain; }, scratch);
-  std::fill(gains.begin(), gains.end(), 0.0);
-  for (std::size_t p = 0; p < at.size(); ++p) gains[levels[p]] = of_position[p];
+  // Items are counted in tables in turn, since increments of one count wait for each other.
+  struct level_counts {
+    std::array<std::uint32_t, tables * most> count;
+    std::array<std::uint32_t, most> item;  // one of the level, where there is any
+  };
+  const even_pieces pieces(n, tuning::piece_items);
+  const std::span<level_counts> of_piece = scratch.take<level_counts>(pieces.count());
+  run_pieces(scratch, pieces.count(), [&](workspace&, std::size_t p) {
+    const std::span<const std::uint32_t> level_of = numbers;
+    level_counts own{};
+    for (std::size_t i = pieces[p].begin, end = pieces[p].end; i < end; ++i) {
+      ++own.count[i % tables * most + level_of[i]];
+      own.item[level_of[i]] = static_cast<std::uint32_t>(i);
+    }
+    of_piece[p] = own;
+  });
+  std::array<std::size_t, most> count{};
+  std::array<R, most> grade{};
+  for (const level_counts& own : of_piece)
+    for (std::size_t c = 0; c < own.count.size(); ++c) {
+      const std::size_t level = c % most;
+      count[level] += own.count[c];
+      if (own.count[c] > 0) grade[level] = items.relevance[own.item[level]];
+    }
+  fill_gains<Arch>(rule.kind, rule.table, strided<const R>(grade.data(), levels), strided<const double>{},
+                   gains, scratch);
+  double factor = 1.0;
+  if (rule.over_ideal) {
+    std::array<std::uint32_t, most> by_gain;
+    const auto end = by_gain.begin() + static_cast<std::ptrdiff_t>(levels);
+    std::iota(by_gain.begin(), end, 0u);
+    std::sort(by_gain.begin(), end, [gains](auto a, auto b) { return gains[a] > gains[b]; });
+    ideal_sum<lane_discounts<Arch>> sum(ideal::sorted, counted_by(rule.cutoff, n));
+    std::size_t begin = 0;
+    for (auto level = by_gain.begin(); level != end; begin += count[*level++])
+      sum.add(gains[*level], begin, begin + count[*level]);
+    factor = sum.value() > 0.0 ? 1.0 / sum.value() : 0.0;
+  }
+  const double centre = at.size() > 0 ? gains[numbers[at.item[at.size() / 2]]] : 0.0;
+  for (double& gain : gains) gain = factor * (gain - centre);
 }
 
 /// Discounts 1 / log2(1 + rank) by position; 0 from rank cutoff + 1 on.

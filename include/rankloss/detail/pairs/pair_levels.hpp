@@ -120,14 +120,18 @@ struct pair_levels {
     const std::span<grade_counts> of_piece = scratch.take<grade_counts>(pieces.count());
     run_pieces(scratch, pieces.count(), [&](workspace&, std::size_t p) {
       const strided<const R> relevance = items.relevance;
+      // Items are counted in tables in turn, since increments of one count wait for each other.
+      constexpr std::size_t tables = 4;
+      std::array<std::uint32_t, tables * most_grades> counts{};
       grade_counts own{};
       for (std::size_t i = pieces[p].begin, end = pieces[p].end; i < end; ++i) {
         const auto y = static_cast<double>(relevance[i]);
         const bool inside = y >= 0.0 && y < static_cast<double>(most_grades);
         const auto grade = static_cast<std::size_t>(inside ? y : 0.0);
         own.all_whole = own.all_whole && inside && static_cast<double>(grade) == y;
-        ++own.counts[grade];
+        ++counts[i % tables * most_grades + grade];
       }
+      for (std::size_t c = 0; c < counts.size(); ++c) own.counts[c % most_grades] += counts[c];
       of_piece[p] = own;
     });
     all = of_piece[0];
