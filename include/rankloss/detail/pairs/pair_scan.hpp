@@ -309,7 +309,13 @@ class pair_scan {
       end = begin + 1;
       const auto grow = [&](double width, std::size_t most) {
         const std::size_t stop = std::min(begin + most, last);
-        while (end < stop && (sorted.scores[begin] - sorted.scores[end]) * scale_ <= width) ++end;
+        const auto within = [&](std::size_t i) {
+          return (sorted.scores[begin] - sorted.scores[i]) * scale_ <= width;
+        };
+        // Scores descend, so that one that is within has all before it within, too.
+        constexpr std::size_t stride = 16;
+        while (end + stride <= stop && within(end + stride - 1)) end += stride;
+        while (end < stop && within(end)) ++end;
       };
       grow(2.0 * constants::half_width, Oriented ? tuning::window_items : tuning::large_window);
       bool by_series = false;
