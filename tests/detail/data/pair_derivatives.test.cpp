@@ -12,7 +12,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <random>
-#include <utility>
 #include <vector>
 
 namespace detail_data_pair_derivatives_test {
@@ -56,15 +55,18 @@ TEMPLATE_TEST_CASE("pair_derivatives: losses of many pairs have the same bits on
     bool operator==(const found&) const = default;
   };
   // From pairs of which each has its own items to pairs of any two.
-  for (const auto& [items, reach] :
-       {std::pair(150000u, 3u), std::pair(300u, 300u), std::pair(100000u, 60000u)}) {
-    const drawn_pairs data(70001, items, reach);
+  struct shape {
+    std::size_t items, reach;
+  };
+  for (const shape& of : {shape{150000, 3}, shape{300, 300}, shape{100000, 60000}}) {
+    const std::size_t items = of.items;
+    const drawn_pairs data(70001, items, of.reach);
     std::vector<TestType> rewards(items);
     std::mt19937_64 random(5);
     for (TestType& r : rewards) r = static_cast<TestType>(std::normal_distribution<double>()(random));
     for (const bool weighted : {false, true})
       for (const auto how : {rankloss::reduction::mean, rankloss::reduction::mean_of_relevant}) {
-        INFO(items << " items within " << reach << (weighted ? ", weighted" : ""));
+        INFO(items << " items within " << of.reach << (weighted ? ", weighted" : ""));
         rankloss::preference_batch<TestType> batch{.rewards = rewards,
                                                    .preferred = data.preferred,
                                                    .other = data.other,

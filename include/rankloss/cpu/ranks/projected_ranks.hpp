@@ -19,7 +19,8 @@ class projected_ranks::result {
 
  public:
   result(const projected_ranks& how, const strided<const T>& scores, workspace& scratch)
-      : values_(scratch.take<double>(scores.size())),
+      : scratch_(scratch),
+        values_(scratch.take<double>(scores.size())),
         slope_((how.direction == sort_direction::ascending ? 1.0 : -1.0) / how.temperature),
         falling_(detail::sort_falling<T>(scores, how.direction == sort_direction::ascending, scratch)) {
     const std::size_t n = scores.size();
@@ -27,47 +28,46 @@ class projected_ranks::result {
     const double shift = how.base - 1.0;
     if (how.regularization == rankloss::regularization::quadratic) {
       const auto together = [](double gap, double items) { return gap < 0.5 * items; };
-      blocks_ = detail::pool_adjacent(n, 0.0, scratch, detail::pool_means(falling_, scale, together));
-      detail::for_blocks(blocks_, [&](const detail::pooled_block& block, std::size_t begin, std::size_t end) {
-        const double first = mean_rank(begin, end) + block.sum + shift;
-        for (std::size_t i = begin; i < end; ++i)
-          values_[falling_.order[i]] = first - falling_.distance(begin, i) * scale;
+      blocks_ = {n, 0.0, scratch, detail::pool_means(falling_, scale, together)};
+      for_blocks([=, falling = falling_, values = values_](const block& own, const auto& items) {
+        const double first = mean_rank(n, items.begin, items.end) + own.sum + shift;
+        items.each_by_order([=, begin = items.begin](std::size_t i) {
+          values[falling.order[i]] = first - falling.distance(begin, i) * scale;
+        });
       });
     } else {
-      blocks_ = detail::pool_adjacent(
-          n, 1.0, scratch,
-          [&](detail::pooled_block& before, const detail::pooled_block& block, std::size_t end) {
-            const double sum = std::exp(-scale * falling_.distance(before.begin, block.begin)) * block.sum;
-            if (before.sum * sum_of_ranks(block.begin, end) >= sum * sum_of_ranks(before.begin, block.begin))
-              return false;
-            before.sum += sum;
-            return true;
-          });
+      const auto pool = [=, falling = falling_](block& before, const block& own, std::size_t end) {
+        const double sum = std::exp(-scale * falling.distance(before.begin, own.begin)) * own.sum;
+        if (before.sum * sum_of_ranks(n, own.begin, end) >= sum * sum_of_ranks(n, before.begin, own.begin))
+          return false;
+        before.sum += sum;
+        return true;
+      };
+      blocks_ = {n, 1.0, scratch, pool};
       softmax_ = detail::block_softmax<Arch>(falling_, blocks_, scale, scratch);
-      detail::for_blocks(blocks_, [&](const detail::pooled_block&, std::size_t begin, std::size_t end) {
-        const double sum = sum_of_ranks(begin, end);
-        for (std::size_t i = begin; i < end; ++i) values_[falling_.order[i]] = sum * softmax_[i] + shift;
-      });
+      for_blocks(
+          [=, order = falling_.order, values = values_, softmax = softmax_](const block&, const auto& items) {
+            const double sum = sum_of_ranks(n, items.begin, items.end);
+            items.each_by_order([=](std::size_t i) { values[order[i]] = sum * softmax[i] + shift; });
+          });
     }
   }
 
   [[nodiscard]] std::span<const double> values() const noexcept { return values_; }
 
   void pullback(std::span<const double> cotangent, std::span<double> gradient) const {
-    const auto c = [&](std::size_t i) { return cotangent[falling_.order[i]]; };
-    detail::for_blocks(blocks_, [&](const detail::pooled_block&, std::size_t begin, std::size_t end) {
-      const double first = c(begin);
-      double mean = 0.0;
-      if (softmax_.empty()) {
-        for (std::size_t i = begin; i < end; ++i) mean += c(i) - first;
-        mean = first + mean / static_cast<double>(end - begin);
-        for (std::size_t i = begin; i < end; ++i) gradient[falling_.order[i]] = slope_ * (c(i) - mean);
+    for_blocks([=, n = falling_.size(), slope = slope_, order = falling_.order, softmax = softmax_](
+                   const block&, const auto& items) {
+      const auto c = [=](std::size_t i) { return cotangent[order[i]]; };
+      const double first = c(items.begin);
+      if (softmax.empty()) {
+        const double apart = items.sum([=](std::size_t i) { return c(i) - first; });
+        const double mean = first + apart / static_cast<double>(items.size());
+        items.each_by_order([=](std::size_t i) { gradient[order[i]] = slope * (c(i) - mean); });
       } else {
-        for (std::size_t i = begin; i < end; ++i) mean += softmax_[i] * (c(i) - first);
-        mean += first;
-        const double sum = slope_ * sum_of_ranks(begin, end);
-        for (std::size_t i = begin; i < end; ++i)
-          gradient[falling_.order[i]] = sum * softmax_[i] * (c(i) - mean);
+        const double mean = items.sum([=](std::size_t i) { return softmax[i] * (c(i) - first); }) + first;
+        const double sum = slope * sum_of_ranks(n, items.begin, items.end);
+        items.each_by_order([=](std::size_t i) { gradient[order[i]] = sum * softmax[i] * (c(i) - mean); });
       }
     });
   }
@@ -76,18 +76,26 @@ class projected_ranks::result {
   }  // the Jacobian is symmetric
 
  private:
-  /// For positions [begin, end); the first position has rank n.
-  [[nodiscard]] double mean_rank(std::size_t begin, std::size_t end) const noexcept {
-    return static_cast<double>(falling_.size()) - 0.5 * static_cast<double>(begin + end - 1);
-  }
-  [[nodiscard]] double sum_of_ranks(std::size_t begin, std::size_t end) const noexcept {
-    return static_cast<double>(end - begin) * mean_rank(begin, end);
+  using block = detail::pooled_block;
+
+  template <class Body>
+  void for_blocks(const Body& body) const {
+    blocks_.for_each(scratch_, body);
   }
 
+  /// For positions [begin, end) of n; the first position has rank n.
+  [[nodiscard]] static double mean_rank(std::size_t n, std::size_t begin, std::size_t end) noexcept {
+    return static_cast<double>(n) - 0.5 * static_cast<double>(begin + end - 1);
+  }
+  [[nodiscard]] static double sum_of_ranks(std::size_t n, std::size_t begin, std::size_t end) noexcept {
+    return static_cast<double>(end - begin) * mean_rank(n, begin, end);
+  }
+
+  workspace& scratch_;
   std::span<double> values_;
   double slope_;
   detail::falling_list<T> falling_;
-  std::span<const detail::pooled_block> blocks_;
+  detail::pooled_blocks blocks_;
   std::span<const double> softmax_;  // [n] by position; empty: equal in each block
 };
 

@@ -19,7 +19,8 @@ class projected_sort::result {
 
  public:
   result(const projected_sort& how, const strided<const T>& scores, workspace& scratch)
-      : values_(scratch.take<double>(scores.size())),
+      : scratch_(scratch),
+        values_(scratch.take<double>(scores.size())),
         falling_(detail::sort_falling<T>(scores, how.direction == sort_direction::descending, scratch)) {
     const std::size_t n = scores.size();
     const double step = 1.0 / how.temperature;
@@ -28,13 +29,13 @@ class projected_sort::result {
       // Scores are divided by 4, so that their differences, and all that is computed from them, are finite.
       falling_.unit = 0.25;
       const auto together = [step](double gap, double items) { return gap > 0.125 * step * items; };
-      blocks_ = detail::pool_adjacent(n, 0.0, scratch, detail::pool_means(falling_, 1.0, together));
-      detail::for_blocks(blocks_, [&](const detail::pooled_block& block, std::size_t begin, std::size_t end) {
-        const double first = 0.25 * static_cast<double>(falling_.x[begin]);
-        const double middle = 0.5 * static_cast<double>(end - begin - 1);
-        for (std::size_t i = begin; i < end; ++i)
-          values_[i] =
-              4.0 * (first + sign * (block.sum + 0.25 * step * (static_cast<double>(i - begin) - middle)));
+      blocks_ = {n, 0.0, scratch, detail::pool_means(falling_, 1.0, together)};
+      for_blocks([=, x = falling_.x, values = values_](const block& own, const auto& items) {
+        const double first = 0.25 * static_cast<double>(x[items.begin]);
+        const double middle = 0.5 * static_cast<double>(items.size() - 1);
+        items.each([=, begin = items.begin, mean = own.sum](std::size_t i) {
+          values[i] = 4.0 * (first + sign * (mean + 0.25 * step * (static_cast<double>(i - begin) - middle)));
+        });
       });
     } else {
       // Sums of exponentials relative to the first item of the block: of the scores, stored in the blocks,
@@ -43,22 +44,22 @@ class projected_sort::result {
       const auto sum_of_z = [steps](std::size_t items) {
         return std::expm1(-steps(items));
       };  // times a constant
-      blocks_ = detail::pool_adjacent(
-          n, 1.0, scratch,
-          [&](detail::pooled_block& before, const detail::pooled_block& block, std::size_t end) {
-            const std::size_t items = block.begin - before.begin;
-            const double distance = falling_.distance(before.begin, block.begin);
-            if (distance - steps(items) <=
-                std::log(block.sum * sum_of_z(items) / (before.sum * sum_of_z(end - block.begin))))
-              return false;
-            before.sum += std::exp(-distance) * block.sum;
-            return true;
-          });
+      const auto pool = [=, falling = falling_](block& before, const block& own, std::size_t end) {
+        const std::size_t items = own.begin - before.begin;
+        const double distance = falling.distance(before.begin, own.begin);
+        if (distance - steps(items) <=
+            std::log(own.sum * sum_of_z(items) / (before.sum * sum_of_z(end - own.begin))))
+          return false;
+        before.sum += std::exp(-distance) * own.sum;
+        return true;
+      };
+      blocks_ = {n, 1.0, scratch, pool};
       softmax_ = detail::block_softmax<Arch>(falling_, blocks_, 1.0, scratch);
-      detail::for_blocks(blocks_, [&](const detail::pooled_block& block, std::size_t begin, std::size_t end) {
-        const double above = std::log(block.sum * sum_of_z(1) / sum_of_z(end - begin));
-        for (std::size_t i = begin; i < end; ++i)
-          values_[i] = static_cast<double>(falling_.x[begin]) - sign * (above - steps(i - begin));
+      for_blocks([=, x = falling_.x, values = values_](const block& own, const auto& items) {
+        const double above = std::log(own.sum * sum_of_z(1) / sum_of_z(items.size()));
+        items.each([=, begin = items.begin](std::size_t i) {
+          values[i] = static_cast<double>(x[begin]) - sign * (above - steps(i - begin));
+        });
       });
     }
   }
@@ -66,28 +67,38 @@ class projected_sort::result {
   [[nodiscard]] std::span<const double> values() const noexcept { return values_; }
 
   void pullback(std::span<const double> cotangent, std::span<double> gradient) const {
-    detail::for_blocks(blocks_, [&](const detail::pooled_block&, std::size_t begin, std::size_t end) {
-      double sum = 0.0;
-      for (std::size_t i = begin; i < end; ++i) sum += cotangent[i];
-      for (std::size_t i = begin; i < end; ++i) gradient[falling_.order[i]] = sum * softmax_at(i, begin, end);
+    for_blocks([=, order = falling_.order, softmax = softmax_](const block&, const auto& items) {
+      const double sum = items.sum([=](std::size_t i) { return cotangent[i]; });
+      items.each(
+          [=, n = items.size()](std::size_t i) { gradient[order[i]] = sum * softmax_at(softmax, i, n); });
     });
   }
   void push(std::span<const double> tangent, std::span<double> change) const {
-    detail::for_blocks(blocks_, [&](const detail::pooled_block&, std::size_t begin, std::size_t end) {
-      double sum = 0.0;
-      for (std::size_t i = begin; i < end; ++i) sum += softmax_at(i, begin, end) * tangent[falling_.order[i]];
-      for (std::size_t i = begin; i < end; ++i) change[i] = sum;
+    for_blocks([=, order = falling_.order, softmax = softmax_](const block&, const auto& items) {
+      const double sum = items.sum(
+          [=, n = items.size()](std::size_t i) { return softmax_at(softmax, i, n) * tangent[order[i]]; });
+      items.each([=](std::size_t i) { change[i] = sum; });
     });
   }
 
  private:
-  [[nodiscard]] double softmax_at(std::size_t i, std::size_t begin, std::size_t end) const noexcept {
-    return softmax_.empty() ? 1.0 / static_cast<double>(end - begin) : softmax_[i];
+  using block = detail::pooled_block;
+
+  template <class Body>
+  void for_blocks(const Body& body) const {
+    blocks_.for_each(scratch_, body);
   }
 
+  /// The share of position i of a block of n.
+  [[nodiscard]] static double softmax_at(std::span<const double> softmax, std::size_t i,
+                                         std::size_t n) noexcept {
+    return softmax.empty() ? 1.0 / static_cast<double>(n) : softmax[i];
+  }
+
+  workspace& scratch_;
   std::span<double> values_;
   detail::falling_list<T> falling_;
-  std::span<const detail::pooled_block> blocks_;
+  detail::pooled_blocks blocks_;
   std::span<const double> softmax_;  // [n] by position; empty: equal in each block
 };
 
