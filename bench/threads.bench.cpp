@@ -3,9 +3,11 @@
 #include <rankloss/listmle.hpp>
 #include <rankloss/listnet.hpp>
 #include <rankloss/ranknet.hpp>
+#include <rankloss/ranks/laplace_ranks.hpp>
 #include <rankloss/ranks/projected_ranks.hpp>
 #include <rankloss/sndcg.hpp>
 #include <rankloss/softmax_cross_entropy.hpp>
+#include <rankloss/sorts/soft_sort.hpp>
 
 #include "support.hpp"
 
@@ -49,13 +51,26 @@ void add_loss(const std::string& name, const Loss& loss) {
   }
 }
 
-template <class T>
-void ranks_on_threads(benchmark::State& state, std::size_t n, std::size_t workers) {
-  rankloss::context context{rankloss::threads(workers)};
-  std::vector<T> ranks(n);
-  measure(state, lists<T>(n), n, [&](const list_data<T>& list) {
-    rankloss::rank(rankloss::projected_ranks{}, list.scores, ranks, context);
-    return ranks[0];
+/// run(list, out, context) of one list of 10^6 floats.
+template <class Run>
+void add_values(const std::string& name, const Run& run) {
+  constexpr std::size_t n = 1000000;
+  for (const std::size_t workers : {1, 2})
+    add<float>(name, std::to_string(n) + "/" + std::to_string(workers), "value",
+               [=](benchmark::State& state) {
+                 rankloss::context context{rankloss::threads(workers)};
+                 std::vector<float> out(n);
+                 measure(state, lists<float>(n), n, [&](const list_data<float>& list) {
+                   run(list, out, context);
+                   return out[0];
+                 });
+               })
+        ->UseRealTime();
+}
+template <class Ranks>
+void add_ranks(const std::string& name, const Ranks& how) {
+  add_values(name, [=](const list_data<float>& list, std::vector<float>& ranks, rankloss::context& context) {
+    rankloss::rank(how, list.scores, ranks, context);
   });
 }
 
@@ -67,10 +82,12 @@ void add_all() {
   add_loss<float>("lambdarank_threads", rankloss::lambdarank{});
   add_loss<float>("listmle_threads", rankloss::listmle{});
   add_loss<float>("listnet_threads", rankloss::listnet());
-  for (const std::size_t workers : {1, 2})
-    add<float>("projected_ranks_threads", "1000000/" + std::to_string(workers), "value",
-               [=](benchmark::State& state) { ranks_on_threads<float>(state, 1000000, workers); })
-        ->UseRealTime();
+  add_ranks("projected_ranks_threads", rankloss::projected_ranks{});
+  add_ranks("laplace_ranks_threads", rankloss::laplace_ranks{.temperature = 0.1});
+  add_values("soft_sort_threads", [](const list_data<float>& list, std::vector<float>& out,
+                                     rankloss::context& context) {
+    rankloss::sort_apply(rankloss::soft_sort{.temperature = 0.1}, list.scores, list.relevance, out, context);
+  });
   add<float>("sndcg_call", "8", "gradient", [](benchmark::State& state) {
     on_threads<float>(state, rankloss::sndcg{.temperature = 0.1}, 1, 8, 1);
   });

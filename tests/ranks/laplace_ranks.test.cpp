@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <rankloss/ranks/laplace_ranks.hpp>
 
+#include <rankloss/threads.hpp>
+
 #include "support/projection_reference.hpp"
 
 #include <catch2/catch.hpp>
@@ -9,6 +11,7 @@
 #include <cmath>
 #include <cstddef>
 #include <limits>
+#include <numeric>
 #include <random>
 #include <span>
 #include <stdexcept>
@@ -88,6 +91,53 @@ TEMPLATE_TEST_CASE("laplace_ranks: ranks and their derivatives are those of the 
       CHECK(relative_error(gradient, expected.product, sizeof(T) == 4 ? 1e-30L : 1e-290L) <= bound);
       CHECK(pushed(how, s, c) == gradient);
     }
+}
+
+TEMPLATE_TEST_CASE(
+    "laplace_ranks: long lists, which are scanned in pieces, have the same ranks and derivatives", "", float,
+    double) {
+  using T = TestType;
+  constexpr std::size_t n = rankloss::detail::tuning::longest_single_scan + 30001;
+  const double bound = sizeof(T) == 4 ? 7e-8 : 1e-13;
+  std::mt19937_64 random(8);
+  std::normal_distribution<double> normal;
+  std::vector<T> s(n), c(n);
+  for (T& x : s) x = static_cast<T>(random() % 3 == 0 ? std::round(2 * normal(random)) : normal(random));
+  for (T& x : c) x = static_cast<T>(normal(random));
+  s[n / 3] = T{1000};
+  std::vector<std::size_t> order(n);
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::sort(order.begin(), order.end(), [&](std::size_t i, std::size_t j) { return s[i] > s[j]; });
+  for (const double temperature : {1e-6, 0.01, 1.0, 100.0}) {
+    INFO("temperature " << temperature);
+    const laplace_ranks how{.temperature = temperature};
+    // The sums over the items on either side, from neighbour to neighbour.
+    std::vector<real> ranks(n), product(n, 0);
+    for (const bool down : {true, false}) {
+      real mass = 0, moved = 0;
+      for (std::size_t k = 0; k < n; ++k) {
+        const std::size_t i = order[down ? k : n - 1 - k];
+        if (k > 0) {
+          const std::size_t before = order[down ? k - 1 : n - k];
+          const real decay = std::exp(-std::abs(real(s[before]) - real(s[i])) / real(temperature));
+          moved = decay * (moved + (real(c[before]) - real(c[i])) * (mass + 1));
+          mass = decay * (mass + 1);
+        }
+        ranks[i] += down ? real(k + 1) - mass / 2 : mass / 2;
+        product[i] += moved / 2 / real(temperature);
+      }
+    }
+    std::vector<T> one(n), three(n), one_gradient(n), three_gradient(n);
+    context ctx, threads{rankloss::threads(3)};
+    rank(how, cspan<T>(s), std::span(one), ctx);
+    rank(how, cspan<T>(s), std::span(three), threads);
+    CHECK(relative_error(one, ranks) <= bound);
+    CHECK(one == three);
+    rank_pullback(how, cspan<T>(s), cspan<T>(c), std::span(one_gradient), ctx);
+    rank_pullback(how, cspan<T>(s), cspan<T>(c), std::span(three_gradient), threads);
+    CHECK(relative_error(one_gradient, product) <= bound);
+    CHECK(one_gradient == three_gradient);
+  }
 }
 
 TEST_CASE("laplace_ranks: derivatives are those of the ranks") {

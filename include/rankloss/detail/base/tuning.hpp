@@ -18,6 +18,8 @@ inline constexpr std::size_t task_items = 4096;
 inline constexpr std::size_t shortest_shared = std::size_t{1} << 16;
 /// Items of a piece of one long list, which is the work of one worker at a time. Benchmark sndcg_threads.
 inline constexpr std::size_t piece_items = std::size_t{1} << 14;
+/// Items of a list up to which it is scanned both ways as one piece: pieces are scanned twice. Benchmark laplace_ranks_threads.
+inline constexpr std::size_t longest_single_scan = std::size_t{1} << 18;
 /// The same for lists of partial orders, whose times differ more. Benchmark plackett_luce_pairs.
 inline constexpr std::size_t task_orders = 16;
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <rankloss/batch.hpp>
+#include <rankloss/detail/base/pieces.hpp>
 #include <rankloss/detail/sigmoid/sorted_sums.hpp>
 #include <rankloss/detail/simd/lane_math.hpp>
 #include <rankloss/detail/simd/lanes.hpp>
@@ -18,26 +19,38 @@
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
 /// Decays between neighbours, [n + 1]: entry i is exp(-scale (x_{i-1} - x_i)), or `equal` where the two
-/// scores are equal; the first and the last entry are 0. x is sorted, descending.
+/// scores are equal; the first and the last entry are 0. x is sorted, descending. These are the entries that belong to a
+/// range of the items: from its first item to the one next to its last.
 template <class Arch, class T>
-[[nodiscard]] std::span<const double> neighbour_decays(std::span<const T> x, double scale, double equal,
-                                                       workspace& scratch) {
+void fill_neighbour_decays(std::span<const T> x, item_range items, double scale, double equal,
+                           std::span<double> decay) {
   using V = lanes<Arch>;
   constexpr std::size_t w = lane_count<Arch>;
   const std::size_t n = x.size();
-  const std::span<double> decay = scratch.take<double>(n + 1);
   const auto between = [scale, equal](const T* upper, const T* lower) {
     const V gap = load_row<Arch>(upper) - load_row<Arch>(lower);
     return xsimd::select(gap > V(0.0), exp_minus(gap * V(scale)), V(equal));
   };
-  std::size_t i = 1;
-  for (; i + w <= n; i += w) between(x.data() + i - 1, x.data() + i).store_unaligned(decay.data() + i);
+  const T* const from = x.data();
+  double* const to = decay.data();
+  const std::size_t end = std::min(items.end + 1, n);
+  std::size_t i = items.begin + 1;
+  for (; i + w <= end; i += w) between(from + i - 1, from + i).store_unaligned(to + i);
   T tail[w + 1]{};
   alignas(64) double last[w];
-  for (std::size_t l = 0; i - 1 + l < n; ++l) tail[l] = x[i - 1 + l];
+  for (std::size_t l = 0; i - 1 + l < end; ++l) tail[l] = from[i - 1 + l];
   between(tail, tail + 1).store_aligned(last);
-  for (std::size_t l = 0; i < n; ++i, ++l) decay[i] = last[l];
-  decay[0] = decay[n] = 0.0;
+  for (std::size_t l = 0; i < end; ++i, ++l) to[i] = last[l];
+  if (items.begin == 0) to[0] = 0.0;
+  if (items.end == n) to[n] = 0.0;
+}
+
+/// The decays of a whole list.
+template <class Arch, class T>
+[[nodiscard]] std::span<const double> neighbour_decays(std::span<const T> x, double scale, double equal,
+                                                       workspace& scratch) {
+  const std::span<double> decay = scratch.take<double>(x.size() + 1);
+  fill_neighbour_decays<Arch>(x, {0, x.size()}, scale, equal, decay);
   return decay;
 }
 
