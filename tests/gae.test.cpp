@@ -280,6 +280,33 @@ TEMPLATE_TEST_CASE("estimate_advantages: numbers of any size stay numbers", "", 
   CHECK(a[1] == T(-1));
 }
 
+TEMPLATE_TEST_CASE("estimate_advantages: outputs may lie where rewards and values do", "", float, double) {
+  std::mt19937_64 random(6);
+  std::normal_distribution<double> normal;
+  std::vector<TestType> r(1500), v(r.size()), a(r.size()), returns(r.size());
+  std::vector<std::uint8_t> mask(r.size(), 1);
+  for (TestType& x : r) x = static_cast<TestType>(normal(random));
+  for (TestType& x : v) x = static_cast<TestType>(normal(random));
+  for (const auto how : {whitening::none, whitening::bessel})
+    for (const bool masked : {false, true}) {
+      INFO((masked ? "masked" : "not masked") << (how == whitening::none ? "" : ", whitened"));
+      for (std::size_t i = 0; i < mask.size(); i += 7) mask[i] = masked ? 0 : 1;
+      const gae options{.whitening = how};
+      const auto run = [&](const auto& rewards, const auto& values, auto& to, auto& to_returns) {
+        trajectory_batch<TestType> batch{.rewards = rewards, .values = values};
+        if (masked) batch.mask = mask;
+        estimate_advantages(batch, options, to, to_returns);
+      };
+      run(r, v, a, returns);
+      for (const bool crossed : {false, true}) {
+        std::vector<TestType> rewards = r, values = v;
+        run(rewards, values, crossed ? values : rewards, crossed ? rewards : values);
+        CHECK((crossed ? values : rewards) == a);
+        CHECK((crossed ? rewards : values) == returns);
+      }
+    }
+}
+
 TEST_CASE("estimate_advantages names what does not fit, before it writes") {
   const numbers r(4, 1.0), v(4, 1.0);
   numbers a(4, 9.0), returns(4, 9.0);

@@ -57,7 +57,7 @@ struct preference_term {
 
 /// preference_loss: the value and the derivatives of one pair, from the rewards of the preferred item and of
 /// the other and the margin of the pair. It may have options (options.hpp) and a Hessian diagonal
-/// (`has_hessian`). No result is larger than 1e290 for finite arguments.
+/// (`has_hessian`). No result is larger than 1e290 for finite arguments. Several threads may call it at a time.
 template <class Loss>
 concept preference_loss = requires(const Loss& loss, double reward) {
   { loss(reward, reward, reward) } -> std::same_as<preference_term>;

@@ -190,7 +190,8 @@ class trajectory_chunk {
     rows_behind<Arch, 1> one, one_factors;
     rows_behind<Arch, 2> two, two_factors;
     rows_behind<Arch, 4> four, four_factors;
-    V eight[8 / w] = {};
+    V eight[8 / w];
+    std::fill_n(eight, 8 / w, V(0.0));
     const auto sums = [&](V x, V factor) {
       const auto combine = [&](const V& of_all, auto& behind, auto& factors_behind) {
         if constexpr (Same) {
@@ -375,13 +376,13 @@ void estimate_advantages(const trajectory_batch<T>& batch, const gae& options,
         chunk.compute(next_value, next_advantage);
         next_value = chunk.first_value();
         next_advantage = found[0];
+        // Returns first: the advantages may lie where the values do.
         if (whiten) {
           largest = std::max(largest, chunk.largest());
           chunk.copy_advantages(whitened.data());
-        } else if (!advantages.empty()) {
-          chunk.write_advantages(advantages.data());
         }
         if (!returns.empty()) chunk.write_returns(returns.data());
+        if (!whiten && !advantages.empty()) chunk.write_advantages(advantages.data());
       }
     }
     most[p] = largest;

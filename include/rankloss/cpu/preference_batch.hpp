@@ -161,7 +161,7 @@ class preference_chunk {
 
   void give(const double* factor, const double* of_preferred, const double* of_other, std::size_t first,
             const pair_derivatives& to) const {
-    alignas(64) double products[2][longest];
+    alignas(64) double products[2][longest] = {};
     const auto multiply = [&](const double* of, double* product) {
       if (!in_order_) {
         copy(of, product);
@@ -307,7 +307,7 @@ struct preference_engine {
 
     const counted_pieces pieces(
         pairs, equal, [&](std::size_t k) { return factor_of(k) > 0.0; }, scratch);
-    // One worker at a time adds.
+    // Several workers keep what pairs give; one at a time adds.
     const bool shared = ctx.workers() > 1 && pairs >= tuning::shortest_shared;
     const std::array derivatives{pair_derivatives(sums.gradient, pairs, shared, scratch),
                                  pair_derivatives(sums.hessian, pairs, shared, scratch)};
@@ -356,8 +356,7 @@ struct preference_engine {
     const double value = finite ? held_as<double>(sum) : sum;
     if (tie_gradient != nullptr) {
       const double all = std::accumulate(by_ties.begin(), by_ties.end(), 0.0);
-      write_scaled(std::span(tie_gradient, 1), std::span(&all, 1), mean.factor(out.scale), out.update,
-                   scratch);
+      write_scaled(std::span(tie_gradient, 1), std::span(&all, 1), mean.factor(out.scale), out.update);
     }
     return value;
   }

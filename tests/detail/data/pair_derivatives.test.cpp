@@ -9,9 +9,12 @@
 #include <catch2/catch.hpp>
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <random>
+#include <stdexcept>
+#include <utility>
 #include <vector>
 
 namespace detail_data_pair_derivatives_test {
@@ -134,6 +137,95 @@ TEST_CASE("pair_derivatives: a bad item among many pairs is named, on any number
                  {.gradient = gradient}, ctx),
         "rankloss: preferred: 300 at pair 50000, expected an item from 0 to below 300 (the number of rewards)");
     CHECK(gradient == std::vector<double>(data.items, 9.0));
+  }
+}
+
+TEST_CASE("pair_derivatives: values and derivatives of many pairs are those of a plain loop") {
+  using real = long double;
+  const rankloss::rao_kupper loss{.threshold = 0.4};
+  for (const std::size_t pairs : {40000u, 70001u}) {
+    const drawn_pairs data(pairs, 9000, 3000);
+    reals rewards(data.items);
+    std::mt19937_64 random(5);
+    for (double& r : rewards) r = std::normal_distribution<double>()(random);
+    real value = 0, by_ties = 0, weight = 0;
+    std::vector<real> gradient(data.items), hessian(data.items);
+    for (std::size_t k = 0; k < pairs; ++k) {
+      const auto p = static_cast<std::size_t>(data.preferred[k]), o = static_cast<std::size_t>(data.other[k]);
+      const auto term = data.ties[k] != 0 ? loss.tie(rewards[p], rewards[o], data.margins[k])
+                                          : loss(rewards[p], rewards[o], data.margins[k]);
+      const real w = data.weights[k];
+      weight += w;
+      value += w * term.value;
+      by_ties += w * term.slope_of_ties;
+      gradient[p] += w * term.slope_preferred;
+      gradient[o] += w * term.slope_other;
+      hessian[p] += w * term.curvature_preferred;
+      hessian[o] += w * term.curvature_other;
+    }
+    for (const std::size_t workers : {1u, 3u}) {
+      INFO(pairs << " pairs, " << workers << " workers");
+      rankloss::context ctx{rankloss::threads(workers)};
+      reals g(data.items), h(data.items);
+      double ties = 0.0;
+      const double found = evaluate(loss,
+                                    rankloss::preference_batch<double>{.rewards = rewards,
+                                                                       .preferred = data.preferred,
+                                                                       .other = data.other,
+                                                                       .pair_weights = data.weights,
+                                                                       .margins = data.margins,
+                                                                       .ties = data.ties},
+                                    {.gradient = g, .hessian = h}, ties, ctx);
+      CHECK(found == Approx(static_cast<double>(value / weight)).epsilon(1e-13));
+      CHECK(ties == Approx(static_cast<double>(by_ties / weight)).epsilon(1e-13));
+      real off = 0, largest = 0, off_h = 0, largest_h = 0;
+      for (std::size_t i = 0; i < data.items; ++i) {
+        off = std::max(off, std::abs(g[i] - gradient[i] / weight));
+        largest = std::max(largest, std::abs(gradient[i] / weight));
+        off_h = std::max(off_h, std::abs(h[i] - hessian[i] / weight));
+        largest_h = std::max(largest_h, std::abs(hessian[i] / weight));
+      }
+      CHECK(static_cast<double>(off / largest) <= 1e-13);
+      CHECK(static_cast<double>(off_h / largest_h) <= 1e-13);
+    }
+  }
+}
+
+/// Fails at pairs whose margin is 5.
+struct failing_loss : rankloss::bradley_terry {
+  rankloss::preference_term operator()(double preferred, double other, double margin) const {
+    if (margin == 5.0) throw std::runtime_error("no such pair");
+    return rankloss::bradley_terry::operator()(preferred, other, margin);
+  }
+};
+
+TEST_CASE(
+    "pair_derivatives: a loss that throws at one of many pairs leaves outputs and context as they were") {
+  drawn_pairs data(70001, 3000, 3000);
+  const reals rewards(data.items, 1.0);
+  for (const std::size_t workers : {1u, 3u}) {
+    rankloss::context ctx{rankloss::threads(workers)};
+    const auto run = [&](reals& gradient) {
+      return evaluate(
+          failing_loss{},
+          rankloss::preference_batch<double>{
+              .rewards = rewards, .preferred = data.preferred, .other = data.other, .margins = data.margins},
+          {.gradient = gradient}, ctx);
+    };
+    reals expected(data.items), found(data.items);
+    const double value = run(expected);
+    for (const std::size_t k : {0u, 20000u, 70000u}) {
+      const double margin = std::exchange(data.margins[k], 5.0);
+      reals kept(data.items, 7.0);
+      CHECK_THROWS_WITH(run(kept), "no such pair");
+      CHECK(kept == reals(data.items, 7.0));
+      data.margins[k] = margin;
+      CHECK(run(found) == value);
+      CHECK(found == expected);
+    }
+    const std::size_t held = ctx.scratch_capacity();
+    run(found);
+    CHECK(ctx.scratch_capacity() == held);
   }
 }
 

@@ -6,9 +6,9 @@
 #include <rankloss/workspace.hpp>
 
 #include <algorithm>
+#include <atomic>
 #include <cstddef>
 #include <memory>
-#include <mutex>
 #include <span>
 #include <type_traits>
 
@@ -50,27 +50,37 @@ void run_pieces(workspace& scratch, std::size_t pieces, Body&& body) {
                      });
 }
 
-/// run_pieces, and after(piece) for one piece after the other in their order, each some time after its body: by
-/// whichever worker comes by, one at a time, while the others go on with bodies. No worker waits for another.
+/// run_pieces, and after(piece) for one piece after the other in their order, each some time after its body: one at a
+/// time, by a worker whose body has just ended, while the others go on with bodies.
 /// @param ended  [pieces] scratch
 template <class Body, class After>
 void run_pieces_in_order(workspace& scratch, std::span<bool> ended, Body&& body, After&& after) {
-  std::mutex state;
+  // Held for a few instructions. <mutex> is not in every standard library that has no threads.
+  struct {
+    std::atomic_flag flag;
+    void lock() noexcept {
+      while (flag.test_and_set(std::memory_order_acquire)) {
+      }
+    }
+    void unlock() noexcept { flag.clear(std::memory_order_release); }
+  } state;
   bool busy = false;
   std::size_t next = 0;
   std::fill(ended.begin(), ended.end(), false);
   run_pieces(scratch, ended.size(), [&](workspace& own, std::size_t piece) {
     body(own, piece);
-    std::unique_lock lock(state);
+    state.lock();
     ended[piece] = true;
-    if (busy) return;
-    busy = true;
-    for (; next < ended.size() && ended[next]; ++next) {
-      lock.unlock();
-      after(next);
-      lock.lock();
+    if (!busy) {
+      busy = true;
+      for (; next < ended.size() && ended[next]; ++next) {
+        state.unlock();
+        after(next);
+        state.lock();
+      }
+      busy = false;
     }
-    busy = false;
+    state.unlock();
   });
 }
 
@@ -123,7 +133,7 @@ class counted_pieces {
   template <class Counts>
   counted_pieces(std::size_t n, bool all, const Counts& counts, workspace& scratch) : even_(n, size) {
     if (all || n <= size) return;
-    // Where the first of a piece is, is found by the numbers of elements that count in stretches of equal length.
+    // How many elements count before each stretch of equal length says in which of them a piece begins.
     std::span<std::size_t> before = scratch.take<std::size_t>(even_.count() + 1);
     run_pieces(scratch, even_.count(), [&](workspace&, std::size_t p) {
       const auto [begin, end] = even_[p];

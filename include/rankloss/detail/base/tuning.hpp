@@ -14,7 +14,8 @@ namespace rankloss::inline RANKLOSS_ABI::detail::tuning {
 
 /// Items of a task: enough work to hide what it costs to hand a task to a worker. Benchmark sndcg_batch.
 inline constexpr std::size_t task_items = 4096;
-/// Lists of so many items are computed by all workers together where each would have fewer otherwise.
+/// Lists of so many items are computed by all workers together where each would have fewer otherwise, and so many pairs of
+/// a preference batch.
 inline constexpr std::size_t shortest_shared = std::size_t{1} << 16;
 /// Items of a piece of one long list, which is the work of one worker at a time. Benchmark sndcg_threads.
 inline constexpr std::size_t piece_items = std::size_t{1} << 14;

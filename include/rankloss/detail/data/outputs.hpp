@@ -53,12 +53,10 @@ void put(G& to, double x, update how, double blank = -0.0) noexcept {
   to = held_as<G>((how == update::add ? static_cast<double>(to) : blank) + x);
 }
 
-/// Writes factor * sums to an output.
-inline void write_scaled(const real_output& out, std::span<const double> sums, double factor, update how,
-                         workspace& scratch) {
+/// Writes factor * sums to an output, on the calling thread: an executor that fails would leave it half written.
+inline void write_scaled(const real_output& out, std::span<const double> sums, double factor, update how) {
   out.visit([&](auto* memory) {
-    for_each_item(scratch, sums.size(),
-                  [=](std::size_t i) { put(memory[i], held_as<double>(factor * sums[i]), how, 0.0); });
+    for (std::size_t i = 0; i < sums.size(); ++i) put(memory[i], held_as<double>(factor * sums[i]), how, 0.0);
   });
 }
 
@@ -72,13 +70,12 @@ class output_sums {
       : gradient(zeros(out.gradient.size(), scratch)),
         hessian(zeros(out.hessian.size(), scratch)),
         values(scratch.take<double>(count)),
-        out_(out),
-        scratch_(scratch) {}
+        out_(out) {}
 
   /// Writes the values, and `factor` times the derivatives.
   void commit(double factor) const {
-    if (!gradient.empty()) write_scaled(out_.gradient, gradient, factor, out_.update, scratch_);
-    if (!hessian.empty()) write_scaled(out_.hessian, hessian, factor, out_.update, scratch_);
+    if (!gradient.empty()) write_scaled(out_.gradient, gradient, factor, out_.update);
+    if (!hessian.empty()) write_scaled(out_.hessian, hessian, factor, out_.update);
     std::copy_n(values.begin(), out_.per_list.size(), out_.per_list.begin());
   }
 
@@ -103,7 +100,6 @@ class output_sums {
   }
 
   const outputs& out_;
-  workspace& scratch_;
 };
 
 }  // namespace rankloss::inline RANKLOSS_ABI::detail

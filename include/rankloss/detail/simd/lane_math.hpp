@@ -183,8 +183,9 @@ template <class Arch>
   const V bounded = xsimd::max(x, V(-700.0));
   const V k = rounded(bounded * V(std::numbers::log2e));
   // x - k ln 2, with ln 2 split into two constants; the product with the first one is exact.
-  const V r =
-      xsimd::fma(k, V(-1.90821492927058770002e-10), xsimd::fma(k, V(-6.93147180369123816490e-01), bounded));
+  // Hidden, since a compiler that may reorder would add the two constants up.
+  const V near = opaque(xsimd::fma(k, V(-6.93147180369123816490e-01), bounded));
+  const V r = xsimd::fma(k, V(-1.90821492927058770002e-10), near);
   const V f = r * V(std::numbers::log2e);
   const V grown = swift_polynomial(exp2m1_12, f) * f, scale = power_of_two(k);
   return {xsimd::fma(grown, scale, scale), xsimd::fma(grown, scale, scale - V(1.0))};

@@ -128,7 +128,7 @@ class pooled_blocks {
       const auto [begin, end] = pieces[p];
       pieces_[p] = {begin, begin + pool_piece(begin, end, sum_of_one, pool), end};
     });
-    for (std::size_t p = 1; p < pieces_.size(); ++p) join(p, pool);
+    for (std::size_t p = 1, top = 0; p < pieces_.size(); ++p) join(p, top, pool);
     // A block that goes on into pieces that have lost all of theirs ends behind them.
     for (std::size_t p = pieces_.size() - 1; p-- > 0;) {
       const piece& next = pieces_[p + 1];
@@ -188,26 +188,26 @@ class pooled_blocks {
     return count;
   }
 
-  /// Joins a piece to those before it.
+  /// Joins a piece to those before it, of which `top` is the last one with blocks; then `top` is that of them all. The first
+  /// piece always keeps one.
   template <class Pool>
-  void join(std::size_t p, const Pool& pool) {
-    const auto before =
-        [this](std::size_t of) {  // the nearest piece with blocks; the first one always has some
-          do --of;
-          while (pieces_[of].first == pieces_[of].last);
-          return of;
-        };
-    std::size_t top = before(p);
+  void join(std::size_t p, std::size_t& top, const Pool& pool) {
     piece& own = pieces_[p];
     for (; own.first < own.last; ++own.first) {
       const std::size_t end = own.first + 1 < own.last ? blocks_[own.first + 1].begin : own.end;
-      if (!pool(blocks_[pieces_[top].last - 1], blocks_[own.first], end)) return;
+      if (!pool(blocks_[pieces_[top].last - 1], blocks_[own.first], end)) {
+        top = p;
+        return;
+      }
       for (;;) {
         piece& of_top = pieces_[top];
-        const bool alone = of_top.first + 1 == of_top.last;
-        if (alone && top == 0) break;
-        const std::size_t under = alone ? before(top) : top;
-        const std::size_t place = alone ? pieces_[under].last - 1 : of_top.last - 2;
+        std::size_t under = top, place = of_top.last - 2;
+        if (of_top.first + 1 == of_top.last) {
+          if (top == 0) break;
+          do --under;
+          while (pieces_[under].first == pieces_[under].last);
+          place = pieces_[under].last - 1;
+        }
         if (!pool(blocks_[place], blocks_[of_top.last - 1], end)) break;
         --of_top.last;
         top = under;
