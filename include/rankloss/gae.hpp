@@ -103,6 +103,7 @@ void check_trajectories(const trajectory_batch<T>& batch, std::size_t advantages
 /// - Whitening is over the steps that count, of all trajectories together. With one step, or with steps that
 ///   are equal except for rounding (a deviation of up to 1e-13 of the largest reward, value or sum from which
 ///   they were computed), the result is 0, never NaN.
+/// - Advantages and returns may lie where rewards and values do, and nowhere else over the inputs.
 /// - Edge cases: without steps, or with empty trajectories only, nothing is written. Sums beyond the largest
 ///   number of the type are set to it.
 /// @throws std::invalid_argument naming the field when sizes, offsets, options or (data_checks::on) data are
