@@ -121,10 +121,10 @@ class preference_chunk {
 
   /// Gives a derivative of each pair by both of its items, times its factor, which may be 0.
   /// @param factor  [longest], aligned as rows of lanes
-  void give_slopes(const double* factor, std::size_t first, const pair_derivatives& to) const {
+  void give_slopes(const double* factor, std::size_t first, const pair_derivatives& to) {
     give(factor, slope_preferred_, slope_other_, first, to);
   }
-  void give_curvatures(const double* factor, std::size_t first, const pair_derivatives& to) const {
+  void give_curvatures(const double* factor, std::size_t first, const pair_derivatives& to) {
     give(factor, curvature_preferred_, curvature_other_, first, to);
   }
 
@@ -160,23 +160,25 @@ class preference_chunk {
   }
 
   void give(const double* factor, const double* of_preferred, const double* of_other, std::size_t first,
-            const pair_derivatives& to) const {
-    alignas(64) double products[2][longest] = {};
-    const auto multiply = [&](const double* of, double* product) {
-      if (!in_order_) {
-        copy(of, product);
-        of = product;
-      }
-      // All products are rounded, whoever adds them. What has no share adds nothing, whatever it is.
-      for (std::size_t k = 0; k < count_; k += w) {
-        const V share = V::load_aligned(factor + k);
-        const V x = opaque(share * V::load_aligned(of + k));
-        xsimd::select(share > V(0.0), x, V(0.0)).store_aligned(product + k);
-      }
-    };
-    multiply(of_preferred, products[0]);
-    multiply(of_other, products[1]);
-    to.take(items_, first, count_, products[0], products[1]);
+            const pair_derivatives& to) {
+    if (!in_order_) {
+      for_slots([&](std::size_t k, std::size_t at) {
+        products_[0][k] = of_preferred[at];
+        products_[1][k] = of_other[at];
+      });
+      of_preferred = products_[0];
+      of_other = products_[1];
+    }
+    // All products are rounded, whoever adds them. What has no share adds nothing, whatever it is.
+    for (std::size_t k = 0; k < count_; k += w) {
+      const V share = V::load_aligned(factor + k);
+      const auto counts = share > V(0.0);
+      const V a = opaque(share * V::load_aligned(of_preferred + k));
+      const V b = opaque(share * V::load_aligned(of_other + k));
+      xsimd::select(counts, a, V(0.0)).store_aligned(products_[0] + k);
+      xsimd::select(counts, b, V(0.0)).store_aligned(products_[1] + k);
+    }
+    to.take(items_, first, count_, products_[0], products_[1]);
   }
 
   template <class Form>
@@ -219,6 +221,7 @@ class preference_chunk {
   // [count], in the order given
   chunk_items items_;
   std::size_t slot_[longest];
+  alignas(64) double products_[2][longest] = {};  // of a derivative by both items and the factor
   // [slots], where wins and ties each end with a row
   static constexpr std::size_t slots = longest + 2 * w;
   alignas(64) T preferred_[slots] = {};
@@ -318,7 +321,7 @@ struct preference_engine {
       std::fill_n(factor, chunk_items::longest, mean.scaled(1.0));
       turn_sums value_sum;
       double ties = 0.0;
-      for_chunks(pieces[p], [&](const auto& chunk, std::size_t first, std::size_t count) {
+      for_chunks(pieces[p], [&](auto& chunk, std::size_t first, std::size_t count) {
         for (std::size_t k = 0; k < count && !equal; ++k) factor[k] = factor_of(first + k);
         chunk.copy_values(value);
         value_sum.add(factor, value, count, equal);
