@@ -73,7 +73,8 @@ TEST_CASE("scan_both_ways: lists in pieces have the states of the whole list, on
       for (const std::size_t workers : {1u, 3u}) {
         INFO(n << " items in pieces of " << piece_items << ", " << workers << " workers");
         std::vector<unsigned> a(n), b(n), above(n), below(n), from_above(n), from_below(n);
-        for (std::size_t k = 0; k < n; ++k) a[k] = random(), b[k] = random();
+        for (std::size_t k = 0; k < n; ++k)
+          a[k] = static_cast<unsigned>(random()), b[k] = static_cast<unsigned>(random());
         linear down{a.data(), b.data()}, up{a.data(), b.data()};
         for (std::size_t k = 0; k < n; ++k) {
           above[k] = down.step(k);
