@@ -6,6 +6,7 @@
 #include <rankloss/detail/base/pieces.hpp>
 #include <rankloss/detail/base/precision.hpp>
 #include <rankloss/detail/base/tuning.hpp>
+#include <rankloss/detail/data/contiguous_items.hpp>
 #include <rankloss/detail/data/counted_by.hpp>
 #include <rankloss/detail/data/extremes.hpp>
 #include <rankloss/detail/pairs/alike.hpp>
@@ -76,8 +77,7 @@ struct pairwise_engine {
     const std::size_t k = counted_by(loss.cutoff, at.size());
     if (loss.keep == pairs::keep::both && loss.cutoff > 0)
       at = {at.item.first(k), at.position_by_score.first(at.position_by_score.empty() ? 0 : k)};
-    for (std::size_t i = 0; i < out.gradient.size(); ++i) out.gradient[i] = T{0};
-    for (std::size_t i = 0; i < out.hessian.size(); ++i) out.hessian[i] = T{0};
+    clear(out);
     double value = 0.0;
     bool narrow = false;
     if constexpr (single_precision<T>) {
@@ -292,15 +292,14 @@ struct pairwise_engine {
         pair_scan<Arch, T, C, Weighted, uses_ranks, ByLevel, differences, computed_function> scan(
             function, wrong_sign, scratch);
         scan.run(list_of, level_count, gradient);
-        totals.value += scan.totals().value;
-        totals.weight += scan.totals().weight;
+        totals.add(scan.totals());
       }
     };
     weighted ? sum.template operator()<true>() : sum.template operator()<false>();
     if (loss.average == pairs::average::pairs)
       totals.count = pairs_of_levels(list_of.levels, k, level_count, scratch);
     const scaled_factor scaled = factor_of(loss, totals, items, unit, function.factor());
-    for (std::size_t i = 0; i < out.gradient.size() && n < all; ++i) out.gradient[i] = T{0};
+    if (n < all) clear(out);
     write_by_position<T>(gradient, scaled.over(function.score_scale()), at.item, out.gradient, scratch);
     if (takes_item_order(loss)) average_alike(items, sorted, out, scratch);
     return scaled.of(totals.value);
@@ -417,9 +416,7 @@ struct pairwise_engine {
         const pair_items<S> arrays{begin, n, scores, levels, weights, gradient, hessian};
         const pair_totals some = hessian.empty() ? loop.template operator()<false>(arrays, end)
                                                  : loop.template operator()<true>(arrays, end);
-        all.value += some.value;
-        all.weight += some.weight;
-        all.count += some.count;
+        all.add(some);
         move_sums(gradient, begin, slopes);
         move_sums(hessian, begin, bends);
       }

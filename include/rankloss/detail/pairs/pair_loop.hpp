@@ -43,6 +43,12 @@ struct pair_totals {
   double value = 0.0;
   double weight = 0.0;  ///< sum of the weights of the pairs
   double count = 0.0;   ///< number of the pairs
+
+  void add(const pair_totals& more) noexcept {
+    value += more.value;
+    weight += more.weight;
+    count += more.count;
+  }
 };
 
 /// A function of `pairs` in the form that the loops call: at(i)(j, d, relevance_gap) where item i is

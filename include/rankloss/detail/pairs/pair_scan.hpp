@@ -221,7 +221,7 @@ class pair_scan {
       for (std::size_t i = 0; i < n; ++i) gradient[from[i]] += sums[i];
     };
     run_pieces(scratch_, buckets, one);
-    for (std::size_t b = 0; b < buckets; ++b) add(totals[b]);
+    for (std::size_t b = 0; b < buckets; ++b) totals_.add(totals[b]);
   }
 
   /// Adds the pairs of different buckets. The list is computed in pieces: first what is within their windows, and
@@ -280,7 +280,7 @@ class pair_scan {
       walk.template run<false>(of(past_up, p), p + 1 < count ? begin_of(p + 1) : window_centre{},
                                p + 1 < count);
     });
-    for (const pair_totals& of_one : totals) add(of_one);
+    for (const pair_totals& of_one : totals) totals_.add(of_one);
   }
 
   /// Cuts a piece into windows, and adds the pairs within them where the weight depends on which item is above.
@@ -342,11 +342,6 @@ class pair_scan {
         wrong_sign_(other.wrong_sign_),
         scratch_(scratch),
         piece_items_(other.piece_items_) {}
-
-  void add(const pair_totals& more) noexcept {
-    totals_.value += more.value;
-    totals_.weight += more.weight;
-  }
 
   double scale_;
   double wrong_sign_;
