@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <rankloss/sorts/soft_sort.hpp>
 
+#include <rankloss/threads.hpp>
+
 #include "support/reference.hpp"
 #include "vectors/soft_sort_vectors.hpp"
 
@@ -163,6 +165,84 @@ TEST_CASE("soft_sort: a long list, and values far from 0", "[sorts]") {
       CHECK(error <= 1e-12);
       CHECK(std::abs(std::accumulate(gradient.begin(), gradient.end(), 0.0)) <= 1e-9 / temperature);
     }
+}
+
+TEMPLATE_TEST_CASE("soft_sort: lists of several pieces, with ties, on any number of threads", "[sorts]",
+                   float, double) {
+  using T = TestType;
+  constexpr std::size_t n = 3 * rankloss::detail::tuning::stretched_items + 5001;
+  const double bound = sizeof(T) == 4 ? 1e-6 : 1e-13;
+  std::mt19937_64 random(4);
+  std::normal_distribution<double> normal;
+  std::vector<T> s(n), v(n), c(n);
+  for (std::size_t i = 0; i < n; ++i) {
+    s[i] = static_cast<T>(i % 3 == 0 ? std::round(2 * normal(random)) : normal(random));
+    v[i] = static_cast<T>(normal(random));
+    c[i] = static_cast<T>(normal(random));
+  }
+  s[n / 2] = T{100};
+  std::vector<std::size_t> order(n);
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::stable_sort(order.begin(), order.end(), [&](std::size_t i, std::size_t j) { return s[i] > s[j]; });
+  for (const double temperature : {1e-5, 0.01, 1.0, 10.0}) {
+    INFO("temperature " << temperature);
+    const real t = temperature;
+    // For each sorted item the sum of a_j kernel over the items of greater scores, of equal ones, and of smaller ones.
+    struct sides {
+      std::vector<real> above, equal, below;
+    };
+    const auto sides_of = [&](const auto& a) {
+      sides found{std::vector<real>(n), std::vector<real>(n), std::vector<real>(n)};
+      for (const bool down : {true, false}) {
+        real passed = 0;
+        for (std::size_t begin = 0; begin < n;) {
+          const auto at = [&](std::size_t k) { return down ? k : n - 1 - k; };
+          std::size_t end = begin;
+          real own = 0;
+          for (; end < n && s[order[at(end)]] == s[order[at(begin)]]; ++end) own += a(at(end));
+          for (std::size_t k = begin; k < end; ++k) {
+            (down ? found.above : found.below)[at(k)] = passed;
+            found.equal[at(k)] = own;
+          }
+          if (end < n)
+            passed =
+                (passed + own) * std::exp(-std::abs(real(s[order[at(begin)]]) - real(s[order[at(end)]])) / t);
+          begin = end;
+        }
+      }
+      return found;
+    };
+    const auto all = [&](const sides& of, std::size_t k) { return of.above[k] + of.equal[k] + of.below[k]; };
+    const sides one = sides_of([](std::size_t) { return real(1); });
+    const sides value = sides_of([&](std::size_t k) { return real(v[order[k]]); });
+    std::vector<real> applied(n), by_row(n), transposed(n), gradient(n);
+    for (std::size_t k = 0; k < n; ++k) applied[k] = all(value, k) / all(one, k);
+    for (std::size_t k = 0; k < n; ++k) by_row[k] = real(c[k]) / all(one, k);
+    const sides row = sides_of([&](std::size_t k) { return by_row[k]; });
+    const sides moved = sides_of([&](std::size_t k) { return by_row[k] * applied[k]; });
+    for (std::size_t k = 0; k < n; ++k) {
+      transposed[order[k]] = all(row, k);
+      gradient[order[k]] = (real(v[order[k]]) * (row.above[k] - row.below[k]) - moved.above[k] +
+                            moved.below[k] - by_row[k] * (value.below[k] - value.above[k]) +
+                            by_row[k] * applied[k] * (one.below[k] - one.above[k])) /
+                           t;
+    }
+    const soft_sort how{.temperature = temperature};
+    std::vector<T> out[2], back[2], slopes[2];
+    for (const std::size_t more : {0u, 1u}) {
+      context ctx{rankloss::threads(1 + 2 * more)};
+      for (auto* result : {&out[more], &back[more], &slopes[more]}) result->resize(n);
+      sort_apply(how, cspan<T>(s), cspan<T>(v), std::span(out[more]), ctx);
+      sort_apply_transposed(how, cspan<T>(s), cspan<T>(c), std::span(back[more]), ctx);
+      sort_pullback(how, cspan<T>(s), cspan<T>(v), cspan<T>(c), std::span(slopes[more]), ctx);
+    }
+    CHECK(worst(out[0], applied, 1) <= bound);
+    CHECK(worst(back[0], transposed) <= bound);
+    CHECK(worst(slopes[0], gradient) <= 10 * bound);  // what is left of 10^5 terms
+    CHECK(out[0] == out[1]);
+    CHECK(back[0] == back[1]);
+    CHECK(slopes[0] == slopes[1]);
+  }
 }
 
 TEST_CASE("soft_sort: derivatives are those of finite differences", "[sorts]") {

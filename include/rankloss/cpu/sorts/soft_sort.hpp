@@ -6,7 +6,8 @@
 #include <rankloss/detail/simd/item_rows.hpp>
 #include <rankloss/detail/simd/lane_math.hpp>
 #include <rankloss/detail/simd/lanes.hpp>
-#include <rankloss/detail/sorting/sorted_rows.hpp>
+#include <rankloss/detail/simd/stretched_list.hpp>
+#include <rankloss/detail/sorting/sorted_list.hpp>
 #include <rankloss/sorts/soft_sort.hpp>
 #include <rankloss/workspace.hpp>
 
@@ -23,8 +24,6 @@ class soft_sort::result {
   using Arch = xsimd::default_arch;  // of this translation unit, as the inline namespace says
   using V = detail::lanes<Arch>;
   using distance_sums = detail::distance_sums<Arch>;
-  using needed = typename distance_sums::needed;
-  using sums = typename distance_sums::sums;
   using unit_items = typename distance_sums::unit_items;
   using weighted_items = typename distance_sums::weighted_items;
   static constexpr std::size_t w = detail::lane_count<Arch>;
@@ -45,10 +44,13 @@ class soft_sort::result {
       return;
     }
     const workspace::scope scope(scratch_);
-    const std::span<const double> v = gather(values);
-    sums_.template for_items<needed::all>(
-        unit_items{}, v.data(),
-        [&](std::size_t i, const sums& row, const sums&) { out[i] = v[i] + row.moved / row.mass; });
+    const std::span<double> v = sums_.take();
+    sums_.template for_items<true, false>(
+        unit_items{}, v.data(), [=, this](const auto& fill) { fill(v, sorted(values)); },
+        [=](std::size_t at, const auto& row, const auto&, const auto& place) {
+          place(held(row, v, at) + row.moved / row.mass,
+                [out](std::size_t i, double number) { out[i] = number; });
+        });
   }
 
   void apply_transposed(std::span<const double> values, std::span<double> out) const {
@@ -57,38 +59,50 @@ class soft_sort::result {
       return;
     }
     const workspace::scope scope(scratch_);
-    const std::span<double> weights = distance_sums::padded(n_, scratch_);
-    const std::span<double> zeros = distance_sums::padded(n_, scratch_);
+    const std::span<double> weights = sums_.take();
+    const std::span<double> zeros = sums_.take();
     std::fill(zeros.begin(), zeros.end(), 0.0);
-    sums_.template for_items<needed::all>(
+    sums_.template for_items<true, false>(
         unit_items{}, zeros.data(),
-        [&](std::size_t i, const sums& row, const sums&) { weights[i] = values[i] / row.mass; });
-    sums_.template for_items<needed::all>(
-        weighted_items{weights.data(), zeros.data()}, zeros.data(),
-        [&](std::size_t j, const sums& row, const sums&) { out[sorted_.order[j]] = row.mass; });
+        [=](const auto& fill) { fill(weights, [values](std::size_t i) { return values[i]; }); },
+        [=](std::size_t at, const auto& row, const auto&, const auto&) {
+          detail::put_row(held(row, weights, at) / row.mass, weights.data() + at);
+        });
+    sums_.template for_items<true, false>(
+        weighted_items{weights.data(), zeros.data()}, zeros.data(), [](const auto&) {},
+        [out, order = sorted_.order](std::size_t, const auto& row, const auto&, const auto& place) {
+          place(row.mass, [&](std::size_t j, double number) { out[order[j]] = number; });
+        });
   }
 
   void pullback(std::span<const double> values, std::span<const double> cotangent,
                 std::span<double> gradient) const {
     const workspace::scope scope(scratch_);
-    const std::span<const double> v = gather(values);
-    const std::span<double> weights = distance_sums::padded(n_, scratch_);  // a_i = cotangent_i / row sum
-    const std::span<double> rests = distance_sums::padded(n_, scratch_);    // a_i ((P v)_i - v_i)
-    const std::span<double> as_row = scratch_.take<double>(n_);  // the part by s_[i]; the other is by s_j
-    sums_.template for_items<needed::all_and_sided>(
-        unit_items{}, v.data(), [&](std::size_t i, const sums& row, const sums& sided) {
-          const double inverse = 1.0 / row.mass;
-          const double moved = row.moved * inverse;
-          weights[i] = cotangent[i] * inverse;
-          rests[i] = weights[i] * moved;
-          as_row[i] = weights[i] * (sided.moved - moved * sided.mass);
+    const std::span<double> v = sums_.take();
+    const std::span<double> weights = sums_.take();  // the cotangent, then a_i = cotangent_i / row sum
+    const std::span<double> rests = sums_.take();    // a_i ((P v)_i - v_i)
+    const std::span<double> as_row = sums_.take();   // the part by s_[i]; the other is by s_j
+    sums_.template for_items<true, true>(
+        unit_items{}, v.data(),
+        [=, this](const auto& fill) {
+          fill(v, sorted(values));
+          fill(weights, [cotangent](std::size_t i) { return cotangent[i]; });
+        },
+        [=](std::size_t at, const auto& row, const auto& sided, const auto&) {
+          const auto weight = held(row, weights, at) / row.mass;
+          const auto moved = row.moved / row.mass;
+          detail::put_row(weight, weights.data() + at);
+          detail::put_row(weight * moved, rests.data() + at);
+          detail::put_row(weight * (sided.moved - moved * sided.mass), as_row.data() + at);
         });
-    const double slope = 1.0 / temperature_;
-    sums_.template for_items<needed::sided_moved>(weighted_items{weights.data(), rests.data()}, v.data(),
-                                                  [&](std::size_t k, const sums&, const sums& sided) {
-                                                    gradient[sorted_.order[k]] =
-                                                        slope * (sided.moved - as_row[k]);
-                                                  });
+    sums_.template for_items<false, true>(
+        weighted_items{weights.data(), rests.data()}, v.data(), [](const auto&) {},
+        [=, order = sorted_.order, slope = 1.0 / temperature_](std::size_t at, const auto& row,
+                                                               const auto& sided, const auto& place) {
+          using U = decltype(sided.moved);
+          place(U(slope) * (sided.moved - held(row, as_row, at)),
+                [&](std::size_t k, double number) { gradient[order[k]] = number; });
+        });
   }
 
   void to_matrix(std::span<double> out) const {
@@ -122,10 +136,14 @@ class soft_sort::result {
     return static_cast<double>(sorted_.x[upper]) - static_cast<double>(sorted_.x[lower]);
   }
 
-  [[nodiscard]] std::span<const double> gather(std::span<const double> values) const {
-    const std::span<double> sorted = distance_sums::padded(n_, scratch_);
-    for (std::size_t i = 0; i < n_; ++i) sorted[i] = values[sorted_.order[i]];
-    return sorted;
+  /// Item k of the sorted list.
+  [[nodiscard]] auto sorted(std::span<const double> values) const noexcept {
+    return [values, order = sorted_.order](std::size_t k) { return values[order[k]]; };
+  }
+  /// What an array holds of an item, or of a row of items, as the sums of them are.
+  template <class Sums>
+  [[nodiscard]] static auto held(const Sums&, std::span<const double> numbers, std::size_t at) noexcept {
+    return detail::row_at<decltype(Sums::mass)>(numbers.data() + at);
   }
 
   double temperature_;

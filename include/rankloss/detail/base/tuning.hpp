@@ -19,8 +19,10 @@ inline constexpr std::size_t task_items = 4096;
 inline constexpr std::size_t shortest_shared = std::size_t{1} << 16;
 /// Items of a piece of one long list, which is the work of one worker at a time. Benchmark sndcg_threads.
 inline constexpr std::size_t piece_items = std::size_t{1} << 14;
-/// Items of a list up to which it is scanned both ways as one piece: pieces are scanned twice. Benchmark laplace_ranks_threads.
-inline constexpr std::size_t longest_single_scan = std::size_t{1} << 18;
+/// Items of a piece whose stretches lie in lanes, and of a list that is one stretch otherwise. Not a power of two, so that the
+/// neighbours in a row do not take turns in few places of the cache. Benchmarks soft_sort and laplace_ranks.
+inline constexpr std::size_t stretched_items = piece_items + 256;
+inline constexpr std::size_t shortest_stretched = 48;
 /// The same for lists of partial orders, whose times differ more. Benchmark plackett_luce_pairs.
 inline constexpr std::size_t task_orders = 16;
 

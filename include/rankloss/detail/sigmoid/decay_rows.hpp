@@ -18,12 +18,11 @@
 
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
-/// Decays between neighbours, [n + 1]: entry i is exp(-scale (x_{i-1} - x_i)), or `equal` where the two
-/// scores are equal; the first and the last entry are 0. x is sorted, descending. These are the entries that belong to a
-/// range of the items: from its first item to the one next to its last.
+/// Decays between neighbours: that of item i is exp(-scale (x_{i-1} - x_i)), or `equal` where the two scores are equal,
+/// and 0 for the first item and behind the last one. x is sorted, descending.
+/// @param to  [items + 1] those of a range of the items and of what is behind it
 template <class Arch, class T>
-void fill_neighbour_decays(std::span<const T> x, item_range items, double scale, double equal,
-                           std::span<double> decay) {
+void fill_neighbour_decays(std::span<const T> x, item_range items, double scale, double equal, double* to) {
   using V = lanes<Arch>;
   constexpr std::size_t w = lane_count<Arch>;
   const std::size_t n = x.size();
@@ -32,17 +31,18 @@ void fill_neighbour_decays(std::span<const T> x, item_range items, double scale,
     return xsimd::select(gap > V(0.0), exp_minus(gap * V(scale)), V(equal));
   };
   const T* const from = x.data();
-  double* const to = decay.data();
+  to[0] = 0.0;
+  to[items.size()] = 0.0;
   const std::size_t end = std::min(items.end + 1, n);
-  std::size_t i = items.begin + 1;
-  for (; i + w <= end; i += w) between(from + i - 1, from + i).store_unaligned(to + i);
+  std::size_t i = std::max<std::size_t>(items.begin, 1);
+  if (i >= end) return;
+  to += i - items.begin;
+  for (; i + w <= end; i += w, to += w) between(from + i - 1, from + i).store_unaligned(to);
   T tail[w + 1]{};
   alignas(64) double last[w];
   for (std::size_t l = 0; i - 1 + l < end; ++l) tail[l] = from[i - 1 + l];
   between(tail, tail + 1).store_aligned(last);
-  for (std::size_t l = 0; i < end; ++i, ++l) to[i] = last[l];
-  if (items.begin == 0) to[0] = 0.0;
-  if (items.end == n) to[n] = 0.0;
+  for (std::size_t l = 0; i < end; ++i, ++l) to[l] = last[l];
 }
 
 /// The decays of a whole list.
@@ -50,7 +50,7 @@ template <class Arch, class T>
 [[nodiscard]] std::span<const double> neighbour_decays(std::span<const T> x, double scale, double equal,
                                                        workspace& scratch) {
   const std::span<double> decay = scratch.take<double>(x.size() + 1);
-  fill_neighbour_decays<Arch>(x, {0, x.size()}, scale, equal, decay);
+  fill_neighbour_decays<Arch>(x, {0, x.size()}, scale, equal, decay.data());
   return decay;
 }
 
