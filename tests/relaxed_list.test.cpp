@@ -11,6 +11,7 @@
 #include <rankloss/sorts/soft_sort.hpp>
 #include <rankloss/sorts/soft_top_k.hpp>
 #include <rankloss/sorts/sorting_network.hpp>
+#include <rankloss/threads.hpp>
 
 #include "support/allocations.hpp"
 
@@ -20,8 +21,10 @@
 #include <cmath>
 #include <cstddef>
 #include <limits>
+#include <memory>
 #include <random>
 #include <stdexcept>
+#include <type_traits>
 #include <vector>
 
 namespace relaxed_list_test {
@@ -167,6 +170,51 @@ TEST_CASE("relaxed_list: nothing is allocated by lists that are no longer than e
   const std::size_t before = support::allocations();
   for (int i = 0; i < 3; ++i) step();
   CHECK(support::allocations() == before);
+}
+
+/// Counts the runs of several tasks that a context hands out.
+struct counting_threads {
+  std::shared_ptr<rankloss::threads> of;
+  std::size_t* runs;
+  std::size_t workers() const { return of->workers(); }
+  template <class Body>
+  void run(std::size_t tasks, Body&& body) {
+    ++*runs;
+    of->run(tasks, body);
+  }
+};
+
+TEST_CASE("relaxed_list: workers of its context share a long list, and no bit depends on them") {
+  std::mt19937_64 random(5);
+  const std::size_t n = 70001;
+  const auto s = numbers<float>(random, n), v = numbers<float>(random, n), c = numbers<float>(random, n);
+  std::vector<float> expected(n), out(n);
+  std::size_t runs = 0;
+  const counting_threads three{std::make_shared<rankloss::threads>(3), &runs};
+  const auto compare = [&](const auto& how, const auto& compute) {
+    using How = std::decay_t<decltype(how)>;
+    relaxed_list<How, float> alone(how), shared(how, context{three});
+    for (auto* list : {&alone, &shared}) list->assign(s);
+    compute(alone, expected);
+    const std::size_t before = runs;
+    compute(shared, out);
+    CHECK(runs > before);
+    CHECK(out == expected);
+  };
+  const auto values = [](auto& list, std::vector<float>& to) { list.values(to); };
+  const auto pullback = [&](auto& list, std::vector<float>& to) { list.pullback(c, to); };
+  compare(rankloss::laplace_ranks{.temperature = 0.1}, values);
+  compare(rankloss::laplace_ranks{.temperature = 0.1}, pullback);
+  compare(rankloss::projected_ranks{.temperature = 0.5}, values);
+  compare(rankloss::projected_ranks{.temperature = 0.5}, pullback);
+  compare(rankloss::sigmoid_ranks{.temperature = 0.1}, pullback);
+  compare(rankloss::soft_sort{.temperature = 0.1}, [&](auto& list, auto& to) { list.apply(v, to); });
+  compare(rankloss::soft_sort{.temperature = 0.1}, [&](auto& list, auto& to) { list.pullback(v, c, to); });
+  const std::vector<float> bad(n, std::numeric_limits<float>::quiet_NaN());
+  relaxed_list<rankloss::laplace_ranks> unchecked({}, context{three, rankloss::data_checks::off});
+  CHECK_NOTHROW(unchecked.assign(bad));
+  CHECK_THROWS_WITH(relaxed_list<rankloss::laplace_ranks>({}, context{three}).assign(bad),
+                    "rankloss: scores: nan at item 0, expected a number");
 }
 
 TEST_CASE("relaxed_list: what does not fit is named, and changes nothing") {

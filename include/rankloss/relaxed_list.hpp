@@ -3,12 +3,12 @@
 
 #include <rankloss/batch.hpp>
 #include <rankloss/context.hpp>
+#include <rankloss/detail/base/pieces.hpp>
 #include <rankloss/detail/base/require.hpp>
 #include <rankloss/ranks/rank.hpp>
 #include <rankloss/sorts/sort.hpp>
 #include <rankloss/workspace.hpp>
 
-#include <algorithm>
 #include <cstddef>
 #include <initializer_list>
 #include <optional>
@@ -26,12 +26,15 @@ namespace rankloss::inline RANKLOSS_ABI {
 ///     list.values(ranks);                   // forwards
 ///     list.pullback(cotangent, gradient);   // backwards, without a second sort
 ///
+/// With a context of several workers they share a long list, and no bit depends on their number:
+///
+///     rankloss::relaxed_list<rankloss::laplace_ranks, float> list({}, rankloss::context{rankloss::threads(8)});
+///
 /// Each function writes the bits that the function of the same meaning writes, `rank`, `rank_pullback` and so
 /// on, and makes its checks.
 ///
-/// - The object has scratch and a copy of the scores of its own. Therefore anything may happen between
-///   forwards and backwards: other calls with any context, and changes of the host's scores. It is not tied
-///   to a call, as a context is, because a trainer computes the cotangent in between.
+/// - The object has a context and a copy of the scores of its own. Therefore anything may happen between
+///   forwards and backwards: other calls with any other context, and changes of the host's scores.
 /// - Nothing is allocated by lists that are no longer than earlier ones. Not for use by two threads at a
 ///   time. It is not copied or moved, since what is computed points into its scratch.
 /// @throws std::invalid_argument naming the field when a size or an option is invalid, or (data_checks::on) a
@@ -42,19 +45,24 @@ class relaxed_list {
                                                           std::declval<workspace&>()));
 
  public:
-  explicit relaxed_list(const How& how = {}, data_checks data = data_checks::on) : how_(how), checks_(data) {}
+  explicit relaxed_list(const How& how = {}, data_checks data = data_checks::on)
+      : relaxed_list(how, context{data}) {}
+  /// @param own  its workers share long lists; whether data are checked is its `checks`
+  /// @throws std::logic_error where it has been moved from
+  relaxed_list(const How& how, context own) : how_(how), context_(std::move(own)) {}
   relaxed_list(const relaxed_list&) = delete;
   relaxed_list& operator=(const relaxed_list&) = delete;
 
   /// Takes a list of scores instead of the one before.
   void assign(detail::view_of<const T> scores) {
-    detail::check_scores(how_, std::span<const T>(scores), checks_);
+    detail::check_scores(how_, std::span<const T>(scores), context_.checks, scratch_);
     size_ = 0;
     held_.reset();
     scope_.reset();
     scope_.emplace(scratch_);
     const std::span<T> own = scratch_.take<T>(scores.size());
-    std::ranges::copy(scores, own.begin());
+    const std::span<const T> from(scores);
+    detail::for_each_item(scratch_, own.size(), [=](std::size_t i) { own[i] = from[i]; });
     if (own.empty()) return;
     held_.emplace(how_, strided<const T>(own.data(), own.size()), scratch_);
     size_ = own.size();
@@ -65,10 +73,8 @@ class relaxed_list {
   /// As rank, sort_values or top_k.
   void values(detail::view_of<T> out) requires requires(object_type& object) { object.values(); }
   {
-    write({}, "values", out, size_, "one per score",
-          [](object_type& object, std::span<double> wide, workspace&) {
-            std::ranges::copy(object.values().first(wide.size()), wide.begin());
-          });
+    check({}, "values", out, size_, "one per score");
+    if (size_ > 0) detail::narrow(std::span<const double>(held_->object.values()), std::span<T>(out), scratch_);
   }
 
   /// As rank_pullback, sort_values_pullback or top_k_pullback.
@@ -150,13 +156,17 @@ class relaxed_list {
   template <class Body>
   void write(std::initializer_list<detail::named_input<T>> inputs, std::string_view field, std::span<T> out,
              std::size_t expected, std::string_view unit, Body body) {
-    detail::check_inputs<T>(inputs, size_, field, out.size(), expected, unit, checks_);
+    check(inputs, field, out, expected, unit);
     if (size_ > 0) detail::write_product(held_->object, out, scratch_, body);
+  }
+  void check(std::initializer_list<detail::named_input<T>> inputs, std::string_view field, std::span<T> out,
+             std::size_t expected, std::string_view unit) {
+    detail::check_inputs<T>(inputs, size_, field, out.size(), expected, unit, context_.checks, scratch_);
   }
 
   How how_;
-  data_checks checks_;
-  workspace scratch_;
+  context context_;
+  workspace& scratch_ = context_.scratch();
   std::optional<workspace::scope> scope_;  // of what follows
   std::optional<holder> held_;
   std::size_t size_ = 0;

@@ -4,7 +4,9 @@
 #include <rankloss/batch.hpp>
 #include <rankloss/context.hpp>
 #include <rankloss/detail/base/finite.hpp>
+#include <rankloss/detail/base/pieces.hpp>
 #include <rankloss/detail/base/require.hpp>
+#include <rankloss/detail/base/tuning.hpp>
 #include <rankloss/detail/data/check_data.hpp>
 #include <rankloss/detail/data/weighted_mean.hpp>
 #include <rankloss/workspace.hpp>
@@ -54,24 +56,25 @@ namespace detail {
 
 /// Checks that all functions over one list of scores make before anything is written: ranges of options,
 /// sizes and NaN.
+/// @param scratch  of the context whose workers look through a long list together, here and below
 template <class How, class T>
-void check_scores(const How& how, std::span<const T> scores, data_checks checks) {
+void check_scores(const How& how, std::span<const T> scores, data_checks checks, workspace& scratch) {
   validate(how);
   if (checks == data_checks::off) return;
-  const std::size_t bad =
-      find_first(strided<const T>(scores.data(), scores.size()), [](const T& s) { return is_nan(s); });
+  const std::size_t bad = find_first(
+      strided<const T>(scores.data(), scores.size()), [](const T& s) { return is_nan(s); }, scratch);
   require(bad == scores.size(), "scores: ", bad < scores.size() ? static_cast<double>(scores[bad]) : 0.0,
           " at item ", bad, ", expected a number");
 }
 
 template <class T>
-void check_array(std::string_view field, std::span<const T> values, std::size_t expected,
-                 data_checks checks) {
+void check_array(std::string_view field, std::span<const T> values, std::size_t expected, data_checks checks,
+                 workspace& scratch) {
   require(values.size() == expected, field, ": size ", values.size(), ", expected ", expected,
           " (one per score)");
   if (checks == data_checks::off) return;
-  const std::size_t bad =
-      find_first(strided<const T>(values.data(), values.size()), [](const T& v) { return !is_finite(v); });
+  const std::size_t bad = find_first(
+      strided<const T>(values.data(), values.size()), [](const T& v) { return !is_finite(v); }, scratch);
   require(bad == values.size(), field, ": ", bad < values.size() ? static_cast<double>(values[bad]) : 0.0,
           " at item ", bad, ", expected a finite number");
 }
@@ -83,16 +86,18 @@ class product_input {
   product_input() = default;
   template <class T>
   product_input(std::span<const T> numbers, workspace& scratch) {
-    double largest = 0.0;
-    for (const T& x : numbers) largest = std::max(largest, std::abs(static_cast<double>(x)));
-    if (largest > 1e200) unit_ = unit_of(largest);
-    if constexpr (std::same_as<T, double>)
-      if (unit_ == 1.0) {
+    if constexpr (std::same_as<T, double>) {
+      const double largest = largest_magnitude(numbers, scratch);
+      if (!(largest > 1e200)) {
         numbers_ = numbers;
         return;
       }
+      unit_ = unit_of(largest);
+    }
     const std::span<double> wide = scratch.take<double>(numbers.size());
-    for (std::size_t i = 0; i < numbers.size(); ++i) wide[i] = static_cast<double>(numbers[i]) * unit_;
+    for_each_item(scratch, numbers.size(), [=, unit = unit_](std::size_t i) {
+      wide[i] = static_cast<double>(numbers[i]) * unit;
+    });
     numbers_ = wide;
   }
 
@@ -104,13 +109,27 @@ class product_input {
   }
 
  private:
+  [[nodiscard]] static double largest_magnitude(std::span<const double> numbers, workspace& scratch) {
+    const workspace::scope scope(scratch);
+    const even_pieces pieces(numbers.size(), tuning::piece_items);
+    const std::span<double> largest = scratch.take<double>(pieces.count());
+    run_pieces(scratch, pieces.count(), [&](workspace&, std::size_t p) {
+      double most = 0.0;
+      for (const double x : numbers.subspan(pieces[p].begin, pieces[p].size()))
+        most = std::max(most, std::abs(x));
+      largest[p] = most;
+    });
+    return *std::max_element(largest.begin(), largest.end());
+  }
+
   std::span<const double> numbers_;
   double unit_ = 1.0;
 };
 
+/// Numbers as the type of the host's memory.
 template <class T>
-void narrow(std::span<const double> from, std::span<T> to) {
-  for (std::size_t i = 0; i < to.size(); ++i) to[i] = static_cast<T>(from[i]);
+void narrow(std::span<const double> from, std::span<T> to, workspace& scratch) {
+  for_each_item(scratch, to.size(), [=](std::size_t i) { to[i] = static_cast<T>(from[i]); });
 }
 
 /// An array that goes into a product.
@@ -123,8 +142,9 @@ struct named_input {
 /// Checks what goes into a product over n scores, and the size of the output.
 template <class T>
 void check_inputs(std::initializer_list<named_input<T>> inputs, std::size_t n, std::string_view field,
-                  std::size_t size, std::size_t expected, std::string_view unit, data_checks checks) {
-  for (const named_input<T>& input : inputs) check_array(input.field, input.values, n, checks);
+                  std::size_t size, std::size_t expected, std::string_view unit, data_checks checks,
+                  workspace& scratch) {
+  for (const named_input<T>& input : inputs) check_array(input.field, input.values, n, checks, scratch);
   require(size == expected, field, ": size ", size, ", expected ", expected, " (", unit, ")");
 }
 
@@ -135,23 +155,40 @@ void write_product(Object& object, std::span<T> out, workspace& scratch, const B
   const workspace::scope scope(scratch);
   const std::span<double> wide = scratch.take<double>(out.size());
   body(object, wide, scratch);
-  narrow(std::span<const double>(wide), out);
+  narrow(std::span<const double>(wide), out, scratch);
 }
 
-/// Shared part of the functions over one list of scores: makes all checks, then writes what `body` computes
-/// with the object of `how`. Nothing is written if a check fails, or for an empty list.
+/// Shared part of the functions over one list of scores: makes all checks, then calls `body` with the object of `how` and
+/// scratch. It is not called if a check fails, or for an empty list.
 template <class T, class How, class Body>
 void with_object(const How& how, array_view<const T> scores, std::initializer_list<named_input<T>> inputs,
                  std::string_view field, std::span<T> out, std::size_t expected, std::string_view unit,
                  context& ctx, Body body) {
   const sole_use alone(ctx);
-  check_scores(how, std::span<const T>(scores), ctx.checks);
-  check_inputs<T>(inputs, scores.size(), field, out.size(), expected, unit, ctx.checks);
-  if (scores.empty()) return;
   workspace& scratch = ctx.scratch();
+  check_scores(how, std::span<const T>(scores), ctx.checks, scratch);
+  check_inputs<T>(inputs, scores.size(), field, out.size(), expected, unit, ctx.checks, scratch);
+  if (scores.empty()) return;
   const workspace::scope scope(scratch);
   auto object = how(strided<const T>(scores.data(), scores.size()), scratch);
-  write_product(object, out, scratch, body);
+  body(object, scratch);
+}
+/// Writes the values of the object of `how`, one per score.
+template <class T, class How>
+void write_values(const How& how, array_view<const T> scores, std::string_view field, std::span<T> out,
+                  context& ctx) {
+  with_object<T>(how, scores, {}, field, out, scores.size(), "one per score", ctx,
+                 [&](auto& object, workspace& scratch) {
+                   narrow(std::span<const double>(object.values()), out, scratch);
+                 });
+}
+/// Writes a product, which `body` computes.
+template <class T, class How, class Body>
+void with_product(const How& how, array_view<const T> scores, std::initializer_list<named_input<T>> inputs,
+                  std::string_view field, std::span<T> out, std::size_t expected, std::string_view unit,
+                  context& ctx, Body body) {
+  with_object<T>(how, scores, inputs, field, out, expected, unit, ctx,
+                 [&](auto& object, workspace& scratch) { write_product(object, out, scratch, body); });
 }
 
 }  // namespace detail
@@ -170,10 +207,7 @@ void with_object(const How& how, array_view<const T> scores, std::initializer_li
 template <class Ranks, detail::array Scores, score T = detail::element_of<Scores>>
 requires soft_ranks<Ranks, T>
 void rank(const Ranks& how, const Scores& scores, detail::view_of<T> ranks, detail::call_context ctx = {}) {
-  detail::with_object<T>(how, scores, {}, "ranks", ranks, detail::size_of(scores), "one per score", ctx,
-                         [](auto& object, std::span<double> out, workspace&) {
-                           std::ranges::copy(object.values(), out.begin());
-                         });
+  detail::write_values<T>(how, scores, "ranks", ranks, ctx);
 }
 
 /// rank_pullback: overwrites gradient_i with sum_j cotangent_j d(rank_j) / d(s_i); otherwise as rank.
@@ -181,7 +215,7 @@ template <class Ranks, detail::array Scores, score T = detail::element_of<Scores
 requires soft_ranks<Ranks, T>
 void rank_pullback(const Ranks& how, const Scores& scores, detail::view_of<const T> cotangent,
                    detail::view_of<T> gradient, detail::call_context ctx = {}) {
-  detail::with_object<T>(how, scores, {{"cotangent", cotangent}}, "gradient", gradient,
+  detail::with_product<T>(how, scores, {{"cotangent", cotangent}}, "gradient", gradient,
                          detail::size_of(scores), "one per score", ctx,
                          [&](auto& object, std::span<double> out, workspace& scratch) {
                            const detail::product_input in(cotangent, scratch);
@@ -195,7 +229,7 @@ template <class Ranks, detail::array Scores, score T = detail::element_of<Scores
 requires soft_ranks<Ranks, T>
 void rank_push(const Ranks& how, const Scores& scores, detail::view_of<const T> tangent,
                detail::view_of<T> change, detail::call_context ctx = {}) {
-  detail::with_object<T>(how, scores, {{"tangent", tangent}}, "change", change, detail::size_of(scores),
+  detail::with_product<T>(how, scores, {{"tangent", tangent}}, "change", change, detail::size_of(scores),
                          "one per score", ctx, [&](auto& object, std::span<double> out, workspace& scratch) {
                            const detail::product_input in(tangent, scratch);
                            object.push(in.numbers(), out);

@@ -78,10 +78,7 @@ struct projected_sort {
 template <detail::array Scores, score T = detail::element_of<Scores>>
 void sort_values(const projected_sort& how, const Scores& scores, detail::view_of<T> values,
                  detail::call_context ctx = {}) {
-  detail::with_object<T>(how, scores, {}, "values", values, detail::size_of(scores), "one per score", ctx,
-                         [](auto& object, std::span<double> out, workspace&) {
-                           std::ranges::copy(object.values(), out.begin());
-                         });
+  detail::write_values<T>(how, scores, "values", values, ctx);
 }
 
 /// sort_values_pullback: overwrites gradient_k with sum_i cotangent_i d(value_i) / d(s_k); otherwise as

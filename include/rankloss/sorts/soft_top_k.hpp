@@ -72,10 +72,7 @@ struct soft_top_k {
 template <detail::array Scores, score T = detail::element_of<Scores>>
 void top_k(const soft_top_k& how, const Scores& scores, detail::view_of<T> values,
            detail::call_context ctx = {}) {
-  detail::with_object<T>(how, scores, {}, "values", values, detail::size_of(scores), "one per score", ctx,
-                         [](auto& object, std::span<double> out, workspace&) {
-                           std::ranges::copy(object.values(), out.begin());
-                         });
+  detail::write_values<T>(how, scores, "values", values, ctx);
 }
 
 /// top_k_pullback: overwrites gradient_j with sum_i cotangent_i d(p_i) / d(s_j); otherwise as top_k.

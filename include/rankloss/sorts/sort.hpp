@@ -45,7 +45,7 @@ template <class Sort, detail::array Scores, score T = detail::element_of<Scores>
 requires soft_sort_operator<Sort, T>
 void sort_apply(const Sort& how, const Scores& scores, detail::view_of<const T> values,
                 detail::view_of<T> out, detail::call_context ctx = {}) {
-  detail::with_object<T>(how, scores, {{"values", values}}, "out", out, detail::size_of(scores),
+  detail::with_product<T>(how, scores, {{"values", values}}, "out", out, detail::size_of(scores),
                          "one per score", ctx, [&](auto& object, std::span<double> wide, workspace& scratch) {
                            const detail::product_input in(values, scratch);
                            object.apply(in.numbers(), wide);
@@ -58,7 +58,7 @@ template <class Sort, detail::array Scores, score T = detail::element_of<Scores>
 requires soft_sort_operator<Sort, T>
 void sort_apply_transposed(const Sort& how, const Scores& scores, detail::view_of<const T> values,
                            detail::view_of<T> out, detail::call_context ctx = {}) {
-  detail::with_object<T>(how, scores, {{"values", values}}, "out", out, detail::size_of(scores),
+  detail::with_product<T>(how, scores, {{"values", values}}, "out", out, detail::size_of(scores),
                          "one per score", ctx, [&](auto& object, std::span<double> wide, workspace& scratch) {
                            const detail::product_input in(values, scratch);
                            object.apply_transposed(in.numbers(), wide);
@@ -72,7 +72,7 @@ requires soft_sort_operator<Sort, T>
 void sort_pullback(const Sort& how, const Scores& scores, detail::view_of<const T> values,
                    detail::view_of<const T> cotangent, detail::view_of<T> gradient,
                    detail::call_context ctx = {}) {
-  detail::with_object<T>(how, scores, {{"values", values}, {"cotangent", cotangent}}, "gradient", gradient,
+  detail::with_product<T>(how, scores, {{"values", values}, {"cotangent", cotangent}}, "gradient", gradient,
                          detail::size_of(scores), "one per score", ctx,
                          [&](auto& object, std::span<double> wide, workspace& scratch) {
                            const detail::product_input in(values, scratch), by(cotangent, scratch);
@@ -87,7 +87,7 @@ template <class Sort, detail::array Scores, score T = detail::element_of<Scores>
 requires soft_sort_operator<Sort, T>
 void sort_matrix(const Sort& how, const Scores& scores, detail::view_of<T> matrix,
                  detail::call_context ctx = {}) {
-  detail::with_object<T>(how, scores, {}, "matrix", matrix, detail::size_of(scores) * detail::size_of(scores),
+  detail::with_product<T>(how, scores, {}, "matrix", matrix, detail::size_of(scores) * detail::size_of(scores),
                          "scores times scores", ctx,
                          [](auto& object, std::span<double> wide, workspace&) { object.to_matrix(wide); });
 }
