@@ -2,6 +2,7 @@
 #include <rankloss/lambdarank.hpp>
 #include <rankloss/listmle.hpp>
 #include <rankloss/listnet.hpp>
+#include <rankloss/neural_ndcg.hpp>
 #include <rankloss/ranknet.hpp>
 #include <rankloss/ranks/laplace_ranks.hpp>
 #include <rankloss/ranks/projected_ranks.hpp>
@@ -38,10 +39,11 @@ void on_threads(benchmark::State& state, const Loss& loss, std::size_t count, st
 }
 
 template <class T, class Loss>
-void add_loss(const std::string& name, const Loss& loss) {
+void add_loss(const std::string& name, const Loss& loss,
+              const std::vector<std::size_t>& lengths = {100000, 1000000}) {
   for (const std::size_t workers : {1, 2}) {
     const std::string ending = "/" + std::to_string(workers);
-    for (const std::size_t n : {100000, 1000000})
+    for (const std::size_t n : lengths)
       add<T>(name, std::to_string(n) + ending, "gradient", [=](benchmark::State& state) {
         on_threads<T>(state, loss, 1, n, workers);
       })->UseRealTime();
@@ -82,6 +84,8 @@ void add_all() {
   add_loss<float>("lambdarank_threads", rankloss::lambdarank{});
   add_loss<float>("listmle_threads", rankloss::listmle{});
   add_loss<float>("listnet_threads", rankloss::listnet());
+  add_loss<float>("neural_ndcg_threads", rankloss::neural_ndcg{.temperature = 0.1, .steps = 0},
+                  {4096, 100000});
   add_ranks("projected_ranks_threads", rankloss::projected_ranks{});
   add_ranks("laplace_ranks_threads", rankloss::laplace_ranks{.temperature = 0.1});
   add_values("soft_sort_threads", [](const list_data<float>& list, std::vector<float>& out,

@@ -1,10 +1,15 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <rankloss/metrics/ndcg.hpp>
 #include <rankloss/neural_ndcg.hpp>
+#include <rankloss/neural_sort_cross_entropy.hpp>
+#include <rankloss/sndcg.hpp>
+#include <rankloss/stochastic.hpp>
+#include <rankloss/weighted_sum.hpp>
 
 #include "vectors/allrank_vectors.hpp"
 
 #include "support/below_zero.hpp"
+#include "support/counting_threads.hpp"
 
 #include <catch2/catch.hpp>
 
@@ -157,6 +162,41 @@ TEST_CASE("neural_ndcg: as the temperature falls it becomes 1 - NDCG@k") {
     CHECK(evaluate(neural_ndcg{.temperature = 1e-6, .cutoff = cutoff}, batch) ==
           Approx(1 - exact).margin(1e-12));
   }
+}
+
+TEMPLATE_TEST_CASE("neural_ndcg: workers share a list of some thousand items, and no bit depends on them", "",
+                   float, double) {
+  using T = TestType;
+  std::mt19937_64 random(12);
+  std::normal_distribution<double> normal;
+  const std::size_t n = 3 * rankloss::detail::tuning::shortest_shared_band + 5;
+  std::vector<T> s(n), y(n), g(n), expected(n);
+  for (T& x : s) x = static_cast<T>(normal(random));
+  for (T& x : y) x = static_cast<T>(random() % 5);
+  const support::counting_threads three(3);
+  context alone, shared{three};
+  const auto compare = [&](const auto& loss, std::size_t items, bool is_shared) {
+    const list_batch<T> batch{.scores = std::span(s).first(items), .relevance = std::span(y).first(items)};
+    const double value = evaluate(loss, batch, {.gradient = std::span(expected).first(items)}, alone);
+    const std::size_t before = three.runs();
+    CHECK(evaluate(loss, batch, {.gradient = std::span(g).first(items)}, shared) == value);
+    CHECK((three.runs() > before) == is_shared);
+    CHECK(g == expected);
+  };
+  const neural_ndcg loss{.temperature = 0.1, .steps = 0}, scaled{.temperature = 0.01, .steps = 3};
+  compare(loss, n, true);
+  compare(scaled, n, true);
+  compare(rankloss::neural_sort_cross_entropy{.temperature = 0.1, .relevance_temperature = 1e-4}, n, true);
+  compare(rankloss::stochastic<neural_ndcg>{.loss = loss, .samples = 2}, n, true);
+  compare(rankloss::weighted_sum{rankloss::weighted{0.5, loss}, rankloss::weighted{2.0, rankloss::sndcg{}}},
+          n, true);
+  compare(loss, rankloss::detail::tuning::shortest_shared_band, true);
+  compare(loss, rankloss::detail::tuning::shortest_shared_band - 1, false);
+  // Many lists are shared list by list.
+  const std::vector<std::int64_t> offsets{0, 1500, static_cast<std::int64_t>(n)};
+  const list_batch<T> two{.scores = s, .relevance = y, .offsets = offsets};
+  CHECK(evaluate(loss, two, {.gradient = expected}, alone) == evaluate(loss, two, {.gradient = g}, shared));
+  CHECK(g == expected);
 }
 
 TEST_CASE("neural_ndcg: edge cases") {

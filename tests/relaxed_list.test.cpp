@@ -11,9 +11,9 @@
 #include <rankloss/sorts/soft_sort.hpp>
 #include <rankloss/sorts/soft_top_k.hpp>
 #include <rankloss/sorts/sorting_network.hpp>
-#include <rankloss/threads.hpp>
 
 #include "support/allocations.hpp"
+#include "support/counting_threads.hpp"
 
 #include <catch2/catch.hpp>
 
@@ -21,7 +21,6 @@
 #include <cmath>
 #include <cstddef>
 #include <limits>
-#include <memory>
 #include <random>
 #include <stdexcept>
 #include <type_traits>
@@ -172,33 +171,20 @@ TEST_CASE("relaxed_list: nothing is allocated by lists that are no longer than e
   CHECK(support::allocations() == before);
 }
 
-/// Counts the runs of several tasks that a context hands out.
-struct counting_threads {
-  std::shared_ptr<rankloss::threads> of;
-  std::size_t* runs;
-  std::size_t workers() const { return of->workers(); }
-  template <class Body>
-  void run(std::size_t tasks, Body&& body) {
-    ++*runs;
-    of->run(tasks, body);
-  }
-};
-
 TEST_CASE("relaxed_list: workers of its context share a long list, and no bit depends on them") {
   std::mt19937_64 random(5);
   const std::size_t n = 70001;
   const auto s = numbers<float>(random, n), v = numbers<float>(random, n), c = numbers<float>(random, n);
   std::vector<float> expected(n), out(n);
-  std::size_t runs = 0;
-  const counting_threads three{std::make_shared<rankloss::threads>(3), &runs};
+  const support::counting_threads three(3);
   const auto compare = [&](const auto& how, const auto& compute) {
     using How = std::decay_t<decltype(how)>;
     relaxed_list<How, float> alone(how), shared(how, context{three});
     for (auto* list : {&alone, &shared}) list->assign(s);
     compute(alone, expected);
-    const std::size_t before = runs;
+    const std::size_t before = three.runs();
     compute(shared, out);
-    CHECK(runs > before);
+    CHECK(three.runs() > before);
     CHECK(out == expected);
   };
   const auto values = [](auto& list, std::vector<float>& to) { list.values(to); };

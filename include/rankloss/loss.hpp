@@ -4,6 +4,7 @@
 #include <rankloss/batch.hpp>
 #include <rankloss/context.hpp>
 #include <rankloss/detail/base/require.hpp>
+#include <rankloss/detail/base/tuning.hpp>
 #include <rankloss/options.hpp>
 
 #include <concepts>
@@ -25,6 +26,9 @@ namespace rankloss::inline RANKLOSS_ABI {
 ///         Optional: several short lists at once, one per SIMD lane.
 ///     group_size(), group_longest<T>(), group_shortest<T>()
 ///         How many lists, and of which sizes (docs/adding_a_loss.md).
+///     shortest_shared()
+///         Optional: from how many items on all workers may compute a list together, where an item is more work than
+///         with most losses.
 ///     run(loss, matrix, outputs, context, factor)
 ///         For a similarity loss: factor * value; writes factor * outputs.scale * gradient.
 ///     run(loss, batch, outputs, context)
@@ -65,6 +69,8 @@ struct engine<Loss, context> {
   template <class T>
   requires requires { Loss::template group_shortest<T>(); }
   static constexpr std::size_t group_shortest() noexcept { return Loss::template group_shortest<T>(); }
+  static constexpr std::size_t shortest_shared() noexcept requires requires { Loss::shortest_shared(); }
+  { return Loss::shortest_shared(); }
 
   template <class T, class R>
   requires requires(const Loss& loss, const similarity_batch<T, R>& batch, const outputs& out, context& ctx) {
@@ -175,6 +181,15 @@ consteval std::size_t shortest_grouped() {
     return engine<Loss, context>::template group_shortest<T>();
   else
     return 0;
+}
+
+/// From how many items on a list is worth the work of all workers.
+template <class Loss>
+consteval std::size_t shortest_shared() {
+  if constexpr (requires { engine<Loss, context>::shortest_shared(); })
+    return engine<Loss, context>::shortest_shared();
+  else
+    return tuning::shortest_shared;
 }
 
 /// What the engine of a loss computes, for losses that are composed of others.

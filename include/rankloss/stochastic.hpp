@@ -66,6 +66,7 @@ struct stochastic {
 
   static constexpr bool has_hessian = detail::gives_hessian<Loss>;
   static constexpr bool has_gradient = detail::gives_gradient<Loss>;
+  static constexpr std::size_t shortest_shared() noexcept { return detail::shortest_shared<Loss>(); }
 
   template <class Self, class Visit>
   static constexpr void for_each_option(Self& self, const Visit& visit) {

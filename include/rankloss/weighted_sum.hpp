@@ -190,6 +190,9 @@ requires(sizeof...(Losses) > 0) struct weighted_sum {
   static constexpr std::size_t group_shortest() noexcept {
     return std::max({detail::shortest_grouped<Losses, T>()...});
   }
+  static constexpr std::size_t shortest_shared() noexcept {
+    return std::min({detail::shortest_shared<Losses>()...});
+  }
 
   /// The terms that are not left out, so that their own checks of the data are made.
   template <class Visit>

@@ -28,6 +28,7 @@ namespace detail {
 struct neural_ndcg_engine {
   using Arch = xsimd::default_arch;  // of this translation unit, as the inline namespace says
 
+  static constexpr std::size_t shortest_shared() noexcept { return tuning::shortest_shared_band; }
   static constexpr std::size_t group_size() noexcept { return lane_count<Arch>; }
   template <class T>
   static constexpr std::size_t group_longest() noexcept {

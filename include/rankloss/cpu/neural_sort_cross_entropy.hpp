@@ -4,6 +4,7 @@
 #include <rankloss/batch.hpp>
 #include <rankloss/detail/band/neural_band.hpp>
 #include <rankloss/detail/base/finite.hpp>
+#include <rankloss/detail/base/tuning.hpp>
 #include <rankloss/detail/sorting/sorted_rows.hpp>
 #include <rankloss/evaluate.hpp>
 #include <rankloss/neural_sort_cross_entropy.hpp>
@@ -23,6 +24,7 @@ namespace detail {
 struct neural_sort_cross_entropy_engine {
   using Arch = xsimd::default_arch;  // of this translation unit, as the inline namespace says
 
+  static constexpr std::size_t shortest_shared() noexcept { return tuning::shortest_shared_band; }
   template <class T, class R>
   static double run(const neural_sort_cross_entropy& loss, const list<T, R>& items,
                     const list_outputs<T>& out, workspace& scratch) {

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <rankloss/detail/base/pieces.hpp>
 #include <rankloss/detail/base/precision.hpp>
+#include <rankloss/detail/base/tuning.hpp>
 #include <rankloss/detail/simd/lane_math.hpp>
 #include <rankloss/detail/simd/lanes.hpp>
 #include <rankloss/detail/sorting/sorted_rows.hpp>
@@ -56,7 +58,8 @@ class neural_band {
       for (std::size_t i = 0; i + 1 < n; ++i)
         gap[i] = std::min((static_cast<double>(x[i]) - static_cast<double>(x[i + 1])) * scale, beyond);
       const V limit(reach);
-      for (std::size_t i = 0; i < n; i += w) {
+      const auto width_at = [=](std::size_t i) {
+        std::size_t width = 0;
         // The walks along rows and along columns add up the same gaps in different orders. Because of
         // rounding, an entry at the edge of the band may be within reach of only one of them.
         V down(0.0), up(0.0), factor(1.0);
@@ -80,11 +83,19 @@ class neural_band {
           };
           const bool ended =
               (i + m - 1 >= n || past(up, column_up)) && (m > i + w || past(down, column_down));
-          if (ended) break;
-          width_ = std::max(width_, m);
+          if (ended) return width;
+          width = m;
           factor += V(2.0);
         }
-      }
+      };
+      const even_pieces pieces(rows_, tuning::band_rows);
+      const std::span<std::size_t> widths = scratch.take<std::size_t>(pieces.count());
+      run_pieces(scratch, pieces.count(), [&](workspace&, std::size_t p) {
+        widths[p] = 0;
+        for (std::size_t i = pieces[p].begin; i < pieces[p].end; ++i)
+          widths[p] = std::max(widths[p], width_at(i * w));
+      });
+      width_ = *std::max_element(widths.begin(), widths.end());
     }
     width_ = std::min(width_, n - 1);
     halo_ = width_ + 1;
@@ -249,7 +260,38 @@ class neural_band {
 
   /// out_i = sum_j P_ij values_j. Also computes the row sums, which the other products need.
   void apply(std::span<const double> values, std::span<double> out) {
-    for (std::size_t i = 0; i < rows_; ++i) {
+    in_pieces([&](item_range rows) { apply_rows(rows, values, out); });
+    spread(inverse_sums_);
+  }
+
+  /// After `apply`: 1 / sum_j exp(L_ij - L_ii) of each row.
+  [[nodiscard]] std::span<const double> inverse_sums() const noexcept { return inverse_sums_; }
+
+  /// out_j = sum_i P_ij values_i, after `apply`.
+  void apply_transposed(std::span<const double> values, std::span<double> out) const {
+    in_pieces([&](item_range columns) { apply_columns(columns, values, out); });
+  }
+
+  /// Column sums of D = d(f)/d(L) and their first moments, sum_i D_ij (i - j), for
+  /// f = sum_ij cotangent_i P_ij values_j, so that D_ij = P_ij cotangent_i (values_j - (P values)_i).
+  void pull(std::span<const double> values, std::span<const double> product,
+            std::span<const double> cotangent, std::span<double> sums, std::span<double> moments) const {
+    in_pieces([&](item_range columns) { pull_columns(columns, values, product, cotangent, sums, moments); });
+  }
+
+ private:
+  /// Calls body(range) for the rows or columns of each piece: they do not depend on each other.
+  template <class Body>
+  void in_pieces(const Body& body) const {
+    const even_pieces pieces(rows_, tuning::band_rows);
+    run_pieces(*scratch_, pieces.count(), [&](workspace&, std::size_t p) { body(pieces[p]); });
+  }
+
+  // The loops are functions of their own: as parts of those above they were slower by a tenth.
+
+  [[gnu::noinline]] void apply_rows(item_range rows, std::span<const double> values,
+                                    std::span<double> out) const {
+    for (std::size_t i = rows.begin; i < rows.end; ++i) {
       V total(1.0);
       V product = V::load_aligned(values.data() + index(i));
       walk_rows(i, [&](std::ptrdiff_t, const V& e, std::size_t at) {
@@ -260,15 +302,11 @@ class neural_band {
       inverse.store_aligned(inverse_sums_.data() + index(i));
       (product * inverse).store_aligned(out.data() + index(i));
     }
-    spread(inverse_sums_);
   }
 
-  /// After `apply`: 1 / sum_j exp(L_ij - L_ii) of each row.
-  [[nodiscard]] std::span<const double> inverse_sums() const noexcept { return inverse_sums_; }
-
-  /// out_j = sum_i P_ij values_i, after `apply`.
-  void apply_transposed(std::span<const double> values, std::span<double> out) const {
-    for (std::size_t j = 0; j < rows_; ++j) {
+  [[gnu::noinline]] void apply_columns(item_range columns, std::span<const double> values,
+                                       std::span<double> out) const {
+    for (std::size_t j = columns.begin; j < columns.end; ++j) {
       const auto scaled = [&](std::size_t at) {
         return V::load_aligned(values.data() + at) * V::load_aligned(inverse_sums_.data() + at);
       };
@@ -280,11 +318,10 @@ class neural_band {
     }
   }
 
-  /// Column sums of D = d(f)/d(L) and their first moments, sum_i D_ij (i - j), for
-  /// f = sum_ij cotangent_i P_ij values_j, so that D_ij = P_ij cotangent_i (values_j - (P values)_i).
-  void pull(std::span<const double> values, std::span<const double> product,
-            std::span<const double> cotangent, std::span<double> sums, std::span<double> moments) const {
-    for (std::size_t j = 0; j < rows_; ++j) {
+  [[gnu::noinline]] void pull_columns(item_range columns, std::span<const double> values,
+                                      std::span<const double> product, std::span<const double> cotangent,
+                                      std::span<double> sums, std::span<double> moments) const {
+    for (std::size_t j = columns.begin; j < columns.end; ++j) {
       const V value = V::load_aligned(values.data() + index(j));
       const auto entry = [&](std::size_t at) {
         return V::load_aligned(inverse_sums_.data() + at) * V::load_aligned(cotangent.data() + at) *
@@ -302,7 +339,6 @@ class neural_band {
     }
   }
 
- private:
   /// exp(-sum), and 0 beyond the reach, also where the list of another lane reaches further, so that no bit
   /// of a list's result depends on the lists in other lanes.
   [[gnu::always_inline]] V entry(const V& sum) const noexcept {

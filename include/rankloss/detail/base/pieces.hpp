@@ -86,8 +86,10 @@ void run_pieces_in_order(workspace& scratch, std::span<bool> ended, Body&& body,
 
 /// From how many items on a list is shared by all workers instead of being the work of one of them: where it
 /// is more than what is a worker's due, and worth it.
-[[nodiscard]] constexpr std::size_t worker_due(std::size_t all_items, std::size_t workers) noexcept {
-  return std::max(all_items / workers, tuning::shortest_shared);
+/// @param shortest  items of a list that are worth it
+[[nodiscard]] constexpr std::size_t worker_due(std::size_t all_items, std::size_t workers,
+                                               std::size_t shortest = tuning::shortest_shared) noexcept {
+  return std::max(all_items / workers, shortest);
 }
 
 /// A range of items.

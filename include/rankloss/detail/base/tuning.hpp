@@ -105,6 +105,10 @@ inline constexpr std::size_t shortest_few_gains = 64;
 
 /// The same for neural_ndcg, whatever the type. Benchmark neural_ndcg.
 inline constexpr std::size_t longest_band_in_lane = 256;
+/// Items of a list from which on its band is shared by all workers, and rows of lanes that are the work of one of them at a time.
+/// Benchmark neural_ndcg_threads.
+inline constexpr std::size_t shortest_shared_band = 1024;
+inline constexpr std::size_t band_rows = 64;
 
 // Sums over the pairs of a list.
 
