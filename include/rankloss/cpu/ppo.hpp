@@ -9,6 +9,7 @@
 #include <rankloss/detail/base/tuning.hpp>
 #include <rankloss/detail/data/check_data.hpp>
 #include <rankloss/detail/data/policy_steps.hpp>
+#include <rankloss/detail/data/surrogate_floats.hpp>
 #include <rankloss/detail/simd/item_rows.hpp>
 #include <rankloss/detail/simd/lane_math.hpp>
 #include <rankloss/detail/simd/lanes.hpp>
@@ -110,6 +111,18 @@ double sum_of_terms(item_range range, const step_shares& shares, const Write wri
   return sum_of(V::load_aligned(sums));
 }
 
+/// Adds up sum_of(range) over pieces of the steps, of which each has as many steps that count.
+template <class Arch, class Sum>
+double sum_in_pieces(std::size_t n, const step_shares& shares, workspace& scratch, const Sum& sum_of) {
+  const workspace::scope scope(scratch);
+  const counted_pieces pieces(
+      n, shares.equal(), [&shares](std::size_t i) { return shares[i] > 0.0; }, scratch);
+  static_assert(tuning::piece_items % (2 * lane_count<Arch>) == 0);  // rows of steps are those of one piece
+  const std::span<double> sums = scratch.take<double>(pieces.count());
+  run_pieces(scratch, pieces.count(), [&](workspace&, std::size_t p) { sums[p] = sum_of(pieces[p]); });
+  return std::accumulate(sums.begin(), sums.end(), 0.0);
+}
+
 /// Sums the terms of the steps that count, each multiplied by its share, and writes the gradient if it is
 /// requested. `term(i, count)` returns the terms of a row of steps, and does not throw: steps are written
 /// row by row, so that no scratch of their number is needed. What it returns for steps that do not count is
@@ -117,17 +130,12 @@ double sum_of_terms(item_range range, const step_shares& shares, const Write wri
 template <class Arch, class Term>
 double mean_of_terms(std::size_t n, const step_shares& shares, const outputs& out, workspace& scratch,
                      const Term& term) {
-  const workspace::scope scope(scratch);
-  const counted_pieces pieces(
-      n, shares.equal(), [&shares](std::size_t i) { return shares[i] > 0.0; }, scratch);
-  static_assert(tuning::piece_items % lane_count<Arch> == 0);  // rows of steps are those of one piece
-  const std::span<double> sums = scratch.take<double>(pieces.count());
+  double mean = 0.0;
   with_slopes<Arch>(out, [&](const auto& write) {
-    run_pieces(scratch, pieces.count(), [&](workspace&, std::size_t p) {
-      sums[p] = sum_of_terms<Arch>(pieces[p], shares, write, term);
-    });
+    mean = sum_in_pieces<Arch>(
+        n, shares, scratch, [&](item_range range) { return sum_of_terms<Arch>(range, shares, write, term); });
   });
-  return std::accumulate(sums.begin(), sums.end(), 0.0);
+  return mean;
 }
 
 /// policy_ratio of an action in each lane, by the same formulas.
@@ -228,7 +236,30 @@ struct ppo_engine {
     const step_shares shares(batch.weights, batch.mask, n);
     if (loss.kl_coefficient > 0.0)
       return mean_of_terms<Arch>(n, shares, out, ctx.scratch(), penalised_rows<Arch, T>(loss, batch));
-    return mean_of_terms<Arch>(n, shares, out, ctx.scratch(), surrogate_rows<Arch, T>(loss, batch));
+    const surrogate_rows<Arch, T> surrogate(loss, batch);
+    if constexpr (single_precision<T>)
+      return mean_of_floats(n, shares, out, ctx.scratch(), surrogate);
+    else
+      return mean_of_terms<Arch>(n, shares, out, ctx.scratch(), surrogate);
+  }
+
+ private:
+  /// mean_of_terms in lanes of float.
+  static double mean_of_floats(std::size_t n, const step_shares& shares, const outputs& out,
+                               workspace& scratch, const surrogate_rows<Arch, float>& exact) {
+    const surrogate_floats<Arch> floats(first_of(exact.least), first_of(exact.most),
+                                        first_of(exact.most_below_0));
+    const auto mean = [&](auto* gradient) {
+      using G = std::remove_pointer_t<decltype(gradient)>;
+      const float_terms<Arch, G, surrogate_rows<Arch, float>> terms(
+          floats, exact, exact.now, exact.old, exact.advantages,
+          {gradient, out.scale, out.update == update::add});
+      return sum_in_pieces<Arch>(n, shares, scratch, [&](item_range range) { return terms(range, shares); });
+    };
+    if (out.gradient.empty()) return mean(static_cast<float*>(nullptr));
+    double found = 0.0;
+    out.gradient.visit([&](auto* gradient) { found = mean(gradient); });
+    return found;
   }
 };
 
