@@ -16,7 +16,10 @@ import traceback
 
 import numpy as np
 
-LEAST_SPAN = 5e-3  # seconds that one turn of a library takes at least
+LEAST_SPAN = 1e-2  # seconds that one turn of a library takes at least
+# Seconds that a library runs before its turn, unless a single call takes ten times as long. Meanwhile the threads of the library before fall
+# asleep, its own wake up, and the caches hold its data, as in a loop that calls it again and again.
+WARM_SPAN = 1e-2
 LEAST_TURNS = 5
 
 
@@ -65,14 +68,23 @@ def duration(run, calls):
     return (time.perf_counter() - begin) / calls
 
 
+def warm_up(run, span):
+    end = time.perf_counter() + span
+    while time.perf_counter() < end:
+        run()
+
+
 def take_turns(answers, seconds):
     """The median time of each of the answers, which take turns, and how many turns they had."""
-    calls = {name: max(1, round(LEAST_SPAN / max(duration(of.run, 1), 1e-7))) for name, of in answers.items()}
+    once = {name: duration(of.run, 1) for name, of in answers.items()}
+    calls = {name: max(1, round(LEAST_SPAN / max(took, 1e-7))) for name, took in once.items()}
+    spans = {name: WARM_SPAN if took < 10 * WARM_SPAN else 0.0 for name, took in once.items()}
     times = {name: [] for name in answers}
     turns, end = 0, time.perf_counter() + seconds
     while turns < LEAST_TURNS or time.perf_counter() < end:
         turns += 1
         for name, of in answers.items():
+            warm_up(of.run, spans[name])
             took = duration(of.run, calls[name])
             times[name].append(took - duration(of.less, calls[name]) if of.less else took)
     return {name: statistics.median(of) for name, of in times.items()}, turns

@@ -69,8 +69,9 @@ double peers_bradley_terry(void* context, bool wide, const void* rewards, std::s
 
 /// Ascending ranks of scores by projection, and the product of their Jacobian with a cotangent; the first rank.
 /// One object holds the lists of a kind of ranks, as in a trainer.
-double peers_projected_ranks(bool wide, const void* scores, const void* cotangent, std::size_t n,
-                             double temperature, bool entropic, void* ranks, void* gradient) noexcept {
+double peers_projected_ranks(std::size_t threads, bool wide, const void* scores, const void* cotangent,
+                             std::size_t n, double temperature, bool entropic, void* ranks,
+                             void* gradient) noexcept {
   return peers::by_type(wide, [&](auto type) {
     using T = decltype(type);
     static std::map<std::pair<double, bool>, rankloss::relaxed_list<rankloss::projected_ranks, T>> lists;
@@ -80,7 +81,8 @@ double peers_projected_ranks(bool wide, const void* scores, const void* cotangen
                                       .temperature = temperature,
                                       .direction = rankloss::sort_direction::ascending,
                                       .regularization = entropic ? rankloss::regularization::entropic
-                                                                 : rankloss::regularization::quadratic})
+                                                                 : rankloss::regularization::quadratic},
+                                  rankloss::context{rankloss::threads(threads)})
                      .first->second;
     list.assign(peers::input<T>(scores, n));
     const std::span<T> out = peers::output<T>(ranks, n);

@@ -482,7 +482,8 @@ def torchsort_ranks(t, scores, cotangent, temperature, kind):
 
 
 def our_ranks(t, scores, cotangent, n, temperature, entropic):
-    return t.ours("peers_projected_ranks", lambda of: (WIDE, of(scores), of(cotangent), size(n), real(temperature), ctypes.c_bool(entropic)),
+    return t.ours("peers_projected_ranks", lambda of: (size(t.threads), WIDE, of(scores), of(cotangent), size(n), real(temperature),
+                                                           ctypes.c_bool(entropic)),
                   (n, n), value=False, context=False)
 
 
