@@ -177,21 +177,22 @@ TEST_CASE("relaxed_list: workers of its context share a long list, and no bit de
   const auto s = numbers<float>(random, n), v = numbers<float>(random, n), c = numbers<float>(random, n);
   std::vector<float> expected(n), out(n);
   const support::counting_threads three(3);
-  const auto compare = [&](const auto& how, const auto& compute) {
+  // Of the products at least the two passes of a scan or a pooling, beside the check of an input and its conversion.
+  const auto compare = [&](const auto& how, const auto& compute, std::size_t least = 4) {
     using How = std::decay_t<decltype(how)>;
     relaxed_list<How, float> alone(how), shared(how, context{three});
     for (auto* list : {&alone, &shared}) list->assign(s);
     compute(alone, expected);
     const std::size_t before = three.runs();
     compute(shared, out);
-    CHECK(three.runs() > before);
+    CHECK(three.runs() >= before + least);
     CHECK(out == expected);
   };
   const auto values = [](auto& list, std::vector<float>& to) { list.values(to); };
   const auto pullback = [&](auto& list, std::vector<float>& to) { list.pullback(c, to); };
-  compare(rankloss::laplace_ranks{.temperature = 0.1}, values);
+  compare(rankloss::laplace_ranks{.temperature = 0.1}, values, 0);
   compare(rankloss::laplace_ranks{.temperature = 0.1}, pullback);
-  compare(rankloss::projected_ranks{.temperature = 0.5}, values);
+  compare(rankloss::projected_ranks{.temperature = 0.5}, values, 0);
   compare(rankloss::projected_ranks{.temperature = 0.5}, pullback);
   compare(rankloss::sigmoid_ranks{.temperature = 0.1}, pullback);
   compare(rankloss::soft_sort{.temperature = 0.1}, [&](auto& list, auto& to) { list.apply(v, to); });

@@ -227,6 +227,16 @@ TEST_CASE(
       check_near("crowds", apart, crowds, temperature);
       check_near("double relevance", s, y_double, temperature);
       check_near("few levels in crowds", apart, few_in_crowds, temperature);
+      // Few levels whose gains are ten times 2^36 as large as they are apart.
+      std::vector<double> close(n);
+      for (double& level : close) level = 10.0 + static_cast<double>(random() % 5) * 0x1p-36;
+      const std::vector<std::size_t> rank = reference::ordinal_ranks(reference::widen(s));
+      const real best = reference::ideal_dcg(reference::widen(close), 0);
+      check_floats("close levels", lambdarank{.weight = {.gain = rankloss::gain::linear}}, s, close, temperature,
+                   [&](std::size_t i, std::size_t j) {
+                     return (real(close[i]) - real(close[j])) *
+                            std::abs(reference::discount(rank[i]) - reference::discount(rank[j])) / best;
+                   });
       if (n == 5000) continue;
       check_near("outliers", s, with_outliers, temperature);
       check_near("few levels", s, few, temperature);

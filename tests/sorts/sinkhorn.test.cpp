@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <rankloss/sorts/sinkhorn.hpp>
 
+#include "support/counting_threads.hpp"
 #include "support/reference.hpp"
 #include "vectors/allrank_vectors.hpp"
 
@@ -191,6 +192,24 @@ TEST_CASE("sinkhorn: rows and columns may end one entry apart") {
     }
     CHECK(std::abs(forth - back) <= 4e-6);
   }
+}
+
+TEST_CASE("sinkhorn: workers share the rows of the band, and no bit depends on them") {
+  std::mt19937_64 random(13);
+  const std::size_t n = 3001;
+  const auto s = normals(random, n), v = normals(random, n), c = normals(random, n);
+  const sinkhorn how{.sort = {.temperature = 3.0}, .steps = 2};
+  const support::counting_threads three(3);
+  context alone, shared{three};
+  std::vector<double> out(n), expected(n);
+  sort_apply(how, cspan(s), cspan(v), std::span(expected), alone);
+  sort_apply(how, cspan(s), cspan(v), std::span(out), shared);
+  CHECK(out == expected);
+  sort_pullback(how, cspan(s), cspan(v), cspan(c), std::span(expected), alone);
+  const std::size_t before = three.runs();
+  sort_pullback(how, cspan(s), cspan(v), cspan(c), std::span(out), shared);
+  CHECK(out == expected);
+  CHECK(three.runs() >= before + 2);  // the width of the band, and the sums of its rows
 }
 
 TEST_CASE("sinkhorn: many steps are allowed, and cost memory only where they are taken") {

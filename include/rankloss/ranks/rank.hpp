@@ -126,10 +126,10 @@ class product_input {
   double unit_ = 1.0;
 };
 
-/// Numbers as the type of the host's memory.
+/// Numbers as the type of the host's memory, on the calling thread: an executor that fails would leave it half written.
 template <class T>
-void narrow(std::span<const double> from, std::span<T> to, workspace& scratch) {
-  for_each_item(scratch, to.size(), [=](std::size_t i) { to[i] = static_cast<T>(from[i]); });
+void narrow(std::span<const double> from, std::span<T> to) {
+  for (std::size_t i = 0; i < to.size(); ++i) to[i] = static_cast<T>(from[i]);
 }
 
 /// An array that goes into a product.
@@ -155,7 +155,7 @@ void write_product(Object& object, std::span<T> out, workspace& scratch, const B
   const workspace::scope scope(scratch);
   const std::span<double> wide = scratch.take<double>(out.size());
   body(object, wide, scratch);
-  narrow(std::span<const double>(wide), out, scratch);
+  narrow(std::span<const double>(wide), out);
 }
 
 /// Shared part of the functions over one list of scores: makes all checks, then calls `body` with the object of `how` and
@@ -178,9 +178,7 @@ template <class T, class How>
 void write_values(const How& how, array_view<const T> scores, std::string_view field, std::span<T> out,
                   context& ctx) {
   with_object<T>(how, scores, {}, field, out, scores.size(), "one per score", ctx,
-                 [&](auto& object, workspace& scratch) {
-                   narrow(std::span<const double>(object.values()), out, scratch);
-                 });
+                 [&](auto& object, workspace&) { narrow(std::span<const double>(object.values()), out); });
 }
 /// Writes a product, which `body` computes.
 template <class T, class How, class Body>

@@ -148,6 +148,13 @@ struct battery {
         rankloss::policy_batch<double>{.log_probabilities = a, .old_log_probabilities = b, .advantages = c},
         {.gradient = slope}, context);
     say("ppo", value, slope, false);
+    const std::vector<float> now(a.begin(), a.end()), old(b.begin(), b.end()), advantages(c.begin(), c.end());
+    std::vector<float> float_slope(500);
+    value = evaluate(rankloss::ppo{},
+                     rankloss::policy_batch<float>{
+                         .log_probabilities = now, .old_log_probabilities = old, .advantages = advantages},
+                     {.gradient = float_slope}, context);
+    say("ppo of floats", value, {float_slope.begin(), float_slope.end()}, true);
     std::vector<std::uint32_t> orders(500);
     const std::vector<std::uint32_t> offsets{0, 100, 500};
     const rankloss::plackett_luce_policy policy{};

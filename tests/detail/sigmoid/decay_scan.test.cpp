@@ -111,7 +111,9 @@ TEMPLATE_TEST_CASE("decay_scan: sums of all items above and below, in any pieces
           INFO(n << " items in pieces of " << piece_items << ", temperature " << temperature);
           const list_type list(n, piece_items, shortest);
           const sums found = scanned(x, 1 / temperature, a, list, 1);
-          CHECK(found.above == scanned(x, 1 / temperature, a, list, 3).above);
+          const sums shared = scanned(x, 1 / temperature, a, list, 3);
+          CHECK(found.above == shared.above);
+          CHECK(found.below == shared.below);
           for (std::size_t i = 0; i < n; ++i) {
             CHECK(found.above[i] == Approx(static_cast<double>(above[i])).epsilon(1e-13).margin(1e-300));
             CHECK(found.below[i] == Approx(static_cast<double>(below[i])).epsilon(1e-13).margin(1e-300));

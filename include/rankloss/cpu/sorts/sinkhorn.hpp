@@ -29,9 +29,10 @@ class sinkhorn::result {
         scratch_(scratch),
         sorted_(detail::sort_list<T>(scores, scratch)),
         band_(sorted_.x, how.sort.temperature, scratch) {
-    const std::span<double> sums = band_.take();
-    std::fill(sums.begin(), sums.end(), 0.0);
-    band_.apply(sums, sums);
+    const std::span<double> zeros = band_.take();
+    const std::span<double> product = band_.take();
+    std::fill(zeros.begin(), zeros.end(), 0.0);
+    band_.apply(zeros, product);
     scaled_.emplace(band_, true, how.steps, how.tolerance, how.derivative == sinkhorn_derivative::unrolled,
                     scratch);
   }

@@ -258,6 +258,8 @@ class neural_band {
     }
   }
 
+  // Workers share the rows or columns of a long list, so what is written must not overlap what is read.
+
   /// out_i = sum_j P_ij values_j. Also computes the row sums, which the other products need.
   void apply(std::span<const double> values, std::span<double> out) {
     in_pieces([&](item_range rows) { apply_rows(rows, values, out); });

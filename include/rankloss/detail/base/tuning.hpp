@@ -14,17 +14,17 @@ namespace rankloss::inline RANKLOSS_ABI::detail::tuning {
 
 /// Items of a task: enough work to hide what it costs to hand a task to a worker. Benchmark sndcg_batch.
 inline constexpr std::size_t task_items = 4096;
+/// The same for lists of partial orders, whose times differ more. Benchmark plackett_luce_pairs.
+inline constexpr std::size_t task_orders = 16;
 /// Lists of so many items are computed by all workers together where each would have fewer otherwise, and so many pairs of
 /// a preference batch.
 inline constexpr std::size_t shortest_shared = std::size_t{1} << 16;
 /// Items of a piece of one long list, which is the work of one worker at a time. Benchmark sndcg_threads.
 inline constexpr std::size_t piece_items = std::size_t{1} << 14;
-/// Items of a piece whose stretches lie in lanes, and of a list that is one stretch otherwise. Not a power of two, so that the
-/// neighbours in a row do not take turns in few places of the cache. Benchmarks soft_sort and laplace_ranks.
+/// Items of a piece whose stretches lie in lanes. Not a power of two, so that the neighbours in a row do not take turns in few
+/// places of the cache. A list of fewer items than the second number is one stretch. Benchmarks soft_sort, laplace_ranks.
 inline constexpr std::size_t stretched_items = piece_items + 256;
 inline constexpr std::size_t shortest_stretched = 48;
-/// The same for lists of partial orders, whose times differ more. Benchmark plackett_luce_pairs.
-inline constexpr std::size_t task_orders = 16;
 
 /// Columns of a matrix that are copied at a time, in pieces of so many rows, and their length from which on
 /// they are. Benchmark softmax_columns.
@@ -105,8 +105,8 @@ inline constexpr std::size_t shortest_few_gains = 64;
 
 /// The same for neural_ndcg, whatever the type. Benchmark neural_ndcg.
 inline constexpr std::size_t longest_band_in_lane = 256;
-/// Items of a list from which on its band is shared by all workers, and rows of lanes that are the work of one of them at a time.
-/// Benchmark neural_ndcg_threads.
+/// Items of a list of a batch from which on its band is shared by all workers, and rows of lanes that are the work of
+/// one of them at a time. Benchmark neural_ndcg_threads.
 inline constexpr std::size_t shortest_shared_band = 1024;
 inline constexpr std::size_t band_rows = 64;
 

@@ -26,9 +26,10 @@ namespace rankloss::inline RANKLOSS_ABI::detail {
 ///
 ///     gain = A counted     slope = A ratio, or 0 where counted is a bound
 ///
-/// A ratio is within 1.5e-7 of the exact one. Actions that lanes of float are not enough for are marked, and have to be computed
-/// otherwise: those whose ratio is so near a bound that it is not certain on which side, beyond e^2 or below e^-2, or whose
-/// advantage is below 1e-30 or beyond 1e30. What is computed of an action does not depend on the others.
+/// A ratio is within 2e-7 of the exact one. Actions that lanes of float are not enough for are marked, and have to be
+/// computed otherwise: those whose ratio is so near a bound that it is not certain on which side, beyond e^2 or
+/// below e^-2, or whose advantage is below 1e-30 or beyond 1e30. What is computed of an action does not depend on
+/// the others.
 template <class Arch>
 class surrogate_floats {
   using F = xsimd::batch<float, Arch>;
@@ -114,10 +115,10 @@ class surrogate_floats {
         xsimd::select(is_gain, xsimd::min(ratio, of.most), dual ? xsimd::min(low, of.most_below_0) : low);
     F apart = xsimd::abs(ratio - xsimd::select(is_gain, of.most, of.least));
     if constexpr (dual) apart = xsimd::min(apart, xsimd::abs(ratio - of.most_below_0));
-    const F size = xsimd::abs(advantage);
+    const F magnitude = xsimd::abs(advantage);
     // Written so that a NaN is marked.
-    const auto plain = (xsimd::abs(difference) < F(2.0f)) & (apart > F(8e-6f)) & (size < F(1e30f)) &
-                       ((size > F(1e-30f)) | (size == F(0.0f)));
+    const auto plain = (xsimd::abs(difference) < F(2.0f)) & (apart > F(8e-6f)) & (magnitude < F(1e30f)) &
+                       ((magnitude > F(1e-30f)) | (magnitude == F(0.0f)));
     if constexpr (marks) xsimd::select(plain, F(0.0f), F(1.0f)).store_aligned(to.marked.data() + k);
     xsimd::select(counted != ratio, F(0.0f), advantage * ratio).store_aligned(to.slopes.data() + k);
     alignas(64) float row[w];
@@ -202,6 +203,7 @@ class float_terms {
         odd[k] = is_odd ? 1.0f : 0.0f;
         any_odd = any_odd || is_odd;
       }
+      for (std::size_t k = n; k % F::size != 0; ++k) shares[k] = 0.0, factors[k] = 0.0f, odd[k] = 0.0f;
     }
     /// Hidden, since a compiler that may fuse the product with a sum would round otherwise where steps have weights.
     [[nodiscard]] [[gnu::always_inline]] V product(std::size_t k) const noexcept {
@@ -209,14 +211,15 @@ class float_terms {
     }
   };
 
-  /// Puts what lanes of double give in place of the terms of marked actions.
+  /// Puts what lanes of double give in place of the gains of marked actions. The slopes of these, and of those with odd
+  /// factors, are computed as well, and marked.
   [[gnu::noinline]] void mend(std::size_t first, std::size_t n, chunk& of) const {
     for_rows<Arch>(n, [&](std::size_t k, auto count) {
       const auto one = exact_(first + k, count);
       const V own = V::load_aligned(of.shares.data() + k);
-      const V marks = load_row<Arch>(of.terms.marked.data() + k) + load_row<Arch>(of.odd.data() + k);
-      const auto marked = (marks > V(0.0)) & (own > V(0.0));
-      store_row<Arch>(of.terms.marked.data() + k, xsimd::select(marked, V(1.0), V(0.0)));
+      const auto marked = load_row<Arch>(of.terms.marked.data() + k) > V(0.0);
+      const auto exact_slope = (marked | (load_row<Arch>(of.odd.data() + k) > V(0.0))) & (own > V(0.0));
+      store_row<Arch>(of.terms.marked.data() + k, xsimd::select(exact_slope, V(1.0), V(0.0)));
       xsimd::select(marked, -one.value, V::load_aligned(of.terms.gains.data() + k))
           .store_aligned(of.terms.gains.data() + k);
       within_magnitude(V(target_.scale) * (own * one.slope), largest).store_aligned(of.exact.data() + k);

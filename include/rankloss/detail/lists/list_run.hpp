@@ -129,7 +129,8 @@ class list_run {
       all += sizes_[l] = kept_size(source_, l);
       longest = std::max(longest, sizes_[l]);
     }
-    static_assert(shortest_shared<Loss>() > group_longest);
+    static_assert(shortest_shared<Loss>() > group_longest,
+                  "shortest_shared() of a loss: expected more than the longest lists that it takes in groups");
     const std::size_t due = worker_due(all, context_.workers(), shortest_shared<Loss>());
     const auto rank = [due](std::size_t size) {
       return size >= due ? group_longest + 2 : std::min(size, group_longest + 1);

@@ -84,9 +84,9 @@ class stretched_list {
     return scratch.take<double>(last.at + (last.rows + 1) * width_);
   }
 
-  /// Writes get(i) for each item i of a piece to an array over the items, and 0 to its padding. Item `end` may be read, too: it is
-  /// where each stretch has the item behind it.
-  /// @param rows  of the piece, or one more
+  /// Writes get(i) for each item i of a piece to an array over the items, and 0 to its padding.
+  /// @param rows  of the piece, or one more: each stretch then has the item behind it, too
+  /// @param end   get(i) is read for items before it: of.end(), or one more
   template <class Get>
   void fill(const piece& of, std::size_t rows, std::size_t end, double* to, const Get& get) const {
     to += of.at;
