@@ -177,7 +177,8 @@ TEST_CASE("relaxed_list: workers of its context share a long list, and no bit de
   const auto s = numbers<float>(random, n), v = numbers<float>(random, n), c = numbers<float>(random, n);
   std::vector<float> expected(n), out(n);
   const support::counting_threads three(3);
-  // Of the products at least the two passes of a scan or a pooling, beside the check of an input and its conversion.
+  // Of the products at least the two passes of a scan or a pooling, beside the check of an input and its
+  // conversion.
   const auto compare = [&](const auto& how, const auto& compute, std::size_t least = 4) {
     using How = std::decay_t<decltype(how)>;
     relaxed_list<How, float> alone(how), shared(how, context{three});

@@ -124,9 +124,9 @@ struct policy_ratio {
 ///
 ///     rankloss::evaluate(rankloss::ppo{.clip = 0.2}, batch, {.gradient = gradient}, context);
 ///
-/// - Time O(n), scratch for a number of each 2^14 actions; the workers of the context share many actions. Floats without a
-///   penalty are computed in float where that is enough (docs/numerics.md). The mean is weighted: sum w x / sum w over the
-///   actions that the mask keeps.
+/// - Time O(n), scratch for a number of each 2^14 actions; the workers of the context share many actions.
+///   Floats without a penalty are computed in float where that is enough (docs/numerics.md). The mean is
+///   weighted: sum w x / sum w over the actions that the mask keeps.
 /// - Where the two policies are equal every rho is 1, and the gradient is that of REINFORCE: -A_i times the
 ///   share of i.
 /// - A ratio at a bound counts as inside: at a kink the gradient is that of the unclipped side. The gradient

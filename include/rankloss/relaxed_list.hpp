@@ -35,11 +35,12 @@ namespace rankloss::inline RANKLOSS_ABI {
 ///
 /// - The object has a context and a copy of the scores of its own. Therefore anything may happen between
 ///   forwards and backwards: other calls with any other context, and changes of the host's scores.
-/// - Nothing is allocated by lists that are no longer than earlier ones, once each worker has had a part of one. Not for use by two threads at a
-///   time. It is not copied or moved, since what is computed points into its scratch.
+/// - Nothing is allocated by lists that are no longer than earlier ones, once each worker has had a part of
+///   one. Not for use by two threads at a time. It is not copied or moved, since what is computed points into
+///   its scratch.
 /// @throws std::invalid_argument naming the field when a size or an option is invalid, or (data_checks::on) a
-/// number is NaN; then nothing has been written, and the object is as it was. After std::bad_alloc, or what an executor throws,
-/// from assign it holds no list, or the one before.
+/// number is NaN; then nothing has been written, and the object is as it was. After std::bad_alloc, or what
+/// an executor throws, from assign it holds no list, or the one before.
 template <class How, score T = float>
 class relaxed_list {
   using object_type = decltype(std::declval<const How&>()(std::declval<const strided<const T>&>(),

@@ -187,7 +187,8 @@ TEMPLATE_TEST_CASE("soft_sort: lists of several pieces, with ties, on any number
   for (const double temperature : {1e-5, 0.01, 1.0, 10.0}) {
     INFO("temperature " << temperature);
     const real t = temperature;
-    // For each sorted item the sum of a_j kernel over the items of greater scores, of equal ones, and of smaller ones.
+    // For each sorted item the sum of a_j kernel over the items of greater scores, of equal ones, and of
+    // smaller ones.
     struct sides {
       std::vector<real> above, equal, below;
     };

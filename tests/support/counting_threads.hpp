@@ -8,7 +8,8 @@
 
 namespace support {
 
-/// Threads that count the runs of several tasks that a context gives them: whether work is shared. Copies count together.
+/// Threads that count the runs of several tasks that a context gives them: whether work is shared. Copies
+/// count together.
 class counting_threads {
  public:
   explicit counting_threads(std::size_t workers)

@@ -126,7 +126,8 @@ class product_input {
   double unit_ = 1.0;
 };
 
-/// Numbers as the type of the host's memory, on the calling thread: an executor that fails would leave it half written.
+/// Numbers as the type of the host's memory, on the calling thread: an executor that fails would leave it
+/// half written.
 template <class T>
 void narrow(std::span<const double> from, std::span<T> to) {
   for (std::size_t i = 0; i < to.size(); ++i) to[i] = static_cast<T>(from[i]);
@@ -158,8 +159,8 @@ void write_product(Object& object, std::span<T> out, workspace& scratch, const B
   narrow(std::span<const double>(wide), out);
 }
 
-/// Shared part of the functions over one list of scores: makes all checks, then calls `body` with the object of `how` and
-/// scratch. It is not called if a check fails, or for an empty list.
+/// Shared part of the functions over one list of scores: makes all checks, then calls `body` with the object
+/// of `how` and scratch. It is not called if a check fails, or for an empty list.
 template <class T, class How, class Body>
 void with_object(const How& how, array_view<const T> scores, std::initializer_list<named_input<T>> inputs,
                  std::string_view field, std::span<T> out, std::size_t expected, std::string_view unit,

@@ -21,8 +21,9 @@ inline constexpr std::size_t task_orders = 16;
 inline constexpr std::size_t shortest_shared = std::size_t{1} << 16;
 /// Items of a piece of one long list, which is the work of one worker at a time. Benchmark sndcg_threads.
 inline constexpr std::size_t piece_items = std::size_t{1} << 14;
-/// Items of a piece whose stretches lie in lanes. Not a power of two, so that the neighbours in a row do not take turns in few
-/// places of the cache. A list of fewer items than the second number is one stretch. Benchmarks soft_sort, laplace_ranks.
+/// Items of a piece whose stretches lie in lanes. Not a power of two, so that the neighbours in a row do not
+/// take turns in few places of the cache. A list of fewer items than the second number is one stretch.
+/// Benchmarks soft_sort, laplace_ranks.
 inline constexpr std::size_t stretched_items = piece_items + 256;
 inline constexpr std::size_t shortest_stretched = 48;
 
@@ -105,8 +106,8 @@ inline constexpr std::size_t shortest_few_gains = 64;
 
 /// The same for neural_ndcg, whatever the type. Benchmark neural_ndcg.
 inline constexpr std::size_t longest_band_in_lane = 256;
-/// Items of a list of a batch from which on its band is shared by all workers, and rows of lanes that are the work of
-/// one of them at a time. Benchmark neural_ndcg_threads.
+/// Items of a list of a batch from which on its band is shared by all workers, and rows of lanes that are the
+/// work of one of them at a time. Benchmark neural_ndcg_threads.
 inline constexpr std::size_t shortest_shared_band = 1024;
 inline constexpr std::size_t band_rows = 64;
 

@@ -21,15 +21,15 @@
 
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
-/// The terms of some actions of ppo's surrogate, in lanes of float: twice as many actions a row as in lanes of double.
-/// `counted` is what the ratio counts for, see ppo::surrogate.
+/// The terms of some actions of ppo's surrogate, in lanes of float: twice as many actions a row as in lanes
+/// of double. `counted` is what the ratio counts for, see ppo::surrogate.
 ///
 ///     gain = A counted     slope = A ratio, or 0 where counted is a bound
 ///
-/// A ratio is within 2e-7 of the exact one. Actions that lanes of float are not enough for are marked, and have to be
-/// computed otherwise: those whose ratio is so near a bound that it is not certain on which side, beyond e^2 or
-/// below e^-2, or whose advantage is below 1e-30 or beyond 1e30. What is computed of an action does not depend on
-/// the others.
+/// A ratio is within 2e-7 of the exact one. Actions that lanes of float are not enough for are marked, and
+/// have to be computed otherwise: those whose ratio is so near a bound that it is not certain on which side,
+/// beyond e^2 or below e^-2, or whose advantage is below 1e-30 or beyond 1e30. What is computed of an action
+/// does not depend on the others.
 template <class Arch>
 class surrogate_floats {
   using F = xsimd::batch<float, Arch>;
@@ -140,9 +140,10 @@ struct slope_target {
   bool adds;
 };
 
-/// Sums the terms of the actions of a range that count, each multiplied by its share, and writes their slopes times shares and
-/// scale.
-/// @param exact  exact(i, count): the terms of a row of actions in lanes of double, for those that lanes of float are not enough for
+/// Sums the terms of the actions of a range that count, each multiplied by its share, and writes their slopes
+/// times shares and scale.
+/// @param exact  exact(i, count): the terms of a row of actions in lanes of double, for those that lanes of
+/// float are not enough for
 template <class Arch, class G, class Exact>
 class float_terms {
   using F = xsimd::batch<float, Arch>;
@@ -205,14 +206,15 @@ class float_terms {
       }
       for (std::size_t k = n; k % F::size != 0; ++k) shares[k] = 0.0, factors[k] = 0.0f, odd[k] = 0.0f;
     }
-    /// Hidden, since a compiler that may fuse the product with a sum would round otherwise where steps have weights.
+    /// Hidden, since a compiler that may fuse the product with a sum would round otherwise where steps have
+    /// weights.
     [[nodiscard]] [[gnu::always_inline]] V product(std::size_t k) const noexcept {
       return opaque(V::load_aligned(shares.data() + k) * V::load_aligned(terms.gains.data() + k));
     }
   };
 
-  /// Puts what lanes of double give in place of the gains of marked actions. The slopes of these, and of those with odd
-  /// factors, are computed as well, and marked.
+  /// Puts what lanes of double give in place of the gains of marked actions. The slopes of these, and of
+  /// those with odd factors, are computed as well, and marked.
   [[gnu::noinline]] void mend(std::size_t first, std::size_t n, chunk& of) const {
     for_rows<Arch>(n, [&](std::size_t k, auto count) {
       const auto one = exact_(first + k, count);

@@ -18,8 +18,8 @@
 
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
-/// Decays between neighbours: that of item i is exp(-scale (x_{i-1} - x_i)), or `equal` where the two scores are equal,
-/// and 0 for the first item and behind the last one. x is sorted, descending.
+/// Decays between neighbours: that of item i is exp(-scale (x_{i-1} - x_i)), or `equal` where the two scores
+/// are equal, and 0 for the first item and behind the last one. x is sorted, descending.
 /// @param to  [items + 1] those of a range of the items and of what is behind it
 template <class Arch, class T>
 void fill_neighbour_decays(std::span<const T> x, item_range items, double scale, double equal, double* to) {

@@ -16,11 +16,13 @@
 
 namespace rankloss::inline RANKLOSS_ABI::detail {
 
-/// Scans of a sorted list downwards and upwards, from neighbour to neighbour, in lanes: each lane has a stretch of a piece of
-/// the list, and each piece is the work of one worker. First each stretch is scanned by itself; what lies before each of
-/// them is handed on, from stretch to stretch; and then each is scanned with what lies before it.
+/// Scans of a sorted list downwards and upwards, from neighbour to neighbour, in lanes: each lane has a
+/// stretch of a piece of the list, and each piece is the work of one worker. First each stretch is scanned by
+/// itself; what lies before each of them is handed on, from stretch to stretch; and then each is scanned with
+/// what lies before it.
 ///
-/// A scan has the sums over the items that it has passed, relative to the last one of them, and what it needs of that item:
+/// A scan has the sums over the items that it has passed, relative to the last one of them, and what it needs
+/// of that item:
 ///
 ///     state<U>                         for lanes and for a single double U; by default, nothing has been passed
 ///     advance(before, decay, at)       the state at the item, or row of items, at index `at` of arrays over the items, given
@@ -58,8 +60,8 @@ class decay_scan {
 
   [[nodiscard]] const list_type& list() const noexcept { return list_; }
 
-  /// Scans both ways, and calls emit(piece, r, above, below) once for each row, from the last one of a piece to its first.
-  /// Rows are those of the list: of lanes, or of single items.
+  /// Scans both ways, and calls emit(piece, r, above, below) once for each row, from the last one of a piece
+  /// to its first. Rows are those of the list: of lanes, or of single items.
   /// @param prepare  prepare(piece) is called before a piece is scanned
   /// @param keep     keep(state): what of a state on the way down waits for the way up, where it is `above`
   template <class Scan, class Prepare, class Keep, class Emit>
@@ -117,8 +119,9 @@ class decay_scan {
     }
   }
 
-  /// States in memory: the lanes of their first number, then those of the second one, and so on. Numbers are named one by
-  /// one, since a state whose bytes are copied would stay in memory, where each step would wait for the store before it.
+  /// States in memory: the lanes of their first number, then those of the second one, and so on. Numbers are
+  /// named one by one, since a state whose bytes are copied would stay in memory, where each step would wait
+  /// for the store before it.
   template <class State>
   [[nodiscard]] [[gnu::always_inline]] static State load(const double* from) noexcept {
     State state;
@@ -155,8 +158,8 @@ class decay_scan {
     });
   }
 
-  /// Makes the states that stretches leave when they are scanned by themselves those that they begin with: of the item
-  /// before each of them.
+  /// Makes the states that stretches leave when they are scanned by themselves those that they begin with: of
+  /// the item before each of them.
   template <class Scan>
   void hand_on(const Scan& scan, double* states) const {
     using one = typename Scan::template state<double>;

@@ -19,8 +19,8 @@ namespace rankloss::inline RANKLOSS_ABI::detail {
 /// Sums, for each item of a sorted list, of exp(-|x_k - x_j|^p / temperature) over all items j: by two scans
 /// where p = 1, over the scores within reach where p = 2.
 ///
-/// Arrays over the items are taken, filled and read by functions of this class: rows of lanes where p = 1, and the items as
-/// they are sorted where p = 2.
+/// Arrays over the items are taken, filled and read by functions of this class: rows of lanes where p = 1,
+/// and the items as they are sorted where p = 2.
 template <class Arch>
 class distance_sums {
   using V = lanes<Arch>;
@@ -80,11 +80,11 @@ class distance_sums {
     return items;
   }
 
-  /// Calls emit(at, sums, sided sums, place) once for each item, or row of items: they are at index `at` of arrays over the
-  /// items, and place(numbers, put) calls put(k, number) for the number of each item k of the sorted list. Sums that are not
-  /// wanted are 0.
-  /// @param prepare  prepare(fill) is called first, for some of the items after the others: fill(array, get) writes get(k)
-  ///                 for each item k
+  /// Calls emit(at, sums, sided sums, place) once for each item, or row of items: they are at index `at` of
+  /// arrays over the items, and place(numbers, put) calls put(k, number) for the number of each item k of the
+  /// sorted list. Sums that are not wanted are 0.
+  /// @param prepare  prepare(fill) is called first, for some of the items after the others: fill(array, get)
+  ///                 writes get(k) for each item k
   template <bool all, bool sided, class Items, class Prepare, class Emit>
   void for_items(const Items& items, const double* v, const Prepare& prepare, const Emit& emit) const {
     if (squared_) {
@@ -114,8 +114,8 @@ class distance_sums {
   }
 
  private:
-  /// p = 1. The sums over the items that a scan has passed: over all items, and over those with another score, because equal
-  /// scores are on neither side.
+  /// p = 1. The sums over the items that a scan has passed: over all items, and over those with another
+  /// score, because equal scores are on neither side.
   template <class Items>
   struct passed {
     Items items;

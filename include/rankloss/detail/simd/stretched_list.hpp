@@ -33,10 +33,10 @@ template <class U>
     row.store_unaligned(to);
 }
 
-/// How a list lies in pieces, and each piece over all lanes, one stretch of neighbours in each lane: row r of a piece that
-/// begins at item b holds the items b + r, b + rows + r, b + 2 rows + r and so on. The last stretches of a piece may end
-/// earlier, or be empty; what their lanes hold there is padding. A short list is one stretch, and its rows are its items. All
-/// this depends on the length of the list alone.
+/// How a list lies in pieces, and each piece over all lanes, one stretch of neighbours in each lane: row r of
+/// a piece that begins at item b holds the items b + r, b + rows + r, b + 2 rows + r and so on. The last
+/// stretches of a piece may end earlier, or be empty; what their lanes hold there is padding. A short list is
+/// one stretch, and its rows are its items. All this depends on the length of the list alone.
 ///
 /// An array over the items has one row more than there are in each piece.
 template <class Arch>
