@@ -9,10 +9,10 @@
 #include <rankloss/detail/base/tuning.hpp>
 #include <rankloss/detail/data/check_data.hpp>
 #include <rankloss/detail/data/policy_steps.hpp>
-#include <rankloss/detail/data/surrogate_floats.hpp>
 #include <rankloss/detail/simd/item_rows.hpp>
 #include <rankloss/detail/simd/lane_math.hpp>
 #include <rankloss/detail/simd/lanes.hpp>
+#include <rankloss/detail/simd/surrogate_floats.hpp>
 #include <rankloss/loss.hpp>
 #include <rankloss/ppo.hpp>
 #include <rankloss/workspace.hpp>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-#include <rankloss/detail/data/surrogate_floats.hpp>
+#include <rankloss/detail/simd/surrogate_floats.hpp>
 
 #include <rankloss/ppo.hpp>
 
@@ -13,7 +13,7 @@
 #include <random>
 #include <vector>
 
-namespace detail_data_surrogate_floats_test {
+namespace detail_simd_surrogate_floats_test {
 
 namespace {
 
@@ -147,4 +147,4 @@ TEST_CASE("surrogate_floats: what is out of the range of floats is marked") {
   }
 }
 
-}  // namespace detail_data_surrogate_floats_test
+}  // namespace detail_simd_surrogate_floats_test
