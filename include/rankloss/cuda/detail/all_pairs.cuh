@@ -22,13 +22,6 @@ struct two_sums {
   }
 };
 
-struct two_counts {
-  std::uint32_t first, second;
-  [[nodiscard]] friend __device__ two_counts operator+(const two_counts& a, const two_counts& b) {
-    return {a.first + b.first, a.second + b.second};
-  }
-};
-
 /// Neighbouring items of a list: all of them, or those of one block where several share the pairs of a list.
 struct item_range {
   std::uint32_t from, to;
@@ -38,6 +31,21 @@ struct item_range {
     for (std::uint32_t i = from + team.rank(); i < to; i += team.size()) body(i);
   }
 };
+
+/// The number of those items among part, part + lanes_of_item, ... < n that come before item i, where equal ones come
+/// in the order of the items: not_after(j) says whether item j may stand before it if j < i, before(j) if j > i.
+template <class NotAfter, class Before>
+[[nodiscard]] __device__ inline std::uint32_t count_before(std::uint32_t n, std::uint32_t i,
+                                                           std::uint32_t part, NotAfter not_after,
+                                                           Before before) {
+  std::uint32_t count = 0, j = part;
+#pragma unroll 4
+  for (; j < i; j += lanes_of_item) count += not_after(j) ? 1u : 0u;
+  if (j == i) j += lanes_of_item;
+#pragma unroll 4
+  for (; j < n; j += lanes_of_item) count += before(j) ? 1u : 0u;
+  return count;
+}
 
 /// Calls pairs(i, part) for each item i of a range in each of its lanes, part < lanes_of_item, which returns
 /// the sum over the items j = part, part + lanes_of_item, ...; then end(i, sum over all lanes) in one of them.
@@ -57,7 +65,7 @@ __device__ inline void sum_pairs(const Team& team, const item_range& range, Pair
 
 /// A number of which differences are formed: a float would lose the digits in which two of them differ, and
 /// double is slow on many devices.
-struct two_floats {
+struct alignas(8) two_floats {
   float high, low;
 };
 template <class S>
@@ -80,6 +88,35 @@ template <class S>
   return (a.high + b.high) + (a.low + b.low);
 }
 [[nodiscard]] __device__ inline double total(double a, double b) { return a + b; }
+
+/// A long sum in lanes of S: of floats with the rounding error of each addition beside it, of doubles as it is.
+template <class S>
+class long_sum;
+template <>
+class long_sum<float> {
+ public:
+  __device__ void add(float x) {
+    const float sum = of_.high + x;
+    const float grown = sum - of_.high;
+    of_.low += (of_.high - (sum - grown)) + (x - grown);
+    of_.high = sum;
+  }
+  [[nodiscard]] __device__ double value() const {
+    return static_cast<double>(of_.high) + static_cast<double>(of_.low);
+  }
+
+ private:
+  two_floats of_{0.0f, 0.0f};
+};
+template <>
+class long_sum<double> {
+ public:
+  __device__ void add(double x) { sum_ += x; }
+  [[nodiscard]] __device__ double value() const { return sum_; }
+
+ private:
+  double sum_ = 0.0;
+};
 
 template <class S>
 [[nodiscard]] __device__ inline S magnitude(S x) {

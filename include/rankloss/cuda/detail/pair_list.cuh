@@ -49,10 +49,10 @@ struct pair_list {
   static constexpr bool binary = requires { requires Weight::binary; };
 
   static constexpr bool has_hessian = true;
-  /// In double lanes, which need more: scores, levels, item weights, sums of both derivatives and ranks, and the
-  /// arrays of the weight.
+  /// In double lanes, which need more: items, sums of both derivatives and ranks, and the arrays of the weight.
   template <class T>
-  static constexpr std::size_t item_bytes = (5 + weight_type::own + weight_type::by_distance) *
+  static constexpr std::size_t item_bytes = sizeof(pair_item<double>) +
+                                            (2 + weight_type::own + weight_type::by_distance) *
                                                 sizeof(double) +
                                             sizeof(std::uint32_t);
 
@@ -130,12 +130,13 @@ struct pair_list {
                           const pair_arrays<S>& at) const {
     for (std::uint32_t i = team.rank(); i < items.size(); i += team.size()) {
       const double s = score_of(items, i);
-      at.score[i] = static_cast<S>(s);
-      at.level[i] = static_cast<S>(level_of(items, i));
-      if constexpr (function_type::by_exponentials)
-        if (at.exponential != nullptr)
-          at.exponential[i] = static_cast<S>(exp((s - made.centre) * function.scale));
-      if (at.weight != nullptr) at.weight[i] = static_cast<S>(items.weight(i) * made.unit);
+      pair_item<S> item{};
+      item.score = static_cast<S>(s);
+      item.level = static_cast<S>(level_of(items, i));
+      item.weight = static_cast<S>(items.weight(i) * made.unit);
+      if constexpr (function_type::by_exponentials && sizeof(S) == sizeof(float))
+        item.exponential = static_cast<S>(exp((s - made.centre) * function.scale));
+      at.item[i] = item;
     }
     weight.prepare(team, items, made.scale, at);
     team.sync();
@@ -148,14 +149,15 @@ struct pair_list {
     sum_pairs<std::uint32_t>(
         team, range,
         [&](std::uint32_t i, std::uint32_t part) {
-          const S s = at.score[i];
-          std::uint32_t above = 0;
-          for (std::uint32_t j = part; j < n; j += lanes_of_item) {
-            const bool equal = at.score[j] == s;
-            above += at.score[j] > s || (equal && j < i) ? 1 : 0;
-            ties |= equal && j != i ? 1 : 0;
-          }
-          return above;
+          const S s = at.item[i].score;
+          return count_before(
+              n, i, part,
+              [&](std::uint32_t j) {
+                const S other = at.item[j].score;
+                ties |= other == s ? 1u : 0u;
+                return other >= s;
+              },
+              [&](std::uint32_t j) { return at.item[j].score > s; });
         },
         [&](std::uint32_t i, std::uint32_t above) { at.rank[i] = above; });
     return greatest(team, ties) != 0;
@@ -167,12 +169,19 @@ struct pair_list {
     if constexpr (sizeof(T) == sizeof(double)) {
       // The difference of two scores has to be finite.
       constexpr double bound = 0.5 * greatest_number<double>;
-      range.for_own(team, [&](std::uint32_t i) { at.score[i] = fmin(fmax(at.score[i], -bound), bound); });
+      range.for_own(team,
+                    [&](std::uint32_t i) { at.item[i].score = fmin(fmax(at.item[i].score, -bound), bound); });
     }
     weight.fill(team, items, made.scale, at, range, sum);
     team.sync();
   }
 
+  /// Sums of the pairs of one thread.
+  template <class S>
+  struct own_totals {
+    long_sum<S> value, weight;
+    std::uint64_t count = 0;
+  };
   /// Sums of pairs.
   struct totals {
     double value, weight, count;
@@ -189,7 +198,7 @@ struct pair_list {
   template <class Team, class S>
   [[nodiscard]] __device__ totals sum_range(const Team& team, std::uint32_t n, const pair_arrays<S>& at,
                                             const item_range& range) const {
-    totals own{};
+    own_totals<S> own;
     if (at.bend != nullptr)
       sum_pairs<two_sums>(
           team, range,
@@ -203,7 +212,7 @@ struct pair_list {
           team, range,
           [&](std::uint32_t i, std::uint32_t part) { return pairs_of<false>(at, n, i, part, own).first; },
           [&](std::uint32_t i, double slope) { at.sum[i] = slope; });
-    return own;
+    return {own.value.value(), own.weight.value(), static_cast<double>(own.count)};
   }
 
   /// What the sums of all pairs are to the value and to the derivatives.
@@ -241,7 +250,7 @@ struct pair_list {
     }
     const std::uint32_t n = items.size();
     const auto alike = [&](std::uint32_t i, std::uint32_t j) {
-      return at.score[i] == at.score[j] && score_of(items, i) == score_of(items, j) &&
+      return at.item[i].score == at.item[j].score && score_of(items, i) == score_of(items, j) &&
              items.relevance(i) == items.relevance(j) && items.weight(i) == items.weight(j);
     };
     const auto put_means = [&](const double* sums, auto put_mean) {
@@ -279,11 +288,8 @@ struct pair_list {
     if (sink.hessian_wanted()) at.bend = scratch.take<double>(n);
     if constexpr (weight_type::own > 0) at.own[0] = scratch.take<exact_number<S>>(n);
     if constexpr (weight_type::own > 1) at.own[1] = scratch.take<exact_number<S>>(n);
-    at.score = scratch.take<S>(n);
-    at.level = scratch.take<S>(n);
+    at.item = scratch.take<pair_item<S>>(n);
     if constexpr (weight_type::by_distance > 0) at.by_distance = scratch.take<S>(n);
-    if (function_type::by_exponentials && sizeof(S) == sizeof(float)) at.exponential = scratch.take<S>(n);
-    if (items.weighted()) at.weight = scratch.take<S>(n);
     if (takes_item_order()) at.rank = scratch.take<std::uint32_t>(n);
 
     const item_range all{0, n};
@@ -306,54 +312,50 @@ struct pair_list {
   /// one where `bends`. Adds what does not belong to one item where item i is preferred.
   template <bool bends, class S>
   [[nodiscard]] __device__ two_sums pairs_of(const pair_arrays<S>& at, std::uint32_t n, std::uint32_t i,
-                                             std::uint32_t part, totals& own) const {
+                                             std::uint32_t part, own_totals<S>& own) const {
     constexpr std::uint32_t chunk = 16 * lanes_of_item;  // no long sums in float
-    const auto item = [&](std::uint32_t k) {
-      return pair_item<S>{at.score[k], at.exponential != nullptr ? at.exponential[k] : S{0}, at.level[k]};
-    };
-    const auto weight_of = [&](std::uint32_t k) { return at.weight != nullptr ? at.weight[k] : S{1}; };
-    const pair_item<S> here = item(i);
-    two_sums derivatives{};
+    const pair_item<S> here = at.item[i];
+    long_sum<S> slope, curvature;
     for (std::uint32_t begin = part; begin < n; begin += chunk) {
       const std::uint32_t end = n - begin < chunk ? n : begin + chunk;
       S slopes{0}, curvatures{0}, values{0}, weights{0};
       std::uint32_t count = 0;
+      // Without branches: the lanes of a warp would take both of them, and what is read of item i would be read again for
+      // each pair.
+#pragma unroll 4
       for (std::uint32_t j = begin; j < end; j += lanes_of_item) {
-        if (cutoff > 0 && !keeps(at, i, j)) continue;
-        const pair_item<S> there = item(j);
+        const bool kept = cutoff == 0 || keeps(at, i, j);
+        const pair_item<S> there = at.item[j];
         if constexpr (all_pairs) {
-          const S w = weight(at, i, j) * weight_of(i);
+          const S w = kept ? weight(at, i, j) * here.weight : S{0};
           const pair_terms<S> f = function(here, there, S{0});
           values += w * f.value;
           weights += w;
-          ++count;
-          if (j == i) continue;
-          const S back = weight(at, j, i) * weight_of(j);
+          count += kept ? 1u : 0u;
+          const S back = kept && j != i ? weight(at, j, i) * there.weight : S{0};
           const pair_terms<S> g = function(there, here, S{0});
-          slopes += w * f.slope - back * g.slope;
-          if constexpr (bends) curvatures += w * f.curvature + back * g.curvature;
+          slopes += (j != i ? w * f.slope : S{0}) - back * g.slope;
+          if constexpr (bends) curvatures += (j != i ? w * f.curvature : S{0}) + back * g.curvature;
         } else {
-          if (here.level == there.level) continue;
-          const bool preferred = here.level > there.level;
-          const pair_item<S>& upper = preferred ? here : there;
-          const pair_item<S>& lower = preferred ? there : here;
+          const bool preferred = here.level > there.level, other = here.level < there.level;
+          const pair_item<S> upper = chosen(preferred, here, there), lower = chosen(preferred, there, here);
           const pair_terms<S> f = function(upper, lower, upper.level - lower.level);
-          const S w = weight(at, i, j) * weight_of(preferred ? i : j);
+          const S w = kept && (preferred || other) ? weight(at, i, j) * upper.weight : S{0};
+          const S own_w = preferred ? w : S{0};
           slopes += preferred ? w * f.slope : -(w * f.slope);
           if constexpr (bends) curvatures += w * f.curvature;
-          if (preferred) {
-            values += w * f.value;
-            weights += w;
-            ++count;
-          }
+          values += own_w * f.value;
+          weights += own_w;
+          count += kept && preferred ? 1u : 0u;
         }
       }
-      derivatives = derivatives + two_sums{static_cast<double>(slopes), static_cast<double>(curvatures)};
-      own.value += static_cast<double>(values);
-      own.weight += static_cast<double>(weights);
-      own.count += static_cast<double>(count);
+      slope.add(slopes);
+      if constexpr (bends) curvature.add(curvatures);
+      own.value.add(values);
+      own.weight.add(weights);
+      own.count += count;
     }
-    return derivatives;
+    return {slope.value(), curvature.value()};
   }
 };
 

@@ -32,7 +32,8 @@ struct pair_steps {
   template <class T, class R>
   struct arrays {
     // Arrays of pair_arrays, with room for doubles; [items]
-    double *sum, *bend, *own[2], *score, *level, *by_distance, *exponential, *weight;
+    double *sum, *bend, *own[2], *by_distance;
+    pair_item<double>* item;
     std::uint32_t* rank;
     double* sums;         ///< [parts] of weight.sum_up
     std::uint64_t* tied;  ///< [parts] whether scores are tied
@@ -44,11 +45,8 @@ struct pair_steps {
           bend(from.of_items<double>()),
           own{list_type::weight_type::own > 0 ? from.of_items<double>() : nullptr,
               list_type::weight_type::own > 1 ? from.of_items<double>() : nullptr},
-          score(from.of_items<double>()),
-          level(from.of_items<double>()),
           by_distance(list_type::weight_type::by_distance > 0 ? from.of_items<double>() : nullptr),
-          exponential(list_type::function_type::by_exponentials ? from.of_items<double>() : nullptr),
-          weight(from.of_items<double>()),
+          item(from.of_items<pair_item<double>>()),
           rank(from.of_items<std::uint32_t>()),
           sums(from.of_tiles<double>(parts_of_tile)),
           tied(from.of_tiles<std::uint64_t>(parts_of_tile)),
@@ -58,7 +56,6 @@ struct pair_steps {
     /// Those of a list, in lanes of S.
     template <class S>
     [[nodiscard]] __device__ pair_arrays<S> of_list(const grid_list<T, R>& list) const {
-      const auto part = [&](double* whole) { return reinterpret_cast<S*>(whole + list.first); };
       pair_arrays<S> at{};
       at.sum = sum + list.first;
       if (list.sink.hessian_wanted()) at.bend = bend + list.first;
@@ -67,12 +64,9 @@ struct pair_steps {
       };
       if constexpr (list_type::weight_type::own > 0) at.own[0] = exact(own[0]);
       if constexpr (list_type::weight_type::own > 1) at.own[1] = exact(own[1]);
-      at.score = part(score);
-      at.level = part(level);
-      if constexpr (list_type::weight_type::by_distance > 0) at.by_distance = part(by_distance);
-      if (list_type::function_type::by_exponentials && sizeof(S) == sizeof(float))
-        at.exponential = part(exponential);
-      if (list.items.weighted()) at.weight = part(weight);
+      if constexpr (list_type::weight_type::by_distance > 0)
+        at.by_distance = reinterpret_cast<S*>(by_distance + list.first);
+      at.item = aligned<pair_item<S>>(item + list.first);  // smaller ones than for doubles, so there is room
       at.rank = rank + list.first;
       return at;
     }

@@ -4,6 +4,7 @@
 #include <rankloss/cuda/detail/all_pairs.cuh>
 #include <rankloss/cuda/detail/gains.cuh>
 #include <rankloss/cuda/detail/list_kernel.cuh>
+#include <rankloss/cuda/detail/pair_functions.cuh>
 #include <rankloss/cuda/detail/team.cuh>
 #include <rankloss/detail/gains/gain_unit.hpp>
 #include <rankloss/pairs/weight.hpp>
@@ -16,10 +17,7 @@ namespace rankloss::inline RANKLOSS_ABI::cuda::detail {
 /// What the items of a list are to the sums over its pairs, in lanes of S. Arrays have one entry an item.
 template <class S>
 struct pair_arrays {
-  S* score;
-  S* level;                 // the item of the higher level is the more relevant one
-  S* exponential;           // see pair_item; null: not wanted
-  S* weight;                // null: all 1
+  pair_item<S>* item;
   std::uint32_t* rank;      // counted from 0; null: not wanted
   exact_number<S>* own[2];  // for the weight of pairs, as many as it asks for
   S* by_distance;           // [n] for pairs whose ranks are so far apart
@@ -194,21 +192,18 @@ struct gain_weights {
                                          const item_range& range) const {
     double best = 0.0;
     if (!over_ideal) return best;
-    sum_pairs<two_counts>(
+    // No gain is below 0, so their bits are in the order of the numbers; comparing doubles is slow on many devices.
+    const auto bits = [&](std::uint32_t i) { return __double_as_longlong(of.sum[i]); };
+    sum_pairs<std::uint32_t>(
         team, range,
         [&](std::uint32_t i, std::uint32_t part) {
-          const double own = of.sum[i];
-          two_counts counts{};
-          if (own == 0.0) return counts;
-          for (std::uint32_t j = part; j < n; j += lanes_of_item) {
-            counts.first += of.sum[j] > own ? 1u : 0u;
-            counts.second += of.sum[j] == own && j < i ? 1u : 0u;
-          }
-          return counts;
+          const auto own = bits(i);
+          if (own == 0) return std::uint32_t{0};
+          return count_before(
+              n, i, part, [&](std::uint32_t j) { return bits(j) >= own; },
+              [&](std::uint32_t j) { return bits(j) > own; });
         },
-        [&](std::uint32_t i, const two_counts& greater) {
-          best += gains.ideal_term(of.sum[i], greater.first, greater.second);
-        });
+        [&](std::uint32_t i, std::uint32_t before) { best += gains.ideal_term(of.sum[i], before, 0); });
     return best;
   }
   template <class Team, class T, class R, class S>
@@ -336,7 +331,8 @@ struct device_pair_weight<pairs::delta_map> : unprepared_weight {
                        const pair_arrays<S>& to, const item_range& range, double) const {
     const std::uint32_t n = items.size();
     double relevant = 0.0;
-    for (std::uint32_t i = team.rank(); i < n; i += team.size()) relevant += to.level[i] > S{0} ? 1.0 : 0.0;
+    for (std::uint32_t i = team.rank(); i < n; i += team.size())
+      relevant += to.item[i].level > S{0} ? 1.0 : 0.0;
     relevant = sum(team, relevant);
     const double share = relevant > 0.0 ? 1.0 / relevant : 0.0;
     sum_pairs<two_sums>(
@@ -344,13 +340,13 @@ struct device_pair_weight<pairs::delta_map> : unprepared_weight {
         [&](std::uint32_t i, std::uint32_t part) {
           two_sums sums{};
           for (std::uint32_t j = part; j < n; j += lanes_of_item)
-            if (to.level[j] > S{0} && to.rank[j] < to.rank[i])
+            if (to.item[j].level > S{0} && to.rank[j] < to.rank[i])
               sums = sums + two_sums{1.0, 1.0 / (1.0 + static_cast<double>(to.rank[j]))};
           return sums;
         },
         [&](std::uint32_t i, const two_sums& above) {  // the number of relevant items above, and their 1/rank
           const double rank = 1.0 + static_cast<double>(to.rank[i]);
-          const double itself = to.level[i] > S{0} ? 1.0 : 0.0;
+          const double itself = to.item[i].level > S{0} ? 1.0 : 0.0;
           to.own[0][i] = exactly<S>(share * ((above.first + 1.0) / rank - (above.second + itself / rank)));
           to.own[1][i] = exactly<S>(share * (above.second - (above.first + itself) / rank));
         });
@@ -380,17 +376,17 @@ struct device_pair_weight<pairs::delta_mrr> : unprepared_weight {
     // The ranks of the first two relevant items; n where there are none.
     std::uint32_t first = n;
     for (std::uint32_t i = team.rank(); i < n; i += team.size())
-      if (to.level[i] > S{0} && to.rank[i] < first) first = to.rank[i];
+      if (to.item[i].level > S{0} && to.rank[i] < first) first = to.rank[i];
     first = least(team, first);
     std::uint32_t second = n;
     for (std::uint32_t i = team.rank(); i < n; i += team.size())
-      if (to.level[i] > S{0} && to.rank[i] != first && to.rank[i] < second) second = to.rank[i];
+      if (to.item[i].level > S{0} && to.rank[i] != first && to.rank[i] < second) second = to.rank[i];
     second = least(team, second);
     const auto reciprocal = [](std::uint32_t rank) { return 1.0 / (1.0 + static_cast<double>(rank)); };
     range.for_own(team, [&](std::uint32_t i) {
       const std::uint32_t rank = to.rank[i];
       double change = 0.0;
-      if (to.level[i] > S{0})
+      if (to.item[i].level > S{0})
         change = rank == first ? 1.0 : 0.0;  // which of the relevant items is the first one
       else if (first < n)
         change = rank < first ? reciprocal(rank) - reciprocal(first)
@@ -400,7 +396,7 @@ struct device_pair_weight<pairs::delta_mrr> : unprepared_weight {
   }
   template <class S>
   [[nodiscard]] __device__ S operator()(const pair_arrays<S>& of, std::uint32_t i, std::uint32_t j) const {
-    const bool of_i = of.level[i] > of.level[j];  // of a pair, one item is relevant
+    const bool of_i = of.item[i].level > of.item[j].level;  // of a pair, one item is relevant
     const std::uint32_t relevant = of_i ? i : j, other = of_i ? j : i;
     const S change = total(of.own[0][other], exact_number<S>{});
     if (of.rank[other] < of.rank[relevant]) return change > S{0} ? change : S{0};

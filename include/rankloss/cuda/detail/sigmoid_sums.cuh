@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <rankloss/cuda/detail/exponential_scan.cuh>
 #include <rankloss/cuda/detail/gains.cuh>
 #include <rankloss/cuda/detail/team.cuh>
 #include <rankloss/detail/base/finite.hpp>
@@ -8,7 +9,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <utility>
 
 /// Sums of a sigmoid over all pairs of a list (docs/algorithms/sigmoid_sums.md): pair by pair, or by scans of
 /// sums of exponentials over sorted scores. Both give soft ranks, and the pull of a cotangent through them.
@@ -130,170 +130,6 @@ struct slope_squared_kernel {
   static constexpr double term = rankloss::detail::kernel_terms<T>::slope_squared[k];
 };
 
-/// The states of a scan: sum_j w_j exp(-k (distance to j)), k = 1..K, over the items that it has passed.
-template <std::size_t K>
-struct exponential_states {
-  double s[K];
-
-  __device__ exponential_states() {
-#pragma unroll
-    for (std::size_t k = 0; k < K; ++k) s[k] = 0.0;
-  }
-  /// One step to the next item, with the decay q to it.
-  __device__ void advance(double q, double weight) {
-    double power = q;
-#pragma unroll
-    for (std::size_t k = 0; k < K; ++k) {
-      s[k] = power * (s[k] + weight);
-      power *= q;
-    }
-  }
-  /// sum_k c_k S_k. Two sums over neighbouring terms, whose signs alternate, so that each stays small.
-  template <class Kernel>
-  [[nodiscard]] __device__ double dot() const {
-    return part<Kernel, 0>(std::make_index_sequence<K / 2>{}) +
-           part<Kernel, K / 2>(std::make_index_sequence<K / 2>{});
-  }
-
- private:
-  template <class Kernel, std::size_t first, std::size_t... k>
-  [[nodiscard]] __device__ double part(std::index_sequence<k...>) const {
-    double sum = 0.0;
-    ((sum = fma(Kernel::template term<first + sizeof...(k) - 1 - k>, s[first + sizeof...(k) - 1 - k], sum)),
-     ...);
-    return sum;
-  }
-};
-
-/// What a part of a scan hands on: its states behind its last position, and the decay from its beginning to
-/// there, by which states from before it are multiplied.
-template <std::size_t K>
-struct scan_part {
-  double decay;
-  exponential_states<K> states;
-};
-/// The same of one state.
-struct decayed_sum {
-  double decay, sum;
-
-  [[nodiscard]] static __device__ decayed_sum joined(const decayed_sum& a, const decayed_sum& b) {
-    return {a.decay * b.decay, fma(b.decay, a.sum, b.sum)};
-  }
-};
-
-/// The states at the beginning of what a team scans: none, or those that another part hands on.
-struct nothing_before {
-  [[nodiscard]] __device__ double joined(std::size_t, const decayed_sum& passed) const { return passed.sum; }
-};
-template <std::size_t K>
-struct states_before {
-  const exponential_states<K>* states;
-
-  [[nodiscard]] __device__ double joined(std::size_t k, const decayed_sum& passed) const {
-    return fma(passed.decay, states->s[k], passed.sum);
-  }
-};
-
-/// The positions that a thread scans, which are neighbours.
-struct stretch {
-  std::uint32_t begin, end;
-
-  template <class Team>
-  [[nodiscard]] static __device__ stretch of(const Team& team, std::uint32_t n) {
-    std::uint32_t size = (n + team.size() - 1) / team.size();
-    if (size > 2 && size % 2 == 0) ++size;  // odd, so that threads meet different banks of shared memory
-    const std::uint32_t begin = team.rank() * size < n ? team.rank() * size : n;
-    return {begin, begin + size < n ? begin + size : n};
-  }
-};
-
-/// pass(p, states) leads states from position p to the next one, and returns the decay of that step.
-template <std::size_t K, class Pass>
-[[nodiscard]] __device__ inline scan_part<K> pass_stretch(const stretch& positions, Pass pass) {
-  scan_part<K> own{1.0, {}};
-  for (std::uint32_t p = positions.begin; p < positions.end; ++p) own.decay *= pass(p, own.states);
-  return own;
-}
-
-/// Scans the positions [0, n) by `pass`: each thread a stretch, whose states at the beginning are what the
-/// threads before it hand on. Calls emit(p, states) with the states of all positions before p.
-template <std::size_t K, class Team, class Pass, class Emit, class Before>
-__device__ inline void scan_passes(const Team& team, std::uint32_t n, Pass pass, Emit emit, Before before) {
-  const stretch positions = stretch::of(team, n);
-  scan_part<K> own = pass_stretch<K>(positions, pass);
-  double power = own.decay;
-#pragma unroll
-  for (std::size_t k = 0; k < K; ++k) {
-    own.states.s[k] = before.joined(
-        k,
-        scan(team, decayed_sum{power, own.states.s[k]}, decayed_sum{1.0, 0.0}, decayed_sum::joined).before);
-    power *= own.decay;
-  }
-  for (std::uint32_t p = positions.begin; p < positions.end; ++p) {
-    emit(p, own.states);
-    if (p + 1 < positions.end) pass(p, own.states);
-  }
-  team.sync();
-}
-
-/// Scans the positions [0, n).
-/// @param decay   decay(p): the decay from position p to p + 1; not called for the last
-/// @param weight  weight(p)
-template <std::size_t K, class Team, class Decay, class Weight, class Emit, class Before = nothing_before>
-__device__ inline void scan_states(const Team& team, std::uint32_t n, Decay decay, Weight weight, Emit emit,
-                                   Before before = {}) {
-  scan_passes<K>(
-      team, n,
-      [&](std::uint32_t p, exponential_states<K>& states) {
-        const double q = p + 1 < n ? decay(p) : 0.0;
-        states.advance(q, weight(p));
-        return q;
-      },
-      emit, before);
-}
-
-/// What the positions [0, n) hand on; decay(n - 1) is the decay to what follows them. The same for every
-/// thread.
-template <std::size_t K, class Team, class Decay, class Weight>
-[[nodiscard]] __device__ inline scan_part<K> part_of(const Team& team, std::uint32_t n, Decay decay,
-                                                     Weight weight) {
-  scan_part<K> own =
-      pass_stretch<K>(stretch::of(team, n), [&](std::uint32_t p, exponential_states<K>& states) {
-        const double q = decay(p);
-        states.advance(q, weight(p));
-        return q;
-      });
-  const double whole = own.decay;
-  double power = whole;
-#pragma unroll
-  for (std::size_t k = 0; k < K; ++k) {
-    const decayed_sum total =
-        scan(team, decayed_sum{power, own.states.s[k]}, decayed_sum{1.0, 0.0}, decayed_sum::joined).total;
-    own.states.s[k] = total.sum;
-    if (k == 0) own.decay = total.decay;
-    power *= whole;
-  }
-  return own;
-}
-
-/// Scans n parts. Calls emit(p, states) with the states that are handed on to part p.
-template <std::size_t K, class Team, class Part, class Emit>
-__device__ inline void scan_parts(const Team& team, std::uint32_t n, Part part, Emit emit) {
-  scan_passes<K>(
-      team, n,
-      [&](std::uint32_t p, exponential_states<K>& states) {
-        const scan_part<K>& of = part(p);
-        double power = of.decay;
-#pragma unroll
-        for (std::size_t k = 0; k < K; ++k) {
-          states.s[k] = fma(power, states.s[k], of.states.s[k]);
-          power *= of.decay;
-        }
-        return of.decay;
-      },
-      emit, nothing_before{});
-}
-
 /// The decay from an item to the next one, of lesser score.
 [[nodiscard]] __device__ inline double decay_between(const pair_distance<double>& distance, double upper,
                                                      double lower) {
@@ -303,8 +139,14 @@ __device__ inline void scan_parts(const Team& team, std::uint32_t n, Part part, 
 /// What scan_sums sums over: all items of a list, or those of a tile, to which others hand on states.
 struct whole_list {
   [[nodiscard]] __device__ std::uint32_t first() const { return 0; }
-  [[nodiscard]] __device__ nothing_before above() const { return {}; }
-  [[nodiscard]] __device__ nothing_before below() const { return {}; }
+  template <std::size_t K>
+  [[nodiscard]] __device__ nothing_before<K> above() const {
+    return {};
+  }
+  template <std::size_t K>
+  [[nodiscard]] __device__ nothing_before<K> below() const {
+    return {};
+  }
 };
 template <std::size_t K>
 struct part_of_list {
@@ -312,8 +154,14 @@ struct part_of_list {
   const exponential_states<K>*from_above, *from_below;
 
   [[nodiscard]] __device__ std::uint32_t first() const { return position; }
-  [[nodiscard]] __device__ states_before<K> above() const { return {from_above}; }
-  [[nodiscard]] __device__ states_before<K> below() const { return {from_below}; }
+  template <std::size_t>
+  [[nodiscard]] __device__ states_before<K> above() const {
+    return {from_above};
+  }
+  template <std::size_t>
+  [[nodiscard]] __device__ states_before<K> below() const {
+    return {from_below};
+  }
 };
 
 /// Soft ranks of lists that are sorted, x falling, by scans of K states. Arrays are [n]; `decay`, `above` are
@@ -413,7 +261,8 @@ class scan_sums {
   template <class Team, class Weight, class Emit>
   __device__ void down(const Team& team, Weight weight, Emit emit) const {
     scan_states<K>(
-        team, n_, [this](std::uint32_t p) { return decay_[p + 1]; }, weight, emit, range_.above());
+        team, n_, [this](std::uint32_t p) { return decay_[p + 1]; }, weight, emit,
+        range_.template above<K>());
   }
   template <class Team, class Weight, class Emit>
   __device__ void up(const Team& team, Weight weight, Emit emit) const {
@@ -421,7 +270,8 @@ class scan_sums {
     scan_states<K>(
         team, n_, [&](std::uint32_t p) { return decay_[last - p]; },
         [&](std::uint32_t p) { return weight(last - p); },
-        [&](std::uint32_t p, const exponential_states<K>& s) { emit(last - p, s); }, range_.below());
+        [&](std::uint32_t p, const exponential_states<K>& s) { emit(last - p, s); },
+        range_.template below<K>());
   }
 
   std::uint32_t n_;

@@ -24,8 +24,8 @@ using rankloss::detail::not_a_number;
 inline constexpr unsigned warp_size = 32;
 inline constexpr unsigned most_warps = 32;
 inline constexpr unsigned all_lanes = 0xffffffffu;
-/// Bytes that a number has which is summed up or compared by a team, at most.
-inline constexpr unsigned most_bytes = 16;
+/// Bytes of what a warp hands to the others at once, at most.
+inline constexpr unsigned most_bytes = 64;
 
 /// One warp. Several may be in a block.
 class warp_team {
@@ -45,7 +45,7 @@ class block_team {
 
   /// What warps hand to each other, in shared memory.
   struct slots {
-    alignas(most_bytes) unsigned char bytes[most_warps * most_bytes];
+    alignas(16) unsigned char bytes[most_warps * most_bytes];
   };
 
   __device__ explicit block_team(slots& own) : slots_(own) {}
@@ -238,17 +238,18 @@ __device__ inline void sort(const Team& team, std::uint32_t n, Before before, Sw
   const auto compare = [&](std::uint32_t a, std::uint32_t b) {
     if (b < n && before(b, a)) swap(a, b);
   };
+  // Runs and distances are powers of two: the compiler does not see it, and a remainder takes twenty instructions.
   for (std::uint32_t run = 1; run <= half; run *= 2) {
     // Two sorted runs side by side, of which the second is met from its end, become a bitonic sequence ...
     for (std::uint32_t c = team.rank(); c < half; c += team.size()) {
-      const std::uint32_t in = c % run, begin = (c - in) * 2;
+      const std::uint32_t in = c & (run - 1), begin = (c - in) * 2;
       compare(begin + in, begin + 2 * run - 1 - in);
     }
     team.sync();
     // ... which is merged.
     for (std::uint32_t distance = run / 2; distance > 0; distance /= 2) {
       for (std::uint32_t c = team.rank(); c < half; c += team.size()) {
-        const std::uint32_t in = c % distance, begin = (c - in) * 2;
+        const std::uint32_t in = c & (distance - 1), begin = (c - in) * 2;
         compare(begin + in, begin + in + distance);
       }
       team.sync();
@@ -274,17 +275,28 @@ __device__ inline void sort_falling(const Team& team, std::uint32_t n, T* keys, 
       });
 }
 
+/// The first place for an X in memory that is aligned to 8.
+template <class X>
+[[nodiscard]] __device__ inline X* aligned(void* memory) {
+  if constexpr (alignof(X) > 8) {
+    constexpr std::uintptr_t bits = alignof(X) - 1;
+    const auto at = reinterpret_cast<std::uintptr_t>(memory);
+    memory = static_cast<unsigned char*>(memory) + ((bits + 1 - (at & bits)) & bits);
+  }
+  return static_cast<X*>(memory);
+}
+
 /// Scratch of one list, the same for all threads of its team: arrays are taken one behind the other.
 class team_scratch {
  public:
   __device__ explicit team_scratch(unsigned char* memory) : memory_(memory) {}
 
-  /// Uninitialised memory for n elements of at most 8 bytes.
+  /// Uninitialised memory for n elements.
   template <class X>
   [[nodiscard]] __device__ X* take(std::size_t n) {
-    static_assert(sizeof(X) <= 8 && std::is_trivially_copyable_v<X>);
-    X* taken = reinterpret_cast<X*>(memory_);
-    memory_ += (n * sizeof(X) + 7) / 8 * 8;
+    static_assert(std::is_trivially_copyable_v<X>);
+    X* taken = aligned<X>(memory_);
+    memory_ = reinterpret_cast<unsigned char*>(taken) + (n * sizeof(X) + 7) / 8 * 8;
     return taken;
   }
 
